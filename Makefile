@@ -1,0 +1,222 @@
+# Pawl: three programs over one small library. Non-recursive; everything built
+# goes to build/$(CONFIG), so configurations never mix and `make clean` is rm.
+# `make help` lists the verbs. CC, CFLAGS, LDFLAGS, PREFIX and DESTDIR are
+# honoured; anything else belongs here.
+
+CONFIG     ?= release
+PREFIX     ?= /usr/local
+BINDIR     ?= $(PREFIX)/bin
+SBINDIR    ?= $(PREFIX)/sbin
+MANDIR     ?= $(PREFIX)/share/man
+DOCDIR     ?= $(PREFIX)/share/doc/pawl
+INSTALL    ?= install
+PKG_CONFIG ?= pkg-config
+VERSION    := $(shell cat VERSION)
+B          := build/$(CONFIG)
+
+PROGRAMS := signer update-server updater-client
+# The name under which each is installed.
+INSTALLED_signer         := $(BINDIR)/pawl-signer
+INSTALLED_update-server  := $(SBINDIR)/pawl-server
+INSTALLED_updater-client := $(SBINDIR)/pawl-client
+
+COMMON_LIBS              := -lmbedx509 -lmbedcrypto -ljansson -linih
+LIBS_signer              := -larchive -lzstd -llzma -ldivsufsort -lpthread \
+			    $(COMMON_LIBS)
+LIBS_update-server       := -luv -lsqlite3 -lcurl -lmbedtls $(COMMON_LIBS)
+LIBS_updater-client      := -lcurl -lssl -lcrypto -larchive -lzstd -llzma \
+			    $(COMMON_LIBS)
+LIBS_tests := -lcmocka $(foreach p,$(PROGRAMS),$(LIBS_$(p)))
+
+# ---- flags -----------------------------------------------------------------
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
+	-Wmissing-prototypes -Wundef -Wvla -Wwrite-strings -Wformat=2 \
+	-Wcast-qual -Wpointer-arith -Wimplicit-fallthrough -Wdate-time \
+	$(if $(CI),-Werror)
+HARD := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fno-strict-overflow \
+	-fno-delete-null-pointer-checks -fPIE
+HARD_LD := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
+
+try = $(shell echo 'int main(void){return 0;}' | \
+	$(CC) -Werror $(1) -O2 -xc - -o /dev/null 2>/dev/null && echo '$(1)')
+
+ifeq ($(CONFIG),release)
+HARD += $(call try,-fstack-clash-protection) $(call try,-fcf-protection=full) \
+	$(call try,-mbranch-protection=standard) \
+	$(call try,-ftrivial-auto-var-init=zero)
+endif
+
+SANITIZE := -fno-omit-frame-pointer -fno-sanitize-recover=all
+CFLAGS_release  := -O2 -g $(HARD)
+CFLAGS_asan     := -O1 -g -fsanitize=address,undefined $(SANITIZE)
+CFLAGS_tsan     := -O1 -g -fsanitize=thread $(SANITIZE)
+CFLAGS_cover    := -O0 -g --coverage
+CFLAGS_fuzz     := -O1 -g -fsanitize=fuzzer-no-link,address,undefined $(SANITIZE)
+CFLAGS_analyze  := -O2 -fanalyzer
+LDFLAGS_release := $(HARD_LD)
+LDFLAGS_asan    := -fsanitize=address,undefined
+LDFLAGS_tsan    := -fsanitize=thread
+LDFLAGS_cover   := --coverage
+LDFLAGS_fuzz    := -fsanitize=address,undefined
+
+CFLAGS  ?= $(CFLAGS_$(CONFIG))
+LDFLAGS ?= $(LDFLAGS_$(CONFIG))
+BASE_CFLAGS := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. \
+	-DVERSION='"$(VERSION)"' $(WARN) -fvisibility=hidden \
+	-ffile-prefix-map=$(CURDIR)=. -MMD -MP
+
+# ---- what is built from what -----------------------------------------------
+
+obj = $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard $(1))))
+bin = $(patsubst %.c,$(B)/%,$(sort $(wildcard $(1))))
+
+TESTS := $(call bin,tests/unit/test_*.c)
+FUZZ  := $(call bin,tests/fuzz/fuzz_*.c)
+BENCH := $(call bin,tests/bench/bench_*.c)
+TOOLS := $(call bin,tests/tools/*.c)
+BIN   := $(PROGRAMS:%=$(B)/%)
+
+all: $(BIN)
+
+# Plain make never installs: it names what is missing and the one command.
+$(B)/.deps: tests/packages.txt
+	@sh tests/check/deps.sh check build
+	@mkdir -p $(@D) && touch $@
+
+$(B)/obj/%.o: %.c Makefile | $(B)/.deps
+	$(Q_CC)mkdir -p $(@D) && $(CC) $(BASE_CFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(B)/libcommon.a: $(call obj,common/*.c)
+	$(Q_AR)rm -f $@ && $(AR) rcsD $@ $^
+
+# Every object of a program but main.o also stands in an archive, so that tests
+# link the program's own modules.
+define program
+$(B)/lib$(1).a: $(filter-out %/main.o,$(call obj,$(1)/*.c))
+	$$(Q_AR)rm -f $$@ && $$(AR) rcsD $$@ $$^
+$(B)/$(1): $(B)/obj/$(1)/main.o $(B)/lib$(1).a $(B)/libcommon.a
+	$$(Q_LD)$$(CC) $$(LDFLAGS) -o $$@ $$^ -Wl,--as-needed $$(LIBS_$(1))
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+ARCHIVES := $(PROGRAMS:%=$(B)/lib%.a) $(B)/libcommon.a
+link_test = $(Q_LD)mkdir -p $(@D) && $(CC) $(LDFLAGS) $(1) -o $@ \
+	$(filter %.o %.a,$^) -Wl,--as-needed $(LIBS_tests)
+
+$(TESTS) $(BENCH): $(B)/%: $(B)/obj/%.o $(ARCHIVES)
+	$(call link_test)
+$(TOOLS): $(B)/%: $(B)/obj/%.o $(ARCHIVES)
+	$(call link_test,) $(LIBS_$(@F))
+LIBS_tuf-client := -lsodium
+
+ifeq ($(CONFIG),fuzz)
+$(FUZZ): $(B)/%: $(B)/obj/%.o $(ARCHIVES)
+	$(call link_test,-fsanitize=fuzzer)
+else
+$(FUZZ): $(B)/%: $(B)/obj/%.o $(B)/obj/tests/fuzz/replay.o $(ARCHIVES)
+	$(call link_test)
+endif
+
+# ---- verbs -----------------------------------------------------------------
+
+help:
+	@sed -n 's/^#@ //p' Makefile
+
+#@ make               build the three programs into build/release/
+#@ make demo          the whole job on real input (OLD=dir NEW=dir: on yours)
+#@ make test          unit, fuzz-corpus and end-to-end tests
+#@ make lint          format, layers, static analysis
+#@ make fuzz          libFuzzer on every parser (FUZZ_SECONDS=60 each)
+#@ make bench         benchmarks, each beside its peer
+#@ make repro         build twice in different folders and compare
+#@ make install       PREFIX=/usr/local, DESTDIR=
+#@ make deps          install Debian packages (GROUP="build demo test long")
+#@ make clean
+#@
+#@ CONFIG=release|asan|tsan|cover|fuzz chooses the build; V=1 shows commands;
+#@ DEPS=no forbids `make demo` and `make test` to install packages.
+
+GROUP ?= build demo test
+deps:
+	@DEPS=yes sh tests/check/deps.sh install $(GROUP)
+
+demo:
+	@sh tests/check/deps.sh install build demo
+	@$(MAKE) --no-print-directory all
+	@BIN=$(CURDIR)/$(B) sh tests/demo/demo.sh "$(OLD)" "$(NEW)"
+
+test:
+	@sh tests/check/deps.sh install build test
+	@$(MAKE) --no-print-directory check-unit check-fuzz
+	@$(MAKE) --no-print-directory CONFIG=asan check-unit check-fuzz
+	@$(MAKE) --no-print-directory check-e2e
+
+# Every test program prints its own cmocka lines; the first failure stops.
+check-unit: $(TESTS)
+	@for t in $(TESTS); do echo "== $$t"; ./$$t || exit 1; done
+check-fuzz: $(FUZZ)
+	@for f in $(FUZZ); do n=$${f##*/fuzz_}; echo "== $$f"; \
+		./$$f tests/fuzz/corpus/$$n/* || exit 1; done
+check-e2e: $(BIN) $(TOOLS)
+	@BIN=$(CURDIR)/$(B) sh tests/e2e/run.sh
+
+FUZZ_SECONDS ?= 60
+fuzz:
+	@sh tests/check/deps.sh check build test long
+	@$(MAKE) --no-print-directory CONFIG=fuzz CC=clang-14 run-fuzz
+run-fuzz: $(FUZZ)
+	@for f in $(FUZZ); do n=$${f##*/fuzz_}; mkdir -p $(B)/corpus/$$n; \
+		echo "== $$f"; ./$$f -max_total_time=$(FUZZ_SECONDS) \
+		-print_final_stats=1 -artifact_prefix=$(B)/ \
+		$(B)/corpus/$$n tests/fuzz/corpus/$$n || exit 1; done
+
+bench: $(BENCH) $(BIN)
+	@for b in $(BENCH); do ./$$b || exit 1; done
+	@for s in $(sort $(wildcard tests/bench/*.sh)); do \
+		BIN=$(CURDIR)/$(B) sh $$s || exit 1; done
+
+SOURCES  := $(sort $(wildcard common/*.[ch] signer/*.[ch] update-server/*.[ch] \
+	updater-client/*.[ch] tests/*/*.[ch]))
+CSOURCES := $(filter %.c,$(SOURCES))
+SHELLS   := $(sort $(wildcard tests/*/*.sh keys-example/*.sh)) .ci/run
+
+lint:
+	@sh tests/check/deps.sh install build test
+	clang-format-14 --dry-run -Werror $(SOURCES)
+	sh tests/check/layers.sh
+	sh tests/check/words.sh
+	for s in $(SHELLS); do sh -n $$s || exit 1; done
+	cppcheck --quiet --error-exitcode=1 -j2 --inline-suppr -I. -D_GNU_SOURCE \
+		--enable=warning,performance,portability \
+		$(filter-out tests/%,$(CSOURCES))
+	@printf '%s\n' $(CSOURCES) | xargs -P2 -n1 sh tests/check/tidy.sh $(B)
+
+repro:
+	sh tests/check/repro.sh
+
+install: all
+	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(DOCDIR)
+	$(foreach p,$(PROGRAMS),$(INSTALL) -m 0755 $(B)/$(p) \
+		$(DESTDIR)$(INSTALLED_$(p)) &&) true
+	$(INSTALL) -m 0644 README.md SECURITY.md LICENSE docs/*.md \
+		$(DESTDIR)$(DOCDIR)/
+	for s in 1 5 8; do for m in docs/man/*.$$s; do [ -e "$$m" ] || continue; \
+		$(INSTALL) -d $(DESTDIR)$(MANDIR)/man$$s && \
+		$(INSTALL) -m 0644 "$$m" $(DESTDIR)$(MANDIR)/man$$s/ || exit 1; \
+	done; done
+
+clean:
+	rm -rf build
+
+ifneq ($(V),1)
+Q_CC = @echo "  CC  $@";
+Q_LD = @echo "  LD  $@";
+Q_AR = @echo "  AR  $@";
+endif
+
+.PHONY: all help deps demo test check-unit check-fuzz check-e2e fuzz run-fuzz \
+	bench lint repro install clean
+.DELETE_ON_ERROR:
+.SECONDARY:
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ec - ECDSA on P-256 with SHA-256: the only signature that a device accepts.
+ *
+ * Public keys travel as PEM SubjectPublicKeyInfo (RFC 5480: named curve,
+ * uncompressed point), private ones never leave this module but through
+ * ec_private_scalar(), for the encrypted key file. Signatures are DER
+ * (RFC 3279); malleated, padded or otherwise unusual encodings do not verify.
+ */
+#ifndef COMMON_EC_H
+#define COMMON_EC_H
+
+#include "common/buf.h"
+#include "common/digest.h"
+
+#define EC_POINT_LEN   65 /* 0x04, x, y */
+#define EC_SCALAR_LEN  32
+#define EC_SIG_MAX_LEN 72
+#define EC_PEM_MAX_LEN 512
+
+struct ec_public {
+	uint8_t point[EC_POINT_LEN];
+};
+
+struct ec_private; /* heap, wiped when freed */
+
+int ec_generate(struct ec_private **out, struct err *e) NODISCARD;
+void ec_free(struct ec_private *key);
+
+int ec_private_from_scalar(const uint8_t scalar[EC_SCALAR_LEN],
+			   struct ec_private **out, struct err *e) NODISCARD;
+/* The caller wipes what it was given. */
+void ec_private_scalar(const struct ec_private *key,
+		       uint8_t scalar[EC_SCALAR_LEN]);
+
+void ec_public_of(const struct ec_private *key, struct ec_public *out);
+bool ec_public_equal(const struct ec_public *a, const struct ec_public *b);
+
+/*
+ * PEM with \n line ends, parsed strictly: one block, P-256 by name, a valid
+ * point, nothing before or after but white space. ERR_FORMAT.
+ */
+int ec_public_from_pem(struct slice pem, struct ec_public *out,
+		       struct err *e) NODISCARD;
+int ec_public_to_pem(const struct ec_public *key, struct buf *out,
+		     struct err *e) NODISCARD;
+
+/* SHA-256 of the DER SubjectPublicKeyInfo: how registries name a key. */
+void ec_public_fingerprint(const struct ec_public *key, struct sha256 *out);
+
+/* Sign and verify what was signed before returning it. Appends DER to sig. */
+int ec_sign(const struct ec_private *key, struct slice message, struct buf *sig,
+	    struct err *e) NODISCARD;
+
+/* ERR_UNTRUSTED unless sig is key's signature over SHA-256(message). */
+int ec_verify(const struct ec_public *key, struct slice message,
+	      struct slice sig, struct err *e) NODISCARD;
+
+#endif

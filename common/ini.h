@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ini - configuration files, through inih, with a schema.
+ *
+ * A key that the schema does not know, a key given twice (unless it is a list)
+ * or a value out of range is ERR_CONFIG and names file, line and key.
+ */
+#ifndef COMMON_INI_H
+#define COMMON_INI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/rd.h"
+
+#define INI_MAX_LEN   (64 * 1024)
+#define INI_LIST_MAX  32
+#define INI_VALUE_MAX 1024
+
+enum ini_kind {
+	INI_TEXT,
+	INI_NUMBER,
+	INI_BOOL,
+	INI_LIST
+};
+
+struct ini_list {
+	char *at[INI_LIST_MAX];
+	size_t count;
+};
+
+struct ini_key {
+	const char *section;
+	const char *name;
+	enum ini_kind kind;
+	size_t offset;     /* of the char *, uint64_t, bool, struct ini_list */
+	uint64_t min, max; /* numbers only */
+	bool required;
+};
+
+/*
+ * Parse text (named `file` in messages) into the structure at `to`, whose
+ * members the caller has set to their defaults: text members are heap strings
+ * or NULL; a value replaces (and frees) the default.
+ */
+int ini_parse(struct slice text, const char *file, const struct ini_key *keys,
+	      size_t key_count, void *to, struct err *e) NODISCARD;
+
+/* Free every text and list member of the structure. */
+void ini_done(const struct ini_key *keys, size_t key_count, void *to);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * opt - command lines: a program is a table of commands, a command a table of
+ * options. Over getopt_long.
+ *
+ *	struct opt opts[] = {
+ *		OPT_TEXT("product", "NAME", &product, "product to release"),
+ *		OPT_NUMBER("threshold", "N", &threshold, 16, "signatures
+ *needed"), OPT_FLAG("json", &json, "print JSON"), OPT_END
+ *	};
+ *	if (opt_parse(argc, argv, opts, &rest, e)) return -1;
+ *
+ * "--help" prints the command's usage, made from the table, and succeeds. An
+ * unknown option, a missing value or a number out of range is ERR_USAGE and
+ * names the option and the help to ask for.
+ */
+#ifndef COMMON_OPT_H
+#define COMMON_OPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+
+#define OPT_LIST_MAX 256
+
+enum opt_kind {
+	OPT_KIND_END,
+	OPT_KIND_FLAG,
+	OPT_KIND_TEXT,
+	OPT_KIND_NUMBER,
+	OPT_KIND_LIST
+};
+
+/* The values of an option that may be repeated. Borrowed from argv. */
+struct opt_list {
+	const char *at[OPT_LIST_MAX];
+	size_t count;
+};
+
+struct opt {
+	enum opt_kind kind;
+	const char *name; /* long name without its dashes */
+	const char *arg;  /* the value's name in the help; NULL for a flag */
+	void *to;
+	uint64_t max; /* numbers only */
+	const char *help;
+};
+
+#define OPT_FLAG(name, to, help)                                               \
+	{                                                                      \
+		OPT_KIND_FLAG, (name), NULL, (to), 0, (help)                   \
+	}
+#define OPT_TEXT(name, arg, to, help)                                          \
+	{                                                                      \
+		OPT_KIND_TEXT, (name), (arg), (to), 0, (help)                  \
+	}
+#define OPT_NUMBER(name, arg, to, max, help)                                   \
+	{                                                                      \
+		OPT_KIND_NUMBER, (name), (arg), (to), (max), (help)            \
+	}
+#define OPT_LIST(name, arg, to, help)                                          \
+	{                                                                      \
+		OPT_KIND_LIST, (name), (arg), (to), 0, (help)                  \
+	}
+#define OPT_END                                                                \
+	{                                                                      \
+		OPT_KIND_END, NULL, NULL, NULL, 0, NULL                        \
+	}
+
+/* bool, const char *, uint64_t and struct opt_list behind `to`. */
+
+struct command {
+	const char *name; /* "status", or two words: "release create" */
+	const char *args; /* operands and main options, for the usage line */
+	const char *summary;
+	/* argv[0] is the command's name; returns 0 or -1. */
+	int (*run)(int argc, char **argv, struct err *e);
+};
+
+struct program {
+	const char *purpose; /* one line, first in --help */
+	const struct command *commands;
+	size_t command_count;
+};
+
+/*
+ * Find the command (two words before one), run it, report an error once on
+ * standard error as "<program>: <message>" and return the exit status.
+ * Also answers --help, help, and --version. The program's name is the one
+ * under which it was called.
+ */
+int program_main(const struct program *p, int argc, char **argv);
+
+/* The name under which this program was called, without its folder. */
+const char *program_name(void);
+
+/*
+ * Parse options; *operands is then the first operand in argv and
+ * *operand_count their number. When --help was asked for, it was printed and
+ * the process has exited with 0.
+ */
+int opt_parse(int argc, char **argv, const struct opt *opts, char ***operands,
+	      int *operand_count, struct err *e) NODISCARD;
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * package - the file that an update travels in. Layout: docs/package-format.md.
+ *
+ *	header (64 bytes) | chunk table (32 bytes a chunk) | payload
+ *
+ * The payload is cut into chunks of PACKAGE_CHUNK_LEN bytes as distributed
+ * (the last one may be shorter); the table holds the SHA-256 of each. Signed
+ * metadata holds the SHA-256 of header and table together, so a reader first
+ * checks those, then each chunk before anything else sees a byte of it. The
+ * header says how to read the payload, never whether to trust it.
+ */
+#ifndef COMMON_PACKAGE_H
+#define COMMON_PACKAGE_H
+
+#include "common/digest.h"
+
+#define PACKAGE_VERSION    1
+#define PACKAGE_HEADER_LEN 64
+#define PACKAGE_CHUNK_LEN  65536
+#define PACKAGE_CHUNKS_MAX (1u << 20) /* 64 GiB */
+#define PACKAGE_WINDOW_MAX (8u << 20)
+#define PACKAGE_HEAD_MAX   (PACKAGE_HEADER_LEN + 32u * PACKAGE_CHUNKS_MAX)
+
+enum package_kind {
+	PACKAGE_FULL = 1,
+	PACKAGE_DELTA = 2
+};
+enum package_content {
+	PACKAGE_TREE = 1,
+	PACKAGE_IMAGE = 2
+};
+enum package_codec {
+	PACKAGE_RAW = 0,
+	PACKAGE_ZSTD = 1,
+	PACKAGE_LZMA = 2
+};
+
+/* All of the header; fields not named here are zero and must be. */
+struct package_header {
+	enum package_kind kind;
+	enum package_content content;
+	enum package_codec codec; /* of a full payload, or of delta records */
+	uint32_t chunk_count;
+	uint32_t window_len;  /* bytes a decoder must keep, <= 8 MiB */
+	uint64_t payload_len; /* bytes as distributed: all chunks together */
+	uint64_t plain_len; /* full: bytes of the tar; delta: of its records */
+};
+
+/* Header and chunk table together. ERR_LIMIT past PACKAGE_CHUNKS_MAX. */
+uint64_t package_head_len(uint32_t chunk_count);
+
+int package_parse_header(struct slice in, struct package_header *h,
+			 struct err *e) NODISCARD;
+void package_format_header(const struct package_header *h,
+			   uint8_t out[PACKAGE_HEADER_LEN]);
+
+/*
+ * A reader of a package whose head has been verified against signed metadata.
+ * read_at() supplies the bytes as distributed (from a spool file, a stick, a
+ * network stream); package_read() hands out payload bytes in order, each
+ * chunk only after its digest was right. TOCTOU-safe: bytes are checked in
+ * the very memory from which they are used.
+ */
+struct package_source {
+	void *ctx;
+	int (*read_at)(void *ctx, uint64_t offset, void *out, size_t len,
+		       struct err *e);
+};
+
+struct package_reader;
+
+/* head_digest and file_len are from signed metadata. ERR_UNTRUSTED. */
+int package_open(const struct package_source *from, uint64_t file_len,
+		 uint64_t head_len, const struct sha256 *head_digest,
+		 struct package_reader **out, struct err *e) NODISCARD;
+const struct package_header *package_header(const struct package_reader *r);
+
+/* Up to len payload bytes; *got is 0 only at the end. */
+int package_read(struct package_reader *r, void *out, size_t len, size_t *got,
+		 struct err *e) NODISCARD;
+void package_close(struct package_reader *r);
+
+/* Verify one chunk of a file that is still arriving. ERR_UNTRUSTED. */
+int package_check_chunk(const struct package_reader *r, uint32_t index,
+			struct slice bytes, struct err *e) NODISCARD;
+
+#endif

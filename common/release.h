@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * release - what signed metadata says of a package: the "pawl" object in the
+ * custom data of a targets entry, "type":"package".
+ *
+ * A release has one entry per package: one full package and any number of
+ * deltas, under "<product>/<id>/<component>-full.pawl" and
+ * "<product>/<id>/<component>-from-<base id>.pawl". Entries of one release
+ * agree in everything but the package. docs/package-format.md has the members.
+ *
+ * A release digest names the resulting content: with one component it is that
+ * component's digest; buckets and orders use it.
+ */
+#ifndef COMMON_RELEASE_H
+#define COMMON_RELEASE_H
+
+#include "common/package.h"
+#include "common/text.h"
+#include "common/tree.h"
+#include "common/tuf_client.h"
+
+#define RELEASE_MODELS_MAX  32
+#define RELEASE_HEALTH_MAX  8
+#define RELEASE_ARGS_MAX    16
+#define RELEASE_FIXES_MAX   256
+#define RELEASE_VERSION_MAX 64
+
+/* One health command: a program in the release and its arguments. */
+struct release_health {
+	char *argv[RELEASE_ARGS_MAX + 1]; /* argv[0]: path inside the tree */
+	size_t argc;
+};
+
+struct release {
+	char product[NAME_MAX_LEN + 1];
+	char id[NAME_MAX_LEN + 1];             /* release id: "2026.11.1" */
+	char version[RELEASE_VERSION_MAX + 1]; /* text, never compared */
+	char *models[RELEASE_MODELS_MAX];      /* none: any model */
+	size_t model_count;
+	uint64_t seq, content_seq, requires_seq;
+	bool urgent;
+	int64_t issued, not_before;     /* not_before 0: at once */
+	char *fixes[RELEASE_FIXES_MAX]; /* CVE ids */
+	size_t fix_count;
+	struct release_health health[RELEASE_HEALTH_MAX];
+	size_t health_count;
+	uint32_t health_deadline_sec; /* whole trial; default 300 */
+
+	/* the component (one, so far) and its resulting content */
+	char component[NAME_MAX_LEN + 1];
+	enum package_content content;
+	enum tree_attributes attributes; /* trees */
+	struct sha256 digest;            /* of the manifest, or of the image */
+	uint64_t manifest_len;           /* trees */
+	uint64_t content_len;            /* bytes of files, or of the image */
+	uint32_t entries;
+
+	/* the package */
+	enum package_kind kind;
+	char base_id[NAME_MAX_LEN + 1]; /* deltas */
+	struct sha256 base_digest;      /* deltas */
+	struct sha256 head_digest;      /* header and chunk table */
+	uint64_t head_len;
+	uint64_t package_len;         /* as in the targets entry */
+	struct sha256 package_digest; /* likewise */
+	uint32_t window_len;          /* signed limit for the decoder */
+	uint64_t apply_memory;        /* bytes a decoder needs at most */
+};
+
+/* ERR_NOT_FOUND when the entry is not a package (another "type"). */
+int release_parse(const struct tuf_target *t, struct release *out,
+		  struct err *e) NODISCARD;
+/* The whole targets entry {"custom", "hashes", "length"}. */
+struct json *release_format(const struct release *r);
+void release_done(struct release *r);
+
+/* The target's path in the repository, and its file name by digest. */
+int release_path(const struct release *r, char out[PATH_MAX_LEN],
+		 struct err *e) NODISCARD;
+/* "<dir>/<sha256>.<name>": TUF's consistent target path (6.2). */
+int release_url_path(const char *target_path, const struct sha256 *digest,
+		     char out[PATH_MAX_LEN], struct err *e) NODISCARD;
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tuf_client - the client workflow of The Update Framework 1.0.34, section 5.
+ *
+ * The client owns a folder of trusted metadata: root.json, timestamp.json,
+ * snapshot.json, targets.json and <percent-encoded role>.json hold the exact
+ * bytes that were received, each written only once it passed every check. It
+ * asks a source for files by their name in the repository ("2.root.json",
+ * "timestamp.json", "7.targets.json") and never touches the network itself,
+ * so the same code runs on the device, at the server's import, over a stick
+ * and in the conformance program.
+ *
+ * Everything read from the folder is verified again with the current root's
+ * keys at each run. Expiry is judged against the one `now` given at opening.
+ */
+#ifndef COMMON_TUF_CLIENT_H
+#define COMMON_TUF_CLIENT_H
+
+#include "common/buf.h"
+#include "common/digest.h"
+#include "common/json.h"
+#include "common/keyfile.h"
+
+enum tuf_role {
+	TUF_ROOT,
+	TUF_TIMESTAMP,
+	TUF_SNAPSHOT,
+	TUF_TARGETS
+};
+
+/*
+ * Where metadata comes from. fetch() appends at most max bytes; ERR_NOT_FOUND
+ * means that the source says there is no such file (HTTP 403 and 404), which
+ * for a newer root is the good news; any other failure aborts the refresh.
+ */
+struct tuf_source {
+	void *ctx;
+	int (*fetch)(void *ctx, const char *name, size_t max, struct buf *out,
+		     struct err *e);
+};
+
+struct tuf_scheme; /* see tuf_meta.h: one signature scheme */
+
+struct tuf_policy {
+	/* NULL-terminated; the product's own list is tuf_schemes_product. */
+	const struct tuf_scheme *const *schemes;
+	size_t root_max, timestamp_max, snapshot_max, targets_max;
+	unsigned rotations_max;   /* roots per run; the next run goes on */
+	unsigned delegations_max; /* roles visited per target */
+	bool foreign; /* a repository that is not ours: no pawl fields needed */
+	bool medium;  /* source is a stick or folder: marked files are fine */
+};
+
+extern const struct tuf_policy tuf_policy_device; /* trust.md's device caps */
+extern const struct tuf_policy tuf_policy_server; /* the same, larger caps */
+
+struct tuf_target {
+	const char *path; /* borrowed from the client, like custom */
+	uint64_t length;
+	bool has_sha256, has_sha512;
+	struct sha256 sha256;
+	uint8_t sha512[SHA512_LEN];
+	const struct json *custom; /* NULL if none */
+};
+
+/* What root says of the repository (its signed "pawl" object). */
+struct tuf_site {
+	enum environment environment;
+	bool staging_signed;      /* "staging": "signed", else "server" */
+	unsigned medium_max_days; /* 90 unless root says otherwise */
+};
+
+struct tuf_client;
+
+/* Trust a first root: it must verify against itself; expiry is not judged. */
+int tuf_client_init(int dirfd, const struct tuf_policy *policy,
+		    struct slice root, struct err *e) NODISCARD;
+
+/* Load what is trusted so far. The folder must hold a root.json. */
+int tuf_client_open(int dirfd, const struct tuf_policy *policy, int64_t now,
+		    struct tuf_client **out, struct err *e) NODISCARD;
+void tuf_client_close(struct tuf_client *c);
+
+/* Sections 5.3 to 5.6: root, timestamp, snapshot, top-level targets. */
+int tuf_client_refresh(struct tuf_client *c, const struct tuf_source *from,
+		       struct err *e) NODISCARD;
+
+/*
+ * The same without a network: use the trusted files alone, all of which must
+ * be present, valid and unexpired.
+ */
+int tuf_client_offline(struct tuf_client *c, struct err *e) NODISCARD;
+
+/*
+ * What an importer does: follow the root chain, then accept
+ * <version>.targets.json (and delegated roles beside it) by its signatures
+ * alone, with no snapshot or timestamp. Refuses a lower version than trusted,
+ * and the same version with other bytes. Persists root.json, targets.json.
+ */
+int tuf_client_import(struct tuf_client *c, const struct tuf_source *from,
+		      int64_t targets_version, struct err *e) NODISCARD;
+
+/*
+ * Find a target, through delegations (5.6.7, pre-order). Delegated metadata
+ * that is missing or old is fetched from `from`. ERR_NOT_FOUND.
+ */
+int tuf_client_find(struct tuf_client *c, const struct tuf_source *from,
+		    const char *path, struct tuf_target *out,
+		    struct err *e) NODISCARD;
+
+/* Call visit for each target of the top-level targets role, in path order;
+ * stops with its error when it returns -1. */
+int tuf_client_each(struct tuf_client *c,
+		    int (*visit)(void *ctx, const struct tuf_target *t,
+				 struct err *e),
+		    void *ctx, struct err *e) NODISCARD;
+
+/* Exact trusted bytes and the verified "signed" tree; NULL if not loaded. */
+struct slice tuf_client_bytes(const struct tuf_client *c, enum tuf_role role);
+const struct json *tuf_client_signed(const struct tuf_client *c,
+				     enum tuf_role role);
+int64_t tuf_client_version(const struct tuf_client *c, enum tuf_role role);
+int64_t tuf_client_expires(const struct tuf_client *c, enum tuf_role role);
+
+void tuf_client_site(const struct tuf_client *c, struct tuf_site *out);
+
+/*
+ * Highest "issued" of threshold-signed metadata loaded so far (root, targets):
+ * the time that has certainly passed. Roles with threshold 1 do not count in
+ * production. 0 if none.
+ */
+int64_t tuf_client_time_floor(const struct tuf_client *c);
+
+#endif

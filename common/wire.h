@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * wire - what device and server say to each other: JSON bodies, parsed and
+ * formatted in this one place for both ends. docs/protocol.md is the prose.
+ *
+ * Enrolment listener (no client certificate):
+ *	POST /v1/nonce   {}            -> struct wire_nonce
+ *	POST /v1/enrol   wire_enrol    -> struct wire_identity
+ *	GET  /metadata/<file>          (root chain, timestamp, ...)
+ * Device listener (client certificate required):
+ *	POST /v1/checkin wire_checkin  -> struct wire_decision
+ *	POST /v1/report  wire_report   -> {"v":1}
+ *	GET  /metadata/<file>, GET /targets/<dir>/<sha256>.<name> (Range, ETag)
+ * An error is {"v":1,"error":"<err_name>","message":"..."} with the status of
+ * wire_status(). Unknown members are refused by the server and ignored by the
+ * device, so servers are updated first.
+ */
+#ifndef COMMON_WIRE_H
+#define COMMON_WIRE_H
+
+#include "common/release.h"
+#include "common/x509.h"
+
+#define WIRE_BODY_MAX     16384
+#define WIRE_NONCE_LEN    32
+#define WIRE_CLAIM_LEN    16 /* 128 bits; 32 hex digits in four groups */
+#define WIRE_EVIDENCE_MAX 8192
+#define WIRE_CODE_MAX     32
+#define WIRE_REASON_MAX   256
+
+struct wire_nonce {
+	uint8_t nonce[WIRE_NONCE_LEN]; /* good on this connection, once */
+};
+
+struct wire_enrol {
+	uint8_t claim[WIRE_CLAIM_LEN];
+	uint8_t nonce[WIRE_NONCE_LEN];
+	char product[NAME_MAX_LEN + 1];
+	char model[NAME_MAX_LEN + 1];
+	char csr[X509_PEM_MAX_LEN];
+	/* ECDSA of "pawl/enrol/v1" || nonce || claim by the request's key */
+	uint8_t proof[EC_SIG_MAX_LEN];
+	size_t proof_len;
+};
+
+struct wire_identity {
+	struct device_id device;
+	char cohort[NAME_MAX_LEN + 1];
+	char certificate[X509_PEM_MAX_LEN]; /* the leaf */
+};
+
+struct wire_checkin {
+	char product[NAME_MAX_LEN + 1];
+	char model[NAME_MAX_LEN + 1];
+	bool has_release; /* false: vanilla, nothing of ours runs */
+	char release[NAME_MAX_LEN + 1];
+	uint64_t seq;
+	struct sha256 digest;
+	bool confirmed;        /* the running slot is committed */
+	uint64_t activation;   /* rises at each trial start */
+	uint32_t interval_sec; /* own poll interval */
+	char updater[RELEASE_VERSION_MAX + 1];
+};
+
+enum wire_action {
+	WIRE_NOTHING,
+	WIRE_UPDATE,
+	WIRE_WAIT
+};
+
+struct wire_decision {
+	enum wire_action action;
+	char release[NAME_MAX_LEN + 1]; /* update: which */
+	struct sha256 digest;           /* update: its release digest */
+	uint64_t attempt;               /* update: for the reports */
+	uint32_t next_check_sec;        /* jitter already applied */
+	char reason[WIRE_REASON_MAX];   /* for people: why this answer */
+};
+
+enum wire_state {
+	WIRE_DOWNLOADING,
+	WIRE_VERIFIED,
+	WIRE_INSTALLED,
+	WIRE_CONFIRMED,
+	WIRE_FAILED,
+	WIRE_ROLLED_BACK,
+	WIRE_DEFERRED,
+};
+
+struct wire_report {
+	uint64_t attempt;
+	uint32_t sequence; /* rises within an attempt; lower ones are ignored */
+	enum wire_state state;
+	char code[WIRE_CODE_MAX + 1]; /* failed, rolled back: "HEALTH_FAILED" */
+	uint64_t activation;
+	struct sha256 running;                /* release digest that runs now */
+	char evidence[WIRE_EVIDENCE_MAX + 1]; /* last lines; valid UTF-8 */
+};
+
+int wire_format_nonce(const struct wire_nonce *m, struct buf *out,
+		      struct err *e) NODISCARD;
+int wire_parse_nonce(struct slice in, struct wire_nonce *m,
+		     struct err *e) NODISCARD;
+int wire_format_enrol(const struct wire_enrol *m, struct buf *out,
+		      struct err *e) NODISCARD;
+int wire_parse_enrol(struct slice in, struct wire_enrol *m,
+		     struct err *e) NODISCARD;
+int wire_format_identity(const struct wire_identity *m, struct buf *out,
+			 struct err *e) NODISCARD;
+int wire_parse_identity(struct slice in, struct wire_identity *m,
+			struct err *e) NODISCARD;
+int wire_format_checkin(const struct wire_checkin *m, struct buf *out,
+			struct err *e) NODISCARD;
+int wire_parse_checkin(struct slice in, struct wire_checkin *m,
+		       struct err *e) NODISCARD;
+int wire_format_decision(const struct wire_decision *m, struct buf *out,
+			 struct err *e) NODISCARD;
+int wire_parse_decision(struct slice in, struct wire_decision *m,
+			struct err *e) NODISCARD;
+int wire_format_report(const struct wire_report *m, struct buf *out,
+		       struct err *e) NODISCARD;
+int wire_parse_report(struct slice in, struct wire_report *m,
+		      struct err *e) NODISCARD;
+int wire_format_error(const struct err *failure, struct buf *out,
+		      struct err *e) NODISCARD;
+/* Turns an error body into *failure; ERR_FORMAT in e if it is not one. */
+int wire_parse_error(struct slice in, struct err *failure,
+		     struct err *e) NODISCARD;
+
+/* HTTP status for an error code: 400, 403, 404, 409, 413, 429, 503, 500. */
+int wire_status(enum err_code code);
+
+const char *wire_state_name(enum wire_state state);
+
+/* What an enrolling device signs; appends it. */
+int wire_enrol_message(const struct wire_enrol *m, struct buf *out,
+		       struct err *e) NODISCARD;
+
+/* A claim code as people see it: "xxxxxxxx-xxxxxxxx-xxxxxxxx-xxxxxxxx". */
+int wire_parse_claim(struct slice text, uint8_t claim[WIRE_CLAIM_LEN],
+		     struct err *e) NODISCARD;
+void wire_format_claim(const uint8_t claim[WIRE_CLAIM_LEN], char out[36]);
+
+#endif
