@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * route - one request as a handler sees it, and the table of handlers.
+ *
+ * The front (http, tls, conn, server) reads a whole request head, looks the
+ * route up by listener, method and path, checks the caller, and runs the
+ * handler on a worker thread; the handler fills a response and returns. It
+ * never sees a socket. Handlers run concurrently: what they share locks itself
+ * (the store does). Nothing of a request is echoed into response headers.
+ */
+#ifndef UPDATE_SERVER_ROUTE_H
+#define UPDATE_SERVER_ROUTE_H
+
+#include "common/buf.h"
+#include "common/digest.h"
+#include "common/wire.h"
+
+enum listener {
+	LISTENER_ENROLMENT, /* TLS, no client certificate */
+	LISTENER_DEVICE,    /* TLS, device certificate required */
+	LISTENER_PEOPLE,    /* TLS, a person's pinned certificate required */
+	LISTENER_COUNT
+};
+
+enum method {
+	METHOD_GET,
+	METHOD_HEAD,
+	METHOD_POST,
+	METHOD_PUT
+};
+
+struct peer {
+	bool present;              /* a client certificate was shown */
+	struct sha256 fingerprint; /* of its DER */
+	char id[65];               /* filled in by server_api.authorise() */
+};
+
+struct request {
+	enum listener listener;
+	enum method method;
+	const char *path; /* as sent: no decoding, no query, '/' first */
+	const struct peer *peer;
+	struct slice body; /* in memory; empty for a streamed upload */
+	int upload_fd;     /* streamed upload: an unlinked file; else -1 */
+	uint64_t upload_len;
+	/* One enrolment nonce per connection, spent by its use. */
+	bool *nonce_valid;
+	uint8_t *nonce; /* WIRE_NONCE_LEN */
+};
+
+struct response {
+	unsigned status;  /* 200, 304, 400, 404, ... */
+	const char *type; /* constant; "application/json" for bodies */
+	struct buf body;  /* the answer, or: */
+	int file_fd;      /* an open file to send; -1: none. Owned. */
+	uint64_t file_len;
+	bool ranges;          /* file: Range is honoured */
+	bool immutable;       /* may be cached for ever */
+	char etag[68];        /* quoted by the front; "" for none */
+	unsigned retry_after; /* seconds; 0 for none */
+};
+
+struct server_api; /* the back's state: store, keeper, metadata, blobs */
+
+struct route {
+	unsigned listeners; /* bit per enum listener */
+	enum method method;
+	const char *path; /* exact, or a prefix when it ends in '/' */
+	size_t body_max;  /* larger is 413 before it is read */
+	bool upload;      /* body goes to upload_fd, not to memory */
+	/* 0, or -1 with e: the front then answers wire_status(e->code). */
+	int (*handle)(struct server_api *api, const struct request *q,
+		      struct response *a, struct err *e);
+};
+
+extern const struct route server_routes[];
+extern const size_t server_route_count;
+
+/*
+ * May this peer speak on this listener now? Called for every request, resumed
+ * sessions included, so a revocation takes effect at the next one. Fills
+ * peer->id (device id in hex, or the person's name). ERR_REFUSED if not.
+ */
+int server_authorise(struct server_api *api, enum listener listener,
+		     struct peer *peer, struct err *e) NODISCARD;
+
+/* Answer with a file's bytes or JSON; conveniences for handlers. */
+int response_json(struct response *a, unsigned status, struct json *value,
+		  struct err *e) NODISCARD; /* takes value */
+
+#endif
