@@ -131,7 +131,7 @@ help:
 #@ make bench         benchmarks, each beside its peer
 #@ make repro         build twice in different folders and compare
 #@ make install       PREFIX=/usr/local, DESTDIR=
-#@ make deps          install Debian packages (GROUP="build demo test long")
+#@ make deps          install Debian packages (GROUP="build demo test lint long")
 #@ make clean
 #@
 #@ CONFIG=release|asan|tsan|cover|fuzz chooses the build; V=1 shows commands;
@@ -164,7 +164,7 @@ check-e2e: $(BIN) $(TOOLS)
 FUZZ_SECONDS ?= 60
 fuzz:
 	@sh tests/check/deps.sh check build test long
-	@$(MAKE) --no-print-directory CONFIG=fuzz CC=clang-14 run-fuzz
+	@$(MAKE) --no-print-directory CONFIG=fuzz CC=clang run-fuzz
 run-fuzz: $(FUZZ)
 	@for f in $(FUZZ); do n=$${f##*/fuzz_}; mkdir -p $(B)/corpus/$$n; \
 		echo "== $$f"; ./$$f -max_total_time=$(FUZZ_SECONDS) \
@@ -182,8 +182,8 @@ CSOURCES := $(filter %.c,$(SOURCES))
 SHELLS   := $(sort $(wildcard tests/*/*.sh keys-example/*.sh)) .ci/run
 
 lint:
-	@sh tests/check/deps.sh install build test
-	clang-format-14 --dry-run -Werror $(SOURCES)
+	@sh tests/check/deps.sh install build test lint
+	clang-format --dry-run -Werror $(SOURCES)
 	sh tests/check/layers.sh
 	sh tests/check/words.sh
 	for s in $(SHELLS); do sh -n $$s || exit 1; done

@@ -10,7 +10,7 @@ if [ -e "$stamp" ] && [ -z "$(find "$2" .clang-tidy common signer \
 	-newer "$stamp" 2>/dev/null | head -1)" ]; then
 	exit 0
 fi
-clang-tidy-14 --quiet "$2" -- -std=c11 -D_GNU_SOURCE -I. -DVERSION='"0"' \
+clang-tidy --quiet "$2" -- -std=c11 -D_GNU_SOURCE -I. -DVERSION='"0"' \
 	2>"$1/tidy.log.$$" || { cat "$1/tidy.log.$$"; rm -f "$1/tidy.log.$$"; exit 255; }
 rm -f "$1/tidy.log.$$"
 mkdir -p "$(dirname "$stamp")"
