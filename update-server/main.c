@@ -1,9 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/opt.h"
 
+#include "update-server/commands.h"
+
+/* One line per command; each lives in the module that its name suggests. */
+static const struct command commands[] = {
+	{ "run", "DIR | --config FILE [--check-config]", "serve", command_run },
+};
+
 int main(int argc, char **argv)
 {
-	static const struct program program = { .purpose = "not built yet" };
+	static const struct program program = {
+		.purpose = "offers signed releases to a fleet of devices",
+		.commands = commands,
+		.command_count = ARRAY_LEN(commands),
+	};
 
 	return program_main(&program, argc, argv);
 }

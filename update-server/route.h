@@ -13,14 +13,10 @@
 
 #include "common/buf.h"
 #include "common/digest.h"
+#include "common/json.h"
 #include "common/wire.h"
 
-enum listener {
-	LISTENER_ENROLMENT, /* TLS, no client certificate */
-	LISTENER_DEVICE,    /* TLS, device certificate required */
-	LISTENER_PEOPLE,    /* TLS, a person's pinned certificate required */
-	LISTENER_COUNT
-};
+#include "update-server/config.h"
 
 enum method {
 	METHOD_GET,
@@ -58,6 +54,9 @@ struct response {
 	bool immutable;       /* may be cached for ever */
 	char etag[68];        /* quoted by the front; "" for none */
 	unsigned retry_after; /* seconds; 0 for none */
+	/* A revocation: end every connection of this certificate, now. */
+	bool cut;
+	struct sha256 cut_fingerprint;
 };
 
 struct server_api; /* the back's state: store, keeper, metadata, blobs */
@@ -84,8 +83,30 @@ extern const size_t server_route_count;
 int server_authorise(struct server_api *api, enum listener listener,
 		     struct peer *peer, struct err *e) NODISCARD;
 
-/* Answer with a file's bytes or JSON; conveniences for handlers. */
+/* Answer with JSON; takes value. */
 int response_json(struct response *a, unsigned status, struct json *value,
-		  struct err *e) NODISCARD; /* takes value */
+		  struct err *e) NODISCARD;
+
+/* ---- life ---------------------------------------------------------------- */
+
+struct keeper; /* the process that alone holds the CA and online keys */
+
+/*
+ * Fork the keeper, before any thread or descriptor of the loop exists. The
+ * passphrase opens its keyfiles; the child wipes its copy.
+ */
+int keeper_start(const struct config *c, struct slice passphrase,
+		 struct keeper **out, struct err *e) NODISCARD;
+/* Ask it to end, wait for it; NULL is fine. */
+void keeper_stop(struct keeper *k);
+
+/* Open store and repository. After api_close() no handler runs any more. */
+int api_open(const struct config *c, struct keeper *k, struct server_api **out,
+	     struct err *e) NODISCARD;
+void api_close(struct server_api *api);
+
+/* Called about once a second on a worker thread, never twice at a time:
+ * renewing the timestamp, ageing rollouts. */
+void api_tick(struct server_api *api);
 
 #endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config - what server.conf says: names of files and listeners, and limits.
+ *
+ * The file lies in the server's folder (DIR/server.conf); every relative path
+ * in it is meant from that folder and is absolute once loaded. Parsing is
+ * strict (see common/ini.h). docs/server-conf.md lists the keys.
+ */
+#ifndef UPDATE_SERVER_CONFIG_H
+#define UPDATE_SERVER_CONFIG_H
+
+#include "common/rd.h"
+
+#define CONFIG_FILE "server.conf"
+
+enum listener {
+	LISTENER_ENROLMENT, /* TLS, no client certificate */
+	LISTENER_DEVICE,    /* TLS, device certificate required */
+	LISTENER_PEOPLE,    /* TLS, a person's pinned certificate required */
+	LISTENER_COUNT
+};
+
+/* "enrolment", "device", "people": in server.conf and in listeners.json. */
+const char *listener_name(enum listener listener);
+
+/* What a stranger may take of us. Seconds, bytes, bytes per second. */
+struct limits {
+	uint64_t connections;            /* per listener */
+	uint64_t connections_per_device; /* per client certificate */
+	uint64_t handshakes;             /* computed at the same time */
+	uint64_t workers;                /* threads */
+	uint64_t handshake_sec;
+	uint64_t head_sec;  /* a request's head, whole */
+	uint64_t idle_sec;  /* between requests */
+	uint64_t stall_sec; /* a body's progress is judged this often */
+	uint64_t body_rate; /* least progress, either way */
+	uint64_t stop_sec;  /* given to running requests at the end */
+};
+
+struct config {
+	char *dir; /* the server's folder, absolute */
+	char *environment;
+	char *user;                   /* run as; NULL: stay who we are */
+	char *listen[LISTENER_COUNT]; /* "host:port"; NULL: not served */
+	char *tls_certificate;        /* PEM */
+	char *tls_key;                /* keyfile */
+	char *device_ca;       /* PEM: what device certificates chain to */
+	char *passphrase_file; /* of the keyfiles; NULL: none */
+	struct limits limits;
+};
+
+/* Fill in a zeroed *c; ERR_CONFIG. `file` is for messages. */
+int config_parse(struct slice text, const char *file, struct config *c,
+		 struct err *e) NODISCARD;
+
+/* Read DIR/server.conf (dir given) or the file, whose folder is then dir. */
+int config_load(const char *dir, const char *file, struct config *c,
+		struct err *e) NODISCARD;
+void config_done(struct config *c);
+
+/* A listener's address: a literal, never a name; port 0 means any. */
+struct address {
+	char host[46];
+	uint16_t port;
+	bool v6;
+};
+
+/* "127.0.0.1:8443" or "[::1]:8443". ERR_CONFIG. */
+int address_parse(struct slice text, struct address *out,
+		  struct err *e) NODISCARD;
+
+#endif
