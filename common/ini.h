@@ -45,7 +45,7 @@ struct ini_key {
  * members the caller has set to their defaults: text members are heap strings
  * or NULL; a value replaces (and frees) the default.
  */
-int ini_parse(struct slice text, const char *file, const struct ini_key *keys,
+int ini_load(struct slice text, const char *file, const struct ini_key *keys,
 	      size_t key_count, void *to, struct err *e) NODISCARD;
 
 /* Free every text and list member of the structure. */

@@ -85,7 +85,7 @@ void *json_next(const struct json *object, void *member);
 const char *json_name(void *member);
 const struct json *json_value(void *member);
 
-bool json_equal(const struct json *a, const struct json *b);
+bool json_same(const struct json *a, const struct json *b);
 
 /* ---- writing ------------------------------------------------------------- */
 
@@ -94,7 +94,7 @@ struct json *json_new_array(void);
 struct json *json_new_text(const char *text);
 struct json *json_new_int(int64_t value);
 struct json *json_new_bool(bool value);
-struct json *json_copy(const struct json *j); /* deep */
+struct json *json_clone(const struct json *j); /* deep */
 
 void json_set(struct json *object, const char *name, struct json *value);
 void json_set_text(struct json *object, const char *name, const char *text);

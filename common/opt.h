@@ -5,10 +5,11 @@
  *
  *	struct opt opts[] = {
  *		OPT_TEXT("product", "NAME", &product, "product to release"),
- *		OPT_NUMBER("threshold", "N", &threshold, 16, "signatures
- *needed"), OPT_FLAG("json", &json, "print JSON"), OPT_END
+ *		OPT_NUMBER("threshold", "N", &n, 16, "signatures needed"),
+ *		OPT_FLAG("json", &json, "print JSON"), OPT_END
  *	};
- *	if (opt_parse(argc, argv, opts, &rest, e)) return -1;
+ *	if (opt_parse(argc, argv, opts, &operands, &operand_count, e))
+ *		return -1;
  *
  * "--help" prints the command's usage, made from the table, and succeeds. An
  * unknown option, a missing value or a number out of range is ERR_USAGE and
