@@ -46,7 +46,7 @@ struct ini_key {
  * or NULL; a value replaces (and frees) the default.
  */
 int ini_load(struct slice text, const char *file, const struct ini_key *keys,
-	      size_t key_count, void *to, struct err *e) NODISCARD;
+	     size_t key_count, void *to, struct err *e) NODISCARD;
 
 /* Free every text and list member of the structure. */
 void ini_done(const struct ini_key *keys, size_t key_count, void *to);

@@ -32,9 +32,17 @@ bool name_is_valid(struct slice name);
 bool target_path_is_valid(struct slice path);
 
 /*
+ * The code point at the start of well-formed UTF-8 and the bytes it takes; 0
+ * at the end or for anything else (over-long forms, surrogates, fragments).
+ */
+size_t utf8_next(struct slice in, uint32_t *code);
+bool utf8_is_valid(struct slice in);
+
+/*
  * Copy text for a person's eyes to out (NUL-terminated, cut to size): anything
- * but printable ASCII and well-formed UTF-8 letters becomes \xNN, so foreign
- * bytes cannot move a cursor, forge a line or turn text around.
+ * but printable ASCII and visible, well-formed UTF-8 becomes \xNN, so foreign
+ * bytes cannot move a cursor, forge a line or turn text around. Never cuts a
+ * letter or an escape in two.
  */
 void text_escape(struct slice in, char *out, size_t size);
 

@@ -8,6 +8,7 @@
 #ifndef COMMON_UTC_H
 #define COMMON_UTC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/rd.h"
