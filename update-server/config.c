@@ -140,7 +140,7 @@ int config_parse(struct slice text, const char *file, struct config *c,
 		.limits = default_limits,
 	};
 
-	if (ini_parse(text, file, keys, ARRAY_LEN(keys), &new, e) ||
+	if (ini_load(text, file, keys, ARRAY_LEN(keys), &new, e) ||
 	    check(&new, file, e)) {
 		config_done(&new);
 		return -1;
