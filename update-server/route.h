@@ -17,13 +17,7 @@
 #include "common/wire.h"
 
 #include "update-server/config.h"
-
-enum method {
-	METHOD_GET,
-	METHOD_HEAD,
-	METHOD_POST,
-	METHOD_PUT
-};
+#include "update-server/http.h"
 
 struct peer {
 	bool present;              /* a client certificate was shown */
