@@ -4,9 +4,10 @@
  *
  * What we sign, store and send is a small subset of JSON: no reals, no -0,
  * integers within +-(2^53 - 1), no duplicate members, at most 16 levels deep,
- * strings of at most JSON_STRING_MAX bytes of valid UTF-8 without NUL, nothing
- * after the value. json_parse() refuses everything else, first with a cheap
- * scan of its own, then with jansson.
+ * strings of at most JSON_STRING_MAX bytes of valid UTF-8 without NUL, an
+ * object or array at the top and nothing but white space after it. json_parse()
+ * refuses everything else, first with a cheap scan of its own, then with
+ * jansson.
  *
  * A value that json_get() or json_at() returns is borrowed from its parent.
  * A value that is handed to json_set() or json_add() is given away. Setters
@@ -22,10 +23,12 @@
 
 #include "common/buf.h"
 
-#define JSON_DEPTH_MAX   16
-#define JSON_STRING_MAX  65536
-#define JSON_MEMBERS_MAX 65536
-#define JSON_INT_MAX     ((INT64_C(1) << 53) - 1)
+#define JSON_DEPTH_MAX      16
+#define JSON_STRING_MAX     65536 /* bytes, after escapes are resolved */
+#define JSON_MEMBERS_MAX    65536 /* of one object or array */
+#define JSON_CONTAINERS_MAX 131072
+#define JSON_VALUES_MAX     262144 /* in all: bounds the memory of a parse */
+#define JSON_INT_MAX        ((INT64_C(1) << 53) - 1)
 
 struct json; /* one value; jansson's, but nobody need know */
 
