@@ -1,34 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * compress - zstd and lzma behind one face, with the window limited.
+ * compress - the decoders of zstd (RFC 8878) and raw LZMA2 behind one face,
+ * with the window, and so the memory, limited by the caller.
+ *
+ * LZMA2 comes without the .xz container: the dictionary is the window that
+ * signed metadata allows, and digests stand elsewhere. Of zstd one frame is
+ * taken, which may not be a skippable one nor need a dictionary. The encoders
+ * are the signer's alone (signer/encode.h).
  */
 #ifndef COMMON_COMPRESS_H
 #define COMMON_COMPRESS_H
 
-#include "common/buf.h"
 #include "common/package.h"
+
+#define COMPRESS_WINDOW_MIN 4096
 
 struct decompressor;
 
-/* ERR_LIMIT when input asks for a larger window than window_len. */
+/* window_len: a power of two from COMPRESS_WINDOW_MIN to PACKAGE_WINDOW_MAX. */
 int decompress_new(enum package_codec codec, uint32_t window_len,
 		   struct decompressor **out, struct err *e) NODISCARD;
 
 /*
  * Feed in, get up to out_len bytes; *used and *got say how much. One frame
- * only: *ended is set at its end, and what follows is not consumed.
+ * only: *ended is set at its end, and what follows is not consumed. Progress
+ * is certain while there is input left or the output was filled. ERR_LIMIT
+ * when zstd input asks for a larger window, ERR_FORMAT for damaged input.
+ * PACKAGE_RAW copies and never ends.
  */
 int decompress(struct decompressor *d, struct slice in, size_t *used, void *out,
 	       size_t out_len, size_t *got, bool *ended,
 	       struct err *e) NODISCARD;
+
+/* Start again with another frame. */
+int decompress_reset(struct decompressor *d, struct err *e) NODISCARD;
 void decompress_free(struct decompressor *d);
-
-/* Whole buffers, for records: exactly out_len bytes must come out. */
-int decompress_all(enum package_codec codec, struct slice in, uint8_t *out,
-		   size_t out_len, struct err *e) NODISCARD;
-
-/* The signer's side; deterministic for one library version. */
-int compress_all(enum package_codec codec, struct slice in, uint32_t window_len,
-		 struct buf *out, struct err *e) NODISCARD;
 
 #endif

@@ -5,13 +5,16 @@
  * A tree's digest, which releases name and devices compare, is the SHA-256 of
  * its manifest. Entries are sorted so that a folder comes before its content
  * and the content stands together (bytewise, '/' lowest); each path appears
- * once and its parent folder is listed. Binary layout: docs/package-format.md.
+ * once and its parent folder is listed. Paths are well-formed UTF-8 without
+ * control characters. Binary layout: docs/package-format.md.
  *
  * Two attribute sets. APP: type, content, mode (permission bits without
  * setuid, setgid, sticky), link target; regular files, folders and symbolic
  * links only, and a link's target may not climb out of the tree. SYSTEM: also
  * owner, all mode bits, modification time in ns, extended attributes (ACLs
- * and capabilities are such), hard links, devices, fifos.
+ * and capabilities are such), hard links, devices, fifos; and the tree's own
+ * folder, as the first entry with an empty path. An APP tree's folder is not
+ * listed, for its attributes belong to whoever holds the tree.
  */
 #ifndef COMMON_TREE_H
 #define COMMON_TREE_H
@@ -35,7 +38,8 @@ enum tree_type {
 	TREE_FOLDER = 1,
 	TREE_FILE,
 	TREE_SYMLINK,
-	TREE_HARDLINK, /* another name of the file at index `link_to` */
+	TREE_HARDLINK, /* another name of the file at index `link_to`: no
+			  attributes of its own */
 	TREE_CHAR,
 	TREE_BLOCK,
 	TREE_FIFO,
@@ -48,8 +52,8 @@ struct tree_xattr {
 /* One entry; slices borrow from the manifest's bytes. */
 struct tree_entry {
 	enum tree_type type;
-	struct slice path;
-	uint16_t mode;
+	struct slice path;    /* "" for the folder itself */
+	uint16_t mode;        /* symlinks: 0777 */
 	uint64_t len;         /* files */
 	struct sha256 digest; /* files */
 	struct slice target;  /* symlinks */

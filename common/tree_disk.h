@@ -26,19 +26,24 @@ int tree_check(int dirfd, const struct tree *t, bool from_medium,
 /*
  * Write a tree into an empty folder, in manifest order: for each entry
  * tree_write_entry(), which creates everything but a file's content; for files
- * tree_write_data() until its length is reached. tree_write_end() checks that
- * nothing is missing, sets folder attributes and syncs everything.
+ * then tree_write_data() with its bytes, or tree_write_clone(). What is
+ * written must be the manifest's next entry and complete: that is for the
+ * caller to see to, who compares digests too (apply.h). tree_write_end() sets
+ * the folders' attributes and syncs everything.
  */
 struct tree_writer;
 int tree_write_begin(int dirfd, const struct tree *t, struct tree_writer **out,
 		     struct err *e) NODISCARD;
-/* The entry that comes next; its files' digests are checked as written. */
-int tree_write_next(struct tree_writer *w, struct tree_entry *entry, bool *end,
-		    struct err *e) NODISCARD;
+int tree_write_entry(struct tree_writer *w, const struct tree_entry *entry,
+		     struct err *e) NODISCARD;
 int tree_write_data(struct tree_writer *w, struct slice bytes,
 		    struct err *e) NODISCARD;
-/* The current file's content is that of an old file: reflink or copy. */
-int tree_write_copy(struct tree_writer *w, int fd, struct err *e) NODISCARD;
+/*
+ * The current file's whole content is that of fd: share its blocks, if the
+ * file system can (*done); else nothing happened.
+ */
+int tree_write_clone(struct tree_writer *w, int fd, bool *done,
+		     struct err *e) NODISCARD;
 int tree_write_end(struct tree_writer *w, struct err *e) NODISCARD;
 void tree_write_free(struct tree_writer *w);
 

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/compress.h"
+
+#include <assert.h>
+#include <lzma.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zstd.h>
+#include <zstd_errors.h>
+
+#include "common/mem.h"
+
+static const uint8_t zstd_magic[4] = { 0x28, 0xb5, 0x2f, 0xfd };
+
+struct decompressor {
+	enum package_codec codec;
+	uint32_t window_len;
+	size_t magic_seen; /* zstd: bytes of the magic number compared so far */
+	ZSTD_DCtx *zstd;
+	lzma_stream lzma;
+};
+
+static int log2_of(uint32_t power)
+{
+	int log = 0;
+
+	while (power > 1) {
+		power >>= 1;
+		log++;
+	}
+	return log;
+}
+
+static int start_zstd(struct decompressor *d, struct err *e)
+{
+	if (!d->zstd)
+		d->zstd = ZSTD_createDCtx();
+	if (!d->zstd)
+		return err_set(e, ERR_SYSTEM, "zstd: out of memory");
+	d->magic_seen = 0;
+	if (ZSTD_isError(ZSTD_DCtx_reset(d->zstd, ZSTD_reset_session_only)) ||
+	    ZSTD_isError(ZSTD_DCtx_setParameter(d->zstd, ZSTD_d_windowLogMax,
+						log2_of(d->window_len))))
+		return err_set(e, ERR_LIMIT, "zstd: window of %u bytes refused",
+			       d->window_len);
+	return 0;
+}
+
+static int start_lzma(struct decompressor *d, struct err *e)
+{
+	lzma_options_lzma options = { .dict_size = d->window_len };
+	const lzma_filter chain[] = {
+		{ .id = LZMA_FILTER_LZMA2, .options = &options },
+		{ .id = LZMA_VLI_UNKNOWN, .options = NULL },
+	};
+	lzma_ret rc = lzma_raw_decoder(&d->lzma, chain);
+
+	if (rc != LZMA_OK)
+		return err_set(e, ERR_SYSTEM, "lzma: cannot start (%d)",
+			       (int)rc);
+	return 0;
+}
+
+int decompress_reset(struct decompressor *d, struct err *e)
+{
+	switch (d->codec) {
+	case PACKAGE_RAW:
+		return 0;
+	case PACKAGE_ZSTD:
+		return start_zstd(d, e);
+	case PACKAGE_LZMA:
+		return start_lzma(d, e);
+	}
+	return err_set(e, ERR_FORMAT, "unknown compression %d", (int)d->codec);
+}
+
+int decompress_new(enum package_codec codec, uint32_t window_len,
+		   struct decompressor **out, struct err *e)
+{
+	static const lzma_stream lzma_init = LZMA_STREAM_INIT;
+	struct decompressor *d;
+
+	if (window_len < COMPRESS_WINDOW_MIN ||
+	    window_len > PACKAGE_WINDOW_MAX ||
+	    (window_len & (window_len - 1)) != 0)
+		return err_set(e, ERR_LIMIT, "window of %u bytes is refused",
+			       window_len);
+	d = mem_alloc(1, sizeof(*d));
+	d->codec = codec;
+	d->window_len = window_len;
+	d->lzma = lzma_init;
+	if (decompress_reset(d, e)) {
+		decompress_free(d);
+		return -1;
+	}
+	*out = d;
+	return 0;
+}
+
+void decompress_free(struct decompressor *d)
+{
+	if (!d)
+		return;
+	ZSTD_freeDCtx(d->zstd);
+	lzma_end(&d->lzma);
+	free(d);
+}
+
+/* The library skips skippable frames by itself, so they must not reach it. */
+static int check_magic(struct decompressor *d, struct slice in, struct err *e)
+{
+	for (size_t i = 0; i < in.len && d->magic_seen < sizeof(zstd_magic);
+	     i++, d->magic_seen++) {
+		if (in.ptr[i] != zstd_magic[d->magic_seen])
+			return err_set(e, ERR_FORMAT, "not a zstd frame");
+	}
+	return 0;
+}
+
+static int run_zstd(struct decompressor *d, ZSTD_inBuffer *in,
+		    ZSTD_outBuffer *out, bool *ended, struct err *e)
+{
+	size_t rc;
+
+	if (check_magic(d, (struct slice){ in->src, in->size }, e))
+		return -1;
+	rc = ZSTD_decompressStream(d->zstd, out, in);
+	if (ZSTD_isError(rc)) {
+		bool window = ZSTD_getErrorCode(rc) ==
+			      ZSTD_error_frameParameter_windowTooLarge;
+
+		return err_set(e, window ? ERR_LIMIT : ERR_FORMAT, "zstd: %s",
+			       ZSTD_getErrorName(rc));
+	}
+	*ended = rc == 0;
+	return 0;
+}
+
+static int run_lzma(struct decompressor *d, bool *ended, struct err *e)
+{
+	lzma_ret rc = lzma_code(&d->lzma, LZMA_RUN);
+
+	*ended = rc == LZMA_STREAM_END;
+	/* LZMA_BUF_ERROR: nothing to do, which the caller sees himself. */
+	if (rc == LZMA_OK || rc == LZMA_STREAM_END || rc == LZMA_BUF_ERROR)
+		return 0;
+	return err_set(e, rc == LZMA_MEM_ERROR ? ERR_SYSTEM : ERR_FORMAT,
+		       "lzma: damaged input (%d)", (int)rc);
+}
+
+static size_t copy_raw(struct slice in, void *out, size_t out_len)
+{
+	size_t len = in.len < out_len ? in.len : out_len;
+
+	if (len > 0)
+		memcpy(out, in.ptr, len);
+	return len;
+}
+
+int decompress(struct decompressor *d, struct slice in, size_t *used, void *out,
+	       size_t out_len, size_t *got, bool *ended, struct err *e)
+{
+	ZSTD_inBuffer zin = { in.ptr, in.len, 0 };
+	ZSTD_outBuffer zout = { out, out_len, 0 };
+
+	*ended = false;
+	switch (d->codec) {
+	case PACKAGE_RAW:
+		*used = *got = copy_raw(in, out, out_len);
+		return 0;
+	case PACKAGE_ZSTD:
+		if (run_zstd(d, &zin, &zout, ended, e))
+			return -1;
+		*used = zin.pos;
+		*got = zout.pos;
+		return 0;
+	case PACKAGE_LZMA:
+		d->lzma.next_in = in.ptr;
+		d->lzma.avail_in = in.len;
+		d->lzma.next_out = out;
+		d->lzma.avail_out = out_len;
+		if (run_lzma(d, ended, e))
+			return -1;
+		*used = in.len - d->lzma.avail_in;
+		*got = out_len - d->lzma.avail_out;
+		return 0;
+	}
+	assert(!"codec was checked at the start");
+	return -1;
+}
