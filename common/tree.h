@@ -90,12 +90,22 @@ int64_t tree_find(const struct tree *t, struct slice path);
  */
 bool tree_xattr_next(struct slice *rest, struct tree_xattr *out);
 
-/* Build a manifest: begin, add entries in order, finish. */
+/*
+ * Build a manifest in an empty buffer: begin, then add entries in order. It is
+ * valid after each of them; what tree_parse() would refuse is not looked for.
+ */
 int tree_begin(struct buf *out, enum tree_attributes attributes,
 	       struct err *e) NODISCARD;
 int tree_add(struct buf *out, const struct tree_entry *entry,
 	     const struct tree_xattr *xattrs, struct err *e) NODISCARD;
-int tree_finish(struct buf *out, struct err *e) NODISCARD;
+
+/*
+ * The rules for a path beneath a tree: relative, plain components of at most
+ * 255 bytes, no more than TREE_DEPTH_MAX of them and PATH_MAX_LEN bytes in
+ * all, clean UTF-8; in applications neither backslash nor drive letter.
+ */
+int tree_path_check(struct slice path, enum tree_attributes attributes,
+		    struct err *e) NODISCARD;
 
 /* <0, 0, >0: the manifest's order of two paths. */
 int tree_path_compare(struct slice a, struct slice b);
