@@ -12,21 +12,14 @@
  *
  * Everything read from the folder is verified again with the current root's
  * keys at each run. Expiry is judged against the one `now` given at opening.
+ * What was announced by a timestamp that is marked as a medium's is believed
+ * in that run alone: the timestamp is kept as "medium-timestamp", and only its
+ * versions bind later runs. docs/metadata.md lists every check in its order.
  */
 #ifndef COMMON_TUF_CLIENT_H
 #define COMMON_TUF_CLIENT_H
 
-#include "common/buf.h"
-#include "common/digest.h"
-#include "common/json.h"
-#include "common/keyfile.h"
-
-enum tuf_role {
-	TUF_ROOT,
-	TUF_TIMESTAMP,
-	TUF_SNAPSHOT,
-	TUF_TARGETS
-};
+#include "common/tuf_meta.h"
 
 /*
  * Where metadata comes from. fetch() appends at most max bytes; ERR_NOT_FOUND
@@ -39,36 +32,16 @@ struct tuf_source {
 		     struct err *e);
 };
 
-struct tuf_scheme; /* see tuf_meta.h: one signature scheme */
-
 struct tuf_policy {
-	/* NULL-terminated; the product's own list is tuf_schemes_product. */
-	const struct tuf_scheme *const *schemes;
+	struct tuf_rules rules;
 	size_t root_max, timestamp_max, snapshot_max, targets_max;
 	unsigned rotations_max;   /* roots per run; the next run goes on */
 	unsigned delegations_max; /* roles visited per target */
-	bool foreign; /* a repository that is not ours: no pawl fields needed */
-	bool medium;  /* source is a stick or folder: marked files are fine */
+	bool medium; /* source is a stick or folder: marked files are fine */
 };
 
-extern const struct tuf_policy tuf_policy_device; /* trust.md's device caps */
+extern const struct tuf_policy tuf_policy_device; /* a device's caps */
 extern const struct tuf_policy tuf_policy_server; /* the same, larger caps */
-
-struct tuf_target {
-	const char *path; /* borrowed from the client, like custom */
-	uint64_t length;
-	bool has_sha256, has_sha512;
-	struct sha256 sha256;
-	uint8_t sha512[SHA512_LEN];
-	const struct json *custom; /* NULL if none */
-};
-
-/* What root says of the repository (its signed "pawl" object). */
-struct tuf_site {
-	enum environment environment;
-	bool staging_signed;      /* "staging": "signed", else "server" */
-	unsigned medium_max_days; /* 90 unless root says otherwise */
-};
 
 struct tuf_client;
 
@@ -76,7 +49,10 @@ struct tuf_client;
 int tuf_client_init(int dirfd, const struct tuf_policy *policy,
 		    struct slice root, struct err *e) NODISCARD;
 
-/* Load what is trusted so far. The folder must hold a root.json. */
+/*
+ * Load what is trusted so far. The folder must hold a root.json, and stay open
+ * until the client is closed.
+ */
 int tuf_client_open(int dirfd, const struct tuf_policy *policy, int64_t now,
 		    struct tuf_client **out, struct err *e) NODISCARD;
 void tuf_client_close(struct tuf_client *c);
@@ -93,9 +69,9 @@ int tuf_client_offline(struct tuf_client *c, struct err *e) NODISCARD;
 
 /*
  * What an importer does: follow the root chain, then accept
- * <version>.targets.json (and delegated roles beside it) by its signatures
- * alone, with no snapshot or timestamp. Refuses a lower version than trusted,
- * and the same version with other bytes. Persists root.json, targets.json.
+ * <version>.targets.json by its signatures alone, with no snapshot or
+ * timestamp. ERR_ROLLBACK for a lower version than trusted, ERR_CONFLICT for
+ * the same one with other bytes. Persists root.json and targets.json.
  */
 int tuf_client_import(struct tuf_client *c, const struct tuf_source *from,
 		      int64_t targets_version, struct err *e) NODISCARD;

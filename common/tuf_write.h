@@ -41,9 +41,16 @@ struct json *tuf_meta_entry(struct slice file, int64_t version);
 int tuf_sign(struct json *envelope, const struct ec_private *key,
 	     struct err *e) NODISCARD;
 
-/* Add every valid signature of `from` to `to`; both must sign the same bytes
- * (ERR_CONFLICT otherwise). *added counts the new ones. */
-int tuf_merge(struct json *to, const struct json *from, size_t *added,
+/*
+ * Add every valid signature of `from` to `to`; both must sign the same bytes
+ * (ERR_CONFLICT otherwise). Valid means: by a key that root_signed lists for
+ * any role (NULL before there is a root) or, when the envelope is a root,
+ * that it lists itself; whatever else `from` holds is left behind, so that a
+ * bad signature can never stand in the way of a good one. *added counts the
+ * new ones.
+ */
+int tuf_merge(struct json *to, const struct json *from,
+	      const struct json *root_signed, size_t *added,
 	      struct err *e) NODISCARD;
 
 /* The bytes that are published: the canonical form of the whole envelope. */
