@@ -88,13 +88,13 @@ $(B)/obj/%.o: %.c Makefile | $(B)/.deps
 	$(Q_CC)mkdir -p $(@D) && $(CC) $(BASE_CFLAGS) $(CFLAGS) -c -o $@ $<
 
 $(B)/libcommon.a: $(call obj,common/*.c)
-	$(Q_AR)rm -f $@ && $(AR) rcsD $@ $^
+	$(Q_AR)mkdir -p $(@D) && rm -f $@ && $(AR) rcsD $@ $^
 
 # Every object of a program but main.o also stands in an archive, so that tests
 # link the program's own modules.
 define program
 $(B)/lib$(1).a: $(filter-out %/main.o,$(call obj,$(1)/*.c))
-	$$(Q_AR)rm -f $$@ && $$(AR) rcsD $$@ $$^
+	$$(Q_AR)mkdir -p $$(@D) && rm -f $$@ && $$(AR) rcsD $$@ $$^
 $(B)/$(1): $(B)/obj/$(1)/main.o $(B)/lib$(1).a $(B)/libcommon.a
 	$$(Q_LD)$$(CC) $$(LDFLAGS) -o $$@ $$^ -Wl,--as-needed $$(LIBS_$(1))
 endef

@@ -4,8 +4,10 @@
  *
  * Public keys travel as PEM SubjectPublicKeyInfo (RFC 5480: named curve,
  * uncompressed point), private ones never leave this module but through
- * ec_private_scalar(), for the encrypted key file. Signatures are DER
- * (RFC 3279); malleated, padded or otherwise unusual encodings do not verify.
+ * ec_private_scalar(), for the encrypted key file. Signatures are strict DER
+ * (RFC 3279): of the encodings of (r, s) only the shortest one verifies. As
+ * ECDSA itself has it, (r, n - s) verifies too; so signatures are never used
+ * as names, and are counted by public key.
  */
 #ifndef COMMON_EC_H
 #define COMMON_EC_H
@@ -14,6 +16,7 @@
 #include "common/digest.h"
 
 #define EC_POINT_LEN   65 /* 0x04, x, y */
+#define EC_SPKI_LEN    91 /* its SubjectPublicKeyInfo in DER */
 #define EC_SCALAR_LEN  32
 #define EC_SIG_MAX_LEN 72
 #define EC_PEM_MAX_LEN 512
@@ -44,6 +47,14 @@ int ec_public_from_pem(struct slice pem, struct ec_public *out,
 		       struct err *e) NODISCARD;
 int ec_public_to_pem(const struct ec_public *key, struct buf *out,
 		     struct err *e) NODISCARD;
+
+/* The same as bare DER: exactly EC_SPKI_LEN bytes. */
+int ec_public_from_spki(struct slice der, struct ec_public *out,
+			struct err *e) NODISCARD;
+void ec_public_to_spki(const struct ec_public *key, uint8_t out[EC_SPKI_LEN]);
+
+/* ERR_FORMAT unless the point is one on the curve. */
+int ec_public_check(const struct ec_public *key, struct err *e) NODISCARD;
 
 /* SHA-256 of the DER SubjectPublicKeyInfo: how registries name a key. */
 void ec_public_fingerprint(const struct ec_public *key, struct sha256 *out);
