@@ -1,0 +1,659 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/wire.h"
+
+#include <string.h>
+
+#include "common/json.h"
+#include "common/text.h"
+
+#define WIRE_VERSION  1
+#define ENROL_LABEL   "pawl/enrol/v1"
+#define INTERVAL_MAX  (31 * UTC_DAY)
+#define CLAIM_GROUPS  4
+#define CLAIM_GROUP   8 /* hex digits */
+#define CLAIM_TEXT    (CLAIM_GROUPS * (CLAIM_GROUP + 1) - 1)
+#define EVIDENCE_STEP 512
+
+static const char *const action_names[] = {
+	[WIRE_NOTHING] = "nothing",
+	[WIRE_UPDATE] = "update",
+	[WIRE_WAIT] = "wait",
+};
+
+static const char *const state_names[] = {
+	[WIRE_DOWNLOADING] = "downloading", [WIRE_VERIFIED] = "verified",
+	[WIRE_INSTALLED] = "installed",     [WIRE_CONFIRMED] = "confirmed",
+	[WIRE_FAILED] = "failed",           [WIRE_ROLLED_BACK] = "rolled-back",
+	[WIRE_DEFERRED] = "deferred",
+};
+
+/* ---- helpers ------------------------------------------------------------- */
+
+static struct json *message_new(void)
+{
+	struct json *j = json_new_object();
+
+	json_set_int(j, "v", WIRE_VERSION);
+	return j;
+}
+
+/* Print a message and free it. */
+static int message_end(struct json *j, struct buf *out, struct err *e)
+{
+	int rc = json_print(j, false, out, e);
+
+	json_free(j);
+	return rc;
+}
+
+/* Parse a message and check its version; `known` NULL accepts any member. */
+static int message_open(struct slice in, const char *const *known,
+			struct json **out, struct err *e)
+{
+	struct json *j = NULL;
+	int64_t version;
+
+	if (in.len > WIRE_BODY_MAX)
+		return err_set(e, ERR_LIMIT, "message: more than %d bytes",
+			       WIRE_BODY_MAX);
+	if (json_parse(in, &j, e))
+		return err_in(e, "message");
+	if (!json_is_object(j)) {
+		json_free(j);
+		return err_set(e, ERR_FORMAT, "message: not an object");
+	}
+	if (json_get_int(j, "v", WIRE_VERSION, WIRE_VERSION, &version, e) ||
+	    (known && json_only(j, known, e))) {
+		json_free(j);
+		return err_in(e, "message");
+	}
+	*out = j;
+	return 0;
+}
+
+static bool is_printable(const char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			return false;
+	return true;
+}
+
+static bool is_any(const char *text)
+{
+	(void)text;
+	return true;
+}
+
+static bool is_name(const char *text)
+{
+	return name_is_valid(slice_of(text));
+}
+
+/* What a report calls a failure: upper-case letters, digits, '_'; or none. */
+static bool is_code(const char *text)
+{
+	for (; *text; text++)
+		if (!(*text >= 'A' && *text <= 'Z') &&
+		    !(*text >= '0' && *text <= '9') && *text != '_')
+			return false;
+	return true;
+}
+
+static int get_text(const struct json *j, const char *name,
+		    bool (*valid)(const char *), char *out, size_t size,
+		    struct err *e)
+{
+	const char *text;
+	size_t len;
+
+	if (json_get_text(j, name, &text, e))
+		return -1;
+	len = strlen(text);
+	if (len >= size)
+		return err_set(e, ERR_LIMIT, "%s: too long", name);
+	if (!valid(text))
+		return err_set(e, ERR_FORMAT, "%s: not allowed here", name);
+	memcpy(out, text, len + 1);
+	return 0;
+}
+
+static int get_count(const struct json *j, const char *name, int64_t max,
+		     uint64_t *out, struct err *e)
+{
+	int64_t value;
+
+	if (json_get_int(j, name, 0, max, &value, e))
+		return -1;
+	*out = (uint64_t)value;
+	return 0;
+}
+
+static int get_u32(const struct json *j, const char *name, int64_t max,
+		   uint32_t *out, struct err *e)
+{
+	uint64_t value;
+
+	if (get_count(j, name, max, &value, e))
+		return -1;
+	*out = (uint32_t)value;
+	return 0;
+}
+
+static int get_word(const struct json *j, const char *name,
+		    const char *const *words, size_t count, size_t *out,
+		    struct err *e)
+{
+	const char *text;
+
+	if (json_get_text(j, name, &text, e))
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(text, words[i]) == 0) {
+			*out = i;
+			return 0;
+		}
+	return err_set(e, ERR_FORMAT, "%s: unknown word", name);
+}
+
+static void set_digest(struct json *j, const char *name,
+		       const struct sha256 *digest)
+{
+	json_set_hex(j, name, (struct slice){ digest->bytes, SHA256_LEN });
+}
+
+/* ---- enrolment ----------------------------------------------------------- */
+
+int wire_format_nonce(const struct wire_nonce *m, struct buf *out,
+		      struct err *e)
+{
+	struct json *j = message_new();
+
+	json_set_hex(j, "nonce", (struct slice){ m->nonce, WIRE_NONCE_LEN });
+	return message_end(j, out, e);
+}
+
+int wire_parse_nonce(struct slice in, struct wire_nonce *m, struct err *e)
+{
+	struct wire_nonce got;
+	struct json *j;
+	int rc;
+
+	if (message_open(in, NULL, &j, e))
+		return -1;
+	rc = json_get_hex(j, "nonce", got.nonce, WIRE_NONCE_LEN, e);
+	json_free(j);
+	if (rc == 0)
+		*m = got;
+	return rc;
+}
+
+int wire_format_enrol(const struct wire_enrol *m, struct buf *out,
+		      struct err *e)
+{
+	struct json *j = message_new();
+
+	json_set_hex(j, "claim", (struct slice){ m->claim, WIRE_CLAIM_LEN });
+	json_set_hex(j, "nonce", (struct slice){ m->nonce, WIRE_NONCE_LEN });
+	json_set_text(j, "product", m->product);
+	json_set_text(j, "model", m->model);
+	json_set_text(j, "csr", m->csr);
+	json_set_hex(j, "proof", (struct slice){ m->proof, m->proof_len });
+	return message_end(j, out, e);
+}
+
+/* A signature in hex: any even number of digits up to the longest one. */
+static int get_proof(const struct json *j, struct wire_enrol *m, struct err *e)
+{
+	const char *text;
+	size_t len;
+
+	if (json_get_text(j, "proof", &text, e))
+		return -1;
+	len = strlen(text);
+	if (len == 0 || len % 2 != 0 || len / 2 > EC_SIG_MAX_LEN)
+		return err_set(e, ERR_FORMAT, "proof: not a signature");
+	m->proof_len = len / 2;
+	if (hex_parse(slice_of(text), m->proof, m->proof_len, e))
+		return err_in(e, "proof");
+	return 0;
+}
+
+int wire_parse_enrol(struct slice in, struct wire_enrol *m, struct err *e)
+{
+	static const char *const known[] = { "v",       "claim", "nonce",
+					     "product", "model", "csr",
+					     "proof",   NULL };
+	struct wire_enrol got = { 0 };
+	struct json *j;
+	int rc = -1;
+
+	if (message_open(in, known, &j, e))
+		return -1;
+	if (json_get_hex(j, "claim", got.claim, WIRE_CLAIM_LEN, e) ||
+	    json_get_hex(j, "nonce", got.nonce, WIRE_NONCE_LEN, e) ||
+	    get_text(j, "product", is_name, got.product, sizeof(got.product),
+		     e) ||
+	    get_text(j, "model", is_name, got.model, sizeof(got.model), e) ||
+	    get_text(j, "csr", is_any, got.csr, sizeof(got.csr), e) ||
+	    get_proof(j, &got, e))
+		goto out;
+	*m = got;
+	rc = 0;
+out:
+	json_free(j);
+	return rc;
+}
+
+int wire_format_identity(const struct wire_identity *m, struct buf *out,
+			 struct err *e)
+{
+	struct json *j = message_new();
+
+	json_set_hex(j, "device",
+		     (struct slice){ m->device.bytes, DEVICE_ID_LEN });
+	json_set_text(j, "cohort", m->cohort);
+	json_set_text(j, "certificate", m->certificate);
+	return message_end(j, out, e);
+}
+
+int wire_parse_identity(struct slice in, struct wire_identity *m, struct err *e)
+{
+	struct wire_identity got = { 0 };
+	struct json *j;
+	int rc = -1;
+
+	if (message_open(in, NULL, &j, e))
+		return -1;
+	if (json_get_hex(j, "device", got.device.bytes, DEVICE_ID_LEN, e) ||
+	    get_text(j, "cohort", is_name, got.cohort, sizeof(got.cohort), e) ||
+	    get_text(j, "certificate", is_any, got.certificate,
+		     sizeof(got.certificate), e))
+		goto out;
+	*m = got;
+	rc = 0;
+out:
+	json_free(j);
+	return rc;
+}
+
+/* ---- check-in ------------------------------------------------------------ */
+
+int wire_format_checkin(const struct wire_checkin *m, struct buf *out,
+			struct err *e)
+{
+	struct json *j = message_new();
+	struct json *release;
+
+	json_set_text(j, "product", m->product);
+	json_set_text(j, "model", m->model);
+	if (m->has_release) {
+		release = json_new_object();
+		json_set_text(release, "id", m->release);
+		json_set_int(release, "seq", (int64_t)m->seq);
+		set_digest(release, "digest", &m->digest);
+		json_set(j, "release", release);
+	}
+	json_set_bool(j, "confirmed", m->confirmed);
+	json_set_int(j, "activation", (int64_t)m->activation);
+	json_set_int(j, "interval", m->interval_sec);
+	json_set_text(j, "updater", m->updater);
+	return message_end(j, out, e);
+}
+
+static int get_running(const struct json *j, struct wire_checkin *m,
+		       struct err *e)
+{
+	static const char *const known[] = { "id", "seq", "digest", NULL };
+	const struct json *release;
+
+	if (!json_get(j, "release"))
+		return 0;
+	if (json_get_object(j, "release", &release, e) ||
+	    json_only(release, known, e) ||
+	    get_text(release, "id", is_name, m->release, sizeof(m->release),
+		     e) ||
+	    get_count(release, "seq", JSON_INT_MAX, &m->seq, e) ||
+	    json_get_hex(release, "digest", m->digest.bytes, SHA256_LEN, e))
+		return -1;
+	m->has_release = true;
+	return 0;
+}
+
+int wire_parse_checkin(struct slice in, struct wire_checkin *m, struct err *e)
+{
+	static const char *const known[] = {
+		"v",          "product",  "model",   "release", "confirmed",
+		"activation", "interval", "updater", NULL
+	};
+	struct wire_checkin got = { 0 };
+	struct json *j;
+	int rc = -1;
+
+	if (message_open(in, known, &j, e))
+		return -1;
+	if (get_text(j, "product", is_name, got.product, sizeof(got.product),
+		     e) ||
+	    get_text(j, "model", is_name, got.model, sizeof(got.model), e) ||
+	    get_running(j, &got, e) ||
+	    json_get_bool(j, "confirmed", &got.confirmed, e) ||
+	    get_count(j, "activation", JSON_INT_MAX, &got.activation, e) ||
+	    get_u32(j, "interval", INTERVAL_MAX, &got.interval_sec, e) ||
+	    get_text(j, "updater", is_printable, got.updater,
+		     sizeof(got.updater), e))
+		goto out;
+	*m = got;
+	rc = 0;
+out:
+	json_free(j);
+	return rc;
+}
+
+int wire_format_decision(const struct wire_decision *m, struct buf *out,
+			 struct err *e)
+{
+	struct json *j = message_new();
+	struct json *release;
+
+	json_set_text(j, "action", action_names[m->action]);
+	if (m->action == WIRE_UPDATE) {
+		release = json_new_object();
+		json_set_text(release, "id", m->release);
+		set_digest(release, "digest", &m->digest);
+		json_set(j, "release", release);
+		json_set_int(j, "attempt", (int64_t)m->attempt);
+	}
+	json_set_int(j, "next_check", m->next_check_sec);
+	json_set_text(j, "reason", m->reason);
+	return message_end(j, out, e);
+}
+
+static int get_offer(const struct json *j, struct wire_decision *m,
+		     struct err *e)
+{
+	const struct json *release;
+
+	if (json_get_object(j, "release", &release, e) ||
+	    get_text(release, "id", is_name, m->release, sizeof(m->release),
+		     e) ||
+	    json_get_hex(release, "digest", m->digest.bytes, SHA256_LEN, e))
+		return -1;
+	return get_count(j, "attempt", JSON_INT_MAX, &m->attempt, e);
+}
+
+int wire_parse_decision(struct slice in, struct wire_decision *m, struct err *e)
+{
+	struct wire_decision got = { 0 };
+	const char *reason;
+	struct json *j;
+	size_t action;
+	int rc = -1;
+
+	if (message_open(in, NULL, &j, e))
+		return -1;
+	if (get_word(j, "action", action_names, ARRAY_LEN(action_names),
+		     &action, e) ||
+	    get_u32(j, "next_check", INTERVAL_MAX, &got.next_check_sec, e) ||
+	    json_get_text(j, "reason", &reason, e))
+		goto out;
+	got.action = (enum wire_action)action;
+	/* A person reads it on a terminal: nothing foreign gets there. */
+	text_escape(slice_of(reason), got.reason, sizeof(got.reason));
+	if (got.action == WIRE_UPDATE && get_offer(j, &got, e))
+		goto out;
+	*m = got;
+	rc = 0;
+out:
+	json_free(j);
+	return rc;
+}
+
+/* ---- reports ------------------------------------------------------------- */
+
+/* Bytes of the UTF-8 sequence at the start of s; 0 if it is not one. */
+static size_t utf8_len(const uint8_t *s)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	uint32_t point;
+	size_t len;
+
+	if (s[0] < 0x80)
+		return 1;
+	len = s[0] < 0xc2   ? 0
+	      : s[0] < 0xe0 ? 2
+	      : s[0] < 0xf0 ? 3
+	      : s[0] < 0xf5 ? 4
+			    : 0;
+	if (len == 0)
+		return 0;
+	point = s[0] & (0x7fu >> len);
+	for (size_t i = 1; i < len; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		point = point << 6 | (s[i] & 0x3fu);
+	}
+	if (point < least[len] || point > 0x10ffff ||
+	    (point >= 0xd800 && point < 0xe000))
+		return 0;
+	return len;
+}
+
+/* What a failing program printed may be anything; JSON takes UTF-8 alone. */
+static void clean_evidence(const char *in, char *out, size_t size)
+{
+	const uint8_t *s = (const uint8_t *)in;
+	size_t used = 0;
+
+	while (*s) {
+		size_t len = utf8_len(s);
+
+		if (used + (len ? len : 1) >= size)
+			break;
+		if (len == 0)
+			out[used] = '?';
+		else
+			memcpy(out + used, s, len);
+		used += len ? len : 1;
+		s += len ? len : 1;
+	}
+	out[used] = 0;
+}
+
+static int format_report(const struct wire_report *m, const char *evidence,
+			 struct buf *out, struct err *e)
+{
+	struct json *j = message_new();
+
+	json_set_int(j, "attempt", (int64_t)m->attempt);
+	json_set_int(j, "sequence", m->sequence);
+	json_set_text(j, "state", state_names[m->state]);
+	json_set_text(j, "code", m->code);
+	json_set_int(j, "activation", (int64_t)m->activation);
+	set_digest(j, "running", &m->running);
+	json_set_text(j, "evidence", evidence);
+	return message_end(j, out, e);
+}
+
+int wire_format_report(const struct wire_report *m, struct buf *out,
+		       struct err *e)
+{
+	char clean[WIRE_EVIDENCE_MAX + 1];
+	const char *from = clean;
+
+	clean_evidence(m->evidence, clean, sizeof(clean));
+	for (;;) {
+		struct buf body = BUF_INIT(WIRE_BODY_MAX);
+		int rc = format_report(m, from, &body, e);
+
+		if (rc == 0)
+			rc = buf_add(out, buf_slice(&body), e);
+		buf_done(&body);
+		if (rc == 0 || e->code != ERR_LIMIT || !*from)
+			return rc;
+		/* Escapes made it too long: the last lines matter most. */
+		from += strlen(from) < EVIDENCE_STEP ? strlen(from)
+						     : EVIDENCE_STEP;
+		while (((uint8_t)*from & 0xc0) == 0x80)
+			from++;
+	}
+}
+
+int wire_parse_report(struct slice in, struct wire_report *m, struct err *e)
+{
+	static const char *const known[] = {
+		"v",          "attempt", "sequence", "state", "code",
+		"activation", "running", "evidence", NULL
+	};
+	struct wire_report got = { 0 };
+	struct json *j;
+	size_t state;
+	int rc = -1;
+
+	if (message_open(in, known, &j, e))
+		return -1;
+	if (get_count(j, "attempt", JSON_INT_MAX, &got.attempt, e) ||
+	    get_u32(j, "sequence", UINT32_MAX, &got.sequence, e) ||
+	    get_word(j, "state", state_names, ARRAY_LEN(state_names), &state,
+		     e) ||
+	    get_text(j, "code", is_code, got.code, sizeof(got.code), e) ||
+	    get_count(j, "activation", JSON_INT_MAX, &got.activation, e) ||
+	    json_get_hex(j, "running", got.running.bytes, SHA256_LEN, e) ||
+	    get_text(j, "evidence", is_any, got.evidence, sizeof(got.evidence),
+		     e))
+		goto out;
+	got.state = (enum wire_state)state;
+	*m = got;
+	rc = 0;
+out:
+	json_free(j);
+	return rc;
+}
+
+const char *wire_state_name(enum wire_state state)
+{
+	return state_names[state];
+}
+
+/* ---- errors -------------------------------------------------------------- */
+
+int wire_format_error(const struct err *failure, struct buf *out, struct err *e)
+{
+	struct json *j = message_new();
+	char safe[ERR_MSG_LEN];
+
+	text_escape(slice_of(failure->msg), safe, sizeof(safe));
+	json_set_text(j, "error", err_name(failure->code));
+	json_set_text(j, "message", safe);
+	return message_end(j, out, e);
+}
+
+int wire_parse_error(struct slice in, struct err *failure, struct err *e)
+{
+	const char *name, *message;
+	enum err_code code = ERR_SYSTEM;
+	struct json *j;
+	int rc = -1;
+
+	if (message_open(in, NULL, &j, e))
+		return -1;
+	if (json_get_text(j, "error", &name, e) ||
+	    json_get_text(j, "message", &message, e))
+		goto out;
+	for (int i = ERR_SYSTEM; i <= ERR_HEALTH; i++)
+		if (strcmp(name, err_name((enum err_code)i)) == 0)
+			code = (enum err_code)i;
+	failure->code = code;
+	text_escape(slice_of(message), failure->msg, sizeof(failure->msg));
+	rc = 0;
+out:
+	json_free(j);
+	return rc;
+}
+
+int wire_status(enum err_code code)
+{
+	switch (code) {
+	case ERR_NONE:
+		return 200;
+	case ERR_USAGE:
+	case ERR_FORMAT:
+		return 400;
+	case ERR_UNTRUSTED:
+	case ERR_EXPIRED:
+	case ERR_REFUSED:
+		return 403;
+	case ERR_NOT_FOUND:
+		return 404;
+	case ERR_ROLLBACK:
+	case ERR_CONFLICT:
+	case ERR_HEALTH:
+		return 409;
+	case ERR_LIMIT:
+		return 413;
+	case ERR_BUSY:
+		return 429;
+	case ERR_NETWORK:
+	case ERR_SPACE:
+		return 503;
+	case ERR_SYSTEM:
+	case ERR_CONFIG:
+		break;
+	}
+	return 500;
+}
+
+/* ---- claims -------------------------------------------------------------- */
+
+int wire_enrol_message(const struct wire_enrol *m, struct buf *out,
+		       struct err *e)
+{
+	if (buf_add(out, slice_of(ENROL_LABEL), e) ||
+	    buf_add(out, (struct slice){ m->nonce, WIRE_NONCE_LEN }, e))
+		return -1;
+	return buf_add(out, (struct slice){ m->claim, WIRE_CLAIM_LEN }, e);
+}
+
+static bool is_space(uint8_t c)
+{
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+int wire_parse_claim(struct slice text, uint8_t claim[WIRE_CLAIM_LEN],
+		     struct err *e)
+{
+	uint8_t digits[CLAIM_GROUPS * CLAIM_GROUP];
+
+	while (text.len > 0 && is_space(text.ptr[text.len - 1]))
+		text.len--;
+	while (text.len > 0 && is_space(text.ptr[0]))
+		text = slice_sub(text, 1, text.len);
+	if (text.len != CLAIM_TEXT)
+		goto bad;
+	for (size_t i = 0; i < CLAIM_GROUPS; i++) {
+		const uint8_t *group = text.ptr + i * (CLAIM_GROUP + 1);
+
+		if (i > 0 && group[-1] != '-')
+			goto bad;
+		memcpy(digits + i * CLAIM_GROUP, group, CLAIM_GROUP);
+	}
+	if (hex_parse((struct slice){ digits, sizeof(digits) }, claim,
+		      WIRE_CLAIM_LEN, e) == 0)
+		return 0;
+bad:
+	return err_set(e, ERR_FORMAT,
+		       "a claim code is four groups of eight "
+		       "hex digits, joined by '-'");
+}
+
+void wire_format_claim(const uint8_t claim[WIRE_CLAIM_LEN], char out[36])
+{
+	char digits[CLAIM_GROUPS * CLAIM_GROUP + 1];
+
+	hex_format((struct slice){ claim, WIRE_CLAIM_LEN }, digits);
+	for (size_t i = 0; i < CLAIM_GROUPS; i++) {
+		memcpy(out + i * (CLAIM_GROUP + 1), digits + i * CLAIM_GROUP,
+		       CLAIM_GROUP);
+		out[i * (CLAIM_GROUP + 1) + CLAIM_GROUP] = '-';
+	}
+	out[CLAIM_TEXT] = 0;
+}

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/wire.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/unit/check.h"
+
+#define HEX32 "000102030405060708090a0b0c0d0e0f"
+#define HEX64 HEX32 HEX32
+
+static struct slice text(const char *s)
+{
+	return slice_of(s);
+}
+
+static void a_nonce_survives_the_wire(void **state)
+{
+	struct wire_nonce in = { { 1, 2, 3 } }, out;
+	struct buf b = BUF_INIT(WIRE_BODY_MAX);
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(wire_format_nonce(&in, &b, &e));
+	assert_ok(wire_parse_nonce(buf_slice(&b), &out, &e));
+	assert_memory_equal(&in, &out, sizeof(in));
+	buf_done(&b);
+}
+
+static struct wire_enrol an_enrolment(void)
+{
+	struct wire_enrol m = { .claim = { 7 },
+				.nonce = { 9 },
+				.product = "kiosk",
+				.model = "k1",
+				.csr = "-----BEGIN\nx\n",
+				.proof = { 0x30, 1, 2 },
+				.proof_len = 3 };
+
+	return m;
+}
+
+static void an_enrolment_survives_the_wire(void **state)
+{
+	struct wire_enrol in = an_enrolment(), out;
+	struct buf b = BUF_INIT(WIRE_BODY_MAX);
+	struct err e = { 0 };
+
+	(void)state;
+	memset(&out, 0x5a, sizeof(out));
+	assert_ok(wire_format_enrol(&in, &b, &e));
+	assert_ok(wire_parse_enrol(buf_slice(&b), &out, &e));
+	assert_memory_equal(out.claim, in.claim, sizeof(in.claim));
+	assert_memory_equal(out.nonce, in.nonce, sizeof(in.nonce));
+	assert_string_equal(out.product, "kiosk");
+	assert_string_equal(out.model, "k1");
+	assert_string_equal(out.csr, in.csr);
+	assert_int_equal(out.proof_len, 3);
+	assert_memory_equal(out.proof, in.proof, 3);
+	buf_done(&b);
+}
+
+static void an_enrolment_with_bad_members_is_refused(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		"[]",
+		"{}",
+		"{\"v\":2}",
+		"{\"v\":1}",
+		/* unknown member */
+		"{\"v\":1,\"claim\":\"" HEX32 "\",\"nonce\":\"" HEX64
+		"\",\"product\":\"p\",\"model\":\"m\",\"csr\":\"c\","
+		"\"proof\":\"00\",\"admin\":true}",
+		/* a name that is a path */
+		"{\"v\":1,\"claim\":\"" HEX32 "\",\"nonce\":\"" HEX64
+		"\",\"product\":\"../p\",\"model\":\"m\",\"csr\":\"c\","
+		"\"proof\":\"00\"}",
+		/* claim too short */
+		"{\"v\":1,\"claim\":\"00\",\"nonce\":\"" HEX64
+		"\",\"product\":\"p\",\"model\":\"m\",\"csr\":\"c\","
+		"\"proof\":\"00\"}",
+		/* proof of odd length, and none */
+		"{\"v\":1,\"claim\":\"" HEX32 "\",\"nonce\":\"" HEX64
+		"\",\"product\":\"p\",\"model\":\"m\",\"csr\":\"c\","
+		"\"proof\":\"000\"}",
+		"{\"v\":1,\"claim\":\"" HEX32 "\",\"nonce\":\"" HEX64
+		"\",\"product\":\"p\",\"model\":\"m\",\"csr\":\"c\","
+		"\"proof\":\"\"}",
+	};
+	struct wire_enrol out;
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_refused(wire_parse_enrol(text(bad[i]), &out, &e),
+			       ERR_FORMAT);
+}
+
+static void what_is_larger_than_a_body_is_refused_unparsed(void **state)
+{
+	static char big[WIRE_BODY_MAX + 2];
+	struct wire_checkin out;
+	struct err e = { 0 };
+
+	(void)state;
+	memset(big, ' ', sizeof(big) - 1);
+	assert_refused(wire_parse_checkin(text(big), &out, &e), ERR_LIMIT);
+}
+
+static void an_identity_survives_and_unknown_members_are_ignored(void **state)
+{
+	struct wire_identity out;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(wire_parse_identity(
+		text("{\"v\":1,\"device\":\"" HEX32 "\",\"cohort\":\"canary\","
+		     "\"certificate\":\"pem\",\"later\":[1]}"),
+		&out, &e));
+	assert_int_equal(out.device.bytes[15], 15);
+	assert_string_equal(out.cohort, "canary");
+	assert_string_equal(out.certificate, "pem");
+}
+
+static void a_checkin_survives_with_and_without_a_release(void **state)
+{
+	struct wire_checkin in = { .product = "kiosk",
+				   .model = "k1",
+				   .has_release = true,
+				   .release = "2026.1",
+				   .seq = 7,
+				   .digest = { { 1 } },
+				   .confirmed = true,
+				   .activation = 3,
+				   .interval_sec = 3600,
+				   .updater = "0.1.0" };
+	struct wire_checkin out;
+	struct buf b = BUF_INIT(WIRE_BODY_MAX);
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(wire_format_checkin(&in, &b, &e));
+	assert_ok(wire_parse_checkin(buf_slice(&b), &out, &e));
+	assert_true(out.has_release && out.confirmed);
+	assert_string_equal(out.release, "2026.1");
+	assert_int_equal(out.seq, 7);
+	assert_int_equal(out.activation, 3);
+	assert_int_equal(out.interval_sec, 3600);
+	assert_true(sha256_equal(&in.digest, &out.digest));
+	b.len = 0;
+	in.has_release = false;
+	assert_ok(wire_format_checkin(&in, &b, &e));
+	assert_ok(wire_parse_checkin(buf_slice(&b), &out, &e));
+	assert_false(out.has_release);
+	assert_string_equal(out.release, "");
+	buf_done(&b);
+}
+
+static void a_checkin_with_wrong_types_is_refused(void **state)
+{
+#define REST                                                                   \
+	"\"product\":\"p\",\"model\":\"m\",\"activation\":0,"                  \
+	"\"interval\":60,\"updater\":\"1\""
+	static const char *const bad[] = {
+		"{\"v\":1," REST "}", /* confirmed is missing */
+		"{\"v\":1,\"confirmed\":1," REST "}",
+		"{\"v\":1,\"confirmed\":true,\"release\":\"r\"," REST "}",
+		"{\"v\":1,\"confirmed\":true,\"release\":{\"id\":\"r\","
+		"\"seq\":-1,\"digest\":\"" HEX64 "\"}," REST "}",
+		"{\"v\":1,\"confirmed\":true,\"cohort\":\"vip\"," REST "}",
+	};
+	struct wire_checkin out;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(wire_parse_checkin(
+		text("{\"v\":1,\"confirmed\":true," REST "}"), &out, &e));
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_refused(wire_parse_checkin(text(bad[i]), &out, &e),
+			       ERR_FORMAT);
+}
+
+static void a_decision_survives_and_its_reason_is_escaped(void **state)
+{
+	struct wire_decision in = { .action = WIRE_UPDATE,
+				    .release = "2026.2",
+				    .digest = { { 5 } },
+				    .attempt = 42,
+				    .next_check_sec = 900,
+				    .reason = "rollout r1\033[2J" };
+	struct wire_decision out;
+	struct buf b = BUF_INIT(WIRE_BODY_MAX);
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(wire_format_decision(&in, &b, &e));
+	assert_ok(wire_parse_decision(buf_slice(&b), &out, &e));
+	assert_int_equal(out.action, WIRE_UPDATE);
+	assert_string_equal(out.release, "2026.2");
+	assert_int_equal(out.attempt, 42);
+	assert_int_equal(out.next_check_sec, 900);
+	assert_null(strchr(out.reason, '\033'));
+	assert_refused(
+		wire_parse_decision(text("{\"v\":1,\"action\":\"downgrade\","
+					 "\"next_check\":1,\"reason\":\"\"}"),
+				    &out, &e),
+		ERR_FORMAT);
+	assert_refused(
+		wire_parse_decision(text("{\"v\":1,\"action\":\"update\","
+					 "\"next_check\":1,\"reason\":\"\"}"),
+				    &out, &e),
+		ERR_FORMAT);
+	buf_done(&b);
+}
+
+static struct wire_report a_report(void)
+{
+	struct wire_report m = { .attempt = 3,
+				 .sequence = 9,
+				 .state = WIRE_ROLLED_BACK,
+				 .code = "HEALTH_FAILED",
+				 .activation = 2,
+				 .running = { { 8 } } };
+
+	return m;
+}
+
+static void a_report_survives_the_wire(void **state)
+{
+	struct wire_report in = a_report(), out;
+	struct buf b = BUF_INIT(WIRE_BODY_MAX);
+	struct err e = { 0 };
+
+	(void)state;
+	memcpy(in.evidence, "exit 1\nlast line", 17);
+	assert_ok(wire_format_report(&in, &b, &e));
+	assert_ok(wire_parse_report(buf_slice(&b), &out, &e));
+	assert_int_equal(out.attempt, 3);
+	assert_int_equal(out.sequence, 9);
+	assert_int_equal(out.state, WIRE_ROLLED_BACK);
+	assert_string_equal(out.code, "HEALTH_FAILED");
+	assert_string_equal(out.evidence, in.evidence);
+	buf_done(&b);
+}
+
+static void evidence_of_any_bytes_is_cut_to_a_body_and_made_utf8(void **state)
+{
+	struct wire_report in = a_report(), out;
+	struct buf b = BUF_INIT(WIRE_BODY_MAX);
+	struct err e = { 0 };
+
+	(void)state;
+	memset(in.evidence, 1, WIRE_EVIDENCE_MAX);
+	memcpy(in.evidence + WIRE_EVIDENCE_MAX - 7,
+	       "a\xff\xc3\xa4\xe2"
+	       "e!",
+	       7);
+	assert_ok(wire_format_report(&in, &b, &e));
+	assert_true(b.len <= WIRE_BODY_MAX);
+	assert_ok(wire_parse_report(buf_slice(&b), &out, &e));
+	assert_true(strlen(out.evidence) > 1000);
+	assert_string_equal(out.evidence + strlen(out.evidence) - 7,
+			    "a?\xc3\xa4?e!");
+	buf_done(&b);
+}
+
+static void a_report_with_a_foreign_code_is_refused(void **state)
+{
+	struct wire_report in = a_report(), out;
+	struct buf b = BUF_INIT(WIRE_BODY_MAX);
+	struct err e = { 0 };
+
+	(void)state;
+	memcpy(in.code, "<script>", 9);
+	assert_ok(wire_format_report(&in, &b, &e));
+	assert_refused(wire_parse_report(buf_slice(&b), &out, &e), ERR_FORMAT);
+	buf_done(&b);
+}
+
+static void an_error_survives_the_wire(void **state)
+{
+	struct err in = { ERR_EXPIRED, "too\nlate" }, out, e = { 0 };
+	struct buf b = BUF_INIT(WIRE_BODY_MAX);
+
+	(void)state;
+	assert_ok(wire_format_error(&in, &b, &e));
+	assert_ok(wire_parse_error(buf_slice(&b), &out, &e));
+	assert_int_equal(out.code, ERR_EXPIRED);
+	assert_null(strchr(out.msg, '\n'));
+	assert_refused(wire_parse_error(text("<html>"), &out, &e), ERR_FORMAT);
+	buf_done(&b);
+}
+
+static void every_error_has_an_http_status(void **state)
+{
+	(void)state;
+	assert_int_equal(wire_status(ERR_FORMAT), 400);
+	assert_int_equal(wire_status(ERR_REFUSED), 403);
+	assert_int_equal(wire_status(ERR_NOT_FOUND), 404);
+	assert_int_equal(wire_status(ERR_CONFLICT), 409);
+	assert_int_equal(wire_status(ERR_LIMIT), 413);
+	assert_int_equal(wire_status(ERR_BUSY), 429);
+	assert_int_equal(wire_status(ERR_SPACE), 503);
+	assert_int_equal(wire_status(ERR_SYSTEM), 500);
+}
+
+static void a_claim_code_is_read_as_it_is_printed(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		"0123",
+		"01234567-01234567-01234567-0123456",
+		"01234567-01234567-01234567-012345678",
+		"01234567+01234567+01234567+01234567",
+		"01234567-01234567-01234567-0123456g",
+		"0123456701234567-01234567-01234567-",
+	};
+	uint8_t claim[WIRE_CLAIM_LEN], out[WIRE_CLAIM_LEN];
+	char printed[36];
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(claim); i++)
+		claim[i] = (uint8_t)(i * 17);
+	wire_format_claim(claim, printed);
+	assert_string_equal(printed, "00112233-44556677-8899aabb-ccddeeff");
+	assert_ok(wire_parse_claim(text(printed), out, &e));
+	assert_memory_equal(claim, out, sizeof(claim));
+	assert_ok(wire_parse_claim(
+		text(" 00112233-44556677-8899aabb-ccddeeff\n"), out, &e));
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_refused(wire_parse_claim(text(bad[i]), out, &e),
+			       ERR_FORMAT);
+}
+
+static void what_an_enrolling_device_signs_holds_label_nonce_claim(void **state)
+{
+	struct wire_enrol m = an_enrolment();
+	struct buf b = BUF_INIT(256);
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(wire_enrol_message(&m, &b, &e));
+	assert_int_equal(b.len, 13 + WIRE_NONCE_LEN + WIRE_CLAIM_LEN);
+	assert_memory_equal(b.ptr, "pawl/enrol/v1", 13);
+	assert_memory_equal(b.ptr + 13, m.nonce, WIRE_NONCE_LEN);
+	assert_memory_equal(b.ptr + 13 + WIRE_NONCE_LEN, m.claim,
+			    WIRE_CLAIM_LEN);
+	buf_done(&b);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_nonce_survives_the_wire),
+		cmocka_unit_test(an_enrolment_survives_the_wire),
+		cmocka_unit_test(an_enrolment_with_bad_members_is_refused),
+		cmocka_unit_test(
+			what_is_larger_than_a_body_is_refused_unparsed),
+		cmocka_unit_test(
+			an_identity_survives_and_unknown_members_are_ignored),
+		cmocka_unit_test(a_checkin_survives_with_and_without_a_release),
+		cmocka_unit_test(a_checkin_with_wrong_types_is_refused),
+		cmocka_unit_test(a_decision_survives_and_its_reason_is_escaped),
+		cmocka_unit_test(a_report_survives_the_wire),
+		cmocka_unit_test(
+			evidence_of_any_bytes_is_cut_to_a_body_and_made_utf8),
+		cmocka_unit_test(a_report_with_a_foreign_code_is_refused),
+		cmocka_unit_test(an_error_survives_the_wire),
+		cmocka_unit_test(every_error_has_an_http_status),
+		cmocka_unit_test(a_claim_code_is_read_as_it_is_printed),
+		cmocka_unit_test(
+			what_an_enrolling_device_signs_holds_label_nonce_claim),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
