@@ -141,9 +141,9 @@ int sql_migrate(struct sql *db, const char *const *steps, size_t count,
 		if (sql_begin(db, e))
 			return -1;
 		rc = run_literal(db, steps[version], e) ||
-				     set_schema_version(db, version + 1, e) ?
-			     -1 :
-			     0;
+				     set_schema_version(db, version + 1, e)
+			     ? -1
+			     : 0;
 		if (sql_finish(db, rc, e))
 			return err_in(e, "schema step %zu", version + 1);
 	}
