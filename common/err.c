@@ -24,6 +24,7 @@ static enum err_code code_of_errno(int number)
 	switch (number) {
 	case ENOSPC:
 	case EDQUOT:
+	case EFBIG:
 		return ERR_SPACE;
 	case ENOENT:
 		return ERR_NOT_FOUND;

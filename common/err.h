@@ -46,8 +46,9 @@ int err_set(struct err *e, enum err_code code, const char *fmt, ...)
 	PRINTF(3, 4);
 
 /*
- * Record errno: "<text>: <strerror>". The code is ERR_SPACE for ENOSPC and
- * EDQUOT, ERR_NOT_FOUND for ENOENT, else ERR_SYSTEM. Always returns -1.
+ * Record errno: "<text>: <strerror>". The code is ERR_SPACE for ENOSPC,
+ * EDQUOT and EFBIG, ERR_NOT_FOUND for ENOENT, else ERR_SYSTEM. Always returns
+ * -1.
  */
 int err_sys(struct err *e, const char *fmt, ...) PRINTF(2, 3);
 

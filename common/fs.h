@@ -29,7 +29,10 @@ void fs_close(int *fd);
 
 /* ---- beneath a folder ---------------------------------------------------- */
 
-/* Open an existing file or folder; flags as for open(2). */
+/*
+ * Open an existing file or folder; flags as for open(2). O_NONBLOCK is always
+ * set, so that a FIFO cannot make us wait; regular files do not notice it.
+ */
 int fs_open(int dirfd, const char *path, int flags, int *fd,
 	    struct err *e) NODISCARD;
 
@@ -37,10 +40,13 @@ int fs_open(int dirfd, const char *path, int flags, int *fd,
 int fs_create(int dirfd, const char *path, mode_t mode, int *fd,
 	      struct err *e) NODISCARD;
 
-/* Create one folder (mkdir) beneath; its parent must exist. */
+/*
+ * Create one folder (mkdir) beneath; its parent must exist. Not synced, like
+ * fs_create() and fs_symlink(): who fills a tree syncs it once, at its end.
+ */
 int fs_mkdir(int dirfd, const char *path, mode_t mode, struct err *e) NODISCARD;
 
-/* Create a folder and its missing parents beneath; existing ones are fine. */
+/* A folder and its missing parents beneath, synced; existing ones are fine. */
 int fs_mkdirs(int dirfd, const char *path, mode_t mode,
 	      struct err *e) NODISCARD;
 
@@ -64,7 +70,8 @@ int fs_remove(int dirfd, const char *path, struct err *e) NODISCARD;
 
 /*
  * Remove whatever is at path, a whole tree included, without following links
- * or leaving the file system's folder. Nothing there is fine.
+ * or crossing into another file system (ERR_REFUSED). Folders that we own and
+ * may not read are no obstacle. Nothing there is fine. Syncs the folder.
  */
 int fs_remove_tree(int dirfd, const char *path, struct err *e) NODISCARD;
 

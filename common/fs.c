@@ -1,0 +1,941 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/fs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "common/text.h"
+
+#define READ_STEP    65536
+#define TEMP_TRIES   16
+#define REMOVE_DEPTH 32 /* open folders while a tree is removed */
+#define FOLDER_FLAGS (O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+
+/* ---- walking ------------------------------------------------------------- */
+
+/* The folder that holds a path's last component, and that component. */
+struct place {
+	int fd;
+	char name[NAME_MAX + 1];
+};
+
+static bool is_symlink(int dirfd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISLNK(st.st_mode);
+}
+
+/* What openat() said of `name`, told apart from a link in the way. */
+static int refused(int dirfd, const char *name, const char *path, struct err *e)
+{
+	int number = errno;
+
+	if ((number == ELOOP || number == ENOTDIR) && is_symlink(dirfd, name))
+		return err_set(e, ERR_REFUSED, "%s: %s is a symbolic link",
+			       path, name);
+	errno = number;
+	return err_sys(e, "%s", path);
+}
+
+/* Copy the next component of *rest and step over it. */
+static int next_name(const char **rest, const char *path,
+		     char name[NAME_MAX + 1], struct err *e)
+{
+	size_t len = strcspn(*rest, "/");
+
+	if (len > NAME_MAX)
+		return err_set(e, ERR_LIMIT, "%s: name too long", path);
+	memcpy(name, *rest, len);
+	name[len] = 0;
+	if (len == 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return err_set(e, ERR_FORMAT,
+			       "\"%s\" is no path beneath a "
+			       "folder",
+			       path);
+	*rest += len;
+	if ((*rest)[0] == '/' && (*rest)[1] != 0)
+		*rest += 1;
+	return 0;
+}
+
+static int check_path(const char *path, struct err *e)
+{
+	char name[NAME_MAX + 1];
+	const char *rest = path;
+
+	do {
+		if (next_name(&rest, path, name, e))
+			return -1;
+	} while (*rest);
+	return 0;
+}
+
+/*
+ * Open what holds the last component, one openat() for each step, so that
+ * nobody who swaps a folder for a link underway leads us elsewhere.
+ */
+static int place_open(int dirfd, const char *path, struct place *p,
+		      struct err *e)
+{
+	const char *rest = path;
+	int fd = dirfd;
+
+	*p = (struct place){ .fd = -1 };
+	if (check_path(path, e))
+		return -1;
+	while (next_name(&rest, path, p->name, e) == 0 && *rest) {
+		int next = openat(fd, p->name, O_PATH | FOLDER_FLAGS);
+
+		if (next < 0) {
+			refused(fd, p->name, path, e);
+			goto fail;
+		}
+		if (fd != dirfd)
+			close(fd);
+		fd = next;
+	}
+	p->fd = fd == dirfd ? fcntl(dirfd, F_DUPFD_CLOEXEC, 0) : fd;
+	if (p->fd < 0)
+		return err_sys(e, "%s", path);
+	return 0;
+fail:
+	if (fd != dirfd)
+		close(fd);
+	return -1;
+}
+
+/* The same for removers, to whom a missing folder is no failure. */
+static int place_if_any(int dirfd, const char *path, struct place *p,
+			bool *missing, struct err *e)
+{
+	struct err why;
+
+	*missing = false;
+	if (place_open(dirfd, path, p, &why) == 0)
+		return 0;
+	*missing = why.code == ERR_NOT_FOUND;
+	if (*missing)
+		return 0;
+	*e = why;
+	return -1;
+}
+
+static void place_close(struct place *p)
+{
+	fs_close(&p->fd);
+}
+
+/* A folder's entries reach the disk only when the folder itself is synced. */
+static int sync_folder(int dirfd, const char *path, struct err *e)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | FOLDER_FLAGS);
+	int rc = 0;
+
+	if (fd < 0)
+		return err_sys(e, "%s: folder", path);
+	/* EINVAL: a file system that has nothing to sync. */
+	if (fsync(fd) && errno != EINVAL)
+		rc = err_sys(e, "%s: sync folder", path);
+	close(fd);
+	return rc;
+}
+
+/* ---- folders by an ordinary path ----------------------------------------- */
+
+int fs_open_dir(const char *path, int *dirfd, struct err *e)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(e, "%s", path);
+	*dirfd = fd;
+	return 0;
+}
+
+/* Open one folder beneath fd, made if it is missing. Links are followed. */
+static int enter_or_make(int fd, const char *name, mode_t mode, int *next,
+			 struct err *e)
+{
+	*next = openat(fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (*next >= 0)
+		return 0;
+	if (errno != ENOENT)
+		return err_sys(e, "%s", name);
+	if (mkdirat(fd, name, mode) && errno != EEXIST)
+		return err_sys(e, "%s", name);
+	if (sync_folder(fd, name, e))
+		return -1;
+	*next = openat(fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return *next < 0 ? err_sys(e, "%s", name) : 0;
+}
+
+int fs_make_dir(const char *path, mode_t mode, int *dirfd, struct err *e)
+{
+	int fd = open(*path == '/' ? "/" : ".",
+		      O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const char *rest = path;
+	int next = -1;
+
+	if (fd < 0 || !*path) {
+		fs_close(&fd);
+		return err_set(e, ERR_NOT_FOUND, "\"%s\": no such folder",
+			       path);
+	}
+	while (*(rest += strspn(rest, "/"))) {
+		char name[NAME_MAX + 1];
+		size_t len = strcspn(rest, "/");
+
+		if (len > NAME_MAX) {
+			err_set(e, ERR_LIMIT, "%s: name too long", path);
+			goto fail;
+		}
+		memcpy(name, rest, len);
+		name[len] = 0;
+		rest += len;
+		if (enter_or_make(fd, name, mode, &next, e)) {
+			err_in(e, "%s", path);
+			goto fail;
+		}
+		close(fd);
+		fd = next;
+	}
+	next = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (next < 0) {
+		err_sys(e, "%s", path);
+		goto fail;
+	}
+	close(fd);
+	*dirfd = next;
+	return 0;
+fail:
+	close(fd);
+	return -1;
+}
+
+void fs_close(int *fd)
+{
+	/* Bytes that matter were synced; nothing can be done about the rest. */
+	if (*fd >= 0)
+		(void)close(*fd);
+	*fd = -1;
+}
+
+/* ---- beneath a folder ---------------------------------------------------- */
+
+int fs_open(int dirfd, const char *path, int flags, int *fd, struct err *e)
+{
+	struct place p;
+	int got, rc = -1;
+
+	if (place_open(dirfd, path, &p, e))
+		return -1;
+	/* Nobody can make us wait by putting a FIFO there. */
+	got = openat(p.fd, p.name,
+		     flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (got < 0) {
+		refused(p.fd, p.name, path, e);
+		goto out;
+	}
+	*fd = got;
+	rc = 0;
+out:
+	place_close(&p);
+	return rc;
+}
+
+int fs_create(int dirfd, const char *path, mode_t mode, int *fd, struct err *e)
+{
+	struct place p;
+	int got, rc = -1;
+
+	if (place_open(dirfd, path, &p, e))
+		return -1;
+	got = openat(p.fd, p.name,
+		     O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	if (got < 0) {
+		err_sys(e, "%s", path);
+		goto out;
+	}
+	*fd = got;
+	rc = 0;
+out:
+	place_close(&p);
+	return rc;
+}
+
+int fs_mkdir(int dirfd, const char *path, mode_t mode, struct err *e)
+{
+	struct place p;
+	int rc;
+
+	if (place_open(dirfd, path, &p, e))
+		return -1;
+	rc = mkdirat(p.fd, p.name, mode) ? err_sys(e, "%s", path) : 0;
+	place_close(&p);
+	return rc;
+}
+
+/* One step of fs_mkdirs(): the folder `name` beneath fd is there afterwards. */
+static int mkdir_step(int fd, const char *name, const char *path, mode_t mode,
+		      struct err *e)
+{
+	if (mkdirat(fd, name, mode) == 0)
+		return sync_folder(fd, path, e);
+	return errno == EEXIST ? 0 : err_sys(e, "%s", path);
+}
+
+int fs_mkdirs(int dirfd, const char *path, mode_t mode, struct err *e)
+{
+	const char *rest = path;
+	int fd = dirfd, rc = -1;
+
+	if (check_path(path, e))
+		return -1;
+	while (*rest) {
+		char name[NAME_MAX + 1];
+		int next;
+
+		if (next_name(&rest, path, name, e) ||
+		    mkdir_step(fd, name, path, mode, e))
+			goto out;
+		next = openat(fd, name, O_PATH | FOLDER_FLAGS);
+		if (next < 0) {
+			refused(fd, name, path, e);
+			goto out;
+		}
+		if (fd != dirfd)
+			close(fd);
+		fd = next;
+	}
+	rc = 0;
+out:
+	if (fd != dirfd)
+		close(fd);
+	return rc;
+}
+
+int fs_symlink(int dirfd, const char *target, const char *path, struct err *e)
+{
+	struct place p;
+	int rc;
+
+	if (place_open(dirfd, path, &p, e))
+		return -1;
+	rc = symlinkat(target, p.fd, p.name) ? err_sys(e, "%s", path) : 0;
+	place_close(&p);
+	return rc;
+}
+
+int fs_readlink(int dirfd, const char *path, char *out, size_t size,
+		struct err *e)
+{
+	char target[PATH_MAX];
+	struct place p;
+	ssize_t len;
+	int rc = -1;
+
+	if (place_open(dirfd, path, &p, e))
+		return -1;
+	len = readlinkat(p.fd, p.name, target, sizeof(target));
+	if (len < 0) {
+		err_sys(e, "%s", path);
+	} else if ((size_t)len >= size || (size_t)len == sizeof(target)) {
+		err_set(e, ERR_LIMIT, "%s: link target too long", path);
+	} else {
+		memcpy(out, target, (size_t)len);
+		out[len] = 0;
+		rc = 0;
+	}
+	place_close(&p);
+	return rc;
+}
+
+int fs_stat(int dirfd, const char *path, struct stat *st, struct err *e)
+{
+	struct place p;
+	struct stat got;
+	int rc = -1;
+
+	if (place_open(dirfd, path, &p, e))
+		return -1;
+	if (fstatat(p.fd, p.name, &got, AT_SYMLINK_NOFOLLOW)) {
+		err_sys(e, "%s", path);
+		goto out;
+	}
+	*st = got;
+	rc = 0;
+out:
+	place_close(&p);
+	return rc;
+}
+
+static bool same_folder(int a, int b)
+{
+	struct stat x, y;
+
+	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev &&
+	       x.st_ino == y.st_ino;
+}
+
+int fs_rename(int dirfd, const char *from, const char *to, struct err *e)
+{
+	struct place src = { .fd = -1 }, dst = { .fd = -1 };
+	int rc = -1;
+
+	if (place_open(dirfd, from, &src, e) || place_open(dirfd, to, &dst, e))
+		goto out;
+	if (renameat(src.fd, src.name, dst.fd, dst.name)) {
+		err_sys(e, "%s to %s", from, to);
+		goto out;
+	}
+	/* First where the name is now: a crash may then show both, not none. */
+	if (sync_folder(dst.fd, to, e))
+		goto out;
+	if (!same_folder(src.fd, dst.fd) && sync_folder(src.fd, from, e))
+		goto out;
+	rc = 0;
+out:
+	place_close(&src);
+	place_close(&dst);
+	return rc;
+}
+
+int fs_remove(int dirfd, const char *path, struct err *e)
+{
+	struct place p;
+	bool missing;
+	int rc;
+
+	if (place_if_any(dirfd, path, &p, &missing, e))
+		return -1;
+	if (missing)
+		return 0;
+	if (unlinkat(p.fd, p.name, 0))
+		rc = errno == ENOENT ? 0 : err_sys(e, "%s", path);
+	else
+		rc = sync_folder(p.fd, path, e);
+	place_close(&p);
+	return rc;
+}
+
+struct removal {
+	const char *path; /* for messages */
+	dev_t dev;        /* the one file system that we stay in */
+	int top;          /* the tree's own folder */
+	unsigned moved;
+};
+
+static bool is_mount_point(int fd)
+{
+	struct statx sx;
+
+	return statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &sx) == 0 &&
+	       (sx.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
+/* Open a folder whose entries are to go, readable and writable for us. */
+static int open_doomed(const struct removal *r, int dirfd, const char *name,
+		       int *fd, struct err *e)
+{
+	struct stat st;
+
+	*fd = openat(dirfd, name, O_RDONLY | FOLDER_FLAGS);
+	if (*fd < 0 && errno == EACCES &&
+	    fchmodat(dirfd, name, S_IRWXU, AT_SYMLINK_NOFOLLOW) == 0)
+		*fd = openat(dirfd, name, O_RDONLY | FOLDER_FLAGS);
+	if (*fd < 0 || fstat(*fd, &st))
+		return err_sys(e, "%s: cannot remove %s", r->path, name);
+	if (st.st_dev != r->dev || is_mount_point(*fd))
+		return err_set(e, ERR_REFUSED,
+			       "%s: %s is another file system; unmount it",
+			       r->path, name);
+	/* If it is not ours to change, removing an entry will say so. */
+	if ((st.st_mode & S_IRWXU) != S_IRWXU)
+		(void)fchmod(*fd, S_IRWXU);
+	return 0;
+}
+
+/*
+ * A folder so deep that we would run out of descriptors becomes an entry of
+ * the tree's own folder, where its turn comes again at depth one.
+ */
+static int move_up(struct removal *r, int dirfd, const char *name,
+		   struct err *e)
+{
+	char up[32];
+
+	do {
+		if (text_format(up, sizeof(up), e, ".doomed%u", r->moved++))
+			return -1;
+		if (renameat(dirfd, name, r->top, up) == 0)
+			return 0;
+	} while (errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR);
+	return err_sys(e, "%s: cannot remove %s", r->path, name);
+}
+
+static int remove_entries(struct removal *r, int fd, unsigned depth,
+			  struct err *e);
+
+static int remove_entry(struct removal *r, int dirfd, const char *name,
+			unsigned depth, struct err *e)
+{
+	int fd = -1, rc = -1;
+
+	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return err_sys(e, "%s: cannot remove %s", r->path, name);
+	if (open_doomed(r, dirfd, name, &fd, e))
+		goto out;
+	if (depth == REMOVE_DEPTH) {
+		rc = move_up(r, dirfd, name, e);
+		goto out;
+	}
+	if (depth == 0)
+		r->top = fd;
+	if (remove_entries(r, fd, depth + 1, e))
+		goto out;
+	if (unlinkat(dirfd, name, AT_REMOVEDIR) && errno != ENOENT) {
+		err_sys(e, "%s: cannot remove %s", r->path, name);
+		goto out;
+	}
+	rc = 0;
+out:
+	fs_close(&fd);
+	return rc;
+}
+
+/* One pass over the folder; *count says how many entries it met. */
+static int remove_pass(struct removal *r, DIR *d, unsigned depth, size_t *count,
+		       struct err *e)
+{
+	struct dirent *entry;
+
+	*count = 0;
+	rewinddir(d);
+	for (;;) {
+		errno = 0;
+		entry = readdir(d);
+		if (!entry)
+			break;
+		if (strcmp(entry->d_name, ".") == 0 ||
+		    strcmp(entry->d_name, "..") == 0)
+			continue;
+		*count += 1;
+		if (remove_entry(r, dirfd(d), entry->d_name, depth, e))
+			return -1;
+	}
+	return errno ? err_sys(e, "%s: cannot read", r->path) : 0;
+}
+
+static int remove_entries(struct removal *r, int fd, unsigned depth,
+			  struct err *e)
+{
+	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	DIR *d = own < 0 ? NULL : fdopendir(own);
+	size_t count = 0;
+	int rc;
+
+	if (!d) {
+		err_sys(e, "%s: cannot read", r->path);
+		fs_close(&own);
+		return -1;
+	}
+	/* Entries move while others go, so look until nothing is left. */
+	do {
+		rc = remove_pass(r, d, depth, &count, e);
+	} while (rc == 0 && count > 0);
+	closedir(d);
+	return rc;
+}
+
+int fs_remove_tree(int dirfd, const char *path, struct err *e)
+{
+	struct removal r = { .path = path, .top = -1 };
+	struct stat st;
+	struct place p;
+	bool missing;
+	int rc = -1;
+
+	if (place_if_any(dirfd, path, &p, &missing, e))
+		return -1;
+	if (missing)
+		return 0;
+	if (fstat(p.fd, &st)) {
+		err_sys(e, "%s", path);
+		goto out;
+	}
+	r.dev = st.st_dev;
+	if (remove_entry(&r, p.fd, p.name, 0, e))
+		goto out;
+	rc = sync_folder(p.fd, path, e);
+out:
+	place_close(&p);
+	return rc;
+}
+
+/* ---- bytes --------------------------------------------------------------- */
+
+/* Append all that fd has; one byte more than the ceiling is ERR_LIMIT. */
+static int read_all(int fd, struct buf *out, struct err *e)
+{
+	size_t got;
+
+	do {
+		size_t room = out->max - out->len;
+		uint8_t extra, *to = &extra;
+
+		if (room > READ_STEP)
+			room = READ_STEP;
+		if (room > 0)
+			to = buf_reserve(out, room, e);
+		if (!to || fs_read(fd, to, room > 0 ? room : 1, &got, e))
+			return -1;
+		if (room == 0 && got > 0)
+			return err_set(e, ERR_LIMIT, "more than %zu bytes",
+				       out->max);
+		out->len += got;
+	} while (got > 0);
+	if (out->ptr)
+		out->ptr[out->len] = 0;
+	return 0;
+}
+
+static int read_regular(int fd, const char *path, struct buf *out,
+			struct err *e)
+{
+	size_t before = out->len;
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return err_sys(e, "%s", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, ERR_REFUSED, "%s: not a regular file", path);
+	if (read_all(fd, out, e) == 0)
+		return 0;
+	out->len = before;
+	if (out->ptr)
+		out->ptr[before] = 0;
+	return err_in(e, "%s", path);
+}
+
+int fs_read_file(int dirfd, const char *path, struct buf *out, struct err *e)
+{
+	int fd, rc;
+
+	if (fs_open(dirfd, path, O_RDONLY, &fd, e))
+		return -1;
+	rc = read_regular(fd, path, out, e);
+	fs_close(&fd);
+	return rc;
+}
+
+int fs_read_path(const char *path, struct buf *out, struct err *e)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int rc;
+
+	if (fd < 0)
+		return err_sys(e, "%s", path);
+	rc = read_regular(fd, path, out, e);
+	fs_close(&fd);
+	return rc;
+}
+
+/*
+ * Open a new file beside the one to be replaced. Its writer holds a lock on
+ * it, so that what a crash left behind is told from a neighbour at work, and
+ * is taken away here: leftovers never add up.
+ */
+static int try_temp(int dirfd, const char *name, mode_t mode, int *fd)
+{
+	struct stat ours, there;
+	int old;
+
+	old = openat(dirfd, name,
+		     O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	if (old >= 0 && flock(old, LOCK_EX | LOCK_NB) == 0)
+		(void)unlinkat(dirfd, name, 0);
+	fs_close(&old);
+	*fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+		     mode);
+	if (*fd < 0)
+		return -1;
+	if (flock(*fd, LOCK_EX | LOCK_NB) == 0 && fstat(*fd, &ours) == 0 &&
+	    fstatat(dirfd, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    ours.st_ino == there.st_ino)
+		return 0;
+	/* A neighbour took our new file for a leftover: let it have the name */
+	fs_close(fd);
+	errno = EEXIST;
+	return -1;
+}
+
+static int open_temp(int dirfd, const char *leaf, mode_t mode,
+		     char name[NAME_MAX + 1], int *fd, struct err *e)
+{
+	for (unsigned i = 0; i < TEMP_TRIES; i++) {
+		if (text_format(name, NAME_MAX + 1, e, ".new%u-%.200s", i,
+				leaf))
+			return -1;
+		if (try_temp(dirfd, name, mode, fd) == 0)
+			return 0;
+		if (errno != EEXIST)
+			break;
+	}
+	return err_sys(e, "cannot write beside it");
+}
+
+static int replace_at(const struct place *p, struct slice bytes, mode_t mode,
+		      struct err *e)
+{
+	char temp[NAME_MAX + 1];
+	int fd = -1;
+
+	if (open_temp(p->fd, p->name, mode, temp, &fd, e))
+		return -1;
+	if (fs_write(fd, bytes, e) || fs_sync(fd, e))
+		goto fail;
+	if (renameat(p->fd, temp, p->fd, p->name)) {
+		err_sys(e, "rename");
+		goto fail;
+	}
+	fs_close(&fd);
+	return sync_folder(p->fd, p->name, e);
+fail:
+	(void)unlinkat(p->fd, temp, 0); /* the first failure is reported */
+	fs_close(&fd);
+	return -1;
+}
+
+int fs_replace_file(int dirfd, const char *path, struct slice bytes,
+		    mode_t mode, struct err *e)
+{
+	struct place p;
+	int rc;
+
+	if (place_open(dirfd, path, &p, e))
+		return -1;
+	rc = replace_at(&p, bytes, mode, e);
+	if (rc)
+		err_in(e, "%s", path);
+	place_close(&p);
+	return rc;
+}
+
+int fs_write(int fd, struct slice bytes, struct err *e)
+{
+	while (bytes.len > 0) {
+		ssize_t n = write(fd, bytes.ptr, bytes.len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(e, "write");
+		bytes = slice_sub(bytes, (size_t)n, bytes.len);
+	}
+	return 0;
+}
+
+int fs_write_at(int fd, uint64_t offset, struct slice bytes, struct err *e)
+{
+	while (bytes.len > 0) {
+		ssize_t n = pwrite(fd, bytes.ptr, bytes.len, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(e, "write");
+		bytes = slice_sub(bytes, (size_t)n, bytes.len);
+		offset += (uint64_t)n;
+	}
+	return 0;
+}
+
+int fs_read(int fd, void *out, size_t len, size_t *got, struct err *e)
+{
+	size_t have = 0;
+
+	while (have < len) {
+		ssize_t n = read(fd, (char *)out + have, len - have);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(e, "read");
+		if (n == 0)
+			break;
+		have += (size_t)n;
+	}
+	*got = have;
+	return 0;
+}
+
+int fs_read_at(int fd, uint64_t offset, void *out, size_t len, size_t *got,
+	       struct err *e)
+{
+	size_t have = 0;
+
+	while (have < len) {
+		ssize_t n = pread(fd, (char *)out + have, len - have,
+				  (off_t)(offset + have));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(e, "read");
+		if (n == 0)
+			break;
+		have += (size_t)n;
+	}
+	*got = have;
+	return 0;
+}
+
+int fs_truncate(int fd, uint64_t len, struct err *e)
+{
+	return ftruncate(fd, (off_t)len) ? err_sys(e, "truncate") : 0;
+}
+
+int fs_sync(int fd, struct err *e)
+{
+	return fsync(fd) ? err_sys(e, "sync") : 0;
+}
+
+/* Copy through our own memory. */
+static int copy_by_hand(int from, uint64_t from_offset, int to,
+			uint64_t to_offset, uint64_t len, struct err *e)
+{
+	uint8_t bytes[READ_STEP];
+
+	while (len > 0) {
+		size_t step = len < sizeof(bytes) ? (size_t)len : sizeof(bytes);
+		size_t got = 0;
+
+		if (fs_read_at(from, from_offset, bytes, step, &got, e))
+			return -1;
+		if (got < step)
+			return err_set(e, ERR_FORMAT, "file too short");
+		if (fs_write_at(to, to_offset, (struct slice){ bytes, got }, e))
+			return -1;
+		from_offset += got;
+		to_offset += got;
+		len -= got;
+	}
+	return 0;
+}
+
+int fs_copy_range(int from, uint64_t from_offset, int to, uint64_t to_offset,
+		  uint64_t len, struct err *e)
+{
+	struct file_clone_range clone = {
+		.src_fd = from,
+		.src_offset = from_offset,
+		.src_length = len,
+		.dest_offset = to_offset,
+	};
+
+	/* A length of zero would mean "to the end". */
+	if (len == 0 || ioctl(to, FICLONERANGE, &clone) == 0)
+		return 0;
+	while (len > 0) {
+		off_t in = (off_t)from_offset, out = (off_t)to_offset;
+		size_t step = len < SSIZE_MAX ? (size_t)len : SSIZE_MAX;
+		ssize_t n = copy_file_range(from, &in, to, &out, step, 0);
+
+		/* Whatever the kernel cannot do, or will not, we do. */
+		if (n <= 0)
+			break;
+		from_offset += (uint64_t)n;
+		to_offset += (uint64_t)n;
+		len -= (uint64_t)n;
+	}
+	return copy_by_hand(from, from_offset, to, to_offset, len, e);
+}
+
+/* ---- the rest ------------------------------------------------------------ */
+
+static int lock_is_busy(int fd, const char *path, struct err *e)
+{
+	char pid[16] = "";
+	struct err ignored;
+	size_t got = 0;
+
+	if (fs_read_at(fd, 0, pid, sizeof(pid) - 1, &got, &ignored))
+		got = 0;
+	pid[strspn(pid, "0123456789")] = 0;
+	return err_set(e, ERR_BUSY, "%s: in use by process %s", path,
+		       got > 0 ? pid : "(unknown)");
+}
+
+int fs_lock(int dirfd, const char *path, int *fd, struct err *e)
+{
+	struct place p;
+	char pid[16];
+	int got = -1, rc = -1;
+
+	if (place_open(dirfd, path, &p, e))
+		return -1;
+	if (text_format(pid, sizeof(pid), e, "%ld\n", (long)getpid()))
+		goto out;
+	got = openat(p.fd, p.name,
+		     O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK,
+		     S_IRUSR | S_IWUSR);
+	if (got < 0) {
+		refused(p.fd, p.name, path, e);
+		goto out;
+	}
+	if (flock(got, LOCK_EX | LOCK_NB)) {
+		rc = errno == EWOULDBLOCK ? lock_is_busy(got, path, e)
+					  : err_sys(e, "%s", path);
+		goto out;
+	}
+	/* The pid is a courtesy to people; on a full disk the lock holds. */
+	if (ftruncate(got, 0) || pwrite(got, pid, strlen(pid), 0) < 0)
+		errno = 0;
+	*fd = got;
+	got = -1;
+	rc = 0;
+out:
+	fs_close(&got);
+	place_close(&p);
+	return rc;
+}
+
+int fs_free_space(int dirfd, uint64_t *bytes, uint64_t *inodes, struct err *e)
+{
+	struct statvfs st;
+
+	if (fstatvfs(dirfd, &st))
+		return err_sys(e, "free space");
+	*bytes = (uint64_t)st.f_bavail * st.f_frsize;
+	/* Some file systems have no fixed number of inodes and say 0 of 0. */
+	*inodes = st.f_files > 0 ? st.f_favail : UINT64_MAX;
+	return 0;
+}
+
+int fs_check_private(int fd, const char *what, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return err_sys(e, "%s", what);
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return err_set(e, ERR_CONFIG, "%s: belongs to somebody else",
+			       what);
+	if (st.st_mode & (S_IWGRP | S_IWOTH))
+		return err_set(e, ERR_CONFIG,
+			       "%s: others may write it; chmod go-w", what);
+	return 0;
+}
