@@ -8,8 +8,9 @@
  * associated data. Layout: docs/key-file.md. Members:
  *
  *	"format":"pawl-key-1", "environment":"demo|lab|production",
- *	"purpose":"release|online|tls|device|person|example",
- *	"public": PEM, "kdf":{...}, "sealed": hex
+ *	"purpose":"release|online|ca|tls|device|log|person|example",
+ *	"public": PEM, "kdf":{"name","rounds","salt"}, "nonce": hex,
+ *	"sealed": hex
  *
  * Keys in keys-example/ carry the environment "demo"; every program refuses
  * them elsewhere, by this tag and by their published fingerprints.
@@ -18,11 +19,11 @@
 #define COMMON_KEYFILE_H
 
 #include "common/ec.h"
+#include "common/passphrase.h"
 
 #define KEYFILE_MAX_LEN    4096
-#define KEYFILE_ROUNDS     600000
-#define PASSPHRASE_MIN_LEN 8
-#define PASSPHRASE_MAX_LEN 1024
+#define KEYFILE_ROUNDS     600000   /* when sealing; the least when opening */
+#define KEYFILE_ROUNDS_MAX 10000000 /* else a file could stall a program */
 
 enum environment {
 	ENV_DEMO,
@@ -40,7 +41,10 @@ struct keyfile_info {
 	struct ec_public public_key;
 };
 
-/* Append the envelope. Takes about half a second of CPU by design. */
+/*
+ * Append the envelope. Takes about half a second of CPU by design. ERR_REFUSED
+ * for a passphrase below PASSPHRASE_MIN_LEN bytes.
+ */
 int keyfile_seal(const struct ec_private *key, enum environment env,
 		 const char *purpose, struct slice passphrase, struct buf *out,
 		 struct err *e) NODISCARD;
@@ -53,13 +57,5 @@ int keyfile_inspect(struct slice file, struct keyfile_info *out,
 int keyfile_open(struct slice file, struct slice passphrase,
 		 struct ec_private **out, struct keyfile_info *info,
 		 struct err *e) NODISCARD;
-
-/*
- * Read a passphrase from a descriptor up to a newline or its end; from the
- * terminal (/dev/tty, no echo, prompt shown, asked twice when `confirm`) for
- * fd = -1. Never from argv or environment. The caller wipes out.
- */
-int passphrase_read(int fd, const char *prompt, bool confirm, struct buf *out,
-		    struct err *e) NODISCARD;
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * mbed - one spelling for what mbedtls 2.28 and 3.6 call differently.
  *
- * Only the modules that may include mbedtls use this; it holds no code of its
- * own. What both versions share is used under its own name.
+ * Only the modules that may include mbedtls use this. What both versions share
+ * is used under its own name.
  */
 #ifndef COMMON_MBED_H
 #define COMMON_MBED_H
@@ -16,6 +16,7 @@
 #include <mbedtls/version.h>
 
 #include "common/random.h"
+#include "common/rd.h"
 
 /*
  * What mbedtls returns where it can only fail for a broken library (hashing
@@ -23,6 +24,10 @@
  * going on would mean trusting nothing.
  */
 void mbed_must(int rc);
+
+/* PBKDF2-HMAC-SHA-512; 0 or mbedtls' error. */
+int mbed_pbkdf2_sha512(struct slice passphrase, struct slice salt,
+		       unsigned int rounds, uint32_t len, unsigned char *out);
 
 #if MBEDTLS_VERSION_MAJOR < 3
 
