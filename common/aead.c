@@ -59,15 +59,15 @@ int aead_open(const uint8_t key[AEAD_KEY_LEN],
 	if (!at)
 		return -1;
 	start(&c, key);
-	rc = mbedtls_gcm_auth_decrypt(&c, len, nonce, AEAD_NONCE_LEN,
-				      address(associated), associated.len,
-				      sealed.ptr + len, AEAD_TAG_LEN,
-				      sealed.ptr, at);
+	rc = mbedtls_gcm_auth_decrypt(
+		&c, len, nonce, AEAD_NONCE_LEN, address(associated),
+		associated.len, sealed.ptr + len, AEAD_TAG_LEN, sealed.ptr, at);
 	mbedtls_gcm_free(&c);
 	if (rc) {
 		mem_wipe(at, len);
-		return err_set(e, ERR_UNTRUSTED, "sealed text was changed, or "
-						 "the key is another");
+		return err_set(e, ERR_UNTRUSTED,
+			       "sealed text was changed, or "
+			       "the key is another");
 	}
 	out->len += len;
 	out->ptr[out->len] = 0;

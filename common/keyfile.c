@@ -29,8 +29,7 @@ static const char *const environments[] = {
 };
 
 static const char *const purposes[] = {
-	"release", "online", "ca",     "tls",
-	"device",  "log",    "person", "example",
+	"release", "online", "ca", "tls", "device", "log", "person", "example",
 };
 
 const char *environment_name(enum environment env)
@@ -45,8 +44,7 @@ int environment_parse(struct slice name, enum environment *out, struct err *e)
 			*out = (enum environment)i;
 			return 0;
 		}
-	return err_set(e, ERR_FORMAT,
-		       "environment is demo, lab or production");
+	return err_set(e, ERR_FORMAT, "environment is demo, lab or production");
 }
 
 static int set_purpose(const char *purpose, struct keyfile_info *info,

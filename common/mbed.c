@@ -17,8 +17,8 @@ void mbed_must(int rc)
 int mbed_pbkdf2_sha512(struct slice passphrase, struct slice salt,
 		       unsigned int rounds, uint32_t len, unsigned char *out)
 {
-	const mbedtls_md_info_t *kind = mbedtls_md_info_from_type(
-		MBEDTLS_MD_SHA512);
+	const mbedtls_md_info_t *kind =
+		mbedtls_md_info_from_type(MBEDTLS_MD_SHA512);
 	mbedtls_md_context_t c;
 	int rc;
 

@@ -123,9 +123,9 @@ static int ask_once(int tty, const char *prompt, int *signal, struct buf *out,
 	quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
 	fatal_set(&set);
 	sigprocmask(SIG_BLOCK, &set, &mask);
-	rc = tcsetattr(tty, TCSAFLUSH, &quiet) ? err_sys(e, "terminal") :
-						 ask_quietly(tty, prompt, &set,
-							     signal, out, e);
+	rc = tcsetattr(tty, TCSAFLUSH, &quiet)
+		     ? err_sys(e, "terminal")
+		     : ask_quietly(tty, prompt, &set, signal, out, e);
 	(void)tcsetattr(tty, TCSAFLUSH, &before); /* gone: nothing to restore */
 	sigprocmask(SIG_SETMASK, &mask, NULL);
 	return rc;
@@ -177,8 +177,8 @@ int passphrase_read(int fd, const char *prompt, bool confirm, struct buf *out,
 		    struct err *e)
 {
 	struct buf line = BUF_INIT(PASSPHRASE_MAX_LEN);
-	int rc = fd < 0 ? read_terminal(prompt, confirm, &line, e) :
-			  read_line(fd, &line, e);
+	int rc = fd < 0 ? read_terminal(prompt, confirm, &line, e)
+			: read_line(fd, &line, e);
 
 	if (rc == 0 && line.len == 0)
 		rc = err_set(e, ERR_FORMAT, "the passphrase is empty");

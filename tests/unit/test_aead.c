@@ -86,9 +86,9 @@ static void refuses_any_change(void **state)
 	assert_refused(aead_open(other, nonce, associated, buf_slice(&sealed),
 				 &out, &e),
 		       ERR_UNTRUSTED);
-	assert_refused(aead_open(key, other, associated, buf_slice(&sealed),
-				 &out, &e),
-		       ERR_UNTRUSTED);
+	assert_refused(
+		aead_open(key, other, associated, buf_slice(&sealed), &out, &e),
+		ERR_UNTRUSTED);
 	assert_int_equal(out.len, 0);
 	buf_done(&sealed);
 	buf_done(&out);
@@ -137,9 +137,10 @@ static void derives_the_known_keys(void **state)
 	assert_ok(pbkdf2_sha512(slice_of("password"), slice_of("salt"), 1, out,
 				sizeof(once), &e));
 	assert_memory_equal(out, once, sizeof(once));
-	assert_ok(pbkdf2_sha512(slice_of("passwordPASSWORDpassword"),
-				slice_of("saltSALTsaltSALTsaltSALTsaltSALTsalt"),
-				4096, out, sizeof(out), &e));
+	assert_ok(
+		pbkdf2_sha512(slice_of("passwordPASSWORDpassword"),
+			      slice_of("saltSALTsaltSALTsaltSALTsaltSALTsalt"),
+			      4096, out, sizeof(out), &e));
 	assert_memory_equal(out, often, sizeof(often));
 }
 
@@ -152,9 +153,9 @@ static void refuses_to_derive_in_no_rounds(void **state)
 	assert_refused(pbkdf2_sha512(slice_of("p"), slice_of("s"), 0, out,
 				     sizeof(out), &e),
 		       ERR_LIMIT);
-	assert_refused(pbkdf2_sha512(slice_of("p"), slice_of("s"), 1, out, 0,
-				     &e),
-		       ERR_LIMIT);
+	assert_refused(
+		pbkdf2_sha512(slice_of("p"), slice_of("s"), 1, out, 0, &e),
+		ERR_LIMIT);
 }
 
 struct vector {
@@ -197,8 +198,8 @@ static void run_vector(const json_t *test)
 		assert_ok(aead_seal(v.key.ptr, v.nonce.ptr,
 				    buf_slice(&v.associated),
 				    buf_slice(&v.plain), &again, &e));
-		assert_true(slice_equal(buf_slice(&again),
-					buf_slice(&v.sealed)));
+		assert_true(
+			slice_equal(buf_slice(&again), buf_slice(&v.sealed)));
 	}
 	buf_done(&v.key);
 	buf_done(&v.nonce);
@@ -223,10 +224,12 @@ static void agrees_with_wycheproof(void **state)
 	size_t i, k, count = 0;
 
 	(void)state;
-	json_array_foreach(json_object_get(root, "testGroups"), i, group) {
+	json_array_foreach(json_object_get(root, "testGroups"), i, group)
+	{
 		if (!is_ours(group))
 			continue;
-		json_array_foreach(json_object_get(group, "tests"), k, test) {
+		json_array_foreach(json_object_get(group, "tests"), k, test)
+		{
 			run_vector(test);
 			count++;
 		}

@@ -246,10 +246,10 @@ static void refuses_truncated_and_oversized_files(void **state)
 
 	(void)state;
 	for (size_t len = 0; len < sealed.len - 2; len++)
-		assert_refused(keyfile_inspect(slice_sub(buf_slice(&sealed), 0,
-							 len),
-					       &info, &e),
-			       ERR_FORMAT);
+		assert_refused(
+			keyfile_inspect(slice_sub(buf_slice(&sealed), 0, len),
+					&info, &e),
+			ERR_FORMAT);
 	memset(big, ' ', sizeof(big) - 1);
 	assert_refused(keyfile_inspect(slice_of(big), &info, &e), ERR_LIMIT);
 	assert_refused(keyfile_inspect(slice_of("[]"), &info, &e), ERR_FORMAT);
@@ -267,9 +267,9 @@ static void refuses_to_seal_badly(void **state)
 	assert_refused(keyfile_seal(key, ENV_LAB, "release",
 				    slice_of("1234567"), &out, &e),
 		       ERR_REFUSED);
-	assert_refused(keyfile_seal(key, ENV_LAB, "release", slice_of(big),
-				    &out, &e),
-		       ERR_LIMIT);
+	assert_refused(
+		keyfile_seal(key, ENV_LAB, "release", slice_of(big), &out, &e),
+		ERR_LIMIT);
 	assert_refused(keyfile_seal(key, ENV_LAB, "fun", slice_of(PASSPHRASE),
 				    &out, &e),
 		       ERR_FORMAT);
@@ -309,7 +309,8 @@ int main(void)
 		cmocka_unit_test(refuses_another_purpose),
 		cmocka_unit_test(refuses_another_public_key),
 		cmocka_unit_test(refuses_other_rounds),
-		cmocka_unit_test(refuses_rounds_that_are_too_few_or_would_stall),
+		cmocka_unit_test(
+			refuses_rounds_that_are_too_few_or_would_stall),
 		cmocka_unit_test(refuses_unknown_words),
 		cmocka_unit_test(refuses_a_file_without_one_of_its_members),
 		cmocka_unit_test(refuses_truncated_and_oversized_files),
