@@ -274,6 +274,16 @@ out:
 	return rc;
 }
 
+int fs_open_nameless(int dirfd, int *fd, struct err *e)
+{
+	int new = openat(dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (new < 0)
+		return err_sys(e, "temporary file");
+	*fd = new;
+	return 0;
+}
+
 int fs_mkdir(int dirfd, const char *path, mode_t mode, struct err *e)
 {
 	struct place p;

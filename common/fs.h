@@ -40,6 +40,9 @@ int fs_open(int dirfd, const char *path, int flags, int *fd,
 int fs_create(int dirfd, const char *path, mode_t mode, int *fd,
 	      struct err *e) NODISCARD;
 
+/* A file without a name in the folder, gone when it is closed (O_TMPFILE). */
+int fs_open_nameless(int dirfd, int *fd, struct err *e) NODISCARD;
+
 /*
  * Create one folder (mkdir) beneath; its parent must exist. Not synced, like
  * fs_create() and fs_symlink(): who fills a tree syncs it once, at its end.

@@ -429,6 +429,25 @@ int http_parse(struct slice head, struct http_request *q, unsigned *status,
 	return 0;
 }
 
+bool http_path_is_plain(struct slice path)
+{
+	bool at_start = true;
+
+	if (path.len < 2 || path.ptr[0] != '/')
+		return false;
+	for (size_t i = 1; i < path.len; i++) {
+		uint8_t c = path.ptr[i];
+		bool first = is_digit(c) || (c >= 'a' && c <= 'z');
+
+		if (c == '/' && at_start)
+			return false;
+		if (!first && (at_start || !c || !strchr("._-/", c)))
+			return false;
+		at_start = c == '/';
+	}
+	return !at_start;
+}
+
 /* ---- conditions ---------------------------------------------------------- */
 
 /* If-None-Match compares weakly (RFC 9110, section 8.8.3.2). */

@@ -74,6 +74,12 @@ int http_scan(struct http_scan *s, struct slice in, size_t *head_len,
 int http_parse(struct slice head, struct http_request *q, unsigned *status,
 	       struct err *e) NODISCARD;
 
+/*
+ * Is this a path that we could serve: names of [a-z0-9][a-z0-9._-]* joined by
+ * single slashes? Nothing is decoded, so "..", "%2e", "//" and a query are not.
+ */
+bool http_path_is_plain(struct slice path);
+
 /* What of a file to send: the bytes from offset on. */
 struct http_part {
 	unsigned status; /* 200, 206, 304, 416 */

@@ -38,8 +38,11 @@ struct request {
 	uint8_t *nonce; /* WIRE_NONCE_LEN */
 };
 
+#define RESPONSE_BODY_MAX ((size_t)4 * 1024 * 1024) /* answers in memory */
+
+/* The front sets status 200, type "application/json", body empty, no file. */
 struct response {
-	unsigned status;  /* 200, 304, 400, 404, ... */
+	unsigned status;  /* 200, or another; the front makes 206, 304, 416 */
 	const char *type; /* constant; "application/json" for bodies */
 	struct buf body;  /* the answer, or: */
 	int file_fd;      /* an open file to send; -1: none. Owned. */

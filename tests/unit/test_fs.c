@@ -518,6 +518,23 @@ static void files_that_others_may_write_are_not_private(void **state)
 	fs_close(&fd);
 }
 
+static void a_nameless_file_leaves_no_trace(void **state)
+{
+	struct err e = { 0 };
+	char back[4] = "";
+	size_t got = 0;
+	int fd = -1;
+
+	(void)state;
+	assert_ok(fs_open_nameless(dir, &fd, &e));
+	assert_ok(fs_write(fd, slice_of("abc"), &e));
+	assert_ok(fs_read_at(fd, 0, back, 3, &got, &e));
+	assert_string_equal(back, "abc");
+	assert_int_equal(entries(""), 0);
+	fs_close(&fd);
+	assert_refused(fs_open_nameless(-1, &fd, &e), ERR_SYSTEM);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -543,6 +560,7 @@ int main(void)
 		TEST(a_lock_is_held_by_one_and_names_its_holder),
 		TEST(free_space_is_what_the_system_says),
 		TEST(files_that_others_may_write_are_not_private),
+		TEST(a_nameless_file_leaves_no_trace),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

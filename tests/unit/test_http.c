@@ -307,6 +307,25 @@ static void asks_for_more_until_the_empty_line(void **state)
 	}
 }
 
+static void a_plain_path_is_names_and_single_slashes(void **state)
+{
+	static const char *const bad[] = {
+		"",      "/",       "a",     "//",     "/a//b", "/a/",
+		"/..",   "/a/../b", "/.",    "/a/./b", "/%2e",  "/a%2fb",
+		"/a?b",  "/a#b",    "/a\\b", "/.a",    "/a/.b", "/-a",
+		"/a:b",  "/A",      "/a/_b", "/a;b",   "/a~",   "/a\xc0\xaf",
+		"/\x80", "/a b",
+	};
+
+	(void)state;
+	assert_true(http_path_is_plain(slice_of("/metadata/1.root.json")));
+	assert_true(http_path_is_plain(slice_of("/v1/check-in_2.x")));
+	assert_true(http_path_is_plain(slice_of("/a..b")));
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		if (http_path_is_plain(slice_of(bad[i])))
+			fail_msg("%s", bad[i]);
+}
+
 static struct http_part selected(const char *fields, uint64_t len)
 {
 	char head[256];
@@ -429,6 +448,7 @@ int main(void)
 		cmocka_unit_test(limits_head_path_and_fields),
 		cmocka_unit_test(reads_the_same_however_the_bytes_arrive),
 		cmocka_unit_test(asks_for_more_until_the_empty_line),
+		cmocka_unit_test(a_plain_path_is_names_and_single_slashes),
 		cmocka_unit_test(selects_ranges),
 		cmocka_unit_test(an_empty_file_has_no_range),
 		cmocka_unit_test(compares_etags_weakly_and_in_lists),
