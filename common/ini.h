@@ -2,8 +2,16 @@
 /*
  * ini - configuration files, through inih, with a schema.
  *
- * A key that the schema does not know, a key given twice (unless it is a list)
- * or a value out of range is ERR_CONFIG and names file, line and key.
+ *	# a comment has a line of its own, starting with # or ;
+ *	[section]
+ *	key = value up to the end of the line, ; and # included
+ *	list = one value
+ *	list = another
+ *
+ * A number is decimal, a truth yes, no, true or false. A section or key that
+ * the schema does not know, a key given twice (unless it is a list), a value
+ * out of range, bytes that are not UTF-8: each is ERR_CONFIG and names file,
+ * line and key.
  */
 #ifndef COMMON_INI_H
 #define COMMON_INI_H
@@ -43,7 +51,8 @@ struct ini_key {
 /*
  * Parse text (named `file` in messages) into the structure at `to`, whose
  * members the caller has set to their defaults: text members are heap strings
- * or NULL; a value replaces (and frees) the default.
+ * or NULL; a value replaces (and frees) the default, a list's first value all
+ * of them. On failure some members are set: ini_done() is due all the same.
  */
 int ini_load(struct slice text, const char *file, const struct ini_key *keys,
 	     size_t key_count, void *to, struct err *e) NODISCARD;

@@ -11,9 +11,11 @@
  *	if (opt_parse(argc, argv, opts, &operands, &operand_count, e))
  *		return -1;
  *
- * "--help" prints the command's usage, made from the table, and succeeds. An
- * unknown option, a missing value or a number out of range is ERR_USAGE and
- * names the option and the help to ask for.
+ * Options are long ("--product NAME" or "--product=NAME") and may stand before
+ * or after operands; "--" ends them. "-h" and "--help" print the command's
+ * usage, made from the table, and succeed. An unknown or shortened option, a
+ * missing value, a number out of range or an option given twice (unless it is
+ * a list) is ERR_USAGE and names the option and the help to ask for.
  */
 #ifndef COMMON_OPT_H
 #define COMMON_OPT_H
@@ -76,7 +78,10 @@ struct command {
 	const char *name; /* "status", or two words: "release create" */
 	const char *args; /* operands and main options, for the usage line */
 	const char *summary;
-	/* argv[0] is the command's name; returns 0 or -1. */
+	/*
+	 * argv[0] is the command's last word. Returns 0, or -1 with the error,
+	 * or a positive exit status of its own that is no failure.
+	 */
 	int (*run)(int argc, char **argv, struct err *e);
 };
 
@@ -89,8 +94,10 @@ struct program {
 /*
  * Find the command (two words before one), run it, report an error once on
  * standard error as "<program>: <message>" and return the exit status.
- * Also answers --help, help, and --version. The program's name is the one
- * under which it was called.
+ * Also answers --help, help [COMMAND] and --version. The program's name is the
+ * one under which it was called. If standard output cannot be written, the
+ * status says so. Ignores SIGPIPE and SIGXFSZ: writing then fails with EPIPE
+ * or EFBIG; who starts other programs puts the signals back.
  */
 int program_main(const struct program *p, int argc, char **argv);
 

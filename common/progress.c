@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/progress.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/base.h"
+#include "common/text.h"
+
+#define REDRAW_MS  100  /* on a terminal */
+#define LINE_MS    5000 /* elsewhere, when the total is not known */
+#define BAR_LEN    24
+#define ERASE_LINE "\r\033[K"
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	if (clock_gettime(CLOCK_MONOTONIC, &t))
+		return 0;
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static unsigned percent(const struct progress *p)
+{
+	if (p->total == 0)
+		return 0;
+	if (p->done >= p->total)
+		return 100;
+	return (unsigned)((double)p->done * 100.0 / (double)p->total);
+}
+
+/* "3.1 MB of 7.2 MB", or "3.1 MB" when nobody knows of how many. */
+static void amount(const struct progress *p, char *out, size_t size)
+{
+	char done[16], total[16];
+
+	text_size(p->done, done);
+	text_size(p->total, total);
+	if (p->total == 0)
+		(void)snprintf(out, size, "%s", done);
+	else
+		(void)snprintf(out, size, "%s of %s", done, total);
+}
+
+static void draw_bar(const struct progress *p)
+{
+	unsigned filled = percent(p) * BAR_LEN / 100;
+	char bar[BAR_LEN + 1], text[48];
+
+	amount(p, text, sizeof(text));
+	memset(bar, '.', BAR_LEN);
+	memset(bar, '#', filled);
+	bar[BAR_LEN] = 0;
+	if (p->total == 0)
+		(void)fprintf(stderr, ERASE_LINE "%.24s  %s", p->what, text);
+	else
+		(void)fprintf(stderr, ERASE_LINE "%.24s [%s] %3u %%  %s",
+			      p->what, bar, percent(p), text);
+}
+
+static void print_line(const struct progress *p)
+{
+	char text[48];
+
+	amount(p, text, sizeof(text));
+	if (p->total == 0)
+		(void)fprintf(stderr, "%.24s: %s\n", p->what, text);
+	else
+		(void)fprintf(stderr, "%.24s: %u %%, %s\n", p->what, percent(p),
+			      text);
+}
+
+void progress_start(struct progress *p, const char *what, uint64_t total,
+		    bool quiet)
+{
+	const char *term = getenv("TERM");
+
+	*p = (struct progress){
+		.what = what,
+		.total = total,
+		.shown_ms = now_ms(),
+		.quiet = quiet,
+		.terminal = isatty(STDERR_FILENO) && term &&
+			    strcmp(term, "dumb") != 0,
+	};
+	if (!quiet && p->terminal)
+		draw_bar(p);
+}
+
+void progress_set(struct progress *p, uint64_t done)
+{
+	unsigned tenth;
+	int64_t now;
+
+	p->done = done;
+	if (p->quiet)
+		return;
+	/* Most calls end here, without asking for the time. */
+	tenth = percent(p) / 10;
+	if (!p->terminal && p->total > 0) {
+		if (tenth == p->shown_tenth || tenth == 10)
+			return;
+		p->shown_tenth = tenth;
+		print_line(p);
+		return;
+	}
+	now = now_ms();
+	if (now - p->shown_ms < (p->terminal ? REDRAW_MS : LINE_MS))
+		return;
+	p->shown_ms = now;
+	if (p->terminal)
+		draw_bar(p);
+	else
+		print_line(p);
+}
+
+void progress_end(struct progress *p, bool complete)
+{
+	const char *start = p->terminal ? ERASE_LINE : "";
+	char text[48];
+
+	if (p->quiet)
+		return;
+	/* Called in clean-up too: what never started has nothing to say. */
+	if (!p->what)
+		return;
+	if (complete) {
+		text_size(p->total > 0 ? p->total : p->done, text);
+		(void)fprintf(stderr, "%s%.24s: done, %s\n", start, p->what,
+			      text);
+	} else {
+		amount(p, text, sizeof(text));
+		(void)fprintf(stderr, "%s%.24s: stopped at %s\n", start,
+			      p->what, text);
+	}
+	p->quiet = true;
+}
