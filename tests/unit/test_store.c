@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "update-server/store.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/unit/check.h"
+
+#define NOW 1000000
+
+static char folder[] = "/tmp/pawl-store.XXXXXX";
+static char path[64];
+
+static struct store *open_store(void)
+{
+	struct store *s = NULL;
+	struct err e = { 0 };
+
+	assert_ok(store_open(path, &s, &e));
+	return s;
+}
+
+static int fresh(void **state)
+{
+	memcpy(folder + sizeof(folder) - 7, "XXXXXX", 6);
+	if (!mkdtemp(folder))
+		return -1;
+	(void)snprintf(path, sizeof(path), "%s/db", folder);
+	*state = open_store();
+	return 0;
+}
+
+static int gone(void **state)
+{
+	static const char *const names[] = { "db", "db-wal", "db-shm" };
+
+	store_close(*state);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+		(void)unlink(path);
+	}
+	return rmdir(folder);
+}
+
+static struct sha256 hash(unsigned n)
+{
+	struct sha256 d = { { (uint8_t)n, (uint8_t)(n >> 8), 1 } };
+
+	return d;
+}
+
+static void give_claim(struct store *s, unsigned n)
+{
+	struct store_claim c = { .hash = hash(n),
+				 .product = "kiosk",
+				 .model = "k1",
+				 .cohort = "canary",
+				 .created = NOW,
+				 .expires = NOW + 100 };
+	struct err e = { 0 };
+
+	assert_ok(store_claims_add(s, &c, 1, &e));
+	assert_true(c.id > 0);
+}
+
+static struct store_device new_device(unsigned n)
+{
+	struct store_device d = {
+		.facts = { .id = { { (uint8_t)n } },
+			   .product = "kiosk",
+			   .model = "k1" },
+		.fingerprint = hash(1000 + n),
+		.spki = hash(2000 + n),
+		.certificate = "pem",
+	};
+
+	return d;
+}
+
+static struct store_device enrolled(struct store *s, unsigned n)
+{
+	struct store_device d = new_device(n);
+	struct sha256 claim = hash(n);
+	struct err e = { 0 };
+
+	give_claim(s, n);
+	assert_ok(store_enrol(s, &claim, &d, NOW, &e));
+	return d;
+}
+
+static int with_cohort(void **state)
+{
+	struct err e = { 0 };
+
+	return fresh(state) || store_cohort_add(*state, "canary", NOW, &e);
+}
+
+static void a_claim_registers_one_device_and_gives_its_cohort(void **state)
+{
+	struct store *s = *state;
+	struct sha256 claim = hash(1);
+	struct store_device d = new_device(1), other = new_device(2);
+	struct device_id id;
+	struct err e = { 0 };
+
+	give_claim(s, 1);
+	assert_ok(store_enrol(s, &claim, &d, NOW, &e));
+	assert_string_equal(d.facts.cohort, "canary");
+	assert_ok(store_device_authorise(s, &d.fingerprint, &id, &e));
+	assert_memory_equal(&id, &d.facts.id, sizeof(id));
+	assert_refused(store_enrol(s, &claim, &other, NOW, &e), ERR_REFUSED);
+	assert_refused(store_device_authorise(s, &other.fingerprint, &id, &e),
+		       ERR_REFUSED);
+}
+
+static void every_bad_claim_is_refused_in_the_same_words(void **state)
+{
+	struct store *s = *state;
+	struct wire_enrol m = { .product = "kiosk", .model = "k1" };
+	struct sha256 good = hash(1), bad = hash(9), spki = hash(5);
+	struct store_device d;
+	struct err e = { 0 }, first = { 0 };
+	bool again;
+
+	give_claim(s, 1);
+	assert_ok(store_enrol_check(s, &good, &m, &spki, NOW, &again, &d, &e));
+	assert_false(again);
+	assert_refused(
+		store_enrol_check(s, &bad, &m, &spki, NOW, &again, &d, &e),
+		ERR_REFUSED);
+	first = e;
+	assert_refused(store_enrol_check(s, &good, &m, &spki, NOW + 100, &again,
+					 &d, &e),
+		       ERR_REFUSED);
+	assert_string_equal(e.msg, first.msg);
+	memcpy(m.product, "other", 6);
+	assert_refused(
+		store_enrol_check(s, &good, &m, &spki, NOW, &again, &d, &e),
+		ERR_REFUSED);
+	assert_string_equal(e.msg, first.msg);
+	memcpy(m.product, "kiosk", 6);
+	memcpy(m.model, "k2", 3);
+	assert_refused(
+		store_enrol_check(s, &good, &m, &spki, NOW, &again, &d, &e),
+		ERR_REFUSED);
+	assert_string_equal(e.msg, first.msg);
+	memcpy(m.model, "k1", 3);
+	assert_ok(store_claim_revoke(s, 1, &e));
+	assert_refused(
+		store_enrol_check(s, &good, &m, &spki, NOW, &again, &d, &e),
+		ERR_REFUSED);
+	assert_string_equal(e.msg, first.msg);
+}
+
+static void a_lost_answer_is_given_again_to_the_same_key_alone(void **state)
+{
+	struct store *s = *state;
+	struct wire_enrol m = { .product = "kiosk", .model = "k1" };
+	struct store_device d = enrolled(s, 1), out;
+	struct sha256 claim = hash(1), other = hash(77);
+	struct err e = { 0 };
+	bool again;
+
+	assert_ok(store_enrol_check(s, &claim, &m, &d.spki, NOW + 1000, &again,
+				    &out, &e));
+	assert_true(again);
+	assert_string_equal(out.certificate, "pem");
+	assert_string_equal(out.facts.cohort, "canary");
+	assert_refused(
+		store_enrol_check(s, &claim, &m, &other, NOW, &again, &out, &e),
+		ERR_REFUSED);
+}
+
+static void a_key_has_one_holder_for_ever(void **state)
+{
+	struct store *s = *state;
+	struct store_device first = enrolled(s, 1), second = new_device(2);
+	struct sha256 claim = hash(2), fingerprint;
+	struct err e = { 0 };
+
+	give_claim(s, 2);
+	second.spki = first.spki;
+	assert_refused(store_enrol(s, &claim, &second, NOW, &e), ERR_CONFLICT);
+	/* not even after a revocation; and the claim is still good */
+	assert_ok(store_device_revoke(s, &first.facts.id, &fingerprint, &e));
+	assert_refused(store_enrol(s, &claim, &second, NOW, &e), ERR_CONFLICT);
+	second.spki = hash(3);
+	assert_ok(store_enrol(s, &claim, &second, NOW, &e));
+	assert_refused(store_key_take(s, &second.spki, "person", &e),
+		       ERR_CONFLICT);
+}
+
+struct racer {
+	struct store *s;
+	unsigned n;
+	bool won;
+};
+
+static void *race(void *ctx)
+{
+	struct racer *r = ctx;
+	struct store_device d = new_device(r->n);
+	struct sha256 claim = hash(1);
+	struct err e = { 0 };
+
+	r->won = store_enrol(r->s, &claim, &d, NOW, &e) == 0;
+	return NULL;
+}
+
+static void of_twenty_racing_for_a_claim_one_wins(void **state)
+{
+	struct racer racers[20];
+	pthread_t threads[20];
+	unsigned won = 0;
+
+	give_claim(*state, 1);
+	for (unsigned i = 0; i < 20; i++) {
+		racers[i] = (struct racer){ *state, i + 1, false };
+		assert_int_equal(
+			pthread_create(&threads[i], NULL, race, &racers[i]), 0);
+	}
+	for (unsigned i = 0; i < 20; i++) {
+		(void)pthread_join(threads[i], NULL);
+		won += racers[i].won;
+	}
+	assert_int_equal(won, 1);
+}
+
+static void a_revoked_device_is_refused_at_once(void **state)
+{
+	struct store_device d = enrolled(*state, 1);
+	struct sha256 fingerprint;
+	struct device_id id, unknown = { { 99 } };
+	struct err e = { 0 };
+
+	assert_ok(store_device_revoke(*state, &d.facts.id, &fingerprint, &e));
+	assert_true(sha256_equal(&fingerprint, &d.fingerprint));
+	assert_refused(store_device_authorise(*state, &d.fingerprint, &id, &e),
+		       ERR_REFUSED);
+	assert_refused(store_device_revoke(*state, &unknown, &fingerprint, &e),
+		       ERR_NOT_FOUND);
+}
+
+static void a_batch_of_claims_needs_its_cohort(void **state)
+{
+	struct store_claim c[2] = { { .hash = hash(1), .cohort = "canary" },
+				    { .hash = hash(2), .cohort = "nobody" } };
+	struct sha256 first = hash(1);
+	struct wire_enrol m = { 0 };
+	struct store_device d;
+	struct err e = { 0 };
+	bool again;
+
+	assert_refused(store_claims_add(*state, c, 2, &e), ERR_NOT_FOUND);
+	assert_refused(store_enrol_check(*state, &first, &m, &first, -1, &again,
+					 &d, &e),
+		       ERR_REFUSED);
+}
+
+static void what_was_acknowledged_survives_a_kill(void **state)
+{
+	struct device_id id;
+	struct store_device d = new_device(1);
+	struct err e = { 0 };
+	pid_t child;
+	int status;
+
+	store_close(*state);
+	*state = NULL;
+	child = fork();
+	if (child == 0) {
+		struct store *s = open_store();
+
+		(void)enrolled(s, 1);
+		(void)raise(SIGKILL);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+	*state = open_store();
+	assert_ok(store_device_authorise(*state, &d.fingerprint, &id, &e));
+}
+
+static struct wire_checkin runs(unsigned release, uint64_t activation)
+{
+	struct wire_checkin m = { .has_release = true,
+				  .release = "r",
+				  .seq = release,
+				  .digest = hash(500 + release),
+				  .confirmed = true,
+				  .activation = activation };
+
+	return m;
+}
+
+static void signs_of_life_are_batched_and_changes_are_not(void **state)
+{
+	struct store_device d = enrolled(*state, 1), out;
+	struct wire_checkin m = runs(1, 1);
+	struct err e = { 0 };
+
+	assert_ok(store_device_seen(*state, &d, &m, NOW + 1, &e));
+	assert_ok(store_device_find(*state, &d.facts.id, &out, &e));
+	assert_string_equal(out.release, "r");
+	assert_int_equal(out.last_seen, NOW + 1);
+	assert_ok(store_device_seen(*state, &d, &m, NOW + 2, &e));
+	assert_ok(store_device_find(*state, &d.facts.id, &out, &e));
+	assert_int_equal(out.last_seen, NOW + 1);
+	assert_ok(store_flush(*state, &e));
+	assert_ok(store_device_find(*state, &d.facts.id, &out, &e));
+	assert_int_equal(out.last_seen, NOW + 2);
+}
+
+static struct rollout add_rollout(struct store *s, const char *name,
+				  unsigned release, uint32_t share)
+{
+	struct rollout r = { .product = "kiosk",
+			     .release = "r",
+			     .digest = hash(500 + release),
+			     .seq = release,
+			     .cohorts = { "canary" },
+			     .cohort_count = 1,
+			     .share = share };
+	struct err e = { 0 };
+
+	memcpy(r.name, name, strlen(name));
+	assert_ok(store_rollout_add(s, &r, &e));
+	return r;
+}
+
+static void a_rollout_opens_for_its_members_and_only_grows(void **state)
+{
+	struct rollout r = add_rollout(*state, "one", 2, 5000), again;
+	struct err e = { 0 };
+	uint64_t half;
+
+	assert_refused(store_rollout_open(*state, &r, ROLLOUT_DRAFT, NOW, &e),
+		       ERR_REFUSED); /* nobody is enrolled */
+	for (unsigned i = 1; i <= 4; i++)
+		(void)enrolled(*state, i);
+	assert_ok(store_rollout_open(*state, &r, ROLLOUT_DRAFT, NOW, &e));
+	assert_int_equal(r.population, 4);
+	half = r.limit;
+	assert_refused(store_rollout_open(*state, &r, ROLLOUT_DRAFT, NOW, &e),
+		       ERR_CONFLICT);
+	assert_ok(store_rollout_pause(*state, "one", "why", NOW, &e));
+	assert_ok(store_rollout_find(*state, "one", &again, &e));
+	assert_int_equal(again.state, ROLLOUT_PAUSED);
+	assert_string_equal(again.reason, "why");
+	assert_true(again.limit == half);
+	again.share = 1;
+	assert_ok(store_rollout_open(*state, &again, ROLLOUT_PAUSED, NOW, &e));
+	assert_true(again.limit == half);
+	assert_refused(store_rollout_pause(*state, "two", "", NOW, &e),
+		       ERR_CONFLICT);
+}
+
+static void attempts_are_counted_and_superseded(void **state)
+{
+	struct store_device d = enrolled(*state, 1);
+	struct rollout one = add_rollout(*state, "one", 2, 10000);
+	struct rollout two = add_rollout(*state, "two", 3, 10000);
+	struct attempt a = { .rollout = one.id,
+			     .device = d.facts.id,
+			     .digest = one.digest,
+			     .seq = 2,
+			     .offered = NOW },
+		       b = a, out;
+	uint64_t counts[ATTEMPT_STATES];
+	struct rollout_past past;
+	struct err e = { 0 };
+	bool found;
+
+	assert_ok(store_attempt_add(*state, &a, &e));
+	assert_refused(store_attempt_add(*state, &a, &e), ERR_CONFLICT);
+	b.rollout = two.id;
+	b.digest = two.digest;
+	assert_ok(store_attempt_add(*state, &b, &e));
+	assert_ok(store_attempt_find(*state, a.id, &d.facts.id, &out, &e));
+	assert_int_equal(out.state, ATTEMPT_SUPERSEDED);
+	assert_ok(store_attempt_latest(*state, &d.facts.id, &out, &found, &e));
+	assert_true(found && out.id == b.id);
+	b.state = ATTEMPT_ROLLED_BACK;
+	b.sequence = 4;
+	memcpy(b.code, "HEALTH_FAILED", 14);
+	assert_ok(store_attempt_save(*state, &b, "last words", &e));
+	assert_ok(store_attempt_save(*state, &b, NULL, &e));
+	assert_ok(store_rollout_counts(*state, two.id, counts, &e));
+	assert_int_equal(counts[ATTEMPT_OFFERED], 0);
+	assert_int_equal(counts[ATTEMPT_ROLLED_BACK], 1);
+	assert_ok(store_rollout_counts(*state, one.id, counts, &e));
+	assert_int_equal(counts[ATTEMPT_SUPERSEDED], 1);
+	assert_ok(store_past(*state, &d.facts.id, &two.digest, &past, &e));
+	assert_true(past.rolled_back);
+	assert_ok(store_past(*state, &d.facts.id, &one.digest, &past, &e));
+	assert_false(past.rolled_back);
+	d.facts.id.bytes[0] ^= 1; /* somebody else's attempt */
+	assert_refused(store_attempt_find(*state, b.id, &d.facts.id, &out, &e),
+		       ERR_NOT_FOUND);
+}
+
+static void a_rollout_completes_when_nobody_is_left(void **state)
+{
+	struct store_device d = enrolled(*state, 1);
+	struct rollout r = add_rollout(*state, "one", 2, 10000);
+	struct wire_checkin m = runs(1, 1);
+	struct err e = { 0 };
+
+	assert_ok(store_rollout_open(*state, &r, ROLLOUT_DRAFT, NOW, &e));
+	assert_ok(store_device_seen(*state, &d, &m, NOW, &e));
+	assert_ok(store_rollout_settle(*state, r.id, NOW, &e));
+	assert_ok(store_rollout_find(*state, "one", &r, &e));
+	assert_int_equal(r.state, ROLLOUT_RUNNING);
+	m = runs(2, 2);
+	assert_ok(store_device_seen(*state, &d, &m, NOW, &e));
+	assert_ok(store_rollout_settle(*state, r.id, NOW, &e));
+	assert_ok(store_rollout_find(*state, "one", &r, &e));
+	assert_int_equal(r.state, ROLLOUT_COMPLETED);
+}
+
+static void an_import_replaces_what_is_served_whole(void **state)
+{
+	struct store_file files[] = {
+		{ .name = "1.root.json", .bytes = slice_of("root"), .root = 1 },
+		{ .name = "3.targets.json",
+		  .bytes = slice_of("targets"),
+		  .targets = 3 },
+	};
+	struct store_payload p = { .url = "kiosk/1/aa.f", .length = 9 };
+	struct store_release r = { .product = "kiosk",
+				   .id = "1",
+				   .version = "1.0",
+				   .seq = 1,
+				   .detail = (char *)(uintptr_t) "{}" };
+	struct store_import in = { files, 2, &p, 1, &r, 1 };
+	struct store_file snapshot = { .name = "1.snapshot.json",
+				       .bytes = slice_of("snap") };
+	struct buf b = BUF_INIT(100);
+	struct store_release out;
+	struct sha256 digest;
+	int64_t root, targets;
+	uint64_t length;
+	struct err e = { 0 };
+
+	assert_ok(store_import(*state, &in, NOW, &e));
+	assert_ok(store_online(*state, &snapshot, slice_of("time"), &e));
+	assert_ok(store_metadata_versions(*state, &root, &targets, &e));
+	assert_int_equal(root, 1);
+	assert_int_equal(targets, 3);
+	assert_ok(
+		store_metadata_get(*state, "timestamp.json", &b, &digest, &e));
+	assert_string_equal(buf_text(&b), "time");
+	assert_ok(store_payload_find(*state, "kiosk/1/aa.f", &digest, &length,
+				     &e));
+	assert_int_equal(length, 9);
+	assert_ok(store_release_find(*state, "1", &out, &e));
+	assert_true(out.listed);
+	store_release_done(&out);
+	in.payload_count = in.release_count = 0;
+	assert_ok(store_import(*state, &in, NOW, &e));
+	assert_refused(store_payload_find(*state, "kiosk/1/aa.f", &digest,
+					  &length, &e),
+		       ERR_NOT_FOUND);
+	assert_ok(store_release_find(*state, "1", &out, &e));
+	assert_false(out.listed);
+	store_release_done(&out);
+	assert_refused(
+		store_metadata_get(*state, "9.root.json", NULL, NULL, &e),
+		ERR_NOT_FOUND);
+	buf_done(&b);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, with_cohort, gone)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(a_claim_registers_one_device_and_gives_its_cohort),
+		TEST(every_bad_claim_is_refused_in_the_same_words),
+		TEST(a_lost_answer_is_given_again_to_the_same_key_alone),
+		TEST(a_key_has_one_holder_for_ever),
+		TEST(of_twenty_racing_for_a_claim_one_wins),
+		TEST(a_revoked_device_is_refused_at_once),
+		TEST(a_batch_of_claims_needs_its_cohort),
+		TEST(what_was_acknowledged_survives_a_kill),
+		TEST(signs_of_life_are_batched_and_changes_are_not),
+		TEST(a_rollout_opens_for_its_members_and_only_grows),
+		TEST(attempts_are_counted_and_superseded),
+		TEST(a_rollout_completes_when_nobody_is_left),
+		TEST(an_import_replaces_what_is_served_whole),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

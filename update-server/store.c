@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "update-server/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+
+#include "update-server/store_db.h"
+
+/*
+ * Step i takes the schema from version i to i + 1. A step that was released is
+ * never changed; a new need is a new step.
+ */
+static const char *const schema[] = {
+	"CREATE TABLE key (spki BLOB PRIMARY KEY, who TEXT NOT NULL)"
+	" WITHOUT ROWID;"
+	"CREATE TABLE person (fingerprint BLOB PRIMARY KEY,"
+	" name TEXT NOT NULL UNIQUE, role TEXT NOT NULL, added INTEGER NOT NULL,"
+	" revoked INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+	"CREATE TABLE cohort (name TEXT PRIMARY KEY, created INTEGER NOT NULL)"
+	" WITHOUT ROWID;"
+	"CREATE TABLE claim (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE,"
+	" product TEXT NOT NULL, model TEXT NOT NULL,"
+	" cohort TEXT NOT NULL REFERENCES cohort(name),"
+	" state INTEGER NOT NULL DEFAULT 0, device BLOB,"
+	" created INTEGER NOT NULL, expires INTEGER NOT NULL);"
+	"CREATE TABLE device (id BLOB PRIMARY KEY,"
+	" fingerprint BLOB NOT NULL UNIQUE,"
+	" spki BLOB NOT NULL REFERENCES key(spki),"
+	" product TEXT NOT NULL, model TEXT NOT NULL,"
+	" cohort TEXT NOT NULL REFERENCES cohort(name),"
+	" revoked INTEGER NOT NULL DEFAULT 0, certificate TEXT NOT NULL,"
+	" claim BLOB NOT NULL, enrolled INTEGER NOT NULL,"
+	" last_seen INTEGER NOT NULL DEFAULT 0,"
+	" release TEXT, seq INTEGER NOT NULL DEFAULT 0, digest BLOB,"
+	" confirmed INTEGER NOT NULL DEFAULT 0,"
+	" activation INTEGER NOT NULL DEFAULT 0,"
+	" interval INTEGER NOT NULL DEFAULT 0,"
+	" updater TEXT NOT NULL DEFAULT '') WITHOUT ROWID;"
+	"CREATE INDEX device_members ON device (product, cohort, seq);"
+	"CREATE TABLE metadata (name TEXT PRIMARY KEY, bytes BLOB NOT NULL,"
+	" digest BLOB NOT NULL, root INTEGER NOT NULL,"
+	" targets INTEGER NOT NULL);"
+	"CREATE TABLE payload (url TEXT PRIMARY KEY, digest BLOB NOT NULL,"
+	" length INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE INDEX payload_digest ON payload (digest);"
+	"CREATE TABLE release (product TEXT NOT NULL, id TEXT NOT NULL,"
+	" version TEXT NOT NULL, models TEXT NOT NULL, seq INTEGER NOT NULL,"
+	" requires_seq INTEGER NOT NULL, not_before INTEGER NOT NULL,"
+	" digest BLOB NOT NULL, listed INTEGER NOT NULL, detail TEXT NOT NULL,"
+	" imported INTEGER NOT NULL, PRIMARY KEY (product, id)) WITHOUT ROWID;"
+	"CREATE TABLE rollout (id INTEGER PRIMARY KEY,"
+	" name TEXT NOT NULL UNIQUE, state INTEGER NOT NULL,"
+	" product TEXT NOT NULL, release TEXT NOT NULL, digest BLOB NOT NULL,"
+	" seq INTEGER NOT NULL, requires_seq INTEGER NOT NULL,"
+	" not_before INTEGER NOT NULL, models TEXT NOT NULL,"
+	" cohorts TEXT NOT NULL, share INTEGER NOT NULL,"
+	" bucket_limit BLOB NOT NULL, population INTEGER NOT NULL,"
+	" reason TEXT NOT NULL DEFAULT '', created INTEGER NOT NULL,"
+	" changed INTEGER NOT NULL);"
+	"CREATE INDEX rollout_product ON rollout (product, state);"
+	"CREATE TABLE attempt (id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" rollout INTEGER NOT NULL REFERENCES rollout(id),"
+	" device BLOB NOT NULL REFERENCES device(id), digest BLOB NOT NULL,"
+	" seq INTEGER NOT NULL, state INTEGER NOT NULL,"
+	" sequence INTEGER NOT NULL, activation INTEGER NOT NULL,"
+	" code TEXT NOT NULL, evidence TEXT NOT NULL DEFAULT '',"
+	" cleared INTEGER NOT NULL DEFAULT 0, offered INTEGER NOT NULL,"
+	" changed INTEGER NOT NULL);"
+	"CREATE INDEX attempt_device ON attempt (device, id);"
+	"CREATE INDEX attempt_rollout ON attempt (rollout, id);"
+	/* Two offers at once have one winner. */
+	"CREATE UNIQUE INDEX attempt_open ON attempt (rollout, device)"
+	" WHERE state < 5;"
+	"CREATE TABLE counter (rollout INTEGER NOT NULL, state INTEGER NOT NULL,"
+	" n INTEGER NOT NULL, PRIMARY KEY (rollout, state)) WITHOUT ROWID;",
+};
+
+struct sql_value sql_digest(const struct sha256 *digest)
+{
+	return sql_blob(digest->bytes, SHA256_LEN);
+}
+
+struct sql_value sql_device(const struct device_id *id)
+{
+	return sql_blob(id->bytes, DEVICE_ID_LEN);
+}
+
+void store_lock(struct store *s)
+{
+	(void)pthread_mutex_lock(&s->lock);
+}
+
+int store_unlock(struct store *s, int rc)
+{
+	(void)pthread_mutex_unlock(&s->lock);
+	return rc;
+}
+
+int store_open(const char *path, struct store **out, struct err *e)
+{
+	struct store *s = mem_alloc(1, sizeof(*s));
+
+	(void)pthread_mutex_init(&s->lock, NULL);
+	if (sql_open(path, &s->db, e) ||
+	    sql_migrate(s->db, schema, ARRAY_LEN(schema), e)) {
+		sql_close(s->db);
+		(void)pthread_mutex_destroy(&s->lock);
+		free(s);
+		return -1;
+	}
+	*out = s;
+	return 0;
+}
+
+void store_close(struct store *s)
+{
+	struct err ignored;
+
+	if (!s)
+		return;
+	/* Only last-seen times can be pending; losing them is no loss. */
+	if (store_flush(s, &ignored))
+		s->seen_count = 0;
+	sql_close(s->db);
+	(void)pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
+/* ---- keys and people ----------------------------------------------------- */
+
+int store_take_key_locked(struct store *s, const struct sha256 *spki,
+			  const char *who, struct err *e)
+{
+	if (sql_run(s->db, "INSERT INTO key (spki, who) VALUES (?, ?)",
+		    SQL_BIND(sql_digest(spki), sql_text(who)), NULL, e) == 0)
+		return 0;
+	if (e->code == ERR_CONFLICT)
+		return err_set(e, ERR_CONFLICT,
+			       "this public key is known here already; a key "
+			       "has one holder, for ever");
+	return -1;
+}
+
+int store_key_take(struct store *s, const struct sha256 *spki, const char *who,
+		   struct err *e)
+{
+	store_lock(s);
+	return store_unlock(s, store_take_key_locked(s, spki, who, e));
+}
+
+static int add_person(struct store *s, const struct store_person *p,
+		      const struct sha256 *spki, int64_t now, struct err *e)
+{
+	if (store_take_key_locked(s, spki, p->name, e))
+		return -1;
+	return sql_run(s->db,
+		       "INSERT INTO person (fingerprint, name, role, added)"
+		       " VALUES (?, ?, ?, ?)",
+		       SQL_BIND(sql_digest(&p->fingerprint), sql_text(p->name),
+				sql_text(p->role), sql_int(now)),
+		       NULL, e);
+}
+
+int store_person_add(struct store *s, const struct store_person *p,
+		     const struct sha256 *spki, int64_t now, struct err *e)
+{
+	int rc;
+
+	store_lock(s);
+	rc = sql_begin(s->db, e);
+	if (rc == 0)
+		rc = sql_finish(s->db, add_person(s, p, spki, now, e), e);
+	return store_unlock(s, rc);
+}
+
+int store_person_find(struct store *s, const struct sha256 *fingerprint,
+		      struct store_person *out, struct err *e)
+{
+	struct store_person p = { .fingerprint = *fingerprint };
+	struct sql_query *q;
+	bool found;
+	int rc;
+
+	store_lock(s);
+	q = sql_query(s->db,
+		      "SELECT name, role FROM person"
+		      " WHERE fingerprint = ? AND revoked = 0",
+		      SQL_BIND(sql_digest(fingerprint)));
+	found = sql_next(q);
+	if (found) {
+		sql_get_text(q, 0, p.name, sizeof(p.name));
+		sql_get_text(q, 1, p.role, sizeof(p.role));
+	}
+	rc = store_unlock(s, sql_end(q, e));
+	if (rc)
+		return -1;
+	if (!found)
+		return err_set(e, ERR_REFUSED, "nobody's certificate");
+	*out = p;
+	return 0;
+}
+
+/* ---- cohorts ------------------------------------------------------------- */
+
+int store_cohort_add(struct store *s, const char *name, int64_t now,
+		     struct err *e)
+{
+	int rc;
+
+	store_lock(s);
+	rc = sql_run(s->db, "INSERT INTO cohort (name, created) VALUES (?, ?)",
+		     SQL_BIND(sql_text(name), sql_int(now)), NULL, e);
+	if (rc && e->code == ERR_CONFLICT)
+		(void)err_set(e, ERR_CONFLICT, "cohort %s exists already",
+			      name);
+	return store_unlock(s, rc);
+}
+
+int store_cohort_each(struct store *s,
+		      void (*visit)(void *ctx, const char *name,
+				    uint64_t devices),
+		      void *ctx, struct err *e)
+{
+	char name[NAME_MAX_LEN + 1];
+	struct sql_query *q;
+
+	store_lock(s);
+	q = sql_query(s->db,
+		      "SELECT name, (SELECT count(*) FROM device"
+		      " WHERE cohort = name AND revoked = 0)"
+		      " FROM cohort ORDER BY name",
+		      SQL_NOTHING);
+	while (sql_next(q)) {
+		sql_get_text(q, 0, name, sizeof(name));
+		visit(ctx, name, (uint64_t)sql_get_int(q, 1));
+	}
+	return store_unlock(s, sql_end(q, e));
+}

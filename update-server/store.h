@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store - everything the server knows, in one SQLite database (WAL, synced at
+ * each commit). Thread-safe: one lock around each call, and each call that
+ * changes something is one transaction that is on the disk when it returns.
+ * Visitors run under the lock and must not call the store.
+ *
+ * What it never holds: private keys, claim codes (their SHA-256 alone),
+ * addresses or names of places.
+ */
+#ifndef UPDATE_SERVER_STORE_H
+#define UPDATE_SERVER_STORE_H
+
+#include "update-server/rollout.h"
+
+#define STORE_LIST_MAX     256 /* bytes of names joined by spaces, see below */
+#define STORE_DETAIL_MAX   65536
+#define STORE_METADATA_MAX (5u << 20)
+
+struct store;
+
+/* Opens or creates the file, and brings its schema up to date. */
+int store_open(const char *path, struct store **out, struct err *e) NODISCARD;
+/* Writes what is pending (last-seen times). */
+void store_close(struct store *s);
+
+/* ---- keys and people ----------------------------------------------------- */
+
+/*
+ * Remember that a public key is taken, for ever and whoever holds it: devices,
+ * people, and our own. ERR_CONFLICT if it is known already.
+ */
+int store_key_take(struct store *s, const struct sha256 *spki, const char *who,
+		   struct err *e) NODISCARD;
+
+struct store_person {
+	char name[NAME_MAX_LEN + 1];
+	char role[16]; /* "admin" or "operator" */
+	struct sha256 fingerprint;
+};
+
+/* Adds the person and takes the key. */
+int store_person_add(struct store *s, const struct store_person *p,
+		     const struct sha256 *spki, int64_t now,
+		     struct err *e) NODISCARD;
+/* ERR_REFUSED for a stranger. */
+int store_person_find(struct store *s, const struct sha256 *fingerprint,
+		      struct store_person *out, struct err *e) NODISCARD;
+
+/* ---- cohorts ------------------------------------------------------------- */
+
+int store_cohort_add(struct store *s, const char *name, int64_t now,
+		     struct err *e) NODISCARD;
+int store_cohort_each(struct store *s,
+		      void (*visit)(void *ctx, const char *name,
+				    uint64_t devices),
+		      void *ctx, struct err *e) NODISCARD;
+
+/* ---- claims -------------------------------------------------------------- */
+
+enum claim_state {
+	CLAIM_OPEN,
+	CLAIM_USED,
+	CLAIM_REVOKED
+};
+
+struct store_claim {
+	int64_t id;
+	struct sha256 hash;
+	char product[NAME_MAX_LEN + 1];
+	char model[NAME_MAX_LEN + 1];
+	char cohort[NAME_MAX_LEN + 1];
+	enum claim_state state;
+	bool has_device;
+	struct device_id device; /* that used it */
+	int64_t created, expires;
+};
+
+/* All of a batch or none; fills in the ids. ERR_NOT_FOUND: no such cohort. */
+int store_claims_add(struct store *s, struct store_claim *claims, size_t count,
+		     struct err *e) NODISCARD;
+int store_claim_each(struct store *s,
+		     void (*visit)(void *ctx, const struct store_claim *c),
+		     void *ctx, struct err *e) NODISCARD;
+/* ERR_CONFLICT if it was used. */
+int store_claim_revoke(struct store *s, int64_t id, struct err *e) NODISCARD;
+
+/* ---- devices ------------------------------------------------------------- */
+
+struct store_device {
+	struct rollout_device facts;
+	bool revoked;
+	struct sha256 fingerprint; /* of the certificate */
+	struct sha256 spki;
+	char certificate[X509_PEM_MAX_LEN];
+	char release[NAME_MAX_LEN + 1];
+	uint64_t activation;
+	uint32_t interval_sec;
+	char updater[RELEASE_VERSION_MAX + 1];
+	int64_t enrolled, last_seen; /* 0: never */
+};
+
+/*
+ * May this key enrol with this claim? ERR_REFUSED, in the same words for every
+ * kind of bad claim. If this very key has used this very claim before (the
+ * answer was lost), *again is true and *out is the device.
+ */
+int store_enrol_check(struct store *s, const struct sha256 *claim,
+		      const struct wire_enrol *m, const struct sha256 *spki,
+		      int64_t now, bool *again, struct store_device *out,
+		      struct err *e) NODISCARD;
+
+/*
+ * Use up the claim and register the device, its key and its certificate, all
+ * or nothing. The cohort comes from the claim and is filled in. ERR_REFUSED
+ * in the words above, also for all but one of several racing for a claim.
+ */
+int store_enrol(struct store *s, const struct sha256 *claim,
+		struct store_device *d, int64_t now, struct err *e) NODISCARD;
+
+/* ERR_REFUSED for an unknown or revoked certificate. */
+int store_device_authorise(struct store *s, const struct sha256 *fingerprint,
+			   struct device_id *out, struct err *e) NODISCARD;
+int store_device_find(struct store *s, const struct device_id *id,
+		      struct store_device *out, struct err *e) NODISCARD;
+int store_device_each(struct store *s,
+		      void (*visit)(void *ctx, const struct store_device *d),
+		      void *ctx, struct err *e) NODISCARD;
+int store_device_revoke(struct store *s, const struct device_id *id,
+			struct sha256 *fingerprint, struct err *e) NODISCARD;
+
+/*
+ * Take in what runs on a device. Written at once if it changed; a mere sign of
+ * life is kept in memory and written with others by store_flush().
+ */
+int store_device_seen(struct store *s, struct store_device *d,
+		      const struct wire_checkin *m, int64_t now,
+		      struct err *e) NODISCARD;
+int store_flush(struct store *s, struct err *e) NODISCARD;
+
+/* ---- what is published --------------------------------------------------- */
+
+/* The exact bytes of a metadata file; ERR_NOT_FOUND. Either may be NULL. */
+int store_metadata_get(struct store *s, const char *name, struct buf *bytes,
+		       struct sha256 *digest, struct err *e) NODISCARD;
+/* Newest "<n>.root.json" and "<n>.targets.json"; 0 if none. */
+int store_metadata_versions(struct store *s, int64_t *root, int64_t *targets,
+			    struct err *e) NODISCARD;
+
+/* Exact match of "<dir>/<sha256>.<name>". ERR_NOT_FOUND. */
+int store_payload_find(struct store *s, const char *url, struct sha256 *digest,
+		       uint64_t *length, struct err *e) NODISCARD;
+bool store_payload_known(struct store *s, const struct sha256 *digest);
+
+struct store_file {
+	char name[NAME_MAX_LEN + 1];
+	struct slice bytes;
+	int64_t root, targets; /* its version if it is one of these, else 0 */
+};
+
+struct store_payload {
+	char url[PATH_MAX_LEN];
+	struct sha256 digest;
+	uint64_t length;
+};
+
+struct store_release {
+	char product[NAME_MAX_LEN + 1];
+	char id[NAME_MAX_LEN + 1];
+	char version[RELEASE_VERSION_MAX + 1];
+	char models[RELEASE_MODELS_MAX * (NAME_MAX_LEN + 1)]; /* by spaces */
+	uint64_t seq, requires_seq;
+	int64_t not_before;
+	struct sha256 digest;
+	bool listed;  /* in the newest targets metadata */
+	char *detail; /* JSON for people; heap of whoever made this */
+	int64_t imported;
+};
+
+struct store_import {
+	const struct store_file *files;
+	size_t file_count;
+	const struct store_payload *payloads;
+	size_t payload_count;
+	const struct store_release *releases;
+	size_t release_count;
+};
+
+/* All of an import, or nothing. What it does not list is no longer listed. */
+int store_import(struct store *s, const struct store_import *in, int64_t now,
+		 struct err *e) NODISCARD;
+/* Replace snapshot and timestamp together; older snapshots are dropped. */
+int store_online(struct store *s, const struct store_file *snapshot,
+		 struct slice timestamp, struct err *e) NODISCARD;
+
+/* ERR_NOT_FOUND; ERR_CONFLICT if several products have a release so named. */
+int store_release_find(struct store *s, const char *id,
+		       struct store_release *out, struct err *e) NODISCARD;
+void store_release_done(struct store_release *r);
+int store_release_each(struct store *s,
+		       void (*visit)(void *ctx, const struct store_release *r),
+		       void *ctx, struct err *e) NODISCARD;
+
+/* ---- rollouts ------------------------------------------------------------ */
+
+int store_rollout_add(struct store *s, struct rollout *r,
+		      struct err *e) NODISCARD;
+int store_rollout_find(struct store *s, const char *name, struct rollout *out,
+		       struct err *e) NODISCARD;
+int store_rollout_each(struct store *s,
+		       void (*visit)(void *ctx, const struct rollout *r),
+		       void *ctx, struct err *e) NODISCARD;
+
+/*
+ * Open it: compute the limit for its share from the devices that it concerns
+ * now. Limits only grow. ERR_CONFLICT if it is not in the state `from`.
+ */
+int store_rollout_open(struct store *s, struct rollout *r,
+		       enum rollout_state from, int64_t now,
+		       struct err *e) NODISCARD;
+int store_rollout_pause(struct store *s, const char *name, const char *reason,
+			int64_t now, struct err *e) NODISCARD;
+/* Completed, if it is open to all and no device is still to come. */
+int store_rollout_settle(struct store *s, int64_t id, int64_t now,
+			 struct err *e) NODISCARD;
+/* How many attempts are in each state. */
+int store_rollout_counts(struct store *s, int64_t id,
+			 uint64_t counts[ATTEMPT_STATES],
+			 struct err *e) NODISCARD;
+
+/* ---- attempts ------------------------------------------------------------ */
+
+int store_past(struct store *s, const struct device_id *device,
+	       const struct sha256 *digest, struct rollout_past *out,
+	       struct err *e) NODISCARD;
+/* The device's newest attempt; *found is false if there never was one. */
+int store_attempt_latest(struct store *s, const struct device_id *device,
+			 struct attempt *out, bool *found,
+			 struct err *e) NODISCARD;
+/* ERR_NOT_FOUND unless it is this device's. */
+int store_attempt_find(struct store *s, int64_t id,
+		       const struct device_id *device, struct attempt *out,
+		       struct err *e) NODISCARD;
+/* A first offer; ends what the device had not installed of other rollouts. */
+int store_attempt_add(struct store *s, struct attempt *a,
+		      struct err *e) NODISCARD;
+/* Evidence may be NULL: what is there stays. */
+int store_attempt_save(struct store *s, const struct attempt *a,
+		       const char *evidence, struct err *e) NODISCARD;
+int store_attempt_each(struct store *s, const struct device_id *device,
+		       void (*visit)(void *ctx, const struct attempt *a,
+				     const char *rollout, const char *release,
+				     const char *evidence),
+		       void *ctx, struct err *e) NODISCARD;
+/* The attempts of one rollout, newest first, `max` at most. */
+int store_rollout_attempts(struct store *s, int64_t rollout, size_t max,
+			   void (*visit)(void *ctx, const struct attempt *a,
+					 const char *evidence),
+			   void *ctx, struct err *e) NODISCARD;
+
+#endif

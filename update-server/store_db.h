@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store_db - what the files of the store share; nobody else includes it. */
+#ifndef UPDATE_SERVER_STORE_DB_H
+#define UPDATE_SERVER_STORE_DB_H
+
+#include <pthread.h>
+
+#include "update-server/sql.h"
+#include "update-server/store.h"
+
+#define SEEN_MAX 1024
+
+struct seen {
+	struct device_id id;
+	int64_t when;
+};
+
+struct store {
+	struct sql *db;
+	pthread_mutex_t lock;
+	struct seen seen[SEEN_MAX]; /* not yet written */
+	size_t seen_count;
+};
+
+struct sql_value sql_digest(const struct sha256 *digest);
+struct sql_value sql_device(const struct device_id *id);
+
+/* Under the lock: */
+int store_take_key_locked(struct store *s, const struct sha256 *spki,
+			  const char *who, struct err *e) NODISCARD;
+int store_flush_locked(struct store *s, struct err *e) NODISCARD;
+
+void store_lock(struct store *s);
+/* Returns rc, so that calls can end in it. */
+int store_unlock(struct store *s, int rc);
+
+#endif

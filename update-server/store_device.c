@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store's claims and devices. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+
+#include "update-server/store_db.h"
+
+/* ---- claims -------------------------------------------------------------- */
+
+static int add_claim(struct store *s, struct store_claim *c, struct err *e)
+{
+	int64_t changed;
+
+	if (sql_run(s->db,
+		    "INSERT INTO claim (hash, product, model, cohort, created,"
+		    " expires) SELECT ?, ?, ?, name, ?, ? FROM cohort"
+		    " WHERE name = ?",
+		    SQL_BIND(sql_digest(&c->hash), sql_text(c->product),
+			     sql_text(c->model), sql_int(c->created),
+			     sql_int(c->expires), sql_text(c->cohort)),
+		    &changed, e))
+		return -1;
+	if (changed != 1)
+		return err_set(e, ERR_NOT_FOUND,
+			       "no cohort %s: create it with "
+			       "`cohort create %s`",
+			       c->cohort, c->cohort);
+	c->id = sql_last_id(s->db);
+	return 0;
+}
+
+int store_claims_add(struct store *s, struct store_claim *claims, size_t count,
+		     struct err *e)
+{
+	int rc;
+
+	store_lock(s);
+	rc = sql_begin(s->db, e);
+	if (rc)
+		return store_unlock(s, rc);
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		rc = add_claim(s, &claims[i], e);
+	return store_unlock(s, sql_finish(s->db, rc, e));
+}
+
+int store_claim_each(struct store *s,
+		     void (*visit)(void *ctx, const struct store_claim *c),
+		     void *ctx, struct err *e)
+{
+	struct sql_query *q;
+
+	store_lock(s);
+	q = sql_query(s->db,
+		      "SELECT id, product, model, cohort, state, device,"
+		      " created, expires FROM claim ORDER BY id",
+		      SQL_NOTHING);
+	while (sql_next(q)) {
+		struct store_claim c = { .id = sql_get_int(q, 0) };
+
+		sql_get_text(q, 1, c.product, sizeof(c.product));
+		sql_get_text(q, 2, c.model, sizeof(c.model));
+		sql_get_text(q, 3, c.cohort, sizeof(c.cohort));
+		c.state = (enum claim_state)sql_get_int(q, 4);
+		c.has_device = !sql_get_null(q, 5);
+		sql_get_blob(q, 5, c.device.bytes, DEVICE_ID_LEN);
+		c.created = sql_get_int(q, 6);
+		c.expires = sql_get_int(q, 7);
+		visit(ctx, &c);
+	}
+	return store_unlock(s, sql_end(q, e));
+}
+
+static int claim_exists(struct store *s, int64_t id, bool *exists,
+			struct err *e)
+{
+	struct sql_query *q =
+		sql_query(s->db, "SELECT 1 FROM claim WHERE id = ?",
+			  SQL_BIND(sql_int(id)));
+
+	*exists = sql_next(q);
+	return sql_end(q, e);
+}
+
+int store_claim_revoke(struct store *s, int64_t id, struct err *e)
+{
+	int64_t changed = 0;
+	bool exists = false;
+	int rc;
+
+	store_lock(s);
+	rc = sql_run(s->db,
+		     "UPDATE claim SET state = 2 WHERE id = ? AND state != 1",
+		     SQL_BIND(sql_int(id)), &changed, e);
+	if (rc == 0 && changed == 0)
+		rc = claim_exists(s, id, &exists, e);
+	if (rc == 0 && changed == 0)
+		rc = err_set(e, exists ? ERR_CONFLICT : ERR_NOT_FOUND,
+			     exists ? "this token was used already; revoke its "
+				      "device instead"
+				    : "no such token");
+	return store_unlock(s, rc);
+}
+
+/* ---- devices ------------------------------------------------------------- */
+
+#define DEVICE_COLUMNS                                                         \
+	"SELECT id, fingerprint, spki, product, model, cohort, revoked,"       \
+	" certificate, enrolled, last_seen, release, seq, digest, confirmed,"  \
+	" activation, interval, updater FROM device"
+
+static void read_device(struct sql_query *q, struct store_device *d)
+{
+	struct rollout_device *f = &d->facts;
+
+	sql_get_blob(q, 0, f->id.bytes, DEVICE_ID_LEN);
+	sql_get_blob(q, 1, d->fingerprint.bytes, SHA256_LEN);
+	sql_get_blob(q, 2, d->spki.bytes, SHA256_LEN);
+	sql_get_text(q, 3, f->product, sizeof(f->product));
+	sql_get_text(q, 4, f->model, sizeof(f->model));
+	sql_get_text(q, 5, f->cohort, sizeof(f->cohort));
+	d->revoked = sql_get_int(q, 6) != 0;
+	sql_get_text(q, 7, d->certificate, sizeof(d->certificate));
+	d->enrolled = sql_get_int(q, 8);
+	d->last_seen = sql_get_int(q, 9);
+	f->has_release = !sql_get_null(q, 10);
+	sql_get_text(q, 10, d->release, sizeof(d->release));
+	f->seq = (uint64_t)sql_get_int(q, 11);
+	sql_get_blob(q, 12, f->digest.bytes, SHA256_LEN);
+	f->confirmed = sql_get_int(q, 13) != 0;
+	d->activation = (uint64_t)sql_get_int(q, 14);
+	d->interval_sec = (uint32_t)sql_get_int(q, 15);
+	sql_get_text(q, 16, d->updater, sizeof(d->updater));
+}
+
+/* The end of a query for one device. */
+static int one_device(struct sql_query *q, bool *found,
+		      struct store_device *out, struct err *e)
+{
+	*found = sql_next(q);
+	if (*found)
+		read_device(q, out);
+	return sql_end(q, e);
+}
+
+static int refuse_claim(struct err *e)
+{
+	return err_set(e, ERR_REFUSED,
+		       "the claim code is not good for this device");
+}
+
+static int claim_is_open(struct store *s, const struct sha256 *claim,
+			 const char *product, const char *model, int64_t now,
+			 struct err *e)
+{
+	struct sql_query *q =
+		sql_query(s->db,
+			  "SELECT 1 FROM claim WHERE hash = ? AND state = 0"
+			  " AND product = ? AND model = ? AND expires > ?",
+			  SQL_BIND(sql_digest(claim), sql_text(product),
+				   sql_text(model), sql_int(now)));
+	bool open = sql_next(q);
+
+	if (sql_end(q, e))
+		return -1;
+	return open ? 0 : refuse_claim(e);
+}
+
+int store_enrol_check(struct store *s, const struct sha256 *claim,
+		      const struct wire_enrol *m, const struct sha256 *spki,
+		      int64_t now, bool *again, struct store_device *out,
+		      struct err *e)
+{
+	int rc;
+
+	store_lock(s);
+	rc = one_device(
+		sql_query(s->db,
+			  DEVICE_COLUMNS " WHERE claim = ?"
+					 " AND spki = ? AND revoked = 0"
+					 " AND product = ?"
+					 " AND model = ?",
+			  SQL_BIND(sql_digest(claim), sql_digest(spki),
+				   sql_text(m->product), sql_text(m->model))),
+		again, out, e);
+	if (rc == 0 && !*again)
+		rc = claim_is_open(s, claim, m->product, m->model, now, e);
+	return store_unlock(s, rc);
+}
+
+static int take_claim(struct store *s, const struct sha256 *claim,
+		      struct store_device *d, int64_t now, struct err *e)
+{
+	struct rollout_device *f = &d->facts;
+	int64_t changed;
+	struct sql_query *q;
+
+	if (sql_run(s->db,
+		    "UPDATE claim SET state = 1, device = ?"
+		    " WHERE hash = ? AND state = 0 AND product = ?"
+		    " AND model = ? AND expires > ?",
+		    SQL_BIND(sql_device(&f->id), sql_digest(claim),
+			     sql_text(f->product), sql_text(f->model),
+			     sql_int(now)),
+		    &changed, e))
+		return -1;
+	if (changed != 1)
+		return refuse_claim(e);
+	q = sql_query(s->db, "SELECT cohort FROM claim WHERE hash = ?",
+		      SQL_BIND(sql_digest(claim)));
+	if (sql_next(q))
+		sql_get_text(q, 0, f->cohort, sizeof(f->cohort));
+	return sql_end(q, e);
+}
+
+static int enrol(struct store *s, const struct sha256 *claim,
+		 struct store_device *d, int64_t now, struct err *e)
+{
+	const struct rollout_device *f = &d->facts;
+	char who[2 * DEVICE_ID_LEN + 1];
+
+	hex_format((struct slice){ f->id.bytes, DEVICE_ID_LEN }, who);
+	if (take_claim(s, claim, d, now, e) ||
+	    store_take_key_locked(s, &d->spki, who, e))
+		return -1;
+	d->enrolled = now;
+	return sql_run(s->db,
+		       "INSERT INTO device (id, fingerprint, spki, product,"
+		       " model, cohort, certificate, claim, enrolled)"
+		       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		       SQL_BIND(sql_device(&f->id), sql_digest(&d->fingerprint),
+				sql_digest(&d->spki), sql_text(f->product),
+				sql_text(f->model), sql_text(f->cohort),
+				sql_text(d->certificate), sql_digest(claim),
+				sql_int(now)),
+		       NULL, e);
+}
+
+int store_enrol(struct store *s, const struct sha256 *claim,
+		struct store_device *d, int64_t now, struct err *e)
+{
+	int rc;
+
+	store_lock(s);
+	rc = sql_begin(s->db, e);
+	if (rc == 0)
+		rc = sql_finish(s->db, enrol(s, claim, d, now, e), e);
+	return store_unlock(s, rc);
+}
+
+int store_device_authorise(struct store *s, const struct sha256 *fingerprint,
+			   struct device_id *out, struct err *e)
+{
+	struct device_id id = { 0 };
+	struct sql_query *q;
+	bool found;
+	int rc;
+
+	store_lock(s);
+	q = sql_query(s->db,
+		      "SELECT id FROM device"
+		      " WHERE fingerprint = ? AND revoked = 0",
+		      SQL_BIND(sql_digest(fingerprint)));
+	found = sql_next(q);
+	if (found)
+		sql_get_blob(q, 0, id.bytes, DEVICE_ID_LEN);
+	rc = store_unlock(s, sql_end(q, e));
+	if (rc)
+		return -1;
+	if (!found)
+		return err_set(e, ERR_REFUSED,
+			       "this certificate is not (or no longer) "
+			       "registered here");
+	*out = id;
+	return 0;
+}
+
+static int find_device(struct store *s, const struct device_id *id,
+		       struct store_device *out, struct err *e)
+{
+	bool found;
+
+	if (one_device(sql_query(s->db, DEVICE_COLUMNS " WHERE id = ?",
+				 SQL_BIND(sql_device(id))),
+		       &found, out, e))
+		return -1;
+	return found ? 0 : err_set(e, ERR_NOT_FOUND, "no such device");
+}
+
+int store_device_find(struct store *s, const struct device_id *id,
+		      struct store_device *out, struct err *e)
+{
+	store_lock(s);
+	return store_unlock(s, find_device(s, id, out, e));
+}
+
+int store_device_each(struct store *s,
+		      void (*visit)(void *ctx, const struct store_device *d),
+		      void *ctx, struct err *e)
+{
+	struct store_device *d = mem_alloc(1, sizeof(*d));
+	struct sql_query *q;
+	int rc;
+
+	store_lock(s);
+	/* What is shown is up to date; a failure will be seen again anyway. */
+	rc = store_flush_locked(s, e);
+	if (rc == 0) {
+		q = sql_query(s->db, DEVICE_COLUMNS " ORDER BY enrolled, id",
+			      SQL_NOTHING);
+		while (sql_next(q)) {
+			memset(d, 0, sizeof(*d));
+			read_device(q, d);
+			visit(ctx, d);
+		}
+		rc = sql_end(q, e);
+	}
+	(void)store_unlock(s, rc);
+	free(d);
+	return rc;
+}
+
+int store_device_revoke(struct store *s, const struct device_id *id,
+			struct sha256 *fingerprint, struct err *e)
+{
+	struct store_device *d = mem_alloc(1, sizeof(*d));
+	int rc;
+
+	store_lock(s);
+	rc = find_device(s, id, d, e);
+	if (rc == 0)
+		rc = sql_run(s->db,
+			     "UPDATE device SET revoked = 1 WHERE id = ?",
+			     SQL_BIND(sql_device(id)), NULL, e);
+	if (rc == 0)
+		*fingerprint = d->fingerprint;
+	(void)store_unlock(s, rc);
+	free(d);
+	return rc;
+}
+
+/* ---- signs of life ------------------------------------------------------- */
+
+static bool same_state(const struct store_device *d,
+		       const struct wire_checkin *m)
+{
+	const struct rollout_device *f = &d->facts;
+
+	return f->has_release == m->has_release && f->seq == m->seq &&
+	       f->confirmed == m->confirmed && d->activation == m->activation &&
+	       d->interval_sec == m->interval_sec && d->last_seen != 0 &&
+	       sha256_equal(&f->digest, &m->digest) &&
+	       strcmp(d->release, m->release) == 0 &&
+	       strcmp(d->updater, m->updater) == 0;
+}
+
+static int write_state(struct store *s, const struct store_device *d,
+		       const struct wire_checkin *m, int64_t now, struct err *e)
+{
+	bool has = m->has_release;
+
+	return sql_run(
+		s->db,
+		"UPDATE device SET last_seen = ?, release = ?, seq = ?,"
+		" digest = ?, confirmed = ?, activation = ?,"
+		" interval = ?, updater = ? WHERE id = ?",
+		SQL_BIND(sql_int(now), has ? sql_text(m->release) : sql_null(),
+			 sql_int((int64_t)m->seq),
+			 has ? sql_digest(&m->digest) : sql_null(),
+			 sql_int(m->confirmed), sql_int((int64_t)m->activation),
+			 sql_int(m->interval_sec), sql_text(m->updater),
+			 sql_device(&d->facts.id)),
+		NULL, e);
+}
+
+static void take_state(struct store_device *d, const struct wire_checkin *m,
+		       int64_t now)
+{
+	struct rollout_device *f = &d->facts;
+
+	f->has_release = m->has_release;
+	f->confirmed = m->confirmed;
+	f->seq = m->seq;
+	f->digest = m->digest;
+	d->activation = m->activation;
+	d->interval_sec = m->interval_sec;
+	d->last_seen = now;
+	memcpy(d->release, m->release, sizeof(d->release));
+	memcpy(d->updater, m->updater, sizeof(d->updater));
+}
+
+static int note_life(struct store *s, const struct device_id *id, int64_t now,
+		     struct err *e)
+{
+	if (s->seen_count == SEEN_MAX && store_flush_locked(s, e))
+		return -1;
+	s->seen[s->seen_count].id = *id;
+	s->seen[s->seen_count].when = now;
+	s->seen_count++;
+	return 0;
+}
+
+int store_device_seen(struct store *s, struct store_device *d,
+		      const struct wire_checkin *m, int64_t now, struct err *e)
+{
+	int rc;
+
+	store_lock(s);
+	if (same_state(d, m))
+		rc = note_life(s, &d->facts.id, now, e);
+	else
+		rc = write_state(s, d, m, now, e);
+	if (rc == 0)
+		take_state(d, m, now);
+	return store_unlock(s, rc);
+}
+
+int store_flush_locked(struct store *s, struct err *e)
+{
+	int rc = 0;
+
+	if (s->seen_count == 0)
+		return 0;
+	if (sql_begin(s->db, e))
+		return -1;
+	for (size_t i = 0; rc == 0 && i < s->seen_count; i++)
+		rc = sql_run(s->db,
+			     "UPDATE device SET last_seen = max(last_seen, ?)"
+			     " WHERE id = ?",
+			     SQL_BIND(sql_int(s->seen[i].when),
+				      sql_device(&s->seen[i].id)),
+			     NULL, e);
+	rc = sql_finish(s->db, rc, e);
+	if (rc == 0)
+		s->seen_count = 0;
+	return rc;
+}
+
+int store_flush(struct store *s, struct err *e)
+{
+	store_lock(s);
+	return store_unlock(s, store_flush_locked(s, e));
+}

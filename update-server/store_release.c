@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store's metadata files, payload addresses and releases. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+
+#include "update-server/store_db.h"
+
+int store_metadata_get(struct store *s, const char *name, struct buf *bytes,
+		       struct sha256 *digest, struct err *e)
+{
+	struct sql_query *q;
+	int rc = 0;
+	bool found;
+
+	store_lock(s);
+	/* Timestamps are asked for far more often than changed: the digest
+	 * alone answers most requests. */
+	q = bytes ? sql_query(s->db,
+			      "SELECT digest, bytes FROM metadata"
+			      " WHERE name = ?",
+			      SQL_BIND(sql_text(name)))
+		  : sql_query(s->db,
+			      "SELECT digest FROM metadata WHERE name = ?",
+			      SQL_BIND(sql_text(name)));
+	found = sql_next(q);
+	if (found && digest)
+		sql_get_blob(q, 0, digest->bytes, SHA256_LEN);
+	if (found && bytes)
+		rc = buf_add(bytes, sql_get_bytes(q, 1), e);
+	if (sql_end(q, e))
+		rc = -1;
+	if (rc == 0 && !found)
+		rc = err_set(e, ERR_NOT_FOUND, "no such metadata");
+	return store_unlock(s, rc);
+}
+
+int store_metadata_versions(struct store *s, int64_t *root, int64_t *targets,
+			    struct err *e)
+{
+	struct sql_query *q;
+
+	store_lock(s);
+	q = sql_query(s->db, "SELECT max(root), max(targets) FROM metadata",
+		      SQL_NOTHING);
+	*root = 0;
+	*targets = 0;
+	if (sql_next(q)) {
+		*root = sql_get_int(q, 0);
+		*targets = sql_get_int(q, 1);
+	}
+	return store_unlock(s, sql_end(q, e));
+}
+
+int store_payload_find(struct store *s, const char *url, struct sha256 *digest,
+		       uint64_t *length, struct err *e)
+{
+	struct sql_query *q;
+	bool found;
+	int rc;
+
+	store_lock(s);
+	q = sql_query(s->db, "SELECT digest, length FROM payload WHERE url = ?",
+		      SQL_BIND(sql_text(url)));
+	found = sql_next(q);
+	if (found) {
+		sql_get_blob(q, 0, digest->bytes, SHA256_LEN);
+		*length = (uint64_t)sql_get_int(q, 1);
+	}
+	rc = store_unlock(s, sql_end(q, e));
+	if (rc == 0 && !found)
+		return err_set(e, ERR_NOT_FOUND, "no such payload");
+	return rc;
+}
+
+bool store_payload_known(struct store *s, const struct sha256 *digest)
+{
+	struct sql_query *q;
+	struct err ignored;
+	bool known;
+
+	store_lock(s);
+	q = sql_query(s->db, "SELECT 1 FROM payload WHERE digest = ?",
+		      SQL_BIND(sql_digest(digest)));
+	known = sql_next(q);
+	/* Unknown only costs the caller another check. */
+	if (sql_end(q, &ignored))
+		known = false;
+	(void)store_unlock(s, 0);
+	return known;
+}
+
+/* ---- import -------------------------------------------------------------- */
+
+static int put_file(struct store *s, const struct store_file *f, struct err *e)
+{
+	struct sha256 digest;
+
+	sha256_of(f->bytes, &digest);
+	return sql_run(s->db,
+		       "INSERT OR REPLACE INTO metadata"
+		       " (name, bytes, digest, root, targets)"
+		       " VALUES (?, ?, ?, ?, ?)",
+		       SQL_BIND(sql_text(f->name),
+				sql_blob(f->bytes.ptr, f->bytes.len),
+				sql_digest(&digest), sql_int(f->root),
+				sql_int(f->targets)),
+		       NULL, e);
+}
+
+static int put_payload(struct store *s, const struct store_payload *p,
+		       struct err *e)
+{
+	return sql_run(s->db,
+		       "INSERT OR REPLACE INTO payload (url, digest, length)"
+		       " VALUES (?, ?, ?)",
+		       SQL_BIND(sql_text(p->url), sql_digest(&p->digest),
+				sql_int((int64_t)p->length)),
+		       NULL, e);
+}
+
+static int put_release(struct store *s, const struct store_release *r,
+		       int64_t now, struct err *e)
+{
+	return sql_run(
+		s->db,
+		"INSERT INTO release (product, id, version, models, seq,"
+		" requires_seq, not_before, digest, listed, detail, imported)"
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)"
+		" ON CONFLICT (product, id) DO UPDATE SET"
+		" version = excluded.version, models = excluded.models,"
+		" seq = excluded.seq, requires_seq = excluded.requires_seq,"
+		" not_before = excluded.not_before, digest = excluded.digest,"
+		" listed = 1, detail = excluded.detail",
+		SQL_BIND(sql_text(r->product), sql_text(r->id),
+			 sql_text(r->version), sql_text(r->models),
+			 sql_int((int64_t)r->seq),
+			 sql_int((int64_t)r->requires_seq),
+			 sql_int(r->not_before), sql_digest(&r->digest),
+			 sql_text(r->detail), sql_int(now)),
+		NULL, e);
+}
+
+static int import(struct store *s, const struct store_import *in, int64_t now,
+		  struct err *e)
+{
+	if (sql_run(s->db, "DELETE FROM payload", SQL_NOTHING, NULL, e) ||
+	    sql_run(s->db, "UPDATE release SET listed = 0", SQL_NOTHING, NULL,
+		    e))
+		return -1;
+	for (size_t i = 0; i < in->file_count; i++)
+		if (put_file(s, &in->files[i], e))
+			return -1;
+	for (size_t i = 0; i < in->payload_count; i++)
+		if (put_payload(s, &in->payloads[i], e))
+			return -1;
+	for (size_t i = 0; i < in->release_count; i++)
+		if (put_release(s, &in->releases[i], now, e))
+			return -1;
+	return 0;
+}
+
+int store_import(struct store *s, const struct store_import *in, int64_t now,
+		 struct err *e)
+{
+	int rc;
+
+	store_lock(s);
+	rc = sql_begin(s->db, e);
+	if (rc == 0)
+		rc = sql_finish(s->db, import(s, in, now, e), e);
+	return store_unlock(s, rc);
+}
+
+static int put_online(struct store *s, const struct store_file *snapshot,
+		      struct slice timestamp, struct err *e)
+{
+	struct store_file t = { .name = "timestamp.json", .bytes = timestamp };
+
+	/* A device between two requests may still want the former snapshot, so
+	 * the last few stay. */
+	if (put_file(s, snapshot, e) || put_file(s, &t, e))
+		return -1;
+	return sql_run(s->db,
+		       "DELETE FROM metadata WHERE name LIKE '%.snapshot.json'"
+		       " AND rowid NOT IN (SELECT rowid FROM metadata"
+		       " WHERE name LIKE '%.snapshot.json'"
+		       " ORDER BY rowid DESC LIMIT 3)",
+		       SQL_NOTHING, NULL, e);
+}
+
+int store_online(struct store *s, const struct store_file *snapshot,
+		 struct slice timestamp, struct err *e)
+{
+	int rc;
+
+	store_lock(s);
+	rc = sql_begin(s->db, e);
+	if (rc == 0)
+		rc = sql_finish(s->db, put_online(s, snapshot, timestamp, e),
+				e);
+	return store_unlock(s, rc);
+}
+
+/* ---- releases ------------------------------------------------------------ */
+
+#define RELEASE_COLUMNS                                                        \
+	"SELECT product, id, version, models, seq, requires_seq, not_before,"  \
+	" digest, listed, imported, detail FROM release"
+
+static void read_release(struct sql_query *q, struct store_release *r)
+{
+	struct slice detail = sql_get_bytes(q, 10);
+
+	sql_get_text(q, 0, r->product, sizeof(r->product));
+	sql_get_text(q, 1, r->id, sizeof(r->id));
+	sql_get_text(q, 2, r->version, sizeof(r->version));
+	sql_get_text(q, 3, r->models, sizeof(r->models));
+	r->seq = (uint64_t)sql_get_int(q, 4);
+	r->requires_seq = (uint64_t)sql_get_int(q, 5);
+	r->not_before = sql_get_int(q, 6);
+	sql_get_blob(q, 7, r->digest.bytes, SHA256_LEN);
+	r->listed = sql_get_int(q, 8) != 0;
+	r->imported = sql_get_int(q, 9);
+	if (detail.len > STORE_DETAIL_MAX)
+		detail.len = 0;
+	r->detail = mem_alloc(detail.len + 1, 1);
+	if (detail.len > 0)
+		memcpy(r->detail, detail.ptr, detail.len);
+}
+
+void store_release_done(struct store_release *r)
+{
+	free(r->detail);
+	r->detail = NULL;
+}
+
+int store_release_find(struct store *s, const char *id,
+		       struct store_release *out, struct err *e)
+{
+	struct store_release r = { 0 };
+	struct sql_query *q;
+	bool found, more;
+	int rc;
+
+	store_lock(s);
+	q = sql_query(s->db, RELEASE_COLUMNS " WHERE id = ?",
+		      SQL_BIND(sql_text(id)));
+	found = sql_next(q);
+	if (found)
+		read_release(q, &r);
+	more = found && sql_next(q);
+	rc = store_unlock(s, sql_end(q, e));
+	if (rc == 0 && !found)
+		rc = err_set(e, ERR_NOT_FOUND, "no release %s", id);
+	if (rc == 0 && more)
+		rc = err_set(e, ERR_CONFLICT,
+			     "several products have a release %s", id);
+	if (rc)
+		store_release_done(&r);
+	else
+		*out = r;
+	return rc;
+}
+
+int store_release_each(struct store *s,
+		       void (*visit)(void *ctx, const struct store_release *r),
+		       void *ctx, struct err *e)
+{
+	struct sql_query *q;
+
+	store_lock(s);
+	q = sql_query(s->db, RELEASE_COLUMNS " ORDER BY product, seq",
+		      SQL_NOTHING);
+	while (sql_next(q)) {
+		struct store_release r = { 0 };
+
+		read_release(q, &r);
+		visit(ctx, &r);
+		store_release_done(&r);
+	}
+	return store_unlock(s, sql_end(q, e));
+}
