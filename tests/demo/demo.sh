@@ -5,13 +5,13 @@
 #
 #   demo.sh [OLD NEW]     two trees instead of the Debian packages
 #
-# BIN is the folder of the programs. Everything is left in build/demo to look
-# around in; a new run starts afresh (but keeps what was downloaded).
+# BIN is the folder of the programs. Everything is left in DEMO_HOME (build/demo)
+# to look around in; a new run starts afresh (but keeps what was downloaded).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 : "${BIN:?run me by: make demo}"
 old=${1:-} new=${2:-}
-home=$(cd "$here/../.." && pwd)/build/demo
+home=${DEMO_HOME:-$(cd "$here/../.." && pwd)/build/demo}
 mkdir -p "$home"
 
 # ---- small helpers ---------------------------------------------------------
