@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/progress.h"
+
+#include <fcntl.h>
+
+#include "tests/unit/check.h"
+
+#include "tests/unit/said.h"
+
+static int goes_all_the_way(void *ctx)
+{
+	const bool *quiet = ctx;
+	struct progress p;
+
+	progress_start(&p, "applying", 5000000, *quiet);
+	for (uint64_t i = 0; i <= 5000000; i += 1000)
+		progress_set(&p, i);
+	progress_end(&p, true);
+	return 0;
+}
+
+static void a_pipe_gets_a_line_for_each_tenth(void **state)
+{
+	static struct said s;
+	bool quiet = false;
+
+	(void)state;
+	said_run(&s, goes_all_the_way, &quiet);
+	assert_string_equal(s.out, "");
+	assert_string_equal(s.err, "applying: 10 %, 500.0 kB of 5.0 MB\n"
+				   "applying: 20 %, 1.0 MB of 5.0 MB\n"
+				   "applying: 30 %, 1.5 MB of 5.0 MB\n"
+				   "applying: 40 %, 2.0 MB of 5.0 MB\n"
+				   "applying: 50 %, 2.5 MB of 5.0 MB\n"
+				   "applying: 60 %, 3.0 MB of 5.0 MB\n"
+				   "applying: 70 %, 3.5 MB of 5.0 MB\n"
+				   "applying: 80 %, 4.0 MB of 5.0 MB\n"
+				   "applying: 90 %, 4.5 MB of 5.0 MB\n"
+				   "applying: done, 5.0 MB\n");
+}
+
+static void quiet_means_silence(void **state)
+{
+	static struct said s;
+	bool quiet = true;
+
+	(void)state;
+	said_run(&s, goes_all_the_way, &quiet);
+	assert_string_equal(s.err, "");
+	assert_string_equal(s.out, "");
+}
+
+static int stops_short(void *ctx)
+{
+	struct progress p;
+
+	(void)ctx;
+	progress_start(&p, "fetching", 1000, false);
+	progress_set(&p, 99);
+	progress_end(&p, false);
+	progress_end(&p, false);
+	return 0;
+}
+
+static int never_starts(void *ctx)
+{
+	struct progress p = { 0 };
+
+	(void)ctx;
+	progress_end(&p, false);
+	return 0;
+}
+
+static void an_interruption_says_how_far_it_came(void **state)
+{
+	static struct said s;
+
+	(void)state;
+	said_run(&s, stops_short, NULL);
+	assert_string_equal(s.err, "fetching: stopped at 99 B of 1.0 kB\n");
+	said_run(&s, never_starts, NULL);
+	assert_string_equal(s.err, "");
+}
+
+static int counts_without_a_total(void *ctx)
+{
+	struct progress p;
+
+	(void)ctx;
+	progress_start(&p, "reading", 0, false);
+	for (uint64_t i = 0; i <= 7200000; i += 1000)
+		progress_set(&p, i);
+	progress_end(&p, true);
+	return 0;
+}
+
+static void an_unknown_total_still_ends_with_the_count(void **state)
+{
+	static struct said s;
+
+	(void)state;
+	said_run(&s, counts_without_a_total, NULL);
+	assert_string_equal(s.err, "reading: done, 7.2 MB\n");
+}
+
+/* A pseudo-terminal is standard error; what it saw comes out of s->out. */
+static int on_a_terminal(void *ctx)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY);
+	bool quiet = false;
+	char seen[4096];
+	ssize_t n;
+	int tty;
+
+	(void)ctx;
+	if (master < 0 || grantpt(master) || unlockpt(master))
+		return 77;
+	tty = open(ptsname(master), O_RDWR | O_NOCTTY); /* NOLINT: one thread */
+	if (tty < 0 || setenv("TERM", "xterm", 1) ||
+	    dup2(tty, STDERR_FILENO) < 0)
+		return 77;
+	(void)goes_all_the_way(&quiet);
+	/* Once nobody has the other end open, reading ends with an error. */
+	close(tty);
+	close(STDERR_FILENO);
+	while ((n = read(master, seen, sizeof(seen))) > 0)
+		if (write(STDOUT_FILENO, seen, (size_t)n) != n)
+			return 99;
+	return 0;
+}
+
+static void a_terminal_gets_one_bar_that_is_redrawn(void **state)
+{
+	static struct said s;
+
+	(void)state;
+	said_run(&s, on_a_terminal, NULL);
+	if (s.status == 77)
+		skip(); /* no pseudo-terminals here */
+	assert_int_equal(s.status, 0);
+	assert_non_null(strstr(s.out, "\r\033[Kapplying [......"));
+	assert_non_null(strstr(s.out, "applying: done, 5.0 MB\r\n"));
+	assert_ptr_equal(strchr(s.out, '\n'), s.out + strlen(s.out) - 1);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_pipe_gets_a_line_for_each_tenth),
+		cmocka_unit_test(quiet_means_silence),
+		cmocka_unit_test(an_interruption_says_how_far_it_came),
+		cmocka_unit_test(an_unknown_total_still_ends_with_the_count),
+		cmocka_unit_test(a_terminal_gets_one_bar_that_is_redrawn),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
