@@ -19,18 +19,7 @@
 #ifndef COMMON_TUF_CLIENT_H
 #define COMMON_TUF_CLIENT_H
 
-#include "common/tuf_meta.h"
-
-/*
- * Where metadata comes from. fetch() appends at most max bytes; ERR_NOT_FOUND
- * means that the source says there is no such file (HTTP 403 and 404), which
- * for a newer root is the good news; any other failure aborts the refresh.
- */
-struct tuf_source {
-	void *ctx;
-	int (*fetch)(void *ctx, const char *name, size_t max, struct buf *out,
-		     struct err *e);
-};
+#include "common/tuf_fetch.h"
 
 struct tuf_policy {
 	struct tuf_rules rules;

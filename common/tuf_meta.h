@@ -14,6 +14,7 @@
 #include "common/buf.h"
 #include "common/keyfile.h"
 #include "common/tuf_keys.h"
+#include "common/utc.h"
 
 /* Why metadata is believed at most so long after it was issued. */
 #define TUF_ROOT_LIFE_MAX   (731 * UTC_DAY) /* two years, one of them leap */
@@ -68,15 +69,26 @@ struct tuf_meta {
 	bool medium;    /* marked as made for a medium */
 };
 
-/* ERR_FORMAT, ERR_LIMIT or ERR_REFUSED, saying where. Heap. */
+/*
+ * Read one file in the only safe order: its outer shape, then the signatures,
+ * then what it says. A threshold of `ring` must have signed it, and of a root
+ * also a threshold of the keys that it names itself; ring is NULL for the very
+ * first root alone. ERR_FORMAT, ERR_LIMIT, ERR_REFUSED or ERR_UNTRUSTED. Heap.
+ */
+int tuf_meta_read(const struct tuf_rules *rules, enum tuf_role role,
+		  struct slice bytes, const struct tuf_keyring *ring,
+		  struct tuf_meta **out, struct err *e) NODISCARD;
+void tuf_meta_free(struct tuf_meta *m);
+
+/*
+ * The parts of tuf_meta_read(). tuf_meta_parse() checks envelope, type and
+ * dates and verifies nothing; tuf_meta_check() checks the rest of the body.
+ */
 int tuf_meta_parse(const struct tuf_rules *rules, enum tuf_role role,
 		   struct slice bytes, struct tuf_meta **out,
 		   struct err *e) NODISCARD;
-void tuf_meta_free(struct tuf_meta *m);
-
-/* ERR_UNTRUSTED unless a threshold of the ring signed it. */
-int tuf_meta_verify(const struct tuf_meta *m, const struct tuf_keyring *ring,
-		    struct err *e) NODISCARD;
+int tuf_meta_check(const struct tuf_rules *rules, const struct tuf_meta *m,
+		   struct err *e) NODISCARD;
 
 /* The keys that root names for a top-level role. */
 int tuf_root_keyring(const struct tuf_rules *rules,
@@ -98,9 +110,13 @@ int tuf_file_check(const struct tuf_file *file, struct slice bytes,
 		   struct err *e) NODISCARD;
 
 /*
- * A targets role's own entry for path. ERR_NOT_FOUND; ERR_UNTRUSTED when it
- * names no digest that we know, for then nothing could be verified.
+ * One entry of a checked targets role. ERR_UNTRUSTED when it names no digest
+ * that we know, for then nothing could be verified.
  */
+int tuf_target_read(const char *path, const struct json *entry,
+		    struct tuf_target *out, struct err *e) NODISCARD;
+
+/* A targets role's own entry for path; as above, or ERR_NOT_FOUND. */
 int tuf_targets_get(const struct tuf_meta *m, const char *path,
 		    struct tuf_target *out, struct err *e) NODISCARD;
 

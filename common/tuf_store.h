@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tuf_store - the folder of trusted metadata, and how roles become names.
+ *
+ * A role's name comes from signed but foreign text, so it is percent-encoded
+ * before it becomes part of a request or a file name: everything but letters,
+ * digits and "-._~" turns into %XX. So "../x" is a plain file in this folder.
+ */
+#ifndef COMMON_TUF_STORE_H
+#define COMMON_TUF_STORE_H
+
+#include "common/buf.h"
+
+#define TUF_NAME_MAX                                                           \
+	224 /* with its NUL; leaves room for a temporary suffix                \
+	     */
+
+/* A medium's timestamp is kept beside the others, but is none of them. */
+#define TUF_MEDIUM_FILE "medium-timestamp"
+
+/* "<encoded role>.json". ERR_LIMIT if too long for a file system. */
+int tuf_store_name(const char *role, char out[TUF_NAME_MAX],
+		   struct err *e) NODISCARD;
+
+/* "<version>.<encoded role>.json"; without the version when it is 0. */
+int tuf_remote_name(const char *role, int64_t version, char out[TUF_NAME_MAX],
+		    struct err *e) NODISCARD;
+
+/*
+ * Append a file of at most max bytes. A file that is not there, too large or
+ * not a plain file leaves *found false: what is there was never trusted.
+ */
+int tuf_store_read(int dirfd, const char *name, size_t max, struct buf *out,
+		   bool *found, struct err *e) NODISCARD;
+
+/* Replace a file, atomically and durably. */
+int tuf_store_write(int dirfd, const char *name, struct slice bytes,
+		    struct err *e) NODISCARD;
+
+#endif
