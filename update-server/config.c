@@ -16,6 +16,11 @@
 		(section), (name), INI_TEXT, offsetof(struct config, member),  \
 			0, 0, false                                            \
 	}
+#define NUMBER(section, name, member, min, max)                                \
+	{                                                                      \
+		(section), (name), INI_NUMBER,                                 \
+			offsetof(struct config, member), (min), (max), false   \
+	}
 #define LIMIT(name, min, max)                                                  \
 	{                                                                      \
 		"limits", #name, INI_NUMBER,                                   \
@@ -33,6 +38,10 @@ static const struct ini_key keys[] = {
 	TEXT("tls", "key", tls_key),
 	TEXT("tls", "device_ca", device_ca),
 	TEXT("keys", "passphrase_file", passphrase_file),
+	TEXT("keeper", "unlock", keeper_unlock),
+	NUMBER("devices", "poll_sec", poll_sec, 1, 31 * 86400),
+	NUMBER("devices", "certificate_days", device_days, 1, 365),
+	NUMBER("devices", "enrol_per_minute", enrol_rate, 1, 60000),
 	LIMIT(connections, 1, 100000),
 	LIMIT(connections_per_device, 1, 1000),
 	LIMIT(handshakes, 1, 64),
@@ -137,6 +146,10 @@ int config_parse(struct slice text, const char *file, struct config *c,
 		.tls_certificate = mem_dup_str("tls.pem"),
 		.tls_key = mem_dup_str("keys/tls.key"),
 		.device_ca = mem_dup_str("keys/device-ca.pem"),
+		.keeper_unlock = mem_dup_str("file:keys/keeper.secret"),
+		.poll_sec = 3600,
+		.device_days = 90,
+		.enrol_rate = 600,
 		.limits = default_limits,
 	};
 

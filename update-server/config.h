@@ -45,7 +45,11 @@ struct config {
 	char *tls_certificate;        /* PEM */
 	char *tls_key;                /* keyfile */
 	char *device_ca;       /* PEM: what device certificates chain to */
-	char *passphrase_file; /* of the keyfiles; NULL: none */
+	char *passphrase_file; /* of the TLS key; NULL: none */
+	char *keeper_unlock;   /* how the keeper opens its own keys: keeper.h */
+	uint64_t poll_sec;     /* between two check-ins of a device */
+	uint64_t device_days;  /* life of a device certificate */
+	uint64_t enrol_rate;   /* enrolments per minute, all together */
 	struct limits limits;
 };
 

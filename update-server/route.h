@@ -89,11 +89,11 @@ int response_json(struct response *a, unsigned status, struct json *value,
 struct keeper; /* the process that alone holds the CA and online keys */
 
 /*
- * Fork the keeper, before any thread or descriptor of the loop exists. The
- * passphrase opens its keyfiles; the child wipes its copy.
+ * Fork the keeper, before any thread or descriptor of the loop exists. It
+ * opens its own keys with a passphrase that only it reads (c->keeper_unlock).
  */
-int keeper_start(const struct config *c, struct slice passphrase,
-		 struct keeper **out, struct err *e) NODISCARD;
+int keeper_start(const struct config *c, struct keeper **out,
+		 struct err *e) NODISCARD;
 /* Ask it to end, wait for it; NULL is fine. */
 void keeper_stop(struct keeper *k);
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "update-server/store.h"
+/* The store's opening and schema, and what is small: keys, people, cohorts. */
+#include "update-server/store_db.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/mem.h"
-
-#include "update-server/store_db.h"
 
 /*
  * Step i takes the schema from version i to i + 1. A step that was released is
