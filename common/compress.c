@@ -74,15 +74,19 @@ int decompress_reset(struct decompressor *d, struct err *e)
 	return err_set(e, ERR_FORMAT, "unknown compression %d", (int)d->codec);
 }
 
+static bool window_is_valid(uint32_t len)
+{
+	return len >= COMPRESS_WINDOW_MIN && len <= PACKAGE_WINDOW_MAX &&
+	       (len & (len - 1)) == 0;
+}
+
 int decompress_new(enum package_codec codec, uint32_t window_len,
 		   struct decompressor **out, struct err *e)
 {
 	static const lzma_stream lzma_init = LZMA_STREAM_INIT;
 	struct decompressor *d;
 
-	if (window_len < COMPRESS_WINDOW_MIN ||
-	    window_len > PACKAGE_WINDOW_MAX ||
-	    (window_len & (window_len - 1)) != 0)
+	if (codec != PACKAGE_RAW && !window_is_valid(window_len))
 		return err_set(e, ERR_LIMIT, "window of %u bytes is refused",
 			       window_len);
 	d = mem_alloc(1, sizeof(*d));

@@ -17,7 +17,10 @@
 
 struct decompressor;
 
-/* window_len: a power of two from COMPRESS_WINDOW_MIN to PACKAGE_WINDOW_MAX. */
+/*
+ * window_len: a power of two from COMPRESS_WINDOW_MIN to PACKAGE_WINDOW_MAX,
+ * else ERR_LIMIT; PACKAGE_RAW has none.
+ */
 int decompress_new(enum package_codec codec, uint32_t window_len,
 		   struct decompressor **out, struct err *e) NODISCARD;
 

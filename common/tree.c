@@ -139,6 +139,23 @@ int tree_path_compare(struct slice a, struct slice b)
 	return a.len < b.len ? -1 : a.len > b.len;
 }
 
+struct slice tree_parent(struct slice path)
+{
+	while (path.len > 0 && path.ptr[path.len - 1] != '/')
+		path.len--;
+	if (path.len > 0)
+		path.len--;
+	return path;
+}
+
+struct slice tree_name(struct slice path)
+{
+	struct slice parent = tree_parent(path);
+
+	return parent.len > 0 ? slice_sub(path, parent.len + 1, path.len)
+			      : path;
+}
+
 /* ---- decoding one entry -------------------------------------------------- */
 
 /* The bytes of an entry's xattrs; how many there are is checked elsewhere. */
@@ -288,16 +305,6 @@ static int check_values(const struct tree_entry *entry,
 	return check_xattrs(entry, e);
 }
 
-/* The parent of a path; empty for one at the top. */
-static struct slice parent_of(struct slice path)
-{
-	while (path.len > 0 && path.ptr[path.len - 1] != '/')
-		path.len--;
-	if (path.len > 0)
-		path.len--;
-	return path;
-}
-
 static bool is_folder(const struct tree *t, struct slice path)
 {
 	struct tree_entry entry;
@@ -334,7 +341,7 @@ static void enter(struct place *at, struct slice name)
 static int check_climb(const struct tree *t, const struct tree_entry *entry,
 		       struct err *e)
 {
-	struct slice parent = parent_of(entry->path);
+	struct slice parent = tree_parent(entry->path);
 	struct slice rest = entry->target;
 	struct place at = { .len = 0 };
 
@@ -353,7 +360,7 @@ static int check_climb(const struct tree *t, const struct tree_entry *entry,
 		if (at.len == 0 || !is_folder(t, here))
 			return err_set(e, ERR_REFUSED,
 				       "symbolic link climbs out of the tree");
-		at.len = parent_of(here).len;
+		at.len = tree_parent(here).len;
 	}
 	return 0;
 }
@@ -415,7 +422,7 @@ static int check_relations(const struct tree *t, struct err *e)
 		tree_entry(t, i, &entry);
 		if (entry.path.len == 0)
 			continue;
-		if (!is_folder(t, parent_of(entry.path))) {
+		if (!is_folder(t, tree_parent(entry.path))) {
 			err_set(e, ERR_FORMAT, "its folder is missing");
 			return err_in(e, "manifest entry %u", i);
 		}
@@ -516,41 +523,31 @@ int tree_begin(struct buf *out, enum tree_attributes attributes, struct err *e)
 	return 0;
 }
 
-static int add_xattrs(struct buf *out, const struct tree_entry *entry,
-		      const struct tree_xattr *xattrs, struct err *e)
+int tree_xattr_add(struct buf *xattrs, const struct tree_xattr *x,
+		   struct err *e)
 {
-	uint64_t len = 0;
-
-	for (unsigned i = 0; i < entry->xattr_count; i++) {
-		if (xattrs[i].name.len > XATTR_NAME_MAX)
-			return err_set(e, ERR_LIMIT,
-				       "extended attribute's name is too long");
-		len += 1 + xattrs[i].name.len + 4 + xattrs[i].value.len;
-	}
-	if (buf_add_le(out, entry->xattr_count, 2, e) ||
-	    buf_add_le(out, len, 4, e))
+	if (x->name.len > XATTR_NAME_MAX || x->value.len > TREE_XATTR_MAX)
+		return err_set(e, ERR_LIMIT, "extended attribute is too long");
+	if (buf_add_le(xattrs, x->name.len, 1, e) ||
+	    buf_add(xattrs, x->name, e) ||
+	    buf_add_le(xattrs, x->value.len, 4, e) ||
+	    buf_add(xattrs, x->value, e))
 		return -1;
-	for (unsigned i = 0; i < entry->xattr_count; i++) {
-		const struct tree_xattr *x = &xattrs[i];
-
-		if (buf_add_le(out, x->name.len, 1, e) ||
-		    buf_add(out, x->name, e) ||
-		    buf_add_le(out, x->value.len, 4, e) ||
-		    buf_add(out, x->value, e))
-			return -1;
-	}
 	return 0;
 }
 
 static int add_system(struct buf *out, const struct tree_entry *entry,
-		      const struct tree_xattr *xattrs, struct err *e)
+		      struct err *e)
 {
 	if (buf_add_le(out, entry->uid, 4, e) ||
 	    buf_add_le(out, entry->gid, 4, e) ||
 	    buf_add_le(out, (uint64_t)entry->mtime_sec, 8, e) ||
-	    buf_add_le(out, entry->mtime_nsec, 4, e))
+	    buf_add_le(out, entry->mtime_nsec, 4, e) ||
+	    buf_add_le(out, entry->xattr_count, 2, e) ||
+	    buf_add_le(out, entry->xattrs.len, 4, e) ||
+	    buf_add(out, entry->xattrs, e))
 		return -1;
-	return add_xattrs(out, entry, xattrs, e);
+	return 0;
 }
 
 static int add_content(struct buf *out, const struct tree_entry *entry,
@@ -597,8 +594,7 @@ static void set_le(struct buf *b, size_t offset, uint64_t value, size_t len)
 		b->ptr[offset + i] = (uint8_t)(value >> (8 * i));
 }
 
-int tree_add(struct buf *out, const struct tree_entry *entry,
-	     const struct tree_xattr *xattrs, struct err *e)
+int tree_add(struct buf *out, const struct tree_entry *entry, struct err *e)
 {
 	enum tree_attributes attributes = out->ptr[sizeof(magic) + 1];
 	uint64_t count = get_le(out, COUNT_OFFSET, 4);
@@ -619,7 +615,7 @@ int tree_add(struct buf *out, const struct tree_entry *entry,
 	if (entry->type == TREE_FILE)
 		set_le(out, CONTENT_OFFSET, content_len + entry->len, 8);
 	if (buf_add_le(out, entry->mode, 2, e) ||
-	    (attributes == TREE_SYSTEM && add_system(out, entry, xattrs, e)))
+	    (attributes == TREE_SYSTEM && add_system(out, entry, e)))
 		return -1;
 	return add_content(out, entry, e);
 }

@@ -89,6 +89,9 @@ int64_t tree_find(const struct tree *t, struct slice path);
 /* Walk an entry's xattrs: false at the end. Start with *rest = entry->xattrs.
  */
 bool tree_xattr_next(struct slice *rest, struct tree_xattr *out);
+/* Append one to what becomes an entry's xattrs; bytewise ascending names. */
+int tree_xattr_add(struct buf *xattrs, const struct tree_xattr *x,
+		   struct err *e) NODISCARD;
 
 /*
  * Build a manifest in an empty buffer: begin, then add entries in order. It is
@@ -97,7 +100,7 @@ bool tree_xattr_next(struct slice *rest, struct tree_xattr *out);
 int tree_begin(struct buf *out, enum tree_attributes attributes,
 	       struct err *e) NODISCARD;
 int tree_add(struct buf *out, const struct tree_entry *entry,
-	     const struct tree_xattr *xattrs, struct err *e) NODISCARD;
+	     struct err *e) NODISCARD;
 
 /*
  * The rules for a path beneath a tree: relative, plain components of at most
@@ -106,6 +109,10 @@ int tree_add(struct buf *out, const struct tree_entry *entry,
  */
 int tree_path_check(struct slice path, enum tree_attributes attributes,
 		    struct err *e) NODISCARD;
+
+/* The folder that holds a path ("" at the top) and the name within it. */
+struct slice tree_parent(struct slice path);
+struct slice tree_name(struct slice path);
 
 /* <0, 0, >0: the manifest's order of two paths. */
 int tree_path_compare(struct slice a, struct slice b);

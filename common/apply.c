@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/apply.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "common/apply_tar.h"
+#include "common/fs.h"
+#include "common/tree_write.h"
+
+#define OPEN_FILES 8 /* old files kept open, for reads jump between them */
+
+/* ---- any source, any sink ------------------------------------------------ */
+
+static int check_header(const struct apply_flow *a, struct err *e)
+{
+	const struct package_header *h = package_header(a->package);
+	const struct release *r = a->release;
+
+	if (h->kind != r->kind || h->content != r->content)
+		return err_set(e, ERR_UNTRUSTED,
+			       "package is of another kind than signed");
+	if (h->content != PACKAGE_TREE)
+		return err_set(e, ERR_REFUSED,
+			       "package holds an image, not a tree");
+	if (h->window_len > r->window_len)
+		return err_set(e, ERR_LIMIT, "window is larger than signed");
+	if (r->manifest_len > TREE_MANIFEST_MAX ||
+	    r->entries > TREE_ENTRIES_MAX)
+		return err_set(e, ERR_LIMIT, "manifest is too large");
+	return 0;
+}
+
+int apply_package(const struct apply_flow *a, struct buf *manifest,
+		  struct err *e)
+{
+	if (check_header(a, e))
+		return -1;
+	if (a->release->kind == PACKAGE_FULL)
+		return apply_tar(a->release, a->package, a->sink, a->watch,
+				 manifest, e);
+	if (!a->base)
+		return err_set(e, ERR_CONFLICT, "a delta needs its old tree");
+	return apply_delta(a->release, a->package, a->base, a->sink, a->watch,
+			   manifest, e);
+}
+
+/* ---- folders ------------------------------------------------------------- */
+
+struct open_file {
+	uint32_t index;
+	int fd;
+};
+
+struct folders {
+	const struct apply *apply;
+	struct tree old; /* deltas */
+	struct open_file files[OPEN_FILES];
+	struct tree_writer *writer;
+};
+
+static int open_old(struct folders *f, uint32_t index, int *fd, struct err *e)
+{
+	struct open_file *o = &f->files[index % OPEN_FILES];
+	char path[PATH_MAX_LEN + 1];
+	struct tree_entry entry;
+
+	if (o->fd < 0 || o->index != index) {
+		fs_close(&o->fd);
+		tree_entry(&f->old, index, &entry);
+		if (text_format(path, sizeof(path), e, "%.*s",
+				(int)entry.path.len,
+				(const char *)entry.path.ptr) ||
+		    fs_open(f->apply->old_dirfd, path, O_RDONLY, &o->fd, e))
+			return err_in(e, "old tree");
+		o->index = index;
+	}
+	*fd = o->fd;
+	return 0;
+}
+
+static int old_read_at(void *ctx, uint32_t index, uint64_t offset, void *out,
+		       size_t len, struct err *e)
+{
+	size_t got;
+	int fd;
+
+	if (open_old(ctx, index, &fd, e) ||
+	    fs_read_at(fd, offset, out, len, &got, e))
+		return -1;
+	/* It was whole when it was checked. */
+	return got == len ? 0 : err_set(e, ERR_CONFLICT, "old tree changed");
+}
+
+static int new_begin(void *ctx, const struct tree *t, struct err *e)
+{
+	struct folders *f = ctx;
+
+	return tree_write_begin(f->apply->new_dirfd, t, &f->writer, e);
+}
+
+static int new_entry(void *ctx, const struct tree_entry *entry, struct err *e)
+{
+	struct folders *f = ctx;
+
+	return tree_write_entry(f->writer, entry, e);
+}
+
+static int new_data(void *ctx, struct slice bytes, struct err *e)
+{
+	struct folders *f = ctx;
+
+	return tree_write_data(f->writer, bytes, e);
+}
+
+static int new_clone(void *ctx, uint32_t old_index, bool *done, struct err *e)
+{
+	struct folders *f = ctx;
+	int fd;
+
+	if (open_old(f, old_index, &fd, e))
+		return -1;
+	*done = tree_write_clone(f->writer, fd);
+	return 0;
+}
+
+static int new_end(void *ctx, struct err *e)
+{
+	struct folders *f = ctx;
+
+	return tree_write_end(f->writer, e);
+}
+
+/*
+ * The whole base before the first write: a delta on top of other bytes would
+ * be found only at its end, with the slot half written.
+ */
+static int check_base(struct folders *f, struct err *e)
+{
+	const struct apply *a = f->apply;
+	struct sha256 got;
+
+	sha256_of(a->old_manifest, &got);
+	if (!sha256_equal(&got, &a->release->base_digest))
+		return err_set(e, ERR_CONFLICT,
+			       "the old tree is not the one that this delta "
+			       "is for: take the full package");
+	if (tree_parse(a->old_manifest, &f->old, e) == 0 &&
+	    tree_check(a->old_dirfd, &f->old, false, NULL, e) == 0)
+		return 0;
+	e->code = ERR_CONFLICT;
+	return err_in(e, "the old tree is damaged, take the full package");
+}
+
+static int check_place(const struct apply *a, struct err *e)
+{
+	if (a->release->attributes == TREE_SYSTEM && geteuid() != 0)
+		return err_set(e, ERR_REFUSED,
+			       "a system tree needs root: nothing was written");
+	return 0;
+}
+
+int apply_tree(const struct apply *a, struct buf *manifest, struct err *e)
+{
+	struct folders f = { .apply = a };
+	const struct tree_sink sink = { &f,       new_begin, new_entry,
+					new_data, new_clone, new_end };
+	const struct delta_base base = { &f.old, &f, old_read_at };
+	const bool delta = a->release->kind == PACKAGE_DELTA;
+	const struct apply_flow flow = { a->release, a->package,
+					 delta ? &base : NULL, &sink,
+					 a->watch };
+	int rc = -1;
+
+	for (size_t i = 0; i < OPEN_FILES; i++)
+		f.files[i].fd = -1;
+	if (!check_place(a, e) && (!delta || !check_base(&f, e)))
+		rc = apply_package(&flow, manifest, e);
+	for (size_t i = 0; i < OPEN_FILES; i++)
+		fs_close(&f.files[i].fd);
+	tree_write_free(f.writer);
+	tree_done(&f.old);
+	return rc;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/payload.h"
+
+#include <stdlib.h>
+
+#include "common/compress.h"
+#include "common/mem.h"
+
+#define BUFFER_LEN 65536
+
+struct payload {
+	struct package_reader *package;
+	struct decompressor *decompressor;
+	uint64_t left; /* plain bytes still to come */
+	size_t in_len, in_used;
+	bool in_ended, ended;
+	uint8_t in[BUFFER_LEN];
+	uint8_t out[BUFFER_LEN];
+};
+
+int payload_open(struct package_reader *package, struct payload **out,
+		 struct err *e)
+{
+	const struct package_header *h = package_header(package);
+	struct payload *p = mem_alloc(1, sizeof(*p));
+
+	p->package = package;
+	p->left = h->plain_len;
+	if (decompress_new(h->codec, h->window_len, &p->decompressor, e)) {
+		payload_close(p);
+		return -1;
+	}
+	/* Without a frame there is no end but that of the package. */
+	p->ended = h->codec == PACKAGE_RAW;
+	*out = p;
+	return 0;
+}
+
+void payload_close(struct payload *p)
+{
+	if (!p)
+		return;
+	decompress_free(p->decompressor);
+	free(p);
+}
+
+static int fill(struct payload *p, struct err *e)
+{
+	if (p->in_used < p->in_len || p->in_ended)
+		return 0;
+	p->in_used = 0;
+	if (package_read(p->package, p->in, sizeof(p->in), &p->in_len, e))
+		return -1;
+	p->in_ended = p->in_len == 0;
+	return 0;
+}
+
+/* One step: *got may be 0 without the end being reached. */
+static int step(struct payload *p, size_t *got, struct err *e)
+{
+	struct slice in;
+	size_t used;
+	bool ended;
+
+	if (fill(p, e))
+		return -1;
+	in = (struct slice){ p->in + p->in_used, p->in_len - p->in_used };
+	if (decompress(p->decompressor, in, &used, p->out, sizeof(p->out), got,
+		       &ended, e))
+		return -1;
+	p->in_used += used;
+	if (ended)
+		p->ended = true;
+	else if (p->in_ended && *got == 0)
+		return err_set(e, ERR_FORMAT, "payload is cut off");
+	if (*got > p->left)
+		return err_set(e, ERR_LIMIT, "payload is longer than signed");
+	p->left -= *got;
+	return 0;
+}
+
+static int check_end(struct payload *p, struct err *e)
+{
+	if (fill(p, e))
+		return -1;
+	if (p->left > 0 || !p->in_ended)
+		return err_set(e, ERR_FORMAT, "payload has a wrong length");
+	return 0;
+}
+
+int payload_next(struct payload *p, struct slice *out, struct err *e)
+{
+	size_t got = 0;
+	bool raw = package_header(p->package)->codec == PACKAGE_RAW;
+
+	while (got == 0) {
+		if (fill(p, e))
+			return -1;
+		if (p->ended && (!raw || p->in_ended)) {
+			*out = (struct slice){ 0 };
+			return check_end(p, e);
+		}
+		if (step(p, &got, e))
+			return -1;
+	}
+	*out = (struct slice){ p->out, got };
+	return 0;
+}

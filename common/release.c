@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/release.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/json.h"
+#include "common/mem.h"
+#include "common/utc.h"
+
+#define FORMAT_VERSION 1
+#define ARG_MAX_LEN    1024
+#define FIX_MAX_LEN    32
+#define DEADLINE_MAX   86400
+
+/* Every member there may be; which of them must be is up to the readers. */
+static const char *const members[] = { "type",
+				       "v",
+				       "product",
+				       "release",
+				       "version",
+				       "models",
+				       "seq",
+				       "content_seq",
+				       "requires_seq",
+				       "urgent",
+				       "issued",
+				       "not_before",
+				       "fixes",
+				       "health",
+				       "health_deadline",
+				       "component",
+				       "content",
+				       "attributes",
+				       "digest",
+				       "manifest_length",
+				       "content_length",
+				       "entries",
+				       "kind",
+				       "base",
+				       "base_digest",
+				       "head_digest",
+				       "head_length",
+				       "window",
+				       "apply_memory",
+				       NULL };
+
+/* ---- words --------------------------------------------------------------- */
+
+struct word {
+	const char *text;
+	int value;
+};
+
+static const struct word kinds[] = { { "full", PACKAGE_FULL },
+				     { "delta", PACKAGE_DELTA },
+				     { NULL, 0 } };
+static const struct word contents[] = { { "tree", PACKAGE_TREE },
+					{ "image", PACKAGE_IMAGE },
+					{ NULL, 0 } };
+static const struct word attribute_sets[] = { { "app", TREE_APP },
+					      { "system", TREE_SYSTEM },
+					      { NULL, 0 } };
+
+static const char *word_of(const struct word *words, int value)
+{
+	while (words->text && words->value != value)
+		words++;
+	return words->text ? words->text : "";
+}
+
+static int read_word(const struct json *j, const char *name,
+		     const struct word *words, int *value, struct err *e)
+{
+	const char *text;
+
+	if (json_get_text(j, name, &text, e))
+		return -1;
+	for (; words->text; words++) {
+		if (strcmp(words->text, text) == 0) {
+			*value = words->value;
+			return 0;
+		}
+	}
+	return err_set(e, ERR_FORMAT, "\"%s\" has an unknown value", name);
+}
+
+/* ---- members ------------------------------------------------------------- */
+
+static int read_name(const struct json *j, const char *name,
+		     char out[NAME_MAX_LEN + 1], struct err *e)
+{
+	const char *text;
+
+	if (json_get_text(j, name, &text, e))
+		return -1;
+	if (!name_is_valid(slice_of(text)))
+		return err_set(e, ERR_FORMAT, "\"%s\" is not a name", name);
+	return text_format(out, NAME_MAX_LEN + 1, e, "%s", text);
+}
+
+static int read_number(const struct json *j, const char *name, uint64_t min,
+		       uint64_t max, uint64_t *out, struct err *e)
+{
+	int64_t value;
+
+	if (json_get_int(j, name, (int64_t)min, (int64_t)max, &value, e))
+		return -1;
+	*out = (uint64_t)value;
+	return 0;
+}
+
+static int read_time(const struct json *j, const char *name, int64_t *out,
+		     struct err *e)
+{
+	const char *text;
+
+	if (json_get_text(j, name, &text, e))
+		return -1;
+	return utc_parse(slice_of(text), out, e) ? err_in(e, "\"%s\"", name)
+						 : 0;
+}
+
+static int read_digest(const struct json *j, const char *name,
+		       struct sha256 *out, struct err *e)
+{
+	return json_get_hex(j, name, out->bytes, SHA256_LEN, e);
+}
+
+/* An array of at most max strings that each pass a check. */
+static int read_list(const struct json *j, const char *name, size_t max,
+		     bool (*check)(struct slice), char **out, size_t *count,
+		     struct err *e)
+{
+	const struct json *list;
+
+	if (json_get_array(j, name, &list, e))
+		return -1;
+	if (json_count(list) > max)
+		return err_set(e, ERR_LIMIT, "\"%s\" is too long", name);
+	for (size_t i = 0; i < json_count(list); i++) {
+		const struct json *item = json_at(list, i);
+		struct slice text = slice_of(json_text(item));
+
+		if (!json_is_string(item) || !check(text))
+			return err_set(e, ERR_FORMAT,
+				       "\"%s\" holds what it may not", name);
+		out[(*count)++] = mem_dup_str(json_text(item));
+	}
+	return 0;
+}
+
+static bool is_fix(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		uint8_t c = text.ptr[i];
+
+		if (!(c >= 'A' && c <= 'Z') && !(c >= 'a' && c <= 'z') &&
+		    !(c >= '0' && c <= '9') && c != '-')
+			return false;
+	}
+	return text.len > 0 && text.len <= FIX_MAX_LEN;
+}
+
+static bool is_argument(struct slice text)
+{
+	return text.len <= ARG_MAX_LEN;
+}
+
+/* [["bin/check", "--quick"], ...]: programs inside the tree. */
+static int read_health(const struct json *j, struct release *r, struct err *e)
+{
+	const struct json *list;
+
+	if (json_get_array(j, "health", &list, e))
+		return -1;
+	if (json_count(list) > RELEASE_HEALTH_MAX)
+		return err_set(e, ERR_LIMIT, "too many health commands");
+	for (size_t i = 0; i < json_count(list); i++) {
+		const struct json *command = json_at(list, i);
+		struct release_health *h = &r->health[r->health_count++];
+
+		for (size_t n = 0; n < json_count(command); n++) {
+			const struct json *arg = json_at(command, n);
+
+			if (!json_is_string(arg) || n == RELEASE_ARGS_MAX ||
+			    !is_argument(slice_of(json_text(arg))))
+				return err_set(e, ERR_FORMAT,
+					       "health command is wrong");
+			h->argv[h->argc++] = mem_dup_str(json_text(arg));
+		}
+		if (!json_is_array(command) || h->argc == 0)
+			return err_set(e, ERR_FORMAT,
+				       "health command is empty");
+		if (tree_path_check(slice_of(h->argv[0]), TREE_SYSTEM, e))
+			return err_in(e, "health command");
+	}
+	return 0;
+}
+
+/* ---- groups of members --------------------------------------------------- */
+
+static int read_release(const struct json *j, struct release *r, struct err *e)
+{
+	const char *version;
+
+	if (read_name(j, "product", r->product, e) ||
+	    read_name(j, "release", r->id, e) ||
+	    json_get_text(j, "version", &version, e) ||
+	    text_format(r->version, sizeof(r->version), e, "%s", version) ||
+	    read_list(j, "models", RELEASE_MODELS_MAX, name_is_valid, r->models,
+		      &r->model_count, e))
+		return -1;
+	if (read_number(j, "seq", 1, JSON_INT_MAX, &r->seq, e) ||
+	    read_number(j, "content_seq", 1, r->seq, &r->content_seq, e) ||
+	    read_number(j, "requires_seq", 0, r->seq, &r->requires_seq, e) ||
+	    json_get_bool(j, "urgent", &r->urgent, e) ||
+	    read_time(j, "issued", &r->issued, e))
+		return -1;
+	if (json_get(j, "not_before") &&
+	    read_time(j, "not_before", &r->not_before, e))
+		return -1;
+	return read_list(j, "fixes", RELEASE_FIXES_MAX, is_fix, r->fixes,
+			 &r->fix_count, e);
+}
+
+static int read_trial(const struct json *j, struct release *r, struct err *e)
+{
+	uint64_t deadline;
+
+	if (read_health(j, r, e) ||
+	    read_number(j, "health_deadline", 1, DEADLINE_MAX, &deadline, e))
+		return -1;
+	r->health_deadline_sec = (uint32_t)deadline;
+	return 0;
+}
+
+static int refuse(const struct json *j, const char *name, struct err *e)
+{
+	return json_get(j, name) ? err_set(e, ERR_FORMAT,
+					   "\"%s\" has no place here", name)
+				 : 0;
+}
+
+static int read_tree(const struct json *j, struct release *r, struct err *e)
+{
+	uint64_t entries;
+	int value;
+
+	if (read_word(j, "attributes", attribute_sets, &value, e) ||
+	    read_number(j, "manifest_length", 1, TREE_MANIFEST_MAX,
+			&r->manifest_len, e) ||
+	    read_number(j, "entries", 0, TREE_ENTRIES_MAX, &entries, e))
+		return -1;
+	r->attributes = (enum tree_attributes)value;
+	r->entries = (uint32_t)entries;
+	return 0;
+}
+
+static int read_content(const struct json *j, struct release *r, struct err *e)
+{
+	int value;
+
+	if (read_name(j, "component", r->component, e) ||
+	    read_word(j, "content", contents, &value, e) ||
+	    read_digest(j, "digest", &r->digest, e) ||
+	    read_number(j, "content_length", 0, JSON_INT_MAX, &r->content_len,
+			e))
+		return -1;
+	r->content = (enum package_content)value;
+	if (r->content == PACKAGE_TREE)
+		return read_tree(j, r, e);
+	if (refuse(j, "attributes", e) || refuse(j, "manifest_length", e) ||
+	    refuse(j, "entries", e))
+		return -1;
+	return 0;
+}
+
+static int read_base(const struct json *j, struct release *r, struct err *e)
+{
+	if (r->kind == PACKAGE_FULL) {
+		if (refuse(j, "base", e) || refuse(j, "base_digest", e))
+			return -1;
+		return 0;
+	}
+	if (read_name(j, "base", r->base_id, e) ||
+	    read_digest(j, "base_digest", &r->base_digest, e))
+		return -1;
+	return 0;
+}
+
+static int read_package(const struct json *j, struct release *r, struct err *e)
+{
+	uint64_t window;
+	int value;
+
+	if (read_word(j, "kind", kinds, &value, e) ||
+	    read_digest(j, "head_digest", &r->head_digest, e) ||
+	    read_number(j, "head_length", PACKAGE_HEADER_LEN, PACKAGE_HEAD_MAX,
+			&r->head_len, e) ||
+	    read_number(j, "window", 0, PACKAGE_WINDOW_MAX, &window, e) ||
+	    read_number(j, "apply_memory", 0, JSON_INT_MAX, &r->apply_memory,
+			e))
+		return -1;
+	r->kind = (enum package_kind)value;
+	r->window_len = (uint32_t)window;
+	return read_base(j, r, e);
+}
+
+/* What the entry says beside custom, and the path under which it stands. */
+static int read_target(const struct tuf_target *t, struct release *r,
+		       struct err *e)
+{
+	char path[PATH_MAX_LEN];
+
+	if (!t->has_sha256)
+		return err_set(e, ERR_FORMAT, "package has no SHA-256");
+	if (t->length <= r->head_len)
+		return err_set(e, ERR_FORMAT, "package of impossible length");
+	r->package_len = t->length;
+	r->package_digest = t->sha256;
+	if (release_path(r, path, e))
+		return -1;
+	if (strcmp(path, t->path) != 0)
+		return err_set(e, ERR_FORMAT,
+			       "package stands under another name");
+	return 0;
+}
+
+static int read_all(const struct tuf_target *t, const struct json *j,
+		    struct release *r, struct err *e)
+{
+	int64_t version;
+
+	if (json_get_int(j, "v", 1, JSON_INT_MAX, &version, e))
+		return -1;
+	if (version != FORMAT_VERSION)
+		return err_set(e, ERR_REFUSED,
+			       "release needs a newer updater (format %lld)",
+			       (long long)version);
+	if (json_only(j, members, e) || read_release(j, r, e) ||
+	    read_trial(j, r, e) || read_content(j, r, e) ||
+	    read_package(j, r, e) || read_target(t, r, e))
+		return -1;
+	return 0;
+}
+
+int release_parse(const struct tuf_target *t, struct release *out,
+		  struct err *e)
+{
+	const struct json *pawl =
+		t->custom ? json_get(t->custom, "pawl") : NULL;
+	struct release r = { .seq = 0 };
+	const char *type;
+
+	if (!pawl || !json_is_object(pawl))
+		return err_set(e, ERR_NOT_FOUND, "not a package");
+	if (json_get_text(pawl, "type", &type, e))
+		return -1;
+	if (strcmp(type, "package") != 0)
+		return err_set(e, ERR_NOT_FOUND, "not a package");
+	if (read_all(t, pawl, &r, e)) {
+		release_done(&r);
+		return -1;
+	}
+	*out = r;
+	return 0;
+}
+
+void release_done(struct release *r)
+{
+	for (size_t i = 0; i < r->model_count; i++)
+		free(r->models[i]);
+	for (size_t i = 0; i < r->fix_count; i++)
+		free(r->fixes[i]);
+	for (size_t i = 0; i < r->health_count; i++)
+		for (size_t n = 0; n < r->health[i].argc; n++)
+			free(r->health[i].argv[n]);
+	*r = (struct release){ .seq = 0 };
+}
+
+/* ---- writing ------------------------------------------------------------- */
+
+static void set_number(struct json *j, const char *name, uint64_t value)
+{
+	json_set_int(j, name, (int64_t)value);
+}
+
+static void set_digest(struct json *j, const char *name,
+		       const struct sha256 *digest)
+{
+	json_set_hex(j, name, (struct slice){ digest->bytes, SHA256_LEN });
+}
+
+static void set_time(struct json *j, const char *name, int64_t sec)
+{
+	char text[UTC_TEXT_LEN];
+
+	utc_format(sec, text);
+	json_set_text(j, name, text);
+}
+
+static struct json *list_of(char *const *items, size_t count)
+{
+	struct json *list = json_new_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_add(list, json_new_text(items[i]));
+	return list;
+}
+
+static void set_release(struct json *j, const struct release *r)
+{
+	json_set_text(j, "product", r->product);
+	json_set_text(j, "release", r->id);
+	json_set_text(j, "version", r->version);
+	json_set(j, "models", list_of(r->models, r->model_count));
+	set_number(j, "seq", r->seq);
+	set_number(j, "content_seq", r->content_seq);
+	set_number(j, "requires_seq", r->requires_seq);
+	json_set_bool(j, "urgent", r->urgent);
+	set_time(j, "issued", r->issued);
+	if (r->not_before != 0)
+		set_time(j, "not_before", r->not_before);
+	json_set(j, "fixes", list_of(r->fixes, r->fix_count));
+}
+
+static void set_trial(struct json *j, const struct release *r)
+{
+	struct json *health = json_new_array();
+
+	for (size_t i = 0; i < r->health_count; i++)
+		json_add(health, list_of(r->health[i].argv, r->health[i].argc));
+	json_set(j, "health", health);
+	set_number(j, "health_deadline", r->health_deadline_sec);
+}
+
+static void set_content(struct json *j, const struct release *r)
+{
+	json_set_text(j, "component", r->component);
+	json_set_text(j, "content", word_of(contents, (int)r->content));
+	set_digest(j, "digest", &r->digest);
+	set_number(j, "content_length", r->content_len);
+	if (r->content != PACKAGE_TREE)
+		return;
+	json_set_text(j, "attributes",
+		      word_of(attribute_sets, (int)r->attributes));
+	set_number(j, "manifest_length", r->manifest_len);
+	set_number(j, "entries", r->entries);
+}
+
+static void set_package(struct json *j, const struct release *r)
+{
+	json_set_text(j, "kind", word_of(kinds, (int)r->kind));
+	set_digest(j, "head_digest", &r->head_digest);
+	set_number(j, "head_length", r->head_len);
+	set_number(j, "window", r->window_len);
+	set_number(j, "apply_memory", r->apply_memory);
+	if (r->kind != PACKAGE_DELTA)
+		return;
+	json_set_text(j, "base", r->base_id);
+	set_digest(j, "base_digest", &r->base_digest);
+}
+
+struct json *release_format(const struct release *r)
+{
+	struct json *entry = json_new_object();
+	struct json *custom = json_new_object();
+	struct json *pawl = json_new_object();
+	struct json *hashes = json_new_object();
+
+	json_set_text(pawl, "type", "package");
+	json_set_int(pawl, "v", FORMAT_VERSION);
+	set_release(pawl, r);
+	set_trial(pawl, r);
+	set_content(pawl, r);
+	set_package(pawl, r);
+	json_set(custom, "pawl", pawl);
+	set_digest(hashes, "sha256", &r->package_digest);
+	json_set(entry, "custom", custom);
+	json_set(entry, "hashes", hashes);
+	set_number(entry, "length", r->package_len);
+	return entry;
+}
+
+/* ---- names --------------------------------------------------------------- */
+
+int release_path(const struct release *r, char out[PATH_MAX_LEN], struct err *e)
+{
+	if (r->kind == PACKAGE_DELTA)
+		return text_format(out, PATH_MAX_LEN, e,
+				   "%s/%s/%s-from-%s.pawl", r->product, r->id,
+				   r->component, r->base_id);
+	return text_format(out, PATH_MAX_LEN, e, "%s/%s/%s-full.pawl",
+			   r->product, r->id, r->component);
+}
+
+int release_url_path(const char *target_path, const struct sha256 *digest,
+		     char out[PATH_MAX_LEN], struct err *e)
+{
+	const char *slash = strrchr(target_path, '/');
+	int folder_len = slash ? (int)(slash - target_path) + 1 : 0;
+	char hex[SHA256_HEX_LEN];
+
+	sha256_format(digest, hex);
+	return text_format(out, PATH_MAX_LEN, e, "%.*s%s.%s", folder_len,
+			   target_path, hex, target_path + folder_len);
+}

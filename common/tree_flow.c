@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/tree_flow.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "common/mem.h"
+
+#define SHOWN_LEN 160
+
+struct tree_flow {
+	const struct tree_sink *sink;
+	const struct tree_watch *watch;
+	struct tree tree;
+	uint32_t next;           /* index of the entry that comes next */
+	struct tree_entry entry; /* the one before it */
+	uint64_t left;           /* bytes missing of it */
+	uint64_t done;
+	struct digest *digest;
+};
+
+static int check_release(const struct release *r, const struct tree *t,
+			 struct err *e)
+{
+	if (t->attributes != r->attributes)
+		return err_set(e, ERR_UNTRUSTED,
+			       "attributes are not the signed ones");
+	if (t->count != r->entries || t->content_len != r->content_len)
+		return err_set(e, ERR_UNTRUSTED,
+			       "content is larger or smaller than signed");
+	return 0;
+}
+
+static int advance(struct tree_flow *f, uint64_t len, struct err *e)
+{
+	f->done += len;
+	return f->watch ? f->watch->advance(f->watch->ctx, f->done, e) : 0;
+}
+
+int tree_flow_begin(const struct release *r, struct slice manifest,
+		    const struct tree_sink *sink,
+		    const struct tree_watch *watch, struct tree_flow **out,
+		    struct err *e)
+{
+	struct tree_flow *f;
+	struct sha256 got;
+
+	sha256_of(manifest, &got);
+	if (manifest.len != r->manifest_len || !sha256_equal(&got, &r->digest))
+		return err_set(e, ERR_UNTRUSTED,
+			       "manifest is not the signed one");
+	f = mem_alloc(1, sizeof(*f));
+	f->sink = sink;
+	f->watch = watch;
+	f->digest = digest_new(DIGEST_SHA256);
+	if (tree_parse(manifest, &f->tree, e) ||
+	    check_release(r, &f->tree, e) ||
+	    sink->begin(sink->ctx, &f->tree, e) ||
+	    advance(f, manifest.len, e)) {
+		tree_flow_free(f);
+		return -1;
+	}
+	*out = f;
+	return 0;
+}
+
+void tree_flow_free(struct tree_flow *f)
+{
+	if (!f)
+		return;
+	tree_done(&f->tree);
+	digest_free(f->digest);
+	free(f);
+}
+
+static int compare_digest(struct tree_flow *f, struct err *e)
+{
+	struct sha256 got;
+	char shown[SHOWN_LEN];
+
+	digest_finish(f->digest, got.bytes);
+	if (sha256_equal(&got, &f->entry.digest))
+		return 0;
+	text_escape(f->entry.path, shown, sizeof(shown));
+	return err_set(e, ERR_UNTRUSTED, "%s: content is not the signed one",
+		       shown);
+}
+
+const struct tree *tree_flow_tree(const struct tree_flow *f)
+{
+	return &f->tree;
+}
+
+bool tree_flow_peek(const struct tree_flow *f, struct tree_entry *out)
+{
+	if (f->next == f->tree.count)
+		return false;
+	tree_entry(&f->tree, f->next, out);
+	return true;
+}
+
+int tree_flow_next(struct tree_flow *f, struct err *e)
+{
+	if (f->left > 0)
+		return err_set(e, ERR_UNTRUSTED,
+			       "content of a file is cut off");
+	assert(f->next < f->tree.count);
+	tree_entry(&f->tree, f->next++, &f->entry);
+	f->left = f->entry.len;
+	if (f->sink->entry(f->sink->ctx, &f->entry, e))
+		return -1;
+	if (f->entry.type != TREE_FILE)
+		return 0;
+	digest_reset(f->digest);
+	return f->left == 0 ? compare_digest(f, e) : 0;
+}
+
+bool tree_flow_current(const struct tree_flow *f, struct tree_entry *out)
+{
+	if (f->left != f->entry.len)
+		return false;
+	*out = f->entry;
+	return true;
+}
+
+uint64_t tree_flow_left(const struct tree_flow *f)
+{
+	return f->left;
+}
+
+int tree_flow_data(struct tree_flow *f, struct slice bytes, struct err *e)
+{
+	assert(bytes.len <= f->left);
+	if (bytes.len == 0)
+		return 0;
+	digest_add(f->digest, bytes);
+	if (f->sink->data(f->sink->ctx, bytes, e))
+		return -1;
+	f->left -= bytes.len;
+	if (f->left == 0 && compare_digest(f, e))
+		return -1;
+	return advance(f, bytes.len, e);
+}
+
+int tree_flow_clone(struct tree_flow *f, uint32_t old_index, bool *done,
+		    struct err *e)
+{
+	assert(f->left == f->entry.len);
+	*done = false;
+	if (!f->sink->clone)
+		return 0;
+	if (f->sink->clone(f->sink->ctx, old_index, done, e))
+		return -1;
+	if (!*done)
+		return 0;
+	f->left = 0;
+	return advance(f, f->entry.len, e);
+}
+
+int tree_flow_end(struct tree_flow *f, struct err *e)
+{
+	if (f->left > 0 || f->next != f->tree.count)
+		return err_set(e, ERR_UNTRUSTED, "content is cut off");
+	return f->sink->end(f->sink->ctx, e);
+}

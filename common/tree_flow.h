@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tree_flow - a tree on its way from a package to where it will stand.
+ *
+ * Whatever a package holds, tar or delta, ends here: a manifest, compared with
+ * the signed release before anything is written, then entry by entry the
+ * content, whose digests are compared as it passes.
+ */
+#ifndef COMMON_TREE_FLOW_H
+#define COMMON_TREE_FLOW_H
+
+#include "common/release.h"
+#include "common/tree_disk.h" /* struct tree_watch */
+
+/*
+ * Where the tree goes. Calls come in this order: begin; then for each entry of
+ * the manifest in turn: entry, and for a file data until its length is reached
+ * (or one clone that sets *done); end. When the call after a file's content
+ * comes, its digest was right. Any -1 ends the work.
+ */
+struct tree_sink {
+	void *ctx;
+	int (*begin)(void *ctx, const struct tree *t, struct err *e);
+	int (*entry)(void *ctx, const struct tree_entry *entry, struct err *e);
+	int (*data)(void *ctx, struct slice bytes, struct err *e);
+	/*
+	 * The whole file that just began has length and digest of the old
+	 * tree's file at old_index: take it from there and set *done, or leave
+	 * *done false and the bytes come as data. May be NULL.
+	 */
+	int (*clone)(void *ctx, uint32_t old_index, bool *done, struct err *e);
+	int (*end)(void *ctx, struct err *e);
+};
+
+struct tree_flow;
+
+/*
+ * The manifest must be the release's own (ERR_UNTRUSTED) and keep to its
+ * limits. It and the other arguments must outlive the flow. watch may be NULL
+ * and counts manifest and content.
+ */
+int tree_flow_begin(const struct release *r, struct slice manifest,
+		    const struct tree_sink *sink,
+		    const struct tree_watch *watch, struct tree_flow **out,
+		    struct err *e) NODISCARD;
+
+/* The manifest; and the entry that comes next, false at the end. */
+const struct tree *tree_flow_tree(const struct tree_flow *f);
+bool tree_flow_peek(const struct tree_flow *f, struct tree_entry *out);
+
+/* Begin that entry. The content of the one before must be complete. */
+int tree_flow_next(struct tree_flow *f, struct err *e) NODISCARD;
+
+/* The file that has just begun: false when some of it came already. */
+bool tree_flow_current(const struct tree_flow *f, struct tree_entry *out);
+
+/* Bytes that are still missing of the current file. */
+uint64_t tree_flow_left(const struct tree_flow *f);
+
+/* Content of the current file, at most what is missing. */
+int tree_flow_data(struct tree_flow *f, struct slice bytes,
+		   struct err *e) NODISCARD;
+
+/* All of the current file, of which nothing came yet; see struct tree_sink. */
+int tree_flow_clone(struct tree_flow *f, uint32_t old_index, bool *done,
+		    struct err *e) NODISCARD;
+
+/* After the last entry: ERR_UNTRUSTED when something is missing. */
+int tree_flow_end(struct tree_flow *f, struct err *e) NODISCARD;
+void tree_flow_free(struct tree_flow *f);
+
+#endif

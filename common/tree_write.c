@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/tree_write.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "common/fs.h"
+#include "common/mem.h"
+#include "common/xattr.h"
+
+#define SHOWN_LEN   160
+#define NEW_FOLDER  0700
+#define NEW_FILE    0600
+#define TARGET_SIZE 4096
+
+struct tree_writer {
+	const struct tree *tree;
+	int root;
+	int folder;               /* the folder of the last entry */
+	struct slice folder_path; /* and its path */
+	struct tree_entry entry;  /* the file that is being written */
+	int file;                 /* or -1 */
+};
+
+static int about(struct err *e, struct slice path)
+{
+	char shown[SHOWN_LEN];
+
+	text_escape(path.len > 0 ? path : slice_of("."), shown, sizeof(shown));
+	return err_in(e, "%s", shown);
+}
+
+static int path_text(struct slice path, char out[PATH_MAX_LEN + 1],
+		     struct err *e)
+{
+	return text_format(out, PATH_MAX_LEN + 1, e, "%.*s", (int)path.len,
+			   (const char *)path.ptr);
+}
+
+int tree_write_begin(int dirfd, const struct tree *t, struct tree_writer **out,
+		     struct err *e)
+{
+	struct tree_writer *w;
+	int root;
+
+	if (t->attributes == TREE_SYSTEM && geteuid() != 0)
+		return err_set(e, ERR_REFUSED,
+			       "a system tree needs root: run as root, or "
+			       "release it with application attributes");
+	root = fcntl(dirfd, F_DUPFD_CLOEXEC, 0);
+	if (root < 0)
+		return err_sys(e, "open the folder");
+	w = mem_alloc(1, sizeof(*w));
+	w->tree = t;
+	w->root = root;
+	w->folder = -1;
+	w->file = -1;
+	*out = w;
+	return 0;
+}
+
+void tree_write_free(struct tree_writer *w)
+{
+	if (!w)
+		return;
+	fs_close(&w->file);
+	fs_close(&w->folder);
+	fs_close(&w->root);
+	free(w);
+}
+
+/* ---- attributes ---------------------------------------------------------- */
+
+static int set_xattrs(const struct tree_entry *entry, const struct xattr_at *at,
+		      struct err *e)
+{
+	struct slice rest = entry->xattrs;
+	struct tree_xattr x;
+
+	while (tree_xattr_next(&rest, &x))
+		if (xattr_set(at, &x, e))
+			return -1;
+	return 0;
+}
+
+static void times_of(const struct tree_entry *entry, struct timespec out[2])
+{
+	out[0] = (struct timespec){ .tv_sec = entry->mtime_sec,
+				    .tv_nsec = (long)entry->mtime_nsec };
+	out[1] = out[0];
+}
+
+/*
+ * Of an open file or folder. The order matters: a change of owner clears
+ * setuid and capabilities, and everything else changes the time.
+ */
+static int set_attributes(const struct tree_writer *w,
+			  const struct tree_entry *entry, int fd, struct err *e)
+{
+	const struct xattr_at at = { fd, -1, "" };
+	struct timespec times[2];
+
+	if (w->tree->attributes == TREE_SYSTEM) {
+		if (fchown(fd, entry->uid, entry->gid))
+			return err_sys(e, "set the owner");
+		if (set_xattrs(entry, &at, e))
+			return -1;
+	}
+	if (fchmod(fd, entry->mode))
+		return err_sys(e, "set the mode");
+	times_of(entry, times);
+	if (w->tree->attributes == TREE_SYSTEM && futimens(fd, times))
+		return err_sys(e, "set the time");
+	return 0;
+}
+
+/* Of a link or a device, which cannot be opened. */
+static int set_attributes_at(const struct tree_writer *w,
+			     const struct tree_entry *entry, const char *name,
+			     struct err *e)
+{
+	const struct xattr_at at = { -1, w->folder, name };
+	struct timespec times[2];
+
+	if (w->tree->attributes != TREE_SYSTEM)
+		return 0;
+	if (fchownat(w->folder, name, entry->uid, entry->gid,
+		     AT_SYMLINK_NOFOLLOW))
+		return err_sys(e, "set the owner");
+	if (set_xattrs(entry, &at, e))
+		return -1;
+	/* We made it a moment ago in a folder of ours: it is no link. */
+	if (entry->type != TREE_SYMLINK &&
+	    fchmodat(w->folder, name, entry->mode, 0))
+		return err_sys(e, "set the mode");
+	times_of(entry, times);
+	if (utimensat(w->folder, name, times, AT_SYMLINK_NOFOLLOW))
+		return err_sys(e, "set the time");
+	return 0;
+}
+
+/* ---- entries ------------------------------------------------------------- */
+
+static int end_file(struct tree_writer *w, struct err *e)
+{
+	int rc;
+
+	if (w->file < 0)
+		return 0;
+	rc = set_attributes(w, &w->entry, w->file, e);
+	fs_close(&w->file);
+	return rc ? about(e, w->entry.path) : 0;
+}
+
+/* Open the folder that holds a path, unless it is open already. */
+static int enter(struct tree_writer *w, struct slice path, struct err *e)
+{
+	struct slice parent = tree_parent(path);
+	char text[PATH_MAX_LEN + 1];
+	int fd = -1;
+
+	if (w->folder >= 0 && slice_equal(parent, w->folder_path))
+		return 0;
+	if (parent.len == 0)
+		fd = fcntl(w->root, F_DUPFD_CLOEXEC, 0);
+	else if (path_text(parent, text, e) ||
+		 fs_open(w->root, text, O_RDONLY | O_DIRECTORY, &fd, e))
+		return -1;
+	if (fd < 0)
+		return err_sys(e, "open the folder");
+	fs_close(&w->folder);
+	w->folder = fd;
+	w->folder_path = parent;
+	return 0;
+}
+
+static int make_link(const struct tree_writer *w,
+		     const struct tree_entry *entry, const char *name,
+		     struct err *e)
+{
+	char target[TARGET_SIZE];
+
+	if (text_format(target, sizeof(target), e, "%.*s",
+			(int)entry->target.len,
+			(const char *)entry->target.ptr) ||
+	    fs_symlink(w->folder, target, name, e))
+		return -1;
+	return set_attributes_at(w, entry, name, e);
+}
+
+static int make_hardlink(const struct tree_writer *w,
+			 const struct tree_entry *entry, const char *name,
+			 struct err *e)
+{
+	char path[PATH_MAX_LEN + 1], to_name[PATH_MAX_LEN + 1];
+	struct tree_entry to;
+	int fd = -1;
+	int rc;
+
+	tree_entry(w->tree, entry->link_to, &to);
+	if (path_text(tree_parent(to.path), path, e) ||
+	    path_text(tree_name(to.path), to_name, e))
+		return -1;
+	if (path[0] != 0 &&
+	    fs_open(w->root, path, O_RDONLY | O_DIRECTORY, &fd, e))
+		return -1;
+	rc = linkat(fd >= 0 ? fd : w->root, to_name, w->folder, name, 0);
+	if (rc)
+		err_sys(e, "make a hard link");
+	fs_close(&fd);
+	return rc;
+}
+
+static int make_node(const struct tree_writer *w,
+		     const struct tree_entry *entry, const char *name,
+		     struct err *e)
+{
+	mode_t type = entry->type == TREE_CHAR    ? S_IFCHR
+		      : entry->type == TREE_BLOCK ? S_IFBLK
+						  : S_IFIFO;
+
+	if (mknodat(w->folder, name, type | NEW_FILE,
+		    makedev(entry->major, entry->minor)))
+		return err_sys(e, "make a device or fifo");
+	return set_attributes_at(w, entry, name, e);
+}
+
+static int make_entry(struct tree_writer *w, const struct tree_entry *entry,
+		      struct err *e)
+{
+	char name[PATH_MAX_LEN + 1];
+
+	if (enter(w, entry->path, e) ||
+	    path_text(tree_name(entry->path), name, e))
+		return -1;
+	switch (entry->type) {
+	case TREE_FOLDER:
+		return fs_mkdir(w->folder, name, NEW_FOLDER, e);
+	case TREE_FILE:
+		w->entry = *entry;
+		return fs_create(w->folder, name, NEW_FILE, &w->file, e);
+	case TREE_SYMLINK:
+		return make_link(w, entry, name, e);
+	case TREE_HARDLINK:
+		return make_hardlink(w, entry, name, e);
+	case TREE_CHAR:
+	case TREE_BLOCK:
+	case TREE_FIFO:
+		return make_node(w, entry, name, e);
+	}
+	return err_set(e, ERR_FORMAT, "unknown type");
+}
+
+int tree_write_entry(struct tree_writer *w, const struct tree_entry *entry,
+		     struct err *e)
+{
+	if (end_file(w, e))
+		return -1;
+	if (entry->path.len == 0)
+		return 0; /* the folder itself is there; see finish_folders() */
+	return make_entry(w, entry, e) ? about(e, entry->path) : 0;
+}
+
+int tree_write_data(struct tree_writer *w, struct slice bytes, struct err *e)
+{
+	return fs_write(w->file, bytes, e) ? about(e, w->entry.path) : 0;
+}
+
+bool tree_write_clone(struct tree_writer *w, int fd)
+{
+	return ioctl(w->file, FICLONE, fd) == 0;
+}
+
+/* ---- the end ------------------------------------------------------------- */
+
+static int finish_folder(const struct tree_writer *w,
+			 const struct tree_entry *entry, struct err *e)
+{
+	char path[PATH_MAX_LEN + 1];
+	int fd = -1;
+	int rc;
+
+	if (entry->path.len == 0)
+		return set_attributes(w, entry, w->root, e);
+	if (path_text(entry->path, path, e) ||
+	    fs_open(w->root, path, O_RDONLY | O_DIRECTORY, &fd, e))
+		return about(e, entry->path);
+	rc = set_attributes(w, entry, fd, e);
+	fs_close(&fd);
+	return rc ? about(e, entry->path) : 0;
+}
+
+/* From the last to the first, so that no later work changes a folder's time
+ * nor needs to enter a folder that its mode has closed. */
+static int finish_folders(const struct tree_writer *w, struct err *e)
+{
+	for (uint32_t i = w->tree->count; i > 0; i--) {
+		struct tree_entry entry;
+
+		tree_entry(w->tree, i - 1, &entry);
+		if (entry.type == TREE_FOLDER && finish_folder(w, &entry, e))
+			return -1;
+	}
+	return 0;
+}
+
+int tree_write_end(struct tree_writer *w, struct err *e)
+{
+	if (end_file(w, e) || finish_folders(w, e))
+		return -1;
+	/* One flush for all instead of one for each of thousands of files. */
+	if (syncfs(w->root))
+		return err_sys(e, "sync");
+	return 0;
+}
