@@ -148,8 +148,11 @@ static int ask(int tty, const char *prompt, struct buf *out, struct err *e)
 static int ask_again(int tty, const struct buf *out, struct err *e)
 {
 	struct buf again = BUF_INIT(PASSPHRASE_MAX_LEN);
-	int rc = ask(tty, "the same again", &again, e);
+	int rc;
 
+	if (!buf_reserve(&again, again.max, e))
+		return -1;
+	rc = ask(tty, "the same again", &again, e);
 	if (rc == 0 && !slice_equal(buf_slice(out), buf_slice(&again)))
 		rc = err_set(e, ERR_REFUSED, "the two passphrases differ");
 	buf_wipe(&again);
@@ -177,9 +180,13 @@ int passphrase_read(int fd, const char *prompt, bool confirm, struct buf *out,
 		    struct err *e)
 {
 	struct buf line = BUF_INIT(PASSPHRASE_MAX_LEN);
-	int rc = fd < 0 ? read_terminal(prompt, confirm, &line, e)
-			: read_line(fd, &line, e);
+	int rc;
 
+	/* Room at once: a buffer that grows leaves its old bytes behind. */
+	if (!buf_reserve(&line, line.max, e))
+		return -1;
+	rc = fd < 0 ? read_terminal(prompt, confirm, &line, e)
+		    : read_line(fd, &line, e);
 	if (rc == 0 && line.len == 0)
 		rc = err_set(e, ERR_FORMAT, "the passphrase is empty");
 	if (rc == 0)

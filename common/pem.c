@@ -120,7 +120,8 @@ int pem_parse(struct slice text, const char *label, struct buf *der,
 		return err_set(e, ERR_LIMIT, "PEM above %d bytes", PEM_MAX_LEN);
 	if (!take_line(&s, BEGIN, label) || !take(&s, "\n"))
 		return err_set(e, ERR_FORMAT, "no PEM of a %s", label);
-	if (collect(&s, &base64, e))
+	/* Room at once: a buffer that grows leaves its old bytes behind. */
+	if (!buf_reserve(&base64, s.len, e) || collect(&s, &base64, e))
 		goto out;
 	if (!take_line(&s, END, label) || s.len > 0) {
 		err_set(e, ERR_FORMAT, "PEM of a %s ends wrongly", label);
@@ -130,6 +131,14 @@ int pem_parse(struct slice text, const char *label, struct buf *der,
 out:
 	buf_wipe(&base64);
 	return rc;
+}
+
+static size_t text_len(const char *label, size_t base64_len)
+{
+	size_t lines = (base64_len + LINE_LEN - 1) / LINE_LEN;
+	size_t rim = 2 * (strlen(label) + strlen(DASHES) + 1);
+
+	return strlen(BEGIN) + strlen(END) + rim + base64_len + lines;
 }
 
 int pem_format(const char *label, struct slice der, struct buf *text,
@@ -147,7 +156,9 @@ int pem_format(const char *label, struct slice der, struct buf *text,
 		return -1;
 	mbed_must(mbedtls_base64_encode(at, room, &len, der.ptr, der.len));
 	base64.len = len;
-	if (buf_addf(text, e, BEGIN "%s" DASHES "\n", label))
+	/* Room at once, as above. */
+	if (!buf_reserve(text, text_len(label, len), e) ||
+	    buf_addf(text, e, BEGIN "%s" DASHES "\n", label))
 		goto out;
 	for (size_t i = 0; i < base64.len; i += LINE_LEN) {
 		struct slice line = slice_sub(buf_slice(&base64), i, LINE_LEN);

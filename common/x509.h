@@ -30,7 +30,7 @@ enum x509_kind {
 
 struct x509_template {
 	enum x509_kind kind;
-	const char *common_name; /* letters, digits, space, '.', '-' */
+	const char *common_name; /* letters, digits, space, . - : */
 	/* X509_SERVER: DNS names and IP addresses, NULL-terminated. */
 	const char *const *names;
 	int64_t not_before, not_after;
@@ -60,7 +60,9 @@ int x509_inspect(struct slice cert, struct x509_info *out,
 /*
  * Verify a leaf against exactly one CA: signature by the CA's key, depth 1,
  * CA:FALSE, key usage for the kind, and the dates at `now` unless
- * `expired_is_fine`. ERR_UNTRUSTED or ERR_EXPIRED.
+ * `expired_is_fine`. ERR_UNTRUSTED or ERR_EXPIRED; whatever our templates do
+ * not make (an unknown extension, two purposes...) is untrusted. For
+ * X509_PERSON `ca` is the pinned certificate itself.
  */
 int x509_verify(struct slice leaf, struct slice ca, enum x509_kind kind,
 		int64_t now, bool expired_is_fine, struct err *e) NODISCARD;

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/x509.h"
+
+#include <string.h>
+
+#include "common/der.h"
+#include "common/mem.h"
+#include "common/pem.h"
+#include "common/x509_parse.h"
+
+/* The DER of one certificate that is PEM or DER already, appended to der. */
+static int to_der(struct slice cert, struct buf *der, struct err *e)
+{
+	if (pem_is(cert))
+		return pem_parse(cert, "CERTIFICATE", der, e);
+	return buf_add(der, cert, e);
+}
+
+static int load(struct slice cert, struct buf *der, struct x509_cert *out,
+		struct err *e)
+{
+	if (to_der(cert, der, e))
+		return err_in(e, "certificate");
+	return x509_parse_cert(buf_slice(der), out, e);
+}
+
+int x509_inspect(struct slice cert, struct x509_info *out, struct err *e)
+{
+	struct buf der = BUF_INIT(X509_PEM_MAX_LEN);
+	struct x509_cert c;
+	int rc = load(cert, &der, &c, e);
+
+	if (rc == 0) {
+		memcpy(out->common_name, c.common_name,
+		       sizeof(out->common_name));
+		out->public_key = c.public_key;
+		out->not_before = c.not_before;
+		out->not_after = c.not_after;
+		out->is_ca = c.is_ca;
+		sha256_of(buf_slice(&der), &out->fingerprint);
+	}
+	buf_done(&der);
+	return rc;
+}
+
+/* ---- verifying ----------------------------------------------------------- */
+
+static bool is_signing_ca(const struct x509_cert *ca)
+{
+	return ca->is_ca && (ca->usage & X509_USAGE_CERT_SIGN);
+}
+
+/*
+ * A leaf is what our templates make: not a CA and says so, a key that signs
+ * handshakes only, one purpose, nothing that we do not know.
+ */
+static bool is_leaf_for(const struct x509_cert *leaf, enum x509_kind kind)
+{
+	bool server = kind == X509_SERVER;
+
+	return leaf->has_constraints && !leaf->is_ca && !leaf->has_unknown &&
+	       leaf->usage == X509_USAGE_SIGN && !leaf->other_purpose &&
+	       leaf->server_auth == server && leaf->client_auth == !server;
+}
+
+static bool is_issued_by(const struct x509_cert *leaf,
+			 const struct x509_cert *ca)
+{
+	return leaf->ecdsa_sha256 && slice_equal(leaf->issuer, ca->subject) &&
+	       (leaf->issuer_id.len == 0 ||
+		slice_equal(leaf->issuer_id, ca->subject_id));
+}
+
+/* Who issued it, for what, and really: everything but the dates. */
+static int check_issue(const struct x509_cert *leaf, const struct x509_cert *ca,
+		       enum x509_kind kind, struct err *e)
+{
+	if (kind == X509_CA || !is_leaf_for(leaf, kind))
+		return err_set(e, ERR_UNTRUSTED,
+			       "certificate is not made for this use");
+	if (kind != X509_PERSON && !is_signing_ca(ca))
+		return err_set(e, ERR_UNTRUSTED, "issuer is not a CA");
+	if (!is_issued_by(leaf, ca))
+		return err_set(e, ERR_UNTRUSTED,
+			       "certificate is from another issuer");
+	if (ec_verify(&ca->public_key, leaf->tbs, leaf->signature, e))
+		return err_in(e, "certificate");
+	return 0;
+}
+
+/*
+ * Expiry can be forgiven, of the leaf and the CA; a start in the future never,
+ * as nobody issues such a certificate.
+ */
+static int check_dates(const struct x509_cert *leaf, const struct x509_cert *ca,
+		       int64_t now, bool expired_is_fine, struct err *e)
+{
+	char text[UTC_TEXT_LEN];
+
+	if (now < leaf->not_before) {
+		utc_format(leaf->not_before, text);
+		return err_set(e, ERR_UNTRUSTED,
+			       "certificate is valid from %s on only", text);
+	}
+	if (!expired_is_fine &&
+	    (now > leaf->not_after || now > ca->not_after)) {
+		utc_format(leaf->not_after < ca->not_after ? leaf->not_after
+							   : ca->not_after,
+			   text);
+		return err_set(e, ERR_EXPIRED, "certificate expired at %s",
+			       text);
+	}
+	return 0;
+}
+
+int x509_verify(struct slice leaf, struct slice ca, enum x509_kind kind,
+		int64_t now, bool expired_is_fine, struct err *e)
+{
+	struct buf leaf_der = BUF_INIT(X509_PEM_MAX_LEN);
+	struct buf ca_der = BUF_INIT(X509_PEM_MAX_LEN);
+	struct x509_cert l, c;
+	int rc = -1;
+
+	if (load(leaf, &leaf_der, &l, e) || load(ca, &ca_der, &c, e)) {
+		e->code = ERR_UNTRUSTED;
+		goto out;
+	}
+	if (kind == X509_PERSON &&
+	    !slice_equal(buf_slice(&leaf_der), buf_slice(&ca_der))) {
+		err_set(e, ERR_UNTRUSTED,
+			"certificate is not the one that was pinned");
+		goto out;
+	}
+	if (check_issue(&l, &c, kind, e) == 0)
+		rc = check_dates(&l, &c, now, expired_is_fine, e);
+out:
+	buf_done(&leaf_der);
+	buf_done(&ca_der);
+	return rc;
+}
+
+int x509_request_key(struct slice pem, struct ec_public *out, struct err *e)
+{
+	struct buf der = BUF_INIT(X509_PEM_MAX_LEN);
+	struct x509_csr csr;
+	int rc = -1;
+
+	if (pem_parse(pem, "CERTIFICATE REQUEST", &der, e) ||
+	    x509_parse_csr(buf_slice(&der), &csr, e))
+		goto out;
+	if (ec_verify(&csr.public_key, csr.info, csr.signature, e)) {
+		err_in(e, "certificate request");
+		goto out;
+	}
+	*out = csr.public_key;
+	rc = 0;
+out:
+	buf_done(&der);
+	return rc;
+}
+
+/* ---- private keys -------------------------------------------------------- */
+
+/* RFC 5915: ECPrivateKey with its named curve and public key. */
+static int format_private(const struct ec_private *key, struct buf *der,
+			  struct err *e)
+{
+	static const uint8_t prime256v1[] = { 0x2a, 0x86, 0x48, 0xce,
+					      0x3d, 0x03, 0x01, 0x07 };
+	static const uint8_t one = 1;
+	uint8_t scalar[EC_SCALAR_LEN];
+	struct der_writer w = der_writer(der);
+	struct ec_public public_key;
+	size_t whole, part;
+
+	ec_public_of(key, &public_key);
+	ec_private_scalar(key, scalar);
+	whole = der_begin(&w, DER_SEQUENCE);
+	der_put_unsigned(&w, (struct slice){ &one, 1 });
+	der_put(&w, DER_OCTET_STRING, (struct slice){ scalar, sizeof(scalar) });
+	part = der_begin(&w, DER_EXPLICIT(0));
+	der_put(&w, DER_OID, (struct slice){ prime256v1, sizeof(prime256v1) });
+	der_end(&w, part);
+	part = der_begin(&w, DER_EXPLICIT(1));
+	der_put_bits(&w, (struct slice){ public_key.point, EC_POINT_LEN });
+	der_end(&w, part);
+	der_end(&w, whole);
+	mem_wipe(scalar, sizeof(scalar));
+	return der_finish(&w, e);
+}
+
+int x509_private_pem(const struct ec_private *key, struct buf *out,
+		     struct err *e)
+{
+	struct buf der = BUF_INIT(256);
+	int rc = -1;
+
+	/* Room at once: a buffer that grows leaves its old bytes behind. */
+	if (buf_reserve(&der, der.max, e) && format_private(key, &der, e) == 0)
+		rc = pem_format("EC PRIVATE KEY", buf_slice(&der), out, e);
+	buf_wipe(&der);
+	return rc;
+}
