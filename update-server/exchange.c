@@ -13,6 +13,7 @@
 #include "update-server/answer.h"
 
 #define READ_STEP 2048
+#define SEND_MAX  (EXCHANGE_PIECE + ANSWER_HEAD_MAX)
 
 enum state {
 	STATE_HEAD,     /* reading a head */
@@ -46,7 +47,8 @@ struct exchange {
 	uint8_t nonce[WIRE_NONCE_LEN];
 
 	struct buf out;
-	int file_fd; /* being sent */
+	size_t out_used; /* sent already */
+	int file_fd;     /* being sent */
 	uint64_t file_offset, file_left;
 	bool cut;
 	struct sha256 cut_fingerprint;
@@ -123,7 +125,7 @@ static void put_answer(struct exchange *x, struct answer *a, struct slice body)
 	int rc;
 
 	a->close = x->last;
-	x->out.len = 0;
+	x->out.len = x->out_used = 0;
 	rc = answer_format(a, &x->out, &never);
 	if (rc == 0 && x->http.method != METHOD_HEAD)
 		rc = buf_add(&x->out, body, &never);
@@ -266,7 +268,7 @@ static void start_body(struct exchange *x)
 	if (x->http.expect_continue && x->state == STATE_BODY) {
 		struct err ignored;
 
-		x->out.len = 0;
+		x->out.len = x->out_used = 0;
 		if (buf_add(&x->out, answer_continue(), &ignored) == 0)
 			x->state = STATE_CONTINUE;
 	}
@@ -420,6 +422,7 @@ static void put_response(struct exchange *x, struct response *r)
 	r->file_fd = -1;
 	x->file_offset = part.offset;
 	x->file_left = part.len;
+	x->state = STATE_FETCH; /* the first piece goes with the head */
 }
 
 /* The path as text: the space behind it becomes its end. */
@@ -506,7 +509,7 @@ void exchange_work(struct exchange *x)
 
 struct slice exchange_bytes(const struct exchange *x)
 {
-	return buf_slice(&x->out);
+	return slice_sub(buf_slice(&x->out), x->out_used, SEND_MAX);
 }
 
 /* Forget a request; what was sent ahead becomes the start of the next. */
@@ -534,7 +537,10 @@ static void next_request(struct exchange *x)
 
 void exchange_sent(struct exchange *x)
 {
-	x->out.len = 0;
+	x->out_used += exchange_bytes(x).len;
+	if (x->out_used < x->out.len)
+		return;
+	x->out.len = x->out_used = 0;
 	if (x->state == STATE_CONTINUE)
 		x->state = STATE_BODY;
 	else if (x->file_left > 0)

@@ -395,6 +395,11 @@ bool tls_ready(struct tls *t)
 	return t->released > 0;
 }
 
+bool tls_has_output(const struct tls *t)
+{
+	return t->out.len > 0;
+}
+
 int tls_take(struct tls *t, struct buf *out, struct err *e)
 {
 	if (t->out.len == 0)
@@ -422,6 +427,13 @@ static bool peer_is_fine(const struct tls *t)
 	       (flags & ~(uint32_t)MBEDTLS_X509_BADCERT_NOT_TRUSTED) == 0;
 }
 
+static void alert(struct tls *t, unsigned char reason)
+{
+	/* A courtesy: the connection ends with it or without. */
+	(void)mbedtls_ssl_send_alert_message(
+		&t->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL, reason);
+}
+
 int tls_handshake(struct tls *t, bool *done, struct err *e)
 {
 	int rc = mbedtls_ssl_handshake(&t->ssl);
@@ -430,12 +442,14 @@ int tls_handshake(struct tls *t, bool *done, struct err *e)
 		*done = false;
 		return 0;
 	}
-	if (rc != 0)
+	if (rc != 0) {
+		/* mbedtls is silent about a missing certificate. */
+		if (t->out.len == 0)
+			alert(t, MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE);
 		return fail(e, ERR_UNTRUSTED, rc, "TLS handshake");
+	}
 	if (!peer_is_fine(t)) {
-		(void)mbedtls_ssl_send_alert_message(
-			&t->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
-			MBEDTLS_SSL_ALERT_MSG_ACCESS_DENIED);
+		alert(t, MBEDTLS_SSL_ALERT_MSG_ACCESS_DENIED);
 		return err_set(e, ERR_UNTRUSTED,
 			       "TLS handshake: no valid client certificate");
 	}

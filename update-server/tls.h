@@ -50,6 +50,8 @@ int tls_feed(struct tls *t, struct slice bytes, struct err *e) NODISCARD;
 /* Does what was fed hold a whole record, so that the next call has work? */
 bool tls_ready(struct tls *t);
 
+bool tls_has_output(const struct tls *t);
+
 /* Append what is to be sent to out, whose ceiling is TLS_OUT_MAX. */
 int tls_take(struct tls *t, struct buf *out, struct err *e) NODISCARD;
 

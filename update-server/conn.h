@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * conn - the connections of a server: sockets, deadlines and who gives way.
+ *
+ * A connection is at any moment reading, computing on a worker, or writing,
+ * never two of them, so nothing of it needs a lock and a slow client holds
+ * back only itself. Handshakes and all that blocks run on workers, at most a
+ * few handshakes at a time, so that the loop always answers. Every state has a
+ * deadline, and every listener its own share of connections: where that is used
+ * up, the oldest stranger gives way, then the oldest idle one.
+ */
+#ifndef UPDATE_SERVER_CONN_H
+#define UPDATE_SERVER_CONN_H
+
+#include "update-server/exchange.h"
+#include "update-server/tls.h"
+
+struct uv_loop_s; /* libuv's */
+struct uv_stream_s;
+
+struct conn_pool;
+
+/* What connections to one listener have in common. */
+struct conn_port {
+	struct exchange_site site;
+	struct tls_server *tls;
+};
+
+/* limits must outlive the pool. */
+struct conn_pool *conn_pool_new(struct uv_loop_s *loop,
+				const struct limits *limits);
+/* All connections must be gone. */
+void conn_pool_free(struct conn_pool *p);
+
+/* A connection waits at a listening socket. port must outlive it. */
+void conn_pool_accept(struct conn_pool *p, struct uv_stream_s *listening,
+		      const struct conn_port *port);
+
+/* Close what idles; let each request under way be its connection's last.
+ * `done` is called when the last connection is gone, at once if none is. */
+void conn_pool_finish(struct conn_pool *p, void (*done)(void *ctx), void *ctx);
+
+/* Close them all now. */
+void conn_pool_cut(struct conn_pool *p);
+
+#endif

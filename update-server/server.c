@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "update-server/server.h"
+
+#include <arpa/inet.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/text.h"
+
+#include "update-server/conn.h"
+
+#define BACKLOG 1024
+#define TICK_MS 1000
+
+struct door {
+	struct server *server;
+	struct conn_port port;
+	uv_tcp_t tcp;
+	bool open;
+	char address[SERVER_ADDRESS_MAX];
+};
+
+struct server {
+	uv_loop_t loop;
+	struct door doors[LISTENER_COUNT];
+	struct conn_pool *pool;
+	const struct limits *limits;
+	struct server_api *api;
+	void (*tick)(struct server_api *api);
+	uv_timer_t tick_timer, stop_timer;
+	uv_work_t tick_work;
+	bool ticking;
+	uv_signal_t sigterm, sigint;
+	bool stopping;
+};
+
+static int fail(struct err *e, int rc, const char *what)
+{
+	return err_set(e, ERR_SYSTEM, "%s: %s", what, uv_strerror(rc));
+}
+
+/* ---- opening ------------------------------------------------------------- */
+
+static int note_address(struct door *d, struct err *e)
+{
+	struct sockaddr_storage sa = { 0 };
+	struct sockaddr_in *v4 = (struct sockaddr_in *)&sa;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&sa;
+	int len = sizeof(sa);
+	char host[INET6_ADDRSTRLEN];
+	int rc = uv_tcp_getsockname(&d->tcp, (struct sockaddr *)&sa, &len);
+
+	if (rc == 0)
+		rc = sa.ss_family == AF_INET6
+			     ? uv_ip6_name(v6, host, sizeof(host))
+			     : uv_ip4_name(v4, host, sizeof(host));
+	if (rc)
+		return fail(e, rc, "address");
+	if (sa.ss_family == AF_INET6)
+		return text_format(d->address, sizeof(d->address), e, "[%s]:%u",
+				   host, ntohs(v6->sin6_port));
+	return text_format(d->address, sizeof(d->address), e, "%s:%u", host,
+			   ntohs(v4->sin_port));
+}
+
+static void on_connection(uv_stream_t *listening, int status)
+{
+	struct door *d = listening->data;
+
+	if (status == 0 && !d->server->stopping)
+		conn_pool_accept(d->server->pool, listening, &d->port);
+}
+
+static int listen_at(struct door *d, const char *text, struct err *e)
+{
+	struct sockaddr_storage sa = { 0 };
+	struct address a;
+	int rc;
+
+	if (address_parse(slice_of(text), &a, e))
+		return -1;
+	rc = a.v6 ? uv_ip6_addr(a.host, a.port, (struct sockaddr_in6 *)&sa)
+		  : uv_ip4_addr(a.host, a.port, (struct sockaddr_in *)&sa);
+	if (rc == 0)
+		rc = uv_tcp_bind(&d->tcp, (const struct sockaddr *)&sa,
+				 a.v6 ? UV_TCP_IPV6ONLY : 0);
+	if (rc == 0)
+		rc = uv_listen((uv_stream_t *)&d->tcp, BACKLOG, on_connection);
+	if (rc)
+		return fail(e, rc, text);
+	return note_address(d, e);
+}
+
+static int open_door(struct server *s, enum listener listener,
+		     const struct server_setup *setup, struct err *e)
+{
+	static const enum tls_clients clients[LISTENER_COUNT] = {
+		[LISTENER_ENROLMENT] = TLS_CLIENTS_NONE,
+		[LISTENER_DEVICE] = TLS_CLIENTS_OF_CA,
+		[LISTENER_PEOPLE] = TLS_CLIENTS_PINNED,
+	};
+	struct door *d = &s->doors[listener];
+	int rc;
+
+	d->server = s;
+	d->port.site = (struct exchange_site){
+		.listener = listener,
+		.routes = setup->routes,
+		.route_count = setup->route_count,
+		.api = setup->api,
+		.authorise = setup->authorise,
+		.upload_dirfd = setup->upload_dirfd,
+	};
+	if (tls_server_open(setup->certificate, setup->key, clients[listener],
+			    setup->device_ca, &d->port.tls, e))
+		return -1;
+	rc = uv_tcp_init(&s->loop, &d->tcp);
+	if (rc)
+		return fail(e, rc, "socket");
+	d->tcp.data = d;
+	d->open = true;
+	return listen_at(d, setup->listen[listener], e);
+}
+
+static int open_doors(struct server *s, const struct server_setup *setup,
+		      struct err *e)
+{
+	for (int i = 0; i < LISTENER_COUNT; i++)
+		if (setup->listen[i] &&
+		    open_door(s, (enum listener)i, setup, e))
+			return err_in(e, "%s listener",
+				      listener_name((enum listener)i));
+	return 0;
+}
+
+int server_open(const struct server_setup *setup, struct server **out,
+		struct err *e)
+{
+	struct server *s = mem_alloc(1, sizeof(*s));
+	int rc = uv_loop_init(&s->loop);
+
+	if (rc) {
+		free(s);
+		return fail(e, rc, "loop");
+	}
+	s->limits = setup->limits;
+	s->api = setup->api;
+	s->tick = setup->tick;
+	s->pool = conn_pool_new(&s->loop, s->limits);
+	/* These cannot fail: they only fill in memory. */
+	(void)uv_timer_init(&s->loop, &s->tick_timer);
+	(void)uv_timer_init(&s->loop, &s->stop_timer);
+	(void)uv_signal_init(&s->loop, &s->sigterm);
+	(void)uv_signal_init(&s->loop, &s->sigint);
+	s->tick_timer.data = s->stop_timer.data = s->tick_work.data = s;
+	s->sigterm.data = s->sigint.data = s;
+	if (open_doors(s, setup, e)) {
+		server_close(s);
+		return -1;
+	}
+	*out = s;
+	return 0;
+}
+
+const char *server_address(const struct server *s, enum listener listener)
+{
+	return s->doors[listener].open ? s->doors[listener].address : NULL;
+}
+
+/* ---- the end ------------------------------------------------------------- */
+
+static void close_handle(uv_handle_t *handle, void *ctx)
+{
+	(void)ctx;
+	if (!uv_is_closing(handle))
+		uv_close(handle, NULL);
+}
+
+static void close_doors(struct server *s)
+{
+	for (int i = 0; i < LISTENER_COUNT; i++)
+		if (s->doors[i].open)
+			close_handle((uv_handle_t *)&s->doors[i].tcp, NULL);
+}
+
+/* The last connection is gone: nothing keeps the loop but our own handles. */
+static void on_all_done(void *ctx)
+{
+	struct server *s = ctx;
+
+	close_handle((uv_handle_t *)&s->tick_timer, NULL);
+	close_handle((uv_handle_t *)&s->stop_timer, NULL);
+	close_handle((uv_handle_t *)&s->sigterm, NULL);
+	close_handle((uv_handle_t *)&s->sigint, NULL);
+}
+
+static void on_stop_deadline(uv_timer_t *timer)
+{
+	struct server *s = timer->data;
+
+	log_event(LOG_WARNING, "connections-cut", "after_sec=%u",
+		  (unsigned)s->limits->stop_sec);
+	conn_pool_cut(s->pool);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+	struct server *s = handle->data;
+
+	if (s->stopping) {
+		/* At once means at once: what lies on disk is always whole. */
+		(void)signal(number, SIG_DFL);
+		(void)raise(number);
+		return;
+	}
+	s->stopping = true;
+	log_event(LOG_INFO, "stop-requested", "signal=%d", number);
+	close_doors(s);
+	(void)uv_timer_start(&s->stop_timer, on_stop_deadline,
+			     s->limits->stop_sec * 1000, 0);
+	conn_pool_finish(s->pool, on_all_done, s);
+}
+
+void server_close(struct server *s)
+{
+	if (!s)
+		return;
+	close_doors(s);
+	on_all_done(s);
+	(void)uv_run(&s->loop, UV_RUN_DEFAULT);
+	(void)uv_loop_close(&s->loop);
+	conn_pool_free(s->pool);
+	for (int i = 0; i < LISTENER_COUNT; i++)
+		tls_server_close(s->doors[i].port.tls);
+	free(s);
+}
+
+/* ---- running ------------------------------------------------------------- */
+
+static void tick_on_worker(uv_work_t *work)
+{
+	struct server *s = work->data;
+
+	s->tick(s->api);
+}
+
+static void after_tick(uv_work_t *work, int status)
+{
+	struct server *s = work->data;
+
+	(void)status;
+	s->ticking = false;
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	struct server *s = timer->data;
+
+	if (s->ticking || s->stopping)
+		return;
+	s->ticking = uv_queue_work(&s->loop, &s->tick_work, tick_on_worker,
+				   after_tick) == 0;
+}
+
+int server_run(struct server *s, struct err *e)
+{
+	int rc = uv_signal_start(&s->sigterm, on_signal, SIGTERM);
+
+	if (rc == 0)
+		rc = uv_signal_start(&s->sigint, on_signal, SIGINT);
+	if (rc == 0 && s->tick)
+		rc = uv_timer_start(&s->tick_timer, on_tick, TICK_MS, TICK_MS);
+	if (rc)
+		return fail(e, rc, "loop");
+	(void)uv_run(&s->loop, UV_RUN_DEFAULT);
+	return 0;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * server - listeners, the loop and its end.
+ *
+ * One loop serves all listeners. SIGTERM or SIGINT stops accepting, lets
+ * requests under way finish for a while, then ends; a second one ends at once.
+ */
+#ifndef UPDATE_SERVER_SERVER_H
+#define UPDATE_SERVER_SERVER_H
+
+#include "update-server/route.h"
+
+/* Longest "[address]:port" with its NUL. */
+#define SERVER_ADDRESS_MAX 64
+
+struct server_setup {
+	const struct limits *limits;        /* must outlive the server */
+	const char *listen[LISTENER_COUNT]; /* "host:port"; NULL: none */
+	struct slice certificate, key;      /* PEM; not needed after opening */
+	struct slice device_ca;
+	const struct route *routes;
+	size_t route_count;
+	struct server_api *api;
+	int (*authorise)(struct server_api *api, enum listener listener,
+			 struct peer *peer, struct err *e);
+	void (*tick)(struct server_api *api); /* NULL: none */
+	int upload_dirfd;                     /* where uploads wait */
+};
+
+struct server;
+
+/* Bind and listen everywhere, or fail. No thread is started yet. */
+int server_open(const struct server_setup *setup, struct server **out,
+		struct err *e) NODISCARD;
+
+/* "127.0.0.1:8443", with the real port; NULL for what is not served. */
+const char *server_address(const struct server *s, enum listener listener);
+
+/* Serve until a signal says stop and all is done. */
+int server_run(struct server *s, struct err *e) NODISCARD;
+
+void server_close(struct server *s);
+
+#endif
