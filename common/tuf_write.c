@@ -52,7 +52,9 @@ struct json *tuf_envelope_signed(struct json *envelope)
 int tuf_envelope_bytes(const struct json *envelope, struct buf *out,
 		       struct err *e)
 {
-	return json_canonical(envelope, out, e);
+	/* Canonical JSON has bare newlines in PEM and is no JSON: not for
+	 * files. */
+	return json_print(envelope, false, out, e);
 }
 
 struct json *tuf_meta_entry(struct slice file, int64_t version)

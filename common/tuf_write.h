@@ -53,7 +53,10 @@ int tuf_merge(struct json *to, const struct json *from,
 	      const struct json *root_signed, size_t *added,
 	      struct err *e) NODISCARD;
 
-/* The bytes that are published: the canonical form of the whole envelope. */
+/*
+ * The bytes that are published: compact JSON. (Only what is signed is in the
+ * canonical form, which is not JSON as soon as a string holds a newline.)
+ */
 int tuf_envelope_bytes(const struct json *envelope, struct buf *out,
 		       struct err *e) NODISCARD;
 
