@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The part of fs.h that changes something; reading is in fs_read.c. */
 #include "common/fs.h"
 
 #include <dirent.h>
@@ -10,136 +11,19 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "common/place.h"
 #include "common/text.h"
 
-#define READ_STEP    65536
+#define COPY_STEP    65536
 #define TEMP_TRIES   16
 #define REMOVE_DEPTH 32 /* open folders while a tree is removed */
-#define FOLDER_FLAGS (O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-
-/* ---- walking ------------------------------------------------------------- */
-
-/* The folder that holds a path's last component, and that component. */
-struct place {
-	int fd;
-	char name[NAME_MAX + 1];
-};
-
-static bool is_symlink(int dirfd, const char *name)
-{
-	struct stat st;
-
-	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       S_ISLNK(st.st_mode);
-}
-
-/* What openat() said of `name`, told apart from a link in the way. */
-static int refused(int dirfd, const char *name, const char *path, struct err *e)
-{
-	int number = errno;
-
-	if ((number == ELOOP || number == ENOTDIR) && is_symlink(dirfd, name))
-		return err_set(e, ERR_REFUSED, "%s: %s is a symbolic link",
-			       path, name);
-	errno = number;
-	return err_sys(e, "%s", path);
-}
-
-/* Copy the next component of *rest and step over it. */
-static int next_name(const char **rest, const char *path,
-		     char name[NAME_MAX + 1], struct err *e)
-{
-	size_t len = strcspn(*rest, "/");
-
-	if (len > NAME_MAX)
-		return err_set(e, ERR_LIMIT, "%s: name too long", path);
-	memcpy(name, *rest, len);
-	name[len] = 0;
-	if (len == 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return err_set(e, ERR_FORMAT,
-			       "\"%s\" is no path beneath a "
-			       "folder",
-			       path);
-	*rest += len;
-	if ((*rest)[0] == '/' && (*rest)[1] != 0)
-		*rest += 1;
-	return 0;
-}
-
-static int check_path(const char *path, struct err *e)
-{
-	char name[NAME_MAX + 1];
-	const char *rest = path;
-
-	do {
-		if (next_name(&rest, path, name, e))
-			return -1;
-	} while (*rest);
-	return 0;
-}
-
-/*
- * Open what holds the last component, one openat() for each step, so that
- * nobody who swaps a folder for a link underway leads us elsewhere.
- */
-static int place_open(int dirfd, const char *path, struct place *p,
-		      struct err *e)
-{
-	const char *rest = path;
-	int fd = dirfd;
-
-	*p = (struct place){ .fd = -1 };
-	if (check_path(path, e))
-		return -1;
-	while (next_name(&rest, path, p->name, e) == 0 && *rest) {
-		int next = openat(fd, p->name, O_PATH | FOLDER_FLAGS);
-
-		if (next < 0) {
-			refused(fd, p->name, path, e);
-			goto fail;
-		}
-		if (fd != dirfd)
-			close(fd);
-		fd = next;
-	}
-	p->fd = fd == dirfd ? fcntl(dirfd, F_DUPFD_CLOEXEC, 0) : fd;
-	if (p->fd < 0)
-		return err_sys(e, "%s", path);
-	return 0;
-fail:
-	if (fd != dirfd)
-		close(fd);
-	return -1;
-}
-
-/* The same for removers, to whom a missing folder is no failure. */
-static int place_if_any(int dirfd, const char *path, struct place *p,
-			bool *missing, struct err *e)
-{
-	struct err why;
-
-	*missing = false;
-	if (place_open(dirfd, path, p, &why) == 0)
-		return 0;
-	*missing = why.code == ERR_NOT_FOUND;
-	if (*missing)
-		return 0;
-	*e = why;
-	return -1;
-}
-
-static void place_close(struct place *p)
-{
-	fs_close(&p->fd);
-}
 
 /* A folder's entries reach the disk only when the folder itself is synced. */
 static int sync_folder(int dirfd, const char *path, struct err *e)
 {
-	int fd = openat(dirfd, ".", O_RDONLY | FOLDER_FLAGS);
+	int fd = openat(dirfd, ".", O_RDONLY | PLACE_FOLDER);
 	int rc = 0;
 
 	if (fd < 0)
@@ -152,16 +36,6 @@ static int sync_folder(int dirfd, const char *path, struct err *e)
 }
 
 /* ---- folders by an ordinary path ----------------------------------------- */
-
-int fs_open_dir(const char *path, int *dirfd, struct err *e)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0)
-		return err_sys(e, "%s", path);
-	*dirfd = fd;
-	return 0;
-}
 
 /* Open one folder beneath fd, made if it is missing. Links are followed. */
 static int enter_or_make(int fd, const char *name, mode_t mode, int *next,
@@ -223,36 +97,7 @@ fail:
 	return -1;
 }
 
-void fs_close(int *fd)
-{
-	/* Bytes that matter were synced; nothing can be done about the rest. */
-	if (*fd >= 0)
-		(void)close(*fd);
-	*fd = -1;
-}
-
 /* ---- beneath a folder ---------------------------------------------------- */
-
-int fs_open(int dirfd, const char *path, int flags, int *fd, struct err *e)
-{
-	struct place p;
-	int got, rc = -1;
-
-	if (place_open(dirfd, path, &p, e))
-		return -1;
-	/* Nobody can make us wait by putting a FIFO there. */
-	got = openat(p.fd, p.name,
-		     flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (got < 0) {
-		refused(p.fd, p.name, path, e);
-		goto out;
-	}
-	*fd = got;
-	rc = 0;
-out:
-	place_close(&p);
-	return rc;
-}
 
 int fs_create(int dirfd, const char *path, mode_t mode, int *fd, struct err *e)
 {
@@ -296,43 +141,46 @@ int fs_mkdir(int dirfd, const char *path, mode_t mode, struct err *e)
 	return rc;
 }
 
-/* One step of fs_mkdirs(): the folder `name` beneath fd is there afterwards. */
-static int mkdir_step(int fd, const char *name, const char *path, mode_t mode,
-		      struct err *e)
+/* One step of fs_mkdirs(): a folder is at path afterwards, no link. */
+static int mkdir_step(int dirfd, const char *path, mode_t mode, struct err *e)
 {
-	if (mkdirat(fd, name, mode) == 0)
-		return sync_folder(fd, path, e);
-	return errno == EEXIST ? 0 : err_sys(e, "%s", path);
+	struct place p;
+	int fd = -1, rc = -1;
+
+	if (place_open(dirfd, path, &p, e))
+		return -1;
+	if (mkdirat(p.fd, p.name, mode) == 0) {
+		rc = sync_folder(p.fd, path, e);
+		goto out;
+	}
+	if (errno != EEXIST) {
+		err_sys(e, "%s", path);
+		goto out;
+	}
+	fd = openat(p.fd, p.name, O_PATH | PLACE_FOLDER);
+	rc = fd < 0 ? place_refused(p.fd, p.name, path, e) : 0;
+out:
+	fs_close(&fd);
+	place_close(&p);
+	return rc;
 }
 
 int fs_mkdirs(int dirfd, const char *path, mode_t mode, struct err *e)
 {
-	const char *rest = path;
-	int fd = dirfd, rc = -1;
+	char part[PATH_MAX];
+	size_t len = 0;
 
-	if (check_path(path, e))
+	if (place_check(path, e) ||
+	    text_format(part, sizeof(part), e, "%s", path))
 		return -1;
-	while (*rest) {
-		char name[NAME_MAX + 1];
-		int next;
-
-		if (next_name(&rest, path, name, e) ||
-		    mkdir_step(fd, name, path, mode, e))
-			goto out;
-		next = openat(fd, name, O_PATH | FOLDER_FLAGS);
-		if (next < 0) {
-			refused(fd, name, path, e);
-			goto out;
-		}
-		if (fd != dirfd)
-			close(fd);
-		fd = next;
+	while (path[len]) {
+		len += 1 + strcspn(path + len + 1, "/");
+		part[len] = 0;
+		if (mkdir_step(dirfd, part, mode, e))
+			return -1;
+		part[len] = path[len];
 	}
-	rc = 0;
-out:
-	if (fd != dirfd)
-		close(fd);
-	return rc;
+	return 0;
 }
 
 int fs_symlink(int dirfd, const char *target, const char *path, struct err *e)
@@ -343,49 +191,6 @@ int fs_symlink(int dirfd, const char *target, const char *path, struct err *e)
 	if (place_open(dirfd, path, &p, e))
 		return -1;
 	rc = symlinkat(target, p.fd, p.name) ? err_sys(e, "%s", path) : 0;
-	place_close(&p);
-	return rc;
-}
-
-int fs_readlink(int dirfd, const char *path, char *out, size_t size,
-		struct err *e)
-{
-	char target[PATH_MAX];
-	struct place p;
-	ssize_t len;
-	int rc = -1;
-
-	if (place_open(dirfd, path, &p, e))
-		return -1;
-	len = readlinkat(p.fd, p.name, target, sizeof(target));
-	if (len < 0) {
-		err_sys(e, "%s", path);
-	} else if ((size_t)len >= size || (size_t)len == sizeof(target)) {
-		err_set(e, ERR_LIMIT, "%s: link target too long", path);
-	} else {
-		memcpy(out, target, (size_t)len);
-		out[len] = 0;
-		rc = 0;
-	}
-	place_close(&p);
-	return rc;
-}
-
-int fs_stat(int dirfd, const char *path, struct stat *st, struct err *e)
-{
-	struct place p;
-	struct stat got;
-	int rc = -1;
-
-	if (place_open(dirfd, path, &p, e))
-		return -1;
-	if (fstatat(p.fd, p.name, &got, AT_SYMLINK_NOFOLLOW)) {
-		err_sys(e, "%s", path);
-		goto out;
-	}
-	*st = got;
-	rc = 0;
-out:
 	place_close(&p);
 	return rc;
 }
@@ -427,7 +232,7 @@ int fs_remove(int dirfd, const char *path, struct err *e)
 	bool missing;
 	int rc;
 
-	if (place_if_any(dirfd, path, &p, &missing, e))
+	if (place_open_if_any(dirfd, path, &p, &missing, e))
 		return -1;
 	if (missing)
 		return 0;
@@ -460,10 +265,10 @@ static int open_doomed(const struct removal *r, int dirfd, const char *name,
 {
 	struct stat st;
 
-	*fd = openat(dirfd, name, O_RDONLY | FOLDER_FLAGS);
+	*fd = openat(dirfd, name, O_RDONLY | PLACE_FOLDER);
 	if (*fd < 0 && errno == EACCES &&
 	    fchmodat(dirfd, name, S_IRWXU, AT_SYMLINK_NOFOLLOW) == 0)
-		*fd = openat(dirfd, name, O_RDONLY | FOLDER_FLAGS);
+		*fd = openat(dirfd, name, O_RDONLY | PLACE_FOLDER);
 	if (*fd < 0 || fstat(*fd, &st))
 		return err_sys(e, "%s: cannot remove %s", r->path, name);
 	if (st.st_dev != r->dev || is_mount_point(*fd))
@@ -555,7 +360,7 @@ static int remove_entries(struct removal *r, int fd, unsigned depth,
 	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	DIR *d = own < 0 ? NULL : fdopendir(own);
 	size_t count = 0;
-	int rc;
+	int rc = 0;
 
 	if (!d) {
 		err_sys(e, "%s: cannot read", r->path);
@@ -578,7 +383,7 @@ int fs_remove_tree(int dirfd, const char *path, struct err *e)
 	bool missing;
 	int rc = -1;
 
-	if (place_if_any(dirfd, path, &p, &missing, e))
+	if (place_open_if_any(dirfd, path, &p, &missing, e))
 		return -1;
 	if (missing)
 		return 0;
@@ -596,72 +401,6 @@ out:
 }
 
 /* ---- bytes --------------------------------------------------------------- */
-
-/* Append all that fd has; one byte more than the ceiling is ERR_LIMIT. */
-static int read_all(int fd, struct buf *out, struct err *e)
-{
-	size_t got;
-
-	do {
-		size_t room = out->max - out->len;
-		uint8_t extra, *to = &extra;
-
-		if (room > READ_STEP)
-			room = READ_STEP;
-		if (room > 0)
-			to = buf_reserve(out, room, e);
-		if (!to || fs_read(fd, to, room > 0 ? room : 1, &got, e))
-			return -1;
-		if (room == 0 && got > 0)
-			return err_set(e, ERR_LIMIT, "more than %zu bytes",
-				       out->max);
-		out->len += got;
-	} while (got > 0);
-	if (out->ptr)
-		out->ptr[out->len] = 0;
-	return 0;
-}
-
-static int read_regular(int fd, const char *path, struct buf *out,
-			struct err *e)
-{
-	size_t before = out->len;
-	struct stat st;
-
-	if (fstat(fd, &st))
-		return err_sys(e, "%s", path);
-	if (!S_ISREG(st.st_mode))
-		return err_set(e, ERR_REFUSED, "%s: not a regular file", path);
-	if (read_all(fd, out, e) == 0)
-		return 0;
-	out->len = before;
-	if (out->ptr)
-		out->ptr[before] = 0;
-	return err_in(e, "%s", path);
-}
-
-int fs_read_file(int dirfd, const char *path, struct buf *out, struct err *e)
-{
-	int fd, rc;
-
-	if (fs_open(dirfd, path, O_RDONLY, &fd, e))
-		return -1;
-	rc = read_regular(fd, path, out, e);
-	fs_close(&fd);
-	return rc;
-}
-
-int fs_read_path(const char *path, struct buf *out, struct err *e)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	int rc;
-
-	if (fd < 0)
-		return err_sys(e, "%s", path);
-	rc = read_regular(fd, path, out, e);
-	fs_close(&fd);
-	return rc;
-}
 
 /*
  * Open a new file beside the one to be replaced. Its writer holds a lock on
@@ -773,46 +512,6 @@ int fs_write_at(int fd, uint64_t offset, struct slice bytes, struct err *e)
 	return 0;
 }
 
-int fs_read(int fd, void *out, size_t len, size_t *got, struct err *e)
-{
-	size_t have = 0;
-
-	while (have < len) {
-		ssize_t n = read(fd, (char *)out + have, len - have);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_sys(e, "read");
-		if (n == 0)
-			break;
-		have += (size_t)n;
-	}
-	*got = have;
-	return 0;
-}
-
-int fs_read_at(int fd, uint64_t offset, void *out, size_t len, size_t *got,
-	       struct err *e)
-{
-	size_t have = 0;
-
-	while (have < len) {
-		ssize_t n = pread(fd, (char *)out + have, len - have,
-				  (off_t)(offset + have));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_sys(e, "read");
-		if (n == 0)
-			break;
-		have += (size_t)n;
-	}
-	*got = have;
-	return 0;
-}
-
 int fs_truncate(int fd, uint64_t len, struct err *e)
 {
 	return ftruncate(fd, (off_t)len) ? err_sys(e, "truncate") : 0;
@@ -827,7 +526,7 @@ int fs_sync(int fd, struct err *e)
 static int copy_by_hand(int from, uint64_t from_offset, int to,
 			uint64_t to_offset, uint64_t len, struct err *e)
 {
-	uint8_t bytes[READ_STEP];
+	uint8_t bytes[COPY_STEP];
 
 	while (len > 0) {
 		size_t step = len < sizeof(bytes) ? (size_t)len : sizeof(bytes);
@@ -903,7 +602,7 @@ int fs_lock(int dirfd, const char *path, int *fd, struct err *e)
 		     O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK,
 		     S_IRUSR | S_IWUSR);
 	if (got < 0) {
-		refused(p.fd, p.name, path, e);
+		place_refused(p.fd, p.name, path, e);
 		goto out;
 	}
 	if (flock(got, LOCK_EX | LOCK_NB)) {
@@ -921,31 +620,4 @@ out:
 	fs_close(&got);
 	place_close(&p);
 	return rc;
-}
-
-int fs_free_space(int dirfd, uint64_t *bytes, uint64_t *inodes, struct err *e)
-{
-	struct statvfs st;
-
-	if (fstatvfs(dirfd, &st))
-		return err_sys(e, "free space");
-	*bytes = (uint64_t)st.f_bavail * st.f_frsize;
-	/* Some file systems have no fixed number of inodes and say 0 of 0. */
-	*inodes = st.f_files > 0 ? st.f_favail : UINT64_MAX;
-	return 0;
-}
-
-int fs_check_private(int fd, const char *what, struct err *e)
-{
-	struct stat st;
-
-	if (fstat(fd, &st))
-		return err_sys(e, "%s", what);
-	if (st.st_uid != 0 && st.st_uid != geteuid())
-		return err_set(e, ERR_CONFIG, "%s: belongs to somebody else",
-			       what);
-	if (st.st_mode & (S_IWGRP | S_IWOTH))
-		return err_set(e, ERR_CONFIG,
-			       "%s: others may write it; chmod go-w", what);
-	return 0;
 }

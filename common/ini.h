@@ -23,7 +23,7 @@
 #include "common/err.h"
 #include "common/rd.h"
 
-#define INI_MAX_LEN   (64 * 1024)
+#define INI_MAX_LEN   65536
 #define INI_LIST_MAX  32
 #define INI_VALUE_MAX 1024
 

@@ -34,7 +34,7 @@ int hex_parse(struct slice in, uint8_t *out, size_t len, struct err *e)
 		if (hex_digit(in.ptr[i]) < 0)
 			return err_set(e, ERR_FORMAT, "not lower-case hex");
 	for (size_t i = 0; i < len; i++)
-		out[i] = (uint8_t)(hex_digit(in.ptr[2 * i]) << 4 |
+		out[i] = (uint8_t)(hex_digit(in.ptr[2 * i]) * 16 +
 				   hex_digit(in.ptr[2 * i + 1]));
 	return 0;
 }

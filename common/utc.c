@@ -78,7 +78,8 @@ int utc_parse(struct slice in, int64_t *sec, struct err *e)
 	days = days_before_year(year) + day - 1;
 	for (unsigned m = 1; m < month; m++)
 		days += days_in_month(year, m);
-	*sec = days * UTC_DAY + hour * 3600 + minute * 60 + second;
+	*sec = days * UTC_DAY + (int64_t)hour * 3600 + (int64_t)minute * 60 +
+	       second;
 	return 0;
 }
 
