@@ -111,9 +111,7 @@ static int open_door(struct server *s, enum listener listener,
 		.listener = listener,
 		.routes = setup->routes,
 		.route_count = setup->route_count,
-		.api = setup->api,
 		.authorise = setup->authorise,
-		.upload_dirfd = setup->upload_dirfd,
 	};
 	if (tls_server_open(setup->certificate, setup->key, clients[listener],
 			    setup->device_ca, &d->port.tls, e))
@@ -148,7 +146,6 @@ int server_open(const struct server_setup *setup, struct server **out,
 		return fail(e, rc, "loop");
 	}
 	s->limits = setup->limits;
-	s->api = setup->api;
 	s->tick = setup->tick;
 	s->pool = conn_pool_new(&s->loop, s->limits);
 	/* These cannot fail: they only fill in memory. */
@@ -266,10 +263,16 @@ static void on_tick(uv_timer_t *timer)
 				   after_tick) == 0;
 }
 
-int server_run(struct server *s, struct err *e)
+int server_run(struct server *s, struct server_api *api, int upload_dirfd,
+	       struct err *e)
 {
 	int rc = uv_signal_start(&s->sigterm, on_signal, SIGTERM);
 
+	s->api = api;
+	for (int i = 0; i < LISTENER_COUNT; i++) {
+		s->doors[i].port.site.api = api;
+		s->doors[i].port.site.upload_dirfd = upload_dirfd;
+	}
 	if (rc == 0)
 		rc = uv_signal_start(&s->sigint, on_signal, SIGINT);
 	if (rc == 0 && s->tick)

@@ -20,24 +20,24 @@ struct server_setup {
 	struct slice device_ca;
 	const struct route *routes;
 	size_t route_count;
-	struct server_api *api;
 	int (*authorise)(struct server_api *api, enum listener listener,
 			 struct peer *peer, struct err *e);
 	void (*tick)(struct server_api *api); /* NULL: none */
-	int upload_dirfd;                     /* where uploads wait */
 };
 
 struct server;
 
-/* Bind and listen everywhere, or fail. No thread is started yet. */
+/* Bind and listen everywhere, or fail. Nothing is accepted, no thread started
+ * before server_run(). */
 int server_open(const struct server_setup *setup, struct server **out,
 		struct err *e) NODISCARD;
 
 /* "127.0.0.1:8443", with the real port; NULL for what is not served. */
 const char *server_address(const struct server *s, enum listener listener);
 
-/* Serve until a signal says stop and all is done. */
-int server_run(struct server *s, struct err *e) NODISCARD;
+/* Serve until a signal says stop and all is done. Uploads wait in a folder. */
+int server_run(struct server *s, struct server_api *api, int upload_dirfd,
+	       struct err *e) NODISCARD;
 
 void server_close(struct server *s);
 

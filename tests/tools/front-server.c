@@ -167,7 +167,6 @@ static int serve(char **argv, const struct limits *limits, struct err *e)
 						  "[::1]:0" },
 				      .routes = routes,
 				      .route_count = ARRAY_LEN(routes),
-				      .api = &api,
 				      .authorise = authorise };
 	struct server *s = NULL;
 	int rc = -1;
@@ -177,7 +176,6 @@ static int serve(char **argv, const struct limits *limits, struct err *e)
 	    fs_read_path(argv[3], &pem[1], e) ||
 	    fs_read_path(argv[4], &pem[2], e))
 		goto out;
-	setup.upload_dirfd = api.folder;
 	setup.certificate = buf_slice(&pem[0]);
 	setup.key = buf_slice(&pem[1]);
 	setup.device_ca = buf_slice(&pem[2]);
@@ -186,7 +184,7 @@ static int serve(char **argv, const struct limits *limits, struct err *e)
 	for (int i = 0; i < LISTENER_COUNT; i++)
 		printf("%s\n", server_address(s, (enum listener)i));
 	(void)fflush(stdout);
-	rc = server_run(s, e);
+	rc = server_run(s, &api, api.folder, e);
 out:
 	server_close(s);
 	fs_close(&api.folder);
