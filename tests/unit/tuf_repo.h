@@ -53,6 +53,7 @@ struct repo {
 	char asked[4096];
 	char broken[64]; /* asking for this file fails like a network */
 	bool plain;      /* no consistent snapshots */
+	bool digests;    /* announce length and digest, not the version alone */
 	struct tuf_source source;
 	struct tuf_policy policy;
 	char dir[64];
@@ -222,6 +223,19 @@ static inline void repo_name(struct repo *r, const char *role,
 				  out, &e));
 }
 
+/* What snapshot or timestamp says of a file, with its digest only if asked. */
+static inline struct json *repo_entry(struct repo *r, struct slice file,
+				      int64_t version)
+{
+	struct json *entry = tuf_meta_entry(file, version);
+
+	if (!r->digests) {
+		json_remove(entry, "hashes");
+		json_remove(entry, "length");
+	}
+	return entry;
+}
+
 /* Publish the next version of a role and announce it. */
 static inline void repo_publish(struct repo *r, const char *role)
 {
@@ -238,8 +252,8 @@ static inline void repo_publish(struct repo *r, const char *role)
 		above = "timestamp";
 	snprintf(entry, sizeof(entry), "%s.json", role);
 	json_set(member(repo_body(r, above), "meta"), entry,
-		 tuf_meta_entry(buf_slice(&repo_file(r, name)->bytes),
-				repo_version(r, role)));
+		 repo_entry(r, buf_slice(&repo_file(r, name)->bytes),
+			    repo_version(r, role)));
 }
 
 static inline void repo_release(struct repo *r)
