@@ -160,7 +160,7 @@ static void limits_hold_exactly(void **state)
 	text[head + INI_VALUE_MAX] = 0;
 	assert_ok(load(text, &c, &e));
 	assert_int_equal(strlen(c.name), INI_VALUE_MAX);
-	memset(text + head, 'x', INI_VALUE_MAX * 3);
+	memset(text + head, 'x', (size_t)3 * INI_VALUE_MAX);
 	assert_refused(load(text, &c, &e), ERR_CONFIG);
 	assert_non_null(strstr(e.msg, "line too long"));
 	memset(text, '\n', INI_MAX_LEN + 1);

@@ -214,7 +214,7 @@ static void duplicate_members_are_refused(void **state)
 static struct buf repeated(const char *head, const char *body, size_t count,
 			   const char *tail)
 {
-	struct buf b = BUF_INIT(64 * 1024 * 1024);
+	struct buf b = BUF_INIT(1 << 26);
 	struct err e = { 0 };
 
 	assert_ok(buf_add(&b, slice_of(head), &e));

@@ -40,7 +40,7 @@ static void every_day_agrees_with_the_c_library(void **state)
 	int64_t back;
 
 	(void)state;
-	for (int64_t sec = 0; sec < 253402300799; sec += 12345 * 677) {
+	for (int64_t sec = 0; sec < 253402300799; sec += INT64_C(12345) * 677) {
 		time_t t = (time_t)sec;
 		struct tm tm;
 
