@@ -11,7 +11,7 @@ if [ -e "$stamp" ] && [ -z "$(find "$2" .clang-tidy common signer \
 	exit 0
 fi
 clang-tidy --quiet "$2" -- -std=c11 -D_GNU_SOURCE -I. -DVERSION='"0"' \
-	2>"$1/tidy.log.$$" || { cat "$1/tidy.log.$$"; rm -f "$1/tidy.log.$$"; exit 255; }
+	2>"$1/tidy.log.$$" || { cat "$1/tidy.log.$$"; rm -f "$1/tidy.log.$$"; exit 1; }
 rm -f "$1/tidy.log.$$"
 mkdir -p "$(dirname "$stamp")"
 touch "$stamp"
