@@ -6,6 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#undef err_set
+#undef err_sys
+#undef err_in
+
 #define CONTEXT_LEN 200
 
 int err_set(struct err *e, enum err_code code, const char *fmt, ...)

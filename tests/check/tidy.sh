@@ -10,7 +10,12 @@ if [ -e "$stamp" ] && [ -z "$(find "$2" .clang-tidy common signer \
 	-newer "$stamp" 2>/dev/null | head -1)" ]; then
 	exit 0
 fi
-clang-tidy --quiet "$2" -- -std=c11 -D_GNU_SOURCE -I. -DVERSION='"0"' \
+# Assertions are macros of many branches, and a test may be as long as its table.
+case $2 in
+tests/*) checks=-readability-function-size,-clang-analyzer-security.insecureAPI.* ;;
+*) checks= ;;
+esac
+clang-tidy --quiet --checks="$checks" "$2" -- -std=c11 -D_GNU_SOURCE -I. -DVERSION='"0"' \
 	2>"$1/tidy.log.$$" || { cat "$1/tidy.log.$$"; rm -f "$1/tidy.log.$$"; exit 1; }
 rm -f "$1/tidy.log.$$"
 mkdir -p "$(dirname "$stamp")"
