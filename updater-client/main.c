@@ -1,9 +1,363 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The device's side: commands, their options, and what they print. */
+#include <signal.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+
+#include "common/fs.h"
+#include "common/json.h"
+#include "common/mem.h"
 #include "common/opt.h"
+#include "common/utc.h"
+#include "updater-client/daemon.h"
+#include "updater-client/identity.h"
+#include "updater-client/install.h"
+#include "updater-client/join.h"
+#include "updater-client/status.h"
+#include "updater-client/update.h"
+#include "updater-client/worker.h"
+
+#define EXIT_UPDATE_AVAILABLE 20
+#define OUTPUT_MAX            (512 * 1024)
+
+/* What every command has. */
+struct common {
+	const char *config_path;
+	bool json, quiet;
+	struct config config;
+	int stop_fd;
+};
+
+#define COMMON_INIT                                                            \
+	{                                                                      \
+		.config_path = CONFIG_DEFAULT, .stop_fd = -1                   \
+	}
+#define COMMON_OPTS(c)                                                         \
+	OPT_TEXT("config", "FILE", &(c)->config_path,                          \
+		 "configuration (" CONFIG_DEFAULT ")"),                        \
+		OPT_FLAG("json", &(c)->json, "print JSON"),                    \
+		OPT_FLAG("quiet", &(c)->quiet, "no progress")
+
+/* SIGTERM and SIGINT become something to wait for, not a sudden end. */
+static int open_stop(int *fd, struct err *e)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &set, NULL))
+		return err_sys(e, "signals");
+	*fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return *fd < 0 ? err_sys(e, "signals") : 0;
+}
+
+static int begin(int argc, char **argv, const struct opt *opts,
+		 struct common *c, struct err *e)
+{
+	char **operands;
+	int count;
+
+	if (opt_parse(argc, argv, opts, &operands, &count, e))
+		return -1;
+	if (count > 0)
+		return err_set(e, ERR_USAGE, "%s: what is \"%s\"?", argv[0],
+			       operands[0]);
+	if (config_load(c->config_path, &c->config, e))
+		return -1;
+	return open_stop(&c->stop_fd, e);
+}
+
+static void end(struct common *c)
+{
+	fs_close(&c->stop_fd);
+	config_done(&c->config);
+}
+
+static int print_json(struct json *j, struct err *e)
+{
+	struct buf out = BUF_INIT(OUTPUT_MAX);
+	int rc = json_print(j, true, &out, e);
+
+	if (rc == 0)
+		(void)printf("%s\n", buf_text(&out));
+	buf_done(&out);
+	json_free(j);
+	return rc;
+}
+
+/* ---- check, update ------------------------------------------------------- */
+
+static const char *result_name(enum update_result r)
+{
+	static const char *const names[] = { "nothing", "wait", "available",
+					     "updated" };
+
+	return names[r];
+}
+
+static int outcome_json(const struct update_outcome *o, struct err *e)
+{
+	struct json *j = json_new_object();
+
+	json_set_int(j, "v", 1);
+	json_set_text(j, "result", result_name(o->result));
+	json_set_text(j, "reason", o->reason);
+	if (o->release[0]) {
+		json_set_text(j, "release", o->release);
+		json_set_text(j, "version", o->version);
+		json_set_text(j, "package", o->is_delta ? "delta" : "full");
+		json_set_int(j, "package_len", (int64_t)o->package_len);
+	}
+	if (o->next_check_sec > 0)
+		json_set_int(j, "next_check_sec", o->next_check_sec);
+	return print_json(j, e);
+}
+
+static void print_outcome(const struct session *s,
+			  const struct update_outcome *o)
+{
+	const char *runs = s->has_running ? s->running.id : "nothing of ours";
+	char size[16], reason[WIRE_REASON_MAX];
+
+	text_size(o->package_len, size);
+	text_escape(slice_of(o->reason), reason, sizeof(reason));
+	switch (o->result) {
+	case UPDATE_NOTHING:
+		(void)printf("up to date: %s runs%s%s\n", runs,
+			     reason[0] ? "; the server says: " : "", reason);
+		break;
+	case UPDATE_WAIT:
+		(void)printf("%s runs; the server says to wait%s%s\n", runs,
+			     reason[0] ? ": " : "", reason);
+		break;
+	case UPDATE_AVAILABLE:
+		(void)printf("update available: %s %s (%s package, %s); %s "
+			     "runs\n",
+			     o->release, o->version,
+			     o->is_delta ? "delta" : "full", size, runs);
+		break;
+	case UPDATE_DONE:
+		(void)printf("updated to %s %s (%s package, %s)\n", o->release,
+			     o->version, o->is_delta ? "delta" : "full", size);
+		break;
+	}
+}
+
+static int ask(struct common *c, const struct update_options *options,
+	       struct err *e)
+{
+	struct update_outcome outcome;
+	struct session s;
+	int rc;
+
+	if (session_open(&s, &c->config, c->stop_fd, e))
+		return -1;
+	s.quiet = c->quiet || c->json;
+	rc = update_run(&s, options, &outcome, e);
+	if (rc == 0 && c->json)
+		rc = outcome_json(&outcome, e);
+	else if (rc == 0)
+		print_outcome(&s, &outcome);
+	if (rc == 0 && outcome.result == UPDATE_AVAILABLE)
+		rc = EXIT_UPDATE_AVAILABLE;
+	session_close(&s);
+	return rc;
+}
+
+static int cmd_check(int argc, char **argv, struct err *e)
+{
+	struct update_options options = { .only_check = true };
+	struct common c = COMMON_INIT;
+	const struct opt opts[] = {
+		COMMON_OPTS(&c),
+		OPT_TEXT("from", "DIR", &options.from,
+			 "look into a folder or stick"),
+		OPT_END,
+	};
+	int rc = begin(argc, argv, opts, &c, e);
+
+	if (rc == 0)
+		rc = ask(&c, &options, e);
+	end(&c);
+	return rc;
+}
+
+static int cmd_update(int argc, char **argv, struct err *e)
+{
+	struct update_options options = { 0 };
+	struct common c = COMMON_INIT;
+	const struct opt opts[] = {
+		COMMON_OPTS(&c),
+		OPT_TEXT("from", "DIR", &options.from,
+			 "install from a folder or stick"),
+		OPT_FLAG("retry", &options.retry,
+			 "also a release that was rolled back here"),
+		OPT_FLAG("repair", &options.repair,
+			 "write the release that runs to the other slot"),
+		OPT_END,
+	};
+	int rc = begin(argc, argv, opts, &c, e);
+
+	if (rc == 0)
+		rc = ask(&c, &options, e);
+	end(&c);
+	return rc;
+}
+
+/* ---- confirm, rollback --------------------------------------------------- */
+
+static int done_json(const struct session *s, const char *result, struct err *e)
+{
+	struct json *j = json_new_object();
+
+	json_set_int(j, "v", 1);
+	json_set_text(j, "result", result);
+	json_set_text(j, "slot", slot_name(s->current));
+	json_set_text(j, "release", s->has_running ? s->running.id : "");
+	return print_json(j, e);
+}
+
+static int decide(int argc, char **argv,
+		  int (*decision)(struct session *s, struct err *e),
+		  const char *result, struct err *e)
+{
+	struct common c = COMMON_INIT;
+	const struct opt opts[] = { COMMON_OPTS(&c), OPT_END };
+	struct session s;
+	int rc = begin(argc, argv, opts, &c, e);
+
+	if (rc == 0)
+		rc = session_open(&s, &c.config, c.stop_fd, e);
+	if (rc == 0) {
+		s.quiet = c.quiet || c.json;
+		rc = decision(&s, e);
+		if (rc == 0 && c.json)
+			rc = done_json(&s, result, e);
+		else if (rc == 0)
+			(void)printf("%s: %s runs\n", result,
+				     s.has_running ? s.running.id
+						   : "nothing of ours");
+		session_close(&s);
+	}
+	end(&c);
+	return rc;
+}
+
+static int cmd_confirm(int argc, char **argv, struct err *e)
+{
+	return decide(argc, argv, install_confirm, "confirmed", e);
+}
+
+static int cmd_rollback(int argc, char **argv, struct err *e)
+{
+	return decide(argc, argv, install_rollback, "rolled back", e);
+}
+
+/* ---- status, daemon, enroll ---------------------------------------------- */
+
+static int cmd_status(int argc, char **argv, struct err *e)
+{
+	struct buf out = BUF_INIT(OUTPUT_MAX);
+	struct common c = COMMON_INIT;
+	const struct opt opts[] = { COMMON_OPTS(&c), OPT_END };
+	int rc = begin(argc, argv, opts, &c, e);
+
+	if (rc == 0)
+		rc = status_print(&c.config, c.json, &out, e);
+	if (rc == 0)
+		(void)fputs(buf_text(&out), stdout);
+	buf_done(&out);
+	end(&c);
+	return rc;
+}
+
+static int cmd_daemon(int argc, char **argv, struct err *e)
+{
+	struct common c = COMMON_INIT;
+	const struct opt opts[] = {
+		OPT_TEXT("config", "FILE", &c.config_path,
+			 "configuration (" CONFIG_DEFAULT ")"),
+		OPT_END,
+	};
+	int rc = begin(argc, argv, opts, &c, e);
+
+	if (rc == 0)
+		rc = daemon_run(&c.config, c.stop_fd, e);
+	end(&c);
+	return rc;
+}
+
+static int print_identity(const struct common *c,
+			  const struct message_identity *id, struct err *e)
+{
+	char hex[2 * DEVICE_ID_LEN + 1];
+	struct json *j;
+
+	hex_format((struct slice){ id->device.bytes, DEVICE_ID_LEN }, hex);
+	if (!c->json) {
+		(void)printf("enrolled: device %s, cohort %s\n", hex,
+			     id->cohort);
+		return 0;
+	}
+	j = json_new_object();
+	json_set_int(j, "v", 1);
+	json_set_text(j, "device", hex);
+	json_set_text(j, "cohort", id->cohort);
+	return print_json(j, e);
+}
+
+static int cmd_enroll(int argc, char **argv, struct err *e)
+{
+	struct common c = COMMON_INIT;
+	const char *claim_file = NULL;
+	struct message_identity id;
+	const struct opt opts[] = {
+		COMMON_OPTS(&c),
+		OPT_TEXT("claim-file", "FILE", &claim_file,
+			 "the claim code; - is standard input"),
+		OPT_END,
+	};
+	int rc = begin(argc, argv, opts, &c, e);
+
+	if (rc == 0 && !claim_file)
+		rc = err_set(e, ERR_USAGE,
+			     "enroll needs --claim-file: a claim code is "
+			     "never an argument");
+	if (rc == 0)
+		rc = join_fleet(&c.config, claim_file, c.stop_fd, &id, e);
+	if (rc == 0)
+		rc = print_identity(&c, &id, e);
+	end(&c);
+	return rc;
+}
 
 int main(int argc, char **argv)
 {
-	static const struct program program = { .purpose = "not built yet" };
+	static const struct command commands[] = {
+		{ "enroll", "--claim-file FILE",
+		  "make a key and get an identity from the server",
+		  cmd_enroll },
+		{ "check", "[--from DIR]",
+		  "is there an update? exit status 20 if so", cmd_check },
+		{ "update", "[--from DIR] [--retry] [--repair]",
+		  "install the update, try it, keep it or go back",
+		  cmd_update },
+		{ "confirm", "", "keep the release that is on trial",
+		  cmd_confirm },
+		{ "rollback", "", "make the other slot current again",
+		  cmd_rollback },
+		{ "status", "", "what runs, why, and what happened before",
+		  cmd_status },
+		{ "daemon", "", "check and update from time to time",
+		  cmd_daemon },
+	};
+	static const struct program program = {
+		.purpose = "keeps this device on the release it should run",
+		.commands = commands,
+		.command_count = ARRAY_LEN(commands),
+	};
 
+	worker_harden();
 	return program_main(&program, argc, argv);
 }

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/config.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/fs.h"
+#include "common/mem.h"
+#include "common/text.h"
+
+#define DAY_SEC 86400
+
+#define TEXT(section, name, member, required)                                  \
+	{                                                                      \
+		(section), (name), INI_TEXT, offsetof(struct config, member),  \
+			0, 0, (required)                                       \
+	}
+#define SECONDS(section, name, member, min, max)                               \
+	{                                                                      \
+		(section), (name), INI_NUMBER,                                 \
+			offsetof(struct config, member), (min), (max), false   \
+	}
+
+static const struct ini_key keys[] = {
+	TEXT("device", "product", product, true),
+	TEXT("device", "model", model, false),
+	TEXT("device", "state", state, true),
+	TEXT("trust", "root", root, true),
+	TEXT("trust", "environment", environment_name, true),
+	{ "server", "url", INI_LIST, offsetof(struct config, urls), 0, 0,
+	  false },
+	TEXT("server", "enrol", enrol, false),
+	TEXT("server", "ca", ca, false),
+	TEXT("slot", "kind", slot_kind, false),
+	TEXT("slot", "path", slot_path, true),
+	TEXT("slot", "attributes", attributes_name, false),
+	TEXT("trial", "health", health_text, false),
+	SECONDS("trial", "deadline", deadline_sec, 1, DAY_SEC),
+	TEXT("restart", "command", restart_text, false),
+	SECONDS("restart", "deadline", restart_sec, 1, 3600),
+	SECONDS("poll", "interval", interval_sec, 1, 30 * DAY_SEC),
+	SECONDS("poll", "retry_min", retry_min_sec, 1, DAY_SEC),
+	SECONDS("poll", "retry_max", retry_max_sec, 1, DAY_SEC),
+};
+
+/* Words between spaces; the texts are cut in place and borrowed. */
+static int split_command(char *text, const char *what, struct config_command *c,
+			 struct err *e)
+{
+	char *rest = text;
+	char *word;
+
+	while (rest && (word = strsep(&rest, " \t")) != NULL) {
+		if (word[0] == 0)
+			continue;
+		if (c->argc == CONFIG_ARGS_MAX)
+			return err_set(e, ERR_CONFIG,
+				       "%s: more than %d arguments", what,
+				       CONFIG_ARGS_MAX);
+		c->argv[c->argc++] = word;
+	}
+	if (c->argc > 0 && c->argv[0][0] != '/')
+		return err_set(e, ERR_CONFIG, "%s: %s is not an absolute path",
+			       what, c->argv[0]);
+	return 0;
+}
+
+static int parse_attributes(struct config *c, struct err *e)
+{
+	if (!c->attributes_name || strcmp(c->attributes_name, "app") == 0)
+		c->attributes = TREE_APP;
+	else if (strcmp(c->attributes_name, "system") == 0)
+		c->attributes = TREE_SYSTEM;
+	else
+		return err_set(e, ERR_CONFIG,
+			       "[slot] attributes: app or system, not %s",
+			       c->attributes_name);
+	return 0;
+}
+
+static int check_names(const struct config *c, struct err *e)
+{
+	if (!name_is_valid(slice_of(c->product)))
+		return err_set(e, ERR_CONFIG, "[device] product: not a name");
+	if (c->model && !name_is_valid(slice_of(c->model)))
+		return err_set(e, ERR_CONFIG, "[device] model: not a name");
+	if (c->slot_kind && strcmp(c->slot_kind, "tree") != 0)
+		return err_set(e, ERR_CONFIG, "[slot] kind: unknown kind %s",
+			       c->slot_kind);
+	if (c->slot_path[0] != '/' || c->state[0] != '/')
+		return err_set(e, ERR_CONFIG,
+			       "[slot] path and [device] state must be "
+			       "absolute paths");
+	return 0;
+}
+
+static bool is_https(const char *url)
+{
+	return strncmp(url, "https://", 8) == 0;
+}
+
+static int check_server(const struct config *c, struct err *e)
+{
+	if (c->urls.count > CONFIG_URLS_MAX)
+		return err_set(e, ERR_CONFIG, "[server] url: more than %d",
+			       CONFIG_URLS_MAX);
+	for (size_t i = 0; i < c->urls.count; i++)
+		if (!is_https(c->urls.at[i]))
+			return err_set(e, ERR_CONFIG,
+				       "[server] url: %s does not start with "
+				       "https://",
+				       c->urls.at[i]);
+	if (c->enrol && !is_https(c->enrol))
+		return err_set(e, ERR_CONFIG,
+			       "[server] enrol: %s does not start with "
+			       "https://",
+			       c->enrol);
+	if ((c->urls.count > 0 || c->enrol) && !c->ca)
+		return err_set(e, ERR_CONFIG,
+			       "[server] ca: which certificates are the "
+			       "server's?");
+	return 0;
+}
+
+static int check(struct config *c, struct err *e)
+{
+	if (environment_parse(slice_of(c->environment_name), &c->environment,
+			      e)) {
+		e->code = ERR_CONFIG;
+		return err_in(e, "[trust] environment");
+	}
+	if (check_names(c, e) || check_server(c, e) || parse_attributes(c, e) ||
+	    split_command(c->health_text, "[trial] health", &c->health, e) ||
+	    split_command(c->restart_text, "[restart] command", &c->restart, e))
+		return -1;
+	if (c->retry_min_sec > c->retry_max_sec)
+		return err_set(e, ERR_CONFIG,
+			       "[poll] retry_min is more than retry_max");
+	return 0;
+}
+
+int config_parse(struct slice text, const char *file, struct config *c,
+		 struct err *e)
+{
+	struct config to = {
+		.restart_sec = 60,
+		.interval_sec = 3600,
+		.retry_min_sec = 120,
+		.retry_max_sec = 3600,
+	};
+
+	if (ini_load(text, file, keys, ARRAY_LEN(keys), &to, e)) {
+		config_done(&to);
+		return -1;
+	}
+	if (check(&to, e)) {
+		config_done(&to);
+		return err_in(e, "%s", file);
+	}
+	*c = to;
+	return 0;
+}
+
+static int read_private(const char *path, struct buf *text, struct err *e)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	uint8_t *room;
+	size_t got;
+	int rc = -1;
+
+	if (fd < 0) {
+		err_sys(e, "%s", path);
+		e->code = ERR_CONFIG;
+		return -1;
+	}
+	room = buf_reserve(text, INI_MAX_LEN, e);
+	if (!room || fs_check_private(fd, path, e) ||
+	    fs_read(fd, room, INI_MAX_LEN, &got, e))
+		goto out;
+	if (got == INI_MAX_LEN) {
+		err_set(e, ERR_CONFIG, "%s: too long", path);
+		goto out;
+	}
+	text->len += got;
+	rc = 0;
+out:
+	fs_close(&fd);
+	return rc;
+}
+
+int config_load(const char *path, struct config *c, struct err *e)
+{
+	struct buf text = BUF_INIT(INI_MAX_LEN);
+	int rc = -1;
+
+	if (read_private(path, &text, e) == 0)
+		rc = config_parse(buf_slice(&text), path, c, e);
+	buf_done(&text);
+	return rc;
+}
+
+void config_done(struct config *c)
+{
+	ini_done(keys, ARRAY_LEN(keys), c);
+	memset(c, 0, sizeof(*c));
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config - client.conf: what this device is, whom it trusts, where its slots
+ * are. docs/man/pawl-client.conf.5 describes every key.
+ *
+ * The file must belong to root or to the user who runs the client, and nobody
+ * else may write it. Programs that it names are absolute paths, split at
+ * spaces; there is no shell.
+ */
+#ifndef UPDATER_CLIENT_CONFIG_H
+#define UPDATER_CLIENT_CONFIG_H
+
+#include "common/ini.h"
+#include "common/keyfile.h"
+#include "common/tree.h"
+
+#define CONFIG_DEFAULT  "/etc/pawl/client.conf"
+#define CONFIG_ARGS_MAX 32
+#define CONFIG_URLS_MAX 8
+
+/* A local program: argv[0] is absolute; empty when not configured. */
+struct config_command {
+	char *argv[CONFIG_ARGS_MAX + 1];
+	size_t argc;
+};
+
+struct config {
+	char *product, *model, *state;
+	char *root, *environment_name;
+	struct ini_list urls;
+	char *enrol, *ca;
+	char *slot_kind, *slot_path, *attributes_name;
+	char *health_text, *restart_text;
+	uint64_t deadline_sec; /* 0: the release's own */
+	uint64_t restart_sec;
+	uint64_t interval_sec, retry_min_sec, retry_max_sec;
+
+	/* made of the texts above */
+	enum environment environment;
+	enum tree_attributes attributes;
+	struct config_command health, restart;
+};
+
+/* Read and check a file. On success end with config_done(). */
+int config_load(const char *path, struct config *c, struct err *e) NODISCARD;
+void config_done(struct config *c);
+
+/* The same from bytes; `file` is the name for messages. */
+int config_parse(struct slice text, const char *file, struct config *c,
+		 struct err *e) NODISCARD;
+
+#endif

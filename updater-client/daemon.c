@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/daemon.h"
+
+#include <poll.h>
+
+#include "common/fs.h"
+#include "common/log.h"
+#include "common/random.h"
+#include "updater-client/notify.h"
+#include "updater-client/pace.h"
+#include "updater-client/session.h"
+#include "updater-client/update.h"
+
+static uint32_t draw(void)
+{
+	uint32_t random;
+
+	random_bytes(&random, sizeof(random));
+	return random;
+}
+
+/* True when we were asked to stop meanwhile. */
+static bool wait_or_stop(int stop_fd, uint64_t sec)
+{
+	struct pollfd p = { stop_fd, POLLIN, 0 };
+
+	log_event(LOG_DEBUG, "waiting", "seconds=%llu",
+		  (unsigned long long)sec);
+	while (sec > 0) {
+		uint64_t now = sec < 3600 ? sec : 3600;
+
+		if (poll(&p, 1, (int)now * 1000) > 0)
+			return true;
+		sec -= now;
+	}
+	return poll(&p, 1, 0) > 0;
+}
+
+/* One round under the lock; how many have failed in a row is kept. */
+static int one_round(const struct config *c, int stop_fd,
+		     struct update_outcome *outcome, uint32_t *failures,
+		     struct err *e)
+{
+	const struct update_options options = { 0 };
+	struct err unkept = { 0 };
+	struct session s;
+	uint32_t before;
+	int rc;
+
+	if (session_open(&s, c, stop_fd, e))
+		return -1;
+	s.quiet = true;
+	rc = update_run(&s, &options, outcome, e);
+	before = s.journal.failures;
+	/* A release that was taken back is an answer, not an outage. */
+	s.journal.failures = rc == 0 || e->code == ERR_HEALTH ? 0 : before + 1;
+	*failures = s.journal.failures;
+	if (before != s.journal.failures && session_save(&s, &unkept))
+		log_event(LOG_WARNING, "journal-not-kept", "%s", unkept.msg);
+	session_close(&s);
+	return rc;
+}
+
+static uint64_t next_wait(const struct config *c, int rc,
+			  const struct update_outcome *outcome,
+			  uint32_t failures)
+{
+	const struct pace pace = { c->interval_sec, c->retry_min_sec,
+				   c->retry_max_sec };
+
+	if (rc && failures > 0)
+		return pace_retry(&pace, failures, draw());
+	return pace_next(&pace, outcome->next_check_sec, draw());
+}
+
+static void tell(int rc, const struct update_outcome *outcome,
+		 const struct err *e)
+{
+	if (rc && e->code != ERR_BUSY)
+		log_event(LOG_WARNING, "update-failed",
+			  "error=%s reason=\"%s\"", err_name(e->code), e->msg);
+	else if (rc == 0 && outcome->result == UPDATE_DONE)
+		log_event(LOG_INFO, "updated", "release=%s", outcome->release);
+}
+
+int daemon_run(const struct config *c, int stop_fd, struct err *e)
+{
+	const struct pace pace = { c->interval_sec, c->retry_min_sec,
+				   c->retry_max_sec };
+	int state_fd = -1, lock_fd = -1;
+	uint64_t wait = pace_first(&pace, draw());
+	uint32_t failures = 0;
+
+	/* The daemon's own lock: people's commands run between its rounds. */
+	if (fs_make_dir(c->state, 0700, &state_fd, e) ||
+	    fs_lock(state_fd, "daemon.lock", &lock_fd, e)) {
+		fs_close(&state_fd);
+		return err_in(e, "the daemon");
+	}
+	notify_manager("READY=1");
+	log_event(LOG_INFO, "daemon-started", "interval=%llu",
+		  (unsigned long long)c->interval_sec);
+	while (!wait_or_stop(stop_fd, wait)) {
+		struct update_outcome outcome = { 0 };
+		struct err failure = { 0 };
+		int rc;
+
+		failures++; /* if not even the journal can be opened */
+		rc = one_round(c, stop_fd, &outcome, &failures, &failure);
+		tell(rc, &outcome, &failure);
+		wait = next_wait(c, rc, &outcome, failures);
+	}
+	notify_manager("STOPPING=1");
+	log_event(LOG_INFO, "daemon-stopped", "reason=asked");
+	fs_close(&lock_fd);
+	fs_close(&state_fd);
+	return 0;
+}

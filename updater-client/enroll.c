@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/enroll.h"
+
+#include <string.h>
+
+#include "common/mem.h"
+#include "updater-client/identity.h"
+#include "updater-client/source.h"
+
+static int get_nonce(struct channel *source, uint8_t nonce[WIRE_NONCE_LEN],
+		     struct err *e)
+{
+	struct buf got = BUF_INIT(WIRE_BODY_MAX);
+	struct wire_nonce m;
+	int rc = -1;
+
+	if (source_post(source, ROUTE_NONCE, slice_of("{}"), &got, e) == 0)
+		rc = wire_parse_nonce(buf_slice(&got), &m, e);
+	if (rc == 0)
+		memcpy(nonce, m.nonce, WIRE_NONCE_LEN);
+	buf_done(&got);
+	return rc;
+}
+
+static int add_request(struct wire_enrol *m, const struct ec_private *key,
+		       struct err *e)
+{
+	struct buf csr = BUF_INIT(sizeof(m->csr) - 1);
+	int rc = -1;
+
+	/* The CA takes nothing of it but the public key. */
+	if (x509_request(key, "pawl device", &csr, e) == 0)
+		rc = text_format(m->csr, sizeof(m->csr), e, "%s",
+				 buf_text(&csr));
+	buf_done(&csr);
+	return rc;
+}
+
+static int add_proof(struct wire_enrol *m, const struct ec_private *key,
+		     struct err *e)
+{
+	struct buf message = BUF_INIT(256);
+	struct buf proof = BUF_INIT(sizeof(m->proof));
+	int rc = -1;
+
+	if (wire_enrol_message(m, &message, e) == 0 &&
+	    ec_sign(key, buf_slice(&message), &proof, e) == 0) {
+		memcpy(m->proof, proof.ptr, proof.len);
+		m->proof_len = proof.len;
+		rc = 0;
+	}
+	buf_done(&message);
+	buf_done(&proof);
+	return rc;
+}
+
+static int ask(struct channel *source, const struct wire_enrol *m,
+	       struct wire_identity *out, struct err *e)
+{
+	struct buf body = BUF_INIT(WIRE_BODY_MAX);
+	struct buf got = BUF_INIT(WIRE_BODY_MAX);
+	int rc = -1;
+
+	if (wire_format_enrol(m, &body, e) == 0 &&
+	    source_post(source, ROUTE_ENROL, buf_slice(&body), &got, e) == 0)
+		rc = wire_parse_identity(buf_slice(&got), out, e);
+	buf_wipe(&body); /* holds the claim code */
+	buf_done(&got);
+	return rc;
+}
+
+/* What came must be a certificate for our key, in the name of our id. */
+static int check_identity(const struct wire_identity *id,
+			  const struct ec_private *key, struct err *e)
+{
+	char hex[2 * DEVICE_ID_LEN + 1];
+	struct x509_info info;
+	struct ec_public own;
+
+	if (x509_inspect(slice_of(id->certificate), &info, e))
+		return err_in(e, "the certificate");
+	ec_public_of(key, &own);
+	hex_format((struct slice){ id->device.bytes, DEVICE_ID_LEN }, hex);
+	if (info.is_ca || !ec_public_equal(&info.public_key, &own) ||
+	    strcmp(info.common_name, hex) != 0)
+		return err_set(e, ERR_UNTRUSTED,
+			       "the server's certificate is not for this "
+			       "device's key");
+	return 0;
+}
+
+static int converse(const struct enroll_setup *setup, struct channel *source,
+		    const struct message_enrol *m, struct wire_identity *id,
+		    struct err *e)
+{
+	struct wire_enrol request = { 0 };
+	struct ec_private *key = NULL;
+	int rc = -1;
+
+	memcpy(request.claim, m->claim, sizeof(request.claim));
+	memcpy(request.product, m->product, sizeof(request.product));
+	memcpy(request.model, m->model, sizeof(request.model));
+	if (identity_key(setup->state_fd, &key, e) ||
+	    get_nonce(source, request.nonce, e) ||
+	    add_request(&request, key, e) || add_proof(&request, key, e) ||
+	    ask(source, &request, id, e) || check_identity(id, key, e))
+		goto out;
+	rc = identity_store(setup->state_fd, id, e);
+out:
+	mem_wipe(&request, sizeof(request));
+	ec_free(key);
+	return rc;
+}
+
+static int handle(const struct enroll_setup *setup, struct channel *source,
+		  const struct message *m, struct message *answer,
+		  struct err *e)
+{
+	struct wire_identity id = { 0 };
+
+	if (m->kind != MESSAGE_ENROL)
+		return err_set(e, ERR_REFUSED,
+			       "message %d is not for enrolling", m->kind);
+	if (converse(setup, source, &m->enrol, &id, e))
+		return -1;
+	*answer = (struct message){ .kind = MESSAGE_IDENTITY };
+	answer->identity.device = id.device;
+	memcpy(answer->identity.cohort, id.cohort,
+	       sizeof(answer->identity.cohort));
+	return 0;
+}
+
+void enroll_run(void *ctx, struct channel *control)
+{
+	const struct enroll_setup *setup = ctx;
+	struct channel source = CHANNEL_INIT;
+	struct message m, answer = { 0 };
+	struct err failure = { 0 };
+	int rc;
+
+	source.fd = setup->source_fd;
+	if (ipc_receive(control, IPC_FOREVER, &m, &failure))
+		return;
+	rc = handle(setup, &source, &m, &answer, &failure);
+	mem_wipe(&m, sizeof(m));
+	/* If the other end is gone there is nobody left to tell. */
+	if (rc ? ipc_answer(control, rc, 0, &failure, &failure)
+	       : ipc_send(control, &answer, &failure))
+		return;
+	ipc_close(&source);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * enroll - how a device that came out of the factory without any identity gets
+ * one: it makes a key, proves that it holds it over the server's nonce, shows
+ * its claim code, and stores the certificate that it is given.
+ *
+ * An answer that was lost on the way is asked for again with the same key and
+ * claim code. The conversation is held in a process that has the key but
+ * neither network nor slots.
+ */
+#ifndef UPDATER_CLIENT_ENROLL_H
+#define UPDATER_CLIENT_ENROLL_H
+
+#include "updater-client/ipc.h"
+
+struct enroll_setup {
+	int state_fd;
+	int source_fd;
+};
+
+/* The life of the process; ctx is a struct enroll_setup. */
+void enroll_run(void *ctx, struct channel *control);
+
+#endif

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/fetch.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "common/text.h"
+#include "updater-client/tls_clock.h"
+
+#define URL_LEN        2048
+#define CONNECT_SEC    20L
+#define SMALL_SEC      120L /* a request that is no package */
+#define LOW_BYTES      512L
+#define LOW_SEC        30L
+#define BUFFER_LEN     32768L
+#define LARGE          (4u << 20) /* from here on no deadline but the speed */
+#define ERROR_BODY_MAX 65536u
+
+struct fetch {
+	CURL *curl;
+	struct curl_slist *json_headers;
+	struct fetch_setup setup;
+	size_t url; /* the one that worked last */
+	char why[CURL_ERROR_SIZE];
+};
+
+/* One transfer under way. */
+struct transfer {
+	struct fetch *fetch;
+	const struct sink *sink;
+	bool any_status;  /* an error's body is an answer, too */
+	uint64_t skip;    /* bytes before `from`, if the server ignored Range */
+	uint64_t room;    /* bytes that may still come */
+	uint64_t refused; /* bytes of an unwanted error page */
+	bool started;
+	uint64_t from;
+	int rc;
+	struct err *e;
+};
+
+static long status_of(CURL *curl)
+{
+	long status = 0;
+
+	(void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+	return status;
+}
+
+static int take(struct transfer *t, struct slice bytes)
+{
+	long status = status_of(t->fetch->curl);
+	size_t skip;
+
+	if (!t->any_status && status != 200 && status != 206) {
+		t->refused += bytes.len;
+		return t->refused > ERROR_BODY_MAX ? -1 : 0;
+	}
+	if (!t->started && status == 200)
+		t->skip = t->from;
+	t->started = true;
+	skip = t->skip < bytes.len ? (size_t)t->skip : bytes.len;
+	t->skip -= skip;
+	bytes = slice_sub(bytes, skip, bytes.len);
+	if (bytes.len > t->room) {
+		t->rc = err_set(t->e, ERR_LIMIT,
+				"the server sends more than it should");
+		return -1;
+	}
+	t->room -= bytes.len;
+	if (bytes.len > 0)
+		t->rc = t->sink->take(t->sink->ctx, bytes, t->e);
+	return t->rc;
+}
+
+static size_t on_bytes(char *bytes, size_t size, size_t count, void *ctx)
+{
+	struct slice in = { (const uint8_t *)bytes, size * count };
+
+	return take(ctx, in) == 0 ? in.len : 0;
+}
+
+static CURLcode on_ssl_ctx(CURL *curl, void *ssl_ctx, void *ctx)
+{
+	const struct fetch *f = ctx;
+
+	(void)curl;
+	tls_clock_set(ssl_ctx, f->setup.now);
+	return CURLE_OK;
+}
+
+/* ---- options ------------------------------------------------------------- */
+
+#define SET(option, value) curl_easy_setopt(f->curl, (option), (value))
+
+static bool set_blob(struct fetch *f, CURLoption option, struct slice pem)
+{
+	struct curl_blob blob = {
+		/* libcurl only reads it. */
+		.data = (void *)(uintptr_t)pem.ptr,
+		.len = pem.len,
+		.flags = CURL_BLOB_NOCOPY,
+	};
+
+	return curl_easy_setopt(f->curl, option, &blob) == CURLE_OK;
+}
+
+static bool set_peer(struct fetch *f)
+{
+	bool good =
+		SET(CURLOPT_CAINFO, NULL) == CURLE_OK &&
+		SET(CURLOPT_CAPATH, NULL) == CURLE_OK &&
+		set_blob(f, CURLOPT_CAINFO_BLOB, f->setup.ca) &&
+		SET(CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
+		SET(CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
+		SET(CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
+		SET(CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx) == CURLE_OK &&
+		SET(CURLOPT_SSL_CTX_DATA, f) == CURLE_OK;
+
+	if (!good || f->setup.certificate.len == 0)
+		return good;
+	return set_blob(f, CURLOPT_SSLCERT_BLOB, f->setup.certificate) &&
+	       set_blob(f, CURLOPT_SSLKEY_BLOB, f->setup.key);
+}
+
+/* Whatever libcurl would do by itself that we did not ask for. */
+static bool close_traps(struct fetch *f)
+{
+	return SET(CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK &&
+	       SET(CURLOPT_REDIR_PROTOCOLS_STR, "https") == CURLE_OK &&
+	       SET(CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
+	       SET(CURLOPT_MAXREDIRS, 0L) == CURLE_OK &&
+	       SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK &&
+	       SET(CURLOPT_PROXY, "") == CURLE_OK &&
+	       SET(CURLOPT_NOPROXY, "*") == CURLE_OK &&
+	       SET(CURLOPT_HTTPAUTH, 0L) == CURLE_OK &&
+	       SET(CURLOPT_ACCEPT_ENCODING, NULL) == CURLE_OK &&
+	       SET(CURLOPT_PATH_AS_IS, 1L) == CURLE_OK &&
+	       SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) ==
+		       CURLE_OK;
+}
+
+static bool set_bounds(struct fetch *f)
+{
+	return SET(CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+	       SET(CURLOPT_CONNECTTIMEOUT, CONNECT_SEC) == CURLE_OK &&
+	       SET(CURLOPT_LOW_SPEED_LIMIT, LOW_BYTES) == CURLE_OK &&
+	       SET(CURLOPT_LOW_SPEED_TIME, LOW_SEC) == CURLE_OK &&
+	       SET(CURLOPT_BUFFERSIZE, BUFFER_LEN) == CURLE_OK &&
+	       SET(CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK &&
+	       SET(CURLOPT_ERRORBUFFER, f->why) == CURLE_OK &&
+	       SET(CURLOPT_USERAGENT, "pawl-client/" VERSION) == CURLE_OK &&
+	       SET(CURLOPT_WRITEFUNCTION, on_bytes) == CURLE_OK;
+}
+
+int fetch_new(const struct fetch_setup *setup, struct fetch **out,
+	      struct err *e)
+{
+	struct fetch *f;
+
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		return err_set(e, ERR_SYSTEM, "libcurl does not start");
+	f = mem_alloc(1, sizeof(*f));
+	f->setup = *setup;
+	f->curl = curl_easy_init();
+	/* Without "Expect:", libcurl waits a second before larger bodies. */
+	f->json_headers =
+		curl_slist_append(NULL, "Content-Type: application/json");
+	if (f->json_headers)
+		(void)curl_slist_append(f->json_headers, "Expect:");
+	if (!f->curl || !f->json_headers || !close_traps(f) || !set_bounds(f) ||
+	    !set_peer(f)) {
+		fetch_free(f);
+		return err_set(e, ERR_SYSTEM,
+			       "libcurl lacks something that is needed "
+			       "(7.85 with OpenSSL)");
+	}
+	*out = f;
+	return 0;
+}
+
+void fetch_free(struct fetch *f)
+{
+	if (!f)
+		return;
+	curl_slist_free_all(f->json_headers);
+	curl_easy_cleanup(f->curl);
+	free(f);
+}
+
+/* ---- one request --------------------------------------------------------- */
+
+static int explain(const struct fetch *f, CURLcode code, const char *url,
+		   struct err *e)
+{
+	const char *why = f->why[0] ? f->why : curl_easy_strerror(code);
+	char shown[CURL_ERROR_SIZE];
+
+	text_escape(slice_of(why), shown, sizeof(shown));
+	switch (code) {
+	case CURLE_PEER_FAILED_VERIFICATION:
+		return err_set(e, ERR_UNTRUSTED, "%s is not our server: %s",
+			       url, shown);
+	case CURLE_SSL_CERTPROBLEM:
+		return err_set(e, ERR_CONFIG, "our own certificate: %s", shown);
+	case CURLE_SSL_CACERT_BADFILE:
+		return err_set(e, ERR_CONFIG, "the server's CA: %s", shown);
+	case CURLE_FILESIZE_EXCEEDED:
+		return err_set(e, ERR_LIMIT, "%s: larger than it should be",
+			       url);
+	default:
+		return err_set(e, ERR_NETWORK, "%s: %s", url, shown);
+	}
+}
+
+static int judge_status(long status, const struct transfer *t, const char *url)
+{
+	if (status == 200 || status == 206)
+		return 0;
+	if (status == 403 || status == 404)
+		return err_set(t->e, ERR_NOT_FOUND, "%s: not there (%ld)", url,
+			       status);
+	if (status == 429 || status == 503)
+		return err_set(t->e, ERR_NETWORK,
+			       "%s: the server is busy (%ld)", url, status);
+	return err_set(t->e, ERR_NETWORK, "%s: the server answered %ld", url,
+		       status);
+}
+
+static int perform(struct fetch *f, struct transfer *t, const char *url)
+{
+	bool large = t->room > LARGE;
+	CURLcode code;
+
+	f->why[0] = 0;
+	t->rc = 0;
+	if (SET(CURLOPT_URL, url) != CURLE_OK ||
+	    SET(CURLOPT_WRITEDATA, t) != CURLE_OK ||
+	    SET(CURLOPT_TIMEOUT, large ? 0L : SMALL_SEC) != CURLE_OK)
+		return err_set(t->e, ERR_SYSTEM, "libcurl refuses an option");
+	code = curl_easy_perform(f->curl);
+	if (t->rc)
+		return -1;
+	if (code == CURLE_WRITE_ERROR && t->refused > 0)
+		return err_set(t->e, ERR_LIMIT, "%s: an endless error page",
+			       url);
+	if (code != CURLE_OK)
+		return explain(f, code, url, t->e);
+	return t->any_status ? 0 : judge_status(status_of(f->curl), t, url);
+}
+
+/* Is another of our servers worth a try? Not once bytes were delivered. */
+static bool may_try_next(const struct transfer *t)
+{
+	return !t->started && t->rc == 0 &&
+	       (t->e->code == ERR_NETWORK || t->e->code == ERR_UNTRUSTED);
+}
+
+static int perform_somewhere(struct fetch *f, const struct transfer *start,
+			     const char *path)
+{
+	size_t first = f->url;
+
+	for (size_t i = 0; i < f->setup.url_count; i++) {
+		struct transfer t = *start;
+		char url[URL_LEN];
+
+		f->url = (first + i) % f->setup.url_count;
+		if (text_format(url, sizeof(url), t.e, "%s%s",
+				f->setup.urls[f->url], path))
+			return -1;
+		if (perform(f, &t, url) == 0)
+			return 0;
+		if (!may_try_next(&t))
+			return -1;
+	}
+	if (f->setup.url_count == 0)
+		return err_set(start->e, ERR_CONFIG,
+			       "no server is configured ([server] url)");
+	return -1;
+}
+
+int fetch_get(struct fetch *f, const char *path, uint64_t from, uint64_t to,
+	      const struct sink *sink, struct err *e)
+{
+	struct transfer t = {
+		.fetch = f,
+		.sink = sink,
+		.from = from,
+		.room = to - from,
+		.e = e,
+	};
+	char range[64];
+
+	if (text_format(range, sizeof(range), e, "%llu-%llu",
+			(unsigned long long)from, (unsigned long long)to - 1))
+		return -1;
+	if (SET(CURLOPT_HTTPGET, 1L) != CURLE_OK ||
+	    SET(CURLOPT_HTTPHEADER, NULL) != CURLE_OK ||
+	    SET(CURLOPT_RANGE, from > 0 ? range : NULL) != CURLE_OK)
+		return err_set(e, ERR_SYSTEM, "libcurl refuses an option");
+	return perform_somewhere(f, &t, path);
+}
+
+static int into_buf(void *ctx, struct slice bytes, struct err *e)
+{
+	return buf_add(ctx, bytes, e);
+}
+
+int fetch_post(struct fetch *f, const char *path, struct slice body,
+	       struct buf *answer, unsigned *status, struct err *e)
+{
+	const struct sink sink = { answer, into_buf };
+	struct transfer t = {
+		.fetch = f,
+		.sink = &sink,
+		.any_status = true,
+		.room = answer->max - answer->len,
+		.e = e,
+	};
+
+	if (SET(CURLOPT_POST, 1L) != CURLE_OK ||
+	    SET(CURLOPT_POSTFIELDS, (const char *)body.ptr) != CURLE_OK ||
+	    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len) !=
+		    CURLE_OK ||
+	    SET(CURLOPT_HTTPHEADER, f->json_headers) != CURLE_OK ||
+	    SET(CURLOPT_RANGE, NULL) != CURLE_OK)
+		return err_set(e, ERR_SYSTEM, "libcurl refuses an option");
+	if (perform_somewhere(f, &t, path))
+		return -1;
+	*status = (unsigned)status_of(f->curl);
+	return 0;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fetch - requests over mutually authenticated TLS, through libcurl.
+ *
+ * The server is whoever holds a certificate of the pinned CA for the host in
+ * the URL; the system's CAs, redirects, other protocols, proxies, netrc and
+ * libcurl's environment variables play no part. Every transfer has a limit of
+ * bytes, a lowest speed and, but for packages, a deadline.
+ */
+#ifndef UPDATER_CLIENT_FETCH_H
+#define UPDATER_CLIENT_FETCH_H
+
+#include "common/buf.h"
+
+/* Where the bytes of an answer go, piece by piece. */
+struct sink {
+	void *ctx;
+	int (*take)(void *ctx, struct slice bytes, struct err *e);
+};
+
+struct fetch;
+
+struct fetch_setup {
+	char *const *urls; /* https://host:port, tried in order */
+	size_t url_count;
+	struct slice ca;               /* PEM; the only CAs trusted */
+	struct slice certificate, key; /* PEM; empty: none */
+	int64_t now;                   /* see tls_clock.h */
+};
+
+/* What setup points to must live as long as the fetch. */
+int fetch_new(const struct fetch_setup *setup, struct fetch **out,
+	      struct err *e) NODISCARD;
+void fetch_free(struct fetch *f);
+
+/*
+ * GET a path ('/' first): the bytes from `from` up to, not including, `to`.
+ * With from = 0 it is the whole file, which may be shorter than `to`. A longer
+ * one is ERR_LIMIT. ERR_NOT_FOUND for 403 and 404; ERR_NETWORK for whatever a
+ * later try may mend; the sink's own error when it fails. The sink may have
+ * been given bytes when it fails.
+ */
+int fetch_get(struct fetch *f, const char *path, uint64_t from, uint64_t to,
+	      const struct sink *sink, struct err *e) NODISCARD;
+
+/* POST JSON; any status is an answer. The body is appended to answer. */
+int fetch_post(struct fetch *f, const char *path, struct slice body,
+	       struct buf *answer, unsigned *status, struct err *e) NODISCARD;
+
+#endif

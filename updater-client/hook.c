@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/hook.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/fs.h"
+#include "common/text.h"
+
+#define POLL_MS         20 /* how soon a program's end is seen */
+#define ENV_LEN         4200
+#define EXIT_NO_PROGRAM 127
+#define DRAIN_MAX       64
+
+int64_t hook_clock_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail here */
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ---- the child ----------------------------------------------------------- */
+
+struct environment {
+	char slot[ENV_LEN], release[ENV_LEN];
+	char *at[4];
+};
+
+static void set_environment(const struct hook *h, char *path,
+			    struct environment *env)
+{
+	size_t n = 0;
+
+	(void)snprintf(env->slot, sizeof(env->slot), "PAWL_SLOT=%s",
+		       h->slot ? h->slot : "");
+	(void)snprintf(env->release, sizeof(env->release), "PAWL_RELEASE=%s",
+		       h->release ? h->release : "");
+	env->at[n++] = path;
+	if (h->slot)
+		env->at[n++] = env->slot;
+	if (h->release)
+		env->at[n++] = env->release;
+	env->at[n] = NULL;
+}
+
+static NORETURN void run_child(const struct hook *h, int out, pid_t parent)
+{
+	char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
+		      "/sbin:/bin";
+	struct environment env;
+	sigset_t none;
+	int null;
+
+	set_environment(h, path, &env);
+	(void)setsid();
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(EXIT_NO_PROGRAM);
+	if (h->dirfd >= 0 ? fchdir(h->dirfd) : chdir("/"))
+		_exit(EXIT_NO_PROGRAM);
+	null = open("/dev/null", O_RDWR);
+	if (out < 0)
+		out = null;
+	if (dup2(null, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
+	    dup2(out, STDERR_FILENO) < 0)
+		_exit(EXIT_NO_PROGRAM);
+	(void)close_range(STDERR_FILENO + 1, ~0U, 0);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)signal(SIGPIPE, SIG_DFL);
+	(void)signal(SIGXFSZ, SIG_DFL);
+	(void)execve(h->argv[0], h->argv, env.at);
+	dprintf(STDERR_FILENO, "%s: %s\n", h->argv[0], strerror(errno));
+	_exit(EXIT_NO_PROGRAM);
+}
+
+/* ---- the parent ---------------------------------------------------------- */
+
+/* Keep the last HOOK_OUTPUT_MAX bytes. */
+static void keep_tail(struct hook_output *tail, const uint8_t *bytes,
+		      size_t len)
+{
+	if (tail->len + len > HOOK_OUTPUT_MAX) {
+		size_t drop = tail->len + len - HOOK_OUTPUT_MAX;
+
+		memmove(tail->bytes, tail->bytes + drop, tail->len - drop);
+		tail->len -= drop;
+	}
+	memcpy(tail->bytes + tail->len, bytes, len);
+	tail->len += len;
+}
+
+/* Take what is there, without waiting. */
+static void drain(int fd, struct hook_output *tail)
+{
+	uint8_t bytes[HOOK_OUTPUT_MAX / 2];
+
+	/* Bounded, for a program that never stops writing. */
+	for (int i = 0; fd >= 0 && i < DRAIN_MAX; i++) {
+		ssize_t got = read(fd, bytes, sizeof(bytes));
+
+		if (got <= 0)
+			return;
+		keep_tail(tail, bytes, (size_t)got);
+	}
+}
+
+static bool is_readable(int fd)
+{
+	struct pollfd p = { fd, POLLIN, 0 };
+
+	return fd >= 0 && poll(&p, 1, 0) > 0;
+}
+
+static void pause_for_output(int fd)
+{
+	struct pollfd p = { fd, POLLIN, 0 };
+
+	/* A pipe at its end is always ready: then only the time counts. */
+	if (poll(&p, 1, POLL_MS) > 0 && !(p.revents & POLLIN))
+		(void)poll(NULL, 0, POLL_MS);
+}
+
+static int how_it_ended(const struct hook *h, int status, struct err *e)
+{
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	if (WIFEXITED(status))
+		return err_set(e, ERR_HEALTH, "%s: exit status %d", h->argv[0],
+			       WEXITSTATUS(status));
+	return err_set(e, ERR_HEALTH, "%s: killed by signal %d", h->argv[0],
+		       WTERMSIG(status));
+}
+
+/* Wait for the end; the group leader is left for the caller to reap. */
+static int wait_end(const struct hook *h, pid_t pid, int fd,
+		    struct hook_output *tail, struct err *e)
+{
+	int64_t end = hook_clock_ms() + h->deadline_ms;
+	siginfo_t info = { 0 };
+
+	for (;;) {
+		drain(fd, tail);
+		if (waitid(P_PID, (id_t)pid, &info,
+			   WEXITED | WNOHANG | WNOWAIT) == 0 &&
+		    info.si_pid == pid)
+			return 0;
+		if (is_readable(h->stop_fd))
+			return err_set(e, ERR_BUSY, "asked to stop");
+		if (hook_clock_ms() >= end)
+			return err_set(e, ERR_NETWORK,
+				       "%s: no answer by the deadline",
+				       h->argv[0]);
+		pause_for_output(fd);
+	}
+}
+
+static int supervise(const struct hook *h, pid_t pid, int fd,
+		     struct hook_output *tail, struct err *e)
+{
+	int status = 0;
+	int rc = wait_end(h, pid, fd, tail, e);
+
+	/* While the leader is not reaped its number names this group alone. */
+	if (rc || !h->leaves_service)
+		(void)kill(-pid, SIGKILL);
+	if (rc) /* it may not have come to lead its group yet */
+		(void)kill(pid, SIGKILL);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	drain(fd, tail);
+	return rc ? rc : how_it_ended(h, status, e);
+}
+
+/* A program that others may change would be theirs to run as us. */
+static int check_local(const struct hook *h, struct err *e)
+{
+	int fd;
+	int rc;
+
+	if (h->argv[0][0] != '/')
+		return 0;
+	fd = open(h->argv[0], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0) {
+		err_sys(e, "%s", h->argv[0]);
+		e->code = ERR_CONFIG;
+		return -1;
+	}
+	rc = fs_check_private(fd, h->argv[0], e);
+	fs_close(&fd);
+	return rc;
+}
+
+int hook_run(const struct hook *h, struct hook_output *output, struct err *e)
+{
+	int fds[2] = { -1, -1 };
+	pid_t parent = getpid();
+	pid_t pid;
+	int rc;
+
+	output->len = 0;
+	if (check_local(h, e))
+		return -1;
+	/* A service that lives on must not die of a closed pipe. */
+	if (!h->leaves_service &&
+	    (pipe2(fds, O_CLOEXEC) || fcntl(fds[0], F_SETFL, O_NONBLOCK)))
+		return err_sys(e, "pipe");
+	pid = fork();
+	if (pid == 0)
+		run_child(h, fds[1], parent);
+	fs_close(&fds[1]);
+	rc = pid < 0 ? err_sys(e, "fork")
+		     : supervise(h, pid, fds[0], output, e);
+	fs_close(&fds[0]);
+	return rc;
+}

@@ -1,0 +1,585 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/install.h"
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/fs.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/progress.h"
+#include "common/utc.h"
+#include "updater-client/history.h"
+#include "updater-client/report.h"
+#include "updater-client/room.h"
+#include "updater-client/source.h"
+#include "updater-client/spool.h"
+#include "updater-client/trial.h"
+#include "updater-client/writer.h"
+
+/* One drive through the machine. */
+struct install {
+	struct session *s;
+	struct plan plan;
+	const struct message_choose *choose; /* NULL: no fall-back to full */
+	char from[NAME_MAX_LEN + 1];         /* the release before */
+	struct err failure; /* of an action; code ERR_NONE: none */
+	struct trial_outcome trial;
+};
+
+/* Follow a worker to its end, showing how far it is. */
+static int follow(struct session *s, struct channel *worker, const char *what,
+		  uint64_t total, int idle_ms, struct err *e)
+{
+	struct progress progress;
+	struct message m;
+	int rc;
+
+	progress_start(&progress, what, total, s->quiet);
+	do {
+		rc = ipc_receive(worker, idle_ms, &m, e);
+		if (rc == 0 && m.kind == MESSAGE_PROGRESS)
+			progress_set(&progress, m.count);
+	} while (rc == 0 && m.kind == MESSAGE_PROGRESS);
+	if (rc == 0 && m.kind != MESSAGE_DONE)
+		rc = err_set(e, ERR_FORMAT, "message %d is no answer", m.kind);
+	if (rc == 0)
+		progress_set(&progress, total);
+	progress_end(&progress, rc == 0);
+	return rc;
+}
+
+/* ---- ROOM ---------------------------------------------------------------- */
+
+static int measure(const struct install *in, struct room *r, struct err *e)
+{
+	const struct session *s = in->s;
+	struct slot_release old;
+	struct stat slots, state;
+	bool found;
+
+	if (fs_free_space(s->slots.dirfd, &r->slot_bytes, &r->slot_inodes, e) ||
+	    fs_free_space(s->state_fd, &r->state_bytes, &r->state_inodes, e) ||
+	    slot_tree_release(&s->slots, s->journal.machine.to, &old, &found,
+			      e))
+		return -1;
+	if (fstat(s->slots.dirfd, &slots) || fstat(s->state_fd, &state))
+		return err_sys(e, "measuring free space");
+	r->same_disk = slots.st_dev == state.st_dev;
+	r->spooled = spool_size(s->spool_fd, &in->plan.package_digest);
+	/* Less than it will be: blocks are not known for sure. */
+	if (found) {
+		r->freed_bytes = old.content_len;
+		r->freed_inodes = old.entries;
+	}
+	return 0;
+}
+
+static int do_room(struct install *in, struct err *e)
+{
+	struct room room = { 0 };
+
+	if (measure(in, &room, e))
+		return -1;
+	return room_judge(&room, &in->plan, e);
+}
+
+/* ---- FETCH --------------------------------------------------------------- */
+
+static int do_fetch(struct install *in, struct err *e)
+{
+	const struct plan *p = &in->plan;
+	struct message m = {
+		.kind = MESSAGE_PACKAGE,
+		.package = {
+			.head_digest = p->head_digest,
+			.package_digest = p->package_digest,
+			.head_len = p->head_len,
+			.package_len = p->package_len,
+		},
+	};
+
+	memcpy(m.package.path, p->path, sizeof(p->path));
+	report_add(in->s, WIRE_DOWNLOADING, "", slice_of(""));
+	report_flush(in->s);
+	if (ipc_send(&in->s->source.channel, &m, e))
+		return -1;
+	return follow(in->s, &in->s->source.channel, "fetching", p->package_len,
+		      SOURCE_IDLE_MS, e);
+}
+
+/* ---- APPLY --------------------------------------------------------------- */
+
+/* Run one of the descriptor-only processes to its end. */
+static int run_worker(struct session *s, const struct worker_task *task,
+		      const struct plan *plan, const char *what, struct err *e)
+{
+	struct message m = { .kind = MESSAGE_APPLY, .plan = *plan };
+	struct worker worker = { 0 };
+	int rc = -1;
+
+	if (worker_start(task, s->stop_fd, &worker, e))
+		return -1;
+	if (ipc_send(&worker.channel, &m, e) == 0)
+		rc = follow(s, &worker.channel, what,
+			    plan->release.content_len +
+				    plan->release.manifest_len,
+			    WRITER_IDLE_MS, e);
+	worker_stop(&worker);
+	return rc;
+}
+
+static int open_base(const struct install *in, struct writer_setup *w,
+		     struct err *e)
+{
+	const struct session *s = in->s;
+
+	if (in->plan.kind != PACKAGE_DELTA)
+		return 0;
+	if (slot_tree_folder(&s->slots, s->current, &w->old_fd, e) ||
+	    slot_tree_manifest(&s->slots, s->current, &w->old_manifest_fd, e)) {
+		e->code = ERR_CONFLICT; /* the full package is the way out */
+		return -1;
+	}
+	return 0;
+}
+
+static int write_slot(struct install *in, enum slot to, struct err *e)
+{
+	struct session *s = in->s;
+	struct writer_setup w = { -1, -1, -1, -1, -1 };
+	struct worker_task task = {
+		.name = "writer",
+		.run = writer_run,
+		.ctx = &w,
+		.keep_count = 5,
+	};
+	int rc = -1;
+
+	if (open_base(in, &w, e) ||
+	    spool_open_file(s->spool_fd, &in->plan.package_digest,
+			    &w.package_fd, e) ||
+	    slot_tree_empty(&s->slots, to, e) ||
+	    slot_tree_folder(&s->slots, to, &w.new_fd, e) ||
+	    slot_tree_new_manifest(&s->slots, to, &w.manifest_fd, e))
+		goto out;
+	task.keep[0] = w.package_fd;
+	task.keep[1] = w.old_fd;
+	task.keep[2] = w.old_manifest_fd;
+	task.keep[3] = w.new_fd;
+	task.keep[4] = w.manifest_fd;
+	rc = run_worker(s, &task, &in->plan, "writing", e);
+out:
+	fs_close(&w.package_fd);
+	fs_close(&w.old_fd);
+	fs_close(&w.old_manifest_fd);
+	fs_close(&w.new_fd);
+	fs_close(&w.manifest_fd);
+	return rc;
+}
+
+/* Read a slot back from the medium and compare it with what was signed. */
+static int check_slot(struct session *s, enum slot which,
+		      const struct plan *plan, struct err *e)
+{
+	struct checker_setup c = { -1, -1 };
+	struct worker_task task = {
+		.name = "checker",
+		.run = checker_run,
+		.ctx = &c,
+		.keep_count = 2,
+	};
+	int rc = -1;
+
+	if (slot_tree_folder(&s->slots, which, &c.tree_fd, e) == 0 &&
+	    slot_tree_manifest(&s->slots, which, &c.manifest_fd, e) == 0) {
+		task.keep[0] = c.tree_fd;
+		task.keep[1] = c.manifest_fd;
+		rc = run_worker(s, &task, plan, "reading back", e);
+	}
+	fs_close(&c.tree_fd);
+	fs_close(&c.manifest_fd);
+	return rc ? err_in(e, "slot %s", slot_name(which)) : 0;
+}
+
+static int do_apply(struct install *in, struct err *e)
+{
+	struct session *s = in->s;
+	enum slot to = s->journal.machine.to;
+
+	report_add(s, WIRE_VERIFIED, "", slice_of(""));
+	if (write_slot(in, to, e) || check_slot(s, to, &in->plan, e) ||
+	    slot_tree_prepare(&s->slots, e) ||
+	    slot_tree_seal(&s->slots, to, &in->plan.release, e))
+		return -1;
+	report_add(s, WIRE_INSTALLED, "", slice_of(""));
+	report_flush(s);
+	return 0;
+}
+
+/* The base is damaged: the same release again, as a full package. */
+static int choose_full(struct install *in, struct err *e)
+{
+	struct message ask = { .kind = MESSAGE_CHOOSE, .choose = *in->choose };
+	struct message m;
+
+	ask.choose.refresh = false;
+	ask.choose.device.full_only = true;
+	if (ipc_ask(&in->s->trust.channel, &ask, MESSAGE_PLAN, SESSION_ASK_MS,
+		    &m, e))
+		return -1;
+	if (!sha256_equal(&m.plan.release.digest, &in->plan.release.digest))
+		return err_set(e, ERR_CONFLICT,
+			       "the full package is of another release");
+	in->plan = m.plan;
+	return 0;
+}
+
+static bool falls_back(struct install *in)
+{
+	struct err why = in->failure;
+
+	if (why.code != ERR_CONFLICT || !in->choose ||
+	    in->plan.kind != PACKAGE_DELTA)
+		return false;
+	log_event(LOG_WARNING, "base-damaged",
+		  "reason=\"%s\"; taking the full package", why.msg);
+	if (choose_full(in, &in->failure))
+		return false;
+	in->failure.code = ERR_NONE;
+	return true;
+}
+
+/* ---- SWITCH, TRY, BACK --------------------------------------------------- */
+
+static int do_switch(struct install *in, enum slot to, struct err *e)
+{
+	struct session *s = in->s;
+
+	if (slot_tree_switch(&s->slots, to, e) || session_look(s, e))
+		return -1;
+	log_event(LOG_INFO, "slot-switched", "slot=%s", slot_name(to));
+	return 0;
+}
+
+static void do_try(struct install *in, struct machine_input *next)
+{
+	struct session *s = in->s;
+
+	trial_run(s, &in->trial);
+	next->event = in->trial.event;
+	next->reason = in->trial.reason;
+	memcpy(s->journal.detail, in->trial.detail, sizeof(s->journal.detail));
+}
+
+static int do_back(struct install *in, struct err *e)
+{
+	if (do_switch(in, in->s->journal.machine.from, e))
+		return -1;
+	trial_restart_old(in->s);
+	return 0;
+}
+
+/* ---- the drive ----------------------------------------------------------- */
+
+/* Do one action; what came of it is the next input. */
+static int perform(struct install *in, enum machine_action action,
+		   struct machine_input *next)
+{
+	struct err *e = &in->failure;
+	int rc = 0;
+
+	switch (action) {
+	case ACTION_ROOM:
+		rc = do_room(in, e);
+		next->event = EVENT_ROOM;
+		break;
+	case ACTION_FETCH:
+		rc = do_fetch(in, e);
+		next->event = EVENT_FETCHED;
+		break;
+	case ACTION_APPLY:
+		rc = do_apply(in, e);
+		next->event = EVENT_APPLIED;
+		if (rc && falls_back(in)) {
+			next->event = EVENT_CHOSEN;
+			rc = 0;
+		}
+		break;
+	case ACTION_SWITCH:
+		rc = do_switch(in, in->s->journal.machine.to, e);
+		next->event = EVENT_SWITCHED;
+		break;
+	case ACTION_TRY:
+		do_try(in, next);
+		break;
+	case ACTION_BACK:
+		/* Failing, it is tried again at the next start. */
+		rc = do_back(in, e);
+		next->event = EVENT_SWITCHED;
+		return rc;
+	default:
+		break;
+	}
+	if (rc)
+		next->event = EVENT_FAILED;
+	return 0;
+}
+
+/* A switch that failed may have happened all the same: the link tells. */
+static int after_failed_switch(struct install *in, struct machine_input *next)
+{
+	struct err unreadable = { 0 };
+
+	if (session_look(in->s, &unreadable)) {
+		in->failure = unreadable;
+		return -1;
+	}
+	next->event = EVENT_START;
+	return 0;
+}
+
+static int drive(struct install *in, struct machine_input next, struct err *e)
+{
+	enum machine_action action;
+
+	for (;;) {
+		next.current = in->s->current;
+		if (session_step(in->s, &next, &action, e))
+			return -1;
+		if (action == ACTION_REST)
+			return 0;
+		if (perform(in, action, &next) ||
+		    (action == ACTION_SWITCH && next.event == EVENT_FAILED &&
+		     after_failed_switch(in, &next))) {
+			*e = in->failure;
+			return -1;
+		}
+	}
+}
+
+/* ---- what came of it ----------------------------------------------------- */
+
+static const char *reason_code(enum machine_reason reason)
+{
+	static const char *const codes[REASONS] = {
+		"",
+		"HEALTH_FAILED",
+		"HEALTH_DEADLINE",
+		"RESTART_FAILED",
+		"TRIAL_ATTEMPTS",
+		"BY_PERSON",
+		"SWITCHED_BACK",
+	};
+
+	return codes[reason];
+}
+
+static void error_code(enum err_code code, char out[WIRE_CODE_MAX + 1])
+{
+	size_t i = 0;
+
+	for (const char *p = err_name(code); *p && i < WIRE_CODE_MAX; p++)
+		out[i++] = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
+	out[i] = 0;
+}
+
+static void note(const struct install *in, const char *result,
+		 const char *reason, const char *detail)
+{
+	const struct session *s = in->s;
+	const struct history_entry entry = {
+		.time = policy_now(utc_now(), s->journal.time_floor),
+		.release = s->journal.release,
+		.from = in->from,
+		.result = result,
+		.reason = reason,
+		.detail = detail,
+	};
+	struct err e = { 0 };
+
+	if (history_add(s->state_fd, &entry, &e))
+		log_event(LOG_WARNING, "history-not-kept", "%s", e.msg);
+	log_event(LOG_INFO, result, "release=%s from=%s reason=\"%s%s%s\"",
+		  entry.release, in->from[0] ? in->from : "-", reason,
+		  detail[0] ? ": " : "", detail);
+}
+
+static int conclude_confirmed(struct install *in)
+{
+	struct err unused;
+
+	note(in, "confirmed", "", "");
+	report_add(in->s, WIRE_CONFIRMED, "", slice_of(""));
+	/* The package has done its work; its room is given back. */
+	if (spool_clean(in->s->spool_fd, NULL, &unused))
+		log_event(LOG_WARNING, "spool-not-emptied", "%s", unused.msg);
+	return 0;
+}
+
+static int conclude_rolled_back(struct install *in, struct err *e)
+{
+	struct session *s = in->s;
+	enum machine_reason reason = s->journal.machine.reason;
+	struct slice evidence = { in->trial.evidence.bytes,
+				  in->trial.evidence.len };
+
+	if (evidence.len == 0)
+		evidence = slice_of(s->journal.detail);
+	note(in, "rolled-back", machine_reason_name(reason), s->journal.detail);
+	report_add(s, WIRE_ROLLED_BACK, reason_code(reason), evidence);
+	if (reason == REASON_PERSON)
+		return 0;
+	return err_set(e, ERR_HEALTH, "%s was rolled back (%s%s%s); %s runs",
+		       s->journal.release, machine_reason_name(reason),
+		       s->journal.detail[0] ? ": " : "", s->journal.detail,
+		       s->has_running ? s->running.id : "nothing");
+}
+
+/* Nothing was activated. What a later try may mend is no failed attempt. */
+static int conclude_failed(struct install *in, struct err *e)
+{
+	char code[WIRE_CODE_MAX + 1];
+
+	*e = in->failure;
+	if (e->code == ERR_NETWORK || e->code == ERR_BUSY)
+		return -1;
+	note(in, "failed", err_name(e->code), e->msg);
+	error_code(e->code, code);
+	report_add(in->s, WIRE_FAILED, code, slice_of(e->msg));
+	return -1;
+}
+
+static int conclude(struct install *in, struct err *e)
+{
+	int rc;
+
+	switch (in->s->journal.machine.state) {
+	case MACHINE_CONFIRMED:
+		rc = conclude_confirmed(in);
+		break;
+	case MACHINE_ROLLED_BACK:
+		rc = conclude_rolled_back(in, e);
+		break;
+	case MACHINE_TRIAL:
+		rc = err_set(e, ERR_BUSY,
+			     "asked to stop; the trial of %s goes on at the "
+			     "next start",
+			     in->s->journal.release);
+		break;
+	default:
+		rc = conclude_failed(in, e);
+		break;
+	}
+	report_flush(in->s);
+	return rc;
+}
+
+/* ---- entries ------------------------------------------------------------- */
+
+static struct install *install_new(struct session *s)
+{
+	struct install *in = mem_alloc(1, sizeof(*in));
+
+	in->s = s;
+	if (s->has_running)
+		memcpy(in->from, s->running.id, sizeof(in->from));
+	return in;
+}
+
+static bool is_same(const struct machine *a, const struct machine *b)
+{
+	return a->state == b->state && a->attempts_left == b->attempts_left;
+}
+
+int install_recover(struct session *s, struct err *e)
+{
+	const struct machine before = s->journal.machine;
+	struct install *in;
+	int rc;
+
+	in = install_new(s);
+	rc = drive(in, (struct machine_input){ .event = EVENT_START }, e);
+	/* An unfinished update that never got to the switch is only let go. */
+	if (rc == 0 && !is_same(&before, &s->journal.machine) &&
+	    s->journal.machine.state != MACHINE_IDLE)
+		rc = conclude(in, e);
+	free(in);
+	return rc;
+}
+
+int install_release(struct session *s, const struct plan *plan,
+		    const struct message_choose *choose, struct err *e)
+{
+	struct install *in = install_new(s);
+	int rc;
+
+	in->plan = *plan;
+	in->choose = choose;
+	s->journal.digest = plan->release.digest;
+	memcpy(s->journal.release, plan->release.id,
+	       sizeof(s->journal.release));
+	s->journal.detail[0] = 0;
+	rc = drive(in, (struct machine_input){ .event = EVENT_CHOSEN }, e);
+	if (rc == 0)
+		rc = conclude(in, e);
+	free(in);
+	return rc;
+}
+
+int install_confirm(struct session *s, struct err *e)
+{
+	bool trial = s->journal.machine.state == MACHINE_TRIAL;
+	struct install *in = install_new(s);
+	int rc = drive(in, (struct machine_input){ .event = EVENT_CONFIRM }, e);
+
+	if (rc == 0 && trial)
+		rc = conclude(in, e);
+	free(in);
+	return rc;
+}
+
+/* Going back is to something: a whole slot. */
+static int check_way_back(struct session *s, struct err *e)
+{
+	struct plan plan = { .attributes = s->config->attributes,
+			     .kind = PACKAGE_FULL,
+			     .head_len = PACKAGE_HEADER_LEN,
+			     .package_len = PACKAGE_HEADER_LEN };
+	enum slot back = slot_other(s->current);
+	bool found;
+
+	if (s->current == SLOT_NONE)
+		return err_set(e, ERR_CONFLICT, "nothing is installed");
+	if (slot_tree_release(&s->slots, back, &plan.release, &found, e))
+		return -1;
+	if (!found)
+		return err_set(e, ERR_NOT_FOUND,
+			       "slot %s holds no release to go back to",
+			       slot_name(back));
+	return check_slot(s, back, &plan, e);
+}
+
+int install_rollback(struct session *s, struct err *e)
+{
+	bool trial = s->journal.machine.state == MACHINE_TRIAL;
+	struct install *in;
+	int rc;
+
+	if (!trial) {
+		if (check_way_back(s, e))
+			return -1;
+		s->journal.digest = s->running.digest;
+		memcpy(s->journal.release, s->running.id,
+		       sizeof(s->journal.release));
+	}
+	s->journal.detail[0] = 0;
+	in = install_new(s);
+	rc = drive(in, (struct machine_input){ .event = EVENT_ROLLBACK }, e);
+	if (rc == 0)
+		rc = conclude(in, e);
+	free(in);
+	return rc;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/ipc.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "common/fs.h"
+
+int ipc_pair(int fds[2], struct err *e)
+{
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
+		return err_sys(e, "socketpair");
+	return 0;
+}
+
+int ipc_send(struct channel *c, const struct message *m, struct err *e)
+{
+	struct buf out = BUF_INIT(MESSAGE_MAX);
+	ssize_t sent = -1;
+	int rc = -1;
+
+	if (message_format(m, &out, e))
+		goto out;
+	do {
+		sent = send(c->fd, out.ptr, out.len, MSG_NOSIGNAL);
+	} while (sent < 0 && errno == EINTR);
+	if (sent != (ssize_t)out.len) {
+		err_sys(e, "to another process of the client");
+		goto out;
+	}
+	rc = 0;
+out:
+	buf_done(&out);
+	return rc;
+}
+
+static int64_t clock_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail here */
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int wait_readable(struct channel *c, int timeout_ms, struct err *e)
+{
+	int64_t end = clock_ms() + timeout_ms;
+
+	for (;;) {
+		struct pollfd p[2] = { { c->fd, POLLIN, 0 },
+				       { c->stop_fd, POLLIN, 0 } };
+		int64_t left = end - clock_ms();
+		int n = poll(p, 2, left > 0 ? (int)left : 0);
+
+		if (n < 0 && errno != EINTR)
+			return err_sys(e, "poll");
+		if (n > 0 && p[1].revents)
+			return err_set(e, ERR_BUSY, "asked to stop");
+		if (n > 0)
+			return 0;
+		if (n == 0)
+			return err_set(e, ERR_NETWORK,
+				       "no answer within %d seconds",
+				       timeout_ms / 1000);
+	}
+}
+
+int ipc_receive(struct channel *c, int timeout_ms, struct message *m,
+		struct err *e)
+{
+	uint8_t *room;
+	ssize_t got;
+
+	c->in.len = 0;
+	room = buf_reserve(&c->in, MESSAGE_MAX, e);
+	if (!room || wait_readable(c, timeout_ms, e))
+		return -1;
+	do {
+		got = recv(c->fd, room, MESSAGE_MAX, MSG_TRUNC);
+	} while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return err_sys(e, "from another process of the client");
+	if (got == 0)
+		return err_set(e, ERR_SYSTEM,
+			       "a process of the client ended early");
+	if (got > MESSAGE_MAX)
+		return err_set(e, ERR_FORMAT, "a message is too long");
+	c->in.len = (size_t)got;
+	if (message_parse(buf_slice(&c->in), m, e))
+		return -1;
+	if (m->kind != MESSAGE_FAIL)
+		return 0;
+	*e = m->failure;
+	return -1;
+}
+
+int ipc_expect(struct channel *c, enum message_kind kind, int timeout_ms,
+	       struct message *m, struct err *e)
+{
+	if (ipc_receive(c, timeout_ms, m, e))
+		return -1;
+	if (m->kind != kind)
+		return err_set(e, ERR_FORMAT,
+			       "message %d where %d was expected", m->kind,
+			       kind);
+	return 0;
+}
+
+int ipc_ask(struct channel *c, const struct message *question,
+	    enum message_kind kind, int timeout_ms, struct message *answer,
+	    struct err *e)
+{
+	if (ipc_send(c, question, e))
+		return -1;
+	return ipc_expect(c, kind, timeout_ms, answer, e);
+}
+
+int ipc_answer(struct channel *c, int rc, uint64_t count,
+	       const struct err *failure, struct err *e)
+{
+	struct message m = { .kind = rc == 0 ? MESSAGE_DONE : MESSAGE_FAIL };
+
+	if (rc == 0)
+		m.count = count;
+	else
+		m.failure = *failure;
+	return ipc_send(c, &m, e);
+}
+
+void ipc_close(struct channel *c)
+{
+	fs_close(&c->fd);
+	buf_done(&c->in);
+}

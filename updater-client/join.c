@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/join.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "common/fs.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/utc.h"
+#include "updater-client/enroll.h"
+#include "updater-client/session.h"
+#include "updater-client/source.h"
+
+#define CLAIM_FILE_MAX 128
+
+static int read_stdin(struct buf *text, struct err *e)
+{
+	uint8_t *room = buf_reserve(text, CLAIM_FILE_MAX, e);
+	size_t got;
+
+	if (!room || fs_read(STDIN_FILENO, room, CLAIM_FILE_MAX, &got, e))
+		return -1;
+	text->len += got;
+	return 0;
+}
+
+static struct slice trim(struct slice text)
+{
+	while (text.len > 0 && text.ptr[text.len - 1] <= ' ')
+		text.len--;
+	return text;
+}
+
+static int read_claim(const char *file, uint8_t claim[WIRE_CLAIM_LEN],
+		      struct err *e)
+{
+	struct buf text = BUF_INIT(CLAIM_FILE_MAX);
+	int rc = strcmp(file, "-") == 0 ? read_stdin(&text, e)
+					: fs_read_path(file, &text, e);
+
+	if (rc == 0)
+		rc = wire_parse_claim(trim(buf_slice(&text)), claim, e);
+	buf_wipe(&text);
+	return rc ? err_in(e, "the claim code") : 0;
+}
+
+static int start_source(struct session *s, int peer_fd, struct err *e)
+{
+	struct source_setup setup = {
+		.folder_fd = -1,
+		.urls = &s->config->enrol,
+		.url_count = 1,
+		.ca_path = s->config->ca,
+		.state_fd = -1,
+		.spool_fd = -1,
+		.peer_fd = peer_fd,
+	};
+	const struct worker_task task = {
+		.name = "source",
+		.run = source_run,
+		.ctx = &setup,
+		.keep = { peer_fd },
+		.keep_count = 1,
+	};
+
+	return worker_start(&task, s->stop_fd, &s->source, e);
+}
+
+static int start_enroll(struct session *s, int source_fd, struct worker *out,
+			struct err *e)
+{
+	struct enroll_setup setup = { s->state_fd, source_fd };
+	const struct worker_task task = {
+		.name = "enroll",
+		.run = enroll_run,
+		.ctx = &setup,
+		.keep = { s->state_fd, source_fd },
+		.keep_count = 2,
+		.secret = true,
+	};
+
+	return worker_start(&task, s->stop_fd, out, e);
+}
+
+static int converse(struct session *s, struct worker *enroll,
+		    const uint8_t claim[WIRE_CLAIM_LEN],
+		    struct message_identity *out, struct err *e)
+{
+	struct message begin = {
+		.kind = MESSAGE_BEGIN,
+		.now = policy_now(utc_now(), s->journal.time_floor),
+	};
+	struct message ask = { .kind = MESSAGE_ENROL };
+	struct message m;
+	int rc;
+
+	ask.enrol.clock = begin.now;
+	memcpy(ask.enrol.claim, claim, WIRE_CLAIM_LEN);
+	(void)strncat(ask.enrol.product, s->config->product, NAME_MAX_LEN);
+	if (s->config->model)
+		(void)strncat(ask.enrol.model, s->config->model, NAME_MAX_LEN);
+	rc = ipc_ask(&s->source.channel, &begin, MESSAGE_DONE, SESSION_ASK_MS,
+		     &m, e);
+	if (rc == 0)
+		rc = ipc_ask(&enroll->channel, &ask, MESSAGE_IDENTITY,
+			     SESSION_ASK_MS, &m, e);
+	if (rc == 0)
+		*out = m.identity;
+	mem_wipe(&ask, sizeof(ask));
+	return rc;
+}
+
+static int run(struct session *s, const uint8_t claim[WIRE_CLAIM_LEN],
+	       struct message_identity *out, struct err *e)
+{
+	struct worker enroll = { 0 };
+	int link[2];
+	int rc;
+
+	if (ipc_pair(link, e))
+		return -1;
+	rc = start_source(s, link[0], e) || start_enroll(s, link[1], &enroll, e)
+		     ? -1
+		     : 0;
+	fs_close(&link[0]);
+	fs_close(&link[1]);
+	if (rc == 0)
+		rc = converse(s, &enroll, claim, out, e);
+	worker_stop(&enroll);
+	worker_stop(&s->source);
+	return rc;
+}
+
+static int may_join(const struct session *s, struct err *e)
+{
+	if (s->enrolled)
+		return err_set(e, ERR_CONFLICT,
+			       "this device is enrolled already, in the "
+			       "cohort %s",
+			       s->identity.cohort);
+	if (!s->config->enrol)
+		return err_set(e, ERR_CONFIG,
+			       "[server] enrol is not configured");
+	return 0;
+}
+
+int join_fleet(const struct config *c, const char *claim_file, int stop_fd,
+	       struct message_identity *out, struct err *e)
+{
+	uint8_t claim[WIRE_CLAIM_LEN];
+	struct session s;
+	int rc = -1;
+
+	if (session_open(&s, c, stop_fd, e))
+		return -1;
+	if (may_join(&s, e) == 0 && read_claim(claim_file, claim, e) == 0)
+		rc = run(&s, claim, out, e);
+	mem_wipe(claim, sizeof(claim));
+	session_close(&s);
+	if (rc == 0)
+		log_event(LOG_INFO, "enrolled", "cohort=%s", out->cohort);
+	return rc;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * machine - the state machine of an update: events in, next state and the one
+ * action to do out. It is pure; whoever drives it writes the next state to the
+ * journal first and then does the action, so that a power cut at any instant
+ * is answered by MACHINE_START.
+ *
+ *	IDLE -> CHECKED -> FETCHING -> APPLYING -> INSTALLED -> TRIAL
+ *	TRIAL -> CONFIRMED, or TRIAL with a reason -> ROLLED_BACK
+ *
+ * A slot never changes without a reason that was persisted before.
+ */
+#ifndef UPDATER_CLIENT_MACHINE_H
+#define UPDATER_CLIENT_MACHINE_H
+
+#include <stdint.h>
+
+#include "updater-client/slot.h"
+
+#define MACHINE_ATTEMPTS 3 /* starts of a trial before it has failed */
+
+enum machine_state {
+	MACHINE_IDLE,
+	MACHINE_CHECKED,
+	MACHINE_FETCHING,
+	MACHINE_APPLYING,
+	MACHINE_INSTALLED, /* the new slot was read back; the switch is next */
+	MACHINE_TRIAL,     /* the new slot is current, and not yet trusted */
+	MACHINE_CONFIRMED,
+	MACHINE_ROLLED_BACK,
+	MACHINE_STATES
+};
+
+enum machine_reason {
+	REASON_NONE,
+	REASON_HEALTH,   /* a health command said no */
+	REASON_DEADLINE, /* it did not answer in time */
+	REASON_RESTART,  /* the restart command failed */
+	REASON_ATTEMPTS, /* trials were interrupted too often */
+	REASON_PERSON,   /* somebody asked for it */
+	REASON_FOREIGN,  /* the other slot was made current by somebody else */
+	REASONS
+};
+
+enum machine_event {
+	EVENT_START,    /* a client starts: what was left behind? */
+	EVENT_CHOSEN,   /* there is a release to install */
+	EVENT_ROOM,     /* there is space for it */
+	EVENT_FETCHED,  /* the package is complete and verified */
+	EVENT_APPLIED,  /* the slot was written and read back */
+	EVENT_SWITCHED, /* the link now points where it should */
+	EVENT_HEALTHY,
+	EVENT_UNHEALTHY,
+	EVENT_FAILED,   /* the action failed; nothing was activated */
+	EVENT_STOPPED,  /* asked to stop; the trial goes on at the next start */
+	EVENT_CONFIRM,  /* a person confirms */
+	EVENT_ROLLBACK, /* a person wants the other slot back */
+	EVENTS
+};
+
+enum machine_action {
+	ACTION_REST, /* nothing left to do */
+	ACTION_ROOM,
+	ACTION_FETCH,
+	ACTION_APPLY,
+	ACTION_SWITCH, /* make `to` current */
+	ACTION_TRY,    /* restart, then ask the health commands */
+	ACTION_BACK,   /* make `from` current again */
+};
+
+struct machine {
+	enum machine_state state;
+	enum machine_reason reason; /* TRIAL (going back), ROLLED_BACK */
+	enum slot from, to;         /* of the switch under way */
+	uint32_t attempts_left;     /* TRIAL */
+};
+
+struct machine_input {
+	enum machine_event event;
+	enum slot current; /* START, CHOSEN, ROLLBACK: what is so now */
+	enum machine_reason reason; /* UNHEALTHY: why */
+};
+
+/*
+ * ERR_CONFLICT for an event that cannot happen in this state; *m is then
+ * unchanged. *action is what to do once *m is in the journal.
+ */
+int machine_step(struct machine *m, const struct machine_input *in,
+		 enum machine_action *action, struct err *e) NODISCARD;
+
+/* "idle", "trial", ...; "health", "attempts", ...: for people and reports. */
+const char *machine_state_name(enum machine_state s);
+const char *machine_reason_name(enum machine_reason r);
+
+#endif

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/message.h"
+
+#include <string.h>
+
+/*
+ * One walk over a message's fields, either writing or reading them. A failure
+ * is sticky: what does not fit or is not allowed makes the whole message bad.
+ */
+struct walk {
+	bool writing, bad;
+	struct buf *out;
+	struct rd in;
+};
+
+static void number(struct walk *w, uint64_t *value, size_t len, uint64_t max)
+{
+	struct err unused;
+	uint8_t bytes[8] = { 0 };
+	uint64_t got = 0;
+
+	if (w->writing) {
+		w->bad |= *value > max ||
+			  buf_add_le(w->out, *value, len, &unused) != 0;
+		return;
+	}
+	rd_copy(&w->in, bytes, len);
+	for (size_t i = len; i > 0; i--)
+		got = got << 8 | bytes[i - 1];
+	w->bad |= got > max;
+	*value = w->bad ? 0 : got;
+}
+
+static void walk_u64(struct walk *w, uint64_t *value)
+{
+	number(w, value, 8, UINT64_MAX);
+}
+
+static void walk_u32(struct walk *w, uint32_t *value)
+{
+	uint64_t wide = *value;
+
+	number(w, &wide, 4, UINT32_MAX);
+	*value = (uint32_t)wide;
+}
+
+static void walk_time(struct walk *w, int64_t *value)
+{
+	uint64_t wide = (uint64_t)*value;
+
+	number(w, &wide, 8, INT64_MAX);
+	*value = (int64_t)wide;
+}
+
+/* A value from 0 to max: booleans and enums. */
+static unsigned walk_small(struct walk *w, unsigned value, unsigned max)
+{
+	uint64_t wide = value;
+
+	number(w, &wide, 1, max);
+	return (unsigned)wide;
+}
+
+static void walk_bool(struct walk *w, bool *value)
+{
+	*value = walk_small(w, *value, 1) == 1;
+}
+
+static void walk_bytes(struct walk *w, void *bytes, size_t len)
+{
+	struct err unused;
+
+	if (w->writing)
+		w->bad |= buf_add(w->out, (struct slice){ bytes, len },
+				  &unused) != 0;
+	else
+		rd_copy(&w->in, bytes, len);
+}
+
+static void walk_digest(struct walk *w, struct sha256 *digest)
+{
+	walk_bytes(w, digest->bytes, SHA256_LEN);
+}
+
+/* Bytes of a length that varies: its length first, at most size. */
+static size_t walk_block(struct walk *w, void *bytes, size_t len, size_t size)
+{
+	uint64_t wide = len;
+
+	number(w, &wide, 2, size);
+	if (!w->bad)
+		walk_bytes(w, bytes, (size_t)wide);
+	return (size_t)wide;
+}
+
+/* A C string in an array of size bytes; a NUL inside is refused. */
+static void walk_text(struct walk *w, char *text, size_t size)
+{
+	size_t len = w->writing ? strlen(text) : 0;
+
+	len = walk_block(w, text, len, size - 1);
+	if (w->writing)
+		return;
+	text[len] = 0;
+	w->bad |= strlen(text) != len;
+}
+
+/* The rest of the message. */
+static void walk_rest(struct walk *w, struct slice *bytes)
+{
+	struct err unused;
+
+	if (w->writing)
+		w->bad |= buf_add(w->out, *bytes, &unused) != 0;
+	else
+		*bytes = rd_slice(&w->in, w->in.rest.len);
+}
+
+/* ---- the kinds ----------------------------------------------------------- */
+
+static void walk_failure(struct walk *w, struct err *failure)
+{
+	failure->code = (enum err_code)walk_small(w, failure->code, ERR_HEALTH);
+	w->bad |= failure->code == ERR_NONE;
+	walk_text(w, failure->msg, sizeof(failure->msg));
+}
+
+static void walk_get(struct walk *w, struct message_get *m)
+{
+	walk_text(w, m->name, sizeof(m->name));
+	walk_u64(w, &m->max);
+}
+
+static void walk_post(struct walk *w, struct message_post *m)
+{
+	m->route = (enum message_route)walk_small(w, m->route, ROUTES - 1);
+	walk_rest(w, &m->body);
+}
+
+static void walk_package(struct walk *w, struct message_package *m)
+{
+	walk_text(w, m->path, sizeof(m->path));
+	walk_digest(w, &m->head_digest);
+	walk_digest(w, &m->package_digest);
+	walk_u64(w, &m->head_len);
+	walk_u64(w, &m->package_len);
+	w->bad |= m->head_len < PACKAGE_HEADER_LEN ||
+		  m->head_len > PACKAGE_HEAD_MAX ||
+		  m->package_len < m->head_len;
+}
+
+static void walk_site(struct walk *w, struct message_site *m)
+{
+	walk_time(w, &m->time_floor);
+	walk_time(w, &m->root_version);
+	walk_time(w, &m->targets_version);
+	m->environment =
+		(enum environment)walk_small(w, m->environment, ENV_PRODUCTION);
+	walk_bool(w, &m->staging_signed);
+}
+
+static void walk_checkin(struct walk *w, struct wire_checkin *m)
+{
+	walk_text(w, m->product, sizeof(m->product));
+	walk_text(w, m->model, sizeof(m->model));
+	walk_bool(w, &m->has_release);
+	walk_text(w, m->release, sizeof(m->release));
+	walk_u64(w, &m->seq);
+	walk_digest(w, &m->digest);
+	walk_bool(w, &m->confirmed);
+	walk_u64(w, &m->activation);
+	walk_u32(w, &m->interval_sec);
+	walk_text(w, m->updater, sizeof(m->updater));
+}
+
+static void walk_decision(struct walk *w, struct wire_decision *m)
+{
+	m->action = (enum wire_action)walk_small(w, m->action, WIRE_WAIT);
+	walk_text(w, m->release, sizeof(m->release));
+	walk_digest(w, &m->digest);
+	walk_u64(w, &m->attempt);
+	walk_u32(w, &m->next_check_sec);
+	walk_text(w, m->reason, sizeof(m->reason));
+}
+
+static void walk_device(struct walk *w, struct policy_device *d)
+{
+	walk_text(w, d->product, sizeof(d->product));
+	walk_text(w, d->model, sizeof(d->model));
+	d->attributes =
+		(enum tree_attributes)walk_small(w, d->attributes, TREE_SYSTEM);
+	w->bad |= d->attributes < TREE_APP;
+	walk_bool(w, &d->has_running);
+	walk_u64(w, &d->seq);
+	walk_u64(w, &d->content_seq);
+	walk_digest(w, &d->digest);
+	d->refused_count = walk_small(w, d->refused_count, POLICY_REFUSED_MAX);
+	for (uint32_t i = 0; i < d->refused_count; i++)
+		walk_digest(w, &d->refused[i]);
+	walk_bool(w, &d->retry);
+	walk_bool(w, &d->repair);
+	walk_bool(w, &d->full_only);
+	walk_bool(w, &d->has_offer);
+	walk_text(w, d->offer, sizeof(d->offer));
+	walk_digest(w, &d->offer_digest);
+}
+
+static void walk_choose(struct walk *w, struct message_choose *m)
+{
+	walk_time(w, &m->clock);
+	walk_device(w, &m->device);
+	walk_bool(w, &m->refresh);
+}
+
+static void walk_release(struct walk *w, struct slot_release *r)
+{
+	walk_text(w, r->id, sizeof(r->id));
+	walk_text(w, r->version, sizeof(r->version));
+	walk_text(w, r->product, sizeof(r->product));
+	walk_u64(w, &r->seq);
+	walk_u64(w, &r->content_seq);
+	walk_digest(w, &r->digest);
+	walk_u64(w, &r->manifest_len);
+	walk_u64(w, &r->content_len);
+	walk_u32(w, &r->entries);
+	walk_u32(w, &r->deadline_sec);
+	r->health_len = (uint16_t)walk_block(w, r->health, r->health_len,
+					     sizeof(r->health));
+	/* Limits that later sums rely on. */
+	w->bad |= r->manifest_len > TREE_MANIFEST_MAX ||
+		  r->content_len > (uint64_t)JSON_INT_MAX ||
+		  r->entries > TREE_ENTRIES_MAX || !slot_health_is_valid(r);
+}
+
+static void walk_plan(struct walk *w, struct plan *p)
+{
+	walk_release(w, &p->release);
+	p->attributes =
+		(enum tree_attributes)walk_small(w, p->attributes, TREE_SYSTEM);
+	p->kind = (enum package_kind)walk_small(w, p->kind, PACKAGE_DELTA);
+	walk_text(w, p->base_id, sizeof(p->base_id));
+	walk_digest(w, &p->base_digest);
+	walk_text(w, p->path, sizeof(p->path));
+	walk_digest(w, &p->head_digest);
+	walk_digest(w, &p->package_digest);
+	walk_u64(w, &p->head_len);
+	walk_u64(w, &p->package_len);
+	walk_u64(w, &p->apply_memory);
+	walk_u32(w, &p->window_len);
+	walk_bool(w, &p->urgent);
+	w->bad |= p->attributes < TREE_APP || p->kind < PACKAGE_FULL ||
+		  p->package_len > (uint64_t)JSON_INT_MAX ||
+		  p->head_len < PACKAGE_HEADER_LEN ||
+		  p->head_len > PACKAGE_HEAD_MAX ||
+		  p->package_len < p->head_len ||
+		  p->window_len > PACKAGE_WINDOW_MAX;
+}
+
+static void walk_report(struct walk *w, struct wire_report *m)
+{
+	walk_u64(w, &m->attempt);
+	walk_u32(w, &m->sequence);
+	m->state = (enum wire_state)walk_small(w, m->state, WIRE_DEFERRED);
+	walk_text(w, m->code, sizeof(m->code));
+	walk_u64(w, &m->activation);
+	walk_digest(w, &m->running);
+	walk_text(w, m->evidence, sizeof(m->evidence));
+}
+
+static void walk_enrol(struct walk *w, struct message_enrol *m)
+{
+	walk_time(w, &m->clock);
+	walk_bytes(w, m->claim, sizeof(m->claim));
+	walk_text(w, m->product, sizeof(m->product));
+	walk_text(w, m->model, sizeof(m->model));
+}
+
+static void walk_identity(struct walk *w, struct message_identity *m)
+{
+	walk_bytes(w, m->device.bytes, sizeof(m->device.bytes));
+	walk_text(w, m->cohort, sizeof(m->cohort));
+}
+
+static void walk_fields(struct walk *w, struct message *m)
+{
+	switch (m->kind) {
+	case MESSAGE_DONE:
+	case MESSAGE_PROGRESS:
+		walk_u64(w, &m->count);
+		break;
+	case MESSAGE_FAIL:
+		walk_failure(w, &m->failure);
+		break;
+	case MESSAGE_DATA:
+		walk_rest(w, &m->data);
+		break;
+	case MESSAGE_BEGIN:
+	case MESSAGE_OPEN:
+		walk_time(w, &m->now);
+		break;
+	case MESSAGE_GET:
+		walk_get(w, &m->get);
+		break;
+	case MESSAGE_POST:
+		walk_post(w, &m->post);
+		break;
+	case MESSAGE_PACKAGE:
+		walk_package(w, &m->package);
+		break;
+	case MESSAGE_SITE:
+		walk_site(w, &m->site);
+		break;
+	case MESSAGE_CHECKIN:
+		walk_checkin(w, &m->checkin);
+		break;
+	case MESSAGE_DECISION:
+		walk_decision(w, &m->decision);
+		break;
+	case MESSAGE_CHOOSE:
+		walk_choose(w, &m->choose);
+		break;
+	case MESSAGE_PLAN:
+	case MESSAGE_APPLY:
+		walk_plan(w, &m->plan);
+		break;
+	case MESSAGE_REPORT:
+		walk_report(w, &m->report);
+		break;
+	case MESSAGE_ENROL:
+		walk_enrol(w, &m->enrol);
+		break;
+	case MESSAGE_IDENTITY:
+		walk_identity(w, &m->identity);
+		break;
+	default:
+		w->bad = true;
+	}
+}
+
+int message_format(const struct message *m, struct buf *out, struct err *e)
+{
+	struct message copy = *m;
+	struct walk w = { .writing = true, .out = out };
+	size_t before = out->len;
+
+	if (buf_add_le(out, (uint64_t)m->kind, 1, e))
+		return -1;
+	walk_fields(&w, &copy);
+	if (!w.bad && out->len - before <= MESSAGE_MAX)
+		return 0;
+	out->len = before;
+	return err_set(e, ERR_LIMIT, "a message of kind %d does not fit",
+		       m->kind);
+}
+
+int message_parse(struct slice in, struct message *m, struct err *e)
+{
+	struct walk w = { .in = rd_init(in) };
+
+	memset(m, 0, sizeof(*m));
+	m->kind = (enum message_kind)rd_u8(&w.in);
+	walk_fields(&w, m);
+	if (w.bad)
+		return err_set(e, ERR_FORMAT, "a message of kind %d is wrong",
+			       m->kind);
+	return rd_finish(&w.in, e);
+}

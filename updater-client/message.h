@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * message - what the processes of one client say to each other.
+ *
+ * A message is one byte that names its kind and the fields of that kind, never
+ * more than MESSAGE_MAX bytes. Each kind's layout stands in one function that
+ * both writes and reads it, so the two ends cannot disagree. The reader
+ * accepts exactly what the writer makes: bounded texts, known values, nothing
+ * left over. A process that was taken over can send nothing else than this.
+ */
+#ifndef UPDATER_CLIENT_MESSAGE_H
+#define UPDATER_CLIENT_MESSAGE_H
+
+#include "common/wire.h"
+#include "updater-client/plan.h"
+#include "updater-client/policy.h"
+
+#define MESSAGE_MAX      32768
+#define MESSAGE_DATA_MAX 32000 /* bytes of one MESSAGE_DATA */
+#define MESSAGE_NAME_MAX 256
+
+enum message_kind {
+	MESSAGE_DONE = 1, /* the request succeeded */
+	MESSAGE_FAIL,     /* it did not: code and text */
+	MESSAGE_PROGRESS, /* bytes done so far */
+	MESSAGE_DATA,     /* a piece of an answer */
+	/* to the source */
+	MESSAGE_BEGIN,   /* the time by which certificates are judged */
+	MESSAGE_GET,     /* metadata by name -> DATA..., DONE */
+	MESSAGE_POST,    /* a request body -> DATA..., DONE */
+	MESSAGE_PACKAGE, /* a package into the spool -> PROGRESS..., DONE */
+	/* to the trust process */
+	MESSAGE_OPEN,    /* -> SITE */
+	MESSAGE_SITE,    /* what the trusted root says */
+	MESSAGE_CHECKIN, /* -> DECISION */
+	MESSAGE_DECISION,
+	MESSAGE_CHOOSE, /* -> PLAN or DONE: nothing to do */
+	MESSAGE_PLAN,
+	MESSAGE_REPORT, /* -> DONE */
+	MESSAGE_ENROL,  /* -> IDENTITY */
+	MESSAGE_IDENTITY,
+	/* to the process that writes a slot */
+	MESSAGE_APPLY, /* -> PROGRESS..., DONE */
+};
+
+struct message_get {
+	char name[MESSAGE_NAME_MAX];
+	uint64_t max;
+};
+
+enum message_route {
+	ROUTE_NONCE,
+	ROUTE_ENROL,
+	ROUTE_CHECKIN,
+	ROUTE_REPORT,
+	ROUTES
+};
+
+struct message_post {
+	enum message_route route;
+	struct slice body; /* borrowed */
+};
+
+struct message_package {
+	char path[PATH_MAX_LEN];
+	struct sha256 head_digest, package_digest;
+	uint64_t head_len, package_len;
+};
+
+struct message_site {
+	int64_t time_floor;
+	int64_t root_version, targets_version; /* 0: not there yet */
+	enum environment environment;
+	bool staging_signed;
+};
+
+struct message_choose {
+	int64_t clock; /* the system's; the floor is the trust process's own */
+	struct policy_device device;
+	bool refresh; /* fetch metadata first; else what is loaded */
+};
+
+struct message_enrol {
+	int64_t clock;
+	uint8_t claim[WIRE_CLAIM_LEN];
+	char product[NAME_MAX_LEN + 1];
+	char model[NAME_MAX_LEN + 1];
+};
+
+struct message_identity {
+	struct device_id device;
+	char cohort[NAME_MAX_LEN + 1];
+};
+
+/* A union of all that a message can hold. */
+struct message {
+	enum message_kind kind;
+	union {
+		struct err failure;
+		uint64_t count; /* PROGRESS; PACKAGE's DONE: bytes fetched */
+		int64_t now;    /* BEGIN, OPEN: the clock */
+		struct slice data;
+		struct message_get get;
+		struct message_post post;
+		struct message_package package;
+		struct message_site site;
+		struct wire_checkin checkin;
+		struct wire_decision decision;
+		struct message_choose choose;
+		struct plan plan; /* PLAN and APPLY */
+		struct wire_report report;
+		struct message_enrol enrol;
+		struct message_identity identity;
+	};
+};
+
+/* Append the message's bytes. */
+int message_format(const struct message *m, struct buf *out,
+		   struct err *e) NODISCARD;
+
+/* Slices in *m borrow from `in`. ERR_FORMAT. */
+int message_parse(struct slice in, struct message *m, struct err *e) NODISCARD;
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/policy.h"
+
+#include <string.h>
+
+int64_t policy_now(int64_t clock, int64_t floor)
+{
+	return clock > floor ? clock : floor;
+}
+
+bool policy_is_refused(const struct sha256 *refused, uint32_t count,
+		       const struct sha256 *digest)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (sha256_equal(&refused[i], digest))
+			return true;
+	return false;
+}
+
+void policy_refuse(struct sha256 *refused, uint32_t *count,
+		   const struct sha256 *digest)
+{
+	if (policy_is_refused(refused, *count, digest))
+		return;
+	if (*count == POLICY_REFUSED_MAX) {
+		memmove(refused, refused + 1,
+			(POLICY_REFUSED_MAX - 1) * sizeof(*refused));
+		*count -= 1;
+	}
+	refused[(*count)++] = *digest;
+}
+
+static bool is_for_model(const struct policy_device *d, const struct release *r)
+{
+	if (r->model_count == 0)
+		return true;
+	for (size_t i = 0; i < r->model_count; i++)
+		if (strcmp(r->models[i], d->model) == 0)
+			return true;
+	return false;
+}
+
+static int judge_kind(const struct policy_device *d, const struct release *r,
+		      struct err *e)
+{
+	if (strcmp(r->product, d->product) != 0)
+		return err_set(e, ERR_REFUSED, "%s is for the product %s",
+			       r->id, r->product);
+	if (!is_for_model(d, r))
+		return err_set(e, ERR_REFUSED, "%s is not for the model %s",
+			       r->id, d->model[0] ? d->model : "(none)");
+	if (r->content != PACKAGE_TREE)
+		return err_set(e, ERR_REFUSED,
+			       "%s is an image, the slot holds trees", r->id);
+	if (r->attributes != d->attributes)
+		return err_set(e, ERR_REFUSED,
+			       "%s has other attributes than the slot takes",
+			       r->id);
+	return 0;
+}
+
+static bool is_running(const struct policy_device *d, const struct release *r)
+{
+	return d->has_running && r->seq == d->seq &&
+	       sha256_equal(&r->digest, &d->digest);
+}
+
+static int judge_order(const struct policy_device *d, const struct release *r,
+		       struct err *e)
+{
+	uint64_t seq = d->has_running ? d->seq : 0;
+
+	if (is_running(d, r) && d->repair)
+		return 0;
+	if (d->has_running && r->seq <= seq)
+		return err_set(e, ERR_ROLLBACK,
+			       "%s (seq %llu) is not newer than what runs "
+			       "(seq %llu)",
+			       r->id, (unsigned long long)r->seq,
+			       (unsigned long long)seq);
+	/* At first use there is nothing that a step could skip. */
+	if (d->has_running && d->content_seq < r->requires_seq)
+		return err_set(e, ERR_REFUSED,
+			       "%s needs at least seq %llu first; seq %llu "
+			       "runs",
+			       r->id, (unsigned long long)r->requires_seq,
+			       (unsigned long long)d->content_seq);
+	return 0;
+}
+
+int policy_judge(const struct policy_device *d, const struct release *r,
+		 int64_t now, struct err *e)
+{
+	if (judge_kind(d, r, e) || judge_order(d, r, e))
+		return -1;
+	if (r->not_before > now)
+		return err_set(e, ERR_REFUSED, "%s is not to be used yet",
+			       r->id);
+	if (!d->retry &&
+	    policy_is_refused(d->refused, d->refused_count, &r->digest))
+		return err_set(e, ERR_REFUSED,
+			       "%s was rolled back on this device and is not "
+			       "tried again (update --retry does)",
+			       r->id);
+	if (r->kind != PACKAGE_DELTA)
+		return 0;
+	if (d->full_only || !d->has_running ||
+	    !sha256_equal(&r->base_digest, &d->digest))
+		return err_set(e, ERR_CONFLICT, "%s as a delta needs %s", r->id,
+			       r->base_id);
+	return 0;
+}
+
+static bool is_offered(const struct policy_device *d, const struct release *r)
+{
+	return !d->has_offer || (strcmp(r->id, d->offer) == 0 &&
+				 sha256_equal(&r->digest, &d->offer_digest));
+}
+
+static bool is_better(const struct policy_choice *c, const struct release *r)
+{
+	if (!c->found || r->seq != c->release.seq)
+		return !c->found || r->seq > c->release.seq;
+	return r->package_len < c->release.package_len;
+}
+
+void policy_offer(struct policy_choice *c, const struct policy_device *d,
+		  struct release *r, int64_t now)
+{
+	struct err why = { 0 };
+
+	if (!is_offered(d, r))
+		return;
+	if (policy_judge(d, r, now, &why)) {
+		/* Another base, or older: nothing that anybody need hear. */
+		if (why.code != ERR_CONFLICT && r->seq >= c->hindrance_seq) {
+			c->hindrance = why;
+			c->hindrance_seq = r->seq;
+		}
+		return;
+	}
+	if (!is_better(c, r))
+		return;
+	if (c->found)
+		release_done(&c->release);
+	c->release = *r;
+	c->found = true;
+	memset(r, 0, sizeof(*r));
+}
+
+void policy_done(struct policy_choice *c)
+{
+	if (c->found)
+		release_done(&c->release);
+	c->found = false;
+}
+
+int policy_verdict(const struct policy_choice *c, const struct policy_device *d,
+		   struct err *e)
+{
+	if (c->hindrance.code == ERR_NONE) {
+		if (!d->has_offer)
+			return 0;
+		return err_set(e, ERR_NOT_FOUND,
+			       "the server offers %s, which signed metadata "
+			       "does not list for this device",
+			       d->offer);
+	}
+	if (c->hindrance.code == ERR_ROLLBACK && !d->has_offer)
+		return 0; /* what is listed is what runs, or older */
+	*e = c->hindrance;
+	return -1;
+}

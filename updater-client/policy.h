@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * policy - which of the releases that verified metadata lists this device
+ * takes, and how. Pure: facts in, decision and reason out.
+ *
+ * Everything is judged here and nowhere else: product and model, never a step
+ * back in seq, requires_seq, what was rolled back on this device before, and
+ * a delta only on the very base that it was made from. Version text is never
+ * compared.
+ */
+#ifndef UPDATER_CLIENT_POLICY_H
+#define UPDATER_CLIENT_POLICY_H
+
+#include "updater-client/slot.h"
+
+#define POLICY_REFUSED_MAX 8
+
+struct policy_device {
+	char product[NAME_MAX_LEN + 1];
+	char model[NAME_MAX_LEN + 1]; /* "": none */
+	enum tree_attributes attributes;
+	bool has_running;
+	uint64_t seq, content_seq; /* of what runs */
+	struct sha256 digest;
+	/* Digests that were rolled back here, oldest first. */
+	struct sha256 refused[POLICY_REFUSED_MAX];
+	uint32_t refused_count;
+	bool retry;     /* a person says: try rolled-back ones again */
+	bool repair;    /* what runs may be written again */
+	bool full_only; /* the base was found damaged */
+	bool has_offer; /* the server names one release; else the newest */
+	char offer[NAME_MAX_LEN + 1];
+	struct sha256 offer_digest;
+};
+
+/* The release to install, or why there is none. */
+struct policy_choice {
+	bool found;
+	struct release release; /* found: owned by the choice */
+	/* Why the newest applicable one that was not taken was not. */
+	struct err hindrance;
+	uint64_t hindrance_seq;
+};
+
+/*
+ * May the device install this release with this package at `now`? ERR_REFUSED
+ * (not for us), ERR_ROLLBACK, ERR_CONFLICT (needs another base).
+ */
+int policy_judge(const struct policy_device *d, const struct release *r,
+		 int64_t now, struct err *e) NODISCARD;
+
+/*
+ * Put one listed release before the device; *r is taken over (and emptied)
+ * when it is the best so far. Start with a zeroed choice.
+ */
+void policy_offer(struct policy_choice *c, const struct policy_device *d,
+		  struct release *r, int64_t now);
+void policy_done(struct policy_choice *c);
+
+/*
+ * Nothing found: 0 when all is well (up to date), else the reason why the
+ * newest listed release is not installed.
+ */
+int policy_verdict(const struct policy_choice *c, const struct policy_device *d,
+		   struct err *e) NODISCARD;
+
+/* Time without a clock: the later of the clock and the signed floor. */
+int64_t policy_now(int64_t clock, int64_t floor);
+
+/* Remember a digest that was rolled back; the oldest is forgotten. */
+void policy_refuse(struct sha256 *refused, uint32_t *count,
+		   const struct sha256 *digest);
+bool policy_is_refused(const struct sha256 *refused, uint32_t count,
+		       const struct sha256 *digest);
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/report.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/fs.h"
+#include "common/log.h"
+
+#define FOLDER   "reports"
+#define NAME_LEN 48
+
+/* Names sort by attempt and sequence: both are padded. */
+struct waiting {
+	char names[REPORT_PENDING_MAX][NAME_LEN];
+	size_t count;
+};
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static void collect(DIR *dir, struct waiting *w)
+{
+	struct dirent *entry;
+
+	while ((entry = readdir(dir)) != NULL) {
+		struct err unused;
+
+		if (entry->d_name[0] < '0' || entry->d_name[0] > '9' ||
+		    w->count == REPORT_PENDING_MAX)
+			continue;
+		if (text_format(w->names[w->count], NAME_LEN, &unused, "%s",
+				entry->d_name) == 0)
+			w->count++;
+	}
+	qsort(w->names, w->count, sizeof(w->names[0]), by_name);
+}
+
+static void list(int state_fd, struct waiting *w)
+{
+	struct err missing;
+	DIR *dir;
+	int fd = -1;
+
+	w->count = 0;
+	if (fs_open(state_fd, FOLDER, O_RDONLY | O_DIRECTORY, &fd, &missing))
+		return;
+	dir = fdopendir(fd);
+	if (!dir) {
+		fs_close(&fd);
+		return;
+	}
+	collect(dir, w);
+	(void)closedir(dir); /* it was only read */
+}
+
+size_t report_pending(int state_fd)
+{
+	struct waiting w;
+
+	list(state_fd, &w);
+	return w.count;
+}
+
+static int path_of(const char *name, char out[PATH_MAX_LEN], struct err *e)
+{
+	return text_format(out, PATH_MAX_LEN, e, FOLDER "/%s", name);
+}
+
+static int forget(int state_fd, const char *name, struct err *e)
+{
+	char path[PATH_MAX_LEN];
+
+	if (path_of(name, path, e))
+		return -1;
+	return fs_remove(state_fd, path, e);
+}
+
+static int keep(int state_fd, const struct wire_report *report, struct err *e)
+{
+	struct message m = { .kind = MESSAGE_REPORT, .report = *report };
+	struct buf bytes = BUF_INIT(MESSAGE_MAX);
+	struct waiting w;
+	char path[PATH_MAX_LEN];
+	int rc = -1;
+
+	list(state_fd, &w);
+	if (w.count == REPORT_PENDING_MAX && forget(state_fd, w.names[0], e))
+		return -1;
+	if (text_format(path, sizeof(path), e, FOLDER "/%020llu.%010u",
+			(unsigned long long)report->attempt,
+			(unsigned)report->sequence) == 0 &&
+	    message_format(&m, &bytes, e) == 0 &&
+	    fs_mkdirs(state_fd, FOLDER, 0700, e) == 0)
+		rc = fs_replace_file(state_fd, path, buf_slice(&bytes), 0600,
+				     e);
+	buf_done(&bytes);
+	return rc;
+}
+
+void report_add(struct session *s, enum wire_state state, const char *code,
+		struct slice evidence)
+{
+	struct wire_report m = {
+		.attempt = s->journal.attempt,
+		.sequence = s->journal.report_sequence + 1,
+		.state = state,
+		.activation = s->journal.activation,
+	};
+	struct err e = { 0 };
+
+	if (m.attempt == 0)
+		return;
+	if (s->has_running)
+		m.running = s->running.digest;
+	text_escape(evidence, m.evidence, sizeof(m.evidence));
+	s->journal.report_sequence++;
+	if (text_format(m.code, sizeof(m.code), &e, "%s", code) ||
+	    session_save(s, &e) || keep(s->state_fd, &m, &e))
+		log_event(LOG_WARNING, "report-not-kept", "%s", e.msg);
+}
+
+/* ---- sending ------------------------------------------------------------- */
+
+/* What waits on the disk may be damaged; then there is nothing to send. */
+static int load(int state_fd, const char *name, struct message *m,
+		struct err *e)
+{
+	struct buf bytes = BUF_INIT(MESSAGE_MAX);
+	char path[PATH_MAX_LEN];
+	int rc = -1;
+
+	if (path_of(name, path, e) == 0 &&
+	    fs_read_file(state_fd, path, &bytes, e) == 0 &&
+	    message_parse(buf_slice(&bytes), m, e) == 0)
+		rc = m->kind == MESSAGE_REPORT
+			     ? 0
+			     : err_set(e, ERR_FORMAT, "not a report");
+	buf_done(&bytes);
+	return rc;
+}
+
+static bool is_temporary(enum err_code code)
+{
+	return code == ERR_NETWORK || code == ERR_SYSTEM || code == ERR_BUSY ||
+	       code == ERR_UNTRUSTED || code == ERR_SPACE;
+}
+
+/* False when the server cannot be reached, so that the rest waits, too. */
+static bool send_one(struct session *s, const char *name)
+{
+	struct message m, answer;
+	struct err e = { 0 };
+
+	if (load(s->state_fd, name, &m, &e)) {
+		log_event(LOG_WARNING, "report-dropped", "%s", e.msg);
+	} else if (ipc_ask(&s->trust.channel, &m, MESSAGE_DONE, SESSION_ASK_MS,
+			   &answer, &e)) {
+		if (is_temporary(e.code))
+			return false;
+		log_event(LOG_WARNING, "report-refused", "%s", e.msg);
+	}
+	if (forget(s->state_fd, name, &e)) {
+		log_event(LOG_WARNING, "report-not-removed", "%s", e.msg);
+		return false;
+	}
+	return true;
+}
+
+void report_flush(struct session *s)
+{
+	struct waiting w;
+
+	if (s->from_folder || s->trust.pid <= 0)
+		return;
+	list(s->state_fd, &w);
+	for (size_t i = 0; i < w.count; i++)
+		if (!send_one(s, w.names[i]))
+			return;
+}

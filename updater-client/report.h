@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * report - what the server should hear of an attempt, kept until it did.
+ *
+ * Reports wait in files of the state folder and are sent in their order. They
+ * never decide anything: a release that cannot be reported stays installed,
+ * and the reports go out when the server is back.
+ */
+#ifndef UPDATER_CLIENT_REPORT_H
+#define UPDATER_CLIENT_REPORT_H
+
+#include "updater-client/session.h"
+
+#define REPORT_PENDING_MAX 64
+
+/*
+ * Note a state of the attempt under way; nothing when the server gave none.
+ * code is upper case ("HEALTH_FAILED") or ""; evidence may hold any bytes.
+ * Failing to keep it is logged, not returned.
+ */
+void report_add(struct session *s, enum wire_state state, const char *code,
+		struct slice evidence);
+
+/* Send what waits, as far as that works now. */
+void report_flush(struct session *s);
+
+/* How many wait. */
+size_t report_pending(int state_fd);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/room.h"
+
+/* Journal, reports, history and folders beside the package. */
+#define STATE_EXTRA  (1u << 20)
+#define STATE_INODES 80
+#define SLOT_INODES  8
+
+static int judge(const char *where, uint64_t needed, uint64_t free,
+		 struct err *e)
+{
+	char have[16], want[16];
+
+	if (needed <= free)
+		return 0;
+	text_size(needed, want);
+	text_size(free, have);
+	return err_set(e, ERR_SPACE,
+		       "no room %s: %s needed, %s free; make room and try "
+		       "again",
+		       where, want, have);
+}
+
+static int judge_inodes(const char *where, uint64_t needed, uint64_t free,
+			struct err *e)
+{
+	if (needed <= free)
+		return 0;
+	return err_set(e, ERR_SPACE,
+		       "no room %s: %llu files needed, %llu can be made", where,
+		       (unsigned long long)needed, (unsigned long long)free);
+}
+
+int room_judge(const struct room *r, const struct plan *p, struct err *e)
+{
+	uint64_t slot = slot_release_room(&p->release);
+	uint64_t slot_inodes = (uint64_t)p->release.entries + SLOT_INODES;
+	uint64_t state = STATE_EXTRA;
+	uint64_t slot_free = r->slot_bytes + r->freed_bytes;
+	uint64_t inodes_free = r->slot_inodes + r->freed_inodes;
+
+	if (p->package_len > r->spooled)
+		state += p->package_len - r->spooled;
+	if (r->same_disk)
+		return judge("for the slot and the package", slot + state,
+			     slot_free, e) ||
+				       judge_inodes("for the slot",
+						    slot_inodes + STATE_INODES,
+						    inodes_free, e)
+			       ? -1
+			       : 0;
+	if (judge("for the slot", slot, slot_free, e) ||
+	    judge_inodes("for the slot", slot_inodes, inodes_free, e) ||
+	    judge("for the package", state, r->state_bytes, e) ||
+	    judge_inodes("for the package", STATE_INODES, r->state_inodes, e))
+		return -1;
+	return 0;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * room - is there space for an update? Pure: signed numbers and free space in,
+ * decision out. Nothing is written before it said yes.
+ */
+#ifndef UPDATER_CLIENT_ROOM_H
+#define UPDATER_CLIENT_ROOM_H
+
+#include "updater-client/plan.h"
+
+struct room {
+	uint64_t slot_bytes, slot_inodes;   /* free where the slots are */
+	uint64_t state_bytes, state_inodes; /* free where the spool is */
+	bool same_disk;
+	uint64_t spooled; /* bytes of the package that are there already */
+	/* What emptying the slot will give back. */
+	uint64_t freed_bytes, freed_inodes;
+};
+
+/* ERR_SPACE, saying where and how much is missing. */
+int room_judge(const struct room *r, const struct plan *p,
+	       struct err *e) NODISCARD;
+
+#endif

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/session.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "common/fs.h"
+#include "common/log.h"
+#include "common/utc.h"
+#include "updater-client/identity.h"
+#include "updater-client/source.h"
+#include "updater-client/trust.h"
+
+static void begin(struct session *s, const struct config *c, int stop_fd)
+{
+	memset(s, 0, sizeof(*s));
+	s->config = c;
+	s->state_fd = s->lock_fd = s->metadata_fd = s->spool_fd = -1;
+	s->slots.dirfd = s->file.fd[0] = s->file.fd[1] = -1;
+	s->stop_fd = stop_fd;
+}
+
+void session_close(struct session *s)
+{
+	session_disconnect(s);
+	slot_tree_close(&s->slots);
+	journal_close(&s->file);
+	fs_close(&s->spool_fd);
+	fs_close(&s->metadata_fd);
+	fs_close(&s->lock_fd);
+	fs_close(&s->state_fd);
+}
+
+int session_look(struct session *s, struct err *e)
+{
+	if (slot_tree_current(&s->slots, &s->current, e))
+		return -1;
+	return slot_tree_release(&s->slots, s->current, &s->running,
+				 &s->has_running, e);
+}
+
+static int open_folder(int dirfd, const char *name, int *fd, struct err *e)
+{
+	if (fs_mkdirs(dirfd, name, 0700, e))
+		return -1;
+	return fs_open(dirfd, name, O_RDONLY | O_DIRECTORY, fd, e);
+}
+
+static int open_state(struct session *s, struct err *e)
+{
+	if (fs_make_dir(s->config->state, 0700, &s->state_fd, e) ||
+	    fs_check_private(s->state_fd, s->config->state, e) ||
+	    fs_lock(s->state_fd, "lock", &s->lock_fd, e) ||
+	    open_folder(s->state_fd, "metadata", &s->metadata_fd, e) ||
+	    open_folder(s->state_fd, "spool", &s->spool_fd, e))
+		return err_in(e, "the state (%s)", s->config->state);
+	return 0;
+}
+
+int session_open(struct session *s, const struct config *c, int stop_fd,
+		 struct err *e)
+{
+	begin(s, c, stop_fd);
+	if (open_state(s, e) ||
+	    journal_open(s->state_fd, &s->file, &s->journal, &s->reset, e) ||
+	    slot_tree_open(c->slot_path, &s->slots, e) || session_look(s, e) ||
+	    identity_load(s->state_fd, &s->identity, &s->enrolled, e)) {
+		session_close(s);
+		return -1;
+	}
+	if (s->reset)
+		log_event(LOG_WARNING, "journal-reset",
+			  "both records were damaged; the slots are as they "
+			  "were, what was remembered is lost");
+	return 0;
+}
+
+int session_peek(struct session *s, const struct config *c, struct err *e)
+{
+	begin(s, c, -1);
+	if (fs_open_dir(c->state, &s->state_fd, e) ||
+	    journal_peek(s->state_fd, &s->journal, &s->reset, e) ||
+	    fs_open_dir(c->slot_path, &s->slots.dirfd, e)) {
+		session_close(s);
+		return err_in(e, "nothing to see yet");
+	}
+	s->slots.path = c->slot_path;
+	if (session_look(s, e) ||
+	    identity_load(s->state_fd, &s->identity, &s->enrolled, e)) {
+		session_close(s);
+		return -1;
+	}
+	return 0;
+}
+
+/* ---- the processes ------------------------------------------------------- */
+
+static int start_source(struct session *s, int folder_fd, int peer_fd,
+			struct err *e)
+{
+	struct source_setup setup = {
+		.folder_fd = folder_fd,
+		.urls = s->config->urls.at,
+		.url_count = s->config->urls.count,
+		.ca_path = s->config->ca,
+		.with_identity = true,
+		.state_fd = s->state_fd,
+		.spool_fd = s->spool_fd,
+		.peer_fd = peer_fd,
+	};
+	const struct worker_task task = {
+		.name = "source",
+		.run = source_run,
+		.ctx = &setup,
+		.keep = { folder_fd, s->state_fd, s->spool_fd, peer_fd },
+		.keep_count = 4,
+		.secret = folder_fd < 0,
+	};
+
+	return worker_start(&task, s->stop_fd, &s->source, e);
+}
+
+static int start_trust(struct session *s, int source_fd, struct err *e)
+{
+	struct trust_setup setup = {
+		.metadata_fd = s->metadata_fd,
+		.root_path = s->config->root,
+		.environment = s->config->environment,
+		.medium = s->from_folder,
+		.source_fd = source_fd,
+	};
+	const struct worker_task task = {
+		.name = "trust",
+		.run = trust_run,
+		.ctx = &setup,
+		.keep = { s->metadata_fd, source_fd },
+		.keep_count = 2,
+	};
+
+	return worker_start(&task, s->stop_fd, &s->trust, e);
+}
+
+int session_learn_time(struct session *s, struct err *e)
+{
+	int64_t clock = policy_now(utc_now(), s->journal.time_floor);
+	struct message ask = { .kind = MESSAGE_OPEN, .now = clock };
+	struct message m;
+
+	if (ipc_ask(&s->trust.channel, &ask, MESSAGE_SITE, SESSION_ASK_MS, &m,
+		    e))
+		return -1;
+	s->site = m.site;
+	s->now = policy_now(clock, m.site.time_floor);
+	if (m.site.time_floor <= s->journal.time_floor)
+		return 0;
+	s->journal.time_floor = m.site.time_floor;
+	return session_save(s, e);
+}
+
+static int begin_source(struct session *s, struct err *e)
+{
+	struct message ask = { .kind = MESSAGE_BEGIN, .now = s->now };
+	struct message m;
+
+	return ipc_ask(&s->source.channel, &ask, MESSAGE_DONE, SESSION_ASK_MS,
+		       &m, e);
+}
+
+int session_connect(struct session *s, int folder_fd, struct err *e)
+{
+	int link[2];
+	int rc;
+
+	s->from_folder = folder_fd >= 0;
+	if (ipc_pair(link, e))
+		return -1;
+	rc = start_source(s, folder_fd, link[0], e) ||
+			     start_trust(s, link[1], e)
+		     ? -1
+		     : 0;
+	fs_close(&link[0]);
+	fs_close(&link[1]);
+	if (rc || session_learn_time(s, e) || begin_source(s, e)) {
+		session_disconnect(s);
+		return -1;
+	}
+	return 0;
+}
+
+void session_disconnect(struct session *s)
+{
+	worker_stop(&s->trust);
+	worker_stop(&s->source);
+}
+
+/* ---- the machine --------------------------------------------------------- */
+
+int session_save(struct session *s, struct err *e)
+{
+	return journal_write(&s->file, &s->journal, e);
+}
+
+/* A release that proved itself after all is no longer refused. */
+static void forgive(struct journal *j)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < j->refused_count; i++)
+		if (!sha256_equal(&j->refused[i], &j->digest))
+			j->refused[kept++] = j->refused[i];
+	j->refused_count = kept;
+}
+
+int session_step(struct session *s, const struct machine_input *in,
+		 enum machine_action *action, struct err *e)
+{
+	struct journal before = s->journal;
+	struct journal *j = &s->journal;
+	bool nothing_new;
+
+	if (machine_step(&j->machine, in, action, e))
+		return -1;
+	if (*action == ACTION_TRY)
+		j->activation++;
+	if (j->machine.reason != REASON_NONE)
+		policy_refuse(j->refused, &j->refused_count, &j->digest);
+	if (j->machine.state == MACHINE_CONFIRMED)
+		forgive(j);
+	/* Most starts find nothing left behind: then the disk is let alone. */
+	nothing_new = in->event == EVENT_START && *action == ACTION_REST &&
+		      j->machine.state == before.machine.state;
+	if (!nothing_new && session_save(s, e)) {
+		*j = before;
+		return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * session - one command's hold on the device: lock, journal, slots, and the
+ * processes that fetch and verify.
+ *
+ * The process that owns a session controls: it alone writes the journal and
+ * switches. It reads no byte from outside but bounded messages.
+ */
+#ifndef UPDATER_CLIENT_SESSION_H
+#define UPDATER_CLIENT_SESSION_H
+
+#include "updater-client/config.h"
+#include "updater-client/journal.h"
+#include "updater-client/slot_tree.h"
+#include "updater-client/worker.h"
+
+#define SESSION_ASK_MS 300000 /* for one answer of the trust process */
+
+struct session {
+	const struct config *config;
+	int state_fd, lock_fd, metadata_fd, spool_fd;
+	int stop_fd; /* readable once we are asked to stop; borrowed */
+	bool quiet;  /* no progress, no lines for people */
+
+	struct journal_file file;
+	struct journal journal;
+	bool reset; /* the journal was damaged and is begun anew */
+
+	struct slot_tree slots;
+	enum slot current;
+	bool has_running; /* a release of ours runs: */
+	struct slot_release running;
+
+	bool enrolled;
+	struct message_identity identity;
+
+	/* once connected */
+	bool from_folder;
+	struct worker source, trust;
+	struct message_site site;
+	int64_t now;
+};
+
+/*
+ * Open the state folder (made if missing), take the lock (ERR_BUSY names its
+ * holder), read journal, slots and identity.
+ */
+int session_open(struct session *s, const struct config *c, int stop_fd,
+		 struct err *e) NODISCARD;
+
+/* The same for a look: no lock, nothing is made or changed. */
+int session_peek(struct session *s, const struct config *c,
+		 struct err *e) NODISCARD;
+
+/*
+ * Start the processes that fetch and verify, from the folder or (-1) from the
+ * configured servers. The root of trust must be of the configured environment.
+ */
+int session_connect(struct session *s, int folder_fd, struct err *e) NODISCARD;
+void session_disconnect(struct session *s);
+void session_close(struct session *s);
+
+/* Read again which slot is current and what it holds. */
+int session_look(struct session *s, struct err *e) NODISCARD;
+
+/* Take over what the trust process has learned about time. */
+int session_learn_time(struct session *s, struct err *e) NODISCARD;
+
+/*
+ * One step of the machine, in the journal before it returns. Starting a trial
+ * raises the activation counter; going back remembers the digest.
+ */
+int session_step(struct session *s, const struct machine_input *in,
+		 enum machine_action *action, struct err *e) NODISCARD;
+int session_save(struct session *s, struct err *e) NODISCARD;
+
+#endif

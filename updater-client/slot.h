@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * slot - what a slot holds: the signed facts of a release that are needed
+ * after it was installed, as a bounded plain record and as the slot's
+ * release.json. Pure: bytes in, record out.
+ */
+#ifndef UPDATER_CLIENT_SLOT_H
+#define UPDATER_CLIENT_SLOT_H
+
+#include "common/release.h"
+
+#define SLOT_HEALTH_MAX 4096  /* all health commands of a release */
+#define SLOT_RECORD_MAX 16384 /* bytes of a release.json */
+#define SLOT_BLOCK      4096  /* what one entry takes at least on a disk */
+
+enum slot {
+	SLOT_NONE, /* nothing of ours is current yet */
+	SLOT_A,
+	SLOT_B
+};
+
+struct slot_release {
+	char id[NAME_MAX_LEN + 1];
+	char version[RELEASE_VERSION_MAX + 1];
+	char product[NAME_MAX_LEN + 1];
+	uint64_t seq, content_seq;
+	struct sha256 digest; /* of the manifest */
+	uint64_t manifest_len, content_len;
+	uint32_t entries;
+	uint32_t deadline_sec; /* of the whole trial */
+	/*
+	 * Health commands: each argument ends with a NUL, each command with one
+	 * more. slot_health() takes them apart.
+	 */
+	uint16_t health_len;
+	char health[SLOT_HEALTH_MAX];
+};
+
+/* "a", "b" or "none". */
+const char *slot_name(enum slot s);
+
+/* The slot that is not s; SLOT_A where nothing is current. */
+enum slot slot_other(enum slot s);
+
+/* Copy the facts. ERR_LIMIT when the health commands are too long. */
+int slot_release_from(const struct release *r, struct slot_release *out,
+		      struct err *e) NODISCARD;
+
+/* Bytes on a disk that the release needs at most, manifest included. */
+uint64_t slot_release_room(const struct slot_release *r);
+
+/* As the release.json of a slot. */
+int slot_release_format(const struct slot_release *r, struct buf *out,
+			struct err *e) NODISCARD;
+int slot_release_parse(struct slice in, struct slot_release *out,
+		       struct err *e) NODISCARD;
+
+/*
+ * The next health command: fills argv (NULL-terminated, borrowed from r) and
+ * moves *at on; start with 0. False at the end.
+ */
+bool slot_health(const struct slot_release *r, size_t *at,
+		 char *argv[RELEASE_ARGS_MAX + 1]);
+
+/* Well formed: every argument and command ended, none empty or too long. */
+bool slot_health_is_valid(const struct slot_release *r);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * slot_tree - two folders and one symbolic link: the slots of kind tree.
+ *
+ *	PATH/a/{tree/, manifest, release.json}    PATH/b/...
+ *	PATH/current -> "a/tree" or "b/tree"
+ *
+ * The link is the one record of a switch: it is replaced by one rename, the
+ * folder is synced and the link read back. Both links are made before the
+ * first switch, so going back takes no free byte. Only the slot that is not
+ * current is ever written; its release.json comes last, so a slot without one
+ * is an unfinished one.
+ */
+#ifndef UPDATER_CLIENT_SLOT_TREE_H
+#define UPDATER_CLIENT_SLOT_TREE_H
+
+#include "updater-client/slot.h"
+
+struct slot_tree {
+	int dirfd;
+	const char *path; /* borrowed; for messages and PAWL_SLOT */
+};
+
+/* Open PATH, made if missing (a, b are made when needed). */
+int slot_tree_open(const char *path, struct slot_tree *t,
+		   struct err *e) NODISCARD;
+void slot_tree_close(struct slot_tree *t);
+
+/*
+ * Which slot is current; SLOT_NONE when there is no link. ERR_CONFLICT for a
+ * link that is not ours.
+ */
+int slot_tree_current(const struct slot_tree *t, enum slot *out,
+		      struct err *e) NODISCARD;
+
+/*
+ * What a slot holds. *found is false for an empty or unfinished slot, or one
+ * that something else than us filled.
+ */
+int slot_tree_release(const struct slot_tree *t, enum slot s,
+		      struct slot_release *out, bool *found,
+		      struct err *e) NODISCARD;
+
+/* Empty a slot that is not current and make its folder anew. */
+int slot_tree_empty(const struct slot_tree *t, enum slot s,
+		    struct err *e) NODISCARD;
+
+/* The slot's tree as a folder, and its manifest as a file. */
+int slot_tree_folder(const struct slot_tree *t, enum slot s, int *dirfd,
+		     struct err *e) NODISCARD;
+int slot_tree_manifest(const struct slot_tree *t, enum slot s, int *fd,
+		       struct err *e) NODISCARD;
+/* A new file for the manifest of a slot that was just emptied. */
+int slot_tree_new_manifest(const struct slot_tree *t, enum slot s, int *fd,
+			   struct err *e) NODISCARD;
+
+/* Say what the finished slot holds, durably. */
+int slot_tree_seal(const struct slot_tree *t, enum slot s,
+		   const struct slot_release *r, struct err *e) NODISCARD;
+
+/* Make both links, so that neither switch needs room later. */
+int slot_tree_prepare(const struct slot_tree *t, struct err *e) NODISCARD;
+
+/* The switch: durable and read back. SLOT_NONE takes the link away. */
+int slot_tree_switch(const struct slot_tree *t, enum slot to,
+		     struct err *e) NODISCARD;
+
+/* Absolute path of a slot's tree, for the health commands. */
+int slot_tree_path(const struct slot_tree *t, enum slot s, char *out,
+		   size_t size, struct err *e) NODISCARD;
+
+#endif

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/source.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "common/fs.h"
+#include "updater-client/identity.h"
+#include "updater-client/spool.h"
+
+#define CA_MAX       65536
+#define RETRIES      5 /* cuts in a row without a new byte */
+#define REPORT_BYTES (256u << 10)
+
+static const char *const routes[ROUTES] = {
+	[ROUTE_NONCE] = "v1/nonce",
+	[ROUTE_ENROL] = "v1/enrol",
+	[ROUTE_CHECKIN] = "v1/checkin",
+	[ROUTE_REPORT] = "v1/report",
+};
+
+/* The process' own state. */
+struct source {
+	const struct source_setup *setup;
+	const struct source_ops *ops; /* once begun */
+	void *self;
+	struct fetch *fetch;
+	struct buf ca, certificate, key;
+};
+
+/* ---- the network as a source --------------------------------------------- */
+
+static int rooted(const char *path, char out[PATH_MAX_LEN], struct err *e)
+{
+	return text_format(out, PATH_MAX_LEN, e, "/%s", path);
+}
+
+static int network_get(void *self, const char *path, uint64_t from, uint64_t to,
+		       const struct sink *sink, struct err *e)
+{
+	char full[PATH_MAX_LEN];
+
+	if (rooted(path, full, e))
+		return -1;
+	return fetch_get(self, full, from, to, sink, e);
+}
+
+static int network_post(void *self, const char *path, struct slice body,
+			struct buf *answer, unsigned *status, struct err *e)
+{
+	char full[PATH_MAX_LEN];
+
+	if (rooted(path, full, e))
+		return -1;
+	return fetch_post(self, full, body, answer, status, e);
+}
+
+static const struct source_ops source_network = { network_get, network_post };
+
+static int begin_network(struct source *s, int64_t now, struct err *e)
+{
+	struct fetch_setup setup = {
+		.urls = s->setup->urls,
+		.url_count = s->setup->url_count,
+		.now = now,
+	};
+
+	if (!s->setup->ca_path)
+		return err_set(e, ERR_CONFIG, "[server] ca is not configured");
+	if (fs_read_path(s->setup->ca_path, &s->ca, e))
+		return err_in(e, "the server's CA");
+	setup.ca = buf_slice(&s->ca);
+	if (s->setup->with_identity) {
+		if (identity_read(s->setup->state_fd, &s->certificate, &s->key,
+				  e))
+			return -1;
+		setup.certificate = buf_slice(&s->certificate);
+		setup.key = buf_slice(&s->key);
+	}
+	if (fetch_new(&setup, &s->fetch, e))
+		return -1;
+	s->ops = &source_network;
+	s->self = s->fetch;
+	return 0;
+}
+
+static int begin(struct source *s, int64_t now, struct err *e)
+{
+	if (s->ops)
+		return err_set(e, ERR_CONFLICT, "begun already");
+	if (s->setup->folder_fd < 0)
+		return begin_network(s, now, e);
+	s->ops = &source_folder;
+	/* The folder's operations only read it. */
+	s->self = (void *)(uintptr_t)&s->setup->folder_fd;
+	return 0;
+}
+
+/* ---- answers ------------------------------------------------------------- */
+
+static int send_data(void *ctx, struct slice bytes, struct err *e)
+{
+	struct channel *to = ctx;
+
+	while (bytes.len > 0) {
+		struct message m = {
+			.kind = MESSAGE_DATA,
+			.data = slice_sub(bytes, 0, MESSAGE_DATA_MAX),
+		};
+
+		if (ipc_send(to, &m, e))
+			return -1;
+		bytes = slice_sub(bytes, m.data.len, bytes.len);
+	}
+	return 0;
+}
+
+static int answer_get(struct source *s, struct channel *to,
+		      const struct message_get *m, struct err *e)
+{
+	const struct sink sink = { to, send_data };
+	char path[PATH_MAX_LEN];
+
+	if (text_format(path, sizeof(path), e, "metadata/%s", m->name))
+		return -1;
+	return s->ops->get(s->self, path, 0, m->max, &sink, e);
+}
+
+static int answer_post(struct source *s, struct channel *to,
+		       const struct message_post *m, uint64_t *status,
+		       struct err *e)
+{
+	struct buf answer = BUF_INIT(WIRE_BODY_MAX);
+	struct buf body = BUF_INIT(WIRE_BODY_MAX);
+	unsigned got = 0;
+	int rc = -1;
+
+	/* The message's bytes are gone once the channel is used again. */
+	if (buf_add(&body, m->body, e) == 0 &&
+	    s->ops->post(s->self, routes[m->route], buf_slice(&body), &answer,
+			 &got, e) == 0)
+		rc = send_data(to, buf_slice(&answer), e);
+	*status = got;
+	buf_done(&answer);
+	buf_done(&body);
+	return rc;
+}
+
+/* ---- packages ------------------------------------------------------------ */
+
+struct arrival {
+	struct spool *spool;
+	struct channel *to;
+	uint64_t shown; /* bytes that the other side knows of */
+	uint64_t fetched;
+};
+
+static int show_arrival(struct arrival *a, struct err *e)
+{
+	struct message m = { .kind = MESSAGE_PROGRESS,
+			     .count = spool_len(a->spool) };
+
+	a->shown = m.count;
+	return ipc_send(a->to, &m, e);
+}
+
+static int take_arrival(void *ctx, struct slice bytes, struct err *e)
+{
+	struct arrival *a = ctx;
+
+	a->fetched += bytes.len;
+	if (spool_add(a->spool, bytes, e))
+		return -1;
+	if (spool_len(a->spool) - a->shown < REPORT_BYTES)
+		return 0;
+	return show_arrival(a, e);
+}
+
+/* Wait before trying again; longer each time. The other side may hang up. */
+static int pause_retry(struct channel *to, unsigned tries, struct err *e)
+{
+	struct pollfd p = { to->fd, POLLIN, 0 };
+
+	if (poll(&p, 1, 1000 << tries) > 0)
+		return err_set(e, ERR_BUSY, "asked to stop");
+	return 0;
+}
+
+static int fill(struct source *s, const struct message_package *m,
+		struct arrival *a, struct err *e)
+{
+	const struct sink sink = { a, take_arrival };
+	char path[PATH_MAX_LEN + 16];
+	unsigned tries = 0;
+
+	if (text_format(path, sizeof(path), e, "targets/%s", m->path))
+		return -1;
+	while (!spool_is_complete(a->spool)) {
+		uint64_t before = spool_len(a->spool);
+		int rc = s->ops->get(s->self, path, before, m->package_len,
+				     &sink, e);
+
+		spool_cut(a->spool);
+		if (rc && e->code != ERR_NETWORK)
+			return -1;
+		if (spool_is_complete(a->spool))
+			break;
+		if (!rc)
+			err_set(e, ERR_NETWORK, "%s: shorter than signed",
+				path);
+		if (spool_len(a->spool) > before)
+			tries = 0;
+		else if (tries++ == RETRIES)
+			return -1;
+		if (show_arrival(a, e) || pause_retry(a->to, tries, e))
+			return -1;
+	}
+	return spool_finish(a->spool, e);
+}
+
+static int answer_package(struct source *s, struct channel *to,
+			  const struct message_package *m, uint64_t *fetched,
+			  struct err *e)
+{
+	struct arrival a = { .to = to };
+	struct spool_package package = {
+		.digest = m->package_digest,
+		.head_digest = m->head_digest,
+		.head_len = m->head_len,
+		.len = m->package_len,
+	};
+	int rc = -1;
+
+	if (s->setup->spool_fd < 0)
+		return err_set(e, ERR_REFUSED, "no packages here");
+	if (spool_open(s->setup->spool_fd, &package, &a.spool, e))
+		return -1;
+	if (show_arrival(&a, e) == 0)
+		rc = fill(s, m, &a, e);
+	*fetched = a.fetched;
+	spool_close(a.spool);
+	return rc;
+}
+
+/* ---- the process --------------------------------------------------------- */
+
+static int handle(struct source *s, struct channel *from,
+		  const struct message *m, bool is_control, uint64_t *count,
+		  struct err *e)
+{
+	if (m->kind == MESSAGE_BEGIN && is_control)
+		return begin(s, m->now, e);
+	if (!s->ops)
+		return err_set(e, ERR_CONFLICT, "not begun yet");
+	switch (m->kind) {
+	case MESSAGE_GET:
+		return answer_get(s, from, &m->get, e);
+	case MESSAGE_POST:
+		return answer_post(s, from, &m->post, count, e);
+	case MESSAGE_PACKAGE:
+		if (is_control)
+			return answer_package(s, from, &m->package, count, e);
+		break;
+	default:
+		break;
+	}
+	return err_set(e, ERR_REFUSED, "message %d is not for the source",
+		       m->kind);
+}
+
+/* One request of one channel; -1 ends the process. */
+static int serve(struct source *s, struct channel *from, bool is_control)
+{
+	struct err failure = { 0 };
+	struct message m;
+	uint64_t count = 0;
+	int rc;
+
+	if (ipc_receive(from, 0, &m, &failure))
+		return -1;
+	rc = handle(s, from, &m, is_control, &count, &failure);
+	return ipc_answer(from, rc, count, &failure, &failure);
+}
+
+void source_run(void *ctx, struct channel *control)
+{
+	struct channel peer = CHANNEL_INIT;
+	struct source s = {
+		.setup = ctx,
+		.ca = BUF_INIT(CA_MAX),
+		.certificate = BUF_INIT(X509_PEM_MAX_LEN),
+		.key = BUF_INIT(X509_PEM_MAX_LEN),
+	};
+
+	peer.fd = s.setup->peer_fd;
+	for (;;) {
+		struct pollfd p[2] = { { control->fd, POLLIN, 0 },
+				       { peer.fd, POLLIN, 0 } };
+
+		if (poll(p, 2, -1) < 0 && errno != EINTR)
+			break;
+		if (p[0].revents && serve(&s, control, true))
+			break;
+		/* The peer may end first; then only its channel is done. */
+		if (p[1].revents && serve(&s, &peer, false))
+			ipc_close(&peer);
+	}
+	fetch_free(s.fetch);
+	buf_wipe(&s.key);
+	buf_done(&s.certificate);
+	buf_done(&s.ca);
+}
+
+/* ---- asked by the others ------------------------------------------------- */
+
+static int collect(struct channel *source, struct buf *out, uint64_t *count,
+		   struct err *e)
+{
+	struct message m;
+
+	for (;;) {
+		if (ipc_receive(source, SOURCE_IDLE_MS, &m, e))
+			return -1;
+		if (m.kind == MESSAGE_DONE) {
+			*count = m.count;
+			return 0;
+		}
+		if (m.kind != MESSAGE_DATA)
+			return err_set(e, ERR_FORMAT, "message %d is no answer",
+				       m.kind);
+		if (buf_add(out, m.data, e))
+			return -1;
+	}
+}
+
+int source_get(struct channel *source, const char *name, size_t max,
+	       struct buf *out, struct err *e)
+{
+	struct message m = { .kind = MESSAGE_GET, .get = { .max = max } };
+	struct buf file = BUF_INIT(max);
+	uint64_t unused;
+	int rc = -1;
+
+	if (text_format(m.get.name, sizeof(m.get.name), e, "%s", name) == 0 &&
+	    ipc_send(source, &m, e) == 0 &&
+	    collect(source, &file, &unused, e) == 0)
+		rc = buf_add(out, buf_slice(&file), e);
+	buf_done(&file);
+	return rc;
+}
+
+static int judge_answer(struct slice answer, uint64_t status, struct err *e)
+{
+	struct err failure;
+	struct err unused;
+
+	if (status == 200)
+		return 0;
+	if (wire_parse_error(answer, &failure, &unused))
+		return err_set(e, ERR_NETWORK, "the server answered %llu",
+			       (unsigned long long)status);
+	*e = failure;
+	return err_in(e, "the server");
+}
+
+int source_post(struct channel *source, enum message_route route,
+		struct slice body, struct buf *answer, struct err *e)
+{
+	struct message m = { .kind = MESSAGE_POST,
+			     .post = { .route = route, .body = body } };
+	struct buf got = BUF_INIT(WIRE_BODY_MAX);
+	uint64_t status;
+	int rc = -1;
+
+	if (ipc_send(source, &m, e) == 0 &&
+	    collect(source, &got, &status, e) == 0 &&
+	    judge_answer(buf_slice(&got), status, e) == 0)
+		rc = buf_add(answer, buf_slice(&got), e);
+	buf_done(&got);
+	return rc;
+}

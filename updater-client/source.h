@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * source - the process that brings bytes: from the server over mutually
+ * authenticated TLS, or from a folder or stick.
+ *
+ * It holds the device's TLS key and the network, and knows files by name only.
+ * It reads no metadata and no package; what it spools it compares with signed
+ * digests that others verified. Requests come over two channels, from the
+ * controlling process and from the one that verifies metadata, and are
+ * answered one at a time.
+ */
+#ifndef UPDATER_CLIENT_SOURCE_H
+#define UPDATER_CLIENT_SOURCE_H
+
+#include "updater-client/fetch.h"
+#include "updater-client/ipc.h"
+
+#define SOURCE_IDLE_MS 120000 /* no sign of life for so long: it hangs */
+
+/* One kind of source. Paths are "metadata/..." and "targets/...". */
+struct source_ops {
+	/* As fetch_get(). */
+	int (*get)(void *self, const char *path, uint64_t from, uint64_t to,
+		   const struct sink *sink, struct err *e);
+	/* As fetch_post(). */
+	int (*post)(void *self, const char *path, struct slice body,
+		    struct buf *answer, unsigned *status, struct err *e);
+};
+
+struct source_setup {
+	/* A folder: */
+	int folder_fd; /* -1: the network */
+	/* The network: */
+	char *const *urls;
+	size_t url_count;
+	const char *ca_path;
+	bool with_identity; /* else as a device that is not enrolled */
+	int state_fd;       /* holds the identity */
+	/* Both: */
+	int spool_fd; /* the spool's folder; -1: no packages */
+	int peer_fd;  /* the verifying process; -1: none */
+};
+
+/* The life of the process; ctx is a struct source_setup. */
+void source_run(void *ctx, struct channel *control);
+
+/* Asked by the others: append a file's bytes, at most max. */
+int source_get(struct channel *source, const char *name, size_t max,
+	       struct buf *out, struct err *e) NODISCARD;
+
+/*
+ * Post a body and append the answer's. A refusal by the server becomes the
+ * error that it names.
+ */
+int source_post(struct channel *source, enum message_route route,
+		struct slice body, struct buf *answer, struct err *e) NODISCARD;
+
+/* A folder as a source; self is a pointer to its descriptor. */
+extern const struct source_ops source_folder;
+
+#endif

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/spool.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/fs.h"
+#include "common/mem.h"
+
+#define SYNC_EVERY (8u << 20) /* bytes that a power cut may cost */
+
+struct spool {
+	struct spool_package package;
+	int fd;
+	uint64_t len; /* verified and written */
+	uint64_t synced;
+	struct buf part; /* of the head, or of the chunk under way */
+	struct package_reader *reader; /* once the head is there */
+};
+
+static int read_file_at(void *ctx, uint64_t offset, void *out, size_t len,
+			struct err *e)
+{
+	const int *fd = ctx;
+	size_t got;
+
+	if (fs_read_at(*fd, offset, out, len, &got, e))
+		return -1;
+	if (got != len)
+		return err_set(e, ERR_FORMAT, "the package is cut short");
+	return 0;
+}
+
+struct package_source spool_source(const int *fd)
+{
+	/* The reader hands it back to read_file_at(), which only reads. */
+	return (struct package_source){ (void *)(uintptr_t)fd, read_file_at };
+}
+
+/* ---- the folder ---------------------------------------------------------- */
+
+int spool_clean(int dirfd, const struct sha256 *keep, struct err *e)
+{
+	char name[SHA256_HEX_LEN] = "";
+	struct dirent *entry;
+	DIR *dir;
+	int rc = 0;
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(e, "the spool");
+	dir = fdopendir(fd);
+	if (!dir) {
+		err_sys(e, "the spool");
+		fs_close(&fd);
+		return -1;
+	}
+	if (keep)
+		sha256_format(keep, name);
+	while (rc == 0 && (entry = readdir(dir)) != NULL) {
+		if (strcmp(entry->d_name, ".") == 0 ||
+		    strcmp(entry->d_name, "..") == 0 ||
+		    strcmp(entry->d_name, name) == 0)
+			continue;
+		rc = fs_remove_tree(dirfd, entry->d_name, e);
+	}
+	(void)closedir(dir); /* it was only read */
+	return rc;
+}
+
+int spool_open_file(int dirfd, const struct sha256 *digest, int *fd,
+		    struct err *e)
+{
+	char name[SHA256_HEX_LEN];
+
+	sha256_format(digest, name);
+	return fs_open(dirfd, name, O_RDONLY, fd, e);
+}
+
+uint64_t spool_size(int dirfd, const struct sha256 *digest)
+{
+	char name[SHA256_HEX_LEN];
+	struct stat st;
+	struct err missing;
+
+	sha256_format(digest, name);
+	if (fs_stat(dirfd, name, &st, &missing) || !S_ISREG(st.st_mode))
+		return 0;
+	return (uint64_t)st.st_size;
+}
+
+/* ---- arriving ------------------------------------------------------------ */
+
+static int open_reader(struct spool *s, struct err *e)
+{
+	struct package_source from = spool_source(&s->fd);
+
+	return package_open(&from, s->package.len, s->package.head_len,
+			    &s->package.head_digest, &s->reader, e);
+}
+
+/* Length of the head or of the chunk at s->len. */
+static uint64_t part_len(const struct spool *s)
+{
+	uint64_t left;
+
+	if (!s->reader)
+		return s->package.head_len;
+	left = s->package.len - s->len;
+	return left < PACKAGE_CHUNK_LEN ? left : PACKAGE_CHUNK_LEN;
+}
+
+static int check_part(const struct spool *s, struct slice part, struct err *e)
+{
+	struct sha256 digest;
+	uint64_t index;
+
+	if (s->reader) {
+		index = (s->len - s->package.head_len) / PACKAGE_CHUNK_LEN;
+		return package_check_chunk(s->reader, (uint32_t)index, part, e);
+	}
+	sha256_of(part, &digest);
+	if (!sha256_equal(&digest, &s->package.head_digest))
+		return err_set(e, ERR_UNTRUSTED,
+			       "the package's head is not the signed one");
+	return 0;
+}
+
+static int keep_part(struct spool *s, struct err *e)
+{
+	struct slice part = buf_slice(&s->part);
+
+	if (check_part(s, part, e) || fs_write_at(s->fd, s->len, part, e))
+		return -1;
+	if (!s->reader && open_reader(s, e))
+		return -1;
+	s->len += part.len;
+	s->part.len = 0;
+	if (s->len - s->synced < SYNC_EVERY)
+		return 0;
+	s->synced = s->len;
+	return fs_sync(s->fd, e);
+}
+
+int spool_add(struct spool *s, struct slice bytes, struct err *e)
+{
+	while (bytes.len > 0) {
+		uint64_t wanted = part_len(s) - s->part.len;
+		struct slice now = slice_sub(bytes, 0, (size_t)wanted);
+
+		if (spool_is_complete(s))
+			return err_set(e, ERR_LIMIT,
+				       "the package is longer than signed");
+		if (buf_add(&s->part, now, e))
+			return -1;
+		bytes = slice_sub(bytes, now.len, bytes.len);
+		if (s->part.len == part_len(s) && keep_part(s, e)) {
+			s->part.len = 0;
+			return -1;
+		}
+	}
+	return 0;
+}
+
+void spool_cut(struct spool *s)
+{
+	s->part.len = 0;
+}
+
+/* ---- going on ------------------------------------------------------------ */
+
+/* Verify what a former run left; the first bad part and all behind it go. */
+static int verify_rest(struct spool *s, uint64_t size, struct err *e)
+{
+	struct err bad;
+
+	while (!spool_is_complete(s) && s->len + part_len(s) <= size) {
+		size_t len = (size_t)part_len(s);
+		uint8_t *room;
+		size_t got;
+
+		s->part.len = 0;
+		room = buf_reserve(&s->part, len, e);
+		if (!room || fs_read_at(s->fd, s->len, room, len, &got, e))
+			return -1;
+		if (got != len ||
+		    check_part(s, (struct slice){ room, len }, &bad))
+			break;
+		if (!s->reader && open_reader(s, &bad))
+			break;
+		s->len += len;
+	}
+	s->part.len = 0;
+	s->synced = s->len;
+	return fs_truncate(s->fd, s->len, e);
+}
+
+static int open_file(struct spool *s, int dirfd, uint64_t *size, struct err *e)
+{
+	struct err missing = { 0 };
+	char name[SHA256_HEX_LEN];
+	struct stat st;
+
+	sha256_format(&s->package.digest, name);
+	if (fs_open(dirfd, name, O_RDWR, &s->fd, &missing)) {
+		*size = 0;
+		if (missing.code == ERR_NOT_FOUND)
+			return fs_create(dirfd, name, 0600, &s->fd, e) ||
+					       fs_sync(dirfd, e)
+				       ? -1
+				       : 0;
+		*e = missing;
+		return -1;
+	}
+	if (fstat(s->fd, &st))
+		return err_sys(e, "the spool");
+	*size = (uint64_t)st.st_size;
+	return 0;
+}
+
+int spool_open(int dirfd, const struct spool_package *p, struct spool **out,
+	       struct err *e)
+{
+	struct spool *s;
+	uint64_t size = 0;
+
+	if (p->head_len < PACKAGE_HEADER_LEN ||
+	    p->head_len > PACKAGE_HEAD_MAX || p->len < p->head_len)
+		return err_set(e, ERR_LIMIT, "impossible package lengths");
+	s = mem_alloc(1, sizeof(*s));
+	s->package = *p;
+	s->fd = -1;
+	s->part.max = p->head_len > PACKAGE_CHUNK_LEN ? (size_t)p->head_len
+						      : PACKAGE_CHUNK_LEN;
+	if (spool_clean(dirfd, &p->digest, e) ||
+	    open_file(s, dirfd, &size, e) || verify_rest(s, size, e)) {
+		spool_close(s);
+		return err_in(e, "the spool");
+	}
+	*out = s;
+	return 0;
+}
+
+uint64_t spool_len(const struct spool *s)
+{
+	return s->len;
+}
+
+bool spool_is_complete(const struct spool *s)
+{
+	return s->reader && s->len == s->package.len;
+}
+
+int spool_finish(struct spool *s, struct err *e)
+{
+	if (!spool_is_complete(s))
+		return err_set(e, ERR_NETWORK, "the package is incomplete");
+	return fs_sync(s->fd, e);
+}
+
+void spool_close(struct spool *s)
+{
+	if (!s)
+		return;
+	package_close(s->reader);
+	buf_done(&s->part);
+	fs_close(&s->fd);
+	free(s);
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/status.h"
+
+#include <fcntl.h>
+
+#include "common/fs.h"
+#include "common/json.h"
+#include "common/utc.h"
+#include "updater-client/history.h"
+#include "updater-client/report.h"
+#include "updater-client/session.h"
+
+#define SHOWN_HISTORY 5
+
+/* Is the manifest still the one that was signed? */
+static bool is_intact(const struct session *s, enum slot which,
+		      const struct slot_release *r)
+{
+	struct sha256 digest;
+	struct err unused;
+	bool intact = false;
+	int fd = -1;
+
+	if (slot_tree_manifest(&s->slots, which, &fd, &unused))
+		return false;
+	if (sha256_of_range(fd, 0, r->manifest_len, &digest, &unused) == 0)
+		intact = sha256_equal(&digest, &r->digest);
+	fs_close(&fd);
+	return intact;
+}
+
+static const char *slot_state(const struct session *s, enum slot which,
+			      const struct slot_release *r, bool found)
+{
+	const struct journal *j = &s->journal;
+
+	if (!found)
+		return which == s->current ? "unknown" : "empty";
+	if (!is_intact(s, which, r))
+		return "damaged";
+	if (which == s->current && j->machine.state == MACHINE_TRIAL)
+		return "trying";
+	if (policy_is_refused(j->refused, j->refused_count, &r->digest))
+		return "bad";
+	return "good";
+}
+
+static void add_release(struct json *j, const struct slot_release *r)
+{
+	json_set_text(j, "release", r->id);
+	json_set_text(j, "version", r->version);
+	json_set_int(j, "seq", (int64_t)r->seq);
+	json_set_hex(j, "digest",
+		     (struct slice){ r->digest.bytes, SHA256_LEN });
+}
+
+static struct json *slot_json(const struct session *s, enum slot which)
+{
+	struct json *j = json_new_object();
+	struct slot_release r = { 0 };
+	struct err unreadable;
+	bool found = false;
+
+	json_set_text(j, "slot", slot_name(which));
+	json_set_bool(j, "current", which == s->current);
+	if (slot_tree_release(&s->slots, which, &r, &found, &unreadable)) {
+		json_set_text(j, "state", "unreadable");
+		return j;
+	}
+	json_set_text(j, "state", slot_state(s, which, &r, found));
+	if (found)
+		add_release(j, &r);
+	return j;
+}
+
+static struct json *refused_json(const struct journal *journal)
+{
+	struct json *all = json_new_array();
+
+	for (uint32_t i = 0; i < journal->refused_count; i++) {
+		char hex[SHA256_HEX_LEN];
+
+		sha256_format(&journal->refused[i], hex);
+		json_add(all, json_new_text(hex));
+	}
+	return all;
+}
+
+static void add_identity(struct json *j, const struct session *s)
+{
+	json_set_bool(j, "enrolled", s->enrolled);
+	if (!s->enrolled)
+		return;
+	json_set_hex(j, "device",
+		     (struct slice){ s->identity.device.bytes, DEVICE_ID_LEN });
+	json_set_text(j, "cohort", s->identity.cohort);
+}
+
+static void add_journal(struct json *j, const struct session *s)
+{
+	const struct journal *journal = &s->journal;
+	char floor[UTC_TEXT_LEN];
+
+	json_set_text(j, "state", machine_state_name(journal->machine.state));
+	json_set_text(j, "reason",
+		      machine_reason_name(journal->machine.reason));
+	json_set_text(j, "detail", journal->detail);
+	json_set_text(j, "last_tried", journal->release);
+	json_set_int(j, "attempts_left", journal->machine.attempts_left);
+	json_set_int(j, "activation",
+		     (int64_t)(journal->activation & (uint64_t)JSON_INT_MAX));
+	json_set(j, "refused", refused_json(journal));
+	json_set_bool(j, "journal_reset", s->reset);
+	if (journal->time_floor > 0) {
+		utc_format(journal->time_floor, floor);
+		json_set_text(j, "time_floor", floor);
+	}
+}
+
+static struct json *status_json(const struct session *s)
+{
+	const struct config *c = s->config;
+	struct json *j = json_new_object();
+	struct json *slots = json_new_array();
+
+	json_set_int(j, "v", 1);
+	json_set_text(j, "updater", VERSION);
+	json_set_text(j, "product", c->product);
+	json_set_text(j, "model", c->model ? c->model : "");
+	json_set_text(j, "environment", environment_name(c->environment));
+	add_identity(j, s);
+	json_set_text(j, "slot", slot_name(s->current));
+	if (s->has_running)
+		add_release(j, &s->running);
+	add_journal(j, s);
+	json_add(slots, slot_json(s, SLOT_A));
+	json_add(slots, slot_json(s, SLOT_B));
+	json_set(j, "slots", slots);
+	json_set_int(j, "reports_waiting",
+		     (int64_t)report_pending(s->state_fd));
+	json_set(j, "history", history_load(s->state_fd));
+	return j;
+}
+
+/* ---- for people ---------------------------------------------------------- */
+
+static const char *member(const struct json *j, const char *name)
+{
+	return json_text(json_get(j, name));
+}
+
+static int print_slots(const struct json *status, struct buf *out,
+		       struct err *e)
+{
+	const struct json *slots = json_get(status, "slots");
+
+	for (size_t i = 0; i < json_count(slots); i++) {
+		const struct json *slot = json_at(slots, i);
+		const char *release = member(slot, "release");
+
+		if (buf_addf(out, e, "slot %s       %s%s%s%s%s\n",
+			     member(slot, "slot"), member(slot, "state"),
+			     release[0] ? ", " : "", release,
+			     release[0] ? " " : "", member(slot, "version")))
+			return -1;
+	}
+	return 0;
+}
+
+static int print_history(const struct json *status, struct buf *out,
+			 struct err *e)
+{
+	const struct json *all = json_get(status, "history");
+	size_t count = json_count(all);
+
+	for (size_t i = count > SHOWN_HISTORY ? count - SHOWN_HISTORY : 0;
+	     i < count; i++) {
+		const struct json *entry = json_at(all, i);
+		const char *reason = member(entry, "reason");
+
+		if (buf_addf(out, e, "%s  %s %s%s%s%s%s\n",
+			     member(entry, "time"), member(entry, "release"),
+			     member(entry, "result"), reason[0] ? ": " : "",
+			     reason, member(entry, "detail")[0] ? ", " : "",
+			     member(entry, "detail")))
+			return -1;
+	}
+	return 0;
+}
+
+static int print_state(const struct json *status, const struct session *s,
+		       struct buf *out, struct err *e)
+{
+	const struct journal *j = &s->journal;
+
+	if (buf_addf(out, e, "state        %s",
+		     machine_state_name(j->machine.state)))
+		return -1;
+	if (j->machine.reason != REASON_NONE &&
+	    buf_addf(out, e, ": %s was taken back (%s%s%s)", j->release,
+		     machine_reason_name(j->machine.reason),
+		     j->detail[0] ? ": " : "", j->detail))
+		return -1;
+	if (j->machine.state == MACHINE_TRIAL &&
+	    buf_addf(out, e, ", %u attempts left", j->machine.attempts_left))
+		return -1;
+	if (s->reset && buf_addf(out, e, " (the journal was damaged)"))
+		return -1;
+	return buf_addf(
+		out, e, "\nreports      %lld waiting\n",
+		(long long)json_int(json_get(status, "reports_waiting")));
+}
+
+static int print_people(const struct json *status, const struct session *s,
+			struct buf *out, struct err *e)
+{
+	const struct config *c = s->config;
+
+	if (buf_addf(out, e, "product      %s%s%s, %s\n", c->product,
+		     c->model ? ", model " : "", c->model ? c->model : "",
+		     environment_name(c->environment)) ||
+	    buf_addf(out, e, "device       %s%s%s\n",
+		     s->enrolled ? member(status, "device") : "not enrolled",
+		     s->enrolled ? ", cohort " : "",
+		     s->enrolled ? s->identity.cohort : "") ||
+	    buf_addf(out, e, "runs         %s%s%s\n",
+		     s->has_running ? s->running.id : "nothing of ours",
+		     s->has_running ? " " : "",
+		     s->has_running ? s->running.version : "") ||
+	    print_state(status, s, out, e) || print_slots(status, out, e))
+		return -1;
+	return print_history(status, out, e);
+}
+
+int status_print(const struct config *c, bool as_json, struct buf *out,
+		 struct err *e)
+{
+	struct session s;
+	struct json *status;
+	int rc;
+
+	if (session_peek(&s, c, e))
+		return -1;
+	status = status_json(&s);
+	rc = as_json ? json_print(status, true, out, e)
+		     : print_people(status, &s, out, e);
+	if (rc == 0 && as_json)
+		rc = buf_addf(out, e, "\n");
+	json_free(status);
+	session_close(&s);
+	return rc;
+}

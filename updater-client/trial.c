@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/trial.h"
+
+#include <string.h>
+
+#include "common/fs.h"
+#include "common/log.h"
+
+#define PATH_LEN 4096
+
+/* One trial under way. */
+struct trial {
+	struct session *s;
+	struct trial_outcome *out;
+	char slot[PATH_LEN];
+	int tree_fd;
+	int64_t end_ms;
+};
+
+static bool failed(struct trial *t, enum machine_reason reason,
+		   const struct err *e)
+{
+	t->out->event = e->code == ERR_BUSY ? EVENT_STOPPED : EVENT_UNHEALTHY;
+	t->out->reason = e->code == ERR_NETWORK ? REASON_DEADLINE : reason;
+	text_escape(slice_of(e->msg), t->out->detail, sizeof(t->out->detail));
+	return false;
+}
+
+static bool ask(struct trial *t, char *const *argv, int dirfd)
+{
+	int64_t left = t->end_ms - hook_clock_ms();
+	struct hook h = {
+		.argv = argv,
+		.dirfd = dirfd,
+		.slot = t->slot,
+		.release = t->s->running.id,
+		.deadline_ms = left > 0 ? left : 0,
+		.stop_fd = t->s->stop_fd,
+	};
+	struct err e = { 0 };
+
+	if (hook_run(&h, &t->out->evidence, &e))
+		return failed(t, REASON_HEALTH, &e);
+	return true;
+}
+
+/* A command of the release is a path in its tree, never one of the host. */
+static bool ask_release(struct trial *t, char **argv)
+{
+	char program[PATH_LEN];
+	struct err e = { 0 };
+
+	if (argv[0][0] == '/') {
+		err_set(&e, ERR_HEALTH, "%s: not a path inside the release",
+			argv[0]);
+		return failed(t, REASON_HEALTH, &e);
+	}
+	if (text_format(program, sizeof(program), &e, "./%s", argv[0]))
+		return failed(t, REASON_HEALTH, &e);
+	argv[0] = program;
+	return ask(t, argv, t->tree_fd);
+}
+
+static bool ask_all(struct trial *t)
+{
+	char *argv[RELEASE_ARGS_MAX + 1];
+	size_t at = 0;
+
+	while (slot_health(&t->s->running, &at, argv))
+		if (!ask_release(t, argv))
+			return false;
+	if (t->s->config->health.argc == 0)
+		return true;
+	return ask(t, t->s->config->health.argv, -1);
+}
+
+static int restart(struct session *s, const char *slot,
+		   struct hook_output *output, struct err *e)
+{
+	struct hook h = {
+		.argv = s->config->restart.argv,
+		.dirfd = -1,
+		.slot = slot,
+		.release = s->has_running ? s->running.id : NULL,
+		.deadline_ms = (int64_t)s->config->restart_sec * 1000,
+		.stop_fd = -1,
+		.leaves_service = true,
+	};
+
+	if (s->config->restart.argc == 0)
+		return 0;
+	return hook_run(&h, output, e);
+}
+
+/* The shorter of what the release and the configuration allow. */
+static int64_t deadline_ms(const struct session *s)
+{
+	uint64_t sec = s->running.deadline_sec;
+
+	if (sec == 0 ||
+	    (s->config->deadline_sec > 0 && s->config->deadline_sec < sec))
+		sec = s->config->deadline_sec > 0 ? s->config->deadline_sec
+						  : 300;
+	return (int64_t)sec * 1000;
+}
+
+static bool prepare(struct trial *t)
+{
+	struct err e = { 0 };
+
+	if (!t->s->has_running) {
+		err_set(&e, ERR_HEALTH, "the slot's release.json is damaged");
+		return failed(t, REASON_HEALTH, &e);
+	}
+	if (slot_tree_path(&t->s->slots, t->s->current, t->slot,
+			   sizeof(t->slot), &e) ||
+	    slot_tree_folder(&t->s->slots, t->s->current, &t->tree_fd, &e))
+		return failed(t, REASON_HEALTH, &e);
+	if (restart(t->s, t->slot, &t->out->evidence, &e))
+		return failed(t, REASON_RESTART, &e);
+	return true;
+}
+
+void trial_run(struct session *s, struct trial_outcome *out)
+{
+	struct trial t = { .s = s, .out = out, .tree_fd = -1 };
+
+	memset(out, 0, sizeof(*out));
+	t.end_ms = hook_clock_ms() + deadline_ms(s);
+	if (prepare(&t) && ask_all(&t))
+		out->event = EVENT_HEALTHY;
+	fs_close(&t.tree_fd);
+}
+
+void trial_restart_old(struct session *s)
+{
+	struct hook_output output;
+	char slot[PATH_LEN];
+	struct err e = { 0 };
+
+	if (s->current == SLOT_NONE)
+		return;
+	if (slot_tree_path(&s->slots, s->current, slot, sizeof(slot), &e) ||
+	    restart(s, slot, &output, &e))
+		log_event(LOG_ERROR, "restart-failed", "%s", e.msg);
+}

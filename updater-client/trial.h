@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * trial - the new slot is current: does it prove itself?
+ *
+ * The restart command makes the new tree run, then the health commands of the
+ * signed release are run in it, then the local one, all within one deadline.
+ */
+#ifndef UPDATER_CLIENT_TRIAL_H
+#define UPDATER_CLIENT_TRIAL_H
+
+#include "updater-client/hook.h"
+#include "updater-client/session.h"
+
+struct trial_outcome {
+	enum machine_event event; /* HEALTHY, UNHEALTHY or STOPPED */
+	enum machine_reason reason;
+	char detail[JOURNAL_DETAIL_LEN];
+	struct hook_output evidence; /* of what failed */
+};
+
+/* Ask the release in the current slot. */
+void trial_run(struct session *s, struct trial_outcome *out);
+
+/* After a switch back: make the old tree run again. Failing is logged. */
+void trial_restart_old(struct session *s);
+
+#endif

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/trust.h"
+
+#include <string.h>
+
+#include "common/fs.h"
+#include "common/tuf_client.h"
+#include "updater-client/source.h"
+
+struct trust {
+	const struct trust_setup *setup;
+	struct channel source;
+	struct tuf_policy policy;
+	struct tuf_client *client; /* once opened */
+	int64_t now;
+};
+
+/* ---- metadata ------------------------------------------------------------ */
+
+static int fetch_metadata(void *ctx, const char *name, size_t max,
+			  struct buf *out, struct err *e)
+{
+	return source_get(ctx, name, max, out, e);
+}
+
+static int first_root(struct trust *t, struct err *e)
+{
+	struct buf root = BUF_INIT(t->policy.root_max);
+	struct err missing = { 0 };
+	struct stat st;
+	int rc = -1;
+
+	if (fs_stat(t->setup->metadata_fd, "root.json", &st, &missing) == 0)
+		return 0;
+	if (fs_read_path(t->setup->root_path, &root, e) == 0)
+		rc = tuf_client_init(t->setup->metadata_fd, &t->policy,
+				     buf_slice(&root), e);
+	buf_done(&root);
+	return rc ? err_in(e, "the first root (%s)", t->setup->root_path) : 0;
+}
+
+/* Open at the clock's time, or later if signed metadata proves that. */
+static int open_client(struct trust *t, int64_t clock, struct err *e)
+{
+	int64_t floor;
+
+	if (tuf_client_open(t->setup->metadata_fd, &t->policy, clock,
+			    &t->client, e))
+		return -1;
+	floor = tuf_client_time_floor(t->client);
+	t->now = policy_now(clock, floor);
+	if (t->now == clock)
+		return 0;
+	tuf_client_close(t->client);
+	t->client = NULL;
+	return tuf_client_open(t->setup->metadata_fd, &t->policy, t->now,
+			       &t->client, e);
+}
+
+static int check_environment(const struct trust *t, struct err *e)
+{
+	struct tuf_site site;
+
+	tuf_client_site(t->client, &site);
+	if (site.environment != t->setup->environment)
+		return err_set(e, ERR_REFUSED,
+			       "the root of trust is for %s, this device is "
+			       "for %s ([trust] environment)",
+			       environment_name(site.environment),
+			       environment_name(t->setup->environment));
+	return 0;
+}
+
+static int open_trust(struct trust *t, int64_t clock, struct err *e)
+{
+	if (!t->client && (first_root(t, e) || open_client(t, clock, e)))
+		return -1;
+	return check_environment(t, e);
+}
+
+static void tell_site(const struct trust *t, struct message *answer)
+{
+	struct tuf_site site;
+
+	tuf_client_site(t->client, &site);
+	answer->kind = MESSAGE_SITE;
+	answer->site = (struct message_site){
+		.time_floor = tuf_client_time_floor(t->client),
+		.root_version = tuf_client_version(t->client, TUF_ROOT),
+		.environment = site.environment,
+		.staging_signed = site.staging_signed,
+	};
+	if (tuf_client_signed(t->client, TUF_TARGETS))
+		answer->site.targets_version =
+			tuf_client_version(t->client, TUF_TARGETS);
+}
+
+/* ---- choosing ------------------------------------------------------------ */
+
+struct listing {
+	struct policy_choice choice;
+	const struct policy_device *device;
+	int64_t now;
+};
+
+static int offer_target(void *ctx, const struct tuf_target *target,
+			struct err *e)
+{
+	struct listing *l = ctx;
+	struct release release = { 0 };
+	struct err why = { 0 };
+
+	if (release_parse(target, &release, &why)) {
+		if (why.code == ERR_NOT_FOUND)
+			return 0; /* another type of target */
+		*e = why;
+		return err_in(e, "%s", target->path);
+	}
+	policy_offer(&l->choice, l->device, &release, l->now);
+	release_done(&release);
+	return 0;
+}
+
+static int choose(struct trust *t, const struct message_choose *m,
+		  struct message *answer, struct err *e)
+{
+	const struct tuf_source from = { &t->source, fetch_metadata };
+	struct listing l = { .device = &m->device, .now = t->now };
+	struct tuf_site site;
+	int rc = -1;
+
+	if (m->refresh && tuf_client_refresh(t->client, &from, e))
+		return err_in(e, "metadata");
+	if (check_environment(t, e))
+		return -1;
+	tuf_client_site(t->client, &site);
+	if (site.staging_signed)
+		return err_set(e, ERR_REFUSED,
+			       "this repository wants signed rollout orders, "
+			       "which this version cannot verify");
+	if (tuf_client_each(t->client, offer_target, &l, e) == 0) {
+		if (l.choice.found) {
+			answer->kind = MESSAGE_PLAN;
+			rc = plan_from(&l.choice.release, &answer->plan, e);
+		} else {
+			answer->kind = MESSAGE_DONE;
+			answer->count = 0;
+			rc = policy_verdict(&l.choice, &m->device, e);
+		}
+	}
+	policy_done(&l.choice);
+	return rc;
+}
+
+/* ---- the server's answers ------------------------------------------------ */
+
+static int ask_server(struct trust *t, enum message_route route,
+		      const struct buf *body, struct buf *answer, struct err *e)
+{
+	return source_post(&t->source, route, buf_slice(body), answer, e);
+}
+
+static int check_in(struct trust *t, const struct wire_checkin *m,
+		    struct message *answer, struct err *e)
+{
+	struct buf body = BUF_INIT(WIRE_BODY_MAX);
+	struct buf got = BUF_INIT(WIRE_BODY_MAX);
+	int rc = -1;
+
+	answer->kind = MESSAGE_DECISION;
+	if (wire_format_checkin(m, &body, e) == 0 &&
+	    ask_server(t, ROUTE_CHECKIN, &body, &got, e) == 0)
+		rc = wire_parse_decision(buf_slice(&got), &answer->decision, e);
+	buf_done(&body);
+	buf_done(&got);
+	return rc ? err_in(e, "check-in") : 0;
+}
+
+static int report(struct trust *t, const struct wire_report *m,
+		  struct message *answer, struct err *e)
+{
+	struct buf body = BUF_INIT(WIRE_BODY_MAX);
+	struct buf got = BUF_INIT(WIRE_BODY_MAX);
+	int rc = -1;
+
+	answer->kind = MESSAGE_DONE;
+	answer->count = 0;
+	if (wire_format_report(m, &body, e) == 0)
+		rc = ask_server(t, ROUTE_REPORT, &body, &got, e);
+	buf_done(&body);
+	buf_done(&got);
+	return rc ? err_in(e, "report") : 0;
+}
+
+/* ---- the process --------------------------------------------------------- */
+
+static int handle(struct trust *t, const struct message *m,
+		  struct message *answer, struct err *e)
+{
+	memset(answer, 0, sizeof(*answer));
+	if (m->kind == MESSAGE_OPEN) {
+		if (open_trust(t, m->now, e))
+			return -1;
+		tell_site(t, answer);
+		return 0;
+	}
+	if (!t->client)
+		return err_set(e, ERR_CONFLICT, "not opened yet");
+	switch (m->kind) {
+	case MESSAGE_CHOOSE:
+		return choose(t, &m->choose, answer, e);
+	case MESSAGE_CHECKIN:
+		return check_in(t, &m->checkin, answer, e);
+	case MESSAGE_REPORT:
+		return report(t, &m->report, answer, e);
+	default:
+		return err_set(e, ERR_REFUSED,
+			       "message %d is not for the trust process",
+			       m->kind);
+	}
+}
+
+void trust_run(void *ctx, struct channel *control)
+{
+	struct trust t = { .setup = ctx,
+			   .source = CHANNEL_INIT,
+			   .policy = tuf_policy_device };
+	struct err failure = { 0 };
+
+	t.policy.medium = t.setup->medium;
+	t.source.fd = t.setup->source_fd;
+	for (;;) {
+		struct message m, answer;
+		int rc;
+
+		if (ipc_receive(control, IPC_FOREVER, &m, &failure))
+			break;
+		rc = handle(&t, &m, &answer, &failure);
+		if (rc ? ipc_answer(control, rc, 0, &failure, &failure)
+		       : ipc_send(control, &answer, &failure))
+			break;
+	}
+	tuf_client_close(t.client);
+}

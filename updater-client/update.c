@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/update.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "common/fs.h"
+#include "updater-client/install.h"
+#include "updater-client/report.h"
+
+static int may_update(const struct session *s,
+		      const struct update_options *options, struct err *e)
+{
+	if (s->config->attributes == TREE_SYSTEM && geteuid() != 0)
+		return err_set(e, ERR_REFUSED,
+			       "a slot with system attributes is written by "
+			       "root only");
+	if (s->enrolled)
+		return 0;
+	if (!options->from)
+		return err_set(e, ERR_REFUSED,
+			       "this device is not enrolled yet: enroll, or "
+			       "update --from a folder");
+	if (s->config->environment == ENV_PRODUCTION)
+		return err_set(e, ERR_REFUSED,
+			       "a production device is enrolled before it "
+			       "installs anything");
+	return 0;
+}
+
+static int connect_to(struct session *s, const char *from, struct err *e)
+{
+	int folder_fd = -1;
+	int rc;
+
+	if (from && fs_open_dir(from, &folder_fd, e))
+		return -1;
+	rc = session_connect(s, folder_fd, e);
+	fs_close(&folder_fd);
+	return rc;
+}
+
+/* ---- the server's word --------------------------------------------------- */
+
+static void describe(const struct session *s, struct wire_checkin *m)
+{
+	const struct config *c = s->config;
+
+	*m = (struct wire_checkin){
+		.has_release = s->has_running,
+		.confirmed = s->journal.machine.state != MACHINE_TRIAL,
+		.activation = s->journal.activation,
+		.interval_sec = (uint32_t)c->interval_sec,
+		.updater = VERSION,
+	};
+	(void)strncat(m->product, c->product, NAME_MAX_LEN);
+	if (c->model)
+		(void)strncat(m->model, c->model, NAME_MAX_LEN);
+	if (!s->has_running)
+		return;
+	memcpy(m->release, s->running.id, sizeof(m->release));
+	m->seq = s->running.seq;
+	m->digest = s->running.digest;
+}
+
+static int check_in(struct session *s, struct wire_decision *decision,
+		    struct err *e)
+{
+	struct message ask = { .kind = MESSAGE_CHECKIN };
+	struct message m;
+
+	describe(s, &ask.checkin);
+	if (ipc_ask(&s->trust.channel, &ask, MESSAGE_DECISION, SESSION_ASK_MS,
+		    &m, e))
+		return -1;
+	*decision = m.decision;
+	return 0;
+}
+
+/* What runs now is the truth that the server counts; it may wait. */
+static void tell_what_runs(struct session *s, struct update_outcome *out)
+{
+	struct wire_decision decision;
+	struct err unheard;
+
+	if (!s->from_folder && check_in(s, &decision, &unheard) == 0)
+		out->next_check_sec = decision.next_check_sec;
+}
+
+/* A new attempt numbers its reports from one. */
+static int begin_attempt(struct session *s, uint64_t attempt, struct err *e)
+{
+	if (s->journal.attempt == attempt)
+		return 0;
+	s->journal.attempt = attempt;
+	s->journal.report_sequence = 0;
+	return session_save(s, e);
+}
+
+/* ---- choosing ------------------------------------------------------------ */
+
+static void describe_device(const struct session *s,
+			    const struct update_options *options,
+			    struct policy_device *d)
+{
+	const struct config *c = s->config;
+
+	d->attributes = c->attributes;
+	(void)strncat(d->product, c->product, NAME_MAX_LEN);
+	if (c->model)
+		(void)strncat(d->model, c->model, NAME_MAX_LEN);
+	d->has_running = s->has_running;
+	if (s->has_running) {
+		d->seq = s->running.seq;
+		d->content_seq = s->running.content_seq;
+		d->digest = s->running.digest;
+	}
+	memcpy(d->refused, s->journal.refused, sizeof(d->refused));
+	d->refused_count = s->journal.refused_count;
+	d->retry = options->retry;
+	d->repair = options->repair;
+}
+
+static int choose(struct session *s, const struct message_choose *choose,
+		  struct message *m, struct err *e)
+{
+	struct message ask = { .kind = MESSAGE_CHOOSE, .choose = *choose };
+
+	if (ipc_send(&s->trust.channel, &ask, e) ||
+	    ipc_receive(&s->trust.channel, SESSION_ASK_MS, m, e))
+		return -1;
+	if (m->kind != MESSAGE_PLAN && m->kind != MESSAGE_DONE)
+		return err_set(e, ERR_FORMAT, "message %d is no answer",
+			       m->kind);
+	return session_learn_time(s, e);
+}
+
+static void describe_plan(const struct plan *p, struct update_outcome *out)
+{
+	memcpy(out->release, p->release.id, sizeof(out->release));
+	memcpy(out->version, p->release.version, sizeof(out->version));
+	out->is_delta = p->kind == PACKAGE_DELTA;
+	out->package_len = p->package_len;
+}
+
+static int choose_and_install(struct session *s,
+			      const struct update_options *options,
+			      struct message_choose *ask,
+			      struct update_outcome *out, struct err *e)
+{
+	struct message m;
+
+	ask->refresh = true;
+	describe_device(s, options, &ask->device);
+	if (choose(s, ask, &m, e))
+		return -1;
+	out->result = UPDATE_NOTHING;
+	if (m.kind == MESSAGE_DONE)
+		return 0;
+	describe_plan(&m.plan, out);
+	out->result = UPDATE_AVAILABLE;
+	if (options->only_check)
+		return 0;
+	if (install_release(s, &m.plan, ask, e)) {
+		if (e->code == ERR_HEALTH)
+			tell_what_runs(s, out);
+		return -1;
+	}
+	out->result = UPDATE_DONE;
+	tell_what_runs(s, out);
+	return 0;
+}
+
+static int from_server(struct session *s, const struct update_options *options,
+		       struct update_outcome *out, struct err *e)
+{
+	struct message_choose ask = { 0 };
+	struct wire_decision decision;
+
+	report_flush(s);
+	if (check_in(s, &decision, e))
+		return -1;
+	memcpy(out->reason, decision.reason, sizeof(out->reason));
+	out->next_check_sec = decision.next_check_sec;
+	out->result =
+		decision.action == WIRE_WAIT ? UPDATE_WAIT : UPDATE_NOTHING;
+	if (decision.action != WIRE_UPDATE)
+		return 0;
+	if (!options->only_check && begin_attempt(s, decision.attempt, e))
+		return -1;
+	ask.device.has_offer = true;
+	memcpy(ask.device.offer, decision.release, sizeof(ask.device.offer));
+	ask.device.offer_digest = decision.digest;
+	return choose_and_install(s, options, &ask, out, e);
+}
+
+static int from_folder(struct session *s, const struct update_options *options,
+		       struct update_outcome *out, struct err *e)
+{
+	struct message_choose ask = { 0 };
+
+	/* Nobody counts what was carried here by hand. */
+	if (!options->only_check && begin_attempt(s, 0, e))
+		return -1;
+	return choose_and_install(s, options, &ask, out, e);
+}
+
+/* A trial that a former run began has ended badly: that is news enough. */
+static void tell_rollback(struct session *s, struct update_outcome *out)
+{
+	report_flush(s);
+	tell_what_runs(s, out);
+}
+
+int update_run(struct session *s, const struct update_options *options,
+	       struct update_outcome *out, struct err *e)
+{
+	struct err before = { 0 };
+	int recovered;
+
+	memset(out, 0, sizeof(*out));
+	/* First, whatever else is wrong: a bad release must not stay. */
+	recovered = install_recover(s, &before);
+	if (recovered && before.code != ERR_HEALTH) {
+		*e = before;
+		return -1;
+	}
+	if (may_update(s, options, e) || connect_to(s, options->from, e))
+		return -1;
+	if (recovered) {
+		tell_rollback(s, out);
+		*e = before;
+		return -1;
+	}
+	if (options->from)
+		return from_folder(s, options, out, e);
+	return from_server(s, options, out, e);
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/writer.h"
+
+#include <sys/stat.h>
+
+#include "common/apply.h"
+#include "common/fs.h"
+#include "updater-client/spool.h"
+
+#define REPORT_BYTES (1u << 20)
+
+/* Tell the controlling process how far we are; it also proves that we live. */
+struct teller {
+	struct channel *control;
+	uint64_t told;
+};
+
+static int tell(void *ctx, uint64_t bytes, struct err *e)
+{
+	struct teller *t = ctx;
+	struct message m = { .kind = MESSAGE_PROGRESS, .count = bytes };
+
+	if (bytes - t->told < REPORT_BYTES)
+		return 0;
+	t->told = bytes;
+	return ipc_send(t->control, &m, e);
+}
+
+/* A whole manifest into memory. */
+static int read_manifest(int fd, struct buf *out, struct err *e)
+{
+	struct stat st;
+	uint8_t *room;
+	size_t got;
+
+	if (fstat(fd, &st))
+		return err_sys(e, "the manifest");
+	if (!S_ISREG(st.st_mode) || st.st_size > (off_t)out->max)
+		return err_set(e, ERR_LIMIT, "the manifest is too long");
+	room = buf_reserve(out, (size_t)st.st_size, e);
+	if (!room || fs_read_at(fd, 0, room, (size_t)st.st_size, &got, e))
+		return -1;
+	out->len += got;
+	return 0;
+}
+
+static int read_base(const struct writer_setup *setup, const struct plan *plan,
+		     struct buf *manifest, struct err *e)
+{
+	struct sha256 digest;
+
+	if (plan->kind != PACKAGE_DELTA)
+		return 0;
+	if (setup->old_manifest_fd < 0 || setup->old_fd < 0)
+		return err_set(e, ERR_CONFLICT, "there is no base");
+	if (read_manifest(setup->old_manifest_fd, manifest, e))
+		return -1;
+	sha256_of(buf_slice(manifest), &digest);
+	if (!sha256_equal(&digest, &plan->base_digest))
+		return err_set(e, ERR_CONFLICT,
+			       "the manifest of the slot that runs is damaged");
+	return 0;
+}
+
+static int keep_manifest(int fd, struct slice manifest, struct err *e)
+{
+	if (fs_write_at(fd, 0, manifest, e) || fs_sync(fd, e))
+		return err_in(e, "the manifest");
+	return 0;
+}
+
+static int apply(const struct writer_setup *setup, const struct plan *plan,
+		 struct channel *control, struct err *e)
+{
+	struct teller teller = { .control = control };
+	const struct tree_watch watch = { &teller, tell };
+	struct package_source from = spool_source(&setup->package_fd);
+	struct package_reader *package = NULL;
+	struct buf base = BUF_INIT(TREE_MANIFEST_MAX);
+	struct buf manifest = BUF_INIT((size_t)plan->release.manifest_len);
+	struct release release;
+	struct apply a = { .release = &release, .watch = &watch };
+	int rc = -1;
+
+	plan_release(plan, &release);
+	if (read_base(setup, plan, &base, e) ||
+	    package_open(&from, plan->package_len, plan->head_len,
+			 &plan->head_digest, &package, e))
+		goto out;
+	a.package = package;
+	a.old_dirfd = plan->kind == PACKAGE_DELTA ? setup->old_fd : -1;
+	a.old_manifest = buf_slice(&base);
+	a.new_dirfd = setup->new_fd;
+	if (apply_tree(&a, &manifest, e) == 0)
+		rc = keep_manifest(setup->manifest_fd, buf_slice(&manifest), e);
+out:
+	package_close(package);
+	buf_done(&manifest);
+	buf_done(&base);
+	return rc;
+}
+
+static int check(const struct checker_setup *setup, const struct plan *plan,
+		 struct channel *control, struct err *e)
+{
+	struct teller teller = { .control = control };
+	const struct tree_watch watch = { &teller, tell };
+	struct buf manifest = BUF_INIT(TREE_MANIFEST_MAX);
+	struct tree tree = { 0 };
+	struct sha256 digest;
+	int rc = -1;
+
+	if (read_manifest(setup->manifest_fd, &manifest, e))
+		goto out;
+	sha256_of(buf_slice(&manifest), &digest);
+	if (!sha256_equal(&digest, &plan->release.digest)) {
+		err_set(e, ERR_UNTRUSTED,
+			"the slot's manifest is not the signed one");
+		goto out;
+	}
+	if (tree_parse(buf_slice(&manifest), &tree, e))
+		goto out;
+	rc = tree_check(setup->tree_fd, &tree, true, &watch, e);
+	tree_done(&tree);
+out:
+	buf_done(&manifest);
+	return rc;
+}
+
+/* One request is the whole life of these processes. */
+static bool get_plan(struct channel *control, struct message *m)
+{
+	struct err nobody;
+
+	return ipc_expect(control, MESSAGE_APPLY, WRITER_IDLE_MS, m, &nobody) ==
+	       0;
+}
+
+static void finish(struct channel *control, int rc, struct err *failure)
+{
+	struct err nobody;
+
+	/* If the other end is gone there is nobody left to tell. */
+	if (ipc_answer(control, rc, 0, failure, &nobody))
+		return;
+}
+
+void writer_run(void *ctx, struct channel *control)
+{
+	struct err failure = { 0 };
+	struct message m;
+
+	if (get_plan(control, &m))
+		finish(control, apply(ctx, &m.plan, control, &failure),
+		       &failure);
+}
+
+void checker_run(void *ctx, struct channel *control)
+{
+	struct err failure = { 0 };
+	struct message m;
+
+	if (get_plan(control, &m))
+		finish(control, check(ctx, &m.plan, control, &failure),
+		       &failure);
+}

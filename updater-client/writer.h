@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * writer - the processes that hold nothing but descriptors: one turns a
+ * verified package into the new tree, another, started afresh, reads that tree
+ * back from the medium and compares it with the signed manifest.
+ *
+ * The second does not trust the first, and neither has network, key or the
+ * right to switch.
+ */
+#ifndef UPDATER_CLIENT_WRITER_H
+#define UPDATER_CLIENT_WRITER_H
+
+#include "updater-client/ipc.h"
+
+#define WRITER_IDLE_MS 300000 /* no progress for so long: it hangs */
+
+struct writer_setup {
+	int package_fd;      /* a complete spooled package */
+	int old_fd;          /* deltas: the tree that runs; else -1 */
+	int old_manifest_fd; /* deltas: its manifest; else -1 */
+	int new_fd;          /* the emptied tree */
+	int manifest_fd;     /* a new file for the manifest */
+};
+
+/*
+ * MESSAGE_APPLY -> PROGRESS..., DONE. ERR_CONFLICT: the base of the delta is
+ * damaged. ctx is a struct writer_setup.
+ */
+void writer_run(void *ctx, struct channel *control);
+
+struct checker_setup {
+	int tree_fd;
+	int manifest_fd;
+};
+
+/*
+ * MESSAGE_APPLY -> PROGRESS..., DONE; ERR_UNTRUSTED names what differs. ctx is
+ * a struct checker_setup.
+ */
+void checker_run(void *ctx, struct channel *control);
+
+#endif
