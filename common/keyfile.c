@@ -247,7 +247,7 @@ int keyfile_seal(const struct ec_private *key, enum environment env,
 
 int keyfile_inspect(struct slice file, struct keyfile_info *out, struct err *e)
 {
-	struct envelope v;
+	struct envelope v = { .rounds = 0 };
 
 	if (parse_file(file, &v, e))
 		return -1;
@@ -285,7 +285,7 @@ int keyfile_open(struct slice file, struct slice passphrase,
 	struct buf scalar = BUF_INIT(EC_SCALAR_LEN);
 	struct ec_private *key = NULL;
 	struct ec_public public_key;
-	struct envelope v;
+	struct envelope v = { .rounds = 0 };
 	int rc = -1;
 
 	if (passphrase.len > PASSPHRASE_MAX_LEN)

@@ -144,7 +144,7 @@ static size_t text_len(const char *label, size_t base64_len)
 int pem_format(const char *label, struct slice der, struct buf *text,
 	       struct err *e)
 {
-	struct buf base64 = BUF_INIT(2 * PEM_MAX_LEN);
+	struct buf base64 = BUF_INIT((size_t)2 * PEM_MAX_LEN);
 	size_t room = (der.len + 2) / 3 * 4 + 1, len = 0;
 	uint8_t *at;
 	int rc = -1;

@@ -27,7 +27,7 @@ static int load(struct slice cert, struct buf *der, struct x509_cert *out,
 int x509_inspect(struct slice cert, struct x509_info *out, struct err *e)
 {
 	struct buf der = BUF_INIT(X509_PEM_MAX_LEN);
-	struct x509_cert c;
+	struct x509_cert c = { .usage = 0 };
 	int rc = load(cert, &der, &c, e);
 
 	if (rc == 0) {
@@ -118,7 +118,7 @@ int x509_verify(struct slice leaf, struct slice ca, enum x509_kind kind,
 {
 	struct buf leaf_der = BUF_INIT(X509_PEM_MAX_LEN);
 	struct buf ca_der = BUF_INIT(X509_PEM_MAX_LEN);
-	struct x509_cert l, c;
+	struct x509_cert l = { .usage = 0 }, c = { .usage = 0 };
 	int rc = -1;
 
 	if (load(leaf, &leaf_der, &l, e) || load(ca, &ca_der, &c, e)) {

@@ -43,7 +43,7 @@ static struct json *parsed(void)
 /* Try to open the changed file; takes the JSON away. */
 static void assert_opens_not(struct json *j, enum err_code code)
 {
-	struct buf file = BUF_INIT(2 * KEYFILE_MAX_LEN);
+	struct buf file = BUF_INIT((size_t)2 * KEYFILE_MAX_LEN);
 	struct ec_private *opened = NULL;
 	struct err e = { 0 };
 

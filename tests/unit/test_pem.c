@@ -111,7 +111,7 @@ static void refuses_base64_in_any_other_form(void **state)
 static void refuses_more_than_the_ceiling(void **state)
 {
 	static char text[PEM_MAX_LEN + 2];
-	struct buf out = BUF_INIT(2 * PEM_MAX_LEN), small = BUF_INIT(2);
+	struct buf out = BUF_INIT((size_t)2 * PEM_MAX_LEN), small = BUF_INIT(2);
 	struct err e = { 0 };
 
 	(void)state;

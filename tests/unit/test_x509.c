@@ -159,6 +159,10 @@ static void dates_work_on_both_sides_of_2050(void **state)
 	buf_done(&pem);
 }
 
+/* 65 characters. */
+#define TOO_LONG                                                               \
+	"12345678901234567890123456789012345678901234567890123456789012345"
+
 static void refuses_templates_that_make_no_sense(void **state)
 {
 	static const char *const no_names[] = { NULL };
@@ -169,14 +173,7 @@ static void refuses_templates_that_make_no_sense(void **state)
 		{ "a\nb", NULL }, { "fe80::1%1", NULL }, { "[::1]", NULL },
 	};
 	static const char *const bad_common_names[] = {
-		"",
-		"a,b",
-		"a/b",
-		"a\nb",
-		"\xc3\xa4",
-		"a=b",
-		"12345678901234567890123456789012345678901234567890123456789"
-		"012345",
+		"", "a,b", "a/b", "a\nb", "\xc3\xa4", "a=b", TOO_LONG,
 	};
 	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN);
 	struct x509_template t;
