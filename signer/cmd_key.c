@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_key - keys, and the roles that a repository gives them. */
+#include <string.h>
+
+#include "common/example_keys.h"
+#include "common/fs.h"
+#include "common/text.h"
+#include "common/utc.h"
+#include "signer/change.h"
+#include "signer/commands.h"
+#include "signer/keyring.h"
+#include "signer/named.h"
+#include "signer/names.h"
+#include "signer/policy.h"
+#include "signer/rootedit.h"
+
+/* ---- key generate -------------------------------------------------------- */
+
+struct generate {
+	const char *environment, *purpose, *file;
+	uint64_t passphrase_fd;
+	enum environment env;
+};
+
+static int seal(const struct generate *g, const struct ec_private *key,
+		struct buf *out, struct err *e)
+{
+	struct buf passphrase = BUF_INIT(PASSPHRASE_MAX_LEN);
+	int rc;
+
+	rc = keyring_passphrase(g->passphrase_fd, g->file, true, &passphrase,
+				e) ||
+	     keyfile_seal(key, g->env, g->purpose, buf_slice(&passphrase), out,
+			  e);
+	buf_wipe(&passphrase);
+	return rc ? -1 : 0;
+}
+
+/* The public half last: whoever sees it may rely on the private one. */
+static int write_pair(const char *path, struct slice sealed, struct slice pem,
+		      struct err *e)
+{
+	char name[NAMED_MAX], public_name[NAMED_MAX + 4];
+	int dirfd = -1;
+	int rc = -1;
+
+	if (named_open(path, &dirfd, name, e))
+		return -1;
+	if (text_format(public_name, sizeof(public_name), e, "%s.pub", name) ||
+	    named_is_free(dirfd, name, path, e) ||
+	    named_is_free(dirfd, public_name, public_name, e) ||
+	    fs_replace_file(dirfd, name, sealed, 0600, e))
+		goto out;
+	rc = fs_replace_file(dirfd, public_name, pem, 0644, e);
+out:
+	fs_close(&dirfd);
+	return rc;
+}
+
+static int check_free(const char *path, struct err *e)
+{
+	char name[NAMED_MAX];
+	int dirfd = -1;
+	int rc;
+
+	if (named_open(path, &dirfd, name, e))
+		return -1;
+	rc = named_is_free(dirfd, name, path, e);
+	fs_close(&dirfd);
+	return rc;
+}
+
+static int generate(const struct generate *g, struct report *out, struct err *e)
+{
+	struct buf sealed = BUF_INIT(KEYFILE_MAX_LEN);
+	struct buf pem = BUF_INIT(EC_PEM_MAX_LEN);
+	struct ec_private *key = NULL;
+	struct ec_public public_key;
+	char keyid[TUF_KEYID_LEN];
+	int rc = -1;
+
+	/* Before a passphrase is asked for. */
+	if (check_free(g->file, e) || ec_generate(&key, e))
+		goto out;
+	ec_public_of(key, &public_key);
+	if (tuf_keyid(&public_key, keyid, e) ||
+	    ec_public_to_pem(&public_key, &pem, e) ||
+	    seal(g, key, &sealed, e) ||
+	    write_pair(g->file, buf_slice(&sealed), buf_slice(&pem), e))
+		goto out;
+	report_line(out, "%s: %s key %s", g->file, g->environment, keyid);
+	report_line(out, "%s.pub: its public half, to be handed around",
+		    g->file);
+	json_set_text(report_object(out), "keyid", keyid);
+	json_set_text(report_object(out), "environment", g->environment);
+	json_set_text(report_object(out), "public", buf_text(&pem));
+	rc = 0;
+out:
+	ec_free(key);
+	buf_wipe(&sealed);
+	buf_done(&pem);
+	return rc;
+}
+
+int command_key_generate(int argc, char **argv, struct err *e)
+{
+	struct generate g = { .purpose = "release",
+			      .passphrase_fd = KEYRING_TERMINAL };
+	struct report out = { 0 };
+	const struct opt opts[] = {
+		OPT_TEXT("environment", "E", &g.environment,
+			 "demo, lab or production; never changes"),
+		OPT_TEXT("purpose", "P", &g.purpose,
+			 "release (default) or "
+			 "online"),
+		OPT_NUMBER("passphrase-fd", "N", &g.passphrase_fd, 1023,
+			   "read the passphrase from this descriptor"),
+		OPT_FLAG("json", &out.json, "print JSON"),
+		OPT_END,
+	};
+	char **operands;
+	int count, rc;
+
+	if (opt_parse(argc, argv, opts, &operands, &count, e))
+		return -1;
+	if (count != 1 || !g.environment)
+		rc = err_set(e, ERR_USAGE,
+			     "one FILE and --environment are needed");
+	else if (strcmp(g.purpose, "release") != 0 &&
+		 strcmp(g.purpose, "online") != 0)
+		rc = err_set(e, ERR_USAGE,
+			     "a key's purpose is release or online");
+	else {
+		g.file = operands[0];
+		rc = environment_parse(slice_of(g.environment), &g.env, e);
+		if (rc)
+			e->code = ERR_USAGE;
+		else
+			rc = generate(&g, &out, e);
+	}
+	return report_end(&out, rc, e);
+}
+
+/* ---- key show ------------------------------------------------------------ */
+
+static int show_public(const struct ec_public *key, struct report *out,
+		       struct err *e)
+{
+	struct buf pem = BUF_INIT(EC_PEM_MAX_LEN);
+	char keyid[TUF_KEYID_LEN], hex[SHA256_HEX_LEN];
+	struct sha256 fingerprint;
+	struct err why = { 0 };
+	int rc = -1;
+
+	ec_public_fingerprint(key, &fingerprint);
+	sha256_format(&fingerprint, hex);
+	if (tuf_keyid(key, keyid, e) || ec_public_to_pem(key, &pem, e))
+		goto out;
+	report_line(out, "key id:      %s", keyid);
+	report_line(out, "fingerprint: %s", hex);
+	if (key_check_allowed(key, ENV_PRODUCTION, &why))
+		report_note(out, "%s", why.msg);
+	json_set_text(report_object(out), "keyid", keyid);
+	json_set_text(report_object(out), "fingerprint", hex);
+	json_set_text(report_object(out), "public", buf_text(&pem));
+	rc = 0;
+out:
+	buf_done(&pem);
+	return rc;
+}
+
+static int show_file(const char *path, struct report *out, struct err *e)
+{
+	struct buf file = BUF_INIT(KEYFILE_MAX_LEN);
+	struct ec_public public_key;
+	struct keyfile_info info;
+	struct err unused;
+	int rc = -1;
+
+	if (fs_read_path(path, &file, e))
+		goto out;
+	if (ec_public_from_pem(buf_slice(&file), &public_key, &unused) == 0) {
+		report_line(out, "%s: a public key", path);
+		json_set_text(report_object(out), "kind", "public");
+		rc = show_public(&public_key, out, e);
+		goto out;
+	}
+	if (keyfile_inspect(buf_slice(&file), &info, e)) {
+		err_in(e, "%s: neither a public key nor a key file", path);
+		goto out;
+	}
+	report_line(out, "%s: an encrypted key file", path);
+	report_line(out, "environment: %s", environment_name(info.environment));
+	report_line(out, "purpose:     %s", info.purpose);
+	json_set_text(report_object(out), "kind", "private");
+	json_set_text(report_object(out), "environment",
+		      environment_name(info.environment));
+	json_set_text(report_object(out), "purpose", info.purpose);
+	rc = show_public(&info.public_key, out, e);
+out:
+	buf_wipe(&file);
+	return rc;
+}
+
+int command_key_show(int argc, char **argv, struct err *e)
+{
+	struct report out = { 0 };
+	const struct opt opts[] = {
+		OPT_FLAG("json", &out.json, "print JSON"),
+		OPT_END,
+	};
+	char **operands;
+	int count, rc;
+
+	if (opt_parse(argc, argv, opts, &operands, &count, e))
+		return -1;
+	if (count == 1)
+		rc = show_file(operands[0], &out, e);
+	else
+		rc = err_set(e, ERR_USAGE, "one FILE is needed");
+	return report_end(&out, rc, e);
+}
+
+/* ---- roles --------------------------------------------------------------- */
+
+struct role_change {
+	const char *repo, *role, *key, *name;
+	uint64_t threshold;
+	/* Change the signed part of a root. */
+	int (*apply)(const struct role_change *c, struct repo *r,
+		     struct json *root, struct report *out, struct err *e);
+};
+
+static int change_role(const struct role_change *c, struct report *out,
+		       struct err *e)
+{
+	struct json *envelope = NULL;
+	int64_t now = utc_now();
+	struct repo r;
+	int rc = -1;
+
+	if (rootedit_check_role(c->role, e) ||
+	    repo_open(c->repo, REPO_WRITE, &r, e))
+		return -1;
+	if (repo_begin(&r, TUF_ROOT, now, &envelope, e))
+		goto out;
+	if (c->apply(c, &r, tuf_envelope_signed(envelope), out, e)) {
+		json_free(envelope);
+		goto out;
+	}
+	rc = change_stage(&r, TUF_ROOT, envelope, now, out, e);
+	if (rc == 0)
+		report_line(out, "staged: root version %lld",
+			    (long long)envelope_version(r.root.staged));
+out:
+	repo_close(&r);
+	return rc;
+}
+
+/* What is said of one change, in both forms. */
+static void say_key(struct report *out, const struct role_change *c,
+		    const char *what, const char *keyid, const char *name)
+{
+	report_line(out, "%s %s: %s (%.12s)", c->role, what, name, keyid);
+	json_set_text(report_object(out), "role", c->role);
+	json_set_text(report_object(out), "change", what);
+	json_set_text(report_object(out), "keyid", keyid);
+	json_set_text(report_object(out), "name", name);
+}
+
+static int set_threshold(const struct role_change *c, struct json *root,
+			 struct err *e)
+{
+	if (c->threshold == 0)
+		return 0;
+	if (strcmp(c->role, "root") != 0 && strcmp(c->role, "targets") != 0)
+		return err_set(e, ERR_USAGE,
+			       "snapshot and timestamp are signed by one key");
+	rootedit_threshold(root, c->role, c->threshold);
+	return 0;
+}
+
+static int apply_import(const struct role_change *c, struct repo *r,
+			struct json *root, struct report *out, struct err *e)
+{
+	char keyid[TUF_KEYID_LEN], made[NAMES_SHORT_LEN];
+	const char *name = c->name;
+	struct ec_public key;
+
+	if (keyring_read_public(c->key, &key, keyid, e) ||
+	    rootedit_add(root, c->role, &key, e) || set_threshold(c, root, e))
+		return -1;
+	if (!name && !json_get(r->names, keyid) &&
+	    names_from_file(c->key, made))
+		name = made;
+	if (name && repo_name_key(r, keyid, name, e))
+		return -1;
+	say_key(out, c, "gains", keyid, names_find(r->names, keyid, made));
+	return 0;
+}
+
+/* A key named by its file, by what people call it, or by its id's start. */
+static int resolve_key(const struct role_change *c, const struct repo *r,
+		       const struct json *root, char keyid[TUF_KEYID_LEN],
+		       struct err *e)
+{
+	const struct json *keys = json_get(root, "keys");
+	struct ec_public key;
+	struct err unused;
+	size_t found = 0;
+
+	if (keyring_read_public(c->key, &key, keyid, &unused) == 0)
+		return 0;
+	for (void *m = json_first(keys); m; m = json_next(keys, m)) {
+		const char *id = json_name(m);
+
+		if (strcmp(json_text(json_get(r->names, id)), c->key) != 0 &&
+		    (strlen(c->key) < 8 ||
+		     strncmp(id, c->key, strlen(c->key)) != 0))
+			continue;
+		if (text_format(keyid, TUF_KEYID_LEN, e, "%s", id))
+			return -1;
+		found++;
+	}
+	if (found == 1)
+		return 0;
+	return err_set(e, ERR_NOT_FOUND,
+		       "\"%s\" is %s: name a FILE.pub, a key's name or the "
+		       "start of its id",
+		       c->key, found ? "more than one key" : "no key of root");
+}
+
+static int apply_remove(const struct role_change *c, struct repo *r,
+			struct json *root, struct report *out, struct err *e)
+{
+	char keyid[TUF_KEYID_LEN], fallback[NAMES_SHORT_LEN];
+
+	if (resolve_key(c, r, root, keyid, e) ||
+	    rootedit_remove(root, c->role, keyid, e) ||
+	    set_threshold(c, root, e))
+		return -1;
+	say_key(out, c, "loses", keyid, names_find(r->names, keyid, fallback));
+	return 0;
+}
+
+static int apply_threshold(const struct role_change *c, struct repo *r,
+			   struct json *root, struct report *out, struct err *e)
+{
+	(void)r; /* only the root changes */
+	if (set_threshold(c, root, e))
+		return -1;
+	report_line(out, "%s: %llu signatures", c->role,
+		    (unsigned long long)c->threshold);
+	json_set_text(report_object(out), "role", c->role);
+	json_set_int(report_object(out), "threshold", (int64_t)c->threshold);
+	return 0;
+}
+
+static int run_key_change(int argc, char **argv, struct role_change *c,
+			  struct err *e)
+{
+	struct report out = { 0 };
+	const struct opt opts[] = {
+		OPT_TEXT("role", "ROLE", &c->role,
+			 "root, targets, snapshot, timestamp or online"),
+		OPT_TEXT("name", "NAME", &c->name,
+			 "what to call an imported key (kept here alone)"),
+		OPT_NUMBER("threshold", "N", &c->threshold,
+			   POLICY_ROLE_KEYS_MAX,
+			   "signatures that the role needs from now on"),
+		OPT_FLAG("json", &out.json, "print JSON"),
+		OPT_END,
+	};
+	char **operands;
+	int count, rc;
+
+	if (opt_parse(argc, argv, opts, &operands, &count, e))
+		return -1;
+	if (count == 2 && c->role) {
+		c->repo = operands[0];
+		c->key = operands[1];
+		rc = change_role(c, &out, e);
+	} else
+		rc = err_set(e, ERR_USAGE,
+			     "REPO, --role and one key are needed");
+	return report_end(&out, rc, e);
+}
+
+int command_key_import(int argc, char **argv, struct err *e)
+{
+	struct role_change c = { .apply = apply_import };
+
+	return run_key_change(argc, argv, &c, e);
+}
+
+int command_key_remove(int argc, char **argv, struct err *e)
+{
+	struct role_change c = { .apply = apply_remove };
+
+	return run_key_change(argc, argv, &c, e);
+}
+
+int command_threshold(int argc, char **argv, struct err *e)
+{
+	struct role_change c = { .apply = apply_threshold };
+	struct report out = { 0 };
+	const struct opt opts[] = {
+		OPT_TEXT("role", "ROLE", &c.role, "root or targets"),
+		OPT_NUMBER("signatures", "N", &c.threshold,
+			   POLICY_ROLE_KEYS_MAX, "keys that must sign"),
+		OPT_FLAG("json", &out.json, "print JSON"),
+		OPT_END,
+	};
+	char **operands;
+	int count, rc;
+
+	if (opt_parse(argc, argv, opts, &operands, &count, e))
+		return -1;
+	if (count == 1 && c.role && c.threshold > 0) {
+		c.repo = operands[0];
+		rc = change_role(&c, &out, e);
+	} else
+		rc = err_set(e, ERR_USAGE,
+			     "REPO, --role and --signatures are needed");
+	return report_end(&out, rc, e);
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_publish - make what is signed public: a folder that a server imports or
+ * a device installs from.
+ *
+ * The order is what keeps it safe to interrupt: judge, bring the packages,
+ * then let the staged files become the published ones of this repository, and
+ * only then show metadata to anybody. A version that somebody may have seen is
+ * therefore never used for other content; a run that was cut off is finished
+ * by the next one.
+ */
+#include <string.h>
+
+#include "common/fs.h"
+#include "common/opt.h"
+#include "common/text.h"
+#include "common/utc.h"
+#include "signer/commands.h"
+#include "signer/outlet.h"
+#include "signer/signing.h"
+#include "signer/standing.h"
+
+struct publish {
+	const char *repo, *folder, *only;
+	bool online;
+};
+
+static int check_signatures(const struct repo *r, enum tuf_role role,
+			    struct err *e)
+{
+	const struct repo_role *held =
+		role == TUF_ROOT ? &r->root : &r->targets;
+	const struct json *before;
+	struct buf text = BUF_INIT(4096);
+	struct standing s;
+	int rc = -1;
+
+	before = r->root.published ? envelope_signed(r->root.published) : NULL;
+	if (standing_of(held->staged, role, before, repo_root(r), &s, e))
+		goto out;
+	if (standing_is_complete(&s))
+		rc = 0;
+	else if (standing_missing(&s, r->names, &text, e) == 0)
+		err_set(e, ERR_UNTRUSTED,
+			"staged %s is not signed by enough keys: missing %s",
+			envelope_role_name(role), buf_text(&text));
+out:
+	buf_done(&text);
+	return rc;
+}
+
+static int judge_role(const struct repo *r, enum tuf_role role, int64_t now,
+		      struct report *out, struct err *e)
+{
+	const struct json *staged =
+		role == TUF_ROOT ? r->root.staged : r->targets.staged;
+
+	if (!staged)
+		return 0;
+	if (signing_judge(r, role, now, out, e))
+		return -1;
+	return check_signatures(r, role, e);
+}
+
+/* Leave out what shall wait; it stays staged on the disk. */
+static int choose(struct repo *r, const char *only, struct err *e)
+{
+	struct repo_role *out_of_it;
+
+	if (!only)
+		return 0;
+	if (strcmp(only, "root") == 0)
+		out_of_it = &r->targets;
+	else if (strcmp(only, "targets") == 0)
+		out_of_it = &r->root;
+	else
+		return err_set(e, ERR_USAGE, "--only root or targets");
+	if (!out_of_it->published)
+		return err_set(e, ERR_REFUSED,
+			       "the first publication needs root and targets");
+	json_free(out_of_it->staged);
+	out_of_it->staged = NULL;
+	return 0;
+}
+
+static void say_role(const struct repo *r, enum tuf_role role,
+		     struct report *out)
+{
+	const struct repo_role *held =
+		role == TUF_ROOT ? &r->root : &r->targets;
+	const char *expires = json_text(
+		json_get(envelope_signed(held->published), "expires"));
+	struct json *one = json_new_object();
+
+	report_line(out, "%s version %lld, until %s", envelope_role_name(role),
+		    (long long)repo_version(r, role), expires);
+	json_set_int(one, "version", repo_version(r, role));
+	json_set_text(one, "expires", expires);
+	json_set(report_object(out), envelope_role_name(role), one);
+}
+
+static void say_packages(const struct outlet_count *count, struct report *out)
+{
+	char size[16];
+
+	text_size(count->bytes, size);
+	report_line(out, "packages: %llu copied (%s), %llu were there",
+		    (unsigned long long)count->copied, size,
+		    (unsigned long long)count->kept);
+	json_set_int(report_object(out), "packages_copied",
+		     (int64_t)count->copied);
+	json_set_int(report_object(out), "packages_kept", (int64_t)count->kept);
+}
+
+static int commit(struct repo *r, struct err *e)
+{
+	/* Root first: targets may need its keys. */
+	if (r->root.staged && repo_commit(r, TUF_ROOT, e))
+		return -1;
+	if (r->targets.staged && repo_commit(r, TUF_TARGETS, e))
+		return -1;
+	return 0;
+}
+
+static int show(struct repo *r, const struct publish *p, int dirfd, int64_t now,
+		struct report *out, struct err *e)
+{
+	struct online_files online = { 0 };
+	int rc = -1;
+
+	if (p->online && online_sign(r, now, &online, e))
+		goto out;
+	if (outlet_metadata(r, p->online ? &online : NULL, dirfd, e) ||
+	    outlet_check(r, dirfd, p->online, now, e))
+		goto out;
+	say_role(r, TUF_ROOT, out);
+	say_role(r, TUF_TARGETS, out);
+	json_set_bool(report_object(out), "online", p->online);
+	rc = 0;
+out:
+	online_done(&online);
+	return rc;
+}
+
+static int publish_to(struct repo *r, const struct publish *p, int dirfd,
+		      struct report *out, struct err *e)
+{
+	const struct json *targets;
+	struct outlet_count count;
+	int64_t now = utc_now();
+
+	if (choose(r, p->only, e) || judge_role(r, TUF_ROOT, now, out, e) ||
+	    judge_role(r, TUF_TARGETS, now, out, e) ||
+	    outlet_check_repo(r, now, e))
+		return -1;
+	targets = envelope_signed(r->targets.staged ? r->targets.staged
+						    : r->targets.published);
+	if (outlet_packages(r, targets, dirfd, &count, e) || commit(r, e) ||
+	    show(r, p, dirfd, now, out, e))
+		return -1;
+	say_packages(&count, out);
+	return 0;
+}
+
+static int publish(const struct publish *p, struct report *out, struct err *e)
+{
+	struct repo r;
+	int dirfd = -1;
+	int rc = -1;
+
+	if (repo_open(p->repo, REPO_WRITE, &r, e))
+		return -1;
+	/* Refuse before anything changes. */
+	if (p->online && online_check(&r, e))
+		goto out;
+	if (r.environment != ENV_PRODUCTION)
+		report_note(out, "%s: only devices built for %s accept this",
+			    environment_name(r.environment),
+			    environment_name(r.environment));
+	if (fs_make_dir(p->folder, 0755, &dirfd, e))
+		goto out;
+	rc = publish_to(&r, p, dirfd, out, e);
+	if (rc == 0) {
+		report_line(out, "published to %s", p->folder);
+		json_set_text(report_object(out), "folder", p->folder);
+	}
+out:
+	fs_close(&dirfd);
+	repo_close(&r);
+	return rc;
+}
+
+int command_publish(int argc, char **argv, struct err *e)
+{
+	struct publish p = { 0 };
+	struct report out = { 0 };
+	const struct opt opts[] = {
+		OPT_FLAG("with-online", &p.online,
+			 "lab, demo: sign snapshot and timestamp as well, so "
+			 "that a device installs from the folder"),
+		OPT_TEXT("only", "ROLE", &p.only,
+			 "publish root or targets and leave the other staged"),
+		OPT_FLAG("json", &out.json, "print JSON"),
+		OPT_END,
+	};
+	char **operands;
+	int count, rc;
+
+	if (opt_parse(argc, argv, opts, &operands, &count, e))
+		return -1;
+	if (count == 2) {
+		p.repo = operands[0];
+		p.folder = operands[1];
+		rc = publish(&p, &out, e);
+	} else
+		rc = err_set(e, ERR_USAGE, "REPO and DIR are needed");
+	return report_end(&out, rc, e);
+}

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_sign - signatures: made here, made elsewhere, brought together.
+ *
+ * A staged file is a plain file. An engineer who has no repository signs it
+ * standing alone, on whatever machine holds the key; merge brings the
+ * signatures home and verifies each one.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/fs.h"
+#include "common/text.h"
+#include "common/utc.h"
+#include "signer/change.h"
+#include "signer/commands.h"
+#include "signer/named.h"
+#include "signer/names.h"
+#include "signer/policy.h"
+#include "signer/review.h"
+#include "signer/rootedit.h"
+#include "signer/signing.h"
+#include "signer/standing.h"
+
+struct sign {
+	const char *path;
+	struct opt_list keys;
+	uint64_t passphrase_fd;
+};
+
+/* Who is still missing, for whoever carries the stick next. */
+static int say_standing(const struct repo *r, enum tuf_role role,
+			struct report *out, struct err *e)
+{
+	const struct repo_role *held =
+		role == TUF_ROOT ? &r->root : &r->targets;
+	const struct json *before;
+	struct buf text = BUF_INIT(4096);
+	struct standing s;
+	int rc = -1;
+
+	if (!held->staged)
+		return 0;
+	before = r->root.published ? envelope_signed(r->root.published) : NULL;
+	if (standing_of(held->staged, role, before, repo_root(r), &s, e) ||
+	    standing_missing(&s, r->names, &text, e))
+		goto out;
+	report_line(out, "%s: missing %s", envelope_role_name(role),
+		    buf_text(&text));
+	json_set(report_object(out), envelope_role_name(role),
+		 standing_json(&s, r->names));
+	rc = 0;
+out:
+	buf_done(&text);
+	return rc;
+}
+
+/* ---- sign ---------------------------------------------------------------- */
+
+static int sign_repo(const struct sign *s, struct report *out, struct err *e)
+{
+	struct keyring keys = { 0 };
+	struct repo r;
+	int rc = -1;
+
+	if (repo_open(s->path, REPO_WRITE, &r, e))
+		return -1;
+	if (keyring_open(&keys, &s->keys, r.environment, s->passphrase_fd, e) ||
+	    signing_repo(&r, &keys, utc_now(), out, e) ||
+	    say_standing(&r, TUF_ROOT, out, e) ||
+	    say_standing(&r, TUF_TARGETS, out, e))
+		goto out;
+	rc = 0;
+out:
+	keyring_close(&keys);
+	repo_close(&r);
+	return rc;
+}
+
+/* A file from a stick: its own rules, and the strict parser of a device. */
+static int judge_alone(const struct json *envelope, enum tuf_role role,
+		       struct slice bytes, struct report *out, struct err *e)
+{
+	const struct tuf_rules rules = { .schemes = tuf_schemes_product };
+	struct findings found = { 0 };
+	struct tuf_meta *meta;
+
+	policy_judge(envelope_signed(envelope), role, utc_now(), &found);
+	for (size_t i = 0; i < found.count; i++)
+		if (!found.at[i].refuses)
+			report_note(out, "%s", found.at[i].text);
+	if (findings_judge(&found, e) ||
+	    tuf_meta_parse(&rules, role, bytes, &meta, e))
+		return -1;
+	tuf_meta_free(meta);
+	return 0;
+}
+
+static int sign_alone(struct json *envelope, enum tuf_role role,
+		      const struct keyring *keys, struct report *out,
+		      struct err *e)
+{
+	const struct json *signed_part = envelope_signed(envelope);
+
+	for (size_t i = 0; i < keys->count; i++) {
+		if (tuf_sign(envelope, keys->at[i].private_key, e))
+			return -1;
+		if (role == TUF_ROOT &&
+		    !rootedit_has(signed_part, "root", keys->at[i].keyid))
+			report_note(out,
+				    "%s is no key of this root: its signature "
+				    "counts only if the root before lists it",
+				    keys->at[i].path);
+		report_line(out, "%s signed %s version %lld", keys->at[i].path,
+			    envelope_role_name(role),
+			    (long long)envelope_version(envelope));
+	}
+	return 0;
+}
+
+static int write_file(const char *path, const struct json *envelope,
+		      struct err *e)
+{
+	struct buf bytes = BUF_INIT(ENVELOPE_MAX_LEN);
+	char name[NAMED_MAX];
+	int dirfd = -1;
+	int rc;
+
+	rc = named_open(path, &dirfd, name, e) ||
+	     tuf_envelope_bytes(envelope, &bytes, e) ||
+	     fs_replace_file(dirfd, name, buf_slice(&bytes), 0644, e);
+	fs_close(&dirfd);
+	buf_done(&bytes);
+	return rc ? -1 : 0;
+}
+
+/* The five lines first: an engineer sees what the key is about to sign. */
+static int say_what(const struct json *envelope, enum tuf_role role,
+		    struct report *out, struct err *e)
+{
+	struct review v = { .count = 1, .now = utc_now() };
+
+	v.files[0] = (struct review_file){ .role = role, .envelope = envelope };
+	if (role == TUF_ROOT)
+		v.files[0].root = envelope_signed(envelope);
+	return review_summary(&v, out, e);
+}
+
+static int sign_file(const struct sign *s, struct report *out, struct err *e)
+{
+	struct buf bytes = BUF_INIT(ENVELOPE_MAX_LEN);
+	struct json *envelope = NULL;
+	struct keyring keys = { 0 };
+	enum environment env;
+	enum tuf_role role;
+	int rc = -1;
+
+	if (fs_read_path(s->path, &bytes, e) ||
+	    envelope_parse(buf_slice(&bytes), &envelope, &role, e) ||
+	    judge_alone(envelope, role, buf_slice(&bytes), out, e) ||
+	    policy_environment(envelope_signed(envelope), &env, e)) {
+		err_in(e, "%s", s->path);
+		goto out;
+	}
+	if (say_what(envelope, role, out, e) ||
+	    keyring_open(&keys, &s->keys, env, s->passphrase_fd, e) ||
+	    sign_alone(envelope, role, &keys, out, e) ||
+	    write_file(s->path, envelope, e))
+		goto out;
+	rc = 0;
+out:
+	keyring_close(&keys);
+	json_free(envelope);
+	buf_done(&bytes);
+	return rc;
+}
+
+int command_sign(int argc, char **argv, struct err *e)
+{
+	struct sign s = { .passphrase_fd = KEYRING_TERMINAL };
+	struct report out = { 0 };
+	const struct opt opts[] = {
+		OPT_LIST("key", "KEYFILE", &s.keys, "sign with this key"),
+		OPT_NUMBER("passphrase-fd", "N", &s.passphrase_fd, 1023,
+			   "read passphrases from this descriptor, one line "
+			   "for each --key"),
+		OPT_FLAG("json", &out.json, "print JSON"),
+		OPT_END,
+	};
+	char **operands;
+	int count, rc;
+
+	if (opt_parse(argc, argv, opts, &operands, &count, e))
+		return -1;
+	if (count != 1 || s.keys.count == 0)
+		rc = err_set(e, ERR_USAGE,
+			     "one REPO or FILE and --key are needed");
+	else {
+		s.path = operands[0];
+		rc = repo_is_at(s.path) ? sign_repo(&s, &out, e)
+					: sign_file(&s, &out, e);
+	}
+	return report_end(&out, rc, e);
+}
+
+/* ---- merge --------------------------------------------------------------- */
+
+static int merge_into(struct repo *r, enum tuf_role role,
+		      const struct json *from, size_t *added, struct err *e)
+{
+	struct json *staged = repo_role(r, role)->staged;
+	const struct json *roots[2] = { repo_root(r), NULL };
+
+	if (!staged)
+		return err_set(e, ERR_CONFLICT,
+			       "it is for %s, and none is staged here",
+			       envelope_role_name(role));
+	if (role == TUF_ROOT && r->root.published)
+		roots[1] = envelope_signed(r->root.published);
+	return envelope_merge(staged, from, roots, ARRAY_LEN(roots), added, e);
+}
+
+static int merge_file(struct repo *r, const char *path, struct report *out,
+		      struct err *e)
+{
+	struct buf bytes = BUF_INIT(ENVELOPE_MAX_LEN);
+	struct json *envelope = NULL;
+	enum tuf_role role;
+	size_t added;
+	int rc = -1;
+
+	if (fs_read_path(path, &bytes, e) ||
+	    envelope_parse(buf_slice(&bytes), &envelope, &role, e) ||
+	    merge_into(r, role, envelope, &added, e)) {
+		err_in(e, "%s", path);
+		goto out;
+	}
+	report_line(out, "%s: %zu new signature%s of %s", path, added,
+		    added == 1 ? "" : "s", envelope_role_name(role));
+	if (added == 0)
+		report_note(out, "%s brought nothing new", path);
+	rc = 0;
+out:
+	json_free(envelope);
+	buf_done(&bytes);
+	return rc;
+}
+
+/* All files or none: what was merged is written at the end. */
+static int merge(const char *path, char **files, int count, struct report *out,
+		 struct err *e)
+{
+	struct repo r;
+	int rc = -1;
+
+	if (repo_open(path, REPO_WRITE, &r, e))
+		return -1;
+	for (int i = 0; i < count; i++)
+		if (merge_file(&r, files[i], out, e))
+			goto out;
+	if ((r.root.staged && repo_save_staged(&r, TUF_ROOT, e)) ||
+	    (r.targets.staged && repo_save_staged(&r, TUF_TARGETS, e)) ||
+	    say_standing(&r, TUF_ROOT, out, e) ||
+	    say_standing(&r, TUF_TARGETS, out, e))
+		goto out;
+	rc = 0;
+out:
+	repo_close(&r);
+	return rc;
+}
+
+int command_merge(int argc, char **argv, struct err *e)
+{
+	struct report out = { 0 };
+	const struct opt opts[] = {
+		OPT_FLAG("json", &out.json, "print JSON"),
+		OPT_END,
+	};
+	char **operands;
+	int count, rc;
+
+	if (opt_parse(argc, argv, opts, &operands, &count, e))
+		return -1;
+	if (count >= 2)
+		rc = merge(operands[0], operands + 1, count - 1, &out, e);
+	else
+		rc = err_set(e, ERR_USAGE,
+			     "REPO and at least one FILE are needed");
+	return report_end(&out, rc, e);
+}
+
+/* ---- extend and discard -------------------------------------------------- */
+
+static int check_role(const char *name, enum tuf_role *role, struct err *e)
+{
+	if (strcmp(name, "root") == 0)
+		*role = TUF_ROOT;
+	else if (strcmp(name, "targets") == 0)
+		*role = TUF_TARGETS;
+	else
+		return err_set(e, ERR_USAGE, "--role is root or targets");
+	return 0;
+}
+
+static int extend_role(struct repo *r, enum tuf_role role, struct report *out,
+		       struct err *e)
+{
+	const char *name = envelope_role_name(role);
+	const char *expires;
+	struct json *envelope;
+	int64_t now = utc_now();
+
+	if (repo_role(r, role)->staged)
+		return err_set(e, ERR_CONFLICT,
+			       "a changed %s is staged: publish or discard it "
+			       "first, so that only dates change",
+			       name);
+	if (repo_begin(r, role, now, &envelope, e))
+		return -1;
+	expires = json_text(json_get(envelope_signed(envelope), "expires"));
+	report_line(out, "staged: %s version %lld, the same content until %s",
+		    name, (long long)envelope_version(envelope), expires);
+	json_set_text(report_object(out), name, expires);
+	return change_stage(r, role, envelope, now, out, e);
+}
+
+static int extend(const char *path, const char *only, struct report *out,
+		  struct err *e)
+{
+	enum tuf_role role = TUF_TARGETS;
+	struct repo r;
+	int rc;
+
+	if ((only && check_role(only, &role, e)) ||
+	    repo_open(path, REPO_WRITE, &r, e))
+		return -1;
+	rc = extend_role(&r, role, out, e);
+	repo_close(&r);
+	return rc;
+}
+
+static int discard(const char *path, const char *only, struct report *out,
+		   struct err *e)
+{
+	enum tuf_role role;
+	struct repo r;
+	int rc = -1;
+
+	if (!only)
+		return err_set(e, ERR_USAGE, "--role is needed");
+	if (check_role(only, &role, e) || repo_open(path, REPO_WRITE, &r, e))
+		return -1;
+	if (!repo_role(&r, role)->staged)
+		err_set(e, ERR_NOT_FOUND, "no %s is staged", only);
+	else if (!repo_role(&r, role)->published)
+		err_set(e, ERR_REFUSED,
+			"this is the first %s: without it there is no "
+			"repository",
+			only);
+	else
+		rc = repo_unstage(&r, role, e);
+	if (rc == 0)
+		report_line(out, "%s: what was staged is forgotten", only);
+	repo_close(&r);
+	return rc;
+}
+
+static int run_on_role(int argc, char **argv,
+		       int (*work)(const char *path, const char *role,
+				   struct report *out, struct err *e),
+		       struct err *e)
+{
+	struct report out = { 0 };
+	const char *role = NULL;
+	const struct opt opts[] = {
+		OPT_TEXT("role", "ROLE", &role, "root or targets"),
+		OPT_FLAG("json", &out.json, "print JSON"),
+		OPT_END,
+	};
+	char **operands;
+	int count, rc;
+
+	if (opt_parse(argc, argv, opts, &operands, &count, e))
+		return -1;
+	if (count == 1)
+		rc = work(operands[0], role, &out, e);
+	else
+		rc = err_set(e, ERR_USAGE, "one REPO is needed");
+	return report_end(&out, rc, e);
+}
+
+int command_extend(int argc, char **argv, struct err *e)
+{
+	return run_on_role(argc, argv, extend, e);
+}
+
+int command_discard(int argc, char **argv, struct err *e)
+{
+	return run_on_role(argc, argv, discard, e);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * commands - what signer can be told to do. Each is run by opt's
+ * program_main(): argv[0] is the command's name; 0, or -1 with e.
+ */
+#ifndef SIGNER_COMMANDS_H
+#define SIGNER_COMMANDS_H
+
+#include "common/err.h"
+
+int command_key_generate(int argc, char **argv, struct err *e);
+int command_key_show(int argc, char **argv, struct err *e);
+int command_key_import(int argc, char **argv, struct err *e);
+int command_key_remove(int argc, char **argv, struct err *e);
+int command_threshold(int argc, char **argv, struct err *e);
+int command_init(int argc, char **argv, struct err *e);
+int command_release_create(int argc, char **argv, struct err *e);
+int command_release_withdraw(int argc, char **argv, struct err *e);
+int command_release_list(int argc, char **argv, struct err *e);
+int command_release_show(int argc, char **argv, struct err *e);
+int command_inspect(int argc, char **argv, struct err *e);
+int command_sign(int argc, char **argv, struct err *e);
+int command_merge(int argc, char **argv, struct err *e);
+int command_extend(int argc, char **argv, struct err *e);
+int command_discard(int argc, char **argv, struct err *e);
+int command_publish(int argc, char **argv, struct err *e);
+int command_factory(int argc, char **argv, struct err *e);
+
+#endif

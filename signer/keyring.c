@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "signer/keyring.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "common/example_keys.h"
+#include "common/fs.h"
+#include "common/text.h"
+
+#define PROMPT_MAX_LEN 512
+
+int keyring_passphrase(uint64_t passphrase_fd, const char *what, bool confirm,
+		       struct buf *out, struct err *e)
+{
+	char prompt[PROMPT_MAX_LEN];
+	int fd = -1;
+
+	if (passphrase_fd != KEYRING_TERMINAL) {
+		if (passphrase_fd > INT_MAX)
+			return err_set(e, ERR_USAGE, "no such descriptor");
+		fd = (int)passphrase_fd;
+	}
+	if (text_format(prompt, sizeof(prompt), e, "Passphrase for %s: ", what))
+		return -1;
+	return passphrase_read(fd, prompt, confirm, out, e);
+}
+
+static int check_info(const struct keyfile_info *info, enum environment env,
+		      struct err *e)
+{
+	if (keyfile_check_allowed(info, env, e))
+		return -1;
+	if (strcmp(info->purpose, "release") != 0 &&
+	    strcmp(info->purpose, "example") != 0)
+		return err_set(e, ERR_REFUSED,
+			       "its purpose is \"%s\", not \"release\"",
+			       info->purpose);
+	return 0;
+}
+
+static int open_key(struct keyring_key *key, enum environment env,
+		    uint64_t passphrase_fd, struct err *e)
+{
+	struct buf file = BUF_INIT(KEYFILE_MAX_LEN);
+	struct buf passphrase = BUF_INIT(PASSPHRASE_MAX_LEN);
+	struct keyfile_info info;
+	int rc = -1;
+
+	if (fs_read_path(key->path, &file, e) ||
+	    keyfile_inspect(buf_slice(&file), &info, e) ||
+	    check_info(&info, env, e) ||
+	    keyring_passphrase(passphrase_fd, key->path, false, &passphrase,
+			       e) ||
+	    keyfile_open(buf_slice(&file), buf_slice(&passphrase),
+			 &key->private_key, &info, e) ||
+	    check_info(&info, env, e))
+		goto out;
+	key->public_key = info.public_key;
+	rc = tuf_keyid(&key->public_key, key->keyid, e);
+out:
+	buf_wipe(&passphrase);
+	buf_done(&file);
+	return rc;
+}
+
+static int check_new(const struct keyring *k, const struct keyring_key *key,
+		     struct err *e)
+{
+	for (size_t i = 0; i < k->count; i++)
+		if (strcmp(k->at[i].keyid, key->keyid) == 0)
+			return err_set(e, ERR_REFUSED,
+				       "the same key as %s: one key counts "
+				       "once",
+				       k->at[i].path);
+	return 0;
+}
+
+int keyring_open(struct keyring *k, const struct opt_list *paths,
+		 enum environment env, uint64_t passphrase_fd, struct err *e)
+{
+	struct keyring_key *key;
+
+	*k = (struct keyring){ 0 };
+	if (paths->count > KEYRING_MAX)
+		return err_set(e, ERR_USAGE, "at most %d keys at once",
+			       KEYRING_MAX);
+	for (size_t i = 0; i < paths->count; i++) {
+		key = &k->at[k->count];
+		key->path = paths->at[i];
+		if (open_key(key, env, passphrase_fd, e) ||
+		    check_new(k, key, e)) {
+			k->count++;
+			keyring_close(k);
+			return err_in(e, "%s", paths->at[i]);
+		}
+		k->count++;
+	}
+	return 0;
+}
+
+void keyring_close(struct keyring *k)
+{
+	for (size_t i = 0; i < k->count; i++)
+		ec_free(k->at[i].private_key);
+	*k = (struct keyring){ 0 };
+}
+
+static int read_public(const char *path, struct ec_public *out, struct err *e)
+{
+	struct buf file = BUF_INIT(KEYFILE_MAX_LEN);
+	struct keyfile_info info;
+	struct err unused;
+	int rc;
+
+	rc = fs_read_path(path, &file, e);
+	if (rc == 0 && (strstr(buf_text(&file), "PRIVATE KEY") ||
+			keyfile_inspect(buf_slice(&file), &info, &unused) == 0))
+		rc = err_set(e, ERR_REFUSED,
+			     "a private key: only the public half (FILE.pub) "
+			     "leaves its owner's machine");
+	if (rc == 0)
+		rc = ec_public_from_pem(buf_slice(&file), out, e);
+	/* It may have been a private key after all. */
+	buf_wipe(&file);
+	return rc;
+}
+
+int keyring_read_public(const char *path, struct ec_public *out,
+			char keyid[TUF_KEYID_LEN], struct err *e)
+{
+	if (read_public(path, out, e) || tuf_keyid(out, keyid, e))
+		return err_in(e, "%s", path);
+	return 0;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * keyring - the private keys that one command was given, opened and checked.
+ *
+ * Passphrases come from a descriptor, one line for each key in the order of
+ * the command line, or from the terminal; never from arguments or the
+ * environment. A key that carries another environment's tag is refused before
+ * its passphrase is asked for.
+ */
+#ifndef SIGNER_KEYRING_H
+#define SIGNER_KEYRING_H
+
+#include "common/keyfile.h"
+#include "common/opt.h"
+#include "common/tuf_write.h"
+
+#define KEYRING_MAX 16
+
+/* The value that stands for "ask on the terminal". */
+#define KEYRING_TERMINAL UINT64_MAX
+
+struct keyring_key {
+	const char *path; /* borrowed */
+	struct ec_private *private_key;
+	struct ec_public public_key;
+	char keyid[TUF_KEYID_LEN];
+};
+
+struct keyring {
+	struct keyring_key at[KEYRING_MAX];
+	size_t count;
+};
+
+/*
+ * Open every key file for signing in `env`. passphrase_fd is a descriptor or
+ * KEYRING_TERMINAL. ERR_REFUSED for a foreign tag, a purpose other than
+ * release (or example), or the same key twice.
+ */
+int keyring_open(struct keyring *k, const struct opt_list *paths,
+		 enum environment env, uint64_t passphrase_fd,
+		 struct err *e) NODISCARD;
+void keyring_close(struct keyring *k);
+
+/* One passphrase, from the descriptor or the terminal; the caller wipes it. */
+int keyring_passphrase(uint64_t passphrase_fd, const char *what, bool confirm,
+		       struct buf *out, struct err *e) NODISCARD;
+
+/*
+ * Read a public key (FILE.pub). ERR_REFUSED with a word of advice when the
+ * file holds a private one.
+ */
+int keyring_read_public(const char *path, struct ec_public *out,
+			char keyid[TUF_KEYID_LEN], struct err *e) NODISCARD;
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* named - a file that a person named by an ordinary path. */
+#ifndef SIGNER_NAMED_H
+#define SIGNER_NAMED_H
+
+#include "common/err.h"
+
+#define NAMED_MAX 256
+
+/*
+ * Open the folder that `path` lies in; name is its last component. ERR_USAGE
+ * for a path without one ("/", "a/..").
+ */
+int named_open(const char *path, int *dirfd, char name[NAMED_MAX],
+	       struct err *e) NODISCARD;
+
+/* Nothing may stand at the path yet: ERR_CONFLICT. */
+int named_is_free(int dirfd, const char *name, const char *path,
+		  struct err *e) NODISCARD;
+
+#endif

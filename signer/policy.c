@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "signer/policy.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/example_keys.h"
+#include "common/mem.h"
+#include "common/text.h"
+#include "common/utc.h"
+#include "signer/envelope.h"
+
+/* ---- findings ------------------------------------------------------------ */
+
+void findings_add(struct findings *f, bool refuses, const char *fmt, ...)
+{
+	struct finding *finding;
+	va_list args;
+
+	/* Past the table's end a refusal still must refuse. */
+	if (f->count == FINDINGS_MAX) {
+		f->at[FINDINGS_MAX - 1].refuses |= refuses;
+		return;
+	}
+	finding = &f->at[f->count++];
+	finding->refuses = refuses;
+	va_start(args, fmt);
+	(void)vsnprintf(finding->text, sizeof(finding->text), fmt, args);
+	va_end(args);
+}
+
+int findings_judge(const struct findings *f, struct err *e)
+{
+	const struct finding *first = NULL;
+	size_t refusals = 0;
+
+	for (size_t i = 0; i < f->count; i++) {
+		if (!f->at[i].refuses)
+			continue;
+		if (!first)
+			first = &f->at[i];
+		refusals++;
+	}
+	if (!first)
+		return 0;
+	if (refusals == 1)
+		return err_set(e, ERR_REFUSED, "%s", first->text);
+	return err_set(e, ERR_REFUSED, "%s (and %zu more: see inspect)",
+		       first->text, refusals - 1);
+}
+
+/* ---- dates --------------------------------------------------------------- */
+
+static bool read_date(const struct json *signed_part, const char *name,
+		      int64_t *sec)
+{
+	struct err unused;
+
+	return utc_parse(slice_of(json_text(json_get(signed_part, name))), sec,
+			 &unused) == 0;
+}
+
+void policy_dates(const struct json *signed_part, enum tuf_role role,
+		  int64_t now, struct findings *out)
+{
+	const char *name = envelope_role_name(role);
+	int days_max = role == TUF_ROOT ? POLICY_ROOT_DAYS_MAX
+					: POLICY_TARGETS_DAYS_MAX;
+	int64_t issued, expires;
+
+	if (!read_date(signed_part, "issued", &issued) ||
+	    !read_date(signed_part, "expires", &expires)) {
+		findings_add(out, true, "%s: dates are missing or malformed",
+			     name);
+		return;
+	}
+	if (issued > now + POLICY_CLOCK_SLACK_SEC)
+		findings_add(out, true,
+			     "%s: \"issued\" is later than this machine's "
+			     "clock: one of two clocks is wrong",
+			     name);
+	if (expires <= issued)
+		findings_add(out, true, "%s: expires before it is issued",
+			     name);
+	if (expires <= now)
+		findings_add(out, true,
+			     "%s: expired: stage it anew with extend", name);
+	else if (expires - now < 30 * UTC_DAY)
+		findings_add(out, false, "%s: expires in %d days", name,
+			     (int)((expires - now) / UTC_DAY));
+	if (expires - issued > days_max * UTC_DAY)
+		findings_add(out, true, "%s: lives longer than %d days", name,
+			     days_max);
+}
+
+/* ---- root: keys and thresholds ------------------------------------------- */
+
+struct held_key {
+	size_t role;
+	struct ec_public key;
+};
+
+struct root_view {
+	const struct json *root;
+	enum environment environment;
+	struct held_key keys[4 * POLICY_ROLE_KEYS_MAX];
+	size_t key_count;
+};
+
+static const char *const role_names[] = { "root", "targets", "snapshot",
+					  "timestamp" };
+
+int policy_environment(const struct json *signed_part, enum environment *out,
+		       struct err *e)
+{
+	const struct json *pawl;
+	const char *name;
+
+	if (json_get_object(signed_part, "pawl", &pawl, e) ||
+	    json_get_text(pawl, "environment", &name, e))
+		return -1;
+	return environment_parse(slice_of(name), out, e);
+}
+
+static bool key_is_ours(const struct json *key, const char *keyid,
+			struct ec_public *out)
+{
+	const char *pem =
+		json_text(json_get(json_get(key, "keyval"), "public"));
+	struct json *again = NULL;
+	char id[TUF_KEYID_LEN];
+	struct err unused;
+	bool equal;
+
+	if (ec_public_from_pem(slice_of(pem), out, &unused) ||
+	    tuf_keyid(out, id, &unused) || tuf_key_json(out, &again, &unused))
+		return false;
+	equal = json_same(key, again) && strcmp(id, keyid) == 0;
+	json_free(again);
+	return equal;
+}
+
+static void look_at_key(struct root_view *v, size_t role, const char *keyid,
+			struct findings *out)
+{
+	struct held_key *held = &v->keys[v->key_count];
+	const struct json *key = json_get(json_get(v->root, "keys"), keyid);
+
+	if (!key || !key_is_ours(key, keyid, &held->key)) {
+		findings_add(out, true,
+			     "role %s: the key %.12s is missing, or no P-256 "
+			     "key under its own id",
+			     role_names[role], keyid);
+		return;
+	}
+	held->role = role;
+	for (size_t i = 0; i < v->key_count; i++)
+		if (v->keys[i].role == role &&
+		    ec_public_equal(&v->keys[i].key, &held->key))
+			findings_add(out, true, "role %s: the key %.12s twice",
+				     role_names[role], keyid);
+	v->key_count++;
+}
+
+/* Losing one key must not lose the role. */
+static void look_at_spares(const struct root_view *v, size_t role,
+			   int64_t threshold, size_t count,
+			   struct findings *out)
+{
+	if (role > 1)
+		return;
+	if (v->environment == ENV_PRODUCTION && threshold < 2)
+		findings_add(out, true,
+			     "role %s: production wants a threshold of at "
+			     "least 2",
+			     role_names[role]);
+	if (threshold == 1 && v->environment == ENV_LAB)
+		findings_add(out, false,
+			     "lab: one key alone, of %zu, signs for role %s",
+			     count, role_names[role]);
+	else if ((size_t)threshold == count)
+		findings_add(out, false,
+			     "role %s: no spare key: losing one of %zu means "
+			     "losing the role",
+			     role_names[role], count);
+}
+
+static void look_at_role(struct root_view *v, size_t role, struct findings *out)
+{
+	const struct json *r =
+		json_get(json_get(v->root, "roles"), role_names[role]);
+	const struct json *ids = json_get(r, "keyids");
+	const struct json *threshold = json_get(r, "threshold");
+	size_t count = json_count(ids);
+
+	if (!json_is_array(ids) || count == 0) {
+		findings_add(out, true, "role %s has no key yet",
+			     role_names[role]);
+		return;
+	}
+	if (count > POLICY_ROLE_KEYS_MAX) {
+		findings_add(out, true, "role %s has more than %d keys",
+			     role_names[role], POLICY_ROLE_KEYS_MAX);
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		look_at_key(v, role, json_text(json_at(ids, i)), out);
+	if (!json_is_integer(threshold) || json_int(threshold) < 1 ||
+	    (uint64_t)json_int(threshold) > count) {
+		findings_add(out, true,
+			     "role %s: the threshold must be between 1 and "
+			     "its %zu keys",
+			     role_names[role], count);
+		return;
+	}
+	look_at_spares(v, role, json_int(threshold), count, out);
+}
+
+/* The server's online key serves snapshot and timestamp: one role here. */
+static bool same_duty(size_t a, size_t b)
+{
+	return a == b || (a >= 2 && b >= 2);
+}
+
+static void look_at_sharing(const struct root_view *v, struct findings *out)
+{
+	bool production = v->environment == ENV_PRODUCTION;
+
+	for (size_t i = 0; i < v->key_count; i++) {
+		for (size_t j = 0; j < i; j++) {
+			if (same_duty(v->keys[i].role, v->keys[j].role) ||
+			    !ec_public_equal(&v->keys[i].key, &v->keys[j].key))
+				continue;
+			findings_add(out, production,
+				     "one key holds the roles %s and %s%s",
+				     role_names[v->keys[j].role],
+				     role_names[v->keys[i].role],
+				     production ? ": not in production" : "");
+		}
+	}
+}
+
+static void look_at_pawl(struct root_view *v, struct findings *out)
+{
+	static const char *const members[] = { "environment", "staging",
+					       "medium_max_days", NULL };
+	const struct json *pawl = json_get(v->root, "pawl");
+	const char *staging = json_text(json_get(pawl, "staging"));
+	struct err why = { 0 };
+	int64_t days;
+
+	if (json_only(pawl, members, &why) ||
+	    json_get_int(pawl, "medium_max_days", 1, POLICY_MEDIUM_DAYS_MAX,
+			 &days, &why))
+		findings_add(out, true, "pawl: %.200s", why.msg);
+	if (strcmp(staging, "server") != 0 && strcmp(staging, "signed") != 0)
+		findings_add(out, true,
+			     "staging is neither \"server\" nor \"signed\"");
+	else if (v->environment == ENV_PRODUCTION &&
+		 strcmp(staging, "signed") != 0)
+		findings_add(out, true,
+			     "production wants staging \"signed\": the server "
+			     "alone must not open a rollout");
+}
+
+/* What we do not know we do not sign. */
+static void look_at_members(const struct json *root, struct findings *out)
+{
+	static const char *const members[] = { "_type",   "spec_version",
+					       "version", "issued",
+					       "expires", "keys",
+					       "roles",   "consistent_snapshot",
+					       "pawl",    NULL };
+	static const char *const roles[] = { "root", "targets", "snapshot",
+					     "timestamp", NULL };
+	struct err why = { 0 };
+	bool consistent;
+
+	if (json_only(root, members, &why) ||
+	    json_only(json_get(root, "roles"), roles, &why))
+		findings_add(out, true, "root: %.200s", why.msg);
+	if (json_get_bool(root, "consistent_snapshot", &consistent, &why) ||
+	    !consistent)
+		findings_add(out, true,
+			     "root: consistent_snapshot is not true");
+}
+
+static void look_for_unused_keys(const struct json *root, struct findings *out)
+{
+	const struct json *keys = json_get(root, "keys");
+	struct ec_public key;
+	struct err unused;
+	bool used;
+
+	for (void *m = json_first(keys); m; m = json_next(keys, m)) {
+		used = false;
+		for (size_t i = 0; i < ARRAY_LEN(role_names); i++)
+			used |= envelope_role_key(root, role_names[i],
+						  json_name(m), &key,
+						  &unused) == 0;
+		if (!used)
+			findings_add(out, true,
+				     "root: the key %.12s has no role",
+				     json_name(m));
+	}
+}
+
+/* Published example keys outside demo; keys out of standards anywhere. */
+static void look_for_known_keys(const struct root_view *v, struct findings *out)
+{
+	struct err why = { 0 };
+
+	if (v->environment == ENV_DEMO)
+		findings_add(out, false,
+			     "demo: keys to throw away; nothing here protects "
+			     "a device");
+	for (size_t i = 0; i < v->key_count; i++)
+		if (key_check_allowed(&v->keys[i].key, v->environment, &why))
+			findings_add(out, true, "role %s: %.180s",
+				     role_names[v->keys[i].role], why.msg);
+}
+
+void policy_root(const struct json *root, struct findings *out)
+{
+	struct root_view *v = mem_alloc(1, sizeof(*v));
+	struct err why = { 0 };
+
+	v->root = root;
+	look_at_members(root, out);
+	if (policy_environment(root, &v->environment, &why)) {
+		findings_add(out, true, "root: %.200s", why.msg);
+		free(v);
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(role_names); i++)
+		look_at_role(v, i, out);
+	look_at_sharing(v, out);
+	look_at_pawl(v, out);
+	look_for_unused_keys(root, out);
+	look_for_known_keys(v, out);
+	free(v);
+}
+
+void policy_root_after(const struct json *before, const struct json *root,
+		       struct findings *out)
+{
+	int64_t version = json_int(json_get(root, "version"));
+	enum environment was, is;
+	int64_t issued_then, issued;
+	struct err unused;
+
+	if (!before) {
+		if (version != 1)
+			findings_add(out, true, "the first root is version 1");
+		return;
+	}
+	if (version != json_int(json_get(before, "version")) + 1)
+		findings_add(out, true,
+			     "root: the version must be exactly one higher "
+			     "than the published one");
+	if (policy_environment(before, &was, &unused) == 0 &&
+	    policy_environment(root, &is, &unused) == 0 && was != is)
+		findings_add(out, true,
+			     "root: a repository never changes its "
+			     "environment");
+	if (read_date(before, "issued", &issued_then) &&
+	    read_date(root, "issued", &issued) && issued < issued_then)
+		findings_add(out, true,
+			     "root: issued before the root it follows");
+}
+
+/* ---- targets ------------------------------------------------------------- */
+
+static void look_at_target(const char *path, const struct json *entry,
+			   struct findings *out)
+{
+	static const char *const members[] = { "length", "hashes", "custom",
+					       NULL };
+	struct sha256 digest;
+	struct err why = { 0 };
+	char shown[100];
+	int64_t length;
+
+	text_escape(slice_of(path), shown, sizeof(shown));
+	if (!target_path_is_valid(slice_of(path)))
+		findings_add(out, true, "targets: bad path %s", shown);
+	else if (json_only(entry, members, &why) ||
+		 json_get_int(entry, "length", 0, JSON_INT_MAX, &length,
+			      &why) ||
+		 json_get_hex(json_get(entry, "hashes"), "sha256", digest.bytes,
+			      SHA256_LEN, &why))
+		findings_add(out, true, "%s: %.120s", shown, why.msg);
+}
+
+void policy_targets(const struct json *targets, struct findings *out)
+{
+	static const char *const members[] = { "_type",   "spec_version",
+					       "version", "issued",
+					       "expires", "targets",
+					       "pawl",    NULL };
+	const struct json *list = json_get(targets, "targets");
+	struct err why = { 0 };
+
+	if (json_only(targets, members, &why))
+		findings_add(out, true, "targets: %.200s", why.msg);
+	if (!json_is_object(list)) {
+		findings_add(out, true, "targets: no list of targets");
+		return;
+	}
+	for (void *m = json_first(list); m; m = json_next(list, m))
+		look_at_target(json_name(m), json_value(m), out);
+}
+
+void policy_targets_for(const struct json *targets, enum environment env,
+			struct findings *out)
+{
+	enum environment said;
+	struct err why = { 0 };
+
+	if (policy_environment(targets, &said, &why))
+		findings_add(out, true, "targets: %.200s", why.msg);
+	else if (said != env)
+		findings_add(out, true, "targets are for %s, this is %s",
+			     environment_name(said), environment_name(env));
+}
+
+void policy_judge(const struct json *signed_part, enum tuf_role role,
+		  int64_t now, struct findings *out)
+{
+	policy_dates(signed_part, role, now, out);
+	if (role == TUF_ROOT)
+		policy_root(signed_part, out);
+	else
+		policy_targets(signed_part, out);
+}
