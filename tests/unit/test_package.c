@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/package.h"
+
+#include <string.h>
+
+#include "tests/unit/check.h"
+
+#define CHUNKS      3
+#define LAST_LEN    1000
+#define PAYLOAD_LEN (2 * PACKAGE_CHUNK_LEN + LAST_LEN)
+#define HEAD_LEN    (PACKAGE_HEADER_LEN + CHUNKS * SHA256_LEN)
+#define FILE_LEN    (HEAD_LEN + PAYLOAD_LEN)
+
+/* Each test starts with a whole package in `file`. */
+static uint8_t file[FILE_LEN];
+static uint64_t file_len;
+static struct sha256 head_digest;
+
+static const struct package_header header = {
+	.kind = PACKAGE_FULL,
+	.content = PACKAGE_TREE,
+	.codec = PACKAGE_ZSTD,
+	.chunk_count = CHUNKS,
+	.window_len = 1 << 20,
+	.payload_len = PAYLOAD_LEN,
+	.plain_len = 7777777,
+};
+
+static size_t chunk_len(size_t i)
+{
+	return i + 1 < CHUNKS ? PACKAGE_CHUNK_LEN : LAST_LEN;
+}
+
+static int setup(void **state)
+{
+	uint8_t *payload = file + HEAD_LEN;
+
+	(void)state;
+	for (size_t i = 0; i < PAYLOAD_LEN; i++)
+		payload[i] = (uint8_t)(i * 31 + i / 253);
+	package_format_header(&header, file);
+	for (size_t i = 0; i < CHUNKS; i++) {
+		struct slice chunk = { payload + i * PACKAGE_CHUNK_LEN,
+				       chunk_len(i) };
+		struct sha256 d;
+
+		sha256_of(chunk, &d);
+		memcpy(file + PACKAGE_HEADER_LEN + i * SHA256_LEN, d.bytes,
+		       SHA256_LEN);
+	}
+	sha256_of((struct slice){ file, HEAD_LEN }, &head_digest);
+	file_len = FILE_LEN;
+	return 0;
+}
+
+static int read_file(void *ctx, uint64_t offset, void *out, size_t len,
+		     struct err *e)
+{
+	(void)ctx;
+	if (offset > file_len || len > file_len - offset)
+		return err_set(e, ERR_FORMAT, "truncated");
+	memcpy(out, file + offset, len);
+	return 0;
+}
+
+static const struct package_source source = { NULL, read_file };
+
+static int open_it(struct package_reader **r, struct err *e)
+{
+	return package_open(&source, FILE_LEN, HEAD_LEN, &head_digest, r, e);
+}
+
+/* Read on until the end in odd steps; how many bytes came out, all right. */
+static int read_it(struct package_reader *r, size_t *total, struct err *e)
+{
+	uint8_t out[12345];
+	size_t got;
+
+	*total = 0;
+	do {
+		if (package_read(r, out, sizeof(out), &got, e))
+			return -1;
+		assert_memory_equal(out, file + HEAD_LEN + *total, got);
+		*total += got;
+	} while (got > 0);
+	return 0;
+}
+
+static void a_header_survives_the_round_trip(void **state)
+{
+	uint8_t bytes[PACKAGE_HEADER_LEN];
+	struct package_header back;
+	struct err e = { 0 };
+
+	(void)state;
+	package_format_header(&header, bytes);
+	assert_ok(package_parse_header((struct slice){ bytes, sizeof(bytes) },
+				       &back, &e));
+	assert_int_equal(back.kind, header.kind);
+	assert_int_equal(back.content, header.content);
+	assert_int_equal(back.codec, header.codec);
+	assert_int_equal(back.chunk_count, header.chunk_count);
+	assert_int_equal(back.window_len, header.window_len);
+	assert_int_equal(back.payload_len, header.payload_len);
+	assert_int_equal(back.plain_len, header.plain_len);
+}
+
+/* Every bit of a header means something; a changed one is refused or read. */
+static void no_bit_of_a_header_is_ignored(void **state)
+{
+	struct package_header h;
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t bit = 0; bit < (size_t)PACKAGE_HEADER_LEN * 8; bit++) {
+		uint8_t bytes[PACKAGE_HEADER_LEN], again[PACKAGE_HEADER_LEN];
+		struct slice in = { bytes, sizeof(bytes) };
+
+		package_format_header(&header, bytes);
+		bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		if (package_parse_header(in, &h, &e))
+			continue;
+		package_format_header(&h, again);
+		assert_memory_equal(bytes, again, sizeof(bytes));
+	}
+}
+
+static void assert_header_refused(struct package_header h, enum err_code code)
+{
+	uint8_t bytes[PACKAGE_HEADER_LEN];
+	struct package_header out;
+	struct err e = { 0 };
+
+	package_format_header(&h, bytes);
+	assert_refused(
+		package_parse_header((struct slice){ bytes, sizeof(bytes) },
+				     &out, &e),
+		code);
+}
+
+static void headers_outside_the_limits_are_refused(void **state)
+{
+	struct package_header h = header;
+
+	(void)state;
+	h.window_len = PACKAGE_WINDOW_MAX + 1;
+	assert_header_refused(h, ERR_LIMIT);
+	h = header;
+	h.chunk_count = PACKAGE_CHUNKS_MAX + 1;
+	h.payload_len = (uint64_t)h.chunk_count * PACKAGE_CHUNK_LEN;
+	assert_header_refused(h, ERR_LIMIT);
+	h = header;
+	h.chunk_count = CHUNKS - 1;
+	assert_header_refused(h, ERR_FORMAT);
+	h.chunk_count = CHUNKS + 1;
+	assert_header_refused(h, ERR_FORMAT);
+	h.chunk_count = 0;
+	h.payload_len = 0;
+	assert_header_refused(h, ERR_FORMAT);
+	h = header;
+	h.payload_len = UINT64_MAX;
+	assert_header_refused(h, ERR_FORMAT);
+	h = header;
+	h.codec = 3;
+	assert_header_refused(h, ERR_FORMAT);
+	h = header;
+	h.kind = 0;
+	assert_header_refused(h, ERR_FORMAT);
+	h = header;
+	h.content = 3;
+	assert_header_refused(h, ERR_FORMAT);
+}
+
+static void a_header_has_exactly_its_length(void **state)
+{
+	uint8_t bytes[PACKAGE_HEADER_LEN + 1] = { 0 };
+	struct package_header h;
+	struct err e = { 0 };
+
+	(void)state;
+	package_format_header(&header, bytes);
+	for (size_t len = 0; len < PACKAGE_HEADER_LEN; len++)
+		assert_refused(package_parse_header(
+				       (struct slice){ bytes, len }, &h, &e),
+			       ERR_FORMAT);
+	assert_refused(package_parse_header(
+			       (struct slice){ bytes, sizeof(bytes) }, &h, &e),
+		       ERR_FORMAT);
+}
+
+static void a_whole_package_is_read_in_order(void **state)
+{
+	struct package_reader *r = NULL;
+	struct err e = { 0 };
+	uint8_t more;
+	size_t total;
+
+	(void)state;
+	assert_ok(open_it(&r, &e));
+	assert_int_equal(package_header(r)->plain_len, 7777777);
+	assert_ok(read_it(r, &total, &e));
+	assert_int_equal(total, PAYLOAD_LEN);
+	assert_ok(package_read(r, &more, 1, &total, &e));
+	assert_int_equal(total, 0);
+	package_close(r);
+	package_close(NULL);
+}
+
+static void a_changed_head_is_not_opened(void **state)
+{
+	struct package_reader *r = NULL;
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < HEAD_LEN; i++) {
+		file[i] ^= 1;
+		assert_refused(open_it(&r, &e), ERR_UNTRUSTED);
+		file[i] ^= 1;
+	}
+	assert_null(r);
+}
+
+/* The chunk with the changed byte, and what follows, never comes out. */
+static void a_changed_byte_never_leaves_the_reader(void **state)
+{
+	static const size_t offsets[] = { 0,
+					  1,
+					  PACKAGE_CHUNK_LEN - 1,
+					  PACKAGE_CHUNK_LEN,
+					  2 * PACKAGE_CHUNK_LEN - 1,
+					  2 * PACKAGE_CHUNK_LEN,
+					  PAYLOAD_LEN - 1 };
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(offsets); i++) {
+		size_t good = offsets[i] / PACKAGE_CHUNK_LEN;
+		struct package_reader *r = NULL;
+		size_t total;
+
+		assert_ok(open_it(&r, &e));
+		file[HEAD_LEN + offsets[i]] ^= 0x80;
+		assert_refused(read_it(r, &total, &e), ERR_UNTRUSTED);
+		assert_true(total <= good * PACKAGE_CHUNK_LEN);
+		/* It stays refused, and nothing comes out the second time. */
+		assert_refused(read_it(r, &total, &e), ERR_UNTRUSTED);
+		assert_int_equal(total, 0);
+		file[HEAD_LEN + offsets[i]] ^= 0x80;
+		package_close(r);
+	}
+}
+
+static void chunks_cannot_change_places(void **state)
+{
+	struct package_reader *r = NULL;
+	struct err e = { 0 };
+	size_t total;
+
+	(void)state;
+	assert_ok(open_it(&r, &e));
+	memmove(file + HEAD_LEN, file + HEAD_LEN + PACKAGE_CHUNK_LEN,
+		PACKAGE_CHUNK_LEN);
+	assert_refused(read_it(r, &total, &e), ERR_UNTRUSTED);
+	assert_int_equal(total, 0);
+	package_close(r);
+}
+
+static void a_package_that_was_cut_is_refused(void **state)
+{
+	struct package_reader *r = NULL;
+	struct err e = { 0 };
+	size_t total;
+
+	(void)state;
+	file_len = FILE_LEN - 1;
+	assert_ok(open_it(&r, &e));
+	assert_refused(read_it(r, &total, &e), ERR_FORMAT);
+	package_close(r);
+	file_len = HEAD_LEN - 1;
+	assert_refused(open_it(&r, &e), ERR_FORMAT);
+}
+
+static void lengths_must_be_those_of_the_header(void **state)
+{
+	struct package_reader *r = NULL;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_refused(package_open(&source, FILE_LEN - 1, HEAD_LEN,
+				    &head_digest, &r, &e),
+		       ERR_FORMAT);
+	assert_refused(package_open(&source, FILE_LEN, PACKAGE_HEADER_LEN - 1,
+				    &head_digest, &r, &e),
+		       ERR_FORMAT);
+	assert_refused(package_open(&source, HEAD_LEN - 1, HEAD_LEN,
+				    &head_digest, &r, &e),
+		       ERR_FORMAT);
+	assert_refused(package_open(&source, UINT64_MAX,
+				    (uint64_t)PACKAGE_HEAD_MAX + 1,
+				    &head_digest, &r, &e),
+		       ERR_LIMIT);
+	assert_refused(package_open(&source, FILE_LEN, HEAD_LEN + SHA256_LEN,
+				    &head_digest, &r, &e),
+		       ERR_UNTRUSTED);
+}
+
+static void arriving_chunks_are_checked_one_by_one(void **state)
+{
+	struct package_reader *r = NULL;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(open_it(&r, &e));
+	for (uint32_t i = 0; i < CHUNKS; i++) {
+		struct slice chunk = { file + HEAD_LEN +
+					       (size_t)i * PACKAGE_CHUNK_LEN,
+				       chunk_len(i) };
+
+		assert_ok(package_check_chunk(r, i, chunk, &e));
+		assert_refused(
+			package_check_chunk(r, (i + 1) % CHUNKS, chunk, &e),
+			ERR_UNTRUSTED);
+		chunk.len--;
+		assert_refused(package_check_chunk(r, i, chunk, &e),
+			       ERR_UNTRUSTED);
+	}
+	assert_refused(
+		package_check_chunk(r, CHUNKS, (struct slice){ file, 0 }, &e),
+		ERR_UNTRUSTED);
+	package_close(r);
+}
+
+#define TEST(f) cmocka_unit_test_setup(f, setup)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(a_header_survives_the_round_trip),
+		TEST(no_bit_of_a_header_is_ignored),
+		TEST(headers_outside_the_limits_are_refused),
+		TEST(a_header_has_exactly_its_length),
+		TEST(a_whole_package_is_read_in_order),
+		TEST(a_changed_head_is_not_opened),
+		TEST(a_changed_byte_never_leaves_the_reader),
+		TEST(chunks_cannot_change_places),
+		TEST(a_package_that_was_cut_is_refused),
+		TEST(lengths_must_be_those_of_the_header),
+		TEST(arriving_chunks_are_checked_one_by_one),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
