@@ -79,8 +79,9 @@ static struct slice read_name(struct rd *r, char out[X509_NAME_MAX_LEN + 1])
 		leave(&name, &set);
 	}
 	leave(r, &name);
-	return r->bad ? (struct slice){ 0 }
-		      : slice_sub(from, 0, from.len - r->rest.len);
+	if (r->bad)
+		return (struct slice){ 0 };
+	return slice_sub(from, 0, from.len - r->rest.len);
 }
 
 /*
