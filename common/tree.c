@@ -478,6 +478,8 @@ static int read_entries(struct rd *r, struct tree *t, struct err *e)
 			return err_in(e, "manifest entry %u", i);
 		t->count = i + 1;
 		sum += entry.len;
+		if (sum > CONTENT_MAX)
+			return err_set(e, ERR_LIMIT, "content is too large");
 	}
 	if (sum != t->content_len)
 		return err_set(e, ERR_FORMAT, "wrong sum of lengths");
