@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "update-server/keeper_office.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/fs.h"
+#include "common/mem.h"
+#include "common/random.h"
+#include "common/tuf_client.h"
+#include "common/tuf_write.h"
+
+#include "update-server/folder_source.h"
+
+#define TRUST_DIR     "keeper/trust"
+#define VERSIONS_FILE "keeper/versions.json"
+#define SNAPSHOT_FILE "keeper/snapshot.json"
+#define CLOCK_SLACK   3600 /* a device's clock may be behind ours */
+#define VERSIONS_MAX  4096
+
+struct versions {
+	int64_t snapshot, timestamp; /* the highest ever used */
+	int64_t targets;             /* taken up last */
+	int64_t network;             /* the snapshot in SNAPSHOT_FILE */
+	int64_t network_targets;     /* what it lists */
+	int64_t network_expires;
+};
+
+struct keeper_office {
+	struct keeper_setup setup;
+	char *ca_pem;
+	struct versions versions;
+	/* Token bucket over certificates, in thousandths of one. */
+	uint64_t tokens;
+	int64_t filled;
+};
+
+/* ---- life ---------------------------------------------------------------- */
+
+static int read_version(const struct json *j, const char *name, int64_t *out,
+			struct err *e)
+{
+	return json_get_int(j, name, 0, JSON_INT_MAX, out, e);
+}
+
+static int load_versions(struct keeper_office *o, struct err *e)
+{
+	struct buf file = BUF_INIT(VERSIONS_MAX);
+	struct json *j = NULL;
+	struct versions v;
+	int rc = -1;
+
+	if (fs_read_file(o->setup.dirfd, VERSIONS_FILE, &file, e)) {
+		if (e->code == ERR_NOT_FOUND)
+			rc = 0; /* nothing was signed yet */
+		goto out;
+	}
+	if (json_parse(buf_slice(&file), &j, e) ||
+	    read_version(j, "snapshot", &v.snapshot, e) ||
+	    read_version(j, "timestamp", &v.timestamp, e) ||
+	    read_version(j, "targets", &v.targets, e) ||
+	    read_version(j, "network", &v.network, e) ||
+	    read_version(j, "network_targets", &v.network_targets, e) ||
+	    read_version(j, "network_expires", &v.network_expires, e)) {
+		err_in(e, VERSIONS_FILE);
+		goto out;
+	}
+	o->versions = v;
+	rc = 0;
+out:
+	json_free(j);
+	buf_done(&file);
+	return rc;
+}
+
+static int save_versions(const struct keeper_office *o, struct err *e)
+{
+	const struct versions *v = &o->versions;
+	struct buf file = BUF_INIT(VERSIONS_MAX);
+	struct json *j = json_new_object();
+	int rc = -1;
+
+	json_set_int(j, "snapshot", v->snapshot);
+	json_set_int(j, "timestamp", v->timestamp);
+	json_set_int(j, "targets", v->targets);
+	json_set_int(j, "network", v->network);
+	json_set_int(j, "network_targets", v->network_targets);
+	json_set_int(j, "network_expires", v->network_expires);
+	if (json_print(j, true, &file, e) ||
+	    fs_replace_file(o->setup.dirfd, VERSIONS_FILE, buf_slice(&file),
+			    0600, e))
+		goto out;
+	rc = 0;
+out:
+	json_free(j);
+	buf_done(&file);
+	return rc;
+}
+
+int keeper_office_open(const struct keeper_setup *setup,
+		       struct keeper_office **out, struct err *e)
+{
+	struct keeper_office *o = mem_alloc(1, sizeof(*o));
+
+	o->setup = *setup;
+	o->ca_pem = mem_dup_str(setup->ca_pem);
+	o->setup.ca_pem = o->ca_pem;
+	o->tokens = setup->enrol_rate * 1000;
+	if (fs_mkdirs(setup->dirfd, TRUST_DIR, 0700, e) ||
+	    load_versions(o, e)) {
+		keeper_office_close(o);
+		return -1;
+	}
+	*out = o;
+	return 0;
+}
+
+void keeper_office_close(struct keeper_office *o)
+{
+	if (!o)
+		return;
+	ec_free(o->setup.ca);
+	ec_free(o->setup.online);
+	free(o->ca_pem);
+	free(o);
+}
+
+/* ---- enrol --------------------------------------------------------------- */
+
+static int take_token(struct keeper_office *o, int64_t now, struct err *e)
+{
+	const uint64_t full = o->setup.enrol_rate * 1000;
+	int64_t passed = now - o->filled;
+
+	if (o->filled == 0 || passed > 60)
+		passed = 60;
+	if (passed > 0) {
+		o->tokens += (uint64_t)passed * full / 60;
+		o->filled = now;
+	}
+	if (o->tokens > full)
+		o->tokens = full;
+	if (o->tokens < 1000)
+		return err_set(e, ERR_BUSY,
+			       "too many enrolments just now: try again later");
+	o->tokens -= 1000;
+	return 0;
+}
+
+/* The request's key, once it has signed the request and the proof. */
+static int proven_key(const struct wire_enrol *m, struct ec_public *key,
+		      struct err *e)
+{
+	struct buf message = BUF_INIT(256);
+	int rc = -1;
+
+	if (x509_request_key(slice_of(m->csr), key, e)) {
+		err_in(e, "certificate request");
+		goto out;
+	}
+	if (wire_enrol_message(m, &message, e) ||
+	    ec_verify(key, buf_slice(&message),
+		      (struct slice){ m->proof, m->proof_len }, e)) {
+		err_in(e, "proof of possession");
+		goto out;
+	}
+	rc = 0;
+out:
+	buf_wipe(&message);
+	return rc;
+}
+
+static int enrol(struct keeper_office *o, const struct wire_enrol *m,
+		 int64_t now, struct keeper_answer *a, struct err *e)
+{
+	struct buf pem = BUF_INIT(sizeof(a->certificate) - 1);
+	char name[2 * DEVICE_ID_LEN + 1];
+	struct x509_template t = {
+		.kind = X509_DEVICE,
+		.common_name = name,
+		.not_before = now - CLOCK_SLACK,
+		.not_after = now + (int64_t)o->setup.device_days * UTC_DAY,
+	};
+	struct ec_public key;
+	int rc = -1;
+
+	if (take_token(o, now, e) || proven_key(m, &key, e))
+		goto out;
+	random_bytes(a->device.bytes, DEVICE_ID_LEN);
+	hex_format((struct slice){ a->device.bytes, DEVICE_ID_LEN }, name);
+	if (x509_issue(&t, &key, slice_of(o->ca_pem), o->setup.ca, &pem, e))
+		goto out;
+	memcpy(a->certificate, buf_text(&pem), pem.len + 1);
+	rc = 0;
+out:
+	buf_done(&pem);
+	return rc;
+}
+
+/* ---- metadata ------------------------------------------------------------ */
+
+/* Root must name our key, and its alone must be enough, for both roles. */
+static int root_names_us(const struct keeper_office *o,
+			 const struct tuf_client *c, struct err *e)
+{
+	static const char *const roles[] = { "snapshot", "timestamp" };
+	const struct json *all, *role, *ids;
+	char keyid[TUF_KEYID_LEN];
+	struct ec_public key;
+	int64_t threshold;
+
+	ec_public_of(o->setup.online, &key);
+	if (tuf_keyid(&key, keyid, e) ||
+	    json_get_object(tuf_client_signed(c, TUF_ROOT), "roles", &all, e))
+		return -1;
+	for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
+		bool named = false;
+
+		if (json_get_object(all, roles[i], &role, e) ||
+		    json_get_array(role, "keyids", &ids, e) ||
+		    json_get_int(role, "threshold", 1, 16, &threshold, e))
+			return -1;
+		for (size_t k = 0; k < json_count(ids); k++)
+			if (strcmp(json_text(json_at(ids, k)), keyid) == 0)
+				named = true;
+		if (!named || threshold != 1)
+			return err_set(e, ERR_REFUSED,
+				       "root does not name this server's "
+				       "online.pub for %s with threshold 1: "
+				       "sign a root that does",
+				       roles[i]);
+	}
+	return 0;
+}
+
+static int check_site(const struct keeper_office *o, const struct tuf_client *c,
+		      struct err *e)
+{
+	struct tuf_site site;
+
+	tuf_client_site(c, &site);
+	if (site.environment != o->setup.environment)
+		return err_set(e, ERR_REFUSED,
+			       "the repository is for %s, this server for %s",
+			       environment_name(site.environment),
+			       environment_name(o->setup.environment));
+	return root_names_us(o, c, e);
+}
+
+static int print_envelope(struct json *envelope, struct ec_private *key,
+			  uint8_t *out, size_t *out_len, struct err *e)
+{
+	struct buf bytes = BUF_INIT(KEEPER_FILE_MAX);
+	int rc = -1;
+
+	if (tuf_sign(envelope, key, e) ||
+	    tuf_envelope_bytes(envelope, &bytes, e))
+		goto out;
+	memcpy(out, bytes.ptr, bytes.len);
+	*out_len = bytes.len;
+	rc = 0;
+out:
+	buf_done(&bytes);
+	return rc;
+}
+
+/* One snapshot or timestamp that lists one file. */
+struct listing {
+	enum tuf_role role;
+	int64_t version, expires;
+	const char *name; /* of the file listed */
+	struct slice file;
+	int64_t file_version;
+	bool medium;
+};
+
+static int sign_listing(const struct keeper_office *o, const struct listing *l,
+			int64_t now, uint8_t *out, size_t *out_len,
+			struct err *e)
+{
+	struct json *envelope =
+		tuf_envelope_new(l->role, l->version, now, l->expires);
+	struct json *body = tuf_envelope_signed(envelope);
+	struct json *meta = json_new_object();
+	int rc;
+
+	json_set(meta, l->name, tuf_meta_entry(l->file, l->file_version));
+	json_set(body, "meta", meta);
+	if (l->medium)
+		json_set_bool(body, "medium", true);
+	rc = print_envelope(envelope, o->setup.online, out, out_len, e);
+	json_free(envelope);
+	return rc;
+}
+
+/* A new snapshot of what is trusted; its number is used up first. */
+static int sign_snapshot(struct keeper_office *o, const struct tuf_client *c,
+			 int64_t now, int64_t life, bool medium,
+			 struct keeper_answer *a, struct err *e)
+{
+	struct listing l = { .role = TUF_SNAPSHOT,
+			     .version = o->versions.snapshot + 1,
+			     .expires = now + life,
+			     .name = "targets.json",
+			     .file = tuf_client_bytes(c, TUF_TARGETS),
+			     .file_version = tuf_client_version(c, TUF_TARGETS),
+			     .medium = medium };
+
+	o->versions.snapshot = l.version;
+	if (save_versions(o, e) ||
+	    sign_listing(o, &l, now, a->snapshot, &a->snapshot_len, e))
+		return -1;
+	a->snapshot_version = l.version;
+	a->targets_version = l.file_version;
+	return 0;
+}
+
+static int sign_timestamp(struct keeper_office *o, int64_t now, int64_t life,
+			  bool medium, struct keeper_answer *a, struct err *e)
+{
+	struct listing l = { .role = TUF_TIMESTAMP,
+			     .version = o->versions.timestamp + 1,
+			     .expires = now + life,
+			     .name = "snapshot.json",
+			     .file = { a->snapshot, a->snapshot_len },
+			     .file_version = a->snapshot_version,
+			     .medium = medium };
+
+	o->versions.timestamp = l.version;
+	a->expires = l.expires;
+	if (save_versions(o, e))
+		return -1;
+	return sign_listing(o, &l, now, a->timestamp, &a->timestamp_len, e);
+}
+
+/* The network's snapshot is used again while it has half its life left. */
+static int reuse_snapshot(struct keeper_office *o, const struct tuf_client *c,
+			  int64_t now, struct keeper_answer *a)
+{
+	const struct versions *v = &o->versions;
+	struct buf file = BUF_INIT(KEEPER_FILE_MAX);
+	struct err ignored;
+
+	/* Whatever was signed since, for a medium, must stay below. */
+	if (v->network == 0 || v->network != v->snapshot ||
+	    v->network_targets != tuf_client_version(c, TUF_TARGETS) ||
+	    v->network_expires < now + KEEPER_SNAPSHOT_SEC / 2)
+		return -1;
+	if (fs_read_file(o->setup.dirfd, SNAPSHOT_FILE, &file, &ignored)) {
+		buf_done(&file);
+		return -1;
+	}
+	memcpy(a->snapshot, file.ptr, file.len);
+	a->snapshot_len = file.len;
+	a->snapshot_version = v->network;
+	a->targets_version = v->network_targets;
+	buf_done(&file);
+	return 0;
+}
+
+static int fresh_snapshot(struct keeper_office *o, const struct tuf_client *c,
+			  int64_t now, struct keeper_answer *a, struct err *e)
+{
+	struct slice file;
+
+	if (sign_snapshot(o, c, now, KEEPER_SNAPSHOT_SEC, false, a, e))
+		return -1;
+	file = (struct slice){ a->snapshot, a->snapshot_len };
+	if (fs_replace_file(o->setup.dirfd, SNAPSHOT_FILE, file, 0600, e))
+		return -1;
+	o->versions.network = a->snapshot_version;
+	o->versions.network_expires = now + KEEPER_SNAPSHOT_SEC;
+	o->versions.network_targets = a->targets_version;
+	return 0;
+}
+
+static int sign_for_network(struct keeper_office *o, const struct tuf_client *c,
+			    int64_t now, struct keeper_answer *a, struct err *e)
+{
+	if (reuse_snapshot(o, c, now, a) != 0 &&
+	    fresh_snapshot(o, c, now, a, e))
+		return -1;
+	return sign_timestamp(o, now, KEEPER_TIMESTAMP_SEC, false, a, e);
+}
+
+static int sign_for_medium(struct keeper_office *o, const struct tuf_client *c,
+			   uint32_t days, int64_t now, struct keeper_answer *a,
+			   struct err *e)
+{
+	struct tuf_site site;
+
+	tuf_client_site(c, &site);
+	if (days == 0 || days > site.medium_max_days)
+		return err_set(e, ERR_REFUSED,
+			       "root allows a bundle to live 1 to %u days",
+			       site.medium_max_days);
+	if (sign_snapshot(o, c, now, days * UTC_DAY, true, a, e))
+		return -1;
+	return sign_timestamp(o, now, days * UTC_DAY, true, a, e);
+}
+
+/* Take up what lies in metadata/, if it verifies from what we trust. */
+static int take_up(struct keeper_office *o, int trust, int64_t targets,
+		   int64_t now, struct tuf_client **out, struct err *e)
+{
+	struct tuf_source from;
+	struct tuf_client *c = NULL;
+	bool first = false;
+	int metadata = -1, rc = -1;
+
+	if (fs_open(o->setup.dirfd, "metadata",
+		    O_RDONLY | O_DIRECTORY | O_CLOEXEC, &metadata, e))
+		goto out;
+	from = folder_source(&metadata);
+	if (folder_first_trust(trust, &metadata, &first, e) ||
+	    tuf_client_open(trust, &tuf_policy_device, now, &c, e) ||
+	    tuf_client_import(c, &from, targets, e) || check_site(o, c, e))
+		goto out;
+	o->versions.targets = targets;
+	if (save_versions(o, e))
+		goto out;
+	*out = c;
+	c = NULL;
+	rc = 0;
+out:
+	tuf_client_close(c);
+	/* A first root that led nowhere must not bind the next attempt. */
+	if (rc && first) {
+		struct err ignored;
+
+		if (fs_remove_tree(o->setup.dirfd, TRUST_DIR, &ignored) ||
+		    fs_mkdirs(o->setup.dirfd, TRUST_DIR, 0700, &ignored))
+			err_in(e, TRUST_DIR " is left half made");
+	}
+	fs_close(&metadata);
+	return rc;
+}
+
+/* The targets that we trust already, for another look at them. */
+static int fetch_trusted(void *ctx, const char *name, size_t max,
+			 struct buf *out, struct err *e)
+{
+	const int *trust = ctx;
+	struct buf file = BUF_INIT(max);
+	int rc = -1;
+
+	if (strstr(name, ".targets.json")) {
+		if (fs_read_file(*trust, "targets.json", &file, e) == 0)
+			rc = buf_add(out, buf_slice(&file), e);
+	} else {
+		(void)err_set(e, ERR_NOT_FOUND, "%s: nothing newer", name);
+	}
+	buf_done(&file);
+	return rc;
+}
+
+/* What was taken up before, verified once more. */
+static int reopen(struct keeper_office *o, int trust, int64_t now,
+		  struct tuf_client **out, struct err *e)
+{
+	struct tuf_source from = { .ctx = &trust, .fetch = fetch_trusted };
+	struct tuf_client *c = NULL;
+
+	if (o->versions.targets == 0)
+		return err_set(e, ERR_NOT_FOUND, "nothing was imported yet");
+	if (tuf_client_open(trust, &tuf_policy_device, now, &c, e) ||
+	    tuf_client_import(c, &from, o->versions.targets, e) ||
+	    check_site(o, c, e)) {
+		tuf_client_close(c);
+		return -1;
+	}
+	*out = c;
+	return 0;
+}
+
+static int sign_metadata(struct keeper_office *o,
+			 const struct keeper_request *q, int64_t now,
+			 struct keeper_answer *a, struct err *e)
+{
+	struct tuf_client *c = NULL;
+	int trust = -1, rc = -1;
+
+	if (fs_open(o->setup.dirfd, TRUST_DIR,
+		    O_RDONLY | O_DIRECTORY | O_CLOEXEC, &trust, e))
+		goto out;
+	if (q->op == KEEPER_PUBLISH)
+		rc = take_up(o, trust, q->targets, now, &c, e);
+	else
+		rc = reopen(o, trust, now, &c, e);
+	if (rc == 0 && q->op == KEEPER_BUNDLE)
+		rc = sign_for_medium(o, c, q->days, now, a, e);
+	else if (rc == 0)
+		rc = sign_for_network(o, c, now, a, e);
+out:
+	tuf_client_close(c);
+	fs_close(&trust);
+	return rc;
+}
+
+void keeper_office_do(struct keeper_office *o, const struct keeper_request *q,
+		      int64_t now, struct keeper_answer *a)
+{
+	struct err e = { 0 };
+	int rc;
+
+	memset(a, 0, sizeof(*a));
+	if (q->op == KEEPER_ENROL)
+		rc = enrol(o, &q->enrol, now, a, &e);
+	else
+		rc = sign_metadata(o, q, now, a, &e);
+	if (rc)
+		a->failure = e;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * keeper_office - what the keeper does with its keys: device certificates,
+ * snapshots and timestamps. It signs no bytes that it is handed.
+ *
+ * A certificate is built from our template around the public key of a request
+ * whose signature and possession proof were verified here. Snapshot and
+ * timestamp are built here for targets metadata that was verified here, from
+ * the keeper's own trusted root, into the keeper's own folder. A version
+ * number is on the disk as used before anything is signed with it, so none is
+ * ever signed twice.
+ *
+ * Files beneath the server's folder: metadata/ (read: what the server offers
+ * for publication), keeper/trust/ (own TUF client), keeper/versions.json,
+ * keeper/snapshot.json (the newest for the network).
+ */
+#ifndef UPDATE_SERVER_KEEPER_OFFICE_H
+#define UPDATE_SERVER_KEEPER_OFFICE_H
+
+#include "common/keyfile.h"
+
+#include "update-server/keeper_wire.h"
+
+#define KEEPER_SNAPSHOT_SEC  (7 * UTC_DAY)
+#define KEEPER_TIMESTAMP_SEC UTC_DAY
+
+struct keeper_office;
+
+struct keeper_setup {
+	int dirfd; /* the server's folder; stays the caller's */
+	enum environment environment;
+	struct ec_private *ca;     /* taken over */
+	struct ec_private *online; /* taken over */
+	const char *ca_pem;
+	uint64_t device_days;
+	uint64_t enrol_rate; /* certificates per minute */
+};
+
+int keeper_office_open(const struct keeper_setup *setup,
+		       struct keeper_office **out, struct err *e) NODISCARD;
+void keeper_office_close(struct keeper_office *o);
+
+/* Do one request. A failure is put into the answer. */
+void keeper_office_do(struct keeper_office *o, const struct keeper_request *q,
+		      int64_t now, struct keeper_answer *a);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The keeper process: what runs on the other end of the socketpair. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "common/fs.h"
+#include "common/mem.h"
+
+#include "update-server/keeper.h"
+#include "update-server/keeper_office.h"
+#include "update-server/unlock.h"
+
+static int open_key(int dirfd, const char *path, struct slice passphrase,
+		    enum environment env, struct ec_private **out,
+		    struct err *e)
+{
+	struct buf file = BUF_INIT(KEYFILE_MAX_LEN);
+	struct keyfile_info info;
+	int rc = -1;
+
+	if (fs_read_file(dirfd, path, &file, e) ||
+	    keyfile_open(buf_slice(&file), passphrase, out, &info, e)) {
+		err_in(e, "%s", path);
+		goto out;
+	}
+	if (info.environment != env) {
+		ec_free(*out);
+		*out = NULL;
+		(void)err_set(e, ERR_REFUSED, "%s: a key for %s, not for %s",
+			      path, environment_name(info.environment),
+			      environment_name(env));
+		goto out;
+	}
+	rc = 0;
+out:
+	buf_done(&file);
+	return rc;
+}
+
+static int unlock(const struct config *c, struct keeper_setup *setup,
+		  struct err *e)
+{
+	struct buf secret = BUF_INIT(PASSPHRASE_MAX_LEN);
+	int rc = -1;
+
+	if (environment_parse(slice_of(c->environment), &setup->environment,
+			      e) ||
+	    unlock_read(c->keeper_unlock, c->dir, &secret, e)) {
+		err_in(e, "keeper");
+		goto out;
+	}
+	if (open_key(setup->dirfd, KEEPER_CA_KEY, buf_slice(&secret),
+		     setup->environment, &setup->ca, e) ||
+	    open_key(setup->dirfd, KEEPER_ONLINE_KEY, buf_slice(&secret),
+		     setup->environment, &setup->online, e))
+		goto out;
+	rc = 0;
+out:
+	buf_wipe(&secret);
+	return rc;
+}
+
+static int open_office(const struct config *c, int dirfd,
+		       struct keeper_office **out, struct err *e)
+{
+	struct buf ca_pem = BUF_INIT(X509_PEM_MAX_LEN);
+	struct keeper_setup setup = { .dirfd = dirfd,
+				      .device_days = c->device_days,
+				      .enrol_rate = c->enrol_rate };
+	int rc = -1;
+
+	if (unlock(c, &setup, e) || fs_read_path(c->device_ca, &ca_pem, e))
+		goto out;
+	setup.ca_pem = buf_text(&ca_pem);
+	rc = keeper_office_open(&setup, out, e);
+	/* Taken over, also by an opening that failed. */
+	setup.ca = setup.online = NULL;
+out:
+	ec_free(setup.ca);
+	ec_free(setup.online);
+	buf_done(&ca_pem);
+	return rc;
+}
+
+/* Nothing of this process may be read by others, nor kept of it. */
+static void harden(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	(void)prctl(PR_SET_NAME, "pawl-keeper");
+	(void)setrlimit(RLIMIT_CORE, &none);
+	(void)umask(077);
+	/* It ends when the server closes the socket, not before: a signal to
+	 * the whole group must not take it away in the middle of a request. */
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGTERM, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+static int say(int fd, enum keeper_op op, const struct keeper_answer *a,
+	       struct err *e)
+{
+	struct buf out = BUF_INIT(KEEPER_MESSAGE_MAX);
+	int rc = keeper_format_answer(op, a, &out, e) ||
+				 keeper_send(fd, buf_slice(&out), e)
+			 ? -1
+			 : 0;
+
+	buf_done(&out);
+	return rc;
+}
+
+/* One request and its answer; -1 when there will be no more. */
+static int serve_one(struct keeper_office *o, int fd, struct keeper_request *q,
+		     struct keeper_answer *a)
+{
+	struct buf in = BUF_INIT(KEEPER_MESSAGE_MAX);
+	struct err e = { 0 };
+	int rc = keeper_receive(fd, -1, &in, &e);
+
+	if (rc == 0 && keeper_parse_request(buf_slice(&in), q, &e)) {
+		memset(a, 0, sizeof(*a));
+		a->failure = e;
+	} else if (rc == 0) {
+		keeper_office_do(o, q, utc_now(), a);
+	}
+	if (rc == 0)
+		rc = say(fd, q->op, a, &e);
+	mem_wipe(q, sizeof(*q));
+	buf_wipe(&in);
+	return rc;
+}
+
+int keeper_process(const struct config *c, int fd)
+{
+	struct keeper_request *q = mem_alloc(1, sizeof(*q));
+	struct keeper_answer *a = mem_alloc(1, sizeof(*a));
+	struct keeper_office *o = NULL;
+	int dirfd = -1;
+
+	harden();
+	if (fs_open_dir(c->dir, &dirfd, &a->failure) == 0 &&
+	    open_office(c, dirfd, &o, &a->failure) == 0)
+		(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	/* The first answer, unasked, says whether the keys could be opened. */
+	if (say(fd, KEEPER_REFRESH, a, &a->failure) == 0 && o)
+		while (serve_one(o, fd, q, a) == 0)
+			;
+	keeper_office_close(o);
+	fs_close(&dirfd);
+	free(q);
+	free(a);
+	return o ? EXIT_SUCCESS : EXIT_FAILURE;
+}

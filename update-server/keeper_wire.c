@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "update-server/keeper_wire.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* ---- fields -------------------------------------------------------------- */
+
+static int put_bytes(struct buf *out, const void *bytes, size_t len,
+		     struct err *e)
+{
+	if (buf_add_le(out, len, 4, e))
+		return -1;
+	return buf_add(out, (struct slice){ bytes, len }, e);
+}
+
+/* At most max bytes into dst; their number, or 0 and a bad reader. */
+static size_t get_bytes(struct rd *r, void *dst, size_t max)
+{
+	size_t len = rd_le32(r);
+
+	if (len > max) {
+		r->bad = true;
+		return 0;
+	}
+	rd_copy(r, dst, len);
+	return len;
+}
+
+/* The same for text, which must hold no NUL; size counts its own. */
+static void get_text(struct rd *r, char *dst, size_t size)
+{
+	size_t len = get_bytes(r, dst, size - 1);
+
+	if (memchr(dst, 0, len))
+		r->bad = true;
+	dst[len] = 0;
+}
+
+/* ---- requests ------------------------------------------------------------ */
+
+static int put_enrol(const struct wire_enrol *m, struct buf *out, struct err *e)
+{
+	if (put_bytes(out, m->claim, WIRE_CLAIM_LEN, e) ||
+	    put_bytes(out, m->nonce, WIRE_NONCE_LEN, e) ||
+	    put_bytes(out, m->csr, strlen(m->csr), e))
+		return -1;
+	return put_bytes(out, m->proof, m->proof_len, e);
+}
+
+int keeper_format_request(const struct keeper_request *q, struct buf *out,
+			  struct err *e)
+{
+	if (buf_add_le(out, (uint64_t)q->op, 1, e))
+		return -1;
+	switch (q->op) {
+	case KEEPER_ENROL:
+		return put_enrol(&q->enrol, out, e);
+	case KEEPER_PUBLISH:
+		return buf_add_le(out, (uint64_t)q->targets, 8, e);
+	case KEEPER_BUNDLE:
+		return buf_add_le(out, q->days, 4, e);
+	case KEEPER_REFRESH:
+		break;
+	}
+	return 0;
+}
+
+static void get_enrol(struct rd *r, struct wire_enrol *m)
+{
+	if (get_bytes(r, m->claim, WIRE_CLAIM_LEN) != WIRE_CLAIM_LEN ||
+	    get_bytes(r, m->nonce, WIRE_NONCE_LEN) != WIRE_NONCE_LEN)
+		r->bad = true;
+	get_text(r, m->csr, sizeof(m->csr));
+	m->proof_len = get_bytes(r, m->proof, sizeof(m->proof));
+}
+
+int keeper_parse_request(struct slice in, struct keeper_request *q,
+			 struct err *e)
+{
+	struct keeper_request got = { 0 };
+	struct rd r = rd_init(in);
+	uint64_t version;
+
+	got.op = (enum keeper_op)rd_u8(&r);
+	switch (got.op) {
+	case KEEPER_ENROL:
+		get_enrol(&r, &got.enrol);
+		break;
+	case KEEPER_PUBLISH:
+		version = rd_le64(&r);
+		if (version == 0 || version > JSON_INT_MAX)
+			r.bad = true;
+		got.targets = (int64_t)version;
+		break;
+	case KEEPER_BUNDLE:
+		got.days = rd_le32(&r);
+		break;
+	case KEEPER_REFRESH:
+		break;
+	default:
+		return err_set(e, ERR_FORMAT, "unknown request");
+	}
+	if (rd_finish(&r, e))
+		return -1;
+	*q = got;
+	return 0;
+}
+
+/* ---- answers ------------------------------------------------------------- */
+
+static int put_failure(const struct err *failure, struct buf *out,
+		       struct err *e)
+{
+	return put_bytes(out, failure->msg,
+			 strnlen(failure->msg, sizeof(failure->msg) - 1), e);
+}
+
+static int put_signed(const struct keeper_answer *a, struct buf *out,
+		      struct err *e)
+{
+	if (buf_add_le(out, (uint64_t)a->snapshot_version, 8, e) ||
+	    buf_add_le(out, (uint64_t)a->targets_version, 8, e) ||
+	    buf_add_le(out, (uint64_t)a->expires, 8, e) ||
+	    put_bytes(out, a->snapshot, a->snapshot_len, e))
+		return -1;
+	return put_bytes(out, a->timestamp, a->timestamp_len, e);
+}
+
+int keeper_format_answer(enum keeper_op op, const struct keeper_answer *a,
+			 struct buf *out, struct err *e)
+{
+	if (buf_add_le(out, (uint64_t)a->failure.code, 1, e))
+		return -1;
+	if (a->failure.code != ERR_NONE)
+		return put_failure(&a->failure, out, e);
+	if (op != KEEPER_ENROL)
+		return put_signed(a, out, e);
+	if (put_bytes(out, a->device.bytes, DEVICE_ID_LEN, e))
+		return -1;
+	return put_bytes(out, a->certificate, strlen(a->certificate), e);
+}
+
+static void get_version(struct rd *r, int64_t *out)
+{
+	uint64_t version = rd_le64(r);
+
+	if (version > JSON_INT_MAX)
+		r->bad = true;
+	*out = (int64_t)(version & JSON_INT_MAX);
+}
+
+int keeper_parse_answer(enum keeper_op op, struct slice in,
+			struct keeper_answer *a, struct err *e)
+{
+	struct rd r = rd_init(in);
+	uint8_t code = rd_u8(&r);
+
+	memset(a, 0, sizeof(*a));
+	if (code > ERR_HEALTH)
+		r.bad = true;
+	a->failure.code = (enum err_code)code;
+	if (code != ERR_NONE) {
+		get_text(&r, a->failure.msg, sizeof(a->failure.msg));
+	} else if (op == KEEPER_ENROL) {
+		if (get_bytes(&r, a->device.bytes, DEVICE_ID_LEN) !=
+		    DEVICE_ID_LEN)
+			r.bad = true;
+		get_text(&r, a->certificate, sizeof(a->certificate));
+	} else {
+		get_version(&r, &a->snapshot_version);
+		get_version(&r, &a->targets_version);
+		get_version(&r, &a->expires);
+		a->snapshot_len = get_bytes(&r, a->snapshot, KEEPER_FILE_MAX);
+		a->timestamp_len = get_bytes(&r, a->timestamp, KEEPER_FILE_MAX);
+	}
+	return rd_finish(&r, e);
+}
+
+/* ---- the stream ---------------------------------------------------------- */
+
+static int send_all(int fd, struct slice s, struct err *e)
+{
+	while (s.len > 0) {
+		ssize_t n = send(fd, s.ptr, s.len, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(e, "keeper: send");
+		s = slice_sub(s, (size_t)n, s.len);
+	}
+	return 0;
+}
+
+int keeper_send(int fd, struct slice message, struct err *e)
+{
+	struct buf framed = BUF_INIT(KEEPER_MESSAGE_MAX + 4);
+	int rc = -1;
+
+	if (buf_add_le(&framed, message.len, 4, e) ||
+	    buf_add(&framed, message, e) || send_all(fd, buf_slice(&framed), e))
+		goto out;
+	rc = 0;
+out:
+	buf_wipe(&framed);
+	return rc;
+}
+
+static int receive_exactly(int fd, int timeout_ms, uint8_t *to, size_t len,
+			   struct err *e)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	while (len > 0) {
+		int ready = poll(&p, 1, timeout_ms);
+		ssize_t n;
+
+		if (ready == 0)
+			return err_set(e, ERR_BUSY, "keeper: no answer");
+		if (ready < 0 && errno == EINTR)
+			continue;
+		if (ready < 0)
+			return err_sys(e, "keeper: poll");
+		n = recv(fd, to, len, 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(e, "keeper: receive");
+		if (n == 0)
+			return err_set(e, ERR_NETWORK, "keeper: closed");
+		to += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int keeper_receive(int fd, int timeout_ms, struct buf *out, struct err *e)
+{
+	uint8_t head[4], *room;
+	struct rd r;
+	size_t len;
+
+	if (receive_exactly(fd, timeout_ms, head, sizeof(head), e))
+		return -1;
+	r = rd_init((struct slice){ head, sizeof(head) });
+	len = rd_le32(&r);
+	if (len > KEEPER_MESSAGE_MAX)
+		return err_set(e, ERR_LIMIT, "keeper: message too long");
+	room = buf_reserve(out, len, e);
+	if (!room || receive_exactly(fd, timeout_ms, room, len, e))
+		return -1;
+	out->len += len;
+	return 0;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * keeper_wire - what the server asks its keeper, as bytes on a socketpair.
+ *
+ * A message is its length (le32) and so many bytes. There are four requests;
+ * none carries bytes to be signed. Pure, and strict on both sides: the keeper
+ * must survive a server that was taken over.
+ */
+#ifndef UPDATE_SERVER_KEEPER_WIRE_H
+#define UPDATE_SERVER_KEEPER_WIRE_H
+
+#include "common/wire.h"
+
+#define KEEPER_MESSAGE_MAX 65536
+#define KEEPER_FILE_MAX    16384 /* a timestamp; our snapshots are as small */
+
+enum keeper_op {
+	KEEPER_ENROL = 1, /* a device certificate for a request */
+	KEEPER_PUBLISH,   /* verify what lies in metadata/, sign it online */
+	KEEPER_REFRESH,   /* a new timestamp for what was published */
+	KEEPER_BUNDLE,    /* snapshot and timestamp for a medium */
+};
+
+struct keeper_request {
+	enum keeper_op op;
+	struct wire_enrol enrol; /* without product and model */
+	int64_t targets;         /* publish: the version to take up */
+	uint32_t days;           /* bundle: how long it lives */
+};
+
+struct keeper_answer {
+	struct err failure; /* code ERR_NONE: done */
+	/* enrol */
+	struct device_id device;
+	char certificate[X509_PEM_MAX_LEN];
+	/* the others */
+	int64_t snapshot_version, targets_version, expires;
+	uint8_t snapshot[KEEPER_FILE_MAX];
+	size_t snapshot_len;
+	uint8_t timestamp[KEEPER_FILE_MAX];
+	size_t timestamp_len;
+};
+
+int keeper_format_request(const struct keeper_request *q, struct buf *out,
+			  struct err *e) NODISCARD;
+int keeper_parse_request(struct slice in, struct keeper_request *q,
+			 struct err *e) NODISCARD;
+int keeper_format_answer(enum keeper_op op, const struct keeper_answer *a,
+			 struct buf *out, struct err *e) NODISCARD;
+int keeper_parse_answer(enum keeper_op op, struct slice in,
+			struct keeper_answer *a, struct err *e) NODISCARD;
+
+/* A whole message over a stream socket. ERR_NETWORK if the other end closed
+ * between messages; timeout_ms -1 waits for ever. */
+int keeper_send(int fd, struct slice message, struct err *e) NODISCARD;
+int keeper_receive(int fd, int timeout_ms, struct buf *out,
+		   struct err *e) NODISCARD;
+
+#endif
