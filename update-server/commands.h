@@ -8,6 +8,8 @@
 
 #include "common/err.h"
 
+int command_init(int argc, char **argv, struct err *e);
 int command_run(int argc, char **argv, struct err *e);
+int command_tls_renew(int argc, char **argv, struct err *e);
 
 #endif

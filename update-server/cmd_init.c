@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `init DIR` and `tls renew DIR`: the commands of who installs the server. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/opt.h"
+
+#include "update-server/commands.h"
+#include "update-server/config.h"
+#include "update-server/init.h"
+
+/* An address to listen on is a name in the certificate, unless it is "all". */
+static size_t add_listener_name(const char *listen, char *out, size_t size,
+				struct err *e)
+{
+	struct address a;
+
+	if (address_parse(slice_of(listen), &a, e) ||
+	    strcmp(a.host, "0.0.0.0") == 0 || strcmp(a.host, "::") == 0 ||
+	    strlen(a.host) >= size)
+		return 0;
+	memcpy(out, a.host, strlen(a.host) + 1);
+	return 1;
+}
+
+static bool is_named(const char *const *names, const char *name)
+{
+	for (; *names; names++)
+		if (strcmp(*names, name) == 0)
+			return true;
+	return false;
+}
+
+static void add_name(const char **names, const char *name)
+{
+	size_t count = 0;
+
+	if (is_named(names, name))
+		return;
+	while (names[count])
+		count++;
+	if (count < INIT_NAMES_MAX)
+		names[count] = name;
+}
+
+static int collect_names(const struct opt_list *given, const char **names,
+			 struct err *e)
+{
+	if (given->count > INIT_NAMES_MAX - 8)
+		return err_set(e, ERR_USAGE, "--name: too many");
+	for (size_t i = 0; i < given->count; i++)
+		add_name(names, given->at[i]);
+	/* The server's own commands reach it here. */
+	add_name(names, "localhost");
+	add_name(names, "127.0.0.1");
+	return 0;
+}
+
+static void print_next(const char *dir)
+{
+	printf("made %s\n"
+	       "\n"
+	       "next:\n"
+	       "  1. give %s/online.pub to the release engineers:\n"
+	       "       pawl-signer init REPO --online-key online.pub ...\n"
+	       "  2. start the server:\n"
+	       "       pawl-server run %s\n"
+	       "  3. import what they publish:\n"
+	       "       pawl-server release import DIR --operator "
+	       "%s/admin/operator.conf\n"
+	       "  4. devices get %s/ca.pem in their image (pawl-signer "
+	       "factory --server-ca)\n"
+	       "\n"
+	       "keys/keeper.secret opens the keeper's keys: keep it apart from "
+	       "backups of this\n"
+	       "folder, or better let [keeper] unlock in server.conf name a "
+	       "systemd credential\n"
+	       "or a command.\n",
+	       dir, dir, dir, dir, dir);
+}
+
+int command_init(int argc, char **argv, struct err *e)
+{
+	struct init_options o = { .environment = ENV_LAB,
+				  .device = "0.0.0.0:8443",
+				  .enrolment = "0.0.0.0:8444",
+				  .people = "127.0.0.1:8445",
+				  .admin = "admin" };
+	const char *environment = NULL;
+	struct opt_list names = { .count = 0 };
+	bool json = false;
+	const struct opt opts[] = {
+		OPT_TEXT("environment", "E", &environment,
+			 "demo, lab (default) or production"),
+		OPT_LIST("name", "DNS-or-IP", &names,
+			 "a name by which devices reach this server"),
+		OPT_TEXT("device-listen", "HOST:PORT", &o.device,
+			 "for enrolled devices (0.0.0.0:8443)"),
+		OPT_TEXT("enrol-listen", "HOST:PORT", &o.enrolment,
+			 "for new devices (0.0.0.0:8444)"),
+		OPT_TEXT("people-listen", "HOST:PORT", &o.people,
+			 "for operators (127.0.0.1:8445)"),
+		OPT_TEXT("admin", "NAME", &o.admin, "the first person (admin)"),
+		OPT_FLAG("json", &json, "print JSON"),
+		OPT_END,
+	};
+	char listen[3][46];
+	char **operands;
+	int count;
+
+	if (opt_parse(argc, argv, opts, &operands, &count, e))
+		return -1;
+	if (count != 1)
+		return err_set(e, ERR_USAGE, "name one folder");
+	if (environment &&
+	    environment_parse(slice_of(environment), &o.environment, e))
+		return err_in(e, "--environment");
+	if (collect_names(&names, o.names, e))
+		return -1;
+	if (add_listener_name(o.device, listen[0], sizeof(listen[0]), e))
+		add_name(o.names, listen[0]);
+	if (add_listener_name(o.enrolment, listen[1], sizeof(listen[1]), e))
+		add_name(o.names, listen[1]);
+	if (add_listener_name(o.people, listen[2], sizeof(listen[2]), e))
+		add_name(o.names, listen[2]);
+	o.dir = operands[0];
+	if (init_make(&o, e))
+		return -1;
+	if (json)
+		printf("{\"made\":true}\n");
+	else
+		print_next(o.dir);
+	return 0;
+}
+
+int command_tls_renew(int argc, char **argv, struct err *e)
+{
+	const char *all[INIT_NAMES_MAX + 1] = { NULL };
+	struct opt_list names = { .count = 0 };
+	const struct opt opts[] = {
+		OPT_LIST("name", "DNS-or-IP", &names,
+			 "a name by which devices reach this server"),
+		OPT_END,
+	};
+	char **operands;
+	int count;
+
+	if (opt_parse(argc, argv, opts, &operands, &count, e))
+		return -1;
+	if (count != 1)
+		return err_set(e, ERR_USAGE, "name one folder");
+	if (collect_names(&names, all, e) ||
+	    init_renew_tls(operands[0], all, e))
+		return -1;
+	printf("renewed; restart the server to use it\n");
+	return 0;
+}

@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "update-server/init.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/fs.h"
+#include "common/mem.h"
+#include "common/random.h"
+#include "common/text.h"
+#include "common/x509.h"
+
+#include "update-server/config.h"
+#include "update-server/keeper.h"
+#include "update-server/store.h"
+#include "update-server/unlock.h"
+
+#define SECRET_BYTES   32
+#define CA_DAYS        3650
+#define TLS_DAYS       397
+#define PERSON_DAYS    365
+#define SLACK_SEC      3600 /* clocks that are a little behind ours */
+#define KEEPER_SECRET  "keys/keeper.secret"
+#define TLS_SECRET     "keys/tls.secret"
+#define ADMIN_SECRET   "admin/admin.secret"
+#define SERVER_CA_KEY  "keys/server-ca.key"
+#define TLS_KEY        "keys/tls.key"
+#define ADMIN_KEY      "admin/admin.key"
+#define DEVICE_CA_PEM  "keys/device-ca.pem"
+#define SERVER_CA_PEM  "ca.pem"
+#define TLS_PEM        "tls.pem"
+#define ADMIN_PEM      "admin/admin.pem"
+#define ONLINE_PUB     "online.pub"
+#define OPERATOR_CONF  "admin/operator.conf"
+#define DATABASE       "store.sqlite"
+#define CONF_MAX       8192
+#define DEFAULT_COHORT "default"
+
+struct work {
+	const struct init_options *o;
+	int dirfd;
+	int64_t now;
+	struct ec_private *device_ca, *online, *server_ca, *tls, *admin;
+	struct buf keeper_secret, tls_secret, admin_secret;
+};
+
+/* ---- secrets and keys ---------------------------------------------------- */
+
+static int make_secret(struct work *w, const char *path, struct buf *out,
+		       struct err *e)
+{
+	uint8_t raw[SECRET_BYTES];
+	char text[2 * SECRET_BYTES + 2];
+	int rc;
+
+	random_bytes(raw, sizeof(raw));
+	hex_format((struct slice){ raw, sizeof(raw) }, text);
+	text[sizeof(text) - 2] = '\n';
+	text[sizeof(text) - 1] = 0;
+	rc = fs_replace_file(w->dirfd, path, slice_of(text), 0600, e);
+	if (rc == 0)
+		rc = buf_add(out,
+			     (struct slice){ (const uint8_t *)text,
+					     sizeof(text) - 2 },
+			     e);
+	mem_wipe(raw, sizeof(raw));
+	mem_wipe(text, sizeof(text));
+	return rc;
+}
+
+static int make_key(struct work *w, const char *path, const char *purpose,
+		    const struct buf *secret, struct ec_private **key,
+		    struct err *e)
+{
+	struct buf file = BUF_INIT(KEYFILE_MAX_LEN);
+	int rc = -1;
+
+	if (ec_generate(key, e) ||
+	    keyfile_seal(*key, w->o->environment, purpose, buf_slice(secret),
+			 &file, e) ||
+	    fs_replace_file(w->dirfd, path, buf_slice(&file), 0600, e))
+		goto out;
+	rc = 0;
+out:
+	buf_done(&file);
+	return rc ? err_in(e, "%s", path) : 0;
+}
+
+static int make_keys(struct work *w, struct err *e)
+{
+	if (make_secret(w, KEEPER_SECRET, &w->keeper_secret, e) ||
+	    make_secret(w, TLS_SECRET, &w->tls_secret, e) ||
+	    make_secret(w, ADMIN_SECRET, &w->admin_secret, e))
+		return -1;
+	/* The running server knows the TLS key's secret, so it is another. */
+	if (make_key(w, KEEPER_CA_KEY, "ca", &w->keeper_secret, &w->device_ca,
+		     e) ||
+	    make_key(w, KEEPER_ONLINE_KEY, "online", &w->keeper_secret,
+		     &w->online, e) ||
+	    make_key(w, SERVER_CA_KEY, "ca", &w->keeper_secret, &w->server_ca,
+		     e) ||
+	    make_key(w, TLS_KEY, "tls", &w->tls_secret, &w->tls, e))
+		return -1;
+	return make_key(w, ADMIN_KEY, "person", &w->admin_secret, &w->admin, e);
+}
+
+/* ---- certificates -------------------------------------------------------- */
+
+static int issue(int dirfd, const struct x509_template *t,
+		 const struct ec_private *subject, struct slice issuer_pem,
+		 const struct ec_private *issuer, const char *path,
+		 struct buf *pem, struct err *e)
+{
+	struct ec_public key;
+
+	ec_public_of(subject, &key);
+	if (x509_issue(t, &key, issuer_pem, issuer, pem, e))
+		return err_in(e, "%s", path);
+	return fs_replace_file(dirfd, path, buf_slice(pem), 0644, e);
+}
+
+static struct x509_template template_for(enum x509_kind kind, const char *name,
+					 int64_t now, int64_t days)
+{
+	struct x509_template t = { .kind = kind,
+				   .common_name = name,
+				   .not_before = now - SLACK_SEC,
+				   .not_after = now + days * UTC_DAY };
+
+	return t;
+}
+
+static int make_certificates(struct work *w, struct buf *admin_pem,
+			     struct err *e)
+{
+	const struct slice itself = { 0 };
+	struct buf ca = BUF_INIT(X509_PEM_MAX_LEN);
+	struct buf other = BUF_INIT(X509_PEM_MAX_LEN);
+	struct x509_template t;
+	int rc = -1;
+
+	t = template_for(X509_CA, "Pawl device CA", w->now, CA_DAYS);
+	if (issue(w->dirfd, &t, w->device_ca, itself, w->device_ca,
+		  DEVICE_CA_PEM, &other, e))
+		goto out;
+	t = template_for(X509_CA, "Pawl server CA", w->now, CA_DAYS);
+	if (issue(w->dirfd, &t, w->server_ca, itself, w->server_ca,
+		  SERVER_CA_PEM, &ca, e))
+		goto out;
+	other.len = 0;
+	t = template_for(X509_SERVER, "Pawl server", w->now, TLS_DAYS);
+	t.names = w->o->names;
+	if (issue(w->dirfd, &t, w->tls, buf_slice(&ca), w->server_ca, TLS_PEM,
+		  &other, e))
+		goto out;
+	t = template_for(X509_PERSON, w->o->admin, w->now, PERSON_DAYS);
+	rc = issue(w->dirfd, &t, w->admin, itself, w->admin, ADMIN_PEM,
+		   admin_pem, e);
+out:
+	buf_done(&ca);
+	buf_done(&other);
+	return rc;
+}
+
+static int write_online_pub(struct work *w, struct err *e)
+{
+	struct buf pem = BUF_INIT(EC_PEM_MAX_LEN);
+	struct ec_public key;
+	int rc = -1;
+
+	ec_public_of(w->online, &key);
+	if (ec_public_to_pem(&key, &pem, e) == 0)
+		rc = fs_replace_file(w->dirfd, ONLINE_PUB, buf_slice(&pem),
+				     0644, e);
+	buf_done(&pem);
+	return rc;
+}
+
+/* ---- the registry -------------------------------------------------------- */
+
+static int take_key(struct store *s, const struct ec_private *key,
+		    const char *who, struct err *e)
+{
+	struct ec_public public_key;
+	struct sha256 spki;
+
+	ec_public_of(key, &public_key);
+	ec_public_fingerprint(&public_key, &spki);
+	return store_key_take(s, &spki, who, e);
+}
+
+static int fill_store(struct work *w, struct store *s, struct slice admin_pem,
+		      struct err *e)
+{
+	struct store_person person = { .role = "admin" };
+	struct x509_info info;
+	struct sha256 spki;
+
+	/* Nobody may ever enrol with a key of the server's own. */
+	if (take_key(s, w->device_ca, "device CA", e) ||
+	    take_key(s, w->online, "online key", e) ||
+	    take_key(s, w->server_ca, "server CA", e) ||
+	    take_key(s, w->tls, "server", e) ||
+	    store_cohort_add(s, DEFAULT_COHORT, w->now, e) ||
+	    x509_inspect(admin_pem, &info, e) ||
+	    text_format(person.name, sizeof(person.name), e, "%s", w->o->admin))
+		return -1;
+	person.fingerprint = info.fingerprint;
+	ec_public_fingerprint(&info.public_key, &spki);
+	return store_person_add(s, &person, &spki, w->now, e);
+}
+
+static int make_store(struct work *w, struct slice admin_pem, struct err *e)
+{
+	char path[PATH_MAX_LEN];
+	struct store *s = NULL;
+	int rc;
+
+	/* SQLite gives its companions the permissions of the file it finds. */
+	if (fs_replace_file(w->dirfd, DATABASE, (struct slice){ 0 }, 0600, e) ||
+	    text_format(path, sizeof(path), e, "%s/" DATABASE, w->o->dir) ||
+	    store_open(path, &s, e))
+		return -1;
+	rc = fill_store(w, s, admin_pem, e);
+	store_close(s);
+	return rc;
+}
+
+/* ---- configuration ------------------------------------------------------- */
+
+static int write_server_conf(struct work *w, struct err *e)
+{
+	const struct init_options *o = w->o;
+	struct buf text = BUF_INIT(CONF_MAX);
+	int rc = -1;
+
+	if (buf_addf(&text, e,
+		     "# Configuration of this update server; the manual page "
+		     "has every key.\n"
+		     "# Relative paths are meant from this folder.\n\n"
+		     "[server]\n"
+		     "# demo, lab or production; root must say the same.\n"
+		     "environment = %s\n\n"
+		     "[listen]\n"
+		     "# Addresses, not names; port 0 takes any free one.\n"
+		     "device = %s\n"
+		     "enrolment = %s\n"
+		     "# Keep this one on the loopback or a private network.\n"
+		     "people = %s\n\n",
+		     environment_name(o->environment), o->device, o->enrolment,
+		     o->people) ||
+	    buf_addf(&text, e,
+		     "[tls]\n"
+		     "certificate = " TLS_PEM "\n"
+		     "key = " TLS_KEY "\n"
+		     "device_ca = " DEVICE_CA_PEM "\n\n"
+		     "[keys]\n"
+		     "# Opens the TLS key alone.\n"
+		     "passphrase_file = " TLS_SECRET "\n\n"
+		     "[keeper]\n"
+		     "# How the keeper opens the device CA's and the online "
+		     "key. Better than a\n"
+		     "# file beside the keys: credential:NAME (systemd), fd:N, "
+		     "or\n"
+		     "# command:/path/to/program arguments\n"
+		     "unlock = file:" KEEPER_SECRET "\n\n") ||
+	    buf_addf(&text, e,
+		     "[devices]\n"
+		     "# Seconds between two check-ins, and days that a "
+		     "certificate lives.\n"
+		     "poll_sec = 3600\n"
+		     "certificate_days = 90\n"
+		     "enrol_per_minute = 600\n"))
+		goto out;
+	rc = fs_replace_file(w->dirfd, CONFIG_FILE, buf_slice(&text), 0600, e);
+out:
+	buf_done(&text);
+	return rc;
+}
+
+/* The people listener as a person's own machine names it. */
+static int write_operator_conf(struct work *w, struct err *e)
+{
+	struct buf text = BUF_INIT(CONF_MAX);
+	struct address at;
+	int rc = -1;
+
+	if (address_parse(slice_of(w->o->people), &at, e) ||
+	    buf_addf(&text, e,
+		     "# Who you are to the update server. Relative paths are "
+		     "meant from this\n"
+		     "# folder; copy it to ~/.config/pawl/ or name it with "
+		     "--operator.\n\n"
+		     "[server]\n"))
+		goto out;
+	/* A port of 0 is known only once the server runs. */
+	if (at.port == 0
+		    ? buf_addf(&text, e, "listeners = ../run/listeners.json\n")
+		    : buf_addf(&text, e, "url = https://%s\n", w->o->people))
+		goto out;
+	if (buf_addf(&text, e,
+		     "ca = ../" SERVER_CA_PEM "\n\n"
+		     "[person]\n"
+		     "certificate = admin.pem\n"
+		     "key = admin.key\n"
+		     "# How the key is opened: file:, credential:, fd: or "
+		     "command:\n"
+		     "unlock = file:admin.secret\n"))
+		goto out;
+	rc = fs_replace_file(w->dirfd, OPERATOR_CONF, buf_slice(&text), 0600,
+			     e);
+out:
+	buf_done(&text);
+	return rc;
+}
+
+/* ---- all of it ----------------------------------------------------------- */
+
+static int must_be_empty(const char *path, struct err *e)
+{
+	DIR *d = opendir(path);
+	struct dirent *entry;
+	int rc = 0;
+
+	if (!d)
+		return err_sys(e, "%s", path);
+	while (rc == 0 && (entry = readdir(d)))
+		if (strcmp(entry->d_name, ".") != 0 &&
+		    strcmp(entry->d_name, "..") != 0)
+			rc = err_set(e, ERR_CONFLICT,
+				     "%s: not empty; a server is made in an "
+				     "empty folder",
+				     path);
+	(void)closedir(d);
+	return rc;
+}
+
+static int make_folders(struct work *w, struct err *e)
+{
+	static const char *const folders[] = { "keys",  "admin",    "blobs",
+					       "run",   "incoming", "metadata",
+					       "keeper" };
+
+	for (size_t i = 0; i < ARRAY_LEN(folders); i++)
+		if (fs_mkdir(w->dirfd, folders[i], 0700, e))
+			return -1;
+	return 0;
+}
+
+static int check_addresses(const struct init_options *o, struct err *e)
+{
+	struct address ignored;
+
+	if (address_parse(slice_of(o->device), &ignored, e))
+		return err_in(e, "--device-listen");
+	if (address_parse(slice_of(o->enrolment), &ignored, e))
+		return err_in(e, "--enrol-listen");
+	if (address_parse(slice_of(o->people), &ignored, e))
+		return err_in(e, "--people-listen");
+	if (!name_is_valid(slice_of(o->admin)))
+		return err_set(e, ERR_USAGE, "--admin: not a name");
+	return 0;
+}
+
+static int make(struct work *w, struct err *e)
+{
+	struct buf admin_pem = BUF_INIT(X509_PEM_MAX_LEN);
+	int rc = -1;
+
+	/* The configuration comes last: without it there is no server. */
+	if (make_folders(w, e) || make_keys(w, e) ||
+	    make_certificates(w, &admin_pem, e) || write_online_pub(w, e) ||
+	    make_store(w, buf_slice(&admin_pem), e) ||
+	    write_operator_conf(w, e) || write_server_conf(w, e))
+		goto out;
+	rc = 0;
+out:
+	buf_done(&admin_pem);
+	return rc;
+}
+
+int init_make(const struct init_options *o, struct err *e)
+{
+	struct work w = { .o = o,
+			  .dirfd = -1,
+			  .now = utc_now(),
+			  .keeper_secret = BUF_INIT(PASSPHRASE_MAX_LEN),
+			  .tls_secret = BUF_INIT(PASSPHRASE_MAX_LEN),
+			  .admin_secret = BUF_INIT(PASSPHRASE_MAX_LEN) };
+	int rc = -1;
+
+	if (check_addresses(o, e) || fs_make_dir(o->dir, 0700, &w.dirfd, e) ||
+	    must_be_empty(o->dir, e))
+		goto out;
+	rc = make(&w, e);
+out:
+	ec_free(w.device_ca);
+	ec_free(w.online);
+	ec_free(w.server_ca);
+	ec_free(w.tls);
+	ec_free(w.admin);
+	buf_wipe(&w.keeper_secret);
+	buf_wipe(&w.tls_secret);
+	buf_wipe(&w.admin_secret);
+	fs_close(&w.dirfd);
+	return rc;
+}
+
+/* ---- renewal ------------------------------------------------------------- */
+
+static int open_key(int dirfd, const char *path, struct slice secret,
+		    struct ec_private **out, struct err *e)
+{
+	struct buf file = BUF_INIT(KEYFILE_MAX_LEN);
+	struct keyfile_info info;
+	int rc = -1;
+
+	if (fs_read_file(dirfd, path, &file, e) == 0)
+		rc = keyfile_open(buf_slice(&file), secret, out, &info, e);
+	buf_done(&file);
+	return rc ? err_in(e, "%s", path) : 0;
+}
+
+static int renew(const struct config *c, const struct x509_template *t,
+		 struct err *e)
+{
+	struct buf secret = BUF_INIT(PASSPHRASE_MAX_LEN);
+	struct buf ca = BUF_INIT(X509_PEM_MAX_LEN);
+	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN);
+	struct buf key = BUF_INIT(KEYFILE_MAX_LEN);
+	struct ec_private *issuer = NULL;
+	struct keyfile_info info;
+	int dirfd = -1, rc = -1;
+
+	if (fs_open_dir(c->dir, &dirfd, e) ||
+	    unlock_read(c->keeper_unlock, c->dir, &secret, e) ||
+	    open_key(dirfd, SERVER_CA_KEY, buf_slice(&secret), &issuer, e) ||
+	    fs_read_file(dirfd, SERVER_CA_PEM, &ca, e) ||
+	    fs_read_file(dirfd, TLS_KEY, &key, e) ||
+	    keyfile_inspect(buf_slice(&key), &info, e) ||
+	    x509_issue(t, &info.public_key, buf_slice(&ca), issuer, &pem, e) ||
+	    fs_replace_file(dirfd, TLS_PEM, buf_slice(&pem), 0644, e))
+		goto out;
+	rc = 0;
+out:
+	ec_free(issuer);
+	buf_wipe(&secret);
+	buf_done(&ca);
+	buf_done(&pem);
+	buf_done(&key);
+	fs_close(&dirfd);
+	return rc;
+}
+
+int init_renew_tls(const char *dir, const char *const *names, struct err *e)
+{
+	struct x509_template t =
+		template_for(X509_SERVER, "Pawl server", utc_now(), TLS_DAYS);
+	struct config c = { 0 };
+	int rc;
+
+	t.names = names;
+	if (config_load(dir, NULL, &c, e))
+		return -1;
+	rc = renew(&c, &t, e);
+	config_done(&c);
+	return rc;
+}

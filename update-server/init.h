@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * init - everything that a server needs, made once: keys, certificates, the
+ * database, the first admin and a commented configuration. And the renewal of
+ * what expires soonest, the TLS certificate.
+ */
+#ifndef UPDATE_SERVER_INIT_H
+#define UPDATE_SERVER_INIT_H
+
+#include "common/keyfile.h"
+
+#define INIT_NAMES_MAX 64
+
+struct init_options {
+	const char *dir;
+	enum environment environment;
+	const char *names[INIT_NAMES_MAX + 1];   /* of the TLS certificate */
+	const char *device, *enrolment, *people; /* "host:port" */
+	const char *admin;
+};
+
+/* ERR_CONFLICT if the folder holds a server already, or anything at all. */
+int init_make(const struct init_options *o, struct err *e) NODISCARD;
+
+/* A new TLS certificate for the same key and the given names. */
+int init_renew_tls(const char *dir, const char *const *names,
+		   struct err *e) NODISCARD;
+
+#endif
