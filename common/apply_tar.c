@@ -57,10 +57,7 @@ static int open_tar(struct tar *t, struct err *e)
 	t->archive = archive_read_new();
 	if (!t->archive)
 		return err_set(e, ERR_SYSTEM, "libarchive: out of memory");
-	/* BINARY: names are bytes, whatever the locale of this process. */
 	if (archive_read_support_format_tar(t->archive) != ARCHIVE_OK ||
-	    archive_read_set_options(t->archive, "tar:hdrcharset=BINARY") !=
-		    ARCHIVE_OK ||
 	    archive_read_open(t->archive, t, NULL, read_plain, NULL) !=
 		    ARCHIVE_OK)
 		return tar_error(t, e);

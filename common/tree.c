@@ -12,6 +12,7 @@ static const uint8_t magic[8] = { 'P', 'A', 'W', 'L', 'T', 'R', 'E', 'E' };
 #define HEADER_LEN       24
 #define COUNT_OFFSET     12
 #define CONTENT_OFFSET   16
+#define SHOWN_LEN        160
 #define COMPONENT_MAX    255
 #define TARGET_MAX       4095
 #define XATTR_NAME_MAX   255
@@ -243,6 +244,14 @@ int64_t tree_find(const struct tree *t, struct slice path)
 	return -1;
 }
 
+static int about(struct err *e, struct slice path)
+{
+	char shown[SHOWN_LEN];
+
+	text_escape(path.len > 0 ? path : slice_of("."), shown, sizeof(shown));
+	return err_in(e, "%s", shown);
+}
+
 /* ---- checks -------------------------------------------------------------- */
 
 static int check_xattrs(const struct tree_entry *entry, struct err *e)
@@ -424,10 +433,10 @@ static int check_relations(const struct tree *t, struct err *e)
 			continue;
 		if (!is_folder(t, tree_parent(entry.path))) {
 			err_set(e, ERR_FORMAT, "its folder is missing");
-			return err_in(e, "manifest entry %u", i);
+			return about(e, entry.path);
 		}
 		if (check_link(t, i, &entry, e))
-			return err_in(e, "manifest entry %u", i);
+			return about(e, entry.path);
 	}
 	return 0;
 }
@@ -475,7 +484,7 @@ static int read_entries(struct rd *r, struct tree *t, struct err *e)
 		if (r->bad)
 			return err_set(e, ERR_FORMAT, "manifest is cut off");
 		if (check_entry(t, i, &entry, e))
-			return err_in(e, "manifest entry %u", i);
+			return about(e, entry.path);
 		t->count = i + 1;
 		sum += entry.len;
 		if (sum > CONTENT_MAX)

@@ -60,7 +60,7 @@ void pack_describe(const struct pack_tree *t, struct release *r);
 
 struct pack_job {
 	const struct pack_tree *content;
-	const struct pack_tree *base; /* NULL: a full package */
+	struct pack_tree *base; /* NULL: a full package */
 	enum package_codec codec;
 	int fd;            /* empty, open for reading and writing */
 	int scratch_dirfd; /* as above */

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * delta_make - write the delta records (common/delta.h) that turn one tree's
+ * stream into another's.
+ *
+ * A file whose content the old tree holds under any name is a copy and costs
+ * next to nothing; the others are matched against the whole old stream.
+ */
+#ifndef SIGNER_DELTA_MAKE_H
+#define SIGNER_DELTA_MAKE_H
+
+#include "common/tree_disk.h" /* struct tree_watch */
+#include "signer/encode.h"
+#include "signer/pack_tree.h"
+
+/*
+ * Old content to search in, at most: the search takes five times as much
+ * memory. When there is more, unchanged files are left out, then others.
+ */
+#define DELTA_SEARCH_MAX ((size_t)300 << 20)
+
+/* *len is the length of the records. watch may be NULL, counts the new. */
+int delta_make(const struct pack_tree *old, const struct pack_tree *new_tree,
+	       enum package_codec codec, const struct encoder_sink *to,
+	       const struct tree_watch *watch, uint64_t *len,
+	       struct err *e) NODISCARD;
+
+#endif

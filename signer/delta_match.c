@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "signer/delta_match.h"
+
+#include <divsufsort.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+
+#define PREFIX_LEN  3 /* bytes that choose a bucket of the suffix array */
+#define BUCKETS     (1u << (8 * PREFIX_LEN))
+#define FIRST_ALLOC 1024
+#define GAIN_MIN    8    /* bytes that a new alignment must explain more */
+#define LONG_MATCH  1024 /* from here on positions are sampled */
+#define LONG_STEPS  64
+#define COVER_AGREE 12 /* fewer agreeing bytes do not pay for a cover */
+
+struct matcher {
+	struct slice old;
+	int32_t *suffixes;
+	uint32_t *buckets; /* BUCKETS + 1 indices into suffixes */
+};
+
+void cover_list_add(struct cover_list *list, const struct cover *c)
+{
+	if (list->count == list->cap) {
+		list->cap = list->cap > 0 ? list->cap * 2 : FIRST_ALLOC;
+		list->at = mem_resize(list->at, list->cap, sizeof(*list->at));
+	}
+	list->at[list->count++] = *c;
+}
+
+void cover_list_done(struct cover_list *list)
+{
+	free(list->at);
+	*list = (struct cover_list){ 0 };
+}
+
+/* ---- the suffix array ---------------------------------------------------- */
+
+/* The bucket of a suffix; one shorter than a prefix sorts as if zeroes
+ * followed, which is where the suffix array has it. */
+static uint32_t bucket_of(struct slice old, size_t at)
+{
+	uint32_t bucket = 0;
+
+	for (size_t i = 0; i < PREFIX_LEN; i++)
+		bucket = bucket << 8 | (at + i < old.len ? old.ptr[at + i] : 0);
+	return bucket;
+}
+
+static void fill_buckets(struct matcher *m)
+{
+	uint32_t next = 0;
+
+	for (uint32_t i = 0; i < m->old.len; i++) {
+		uint32_t bucket = bucket_of(m->old, (size_t)m->suffixes[i]);
+
+		while (next <= bucket)
+			m->buckets[next++] = i;
+	}
+	while (next <= BUCKETS)
+		m->buckets[next++] = (uint32_t)m->old.len;
+}
+
+int matcher_new(struct slice old, struct matcher **out, struct err *e)
+{
+	struct matcher *m;
+
+	if (old.len > MATCHER_OLD_MAX)
+		return err_set(e, ERR_LIMIT, "old content is too large");
+	m = mem_alloc(1, sizeof(*m));
+	m->old = old;
+	m->suffixes = mem_alloc(old.len + 1, sizeof(*m->suffixes));
+	m->buckets = mem_alloc(BUCKETS + 1, sizeof(*m->buckets));
+	if (old.len > 0 &&
+	    divsufsort(old.ptr, m->suffixes, (int32_t)old.len) != 0) {
+		matcher_free(m);
+		return err_set(e, ERR_SYSTEM, "suffix array: out of memory");
+	}
+	fill_buckets(m);
+	*out = m;
+	return 0;
+}
+
+void matcher_free(struct matcher *m)
+{
+	if (!m)
+		return;
+	free(m->suffixes);
+	free(m->buckets);
+	free(m);
+}
+
+/* How many bytes agree, from `from` on, of which those before do. */
+static size_t agree_len(struct slice a, struct slice b, size_t from)
+{
+	size_t len = a.len < b.len ? a.len : b.len;
+	size_t i = from;
+
+	while (i + sizeof(uint64_t) <= len &&
+	       memcmp(a.ptr + i, b.ptr + i, sizeof(uint64_t)) == 0)
+		i += sizeof(uint64_t);
+	while (i < len && a.ptr[i] == b.ptr[i])
+		i++;
+	return i;
+}
+
+static struct slice suffix(const struct matcher *m, uint32_t index)
+{
+	return slice_sub(m->old, (size_t)m->suffixes[index], m->old.len);
+}
+
+/* Longest exact match of the beginning of `text`; *at is where in the old. */
+static size_t longest(const struct matcher *m, struct slice text, uint64_t *at)
+{
+	uint32_t low, high, best;
+	size_t low_len = PREFIX_LEN, high_len = PREFIX_LEN, len;
+
+	if (text.len < PREFIX_LEN)
+		return 0;
+	low = m->buckets[bucket_of(text, 0)];
+	high = m->buckets[bucket_of(text, 0) + 1];
+	if (low == high)
+		return 0;
+	high--;
+	/* Suffixes at the very end may be shorter than the prefix. */
+	low_len = agree_len(text, suffix(m, low), 0);
+	high_len = agree_len(text, suffix(m, high), 0);
+	while (high - low > 1) {
+		uint32_t middle = low + (high - low) / 2;
+		struct slice s = suffix(m, middle);
+
+		len = agree_len(text, s,
+				low_len < high_len ? low_len : high_len);
+		if (len == s.len ||
+		    (len < text.len && s.ptr[len] < text.ptr[len])) {
+			low = middle;
+			low_len = len;
+		} else {
+			high = middle;
+			high_len = len;
+		}
+	}
+	best = low_len >= high_len ? low : high;
+	*at = (uint64_t)m->suffixes[best];
+	return low_len >= high_len ? low_len : high_len;
+}
+
+/* ---- one pass over a piece ----------------------------------------------- */
+
+struct pass {
+	const struct matcher *m;
+	struct slice piece;
+	/* the cover under way: where it began, and old - new position */
+	uint64_t begin;
+	int64_t shift;
+	/* the match that will end it */
+	uint64_t at, old_at, len;
+};
+
+/* Does the new byte at i agree with the cover under way? */
+static bool agrees(const struct pass *p, uint64_t i)
+{
+	int64_t old = (int64_t)i + p->shift;
+
+	return old >= 0 && (uint64_t)old < p->m->old.len &&
+	       p->m->old.ptr[old] == p->piece.ptr[i];
+}
+
+/* The longest match at p->at; of equal ones that of the cover under way. */
+static void match_here(struct pass *p)
+{
+	struct slice text = slice_sub(p->piece, (size_t)p->at, p->piece.len);
+	int64_t old = (int64_t)p->at + p->shift;
+	size_t same;
+
+	p->len = longest(p->m, text, &p->old_at);
+	if (old < 0 || (uint64_t)old >= p->m->old.len)
+		return;
+	same = agree_len(text, slice_sub(p->m->old, (size_t)old, p->m->old.len),
+			 0);
+	if (same >= p->len) {
+		p->len = same;
+		p->old_at = (uint64_t)old;
+	}
+}
+
+/*
+ * Go forward to the next match that explains clearly more than the cover under
+ * way would; false at the end of the piece. A long match that is not better is
+ * not looked at from each of its positions, or the time would be quadratic.
+ */
+static bool next_match(struct pass *p)
+{
+	uint64_t counted = p->at + p->len;
+	uint64_t agreeing = 0; /* of the bytes from p->at to counted */
+
+	p->at += p->len;
+	while (p->at < p->piece.len) {
+		uint64_t step;
+
+		match_here(p);
+		for (; counted < p->at + p->len; counted++)
+			agreeing += agrees(p, counted);
+		if (p->len > agreeing + GAIN_MIN)
+			return true;
+		if (p->len == agreeing && p->len > 0) {
+			p->at += p->len;
+			counted = p->at;
+			agreeing = 0;
+			continue;
+		}
+		step = p->len > LONG_MATCH ? p->len / LONG_STEPS : 1;
+		for (uint64_t i = p->at; i < p->at + step && i < counted; i++)
+			agreeing -= agrees(p, i);
+		p->at += step;
+		if (counted < p->at)
+			counted = p->at;
+	}
+	p->at = p->piece.len;
+	p->len = 0;
+	return false;
+}
+
+/* How far to grow the cover under way: to where most bytes agreed last. */
+static uint64_t grow_forward(const struct pass *p)
+{
+	int64_t score = 0, best = 0;
+	uint64_t len = 0;
+
+	for (uint64_t i = p->begin; i < p->at; i++) {
+		int64_t old = (int64_t)i + p->shift;
+
+		if (old < 0 || (uint64_t)old >= p->m->old.len)
+			break;
+		score += agrees(p, i) ? 1 : -1;
+		if (score > best) {
+			best = score;
+			len = i + 1 - p->begin;
+		}
+	}
+	return len;
+}
+
+static uint64_t grow_backward(const struct pass *p)
+{
+	int64_t score = 0, best = 0;
+	uint64_t len = 0;
+
+	for (uint64_t i = 1; i <= p->at - p->begin && i <= p->old_at; i++) {
+		score += p->m->old.ptr[p->old_at - i] == p->piece.ptr[p->at - i]
+				 ? 1
+				 : -1;
+		if (score > best) {
+			best = score;
+			len = i;
+		}
+	}
+	return len;
+}
+
+/* Both covers want the same bytes: cut where the first stops being better. */
+static uint64_t share(const struct pass *p, uint64_t from, uint64_t to)
+{
+	int64_t score = 0, best = 0;
+	uint64_t cut = from;
+
+	for (uint64_t i = from; i < to; i++) {
+		uint64_t old = p->old_at - (p->at - i);
+
+		score += agrees(p, i);
+		score -= p->m->old.ptr[old] == p->piece.ptr[i];
+		if (score > best) {
+			best = score;
+			cut = i + 1;
+		}
+	}
+	return cut;
+}
+
+static void add_cover(const struct pass *p, uint64_t end,
+		      struct cover_list *out)
+{
+	const struct cover c = { p->begin,
+				 (uint64_t)((int64_t)p->begin + p->shift),
+				 end - p->begin };
+	unsigned agreeing = 0;
+
+	for (uint64_t i = p->begin; i < end && agreeing < COVER_AGREE; i++)
+		agreeing += agrees(p, i);
+	if (agreeing >= COVER_AGREE)
+		cover_list_add(out, &c);
+}
+
+void matcher_run(const struct matcher *m, struct slice piece, uint64_t hint,
+		 struct cover_list *out)
+{
+	struct pass p = { .m = m, .piece = piece, .shift = (int64_t)hint };
+	bool more;
+
+	do {
+		uint64_t end, next;
+
+		more = next_match(&p);
+		end = p.begin + grow_forward(&p);
+		next = p.at;
+		if (more)
+			next -= grow_backward(&p);
+		if (next < end)
+			next = end = share(&p, next, end);
+		add_cover(&p, end, out);
+		p.begin = next;
+		p.shift = (int64_t)p.old_at - (int64_t)p.at;
+	} while (more);
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "signer/encode.h"
+
+#include <lzma.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include "common/mem.h"
+
+#define OUT_LEN       65536
+#define ZSTD_LEVEL    19
+#define ZSTD_RECORDS  22
+#define LZMA_PRESET   (9 | LZMA_PRESET_EXTREME)
+#define LZMA_OVERHEAD 1024 /* what a frame of random bytes may grow, and */
+#define LZMA_SHARE    1024 /* one byte in so many */
+
+struct encoder {
+	enum package_codec codec;
+	struct encoder_sink to;
+	ZSTD_CCtx *zstd;
+	lzma_stream lzma;
+	uint8_t out[OUT_LEN];
+};
+
+static int log2_of(uint32_t power)
+{
+	int log = 0;
+
+	while (power > 1) {
+		power >>= 1;
+		log++;
+	}
+	return log;
+}
+
+static int zstd_error(size_t rc, struct err *e)
+{
+	return err_set(e, ERR_SYSTEM, "zstd: %s", ZSTD_getErrorName(rc));
+}
+
+static int lzma_error(lzma_ret rc, struct err *e)
+{
+	return err_set(e, ERR_SYSTEM, "lzma: error %d", (int)rc);
+}
+
+/* ---- pieces -------------------------------------------------------------- */
+
+static int set_zstd(ZSTD_CCtx *zstd, int level, uint32_t window_len,
+		    struct err *e)
+{
+	const struct {
+		ZSTD_cParameter what;
+		int value;
+	} settings[] = {
+		{ ZSTD_c_compressionLevel, level },
+		{ ZSTD_c_windowLog, log2_of(window_len) },
+		{ ZSTD_c_checksumFlag, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+		size_t rc = ZSTD_CCtx_setParameter(zstd, settings[i].what,
+						   settings[i].value);
+
+		if (ZSTD_isError(rc))
+			return zstd_error(rc, e);
+	}
+	return 0;
+}
+
+static int zstd_all(struct slice in, uint32_t window_len, struct buf *out,
+		    struct err *e)
+{
+	ZSTD_CCtx *zstd = ZSTD_createCCtx();
+	size_t room = ZSTD_compressBound(in.len);
+	uint8_t *to = buf_reserve(out, room, e);
+	size_t len;
+	int rc = -1;
+
+	if (!zstd || !to || set_zstd(zstd, ZSTD_RECORDS, window_len, e))
+		goto out;
+	len = ZSTD_compress2(zstd, to, room, in.ptr, in.len);
+	if (ZSTD_isError(len)) {
+		zstd_error(len, e);
+		goto out;
+	}
+	out->len += len;
+	rc = 0;
+out:
+	ZSTD_freeCCtx(zstd);
+	return rc;
+}
+
+/* How literals and positions are modelled; what is best differs by stream. */
+struct model {
+	uint32_t lc, lp, pb;
+};
+
+static const struct model models[] = {
+	{ 3, 0, 2 }, { 3, 0, 0 }, { 0, 0, 0 }, { 4, 0, 0 }, { 0, 2, 2 },
+};
+
+static int lzma_with(struct slice in, uint32_t window_len,
+		     const struct model *model, uint8_t *to, size_t room,
+		     size_t *len, struct err *e)
+{
+	lzma_options_lzma options;
+	const lzma_filter chain[] = {
+		{ .id = LZMA_FILTER_LZMA2, .options = &options },
+		{ .id = LZMA_VLI_UNKNOWN, .options = NULL },
+	};
+	lzma_ret rc;
+
+	if (lzma_lzma_preset(&options, LZMA_PRESET))
+		return err_set(e, ERR_SYSTEM, "lzma: unknown preset");
+	options.dict_size = window_len;
+	options.lc = model->lc;
+	options.lp = model->lp;
+	options.pb = model->pb;
+	*len = 0;
+	rc = lzma_raw_buffer_encode(chain, NULL, in.ptr, in.len, to, len, room);
+	return rc == LZMA_OK ? 0 : lzma_error(rc, e);
+}
+
+static int lzma_all(struct slice in, uint32_t window_len, struct buf *out,
+		    struct err *e)
+{
+	size_t room = in.len + in.len / LZMA_SHARE + LZMA_OVERHEAD;
+	uint8_t *to = buf_reserve(out, room, e);
+	uint8_t *other;
+	size_t best = 0;
+	int rc = 0;
+
+	if (!to)
+		return -1;
+	other = mem_alloc(room, 1);
+	for (size_t i = 0; i < ARRAY_LEN(models) && !rc; i++) {
+		size_t len;
+
+		rc = lzma_with(in, window_len, &models[i], other, room, &len,
+			       e);
+		if (!rc && (i == 0 || len < best)) {
+			memcpy(to, other, len);
+			best = len;
+		}
+	}
+	free(other);
+	if (rc)
+		return -1;
+	out->len += best;
+	return 0;
+}
+
+int encode_all(enum package_codec codec, struct slice in, uint32_t window_len,
+	       struct buf *out, struct err *e)
+{
+	switch (codec) {
+	case PACKAGE_RAW:
+		return buf_add(out, in, e);
+	case PACKAGE_ZSTD:
+		return zstd_all(in, window_len, out, e);
+	case PACKAGE_LZMA:
+		return lzma_all(in, window_len, out, e);
+	}
+	return err_set(e, ERR_FORMAT, "unknown compression");
+}
+
+/* ---- streams ------------------------------------------------------------- */
+
+static int start_zstd(struct encoder *c, uint32_t window_len, struct err *e)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	c->zstd = ZSTD_createCCtx();
+	if (!c->zstd)
+		return err_set(e, ERR_SYSTEM, "zstd: out of memory");
+	if (set_zstd(c->zstd, ZSTD_LEVEL, window_len, e))
+		return -1;
+	/*
+	 * With workers the input is cut the same way however many there are;
+	 * without any it is not. A library without threads refuses: then the
+	 * result differs, as it may from version to version.
+	 */
+	(void)ZSTD_CCtx_setParameter(c->zstd, ZSTD_c_nbWorkers,
+				     cores > 1 ? (int)cores : 1);
+	return 0;
+}
+
+static int start_lzma(struct encoder *c, uint32_t window_len, struct err *e)
+{
+	lzma_options_lzma options;
+	const lzma_filter chain[] = {
+		{ .id = LZMA_FILTER_LZMA2, .options = &options },
+		{ .id = LZMA_VLI_UNKNOWN, .options = NULL },
+	};
+	lzma_ret rc;
+
+	if (lzma_lzma_preset(&options, LZMA_PRESET))
+		return err_set(e, ERR_SYSTEM, "lzma: unknown preset");
+	options.dict_size = window_len;
+	rc = lzma_raw_encoder(&c->lzma, chain);
+	return rc == LZMA_OK ? 0 : lzma_error(rc, e);
+}
+
+int encoder_new(enum package_codec codec, uint32_t window_len,
+		const struct encoder_sink *to, struct encoder **out,
+		struct err *e)
+{
+	static const lzma_stream lzma_init = LZMA_STREAM_INIT;
+	struct encoder *c = mem_alloc(1, sizeof(*c));
+	int rc = 0;
+
+	c->codec = codec;
+	c->to = *to;
+	c->lzma = lzma_init;
+	if (codec == PACKAGE_ZSTD)
+		rc = start_zstd(c, window_len, e);
+	else if (codec == PACKAGE_LZMA)
+		rc = start_lzma(c, window_len, e);
+	if (rc) {
+		encoder_free(c);
+		return -1;
+	}
+	*out = c;
+	return 0;
+}
+
+void encoder_free(struct encoder *c)
+{
+	if (!c)
+		return;
+	ZSTD_freeCCtx(c->zstd);
+	lzma_end(&c->lzma);
+	free(c);
+}
+
+static int pass_on(struct encoder *c, size_t len, struct err *e)
+{
+	return len > 0 ? c->to.write(c->to.ctx, (struct slice){ c->out, len },
+				     e)
+		       : 0;
+}
+
+static int run_zstd(struct encoder *c, struct slice in, ZSTD_EndDirective how,
+		    struct err *e)
+{
+	ZSTD_inBuffer from = { in.ptr, in.len, 0 };
+	size_t rc;
+
+	do {
+		ZSTD_outBuffer to = { c->out, sizeof(c->out), 0 };
+
+		rc = ZSTD_compressStream2(c->zstd, &to, &from, how);
+		if (ZSTD_isError(rc))
+			return zstd_error(rc, e);
+		if (pass_on(c, to.pos, e))
+			return -1;
+	} while (from.pos < from.size || (how == ZSTD_e_end && rc > 0));
+	return 0;
+}
+
+static int run_lzma(struct encoder *c, struct slice in, lzma_action how,
+		    struct err *e)
+{
+	lzma_ret rc;
+
+	c->lzma.next_in = in.ptr;
+	c->lzma.avail_in = in.len;
+	do {
+		c->lzma.next_out = c->out;
+		c->lzma.avail_out = sizeof(c->out);
+		rc = lzma_code(&c->lzma, how);
+		if (rc != LZMA_OK && rc != LZMA_STREAM_END)
+			return lzma_error(rc, e);
+		if (pass_on(c, sizeof(c->out) - c->lzma.avail_out, e))
+			return -1;
+	} while (c->lzma.avail_in > 0 ||
+		 (how == LZMA_FINISH && rc != LZMA_STREAM_END));
+	return 0;
+}
+
+int encoder_add(struct encoder *c, struct slice bytes, struct err *e)
+{
+	if (bytes.len == 0)
+		return 0;
+	switch (c->codec) {
+	case PACKAGE_RAW:
+		return c->to.write(c->to.ctx, bytes, e);
+	case PACKAGE_ZSTD:
+		return run_zstd(c, bytes, ZSTD_e_continue, e);
+	case PACKAGE_LZMA:
+		return run_lzma(c, bytes, LZMA_RUN, e);
+	}
+	return err_set(e, ERR_FORMAT, "unknown compression");
+}
+
+int encoder_end(struct encoder *c, struct err *e)
+{
+	const struct slice nothing = { 0 };
+
+	if (c->codec == PACKAGE_ZSTD)
+		return run_zstd(c, nothing, ZSTD_e_end, e);
+	if (c->codec == PACKAGE_LZMA)
+		return run_lzma(c, nothing, LZMA_FINISH, e);
+	return 0;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * encode - the encoders to the decoders of common/compress.h.
+ *
+ * What comes out depends on the input, the codec, the window and the version
+ * of the library, and on nothing else: not on the number of threads.
+ */
+#ifndef SIGNER_ENCODE_H
+#define SIGNER_ENCODE_H
+
+#include "common/buf.h"
+#include "common/package.h"
+
+/*
+ * Append one frame that holds all of `in`. Several settings are tried and the
+ * smallest result kept, so it is for pieces of a few MiB.
+ */
+int encode_all(enum package_codec codec, struct slice in, uint32_t window_len,
+	       struct buf *out, struct err *e) NODISCARD;
+
+/* The same for any length, in pieces. */
+struct encoder;
+
+struct encoder_sink {
+	void *ctx;
+	int (*write)(void *ctx, struct slice bytes, struct err *e);
+};
+
+int encoder_new(enum package_codec codec, uint32_t window_len,
+		const struct encoder_sink *to, struct encoder **out,
+		struct err *e) NODISCARD;
+int encoder_add(struct encoder *c, struct slice bytes, struct err *e) NODISCARD;
+int encoder_end(struct encoder *c, struct err *e) NODISCARD;
+void encoder_free(struct encoder *c);
+
+#endif

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "signer/pack.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "common/apply.h"
+#include "common/delta.h"
+#include "common/fs.h"
+#include "common/mem.h"
+#include "common/progress.h"
+#include "signer/delta_make.h"
+#include "signer/encode.h"
+#include "signer/pack_full.h"
+#include "signer/pack_tree.h"
+#include "signer/package_write.h"
+#include "signer/tree_scan.h"
+#include "signer/tree_tar.h"
+
+/* What a decoder needs beside its window: buffers, tables, the libraries. */
+#define MEMORY_FIXED (2u << 20)
+/* By entry: an offset in the manifest, and one in the stream for a delta. */
+#define MEMORY_ENTRY 12
+
+/* ---- progress ------------------------------------------------------------ */
+
+static int show(void *ctx, uint64_t bytes, struct err *e)
+{
+	(void)e;
+	progress_set(ctx, bytes);
+	return 0;
+}
+
+/* ---- loading ------------------------------------------------------------- */
+
+static int load_any(const struct pack_settings *how, int fd, struct spool *to,
+		    struct err *e)
+{
+	struct progress bar;
+	const struct tree_watch watch = { &bar, show };
+	struct stat st;
+	int rc;
+
+	if (fstat(fd, &st))
+		return err_sys(e, "look at the input");
+	if (S_ISDIR(st.st_mode)) {
+		progress_start(&bar, "reading folder", 0, how->quiet);
+		rc = tree_scan(fd, how->attributes, to, &watch, e);
+	} else {
+		progress_start(&bar, "reading tar", (uint64_t)st.st_size,
+			       how->quiet);
+		rc = tree_tar(fd, how->attributes, to, &watch, e);
+	}
+	progress_end(&bar, rc == 0);
+	return rc;
+}
+
+int pack_load(const struct pack_settings *how, const char *path,
+	      struct pack_tree **out, struct err *e)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct spool *s = NULL;
+	int rc = -1;
+
+	if (fd < 0)
+		return err_sys(e, "%s", path);
+	if (!spool_new(how->scratch_dirfd, how->attributes, &s, e) &&
+	    !load_any(how, fd, s, e) && !spool_finish(s, out, e))
+		rc = 0;
+	spool_free(s);
+	fs_close(&fd);
+	return rc ? err_in(e, "%s", path) : 0;
+}
+
+/* ---- a package in a file ------------------------------------------------- */
+
+static int read_file_at(void *ctx, uint64_t offset, void *out, size_t len,
+			struct err *e)
+{
+	const int *fd = ctx;
+	size_t got;
+
+	if (fs_read_at(*fd, offset, out, len, &got, e))
+		return -1;
+	return got == len ? 0 : err_set(e, ERR_FORMAT, "package is cut off");
+}
+
+/* ---- restoring ----------------------------------------------------------- */
+
+/* A sink that lays the content down in a spool file. */
+struct restore {
+	struct pack_tree *tree;
+	uint64_t len;
+	uint32_t next;
+};
+
+static int restore_begin(void *ctx, const struct tree *t, struct err *e)
+{
+	struct restore *r = ctx;
+
+	(void)e;
+	r->tree->offsets = mem_alloc(t->count, sizeof(*r->tree->offsets));
+	return 0;
+}
+
+static int restore_entry(void *ctx, const struct tree_entry *entry,
+			 struct err *e)
+{
+	struct restore *r = ctx;
+
+	(void)entry;
+	(void)e;
+	r->tree->offsets[r->next++] = r->len;
+	return 0;
+}
+
+static int restore_data(void *ctx, struct slice bytes, struct err *e)
+{
+	struct restore *r = ctx;
+
+	r->len += bytes.len;
+	return fs_write(r->tree->fd, bytes, e);
+}
+
+static int restore_end(void *ctx, struct err *e)
+{
+	struct restore *r = ctx;
+
+	return tree_parse(buf_slice(&r->tree->manifest), &r->tree->tree, e);
+}
+
+static int restore(const struct pack_settings *how, const struct release *r,
+		   struct package_reader *package, struct pack_tree *to,
+		   struct err *e)
+{
+	struct progress bar;
+	struct restore ctx = { .tree = to };
+	const struct tree_watch watch = { &bar, show };
+	const struct tree_sink sink = { &ctx,          restore_begin,
+					restore_entry, restore_data,
+					NULL,          restore_end };
+	const struct apply_flow flow = { r, package, NULL, &sink, &watch };
+	int rc;
+
+	progress_start(&bar, "restoring base", r->manifest_len + r->content_len,
+		       how->quiet);
+	rc = apply_package(&flow, &to->manifest, e);
+	progress_end(&bar, rc == 0);
+	return rc;
+}
+
+int pack_restore(const struct pack_settings *how, int fd,
+		 const struct release *r, struct pack_tree **out, struct err *e)
+{
+	const struct package_source from = { &fd, read_file_at };
+	struct package_reader *package = NULL;
+	struct pack_tree *t;
+	int rc = -1;
+
+	if (r->kind != PACKAGE_FULL)
+		return err_set(e, ERR_USAGE,
+			       "only a full package restores a release");
+	t = mem_alloc(1, sizeof(*t));
+	t->fd = -1;
+	t->manifest = (struct buf)BUF_INIT(TREE_MANIFEST_MAX);
+	if (!fs_open_nameless(how->scratch_dirfd, &t->fd, e) &&
+	    !package_open(&from, r->package_len, r->head_len, &r->head_digest,
+			  &package, e) &&
+	    !restore(how, r, package, t, e)) {
+		*out = t;
+		t = NULL;
+		rc = 0;
+	}
+	package_close(package);
+	pack_tree_free(t);
+	return rc ? err_in(e, "release %s", r->id) : 0;
+}
+
+/* ---- describing ---------------------------------------------------------- */
+
+void pack_describe(const struct pack_tree *t, struct release *r)
+{
+	r->content = PACKAGE_TREE;
+	r->attributes = t->tree.attributes;
+	r->manifest_len = t->manifest.len;
+	r->content_len = t->tree.content_len;
+	r->entries = t->tree.count;
+	sha256_of(buf_slice(&t->manifest), &r->digest);
+}
+
+static uint64_t memory_for(const struct pack_job *job,
+			   const struct package_header *h)
+{
+	const struct pack_tree *t = job->content;
+	uint64_t memory = MEMORY_FIXED + h->window_len + t->manifest.len +
+			  MEMORY_ENTRY * (uint64_t)t->tree.count;
+
+	if (job->base)
+		memory += DELTA_RECORD_MAX + job->base->manifest.len +
+			  MEMORY_ENTRY * (uint64_t)job->base->tree.count;
+	return memory + (uint64_t)SHA256_LEN * h->chunk_count;
+}
+
+/* ---- making -------------------------------------------------------------- */
+
+static int add_payload(void *ctx, struct slice bytes, struct err *e)
+{
+	return package_writer_add(ctx, bytes, e);
+}
+
+static int make_full(const struct pack_job *job, struct package_writer *w,
+		     struct package_header *h, struct err *e)
+{
+	const struct encoder_sink to = { w, add_payload };
+	struct progress bar;
+	const struct tree_watch watch = { &bar, show };
+	struct encoder *encoder = NULL;
+	int rc;
+
+	h->window_len = job->codec == PACKAGE_RAW ? 0 : PACKAGE_WINDOW_MAX;
+	if (encoder_new(job->codec, h->window_len, &to, &encoder, e))
+		return -1;
+	progress_start(&bar, "compressing",
+		       job->content->manifest.len +
+			       job->content->tree.content_len,
+		       job->quiet);
+	rc = pack_full(job->content, encoder, &watch, &h->plain_len, e);
+	progress_end(&bar, rc == 0);
+	encoder_free(encoder);
+	return rc;
+}
+
+static int make_delta(const struct pack_job *job, struct package_writer *w,
+		      struct package_header *h, struct err *e)
+{
+	const struct encoder_sink to = { w, add_payload };
+	struct progress bar;
+	const struct tree_watch watch = { &bar, show };
+	int rc;
+
+	h->window_len = DELTA_WINDOW;
+	progress_start(&bar, "making delta",
+		       job->content->manifest.len +
+			       job->content->tree.content_len,
+		       job->quiet);
+	rc = delta_make(job->base, job->content, job->codec, &to, &watch,
+			&h->plain_len, e);
+	progress_end(&bar, rc == 0);
+	return rc;
+}
+
+static int write_package(const struct pack_job *job, struct release *r,
+			 struct err *e)
+{
+	struct package_header h = { .content = PACKAGE_TREE,
+				    .codec = job->codec };
+	struct package_writer *w = NULL;
+	int rc = -1;
+
+	h.kind = job->base ? PACKAGE_DELTA : PACKAGE_FULL;
+	if (package_writer_new(job->scratch_dirfd, &w, e))
+		return -1;
+	if (!(job->base ? make_delta(job, w, &h, e)
+			: make_full(job, w, &h, e)) &&
+	    !package_writer_end(w, &h, job->fd, r, e))
+		rc = 0;
+	package_writer_free(w);
+	r->kind = h.kind;
+	r->apply_memory = memory_for(job, &h);
+	return rc;
+}
+
+/* ---- proving ------------------------------------------------------------- */
+
+/* A sink that keeps nothing: the flow before it compares every digest. */
+static int drop_begin(void *ctx, const struct tree *t, struct err *e)
+{
+	(void)ctx;
+	(void)t;
+	(void)e;
+	return 0;
+}
+
+static int drop_entry(void *ctx, const struct tree_entry *entry, struct err *e)
+{
+	(void)ctx;
+	(void)entry;
+	(void)e;
+	return 0;
+}
+
+static int drop_data(void *ctx, struct slice bytes, struct err *e)
+{
+	(void)ctx;
+	(void)bytes;
+	(void)e;
+	return 0;
+}
+
+static int drop_end(void *ctx, struct err *e)
+{
+	(void)ctx;
+	(void)e;
+	return 0;
+}
+
+static int read_base_at(void *ctx, uint32_t index, uint64_t offset, void *out,
+			size_t len, struct err *e)
+{
+	return pack_tree_read(ctx, index, offset, out, len, e);
+}
+
+static int prove_with(const struct pack_job *job, const struct release *r,
+		      struct package_reader *package, struct err *e)
+{
+	const struct tree_sink sink = { NULL,      drop_begin, drop_entry,
+					drop_data, NULL,       drop_end };
+	struct pack_tree *base_tree = job->base;
+	const struct delta_base base = { base_tree ? &base_tree->tree : NULL,
+					 base_tree, read_base_at };
+	struct progress bar;
+	const struct tree_watch watch = { &bar, show };
+	const struct apply_flow flow = { r, package, base_tree ? &base : NULL,
+					 &sink, &watch };
+	struct buf manifest = BUF_INIT(TREE_MANIFEST_MAX);
+	int rc;
+
+	progress_start(&bar, "checking", r->manifest_len + r->content_len,
+		       job->quiet);
+	rc = apply_package(&flow, &manifest, e);
+	if (!rc && !slice_equal(buf_slice(&manifest),
+				buf_slice(&job->content->manifest)))
+		rc = err_set(e, ERR_UNTRUSTED, "another manifest came out");
+	progress_end(&bar, rc == 0);
+	buf_done(&manifest);
+	return rc;
+}
+
+/* Run the applier of the devices on what was written, as it was written. */
+static int prove(const struct pack_job *job, const struct release *r,
+		 struct err *e)
+{
+	int fd = job->fd;
+	const struct package_source from = { &fd, read_file_at };
+	struct package_reader *package = NULL;
+	int rc = -1;
+
+	if (!package_open(&from, r->package_len, r->head_len, &r->head_digest,
+			  &package, e))
+		rc = prove_with(job, r, package, e);
+	package_close(package);
+	return rc ? err_in(e, "the package does not yield its content") : 0;
+}
+
+int pack_make(const struct pack_job *job, struct release *r, struct err *e)
+{
+	if (job->base &&
+	    job->base->tree.attributes != job->content->tree.attributes)
+		return err_set(e, ERR_USAGE,
+			       "the earlier release has other attributes");
+	pack_describe(job->content, r);
+	r->base_digest = (struct sha256){ { 0 } };
+	if (job->base)
+		sha256_of(buf_slice(&job->base->manifest), &r->base_digest);
+	if (write_package(job, r, e))
+		return -1;
+	return prove(job, r, e);
+}

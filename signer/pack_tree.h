@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pack_tree - the content of a release while packages are made of it: the
+ * manifest, and the files' bytes in a spool file without a name.
+ */
+#ifndef SIGNER_PACK_TREE_H
+#define SIGNER_PACK_TREE_H
+
+#include "common/tree.h"
+
+struct pack_tree {
+	struct buf manifest;
+	struct tree tree;  /* borrows from manifest */
+	int fd;            /* the spool */
+	uint64_t *offsets; /* by entry: where a file's content lies in it */
+};
+
+/* Exactly len bytes of a file; the range lies within its length. */
+int pack_tree_read(const struct pack_tree *t, uint32_t index, uint64_t offset,
+		   void *out, size_t len, struct err *e) NODISCARD;
+
+/*
+ * The whole stream of a tree, manifest and contents in manifest order, as a
+ * heap buffer that the caller frees. ERR_LIMIT beyond max bytes.
+ */
+int pack_tree_stream(const struct pack_tree *t, size_t max, uint8_t **out,
+		     size_t *len, struct err *e) NODISCARD;
+
+void pack_tree_free(struct pack_tree *t);
+
+#endif

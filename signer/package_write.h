@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * package_write - put a payload into a package (package.h).
+ *
+ * The chunk table stands before the payload and is known only after it, so the
+ * payload goes to a spool file first.
+ */
+#ifndef SIGNER_PACKAGE_WRITE_H
+#define SIGNER_PACKAGE_WRITE_H
+
+#include "common/release.h"
+
+struct package_writer;
+
+int package_writer_new(int scratch_dirfd, struct package_writer **out,
+		       struct err *e) NODISCARD;
+
+/* The next bytes of the payload as distributed. */
+int package_writer_add(struct package_writer *w, struct slice bytes,
+		       struct err *e) NODISCARD;
+
+/*
+ * Write the package to fd, from its beginning. Of *h kind, content, codec,
+ * window_len and plain_len are given, the rest is filled. Fills head_digest,
+ * head_len, package_len, package_digest and window_len of *r.
+ */
+int package_writer_end(struct package_writer *w, struct package_header *h,
+		       int fd, struct release *r, struct err *e) NODISCARD;
+void package_writer_free(struct package_writer *w);
+
+#endif
