@@ -37,7 +37,7 @@ static bool wait_or_stop(int stop_fd, uint64_t sec)
 }
 
 /* One round under the lock; how many have failed in a row is kept. */
-static int one_round(const struct config *c, int stop_fd,
+static int one_round(const struct settings *c, int stop_fd,
 		     struct update_outcome *outcome, uint32_t *failures,
 		     struct err *e)
 {
@@ -61,7 +61,7 @@ static int one_round(const struct config *c, int stop_fd,
 	return rc;
 }
 
-static uint64_t next_wait(const struct config *c, int rc,
+static uint64_t next_wait(const struct settings *c, int rc,
 			  const struct update_outcome *outcome,
 			  uint32_t failures)
 {
@@ -83,7 +83,7 @@ static void tell(int rc, const struct update_outcome *outcome,
 		log_event(LOG_INFO, "updated", "release=%s", outcome->release);
 }
 
-int daemon_run(const struct config *c, int stop_fd, struct err *e)
+int daemon_run(const struct settings *c, int stop_fd, struct err *e)
 {
 	const struct pace pace = { c->interval_sec, c->retry_min_sec,
 				   c->retry_max_sec };

@@ -6,9 +6,9 @@
 #ifndef UPDATER_CLIENT_DAEMON_H
 #define UPDATER_CLIENT_DAEMON_H
 
-#include "updater-client/config.h"
+#include "updater-client/settings.h"
 
 /* Returns when stop_fd becomes readable, or with what makes it hopeless. */
-int daemon_run(const struct config *c, int stop_fd, struct err *e) NODISCARD;
+int daemon_run(const struct settings *c, int stop_fd, struct err *e) NODISCARD;
 
 #endif

@@ -12,10 +12,10 @@
 #include "common/progress.h"
 #include "common/utc.h"
 #include "updater-client/history.h"
+#include "updater-client/intake.h"
 #include "updater-client/report.h"
 #include "updater-client/room.h"
 #include "updater-client/source.h"
-#include "updater-client/spool.h"
 #include "updater-client/trial.h"
 #include "updater-client/writer.h"
 
@@ -68,7 +68,7 @@ static int measure(const struct install *in, struct room *r, struct err *e)
 	if (fstat(s->slots.dirfd, &slots) || fstat(s->state_fd, &state))
 		return err_sys(e, "measuring free space");
 	r->same_disk = slots.st_dev == state.st_dev;
-	r->spooled = spool_size(s->spool_fd, &in->plan.package_digest);
+	r->spooled = intake_size(s->spool_fd, &in->plan.package_digest);
 	/* Less than it will be: blocks are not known for sure. */
 	if (found) {
 		r->freed_bytes = old.content_len;
@@ -159,8 +159,8 @@ static int write_slot(struct install *in, enum slot to, struct err *e)
 	int rc = -1;
 
 	if (open_base(in, &w, e) ||
-	    spool_open_file(s->spool_fd, &in->plan.package_digest,
-			    &w.package_fd, e) ||
+	    intake_open_file(s->spool_fd, &in->plan.package_digest,
+			     &w.package_fd, e) ||
 	    slot_tree_empty(&s->slots, to, e) ||
 	    slot_tree_folder(&s->slots, to, &w.new_fd, e) ||
 	    slot_tree_new_manifest(&s->slots, to, &w.manifest_fd, e))
@@ -414,7 +414,7 @@ static int conclude_confirmed(struct install *in)
 	note(in, "confirmed", "", "");
 	report_add(in->s, WIRE_CONFIRMED, "", slice_of(""));
 	/* The package has done its work; its room is given back. */
-	if (spool_clean(in->s->spool_fd, NULL, &unused))
+	if (intake_clean(in->s->spool_fd, NULL, &unused))
 		log_event(LOG_WARNING, "spool-not-emptied", "%s", unused.msg);
 	return 0;
 }

@@ -145,7 +145,7 @@ static int may_join(const struct session *s, struct err *e)
 	return 0;
 }
 
-int join_fleet(const struct config *c, const char *claim_file, int stop_fd,
+int join_fleet(const struct settings *c, const char *claim_file, int stop_fd,
 	       struct message_identity *out, struct err *e)
 {
 	uint8_t claim[WIRE_CLAIM_LEN];

@@ -24,17 +24,17 @@
 struct common {
 	const char *config_path;
 	bool json, quiet;
-	struct config config;
+	struct settings config;
 	int stop_fd;
 };
 
 #define COMMON_INIT                                                            \
 	{                                                                      \
-		.config_path = CONFIG_DEFAULT, .stop_fd = -1                   \
+		.config_path = SETTINGS_DEFAULT, .stop_fd = -1                 \
 	}
 #define COMMON_OPTS(c)                                                         \
 	OPT_TEXT("config", "FILE", &(c)->config_path,                          \
-		 "configuration (" CONFIG_DEFAULT ")"),                        \
+		 "configuration (" SETTINGS_DEFAULT ")"),                      \
 		OPT_FLAG("json", &(c)->json, "print JSON"),                    \
 		OPT_FLAG("quiet", &(c)->quiet, "no progress")
 
@@ -63,7 +63,7 @@ static int begin(int argc, char **argv, const struct opt *opts,
 	if (count > 0)
 		return err_set(e, ERR_USAGE, "%s: what is \"%s\"?", argv[0],
 			       operands[0]);
-	if (config_load(c->config_path, &c->config, e))
+	if (settings_load(c->config_path, &c->config, e))
 		return -1;
 	return open_stop(&c->stop_fd, e);
 }
@@ -71,7 +71,7 @@ static int begin(int argc, char **argv, const struct opt *opts,
 static void end(struct common *c)
 {
 	fs_close(&c->stop_fd);
-	config_done(&c->config);
+	settings_done(&c->config);
 }
 
 static int print_json(struct json *j, struct err *e)
@@ -277,7 +277,7 @@ static int cmd_daemon(int argc, char **argv, struct err *e)
 	struct common c = COMMON_INIT;
 	const struct opt opts[] = {
 		OPT_TEXT("config", "FILE", &c.config_path,
-			 "configuration (" CONFIG_DEFAULT ")"),
+			 "configuration (" SETTINGS_DEFAULT ")"),
 		OPT_END,
 	};
 	int rc = begin(argc, argv, opts, &c, e);

@@ -88,8 +88,8 @@ static int judge_order(const struct policy_device *d, const struct release *r,
 	return 0;
 }
 
-int policy_judge(const struct policy_device *d, const struct release *r,
-		 int64_t now, struct err *e)
+int policy_allows(const struct policy_device *d, const struct release *r,
+		  int64_t now, struct err *e)
 {
 	if (judge_kind(d, r, e) || judge_order(d, r, e))
 		return -1;
@@ -131,7 +131,7 @@ void policy_offer(struct policy_choice *c, const struct policy_device *d,
 
 	if (!is_offered(d, r))
 		return;
-	if (policy_judge(d, r, now, &why)) {
+	if (policy_allows(d, r, now, &why)) {
 		/* Another base, or older: nothing that anybody need hear. */
 		if (why.code != ERR_CONFLICT && r->seq >= c->hindrance_seq) {
 			c->hindrance = why;

@@ -46,8 +46,8 @@ struct policy_choice {
  * May the device install this release with this package at `now`? ERR_REFUSED
  * (not for us), ERR_ROLLBACK, ERR_CONFLICT (needs another base).
  */
-int policy_judge(const struct policy_device *d, const struct release *r,
-		 int64_t now, struct err *e) NODISCARD;
+int policy_allows(const struct policy_device *d, const struct release *r,
+		  int64_t now, struct err *e) NODISCARD;
 
 /*
  * Put one listed release before the device; *r is taken over (and emptied)

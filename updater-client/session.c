@@ -11,7 +11,7 @@
 #include "updater-client/source.h"
 #include "updater-client/trust.h"
 
-static void begin(struct session *s, const struct config *c, int stop_fd)
+static void begin(struct session *s, const struct settings *c, int stop_fd)
 {
 	memset(s, 0, sizeof(*s));
 	s->config = c;
@@ -57,7 +57,7 @@ static int open_state(struct session *s, struct err *e)
 	return 0;
 }
 
-int session_open(struct session *s, const struct config *c, int stop_fd,
+int session_open(struct session *s, const struct settings *c, int stop_fd,
 		 struct err *e)
 {
 	begin(s, c, stop_fd);
@@ -75,7 +75,7 @@ int session_open(struct session *s, const struct config *c, int stop_fd,
 	return 0;
 }
 
-int session_peek(struct session *s, const struct config *c, struct err *e)
+int session_peek(struct session *s, const struct settings *c, struct err *e)
 {
 	begin(s, c, -1);
 	if (fs_open_dir(c->state, &s->state_fd, e) ||

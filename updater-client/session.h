@@ -9,15 +9,15 @@
 #ifndef UPDATER_CLIENT_SESSION_H
 #define UPDATER_CLIENT_SESSION_H
 
-#include "updater-client/config.h"
 #include "updater-client/journal.h"
+#include "updater-client/settings.h"
 #include "updater-client/slot_tree.h"
 #include "updater-client/worker.h"
 
 #define SESSION_ASK_MS 300000 /* for one answer of the trust process */
 
 struct session {
-	const struct config *config;
+	const struct settings *config;
 	int state_fd, lock_fd, metadata_fd, spool_fd;
 	int stop_fd; /* readable once we are asked to stop; borrowed */
 	bool quiet;  /* no progress, no lines for people */
@@ -45,11 +45,11 @@ struct session {
  * Open the state folder (made if missing), take the lock (ERR_BUSY names its
  * holder), read journal, slots and identity.
  */
-int session_open(struct session *s, const struct config *c, int stop_fd,
+int session_open(struct session *s, const struct settings *c, int stop_fd,
 		 struct err *e) NODISCARD;
 
 /* The same for a look: no lock, nothing is made or changed. */
-int session_peek(struct session *s, const struct config *c,
+int session_peek(struct session *s, const struct settings *c,
 		 struct err *e) NODISCARD;
 
 /*

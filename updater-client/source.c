@@ -7,7 +7,7 @@
 
 #include "common/fs.h"
 #include "updater-client/identity.h"
-#include "updater-client/spool.h"
+#include "updater-client/intake.h"
 
 #define CA_MAX       65536
 #define RETRIES      5 /* cuts in a row without a new byte */
@@ -150,7 +150,7 @@ static int answer_post(struct source *s, struct channel *to,
 /* ---- packages ------------------------------------------------------------ */
 
 struct arrival {
-	struct spool *spool;
+	struct intake *spool;
 	struct channel *to;
 	uint64_t shown; /* bytes that the other side knows of */
 	uint64_t fetched;
@@ -159,7 +159,7 @@ struct arrival {
 static int show_arrival(struct arrival *a, struct err *e)
 {
 	struct message m = { .kind = MESSAGE_PROGRESS,
-			     .count = spool_len(a->spool) };
+			     .count = intake_len(a->spool) };
 
 	a->shown = m.count;
 	return ipc_send(a->to, &m, e);
@@ -170,9 +170,9 @@ static int take_arrival(void *ctx, struct slice bytes, struct err *e)
 	struct arrival *a = ctx;
 
 	a->fetched += bytes.len;
-	if (spool_add(a->spool, bytes, e))
+	if (intake_add(a->spool, bytes, e))
 		return -1;
-	if (spool_len(a->spool) - a->shown < REPORT_BYTES)
+	if (intake_len(a->spool) - a->shown < REPORT_BYTES)
 		return 0;
 	return show_arrival(a, e);
 }
@@ -196,27 +196,27 @@ static int fill(struct source *s, const struct message_package *m,
 
 	if (text_format(path, sizeof(path), e, "targets/%s", m->path))
 		return -1;
-	while (!spool_is_complete(a->spool)) {
-		uint64_t before = spool_len(a->spool);
+	while (!intake_is_complete(a->spool)) {
+		uint64_t before = intake_len(a->spool);
 		int rc = s->ops->get(s->self, path, before, m->package_len,
 				     &sink, e);
 
-		spool_cut(a->spool);
+		intake_cut(a->spool);
 		if (rc && e->code != ERR_NETWORK)
 			return -1;
-		if (spool_is_complete(a->spool))
+		if (intake_is_complete(a->spool))
 			break;
 		if (!rc)
 			err_set(e, ERR_NETWORK, "%s: shorter than signed",
 				path);
-		if (spool_len(a->spool) > before)
+		if (intake_len(a->spool) > before)
 			tries = 0;
 		else if (tries++ == RETRIES)
 			return -1;
 		if (show_arrival(a, e) || pause_retry(a->to, tries, e))
 			return -1;
 	}
-	return spool_finish(a->spool, e);
+	return intake_finish(a->spool, e);
 }
 
 static int answer_package(struct source *s, struct channel *to,
@@ -224,7 +224,7 @@ static int answer_package(struct source *s, struct channel *to,
 			  struct err *e)
 {
 	struct arrival a = { .to = to };
-	struct spool_package package = {
+	struct intake_package package = {
 		.digest = m->package_digest,
 		.head_digest = m->head_digest,
 		.head_len = m->head_len,
@@ -234,12 +234,12 @@ static int answer_package(struct source *s, struct channel *to,
 
 	if (s->setup->spool_fd < 0)
 		return err_set(e, ERR_REFUSED, "no packages here");
-	if (spool_open(s->setup->spool_fd, &package, &a.spool, e))
+	if (intake_open(s->setup->spool_fd, &package, &a.spool, e))
 		return -1;
 	if (show_arrival(&a, e) == 0)
 		rc = fill(s, m, &a, e);
 	*fetched = a.fetched;
-	spool_close(a.spool);
+	intake_close(a.spool);
 	return rc;
 }
 

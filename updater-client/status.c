@@ -119,7 +119,7 @@ static void add_journal(struct json *j, const struct session *s)
 
 static struct json *status_json(const struct session *s)
 {
-	const struct config *c = s->config;
+	const struct settings *c = s->config;
 	struct json *j = json_new_object();
 	struct json *slots = json_new_array();
 
@@ -214,7 +214,7 @@ static int print_state(const struct json *status, const struct session *s,
 static int print_people(const struct json *status, const struct session *s,
 			struct buf *out, struct err *e)
 {
-	const struct config *c = s->config;
+	const struct settings *c = s->config;
 
 	if (buf_addf(out, e, "product      %s%s%s, %s\n", c->product,
 		     c->model ? ", model " : "", c->model ? c->model : "",
@@ -232,7 +232,7 @@ static int print_people(const struct json *status, const struct session *s,
 	return print_history(status, out, e);
 }
 
-int status_print(const struct config *c, bool as_json, struct buf *out,
+int status_print(const struct settings *c, bool as_json, struct buf *out,
 		 struct err *e)
 {
 	struct session s;

@@ -3,10 +3,10 @@
 #ifndef UPDATER_CLIENT_STATUS_H
 #define UPDATER_CLIENT_STATUS_H
 
-#include "updater-client/config.h"
+#include "updater-client/settings.h"
 
 /* Append the text. Takes no lock and changes nothing. */
-int status_print(const struct config *c, bool as_json, struct buf *out,
+int status_print(const struct settings *c, bool as_json, struct buf *out,
 		 struct err *e) NODISCARD;
 
 #endif

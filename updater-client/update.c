@@ -44,7 +44,7 @@ static int connect_to(struct session *s, const char *from, struct err *e)
 
 static void describe(const struct session *s, struct wire_checkin *m)
 {
-	const struct config *c = s->config;
+	const struct settings *c = s->config;
 
 	*m = (struct wire_checkin){
 		.has_release = s->has_running,
@@ -103,7 +103,7 @@ static void describe_device(const struct session *s,
 			    const struct update_options *options,
 			    struct policy_device *d)
 {
-	const struct config *c = s->config;
+	const struct settings *c = s->config;
 
 	d->attributes = c->attributes;
 	(void)strncat(d->product, c->product, NAME_MAX_LEN);

@@ -5,7 +5,7 @@
 
 #include "common/apply.h"
 #include "common/fs.h"
-#include "updater-client/spool.h"
+#include "updater-client/intake.h"
 
 #define REPORT_BYTES (1u << 20)
 
@@ -74,7 +74,7 @@ static int apply(const struct writer_setup *setup, const struct plan *plan,
 {
 	struct teller teller = { .control = control };
 	const struct tree_watch watch = { &teller, tell };
-	struct package_source from = spool_source(&setup->package_fd);
+	struct package_source from = intake_source(&setup->package_fd);
 	struct package_reader *package = NULL;
 	struct buf base = BUF_INIT(TREE_MANIFEST_MAX);
 	struct buf manifest = BUF_INIT((size_t)plan->release.manifest_len);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "updater-client/config.h"
+#include "updater-client/settings.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -14,13 +14,13 @@
 
 #define TEXT(section, name, member, required)                                  \
 	{                                                                      \
-		(section), (name), INI_TEXT, offsetof(struct config, member),  \
-			0, 0, (required)                                       \
+		(section), (name), INI_TEXT,                                   \
+			offsetof(struct settings, member), 0, 0, (required)    \
 	}
 #define SECONDS(section, name, member, min, max)                               \
 	{                                                                      \
 		(section), (name), INI_NUMBER,                                 \
-			offsetof(struct config, member), (min), (max), false   \
+			offsetof(struct settings, member), (min), (max), false \
 	}
 
 static const struct ini_key keys[] = {
@@ -29,7 +29,7 @@ static const struct ini_key keys[] = {
 	TEXT("device", "state", state, true),
 	TEXT("trust", "root", root, true),
 	TEXT("trust", "environment", environment_name, true),
-	{ "server", "url", INI_LIST, offsetof(struct config, urls), 0, 0,
+	{ "server", "url", INI_LIST, offsetof(struct settings, urls), 0, 0,
 	  false },
 	TEXT("server", "enrol", enrol, false),
 	TEXT("server", "ca", ca, false),
@@ -46,8 +46,8 @@ static const struct ini_key keys[] = {
 };
 
 /* Words between spaces; the texts are cut in place and borrowed. */
-static int split_command(char *text, const char *what, struct config_command *c,
-			 struct err *e)
+static int split_command(char *text, const char *what,
+			 struct settings_command *c, struct err *e)
 {
 	char *rest = text;
 	char *word;
@@ -55,10 +55,10 @@ static int split_command(char *text, const char *what, struct config_command *c,
 	while (rest && (word = strsep(&rest, " \t")) != NULL) {
 		if (word[0] == 0)
 			continue;
-		if (c->argc == CONFIG_ARGS_MAX)
+		if (c->argc == SETTINGS_ARGS_MAX)
 			return err_set(e, ERR_CONFIG,
 				       "%s: more than %d arguments", what,
-				       CONFIG_ARGS_MAX);
+				       SETTINGS_ARGS_MAX);
 		c->argv[c->argc++] = word;
 	}
 	if (c->argc > 0 && c->argv[0][0] != '/')
@@ -67,7 +67,7 @@ static int split_command(char *text, const char *what, struct config_command *c,
 	return 0;
 }
 
-static int parse_attributes(struct config *c, struct err *e)
+static int parse_attributes(struct settings *c, struct err *e)
 {
 	if (!c->attributes_name || strcmp(c->attributes_name, "app") == 0)
 		c->attributes = TREE_APP;
@@ -80,7 +80,7 @@ static int parse_attributes(struct config *c, struct err *e)
 	return 0;
 }
 
-static int check_names(const struct config *c, struct err *e)
+static int check_names(const struct settings *c, struct err *e)
 {
 	if (!name_is_valid(slice_of(c->product)))
 		return err_set(e, ERR_CONFIG, "[device] product: not a name");
@@ -101,11 +101,11 @@ static bool is_https(const char *url)
 	return strncmp(url, "https://", 8) == 0;
 }
 
-static int check_server(const struct config *c, struct err *e)
+static int check_server(const struct settings *c, struct err *e)
 {
-	if (c->urls.count > CONFIG_URLS_MAX)
+	if (c->urls.count > SETTINGS_URLS_MAX)
 		return err_set(e, ERR_CONFIG, "[server] url: more than %d",
-			       CONFIG_URLS_MAX);
+			       SETTINGS_URLS_MAX);
 	for (size_t i = 0; i < c->urls.count; i++)
 		if (!is_https(c->urls.at[i]))
 			return err_set(e, ERR_CONFIG,
@@ -124,7 +124,7 @@ static int check_server(const struct config *c, struct err *e)
 	return 0;
 }
 
-static int check(struct config *c, struct err *e)
+static int check(struct settings *c, struct err *e)
 {
 	if (environment_parse(slice_of(c->environment_name), &c->environment,
 			      e)) {
@@ -141,10 +141,10 @@ static int check(struct config *c, struct err *e)
 	return 0;
 }
 
-int config_parse(struct slice text, const char *file, struct config *c,
-		 struct err *e)
+int settings_parse(struct slice text, const char *file, struct settings *c,
+		   struct err *e)
 {
-	struct config to = {
+	struct settings to = {
 		.restart_sec = 60,
 		.interval_sec = 3600,
 		.retry_min_sec = 120,
@@ -152,11 +152,11 @@ int config_parse(struct slice text, const char *file, struct config *c,
 	};
 
 	if (ini_load(text, file, keys, ARRAY_LEN(keys), &to, e)) {
-		config_done(&to);
+		settings_done(&to);
 		return -1;
 	}
 	if (check(&to, e)) {
-		config_done(&to);
+		settings_done(&to);
 		return err_in(e, "%s", file);
 	}
 	*c = to;
@@ -190,18 +190,18 @@ out:
 	return rc;
 }
 
-int config_load(const char *path, struct config *c, struct err *e)
+int settings_load(const char *path, struct settings *c, struct err *e)
 {
 	struct buf text = BUF_INIT(INI_MAX_LEN);
 	int rc = -1;
 
 	if (read_private(path, &text, e) == 0)
-		rc = config_parse(buf_slice(&text), path, c, e);
+		rc = settings_parse(buf_slice(&text), path, c, e);
 	buf_done(&text);
 	return rc;
 }
 
-void config_done(struct config *c)
+void settings_done(struct settings *c)
 {
 	ini_done(keys, ARRAY_LEN(keys), c);
 	memset(c, 0, sizeof(*c));

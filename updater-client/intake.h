@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * spool - a package on its way in: verified as it arrives, kept across cuts.
+ * intake - a package on its way in: verified as it arrives, kept across cuts.
  *
  * The file is named by the package's signed digest, so a package that was
  * replaced at the source is another file. Header and chunk table are compared
@@ -8,51 +8,51 @@
  * written: whatever the file holds was verified. After a cut or a restart the
  * file is verified again and filling goes on behind the last good chunk.
  */
-#ifndef UPDATER_CLIENT_SPOOL_H
-#define UPDATER_CLIENT_SPOOL_H
+#ifndef UPDATER_CLIENT_INTAKE_H
+#define UPDATER_CLIENT_INTAKE_H
 
 #include "common/package.h"
 
-struct spool_package {
+struct intake_package {
 	struct sha256 digest, head_digest;
 	uint64_t head_len, len;
 };
 
-struct spool;
+struct intake;
 
 /*
  * Open or begin the file in the folder; other packages there are removed.
  * What is there already has been verified when it returns.
  */
-int spool_open(int dirfd, const struct spool_package *p, struct spool **out,
-	       struct err *e) NODISCARD;
+int intake_open(int dirfd, const struct intake_package *p, struct intake **out,
+		struct err *e) NODISCARD;
 
 /* Bytes that are there and verified: where to go on. */
-uint64_t spool_len(const struct spool *s);
-bool spool_is_complete(const struct spool *s);
+uint64_t intake_len(const struct intake *s);
+bool intake_is_complete(const struct intake *s);
 
 /* The next bytes. ERR_UNTRUSTED when they are not the signed ones; what was
  * good before stays. */
-int spool_add(struct spool *s, struct slice bytes, struct err *e) NODISCARD;
+int intake_add(struct intake *s, struct slice bytes, struct err *e) NODISCARD;
 
 /* Forget bytes that came but are no whole chunk: the transfer was cut. */
-void spool_cut(struct spool *s);
+void intake_cut(struct intake *s);
 
 /* Make durable; only a complete one. */
-int spool_finish(struct spool *s, struct err *e) NODISCARD;
-void spool_close(struct spool *s);
+int intake_finish(struct intake *s, struct err *e) NODISCARD;
+void intake_close(struct intake *s);
 
 /* Open a complete package for reading. */
-int spool_open_file(int dirfd, const struct sha256 *digest, int *fd,
-		    struct err *e) NODISCARD;
+int intake_open_file(int dirfd, const struct sha256 *digest, int *fd,
+		     struct err *e) NODISCARD;
 
 /* Remove everything in the folder but `keep` (NULL: nothing is kept). */
-int spool_clean(int dirfd, const struct sha256 *keep, struct err *e) NODISCARD;
+int intake_clean(int dirfd, const struct sha256 *keep, struct err *e) NODISCARD;
 
 /* Bytes of this package that are on the disk, verified or not. */
-uint64_t spool_size(int dirfd, const struct sha256 *digest);
+uint64_t intake_size(int dirfd, const struct sha256 *digest);
 
 /* A package file as the reader wants it; *fd must stay open. */
-struct package_source spool_source(const int *fd);
+struct package_source intake_source(const int *fd);
 
 #endif

@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config - client.conf: what this device is, whom it trusts, where its slots
+ * settings - client.conf: what this device is, whom it trusts, where its slots
  * are. docs/man/pawl-client.conf.5 describes every key.
  *
  * The file must belong to root or to the user who runs the client, and nobody
  * else may write it. Programs that it names are absolute paths, split at
  * spaces; there is no shell.
  */
-#ifndef UPDATER_CLIENT_CONFIG_H
-#define UPDATER_CLIENT_CONFIG_H
+#ifndef UPDATER_CLIENT_SETTINGS_H
+#define UPDATER_CLIENT_SETTINGS_H
 
 #include "common/ini.h"
 #include "common/keyfile.h"
 #include "common/tree.h"
 
-#define CONFIG_DEFAULT  "/etc/pawl/client.conf"
-#define CONFIG_ARGS_MAX 32
-#define CONFIG_URLS_MAX 8
+#define SETTINGS_DEFAULT  "/etc/pawl/client.conf"
+#define SETTINGS_ARGS_MAX 32
+#define SETTINGS_URLS_MAX 8
 
 /* A local program: argv[0] is absolute; empty when not configured. */
-struct config_command {
-	char *argv[CONFIG_ARGS_MAX + 1];
+struct settings_command {
+	char *argv[SETTINGS_ARGS_MAX + 1];
 	size_t argc;
 };
 
-struct config {
+struct settings {
 	char *product, *model, *state;
 	char *root, *environment_name;
 	struct ini_list urls;
@@ -38,15 +38,16 @@ struct config {
 	/* made of the texts above */
 	enum environment environment;
 	enum tree_attributes attributes;
-	struct config_command health, restart;
+	struct settings_command health, restart;
 };
 
-/* Read and check a file. On success end with config_done(). */
-int config_load(const char *path, struct config *c, struct err *e) NODISCARD;
-void config_done(struct config *c);
+/* Read and check a file. On success end with settings_done(). */
+int settings_load(const char *path, struct settings *c,
+		  struct err *e) NODISCARD;
+void settings_done(struct settings *c);
 
 /* The same from bytes; `file` is the name for messages. */
-int config_parse(struct slice text, const char *file, struct config *c,
-		 struct err *e) NODISCARD;
+int settings_parse(struct slice text, const char *file, struct settings *c,
+		   struct err *e) NODISCARD;
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "updater-client/spool.h"
+#include "updater-client/intake.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -12,8 +12,8 @@
 
 #define SYNC_EVERY (8u << 20) /* bytes that a power cut may cost */
 
-struct spool {
-	struct spool_package package;
+struct intake {
+	struct intake_package package;
 	int fd;
 	uint64_t len; /* verified and written */
 	uint64_t synced;
@@ -34,7 +34,7 @@ static int read_file_at(void *ctx, uint64_t offset, void *out, size_t len,
 	return 0;
 }
 
-struct package_source spool_source(const int *fd)
+struct package_source intake_source(const int *fd)
 {
 	/* The reader hands it back to read_file_at(), which only reads. */
 	return (struct package_source){ (void *)(uintptr_t)fd, read_file_at };
@@ -42,7 +42,7 @@ struct package_source spool_source(const int *fd)
 
 /* ---- the folder ---------------------------------------------------------- */
 
-int spool_clean(int dirfd, const struct sha256 *keep, struct err *e)
+int intake_clean(int dirfd, const struct sha256 *keep, struct err *e)
 {
 	char name[SHA256_HEX_LEN] = "";
 	struct dirent *entry;
@@ -71,8 +71,8 @@ int spool_clean(int dirfd, const struct sha256 *keep, struct err *e)
 	return rc;
 }
 
-int spool_open_file(int dirfd, const struct sha256 *digest, int *fd,
-		    struct err *e)
+int intake_open_file(int dirfd, const struct sha256 *digest, int *fd,
+		     struct err *e)
 {
 	char name[SHA256_HEX_LEN];
 
@@ -80,7 +80,7 @@ int spool_open_file(int dirfd, const struct sha256 *digest, int *fd,
 	return fs_open(dirfd, name, O_RDONLY, fd, e);
 }
 
-uint64_t spool_size(int dirfd, const struct sha256 *digest)
+uint64_t intake_size(int dirfd, const struct sha256 *digest)
 {
 	char name[SHA256_HEX_LEN];
 	struct stat st;
@@ -94,16 +94,16 @@ uint64_t spool_size(int dirfd, const struct sha256 *digest)
 
 /* ---- arriving ------------------------------------------------------------ */
 
-static int open_reader(struct spool *s, struct err *e)
+static int open_reader(struct intake *s, struct err *e)
 {
-	struct package_source from = spool_source(&s->fd);
+	struct package_source from = intake_source(&s->fd);
 
 	return package_open(&from, s->package.len, s->package.head_len,
 			    &s->package.head_digest, &s->reader, e);
 }
 
 /* Length of the head or of the chunk at s->len. */
-static uint64_t part_len(const struct spool *s)
+static uint64_t part_len(const struct intake *s)
 {
 	uint64_t left;
 
@@ -113,7 +113,7 @@ static uint64_t part_len(const struct spool *s)
 	return left < PACKAGE_CHUNK_LEN ? left : PACKAGE_CHUNK_LEN;
 }
 
-static int check_part(const struct spool *s, struct slice part, struct err *e)
+static int check_part(const struct intake *s, struct slice part, struct err *e)
 {
 	struct sha256 digest;
 	uint64_t index;
@@ -129,7 +129,7 @@ static int check_part(const struct spool *s, struct slice part, struct err *e)
 	return 0;
 }
 
-static int keep_part(struct spool *s, struct err *e)
+static int keep_part(struct intake *s, struct err *e)
 {
 	struct slice part = buf_slice(&s->part);
 
@@ -145,13 +145,13 @@ static int keep_part(struct spool *s, struct err *e)
 	return fs_sync(s->fd, e);
 }
 
-int spool_add(struct spool *s, struct slice bytes, struct err *e)
+int intake_add(struct intake *s, struct slice bytes, struct err *e)
 {
 	while (bytes.len > 0) {
 		uint64_t wanted = part_len(s) - s->part.len;
 		struct slice now = slice_sub(bytes, 0, (size_t)wanted);
 
-		if (spool_is_complete(s))
+		if (intake_is_complete(s))
 			return err_set(e, ERR_LIMIT,
 				       "the package is longer than signed");
 		if (buf_add(&s->part, now, e))
@@ -165,7 +165,7 @@ int spool_add(struct spool *s, struct slice bytes, struct err *e)
 	return 0;
 }
 
-void spool_cut(struct spool *s)
+void intake_cut(struct intake *s)
 {
 	s->part.len = 0;
 }
@@ -173,11 +173,11 @@ void spool_cut(struct spool *s)
 /* ---- going on ------------------------------------------------------------ */
 
 /* Verify what a former run left; the first bad part and all behind it go. */
-static int verify_rest(struct spool *s, uint64_t size, struct err *e)
+static int verify_rest(struct intake *s, uint64_t size, struct err *e)
 {
 	struct err bad;
 
-	while (!spool_is_complete(s) && s->len + part_len(s) <= size) {
+	while (!intake_is_complete(s) && s->len + part_len(s) <= size) {
 		size_t len = (size_t)part_len(s);
 		uint8_t *room;
 		size_t got;
@@ -198,7 +198,7 @@ static int verify_rest(struct spool *s, uint64_t size, struct err *e)
 	return fs_truncate(s->fd, s->len, e);
 }
 
-static int open_file(struct spool *s, int dirfd, uint64_t *size, struct err *e)
+static int open_file(struct intake *s, int dirfd, uint64_t *size, struct err *e)
 {
 	struct err missing = { 0 };
 	char name[SHA256_HEX_LEN];
@@ -221,10 +221,10 @@ static int open_file(struct spool *s, int dirfd, uint64_t *size, struct err *e)
 	return 0;
 }
 
-int spool_open(int dirfd, const struct spool_package *p, struct spool **out,
-	       struct err *e)
+int intake_open(int dirfd, const struct intake_package *p, struct intake **out,
+		struct err *e)
 {
-	struct spool *s;
+	struct intake *s;
 	uint64_t size = 0;
 
 	if (p->head_len < PACKAGE_HEADER_LEN ||
@@ -235,33 +235,33 @@ int spool_open(int dirfd, const struct spool_package *p, struct spool **out,
 	s->fd = -1;
 	s->part.max = p->head_len > PACKAGE_CHUNK_LEN ? (size_t)p->head_len
 						      : PACKAGE_CHUNK_LEN;
-	if (spool_clean(dirfd, &p->digest, e) ||
+	if (intake_clean(dirfd, &p->digest, e) ||
 	    open_file(s, dirfd, &size, e) || verify_rest(s, size, e)) {
-		spool_close(s);
+		intake_close(s);
 		return err_in(e, "the spool");
 	}
 	*out = s;
 	return 0;
 }
 
-uint64_t spool_len(const struct spool *s)
+uint64_t intake_len(const struct intake *s)
 {
 	return s->len;
 }
 
-bool spool_is_complete(const struct spool *s)
+bool intake_is_complete(const struct intake *s)
 {
 	return s->reader && s->len == s->package.len;
 }
 
-int spool_finish(struct spool *s, struct err *e)
+int intake_finish(struct intake *s, struct err *e)
 {
-	if (!spool_is_complete(s))
+	if (!intake_is_complete(s))
 		return err_set(e, ERR_NETWORK, "the package is incomplete");
 	return fs_sync(s->fd, e);
 }
 
-void spool_close(struct spool *s)
+void intake_close(struct intake *s)
 {
 	if (!s)
 		return;

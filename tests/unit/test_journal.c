@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/journal.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/fs.h"
+#include "tests/unit/check.h"
+
+static int make_folder(void **state)
+{
+	char path[] = "/tmp/pawl-journal.XXXXXX";
+	struct err e = { 0 };
+	int *dirfd = malloc(sizeof(*dirfd));
+
+	if (!dirfd || !mkdtemp(path) || fs_open_dir(path, dirfd, &e))
+		return -1;
+	*state = dirfd;
+	return 0;
+}
+
+static int remove_folder(void **state)
+{
+	int *dirfd = *state;
+	char link[64], path[256];
+	ssize_t len;
+	struct err e;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", *dirfd);
+	len = readlink(link, path, sizeof(path) - 1);
+	if (len < 0)
+		return -1;
+	path[len] = 0;
+	if (fs_remove(*dirfd, "journal.0", &e) ||
+	    fs_remove(*dirfd, "journal.1", &e))
+		return -1;
+	fs_close(dirfd);
+	free(dirfd);
+	return rmdir(path);
+}
+
+static const struct journal sample = {
+	.machine = { MACHINE_TRIAL, REASON_HEALTH, SLOT_A, SLOT_B, 2 },
+	.activation = 7,
+	.attempt = UINT64_MAX,
+	.report_sequence = 3,
+	.failures = 1,
+	.time_floor = 1790000000,
+	.digest = { { 1, 2, 3 } },
+	.release = "2026.11.1",
+	.detail = "exit status 3",
+	.refused = { { { 9 } }, { { 8 } } },
+	.refused_count = 2,
+};
+
+static void assert_same(const struct journal *a, const struct journal *b)
+{
+	uint8_t x[JOURNAL_RECORD_LEN], y[JOURNAL_RECORD_LEN];
+
+	journal_format(a, 1, x);
+	journal_format(b, 1, y);
+	assert_memory_equal(x, y, sizeof(x));
+}
+
+static void a_record_says_what_was_written(void **state)
+{
+	uint8_t bytes[JOURNAL_RECORD_LEN];
+	struct journal j = { 0 };
+	struct err e = { 0 };
+	uint64_t sequence = 0;
+
+	(void)state;
+	journal_format(&sample, 41, bytes);
+	assert_ok(journal_parse((struct slice){ bytes, sizeof(bytes) }, &j,
+				&sequence, &e));
+	assert_int_equal(sequence, 41);
+	assert_same(&j, &sample);
+	assert_string_equal(j.release, "2026.11.1");
+	assert_int_equal(j.machine.attempts_left, 2);
+}
+
+static void any_flipped_bit_is_noticed(void **state)
+{
+	uint8_t bytes[JOURNAL_RECORD_LEN];
+	struct journal j;
+	struct err e = { 0 };
+	uint64_t sequence;
+
+	(void)state;
+	journal_format(&sample, 41, bytes);
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		bytes[i] ^= 0x10;
+		assert_refused(
+			journal_parse((struct slice){ bytes, sizeof(bytes) },
+				      &j, &sequence, &e),
+			ERR_FORMAT);
+		bytes[i] ^= 0x10;
+	}
+}
+
+static void any_other_length_is_refused(void **state)
+{
+	uint8_t bytes[JOURNAL_RECORD_LEN + 1] = { 0 };
+	struct journal j;
+	struct err e = { 0 };
+	uint64_t sequence;
+
+	(void)state;
+	journal_format(&sample, 41, bytes);
+	for (size_t len = 0; len <= sizeof(bytes); len++) {
+		if (len == JOURNAL_RECORD_LEN)
+			continue;
+		assert_refused(journal_parse((struct slice){ bytes, len }, &j,
+					     &sequence, &e),
+			       ERR_FORMAT);
+	}
+}
+
+/* Checksums are no secret: values must make sense, too. */
+static void a_sound_checksum_over_nonsense_is_refused(void **state)
+{
+	uint8_t bytes[JOURNAL_RECORD_LEN];
+	struct journal bad = sample;
+	struct journal j;
+	struct err e = { 0 };
+	uint64_t sequence;
+
+	(void)state;
+	bad.machine.state = MACHINE_STATES;
+	journal_format(&bad, 1, bytes);
+	assert_refused(journal_parse((struct slice){ bytes, sizeof(bytes) }, &j,
+				     &sequence, &e),
+		       ERR_FORMAT);
+	bad = sample;
+	bad.refused_count = POLICY_REFUSED_MAX + 1;
+	journal_format(&bad, 1, bytes);
+	assert_refused(journal_parse((struct slice){ bytes, sizeof(bytes) }, &j,
+				     &sequence, &e),
+		       ERR_FORMAT);
+	bad = sample;
+	memset(bad.detail, 'x', sizeof(bad.detail));
+	journal_format(&bad, 1, bytes);
+	assert_refused(journal_parse((struct slice){ bytes, sizeof(bytes) }, &j,
+				     &sequence, &e),
+		       ERR_FORMAT);
+}
+
+static struct journal reopen(int dirfd, bool *reset)
+{
+	struct journal_file f;
+	struct journal j = { 0 };
+	struct err e = { 0 };
+
+	assert_ok(journal_open(dirfd, &f, &j, reset, &e));
+	journal_close(&f);
+	return j;
+}
+
+static void a_new_device_has_an_empty_journal(void **state)
+{
+	bool reset = true;
+	struct journal j = reopen(*(int *)*state, &reset);
+
+	assert_false(reset);
+	assert_int_equal(j.machine.state, MACHINE_IDLE);
+	assert_int_equal(j.refused_count, 0);
+}
+
+static void the_newest_record_counts(void **state)
+{
+	int dirfd = *(int *)*state;
+	struct journal_file f;
+	struct journal j;
+	struct err e = { 0 };
+	bool reset;
+
+	assert_ok(journal_open(dirfd, &f, &j, &reset, &e));
+	for (uint32_t i = 1; i <= 5; i++) {
+		j = sample;
+		j.failures = i;
+		assert_ok(journal_write(&f, &j, &e));
+	}
+	journal_close(&f);
+	j = reopen(dirfd, &reset);
+	assert_false(reset);
+	assert_int_equal(j.failures, 5);
+}
+
+static void write_five(int dirfd)
+{
+	struct journal_file f;
+	struct journal j;
+	struct err e = { 0 };
+	bool reset;
+
+	assert_ok(journal_open(dirfd, &f, &j, &reset, &e));
+	j = sample;
+	for (uint32_t i = 1; i <= 5; i++) {
+		j.failures = i;
+		assert_ok(journal_write(&f, &j, &e));
+	}
+	journal_close(&f);
+}
+
+static void damage(int dirfd, const char *name, uint64_t len)
+{
+	struct err e = { 0 };
+	int fd = -1;
+
+	assert_ok(fs_open(dirfd, name, O_RDWR, &fd, &e));
+	assert_ok(fs_truncate(fd, len, &e));
+	fs_close(&fd);
+}
+
+/* The fifth record went to journal.1: records begin there and alternate. */
+static void a_torn_write_costs_one_step_only(void **state)
+{
+	int dirfd = *(int *)*state;
+	struct err e = { 0 };
+	bool reset;
+
+	for (uint64_t len = 0; len < JOURNAL_RECORD_LEN; len += 61) {
+		write_five(dirfd);
+		damage(dirfd, "journal.1", len);
+		assert_int_equal(reopen(dirfd, &reset).failures, 4);
+		assert_false(reset);
+		assert_ok(fs_remove(dirfd, "journal.0", &e));
+		assert_ok(fs_remove(dirfd, "journal.1", &e));
+	}
+}
+
+static void after_a_torn_write_writing_goes_on(void **state)
+{
+	int dirfd = *(int *)*state;
+	struct journal_file f;
+	struct journal j;
+	struct err e = { 0 };
+	bool reset;
+
+	write_five(dirfd);
+	damage(dirfd, "journal.1", 100);
+	assert_ok(journal_open(dirfd, &f, &j, &reset, &e));
+	j.failures = 77;
+	assert_ok(journal_write(&f, &j, &e));
+	/* The only good record was not the one that was overwritten. */
+	damage(dirfd, "journal.1", 100);
+	assert_int_equal(reopen(dirfd, &reset).failures, 4);
+	journal_close(&f);
+}
+
+static void both_damaged_is_a_reset_that_is_told(void **state)
+{
+	int dirfd = *(int *)*state;
+	struct journal j;
+	struct err e = { 0 };
+	bool reset = false;
+
+	write_five(dirfd);
+	damage(dirfd, "journal.0", 10);
+	damage(dirfd, "journal.1", 2000);
+	j = reopen(dirfd, &reset);
+	assert_true(reset);
+	assert_int_equal(j.machine.state, MACHINE_IDLE);
+	reset = false;
+	assert_ok(journal_peek(dirfd, &j, &reset, &e));
+	assert_true(reset);
+}
+
+int main(void)
+{
+#define IN_FOLDER(test)                                                        \
+	cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_record_says_what_was_written),
+		cmocka_unit_test(any_flipped_bit_is_noticed),
+		cmocka_unit_test(any_other_length_is_refused),
+		cmocka_unit_test(a_sound_checksum_over_nonsense_is_refused),
+		IN_FOLDER(a_new_device_has_an_empty_journal),
+		IN_FOLDER(the_newest_record_counts),
+		IN_FOLDER(a_torn_write_costs_one_step_only),
+		IN_FOLDER(after_a_torn_write_writing_goes_on),
+		IN_FOLDER(both_damaged_is_a_reset_that_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/machine.h"
+
+#include <string.h>
+
+#include "tests/unit/check.h"
+
+static enum machine_action step(struct machine *m, enum machine_event event,
+				enum slot current, enum machine_reason reason)
+{
+	const struct machine_input in = { event, current, reason };
+	enum machine_action action = ACTION_REST;
+	struct err e = { 0 };
+
+	assert_ok(machine_step(m, &in, &action, &e));
+	return action;
+}
+
+/* Walk the way of a good update up to its trial. */
+static struct machine on_trial(enum slot current)
+{
+	struct machine m = { 0 };
+
+	assert_int_equal(step(&m, EVENT_CHOSEN, current, 0), ACTION_ROOM);
+	assert_int_equal(m.state, MACHINE_CHECKED);
+	assert_int_equal(m.from, current);
+	assert_int_equal(m.to, slot_other(current));
+	assert_int_equal(step(&m, EVENT_ROOM, current, 0), ACTION_FETCH);
+	assert_int_equal(m.state, MACHINE_FETCHING);
+	assert_int_equal(step(&m, EVENT_FETCHED, current, 0), ACTION_APPLY);
+	assert_int_equal(m.state, MACHINE_APPLYING);
+	assert_int_equal(step(&m, EVENT_APPLIED, current, 0), ACTION_SWITCH);
+	assert_int_equal(m.state, MACHINE_INSTALLED);
+	assert_int_equal(step(&m, EVENT_SWITCHED, m.to, 0), ACTION_TRY);
+	assert_int_equal(m.state, MACHINE_TRIAL);
+	assert_int_equal(m.attempts_left, MACHINE_ATTEMPTS - 1);
+	return m;
+}
+
+static void a_healthy_release_is_confirmed(void **state)
+{
+	struct machine m = on_trial(SLOT_A);
+
+	(void)state;
+	assert_int_equal(step(&m, EVENT_HEALTHY, SLOT_B, 0), ACTION_REST);
+	assert_int_equal(m.state, MACHINE_CONFIRMED);
+	assert_int_equal(m.reason, REASON_NONE);
+}
+
+static void an_unhealthy_release_goes_back_with_its_reason(void **state)
+{
+	struct machine m = on_trial(SLOT_A);
+
+	(void)state;
+	assert_int_equal(step(&m, EVENT_UNHEALTHY, SLOT_B, REASON_DEADLINE),
+			 ACTION_BACK);
+	/* The reason is known, and so in the journal, before the switch. */
+	assert_int_equal(m.state, MACHINE_TRIAL);
+	assert_int_equal(m.reason, REASON_DEADLINE);
+	assert_int_equal(step(&m, EVENT_SWITCHED, SLOT_A, 0), ACTION_REST);
+	assert_int_equal(m.state, MACHINE_ROLLED_BACK);
+	assert_int_equal(m.reason, REASON_DEADLINE);
+}
+
+static void nothing_but_its_end_follows_the_way_back(void **state)
+{
+	struct machine m = on_trial(SLOT_A);
+
+	(void)state;
+	(void)step(&m, EVENT_UNHEALTHY, SLOT_B, REASON_HEALTH);
+	for (int event = 0; event < EVENTS; event++) {
+		const struct machine_input in = { (enum machine_event)event,
+						  SLOT_B, REASON_HEALTH };
+		struct machine copy = m;
+		enum machine_action action;
+		struct err e = { 0 };
+
+		if (event == EVENT_START || event == EVENT_SWITCHED ||
+		    event == EVENT_ROLLBACK)
+			continue;
+		assert_refused(machine_step(&copy, &in, &action, &e),
+			       ERR_CONFLICT);
+	}
+}
+
+static void the_first_install_goes_from_nothing_to_a(void **state)
+{
+	struct machine m = on_trial(SLOT_NONE);
+
+	(void)state;
+	assert_int_equal(m.to, SLOT_A);
+	assert_int_equal(step(&m, EVENT_UNHEALTHY, SLOT_A, REASON_HEALTH),
+			 ACTION_BACK);
+	assert_int_equal(m.from, SLOT_NONE);
+}
+
+static void a_damaged_base_begins_again_with_the_full_package(void **state)
+{
+	struct machine m = { .state = MACHINE_APPLYING };
+
+	(void)state;
+	assert_int_equal(step(&m, EVENT_CHOSEN, SLOT_B, 0), ACTION_ROOM);
+	assert_int_equal(m.state, MACHINE_CHECKED);
+	assert_int_equal(m.to, SLOT_A);
+}
+
+static void a_start_before_the_switch_lets_the_update_go(void **state)
+{
+	static const enum machine_state before[] = { MACHINE_CHECKED,
+						     MACHINE_FETCHING,
+						     MACHINE_APPLYING,
+						     MACHINE_INSTALLED };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(before); i++) {
+		struct machine m = { before[i], REASON_NONE, SLOT_A, SLOT_B,
+				     0 };
+
+		assert_int_equal(step(&m, EVENT_START, SLOT_A, 0), ACTION_REST);
+		assert_int_equal(m.state, MACHINE_IDLE);
+	}
+}
+
+static void a_start_right_after_the_switch_is_a_trial(void **state)
+{
+	struct machine m = { MACHINE_INSTALLED, REASON_NONE, SLOT_A, SLOT_B,
+			     0 };
+
+	(void)state;
+	assert_int_equal(step(&m, EVENT_START, SLOT_B, 0), ACTION_TRY);
+	assert_int_equal(m.state, MACHINE_TRIAL);
+	assert_int_equal(m.attempts_left, MACHINE_ATTEMPTS - 1);
+}
+
+static void crashes_in_the_trial_use_up_the_attempts(void **state)
+{
+	struct machine m = on_trial(SLOT_A);
+	int tries = 1;
+
+	(void)state;
+	while (step(&m, EVENT_START, SLOT_B, 0) == ACTION_TRY)
+		tries++;
+	assert_int_equal(tries, MACHINE_ATTEMPTS);
+	assert_int_equal(m.reason, REASON_ATTEMPTS);
+	assert_int_equal(m.state, MACHINE_TRIAL);
+	/* And a cut on the way back goes on with the way back. */
+	assert_int_equal(step(&m, EVENT_START, SLOT_B, 0), ACTION_BACK);
+	assert_int_equal(step(&m, EVENT_START, SLOT_A, 0), ACTION_REST);
+	assert_int_equal(m.state, MACHINE_ROLLED_BACK);
+	assert_int_equal(m.reason, REASON_ATTEMPTS);
+}
+
+static void clean_stops_in_the_trial_use_up_nothing(void **state)
+{
+	struct machine m = on_trial(SLOT_A);
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(step(&m, EVENT_STOPPED, SLOT_B, 0),
+				 ACTION_REST);
+		assert_int_equal(m.attempts_left, MACHINE_ATTEMPTS);
+		assert_int_equal(step(&m, EVENT_START, SLOT_B, 0), ACTION_TRY);
+	}
+	assert_int_equal(m.attempts_left, MACHINE_ATTEMPTS - 1);
+}
+
+static void a_foreign_switch_back_has_a_reason_too(void **state)
+{
+	struct machine m = on_trial(SLOT_A);
+
+	(void)state;
+	assert_int_equal(step(&m, EVENT_START, SLOT_A, 0), ACTION_REST);
+	assert_int_equal(m.state, MACHINE_ROLLED_BACK);
+	assert_int_equal(m.reason, REASON_FOREIGN);
+}
+
+static void a_person_goes_back_from_a_confirmed_release(void **state)
+{
+	struct machine m = { .state = MACHINE_CONFIRMED };
+
+	(void)state;
+	assert_int_equal(step(&m, EVENT_ROLLBACK, SLOT_B, 0), ACTION_BACK);
+	assert_int_equal(m.from, SLOT_A);
+	assert_int_equal(m.to, SLOT_B);
+	assert_int_equal(m.reason, REASON_PERSON);
+	assert_int_equal(step(&m, EVENT_SWITCHED, SLOT_A, 0), ACTION_REST);
+	assert_int_equal(m.state, MACHINE_ROLLED_BACK);
+}
+
+static void nobody_goes_back_from_nothing(void **state)
+{
+	const struct machine_input in = { EVENT_ROLLBACK, SLOT_NONE, 0 };
+	struct machine m = { 0 };
+	enum machine_action action;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_refused(machine_step(&m, &in, &action, &e), ERR_CONFLICT);
+}
+
+static void a_confirmation_is_for_a_trial(void **state)
+{
+	static const bool allowed[MACHINE_STATES] = {
+		[MACHINE_TRIAL] = true, [MACHINE_CONFIRMED] = true
+	};
+
+	(void)state;
+	for (int s = 0; s < MACHINE_STATES; s++) {
+		const struct machine_input in = { EVENT_CONFIRM, SLOT_B, 0 };
+		struct machine m = { .state = (enum machine_state)s };
+		enum machine_action action;
+		struct err e = { 0 };
+
+		assert_int_equal(machine_step(&m, &in, &action, &e),
+				 allowed[s] ? 0 : -1);
+	}
+}
+
+/* ---- every state, every event -------------------------------------------- */
+
+static void check_one(const struct machine *before,
+		      const struct machine_input *in)
+{
+	struct machine m = *before;
+	enum machine_action action = ACTION_REST;
+	struct err e = { 0 };
+
+	if (machine_step(&m, in, &action, &e)) {
+		/* A refusal changes nothing and is a conflict. */
+		assert_int_equal(e.code, ERR_CONFLICT);
+		assert_memory_equal(&m, before, sizeof(m));
+		assert_int_not_equal(in->event, EVENT_START);
+		return;
+	}
+	assert_in_range(m.state, 0, MACHINE_STATES - 1);
+	assert_in_range(m.attempts_left, 0, MACHINE_ATTEMPTS);
+	/* The slot that is written is never the one that runs. */
+	if (action == ACTION_APPLY || action == ACTION_FETCH)
+		assert_int_not_equal(m.to, m.from);
+	/* No slot goes back without a reason. */
+	if (action == ACTION_BACK || m.state == MACHINE_ROLLED_BACK)
+		assert_int_not_equal(m.reason, REASON_NONE);
+	if (action == ACTION_TRY) {
+		assert_int_equal(m.state, MACHINE_TRIAL);
+		assert_int_equal(m.reason, REASON_NONE);
+	}
+	/* A switch forward is only ever asked for by INSTALLED. */
+	if (action == ACTION_SWITCH)
+		assert_int_equal(m.state, MACHINE_INSTALLED);
+	if (m.state == MACHINE_CONFIRMED && before->state != m.state)
+		assert_int_equal(before->state, MACHINE_TRIAL);
+}
+
+/* States of the journal as they can really be found on a disk. */
+static bool is_reachable(const struct machine *m)
+{
+	bool with_reason = m->reason != REASON_NONE;
+
+	if (m->state == MACHINE_ROLLED_BACK)
+		return with_reason && m->from != m->to;
+	if (m->state == MACHINE_TRIAL)
+		return m->from != m->to && m->to != SLOT_NONE;
+	if (m->state >= MACHINE_CHECKED && m->state <= MACHINE_INSTALLED)
+		return !with_reason && m->from != m->to && m->to != SLOT_NONE;
+	return !with_reason;
+}
+
+static void every_state_answers_every_event_soundly(void **state)
+{
+	unsigned checked = 0;
+	unsigned n = MACHINE_STATES * REASONS * 9 * 4 * EVENTS * 3 * 2;
+
+	(void)state;
+	for (unsigned i = 0; i < n; i++) {
+		unsigned x = i;
+		struct machine m;
+		struct machine_input in;
+
+		m.state = (enum machine_state)(x % MACHINE_STATES);
+		x /= MACHINE_STATES;
+		m.reason = (enum machine_reason)(x % REASONS);
+		x /= REASONS;
+		m.from = (enum slot)(x % 3);
+		x /= 3;
+		m.to = (enum slot)(x % 3);
+		x /= 3;
+		m.attempts_left = x % (MACHINE_ATTEMPTS + 1);
+		x /= MACHINE_ATTEMPTS + 1;
+		in.event = (enum machine_event)(x % EVENTS);
+		x /= EVENTS;
+		in.current = (enum slot)(x % 3);
+		x /= 3;
+		in.reason = x ? REASON_HEALTH : REASON_NONE;
+		if (!is_reachable(&m))
+			continue;
+		/* A clean stop only follows a try, which took an attempt. */
+		if (in.event == EVENT_STOPPED &&
+		    m.attempts_left == MACHINE_ATTEMPTS)
+			continue;
+		check_one(&m, &in);
+		checked++;
+	}
+	print_message("%u states and events\n", checked);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_healthy_release_is_confirmed),
+		cmocka_unit_test(
+			an_unhealthy_release_goes_back_with_its_reason),
+		cmocka_unit_test(nothing_but_its_end_follows_the_way_back),
+		cmocka_unit_test(the_first_install_goes_from_nothing_to_a),
+		cmocka_unit_test(
+			a_damaged_base_begins_again_with_the_full_package),
+		cmocka_unit_test(a_start_before_the_switch_lets_the_update_go),
+		cmocka_unit_test(a_start_right_after_the_switch_is_a_trial),
+		cmocka_unit_test(crashes_in_the_trial_use_up_the_attempts),
+		cmocka_unit_test(clean_stops_in_the_trial_use_up_nothing),
+		cmocka_unit_test(a_foreign_switch_back_has_a_reason_too),
+		cmocka_unit_test(a_person_goes_back_from_a_confirmed_release),
+		cmocka_unit_test(nobody_goes_back_from_nothing),
+		cmocka_unit_test(a_confirmation_is_for_a_trial),
+		cmocka_unit_test(every_state_answers_every_event_soundly),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

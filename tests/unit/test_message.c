@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/message.h"
+
+#include <string.h>
+
+#include "tests/unit/check.h"
+
+static void put_health(struct slot_release *r, const char *bytes, size_t len)
+{
+	memcpy(r->health, bytes, len);
+	r->health_len = (uint16_t)len;
+}
+
+static struct plan sample_plan(void)
+{
+	static const char health[] = "bin/check\0--fast\0\0bin/other\0";
+	struct plan p = {
+		.release = { .id = "2",
+			     .version = "two",
+			     .product = "gateway",
+			     .seq = 2,
+			     .content_seq = 2,
+			     .digest = { { 7 } },
+			     .manifest_len = 100,
+			     .content_len = 5000,
+			     .entries = 3,
+			     .deadline_sec = 30 },
+		.attributes = TREE_APP,
+		.kind = PACKAGE_DELTA,
+		.base_id = "1",
+		.base_digest = { { 6 } },
+		.path = "gateway/2/aa.tree-from-1.pawl",
+		.head_digest = { { 5 } },
+		.package_digest = { { 4 } },
+		.head_len = 96,
+		.package_len = 4096,
+		.apply_memory = 1 << 20,
+		.window_len = 1 << 20,
+		.urgent = true,
+	};
+
+	put_health(&p.release, health, sizeof(health));
+	return p;
+}
+
+/* Examples of all kinds, so that none is forgotten below. */
+static size_t make_samples(struct message *m)
+{
+	size_t n = 0;
+
+	m[n].kind = MESSAGE_DONE;
+	m[n++].count = 17;
+	m[n].kind = MESSAGE_FAIL;
+	m[n].failure.code = ERR_SPACE;
+	strcpy(m[n++].failure.msg, "no room");
+	m[n].kind = MESSAGE_PROGRESS;
+	m[n++].count = UINT64_MAX;
+	m[n].kind = MESSAGE_DATA;
+	m[n++].data = slice_of("bytes");
+	m[n].kind = MESSAGE_BEGIN;
+	m[n++].now = 1790000000;
+	m[n].kind = MESSAGE_GET;
+	m[n].get.max = 512000;
+	strcpy(m[n++].get.name, "2.root.json");
+	m[n].kind = MESSAGE_POST;
+	m[n].post.route = ROUTE_CHECKIN;
+	m[n++].post.body = slice_of("{}");
+	m[n].kind = MESSAGE_PACKAGE;
+	m[n].package.head_len = 96;
+	m[n].package.package_len = 4096;
+	strcpy(m[n++].package.path, "gateway/2/x.pawl");
+	m[n].kind = MESSAGE_OPEN;
+	m[n++].now = 0;
+	m[n].kind = MESSAGE_SITE;
+	m[n].site.time_floor = 5;
+	m[n++].site.environment = ENV_PRODUCTION;
+	m[n].kind = MESSAGE_CHECKIN;
+	strcpy(m[n].checkin.product, "gateway");
+	m[n++].checkin.has_release = true;
+	m[n].kind = MESSAGE_DECISION;
+	m[n].decision.action = WIRE_WAIT;
+	strcpy(m[n++].decision.reason, "later");
+	m[n].kind = MESSAGE_CHOOSE;
+	m[n].choose.device.attributes = TREE_APP;
+	m[n].choose.device.refused_count = POLICY_REFUSED_MAX;
+	m[n++].choose.refresh = true;
+	m[n].kind = MESSAGE_PLAN;
+	m[n++].plan = sample_plan();
+	m[n].kind = MESSAGE_APPLY;
+	m[n++].plan = sample_plan();
+	m[n].kind = MESSAGE_REPORT;
+	m[n].report.state = WIRE_ROLLED_BACK;
+	strcpy(m[n++].report.evidence, "it said no");
+	m[n].kind = MESSAGE_ENROL;
+	strcpy(m[n++].enrol.product, "gateway");
+	m[n].kind = MESSAGE_IDENTITY;
+	strcpy(m[n++].identity.cohort, "canary");
+	return n;
+}
+
+#define SAMPLES_MAX 20
+
+static void every_kind_survives_the_way(void **state)
+{
+	static struct message samples[SAMPLES_MAX];
+	size_t n = make_samples(samples);
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(n, MESSAGE_APPLY);
+	for (size_t i = 0; i < n; i++) {
+		struct buf first = BUF_INIT(MESSAGE_MAX);
+		struct buf again = BUF_INIT(MESSAGE_MAX);
+		struct message got;
+
+		assert_ok(message_format(&samples[i], &first, &e));
+		assert_ok(message_parse(buf_slice(&first), &got, &e));
+		assert_int_equal(got.kind, samples[i].kind);
+		assert_ok(message_format(&got, &again, &e));
+		assert_true(slice_equal(buf_slice(&first), buf_slice(&again)));
+		buf_done(&first);
+		buf_done(&again);
+	}
+}
+
+static bool has_rest(enum message_kind kind)
+{
+	return kind == MESSAGE_DATA || kind == MESSAGE_POST;
+}
+
+static void every_cut_and_every_addition_is_refused(void **state)
+{
+	static struct message samples[SAMPLES_MAX];
+	size_t n = make_samples(samples);
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		struct buf b = BUF_INIT(MESSAGE_MAX);
+		struct message got;
+
+		if (has_rest(samples[i].kind))
+			continue;
+		assert_ok(message_format(&samples[i], &b, &e));
+		for (size_t len = 0; len < b.len; len++)
+			assert_refused(
+				message_parse(slice_sub(buf_slice(&b), 0, len),
+					      &got, &e),
+				ERR_FORMAT);
+		assert_ok(buf_add(&b, slice_of("x"), &e));
+		assert_refused(message_parse(buf_slice(&b), &got, &e),
+			       ERR_FORMAT);
+		buf_done(&b);
+	}
+}
+
+static void unknown_kinds_are_refused(void **state)
+{
+	struct message got;
+	struct err e = { 0 };
+
+	(void)state;
+	for (unsigned kind = MESSAGE_APPLY + 1; kind <= UINT8_MAX; kind++) {
+		const uint8_t byte = (uint8_t)kind;
+
+		assert_refused(
+			message_parse((struct slice){ &byte, 1 }, &got, &e),
+			ERR_FORMAT);
+	}
+	assert_refused(message_parse((struct slice){ 0 }, &got, &e),
+		       ERR_FORMAT);
+}
+
+static void refuse_plan(const struct plan *p)
+{
+	struct message m = { .kind = MESSAGE_PLAN, .plan = *p };
+	struct buf b = BUF_INIT(MESSAGE_MAX);
+	struct err e = { 0 };
+
+	assert_refused(message_format(&m, &b, &e), ERR_LIMIT);
+	assert_int_equal(b.len, 0);
+	buf_done(&b);
+}
+
+static void plans_beyond_the_limits_are_refused(void **state)
+{
+	struct plan p = sample_plan();
+
+	(void)state;
+	p.release.manifest_len = TREE_MANIFEST_MAX + 1;
+	refuse_plan(&p);
+	p = sample_plan();
+	p.release.entries = TREE_ENTRIES_MAX + 1;
+	refuse_plan(&p);
+	p = sample_plan();
+	p.window_len = PACKAGE_WINDOW_MAX + 1;
+	refuse_plan(&p);
+	p = sample_plan();
+	p.package_len = p.head_len - 1;
+	refuse_plan(&p);
+	p = sample_plan();
+	put_health(&p.release, "no end", 6);
+	refuse_plan(&p);
+	p = sample_plan();
+	put_health(&p.release, "\0", 1);
+	refuse_plan(&p);
+}
+
+static void a_text_with_a_nul_inside_is_refused(void **state)
+{
+	struct message m = { .kind = MESSAGE_GET, .get = { "ab", 1 } };
+	struct buf b = BUF_INIT(MESSAGE_MAX);
+	struct message got;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(message_format(&m, &b, &e));
+	b.ptr[3] = 0; /* kind, two bytes of length, then the text */
+	assert_refused(message_parse(buf_slice(&b), &got, &e), ERR_FORMAT);
+	buf_done(&b);
+}
+
+static void health_commands_come_apart_as_they_were(void **state)
+{
+	struct plan p = sample_plan();
+	char *argv[RELEASE_ARGS_MAX + 1];
+	size_t at = 0;
+
+	(void)state;
+	assert_true(slot_health(&p.release, &at, argv));
+	assert_string_equal(argv[0], "bin/check");
+	assert_string_equal(argv[1], "--fast");
+	assert_null(argv[2]);
+	assert_true(slot_health(&p.release, &at, argv));
+	assert_string_equal(argv[0], "bin/other");
+	assert_null(argv[1]);
+	assert_false(slot_health(&p.release, &at, argv));
+}
+
+static void a_slot_record_survives_the_disk(void **state)
+{
+	struct plan p = sample_plan();
+	struct slot_release got;
+	struct buf b = BUF_INIT(SLOT_RECORD_MAX);
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(slot_release_format(&p.release, &b, &e));
+	assert_ok(slot_release_parse(buf_slice(&b), &got, &e));
+	assert_memory_equal(&got, &p.release, sizeof(got));
+	for (size_t len = 0; len < b.len - 1; len++)
+		assert_int_equal(
+			slot_release_parse(slice_sub(buf_slice(&b), 0, len),
+					   &got, &e),
+			-1);
+	buf_done(&b);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_kind_survives_the_way),
+		cmocka_unit_test(every_cut_and_every_addition_is_refused),
+		cmocka_unit_test(unknown_kinds_are_refused),
+		cmocka_unit_test(plans_beyond_the_limits_are_refused),
+		cmocka_unit_test(a_text_with_a_nul_inside_is_refused),
+		cmocka_unit_test(health_commands_come_apart_as_they_were),
+		cmocka_unit_test(a_slot_record_survives_the_disk),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/policy.h"
+
+#include <string.h>
+
+#include "common/mem.h"
+#include "tests/unit/check.h"
+#include "updater-client/pace.h"
+#include "updater-client/room.h"
+
+#define NOW 1790000000
+
+static struct policy_device device(void)
+{
+	return (struct policy_device){
+		.product = "gateway",
+		.model = "board",
+		.attributes = TREE_APP,
+		.has_running = true,
+		.seq = 2,
+		.content_seq = 2,
+		.digest = { { 2 } },
+	};
+}
+
+static struct release release(const char *id, uint64_t seq)
+{
+	struct release r = {
+		.product = "gateway",
+		.seq = seq,
+		.content_seq = seq,
+		.content = PACKAGE_TREE,
+		.attributes = TREE_APP,
+		.kind = PACKAGE_FULL,
+		.digest = { { (uint8_t)seq } },
+		.package_len = 1000,
+	};
+
+	strcpy(r.id, id);
+	return r;
+}
+
+static struct release delta(const char *id, uint64_t seq, uint8_t base)
+{
+	struct release r = release(id, seq);
+
+	r.kind = PACKAGE_DELTA;
+	r.base_digest.bytes[0] = base;
+	r.package_len = 10;
+	strcpy(r.base_id, "base");
+	return r;
+}
+
+static void judged(const struct policy_device *d, const struct release *r,
+		   enum err_code wanted)
+{
+	struct err e = { 0 };
+
+	if (wanted == ERR_NONE)
+		assert_ok(policy_allows(d, r, NOW, &e));
+	else
+		assert_refused(policy_allows(d, r, NOW, &e), wanted);
+}
+
+static void a_newer_release_of_the_product_is_taken(void **state)
+{
+	struct policy_device d = device();
+	struct release r = release("3", 3);
+
+	(void)state;
+	judged(&d, &r, ERR_NONE);
+}
+
+static void another_product_or_model_is_refused(void **state)
+{
+	static char board[] = "board", other[] = "other";
+	struct policy_device d = device();
+	struct release r = release("3", 3);
+
+	(void)state;
+	strcpy(r.product, "camera");
+	judged(&d, &r, ERR_REFUSED);
+	r = release("3", 3);
+	r.models[0] = other;
+	r.model_count = 1;
+	judged(&d, &r, ERR_REFUSED);
+	r.models[1] = board;
+	r.model_count = 2;
+	judged(&d, &r, ERR_NONE);
+	d.model[0] = 0;
+	judged(&d, &r, ERR_REFUSED);
+}
+
+static void other_content_than_the_slot_takes_is_refused(void **state)
+{
+	struct policy_device d = device();
+	struct release r = release("3", 3);
+
+	(void)state;
+	r.content = PACKAGE_IMAGE;
+	judged(&d, &r, ERR_REFUSED);
+	r = release("3", 3);
+	r.attributes = TREE_SYSTEM;
+	judged(&d, &r, ERR_REFUSED);
+}
+
+static void nothing_steps_back_whatever_its_version_says(void **state)
+{
+	struct policy_device d = device();
+	struct release r = release("9", 1);
+
+	(void)state;
+	strcpy(r.version, "999");
+	judged(&d, &r, ERR_ROLLBACK);
+	r = release("2b", 2); /* the same seq, other content */
+	r.digest.bytes[0] = 77;
+	judged(&d, &r, ERR_ROLLBACK);
+	d.repair = true;
+	judged(&d, &r, ERR_ROLLBACK);
+}
+
+static void what_runs_is_written_again_for_repair_only(void **state)
+{
+	struct policy_device d = device();
+	struct release r = release("2", 2);
+
+	(void)state;
+	judged(&d, &r, ERR_ROLLBACK);
+	d.repair = true;
+	judged(&d, &r, ERR_NONE);
+}
+
+static void stepping_stones_are_not_skipped(void **state)
+{
+	struct policy_device d = device();
+	struct release r = release("5", 5);
+
+	(void)state;
+	r.requires_seq = 3;
+	judged(&d, &r, ERR_REFUSED);
+	r.requires_seq = 2;
+	judged(&d, &r, ERR_NONE);
+	/* Nothing runs yet: then there is nothing to skip. */
+	r.requires_seq = 3;
+	d.has_running = false;
+	judged(&d, &r, ERR_NONE);
+}
+
+static void not_before_is_kept(void **state)
+{
+	struct policy_device d = device();
+	struct release r = release("3", 3);
+
+	(void)state;
+	r.not_before = NOW + 1;
+	judged(&d, &r, ERR_REFUSED);
+	r.not_before = NOW;
+	judged(&d, &r, ERR_NONE);
+}
+
+static void what_was_rolled_back_is_not_retried(void **state)
+{
+	struct policy_device d = device();
+	struct release r = release("3", 3);
+
+	(void)state;
+	policy_refuse(d.refused, &d.refused_count, &r.digest);
+	judged(&d, &r, ERR_REFUSED);
+	d.retry = true;
+	judged(&d, &r, ERR_NONE);
+	d.retry = false;
+	r = release("4", 4); /* the next good one */
+	judged(&d, &r, ERR_NONE);
+}
+
+static void only_the_latest_refusals_are_remembered(void **state)
+{
+	struct policy_device d = device();
+	struct sha256 digest = { { 0 } };
+
+	(void)state;
+	for (uint8_t i = 0; i <= POLICY_REFUSED_MAX; i++) {
+		digest.bytes[0] = i;
+		policy_refuse(d.refused, &d.refused_count, &digest);
+		policy_refuse(d.refused, &d.refused_count, &digest);
+	}
+	assert_int_equal(d.refused_count, POLICY_REFUSED_MAX);
+	assert_int_equal(d.refused[0].bytes[0], 1);
+	assert_true(policy_is_refused(d.refused, d.refused_count, &digest));
+}
+
+static void a_delta_needs_its_very_base(void **state)
+{
+	struct policy_device d = device();
+	struct release r = delta("3", 3, 2);
+
+	(void)state;
+	judged(&d, &r, ERR_NONE);
+	r = delta("3", 3, 1);
+	judged(&d, &r, ERR_CONFLICT);
+	r = delta("3", 3, 2);
+	d.full_only = true;
+	judged(&d, &r, ERR_CONFLICT);
+	d.full_only = false;
+	d.has_running = false;
+	judged(&d, &r, ERR_CONFLICT);
+}
+
+/* ---- choosing ------------------------------------------------------------ */
+
+static struct policy_choice choose(const struct policy_device *d,
+				   struct release *all, size_t n)
+{
+	struct policy_choice c = { 0 };
+
+	for (size_t i = 0; i < n; i++)
+		policy_offer(&c, d, &all[i], NOW);
+	return c;
+}
+
+static void the_newest_and_then_the_smallest_is_chosen(void **state)
+{
+	struct policy_device d = device();
+	struct release all[] = { release("3", 3), delta("3", 3, 2),
+				 release("4", 4), delta("4", 4, 1),
+				 delta("4", 4, 2) };
+	struct policy_choice c = choose(&d, all, ARRAY_LEN(all));
+
+	(void)state;
+	assert_true(c.found);
+	assert_string_equal(c.release.id, "4");
+	assert_int_equal(c.release.kind, PACKAGE_DELTA);
+	policy_done(&c);
+}
+
+static void a_refused_newest_leaves_the_next_one(void **state)
+{
+	struct policy_device d = device();
+	struct release all[] = { release("3", 3), release("4", 4) };
+	struct policy_choice c;
+
+	(void)state;
+	policy_refuse(d.refused, &d.refused_count, &all[1].digest);
+	c = choose(&d, all, ARRAY_LEN(all));
+	assert_true(c.found);
+	assert_string_equal(c.release.id, "3");
+	policy_done(&c);
+}
+
+static void up_to_date_is_no_failure(void **state)
+{
+	struct policy_device d = device();
+	struct release all[] = { release("1", 1), release("2", 2) };
+	struct policy_choice c = choose(&d, all, ARRAY_LEN(all));
+	struct err e = { 0 };
+
+	(void)state;
+	assert_false(c.found);
+	assert_ok(policy_verdict(&c, &d, &e));
+}
+
+static void a_hindrance_is_said(void **state)
+{
+	struct policy_device d = device();
+	struct release all[] = { release("2", 2), release("3", 3) };
+	struct policy_choice c;
+	struct err e = { 0 };
+
+	(void)state;
+	policy_refuse(d.refused, &d.refused_count, &all[1].digest);
+	c = choose(&d, all, ARRAY_LEN(all));
+	assert_false(c.found);
+	assert_refused(policy_verdict(&c, &d, &e), ERR_REFUSED);
+}
+
+static void only_the_offered_release_is_taken(void **state)
+{
+	struct policy_device d = device();
+	struct release all[] = { release("3", 3), release("4", 4) };
+	struct policy_choice c;
+	struct err e = { 0 };
+
+	(void)state;
+	d.has_offer = true;
+	strcpy(d.offer, "3");
+	d.offer_digest.bytes[0] = 3;
+	c = choose(&d, all, ARRAY_LEN(all));
+	assert_true(c.found);
+	assert_string_equal(c.release.id, "3");
+	policy_done(&c);
+
+	/* A name with another content than signed is not listed. */
+	all[0] = release("3", 3);
+	all[1] = release("4", 4);
+	d.offer_digest.bytes[0] = 4;
+	c = choose(&d, all, ARRAY_LEN(all));
+	assert_false(c.found);
+	assert_refused(policy_verdict(&c, &d, &e), ERR_NOT_FOUND);
+
+	/* Neither is what is older, offered or not. */
+	all[0] = release("1", 1);
+	strcpy(d.offer, "1");
+	d.offer_digest.bytes[0] = 1;
+	c = choose(&d, all, 1);
+	assert_false(c.found);
+	assert_refused(policy_verdict(&c, &d, &e), ERR_ROLLBACK);
+}
+
+static void time_never_runs_behind_what_was_signed(void **state)
+{
+	(void)state;
+	assert_int_equal(policy_now(0, NOW), NOW);
+	assert_int_equal(policy_now(NOW + 5, NOW), NOW + 5);
+}
+
+/* ---- room ---------------------------------------------------------------- */
+
+static struct plan big_plan(void)
+{
+	return (struct plan){
+		.release = { .content_len = 1000000,
+			     .manifest_len = 1000,
+			     .entries = 10 },
+		.package_len = 500000,
+	};
+}
+
+static void room_is_judged_to_the_byte(void **state)
+{
+	struct plan p = big_plan();
+	uint64_t slot = slot_release_room(&p.release);
+	struct room r = { .slot_bytes = slot,
+			  .slot_inodes = 100,
+			  .state_bytes = p.package_len + (1 << 20),
+			  .state_inodes = 100 };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(room_judge(&r, &p, &e));
+	r.slot_bytes--;
+	assert_refused(room_judge(&r, &p, &e), ERR_SPACE);
+	r.freed_bytes = 1;
+	assert_ok(room_judge(&r, &p, &e));
+	r.state_bytes--;
+	assert_refused(room_judge(&r, &p, &e), ERR_SPACE);
+	r.spooled = 1;
+	assert_ok(room_judge(&r, &p, &e));
+	r.slot_inodes = 10;
+	assert_refused(room_judge(&r, &p, &e), ERR_SPACE);
+}
+
+static void one_disk_must_hold_both(void **state)
+{
+	struct plan p = big_plan();
+	uint64_t slot = slot_release_room(&p.release);
+	struct room r = { .slot_bytes = slot,
+			  .state_bytes = slot,
+			  .slot_inodes = 1000,
+			  .same_disk = true };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_refused(room_judge(&r, &p, &e), ERR_SPACE);
+	r.slot_bytes += p.package_len + (1 << 20);
+	assert_ok(room_judge(&r, &p, &e));
+}
+
+/* ---- pace ---------------------------------------------------------------- */
+
+static void polls_are_spread_and_bounded(void **state)
+{
+	const struct pace p = { 1000, 120, 3600 };
+
+	(void)state;
+	assert_int_equal(pace_first(&p, 0), 0);
+	assert_int_equal(pace_first(&p, UINT32_MAX), 60);
+	assert_int_equal(pace_next(&p, 0, 0), 900);
+	assert_int_equal(pace_next(&p, 0, UINT32_MAX), 1100);
+	assert_int_equal(pace_next(&p, 77, 5), 77);
+	assert_int_equal(pace_next(&p, UINT32_MAX, 5), PACE_MAX_SEC);
+}
+
+static void failures_back_off_to_a_cap(void **state)
+{
+	const struct pace p = { 1000, 120, 3600 };
+
+	(void)state;
+	assert_int_equal(pace_retry(&p, 1, UINT32_MAX), 120);
+	assert_int_equal(pace_retry(&p, 1, 0), 60);
+	assert_int_equal(pace_retry(&p, 2, UINT32_MAX), 240);
+	assert_int_equal(pace_retry(&p, 9, UINT32_MAX), 3600);
+	assert_int_equal(pace_retry(&p, UINT32_MAX, UINT32_MAX), 3600);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_newer_release_of_the_product_is_taken),
+		cmocka_unit_test(another_product_or_model_is_refused),
+		cmocka_unit_test(other_content_than_the_slot_takes_is_refused),
+		cmocka_unit_test(nothing_steps_back_whatever_its_version_says),
+		cmocka_unit_test(what_runs_is_written_again_for_repair_only),
+		cmocka_unit_test(stepping_stones_are_not_skipped),
+		cmocka_unit_test(not_before_is_kept),
+		cmocka_unit_test(what_was_rolled_back_is_not_retried),
+		cmocka_unit_test(only_the_latest_refusals_are_remembered),
+		cmocka_unit_test(a_delta_needs_its_very_base),
+		cmocka_unit_test(the_newest_and_then_the_smallest_is_chosen),
+		cmocka_unit_test(a_refused_newest_leaves_the_next_one),
+		cmocka_unit_test(up_to_date_is_no_failure),
+		cmocka_unit_test(a_hindrance_is_said),
+		cmocka_unit_test(only_the_offered_release_is_taken),
+		cmocka_unit_test(time_never_runs_behind_what_was_signed),
+		cmocka_unit_test(room_is_judged_to_the_byte),
+		cmocka_unit_test(one_disk_must_hold_both),
+		cmocka_unit_test(polls_are_spread_and_bounded),
+		cmocka_unit_test(failures_back_off_to_a_cap),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
