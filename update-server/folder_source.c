@@ -36,11 +36,11 @@ struct tuf_source folder_source(const int *dirfd)
 	return (struct tuf_source){ .ctx = ctx.out, .fetch = fetch };
 }
 
-int folder_first_trust(int trust_dirfd, const int *from_dirfd, bool *first,
-		       struct err *e)
+int folder_first_trust(int trust_dirfd, const struct tuf_source *from,
+		       bool *first, struct err *e)
 {
-	struct buf root = BUF_INIT(tuf_policy_device.root_max);
-	struct tuf_source from = folder_source(from_dirfd);
+	const size_t max = tuf_policy_device.root_max;
+	struct buf root = BUF_INIT(max);
 	struct stat st;
 	int rc;
 
@@ -48,7 +48,7 @@ int folder_first_trust(int trust_dirfd, const int *from_dirfd, bool *first,
 	*first = false;
 	if (rc == 0 || e->code != ERR_NOT_FOUND)
 		return rc;
-	rc = from.fetch(from.ctx, "1.root.json", root.max, &root, e);
+	rc = from->fetch(from->ctx, "1.root.json", max, &root, e);
 	if (rc == 0)
 		rc = tuf_client_init(trust_dirfd, &tuf_policy_device,
 				     buf_slice(&root), e);

@@ -10,10 +10,10 @@
 struct tuf_source folder_source(const int *dirfd);
 
 /*
- * Trust the folder's 1.root.json (for want of anything better, at the very
+ * Trust the source's 1.root.json (for want of anything better, at the very
  * first import) if dirfd holds no root.json yet. *first says whether it did.
  */
-int folder_first_trust(int trust_dirfd, const int *from_dirfd, bool *first,
-		       struct err *e) NODISCARD;
+int folder_first_trust(int trust_dirfd, const struct tuf_source *from,
+		       bool *first, struct err *e) NODISCARD;
 
 #endif

@@ -12,6 +12,7 @@
 #include "common/tuf_write.h"
 
 #include "update-server/folder_source.h"
+#include "update-server/online_role.h"
 
 #define TRUST_DIR     "keeper/trust"
 #define VERSIONS_FILE "keeper/versions.json"
@@ -200,43 +201,10 @@ out:
 
 /* ---- metadata ------------------------------------------------------------ */
 
-/* Root must name our key, and its alone must be enough, for both roles. */
-static int root_names_us(const struct keeper_office *o,
-			 const struct tuf_client *c, struct err *e)
-{
-	static const char *const roles[] = { "snapshot", "timestamp" };
-	const struct json *all, *role, *ids;
-	char keyid[TUF_KEYID_LEN];
-	struct ec_public key;
-	int64_t threshold;
-
-	ec_public_of(o->setup.online, &key);
-	if (tuf_keyid(&key, keyid, e) ||
-	    json_get_object(tuf_client_signed(c, TUF_ROOT), "roles", &all, e))
-		return -1;
-	for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
-		bool named = false;
-
-		if (json_get_object(all, roles[i], &role, e) ||
-		    json_get_array(role, "keyids", &ids, e) ||
-		    json_get_int(role, "threshold", 1, 16, &threshold, e))
-			return -1;
-		for (size_t k = 0; k < json_count(ids); k++)
-			if (strcmp(json_text(json_at(ids, k)), keyid) == 0)
-				named = true;
-		if (!named || threshold != 1)
-			return err_set(e, ERR_REFUSED,
-				       "root does not name this server's "
-				       "online.pub for %s with threshold 1: "
-				       "sign a root that does",
-				       roles[i]);
-	}
-	return 0;
-}
-
 static int check_site(const struct keeper_office *o, const struct tuf_client *c,
 		      struct err *e)
 {
+	struct ec_public key;
 	struct tuf_site site;
 
 	tuf_client_site(c, &site);
@@ -245,7 +213,8 @@ static int check_site(const struct keeper_office *o, const struct tuf_client *c,
 			       "the repository is for %s, this server for %s",
 			       environment_name(site.environment),
 			       environment_name(o->setup.environment));
-	return root_names_us(o, c, e);
+	ec_public_of(o->setup.online, &key);
+	return online_role_check(tuf_client_signed(c, TUF_ROOT), &key, e);
 }
 
 static int print_envelope(struct json *envelope, struct ec_private *key,
@@ -413,7 +382,7 @@ static int take_up(struct keeper_office *o, int trust, int64_t targets,
 		    O_RDONLY | O_DIRECTORY | O_CLOEXEC, &metadata, e))
 		goto out;
 	from = folder_source(&metadata);
-	if (folder_first_trust(trust, &metadata, &first, e) ||
+	if (folder_first_trust(trust, &from, &first, e) ||
 	    tuf_client_open(trust, &tuf_policy_device, now, &c, e) ||
 	    tuf_client_import(c, &from, targets, e) || check_site(o, c, e))
 		goto out;

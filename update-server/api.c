@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "update-server/api.h"
+
+#include <string.h>
+
+const char *api_rest(const struct request *q, const char *prefix)
+{
+	return q->path + strlen(prefix);
+}
+
+int api_body(const struct request *q, const char *const *known,
+	     struct json **out, struct err *e)
+{
+	struct json *j = NULL;
+	int64_t version;
+
+	if (json_parse(q->body, &j, e))
+		return err_in(e, "body");
+	if (!json_is_object(j)) {
+		(void)err_set(e, ERR_FORMAT, "body: not an object");
+		goto bad;
+	}
+	if (json_get_int(j, "v", 1, 1, &version, e) || json_only(j, known, e))
+		goto bad;
+	*out = j;
+	return 0;
+bad:
+	json_free(j);
+	return -1;
+}
+
+int api_get_name(const struct json *j, const char *member,
+		 char out[NAME_MAX_LEN + 1], struct err *e)
+{
+	const char *text;
+
+	if (json_get_text(j, member, &text, e))
+		return -1;
+	if (!name_is_valid(slice_of(text)))
+		return err_set(e, ERR_FORMAT,
+			       "%s: not a name (small letters, digits, . _ -)",
+			       member);
+	memcpy(out, text, strlen(text) + 1);
+	return 0;
+}
+
+struct json *api_answer(void)
+{
+	struct json *j = json_new_object();
+
+	json_set_int(j, "v", 1);
+	return j;
+}
+
+int api_device_id(const struct request *q, struct device_id *out, struct err *e)
+{
+	return hex_parse(slice_of(q->peer->id), out->bytes, DEVICE_ID_LEN, e);
+}
+
+void api_set_time(struct json *j, const char *name, int64_t when)
+{
+	char text[UTC_TEXT_LEN] = "";
+
+	if (when > 0)
+		utc_format(when, text);
+	json_set_text(j, name, text);
+}
+
+void api_set_digest(struct json *j, const char *name,
+		    const struct sha256 *digest)
+{
+	json_set_hex(j, name, (struct slice){ digest->bytes, SHA256_LEN });
+}

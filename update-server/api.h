@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * api - the state that all handlers share, and the handlers themselves, one
+ * file per audience (api_metadata, api_enrol, api_device, api_people).
+ */
+#ifndef UPDATE_SERVER_API_H
+#define UPDATE_SERVER_API_H
+
+#include <pthread.h>
+
+#include "update-server/keeper.h"
+#include "update-server/route.h"
+#include "update-server/store.h"
+
+#define API_METADATA "/metadata/"
+#define API_TARGETS  "/targets/"
+
+struct server_api {
+	const struct config *config;
+	int dirfd; /* the server's folder */
+	enum environment environment;
+	struct store *store;
+	struct keeper *keeper;
+	/* One import, refresh or bundle at a time. */
+	pthread_mutex_t publishing;
+	/* Reading an attempt, judging and saving it is one step. */
+	pthread_mutex_t attempts;
+	/* Enrolments that failed, all together: guessing is slow for all. */
+	pthread_mutex_t guessing;
+	int64_t guess_minute;
+	uint64_t guesses;
+	int64_t timestamp_expires; /* under publishing; 0: nothing is served */
+	int64_t next_flush, next_try;
+	int64_t started;
+};
+
+typedef int api_handler(struct server_api *api, const struct request *q,
+			struct response *a, struct err *e);
+
+/* What follows a route's prefix in the path. */
+const char *api_rest(const struct request *q, const char *prefix);
+
+/* A strict JSON body with "v":1 and no members but these. */
+int api_body(const struct request *q, const char *const *known,
+	     struct json **out, struct err *e) NODISCARD;
+/* A member that is a name; copies it. */
+int api_get_name(const struct json *j, const char *member,
+		 char out[NAME_MAX_LEN + 1], struct err *e) NODISCARD;
+
+/* {"v":1}, to be filled in. */
+struct json *api_answer(void);
+
+/* The peer as the registry knows it. */
+int api_device_id(const struct request *q, struct device_id *out,
+		  struct err *e) NODISCARD;
+
+void api_set_time(struct json *j, const char *name, int64_t when);
+void api_set_digest(struct json *j, const char *name,
+		    const struct sha256 *digest);
+
+api_handler api_metadata_get, api_target_get;
+api_handler api_nonce, api_enrol;
+api_handler api_checkin, api_report;
+api_handler api_status, api_payload_head, api_payload_put, api_metadata_put,
+	api_publish, api_bundle;
+api_handler api_release_list, api_release_show, api_token_create,
+	api_token_list, api_token_revoke, api_device_list, api_device_show,
+	api_device_revoke, api_cohort_list, api_cohort_create;
+api_handler api_rollout_list, api_rollout_show, api_rollout_create,
+	api_rollout_start, api_rollout_pause, api_rollout_resume;
+
+#endif

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Check-ins and reports: what runs there, what it shall have. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/random.h"
+
+#include "update-server/api.h"
+
+#define CANDIDATES_MAX 8
+
+/* ---- what the check-in says ---------------------------------------------- */
+
+static void log_attempt(const struct attempt *a)
+{
+	char id[2 * DEVICE_ID_LEN + 1];
+
+	hex_format((struct slice){ a->device.bytes, DEVICE_ID_LEN }, id);
+	log_event(a->state == ATTEMPT_FAILED || a->state == ATTEMPT_ROLLED_BACK
+			  ? LOG_WARNING
+			  : LOG_INFO,
+		  "attempt-changed", "device=%s attempt=%lld state=%s code=%s",
+		  id, (long long)a->id, attempt_state_name(a->state), a->code);
+}
+
+static bool matters_to_rollout(enum attempt_state state)
+{
+	return state == ATTEMPT_CONFIRMED || state == ATTEMPT_ROLLED_BACK ||
+	       state == ATTEMPT_SKIPPED;
+}
+
+static int save(struct server_api *api, const struct attempt *a,
+		enum attempt_state before, const char *evidence, struct err *e)
+{
+	if (store_attempt_save(api->store, a, evidence, e))
+		return -1;
+	if (a->state == before)
+		return 0;
+	log_attempt(a);
+	if (!matters_to_rollout(a->state))
+		return 0;
+	return store_rollout_settle(api->store, a->rollout, a->changed, e);
+}
+
+/* The newest attempt, after what the device says of itself. */
+static int judge_attempt(struct server_api *api, const struct wire_checkin *m,
+			 const struct device_id *id, int64_t now,
+			 struct attempt *a, bool *found, struct err *e)
+{
+	enum attempt_state before;
+
+	if (store_attempt_latest(api->store, id, a, found, e))
+		return -1;
+	if (!*found)
+		return 0;
+	before = a->state;
+	if (!attempt_checkin(a, m, now))
+		return 0;
+	return save(api, a, before, NULL, e);
+}
+
+/* ---- what it shall have -------------------------------------------------- */
+
+/* The best rollouts that concern a device, newest release first. */
+struct choice {
+	const struct rollout_device *device;
+	int64_t now;
+	struct rollout *candidates; /* CANDIDATES_MAX */
+	size_t count;
+	enum rollout_verdict verdict; /* why nothing, for people */
+	char name[NAME_MAX_LEN + 1];  /* of the rollout that said so */
+};
+
+static void note_verdict(struct choice *c, const struct rollout *r,
+			 enum rollout_verdict verdict)
+{
+	if (c->verdict != VERDICT_NOT_FOR)
+		return;
+	c->verdict = verdict;
+	memcpy(c->name, r->name, sizeof(c->name));
+}
+
+static void consider(void *ctx, const struct rollout *r)
+{
+	static const struct rollout_past nothing;
+	struct choice *c = ctx;
+	enum rollout_verdict verdict;
+
+	verdict = rollout_decide(r, c->device, &nothing, c->now);
+	if (verdict == VERDICT_OFFER && c->count < CANDIDATES_MAX)
+		c->candidates[c->count++] = *r;
+	else if (verdict != VERDICT_NOT_FOR)
+		note_verdict(c, r, verdict);
+}
+
+static void fill_offer(struct wire_decision *d, const struct rollout *r,
+		       int64_t attempt)
+{
+	d->action = WIRE_UPDATE;
+	d->digest = r->digest;
+	d->attempt = (uint64_t)attempt;
+	memcpy(d->release, r->release, sizeof(d->release));
+	(void)snprintf(d->reason, sizeof(d->reason), "rollout %s: %s", r->name,
+		       rollout_why(VERDICT_OFFER));
+}
+
+static int offer(struct server_api *api, const struct store_device *device,
+		 const struct rollout *r, const struct attempt *latest,
+		 int64_t now, struct wire_decision *d, struct err *e)
+{
+	struct attempt a = { .rollout = r->id,
+			     .device = device->facts.id,
+			     .digest = r->digest,
+			     .seq = r->seq,
+			     .activation = device->activation,
+			     .offered = now };
+
+	/* Asked again before it was through: the same attempt goes on. */
+	if (latest && latest->rollout == r->id &&
+	    latest->state < ATTEMPT_CONFIRMED) {
+		fill_offer(d, r, latest->id);
+		return 0;
+	}
+	if (store_attempt_add(api->store, &a, e))
+		return -1;
+	log_attempt(&a);
+	fill_offer(d, r, a.id);
+	return 0;
+}
+
+static void fill_nothing(struct wire_decision *d, const struct choice *c)
+{
+	d->action = c->verdict == VERDICT_TRIAL ? WIRE_WAIT : WIRE_NOTHING;
+	if (c->verdict == VERDICT_NOT_FOR)
+		(void)snprintf(d->reason, sizeof(d->reason),
+			       "no rollout is for this device");
+	else
+		(void)snprintf(d->reason, sizeof(d->reason), "rollout %s: %s",
+			       c->name, rollout_why(c->verdict));
+}
+
+/* The first candidate that this device's own past does not forbid. */
+static int choose(struct server_api *api, struct choice *c,
+		  const struct store_device *device,
+		  const struct attempt *latest, struct wire_decision *d,
+		  struct err *e)
+{
+	struct rollout_past past;
+	enum rollout_verdict verdict;
+
+	for (size_t i = 0; i < c->count; i++) {
+		const struct rollout *r = &c->candidates[i];
+
+		if (store_past(api->store, &device->facts.id, &r->digest, &past,
+			       e))
+			return -1;
+		verdict = rollout_decide(r, c->device, &past, c->now);
+		if (verdict == VERDICT_OFFER)
+			return offer(api, device, r, latest, c->now, d, e);
+		c->verdict = verdict;
+		memcpy(c->name, r->name, sizeof(c->name));
+	}
+	fill_nothing(d, c);
+	return 0;
+}
+
+static int decide(struct server_api *api, const struct store_device *device,
+		  const struct attempt *latest, int64_t now,
+		  struct wire_decision *d, struct err *e)
+{
+	struct choice c = { .device = &device->facts,
+			    .now = now,
+			    .verdict = VERDICT_NOT_FOR };
+	int rc;
+
+	c.candidates = mem_alloc(CANDIDATES_MAX, sizeof(*c.candidates));
+	rc = store_rollout_each(api->store, consider, &c, e);
+	if (rc == 0)
+		rc = choose(api, &c, device, latest, d, e);
+	free(c.candidates);
+	return rc;
+}
+
+/* ---- handlers ------------------------------------------------------------ */
+
+static int checkin(struct server_api *api, const struct wire_checkin *m,
+		   struct store_device *device, struct wire_decision *d,
+		   struct err *e)
+{
+	const struct rollout_device *f = &device->facts;
+	int64_t now = utc_now();
+	struct attempt latest;
+	bool found = false;
+
+	/* What it is was settled when it enrolled; it cannot become another. */
+	if (strcmp(f->product, m->product) != 0 ||
+	    strcmp(f->model, m->model) != 0)
+		return err_set(e, ERR_REFUSED,
+			       "this device is enrolled as %s %s", f->product,
+			       f->model);
+	if (store_device_seen(api->store, device, m, now, e) ||
+	    judge_attempt(api, m, &f->id, now, &latest, &found, e))
+		return -1;
+	return decide(api, device, found ? &latest : NULL, now, d, e);
+}
+
+int api_checkin(struct server_api *api, const struct request *q,
+		struct response *a, struct err *e)
+{
+	struct wire_decision *d = mem_alloc(1, sizeof(*d));
+	struct store_device *device = mem_alloc(1, sizeof(*device));
+	struct wire_checkin m;
+	struct device_id id;
+	uint64_t chance;
+	int rc = -1;
+
+	if (wire_parse_checkin(q->body, &m, e) || api_device_id(q, &id, e) ||
+	    store_device_find(api->store, &id, device, e))
+		goto out;
+	(void)pthread_mutex_lock(&api->attempts);
+	rc = checkin(api, &m, device, d, e);
+	(void)pthread_mutex_unlock(&api->attempts);
+	if (rc)
+		goto out;
+	random_bytes(&chance, sizeof(chance));
+	d->next_check_sec =
+		rollout_next_check((uint32_t)api->config->poll_sec, chance);
+	rc = wire_format_decision(d, &a->body, e);
+out:
+	free(d);
+	free(device);
+	return rc;
+}
+
+static int report(struct server_api *api, const struct device_id *id,
+		  const struct wire_report *m, struct err *e)
+{
+	enum attempt_state before;
+	struct attempt a;
+	bool tells_why = m->evidence[0] != 0;
+
+	if (store_attempt_find(api->store, (int64_t)m->attempt, id, &a, e))
+		return -1;
+	before = a.state;
+	if (!attempt_report(&a, m, utc_now()))
+		return 0;
+	return save(api, &a, before, tells_why ? m->evidence : NULL, e);
+}
+
+int api_report(struct server_api *api, const struct request *q,
+	       struct response *a, struct err *e)
+{
+	struct wire_report *m = mem_alloc(1, sizeof(*m));
+	struct device_id id;
+	int rc = -1;
+
+	if (wire_parse_report(q->body, m, e) || api_device_id(q, &id, e))
+		goto out;
+	(void)pthread_mutex_lock(&api->attempts);
+	rc = report(api, &id, m, e);
+	(void)pthread_mutex_unlock(&api->attempts);
+	/* Acknowledged only now: the store has committed. */
+	if (rc == 0)
+		rc = response_json(a, 200, api_answer(), e);
+out:
+	free(m);
+	return rc;
+}

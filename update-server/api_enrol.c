@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Enrolment: a claim code and a proven key become a device. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/random.h"
+#include "common/x509.h"
+
+#include "update-server/api.h"
+
+int api_nonce(struct server_api *api, const struct request *q,
+	      struct response *a, struct err *e)
+{
+	static const char *const known[] = { "v", NULL };
+	struct wire_nonce nonce;
+	struct json *body;
+
+	(void)api;
+	if (api_body(q, known, &body, e))
+		return -1;
+	json_free(body);
+	random_bytes(nonce.nonce, sizeof(nonce.nonce));
+	memcpy(q->nonce, nonce.nonce, WIRE_NONCE_LEN);
+	*q->nonce_valid = true;
+	return wire_format_nonce(&nonce, &a->body, e);
+}
+
+/* Guessing claim codes is hopeless; it is also not to cost us anything. */
+static int may_guess(struct server_api *api, int64_t now, struct err *e)
+{
+	int rc = 0;
+
+	(void)pthread_mutex_lock(&api->guessing);
+	if (api->guess_minute != now / 60) {
+		api->guess_minute = now / 60;
+		api->guesses = 0;
+	}
+	if (api->guesses >= api->config->enrol_rate)
+		rc = err_set(e, ERR_BUSY,
+			     "too many failed enrolments just now: try again "
+			     "later");
+	(void)pthread_mutex_unlock(&api->guessing);
+	return rc;
+}
+
+static void count_guess(struct server_api *api)
+{
+	(void)pthread_mutex_lock(&api->guessing);
+	api->guesses++;
+	(void)pthread_mutex_unlock(&api->guessing);
+}
+
+/* The nonce is this connection's, and is spent whatever comes of it. */
+static int take_nonce(const struct request *q, const struct wire_enrol *m,
+		      struct err *e)
+{
+	bool good = *q->nonce_valid &&
+		    memcmp(q->nonce, m->nonce, WIRE_NONCE_LEN) == 0;
+
+	*q->nonce_valid = false;
+	if (good)
+		return 0;
+	return err_set(e, ERR_REFUSED,
+		       "ask for a nonce on this connection first");
+}
+
+static int check_proof(const struct wire_enrol *m, struct sha256 *spki,
+		       struct err *e)
+{
+	struct buf message = BUF_INIT(256);
+	struct ec_public key;
+	int rc = -1;
+
+	if (x509_request_key(slice_of(m->csr), &key, e) == 0 &&
+	    wire_enrol_message(m, &message, e) == 0)
+		rc = ec_verify(&key, buf_slice(&message),
+			       (struct slice){ m->proof, m->proof_len }, e);
+	if (rc == 0)
+		ec_public_fingerprint(&key, spki);
+	buf_wipe(&message);
+	return rc ? err_in(e, "proof of possession") : 0;
+}
+
+/* Have the keeper make a certificate, and register it with the claim. */
+static int register_device(struct server_api *api, const struct wire_enrol *m,
+			   const struct sha256 *claim, struct store_device *d,
+			   struct err *e)
+{
+	struct keeper_request *q = mem_alloc(1, sizeof(*q));
+	struct keeper_answer *a = mem_alloc(1, sizeof(*a));
+	struct x509_info info;
+	int rc = -1;
+
+	q->op = KEEPER_ENROL;
+	q->enrol = *m;
+	if (keeper_ask(api->keeper, q, a, e) ||
+	    x509_inspect(slice_of(a->certificate), &info, e))
+		goto out;
+	d->facts.id = a->device;
+	d->fingerprint = info.fingerprint;
+	memcpy(d->facts.product, m->product, sizeof(m->product));
+	memcpy(d->facts.model, m->model, sizeof(m->model));
+	memcpy(d->certificate, a->certificate, sizeof(d->certificate));
+	rc = store_enrol(api->store, claim, d, utc_now(), e);
+out:
+	mem_wipe(q, sizeof(*q));
+	free(q);
+	free(a);
+	return rc;
+}
+
+static int enrol(struct server_api *api, const struct wire_enrol *m,
+		 struct store_device *d, struct err *e)
+{
+	struct sha256 claim, spki;
+	char id[2 * DEVICE_ID_LEN + 1];
+	bool again = false;
+
+	sha256_of((struct slice){ m->claim, WIRE_CLAIM_LEN }, &claim);
+	if (check_proof(m, &spki, e) ||
+	    store_enrol_check(api->store, &claim, m, &spki, utc_now(), &again,
+			      d, e))
+		return -1;
+	/* The answer was lost on its way: the same one again. */
+	if (again)
+		return 0;
+	d->spki = spki;
+	if (register_device(api, m, &claim, d, e))
+		return -1;
+	hex_format((struct slice){ d->facts.id.bytes, DEVICE_ID_LEN }, id);
+	log_event(LOG_INFO, "device-enrolled",
+		  "id=%s product=%s model=%s cohort=%s", id, d->facts.product,
+		  d->facts.model, d->facts.cohort);
+	return 0;
+}
+
+static int answer_identity(const struct store_device *d, struct response *a,
+			   struct err *e)
+{
+	struct wire_identity *m = mem_alloc(1, sizeof(*m));
+	int rc;
+
+	m->device = d->facts.id;
+	memcpy(m->cohort, d->facts.cohort, sizeof(m->cohort));
+	memcpy(m->certificate, d->certificate, sizeof(m->certificate));
+	rc = wire_format_identity(m, &a->body, e);
+	free(m);
+	return rc;
+}
+
+int api_enrol(struct server_api *api, const struct request *q,
+	      struct response *a, struct err *e)
+{
+	struct wire_enrol *m = mem_alloc(1, sizeof(*m));
+	struct store_device *d = mem_alloc(1, sizeof(*d));
+	int rc = -1;
+
+	if (may_guess(api, utc_now(), e) || wire_parse_enrol(q->body, m, e) ||
+	    take_nonce(q, m, e))
+		goto out;
+	if (enrol(api, m, d, e)) {
+		log_event(LOG_WARNING, "enrolment-refused", "why=%s", e->msg);
+		count_guess(api);
+		goto out;
+	}
+	rc = answer_identity(d, a, e);
+out:
+	mem_wipe(m, sizeof(*m));
+	free(m);
+	free(d);
+	return rc;
+}

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What people see and do of releases, tokens, devices and cohorts. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/random.h"
+
+#include "update-server/api.h"
+
+#define TOKENS_MAX     1000 /* of one batch */
+#define TOKEN_DAYS_MAX 400
+
+/* An answer that holds one array, which visitors fill. */
+static struct json *answer_with(const char *name, struct json *array)
+{
+	struct json *j = api_answer();
+
+	json_set(j, name, array);
+	return j;
+}
+
+/* Answer if the walk went well, else let go of what was collected. */
+static int answer_list(struct response *a, int rc, const char *name,
+		       struct json *array, struct err *e)
+{
+	if (rc == 0)
+		return response_json(a, 200, answer_with(name, array), e);
+	json_free(array);
+	return rc;
+}
+
+/* ---- releases ------------------------------------------------------------ */
+
+static struct json *release_json(const struct store_release *r)
+{
+	struct json *j = json_new_object();
+
+	json_set_text(j, "product", r->product);
+	json_set_text(j, "id", r->id);
+	json_set_text(j, "version", r->version);
+	json_set_int(j, "seq", (int64_t)r->seq);
+	json_set_int(j, "requires_seq", (int64_t)r->requires_seq);
+	json_set_text(j, "models", r->models);
+	api_set_digest(j, "digest", &r->digest);
+	json_set_bool(j, "listed", r->listed);
+	api_set_time(j, "imported", r->imported);
+	return j;
+}
+
+static void list_release(void *ctx, const struct store_release *r)
+{
+	json_add(ctx, release_json(r));
+}
+
+int api_release_list(struct server_api *api, const struct request *q,
+		     struct response *a, struct err *e)
+{
+	struct json *list = json_new_array();
+	int rc = store_release_each(api->store, list_release, list, e);
+
+	(void)q;
+	return answer_list(a, rc, "releases", list, e);
+}
+
+int api_release_show(struct server_api *api, const struct request *q,
+		     struct response *a, struct err *e)
+{
+	struct store_release r = { 0 };
+	struct json *j, *detail = NULL;
+
+	if (store_release_find(api->store, api_rest(q, "/v1/people/release/"),
+			       &r, e))
+		return -1;
+	j = release_json(&r);
+	json_set_int(j, "v", 1);
+	if (json_parse(slice_of(r.detail), &detail, e) == 0)
+		json_set(j, "detail", detail);
+	store_release_done(&r);
+	return response_json(a, 200, j, e);
+}
+
+/* ---- tokens -------------------------------------------------------------- */
+
+struct batch {
+	struct store_claim *claims;
+	uint8_t (*codes)[WIRE_CLAIM_LEN];
+	size_t count;
+};
+
+static void fill_batch(struct batch *b, const struct store_claim *like)
+{
+	for (size_t i = 0; i < b->count; i++) {
+		random_bytes(b->codes[i], WIRE_CLAIM_LEN);
+		b->claims[i] = *like;
+		sha256_of((struct slice){ b->codes[i], WIRE_CLAIM_LEN },
+			  &b->claims[i].hash);
+	}
+}
+
+/* The only time that the codes are seen. */
+static struct json *batch_json(const struct batch *b)
+{
+	struct json *list = json_new_array();
+	char code[36];
+
+	for (size_t i = 0; i < b->count; i++) {
+		struct json *j = json_new_object();
+
+		wire_format_claim(b->codes[i], code);
+		json_set_int(j, "id", b->claims[i].id);
+		json_set_text(j, "claim", code);
+		json_add(list, j);
+	}
+	mem_wipe(code, sizeof(code));
+	return list;
+}
+
+static int make_batch(struct server_api *api, const struct store_claim *like,
+		      size_t count, struct response *a, struct err *e)
+{
+	struct batch b = { .count = count };
+	struct json *j;
+	int rc;
+
+	b.claims = mem_alloc(count, sizeof(*b.claims));
+	b.codes = mem_alloc(count, sizeof(*b.codes));
+	fill_batch(&b, like);
+	rc = store_claims_add(api->store, b.claims, count, e);
+	if (rc == 0) {
+		j = answer_with("tokens", batch_json(&b));
+		api_set_time(j, "expires", like->expires);
+		rc = response_json(a, 200, j, e);
+	}
+	mem_wipe(b.codes, count * sizeof(*b.codes));
+	free(b.codes);
+	free(b.claims);
+	return rc;
+}
+
+int api_token_create(struct server_api *api, const struct request *q,
+		     struct response *a, struct err *e)
+{
+	static const char *const known[] = { "v",      "product", "model",
+					     "cohort", "count",   "days",
+					     NULL };
+	struct store_claim like = { .created = utc_now() };
+	int64_t count, days;
+	struct json *j;
+	int rc = -1;
+
+	if (api_body(q, known, &j, e))
+		return -1;
+	if (api_get_name(j, "product", like.product, e) ||
+	    api_get_name(j, "model", like.model, e) ||
+	    api_get_name(j, "cohort", like.cohort, e) ||
+	    json_get_int(j, "count", 1, TOKENS_MAX, &count, e) ||
+	    json_get_int(j, "days", 1, TOKEN_DAYS_MAX, &days, e))
+		goto out;
+	like.expires = like.created + days * UTC_DAY;
+	rc = make_batch(api, &like, (size_t)count, a, e);
+	if (rc == 0)
+		log_event(LOG_INFO, "tokens-created",
+			  "by=%s count=%lld product=%s model=%s cohort=%s",
+			  q->peer->id, (long long)count, like.product,
+			  like.model, like.cohort);
+out:
+	json_free(j);
+	return rc;
+}
+
+struct claim_list {
+	struct json *list;
+	int64_t now;
+};
+
+static void list_claim(void *ctx, const struct store_claim *c)
+{
+	static const char *const states[] = { "open", "used", "revoked" };
+	struct claim_list *l = ctx;
+	struct json *j = json_new_object();
+	const char *state =
+		states[c->state <= CLAIM_REVOKED ? c->state : CLAIM_REVOKED];
+
+	if (c->state == CLAIM_OPEN && c->expires <= l->now)
+		state = "expired";
+	json_set_int(j, "id", c->id);
+	json_set_text(j, "state", state);
+	json_set_text(j, "product", c->product);
+	json_set_text(j, "model", c->model);
+	json_set_text(j, "cohort", c->cohort);
+	api_set_time(j, "created", c->created);
+	api_set_time(j, "expires", c->expires);
+	if (c->has_device)
+		json_set_hex(j, "device",
+			     (struct slice){ c->device.bytes, DEVICE_ID_LEN });
+	json_add(l->list, j);
+}
+
+int api_token_list(struct server_api *api, const struct request *q,
+		   struct response *a, struct err *e)
+{
+	struct claim_list l = { json_new_array(), utc_now() };
+	int rc = store_claim_each(api->store, list_claim, &l, e);
+
+	(void)q;
+	return answer_list(a, rc, "tokens", l.list, e);
+}
+
+int api_token_revoke(struct server_api *api, const struct request *q,
+		     struct response *a, struct err *e)
+{
+	static const char *const known[] = { "v", "id", NULL };
+	struct json *j;
+	int64_t id;
+	int rc;
+
+	if (api_body(q, known, &j, e))
+		return -1;
+	rc = json_get_int(j, "id", 1, JSON_INT_MAX, &id, e);
+	json_free(j);
+	if (rc || store_claim_revoke(api->store, id, e))
+		return -1;
+	log_event(LOG_INFO, "token-revoked", "by=%s id=%lld", q->peer->id,
+		  (long long)id);
+	return response_json(a, 200, api_answer(), e);
+}
+
+/* ---- devices ------------------------------------------------------------- */
+
+static struct json *device_json(const struct store_device *d)
+{
+	const struct rollout_device *f = &d->facts;
+	struct json *j = json_new_object();
+
+	json_set_hex(j, "id", (struct slice){ f->id.bytes, DEVICE_ID_LEN });
+	json_set_text(j, "state",
+		      d->revoked     ? "revoked"
+		      : d->last_seen ? "active"
+				     : "enrolled");
+	json_set_text(j, "product", f->product);
+	json_set_text(j, "model", f->model);
+	json_set_text(j, "cohort", f->cohort);
+	json_set_text(j, "release", d->release);
+	json_set_int(j, "seq", (int64_t)f->seq);
+	json_set_bool(j, "confirmed", f->confirmed);
+	if (f->has_release)
+		api_set_digest(j, "digest", &f->digest);
+	json_set_int(j, "activation", (int64_t)d->activation);
+	json_set_text(j, "updater", d->updater);
+	api_set_time(j, "enrolled", d->enrolled);
+	api_set_time(j, "last_seen", d->last_seen);
+	return j;
+}
+
+static void list_device(void *ctx, const struct store_device *d)
+{
+	json_add(ctx, device_json(d));
+}
+
+int api_device_list(struct server_api *api, const struct request *q,
+		    struct response *a, struct err *e)
+{
+	struct json *list = json_new_array();
+	int rc = store_device_each(api->store, list_device, list, e);
+
+	(void)q;
+	return answer_list(a, rc, "devices", list, e);
+}
+
+static void list_attempt(void *ctx, const struct attempt *a,
+			 const char *rollout, const char *release,
+			 const char *evidence)
+{
+	struct json *j = json_new_object();
+
+	json_set_int(j, "id", a->id);
+	json_set_text(j, "rollout", rollout);
+	json_set_text(j, "release", release);
+	json_set_text(j, "state", attempt_state_name(a->state));
+	json_set_text(j, "code", a->code);
+	api_set_time(j, "offered", a->offered);
+	api_set_time(j, "changed", a->changed);
+	json_set_text(j, "evidence", evidence);
+	json_add(ctx, j);
+}
+
+struct why_list {
+	struct json *list;
+	const struct store_device *device;
+	int64_t now;
+};
+
+static void list_why(void *ctx, const struct rollout *r)
+{
+	static const struct rollout_past nothing;
+	struct why_list *w = ctx;
+	struct json *j = json_new_object();
+	enum rollout_verdict verdict =
+		rollout_decide(r, &w->device->facts, &nothing, w->now);
+
+	json_set_text(j, "rollout", r->name);
+	json_set_text(j, "release", r->release);
+	json_set_text(j, "why", rollout_why(verdict));
+	json_add(w->list, j);
+}
+
+static int show_device(struct server_api *api, const struct store_device *d,
+		       struct response *a, struct err *e)
+{
+	struct json *j = device_json(d);
+	struct json *attempts = json_new_array();
+	struct why_list why = { json_new_array(), d, utc_now() };
+
+	json_set_int(j, "v", 1);
+	if (store_attempt_each(api->store, &d->facts.id, list_attempt, attempts,
+			       e) ||
+	    store_rollout_each(api->store, list_why, &why, e)) {
+		json_free(attempts);
+		json_free(why.list);
+		json_free(j);
+		return -1;
+	}
+	json_set(j, "attempts", attempts);
+	json_set(j, "rollouts", why.list);
+	return response_json(a, 200, j, e);
+}
+
+int api_device_show(struct server_api *api, const struct request *q,
+		    struct response *a, struct err *e)
+{
+	struct store_device *d = mem_alloc(1, sizeof(*d));
+	struct device_id id;
+	int rc = -1;
+
+	if (hex_parse(slice_of(api_rest(q, "/v1/people/device/")), id.bytes,
+		      DEVICE_ID_LEN, e)) {
+		(void)err_set(e, ERR_NOT_FOUND, "not a device id");
+		goto out;
+	}
+	if (store_flush(api->store, e) == 0 &&
+	    store_device_find(api->store, &id, d, e) == 0)
+		rc = show_device(api, d, a, e);
+out:
+	free(d);
+	return rc;
+}
+
+int api_device_revoke(struct server_api *api, const struct request *q,
+		      struct response *a, struct err *e)
+{
+	static const char *const known[] = { "v", "id", NULL };
+	char text[2 * DEVICE_ID_LEN + 1];
+	struct device_id id;
+	struct json *j;
+	int rc;
+
+	if (api_body(q, known, &j, e))
+		return -1;
+	rc = json_get_hex(j, "id", id.bytes, DEVICE_ID_LEN, e);
+	json_free(j);
+	if (rc || store_device_revoke(api->store, &id, &a->cut_fingerprint, e))
+		return -1;
+	/* Refused at the next request, and open connections end now. */
+	a->cut = true;
+	hex_format((struct slice){ id.bytes, DEVICE_ID_LEN }, text);
+	log_event(LOG_WARNING, "device-revoked", "by=%s id=%s", q->peer->id,
+		  text);
+	return response_json(a, 200, api_answer(), e);
+}
+
+/* ---- cohorts ------------------------------------------------------------- */
+
+static void list_cohort(void *ctx, const char *name, uint64_t devices)
+{
+	struct json *j = json_new_object();
+
+	json_set_text(j, "name", name);
+	json_set_int(j, "devices", (int64_t)devices);
+	json_add(ctx, j);
+}
+
+int api_cohort_list(struct server_api *api, const struct request *q,
+		    struct response *a, struct err *e)
+{
+	struct json *list = json_new_array();
+	int rc = store_cohort_each(api->store, list_cohort, list, e);
+
+	(void)q;
+	return answer_list(a, rc, "cohorts", list, e);
+}
+
+int api_cohort_create(struct server_api *api, const struct request *q,
+		      struct response *a, struct err *e)
+{
+	static const char *const known[] = { "v", "name", NULL };
+	char name[NAME_MAX_LEN + 1];
+	struct json *j;
+	int rc;
+
+	if (api_body(q, known, &j, e))
+		return -1;
+	rc = api_get_name(j, "name", name, e);
+	json_free(j);
+	if (rc || store_cohort_add(api->store, name, utc_now(), e))
+		return -1;
+	log_event(LOG_INFO, "cohort-created", "by=%s name=%s", q->peer->id,
+		  name);
+	return response_json(a, 200, api_answer(), e);
+}

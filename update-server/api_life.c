@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of routes, who may use them, and the life of what they share. */
+#include <stdlib.h>
+
+#include "common/fs.h"
+#include "common/log.h"
+#include "common/mem.h"
+
+#include "update-server/api.h"
+#include "update-server/publish.h"
+
+#define FLUSH_SEC 10
+#define RETRY_SEC 60
+
+#define ENROLMENT (1u << LISTENER_ENROLMENT)
+#define DEVICE    (1u << LISTENER_DEVICE)
+#define PEOPLE    (1u << LISTENER_PEOPLE)
+#define ALL       (ENROLMENT | DEVICE | PEOPLE)
+
+#define SMALL_BODY  4096
+#define PAYLOAD_MAX ((size_t)64 << 30)
+#define P           "/v1/people/"
+
+const struct route server_routes[] = {
+	{ ALL, METHOD_GET, API_METADATA, 0, false, api_metadata_get },
+	{ DEVICE | PEOPLE, METHOD_GET, API_TARGETS, 0, false, api_target_get },
+
+	{ ENROLMENT, METHOD_POST, "/v1/nonce", SMALL_BODY, false, api_nonce },
+	{ ENROLMENT, METHOD_POST, "/v1/enrol", WIRE_BODY_MAX, false,
+	  api_enrol },
+
+	{ DEVICE, METHOD_POST, "/v1/checkin", WIRE_BODY_MAX, false,
+	  api_checkin },
+	{ DEVICE, METHOD_POST, "/v1/report", WIRE_BODY_MAX, false, api_report },
+
+	{ PEOPLE, METHOD_GET, P "status", 0, false, api_status },
+	{ PEOPLE, METHOD_GET, P "payload/", 0, false, api_payload_head },
+	{ PEOPLE, METHOD_PUT, P "payload/", PAYLOAD_MAX, true,
+	  api_payload_put },
+	{ PEOPLE, METHOD_PUT, P "metadata/", STORE_METADATA_MAX, false,
+	  api_metadata_put },
+	{ PEOPLE, METHOD_POST, P "publish", SMALL_BODY, false, api_publish },
+	{ PEOPLE, METHOD_POST, P "bundle", SMALL_BODY, false, api_bundle },
+	{ PEOPLE, METHOD_GET, P "releases", 0, false, api_release_list },
+	{ PEOPLE, METHOD_GET, P "release/", 0, false, api_release_show },
+	{ PEOPLE, METHOD_GET, P "tokens", 0, false, api_token_list },
+	{ PEOPLE, METHOD_POST, P "tokens", SMALL_BODY, false,
+	  api_token_create },
+	{ PEOPLE, METHOD_POST, P "token-revoke", SMALL_BODY, false,
+	  api_token_revoke },
+	{ PEOPLE, METHOD_GET, P "devices", 0, false, api_device_list },
+	{ PEOPLE, METHOD_GET, P "device/", 0, false, api_device_show },
+	{ PEOPLE, METHOD_POST, P "device-revoke", SMALL_BODY, false,
+	  api_device_revoke },
+	{ PEOPLE, METHOD_GET, P "cohorts", 0, false, api_cohort_list },
+	{ PEOPLE, METHOD_POST, P "cohorts", SMALL_BODY, false,
+	  api_cohort_create },
+	{ PEOPLE, METHOD_GET, P "rollouts", 0, false, api_rollout_list },
+	{ PEOPLE, METHOD_POST, P "rollouts", SMALL_BODY, false,
+	  api_rollout_create },
+	{ PEOPLE, METHOD_GET, P "rollout/", 0, false, api_rollout_show },
+	{ PEOPLE, METHOD_POST, P "rollout-start", SMALL_BODY, false,
+	  api_rollout_start },
+	{ PEOPLE, METHOD_POST, P "rollout-pause", SMALL_BODY, false,
+	  api_rollout_pause },
+	{ PEOPLE, METHOD_POST, P "rollout-resume", SMALL_BODY, false,
+	  api_rollout_resume },
+};
+const size_t server_route_count = ARRAY_LEN(server_routes);
+
+/* ---- who may speak ------------------------------------------------------- */
+
+static int authorise_device(struct server_api *api, struct peer *peer,
+			    struct err *e)
+{
+	struct device_id id;
+
+	if (store_device_authorise(api->store, &peer->fingerprint, &id, e))
+		return -1;
+	hex_format((struct slice){ id.bytes, DEVICE_ID_LEN }, peer->id);
+	return 0;
+}
+
+static int authorise_person(struct server_api *api, struct peer *peer,
+			    struct err *e)
+{
+	struct store_person person;
+
+	if (store_person_find(api->store, &peer->fingerprint, &person, e))
+		return -1;
+	return text_format(peer->id, sizeof(peer->id), e, "%s", person.name);
+}
+
+int server_authorise(struct server_api *api, enum listener listener,
+		     struct peer *peer, struct err *e)
+{
+	if (listener == LISTENER_ENROLMENT)
+		return 0;
+	if (!peer->present)
+		return err_set(e, ERR_REFUSED, "show a certificate");
+	if (listener == LISTENER_DEVICE)
+		return authorise_device(api, peer, e);
+	return authorise_person(api, peer, e);
+}
+
+/* ---- life ---------------------------------------------------------------- */
+
+static int open_parts(struct server_api *api, struct err *e)
+{
+	char path[PATH_MAX_LEN];
+
+	if (environment_parse(slice_of(api->config->environment),
+			      &api->environment, e) ||
+	    fs_open_dir(api->config->dir, &api->dirfd, e) ||
+	    text_format(path, sizeof(path), e, "%s/store.sqlite",
+			api->config->dir))
+		return -1;
+	return store_open(path, &api->store, e);
+}
+
+int api_open(const struct config *c, struct keeper *k, struct server_api **out,
+	     struct err *e)
+{
+	struct server_api *api = mem_alloc(1, sizeof(*api));
+
+	api->config = c;
+	api->keeper = k;
+	api->dirfd = -1;
+	api->started = utc_now();
+	(void)pthread_mutex_init(&api->publishing, NULL);
+	(void)pthread_mutex_init(&api->attempts, NULL);
+	(void)pthread_mutex_init(&api->guessing, NULL);
+	if (open_parts(api, e)) {
+		api_close(api);
+		return -1;
+	}
+	/* An import that was cut short is completed now; anything else that
+	 * is wrong with it must not keep devices from what they can get. */
+	if (publish_finish(api, e) && e->code != ERR_NOT_FOUND) {
+		log_event(LOG_WARNING, "online-metadata-not-signed", "why=%s",
+			  e->msg);
+		api->next_try = utc_now() + RETRY_SEC;
+	}
+	*out = api;
+	return 0;
+}
+
+void api_close(struct server_api *api)
+{
+	if (!api)
+		return;
+	store_close(api->store);
+	fs_close(&api->dirfd);
+	(void)pthread_mutex_destroy(&api->publishing);
+	(void)pthread_mutex_destroy(&api->attempts);
+	(void)pthread_mutex_destroy(&api->guessing);
+	free(api);
+}
+
+static int64_t expiry(struct server_api *api)
+{
+	int64_t expires;
+
+	(void)pthread_mutex_lock(&api->publishing);
+	expires = api->timestamp_expires;
+	(void)pthread_mutex_unlock(&api->publishing);
+	return expires;
+}
+
+/* Half a timestamp's life is left to repair what keeps it from renewal. */
+static void renew(struct server_api *api, int64_t now)
+{
+	int64_t expires = expiry(api);
+	struct err e = { 0 };
+
+	if (expires == 0 && api->next_try == 0)
+		return;
+	if (expires != 0 && now < expires - UTC_DAY / 2)
+		return;
+	if (now < api->next_try)
+		return;
+	api->next_try = now + RETRY_SEC;
+	if (publish_finish(api, &e))
+		log_event(LOG_ERROR, "timestamp-not-renewed", "why=%s", e.msg);
+	else
+		log_event(LOG_INFO, "timestamp-renewed", "at=%lld",
+			  (long long)now);
+}
+
+void api_tick(struct server_api *api)
+{
+	int64_t now = utc_now();
+	struct err e = { 0 };
+
+	renew(api, now);
+	if (now < api->next_flush)
+		return;
+	api->next_flush = now + FLUSH_SEC;
+	if (store_flush(api->store, &e))
+		log_event(LOG_ERROR, "last-seen-not-written", "why=%s", e.msg);
+}

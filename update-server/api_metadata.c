@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What devices fetch: metadata and payloads, immutable but for timestamp. */
+#include <string.h>
+
+#include "update-server/api.h"
+#include "update-server/blobs.h"
+
+int api_metadata_get(struct server_api *api, const struct request *q,
+		     struct response *a, struct err *e)
+{
+	const char *name = api_rest(q, API_METADATA);
+	struct sha256 digest;
+
+	if (strlen(name) > NAME_MAX_LEN)
+		return err_set(e, ERR_NOT_FOUND, "no such metadata");
+	if (store_metadata_get(api->store, name, &a->body, &digest, e))
+		return -1;
+	sha256_format(&digest, a->etag);
+	a->immutable = strcmp(name, "timestamp.json") != 0;
+	return 0;
+}
+
+int api_target_get(struct server_api *api, const struct request *q,
+		   struct response *a, struct err *e)
+{
+	const char *url = api_rest(q, API_TARGETS);
+	struct sha256 digest;
+	uint64_t length, len;
+
+	/* An exact match of verified metadata; a path of the disk is made from
+	 * the digest found there alone. */
+	if (strlen(url) >= PATH_MAX_LEN ||
+	    store_payload_find(api->store, url, &digest, &length, e))
+		return err_set(e, ERR_NOT_FOUND, "no such payload");
+	if (blobs_open(api->dirfd, &digest, &a->file_fd, &len, e))
+		return -1;
+	if (len != length)
+		return err_set(e, ERR_SYSTEM, "a payload was changed on disk");
+	a->file_len = len;
+	a->type = "application/octet-stream";
+	a->ranges = true;
+	a->immutable = true;
+	sha256_format(&digest, a->etag);
+	return 0;
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What people bring and ask about the server itself: status, import, bundle. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/fs.h"
+#include "common/log.h"
+#include "common/mem.h"
+
+#include "update-server/api.h"
+#include "update-server/blobs.h"
+#include "update-server/publish.h"
+
+#define STAGED_LEN (16 + SHA256_HEX_LEN)
+
+/* ---- status -------------------------------------------------------------- */
+
+static void count_device(void *ctx, const struct store_device *d)
+{
+	uint64_t *counts = ctx;
+
+	counts[0] += !d->revoked;
+	counts[1] += d->revoked;
+}
+
+int api_status(struct server_api *api, const struct request *q,
+	       struct response *a, struct err *e)
+{
+	uint64_t devices[2] = { 0, 0 };
+	int64_t root, targets, expires;
+	struct json *j;
+
+	(void)q;
+	if (store_metadata_versions(api->store, &root, &targets, e) ||
+	    store_device_each(api->store, count_device, devices, e))
+		return -1;
+	(void)pthread_mutex_lock(&api->publishing);
+	expires = api->timestamp_expires;
+	(void)pthread_mutex_unlock(&api->publishing);
+	j = api_answer();
+	json_set_text(j, "version", VERSION);
+	json_set_text(j, "environment", environment_name(api->environment));
+	api_set_time(j, "started", api->started);
+	json_set_int(j, "root", root);
+	json_set_int(j, "targets", targets);
+	api_set_time(j, "timestamp_expires", expires);
+	json_set_int(j, "devices", (int64_t)devices[0]);
+	json_set_int(j, "revoked", (int64_t)devices[1]);
+	return response_json(a, 200, j, e);
+}
+
+/* ---- import -------------------------------------------------------------- */
+
+static int path_digest(const struct request *q, const char *prefix,
+		       struct sha256 *out, struct err *e)
+{
+	if (sha256_parse(slice_of(api_rest(q, prefix)), out, e))
+		return err_set(e, ERR_NOT_FOUND, "not a sha256 digest");
+	return 0;
+}
+
+int api_payload_head(struct server_api *api, const struct request *q,
+		     struct response *a, struct err *e)
+{
+	struct sha256 digest;
+	uint64_t len;
+	int fd = -1;
+	struct json *j;
+
+	if (path_digest(q, "/v1/people/payload/", &digest, e) ||
+	    blobs_open(api->dirfd, &digest, &fd, &len, e))
+		return -1;
+	fs_close(&fd);
+	j = api_answer();
+	json_set_int(j, "bytes", (int64_t)len);
+	return response_json(a, 200, j, e);
+}
+
+int api_payload_put(struct server_api *api, const struct request *q,
+		    struct response *a, struct err *e)
+{
+	struct sha256 digest;
+
+	if (path_digest(q, "/v1/people/payload/", &digest, e) ||
+	    blobs_put(api->dirfd, q->upload_fd, q->upload_len, &digest, e))
+		return -1;
+	log_event(LOG_INFO, "payload-uploaded", "by=%s sha256=%s bytes=%llu",
+		  q->peer->id, api_rest(q, "/v1/people/payload/"),
+		  (unsigned long long)q->upload_len);
+	return response_json(a, 200, api_answer(), e);
+}
+
+/* Each person stages for themselves: incoming/<fingerprint>. */
+static void staged_name(const struct request *q, char out[SHA256_HEX_LEN])
+{
+	sha256_format(&q->peer->fingerprint, out);
+}
+
+static bool ends_in(const char *text, const char *tail)
+{
+	size_t len = strlen(text), tail_len = strlen(tail);
+
+	return len > tail_len && strcmp(text + len - tail_len, tail) == 0;
+}
+
+int api_metadata_put(struct server_api *api, const struct request *q,
+		     struct response *a, struct err *e)
+{
+	const char *name = api_rest(q, "/v1/people/metadata/");
+	char staged[SHA256_HEX_LEN], path[STAGED_LEN + 2 * NAME_MAX_LEN];
+
+	if (!name_is_valid(slice_of(name)) ||
+	    (!ends_in(name, ".root.json") && !ends_in(name, ".targets.json")))
+		return err_set(e, ERR_REFUSED,
+			       "only root and targets metadata is imported");
+	staged_name(q, staged);
+	if (text_format(path, sizeof(path), e, "incoming/%s", staged) ||
+	    fs_mkdirs(api->dirfd, path, 0700, e) ||
+	    text_format(path, sizeof(path), e, "incoming/%s/%s", staged,
+			name) ||
+	    fs_replace_file(api->dirfd, path, q->body, 0600, e))
+		return -1;
+	return response_json(a, 200, api_answer(), e);
+}
+
+int api_publish(struct server_api *api, const struct request *q,
+		struct response *a, struct err *e)
+{
+	static const char *const known[] = { "v", "targets", NULL };
+	struct publish_summary done;
+	char staged[SHA256_HEX_LEN];
+	struct json *j;
+	int64_t targets;
+	int rc;
+
+	if (api_body(q, known, &j, e))
+		return -1;
+	rc = json_get_int(j, "targets", 1, JSON_INT_MAX, &targets, e);
+	json_free(j);
+	if (rc)
+		return -1;
+	staged_name(q, staged);
+	if (publish_staged(api, staged, targets, &done, e)) {
+		log_event(LOG_WARNING, "import-refused", "by=%s why=%s",
+			  q->peer->id, e->msg);
+		return -1;
+	}
+	log_event(LOG_INFO, "imported", "by=%s root=%lld targets=%lld",
+		  q->peer->id, (long long)done.root, (long long)done.targets);
+	j = api_answer();
+	json_set_int(j, "root", done.root);
+	json_set_int(j, "targets", done.targets);
+	json_set_int(j, "releases", (int64_t)done.releases);
+	json_set_int(j, "payloads", (int64_t)done.payloads);
+	if (done.first)
+		api_set_digest(j, "first_root", &done.first_root);
+	return response_json(a, 200, j, e);
+}
+
+/* ---- bundle -------------------------------------------------------------- */
+
+static struct json *bundle_json(const struct keeper_answer *k, int64_t root)
+{
+	struct json *j = api_answer();
+
+	/* Our own canonical bytes: text without a NUL. */
+	json_set_int(j, "root", root);
+	json_set_int(j, "targets", k->targets_version);
+	json_set_int(j, "snapshot_version", k->snapshot_version);
+	api_set_time(j, "expires", k->expires);
+	json_set_text(j, "snapshot", (const char *)k->snapshot);
+	json_set_text(j, "timestamp", (const char *)k->timestamp);
+	return j;
+}
+
+static int make_bundle(struct server_api *api, uint32_t days,
+		       struct response *a, struct err *e)
+{
+	struct keeper_answer *k = mem_alloc(1, sizeof(*k));
+	int64_t root, targets;
+	int rc = -1;
+
+	if (publish_bundle(api, days, k, e) ||
+	    store_metadata_versions(api->store, &root, &targets, e))
+		goto out;
+	if (k->snapshot_len == KEEPER_FILE_MAX ||
+	    k->timestamp_len == KEEPER_FILE_MAX) {
+		(void)err_set(e, ERR_LIMIT, "snapshot: too large");
+		goto out;
+	}
+	rc = response_json(a, 200, bundle_json(k, root), e);
+out:
+	free(k);
+	return rc;
+}
+
+int api_bundle(struct server_api *api, const struct request *q,
+	       struct response *a, struct err *e)
+{
+	static const char *const known[] = { "v", "days", NULL };
+	struct json *j;
+	int64_t days;
+	int rc;
+
+	if (api_body(q, known, &j, e))
+		return -1;
+	rc = json_get_int(j, "days", 1, 400, &days, e);
+	json_free(j);
+	if (rc || make_bundle(api, (uint32_t)days, a, e))
+		return -1;
+	log_event(LOG_INFO, "bundle-exported", "by=%s days=%lld", q->peer->id,
+		  (long long)days);
+	return 0;
+}

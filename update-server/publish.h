@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * publish - from a staged folder of metadata to what devices are served.
+ *
+ * What an operator brought is verified exactly as a device would: the TUF
+ * chain from what was imported before, then every target's payload, length and
+ * package head. Only then does anything change: files for the keeper to verify
+ * for itself, one transaction in the store, the keeper's signatures. If that
+ * is cut short, publish_finish() completes it from what is stored.
+ */
+#ifndef UPDATE_SERVER_PUBLISH_H
+#define UPDATE_SERVER_PUBLISH_H
+
+#include "update-server/api.h"
+
+struct publish_summary {
+	int64_t root, targets;
+	size_t releases, payloads;
+	bool first; /* this root was trusted for want of another */
+	struct sha256 first_root;
+};
+
+/* `staged` is a folder's name beneath incoming/. */
+int publish_staged(struct server_api *api, const char *staged, int64_t targets,
+		   struct publish_summary *out, struct err *e) NODISCARD;
+
+/* Have the keeper sign what is stored, if it was not yet. */
+int publish_finish(struct server_api *api, struct err *e) NODISCARD;
+
+/* A new timestamp. */
+int publish_refresh(struct server_api *api, struct err *e) NODISCARD;
+
+/* Snapshot and timestamp for a medium; the network's move past them. */
+int publish_bundle(struct server_api *api, uint32_t days,
+		   struct keeper_answer *out, struct err *e) NODISCARD;
+
+#endif
