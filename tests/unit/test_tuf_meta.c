@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/tuf_meta.h"
+
+#include "tests/unit/tuf_repo.h"
+
+static int setup(void **state)
+{
+	*state = repo_new();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	repo_free(*state);
+	return 0;
+}
+
+static const struct tuf_rules ours = { .schemes = tuf_schemes_product };
+
+/* Read a role as it now stands, signed by its own keys. */
+static int read_role(struct repo *r, const char *name, enum tuf_role role,
+		     struct err *why)
+{
+	struct repo_role *it = repo_find(r, name);
+	struct tuf_keyring ring = { .threshold = 1 };
+	struct tuf_meta *m = NULL;
+	char keyid[TUF_KEYID_LEN];
+	struct json *key = NULL;
+	struct err e;
+	int rc;
+
+	json_set_int(repo_body(r, name), "version", 1);
+	repo_serve(r, "file", it->envelope, it->signers, true);
+	for (unsigned n = 0; n < KEY_COUNT; n++)
+		if (it->signers & KEY(n))
+			key = repo_key(r, n, keyid);
+	assert_ok(tuf_key_read(&ours, keyid, key, &ring.keys[0], &e));
+	ring.count = 1;
+	rc = tuf_meta_read(&ours, role, buf_slice(&repo_file(r, "file")->bytes),
+			   role == TUF_ROOT ? NULL : &ring, &m, why);
+	tuf_meta_free(m);
+	json_free(key);
+	repo_mend(r);
+	return rc;
+}
+
+/* Any value, not only what may stand at the top of a file. */
+static struct json *parse(const char *text)
+{
+	struct json *list = NULL, *j;
+	char wrapped[1024];
+	struct err e;
+
+	snprintf(wrapped, sizeof(wrapped), "[%s]", text);
+	assert_ok(json_parse(slice_of(wrapped), &list, &e));
+	j = json_clone(json_at(list, 0));
+	json_free(list);
+	return j;
+}
+
+struct change {
+	const char *member, *value; /* NULL removes it */
+};
+
+/* Each change of a good role makes it malformed; undone, it is good again. */
+static void refuse_each(struct repo *r, const char *name, enum tuf_role role,
+			const struct change *changes, size_t count)
+{
+	struct repo_role *it = repo_find(r, name);
+	struct json *good = json_clone(it->envelope);
+	struct err e;
+
+	for (size_t i = 0; i < count; i++) {
+		struct json *body = repo_body(r, name);
+		const struct change *c = &changes[i];
+
+		assert_ok(read_role(r, name, role, &e));
+		if (c->value)
+			json_set(body, c->member, parse(c->value));
+		else
+			json_remove(body, c->member);
+		if (read_role(r, name, role, &e) == 0)
+			fail_msg("%s: %s", c->member,
+				 c->value ? c->value : "missing");
+		if (e.code != ERR_FORMAT && e.code != ERR_LIMIT)
+			fail_msg("%s: %s", c->member, e.msg);
+		json_free(it->envelope);
+		it->envelope = json_clone(good);
+	}
+	json_free(good);
+}
+
+static void refuses_what_every_role_must_have_right(void **state)
+{
+	static const struct change changes[] = {
+		{ "_type", NULL },
+		{ "_type", "\"targets\"" },
+		{ "_type", "1" },
+		{ "spec_version", NULL },
+		{ "spec_version", "\"2.0.0\"" },
+		{ "spec_version", "\"1\"" },
+		{ "spec_version", "\"1.\"" },
+		{ "spec_version", "\"1.0.\"" },
+		{ "spec_version", "\"1.0.34.1\"" },
+		{ "spec_version", "\"1.0.34 \"" },
+		{ "spec_version", "\"10.0.0\"" },
+		{ "spec_version", "1" },
+		{ "expires", NULL },
+		{ "expires", "\"2026-06-01T00:00:00\"" },
+		{ "expires", "\"2026-06-01T00:00:00.000Z\"" },
+		{ "expires", "\"2026-06-01 00:00:00Z\"" },
+		{ "expires", "\"2026-06-31T00:00:00Z\"" },
+		{ "expires", "1780000000" },
+		{ "issued", NULL },
+		{ "issued", "\"2026-06-31T00:00:00Z\"" },
+		{ "issued", "\"2026-06-27T20:26:40Z\"" }, /* = expires */
+		{ "issued", "\"2026-06-28T20:26:40Z\"" },
+		{ "issued", "\"2025-05-23T20:26:39Z\"" }, /* 400 d and 1 s */
+		{ "medium", "1" },
+		{ "meta", NULL },
+		{ "meta", "[]" },
+		{ "meta", "{}" },
+		{ "meta", "{\"snapshot.json\":{}}" },
+		{ "meta", "{\"snapshot.json\":1}" },
+		{ "meta", "{\"snapshot.json\":{\"version\":0}}" },
+		{ "meta", "{\"snapshot.json\":{\"version\":\"1\"}}" },
+		{ "meta", "{\"snapshot.json\":{\"version\":1,\"length\":-1}}" },
+		{ "meta", "{\"snapshot.json\":{\"version\":1,\"hashes\":{}}}" },
+		{ "meta", "{\"snapshot.json\":{\"version\":1,\"hashes\":"
+			  "{\"sha256\":\"00\"}}}" },
+		{ "meta", "{\"snapshot.json\":{\"version\":1},\"x.json\":"
+			  "{\"version\":1}}" },
+	};
+
+	refuse_each(*state, "timestamp", TUF_TIMESTAMP, changes,
+		    ARRAY_LEN(changes));
+}
+
+static void accepts_lives_up_to_the_limit(void **state)
+{
+	struct repo *r = *state;
+	struct err e;
+
+	json_set_text(repo_body(r, "timestamp"), "issued",
+		      "2025-05-23T20:26:40Z"); /* 400 days */
+	assert_ok(read_role(r, "timestamp", TUF_TIMESTAMP, &e));
+	json_set_text(repo_body(r, "root"), "issued", "2024-06-27T20:26:40Z");
+	assert_ok(read_role(r, "root", TUF_ROOT, &e));
+	json_set_text(repo_body(r, "root"), "issued", "2024-06-25T20:26:40Z");
+	assert_refused(read_role(r, "root", TUF_ROOT, &e), ERR_FORMAT);
+}
+
+static void refuses_malformed_snapshots(void **state)
+{
+	static const struct change changes[] = {
+		{ "meta", NULL },
+		{ "meta", "{\"other.json\":{\"version\":1}}" },
+		{ "meta", "{\"targets.json\":{\"version\":1},\"x\":"
+			  "{\"version\":1}}" },
+		{ "meta", "{\"targets.json\":{\"version\":1},\"../x.json\":"
+			  "{\"version\":1}}" },
+		{ "meta", "{\"targets.json\":{\"version\":1},\"X.json\":"
+			  "{\"version\":1}}" },
+		{ "meta", "{\"targets.json\":{\"version\":1},\".json\":"
+			  "{\"version\":1}}" },
+	};
+
+	refuse_each(*state, "snapshot", TUF_SNAPSHOT, changes,
+		    ARRAY_LEN(changes));
+}
+
+#define SHA                                                                    \
+	"\"00000000000000000000000000000000"                                   \
+	"00000000000000000000000000000000\""
+
+static void refuses_malformed_targets(void **state)
+{
+	static const struct change changes[] = {
+		{ "targets", NULL },
+		{ "targets", "[]" },
+		{ "targets", "{\"a\":1}" },
+		{ "targets", "{\"a\":{\"hashes\":{\"sha256\":" SHA "}}}" },
+		{ "targets", "{\"a\":{\"length\":1}}" },
+		{ "targets",
+		  "{\"a\":{\"length\":-1,\"hashes\":{\"sha256\":" SHA "}}}" },
+		{ "targets",
+		  "{\"a\":{\"length\":1,\"hashes\":{\"sha256\":1}}}" },
+		{ "targets",
+		  "{\"a\":{\"length\":1,\"hashes\":{\"sha256\":\"00\"}}}" },
+		{ "targets", "{\"a\":{\"length\":1,\"hashes\":{\"sha256\":" SHA
+			     "},\"custom\":1}}" },
+		{ "targets",
+		  "{\"../a\":{\"length\":1,\"hashes\":{\"sha256\":" SHA "}}}" },
+		{ "targets",
+		  "{\"/a\":{\"length\":1,\"hashes\":{\"sha256\":" SHA "}}}" },
+		{ "targets",
+		  "{\"A\":{\"length\":1,\"hashes\":{\"sha256\":" SHA "}}}" },
+		{ "medium", "true" },
+		{ "delegations", "[]" },
+		{ "delegations", "{}" },
+		{ "delegations", "{\"keys\":{},\"roles\":1}" },
+		{ "delegations", "{\"keys\":{},\"roles\":[1]}" },
+		{ "delegations", "{\"keys\":{},\"roles\":[],"
+				 "\"succinct_roles\":{}}" },
+	};
+
+	refuse_each(*state, "targets", TUF_TARGETS, changes,
+		    ARRAY_LEN(changes));
+}
+
+/* Change roles.<role>.<member> of a root and read it. */
+static int read_root_with(struct repo *r, const char *role, const char *member_,
+			  const char *value, struct err *e)
+{
+	struct repo_role *it = repo_find(r, "root");
+	struct json *good = json_clone(it->envelope);
+	struct json *entry =
+		member(member(repo_body(r, "root"), "roles"), role);
+	int rc;
+
+	if (value)
+		json_set(entry, member_, parse(value));
+	else
+		json_remove(entry, member_);
+	rc = read_role(r, "root", TUF_ROOT, e);
+	json_free(it->envelope);
+	it->envelope = good;
+	return rc;
+}
+
+static void thresholds_are_integers_from_one_to_the_number_of_keys(void **state)
+{
+	static const char *const roles[] = { "root", "timestamp", "snapshot",
+					     "targets" };
+	static const char *const wrong[] = { "0",  "-1",   "2",    "\"1\"",
+					     NULL, "true", "null", "[1]" };
+	struct repo *r = *state;
+	struct err e;
+
+	for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
+		for (size_t k = 0; k < ARRAY_LEN(wrong); k++)
+			assert_refused(read_root_with(r, roles[i], "threshold",
+						      wrong[k], &e),
+				       ERR_FORMAT);
+		assert_refused(read_root_with(r, roles[i], "keyids", "[]", &e),
+			       ERR_FORMAT);
+		assert_refused(
+			read_root_with(r, roles[i], "keyids", "[\"no\"]", &e),
+			ERR_FORMAT);
+		assert_refused(read_root_with(r, roles[i], "keyids", "[1]", &e),
+			       ERR_FORMAT);
+		assert_ok(read_root_with(r, roles[i], "threshold", "1", &e));
+	}
+}
+
+static void a_key_under_two_ids_is_one_key(void **state)
+{
+	struct repo *r = *state;
+	struct json *roles = member(repo_body(r, "root"), "roles");
+	struct json *entry = member(roles, "targets");
+	char keyid[TUF_KEYID_LEN];
+	struct json *alias = repo_key(r, TARGETS_KEY, keyid);
+	struct err e;
+
+	json_set(member(repo_body(r, "root"), "keys"), "alias", alias);
+	json_add(member(entry, "keyids"), json_new_text("alias"));
+	assert_ok(read_role(r, "root", TUF_ROOT, &e));
+	json_set_int(entry, "threshold", 2);
+	assert_refused(read_role(r, "root", TUF_ROOT, &e), ERR_FORMAT);
+	repo_grant(r, "targets", KEY(TARGETS_KEY) | KEY(SPARE_KEY), 2);
+	assert_ok(read_role(r, "root", TUF_ROOT, &e));
+	json_add(member(member(roles, "targets"), "keyids"),
+		 json_new_text(keyid));
+	assert_refused(read_role(r, "root", TUF_ROOT, &e), ERR_FORMAT);
+}
+
+static void unknown_schemes_and_keys_are_refused_in_ours(void **state)
+{
+	static const char *const changes[][2] = {
+		{ "scheme", "\"ed25519\"" },
+		{ "scheme", "\"ecdsa-sha2-nistp384\"" },
+		{ "keytype", "\"rsa\"" },
+		{ "keyval", "{\"public\":\"\"}" },
+		{ "keyval", "{\"public\":\"-----BEGIN PUBLIC KEY-----\\n\"}" },
+	};
+	struct repo *r = *state;
+	char keyid[TUF_KEYID_LEN];
+	struct err e;
+
+	for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+		struct json *key = repo_key(r, TARGETS_KEY, keyid);
+		struct json *keys = member(repo_body(r, "root"), "keys");
+
+		json_set(key, changes[i][0], parse(changes[i][1]));
+		json_set(keys, keyid, key);
+		assert_refused(read_role(r, "root", TUF_ROOT, &e), ERR_REFUSED);
+		json_set(keys, keyid, repo_key(r, TARGETS_KEY, keyid));
+		assert_ok(read_role(r, "root", TUF_ROOT, &e));
+	}
+}
+
+static void root_needs_our_fields(void **state)
+{
+	static const struct change changes[] = {
+		{ "consistent_snapshot", NULL },
+		{ "consistent_snapshot", "false" },
+		{ "consistent_snapshot", "1" },
+		{ "pawl", NULL },
+		{ "pawl", "{}" },
+		{ "pawl", "{\"environment\":\"lab\"}" },
+		{ "pawl", "{\"environment\":\"Lab\",\"staging\":\"server\"}" },
+		{ "pawl", "{\"environment\":\"lab\",\"staging\":\"none\"}" },
+		{ "pawl", "{\"environment\":\"lab\",\"staging\":\"server\","
+			  "\"medium_max_days\":0}" },
+		{ "pawl", "{\"environment\":\"lab\",\"staging\":\"server\","
+			  "\"medium_max_days\":401}" },
+		{ "roles", "{}" },
+		{ "keys", "[]" },
+	};
+	struct repo *r = *state;
+	struct json *fifth = json_clone(
+		json_get(json_get(repo_body(r, "root"), "roles"), "root"));
+	struct err e;
+
+	refuse_each(r, "root", TUF_ROOT, changes, ARRAY_LEN(changes));
+	json_set(member(repo_body(r, "root"), "roles"), "mirrors", fifth);
+	assert_refused(read_role(r, "root", TUF_ROOT, &e), ERR_FORMAT);
+}
+
+static void production_needs_two_of_each_and_no_key_twice(void **state)
+{
+	struct repo *r = *state;
+	struct json *pawl = member(repo_body(r, "root"), "pawl");
+	struct err e;
+
+	json_set_text(pawl, "environment", "production");
+	assert_refused(read_role(r, "root", TUF_ROOT, &e), ERR_REFUSED);
+	repo_grant(r, "root", KEY(0) | KEY(5), 2);
+	assert_refused(read_role(r, "root", TUF_ROOT, &e), ERR_REFUSED);
+	repo_grant(r, "targets", KEY(1) | KEY(5), 2);
+	assert_refused(read_role(r, "root", TUF_ROOT, &e), ERR_REFUSED);
+	repo_grant(r, "targets", KEY(1) | KEY(2), 2);
+	assert_refused(read_role(r, "root", TUF_ROOT, &e), ERR_REFUSED);
+	repo_grant(r, "targets", KEY(1) | KEY(6), 2);
+	assert_ok(read_role(r, "root", TUF_ROOT, &e));
+}
+
+static void envelopes_hold_signatures_and_signed_alone(void **state)
+{
+	static const char *const wrong[] = {
+		"[]",
+		"{}",
+		"{\"signed\":{}}",
+		"{\"signatures\":[]}",
+		"{\"signatures\":{},\"signed\":{}}",
+		"{\"signatures\":[1],\"signed\":{}}",
+		"{\"signatures\":[{}],\"signed\":{}}",
+		"{\"signatures\":[{\"keyid\":\"a\"}],\"signed\":{}}",
+		"{\"signatures\":[{\"keyid\":1,\"sig\":\"\"}],\"signed\":{}}",
+		"{\"signatures\":[{\"keyid\":\"a\",\"sig\":\"\"},"
+		"{\"keyid\":\"a\",\"sig\":\"\"}],\"signed\":{}}",
+		"{\"signatures\":[{\"keyid\":\"a\",\"sig\":\"\",\"x\":1}],"
+		"\"signed\":{}}",
+		"{\"signatures\":[],\"signed\":{},\"more\":1}",
+		"{\"signatures\":[],\"signed\":[]}",
+	};
+	struct tuf_meta *m;
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+		assert_refused(tuf_meta_parse(&ours, TUF_ROOT,
+					      slice_of(wrong[i]), &m, &e),
+			       ERR_FORMAT);
+}
+
+static void verifies_before_it_looks_inside(void **state)
+{
+	struct repo *r = *state;
+	struct repo_role *it = repo_find(r, "targets");
+	struct tuf_keyring ring = { .threshold = 1 };
+	struct tuf_meta *m;
+	struct err e;
+
+	json_remove(repo_body(r, "targets"), "targets");
+	repo_serve(r, "file", it->envelope, it->signers, true);
+	assert_refused(tuf_meta_read(&ours, TUF_TARGETS,
+				     buf_slice(&repo_file(r, "file")->bytes),
+				     &ring, &m, &e),
+		       ERR_UNTRUSTED);
+}
+
+static void a_ring_of_zeroes_satisfies_nobody(void **state)
+{
+	struct tuf_keyring ring = { 0 };
+	struct json *none = json_new_array();
+	struct err e;
+
+	(void)state;
+	assert_refused(tuf_keyring_verify(&ring, none, slice_of("x"), &e),
+		       ERR_UNTRUSTED);
+	json_free(none);
+}
+
+/* ECDSA lets anybody make a second signature (r, n - s) out of one. */
+static void unusual_signature_encodings_do_not_count(void **state)
+{
+	struct repo *r = *state;
+	struct tuf_key key;
+	char keyid[TUF_KEYID_LEN];
+	struct json *object = repo_key(r, SPARE_KEY, keyid);
+	struct json *signature = json_new_object();
+	struct buf sig = BUF_INIT(EC_SIG_MAX_LEN);
+	char hex[2 * EC_SIG_MAX_LEN + 3];
+	struct err e;
+
+	assert_ok(tuf_key_read(&ours, keyid, object, &key, &e));
+	assert_ok(ec_sign(r->keys[SPARE_KEY], slice_of("message"), &sig, &e));
+	hex_format(buf_slice(&sig), hex);
+	json_set_text(signature, "sig", hex);
+	assert_true(tuf_signature_valid(&key, signature, slice_of("message")));
+	assert_false(tuf_signature_valid(&key, signature, slice_of("messagf")));
+	strcat(hex, "00");
+	json_set_text(signature, "sig", hex);
+	assert_false(tuf_signature_valid(&key, signature, slice_of("message")));
+	hex[2 * sig.len - 1] = 0;
+	json_set_text(signature, "sig", hex);
+	assert_false(tuf_signature_valid(&key, signature, slice_of("message")));
+	json_set_text(signature, "sig", "");
+	assert_false(tuf_signature_valid(&key, signature, slice_of("message")));
+	hex_format(buf_slice(&sig), hex);
+	hex[1] = 'G';
+	json_set_text(signature, "sig", hex);
+	assert_false(tuf_signature_valid(&key, signature, slice_of("message")));
+	json_free(signature);
+	json_free(object);
+	buf_done(&sig);
+}
+
+static void files_are_checked_by_length_and_every_known_digest(void **state)
+{
+	struct tuf_file file = { .has_length = true, .length = 3 };
+	struct err e;
+
+	(void)state;
+	assert_ok(tuf_file_check(&file, slice_of("abc"), &e));
+	assert_refused(tuf_file_check(&file, slice_of("abcd"), &e),
+		       ERR_UNTRUSTED);
+	file.has_sha256 = file.has_sha512 = true;
+	sha256_of(slice_of("abc"), &file.sha256);
+	sha512_of(slice_of("abc"), file.sha512);
+	assert_ok(tuf_file_check(&file, slice_of("abc"), &e));
+	file.sha512[63] ^= 1;
+	assert_refused(tuf_file_check(&file, slice_of("abc"), &e),
+		       ERR_UNTRUSTED);
+	file.sha512[63] ^= 1;
+	file.sha256.bytes[0] ^= 1;
+	assert_refused(tuf_file_check(&file, slice_of("abc"), &e),
+		       ERR_UNTRUSTED);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	static const struct CMUnitTest tests[] = {
+		T(refuses_what_every_role_must_have_right),
+		T(accepts_lives_up_to_the_limit),
+		T(refuses_malformed_snapshots),
+		T(refuses_malformed_targets),
+		T(thresholds_are_integers_from_one_to_the_number_of_keys),
+		T(a_key_under_two_ids_is_one_key),
+		T(unknown_schemes_and_keys_are_refused_in_ours),
+		T(root_needs_our_fields),
+		T(production_needs_two_of_each_and_no_key_twice),
+		T(envelopes_hold_signatures_and_signed_alone),
+		T(verifies_before_it_looks_inside),
+		T(a_ring_of_zeroes_satisfies_nobody),
+		T(unusual_signature_encodings_do_not_count),
+		T(files_are_checked_by_length_and_every_known_digest),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
