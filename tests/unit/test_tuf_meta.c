@@ -31,7 +31,7 @@ static int read_role(struct repo *r, const char *name, enum tuf_role role,
 
 	json_set_int(repo_body(r, name), "version", 1);
 	repo_serve(r, "file", it->envelope, it->signers, true);
-	for (unsigned n = 0; n < KEY_COUNT; n++)
+	for (unsigned n = 0; n < KEY_COUNT && !key; n++)
 		if (it->signers & KEY(n))
 			key = repo_key(r, n, keyid);
 	assert_ok(tuf_key_read(&ours, keyid, key, &ring.keys[0], &e));
