@@ -656,9 +656,14 @@ static int delegated_load(struct tuf_client *c, const struct tuf_source *from,
 			  struct err *e)
 {
 	struct tuf_keyring ring;
+	struct tuf_site site;
 
 	if (tuf_keyring_read(&c->policy.rules, d->keys, d->role, &ring, e))
 		return -1;
+	tuf_root_site(c->root, &site);
+	if (!c->policy.rules.foreign &&
+	    tuf_keyring_check_allowed(&ring, site.environment, e))
+		return err_role(e, d->name);
 	if (load_role(c, from, d->name, &ring, out, e) == 0)
 		return 0;
 	/* ERR_NOT_FOUND is for the target alone. */

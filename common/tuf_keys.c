@@ -5,6 +5,7 @@
 
 #include "common/base.h"
 #include "common/ec.h"
+#include "common/example_keys.h"
 #include "common/text.h"
 
 #define SIGNATURE_BYTES_MAX 1024 /* RSA with 8192 bits */
@@ -168,6 +169,22 @@ int tuf_keyring_read(const struct tuf_rules *rules, const struct json *keys,
 				 ? TUF_KEYS_MAX_FOREIGN + 1
 				 : (unsigned)threshold;
 	*out = ring;
+	return 0;
+}
+
+int tuf_keyring_check_allowed(const struct tuf_keyring *ring,
+			      enum environment env, struct err *e)
+{
+	struct ec_public key;
+
+	for (size_t i = 0; i < ring->count; i++) {
+		if (ring->keys[i].scheme != &tuf_scheme_ecdsa)
+			continue;
+		if (ec_public_from_pem(slice_of(ring->keys[i].public_text),
+				       &key, e) ||
+		    key_check_allowed(&key, env, e))
+			return -1;
+	}
 	return 0;
 }
 

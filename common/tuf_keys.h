@@ -12,6 +12,7 @@
 
 #include "common/digest.h"
 #include "common/json.h"
+#include "common/keyfile.h"
 
 #define TUF_SIGNATURES_MAX   16 /* in one file */
 #define TUF_KEYS_MAX         16 /* of one role, in a repository of ours */
@@ -79,6 +80,13 @@ int tuf_key_read(const struct tuf_rules *rules, const char *keyid,
 int tuf_keyring_read(const struct tuf_rules *rules, const struct json *keys,
 		     const struct json *role, struct tuf_keyring *out,
 		     struct err *e) NODISCARD;
+
+/*
+ * ERR_REFUSED if one of the keys is known to everybody, as the keys of
+ * keys-example/ are outside a demo (see example_keys.h).
+ */
+int tuf_keyring_check_allowed(const struct tuf_keyring *ring,
+			      enum environment env, struct err *e) NODISCARD;
 
 /*
  * Check the shape of an envelope's "signatures": at most TUF_SIGNATURES_MAX

@@ -239,6 +239,9 @@ static int check_root_of_ours(const struct json *body,
 		return err_set(e, ERR_FORMAT, "roles other than the four");
 	if (read_site(body, &site, e))
 		return -1;
+	for (size_t i = 0; i < ARRAY_LEN(role_names); i++)
+		if (tuf_keyring_check_allowed(&rings[i], site.environment, e))
+			return err_in(e, "%s", role_names[i]);
 	return site.environment == ENV_PRODUCTION ? check_production(rings, e)
 						  : 0;
 }
