@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A slot's release.json that is accepted says the same when written again. */
+#include <assert.h>
+#include <string.h>
+
+#include "updater-client/slot.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct buf text = BUF_INIT(4 * SLOT_RECORD_MAX);
+	struct slot_release r, again;
+	struct err e;
+
+	if (len > SLOT_RECORD_MAX ||
+	    slot_release_parse((struct slice){ data, len }, &r, &e))
+		return 0;
+	if (slot_release_format(&r, &text, &e) ||
+	    slot_release_parse(buf_slice(&text), &again, &e))
+		assert(!"what was read cannot be written and read");
+	assert(memcmp(&r, &again, sizeof(r)) == 0);
+	buf_done(&text);
+	return 0;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/settings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/fs.h"
+#include "tests/unit/check.h"
+
+#define GOOD                                                                   \
+	"[device]\nproduct = gateway\nmodel = board\nstate = /var/lib/pawl\n"  \
+	"[trust]\nroot = /etc/pawl/root.json\nenvironment = lab\n"             \
+	"[slot]\npath = /srv/app\n"
+#define SERVER                                                                 \
+	"[server]\nurl = https://a:1\nurl = https://b:2\n"                     \
+	"enrol = https://a:3\nca = /etc/pawl/server-ca.pem\n"
+
+static int parse(const char *text, struct settings *c, struct err *e)
+{
+	return settings_parse(slice_of(text), "client.conf", c, e);
+}
+
+static void refuse(const char *text)
+{
+	struct settings c;
+	struct err e = { 0 };
+
+	assert_refused(parse(text, &c, &e), ERR_CONFIG);
+}
+
+static void the_least_is_enough(void **state)
+{
+	struct settings c;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(parse(GOOD, &c, &e));
+	assert_string_equal(c.product, "gateway");
+	assert_int_equal(c.environment, ENV_LAB);
+	assert_int_equal(c.attributes, TREE_APP);
+	assert_int_equal(c.interval_sec, 3600);
+	assert_int_equal(c.retry_min_sec, 120);
+	assert_int_equal(c.retry_max_sec, 3600);
+	assert_int_equal(c.health.argc, 0);
+	settings_done(&c);
+}
+
+static void everything_is_read(void **state)
+{
+	struct settings c;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(parse(GOOD SERVER
+			"[trial]\nhealth = /usr/bin/check  --fast\t-v \n"
+			"deadline = 20\n"
+			"[restart]\ncommand = /bin/systemctl restart app\n"
+			"[poll]\ninterval = 60\nretry_min = 1\nretry_max = 2\n",
+			&c, &e));
+	assert_int_equal(c.urls.count, 2);
+	assert_int_equal(c.health.argc, 3);
+	assert_string_equal(c.health.argv[0], "/usr/bin/check");
+	assert_string_equal(c.health.argv[1], "--fast");
+	assert_string_equal(c.health.argv[2], "-v");
+	assert_null(c.health.argv[3]);
+	assert_int_equal(c.restart.argc, 3);
+	assert_int_equal(c.deadline_sec, 20);
+	settings_done(&c);
+}
+
+static void what_is_missing_or_wrong_is_refused(void **state)
+{
+	(void)state;
+	refuse("");
+	refuse("[device]\nproduct = x\n");
+	refuse(GOOD "[device]\nunknown = 1\n");
+	refuse(GOOD "[slot]\nkind = image\n");
+	refuse(GOOD "[slot]\nattributes = some\n");
+	refuse(GOOD "[poll]\ninterval = 0\n");
+	refuse(GOOD "[poll]\nretry_min = 10\nretry_max = 5\n");
+	refuse("[device]\nproduct = Not/A/Name\nstate = /s\n"
+	       "[trust]\nroot = r\nenvironment = lab\n[slot]\npath = /p\n");
+	refuse("[device]\nproduct = x\nstate = relative\n"
+	       "[trust]\nroot = r\nenvironment = lab\n[slot]\npath = /p\n");
+	refuse("[device]\nproduct = x\nstate = /s\n"
+	       "[trust]\nroot = r\nenvironment = moon\n[slot]\npath = /p\n");
+}
+
+static void plain_http_and_unpinned_servers_are_refused(void **state)
+{
+	(void)state;
+	refuse(GOOD "[server]\nurl = http://a\nca = /ca\n");
+	refuse(GOOD "[server]\nurl = https://a\n");
+	refuse(GOOD "[server]\nenrol = ftp://a\nca = /ca\n");
+}
+
+static void local_programs_are_absolute_paths(void **state)
+{
+	(void)state;
+	refuse(GOOD "[trial]\nhealth = check\n");
+	refuse(GOOD "[restart]\ncommand = ./restart\n");
+}
+
+static void a_file_that_others_may_write_is_refused(void **state)
+{
+	char path[] = "/tmp/pawl-conf.XXXXXX";
+	struct settings c;
+	struct err e = { 0 };
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_ok(fs_write(fd, slice_of(GOOD), &e));
+	assert_int_equal(fchmod(fd, 0664), 0);
+	assert_refused(settings_load(path, &c, &e), ERR_CONFIG);
+	assert_int_equal(fchmod(fd, 0644), 0);
+	assert_ok(settings_load(path, &c, &e));
+	settings_done(&c);
+	close(fd);
+	assert_int_equal(unlink(path), 0);
+	assert_refused(settings_load(path, &c, &e), ERR_CONFIG);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_least_is_enough),
+		cmocka_unit_test(everything_is_read),
+		cmocka_unit_test(what_is_missing_or_wrong_is_refused),
+		cmocka_unit_test(plain_http_and_unpinned_servers_are_refused),
+		cmocka_unit_test(local_programs_are_absolute_paths),
+		cmocka_unit_test(a_file_that_others_may_write_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

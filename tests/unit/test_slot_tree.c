@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/slot_tree.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/fs.h"
+#include "tests/unit/check.h"
+
+struct place {
+	char path[64];
+	struct slot_tree slots;
+};
+
+static int make_place(void **state)
+{
+	struct place *p = calloc(1, sizeof(*p));
+	struct err e = { 0 };
+
+	if (!p)
+		return -1;
+	(void)snprintf(p->path, sizeof(p->path), "/tmp/pawl-slots.XXXXXX");
+	*state = p;
+	if (!mkdtemp(p->path) || slot_tree_open(p->path, &p->slots, &e))
+		return -1;
+	return 0;
+}
+
+static int remove_place(void **state)
+{
+	struct place *p = *state;
+	struct err e;
+	int tmp = -1;
+	int rc;
+
+	slot_tree_close(&p->slots);
+	rc = fs_open_dir("/tmp", &tmp, &e) ||
+	     fs_remove_tree(tmp, p->path + strlen("/tmp/"), &e);
+	fs_close(&tmp);
+	free(p);
+	return rc;
+}
+
+static const struct slot_release sample = {
+	.id = "1",
+	.version = "one",
+	.product = "gateway",
+	.seq = 1,
+	.content_seq = 1,
+	.digest = { { 1 } },
+	.entries = 1,
+	.deadline_sec = 30,
+};
+
+static void fill(const struct slot_tree *t, enum slot s)
+{
+	struct err e = { 0 };
+	int fd = -1;
+
+	assert_ok(slot_tree_empty(t, s, &e));
+	assert_ok(slot_tree_new_manifest(t, s, &fd, &e));
+	fs_close(&fd);
+	assert_ok(slot_tree_prepare(t, &e));
+	assert_ok(slot_tree_seal(t, s, &sample, &e));
+}
+
+static enum slot current(const struct slot_tree *t)
+{
+	struct err e = { 0 };
+	enum slot s = SLOT_NONE;
+
+	assert_ok(slot_tree_current(t, &s, &e));
+	return s;
+}
+
+static void a_new_place_runs_nothing(void **state)
+{
+	struct place *p = *state;
+
+	assert_int_equal(current(&p->slots), SLOT_NONE);
+}
+
+static void a_switch_is_one_relative_link(void **state)
+{
+	struct place *p = *state;
+	struct err e = { 0 };
+	char target[32];
+
+	fill(&p->slots, SLOT_A);
+	assert_ok(slot_tree_switch(&p->slots, SLOT_A, &e));
+	assert_ok(fs_readlink(p->slots.dirfd, "current", target, sizeof(target),
+			      &e));
+	assert_string_equal(target, "a/tree");
+	fill(&p->slots, SLOT_B);
+	assert_ok(slot_tree_switch(&p->slots, SLOT_B, &e));
+	assert_int_equal(current(&p->slots), SLOT_B);
+	assert_ok(slot_tree_switch(&p->slots, SLOT_A, &e));
+	assert_int_equal(current(&p->slots), SLOT_A);
+}
+
+static void going_back_to_nothing_takes_the_link_away(void **state)
+{
+	struct place *p = *state;
+	struct err e = { 0 };
+
+	fill(&p->slots, SLOT_A);
+	assert_ok(slot_tree_switch(&p->slots, SLOT_A, &e));
+	assert_ok(slot_tree_switch(&p->slots, SLOT_NONE, &e));
+	assert_int_equal(current(&p->slots), SLOT_NONE);
+}
+
+/* After prepare, a switch forth and back makes no new name. */
+static void going_back_needs_no_new_link(void **state)
+{
+	struct place *p = *state;
+	struct err e = { 0 };
+	struct stat before, after;
+
+	fill(&p->slots, SLOT_A);
+	assert_ok(slot_tree_switch(&p->slots, SLOT_A, &e));
+	fill(&p->slots, SLOT_B);
+	assert_ok(fs_stat(p->slots.dirfd, "current.a", &before, &e));
+	assert_ok(slot_tree_switch(&p->slots, SLOT_B, &e));
+	assert_ok(slot_tree_switch(&p->slots, SLOT_A, &e));
+	assert_ok(fs_stat(p->slots.dirfd, "current", &after, &e));
+	assert_int_equal(before.st_ino, after.st_ino);
+}
+
+static void the_slot_that_runs_is_never_emptied(void **state)
+{
+	struct place *p = *state;
+	struct err e = { 0 };
+
+	fill(&p->slots, SLOT_A);
+	assert_ok(slot_tree_switch(&p->slots, SLOT_A, &e));
+	assert_refused(slot_tree_empty(&p->slots, SLOT_A, &e), ERR_CONFLICT);
+	assert_refused(slot_tree_empty(&p->slots, SLOT_NONE, &e), ERR_CONFLICT);
+}
+
+static void a_foreign_link_is_not_touched(void **state)
+{
+	struct place *p = *state;
+	struct err e = { 0 };
+	enum slot s;
+
+	assert_ok(fs_symlink(p->slots.dirfd, "/etc", "current", &e));
+	assert_refused(slot_tree_current(&p->slots, &s, &e), ERR_CONFLICT);
+	assert_refused(slot_tree_empty(&p->slots, SLOT_A, &e), ERR_CONFLICT);
+	assert_ok(fs_remove(p->slots.dirfd, "current", &e));
+	assert_ok(fs_mkdir(p->slots.dirfd, "current", 0755, &e));
+	assert_refused(slot_tree_current(&p->slots, &s, &e), ERR_CONFLICT);
+}
+
+static void a_slot_without_its_record_is_unfinished(void **state)
+{
+	struct place *p = *state;
+	struct slot_release r;
+	struct err e = { 0 };
+	bool found = false;
+
+	fill(&p->slots, SLOT_B);
+	assert_ok(slot_tree_release(&p->slots, SLOT_B, &r, &found, &e));
+	assert_true(found);
+	assert_string_equal(r.id, "1");
+	assert_ok(slot_tree_empty(&p->slots, SLOT_B, &e));
+	assert_ok(slot_tree_release(&p->slots, SLOT_B, &r, &found, &e));
+	assert_false(found);
+	assert_ok(slot_tree_release(&p->slots, SLOT_NONE, &r, &found, &e));
+	assert_false(found);
+}
+
+static void an_inactive_slot_full_of_rubbish_is_emptied(void **state)
+{
+	struct place *p = *state;
+	struct slot_release r;
+	struct err e = { 0 };
+	struct stat st;
+	bool found = true;
+
+	assert_ok(fs_mkdirs(p->slots.dirfd, "b/tree/x/y", 0755, &e));
+	assert_ok(fs_symlink(p->slots.dirfd, "/etc", "b/tree/x/etc", &e));
+	assert_ok(fs_replace_file(p->slots.dirfd, "b/release.json",
+				  slice_of("{\"v\":1,"), 0644, &e));
+	assert_ok(slot_tree_release(&p->slots, SLOT_B, &r, &found, &e));
+	assert_false(found);
+	assert_ok(slot_tree_empty(&p->slots, SLOT_B, &e));
+	assert_refused(fs_stat(p->slots.dirfd, "b/tree/x", &st, &e),
+		       ERR_NOT_FOUND);
+	assert_int_equal(access("/etc/passwd", F_OK), 0);
+}
+
+int main(void)
+{
+#define AT_PLACE(test)                                                         \
+	cmocka_unit_test_setup_teardown(test, make_place, remove_place)
+	static const struct CMUnitTest tests[] = {
+		AT_PLACE(a_new_place_runs_nothing),
+		AT_PLACE(a_switch_is_one_relative_link),
+		AT_PLACE(going_back_to_nothing_takes_the_link_away),
+		AT_PLACE(going_back_needs_no_new_link),
+		AT_PLACE(the_slot_that_runs_is_never_emptied),
+		AT_PLACE(a_foreign_link_is_not_touched),
+		AT_PLACE(a_slot_without_its_record_is_unfinished),
+		AT_PLACE(an_inactive_slot_full_of_rubbish_is_emptied),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
