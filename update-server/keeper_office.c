@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/example_keys.h"
 #include "common/fs.h"
 #include "common/mem.h"
 #include "common/random.h"
@@ -186,7 +187,8 @@ static int enrol(struct keeper_office *o, const struct wire_enrol *m,
 	struct ec_public key;
 	int rc = -1;
 
-	if (take_token(o, now, e) || proven_key(m, &key, e))
+	if (take_token(o, now, e) || proven_key(m, &key, e) ||
+	    key_check_allowed(&key, o->setup.environment, e))
 		goto out;
 	random_bytes(a->device.bytes, DEVICE_ID_LEN);
 	hex_format((struct slice){ a->device.bytes, DEVICE_ID_LEN }, name);

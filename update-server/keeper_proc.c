@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "common/example_keys.h"
 #include "common/fs.h"
 #include "common/mem.h"
 
@@ -28,12 +29,10 @@ static int open_key(int dirfd, const char *path, struct slice passphrase,
 		err_in(e, "%s", path);
 		goto out;
 	}
-	if (info.environment != env) {
+	if (keyfile_check_allowed(&info, env, e)) {
 		ec_free(*out);
 		*out = NULL;
-		(void)err_set(e, ERR_REFUSED, "%s: a key for %s, not for %s",
-			      path, environment_name(info.environment),
-			      environment_name(env));
+		err_in(e, "%s", path);
 		goto out;
 	}
 	rc = 0;
