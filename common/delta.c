@@ -176,9 +176,10 @@ static int read_streams(struct decoder *d, struct err *e)
 
 	for (size_t i = 0; i < DELTA_STREAMS; i++)
 		sum += d->record.raw_len[i];
-	if (sum > d->raw_cap) {
+	/* Also for no bytes at all, so that what points to them is valid. */
+	if (sum > d->raw_cap || !d->raw) {
 		free(d->raw);
-		d->raw = mem_alloc(sum, 1);
+		d->raw = mem_alloc(sum + 1, 1);
 		d->raw_cap = sum;
 	}
 	sum = 0;

@@ -119,16 +119,6 @@ out:
 	return rc;
 }
 
-int fs_open_nameless(int dirfd, int *fd, struct err *e)
-{
-	int new = openat(dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-
-	if (new < 0)
-		return err_sys(e, "temporary file");
-	*fd = new;
-	return 0;
-}
-
 int fs_mkdir(int dirfd, const char *path, mode_t mode, struct err *e)
 {
 	struct place p;
@@ -417,8 +407,7 @@ static int try_temp(int dirfd, const char *name, mode_t mode, int *fd)
 	if (old >= 0 && flock(old, LOCK_EX | LOCK_NB) == 0)
 		(void)unlinkat(dirfd, name, 0);
 	fs_close(&old);
-	*fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-		     mode);
+	*fd = openat(dirfd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	if (*fd < 0)
 		return -1;
 	if (flock(*fd, LOCK_EX | LOCK_NB) == 0 && fstat(*fd, &ours) == 0 &&
@@ -444,6 +433,23 @@ static int open_temp(int dirfd, const char *leaf, mode_t mode,
 			break;
 	}
 	return err_sys(e, "cannot write beside it");
+}
+
+int fs_open_nameless(int dirfd, int *fd, struct err *e)
+{
+	char temp[NAME_MAX + 1];
+	int new = openat(dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	/* Older overlays cannot: then it has a name for a moment. */
+	if (new < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
+		if (open_temp(dirfd, "nameless", 0600, temp, &new, e))
+			return -1;
+		(void)unlinkat(dirfd, temp, 0);
+	}
+	if (new < 0)
+		return err_sys(e, "temporary file");
+	*fd = new;
+	return 0;
 }
 
 static int replace_at(const struct place *p, struct slice bytes, mode_t mode,

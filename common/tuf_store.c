@@ -14,19 +14,18 @@ static bool is_plain(char c)
 	       (c >= '0' && c <= '9') || (c && strchr("-._~", c));
 }
 
-/* Percent-encode as RFC 3986 does for a path's single segment. */
-static int encode(const char *role, char out[TUF_NAME_MAX], struct err *e)
+int tuf_store_encode(const char *text, char out[TUF_NAME_MAX], struct err *e)
 {
 	static const char digits[] = "0123456789ABCDEF";
 	size_t len = 0;
 
-	for (; *role; role++) {
-		uint8_t byte = (uint8_t)*role;
+	for (; *text; text++) {
+		uint8_t byte = (uint8_t)*text;
 
 		if (len + 4 > TUF_NAME_MAX)
-			return err_set(e, ERR_LIMIT, "role name too long");
-		if (is_plain(*role)) {
-			out[len++] = *role;
+			return err_set(e, ERR_LIMIT, "a name is too long");
+		if (is_plain(*text)) {
+			out[len++] = *text;
 			continue;
 		}
 		out[len++] = '%';
@@ -41,7 +40,7 @@ int tuf_store_name(const char *role, char out[TUF_NAME_MAX], struct err *e)
 {
 	char encoded[TUF_NAME_MAX];
 
-	if (encode(role, encoded, e))
+	if (tuf_store_encode(role, encoded, e))
 		return -1;
 	return text_format(out, TUF_NAME_MAX, e, "%s.json", encoded);
 }
@@ -53,7 +52,7 @@ int tuf_remote_name(const char *role, int64_t version, char out[TUF_NAME_MAX],
 
 	if (version == 0)
 		return tuf_store_name(role, out, e);
-	if (encode(role, encoded, e))
+	if (tuf_store_encode(role, encoded, e))
 		return -1;
 	return text_format(out, TUF_NAME_MAX, e, "%lld.%s.json",
 			   (long long)version, encoded);

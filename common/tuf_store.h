@@ -18,6 +18,10 @@
 /* A medium's timestamp is kept beside the others, but is none of them. */
 #define TUF_MEDIUM_FILE "medium-timestamp"
 
+/* Percent-encode text as RFC 3986 does for one segment. ERR_LIMIT. */
+int tuf_store_encode(const char *text, char out[TUF_NAME_MAX],
+		     struct err *e) NODISCARD;
+
 /* "<encoded role>.json". ERR_LIMIT if too long for a file system. */
 int tuf_store_name(const char *role, char out[TUF_NAME_MAX],
 		   struct err *e) NODISCARD;

@@ -17,6 +17,12 @@ static const struct command commands[] = {
 	  command_key_remove },
 	{ "threshold", "REPO --role ROLE --signatures N",
 	  "how many keys of a role must sign", command_threshold },
+	{ "release withdraw", "REPO --product P --id ID",
+	  "take a release off the list", command_release_withdraw },
+	{ "release list", "REPO", "releases, staged ones included",
+	  command_release_list },
+	{ "release show", "REPO --product P --id ID", "all about one release",
+	  command_release_show },
 	{ "inspect", "REPO|FILE", "what is staged, against what was signed",
 	  command_inspect },
 	{ "sign", "REPO|FILE --key KEYFILE", "sign what is staged",
@@ -29,6 +35,8 @@ static const struct command commands[] = {
 	  command_discard },
 	{ "publish", "REPO DIR", "verify and write what a server imports",
 	  command_publish },
+	{ "factory", "REPO DIR --url URL", "what every new device is given",
+	  command_factory },
 };
 
 int main(int argc, char **argv)

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "signer/named.h"
 
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,4 +54,36 @@ int named_is_free(int dirfd, const char *name, const char *path, struct err *e)
 	if (why.code != ERR_NOT_FOUND)
 		return err_set(e, why.code, "%s", why.msg);
 	return 0;
+}
+
+static bool is_one_of(const char *name, const char *const *names)
+{
+	for (; *names; names++)
+		if (strcmp(name, *names) == 0)
+			return true;
+	return false;
+}
+
+int named_only(int dirfd, const char *const *names, struct err *e)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	int rc = 0;
+
+	if (!dir) {
+		err_sys(e, "opening a folder");
+		fs_close(&fd);
+		return -1;
+	}
+	while (rc == 0 && (entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") != 0 &&
+		    strcmp(entry->d_name, "..") != 0 &&
+		    !is_one_of(entry->d_name, names))
+			rc = err_set(e, ERR_CONFLICT,
+				     "\"%s\" lies there already: name an "
+				     "empty folder",
+				     entry->d_name);
+	(void)closedir(dir); /* only read from */
+	return rc;
 }

@@ -18,4 +18,10 @@ int named_open(const char *path, int *dirfd, char name[NAMED_MAX],
 int named_is_free(int dirfd, const char *name, const char *path,
 		  struct err *e) NODISCARD;
 
+/*
+ * The open folder may hold files of these names (NULL-terminated list) and
+ * nothing else: ERR_CONFLICT names what is there.
+ */
+int named_only(int dirfd, const char *const *names, struct err *e) NODISCARD;
+
 #endif

@@ -7,6 +7,7 @@
 #include "common/mem.h"
 #include "common/text.h"
 #include "signer/diff.h"
+#include "signer/listing.h"
 #include "signer/names.h"
 #include "signer/policy.h"
 #include "signer/standing.h"
@@ -15,15 +16,6 @@
 #define REVIEW_LINE_MAX (32u << 20)
 
 /* ---- the newest release of each product ---------------------------------- */
-
-static const struct json *package_of(const struct json *entry)
-{
-	const struct json *pawl = json_get(json_get(entry, "custom"), "pawl");
-
-	if (strcmp(json_text(json_get(pawl, "type")), "package") != 0)
-		return NULL;
-	return pawl;
-}
 
 /* Is there another entry of this product that stands for it instead? */
 static bool is_newest(const struct json *targets, const char *path,
@@ -35,7 +27,7 @@ static bool is_newest(const struct json *targets, const char *path,
 	int64_t other_seq;
 
 	for (void *m = json_first(targets); m; m = json_next(targets, m)) {
-		other = package_of(json_value(m));
+		other = listing_package(json_value(m));
 		other_seq = json_int(json_get(other, "seq"));
 		if (!other || other == package ||
 		    strcmp(json_text(json_get(other, "product")), product) != 0)
@@ -55,7 +47,7 @@ static int add_releases(const struct json *signed_part, bool products_only,
 	const struct json *p;
 
 	for (void *m = json_first(targets); m; m = json_next(targets, m)) {
-		p = package_of(json_value(m));
+		p = listing_package(json_value(m));
 		if (!p || !is_newest(targets, json_name(m), p))
 			continue;
 		if (buf_addf(out, e, "%s%s", out->len > start ? ", " : "",
@@ -63,7 +55,7 @@ static int add_releases(const struct json *signed_part, bool products_only,
 			return -1;
 		if (!products_only &&
 		    buf_addf(out, e, " %s (seq %lld)",
-			     json_text(json_get(p, "id")),
+			     json_text(json_get(p, "release")),
 			     (long long)json_int(json_get(p, "seq"))))
 			return -1;
 	}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "signer/spec.h"
+
+#include <string.h>
+
+#include "common/fs.h"
+#include "common/mem.h"
+#include "common/text.h"
+#include "common/utc.h"
+#include "signer/health.h"
+
+#define DEADLINE_DEFAULT_SEC 300
+#define DEADLINE_MAX_SEC     86400
+#define FIX_MAX_LEN          64
+
+#define SPEC_TEXT(name, member)                                                \
+	{                                                                      \
+		"release", (name), INI_TEXT,                                   \
+			offsetof(struct spec_file, member), 0, 0, false        \
+	}
+#define SPEC_LIST(name, member)                                                \
+	{                                                                      \
+		"release", (name), INI_LIST,                                   \
+			offsetof(struct spec_file, member), 0, 0, false        \
+	}
+#define SPEC_BOOL(name, member)                                                \
+	{                                                                      \
+		"release", (name), INI_BOOL,                                   \
+			offsetof(struct spec_file, member), 0, 0, false        \
+	}
+
+static const struct ini_key spec_keys[] = {
+	SPEC_TEXT("product", product),
+	SPEC_TEXT("id", id),
+	SPEC_TEXT("version", version),
+	SPEC_TEXT("input", input),
+	SPEC_TEXT("component", component),
+	SPEC_TEXT("attributes", attributes),
+	SPEC_TEXT("codec", codec),
+	SPEC_TEXT("not-before", not_before),
+	SPEC_TEXT("requires", requires_id),
+	SPEC_LIST("model", models),
+	SPEC_LIST("health", health),
+	SPEC_LIST("fixes", fixes),
+	SPEC_LIST("from", from),
+	SPEC_BOOL("urgent", urgent),
+	SPEC_BOOL("from-all", from_all),
+	{ "release", "deadline", INI_NUMBER,
+	  offsetof(struct spec_file, deadline), 1, DEADLINE_MAX_SEC, false },
+};
+
+/* ---- the description file ------------------------------------------------ */
+
+static void take_text(const char **to, const char *from)
+{
+	if (!*to)
+		*to = from;
+}
+
+static void take_list(struct opt_list *to, const struct ini_list *from)
+{
+	if (to->count > 0)
+		return;
+	for (size_t i = 0; i < from->count; i++)
+		to->at[to->count++] = from->at[i];
+}
+
+static void take_file(struct spec *s)
+{
+	const struct spec_file *f = &s->file;
+
+	take_text(&s->product, f->product);
+	take_text(&s->id, f->id);
+	take_text(&s->version, f->version);
+	take_text(&s->input, f->input);
+	take_text(&s->component, f->component);
+	take_text(&s->attributes, f->attributes);
+	take_text(&s->codec, f->codec);
+	take_text(&s->not_before, f->not_before);
+	take_text(&s->requires_id, f->requires_id);
+	take_list(&s->models, &f->models);
+	take_list(&s->health, &f->health);
+	take_list(&s->fixes, &f->fixes);
+	take_list(&s->from, &f->from);
+	if (s->deadline == 0)
+		s->deadline = f->deadline;
+	s->urgent |= f->urgent;
+	s->from_all |= f->from_all;
+}
+
+int spec_complete(struct spec *s, struct err *e)
+{
+	struct buf text = BUF_INIT(INI_MAX_LEN);
+	int rc = 0;
+
+	if (s->description) {
+		rc = fs_read_path(s->description, &text, e) ||
+		     ini_load(buf_slice(&text), s->description, spec_keys,
+			      ARRAY_LEN(spec_keys), &s->file, e);
+		buf_done(&text);
+	}
+	if (rc)
+		return -1;
+	take_file(s);
+	return 0;
+}
+
+void spec_done(struct spec *s)
+{
+	ini_done(spec_keys, ARRAY_LEN(spec_keys), &s->file);
+}
+
+/* ---- into a release ------------------------------------------------------ */
+
+static int copy_name(char out[NAME_MAX_LEN + 1], const char *name,
+		     const char *what, struct err *e)
+{
+	if (!name)
+		return err_set(e, ERR_USAGE, "--%s is needed", what);
+	if (!name_is_valid(slice_of(name)))
+		return err_set(e, ERR_USAGE,
+			       "%s: \"%.80s\" is no name: a-z, 0-9, '.', '_' "
+			       "and '-', at most %d letters",
+			       what, name, NAME_MAX_LEN);
+	return text_format(out, NAME_MAX_LEN + 1, e, "%s", name);
+}
+
+static int copy_version(const struct spec *s, struct release *out,
+			struct err *e)
+{
+	const char *version = s->version ? s->version : s->id;
+
+	for (const char *c = version; *c; c++)
+		if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e)
+			return err_set(e, ERR_USAGE,
+				       "version: printable ASCII only");
+	if (!*version ||
+	    text_format(out->version, sizeof(out->version), e, "%s", version))
+		return err_set(e, ERR_USAGE, "version: 1 to %d letters",
+			       RELEASE_VERSION_MAX);
+	return 0;
+}
+
+static int copy_models(const struct spec *s, struct release *out, struct err *e)
+{
+	char name[NAME_MAX_LEN + 1];
+
+	if (s->models.count > RELEASE_MODELS_MAX)
+		return err_set(e, ERR_USAGE, "at most %d models",
+			       RELEASE_MODELS_MAX);
+	for (size_t i = 0; i < s->models.count; i++) {
+		if (copy_name(name, s->models.at[i], "model", e))
+			return -1;
+		out->models[out->model_count++] = mem_dup_str(name);
+	}
+	return 0;
+}
+
+static bool is_fix_id(const char *id)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "abcdefghijklmnopqrstuvwxyz0123456789-_.";
+
+	return *id && strlen(id) <= FIX_MAX_LEN &&
+	       strspn(id, letters) == strlen(id);
+}
+
+static int copy_fixes(const struct spec *s, struct release *out, struct err *e)
+{
+	if (s->fixes.count > RELEASE_FIXES_MAX)
+		return err_set(e, ERR_USAGE, "at most %d fixes",
+			       RELEASE_FIXES_MAX);
+	for (size_t i = 0; i < s->fixes.count; i++) {
+		if (!is_fix_id(s->fixes.at[i]))
+			return err_set(e, ERR_USAGE,
+				       "fixes: \"%.80s\" is no id such as "
+				       "CVE-2026-1234",
+				       s->fixes.at[i]);
+		out->fixes[out->fix_count++] = mem_dup_str(s->fixes.at[i]);
+	}
+	return 0;
+}
+
+static int copy_trial(const struct spec *s, struct release *out, struct err *e)
+{
+	if (s->health.count > RELEASE_HEALTH_MAX)
+		return err_set(e, ERR_USAGE, "at most %d health commands",
+			       RELEASE_HEALTH_MAX);
+	for (size_t i = 0; i < s->health.count; i++) {
+		if (health_parse(s->health.at[i], &out->health[i], e))
+			return -1;
+		out->health_count++;
+	}
+	out->health_deadline_sec =
+		s->deadline ? (uint32_t)s->deadline : DEADLINE_DEFAULT_SEC;
+	return 0;
+}
+
+static int copy_attributes(const struct spec *s, struct release *out,
+			   struct err *e)
+{
+	const char *attributes = s->attributes ? s->attributes : "app";
+
+	if (strcmp(attributes, "app") == 0)
+		out->attributes = TREE_APP;
+	else if (strcmp(attributes, "system") == 0)
+		out->attributes = TREE_SYSTEM;
+	else
+		return err_set(e, ERR_USAGE, "attributes: app or system");
+	return 0;
+}
+
+static int copy_not_before(const struct spec *s, struct release *out,
+			   struct err *e)
+{
+	if (s->not_before &&
+	    utc_parse(slice_of(s->not_before), &out->not_before, e)) {
+		e->code = ERR_USAGE;
+		return err_in(e, "not-before (as 2026-12-24T06:00:00Z)");
+	}
+	return 0;
+}
+
+int spec_release(const struct spec *s, struct release *out, struct err *e)
+{
+	*out = (struct release){ .urgent = s->urgent };
+	if (copy_name(out->product, s->product, "product", e) ||
+	    copy_name(out->id, s->id, "id", e) ||
+	    copy_name(out->component, s->component ? s->component : "main",
+		      "component", e) ||
+	    copy_version(s, out, e) || copy_models(s, out, e) ||
+	    copy_fixes(s, out, e) || copy_trial(s, out, e) ||
+	    copy_attributes(s, out, e) || copy_not_before(s, out, e))
+		return -1;
+	if (!s->input)
+		return err_set(e, ERR_USAGE, "--input is needed");
+	return 0;
+}
+
+int spec_codec(const struct spec *s, enum package_codec *out, struct err *e)
+{
+	if (!s->codec || strcmp(s->codec, "zstd") == 0)
+		*out = PACKAGE_ZSTD;
+	else if (strcmp(s->codec, "lzma") == 0)
+		*out = PACKAGE_LZMA;
+	else
+		return err_set(e, ERR_USAGE, "codec: zstd or lzma");
+	return 0;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * spec - what a release shall be: options of the command line over a
+ * description file (INI, one section [release]) that uses the same words.
+ *
+ * A list given on the command line replaces the file's list whole.
+ */
+#ifndef SIGNER_SPEC_H
+#define SIGNER_SPEC_H
+
+#include "common/ini.h"
+#include "common/opt.h"
+#include "common/release.h"
+
+/* The description file as it was read. */
+struct spec_file {
+	char *product, *id, *version, *input, *component;
+	char *attributes, *codec, *not_before, *requires_id;
+	struct ini_list models, health, fixes, from;
+	uint64_t deadline;
+	bool urgent, from_all;
+};
+
+/* What counts; texts are borrowed from the command line or from `file`. */
+struct spec {
+	const char *product, *id, *version, *input, *component;
+	const char *attributes, *codec, *not_before, *requires_id;
+	struct opt_list models, health, fixes, from;
+	uint64_t deadline;
+	bool urgent, from_all;
+	const char *path;        /* of the repository */
+	const char *description; /* of the file, or NULL */
+	struct spec_file file;
+};
+
+/*
+ * Complete *s, which holds what the command line said, from its description
+ * file. ERR_CONFIG for the file. The caller calls spec_done() in any case.
+ */
+int spec_complete(struct spec *s, struct err *e) NODISCARD;
+void spec_done(struct spec *s);
+
+/*
+ * Fill what the spec says of a release: product, id, version, models, urgent,
+ * fixes, health, deadline, component, attributes, not_before. ERR_USAGE names
+ * the word that is missing or wrong. The caller calls release_done().
+ */
+int spec_release(const struct spec *s, struct release *out,
+		 struct err *e) NODISCARD;
+
+int spec_codec(const struct spec *s, enum package_codec *out,
+	       struct err *e) NODISCARD;
+
+#endif

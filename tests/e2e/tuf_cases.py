@@ -1,0 +1,983 @@
+"""What a TUF client must do, case by case. usage: tuf_cases.py CLIENT WORK
+
+Each function below is one case: it gets a fresh repository and client, and
+fails by an assertion. Requests are asserted where the order is the rule.
+"""
+import datetime
+import glob
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+import traceback
+
+from tuf_repository import Key, Repository, Server, date
+
+CLIENT, WORK = sys.argv[1], sys.argv[2]
+SERVER = Server()
+KEYS = [Key(os.path.join(WORK, "ec%d.pem" % i)) for i in range(14)]
+FIRST = ["metadata/2.root.json", "metadata/timestamp.json",
+         "metadata/1.snapshot.json", "metadata/1.targets.json"]
+
+
+class Case:
+    def __init__(self, name):
+        self.url = SERVER.url(name)
+        self.folder = os.path.join(WORK, name)
+        self.metadata = os.path.join(self.folder, "metadata")
+        self.targets = os.path.join(self.folder, "targets")
+        os.makedirs(self.metadata)
+        os.makedirs(self.targets)
+        self.repo = Repository(KEYS)
+        SERVER.repositories[name] = self.repo
+
+    def run(self, *args, days=None):
+        command = (CLIENT, "--metadata-dir", self.metadata) + args
+        if days is not None:
+            when = datetime.datetime.now() + datetime.timedelta(days=days)
+            command = ("faketime", str(when)) + command
+        self.repo.asked.clear()
+        done = subprocess.run(command, timeout=60, stderr=subprocess.PIPE)
+        self.said = done.stderr.decode()
+        assert done.returncode in (0, 1), (done.returncode, self.said)
+        return done.returncode == 0
+
+    def init(self, data=None):
+        path = os.path.join(self.folder, "root")
+        with open(path, "wb") as f:
+            f.write(data or self.repo.files["metadata/1.root.json"])
+        return self.run("init", path)
+
+    def refresh(self, **more):
+        return self.run("--metadata-url", self.url + "metadata/", "refresh",
+                        **more)
+
+    def download(self, *names, **more):
+        args = ["--metadata-url", self.url + "metadata/"]
+        for name in names:
+            args += ["--target-name", name]
+        args += ["--target-dir", self.targets,
+                 "--target-base-url", self.url + "targets/", "download"]
+        return self.run(*args, **more)
+
+    def trusted(self):
+        found = {}
+        for name in os.listdir(self.metadata):
+            if name.endswith(".json"):
+                with open(os.path.join(self.metadata, name)) as f:
+                    found[name[:-5]] = json.load(f)["signed"]["version"]
+        return found
+
+    def top(self):
+        """Versions of root, timestamp, snapshot, targets; 0 for none."""
+        found = self.trusted()
+        return [found.get(r, 0)
+                for r in ("root", "timestamp", "snapshot", "targets")]
+
+    def downloaded(self):
+        found = []
+        for path in glob.glob(os.path.join(self.targets, "**"),
+                              recursive=True):
+            if os.path.isfile(path):
+                with open(path, "rb") as f:
+                    found.append(f.read())
+        return sorted(found)
+
+    def start(self):
+        assert self.init(), self.said
+        assert self.refresh(), self.said
+
+
+# ---- the order of things
+
+
+def first_run(c):
+    assert c.init()
+    assert c.repo.asked == []
+    assert c.refresh(), c.said
+    assert c.repo.asked == FIRST
+    assert c.top() == [1, 1, 1, 1]
+    assert sorted(os.listdir(c.metadata)) == [
+        "root.json", "snapshot.json", "targets.json", "timestamp.json"]
+
+
+def nothing_new(c):
+    c.start()
+    assert c.refresh()
+    assert c.repo.asked == FIRST[:2]
+
+
+def download_refreshes_first(c):
+    c.init()
+    assert not c.download("nonexistent artifact")
+    assert c.repo.asked == FIRST
+    assert c.top() == [1, 1, 1, 1]
+
+
+def exact_bytes_are_kept(c):
+    c.init()
+    c.repo.files["metadata/timestamp.json"] += b" \n"
+    assert c.refresh()
+    with open(os.path.join(c.metadata, "timestamp.json"), "rb") as f:
+        assert f.read() == c.repo.files["metadata/timestamp.json"]
+
+
+def unknown_fields_are_signed_fields(c):
+    c.start()
+    key = c.repo.new_key()
+    plain = dict(key.object)
+    key.object = dict(plain, **{"extra": {"a": 1, "b": [True, None, "\u00e9"]}})
+    key.identify()
+    c.repo.add_key("root", key)
+    c.repo.roles["root"]["custom"] = "value\t\"\\"
+    c.repo.roles["root"]["roles"]["root"]["another"] = 1
+    c.repo.publish("root")
+    try:
+        assert c.refresh(), c.said
+        assert c.top()[0] == 2
+    finally:
+        key.object = plain
+        key.identify()
+
+
+def legacy_keytype_is_read(c):
+    c.start()
+    key = c.repo.new_key()
+    plain = dict(key.object)
+    key.object = dict(plain, keytype="ecdsa-sha2-nistp256")
+    key.identify()
+    c.repo.roles["root"]["roles"]["snapshot"]["keyids"] = []
+    c.repo.signers["snapshot"] = []
+    c.repo.add_key("snapshot", key)
+    c.repo.publish("root", "snapshot", "timestamp")
+    try:
+        assert c.refresh(), c.said
+    finally:
+        key.object = plain
+        key.identify()
+
+
+def without_consistent_snapshots(c):
+    c.repo.roles["root"]["consistent_snapshot"] = False
+    c.repo.add_target("targets", "dir/file", b"plain")
+    c.repo.publish("root", "targets", "snapshot", "timestamp")
+    c.init()
+    assert c.download("dir/file"), c.said
+    assert c.repo.asked == [
+        "metadata/2.root.json", "metadata/3.root.json",
+        "metadata/timestamp.json", "metadata/snapshot.json",
+        "metadata/targets.json", "targets/dir/file"]
+    assert c.downloaded() == [b"plain"]
+
+
+# ---- the first root
+
+
+def first_root_without_version(c):
+    root = json.loads(c.repo.files["metadata/1.root.json"])
+    del root["signed"]["version"]
+    c.init(json.dumps(root).encode())
+    assert not c.refresh()
+    assert c.repo.asked == []
+
+
+def first_root_not_signed(c):
+    root = json.loads(c.repo.files["metadata/1.root.json"])
+    root["signatures"][0]["sig"] = c.repo.new_key().sign(b"something else")
+    c.init(json.dumps(root).encode())
+    assert not c.refresh()
+    assert c.repo.asked == []
+
+
+# ---- signatures
+
+
+def unsigned(c):
+    for role, expected in (("root", [1, 0, 0, 0]), ("timestamp", [2, 0, 0, 0]),
+                           ("snapshot", [2, 2, 0, 0]),
+                           ("targets", [2, 2, 2, 0])):
+        c.repo = Repository(KEYS)
+        SERVER.repositories["unsigned"] = c.repo
+        for name in os.listdir(c.metadata):
+            os.unlink(os.path.join(c.metadata, name))
+        c.init()
+        c.repo.signers[role] = []
+        c.repo.publish("root", "targets", "snapshot", "timestamp")
+        assert not c.refresh()
+        assert c.top() == expected, (role, c.top())
+
+
+def below_threshold(c):
+    c.repo.roles["root"]["roles"]["snapshot"]["threshold"] = 3
+    c.repo.add_key("snapshot")
+    c.repo.add_key("snapshot")
+    c.repo.publish("root", "targets", "snapshot", "timestamp")
+    c.start()
+    last = c.repo.signers["snapshot"].pop()
+    c.repo.release()
+    assert not c.refresh()
+    assert c.top() == [2, 3, 2, 2]
+    c.repo.signers["snapshot"].append(last)
+    c.repo.release()
+    assert c.refresh(), c.said
+
+
+def unreachable_threshold(c):
+    c.init()
+    for _ in range(4):
+        c.repo.add_key("snapshot")
+    c.repo.roles["root"]["roles"]["snapshot"]["threshold"] = 6
+    c.repo.publish("root", "snapshot", "timestamp")
+    assert not c.refresh()
+    assert c.top()[0] == 2 and c.top()[2] == 0
+    c.repo.roles["root"]["roles"]["snapshot"]["threshold"] = 5
+    c.repo.publish("root", "snapshot", "timestamp")
+    assert c.refresh(), c.said
+
+
+def one_key_listed_often(c):
+    c.init()
+    key = c.repo.add_key("snapshot")
+    c.repo.roles["root"]["roles"]["snapshot"]["keyids"] += [key.id] * 8
+    c.repo.roles["root"]["roles"]["snapshot"]["threshold"] = 6
+    c.repo.publish("root", "snapshot", "timestamp")
+    assert not c.refresh()
+    assert c.top()[2] == 0
+
+
+def one_key_under_two_ids(c):
+    c.init()
+    role = c.repo.roles["root"]["roles"]["timestamp"]
+    key = c.repo.signers["timestamp"][0]
+    c.repo.roles["root"]["keys"]["alias"] = dict(key.object, note="same key")
+    role["keyids"].append("alias")
+    role["threshold"] = 2
+    c.repo.publish("root", "timestamp")
+    envelope = json.loads(c.repo.files["metadata/timestamp.json"])
+    envelope["signatures"].append(dict(envelope["signatures"][0],
+                                       keyid="alias"))
+    c.repo.put("metadata/timestamp.json", envelope)
+    assert not c.refresh()
+    assert c.top() == [2, 0, 0, 0]
+
+
+def same_key_id_twice_in_signatures(c):
+    c.init()
+    envelope = json.loads(c.repo.files["metadata/timestamp.json"])
+    envelope["signatures"] *= 2
+    c.repo.put("metadata/timestamp.json", envelope)
+    assert not c.refresh()
+    c.repo.publish("timestamp")
+    assert c.refresh()
+
+
+def too_many_signatures(c):
+    c.init()
+    for count, good in ((15, True), (16, False)):
+        c.repo.publish("timestamp")
+        envelope = json.loads(c.repo.files["metadata/timestamp.json"])
+        envelope["signatures"] += [{"keyid": "unknown%d" % i, "sig": ""}
+                                   for i in range(count)]
+        c.repo.put("metadata/timestamp.json", envelope)
+        assert c.refresh() == good, c.said
+
+
+def schemes(c):
+    rsa = [Key(os.path.join(WORK, "rsa.pem"), "rsa", salt)
+           for salt in ("digest", "max", "20")]
+    for n, key in enumerate([Key(os.path.join(WORK, "ed.pem"), "ed25519"),
+                             KEYS[0]] + rsa):
+        c.repo = Repository(KEYS[1:])
+        SERVER.repositories["schemes"] = c.repo
+        for name in os.listdir(c.metadata):
+            os.unlink(os.path.join(c.metadata, name))
+        c.start()
+        c.repo.add_key("root", key)
+        c.repo.roles["root"]["roles"]["root"]["threshold"] = 2
+        c.repo.publish("root")
+        assert c.refresh(), (n, c.said)
+        assert c.top()[0] == 2
+        c.repo.publish("root")
+        envelope = json.loads(c.repo.files["metadata/3.root.json"])
+        envelope["signatures"][1]["sig"] = key.sign(b"other bytes")
+        c.repo.put("metadata/3.root.json", envelope)
+        assert not c.refresh()
+        assert c.top()[0] == 2
+
+
+def a_scheme_that_nobody_knows(c):
+    c.init()
+    key = c.repo.new_key()
+    c.repo.roles["root"]["keys"]["odd"] = dict(key.object, scheme="odd",
+                                               keytype="odd")
+    role = c.repo.roles["root"]["roles"]["root"]
+    role["keyids"].append("odd")
+    c.repo.publish("root")
+    assert c.refresh(), c.said
+    role["threshold"] = 2
+    c.repo.publish("root")
+    envelope = json.loads(c.repo.files["metadata/3.root.json"])
+    envelope["signatures"].append({"keyid": "odd", "sig": "00"})
+    c.repo.put("metadata/3.root.json", envelope)
+    assert not c.refresh()
+    assert c.top()[0] == 2
+
+
+# ---- root rotation
+
+ROTATIONS = [
+    # (keys, threshold, signatures) of each root, and whether the last is good
+    ([([1], 1, [1]), ([2], 1, [2, 1]), ([2], 1, [2])], True),
+    ([([1], 1, [3, 1, 4]), ([2], 1, [3, 2, 1, 4]), ([2], 1, [3, 2, 4])], True),
+    ([([0, 1, 2, 3, 4], 3, [0, 2, 4]), ([0, 1, 2, 3, 4], 3, [0, 4, 1]),
+      ([0, 1, 2, 3, 4], 3, [0, 1, 3])], True),
+    ([([0, 1, 2, 3, 4], 3, [0, 2, 4]), ([0, 1, 3, 4, 5], 3, [0, 4, 1])], True),
+    ([([0, 1, 2, 3, 4], 3, [0, 2, 4]), ([5, 6, 7, 8, 9], 3,
+                                        [0, 2, 4, 5, 6, 7]),
+      ([5, 6, 7, 8, 9], 3, [5, 6, 7])], True),
+    ([([1, 2, 3], 1, [1]), ([1, 2, 3], 2, [1, 2])], True),
+    ([([1, 2, 3], 2, [1, 2]), ([1, 2, 3], 1, [1, 2]), ([1, 2, 3], 1, [1])],
+     True),
+    ([([1], 1, [1]), ([2], 1, [2, 3, 4])], False),
+    ([([1], 1, [1]), ([2], 1, [1, 3, 4])], False),
+    ([([0, 1, 2, 3, 4], 3, [0, 2, 4]), ([0, 1, 3, 4, 5], 3, [0, 2, 4])],
+     False),
+    ([([0, 1, 2, 3, 4], 3, [0, 2, 4]), ([0, 1, 3, 4, 5], 3, [0, 4, 5])],
+     False),
+    ([([1, 2, 3], 1, [1]), ([1, 2, 3], 2, [2])], False),
+    ([([1, 2, 3], 2, [1, 2]), ([1, 2, 3], 1, [1])], False),
+]
+
+
+def rotations(c):
+    for n, (roots, good) in enumerate(ROTATIONS):
+        name = "rotation%d" % n
+        case = Case(name)
+        repo = case.repo
+        repo.roles["root"]["version"] = 0
+        for keys, threshold, signatures in roots:
+            repo.roles["root"]["roles"]["root"] = {
+                "keyids": [KEYS[i].id for i in keys], "threshold": threshold}
+            for i in keys:
+                repo.roles["root"]["keys"][KEYS[i].id] = KEYS[i].object
+            repo.signers["root"] = [KEYS[i] for i in signatures]
+            repo.publish("root")
+        case.init()
+        assert case.refresh() == good, (n, case.said)
+        expected = len(roots) if good else len(roots) - 1
+        with open(os.path.join(case.metadata, "root.json"), "rb") as f:
+            assert f.read() == repo.files["metadata/%d.root.json" % expected]
+
+
+def expired_root_is_kept_and_stops(c):
+    c.start()
+    c.repo.roles["root"]["expires"] = date(-1)
+    c.repo.publish("root")
+    c.repo.release()
+    assert not c.refresh()
+    assert c.top() == [2, 1, 1, 1]
+    c.repo.roles["root"]["expires"] = date(1)
+    c.repo.publish("root")
+    assert c.refresh()
+    assert c.top() == [3, 2, 2, 2]
+
+
+def a_forbidden_root_is_no_newer_root(c):
+    c.init()
+    c.repo.status["metadata/2.root.json"] = 403
+    assert c.refresh(), c.said
+    assert c.repo.asked == FIRST
+
+
+def any_other_failure_of_root_stops(c):
+    c.init()
+    for status in (500, 503, 400, 401, 410, 302):
+        c.repo.status["metadata/2.root.json"] = status
+        assert not c.refresh(), status
+        assert c.repo.asked == FIRST[:1]
+    c.repo.status.clear()
+    assert c.refresh()
+
+
+def root_of_the_wrong_version(c):
+    c.init()
+    c.repo.roles["root"]["version"] += 1
+    c.repo.publish("root", "targets", "snapshot", "timestamp")
+    c.repo.files["metadata/2.root.json"] = \
+        c.repo.files["metadata/3.root.json"]
+    assert not c.refresh()
+    assert c.top() == [1, 0, 0, 0]
+
+
+# ---- missing and wrong files
+
+
+def missing(c):
+    c.start()
+    c.repo.roles["timestamp"]["meta"]["snapshot.json"]["version"] += 1
+    c.repo.publish("timestamp")
+    assert not c.refresh()
+    assert c.repo.asked[-1] == "metadata/2.snapshot.json"
+    assert c.top() == [1, 2, 1, 1]
+    c.repo.publish("snapshot", "timestamp")
+    c.repo.roles["snapshot"]["meta"]["targets.json"]["version"] += 1
+    c.repo.publish("snapshot", "timestamp")
+    assert not c.refresh()
+    assert c.repo.asked[-1] == "metadata/2.targets.json"
+    assert c.top() == [1, 4, 3, 1]
+    c.repo.release()
+    assert c.refresh()
+    del c.repo.files["metadata/timestamp.json"]
+    assert not c.refresh()
+    assert c.repo.asked[-1] == "metadata/timestamp.json"
+    assert c.top() == [1, 5, 4, 2]
+
+
+def wrong_version(c):
+    c.start()
+    for role, expected in (("snapshot", [1, 2, 1, 1]),
+                           ("targets", [1, 3, 3, 1])):
+        c.repo.release()
+        evil = c.repo.copy_of(role)
+        evil["version"] += 1
+        c.repo.put(c.repo.name(role), c.repo.envelope(role, signed=evil))
+        assert not c.refresh()
+        assert c.top() == expected, c.top()
+    c.repo.release()
+    assert c.refresh()
+
+
+def wrong_type(c):
+    c.init()
+    c.repo.files["metadata/timestamp.json"] = json.dumps(
+        c.repo.envelope("snapshot", c.repo.signers["timestamp"])).encode()
+    assert not c.refresh()
+    assert c.top() == [1, 0, 0, 0]
+
+
+def digests_of_metadata(c):
+    c.repo.digests = True
+    c.repo.release()
+    c.start()
+    c.repo.publish("targets")
+    c.repo.roles["snapshot"]["meta"]["targets.json"]["hashes"]["sha256"] = \
+        "46" * 32
+    c.repo.publish("snapshot", "timestamp")
+    assert not c.refresh()
+    assert c.top() == [1, 3, 3, 2]
+    c.repo.release()
+    assert c.refresh()
+
+
+def malformed(c):
+    c.init()
+    good = c.repo.files["metadata/timestamp.json"]
+    envelope = c.repo.envelope("timestamp")
+
+    def changed(**more):
+        signed = dict(c.repo.roles["timestamp"], **more)
+        return json.dumps(c.repo.envelope("timestamp", signed=signed)).encode()
+
+    evil = [
+        b"", b"{}", b"[]", good[:-1], good + b"x", b"\xef\xbb\xbf" + good,
+        good.replace(b'"version": 1', b'"version": 1.0'),
+        good.replace(b'"version": 1', b'"version": 1e0'),
+        good.replace(b'"version": 1', b'"version": 1, "version": 1'),
+        json.dumps(dict(envelope, signatures={})).encode(),
+        b"[" * 100000, json.dumps({"signed": envelope["signed"]}).encode(),
+        changed(version=0), changed(version=-1), changed(version=2 ** 53),
+        changed(version="1"), changed(version=True), changed(version=None),
+        changed(spec_version="2.0.0"), changed(spec_version="0.9"),
+        changed(spec_version="1"), changed(spec_version="1.0.x"),
+        changed(spec_version=1), changed(spec_version="11.0"),
+        changed(expires="2099-01-01T00:00:00+00:00"),
+        changed(expires="2099-01-01T00:00:00.5Z"),
+        changed(expires="2099-02-30T00:00:00Z"), changed(expires="2099-01-01"),
+        changed(expires=4070908800), changed(meta={}), changed(meta=[]),
+        changed(meta={"snapshot.json": {"version": 0}}),
+        changed(meta={"snapshot.json": {"version": 1, "length": -1}}),
+        changed(meta={"snapshot.json": {"version": 1, "hashes": {}}}),
+        changed(meta={"snapshot.json": {
+            "version": 1, "hashes": {"sha256": "xx"}}}),
+    ]
+    for n, data in enumerate(evil):
+        c.repo.files["metadata/timestamp.json"] = data
+        assert not c.refresh(), (n, data[:200])
+        assert c.top() == [1, 0, 0, 0], n
+    c.repo.files["metadata/timestamp.json"] = good
+    assert c.refresh(), c.said
+
+
+def malformed_thresholds(c):
+    c.init()
+    for n, change in enumerate((
+            {"threshold": 0}, {"threshold": -1}, {"threshold": "1"},
+            {"threshold": 1.5}, {"threshold": None}, {"keyids": []},
+            {"keyids": [1]}, {"keyids": "x"})):
+        c.repo.roles["root"]["version"] = 1
+        root = c.repo.copy_of("root")
+        root["version"] = 2
+        root["roles"]["snapshot"].update(change)
+        # A real is no canonical JSON: sign what it would be without it.
+        c.repo.put("metadata/2.root.json", {
+            "signatures": c.repo.envelope("root", signed=json.loads(
+                json.dumps(root).replace("1.5", "1")))["signatures"],
+            "signed": root})
+        if change == {"keyids": []}:
+            # Accepted as a root whose snapshot nobody can sign.
+            assert not c.refresh()
+            for name in os.listdir(c.metadata):
+                os.unlink(os.path.join(c.metadata, name))
+            c.init()
+            continue
+        assert not c.refresh(), n
+        assert c.top()[0] == 1, n
+    del c.repo.files["metadata/2.root.json"]
+    assert c.refresh()
+
+
+# ---- rollback, freeze, fast-forward
+
+
+def timestamp_rollback(c):
+    c.init()
+    old = c.repo.files["metadata/timestamp.json"]
+    c.repo.publish("timestamp")
+    assert c.refresh()
+    c.repo.files["metadata/timestamp.json"] = old
+    assert not c.refresh()
+    assert c.repo.asked[-1] == "metadata/timestamp.json"
+    assert c.top() == [1, 2, 1, 1]
+
+
+def equal_timestamp_is_kept(c):
+    c.start()
+    c.repo.roles["timestamp"]["version"] = 0
+    c.repo.roles["timestamp"]["meta"]["snapshot.json"]["version"] = 100
+    c.repo.publish("timestamp")
+    assert c.refresh(), c.said
+    assert c.repo.asked == FIRST[:2]
+    with open(os.path.join(c.metadata, "timestamp.json")) as f:
+        meta = json.load(f)["signed"]["meta"]
+    assert meta["snapshot.json"]["version"] == 1
+
+
+def equal_timestamp_goes_on_from_disk(c):
+    c.start()
+    for name, asked in (("snapshot.json", "metadata/1.snapshot.json"),
+                        ("targets.json", "metadata/1.targets.json")):
+        os.unlink(os.path.join(c.metadata, name))
+        assert c.refresh()
+        assert c.repo.asked == FIRST[:2] + [asked]
+        with open(os.path.join(c.metadata, name), "w") as f:
+            f.write("{}")
+        assert c.refresh()
+        assert c.repo.asked == FIRST[:2] + [asked]
+
+
+def snapshot_rollback(c):
+    for digests in (False, True):
+        case = Case("snapshot_rollback%d" % digests)
+        case.init()
+        case.repo.digests = digests
+        case.repo.publish("snapshot", "timestamp")
+        assert case.refresh()
+        case.repo.roles["snapshot"]["version"] = 0
+        case.repo.publish("snapshot", "timestamp")
+        assert not case.refresh()
+        assert case.repo.asked[-1] == "metadata/timestamp.json"
+        assert case.top() == [1, 2, 2, 1]
+
+
+def targets_rollback(c):
+    for digests in (False, True):
+        case = Case("targets_rollback%d" % digests)
+        case.init()
+        case.repo.digests = digests
+        case.repo.release()
+        assert case.refresh()
+        case.repo.roles["targets"]["version"] = 0
+        case.repo.release()
+        assert not case.refresh()
+        assert case.top() == [1, 3, 2, 2]
+
+
+def snapshot_drops_a_role(c):
+    c.repo.delegate("targets", "other")
+    c.repo.publish("other")
+    c.repo.release()
+    c.start()
+    del c.repo.roles["snapshot"]["meta"]["other.json"]
+    c.repo.release()
+    assert not c.refresh()
+    assert c.top() == [1, 3, 2, 2]
+    c.repo.publish("other")
+    c.repo.release()
+    assert c.refresh()
+
+
+def fast_forward_of_timestamp(c):
+    c.init()
+    c.repo.roles["timestamp"]["version"] = 2 ** 53 - 2
+    c.repo.publish("timestamp")
+    assert c.refresh(), c.said
+    c.repo.rotate("timestamp")
+    c.repo.roles["timestamp"]["version"] = 0
+    c.repo.publish("root", "timestamp")
+    assert c.refresh(), c.said
+    assert c.top() == [2, 1, 1, 1]
+
+
+def fast_forward_of_snapshot(c):
+    for roles in (("snapshot", "timestamp"), ("snapshot",)):
+        case = Case("fast_forward_of_snapshot%d" % len(roles))
+        case.init()
+        case.repo.roles["snapshot"]["version"] = 99
+        case.repo.publish("snapshot", "timestamp")
+        assert case.refresh()
+        assert case.top()[2] == 100
+        for role in roles:
+            case.repo.rotate(role)
+        case.repo.roles["snapshot"]["version"] = 0
+        case.repo.publish("root", "targets", "snapshot", "timestamp")
+        assert case.refresh(), case.said
+        assert case.top()[2] == 1
+
+
+def fast_forward_of_targets(c):
+    c.init()
+    c.repo.roles["targets"]["version"] = 99
+    c.repo.release()
+    assert c.refresh()
+    c.repo.rotate("snapshot")
+    c.repo.roles["targets"]["version"] = 0
+    c.repo.publish("root", "targets", "snapshot", "timestamp")
+    assert c.refresh(), c.said
+    assert c.top()[3] == 1
+
+
+def expired(c):
+    c.start()
+    for role, expected in (("timestamp", [1, 1, 1, 1]),
+                           ("snapshot", [1, 3, 1, 1]),
+                           ("targets", [1, 4, 4, 1])):
+        c.repo.roles[role]["expires"] = date(-5)
+        c.repo.release()
+        assert not c.refresh()
+        assert c.top() == expected, (role, c.top())
+        c.repo.roles[role]["expires"] = date(30)
+    c.repo.release()
+    assert c.refresh()
+
+
+def expires_while_waiting(c):
+    for role in ("root", "timestamp", "snapshot", "targets"):
+        case = Case("expires_" + role)
+        case.repo.roles[role]["expires"] = date(7)
+        case.repo.publish("root", "targets", "snapshot", "timestamp")
+        case.start()
+        assert case.refresh(days=6), case.said
+        assert not case.refresh(days=8)
+        case.repo.roles[role]["expires"] = date(21)
+        case.repo.publish("root", "targets", "snapshot", "timestamp")
+        assert case.refresh(days=8), case.said
+
+
+# ---- targets
+
+
+def downloads(c):
+    c.repo.add_target("targets", "path/to/file.txt", b"content")
+    c.repo.release()
+    c.init()
+    assert c.download("path/to/file.txt"), c.said
+    digest = hashlib.sha256(b"content").hexdigest()
+    assert c.repo.asked[-1] == "targets/path/to/%s.file.txt" % digest
+    assert c.downloaded() == [b"content"]
+    assert c.download("path/to/file.txt")
+    assert c.repo.asked == ["metadata/2.root.json", "metadata/timestamp.json"]
+    c.repo.add_target("targets", "path/to/file.txt", b"other content")
+    c.repo.release()
+    assert c.download("path/to/file.txt")
+    assert c.downloaded() == [b"other content"]
+
+
+def several_downloads(c):
+    for name in ("a", "b"):
+        c.repo.add_target("targets", name, name.encode())
+    c.repo.release()
+    c.init()
+    assert c.download("a", "b")
+    assert c.downloaded() == [b"a", b"b"]
+
+
+def wrong_target(c):
+    c.repo.add_target("targets", "file", b"content")
+    c.repo.release()
+    c.init()
+    name = "targets/%s.file" % hashlib.sha256(b"content").hexdigest()
+    for evil in (b"CONTENT", b"conten", b"content and more", b"x" * 10 ** 6):
+        c.repo.files[name] = evil
+        assert not c.download("file")
+        assert c.downloaded() == []
+        assert os.listdir(c.targets) == []
+    c.repo.files[name] = b"content"
+    assert c.download("file")
+
+
+def digests_of_targets(c):
+    for n, algorithms in enumerate((("sha256",), ("sha512",),
+                                    ("sha256", "sha512"))):
+        name = "file%d" % n
+        c.repo.add_target("targets", name, b"content", algorithms)
+        c.repo.release()
+        if n == 0:
+            c.init()
+        assert c.download(name), c.said
+    entry = c.repo.roles["targets"]["targets"]["file2"]
+    entry["hashes"]["sha512"] = "00" * 64
+    c.repo.files["targets/%s.file2" % ("00" * 64)] = b"content"
+    c.repo.release()
+    assert not c.download("file2")
+    entry["hashes"] = {"unknown": "00"}
+    c.repo.release()
+    assert not c.download("file2")
+
+
+# ---- delegations
+
+GRAPHS = [
+    ([("targets", "A", {})], ["A"]),
+    ([("targets", "A", {}), ("targets", "B", {})], ["A", "B"]),
+    ([("targets", "A", {}), ("targets", "B", {}), ("B", "C", {})],
+     ["A", "B", "C"]),
+    ([("targets", "A", {}), ("targets", "B", {}), ("A", "C", {}),
+      ("A", "D", {})], ["A", "C", "D", "B"]),
+    ([("targets", "A", {}), ("targets", "B", {}), ("A", "C", {}),
+      ("C", "D", {})], ["A", "C", "D", "B"]),
+    ([("targets", "A", {}), ("targets", "B", {}),
+      ("A", "C", {"terminating": True}), ("A", "D", {})], ["A", "C"]),
+    ([("targets", "A", {}), ("targets", "B", {}),
+      ("A", "C", {"terminating": True}), ("C", "D", {})], ["A", "C", "D"]),
+    ([("targets", "A", {"paths": ["*.py"]}), ("targets", "B", {}),
+      ("A", "C", {})], ["B"]),
+    ([("targets", "A", {}), ("targets", "B", {}),
+      ("A", "C", {"paths": ["*.py"]}), ("C", "D", {})], ["A", "B"]),
+    ([("targets", "A", {}), ("targets", "B", {}), ("B", "C", {}),
+      ("C", "D", {}), ("D", "B", {})], ["A", "B", "C", "D"]),
+    ([("targets", "A", {}), ("targets", "B", {}), ("B", "C", {}),
+      ("A", "C", {})], ["A", "C", "B"]),
+    ([("targets", "A", {}), ("targets", "B", {}), ("B", "C", {}),
+      ("A", "C", {"paths": ["*.py"]})], ["A", "B", "C"]),
+]
+
+
+def graphs(c):
+    for n, (edges, order) in enumerate(GRAPHS):
+        case = Case("graph%d" % n)
+        keys = {}
+        for delegator, role, more in edges:
+            keys[role] = case.repo.delegate(delegator, role,
+                                            keys.get(role), **more)
+            case.repo.signers[role] = [keys[role]]
+        case.repo.publish(*keys)
+        case.repo.release()
+        case.init()
+        assert not case.download("missingpath")
+        assert case.repo.asked[4:] == [
+            "metadata/1.%s.json" % role for role in order], (n, case.said)
+        assert sorted(set(case.trusted()) - {"root", "timestamp", "snapshot",
+                                             "targets"}) == sorted(order)
+
+
+def paths(c):
+    repo = c.repo
+    repo.delegate("targets", "A", paths=["*.doc", "*.md"])
+    repo.delegate("targets", "B", paths=["releases/*/*"])
+    repo.delegate("B", "C", paths=["releases/x/*"])
+    repo.delegate("B", "D", paths=["releases/y/*.zip"])
+    for role, path in (("targets", "targetfile"), ("A", "README.md"),
+                       ("C", "releases/x/x_v1"), ("D", "releases/y/y_v1.zip"),
+                       ("D", "releases/z/z_v1.zip"), ("A", "other.txt")):
+        repo.add_target(role, path, b"data of " + path.encode())
+    repo.publish("A", "B", "C", "D")
+    repo.release()
+    c.init()
+    for path, found, order in (
+            ("targetfile", True, []), ("README.md", True, ["A"]),
+            ("releases/x/x_v1", True, ["B", "C"]),
+            ("releases/y/y_v1.zip", True, ["D"]),
+            ("releases/z/z_v1.zip", False, []), ("other.txt", False, []),
+            ("readme.MD", False, []), ("dir/README.md", False, [])):
+        assert c.download(path) == found, (path, c.said)
+        asked = [a for a in c.repo.asked if a.startswith("metadata/1.")
+                 and a[11:12].isupper()]
+        assert asked == ["metadata/1.%s.json" % r for r in order], path
+
+
+def hash_bins(c):
+    """Bins are named by the first bits of the digest of the path."""
+    for bits, width in ((1, 1), (2, 1), (8, 2), (10, 3), (32, 8)):
+        case = Case("bins%d" % bits)
+        repo = case.repo
+        path = "some/path-%d" % bits
+        value = int(hashlib.sha256(path.encode()).hexdigest()[:8], 16)
+        role = "bin-%0*x" % (width, value >> (32 - bits))
+        key = repo.new_key()
+        repo.add_role(role)
+        repo.signers[role] = [key]
+        repo.add_target(role, path, b"binned")
+        repo.roles["targets"]["delegations"] = {
+            "keys": {key.id: key.object},
+            "succinct_roles": {"keyids": [key.id], "threshold": 1,
+                               "bit_length": bits, "name_prefix": "bin"}}
+        repo.publish(role)
+        repo.release()
+        case.init()
+        assert case.download(path), case.said
+        assert repo.asked[4] == "metadata/1.%s.json" % role
+    case = Case("bins_wrong")
+    for bits in (0, 33, -1, "8"):
+        case.repo.roles["targets"]["delegations"] = {
+            "keys": {key.id: key.object},
+            "succinct_roles": {"keyids": [key.id], "threshold": 1,
+                               "bit_length": bits, "name_prefix": "bin"}}
+        case.repo.release()
+        case.init()
+        assert not case.refresh(), bits
+
+
+def hash_prefixes(c):
+    digest = hashlib.sha256(b"file").hexdigest()
+    other = "%x" % (15 - int(digest[0], 16))
+    c.repo.delegate("targets", "A", path_hash_prefixes=[other])
+    c.repo.delegate("targets", "B", path_hash_prefixes=[other, digest[:3]])
+    c.repo.add_target("A", "file", b"not this")
+    c.repo.add_target("B", "file", b"this")
+    c.repo.publish("A", "B")
+    c.repo.release()
+    c.init()
+    assert c.download("file"), c.said
+    assert c.downloaded() == [b"this"]
+    assert "metadata/1.A.json" not in c.repo.asked
+
+
+def delegated_role_needs_its_delegators_key(c):
+    """C is signed for B alone; reached through A it must be refused."""
+    repo = c.repo
+    repo.delegate("targets", "A")
+    repo.delegate("targets", "B")
+    repo.delegate("A", "C")
+    key = repo.delegate("B", "C")
+    repo.add_target("C", "file", b"content")
+    repo.signers["C"] = [key]
+    repo.publish("A", "B", "C")
+    repo.release()
+    c.init()
+    assert not c.download("file")
+    assert c.downloaded() == []
+    assert "C" not in c.trusted()
+
+
+def expired_delegated_role(c):
+    c.repo.delegate("targets", "A")
+    c.repo.add_target("A", "file", b"content")
+    c.repo.roles["A"]["expires"] = date(-1)
+    c.repo.publish("A")
+    c.repo.release()
+    c.init()
+    assert c.refresh(), c.said
+    assert not c.download("file")
+    assert "A" not in c.trusted()
+    c.repo.roles["A"]["expires"] = date(7)
+    c.repo.publish("A", "snapshot", "timestamp")
+    assert c.download("file"), c.said
+    c.repo.add_target("A", "second", b"second")
+    assert not c.download("second", days=18)
+    c.repo.roles["A"]["expires"] = date(21)
+    c.repo.publish("A", "snapshot", "timestamp")
+    assert c.download("second", days=18), c.said
+
+
+def odd_role_names(c):
+    for n, role in enumerate(("?", "#", "/delegatedrole", "../delegatedrole",
+                              "a b", "\u00e9", "%2e", "..")):
+        case = Case("odd%d" % n)
+        case.repo.delegate("targets", role)
+        case.repo.publish(role)
+        case.repo.release()
+        case.init()
+        assert not case.download("nonexistent")
+        assert case.repo.asked[-1] == case.repo.name(role), case.repo.asked
+        assert len(case.trusted()) == 5, os.listdir(case.metadata)
+
+
+def top_level_names_are_taken(c):
+    for n, role in enumerate(("root", "timestamp", "snapshot", "targets")):
+        case = Case("taken%d" % n)
+        case.repo.delegate("targets", "x")
+        case.repo.roles["targets"]["delegations"]["roles"][0]["name"] = role
+        case.repo.release()
+        case.init()
+        assert not case.refresh()
+
+
+def walks_end(c):
+    """More roles than a client visits: an end, not a search for ever."""
+    key = c.repo.new_key()
+    for i in range(40):
+        c.repo.delegate("targets", "r%d" % i, key)
+        c.repo.signers["r%d" % i] = [key]
+    c.repo.publish(*["r%d" % i for i in range(40)])
+    c.repo.release()
+    c.init()
+    assert not c.download("nowhere")
+    assert len(c.repo.asked) == 4 + 32
+
+
+# ---- endless and slow
+
+
+def endless(c):
+    c.init()
+
+    def pour(out):
+        try:
+            for _ in range(10000):
+                out.write(b" " * 10000)
+        except OSError:
+            pass
+
+    for name in FIRST:
+        good = c.repo.files.get(name)
+        c.repo.files[name] = pour
+        start = time.time()
+        assert not c.refresh()
+        assert time.time() - start < 10, name
+        if good is None:
+            del c.repo.files[name]
+        else:
+            c.repo.files[name] = good
+    assert c.refresh(), c.said
+
+
+def main():
+    cases = [f for f in list(globals().values())
+             if callable(f) and getattr(f, "__module__", "") == "__main__"
+             and not isinstance(f, type) and f is not main]
+    failed = 0
+    for case in cases:
+        try:
+            case(Case(case.__name__))
+            print("ok", case.__name__)
+        except Exception:
+            failed += 1
+            print("FAILED", case.__name__)
+            traceback.print_exc(file=sys.stdout)
+    print("%d passed, %d failed" % (len(cases) - failed, failed))
+    return 1 if failed else 0
+
+
+sys.exit(main())

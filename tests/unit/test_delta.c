@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/delta.h"
+
+#include <string.h>
+
+#include "common/buf.h"
+#include "tests/unit/check.h"
+
+#define OLD_LEN 200000
+#define NEW_MAX 400000
+
+/* The old stream; what came out; and the records that go in. */
+static uint8_t old[OLD_LEN];
+static uint8_t new[NEW_MAX];
+static size_t new_len;
+static struct buf records;
+static size_t records_used, step;
+static unsigned clones;
+
+/* A record under construction. */
+static struct buf streams[DELTA_STREAMS];
+static struct delta_record record;
+
+static int setup(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < OLD_LEN; i++)
+		old[i] = (uint8_t)(i * 13 + i / 241);
+	records = (struct buf)BUF_INIT(1 << 22);
+	for (size_t i = 0; i < DELTA_STREAMS; i++)
+		streams[i] = (struct buf)BUF_INIT(1 << 22);
+	record = (struct delta_record){ 0 };
+	step = 7;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	buf_done(&records);
+	for (size_t i = 0; i < DELTA_STREAMS; i++)
+		buf_done(&streams[i]);
+	return 0;
+}
+
+static void add_bytes(struct buf *b, const void *bytes, size_t len)
+{
+	struct err e = { 0 };
+
+	assert_ok(buf_add(b, (struct slice){ bytes, len }, &e));
+}
+
+static void add_varint(enum delta_stream which, uint64_t v)
+{
+	do {
+		uint8_t byte = (uint8_t)((v & 0x7f) | (v > 0x7f ? 0x80 : 0));
+
+		add_bytes(&streams[which], &byte, 1);
+		v >>= 7;
+	} while (v > 0);
+}
+
+/* Insert text, then take len bytes of the old, `move` from the last cover. */
+static void op(const char *text, uint64_t len, bool exact, int64_t move)
+{
+	uint64_t zigzag =
+		move < 0 ? (uint64_t)(-move - 1) * 2 + 1 : (uint64_t)move * 2;
+
+	add_varint(DELTA_GAPS, strlen(text));
+	add_bytes(&streams[DELTA_INSERTS], text, strlen(text));
+	add_varint(DELTA_LENGTHS, len * 2 + (exact ? 1 : 0));
+	add_varint(DELTA_OFFSETS, zigzag);
+	record.op_count++;
+	record.new_len += strlen(text) + len;
+}
+
+static void end_record(void)
+{
+	uint8_t header[DELTA_RECORD_LEN];
+
+	for (size_t i = 0; i < DELTA_STREAMS; i++) {
+		record.raw_len[i] = (uint32_t)streams[i].len;
+		record.packed_len[i] = record.raw_len[i];
+	}
+	delta_format_record(&record, header);
+	add_bytes(&records, header, sizeof(header));
+	for (size_t i = 0; i < DELTA_STREAMS; i++) {
+		add_bytes(&records, streams[i].ptr, streams[i].len);
+		buf_done(&streams[i]);
+	}
+	record = (struct delta_record){ 0 };
+}
+
+/* ---- the world around the decoder ---------------------------------------- */
+
+/* A few bytes at a time, so that no border is where one would like it. */
+static int more(void *ctx, void *out, size_t len, size_t *got, struct err *e)
+{
+	struct slice s = slice_sub(buf_slice(&records), records_used,
+				   len < step ? len : step);
+
+	(void)ctx;
+	(void)e;
+	if (s.len > 0)
+		memcpy(out, s.ptr, s.len);
+	records_used += s.len;
+	*got = s.len;
+	return 0;
+}
+
+static int old_at(void *ctx, uint64_t offset, void *out, size_t len,
+		  struct err *e)
+{
+	(void)ctx;
+	(void)e;
+	assert_true(offset <= OLD_LEN && len <= OLD_LEN - offset);
+	memcpy(out, old + offset, len);
+	return 0;
+}
+
+static int emit(void *ctx, struct slice bytes, struct err *e)
+{
+	(void)ctx;
+	(void)e;
+	assert_true(bytes.len <= NEW_MAX - new_len);
+	memcpy(new + new_len, bytes.ptr, bytes.len);
+	new_len += bytes.len;
+	return 0;
+}
+
+static int emit_old(void *ctx, uint64_t offset, uint64_t len, struct err *e)
+{
+	clones++;
+	assert_true(offset <= OLD_LEN && len <= OLD_LEN - offset);
+	return emit(ctx, (struct slice){ old + offset, (size_t)len }, e);
+}
+
+static int refuse_to_emit(void *ctx, struct slice bytes, struct err *e)
+{
+	(void)ctx;
+	(void)bytes;
+	return err_set(e, ERR_SPACE, "disk is full");
+}
+
+static struct delta_io io = { NULL, more, old_at, emit, NULL };
+
+static int apply(uint64_t len, struct err *e)
+{
+	records_used = 0;
+	new_len = 0;
+	clones = 0;
+	return delta_apply(PACKAGE_RAW, OLD_LEN, len, &io, e);
+}
+
+static void assert_apply_refused(uint64_t len, enum err_code code)
+{
+	struct err e = { 0 };
+
+	assert_refused(apply(len, &e), code);
+	assert_true(new_len <= len);
+}
+
+/* ---- tests --------------------------------------------------------------- */
+
+static void a_record_header_survives_the_round_trip(void **state)
+{
+	struct delta_record r = { .new_len = UINT64_C(1) << 40,
+				  .op_count = 77,
+				  .raw_len = { 1, 2, 3, 400, 5 },
+				  .packed_len = { 1, 1, 3, 20, 5 } };
+	uint8_t bytes[DELTA_RECORD_LEN + 1] = { 0 };
+	struct delta_record back;
+	struct err e = { 0 };
+
+	(void)state;
+	delta_format_record(&r, bytes);
+	assert_ok(delta_parse_record((struct slice){ bytes, DELTA_RECORD_LEN },
+				     &back, &e));
+	assert_memory_equal(&r, &back, sizeof(r));
+	assert_refused(delta_parse_record(
+			       (struct slice){ bytes, DELTA_RECORD_LEN + 1 },
+			       &back, &e),
+		       ERR_FORMAT);
+	assert_refused(delta_parse_record(
+			       (struct slice){ bytes, DELTA_RECORD_LEN - 1 },
+			       &back, &e),
+		       ERR_FORMAT);
+	bytes[12] = 1;
+	assert_refused(
+		delta_parse_record((struct slice){ bytes, DELTA_RECORD_LEN },
+				   &back, &e),
+		ERR_FORMAT);
+}
+
+static void assert_record_refused(struct delta_record r, enum err_code code)
+{
+	uint8_t bytes[DELTA_RECORD_LEN];
+	struct delta_record back;
+	struct err e = { 0 };
+
+	delta_format_record(&r, bytes);
+	assert_refused(
+		delta_parse_record((struct slice){ bytes, sizeof(bytes) },
+				   &back, &e),
+		code);
+}
+
+static void impossible_records_are_refused(void **state)
+{
+	static const struct delta_record good = { .new_len = 5,
+						  .op_count = 1,
+						  .raw_len = { 1, 1, 1, 0, 5 },
+						  .packed_len = { 1, 1, 1, 0,
+								  5 } };
+	struct delta_record r = good;
+
+	(void)state;
+	r.new_len = 0;
+	assert_record_refused(r, ERR_FORMAT);
+	r = good;
+	r.op_count = 0;
+	assert_record_refused(r, ERR_FORMAT);
+	r = good;
+	r.packed_len[4] = 6;
+	assert_record_refused(r, ERR_FORMAT);
+	r = good;
+	r.packed_len[4] = 0;
+	assert_record_refused(r, ERR_FORMAT);
+	r = good;
+	r.raw_len[4] = DELTA_RECORD_MAX;
+	assert_record_refused(r, ERR_LIMIT);
+	for (size_t i = 0; i < DELTA_STREAMS; i++)
+		r.raw_len[i] = r.packed_len[i] = UINT32_MAX;
+	assert_record_refused(r, ERR_LIMIT);
+}
+
+static void covers_and_inserts_rebuild_the_new(void **state)
+{
+	static const size_t steps[] = { 1, 7, 65536 };
+	uint8_t diffs[3] = { 1, 0, 255 };
+	struct err e = { 0 };
+
+	(void)state;
+	op("head", 1000, true, 500);
+	op("", 3, false, -1000);
+	add_bytes(&streams[DELTA_DIFFS], diffs, sizeof(diffs));
+	op("tail", 0, true, 0);
+	end_record();
+	op("", 100000, true, 100000);
+	end_record();
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		step = steps[i];
+		assert_ok(apply(101011, &e));
+		assert_int_equal(new_len, 101011);
+		assert_memory_equal(new, "head", 4);
+		assert_memory_equal(new + 4, old + 500, 1000);
+		assert_int_equal(new[1004], (uint8_t)(old[500] + 1));
+		assert_int_equal(new[1005], old[501]);
+		assert_int_equal(new[1006], (uint8_t)(old[502] - 1));
+		assert_memory_equal(new + 1007, "tail", 4);
+		assert_memory_equal(new + 1011, old + 100000, 100000);
+	}
+}
+
+static void exact_covers_may_be_cloned(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	op("", 100000, true, 7);
+	op("x", 5, false, 0);
+	add_bytes(&streams[DELTA_DIFFS], "\0\0\0\0\0", 5);
+	end_record();
+	io.emit_old = emit_old;
+	assert_ok(apply(100006, &e));
+	assert_int_equal(clones, 1);
+	assert_memory_equal(new, old + 7, 100000);
+	assert_memory_equal(new + 100001, old + 100007, 5);
+	io.emit_old = NULL;
+}
+
+static void nothing_is_made_of_nothing(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(apply(0, &e));
+	assert_int_equal(new_len, 0);
+	assert_apply_refused(1, ERR_FORMAT);
+}
+
+static void reading_beside_the_old_is_refused(void **state)
+{
+	static const struct {
+		uint64_t len;
+		int64_t move;
+	} wrong[] = {
+		{ OLD_LEN + 1, 0 },   { 1, OLD_LEN },
+		{ 2, OLD_LEN - 1 },   { 1, -1 },
+		{ 1, OLD_LEN + 1 },   { 1, INT64_MAX },
+		{ 1, INT64_MIN + 1 }, { 0, OLD_LEN + 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		buf_done(&records);
+		op("y", wrong[i].len, true, wrong[i].move);
+		end_record();
+		assert_apply_refused(wrong[i].len + 1, ERR_FORMAT);
+	}
+	buf_done(&records);
+	op("", OLD_LEN, true, 0);
+	op("", 1, true, -OLD_LEN - 1);
+	end_record();
+	assert_apply_refused(OLD_LEN + 1, ERR_FORMAT);
+}
+
+static void more_than_was_signed_never_comes_out(void **state)
+{
+	(void)state;
+	op("0123456789", 10, true, 0);
+	end_record();
+	assert_apply_refused(19, ERR_LIMIT);
+	assert_int_equal(new_len, 0);
+	assert_apply_refused(21, ERR_FORMAT);
+	/* A record that yields more or less than its header says. */
+	buf_done(&records);
+	op("0123456789", 10, true, 0);
+	record.new_len = 15;
+	end_record();
+	assert_apply_refused(15, ERR_LIMIT);
+	buf_done(&records);
+	op("0123456789", 10, true, 0);
+	record.new_len = 25;
+	end_record();
+	assert_apply_refused(25, ERR_FORMAT);
+}
+
+static void streams_are_used_up_exactly(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < DELTA_STREAMS; i++) {
+		buf_done(&records);
+		op("0123456789", 10, true, 0);
+		add_bytes(&streams[i], "\1", 1);
+		end_record();
+		assert_apply_refused(20, ERR_FORMAT);
+	}
+	buf_done(&records);
+	op("0123456789", 10, false, 0);
+	add_bytes(&streams[DELTA_DIFFS], "\0\0\0", 3);
+	end_record();
+	assert_apply_refused(20, ERR_FORMAT);
+	buf_done(&records);
+	op("0123456789", 10, true, 0);
+	streams[DELTA_INSERTS].len--;
+	end_record();
+	assert_apply_refused(20, ERR_FORMAT);
+}
+
+static void numbers_have_one_form(void **state)
+{
+	static const char *const wrong[] = {
+		"\x80",
+		"\x81\x80",
+		"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02",
+		"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		buf_done(&records);
+		op("", 10, true, 0);
+		buf_done(&streams[DELTA_OFFSETS]);
+		add_bytes(&streams[DELTA_OFFSETS], wrong[i], strlen(wrong[i]));
+		end_record();
+		assert_apply_refused(10, ERR_FORMAT);
+	}
+	/* "\x80\x00" is a longer way to write zero. */
+	buf_done(&records);
+	op("", 10, true, 0);
+	buf_done(&streams[DELTA_OFFSETS]);
+	add_bytes(&streams[DELTA_OFFSETS], "\x80\0", 2);
+	end_record();
+	assert_apply_refused(10, ERR_FORMAT);
+}
+
+static void operations_that_do_nothing_are_refused(void **state)
+{
+	(void)state;
+	op("", 0, true, 0);
+	op("x", 0, true, 0);
+	end_record();
+	assert_apply_refused(1, ERR_FORMAT);
+}
+
+static void time_is_bounded_by_the_length_of_the_new(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < DELTA_OPS_FREE + 1000; i++)
+		op("", 1, true, 0);
+	end_record();
+	assert_apply_refused(DELTA_OPS_FREE + 1000, ERR_LIMIT);
+	assert_int_equal(new_len, 0);
+}
+
+static void every_cut_and_every_extra_byte_is_refused(void **state)
+{
+	struct err e = { 0 };
+	size_t whole;
+
+	(void)state;
+	op("head", 10, true, 500);
+	end_record();
+	op("x", 5, true, 0);
+	end_record();
+	assert_ok(apply(20, &e));
+	whole = records.len;
+	for (records.len = 0; records.len < whole; records.len++)
+		assert_apply_refused(20, ERR_FORMAT);
+	assert_ok(apply(20, &e));
+	add_bytes(&records, "\0", 1);
+	assert_apply_refused(20, ERR_FORMAT);
+}
+
+static void what_the_disk_says_is_passed_on(void **state)
+{
+	(void)state;
+	op("head", 10, true, 500);
+	end_record();
+	io.emit = refuse_to_emit;
+	assert_apply_refused(14, ERR_SPACE);
+	io.emit = emit;
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(a_record_header_survives_the_round_trip),
+		TEST(impossible_records_are_refused),
+		TEST(covers_and_inserts_rebuild_the_new),
+		TEST(exact_covers_may_be_cloned),
+		TEST(nothing_is_made_of_nothing),
+		TEST(reading_beside_the_old_is_refused),
+		TEST(more_than_was_signed_never_comes_out),
+		TEST(streams_are_used_up_exactly),
+		TEST(numbers_have_one_form),
+		TEST(operations_that_do_nothing_are_refused),
+		TEST(time_is_bounded_by_the_length_of_the_new),
+		TEST(every_cut_and_every_extra_byte_is_refused),
+		TEST(what_the_disk_says_is_passed_on),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/release.h"
+
+#include <string.h>
+
+#include "common/mem.h"
+#include "tests/unit/check.h"
+
+static struct json *entry; /* a whole targets entry */
+static struct json *pawl;  /* the object in it that release reads */
+static char path[PATH_MAX_LEN];
+
+static void fill(struct release *r, enum package_kind kind)
+{
+	struct err e = { 0 };
+
+	*r = (struct release){
+		.product = "gateway",
+		.id = "2026.11",
+		.version = "November; the first",
+		.seq = 7,
+		.content_seq = 7,
+		.requires_seq = 2,
+		.urgent = true,
+		.issued = 1795360341,
+		.health_deadline_sec = 300,
+		.component = "main",
+		.content = PACKAGE_TREE,
+		.attributes = TREE_APP,
+		.manifest_len = 1000,
+		.content_len = 123456,
+		.entries = 17,
+		.kind = kind,
+		.head_len = PACKAGE_HEADER_LEN + SHA256_LEN,
+		.package_len = 5000,
+		.window_len = 1 << 20,
+		.apply_memory = 4 << 20,
+	};
+	r->models[r->model_count++] = mem_dup_str("pi-5");
+	r->fixes[r->fix_count++] = mem_dup_str("CVE-2026-1234");
+	r->health[0].argv[0] = mem_dup_str("bin/check");
+	r->health[0].argv[1] = mem_dup_str("--quick; not $shell");
+	r->health[0].argc = 2;
+	r->health_count = 1;
+	memset(&r->digest, 1, sizeof(r->digest));
+	memset(&r->head_digest, 2, sizeof(r->head_digest));
+	memset(&r->package_digest, 3, sizeof(r->package_digest));
+	if (kind == PACKAGE_DELTA)
+		assert_ok(text_format(r->base_id, sizeof(r->base_id), &e,
+				      "2026.10"));
+	assert_ok(release_path(r, path, &e));
+}
+
+static void make(enum package_kind kind)
+{
+	struct release r;
+
+	fill(&r, kind);
+	json_free(entry);
+	entry = release_format(&r);
+	pawl = (struct json *)(uintptr_t)json_get(json_get(entry, "custom"),
+						  "pawl");
+	release_done(&r);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	json_free(entry);
+	entry = NULL;
+	return 0;
+}
+
+static struct tuf_target target(void)
+{
+	struct tuf_target t = {
+		.path = path,
+		.length = 5000,
+		.has_sha256 = true,
+		.custom = json_get(entry, "custom"),
+	};
+
+	memset(&t.sha256, 3, sizeof(t.sha256));
+	return t;
+}
+
+static void assert_parses(void)
+{
+	struct tuf_target t = target();
+	struct err e = { 0 };
+	struct release r;
+
+	assert_ok(release_parse(&t, &r, &e));
+	release_done(&r);
+}
+
+static void assert_parse_refused(enum err_code code)
+{
+	struct tuf_target t = target();
+	struct release r = { .seq = 99 };
+	struct err e = { 0 };
+
+	assert_refused(release_parse(&t, &r, &e), code);
+	assert_int_equal(r.seq, 99);
+}
+
+static void a_full_release_survives_the_round_trip(void **state)
+{
+	struct tuf_target t;
+	struct err e = { 0 };
+	struct release r;
+
+	(void)state;
+	make(PACKAGE_FULL);
+	t = target();
+	assert_string_equal(path, "gateway/2026.11/main-full.pawl");
+	assert_ok(release_parse(&t, &r, &e));
+	assert_string_equal(r.product, "gateway");
+	assert_string_equal(r.version, "November; the first");
+	assert_int_equal(r.model_count, 1);
+	assert_string_equal(r.models[0], "pi-5");
+	assert_int_equal(r.seq, 7);
+	assert_int_equal(r.requires_seq, 2);
+	assert_true(r.urgent);
+	assert_true(r.issued == 1795360341 && r.not_before == 0);
+	assert_string_equal(r.fixes[0], "CVE-2026-1234");
+	assert_int_equal(r.health[0].argc, 2);
+	assert_string_equal(r.health[0].argv[1], "--quick; not $shell");
+	assert_null(r.health[0].argv[2]);
+	assert_int_equal(r.digest.bytes[31], 1);
+	assert_int_equal(r.head_digest.bytes[31], 2);
+	assert_int_equal(r.package_digest.bytes[31], 3);
+	assert_int_equal(r.package_len, 5000);
+	assert_int_equal(r.entries, 17);
+	assert_int_equal(r.window_len, 1 << 20);
+	release_done(&r);
+	release_done(&r);
+}
+
+static void a_delta_names_its_base(void **state)
+{
+	struct tuf_target t;
+	struct err e = { 0 };
+	struct release r;
+
+	(void)state;
+	make(PACKAGE_DELTA);
+	t = target();
+	assert_string_equal(path, "gateway/2026.11/main-from-2026.10.pawl");
+	assert_ok(release_parse(&t, &r, &e));
+	assert_string_equal(r.base_id, "2026.10");
+	release_done(&r);
+	json_remove(pawl, "base_digest");
+	assert_parse_refused(ERR_FORMAT);
+	make(PACKAGE_FULL);
+	json_set_text(pawl, "base", "2026.10");
+	assert_parse_refused(ERR_FORMAT);
+}
+
+/* Everything but not_before, which may be left out. */
+static void each_member_is_required_and_typed(void **state)
+{
+	char name[64];
+	size_t count;
+
+	(void)state;
+	make(PACKAGE_DELTA);
+	count = json_count(pawl);
+	for (size_t i = 0; i < count; i++) {
+		struct err e = { 0 };
+		void *m;
+
+		make(PACKAGE_DELTA);
+		m = json_first(pawl);
+		for (size_t n = 0; n < i; n++)
+			m = json_next(pawl, m);
+		assert_ok(text_format(name, sizeof(name), &e, "%s",
+				      json_name(m)));
+		json_set(pawl, name, json_new_object());
+		assert_parse_refused(ERR_FORMAT);
+		json_remove(pawl, name);
+		assert_parse_refused(ERR_FORMAT);
+	}
+	make(PACKAGE_FULL);
+	json_set_text(pawl, "not_before", "2027-01-01T00:00:00Z");
+	assert_parses();
+	json_set_text(pawl, "not_before", "tomorrow");
+	assert_parse_refused(ERR_FORMAT);
+	json_remove(pawl, "not_before");
+	json_set_int(pawl, "surprise", 1);
+	assert_parse_refused(ERR_FORMAT);
+}
+
+static void what_is_no_package_is_not_found(void **state)
+{
+	struct tuf_target t;
+	struct release r;
+	struct err e = { 0 };
+
+	(void)state;
+	make(PACKAGE_FULL);
+	json_set_text(pawl, "type", "floor");
+	assert_parse_refused(ERR_NOT_FOUND);
+	t = target();
+	t.custom = NULL;
+	assert_refused(release_parse(&t, &r, &e), ERR_NOT_FOUND);
+	t.custom = pawl; /* has no member "pawl" */
+	assert_refused(release_parse(&t, &r, &e), ERR_NOT_FOUND);
+}
+
+static void a_newer_format_asks_for_a_newer_updater(void **state)
+{
+	(void)state;
+	make(PACKAGE_FULL);
+	json_set_int(pawl, "v", 2);
+	json_set_int(pawl, "surprise", 1);
+	assert_parse_refused(ERR_REFUSED);
+}
+
+static void numbers_keep_to_their_ranges(void **state)
+{
+	static const struct {
+		const char *name;
+		int64_t value;
+	} wrong[] = {
+		{ "seq", 0 },
+		{ "seq", 6 }, /* below content_seq */
+		{ "content_seq", 8 },
+		{ "content_seq", 0 },
+		{ "requires_seq", 8 },
+		{ "requires_seq", -1 },
+		{ "health_deadline", 0 },
+		{ "health_deadline", 86401 },
+		{ "window", PACKAGE_WINDOW_MAX + 1 },
+		{ "head_length", PACKAGE_HEADER_LEN - 1 },
+		{ "head_length", INT64_C(1) << 40 },
+		{ "head_length", 5000 }, /* all of the package */
+		{ "entries", TREE_ENTRIES_MAX + 1 },
+		{ "manifest_length", TREE_MANIFEST_MAX + 1 },
+		{ "manifest_length", 0 },
+		{ "content_length", -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		make(PACKAGE_FULL);
+		json_set_int(pawl, wrong[i].name, wrong[i].value);
+		assert_parse_refused(ERR_FORMAT);
+	}
+}
+
+static void texts_keep_to_their_alphabets(void **state)
+{
+	static const struct {
+		const char *name, *value;
+	} wrong[] = {
+		{ "product", "../gateway" }, { "product", "" },
+		{ "product", "Gateway" },    { "release", "a/b" },
+		{ "component", ".." },       { "kind", "patch" },
+		{ "content", "script" },     { "attributes", "all" },
+		{ "issued", "2026-11-22" },  { "digest", "00" },
+		{ "head_digest", "zz" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		make(PACKAGE_FULL);
+		json_set_text(pawl, wrong[i].name, wrong[i].value);
+		assert_parse_refused(ERR_FORMAT);
+	}
+}
+
+static void set_list(const char *name, const char *item, size_t count)
+{
+	struct json *list = json_new_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_add(list, json_new_text(item));
+	json_set(pawl, name, list);
+}
+
+static void set_health(const char *program, size_t commands)
+{
+	struct json *list = json_new_array();
+
+	for (size_t i = 0; i < commands; i++) {
+		struct json *command = json_new_array();
+
+		if (program)
+			json_add(command, json_new_text(program));
+		json_add(list, command);
+	}
+	json_set(pawl, "health", list);
+}
+
+static void lists_have_limits(void **state)
+{
+	(void)state;
+	make(PACKAGE_FULL);
+	set_list("models", "m", RELEASE_MODELS_MAX);
+	set_list("fixes", "CVE-2026-1", RELEASE_FIXES_MAX);
+	set_health("bin/check", RELEASE_HEALTH_MAX);
+	assert_parses();
+	set_list("models", "m", RELEASE_MODELS_MAX + 1);
+	assert_parse_refused(ERR_LIMIT);
+	set_list("models", "No Model", 1);
+	assert_parse_refused(ERR_FORMAT);
+	make(PACKAGE_FULL);
+	set_list("fixes", "CVE-2026-1", RELEASE_FIXES_MAX + 1);
+	assert_parse_refused(ERR_LIMIT);
+	set_list("fixes", "CVE 2026", 1);
+	assert_parse_refused(ERR_FORMAT);
+	make(PACKAGE_FULL);
+	set_health("bin/check", RELEASE_HEALTH_MAX + 1);
+	assert_parse_refused(ERR_LIMIT);
+}
+
+static void health_programs_stand_inside_the_release(void **state)
+{
+	static const char *const wrong[] = { "/bin/sh", "../sh", "a/../../sh",
+					     "", "a\n" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		make(PACKAGE_FULL);
+		set_health(wrong[i], 1);
+		assert_parse_refused(ERR_FORMAT);
+	}
+	make(PACKAGE_FULL);
+	set_health(NULL, 1);
+	assert_parse_refused(ERR_FORMAT);
+	set_list("health", "bin/check", 1);
+	assert_parse_refused(ERR_FORMAT);
+	make(PACKAGE_FULL);
+	set_health("bin/check", 0);
+	assert_parses();
+}
+
+static void a_package_stands_under_its_own_name_alone(void **state)
+{
+	struct tuf_target t;
+	struct release r;
+	struct err e = { 0 };
+
+	(void)state;
+	make(PACKAGE_FULL);
+	t = target();
+	t.path = "gateway/2026.11/main-full.pawlx";
+	assert_refused(release_parse(&t, &r, &e), ERR_FORMAT);
+	t.path = "other/2026.11/main-full.pawl";
+	assert_refused(release_parse(&t, &r, &e), ERR_FORMAT);
+	t = target();
+	t.has_sha256 = false;
+	assert_refused(release_parse(&t, &r, &e), ERR_FORMAT);
+}
+
+static void files_are_served_under_their_digest(void **state)
+{
+	char out[PATH_MAX_LEN], want[PATH_MAX_LEN];
+	char hex[SHA256_HEX_LEN];
+	struct sha256 d;
+	struct err e = { 0 };
+
+	(void)state;
+	memset(&d, 0xab, sizeof(d));
+	sha256_format(&d, hex);
+	assert_ok(release_url_path("a/b/c.pawl", &d, out, &e));
+	assert_ok(text_format(want, sizeof(want), &e, "a/b/%s.c.pawl", hex));
+	assert_string_equal(out, want);
+	assert_ok(release_url_path("c.pawl", &d, out, &e));
+	assert_ok(text_format(want, sizeof(want), &e, "%s.c.pawl", hex));
+	assert_string_equal(out, want);
+}
+
+#define TEST(f) cmocka_unit_test_teardown(f, teardown)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(a_full_release_survives_the_round_trip),
+		TEST(a_delta_names_its_base),
+		TEST(each_member_is_required_and_typed),
+		TEST(what_is_no_package_is_not_found),
+		TEST(a_newer_format_asks_for_a_newer_updater),
+		TEST(numbers_keep_to_their_ranges),
+		TEST(texts_keep_to_their_alphabets),
+		TEST(lists_have_limits),
+		TEST(health_programs_stand_inside_the_release),
+		TEST(a_package_stands_under_its_own_name_alone),
+		TEST(files_are_served_under_their_digest),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
