@@ -129,6 +129,11 @@ static void list_move(struct conn *c, enum list_name name)
 	list_append(c, name);
 }
 
+static bool has_certificate(const struct conn *c, const struct sha256 *print)
+{
+	return c->peer.present && sha256_equal(&c->peer.fingerprint, print);
+}
+
 /* ---- the end of a connection --------------------------------------------- */
 
 /* Free what the last of handles and worker leaves behind. */
@@ -166,6 +171,20 @@ static void conn_close(struct conn *c)
 		(void)uv_cancel((uv_req_t *)&c->work); /* if not begun */
 	uv_close((uv_handle_t *)&c->tcp, on_closed);
 	uv_close((uv_handle_t *)&c->timer, on_closed);
+}
+
+/* Close all of a list but one, or those alone that showed a certificate. */
+static void close_list(struct list *l, const struct conn *but,
+		       const struct sha256 *print)
+{
+	struct conn *next;
+
+	for (struct conn *c = l->first; c; c = next) {
+		next = c->next;
+		if ((but && c == but) || (print && !has_certificate(c, print)))
+			continue;
+		conn_close(c);
+	}
 }
 
 /* ---- deadlines ----------------------------------------------------------- */
@@ -387,8 +406,7 @@ static struct conn *find_device(const struct conn *c, enum list_name list,
 	struct conn *o = c->pool->lists[LISTENER_DEVICE][list].first;
 
 	for (; o; o = o->next) {
-		if (!o->peer.present ||
-		    !sha256_equal(&o->peer.fingerprint, &c->peer.fingerprint))
+		if (!has_certificate(o, &c->peer.fingerprint))
 			continue;
 		(*count)++;
 		if (!oldest)
@@ -513,18 +531,9 @@ static void exchange_on_worker(uv_work_t *work)
 /* A certificate was revoked: its other connections end here and now. */
 static void cut_certificate(const struct conn *c, const struct sha256 *print)
 {
-	for (int l = 0; l < LISTENER_COUNT; l++) {
-		for (int i = 0; i < LIST_COUNT; i++) {
-			struct conn *o = c->pool->lists[l][i].first;
-
-			for (struct conn *next; o; o = next) {
-				next = o->next;
-				if (o != c && o->peer.present &&
-				    sha256_equal(&o->peer.fingerprint, print))
-					conn_close(o);
-			}
-		}
-	}
+	for (int l = 0; l < LISTENER_COUNT; l++)
+		for (int i = 0; i < LIST_COUNT; i++)
+			close_list(&c->pool->lists[l][i], c, print);
 }
 
 static void after_exchange(uv_work_t *work, int status)
@@ -734,17 +743,10 @@ void conn_pool_accept(struct conn_pool *p, struct uv_stream_s *listening,
 
 static void close_lists(struct conn_pool *p, unsigned lists)
 {
-	for (int l = 0; l < LISTENER_COUNT; l++) {
-		for (unsigned i = 0; i < LIST_COUNT; i++) {
-			struct conn *c = p->lists[l][i].first;
-
-			for (struct conn *next; c && lists & 1U << i;
-			     c = next) {
-				next = c->next;
-				conn_close(c);
-			}
-		}
-	}
+	for (int l = 0; l < LISTENER_COUNT; l++)
+		for (unsigned i = 0; i < LIST_COUNT; i++)
+			if (lists & 1U << i)
+				close_list(&p->lists[l][i], NULL, NULL);
 }
 
 void conn_pool_finish(struct conn_pool *p, void (*done)(void *ctx), void *ctx)
