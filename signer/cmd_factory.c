@@ -211,7 +211,7 @@ static int write_ca(const char *path, int dirfd, struct err *e)
 
 	rc = fs_read_path(path, &pem, e) || check_ca(buf_slice(&pem), e);
 	if (rc)
-		err_in(e, "%s", path);
+		named_in(e, path);
 	else
 		rc = fs_replace_file(dirfd, "server-ca.pem", buf_slice(&pem),
 				     0644, e);

@@ -108,7 +108,7 @@ static int add_publics(struct repo *r, struct json *root, const char *role,
 		if (keyring_read_public(paths->at[n], &key, keyid, e) ||
 		    rootedit_add(root, role, &key, e) ||
 		    name_key(r, paths->at[n], keyid, e))
-			return err_in(e, "%s", paths->at[n]);
+			return named_in(e, paths->at[n]);
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 #include "common/opt.h"
 #include "common/utc.h"
 #include "signer/commands.h"
+#include "signer/named.h"
 #include "signer/repo.h"
 #include "signer/review.h"
 
@@ -79,7 +80,7 @@ static int read_envelope(const char *path, struct json **out,
 	rc = fs_read_path(path, &bytes, e) ||
 	     envelope_parse(buf_slice(&bytes), out, role, e);
 	buf_done(&bytes);
-	return rc ? err_in(e, "%s", path) : 0;
+	return rc ? named_in(e, path) : 0;
 }
 
 /* An optional companion; it must be of the wanted role. */

@@ -159,7 +159,7 @@ static int sign_file(const struct sign *s, struct report *out, struct err *e)
 	    envelope_parse(buf_slice(&bytes), &envelope, &role, e) ||
 	    judge_alone(envelope, role, buf_slice(&bytes), out, e) ||
 	    policy_environment(envelope_signed(envelope), &env, e)) {
-		err_in(e, "%s", s->path);
+		named_in(e, s->path);
 		goto out;
 	}
 	if (say_what(envelope, role, out, e) ||
@@ -232,7 +232,7 @@ static int merge_file(struct repo *r, const char *path, struct report *out,
 	if (fs_read_path(path, &bytes, e) ||
 	    envelope_parse(buf_slice(&bytes), &envelope, &role, e) ||
 	    merge_into(r, role, envelope, &added, e)) {
-		err_in(e, "%s", path);
+		named_in(e, path);
 		goto out;
 	}
 	report_line(out, "%s: %zu new signature%s of %s", path, added,

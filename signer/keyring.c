@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "signer/keyring.h"
+#include "signer/named.h"
 
 #include <limits.h>
 #include <string.h>
@@ -92,7 +93,7 @@ int keyring_open(struct keyring *k, const struct opt_list *paths,
 		    check_new(k, key, e)) {
 			k->count++;
 			keyring_close(k);
-			return err_in(e, "%s", paths->at[i]);
+			return named_in(e, paths->at[i]);
 		}
 		k->count++;
 	}
@@ -130,6 +131,6 @@ int keyring_read_public(const char *path, struct ec_public *out,
 			char keyid[TUF_KEYID_LEN], struct err *e)
 {
 	if (read_public(path, out, e) || tuf_keyid(out, keyid, e))
-		return err_in(e, "%s", path);
+		return named_in(e, path);
 	return 0;
 }

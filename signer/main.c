@@ -17,6 +17,8 @@ static const struct command commands[] = {
 	  command_key_remove },
 	{ "threshold", "REPO --role ROLE --signatures N",
 	  "how many keys of a role must sign", command_threshold },
+	{ "release create", "REPO --product P --id ID --input DIR|TAR",
+	  "make a release's packages and stage it", command_release_create },
 	{ "release withdraw", "REPO --product P --id ID",
 	  "take a release off the list", command_release_withdraw },
 	{ "release list", "REPO", "releases, staged ones included",

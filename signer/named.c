@@ -56,6 +56,13 @@ int named_is_free(int dirfd, const char *name, const char *path, struct err *e)
 	return 0;
 }
 
+int named_in(struct err *e, const char *path)
+{
+	if (strncmp(e->msg, path, strlen(path)) == 0)
+		return -1;
+	return err_in(e, "%s", path);
+}
+
 static bool is_one_of(const char *name, const char *const *names)
 {
 	for (; *names; names++)

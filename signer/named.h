@@ -18,6 +18,9 @@ int named_open(const char *path, int *dirfd, char name[NAMED_MAX],
 int named_is_free(int dirfd, const char *name, const char *path,
 		  struct err *e) NODISCARD;
 
+/* Put the path in front of a failure, unless it stands there. Returns -1. */
+int named_in(struct err *e, const char *path);
+
 /*
  * The open folder may hold files of these names (NULL-terminated list) and
  * nothing else: ERR_CONFLICT names what is there.

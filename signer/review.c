@@ -142,7 +142,7 @@ static int add_signatures(const struct review *v, const struct review_file *f,
 	if (missing)
 		return standing_missing(&s, v->names, out, e);
 	if (s.judge_count == 0)
-		return buf_addf(out, e, "%zu signatures, not judged",
+		return buf_addf(out, e, "signatures: %zu, not judged",
 				envelope_signature_count(f->envelope));
 	return standing_signers(&s, v->names, out, e);
 }

@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_release - make a release: one full package, a delta from each earlier
+ * release that was asked for, and their entries in the staged targets.
+ *
+ * Packages are made under .work/ and get their names when all of them are
+ * done; the release exists once staged/targets.json is replaced.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/fs.h"
+#include "common/mem.h"
+#include "common/text.h"
+#include "common/utc.h"
+#include "signer/change.h"
+#include "signer/commands.h"
+#include "signer/health.h"
+#include "signer/listing.h"
+#include "signer/pack.h"
+#include "signer/pack_tree.h"
+#include "signer/spec.h"
+
+#define PACKAGES_MAX (OPT_LIST_MAX + 1)
+
+/* One package that waits for its name. */
+struct made {
+	char work[32];
+	char path[PATH_MAX_LEN]; /* in the repository */
+};
+
+struct create {
+	const struct spec *spec;
+	struct repo *repo;
+	struct report *out;
+	struct json *envelope;  /* of the targets being staged */
+	struct release release; /* what all its packages have in common */
+	struct release full;    /* borrows from release */
+	struct pack_tree *content;
+	enum package_codec codec;
+	int scratch_dirfd;
+	bool quiet;
+	struct made *made;
+	size_t made_count;
+};
+
+/* ---- the place of a release among others --------------------------------- */
+
+struct history {
+	const char *product, *id;
+	int64_t last_seq;
+	bool taken;
+};
+
+static int look_back(void *ctx, const struct json *targets, struct err *e)
+{
+	const struct json *list = json_get(targets, "targets");
+	struct history *h = ctx;
+	const struct json *p;
+	int64_t seq;
+
+	(void)e; /* looking back cannot fail */
+	for (void *m = json_first(list); m; m = json_next(list, m)) {
+		p = listing_package(json_value(m));
+		if (!p ||
+		    strcmp(json_text(json_get(p, "product")), h->product) != 0)
+			continue;
+		seq = json_int(json_get(p, "seq"));
+		if (seq > h->last_seq)
+			h->last_seq = seq;
+		h->taken |= listing_is_of(json_value(m), h->product, h->id);
+	}
+	return 0;
+}
+
+/* Sequence numbers and ids are never used again, withdrawn or not. */
+static int place_release(struct create *c, struct err *e)
+{
+	struct release *r = &c->release;
+	struct history h = { .product = r->product, .id = r->id };
+
+	if (!repo_has_product(c->repo, r->product))
+		return err_set(e, ERR_REFUSED,
+			       "this repository makes no releases for \"%s\": "
+			       "pawl.ini lists its products",
+			       r->product);
+	if (repo_each_targets(c->repo, look_back, &h, e))
+		return -1;
+	if (h.taken)
+		return err_set(e, ERR_CONFLICT,
+			       "%s has had a release %s: ids are never used "
+			       "again",
+			       r->product, r->id);
+	if (h.last_seq >= JSON_INT_MAX)
+		return err_set(e, ERR_LIMIT, "no higher sequence number");
+	r->seq = (uint64_t)h.last_seq + 1;
+	r->content_seq = r->seq;
+	r->issued = utc_now();
+	return 0;
+}
+
+static int find_base(const struct create *c, const char *id,
+		     struct release *out, struct err *e)
+{
+	return listing_full(envelope_signed(c->envelope), c->release.product,
+			    id, out, e);
+}
+
+static int set_required(struct create *c, struct err *e)
+{
+	struct release required;
+
+	if (!c->spec->requires_id)
+		return 0;
+	if (find_base(c, c->spec->requires_id, &required, e))
+		return err_in(e, "requires");
+	c->release.requires_seq = required.seq;
+	release_done(&required);
+	return 0;
+}
+
+/* ---- content ------------------------------------------------------------- */
+
+static int load_content(struct create *c, struct err *e)
+{
+	const struct pack_settings how = {
+		.attributes = c->release.attributes,
+		.scratch_dirfd = c->scratch_dirfd,
+		.quiet = c->quiet,
+	};
+	struct release *r = &c->release;
+
+	if (pack_load(&how, c->spec->input, &c->content, e))
+		return -1;
+	for (size_t i = 0; i < r->health_count; i++)
+		if (health_check(&c->content->tree, &r->health[i], e))
+			return -1;
+	if (r->health_count == 0)
+		report_note(c->out,
+			    "no health command: a device takes this release "
+			    "for good as soon as its own checks pass");
+	return 0;
+}
+
+/* ---- packages ------------------------------------------------------------ */
+
+/* Make one package under .work/; *r then describes it. */
+static int make_package(struct create *c, struct pack_tree *base,
+			struct release *r, struct err *e)
+{
+	struct made *made = &c->made[c->made_count];
+	struct pack_job job = {
+		.content = c->content,
+		.base = base,
+		.codec = c->codec,
+		.fd = -1,
+		.scratch_dirfd = c->scratch_dirfd,
+		.quiet = c->quiet,
+	};
+	char target[PATH_MAX_LEN], url[PATH_MAX_LEN];
+	int rc = -1;
+
+	if (text_format(made->work, sizeof(made->work), e,
+			REPO_WORK "/package.%zu", c->made_count) ||
+	    fs_create(c->repo->dirfd, made->work, 0644, &job.fd, e) ||
+	    pack_make(&job, r, e) || fs_sync(job.fd, e) ||
+	    release_path(r, target, e) ||
+	    release_url_path(target, &r->package_digest, url, e) ||
+	    text_format(made->path, sizeof(made->path), e, "targets/%s", url))
+		goto out;
+	rc = 0;
+out:
+	fs_close(&job.fd);
+	return rc;
+}
+
+static int keep_package(struct create *c, const struct release *r,
+			struct err *e)
+{
+	char size[16];
+
+	if (listing_add(tuf_envelope_signed(c->envelope), r, e))
+		return -1;
+	c->made_count++;
+	text_size(r->package_len, size);
+	if (r->kind == PACKAGE_FULL)
+		report_line(c->out, "full package: %s", size);
+	else
+		report_line(c->out, "delta from %s: %s", r->base_id, size);
+	return 0;
+}
+
+static int make_full(struct create *c, struct err *e)
+{
+	c->full = c->release;
+	if (make_package(c, NULL, &c->full, e))
+		return err_in(e, "full package");
+	return keep_package(c, &c->full, e);
+}
+
+static int restore_base(const struct create *c, const struct release *base,
+			struct pack_tree **out, struct err *e)
+{
+	const struct pack_settings how = {
+		.attributes = base->attributes,
+		.scratch_dirfd = c->scratch_dirfd,
+		.quiet = c->quiet,
+	};
+	char target[PATH_MAX_LEN], url[PATH_MAX_LEN], path[PATH_MAX_LEN];
+	int fd = -1;
+	int rc;
+
+	rc = release_path(base, target, e) ||
+	     release_url_path(target, &base->package_digest, url, e) ||
+	     text_format(path, sizeof(path), e, "targets/%s", url) ||
+	     fs_open(c->repo->dirfd, path, O_RDONLY, &fd, e) ||
+	     pack_restore(&how, fd, base, out, e);
+	fs_close(&fd);
+	return rc ? -1 : 0;
+}
+
+static bool fits(const struct create *c, const struct release *base)
+{
+	if (strcmp(base->component, c->release.component) != 0 ||
+	    base->content != c->full.content ||
+	    base->attributes != c->release.attributes) {
+		report_note(c->out,
+			    "no delta from %s: it is of another kind "
+			    "(component, content or attributes)",
+			    base->id);
+		return false;
+	}
+	if (sha256_equal(&base->digest, &c->full.digest)) {
+		report_note(c->out, "no delta from %s: its content is the same",
+			    base->id);
+		return false;
+	}
+	return true;
+}
+
+static int make_delta_from(struct create *c, const struct release *base,
+			   struct err *e)
+{
+	struct release delta = c->release;
+	struct pack_tree *old = NULL;
+	int rc = -1;
+
+	if (!fits(c, base))
+		return 0;
+	if (restore_base(c, base, &old, e) ||
+	    text_format(delta.base_id, sizeof(delta.base_id), e, "%s",
+			base->id) ||
+	    make_package(c, old, &delta, e))
+		goto out;
+	if (delta.package_len < c->full.package_len) {
+		rc = keep_package(c, &delta, e);
+		goto out;
+	}
+	report_note(c->out,
+		    "no delta from %s: it would be larger than the full "
+		    "package",
+		    base->id);
+	rc = fs_remove(c->repo->dirfd, c->made[c->made_count].work, e);
+out:
+	pack_tree_free(old);
+	return rc;
+}
+
+static int make_delta(struct create *c, const char *id, struct err *e)
+{
+	struct release base;
+	int rc;
+
+	if (find_base(c, id, &base, e))
+		return err_in(e, "from");
+	rc = make_delta_from(c, &base, e);
+	release_done(&base);
+	return rc ? err_in(e, "delta from %s", id) : 0;
+}
+
+/* --from-all: every earlier release that is still listed. */
+static int make_all_deltas(struct create *c, struct err *e)
+{
+	struct json *releases = listing_releases(envelope_signed(c->envelope));
+	const struct json *one;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < json_count(releases); i++) {
+		one = json_at(releases, i);
+		if (strcmp(json_text(json_get(one, "product")),
+			   c->release.product) != 0 ||
+		    strcmp(json_text(json_get(one, "release")),
+			   c->release.id) == 0)
+			continue;
+		if (c->made_count == PACKAGES_MAX)
+			rc = err_set(e, ERR_LIMIT, "more than %d deltas",
+				     OPT_LIST_MAX);
+		else
+			rc = make_delta(c, json_text(json_get(one, "release")),
+					e);
+	}
+	json_free(releases);
+	return rc;
+}
+
+static int make_deltas(struct create *c, struct err *e)
+{
+	const struct opt_list *from = &c->spec->from;
+
+	if (c->spec->from_all)
+		return make_all_deltas(c, e);
+	for (size_t i = 0; i < from->count; i++) {
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(from->at[i], from->at[k]) == 0)
+				return err_set(e, ERR_USAGE, "from %s twice",
+					       from->at[i]);
+		if (make_delta(c, from->at[i], e))
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- the end: names, then the staged file -------------------------------- */
+
+static int check_size(const struct create *c, struct err *e)
+{
+	struct buf bytes = BUF_INIT(ENVELOPE_MAX_LEN);
+	int rc;
+
+	rc = tuf_envelope_bytes(c->envelope, &bytes, e);
+	if (rc == 0 && bytes.len > tuf_policy_device.targets_max / 10 * 9)
+		rc = err_set(e, ERR_LIMIT,
+			     "targets would be too large for devices (%zu "
+			     "bytes): withdraw old releases first",
+			     bytes.len);
+	buf_done(&bytes);
+	return rc;
+}
+
+static int give_names(struct create *c, struct err *e)
+{
+	char folder[PATH_MAX_LEN];
+
+	for (size_t i = 0; i < c->made_count; i++) {
+		const struct made *made = &c->made[i];
+
+		if (text_format(folder, sizeof(folder), e, "%s", made->path))
+			return -1;
+		*strrchr(folder, '/') = 0;
+		if (fs_mkdirs(c->repo->dirfd, folder, 0755, e) ||
+		    fs_rename(c->repo->dirfd, made->work, made->path, e))
+			return -1;
+	}
+	return 0;
+}
+
+static void say_release(const struct create *c)
+{
+	struct json *releases = listing_releases(envelope_signed(c->envelope));
+	char hex[SHA256_HEX_LEN];
+
+	sha256_format(&c->full.digest, hex);
+	report_line(c->out, "staged: %s %s, seq %llu, content %s",
+		    c->release.product, c->release.id,
+		    (unsigned long long)c->release.seq, hex);
+	for (size_t i = 0; i < json_count(releases); i++)
+		if (json_int(json_get(json_at(releases, i), "seq")) ==
+			    (int64_t)c->release.seq &&
+		    strcmp(json_text(json_get(json_at(releases, i), "product")),
+			   c->release.product) == 0)
+			json_set(report_object(c->out), "release",
+				 json_clone(json_at(releases, i)));
+	json_free(releases);
+}
+
+static int create_in(struct create *c, struct err *e)
+{
+	struct json *envelope;
+
+	if (place_release(c, e) ||
+	    repo_begin(c->repo, TUF_TARGETS, c->release.issued, &c->envelope,
+		       e) ||
+	    set_required(c, e) || load_content(c, e) || make_full(c, e) ||
+	    make_deltas(c, e) || check_size(c, e) || give_names(c, e))
+		return -1;
+	say_release(c);
+	envelope = c->envelope;
+	c->envelope = NULL;
+	return change_stage(c->repo, TUF_TARGETS, envelope, c->release.issued,
+			    c->out, e);
+}
+
+static int create(struct spec *s, bool quiet, struct report *out, struct err *e)
+{
+	struct create c = { .spec = s,
+			    .out = out,
+			    .quiet = quiet || out->json,
+			    .scratch_dirfd = -1 };
+	struct repo r;
+	int rc = -1;
+
+	if (spec_complete(s, e) || spec_codec(s, &c.codec, e) ||
+	    spec_release(s, &c.release, e))
+		goto out;
+	if (repo_open(s->path, REPO_WRITE, &r, e))
+		goto out;
+	c.repo = &r;
+	c.made = mem_alloc(PACKAGES_MAX + 1, sizeof(*c.made));
+	if (fs_open(r.dirfd, REPO_WORK, O_RDONLY | O_DIRECTORY,
+		    &c.scratch_dirfd, e) == 0)
+		rc = create_in(&c, e);
+	fs_close(&c.scratch_dirfd);
+	pack_tree_free(c.content);
+	json_free(c.envelope);
+	free(c.made);
+	repo_close(&r);
+out:
+	release_done(&c.release);
+	return rc;
+}
+
+int command_release_create(int argc, char **argv, struct err *e)
+{
+	struct spec s = { 0 };
+	struct report out = { 0 };
+	bool quiet = false;
+	const struct opt opts[] = {
+		OPT_TEXT("product", "P", &s.product, "which product"),
+		OPT_TEXT("id", "ID", &s.id, "the release's id, used once"),
+		OPT_TEXT("input", "DIR|TAR", &s.input,
+			 "the content: a folder or a tar"),
+		OPT_TEXT("version", "TEXT", &s.version,
+			 "what people call it (the id)"),
+		OPT_LIST("from", "ID", &s.from, "make a delta from this one"),
+		OPT_FLAG("from-all", &s.from_all,
+			 "make a delta from each listed release"),
+		OPT_LIST("model", "M", &s.models, "for these models (any)"),
+		OPT_TEXT("attributes", "SET", &s.attributes,
+			 "app (default) or system: what of each file counts"),
+		OPT_LIST("health", "COMMAND", &s.health,
+			 "\"prog arg\", run in the new tree before it is kept"),
+		OPT_NUMBER("deadline", "SEC", &s.deadline, 86400,
+			   "for all of them together (300)"),
+		OPT_LIST("fixes", "CVE", &s.fixes, "what it mends"),
+		OPT_FLAG("urgent", &s.urgent,
+			 "devices do not wait for a "
+			 "window"),
+		OPT_TEXT("not-before", "UTC", &s.not_before,
+			 "not installed before, as 2026-12-24T06:00:00Z"),
+		OPT_TEXT("requires", "ID", &s.requires_id,
+			 "oldest release that may go to it directly"),
+		OPT_TEXT("component", "NAME", &s.component, "(main)"),
+		OPT_TEXT("codec", "CODEC", &s.codec, "zstd (default) or lzma"),
+		OPT_TEXT("description", "FILE", &s.description,
+			 "the same words in a file, section [release]"),
+		OPT_FLAG("quiet", &quiet, "no progress"),
+		OPT_FLAG("json", &out.json, "print JSON"),
+		OPT_END,
+	};
+	char **operands;
+	int count, rc;
+
+	if (opt_parse(argc, argv, opts, &operands, &count, e))
+		return -1;
+	if (count == 1) {
+		s.path = operands[0];
+		rc = create(&s, quiet, &out, e);
+	} else
+		rc = err_set(e, ERR_USAGE, "one REPO is needed");
+	spec_done(&s);
+	return report_end(&out, rc, e);
+}
