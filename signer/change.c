@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "signer/change.h"
 
-#include "signer/policy.h"
+#include "signer/rules.h"
 #include "signer/standing.h"
 
 static int stage(struct repo *r, enum tuf_role role, struct json *envelope,
@@ -52,7 +52,7 @@ int change_stage(struct repo *r, enum tuf_role role, struct json *envelope,
 		return -1;
 	if (role == TUF_TARGETS)
 		return 0;
-	policy_root(envelope_signed(r->root.staged), &found);
+	rules_root(envelope_signed(r->root.staged), &found);
 	for (size_t i = 0; i < found.count; i++)
 		report_note(out, "%s%s",
 			    found.at[i].refuses ? "before anybody can sign: "

@@ -290,7 +290,7 @@ static int factory(const struct factory *f, struct report *out, struct err *e)
 	return rc;
 }
 
-int command_factory(int argc, char **argv, struct err *e)
+int cmd_factory(int argc, char **argv, struct err *e)
 {
 	struct factory f = { .slot = "/opt/pawl",
 			     .state = "/var/lib/pawl",

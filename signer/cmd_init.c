@@ -17,8 +17,8 @@
 #include "signer/named.h"
 #include "signer/names.h"
 #include "signer/online.h"
-#include "signer/policy.h"
 #include "signer/rootedit.h"
+#include "signer/rules.h"
 #include "signer/signing.h"
 
 struct init {
@@ -192,7 +192,7 @@ static int sign_first(struct repo *r, const struct keyring *keys, int64_t now,
 	struct findings found = { 0 };
 	struct err unused;
 
-	policy_root(repo_root(r), &found);
+	rules_root(repo_root(r), &found);
 	for (size_t n = 0; n < found.count; n++)
 		if (keys->count == 0 || found.at[n].refuses)
 			report_note(out, "%s%s",
@@ -285,7 +285,7 @@ static int init(struct init *i, struct report *out, struct err *e)
 	return rc;
 }
 
-int command_init(int argc, char **argv, struct err *e)
+int cmd_init(int argc, char **argv, struct err *e)
 {
 	struct init i = { .passphrase_fd = KEYRING_TERMINAL,
 			  .medium_days = TUF_MEDIUM_DAYS };
@@ -308,19 +308,19 @@ int command_init(int argc, char **argv, struct err *e)
 			 "sign with this key; lab, demo: it holds both roles "
 			 "if not listed above"),
 		OPT_NUMBER("root-threshold", "N", &i.root_threshold,
-			   POLICY_ROLE_KEYS_MAX,
+			   RULES_ROLE_KEYS_MAX,
 			   "signatures that root needs (production: 2)"),
 		OPT_NUMBER("targets-threshold", "N", &i.targets_threshold,
-			   POLICY_ROLE_KEYS_MAX,
+			   RULES_ROLE_KEYS_MAX,
 			   "signatures that releases need (production: 2)"),
 		OPT_TEXT("staging", "HOW", &i.staging,
 			 "who opens a rollout: server or signed (production)"),
-		OPT_NUMBER("root-days", "N", &i.root_days, POLICY_ROOT_DAYS_MAX,
+		OPT_NUMBER("root-days", "N", &i.root_days, RULES_ROOT_DAYS_MAX,
 			   "life of root (730)"),
 		OPT_NUMBER("targets-days", "N", &i.targets_days,
-			   POLICY_TARGETS_DAYS_MAX, "life of targets (400)"),
+			   RULES_TARGETS_DAYS_MAX, "life of targets (400)"),
 		OPT_NUMBER("medium-days", "N", &i.medium_days,
-			   POLICY_MEDIUM_DAYS_MAX,
+			   RULES_MEDIUM_DAYS_MAX,
 			   "life of a bundle on a medium, at most (90)"),
 		OPT_NUMBER("passphrase-fd", "N", &i.passphrase_fd, 1023,
 			   "read passphrases from this descriptor, one line "

@@ -129,7 +129,7 @@ out:
 	return rc;
 }
 
-int command_inspect(int argc, char **argv, struct err *e)
+int cmd_inspect(int argc, char **argv, struct err *e)
 {
 	struct inspect i = { 0 };
 	struct report out = { 0 };

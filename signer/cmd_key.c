@@ -11,8 +11,8 @@
 #include "signer/keyring.h"
 #include "signer/named.h"
 #include "signer/names.h"
-#include "signer/policy.h"
 #include "signer/rootedit.h"
+#include "signer/rules.h"
 
 /* ---- key generate -------------------------------------------------------- */
 
@@ -102,7 +102,7 @@ out:
 	return rc;
 }
 
-int command_key_generate(int argc, char **argv, struct err *e)
+int cmd_key_generate(int argc, char **argv, struct err *e)
 {
 	struct generate g = { .purpose = "release",
 			      .passphrase_fd = KEYRING_TERMINAL };
@@ -202,7 +202,7 @@ out:
 	return rc;
 }
 
-int command_key_show(int argc, char **argv, struct err *e)
+int cmd_key_show(int argc, char **argv, struct err *e)
 {
 	struct report out = { 0 };
 	const struct opt opts[] = {
@@ -365,8 +365,7 @@ static int run_key_change(int argc, char **argv, struct role_change *c,
 			 "root, targets, snapshot, timestamp or online"),
 		OPT_TEXT("name", "NAME", &c->name,
 			 "what to call an imported key (kept here alone)"),
-		OPT_NUMBER("threshold", "N", &c->threshold,
-			   POLICY_ROLE_KEYS_MAX,
+		OPT_NUMBER("threshold", "N", &c->threshold, RULES_ROLE_KEYS_MAX,
 			   "signatures that the role needs from now on"),
 		OPT_FLAG("json", &out.json, "print JSON"),
 		OPT_END,
@@ -386,28 +385,28 @@ static int run_key_change(int argc, char **argv, struct role_change *c,
 	return report_end(&out, rc, e);
 }
 
-int command_key_import(int argc, char **argv, struct err *e)
+int cmd_key_import(int argc, char **argv, struct err *e)
 {
 	struct role_change c = { .apply = apply_import };
 
 	return run_key_change(argc, argv, &c, e);
 }
 
-int command_key_remove(int argc, char **argv, struct err *e)
+int cmd_key_remove(int argc, char **argv, struct err *e)
 {
 	struct role_change c = { .apply = apply_remove };
 
 	return run_key_change(argc, argv, &c, e);
 }
 
-int command_threshold(int argc, char **argv, struct err *e)
+int cmd_threshold(int argc, char **argv, struct err *e)
 {
 	struct role_change c = { .apply = apply_threshold };
 	struct report out = { 0 };
 	const struct opt opts[] = {
 		OPT_TEXT("role", "ROLE", &c.role, "root or targets"),
-		OPT_NUMBER("signatures", "N", &c.threshold,
-			   POLICY_ROLE_KEYS_MAX, "keys that must sign"),
+		OPT_NUMBER("signatures", "N", &c.threshold, RULES_ROLE_KEYS_MAX,
+			   "keys that must sign"),
 		OPT_FLAG("json", &out.json, "print JSON"),
 		OPT_END,
 	};

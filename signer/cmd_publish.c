@@ -190,7 +190,7 @@ out:
 	return rc;
 }
 
-int command_publish(int argc, char **argv, struct err *e)
+int cmd_publish(int argc, char **argv, struct err *e)
 {
 	struct publish p = { 0 };
 	struct report out = { 0 };

@@ -420,7 +420,7 @@ out:
 	return rc;
 }
 
-int command_release_create(int argc, char **argv, struct err *e)
+int cmd_release_create(int argc, char **argv, struct err *e)
 {
 	struct spec s = { 0 };
 	struct report out = { 0 };

@@ -233,17 +233,17 @@ static int run(int argc, char **argv,
 	return report_end(&out, rc, e);
 }
 
-int command_release_list(int argc, char **argv, struct err *e)
+int cmd_release_list(int argc, char **argv, struct err *e)
 {
 	return run(argc, argv, list, e);
 }
 
-int command_release_show(int argc, char **argv, struct err *e)
+int cmd_release_show(int argc, char **argv, struct err *e)
 {
 	return run(argc, argv, show, e);
 }
 
-int command_release_withdraw(int argc, char **argv, struct err *e)
+int cmd_release_withdraw(int argc, char **argv, struct err *e)
 {
 	return run(argc, argv, withdraw, e);
 }

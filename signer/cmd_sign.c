@@ -16,9 +16,9 @@
 #include "signer/commands.h"
 #include "signer/named.h"
 #include "signer/names.h"
-#include "signer/policy.h"
 #include "signer/review.h"
 #include "signer/rootedit.h"
+#include "signer/rules.h"
 #include "signer/signing.h"
 #include "signer/standing.h"
 
@@ -85,7 +85,7 @@ static int judge_alone(const struct json *envelope, enum tuf_role role,
 	struct findings found = { 0 };
 	struct tuf_meta *meta;
 
-	policy_judge(envelope_signed(envelope), role, utc_now(), &found);
+	rules_judge(envelope_signed(envelope), role, utc_now(), &found);
 	for (size_t i = 0; i < found.count; i++)
 		if (!found.at[i].refuses)
 			report_note(out, "%s", found.at[i].text);
@@ -158,7 +158,7 @@ static int sign_file(const struct sign *s, struct report *out, struct err *e)
 	if (fs_read_path(s->path, &bytes, e) ||
 	    envelope_parse(buf_slice(&bytes), &envelope, &role, e) ||
 	    judge_alone(envelope, role, buf_slice(&bytes), out, e) ||
-	    policy_environment(envelope_signed(envelope), &env, e)) {
+	    rules_environment(envelope_signed(envelope), &env, e)) {
 		named_in(e, s->path);
 		goto out;
 	}
@@ -175,7 +175,7 @@ out:
 	return rc;
 }
 
-int command_sign(int argc, char **argv, struct err *e)
+int cmd_sign(int argc, char **argv, struct err *e)
 {
 	struct sign s = { .passphrase_fd = KEYRING_TERMINAL };
 	struct report out = { 0 };
@@ -269,7 +269,7 @@ out:
 	return rc;
 }
 
-int command_merge(int argc, char **argv, struct err *e)
+int cmd_merge(int argc, char **argv, struct err *e)
 {
 	struct report out = { 0 };
 	const struct opt opts[] = {
@@ -389,12 +389,12 @@ static int run_on_role(int argc, char **argv,
 	return report_end(&out, rc, e);
 }
 
-int command_extend(int argc, char **argv, struct err *e)
+int cmd_extend(int argc, char **argv, struct err *e)
 {
 	return run_on_role(argc, argv, extend, e);
 }
 
-int command_discard(int argc, char **argv, struct err *e)
+int cmd_discard(int argc, char **argv, struct err *e)
 {
 	return run_on_role(argc, argv, discard, e);
 }

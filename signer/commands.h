@@ -8,22 +8,22 @@
 
 #include "common/err.h"
 
-int command_key_generate(int argc, char **argv, struct err *e);
-int command_key_show(int argc, char **argv, struct err *e);
-int command_key_import(int argc, char **argv, struct err *e);
-int command_key_remove(int argc, char **argv, struct err *e);
-int command_threshold(int argc, char **argv, struct err *e);
-int command_init(int argc, char **argv, struct err *e);
-int command_release_create(int argc, char **argv, struct err *e);
-int command_release_withdraw(int argc, char **argv, struct err *e);
-int command_release_list(int argc, char **argv, struct err *e);
-int command_release_show(int argc, char **argv, struct err *e);
-int command_inspect(int argc, char **argv, struct err *e);
-int command_sign(int argc, char **argv, struct err *e);
-int command_merge(int argc, char **argv, struct err *e);
-int command_extend(int argc, char **argv, struct err *e);
-int command_discard(int argc, char **argv, struct err *e);
-int command_publish(int argc, char **argv, struct err *e);
-int command_factory(int argc, char **argv, struct err *e);
+int cmd_key_generate(int argc, char **argv, struct err *e);
+int cmd_key_show(int argc, char **argv, struct err *e);
+int cmd_key_import(int argc, char **argv, struct err *e);
+int cmd_key_remove(int argc, char **argv, struct err *e);
+int cmd_threshold(int argc, char **argv, struct err *e);
+int cmd_init(int argc, char **argv, struct err *e);
+int cmd_release_create(int argc, char **argv, struct err *e);
+int cmd_release_withdraw(int argc, char **argv, struct err *e);
+int cmd_release_list(int argc, char **argv, struct err *e);
+int cmd_release_show(int argc, char **argv, struct err *e);
+int cmd_inspect(int argc, char **argv, struct err *e);
+int cmd_sign(int argc, char **argv, struct err *e);
+int cmd_merge(int argc, char **argv, struct err *e);
+int cmd_extend(int argc, char **argv, struct err *e);
+int cmd_discard(int argc, char **argv, struct err *e);
+int cmd_publish(int argc, char **argv, struct err *e);
+int cmd_factory(int argc, char **argv, struct err *e);
 
 #endif

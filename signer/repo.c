@@ -11,7 +11,7 @@
 #include "common/mem.h"
 #include "common/text.h"
 #include "common/utc.h"
-#include "signer/policy.h"
+#include "signer/rules.h"
 
 #define NAMES_MAX_LEN 65536
 #define FILE_NAME_MAX 64
@@ -24,17 +24,17 @@ static const struct ini_key settings_keys[] = {
 	{ "repository", "product", INI_LIST,
 	  offsetof(struct repo_settings, products), 0, 0, true },
 	{ "expiry", "root_days", INI_NUMBER,
-	  offsetof(struct repo_settings, root_days), 1, POLICY_ROOT_DAYS_MAX,
+	  offsetof(struct repo_settings, root_days), 1, RULES_ROOT_DAYS_MAX,
 	  false },
 	{ "expiry", "targets_days", INI_NUMBER,
 	  offsetof(struct repo_settings, targets_days), 1,
-	  POLICY_TARGETS_DAYS_MAX, false },
+	  RULES_TARGETS_DAYS_MAX, false },
 	{ "expiry", "snapshot_days", INI_NUMBER,
 	  offsetof(struct repo_settings, snapshot_days), 1,
-	  POLICY_SNAPSHOT_DAYS_MAX, false },
+	  RULES_SNAPSHOT_DAYS_MAX, false },
 	{ "expiry", "timestamp_hours", INI_NUMBER,
 	  offsetof(struct repo_settings, timestamp_hours), 1,
-	  POLICY_TIMESTAMP_HOURS_MAX, false },
+	  RULES_TIMESTAMP_HOURS_MAX, false },
 };
 
 /* ---- settings ------------------------------------------------------------ */
@@ -42,8 +42,8 @@ static const struct ini_key settings_keys[] = {
 void repo_settings_default(struct repo_settings *s)
 {
 	*s = (struct repo_settings){
-		.root_days = POLICY_ROOT_DAYS_MAX,
-		.targets_days = POLICY_TARGETS_DAYS_MAX,
+		.root_days = RULES_ROOT_DAYS_MAX,
+		.targets_days = RULES_TARGETS_DAYS_MAX,
 		.snapshot_days = 7,
 		.timestamp_hours = 24,
 	};
@@ -93,7 +93,7 @@ static int format_settings(struct buf *out, const struct repo_settings *s,
 		"has its own.\n"
 		"snapshot_days = %llu\n"
 		"timestamp_hours = %llu\n",
-		POLICY_ROOT_DAYS_MAX, POLICY_TARGETS_DAYS_MAX,
+		RULES_ROOT_DAYS_MAX, RULES_TARGETS_DAYS_MAX,
 		(unsigned long long)s->root_days,
 		(unsigned long long)s->targets_days,
 		(unsigned long long)s->snapshot_days,
@@ -326,7 +326,7 @@ static int load(struct repo *r, struct err *e)
 	if (!repo_root(r))
 		return err_set(e, ERR_NOT_FOUND,
 			       "neither metadata/ nor staged/ holds a root");
-	return policy_environment(repo_root(r), &r->environment, e);
+	return rules_environment(repo_root(r), &r->environment, e);
 }
 
 int repo_open(const char *path, enum repo_access access, struct repo *r,

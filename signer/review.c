@@ -9,7 +9,7 @@
 #include "signer/diff.h"
 #include "signer/listing.h"
 #include "signer/names.h"
-#include "signer/policy.h"
+#include "signer/rules.h"
 #include "signer/standing.h"
 
 #define REVIEW_TEXT_MAX 65536
@@ -92,7 +92,7 @@ static int add_environment(const struct review *v, struct buf *out,
 	struct err unused;
 
 	signed_part = envelope_signed(v->files[0].envelope);
-	if (policy_environment(signed_part, &env, &unused))
+	if (rules_environment(signed_part, &env, &unused))
 		return buf_addf(out, e, " (no environment)");
 	return buf_addf(out, e, " (%s%s%s)", environment_name(env),
 			v->owner ? ", " : "", v->owner ? v->owner : "");
@@ -224,9 +224,9 @@ static int file_json(const struct review *v, const struct review_file *f,
 		return -1;
 	json_set_bool(object, "complete", standing_is_complete(&s));
 	json_set(object, "signatures", standing_json(&s, v->names));
-	policy_judge(signed_part, f->role, v->now, &found);
+	rules_judge(signed_part, f->role, v->now, &found);
 	if (f->role == TUF_ROOT && (f->before || f->root))
-		policy_root_after(f->before, signed_part, &found);
+		rules_root_after(f->before, signed_part, &found);
 	json_set(object, "findings", findings_json(&found));
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * rootedit - changes to the keys and thresholds in the signed part of a root.
- * Pure: what may be signed is policy's to say (policy.h).
+ * Pure: what may be signed is the rules' to say (rules.h).
  */
 #ifndef SIGNER_ROOTEDIT_H
 #define SIGNER_ROOTEDIT_H

@@ -2,8 +2,8 @@
 #include "signer/signing.h"
 
 #include "signer/names.h"
-#include "signer/policy.h"
 #include "signer/rootedit.h"
+#include "signer/rules.h"
 
 int signing_judge(const struct repo *r, enum tuf_role role, int64_t now,
 		  struct report *out, struct err *e)
@@ -14,12 +14,12 @@ int signing_judge(const struct repo *r, enum tuf_role role, int64_t now,
 	struct findings found = { 0 };
 	const struct json *before;
 
-	policy_judge(signed_part, role, now, &found);
+	rules_judge(signed_part, role, now, &found);
 	before = held->published ? envelope_signed(held->published) : NULL;
 	if (role == TUF_ROOT)
-		policy_root_after(before, signed_part, &found);
+		rules_root_after(before, signed_part, &found);
 	else
-		policy_targets_for(signed_part, r->environment, &found);
+		rules_targets_for(signed_part, r->environment, &found);
 	for (size_t i = 0; i < found.count; i++)
 		if (!found.at[i].refuses)
 			report_note(out, "%s", found.at[i].text);

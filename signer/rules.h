@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * policy - what this repository may sign: pure rules over the "signed" part of
+ * rules - what this repository may sign: pure rules over the "signed" part of
  * root and targets, judged before a signature is made and again before
  * anything is published.
  *
@@ -9,19 +9,19 @@
  * roles, no known example key and signed staging; lab allows one engineer to
  * hold everything and says so; demo is for throwing away.
  */
-#ifndef SIGNER_POLICY_H
-#define SIGNER_POLICY_H
+#ifndef SIGNER_RULES_H
+#define SIGNER_RULES_H
 
 #include "common/keyfile.h"
 #include "common/tuf_write.h"
 
-#define POLICY_ROOT_DAYS_MAX       730
-#define POLICY_TARGETS_DAYS_MAX    400
-#define POLICY_SNAPSHOT_DAYS_MAX   90
-#define POLICY_TIMESTAMP_HOURS_MAX 168
-#define POLICY_MEDIUM_DAYS_MAX     400
-#define POLICY_CLOCK_SLACK_SEC     3600
-#define POLICY_ROLE_KEYS_MAX       16
+#define RULES_ROOT_DAYS_MAX       730
+#define RULES_TARGETS_DAYS_MAX    400
+#define RULES_SNAPSHOT_DAYS_MAX   90
+#define RULES_TIMESTAMP_HOURS_MAX 168
+#define RULES_MEDIUM_DAYS_MAX     400
+#define RULES_CLOCK_SLACK_SEC     3600
+#define RULES_ROLE_KEYS_MAX       16
 
 #define FINDINGS_MAX     24
 #define FINDING_TEXT_MAX 256
@@ -43,32 +43,32 @@ void findings_add(struct findings *f, bool refuses, const char *fmt, ...)
 int findings_judge(const struct findings *f, struct err *e) NODISCARD;
 
 /* "issued" and "expires" of either role at the time `now`. */
-void policy_dates(const struct json *signed_part, enum tuf_role role,
-		  int64_t now, struct findings *out);
+void rules_dates(const struct json *signed_part, enum tuf_role role,
+		 int64_t now, struct findings *out);
 
 /* Keys, roles, thresholds and the signed "pawl" object of a root. */
-void policy_root(const struct json *root, struct findings *out);
+void rules_root(const struct json *root, struct findings *out);
 
 /*
  * A root after another one: version exactly one higher, same environment,
  * `issued` not going back. before may be NULL for the first.
  */
-void policy_root_after(const struct json *before, const struct json *root,
-		       struct findings *out);
+void rules_root_after(const struct json *before, const struct json *root,
+		      struct findings *out);
 
 /* Paths, lengths and digests of targets. */
-void policy_targets(const struct json *targets, struct findings *out);
+void rules_targets(const struct json *targets, struct findings *out);
 
 /* Targets say which environment they are for; it must be the repository's. */
-void policy_targets_for(const struct json *targets, enum environment env,
-			struct findings *out);
+void rules_targets_for(const struct json *targets, enum environment env,
+		       struct findings *out);
 
 /* Dates and content of either role at once. */
-void policy_judge(const struct json *signed_part, enum tuf_role role,
-		  int64_t now, struct findings *out);
+void rules_judge(const struct json *signed_part, enum tuf_role role,
+		 int64_t now, struct findings *out);
 
 /* The environment that a root, or targets, are for. ERR_FORMAT. */
-int policy_environment(const struct json *signed_part, enum environment *out,
-		       struct err *e) NODISCARD;
+int rules_environment(const struct json *signed_part, enum environment *out,
+		      struct err *e) NODISCARD;
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "signer/policy.h"
+#include "signer/rules.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -62,12 +62,12 @@ static bool read_date(const struct json *signed_part, const char *name,
 			 &unused) == 0;
 }
 
-void policy_dates(const struct json *signed_part, enum tuf_role role,
-		  int64_t now, struct findings *out)
+void rules_dates(const struct json *signed_part, enum tuf_role role,
+		 int64_t now, struct findings *out)
 {
 	const char *name = envelope_role_name(role);
-	int days_max = role == TUF_ROOT ? POLICY_ROOT_DAYS_MAX
-					: POLICY_TARGETS_DAYS_MAX;
+	int days_max =
+		role == TUF_ROOT ? RULES_ROOT_DAYS_MAX : RULES_TARGETS_DAYS_MAX;
 	int64_t issued, expires;
 
 	if (!read_date(signed_part, "issued", &issued) ||
@@ -76,7 +76,7 @@ void policy_dates(const struct json *signed_part, enum tuf_role role,
 			     name);
 		return;
 	}
-	if (issued > now + POLICY_CLOCK_SLACK_SEC)
+	if (issued > now + RULES_CLOCK_SLACK_SEC)
 		findings_add(out, true,
 			     "%s: \"issued\" is later than this machine's "
 			     "clock: one of two clocks is wrong",
@@ -105,15 +105,15 @@ struct held_key {
 struct root_view {
 	const struct json *root;
 	enum environment environment;
-	struct held_key keys[4 * POLICY_ROLE_KEYS_MAX];
+	struct held_key keys[4 * RULES_ROLE_KEYS_MAX];
 	size_t key_count;
 };
 
 static const char *const role_names[] = { "root", "targets", "snapshot",
 					  "timestamp" };
 
-int policy_environment(const struct json *signed_part, enum environment *out,
-		       struct err *e)
+int rules_environment(const struct json *signed_part, enum environment *out,
+		      struct err *e)
 {
 	const struct json *pawl;
 	const char *name;
@@ -200,9 +200,9 @@ static void look_at_role(struct root_view *v, size_t role, struct findings *out)
 			     role_names[role]);
 		return;
 	}
-	if (count > POLICY_ROLE_KEYS_MAX) {
+	if (count > RULES_ROLE_KEYS_MAX) {
 		findings_add(out, true, "role %s has more than %d keys",
-			     role_names[role], POLICY_ROLE_KEYS_MAX);
+			     role_names[role], RULES_ROLE_KEYS_MAX);
 		return;
 	}
 	for (size_t i = 0; i < count; i++)
@@ -252,7 +252,7 @@ static void look_at_pawl(struct root_view *v, struct findings *out)
 	int64_t days;
 
 	if (json_only(pawl, members, &why) ||
-	    json_get_int(pawl, "medium_max_days", 1, POLICY_MEDIUM_DAYS_MAX,
+	    json_get_int(pawl, "medium_max_days", 1, RULES_MEDIUM_DAYS_MAX,
 			 &days, &why))
 		findings_add(out, true, "pawl: %.200s", why.msg);
 	if (strcmp(staging, "server") != 0 && strcmp(staging, "signed") != 0)
@@ -322,14 +322,14 @@ static void look_for_known_keys(const struct root_view *v, struct findings *out)
 				     role_names[v->keys[i].role], why.msg);
 }
 
-void policy_root(const struct json *root, struct findings *out)
+void rules_root(const struct json *root, struct findings *out)
 {
 	struct root_view *v = mem_alloc(1, sizeof(*v));
 	struct err why = { 0 };
 
 	v->root = root;
 	look_at_members(root, out);
-	if (policy_environment(root, &v->environment, &why)) {
+	if (rules_environment(root, &v->environment, &why)) {
 		findings_add(out, true, "root: %.200s", why.msg);
 		free(v);
 		return;
@@ -343,8 +343,8 @@ void policy_root(const struct json *root, struct findings *out)
 	free(v);
 }
 
-void policy_root_after(const struct json *before, const struct json *root,
-		       struct findings *out)
+void rules_root_after(const struct json *before, const struct json *root,
+		      struct findings *out)
 {
 	int64_t version = json_int(json_get(root, "version"));
 	enum environment was, is;
@@ -360,8 +360,8 @@ void policy_root_after(const struct json *before, const struct json *root,
 		findings_add(out, true,
 			     "root: the version must be exactly one higher "
 			     "than the published one");
-	if (policy_environment(before, &was, &unused) == 0 &&
-	    policy_environment(root, &is, &unused) == 0 && was != is)
+	if (rules_environment(before, &was, &unused) == 0 &&
+	    rules_environment(root, &is, &unused) == 0 && was != is)
 		findings_add(out, true,
 			     "root: a repository never changes its "
 			     "environment");
@@ -394,7 +394,7 @@ static void look_at_target(const char *path, const struct json *entry,
 		findings_add(out, true, "%s: %.120s", shown, why.msg);
 }
 
-void policy_targets(const struct json *targets, struct findings *out)
+void rules_targets(const struct json *targets, struct findings *out)
 {
 	static const char *const members[] = { "_type",   "spec_version",
 					       "version", "issued",
@@ -413,25 +413,25 @@ void policy_targets(const struct json *targets, struct findings *out)
 		look_at_target(json_name(m), json_value(m), out);
 }
 
-void policy_targets_for(const struct json *targets, enum environment env,
-			struct findings *out)
+void rules_targets_for(const struct json *targets, enum environment env,
+		       struct findings *out)
 {
 	enum environment said;
 	struct err why = { 0 };
 
-	if (policy_environment(targets, &said, &why))
+	if (rules_environment(targets, &said, &why))
 		findings_add(out, true, "targets: %.200s", why.msg);
 	else if (said != env)
 		findings_add(out, true, "targets are for %s, this is %s",
 			     environment_name(said), environment_name(env));
 }
 
-void policy_judge(const struct json *signed_part, enum tuf_role role,
-		  int64_t now, struct findings *out)
+void rules_judge(const struct json *signed_part, enum tuf_role role,
+		 int64_t now, struct findings *out)
 {
-	policy_dates(signed_part, role, now, out);
+	rules_dates(signed_part, role, now, out);
 	if (role == TUF_ROOT)
-		policy_root(signed_part, out);
+		rules_root(signed_part, out);
 	else
-		policy_targets(signed_part, out);
+		rules_targets(signed_part, out);
 }
