@@ -51,11 +51,14 @@ static int load_versions(struct keeper_office *o, struct err *e)
 	struct buf file = BUF_INIT(VERSIONS_MAX);
 	struct json *j = NULL;
 	struct versions v;
+	struct err why;
 	int rc = -1;
 
-	if (fs_read_file(o->setup.dirfd, VERSIONS_FILE, &file, e)) {
-		if (e->code == ERR_NOT_FOUND)
+	if (fs_read_file(o->setup.dirfd, VERSIONS_FILE, &file, &why)) {
+		if (why.code == ERR_NOT_FOUND)
 			rc = 0; /* nothing was signed yet */
+		else
+			*e = why;
 		goto out;
 	}
 	if (json_parse(buf_slice(&file), &j, e) ||

@@ -1,25 +1,316 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update-server/commands.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <malloc.h>
+#include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include "common/fs.h"
+#include "common/json.h"
+#include "common/keyfile.h"
+#include "common/log.h"
 #include "common/opt.h"
+#include "common/passphrase.h"
+#include "common/text.h"
+#include "common/x509.h"
 
 #include "update-server/config.h"
+#include "update-server/server.h"
+
+#define PEM_MAX     65536
+#define OTHER_FILES 64 /* descriptors that are not of connections */
+
+/* What `run` was told. */
+struct run_options {
+	bool json;
+	int passphrase_fd; /* -1: passphrase_file, else the terminal */
+};
+
+/* ---- the TLS key --------------------------------------------------------- */
+
+static int read_passphrase(const struct config *c, int fd, struct buf *out,
+			   struct err *e)
+{
+	int own = -1, rc;
+
+	if (fd >= 0 || !c->passphrase_file)
+		return passphrase_read(fd, "Passphrase of the TLS key: ", false,
+				       out, e);
+	own = open(c->passphrase_file, O_RDONLY | O_CLOEXEC);
+	if (own < 0)
+		return err_sys(e, "%s", c->passphrase_file);
+	rc = fs_check_private(own, c->passphrase_file, e);
+	if (rc == 0)
+		rc = passphrase_read(own, "", false, out, e);
+	fs_close(&own);
+	return rc;
+}
+
+/* The key as PEM, in memory alone. */
+static int load_tls_key(const struct config *c, int passphrase_fd,
+			struct buf *pem, struct err *e)
+{
+	struct buf file = BUF_INIT(KEYFILE_MAX_LEN);
+	struct buf passphrase = BUF_INIT(PASSPHRASE_MAX_LEN);
+	struct ec_private *key = NULL;
+	struct keyfile_info info;
+	int rc = -1;
+
+	if (read_passphrase(c, passphrase_fd, &passphrase, e) ||
+	    fs_read_path(c->tls_key, &file, e) ||
+	    keyfile_open(buf_slice(&file), buf_slice(&passphrase), &key, &info,
+			 e) ||
+	    x509_private_pem(key, pem, e)) {
+		(void)err_in(e, "TLS key %s", c->tls_key);
+		goto out;
+	}
+	rc = 0;
+out:
+	ec_free(key);
+	buf_wipe(&passphrase);
+	buf_done(&file);
+	return rc;
+}
+
+/* ---- the process --------------------------------------------------------- */
+
+/*
+ * Open files for all connections, each with a socket and perhaps a file; where
+ * the system allows fewer, fewer connections.
+ */
+static int raise_file_limit(struct limits *l, struct err *e)
+{
+	uint64_t per_connection = LISTENER_COUNT * 2;
+	uint64_t wanted = per_connection * l->connections + OTHER_FILES;
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files))
+		return err_sys(e, "open files");
+	if (files.rlim_max < OTHER_FILES + per_connection)
+		return err_set(e, ERR_CONFIG, "only %llu open files allowed",
+			       (unsigned long long)files.rlim_max);
+	if (wanted > files.rlim_max) {
+		l->connections =
+			(files.rlim_max - OTHER_FILES) / per_connection;
+		wanted = files.rlim_max;
+		log_event(LOG_WARNING, "connections-limited",
+			  "connections=%llu because=open-files",
+			  (unsigned long long)l->connections);
+	}
+	if (files.rlim_cur >= wanted)
+		return 0;
+	files.rlim_cur = wanted;
+	if (setrlimit(RLIMIT_NOFILE, &files))
+		return err_sys(e, "open files");
+	return 0;
+}
+
+static int prepare_process(struct limits *l, struct err *e)
+{
+	char workers[24];
+
+	if (raise_file_limit(l, e) || text_format(workers, sizeof(workers), e,
+						  "%u", (unsigned)l->workers))
+		return -1;
+	if (setenv("UV_THREADPOOL_SIZE", workers, 1) ||
+	    signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		return err_sys(e, "process");
+	(void)umask(077);
+	/*
+	 * Each of mbedtls' record buffers gets its own mapping, so what an idle
+	 * connection never touched costs no memory.
+	 */
+	(void)mallopt(M_MMAP_THRESHOLD, 16000);
+	return 0;
+}
+
+static int drop_privileges(const struct config *c, struct err *e)
+{
+	const struct passwd *user;
+
+	if (!c->user || geteuid() != 0)
+		return 0;
+	errno = 0;
+	user = getpwnam(c->user);
+	if (!user && errno == 0)
+		return err_set(e, ERR_CONFIG, "no such user: %s", c->user);
+	if (!user || initgroups(c->user, user->pw_gid) ||
+	    setgid(user->pw_gid) || setuid(user->pw_uid))
+		return err_sys(e, "becoming %s", c->user);
+	return 0;
+}
+
+/* ---- saying where we are ------------------------------------------------- */
+
+static struct json *addresses(const struct server *s)
+{
+	struct json *all = json_new_object();
+
+	for (int i = 0; i < LISTENER_COUNT; i++) {
+		const char *at = server_address(s, (enum listener)i);
+
+		if (at)
+			json_set_text(all, listener_name((enum listener)i), at);
+	}
+	return all;
+}
+
+static void print_lines(const struct server *s)
+{
+	static const char *const whom[LISTENER_COUNT] = {
+		[LISTENER_ENROLMENT] = "anyone: enrolment, metadata",
+		[LISTENER_DEVICE] = "devices, by their certificates",
+		[LISTENER_PEOPLE] = "people, by their certificates",
+	};
+
+	for (int i = 0; i < LISTENER_COUNT; i++) {
+		const char *at = server_address(s, (enum listener)i);
+
+		if (at)
+			printf("%-9s  https://%s  for %s\n",
+			       listener_name((enum listener)i), at, whom[i]);
+	}
+}
+
+/* On standard output, and in run/listeners.json once every port is bound. */
+static int announce(const struct server *s, int run_dirfd, bool as_json,
+		    struct err *e)
+{
+	struct json *all = addresses(s);
+	struct buf text = BUF_INIT(4096);
+	int rc = -1;
+
+	if (json_print(all, false, &text, e) || buf_addf(&text, e, "\n") ||
+	    fs_replace_file(run_dirfd, "listeners.json", buf_slice(&text), 0644,
+			    e))
+		goto out;
+	if (as_json)
+		(void)fputs(buf_text(&text), stdout);
+	else
+		print_lines(s);
+	(void)fflush(stdout);
+	rc = 0;
+out:
+	json_free(all);
+	buf_done(&text);
+	return rc;
+}
+
+/* ---- the life of the server ---------------------------------------------- */
+
+/* Bind while we may bind low ports; nothing is accepted yet. */
+static int open_listeners(const struct config *c, int passphrase_fd,
+			  struct server **out, struct err *e)
+{
+	struct buf certificate = BUF_INIT(PEM_MAX), key = BUF_INIT(PEM_MAX);
+	struct buf ca = BUF_INIT(PEM_MAX);
+	struct server_setup setup = { .limits = &c->limits,
+				      .routes = server_routes,
+				      .route_count = server_route_count,
+				      .authorise = server_authorise,
+				      .tick = api_tick };
+	int rc = -1;
+
+	if (fs_read_path(c->tls_certificate, &certificate, e) ||
+	    fs_read_path(c->device_ca, &ca, e) ||
+	    load_tls_key(c, passphrase_fd, &key, e))
+		goto out;
+	setup.certificate = buf_slice(&certificate);
+	setup.key = buf_slice(&key);
+	setup.device_ca = buf_slice(&ca);
+	for (int i = 0; i < LISTENER_COUNT; i++)
+		setup.listen[i] = c->listen[i];
+	rc = server_open(&setup, out, e);
+out:
+	buf_done(&certificate);
+	buf_wipe(&key);
+	buf_done(&ca);
+	return rc;
+}
+
+/* run/ holds what lives as long as the process. */
+static int serve(const struct config *c, struct server *s, struct keeper *k,
+		 bool as_json, struct err *e)
+{
+	struct server_api *api = NULL;
+	int dirfd = -1, run_dirfd = -1, lock = -1;
+	int rc = -1;
+
+	if (fs_open_dir(c->dir, &dirfd, e) ||
+	    fs_mkdirs(dirfd, "run", 0700, e) ||
+	    fs_open(dirfd, "run", O_RDONLY | O_DIRECTORY, &run_dirfd, e) ||
+	    fs_lock(run_dirfd, "server.lock", &lock, e) ||
+	    api_open(c, k, &api, e) || announce(s, run_dirfd, as_json, e))
+		goto out;
+	rc = server_run(s, api, run_dirfd, e);
+	if (rc == 0) /* it names ports that are gone */
+		rc = fs_remove(run_dirfd, "listeners.json", e);
+out:
+	api_close(api);
+	fs_close(&lock);
+	fs_close(&run_dirfd);
+	fs_close(&dirfd);
+	return rc;
+}
+
+static int run(struct config *c, const struct run_options *o, struct err *e)
+{
+	struct keeper *keeper = NULL;
+	struct server *server = NULL;
+	int rc = -1;
+
+	if (prepare_process(&c->limits, e) || keeper_start(c, &keeper, e) ||
+	    open_listeners(c, o->passphrase_fd, &server, e) ||
+	    drop_privileges(c, e))
+		goto out;
+	rc = serve(c, server, keeper, o->json, e);
+out:
+	server_close(server);
+	keeper_stop(keeper);
+	return rc;
+}
+
+/* Everything that can be judged without keys and ports. */
+static int check_files(const struct config *c, struct err *e)
+{
+	const char *const files[] = { c->tls_certificate, c->tls_key,
+				      c->device_ca };
+	struct buf text = BUF_INIT(PEM_MAX);
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(files); i++) {
+		rc = fs_read_path(files[i], &text, e);
+		text.len = 0;
+	}
+	buf_done(&text);
+	return rc;
+}
 
 int command_run(int argc, char **argv, struct err *e)
 {
 	struct config config = { 0 };
+	struct run_options o = { .passphrase_fd = -1 };
 	const char *file = NULL;
+	uint64_t fd = UINT64_MAX;
 	bool check_only = false;
 	const struct opt opts[] = {
 		OPT_TEXT("config", "FILE", &file, "configuration file"),
 		OPT_FLAG("check-config", &check_only,
 			 "say whether it is good, and stop"),
+		OPT_NUMBER("passphrase-fd", "N", &fd, 1023,
+			   "read the TLS key's passphrase from descriptor N"),
+		OPT_FLAG("json", &o.json, "print the listeners as JSON"),
 		OPT_END,
 	};
 	char **operands;
-	int operand_count;
+	int operand_count, rc;
 
 	if (opt_parse(argc, argv, opts, &operands, &operand_count, e))
 		return -1;
@@ -28,9 +319,11 @@ int command_run(int argc, char **argv, struct err *e)
 			       "name one folder or one --config FILE");
 	if (config_load(file ? NULL : operands[0], file, &config, e))
 		return -1;
+	if (fd != UINT64_MAX)
+		o.passphrase_fd = (int)fd;
+	rc = check_only ? check_files(&config, e) : run(&config, &o, e);
+	if (rc == 0 && check_only)
+		printf("the configuration is good\n");
 	config_done(&config);
-	if (!check_only)
-		return err_set(e, ERR_USAGE, "not built yet: --check-config");
-	printf("the configuration is good\n");
-	return 0;
+	return rc;
 }
