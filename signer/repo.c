@@ -114,12 +114,12 @@ int repo_write_settings(int dirfd, const struct repo_settings *s,
 	if (ini_load(buf_slice(&text), "pawl.ini", settings_keys,
 		     ARRAY_LEN(settings_keys), &again, e))
 		goto out;
-	if (strcmp(again.owner, s->owner) != 0 ||
+	if (!*s->owner || strcmp(again.owner, s->owner) != 0 ||
 	    strcmp(again.contact ? again.contact : "",
 		   s->contact ? s->contact : "") != 0) {
 		err_set(e, ERR_USAGE,
-			"owner and contact are single lines without ';' or "
-			"'#'");
+			"owner and contact are single lines, the owner is not "
+			"empty");
 		goto out;
 	}
 	rc = fs_replace_file(dirfd, "pawl.ini", buf_slice(&text), 0644, e);
