@@ -15,7 +15,7 @@
 struct history_entry {
 	int64_t time;
 	const char *release;
-	const char *from;   /* "" when nothing ran before */
+	const char *from;   /* what ran before, or runs again; "" for nothing */
 	const char *result; /* "confirmed", "rolled-back", "failed" */
 	const char *reason; /* a word: "health", "space"; "" if confirmed */
 	const char *detail; /* for people */

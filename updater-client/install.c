@@ -428,6 +428,9 @@ static int conclude_rolled_back(struct install *in, struct err *e)
 
 	if (evidence.len == 0)
 		evidence = slice_of(s->journal.detail);
+	memset(in->from, 0, sizeof(in->from));
+	if (s->has_running)
+		memcpy(in->from, s->running.id, sizeof(in->from));
 	note(in, "rolled-back", machine_reason_name(reason), s->journal.detail);
 	report_add(s, WIRE_ROLLED_BACK, reason_code(reason), evidence);
 	if (reason == REASON_PERSON)

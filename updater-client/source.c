@@ -206,6 +206,9 @@ static int fill(struct source *s, const struct message_package *m,
 			return -1;
 		if (intake_is_complete(a->spool))
 			break;
+		if (!rc && s->setup->folder_fd >= 0)
+			return err_set(e, ERR_FORMAT,
+				       "the folder: %s is cut short", path);
 		if (!rc)
 			err_set(e, ERR_NETWORK, "%s: shorter than signed",
 				path);
