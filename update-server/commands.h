@@ -12,4 +12,25 @@ int command_init(int argc, char **argv, struct err *e);
 int command_run(int argc, char **argv, struct err *e);
 int command_tls_renew(int argc, char **argv, struct err *e);
 
+/* Over mTLS to the people listener, as the person of --operator. */
+int command_release_import(int argc, char **argv, struct err *e);
+int command_release_list(int argc, char **argv, struct err *e);
+int command_release_show(int argc, char **argv, struct err *e);
+int command_token_create(int argc, char **argv, struct err *e);
+int command_token_list(int argc, char **argv, struct err *e);
+int command_token_revoke(int argc, char **argv, struct err *e);
+int command_device_list(int argc, char **argv, struct err *e);
+int command_device_show(int argc, char **argv, struct err *e);
+int command_device_revoke(int argc, char **argv, struct err *e);
+int command_cohort_create(int argc, char **argv, struct err *e);
+int command_cohort_list(int argc, char **argv, struct err *e);
+int command_rollout_create(int argc, char **argv, struct err *e);
+int command_rollout_list(int argc, char **argv, struct err *e);
+int command_rollout_show(int argc, char **argv, struct err *e);
+int command_rollout_start(int argc, char **argv, struct err *e);
+int command_rollout_pause(int argc, char **argv, struct err *e);
+int command_rollout_resume(int argc, char **argv, struct err *e);
+int command_bundle_export(int argc, char **argv, struct err *e);
+int command_server_status(int argc, char **argv, struct err *e);
+
 #endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `bundle export DIR --valid DAYS`: what a device installs from a medium. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/fs.h"
+#include "common/release.h"
+#include "common/text.h"
+
+#include "update-server/commands.h"
+#include "update-server/ui.h"
+
+#define METADATA_MAX (5u << 20)
+#define VALID_DAYS   30
+#define DAYS_MAX     400
+
+struct bundle {
+	struct ui *ui;
+	int dirfd;
+	size_t payloads;
+};
+
+static int put(struct bundle *b, const char *name, struct slice bytes,
+	       struct err *e)
+{
+	char path[128];
+
+	if (text_format(path, sizeof(path), e, "metadata/%s", name))
+		return -1;
+	return fs_replace_file(b->dirfd, path, bytes, 0644, e);
+}
+
+static int copy_metadata(struct bundle *b, int64_t version, const char *role,
+			 struct buf *keep, struct err *e)
+{
+	struct buf bytes = BUF_INIT(METADATA_MAX);
+	char name[64], path[128];
+	int rc = -1;
+
+	if (text_format(name, sizeof(name), e, "%lld.%s.json",
+			(long long)version, role) ||
+	    text_format(path, sizeof(path), e, "/metadata/%s", name) ||
+	    people_fetch(b->ui->client, path, &bytes, e) ||
+	    put(b, name, buf_slice(&bytes), e))
+		goto out;
+	rc = keep ? buf_add(keep, buf_slice(&bytes), e) : 0;
+out:
+	buf_done(&bytes);
+	return rc;
+}
+
+/* A payload that is there already and right is not fetched again. */
+static bool is_there(struct bundle *b, const char *path, uint64_t len,
+		     const struct sha256 *digest)
+{
+	struct sha256 is = { { 0 } };
+	struct err ignored;
+	struct stat st;
+	int fd = -1;
+	bool right;
+
+	if (fs_open(b->dirfd, path, O_RDONLY | O_CLOEXEC, &fd, &ignored))
+		return false;
+	right = fstat(fd, &st) == 0 && (uint64_t)st.st_size == len &&
+		sha256_of_range(fd, 0, len, &is, &ignored) == 0 &&
+		sha256_equal(&is, digest);
+	fs_close(&fd);
+	return right;
+}
+
+static int fetch_payload(struct bundle *b, const char *url, const char *path,
+			 uint64_t len, const struct sha256 *digest,
+			 struct err *e)
+{
+	char from[PATH_MAX_LEN + 16], part[PATH_MAX_LEN + 16];
+	struct sha256 is;
+	int fd = -1, rc = -1;
+
+	if (text_format(from, sizeof(from), e, "/targets/%s", url) ||
+	    text_format(part, sizeof(part), e, "%s.part", path) ||
+	    fs_remove(b->dirfd, part, e) ||
+	    fs_create(b->dirfd, part, 0644, &fd, e) ||
+	    people_fetch_file(b->ui->client, from, fd, len, e) ||
+	    sha256_of_range(fd, 0, len, &is, e))
+		goto out;
+	if (!sha256_equal(&is, digest)) {
+		(void)err_set(e, ERR_UNTRUSTED, "%s: another digest", url);
+		goto out;
+	}
+	if (fs_sync(fd, e) == 0)
+		rc = fs_rename(b->dirfd, part, path, e);
+out:
+	fs_close(&fd);
+	return rc;
+}
+
+static int copy_payload(struct bundle *b, const char *target,
+			const struct json *entry, struct err *e)
+{
+	char url[PATH_MAX_LEN], path[PATH_MAX_LEN + 8],
+		folder[PATH_MAX_LEN + 8];
+	const struct json *hashes;
+	struct sha256 digest;
+	int64_t len;
+	char *slash;
+
+	if (!target_path_is_valid(slice_of(target)))
+		return err_set(e, ERR_FORMAT, "a target's path is not valid");
+	if (json_get_int(entry, "length", 0, JSON_INT_MAX, &len, e) ||
+	    json_get_object(entry, "hashes", &hashes, e) ||
+	    json_get_hex(hashes, "sha256", digest.bytes, SHA256_LEN, e) ||
+	    release_url_path(target, &digest, url, e) ||
+	    text_format(path, sizeof(path), e, "targets/%s", url))
+		return -1;
+	memcpy(folder, path, sizeof(folder));
+	slash = strrchr(folder, '/');
+	if (slash)
+		*slash = 0;
+	if (fs_mkdirs(b->dirfd, folder, 0755, e))
+		return -1;
+	b->payloads++;
+	if (is_there(b, path, (uint64_t)len, &digest))
+		return 0;
+	if (!b->ui->json)
+		printf("fetching %s\n", target);
+	return fetch_payload(b, url, path, (uint64_t)len, &digest, e);
+}
+
+static int copy_payloads(struct bundle *b, struct slice file, struct err *e)
+{
+	const struct json *body, *targets;
+	struct json *j = NULL;
+	int rc = -1;
+
+	if (json_parse(file, &j, e) || json_get_object(j, "signed", &body, e) ||
+	    json_get_object(body, "targets", &targets, e))
+		goto out;
+	for (void *m = json_first(targets); m; m = json_next(targets, m))
+		if (copy_payload(b, json_name(m), json_value(m), e))
+			goto out;
+	rc = 0;
+out:
+	json_free(j);
+	return rc;
+}
+
+/* The timestamp comes last: without it there is nothing to install from. */
+static int copy_signed(struct bundle *b, const struct json *answer,
+		       struct err *e)
+{
+	const char *snapshot, *timestamp;
+	int64_t version;
+	char name[64];
+
+	if (json_get_text(answer, "snapshot", &snapshot, e) ||
+	    json_get_text(answer, "timestamp", &timestamp, e) ||
+	    json_get_int(answer, "snapshot_version", 1, JSON_INT_MAX, &version,
+			 e) ||
+	    text_format(name, sizeof(name), e, "%lld.snapshot.json",
+			(long long)version) ||
+	    put(b, name, slice_of(snapshot), e))
+		return -1;
+	return put(b, "timestamp.json", slice_of(timestamp), e);
+}
+
+static int copy_all(struct bundle *b, const struct json *answer, struct err *e)
+{
+	struct buf targets_file = BUF_INIT(METADATA_MAX);
+	int64_t root, targets;
+	int rc = -1;
+
+	if (json_get_int(answer, "root", 1, 100000, &root, e) ||
+	    json_get_int(answer, "targets", 1, JSON_INT_MAX, &targets, e) ||
+	    fs_mkdirs(b->dirfd, "metadata", 0755, e) ||
+	    fs_mkdirs(b->dirfd, "targets", 0755, e))
+		goto out;
+	for (int64_t n = 1; n <= root; n++)
+		if (copy_metadata(b, n, "root", NULL, e))
+			goto out;
+	if (copy_metadata(b, targets, "targets", &targets_file, e) ||
+	    copy_payloads(b, buf_slice(&targets_file), e) ||
+	    copy_signed(b, answer, e))
+		goto out;
+	rc = 0;
+out:
+	buf_done(&targets_file);
+	return rc;
+}
+
+static int export(struct bundle *b, uint64_t days, struct err *e)
+{
+	struct json *body = json_new_object(), *answer = NULL;
+	int rc = -1;
+
+	json_set_int(body, "days", (int64_t)days);
+	if (people_post(b->ui->client, "/v1/people/bundle", body, &answer, e))
+		return -1;
+	if (copy_all(b, answer, e))
+		goto out;
+	json_remove(answer, "snapshot");
+	json_remove(answer, "timestamp");
+	rc = 0;
+	if (b->ui->json)
+		rc = ui_print_json(answer, e);
+	else
+		printf("%zu payloads; good until %s\n", b->payloads,
+		       json_text(json_get(answer, "expires")));
+out:
+	json_free(answer);
+	return rc;
+}
+
+int command_bundle_export(int argc, char **argv, struct err *e)
+{
+	uint64_t days = VALID_DAYS;
+	struct ui u = { 0 };
+	struct bundle b = { .ui = &u, .dirfd = -1 };
+	const struct opt opts[] = {
+		OPT_NUMBER("valid", "DAYS", &days, DAYS_MAX,
+			   "how long it can be installed from (30)"),
+		UI_OPTIONS(&u),
+		OPT_END,
+	};
+	int rc = -1;
+
+	if (ui_start(&u, argc, argv, opts, 1, "name a folder", e) ||
+	    fs_make_dir(u.operands[0], 0755, &b.dirfd, e))
+		goto out;
+	rc = export(&b, days, e);
+out:
+	fs_close(&b.dirfd);
+	ui_done(&u);
+	return rc;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `rollout create|list|show|start|pause|resume`. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/text.h"
+
+#include "update-server/commands.h"
+#include "update-server/ui.h"
+
+#define SHARE_ALL 10000 /* basis points */
+
+/* "25", "12.5" or "0.25", with or without "%", to basis points. */
+static int parse_share(const char *text, int64_t *share, struct err *e)
+{
+	struct slice in = slice_of(text), whole;
+	uint64_t percent = 0, part = 0;
+	struct err ignored;
+	size_t dot = 0;
+
+	if (in.len > 0 && in.ptr[in.len - 1] == '%')
+		in.len--;
+	while (dot < in.len && in.ptr[dot] != '.')
+		dot++;
+	whole = slice_sub(in, 0, dot);
+	if (num_parse(whole, 100, &percent, &ignored))
+		goto bad;
+	if (dot < in.len) {
+		struct slice rest = slice_sub(in, dot + 1, in.len);
+
+		if (rest.len == 0 || rest.len > 2)
+			goto bad;
+		for (size_t i = 0; i < 2; i++) {
+			uint8_t digit = i < rest.len ? rest.ptr[i] : '0';
+
+			if (digit < '0' || digit > '9')
+				goto bad;
+			part = part * 10 + (digit - '0');
+		}
+	}
+	*share = (int64_t)(percent * 100 + part);
+	if (*share >= 1 && *share <= SHARE_ALL)
+		return 0;
+bad:
+	return err_set(e, ERR_USAGE,
+		       "--share: a percentage above 0 and up to 100, with at "
+		       "most two decimals");
+}
+
+static void print_counts(const struct json *counts)
+{
+	bool any = false;
+
+	for (void *m = json_first(counts); m; m = json_next(counts, m)) {
+		if (json_int(json_value(m)) == 0)
+			continue;
+		printf("%s%s %lld", any ? ", " : "attempts: ", json_name(m),
+		       (long long)json_int(json_value(m)));
+		any = true;
+	}
+	printf(any ? "\n\n" : "no attempts yet\n");
+	(void)any;
+}
+
+static void print_rollout(const struct json *j)
+{
+	static const char *const fields[] = {
+		"name",       "state",  "product", "release", "cohorts",
+		"population", "reason", "created", "changed", NULL
+	};
+	static const char *const columns[] = { "device", "state", "code",
+					       "changed", NULL };
+	int64_t share = json_int(json_get(j, "share"));
+	const struct json *attempts = json_get(j, "attempts");
+
+	ui_fields(j, fields);
+	printf("share       %lld.%02lld %%\n\n", (long long)(share / 100),
+	       (long long)(share % 100));
+	print_counts(json_get(j, "counts"));
+	if (json_count(attempts) > 0)
+		ui_table(attempts, columns);
+}
+
+static int finish(struct ui *u, struct json *answer, struct err *e)
+{
+	int rc = 0;
+
+	if (u->json)
+		rc = ui_print_json(answer, e);
+	else
+		print_rollout(answer);
+	json_free(answer);
+	return rc;
+}
+
+/* Post and print what the rollout is now. */
+static int post(struct ui *u, const char *path, struct json *body,
+		struct err *e)
+{
+	struct json *answer = NULL;
+
+	if (people_post(u->client, path, body, &answer, e))
+		return -1;
+	return finish(u, answer, e);
+}
+
+static struct json *names(const struct opt_list *list)
+{
+	struct json *j = json_new_array();
+
+	for (size_t i = 0; i < list->count; i++)
+		json_add(j, json_new_text(list->at[i]));
+	return j;
+}
+
+int command_rollout_create(int argc, char **argv, struct err *e)
+{
+	const char *release = NULL, *share_text = NULL;
+	struct opt_list cohorts = { .count = 0 };
+	struct ui u = { 0 };
+	const struct opt opts[] = {
+		OPT_TEXT("release", "ID", &release, "what to roll out"),
+		OPT_LIST("cohort", "C", &cohorts, "to whom"),
+		OPT_TEXT("share", "PERCENT", &share_text,
+			 "to how many of them (100)"),
+		UI_OPTIONS(&u),
+		OPT_END,
+	};
+	int64_t share = SHARE_ALL;
+	struct json *body;
+	int rc = -1;
+
+	if (ui_start(&u, argc, argv, opts, 1, "name the new rollout", e))
+		goto out;
+	if (!release || cohorts.count == 0) {
+		(void)err_set(e, ERR_USAGE,
+			      "--release and --cohort are needed");
+		goto out;
+	}
+	if (share_text && parse_share(share_text, &share, e))
+		goto out;
+	body = json_new_object();
+	json_set_text(body, "name", u.operands[0]);
+	json_set_text(body, "release", release);
+	json_set(body, "cohorts", names(&cohorts));
+	json_set_int(body, "share", share);
+	rc = post(&u, "/v1/people/rollouts", body, e);
+out:
+	ui_done(&u);
+	return rc;
+}
+
+int command_rollout_list(int argc, char **argv, struct err *e)
+{
+	static const char *const columns[] = {
+		"name",  "state",      "product", "release", "cohorts",
+		"share", "population", "reason",  NULL
+	};
+
+	return ui_list(argc, argv, "/v1/people/rollouts", "rollouts", columns,
+		       e);
+}
+
+int command_rollout_show(int argc, char **argv, struct err *e)
+{
+	struct ui u = { 0 };
+	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
+	struct json *answer = NULL;
+	char path[256];
+	int rc = -1;
+
+	if (ui_start(&u, argc, argv, opts, 1, "name one rollout", e) ||
+	    ui_path("/v1/people/rollout/", u.operands[0], path, sizeof(path),
+		    e) ||
+	    people_get(u.client, path, &answer, e))
+		goto out;
+	rc = finish(&u, answer, e);
+out:
+	ui_done(&u);
+	return rc;
+}
+
+static int open_rollout(int argc, char **argv, const char *path, struct err *e)
+{
+	const char *share_text = NULL;
+	struct ui u = { 0 };
+	const struct opt opts[] = {
+		OPT_TEXT("share", "PERCENT", &share_text,
+			 "a larger share than before"),
+		UI_OPTIONS(&u),
+		OPT_END,
+	};
+	struct json *body;
+	int64_t share;
+	int rc = -1;
+
+	if (ui_start(&u, argc, argv, opts, 1, "name one rollout", e))
+		goto out;
+	if (share_text && parse_share(share_text, &share, e))
+		goto out;
+	body = json_new_object();
+	json_set_text(body, "name", u.operands[0]);
+	if (share_text)
+		json_set_int(body, "share", share);
+	rc = post(&u, path, body, e);
+out:
+	ui_done(&u);
+	return rc;
+}
+
+int command_rollout_start(int argc, char **argv, struct err *e)
+{
+	return open_rollout(argc, argv, "/v1/people/rollout-start", e);
+}
+
+int command_rollout_resume(int argc, char **argv, struct err *e)
+{
+	return open_rollout(argc, argv, "/v1/people/rollout-resume", e);
+}
+
+int command_rollout_pause(int argc, char **argv, struct err *e)
+{
+	const char *reason = NULL;
+	struct ui u = { 0 };
+	const struct opt opts[] = {
+		OPT_TEXT("reason", "TEXT", &reason, "why, for the others"),
+		UI_OPTIONS(&u),
+		OPT_END,
+	};
+	struct json *body;
+	int rc = -1;
+
+	if (ui_start(&u, argc, argv, opts, 1, "name one rollout", e))
+		goto out;
+	if (!reason) {
+		(void)err_set(e, ERR_USAGE, "--reason TEXT is needed");
+		goto out;
+	}
+	body = json_new_object();
+	json_set_text(body, "name", u.operands[0]);
+	json_set_text(body, "reason", reason);
+	rc = post(&u, "/v1/people/rollout-pause", body, e);
+out:
+	ui_done(&u);
+	return rc;
+}

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "update-server/people_client.h"
+
+#include <curl/curl.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/fs.h"
+#include "common/ini.h"
+#include "common/keyfile.h"
+#include "common/mem.h"
+#include "common/text.h"
+#include "common/wire.h"
+#include "common/x509.h"
+
+#include "update-server/unlock.h"
+
+#define ANSWER_MAX    (8u << 20)
+#define LISTENERS_MAX 4096
+#define CONNECT_SEC   15L
+#define SLOW_BYTES    1L
+#define SLOW_SEC      120L /* an import hashes for a while before it answers */
+#define DEFAULT_FILE  ".config/pawl/operator.conf"
+#define BODY_MAX      65536
+
+struct operator_conf {
+	char *url, *listeners, *ca, *certificate, *key, *unlock;
+};
+
+struct people_client {
+	CURL *curl;
+	char *url;
+	struct buf ca, certificate, key; /* PEM in memory */
+	char message[CURL_ERROR_SIZE];
+};
+
+/* ---- operator.conf ------------------------------------------------------- */
+
+#define TEXT(section, name, needed)                                            \
+	{                                                                      \
+		section, #name, INI_TEXT,                                      \
+			offsetof(struct operator_conf, name), 0, 0, needed     \
+	}
+
+static const struct ini_key keys[] = {
+	TEXT("server", url, false), TEXT("server", listeners, false),
+	TEXT("server", ca, true),   TEXT("person", certificate, true),
+	TEXT("person", key, true),  TEXT("person", unlock, true),
+};
+
+/* The folder of a file, "." if none is named. */
+static char *folder_of(const char *file)
+{
+	char *folder = mem_dup_str(file);
+	char *slash = strrchr(folder, '/');
+
+	if (!slash) {
+		free(folder);
+		return mem_dup_str(".");
+	}
+	slash[slash == folder] = 0;
+	return folder;
+}
+
+static int beneath(const char *folder, const char *path, char out[PATH_MAX_LEN],
+		   struct err *e)
+{
+	if (path[0] == '/')
+		return text_format(out, PATH_MAX_LEN, e, "%s", path);
+	return text_format(out, PATH_MAX_LEN, e, "%s/%s", folder, path);
+}
+
+static int read_beneath(const char *folder, const char *path, struct buf *out,
+			struct err *e)
+{
+	char whole[PATH_MAX_LEN];
+
+	if (beneath(folder, path, whole, e))
+		return -1;
+	return fs_read_path(whole, out, e);
+}
+
+static int open_key(const char *folder, const struct operator_conf *conf,
+		    struct buf *pem, struct err *e)
+{
+	struct buf file = BUF_INIT(KEYFILE_MAX_LEN);
+	struct buf secret = BUF_INIT(PASSPHRASE_MAX_LEN);
+	struct keyfile_info info;
+	struct ec_private *key = NULL;
+	int rc = -1;
+
+	if (read_beneath(folder, conf->key, &file, e) ||
+	    unlock_read(conf->unlock, folder, &secret, e) ||
+	    keyfile_open(buf_slice(&file), buf_slice(&secret), &key, &info,
+			 e) ||
+	    x509_private_pem(key, pem, e))
+		goto out;
+	rc = 0;
+out:
+	ec_free(key);
+	buf_done(&file);
+	buf_wipe(&secret);
+	return rc;
+}
+
+/* The address that a server on this machine wrote down when it started. */
+static int listener_url(const char *folder, const char *path, char **url,
+			struct err *e)
+{
+	struct buf file = BUF_INIT(LISTENERS_MAX);
+	char text[PATH_MAX_LEN];
+	struct json *j = NULL;
+	const char *address;
+	int rc = -1;
+
+	if (read_beneath(folder, path, &file, e)) {
+		err_in(e, "is the server running?");
+		goto out;
+	}
+	if (json_parse(buf_slice(&file), &j, e) ||
+	    json_get_text(j, "people", &address, e) ||
+	    text_format(text, sizeof(text), e, "https://%s", address))
+		goto out;
+	*url = mem_dup_str(text);
+	rc = 0;
+out:
+	json_free(j);
+	buf_done(&file);
+	return rc;
+}
+
+static int take_url(struct people_client *c, const char *folder,
+		    struct operator_conf *conf, struct err *e)
+{
+	if (!conf->url && conf->listeners)
+		return listener_url(folder, conf->listeners, &c->url, e);
+	if (!conf->url || strncmp(conf->url, "https://", 8) != 0)
+		return err_set(e, ERR_CONFIG,
+			       "[server] url: https://host:port");
+	c->url = mem_dup_str(conf->url);
+	return 0;
+}
+
+static int load(struct people_client *c, const char *file, struct err *e)
+{
+	struct buf text = BUF_INIT(INI_MAX_LEN);
+	struct operator_conf conf = { 0 };
+	char *folder = folder_of(file);
+	int rc = -1;
+
+	if (fs_read_path(file, &text, e)) {
+		if (e->code == ERR_NOT_FOUND)
+			err_in(e, "--operator FILE says who you are");
+		goto out;
+	}
+	if (ini_load(buf_slice(&text), file, keys, ARRAY_LEN(keys), &conf, e))
+		goto out;
+	if (take_url(c, folder, &conf, e) ||
+	    read_beneath(folder, conf.ca, &c->ca, e) ||
+	    read_beneath(folder, conf.certificate, &c->certificate, e) ||
+	    open_key(folder, &conf, &c->key, e)) {
+		err_in(e, "%s", file);
+		goto out;
+	}
+	rc = 0;
+out:
+	free(folder);
+	ini_done(keys, ARRAY_LEN(keys), &conf);
+	buf_done(&text);
+	return rc;
+}
+
+static int default_file(char out[PATH_MAX_LEN], struct err *e)
+{
+	const char *home = getenv("HOME");
+
+	if (!home || home[0] != '/')
+		return err_set(e, ERR_USAGE, "name your --operator FILE");
+	return text_format(out, PATH_MAX_LEN, e, "%s/" DEFAULT_FILE, home);
+}
+
+/* ---- the connection ------------------------------------------------------ */
+
+static bool set_blob(CURL *curl, CURLoption option, const struct buf *b)
+{
+	struct curl_blob blob = { b->ptr, b->len, CURL_BLOB_COPY };
+
+	return curl_easy_setopt(curl, option, &blob) == CURLE_OK;
+}
+
+#define SET(option, value)                                                     \
+	(curl_easy_setopt(c->curl, option, value) == CURLE_OK)
+
+/* What a request of this client always has; after each reset. */
+static int prepare(struct people_client *c, const char *path, struct err *e)
+{
+	char url[PATH_MAX_LEN + 256];
+
+	curl_easy_reset(c->curl);
+	c->message[0] = 0;
+	if (text_format(url, sizeof(url), e, "%s%s", c->url, path))
+		return -1;
+	if (SET(CURLOPT_URL, url) && SET(CURLOPT_ERRORBUFFER, c->message) &&
+	    SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_PROTOCOLS_STR, "https") &&
+	    SET(CURLOPT_FOLLOWLOCATION, 0L) && SET(CURLOPT_PROXY, "") &&
+	    SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) &&
+	    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
+	    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
+	    SET(CURLOPT_SSL_VERIFYPEER, 1L) &&
+	    SET(CURLOPT_SSL_VERIFYHOST, 2L) &&
+	    SET(CURLOPT_CONNECTTIMEOUT, CONNECT_SEC) &&
+	    SET(CURLOPT_LOW_SPEED_LIMIT, SLOW_BYTES) &&
+	    SET(CURLOPT_LOW_SPEED_TIME, SLOW_SEC) &&
+	    set_blob(c->curl, CURLOPT_CAINFO_BLOB, &c->ca) &&
+	    set_blob(c->curl, CURLOPT_SSLCERT_BLOB, &c->certificate) &&
+	    set_blob(c->curl, CURLOPT_SSLKEY_BLOB, &c->key))
+		return 0;
+	return err_set(e, ERR_SYSTEM, "libcurl cannot do what is needed");
+}
+
+int people_open(const char *file, struct people_client **out, struct err *e)
+{
+	struct people_client *c = mem_alloc(1, sizeof(*c));
+	char path[PATH_MAX_LEN];
+	int rc = -1;
+
+	c->ca.max = c->certificate.max = c->key.max = X509_PEM_MAX_LEN;
+	if (!file && default_file(path, e))
+		goto out;
+	if (load(c, file ? file : path, e))
+		goto out;
+	c->curl = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK
+			  ? curl_easy_init()
+			  : NULL;
+	if (!c->curl) {
+		(void)err_set(e, ERR_SYSTEM, "libcurl does not start");
+		goto out;
+	}
+	*out = c;
+	c = NULL;
+	rc = 0;
+out:
+	people_close(c);
+	return rc;
+}
+
+void people_close(struct people_client *c)
+{
+	if (!c)
+		return;
+	if (c->curl)
+		curl_easy_cleanup(c->curl);
+	free(c->url);
+	buf_done(&c->ca);
+	buf_done(&c->certificate);
+	buf_wipe(&c->key);
+	free(c);
+}
+
+/* ---- requests ------------------------------------------------------------ */
+
+static size_t take(char *bytes, size_t size, size_t count, void *ctx)
+{
+	struct slice s = { (const uint8_t *)bytes, size * count };
+	struct err ignored;
+
+	return buf_add(ctx, s, &ignored) ? 0 : s.len;
+}
+
+/* An answer that is not a success holds the server's reason. */
+static int judge(struct people_client *c, CURLcode code, struct slice answer,
+		 struct err *e)
+{
+	struct err told, ignored;
+	long status = 0;
+
+	if (code == CURLE_SSL_CERTPROBLEM ||
+	    code == CURLE_PEER_FAILED_VERIFICATION)
+		return err_set(e, ERR_UNTRUSTED, "%s: %s", c->url, c->message);
+	if (code != CURLE_OK)
+		return err_set(e, ERR_NETWORK, "%s: %s", c->url,
+			       c->message[0] ? c->message
+					     : curl_easy_strerror(code));
+	(void)curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (status >= 200 && status < 300)
+		return 0;
+	if (wire_parse_error(answer, &told, &ignored) == 0) {
+		*e = told;
+		return -1;
+	}
+	return err_set(e, status == 404 ? ERR_NOT_FOUND : ERR_NETWORK,
+		       "%s: status %ld", c->url, status);
+}
+
+static int perform(struct people_client *c, struct buf *answer, struct err *e)
+{
+	if (!SET(CURLOPT_WRITEFUNCTION, take) ||
+	    !SET(CURLOPT_WRITEDATA, answer))
+		return err_set(e, ERR_SYSTEM, "libcurl");
+	return judge(c, curl_easy_perform(c->curl), buf_slice(answer), e);
+}
+
+static int perform_json(struct people_client *c, struct json **out,
+			struct err *e)
+{
+	struct buf answer = BUF_INIT(ANSWER_MAX);
+	int rc = -1;
+
+	if (perform(c, &answer, e) == 0)
+		rc = json_parse(buf_slice(&answer), out, e);
+	buf_done(&answer);
+	return rc;
+}
+
+int people_get(struct people_client *c, const char *path, struct json **out,
+	       struct err *e)
+{
+	if (prepare(c, path, e))
+		return -1;
+	return perform_json(c, out, e);
+}
+
+int people_post(struct people_client *c, const char *path, struct json *body,
+		struct json **out, struct err *e)
+{
+	struct curl_slist *type =
+		curl_slist_append(NULL, "Content-Type: application/json");
+	struct buf text = BUF_INIT(BODY_MAX);
+	int rc = -1;
+
+	json_set_int(body, "v", 1);
+	if (prepare(c, path, e) || json_print(body, false, &text, e))
+		goto out;
+	if (!SET(CURLOPT_POST, 1L) || !SET(CURLOPT_HTTPHEADER, type) ||
+	    !SET(CURLOPT_POSTFIELDSIZE, (long)text.len) ||
+	    !SET(CURLOPT_POSTFIELDS, buf_text(&text))) {
+		(void)err_set(e, ERR_SYSTEM, "libcurl");
+		goto out;
+	}
+	rc = perform_json(c, out, e);
+out:
+	curl_slist_free_all(type);
+	json_free(body);
+	buf_done(&text);
+	return rc;
+}
+
+/* An open file, read or written from its start. */
+struct stream {
+	int fd;
+	uint64_t offset, len;
+	struct err failure;
+};
+
+static size_t give_file(char *room, size_t size, size_t count, void *ctx)
+{
+	struct stream *s = ctx;
+	size_t want = size * count, got = 0;
+
+	if (want > s->len - s->offset)
+		want = (size_t)(s->len - s->offset);
+	if (fs_read_at(s->fd, s->offset, room, want, &got, &s->failure))
+		return CURL_READFUNC_ABORT;
+	s->offset += got;
+	return got;
+}
+
+int people_put(struct people_client *c, const char *path, int fd, uint64_t len,
+	       struct err *e)
+{
+	struct buf answer = BUF_INIT(ANSWER_MAX);
+	struct stream s = { .fd = fd, .len = len };
+	int rc = -1;
+
+	if (prepare(c, path, e))
+		return -1;
+	if (!SET(CURLOPT_UPLOAD, 1L) ||
+	    !SET(CURLOPT_INFILESIZE_LARGE, (curl_off_t)len) ||
+	    !SET(CURLOPT_READFUNCTION, give_file) || !SET(CURLOPT_READDATA, &s))
+		(void)err_set(e, ERR_SYSTEM, "libcurl");
+	else
+		rc = perform(c, &answer, e);
+	if (rc && s.failure.code != ERR_NONE)
+		*e = s.failure;
+	buf_done(&answer);
+	return rc;
+}
+
+int people_fetch(struct people_client *c, const char *path, struct buf *out,
+		 struct err *e)
+{
+	if (prepare(c, path, e))
+		return -1;
+	return perform(c, out, e);
+}
+
+static size_t take_file(char *bytes, size_t size, size_t count, void *ctx)
+{
+	struct stream *s = ctx;
+	struct slice in = { (const uint8_t *)bytes, size * count };
+
+	if (in.len > s->len - s->offset) {
+		(void)err_set(&s->failure, ERR_LIMIT,
+			      "more bytes than announced");
+		return 0;
+	}
+	if (fs_write_at(s->fd, s->offset, in, &s->failure))
+		return 0;
+	s->offset += in.len;
+	return in.len;
+}
+
+int people_fetch_file(struct people_client *c, const char *path, int fd,
+		      uint64_t max, struct err *e)
+{
+	struct stream s = { .fd = fd, .len = max };
+	int rc = -1;
+
+	if (prepare(c, path, e))
+		return -1;
+	if (!SET(CURLOPT_WRITEFUNCTION, take_file) ||
+	    !SET(CURLOPT_WRITEDATA, &s))
+		(void)err_set(e, ERR_SYSTEM, "libcurl");
+	else
+		rc = judge(c, curl_easy_perform(c->curl), (struct slice){ 0 },
+			   e);
+	if (rc && s.failure.code != ERR_NONE)
+		*e = s.failure;
+	return rc;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * people_client - an operator's own connection to the people listener: mTLS
+ * with that person's certificate, the server's pinned CA, and nothing from the
+ * environment. Owner of libcurl in this program.
+ *
+ * operator.conf (INI; relative paths are meant from its folder):
+ *	[server] url = https://host:port   or   listeners = run/listeners.json
+ *	         ca = ca.pem
+ *	[person] certificate, key (a keyfile), unlock (see unlock.h)
+ */
+#ifndef UPDATE_SERVER_PEOPLE_CLIENT_H
+#define UPDATE_SERVER_PEOPLE_CLIENT_H
+
+#include "common/digest.h"
+#include "common/json.h"
+
+struct people_client;
+
+/* file NULL: ~/.config/pawl/operator.conf. ERR_CONFIG. */
+int people_open(const char *file, struct people_client **out,
+		struct err *e) NODISCARD;
+void people_close(struct people_client *c);
+
+/*
+ * One request; its answer, or the server's own error. path starts with '/'.
+ * people_post() takes body over.
+ */
+int people_get(struct people_client *c, const char *path, struct json **out,
+	       struct err *e) NODISCARD;
+int people_post(struct people_client *c, const char *path, struct json *body,
+		struct json **out, struct err *e) NODISCARD;
+/* Upload len bytes of fd from its start. */
+int people_put(struct people_client *c, const char *path, int fd, uint64_t len,
+	       struct err *e) NODISCARD;
+/* Download to out, at most its ceiling; or to a file. */
+int people_fetch(struct people_client *c, const char *path, struct buf *out,
+		 struct err *e) NODISCARD;
+int people_fetch_file(struct people_client *c, const char *path, int fd,
+		      uint64_t max, struct err *e) NODISCARD;
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "update-server/ui.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/text.h"
+
+#define CELL_MAX    200
+#define COLUMNS_MAX 12
+#define PRINT_MAX   (16u << 20)
+
+int ui_start(struct ui *u, int argc, char **argv, const struct opt *opts,
+	     int operands, const char *what, struct err *e)
+{
+	if (opt_parse(argc, argv, opts, &u->operands, &u->operand_count, e))
+		return -1;
+	if (u->operand_count != operands)
+		return err_set(e, ERR_USAGE, "%s", what);
+	return people_open(u->operator_file, &u->client, e);
+}
+
+void ui_done(struct ui *u)
+{
+	people_close(u->client);
+	u->client = NULL;
+}
+
+int ui_print_json(const struct json *j, struct err *e)
+{
+	struct buf text = BUF_INIT(PRINT_MAX);
+	int rc = json_print(j, true, &text, e);
+
+	if (rc == 0)
+		printf("%s\n", buf_text(&text));
+	buf_done(&text);
+	return rc;
+}
+
+int ui_list(int argc, char **argv, const char *path, const char *list,
+	    const char *const *columns, struct err *e)
+{
+	struct ui u = { 0 };
+	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
+	struct json *answer = NULL;
+	int rc = -1;
+
+	if (ui_start(&u, argc, argv, opts, 0, "no operand wanted", e) ||
+	    people_get(u.client, path, &answer, e))
+		goto out;
+	if (u.json)
+		rc = ui_print_json(answer, e);
+	else {
+		ui_table(json_get(answer, list), columns);
+		rc = 0;
+	}
+out:
+	json_free(answer);
+	ui_done(&u);
+	return rc;
+}
+
+/* One value as people read it, never longer than a cell. */
+static void format_cell(const struct json *value, char out[CELL_MAX])
+{
+	size_t used = 0;
+
+	out[0] = 0;
+	if (json_is_integer(value)) {
+		(void)snprintf(out, CELL_MAX, "%lld",
+			       (long long)json_int(value));
+	} else if (json_is_string(value)) {
+		text_escape(slice_of(json_text(value)), out, CELL_MAX);
+	} else if (json_is_array(value)) {
+		for (size_t i = 0; i < json_count(value); i++) {
+			if (i > 0 && used + 2 < CELL_MAX)
+				out[used++] = ',';
+			text_escape(slice_of(json_text(json_at(value, i))),
+				    out + used, CELL_MAX - used);
+			used += strlen(out + used);
+		}
+	} else if (value && !json_is_object(value)) {
+		bool yes = false;
+		struct err ignored;
+		struct json *wrap = json_new_object();
+
+		json_set(wrap, "b", json_clone(value));
+		if (json_get_bool(wrap, "b", &yes, &ignored) == 0)
+			(void)snprintf(out, CELL_MAX, "%s", yes ? "yes" : "no");
+		json_free(wrap);
+	}
+	if (!out[0])
+		memcpy(out, "-", 2);
+}
+
+static void measure(const struct json *list, const char *const *columns,
+		    size_t *widths)
+{
+	char cell[CELL_MAX];
+
+	for (size_t c = 0; columns[c]; c++)
+		widths[c] = strlen(columns[c]);
+	for (size_t i = 0; i < json_count(list); i++)
+		for (size_t c = 0; columns[c]; c++) {
+			format_cell(json_get(json_at(list, i), columns[c]),
+				    cell);
+			if (strlen(cell) > widths[c])
+				widths[c] = strlen(cell);
+		}
+}
+
+static void print_cell(const char *text, size_t width, bool last)
+{
+	printf("%s", text);
+	for (size_t n = strlen(text); !last && n < width + 2; n++)
+		putchar(' ');
+	if (last)
+		putchar('\n');
+}
+
+void ui_table(const struct json *list, const char *const *columns)
+{
+	size_t widths[COLUMNS_MAX];
+	char cell[CELL_MAX];
+
+	measure(list, columns, widths);
+	for (size_t c = 0; columns[c]; c++)
+		print_cell(columns[c], widths[c], !columns[c + 1]);
+	for (size_t i = 0; i < json_count(list); i++)
+		for (size_t c = 0; columns[c]; c++) {
+			format_cell(json_get(json_at(list, i), columns[c]),
+				    cell);
+			print_cell(cell, widths[c], !columns[c + 1]);
+		}
+}
+
+void ui_fields(const struct json *object, const char *const *names)
+{
+	size_t width = 0;
+	char cell[CELL_MAX];
+
+	for (size_t i = 0; names[i]; i++)
+		if (strlen(names[i]) > width)
+			width = strlen(names[i]);
+	for (size_t i = 0; names[i]; i++) {
+		format_cell(json_get(object, names[i]), cell);
+		print_cell(names[i], width, false);
+		printf("%s\n", cell);
+	}
+}
+
+void ui_lines(const char *text)
+{
+	char line[4 * CELL_MAX];
+
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+
+		text_escape((struct slice){ (const uint8_t *)text, len }, line,
+			    sizeof(line));
+		printf("    | %s\n", line);
+		text += len + (text[len] == '\n');
+	}
+}
+
+int ui_path(const char *prefix, const char *operand, char *out, size_t size,
+	    struct err *e)
+{
+	if (!name_is_valid(slice_of(operand)))
+		return err_set(e, ERR_USAGE, "%s: not a name", operand);
+	return text_format(out, size, e, "%s%s", prefix, operand);
+}

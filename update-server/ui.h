@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ui - what the operators' commands have in common: --operator and --json,
+ * a connection, tables for people. Everything from the server is escaped
+ * before it reaches a terminal.
+ */
+#ifndef UPDATE_SERVER_UI_H
+#define UPDATE_SERVER_UI_H
+
+#include "common/opt.h"
+
+#include "update-server/people_client.h"
+
+struct ui {
+	const char *operator_file;
+	bool json;
+	char **operands;
+	int operand_count;
+	struct people_client *client;
+};
+
+/* The two options that every such command has, for its table. */
+#define UI_OPTIONS(u)                                                          \
+	OPT_TEXT("operator", "FILE", &(u)->operator_file, "who you are"),      \
+		OPT_FLAG("json", &(u)->json, "print JSON")
+
+/* Parse, want exactly so many operands, and connect. */
+int ui_start(struct ui *u, int argc, char **argv, const struct opt *opts,
+	     int operands, const char *what, struct err *e) NODISCARD;
+void ui_done(struct ui *u);
+
+/* GET and print: as JSON, or a table of the answer's list. */
+int ui_list(int argc, char **argv, const char *path, const char *list,
+	    const char *const *columns, struct err *e) NODISCARD;
+
+/* The whole answer as JSON, with a newline. */
+int ui_print_json(const struct json *j, struct err *e) NODISCARD;
+
+/* A table of an array of objects; the columns are members' names. */
+void ui_table(const struct json *list, const char *const *columns);
+
+/* "name: value" lines of one object. */
+void ui_fields(const struct json *object, const char *const *names);
+
+/* Lines of foreign text, each escaped and indented. */
+void ui_lines(const char *text);
+
+/* prefix and an operand that must be a name or hex: a path of the server. */
+int ui_path(const char *prefix, const char *operand, char *out, size_t size,
+	    struct err *e) NODISCARD;
+
+#endif
