@@ -235,28 +235,39 @@ out:
 	return rc;
 }
 
-/* run/ holds what lives as long as the process. */
-static int serve(const struct config *c, struct server *s, struct keeper *k,
-		 bool as_json, struct err *e)
+/*
+ * run/ holds what lives as long as the process. The lock is taken before the
+ * keeper is forked and shared with it, so that no second keeper ever counts
+ * versions beside one that is about to end.
+ */
+static int lock_folder(const struct config *c, int *run_dirfd, int *lock,
+		       struct err *e)
 {
-	struct server_api *api = NULL;
-	int dirfd = -1, run_dirfd = -1, lock = -1;
-	int rc = -1;
+	int dirfd = -1, rc = -1;
 
 	if (fs_open_dir(c->dir, &dirfd, e) ||
 	    fs_mkdirs(dirfd, "run", 0700, e) ||
-	    fs_open(dirfd, "run", O_RDONLY | O_DIRECTORY, &run_dirfd, e) ||
-	    fs_lock(run_dirfd, "server.lock", &lock, e) ||
-	    api_open(c, k, &api, e) || announce(s, run_dirfd, as_json, e))
+	    fs_open(dirfd, "run", O_RDONLY | O_DIRECTORY, run_dirfd, e) ||
+	    fs_lock(*run_dirfd, "server.lock", lock, e))
 		goto out;
-	rc = server_run(s, api, run_dirfd, e);
+	rc = 0;
+out:
+	fs_close(&dirfd);
+	return rc;
+}
+
+static int serve(const struct config *c, struct server *s, struct keeper *k,
+		 int run_dirfd, bool as_json, struct err *e)
+{
+	struct server_api *api = NULL;
+	int rc = -1;
+
+	if (api_open(c, k, &api, e) == 0 &&
+	    announce(s, run_dirfd, as_json, e) == 0)
+		rc = server_run(s, api, run_dirfd, e);
 	if (rc == 0) /* it names ports that are gone */
 		rc = fs_remove(run_dirfd, "listeners.json", e);
-out:
 	api_close(api);
-	fs_close(&lock);
-	fs_close(&run_dirfd);
-	fs_close(&dirfd);
 	return rc;
 }
 
@@ -264,16 +275,20 @@ static int run(struct config *c, const struct run_options *o, struct err *e)
 {
 	struct keeper *keeper = NULL;
 	struct server *server = NULL;
-	int rc = -1;
+	int run_dirfd = -1, lock = -1, rc = -1;
 
-	if (prepare_process(&c->limits, e) || keeper_start(c, &keeper, e) ||
+	if (prepare_process(&c->limits, e) ||
+	    lock_folder(c, &run_dirfd, &lock, e) ||
+	    keeper_start(c, &keeper, e) ||
 	    open_listeners(c, o->passphrase_fd, &server, e) ||
 	    drop_privileges(c, e))
 		goto out;
-	rc = serve(c, server, keeper, o->json, e);
+	rc = serve(c, server, keeper, run_dirfd, o->json, e);
 out:
 	server_close(server);
 	keeper_stop(keeper);
+	fs_close(&lock);
+	fs_close(&run_dirfd);
 	return rc;
 }
 
