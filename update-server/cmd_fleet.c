@@ -32,12 +32,14 @@ static int act(struct ui *u, const char *path, struct json *body,
 
 /* ---- tokens -------------------------------------------------------------- */
 
-static void print_tokens(const struct json *answer)
+static void print_tokens(const struct json *answer, bool plain)
 {
 	const struct json *list = json_get(answer, "tokens");
 
 	for (size_t i = 0; i < json_count(list); i++)
 		printf("%s\n", json_text(json_get(json_at(list, i), "claim")));
+	if (plain)
+		return;
 	fprintf(stderr,
 		"%zu claim code(s), good until %s; they are not shown again\n",
 		json_count(list), json_text(json_get(answer, "expires")));
@@ -47,6 +49,7 @@ int command_token_create(int argc, char **argv, struct err *e)
 {
 	const char *product = NULL, *model = NULL, *cohort = NULL;
 	uint64_t count = 1, days = TOKEN_DAYS;
+	bool plain = false;
 	struct ui u = { 0 };
 	const struct opt opts[] = {
 		OPT_TEXT("product", "P", &product, "what the device is"),
@@ -54,6 +57,7 @@ int command_token_create(int argc, char **argv, struct err *e)
 		OPT_TEXT("cohort", "C", &cohort, "the cohort it joins"),
 		OPT_NUMBER("count", "N", &count, TOKENS_MAX, "how many (1)"),
 		OPT_NUMBER("days", "D", &days, DAYS_MAX, "good so long (30)"),
+		OPT_FLAG("plain", &plain, "print the codes and nothing else"),
 		UI_OPTIONS(&u),
 		OPT_END,
 	};
@@ -79,7 +83,7 @@ int command_token_create(int argc, char **argv, struct err *e)
 	if (u.json)
 		rc = ui_print_json(answer, e);
 	else
-		print_tokens(answer);
+		print_tokens(answer, plain);
 out:
 	json_free(answer);
 	ui_done(&u);
