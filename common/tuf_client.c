@@ -138,6 +138,13 @@ static size_t role_max(const struct tuf_client *c, enum tuf_role role)
 	return c->policy.targets_max;
 }
 
+/* The keys that the current root names for a top-level role. */
+static int top_ring(const struct tuf_client *c, const char *role,
+		    struct tuf_keyring *ring, struct err *e)
+{
+	return tuf_root_keyring(&c->policy.rules, c->root->body, role, ring, e);
+}
+
 /* The freeze attack: whatever we rely on must not have expired. */
 static int check_fresh(const struct tuf_client *c, const struct tuf_meta *m,
 		       struct err *e)
@@ -233,8 +240,7 @@ static int accept_root(struct tuf_client *c, struct slice bytes, struct err *e)
 	struct tuf_meta *next = NULL;
 	struct tuf_keyring ring;
 
-	if (tuf_root_keyring(&c->policy.rules, c->root->body, "root", &ring,
-			     e) ||
+	if (top_ring(c, "root", &ring, e) ||
 	    tuf_meta_read(&c->policy.rules, TUF_ROOT, bytes, &ring, &next, e))
 		return -1;
 	if (next->version != c->root->version + 1) {
@@ -307,8 +313,7 @@ static int load(const struct tuf_client *c, const char *name,
 	bool found = false;
 	int rc = -1;
 
-	if (tuf_root_keyring(&c->policy.rules, c->root->body,
-			     tuf_role_name(role), &ring, e) ||
+	if (top_ring(c, tuf_role_name(role), &ring, e) ||
 	    tuf_store_read(c->dirfd, name, role_max(c, role), &bytes, &found,
 			   e))
 		goto out;
@@ -380,8 +385,7 @@ static int accept_timestamp(struct tuf_client *c, struct slice bytes,
 	struct tuf_keyring ring;
 	int rc = -1;
 
-	if (tuf_root_keyring(&c->policy.rules, c->root->body, "timestamp",
-			     &ring, e) ||
+	if (top_ring(c, "timestamp", &ring, e) ||
 	    tuf_meta_read(&c->policy.rules, TUF_TIMESTAMP, bytes, &ring, &new,
 			  e))
 		goto out;
@@ -435,8 +439,7 @@ static int want_snapshot(const struct tuf_client *c, struct tuf_keyring *ring,
 				  .max = c->policy.snapshot_max,
 				  .ring = ring };
 	return tuf_meta_file(c->timestamp, "snapshot.json", &w->file, e) ||
-			       tuf_root_keyring(&c->policy.rules, c->root->body,
-						"snapshot", ring, e)
+			       top_ring(c, "snapshot", ring, e)
 		       ? -1
 		       : 0;
 }
@@ -522,8 +525,7 @@ static int update_targets(struct tuf_client *c, const struct tuf_source *from,
 {
 	struct tuf_keyring ring;
 
-	if (tuf_root_keyring(&c->policy.rules, c->root->body, "targets", &ring,
-			     e))
+	if (top_ring(c, "targets", &ring, e))
 		return -1;
 	return load_role(c, from, "targets", &ring, &c->targets, e);
 }
@@ -615,12 +617,11 @@ static int import_targets(struct tuf_client *c, const struct tuf_source *from,
 				.max = c->policy.targets_max,
 				.file.version = version };
 	struct tuf_keyring ring;
-	bool rotated;
+	bool rotated = false;
 	int rc = -1;
 
 	if (load(c, "targets.json", TUF_TARGETS, &old, &rotated, e) ||
-	    tuf_root_keyring(&c->policy.rules, c->root->body, "targets", &ring,
-			     e))
+	    top_ring(c, "targets", &ring, e))
 		goto out;
 	w.ring = &ring;
 	if (tuf_fetch_bytes(from, "targets", version, &bytes, e) ||
@@ -789,8 +790,7 @@ static int64_t issued_by_many(const struct tuf_client *c,
 	struct err checked;
 
 	if (!m || c->policy.rules.foreign ||
-	    tuf_root_keyring(&c->policy.rules, c->root->body,
-			     tuf_role_name(m->role), &ring, &checked))
+	    top_ring(c, tuf_role_name(m->role), &ring, &checked))
 		return 0;
 	tuf_root_site(c->root, &site);
 	if (site.environment == ENV_PRODUCTION && ring.threshold < 2)

@@ -72,7 +72,7 @@ int tuf_walk(const struct tuf_meta *targets, const char *path, unsigned max,
 	     const struct tuf_loader *loader, struct tuf_target *out,
 	     struct err *e)
 {
-	struct tuf_target target;
+	struct tuf_target target = { 0 };
 	struct walk w = {
 		.path = path, .loader = loader, .max = max, .out = &target
 	};
