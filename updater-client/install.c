@@ -513,7 +513,7 @@ int install_recover(struct session *s, struct err *e)
 	return rc;
 }
 
-int install_release(struct session *s, const struct plan *plan,
+int install_release(struct session *s, struct plan *plan,
 		    const struct message_choose *choose, struct err *e)
 {
 	struct install *in = install_new(s);
@@ -526,6 +526,7 @@ int install_release(struct session *s, const struct plan *plan,
 	       sizeof(s->journal.release));
 	s->journal.detail[0] = 0;
 	rc = drive(in, (struct machine_input){ .event = EVENT_CHOSEN }, e);
+	*plan = in->plan;
 	if (rc == 0)
 		rc = conclude(in, e);
 	free(in);

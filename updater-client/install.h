@@ -20,7 +20,7 @@ int install_recover(struct session *s, struct err *e) NODISCARD;
  * be damaged, ask for the full package with *choose. ERR_HEALTH: it was rolled
  * back; anything else: nothing was activated.
  */
-int install_release(struct session *s, const struct plan *plan,
+int install_release(struct session *s, struct plan *plan,
 		    const struct message_choose *choose,
 		    struct err *e) NODISCARD;
 

@@ -71,6 +71,16 @@ int slot_tree_current(const struct slot_tree *t, enum slot *out, struct err *e)
 	return 0;
 }
 
+/* Anything may stand where a slot should be; only a folder can be one. */
+static bool is_folder(const struct slot_tree *t, enum slot s)
+{
+	struct err missing;
+	struct stat st;
+
+	return fs_stat(t->dirfd, slot_name(s), &st, &missing) == 0 &&
+	       S_ISDIR(st.st_mode);
+}
+
 int slot_tree_release(const struct slot_tree *t, enum slot s,
 		      struct slot_release *out, bool *found, struct err *e)
 {
@@ -80,7 +90,7 @@ int slot_tree_release(const struct slot_tree *t, enum slot s,
 	int rc = 0;
 
 	*found = false;
-	if (s == SLOT_NONE)
+	if (s == SLOT_NONE || !is_folder(t, s))
 		return 0;
 	if (beneath(s, "release.json", name, e))
 		return -1;
@@ -107,8 +117,7 @@ int slot_tree_empty(const struct slot_tree *t, enum slot s, struct err *e)
 			       "slot %s runs and is not written", slot_name(s));
 	/* Its record first: what is half removed must not look complete. */
 	if (beneath(s, "release.json", name, e) ||
-	    fs_mkdirs(t->dirfd, slot_name(s), 0755, e) ||
-	    fs_remove(t->dirfd, name, e) ||
+	    (is_folder(t, s) && fs_remove_tree(t->dirfd, name, e)) ||
 	    fs_remove_tree(t->dirfd, slot_name(s), e) ||
 	    fs_mkdir(t->dirfd, slot_name(s), 0755, e) ||
 	    beneath(s, "tree", name, e) || fs_mkdir(t->dirfd, name, 0755, e))

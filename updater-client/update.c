@@ -166,6 +166,7 @@ static int choose_and_install(struct session *s,
 			tell_what_runs(s, out);
 		return -1;
 	}
+	describe_plan(&m.plan, out); /* it may have become the full one */
 	out->result = UPDATE_DONE;
 	tell_what_runs(s, out);
 	return 0;
