@@ -55,25 +55,53 @@ static int check_path(const char *path, const char *what, struct err *e)
 	return 0;
 }
 
-static int check_asked(const struct factory *f, struct err *e)
+/* All of it, or none: a lab device may live from folders alone. */
+static int check_server(const struct factory *f, struct err *e)
 {
-	if (f->urls.count == 0 || !f->enrol_url || !f->server_ca || !f->product)
+	if (f->urls.count == 0 && !f->enrol_url && !f->server_ca)
+		return 0;
+	if (f->urls.count == 0 || !f->enrol_url || !f->server_ca)
 		return err_set(e, ERR_USAGE,
-			       "--url, --enrol-url, --server-ca and --product "
-			       "are needed");
+			       "--url, --enrol-url and --server-ca belong "
+			       "together");
 	for (size_t i = 0; i < f->urls.count; i++)
 		if (check_url(f->urls.at[i], e))
 			return -1;
+	return check_url(f->enrol_url, e);
+}
+
+static int check_asked(const struct factory *f, struct err *e)
+{
+	if (!f->product)
+		return err_set(e, ERR_USAGE, "--product is needed");
 	if (f->model && !name_is_valid(slice_of(f->model)))
 		return err_set(e, ERR_USAGE, "--model: not a name");
 	if (strcmp(f->attributes, "app") != 0 &&
 	    strcmp(f->attributes, "system") != 0)
 		return err_set(e, ERR_USAGE, "--attributes app or system");
-	return check_url(f->enrol_url, e) || check_path(f->slot, "slot", e) ||
-			       check_path(f->state, "state", e) ||
-			       check_path(f->config_folder, "config", e)
-		       ? -1
-		       : 0;
+	if (check_server(f, e) || check_path(f->slot, "slot", e) ||
+	    check_path(f->state, "state", e))
+		return -1;
+	return check_path(f->config_folder, "config", e);
+}
+
+/* What the repository must be for this. */
+static int check_repo(const struct factory *f, const struct repo *r,
+		      struct err *e)
+{
+	if (!r->root.published)
+		return err_set(e, ERR_REFUSED,
+			       "no root is published yet: sign and publish "
+			       "first");
+	if (!repo_has_product(r, f->product))
+		return err_set(e, ERR_REFUSED,
+			       "this repository has no product \"%s\"",
+			       f->product);
+	if (r->environment == ENV_PRODUCTION && !f->server_ca)
+		return err_set(e, ERR_REFUSED,
+			       "a production device enrols with a server: "
+			       "--url, --enrol-url and --server-ca are needed");
+	return 0;
 }
 
 /* One or more CA certificates and nothing else, least of all a key. */
@@ -149,20 +177,25 @@ static int add_trust(const struct factory *f, enum environment env,
 			"root = %s/root.json\n"
 			"# Signed in root as well: another environment's "
 			"releases are refused.\n"
-			"environment = %s\n\n"
-			"[server]\n"
-			"# Tried in this order.\n",
-			f->config_folder, environment_name(env)) ||
-			       add_urls(f, out, e) ||
-			       buf_addf(out, e,
-					"enrol = %s\n"
-					"# The only authority that these "
-					"servers' certificates may come "
-					"from.\n"
-					"ca = %s/server-ca.pem\n\n",
-					f->enrol_url, f->config_folder)
-		       ? -1
-		       : 0;
+			"environment = %s\n\n",
+			f->config_folder, environment_name(env));
+}
+
+static int add_server(const struct factory *f, struct buf *out, struct err *e)
+{
+	if (!f->server_ca)
+		return buf_addf(out, e,
+				"# No server: this device is updated from "
+				"folders and media.\n\n");
+	if (buf_addf(out, e, "[server]\n# Tried in this order.\n") ||
+	    add_urls(f, out, e))
+		return -1;
+	return buf_addf(out, e,
+			"enrol = %s\n"
+			"# The only authority that these servers' certificates "
+			"may come from.\n"
+			"ca = %s/server-ca.pem\n\n",
+			f->enrol_url, f->config_folder);
 }
 
 static int add_rest(const struct factory *f, struct buf *out, struct err *e)
@@ -198,7 +231,7 @@ static int write_conf(const struct factory *f, enum environment env, int dirfd,
 	int rc;
 
 	rc = add_device(f, &text, e) || add_trust(f, env, &text, e) ||
-	     add_rest(f, &text, e) ||
+	     add_server(f, &text, e) || add_rest(f, &text, e) ||
 	     fs_replace_file(dirfd, "client.conf", buf_slice(&text), 0644, e);
 	buf_done(&text);
 	return rc ? -1 : 0;
@@ -250,23 +283,19 @@ static int make(const struct factory *f, const struct repo *r,
 	int dirfd = -1;
 	int rc = -1;
 
-	if (!r->root.published)
-		return err_set(e, ERR_REFUSED,
-			       "no root is published yet: sign and publish "
-			       "first");
-	if (!repo_has_product(r, f->product))
-		return err_set(e, ERR_REFUSED,
-			       "this repository has no product \"%s\"",
-			       f->product);
+	if (check_repo(f, r, e))
+		return -1;
 	if (fs_make_dir(f->folder, 0755, &dirfd, e))
 		return -1;
-	if (check_only_ours(dirfd, e) || write_ca(f->server_ca, dirfd, e) ||
+	if (check_only_ours(dirfd, e) ||
+	    (f->server_ca && write_ca(f->server_ca, dirfd, e)) ||
 	    write_root(r, dirfd, e) || write_conf(f, r->environment, dirfd, e))
 		goto out;
 	report_line(out,
-		    "%s: root.json (version %lld), server-ca.pem, "
-		    "client.conf; the same for every unit",
-		    f->folder, (long long)repo_version(r, TUF_ROOT));
+		    "%s: root.json (version %lld)%s and client.conf, the "
+		    "same for every unit",
+		    f->folder, (long long)repo_version(r, TUF_ROOT),
+		    f->server_ca ? ", server-ca.pem" : "");
 	if (r->environment != ENV_PRODUCTION)
 		report_note(out, "for %s devices alone",
 			    environment_name(r->environment));
