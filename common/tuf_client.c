@@ -125,17 +125,10 @@ static int err_role(struct err *e, const char *name)
 
 static size_t role_max(const struct tuf_client *c, enum tuf_role role)
 {
-	switch (role) {
-	case TUF_ROOT:
-		return c->policy.root_max;
-	case TUF_TIMESTAMP:
-		return c->policy.timestamp_max;
-	case TUF_SNAPSHOT:
-		return c->policy.snapshot_max;
-	case TUF_TARGETS:
-		break;
-	}
-	return c->policy.targets_max;
+	const size_t all[] = { c->policy.root_max, c->policy.timestamp_max,
+			       c->policy.snapshot_max, c->policy.targets_max };
+
+	return all[role];
 }
 
 /* The keys that the current root names for a top-level role. */
@@ -734,17 +727,10 @@ int tuf_client_each(struct tuf_client *c,
 static const struct tuf_meta *role_meta(const struct tuf_client *c,
 					enum tuf_role role)
 {
-	switch (role) {
-	case TUF_ROOT:
-		return c->root;
-	case TUF_TIMESTAMP:
-		return c->timestamp;
-	case TUF_SNAPSHOT:
-		return c->snapshot;
-	case TUF_TARGETS:
-		break;
-	}
-	return c->targets;
+	const struct tuf_meta *const all[] = { c->root, c->timestamp,
+					       c->snapshot, c->targets };
+
+	return all[role];
 }
 
 struct slice tuf_client_bytes(const struct tuf_client *c, enum tuf_role role)

@@ -345,15 +345,14 @@ static void production_needs_two_of_each_and_no_key_twice(void **state)
 	assert_ok(read_role(r, "root", TUF_ROOT, &e));
 }
 
-#define TWICE                                                                  \
-	"{\"signatures\":[{\"keyid\":\"a\",\"sig\":\"\"},"                     \
-	"{\"keyid\":\"a\",\"sig\":\"\"}],\"signed\":{}}"
-#define MORE                                                                   \
-	"{\"signatures\":[{\"keyid\":\"a\",\"sig\":\"\",\"x\":1}],"            \
-	"\"signed\":{}}"
-
 static void envelopes_hold_signatures_and_signed_alone(void **state)
 {
+	static const char twice[] =
+		"{\"signatures\":[{\"keyid\":\"a\",\"sig\":\"\"},"
+		"{\"keyid\":\"a\",\"sig\":\"\"}],\"signed\":{}}";
+	static const char more[] =
+		"{\"signatures\":[{\"keyid\":\"a\",\"sig\":\"\",\"x\":1}],"
+		"\"signed\":{}}";
 	static const char *const wrong[] = {
 		"[]",
 		"{}",
@@ -364,8 +363,8 @@ static void envelopes_hold_signatures_and_signed_alone(void **state)
 		"{\"signatures\":[{}],\"signed\":{}}",
 		"{\"signatures\":[{\"keyid\":\"a\"}],\"signed\":{}}",
 		"{\"signatures\":[{\"keyid\":1,\"sig\":\"\"}],\"signed\":{}}",
-		TWICE,
-		MORE,
+		twice,
+		more,
 		"{\"signatures\":[],\"signed\":{},\"more\":1}",
 		"{\"signatures\":[],\"signed\":[]}",
 	};
