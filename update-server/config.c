@@ -37,7 +37,7 @@ static const struct ini_key keys[] = {
 	TEXT("tls", "certificate", tls_certificate),
 	TEXT("tls", "key", tls_key),
 	TEXT("tls", "device_ca", device_ca),
-	TEXT("keys", "passphrase_file", passphrase_file),
+	TEXT("tls", "unlock", tls_unlock),
 	TEXT("keeper", "unlock", keeper_unlock),
 	NUMBER("devices", "poll_sec", poll_sec, 1, 31 * 86400),
 	NUMBER("devices", "certificate_days", device_days, 1, 365),
@@ -217,7 +217,6 @@ int config_load(const char *dir, const char *file, struct config *c,
 	make_absolute(new.dir, &new.tls_certificate);
 	make_absolute(new.dir, &new.tls_key);
 	make_absolute(new.dir, &new.device_ca);
-	make_absolute(new.dir, &new.passphrase_file);
 	*c = new;
 	rc = 0;
 out:

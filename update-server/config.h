@@ -44,12 +44,12 @@ struct config {
 	char *listen[LISTENER_COUNT]; /* "host:port"; NULL: not served */
 	char *tls_certificate;        /* PEM */
 	char *tls_key;                /* keyfile */
-	char *device_ca;       /* PEM: what device certificates chain to */
-	char *passphrase_file; /* of the TLS key; NULL: none */
-	char *keeper_unlock;   /* how the keeper opens its own keys: keeper.h */
-	uint64_t poll_sec;     /* between two check-ins of a device */
-	uint64_t device_days;  /* life of a device certificate */
-	uint64_t enrol_rate;   /* enrolments per minute, all together */
+	char *device_ca;      /* PEM: what device certificates chain to */
+	char *tls_unlock;     /* how to open it: unlock.h; NULL: ask a person */
+	char *keeper_unlock;  /* how the keeper opens its own keys: unlock.h */
+	uint64_t poll_sec;    /* between two check-ins of a device */
+	uint64_t device_days; /* life of a device certificate */
+	uint64_t enrol_rate;  /* enrolments per minute, all together */
 	struct limits limits;
 };
 

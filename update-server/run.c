@@ -23,39 +23,24 @@
 
 #include "update-server/config.h"
 #include "update-server/server.h"
+#include "update-server/unlock.h"
 
 #define PEM_MAX     65536
 #define OTHER_FILES 64 /* descriptors that are not of connections */
 
-/* What `run` was told. */
-struct run_options {
-	bool json;
-	int passphrase_fd; /* -1: passphrase_file, else the terminal */
-};
-
 /* ---- the TLS key --------------------------------------------------------- */
 
-static int read_passphrase(const struct config *c, int fd, struct buf *out,
+static int read_passphrase(const struct config *c, struct buf *out,
 			   struct err *e)
 {
-	int own = -1, rc;
-
-	if (fd >= 0 || !c->passphrase_file)
-		return passphrase_read(fd, "Passphrase of the TLS key: ", false,
-				       out, e);
-	own = open(c->passphrase_file, O_RDONLY | O_CLOEXEC);
-	if (own < 0)
-		return err_sys(e, "%s", c->passphrase_file);
-	rc = fs_check_private(own, c->passphrase_file, e);
-	if (rc == 0)
-		rc = passphrase_read(own, "", false, out, e);
-	fs_close(&own);
-	return rc;
+	if (c->tls_unlock)
+		return unlock_read(c->tls_unlock, c->dir, out, e);
+	return passphrase_read(-1, "Passphrase of the TLS key: ", false, out,
+			       e);
 }
 
 /* The key as PEM, in memory alone. */
-static int load_tls_key(const struct config *c, int passphrase_fd,
-			struct buf *pem, struct err *e)
+static int load_tls_key(const struct config *c, struct buf *pem, struct err *e)
 {
 	struct buf file = BUF_INIT(KEYFILE_MAX_LEN);
 	struct buf passphrase = BUF_INIT(PASSPHRASE_MAX_LEN);
@@ -63,7 +48,7 @@ static int load_tls_key(const struct config *c, int passphrase_fd,
 	struct keyfile_info info;
 	int rc = -1;
 
-	if (read_passphrase(c, passphrase_fd, &passphrase, e) ||
+	if (read_passphrase(c, &passphrase, e) ||
 	    fs_read_path(c->tls_key, &file, e) ||
 	    keyfile_open(buf_slice(&file), buf_slice(&passphrase), &key, &info,
 			 e) ||
@@ -206,8 +191,8 @@ out:
 /* ---- the life of the server ---------------------------------------------- */
 
 /* Bind while we may bind low ports; nothing is accepted yet. */
-static int open_listeners(const struct config *c, int passphrase_fd,
-			  struct server **out, struct err *e)
+static int open_listeners(const struct config *c, struct server **out,
+			  struct err *e)
 {
 	struct buf certificate = BUF_INIT(PEM_MAX), key = BUF_INIT(PEM_MAX);
 	struct buf ca = BUF_INIT(PEM_MAX);
@@ -219,8 +204,7 @@ static int open_listeners(const struct config *c, int passphrase_fd,
 	int rc = -1;
 
 	if (fs_read_path(c->tls_certificate, &certificate, e) ||
-	    fs_read_path(c->device_ca, &ca, e) ||
-	    load_tls_key(c, passphrase_fd, &key, e))
+	    fs_read_path(c->device_ca, &ca, e) || load_tls_key(c, &key, e))
 		goto out;
 	setup.certificate = buf_slice(&certificate);
 	setup.key = buf_slice(&key);
@@ -271,7 +255,7 @@ static int serve(const struct config *c, struct server *s, struct keeper *k,
 	return rc;
 }
 
-static int run(struct config *c, const struct run_options *o, struct err *e)
+static int run(struct config *c, bool as_json, struct err *e)
 {
 	struct keeper *keeper = NULL;
 	struct server *server = NULL;
@@ -279,11 +263,10 @@ static int run(struct config *c, const struct run_options *o, struct err *e)
 
 	if (prepare_process(&c->limits, e) ||
 	    lock_folder(c, &run_dirfd, &lock, e) ||
-	    keeper_start(c, &keeper, e) ||
-	    open_listeners(c, o->passphrase_fd, &server, e) ||
+	    keeper_start(c, &keeper, e) || open_listeners(c, &server, e) ||
 	    drop_privileges(c, e))
 		goto out;
-	rc = serve(c, server, keeper, run_dirfd, o->json, e);
+	rc = serve(c, server, keeper, run_dirfd, as_json, e);
 out:
 	server_close(server);
 	keeper_stop(keeper);
@@ -311,17 +294,13 @@ static int check_files(const struct config *c, struct err *e)
 int command_run(int argc, char **argv, struct err *e)
 {
 	struct config config = { 0 };
-	struct run_options o = { .passphrase_fd = -1 };
 	const char *file = NULL;
-	uint64_t fd = UINT64_MAX;
-	bool check_only = false;
+	bool check_only = false, as_json = false;
 	const struct opt opts[] = {
 		OPT_TEXT("config", "FILE", &file, "configuration file"),
 		OPT_FLAG("check-config", &check_only,
 			 "say whether it is good, and stop"),
-		OPT_NUMBER("passphrase-fd", "N", &fd, 1023,
-			   "read the TLS key's passphrase from descriptor N"),
-		OPT_FLAG("json", &o.json, "print the listeners as JSON"),
+		OPT_FLAG("json", &as_json, "print the listeners as JSON"),
 		OPT_END,
 	};
 	char **operands;
@@ -334,9 +313,7 @@ int command_run(int argc, char **argv, struct err *e)
 			       "name one folder or one --config FILE");
 	if (config_load(file ? NULL : operands[0], file, &config, e))
 		return -1;
-	if (fd != UINT64_MAX)
-		o.passphrase_fd = (int)fd;
-	rc = check_only ? check_files(&config, e) : run(&config, &o, e);
+	rc = check_only ? check_files(&config, e) : run(&config, as_json, e);
 	if (rc == 0 && check_only)
 		printf("the configuration is good\n");
 	config_done(&config);
