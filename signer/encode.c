@@ -13,6 +13,7 @@
 #define ZSTD_LEVEL    19
 #define ZSTD_RECORDS  22
 #define LZMA_PRESET   (9 | LZMA_PRESET_EXTREME)
+#define SAMPLE_LEN    (512u << 10)
 #define LZMA_OVERHEAD 1024 /* what a frame of random bytes may grow, and */
 #define LZMA_SHARE    1024 /* one byte in so many */
 
@@ -102,54 +103,65 @@ static const struct model models[] = {
 };
 
 static int lzma_with(struct slice in, uint32_t window_len,
-		     const struct model *model, uint8_t *to, size_t room,
-		     size_t *len, struct err *e)
+		     const struct model *model, struct buf *out, struct err *e)
 {
+	size_t room = in.len + in.len / LZMA_SHARE + LZMA_OVERHEAD;
+	uint8_t *to = buf_reserve(out, room, e);
 	lzma_options_lzma options;
 	const lzma_filter chain[] = {
 		{ .id = LZMA_FILTER_LZMA2, .options = &options },
 		{ .id = LZMA_VLI_UNKNOWN, .options = NULL },
 	};
+	size_t len = 0;
 	lzma_ret rc;
 
+	if (!to)
+		return -1;
 	if (lzma_lzma_preset(&options, LZMA_PRESET))
 		return err_set(e, ERR_SYSTEM, "lzma: unknown preset");
 	options.dict_size = window_len;
 	options.lc = model->lc;
 	options.lp = model->lp;
 	options.pb = model->pb;
-	*len = 0;
-	rc = lzma_raw_buffer_encode(chain, NULL, in.ptr, in.len, to, len, room);
-	return rc == LZMA_OK ? 0 : lzma_error(rc, e);
+	rc = lzma_raw_buffer_encode(chain, NULL, in.ptr, in.len, to, &len,
+				    room);
+	if (rc != LZMA_OK)
+		return lzma_error(rc, e);
+	out->len += len;
+	return 0;
+}
+
+/* The model that does best on a sample from the middle. */
+static int choose_model(struct slice in, uint32_t window_len,
+			const struct model **best, struct err *e)
+{
+	struct slice sample = in;
+	size_t best_len = SIZE_MAX;
+	int rc = 0;
+
+	if (in.len > SAMPLE_LEN)
+		sample = slice_sub(in, (in.len - SAMPLE_LEN) / 2, SAMPLE_LEN);
+	for (size_t i = 0; i < ARRAY_LEN(models) && !rc; i++) {
+		struct buf out = BUF_INIT(SIZE_MAX);
+
+		rc = lzma_with(sample, window_len, &models[i], &out, e);
+		if (!rc && out.len < best_len) {
+			best_len = out.len;
+			*best = &models[i];
+		}
+		buf_done(&out);
+	}
+	return rc;
 }
 
 static int lzma_all(struct slice in, uint32_t window_len, struct buf *out,
 		    struct err *e)
 {
-	size_t room = in.len + in.len / LZMA_SHARE + LZMA_OVERHEAD;
-	uint8_t *to = buf_reserve(out, room, e);
-	uint8_t *other;
-	size_t best = 0;
-	int rc = 0;
+	const struct model *model = &models[0];
 
-	if (!to)
+	if (choose_model(in, window_len, &model, e))
 		return -1;
-	other = mem_alloc(room, 1);
-	for (size_t i = 0; i < ARRAY_LEN(models) && !rc; i++) {
-		size_t len;
-
-		rc = lzma_with(in, window_len, &models[i], other, room, &len,
-			       e);
-		if (!rc && (i == 0 || len < best)) {
-			memcpy(to, other, len);
-			best = len;
-		}
-	}
-	free(other);
-	if (rc)
-		return -1;
-	out->len += best;
-	return 0;
+	return lzma_with(in, window_len, model, out, e);
 }
 
 int encode_all(enum package_codec codec, struct slice in, uint32_t window_len,
