@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What people see and do of releases, tokens, devices and cohorts. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -256,7 +257,15 @@ static struct json *device_json(const struct store_device *d)
 
 static void list_device(void *ctx, const struct store_device *d)
 {
-	json_add(ctx, device_json(d));
+	struct json *j = device_json(d);
+	char words[WIRE_CODE_MAX + 32] = "";
+
+	if (d->has_attempt)
+		(void)snprintf(words, sizeof(words), "%s%s%s",
+			       attempt_state_name(d->attempt),
+			       d->attempt_code[0] ? " " : "", d->attempt_code);
+	json_set_text(j, "last_attempt", words);
+	json_add(ctx, j);
 }
 
 int api_device_list(struct server_api *api, const struct request *q,

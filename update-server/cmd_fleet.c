@@ -122,10 +122,10 @@ out:
 
 int command_device_list(int argc, char **argv, struct err *e)
 {
-	static const char *const columns[] = {
-		"id",      "state",     "product",   "model", "cohort",
-		"release", "confirmed", "last_seen", NULL
-	};
+	static const char *const columns[] = { "id",        "state",
+					       "model",     "cohort",
+					       "release",   "last_attempt",
+					       "last_seen", NULL };
 
 	return ui_list(argc, argv, "/v1/people/devices", "devices", columns, e);
 }

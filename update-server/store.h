@@ -98,6 +98,10 @@ struct store_device {
 	uint32_t interval_sec;
 	char updater[RELEASE_VERSION_MAX + 1];
 	int64_t enrolled, last_seen; /* 0: never */
+	/* Only store_device_each() says how its newest attempt stands. */
+	bool has_attempt;
+	enum attempt_state attempt;
+	char attempt_code[WIRE_CODE_MAX + 1];
 };
 
 /*

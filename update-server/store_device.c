@@ -105,10 +105,14 @@ int store_claim_revoke(struct store *s, int64_t id, struct err *e)
 
 /* ---- devices ------------------------------------------------------------- */
 
-#define DEVICE_COLUMNS                                                         \
+#define DEVICE_FIELDS                                                          \
 	"SELECT id, fingerprint, spki, product, model, cohort, revoked,"       \
 	" certificate, enrolled, last_seen, release, seq, digest, confirmed,"  \
-	" activation, interval, updater FROM device"
+	" activation, interval, updater"
+#define DEVICE_COLUMNS DEVICE_FIELDS " FROM device"
+#define NEWEST_ATTEMPT                                                         \
+	" FROM attempt WHERE device = device.id ORDER BY attempt.id DESC"      \
+	" LIMIT 1)"
 
 static void read_device(struct sql_query *q, struct store_device *d)
 {
@@ -295,6 +299,17 @@ int store_device_find(struct store *s, const struct device_id *id,
 	return store_unlock(s, find_device(s, id, out, e));
 }
 
+static void read_newest_attempt(struct sql_query *q, struct store_device *d)
+{
+	int64_t state = sql_get_int(q, 17);
+
+	if (sql_get_null(q, 17) || state < 0 || state >= ATTEMPT_STATES)
+		return;
+	d->has_attempt = true;
+	d->attempt = (enum attempt_state)state;
+	sql_get_text(q, 18, d->attempt_code, sizeof(d->attempt_code));
+}
+
 int store_device_each(struct store *s,
 		      void (*visit)(void *ctx, const struct store_device *d),
 		      void *ctx, struct err *e)
@@ -307,11 +322,16 @@ int store_device_each(struct store *s,
 	/* What is shown is up to date; a failure will be seen again anyway. */
 	rc = store_flush_locked(s, e);
 	if (rc == 0) {
-		q = sql_query(s->db, DEVICE_COLUMNS " ORDER BY enrolled, id",
+		q = sql_query(s->db,
+			      DEVICE_FIELDS ", (SELECT state" NEWEST_ATTEMPT
+					    ", (SELECT code" NEWEST_ATTEMPT
+					    " FROM device ORDER BY enrolled,"
+					    " id",
 			      SQL_NOTHING);
 		while (sql_next(q)) {
 			memset(d, 0, sizeof(*d));
 			read_device(q, d);
+			read_newest_attempt(q, d);
 			visit(ctx, d);
 		}
 		rc = sql_end(q, e);

@@ -1,0 +1,97 @@
+#!/bin/sh
+# The whole loop through the real server: import, enrol, check in, roll out to a
+# share, confirm, and see a release that fails come back with its reason.
+. "$(dirname "$0")/server-lib.sh"
+
+make_server
+make_repo "$WORK/repo"
+make_release "$WORK/repo" r1 "$WORK/publish"
+start_server
+
+want 0 op release import "$WORK/publish"
+said "releases *1"
+want 0 op cohort create canary
+want 0 op cohort create fleet
+
+for n in a b c; do
+	cohort=fleet
+	[ "$n" = a ] && cohort=canary
+	make_device "$n" "$cohort"
+	want 0 device "$n" enroll --claim-file "$WORK/devices/$n/claim"
+done
+want 0 op token list
+[ "$(grep -c ' used ' "$WORK/said")" -eq 3 ] || die "three tokens are used"
+
+# Nothing is rolled out yet, so nothing is installed.
+want 0 device a check
+[ ! -e "$WORK/devices/a/slots/current" ] || die "nothing was offered"
+
+want 0 op rollout create first --release r1 --cohort canary --cohort fleet
+want 0 device a check
+want 0 op rollout start first
+want 20 device a check
+for n in a b c; do
+	want 0 device "$n" update
+	want 0 device "$n" check
+done
+want 0 op rollout show first --json
+[ "$(member confirmed <"$WORK/said")" -eq 3 ] || die "three are confirmed"
+[ "$(member state <"$WORK/said")" = completed ] || die "it is completed"
+
+# A share of 1 % of two devices is exactly one device; the rest gets nothing.
+make_release "$WORK/repo" r2 "$WORK/publish" --from r1
+want 0 op release import "$WORK/publish"
+want 0 op rollout create second --release r2 --cohort fleet --share 1
+want 0 op rollout start second
+want 0 device a update # not of that cohort
+offered=0
+for n in b c; do
+	got=0
+	device "$n" check >/dev/null 2>&1 || got=$?
+	[ "$got" -ne 20 ] || offered=$((offered + 1))
+done
+[ "$offered" -eq 1 ] || die "$offered devices instead of one"
+# A pause is at once; going on with all of them reaches both.
+want 0 op rollout pause second --reason "a look at it"
+for n in b c; do
+	want 0 device "$n" check
+done
+want 14 op rollout start second
+want 0 op rollout resume second --share 100
+want 10 op rollout start second --share 5
+for n in b c; do
+	want 0 device "$n" update
+	readlink "$WORK/devices/$n/slots/current" >/dev/null || die "no slot"
+	device "$n" status --json | grep -q '"r2"' || die "$n runs r2"
+done
+
+# A release that fails its health check comes back, once, with its reason.
+make_tree r3
+touch "$WORK/trees/r3/broken"
+make_release "$WORK/repo" r3 "$WORK/publish" --from r2
+want 0 op release import "$WORK/publish"
+want 0 op rollout create third --release r3 --cohort fleet
+want 0 op rollout start third
+want 15 device b update
+want 0 device b check
+id=$(op device list --json | tr '{' '\n' | grep 'rolled-back' | member id)
+[ -n "$id" ] || die "the list names who rolled back"
+want 0 op device show "$id"
+said "rolled-back"
+said "the health check of r3 speaks"
+want 0 op rollout show third
+said "rolled-back 1"
+
+# What a revoked device says is not heard any more.
+want 0 op device revoke "$id"
+want 10 device b check
+want 0 device c check || [ "$got" -eq 20 ]
+
+# All of it is still there after a restart.
+stop_server
+start_server
+want 0 op rollout list
+said "paused\|running"
+want 0 op server status
+said "targets *3"
+echo "the loop works"
