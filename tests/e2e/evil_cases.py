@@ -1,0 +1,725 @@
+"""Evil repositories against the real signer and a real device, for 30.
+
+A good repository is made by the signer. Then OpenSSL signs, with the same keys,
+what the signer never would; or somebody without keys changes a file. The oracle
+for each case: the device says no with the right exit status, its slots are
+untouched, and the next run against the good repository installs the release.
+"""
+import copy
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+from tuf_repository import Key, canonical, date
+
+BIN, WORK = sys.argv[1], sys.argv[2]
+FORMAT, LIMIT, UNTRUSTED, EXPIRED, ROLLBACK = 4, 5, 6, 7, 8
+NETWORK, REFUSED, NOT_FOUND = 9, 10, 13
+
+
+def path(*parts):
+    return os.path.join(WORK, *parts)
+
+
+def run(*argv, stdin=None, fine=True):
+    done = subprocess.run(argv, input=stdin, timeout=60,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if fine and done.returncode:
+        sys.exit("%s: %d\n%s" % (" ".join(argv), done.returncode,
+                                 done.stdout.decode(errors="replace")))
+    return done
+
+
+def signer(*argv, secrets="", fine=True):
+    return run(os.path.join(BIN, "signer"), *argv, stdin=secrets.encode(),
+               fine=fine)
+
+
+# ---- a good repository with two releases -----------------------------------
+
+def new_key(name):
+    secret = "passphrase of %s\n" % name
+    signer("key", "generate", path(name + ".key"), "--environment", "lab",
+           "--passphrase-fd", "0", secrets=secret)
+    bare = run(os.path.join(BIN, "tests/tools/bare-key"), path(name + ".key"),
+               secret.strip()).stdout
+    with open(path(name + ".bare"), "wb") as f:
+        f.write(bare)
+    return Key(path(name + ".bare"))
+
+
+def tree(name, content):
+    os.mkdir(path(name))
+    with open(path(name, "program"), "w") as f:
+        f.write("#!/bin/sh\necho %s\n" % content)
+    os.chmod(path(name, "program"), 0o755)
+    with open(path(name, "data"), "wb") as f:
+        f.write(content.encode() * 40000)
+    return path(name)
+
+
+def release(number, *more):
+    signer("release", "create", path("repo"), "--product", "box", "--id",
+           str(number), "--input", tree("tree-%d" % number, "r%d" % number),
+           "--health", "program", "--quiet", *more)
+    signer("sign", path("repo"), "--key", path("release.key"),
+           "--passphrase-fd", "0", secrets="passphrase of release\n")
+    signer("publish", path("repo"), path("published-%d" % number))
+
+
+def make_good():
+    keys = {n: new_key(n) for n in ("root", "release", "online", "spare")}
+    signer("init", path("repo"), "--environment", "lab", "--owner", "Tests",
+           "--product", "box", "--root-key", path("root.key.pub"),
+           "--targets-key", path("release.key.pub"), "--online-key",
+           path("online.key.pub"), "--key", path("root.key"), "--key",
+           path("release.key"), "--passphrase-fd", "0",
+           secrets="passphrase of root\npassphrase of release\n")
+    release(1)
+    release(2, "--from", "1")
+    return keys
+
+
+class Repository:
+    """What one folder holds; signed again at will."""
+
+    def __init__(self, keys, number):
+        self.keys, self.number = keys, number
+        self.folder = path("published-%d" % number)
+        self.files = {}
+        metadata = os.path.join(self.folder, "metadata")
+        for name in os.listdir(metadata):
+            with open(os.path.join(metadata, name), "rb") as f:
+                self.files[name] = f.read()
+        self.packages = {}      # path below targets/: other bytes
+        self.online(number, number)
+
+    def signed(self, name):
+        return json.loads(self.files[name])["signed"]
+
+    def envelope(self, body, *signers):
+        message = canonical(body).encode()
+        return {"signatures": [{"keyid": self.keys[s].id,
+                                "sig": self.keys[s].sign(message)}
+                               for s in signers],
+                "signed": body}
+
+    def put(self, name, body, *signers):
+        self.files[name] = json.dumps(self.envelope(body, *signers)).encode()
+
+    @staticmethod
+    def head(role, version, days=1):
+        return {"_type": role, "spec_version": "1.0.34", "version": version,
+                "issued": date(-1), "expires": date(days)}
+
+    def online(self, snapshot, timestamp, targets=None, days=1):
+        body = self.head("snapshot", snapshot, days)
+        body["meta"] = {"targets.json": {"version": targets or self.number}}
+        self.put("%d.snapshot.json" % snapshot, body, "online")
+        body = self.head("timestamp", timestamp, days)
+        body["meta"] = {"snapshot.json": {"version": snapshot}}
+        self.put("timestamp.json", body, "online")
+
+    def targets(self):
+        return self.signed("%d.targets.json" % self.number)
+
+    def put_targets(self, body, *signers):
+        self.put("%d.targets.json" % self.number, body,
+                 *(signers or ("release",)))
+
+    def new_root(self, change, *signers, version=2):
+        body = self.signed("1.root.json")
+        body["version"] = version
+        change(body)
+        self.put("%d.root.json" % version, body, *(signers or ("root",)))
+
+    def write(self, folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(os.path.join(folder, "metadata"))
+        shutil.copytree(os.path.join(self.folder, "targets"),
+                        os.path.join(folder, "targets"))
+        for name, data in self.files.items():
+            with open(os.path.join(folder, "metadata", name), "wb") as f:
+                f.write(data)
+        for name, data in self.packages.items():
+            with open(os.path.join(folder, "targets", name), "wb") as f:
+                f.write(data)
+
+
+# ---- a device ---------------------------------------------------------------
+
+class Device:
+    def __init__(self, name):
+        self.dir = path(name)
+
+    def make(self):
+        os.makedirs(self.dir)
+        os.mkdir(os.path.join(self.dir, "state"), 0o700)
+        self.configure()
+
+    def configure(self):
+        with open(os.path.join(self.dir, "client.conf"), "w") as f:
+            f.write("[device]\nproduct = box\nmodel = m1\nstate = %s/state\n"
+                    "[trust]\nroot = %s\nenvironment = lab\n"
+                    "[slot]\nkind = tree\npath = %s/slots\n" %
+                    (self.dir, path("published-1/metadata/1.root.json"),
+                     self.dir))
+
+    def copy(self, name):
+        other = Device(name)
+        shutil.rmtree(other.dir, ignore_errors=True)
+        shutil.copytree(self.dir, other.dir, symlinks=True)
+        other.configure()
+        return other
+
+    def update(self, folder, *wrapper):
+        return run(*wrapper, os.path.join(BIN, "updater-client"), "update",
+                   "--quiet", "--config",
+                   os.path.join(self.dir, "client.conf"), "--from", folder,
+                   fine=False)
+
+    def slots(self):
+        """Everything that an activation or a write would change."""
+        found = []
+        top = os.path.join(self.dir, "slots")
+        for folder, names, files in os.walk(top):
+            for n in sorted(names + files):
+                p = os.path.join(folder, n)
+                data = b""
+                if os.path.islink(p):
+                    data = os.readlink(p).encode()
+                elif os.path.isfile(p):
+                    with open(p, "rb") as f:
+                        data = f.read()
+                found.append((os.path.relpath(p, top), data))
+        return sorted(found)
+
+    def running(self):
+        try:
+            with open(os.path.join(self.dir, "slots/current/data"), "rb") as f:
+                return f.read(2).decode()
+        except FileNotFoundError:
+            return None
+
+
+# ---- cases ------------------------------------------------------------------
+
+CASES = []
+
+
+def case(*codes, active=False):
+    """Any of these statuses; active: the running slot alone is judged."""
+    def add(function):
+        CASES.append((function, codes, active))
+        return function
+    return add
+
+
+def change_custom(**fields):
+    """A signed release that lies about itself: what an engineer could do."""
+    def change(r):
+        body = r.targets()
+        for entry in body["targets"].values():
+            entry["custom"]["pawl"].update(fields)
+        r.put_targets(body)
+    return change
+
+
+def package_of(r, kind="full"):
+    for name, entry in r.targets()["targets"].items():
+        pawl = entry["custom"]["pawl"]
+        if pawl["release"] == "2" and pawl["kind"] == kind:
+            folder, _, last = name.rpartition("/")
+            where = "%s/%s.%s" % (folder, entry["hashes"]["sha256"], last)
+            with open(os.path.join(r.folder, "targets", where), "rb") as f:
+                return where, f.read()
+    raise KeyError(kind)
+
+
+@case(UNTRUSTED)
+def a01_targets_unsigned(r):
+    r.put("2.targets.json", r.targets())
+    r.files["2.targets.json"] = json.dumps(
+        {"signatures": [], "signed": r.targets()}).encode()
+
+
+@case(UNTRUSTED)
+def a01_targets_signed_by_a_stranger(r):
+    r.put_targets(r.targets(), "spare")
+
+
+@case(UNTRUSTED)
+def a01_targets_signed_by_the_online_key(r):
+    r.put_targets(r.targets(), "online")
+
+
+@case(UNTRUSTED)
+def a01_targets_changed_after_signing(r):
+    data = r.files["2.targets.json"]
+    r.files["2.targets.json"] = data.replace(b'"urgent":false',
+                                             b'"urgent":true')
+    assert data != r.files["2.targets.json"]
+
+
+@case(UNTRUSTED)
+def a01_timestamp_signed_by_the_release_key(r):
+    r.put("timestamp.json", r.signed("timestamp.json"), "release")
+
+
+@case(UNTRUSTED, active=True)
+def a01_package_flipped_at_its_end(r):
+    for kind in ("full", "delta"):
+        name, data = package_of(r, kind)
+        r.packages[name] = data[:-1] + bytes([data[-1] ^ 1])
+
+
+@case(UNTRUSTED, active=True)
+def a01_package_flipped_in_its_header(r):
+    for kind in ("full", "delta"):
+        name, data = package_of(r, kind)
+        r.packages[name] = bytes([data[0] ^ 1]) + data[1:]
+
+
+@case(UNTRUSTED, FORMAT, NETWORK, active=True)
+def a01_package_cut(r):
+    for kind in ("full", "delta"):
+        name, data = package_of(r, kind)
+        r.packages[name] = data[:-1]
+
+
+@case(UNTRUSTED, LIMIT, active=True)
+def a01_package_with_more_behind_it(r):
+    for kind in ("full", "delta"):
+        name, data = package_of(r, kind)
+        r.packages[name] = data + b"\0"
+
+
+@case(UNTRUSTED, LIMIT, active=True)
+def a01_package_of_the_other_kind(r):
+    full, delta = package_of(r, "full"), package_of(r, "delta")
+    r.packages[full[0]], r.packages[delta[0]] = delta[1], full[1]
+
+
+@case(EXPIRED)
+def a04_timestamp_expired(r):
+    body = r.signed("timestamp.json")
+    body["expires"] = date(-0.001)
+    r.put("timestamp.json", body, "online")
+
+
+@case(EXPIRED)
+def a04_snapshot_expired(r):
+    body = r.signed("2.snapshot.json")
+    body["expires"] = date(-0.001)
+    r.put("2.snapshot.json", body, "online")
+
+
+@case(EXPIRED)
+def a05_targets_expired_and_signed_online_for_ever(r):
+    body = r.targets()
+    body["issued"], body["expires"] = date(-300), date(-0.001)
+    r.put_targets(body)
+
+
+@case(EXPIRED)
+def a04_root_expired(r):
+    r.new_root(lambda b: b.update(issued=date(-300), expires=date(-0.001)))
+
+
+@case(FORMAT, LIMIT)
+def a06_version_beyond_2_53(r):
+    body = r.signed("timestamp.json")
+    body["version"] = 2 ** 53
+    r.put("timestamp.json", body, "online")
+
+
+@case(FORMAT, LIMIT)
+def a06_version_that_wraps(r):
+    body = r.signed("timestamp.json")
+    body["version"] = 2 ** 64 + 3
+    r.put("timestamp.json", body, "online")
+
+
+@case(LIMIT)
+def a08_timestamp_without_end(r):
+    r.files["timestamp.json"] += b" " * 20000000
+
+
+@case(LIMIT)
+def a08_targets_without_end(r):
+    r.files["2.targets.json"] += b" " * 20000000
+
+
+@case(LIMIT)
+def a08_root_without_end(r):
+    r.files["2.root.json"] = b" " * 20000000
+
+
+@case(REFUSED)
+def a10_release_for_another_model(r):
+    change_custom(models=["m2"])(r)
+
+
+@case(REFUSED, NOT_FOUND)
+def a10_release_for_another_product(r):
+    change_custom(product="other")(r)
+
+
+def thresholds(value):
+    def change(r):
+        def edit(body):
+            body["roles"]["targets"]["threshold"] = value
+        r.new_root(edit)
+    return change
+
+
+for _n, _value in enumerate((0, -1, "2", 1.5, None, 2, True, [1], 2 ** 60)):
+    _f = thresholds(_value)
+    _f.__name__ = "a15_threshold_%r" % (_value,)
+    case(FORMAT, LIMIT)(_f)
+
+
+@case(FORMAT)
+def a15_threshold_missing(r):
+    r.new_root(lambda b: b["roles"]["targets"].pop("threshold"))
+
+
+@case(FORMAT)
+def a15_no_keyids(r):
+    r.new_root(lambda b: b["roles"]["targets"].update(keyids=[]))
+
+
+@case(FORMAT)
+def a14_same_key_under_two_ids(r):
+    def edit(body):
+        role = body["roles"]["targets"]
+        body["keys"]["f" * 64] = body["keys"][role["keyids"][0]]
+        role["keyids"].append("f" * 64)
+        role["threshold"] = 2
+    r.new_root(edit)
+
+
+def two_of_two(r):
+    def edit(body):
+        key = r.keys["spare"]
+        body["keys"][key.id] = dict(key.object)
+        body["roles"]["targets"]["keyids"].append(key.id)
+        body["roles"]["targets"]["threshold"] = 2
+    r.new_root(edit)
+
+
+@case(UNTRUSTED)
+def a13_one_signature_of_two(r):
+    two_of_two(r)
+
+
+@case(FORMAT)
+def a14_one_signature_twice(r):
+    two_of_two(r)
+    envelope = json.loads(r.files["2.targets.json"])
+    envelope["signatures"] *= 2
+    r.files["2.targets.json"] = json.dumps(envelope).encode()
+
+
+@case(UNTRUSTED)
+def a14_one_signature_under_both_ids(r):
+    two_of_two(r)
+    envelope = json.loads(r.files["2.targets.json"])
+    envelope["signatures"].append(
+        {"keyid": r.keys["spare"].id,
+         "sig": envelope["signatures"][0]["sig"]})
+    r.files["2.targets.json"] = json.dumps(envelope).encode()
+
+
+@case(FORMAT, UNTRUSTED)
+def a14_the_mirrored_signature_as_a_second_one(r):
+    two_of_two(r)
+    envelope = json.loads(r.files["2.targets.json"])
+    sig = bytes.fromhex(envelope["signatures"][0]["sig"])
+    envelope["signatures"].append({"keyid": r.keys["release"].id.upper(),
+                                   "sig": mirrored(sig).hex()})
+    r.files["2.targets.json"] = json.dumps(envelope).encode()
+
+
+ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551
+
+
+def number(value):
+    data = value.to_bytes(33, "big").lstrip(b"\0") or b"\0"
+    if data[0] >= 0x80:
+        data = b"\0" + data
+    return b"\x02" + bytes([len(data)]) + data
+
+
+def numbers(sig):
+    n = sig[3]
+    return (int.from_bytes(sig[4:4 + n], "big"),
+            int.from_bytes(sig[6 + n:], "big"))
+
+
+def der(r, s):
+    body = number(r) + number(s)
+    return b"\x30" + bytes([len(body)]) + body
+
+
+def mirrored(sig):
+    r, s = numbers(sig)
+    return der(r, ORDER - s)
+
+
+def signature(change):
+    def edit(r):
+        envelope = json.loads(r.files["2.targets.json"])
+        sig = bytes.fromhex(envelope["signatures"][0]["sig"])
+        changed = change(sig)
+        envelope["signatures"][0]["sig"] = (
+            changed if isinstance(changed, str) else changed.hex())
+        r.files["2.targets.json"] = json.dumps(envelope).encode()
+    return edit
+
+
+for _name, _change in {
+        "trailing_byte": lambda s: s + b"\0",
+        "cut": lambda s: s[:-1],
+        "long_length": lambda s: b"\x30\x81" + s[1:],
+        "r_padded": lambda s: b"\x30" + bytes([s[1] + 1]) + b"\x02" +
+        bytes([s[3] + 1]) + b"\0" + s[4:],
+        "r_zero": lambda s: der(0, numbers(s)[1]),
+        "s_zero": lambda s: der(numbers(s)[0], 0),
+        "both_zero": lambda s: der(0, 0),
+        "both_one": lambda s: der(1, 1),
+        "r_plus_n": lambda s: der(numbers(s)[0] + ORDER, numbers(s)[1])
+        if numbers(s)[0] + ORDER < 2 ** 263 else s[:-1],
+        "s_is_n": lambda s: der(numbers(s)[0], ORDER),
+        "swapped": lambda s: der(numbers(s)[1], numbers(s)[0]),
+        "empty": lambda s: b"",
+        "huge": lambda s: s * 140,
+        "no_hex": lambda s: "zz" * 70,
+        "odd_hex": lambda s: s.hex()[:-1],
+        "upper_case_hex": lambda s: s.hex().upper() + "!",
+}.items():
+    _f = signature(_change)
+    _f.__name__ = "a24_signature_" + _name
+    case(UNTRUSTED, FORMAT, LIMIT)(_f)
+
+
+@case(UNTRUSTED)
+def a16_root_version_skipped(r):
+    r.new_root(lambda b: b.update(version=3))
+
+
+@case(UNTRUSTED)
+def a16_root_of_the_same_version(r):
+    r.new_root(lambda b: b.update(version=1))
+
+
+def new_root_key(body, keys):
+    key = keys["spare"]
+    body["keys"][key.id] = dict(key.object)
+    body["roles"]["root"]["keyids"] = [key.id]
+
+
+@case(UNTRUSTED)
+def a16_root_signed_by_the_new_key_alone(r):
+    r.new_root(lambda b: new_root_key(b, r.keys), "spare")
+
+
+@case(UNTRUSTED)
+def a16_root_signed_by_the_old_key_alone(r):
+    r.new_root(lambda b: new_root_key(b, r.keys), "root")
+
+
+@case(REFUSED)
+def a16_root_of_another_environment(r):
+    r.new_root(lambda b: b["pawl"].update(environment="demo"))
+
+
+for _n, _name in enumerate((
+        "../../x/1/main-full.pawl", "/etc/x", "box/../../x", "%2e%2e/x",
+        "box//x", "box/./x", "-x", "Box/x", "box/x\n", "box/\u202ex",
+        "box/" + "x" * 4000, "", ".", "1.root.json/..", "box\\x", "box/")):
+    def _f(r, name=_name):
+        body = r.targets()
+        some = next(iter(body["targets"].values()))
+        body["targets"][name] = copy.deepcopy(some)
+        r.put_targets(body)
+    _f.__name__ = "a19_target_name_%d" % _n
+    case(FORMAT, LIMIT, REFUSED)(_f)
+
+
+def raw(name, change):
+    def edit(r):
+        r.files[name] = change(r.files[name])
+    return edit
+
+
+for _name, _change in {
+        "byte_order_mark": lambda d: b"\xef\xbb\xbf" + d,
+        "something_behind": lambda d: d + b"x",
+        "two_documents": lambda d: d + d,
+        "duplicate_member": lambda d: d.replace(
+            b'"version"', b'"version": 9, "version"', 1),
+        "duplicate_envelope": lambda d: d.replace(
+            b'{"signatures"', b'{"signed": {}, "signatures"', 1),
+        "nul_escape": lambda d: d.replace(b"1.0.34", b"1.0.34\\u0000"),
+        "bad_utf8": lambda d: d.replace(b"1.0.34", b"1.0.34\xff"),
+        "surrogate": lambda d: d.replace(b"1.0.34", b"1.0.34\\ud800"),
+        "real": lambda d: d.replace(b'"version": 2', b'"version": 2.0'),
+        "exponent": lambda d: d.replace(b'"version": 2', b'"version": 2e0'),
+        "minus_zero": lambda d: d.replace(b'"version": 2', b'"version": -0'),
+        "nan": lambda d: d.replace(b'"version": 2', b'"version": NaN'),
+        "deep": lambda d: d.replace(b'"version"', b'"x": ' + b"[" * 5000 +
+                                    b"]" * 5000 + b', "version"', 1),
+        "wide": lambda d: d.replace(
+            b'"version"', b",".join(b'"x%d": 0' % i for i in range(900)) +
+            b', "version"', 1),
+        "empty": lambda d: b"",
+        "html": lambda d: b"<html></html>",
+        "array": lambda d: b"[" + d + b"]",
+        "nothing_signed": lambda d: b'{"signatures": [], "signed": {}}',
+}.items():
+    _f = raw("timestamp.json", _change)
+    _f.__name__ = "a21_timestamp_" + _name
+    case(FORMAT, LIMIT, UNTRUSTED)(_f)
+
+
+@case(FORMAT, REFUSED)
+def a22_other_major_version(r):
+    body = r.targets()
+    body["spec_version"] = "2.0.0"
+    r.put_targets(body)
+
+
+@case(FORMAT, REFUSED)
+def a22_other_scheme_for_the_key(r):
+    def edit(body):
+        for key in body["keys"].values():
+            key["scheme"] = "rsassa-pss-sha256"
+    r.new_root(edit)
+
+
+@case(FORMAT, UNTRUSTED)
+def a22_scheme_named_by_the_signature(r):
+    envelope = json.loads(r.files["2.targets.json"])
+    envelope["signatures"][0].update(scheme="none", method="none", sig="00")
+    r.files["2.targets.json"] = json.dumps(envelope).encode()
+
+
+@case(FORMAT, UNTRUSTED)
+def a22_file_of_another_role(r):
+    body = r.signed("2.snapshot.json")
+    r.put("timestamp.json", body, "online")
+
+
+@case(FORMAT, REFUSED, UNTRUSTED)
+def j13_keys_of_a_standard(r):
+    # The public key of RFC 6979, A.2.5: its private half is printed there.
+    point = ("60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6"
+             "7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299")
+    spki = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200"
+                         "04" + point)
+    pem = run("openssl", "pkey", "-pubin", "-inform", "DER", "-pubout",
+              stdin=spki).stdout.decode()
+
+    def edit(body):
+        body["keys"]["a" * 64] = {"keytype": "ecdsa",
+                                  "scheme": "ecdsa-sha2-nistp256",
+                                  "keyval": {"public": pem}}
+        body["roles"]["targets"]["keyids"].append("a" * 64)
+    r.new_root(edit)
+
+
+@case(REFUSED)
+def a26_marked_for_a_medium_for_too_long(r):
+    body = r.head("timestamp", 2, 200)
+    body["medium"] = True
+    body["meta"] = {"snapshot.json": {"version": 2}}
+    r.put("timestamp.json", body, "online")
+
+
+# What one engineer with a key could sign of a package that is not so.
+LIES = {
+    "digest": {"digest": "0" * 64},
+    "head_digest": {"head_digest": "0" * 64},
+    "head_length": {"head_length": 2 ** 40},
+    "content_length": {"content_length": 1},
+    "content_length_huge": {"content_length": 2 ** 52},
+    "manifest_length": {"manifest_length": 1},
+    "manifest_length_huge": {"manifest_length": 2 ** 52},
+    "entries": {"entries": 1},
+    "window": {"window": 2 ** 40},
+    "window_small": {"window": 1},
+    "kind": {"kind": "delta"},
+    "kind_unknown": {"kind": "script"},
+    "content": {"content": "image"},
+    "type_of_seq": {"seq": "9"},
+    "seq_negative": {"seq": -1},
+    "component": {"component": "../main"},
+    "release_name": {"release": "../2"},
+    "format_version": {"v": 2},
+    "health_absolute": {"health": [["/bin/sh", "-c", "true"]]},
+    "health_climbs": {"health": [["../../../bin/sh"]]},
+    "health_empty": {"health": [[]]},
+    "health_no_list": {"health": "program"},
+    "health_missing_program": {"health": [["nothing-there"]]},
+    "system_attributes": {"attributes": "system"},
+    "unknown_member": {"script": "rm -rf /"},
+    "not_before": {"not_before": "2099-01-01T00:00:00Z"},
+}
+for _name, _fields in LIES.items():
+    _f = change_custom(**_fields)
+    _f.__name__ = "b_release_lies_about_" + _name
+    case(FORMAT, LIMIT, UNTRUSTED, REFUSED, 14, 15, 3, active=True)(_f)
+
+
+# ---- the run ----------------------------------------------------------------
+
+def judge(name, device, result, codes, before, active):
+    if result.returncode not in codes:
+        return "exit status %d instead of %s: %s" % (
+            result.returncode, codes, result.stdout.decode(errors="replace"))
+    if device.running() != "r1":
+        return "%s runs" % device.running()
+    if not active and device.slots() != before:
+        return "the slots changed"
+    return None
+
+
+def main():
+    keys = make_good()
+    Repository(keys, 1).write(path("good-1"))
+    Repository(keys, 2).write(path("good-2"))
+    first = Device("first")
+    first.make()
+    done = first.update(path("good-1"))
+    assert first.running() == "r1", done.stdout.decode()
+    before = first.slots()
+    failed = 0
+    for function, codes, active in CASES:
+        r = Repository(keys, 2)
+        function(r)
+        r.write(path("evil"))
+        device = first.copy("device")
+        started = time.monotonic()
+        result = device.update(path("evil"))
+        why = judge(function.__name__, device, result, codes, before, active)
+        if not why and time.monotonic() - started > 20:
+            why = "took too long"
+        if not why:
+            result = device.update(path("good-2"))
+            if result.returncode or device.running() != "r2":
+                why = "the good repository was refused after it: %s" % (
+                    result.stdout.decode(errors="replace"))
+        if why:
+            failed += 1
+        print("%s %s%s" % ("not ok" if why else "ok", function.__name__,
+                           ": " + why if why else ""))
+    if failed:
+        sys.exit("%d of %d cases failed" % (failed, len(CASES)))
+    print("%d evil repositories refused" % len(CASES))
+
+
+main()
