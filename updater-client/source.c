@@ -191,6 +191,8 @@ static int fill(struct source *s, const struct message_package *m,
 		struct arrival *a, struct err *e)
 {
 	const struct sink sink = { a, take_arrival };
+	/* A file in a folder does not grow while we wait. */
+	const unsigned retries = s->setup->folder_fd >= 0 ? 0 : RETRIES;
 	char path[PATH_MAX_LEN + 16];
 	unsigned tries = 0;
 
@@ -214,7 +216,7 @@ static int fill(struct source *s, const struct message_package *m,
 				path);
 		if (intake_len(a->spool) > before)
 			tries = 0;
-		else if (tries++ == RETRIES)
+		else if (tries++ == retries)
 			return -1;
 		if (show_arrival(a, e) || pause_retry(a->to, tries, e))
 			return -1;

@@ -17,7 +17,7 @@ from tuf_repository import Key, canonical, date
 
 BIN, WORK = sys.argv[1], sys.argv[2]
 FORMAT, LIMIT, UNTRUSTED, EXPIRED, ROLLBACK = 4, 5, 6, 7, 8
-NETWORK, REFUSED, NOT_FOUND = 9, 10, 13
+NETWORK, REFUSED, SPACE, NOT_FOUND, HEALTH = 9, 10, 11, 13, 15
 
 
 def path(*parts):
@@ -83,6 +83,14 @@ def make_good():
     return keys
 
 
+def encoded(body):
+    try:
+        return canonical(body).encode()
+    except TypeError:   # reals have no canonical form
+        return json.dumps(body, sort_keys=True,
+                          separators=(",", ":")).encode()
+
+
 class Repository:
     """What one folder holds; signed again at will."""
 
@@ -101,7 +109,7 @@ class Repository:
         return json.loads(self.files[name])["signed"]
 
     def envelope(self, body, *signers):
-        message = canonical(body).encode()
+        message = encoded(body)
         return {"signatures": [{"keyid": self.keys[s].id,
                                 "sig": self.keys[s].sign(message)}
                                for s in signers],
@@ -135,6 +143,19 @@ class Repository:
         body["version"] = version
         change(body)
         self.put("%d.root.json" % version, body, *(signers or ("root",)))
+
+    def recover(self, device):
+        """What the owners publish next, whatever was validly signed before."""
+        body = self.targets()
+        body["version"] = 3
+        self.put("3.targets.json", body, "release")
+        self.online(3, 3, 3)
+        trusted = device.trusted_root()
+        body = self.signed("1.root.json")
+        if json.loads(trusted)["signed"]["version"] == 2:
+            self.files["2.root.json"] = trusted
+            body["version"] = 3
+            self.put("3.root.json", body, "root")
 
     def write(self, folder):
         shutil.rmtree(folder, ignore_errors=True)
@@ -175,11 +196,10 @@ class Device:
         other.configure()
         return other
 
-    def update(self, folder, *wrapper):
-        return run(*wrapper, os.path.join(BIN, "updater-client"), "update",
-                   "--quiet", "--config",
-                   os.path.join(self.dir, "client.conf"), "--from", folder,
-                   fine=False)
+    def update(self, folder, *more):
+        return run(os.path.join(BIN, "updater-client"), "update", "--quiet",
+                   "--config", os.path.join(self.dir, "client.conf"),
+                   "--from", folder, *more, fine=False)
 
     def slots(self):
         """Everything that an activation or a write would change."""
@@ -196,6 +216,11 @@ class Device:
                         data = f.read()
                 found.append((os.path.relpath(p, top), data))
         return sorted(found)
+
+    def trusted_root(self):
+        name = os.path.join(self.dir, "state/metadata/root.json")
+        with open(name, "rb") as f:
+            return f.read()
 
     def running(self):
         try:
@@ -363,7 +388,7 @@ def a10_release_for_another_model(r):
     change_custom(models=["m2"])(r)
 
 
-@case(REFUSED, NOT_FOUND)
+@case(FORMAT, REFUSED, NOT_FOUND)
 def a10_release_for_another_product(r):
     change_custom(product="other")(r)
 
@@ -672,7 +697,7 @@ LIES = {
 for _name, _fields in LIES.items():
     _f = change_custom(**_fields)
     _f.__name__ = "b_release_lies_about_" + _name
-    case(FORMAT, LIMIT, UNTRUSTED, REFUSED, 14, 15, 3, active=True)(_f)
+    case(FORMAT, LIMIT, UNTRUSTED, REFUSED, SPACE, HEALTH, active=True)(_f)
 
 
 # ---- the run ----------------------------------------------------------------
@@ -709,7 +734,12 @@ def main():
         if not why and time.monotonic() - started > 20:
             why = "took too long"
         if not why:
-            result = device.update(path("good-2"))
+            good = Repository(keys, 2)
+            good.recover(device)
+            good.write(path("good-3"))
+            # What came back by itself is tried again only when asked for.
+            again = ("--retry",) if result.returncode == HEALTH else ()
+            result = device.update(path("good-3"), *again)
             if result.returncode or device.running() != "r2":
                 why = "the good repository was refused after it: %s" % (
                     result.stdout.decode(errors="replace"))
