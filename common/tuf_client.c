@@ -21,7 +21,7 @@ struct delegated {
 struct tuf_client {
 	int dirfd;
 	struct tuf_policy policy;
-	int64_t now;
+	int64_t now, floor; /* the clock, and the time that is past for sure */
 	struct tuf_meta *root, *timestamp, *snapshot, *targets;
 	/* What lay in the folder: lower bounds, and what need not be fetched */
 	struct tuf_meta *old_timestamp, *old_medium, *old_snapshot;
@@ -77,32 +77,6 @@ int tuf_client_init(int dirfd, const struct tuf_policy *policy,
 	return rc;
 }
 
-int tuf_client_open(int dirfd, const struct tuf_policy *policy, int64_t now,
-		    struct tuf_client **out, struct err *e)
-{
-	struct buf bytes = BUF_INIT(policy->root_max);
-	struct tuf_meta *root = NULL;
-	struct tuf_client *c;
-	int rc = -1;
-
-	if (fs_read_file(dirfd, "root.json", &bytes, e) ||
-	    tuf_meta_read(&policy->rules, TUF_ROOT, buf_slice(&bytes), NULL,
-			  &root, e)) {
-		err_in(e, "trusted root.json");
-		goto out;
-	}
-	c = mem_alloc(1, sizeof(*c));
-	c->dirfd = dirfd;
-	c->policy = *policy;
-	c->now = now;
-	c->root = root;
-	*out = c;
-	rc = 0;
-out:
-	buf_done(&bytes);
-	return rc;
-}
-
 void tuf_client_close(struct tuf_client *c)
 {
 	if (!c)
@@ -138,13 +112,33 @@ static int top_ring(const struct tuf_client *c, const char *role,
 	return tuf_root_keyring(&c->policy.rules, c->root->body, role, ring, e);
 }
 
+/*
+ * What a threshold of keys has dated is past. One stolen key must not move a
+ * production device's idea of time.
+ */
+static void raise_floor(struct tuf_client *c, const struct tuf_meta *m)
+{
+	struct tuf_keyring ring;
+	struct tuf_site site;
+	struct err checked;
+
+	if (c->policy.rules.foreign ||
+	    top_ring(c, tuf_role_name(m->role), &ring, &checked))
+		return;
+	tuf_root_site(c->root, &site);
+	if (site.environment == ENV_PRODUCTION && ring.threshold < 2)
+		return;
+	if (m->issued > c->floor)
+		c->floor = m->issued;
+}
+
 /* The freeze attack: whatever we rely on must not have expired. */
 static int check_fresh(const struct tuf_client *c, const struct tuf_meta *m,
 		       struct err *e)
 {
 	char when[UTC_TEXT_LEN];
 
-	if (m->expires > c->now)
+	if (m->expires > c->now && m->expires > c->floor)
 		return 0;
 	utc_format(m->expires, when);
 	return err_set(e, ERR_EXPIRED, "expired at %s", when);
@@ -187,28 +181,6 @@ static int keep(const struct tuf_client *c, const char *role,
 	return tuf_store_write(c->dirfd, name, buf_slice(&m->bytes), e);
 }
 
-/* The trusted copy of a wanted file; *out stays NULL if it is not that file. */
-static int recall(const struct tuf_client *c, const struct tuf_wanted *w,
-		  struct tuf_meta **out, struct err *e)
-{
-	struct buf bytes = BUF_INIT(0);
-	struct err mismatch = { 0 };
-	char name[TUF_NAME_MAX];
-	bool found = false;
-	int rc = -1;
-
-	if (tuf_store_name(w->name, name, e) ||
-	    tuf_store_read(c->dirfd, name, w->max, &bytes, &found, e))
-		goto out;
-	if (found && tuf_fetch_accept(&c->policy.rules, w, buf_slice(&bytes),
-				      out, &mismatch))
-		*out = NULL;
-	rc = 0;
-out:
-	buf_done(&bytes);
-	return rc;
-}
-
 /* ---- 5.3 root ------------------------------------------------------------ */
 
 /* A repository's environment is for life: no rotation turns lab into demo. */
@@ -246,6 +218,7 @@ static int accept_root(struct tuf_client *c, struct slice bytes, struct err *e)
 		goto fail;
 	tuf_meta_free(c->root);
 	c->root = next;
+	raise_floor(c, next);
 	return 0;
 fail:
 	tuf_meta_free(next);
@@ -340,6 +313,51 @@ static int drop_rotated(struct tuf_client *c, bool timestamp, struct err *e)
 			       fs_remove(c->dirfd, last, e)
 		       ? -1
 		       : 0;
+}
+
+/* The targets trusted last are no longer believed, but prove a time. */
+static int remember_targets(struct tuf_client *c, struct err *e)
+{
+	struct tuf_meta *old = NULL;
+	bool rotated = false;
+
+	if (load(c, "targets.json", TUF_TARGETS, &old, &rotated, e))
+		return -1;
+	if (old)
+		raise_floor(c, old);
+	tuf_meta_free(old);
+	return 0;
+}
+
+int tuf_client_open(int dirfd, const struct tuf_policy *policy, int64_t now,
+		    struct tuf_client **out, struct err *e)
+{
+	struct buf bytes = BUF_INIT(policy->root_max);
+	struct tuf_meta *root = NULL;
+	struct tuf_client *c;
+	int rc = -1;
+
+	if (fs_read_file(dirfd, "root.json", &bytes, e) ||
+	    tuf_meta_read(&policy->rules, TUF_ROOT, buf_slice(&bytes), NULL,
+			  &root, e)) {
+		err_in(e, "trusted root.json");
+		goto out;
+	}
+	c = mem_alloc(1, sizeof(*c));
+	c->dirfd = dirfd;
+	c->policy = *policy;
+	c->now = now;
+	c->root = root;
+	raise_floor(c, root);
+	if (remember_targets(c, e)) {
+		tuf_client_close(c);
+		goto out;
+	}
+	*out = c;
+	rc = 0;
+out:
+	buf_done(&bytes);
+	return rc;
 }
 
 static int load_trusted(struct tuf_client *c, struct err *e)
@@ -493,7 +511,7 @@ static int load_role(struct tuf_client *c, const struct tuf_source *from,
 
 	if (text_format(entry, sizeof(entry), e, "%s.json", name) ||
 	    tuf_meta_file(c->snapshot, entry, &w.file, e) ||
-	    recall(c, &w, &m, e))
+	    tuf_recall(&c->policy.rules, c->dirfd, &w, &m, e))
 		return -1;
 	if (!m && !from)
 		return err_set(e, ERR_NOT_FOUND, "no trusted file");
@@ -520,7 +538,10 @@ static int update_targets(struct tuf_client *c, const struct tuf_source *from,
 
 	if (top_ring(c, "targets", &ring, e))
 		return -1;
-	return load_role(c, from, "targets", &ring, &c->targets, e);
+	if (load_role(c, from, "targets", &ring, &c->targets, e))
+		return -1;
+	raise_floor(c, c->targets);
+	return 0;
 }
 
 /* ---- the runs ------------------------------------------------------------ */
@@ -623,6 +644,7 @@ static int import_targets(struct tuf_client *c, const struct tuf_source *from,
 	    check_import(c, old, new, e) || keep(c, "targets", new, e))
 		goto out;
 	c->targets = new;
+	raise_floor(c, new);
 	new = NULL;
 	rc = 0;
 out:
@@ -767,27 +789,7 @@ void tuf_client_site(const struct tuf_client *c, struct tuf_site *out)
 	tuf_root_site(c->root, out);
 }
 
-/* One stolen key must not move a production device's idea of time. */
-static int64_t issued_by_many(const struct tuf_client *c,
-			      const struct tuf_meta *m)
-{
-	struct tuf_keyring ring;
-	struct tuf_site site;
-	struct err checked;
-
-	if (!m || c->policy.rules.foreign ||
-	    top_ring(c, tuf_role_name(m->role), &ring, &checked))
-		return 0;
-	tuf_root_site(c->root, &site);
-	if (site.environment == ENV_PRODUCTION && ring.threshold < 2)
-		return 0;
-	return m->issued;
-}
-
 int64_t tuf_client_time_floor(const struct tuf_client *c)
 {
-	int64_t root = issued_by_many(c, c->root);
-	int64_t targets = issued_by_many(c, c->targets);
-
-	return root > targets ? root : targets;
+	return c->floor;
 }

@@ -11,7 +11,8 @@
  * and in the conformance program.
  *
  * Everything read from the folder is verified again with the current root's
- * keys at each run. Expiry is judged against the one `now` given at opening.
+ * keys at each run. Expiry is judged against the one `now` given at opening,
+ * or what signed metadata proves to be later.
  * What was announced by a timestamp that is marked as a medium's is believed
  * in that run alone: the timestamp is kept as "medium-timestamp", and only its
  * versions bind later runs. docs/metadata.md lists every check in its order.
@@ -90,9 +91,10 @@ int64_t tuf_client_expires(const struct tuf_client *c, enum tuf_role role);
 void tuf_client_site(const struct tuf_client *c, struct tuf_site *out);
 
 /*
- * Highest "issued" of threshold-signed metadata loaded so far (root, targets):
- * the time that has certainly passed. Roles with threshold 1 do not count in
- * production. 0 if none.
+ * The time that has certainly passed: the highest "issued" of threshold-signed
+ * metadata seen so far (root and targets, those in the folder included; in
+ * production only with a threshold of 2). Expiry is judged against the later
+ * of this and `now`. 0 in a foreign repository.
  */
 int64_t tuf_client_time_floor(const struct tuf_client *c);
 

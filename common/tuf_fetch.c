@@ -51,3 +51,26 @@ int tuf_fetch(const struct tuf_rules *rules, const struct tuf_source *from,
 	buf_done(&bytes);
 	return rc;
 }
+
+int tuf_recall(const struct tuf_rules *rules, int dirfd,
+	       const struct tuf_wanted *w, struct tuf_meta **out, struct err *e)
+{
+	struct buf bytes = BUF_INIT(0);
+	struct err mismatch = { 0 };
+	struct tuf_meta *m = NULL;
+	char name[TUF_NAME_MAX];
+	bool found = false;
+	int rc = -1;
+
+	if (tuf_store_name(w->name, name, e) ||
+	    tuf_store_read(dirfd, name, w->max, &bytes, &found, e))
+		goto out;
+	if (found &&
+	    tuf_fetch_accept(rules, w, buf_slice(&bytes), &m, &mismatch))
+		m = NULL; /* never trusted, or no longer */
+	*out = m;
+	rc = 0;
+out:
+	buf_done(&bytes);
+	return rc;
+}

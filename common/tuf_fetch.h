@@ -44,4 +44,12 @@ int tuf_fetch(const struct tuf_rules *rules, const struct tuf_source *from,
 	      const struct tuf_wanted *w, bool versioned, struct tuf_meta **out,
 	      struct err *e) NODISCARD;
 
+/*
+ * The same from the folder of trusted files: *out is NULL if the file that
+ * lies there, if any, is not the wanted one.
+ */
+int tuf_recall(const struct tuf_rules *rules, int dirfd,
+	       const struct tuf_wanted *w, struct tuf_meta **out,
+	       struct err *e) NODISCARD;
+
 #endif

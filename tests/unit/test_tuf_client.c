@@ -754,6 +754,60 @@ static void time_floor_is_the_latest_issued_of_root_and_targets(void **state)
 	tuf_client_close(c);
 }
 
+static void a_clock_that_is_behind_cannot_revive_expired_files(void **state)
+{
+	struct repo *r = *state;
+	struct err e;
+
+	/* Published in 2026; by its own clock the device is in 1970. */
+	assert_ok(repo_refresh(r, &e));
+	json_set_text(repo_body(r, "timestamp"), "issued",
+		      "2026-05-26T00:00:00Z");
+	json_set_text(repo_body(r, "timestamp"), "expires",
+		      "2026-05-27T00:00:00Z"); /* before root was issued */
+	repo_release(r);
+	r->now = 0;
+	assert_refused(repo_refresh(r, &e), ERR_EXPIRED);
+	json_set_text(repo_body(r, "timestamp"), "expires",
+		      "2026-05-28T00:00:00Z");
+	repo_release(r);
+	assert_ok(repo_refresh(r, &e));
+
+	/* Targets that were trusted prove more, at the next start. */
+	json_set_text(repo_body(r, "targets"), "issued",
+		      "2026-05-29T00:00:00Z");
+	repo_release(r);
+	assert_ok(repo_refresh(r, &e));
+	assert_refused(repo_refresh(r, &e), ERR_EXPIRED);
+	json_set_text(repo_body(r, "timestamp"), "expires",
+		      "2026-05-30T00:00:00Z");
+	repo_release(r);
+	assert_ok(repo_refresh(r, &e));
+}
+
+static void in_production_one_key_proves_no_time(void **state)
+{
+	struct repo *r = *state;
+	struct tuf_client *c = NULL;
+	struct err e;
+
+	json_set_text(repo_body(r, "root"), "issued", "2026-05-20T00:00:00Z");
+	json_set_text(member(repo_body(r, "root"), "pawl"), "environment",
+		      "production");
+	repo_grant(r, "root", KEY(0) | KEY(5), 2);
+	repo_grant(r, "targets", KEY(1) | KEY(6), 2);
+	json_set_int(repo_body(r, "root"), "version", 0);
+	repo_publish(r, "root");
+	repo_release(r);
+	repo_trust(r);
+	json_set_text(repo_body(r, "timestamp"), "issued",
+		      "2026-05-28T00:00:00Z");
+	assert_ok(tuf_client_open(r->dirfd, &r->policy, r->now, &c, &e));
+	assert_ok(tuf_client_refresh(c, &r->source, &e));
+	assert_int_equal(tuf_client_time_floor(c), NOW - UTC_DAY);
+	tuf_client_close(c);
+}
+
 /* ---- a foreign repository ------------------------------------------------ */
 
 static void foreign_repositories_need_no_fields_of_ours(void **state)
@@ -821,6 +875,8 @@ int main(void)
 		T(import_needs_neither_timestamp_nor_snapshot),
 		T(import_refuses_what_is_not_signed_or_not_the_same),
 		T(time_floor_is_the_latest_issued_of_root_and_targets),
+		T(a_clock_that_is_behind_cannot_revive_expired_files),
+		T(in_production_one_key_proves_no_time),
 		T(foreign_repositories_need_no_fields_of_ours),
 	};
 
