@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "common/example_keys.h"
 #include "common/fs.h"
 #include "common/mem.h"
 #include "common/text.h"
@@ -106,6 +107,7 @@ static int add_publics(struct repo *r, struct json *root, const char *role,
 
 	for (size_t n = 0; n < paths->count; n++)
 		if (keyring_read_public(paths->at[n], &key, keyid, e) ||
+		    key_check_allowed(&key, r->environment, e) ||
 		    rootedit_add(root, role, &key, e) ||
 		    name_key(r, paths->at[n], keyid, e))
 			return named_in(e, paths->at[n]);

@@ -288,6 +288,7 @@ static int apply_import(const struct role_change *c, struct repo *r,
 	struct ec_public key;
 
 	if (keyring_read_public(c->key, &key, keyid, e) ||
+	    key_check_allowed(&key, r->environment, e) ||
 	    rootedit_add(root, c->role, &key, e) || set_threshold(c, root, e))
 		return -1;
 	if (!name && !json_get(r->names, keyid) &&

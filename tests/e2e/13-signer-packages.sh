@@ -1,0 +1,193 @@
+#!/bin/sh
+# Packages: the same input gives the same bytes, a tar is as good as a folder
+# (owners as in the tar, no root), a cut-off command leaves nothing behind, and
+# every command speaks JSON.
+set -eu
+top=$(cd "$(dirname "$0")/../.." && pwd)
+cd "$WORK"
+signer=$BIN/signer
+echo "a good passphrase" >pass
+"$signer" key generate a.key --environment lab --passphrase-fd 3 3<pass
+init() {
+	"$signer" init "$1" --environment lab --owner ACME --product gateway \
+		--product sensor --key a.key --with-online --passphrase-fd 3 3<pass
+}
+create() {
+	repo=$1
+	shift
+	"$signer" release create "$repo" --product gateway --quiet "$@"
+}
+
+mkdir -p tree/bin tree/empty tree/usr
+printf '#!/bin/sh\nexit 0\n' >tree/bin/check
+chmod 755 tree/bin/check
+chmod 750 tree/usr
+ln -s ../bin/check tree/usr/check
+head -c 700000 /dev/urandom >tree/data
+cp -a tree tree-2
+head -c 5000 /dev/urandom >tree-2/more
+tail -c 400000 tree/data >>tree-2/data
+
+# ---- the same bytes, twice, from a folder and from a tar -------------------
+
+tar --owner=www:33 --group=www:33 -cf tree.tar -C tree .
+tar --owner=www:33 --group=www:33 -cJf tree-2.tar.xz -C tree-2 .
+init one >/dev/null 2>&1
+init two >/dev/null 2>&1
+create one --id 1 --input tree --health usr/check
+create one --id 2 --input tree-2 --from 1 --codec lzma --health usr/check
+create two --id 1 --input tree.tar --health usr/check
+create two --id 2 --input tree-2.tar.xz --from-all --codec lzma \
+	--health usr/check
+(cd one/targets && find . -type f | sort) >names-1
+(cd two/targets && find . -type f | sort) >names-2
+cmp names-1 names-2 # names hold the digests of the bytes
+[ "$(wc -l <names-1)" -eq 3 ]
+
+# Owners count in a system tree, and nobody needs to be root to release one.
+init three >/dev/null 2>&1
+create three --id 1 --input tree.tar --attributes system
+create three --id 2 --input tree.tar --attributes system 2>said
+digest() {
+	"$signer" release show three --product gateway --id "$1" --json |
+		sed -n 's/.*"digest": "\(.*\)".*/\1/p'
+}
+[ "$(digest 1)" = "$(digest 2)" ]
+tar --owner=root:0 --group=root:0 -cf root.tar -C tree .
+create three --id 3 --input root.tar --attributes system --from 1
+[ "$(digest 1)" != "$(digest 3)" ]
+
+# ---- sequence numbers, per product -----------------------------------------
+
+"$signer" release create one --product sensor --id 1 --input tree --quiet \
+	2>/dev/null
+seq_of() {
+	"$signer" release show one --product "$1" --id "$2" |
+		sed -n 's/^seq: *//p'
+}
+[ "$(seq_of gateway 2)" = 2 ] && [ "$(seq_of sensor 1)" = 1 ]
+
+# ---- a description file says the same as options ---------------------------
+
+cat >release.ini <<END
+[release]
+product = gateway
+id = 3
+version = Third time
+input = tree-2
+from = 1
+from = 2
+model = board-a
+model = board-b
+health = usr/check --now
+deadline = 60
+fixes = CVE-2026-1234
+urgent = yes
+END
+"$signer" release create one --description release.ini --quiet --json >said
+grep -q '"version": "Third time"' said
+grep -q '"health_deadline": 60' said
+"$signer" release create one --description release.ini --id 4 --model board-c \
+	--quiet --json >said
+grep -q '"release": "4"' said && grep -q board-c said
+grep -q board-a said && exit 1
+echo "surprise = 1" >>release.ini
+status=0
+"$signer" release create one --description release.ini --id 5 2>said ||
+	status=$?
+[ $status -eq 3 ] && grep -q surprise said
+
+# ---- killed in the middle: as if nothing had been --------------------------
+
+state() {
+	(cd one && find . -type f ! -name .lock ! -path './.work/*' \
+		-exec sha256sum {} + | sort)
+}
+head -c 40000000 /dev/urandom >tree-2/large
+before=$(state)
+"$signer" release create one --product gateway --id 5 --input tree-2 \
+	--from-all --codec lzma --quiet >/dev/null 2>&1 &
+pid=$!
+sleep 1
+status=0
+"$signer" sign one --key a.key --passphrase-fd 3 3<pass 2>said || status=$?
+kill -9 $pid 2>/dev/null || { echo "it was done too soon"; exit 1; }
+wait $pid 2>/dev/null || :
+[ $status -eq 12 ] && grep -q "$pid" said
+[ "$before" = "$(state)" ]
+rm tree-2/large
+create one --id 5 --input tree-2 --from 1
+[ -d one/.work ] && exit 1
+
+# ---- JSON everywhere -------------------------------------------------------
+
+json() { # STATUS COMMAND...
+	want=$1
+	shift
+	status=0
+	"$signer" "$@" --json >said.json 2>said.err 3<pass || status=$?
+	[ "$status" -eq "$want" ] || {
+		echo "status $status: $*"
+		cat said.err
+		exit 1
+	}
+	python3 -c 'import json, sys
+sys.exit(json.load(sys.stdin).get("status", 0) != int(sys.argv[1]))' \
+		"$want" <said.json
+}
+json 0 key generate b.key --environment lab --passphrase-fd 3
+json 14 key generate b.key --environment lab --passphrase-fd 3
+json 0 key show b.key
+json 0 key show b.key.pub
+json 4 key show tree/bin/check
+json 0 key import one --role root b.key.pub
+json 0 threshold one --role root --signatures 2
+json 0 key remove one --role root b --threshold 1
+json 0 inspect one
+json 0 inspect one/staged/targets.json --root one/staged/root.json
+json 6 publish one site
+json 0 sign one --key a.key --passphrase-fd 3
+json 0 merge one one/staged/targets.json
+json 0 publish one site --with-online
+json 0 release list one
+json 13 release show one --product gateway --id nothing
+json 0 release withdraw one --product gateway --id 1
+json 0 discard one --role targets
+json 0 extend one
+json 2 extend one two
+json 0 factory one etc --product gateway
+json 13 sign nowhere --key a.key --passphrase-fd 3
+json 0 init four --environment lab --owner X --product p
+
+# ---- keys that everybody has -----------------------------------------------
+
+status=0
+"$signer" init five --environment lab --owner X --product p \
+	--root-key "$top/keys-example/example-1.key.pub" >said 2>&1 || status=$?
+[ $status -eq 10 ] && grep -q "example" said && [ ! -e five ]
+
+# ---- the factory is given no key -------------------------------------------
+
+factory() {
+	"$signer" factory one fab --product gateway --server-ca "$1" \
+		--url https://a.example:1 --enrol-url https://a.example:2
+}
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+	-keyout ca.key -out ca.pem -subj /CN=ca -days 10 \
+	-addext keyUsage=critical,keyCertSign,cRLSign 2>/dev/null
+cat ca.pem ca.key >both.pem
+cat ca.key >key.pem
+for bad in both.pem key.pem tree/bin/check; do
+	status=0
+	factory $bad 2>said || status=$?
+	[ $status -eq 10 ] || [ $status -eq 4 ]
+done
+rm -rf fab
+factory ca.pem
+[ "$(find fab -type f | sort | tr '\n' ' ')" = \
+	"fab/client.conf fab/root.json fab/server-ca.pem " ]
+cp -a fab fab-2 && factory ca.pem && diff -r fab fab-2
+cp ca.key fab/
+status=0
+factory ca.pem 2>said || status=$?
+[ $status -eq 14 ] && grep -q "ca.key" said
