@@ -98,9 +98,22 @@ void worker_stop(struct worker *w)
 
 static void scrub_environment(void)
 {
-	/* What a person's terminal and the service manager say stays. */
-	static const char *const kept[] = { "TERM", "TZ", "NOTIFY_SOCKET",
-					    "JOURNAL_STREAM" };
+	/*
+	 * What a person's terminal and the service manager say stays; and what
+	 * only libfaketime reads, through which tests turn the clock.
+	 */
+	static const char *const kept[] = {
+		"TERM",
+		"TZ",
+		"NOTIFY_SOCKET",
+		"JOURNAL_STREAM",
+		"FAKETIME",
+		"FAKETIME_SHARED",
+		"FAKETIME_NO_CACHE",
+		"FAKETIME_TIMESTAMP_FILE",
+		"FAKETIME_DONT_FAKE_MONOTONIC",
+		"DONT_FAKE_MONOTONIC",
+	};
 	char *values[ARRAY_LEN(kept)];
 
 	for (size_t i = 0; i < ARRAY_LEN(kept); i++)
