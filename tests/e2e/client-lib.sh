@@ -4,6 +4,8 @@ set -eu
 : "${BIN:?}" "${WORK:?}"
 signer=$BIN/signer
 client=$BIN/updater-client
+# What makes a folder complete without a server.
+online=--with-online
 
 die() {
 	echo "FAILED: $*"
@@ -56,7 +58,7 @@ make_release() {
 	"$signer" sign "$WORK/repo" --key "$WORK/key" \
 		--passphrase-fd 3 3<"$WORK/pass" >/dev/null
 	rm -rf "$WORK/publish"
-	"$signer" publish "$WORK/repo" "$WORK/publish" --with-online >/dev/null
+	"$signer" publish "$WORK/repo" "$WORK/publish" $online >/dev/null
 }
 
 # A device in $WORK/NAME, told to trust the repository.
@@ -97,4 +99,101 @@ says() { # device, member, value
 		on "$1" status --json
 		die "$1: $2 is not $3"
 	}
+}
+
+# ---- with a server ---------------------------------------------------------
+
+server=$BIN/update-server
+server_pid=
+
+stop_server() {
+	[ -n "$server_pid" ] || return 0
+	kill "$server_pid" 2>/dev/null || :
+	wait "$server_pid" 2>/dev/null || :
+	server_pid=
+}
+
+# False when it does not start: somebody else may have a port of ours.
+try_server() {
+	rm -f "$WORK/server/run/listeners.json"
+	"$server" run "$WORK/server" >>"$WORK/server.log" 2>&1 &
+	server_pid=$!
+	tries=0
+	while [ ! -s "$WORK/server/run/listeners.json" ]; do
+		tries=$((tries + 1))
+		[ $tries -lt 100 ] && kill -0 "$server_pid" 2>/dev/null ||
+			return 1
+		sleep 0.1
+	done
+}
+
+start_server() {
+	try_server || die "no server: $(tail -n 5 "$WORK/server.log")"
+}
+
+operator() {
+	"$server" "$@" --operator "$WORK/server/admin/operator.conf"
+}
+
+make_server() {
+	trap stop_server EXIT
+	for n in 1 2 3 4 5; do
+		base=$((20000 + ($$ * 7 + n * 3001) % 20000))
+		rm -rf "$WORK/server"
+		"$server" init "$WORK/server" --environment lab \
+			--name 127.0.0.1 \
+			--enrol-listen "127.0.0.1:$base" \
+			--device-listen "127.0.0.1:$((base + 1))" \
+			--people-listen "127.0.0.1:$((base + 2))" >/dev/null
+		try_server && return
+		stop_server
+	done
+	die "no server: $(tail -n 5 "$WORK/server.log")"
+}
+
+# A repository whose snapshot and timestamp are the server's.
+make_served_repo() {
+	online=
+	printf 'a long passphrase\n' >"$WORK/pass"
+	"$signer" key generate "$WORK/key" --environment lab \
+		--passphrase-fd 3 3<"$WORK/pass" >/dev/null
+	"$signer" init "$WORK/repo" --environment lab --owner Tests \
+		--product gateway --key "$WORK/key" \
+		--online-key "$WORK/server/online.pub" \
+		--passphrase-fd 3 3<"$WORK/pass" >/dev/null
+}
+
+# Release, sign, publish and take in: id, then options.
+serve_release() {
+	make_release "$@"
+	operator release import "$WORK/publish"
+}
+
+# Offer a release to everybody.
+roll_out() { # id
+	operator rollout create "r$1" --release "$1" --cohort fleet --share 100
+	operator rollout start "r$1"
+}
+
+# A device that knows the server, and its claim code in $WORK/NAME/claim.
+make_served_device() { # name
+	make_device "$1"
+	cp "$WORK/server/ca.pem" "$WORK/$1/server-ca.pem"
+	cat >>"$WORK/$1/client.conf" <<INI
+[device]
+model = board
+[server]
+url = https://127.0.0.1:$((base + 1))
+enrol = https://127.0.0.1:$base
+ca = $WORK/$1/server-ca.pem
+[poll]
+interval = 1
+retry_min = 1
+retry_max = 2
+INI
+	(
+		umask 077
+		operator token create --product gateway --model board \
+			--cohort fleet --plain >"$WORK/$1/claim"
+	)
 }
