@@ -4,7 +4,7 @@
  * formatted in this one place for both ends. docs/protocol.md is the prose.
  *
  * Enrolment listener (no client certificate):
- *	POST /v1/nonce   {"v":1}       -> struct wire_nonce
+ *	POST /v1/nonce   {}            -> struct wire_nonce
  *	POST /v1/enrol   wire_enrol    -> struct wire_identity
  *	GET  /metadata/<file>          (root chain, timestamp, ...)
  * Device listener (client certificate required):

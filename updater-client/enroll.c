@@ -14,8 +14,7 @@ static int get_nonce(struct channel *source, uint8_t nonce[WIRE_NONCE_LEN],
 	struct wire_nonce m;
 	int rc = -1;
 
-	if (source_post(source, ROUTE_NONCE, slice_of("{\"v\":1}"), &got, e) ==
-	    0)
+	if (source_post(source, ROUTE_NONCE, slice_of("{}"), &got, e) == 0)
 		rc = wire_parse_nonce(buf_slice(&got), &m, e);
 	if (rc == 0)
 		memcpy(nonce, m.nonce, WIRE_NONCE_LEN);
