@@ -80,7 +80,9 @@ static int read_envelope(const char *path, struct json **out,
 	rc = fs_read_path(path, &bytes, e) ||
 	     envelope_parse(buf_slice(&bytes), out, role, e);
 	buf_done(&bytes);
-	return rc ? named_in(e, path) : 0;
+	if (rc)
+		named_in(e, path);
+	return rc ? -1 : 0;
 }
 
 /* An optional companion; it must be of the wanted role. */
