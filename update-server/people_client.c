@@ -295,10 +295,13 @@ static int judge(struct people_client *c, CURLcode code, struct slice answer,
 
 static int perform(struct people_client *c, struct buf *answer, struct err *e)
 {
+	CURLcode code;
+
 	if (!SET(CURLOPT_WRITEFUNCTION, take) ||
 	    !SET(CURLOPT_WRITEDATA, answer))
 		return err_set(e, ERR_SYSTEM, "libcurl");
-	return judge(c, curl_easy_perform(c->curl), buf_slice(answer), e);
+	code = curl_easy_perform(c->curl);
+	return judge(c, code, buf_slice(answer), e);
 }
 
 static int perform_json(struct people_client *c, struct json **out,
