@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bare-key FILE PASSPHRASE - print a key file's private key as bare PEM, so that
- * tests can forge with OpenSSL what the programs would never sign.
+ * bare-key FILE PASSPHRASE - print a key file's private key as bare PEM, so
+ * that tests can forge with OpenSSL what the programs would never sign.
  */
 #include <stdio.h>
 
