@@ -388,7 +388,7 @@ def speaks(cert, key, where="device", route="/v1/checkin", body=None):
 
 def turned_away(name, *argv, **more):
     status = speaks(*argv, **more)
-    check(name, status is None or status in (401, 403, 404), status)
+    check(name, status is None or status in (401, 403), status)
 
 
 def certificates(device_key, device_pem):
@@ -455,10 +455,20 @@ def listeners(device_key, device_pem):
         f.write(run(os.path.join(BIN, "tests/tools/bare-key"),
                     os.path.join(SERVER, "admin/admin.key"), secret))
     turned_away("a person's certificate among devices", admin, admin_key)
+    people = {"where": "people", "route": "/v1/people/cohorts"}
+    status = speaks(admin, admin_key, body={"v": 1, "name": "own"}, **people)
+    check("the admin itself is heard", status == 200, status)
     turned_away("a device's certificate among people", device_pem, device_key,
-                where="people", route="/v1/device/list", body={"v": 1})
-    turned_away("a stranger among people", None, None, where="people",
-                route="/v1/device/list", body={"v": 1})
+                body={"v": 1, "name": "evil"}, **people)
+    turned_away("a stranger among people", None, None, body={"v": 1, "name": "evil"},
+                **people)
+    key = new_key()
+    with open(key + ".pem", "w") as f:
+        f.write(self_signed(key))
+    turned_away("somebody who says to be a person", key + ".pem", key,
+                body={"v": 1, "name": "evil"}, **people)
+    check("no cohort was made by them",
+          '"evil"' not in operate("cohort", "list", "--json"))
 
 
 def revocation(device_key, device_pem, device_id):
