@@ -249,8 +249,8 @@ for device in $devices; do
 	readlink "devices/$device/slots/current"
 done
 
-full=$(stat -c %s repo/targets/gateway/2/*tree-full.pawl)
-delta=$(stat -c %s repo/targets/gateway/2/*tree-from-1.pawl)
+full=$(stat -c %s repo/targets/gateway/2/*-full.pawl)
+delta=$(stat -c %s repo/targets/gateway/2/*-from-1.pawl)
 act "Bytes of release 2: full $full, delta $delta" \
 	"($((delta * 1000 / full)) thousandths)"
 if command -v zstd >/dev/null; then
