@@ -74,7 +74,8 @@ struct conn {
 	struct peer peer;
 	struct exchange *exchange; /* once the handshake is done */
 	bool handshake_done;
-	struct buf out; /* being written */
+	struct buf out;   /* being written */
+	struct buf early; /* came while a worker or a write was under way */
 	uint64_t got, put;
 	uint64_t mark; /* progress at the last look */
 };
@@ -146,6 +147,7 @@ static void release(struct conn *c)
 	exchange_free(c->exchange);
 	tls_close(c->tls);
 	buf_done(&c->out);
+	buf_done(&c->early);
 	free(c);
 	p->alive--;
 	if (p->alive == 0 && p->finishing && p->done)
@@ -278,7 +280,8 @@ static void enter_phase(struct conn *c, enum phase phase)
 
 	c->phase = phase;
 	list_move(c, list_of_phase(phase));
-	c->mark = progress(c);
+	/* Of an answer the first look only notes where it stands. */
+	c->mark = c->got;
 	c->stalled = phase == PHASE_BODY;
 	(void)uv_timer_start(&c->timer, on_deadline, ms, repeats ? ms : 0);
 }
@@ -341,7 +344,6 @@ static void flush(struct conn *c)
 		bytes.len -= (size_t)sent;
 	}
 	c->writing = true;
-	read_stop(c); /* who does not listen need not talk */
 	if (uv_write(&c->write, (uv_stream_t *)&c->tcp, &bytes, 1, on_written))
 		conn_close(c);
 }
@@ -372,6 +374,13 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *bytes)
 	c->got += in.len;
 	if (c->phase == PHASE_LINGER) {
 		if (c->got - c->mark > LINGER_MAX)
+			conn_close(c);
+		return;
+	}
+	/* Sent ahead: one helping is kept, the rest waits in the kernel. */
+	if (c->working || c->writing) {
+		read_stop(c);
+		if (buf_add(&c->early, in, &e))
 			conn_close(c);
 		return;
 	}
@@ -501,7 +510,6 @@ static void step_handshake(struct conn *c)
 		read_start(c);
 		return;
 	}
-	read_stop(c);
 	list_move(c, LIST_QUEUED);
 	start_handshakes(c->pool);
 }
@@ -558,7 +566,6 @@ static void after_exchange(uv_work_t *work, int status)
 
 static void start_work(struct conn *c)
 {
-	read_stop(c);
 	c->working = true;
 	if (uv_queue_work(c->pool->loop, &c->work, exchange_on_worker,
 			  after_exchange)) {
@@ -641,13 +648,24 @@ static void linger(struct conn *c)
 	read_start(c);
 }
 
+static int take_early(struct conn *c)
+{
+	struct err e;
+	int rc = tls_feed(c->tls, buf_slice(&c->early), &e);
+
+	buf_done(&c->early);
+	return rc;
+}
+
 /* Go as far as possible without waiting for client, disk or worker. */
 static void step(struct conn *c)
 {
 	bool going = true;
 
 	while (going && !c->closing && !c->working && !c->writing) {
-		if (c->ending) {
+		if (c->early.len > 0 && take_early(c)) {
+			conn_close(c);
+		} else if (c->ending) {
 			linger(c);
 			going = false;
 		} else if (!c->exchange) {
@@ -711,6 +729,7 @@ static struct conn *conn_new(struct conn_pool *p, const struct conn_port *port)
 	c->pool = p;
 	c->port = port;
 	c->out = (struct buf)BUF_INIT(TLS_OUT_MAX);
+	c->early = (struct buf)BUF_INIT(READ_LEN);
 	c->tcp.data = c->timer.data = c->work.data = c->write.data = c;
 	/* Neither fails: no socket is made yet. */
 	(void)uv_tcp_init(p->loop, &c->tcp);

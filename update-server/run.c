@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <malloc.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -108,11 +107,6 @@ static int prepare_process(struct limits *l, struct err *e)
 	    signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		return err_sys(e, "process");
 	(void)umask(077);
-	/*
-	 * Each of mbedtls' record buffers gets its own mapping, so what an idle
-	 * connection never touched costs no memory.
-	 */
-	(void)mallopt(M_MMAP_THRESHOLD, 16000);
 	return 0;
 }
 

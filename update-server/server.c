@@ -2,6 +2,7 @@
 #include "update-server/server.h"
 
 #include <arpa/inet.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -135,6 +136,17 @@ static int open_doors(struct server *s, const struct server_setup *setup,
 	return 0;
 }
 
+/*
+ * Each of mbedtls' record buffers gets a mapping of its own, neither from the
+ * heap nor from what was kept at its top: pages of it that an idle connection
+ * never touched then cost nothing.
+ */
+static void tune_memory(void)
+{
+	(void)mallopt(M_MMAP_THRESHOLD, 16000);
+	(void)mallopt(M_TOP_PAD, 8192);
+}
+
 int server_open(const struct server_setup *setup, struct server **out,
 		struct err *e)
 {
@@ -145,6 +157,7 @@ int server_open(const struct server_setup *setup, struct server **out,
 		free(s);
 		return fail(e, rc, "loop");
 	}
+	tune_memory();
 	s->limits = setup->limits;
 	s->tick = setup->tick;
 	s->pool = conn_pool_new(&s->loop, s->limits);

@@ -6,6 +6,7 @@ that the case asks for. Nothing here but Python's standard library and openssl.
 """
 import hashlib
 import os
+import select
 import signal
 import socket
 import ssl
@@ -289,6 +290,33 @@ def test_requests_sent_ahead_are_answered_in_order():
         for i in range(200):
             status, _, body, rest = read_answer(s, rest)
             assert (status, body) == (200, str(i).encode()), (i, body)
+
+
+def test_a_flood_of_requests_is_answered_at_our_pace():
+    body = b"x" * 10000
+    requests = b"".join(
+        b"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n"
+        % len(body) + body for _ in range(100))
+    with Server() as server, server.tls() as s:
+        rest = b""
+        sent = 0
+        s.setblocking(False)
+        answered = 0
+        while answered < 100:  # one thread, for TLS in Python is not for two
+            readable, writable, _ = select.select([s], [s], [], 10)
+            try:
+                if sent < len(requests) and writable:
+                    sent += s.send(requests[sent:sent + 16000])
+                rest += s.recv(65536)
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                pass
+            while b"\r\n\r\n" in rest and len(
+                    rest.split(b"\r\n\r\n", 1)[1]) >= len(body):
+                head, rest = rest.split(b"\r\n\r\n", 1)
+                assert head.startswith(b"HTTP/1.1 200") and \
+                    rest.startswith(body)
+                rest = rest[len(body):]
+                answered += 1
 
 
 def test_a_request_may_come_in_any_pieces():
