@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "update-server/keeper.h"
+
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "common/x509.h"
+#include "tests/unit/tuf_repo.h"
+#include "update-server/init.h"
+#include "update-server/keeper_office.h"
+
+#define RATE 5
+
+static struct repo *repo;
+static struct ec_private *device_key;
+static struct buf ca_pem = BUF_INIT(X509_PEM_MAX_LEN);
+static struct keeper_request q;
+static struct keeper_answer a;
+
+/* ---- an office in the repository's own folder ---------------------------- */
+
+static struct ec_private *key_from(uint8_t fill)
+{
+	uint8_t scalar[EC_SCALAR_LEN];
+	struct ec_private *key = NULL;
+	struct err e;
+
+	memset(scalar, fill, sizeof(scalar));
+	assert_ok(ec_private_from_scalar(scalar, &key, &e));
+	return key;
+}
+
+static struct keeper_office *open_office(void)
+{
+	struct keeper_setup setup = { .dirfd = repo->dirfd,
+				      .environment = ENV_LAB,
+				      .ca = key_from(77),
+				      .online = key_from(ONLINE_KEY + 1),
+				      .ca_pem = buf_text(&ca_pem),
+				      .device_days = 90,
+				      .enrol_rate = RATE };
+	struct keeper_office *o = NULL;
+	struct err e;
+
+	assert_ok(keeper_office_open(&setup, &o, &e));
+	return o;
+}
+
+static int open_all(void **state)
+{
+	struct x509_template t = { .kind = X509_CA,
+				   .common_name = "CA",
+				   .not_before = NOW - 10,
+				   .not_after = NOW + 1000 * UTC_DAY };
+	struct ec_private *ca = key_from(77);
+	struct ec_public public_key;
+	struct err e;
+
+	repo = repo_new();
+	assert_ok(fs_mkdir(repo->dirfd, "metadata", 0700, &e));
+	device_key = key_from(99);
+	ec_public_of(ca, &public_key);
+	ca_pem.len = 0;
+	assert_ok(x509_issue(&t, &public_key, (struct slice){ 0 }, ca, &ca_pem,
+			     &e));
+	ec_free(ca);
+	*state = open_office();
+	return 0;
+}
+
+static int close_all(void **state)
+{
+	keeper_office_close(*state);
+	ec_free(device_key);
+	repo_free(repo);
+	buf_done(&ca_pem);
+	return 0;
+}
+
+/* Lay what the repository published where the keeper looks for it. */
+static void offer(void)
+{
+	char path[300];
+	struct err e;
+
+	for (struct repo_file *f = repo->files; f; f = f->next) {
+		if (!f->name[0])
+			continue;
+		snprintf(path, sizeof(path), "metadata/%s", f->name);
+		assert_ok(fs_replace_file(repo->dirfd, path,
+					  buf_slice(&f->bytes), 0600, &e));
+	}
+}
+
+static void ask(struct keeper_office *o, enum keeper_op op, int64_t targets,
+		uint32_t days)
+{
+	q = (struct keeper_request){ .op = op,
+				     .targets = targets,
+				     .days = days };
+	keeper_office_do(o, &q, NOW, &a);
+}
+
+#define assert_done()                                                          \
+	do {                                                                   \
+		if (a.failure.code != ERR_NONE)                                \
+			fail_msg("%s", a.failure.msg);                         \
+	} while (0)
+#define assert_failed(wanted)                                                  \
+	do {                                                                   \
+		if (a.failure.code != (wanted))                                \
+			fail_msg("%s: %s", err_name(a.failure.code),           \
+				 a.failure.msg);                               \
+	} while (0)
+
+static bool answer_says(const char *words)
+{
+	return memmem(a.timestamp, a.timestamp_len, words, strlen(words)) &&
+	       memmem(a.snapshot, a.snapshot_len, words, strlen(words));
+}
+
+/* ---- enrolment ----------------------------------------------------------- */
+
+static void prepare_enrolment(void)
+{
+	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN), sig = BUF_INIT(80);
+	struct buf message = BUF_INIT(256);
+	struct err e;
+
+	q = (struct keeper_request){ .op = KEEPER_ENROL };
+	memset(q.enrol.claim, 1, sizeof(q.enrol.claim));
+	memset(q.enrol.nonce, 2, sizeof(q.enrol.nonce));
+	assert_ok(x509_request(device_key, "device", &pem, &e));
+	memcpy(q.enrol.csr, buf_text(&pem), pem.len + 1);
+	assert_ok(wire_enrol_message(&q.enrol, &message, &e));
+	assert_ok(ec_sign(device_key, buf_slice(&message), &sig, &e));
+	memcpy(q.enrol.proof, sig.ptr, sig.len);
+	q.enrol.proof_len = sig.len;
+	buf_done(&pem);
+	buf_done(&sig);
+	buf_done(&message);
+}
+
+static void a_proven_key_gets_a_certificate_of_our_template(void **state)
+{
+	struct x509_info info;
+	char id[2 * DEVICE_ID_LEN + 1];
+	struct ec_public key;
+	struct err e;
+
+	prepare_enrolment();
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_done();
+	assert_ok(x509_verify(slice_of(a.certificate), buf_slice(&ca_pem),
+			      X509_DEVICE, NOW, false, &e));
+	assert_ok(x509_inspect(slice_of(a.certificate), &info, &e));
+	hex_format((struct slice){ a.device.bytes, DEVICE_ID_LEN }, id);
+	assert_string_equal(info.common_name, id);
+	assert_false(info.is_ca);
+	ec_public_of(device_key, &key);
+	assert_true(ec_public_equal(&info.public_key, &key));
+	assert_true(info.not_after <= NOW + 90 * UTC_DAY);
+}
+
+static void a_key_that_is_not_proven_gets_none(void **state)
+{
+	prepare_enrolment();
+	q.enrol.nonce[0] ^= 1;
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_failed(ERR_UNTRUSTED);
+	prepare_enrolment();
+	q.enrol.claim[0] ^= 1;
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_failed(ERR_UNTRUSTED);
+	prepare_enrolment();
+	q.enrol.proof_len = 0;
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_int_not_equal(a.failure.code, ERR_NONE);
+	prepare_enrolment();
+	memcpy(q.enrol.csr, "nonsense", 9);
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_failed(ERR_FORMAT);
+	assert_string_equal(a.certificate, "");
+}
+
+static void certificates_are_made_at_a_bounded_rate(void **state)
+{
+	prepare_enrolment();
+	for (int i = 0; i < RATE; i++) {
+		keeper_office_do(*state, &q, NOW, &a);
+		assert_done();
+	}
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_failed(ERR_BUSY);
+	keeper_office_do(*state, &q, NOW + 60 / RATE, &a);
+	assert_done();
+	keeper_office_do(*state, &q, NOW + 60 / RATE, &a);
+	assert_failed(ERR_BUSY);
+	/* A clock that was set back opens nothing. */
+	keeper_office_do(*state, &q, NOW - 1000, &a);
+	assert_failed(ERR_BUSY);
+}
+
+/* ---- metadata ------------------------------------------------------------ */
+
+static void nothing_is_signed_before_an_import(void **state)
+{
+	ask(*state, KEEPER_REFRESH, 0, 0);
+	assert_failed(ERR_NOT_FOUND);
+	ask(*state, KEEPER_PUBLISH, 1, 0);
+	assert_failed(ERR_NOT_FOUND);
+}
+
+/* A device that trusts the root takes what the keeper signed. */
+static void device_accepts(void)
+{
+	char name[64];
+	struct err e;
+
+	snprintf(name, sizeof(name), "%lld.snapshot.json",
+		 (long long)a.snapshot_version);
+	repo_put(repo, name, (struct slice){ a.snapshot, a.snapshot_len },
+		 true);
+	repo_put(repo, "timestamp.json",
+		 (struct slice){ a.timestamp, a.timestamp_len }, true);
+	assert_ok(repo_refresh(repo, &e));
+}
+
+static void what_was_verified_is_signed_and_a_device_takes_it(void **state)
+{
+	repo_trust(repo);
+	offer();
+	ask(*state, KEEPER_PUBLISH, 1, 0);
+	assert_done();
+	assert_int_equal(a.snapshot_version, 1);
+	assert_int_equal(a.targets_version, 1);
+	assert_int_equal(a.expires, NOW + UTC_DAY);
+	device_accepts();
+	/* The timestamp alone moves while the snapshot is fresh. */
+	ask(*state, KEEPER_REFRESH, 0, 0);
+	assert_done();
+	assert_int_equal(a.snapshot_version, 1);
+	device_accepts();
+	repo_publish(repo, "targets");
+	offer();
+	ask(*state, KEEPER_PUBLISH, 2, 0);
+	assert_done();
+	assert_int_equal(a.snapshot_version, 2);
+	assert_int_equal(a.targets_version, 2);
+	device_accepts();
+	assert_trusted(repo, 1, 3, 2, 2);
+}
+
+static void versions_rise_over_a_restart(void **state)
+{
+	offer();
+	ask(*state, KEEPER_PUBLISH, 1, 0);
+	assert_done();
+	keeper_office_close(*state);
+	*state = open_office();
+	repo_trust(repo);
+	device_accepts();
+	ask(*state, KEEPER_REFRESH, 0, 0);
+	assert_done();
+	device_accepts();
+	assert_trusted(repo, 1, 2, 1, 1);
+}
+
+static void what_does_not_verify_is_not_signed(void **state)
+{
+	repo_publish(repo, "targets");
+	offer();
+	ask(*state, KEEPER_PUBLISH, 2, 0);
+	assert_done();
+	ask(*state, KEEPER_PUBLISH, 1, 0); /* older */
+	assert_failed(ERR_ROLLBACK);
+	repo_find(repo, "targets")->signers = KEY(OTHER_KEY);
+	repo_publish(repo, "targets");
+	offer();
+	ask(*state, KEEPER_PUBLISH, 3, 0); /* by another key */
+	assert_failed(ERR_UNTRUSTED);
+	assert_int_equal(a.timestamp_len, 0);
+	ask(*state, KEEPER_REFRESH, 0, 0); /* and life goes on */
+	assert_done();
+	assert_int_equal(a.targets_version, 2);
+}
+
+static void a_root_that_names_another_server_binds_nobody(void **state)
+{
+	repo_grant(repo, "timestamp", KEY(OTHER_KEY), 1);
+	json_set_int(repo_body(repo, "root"), "version", 0);
+	repo_remove(repo, "1.root.json");
+	repo_publish(repo, "root");
+	offer();
+	ask(*state, KEEPER_PUBLISH, 1, 0);
+	assert_failed(ERR_REFUSED);
+	repo_grant(repo, "timestamp", KEY(ONLINE_KEY), 1);
+	json_set_int(repo_body(repo, "root"), "version", 0);
+	repo_remove(repo, "1.root.json");
+	repo_publish(repo, "root");
+	offer();
+	ask(*state, KEEPER_PUBLISH, 1, 0);
+	assert_done();
+}
+
+static void another_environment_is_refused(void **state)
+{
+	struct json *pawl = member(repo_body(repo, "root"), "pawl");
+
+	json_set_text(pawl, "environment", "demo");
+	json_set_int(repo_body(repo, "root"), "version", 0);
+	repo_remove(repo, "1.root.json");
+	repo_publish(repo, "root");
+	offer();
+	ask(*state, KEEPER_PUBLISH, 1, 0);
+	assert_failed(ERR_REFUSED);
+}
+
+static void a_bundle_is_marked_bounded_and_passed_by_the_network(void **state)
+{
+	int64_t bundle;
+
+	offer();
+	ask(*state, KEEPER_PUBLISH, 1, 0);
+	assert_done();
+	assert_false(answer_says("\"medium\":true"));
+	ask(*state, KEEPER_BUNDLE, 0, 0);
+	assert_failed(ERR_REFUSED);
+	ask(*state, KEEPER_BUNDLE, 0, 91);
+	assert_failed(ERR_REFUSED);
+	ask(*state, KEEPER_BUNDLE, 0, 90);
+	assert_done();
+	assert_true(answer_says("\"medium\":true"));
+	assert_int_equal(a.expires, NOW + 90 * UTC_DAY);
+	bundle = a.snapshot_version;
+	ask(*state, KEEPER_REFRESH, 0, 0);
+	assert_done();
+	assert_true(a.snapshot_version > bundle);
+	assert_false(answer_says("\"medium\":true"));
+}
+
+/* ---- the process --------------------------------------------------------- */
+
+/* The other end is hostile; the keeper answers, or hangs up, and never errs. */
+static void the_process_survives_hostile_messages(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+	} hostile[] = {
+		{ "", 0 },
+		{ "\x00", 1 },
+		{ "\xff", 1 },
+		{ "\x02", 1 },
+		{ "\x03junk", 5 },
+		{ "\x04\x01", 2 },
+		{ "\x01\xff\xff\xff\xff", 5 },
+		{ "\x02\x00\x00\x00\x00\x00\x00\x00\x00", 9 },
+	};
+	char folder[80];
+	struct init_options o = { .dir = folder,
+				  .environment = ENV_LAB,
+				  .names = { "localhost" },
+				  .device = "127.0.0.1:0",
+				  .enrolment = "127.0.0.1:0",
+				  .people = "127.0.0.1:0",
+				  .admin = "admin" };
+	struct buf in = BUF_INIT(KEEPER_MESSAGE_MAX);
+	struct config config = { 0 };
+	int pair[2], status;
+	struct err e;
+	pid_t child;
+
+	(void)state;
+	snprintf(folder, sizeof(folder), "%s/server", repo->dir);
+	assert_ok(init_make(&o, &e));
+	assert_refused(init_make(&o, &e), ERR_CONFLICT);
+	assert_ok(config_load(folder, NULL, &config, &e));
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	child = fork();
+	if (child == 0) {
+		close(pair[0]);
+		_exit(keeper_process(&config, pair[1]));
+	}
+	close(pair[1]);
+	assert_ok(keeper_receive(pair[0], 60000, &in, &e));
+	assert_ok(keeper_parse_answer(KEEPER_REFRESH, buf_slice(&in), &a, &e));
+	assert_done();
+	for (size_t i = 0; i < ARRAY_LEN(hostile); i++) {
+		struct slice s = { (const uint8_t *)hostile[i].bytes,
+				   hostile[i].len };
+
+		in.len = 0;
+		assert_ok(keeper_send(pair[0], s, &e));
+		assert_ok(keeper_receive(pair[0], 60000, &in, &e));
+		assert_ok(keeper_parse_answer(KEEPER_REFRESH, buf_slice(&in),
+					      &a, &e));
+		assert_failed(ERR_FORMAT);
+	}
+	/* A length beyond the limit ends the conversation, and the process. */
+	assert_int_equal(send(pair[0], "\xff\xff\xff\xff", 4, 0), 4);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	close(pair[0]);
+	config_done(&config);
+	buf_done(&in);
+}
+
+static void messages_that_are_cut_are_refused(void **state)
+{
+	struct buf out = BUF_INIT(KEEPER_MESSAGE_MAX);
+	struct err e;
+
+	(void)state;
+	prepare_enrolment();
+	assert_ok(keeper_format_request(&q, &out, &e));
+	assert_ok(keeper_parse_request(buf_slice(&out), &q, &e));
+	for (size_t len = 0; len < out.len; len++)
+		assert_refused(
+			keeper_parse_request(slice_sub(buf_slice(&out), 0, len),
+					     &q, &e),
+			ERR_FORMAT);
+	assert_ok(buf_add(&out, slice_of("x"), &e));
+	assert_refused(keeper_parse_request(buf_slice(&out), &q, &e),
+		       ERR_FORMAT);
+	buf_done(&out);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_all, close_all)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(a_proven_key_gets_a_certificate_of_our_template),
+		TEST(a_key_that_is_not_proven_gets_none),
+		TEST(certificates_are_made_at_a_bounded_rate),
+		TEST(nothing_is_signed_before_an_import),
+		TEST(what_was_verified_is_signed_and_a_device_takes_it),
+		TEST(versions_rise_over_a_restart),
+		TEST(what_does_not_verify_is_not_signed),
+		TEST(a_root_that_names_another_server_binds_nobody),
+		TEST(another_environment_is_refused),
+		TEST(a_bundle_is_marked_bounded_and_passed_by_the_network),
+		TEST(messages_that_are_cut_are_refused),
+		TEST(the_process_survives_hostile_messages),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
