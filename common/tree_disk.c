@@ -166,16 +166,13 @@ static int advance(struct check *c, size_t len, struct err *e)
 }
 
 /*
- * Clean pages of the file leave the cache, so that the reads which follow come
- * from the medium.
+ * The file's pages, all clean since the whole file system was synced, leave
+ * the cache, so that the reads which follow come from the medium.
  */
 static int drop_cache(int fd, struct err *e)
 {
-	int rc;
+	int rc = posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 
-	if (fdatasync(fd))
-		return err_sys(e, "sync");
-	rc = posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	if (rc == 0 || rc == EINVAL || rc == ENOSYS)
 		return 0;
 	errno = rc;
@@ -407,6 +404,12 @@ static int walk(struct check *c, int dirfd, struct err *e)
 
 	if (root < 0)
 		return err_sys(e, "open a folder");
+	/* Only clean pages can be dropped; see drop_cache(). */
+	if (c->from_medium && syncfs(root)) {
+		err_sys(e, "sync");
+		fs_close(&root);
+		return -1;
+	}
 	if (push(c, root, (struct slice){ 0 }, e))
 		return -1;
 	for (uint32_t i = 0; i < c->tree->count; i++)
