@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tuf_rollback - what may never go back (The Update Framework 1.0.34, 5.4.3,
- * 5.4.4 and 5.5.5). `old` is what was trusted before; NULL allows everything.
+ * tuf_rollback - what may never go back (The Update Framework 1.0.34, 5.4.3
+ * and 5.5.5). `old` is what was trusted before; NULL allows everything.
  * All fail with ERR_ROLLBACK.
  */
 #ifndef COMMON_TUF_ROLLBACK_H
