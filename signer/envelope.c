@@ -227,30 +227,28 @@ static bool has_signature(const struct json *envelope, const char *keyid)
 	return false;
 }
 
-/* Append the new signatures of `from` to list, each verified. */
-static int join_signatures(const struct json *to, const struct json *from,
-			   const struct judges *j, struct json *list,
-			   struct err *e)
+/* Every signature of `from` is good, and there is room for the new ones. */
+static int check_signatures(const struct json *to, const struct json *from,
+			    const struct judges *j, struct err *e)
 {
 	const struct json *signatures = json_get(from, "signatures");
 	struct buf message = BUF_INIT(ENVELOPE_MAX_LEN);
+	size_t total = envelope_signature_count(to);
 	struct ec_public key;
-	const char *keyid;
 	int rc = -1;
 
 	if (json_canonical(envelope_signed(to), &message, e))
 		goto out;
 	for (size_t i = 0; i < json_count(signatures); i++) {
 		const struct json *signature = json_at(signatures, i);
+		const char *keyid = json_text(json_get(signature, "keyid"));
 
-		keyid = json_text(json_get(signature, "keyid"));
 		if (find_key(j, keyid, &key, e) ||
 		    verify_signature(signature, buf_slice(&message), &key, e))
 			goto out;
-		if (!has_signature(to, keyid))
-			json_add(list, json_clone(signature));
+		total += has_signature(to, keyid) ? 0 : 1;
 	}
-	if (json_count(list) > ENVELOPE_SIGNATURES_MAX) {
+	if (total > ENVELOPE_SIGNATURES_MAX) {
 		err_set(e, ERR_LIMIT, "more than %d signatures",
 			ENVELOPE_SIGNATURES_MAX);
 		goto out;
@@ -268,19 +266,18 @@ int envelope_merge(struct json *to, const struct json *from,
 	const struct judges judges = { json_text(json_get(envelope_signed(to),
 							  "_type")),
 				       roots, root_count };
-	size_t before = envelope_signature_count(to);
-	struct json *list;
+	size_t before = envelope_signature_count(to), merged;
 
 	if (!json_same(envelope_signed(to), envelope_signed(from)))
 		return err_set(e, ERR_CONFLICT,
 			       "its content is not what is staged here: it was "
 			       "changed, or is from before the last change");
-	list = json_clone(json_get(to, "signatures"));
-	if (join_signatures(to, from, &judges, list, e)) {
-		json_free(list);
+	if (check_signatures(to, from, &judges, e))
 		return -1;
-	}
-	*added = json_count(list) - before;
-	json_set(to, "signatures", list);
+	/* In the order of key ids: whoever merges gets the same file. */
+	for (size_t i = 0; i < root_count; i++)
+		if (roots[i] && tuf_merge(to, from, roots[i], &merged, e))
+			return -1;
+	*added = envelope_signature_count(to) - before;
 	return 0;
 }
