@@ -201,6 +201,13 @@ class Device:
                    "--config", os.path.join(self.dir, "client.conf"),
                    "--from", folder, *more, fine=False)
 
+    def expect(self, status, folder):
+        done = self.update(folder)
+        if done.returncode != status:
+            raise AssertionError("exit status %d instead of %d: %s" % (
+                done.returncode, status,
+                done.stdout.decode(errors="replace")))
+
     def slots(self):
         """Everything that an activation or a write would change."""
         found = []
@@ -700,6 +707,86 @@ for _name, _fields in LIES.items():
     case(FORMAT, LIMIT, UNTRUSTED, REFUSED, SPACE, HEALTH, active=True)(_f)
 
 
+# ---- attacks in several steps ------------------------------------------------
+
+def a02_last_months_repository(keys, device):
+    """Everything in it is signed and unexpired; only older."""
+    device.expect(0, path("good-2"))
+    before = device.slots()
+    device.expect(ROLLBACK, path("good-1"))
+    assert device.slots() == before and device.running() == "r2"
+    device.expect(0, path("good-2"))
+
+
+def a02_older_targets_under_a_new_timestamp(keys, device):
+    """The online key is stolen; the engineers' keys are not."""
+    device.expect(0, path("good-2"))
+    r = Repository(keys, 2)
+    with open(path("published-1/metadata/1.targets.json"), "rb") as f:
+        r.files["1.targets.json"] = f.read()
+    r.online(3, 3, 1)
+    r.write(path("evil"))
+    device.expect(ROLLBACK, path("evil"))
+    assert device.running() == "r2"
+
+
+def a02_snapshot_that_forgets_targets(keys, device):
+    device.expect(0, path("good-2"))
+    r = Repository(keys, 2)
+    r.online(3, 3)
+    body = r.head("snapshot", 3)
+    body["meta"] = {}
+    r.put("3.snapshot.json", body, "online")
+    r.write(path("evil"))
+    assert device.update(path("evil")).returncode in (
+        FORMAT, UNTRUSTED, ROLLBACK)
+    assert device.running() == "r2"
+
+
+def a06_fast_forward_and_recovery(keys, device):
+    """A stolen online key drives versions up; a new root makes it harmless."""
+    r = Repository(keys, 2)
+    r.online(2 ** 53 - 1, 2 ** 53 - 1)
+    r.write(path("evil"))
+    device.update(path("evil"))
+    good = Repository(keys, 2)
+    good.online(4, 4)
+    good.write(path("good-4"))
+    device.expect(ROLLBACK, path("good-4"))
+
+    def edit(body):
+        key = keys["spare"]
+        body["keys"][key.id] = dict(key.object)
+        for role in ("timestamp", "snapshot"):
+            body["roles"][role]["keyids"] = [key.id]
+    good.new_root(edit)
+    for name in ("4.snapshot.json", "timestamp.json"):
+        good.put(name, good.signed(name), "spare")
+    good.write(path("good-4"))
+    device.expect(0, path("good-4"))
+    assert device.running() == "r2"
+    # The stolen key says nothing any more.
+    r.files["2.root.json"] = good.files["2.root.json"]
+    r.write(path("evil"))
+    device.expect(UNTRUSTED, path("evil"))
+
+
+def a16_forty_rotations_in_one_run(keys, device):
+    r = Repository(keys, 2)
+    for version in range(2, 42):
+        r.new_root(lambda body: None, version=version)
+    r.write(path("good-40"))
+    device.expect(0, path("good-40"))
+    assert json.loads(device.trusted_root())["signed"]["version"] == 41
+
+
+SEQUENCES = (a02_last_months_repository,
+             a02_older_targets_under_a_new_timestamp,
+             a02_snapshot_that_forgets_targets,
+             a06_fast_forward_and_recovery,
+             a16_forty_rotations_in_one_run)
+
+
 # ---- the run ----------------------------------------------------------------
 
 def judge(name, device, result, codes, before, active):
@@ -747,6 +834,9 @@ def main():
             failed += 1
         print("%s %s%s" % ("not ok" if why else "ok", function.__name__,
                            ": " + why if why else ""))
+    for sequence in SEQUENCES:
+        sequence(keys, first.copy("device"))
+        print("ok %s" % sequence.__name__)
     if failed:
         sys.exit("%d of %d cases failed" % (failed, len(CASES)))
     print("%d evil repositories refused" % len(CASES))
