@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "common/mem.h"
 #include "common/opt.h"
 
 #include "update-server/commands.h"
@@ -56,5 +57,6 @@ int main(int argc, char **argv)
 		.command_count = ARRAY_LEN(commands),
 	};
 
+	mem_no_core();
 	return program_main(&program, argc, argv);
 }
