@@ -68,11 +68,17 @@ int api_release_list(struct server_api *api, const struct request *q,
 int api_release_show(struct server_api *api, const struct request *q,
 		     struct response *a, struct err *e)
 {
+	const char *id = api_rest(q, "/v1/people/release/");
+	const char *slash = strchr(id, '/');
+	char product[NAME_MAX_LEN + 1] = "";
 	struct store_release r = { 0 };
 	struct json *j, *detail = NULL;
 
-	if (store_release_find(api->store, api_rest(q, "/v1/people/release/"),
-			       &r, e))
+	if (slash && text_format(product, sizeof(product), e, "%.*s",
+				 (int)(slash - id), id))
+		return -1;
+	if (store_release_find(api->store, product, slash ? slash + 1 : id, &r,
+			       e))
 		return -1;
 	j = release_json(&r);
 	json_set_int(j, "v", 1);

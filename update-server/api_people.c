@@ -127,21 +127,23 @@ int api_metadata_put(struct server_api *api, const struct request *q,
 int api_publish(struct server_api *api, const struct request *q,
 		struct response *a, struct err *e)
 {
-	static const char *const known[] = { "v", "targets", NULL };
+	static const char *const known[] = { "v", "root", "targets", NULL };
 	struct publish_summary done;
 	char staged[SHA256_HEX_LEN];
+	struct publish_order order = { .staged = staged };
 	struct json *j;
-	int64_t targets;
-	int rc;
+	int rc = -1;
 
 	if (api_body(q, known, &j, e))
 		return -1;
-	rc = json_get_int(j, "targets", 1, JSON_INT_MAX, &targets, e);
+	if (json_get_int(j, "root", 1, JSON_INT_MAX, &order.root, e) == 0)
+		rc = json_get_int(j, "targets", 1, JSON_INT_MAX, &order.targets,
+				  e);
 	json_free(j);
 	if (rc)
 		return -1;
 	staged_name(q, staged);
-	if (publish_staged(api, staged, targets, &done, e)) {
+	if (publish_staged(api, &order, &done, e)) {
 		log_event(LOG_WARNING, "import-refused", "by=%s why=%s",
 			  q->peer->id, e->msg);
 		return -1;

@@ -145,13 +145,13 @@ static void take_models(struct rollout *r, const char *models)
 	}
 }
 
-static int take_release(struct server_api *api, const char *id,
-			struct rollout *r, struct err *e)
+static int take_release(struct server_api *api, const char *product,
+			const char *id, struct rollout *r, struct err *e)
 {
 	struct store_release release = { 0 };
 	int rc = -1;
 
-	if (store_release_find(api->store, id, &release, e))
+	if (store_release_find(api->store, product, id, &release, e))
 		return -1;
 	if (!release.listed) {
 		(void)err_set(e, ERR_REFUSED,
@@ -175,22 +175,26 @@ out:
 static int read_rollout(struct server_api *api, const struct json *j,
 			struct rollout *r, struct err *e)
 {
-	char release[NAME_MAX_LEN + 1];
+	char release[NAME_MAX_LEN + 1], product[NAME_MAX_LEN + 1] = "";
 	int64_t share;
 
 	if (api_get_name(j, "name", r->name, e) ||
-	    api_get_name(j, "release", release, e) || get_cohorts(j, r, e) ||
+	    api_get_name(j, "release", release, e) ||
+	    (json_get(j, "product") &&
+	     api_get_name(j, "product", product, e)) ||
+	    get_cohorts(j, r, e) ||
 	    json_get_int(j, "share", 1, ROLLOUT_SHARE_ALL, &share, e))
 		return -1;
 	r->share = (uint32_t)share;
-	return take_release(api, release, r, e);
+	return take_release(api, product, release, r, e);
 }
 
 int api_rollout_create(struct server_api *api, const struct request *q,
 		       struct response *a, struct err *e)
 {
 	static const char *const known[] = { "v",       "name",  "release",
-					     "cohorts", "share", NULL };
+					     "cohorts", "share", "product",
+					     NULL };
 	struct rollout r = { .state = ROLLOUT_DRAFT, .created = utc_now() };
 	struct json *j;
 	int rc = -1;
@@ -206,6 +210,21 @@ int api_rollout_create(struct server_api *api, const struct request *q,
 out:
 	json_free(j);
 	return rc;
+}
+
+/* What is opened must still be what the signed metadata lists. */
+static int check_release(struct server_api *api, const struct rollout *r,
+			 struct err *e)
+{
+	struct rollout now = { 0 };
+
+	if (take_release(api, r->product, r->release, &now, e))
+		return -1;
+	if (sha256_equal(&now.digest, &r->digest))
+		return 0;
+	return err_set(e, ERR_CONFLICT,
+		       "release %s has another content now: make a new rollout",
+		       r->release);
 }
 
 /* ---- start, pause, resume ------------------------------------------------ */
@@ -249,7 +268,8 @@ static int open_rollout(struct server_api *api, const struct request *q,
 					 "is resumed");
 		goto out;
 	}
-	if (store_rollout_open(api->store, &r, r.state, utc_now(), e))
+	if (check_release(api, &r, e) ||
+	    store_rollout_open(api->store, &r, r.state, utc_now(), e))
 		goto out;
 	log_event(LOG_INFO, starting ? "rollout-started" : "rollout-resumed",
 		  "by=%s name=%s share=%u population=%llu", q->peer->id, r.name,

@@ -223,6 +223,7 @@ static int import_folder(struct import *im, struct err *e)
 	    upload_payloads(im, name, e) || upload_chain(im, roots, targets, e))
 		return -1;
 	body = json_new_object();
+	json_set_int(body, "root", (int64_t)roots);
 	json_set_int(body, "targets", (int64_t)targets);
 	if (people_post(im->ui->client, "/v1/people/publish", body, &answer, e))
 		return -1;
@@ -284,17 +285,34 @@ static void print_release(const struct json *j)
 	ui_table(json_get(detail, "packages"), columns);
 }
 
+static int release_path_of(const char *product, const char *id, char *path,
+			   size_t size, struct err *e)
+{
+	char prefix[128] = "/v1/people/release";
+
+	if (product &&
+	    ui_path("/v1/people/release/", product, prefix, sizeof(prefix), e))
+		return -1;
+	if (!name_is_valid(slice_of(id)))
+		return err_set(e, ERR_USAGE, "%s: not a name", id);
+	return text_format(path, size, e, "%s/%s", prefix, id);
+}
+
 int command_release_show(int argc, char **argv, struct err *e)
 {
+	const char *product = NULL;
 	struct ui u = { 0 };
-	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
-	struct json *answer = NULL;
+	const struct opt opts[] = {
+		OPT_TEXT("product", "P", &product, "of which product"),
+		UI_OPTIONS(&u),
+		OPT_END,
+	};
 	char path[256];
+	struct json *answer = NULL;
 	int rc = -1;
 
 	if (ui_start(&u, argc, argv, opts, 1, "name one release", e) ||
-	    ui_path("/v1/people/release/", u.operands[0], path, sizeof(path),
-		    e) ||
+	    release_path_of(product, u.operands[0], path, sizeof(path), e) ||
 	    people_get(u.client, path, &answer, e))
 		goto out;
 	rc = 0;

@@ -115,11 +115,13 @@ static struct json *names(const struct opt_list *list)
 
 int command_rollout_create(int argc, char **argv, struct err *e)
 {
-	const char *release = NULL, *share_text = NULL;
+	const char *release = NULL, *product = NULL, *share_text = NULL;
 	struct opt_list cohorts = { .count = 0 };
 	struct ui u = { 0 };
 	const struct opt opts[] = {
 		OPT_TEXT("release", "ID", &release, "what to roll out"),
+		OPT_TEXT("product", "P", &product,
+			 "of which product, if several have such a release"),
 		OPT_LIST("cohort", "C", &cohorts, "to whom"),
 		OPT_TEXT("share", "PERCENT", &share_text,
 			 "to how many of them (100)"),
@@ -142,6 +144,8 @@ int command_rollout_create(int argc, char **argv, struct err *e)
 	body = json_new_object();
 	json_set_text(body, "name", u.operands[0]);
 	json_set_text(body, "release", release);
+	if (product)
+		json_set_text(body, "product", product);
 	json_set(body, "cohorts", names(&cohorts));
 	json_set_int(body, "share", share);
 	rc = post(&u, "/v1/people/rollouts", body, e);

@@ -27,6 +27,7 @@ struct recorded {
 
 struct import {
 	struct server_api *api;
+	const struct publish_order *order;
 	struct tuf_source folder;
 	struct recorded files[FILES_MAX];
 	size_t file_count;
@@ -39,6 +40,20 @@ struct import {
 	bool first;
 };
 
+/* "<n>.<role>.json": the number if the role is this one, else 0. */
+static int64_t version_in(const char *name, const char *suffix)
+{
+	size_t len = strlen(name), tail = strlen(suffix);
+	struct err ignored;
+	uint64_t version;
+
+	if (len <= tail || strcmp(name + len - tail, suffix) != 0 ||
+	    num_parse(slice_sub(slice_of(name), 0, len - tail), JSON_INT_MAX,
+		      &version, &ignored))
+		return 0;
+	return (int64_t)version;
+}
+
 /* ---- the trusted chain --------------------------------------------------- */
 
 static int record(void *ctx, const char *name, size_t max, struct buf *out,
@@ -48,6 +63,8 @@ static int record(void *ctx, const char *name, size_t max, struct buf *out,
 	struct recorded *r;
 	size_t before = out->len;
 
+	if (version_in(name, ".root.json") > im->order->root)
+		return err_set(e, ERR_NOT_FOUND, "%s: not part of this", name);
 	if (im->folder.fetch(im->folder.ctx, name, max, out, e))
 		return -1;
 	if (im->file_count == FILES_MAX)
@@ -372,20 +389,6 @@ static int print_details(struct import *im, struct err *e)
 
 /* ---- taking it over ------------------------------------------------------ */
 
-/* "<n>.<role>.json": the number if the role is this one, else 0. */
-static int64_t version_in(const char *name, const char *suffix)
-{
-	size_t len = strlen(name), tail = strlen(suffix);
-	struct err ignored;
-	uint64_t version;
-
-	if (len <= tail || strcmp(name + len - tail, suffix) != 0 ||
-	    num_parse(slice_sub(slice_of(name), 0, len - tail), JSON_INT_MAX,
-		      &version, &ignored))
-		return 0;
-	return (int64_t)version;
-}
-
 /* For the keeper, which verifies them for itself. */
 static int offer_files(const struct import *im, struct err *e)
 {
@@ -449,10 +452,10 @@ static void import_done(struct import *im)
 	free(im->details);
 }
 
-static int import(struct import *im, int trust, int64_t targets,
-		  struct publish_summary *out, struct err *e)
+static int import(struct import *im, int trust, struct publish_summary *out,
+		  struct err *e)
 {
-	if (verify_chain(im, trust, targets, e) ||
+	if (verify_chain(im, trust, im->order->targets, e) ||
 	    tuf_client_each(im->client, visit_target, im, e) ||
 	    print_details(im, e) || offer_files(im, e) || store_all(im, e))
 		return -1;
@@ -460,20 +463,22 @@ static int import(struct import *im, int trust, int64_t targets,
 	return 0;
 }
 
-static int import_from(struct server_api *api, int staged, int64_t targets,
+static int import_from(struct server_api *api, int staged,
+		       const struct publish_order *order,
 		       struct publish_summary *out, struct err *e)
 {
 	struct import *im = mem_alloc(1, sizeof(*im));
 	int trust = -1, rc = -1;
 
 	im->api = api;
+	im->order = order;
 	im->folder = folder_source(&staged);
 	if (fs_remove_tree(staged, "trust", e) ||
 	    fs_mkdir(staged, "trust", 0700, e) ||
 	    fs_open(staged, "trust", O_RDONLY | O_DIRECTORY | O_CLOEXEC, &trust,
 		    e))
 		goto out;
-	rc = import(im, trust, targets, out, e);
+	rc = import(im, trust, out, e);
 out:
 	import_done(im);
 	free(im);
@@ -567,23 +572,26 @@ int publish_bundle(struct server_api *api, uint32_t days,
 	return rc;
 }
 
-int publish_staged(struct server_api *api, const char *staged, int64_t targets,
+int publish_staged(struct server_api *api, const struct publish_order *order,
 		   struct publish_summary *out, struct err *e)
 {
 	char path[STAGED_MAX];
+	struct err later;
 	int fd = -1, rc = -1;
 
 	*out = (struct publish_summary){ 0 };
+	if (text_format(path, sizeof(path), e, "incoming/%s", order->staged))
+		return -1;
 	(void)pthread_mutex_lock(&api->publishing);
-	if (text_format(path, sizeof(path), e, "incoming/%s", staged) ||
-	    fs_open(api->dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, &fd,
-		    e) ||
-	    import_from(api, fd, targets, out, e) || finish(api, e) ||
-	    fs_remove_tree(api->dirfd, path, e))
-		goto out;
-	rc = 0;
-out:
+	if (fs_open(api->dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, &fd,
+		    e) == 0 &&
+	    import_from(api, fd, order, out, e) == 0)
+		rc = finish(api, e);
 	fs_close(&fd);
+	if (fs_remove_tree(api->dirfd, path, &later) && rc == 0) {
+		*e = later;
+		rc = -1;
+	}
 	(void)pthread_mutex_unlock(&api->publishing);
 	return rc;
 }

@@ -20,8 +20,15 @@ struct publish_summary {
 	struct sha256 first_root;
 };
 
-/* `staged` is a folder's name beneath incoming/. */
-int publish_staged(struct server_api *api, const char *staged, int64_t targets,
+/* What was staged: no newer root than `root` is looked at, for an earlier
+ * import that was cut short may have left others behind. */
+struct publish_order {
+	const char *staged; /* a folder's name beneath incoming/ */
+	int64_t root, targets;
+};
+
+/* Whatever comes of it, the staged folder is gone afterwards. */
+int publish_staged(struct server_api *api, const struct publish_order *order,
 		   struct publish_summary *out, struct err *e) NODISCARD;
 
 /* Have the keeper sign what is stored, if it was not yet. */

@@ -197,8 +197,11 @@ int store_import(struct store *s, const struct store_import *in, int64_t now,
 int store_online(struct store *s, const struct store_file *snapshot,
 		 struct slice timestamp, struct err *e) NODISCARD;
 
-/* ERR_NOT_FOUND; ERR_CONFLICT if several products have a release so named. */
-int store_release_find(struct store *s, const char *id,
+/*
+ * product "" is any: ERR_CONFLICT if several have a release so named.
+ * ERR_NOT_FOUND if none has.
+ */
+int store_release_find(struct store *s, const char *product, const char *id,
 		       struct store_release *out, struct err *e) NODISCARD;
 void store_release_done(struct store_release *r);
 int store_release_each(struct store *s,

@@ -142,6 +142,22 @@ static int put_release(struct store *s, const struct store_release *r,
 		NULL, e);
 }
 
+/* Devices could not find what such a rollout offers them. */
+static int pause_unlisted(struct store *s, int64_t now, struct err *e)
+{
+	return sql_run(s->db,
+		       "UPDATE rollout SET state = ?, changed = ?, reason ="
+		       " 'its release is no longer in the signed metadata'"
+		       " WHERE state IN (?, ?) AND NOT EXISTS (SELECT 1"
+		       " FROM release r WHERE r.product = rollout.product"
+		       " AND r.id = rollout.release"
+		       " AND r.digest = rollout.digest AND r.listed = 1)",
+		       SQL_BIND(sql_int(ROLLOUT_PAUSED), sql_int(now),
+				sql_int(ROLLOUT_RUNNING),
+				sql_int(ROLLOUT_COMPLETED)),
+		       NULL, e);
+}
+
 static int import(struct store *s, const struct store_import *in, int64_t now,
 		  struct err *e)
 {
@@ -158,7 +174,7 @@ static int import(struct store *s, const struct store_import *in, int64_t now,
 	for (size_t i = 0; i < in->release_count; i++)
 		if (put_release(s, &in->releases[i], now, e))
 			return -1;
-	return 0;
+	return pause_unlisted(s, now, e);
 }
 
 int store_import(struct store *s, const struct store_import *in, int64_t now,
@@ -236,7 +252,7 @@ void store_release_done(struct store_release *r)
 	r->detail = NULL;
 }
 
-int store_release_find(struct store *s, const char *id,
+int store_release_find(struct store *s, const char *product, const char *id,
 		       struct store_release *out, struct err *e)
 {
 	struct store_release r = { 0 };
@@ -245,8 +261,10 @@ int store_release_find(struct store *s, const char *id,
 	int rc;
 
 	store_lock(s);
-	q = sql_query(s->db, RELEASE_COLUMNS " WHERE id = ?",
-		      SQL_BIND(sql_text(id)));
+	q = sql_query(s->db,
+		      RELEASE_COLUMNS " WHERE id = ?1"
+				      " AND (?2 = '' OR product = ?2)",
+		      SQL_BIND(sql_text(id), sql_text(product)));
 	found = sql_next(q);
 	if (found)
 		read_release(q, &r);
@@ -256,7 +274,9 @@ int store_release_find(struct store *s, const char *id,
 		rc = err_set(e, ERR_NOT_FOUND, "no release %s", id);
 	if (rc == 0 && more)
 		rc = err_set(e, ERR_CONFLICT,
-			     "several products have a release %s", id);
+			     "several products have a release %s: name one "
+			     "with --product",
+			     id);
 	if (rc)
 		store_release_done(&r);
 	else

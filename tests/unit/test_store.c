@@ -457,7 +457,7 @@ static void an_import_replaces_what_is_served_whole(void **state)
 	assert_ok(store_payload_find(*state, "kiosk/1/aa.f", &digest, &length,
 				     &e));
 	assert_int_equal(length, 9);
-	assert_ok(store_release_find(*state, "1", &out, &e));
+	assert_ok(store_release_find(*state, "", "1", &out, &e));
 	assert_true(out.listed);
 	store_release_done(&out);
 	in.payload_count = in.release_count = 0;
@@ -465,13 +465,26 @@ static void an_import_replaces_what_is_served_whole(void **state)
 	assert_refused(store_payload_find(*state, "kiosk/1/aa.f", &digest,
 					  &length, &e),
 		       ERR_NOT_FOUND);
-	assert_ok(store_release_find(*state, "1", &out, &e));
+	assert_ok(store_release_find(*state, "", "1", &out, &e));
 	assert_false(out.listed);
 	store_release_done(&out);
 	assert_refused(
 		store_metadata_get(*state, "9.root.json", NULL, NULL, &e),
 		ERR_NOT_FOUND);
 	buf_done(&b);
+}
+
+static void a_release_that_is_withdrawn_pauses_its_rollout(void **state)
+{
+	struct store_import none = { 0 };
+	struct rollout r = add_rollout(*state, "one", 2, 10000);
+	struct err e = { 0 };
+
+	(void)enrolled(*state, 1);
+	assert_ok(store_rollout_open(*state, &r, ROLLOUT_DRAFT, NOW, &e));
+	assert_ok(store_import(*state, &none, NOW, &e));
+	assert_ok(store_rollout_find(*state, "one", &r, &e));
+	assert_int_equal(r.state, ROLLOUT_PAUSED);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, with_cohort, gone)
@@ -492,6 +505,7 @@ int main(void)
 		TEST(attempts_are_counted_and_superseded),
 		TEST(a_rollout_completes_when_nobody_is_left),
 		TEST(an_import_replaces_what_is_served_whole),
+		TEST(a_release_that_is_withdrawn_pauses_its_rollout),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
