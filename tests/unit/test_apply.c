@@ -578,6 +578,7 @@ static void a_tar_cut_anywhere_is_refused(void **state)
 static void nothing_may_stand_behind_the_tar(void **state)
 {
 	struct kit *k = *state;
+	struct buf again = BUF_INIT(1 << 26);
 	struct err e = { 0 };
 	size_t len;
 
@@ -591,8 +592,10 @@ static void nothing_may_stand_behind_the_tar(void **state)
 	assert_ok(fs_remove_tree(k->box.dir, "slot", &e));
 	k->slot = box_folder(&k->box, "slot");
 	/* A second archive behind the first. */
-	assert_ok(buf_add(&k->tar, buf_slice(&k->tar), &e));
+	assert_ok(buf_add(&again, buf_slice(&k->tar), &e));
+	assert_ok(buf_add(&k->tar, buf_slice(&again), &e));
 	assert_refused(apply_tar_of(k, &e), ERR_FORMAT);
+	buf_done(&again);
 }
 
 /* The same members in another format, or behind a filter, are no package. */

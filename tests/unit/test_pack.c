@@ -13,7 +13,7 @@
 #include "signer/pack_tree.h"
 #include "tests/unit/box.h"
 
-#define SEEDS 12
+#define SEEDS 8
 
 static struct box box;
 static struct pack_settings how;
