@@ -424,8 +424,9 @@ static int open_temp(int dirfd, const char *leaf, mode_t mode,
 		     char name[NAME_MAX + 1], int *fd, struct err *e)
 {
 	for (unsigned i = 0; i < TEMP_TRIES; i++) {
-		if (text_format(name, NAME_MAX + 1, e, ".new%u-%.200s", i,
-				leaf))
+		/* No *.json: who lists those must not see half of one. */
+		if (text_format(name, NAME_MAX + 1, e, ".%.200s.new%u", leaf,
+				i))
 			return -1;
 		if (try_temp(dirfd, name, mode, fd) == 0)
 			return 0;

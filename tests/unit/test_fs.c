@@ -154,7 +154,7 @@ static void what_a_crash_left_behind_is_taken_away(void **state)
 	char path[128];
 
 	(void)state;
-	(void)snprintf(path, sizeof(path), "%s/.new0-a", where);
+	(void)snprintf(path, sizeof(path), "%s/.a.new0", where);
 	assert_int_equal(close(open(path, O_CREAT | O_WRONLY, 0600)), 0);
 	put("a", "one");
 	assert_holds("a", "one");
@@ -167,7 +167,7 @@ static void a_neighbours_unfinished_file_is_left_alone(void **state)
 	int fd;
 
 	(void)state;
-	(void)snprintf(path, sizeof(path), "%s/.new0-a", where);
+	(void)snprintf(path, sizeof(path), "%s/.a.new0", where);
 	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	assert_int_equal(flock(fd, LOCK_EX), 0);
 	put("a", "one");
