@@ -104,8 +104,9 @@ def serve_one(conn, mode, context):
         if mode == 'black-hole':
             time.sleep(300)
         elif mode == 'plain':
-            read_request(conn)
             conn.sendall(WHOLE['html'])
+            conn.shutdown(socket.SHUT_WR)
+            conn.recv(65536)
         else:
             conn = context.wrap_socket(conn, server_side=True)
             misbehave(conn, mode)
