@@ -1,5 +1,5 @@
 #!/bin/sh
-# Does the crypto also build and pass on mbedtls 3.6? Debian 13 has it, Debian 12
+# Do crypto and TLS also build and pass on mbedtls 3.6? Debian 13 has it, Debian 12
 # does not: so its packages are fetched into a private folder (nothing is
 # installed) from the mirror that this machine's apt is set up with.
 #
@@ -74,3 +74,22 @@ for t in random digest der pem ec aead passphrase keyfile example_keys x509; do
 	}
 	echo "ok $t"
 done
+
+# The server's front, under attack, on its TLS.
+front=$cache/bin/tests/tools
+mkdir -p "$front"
+# shellcheck disable=SC2086
+${CC:-cc} $flags -o "$front/front" tests/tools/front-server.c \
+	update-server/http.c update-server/answer.c update-server/exchange.c \
+	update-server/tls.c update-server/conn.c update-server/server.c \
+	update-server/config.c "$cache/obj/libcommon.a" "-L$lib" -lmbedtls \
+	-lmbedx509 -lmbedcrypto -ljansson -linih -luv
+printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s/front "$@"\n' "$lib" "$front" \
+	>"$front/front-server"
+chmod +x "$front/front-server"
+WORK=$(mktemp -d)
+export WORK
+status=0
+BIN=$cache/bin timeout 300 sh tests/e2e/50-front.sh || status=$?
+rm -rf "$WORK"
+exit $status

@@ -171,6 +171,24 @@ def test_only_modern_tls_is_spoken():
         assert "Cipher is (NONE)" in text, text
 
 
+def test_tls_1_3_is_spoken_where_mbedtls_has_it():
+    with Server() as server:
+        rc, text = openssl(server, "-tls1_3")
+        if "Cipher is (NONE)" in text:
+            assert "alert" in text, text
+            return
+        for suite, fine in (("TLS_AES_128_GCM_SHA256", True),
+                            ("TLS_AES_256_GCM_SHA384", True),
+                            ("TLS_CHACHA20_POLY1305_SHA256", True),
+                            ("TLS_AES_128_CCM_SHA256", False)):
+            rc, text = openssl(server, "-tls1_3", "-ciphersuites", suite,
+                               give=b"")
+            assert (f"Cipher is {suite}" in text) == fine, (suite, text)
+            assert "Post-Handshake New Session Ticket" not in text, text
+        answers(server)
+        answers(server, DEVICE, "device")
+
+
 def test_nothing_is_resumed_renegotiated_or_compressed():
     with Server() as server:
         rc, text = openssl(server, "-tls1_2")
