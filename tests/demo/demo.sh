@@ -172,7 +172,7 @@ for device in $devices; do
 		-e "s|^path *=.*|path = $home/devices/$device/slots|" \
 		"devices/$device/client.conf"
 	"$BIN/update-server" token create --product gateway \
-		--model demo-board --cohort "${device%-*}" --plain \
+		--model demo-board --cohort "${device%-*}" \
 		--operator server/admin/operator.conf >"devices/$device/claim"
 	chmod 600 "devices/$device/claim"
 	client "$device" enroll --claim-file "devices/$device/claim"
