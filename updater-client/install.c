@@ -377,12 +377,16 @@ static const char *reason_code(enum machine_reason reason)
 	return codes[reason];
 }
 
+/* "not-found" as reports write it: NOT_FOUND. */
 static void error_code(enum err_code code, char out[WIRE_CODE_MAX + 1])
 {
 	size_t i = 0;
 
-	for (const char *p = err_name(code); *p && i < WIRE_CODE_MAX; p++)
-		out[i++] = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
+	for (const char *p = err_name(code); *p && i < WIRE_CODE_MAX; p++) {
+		int c = *p == '-' ? '_' : toupper((unsigned char)*p);
+
+		out[i++] = (char)c;
+	}
 	out[i] = 0;
 }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/fs.h"
+#include "common/mem.h"
 
 #define SAFE_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -116,8 +117,11 @@ static void scrub_environment(void)
 	};
 	char *values[ARRAY_LEN(kept)];
 
-	for (size_t i = 0; i < ARRAY_LEN(kept); i++)
-		values[i] = getenv(kept[i]) ? strdup(getenv(kept[i])) : NULL;
+	for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
+		const char *value = getenv(kept[i]);
+
+		values[i] = value ? mem_dup_str(value) : NULL;
+	}
 	if (clearenv())
 		abort();
 	(void)setenv("PATH", SAFE_PATH, 1);

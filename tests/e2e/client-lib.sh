@@ -121,7 +121,7 @@ try_server() {
 	tries=0
 	while [ ! -s "$WORK/server/run/listeners.json" ]; do
 		tries=$((tries + 1))
-		[ $tries -lt 100 ] && kill -0 "$server_pid" 2>/dev/null ||
+		[ $tries -lt 600 ] && kill -0 "$server_pid" 2>/dev/null ||
 			return 1
 		sleep 0.1
 	done

@@ -8,18 +8,19 @@
 #include <unistd.h>
 
 #include "common/fs.h"
+#include "common/mem.h"
 #include "tests/unit/check.h"
 
 static int make_folder(void **state)
 {
 	char path[] = "/tmp/pawl-journal.XXXXXX";
 	struct err e = { 0 };
-	int *dirfd = malloc(sizeof(*dirfd));
+	int *dirfd = mem_alloc(1, sizeof(*dirfd));
 
-	if (!dirfd || !mkdtemp(path) || fs_open_dir(path, dirfd, &e))
-		return -1;
 	*state = dirfd;
-	return 0;
+	if (!mkdtemp(path))
+		return -1;
+	return fs_open_dir(path, dirfd, &e);
 }
 
 static int remove_folder(void **state)

@@ -1,0 +1,79 @@
+#!/bin/sh
+# The daemon: updates by itself, outlives a server that is away, stops when
+# asked to, and leaves a trial that it had to leave to the next start.
+. "$(dirname "$0")/client-lib.sh"
+
+make_server
+stop_server
+sed -i 's/^.*poll_sec = .*/poll_sec = 1/' "$WORK/server/server.conf"
+start_server
+make_served_repo
+make_release 1
+operator release import "$WORK/publish"
+operator cohort create fleet
+make_served_device one
+on one enroll --claim-file "$WORK/one/claim"
+
+daemon_pid=
+stop_all() {
+	[ -z "$daemon_pid" ] || kill "$daemon_pid" 2>/dev/null || :
+	stop_server
+}
+trap stop_all EXIT
+start_daemon() {
+	"$client" daemon --config "$WORK/one/client.conf" \
+		2>>"$WORK/daemon.log" &
+	daemon_pid=$!
+}
+stop_daemon() {
+	kill -TERM "$daemon_pid"
+	wait "$daemon_pid" || die "the daemon ended with status $?"
+	daemon_pid=
+}
+# Wait until the status says so.
+until_says() { # member, value
+	for _ in $(seq 150); do
+		on one status --json 2>/dev/null |
+			grep -q "^  *\"$1\": *\"*$2\"*,*$" && return
+		sleep 0.2
+	done
+	tail -n 20 "$WORK/daemon.log"
+	die "$1 did not become $2"
+}
+
+start_daemon
+sleep 1
+want 12 "$client" daemon --config "$WORK/one/client.conf"
+roll_out 1
+until_says release 1
+until_says state confirmed
+
+# The server goes away, and comes back with something new.
+stop_server
+sleep 3
+grep -q 'update-failed error=network' "$WORK/daemon.log" || {
+	cat "$WORK/daemon.log"
+	die "the outage was not told"
+}
+kill -0 "$daemon_pid" || die "the daemon died of it"
+start_server
+make_tree 2
+printf '%s\n' '#!/bin/sh' 'sleep 4' >"$WORK/trees/2/bin/health"
+serve_release 2 --from 1
+roll_out 2
+
+# Stopped in the trial: no attempt is lost, and the next start goes on.
+until_says state trial
+stop_daemon
+says one state trial
+says one attempts_left 3
+[ "$(readlink "$WORK/one/slots/current")" = b/tree ] || die "went back"
+start_daemon
+until_says state confirmed
+runs one 2
+stop_daemon
+says one activation 3
+grep -q 'daemon-stopped' "$WORK/daemon.log" || die "no word at the end"
+# The server has heard of it all.
+operator device list | grep ' 2 .*confirmed' || operator device list
+says one reports_waiting 0
