@@ -591,8 +591,9 @@ static int lock_is_busy(int fd, const char *path, struct err *e)
 	if (fs_read_at(fd, 0, pid, sizeof(pid) - 1, &got, &ignored))
 		got = 0;
 	pid[strspn(pid, "0123456789")] = 0;
-	return err_set(e, ERR_BUSY, "%s: in use by process %s", path,
-		       got > 0 ? pid : "(unknown)");
+	return err_set(e, ERR_BUSY,
+		       "%s: in use by process %s; wait until it has ended",
+		       path, got > 0 ? pid : "(unknown)");
 }
 
 int fs_lock(int dirfd, const char *path, int *fd, struct err *e)

@@ -9,6 +9,7 @@
 #include "common/mem.h"
 #include "common/opt.h"
 #include "common/utc.h"
+#include "updater-client/advice.h"
 #include "updater-client/daemon.h"
 #include "updater-client/identity.h"
 #include "updater-client/install.h"
@@ -144,8 +145,8 @@ static void print_outcome(const struct session *s,
 	}
 }
 
-static int ask(struct common *c, const struct update_options *options,
-	       struct err *e)
+static int run_update(struct common *c, const struct update_options *options,
+		      struct err *e)
 {
 	struct update_outcome outcome;
 	struct session s;
@@ -162,6 +163,16 @@ static int ask(struct common *c, const struct update_options *options,
 	if (rc == 0 && outcome.result == UPDATE_AVAILABLE)
 		rc = EXIT_UPDATE_AVAILABLE;
 	session_close(&s);
+	return rc;
+}
+
+static int ask(struct common *c, const struct update_options *options,
+	       struct err *e)
+{
+	int rc = run_update(c, options, e);
+
+	if (rc < 0)
+		advice_add(e);
 	return rc;
 }
 
