@@ -171,7 +171,7 @@ run-fuzz: $(FUZZ)
 		-print_final_stats=1 -artifact_prefix=$(B)/ \
 		$(B)/corpus/$$n tests/fuzz/corpus/$$n || exit 1; done
 
-bench: $(BENCH) $(BIN)
+bench: $(BENCH) $(BIN) $(TOOLS)
 	@for b in $(BENCH); do ./$$b || exit 1; done
 	@for s in $(sort $(wildcard tests/bench/*.sh)); do \
 		BIN=$(CURDIR)/$(B) sh $$s || exit 1; done

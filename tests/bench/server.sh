@@ -8,7 +8,7 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 load=$BIN/tests/tools/load
 front=$BIN/tests/tools/front-server
 [ -x "$load" ] && [ -x "$front" ] || {
-	echo "skipped server: make check-e2e builds the tools it needs"
+	echo "skipped server: make bench builds the tools it needs"
 	exit 0
 }
 NGINX=${NGINX:-$(command -v nginx || :)}
