@@ -560,52 +560,6 @@ int tuf_client_refresh(struct tuf_client *c, const struct tuf_source *from,
 	return 0;
 }
 
-static int offline_timestamp(struct tuf_client *c, struct err *e)
-{
-	struct tuf_meta **best = &c->old_timestamp;
-
-	if (c->policy.medium && c->old_medium &&
-	    (!*best || (*best)->version < c->old_medium->version))
-		best = &c->old_medium;
-	if (!*best)
-		return err_set(e, ERR_NOT_FOUND, "no trusted file");
-	c->timestamp = *best;
-	*best = NULL;
-	return check_fresh(c, c->timestamp, e);
-}
-
-static int offline_snapshot(struct tuf_client *c, struct err *e)
-{
-	struct tuf_keyring ring;
-	struct tuf_wanted w;
-
-	if (want_snapshot(c, &ring, &w, e))
-		return -1;
-	if (!is_wanted(c, c->old_snapshot, &w))
-		return err_set(e, ERR_NOT_FOUND,
-			       "no trusted file of version %lld",
-			       (long long)w.file.version);
-	c->snapshot = c->old_snapshot;
-	c->old_snapshot = NULL;
-	return check_fresh(c, c->snapshot, e);
-}
-
-int tuf_client_offline(struct tuf_client *c, struct err *e)
-{
-	forget(c);
-	if (check_fresh(c, c->root, e))
-		return err_in(e, "root");
-	if (load_trusted(c, e))
-		return -1;
-	if (offline_timestamp(c, e))
-		return err_in(e, "timestamp");
-	if (offline_snapshot(c, e))
-		return err_in(e, "snapshot");
-	if (update_targets(c, NULL, e))
-		return err_in(e, "targets");
-	return 0;
-}
-
 /* ---- import -------------------------------------------------------------- */
 
 static int check_import(const struct tuf_client *c, const struct tuf_meta *old,
@@ -775,13 +729,6 @@ int64_t tuf_client_version(const struct tuf_client *c, enum tuf_role role)
 	const struct tuf_meta *m = role_meta(c, role);
 
 	return m ? m->version : 0;
-}
-
-int64_t tuf_client_expires(const struct tuf_client *c, enum tuf_role role)
-{
-	const struct tuf_meta *m = role_meta(c, role);
-
-	return m ? m->expires : 0;
 }
 
 void tuf_client_site(const struct tuf_client *c, struct tuf_site *out)

@@ -52,12 +52,6 @@ int tuf_client_refresh(struct tuf_client *c, const struct tuf_source *from,
 		       struct err *e) NODISCARD;
 
 /*
- * The same without a network: use the trusted files alone, all of which must
- * be present, valid and unexpired.
- */
-int tuf_client_offline(struct tuf_client *c, struct err *e) NODISCARD;
-
-/*
  * What an importer does: follow the root chain, then accept
  * <version>.targets.json by its signatures alone, with no snapshot or
  * timestamp. ERR_ROLLBACK for a lower version than trusted, ERR_CONFLICT for
@@ -68,7 +62,8 @@ int tuf_client_import(struct tuf_client *c, const struct tuf_source *from,
 
 /*
  * Find a target, through delegations (5.6.7, pre-order). Delegated metadata
- * that is missing or old is fetched from `from`. ERR_NOT_FOUND.
+ * that is missing or old is fetched from `from` (NULL: there is no source).
+ * ERR_NOT_FOUND.
  */
 int tuf_client_find(struct tuf_client *c, const struct tuf_source *from,
 		    const char *path, struct tuf_target *out,
@@ -86,7 +81,6 @@ struct slice tuf_client_bytes(const struct tuf_client *c, enum tuf_role role);
 const struct json *tuf_client_signed(const struct tuf_client *c,
 				     enum tuf_role role);
 int64_t tuf_client_version(const struct tuf_client *c, enum tuf_role role);
-int64_t tuf_client_expires(const struct tuf_client *c, enum tuf_role role);
 
 void tuf_client_site(const struct tuf_client *c, struct tuf_site *out);
 

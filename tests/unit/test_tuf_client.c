@@ -651,35 +651,88 @@ static void a_medium_lives_as_long_as_root_allows(void **state)
 
 /* ---- other runs ---------------------------------------------------------- */
 
-static int run_offline(struct repo *r, struct err *e)
+static void what_is_trusted_can_be_looked_at(void **state)
 {
+	struct repo *r = *state;
 	struct tuf_client *c = NULL;
-	int rc;
+	struct tuf_target t;
+	struct tuf_site site;
+	struct err e;
 
-	if (tuf_client_open(r->dirfd, &r->policy, r->now, &c, e))
-		return -1;
-	rc = tuf_client_offline(c, e);
+	assert_ok(tuf_client_open(r->dirfd, &r->policy, r->now, &c, &e));
+	assert_int_equal(tuf_client_version(c, TUF_TARGETS), 0);
+	assert_null(tuf_client_signed(c, TUF_TARGETS));
+	assert_int_equal(tuf_client_bytes(c, TUF_TARGETS).len, 0);
+	assert_refused(tuf_client_find(c, &r->source, "thing/1.pkg", &t, &e),
+		       ERR_REFUSED);
+	assert_refused(tuf_client_each(c, NULL, NULL, &e), ERR_REFUSED);
+	tuf_client_site(c, &site);
+	assert_int_equal(site.environment, ENV_LAB);
+	assert_false(site.staging_signed);
+	assert_int_equal(site.medium_max_days, TUF_MEDIUM_DAYS);
+	assert_ok(tuf_client_refresh(c, &r->source, &e));
+	for (enum tuf_role role = TUF_ROOT; role <= TUF_TARGETS; role++) {
+		assert_int_equal(tuf_client_version(c, role), 1);
+		assert_non_null(tuf_client_signed(c, role));
+	}
+	assert_true(
+		slice_equal(tuf_client_bytes(c, TUF_TARGETS),
+			    buf_slice(&repo_file(r, "1.targets.json")->bytes)));
+
+	/* A failed run leaves nothing behind that could be mistaken. */
+	repo_serve(r, "timestamp.json", repo_find(r, "timestamp")->envelope, 0,
+		   true);
+	assert_refused(tuf_client_refresh(c, &r->source, &e), ERR_UNTRUSTED);
+	assert_null(tuf_client_signed(c, TUF_TARGETS));
 	tuf_client_close(c);
-	return rc;
 }
 
-static void offline_needs_all_four_valid_and_unexpired(void **state)
+static void first_root_has_a_ceiling_too(void **state)
 {
-	static const char *const files[] = { "timestamp.json", "snapshot.json",
-					     "targets.json" };
 	struct repo *r = *state;
 	struct err e;
 
-	assert_refused(run_offline(r, &e), ERR_NOT_FOUND);
-	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		assert_ok(repo_refresh(r, &e));
-		assert_ok(run_offline(r, &e));
-		assert_ok(fs_remove(r->dirfd, files[i], &e));
-		assert_refused(run_offline(r, &e), ERR_NOT_FOUND);
-	}
+	r->policy.root_max = 100;
+	assert_refused(
+		tuf_client_init(r->dirfd, &r->policy,
+				buf_slice(&repo_file(r, "1.root.json")->bytes),
+				&e),
+		ERR_LIMIT);
+	assert_refused(repo_refresh(r, &e), ERR_LIMIT);
+	r->policy.root_max = 10000;
 	assert_ok(repo_refresh(r, &e));
-	r->now = NOW + 30 * UTC_DAY;
-	assert_refused(run_offline(r, &e), ERR_EXPIRED);
+}
+
+static void announced_lengths_have_ceilings(void **state)
+{
+	struct repo *r = *state;
+	struct json *entry;
+	struct err e;
+
+	r->digests = true;
+	repo_release(r);
+	entry = member(member(repo_body(r, "timestamp"), "meta"),
+		       "snapshot.json");
+	json_set_int(entry, "length", 1000001);
+	repo_publish(r, "timestamp");
+	assert_refused(repo_refresh(r, &e), ERR_LIMIT);
+	assert_string_equal(r->asked, "2.root.json timestamp.json");
+	repo_release(r);
+	assert_ok(repo_refresh(r, &e));
+}
+
+static void trusted_targets_expire_in_the_folder(void **state)
+{
+	struct repo *r = *state;
+	struct err e;
+
+	json_set_text(repo_body(r, "targets"), "expires",
+		      "2026-05-30T00:00:00Z");
+	repo_release(r);
+	assert_ok(repo_refresh(r, &e));
+	r->now = NOW + 3 * UTC_DAY;
+	assert_refused(repo_refresh(r, &e), ERR_EXPIRED);
+	assert_string_equal(r->asked, "2.root.json timestamp.json");
 }
 
 static int run_import(struct repo *r, int64_t version, struct err *e)
@@ -871,7 +924,10 @@ int main(void)
 		T(of_a_medium_only_the_versions_bind_the_network),
 		T(a_medium_can_be_used_twice_but_not_replaced_by_an_older),
 		T(a_medium_lives_as_long_as_root_allows),
-		T(offline_needs_all_four_valid_and_unexpired),
+		T(what_is_trusted_can_be_looked_at),
+		T(first_root_has_a_ceiling_too),
+		T(announced_lengths_have_ceilings),
+		T(trusted_targets_expire_in_the_folder),
 		T(import_needs_neither_timestamp_nor_snapshot),
 		T(import_refuses_what_is_not_signed_or_not_the_same),
 		T(time_floor_is_the_latest_issued_of_root_and_targets),

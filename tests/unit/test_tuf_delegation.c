@@ -158,20 +158,106 @@ static void delegations_are_read_strictly(void **state)
 	assert_refused(tuf_delegations_check(&rules, all, &e), ERR_FORMAT);
 }
 
-static int check_bins(struct repo *r, int64_t bits, struct err *e)
+static struct json *make_bins(struct repo *r, int64_t bits, const char *prefix)
 {
 	struct json *all = json_new_object(), *bins = json_new_object();
 	struct json *keys = json_new_object();
-	int rc;
 
 	repo_assign(r, keys, bins, KEY(SPARE_KEY), 1);
 	json_set_int(bins, "bit_length", bits);
-	json_set_text(bins, "name_prefix", "bin");
+	json_set_text(bins, "name_prefix", prefix);
 	json_set(all, "keys", keys);
 	json_set(all, "succinct_roles", bins);
-	rc = tuf_delegations_check(&r->policy.rules, all, e);
+	return all;
+}
+
+static int check_bins(struct repo *r, int64_t bits, struct err *e)
+{
+	struct json *all = make_bins(r, bits, "bin");
+	int rc = tuf_delegations_check(&r->policy.rules, all, e);
+
 	json_free(all);
 	return rc;
+}
+
+static void bins_are_named_by_the_first_bits_of_the_digest(void **state)
+{
+	static const struct {
+		const char *path;
+		int64_t bits;
+		const char *name;
+	} cases[] = {
+		{ "too", 1, "bin-1" },
+		{ "bar", 8, "bin-fc" },
+		{ "some/path", 12, "bin-d15" },
+		{ "x", 32, "bin-2d711642" },
+	};
+	struct repo *r = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct json *all = make_bins(r, cases[i].bits, "bin");
+		struct tuf_delegation d;
+		size_t at = 0;
+
+		assert_true(tuf_delegation_next(all, cases[i].path, &at, &d));
+		assert_string_equal(d.name, cases[i].name);
+		assert_false(d.terminating);
+		assert_false(tuf_delegation_next(all, cases[i].path, &at, &d));
+		json_free(all);
+	}
+}
+
+static void prefixes_of_bins_are_names(void **state)
+{
+	static const char *const wrong[] = { "", "../bin", "Bin", "a/b" };
+	struct repo *r = *state;
+	char longest[TUF_ROLE_NAME_MAX];
+	struct json *all;
+	struct err e;
+
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		all = make_bins(r, 8, wrong[i]);
+		assert_refused(tuf_delegations_check(&r->policy.rules, all, &e),
+			       ERR_FORMAT);
+		json_free(all);
+	}
+	memset(longest, 'x', sizeof(longest));
+	longest[sizeof(longest) - 1] = 0;
+	all = make_bins(r, 8, longest);
+	r->policy.rules.foreign = true;
+	assert_refused(tuf_delegations_check(&r->policy.rules, all, &e),
+		       ERR_LIMIT);
+	json_free(all);
+}
+
+/* SHA-256("file") begins with 3b9c358f. */
+static void hash_prefixes_cover_what_begins_with_them(void **state)
+{
+	static const struct {
+		const char *prefix;
+		bool covers;
+	} cases[] = {
+		{ "3", true },         { "3b9c358f", true }, { "4", false },
+		{ "3b9c3590", false }, { "3B", false },
+	};
+	struct repo *r = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct json *role, *prefixes = json_new_array(), *all;
+		struct tuf_delegation d;
+		size_t at = 0;
+		struct err e;
+
+		role = delegate(r, "targets", "role", SPARE_KEY, "*");
+		all = member(repo_body(r, "targets"), "delegations");
+		json_remove(role, "paths");
+		json_add(prefixes, json_new_text(cases[i].prefix));
+		json_set(role, "path_hash_prefixes", prefixes);
+		assert_ok(tuf_delegations_check(&r->policy.rules, all, &e));
+		assert_int_equal(tuf_delegation_next(all, "file", &at, &d),
+				 cases[i].covers);
+		json_remove(repo_body(r, "targets"), "delegations");
+	}
 }
 
 static void bit_lengths_are_1_to_32(void **state)
@@ -434,6 +520,9 @@ int main(void)
 		cmocka_unit_test(hostile_patterns_take_no_time),
 		T(delegations_are_read_strictly),
 		T(bit_lengths_are_1_to_32),
+		T(bins_are_named_by_the_first_bits_of_the_digest),
+		T(prefixes_of_bins_are_names),
+		T(hash_prefixes_cover_what_begins_with_them),
 		T(finds_targets_in_the_first_role_that_has_them),
 		T(terminating_ends_the_search),
 		T(cycles_end),

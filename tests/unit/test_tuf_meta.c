@@ -299,6 +299,61 @@ static void unknown_schemes_and_keys_are_refused_in_ours(void **state)
 	}
 }
 
+static void foreign_keys_nobody_can_use_are_left_out(void **state)
+{
+	struct repo *r = *state;
+	struct tuf_rules foreign = { tuf_schemes_product, true };
+	struct json *body = repo_body(r, "root");
+	struct json *role = member(member(body, "roles"), "targets");
+	char keyid[TUF_KEYID_LEN];
+	struct json *odd = repo_key(r, SPARE_KEY, keyid);
+	struct tuf_keyring ring;
+	struct err e;
+
+	json_set_text(odd, "scheme", "odd");
+	json_set(member(body, "keys"), "odd", odd);
+	json_add(member(role, "keyids"), json_new_text("odd"));
+	json_add(member(role, "keyids"), json_new_text("nowhere"));
+	assert_refused(tuf_root_keyring(&ours, body, "targets", &ring, &e),
+		       ERR_REFUSED);
+	assert_ok(tuf_root_keyring(&foreign, body, "targets", &ring, &e));
+	assert_int_equal(ring.count, 1);
+
+	/* A threshold out of reach is a role that nobody can sign. */
+	json_set_int(role, "threshold", JSON_INT_MAX);
+	assert_ok(tuf_root_keyring(&foreign, body, "targets", &ring, &e));
+	assert_true(ring.threshold > TUF_KEYS_MAX_FOREIGN);
+	json_set_int(role, "threshold", 0);
+	assert_refused(tuf_root_keyring(&foreign, body, "targets", &ring, &e),
+		       ERR_FORMAT);
+}
+
+static void a_role_has_at_most_16_keys_and_a_file_16_signatures(void **state)
+{
+	struct repo *r = *state;
+	struct json *body = repo_body(r, "root");
+	struct json *ids =
+		member(member(member(body, "roles"), "targets"), "keyids");
+	struct json *all = json_new_array();
+	char text[32];
+	struct err e;
+
+	for (int i = 0; i < 16; i++) {
+		struct json *signature = json_new_object();
+
+		snprintf(text, sizeof(text), "id%d", i);
+		json_add(ids, json_new_text(text));
+		json_set_text(signature, "keyid", text);
+		json_set_text(signature, "sig", "");
+		json_add(all, signature);
+	}
+	assert_refused(read_role(r, "root", TUF_ROOT, &e), ERR_LIMIT);
+	assert_ok(tuf_signatures_check(&ours, all, &e));
+	json_add(all, json_new_object());
+	assert_refused(tuf_signatures_check(&ours, all, &e), ERR_LIMIT);
+	json_free(all);
+}
+
 static void root_needs_our_fields(void **state)
 {
 	static const struct change changes[] = {
@@ -474,6 +529,8 @@ int main(void)
 		T(thresholds_are_integers_from_one_to_the_number_of_keys),
 		T(a_key_under_two_ids_is_one_key),
 		T(unknown_schemes_and_keys_are_refused_in_ours),
+		T(foreign_keys_nobody_can_use_are_left_out),
+		T(a_role_has_at_most_16_keys_and_a_file_16_signatures),
 		T(root_needs_our_fields),
 		T(production_needs_two_of_each_and_no_key_twice),
 		T(envelopes_hold_signatures_and_signed_alone),
