@@ -20,6 +20,7 @@
 #include "signer/listing.h"
 #include "signer/pack.h"
 #include "signer/pack_tree.h"
+#include "signer/scan.h"
 #include "signer/spec.h"
 
 #define PACKAGES_MAX (OPT_LIST_MAX + 1)
@@ -129,6 +130,11 @@ static int load_content(struct create *c, struct err *e)
 		.scratch_dirfd = c->scratch_dirfd,
 		.quiet = c->quiet,
 	};
+	const struct scan scan = {
+		.allowed = &c->spec->allowed,
+		.programs_may = c->repo->environment == ENV_DEMO,
+		.out = c->out,
+	};
 	struct release *r = &c->release;
 
 	if (pack_load(&how, c->spec->input, &c->content, e))
@@ -136,6 +142,8 @@ static int load_content(struct create *c, struct err *e)
 	for (size_t i = 0; i < r->health_count; i++)
 		if (health_check(&c->content->tree, &r->health[i], e))
 			return -1;
+	if (scan_content(c->content, &scan, e))
+		return -1;
 	if (r->health_count == 0)
 		report_note(c->out,
 			    "no health command: a device takes this release "
@@ -384,6 +392,8 @@ static int create_in(struct create *c, struct err *e)
 	    set_required(c, e) || load_content(c, e) || make_full(c, e) ||
 	    make_deltas(c, e) || check_size(c, e) || give_names(c, e))
 		return -1;
+	listing_allow(tuf_envelope_signed(c->envelope), &c->release,
+		      &c->spec->allowed);
 	say_release(c);
 	envelope = c->envelope;
 	c->envelope = NULL;
@@ -442,6 +452,8 @@ int cmd_release_create(int argc, char **argv, struct err *e)
 			 "\"prog arg\", run in the new tree before it is kept"),
 		OPT_NUMBER("deadline", "SEC", &s.deadline, 86400,
 			   "for all of them together (300)"),
+		OPT_LIST("allow-secret", "PATH", &s.allowed,
+			 "a file that may hold a private key; signed as such"),
 		OPT_LIST("fixes", "CVE", &s.fixes, "what it mends"),
 		OPT_FLAG("urgent", &s.urgent,
 			 "devices do not wait for a "

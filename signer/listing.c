@@ -143,11 +143,58 @@ int listing_full(const struct json *targets, const char *product,
 	return err_set(e, ERR_NOT_FOUND, "%s has no release %s", product, id);
 }
 
+/* ---- exceptions: "secrets_allowed": {"product/id": [paths]} -------------- */
+
+static bool exception_name(const char *product, const char *id,
+			   char out[2 * NAME_MAX_LEN + 2])
+{
+	struct err ignored;
+
+	return text_format(out, 2 * NAME_MAX_LEN + 2, &ignored, "%s/%s",
+			   product, id) == 0;
+}
+
+/* paths NULL: forget what was there. */
+static void set_exception(struct json *targets, const char *name,
+			  struct json *paths)
+{
+	struct json *pawl = json_clone(json_get(targets, "pawl"));
+	const struct json *before = json_get(pawl, "secrets_allowed");
+	struct json *all = before ? json_clone(before) : json_new_object();
+
+	if (paths)
+		json_set(all, name, paths);
+	else
+		json_remove(all, name);
+	if (json_count(all) > 0)
+		json_set(pawl, "secrets_allowed", all);
+	else {
+		json_remove(pawl, "secrets_allowed");
+		json_free(all);
+	}
+	json_set(targets, "pawl", pawl);
+}
+
+void listing_allow(struct json *targets, const struct release *r,
+		   const struct opt_list *paths)
+{
+	struct json *list;
+	char name[2 * NAME_MAX_LEN + 2];
+
+	if (paths->count == 0 || !exception_name(r->product, r->id, name))
+		return;
+	list = json_new_array();
+	for (size_t i = 0; i < paths->count; i++)
+		json_add(list, json_new_text(paths->at[i]));
+	set_exception(targets, name, list);
+}
+
 size_t listing_withdraw(struct json *targets, const char *product,
 			const char *id)
 {
 	const struct json *list = json_get(targets, "targets");
 	struct json *kept = json_new_object();
+	char name[2 * NAME_MAX_LEN + 2];
 	size_t removed = 0;
 
 	for (void *m = json_first(list); m; m = json_next(list, m)) {
@@ -157,6 +204,9 @@ size_t listing_withdraw(struct json *targets, const char *product,
 			json_set(kept, json_name(m), json_clone(json_value(m)));
 	}
 	json_set(targets, "targets", kept);
+	if (removed > 0 && exception_name(product, id, name) &&
+	    json_get(json_get(targets, "pawl"), "secrets_allowed"))
+		set_exception(targets, name, NULL);
 	return removed;
 }
 

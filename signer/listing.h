@@ -6,6 +6,7 @@
 #ifndef SIGNER_LISTING_H
 #define SIGNER_LISTING_H
 
+#include "common/opt.h"
 #include "common/release.h"
 
 /* The "pawl" object of a targets entry that is a package; else NULL. */
@@ -32,6 +33,13 @@ int listing_full(const struct json *targets, const char *product,
 /* Remove every package of a release; how many there were. */
 size_t listing_withdraw(struct json *targets, const char *product,
 			const char *id);
+
+/*
+ * Sign along which files of a release may hold a private key; withdrawing it
+ * forgets them. An empty list says nothing.
+ */
+void listing_allow(struct json *targets, const struct release *r,
+		   const struct opt_list *paths);
 
 /* Add one package under its path. */
 int listing_add(struct json *targets, const struct release *r,

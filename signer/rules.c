@@ -400,10 +400,13 @@ void rules_targets(const struct json *targets, struct findings *out)
 					       "version", "issued",
 					       "expires", "targets",
 					       "pawl",    NULL };
+	static const char *const ours[] = { "environment", "secrets_allowed",
+					    NULL };
 	const struct json *list = json_get(targets, "targets");
 	struct err why = { 0 };
 
-	if (json_only(targets, members, &why))
+	if (json_only(targets, members, &why) ||
+	    json_only(json_get(targets, "pawl"), ours, &why))
 		findings_add(out, true, "targets: %.200s", why.msg);
 	if (!json_is_object(list)) {
 		findings_add(out, true, "targets: no list of targets");

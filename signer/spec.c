@@ -43,6 +43,7 @@ static const struct ini_key spec_keys[] = {
 	SPEC_LIST("health", health),
 	SPEC_LIST("fixes", fixes),
 	SPEC_LIST("from", from),
+	SPEC_LIST("allow-secret", allowed),
 	SPEC_BOOL("urgent", urgent),
 	SPEC_BOOL("from-all", from_all),
 	{ "release", "deadline", INI_NUMBER,
@@ -82,6 +83,7 @@ static void take_file(struct spec *s)
 	take_list(&s->health, &f->health);
 	take_list(&s->fixes, &f->fixes);
 	take_list(&s->from, &f->from);
+	take_list(&s->allowed, &f->allowed);
 	if (s->deadline == 0)
 		s->deadline = f->deadline;
 	s->urgent |= f->urgent;

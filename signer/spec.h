@@ -16,7 +16,7 @@
 struct spec_file {
 	char *product, *id, *version, *input, *component;
 	char *attributes, *codec, *not_before, *requires_id;
-	struct ini_list models, health, fixes, from;
+	struct ini_list models, health, fixes, from, allowed;
 	uint64_t deadline;
 	bool urgent, from_all;
 };
@@ -26,6 +26,7 @@ struct spec {
 	const char *product, *id, *version, *input, *component;
 	const char *attributes, *codec, *not_before, *requires_id;
 	struct opt_list models, health, fixes, from;
+	struct opt_list allowed; /* files that may hold a private key */
 	uint64_t deadline;
 	bool urgent, from_all;
 	const char *path;        /* of the repository */

@@ -97,6 +97,33 @@ status=0
 	status=$?
 [ $status -eq 3 ] && grep -q surprise said
 
+# ---- a private key in the content ------------------------------------------
+
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 \
+	-out secret.pem 2>/dev/null
+openssl pkey -in secret.pem -outform DER -out secret.der
+base64 <secret.pem >secret.b64
+for secret in secret.pem secret.der secret.b64 a.key; do
+	cp -a tree spoilt
+	cp $secret spoilt/usr/share.bin
+	status=0
+	create one --id 5 --input spoilt 2>said || status=$?
+	[ $status -eq 10 ] && grep -q "usr/share.bin holds " said
+	status=0
+	tar -cf spoilt.tar -C spoilt .
+	create one --id 5 --input spoilt.tar 2>said || status=$?
+	[ $status -eq 10 ] && grep -q "usr/share.bin holds " said
+	rm -rf spoilt
+done
+cp -a tree spoilt
+cp secret.pem spoilt/test.pem
+status=0
+create one --id 5 --input spoilt --allow-secret data 2>said || status=$?
+[ $status -eq 10 ]
+create one --id with-a-key --input spoilt --allow-secret test.pem 2>/dev/null
+"$signer" inspect one | grep -q \
+	'+ pawl.secrets_allowed."gateway/with-a-key".*= "test.pem"'
+
 # ---- killed in the middle: as if nothing had been --------------------------
 
 state() {

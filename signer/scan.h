@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* scan - look for private keys in the whole content of a release. */
+#ifndef SIGNER_SCAN_H
+#define SIGNER_SCAN_H
+
+#include "common/opt.h"
+#include "signer/pack.h"
+#include "signer/report.h"
+
+struct scan {
+	const struct opt_list *allowed; /* paths that may hold a key */
+	/*
+	 * In a demo, programs (ELF) are only warned of: real ones, such as
+	 * openssl, carry published test keys.
+	 */
+	bool programs_may;
+	struct report *out;
+};
+
+/*
+ * ERR_REFUSED names the first file that holds a private key, with the offset
+ * and what it is. A path in `allowed` that holds none is ERR_USAGE: an
+ * exception must be for something.
+ */
+int scan_content(const struct pack_tree *t, const struct scan *s,
+		 struct err *e) NODISCARD;
+
+#endif
