@@ -161,6 +161,23 @@ for byte in 100 1500; do
 	stop_bad
 done
 
+# ---- a server whose disk changed under it ----------------------------------
+
+payload=$(find "$WORK/server" -type f -size +2000k | head -n 1)
+[ -n "$payload" ] || die "where is the payload?"
+cp "$payload" "$WORK/payload"
+chmod u+w "$payload"
+# Twice: after a third failure the server would rest it for today.
+for offset in 50 1500000; do
+	printf 'PAWL' | dd of="$payload" bs=1 seek="$offset" conv=notrunc \
+		2>/dev/null
+	point "$(listener device)" "$WORK/devices/a/server-ca.pem"
+	refused "a payload changed on the server at $offset" "6 9" 120
+	cp "$WORK/payload" "$payload"
+done
+
+# ---- a wire that breaks and holds again ------------------------------------
+
 # Cut again and again, it arrives all the same: each time a little further.
 start_bad cut:700000 "$(listener device)"
 point "$bad" "$WORK/devices/a/server-ca.pem"
