@@ -175,7 +175,7 @@ int wire_format_nonce(const struct wire_nonce *m, struct buf *out,
 
 int wire_parse_nonce(struct slice in, struct wire_nonce *m, struct err *e)
 {
-	struct wire_nonce got;
+	struct wire_nonce got = { 0 };
 	struct json *j;
 	int rc;
 
@@ -477,7 +477,7 @@ static int format_report(const struct wire_report *m, const char *evidence,
 int wire_format_report(const struct wire_report *m, struct buf *out,
 		       struct err *e)
 {
-	char clean[WIRE_EVIDENCE_MAX + 1];
+	char clean[WIRE_EVIDENCE_MAX + 1] = "";
 	const char *from = clean;
 
 	clean_evidence(m->evidence, clean, sizeof(clean));

@@ -47,17 +47,17 @@ static int save(struct server_api *api, const struct attempt *a,
 
 /* The newest attempt, after what the device says of itself. */
 static int judge_attempt(struct server_api *api, const struct wire_checkin *m,
-			 const struct device_id *id, int64_t now,
-			 struct attempt *a, bool *found, struct err *e)
+			 const struct store_device *device, struct attempt *a,
+			 bool *found, struct err *e)
 {
 	enum attempt_state before;
 
-	if (store_attempt_latest(api->store, id, a, found, e))
+	if (store_attempt_latest(api->store, &device->facts.id, a, found, e))
 		return -1;
 	if (!*found)
 		return 0;
 	before = a->state;
-	if (!attempt_checkin(a, m, now))
+	if (!attempt_checkin(a, m, device->last_seen))
 		return 0;
 	return save(api, a, before, NULL, e);
 }
@@ -109,14 +109,14 @@ static void fill_offer(struct wire_decision *d, const struct rollout *r,
 
 static int offer(struct server_api *api, const struct store_device *device,
 		 const struct rollout *r, const struct attempt *latest,
-		 int64_t now, struct wire_decision *d, struct err *e)
+		 struct wire_decision *d, struct err *e)
 {
 	struct attempt a = { .rollout = r->id,
 			     .device = device->facts.id,
 			     .digest = r->digest,
 			     .seq = r->seq,
 			     .activation = device->activation,
-			     .offered = now };
+			     .offered = device->last_seen };
 
 	/* Asked again before it was through: the same attempt goes on. */
 	if (latest && latest->rollout == r->id &&
@@ -159,7 +159,7 @@ static int choose(struct server_api *api, struct choice *c,
 			return -1;
 		verdict = rollout_decide(r, c->device, &past, c->now);
 		if (verdict == VERDICT_OFFER)
-			return offer(api, device, r, latest, c->now, d, e);
+			return offer(api, device, r, latest, d, e);
 		c->verdict = verdict;
 		memcpy(c->name, r->name, sizeof(c->name));
 	}
@@ -202,7 +202,7 @@ static int checkin(struct server_api *api, const struct wire_checkin *m,
 			       "this device is enrolled as %s %s", f->product,
 			       f->model);
 	if (store_device_seen(api->store, device, m, now, e) ||
-	    judge_attempt(api, m, &f->id, now, &latest, &found, e))
+	    judge_attempt(api, m, device, &latest, &found, e))
 		return -1;
 	return decide(api, device, found ? &latest : NULL, now, d, e);
 }

@@ -111,20 +111,21 @@ out:
 static int enrol(struct server_api *api, const struct wire_enrol *m,
 		 struct store_device *d, struct err *e)
 {
-	struct sha256 claim, spki;
+	struct store_ask ask = { .product = m->product,
+				 .model = m->model,
+				 .now = utc_now() };
 	char id[2 * DEVICE_ID_LEN + 1];
 	bool again = false;
 
-	sha256_of((struct slice){ m->claim, WIRE_CLAIM_LEN }, &claim);
-	if (check_proof(m, &spki, e) ||
-	    store_enrol_check(api->store, &claim, m, &spki, utc_now(), &again,
-			      d, e))
+	sha256_of((struct slice){ m->claim, WIRE_CLAIM_LEN }, &ask.claim);
+	if (check_proof(m, &ask.spki, e) ||
+	    store_enrol_check(api->store, &ask, &again, d, e))
 		return -1;
 	/* The answer was lost on its way: the same one again. */
 	if (again)
 		return 0;
-	d->spki = spki;
-	if (register_device(api, m, &claim, d, e))
+	d->spki = ask.spki;
+	if (register_device(api, m, &ask.claim, d, e))
 		return -1;
 	hex_format((struct slice){ d->facts.id.bytes, DEVICE_ID_LEN }, id);
 	log_event(LOG_INFO, "device-enrolled",

@@ -224,7 +224,7 @@ int command_bundle_export(int argc, char **argv, struct err *e)
 	};
 	int rc = -1;
 
-	if (ui_start(&u, argc, argv, opts, 1, "name a folder", e) ||
+	if (ui_start(&u, argc, argv, opts, 1, e) ||
 	    fs_make_dir(u.operands[0], 0755, &b.dirfd, e))
 		goto out;
 	rc = export(&b, days, e);

@@ -64,7 +64,7 @@ int command_token_create(int argc, char **argv, struct err *e)
 	struct json *body, *answer = NULL;
 	int rc = -1;
 
-	if (ui_start(&u, argc, argv, opts, 0, "no operand wanted", e))
+	if (ui_start(&u, argc, argv, opts, 0, e))
 		goto out;
 	if (!product || !model || !cohort) {
 		(void)err_set(e, ERR_USAGE,
@@ -107,7 +107,7 @@ int command_token_revoke(int argc, char **argv, struct err *e)
 	uint64_t id;
 	int rc = -1;
 
-	if (ui_start(&u, argc, argv, opts, 1, "name one token by its id", e) ||
+	if (ui_start(&u, argc, argv, opts, 1, e) ||
 	    num_parse(slice_of(u.operands[0]), UINT32_MAX, &id, e))
 		goto out;
 	body = json_new_object();
@@ -173,7 +173,7 @@ int command_device_show(int argc, char **argv, struct err *e)
 	char path[256];
 	int rc = -1;
 
-	if (ui_start(&u, argc, argv, opts, 1, "name one device by its id", e) ||
+	if (ui_start(&u, argc, argv, opts, 1, e) ||
 	    ui_path("/v1/people/device/", u.operands[0], path, sizeof(path),
 		    e) ||
 	    people_get(u.client, path, &answer, e))
@@ -196,7 +196,7 @@ int command_device_revoke(int argc, char **argv, struct err *e)
 	struct json *body;
 	int rc = -1;
 
-	if (ui_start(&u, argc, argv, opts, 1, "name one device by its id", e))
+	if (ui_start(&u, argc, argv, opts, 1, e))
 		goto out;
 	if (!name_is_valid(slice_of(u.operands[0]))) {
 		(void)err_set(e, ERR_USAGE, "not a device id");
@@ -220,7 +220,7 @@ int command_cohort_create(int argc, char **argv, struct err *e)
 	struct json *body;
 	int rc = -1;
 
-	if (ui_start(&u, argc, argv, opts, 1, "name the new cohort", e))
+	if (ui_start(&u, argc, argv, opts, 1, e))
 		goto out;
 	if (!name_is_valid(slice_of(u.operands[0]))) {
 		(void)err_set(e, ERR_USAGE,
@@ -254,7 +254,7 @@ int command_server_status(int argc, char **argv, struct err *e)
 	struct json *answer = NULL;
 	int rc = -1;
 
-	if (ui_start(&u, argc, argv, opts, 0, "no operand wanted", e) ||
+	if (ui_start(&u, argc, argv, opts, 0, e) ||
 	    people_get(u.client, "/v1/people/status", &answer, e))
 		goto out;
 	rc = 0;

@@ -245,7 +245,7 @@ int command_release_import(int argc, char **argv, struct err *e)
 	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
 	int rc = -1;
 
-	if (ui_start(&u, argc, argv, opts, 1, "name the published folder", e) ||
+	if (ui_start(&u, argc, argv, opts, 1, e) ||
 	    fs_open_dir(u.operands[0], &im.dirfd, e))
 		goto out;
 	rc = import_folder(&im, e);
@@ -311,7 +311,7 @@ int command_release_show(int argc, char **argv, struct err *e)
 	struct json *answer = NULL;
 	int rc = -1;
 
-	if (ui_start(&u, argc, argv, opts, 1, "name one release", e) ||
+	if (ui_start(&u, argc, argv, opts, 1, e) ||
 	    release_path_of(product, u.operands[0], path, sizeof(path), e) ||
 	    people_get(u.client, path, &answer, e))
 		goto out;

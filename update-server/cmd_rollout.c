@@ -132,7 +132,7 @@ int command_rollout_create(int argc, char **argv, struct err *e)
 	struct json *body;
 	int rc = -1;
 
-	if (ui_start(&u, argc, argv, opts, 1, "name the new rollout", e))
+	if (ui_start(&u, argc, argv, opts, 1, e))
 		goto out;
 	if (!release || cohorts.count == 0) {
 		(void)err_set(e, ERR_USAGE,
@@ -173,7 +173,7 @@ int command_rollout_show(int argc, char **argv, struct err *e)
 	char path[256];
 	int rc = -1;
 
-	if (ui_start(&u, argc, argv, opts, 1, "name one rollout", e) ||
+	if (ui_start(&u, argc, argv, opts, 1, e) ||
 	    ui_path("/v1/people/rollout/", u.operands[0], path, sizeof(path),
 		    e) ||
 	    people_get(u.client, path, &answer, e))
@@ -198,7 +198,7 @@ static int open_rollout(int argc, char **argv, const char *path, struct err *e)
 	int64_t share;
 	int rc = -1;
 
-	if (ui_start(&u, argc, argv, opts, 1, "name one rollout", e))
+	if (ui_start(&u, argc, argv, opts, 1, e))
 		goto out;
 	if (share_text && parse_share(share_text, &share, e))
 		goto out;
@@ -234,7 +234,7 @@ int command_rollout_pause(int argc, char **argv, struct err *e)
 	struct json *body;
 	int rc = -1;
 
-	if (ui_start(&u, argc, argv, opts, 1, "name one rollout", e))
+	if (ui_start(&u, argc, argv, opts, 1, e))
 		goto out;
 	if (!reason) {
 		(void)err_set(e, ERR_USAGE, "--reason TEXT is needed");

@@ -108,17 +108,23 @@ static int make_keys(struct work *w, struct err *e)
 
 /* ---- certificates -------------------------------------------------------- */
 
-static int issue(int dirfd, const struct x509_template *t,
-		 const struct ec_private *subject, struct slice issuer_pem,
-		 const struct ec_private *issuer, const char *path,
+struct issuer {
+	const struct ec_private *key;
+	struct slice pem; /* empty: self-signed */
+	const char *path; /* where what it issues goes */
+};
+
+static int issue(const struct work *w, const struct x509_template *t,
+		 const struct ec_private *subject, const struct issuer *by,
 		 struct buf *pem, struct err *e)
 {
 	struct ec_public key;
 
 	ec_public_of(subject, &key);
-	if (x509_issue(t, &key, issuer_pem, issuer, pem, e))
-		return err_in(e, "%s", path);
-	return fs_replace_file(dirfd, path, buf_slice(pem), 0644, e);
+	pem->len = 0;
+	if (x509_issue(t, &key, by->pem, by->key, pem, e))
+		return err_in(e, "%s", t->common_name);
+	return fs_replace_file(w->dirfd, by->path, buf_slice(pem), 0644, e);
 }
 
 static struct x509_template template_for(enum x509_kind kind, const char *name,
@@ -135,29 +141,29 @@ static struct x509_template template_for(enum x509_kind kind, const char *name,
 static int make_certificates(struct work *w, struct buf *admin_pem,
 			     struct err *e)
 {
-	const struct slice itself = { 0 };
+	struct issuer by = { .key = w->device_ca, .path = DEVICE_CA_PEM };
 	struct buf ca = BUF_INIT(X509_PEM_MAX_LEN);
 	struct buf other = BUF_INIT(X509_PEM_MAX_LEN);
 	struct x509_template t;
 	int rc = -1;
 
 	t = template_for(X509_CA, "Pawl device CA", w->now, CA_DAYS);
-	if (issue(w->dirfd, &t, w->device_ca, itself, w->device_ca,
-		  DEVICE_CA_PEM, &other, e))
+	if (issue(w, &t, w->device_ca, &by, &other, e))
 		goto out;
+	by.key = w->server_ca;
+	by.path = SERVER_CA_PEM;
 	t = template_for(X509_CA, "Pawl server CA", w->now, CA_DAYS);
-	if (issue(w->dirfd, &t, w->server_ca, itself, w->server_ca,
-		  SERVER_CA_PEM, &ca, e))
+	if (issue(w, &t, w->server_ca, &by, &ca, e))
 		goto out;
-	other.len = 0;
+	by.pem = buf_slice(&ca);
+	by.path = TLS_PEM;
 	t = template_for(X509_SERVER, "Pawl server", w->now, TLS_DAYS);
 	t.names = w->o->names;
-	if (issue(w->dirfd, &t, w->tls, buf_slice(&ca), w->server_ca, TLS_PEM,
-		  &other, e))
+	if (issue(w, &t, w->tls, &by, &other, e))
 		goto out;
+	by = (struct issuer){ .key = w->admin, .path = ADMIN_PEM };
 	t = template_for(X509_PERSON, w->o->admin, w->now, PERSON_DAYS);
-	rc = issue(w->dirfd, &t, w->admin, itself, w->admin, ADMIN_PEM,
-		   admin_pem, e);
+	rc = issue(w, &t, w->admin, &by, admin_pem, e);
 out:
 	buf_done(&ca);
 	buf_done(&other);

@@ -268,44 +268,50 @@ static int sign_listing(const struct keeper_office *o, const struct listing *l,
 	return rc;
 }
 
+/* When and for how long something is signed, and for what. */
+struct term {
+	int64_t now, sec;
+	bool medium;
+};
+
 /* A new snapshot of what is trusted; its number is used up first. */
 static int sign_snapshot(struct keeper_office *o, const struct tuf_client *c,
-			 int64_t now, int64_t life, bool medium,
-			 struct keeper_answer *a, struct err *e)
+			 const struct term *t, struct keeper_answer *a,
+			 struct err *e)
 {
 	struct listing l = { .role = TUF_SNAPSHOT,
 			     .version = o->versions.snapshot + 1,
-			     .expires = now + life,
+			     .expires = t->now + t->sec,
 			     .name = "targets.json",
 			     .file = tuf_client_bytes(c, TUF_TARGETS),
 			     .file_version = tuf_client_version(c, TUF_TARGETS),
-			     .medium = medium };
+			     .medium = t->medium };
 
 	o->versions.snapshot = l.version;
 	if (save_versions(o, e) ||
-	    sign_listing(o, &l, now, a->snapshot, &a->snapshot_len, e))
+	    sign_listing(o, &l, t->now, a->snapshot, &a->snapshot_len, e))
 		return -1;
 	a->snapshot_version = l.version;
 	a->targets_version = l.file_version;
 	return 0;
 }
 
-static int sign_timestamp(struct keeper_office *o, int64_t now, int64_t life,
-			  bool medium, struct keeper_answer *a, struct err *e)
+static int sign_timestamp(struct keeper_office *o, const struct term *t,
+			  struct keeper_answer *a, struct err *e)
 {
 	struct listing l = { .role = TUF_TIMESTAMP,
 			     .version = o->versions.timestamp + 1,
-			     .expires = now + life,
+			     .expires = t->now + t->sec,
 			     .name = "snapshot.json",
 			     .file = { a->snapshot, a->snapshot_len },
 			     .file_version = a->snapshot_version,
-			     .medium = medium };
+			     .medium = t->medium };
 
 	o->versions.timestamp = l.version;
 	a->expires = l.expires;
 	if (save_versions(o, e))
 		return -1;
-	return sign_listing(o, &l, now, a->timestamp, &a->timestamp_len, e);
+	return sign_listing(o, &l, t->now, a->timestamp, &a->timestamp_len, e);
 }
 
 /* The network's snapshot is used again while it has half its life left. */
@@ -336,9 +342,10 @@ static int reuse_snapshot(struct keeper_office *o, const struct tuf_client *c,
 static int fresh_snapshot(struct keeper_office *o, const struct tuf_client *c,
 			  int64_t now, struct keeper_answer *a, struct err *e)
 {
+	const struct term t = { .now = now, .sec = KEEPER_SNAPSHOT_SEC };
 	struct slice file;
 
-	if (sign_snapshot(o, c, now, KEEPER_SNAPSHOT_SEC, false, a, e))
+	if (sign_snapshot(o, c, &t, a, e))
 		return -1;
 	file = (struct slice){ a->snapshot, a->snapshot_len };
 	if (fs_replace_file(o->setup.dirfd, SNAPSHOT_FILE, file, 0600, e))
@@ -352,16 +359,21 @@ static int fresh_snapshot(struct keeper_office *o, const struct tuf_client *c,
 static int sign_for_network(struct keeper_office *o, const struct tuf_client *c,
 			    int64_t now, struct keeper_answer *a, struct err *e)
 {
+	const struct term t = { .now = now, .sec = KEEPER_TIMESTAMP_SEC };
+
 	if (reuse_snapshot(o, c, now, a) != 0 &&
 	    fresh_snapshot(o, c, now, a, e))
 		return -1;
-	return sign_timestamp(o, now, KEEPER_TIMESTAMP_SEC, false, a, e);
+	return sign_timestamp(o, &t, a, e);
 }
 
 static int sign_for_medium(struct keeper_office *o, const struct tuf_client *c,
 			   uint32_t days, int64_t now, struct keeper_answer *a,
 			   struct err *e)
 {
+	const struct term t = { .now = now,
+				.sec = days * UTC_DAY,
+				.medium = true };
 	struct tuf_site site;
 
 	tuf_client_site(c, &site);
@@ -369,9 +381,9 @@ static int sign_for_medium(struct keeper_office *o, const struct tuf_client *c,
 		return err_set(e, ERR_REFUSED,
 			       "root allows a bundle to live 1 to %u days",
 			       site.medium_max_days);
-	if (sign_snapshot(o, c, now, days * UTC_DAY, true, a, e))
+	if (sign_snapshot(o, c, &t, a, e))
 		return -1;
-	return sign_timestamp(o, now, days * UTC_DAY, true, a, e);
+	return sign_timestamp(o, &t, a, e);
 }
 
 /* Take up what lies in metadata/, if it verifies from what we trust. */

@@ -269,7 +269,7 @@ static int new_release(struct import *im, const struct release *r,
 		im->releases =
 			mem_resize(im->releases, n + 64, sizeof(*im->releases));
 		im->details =
-			mem_resize(im->details, n + 64, sizeof(*im->details));
+			mem_resize(im->details, n + 64, sizeof(struct json *));
 	}
 	s = &im->releases[n];
 	memset(s, 0, sizeof(*s));

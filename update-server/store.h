@@ -109,10 +109,14 @@ struct store_device {
  * kind of bad claim. If this very key has used this very claim before (the
  * answer was lost), *again is true and *out is the device.
  */
-int store_enrol_check(struct store *s, const struct sha256 *claim,
-		      const struct wire_enrol *m, const struct sha256 *spki,
-		      int64_t now, bool *again, struct store_device *out,
-		      struct err *e) NODISCARD;
+struct store_ask {
+	struct sha256 claim, spki;
+	const char *product, *model;
+	int64_t now;
+};
+
+int store_enrol_check(struct store *s, const struct store_ask *ask, bool *again,
+		      struct store_device *out, struct err *e) NODISCARD;
 
 /*
  * Use up the claim and register the device, its key and its certificate, all

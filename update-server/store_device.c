@@ -154,16 +154,15 @@ static int refuse_claim(struct err *e)
 		       "the claim code is not good for this device");
 }
 
-static int claim_is_open(struct store *s, const struct sha256 *claim,
-			 const char *product, const char *model, int64_t now,
+static int claim_is_open(struct store *s, const struct store_ask *ask,
 			 struct err *e)
 {
-	struct sql_query *q =
-		sql_query(s->db,
-			  "SELECT 1 FROM claim WHERE hash = ? AND state = 0"
-			  " AND product = ? AND model = ? AND expires > ?",
-			  SQL_BIND(sql_digest(claim), sql_text(product),
-				   sql_text(model), sql_int(now)));
+	struct sql_query *q = sql_query(
+		s->db,
+		"SELECT 1 FROM claim WHERE hash = ? AND state = 0"
+		" AND product = ? AND model = ? AND expires > ?",
+		SQL_BIND(sql_digest(&ask->claim), sql_text(ask->product),
+			 sql_text(ask->model), sql_int(ask->now)));
 	bool open = sql_next(q);
 
 	if (sql_end(q, e))
@@ -171,25 +170,22 @@ static int claim_is_open(struct store *s, const struct sha256 *claim,
 	return open ? 0 : refuse_claim(e);
 }
 
-int store_enrol_check(struct store *s, const struct sha256 *claim,
-		      const struct wire_enrol *m, const struct sha256 *spki,
-		      int64_t now, bool *again, struct store_device *out,
-		      struct err *e)
+int store_enrol_check(struct store *s, const struct store_ask *ask, bool *again,
+		      struct store_device *out, struct err *e)
 {
+	struct sql_query *q;
 	int rc;
 
 	store_lock(s);
-	rc = one_device(
-		sql_query(s->db,
-			  DEVICE_COLUMNS " WHERE claim = ?"
-					 " AND spki = ? AND revoked = 0"
-					 " AND product = ?"
-					 " AND model = ?",
-			  SQL_BIND(sql_digest(claim), sql_digest(spki),
-				   sql_text(m->product), sql_text(m->model))),
-		again, out, e);
+	q = sql_query(s->db,
+		      DEVICE_COLUMNS " WHERE claim = ? AND spki = ?"
+				     " AND revoked = 0 AND product = ?"
+				     " AND model = ?",
+		      SQL_BIND(sql_digest(&ask->claim), sql_digest(&ask->spki),
+			       sql_text(ask->product), sql_text(ask->model)));
+	rc = one_device(q, again, out, e);
 	if (rc == 0 && !*again)
-		rc = claim_is_open(s, claim, m->product, m->model, now, e);
+		rc = claim_is_open(s, ask, e);
 	return store_unlock(s, rc);
 }
 

@@ -11,12 +11,15 @@
 #define PRINT_MAX   (16u << 20)
 
 int ui_start(struct ui *u, int argc, char **argv, const struct opt *opts,
-	     int operands, const char *what, struct err *e)
+	     int operands, struct err *e)
 {
 	if (opt_parse(argc, argv, opts, &u->operands, &u->operand_count, e))
 		return -1;
 	if (u->operand_count != operands)
-		return err_set(e, ERR_USAGE, "%s", what);
+		return err_set(e, ERR_USAGE,
+			       operands == 0 ? "no operand wanted"
+					     : "one operand wanted: --help "
+					       "says which");
 	return people_open(u->operator_file, &u->client, e);
 }
 
@@ -45,7 +48,7 @@ int ui_list(int argc, char **argv, const char *path, const char *list,
 	struct json *answer = NULL;
 	int rc = -1;
 
-	if (ui_start(&u, argc, argv, opts, 0, "no operand wanted", e) ||
+	if (ui_start(&u, argc, argv, opts, 0, e) ||
 	    people_get(u.client, path, &answer, e))
 		goto out;
 	if (u.json)

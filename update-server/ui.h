@@ -24,9 +24,9 @@ struct ui {
 	OPT_TEXT("operator", "FILE", &(u)->operator_file, "who you are"),      \
 		OPT_FLAG("json", &(u)->json, "print JSON")
 
-/* Parse, want exactly so many operands, and connect. */
+/* Parse, want exactly so many operands (0 or 1), and connect. */
 int ui_start(struct ui *u, int argc, char **argv, const struct opt *opts,
-	     int operands, const char *what, struct err *e) NODISCARD;
+	     int operands, struct err *e) NODISCARD;
 void ui_done(struct ui *u);
 
 /* GET and print: as JSON, or a table of the answer's list. */

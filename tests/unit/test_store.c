@@ -118,62 +118,63 @@ static void a_claim_registers_one_device_and_gives_its_cohort(void **state)
 		       ERR_REFUSED);
 }
 
+static struct store_ask an_ask(unsigned claim, unsigned key)
+{
+	return (struct store_ask){ .claim = hash(claim),
+				   .spki = hash(key),
+				   .product = "kiosk",
+				   .model = "k1",
+				   .now = NOW };
+}
+
 static void every_bad_claim_is_refused_in_the_same_words(void **state)
 {
 	struct store *s = *state;
-	struct wire_enrol m = { .product = "kiosk", .model = "k1" };
-	struct sha256 good = hash(1), bad = hash(9), spki = hash(5);
+	struct store_ask good = an_ask(1, 5), bad[4];
 	struct store_device d;
-	struct err e = { 0 }, first = { 0 };
+	struct err e = { 0 };
+	char first[ERR_MSG_LEN];
 	bool again;
 
 	give_claim(s, 1);
-	assert_ok(store_enrol_check(s, &good, &m, &spki, NOW, &again, &d, &e));
+	assert_ok(store_enrol_check(s, &good, &again, &d, &e));
 	assert_false(again);
-	assert_refused(
-		store_enrol_check(s, &bad, &m, &spki, NOW, &again, &d, &e),
-		ERR_REFUSED);
-	first = e;
-	assert_refused(store_enrol_check(s, &good, &m, &spki, NOW + 100, &again,
-					 &d, &e),
+	bad[0] = bad[1] = bad[2] = bad[3] = good;
+	bad[0].claim = hash(9);
+	bad[1].now = NOW + 100;
+	bad[2].product = "other";
+	bad[3].model = "k2";
+	assert_refused(store_enrol_check(s, &bad[0], &again, &d, &e),
 		       ERR_REFUSED);
-	assert_string_equal(e.msg, first.msg);
-	memcpy(m.product, "other", 6);
-	assert_refused(
-		store_enrol_check(s, &good, &m, &spki, NOW, &again, &d, &e),
-		ERR_REFUSED);
-	assert_string_equal(e.msg, first.msg);
-	memcpy(m.product, "kiosk", 6);
-	memcpy(m.model, "k2", 3);
-	assert_refused(
-		store_enrol_check(s, &good, &m, &spki, NOW, &again, &d, &e),
-		ERR_REFUSED);
-	assert_string_equal(e.msg, first.msg);
-	memcpy(m.model, "k1", 3);
+	memcpy(first, e.msg, sizeof(first));
+	for (size_t i = 1; i < ARRAY_LEN(bad); i++) {
+		assert_refused(store_enrol_check(s, &bad[i], &again, &d, &e),
+			       ERR_REFUSED);
+		assert_string_equal(e.msg, first);
+	}
 	assert_ok(store_claim_revoke(s, 1, &e));
-	assert_refused(
-		store_enrol_check(s, &good, &m, &spki, NOW, &again, &d, &e),
-		ERR_REFUSED);
-	assert_string_equal(e.msg, first.msg);
+	assert_refused(store_enrol_check(s, &good, &again, &d, &e),
+		       ERR_REFUSED);
+	assert_string_equal(e.msg, first);
 }
 
 static void a_lost_answer_is_given_again_to_the_same_key_alone(void **state)
 {
 	struct store *s = *state;
-	struct wire_enrol m = { .product = "kiosk", .model = "k1" };
 	struct store_device d = enrolled(s, 1), out;
-	struct sha256 claim = hash(1), other = hash(77);
+	struct store_ask ask = an_ask(1, 0);
 	struct err e = { 0 };
 	bool again;
 
-	assert_ok(store_enrol_check(s, &claim, &m, &d.spki, NOW + 1000, &again,
-				    &out, &e));
+	ask.spki = d.spki;
+	ask.now = NOW + 1000;
+	assert_ok(store_enrol_check(s, &ask, &again, &out, &e));
 	assert_true(again);
 	assert_string_equal(out.certificate, "pem");
 	assert_string_equal(out.facts.cohort, "canary");
-	assert_refused(
-		store_enrol_check(s, &claim, &m, &other, NOW, &again, &out, &e),
-		ERR_REFUSED);
+	ask.spki = hash(77);
+	assert_refused(store_enrol_check(s, &ask, &again, &out, &e),
+		       ERR_REFUSED);
 }
 
 static void a_key_has_one_holder_for_ever(void **state)
@@ -250,15 +251,13 @@ static void a_batch_of_claims_needs_its_cohort(void **state)
 {
 	struct store_claim c[2] = { { .hash = hash(1), .cohort = "canary" },
 				    { .hash = hash(2), .cohort = "nobody" } };
-	struct sha256 first = hash(1);
-	struct wire_enrol m = { 0 };
+	struct store_ask first = an_ask(1, 5);
 	struct store_device d;
 	struct err e = { 0 };
 	bool again;
 
 	assert_refused(store_claims_add(*state, c, 2, &e), ERR_NOT_FOUND);
-	assert_refused(store_enrol_check(*state, &first, &m, &first, -1, &again,
-					 &d, &e),
+	assert_refused(store_enrol_check(*state, &first, &again, &d, &e),
 		       ERR_REFUSED);
 }
 
