@@ -191,6 +191,14 @@ void fetch_free(struct fetch *f)
 
 /* ---- one request --------------------------------------------------------- */
 
+static bool is_expired(CURL *curl)
+{
+	long result = 0;
+
+	(void)curl_easy_getinfo(curl, CURLINFO_SSL_VERIFYRESULT, &result);
+	return tls_clock_is_expired(result);
+}
+
 static int explain(const struct fetch *f, CURLcode code, const char *url,
 		   struct err *e)
 {
@@ -200,6 +208,11 @@ static int explain(const struct fetch *f, CURLcode code, const char *url,
 	text_escape(slice_of(why), shown, sizeof(shown));
 	switch (code) {
 	case CURLE_PEER_FAILED_VERIFICATION:
+		if (is_expired(f->curl))
+			return err_set(e, ERR_EXPIRED,
+				       "%s: its certificate has expired, or "
+				       "our clock is ahead of the truth",
+				       url);
 		return err_set(e, ERR_UNTRUSTED, "%s is not our server: %s",
 			       url, shown);
 	case CURLE_SSL_CERTPROBLEM:
@@ -254,7 +267,8 @@ static int perform(struct fetch *f, struct transfer *t, const char *url)
 static bool may_try_next(const struct transfer *t)
 {
 	return !t->started && t->rc == 0 &&
-	       (t->e->code == ERR_NETWORK || t->e->code == ERR_UNTRUSTED);
+	       (t->e->code == ERR_NETWORK || t->e->code == ERR_UNTRUSTED ||
+		t->e->code == ERR_EXPIRED);
 }
 
 static int perform_somewhere(struct fetch *f, const struct transfer *start,

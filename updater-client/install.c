@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "updater-client/install.h"
 
-#include <ctype.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -377,19 +376,6 @@ static const char *reason_code(enum machine_reason reason)
 	return codes[reason];
 }
 
-/* "not-found" as reports write it: NOT_FOUND. */
-static void error_code(enum err_code code, char out[WIRE_CODE_MAX + 1])
-{
-	size_t i = 0;
-
-	for (const char *p = err_name(code); *p && i < WIRE_CODE_MAX; p++) {
-		int c = *p == '-' ? '_' : toupper((unsigned char)*p);
-
-		out[i++] = (char)c;
-	}
-	out[i] = 0;
-}
-
 static void note(const struct install *in, const char *result,
 		 const char *reason, const char *detail)
 {
@@ -445,17 +431,14 @@ static int conclude_rolled_back(struct install *in, struct err *e)
 		       s->has_running ? s->running.id : "nothing");
 }
 
-/* Nothing was activated. What a later try may mend is no failed attempt. */
+/* Nothing was activated. */
 static int conclude_failed(struct install *in, struct err *e)
 {
-	char code[WIRE_CODE_MAX + 1];
-
 	*e = in->failure;
-	if (e->code == ERR_NETWORK || e->code == ERR_BUSY)
+	report_failure(in->s, e);
+	if (report_is_passing(e->code))
 		return -1;
 	note(in, "failed", err_name(e->code), e->msg);
-	error_code(e->code, code);
-	report_add(in->s, WIRE_FAILED, code, slice_of(e->msg));
 	return -1;
 }
 

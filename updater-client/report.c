@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "updater-client/report.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -125,6 +126,34 @@ void report_add(struct session *s, enum wire_state state, const char *code,
 		log_event(LOG_WARNING, "report-not-kept", "%s", e.msg);
 }
 
+/* "not-found" as reports write it: NOT_FOUND. */
+static void error_code(enum err_code code, char out[WIRE_CODE_MAX + 1])
+{
+	size_t i = 0;
+
+	for (const char *p = err_name(code); *p && i < WIRE_CODE_MAX; p++) {
+		int c = *p == '-' ? '_' : toupper((unsigned char)*p);
+
+		out[i++] = (char)c;
+	}
+	out[i] = 0;
+}
+
+bool report_is_passing(enum err_code code)
+{
+	return code == ERR_NETWORK || code == ERR_BUSY;
+}
+
+void report_failure(struct session *s, const struct err *failure)
+{
+	char code[WIRE_CODE_MAX + 1];
+
+	if (report_is_passing(failure->code))
+		return;
+	error_code(failure->code, code);
+	report_add(s, WIRE_FAILED, code, slice_of(failure->msg));
+}
+
 /* ---- sending ------------------------------------------------------------- */
 
 /* What waits on the disk may be damaged; then there is nothing to send. */
@@ -148,7 +177,8 @@ static int load(int state_fd, const char *name, struct message *m,
 static bool is_temporary(enum err_code code)
 {
 	return code == ERR_NETWORK || code == ERR_SYSTEM || code == ERR_BUSY ||
-	       code == ERR_UNTRUSTED || code == ERR_SPACE;
+	       code == ERR_UNTRUSTED || code == ERR_EXPIRED ||
+	       code == ERR_SPACE;
 }
 
 /* False when the server cannot be reached, so that the rest waits, too. */

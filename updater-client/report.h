@@ -21,6 +21,10 @@
 void report_add(struct session *s, enum wire_state state, const char *code,
 		struct slice evidence);
 
+/* The attempt failed, unless a later try may mend it: then it goes on. */
+void report_failure(struct session *s, const struct err *failure);
+bool report_is_passing(enum err_code code);
+
 /* Send what waits, as far as that works now. */
 void report_flush(struct session *s);
 

@@ -15,10 +15,8 @@ static int judge(const char *where, uint64_t needed, uint64_t free,
 		return 0;
 	text_size(needed, want);
 	text_size(free, have);
-	return err_set(e, ERR_SPACE,
-		       "no room %s: %s needed, %s free; make room and try "
-		       "again",
-		       where, want, have);
+	return err_set(e, ERR_SPACE, "no room %s: %s needed, %s free", where,
+		       want, have);
 }
 
 static int judge_inodes(const char *where, uint64_t needed, uint64_t free,

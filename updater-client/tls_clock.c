@@ -20,3 +20,8 @@ void tls_clock_set(void *ssl_ctx, int64_t now)
 	X509_VERIFY_PARAM_set_time(SSL_CTX_get0_param(ctx), (time_t)now);
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, forgive_not_before);
 }
+
+bool tls_clock_is_expired(long verify_result)
+{
+	return verify_result == X509_V_ERR_CERT_HAS_EXPIRED;
+}

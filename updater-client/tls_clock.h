@@ -10,9 +10,13 @@
 #ifndef UPDATER_CLIENT_TLS_CLOCK_H
 #define UPDATER_CLIENT_TLS_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* ssl_ctx is OpenSSL's SSL_CTX, as libcurl hands it out. */
 void tls_clock_set(void *ssl_ctx, int64_t now);
+
+/* Does OpenSSL's verification result say that it was good once? */
+bool tls_clock_is_expired(long verify_result);
 
 #endif

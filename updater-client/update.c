@@ -152,8 +152,13 @@ static int choose_and_install(struct session *s,
 
 	ask->refresh = true;
 	describe_device(s, options, &ask->device);
-	if (choose(s, ask, &m, e))
+	if (choose(s, ask, &m, e)) {
+		/* A look is no attempt. */
+		if (!options->only_check)
+			report_failure(s, e);
+		report_flush(s);
 		return -1;
+	}
 	out->result = UPDATE_NOTHING;
 	if (m.kind == MESSAGE_DONE)
 		return 0;
