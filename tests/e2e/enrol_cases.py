@@ -460,8 +460,8 @@ def listeners(device_key, device_pem):
     check("the admin itself is heard", status == 200, status)
     turned_away("a device's certificate among people", device_pem, device_key,
                 body={"v": 1, "name": "evil"}, **people)
-    turned_away("a stranger among people", None, None, body={"v": 1, "name": "evil"},
-                **people)
+    turned_away("a stranger among people", None, None,
+                body={"v": 1, "name": "evil"}, **people)
     key = new_key()
     with open(key + ".pem", "w") as f:
         f.write(self_signed(key))

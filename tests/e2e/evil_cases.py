@@ -842,4 +842,5 @@ def main():
     print("%d evil repositories refused" % len(CASES))
 
 
-main()
+if __name__ == "__main__":
+    main()

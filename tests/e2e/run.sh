@@ -7,6 +7,8 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 : "${BIN:?the folder of the programs}"
 export BIN
+# Python leaves nothing beside the tests.
+export PYTHONDONTWRITEBYTECODE=1
 passed=0 failed=0 skipped=0
 for t in "$here"/[0-9]*.sh; do
 	name=$(basename "$t" .sh)

@@ -1,0 +1,9 @@
+#!/bin/sh
+# A server in wrong hands, or a broken one, against the real client.
+set -eu
+bare=$BIN/tests/tools/bare-key
+[ -x "$bare" ] || { echo "no $bare: make check-e2e builds it"; exit 77; }
+for need in python3 openssl; do
+	command -v "$need" >/dev/null || { echo "no $need here"; exit 77; }
+done
+exec python3 "$(dirname "$0")/evil_server.py" "$BIN" "$WORK"
