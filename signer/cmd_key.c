@@ -41,6 +41,7 @@ static int write_pair(const char *path, struct slice sealed, struct slice pem,
 		      struct err *e)
 {
 	char name[NAMED_MAX], public_name[NAMED_MAX + 4];
+	struct err ignored;
 	int dirfd = -1;
 	int rc = -1;
 
@@ -52,6 +53,9 @@ static int write_pair(const char *path, struct slice sealed, struct slice pem,
 	    fs_replace_file(dirfd, name, sealed, 0600, e))
 		goto out;
 	rc = fs_replace_file(dirfd, public_name, pem, 0644, e);
+	/* Half a pair could never be completed: nothing is overwritten. */
+	if (rc && fs_remove(dirfd, name, &ignored))
+		err_in(e, "%s is left over", path);
 out:
 	fs_close(&dirfd);
 	return rc;

@@ -62,6 +62,15 @@ static bool read_date(const struct json *signed_part, const char *name,
 			 &unused) == 0;
 }
 
+/* In time to call the people who must sign; not all the life of short ones. */
+static bool ends_soon(int64_t issued, int64_t expires, int64_t now)
+{
+	int64_t left = expires - now;
+
+	return left < 7 * UTC_DAY ||
+	       (left < 60 * UTC_DAY && left < (expires - issued) / 2);
+}
+
 void rules_dates(const struct json *signed_part, enum tuf_role role,
 		 int64_t now, struct findings *out)
 {
@@ -87,7 +96,7 @@ void rules_dates(const struct json *signed_part, enum tuf_role role,
 	if (expires <= now)
 		findings_add(out, true,
 			     "%s: expired: stage it anew with extend", name);
-	else if (expires - now < 30 * UTC_DAY)
+	else if (ends_soon(issued, expires, now))
 		findings_add(out, false, "%s: expires in %d days", name,
 			     (int)((expires - now) / UTC_DAY));
 	if (expires - issued > days_max * UTC_DAY)

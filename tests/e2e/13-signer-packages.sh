@@ -135,7 +135,12 @@ before=$(state)
 "$signer" release create one --product gateway --id 5 --input tree-2 \
 	--from-all --codec lzma --quiet >/dev/null 2>&1 &
 pid=$!
-sleep 1
+tries=0
+while [ ! -d one/.work ] && [ $tries -lt 100 ]; do
+	sleep 0.1
+	tries=$((tries + 1))
+done
+sleep 0.3
 status=0
 "$signer" sign one --key a.key --passphrase-fd 3 3<pass 2>said || status=$?
 kill -9 $pid 2>/dev/null || { echo "it was done too soon"; exit 1; }

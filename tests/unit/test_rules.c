@@ -338,6 +338,12 @@ static void an_end_that_is_near_is_warned_of(void **state)
 	(void)state;
 	assert_int_equal(refusals(&f), 0);
 	assert_true(mentions(&f, false, "expires in 5 days"));
+	f = dates(NOW - 340 * UTC_DAY, NOW + 59 * UTC_DAY, TUF_ROOT);
+	assert_true(mentions(&f, false, "expires in 59 days"));
+	f = dates(NOW - 340 * UTC_DAY, NOW + 60 * UTC_DAY, TUF_ROOT);
+	assert_int_equal(f.count, 0);
+	f = dates(NOW, NOW + 30 * UTC_DAY, TUF_ROOT);
+	assert_int_equal(f.count, 0);
 }
 
 /* ---- one root after another ---------------------------------------------- */
