@@ -272,6 +272,12 @@ static inline void repo_target(struct repo *r, const char *role,
 	json_set(member(repo_body(r, role), "targets"), path, entry);
 }
 
+/* A copy of a role's envelope to be changed and served by evil hands. */
+static inline struct json *repo_copy(struct repo *r, const char *role)
+{
+	return json_clone(repo_find(r, role)->envelope);
+}
+
 /* ---- the source ---------------------------------------------------------- */
 
 static inline int repo_fetch(void *ctx, const char *name, size_t max,
