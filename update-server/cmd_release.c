@@ -88,7 +88,7 @@ static int upload_payload(struct import *im, const char *target,
 {
 	char url[PATH_MAX_LEN], path[PATH_MAX_LEN], hex[SHA256_HEX_LEN];
 	char size[16];
-	uint64_t len;
+	uint64_t len = 0;
 	int fd = -1, rc = -1;
 
 	sha256_format(digest, hex);

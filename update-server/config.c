@@ -148,7 +148,7 @@ int config_parse(struct slice text, const char *file, struct config *c,
 		.device_ca = mem_dup_str("keys/device-ca.pem"),
 		.keeper_unlock = mem_dup_str("file:keys/keeper.secret"),
 		.poll_sec = 3600,
-		.device_days = 90,
+		.device_days = 365,
 		.enrol_rate = 600,
 		.limits = default_limits,
 	};

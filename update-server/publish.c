@@ -314,7 +314,7 @@ static int add_package(struct import *im, const struct tuf_target *t,
 {
 	char path[PATH_MAX_LEN];
 	struct json *package, *packages, *detail;
-	size_t at;
+	size_t at = 0;
 
 	if (release_path(r, path, e))
 		return -1;
