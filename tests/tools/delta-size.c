@@ -1,97 +1,196 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * delta-size OLD NEW SCRATCH [zstd|lzma] [app|system]
+ * delta-size OLD NEW SCRATCH [zstd|lzma] [app|system] [OUT]
  *
- * Make a full package of OLD and a delta to NEW (folders or tars), as the
- * signer does, and print what they weigh and what they take:
+ * Make a full package of NEW and a delta from OLD (folders or tars), as the
+ * signer does, apply the delta as a device does, and print what that takes:
  *
- *	full <bytes> delta <bytes> content <bytes> make_ms <n> apply_ms <n>
+ *	full BYTES delta BYTES content BYTES make_ms N apply_ms N
+ *
+ * With OUT (a folder) both packages and both manifests are left there, and the
+ * tree that came out in OUT/new.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/apply.h"
 #include "common/fs.h"
 #include "signer/pack.h"
+#include "signer/pack_tree.h"
 
-static long cpu_ms(void)
+struct job {
+	const char *old_path, *new_path;
+	struct pack_settings how;
+	enum package_codec codec;
+	int out; /* OUT, or the scratch folder */
+	bool keep;
+	struct pack_tree *old, *fresh;
+	struct release base, full, delta;
+	long make_ms;
+};
+
+static long cpu_ms(const struct rusage *use)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	return (use->ru_utime.tv_sec + use->ru_stime.tv_sec) * 1000 +
+	       (use->ru_utime.tv_usec + use->ru_stime.tv_usec) / 1000;
 }
 
-static int make(int scratch, struct pack_tree *content, struct pack_tree *base,
-		enum package_codec codec, struct release *r, struct err *e)
+static int make(struct job *j, struct pack_tree *content,
+		struct pack_tree *base, const char *name, struct release *r,
+		struct err *e)
 {
 	struct pack_job job = { .content = content,
 				.base = base,
-				.codec = codec,
+				.codec = base ? j->codec : PACKAGE_ZSTD,
 				.fd = -1,
-				.scratch_dirfd = scratch,
+				.scratch_dirfd = j->how.scratch_dirfd,
 				.quiet = true };
 	int rc = -1;
 
-	if (!fs_open_nameless(scratch, &job.fd, e))
+	if (!fs_create(j->out, name, 0644, &job.fd, e))
 		rc = pack_make(&job, r, e);
 	fs_close(&job.fd);
 	return rc;
 }
 
-static int run(char **argv, const struct pack_settings *how,
-	       enum package_codec codec, struct err *e)
+static int make_all(struct job *j, struct err *e)
 {
-	struct pack_tree *old = NULL, *new_tree = NULL;
-	struct release full = { .seq = 1 }, delta = { .seq = 2 };
-	long start;
+	struct rusage before, after;
+
+	if (pack_load(&j->how, j->old_path, &j->old, e) ||
+	    pack_load(&j->how, j->new_path, &j->fresh, e) ||
+	    make(j, j->old, NULL, "old.pawl", &j->base, e) ||
+	    make(j, j->fresh, NULL, "full.pawl", &j->full, e))
+		return -1;
+	getrusage(RUSAGE_SELF, &before);
+	if (make(j, j->fresh, j->old, "delta.pawl", &j->delta, e))
+		return -1;
+	getrusage(RUSAGE_SELF, &after);
+	j->make_ms = cpu_ms(&after) - cpu_ms(&before);
+	if (!j->keep)
+		return 0;
+	if (fs_replace_file(j->out, "old.manifest",
+			    buf_slice(&j->old->manifest), 0644, e) ||
+	    fs_replace_file(j->out, "new.manifest",
+			    buf_slice(&j->fresh->manifest), 0644, e))
+		return -1;
+	return 0;
+}
+
+/* ---- applying, as a device ----------------------------------------------- */
+
+static int read_file_at(void *ctx, uint64_t offset, void *out, size_t len,
+			struct err *e)
+{
+	size_t got;
+
+	if (fs_read_at(*(const int *)ctx, offset, out, len, &got, e))
+		return -1;
+	return got == len ? 0 : err_set(e, ERR_FORMAT, "package is cut off");
+}
+
+static int apply_one(const struct job *j, const char *package,
+		     const struct release *r, int old, const char *to,
+		     struct err *e)
+{
+	int fd = -1, dir = -1;
+	const struct package_source from = { &fd, read_file_at };
+	struct package_reader *reader = NULL;
+	struct buf manifest = BUF_INIT(TREE_MANIFEST_MAX);
 	int rc = -1;
 
-	if (pack_load(how, argv[1], &old, e) ||
-	    pack_load(how, argv[2], &new_tree, e))
-		goto out;
-	if (make(how->scratch_dirfd, new_tree, NULL, PACKAGE_ZSTD, &full, e))
-		goto out;
-	start = cpu_ms();
-	if (make(how->scratch_dirfd, new_tree, old, codec, &delta, e))
-		goto out;
-	printf("full %llu delta %llu content %llu make_ms %ld\n",
-	       (unsigned long long)full.package_len,
-	       (unsigned long long)delta.package_len,
-	       (unsigned long long)delta.content_len, cpu_ms() - start);
-	rc = 0;
-out:
-	pack_tree_free(old);
-	pack_tree_free(new_tree);
-	release_done(&full);
-	release_done(&delta);
+	if (!fs_open(j->out, package, O_RDONLY, &fd, e) &&
+	    !fs_mkdir(j->out, to, 0755, e) &&
+	    !fs_open(j->out, to, O_RDONLY | O_DIRECTORY, &dir, e) &&
+	    !package_open(&from, r->package_len, r->head_len, &r->head_digest,
+			  &reader, e)) {
+		const struct apply a = { r,   reader,
+					 old, buf_slice(&j->old->manifest),
+					 dir, NULL };
+
+		rc = apply_tree(&a, &manifest, e);
+	}
+	package_close(reader);
+	buf_done(&manifest);
+	fs_close(&fd);
+	fs_close(&dir);
 	return rc;
+}
+
+/* In a child, so that its time and memory can be told from ours. */
+static int apply_delta_child(const struct job *j, struct rusage *use,
+			     struct err *e)
+{
+	int old = -1, status = 0;
+	pid_t child;
+
+	if (fs_open(j->out, "old", O_RDONLY | O_DIRECTORY, &old, e))
+		return -1;
+	child = fork();
+	if (child == 0) {
+		int rc = apply_one(j, "delta.pawl", &j->delta, old, "new", e);
+
+		if (rc)
+			fprintf(stderr, "delta-size: %s\n", e->msg);
+		_exit(rc ? 1 : 0);
+	}
+	fs_close(&old);
+	if (child < 0 || wait4(child, &status, 0, use) != child || status != 0)
+		return err_set(e, ERR_SYSTEM, "the delta was not applied");
+	return 0;
+}
+
+static int run(struct job *j, struct err *e)
+{
+	struct rusage use;
+
+	if (make_all(j, e) ||
+	    apply_one(j, "old.pawl", &j->base, -1, "old", e) ||
+	    apply_delta_child(j, &use, e))
+		return -1;
+	printf("full %llu delta %llu content %llu make_ms %ld apply_ms %ld\n",
+	       (unsigned long long)j->full.package_len,
+	       (unsigned long long)j->delta.package_len,
+	       (unsigned long long)j->delta.content_len, j->make_ms,
+	       cpu_ms(&use));
+	return 0;
 }
 
 int main(int argc, char **argv)
 {
-	struct pack_settings how = { .attributes = TREE_APP,
-				     .scratch_dirfd = -1,
-				     .quiet = true };
-	enum package_codec codec = PACKAGE_LZMA;
+	struct job j = { .how = { .attributes = TREE_APP,
+				  .scratch_dirfd = -1,
+				  .quiet = true },
+			 .codec = PACKAGE_LZMA,
+			 .out = -1 };
 	struct err e = { 0 };
+	int rc = -1;
 
 	if (argc < 4) {
 		fputs("usage: delta-size OLD NEW SCRATCH [zstd|lzma] "
-		      "[app|system]\n",
+		      "[app|system] [OUT]\n",
 		      stderr);
 		return ERR_USAGE;
 	}
+	j.old_path = argv[1];
+	j.new_path = argv[2];
 	if (argc > 4 && strcmp(argv[4], "zstd") == 0)
-		codec = PACKAGE_ZSTD;
+		j.codec = PACKAGE_ZSTD;
 	if (argc > 5 && strcmp(argv[5], "system") == 0)
-		how.attributes = TREE_SYSTEM;
-	if (fs_open_dir(argv[3], &how.scratch_dirfd, &e) ||
-	    run(argv, &how, codec, &e)) {
+		j.how.attributes = TREE_SYSTEM;
+	j.keep = argc > 6;
+	if (!fs_open_dir(argv[3], &j.how.scratch_dirfd, &e) &&
+	    !fs_make_dir(argv[j.keep ? 6 : 3], 0755, &j.out, &e))
+		rc = run(&j, &e);
+	if (rc)
 		fprintf(stderr, "delta-size: %s\n", e.msg);
-		return (int)e.code;
-	}
-	fs_close(&how.scratch_dirfd);
-	return 0;
+	pack_tree_free(j.old);
+	pack_tree_free(j.fresh);
+	fs_close(&j.out);
+	fs_close(&j.how.scratch_dirfd);
+	return rc ? (int)e.code : 0;
 }
