@@ -12,6 +12,7 @@
 
 #define TOKENS_MAX     1000 /* of one batch */
 #define TOKEN_DAYS_MAX 400
+#define DEVICES_PAGE   2000 /* of one answer */
 
 /* An answer that holds one array, which visitors fill. */
 static struct json *answer_with(const char *name, struct json *array)
@@ -261,27 +262,63 @@ static struct json *device_json(const struct store_device *d)
 	return j;
 }
 
+/* One page of devices, and where the next begins. */
+struct page {
+	struct json *list;
+	struct device_id last;
+	size_t count;
+};
+
 static void list_device(void *ctx, const struct store_device *d)
 {
 	struct json *j = device_json(d);
 	char words[WIRE_CODE_MAX + 32] = "";
+	struct page *p = ctx;
 
 	if (d->has_attempt)
 		(void)snprintf(words, sizeof(words), "%s%s%s",
 			       attempt_state_name(d->attempt),
 			       d->attempt_code[0] ? " " : "", d->attempt_code);
 	json_set_text(j, "last_attempt", words);
-	json_add(ctx, j);
+	json_add(p->list, j);
+	p->last = d->facts.id;
+	p->count++;
+}
+
+static int list_page(struct server_api *api, const struct device_id *after,
+		     struct response *a, struct err *e)
+{
+	struct page p = { .list = json_new_array() };
+	struct json *j;
+
+	if (store_device_each(api->store, after, DEVICES_PAGE, list_device, &p,
+			      e)) {
+		json_free(p.list);
+		return -1;
+	}
+	j = answer_with("devices", p.list);
+	if (p.count == DEVICES_PAGE)
+		json_set_hex(j, "next",
+			     (struct slice){ p.last.bytes, DEVICE_ID_LEN });
+	return response_json(a, 200, j, e);
 }
 
 int api_device_list(struct server_api *api, const struct request *q,
 		    struct response *a, struct err *e)
 {
-	struct json *list = json_new_array();
-	int rc = store_device_each(api->store, list_device, list, e);
-
 	(void)q;
-	return answer_list(a, rc, "devices", list, e);
+	return list_page(api, NULL, a, e);
+}
+
+int api_device_more(struct server_api *api, const struct request *q,
+		    struct response *a, struct err *e)
+{
+	struct device_id after;
+
+	if (hex_parse(slice_of(api_rest(q, "/v1/people/devices/")), after.bytes,
+		      DEVICE_ID_LEN, e))
+		return err_set(e, ERR_NOT_FOUND, "not a device id");
+	return list_page(api, &after, a, e);
 }
 
 static void list_attempt(void *ctx, const struct attempt *a,

@@ -49,6 +49,7 @@ const struct route server_routes[] = {
 	{ PEOPLE, METHOD_POST, P "token-revoke", SMALL_BODY, false,
 	  api_token_revoke },
 	{ PEOPLE, METHOD_GET, P "devices", 0, false, api_device_list },
+	{ PEOPLE, METHOD_GET, P "devices/", 0, false, api_device_more },
 	{ PEOPLE, METHOD_GET, P "device/", 0, false, api_device_show },
 	{ PEOPLE, METHOD_POST, P "device-revoke", SMALL_BODY, false,
 	  api_device_revoke },

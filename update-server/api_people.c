@@ -16,24 +16,16 @@
 
 /* ---- status -------------------------------------------------------------- */
 
-static void count_device(void *ctx, const struct store_device *d)
-{
-	uint64_t *counts = ctx;
-
-	counts[0] += !d->revoked;
-	counts[1] += d->revoked;
-}
-
 int api_status(struct server_api *api, const struct request *q,
 	       struct response *a, struct err *e)
 {
-	uint64_t devices[2] = { 0, 0 };
+	uint64_t active, revoked;
 	int64_t root, targets, expires;
 	struct json *j;
 
 	(void)q;
 	if (store_metadata_versions(api->store, &root, &targets, e) ||
-	    store_device_each(api->store, count_device, devices, e))
+	    store_device_counts(api->store, &active, &revoked, e))
 		return -1;
 	(void)pthread_mutex_lock(&api->publishing);
 	expires = api->timestamp_expires;
@@ -45,8 +37,8 @@ int api_status(struct server_api *api, const struct request *q,
 	json_set_int(j, "root", root);
 	json_set_int(j, "targets", targets);
 	api_set_time(j, "timestamp_expires", expires);
-	json_set_int(j, "devices", (int64_t)devices[0]);
-	json_set_int(j, "revoked", (int64_t)devices[1]);
+	json_set_int(j, "devices", (int64_t)active);
+	json_set_int(j, "revoked", (int64_t)revoked);
 	return response_json(a, 200, j, e);
 }
 

@@ -131,9 +131,13 @@ int store_device_authorise(struct store *s, const struct sha256 *fingerprint,
 			   struct device_id *out, struct err *e) NODISCARD;
 int store_device_find(struct store *s, const struct device_id *id,
 		      struct store_device *out, struct err *e) NODISCARD;
-int store_device_each(struct store *s,
+/* Up to max devices in the order of their ids, after one (NULL: the first). */
+int store_device_each(struct store *s, const struct device_id *after,
+		      size_t max,
 		      void (*visit)(void *ctx, const struct store_device *d),
 		      void *ctx, struct err *e) NODISCARD;
+int store_device_counts(struct store *s, uint64_t *active, uint64_t *revoked,
+			struct err *e) NODISCARD;
 int store_device_revoke(struct store *s, const struct device_id *id,
 			struct sha256 *fingerprint, struct err *e) NODISCARD;
 

@@ -306,35 +306,62 @@ static void read_newest_attempt(struct sql_query *q, struct store_device *d)
 	sql_get_text(q, 18, d->attempt_code, sizeof(d->attempt_code));
 }
 
-int store_device_each(struct store *s,
+static int each_device(struct sql_query *q,
+		       void (*visit)(void *ctx, const struct store_device *d),
+		       void *ctx, struct err *e)
+{
+	struct store_device *d = mem_alloc(1, sizeof(*d));
+
+	while (sql_next(q)) {
+		memset(d, 0, sizeof(*d));
+		read_device(q, d);
+		read_newest_attempt(q, d);
+		visit(ctx, d);
+	}
+	free(d);
+	return sql_end(q, e);
+}
+
+int store_device_each(struct store *s, const struct device_id *after,
+		      size_t max,
 		      void (*visit)(void *ctx, const struct store_device *d),
 		      void *ctx, struct err *e)
 {
-	struct store_device *d = mem_alloc(1, sizeof(*d));
 	struct sql_query *q;
 	int rc;
 
 	store_lock(s);
-	/* What is shown is up to date; a failure will be seen again anyway. */
+	/* What is shown is up to date. */
 	rc = store_flush_locked(s, e);
 	if (rc == 0) {
-		q = sql_query(s->db,
-			      DEVICE_FIELDS ", (SELECT state" NEWEST_ATTEMPT
-					    ", (SELECT code" NEWEST_ATTEMPT
-					    " FROM device ORDER BY enrolled,"
-					    " id",
-			      SQL_NOTHING);
-		while (sql_next(q)) {
-			memset(d, 0, sizeof(*d));
-			read_device(q, d);
-			read_newest_attempt(q, d);
-			visit(ctx, d);
-		}
-		rc = sql_end(q, e);
+		q = sql_query(
+			s->db,
+			DEVICE_FIELDS ", (SELECT state" NEWEST_ATTEMPT
+				      ", (SELECT code" NEWEST_ATTEMPT
+				      " FROM device WHERE id > ?"
+				      " ORDER BY id LIMIT ?",
+			SQL_BIND(after ? sql_device(after) : sql_blob("", 0),
+				 sql_int((int64_t)max)));
+		rc = each_device(q, visit, ctx, e);
 	}
-	(void)store_unlock(s, rc);
-	free(d);
-	return rc;
+	return store_unlock(s, rc);
+}
+
+int store_device_counts(struct store *s, uint64_t *active, uint64_t *revoked,
+			struct err *e)
+{
+	struct sql_query *q;
+
+	*active = *revoked = 0;
+	store_lock(s);
+	q = sql_query(s->db,
+		      "SELECT count(*), coalesce(sum(revoked), 0) FROM device",
+		      SQL_NOTHING);
+	if (sql_next(q)) {
+		*revoked = (uint64_t)sql_get_int(q, 1);
+		*active = (uint64_t)sql_get_int(q, 0) - *revoked;
+	}
+	return store_unlock(s, sql_end(q, e));
 }
 
 int store_device_revoke(struct store *s, const struct device_id *id,

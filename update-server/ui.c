@@ -40,6 +40,40 @@ int ui_print_json(const struct json *j, struct err *e)
 	return rc;
 }
 
+/* The pages of a long list become one. */
+static int get_pages(struct ui *u, const char *path, const char *list,
+		     struct json **out, struct err *e)
+{
+	struct json *all = NULL, *page = NULL, *items;
+	const char *next;
+	char more[256];
+
+	if (people_get(u->client, path, &all, e))
+		return -1;
+	items = json_clone(json_get(all, list));
+	for (next = json_text(json_get(all, "next")); next[0];
+	     next = json_text(json_get(page, "next"))) {
+		int rc =
+			text_format(more, sizeof(more), e, "%s/%s", path, next);
+
+		json_free(page);
+		page = NULL;
+		if (rc || people_get(u->client, more, &page, e)) {
+			json_free(items);
+			json_free(all);
+			return -1;
+		}
+		for (size_t i = 0; i < json_count(json_get(page, list)); i++)
+			json_add(items,
+				 json_clone(json_at(json_get(page, list), i)));
+	}
+	json_free(page);
+	json_remove(all, "next");
+	json_set(all, list, items);
+	*out = all;
+	return 0;
+}
+
 int ui_list(int argc, char **argv, const char *path, const char *list,
 	    const char *const *columns, struct err *e)
 {
@@ -49,14 +83,13 @@ int ui_list(int argc, char **argv, const char *path, const char *list,
 	int rc = -1;
 
 	if (ui_start(&u, argc, argv, opts, 0, e) ||
-	    people_get(u.client, path, &answer, e))
+	    get_pages(&u, path, list, &answer, e))
 		goto out;
+	rc = 0;
 	if (u.json)
 		rc = ui_print_json(answer, e);
-	else {
+	else
 		ui_table(json_get(answer, list), columns);
-		rc = 0;
-	}
 out:
 	json_free(answer);
 	ui_done(&u);

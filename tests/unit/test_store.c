@@ -486,6 +486,40 @@ static void a_release_that_is_withdrawn_pauses_its_rollout(void **state)
 	assert_int_equal(r.state, ROLLOUT_PAUSED);
 }
 
+struct collected {
+	struct device_id last;
+	size_t count;
+};
+
+static void collect(void *ctx, const struct store_device *d)
+{
+	struct collected *c = ctx;
+
+	c->last = d->facts.id;
+	c->count++;
+}
+
+static void devices_are_listed_in_pages(void **state)
+{
+	struct collected c = { .count = 0 };
+	uint64_t active, revoked;
+	struct sha256 cut;
+	struct err e = { 0 };
+
+	for (unsigned i = 1; i <= 5; i++)
+		(void)enrolled(*state, i);
+	assert_ok(store_device_each(*state, NULL, 3, collect, &c, &e));
+	assert_int_equal(c.count, 3);
+	assert_ok(store_device_each(*state, &c.last, 3, collect, &c, &e));
+	assert_int_equal(c.count, 5);
+	assert_ok(store_device_each(*state, &c.last, 3, collect, &c, &e));
+	assert_int_equal(c.count, 5);
+	assert_ok(store_device_revoke(*state, &c.last, &cut, &e));
+	assert_ok(store_device_counts(*state, &active, &revoked, &e));
+	assert_int_equal(active, 4);
+	assert_int_equal(revoked, 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, with_cohort, gone)
 
 int main(void)
@@ -505,6 +539,7 @@ int main(void)
 		TEST(a_rollout_completes_when_nobody_is_left),
 		TEST(an_import_replaces_what_is_served_whole),
 		TEST(a_release_that_is_withdrawn_pauses_its_rollout),
+		TEST(devices_are_listed_in_pages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
