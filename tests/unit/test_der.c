@@ -63,6 +63,16 @@ static void refuses_lengths_that_are_not_the_shortest(void **state)
 	}
 }
 
+static void refuses_a_long_length_with_a_zero_before_it(void **state)
+{
+	uint8_t bytes[4 + 128] = { 0x04, 0x82, 0x00, 0x80 };
+	struct rd r = rd_init((struct slice){ bytes, sizeof(bytes) });
+
+	(void)state;
+	assert_bytes(der_read(&r, DER_OCTET_STRING), NULL, 0);
+	assert_true(r.bad);
+}
+
 static void refuses_tags_of_several_bytes(void **state)
 {
 	struct rd r = RD(0x1f, 0x01, 0x00);
@@ -167,6 +177,7 @@ int main(void)
 		cmocka_unit_test(reads_nested_elements),
 		cmocka_unit_test(refuses_another_tag),
 		cmocka_unit_test(refuses_lengths_that_are_not_the_shortest),
+		cmocka_unit_test(refuses_a_long_length_with_a_zero_before_it),
 		cmocka_unit_test(refuses_tags_of_several_bytes),
 		cmocka_unit_test(reads_integers_in_their_shortest_form_only),
 		cmocka_unit_test(reads_bit_strings_of_whole_bytes_only),

@@ -292,6 +292,24 @@ static void refuses_keys_in_any_other_form(void **state)
 			       ERR_FORMAT);
 }
 
+static void refuses_another_algorithm_or_curve_around_a_good_point(void **state)
+{
+	uint8_t spki[EC_SPKI_LEN];
+	struct slice der = { spki, sizeof(spki) };
+	struct ec_public key;
+	struct err e = { 0 };
+
+	(void)state;
+	known_key(&key);
+	ec_public_to_spki(&key, spki);
+	for (size_t i = 0; i < EC_SPKI_LEN - EC_POINT_LEN; i++) {
+		spki[i] ^= 1;
+		assert_refused(ec_public_from_spki(der, &key, &e), ERR_FORMAT);
+		spki[i] ^= 1;
+	}
+	assert_ok(ec_public_from_spki(der, &key, &e));
+}
+
 static void refuses_points_that_are_not_on_the_curve(void **state)
 {
 	/* Infinity, as an encoder might write it: one zero byte, then padded.
@@ -378,6 +396,8 @@ int main(void)
 		cmocka_unit_test(writes_the_pem_that_it_reads),
 		cmocka_unit_test(names_a_key_by_the_digest_of_its_der),
 		cmocka_unit_test(refuses_keys_in_any_other_form),
+		cmocka_unit_test(
+			refuses_another_algorithm_or_curve_around_a_good_point),
 		cmocka_unit_test(refuses_points_that_are_not_on_the_curve),
 		cmocka_unit_test(agrees_with_wycheproof),
 	};

@@ -326,6 +326,26 @@ static void refuses_a_leaf_of_another_ca(void **state)
 	buf_done(&twin);
 }
 
+static void refuses_a_leaf_in_another_issuers_name(void **state)
+{
+	struct x509_template t = template_for(X509_CA);
+	struct buf twin = BUF_INIT(X509_PEM_MAX_LEN);
+	struct buf leaf = BUF_INIT(X509_PEM_MAX_LEN);
+	struct err e = { 0 };
+
+	(void)state;
+	/* same key, another name */
+	t.common_name = "Other CA";
+	assert_ok(x509_issue(&t, &ca_public, (struct slice){ 0 }, ca_key, &twin,
+			     &e));
+	t = template_for(X509_DEVICE);
+	assert_ok(x509_issue(&t, &leaf_public, buf_slice(&twin), ca_key, &leaf,
+			     &e));
+	assert_refused(verify(&leaf, X509_DEVICE, NOW, &e), ERR_UNTRUSTED);
+	buf_done(&leaf);
+	buf_done(&twin);
+}
+
 static void refuses_a_leaf_as_issuer_and_a_ca_as_leaf(void **state)
 {
 	struct x509_template t = template_for(X509_DEVICE);
@@ -408,6 +428,10 @@ struct forgery {
 	const char *constraints; /* hex of the extension's value */
 	const char *usage, *purpose, *extra;
 	bool inspects; /* is at least X.509 */
+	/* Instead of what is usual there: */
+	const char *version, *serial; /* hex */
+	const char *not_after;        /* as GeneralizedTime */
+	const char *not_before, *subject;
 };
 
 #define NO_CA       "3000"
@@ -419,25 +443,46 @@ struct forgery {
 #define UNKNOWN_CRI "300d06032a03040101ff04030c0161"
 #define AGAIN       "300c0603551d130101ff04023000"
 
+#define FINE NO_CA, SIGN, CLIENT, "", .inspects = false
+
 static const struct forgery forgeries[] = {
 	{ "constraints INTEGER without BOOLEAN", "3003020101", SIGN, CLIENT, "",
-	  false },
-	{ "constraints FALSE in full", "3003010100", SIGN, CLIENT, "", false },
+	  .inspects = false },
+	{ "constraints FALSE in full", "3003010100", SIGN, CLIENT, "",
+	  .inspects = false },
 	{ "constraints TRUE that is not FF", "3003010101", SIGN, CLIENT, "",
-	  false },
-	{ "constraints that go on", "30000500", SIGN, CLIENT, "", false },
-	{ "a CA", "30030101ff", SIGN, CLIENT, "", true },
-	{ "no constraints", NULL, SIGN, CLIENT, "", true },
-	{ "no key usage", NO_CA, NULL, CLIENT, "", true },
-	{ "may sign certificates", NO_CA, "03020284", CLIENT, "", true },
-	{ "empty key usage", NO_CA, "030100", CLIENT, "", false },
-	{ "no purpose", NO_CA, SIGN, NULL, "", true },
-	{ "empty purpose", NO_CA, SIGN, "3000", "", false },
-	{ "a server too", NO_CA, SIGN, SERVER_TOO, "", true },
-	{ "for e-mail too", NO_CA, SIGN, WITH_EMAIL, "", true },
-	{ "an unknown extension", NO_CA, SIGN, CLIENT, UNKNOWN, true },
-	{ "an unknown critical one", NO_CA, SIGN, CLIENT, UNKNOWN_CRI, true },
-	{ "constraints twice", NO_CA, SIGN, CLIENT, AGAIN, false },
+	  .inspects = false },
+	{ "constraints that go on", "30000500", SIGN, CLIENT, "",
+	  .inspects = false },
+	{ "a CA", "30030101ff", SIGN, CLIENT, "", .inspects = true },
+	{ "no constraints", NULL, SIGN, CLIENT, "", .inspects = true },
+	{ "no key usage", NO_CA, NULL, CLIENT, "", .inspects = true },
+	{ "may sign certificates", NO_CA, "03020284", CLIENT, "",
+	  .inspects = true },
+	{ "empty key usage", NO_CA, "030100", CLIENT, "", .inspects = false },
+	{ "no purpose", NO_CA, SIGN, NULL, "", .inspects = true },
+	{ "empty purpose", NO_CA, SIGN, "3000", "", .inspects = false },
+	{ "a server too", NO_CA, SIGN, SERVER_TOO, "", .inspects = true },
+	{ "for e-mail too", NO_CA, SIGN, WITH_EMAIL, "", .inspects = true },
+	{ "an unknown extension", NO_CA, SIGN, CLIENT, UNKNOWN,
+	  .inspects = true },
+	{ "an unknown critical one", NO_CA, SIGN, CLIENT, UNKNOWN_CRI,
+	  .inspects = true },
+	{ "constraints twice", NO_CA, SIGN, CLIENT, AGAIN, .inspects = false },
+	{ "version 2", FINE, .version = "a003020101" },
+	{ "no version", FINE, .version = "" },
+	{ "a negative serial", FINE, .serial = "0201ff" },
+	{ "a serial of 21 bytes", FINE,
+	  .serial = "0215010101010101010101010101010101010101010101" },
+	{ "GeneralizedTime before 2050", FINE, .not_after = "20490101000000Z" },
+	{ "a fraction of a second", FINE, .not_after = "20500101000000.5Z" },
+	{ "no such month", FINE, .not_before = "261301000000Z" },
+	{ "another zone", FINE, .not_before = "260101000000+" },
+	{ "no seconds", FINE, .not_before = "2601010000Z" },
+	{ "no name in the name", FINE, .subject = "" },
+	{ "a line end in the name", FINE, .subject = "Leaf\n1" },
+	{ "foreign letters in the name", FINE, .subject = "Le\xc3\xa4" },
+	{ "a name of 65 letters", FINE, .subject = TOO_LONG },
 };
 
 static void put_hex(struct der_writer *w, const char *hex)
@@ -482,15 +527,19 @@ static void put_tbs(struct der_writer *w, const struct forgery *f)
 	uint8_t spki[EC_SPKI_LEN];
 	size_t tbs = der_begin(w, DER_SEQUENCE), part, list;
 
-	put_hex(w, "a003020102");
-	put_hex(w, "020101");
+	put_hex(w, f->version ? f->version : "a003020102");
+	put_hex(w, f->serial ? f->serial : "020101");
 	der_put_raw(w, OID(alg_ecdsa_sha256));
 	put_test_name(w, "Test CA");
 	part = der_begin(w, DER_SEQUENCE);
-	der_put_text(w, DER_UTC_TIME, "260101000000Z");
-	der_put_text(w, DER_UTC_TIME, "360101000000Z");
+	der_put_text(w, DER_UTC_TIME,
+		     f->not_before ? f->not_before : "260101000000Z");
+	if (f->not_after)
+		der_put_text(w, DER_GENERALIZED_TIME, f->not_after);
+	else
+		der_put_text(w, DER_UTC_TIME, "360101000000Z");
 	der_end(w, part);
-	put_test_name(w, "Leaf 1");
+	put_test_name(w, f->subject ? f->subject : "Leaf 1");
 	ec_public_to_spki(&leaf_public, spki);
 	der_put_raw(w, (struct slice){ spki, sizeof(spki) });
 	part = der_begin(w, DER_EXPLICIT(3));
@@ -528,14 +577,17 @@ static void forge(const struct forgery *f, struct buf *der)
 
 static void refuses_odd_certificates_even_if_the_ca_signed_them(void **state)
 {
-	static const struct forgery plain = { "plain", NO_CA, SIGN,
-					      CLIENT,  "",    true };
+	static const struct forgery plain = { "plain", FINE };
+	static const struct forgery late = { "late", FINE,
+					     .not_after = "20500101000000Z" };
 	struct buf der = BUF_INIT(X509_PEM_MAX_LEN);
 	struct x509_info info;
 	struct err e = { 0 };
 
 	(void)state;
 	forge(&plain, &der);
+	assert_ok(verify(&der, X509_DEVICE, NOW, &e));
+	forge(&late, &der);
 	assert_ok(verify(&der, X509_DEVICE, NOW, &e));
 	for (size_t i = 0; i < ARRAY_LEN(forgeries); i++) {
 		const struct forgery *f = &forgeries[i];
@@ -787,6 +839,7 @@ int main(void)
 		cmocka_unit_test(judges_the_dates),
 		cmocka_unit_test(an_expired_ca_vouches_for_nobody),
 		cmocka_unit_test(refuses_a_leaf_of_another_ca),
+		cmocka_unit_test(refuses_a_leaf_in_another_issuers_name),
 		cmocka_unit_test(refuses_a_leaf_as_issuer_and_a_ca_as_leaf),
 		cmocka_unit_test(a_person_is_who_was_pinned),
 		cmocka_unit_test(refuses_any_flipped_bit_and_any_cut),
