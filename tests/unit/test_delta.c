@@ -176,7 +176,10 @@ static void a_record_header_survives_the_round_trip(void **state)
 	delta_format_record(&r, bytes);
 	assert_ok(delta_parse_record((struct slice){ bytes, DELTA_RECORD_LEN },
 				     &back, &e));
-	assert_memory_equal(&r, &back, sizeof(r));
+	assert_true(back.new_len == r.new_len && back.op_count == r.op_count);
+	assert_memory_equal(back.raw_len, r.raw_len, sizeof(r.raw_len));
+	assert_memory_equal(back.packed_len, r.packed_len,
+			    sizeof(r.packed_len));
 	assert_refused(delta_parse_record(
 			       (struct slice){ bytes, DELTA_RECORD_LEN + 1 },
 			       &back, &e),
