@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/compress.h"
 
-#include <assert.h>
 #include <lzma.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,14 +120,16 @@ static int check_magic(struct decompressor *d, struct slice in, struct err *e)
 	return 0;
 }
 
-static int run_zstd(struct decompressor *d, ZSTD_inBuffer *in,
-		    ZSTD_outBuffer *out, bool *ended, struct err *e)
+static int run_zstd(struct decompressor *d, struct decompress_step *s,
+		    struct err *e)
 {
+	ZSTD_inBuffer in = { s->in.ptr, s->in.len, 0 };
+	ZSTD_outBuffer out = { s->out, s->out_len, 0 };
 	size_t rc;
 
-	if (check_magic(d, (struct slice){ in->src, in->size }, e))
+	if (check_magic(d, s->in, e))
 		return -1;
-	rc = ZSTD_decompressStream(d->zstd, out, in);
+	rc = ZSTD_decompressStream(d->zstd, &out, &in);
 	if (ZSTD_isError(rc)) {
 		bool window = ZSTD_getErrorCode(rc) ==
 			      ZSTD_error_frameParameter_windowTooLarge;
@@ -136,59 +137,54 @@ static int run_zstd(struct decompressor *d, ZSTD_inBuffer *in,
 		return err_set(e, window ? ERR_LIMIT : ERR_FORMAT, "zstd: %s",
 			       ZSTD_getErrorName(rc));
 	}
-	*ended = rc == 0;
+	s->used = in.pos;
+	s->got = out.pos;
+	s->ended = rc == 0;
 	return 0;
 }
 
-static int run_lzma(struct decompressor *d, bool *ended, struct err *e)
+static int run_lzma(struct decompressor *d, struct decompress_step *s,
+		    struct err *e)
 {
-	lzma_ret rc = lzma_code(&d->lzma, LZMA_RUN);
+	lzma_ret rc;
 
-	*ended = rc == LZMA_STREAM_END;
+	d->lzma.next_in = s->in.ptr;
+	d->lzma.avail_in = s->in.len;
+	d->lzma.next_out = s->out;
+	d->lzma.avail_out = s->out_len;
+	rc = lzma_code(&d->lzma, LZMA_RUN);
 	/* LZMA_BUF_ERROR: nothing to do, which the caller sees himself. */
-	if (rc == LZMA_OK || rc == LZMA_STREAM_END || rc == LZMA_BUF_ERROR)
-		return 0;
-	return err_set(e, rc == LZMA_MEM_ERROR ? ERR_SYSTEM : ERR_FORMAT,
-		       "lzma: damaged input (%d)", (int)rc);
+	if (rc != LZMA_OK && rc != LZMA_STREAM_END && rc != LZMA_BUF_ERROR)
+		return err_set(e,
+			       rc == LZMA_MEM_ERROR ? ERR_SYSTEM : ERR_FORMAT,
+			       "lzma: damaged input (%d)", (int)rc);
+	s->used = s->in.len - d->lzma.avail_in;
+	s->got = s->out_len - d->lzma.avail_out;
+	s->ended = rc == LZMA_STREAM_END;
+	return 0;
 }
 
-static size_t copy_raw(struct slice in, void *out, size_t out_len)
+static int copy_raw(struct decompress_step *s)
 {
-	size_t len = in.len < out_len ? in.len : out_len;
+	size_t len = s->in.len < s->out_len ? s->in.len : s->out_len;
 
 	if (len > 0)
-		memcpy(out, in.ptr, len);
-	return len;
+		memcpy(s->out, s->in.ptr, len);
+	s->used = len;
+	s->got = len;
+	s->ended = false;
+	return 0;
 }
 
-int decompress(struct decompressor *d, struct slice in, size_t *used, void *out,
-	       size_t out_len, size_t *got, bool *ended, struct err *e)
+int decompress(struct decompressor *d, struct decompress_step *s, struct err *e)
 {
-	ZSTD_inBuffer zin = { in.ptr, in.len, 0 };
-	ZSTD_outBuffer zout = { out, out_len, 0 };
-
-	*ended = false;
 	switch (d->codec) {
 	case PACKAGE_RAW:
-		*used = *got = copy_raw(in, out, out_len);
-		return 0;
+		return copy_raw(s);
 	case PACKAGE_ZSTD:
-		if (run_zstd(d, &zin, &zout, ended, e))
-			return -1;
-		*used = zin.pos;
-		*got = zout.pos;
-		return 0;
+		return run_zstd(d, s, e);
 	case PACKAGE_LZMA:
-		d->lzma.next_in = in.ptr;
-		d->lzma.avail_in = in.len;
-		d->lzma.next_out = out;
-		d->lzma.avail_out = out_len;
-		if (run_lzma(d, ended, e))
-			return -1;
-		*used = in.len - d->lzma.avail_in;
-		*got = out_len - d->lzma.avail_out;
-		return 0;
+		return run_lzma(d, s, e);
 	}
-	assert(!"codec was checked at the start");
-	return -1;
+	return err_set(e, ERR_FORMAT, "unknown compression");
 }

@@ -24,15 +24,22 @@ struct decompressor;
 int decompress_new(enum package_codec codec, uint32_t window_len,
 		   struct decompressor **out, struct err *e) NODISCARD;
 
+/* One step: what there is, and what became of it. */
+struct decompress_step {
+	struct slice in;
+	void *out;
+	size_t out_len;
+	size_t used; /* bytes of in */
+	size_t got;  /* bytes of out */
+	bool ended;  /* the frame is complete; what follows was not used */
+};
+
 /*
- * Feed in, get up to out_len bytes; *used and *got say how much. One frame
- * only: *ended is set at its end, and what follows is not consumed. Progress
- * is certain while there is input left or the output was filled. ERR_LIMIT
- * when zstd input asks for a larger window, ERR_FORMAT for damaged input.
- * PACKAGE_RAW copies and never ends.
+ * Progress is certain while there is input left or the output was filled.
+ * ERR_LIMIT when zstd input asks for a larger window, ERR_FORMAT for damaged
+ * input. PACKAGE_RAW copies and never ends.
  */
-int decompress(struct decompressor *d, struct slice in, size_t *used, void *out,
-	       size_t out_len, size_t *got, bool *ended,
+int decompress(struct decompressor *d, struct decompress_step *s,
 	       struct err *e) NODISCARD;
 
 /* Start again with another frame. */

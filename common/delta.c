@@ -132,25 +132,23 @@ static int read_exactly(struct decoder *d, uint8_t *out, size_t len,
 static int unpack(struct decoder *d, size_t packed_len, uint8_t *out,
 		  size_t raw_len, struct err *e)
 {
-	bool ended = false;
+	struct decompress_step s = { .ended = false };
 
 	if (decompress_reset(d->decompressor, e))
 		return -1;
-	while (!ended) {
-		struct slice in;
-		size_t used, got;
-
-		if (peek(d, packed_len, &in, e) ||
-		    decompress(d->decompressor, in, &used, out, raw_len, &got,
-			       &ended, e))
+	while (!s.ended) {
+		s.out = out;
+		s.out_len = raw_len;
+		if (peek(d, packed_len, &s.in, e) ||
+		    decompress(d->decompressor, &s, e))
 			return -1;
-		if (!ended && used == 0 && got == 0)
+		if (!s.ended && s.used == 0 && s.got == 0)
 			return err_set(e, ERR_FORMAT,
 				       "delta stream has a wrong length");
-		d->in_used += used;
-		packed_len -= used;
-		out += got;
-		raw_len -= got;
+		d->in_used += s.used;
+		packed_len -= s.used;
+		out += s.got;
+		raw_len -= s.got;
 	}
 	if (packed_len > 0 || raw_len > 0)
 		return err_set(e, ERR_FORMAT,

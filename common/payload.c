@@ -58,24 +58,22 @@ static int fill(struct payload *p, struct err *e)
 /* One step: *got may be 0 without the end being reached. */
 static int step(struct payload *p, size_t *got, struct err *e)
 {
-	struct slice in;
-	size_t used;
-	bool ended;
+	struct decompress_step s = { .out = p->out, .out_len = BUFFER_LEN };
 
 	if (fill(p, e))
 		return -1;
-	in = (struct slice){ p->in + p->in_used, p->in_len - p->in_used };
-	if (decompress(p->decompressor, in, &used, p->out, sizeof(p->out), got,
-		       &ended, e))
+	s.in = (struct slice){ p->in + p->in_used, p->in_len - p->in_used };
+	if (decompress(p->decompressor, &s, e))
 		return -1;
-	p->in_used += used;
-	if (ended)
+	p->in_used += s.used;
+	if (s.ended)
 		p->ended = true;
-	else if (p->in_ended && *got == 0)
+	else if (p->in_ended && s.got == 0)
 		return err_set(e, ERR_FORMAT, "payload is cut off");
-	if (*got > p->left)
+	if (s.got > p->left)
 		return err_set(e, ERR_LIMIT, "payload is longer than signed");
-	p->left -= *got;
+	p->left -= s.got;
+	*got = s.got;
 	return 0;
 }
 

@@ -127,25 +127,31 @@ static int read_digest(const struct json *j, const char *name,
 	return json_get_hex(j, name, out->bytes, SHA256_LEN, e);
 }
 
-/* An array of at most max strings that each pass a check. */
-static int read_list(const struct json *j, const char *name, size_t max,
-		     bool (*check)(struct slice), char **out, size_t *count,
-		     struct err *e)
+/* Where an array of strings goes, and what each of them must be. */
+struct text_list {
+	size_t max;
+	bool (*check)(struct slice);
+	char **out;
+	size_t *count;
+};
+
+static int read_list(const struct json *j, const char *name,
+		     const struct text_list *to, struct err *e)
 {
 	const struct json *list;
 
 	if (json_get_array(j, name, &list, e))
 		return -1;
-	if (json_count(list) > max)
+	if (json_count(list) > to->max)
 		return err_set(e, ERR_LIMIT, "\"%s\" is too long", name);
 	for (size_t i = 0; i < json_count(list); i++) {
 		const struct json *item = json_at(list, i);
 		struct slice text = slice_of(json_text(item));
 
-		if (!json_is_string(item) || !check(text))
+		if (!json_is_string(item) || !to->check(text))
 			return err_set(e, ERR_FORMAT,
 				       "\"%s\" holds what it may not", name);
-		out[(*count)++] = mem_dup_str(json_text(item));
+		to->out[(*to->count)++] = mem_dup_str(json_text(item));
 	}
 	return 0;
 }
@@ -202,14 +208,17 @@ static int read_health(const struct json *j, struct release *r, struct err *e)
 
 static int read_release(const struct json *j, struct release *r, struct err *e)
 {
+	const struct text_list models = { RELEASE_MODELS_MAX, name_is_valid,
+					  r->models, &r->model_count };
+	const struct text_list fixes = { RELEASE_FIXES_MAX, is_fix, r->fixes,
+					 &r->fix_count };
 	const char *version;
 
 	if (read_name(j, "product", r->product, e) ||
 	    read_name(j, "release", r->id, e) ||
 	    json_get_text(j, "version", &version, e) ||
 	    text_format(r->version, sizeof(r->version), e, "%s", version) ||
-	    read_list(j, "models", RELEASE_MODELS_MAX, name_is_valid, r->models,
-		      &r->model_count, e))
+	    read_list(j, "models", &models, e))
 		return -1;
 	if (read_number(j, "seq", 1, JSON_INT_MAX, &r->seq, e) ||
 	    read_number(j, "content_seq", 1, r->seq, &r->content_seq, e) ||
@@ -220,8 +229,7 @@ static int read_release(const struct json *j, struct release *r, struct err *e)
 	if (json_get(j, "not_before") &&
 	    read_time(j, "not_before", &r->not_before, e))
 		return -1;
-	return read_list(j, "fixes", RELEASE_FIXES_MAX, is_fix, r->fixes,
-			 &r->fix_count, e);
+	return read_list(j, "fixes", &fixes, e);
 }
 
 static int read_trial(const struct json *j, struct release *r, struct err *e)

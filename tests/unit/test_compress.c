@@ -37,16 +37,18 @@ static int decode(enum package_codec codec, uint32_t window_len,
 	if (decompress_new(codec, window_len, &d, e))
 		return -1;
 	while (!*ended) {
-		uint8_t step[4096];
-		size_t used, got;
+		uint8_t bytes[4096];
+		struct decompress_step s = { .in = slice_sub(in, 0, 1000),
+					     .out = bytes,
+					     .out_len = sizeof(bytes) };
 
-		if (decompress(d, slice_sub(in, 0, 1000), &used, step,
-			       sizeof(step), &got, ended, e) ||
-		    buf_add(out, (struct slice){ step, got }, e))
+		if (decompress(d, &s, e) ||
+		    buf_add(out, (struct slice){ bytes, s.got }, e))
 			goto out;
-		if (used == 0 && got == 0 && !*ended)
+		*ended = s.ended;
+		if (s.used == 0 && s.got == 0 && !s.ended)
 			break;
-		in = slice_sub(in, used, in.len);
+		in = slice_sub(in, s.used, in.len);
 	}
 	rc = 0;
 out:
@@ -138,9 +140,10 @@ static void only_one_frame_is_taken(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(codecs); i++) {
 		struct buf packed = BUF_INIT(1 << 20);
 		struct decompressor *d = NULL;
-		size_t used, got, first;
-		bool ended;
 		uint8_t out[64];
+		struct decompress_step s = { .out = out,
+					     .out_len = sizeof(out) };
+		size_t first;
 
 		assert_ok(encode_all(codecs[i], slice_of("first"), 4096,
 				     &packed, &e));
@@ -148,11 +151,11 @@ static void only_one_frame_is_taken(void **state)
 		assert_ok(encode_all(codecs[i], slice_of("second"), 4096,
 				     &packed, &e));
 		assert_ok(decompress_new(codecs[i], 4096, &d, &e));
-		assert_ok(decompress(d, buf_slice(&packed), &used, out,
-				     sizeof(out), &got, &ended, &e));
-		assert_true(ended);
-		assert_int_equal(used, first);
-		assert_int_equal(got, 5);
+		s.in = buf_slice(&packed);
+		assert_ok(decompress(d, &s, &e));
+		assert_true(s.ended);
+		assert_int_equal(s.used, first);
+		assert_int_equal(s.got, 5);
 		decompress_free(d);
 		buf_done(&packed);
 	}
