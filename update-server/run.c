@@ -166,15 +166,17 @@ static int announce(const struct server *s, int run_dirfd, bool as_json,
 	struct buf text = BUF_INIT(4096);
 	int rc = -1;
 
-	if (json_print(all, false, &text, e) || buf_addf(&text, e, "\n") ||
-	    fs_replace_file(run_dirfd, "listeners.json", buf_slice(&text), 0644,
-			    e))
+	if (json_print(all, false, &text, e) || buf_addf(&text, e, "\n"))
 		goto out;
 	if (as_json)
 		(void)fputs(buf_text(&text), stdout);
 	else
 		print_lines(s);
 	(void)fflush(stdout);
+	/* Last, so that who waits for the file can read the lines as well. */
+	if (fs_replace_file(run_dirfd, "listeners.json", buf_slice(&text), 0644,
+			    e))
+		goto out;
 	rc = 0;
 out:
 	json_free(all);
