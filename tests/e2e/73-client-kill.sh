@@ -6,10 +6,11 @@
 rounds=${ROUNDS:-40}
 seed=${SEED:-1}
 
-# A number below $1, the same for the same seed.
+# Set `drawn` to a number below $1, the same for the same seed. (No subshell:
+# it would forget the seed.)
 draw() {
 	seed=$(((seed * 1103515245 + 12345) % 2147483648))
-	echo $((seed / 65536 % $1))
+	drawn=$((seed / 65536 % $1))
 }
 
 make_repo
@@ -31,7 +32,8 @@ while [ $round -lt "$rounds" ]; do
 	round=$((round + 1))
 	rm -rf "$WORK/one"
 	cp -a "$WORK/fresh" "$WORK/one"
-	ms=$(draw $((2 * took)))
+	draw $((2 * took))
+	ms=$drawn
 	# In half of the rounds, from the full package.
 	package=delta
 	[ $((round % 2)) -eq 0 ] || {
@@ -68,4 +70,4 @@ while [ $round -lt "$rounds" ]; do
 	says one state confirmed
 done
 echo "$rounds rounds over $took ms: $old old, $new new, $trials in a trial"
-[ $((old + new)) -eq "$rounds" ] && [ "$old" -gt 0 ]
+[ $((old + new)) -eq "$rounds" ] && [ "$old" -gt 0 ] && [ "$new" -gt 0 ]
