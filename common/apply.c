@@ -41,8 +41,7 @@ int apply_package(const struct apply_flow *a, struct buf *manifest,
 				 manifest, e);
 	if (!a->base)
 		return err_set(e, ERR_CONFLICT, "a delta needs its old tree");
-	return apply_delta(a->release, a->package, a->base, a->sink, a->watch,
-			   manifest, e);
+	return apply_delta(a, manifest, e);
 }
 
 /* ---- folders ------------------------------------------------------------- */

@@ -38,14 +38,6 @@ int apply_tree(const struct apply *a, struct buf *manifest,
 	       struct err *e) NODISCARD;
 
 /* The same with the trees somewhere else than in folders. */
-struct apply_flow {
-	const struct release *release;
-	struct package_reader *package;
-	const struct delta_base *base; /* deltas: checked already; else NULL */
-	const struct tree_sink *sink;
-	const struct tree_watch *watch; /* may be NULL */
-};
-
 int apply_package(const struct apply_flow *a, struct buf *manifest,
 		  struct err *e) NODISCARD;
 

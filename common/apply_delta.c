@@ -252,17 +252,15 @@ static int finish(struct work *w, struct err *e)
 	return tree_flow_end(w->flow, e);
 }
 
-int apply_delta(const struct release *r, struct package_reader *package,
-		const struct delta_base *base, const struct tree_sink *sink,
-		const struct tree_watch *watch, struct buf *manifest,
-		struct err *e)
+int apply_delta(const struct apply_flow *a, struct buf *manifest, struct err *e)
 {
+	const struct release *r = a->release;
 	struct work w = {
 		.release = r,
-		.package = package,
-		.base = base,
-		.sink = sink,
-		.watch = watch,
+		.package = a->package,
+		.base = a->base,
+		.sink = a->sink,
+		.watch = a->watch,
 		.manifest = manifest,
 		.bytes = mem_alloc(COPY_LEN, 1),
 	};
@@ -270,7 +268,8 @@ int apply_delta(const struct release *r, struct package_reader *package,
 	int rc;
 
 	find_starts(&w);
-	rc = delta_apply(package_header(package)->codec, old_len(base->tree),
+	rc = delta_apply(package_header(a->package)->codec,
+			 old_len(a->base->tree),
 			 r->manifest_len + r->content_len, &io, e);
 	if (!rc)
 		rc = finish(&w, e);

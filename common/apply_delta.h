@@ -17,10 +17,17 @@ struct delta_base {
 		       size_t len, struct err *e);
 };
 
+/* From a package, and for a delta an old tree, to wherever the new one goes. */
+struct apply_flow {
+	const struct release *release;
+	struct package_reader *package;
+	const struct delta_base *base; /* deltas: checked already; else NULL */
+	const struct tree_sink *sink;
+	const struct tree_watch *watch; /* may be NULL */
+};
+
 /* Appends the new manifest to *manifest, which must be empty. */
-int apply_delta(const struct release *r, struct package_reader *package,
-		const struct delta_base *base, const struct tree_sink *sink,
-		const struct tree_watch *watch, struct buf *manifest,
+int apply_delta(const struct apply_flow *a, struct buf *manifest,
 		struct err *e) NODISCARD;
 
 #endif

@@ -26,7 +26,7 @@ struct known {
 };
 
 struct maker {
-	const struct pack_tree *old, *new_tree;
+	const struct pack_tree *old, *fresh;
 	const struct tree_watch *watch;
 	struct delta_writer *writer;
 	struct known *known; /* old files, sorted by digest */
@@ -109,27 +109,26 @@ static uint64_t find_known(const struct maker *m,
 /* Does the new tree hold the same content at the same path? */
 static bool is_unchanged(const struct maker *m, const struct tree_entry *old)
 {
-	int64_t index = tree_find(&m->new_tree->tree, old->path);
+	int64_t index = tree_find(&m->fresh->tree, old->path);
 	struct tree_entry entry;
 
 	if (index < 0)
 		return false;
-	tree_entry(&m->new_tree->tree, (uint32_t)index, &entry);
+	tree_entry(&m->fresh->tree, (uint32_t)index, &entry);
 	return entry.type == TREE_FILE && entry.len == old->len &&
 	       sha256_equal(&entry.digest, &old->digest);
 }
 
 static void add_stretch(struct maker *m, uint64_t old_at, uint64_t len)
 {
-	struct stretch *last = m->stretch_count > 0
-				       ? &m->stretches[m->stretch_count - 1]
-				       : NULL;
+	struct stretch *next = m->stretches + m->stretch_count;
 
-	if (last && last->old_at + last->len == old_at)
-		last->len += len;
-	else
-		m->stretches[m->stretch_count++] =
-			(struct stretch){ m->text_len, old_at, len };
+	if (m->stretch_count > 0 && next[-1].old_at + next[-1].len == old_at) {
+		next[-1].len += len;
+	} else {
+		*next = (struct stretch){ m->text_len, old_at, len };
+		m->stretch_count++;
+	}
 	m->text_len += (size_t)len;
 }
 
@@ -364,7 +363,7 @@ static int put_changed(struct maker *m, uint32_t index,
 				     : PIECE_MAX;
 
 		reserve(m, len);
-		if (pack_tree_read(m->new_tree, index, at, m->piece, len, e) ||
+		if (pack_tree_read(m->fresh, index, at, m->piece, len, e) ||
 		    put_piece(m, (struct slice){ m->piece, len }, hint + at,
 			      e) ||
 		    advance(m, len, e))
@@ -390,7 +389,7 @@ static int put_file(struct maker *m, uint32_t index,
 
 static int put_manifest(struct maker *m, struct err *e)
 {
-	struct slice bytes = buf_slice(&m->new_tree->manifest);
+	struct slice bytes = buf_slice(&m->fresh->manifest);
 
 	if (slice_equal(bytes, m->old->tree.bytes))
 		return put_copy(m, 0, bytes.len, e);
@@ -404,7 +403,7 @@ static int put_manifest(struct maker *m, struct err *e)
 
 static int run(struct maker *m, uint64_t *len, struct err *e)
 {
-	const struct tree *t = &m->new_tree->tree;
+	const struct tree *t = &m->fresh->tree;
 
 	index_old(m);
 	if (put_manifest(m, e))
@@ -421,14 +420,14 @@ static int run(struct maker *m, uint64_t *len, struct err *e)
 	return delta_writer_end(m->writer, len, e);
 }
 
-int delta_make(const struct pack_tree *old, const struct pack_tree *new_tree,
-	       enum package_codec codec, const struct encoder_sink *to,
-	       const struct tree_watch *watch, uint64_t *len, struct err *e)
+int delta_make(const struct delta_job *job, uint64_t *len, struct err *e)
 {
-	struct maker m = { .old = old, .new_tree = new_tree, .watch = watch };
+	struct maker m = { .old = job->old,
+			   .fresh = job->fresh,
+			   .watch = job->watch };
 	int rc;
 
-	delta_writer_new(codec, to, &m.writer);
+	delta_writer_new(job->codec, &job->to, &m.writer);
 	rc = run(&m, len, e);
 	delta_writer_free(m.writer);
 	matcher_free(m.matcher);

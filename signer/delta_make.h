@@ -19,10 +19,15 @@
  */
 #define DELTA_SEARCH_MAX ((size_t)300 << 20)
 
-/* *len is the length of the records. watch may be NULL, counts the new. */
-int delta_make(const struct pack_tree *old, const struct pack_tree *new_tree,
-	       enum package_codec codec, const struct encoder_sink *to,
-	       const struct tree_watch *watch, uint64_t *len,
+struct delta_job {
+	const struct pack_tree *old, *fresh;
+	enum package_codec codec;
+	struct encoder_sink to;
+	const struct tree_watch *watch; /* bytes of the new; may be NULL */
+};
+
+/* *len is the length of the records. */
+int delta_make(const struct delta_job *job, uint64_t *len,
 	       struct err *e) NODISCARD;
 
 #endif

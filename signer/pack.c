@@ -234,9 +234,11 @@ static int make_full(const struct pack_job *job, struct package_writer *w,
 static int make_delta(const struct pack_job *job, struct package_writer *w,
 		      struct package_header *h, struct err *e)
 {
-	const struct encoder_sink to = { w, add_payload };
 	struct progress bar;
 	const struct tree_watch watch = { &bar, show };
+	const struct delta_job delta = {
+		job->base, job->content, job->codec, { w, add_payload }, &watch
+	};
 	int rc;
 
 	h->window_len = DELTA_WINDOW;
@@ -244,8 +246,7 @@ static int make_delta(const struct pack_job *job, struct package_writer *w,
 		       job->content->manifest.len +
 			       job->content->tree.content_len,
 		       job->quiet);
-	rc = delta_make(job->base, job->content, job->codec, &to, &watch,
-			&h->plain_len, e);
+	rc = delta_make(&delta, &h->plain_len, e);
 	progress_end(&bar, rc == 0);
 	return rc;
 }
