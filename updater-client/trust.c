@@ -13,6 +13,7 @@ struct trust {
 	struct tuf_policy policy;
 	struct tuf_client *client; /* once opened */
 	int64_t now;
+	bool first; /* the first root was taken over in this run */
 };
 
 /* ---- metadata ------------------------------------------------------------ */
@@ -36,6 +37,7 @@ static int first_root(struct trust *t, struct err *e)
 		rc = tuf_client_init(t->setup->metadata_fd, &t->policy,
 				     buf_slice(&root), e);
 	buf_done(&root);
+	t->first = rc == 0;
 	return rc ? err_in(e, "the first root (%s)", t->setup->root_path) : 0;
 }
 
@@ -73,9 +75,16 @@ static int check_environment(const struct trust *t, struct err *e)
 
 static int open_trust(struct trust *t, int64_t clock, struct err *e)
 {
+	struct err unheard;
+
 	if (!t->client && (first_root(t, e) || open_client(t, clock, e)))
 		return -1;
-	return check_environment(t, e);
+	if (check_environment(t, e) == 0)
+		return 0;
+	/* A root file that was the wrong one must not stay trusted. */
+	if (t->first)
+		(void)fs_remove(t->setup->metadata_fd, "root.json", &unheard);
+	return -1;
 }
 
 static void tell_site(const struct trust *t, struct message *answer)

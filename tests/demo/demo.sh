@@ -107,7 +107,9 @@ for base in 7443 17443 27443 37443; do
 		--enrol-listen "127.0.0.1:$base" \
 		--device-listen "127.0.0.1:$((base + 1))" \
 		--people-listen "127.0.0.1:$((base + 2))"
-	run "$BIN/update-server" run server >server.log 2>&1 &
+	echo "  \$ update-server run server &"
+	# Not through run(): its subshell would be what we then stop.
+	"$BIN/update-server" run server >server.log 2>&1 &
 	server_pid=$!
 	waited=0
 	while [ ! -s server/run/listeners.json ] && [ "$waited" -lt 100 ] &&
