@@ -180,7 +180,8 @@ static struct sql_query *find_query(struct sql *db, const char *text)
 		if (q->text == text)
 			return q;
 	}
-	assert(!"more statements than places");
+	/* More statements than places: raise STATEMENTS_MAX. */
+	assert(false);
 	return NULL;
 }
 
