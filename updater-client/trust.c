@@ -82,8 +82,7 @@ static int open_trust(struct trust *t, int64_t clock, struct err *e)
 	if (check_environment(t, e) == 0)
 		return 0;
 	/* A root file that was the wrong one must not stay trusted. */
-	if (t->first &&
-	    fs_remove(t->setup->metadata_fd, "root.json", &unheard))
+	if (t->first && fs_remove(t->setup->metadata_fd, "root.json", &unheard))
 		return err_in(e, "%s", unheard.msg);
 	return -1;
 }
