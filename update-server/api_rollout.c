@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What people see and do of rollouts. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,16 @@ static struct json *names_json(const char (*names)[NAME_MAX_LEN + 1],
 	return list;
 }
 
+/* Basis points as people read them. */
+static void set_percent(struct json *j, int64_t share)
+{
+	char text[32];
+
+	(void)snprintf(text, sizeof(text), "%lld.%02lld %%",
+		       (long long)(share / 100), (long long)(share % 100));
+	json_set_text(j, "percent", text);
+}
+
 static struct json *rollout_json(const struct rollout *r)
 {
 	struct json *j = json_new_object();
@@ -30,6 +41,7 @@ static struct json *rollout_json(const struct rollout *r)
 	json_set_int(j, "seq", (int64_t)r->seq);
 	json_set(j, "cohorts", names_json(r->cohorts, r->cohort_count));
 	json_set_int(j, "share", r->share);
+	set_percent(j, r->share);
 	json_set_int(j, "population", (int64_t)r->population);
 	json_set_text(j, "reason", r->reason);
 	api_set_time(j, "created", r->created);

@@ -65,17 +65,16 @@ static void print_counts(const struct json *counts)
 static void print_rollout(const struct json *j)
 {
 	static const char *const fields[] = {
-		"name",       "state",  "product", "release", "cohorts",
-		"population", "reason", "created", "changed", NULL
+		"name",    "state",   "product",    "release",
+		"cohorts", "percent", "population", "reason",
+		"created", "changed", NULL
 	};
 	static const char *const columns[] = { "device", "state", "code",
 					       "changed", NULL };
-	int64_t share = json_int(json_get(j, "share"));
 	const struct json *attempts = json_get(j, "attempts");
 
 	ui_fields(j, fields);
-	printf("share       %lld.%02lld %%\n\n", (long long)(share / 100),
-	       (long long)(share % 100));
+	printf("\n");
 	print_counts(json_get(j, "counts"));
 	if (json_count(attempts) > 0)
 		ui_table(attempts, columns);
@@ -157,8 +156,8 @@ out:
 int command_rollout_list(int argc, char **argv, struct err *e)
 {
 	static const char *const columns[] = {
-		"name",  "state",      "product", "release", "cohorts",
-		"share", "population", "reason",  NULL
+		"name",    "state",      "product", "release", "cohorts",
+		"percent", "population", "reason",  NULL
 	};
 
 	return ui_list(argc, argv, "/v1/people/rollouts", "rollouts", columns,

@@ -283,8 +283,9 @@ int store_rollout_pause(struct store *s, const char *name, const char *reason,
 
 static int settle(struct store *s, int64_t id, int64_t now, struct err *e)
 {
-	/* Somebody still to come: a member that neither runs it, confirmed, nor
-	 * tried it and came back. Stops at the first. */
+	/* Somebody still to come: a member that does not run it, confirmed. Who
+	 * tried it and came back keeps the rollout open: that is no success.
+	 * Stops at the first. */
 	return sql_run(
 		s->db,
 		"UPDATE rollout SET state = ?, changed = ?"
@@ -294,13 +295,9 @@ static int settle(struct store *s, int64_t id, int64_t now, struct err *e)
 		" ' ' || d.cohort || ' ') > 0"
 		" AND (rollout.models = '' OR instr(' ' || rollout.models ||"
 		" ' ', ' ' || d.model || ' ') > 0)"
-		" AND (d.seq < rollout.seq OR d.confirmed = 0)"
-		" AND NOT EXISTS (SELECT 1 FROM attempt a"
-		" WHERE a.device = d.id AND a.digest = rollout.digest"
-		" AND a.state = ? AND a.cleared = 0))",
+		" AND (d.seq < rollout.seq OR d.confirmed = 0))",
 		SQL_BIND(sql_int(ROLLOUT_COMPLETED), sql_int(now), sql_int(id),
-			 sql_int(ROLLOUT_RUNNING), sql_int(ROLLOUT_SHARE_ALL),
-			 sql_int(ATTEMPT_ROLLED_BACK)),
+			 sql_int(ROLLOUT_RUNNING), sql_int(ROLLOUT_SHARE_ALL)),
 		NULL, e);
 }
 

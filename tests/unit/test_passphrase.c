@@ -98,7 +98,10 @@ static void start(struct asked *a, bool confirm)
 	char name[64];
 
 	*a = (struct asked){ .terminal = posix_openpt(O_RDWR | O_NOCTTY) };
-	assert_true(a->terminal >= 0);
+	if (a->terminal < 0) {
+		print_message("skipped: this machine gives no terminals\n");
+		skip();
+	}
 	assert_int_equal(grantpt(a->terminal), 0);
 	assert_int_equal(unlockpt(a->terminal), 0);
 	assert_int_equal(ptsname_r(a->terminal, name, sizeof(name)), 0);
