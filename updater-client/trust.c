@@ -120,8 +120,10 @@ static int offer_target(void *ctx, const struct tuf_target *target,
 	struct err why = { 0 };
 
 	if (release_parse(target, &release, &why)) {
-		if (why.code == ERR_NOT_FOUND)
-			return 0; /* another type of target */
+		/* Another type of target, or one for newer updaters: what this
+		 * one can take may stand beside it, as a stepping stone. */
+		if (why.code == ERR_NOT_FOUND || why.code == ERR_REFUSED)
+			return 0;
 		*e = why;
 		return err_in(e, "%s", target->path);
 	}
