@@ -168,7 +168,7 @@ fuzz:
 run-fuzz: $(FUZZ)
 	@for f in $(FUZZ); do n=$${f##*/fuzz_}; mkdir -p $(B)/corpus/$$n; \
 		echo "== $$f"; ./$$f -max_total_time=$(FUZZ_SECONDS) \
-		-print_final_stats=1 -artifact_prefix=$(B)/ \
+		-verbosity=0 -artifact_prefix=$(B)/ \
 		$(B)/corpus/$$n tests/fuzz/corpus/$$n || exit 1; done
 
 bench: $(BENCH) $(BIN) $(TOOLS)

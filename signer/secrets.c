@@ -54,6 +54,8 @@ static size_t pem_header_len(struct slice s)
 	if (!starts_with(s, begin, sizeof(begin) - 1))
 		return 0;
 	label = slice_sub(s, sizeof(begin) - 1, LABEL_MAX);
+	if (label.len == 0) /* nothing follows: memmem() wants bytes */
+		return 0;
 	end = memmem(label.ptr, label.len, "-----", 5);
 	if (!end)
 		return 0;
