@@ -269,5 +269,4 @@ Try next (in build/demo, with the programs of build/release):
   updater-client status --config devices/canary-1/client.conf
   update-server device list --operator server/admin/operator.conf
   signer inspect repo
-  dd if=/dev/urandom of=publish.2/targets/... ... and import it: refused
 END
