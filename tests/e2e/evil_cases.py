@@ -691,7 +691,6 @@ LIES = {
     "seq_negative": {"seq": -1},
     "component": {"component": "../main"},
     "release_name": {"release": "../2"},
-    "format_version": {"v": 2},
     "health_absolute": {"health": [["/bin/sh", "-c", "true"]]},
     "health_climbs": {"health": [["../../../bin/sh"]]},
     "health_empty": {"health": [[]]},
@@ -705,6 +704,12 @@ for _name, _fields in LIES.items():
     _f = change_custom(**_fields)
     _f.__name__ = "b_release_lies_about_" + _name
     case(FORMAT, LIMIT, UNTRUSTED, REFUSED, SPACE, HEALTH, active=True)(_f)
+
+
+@case(0)
+def b_release_for_newer_updaters_is_passed_over(r):
+    """Not an error: what this updater can take may stand beside it."""
+    change_custom(v=2)(r)
 
 
 # ---- attacks in several steps ------------------------------------------------
