@@ -300,3 +300,32 @@ out:
 	work_done(&w);
 	return rc;
 }
+
+int ec_agree(const struct ec_private *key, const struct ec_public *with,
+	     uint8_t shared[EC_SHARED_LEN], struct err *e)
+{
+	uint8_t point[EC_POINT_LEN];
+	mbedtls_ecp_point product;
+	struct work w;
+	size_t len = 0;
+	int rc = -1;
+
+	mbedtls_ecp_point_init(&product);
+	work_init(&w);
+	if (load_point(&w, with, e))
+		goto out;
+	mbed_must(mbedtls_mpi_read_binary(&w.d, key->scalar, EC_SCALAR_LEN));
+	mbed_must(mbedtls_ecp_mul(&w.group, &product, &w.d, &w.point,
+				  random_for_mbedtls, NULL));
+	/* Never infinity: the curve's order is prime, the scalar below it. */
+	mbed_must(mbedtls_ecp_point_write_binary(&w.group, &product,
+						 MBEDTLS_ECP_PF_UNCOMPRESSED,
+						 &len, point, sizeof(point)));
+	memcpy(shared, point + 1, EC_SHARED_LEN);
+	mem_wipe(point, sizeof(point));
+	rc = 0;
+out:
+	mbedtls_ecp_point_free(&product);
+	work_done(&w);
+	return rc;
+}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ec - ECDSA on P-256 with SHA-256: the only signature that a device accepts.
+ * ec - ECDSA on P-256 with SHA-256: the only signature that a device accepts;
+ * and key agreement on the same curve, with keys that are used for it alone.
  *
  * Public keys travel as PEM SubjectPublicKeyInfo (RFC 5480: named curve,
  * uncompressed point), private ones never leave this module but through
@@ -19,6 +20,7 @@
 #define EC_SPKI_LEN    91 /* its SubjectPublicKeyInfo in DER */
 #define EC_SCALAR_LEN  32
 #define EC_SIG_MAX_LEN 72
+#define EC_SHARED_LEN  32
 #define EC_PEM_MAX_LEN 512
 
 struct ec_public {
@@ -66,5 +68,13 @@ int ec_sign(const struct ec_private *key, struct slice message, struct buf *sig,
 /* ERR_UNTRUSTED unless sig is key's signature over SHA-256(message). */
 int ec_verify(const struct ec_public *key, struct slice message,
 	      struct slice sig, struct err *e) NODISCARD;
+
+/*
+ * ECDH (SP 800-56A, 5.7.1.2): the x coordinate of key times the other's point,
+ * after checking that it is one. ERR_FORMAT. The caller wipes what it was
+ * given.
+ */
+int ec_agree(const struct ec_private *key, const struct ec_public *with,
+	     uint8_t shared[EC_SHARED_LEN], struct err *e) NODISCARD;
 
 #endif

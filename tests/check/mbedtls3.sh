@@ -62,8 +62,8 @@ for f in common/*.c; do
 done
 rm -f "$cache/obj/libcommon.a"
 ar rcs "$cache/obj/libcommon.a" "$cache"/obj/*.o
-for t in random digest der pem ec aead passphrase keyfile example_keys x509 \
-	x509_openssl; do
+for t in random digest der pem ec aead hkdf hpke stream passphrase keyfile \
+	example_keys x509 x509_openssl; do
 	# shellcheck disable=SC2086
 	${CC:-cc} $flags -o "$cache/obj/test_$t" "tests/unit/test_$t.c" \
 		"$cache/obj/libcommon.a" "-L$lib" -lmbedx509 -lmbedcrypto \

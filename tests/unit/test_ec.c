@@ -380,6 +380,132 @@ static void agrees_with_wycheproof(void **state)
 	json_decref(root);
 }
 
+/* SP 800-56A as in RFC 5903, 8.1: both sides, one x coordinate. */
+static void agrees_on_the_secret_of_the_standard(void **state)
+{
+	static const char *const mine =
+		"c88f01f510d9ac3f70a292daa2316de544e9aab8afe84049c62a9c57862d1"
+		"433";
+	static const char *const theirs =
+		"c6ef9c5d78ae012a011164acb397ce2088685d8f06bf9be0b283ab46476be"
+		"e53";
+	static const char *const secret =
+		"d6840f6b42f6edafd13116e0e12565202fef8e9ece7dce03812464d04b944"
+		"2de";
+	uint8_t scalar[EC_SCALAR_LEN], wanted[EC_SHARED_LEN];
+	uint8_t shared[EC_SHARED_LEN];
+	struct ec_private *a = NULL, *b = NULL;
+	struct ec_public a_public, b_public;
+	struct err e = { 0 };
+
+	(void)state;
+	from_hex(mine, scalar);
+	assert_ok(ec_private_from_scalar(scalar, &a, &e));
+	from_hex(theirs, scalar);
+	assert_ok(ec_private_from_scalar(scalar, &b, &e));
+	from_hex(secret, wanted);
+	ec_public_of(a, &a_public);
+	ec_public_of(b, &b_public);
+	assert_ok(ec_agree(a, &b_public, shared, &e));
+	assert_memory_equal(shared, wanted, EC_SHARED_LEN);
+	assert_ok(ec_agree(b, &a_public, shared, &e));
+	assert_memory_equal(shared, wanted, EC_SHARED_LEN);
+	b_public.point[64] ^= 1;
+	assert_refused(ec_agree(a, &b_public, shared, &e), ERR_FORMAT);
+	ec_free(a);
+	ec_free(b);
+}
+
+/* Private keys are written with or without leading zeroes there. */
+static int agree_as(const json_t *test, struct slice point, uint8_t *shared)
+{
+	struct buf hex = BUF_INIT(256);
+	struct slice number = vectors_bytes(test, "private", &hex);
+	uint8_t scalar[EC_SCALAR_LEN] = { 0 };
+	struct ec_private *key = NULL;
+	struct ec_public with;
+	struct err e = { 0 };
+	int rc;
+
+	while (number.len > 0 && number.ptr[0] == 0)
+		number = slice_sub(number, 1, number.len);
+	assert_true(number.len <= EC_SCALAR_LEN);
+	memcpy(scalar + EC_SCALAR_LEN - number.len, number.ptr, number.len);
+	buf_done(&hex);
+	if (point.len != EC_POINT_LEN)
+		return -1;
+	memcpy(with.point, point.ptr, EC_POINT_LEN);
+	assert_ok(ec_private_from_scalar(scalar, &key, &e));
+	rc = ec_agree(key, &with, shared, &e);
+	ec_free(key);
+	return rc;
+}
+
+static void run_agreement(const json_t *test)
+{
+	bool valid = strcmp(vectors_text(test, "result"), "valid") == 0;
+	struct buf point = BUF_INIT(1024), wanted = BUF_INIT(64);
+	uint8_t shared[EC_SHARED_LEN];
+
+	(void)vectors_bytes(test, "public", &point);
+	(void)vectors_bytes(test, "shared", &wanted);
+	if ((agree_as(test, buf_slice(&point), shared) == 0) != valid)
+		fail_msg("ECDH vector: %s", vectors_text(test, "comment"));
+	if (valid)
+		assert_memory_equal(shared, wanted.ptr, EC_SHARED_LEN);
+	buf_done(&point);
+	buf_done(&wanted);
+}
+
+static void agrees_on_secrets_with_wycheproof(void **state)
+{
+	json_t *root = vectors_load("ecdh_secp256r1_ecpoint_test.json");
+	json_t *group, *test;
+	size_t i, k, count = 0;
+
+	(void)state;
+	json_array_foreach(json_object_get(root, "testGroups"), i, group)
+	{
+		json_array_foreach(json_object_get(group, "tests"), k, test)
+		{
+			run_agreement(test);
+			count++;
+		}
+	}
+	assert_true(count > 300);
+	json_decref(root);
+}
+
+/* Of every encoding of a public key there, we take the one that we write. */
+static void refuses_the_public_keys_that_wycheproof_refuses(void **state)
+{
+	json_t *root = vectors_load("ecdh_secp256r1_test.json");
+	json_t *group, *test;
+	size_t i, k, count = 0;
+
+	(void)state;
+	json_array_foreach(json_object_get(root, "testGroups"), i, group)
+	{
+		json_array_foreach(json_object_get(group, "tests"), k, test)
+		{
+			const char *result = vectors_text(test, "result");
+			struct buf der = BUF_INIT(65536);
+			struct ec_public key;
+			struct err e = { 0 };
+
+			(void)vectors_bytes(test, "public", &der);
+			if ((ec_public_from_spki(buf_slice(&der), &key, &e) ==
+			     0) != (strcmp(result, "valid") == 0))
+				fail_msg("public key: %s",
+					 vectors_text(test, "comment"));
+			buf_done(&der);
+			count++;
+		}
+	}
+	assert_true(count > 500);
+	json_decref(root);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -400,6 +526,10 @@ int main(void)
 			refuses_another_algorithm_or_curve_around_a_good_point),
 		cmocka_unit_test(refuses_points_that_are_not_on_the_curve),
 		cmocka_unit_test(agrees_with_wycheproof),
+		cmocka_unit_test(agrees_on_the_secret_of_the_standard),
+		cmocka_unit_test(agrees_on_secrets_with_wycheproof),
+		cmocka_unit_test(
+			refuses_the_public_keys_that_wycheproof_refuses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

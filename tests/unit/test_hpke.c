@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/hpke.h"
+
+#include <string.h>
+
+#include "tests/unit/check.h"
+#include "tests/unit/reference.h"
+
+#define INFO "Ode on a Grecian Urn"
+
+/*
+ * RFC 9180: DHKEM(P-256, HKDF-SHA256), HKDF-SHA256, base mode. Ours differs
+ * from both in the AEAD's id, and from the first in the key's length.
+ */
+struct rfc_case {
+	uint16_t aead_id;
+	size_t key_len;
+	const char *ephemeral, *receiver, *enc, *shared, *key, *nonce,
+		*exporter;
+};
+
+static const struct rfc_case rfc[] = {
+	/* A.3.1, AES-128-GCM */
+	{ 1, 16,
+	  "4995788ef4b9d6132b249ce59a77281493eb39af373d236a1fe415cb0c2d7beb",
+	  "f3ce7fdae57e1a310d87f1ebbde6f328be0a99cdbcadf4d6589cf29de4b8ffd2",
+	  "04a92719c6195d5085104f469a8b9814d5838ff72b60501e2c4466e5e67b325ac9"
+	  "8536d7b61a1af4b78e5b7f951c0900be863c403ce65c9bfcb9382657222d18c4",
+	  "c0d26aeab536609a572b07695d933b589dcf363ff9d93c93adea537aeabb8cb8",
+	  "868c066ef58aae6dc589b6cfdd18f97e", "4e0bc5018beba4bf004cca59",
+	  "14ad94af484a7ad3ef40e9f3be99ecc6fa9036df9d4920548424df127ee0d99f" },
+	/* ChaCha20-Poly1305, from the RFC's published set */
+	{ 3, 32,
+	  "7550253e1147aae48839c1f8af80d2770fb7a4c763afe7d0afa7e0f42a5b3689",
+	  "a4d1c55836aa30f9b3fbb6ac98d338c877c2867dd3a77396d13f68d3ab150d3b",
+	  "04c07836a0206e04e31d8ae99bfd549380b072a1b1b82e563c935c095827824fc1"
+	  "559eac6fb9e3c70cd3193968994e7fe9781aa103f5b50e934b5b2f387e381291",
+	  "806520f82ef0b03c823b7fc524b6b55a088f566b9751b89551c170f4113bd850",
+	  "a8f45490a92a3b04d1dbf6cf2c3939ad8bfc9bfcb97c04bffe116730c9dfe3fc",
+	  "726b4390ed2209809f58c693",
+	  "4f9bd9b3a8db7d7c3a5b9d44fdc1f6e37d5d77689ade5ec44a7242016e6aa205" },
+};
+
+static void from_hex(const char *hex, uint8_t *out)
+{
+	struct err e = { 0 };
+
+	assert_ok(hex_parse(slice_of(hex), out, strlen(hex) / 2, &e));
+}
+
+static struct ec_private *key_of(const char *hex)
+{
+	struct ec_private *key = NULL;
+	uint8_t scalar[EC_SCALAR_LEN];
+	struct err e = { 0 };
+
+	from_hex(hex, scalar);
+	assert_ok(ec_private_from_scalar(scalar, &key, &e));
+	return key;
+}
+
+static void agrees_on_the_secrets_of_the_standard(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rfc); i++) {
+		struct ec_private *ephemeral = key_of(rfc[i].ephemeral);
+		struct ec_private *receiver = key_of(rfc[i].receiver);
+		uint8_t wanted[EC_POINT_LEN], shared[SHA256_LEN];
+		struct ec_public enc, to;
+		struct err e = { 0 };
+
+		ec_public_of(ephemeral, &enc);
+		ec_public_of(receiver, &to);
+		from_hex(rfc[i].enc, wanted);
+		assert_memory_equal(enc.point, wanted, EC_POINT_LEN);
+		from_hex(rfc[i].shared, wanted);
+		assert_ok(hpke_encap(ephemeral, &to, shared, &e));
+		assert_memory_equal(shared, wanted, SHA256_LEN);
+		assert_ok(hpke_decap(receiver, &enc, shared, &e));
+		assert_memory_equal(shared, wanted, SHA256_LEN);
+		ec_free(ephemeral);
+		ec_free(receiver);
+	}
+}
+
+static void derives_the_keys_of_the_standard(void **state)
+{
+	uint8_t shared[SHA256_LEN], wanted[SHA256_LEN];
+	struct hpke_context c;
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rfc); i++) {
+		from_hex(rfc[i].shared, shared);
+		assert_ok(hpke_schedule(rfc[i].aead_id, rfc[i].key_len, shared,
+					slice_of(INFO), &c, &e));
+		from_hex(rfc[i].key, wanted);
+		assert_memory_equal(c.key, wanted, rfc[i].key_len);
+		from_hex(rfc[i].nonce, wanted);
+		assert_memory_equal(c.nonce, wanted, AEAD_NONCE_LEN);
+		from_hex(rfc[i].exporter, wanted);
+		assert_memory_equal(c.exporter, wanted, SHA256_LEN);
+	}
+}
+
+static void seals_what_the_reference_seals(void **state)
+{
+	struct ec_private *ephemeral = key_of(rfc[0].ephemeral);
+	struct ec_private *receiver = key_of(rfc[0].receiver);
+	const struct hpke_bound counted = { slice_of(INFO),
+					    slice_of("Count-0") };
+	uint8_t key[32], wanted[160];
+	struct slice plain = reference_bytes("stream.content_key", key, 32);
+	struct slice sealed = reference_bytes("hpke.sealed", wanted, 160);
+	struct buf out = BUF_INIT(256), again = BUF_INIT(256);
+	struct ec_public to;
+	struct err e = { 0 };
+
+	(void)state;
+	ec_public_of(receiver, &to);
+	assert_ok(hpke_seal_with(ephemeral, &to, &counted, plain, &out, &e));
+	assert_int_equal(out.len, 113);
+	assert_true(slice_equal(buf_slice(&out), sealed));
+	assert_ok(hpke_open(receiver, &counted, sealed, &again, &e));
+	assert_true(slice_equal(buf_slice(&again), plain));
+	ec_free(ephemeral);
+	ec_free(receiver);
+	buf_done(&out);
+	buf_done(&again);
+}
+
+static void opens_for_the_receiver_in_this_context_only(void **state)
+{
+	struct ec_private *receiver = key_of(rfc[0].receiver);
+	struct ec_private *other = key_of(rfc[1].receiver);
+	struct buf sealed = BUF_INIT(256), out = BUF_INIT(256);
+	const struct hpke_bound right = { .info = slice_of(INFO) };
+	const struct hpke_bound other_info = { .info = slice_of("else") };
+	const struct hpke_bound other_data = { slice_of(INFO), slice_of("x") };
+	struct ec_public to;
+	struct err e = { 0 };
+
+	(void)state;
+	ec_public_of(receiver, &to);
+	assert_ok(hpke_seal(&to, &right, slice_of("secret"), &sealed, &e));
+	assert_int_equal(sealed.len, HPKE_OVERHEAD + 6);
+	assert_refused(hpke_open(other, &right, buf_slice(&sealed), &out, &e),
+		       ERR_UNTRUSTED);
+	assert_refused(
+		hpke_open(receiver, &other_info, buf_slice(&sealed), &out, &e),
+		ERR_UNTRUSTED);
+	assert_refused(
+		hpke_open(receiver, &other_data, buf_slice(&sealed), &out, &e),
+		ERR_UNTRUSTED);
+	assert_ok(hpke_open(receiver, &right, buf_slice(&sealed), &out, &e));
+	assert_string_equal(buf_text(&out), "secret");
+	ec_free(receiver);
+	ec_free(other);
+	buf_done(&sealed);
+	buf_done(&out);
+}
+
+static void refuses_what_was_cut_or_changed(void **state)
+{
+	struct ec_private *receiver = key_of(rfc[0].receiver);
+	const struct hpke_bound counted = { slice_of(INFO),
+					    slice_of("Count-0") };
+	uint8_t bytes[160];
+	struct slice sealed = reference_bytes("hpke.sealed", bytes, 160);
+	struct buf out = BUF_INIT(256);
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t len = 0; len < sealed.len; len += 7)
+		assert_refused(hpke_open(receiver, &counted,
+					 slice_sub(sealed, 0, len), &out, &e),
+			       ERR_UNTRUSTED);
+	for (size_t i = 0; i < sealed.len; i++) {
+		bytes[i] ^= 0x40;
+		assert_refused(hpke_open(receiver, &counted, sealed, &out, &e),
+			       ERR_UNTRUSTED);
+		bytes[i] ^= 0x40;
+	}
+	assert_int_equal(out.len, 0);
+	ec_free(receiver);
+	buf_done(&out);
+}
+
+static void every_envelope_has_an_ephemeral_key_of_its_own(void **state)
+{
+	struct ec_private *receiver = key_of(rfc[0].receiver);
+	struct buf a = BUF_INIT(256), b = BUF_INIT(256);
+	const struct hpke_bound none = { .info = { 0 } };
+	struct ec_public to;
+	struct err e = { 0 };
+
+	(void)state;
+	ec_public_of(receiver, &to);
+	assert_ok(hpke_seal(&to, &none, slice_of("secret"), &a, &e));
+	assert_ok(hpke_seal(&to, &none, slice_of("secret"), &b, &e));
+	assert_memory_not_equal(a.ptr, b.ptr, EC_POINT_LEN);
+	ec_free(receiver);
+	buf_done(&a);
+	buf_done(&b);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(agrees_on_the_secrets_of_the_standard),
+		cmocka_unit_test(derives_the_keys_of_the_standard),
+		cmocka_unit_test(seals_what_the_reference_seals),
+		cmocka_unit_test(opens_for_the_receiver_in_this_context_only),
+		cmocka_unit_test(refuses_what_was_cut_or_changed),
+		cmocka_unit_test(
+			every_envelope_has_an_ephemeral_key_of_its_own),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
