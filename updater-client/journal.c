@@ -2,19 +2,14 @@
 #include "updater-client/journal.h"
 
 #include <assert.h>
-#include <fcntl.h>
 #include <string.h>
 
-#include "common/fs.h"
-
-#define MAGIC      UINT64_C(0x314e524a4c574150) /* "PAWLJRN1" */
-#define SIGNED_LEN (JOURNAL_RECORD_LEN - SHA256_LEN)
-
-static const char *const names[2] = { "journal.0", "journal.1" };
+#define MAGIC       UINT64_C(0x314e524a4c574150) /* "PAWLJRN1" */
+#define PAYLOAD_LEN (JOURNAL_RECORD_LEN - TWIN_HEAD_LEN - SHA256_LEN)
 
 /* ---- one record ---------------------------------------------------------- */
 
-/* A record under construction; its layout never exceeds SIGNED_LEN. */
+/* A payload under construction; its layout never exceeds PAYLOAD_LEN. */
 struct record {
 	uint8_t *out;
 	size_t len;
@@ -22,7 +17,7 @@ struct record {
 
 static void put_bytes(struct record *r, const void *bytes, size_t len)
 {
-	assert(len <= SIGNED_LEN - r->len);
+	assert(len <= PAYLOAD_LEN - r->len);
 	memcpy(r->out + r->len, bytes, len);
 	r->len += len;
 }
@@ -36,15 +31,11 @@ static void put(struct record *r, uint64_t value, size_t len)
 	}
 }
 
-void journal_format(const struct journal *j, uint64_t sequence,
-		    uint8_t out[JOURNAL_RECORD_LEN])
+static struct slice format_payload(const struct journal *j,
+				   uint8_t out[PAYLOAD_LEN])
 {
 	struct record r = { .out = out };
-	struct sha256 sum;
 
-	memset(out, 0, JOURNAL_RECORD_LEN);
-	put(&r, MAGIC, 8);
-	put(&r, sequence, 8);
 	put(&r, (uint64_t)j->machine.state, 1);
 	put(&r, (uint64_t)j->machine.reason, 1);
 	put(&r, (uint64_t)j->machine.from, 1);
@@ -60,8 +51,7 @@ void journal_format(const struct journal *j, uint64_t sequence,
 	put_bytes(&r, j->detail, sizeof(j->detail));
 	put(&r, j->refused_count, 4);
 	put_bytes(&r, j->refused, sizeof(j->refused));
-	sha256_of((struct slice){ out, SIGNED_LEN }, &sum);
-	memcpy(out + SIGNED_LEN, sum.bytes, SHA256_LEN);
+	return (struct slice){ out, r.len };
 }
 
 static bool is_text(const char *text, size_t size)
@@ -100,23 +90,11 @@ static void parse_fields(struct rd *r, struct journal *j)
 	rd_copy(r, j->refused, sizeof(j->refused));
 }
 
-int journal_parse(struct slice in, struct journal *j, uint64_t *sequence,
-		  struct err *e)
+static int parse_payload(struct slice in, struct journal *j, struct err *e)
 {
 	struct journal to = { 0 };
-	struct sha256 sum;
-	struct rd r;
-	uint64_t number;
+	struct rd r = rd_init(in);
 
-	if (in.len != JOURNAL_RECORD_LEN)
-		return err_set(e, ERR_FORMAT, "not a journal record");
-	sha256_of(slice_sub(in, 0, SIGNED_LEN), &sum);
-	if (memcmp(sum.bytes, in.ptr + SIGNED_LEN, SHA256_LEN) != 0)
-		return err_set(e, ERR_FORMAT, "damaged record");
-	r = rd_init(slice_sub(in, 0, SIGNED_LEN));
-	if (rd_le64(&r) != MAGIC)
-		return err_set(e, ERR_FORMAT, "another version of the journal");
-	number = rd_le64(&r);
 	parse_fields(&r, &to);
 	while (r.rest.len > 0)
 		if (rd_u8(&r) != 0)
@@ -126,134 +104,84 @@ int journal_parse(struct slice in, struct journal *j, uint64_t *sequence,
 	if (!is_sound(&to))
 		return err_set(e, ERR_FORMAT, "impossible values");
 	*j = to;
+	return 0;
+}
+
+static int check_payload(struct slice in, struct err *e)
+{
+	struct journal unused;
+
+	return parse_payload(in, &unused, e);
+}
+
+static const struct twin_kind kind = {
+	.what = "journal",
+	.names = { "journal.0", "journal.1" },
+	.magic = MAGIC,
+	.len = JOURNAL_RECORD_LEN,
+	.check = check_payload,
+};
+
+void journal_format(const struct journal *j, uint64_t sequence,
+		    uint8_t out[JOURNAL_RECORD_LEN])
+{
+	uint8_t payload[PAYLOAD_LEN];
+
+	twin_format(&kind, format_payload(j, payload), sequence, out);
+}
+
+int journal_parse(struct slice in, struct journal *j, uint64_t *sequence,
+		  struct err *e)
+{
+	struct slice payload;
+	uint64_t number;
+
+	if (twin_parse(&kind, in, &payload, &number, e) ||
+	    parse_payload(payload, j, e))
+		return -1;
 	*sequence = number;
 	return 0;
 }
 
 /* ---- the two files ------------------------------------------------------- */
 
-struct found {
-	bool any, valid;
-	struct journal journal;
-	uint64_t sequence;
-	unsigned which;
-};
-
-static int look(int fd, unsigned which, struct found *found, struct err *e)
+static void settle(const struct twin_found *found, struct journal *j,
+		   bool *reset)
 {
-	/* One byte more, so that a file that is too long is seen. */
-	uint8_t bytes[JOURNAL_RECORD_LEN + 1];
-	struct journal j;
-	struct err damage;
-	uint64_t sequence;
-	size_t got;
+	struct err checked;
 
-	if (fs_read_at(fd, 0, bytes, sizeof(bytes), &got, e))
-		return -1;
-	if (got == 0)
-		return 0;
-	found->any = true;
-	if (journal_parse((struct slice){ bytes, got }, &j, &sequence, &damage))
-		return 0;
-	if (found->valid && sequence < found->sequence)
-		return 0;
-	found->valid = true;
-	found->journal = j;
-	found->sequence = sequence;
-	found->which = which;
-	return 0;
-}
-
-static void settle(const struct found *found, struct journal *j, bool *reset)
-{
-	*j = found->journal;
-	*reset = found->any && !found->valid;
+	/* A valid payload was parsed when it was found. */
+	if (!found->valid ||
+	    parse_payload((struct slice){ found->payload, PAYLOAD_LEN }, j,
+			  &checked))
+		memset(j, 0, sizeof(*j));
+	*reset = found->reset;
 }
 
 int journal_peek(int dirfd, struct journal *j, bool *reset, struct err *e)
 {
-	struct found found = { 0 };
+	struct twin_found found;
 
-	for (unsigned i = 0; i < 2; i++) {
-		struct err missing = { 0 };
-		int fd = -1;
-		int rc;
-
-		if (fs_open(dirfd, names[i], O_RDONLY, &fd, &missing)) {
-			if (missing.code == ERR_NOT_FOUND)
-				continue;
-			*e = missing;
-			return -1;
-		}
-		rc = look(fd, i, &found, e);
-		fs_close(&fd);
-		if (rc)
-			return -1;
-	}
+	if (twin_peek(dirfd, &kind, &found, e))
+		return -1;
 	settle(&found, j, reset);
 	return 0;
 }
 
-static int open_or_create(int dirfd, const char *name, int *fd, struct err *e)
+int journal_open(int dirfd, struct twin_file *f, struct journal *j, bool *reset,
+		 struct err *e)
 {
-	struct err missing = { 0 };
+	struct twin_found found;
 
-	if (fs_open(dirfd, name, O_RDWR, fd, &missing) == 0)
-		return 0;
-	if (missing.code == ERR_NOT_FOUND) {
-		if (fs_create(dirfd, name, 0600, fd, e))
-			return -1;
-		return fs_sync(dirfd, e);
-	}
-	*e = missing;
-	return -1;
-}
-
-int journal_open(int dirfd, struct journal_file *f, struct journal *j,
-		 bool *reset, struct err *e)
-{
-	struct journal_file to = { .fd = { -1, -1 } };
-	struct found found = { 0 };
-
-	for (unsigned i = 0; i < 2; i++)
-		if (open_or_create(dirfd, names[i], &to.fd[i], e) ||
-		    look(to.fd[i], i, &found, e)) {
-			journal_close(&to);
-			return err_in(e, "journal");
-		}
+	if (twin_open(dirfd, &kind, f, &found, e))
+		return -1;
 	settle(&found, j, reset);
-	to.sequence = found.sequence;
-	to.newest = found.which;
-	*f = to;
 	return 0;
 }
 
-int journal_write(struct journal_file *f, const struct journal *j,
-		  struct err *e)
+int journal_write(struct twin_file *f, const struct journal *j, struct err *e)
 {
-	uint8_t bytes[JOURNAL_RECORD_LEN];
-	uint8_t back[JOURNAL_RECORD_LEN];
-	unsigned which = 1 - f->newest;
-	size_t got;
+	uint8_t payload[PAYLOAD_LEN];
 
-	journal_format(j, f->sequence + 1, bytes);
-	if (fs_write_at(f->fd[which], 0, (struct slice){ bytes, sizeof(bytes) },
-			e) ||
-	    fs_truncate(f->fd[which], sizeof(bytes), e) ||
-	    fs_sync(f->fd[which], e) ||
-	    fs_read_at(f->fd[which], 0, back, sizeof(back), &got, e))
-		return err_in(e, "journal");
-	if (got != sizeof(back) || memcmp(bytes, back, sizeof(back)) != 0)
-		return err_set(e, ERR_SYSTEM,
-			       "journal: the disk does not keep what is "
-			       "written");
-	f->newest = which;
-	f->sequence++;
-	return 0;
-}
-
-void journal_close(struct journal_file *f)
-{
-	fs_close(&f->fd[0]);
-	fs_close(&f->fd[1]);
+	return twin_write(f, format_payload(j, payload), e);
 }

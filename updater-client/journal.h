@@ -2,16 +2,15 @@
 /*
  * journal - what the client was doing and must not forget, across power cuts.
  *
- * Two files, journal.0 and journal.1, each one fixed-size record with a
- * sequence number and a checksum, overwritten in place in turn. The newer
- * valid one counts, so a torn write costs at most the step that it recorded.
- * Overwriting in place needs no free byte: a rollback works on a full disk.
+ * Two files, journal.0 and journal.1, kept as twin.h says: a torn write costs
+ * at most the step that it recorded, and a rollback works on a full disk.
  */
 #ifndef UPDATER_CLIENT_JOURNAL_H
 #define UPDATER_CLIENT_JOURNAL_H
 
 #include "updater-client/machine.h"
 #include "updater-client/policy.h"
+#include "updater-client/twin.h"
 
 #define JOURNAL_RECORD_LEN 1024
 #define JOURNAL_DETAIL_LEN 256
@@ -30,28 +29,21 @@ struct journal {
 	uint32_t refused_count;
 };
 
-struct journal_file {
-	int fd[2];
-	uint64_t sequence; /* of the newest record */
-	unsigned newest;
-};
-
 /*
  * Open, creating what is missing. No files yet means a zeroed *j. Records that
  * are there and all damaged do too, and *reset is then true: the slots are
  * safe, but what was remembered is lost, which the caller reports.
  */
-int journal_open(int dirfd, struct journal_file *f, struct journal *j,
-		 bool *reset, struct err *e) NODISCARD;
+int journal_open(int dirfd, struct twin_file *f, struct journal *j, bool *reset,
+		 struct err *e) NODISCARD;
 
 /* Only look, changing nothing. */
 int journal_peek(int dirfd, struct journal *j, bool *reset,
 		 struct err *e) NODISCARD;
 
 /* Durable and read back when it returns 0; else the older record counts. */
-int journal_write(struct journal_file *f, const struct journal *j,
+int journal_write(struct twin_file *f, const struct journal *j,
 		  struct err *e) NODISCARD;
-void journal_close(struct journal_file *f);
 
 /* One record; ERR_FORMAT. */
 int journal_parse(struct slice in, struct journal *j, uint64_t *sequence,

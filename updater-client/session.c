@@ -24,7 +24,7 @@ void session_close(struct session *s)
 {
 	session_disconnect(s);
 	slot_tree_close(&s->slots);
-	journal_close(&s->file);
+	twin_close(&s->file);
 	fs_close(&s->spool_fd);
 	fs_close(&s->metadata_fd);
 	fs_close(&s->lock_fd);

@@ -22,7 +22,7 @@ struct session {
 	int stop_fd; /* readable once we are asked to stop; borrowed */
 	bool quiet;  /* no progress, no lines for people */
 
-	struct journal_file file;
+	struct twin_file file;
 	struct journal journal;
 	bool reset; /* the journal was damaged and is begun anew */
 

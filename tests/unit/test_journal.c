@@ -151,12 +151,12 @@ static void a_sound_checksum_over_nonsense_is_refused(void **state)
 
 static struct journal reopen(int dirfd, bool *reset)
 {
-	struct journal_file f;
+	struct twin_file f;
 	struct journal j = { 0 };
 	struct err e = { 0 };
 
 	assert_ok(journal_open(dirfd, &f, &j, reset, &e));
-	journal_close(&f);
+	twin_close(&f);
 	return j;
 }
 
@@ -173,7 +173,7 @@ static void a_new_device_has_an_empty_journal(void **state)
 static void the_newest_record_counts(void **state)
 {
 	int dirfd = *(int *)*state;
-	struct journal_file f;
+	struct twin_file f;
 	struct journal j;
 	struct err e = { 0 };
 	bool reset;
@@ -184,7 +184,7 @@ static void the_newest_record_counts(void **state)
 		j.failures = i;
 		assert_ok(journal_write(&f, &j, &e));
 	}
-	journal_close(&f);
+	twin_close(&f);
 	j = reopen(dirfd, &reset);
 	assert_false(reset);
 	assert_int_equal(j.failures, 5);
@@ -192,7 +192,7 @@ static void the_newest_record_counts(void **state)
 
 static void write_five(int dirfd)
 {
-	struct journal_file f;
+	struct twin_file f;
 	struct journal j;
 	struct err e = { 0 };
 	bool reset;
@@ -203,7 +203,7 @@ static void write_five(int dirfd)
 		j.failures = i;
 		assert_ok(journal_write(&f, &j, &e));
 	}
-	journal_close(&f);
+	twin_close(&f);
 }
 
 static void damage(int dirfd, const char *name, uint64_t len)
@@ -236,7 +236,7 @@ static void a_torn_write_costs_one_step_only(void **state)
 static void after_a_torn_write_writing_goes_on(void **state)
 {
 	int dirfd = *(int *)*state;
-	struct journal_file f;
+	struct twin_file f;
 	struct journal j;
 	struct err e = { 0 };
 	bool reset;
@@ -249,7 +249,7 @@ static void after_a_torn_write_writing_goes_on(void **state)
 	/* The only good record was not the one that was overwritten. */
 	damage(dirfd, "journal.1", 100);
 	assert_int_equal(reopen(dirfd, &reset).failures, 4);
-	journal_close(&f);
+	twin_close(&f);
 }
 
 static void both_damaged_is_a_reset_that_is_told(void **state)
