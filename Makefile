@@ -141,29 +141,39 @@ GROUP ?= build demo test
 deps:
 	@DEPS=yes sh tests/check/deps.sh install $(GROUP)
 
+# Verbs that a person types use every core, unless -j said otherwise; what runs at
+# the same time prints whole blocks.
+SUBMAKE = $(MAKE) --no-print-directory --output-sync=target \
+	$(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 demo:
 	@sh tests/check/deps.sh install build demo
-	@$(MAKE) --no-print-directory all
+	@$(SUBMAKE) all
 	@BIN=$(CURDIR)/$(B) sh tests/demo/demo.sh "$(OLD)" "$(NEW)"
 
 test:
 	@sh tests/check/deps.sh install build test
-	@$(MAKE) --no-print-directory check-unit check-fuzz
-	@$(MAKE) --no-print-directory CONFIG=asan check-unit check-fuzz
+	@$(SUBMAKE) check-unit check-fuzz
+	@$(SUBMAKE) CONFIG=asan check-unit check-fuzz
+	@$(SUBMAKE) $(BIN) $(TOOLS)
 	@$(MAKE) --no-print-directory check-e2e
 
 # Every test program prints its own cmocka lines; the first failure stops.
-check-unit: $(TESTS)
-	@for t in $(TESTS); do echo "== $$t"; ./$$t || exit 1; done
-check-fuzz: $(FUZZ)
-	@for f in $(FUZZ); do n=$${f##*/fuzz_}; echo "== $$f"; \
-		./$$f tests/fuzz/corpus/$$n/* || exit 1; done
+RUN_TESTS := $(TESTS:%=%.run)
+RUN_FUZZ  := $(FUZZ:%=%.run)
+check-unit: $(RUN_TESTS)
+check-fuzz: $(RUN_FUZZ)
+$(RUN_TESTS): %.run: %
+	@echo "== $<"; ./$<
+$(RUN_FUZZ): %.run: %
+	@echo "== $<"; ./$< tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $<))/*
 check-e2e: $(BIN) $(TOOLS)
 	@BIN=$(CURDIR)/$(B) sh tests/e2e/run.sh
 
 FUZZ_SECONDS ?= 60
 fuzz:
 	@sh tests/check/deps.sh check build test long
+	@$(SUBMAKE) CONFIG=fuzz CC=clang $(FUZZ:$(B)/%=build/fuzz/%)
 	@$(MAKE) --no-print-directory CONFIG=fuzz CC=clang run-fuzz
 run-fuzz: $(FUZZ)
 	@for f in $(FUZZ); do n=$${f##*/fuzz_}; mkdir -p $(B)/corpus/$$n; \
@@ -216,6 +226,7 @@ Q_AR = @echo "  AR  $@";
 endif
 
 .PHONY: all help deps demo test check-unit check-fuzz check-e2e fuzz run-fuzz \
+	$(RUN_TESTS) $(RUN_FUZZ) \
 	bench lint repro install clean
 .DELETE_ON_ERROR:
 .SECONDARY:

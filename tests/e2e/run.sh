@@ -1,6 +1,8 @@
 #!/bin/sh
 # Run every end-to-end test: tests/e2e/[0-9]*.sh, each on the real programs in
 # $BIN, in a fresh folder of its own, with a time limit. E2E=pattern picks some.
+# E2E_JOBS run at the same time: they mostly wait, and none shares a port, a
+# folder or a clock with another.
 #
 # A test exits 0 (passed), 77 (skipped: it said why) or otherwise (failed).
 set -u
@@ -9,37 +11,65 @@ here=$(cd "$(dirname "$0")" && pwd)
 export BIN
 # Python leaves nothing beside the tests.
 export PYTHONDONTWRITEBYTECODE=1
-passed=0 failed=0 skipped=0
-for t in "$here"/[0-9]*.sh; do
-	name=$(basename "$t" .sh)
-	case $name in
-	*${E2E:-}*) ;;
-	*) continue ;;
-	esac
+
+# ---- one test, in a process of its own: run.sh --one FILE RESULTS ------------
+
+# One write, so that lines of tests that run at the same time never mix.
+say() {
+	printf '%s\n' "$1" >>"$results"
+	if [ "$#" -gt 1 ]; then printf '%s\n%s\n' "$1" "$2"; else
+		printf '%s\n' "$1"
+	fi
+}
+
+one() {
+	name=$(basename "$1" .sh)
 	WORK=$(mktemp -d "${TMPDIR:-/tmp}/pawl-$name.XXXXXX")
 	export WORK
 	start=$(date +%s)
-	timeout -k 10 "${E2E_SECONDS:-300}" sh "$t" >"$WORK/.log" 2>&1
+	timeout -k 10 "${E2E_SECONDS:-300}" sh "$1" >"$WORK/.log" 2>&1
 	status=$?
 	took=$(($(date +%s) - start))
 	case $status in
 	0)
-		passed=$((passed + 1))
-		echo "ok $name (${took} s)"
-		[ "${V:-}" = 1 ] && sed 's/^/    /' "$WORK/.log"
+		if [ "${V:-}" = 1 ]; then
+			say "ok $name ($took s)" "$(sed 's/^/    /' "$WORK/.log")"
+		else
+			say "ok $name ($took s)"
+		fi
 		rm -rf "$WORK"
 		;;
 	77)
-		skipped=$((skipped + 1))
-		echo "skipped $name: $(tail -n 1 "$WORK/.log")"
+		say "skipped $name: $(tail -n 1 "$WORK/.log")"
 		rm -rf "$WORK"
 		;;
 	*)
-		failed=$((failed + 1))
-		echo "FAILED $name (status $status, ${took} s); its folder: $WORK"
-		tail -n 60 "$WORK/.log" | sed 's/^/    /'
+		say "FAILED $name (status $status, $took s); its folder: $WORK" \
+			"$(tail -n 60 "$WORK/.log" | sed 's/^/    /')"
 		;;
 	esac
-done
+}
+
+if [ "${1:-}" = --one ]; then
+	results=$3
+	one "$2"
+	exit 0
+fi
+
+# ---- all of them -------------------------------------------------------------
+
+results=$(mktemp "${TMPDIR:-/tmp}/pawl-e2e.XXXXXX")
+trap 'rm -f "$results"' EXIT
+jobs=${E2E_JOBS:-$(($(nproc) + 1))}
+for t in "$here"/[0-9]*.sh; do
+	case $(basename "$t" .sh) in
+	*${E2E:-}*) printf '%s\n' "$t" ;;
+	esac
+done | xargs -P "$jobs" -I{} sh "$0" --one {} "$results"
+count() {
+	grep -c "^$1 " "$results"
+}
+passed=$(count ok) failed=$(count FAILED) skipped=$(count skipped)
+grep '^FAILED' "$results"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
