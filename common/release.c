@@ -6,9 +6,11 @@
 
 #include "common/json.h"
 #include "common/mem.h"
+#include "common/tuf_store.h"
 #include "common/utc.h"
 
 #define FORMAT_VERSION 1
+#define NIGHTLY        "nightly/"
 #define ARG_MAX_LEN    1024
 #define FIX_MAX_LEN    32
 #define DEADLINE_MAX   86400
@@ -327,6 +329,8 @@ static int read_target(const struct tuf_target *t, struct release *r,
 		return err_set(e, ERR_FORMAT, "package of impossible length");
 	r->package_len = t->length;
 	r->package_digest = t->sha256;
+	/* Whoever may sign nightlies can never name a release's own path. */
+	r->nightly = strncmp(t->path, NIGHTLY, strlen(NIGHTLY)) == 0;
 	if (release_path(r, path, e))
 		return -1;
 	if (strcmp(path, t->path) != 0)
@@ -495,22 +499,18 @@ struct json *release_format(const struct release *r)
 
 int release_path(const struct release *r, char out[PATH_MAX_LEN], struct err *e)
 {
+	const char *above = r->nightly ? NIGHTLY : "";
+
 	if (r->kind == PACKAGE_DELTA)
 		return text_format(out, PATH_MAX_LEN, e,
-				   "%s/%s/%s-from-%s.pawl", r->product, r->id,
-				   r->component, r->base_id);
-	return text_format(out, PATH_MAX_LEN, e, "%s/%s/%s-full.pawl",
+				   "%s%s/%s/%s-from-%s.pawl", above, r->product,
+				   r->id, r->component, r->base_id);
+	return text_format(out, PATH_MAX_LEN, e, "%s%s/%s/%s-full.pawl", above,
 			   r->product, r->id, r->component);
 }
 
 int release_url_path(const char *target_path, const struct sha256 *digest,
 		     char out[PATH_MAX_LEN], struct err *e)
 {
-	const char *slash = strrchr(target_path, '/');
-	int folder_len = slash ? (int)(slash - target_path) + 1 : 0;
-	char hex[SHA256_HEX_LEN];
-
-	sha256_format(digest, hex);
-	return text_format(out, PATH_MAX_LEN, e, "%.*s%s.%s", folder_len,
-			   target_path, hex, target_path + folder_len);
+	return tuf_target_url(target_path, digest, out, e);
 }

@@ -8,6 +8,9 @@
  * "<product>/<id>/<component>-from-<base id>.pawl". Entries of one release
  * agree in everything but the package. docs/package-format.md has the members.
  *
+ * A nightly build stands under "nightly/" and the same path; only devices of
+ * a lab take it.
+ *
  * A release digest names the resulting content: with one component it is that
  * component's digest; buckets and orders use it.
  */
@@ -56,6 +59,7 @@ struct release {
 	uint32_t entries;
 
 	/* the package */
+	bool nightly; /* by its path alone */
 	enum package_kind kind;
 	char base_id[NAME_MAX_LEN + 1]; /* deltas */
 	struct sha256 base_digest;      /* deltas */

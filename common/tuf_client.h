@@ -21,17 +21,7 @@
 #define COMMON_TUF_CLIENT_H
 
 #include "common/tuf_fetch.h"
-
-struct tuf_policy {
-	struct tuf_rules rules;
-	size_t root_max, timestamp_max, snapshot_max, targets_max;
-	unsigned rotations_max;   /* roots per run; the next run goes on */
-	unsigned delegations_max; /* roles visited per target */
-	bool medium; /* source is a stick or folder: marked files are fine */
-};
-
-extern const struct tuf_policy tuf_policy_device; /* a device's caps */
-extern const struct tuf_policy tuf_policy_server; /* the same, larger caps */
+#include "common/tuf_policy.h"
 
 struct tuf_client;
 
@@ -75,6 +65,27 @@ int tuf_client_each(struct tuf_client *c,
 		    int (*visit)(void *ctx, const struct tuf_target *t,
 				 struct err *e),
 		    void *ctx, struct err *e) NODISCARD;
+
+/*
+ * The same for a role that the top-level targets delegate to: fetch it if need
+ * be, and visit those of its targets that a search for their path finds in it
+ * (so nothing outside what was delegated to it). ERR_NOT_FOUND if targets does
+ * not delegate to such a role; a role that cannot be had fails otherwise.
+ */
+int tuf_client_each_in(struct tuf_client *c, const struct tuf_source *from,
+		       const char *role,
+		       int (*visit)(void *ctx, const struct tuf_target *t,
+				    struct err *e),
+		       void *ctx, struct err *e) NODISCARD;
+
+/*
+ * Find a small signed document and append its bytes, at most max, after their
+ * length and every digest that we know were verified. It is fetched by its
+ * consistent name, see TUF_TARGETS_DIR. ERR_NOT_FOUND when no role lists it.
+ */
+int tuf_client_document(struct tuf_client *c, const struct tuf_source *from,
+			const char *path, size_t max, struct buf *out,
+			struct err *e) NODISCARD;
 
 /* Exact trusted bytes and the verified "signed" tree; NULL if not loaded. */
 struct slice tuf_client_bytes(const struct tuf_client *c, enum tuf_role role);

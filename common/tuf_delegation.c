@@ -216,32 +216,58 @@ static bool covers(const struct json *role, const char *path)
 	return any_prefix_matches(json_get(role, "path_hash_prefixes"), path);
 }
 
+static bool take(const struct json *delegations, const struct json *role,
+		 struct tuf_delegation *out)
+{
+	struct err checked;
+
+	snprintf(out->name, sizeof(out->name), "%s",
+		 json_text(json_get(role, "name")));
+	out->keys = json_get(delegations, "keys");
+	out->role = role;
+	return json_get_bool(role, "terminating", &out->terminating,
+			     &checked) == 0;
+}
+
 bool tuf_delegation_next(const struct json *delegations, const char *path,
 			 size_t *at, struct tuf_delegation *out)
 {
 	const struct json *roles = json_get(delegations, "roles");
 	const struct json *bins = json_get(delegations, "succinct_roles");
-	struct err checked;
 
-	out->keys = json_get(delegations, "keys");
 	if (bins && *at == 0) {
 		*at = 1;
 		bin_name(bins, path, out->name);
+		out->keys = json_get(delegations, "keys");
 		out->terminating = false;
 		out->role = bins;
 		return true;
 	}
-	for (; *at < json_count(roles); ++*at) {
-		const struct json *role = json_at(roles, *at);
+	while (*at < json_count(roles)) {
+		const struct json *role = json_at(roles, (*at)++);
 
-		if (!covers(role, path))
-			continue;
-		++*at;
-		snprintf(out->name, sizeof(out->name), "%s",
-			 json_text(json_get(role, "name")));
-		out->role = role;
-		return json_get_bool(role, "terminating", &out->terminating,
-				     &checked) == 0;
+		if (covers(role, path))
+			return take(delegations, role, out);
 	}
 	return false;
+}
+
+bool tuf_delegation_named(const struct json *delegations, const char *name,
+			  struct tuf_delegation *out)
+{
+	const struct json *roles =
+		delegations ? json_get(delegations, "roles") : NULL;
+
+	for (size_t i = 0; i < json_count(roles); i++) {
+		const struct json *role = json_at(roles, i);
+
+		if (strcmp(json_text(json_get(role, "name")), name) == 0)
+			return take(delegations, role, out);
+	}
+	return false;
+}
+
+bool tuf_delegation_covers(const struct tuf_delegation *d, const char *path)
+{
+	return covers(d->role, path);
 }

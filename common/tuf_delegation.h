@@ -39,4 +39,12 @@ int tuf_delegations_check(const struct tuf_rules *rules,
 bool tuf_delegation_next(const struct json *delegations, const char *path,
 			 size_t *at, struct tuf_delegation *out);
 
+/* The delegation to the role of this name; false if there is none. Roles in
+ * hash bins have no delegation of their own. NULL delegates to nobody. */
+bool tuf_delegation_named(const struct json *delegations, const char *name,
+			  struct tuf_delegation *out);
+
+/* Whether the role may speak of path at all. */
+bool tuf_delegation_covers(const struct tuf_delegation *d, const char *path);
+
 #endif

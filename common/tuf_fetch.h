@@ -5,7 +5,15 @@
 #ifndef COMMON_TUF_FETCH_H
 #define COMMON_TUF_FETCH_H
 
+#include "common/text.h"
 #include "common/tuf_meta.h"
+
+/*
+ * Names that begin so are documents, "targets/<dir>/<sha256>.<name>"; all
+ * others are metadata and hold no slash.
+ */
+#define TUF_TARGETS_DIR     "targets/"
+#define TUF_SOURCE_NAME_MAX (PATH_MAX_LEN + 16)
 
 /*
  * Where metadata comes from. fetch() appends at most max bytes; ERR_NOT_FOUND

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "common/fs.h"
-#include "common/text.h"
 
 #define FILE_MODE 0644
 
@@ -56,6 +55,18 @@ int tuf_remote_name(const char *role, int64_t version, char out[TUF_NAME_MAX],
 		return -1;
 	return text_format(out, TUF_NAME_MAX, e, "%lld.%s.json",
 			   (long long)version, encoded);
+}
+
+int tuf_target_url(const char *target_path, const struct sha256 *digest,
+		   char out[PATH_MAX_LEN], struct err *e)
+{
+	const char *slash = strrchr(target_path, '/');
+	int folder_len = slash ? (int)(slash - target_path) + 1 : 0;
+	char hex[SHA256_HEX_LEN];
+
+	sha256_format(digest, hex);
+	return text_format(out, PATH_MAX_LEN, e, "%.*s%s.%s", folder_len,
+			   target_path, hex, target_path + folder_len);
 }
 
 int tuf_store_read(int dirfd, const char *name, size_t max, struct buf *out,

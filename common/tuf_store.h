@@ -10,6 +10,8 @@
 #define COMMON_TUF_STORE_H
 
 #include "common/buf.h"
+#include "common/digest.h"
+#include "common/text.h"
 
 #define TUF_NAME_MAX                                                           \
 	224 /* with its NUL; leaves room for a temporary suffix                \
@@ -29,6 +31,13 @@ int tuf_store_name(const char *role, char out[TUF_NAME_MAX],
 /* "<version>.<encoded role>.json"; without the version when it is 0. */
 int tuf_remote_name(const char *role, int64_t version, char out[TUF_NAME_MAX],
 		    struct err *e) NODISCARD;
+
+/*
+ * A target's consistent path, "<dir>/<sha256>.<name>" (section 6.2), below the
+ * folder of targets. ERR_LIMIT.
+ */
+int tuf_target_url(const char *target_path, const struct sha256 *digest,
+		   char out[PATH_MAX_LEN], struct err *e) NODISCARD;
 
 /*
  * Append a file of at most max bytes. A file that is not there, too large or

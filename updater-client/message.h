@@ -17,7 +17,7 @@
 
 #define MESSAGE_MAX      32768
 #define MESSAGE_DATA_MAX 32000 /* bytes of one MESSAGE_DATA */
-#define MESSAGE_NAME_MAX 256
+#define MESSAGE_NAME_MAX TUF_SOURCE_NAME_MAX
 
 enum message_kind {
 	MESSAGE_DONE = 1, /* the request succeeded */
@@ -26,7 +26,7 @@ enum message_kind {
 	MESSAGE_DATA,     /* a piece of an answer */
 	/* to the source */
 	MESSAGE_BEGIN,   /* the time by which certificates are judged */
-	MESSAGE_GET,     /* metadata by name -> DATA..., DONE */
+	MESSAGE_GET,     /* metadata or a document by name -> DATA..., DONE */
 	MESSAGE_POST,    /* a request body -> DATA..., DONE */
 	MESSAGE_PACKAGE, /* a package into the spool -> PROGRESS..., DONE */
 	/* to the trust process */

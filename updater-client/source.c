@@ -31,15 +31,16 @@ struct source {
 
 /* ---- the network as a source --------------------------------------------- */
 
-static int rooted(const char *path, char out[PATH_MAX_LEN], struct err *e)
+static int rooted(const char *path, char out[TUF_SOURCE_NAME_MAX],
+		  struct err *e)
 {
-	return text_format(out, PATH_MAX_LEN, e, "/%s", path);
+	return text_format(out, TUF_SOURCE_NAME_MAX, e, "/%s", path);
 }
 
 static int network_get(void *self, const char *path, uint64_t from, uint64_t to,
 		       const struct sink *sink, struct err *e)
 {
-	char full[PATH_MAX_LEN];
+	char full[TUF_SOURCE_NAME_MAX];
 
 	if (rooted(path, full, e))
 		return -1;
@@ -49,7 +50,7 @@ static int network_get(void *self, const char *path, uint64_t from, uint64_t to,
 static int network_post(void *self, const char *path, struct slice body,
 			struct buf *answer, unsigned *status, struct err *e)
 {
-	char full[PATH_MAX_LEN];
+	char full[TUF_SOURCE_NAME_MAX];
 
 	if (rooted(path, full, e))
 		return -1;
@@ -120,9 +121,12 @@ static int answer_get(struct source *s, struct channel *to,
 		      const struct message_get *m, struct err *e)
 {
 	const struct sink sink = { to, send_data };
-	char path[PATH_MAX_LEN];
+	const char *folder = "metadata/";
+	char path[TUF_SOURCE_NAME_MAX];
 
-	if (text_format(path, sizeof(path), e, "metadata/%s", m->name))
+	if (strncmp(m->name, TUF_TARGETS_DIR, strlen(TUF_TARGETS_DIR)) == 0)
+		folder = "";
+	if (text_format(path, sizeof(path), e, "%s%s", folder, m->name))
 		return -1;
 	return s->ops->get(s->self, path, 0, m->max, &sink, e);
 }
@@ -193,7 +197,7 @@ static int fill(struct source *s, const struct message_package *m,
 	const struct sink sink = { a, take_arrival };
 	/* A file in a folder does not grow while we wait. */
 	const unsigned retries = s->setup->folder_fd >= 0 ? 0 : RETRIES;
-	char path[PATH_MAX_LEN + 16];
+	char path[TUF_SOURCE_NAME_MAX];
 	unsigned tries = 0;
 
 	if (text_format(path, sizeof(path), e, "targets/%s", m->path))

@@ -44,7 +44,8 @@ struct source_setup {
 /* The life of the process; ctx is a struct source_setup. */
 void source_run(void *ctx, struct channel *control);
 
-/* Asked by the others: append a file's bytes, at most max. */
+/* Asked by the others: append a file's bytes, at most max. The name is that of
+ * a struct tuf_source. */
 int source_get(struct channel *source, const char *name, size_t max,
 	       struct buf *out, struct err *e) NODISCARD;
 

@@ -110,6 +110,7 @@ struct listing {
 	struct policy_choice choice;
 	const struct policy_device *device;
 	int64_t now;
+	bool lab;
 };
 
 static int offer_target(void *ctx, const struct tuf_target *target,
@@ -127,9 +128,38 @@ static int offer_target(void *ctx, const struct tuf_target *target,
 		*e = why;
 		return err_in(e, "%s", target->path);
 	}
-	policy_offer(&l->choice, l->device, &release, l->now);
+	/* Whatever role lists it: one key is enough for a nightly. */
+	if (l->lab || !release.nightly)
+		policy_offer(&l->choice, l->device, &release, l->now);
 	release_done(&release);
 	return 0;
+}
+
+static int offer_role(struct trust *t, const char *role, struct listing *l,
+		      struct err *e)
+{
+	const struct tuf_source from = { &t->source, fetch_metadata };
+	struct err why = { 0 };
+
+	if (tuf_client_each_in(t->client, &from, role, offer_target, l, &why) ==
+		    0 ||
+	    why.code == ERR_NOT_FOUND) /* the repository has no such role */
+		return 0;
+	*e = why;
+	return -1;
+}
+
+/* Targets itself, and those of its roles that may speak of this product. */
+static int offer_all(struct trust *t, struct listing *l, struct err *e)
+{
+	char role[sizeof("product-") + NAME_MAX_LEN];
+
+	if (tuf_client_each(t->client, offer_target, l, e) ||
+	    text_format(role, sizeof(role), e, "product-%s",
+			l->device->product) ||
+	    offer_role(t, role, l, e))
+		return -1;
+	return l->lab ? offer_role(t, "nightly", l, e) : 0;
 }
 
 static int choose(struct trust *t, const struct message_choose *m,
@@ -149,7 +179,8 @@ static int choose(struct trust *t, const struct message_choose *m,
 		return err_set(e, ERR_REFUSED,
 			       "this repository wants signed rollout orders, "
 			       "which this version cannot verify");
-	if (tuf_client_each(t->client, offer_target, &l, e) == 0) {
+	l.lab = site.environment == ENV_LAB;
+	if (offer_all(t, &l, e) == 0) {
 		if (l.choice.found) {
 			answer->kind = MESSAGE_PLAN;
 			rc = plan_from(&l.choice.release, &answer->plan, e);

@@ -354,6 +354,30 @@ static void a_package_stands_under_its_own_name_alone(void **state)
 	assert_refused(release_parse(&t, &r, &e), ERR_FORMAT);
 }
 
+static void nightlies_stand_under_their_own_folder(void **state)
+{
+	char out[PATH_MAX_LEN];
+	struct tuf_target t;
+	struct release r;
+	struct err e = { 0 };
+
+	(void)state;
+	make(PACKAGE_FULL);
+	t = target();
+	assert_ok(release_parse(&t, &r, &e));
+	assert_false(r.nightly);
+	release_done(&r);
+	assert_ok(text_format(out, sizeof(out), &e, "nightly/%s", t.path));
+	t.path = out;
+	assert_ok(release_parse(&t, &r, &e));
+	assert_true(r.nightly);
+	assert_ok(release_path(&r, path, &e));
+	assert_string_equal(path, out);
+	release_done(&r);
+	t.path = "nightly/gateway/2026.12/main-full.pawl";
+	assert_refused(release_parse(&t, &r, &e), ERR_FORMAT);
+}
+
 static void files_are_served_under_their_digest(void **state)
 {
 	char out[PATH_MAX_LEN], want[PATH_MAX_LEN];
@@ -387,6 +411,7 @@ int main(void)
 		TEST(lists_have_limits),
 		TEST(health_programs_stand_inside_the_release),
 		TEST(a_package_stands_under_its_own_name_alone),
+		TEST(nightlies_stand_under_their_own_folder),
 		TEST(files_are_served_under_their_digest),
 	};
 

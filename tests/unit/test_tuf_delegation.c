@@ -82,33 +82,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Delegate from one role to another, whose key is `key`. */
-static struct json *delegate(struct repo *r, const char *from, const char *to,
-			     unsigned key, const char *pattern)
-{
-	struct json *body = repo_body(r, from), *role = json_new_object();
-	struct json *all = member(body, "delegations");
-	struct json *paths = json_new_array();
-
-	if (!all) {
-		all = json_new_object();
-		json_set(all, "keys", json_new_object());
-		json_set(all, "roles", json_new_array());
-		json_set(body, "delegations", all);
-	}
-	repo_assign(r, member(all, "keys"), role, KEY(key), 1);
-	json_set_text(role, "name", to);
-	json_set_bool(role, "terminating", false);
-	json_add(paths, json_new_text(pattern));
-	json_set(role, "paths", paths);
-	json_add(member(all, "roles"), role);
-	if (!repo_find(r, to)) {
-		repo_add(r, to, TUF_TARGETS, KEY(key));
-		json_set(repo_body(r, to), "targets", json_new_object());
-	}
-	return role;
-}
-
 static struct tuf_client *open_client(struct repo *r)
 {
 	struct tuf_client *c = NULL;
@@ -139,7 +112,7 @@ static void delegations_are_read_strictly(void **state)
 	char text[64];
 	struct err e;
 
-	delegate(r, "targets", "role", SPARE_KEY, "*");
+	repo_delegate(r, "targets", "role", SPARE_KEY, "*");
 	all = member(repo_body(r, "targets"), "delegations");
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
 		struct json *copy = json_clone(all);
@@ -154,7 +127,7 @@ static void delegations_are_read_strictly(void **state)
 		assert_int_equal(tuf_delegations_check(&rules, copy, &e), -1);
 		json_free(copy);
 	}
-	delegate(r, "targets", "role", SPARE_KEY, "*");
+	repo_delegate(r, "targets", "role", SPARE_KEY, "*");
 	assert_refused(tuf_delegations_check(&rules, all, &e), ERR_FORMAT);
 }
 
@@ -248,7 +221,7 @@ static void hash_prefixes_cover_what_begins_with_them(void **state)
 		size_t at = 0;
 		struct err e;
 
-		role = delegate(r, "targets", "role", SPARE_KEY, "*");
+		role = repo_delegate(r, "targets", "role", SPARE_KEY, "*");
 		all = member(repo_body(r, "targets"), "delegations");
 		json_remove(role, "paths");
 		json_add(prefixes, json_new_text(cases[i].prefix));
@@ -281,9 +254,9 @@ static void finds_targets_in_the_first_role_that_has_them(void **state)
 	struct tuf_client *c;
 	struct err e;
 
-	delegate(r, "targets", "a", SPARE_KEY, "thing/*");
-	delegate(r, "targets", "b", OTHER_KEY, "thing/*");
-	delegate(r, "a", "c", 5, "thing/*");
+	repo_delegate(r, "targets", "a", SPARE_KEY, "thing/*");
+	repo_delegate(r, "targets", "b", OTHER_KEY, "thing/*");
+	repo_delegate(r, "a", "c", 5, "thing/*");
 	repo_target(r, "c", "thing/2.pkg", "of c");
 	repo_target(r, "b", "thing/2.pkg", "of b, longer");
 	repo_target(r, "b", "other/3.pkg", "not b's to sign");
@@ -314,9 +287,9 @@ static void terminating_ends_the_search(void **state)
 	struct tuf_client *c;
 	struct err e;
 
-	json_set_bool(delegate(r, "targets", "a", SPARE_KEY, "*"),
+	json_set_bool(repo_delegate(r, "targets", "a", SPARE_KEY, "*"),
 		      "terminating", true);
-	delegate(r, "targets", "b", OTHER_KEY, "*");
+	repo_delegate(r, "targets", "b", OTHER_KEY, "*");
 	repo_target(r, "b", "x", "of b");
 	repo_publish(r, "a");
 	repo_publish(r, "b");
@@ -335,10 +308,10 @@ static void cycles_end(void **state)
 	struct tuf_client *c;
 	struct err e;
 
-	delegate(r, "targets", "a", SPARE_KEY, "*");
-	delegate(r, "a", "b", OTHER_KEY, "*");
-	delegate(r, "b", "a", SPARE_KEY, "*");
-	delegate(r, "b", "b", OTHER_KEY, "*");
+	repo_delegate(r, "targets", "a", SPARE_KEY, "*");
+	repo_delegate(r, "a", "b", OTHER_KEY, "*");
+	repo_delegate(r, "b", "a", SPARE_KEY, "*");
+	repo_delegate(r, "b", "b", OTHER_KEY, "*");
 	repo_publish(r, "a");
 	repo_publish(r, "b");
 	repo_release(r);
@@ -360,7 +333,7 @@ static void more_roles_than_allowed_is_an_error_not_an_absence(void **state)
 	r->policy.delegations_max = 4;
 	for (int i = 0; i < 5; i++) {
 		snprintf(name, sizeof(name), "r%d", i);
-		delegate(r, "targets", name, SPARE_KEY, "*");
+		repo_delegate(r, "targets", name, SPARE_KEY, "*");
 		repo_publish(r, name);
 	}
 	repo_target(r, "r4", "x", "behind too many");
@@ -383,10 +356,10 @@ a_role_is_verified_against_the_delegator_that_led_to_it(void **state)
 	struct tuf_client *c;
 	struct err e;
 
-	delegate(r, "targets", "a", SPARE_KEY, "one/*");
-	delegate(r, "targets", "b", OTHER_KEY, "two/*");
-	delegate(r, "a", "c", 5, "one/*");
-	delegate(r, "b", "c", 6, "two/*");
+	repo_delegate(r, "targets", "a", SPARE_KEY, "one/*");
+	repo_delegate(r, "targets", "b", OTHER_KEY, "two/*");
+	repo_delegate(r, "a", "c", 5, "one/*");
+	repo_delegate(r, "b", "c", 6, "two/*");
 	repo_find(r, "c")->signers = KEY(6);
 	repo_target(r, "c", "one/x", "signed for b alone");
 	repo_target(r, "c", "two/x", "signed for b");
@@ -409,8 +382,8 @@ static void a_role_that_cannot_be_had_ends_the_search(void **state)
 	struct tuf_client *c;
 	struct err e;
 
-	delegate(r, "targets", "a", SPARE_KEY, "*");
-	delegate(r, "targets", "b", OTHER_KEY, "*");
+	repo_delegate(r, "targets", "a", SPARE_KEY, "*");
+	repo_delegate(r, "targets", "b", OTHER_KEY, "*");
 	repo_target(r, "b", "x", "of b");
 	repo_publish(r, "a");
 	repo_publish(r, "b");
@@ -429,7 +402,7 @@ static void an_expired_role_is_not_used(void **state)
 	struct tuf_client *c;
 	struct err e;
 
-	delegate(r, "targets", "a", SPARE_KEY, "*");
+	repo_delegate(r, "targets", "a", SPARE_KEY, "*");
 	json_set_text(repo_body(r, "a"), "expires", "2026-05-28T20:26:40Z");
 	repo_target(r, "a", "x", "of a");
 	repo_publish(r, "a");
@@ -494,6 +467,200 @@ static void targets_without_a_known_digest_are_not_found(void **state)
 	tuf_client_close(c);
 }
 
+/* ---- one role ------------------------------------------------------------ */
+
+static int each_in(struct repo *r, struct tuf_client *c, const char *role,
+		   char seen[256], struct err *e)
+{
+	r->asked[0] = seen[0] = 0;
+	return tuf_client_each_in(c, &r->source, role, count_paths, seen, e);
+}
+
+static void a_role_speaks_of_what_was_delegated_to_it_alone(void **state)
+{
+	struct repo *r = *state;
+	struct tuf_client *c;
+	char seen[256];
+	struct err e;
+
+	repo_delegate(r, "targets", "a", SPARE_KEY, "a/*");
+	repo_delegate(r, "targets", "b", OTHER_KEY, "b/*");
+	repo_target(r, "targets", "b/top", "the delegator's word comes first");
+	repo_target(r, "a", "a/1", "of a");
+	repo_target(r, "a", "b/1", "not a's to say");
+	repo_target(r, "b", "b/1", "of b");
+	repo_target(r, "b", "b/top", "of b");
+	repo_target(r, "b", "other", "nobody's");
+	repo_publish(r, "a");
+	repo_publish(r, "b");
+	repo_release(r);
+	c = open_client(r);
+	assert_ok(each_in(r, c, "b", seen, &e));
+	assert_string_equal(seen, "b/1 ");
+	/* What the other role says is neither needed nor fetched. */
+	assert_string_equal(r->asked, "1.b.json");
+	assert_ok(each_in(r, c, "a", seen, &e));
+	assert_string_equal(seen, "a/1 ");
+	assert_refused(each_in(r, c, "c", seen, &e), ERR_NOT_FOUND);
+	assert_refused(each_in(r, c, "targets", seen, &e), ERR_NOT_FOUND);
+	assert_refused(tuf_client_each_in(c, &r->source, "a", stop, NULL, &e),
+		       ERR_BUSY);
+	tuf_client_close(c);
+}
+
+static void a_role_listed_before_takes_the_path(void **state)
+{
+	struct repo *r = *state;
+	struct tuf_client *c;
+	char seen[256];
+	struct err e;
+
+	json_set_bool(repo_delegate(r, "targets", "a", SPARE_KEY, "x/1?"),
+		      "terminating", true);
+	repo_delegate(r, "targets", "b", OTHER_KEY, "x/*");
+	repo_target(r, "a", "x/10", "of a");
+	repo_target(r, "b", "x/10", "of b, hidden by a's");
+	repo_target(r, "b", "x/11", "hidden by the end of the search");
+	repo_target(r, "b", "x/20", "of b");
+	repo_publish(r, "a");
+	repo_publish(r, "b");
+	repo_release(r);
+	c = open_client(r);
+	assert_ok(each_in(r, c, "b", seen, &e));
+	assert_string_equal(seen, "x/20 ");
+	tuf_client_close(c);
+	/* Unknown is not the same as absent. */
+	repo_delegate(r, "targets", "gone", 5, "x/*");
+	repo_release(r);
+	c = open_client(r);
+	assert_ok(each_in(r, c, "b", seen, &e));
+	assert_refused(each_in(r, c, "gone", seen, &e), ERR_NETWORK);
+	tuf_client_close(c);
+}
+
+static void a_role_without_its_signatures_is_not_visited(void **state)
+{
+	struct repo *r = *state;
+	struct tuf_client *c;
+	char seen[256];
+	struct err e;
+
+	repo_delegate(r, "targets", "a", SPARE_KEY, "a/*");
+	repo_target(r, "a", "a/1", "of a");
+	repo_find(r, "a")->signers = KEY(OTHER_KEY);
+	repo_publish(r, "a");
+	repo_release(r);
+	c = open_client(r);
+	assert_refused(each_in(r, c, "a", seen, &e), ERR_UNTRUSTED);
+	assert_string_equal(seen, "");
+	tuf_client_close(c);
+	repo_find(r, "a")->signers = KEY(SPARE_KEY);
+	repo_publish(r, "a");
+	repo_release(r);
+	c = open_client(r);
+	assert_ok(each_in(r, c, "a", seen, &e));
+	tuf_client_close(c);
+}
+
+/* A product role is signed by a threshold of engineers; others prove no time.
+ */
+static void only_product_roles_raise_the_time_floor(void **state)
+{
+	struct repo *r = *state;
+	struct tuf_client *c;
+	char seen[256];
+	struct err e;
+
+	repo_delegate(r, "targets", "rollout", SPARE_KEY, "rollout/*");
+	repo_delegate(r, "targets", "product-x", OTHER_KEY, "x/*");
+	json_set_text(repo_body(r, "rollout"), "issued",
+		      "2026-05-28T20:26:40Z");
+	json_set_text(repo_body(r, "product-x"), "issued",
+		      "2026-05-28T10:00:00Z");
+	repo_publish(r, "rollout");
+	repo_publish(r, "product-x");
+	repo_release(r);
+	c = open_client(r);
+	assert_int_equal(tuf_client_time_floor(c), NOW - UTC_DAY);
+	assert_ok(each_in(r, c, "rollout", seen, &e));
+	assert_int_equal(tuf_client_time_floor(c), NOW - UTC_DAY);
+	assert_ok(each_in(r, c, "product-x", seen, &e));
+	assert_int_equal(tuf_client_time_floor(c), NOW - 37600);
+	tuf_client_close(c);
+}
+
+/* ---- documents ----------------------------------------------------------- */
+
+static int document(struct repo *r, struct tuf_client *c, const char *path,
+		    size_t max, struct buf *out, struct err *e)
+{
+	r->asked[0] = 0;
+	out->len = 0;
+	return tuf_client_document(c, &r->source, path, max, out, e);
+}
+
+static void documents_are_fetched_by_digest_and_verified(void **state)
+{
+	struct repo *r = *state;
+	struct buf out = BUF_INIT(64);
+	struct tuf_client *c;
+	char name[TUF_NAME_MAX];
+	struct err e;
+
+	repo_delegate(r, "targets", "a", SPARE_KEY, "a/*");
+	repo_document(r, "a", "a/doc.json", "{\"v\":1}");
+	repo_publish(r, "a");
+	repo_release(r);
+	c = open_client(r);
+	assert_ok(document(r, c, "a/doc.json", 64, &out, &e));
+	assert_string_equal(buf_text(&out), "{\"v\":1}");
+	snprintf(name, sizeof(name), "%s", strrchr(r->asked, ' ') + 1);
+	assert_int_equal(strncmp(name, "targets/a/", 10), 0);
+	assert_non_null(strstr(name, ".doc.json"));
+
+	assert_refused(document(r, c, "a/none.json", 64, &out, &e),
+		       ERR_NOT_FOUND);
+	assert_refused(document(r, c, "a/doc.json", 6, &out, &e), ERR_LIMIT);
+	repo_put(r, name, slice_of("{\"v\":2}"), true);
+	assert_refused(document(r, c, "a/doc.json", 64, &out, &e),
+		       ERR_UNTRUSTED);
+	repo_mend(r);
+	repo_put(r, name, slice_of("{\"v\":"), true);
+	assert_refused(document(r, c, "a/doc.json", 64, &out, &e),
+		       ERR_UNTRUSTED);
+	repo_mend(r);
+	repo_put(r, name, slice_of("{\"v\":1} "), true);
+	assert_refused(document(r, c, "a/doc.json", 64, &out, &e), ERR_LIMIT);
+	assert_int_equal(out.len, 0);
+	repo_mend(r);
+	/* Listed but not to be had is a failure of the source. */
+	repo_remove(r, name);
+	assert_refused(document(r, c, "a/doc.json", 64, &out, &e), ERR_NETWORK);
+	tuf_client_close(c);
+	buf_done(&out);
+}
+
+static void documents_need_a_sha256(void **state)
+{
+	struct repo *r = *state;
+	struct buf out = BUF_INIT(64);
+	struct json *entry;
+	struct tuf_client *c;
+	struct err e;
+
+	repo_target(r, "targets", "doc", "x");
+	entry = member(member(repo_body(r, "targets"), "targets"), "doc");
+	json_remove(member(entry, "hashes"), "sha256");
+	json_set_text(member(entry, "hashes"), "sha512",
+		      "a4abd4448c49562d828115d13a1fccea927f52b4d5459297f8b43e42"
+		      "da89238bc13626e43dcb38ddb082488927ec904fb42057443983e885"
+		      "85179d50551afe62");
+	repo_release(r);
+	c = open_client(r);
+	assert_refused(document(r, c, "doc", 64, &out, &e), ERR_UNTRUSTED);
+	tuf_client_close(c);
+}
+
 static void names_become_files_only_percent_encoded(void **state)
 {
 	char name[TUF_NAME_MAX], longest[TUF_NAME_MAX];
@@ -532,6 +699,12 @@ int main(void)
 		T(an_expired_role_is_not_used),
 		T(each_visits_the_top_level_targets_in_path_order),
 		T(targets_without_a_known_digest_are_not_found),
+		T(a_role_speaks_of_what_was_delegated_to_it_alone),
+		T(a_role_listed_before_takes_the_path),
+		T(a_role_without_its_signatures_is_not_visited),
+		T(only_product_roles_raise_the_time_floor),
+		T(documents_are_fetched_by_digest_and_verified),
+		T(documents_need_a_sha256),
 		cmocka_unit_test(names_become_files_only_percent_encoded),
 	};
 

@@ -272,6 +272,50 @@ static inline void repo_target(struct repo *r, const char *role,
 	json_set(member(repo_body(r, role), "targets"), path, entry);
 }
 
+/* Delegate from one role to another, whose key is `key`. */
+static inline struct json *repo_delegate(struct repo *r, const char *from,
+					 const char *to, unsigned key,
+					 const char *pattern)
+{
+	struct json *body = repo_body(r, from), *role = json_new_object();
+	struct json *all = member(body, "delegations");
+	struct json *paths = json_new_array();
+
+	if (!all) {
+		all = json_new_object();
+		json_set(all, "keys", json_new_object());
+		json_set(all, "roles", json_new_array());
+		json_set(body, "delegations", all);
+	}
+	repo_assign(r, member(all, "keys"), role, KEY(key), 1);
+	json_set_text(role, "name", to);
+	json_set_bool(role, "terminating", false);
+	json_add(paths, json_new_text(pattern));
+	json_set(role, "paths", paths);
+	json_add(member(all, "roles"), role);
+	if (!repo_find(r, to)) {
+		repo_add(r, to, TUF_TARGETS, KEY(key));
+		json_set(repo_body(r, to), "targets", json_new_object());
+	}
+	return role;
+}
+
+/* A target whose content is served as well. */
+static inline void repo_document(struct repo *r, const char *role,
+				 const char *path, const char *content)
+{
+	char url[PATH_MAX_LEN], name[TUF_NAME_MAX];
+	struct sha256 digest;
+	struct err e;
+
+	repo_target(r, role, path, content);
+	sha256_of(slice_of(content), &digest);
+	assert_ok(tuf_target_url(path, &digest, url, &e));
+	assert_ok(
+		text_format(name, sizeof(name), &e, TUF_TARGETS_DIR "%s", url));
+	repo_put(r, name, slice_of(content), false);
+}
+
 /* A copy of a role's envelope to be changed and served by evil hands. */
 static inline struct json *repo_copy(struct repo *r, const char *role)
 {
