@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/bucket.h"
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/tuf_store.h"
@@ -28,6 +29,10 @@ static const char *const members[] = { "type",
 				       "urgent",
 				       "issued",
 				       "not_before",
+				       "undo_of",
+				       "undo_until",
+				       "one_operator_limit",
+				       "one_operator_cohorts",
 				       "fixes",
 				       "health",
 				       "health_deadline",
@@ -208,6 +213,45 @@ static int read_health(const struct json *j, struct release *r, struct err *e)
 
 /* ---- groups of members --------------------------------------------------- */
 
+/* An undo carries older content; everything else carries its own. */
+static int read_undo(const struct json *j, struct release *r, struct err *e)
+{
+	if (!json_get(j, "undo_of") && !json_get(j, "undo_until"))
+		return r->content_seq == r->seq
+			       ? 0
+			       : err_set(e, ERR_FORMAT,
+					 "only an undo has another "
+					 "\"content_seq\" than \"seq\"");
+	if (read_name(j, "undo_of", r->undo_of, e) ||
+	    read_time(j, "undo_until", &r->undo_until, e))
+		return -1;
+	if (r->content_seq == r->seq)
+		return err_set(e, ERR_FORMAT,
+			       "an undo has a lower \"content_seq\"");
+	if (strcmp(r->undo_of, r->id) == 0 || r->undo_until <= r->issued)
+		return err_set(e, ERR_FORMAT, "the undo contradicts itself");
+	return 0;
+}
+
+static int read_one_operator(const struct json *j, struct release *r,
+			     struct err *e)
+{
+	const struct text_list cohorts = { RELEASE_COHORTS_MAX, name_is_valid,
+					   r->one_operator_cohorts,
+					   &r->one_operator_cohort_count };
+	const char *limit;
+
+	if (json_get(j, "one_operator_cohorts") &&
+	    read_list(j, "one_operator_cohorts", &cohorts, e))
+		return -1;
+	if (!json_get(j, "one_operator_limit"))
+		return 0;
+	r->has_one_operator_limit = true;
+	if (json_get_text(j, "one_operator_limit", &limit, e))
+		return -1;
+	return bucket_parse_limit(slice_of(limit), &r->one_operator_limit, e);
+}
+
 static int read_release(const struct json *j, struct release *r, struct err *e)
 {
 	const struct text_list models = { RELEASE_MODELS_MAX, name_is_valid,
@@ -230,6 +274,8 @@ static int read_release(const struct json *j, struct release *r, struct err *e)
 		return -1;
 	if (json_get(j, "not_before") &&
 	    read_time(j, "not_before", &r->not_before, e))
+		return -1;
+	if (read_undo(j, r, e) || read_one_operator(j, r, e))
 		return -1;
 	return read_list(j, "fixes", &fixes, e);
 }
@@ -385,10 +431,17 @@ void release_done(struct release *r)
 		free(r->models[i]);
 	for (size_t i = 0; i < r->fix_count; i++)
 		free(r->fixes[i]);
+	for (size_t i = 0; i < r->one_operator_cohort_count; i++)
+		free(r->one_operator_cohorts[i]);
 	for (size_t i = 0; i < r->health_count; i++)
 		for (size_t n = 0; n < r->health[i].argc; n++)
 			free(r->health[i].argv[n]);
 	*r = (struct release){ .seq = 0 };
+}
+
+bool release_is_undo(const struct release *r)
+{
+	return r->undo_of[0] != 0;
 }
 
 /* ---- writing ------------------------------------------------------------- */
@@ -421,6 +474,24 @@ static struct json *list_of(char *const *items, size_t count)
 	return list;
 }
 
+static void set_orders(struct json *j, const struct release *r)
+{
+	char limit[BUCKET_TEXT_LEN];
+
+	if (release_is_undo(r)) {
+		json_set_text(j, "undo_of", r->undo_of);
+		set_time(j, "undo_until", r->undo_until);
+	}
+	if (r->has_one_operator_limit) {
+		bucket_format_limit(r->one_operator_limit, limit);
+		json_set_text(j, "one_operator_limit", limit);
+	}
+	if (r->one_operator_cohort_count > 0)
+		json_set(j, "one_operator_cohorts",
+			 list_of(r->one_operator_cohorts,
+				 r->one_operator_cohort_count));
+}
+
 static void set_release(struct json *j, const struct release *r)
 {
 	json_set_text(j, "product", r->product);
@@ -434,6 +505,7 @@ static void set_release(struct json *j, const struct release *r)
 	set_time(j, "issued", r->issued);
 	if (r->not_before != 0)
 		set_time(j, "not_before", r->not_before);
+	set_orders(j, r);
 	json_set(j, "fixes", list_of(r->fixes, r->fix_count));
 }
 

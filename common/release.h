@@ -27,6 +27,7 @@
 #define RELEASE_ARGS_MAX    16
 #define RELEASE_FIXES_MAX   256
 #define RELEASE_VERSION_MAX 64
+#define RELEASE_COHORTS_MAX 16
 
 /* One health command: a program in the release and its arguments. */
 struct release_health {
@@ -42,7 +43,22 @@ struct release {
 	size_t model_count;
 	uint64_t seq, content_seq, requires_seq;
 	bool urgent;
-	int64_t issued, not_before;     /* not_before 0: at once */
+	int64_t issued, not_before; /* not_before 0: at once */
+	/*
+	 * An undo: the content of an older release (content_seq) under a newer
+	 * seq, for devices that run undo_of, until undo_until. "" and 0 in
+	 * every other release, whose content_seq is its seq.
+	 */
+	char undo_of[NAME_MAX_LEN + 1];
+	int64_t undo_until;
+	/*
+	 * What one operator's order may open alone: up to this bucket limit,
+	 * and these cohorts. Neither: nothing.
+	 */
+	bool has_one_operator_limit;
+	uint64_t one_operator_limit;
+	char *one_operator_cohorts[RELEASE_COHORTS_MAX];
+	size_t one_operator_cohort_count;
 	char *fixes[RELEASE_FIXES_MAX]; /* CVE ids */
 	size_t fix_count;
 	struct release_health health[RELEASE_HEALTH_MAX];
@@ -77,6 +93,8 @@ int release_parse(const struct tuf_target *t, struct release *out,
 /* The whole targets entry {"custom", "hashes", "length"}. */
 struct json *release_format(const struct release *r);
 void release_done(struct release *r);
+
+bool release_is_undo(const struct release *r);
 
 /* The target's path in the repository, and its file name by digest. */
 int release_path(const struct release *r, char out[PATH_MAX_LEN],

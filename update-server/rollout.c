@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKET_LABEL "pawl/bucket/v1"
-
 static const char *const state_names[] = {
 	[ROLLOUT_DRAFT] = "draft",
 	[ROLLOUT_RUNNING] = "running",
@@ -70,23 +68,6 @@ int attempt_state_parse(struct slice name, enum attempt_state *out,
 }
 
 /* ---- membership ---------------------------------------------------------- */
-
-uint64_t rollout_bucket(const struct sha256 *digest,
-			const struct device_id *device)
-{
-	uint8_t message[sizeof(BUCKET_LABEL) - 1 + SHA256_LEN + DEVICE_ID_LEN];
-	struct sha256 hash;
-	uint64_t bucket = 0;
-
-	memcpy(message, BUCKET_LABEL, sizeof(BUCKET_LABEL) - 1);
-	memcpy(message + sizeof(BUCKET_LABEL) - 1, digest->bytes, SHA256_LEN);
-	memcpy(message + sizeof(BUCKET_LABEL) - 1 + SHA256_LEN, device->bytes,
-	       DEVICE_ID_LEN);
-	sha256_of((struct slice){ message, sizeof(message) }, &hash);
-	for (size_t i = 0; i < sizeof(bucket); i++)
-		bucket = bucket << 8 | hash.bytes[i];
-	return bucket;
-}
 
 static int compare_buckets(const void *a, const void *b)
 {
@@ -172,7 +153,7 @@ enum rollout_verdict rollout_decide(const struct rollout *r,
 		return VERDICT_CLOSED;
 	if (r->not_before > now)
 		return VERDICT_EARLY;
-	if (rollout_bucket(&r->digest, &d->id) > r->limit)
+	if (bucket_of(&r->digest, &d->id) > r->limit)
 		return VERDICT_OUTSIDE;
 	if (past->rolled_back)
 		return VERDICT_ROLLED_BACK;

@@ -16,6 +16,7 @@
 #ifndef UPDATE_SERVER_ROLLOUT_H
 #define UPDATE_SERVER_ROLLOUT_H
 
+#include "common/bucket.h"
 #include "common/wire.h"
 
 #define ROLLOUT_SHARE_ALL   10000 /* basis points */
@@ -56,10 +57,6 @@ struct rollout {
 	char reason[WIRE_REASON_MAX]; /* why it is paused */
 	int64_t created, changed;
 };
-
-/* First 64 bits of SHA-256("pawl/bucket/v1" || release digest || id). */
-uint64_t rollout_bucket(const struct sha256 *digest,
-			const struct device_id *device);
 
 /*
  * The limit that opens `share` of these devices; sorts them. UINT64_MAX for

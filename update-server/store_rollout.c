@@ -207,7 +207,7 @@ static int read_buckets(struct store *s, const struct rollout *r,
 			room = room ? 2 * room : 1024;
 			*buckets = mem_resize(*buckets, room, sizeof(uint64_t));
 		}
-		(*buckets)[(*count)++] = rollout_bucket(&r->digest, &id);
+		(*buckets)[(*count)++] = bucket_of(&r->digest, &id);
 	}
 	return sql_end(q, e);
 }

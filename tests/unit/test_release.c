@@ -249,6 +249,90 @@ static void numbers_keep_to_their_ranges(void **state)
 	}
 }
 
+static void make_undo(void)
+{
+	make(PACKAGE_FULL);
+	json_set_int(pawl, "content_seq", 5);
+	json_set_text(pawl, "undo_of", "2026.10");
+	json_set_text(pawl, "undo_until", "2026-12-20T00:00:00Z");
+}
+
+static void an_undo_carries_older_content_and_an_end(void **state)
+{
+	struct tuf_target t;
+	struct json *again;
+	struct err e = { 0 };
+	struct release r;
+
+	(void)state;
+	make_undo();
+	t = target();
+	assert_ok(release_parse(&t, &r, &e));
+	assert_true(release_is_undo(&r));
+	assert_string_equal(r.undo_of, "2026.10");
+	assert_int_equal(r.undo_until, 1797724800);
+	again = release_format(&r);
+	assert_true(json_same(again, entry));
+	json_free(again);
+	release_done(&r);
+}
+
+static void an_undo_says_all_of_it_or_nothing(void **state)
+{
+	(void)state;
+	make_undo();
+	json_remove(pawl, "undo_of");
+	assert_parse_refused(ERR_FORMAT);
+	make_undo();
+	json_remove(pawl, "undo_until");
+	assert_parse_refused(ERR_FORMAT);
+	make_undo();
+	json_set_int(pawl, "content_seq", 7);
+	assert_parse_refused(ERR_FORMAT);
+	make_undo();
+	json_set_text(pawl, "undo_of", "2026.11"); /* itself */
+	assert_parse_refused(ERR_FORMAT);
+	make_undo();
+	json_set_text(pawl, "undo_until", "2026-11-21T00:00:00Z");
+	assert_parse_refused(ERR_FORMAT);
+	/* content under a newer seq is an undo or a lie */
+	make(PACKAGE_FULL);
+	json_set_int(pawl, "content_seq", 5);
+	assert_parse_refused(ERR_FORMAT);
+}
+
+static void one_operators_share_is_signed_along(void **state)
+{
+	struct tuf_target t;
+	struct json *again, *list;
+	struct err e = { 0 };
+	struct release r;
+
+	(void)state;
+	make(PACKAGE_FULL);
+	t = target();
+	assert_ok(release_parse(&t, &r, &e));
+	assert_false(r.has_one_operator_limit);
+	release_done(&r);
+	json_set_text(pawl, "one_operator_limit", "028f5c28f5c28f5c");
+	list = json_new_array();
+	json_add(list, json_new_text("canary"));
+	json_set(pawl, "one_operator_cohorts", list);
+	t = target();
+	assert_ok(release_parse(&t, &r, &e));
+	assert_true(r.has_one_operator_limit);
+	assert_true(r.one_operator_limit == UINT64_C(0x028f5c28f5c28f5c));
+	assert_string_equal(r.one_operator_cohorts[0], "canary");
+	again = release_format(&r);
+	assert_true(json_same(again, entry));
+	json_free(again);
+	release_done(&r);
+	json_set_text(pawl, "one_operator_limit", "1");
+	assert_parse_refused(ERR_FORMAT);
+	json_set_int(pawl, "one_operator_limit", 1);
+	assert_parse_refused(ERR_FORMAT);
+}
+
 static void texts_keep_to_their_alphabets(void **state)
 {
 	static const struct {
@@ -407,6 +491,9 @@ int main(void)
 		TEST(what_is_no_package_is_not_found),
 		TEST(a_newer_format_asks_for_a_newer_updater),
 		TEST(numbers_keep_to_their_ranges),
+		TEST(an_undo_carries_older_content_and_an_end),
+		TEST(an_undo_says_all_of_it_or_nothing),
+		TEST(one_operators_share_is_signed_along),
 		TEST(texts_keep_to_their_alphabets),
 		TEST(lists_have_limits),
 		TEST(health_programs_stand_inside_the_release),

@@ -61,8 +61,8 @@ static void a_bucket_is_the_head_of_the_documented_hash(void **state)
 	sha256_of((struct slice){ message, sizeof(message) }, &hash);
 	for (int i = 0; i < 8; i++)
 		want = want * 256 + hash.bytes[i];
-	assert_true(rollout_bucket(&new_digest, &id) == want);
-	assert_true(rollout_bucket(&old_digest, &id) != want);
+	assert_true(bucket_of(&new_digest, &id) == want);
+	assert_true(bucket_of(&old_digest, &id) != want);
 }
 
 static size_t exposed(const uint64_t *buckets, size_t n, uint64_t limit)
@@ -93,7 +93,7 @@ static void a_share_opens_exactly_its_part_and_at_least_one(void **state)
 		for (unsigned i = 0; i < cases[c].n; i++) {
 			struct device_id id = device(i);
 
-			buckets[i] = rollout_bucket(&new_digest, &id);
+			buckets[i] = bucket_of(&new_digest, &id);
 		}
 		assert_ok(rollout_limit(buckets, cases[c].n, cases[c].share,
 					&limit, &e));
@@ -111,7 +111,7 @@ static void larger_shares_contain_smaller_ones_in_any_order(void **state)
 	for (unsigned i = 0; i < 500; i++) {
 		struct device_id id = device(i);
 
-		forward[i] = rollout_bucket(&new_digest, &id);
+		forward[i] = bucket_of(&new_digest, &id);
 		backward[499 - i] = forward[i];
 	}
 	for (uint32_t share = 1; share <= ROLLOUT_SHARE_ALL; share += 333) {
@@ -185,8 +185,8 @@ static void every_rule_changes_the_decision(void **state)
 	WITH(r.requires_seq = 1, VERDICT_OFFER);
 	WITH(r.not_before = NOW + 1, VERDICT_EARLY);
 	WITH(r.not_before = NOW, VERDICT_OFFER);
-	WITH(r.limit = rollout_bucket(&new_digest, &d.id) - 1, VERDICT_OUTSIDE);
-	WITH(r.limit = rollout_bucket(&new_digest, &d.id), VERDICT_OFFER);
+	WITH(r.limit = bucket_of(&new_digest, &d.id) - 1, VERDICT_OUTSIDE);
+	WITH(r.limit = bucket_of(&new_digest, &d.id), VERDICT_OFFER);
 	WITH(d.confirmed = false, VERDICT_TRIAL);
 	/* nothing of ours runs yet: stepping stones do not matter */
 	WITH((d.has_release = false, r.requires_seq = 2), VERDICT_OFFER);
