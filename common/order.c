@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/order.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -479,13 +481,21 @@ struct judge {
 	struct err why;
 };
 
-#define NOT_YET(j, how, ...)                                                   \
-	do {                                                                   \
-		if ((how) >= (j)->nearness) {                                  \
-			(void)err_set(&(j)->why, ERR_REFUSED, __VA_ARGS__);    \
-			(j)->nearness = (how);                                 \
-		}                                                              \
-	} while (0)
+static void not_yet(struct judge *j, enum nearness how, const char *fmt, ...)
+	PRINTF(3, 4);
+
+static void not_yet(struct judge *j, enum nearness how, const char *fmt, ...)
+{
+	va_list args;
+
+	if (how < j->nearness)
+		return;
+	va_start(args, fmt);
+	(void)vsnprintf(j->why.msg, sizeof(j->why.msg), fmt, args);
+	va_end(args);
+	j->why.code = ERR_REFUSED;
+	j->nearness = how;
+}
 
 static bool in_one_operator_share(const struct judge *j)
 {
@@ -504,7 +514,7 @@ static void tell_outside(struct judge *j, const struct order_phase *p)
 	char share[16], own[16];
 
 	if (!has_cohort(p, j->device->cohort)) {
-		NOT_YET(j, NEAR_COHORT,
+		not_yet(j, NEAR_COHORT,
 			"the signed order opens %s to other cohorts; this "
 			"device is in %s",
 			j->release->id,
@@ -513,7 +523,7 @@ static void tell_outside(struct judge *j, const struct order_phase *p)
 	}
 	bucket_format_share(p->limit, share);
 	bucket_format_share(j->bucket, own);
-	NOT_YET(j, NEAR_OUTSIDE,
+	not_yet(j, NEAR_OUTSIDE,
 		"the signed order opens %s of %s to %s; this device's bucket "
 		"(at %s) is outside",
 		share, j->device->cohort, j->release->id, own);
@@ -531,7 +541,7 @@ static bool phase_allows(struct judge *j, const struct order_phase *p,
 		return false;
 	}
 	if (place == ORDER_ONE && !in_one_operator_share(j)) {
-		NOT_YET(j, NEAR_ONE,
+		not_yet(j, NEAR_ONE,
 			"one operator alone may not open %s to this device: "
 			"two must sign",
 			j->release->id);
@@ -539,14 +549,14 @@ static bool phase_allows(struct judge *j, const struct order_phase *p,
 	}
 	if (j->begin < p->not_before) {
 		utc_format(p->not_before, when);
-		NOT_YET(j, NEAR_TIME,
+		not_yet(j, NEAR_TIME,
 			"the signed order opens %s to this device from %s",
 			j->release->id, when);
 		return false;
 	}
 	if (p->not_after != 0 && j->now >= p->not_after) {
 		utc_format(p->not_after, when);
-		NOT_YET(j, NEAR_EXPIRED,
+		not_yet(j, NEAR_EXPIRED,
 			"the signed order for %s closed this phase at %s",
 			j->release->id, when);
 		return false;
@@ -571,7 +581,7 @@ static bool order_opens(struct judge *j, const struct order *o,
 	char when[UTC_TEXT_LEN];
 
 	if (o->kind == ORDER_HALT || is_halted(j, o, place)) {
-		NOT_YET(j, NEAR_CLOSED,
+		not_yet(j, NEAR_CLOSED,
 			"a signed order halts %s: only two operators open it "
 			"again",
 			j->release->id);
@@ -579,7 +589,7 @@ static bool order_opens(struct judge *j, const struct order *o,
 	}
 	if (o->expires != 0 && j->now >= o->expires) {
 		utc_format(o->expires, when);
-		NOT_YET(j, NEAR_EXPIRED, "the signed order for %s ended at %s",
+		not_yet(j, NEAR_EXPIRED, "the signed order for %s ended at %s",
 			j->release->id, when);
 		return false;
 	}
@@ -635,7 +645,7 @@ int order_allows(const struct order_set *orders, const struct release *r,
 		    order_check(orders->at[i], (enum order_place)i, r, e))
 			return -1;
 	find_halts(&j, orders);
-	NOT_YET(&j, NEAR_NOTHING, "no signed order opens %s", r->id);
+	not_yet(&j, NEAR_NOTHING, "no signed order opens %s", r->id);
 	for (size_t i = 0; i < ORDER_PLACES; i++)
 		if (orders->at[i] && order_opens(&j, orders->at[i],
 						 (enum order_place)i, &grant)) {
