@@ -27,23 +27,44 @@ die() {
 command -v apt-get >/dev/null || die "this machine has no apt"
 [ -e "$keyring" ] || die "no $keyring (package debian-archive-keyring)"
 
-# The site that serves a suite, out of this machine's own apt configuration.
-site_of() {
-	apt-get indextargets --format '$(SITE) $(RELEASE)' \
-		'Identifier: Packages' | awk -v s="$1" '$2 == s { print $1; exit }'
+# What this machine's own apt configuration names. apt tells only of lists that it
+# has; where it has none yet, they are fetched into a private state.
+targets() { # format
+	apt-get ${own_state:-} indextargets --format "$1" \
+		'Identifier: Packages'
 }
+
+own_lists() {
+	own=$dir/apt/own
+	case $own in
+	*[[:space:]]*) die "a path without spaces, please: $dir" ;;
+	esac
+	mkdir -p "$own/state/lists/partial" "$own/cache/archives/partial"
+	: >"$own/status"
+	own_state="-qq -o Dir::State=$own/state -o Dir::State::status=$own/status
+		-o Dir::Cache=$own/cache -o APT::Sandbox::User="
+	say "apt has no lists here: asking the mirrors for them"
+	# shellcheck disable=SC2086 # a list of words
+	apt-get $own_state update || die "the mirrors do not answer"
+}
+
+# The site that serves a suite.
+site_of() {
+	targets '$(SITE) $(RELEASE)' |
+		awk -v s="$1" '$2 == s { print $1; exit }'
+}
+
+mkdir -p "$dir"
+dir=$(cd "$dir" && pwd)
+[ -n "$(targets x)" ] || own_lists
 
 # A machine of another release, or without the security suite, still knows a
 # mirror: Debian's mirrors carry every suite, security as a sibling folder.
 main=$(site_of "$suite")
-[ -n "$main" ] || main=$(apt-get indextargets --format '$(SITE)' \
-	'Identifier: Packages' | grep -v security | head -n 1)
+[ -n "$main" ] || main=$(targets '$(SITE)' | grep -v security | head -n 1)
 [ -n "$main" ] || die "apt is set up with no mirror here"
 security=$(site_of "$suite-security")
 [ -n "$security" ] || security=${main%/}-security
-
-mkdir -p "$dir"
-dir=$(cd "$dir" && pwd)
 
 sources() { # generation
 	echo "deb [signed-by=$keyring] $main $suite main"
@@ -90,6 +111,8 @@ for generation in old new; do
 		unpack "$generation"
 	fi
 done
+
+rm -rf "$dir/apt"
 
 for package in $packages; do
 	old=$(sed -n "s/^${package}_\(.*\)_.*/\1/p" "$dir/old.versions")
