@@ -24,6 +24,8 @@
 #include "signer/spec.h"
 
 #define PACKAGES_MAX (OPT_LIST_MAX + 1)
+#define UNDO_MAX     2 /* the undo's: full, and the delta back */
+#define UNDO_SUFFIX  ".undo"
 
 /* One package that waits for its name. */
 struct made {
@@ -101,6 +103,35 @@ static int place_release(struct create *c, struct err *e)
 	return 0;
 }
 
+/* The next number, for the content that goes before this release. */
+static int place_undo(struct create *c, const struct release *before,
+		      struct release *undo, struct err *e)
+{
+	const struct release *r = &c->release;
+	struct history h = { .product = r->product, .id = undo->id };
+
+	*undo = *before; /* owns nothing of it */
+	undo->base_id[0] = 0;
+	undo->seq = r->seq + 1;
+	undo->issued = r->issued;
+	undo->not_before = 0;
+	undo->urgent = true;
+	undo->has_one_operator_limit = r->has_one_operator_limit;
+	undo->one_operator_limit = r->one_operator_limit;
+	undo->one_operator_cohort_count = r->one_operator_cohort_count;
+	memcpy(undo->one_operator_cohorts, r->one_operator_cohorts,
+	       sizeof(undo->one_operator_cohorts));
+	memcpy(undo->undo_of, r->id, sizeof(undo->undo_of));
+	if (text_format(undo->id, sizeof(undo->id), e, "%s" UNDO_SUFFIX,
+			r->id) ||
+	    spec_undo_until(c->spec, r->issued, &undo->undo_until, e) ||
+	    repo_each_targets(c->repo, look_back, &h, e))
+		return -1;
+	return h.taken ? err_set(e, ERR_CONFLICT, "there is a release %s",
+				 undo->id)
+		       : 0;
+}
+
 static int find_base(const struct create *c, const char *id,
 		     struct release *out, struct err *e)
 {
@@ -116,7 +147,7 @@ static int set_required(struct create *c, struct err *e)
 		return 0;
 	if (find_base(c, c->spec->requires_id, &required, e))
 		return err_in(e, "requires");
-	c->release.requires_seq = required.seq;
+	c->release.requires_seq = required.content_seq;
 	release_done(&required);
 	return 0;
 }
@@ -154,12 +185,13 @@ static int load_content(struct create *c, struct err *e)
 /* ---- packages ------------------------------------------------------------ */
 
 /* Make one package under .work/; *r then describes it. */
-static int make_package(struct create *c, struct pack_tree *base,
-			struct release *r, struct err *e)
+static int make_package(struct create *c, const struct pack_tree *content,
+			struct pack_tree *base, struct release *r,
+			struct err *e)
 {
 	struct made *made = &c->made[c->made_count];
 	struct pack_job job = {
-		.content = c->content,
+		.content = content,
 		.base = base,
 		.codec = c->codec,
 		.fd = -1,
@@ -193,16 +225,19 @@ static int keep_package(struct create *c, const struct release *r,
 	c->made_count++;
 	text_size(r->package_len, size);
 	if (r->kind == PACKAGE_FULL)
-		report_line(c->out, "full package: %s", size);
+		report_line(c->out, "%s package: %s",
+			    release_is_undo(r) ? "undo" : "full", size);
 	else
-		report_line(c->out, "delta from %s: %s", r->base_id, size);
+		report_line(c->out, "%s from %s: %s",
+			    release_is_undo(r) ? "undo" : "delta", r->base_id,
+			    size);
 	return 0;
 }
 
 static int make_full(struct create *c, struct err *e)
 {
 	c->full = c->release;
-	if (make_package(c, NULL, &c->full, e))
+	if (make_package(c, c->content, NULL, &c->full, e))
 		return err_in(e, "full package");
 	return keep_package(c, &c->full, e);
 }
@@ -259,7 +294,7 @@ static int make_delta_from(struct create *c, const struct release *base,
 	if (restore_base(c, base, &old, e) ||
 	    text_format(delta.base_id, sizeof(delta.base_id), e, "%s",
 			base->id) ||
-	    make_package(c, old, &delta, e))
+	    make_package(c, c->content, old, &delta, e))
 		goto out;
 	if (delta.package_len < c->full.package_len) {
 		rc = keep_package(c, &delta, e);
@@ -329,6 +364,81 @@ static int make_deltas(struct create *c, struct err *e)
 	return 0;
 }
 
+/* ---- the way back -------------------------------------------------------- */
+
+/* The release that devices come from: the newest that is no undo itself. */
+static int find_before(const struct create *c, struct release *out,
+		       struct err *e)
+{
+	struct json *releases = listing_releases(envelope_signed(c->envelope));
+	const char *id = NULL;
+	int64_t newest = 0;
+	int rc;
+
+	if (c->spec->undo_to) {
+		json_free(releases);
+		return find_base(c, c->spec->undo_to, out, e);
+	}
+	for (size_t i = 0; i < json_count(releases); i++) {
+		const struct json *one = json_at(releases, i);
+		int64_t seq = json_int(json_get(one, "seq"));
+
+		if (strcmp(json_text(json_get(one, "product")),
+			   c->release.product) != 0 ||
+		    json_get(one, "undo_of") || seq <= newest ||
+		    seq >= (int64_t)c->release.seq)
+			continue;
+		newest = seq;
+		id = json_text(json_get(one, "release"));
+	}
+	rc = id ? find_base(c, id, out, e)
+		: err_set(e, ERR_NOT_FOUND,
+			  "there is no release before this one");
+	json_free(releases);
+	return rc;
+}
+
+static int pack_undo(struct create *c, struct pack_tree *old,
+		     const struct release *undo, struct err *e)
+{
+	struct release full = *undo, delta = *undo;
+
+	memcpy(delta.base_id, c->release.id, sizeof(delta.base_id));
+	if (make_package(c, old, NULL, &full, e) || keep_package(c, &full, e) ||
+	    make_package(c, old, c->content, &delta, e))
+		return -1;
+	if (delta.package_len < full.package_len)
+		return keep_package(c, &delta, e);
+	return fs_remove(c->repo->dirfd, c->made[c->made_count].work, e);
+}
+
+/*
+ * The same ceremony signs how to go back, so that at night operators alone can
+ * open it: the content before, under the next number.
+ */
+static int make_undo(struct create *c, struct err *e)
+{
+	struct pack_tree *old = NULL;
+	struct release before, undo;
+	int rc = -1;
+
+	if (!c->spec->with_undo)
+		return 0;
+	if (find_before(c, &before, e))
+		return err_in(e, "with-undo");
+	if (sha256_equal(&before.digest, &c->full.digest))
+		(void)err_set(e, ERR_REFUSED,
+			      "with-undo: %s has the same content, so there "
+			      "is nothing to undo",
+			      before.id);
+	else if (place_undo(c, &before, &undo, e) == 0 &&
+		 restore_base(c, &before, &old, e) == 0)
+		rc = pack_undo(c, old, &undo, e);
+	pack_tree_free(old);
+	release_done(&before);
+	return rc;
+}
+
 /* ---- the end: names, then the staged file -------------------------------- */
 
 static int check_size(const struct create *c, struct err *e)
@@ -390,7 +500,8 @@ static int create_in(struct create *c, struct err *e)
 	    repo_begin(c->repo, TUF_TARGETS, c->release.issued, &c->envelope,
 		       e) ||
 	    set_required(c, e) || load_content(c, e) || make_full(c, e) ||
-	    make_deltas(c, e) || check_size(c, e) || give_names(c, e))
+	    make_deltas(c, e) || make_undo(c, e) || check_size(c, e) ||
+	    give_names(c, e))
 		return -1;
 	listing_allow(tuf_envelope_signed(c->envelope), &c->release,
 		      &c->spec->allowed);
@@ -416,7 +527,7 @@ static int create(struct spec *s, bool quiet, struct report *out, struct err *e)
 	if (repo_open(s->path, REPO_WRITE, &r, e))
 		goto out;
 	c.repo = &r;
-	c.made = mem_alloc(PACKAGES_MAX + 1, sizeof(*c.made));
+	c.made = mem_alloc(PACKAGES_MAX + 1 + UNDO_MAX, sizeof(*c.made));
 	if (fs_open(r.dirfd, REPO_WORK, O_RDONLY | O_DIRECTORY,
 		    &c.scratch_dirfd, e) == 0)
 		rc = create_in(&c, e);
@@ -462,6 +573,16 @@ int cmd_release_create(int argc, char **argv, struct err *e)
 			 "not installed before, as 2026-12-24T06:00:00Z"),
 		OPT_TEXT("requires", "ID", &s.requires_id,
 			 "oldest release that may go to it directly"),
+		OPT_FLAG("with-undo", &s.with_undo,
+			 "sign the way back to the release before, too"),
+		OPT_TEXT("undo-to", "ID", &s.undo_to,
+			 "which (the newest that is no undo)"),
+		OPT_TEXT("undo-until", "UTC", &s.undo_until,
+			 "how long devices may take it (30 days)"),
+		OPT_TEXT("one-operator-share", "PERCENT", &s.one_share,
+			 "what one operator's order may open alone"),
+		OPT_LIST("one-operator-cohort", "C", &s.one_cohorts,
+			 "a cohort that one operator may open (canary)"),
 		OPT_TEXT("component", "NAME", &s.component, "(main)"),
 		OPT_TEXT("codec", "CODEC", &s.codec, "zstd (default) or lzma"),
 		OPT_TEXT("description", "FILE", &s.description,

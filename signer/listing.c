@@ -55,10 +55,27 @@ static struct json *describe_release(const struct json *list,
 				     const struct json *package)
 {
 	static const char *const members[] = {
-		"product",        "release", "version",         "seq",
-		"digest",         "issued",  "models",          "fixes",
-		"urgent",         "health",  "health_deadline", "attributes",
-		"content_length", "entries", "requires_seq",    "not_before",
+		"product",
+		"release",
+		"version",
+		"seq",
+		"digest",
+		"issued",
+		"models",
+		"fixes",
+		"urgent",
+		"health",
+		"health_deadline",
+		"attributes",
+		"content_length",
+		"entries",
+		"requires_seq",
+		"not_before",
+		"content_seq",
+		"undo_of",
+		"undo_until",
+		"one_operator_limit",
+		"one_operator_cohorts",
 	};
 	const char *product = json_text(json_get(package, "product"));
 	const char *id = json_text(json_get(package, "release"));

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/bucket.h"
 #include "common/fs.h"
 #include "common/mem.h"
 #include "common/text.h"
@@ -12,6 +13,7 @@
 #define DEADLINE_DEFAULT_SEC 300
 #define DEADLINE_MAX_SEC     86400
 #define FIX_MAX_LEN          64
+#define UNDO_LIFE            (30 * UTC_DAY)
 
 #define SPEC_TEXT(name, member)                                                \
 	{                                                                      \
@@ -39,6 +41,10 @@ static const struct ini_key spec_keys[] = {
 	SPEC_TEXT("codec", codec),
 	SPEC_TEXT("not-before", not_before),
 	SPEC_TEXT("requires", requires_id),
+	SPEC_TEXT("undo-to", undo_to),
+	SPEC_TEXT("undo-until", undo_until),
+	SPEC_TEXT("one-operator-share", one_share),
+	SPEC_LIST("one-operator-cohort", one_cohorts),
 	SPEC_LIST("model", models),
 	SPEC_LIST("health", health),
 	SPEC_LIST("fixes", fixes),
@@ -46,6 +52,7 @@ static const struct ini_key spec_keys[] = {
 	SPEC_LIST("allow-secret", allowed),
 	SPEC_BOOL("urgent", urgent),
 	SPEC_BOOL("from-all", from_all),
+	SPEC_BOOL("with-undo", with_undo),
 	{ "release", "deadline", INI_NUMBER,
 	  offsetof(struct spec_file, deadline), 1, DEADLINE_MAX_SEC, false },
 };
@@ -79,6 +86,10 @@ static void take_file(struct spec *s)
 	take_text(&s->codec, f->codec);
 	take_text(&s->not_before, f->not_before);
 	take_text(&s->requires_id, f->requires_id);
+	take_text(&s->undo_to, f->undo_to);
+	take_text(&s->undo_until, f->undo_until);
+	take_text(&s->one_share, f->one_share);
+	take_list(&s->one_cohorts, &f->one_cohorts);
 	take_list(&s->models, &f->models);
 	take_list(&s->health, &f->health);
 	take_list(&s->fixes, &f->fixes);
@@ -88,6 +99,7 @@ static void take_file(struct spec *s)
 		s->deadline = f->deadline;
 	s->urgent |= f->urgent;
 	s->from_all |= f->from_all;
+	s->with_undo |= f->with_undo;
 }
 
 int spec_complete(struct spec *s, struct err *e)
@@ -223,6 +235,50 @@ static int copy_not_before(const struct spec *s, struct release *out,
 	return 0;
 }
 
+static int copy_one_operator(const struct spec *s, struct release *out,
+			     struct err *e)
+{
+	char name[NAME_MAX_LEN + 1];
+	uint32_t share;
+
+	if (s->one_share) {
+		if (bucket_parse_share(s->one_share, &share, e))
+			return err_in(e, "one-operator-share");
+		out->has_one_operator_limit = true;
+		out->one_operator_limit = bucket_limit_of(share);
+	}
+	if (s->one_cohorts.count > RELEASE_COHORTS_MAX)
+		return err_set(e, ERR_USAGE, "at most %d one-operator-cohorts",
+			       RELEASE_COHORTS_MAX);
+	for (size_t i = 0; i < s->one_cohorts.count; i++) {
+		if (copy_name(name, s->one_cohorts.at[i], "one-operator-cohort",
+			      e))
+			return -1;
+		out->one_operator_cohorts[out->one_operator_cohort_count++] =
+			mem_dup_str(name);
+	}
+	/* Somebody must be able to begin. */
+	if (s->one_cohorts.count == 0)
+		out->one_operator_cohorts[out->one_operator_cohort_count++] =
+			mem_dup_str("canary");
+	return 0;
+}
+
+int spec_undo_until(const struct spec *s, int64_t issued, int64_t *out,
+		    struct err *e)
+{
+	int64_t until = issued + UNDO_LIFE;
+
+	if (s->undo_until && utc_parse(slice_of(s->undo_until), &until, e)) {
+		e->code = ERR_USAGE;
+		return err_in(e, "undo-until (as 2026-12-24T06:00:00Z)");
+	}
+	if (until <= issued)
+		return err_set(e, ERR_USAGE, "undo-until is over already");
+	*out = until;
+	return 0;
+}
+
 int spec_release(const struct spec *s, struct release *out, struct err *e)
 {
 	*out = (struct release){ .urgent = s->urgent };
@@ -232,8 +288,13 @@ int spec_release(const struct spec *s, struct release *out, struct err *e)
 		      "component", e) ||
 	    copy_version(s, out, e) || copy_models(s, out, e) ||
 	    copy_fixes(s, out, e) || copy_trial(s, out, e) ||
-	    copy_attributes(s, out, e) || copy_not_before(s, out, e))
+	    copy_attributes(s, out, e) || copy_not_before(s, out, e) ||
+	    copy_one_operator(s, out, e))
 		return -1;
+	if ((s->undo_until || s->undo_to) && !s->with_undo)
+		return err_set(e, ERR_USAGE,
+			       "--undo-to and --undo-until are for "
+			       "--with-undo");
 	if (!s->input)
 		return err_set(e, ERR_USAGE, "--input is needed");
 	return 0;

@@ -16,19 +16,22 @@
 struct spec_file {
 	char *product, *id, *version, *input, *component;
 	char *attributes, *codec, *not_before, *requires_id;
-	struct ini_list models, health, fixes, from, allowed;
+	char *undo_to, *undo_until, *one_share;
+	struct ini_list models, health, fixes, from, allowed, one_cohorts;
 	uint64_t deadline;
-	bool urgent, from_all;
+	bool urgent, from_all, with_undo;
 };
 
 /* What counts; texts are borrowed from the command line or from `file`. */
 struct spec {
 	const char *product, *id, *version, *input, *component;
 	const char *attributes, *codec, *not_before, *requires_id;
+	const char *undo_to, *undo_until, *one_share;
 	struct opt_list models, health, fixes, from;
-	struct opt_list allowed; /* files that may hold a private key */
+	struct opt_list one_cohorts; /* that one operator may open */
+	struct opt_list allowed;     /* files that may hold a private key */
 	uint64_t deadline;
-	bool urgent, from_all;
+	bool urgent, from_all, with_undo;
 	const char *path;        /* of the repository */
 	const char *description; /* of the file, or NULL */
 	struct spec_file file;
@@ -43,11 +46,16 @@ void spec_done(struct spec *s);
 
 /*
  * Fill what the spec says of a release: product, id, version, models, urgent,
- * fixes, health, deadline, component, attributes, not_before. ERR_USAGE names
+ * fixes, health, deadline, component, attributes, not_before, and what one
+ * operator may open. ERR_USAGE names
  * the word that is missing or wrong. The caller calls release_done().
  */
 int spec_release(const struct spec *s, struct release *out,
 		 struct err *e) NODISCARD;
+
+/* Until when the undo may be taken: as asked, else 30 days from issued. */
+int spec_undo_until(const struct spec *s, int64_t issued, int64_t *out,
+		    struct err *e) NODISCARD;
 
 int spec_codec(const struct spec *s, enum package_codec *out,
 	       struct err *e) NODISCARD;

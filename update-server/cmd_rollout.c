@@ -3,49 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/text.h"
+#include "common/bucket.h"
 
 #include "update-server/commands.h"
 #include "update-server/ui.h"
-
-#define SHARE_ALL 10000 /* basis points */
-
-/* "25", "12.5" or "0.25", with or without "%", to basis points. */
-static int parse_share(const char *text, int64_t *share, struct err *e)
-{
-	struct slice in = slice_of(text), whole;
-	uint64_t percent = 0, part = 0;
-	struct err ignored;
-	size_t dot = 0;
-
-	if (in.len > 0 && in.ptr[in.len - 1] == '%')
-		in.len--;
-	while (dot < in.len && in.ptr[dot] != '.')
-		dot++;
-	whole = slice_sub(in, 0, dot);
-	if (num_parse(whole, 100, &percent, &ignored))
-		goto bad;
-	if (dot < in.len) {
-		struct slice rest = slice_sub(in, dot + 1, in.len);
-
-		if (rest.len == 0 || rest.len > 2)
-			goto bad;
-		for (size_t i = 0; i < 2; i++) {
-			uint8_t digit = i < rest.len ? rest.ptr[i] : '0';
-
-			if (digit < '0' || digit > '9')
-				goto bad;
-			part = part * 10 + (digit - '0');
-		}
-	}
-	*share = (int64_t)(percent * 100 + part);
-	if (*share >= 1 && *share <= SHARE_ALL)
-		return 0;
-bad:
-	return err_set(e, ERR_USAGE,
-		       "--share: a percentage above 0 and up to 100, with at "
-		       "most two decimals");
-}
 
 static void print_counts(const struct json *counts)
 {
@@ -127,7 +88,7 @@ int command_rollout_create(int argc, char **argv, struct err *e)
 		UI_OPTIONS(&u),
 		OPT_END,
 	};
-	int64_t share = SHARE_ALL;
+	uint32_t share = BUCKET_SHARE_ALL;
 	struct json *body;
 	int rc = -1;
 
@@ -138,8 +99,10 @@ int command_rollout_create(int argc, char **argv, struct err *e)
 			      "--release and --cohort are needed");
 		goto out;
 	}
-	if (share_text && parse_share(share_text, &share, e))
+	if (share_text && bucket_parse_share(share_text, &share, e)) {
+		err_in(e, "--share");
 		goto out;
+	}
 	body = json_new_object();
 	json_set_text(body, "name", u.operands[0]);
 	json_set_text(body, "release", release);
@@ -194,13 +157,15 @@ static int open_rollout(int argc, char **argv, const char *path, struct err *e)
 		OPT_END,
 	};
 	struct json *body;
-	int64_t share;
+	uint32_t share = 0;
 	int rc = -1;
 
 	if (ui_start(&u, argc, argv, opts, 1, e))
 		goto out;
-	if (share_text && parse_share(share_text, &share, e))
+	if (share_text && bucket_parse_share(share_text, &share, e)) {
+		err_in(e, "--share");
 		goto out;
+	}
 	body = json_new_object();
 	json_set_text(body, "name", u.operands[0]);
 	if (share_text)

@@ -72,12 +72,43 @@ static void a_limit_is_shown_as_a_share(void **state)
 	assert_string_equal(text, "0.0000 %");
 }
 
+static void a_share_is_a_percentage_with_two_decimals(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t share;
+	} right[] = {
+		{ "1", 100 },     { "0.01", 1 },   { "12.5%", 1250 },
+		{ "100", 10000 }, { "0.25%", 25 }, { "99.99", 9999 },
+	};
+	static const char *const wrong[] = {
+		"",   "%",     "0",  "0.00", "100.01", "101", "1.",
+		".5", "1.234", "-1", "1e1",  "1 %",    "01",  "1,5",
+	};
+	uint32_t share = 42;
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+		assert_refused(bucket_parse_share(wrong[i], &share, &e),
+			       ERR_USAGE);
+	assert_int_equal(share, 42);
+	for (size_t i = 0; i < ARRAY_LEN(right); i++) {
+		assert_ok(bucket_parse_share(right[i].text, &share, &e));
+		assert_int_equal(share, right[i].share);
+	}
+	assert_true(bucket_limit_of(10000) == BUCKET_ALL);
+	assert_true(bucket_limit_of(5000) <= BUCKET_ALL / 2);
+	assert_true(bucket_limit_of(1) > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_bucket_never_changes),
 		cmocka_unit_test(a_limit_has_one_spelling),
 		cmocka_unit_test(a_limit_is_shown_as_a_share),
+		cmocka_unit_test(a_share_is_a_percentage_with_two_decimals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
