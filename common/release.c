@@ -26,6 +26,9 @@ static const char *const members[] = { "type",
 				       "seq",
 				       "content_seq",
 				       "requires_seq",
+				       "stepping_stone",
+				       "min_updater",
+				       "support_end",
 				       "urgent",
 				       "issued",
 				       "not_before",
@@ -252,6 +255,85 @@ static int read_one_operator(const struct json *j, struct release *r,
 	return bucket_parse_limit(slice_of(limit), &r->one_operator_limit, e);
 }
 
+/* ---- versions of updaters ------------------------------------------------ */
+
+struct updater_version {
+	unsigned part[3];
+};
+
+/* "1.2.3": no sign, no leading zero, at most five digits each. */
+static int read_version(const char *text, struct updater_version *out,
+			struct err *e)
+{
+	struct updater_version v = { { 0 } };
+	const char *at = text;
+
+	for (size_t i = 0; i < 3; i++) {
+		const char *first = at;
+
+		for (; *at >= '0' && *at <= '9' && at - first < 5; at++)
+			v.part[i] = v.part[i] * 10 + (unsigned)(*at - '0');
+		if (at == first || (*first == '0' && at - first > 1) ||
+		    *at != (i < 2 ? '.' : 0))
+			return err_set(e, ERR_FORMAT,
+				       "a version is three numbers, as 1.2.3");
+		at++;
+	}
+	*out = v;
+	return 0;
+}
+
+int release_updater_check(const char *wanted, const char *have, struct err *e)
+{
+	struct updater_version need, is;
+
+	if (wanted[0] == 0)
+		return 0;
+	if (read_version(wanted, &need, e) || read_version(have, &is, e))
+		return -1;
+	for (size_t i = 0; i < 3; i++) {
+		if (is.part[i] > need.part[i])
+			return 0;
+		if (is.part[i] < need.part[i])
+			return err_set(e, ERR_REFUSED,
+				       "it needs the updater %s, this one is "
+				       "%s",
+				       wanted, have);
+	}
+	return 0;
+}
+
+/* ---- more groups --------------------------------------------------------- */
+
+/* From where, by which updater, and how long: all of it may be left out. */
+static int read_way(const struct json *j, struct release *r, struct err *e)
+{
+	const char *text;
+	struct err spelling = { 0 };
+
+	if (json_get(j, "stepping_stone")) {
+		if (read_name(j, "stepping_stone", r->stepping_stone, e))
+			return -1;
+		if (r->requires_seq == 0 ||
+		    strcmp(r->stepping_stone, r->id) == 0)
+			return err_set(e, ERR_FORMAT,
+				       "\"stepping_stone\" leads nowhere");
+	}
+	if (json_get(j, "min_updater")) {
+		if (json_get_text(j, "min_updater", &text, e) ||
+		    text_format(r->min_updater, sizeof(r->min_updater), e, "%s",
+				text))
+			return -1;
+		if (release_updater_check(text, "0.0.0", &spelling) &&
+		    spelling.code == ERR_FORMAT)
+			return err_set(e, ERR_FORMAT,
+				       "\"min_updater\" is no version");
+	}
+	if (json_get(j, "support_end"))
+		return read_time(j, "support_end", &r->support_end, e);
+	return 0;
+}
+
 static int read_release(const struct json *j, struct release *r, struct err *e)
 {
 	const struct text_list models = { RELEASE_MODELS_MAX, name_is_valid,
@@ -275,7 +357,8 @@ static int read_release(const struct json *j, struct release *r, struct err *e)
 	if (json_get(j, "not_before") &&
 	    read_time(j, "not_before", &r->not_before, e))
 		return -1;
-	if (read_undo(j, r, e) || read_one_operator(j, r, e))
+	if (read_undo(j, r, e) || read_one_operator(j, r, e) ||
+	    read_way(j, r, e))
 		return -1;
 	return read_list(j, "fixes", &fixes, e);
 }
@@ -492,6 +575,17 @@ static void set_orders(struct json *j, const struct release *r)
 				 r->one_operator_cohort_count));
 }
 
+static void set_way(struct json *j, const struct release *r)
+{
+	set_number(j, "requires_seq", r->requires_seq);
+	if (r->stepping_stone[0])
+		json_set_text(j, "stepping_stone", r->stepping_stone);
+	if (r->min_updater[0])
+		json_set_text(j, "min_updater", r->min_updater);
+	if (r->support_end != 0)
+		set_time(j, "support_end", r->support_end);
+}
+
 static void set_release(struct json *j, const struct release *r)
 {
 	json_set_text(j, "product", r->product);
@@ -500,7 +594,7 @@ static void set_release(struct json *j, const struct release *r)
 	json_set(j, "models", list_of(r->models, r->model_count));
 	set_number(j, "seq", r->seq);
 	set_number(j, "content_seq", r->content_seq);
-	set_number(j, "requires_seq", r->requires_seq);
+	set_way(j, r);
 	json_set_bool(j, "urgent", r->urgent);
 	set_time(j, "issued", r->issued);
 	if (r->not_before != 0)

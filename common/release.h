@@ -28,6 +28,7 @@
 #define RELEASE_FIXES_MAX   256
 #define RELEASE_VERSION_MAX 64
 #define RELEASE_COHORTS_MAX 16
+#define RELEASE_UPDATER_MAX 17 /* "99999.99999.99999" */
 
 /* One health command: a program in the release and its arguments. */
 struct release_health {
@@ -59,6 +60,13 @@ struct release {
 	uint64_t one_operator_limit;
 	char *one_operator_cohorts[RELEASE_COHORTS_MAX];
 	size_t one_operator_cohort_count;
+	/*
+	 * The listed older release that leads to this one from below
+	 * requires_seq; "": none. Devices find the way by it.
+	 */
+	char stepping_stone[NAME_MAX_LEN + 1];
+	char min_updater[RELEASE_UPDATER_MAX + 1]; /* "1.2.3"; "": any */
+	int64_t support_end; /* until when it is cared for; 0: not said */
 	char *fixes[RELEASE_FIXES_MAX]; /* CVE ids */
 	size_t fix_count;
 	struct release_health health[RELEASE_HEALTH_MAX];
@@ -95,6 +103,14 @@ struct json *release_format(const struct release *r);
 void release_done(struct release *r);
 
 bool release_is_undo(const struct release *r);
+
+/*
+ * May an updater of version `have` take a release whose min_updater is `wanted`
+ * ("": any may)? Versions are three numbers with dots, as "1.2.3", each below
+ * 100000. ERR_REFUSED for an older updater, ERR_FORMAT for another spelling.
+ */
+int release_updater_check(const char *wanted, const char *have,
+			  struct err *e) NODISCARD;
 
 /* The target's path in the repository, and its file name by digest. */
 int release_path(const struct release *r, char out[PATH_MAX_LEN],

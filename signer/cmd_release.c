@@ -139,6 +139,7 @@ static int find_base(const struct create *c, const char *id,
 			    id, out, e);
 }
 
+/* The oldest release from which one may come, and the one that leads there. */
 static int set_required(struct create *c, struct err *e)
 {
 	struct release required;
@@ -149,6 +150,31 @@ static int set_required(struct create *c, struct err *e)
 		return err_in(e, "requires");
 	c->release.requires_seq = required.content_seq;
 	release_done(&required);
+	return 0;
+}
+
+static int set_stone(struct create *c, struct err *e)
+{
+	const char *id = c->spec->stepping_stone;
+	struct release stone;
+	bool leads;
+
+	if (!id)
+		return 0;
+	if (c->release.requires_seq == 0)
+		return err_set(e, ERR_USAGE,
+			       "stepping-stone: leads to a release that has "
+			       "--requires");
+	if (find_base(c, id, &stone, e))
+		return err_in(e, "stepping-stone");
+	leads = stone.content_seq >= c->release.requires_seq;
+	memcpy(c->release.stepping_stone, stone.id, sizeof(stone.id));
+	release_done(&stone);
+	if (!leads)
+		return err_set(e, ERR_REFUSED,
+			       "stepping-stone: from %s the way to this "
+			       "release is closed, too (it requires %s)",
+			       id, c->spec->requires_id);
 	return 0;
 }
 
@@ -499,9 +525,9 @@ static int create_in(struct create *c, struct err *e)
 	if (place_release(c, e) ||
 	    repo_begin(c->repo, TUF_TARGETS, c->release.issued, &c->envelope,
 		       e) ||
-	    set_required(c, e) || load_content(c, e) || make_full(c, e) ||
-	    make_deltas(c, e) || make_undo(c, e) || check_size(c, e) ||
-	    give_names(c, e))
+	    set_required(c, e) || set_stone(c, e) || load_content(c, e) ||
+	    make_full(c, e) || make_deltas(c, e) || make_undo(c, e) ||
+	    check_size(c, e) || give_names(c, e))
 		return -1;
 	listing_allow(tuf_envelope_signed(c->envelope), &c->release,
 		      &c->spec->allowed);
@@ -583,6 +609,12 @@ int cmd_release_create(int argc, char **argv, struct err *e)
 			 "what one operator's order may open alone"),
 		OPT_LIST("one-operator-cohort", "C", &s.one_cohorts,
 			 "a cohort that one operator may open (canary)"),
+		OPT_TEXT("stepping-stone", "ID", &s.stepping_stone,
+			 "older release that leads to it for all others"),
+		OPT_TEXT("min-updater", "X.Y.Z", &s.min_updater,
+			 "older updaters pass it over"),
+		OPT_TEXT("support-end", "UTC", &s.support_end,
+			 "until when it is cared for"),
 		OPT_TEXT("component", "NAME", &s.component, "(main)"),
 		OPT_TEXT("codec", "CODEC", &s.codec, "zstd (default) or lzma"),
 		OPT_TEXT("description", "FILE", &s.description,

@@ -76,6 +76,9 @@ static struct json *describe_release(const struct json *list,
 		"undo_until",
 		"one_operator_limit",
 		"one_operator_cohorts",
+		"stepping_stone",
+		"min_updater",
+		"support_end",
 	};
 	const char *product = json_text(json_get(package, "product"));
 	const char *id = json_text(json_get(package, "release"));

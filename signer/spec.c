@@ -45,6 +45,9 @@ static const struct ini_key spec_keys[] = {
 	SPEC_TEXT("undo-until", undo_until),
 	SPEC_TEXT("one-operator-share", one_share),
 	SPEC_LIST("one-operator-cohort", one_cohorts),
+	SPEC_TEXT("stepping-stone", stepping_stone),
+	SPEC_TEXT("min-updater", min_updater),
+	SPEC_TEXT("support-end", support_end),
 	SPEC_LIST("model", models),
 	SPEC_LIST("health", health),
 	SPEC_LIST("fixes", fixes),
@@ -90,6 +93,9 @@ static void take_file(struct spec *s)
 	take_text(&s->undo_until, f->undo_until);
 	take_text(&s->one_share, f->one_share);
 	take_list(&s->one_cohorts, &f->one_cohorts);
+	take_text(&s->stepping_stone, f->stepping_stone);
+	take_text(&s->min_updater, f->min_updater);
+	take_text(&s->support_end, f->support_end);
 	take_list(&s->models, &f->models);
 	take_list(&s->health, &f->health);
 	take_list(&s->fixes, &f->fixes);
@@ -224,13 +230,12 @@ static int copy_attributes(const struct spec *s, struct release *out,
 	return 0;
 }
 
-static int copy_not_before(const struct spec *s, struct release *out,
-			   struct err *e)
+static int copy_time(const char *text, const char *what, int64_t *out,
+		     struct err *e)
 {
-	if (s->not_before &&
-	    utc_parse(slice_of(s->not_before), &out->not_before, e)) {
+	if (text && utc_parse(slice_of(text), out, e)) {
 		e->code = ERR_USAGE;
-		return err_in(e, "not-before (as 2026-12-24T06:00:00Z)");
+		return err_in(e, "%s (as 2026-12-24T06:00:00Z)", what);
 	}
 	return 0;
 }
@@ -279,6 +284,23 @@ int spec_undo_until(const struct spec *s, int64_t issued, int64_t *out,
 	return 0;
 }
 
+static int copy_updater(const struct spec *s, struct release *out,
+			struct err *e)
+{
+	struct err older;
+
+	if (!s->min_updater)
+		return 0;
+	if (text_format(out->min_updater, sizeof(out->min_updater), e, "%s",
+			s->min_updater) ||
+	    (release_updater_check(out->min_updater, "0.0.0", &older) &&
+	     older.code == ERR_FORMAT) ||
+	    out->min_updater[0] == 0)
+		return err_set(e, ERR_USAGE,
+			       "min-updater: three numbers, as 1.2.3");
+	return 0;
+}
+
 int spec_release(const struct spec *s, struct release *out, struct err *e)
 {
 	*out = (struct release){ .urgent = s->urgent };
@@ -288,7 +310,9 @@ int spec_release(const struct spec *s, struct release *out, struct err *e)
 		      "component", e) ||
 	    copy_version(s, out, e) || copy_models(s, out, e) ||
 	    copy_fixes(s, out, e) || copy_trial(s, out, e) ||
-	    copy_attributes(s, out, e) || copy_not_before(s, out, e) ||
+	    copy_attributes(s, out, e) || copy_updater(s, out, e) ||
+	    copy_time(s->not_before, "not-before", &out->not_before, e) ||
+	    copy_time(s->support_end, "support-end", &out->support_end, e) ||
 	    copy_one_operator(s, out, e))
 		return -1;
 	if ((s->undo_until || s->undo_to) && !s->with_undo)

@@ -56,6 +56,8 @@ static int judge_kind(const struct policy_device *d, const struct release *r,
 		return err_set(e, ERR_REFUSED,
 			       "%s has other attributes than the slot takes",
 			       r->id);
+	if (release_updater_check(r->min_updater, VERSION, e))
+		return err_in(e, "%s", r->id);
 	return 0;
 }
 
@@ -65,21 +67,30 @@ static bool is_running(const struct policy_device *d, const struct release *r)
 	       sha256_equal(&r->digest, &d->digest);
 }
 
+/* Signed for this very step, and wanted: by the server or by a person. */
+static bool may_step_back(const struct policy_device *d,
+			  const struct release *r)
+{
+	return d->way && (d->has_offer || d->step_back) &&
+	       way_may_step_back(d->way, r->seq);
+}
+
 static int judge_order(const struct policy_device *d, const struct release *r,
 		       struct err *e)
 {
-	uint64_t seq = d->has_running ? d->seq : 0;
-
-	if (is_running(d, r) && d->repair)
+	/* At first use there is nothing that a step could skip. */
+	if (!d->has_running)
 		return 0;
-	if (d->has_running && r->seq <= seq)
+	if (r->seq <= d->seq) {
+		if (may_step_back(d, r))
+			return 0;
 		return err_set(e, ERR_ROLLBACK,
 			       "%s (seq %llu) is not newer than what runs "
 			       "(seq %llu)",
 			       r->id, (unsigned long long)r->seq,
-			       (unsigned long long)seq);
-	/* At first use there is nothing that a step could skip. */
-	if (d->has_running && d->content_seq < r->requires_seq)
+			       (unsigned long long)d->seq);
+	}
+	if (d->content_seq < r->requires_seq)
 		return err_set(e, ERR_REFUSED,
 			       "%s needs at least seq %llu first; seq %llu "
 			       "runs",
@@ -88,10 +99,35 @@ static int judge_order(const struct policy_device *d, const struct release *r,
 	return 0;
 }
 
+/* Only a way up from below the floor may lead through what lies below it. */
+static int judge_floor(const struct policy_device *d, const struct release *r,
+		       struct err *e)
+{
+	if (r->content_seq >= d->floor)
+		return 0;
+	if (d->has_running && r->seq > d->seq && d->way &&
+	    way_is_stone(d->way, d->floor, r->id))
+		return 0;
+	return err_set(e, ERR_ROLLBACK,
+		       "%s (content of seq %llu) lies below the floor, seq "
+		       "%llu",
+		       r->id, (unsigned long long)r->content_seq,
+		       (unsigned long long)d->floor);
+}
+
+/* What runs may be written again, whatever became of it since. */
+static int judge_step(const struct policy_device *d, const struct release *r,
+		      struct err *e)
+{
+	if (is_running(d, r) && d->repair)
+		return 0;
+	return judge_order(d, r, e) || judge_floor(d, r, e) ? -1 : 0;
+}
+
 int policy_allows(const struct policy_device *d, const struct release *r,
 		  int64_t now, struct err *e)
 {
-	if (judge_kind(d, r, e) || judge_order(d, r, e))
+	if (judge_kind(d, r, e) || judge_step(d, r, e))
 		return -1;
 	if (r->not_before > now)
 		return err_set(e, ERR_REFUSED, "%s is not to be used yet",
@@ -111,10 +147,19 @@ int policy_allows(const struct policy_device *d, const struct release *r,
 	return 0;
 }
 
+/* The offer itself, or what leads there while the direct way is closed. */
 static bool is_offered(const struct policy_device *d, const struct release *r)
 {
-	return !d->has_offer || (strcmp(r->id, d->offer) == 0 &&
-				 sha256_equal(&r->digest, &d->offer_digest));
+	const char *first;
+
+	if (!d->has_offer)
+		return true;
+	if (strcmp(r->id, d->offer) == 0)
+		return sha256_equal(&r->digest, &d->offer_digest);
+	if (!d->way || !d->has_running)
+		return false;
+	first = way_first(d->way, d->offer, &d->offer_digest, d->content_seq);
+	return first && strcmp(first, r->id) == 0;
 }
 
 static bool is_better(const struct policy_choice *c, const struct release *r)
@@ -166,7 +211,8 @@ int policy_verdict(const struct policy_choice *c, const struct policy_device *d,
 			       "does not list for this device",
 			       d->offer);
 	}
-	if (c->hindrance.code == ERR_ROLLBACK && !d->has_offer)
+	if (c->hindrance.code == ERR_ROLLBACK && !d->has_offer &&
+	    d->has_running && c->hindrance_seq <= d->seq)
 		return 0; /* what is listed is what runs, or older */
 	*e = c->hindrance;
 	return -1;

@@ -3,15 +3,16 @@
  * policy - which of the releases that verified metadata lists this device
  * takes, and how. Pure: facts in, decision and reason out.
  *
- * Everything is judged here and nowhere else: product and model, never a step
- * back in seq, requires_seq, what was rolled back on this device before, and
- * a delta only on the very base that it was made from. Version text is never
- * compared.
+ * Everything is judged here and nowhere else: product and model, the updater,
+ * never a step back in seq unless one is authorised, requires_seq, the floor,
+ * what was rolled back on this device before, and a delta only on the very
+ * base that it was made from. Version text is never compared.
  */
 #ifndef UPDATER_CLIENT_POLICY_H
 #define UPDATER_CLIENT_POLICY_H
 
 #include "updater-client/slot.h"
+#include "updater-client/way.h"
 
 #define POLICY_REFUSED_MAX 8
 
@@ -31,6 +32,10 @@ struct policy_device {
 	bool has_offer; /* the server names one release; else the newest */
 	char offer[NAME_MAX_LEN + 1];
 	struct sha256 offer_digest;
+	uint64_t floor; /* content below this seq is not installed; 0: none */
+	bool step_back; /* a person says: an authorised step back, too */
+	/* The trust process's own: what is listed. NULL: no such way. */
+	const struct way *way;
 };
 
 /* The release to install, or why there is none. */
@@ -44,7 +49,8 @@ struct policy_choice {
 
 /*
  * May the device install this release with this package at `now`? ERR_REFUSED
- * (not for us), ERR_ROLLBACK, ERR_CONFLICT (needs another base).
+ * (not for us), ERR_ROLLBACK (older, or below the floor), ERR_CONFLICT (needs
+ * another base).
  */
 int policy_allows(const struct policy_device *d, const struct release *r,
 		  int64_t now, struct err *e) NODISCARD;

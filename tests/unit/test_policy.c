@@ -306,6 +306,142 @@ static void only_the_offered_release_is_taken(void **state)
 	assert_refused(policy_verdict(&c, &d, &e), ERR_ROLLBACK);
 }
 
+static void nothing_below_the_floor_is_installed(void **state)
+{
+	struct policy_device d = device();
+	struct release r = release("3", 3);
+
+	(void)state;
+	d.floor = 4;
+	judged(&d, &r, ERR_ROLLBACK);
+	d.floor = 3;
+	judged(&d, &r, ERR_NONE);
+	/* At first use, too, and whatever its seq: the content counts. */
+	d.has_running = false;
+	judged(&d, &r, ERR_NONE);
+	r.content_seq = 2;
+	judged(&d, &r, ERR_ROLLBACK);
+	/* What runs is not installed anew, only written again. */
+	d = device();
+	d.floor = 4;
+	d.repair = true;
+	r = release("2", 2);
+	judged(&d, &r, ERR_NONE);
+}
+
+static void a_stone_leads_up_from_below_the_floor(void **state)
+{
+	struct policy_device d = device();
+	struct release high = release("9", 9), stone = release("3", 3);
+	struct way way = { .count = 0 };
+
+	(void)state;
+	high.requires_seq = 3;
+	strcpy(high.stepping_stone, "3");
+	way_add(&way, &high);
+	way_add(&way, &stone);
+	d.floor = 8;
+	judged(&d, &stone, ERR_ROLLBACK);
+	d.way = &way;
+	judged(&d, &stone, ERR_NONE);
+	judged(&d, &high, ERR_REFUSED);
+	/* Never down, never as the first one, never named from below. */
+	d.seq = d.content_seq = 5;
+	judged(&d, &stone, ERR_ROLLBACK);
+	d = device();
+	d.way = &way;
+	d.floor = 8;
+	d.has_running = false;
+	judged(&d, &stone, ERR_ROLLBACK);
+	d.has_running = true;
+	d.floor = 10;
+	judged(&d, &stone, ERR_ROLLBACK);
+	way_done(&way);
+}
+
+static void an_offer_that_is_closed_is_reached_over_its_stone(void **state)
+{
+	struct policy_device d = device();
+	struct release all[] = { release("9", 9), release("4", 4),
+				 release("5", 5) };
+	struct way way = { .count = 0 };
+	struct policy_choice c;
+
+	(void)state;
+	all[0].requires_seq = 3;
+	strcpy(all[0].stepping_stone, "4");
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		way_add(&way, &all[i]);
+	d.way = &way;
+	d.has_offer = true;
+	strcpy(d.offer, "9");
+	d.offer_digest.bytes[0] = 9;
+	c = choose(&d, all, ARRAY_LEN(all));
+	assert_true(c.found);
+	assert_string_equal(c.release.id, "4");
+	policy_done(&c);
+	way_done(&way);
+}
+
+static void a_step_back_is_authorised_and_wanted(void **state)
+{
+	struct policy_device d = device();
+	struct release r = release("1", 1);
+	struct way way = { .count = 0 };
+
+	(void)state;
+	d.way = &way;
+	d.step_back = true;
+	judged(&d, &r, ERR_ROLLBACK);
+	way_add_back(&way, 1);
+	judged(&d, &r, ERR_NONE);
+	d.step_back = false;
+	judged(&d, &r, ERR_ROLLBACK);
+	d.has_offer = true;
+	judged(&d, &r, ERR_NONE);
+	/* Never below the floor. */
+	d.floor = 2;
+	judged(&d, &r, ERR_ROLLBACK);
+	/* And for that release alone. */
+	d.floor = 0;
+	way.back[0] = 2;
+	judged(&d, &r, ERR_ROLLBACK);
+	way_done(&way);
+}
+
+static void what_an_updater_is_too_old_for_is_passed_over(void **state)
+{
+	struct policy_device d = device();
+	struct release r = release("3", 3);
+
+	(void)state;
+	strcpy(r.min_updater, VERSION);
+	judged(&d, &r, ERR_NONE);
+	strcpy(r.min_updater, "9999.0.0");
+	judged(&d, &r, ERR_REFUSED);
+}
+
+/* "Up to date" must not stand for "all that there is lies below the floor". */
+static void a_floor_that_leaves_nothing_is_said(void **state)
+{
+	struct policy_device d = device();
+	struct release all[] = { release("2", 2) };
+	struct policy_choice c;
+	struct err e = { 0 };
+
+	(void)state;
+	d.floor = 3;
+	d.has_running = false;
+	c = choose(&d, all, ARRAY_LEN(all));
+	assert_false(c.found);
+	assert_refused(policy_verdict(&c, &d, &e), ERR_ROLLBACK);
+	all[0] = release("3", 3);
+	all[0].content_seq = 2;
+	d.has_running = true;
+	c = choose(&d, all, ARRAY_LEN(all));
+	assert_refused(policy_verdict(&c, &d, &e), ERR_ROLLBACK);
+}
+
 static void time_never_runs_behind_what_was_signed(void **state)
 {
 	(void)state;
@@ -410,6 +546,13 @@ int main(void)
 		cmocka_unit_test(up_to_date_is_no_failure),
 		cmocka_unit_test(a_hindrance_is_said),
 		cmocka_unit_test(only_the_offered_release_is_taken),
+		cmocka_unit_test(nothing_below_the_floor_is_installed),
+		cmocka_unit_test(a_stone_leads_up_from_below_the_floor),
+		cmocka_unit_test(
+			an_offer_that_is_closed_is_reached_over_its_stone),
+		cmocka_unit_test(a_step_back_is_authorised_and_wanted),
+		cmocka_unit_test(what_an_updater_is_too_old_for_is_passed_over),
+		cmocka_unit_test(a_floor_that_leaves_nothing_is_said),
 		cmocka_unit_test(time_never_runs_behind_what_was_signed),
 		cmocka_unit_test(room_is_judged_to_the_byte),
 		cmocka_unit_test(one_disk_must_hold_both),

@@ -137,6 +137,71 @@ static void a_full_release_survives_the_round_trip(void **state)
 	release_done(&r);
 }
 
+static void the_way_to_a_release_survives_the_round_trip(void **state)
+{
+	struct tuf_target t;
+	struct err e = { 0 };
+	struct release r;
+
+	(void)state;
+	make(PACKAGE_FULL);
+	json_set_text(pawl, "stepping_stone", "2026.09");
+	json_set_text(pawl, "min_updater", "1.20.3");
+	json_set_text(pawl, "support_end", "2030-01-01T00:00:00Z");
+	t = target();
+	assert_ok(release_parse(&t, &r, &e));
+	assert_string_equal(r.stepping_stone, "2026.09");
+	assert_string_equal(r.min_updater, "1.20.3");
+	assert_true(r.support_end == 1893456000);
+	json_free(entry);
+	entry = release_format(&r);
+	release_done(&r);
+	assert_parses();
+}
+
+static void a_way_that_leads_nowhere_is_refused(void **state)
+{
+	(void)state;
+	make(PACKAGE_FULL);
+	json_set_text(pawl, "stepping_stone", "2026.11"); /* itself */
+	assert_parse_refused(ERR_FORMAT);
+	make(PACKAGE_FULL);
+	json_set_text(pawl, "stepping_stone", "2026.10");
+	assert_parses();
+	json_set_int(pawl, "requires_seq", 0);
+	assert_parse_refused(ERR_FORMAT);
+	make(PACKAGE_FULL);
+	json_set_text(pawl, "support_end", "some day");
+	assert_parse_refused(ERR_FORMAT);
+	make(PACKAGE_FULL);
+	json_set_text(pawl, "min_updater", "1.2");
+	assert_parse_refused(ERR_FORMAT);
+}
+
+static void updaters_are_compared_by_number(void **state)
+{
+	static const char *const wrong[] = { "1",         "1.2",   "1.2.3.4",
+					     "01.2.3",    "1.2.",  "1.-2.3",
+					     "1.2.3 ",    "a.b.c", "1..3",
+					     "100000.0.0" };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(release_updater_check("", "nonsense", &e));
+	assert_ok(release_updater_check("1.2.3", "1.2.3", &e));
+	assert_ok(release_updater_check("1.9.3", "1.10.0", &e));
+	assert_ok(release_updater_check("0.0.0", "99999.0.0", &e));
+	assert_refused(release_updater_check("1.10.0", "1.9.9", &e),
+		       ERR_REFUSED);
+	assert_refused(release_updater_check("2.0.0", "1.99.99", &e),
+		       ERR_REFUSED);
+	assert_refused(release_updater_check("1.2.4", "1.2.3", &e),
+		       ERR_REFUSED);
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+		assert_refused(release_updater_check(wrong[i], "1.2.3", &e),
+			       ERR_FORMAT);
+}
+
 static void a_delta_names_its_base(void **state)
 {
 	struct tuf_target t;
@@ -486,6 +551,9 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(a_full_release_survives_the_round_trip),
+		TEST(the_way_to_a_release_survives_the_round_trip),
+		TEST(a_way_that_leads_nowhere_is_refused),
+		TEST(updaters_are_compared_by_number),
 		TEST(a_delta_names_its_base),
 		TEST(each_member_is_required_and_typed),
 		TEST(what_is_no_package_is_not_found),
