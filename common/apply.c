@@ -20,6 +20,12 @@ static int check_header(const struct apply_flow *a, struct err *e)
 	if (h->kind != r->kind || h->content != r->content)
 		return err_set(e, ERR_UNTRUSTED,
 			       "package is of another kind than signed");
+	if ((h->cipher != PACKAGE_PLAIN) != r->encrypted)
+		return err_set(e, ERR_UNTRUSTED,
+			       r->encrypted ? "package is not encrypted as "
+					      "signed"
+					    : "package is encrypted, which "
+					      "was not signed");
 	if (h->content != PACKAGE_TREE)
 		return err_set(e, ERR_REFUSED,
 			       "package holds an image, not a tree");

@@ -15,8 +15,11 @@ struct package_reader {
 	struct package_header header;
 	uint64_t head_len;
 	uint8_t *head; /* header and chunk table, verified */
-	uint32_t next; /* index of the chunk after the one in `chunk` */
-	size_t chunk_len, chunk_used;
+	uint32_t next; /* index of the chunk that is read next */
+	bool decrypts;
+	struct stream stream;
+	struct buf plain;   /* of the chunk, when it was encrypted */
+	struct slice ready; /* what package_read() hands out next */
 	uint8_t chunk[PACKAGE_CHUNK_LEN];
 };
 
@@ -43,6 +46,9 @@ static int check_header(const struct package_header *h, struct err *e)
 	    h->codec != PACKAGE_LZMA)
 		return err_set(e, ERR_FORMAT, "unknown compression %d",
 			       (int)h->codec);
+	if (h->cipher != PACKAGE_PLAIN && h->cipher != PACKAGE_STREAM)
+		return err_set(e, ERR_FORMAT, "unknown encryption %d",
+			       (int)h->cipher);
 	if (h->window_len > PACKAGE_WINDOW_MAX)
 		return err_set(e, ERR_LIMIT, "window of %u bytes is too large",
 			       h->window_len);
@@ -52,6 +58,11 @@ static int check_header(const struct package_header *h, struct err *e)
 	if (h->chunk_count == 0 || chunks_for(h->payload_len) != h->chunk_count)
 		return err_set(e, ERR_FORMAT,
 			       "chunk table does not fit the payload");
+	/* A last chunk with nothing in it but its tag. */
+	if (h->cipher == PACKAGE_STREAM &&
+	    (h->payload_len - 1) % PACKAGE_CHUNK_LEN < AEAD_TAG_LEN)
+		return err_set(e, ERR_FORMAT,
+			       "an encrypted chunk holds nothing");
 	return 0;
 }
 
@@ -70,8 +81,9 @@ int package_parse_header(struct slice in, struct package_header *h,
 	out.kind = rd_u8(&r);
 	out.content = rd_u8(&r);
 	out.codec = rd_u8(&r);
-	rd_copy(&r, reserved, 3);
-	if (memcmp(reserved, zeroes, 3) != 0)
+	out.cipher = rd_u8(&r);
+	rd_copy(&r, reserved, 2);
+	if (memcmp(reserved, zeroes, 2) != 0)
 		return err_set(e, ERR_FORMAT, "unknown package flags");
 	out.chunk_count = rd_le32(&r);
 	out.window_len = rd_le32(&r);
@@ -111,7 +123,8 @@ void package_format_header(const struct package_header *h,
 	p = put_le(p, h->kind, 1);
 	p = put_le(p, h->content, 1);
 	p = put_le(p, h->codec, 1);
-	p = put_le(p, 0, 3);
+	p = put_le(p, h->cipher, 1);
+	p = put_le(p, 0, 2);
 	p = put_le(p, h->chunk_count, 4);
 	p = put_le(p, h->window_len, 4);
 	p = put_le(p, h->payload_len, 8);
@@ -154,6 +167,7 @@ int package_open(const struct package_source *from, uint64_t file_len,
 	r->from = *from;
 	r->head_len = head_len;
 	r->head = mem_alloc((size_t)head_len, 1);
+	r->plain = (struct buf)BUF_INIT(STREAM_PLAIN_LEN);
 	if (read_head(r, file_len, head_digest, e)) {
 		package_close(r);
 		return -1;
@@ -194,17 +208,59 @@ int package_check_chunk(const struct package_reader *r, uint32_t index,
 	return 0;
 }
 
+int package_decrypt(struct package_reader *r,
+		    const uint8_t content_key[STREAM_KEY_LEN],
+		    const uint8_t commitment[STREAM_COMMITMENT_LEN],
+		    struct err *e)
+{
+	struct stream stream;
+
+	if (r->header.cipher != PACKAGE_STREAM)
+		return err_set(e, ERR_REFUSED, "package is not encrypted");
+	stream_init(content_key, (struct slice){ r->head, PACKAGE_HEADER_LEN },
+		    &stream);
+	if (stream_check(&stream, commitment, e)) {
+		stream_done(&stream);
+		return -1;
+	}
+	r->stream = stream;
+	r->decrypts = true;
+	stream_done(&stream);
+	return 0;
+}
+
+/* The chunk's bytes, digest compared already, become what is read. */
+static int open_chunk(struct package_reader *r, struct slice chunk,
+		      struct err *e)
+{
+	const struct stream_place at = {
+		.index = r->next,
+		.last = r->next == r->header.chunk_count - 1,
+	};
+
+	if (r->header.cipher == PACKAGE_PLAIN) {
+		r->ready = chunk;
+		return 0;
+	}
+	r->plain.len = 0;
+	if (stream_open(&r->stream, at, chunk, &r->plain, e))
+		return err_in(e, "chunk %u of the package", r->next);
+	r->ready = buf_slice(&r->plain);
+	return 0;
+}
+
 static int next_chunk(struct package_reader *r, struct err *e)
 {
-	size_t len = length_of_chunk(&r->header, r->next);
+	struct slice chunk = { r->chunk, length_of_chunk(&r->header, r->next) };
 	uint64_t offset = r->head_len + (uint64_t)r->next * PACKAGE_CHUNK_LEN;
 
-	r->chunk_len = 0;
-	r->chunk_used = 0;
-	if (r->from.read_at(r->from.ctx, offset, r->chunk, len, e) ||
-	    package_check_chunk(r, r->next, (struct slice){ r->chunk, len }, e))
+	if (r->header.cipher != PACKAGE_PLAIN && !r->decrypts)
+		return err_set(e, ERR_REFUSED,
+			       "package is encrypted, and its key is not here");
+	if (r->from.read_at(r->from.ctx, offset, r->chunk, chunk.len, e) ||
+	    package_check_chunk(r, r->next, chunk, e) ||
+	    open_chunk(r, chunk, e))
 		return -1;
-	r->chunk_len = len;
 	r->next++;
 	return 0;
 }
@@ -212,17 +268,15 @@ static int next_chunk(struct package_reader *r, struct err *e)
 int package_read(struct package_reader *r, void *out, size_t len, size_t *got,
 		 struct err *e)
 {
-	size_t left;
-
-	if (r->chunk_used == r->chunk_len && r->next < r->header.chunk_count &&
+	if (r->ready.len == 0 && r->next < r->header.chunk_count &&
 	    next_chunk(r, e))
 		return -1;
-	left = r->chunk_len - r->chunk_used;
-	if (left > len)
-		left = len;
-	memcpy(out, r->chunk + r->chunk_used, left);
-	r->chunk_used += left;
-	*got = left;
+	if (len > r->ready.len)
+		len = r->ready.len;
+	if (len > 0)
+		memcpy(out, r->ready.ptr, len);
+	r->ready = slice_sub(r->ready, len, r->ready.len);
+	*got = len;
 	return 0;
 }
 
@@ -230,6 +284,8 @@ void package_close(struct package_reader *r)
 {
 	if (!r)
 		return;
+	buf_wipe(&r->plain);
+	stream_done(&r->stream);
 	free(r->head);
 	free(r);
 }

@@ -9,15 +9,19 @@
  * metadata holds the SHA-256 of header and table together, so a reader first
  * checks those, then each chunk before anything else sees a byte of it. The
  * header says how to read the payload, never whether to trust it.
+ *
+ * An encrypted package (docs/encryption.md) has STREAM_PLAIN_LEN bytes of
+ * payload and their tag in each chunk; digests are of the bytes as distributed.
  */
 #ifndef COMMON_PACKAGE_H
 #define COMMON_PACKAGE_H
 
 #include "common/digest.h"
+#include "common/stream.h"
 
 #define PACKAGE_VERSION    1
 #define PACKAGE_HEADER_LEN 64
-#define PACKAGE_CHUNK_LEN  65536
+#define PACKAGE_CHUNK_LEN  STREAM_CHUNK_LEN
 #define PACKAGE_CHUNKS_MAX (1u << 20) /* 64 GiB */
 #define PACKAGE_WINDOW_MAX (8u << 20)
 #define PACKAGE_HEAD_MAX   (PACKAGE_HEADER_LEN + 32u * PACKAGE_CHUNKS_MAX)
@@ -30,6 +34,10 @@ enum package_content {
 	PACKAGE_TREE = 1,
 	PACKAGE_IMAGE = 2
 };
+enum package_cipher {
+	PACKAGE_PLAIN = 0,
+	PACKAGE_STREAM = 1 /* common/stream.h */
+};
 enum package_codec {
 	PACKAGE_RAW = 0,
 	PACKAGE_ZSTD = 1,
@@ -41,6 +49,7 @@ struct package_header {
 	enum package_kind kind;
 	enum package_content content;
 	enum package_codec codec; /* of a full payload, or of delta records */
+	enum package_cipher cipher;
 	uint32_t chunk_count;
 	uint32_t window_len;  /* bytes a decoder must keep, <= 8 MiB */
 	uint64_t payload_len; /* bytes as distributed: all chunks together */
@@ -76,7 +85,21 @@ int package_open(const struct package_source *from, uint64_t file_len,
 		 struct package_reader **out, struct err *e) NODISCARD;
 const struct package_header *package_header(const struct package_reader *r);
 
-/* Up to len payload bytes; *got is 0 only at the end. */
+/*
+ * Open the encryption of a package before its first byte is read. ERR_REFUSED
+ * for a package that is not encrypted, ERR_UNTRUSTED when the content key is
+ * not the one that the signed commitment names; nothing was decrypted then.
+ */
+int package_decrypt(struct package_reader *r,
+		    const uint8_t content_key[STREAM_KEY_LEN],
+		    const uint8_t commitment[STREAM_COMMITMENT_LEN],
+		    struct err *e) NODISCARD;
+
+/*
+ * Up to len payload bytes; *got is 0 only at the end. ERR_REFUSED for an
+ * encrypted package without package_decrypt(). The bytes of an encrypted chunk
+ * come only after its tag was right.
+ */
 int package_read(struct package_reader *r, void *out, size_t len, size_t *got,
 		 struct err *e) NODISCARD;
 void package_close(struct package_reader *r);

@@ -53,6 +53,7 @@ static const char *const members[] = { "type",
 				       "head_length",
 				       "window",
 				       "apply_memory",
+				       "encryption",
 				       NULL };
 
 /* ---- words --------------------------------------------------------------- */
@@ -61,6 +62,9 @@ struct word {
 	const char *text;
 	int value;
 };
+
+/* The only scheme so far: docs/encryption.md. */
+#define SCHEME "stream-v1"
 
 static const struct word kinds[] = { { "full", PACKAGE_FULL },
 				     { "delta", PACKAGE_DELTA },
@@ -428,6 +432,28 @@ static int read_base(const struct json *j, struct release *r, struct err *e)
 	return 0;
 }
 
+static int read_encryption(const struct json *j, struct release *r,
+			   struct err *e)
+{
+	static const char *const known[] = { "scheme", "commitment", NULL };
+	const struct json *encryption;
+	const char *scheme;
+
+	if (!json_get(j, "encryption"))
+		return 0;
+	if (json_get_object(j, "encryption", &encryption, e) ||
+	    json_only(encryption, known, e) ||
+	    json_get_text(encryption, "scheme", &scheme, e) ||
+	    json_get_hex(encryption, "commitment", r->commitment,
+			 STREAM_COMMITMENT_LEN, e))
+		return err_in(e, "encryption");
+	if (strcmp(scheme, SCHEME) != 0)
+		return err_set(e, ERR_REFUSED,
+			       "encryption of this kind needs a newer updater");
+	r->encrypted = true;
+	return 0;
+}
+
 static int read_package(const struct json *j, struct release *r, struct err *e)
 {
 	uint64_t window;
@@ -443,7 +469,7 @@ static int read_package(const struct json *j, struct release *r, struct err *e)
 		return -1;
 	r->kind = (enum package_kind)value;
 	r->window_len = (uint32_t)window;
-	return read_base(j, r, e);
+	return read_base(j, r, e) || read_encryption(j, r, e) ? -1 : 0;
 }
 
 /* What the entry says beside custom, and the path under which it stands. */
@@ -627,6 +653,19 @@ static void set_content(struct json *j, const struct release *r)
 	set_number(j, "entries", r->entries);
 }
 
+static void set_encryption(struct json *j, const struct release *r)
+{
+	struct json *encryption;
+
+	if (!r->encrypted)
+		return;
+	encryption = json_new_object();
+	json_set_text(encryption, "scheme", SCHEME);
+	json_set_hex(encryption, "commitment",
+		     (struct slice){ r->commitment, STREAM_COMMITMENT_LEN });
+	json_set(j, "encryption", encryption);
+}
+
 static void set_package(struct json *j, const struct release *r)
 {
 	json_set_text(j, "kind", word_of(kinds, (int)r->kind));
@@ -634,6 +673,7 @@ static void set_package(struct json *j, const struct release *r)
 	set_number(j, "head_length", r->head_len);
 	set_number(j, "window", r->window_len);
 	set_number(j, "apply_memory", r->apply_memory);
+	set_encryption(j, r);
 	if (r->kind != PACKAGE_DELTA)
 		return;
 	json_set_text(j, "base", r->base_id);

@@ -93,6 +93,8 @@ struct release {
 	struct sha256 package_digest; /* likewise */
 	uint32_t window_len;          /* signed limit for the decoder */
 	uint64_t apply_memory;        /* bytes a decoder needs at most */
+	bool encrypted; /* and then what its content key must derive: */
+	uint8_t commitment[STREAM_COMMITMENT_LEN];
 };
 
 /* ERR_NOT_FOUND when the entry is not a package (another "type"). */

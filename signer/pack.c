@@ -86,6 +86,25 @@ static int read_file_at(void *ctx, uint64_t offset, void *out, size_t len,
 	return got == len ? 0 : err_set(e, ERR_FORMAT, "package is cut off");
 }
 
+/* Open a package as signed, and its encryption if it has any. */
+static int open_package(const struct package_source *from,
+			const uint8_t *content_key, const struct release *r,
+			struct package_reader **out, struct err *e)
+{
+	struct package_reader *package = NULL;
+
+	if (package_open(from, r->package_len, r->head_len, &r->head_digest,
+			 &package, e))
+		return -1;
+	if (r->encrypted && content_key &&
+	    package_decrypt(package, content_key, r->commitment, e)) {
+		package_close(package);
+		return -1;
+	}
+	*out = package;
+	return 0;
+}
+
 /* ---- restoring ----------------------------------------------------------- */
 
 /* A sink that lays the content down in a spool file. */
@@ -165,8 +184,7 @@ int pack_restore(const struct pack_settings *how, int fd,
 	t->fd = -1;
 	t->manifest = (struct buf)BUF_INIT(TREE_MANIFEST_MAX);
 	if (!fs_open_nameless(how->scratch_dirfd, &t->fd, e) &&
-	    !package_open(&from, r->package_len, r->head_len, &r->head_digest,
-			  &package, e) &&
+	    !open_package(&from, how->content_key, r, &package, e) &&
 	    !restore(how, r, package, t, e)) {
 		*out = t;
 		t = NULL;
@@ -256,6 +274,7 @@ static int write_package(const struct pack_job *job, struct release *r,
 {
 	struct package_header h = { .content = PACKAGE_TREE,
 				    .codec = job->codec };
+	const struct package_writer_end end = { &h, job->content_key, job->fd };
 	struct package_writer *w = NULL;
 	int rc = -1;
 
@@ -264,7 +283,7 @@ static int write_package(const struct pack_job *job, struct release *r,
 		return -1;
 	if (!(job->base ? make_delta(job, w, &h, e)
 			: make_full(job, w, &h, e)) &&
-	    !package_writer_end(w, &h, job->fd, r, e))
+	    !package_writer_end(w, &end, r, e))
 		rc = 0;
 	package_writer_free(w);
 	r->kind = h.kind;
@@ -347,8 +366,7 @@ static int prove(const struct pack_job *job, const struct release *r,
 	struct package_reader *package = NULL;
 	int rc = -1;
 
-	if (!package_open(&from, r->package_len, r->head_len, &r->head_digest,
-			  &package, e))
+	if (!open_package(&from, job->content_key, r, &package, e))
 		rc = prove_with(job, r, package, e);
 	package_close(package);
 	return rc ? err_in(e, "the package does not yield its content") : 0;

@@ -16,8 +16,8 @@
  *		pack_restore(&how, fd, &earlier, &base, e)
  *		pack_make(&(struct pack_job){ .base = base, ... }, &release, e)
  *
- * The same content, base and codec give the same bytes with the same versions
- * of the compression libraries.
+ * The same content, base, codec and content key give the same bytes with the
+ * same versions of the compression libraries.
  */
 #ifndef SIGNER_PACK_H
 #define SIGNER_PACK_H
@@ -31,6 +31,7 @@ struct pack_settings {
 	enum tree_attributes attributes;
 	int scratch_dirfd; /* a folder on a disk with room for the content */
 	bool quiet;        /* no progress on standard error */
+	const uint8_t *content_key; /* pack_restore() of an encrypted one */
 };
 
 /*
@@ -44,7 +45,7 @@ int pack_load(const struct pack_settings *how, const char *path,
 /*
  * Restore an earlier release from its full package, as released: fd is open
  * for reading at the package, r is its signed entry. how->attributes is not
- * looked at.
+ * looked at; how->content_key is, if it is encrypted.
  */
 int pack_restore(const struct pack_settings *how, int fd,
 		 const struct release *r, struct pack_tree **out,
@@ -65,14 +66,19 @@ struct pack_job {
 	int fd;            /* empty, open for reading and writing */
 	int scratch_dirfd; /* as above */
 	bool quiet;
+	/*
+	 * STREAM_KEY_LEN random bytes, for this package alone; NULL: it is not
+	 * encrypted.
+	 */
+	const uint8_t *content_key;
 };
 
 /*
  * Write one package to job->fd and fill all of *r that describes content and
  * package: what pack_describe() fills, kind, base_digest, head_digest,
- * head_len, package_len, package_digest, window_len and apply_memory. The
- * rest of *r is the caller's: base_id, which names the base for people, among
- * it. The file is not synced.
+ * head_len, package_len, package_digest, window_len, apply_memory, encrypted
+ * and commitment. The rest of *r is the caller's: base_id, which names the base
+ * for people, among it. The file is not synced.
  */
 int pack_make(const struct pack_job *job, struct release *r,
 	      struct err *e) NODISCARD;

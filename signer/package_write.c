@@ -9,10 +9,7 @@
 
 struct package_writer {
 	int fd; /* the spool */
-	struct buf table;
-	struct digest *digest; /* of the chunk that is growing */
 	uint64_t payload_len;
-	size_t chunk_len;
 };
 
 int package_writer_new(int scratch_dirfd, struct package_writer **out,
@@ -25,9 +22,6 @@ int package_writer_new(int scratch_dirfd, struct package_writer **out,
 		return err_in(e, "scratch folder");
 	w = mem_alloc(1, sizeof(*w));
 	w->fd = fd;
-	w->table =
-		(struct buf)BUF_INIT((size_t)SHA256_LEN * PACKAGE_CHUNKS_MAX);
-	w->digest = digest_new(DIGEST_SHA256);
 	*out = w;
 	return 0;
 }
@@ -37,21 +31,7 @@ void package_writer_free(struct package_writer *w)
 	if (!w)
 		return;
 	fs_close(&w->fd);
-	buf_done(&w->table);
-	digest_free(w->digest);
 	free(w);
-}
-
-static int end_chunk(struct package_writer *w, struct err *e)
-{
-	struct sha256 digest;
-
-	digest_finish(w->digest, digest.bytes);
-	digest_reset(w->digest);
-	w->chunk_len = 0;
-	if (buf_add(&w->table, (struct slice){ digest.bytes, SHA256_LEN }, e))
-		return err_set(e, ERR_LIMIT, "package is too large");
-	return 0;
 }
 
 int package_writer_add(struct package_writer *w, struct slice bytes,
@@ -60,49 +40,143 @@ int package_writer_add(struct package_writer *w, struct slice bytes,
 	if (fs_write(w->fd, bytes, e))
 		return err_in(e, "spool");
 	w->payload_len += bytes.len;
-	while (bytes.len > 0) {
-		struct slice part =
-			slice_sub(bytes, 0, PACKAGE_CHUNK_LEN - w->chunk_len);
-
-		digest_add(w->digest, part);
-		w->chunk_len += part.len;
-		bytes = slice_sub(bytes, part.len, bytes.len);
-		if (w->chunk_len == PACKAGE_CHUNK_LEN && end_chunk(w, e))
-			return -1;
-	}
 	return 0;
 }
 
-static int write_head(struct package_writer *w, const struct package_header *h,
-		      int fd, struct release *r, struct err *e)
-{
-	uint8_t header[PACKAGE_HEADER_LEN];
-	struct digest *digest = digest_new(DIGEST_SHA256);
-	const struct slice bytes = { header, sizeof(header) };
+/* ---- cutting into chunks ------------------------------------------------- */
 
-	package_format_header(h, header);
-	digest_add(digest, bytes);
-	digest_add(digest, buf_slice(&w->table));
+/* What all chunks of one package need. */
+struct cutting {
+	const struct package_writer *w;
+	const struct package_header *h;
+	const struct stream *stream; /* NULL: not encrypted */
+	size_t piece_len;            /* bytes of the payload in a whole chunk */
+	int fd;
+	struct buf table, piece, sealed;
+};
+
+static int read_piece(struct cutting *c, uint32_t index, struct err *e)
+{
+	uint64_t offset = (uint64_t)index * c->piece_len;
+	uint64_t left = c->w->payload_len - offset;
+	size_t len = left < c->piece_len ? (size_t)left : c->piece_len;
+	uint8_t *room;
+	size_t got;
+
+	c->piece.len = 0;
+	room = buf_reserve(&c->piece, len, e);
+	if (!room || fs_read_at(c->w->fd, offset, room, len, &got, e))
+		return -1;
+	if (got != len)
+		return err_set(e, ERR_SYSTEM, "the spool was cut short");
+	c->piece.len = len;
+	return 0;
+}
+
+static int put_chunk(struct cutting *c, uint32_t index, struct err *e)
+{
+	const struct stream_place at = {
+		.index = index, .last = index == c->h->chunk_count - 1
+	};
+	uint64_t offset = package_head_len(c->h->chunk_count) +
+			  (uint64_t)index * PACKAGE_CHUNK_LEN;
+	struct slice chunk;
+	struct sha256 digest;
+
+	if (read_piece(c, index, e))
+		return -1;
+	chunk = buf_slice(&c->piece);
+	if (c->stream) {
+		c->sealed.len = 0;
+		if (stream_seal(c->stream, at, chunk, &c->sealed, e))
+			return -1;
+		chunk = buf_slice(&c->sealed);
+	}
+	sha256_of(chunk, &digest);
+	if (buf_add(&c->table, (struct slice){ digest.bytes, SHA256_LEN }, e))
+		return -1;
+	return fs_write_at(c->fd, offset, chunk, e);
+}
+
+static int put_head(const struct cutting *c, struct slice header,
+		    struct release *r, struct err *e)
+{
+	struct digest *digest = digest_new(DIGEST_SHA256);
+
+	digest_add(digest, header);
+	digest_add(digest, buf_slice(&c->table));
 	digest_finish(digest, r->head_digest.bytes);
 	digest_free(digest);
-	r->head_len = package_head_len(h->chunk_count);
-	if (fs_write_at(fd, 0, bytes, e) ||
-	    fs_write_at(fd, sizeof(header), buf_slice(&w->table), e))
+	if (fs_write_at(c->fd, 0, header, e) ||
+	    fs_write_at(c->fd, header.len, buf_slice(&c->table), e))
 		return -1;
 	return 0;
 }
 
-int package_writer_end(struct package_writer *w, struct package_header *h,
-		       int fd, struct release *r, struct err *e)
+static int put_package(struct cutting *c, struct slice header,
+		       struct release *r, struct err *e)
 {
-	if (w->chunk_len > 0 && end_chunk(w, e))
-		return -1;
-	h->chunk_count = (uint32_t)(w->table.len / SHA256_LEN);
-	h->payload_len = w->payload_len;
-	if (write_head(w, h, fd, r, e) ||
-	    fs_copy_range(w->fd, 0, fd, r->head_len, w->payload_len, e))
-		return err_in(e, "package");
+	for (uint32_t i = 0; i < c->h->chunk_count; i++)
+		if (put_chunk(c, i, e))
+			return -1;
+	return put_head(c, header, r, e);
+}
+
+static int fill_header(const struct package_writer *w, size_t piece_len,
+		       struct package_header *h, struct err *e)
+{
+	uint64_t count = w->payload_len / piece_len +
+			 (w->payload_len % piece_len > 0 ? 1 : 0);
+
+	if (count > PACKAGE_CHUNKS_MAX)
+		return err_set(e, ERR_LIMIT, "package is too large");
+	h->chunk_count = (uint32_t)count;
+	h->payload_len =
+		w->payload_len + count * (PACKAGE_CHUNK_LEN - piece_len);
+	return 0;
+}
+
+int package_writer_end(struct package_writer *w,
+		       const struct package_writer_end *how, struct release *r,
+		       struct err *e)
+{
+	const size_t piece_len =
+		how->content_key ? STREAM_PLAIN_LEN : PACKAGE_CHUNK_LEN;
+	uint8_t header[PACKAGE_HEADER_LEN];
+	const struct slice bytes = { header, sizeof(header) };
+	struct package_header *h = how->h;
+	struct stream stream = { .prefix = { 0 } };
+	struct cutting c = {
+		.w = w,
+		.h = h,
+		.stream = how->content_key ? &stream : NULL,
+		.piece_len = piece_len,
+		.fd = how->fd,
+		.table = BUF_INIT((size_t)SHA256_LEN * PACKAGE_CHUNKS_MAX),
+		.piece = BUF_INIT(PACKAGE_CHUNK_LEN),
+		.sealed = BUF_INIT(PACKAGE_CHUNK_LEN),
+	};
+	int rc = -1;
+
+	h->cipher = how->content_key ? PACKAGE_STREAM : PACKAGE_PLAIN;
+	if (fill_header(w, piece_len, h, e))
+		goto out;
+	package_format_header(h, header);
+	if (how->content_key)
+		stream_init(how->content_key, bytes, &stream);
+	r->encrypted = how->content_key != NULL;
+	memcpy(r->commitment, stream.commitment, STREAM_COMMITMENT_LEN);
+	r->head_len = package_head_len(h->chunk_count);
 	r->window_len = h->window_len;
-	r->package_len = r->head_len + w->payload_len;
-	return sha256_of_range(fd, 0, r->package_len, &r->package_digest, e);
+	r->package_len = r->head_len + h->payload_len;
+	rc = put_package(&c, bytes, r, e);
+out:
+	stream_done(&stream);
+	buf_done(&c.table);
+	buf_wipe(&c.piece);
+	buf_done(&c.sealed);
+	if (rc)
+		return err_in(e, "package");
+	return sha256_of_range(how->fd, 0, r->package_len, &r->package_digest,
+			       e);
 }

@@ -350,7 +350,7 @@ out:
 }
 
 /* An open file, read or written from its start. */
-struct stream {
+struct body_stream {
 	int fd;
 	uint64_t offset, len;
 	struct err failure;
@@ -358,7 +358,7 @@ struct stream {
 
 static size_t give_file(char *room, size_t size, size_t count, void *ctx)
 {
-	struct stream *s = ctx;
+	struct body_stream *s = ctx;
 	size_t want = size * count, got = 0;
 
 	if (want > s->len - s->offset)
@@ -373,7 +373,7 @@ int people_put(struct people_client *c, const char *path, int fd, uint64_t len,
 	       struct err *e)
 {
 	struct buf answer = BUF_INIT(ANSWER_MAX);
-	struct stream s = { .fd = fd, .len = len };
+	struct body_stream s = { .fd = fd, .len = len };
 	int rc = -1;
 
 	if (prepare(c, path, e))
@@ -400,7 +400,7 @@ int people_fetch(struct people_client *c, const char *path, struct buf *out,
 
 static size_t take_file(char *bytes, size_t size, size_t count, void *ctx)
 {
-	struct stream *s = ctx;
+	struct body_stream *s = ctx;
 	struct slice in = { (const uint8_t *)bytes, size * count };
 
 	if (in.len > s->len - s->offset) {
@@ -417,7 +417,7 @@ static size_t take_file(char *bytes, size_t size, size_t count, void *ctx)
 int people_fetch_file(struct people_client *c, const char *path, int fd,
 		      uint64_t max, struct err *e)
 {
-	struct stream s = { .fd = fd, .len = max };
+	struct body_stream s = { .fd = fd, .len = max };
 	int rc = -1;
 
 	if (prepare(c, path, e))

@@ -2,7 +2,8 @@
 /*
  * A package header that is accepted keeps to the limits and formats back to
  * the same bytes; and a reader over any package, its head taken for signed,
- * ends with an error or with exactly the payload that the header announced.
+ * ends with an error or with exactly the payload that the header announced; an
+ * encrypted one, for which there is no key here, always with an error.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,7 @@ static void read_all(struct package_reader *r)
 		MUST(got <= sizeof(out));
 		total += got;
 	} while (got > 0);
+	MUST(package_header(r)->cipher == PACKAGE_PLAIN);
 	MUST(total == package_header(r)->payload_len);
 }
 

@@ -278,6 +278,130 @@ static void any_tree_survives_full_and_delta(void **state)
 	}
 }
 
+/* ---- encrypted ----------------------------------------------------------- */
+
+static const uint8_t keys[3][STREAM_KEY_LEN] = { { 1 }, { 2 }, { 3 } };
+
+static int make_encrypted(const struct pack_tree *t, struct pack_tree *base,
+			  const uint8_t *key, struct release *r)
+{
+	struct pack_job job = { .content = t,
+				.base = base,
+				.codec = PACKAGE_ZSTD,
+				.fd = -1,
+				.scratch_dirfd = how.scratch_dirfd,
+				.quiet = true,
+				.content_key = key };
+	struct err e = { 0 };
+
+	assert_ok(fs_open_nameless(box.dir, &job.fd, &e));
+	assert_ok(pack_make(&job, r, &e));
+	assert_true(r->encrypted);
+	return job.fd;
+}
+
+/* Does a file hold these bytes anywhere? */
+static bool holds(int fd, uint64_t len, const char *text)
+{
+	struct buf all = BUF_INIT(1u << 20);
+	struct err e = { 0 };
+	size_t got;
+	bool found;
+
+	assert_true(len < all.max);
+	assert_non_null(buf_reserve(&all, (size_t)len, &e));
+	assert_ok(fs_read_at(fd, 0, all.ptr, (size_t)len, &got, &e));
+	found = memmem(all.ptr, got, text, strlen(text)) != NULL;
+	buf_done(&all);
+	return found;
+}
+
+#define CANARY "nobody but devices reads this line"
+
+static void encrypted_packages_restore_and_prove_with_their_key(void **state)
+{
+	struct pack_settings with_key = how;
+	struct release first = { .seq = 1 }, second = { .seq = 2 };
+	struct pack_tree *old, *new_tree, *restored = NULL;
+	int dir = box_folder(&box, "input");
+	struct err e = { 0 };
+	int fd;
+
+	(void)state;
+	put_file(dir, "a", CANARY, 0644);
+	old = load("input");
+	put_file(dir, "b", CANARY " again", 0644);
+	new_tree = load("input");
+	fd = make_encrypted(old, NULL, keys[0], &first);
+	assert_false(holds(fd, first.package_len, CANARY));
+	assert_refused(pack_restore(&how, fd, &first, &restored, &e),
+		       ERR_REFUSED);
+	with_key.content_key = keys[1];
+	assert_refused(pack_restore(&with_key, fd, &first, &restored, &e),
+		       ERR_UNTRUSTED);
+	with_key.content_key = keys[0];
+	assert_ok(pack_restore(&with_key, fd, &first, &restored, &e));
+	fs_close(&fd);
+	fd = make_encrypted(new_tree, restored, keys[1], &second);
+	assert_false(holds(fd, second.package_len, CANARY));
+	assert_memory_not_equal(first.commitment, second.commitment,
+				STREAM_COMMITMENT_LEN);
+	fs_close(&fd);
+	fs_close(&dir);
+	pack_tree_free(old);
+	pack_tree_free(new_tree);
+	pack_tree_free(restored);
+}
+
+static void the_same_input_and_key_give_the_same_bytes(void **state)
+{
+	struct release r[3] = { { .seq = 1 }, { .seq = 1 }, { .seq = 1 } };
+	int dir = box_folder(&box, "input");
+	struct pack_tree *t;
+
+	(void)state;
+	put_file(dir, "a", CANARY, 0644);
+	t = load("input");
+	for (size_t i = 0; i < 3; i++) {
+		int fd = make_encrypted(t, NULL, keys[i / 2], &r[i]);
+
+		fs_close(&fd);
+	}
+	assert_true(sha256_equal(&r[0].package_digest, &r[1].package_digest));
+	assert_false(sha256_equal(&r[0].package_digest, &r[2].package_digest));
+	pack_tree_free(t);
+	fs_close(&dir);
+}
+
+/* What is signed as plain must be plain, and the other way round. */
+static void encryption_that_was_not_signed_is_refused(void **state)
+{
+	struct pack_settings with_key = how;
+	struct release r = { .seq = 1 };
+	struct pack_tree *t, *restored = NULL;
+	int dir = box_folder(&box, "input");
+	struct err e = { 0 };
+	int fd;
+
+	(void)state;
+	with_key.content_key = keys[0];
+	put_file(dir, "a", CANARY, 0644);
+	t = load("input");
+	fd = make_encrypted(t, NULL, keys[0], &r);
+	r.encrypted = false;
+	assert_refused(pack_restore(&with_key, fd, &r, &restored, &e),
+		       ERR_UNTRUSTED);
+	fs_close(&fd);
+	fd = make(t, NULL, PACKAGE_ZSTD, &r);
+	assert_false(r.encrypted);
+	r.encrypted = true;
+	assert_refused(pack_restore(&how, fd, &r, &restored, &e),
+		       ERR_UNTRUSTED);
+	fs_close(&fd);
+	pack_tree_free(t);
+	fs_close(&dir);
+}
+
 /* ---- the same again ------------------------------------------------------ */
 
 static void the_same_input_gives_the_same_bytes(void **state)
@@ -729,6 +853,9 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(any_tree_survives_full_and_delta),
 		TEST(the_same_input_gives_the_same_bytes),
+		TEST(encrypted_packages_restore_and_prove_with_their_key),
+		TEST(the_same_input_and_key_give_the_same_bytes),
+		TEST(encryption_that_was_not_signed_is_refused),
 		TEST(an_unchanged_tree_costs_next_to_nothing),
 		TEST(an_empty_tree_is_a_release),
 		TEST(ten_thousand_entries_are_no_trouble),

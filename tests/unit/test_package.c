@@ -330,7 +330,212 @@ static void arriving_chunks_are_checked_one_by_one(void **state)
 	package_close(r);
 }
 
-#define TEST(f) cmocka_unit_test_setup(f, setup)
+/* ---- encrypted ----------------------------------------------------------- */
+
+static const uint8_t content_key[STREAM_KEY_LEN] = { 1, 2, 3 };
+static uint8_t commitment[STREAM_COMMITMENT_LEN];
+
+/* Table and head digest for whatever stands in the file now: as if signed. */
+static void sign_again(void)
+{
+	for (size_t i = 0; i < CHUNKS; i++) {
+		const uint8_t *chunk = file + HEAD_LEN + i * PACKAGE_CHUNK_LEN;
+		struct sha256 d;
+
+		sha256_of((struct slice){ chunk, chunk_len(i) }, &d);
+		memcpy(file + PACKAGE_HEADER_LEN + i * SHA256_LEN, d.bytes,
+		       SHA256_LEN);
+	}
+	sha256_of((struct slice){ file, HEAD_LEN }, &head_digest);
+}
+
+/* The plain bytes of chunk i begin with i + 1. */
+static int setup_encrypted(void **state)
+{
+	struct package_header h = header;
+	struct slice bytes = { file, PACKAGE_HEADER_LEN };
+	struct buf plain = BUF_INIT(STREAM_PLAIN_LEN);
+	struct stream stream;
+	struct err e = { 0 };
+
+	(void)state;
+	h.cipher = PACKAGE_STREAM;
+	package_format_header(&h, file);
+	stream_init(content_key, bytes, &stream);
+	memcpy(commitment, stream.commitment, sizeof(commitment));
+	for (uint32_t i = 0; i < CHUNKS; i++) {
+		struct buf sealed = BUF_INIT(STREAM_CHUNK_LEN);
+
+		plain.len = 0;
+		assert_non_null(buf_reserve(&plain, STREAM_PLAIN_LEN, &e));
+		memset(plain.ptr, (int)i + 1, STREAM_PLAIN_LEN);
+		assert_ok(stream_seal(
+			&stream, (struct stream_place){ i, i == CHUNKS - 1 },
+			(struct slice){ plain.ptr,
+					chunk_len(i) - AEAD_TAG_LEN },
+			&sealed, &e));
+		memcpy(file + HEAD_LEN + (size_t)i * PACKAGE_CHUNK_LEN,
+		       sealed.ptr, sealed.len);
+		buf_done(&sealed);
+	}
+	buf_done(&plain);
+	file_len = FILE_LEN;
+	sign_again();
+	return 0;
+}
+
+/* Read all; *total bytes came out and each was of its own chunk. */
+static int decrypt_it(size_t *total, struct err *e)
+{
+	struct package_reader *r = NULL;
+	uint8_t out[STREAM_PLAIN_LEN];
+	size_t got = 1;
+	int rc = open_it(&r, e);
+
+	*total = 0;
+	if (rc == 0)
+		rc = package_decrypt(r, content_key, commitment, e);
+	while (rc == 0 && got > 0) {
+		rc = package_read(r, out, sizeof(out), &got, e);
+		if (rc == 0 && got > 0)
+			assert_int_equal(out[0], *total / STREAM_PLAIN_LEN + 1);
+		if (rc == 0)
+			*total += got;
+	}
+	package_close(r);
+	return rc;
+}
+
+static void an_encrypted_package_is_read_with_its_key(void **state)
+{
+	struct err e = { 0 };
+	size_t total;
+
+	(void)state;
+	assert_ok(decrypt_it(&total, &e));
+	assert_int_equal(total, PAYLOAD_LEN - CHUNKS * AEAD_TAG_LEN);
+}
+
+static void nothing_is_read_without_the_key(void **state)
+{
+	struct package_reader *r = NULL;
+	uint8_t out[16] = { 0 };
+	struct err e = { 0 };
+	size_t got;
+
+	(void)state;
+	assert_ok(open_it(&r, &e));
+	assert_refused(package_read(r, out, sizeof(out), &got, &e),
+		       ERR_REFUSED);
+	assert_int_equal(out[0], 0);
+	package_close(r);
+}
+
+/* D03: the signed commitment is compared before anything is decrypted. */
+static void another_key_is_refused_before_anything_is_decrypted(void **state)
+{
+	uint8_t other[STREAM_KEY_LEN] = { 9 };
+	struct package_reader *r = NULL;
+	uint8_t out[16];
+	struct err e = { 0 };
+	size_t got;
+
+	(void)state;
+	assert_ok(open_it(&r, &e));
+	assert_refused(package_decrypt(r, other, commitment, &e),
+		       ERR_UNTRUSTED);
+	assert_refused(package_read(r, out, sizeof(out), &got, &e),
+		       ERR_REFUSED);
+	commitment[0] ^= 1;
+	assert_refused(package_decrypt(r, content_key, commitment, &e),
+		       ERR_UNTRUSTED);
+	package_close(r);
+}
+
+static void a_plain_package_takes_no_key(void **state)
+{
+	struct package_reader *r = NULL;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(open_it(&r, &e));
+	assert_refused(package_decrypt(r, content_key, commitment, &e),
+		       ERR_REFUSED);
+	package_close(r);
+}
+
+/*
+ * D01, as far as somebody could get who had chunk table and head signed anew:
+ * chunks that were moved or repeated have right digests and wrong tags.
+ */
+static void encrypted_chunks_cannot_change_places(void **state)
+{
+	uint8_t *chunk[2] = { file + HEAD_LEN,
+			      file + HEAD_LEN + PACKAGE_CHUNK_LEN };
+	static uint8_t kept[PACKAGE_CHUNK_LEN];
+	struct err e = { 0 };
+	size_t total;
+
+	(void)state;
+	memcpy(kept, chunk[0], sizeof(kept));
+	memcpy(chunk[0], chunk[1], sizeof(kept));
+	memcpy(chunk[1], kept, sizeof(kept));
+	sign_again();
+	assert_refused(decrypt_it(&total, &e), ERR_UNTRUSTED);
+	assert_int_equal(total, 0);
+	memcpy(chunk[0], kept, sizeof(kept));
+	sign_again();
+	assert_refused(decrypt_it(&total, &e), ERR_UNTRUSTED);
+	assert_int_equal(total, STREAM_PLAIN_LEN);
+}
+
+/* The same for a changed byte: nothing of its chunk comes out. */
+static void nothing_of_a_changed_chunk_comes_out(void **state)
+{
+	struct err e = { 0 };
+	size_t total;
+
+	(void)state;
+	file[HEAD_LEN + PACKAGE_CHUNK_LEN + 77] ^= 1;
+	sign_again();
+	assert_refused(decrypt_it(&total, &e), ERR_UNTRUSTED);
+	assert_int_equal(total, STREAM_PLAIN_LEN);
+}
+
+/* A header that was exchanged is one under which no chunk opens. */
+static void another_header_opens_no_chunk(void **state)
+{
+	struct err e = { 0 };
+	size_t total;
+
+	(void)state;
+	file[10] = PACKAGE_DELTA;
+	sign_again();
+	assert_refused(decrypt_it(&total, &e), ERR_UNTRUSTED);
+	assert_int_equal(total, 0);
+}
+
+static void an_encrypted_chunk_holds_more_than_its_tag(void **state)
+{
+	struct package_header h = header;
+	uint8_t bytes[PACKAGE_HEADER_LEN];
+	struct slice in = { bytes, sizeof(bytes) };
+	struct package_header back;
+	struct err e = { 0 };
+
+	(void)state;
+	h.cipher = PACKAGE_STREAM;
+	h.payload_len = 2 * PACKAGE_CHUNK_LEN + AEAD_TAG_LEN;
+	package_format_header(&h, bytes);
+	assert_refused(package_parse_header(in, &back, &e), ERR_FORMAT);
+	h.payload_len++;
+	package_format_header(&h, bytes);
+	assert_ok(package_parse_header(in, &back, &e));
+	assert_int_equal(back.cipher, PACKAGE_STREAM);
+}
+
+#define TEST(f)      cmocka_unit_test_setup(f, setup)
+#define ENCRYPTED(f) cmocka_unit_test_setup(f, setup_encrypted)
 
 int main(void)
 {
@@ -346,6 +551,14 @@ int main(void)
 		TEST(a_package_that_was_cut_is_refused),
 		TEST(lengths_must_be_those_of_the_header),
 		TEST(arriving_chunks_are_checked_one_by_one),
+		ENCRYPTED(an_encrypted_package_is_read_with_its_key),
+		ENCRYPTED(nothing_is_read_without_the_key),
+		ENCRYPTED(another_key_is_refused_before_anything_is_decrypted),
+		TEST(a_plain_package_takes_no_key),
+		ENCRYPTED(encrypted_chunks_cannot_change_places),
+		ENCRYPTED(nothing_of_a_changed_chunk_comes_out),
+		ENCRYPTED(another_header_opens_no_chunk),
+		TEST(an_encrypted_chunk_holds_more_than_its_tag),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

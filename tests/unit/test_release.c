@@ -547,6 +547,50 @@ static void files_are_served_under_their_digest(void **state)
 
 #define TEST(f) cmocka_unit_test_teardown(f, teardown)
 
+static void an_encrypted_release_survives_the_round_trip(void **state)
+{
+	struct release r;
+	struct tuf_target t;
+	struct err e = { 0 };
+
+	(void)state;
+	make(PACKAGE_FULL);
+	assert_null(json_get(pawl, "encryption"));
+	fill(&r, PACKAGE_FULL);
+	r.encrypted = true;
+	memset(r.commitment, 7, sizeof(r.commitment));
+	json_free(entry);
+	entry = release_format(&r);
+	release_done(&r);
+	t = target();
+	assert_ok(release_parse(&t, &r, &e));
+	assert_true(r.encrypted);
+	assert_int_equal(r.commitment[STREAM_COMMITMENT_LEN - 1], 7);
+	release_done(&r);
+}
+
+static void encryption_is_of_a_known_kind_and_complete(void **state)
+{
+	struct json *encryption = json_new_object();
+
+	(void)state;
+	make(PACKAGE_FULL);
+	json_set(pawl, "encryption", encryption);
+	assert_parse_refused(ERR_FORMAT);
+	json_set_text(encryption, "scheme", "stream-v1");
+	assert_parse_refused(ERR_FORMAT);
+	json_set_text(encryption, "commitment", "00");
+	assert_parse_refused(ERR_FORMAT);
+	json_set_hex(encryption, "commitment",
+		     (struct slice){ (const uint8_t[32]){ 1 }, 32 });
+	assert_parses();
+	json_set_text(encryption, "scheme", "stream-v2");
+	assert_parse_refused(ERR_REFUSED);
+	json_set_text(encryption, "scheme", "stream-v1");
+	json_set_int(encryption, "more", 1);
+	assert_parse_refused(ERR_FORMAT);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -555,6 +599,8 @@ int main(void)
 		TEST(a_way_that_leads_nowhere_is_refused),
 		TEST(updaters_are_compared_by_number),
 		TEST(a_delta_names_its_base),
+		TEST(an_encrypted_release_survives_the_round_trip),
+		TEST(encryption_is_of_a_known_kind_and_complete),
 		TEST(each_member_is_required_and_typed),
 		TEST(what_is_no_package_is_not_found),
 		TEST(a_newer_format_asks_for_a_newer_updater),
