@@ -186,11 +186,18 @@ out:
 
 /* ---- merging ------------------------------------------------------------- */
 
-/* A key that root, or a root envelope itself, lists under this id. */
+static bool is_root(const struct json *body)
+{
+	return strcmp(json_text(json_get(body, "_type")), "root") == 0;
+}
+
+/* A key that a root, or the delegations of targets, list under this id. */
 static bool find_key(const struct json *body, const char *keyid,
 		     struct tuf_key *out)
 {
-	const struct json *keys = body ? json_get(body, "keys") : NULL;
+	const struct json *by =
+		is_root(body) ? body : json_get(body, "delegations");
+	const struct json *keys = json_get(by, "keys");
 	const struct json *object = keys ? json_get(keys, keyid) : NULL;
 	struct err unusable;
 
@@ -219,19 +226,18 @@ static bool already_signed(const struct json *to, const struct tuf_key *key,
 }
 
 static size_t merge_valid(struct json *to, const struct json *from,
-			  const struct json *root_signed, struct slice message)
+			  const struct json *by, struct slice message)
 {
 	const struct json *body = json_get(to, "signed");
 	const struct json *all = json_get(from, "signatures");
-	bool is_root = strcmp(json_text(json_get(body, "_type")), "root") == 0;
 	size_t added = 0;
 
 	for (size_t i = 0; i < json_count(all); i++) {
 		const struct json *one = json_at(all, i);
 		struct tuf_key key;
 
-		if (!find_key(root_signed, keyid_of(one), &key) &&
-		    !(is_root && find_key(body, keyid_of(one), &key)))
+		if (!find_key(by, keyid_of(one), &key) &&
+		    !(is_root(body) && find_key(body, keyid_of(one), &key)))
 			continue;
 		if (already_signed(to, &key, message) ||
 		    !tuf_signature_valid(&key, one, message))
@@ -243,8 +249,8 @@ static size_t merge_valid(struct json *to, const struct json *from,
 	return added;
 }
 
-int tuf_merge(struct json *to, const struct json *from,
-	      const struct json *root_signed, size_t *added, struct err *e)
+int tuf_merge(struct json *to, const struct json *from, const struct json *by,
+	      size_t *added, struct err *e)
 {
 	struct buf ours_signed = BUF_INIT(SIGNED_MAX);
 	struct buf theirs_signed = BUF_INIT(SIGNED_MAX);
@@ -257,7 +263,7 @@ int tuf_merge(struct json *to, const struct json *from,
 		err_set(e, ERR_CONFLICT, "the two do not sign the same bytes");
 		goto out;
 	}
-	*added = merge_valid(to, from, root_signed, buf_slice(&ours_signed));
+	*added = merge_valid(to, from, by, buf_slice(&ours_signed));
 	rc = 0;
 out:
 	buf_done(&ours_signed);
@@ -287,7 +293,24 @@ static void count_signers(const struct json *envelope,
 	}
 }
 
-int tuf_signatures(const struct json *envelope, const struct json *root_signed,
+/* The keys of a delegated role. */
+static int delegated_ring(const struct json *targets, const char *role,
+			  struct tuf_keyring *out, struct err *e)
+{
+	const struct json *by = json_get(targets, "delegations");
+	const struct json *list = json_get(by, "roles");
+	const struct json *one;
+
+	for (size_t i = 0; i < json_count(list); i++) {
+		one = json_at(list, i);
+		if (strcmp(json_text(json_get(one, "name")), role) == 0)
+			return tuf_keyring_read(&ours, json_get(by, "keys"),
+						one, out, e);
+	}
+	return err_set(e, ERR_NOT_FOUND, "targets delegate to no %s", role);
+}
+
+int tuf_signatures(const struct json *envelope, const struct json *by,
 		   const char *role, struct tuf_progress *out, struct err *e)
 {
 	struct buf message = BUF_INIT(SIGNED_MAX);
@@ -296,7 +319,8 @@ int tuf_signatures(const struct json *envelope, const struct json *root_signed,
 	int rc = -1;
 
 	if (signed_bytes(envelope, &message, e) ||
-	    tuf_root_keyring(&ours, root_signed, role, &ring, e))
+	    (is_root(by) ? tuf_root_keyring(&ours, by, role, &ring, e)
+			 : delegated_ring(by, role, &ring, e)))
 		goto out;
 	assert(ring.count <= ARRAY_LEN(progress.keys));
 	progress.threshold = ring.threshold;

@@ -43,15 +43,14 @@ int tuf_sign(struct json *envelope, const struct ec_private *key,
 
 /*
  * Add every valid signature of `from` to `to`; both must sign the same bytes
- * (ERR_CONFLICT otherwise). Valid means: by a key that root_signed lists for
- * any role (NULL before there is a root) or, when the envelope is a root,
- * that it lists itself; whatever else `from` holds is left behind, so that a
- * bad signature can never stand in the way of a good one. *added counts the
- * new ones.
+ * (ERR_CONFLICT otherwise). Valid means: by a key that `by` lists for any role
+ * (the signed part of a root, or of targets for whom they delegate to; NULL
+ * before there is a root) or, when the envelope is a root, that it lists
+ * itself; whatever else `from` holds is left behind, so that a bad signature
+ * can never stand in the way of a good one. *added counts the new ones.
  */
-int tuf_merge(struct json *to, const struct json *from,
-	      const struct json *root_signed, size_t *added,
-	      struct err *e) NODISCARD;
+int tuf_merge(struct json *to, const struct json *from, const struct json *by,
+	      size_t *added, struct err *e) NODISCARD;
 
 /*
  * The bytes that are published: compact JSON. (Only what is signed is in the
@@ -61,8 +60,9 @@ int tuf_envelope_bytes(const struct json *envelope, struct buf *out,
 		       struct err *e) NODISCARD;
 
 /*
- * How far a role's signatures are: which of the keys that `root_signed` lists
- * for `role` have a valid signature on the envelope.
+ * How far a role's signatures are: which of the keys that `by` lists for
+ * `role` have a valid signature on the envelope. `by` is the signed part of a
+ * root, or of targets when they delegate to the role (else ERR_NOT_FOUND).
  */
 struct tuf_progress {
 	unsigned threshold, valid;
@@ -72,7 +72,7 @@ struct tuf_progress {
 		bool valid;
 	} keys[16];
 };
-int tuf_signatures(const struct json *envelope, const struct json *root_signed,
+int tuf_signatures(const struct json *envelope, const struct json *by,
 		   const char *role, struct tuf_progress *out,
 		   struct err *e) NODISCARD;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * change - put a changed root or targets in place of what is staged, and say
- * what that means for signatures.
+ * change - put a changed file in place of what is staged, and say what that
+ * means for signatures.
  */
 #ifndef SIGNER_CHANGE_H
 #define SIGNER_CHANGE_H
@@ -11,10 +11,11 @@
 
 /*
  * Stage envelope, which is given away; says how many signatures of the former
- * one no longer count. A root under which the published targets would lack
- * signatures stages the same targets again, to be signed anew.
+ * one no longer count. A file that was published and lacks signatures under
+ * the keys that a changed root, or changed targets, list for it is staged
+ * again with the same content, to be signed anew.
  */
-int change_stage(struct repo *r, enum tuf_role role, struct json *envelope,
+int change_stage(struct repo *r, const char *role, struct json *envelope,
 		 int64_t now, struct report *out, struct err *e) NODISCARD;
 
 #endif

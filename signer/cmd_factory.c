@@ -259,7 +259,7 @@ static int write_root(const struct repo *r, int dirfd, struct err *e)
 	int rc;
 
 	rc = text_format(path, sizeof(path), e, "metadata/%lld.root.json",
-			 (long long)repo_version(r, TUF_ROOT)) ||
+			 (long long)repo_version(r, "root")) ||
 	     fs_read_file(r->dirfd, path, &root, e) ||
 	     fs_replace_file(dirfd, "root.json", buf_slice(&root), 0644, e);
 	buf_done(&root);
@@ -294,13 +294,13 @@ static int make(const struct factory *f, const struct repo *r,
 	report_line(out,
 		    "%s: root.json (version %lld)%s and client.conf, the "
 		    "same for every unit",
-		    f->folder, (long long)repo_version(r, TUF_ROOT),
+		    f->folder, (long long)repo_version(r, "root"),
 		    f->server_ca ? ", server-ca.pem" : "");
 	if (r->environment != ENV_PRODUCTION)
 		report_note(out, "for %s devices alone",
 			    environment_name(r->environment));
 	json_set_text(report_object(out), "folder", f->folder);
-	json_set_int(report_object(out), "root", repo_version(r, TUF_ROOT));
+	json_set_int(report_object(out), "root", repo_version(r, "root"));
 	rc = 0;
 out:
 	fs_close(&dirfd);

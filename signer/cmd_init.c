@@ -18,7 +18,7 @@
 #include "signer/named.h"
 #include "signer/names.h"
 #include "signer/online.h"
-#include "signer/rootedit.h"
+#include "signer/roleedit.h"
 #include "signer/rules.h"
 #include "signer/signing.h"
 
@@ -45,10 +45,8 @@ static int check_asked(struct init *i, struct err *e)
 		return -1;
 	}
 	for (size_t n = 0; n < i->products.count; n++)
-		if (!name_is_valid(slice_of(i->products.at[n])))
-			return err_set(e, ERR_USAGE,
-				       "a product's name is made of a-z, 0-9, "
-				       "'.', '_' and '-'");
+		if (roles_check_product(i->products.at[n], e))
+			return -1;
 	if (i->products.count > INI_LIST_MAX)
 		return err_set(e, ERR_USAGE, "at most %d products",
 			       INI_LIST_MAX);
@@ -108,7 +106,7 @@ static int add_publics(struct repo *r, struct json *root, const char *role,
 	for (size_t n = 0; n < paths->count; n++)
 		if (keyring_read_public(paths->at[n], &key, keyid, e) ||
 		    key_check_allowed(&key, r->environment, e) ||
-		    rootedit_add(root, role, &key, e) ||
+		    roleedit_add(root, role, &key, e) ||
 		    name_key(r, paths->at[n], keyid, e))
 			return named_in(e, paths->at[n]);
 	return 0;
@@ -123,8 +121,8 @@ static int add_signer(struct repo *r, struct json *root,
 {
 	if (name_key(r, key->path, key->keyid, e))
 		return -1;
-	if (rootedit_has(root, "root", key->keyid) ||
-	    rootedit_has(root, "targets", key->keyid))
+	if (roles_has(root, "root", key->keyid) ||
+	    roles_has(root, "targets", key->keyid))
 		return 0;
 	if (r->environment == ENV_PRODUCTION)
 		return err_set(e, ERR_REFUSED,
@@ -132,8 +130,8 @@ static int add_signer(struct repo *r, struct json *root,
 			       "its public half with --root-key or "
 			       "--targets-key",
 			       key->path);
-	return rootedit_add(root, "root", &key->public_key, e) ||
-			       rootedit_add(root, "targets", &key->public_key,
+	return roleedit_add(root, "root", &key->public_key, e) ||
+			       roleedit_add(root, "targets", &key->public_key,
 					    e)
 		       ? -1
 		       : 0;
@@ -143,11 +141,11 @@ static int fill_root(struct repo *r, const struct init *i,
 		     const struct keyring *keys, struct json *root,
 		     struct err *e)
 {
-	const struct rootedit_site site = { i->env, i->staging,
+	const struct roleedit_site site = { i->env, i->staging,
 					    i->medium_days };
 	struct ec_public online;
 
-	rootedit_init(root, &site);
+	roleedit_init(root, &site);
 	if (add_publics(r, root, "root", &i->root_keys, e) ||
 	    add_publics(r, root, "targets", &i->targets_keys, e) ||
 	    add_publics(r, root, "online", &i->online_keys, e))
@@ -156,10 +154,10 @@ static int fill_root(struct repo *r, const struct init *i,
 		if (add_signer(r, root, &keys->at[n], e))
 			return -1;
 	if (i->with_online && (online_make(r, &online, e) ||
-			       rootedit_add(root, "online", &online, e)))
+			       roleedit_add(root, "online", &online, e)))
 		return -1;
-	rootedit_threshold(root, "root", i->root_threshold);
-	rootedit_threshold(root, "targets", i->targets_threshold);
+	roleedit_threshold(root, "root", i->root_threshold);
+	roleedit_threshold(root, "targets", i->targets_threshold);
 	return 0;
 }
 
@@ -167,7 +165,7 @@ static int stage_first(struct repo *r, const struct init *i,
 		       const struct keyring *keys, int64_t now, struct err *e)
 {
 	const struct repo_settings *s = &r->settings;
-	struct json *envelope, *pawl;
+	struct json *envelope;
 	size_t dropped;
 
 	envelope = tuf_envelope_new(TUF_ROOT, 1, now,
@@ -176,15 +174,12 @@ static int stage_first(struct repo *r, const struct init *i,
 		json_free(envelope);
 		return -1;
 	}
-	if (repo_stage(r, TUF_ROOT, envelope, &dropped, e))
+	if (repo_stage(r, "root", envelope, &dropped, e))
 		return -1;
 	envelope = tuf_envelope_new(TUF_TARGETS, 1, now,
 				    now + (int64_t)s->targets_days * UTC_DAY);
-	pawl = json_new_object();
-	json_set_text(pawl, "environment", environment_name(i->env));
-	json_set(tuf_envelope_signed(envelope), "pawl", pawl);
-	json_set(tuf_envelope_signed(envelope), "targets", json_new_object());
-	return repo_stage(r, TUF_TARGETS, envelope, &dropped, e);
+	roleedit_init_targets(tuf_envelope_signed(envelope), i->env, NULL);
+	return repo_stage(r, "targets", envelope, &dropped, e);
 }
 
 /* Sign if root is complete; else say what it still needs. */
@@ -240,11 +235,12 @@ static int make(const struct init *i, const struct keyring *keys,
 		struct report *out, struct err *e)
 {
 	char name[NAMED_MAX], fresh[NAMED_MAX + 8];
-	struct repo r = { .path = i->path, .dirfd = -1, .lock_fd = -1 };
+	struct repo r;
 	struct err ignored;
 	int parent = -1;
 	int rc = -1;
 
+	repo_init(&r, i->path);
 	if (repo_is_at(i->path))
 		return err_set(e, ERR_CONFLICT, "%s is a repository already",
 			       i->path);

@@ -18,7 +18,7 @@
 #include "signer/review.h"
 
 struct inspect {
-	const char *path, *against, *root;
+	const char *path, *against, *by;
 };
 
 static const struct json *signed_or_null(const struct json *envelope)
@@ -26,32 +26,38 @@ static const struct json *signed_or_null(const struct json *envelope)
 	return envelope ? envelope_signed(envelope) : NULL;
 }
 
-/* What is staged; where nothing is, what is published. */
-static void review_repo(const struct repo *r, struct review *v)
+/* One role, if it has what is wanted: the staged file, or the published. */
+static void review_role(const struct repo *r, const struct repo_role *held,
+			bool staged, struct review *v)
 {
-	const struct json *root_before = signed_or_null(r->root.published);
-	bool staged = r->root.staged || r->targets.staged;
+	struct json *envelope = staged ? held->staged : held->published;
+	struct review_file *f = &v->files[v->count];
+
+	if (!envelope || !repo_is_listed(r, held->name))
+		return;
+	v->count++;
+	*f = (struct review_file){
+		.envelope = envelope,
+		.before = signed_or_null(held->published),
+		.by = repo_judge(r, held->name),
+	};
+	if (held == &r->root && staged)
+		f->root_before = f->before;
+}
+
+/* What is staged; where nothing is, what is published. False then. */
+static bool review_repo(const struct repo *r, struct review *v)
+{
+	bool staged = false;
 
 	*v = (struct review){ .names = r->names,
 			      .owner = r->settings.owner,
 			      .now = utc_now() };
-	if (r->root.staged || (!staged && r->root.published))
-		v->files[v->count++] = (struct review_file){
-			TUF_ROOT,
-			r->root.staged ? r->root.staged : r->root.published,
-			root_before,
-			r->root.staged ? root_before : NULL,
-			repo_root(r),
-		};
-	if (r->targets.staged || (!staged && r->targets.published))
-		v->files[v->count++] = (struct review_file){
-			TUF_TARGETS,
-			r->targets.staged ? r->targets.staged
-					  : r->targets.published,
-			signed_or_null(r->targets.published),
-			NULL,
-			repo_root(r),
-		};
+	for (size_t i = 0; i < repo_role_count(r); i++)
+		staged = staged || repo_role_at(r, i)->staged;
+	for (size_t i = 0; i < repo_role_count(r); i++)
+		review_role(r, repo_role_at(r, i), staged, v);
+	return staged;
 }
 
 static int inspect_repo(const char *path, struct report *out, struct err *e)
@@ -62,8 +68,7 @@ static int inspect_repo(const char *path, struct report *out, struct err *e)
 
 	if (repo_open(path, REPO_READ, &r, e))
 		return -1;
-	review_repo(&r, &v);
-	if (!r.root.staged && !r.targets.staged)
+	if (!review_repo(&r, &v))
 		report_note(out, "nothing is staged; this is what is "
 				 "published");
 	rc = review_say(&v, out, e);
@@ -71,14 +76,13 @@ static int inspect_repo(const char *path, struct report *out, struct err *e)
 	return rc;
 }
 
-static int read_envelope(const char *path, struct json **out,
-			 enum tuf_role *role, struct err *e)
+static int read_envelope(const char *path, struct json **out, struct err *e)
 {
 	struct buf bytes = BUF_INIT(ENVELOPE_MAX_LEN);
 	int rc;
 
 	rc = fs_read_path(path, &bytes, e) ||
-	     envelope_parse(buf_slice(&bytes), out, role, e);
+	     envelope_parse(buf_slice(&bytes), out, e);
 	buf_done(&bytes);
 	if (rc)
 		named_in(e, path);
@@ -86,46 +90,45 @@ static int read_envelope(const char *path, struct json **out,
 }
 
 /* An optional companion; it must be of the wanted role. */
-static int read_companion(const char *path, enum tuf_role want,
-			  struct json **out, struct err *e)
+static int read_companion(const char *path, const char *want, struct json **out,
+			  struct err *e)
 {
-	enum tuf_role role;
-
 	if (!path)
 		return 0;
-	if (read_envelope(path, out, &role, e))
+	if (read_envelope(path, out, e))
 		return -1;
-	if (role != want)
-		return err_set(e, ERR_USAGE, "%s is not a %s file", path,
-			       envelope_role_name(want));
+	if (strcmp(envelope_role(*out), want) != 0)
+		return err_set(e, ERR_USAGE, "%s is not a %s file", path, want);
 	return 0;
 }
 
 static int inspect_file(const struct inspect *i, struct report *out,
 			struct err *e)
 {
-	struct json *envelope = NULL, *against = NULL, *root = NULL;
+	struct json *envelope = NULL, *against = NULL, *by = NULL;
 	struct review v = { .count = 1, .now = utc_now() };
-	enum tuf_role role;
+	const char *role;
 	int rc = -1;
 
-	if (read_envelope(i->path, &envelope, &role, e) ||
-	    read_companion(i->against, role, &against, e) ||
-	    read_companion(i->root, TUF_ROOT, &root, e))
+	if (read_envelope(i->path, &envelope, e))
+		goto out;
+	role = envelope_role(envelope);
+	if (read_companion(i->against, role, &against, e) ||
+	    read_companion(i->by, roles_is_delegated(role) ? "targets" : "root",
+			   &by, e))
 		goto out;
 	v.files[0] = (struct review_file){
-		.role = role,
 		.envelope = envelope,
 		.before = signed_or_null(against),
-		.root = signed_or_null(root),
+		.by = signed_or_null(by),
 	};
-	if (role == TUF_ROOT) {
-		v.files[0].root_before = signed_or_null(root ? root : against);
-		v.files[0].root = envelope_signed(envelope);
+	if (strcmp(role, "root") == 0) {
+		v.files[0].root_before = signed_or_null(by ? by : against);
+		v.files[0].by = envelope_signed(envelope);
 	}
 	rc = review_say(&v, out, e);
 out:
-	json_free(root);
+	json_free(by);
 	json_free(against);
 	json_free(envelope);
 	return rc;
@@ -138,8 +141,9 @@ int cmd_inspect(int argc, char **argv, struct err *e)
 	const struct opt opts[] = {
 		OPT_TEXT("against", "FILE", &i.against,
 			 "FILE alone: what was signed before it"),
-		OPT_TEXT("root", "FILE", &i.root,
-			 "FILE alone: the root whose keys count"),
+		OPT_TEXT("root", "FILE", &i.by,
+			 "FILE alone: the root (of a delegated role: the "
+			 "targets) whose keys count"),
 		OPT_FLAG("json", &out.json, "print JSON"),
 		OPT_END,
 	};

@@ -11,7 +11,7 @@
 #include "signer/keyring.h"
 #include "signer/named.h"
 #include "signer/names.h"
-#include "signer/rootedit.h"
+#include "signer/roleedit.h"
 #include "signer/rules.h"
 
 /* ---- key generate -------------------------------------------------------- */
@@ -230,9 +230,9 @@ int cmd_key_show(int argc, char **argv, struct err *e)
 struct role_change {
 	const char *repo, *role, *key, *name;
 	uint64_t threshold;
-	/* Change the signed part of a root. */
+	/* Change the signed part that lists the role: root's or targets'. */
 	int (*apply)(const struct role_change *c, struct repo *r,
-		     struct json *root, struct report *out, struct err *e);
+		     struct json *by, struct report *out, struct err *e);
 };
 
 static int change_role(const struct role_change *c, struct report *out,
@@ -240,22 +240,31 @@ static int change_role(const struct role_change *c, struct report *out,
 {
 	struct json *envelope = NULL;
 	int64_t now = utc_now();
+	const char *file;
+	bool delegated;
 	struct repo r;
 	int rc = -1;
 
-	if (rootedit_check_role(c->role, e) ||
+	if (roleedit_check_role(c->role, &delegated, e) ||
 	    repo_open(c->repo, REPO_WRITE, &r, e))
 		return -1;
-	if (repo_begin(&r, TUF_ROOT, now, &envelope, e))
+	file = delegated ? "targets" : "root";
+	if (delegated && !repo_is_listed(&r, c->role)) {
+		err_set(e, ERR_NOT_FOUND,
+			"there is no role %s: role add makes it", c->role);
+		goto out;
+	}
+	if (repo_begin(&r, file, now, &envelope, e))
 		goto out;
 	if (c->apply(c, &r, tuf_envelope_signed(envelope), out, e)) {
 		json_free(envelope);
 		goto out;
 	}
-	rc = change_stage(&r, TUF_ROOT, envelope, now, out, e);
+	rc = change_stage(&r, file, envelope, now, out, e);
 	if (rc == 0)
-		report_line(out, "staged: root version %lld",
-			    (long long)envelope_version(r.root.staged));
+		report_line(out, "staged: %s version %lld", file,
+			    (long long)envelope_version(
+				    repo_role(&r, file)->staged));
 out:
 	repo_close(&r);
 	return rc;
@@ -272,20 +281,22 @@ static void say_key(struct report *out, const struct role_change *c,
 	json_set_text(report_object(out), "name", name);
 }
 
-static int set_threshold(const struct role_change *c, struct json *root,
+static int set_threshold(const struct role_change *c, struct json *by,
 			 struct err *e)
 {
+	enum role_kind kind;
+
 	if (c->threshold == 0)
 		return 0;
-	if (strcmp(c->role, "root") != 0 && strcmp(c->role, "targets") != 0)
+	if (!roles_kind(c->role, &kind))
 		return err_set(e, ERR_USAGE,
 			       "snapshot and timestamp are signed by one key");
-	rootedit_threshold(root, c->role, c->threshold);
+	roleedit_threshold(by, c->role, c->threshold);
 	return 0;
 }
 
 static int apply_import(const struct role_change *c, struct repo *r,
-			struct json *root, struct report *out, struct err *e)
+			struct json *by, struct report *out, struct err *e)
 {
 	char keyid[TUF_KEYID_LEN], made[NAMES_SHORT_LEN];
 	const char *name = c->name;
@@ -293,7 +304,7 @@ static int apply_import(const struct role_change *c, struct repo *r,
 
 	if (keyring_read_public(c->key, &key, keyid, e) ||
 	    key_check_allowed(&key, r->environment, e) ||
-	    rootedit_add(root, c->role, &key, e) || set_threshold(c, root, e))
+	    roleedit_add(by, c->role, &key, e) || set_threshold(c, by, e))
 		return -1;
 	if (!name && !json_get(r->names, keyid) &&
 	    names_from_file(c->key, made))
@@ -306,10 +317,10 @@ static int apply_import(const struct role_change *c, struct repo *r,
 
 /* A key named by its file, by what people call it, or by its id's start. */
 static int resolve_key(const struct role_change *c, const struct repo *r,
-		       const struct json *root, char keyid[TUF_KEYID_LEN],
+		       const struct json *by, char keyid[TUF_KEYID_LEN],
 		       struct err *e)
 {
-	const struct json *keys = json_get(root, "keys");
+	const struct json *keys = roles_keys(by);
 	struct ec_public key;
 	struct err unused;
 	size_t found = 0;
@@ -332,27 +343,27 @@ static int resolve_key(const struct role_change *c, const struct repo *r,
 	return err_set(e, ERR_NOT_FOUND,
 		       "\"%s\" is %s: name a FILE.pub, a key's name or the "
 		       "start of its id",
-		       c->key, found ? "more than one key" : "no key of root");
+		       c->key,
+		       found ? "more than one key" : "no key that is listed");
 }
 
 static int apply_remove(const struct role_change *c, struct repo *r,
-			struct json *root, struct report *out, struct err *e)
+			struct json *by, struct report *out, struct err *e)
 {
 	char keyid[TUF_KEYID_LEN], fallback[NAMES_SHORT_LEN];
 
-	if (resolve_key(c, r, root, keyid, e) ||
-	    rootedit_remove(root, c->role, keyid, e) ||
-	    set_threshold(c, root, e))
+	if (resolve_key(c, r, by, keyid, e) ||
+	    roleedit_remove(by, c->role, keyid, e) || set_threshold(c, by, e))
 		return -1;
 	say_key(out, c, "loses", keyid, names_find(r->names, keyid, fallback));
 	return 0;
 }
 
 static int apply_threshold(const struct role_change *c, struct repo *r,
-			   struct json *root, struct report *out, struct err *e)
+			   struct json *by, struct report *out, struct err *e)
 {
-	(void)r; /* only the root changes */
-	if (set_threshold(c, root, e))
+	(void)r; /* only what is signed changes */
+	if (set_threshold(c, by, e))
 		return -1;
 	report_line(out, "%s: %llu signatures", c->role,
 		    (unsigned long long)c->threshold);
@@ -367,7 +378,8 @@ static int run_key_change(int argc, char **argv, struct role_change *c,
 	struct report out = { 0 };
 	const struct opt opts[] = {
 		OPT_TEXT("role", "ROLE", &c->role,
-			 "root, targets, snapshot, timestamp or online"),
+			 "root, targets, snapshot, timestamp, online or a "
+			 "delegated role"),
 		OPT_TEXT("name", "NAME", &c->name,
 			 "what to call an imported key (kept here alone)"),
 		OPT_NUMBER("threshold", "N", &c->threshold, RULES_ROLE_KEYS_MAX,
@@ -409,7 +421,8 @@ int cmd_threshold(int argc, char **argv, struct err *e)
 	struct role_change c = { .apply = apply_threshold };
 	struct report out = { 0 };
 	const struct opt opts[] = {
-		OPT_TEXT("role", "ROLE", &c.role, "root or targets"),
+		OPT_TEXT("role", "ROLE", &c.role,
+			 "root, targets or a delegated role"),
 		OPT_NUMBER("signatures", "N", &c.threshold, RULES_ROLE_KEYS_MAX,
 			   "keys that must sign"),
 		OPT_FLAG("json", &out.json, "print JSON"),

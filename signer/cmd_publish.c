@@ -21,82 +21,92 @@
 #include "signer/standing.h"
 
 struct publish {
-	const char *repo, *folder, *only;
+	const char *repo, *folder;
+	struct opt_list only;
 	bool online;
 };
 
-static int check_signatures(const struct repo *r, enum tuf_role role,
+static int check_signatures(const struct repo *r, const char *role,
 			    struct err *e)
 {
-	const struct repo_role *held =
-		role == TUF_ROOT ? &r->root : &r->targets;
 	const struct json *before;
 	struct buf text = BUF_INIT(4096);
 	struct standing s;
 	int rc = -1;
 
 	before = r->root.published ? envelope_signed(r->root.published) : NULL;
-	if (standing_of(held->staged, role, before, repo_root(r), &s, e))
+	if (standing_of(repo_role(r, role)->staged, before, repo_judge(r, role),
+			&s, e))
 		goto out;
 	if (standing_is_complete(&s))
 		rc = 0;
 	else if (standing_missing(&s, r->names, &text, e) == 0)
 		err_set(e, ERR_UNTRUSTED,
 			"staged %s is not signed by enough keys: missing %s",
-			envelope_role_name(role), buf_text(&text));
+			role, buf_text(&text));
 out:
 	buf_done(&text);
 	return rc;
 }
 
-static int judge_role(const struct repo *r, enum tuf_role role, int64_t now,
-		      struct report *out, struct err *e)
+/* Every staged file; and no role that a device would look for in vain. */
+static int judge(const struct repo *r, int64_t now, struct report *out,
+		 struct err *e)
 {
-	const struct json *staged =
-		role == TUF_ROOT ? r->root.staged : r->targets.staged;
+	for (size_t i = 0; i < repo_role_count(r); i++) {
+		const struct repo_role *held = repo_role_at(r, i);
 
-	if (!staged)
-		return 0;
-	if (signing_judge(r, role, now, out, e))
-		return -1;
-	return check_signatures(r, role, e);
-}
-
-/* Leave out what shall wait; it stays staged on the disk. */
-static int choose(struct repo *r, const char *only, struct err *e)
-{
-	struct repo_role *out_of_it;
-
-	if (!only)
-		return 0;
-	if (strcmp(only, "root") == 0)
-		out_of_it = &r->targets;
-	else if (strcmp(only, "targets") == 0)
-		out_of_it = &r->root;
-	else
-		return err_set(e, ERR_USAGE, "--only root or targets");
-	if (!out_of_it->published)
-		return err_set(e, ERR_REFUSED,
-			       "the first publication needs root and targets");
-	json_free(out_of_it->staged);
-	out_of_it->staged = NULL;
+		if (held->staged &&
+		    (signing_judge(r, held->name, now, out, e) ||
+		     check_signatures(r, held->name, e)))
+			return -1;
+		if (!held->staged && !held->published &&
+		    repo_is_listed(r, held->name))
+			return err_set(e, ERR_REFUSED,
+				       "targets delegate to %s, which nobody "
+				       "has signed: sign it, or take it back "
+				       "with role remove",
+				       held->name);
+	}
 	return 0;
 }
 
-static void say_role(const struct repo *r, enum tuf_role role,
+/* Leave out what shall wait; it stays staged on the disk. */
+static int choose(struct repo *r, const struct opt_list *only, struct err *e)
+{
+	for (size_t i = 0; i < only->count; i++)
+		if (!repo_role(r, only->at[i]))
+			return err_set(e, ERR_USAGE, "--only: no role %s",
+				       only->at[i]);
+	for (size_t i = 0; only->count > 0 && i < repo_role_count(r); i++) {
+		const struct repo_role *held = repo_role_at(r, i);
+		bool chosen = false;
+
+		for (size_t k = 0; k < only->count; k++)
+			chosen |= strcmp(only->at[k], held->name) == 0;
+		if (chosen || !held->staged)
+			continue;
+		if (i < 2 && !held->published)
+			return err_set(e, ERR_REFUSED,
+				       "the first publication needs root and "
+				       "targets");
+		repo_set_aside(r, held->name);
+	}
+	return 0;
+}
+
+static void say_role(const struct repo *r, const struct repo_role *held,
 		     struct report *out)
 {
-	const struct repo_role *held =
-		role == TUF_ROOT ? &r->root : &r->targets;
 	const char *expires = json_text(
 		json_get(envelope_signed(held->published), "expires"));
 	struct json *one = json_new_object();
 
-	report_line(out, "%s version %lld, until %s", envelope_role_name(role),
-		    (long long)repo_version(r, role), expires);
-	json_set_int(one, "version", repo_version(r, role));
+	report_line(out, "%s version %lld, until %s", held->name,
+		    (long long)repo_version(r, held->name), expires);
+	json_set_int(one, "version", repo_version(r, held->name));
 	json_set_text(one, "expires", expires);
-	json_set(report_object(out), envelope_role_name(role), one);
+	json_set(report_object(out), held->name, one);
 }
 
 static void say_packages(const struct outlet_count *count, struct report *out)
@@ -114,11 +124,11 @@ static void say_packages(const struct outlet_count *count, struct report *out)
 
 static int commit(struct repo *r, struct err *e)
 {
-	/* Root first: targets may need its keys. */
-	if (r->root.staged && repo_commit(r, TUF_ROOT, e))
-		return -1;
-	if (r->targets.staged && repo_commit(r, TUF_TARGETS, e))
-		return -1;
+	/* Root first: targets may need its keys, others those of targets. */
+	for (size_t i = 0; i < repo_role_count(r); i++)
+		if (repo_role_at(r, i)->staged &&
+		    repo_commit(r, repo_role_at(r, i)->name, e))
+			return -1;
 	return 0;
 }
 
@@ -133,8 +143,10 @@ static int show(struct repo *r, const struct publish *p, int dirfd, int64_t now,
 	if (outlet_metadata(r, p->online ? &online : NULL, dirfd, e) ||
 	    outlet_check(r, dirfd, p->online, now, e))
 		goto out;
-	say_role(r, TUF_ROOT, out);
-	say_role(r, TUF_TARGETS, out);
+	for (size_t i = 0; i < repo_role_count(r); i++)
+		if (repo_role_at(r, i)->published &&
+		    repo_is_listed(r, repo_role_at(r, i)->name))
+			say_role(r, repo_role_at(r, i), out);
 	json_set_bool(report_object(out), "online", p->online);
 	rc = 0;
 out:
@@ -145,17 +157,13 @@ out:
 static int publish_to(struct repo *r, const struct publish *p, int dirfd,
 		      struct report *out, struct err *e)
 {
-	const struct json *targets;
 	struct outlet_count count;
 	int64_t now = utc_now();
 
-	if (choose(r, p->only, e) || judge_role(r, TUF_ROOT, now, out, e) ||
-	    judge_role(r, TUF_TARGETS, now, out, e) ||
+	if (choose(r, &p->only, e) || judge(r, now, out, e) ||
 	    outlet_check_repo(r, now, e))
 		return -1;
-	targets = envelope_signed(r->targets.staged ? r->targets.staged
-						    : r->targets.published);
-	if (outlet_packages(r, targets, dirfd, &count, e) || commit(r, e) ||
+	if (outlet_packages(r, dirfd, &count, e) || commit(r, e) ||
 	    show(r, p, dirfd, now, out, e))
 		return -1;
 	say_packages(&count, out);
@@ -198,8 +206,8 @@ int cmd_publish(int argc, char **argv, struct err *e)
 		OPT_FLAG("with-online", &p.online,
 			 "lab, demo: sign snapshot and timestamp as well, so "
 			 "that a device installs from the folder"),
-		OPT_TEXT("only", "ROLE", &p.only,
-			 "publish root or targets and leave the other staged"),
+		OPT_LIST("only", "ROLE", &p.only,
+			 "publish this role and leave the others staged"),
 		OPT_FLAG("json", &out.json, "print JSON"),
 		OPT_END,
 	};

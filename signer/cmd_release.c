@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * cmd_release - make a release: one full package, a delta from each earlier
- * release that was asked for, and their entries in the staged targets.
+ * release that was asked for, and their entries in the staged file of the role
+ * that signs this product: its own, nightly, or targets.
  *
  * Packages are made under .work/ and get their names when all of them are
- * done; the release exists once staged/targets.json is replaced.
+ * done; the release exists once that staged file is replaced.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -37,9 +38,10 @@ struct create {
 	const struct spec *spec;
 	struct repo *repo;
 	struct report *out;
-	struct json *envelope;  /* of the targets being staged */
-	struct release release; /* what all its packages have in common */
-	struct release full;    /* borrows from release */
+	char role[ROLE_NAME_LEN]; /* whose file lists the release */
+	struct json *envelope;    /* of what is being staged */
+	struct release release;   /* what all its packages have in common */
+	struct release full;      /* borrows from release */
 	struct pack_tree *content;
 	enum package_codec codec;
 	int scratch_dirfd;
@@ -77,7 +79,24 @@ static int look_back(void *ctx, const struct json *targets, struct err *e)
 	return 0;
 }
 
-/* Sequence numbers and ids are never used again, withdrawn or not. */
+static int choose_role(struct create *c, struct err *e)
+{
+	const struct release *r = &c->release;
+
+	if (r->nightly) {
+		if (!repo_is_listed(c->repo, "nightly"))
+			return err_set(e, ERR_NOT_FOUND,
+				       "there is no role nightly: role add "
+				       "makes it");
+		return text_format(c->role, sizeof(c->role), e, "nightly");
+	}
+	return repo_role_of(c->repo, r->product, c->role, e);
+}
+
+/*
+ * Sequence numbers and ids are never used again, withdrawn or not, whichever
+ * role lists them.
+ */
 static int place_release(struct create *c, struct err *e)
 {
 	struct release *r = &c->release;
@@ -475,9 +494,9 @@ static int check_size(const struct create *c, struct err *e)
 	rc = tuf_envelope_bytes(c->envelope, &bytes, e);
 	if (rc == 0 && bytes.len > tuf_policy_device.targets_max / 10 * 9)
 		rc = err_set(e, ERR_LIMIT,
-			     "targets would be too large for devices (%zu "
-			     "bytes): withdraw old releases first",
-			     bytes.len);
+			     "%s would be too large for devices (%zu bytes): "
+			     "withdraw old releases first",
+			     c->role, bytes.len);
 	buf_done(&bytes);
 	return rc;
 }
@@ -505,8 +524,8 @@ static void say_release(const struct create *c)
 	char hex[SHA256_HEX_LEN];
 
 	sha256_format(&c->full.digest, hex);
-	report_line(c->out, "staged: %s %s, seq %llu, content %s",
-		    c->release.product, c->release.id,
+	report_line(c->out, "staged in %s: %s %s, seq %llu, content %s",
+		    c->role, c->release.product, c->release.id,
 		    (unsigned long long)c->release.seq, hex);
 	for (size_t i = 0; i < json_count(releases); i++)
 		if (json_int(json_get(json_at(releases, i), "seq")) ==
@@ -522,9 +541,8 @@ static int create_in(struct create *c, struct err *e)
 {
 	struct json *envelope;
 
-	if (place_release(c, e) ||
-	    repo_begin(c->repo, TUF_TARGETS, c->release.issued, &c->envelope,
-		       e) ||
+	if (place_release(c, e) || choose_role(c, e) ||
+	    repo_begin(c->repo, c->role, c->release.issued, &c->envelope, e) ||
 	    set_required(c, e) || set_stone(c, e) || load_content(c, e) ||
 	    make_full(c, e) || make_deltas(c, e) || make_undo(c, e) ||
 	    check_size(c, e) || give_names(c, e))
@@ -534,7 +552,7 @@ static int create_in(struct create *c, struct err *e)
 	say_release(c);
 	envelope = c->envelope;
 	c->envelope = NULL;
-	return change_stage(c->repo, TUF_TARGETS, envelope, c->release.issued,
+	return change_stage(c->repo, c->role, envelope, c->release.issued,
 			    c->out, e);
 }
 
@@ -615,6 +633,8 @@ int cmd_release_create(int argc, char **argv, struct err *e)
 			 "older updaters pass it over"),
 		OPT_TEXT("support-end", "UTC", &s.support_end,
 			 "until when it is cared for"),
+		OPT_FLAG("nightly", &s.nightly,
+			 "for lab devices, signed by the role nightly"),
 		OPT_TEXT("component", "NAME", &s.component, "(main)"),
 		OPT_TEXT("codec", "CODEC", &s.codec, "zstd (default) or lzma"),
 		OPT_TEXT("description", "FILE", &s.description,

@@ -13,57 +13,90 @@ struct asked {
 	const char *repo, *product, *id;
 };
 
-static const struct json *newest_targets(const struct repo *r)
-{
-	return envelope_signed(r->targets.staged ? r->targets.staged
-						 : r->targets.published);
-}
+/* Everything that the roles list, one release after the other. */
+struct listed {
+	const char *role;
+	const struct json *published; /* of that role; NULL */
+	const struct json *release;
+};
 
-static bool is_published(const struct repo *r, const struct json *release)
+static bool is_published(const struct listed *l)
 {
-	const struct json *list;
+	const struct json *list = json_get(l->published, "targets");
 
-	if (!r->targets.published)
-		return false;
-	list = json_get(envelope_signed(r->targets.published), "targets");
 	for (void *m = json_first(list); m; m = json_next(list, m))
 		if (listing_is_of(json_value(m),
-				  json_text(json_get(release, "product")),
-				  json_text(json_get(release, "release"))))
+				  json_text(json_get(l->release, "product")),
+				  json_text(json_get(l->release, "release"))))
 			return true;
 	return false;
 }
 
+/* Visit each release of each role that counts now; stops when visit says so. */
+static bool each_release(const struct repo *r,
+			 bool (*visit)(void *ctx, const struct listed *l),
+			 void *ctx)
+{
+	struct json *releases;
+	bool stop = false;
+
+	for (size_t i = 1; !stop && i < repo_role_count(r); i++) {
+		const struct repo_role *held = repo_role_at(r, i);
+		struct listed l = { held->name, NULL, NULL };
+
+		if (!repo_is_listed(r, held->name))
+			continue;
+		if (held->published)
+			l.published = envelope_signed(held->published);
+		releases = listing_releases(repo_current(held));
+		for (size_t k = 0; !stop && k < json_count(releases); k++) {
+			l.release = json_at(releases, k);
+			stop = visit(ctx, &l);
+		}
+		json_free(releases);
+	}
+	return stop;
+}
+
 /* ---- list ---------------------------------------------------------------- */
+
+struct list {
+	struct report *out;
+	struct json *marked;
+};
+
+static bool list_one(void *ctx, const struct listed *l)
+{
+	const char *state = is_published(l) ? "published" : "staged";
+	struct json *copy = json_clone(l->release);
+	struct list *list = ctx;
+
+	json_set_text(copy, "state", state);
+	json_set_text(copy, "role", l->role);
+	json_add(list->marked, copy);
+	report_line(list->out, "%s %s (%s): seq %lld, %zu packages, %s%s%s",
+		    json_text(json_get(l->release, "product")),
+		    json_text(json_get(l->release, "release")),
+		    json_text(json_get(l->release, "version")),
+		    (long long)json_int(json_get(l->release, "seq")),
+		    json_count(json_get(l->release, "packages")), state,
+		    strcmp(l->role, "targets") == 0 ? "" : ", ",
+		    strcmp(l->role, "targets") == 0 ? "" : l->role);
+	return false;
+}
 
 static int list(const struct asked *a, struct report *out, struct err *e)
 {
-	struct json *releases, *marked;
+	struct list all = { out, NULL };
 	struct repo r;
 
 	if (repo_open(a->repo, REPO_READ, &r, e))
 		return -1;
-	releases = listing_releases(newest_targets(&r));
-	marked = json_new_array();
-	for (size_t i = 0; i < json_count(releases); i++) {
-		const struct json *one = json_at(releases, i);
-		const char *state =
-			is_published(&r, one) ? "published" : "staged";
-		struct json *copy = json_clone(one);
-
-		json_set_text(copy, "state", state);
-		json_add(marked, copy);
-		report_line(out, "%s %s (%s): seq %lld, %zu packages, %s",
-			    json_text(json_get(one, "product")),
-			    json_text(json_get(one, "release")),
-			    json_text(json_get(one, "version")),
-			    (long long)json_int(json_get(one, "seq")),
-			    json_count(json_get(one, "packages")), state);
-	}
-	if (json_count(releases) == 0)
+	all.marked = json_new_array();
+	(void)each_release(&r, list_one, &all); /* never stops early */
+	if (json_count(all.marked) == 0)
 		report_line(out, "no release");
-	json_set(report_object(out), "releases", marked);
-	json_free(releases);
+	json_set(report_object(out), "releases", all.marked);
 	repo_close(&r);
 	return 0;
 }
@@ -129,61 +162,82 @@ static void show_release(const struct json *one, struct report *out)
 	show_packages(json_get(one, "packages"), out);
 }
 
-static int find_and_show(const struct asked *a, const struct json *releases,
-			 struct report *out, struct err *e)
-{
-	const struct json *one;
+struct wanted {
+	const struct asked *asked;
+	struct report *out;
+	char role[ROLE_NAME_LEN];
+};
 
-	for (size_t i = 0; i < json_count(releases); i++) {
-		one = json_at(releases, i);
-		if (strcmp(json_text(json_get(one, "release")), a->id) != 0 ||
-		    strcmp(json_text(json_get(one, "product")), a->product) !=
-			    0)
-			continue;
-		show_release(one, out);
-		json_set(report_object(out), "release", json_clone(one));
-		return 0;
-	}
+static bool is_wanted(const struct wanted *w, const struct listed *l)
+{
+	return strcmp(json_text(json_get(l->release, "release")),
+		      w->asked->id) == 0 &&
+	       strcmp(json_text(json_get(l->release, "product")),
+		      w->asked->product) == 0;
+}
+
+static bool show_if_wanted(void *ctx, const struct listed *l)
+{
+	struct wanted *w = ctx;
+
+	if (!is_wanted(w, l))
+		return false;
+	show_release(l->release, w->out);
+	report_line(w->out, "signed by:  %s", l->role);
+	json_set(report_object(w->out), "release", json_clone(l->release));
+	json_set_text(report_object(w->out), "role", l->role);
+	return true;
+}
+
+static int err_unknown(const struct asked *a, struct err *e)
+{
 	return err_set(e, ERR_NOT_FOUND, "%s has no release %s", a->product,
 		       a->id);
 }
 
 static int show(const struct asked *a, struct report *out, struct err *e)
 {
-	struct json *releases;
+	struct wanted w = { .asked = a, .out = out };
 	struct repo r;
-	int rc;
+	int rc = 0;
 
 	if (!a->product || !a->id)
 		return err_set(e, ERR_USAGE, "--product and --id are needed");
 	if (repo_open(a->repo, REPO_READ, &r, e))
 		return -1;
-	releases = listing_releases(newest_targets(&r));
-	rc = find_and_show(a, releases, out, e);
-	json_free(releases);
+	if (!each_release(&r, show_if_wanted, &w))
+		rc = err_unknown(a, e);
 	repo_close(&r);
 	return rc;
 }
 
 /* ---- withdraw ------------------------------------------------------------ */
 
+static bool note_role(void *ctx, const struct listed *l)
+{
+	struct wanted *w = ctx;
+	struct err ignored;
+
+	/* A role's name fits where names of roles do. */
+	return is_wanted(w, l) && text_format(w->role, sizeof(w->role),
+					      &ignored, "%s", l->role) == 0;
+}
+
 static int withdraw_from(struct repo *r, const struct asked *a,
 			 struct report *out, struct err *e)
 {
+	struct wanted w = { .asked = a, .out = out };
 	int64_t now = utc_now();
 	struct json *envelope;
 	size_t removed;
 
-	if (repo_begin(r, TUF_TARGETS, now, &envelope, e))
+	if (!each_release(r, note_role, &w))
+		return err_unknown(a, e);
+	if (repo_begin(r, w.role, now, &envelope, e))
 		return -1;
 	removed = listing_withdraw(tuf_envelope_signed(envelope), a->product,
 				   a->id);
-	if (removed == 0) {
-		json_free(envelope);
-		return err_set(e, ERR_NOT_FOUND, "%s has no release %s",
-			       a->product, a->id);
-	}
-	if (change_stage(r, TUF_TARGETS, envelope, now, out, e))
+	if (change_stage(r, w.role, envelope, now, out, e))
 		return -1;
 	report_line(out, "staged: %s %s withdrawn, %zu packages", a->product,
 		    a->id, removed);

@@ -17,7 +17,6 @@
 #include "signer/named.h"
 #include "signer/names.h"
 #include "signer/review.h"
-#include "signer/rootedit.h"
 #include "signer/rules.h"
 #include "signer/signing.h"
 #include "signer/standing.h"
@@ -29,30 +28,37 @@ struct sign {
 };
 
 /* Who is still missing, for whoever carries the stick next. */
-static int say_standing(const struct repo *r, enum tuf_role role,
-			struct report *out, struct err *e)
+static int say_role(const struct repo *r, const struct repo_role *held,
+		    struct report *out, struct err *e)
 {
-	const struct repo_role *held =
-		role == TUF_ROOT ? &r->root : &r->targets;
 	const struct json *before;
 	struct buf text = BUF_INIT(4096);
 	struct standing s;
 	int rc = -1;
 
-	if (!held->staged)
-		return 0;
 	before = r->root.published ? envelope_signed(r->root.published) : NULL;
-	if (standing_of(held->staged, role, before, repo_root(r), &s, e) ||
+	if (standing_of(held->staged, before, repo_judge(r, held->name), &s,
+			e) ||
 	    standing_missing(&s, r->names, &text, e))
 		goto out;
-	report_line(out, "%s: missing %s", envelope_role_name(role),
-		    buf_text(&text));
-	json_set(report_object(out), envelope_role_name(role),
-		 standing_json(&s, r->names));
+	report_line(out, "%s: missing %s", held->name, buf_text(&text));
+	json_set(report_object(out), held->name, standing_json(&s, r->names));
 	rc = 0;
 out:
 	buf_done(&text);
 	return rc;
+}
+
+static int say_standing(const struct repo *r, struct report *out, struct err *e)
+{
+	for (size_t i = 0; i < repo_role_count(r); i++) {
+		const struct repo_role *held = repo_role_at(r, i);
+
+		if (held->staged && repo_is_listed(r, held->name) &&
+		    say_role(r, held, out, e))
+			return -1;
+	}
+	return 0;
 }
 
 /* ---- sign ---------------------------------------------------------------- */
@@ -67,8 +73,7 @@ static int sign_repo(const struct sign *s, struct report *out, struct err *e)
 		return -1;
 	if (keyring_open(&keys, &s->keys, r.environment, s->passphrase_fd, e) ||
 	    signing_repo(&r, &keys, utc_now(), out, e) ||
-	    say_standing(&r, TUF_ROOT, out, e) ||
-	    say_standing(&r, TUF_TARGETS, out, e))
+	    say_standing(&r, out, e))
 		goto out;
 	rc = 0;
 out:
@@ -78,42 +83,42 @@ out:
 }
 
 /* A file from a stick: its own rules, and the strict parser of a device. */
-static int judge_alone(const struct json *envelope, enum tuf_role role,
-		       struct slice bytes, struct report *out, struct err *e)
+static int judge_alone(const struct json *envelope, struct slice bytes,
+		       struct report *out, struct err *e)
 {
 	const struct tuf_rules rules = { .schemes = tuf_schemes_product };
 	struct findings found = { 0 };
 	struct tuf_meta *meta;
 
-	rules_judge(envelope_signed(envelope), role, utc_now(), &found);
+	rules_judge(envelope_signed(envelope), utc_now(), &found);
 	for (size_t i = 0; i < found.count; i++)
 		if (!found.at[i].refuses)
 			report_note(out, "%s", found.at[i].text);
 	if (findings_judge(&found, e) ||
-	    tuf_meta_parse(&rules, role, bytes, &meta, e))
+	    tuf_meta_parse(&rules, envelope_type(envelope_role(envelope)),
+			   bytes, &meta, e))
 		return -1;
 	tuf_meta_free(meta);
 	return 0;
 }
 
-static int sign_alone(struct json *envelope, enum tuf_role role,
-		      const struct keyring *keys, struct report *out,
-		      struct err *e)
+static int sign_alone(struct json *envelope, const struct keyring *keys,
+		      struct report *out, struct err *e)
 {
 	const struct json *signed_part = envelope_signed(envelope);
+	const char *role = envelope_role(envelope);
 
 	for (size_t i = 0; i < keys->count; i++) {
 		if (tuf_sign(envelope, keys->at[i].private_key, e))
 			return -1;
-		if (role == TUF_ROOT &&
-		    !rootedit_has(signed_part, "root", keys->at[i].keyid))
+		if (strcmp(role, "root") == 0 &&
+		    !roles_has(signed_part, "root", keys->at[i].keyid))
 			report_note(out,
 				    "%s is no key of this root: its signature "
 				    "counts only if the root before lists it",
 				    keys->at[i].path);
 		report_line(out, "%s signed %s version %lld", keys->at[i].path,
-			    envelope_role_name(role),
-			    (long long)envelope_version(envelope));
+			    role, (long long)envelope_version(envelope));
 	}
 	return 0;
 }
@@ -135,14 +140,14 @@ static int write_file(const char *path, const struct json *envelope,
 }
 
 /* The five lines first: an engineer sees what the key is about to sign. */
-static int say_what(const struct json *envelope, enum tuf_role role,
-		    struct report *out, struct err *e)
+static int say_what(const struct json *envelope, struct report *out,
+		    struct err *e)
 {
 	struct review v = { .count = 1, .now = utc_now() };
 
-	v.files[0] = (struct review_file){ .role = role, .envelope = envelope };
-	if (role == TUF_ROOT)
-		v.files[0].root = envelope_signed(envelope);
+	v.files[0] = (struct review_file){ .envelope = envelope };
+	if (strcmp(envelope_role(envelope), "root") == 0)
+		v.files[0].by = envelope_signed(envelope);
 	return review_summary(&v, out, e);
 }
 
@@ -152,19 +157,18 @@ static int sign_file(const struct sign *s, struct report *out, struct err *e)
 	struct json *envelope = NULL;
 	struct keyring keys = { 0 };
 	enum environment env;
-	enum tuf_role role;
 	int rc = -1;
 
 	if (fs_read_path(s->path, &bytes, e) ||
-	    envelope_parse(buf_slice(&bytes), &envelope, &role, e) ||
-	    judge_alone(envelope, role, buf_slice(&bytes), out, e) ||
+	    envelope_parse(buf_slice(&bytes), &envelope, e) ||
+	    judge_alone(envelope, buf_slice(&bytes), out, e) ||
 	    rules_environment(envelope_signed(envelope), &env, e)) {
 		named_in(e, s->path);
 		goto out;
 	}
-	if (say_what(envelope, role, out, e) ||
+	if (say_what(envelope, out, e) ||
 	    keyring_open(&keys, &s->keys, env, s->passphrase_fd, e) ||
-	    sign_alone(envelope, role, &keys, out, e) ||
+	    sign_alone(envelope, &keys, out, e) ||
 	    write_file(s->path, envelope, e))
 		goto out;
 	rc = 0;
@@ -205,19 +209,20 @@ int cmd_sign(int argc, char **argv, struct err *e)
 
 /* ---- merge --------------------------------------------------------------- */
 
-static int merge_into(struct repo *r, enum tuf_role role,
-		      const struct json *from, size_t *added, struct err *e)
+static int merge_into(struct repo *r, const struct json *from, size_t *added,
+		      struct err *e)
 {
-	struct json *staged = repo_role(r, role)->staged;
-	const struct json *roots[2] = { repo_root(r), NULL };
+	const char *role = envelope_role(from);
+	const struct repo_role *held = repo_role(r, role);
+	const struct json *judges[2] = { repo_judge(r, role), NULL };
 
-	if (!staged)
+	if (!held || !held->staged)
 		return err_set(e, ERR_CONFLICT,
-			       "it is for %s, and none is staged here",
-			       envelope_role_name(role));
-	if (role == TUF_ROOT && r->root.published)
-		roots[1] = envelope_signed(r->root.published);
-	return envelope_merge(staged, from, roots, ARRAY_LEN(roots), added, e);
+			       "it is for %s, and none is staged here", role);
+	if (held == &r->root && r->root.published)
+		judges[1] = envelope_signed(r->root.published);
+	return envelope_merge(held->staged, from, judges, ARRAY_LEN(judges),
+			      added, e);
 }
 
 static int merge_file(struct repo *r, const char *path, struct report *out,
@@ -225,18 +230,17 @@ static int merge_file(struct repo *r, const char *path, struct report *out,
 {
 	struct buf bytes = BUF_INIT(ENVELOPE_MAX_LEN);
 	struct json *envelope = NULL;
-	enum tuf_role role;
 	size_t added;
 	int rc = -1;
 
 	if (fs_read_path(path, &bytes, e) ||
-	    envelope_parse(buf_slice(&bytes), &envelope, &role, e) ||
-	    merge_into(r, role, envelope, &added, e)) {
+	    envelope_parse(buf_slice(&bytes), &envelope, e) ||
+	    merge_into(r, envelope, &added, e)) {
 		named_in(e, path);
 		goto out;
 	}
 	report_line(out, "%s: %zu new signature%s of %s", path, added,
-		    added == 1 ? "" : "s", envelope_role_name(role));
+		    added == 1 ? "" : "s", envelope_role(envelope));
 	if (added == 0)
 		report_note(out, "%s brought nothing new", path);
 	rc = 0;
@@ -244,6 +248,15 @@ out:
 	json_free(envelope);
 	buf_done(&bytes);
 	return rc;
+}
+
+static int save_staged(struct repo *r, struct err *e)
+{
+	for (size_t i = 0; i < repo_role_count(r); i++)
+		if (repo_role_at(r, i)->staged &&
+		    repo_save_staged(r, repo_role_at(r, i)->name, e))
+			return -1;
+	return 0;
 }
 
 /* All files or none: what was merged is written at the end. */
@@ -258,10 +271,7 @@ static int merge(const char *path, char **files, int count, struct report *out,
 	for (int i = 0; i < count; i++)
 		if (merge_file(&r, files[i], out, e))
 			goto out;
-	if ((r.root.staged && repo_save_staged(&r, TUF_ROOT, e)) ||
-	    (r.targets.staged && repo_save_staged(&r, TUF_TARGETS, e)) ||
-	    say_standing(&r, TUF_ROOT, out, e) ||
-	    say_standing(&r, TUF_TARGETS, out, e))
+	if (save_staged(&r, e) || say_standing(&r, out, e))
 		goto out;
 	rc = 0;
 out:
@@ -291,76 +301,92 @@ int cmd_merge(int argc, char **argv, struct err *e)
 
 /* ---- extend and discard -------------------------------------------------- */
 
-static int check_role(const char *name, enum tuf_role *role, struct err *e)
-{
-	if (strcmp(name, "root") == 0)
-		*role = TUF_ROOT;
-	else if (strcmp(name, "targets") == 0)
-		*role = TUF_TARGETS;
-	else
-		return err_set(e, ERR_USAGE, "--role is root or targets");
-	return 0;
-}
-
-static int extend_role(struct repo *r, enum tuf_role role, struct report *out,
+static int extend_role(struct repo *r, const char *role, struct report *out,
 		       struct err *e)
 {
-	const char *name = envelope_role_name(role);
+	const struct repo_role *held = repo_role(r, role);
 	const char *expires;
 	struct json *envelope;
 	int64_t now = utc_now();
 
-	if (repo_role(r, role)->staged)
+	if (!held || !held->published)
+		return err_set(e, ERR_NOT_FOUND, "no %s is published", role);
+	if (held->staged)
 		return err_set(e, ERR_CONFLICT,
 			       "a changed %s is staged: publish or discard it "
 			       "first, so that only dates change",
-			       name);
+			       role);
 	if (repo_begin(r, role, now, &envelope, e))
 		return -1;
 	expires = json_text(json_get(envelope_signed(envelope), "expires"));
 	report_line(out, "staged: %s version %lld, the same content until %s",
-		    name, (long long)envelope_version(envelope), expires);
-	json_set_text(report_object(out), name, expires);
+		    role, (long long)envelope_version(envelope), expires);
+	json_set_text(report_object(out), role, expires);
 	return change_stage(r, role, envelope, now, out, e);
 }
 
-static int extend(const char *path, const char *only, struct report *out,
+static int extend(const char *path, const char *role, struct report *out,
 		  struct err *e)
 {
-	enum tuf_role role = TUF_TARGETS;
 	struct repo r;
 	int rc;
 
-	if ((only && check_role(only, &role, e)) ||
-	    repo_open(path, REPO_WRITE, &r, e))
+	if (repo_open(path, REPO_WRITE, &r, e))
 		return -1;
-	rc = extend_role(&r, role, out, e);
+	rc = extend_role(&r, role ? role : "targets", out, e);
 	repo_close(&r);
 	return rc;
 }
 
-static int discard(const char *path, const char *only, struct report *out,
+/* A role that the forgotten targets alone delegated to goes with them. */
+static int discard_unlisted(struct repo *r, struct report *out, struct err *e)
+{
+	for (size_t i = 0; i < r->delegated_count; i++) {
+		const char *name = r->delegated[i].name;
+
+		if (!r->delegated[i].staged || repo_is_listed(r, name))
+			continue;
+		if (repo_unstage(r, name, e))
+			return -1;
+		report_line(out, "%s: what was staged is forgotten with it",
+			    name);
+	}
+	return 0;
+}
+
+static int discard_role(struct repo *r, const char *role, struct report *out,
+			struct err *e)
+{
+	const struct repo_role *held = repo_role(r, role);
+
+	if (!held || !held->staged)
+		return err_set(e, ERR_NOT_FOUND, "no %s is staged", role);
+	if (!held->published && repo_is_listed(r, role))
+		return err_set(e, ERR_REFUSED,
+			       "this is the first %s: without it there is no "
+			       "%s",
+			       role,
+			       roles_is_delegated(role) ? "such role (role "
+							  "remove takes it "
+							  "back)"
+							: "repository");
+	if (repo_unstage(r, role, e))
+		return -1;
+	report_line(out, "%s: what was staged is forgotten", role);
+	return discard_unlisted(r, out, e);
+}
+
+static int discard(const char *path, const char *role, struct report *out,
 		   struct err *e)
 {
-	enum tuf_role role;
 	struct repo r;
-	int rc = -1;
+	int rc;
 
-	if (!only)
+	if (!role)
 		return err_set(e, ERR_USAGE, "--role is needed");
-	if (check_role(only, &role, e) || repo_open(path, REPO_WRITE, &r, e))
+	if (repo_open(path, REPO_WRITE, &r, e))
 		return -1;
-	if (!repo_role(&r, role)->staged)
-		err_set(e, ERR_NOT_FOUND, "no %s is staged", only);
-	else if (!repo_role(&r, role)->published)
-		err_set(e, ERR_REFUSED,
-			"this is the first %s: without it there is no "
-			"repository",
-			only);
-	else
-		rc = repo_unstage(&r, role, e);
-	if (rc == 0)
-		report_line(out, "%s: what was staged is forgotten", only);
+	rc = discard_role(&r, role, out, e);
 	repo_close(&r);
 	return rc;
 }
@@ -373,7 +399,8 @@ static int run_on_role(int argc, char **argv,
 	struct report out = { 0 };
 	const char *role = NULL;
 	const struct opt opts[] = {
-		OPT_TEXT("role", "ROLE", &role, "root or targets"),
+		OPT_TEXT("role", "ROLE", &role,
+			 "root, targets or a delegated role"),
 		OPT_FLAG("json", &out.json, "print JSON"),
 		OPT_END,
 	};

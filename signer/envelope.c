@@ -6,9 +6,25 @@
 #include "common/text.h"
 #include "common/utc.h"
 
-const char *envelope_role_name(enum tuf_role role)
+const char *envelope_role_of(const struct json *signed_part)
 {
-	return role == TUF_ROOT ? "root" : "targets";
+	const char *type = json_text(json_get(signed_part, "_type"));
+	const struct json *role =
+		json_get(json_get(signed_part, "pawl"), "role");
+
+	if (strcmp(type, "targets") == 0 && role)
+		return json_text(role);
+	return type;
+}
+
+const char *envelope_role(const struct json *envelope)
+{
+	return envelope_role_of(envelope_signed(envelope));
+}
+
+enum tuf_role envelope_type(const char *role)
+{
+	return strcmp(role, "root") == 0 ? TUF_ROOT : TUF_TARGETS;
 }
 
 const struct json *envelope_signed(const struct json *envelope)
@@ -35,20 +51,20 @@ struct json *envelope_unsigned(const struct json *signed_part)
 	return envelope;
 }
 
-static int parse_role(const struct json *signed_part, enum tuf_role *role,
-		      struct err *e)
+static int check_role(const struct json *signed_part, struct err *e)
 {
 	const char *type;
+	const struct json *role;
 
 	if (json_get_text(signed_part, "_type", &type, e))
 		return -1;
-	if (strcmp(type, "root") == 0)
-		*role = TUF_ROOT;
-	else if (strcmp(type, "targets") == 0)
-		*role = TUF_TARGETS;
-	else
+	if (strcmp(type, "root") != 0 && strcmp(type, "targets") != 0)
 		return err_set(e, ERR_FORMAT,
 			       "\"_type\" is neither root nor targets");
+	role = json_get(json_get(signed_part, "pawl"), "role");
+	if (role && !roles_is_delegated(json_text(role)))
+		return err_set(e, ERR_FORMAT,
+			       "\"role\" is no delegated role's name");
 	return 0;
 }
 
@@ -65,13 +81,12 @@ static int check_date(const struct json *signed_part, const char *name,
 	return 0;
 }
 
-static int check_signed(const struct json *signed_part, enum tuf_role *role,
-			struct err *e)
+static int check_signed(const struct json *signed_part, struct err *e)
 {
 	const char *spec;
 	int64_t version;
 
-	if (parse_role(signed_part, role, e) ||
+	if (check_role(signed_part, e) ||
 	    json_get_text(signed_part, "spec_version", &spec, e) ||
 	    json_get_int(signed_part, "version", 1, JSON_INT_MAX, &version,
 			 e) ||
@@ -110,8 +125,7 @@ static int check_signature(const struct json *signatures, size_t index,
 	return 0;
 }
 
-static int check_envelope(const struct json *envelope, enum tuf_role *role,
-			  struct err *e)
+static int check_envelope(const struct json *envelope, struct err *e)
 {
 	static const char *const members[] = { "signatures", "signed", NULL };
 	const struct json *signatures, *signed_part;
@@ -128,11 +142,10 @@ static int check_envelope(const struct json *envelope, enum tuf_role *role,
 	for (size_t i = 0; i < json_count(signatures); i++)
 		if (check_signature(signatures, i, e))
 			return -1;
-	return check_signed(signed_part, role, e);
+	return check_signed(signed_part, e);
 }
 
-int envelope_parse(struct slice in, struct json **out, enum tuf_role *role,
-		   struct err *e)
+int envelope_parse(struct slice in, struct json **out, struct err *e)
 {
 	struct json *envelope;
 
@@ -141,7 +154,7 @@ int envelope_parse(struct slice in, struct json **out, enum tuf_role *role,
 			       ENVELOPE_MAX_LEN);
 	if (json_parse(in, &envelope, e))
 		return -1;
-	if (check_envelope(envelope, role, e)) {
+	if (check_envelope(envelope, e)) {
 		json_free(envelope);
 		return -1;
 	}
@@ -151,35 +164,23 @@ int envelope_parse(struct slice in, struct json **out, enum tuf_role *role,
 
 /* ---- keys and signatures ------------------------------------------------- */
 
-static bool role_lists(const struct json *root, const char *role,
-		       const char *keyid)
-{
-	const struct json *ids =
-		json_get(json_get(json_get(root, "roles"), role), "keyids");
-
-	for (size_t i = 0; i < json_count(ids); i++)
-		if (strcmp(json_text(json_at(ids, i)), keyid) == 0)
-			return true;
-	return false;
-}
-
-int envelope_role_key(const struct json *root, const char *role,
+int envelope_role_key(const struct json *by, const char *role,
 		      const char *keyid, struct ec_public *out, struct err *e)
 {
-	const struct json *key = json_get(json_get(root, "keys"), keyid);
+	const struct json *key = json_get(roles_keys(by), keyid);
 	const char *pem;
 
-	if (!key || !role_lists(root, role, keyid))
+	if (!key || !roles_has(by, role, keyid))
 		return err_set(e, ERR_NOT_FOUND, "%.12s is no key of role %s",
 			       keyid, role);
 	pem = json_text(json_get(json_get(key, "keyval"), "public"));
 	return ec_public_from_pem(slice_of(pem), out, e);
 }
 
-/* The roots whose keys may sign. */
+/* Whose keys may sign. */
 struct judges {
 	const char *role;
-	const struct json *const *roots;
+	const struct json *const *at;
 	size_t count;
 };
 
@@ -190,8 +191,8 @@ static int find_key(const struct judges *j, const char *keyid,
 	char shown[80];
 
 	for (size_t i = 0; i < j->count; i++)
-		if (j->roots[i] && envelope_role_key(j->roots[i], j->role,
-						     keyid, out, &why) == 0)
+		if (j->at[i] &&
+		    envelope_role_key(j->at[i], j->role, keyid, out, &why) == 0)
 			return 0;
 	text_escape(slice_sub(slice_of(keyid), 0, 12), shown, sizeof(shown));
 	return err_set(e, ERR_UNTRUSTED,
@@ -260,23 +261,21 @@ out:
 }
 
 int envelope_merge(struct json *to, const struct json *from,
-		   const struct json *const *roots, size_t root_count,
+		   const struct json *const *judges, size_t judge_count,
 		   size_t *added, struct err *e)
 {
-	const struct judges judges = { json_text(json_get(envelope_signed(to),
-							  "_type")),
-				       roots, root_count };
+	const struct judges all = { envelope_role(to), judges, judge_count };
 	size_t before = envelope_signature_count(to), merged;
 
 	if (!json_same(envelope_signed(to), envelope_signed(from)))
 		return err_set(e, ERR_CONFLICT,
 			       "its content is not what is staged here: it was "
 			       "changed, or is from before the last change");
-	if (check_signatures(to, from, &judges, e))
+	if (check_signatures(to, from, &all, e))
 		return -1;
 	/* In the order of key ids: whoever merges gets the same file. */
-	for (size_t i = 0; i < root_count; i++)
-		if (roots[i] && tuf_merge(to, from, roots[i], &merged, e))
+	for (size_t i = 0; i < judge_count; i++)
+		if (judges[i] && tuf_merge(to, from, judges[i], &merged, e))
 			return -1;
 	*added = envelope_signature_count(to) - before;
 	return 0;

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * envelope - a signed file as engineers carry it between machines:
- * {"signatures": [...], "signed": {...}}, root or targets.
+ * {"signatures": [...], "signed": {...}}, root, targets or a delegated role.
+ *
+ * Targets and delegated roles are of one type; which role a delegated file is
+ * for stands in its signed "pawl" object, so that whoever signs the file alone
+ * knows it and nobody can pass it off as another role's.
  *
  * Such files come on foreign sticks, so they are read strictly: no member that
  * we do not know, a handful of signatures, no key twice, a known type. What
@@ -11,16 +15,20 @@
 #define SIGNER_ENVELOPE_H
 
 #include "common/tuf_write.h"
+#include "signer/roles.h"
 
 #define ENVELOPE_MAX_LEN        5000000
 #define ENVELOPE_SIGNATURES_MAX 16
 
-/* *role is TUF_ROOT or TUF_TARGETS; the caller frees *out. */
-int envelope_parse(struct slice in, struct json **out, enum tuf_role *role,
-		   struct err *e) NODISCARD;
+/* The caller frees *out. */
+int envelope_parse(struct slice in, struct json **out, struct err *e) NODISCARD;
 
-/* "root" and "targets". */
-const char *envelope_role_name(enum tuf_role role);
+/* "root", "targets" or the delegated role's name; borrowed. */
+const char *envelope_role(const struct json *envelope);
+const char *envelope_role_of(const struct json *signed_part);
+
+/* TUF_ROOT or TUF_TARGETS. */
+enum tuf_role envelope_type(const char *role);
 
 /* The part that is signed; never NULL after envelope_parse(). */
 const struct json *envelope_signed(const struct json *envelope);
@@ -31,17 +39,18 @@ int64_t envelope_version(const struct json *envelope);
 struct json *envelope_unsigned(const struct json *signed_part);
 
 /*
- * Add those signatures of `from` to `to` that keys of the given roots made for
- * its role. ERR_CONFLICT when the two sign different bytes, ERR_UNTRUSTED for a
- * signature that is wrong or by a key of none of the roots; `to` is then as it
- * was. roots may contain NULLs. *added counts the new ones.
+ * Add those signatures of `from` to `to` that keys of the given judges made
+ * for its role: roots, or the targets that delegate to it. ERR_CONFLICT when
+ * the two sign different bytes, ERR_UNTRUSTED for a signature that is wrong or
+ * by a key of none of the judges; `to` is then as it was. judges may contain
+ * NULLs. *added counts the new ones.
  */
 int envelope_merge(struct json *to, const struct json *from,
-		   const struct json *const *roots, size_t root_count,
+		   const struct json *const *judges, size_t judge_count,
 		   size_t *added, struct err *e) NODISCARD;
 
-/* The key that `root` lists for `role` under keyid; ERR_NOT_FOUND. */
-int envelope_role_key(const struct json *root, const char *role,
+/* The key that `by` lists for `role` under keyid; ERR_NOT_FOUND. */
+int envelope_role_key(const struct json *by, const char *role,
 		      const char *keyid, struct ec_public *out,
 		      struct err *e) NODISCARD;
 

@@ -6,7 +6,6 @@
 #include "common/random.h"
 #include "common/text.h"
 #include "common/utc.h"
-#include "signer/rootedit.h"
 
 #define ONLINE_SECRET_LEN   32
 #define ONLINE_FILE_MAX     2000000
@@ -48,8 +47,8 @@ static int check_listed(const struct repo *r, const struct ec_public *key,
 
 	if (tuf_keyid(key, keyid, e))
 		return -1;
-	if (rootedit_has(root, "snapshot", keyid) &&
-	    rootedit_has(root, "timestamp", keyid))
+	if (roles_has(root, "snapshot", keyid) &&
+	    roles_has(root, "timestamp", keyid))
 		return 0;
 	return err_set(e, ERR_REFUSED,
 		       "root does not list online.key for "
@@ -127,18 +126,40 @@ out:
 	return rc ? err_in(e, ONLINE_TIMESTAMP) : 0;
 }
 
-/* One of the two: its "meta" names the file below it. */
-static int sign_one(struct json *envelope, const char *name, struct json *entry,
+/* One of the two: its "meta" names the files below it. */
+static int sign_one(struct json *envelope, struct json *meta,
 		    const struct ec_private *key, struct buf *out,
 		    struct err *e)
 {
-	struct json *meta = json_new_object();
 	int rc;
 
-	json_set(meta, name, entry);
 	json_set(tuf_envelope_signed(envelope), "meta", meta);
 	rc = tuf_sign(envelope, key, e) || tuf_envelope_bytes(envelope, out, e);
 	json_free(envelope);
+	return rc ? -1 : 0;
+}
+
+/* Targets and every role that was ever published: none may be dropped. */
+static int list_roles(const struct repo *r, struct json *meta, struct err *e)
+{
+	struct buf bytes = BUF_INIT(ENVELOPE_MAX_LEN);
+	char name[ROLE_NAME_LEN + 8];
+	int rc = 0;
+
+	for (size_t i = 1; rc == 0 && i < repo_role_count(r); i++) {
+		const struct repo_role *held = repo_role_at(r, i);
+
+		if (!held->published)
+			continue;
+		bytes.len = 0;
+		rc = tuf_envelope_bytes(held->published, &bytes, e) ||
+		     text_format(name, sizeof(name), e, "%s.json", held->name);
+		if (rc == 0)
+			json_set(meta, name,
+				 tuf_meta_entry(buf_slice(&bytes),
+						repo_version(r, held->name)));
+	}
+	buf_done(&bytes);
 	return rc ? -1 : 0;
 }
 
@@ -146,34 +167,29 @@ static int sign_both(struct repo *r, const struct ec_private *key, int64_t now,
 		     struct online_files *out, struct err *e)
 {
 	const struct repo_settings *s = &r->settings;
-	struct buf targets = BUF_INIT(ENVELOPE_MAX_LEN);
+	struct json *envelope, *meta = json_new_object();
 	int64_t snapshot, timestamp;
-	struct json *envelope;
-	int rc = -1;
 
 	if (last_versions(r, &snapshot, &timestamp, e) ||
-	    tuf_envelope_bytes(r->targets.published, &targets, e))
-		goto out;
+	    list_roles(r, meta, e)) {
+		json_free(meta);
+		return -1;
+	}
 	snapshot++;
 	timestamp++;
 	envelope = tuf_envelope_new(TUF_SNAPSHOT, snapshot, now,
 				    now + (int64_t)s->snapshot_days * UTC_DAY);
-	if (sign_one(envelope, "targets.json",
-		     tuf_meta_entry(buf_slice(&targets),
-				    repo_version(r, TUF_TARGETS)),
-		     key, &out->snapshot, e))
-		goto out;
+	if (sign_one(envelope, meta, key, &out->snapshot, e))
+		return -1;
+	meta = json_new_object();
+	json_set(meta, "snapshot.json",
+		 tuf_meta_entry(buf_slice(&out->snapshot), snapshot));
 	envelope = tuf_envelope_new(TUF_TIMESTAMP, timestamp, now,
 				    now + (int64_t)s->timestamp_hours * 3600);
-	if (sign_one(envelope, "snapshot.json",
-		     tuf_meta_entry(buf_slice(&out->snapshot), snapshot), key,
-		     &out->timestamp, e))
-		goto out;
+	if (sign_one(envelope, meta, key, &out->timestamp, e))
+		return -1;
 	out->snapshot_version = snapshot;
-	rc = 0;
-out:
-	buf_done(&targets);
-	return rc;
+	return 0;
 }
 
 int online_sign(struct repo *r, int64_t now, struct online_files *out,

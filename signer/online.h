@@ -30,9 +30,9 @@ struct online_files {
 };
 
 /*
- * Sign snapshot and timestamp over the published targets, with the next
- * versions, and remember those. ERR_REFUSED as above. The caller ends `out`
- * with online_done() in any case.
+ * Sign snapshot and timestamp over the published targets and delegated roles,
+ * with the next versions, and remember those. ERR_REFUSED as above. The caller
+ * ends `out` with online_done() in any case.
  */
 int online_sign(struct repo *r, int64_t now, struct online_files *out,
 		struct err *e) NODISCARD;

@@ -7,6 +7,7 @@
 #include "common/fs.h"
 #include "common/release.h"
 #include "common/text.h"
+#include "common/tuf_walk.h"
 
 #define TRUST_FOLDER REPO_WORK "/trust"
 
@@ -18,16 +19,15 @@ struct view {
 	const struct repo *repo; /* NULL: what lies in the folder alone */
 };
 
-static bool is_staged_as(const struct json *staged, enum tuf_role role,
-			 const char *name)
+static bool is_staged_as(const struct repo_role *held, const char *name)
 {
-	char want[64];
+	char want[128];
 	struct err unused;
 
-	return staged &&
+	return held->staged &&
 	       text_format(want, sizeof(want), &unused, "%lld.%s.json",
-			   (long long)envelope_version(staged),
-			   envelope_role_name(role)) == 0 &&
+			   (long long)envelope_version(held->staged),
+			   held->name) == 0 &&
 	       strcmp(want, name) == 0;
 }
 
@@ -36,14 +36,15 @@ static int fetch(void *ctx, const char *name, size_t max, struct buf *out,
 {
 	const struct view *v = ctx;
 	struct buf bytes = BUF_INIT(max);
+	const struct json *staged = NULL;
 	char path[PATH_MAX_LEN];
 	int rc;
 
-	if (v->repo && is_staged_as(v->repo->root.staged, TUF_ROOT, name))
-		rc = tuf_envelope_bytes(v->repo->root.staged, &bytes, e);
-	else if (v->repo &&
-		 is_staged_as(v->repo->targets.staged, TUF_TARGETS, name))
-		rc = tuf_envelope_bytes(v->repo->targets.staged, &bytes, e);
+	for (size_t i = 0; v->repo && i < repo_role_count(v->repo); i++)
+		if (is_staged_as(repo_role_at(v->repo, i), name))
+			staged = repo_role_at(v->repo, i)->staged;
+	if (staged)
+		rc = tuf_envelope_bytes(staged, &bytes, e);
 	else
 		rc = text_format(path, sizeof(path), e, "metadata/%s", name) ||
 		     fs_read_file(v->dirfd, path, &bytes, e);
@@ -70,6 +71,164 @@ out:
 	return rc;
 }
 
+/* ---- delegated roles ------------------------------------------------------
+ */
+
+static int64_t role_version(const struct view *v, const struct repo_role *held)
+{
+	bool staged = v->repo && held->staged;
+
+	return envelope_version(staged ? held->staged : held->published);
+}
+
+/* A search through delegations, over files that no snapshot lists yet. */
+struct search {
+	const struct repo *repo;
+	struct view *view;
+	int64_t now;
+	struct tuf_meta *targets;
+	struct tuf_meta *loaded[REPO_DELEGATED_MAX];
+};
+
+static int load_delegated(const struct search *s, const struct repo_role *held,
+			  const struct tuf_delegation *d, struct tuf_meta **out,
+			  struct err *e)
+{
+	struct buf bytes = BUF_INIT(tuf_policy_device.targets_max);
+	struct tuf_keyring ring;
+	char name[128];
+	int rc = -1;
+
+	if (tuf_keyring_read(&tuf_policy_device.rules, d->keys, d->role, &ring,
+			     e) ||
+	    tuf_keyring_check_allowed(&ring, s->repo->environment, e) ||
+	    text_format(name, sizeof(name), e, "%lld.%s.json",
+			(long long)role_version(s->view, held), held->name) ||
+	    fetch(s->view, name, bytes.max, &bytes, e) ||
+	    tuf_meta_read(&tuf_policy_device.rules, TUF_TARGETS,
+			  buf_slice(&bytes), &ring, out, e))
+		goto out;
+	rc = (*out)->expires > s->now
+		     ? 0
+		     : err_set(e, ERR_EXPIRED,
+			       "expired: stage it anew with extend");
+	if (rc) {
+		tuf_meta_free(*out);
+		*out = NULL;
+	}
+out:
+	buf_done(&bytes);
+	return rc ? err_in(e, "%s", held->name) : 0;
+}
+
+static int search_load(void *ctx, const struct tuf_meta *delegator,
+		       const struct tuf_delegation *d,
+		       const struct tuf_meta **out, struct err *e)
+{
+	const struct repo_role *held;
+	struct search *s = ctx;
+
+	(void)delegator; /* only targets delegate: the rules see to it */
+	held = repo_role(s->repo, d->name);
+	if (!held || held < s->repo->delegated ||
+	    (!held->published && !held->staged))
+		return err_set(e, ERR_NOT_FOUND, "%s was never signed",
+			       d->name);
+	if (!s->loaded[held - s->repo->delegated] &&
+	    load_delegated(s, held, d, &s->loaded[held - s->repo->delegated],
+			   e))
+		return -1;
+	*out = s->loaded[held - s->repo->delegated];
+	return 0;
+}
+
+/* Whoever looks for this path is given the entry that stands here. */
+static int check_entry(const struct search *s, const char *path,
+		       const struct json *entry, struct err *e)
+{
+	const struct tuf_loader loader = { (void *)(uintptr_t)s, search_load };
+	struct tuf_target here, found;
+
+	if (tuf_target_read(path, entry, &here, e) ||
+	    tuf_walk(s->targets, path, tuf_policy_device.delegations_max,
+		     &loader, &found, e))
+		return err_in(e, "%s", path);
+	if (found.length == here.length &&
+	    sha256_equal(&found.sha256, &here.sha256))
+		return 0;
+	return err_set(e, ERR_CONFLICT,
+		       "%s: another role lists something else there, and comes "
+		       "first",
+		       path);
+}
+
+static int check_delegated(struct search *s, const struct json *targets,
+			   struct err *e)
+{
+	const struct json *list =
+		json_get(json_get(targets, "delegations"), "roles");
+	const struct json *entries;
+	const struct tuf_meta *m;
+	const char *name;
+
+	for (size_t i = 0; i < json_count(list); i++) {
+		struct tuf_delegation d = {
+			.keys = roles_keys(targets),
+			.role = json_at(list, i),
+		};
+
+		name = json_text(json_get(json_at(list, i), "name"));
+		if (text_format(d.name, sizeof(d.name), e, "%s", name) ||
+		    search_load(s, s->targets, &d, &m, e))
+			return -1;
+		entries = json_get(m->body, "targets");
+		for (void *t = json_first(entries); t;
+		     t = json_next(entries, t))
+			if (check_entry(s, json_name(t), json_value(t), e))
+				return -1;
+	}
+	return 0;
+}
+
+static int check_roles(const struct repo *r, struct view *v,
+		       const struct tuf_client *device, int64_t now,
+		       struct err *e)
+{
+	struct search s = { .repo = r, .view = v, .now = now };
+	int rc;
+
+	rc = tuf_meta_parse(&tuf_policy_device.rules, TUF_TARGETS,
+			    tuf_client_bytes(device, TUF_TARGETS), &s.targets,
+			    e) ||
+	     check_delegated(&s, s.targets->body, e);
+	for (size_t i = 0; i < ARRAY_LEN(s.loaded); i++)
+		tuf_meta_free(s.loaded[i]);
+	tuf_meta_free(s.targets);
+	return rc ? -1 : 0;
+}
+
+/* With snapshot and timestamp, the device finds every target by itself. */
+static int find_all(struct tuf_client *device, const struct tuf_source *from,
+		    const struct repo *r, struct err *e)
+{
+	const struct json *entries;
+	struct tuf_target found;
+
+	for (size_t i = 0; i < r->delegated_count; i++) {
+		if (!r->delegated[i].published ||
+		    !repo_is_listed(r, r->delegated[i].name))
+			continue;
+		entries = json_get(envelope_signed(r->delegated[i].published),
+				   "targets");
+		for (void *t = json_first(entries); t;
+		     t = json_next(entries, t))
+			if (tuf_client_find(device, from, json_name(t), &found,
+					    e))
+				return err_in(e, "%s", json_name(t));
+	}
+	return 0;
+}
+
 static int check(const struct repo *r, struct view *v, int64_t targets_version,
 		 int64_t now, struct err *e)
 {
@@ -84,7 +243,9 @@ static int check(const struct repo *r, struct view *v, int64_t targets_version,
 	if (targets_version > 0)
 		rc = tuf_client_import(device, &from, targets_version, e);
 	else
-		rc = tuf_client_refresh(device, &from, e);
+		rc = tuf_client_refresh(device, &from, e) ||
+		     find_all(device, &from, r, e);
+	rc = rc || check_roles(r, v, device, now, e);
 out:
 	tuf_client_close(device);
 	fs_close(&trustfd);
@@ -105,7 +266,7 @@ int outlet_check(const struct repo *r, int dirfd, bool online, int64_t now,
 {
 	struct view v = { dirfd, NULL };
 
-	return check(r, &v, online ? 0 : repo_version(r, TUF_TARGETS), now, e);
+	return check(r, &v, online ? 0 : repo_version(r, "targets"), now, e);
 }
 
 /* ---- packages ------------------------------------------------------------ */
@@ -197,16 +358,23 @@ static int bring_package(const struct repo *r, const char *target,
 	return 0;
 }
 
-int outlet_packages(const struct repo *r, const struct json *targets, int dirfd,
-		    struct outlet_count *count, struct err *e)
+int outlet_packages(const struct repo *r, int dirfd, struct outlet_count *count,
+		    struct err *e)
 {
-	const struct json *list = json_get(targets, "targets");
+	const struct json *list;
 
 	*count = (struct outlet_count){ 0 };
-	for (void *m = json_first(list); m; m = json_next(list, m))
-		if (bring_package(r, json_name(m), json_value(m), dirfd, count,
-				  e))
-			return err_in(e, "%s", json_name(m));
+	for (size_t i = 1; i < repo_role_count(r); i++) {
+		const struct repo_role *held = repo_role_at(r, i);
+
+		if (!repo_is_listed(r, held->name))
+			continue;
+		list = json_get(repo_current(held), "targets");
+		for (void *m = json_first(list); m; m = json_next(list, m))
+			if (bring_package(r, json_name(m), json_value(m), dirfd,
+					  count, e))
+				return err_in(e, "%s", json_name(m));
+	}
 	return 0;
 }
 
@@ -235,15 +403,15 @@ static int write_once(int dirfd, const char *path, struct slice bytes,
 	return rc;
 }
 
-static int copy_published(const struct repo *r, enum tuf_role role,
+static int copy_published(const struct repo *r, const char *role,
 			  int64_t version, int dirfd, struct err *e)
 {
 	struct buf bytes = BUF_INIT(ENVELOPE_MAX_LEN);
-	char path[64];
+	char path[128];
 	int rc;
 
 	rc = text_format(path, sizeof(path), e, "metadata/%lld.%s.json",
-			 (long long)version, envelope_role_name(role)) ||
+			 (long long)version, role) ||
 	     fs_read_file(r->dirfd, path, &bytes, e) ||
 	     write_once(dirfd, path, buf_slice(&bytes), e);
 	buf_done(&bytes);
@@ -268,11 +436,17 @@ int outlet_metadata(const struct repo *r, const struct online_files *online,
 {
 	if (fs_mkdirs(dirfd, "metadata", 0755, e))
 		return -1;
-	for (int64_t v = 1; v <= repo_version(r, TUF_ROOT); v++)
-		if (copy_published(r, TUF_ROOT, v, dirfd, e))
+	for (int64_t v = 1; v <= repo_version(r, "root"); v++)
+		if (copy_published(r, "root", v, dirfd, e))
 			return -1;
-	if (copy_published(r, TUF_TARGETS, repo_version(r, TUF_TARGETS), dirfd,
-			   e))
-		return -1;
+	/* Those delegated to come before the targets that name them. */
+	for (size_t i = repo_role_count(r); i-- > 1;) {
+		const struct repo_role *held = repo_role_at(r, i);
+
+		if (held->published &&
+		    copy_published(r, held->name, repo_version(r, held->name),
+				   dirfd, e))
+			return -1;
+	}
 	return online ? write_online(online, dirfd, e) : 0;
 }

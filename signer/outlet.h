@@ -3,7 +3,7 @@
  * outlet - a published folder: what a server imports, a web server serves and
  * a stick carries.
  *
- *	metadata/1.root.json ... N.root.json, V.targets.json
+ *	metadata/1.root.json ... N.root.json, V.targets.json, W.<role>.json
  *	         [S.snapshot.json, timestamp.json]
  *	targets/<dir>/<sha256>.<name>
  *
@@ -36,12 +36,16 @@ int outlet_check_repo(const struct repo *r, int64_t now,
 int outlet_check(const struct repo *r, int dirfd, bool online, int64_t now,
 		 struct err *e) NODISCARD;
 
-/* Copy the packages that `targets` lists and that are missing in dirfd. */
-int outlet_packages(const struct repo *r, const struct json *targets, int dirfd,
-		    struct outlet_count *count, struct err *e) NODISCARD;
+/*
+ * Copy what targets and the delegated roles list (staged files count as
+ * published) and is missing in dirfd.
+ */
+int outlet_packages(const struct repo *r, int dirfd, struct outlet_count *count,
+		    struct err *e) NODISCARD;
 
 /*
- * Write the root chain and the published targets; `online` may be NULL.
+ * Write the root chain, the published targets and delegated roles; `online`
+ * may be NULL.
  * ERR_CONFLICT when the folder holds other bytes under the same name: it
  * belongs to another repository.
  */

@@ -11,10 +11,18 @@
 #include "common/mem.h"
 #include "common/text.h"
 #include "common/utc.h"
+#include "signer/roleedit.h"
 #include "signer/rules.h"
 
 #define NAMES_MAX_LEN 65536
-#define FILE_NAME_MAX 64
+#define FILE_NAME_MAX 128
+
+#define DAYS(member, max)                                                      \
+	{                                                                      \
+		"expiry", #member, INI_NUMBER,                                 \
+			offsetof(struct repo_settings, member), 1, (max),      \
+			false                                                  \
+	}
 
 static const struct ini_key settings_keys[] = {
 	{ "repository", "owner", INI_TEXT,
@@ -23,15 +31,13 @@ static const struct ini_key settings_keys[] = {
 	  offsetof(struct repo_settings, contact), 0, 0, false },
 	{ "repository", "product", INI_LIST,
 	  offsetof(struct repo_settings, products), 0, 0, true },
-	{ "expiry", "root_days", INI_NUMBER,
-	  offsetof(struct repo_settings, root_days), 1, RULES_ROOT_DAYS_MAX,
-	  false },
-	{ "expiry", "targets_days", INI_NUMBER,
-	  offsetof(struct repo_settings, targets_days), 1,
-	  RULES_TARGETS_DAYS_MAX, false },
-	{ "expiry", "snapshot_days", INI_NUMBER,
-	  offsetof(struct repo_settings, snapshot_days), 1,
-	  RULES_SNAPSHOT_DAYS_MAX, false },
+	DAYS(root_days, RULES_ROOT_DAYS_MAX),
+	DAYS(targets_days, RULES_TARGETS_DAYS_MAX),
+	DAYS(product_days, RULES_TARGETS_DAYS_MAX),
+	DAYS(nightly_days, RULES_SHORT_DAYS_MAX),
+	DAYS(rollout_days, RULES_SHORT_DAYS_MAX),
+	DAYS(rollout_wide_days, RULES_TARGETS_DAYS_MAX),
+	DAYS(snapshot_days, RULES_SNAPSHOT_DAYS_MAX),
 	{ "expiry", "timestamp_hours", INI_NUMBER,
 	  offsetof(struct repo_settings, timestamp_hours), 1,
 	  RULES_TIMESTAMP_HOURS_MAX, false },
@@ -44,6 +50,10 @@ void repo_settings_default(struct repo_settings *s)
 	*s = (struct repo_settings){
 		.root_days = RULES_ROOT_DAYS_MAX,
 		.targets_days = RULES_TARGETS_DAYS_MAX,
+		.product_days = RULES_TARGETS_DAYS_MAX,
+		.nightly_days = 30,
+		.rollout_days = 30,
+		.rollout_wide_days = RULES_TARGETS_DAYS_MAX,
 		.snapshot_days = 7,
 		.timestamp_hours = 24,
 	};
@@ -89,6 +99,11 @@ static int format_settings(struct buf *out, const struct repo_settings *s,
 		"%d days.\n"
 		"root_days = %llu\n"
 		"targets_days = %llu\n"
+		"# Roles that targets delegate to.\n"
+		"product_days = %llu\n"
+		"nightly_days = %llu\n"
+		"rollout_days = %llu\n"
+		"rollout_wide_days = %llu\n"
 		"# Only for `publish --with-online` (lab and demo); a server "
 		"has its own.\n"
 		"snapshot_days = %llu\n"
@@ -96,6 +111,10 @@ static int format_settings(struct buf *out, const struct repo_settings *s,
 		RULES_ROOT_DAYS_MAX, RULES_TARGETS_DAYS_MAX,
 		(unsigned long long)s->root_days,
 		(unsigned long long)s->targets_days,
+		(unsigned long long)s->product_days,
+		(unsigned long long)s->nightly_days,
+		(unsigned long long)s->rollout_days,
+		(unsigned long long)s->rollout_wide_days,
 		(unsigned long long)s->snapshot_days,
 		(unsigned long long)s->timestamp_hours);
 }
@@ -166,13 +185,12 @@ bool repo_is_at(const char *path)
 
 /* ---- envelopes on disk --------------------------------------------------- */
 
-static int read_envelope(int dirfd, const char *path, enum tuf_role want,
+static int read_envelope(int dirfd, const char *path, const char *want,
 			 struct json **out, struct err *e)
 {
 	struct buf bytes = BUF_INIT(ENVELOPE_MAX_LEN);
 	struct json *envelope = NULL;
 	struct err why = { 0 };
-	enum tuf_role role;
 	int rc = -1;
 
 	if (fs_read_file(dirfd, path, &bytes, &why)) {
@@ -184,14 +202,13 @@ static int read_envelope(int dirfd, const char *path, enum tuf_role want,
 		}
 		goto out;
 	}
-	if (envelope_parse(buf_slice(&bytes), &envelope, &role, e)) {
+	if (envelope_parse(buf_slice(&bytes), &envelope, e)) {
 		err_in(e, "%s", path);
 		goto out;
 	}
-	if (role != want) {
+	if (strcmp(envelope_role(envelope), want) != 0) {
 		json_free(envelope);
-		err_set(e, ERR_FORMAT, "%s is not a %s file", path,
-			envelope_role_name(want));
+		err_set(e, ERR_FORMAT, "%s is not a %s file", path, want);
 		goto out;
 	}
 	*out = envelope;
@@ -201,62 +218,19 @@ out:
 	return rc;
 }
 
-static int published_path(enum tuf_role role, int64_t version,
+static int published_path(const char *role, int64_t version,
 			  char out[FILE_NAME_MAX], struct err *e)
 {
 	return text_format(out, FILE_NAME_MAX, e, "metadata/%lld.%s.json",
-			   (long long)version, envelope_role_name(role));
+			   (long long)version, role);
 }
 
-static const char *staged_path(enum tuf_role role)
+static int staged_path(const char *role, char out[FILE_NAME_MAX], struct err *e)
 {
-	return role == TUF_ROOT ? "staged/root.json" : "staged/targets.json";
+	return text_format(out, FILE_NAME_MAX, e, "staged/%s.json", role);
 }
 
-/* The version in "<version>.<role>.json", or 0. */
-static int64_t version_in_name(const char *name, enum tuf_role role)
-{
-	const char *dot = strchr(name, '.');
-	char want[FILE_NAME_MAX];
-	uint64_t version;
-	struct err unused;
-
-	if (!dot ||
-	    text_format(want, sizeof(want), &unused, ".%s.json",
-			envelope_role_name(role)) ||
-	    strcmp(dot, want) != 0 ||
-	    num_parse(slice_sub(slice_of(name), 0, (size_t)(dot - name)),
-		      JSON_INT_MAX, &version, &unused))
-		return 0;
-	return (int64_t)version;
-}
-
-static int newest_version(int dirfd, enum tuf_role role, int64_t *newest,
-			  struct err *e)
-{
-	struct dirent *entry;
-	int64_t version;
-	int fd = -1;
-	DIR *dir;
-
-	*newest = 0;
-	if (fs_open(dirfd, "metadata", O_RDONLY | O_DIRECTORY, &fd, e))
-		return -1;
-	dir = fdopendir(fd);
-	if (!dir) {
-		fs_close(&fd);
-		return err_sys(e, "metadata");
-	}
-	while ((entry = readdir(dir))) {
-		version = version_in_name(entry->d_name, role);
-		if (version > *newest)
-			*newest = version;
-	}
-	(void)closedir(dir); /* only read from */
-	return 0;
-}
-
-static int load_published(int dirfd, enum tuf_role role, int64_t version,
+static int load_published(int dirfd, const char *role, int64_t version,
 			  struct json **out, struct err *e)
 {
 	char path[FILE_NAME_MAX];
@@ -273,21 +247,166 @@ static int load_published(int dirfd, enum tuf_role role, int64_t version,
 	return err_set(e, ERR_FORMAT, "%s holds another version", path);
 }
 
-static int load_role(struct repo *r, enum tuf_role role, struct err *e)
-{
-	struct repo_role *held = repo_role(r, role);
-	int64_t newest;
+/* ---- which roles there are ----------------------------------------------- */
 
-	if (newest_version(r->dirfd, role, &newest, e) ||
-	    (newest > 0 &&
-	     load_published(r->dirfd, role, newest, &held->published, e)) ||
-	    read_envelope(r->dirfd, staged_path(role), role, &held->staged, e))
+/* The newest published version of each role, from the names of files. */
+struct shelf {
+	struct {
+		char role[ROLE_NAME_LEN];
+		int64_t newest;
+	} at[REPO_DELEGATED_MAX + 2];
+	size_t count;
+};
+
+/* Take "<version>.<role>.json" apart; false for any other name. */
+static bool split_name(const char *name, char role[ROLE_NAME_LEN],
+		       int64_t *version)
+{
+	struct slice all = slice_of(name), tail = slice_of(".json");
+	const char *dot = strchr(name, '.');
+	size_t start = dot ? (size_t)(dot - name) + 1 : 0;
+	enum role_kind kind;
+	struct err unused;
+	uint64_t number;
+
+	if (!dot || all.len < start + tail.len ||
+	    !slice_equal(slice_sub(all, all.len - tail.len, tail.len), tail) ||
+	    num_parse(slice_sub(all, 0, start - 1), JSON_INT_MAX, &number,
+		      &unused) ||
+	    text_format(role, ROLE_NAME_LEN, &unused, "%.*s",
+			(int)(all.len - start - tail.len), name + start) ||
+	    !roles_kind(role, &kind))
+		return false;
+	*version = (int64_t)number;
+	return true;
+}
+
+static int note_version(struct shelf *s, const char *role, int64_t version,
+			struct err *e)
+{
+	size_t i = 0;
+
+	while (i < s->count && strcmp(s->at[i].role, role) != 0)
+		i++;
+	if (i == ARRAY_LEN(s->at))
+		return err_set(e, ERR_LIMIT, "more than %d delegated roles",
+			       REPO_DELEGATED_MAX);
+	if (i == s->count) {
+		s->at[s->count++].newest = version;
+		return text_format(s->at[i].role, ROLE_NAME_LEN, e, "%s", role);
+	}
+	if (version > s->at[i].newest)
+		s->at[i].newest = version;
+	return 0;
+}
+
+static int64_t newest_of(const struct shelf *s, const char *role)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (strcmp(s->at[i].role, role) == 0)
+			return s->at[i].newest;
+	return 0;
+}
+
+static int look_on_shelf(int dirfd, struct shelf *s, struct err *e)
+{
+	char role[ROLE_NAME_LEN];
+	struct dirent *entry;
+	int64_t version;
+	int fd = -1;
+	int rc = 0;
+	DIR *dir;
+
+	*s = (struct shelf){ 0 };
+	if (fs_open(dirfd, "metadata", O_RDONLY | O_DIRECTORY, &fd, e))
+		return -1;
+	dir = fdopendir(fd);
+	if (!dir) {
+		fs_close(&fd);
+		return err_sys(e, "metadata");
+	}
+	while (rc == 0 && (entry = readdir(dir)))
+		if (split_name(entry->d_name, role, &version))
+			rc = note_version(s, role, version, e);
+	(void)closedir(dir); /* only read from */
+	return rc;
+}
+
+/* ---- loading ------------------------------------------------------------- */
+
+static int load_role(struct repo *r, struct repo_role *held, int64_t newest,
+		     struct err *e)
+{
+	char path[FILE_NAME_MAX];
+
+	if ((newest > 0 && load_published(r->dirfd, held->name, newest,
+					  &held->published, e)) ||
+	    staged_path(held->name, path, e) ||
+	    read_envelope(r->dirfd, path, held->name, &held->staged, e))
 		return -1;
 	/* Cut off between the two steps of a commit: it is published. */
 	if (held->staged && envelope_version(held->staged) <= newest) {
 		json_free(held->staged);
 		held->staged = NULL;
 	}
+	return 0;
+}
+
+/* Find a delegated role or make room for it. */
+static int hold_role(struct repo *r, const char *role, struct repo_role **out,
+		     struct err *e)
+{
+	struct repo_role *held;
+
+	for (size_t i = 0; i < r->delegated_count; i++)
+		if (strcmp(r->delegated[i].name, role) == 0) {
+			*out = &r->delegated[i];
+			return 0;
+		}
+	if (r->delegated_count == REPO_DELEGATED_MAX)
+		return err_set(e, ERR_LIMIT, "more than %d delegated roles",
+			       REPO_DELEGATED_MAX);
+	held = &r->delegated[r->delegated_count];
+	*held = (struct repo_role){ .published = NULL };
+	if (text_format(held->name, ROLE_NAME_LEN, e, "%s", role))
+		return -1;
+	r->delegated_count++;
+	*out = held;
+	return 0;
+}
+
+static int hold_delegated(struct repo *r, const struct json *envelope,
+			  struct err *e)
+{
+	const struct json *list = json_get(
+		json_get(envelope_signed(envelope), "delegations"), "roles");
+	struct repo_role *unused;
+	const char *name;
+
+	/* What the rules refuse to sign is not held. */
+	for (size_t i = 0; i < json_count(list); i++) {
+		name = json_text(json_get(json_at(list, i), "name"));
+		if (roles_is_delegated(name) && hold_role(r, name, &unused, e))
+			return -1;
+	}
+	return 0;
+}
+
+static int load_delegated(struct repo *r, const struct shelf *s, struct err *e)
+{
+	struct repo_role *unused;
+
+	if (hold_delegated(r, r->targets.staged, e) ||
+	    hold_delegated(r, r->targets.published, e))
+		return -1;
+	for (size_t i = 0; i < s->count; i++)
+		if (roles_is_delegated(s->at[i].role) &&
+		    hold_role(r, s->at[i].role, &unused, e))
+			return -1;
+	for (size_t i = 0; i < r->delegated_count; i++)
+		if (load_role(r, &r->delegated[i],
+			      newest_of(s, r->delegated[i].name), e))
+			return -1;
 	return 0;
 }
 
@@ -320,8 +439,13 @@ static int take_lock(struct repo *r, struct err *e)
 
 static int load(struct repo *r, struct err *e)
 {
+	struct shelf shelf;
+
 	if (load_settings(r, e) || load_names(r, e) ||
-	    load_role(r, TUF_ROOT, e) || load_role(r, TUF_TARGETS, e))
+	    look_on_shelf(r->dirfd, &shelf, e) ||
+	    load_role(r, &r->root, newest_of(&shelf, "root"), e) ||
+	    load_role(r, &r->targets, newest_of(&shelf, "targets"), e) ||
+	    load_delegated(r, &shelf, e))
 		return -1;
 	if (!repo_root(r))
 		return err_set(e, ERR_NOT_FOUND,
@@ -329,10 +453,19 @@ static int load(struct repo *r, struct err *e)
 	return rules_environment(repo_root(r), &r->environment, e);
 }
 
+void repo_init(struct repo *r, const char *path)
+{
+	*r = (struct repo){ .path = path,
+			    .dirfd = -1,
+			    .lock_fd = -1,
+			    .root.name = "root",
+			    .targets.name = "targets" };
+}
+
 int repo_open(const char *path, enum repo_access access, struct repo *r,
 	      struct err *e)
 {
-	*r = (struct repo){ .path = path, .dirfd = -1, .lock_fd = -1 };
+	repo_init(r, path);
 	repo_settings_default(&r->settings);
 	if (!repo_is_at(path))
 		return err_set(e, ERR_NOT_FOUND,
@@ -358,33 +491,77 @@ void repo_close(struct repo *r)
 		ignored.code = ERR_NONE;
 	repo_settings_done(&r->settings);
 	json_free(r->names);
-	json_free(r->root.published);
-	json_free(r->root.staged);
-	json_free(r->targets.published);
-	json_free(r->targets.staged);
+	for (size_t i = 0; i < repo_role_count(r); i++) {
+		json_free(repo_role_at(r, i)->published);
+		json_free(repo_role_at(r, i)->staged);
+	}
 	fs_close(&r->lock_fd);
 	fs_close(&r->dirfd);
-	*r = (struct repo){ .dirfd = -1, .lock_fd = -1 };
+	repo_init(r, NULL);
 }
 
-struct repo_role *repo_role(struct repo *r, enum tuf_role role)
+size_t repo_role_count(const struct repo *r)
 {
-	return role == TUF_ROOT ? &r->root : &r->targets;
+	return 2 + r->delegated_count;
+}
+
+const struct repo_role *repo_role_at(const struct repo *r, size_t index)
+{
+	if (index == 0)
+		return &r->root;
+	return index == 1 ? &r->targets : &r->delegated[index - 2];
+}
+
+const struct repo_role *repo_role(const struct repo *r, const char *role)
+{
+	for (size_t i = 0; i < repo_role_count(r); i++)
+		if (strcmp(repo_role_at(r, i)->name, role) == 0)
+			return repo_role_at(r, i);
+	return NULL;
+}
+
+/* The same, to be changed: r itself is ours to change. */
+static struct repo_role *own_role(struct repo *r, const char *role)
+{
+	return (struct repo_role *)(uintptr_t)repo_role(r, role);
+}
+
+const struct json *repo_current(const struct repo_role *role)
+{
+	if (role->staged)
+		return envelope_signed(role->staged);
+	return role->published ? envelope_signed(role->published) : NULL;
 }
 
 const struct json *repo_root(const struct repo *r)
 {
-	if (r->root.staged)
-		return envelope_signed(r->root.staged);
-	return r->root.published ? envelope_signed(r->root.published) : NULL;
+	return repo_current(&r->root);
 }
 
-int64_t repo_version(const struct repo *r, enum tuf_role role)
+const struct json *repo_judge(const struct repo *r, const char *role)
 {
-	const struct json *published =
-		role == TUF_ROOT ? r->root.published : r->targets.published;
+	return repo_current(roles_is_delegated(role) ? &r->targets : &r->root);
+}
 
-	return published ? envelope_version(published) : 0;
+bool repo_is_listed(const struct repo *r, const char *role)
+{
+	return roles_find(repo_judge(r, role), role);
+}
+
+int repo_role_of(const struct repo *r, const char *product,
+		 char role[ROLE_NAME_LEN], struct err *e)
+{
+	/* A name too long for a role of its own has none. */
+	if (roles_of_product(product, role, e) == 0 && repo_is_listed(r, role))
+		return 0;
+	return text_format(role, ROLE_NAME_LEN, e, "targets");
+}
+
+int64_t repo_version(const struct repo *r, const char *role)
+{
+	const struct repo_role *held = repo_role(r, role);
+
+	return held && held->published ? envelope_version(held->published) : 0;
 }
 
 /* ---- changes ------------------------------------------------------------- */
@@ -397,48 +574,76 @@ static void set_date(struct json *signed_part, const char *name, int64_t sec)
 	json_set_text(signed_part, name, text);
 }
 
-int repo_begin(const struct repo *r, enum tuf_role role, int64_t now,
+static uint64_t days_of(const struct repo *r, const char *role)
+{
+	const struct repo_settings *s = &r->settings;
+	const uint64_t days[] = {
+		[ROLE_ROOT] = s->root_days,
+		[ROLE_TARGETS] = s->targets_days,
+		[ROLE_PRODUCT] = s->product_days,
+		[ROLE_NIGHTLY] = s->nightly_days,
+		[ROLE_ROLLOUT] = s->rollout_days,
+		[ROLE_ROLLOUT_WIDE] = s->rollout_wide_days,
+	};
+	enum role_kind kind;
+
+	return roles_kind(role, &kind) ? days[kind] : 0;
+}
+
+/* A role that nobody has signed yet. */
+static struct json *begin_empty(const struct repo *r, const char *role,
+				int64_t now)
+{
+	struct json *envelope =
+		tuf_envelope_new(TUF_TARGETS, 1, now, now + UTC_DAY);
+
+	roleedit_init_targets(tuf_envelope_signed(envelope), r->environment,
+			      role);
+	return envelope;
+}
+
+int repo_begin(const struct repo *r, const char *role, int64_t now,
 	       struct json **envelope, struct err *e)
 {
-	const struct repo_role *held =
-		role == TUF_ROOT ? &r->root : &r->targets;
-	const struct json *from = held->staged ? held->staged : held->published;
-	uint64_t days = role == TUF_ROOT ? r->settings.root_days
-					 : r->settings.targets_days;
+	const struct repo_role *held = repo_role(r, role);
+	const struct json *from = held ? repo_current(held) : NULL;
 	struct json *signed_part;
 
-	if (!from)
+	if (!from && !(roles_is_delegated(role) && repo_is_listed(r, role)))
 		return err_set(e, ERR_NOT_FOUND, "there is no %s to change",
-			       envelope_role_name(role));
+			       role);
 	if (repo_version(r, role) >= JSON_INT_MAX)
 		return err_set(e, ERR_LIMIT, "no higher version is possible");
-	*envelope = envelope_unsigned(envelope_signed(from));
+	*envelope = from ? envelope_unsigned(from) : begin_empty(r, role, now);
 	signed_part = tuf_envelope_signed(*envelope);
 	json_set_int(signed_part, "version", repo_version(r, role) + 1);
 	set_date(signed_part, "issued", now);
-	set_date(signed_part, "expires", now + (int64_t)days * UTC_DAY);
+	set_date(signed_part, "expires",
+		 now + (int64_t)days_of(r, role) * UTC_DAY);
 	return 0;
 }
 
-static int write_staged(struct repo *r, enum tuf_role role,
+static int write_staged(struct repo *r, const char *role,
 			const struct json *envelope, struct err *e)
 {
 	struct buf bytes = BUF_INIT(ENVELOPE_MAX_LEN);
+	char path[FILE_NAME_MAX];
 	int rc;
 
-	rc = tuf_envelope_bytes(envelope, &bytes, e) ||
-	     fs_replace_file(r->dirfd, staged_path(role), buf_slice(&bytes),
-			     0644, e);
+	rc = staged_path(role, path, e) ||
+	     tuf_envelope_bytes(envelope, &bytes, e) ||
+	     fs_replace_file(r->dirfd, path, buf_slice(&bytes), 0644, e);
 	buf_done(&bytes);
 	return rc ? -1 : 0;
 }
 
-int repo_stage(struct repo *r, enum tuf_role role, struct json *envelope,
+int repo_stage(struct repo *r, const char *role, struct json *envelope,
 	       size_t *dropped, struct err *e)
 {
-	struct repo_role *held = repo_role(r, role);
+	struct repo_role *held = own_role(r, role);
 
-	if (write_staged(r, role, envelope, e)) {
+	if ((!held && hold_role(r, role, &held, e)) ||
+	    write_staged(r, role, envelope, e)) {
 		json_free(envelope);
 		return -1;
 	}
@@ -448,30 +653,37 @@ int repo_stage(struct repo *r, enum tuf_role role, struct json *envelope,
 	return 0;
 }
 
-int repo_save_staged(struct repo *r, enum tuf_role role, struct err *e)
+int repo_save_staged(struct repo *r, const char *role, struct err *e)
 {
 	return write_staged(r, role, repo_role(r, role)->staged, e);
 }
 
-int repo_unstage(struct repo *r, enum tuf_role role, struct err *e)
+void repo_set_aside(struct repo *r, const char *role)
 {
-	struct repo_role *held = repo_role(r, role);
+	struct repo_role *held = own_role(r, role);
 
-	if (fs_remove(r->dirfd, staged_path(role), e))
-		return -1;
 	json_free(held->staged);
 	held->staged = NULL;
+}
+
+int repo_unstage(struct repo *r, const char *role, struct err *e)
+{
+	char path[FILE_NAME_MAX];
+
+	if (staged_path(role, path, e) || fs_remove(r->dirfd, path, e))
+		return -1;
+	repo_set_aside(r, role);
 	return 0;
 }
 
-int repo_commit(struct repo *r, enum tuf_role role, struct err *e)
+int repo_commit(struct repo *r, const char *role, struct err *e)
 {
-	struct repo_role *held = repo_role(r, role);
-	char path[FILE_NAME_MAX];
+	struct repo_role *held = own_role(r, role);
+	char from[FILE_NAME_MAX], path[FILE_NAME_MAX];
 
 	if (published_path(role, envelope_version(held->staged), path, e) ||
-	    repo_save_staged(r, role, e) ||
-	    fs_rename(r->dirfd, staged_path(role), path, e))
+	    staged_path(role, from, e) || repo_save_staged(r, role, e) ||
+	    fs_rename(r->dirfd, from, path, e))
 		return -1;
 	json_free(held->published);
 	held->published = held->staged;
@@ -479,25 +691,37 @@ int repo_commit(struct repo *r, enum tuf_role role, struct err *e)
 	return 0;
 }
 
-int repo_each_targets(struct repo *r,
-		      int (*visit)(void *ctx, const struct json *signed_part,
-				   struct err *e),
-		      void *ctx, struct err *e)
+/* One role's versions, newest first, then what is staged. */
+static int each_version(struct repo *r, const struct repo_role *held,
+			int (*visit)(void *ctx, const struct json *signed_part,
+				     struct err *e),
+			void *ctx, struct err *e)
 {
 	struct json *envelope;
 	int rc;
 
-	for (int64_t v = repo_version(r, TUF_TARGETS); v > 0; v--) {
-		if (load_published(r->dirfd, TUF_TARGETS, v, &envelope, e))
+	for (int64_t v = repo_version(r, held->name); v > 0; v--) {
+		if (load_published(r->dirfd, held->name, v, &envelope, e))
 			return -1;
 		rc = visit(ctx, envelope_signed(envelope), e);
 		json_free(envelope);
 		if (rc)
 			return -1;
 	}
-	if (!r->targets.staged)
+	if (!held->staged)
 		return 0;
-	return visit(ctx, envelope_signed(r->targets.staged), e);
+	return visit(ctx, envelope_signed(held->staged), e);
+}
+
+int repo_each_targets(struct repo *r,
+		      int (*visit)(void *ctx, const struct json *signed_part,
+				   struct err *e),
+		      void *ctx, struct err *e)
+{
+	for (size_t i = 1; i < repo_role_count(r); i++)
+		if (each_version(r, repo_role_at(r, i), visit, ctx, e))
+			return -1;
+	return 0;
 }
 
 /* ---- names of keys ------------------------------------------------------- */

@@ -4,9 +4,10 @@
  *
  *	pawl.ini       settings that are nobody else's business
  *	names.json     what engineers call their keys (never published)
- *	metadata/      what was published: N.root.json, N.targets.json
- *	staged/        root.json, targets.json: what is being signed; plain
- *	               files that engineers carry, sign and merge
+ *	metadata/      what was published: N.root.json, N.targets.json and
+ *	               N.<role>.json of every role that targets delegate to
+ *	staged/        <role>.json: what is being signed; plain files that
+ *	               engineers carry, sign and merge
  *	targets/       packages, under the names that they are published with
  *	online.key     lab and demo only: signs snapshot and timestamp,
  *	online.pass    and its passphrase
@@ -28,10 +29,14 @@ struct repo_settings {
 	char *owner, *contact;
 	struct ini_list products;
 	uint64_t root_days, targets_days, snapshot_days, timestamp_hours;
+	uint64_t product_days, nightly_days, rollout_days, rollout_wide_days;
 };
+
+#define REPO_DELEGATED_MAX 32
 
 /* The published and the staged envelope of a role; NULL where there is none. */
 struct repo_role {
+	char name[ROLE_NAME_LEN];
 	struct json *published, *staged;
 };
 
@@ -42,12 +47,21 @@ struct repo {
 	enum environment environment;
 	struct json *names; /* keyid: name */
 	struct repo_role root, targets;
+	/*
+	 * Those that targets delegate to, staged or published, in their order;
+	 * then those that once were: snapshot must list them for ever.
+	 */
+	struct repo_role delegated[REPO_DELEGATED_MAX];
+	size_t delegated_count;
 };
 
 enum repo_access {
 	REPO_READ,
 	REPO_WRITE /* takes the lock, clears .work/ */
 };
+
+/* A repository that is only being made; its folder is not open yet. */
+void repo_init(struct repo *r, const char *path);
 
 int repo_open(const char *path, enum repo_access access, struct repo *r,
 	      struct err *e) NODISCARD;
@@ -63,40 +77,65 @@ void repo_settings_default(struct repo_settings *s);
 void repo_settings_done(struct repo_settings *s);
 bool repo_has_product(const struct repo *r, const char *product);
 
-struct repo_role *repo_role(struct repo *r, enum tuf_role role);
+/*
+ * A role by its name, NULL when there is none; and all of them by number:
+ * root, targets, then the delegated ones.
+ */
+const struct repo_role *repo_role(const struct repo *r, const char *role);
+const struct repo_role *repo_role_at(const struct repo *r, size_t index);
+size_t repo_role_count(const struct repo *r);
+
+/* What counts now: the staged file's signed part, else the published one's. */
+const struct json *repo_current(const struct repo_role *role);
 
 /* The root that judges targets now: the staged one, else the published. */
 const struct json *repo_root(const struct repo *r);
 
+/* Whose keys count for a role: repo_root(), or targets for a delegated one. */
+const struct json *repo_judge(const struct repo *r, const char *role);
+
+/* The role that signs a product's releases: its own, else targets. */
+int repo_role_of(const struct repo *r, const char *product,
+		 char role[ROLE_NAME_LEN], struct err *e) NODISCARD;
+
+/* Is the role delegated to by what counts now? True for root and targets. */
+bool repo_is_listed(const struct repo *r, const char *role);
+
 /* Version of what is published; 0 for nothing. */
-int64_t repo_version(const struct repo *r, enum tuf_role role);
+int64_t repo_version(const struct repo *r, const char *role);
 
 /*
  * Begin a change: *envelope is a copy of what is staged, or of what is
  * published with the next version; without signatures, issued now, expiring
- * by the settings. The caller changes it and hands it to repo_stage().
+ * by the settings. A delegated role that was never published begins empty.
+ * The caller changes it and hands it to repo_stage().
  */
-int repo_begin(const struct repo *r, enum tuf_role role, int64_t now,
+int repo_begin(const struct repo *r, const char *role, int64_t now,
 	       struct json **envelope, struct err *e) NODISCARD;
 
 /*
  * Make envelope the staged one; it is given away. Returns in *dropped how
  * many signatures the former one carried.
  */
-int repo_stage(struct repo *r, enum tuf_role role, struct json *envelope,
+int repo_stage(struct repo *r, const char *role, struct json *envelope,
 	       size_t *dropped, struct err *e) NODISCARD;
 
 /* Write the staged envelope again, after signatures were added. */
-int repo_save_staged(struct repo *r, enum tuf_role role,
-		     struct err *e) NODISCARD;
+int repo_save_staged(struct repo *r, const char *role, struct err *e) NODISCARD;
 
 /* Forget what is staged for a role. */
-int repo_unstage(struct repo *r, enum tuf_role role, struct err *e) NODISCARD;
+int repo_unstage(struct repo *r, const char *role, struct err *e) NODISCARD;
+
+/* Go on as if it were not staged; the file stays. */
+void repo_set_aside(struct repo *r, const char *role);
 
 /* The staged envelope becomes the published one of its version. */
-int repo_commit(struct repo *r, enum tuf_role role, struct err *e) NODISCARD;
+int repo_commit(struct repo *r, const char *role, struct err *e) NODISCARD;
 
-/* Call visit for each published targets version, newest first, then staged. */
+/*
+ * Call visit for the signed part of every version of targets and of each
+ * delegated role that was published, newest first, then of the staged one.
+ */
 int repo_each_targets(struct repo *r,
 		      int (*visit)(void *ctx, const struct json *signed_part,
 				   struct err *e),

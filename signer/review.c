@@ -62,21 +62,31 @@ static int add_releases(const struct json *signed_part, bool products_only,
 	return out->len > start ? 0 : buf_addf(out, e, "no release");
 }
 
+static bool lists_releases(const struct json *signed_part)
+{
+	const struct json *targets = json_get(signed_part, "targets");
+
+	for (void *m = json_first(targets); m; m = json_next(targets, m))
+		if (listing_package(json_value(m)))
+			return true;
+	return false;
+}
+
 /* ---- five lines ---------------------------------------------------------- */
 
 static int add_version(const struct review_file *f, bool after, struct buf *out,
 		       struct err *e)
 {
+	const char *role = envelope_role(f->envelope);
 	const struct json *signed_part =
 		after ? envelope_signed(f->envelope) : f->before;
 
 	if (!signed_part)
-		return buf_addf(out, e, "no %s yet",
-				envelope_role_name(f->role));
-	if (buf_addf(out, e, "%s %lld", envelope_role_name(f->role),
+		return buf_addf(out, e, "no %s yet", role);
+	if (buf_addf(out, e, "%s %lld", role,
 		     (long long)json_int(json_get(signed_part, "version"))))
 		return -1;
-	if (f->role == TUF_ROOT)
+	if (strcmp(role, "root") == 0)
 		return 0;
 	return buf_addf(out, e, ": ") ||
 			       add_releases(signed_part, false, out, e)
@@ -98,20 +108,29 @@ static int add_environment(const struct review *v, struct buf *out,
 			v->owner ? ", " : "", v->owner ? v->owner : "");
 }
 
+/* Of all files that list releases; root and targets without any list keys. */
 static int add_product(const struct review *v, struct buf *out, struct err *e)
 {
-	for (size_t i = 0; i < v->count; i++)
-		if (v->files[i].role == TUF_TARGETS)
-			return add_releases(
-				       envelope_signed(v->files[i].envelope),
-				       true, out, e) ||
-					       add_environment(v, out, e)
-				       ? -1
-				       : 0;
-	return buf_addf(out, e, "keys and thresholds") ||
-			       add_environment(v, out, e)
-		       ? -1
-		       : 0;
+	bool any = false, targets = false;
+
+	for (size_t i = 0; i < v->count; i++) {
+		const struct json *envelope = v->files[i].envelope;
+		const struct json *signed_part = envelope_signed(envelope);
+
+		if (strcmp(envelope_role(envelope), "root") == 0)
+			continue;
+		targets = true;
+		if (!lists_releases(signed_part))
+			continue;
+		if ((any && buf_addf(out, e, ", ")) ||
+		    add_releases(signed_part, true, out, e))
+			return -1;
+		any = true;
+	}
+	if (!any && buf_addf(out, e, "%s",
+			     targets ? "no release" : "keys and thresholds"))
+		return -1;
+	return add_environment(v, out, e);
 }
 
 enum five {
@@ -134,10 +153,10 @@ static int add_signatures(const struct review *v, const struct review_file *f,
 {
 	struct standing s;
 
-	if (standing_of(f->envelope, f->role, f->root_before, f->root, &s, e))
+	if (standing_of(f->envelope, f->root_before, f->by, &s, e))
 		return -1;
 	if (v->count > 1 &&
-	    buf_addf(out, e, "%s: ", envelope_role_name(f->role)))
+	    buf_addf(out, e, "%s: ", envelope_role(f->envelope)))
 		return -1;
 	if (missing)
 		return standing_missing(&s, v->names, out, e);
@@ -216,16 +235,17 @@ static int file_json(const struct review *v, const struct review_file *f,
 	struct findings found = { 0 };
 	struct standing s;
 
-	json_set_text(object, "file", envelope_role_name(f->role));
+	json_set_text(object, "file", envelope_role(f->envelope));
 	json_set_int(object, "version", envelope_version(f->envelope));
 	json_set(object, "changes", changes);
-	if (standing_of(f->envelope, f->role, f->root_before, f->root, &s, e) ||
+	if (standing_of(f->envelope, f->root_before, f->by, &s, e) ||
 	    diff_json(f->before, signed_part, changes, e))
 		return -1;
 	json_set_bool(object, "complete", standing_is_complete(&s));
 	json_set(object, "signatures", standing_json(&s, v->names));
-	rules_judge(signed_part, f->role, v->now, &found);
-	if (f->role == TUF_ROOT && (f->before || f->root))
+	rules_judge(signed_part, v->now, &found);
+	if (strcmp(envelope_role(f->envelope), "root") == 0 &&
+	    (f->before || f->by))
 		rules_root_after(f->before, signed_part, &found);
 	json_set(object, "findings", findings_json(&found));
 	return 0;
@@ -291,7 +311,7 @@ static int say_file(const struct review *v, const struct review_file *f,
 
 	report_line(out, "%s", "");
 	report_line(out,
-		    "%s version %lld, against %s:", envelope_role_name(f->role),
+		    "%s version %lld, against %s:", envelope_role(f->envelope),
 		    (long long)envelope_version(f->envelope),
 		    f->before ? "what was signed before" : "nothing before");
 	if (f->before && only_dates_changed(changes))

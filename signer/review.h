@@ -12,15 +12,14 @@
 #include "signer/envelope.h"
 #include "signer/report.h"
 
-#define REVIEW_FILES_MAX 2
+#define REVIEW_FILES_MAX 34 /* root, targets, delegated roles */
 
 /* One file under review; what is not known is NULL. */
 struct review_file {
-	enum tuf_role role;
 	const struct json *envelope;    /* what is, or would be, signed */
 	const struct json *before;      /* "signed" of the same role before */
 	const struct json *root_before; /* root files: judges them too */
-	const struct json *root;        /* whose keys count */
+	const struct json *by;          /* root or targets whose keys count */
 };
 
 struct review {

@@ -71,12 +71,11 @@ static bool ends_soon(int64_t issued, int64_t expires, int64_t now)
 	       (left < 60 * UTC_DAY && left < (expires - issued) / 2);
 }
 
-void rules_dates(const struct json *signed_part, enum tuf_role role,
-		 int64_t now, struct findings *out)
+void rules_dates(const struct json *signed_part, int64_t now,
+		 struct findings *out)
 {
-	const char *name = envelope_role_name(role);
-	int days_max =
-		role == TUF_ROOT ? RULES_ROOT_DAYS_MAX : RULES_TARGETS_DAYS_MAX;
+	const char *name = envelope_role_of(signed_part);
+	int days_max = (int)roles_days_max(name);
 	int64_t issued, expires;
 
 	if (!read_date(signed_part, "issued", &issued) ||
@@ -107,14 +106,17 @@ void rules_dates(const struct json *signed_part, enum tuf_role role,
 /* ---- root: keys and thresholds ------------------------------------------- */
 
 struct held_key {
-	size_t role;
+	const char *role;
 	struct ec_public key;
 };
 
-struct root_view {
-	const struct json *root;
+#define HELD_MAX (RULES_DELEGATED_MAX * RULES_ROLE_KEYS_MAX)
+
+/* The keys that one signed part lists: a root, or targets that delegate. */
+struct key_view {
+	const struct json *by;
 	enum environment environment;
-	struct held_key keys[4 * RULES_ROLE_KEYS_MAX];
+	struct held_key keys[HELD_MAX];
 	size_t key_count;
 };
 
@@ -151,67 +153,73 @@ static bool key_is_ours(const struct json *key, const char *keyid,
 	return equal;
 }
 
-static void look_at_key(struct root_view *v, size_t role, const char *keyid,
+static void look_at_key(struct key_view *v, const char *role, const char *keyid,
 			struct findings *out)
 {
-	struct held_key *held = &v->keys[v->key_count];
-	const struct json *key = json_get(json_get(v->root, "keys"), keyid);
+	const struct json *key = json_get(roles_keys(v->by), keyid);
+	struct held_key *held;
 
+	if (v->key_count == HELD_MAX) {
+		findings_add(out, true, "more than %d keys", HELD_MAX);
+		return;
+	}
+	held = &v->keys[v->key_count];
 	if (!key || !key_is_ours(key, keyid, &held->key)) {
 		findings_add(out, true,
 			     "role %s: the key %.12s is missing, or no P-256 "
 			     "key under its own id",
-			     role_names[role], keyid);
+			     role, keyid);
 		return;
 	}
 	held->role = role;
 	for (size_t i = 0; i < v->key_count; i++)
-		if (v->keys[i].role == role &&
+		if (strcmp(v->keys[i].role, role) == 0 &&
 		    ec_public_equal(&v->keys[i].key, &held->key))
 			findings_add(out, true, "role %s: the key %.12s twice",
-				     role_names[role], keyid);
+				     role, keyid);
 	v->key_count++;
 }
 
 /* Losing one key must not lose the role. */
-static void look_at_spares(const struct root_view *v, size_t role,
+static void look_at_spares(const struct key_view *v, const char *role,
 			   int64_t threshold, size_t count,
 			   struct findings *out)
 {
-	if (role > 1)
+	unsigned least = roles_threshold_min(role);
+
+	if (least < 2)
 		return;
-	if (v->environment == ENV_PRODUCTION && threshold < 2)
+	if (v->environment == ENV_PRODUCTION && threshold < least)
 		findings_add(out, true,
 			     "role %s: production wants a threshold of at "
-			     "least 2",
-			     role_names[role]);
+			     "least %u",
+			     role, least);
 	if (threshold == 1 && v->environment == ENV_LAB)
 		findings_add(out, false,
 			     "lab: one key alone, of %zu, signs for role %s",
-			     count, role_names[role]);
+			     count, role);
 	else if ((size_t)threshold == count)
 		findings_add(out, false,
 			     "role %s: no spare key: losing one of %zu means "
 			     "losing the role",
-			     role_names[role], count);
+			     role, count);
 }
 
-static void look_at_role(struct root_view *v, size_t role, struct findings *out)
+static void look_at_role(struct key_view *v, const char *role,
+			 struct findings *out)
 {
-	const struct json *r =
-		json_get(json_get(v->root, "roles"), role_names[role]);
+	const struct json *r = roles_find(v->by, role);
 	const struct json *ids = json_get(r, "keyids");
 	const struct json *threshold = json_get(r, "threshold");
 	size_t count = json_count(ids);
 
 	if (!json_is_array(ids) || count == 0) {
-		findings_add(out, true, "role %s has no key yet",
-			     role_names[role]);
+		findings_add(out, true, "role %s has no key yet", role);
 		return;
 	}
 	if (count > RULES_ROLE_KEYS_MAX) {
-		findings_add(out, true, "role %s has more than %d keys",
-			     role_names[role], RULES_ROLE_KEYS_MAX);
+		findings_add(out, true, "role %s has more than %d keys", role,
+			     RULES_ROLE_KEYS_MAX);
 		return;
 	}
 	for (size_t i = 0; i < count; i++)
@@ -221,41 +229,37 @@ static void look_at_role(struct root_view *v, size_t role, struct findings *out)
 		findings_add(out, true,
 			     "role %s: the threshold must be between 1 and "
 			     "its %zu keys",
-			     role_names[role], count);
+			     role, count);
 		return;
 	}
 	look_at_spares(v, role, json_int(threshold), count, out);
 }
 
-/* The server's online key serves snapshot and timestamp: one role here. */
-static bool same_duty(size_t a, size_t b)
+static void compare_keys(const struct held_key *a, const struct held_key *b,
+			 enum environment env, struct findings *out)
 {
-	return a == b || (a >= 2 && b >= 2);
+	bool production = env == ENV_PRODUCTION;
+
+	if (!roles_same_duty(a->role, b->role) &&
+	    ec_public_equal(&a->key, &b->key))
+		findings_add(out, production,
+			     "one key holds the roles %s and %s%s", b->role,
+			     a->role, production ? ": not in production" : "");
 }
 
-static void look_at_sharing(const struct root_view *v, struct findings *out)
+static void look_at_sharing(const struct key_view *v, struct findings *out)
 {
-	bool production = v->environment == ENV_PRODUCTION;
-
-	for (size_t i = 0; i < v->key_count; i++) {
-		for (size_t j = 0; j < i; j++) {
-			if (same_duty(v->keys[i].role, v->keys[j].role) ||
-			    !ec_public_equal(&v->keys[i].key, &v->keys[j].key))
-				continue;
-			findings_add(out, production,
-				     "one key holds the roles %s and %s%s",
-				     role_names[v->keys[j].role],
-				     role_names[v->keys[i].role],
-				     production ? ": not in production" : "");
-		}
-	}
+	for (size_t i = 0; i < v->key_count; i++)
+		for (size_t j = 0; j < i; j++)
+			compare_keys(&v->keys[i], &v->keys[j], v->environment,
+				     out);
 }
 
-static void look_at_pawl(struct root_view *v, struct findings *out)
+static void look_at_pawl(struct key_view *v, struct findings *out)
 {
 	static const char *const members[] = { "environment", "staging",
 					       "medium_max_days", NULL };
-	const struct json *pawl = json_get(v->root, "pawl");
+	const struct json *pawl = json_get(v->by, "pawl");
 	const char *staging = json_text(json_get(pawl, "staging"));
 	struct err why = { 0 };
 	int64_t days;
@@ -317,26 +321,22 @@ static void look_for_unused_keys(const struct json *root, struct findings *out)
 }
 
 /* Published example keys outside demo; keys out of standards anywhere. */
-static void look_for_known_keys(const struct root_view *v, struct findings *out)
+static void look_for_known_keys(const struct key_view *v, struct findings *out)
 {
 	struct err why = { 0 };
 
-	if (v->environment == ENV_DEMO)
-		findings_add(out, false,
-			     "demo: keys to throw away; nothing here protects "
-			     "a device");
 	for (size_t i = 0; i < v->key_count; i++)
 		if (key_check_allowed(&v->keys[i].key, v->environment, &why))
 			findings_add(out, true, "role %s: %.180s",
-				     role_names[v->keys[i].role], why.msg);
+				     v->keys[i].role, why.msg);
 }
 
 void rules_root(const struct json *root, struct findings *out)
 {
-	struct root_view *v = mem_alloc(1, sizeof(*v));
+	struct key_view *v = mem_alloc(1, sizeof(*v));
 	struct err why = { 0 };
 
-	v->root = root;
+	v->by = root;
 	look_at_members(root, out);
 	if (rules_environment(root, &v->environment, &why)) {
 		findings_add(out, true, "root: %.200s", why.msg);
@@ -344,10 +344,14 @@ void rules_root(const struct json *root, struct findings *out)
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(role_names); i++)
-		look_at_role(v, i, out);
+		look_at_role(v, role_names[i], out);
 	look_at_sharing(v, out);
 	look_at_pawl(v, out);
 	look_for_unused_keys(root, out);
+	if (v->environment == ENV_DEMO)
+		findings_add(out, false,
+			     "demo: keys to throw away; nothing here protects "
+			     "a device");
 	look_for_known_keys(v, out);
 	free(v);
 }
@@ -382,8 +386,136 @@ void rules_root_after(const struct json *before, const struct json *root,
 
 /* ---- targets ------------------------------------------------------------- */
 
-static void look_at_target(const char *path, const struct json *entry,
-			   struct findings *out)
+/* One role of the delegations: its name says what else must stand there. */
+static void look_at_delegation(struct key_view *v, const struct json *one,
+			       struct findings *out)
+{
+	static const char *const members[] = { "name",        "keyids",
+					       "threshold",   "paths",
+					       "terminating", NULL };
+	const char *name = json_text(json_get(one, "name"));
+	struct json *paths;
+	struct err why = { 0 };
+	char shown[100];
+	bool terminating;
+
+	text_escape(slice_of(name), shown, sizeof(shown));
+	if (!roles_is_delegated(name)) {
+		findings_add(out, true,
+			     "targets delegate to %s, which is no role of ours",
+			     shown);
+		return;
+	}
+	paths = roles_paths(name);
+	if (json_only(one, members, &why) ||
+	    json_get_bool(one, "terminating", &terminating, &why))
+		findings_add(out, true, "role %s: %.120s", name, why.msg);
+	else if (!json_same(json_get(one, "paths"), paths) ||
+		 terminating != roles_is_terminating(name))
+		findings_add(out, true,
+			     "role %s: its paths are not those of a role of "
+			     "this name",
+			     name);
+	json_free(paths);
+	look_at_role(v, name, out);
+}
+
+static void look_for_idle_keys(const struct key_view *v, struct findings *out)
+{
+	const struct json *keys = roles_keys(v->by);
+	const struct json *list =
+		json_get(json_get(v->by, "delegations"), "roles");
+	bool used;
+
+	for (void *m = json_first(keys); m; m = json_next(keys, m)) {
+		used = false;
+		for (size_t i = 0; i < json_count(list); i++)
+			used |= roles_has(
+				v->by,
+				json_text(json_get(json_at(list, i), "name")),
+				json_name(m));
+		if (!used)
+			findings_add(out, true,
+				     "targets: the key %.12s has no role",
+				     json_name(m));
+	}
+}
+
+static void look_at_delegations(const struct json *targets,
+				struct findings *out)
+{
+	static const char *const members[] = { "keys", "roles", NULL };
+	const struct json *delegations = json_get(targets, "delegations");
+	const struct json *list = json_get(delegations, "roles");
+	struct key_view *v;
+	struct err why = { 0 };
+
+	if (!delegations)
+		return;
+	if (json_only(delegations, members, &why) ||
+	    json_count(list) > RULES_DELEGATED_MAX) {
+		findings_add(out, true,
+			     "targets: malformed delegations, or more than %d",
+			     RULES_DELEGATED_MAX);
+		return;
+	}
+	v = mem_alloc(1, sizeof(*v));
+	v->by = targets;
+	/* Whether an environment is named at all is judged elsewhere. */
+	if (rules_environment(targets, &v->environment, &why))
+		v->environment = ENV_PRODUCTION;
+	for (size_t i = 0; i < json_count(list); i++)
+		look_at_delegation(v, json_at(list, i), out);
+	look_at_sharing(v, out);
+	look_for_idle_keys(v, out);
+	look_for_known_keys(v, out);
+	free(v);
+}
+
+/* Keys alone: what is wrong with them was said when each was judged. */
+static struct key_view *collect_root(const struct json *root)
+{
+	struct key_view *v = mem_alloc(1, sizeof(*v));
+	struct findings *ignored = mem_alloc(1, sizeof(*ignored));
+	struct err unused;
+
+	v->by = root;
+	if (rules_environment(root, &v->environment, &unused))
+		v->environment = ENV_PRODUCTION;
+	for (size_t i = 0; i < ARRAY_LEN(role_names); i++)
+		look_at_role(v, role_names[i], ignored);
+	free(ignored);
+	return v;
+}
+
+void rules_sharing(const struct json *root, const struct json *targets,
+		   struct findings *out)
+{
+	const struct json *list =
+		json_get(json_get(targets, "delegations"), "roles");
+	struct key_view *v = collect_root(root);
+	struct held_key other;
+	const struct json *ids;
+	struct err unused;
+
+	for (size_t i = 0; i < json_count(list); i++) {
+		other.role = json_text(json_get(json_at(list, i), "name"));
+		ids = json_get(json_at(list, i), "keyids");
+		for (size_t k = 0; k < json_count(ids); k++) {
+			if (envelope_role_key(targets, other.role,
+					      json_text(json_at(ids, k)),
+					      &other.key, &unused))
+				continue;
+			for (size_t n = 0; n < v->key_count; n++)
+				compare_keys(&other, &v->keys[n],
+					     v->environment, out);
+		}
+	}
+	free(v);
+}
+
+static void look_at_target(const char *role, const char *path,
+			   const struct json *entry, struct findings *out)
 {
 	static const char *const members[] = { "length", "hashes", "custom",
 					       NULL };
@@ -394,7 +526,10 @@ static void look_at_target(const char *path, const struct json *entry,
 
 	text_escape(slice_of(path), shown, sizeof(shown));
 	if (!target_path_is_valid(slice_of(path)))
-		findings_add(out, true, "targets: bad path %s", shown);
+		findings_add(out, true, "%s: bad path %s", role, shown);
+	else if (!roles_cover(role, path))
+		findings_add(out, true, "%s: %s is not this role's to list",
+			     role, shown);
 	else if (json_only(entry, members, &why) ||
 		 json_get_int(entry, "length", 0, JSON_INT_MAX, &length,
 			      &why) ||
@@ -405,44 +540,50 @@ static void look_at_target(const char *path, const struct json *entry,
 
 void rules_targets(const struct json *targets, struct findings *out)
 {
-	static const char *const members[] = { "_type",   "spec_version",
-					       "version", "issued",
-					       "expires", "targets",
-					       "pawl",    NULL };
+	/* The last one is the top level's alone. */
+	static const char *const members[] = {
+		"_type",   "spec_version", "version",     "issued", "expires",
+		"targets", "pawl",         "delegations", NULL
+	};
 	static const char *const ours[] = { "environment", "secrets_allowed",
-					    NULL };
+					    "role", NULL };
+	const char *role = envelope_role_of(targets);
 	const struct json *list = json_get(targets, "targets");
 	struct err why = { 0 };
 
 	if (json_only(targets, members, &why) ||
 	    json_only(json_get(targets, "pawl"), ours, &why))
-		findings_add(out, true, "targets: %.200s", why.msg);
+		findings_add(out, true, "%s: %.200s", role, why.msg);
 	if (!json_is_object(list)) {
-		findings_add(out, true, "targets: no list of targets");
+		findings_add(out, true, "%s: no list of targets", role);
 		return;
 	}
 	for (void *m = json_first(list); m; m = json_next(list, m))
-		look_at_target(json_name(m), json_value(m), out);
+		look_at_target(role, json_name(m), json_value(m), out);
+	if (roles_is_delegated(role) && json_get(targets, "delegations"))
+		findings_add(out, true, "%s delegates to nobody", role);
+	look_at_delegations(targets, out);
 }
 
 void rules_targets_for(const struct json *targets, enum environment env,
 		       struct findings *out)
 {
+	const char *role = envelope_role_of(targets);
 	enum environment said;
 	struct err why = { 0 };
 
 	if (rules_environment(targets, &said, &why))
-		findings_add(out, true, "targets: %.200s", why.msg);
+		findings_add(out, true, "%s: %.200s", role, why.msg);
 	else if (said != env)
-		findings_add(out, true, "targets are for %s, this is %s",
+		findings_add(out, true, "%s are for %s, this is %s", role,
 			     environment_name(said), environment_name(env));
 }
 
-void rules_judge(const struct json *signed_part, enum tuf_role role,
-		 int64_t now, struct findings *out)
+void rules_judge(const struct json *signed_part, int64_t now,
+		 struct findings *out)
 {
-	rules_dates(signed_part, role, now, out);
-	if (role == TUF_ROOT)
+	rules_dates(signed_part, now, out);
+	if (strcmp(envelope_role_of(signed_part), "root") == 0)
 		rules_root(signed_part, out);
 	else
 		rules_targets(signed_part, out);

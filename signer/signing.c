@@ -1,46 +1,59 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "signer/signing.h"
 
+#include <string.h>
+
 #include "signer/names.h"
-#include "signer/rootedit.h"
 #include "signer/rules.h"
-
-int signing_judge(const struct repo *r, enum tuf_role role, int64_t now,
-		  struct report *out, struct err *e)
-{
-	const struct repo_role *held =
-		role == TUF_ROOT ? &r->root : &r->targets;
-	const struct json *signed_part = envelope_signed(held->staged);
-	struct findings found = { 0 };
-	const struct json *before;
-
-	rules_judge(signed_part, role, now, &found);
-	before = held->published ? envelope_signed(held->published) : NULL;
-	if (role == TUF_ROOT)
-		rules_root_after(before, signed_part, &found);
-	else
-		rules_targets_for(signed_part, r->environment, &found);
-	for (size_t i = 0; i < found.count; i++)
-		if (!found.at[i].refuses)
-			report_note(out, "%s", found.at[i].text);
-	if (findings_judge(&found, e))
-		return err_in(e, "staged/%s.json", envelope_role_name(role));
-	return 0;
-}
 
 static const struct json *published_root(const struct repo *r)
 {
 	return r->root.published ? envelope_signed(r->root.published) : NULL;
 }
 
-/* Is this key one whose signature on the staged file would count? */
-static bool counts(const struct repo *r, enum tuf_role role, const char *keyid)
+/* What a file may say because of others in the repository. */
+static void judge_among(const struct repo *r, const struct json *signed_part,
+			struct findings *found)
 {
-	if (role == TUF_TARGETS)
-		return rootedit_has(repo_root(r), "targets", keyid);
-	return rootedit_has(repo_root(r), "root", keyid) ||
-	       (published_root(r) &&
-		rootedit_has(published_root(r), "root", keyid));
+	const char *role = envelope_role_of(signed_part);
+
+	if (strcmp(role, "root") == 0) {
+		rules_root_after(published_root(r), signed_part, found);
+		return;
+	}
+	rules_targets_for(signed_part, r->environment, found);
+	if (strcmp(role, "targets") == 0)
+		rules_sharing(repo_root(r), signed_part, found);
+	else if (!repo_is_listed(r, role))
+		findings_add(found, true,
+			     "targets no longer delegate to %s: discard it",
+			     role);
+}
+
+int signing_judge(const struct repo *r, const char *role, int64_t now,
+		  struct report *out, struct err *e)
+{
+	const struct json *signed_part =
+		envelope_signed(repo_role(r, role)->staged);
+	struct findings found = { 0 };
+
+	rules_judge(signed_part, now, &found);
+	judge_among(r, signed_part, &found);
+	for (size_t i = 0; i < found.count; i++)
+		if (!found.at[i].refuses)
+			report_note(out, "%s", found.at[i].text);
+	if (findings_judge(&found, e))
+		return err_in(e, "staged/%s.json", role);
+	return 0;
+}
+
+/* Is this key one whose signature on the staged file would count? */
+static bool counts(const struct repo *r, const char *role, const char *keyid)
+{
+	if (roles_has(repo_judge(r, role), role, keyid))
+		return true;
+	return strcmp(role, "root") == 0 && published_root(r) &&
+	       roles_has(published_root(r), "root", keyid);
 }
 
 /* One run over what is staged; used[i] when key i signed something. */
@@ -51,7 +64,7 @@ struct session {
 	bool used[KEYRING_MAX];
 };
 
-static int sign_role(struct session *s, enum tuf_role role, struct report *out,
+static int sign_role(struct session *s, const char *role, struct report *out,
 		     struct err *e)
 {
 	struct repo *r = s->repo;
@@ -74,8 +87,7 @@ static int sign_role(struct session *s, enum tuf_role role, struct report *out,
 		s->used[i] = true;
 		report_line(out, "%s signed %s version %lld",
 			    names_find(r->names, keys->at[i].keyid, fallback),
-			    envelope_role_name(role),
-			    (long long)envelope_version(staged));
+			    role, (long long)envelope_version(staged));
 	}
 	return repo_save_staged(r, role, e);
 }
@@ -85,13 +97,17 @@ int signing_repo(struct repo *r, const struct keyring *keys, int64_t now,
 {
 	struct session s = { .repo = r, .keys = keys, .now = now };
 
-	if (!r->root.staged && !r->targets.staged)
+	bool any = false;
+
+	for (size_t i = 0; i < repo_role_count(r); i++)
+		any = any || repo_role_at(r, i)->staged;
+	if (!any)
 		return err_set(
 			e, ERR_NOT_FOUND,
 			"nothing is staged, so there is nothing to sign");
-	if (sign_role(&s, TUF_ROOT, out, e) ||
-	    sign_role(&s, TUF_TARGETS, out, e))
-		return -1;
+	for (size_t i = 0; i < repo_role_count(r); i++)
+		if (sign_role(&s, repo_role_at(r, i)->name, out, e))
+			return -1;
 	for (size_t i = 0; i < keys->count; i++)
 		if (!s.used[i])
 			return err_set(e, ERR_REFUSED,

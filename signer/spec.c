@@ -56,6 +56,7 @@ static const struct ini_key spec_keys[] = {
 	SPEC_BOOL("urgent", urgent),
 	SPEC_BOOL("from-all", from_all),
 	SPEC_BOOL("with-undo", with_undo),
+	SPEC_BOOL("nightly", nightly),
 	{ "release", "deadline", INI_NUMBER,
 	  offsetof(struct spec_file, deadline), 1, DEADLINE_MAX_SEC, false },
 };
@@ -106,6 +107,7 @@ static void take_file(struct spec *s)
 	s->urgent |= f->urgent;
 	s->from_all |= f->from_all;
 	s->with_undo |= f->with_undo;
+	s->nightly |= f->nightly;
 }
 
 int spec_complete(struct spec *s, struct err *e)
@@ -303,7 +305,7 @@ static int copy_updater(const struct spec *s, struct release *out,
 
 int spec_release(const struct spec *s, struct release *out, struct err *e)
 {
-	*out = (struct release){ .urgent = s->urgent };
+	*out = (struct release){ .urgent = s->urgent, .nightly = s->nightly };
 	if (copy_name(out->product, s->product, "product", e) ||
 	    copy_name(out->id, s->id, "id", e) ||
 	    copy_name(out->component, s->component ? s->component : "main",

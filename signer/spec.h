@@ -20,7 +20,7 @@ struct spec_file {
 	char *stepping_stone, *min_updater, *support_end;
 	struct ini_list models, health, fixes, from, allowed, one_cohorts;
 	uint64_t deadline;
-	bool urgent, from_all, with_undo;
+	bool urgent, from_all, nightly, with_undo;
 };
 
 /* What counts; texts are borrowed from the command line or from `file`. */
@@ -33,7 +33,7 @@ struct spec {
 	struct opt_list one_cohorts; /* that one operator may open */
 	struct opt_list allowed;     /* files that may hold a private key */
 	uint64_t deadline;
-	bool urgent, from_all, with_undo;
+	bool urgent, from_all, nightly, with_undo;
 	const char *path;        /* of the repository */
 	const char *description; /* of the file, or NULL */
 	struct spec_file file;

@@ -3,31 +3,33 @@
 
 #include <string.h>
 
+#include "signer/envelope.h"
 #include "signer/names.h"
 
 static int judge(struct standing *s, const struct json *envelope,
-		 const struct json *root, const char *role, const char *who,
-		 struct err *e)
+		 const struct json *by, const char *who, struct err *e)
 {
-	if (!root)
+	if (!by)
 		return 0;
-	if (tuf_signatures(envelope, root, role,
+	if (tuf_signatures(envelope, by, envelope_role(envelope),
 			   &s->judges[s->judge_count].progress, e))
 		return -1;
 	s->judges[s->judge_count++].who = who;
 	return 0;
 }
 
-int standing_of(const struct json *envelope, enum tuf_role role,
-		const struct json *before, const struct json *root,
-		struct standing *out, struct err *e)
+int standing_of(const struct json *envelope, const struct json *before,
+		const struct json *by, struct standing *out, struct err *e)
 {
+	const char *role = envelope_role(envelope);
+
 	out->judge_count = 0;
-	if (role != TUF_ROOT)
-		return judge(out, envelope, root, "targets", "root", e);
-	if (judge(out, envelope, before, "root", "the root before", e))
+	if (strcmp(role, "root") != 0)
+		return judge(out, envelope, by,
+			     roles_is_delegated(role) ? "targets" : "root", e);
+	if (judge(out, envelope, before, "the root before", e))
 		return -1;
-	return judge(out, envelope, root, "root", "the new root", e);
+	return judge(out, envelope, by, "the new root", e);
 }
 
 bool standing_is_complete(const struct standing *s)
@@ -93,7 +95,10 @@ int standing_missing(const struct standing *s, const struct json *names,
 	if (out->len > start)
 		return 0;
 	return buf_addf(out, e, "%s",
-			s->judge_count ? "nothing" : "not known without root");
+			s->judge_count ? "nothing"
+				       : "not known without the "
+					 "file that lists the "
+					 "keys");
 }
 
 static bool valid_for_earlier(const struct standing *s, size_t judge_index,

@@ -3,9 +3,10 @@
  * standing - how far the signatures of a staged file are: who has signed, who
  * could, and how many are missing.
  *
- * Targets need the threshold of the root that will be published with them. A
- * root needs its own threshold and, after the first, that of the root before
- * it (TUF 1.0.34, section 6.1).
+ * Targets need the threshold of the root that will be published with them, a
+ * delegated role that of the targets that delegate to it. A root needs its own
+ * threshold and, after the first, that of the root before it (TUF 1.0.34,
+ * section 6.1).
  */
 #ifndef SIGNER_STANDING_H
 #define SIGNER_STANDING_H
@@ -13,17 +14,20 @@
 #include "common/tuf_write.h"
 
 struct standing {
-	size_t judge_count; /* 0: no root is known, so nobody can judge */
+	size_t judge_count; /* 0: none is known, so nobody can judge */
 	struct {
-		const char *who; /* "root", "the root before" */
+		const char *who; /* "root", "the root before", "targets" */
 		struct tuf_progress progress;
 	} judges[2];
 };
 
-/* before and root are "signed" parts, NULL where there is none. */
-int standing_of(const struct json *envelope, enum tuf_role role,
-		const struct json *before, const struct json *root,
-		struct standing *out, struct err *e) NODISCARD;
+/*
+ * "Signed" parts, NULL where there is none: `by` lists the role's keys (a root,
+ * or targets for a delegated role), `before` is the root before a root.
+ */
+int standing_of(const struct json *envelope, const struct json *before,
+		const struct json *by, struct standing *out,
+		struct err *e) NODISCARD;
 
 bool standing_is_complete(const struct standing *s);
 

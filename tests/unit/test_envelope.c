@@ -6,7 +6,7 @@
 
 #include "common/utc.h"
 #include "signer/envelope.h"
-#include "signer/rootedit.h"
+#include "signer/roleedit.h"
 #include "signer/standing.h"
 
 #define NOW 1795363200
@@ -45,18 +45,18 @@ static int free_keys(void **state)
 /* A root in which Alice and Bob sign targets, two of two. */
 static struct json *make_root(void)
 {
-	const struct rootedit_site site = { ENV_LAB, "server", 90 };
+	const struct roleedit_site site = { ENV_LAB, "server", 90 };
 	struct json *envelope =
 		tuf_envelope_new(TUF_ROOT, 1, NOW, NOW + UTC_DAY);
 	struct json *root = tuf_envelope_signed(envelope);
 	struct err e = { 0 };
 
-	rootedit_init(root, &site);
-	assert_ok(rootedit_add(root, "root", &publics[ALICE], &e));
-	assert_ok(rootedit_add(root, "targets", &publics[ALICE], &e));
-	assert_ok(rootedit_add(root, "targets", &publics[BOB], &e));
-	assert_ok(rootedit_add(root, "online", &publics[BOB], &e));
-	rootedit_threshold(root, "targets", 2);
+	roleedit_init(root, &site);
+	assert_ok(roleedit_add(root, "root", &publics[ALICE], &e));
+	assert_ok(roleedit_add(root, "targets", &publics[ALICE], &e));
+	assert_ok(roleedit_add(root, "targets", &publics[BOB], &e));
+	assert_ok(roleedit_add(root, "online", &publics[BOB], &e));
+	roleedit_threshold(root, "targets", 2);
 	return envelope;
 }
 
@@ -99,13 +99,11 @@ static void signatures_from_two_machines_come_together(void **state)
 	(void)state;
 	assert_ok(merge(to, signed_by(1, ALICE), root, &added, &e));
 	assert_int_equal(added, 1);
-	assert_ok(standing_of(to, TUF_TARGETS, NULL, envelope_signed(root), &s,
-			      &e));
+	assert_ok(standing_of(to, NULL, envelope_signed(root), &s, &e));
 	assert_false(standing_is_complete(&s));
 	assert_ok(merge(to, signed_by(1, BOB), root, &added, &e));
 	assert_int_equal(added, 1);
-	assert_ok(standing_of(to, TUF_TARGETS, NULL, envelope_signed(root), &s,
-			      &e));
+	assert_ok(standing_of(to, NULL, envelope_signed(root), &s, &e));
 	assert_true(standing_is_complete(&s));
 	json_free(to);
 	json_free(root);
@@ -124,8 +122,7 @@ static void the_same_key_counts_once(void **state)
 	assert_ok(merge(to, signed_by(1, ALICE), root, &added, &e));
 	assert_int_equal(added, 0);
 	assert_int_equal(envelope_signature_count(to), 1);
-	assert_ok(standing_of(to, TUF_TARGETS, NULL, envelope_signed(root), &s,
-			      &e));
+	assert_ok(standing_of(to, NULL, envelope_signed(root), &s, &e));
 	assert_false(standing_is_complete(&s));
 	json_free(to);
 	json_free(root);
@@ -190,15 +187,15 @@ static void a_root_needs_the_keys_before_and_after(void **state)
 
 	(void)state;
 	assert_ok(tuf_keyid(&publics[ALICE], alice, &e));
-	assert_ok(rootedit_add(root, "root", &publics[BOB], &e));
-	assert_ok(rootedit_remove(root, "root", alice, &e));
+	assert_ok(roleedit_add(root, "root", &publics[BOB], &e));
+	assert_ok(roleedit_remove(root, "root", alice, &e));
 	json_set_int(root, "version", 2);
 	assert_ok(tuf_sign(next, privates[BOB], &e));
-	assert_ok(standing_of(next, TUF_ROOT, envelope_signed(before),
+	assert_ok(standing_of(next, envelope_signed(before),
 			      envelope_signed(next), &s, &e));
 	assert_false(standing_is_complete(&s));
 	assert_ok(tuf_sign(next, privates[ALICE], &e));
-	assert_ok(standing_of(next, TUF_ROOT, envelope_signed(before),
+	assert_ok(standing_of(next, envelope_signed(before),
 			      envelope_signed(next), &s, &e));
 	assert_true(standing_is_complete(&s));
 	json_free(next);
@@ -212,7 +209,7 @@ static void nothing_is_complete_without_a_judge(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	assert_ok(standing_of(to, TUF_TARGETS, NULL, NULL, &s, &e));
+	assert_ok(standing_of(to, NULL, NULL, &s, &e));
 	assert_false(standing_is_complete(&s));
 	json_free(to);
 }
@@ -232,8 +229,7 @@ static void what_is_missing_is_said_by_name(void **state)
 	json_set_text(names, keyid, "alice");
 	assert_ok(tuf_keyid(&publics[BOB], keyid, &e));
 	json_set_text(names, keyid, "bob");
-	assert_ok(standing_of(to, TUF_TARGETS, NULL, envelope_signed(root), &s,
-			      &e));
+	assert_ok(standing_of(to, NULL, envelope_signed(root), &s, &e));
 	assert_ok(standing_missing(&s, names, &text, &e));
 	assert_string_equal(buf_text(&text), "1 of bob");
 	text.len = 0;
@@ -261,12 +257,11 @@ static void what_was_written_is_read(void **state)
 	struct json *envelope = signed_by(7, ALICE);
 	struct buf text = text_of(envelope);
 	struct json *again;
-	enum tuf_role role;
 	struct err e = { 0 };
 
 	(void)state;
-	assert_ok(envelope_parse(buf_slice(&text), &again, &role, &e));
-	assert_int_equal(role, TUF_TARGETS);
+	assert_ok(envelope_parse(buf_slice(&text), &again, &e));
+	assert_string_equal(envelope_role(again), "targets");
 	assert_int_equal(envelope_version(again), 7);
 	assert_true(json_same(envelope, again));
 	json_free(again);
@@ -279,14 +274,13 @@ static void every_cut_is_refused(void **state)
 	struct json *envelope = signed_by(7, ALICE);
 	struct buf text = text_of(envelope);
 	struct json *again;
-	enum tuf_role role;
 	struct err e = { 0 };
 
 	(void)state;
 	for (size_t len = 0; len < text.len; len++)
 		assert_int_equal(
 			envelope_parse(slice_sub(buf_slice(&text), 0, len),
-				       &again, &role, &e),
+				       &again, &e),
 			-1);
 	buf_done(&text);
 	json_free(envelope);
@@ -315,6 +309,11 @@ static void malformed_files_are_refused(void **state)
 		"{\"signatures\":[],\"signed\":{\"_type\":\"snapshot\"}}",
 		"{\"signatures\":[],\"signed\":{\"_type\":\"targets\"}}",
 		"{\"signatures\":[],\"signed\":{\"_type\":\"targets\","
+		"\"pawl\":{\"role\":\"root\"},"
+		"\"spec_version\":\"1.0.34\",\"version\":1,"
+		"\"issued\":\"2026-11-22T00:00:00Z\","
+		"\"expires\":\"2027-11-22T00:00:00Z\"}}",
+		"{\"signatures\":[],\"signed\":{\"_type\":\"targets\","
 		"\"spec_version\":\"2.0.0\",\"version\":1,"
 		"\"issued\":\"2026-11-22T00:00:00Z\","
 		"\"expires\":\"2027-11-22T00:00:00Z\"}}",
@@ -325,14 +324,13 @@ static void malformed_files_are_refused(void **state)
 	};
 	static const char good[] = "{\"signatures\":[" SIG "]," BODY "}";
 	struct json *envelope;
-	enum tuf_role role;
 	struct err e = { 0 };
 
 	(void)state;
-	assert_ok(envelope_parse(slice_of(good), &envelope, &role, &e));
+	assert_ok(envelope_parse(slice_of(good), &envelope, &e));
 	json_free(envelope);
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		if (envelope_parse(slice_of(bad[i]), &envelope, &role, &e) == 0)
+		if (envelope_parse(slice_of(bad[i]), &envelope, &e) == 0)
 			fail_msg("not refused: %s", bad[i]);
 }
 
@@ -340,7 +338,6 @@ static void a_crowd_of_signatures_is_refused(void **state)
 {
 	struct buf text = BUF_INIT(65536);
 	struct json *envelope;
-	enum tuf_role role;
 	struct err e = { 0 };
 
 	(void)state;
@@ -350,7 +347,7 @@ static void a_crowd_of_signatures_is_refused(void **state)
 				   "%s{\"keyid\":\"%064d\",\"sig\":\"00\"}",
 				   i ? "," : "", i));
 	assert_ok(buf_addf(&text, &e, "]," BODY "}"));
-	assert_refused(envelope_parse(buf_slice(&text), &envelope, &role, &e),
+	assert_refused(envelope_parse(buf_slice(&text), &envelope, &e),
 		       ERR_LIMIT);
 	buf_done(&text);
 }

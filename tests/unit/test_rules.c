@@ -6,13 +6,13 @@
 
 #include "common/utc.h"
 #include "signer/envelope.h"
-#include "signer/rootedit.h"
+#include "signer/roleedit.h"
 #include "signer/rules.h"
 
 #define NOW 1795363200 /* 2026-11-22 */
 
 /* Keys are made once: key generation is the slow part. */
-static struct ec_public keys[8];
+static struct ec_public keys[10];
 
 static int make_keys(void **state)
 {
@@ -31,13 +31,13 @@ static int make_keys(void **state)
 
 static struct json *root_for(enum environment env, int64_t version)
 {
-	const struct rootedit_site site = {
+	const struct roleedit_site site = {
 		env, env == ENV_PRODUCTION ? "signed" : "server", 90
 	};
 	struct json *envelope =
 		tuf_envelope_new(TUF_ROOT, version, NOW, NOW + 730 * UTC_DAY);
 
-	rootedit_init(tuf_envelope_signed(envelope), &site);
+	roleedit_init(tuf_envelope_signed(envelope), &site);
 	return envelope;
 }
 
@@ -46,7 +46,7 @@ static void give(struct json *root, const char *role, size_t from, size_t to)
 	struct err e = { 0 };
 
 	for (size_t i = from; i < to; i++)
-		assert_ok(rootedit_add(root, role, &keys[i], &e));
+		assert_ok(roleedit_add(root, role, &keys[i], &e));
 }
 
 /* A root that production allows: 2 of 3, 2 of 3, one online key. */
@@ -58,8 +58,8 @@ static struct json *good_production(int64_t version)
 	give(root, "root", 0, 3);
 	give(root, "targets", 3, 6);
 	give(root, "online", 6, 7);
-	rootedit_threshold(root, "root", 2);
-	rootedit_threshold(root, "targets", 2);
+	roleedit_threshold(root, "root", 2);
+	roleedit_threshold(root, "targets", 2);
 	return envelope;
 }
 
@@ -84,7 +84,7 @@ static struct findings judge(const struct json *envelope)
 {
 	struct findings found = { 0 };
 
-	rules_judge(envelope_signed(envelope), TUF_ROOT, NOW, &found);
+	rules_judge(envelope_signed(envelope), NOW, &found);
 	return found;
 }
 
@@ -119,7 +119,7 @@ static void production_refuses_a_threshold_of_one(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
 		struct json *envelope = good_production(1);
 
-		rootedit_threshold(tuf_envelope_signed(envelope), roles[i], 1);
+		roleedit_threshold(tuf_envelope_signed(envelope), roles[i], 1);
 		assert_refuses(envelope, "at least 2");
 	}
 }
@@ -154,7 +154,7 @@ static void a_role_without_spare_key_is_warned_of(void **state)
 	struct findings found;
 
 	(void)state;
-	rootedit_threshold(tuf_envelope_signed(envelope), "root", 3);
+	roleedit_threshold(tuf_envelope_signed(envelope), "root", 3);
 	found = judge(envelope);
 	assert_int_equal(refusals(&found), 0);
 	assert_true(mentions(&found, false, "no spare key"));
@@ -185,7 +185,7 @@ static void thresholds_are_between_one_and_the_keys(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
 		struct json *envelope = good_production(1);
 
-		rootedit_threshold(tuf_envelope_signed(envelope), "root",
+		roleedit_threshold(tuf_envelope_signed(envelope), "root",
 				   wrong[i]);
 		assert_refuses(envelope, "threshold");
 	}
@@ -199,7 +199,7 @@ static void a_role_without_keys_is_refused(void **state)
 
 	(void)state;
 	assert_ok(tuf_keyid(&keys[6], keyid, &e));
-	assert_ok(rootedit_remove(tuf_envelope_signed(envelope), "online",
+	assert_ok(roleedit_remove(tuf_envelope_signed(envelope), "online",
 				  keyid, &e));
 	assert_refuses(envelope, "role snapshot has no key");
 }
@@ -265,7 +265,7 @@ static void keys_that_everybody_has_are_refused(void **state)
 	ec_public_of(known, &key);
 	ec_free(known);
 	assert_ok(
-		rootedit_add(tuf_envelope_signed(envelope), "root", &key, &e));
+		roleedit_add(tuf_envelope_signed(envelope), "root", &key, &e));
 	assert_refuses(envelope, "role root: ");
 }
 
@@ -279,15 +279,21 @@ static void set_date(struct json *envelope, const char *name, int64_t sec)
 	json_set_text(tuf_envelope_signed(envelope), name, text);
 }
 
-static struct findings dates(int64_t issued, int64_t expires,
-			     enum tuf_role role)
+static struct findings dates(int64_t issued, int64_t expires, const char *role)
 {
 	struct json *envelope = good_production(1);
+	struct json *signed_part = tuf_envelope_signed(envelope);
 	struct findings found = { 0 };
 
 	set_date(envelope, "issued", issued);
 	set_date(envelope, "expires", expires);
-	rules_dates(envelope_signed(envelope), role, NOW, &found);
+	if (strcmp(role, "root") != 0) {
+		json_set_text(signed_part, "_type", "targets");
+		roleedit_init_targets(signed_part, ENV_PRODUCTION,
+				      strcmp(role, "targets") == 0 ? NULL
+								   : role);
+	}
+	rules_dates(signed_part, NOW, &found);
 	json_free(envelope);
 	return found;
 }
@@ -297,9 +303,9 @@ static void issued_may_be_an_hour_ahead_and_no_more(void **state)
 	struct findings f;
 
 	(void)state;
-	f = dates(NOW + 3600, NOW + 100 * UTC_DAY, TUF_ROOT);
+	f = dates(NOW + 3600, NOW + 100 * UTC_DAY, "root");
 	assert_int_equal(f.count, 0);
-	f = dates(NOW + 3601, NOW + 100 * UTC_DAY, TUF_ROOT);
+	f = dates(NOW + 3601, NOW + 100 * UTC_DAY, "root");
 	assert_true(mentions(&f, true, "later than this machine's clock"));
 }
 
@@ -308,11 +314,11 @@ static void what_is_expired_is_not_signed(void **state)
 	struct findings f;
 
 	(void)state;
-	f = dates(NOW - UTC_DAY, NOW, TUF_ROOT);
+	f = dates(NOW - UTC_DAY, NOW, "root");
 	assert_true(mentions(&f, true, "expired"));
-	f = dates(NOW - UTC_DAY, NOW + 1, TUF_ROOT);
+	f = dates(NOW - UTC_DAY, NOW + 1, "root");
 	assert_int_equal(refusals(&f), 0);
-	f = dates(NOW, NOW, TUF_ROOT);
+	f = dates(NOW, NOW, "root");
 	assert_true(mentions(&f, true, "expires before it is issued"));
 }
 
@@ -321,28 +327,32 @@ static void a_life_has_a_limit_for_each_role(void **state)
 	struct findings f;
 
 	(void)state;
-	f = dates(NOW, NOW + 730 * UTC_DAY, TUF_ROOT);
+	f = dates(NOW, NOW + 730 * UTC_DAY, "root");
 	assert_int_equal(f.count, 0);
-	f = dates(NOW, NOW + 730 * UTC_DAY + 1, TUF_ROOT);
+	f = dates(NOW, NOW + 730 * UTC_DAY + 1, "root");
 	assert_true(mentions(&f, true, "longer than 730"));
-	f = dates(NOW, NOW + 400 * UTC_DAY, TUF_TARGETS);
+	f = dates(NOW, NOW + 400 * UTC_DAY, "targets");
 	assert_int_equal(f.count, 0);
-	f = dates(NOW, NOW + 400 * UTC_DAY + 1, TUF_TARGETS);
+	f = dates(NOW, NOW + 400 * UTC_DAY + 1, "targets");
 	assert_true(mentions(&f, true, "longer than 400"));
+	f = dates(NOW, NOW + 90 * UTC_DAY + 1, "rollout");
+	assert_true(mentions(&f, true, "longer than 90"));
+	f = dates(NOW, NOW + 400 * UTC_DAY, "rollout-wide");
+	assert_int_equal(f.count, 0);
 }
 
 static void an_end_that_is_near_is_warned_of(void **state)
 {
-	struct findings f = dates(NOW - UTC_DAY, NOW + 5 * UTC_DAY, TUF_ROOT);
+	struct findings f = dates(NOW - UTC_DAY, NOW + 5 * UTC_DAY, "root");
 
 	(void)state;
 	assert_int_equal(refusals(&f), 0);
 	assert_true(mentions(&f, false, "expires in 5 days"));
-	f = dates(NOW - 340 * UTC_DAY, NOW + 59 * UTC_DAY, TUF_ROOT);
+	f = dates(NOW - 340 * UTC_DAY, NOW + 59 * UTC_DAY, "root");
 	assert_true(mentions(&f, false, "expires in 59 days"));
-	f = dates(NOW - 340 * UTC_DAY, NOW + 60 * UTC_DAY, TUF_ROOT);
+	f = dates(NOW - 340 * UTC_DAY, NOW + 60 * UTC_DAY, "root");
 	assert_int_equal(f.count, 0);
-	f = dates(NOW, NOW + 30 * UTC_DAY, TUF_ROOT);
+	f = dates(NOW, NOW + 30 * UTC_DAY, "root");
 	assert_int_equal(f.count, 0);
 }
 
@@ -404,6 +414,7 @@ static struct findings judge_targets(const char *text)
 	struct json *targets;
 
 	assert_ok(json_parse(slice_of(text), &targets, &e));
+	json_set_text(targets, "_type", "targets");
 	rules_targets(targets, &found);
 	rules_targets_for(targets, ENV_LAB, &found);
 	json_free(targets);
@@ -446,6 +457,168 @@ static void targets_are_read_strictly(void **state)
 	}
 }
 
+/* ---- delegations --------------------------------------------------------- */
+
+/* Targets of production whose product has a role of its own, two of three. */
+static struct json *delegating(const char *role, size_t from, size_t to,
+			       uint64_t threshold)
+{
+	struct json *envelope =
+		tuf_envelope_new(TUF_TARGETS, 1, NOW, NOW + 400 * UTC_DAY);
+	struct json *targets = tuf_envelope_signed(envelope);
+	struct err e = { 0 };
+
+	roleedit_init_targets(targets, ENV_PRODUCTION, NULL);
+	assert_ok(roleedit_delegate(targets, role, &e));
+	give(targets, role, from, to);
+	roleedit_threshold(targets, role, threshold);
+	return envelope;
+}
+
+static void assert_targets_refuse(struct json *envelope, const char *text)
+{
+	struct findings found = { 0 };
+
+	rules_judge(envelope_signed(envelope), NOW, &found);
+	json_free(envelope);
+	if (!mentions(&found, true, text))
+		fail_msg("not refused: %s", text);
+}
+
+static void a_role_for_each_product_is_fine(void **state)
+{
+	static const char *const roles[] = { "product-gateway", "rollout-wide",
+					     "rollout", "nightly" };
+	struct json *root = good_production(1);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
+		struct json *envelope = delegating(roles[i], 7, 10, 2);
+		struct findings found = { 0 };
+
+		rules_judge(envelope_signed(envelope), NOW, &found);
+		rules_sharing(envelope_signed(root), envelope_signed(envelope),
+			      &found);
+		assert_int_equal(found.count, 0);
+		json_free(envelope);
+	}
+	json_free(root);
+}
+
+static void production_wants_two_for_products_and_wide_rollouts(void **state)
+{
+	struct json *envelope = delegating("nightly", 7, 8, 1);
+	struct findings found = { 0 };
+
+	(void)state;
+	assert_targets_refuse(delegating("product-gateway", 7, 9, 1),
+			      "at least 2");
+	assert_targets_refuse(delegating("rollout-wide", 7, 9, 1),
+			      "at least 2");
+	rules_judge(envelope_signed(envelope), NOW, &found);
+	assert_int_equal(refusals(&found), 0);
+	json_free(envelope);
+}
+
+static void a_key_of_root_delegates_to_nobody_else(void **state)
+{
+	struct json *root = good_production(1);
+	static const size_t shared[] = { 2, 5, 6 }; /* root, targets, online */
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(shared); i++) {
+		struct json *envelope =
+			delegating("rollout", shared[i], shared[i] + 1, 1);
+		struct findings found = { 0 };
+
+		rules_sharing(envelope_signed(root), envelope_signed(envelope),
+			      &found);
+		assert_true(mentions(&found, true, "one key holds"));
+		json_free(envelope);
+	}
+	json_free(root);
+}
+
+static void only_operators_share_a_key_between_two_roles(void **state)
+{
+	struct json *envelope = delegating("rollout", 7, 9, 1);
+	struct json *targets = tuf_envelope_signed(envelope);
+	struct findings found = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(roleedit_delegate(targets, "rollout-wide", &e));
+	give(targets, "rollout-wide", 7, 10);
+	roleedit_threshold(targets, "rollout-wide", 2);
+	rules_judge(targets, NOW, &found);
+	assert_int_equal(refusals(&found), 0);
+	assert_ok(roleedit_delegate(targets, "nightly", &e));
+	give(targets, "nightly", 7, 8);
+	assert_targets_refuse(envelope, "one key holds");
+}
+
+static struct json *with_paths(const char *name, const char *path)
+{
+	struct json *envelope = delegating("nightly", 7, 8, 1);
+	struct json *targets = tuf_envelope_signed(envelope);
+	struct json *d = json_clone(json_get(targets, "delegations"));
+	struct json *roles = json_new_array(), *paths = json_new_array();
+	struct json *one = json_clone(json_at(json_get(d, "roles"), 0));
+
+	json_add(paths, json_new_text(path));
+	json_set(one, "paths", paths);
+	json_set_text(one, "name", name);
+	json_add(roles, one);
+	json_set(d, "roles", roles);
+	json_set(targets, "delegations", d);
+	return envelope;
+}
+
+static void a_delegation_is_what_its_name_says(void **state)
+{
+	(void)state;
+	assert_targets_refuse(with_paths("nightly", "*/*/*"),
+			      "paths are not those");
+	assert_targets_refuse(with_paths("friends", "nightly/*/*/*"),
+			      "no role of ours");
+}
+
+static void a_delegated_role_lists_its_own_paths_and_nobody_else(void **state)
+{
+	static const char *const bad[] = { "gadget/1/x", "floor/gadget.json",
+					   "gateway/x", "site.json" };
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct json *envelope = tuf_envelope_new(TUF_TARGETS, 1, NOW,
+							 NOW + 400 * UTC_DAY);
+		struct json *own = tuf_envelope_signed(envelope);
+		struct json *list = json_new_object();
+		struct json *entry = NULL;
+
+		roleedit_init_targets(own, ENV_PRODUCTION, "product-gateway");
+		assert_ok(json_parse(slice_of("{\"length\":1,\"hashes\":"
+					      "{\"sha256\":" DIGEST "}}"),
+				     &entry, &e));
+		json_set(list, bad[i], entry);
+		json_set(own, "targets", list);
+		assert_targets_refuse(envelope, "not this role's");
+	}
+}
+
+static void a_delegated_role_delegates_to_nobody(void **state)
+{
+	struct json *envelope = delegating("nightly", 7, 8, 1);
+	struct json *pawl = json_new_object();
+
+	(void)state;
+	json_set_text(pawl, "environment", "production");
+	json_set_text(pawl, "role", "product-gateway");
+	json_set(tuf_envelope_signed(envelope), "pawl", pawl);
+	assert_targets_refuse(envelope, "delegates to nobody");
+}
+
 static void a_refusal_counts_past_the_tables_end(void **state)
 {
 	struct findings f = { 0 };
@@ -482,6 +655,15 @@ int main(void)
 		cmocka_unit_test(a_repository_keeps_its_environment),
 		cmocka_unit_test(issued_never_goes_back),
 		cmocka_unit_test(targets_are_read_strictly),
+		cmocka_unit_test(a_role_for_each_product_is_fine),
+		cmocka_unit_test(
+			production_wants_two_for_products_and_wide_rollouts),
+		cmocka_unit_test(a_key_of_root_delegates_to_nobody_else),
+		cmocka_unit_test(only_operators_share_a_key_between_two_roles),
+		cmocka_unit_test(a_delegation_is_what_its_name_says),
+		cmocka_unit_test(
+			a_delegated_role_lists_its_own_paths_and_nobody_else),
+		cmocka_unit_test(a_delegated_role_delegates_to_nobody),
 		cmocka_unit_test(a_refusal_counts_past_the_tables_end),
 	};
 
