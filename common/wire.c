@@ -7,7 +7,7 @@
 #include "common/text.h"
 
 #define WIRE_VERSION  1
-#define ENROL_LABEL   "pawl/enrol/v1"
+#define ENROL_LABEL   "pawl/enrol/v2"
 #define INTERVAL_MAX  (31 * UTC_DAY)
 #define CLAIM_GROUPS  4
 #define CLAIM_GROUP   8 /* hex digits */
@@ -199,6 +199,7 @@ int wire_format_enrol(const struct wire_enrol *m, struct buf *out,
 	json_set_text(j, "model", m->model);
 	json_set_text(j, "csr", m->csr);
 	json_set_hex(j, "proof", (struct slice){ m->proof, m->proof_len });
+	decrypt_key_set(j, &m->decrypt);
 	return message_end(j, out, e);
 }
 
@@ -221,9 +222,10 @@ static int get_proof(const struct json *j, struct wire_enrol *m, struct err *e)
 
 int wire_parse_enrol(struct slice in, struct wire_enrol *m, struct err *e)
 {
-	static const char *const known[] = { "v",       "claim", "nonce",
-					     "product", "model", "csr",
-					     "proof",   NULL };
+	static const char *const known[] = {
+		"v",   "claim", "nonce",       "product",       "model",
+		"csr", "proof", "decrypt_key", "decrypt_proof", NULL
+	};
 	struct wire_enrol got = { 0 };
 	struct json *j;
 	int rc = -1;
@@ -236,7 +238,7 @@ int wire_parse_enrol(struct slice in, struct wire_enrol *m, struct err *e)
 		     e) ||
 	    get_text(j, "model", is_name, got.model, sizeof(got.model), e) ||
 	    get_text(j, "csr", is_any, got.csr, sizeof(got.csr), e) ||
-	    get_proof(j, &got, e))
+	    get_proof(j, &got, e) || decrypt_key_get(j, &got.decrypt, e))
 		goto out;
 	*m = got;
 	rc = 0;
@@ -604,13 +606,45 @@ int wire_status(enum err_code code)
 
 /* ---- claims -------------------------------------------------------------- */
 
-int wire_enrol_message(const struct wire_enrol *m, struct buf *out,
-		       struct err *e)
+int wire_enrol_message(const struct wire_enrol *m, const struct ec_public *key,
+		       struct buf *out, struct err *e)
 {
+	uint8_t spki[2][EC_SPKI_LEN];
+
+	ec_public_to_spki(key, spki[0]);
+	ec_public_to_spki(&m->decrypt.key, spki[1]);
 	if (buf_add(out, slice_of(ENROL_LABEL), e) ||
 	    buf_add(out, (struct slice){ m->nonce, WIRE_NONCE_LEN }, e))
 		return -1;
-	return buf_add(out, (struct slice){ m->claim, WIRE_CLAIM_LEN }, e);
+	if (buf_add(out, (struct slice){ m->claim, WIRE_CLAIM_LEN }, e))
+		return -1;
+	return buf_add(out, (struct slice){ spki[0], sizeof(spki) }, e);
+}
+
+int wire_enrol_check(const struct wire_enrol *m, struct ec_public *key,
+		     struct err *e)
+{
+	const struct slice proof = { m->proof, m->proof_len };
+	struct buf message = BUF_INIT(512);
+	struct ec_public got;
+	int rc = -1;
+
+	if (x509_request_key(slice_of(m->csr), &got, e)) {
+		err_in(e, "certificate request");
+		goto out;
+	}
+	if (wire_enrol_message(m, &got, &message, e) ||
+	    ec_verify(&got, buf_slice(&message), proof, e)) {
+		err_in(e, "proof of possession");
+		goto out;
+	}
+	if (decrypt_key_check(&m->decrypt, &got, e))
+		goto out;
+	*key = got;
+	rc = 0;
+out:
+	buf_wipe(&message);
+	return rc;
 }
 
 static bool is_space(uint8_t c)

@@ -18,6 +18,7 @@
 #ifndef COMMON_WIRE_H
 #define COMMON_WIRE_H
 
+#include "common/decrypt_key.h"
 #include "common/release.h"
 #include "common/x509.h"
 
@@ -38,7 +39,11 @@ struct wire_enrol {
 	char product[NAME_MAX_LEN + 1];
 	char model[NAME_MAX_LEN + 1];
 	char csr[X509_PEM_MAX_LEN];
-	/* ECDSA of "pawl/enrol/v1" || nonce || claim by the request's key */
+	struct decrypt_key decrypt;
+	/*
+	 * ECDSA by the request's key of "pawl/enrol/v2" || nonce || claim ||
+	 * its SubjectPublicKeyInfo || that of the decryption key
+	 */
 	uint8_t proof[EC_SIG_MAX_LEN];
 	size_t proof_len;
 };
@@ -132,9 +137,16 @@ int wire_status(enum err_code code);
 
 const char *wire_state_name(enum wire_state state);
 
-/* What an enrolling device signs; appends it. */
-int wire_enrol_message(const struct wire_enrol *m, struct buf *out,
-		       struct err *e) NODISCARD;
+/* What an enrolling device signs with its key; appends it. */
+int wire_enrol_message(const struct wire_enrol *m, const struct ec_public *key,
+		       struct buf *out, struct err *e) NODISCARD;
+
+/*
+ * The key of a request that proves itself whole: it signed the request, the
+ * proof over this nonce, claim and both keys, and the decryption key.
+ */
+int wire_enrol_check(const struct wire_enrol *m, struct ec_public *key,
+		     struct err *e) NODISCARD;
 
 /* A claim code as people see it: "xxxxxxxx-xxxxxxxx-xxxxxxxx-xxxxxxxx". */
 int wire_parse_claim(struct slice text, uint8_t claim[WIRE_CLAIM_LEN],

@@ -66,18 +66,12 @@ static int take_nonce(const struct request *q, const struct wire_enrol *m,
 static int check_proof(const struct wire_enrol *m, struct sha256 *spki,
 		       struct err *e)
 {
-	struct buf message = BUF_INIT(256);
 	struct ec_public key;
-	int rc = -1;
 
-	if (x509_request_key(slice_of(m->csr), &key, e) == 0 &&
-	    wire_enrol_message(m, &message, e) == 0)
-		rc = ec_verify(&key, buf_slice(&message),
-			       (struct slice){ m->proof, m->proof_len }, e);
-	if (rc == 0)
-		ec_public_fingerprint(&key, spki);
-	buf_wipe(&message);
-	return rc ? err_in(e, "proof of possession") : 0;
+	if (wire_enrol_check(m, &key, e))
+		return -1;
+	ec_public_fingerprint(&key, spki);
+	return 0;
 }
 
 /* Have the keeper make a certificate, and register it with the claim. */
@@ -113,6 +107,7 @@ static int enrol(struct server_api *api, const struct wire_enrol *m,
 {
 	struct store_ask ask = { .product = m->product,
 				 .model = m->model,
+				 .decrypt = &m->decrypt.key,
 				 .now = utc_now() };
 	char id[2 * DEVICE_ID_LEN + 1];
 	bool again = false;
@@ -125,6 +120,7 @@ static int enrol(struct server_api *api, const struct wire_enrol *m,
 	if (again)
 		return 0;
 	d->spki = ask.spki;
+	d->decrypt = m->decrypt;
 	if (register_device(api, m, &ask.claim, d, e))
 		return -1;
 	hex_format((struct slice){ d->facts.id.bytes, DEVICE_ID_LEN }, id);

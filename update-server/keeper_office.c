@@ -153,29 +153,6 @@ static int take_token(struct keeper_office *o, int64_t now, struct err *e)
 	return 0;
 }
 
-/* The request's key, once it has signed the request and the proof. */
-static int proven_key(const struct wire_enrol *m, struct ec_public *key,
-		      struct err *e)
-{
-	struct buf message = BUF_INIT(256);
-	int rc = -1;
-
-	if (x509_request_key(slice_of(m->csr), key, e)) {
-		err_in(e, "certificate request");
-		goto out;
-	}
-	if (wire_enrol_message(m, &message, e) ||
-	    ec_verify(key, buf_slice(&message),
-		      (struct slice){ m->proof, m->proof_len }, e)) {
-		err_in(e, "proof of possession");
-		goto out;
-	}
-	rc = 0;
-out:
-	buf_wipe(&message);
-	return rc;
-}
-
 static int enrol(struct keeper_office *o, const struct wire_enrol *m,
 		 int64_t now, struct keeper_answer *a, struct err *e)
 {
@@ -190,8 +167,9 @@ static int enrol(struct keeper_office *o, const struct wire_enrol *m,
 	struct ec_public key;
 	int rc = -1;
 
-	if (take_token(o, now, e) || proven_key(m, &key, e) ||
-	    key_check_allowed(&key, o->setup.environment, e))
+	if (take_token(o, now, e) || wire_enrol_check(m, &key, e) ||
+	    key_check_allowed(&key, o->setup.environment, e) ||
+	    key_check_allowed(&m->decrypt.key, o->setup.environment, e))
 		goto out;
 	random_bytes(a->device.bytes, DEVICE_ID_LEN);
 	hex_format((struct slice){ a->device.bytes, DEVICE_ID_LEN }, name);

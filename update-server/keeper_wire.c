@@ -48,7 +48,10 @@ static int put_enrol(const struct wire_enrol *m, struct buf *out, struct err *e)
 	    put_bytes(out, m->nonce, WIRE_NONCE_LEN, e) ||
 	    put_bytes(out, m->csr, strlen(m->csr), e))
 		return -1;
-	return put_bytes(out, m->proof, m->proof_len, e);
+	if (put_bytes(out, m->proof, m->proof_len, e) ||
+	    put_bytes(out, m->decrypt.key.point, EC_POINT_LEN, e))
+		return -1;
+	return put_bytes(out, m->decrypt.proof, m->decrypt.proof_len, e);
 }
 
 int keeper_format_request(const struct keeper_request *q, struct buf *out,
@@ -76,6 +79,10 @@ static void get_enrol(struct rd *r, struct wire_enrol *m)
 		r->bad = true;
 	get_text(r, m->csr, sizeof(m->csr));
 	m->proof_len = get_bytes(r, m->proof, sizeof(m->proof));
+	if (get_bytes(r, m->decrypt.key.point, EC_POINT_LEN) != EC_POINT_LEN)
+		r->bad = true;
+	m->decrypt.proof_len =
+		get_bytes(r, m->decrypt.proof, sizeof(m->decrypt.proof));
 }
 
 int keeper_parse_request(struct slice in, struct keeper_request *q,

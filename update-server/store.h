@@ -92,6 +92,7 @@ struct store_device {
 	bool revoked;
 	struct sha256 fingerprint; /* of the certificate */
 	struct sha256 spki;
+	struct decrypt_key decrypt; /* read by store_registry_each() alone */
 	char certificate[X509_PEM_MAX_LEN];
 	char release[NAME_MAX_LEN + 1];
 	uint64_t activation;
@@ -112,6 +113,7 @@ struct store_device {
 struct store_ask {
 	struct sha256 claim, spki;
 	const char *product, *model;
+	const struct ec_public *decrypt;
 	int64_t now;
 };
 
@@ -136,6 +138,11 @@ int store_device_each(struct store *s, const struct device_id *after,
 		      size_t max,
 		      void (*visit)(void *ctx, const struct store_device *d),
 		      void *ctx, struct err *e) NODISCARD;
+/* The same for those that are not revoked, with certificate and keys. */
+int store_registry_each(struct store *s, const struct device_id *after,
+			size_t max,
+			void (*visit)(void *ctx, const struct store_device *d),
+			void *ctx, struct err *e) NODISCARD;
 int store_device_counts(struct store *s, uint64_t *active, uint64_t *revoked,
 			struct err *e) NODISCARD;
 int store_device_revoke(struct store *s, const struct device_id *id,

@@ -74,6 +74,8 @@ static const char *const schema[] = {
 	" WHERE state < 5;"
 	"CREATE TABLE counter (rollout INTEGER NOT NULL, state INTEGER NOT NULL,"
 	" n INTEGER NOT NULL, PRIMARY KEY (rollout, state)) WITHOUT ROWID;",
+	"ALTER TABLE device ADD COLUMN decrypt_key BLOB;"
+	"ALTER TABLE device ADD COLUMN decrypt_proof BLOB;",
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)

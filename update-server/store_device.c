@@ -180,9 +180,10 @@ int store_enrol_check(struct store *s, const struct store_ask *ask, bool *again,
 	q = sql_query(s->db,
 		      DEVICE_COLUMNS " WHERE claim = ? AND spki = ?"
 				     " AND revoked = 0 AND product = ?"
-				     " AND model = ?",
+				     " AND model = ? AND decrypt_key = ?",
 		      SQL_BIND(sql_digest(&ask->claim), sql_digest(&ask->spki),
-			       sql_text(ask->product), sql_text(ask->model)));
+			       sql_text(ask->product), sql_text(ask->model),
+			       sql_blob(ask->decrypt->point, EC_POINT_LEN)));
 	rc = one_device(q, again, out, e);
 	if (rc == 0 && !*again)
 		rc = claim_is_open(s, ask, e);
@@ -219,22 +220,30 @@ static int enrol(struct store *s, const struct sha256 *claim,
 {
 	const struct rollout_device *f = &d->facts;
 	char who[2 * DEVICE_ID_LEN + 1];
+	struct sha256 decrypt;
 
 	hex_format((struct slice){ f->id.bytes, DEVICE_ID_LEN }, who);
 	if (take_claim(s, claim, d, now, e) ||
 	    store_take_key_locked(s, &d->spki, who, e))
 		return -1;
+	ec_public_fingerprint(&d->decrypt.key, &decrypt);
+	if (store_take_key_locked(s, &decrypt, who, e))
+		return -1;
 	d->enrolled = now;
-	return sql_run(s->db,
-		       "INSERT INTO device (id, fingerprint, spki, product,"
-		       " model, cohort, certificate, claim, enrolled)"
-		       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		       SQL_BIND(sql_device(&f->id), sql_digest(&d->fingerprint),
-				sql_digest(&d->spki), sql_text(f->product),
-				sql_text(f->model), sql_text(f->cohort),
-				sql_text(d->certificate), sql_digest(claim),
-				sql_int(now)),
-		       NULL, e);
+	return sql_run(
+		s->db,
+		"INSERT INTO device (id, fingerprint, spki, product,"
+		" model, cohort, certificate, claim, enrolled,"
+		" decrypt_key, decrypt_proof)"
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		SQL_BIND(sql_device(&f->id), sql_digest(&d->fingerprint),
+			 sql_digest(&d->spki), sql_text(f->product),
+			 sql_text(f->model), sql_text(f->cohort),
+			 sql_text(d->certificate), sql_digest(claim),
+			 sql_int(now),
+			 sql_blob(d->decrypt.key.point, EC_POINT_LEN),
+			 sql_blob(d->decrypt.proof, d->decrypt.proof_len)),
+		NULL, e);
 }
 
 int store_enrol(struct store *s, const struct sha256 *claim,
@@ -345,6 +354,48 @@ int store_device_each(struct store *s, const struct device_id *after,
 		rc = each_device(q, visit, ctx, e);
 	}
 	return store_unlock(s, rc);
+}
+
+static void read_registered(struct sql_query *q, struct store_device *d)
+{
+	struct rollout_device *f = &d->facts;
+
+	memset(d, 0, sizeof(*d));
+	sql_get_blob(q, 0, f->id.bytes, DEVICE_ID_LEN);
+	sql_get_text(q, 1, f->product, sizeof(f->product));
+	sql_get_text(q, 2, f->model, sizeof(f->model));
+	sql_get_text(q, 3, f->cohort, sizeof(f->cohort));
+	sql_get_text(q, 4, d->certificate, sizeof(d->certificate));
+	sql_get_blob(q, 5, d->decrypt.key.point, EC_POINT_LEN);
+	d->decrypt.proof_len = (size_t)sql_get_int(q, 7);
+	sql_get_blob(q, 6, d->decrypt.proof, d->decrypt.proof_len);
+}
+
+int store_registry_each(struct store *s, const struct device_id *after,
+			size_t max,
+			void (*visit)(void *ctx, const struct store_device *d),
+			void *ctx, struct err *e)
+{
+	struct store_device *d = mem_alloc(1, sizeof(*d));
+	struct sql_query *q;
+	int rc;
+
+	store_lock(s);
+	q = sql_query(s->db,
+		      "SELECT id, product, model, cohort, certificate,"
+		      " decrypt_key, decrypt_proof,"
+		      " min(length(decrypt_proof), 72) FROM device"
+		      " WHERE id > ? AND revoked = 0"
+		      " AND decrypt_key IS NOT NULL ORDER BY id LIMIT ?",
+		      SQL_BIND(after ? sql_device(after) : sql_blob("", 0),
+			       sql_int((int64_t)max)));
+	while (sql_next(q)) {
+		read_registered(q, d);
+		visit(ctx, d);
+	}
+	rc = store_unlock(s, sql_end(q, e));
+	free(d);
+	return rc;
 }
 
 int store_device_counts(struct store *s, uint64_t *active, uint64_t *revoked,

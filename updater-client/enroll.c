@@ -36,14 +36,31 @@ static int add_request(struct wire_enrol *m, const struct ec_private *key,
 	return rc;
 }
 
+static int add_decrypt_key(struct wire_enrol *m, int state_fd,
+			   const struct ec_private *key, struct err *e)
+{
+	struct ec_private *decrypt = NULL;
+	struct ec_public public_key;
+	int rc = -1;
+
+	if (identity_decrypt_key(state_fd, &decrypt, e) == 0) {
+		ec_public_of(decrypt, &public_key);
+		rc = decrypt_key_prove(key, &public_key, &m->decrypt, e);
+	}
+	ec_free(decrypt);
+	return rc;
+}
+
 static int add_proof(struct wire_enrol *m, const struct ec_private *key,
 		     struct err *e)
 {
-	struct buf message = BUF_INIT(256);
+	struct buf message = BUF_INIT(512);
 	struct buf proof = BUF_INIT(sizeof(m->proof));
+	struct ec_public own;
 	int rc = -1;
 
-	if (wire_enrol_message(m, &message, e) == 0 &&
+	ec_public_of(key, &own);
+	if (wire_enrol_message(m, &own, &message, e) == 0 &&
 	    ec_sign(key, buf_slice(&message), &proof, e) == 0) {
 		memcpy(m->proof, proof.ptr, proof.len);
 		m->proof_len = proof.len;
@@ -102,8 +119,10 @@ static int converse(const struct enroll_setup *setup, struct channel *source,
 	memcpy(request.model, m->model, sizeof(request.model));
 	if (identity_key(setup->state_fd, &key, e) ||
 	    get_nonce(source, request.nonce, e) ||
-	    add_request(&request, key, e) || add_proof(&request, key, e) ||
-	    ask(source, &request, id, e) || check_identity(id, key, e))
+	    add_request(&request, key, e) ||
+	    add_decrypt_key(&request, setup->state_fd, key, e) ||
+	    add_proof(&request, key, e) || ask(source, &request, id, e) ||
+	    check_identity(id, key, e))
 		goto out;
 	rc = identity_store(setup->state_fd, id, e);
 out:

@@ -7,13 +7,15 @@
 #include "common/json.h"
 #include "common/mem.h"
 
-#define KEY_NAME    "identity.key"
-#define CERT_NAME   "identity.crt"
-#define RECORD_NAME "identity.json"
-#define RECORD_MAX  1024
-#define HEX_LEN     (2 * EC_SCALAR_LEN)
+#define KEY_NAME     "identity.key"
+#define DECRYPT_NAME "decrypt.key"
+#define CERT_NAME    "identity.crt"
+#define RECORD_NAME  "identity.json"
+#define RECORD_MAX   1024
+#define HEX_LEN      (2 * EC_SCALAR_LEN)
 
-static int store_key(int state_fd, const struct ec_private *key, struct err *e)
+static int store_key(int state_fd, const char *name,
+		     const struct ec_private *key, struct err *e)
 {
 	uint8_t scalar[EC_SCALAR_LEN];
 	char hex[HEX_LEN + 1];
@@ -21,20 +23,21 @@ static int store_key(int state_fd, const struct ec_private *key, struct err *e)
 
 	ec_private_scalar(key, scalar);
 	hex_format((struct slice){ scalar, sizeof(scalar) }, hex);
-	rc = fs_replace_file(state_fd, KEY_NAME, slice_of(hex), 0600, e);
+	rc = fs_replace_file(state_fd, name, slice_of(hex), 0600, e);
 	mem_wipe(scalar, sizeof(scalar));
 	mem_wipe(hex, sizeof(hex));
 	return rc;
 }
 
-static int make_key(int state_fd, struct ec_private **out, struct err *e)
+static int make_key(int state_fd, const char *name, struct ec_private **out,
+		    struct err *e)
 {
 	struct ec_private *key = NULL;
 
 	/* getrandom waits until the kernel's generator is seeded. */
 	if (ec_generate(&key, e))
 		return -1;
-	if (store_key(state_fd, key, e)) {
+	if (store_key(state_fd, name, key, e)) {
 		ec_free(key);
 		return -1;
 	}
@@ -42,13 +45,14 @@ static int make_key(int state_fd, struct ec_private **out, struct err *e)
 	return 0;
 }
 
-static int load_key(int state_fd, struct ec_private **out, struct err *e)
+static int load_key(int state_fd, const char *name, struct ec_private **out,
+		    struct err *e)
 {
 	struct buf hex = BUF_INIT(HEX_LEN);
 	uint8_t scalar[EC_SCALAR_LEN];
 	int rc = -1;
 
-	if (fs_read_file(state_fd, KEY_NAME, &hex, e) == 0 &&
+	if (fs_read_file(state_fd, name, &hex, e) == 0 &&
 	    hex_parse(buf_slice(&hex), scalar, sizeof(scalar), e) == 0)
 		rc = ec_private_from_scalar(scalar, out, e);
 	mem_wipe(scalar, sizeof(scalar));
@@ -56,16 +60,27 @@ static int load_key(int state_fd, struct ec_private **out, struct err *e)
 	return rc;
 }
 
-int identity_key(int state_fd, struct ec_private **out, struct err *e)
+static int have_key(int state_fd, const char *name, struct ec_private **out,
+		    struct err *e)
 {
 	struct err why = { 0 };
 
-	if (load_key(state_fd, out, &why) == 0)
+	if (load_key(state_fd, name, out, &why) == 0)
 		return 0;
 	if (why.code == ERR_NOT_FOUND)
-		return make_key(state_fd, out, e);
+		return make_key(state_fd, name, out, e);
 	*e = why;
 	return err_in(e, "the device's key");
+}
+
+int identity_key(int state_fd, struct ec_private **out, struct err *e)
+{
+	return have_key(state_fd, KEY_NAME, out, e);
+}
+
+int identity_decrypt_key(int state_fd, struct ec_private **out, struct err *e)
+{
+	return have_key(state_fd, DECRYPT_NAME, out, e);
 }
 
 static int store_record(int state_fd, const struct wire_identity *id,
@@ -145,7 +160,7 @@ int identity_read(int state_fd, struct buf *certificate, struct buf *key,
 	int rc = -1;
 
 	if (fs_read_file(state_fd, CERT_NAME, certificate, e) == 0 &&
-	    load_key(state_fd, &private, e) == 0)
+	    load_key(state_fd, KEY_NAME, &private, e) == 0)
 		rc = x509_private_pem(private, key, e);
 	ec_free(private);
 	return rc ? err_in(e, "the device's identity") : 0;

@@ -4,6 +4,7 @@
  * for it, an id and the cohort, in the state folder (readable by us alone).
  *
  *	identity.key   the TLS key's scalar, hex    identity.crt   certificate
+ *	decrypt.key    another key's, to which content keys are sealed
  *	identity.json  {"v":1,"device":..,"cohort":..}, written last: enrolled
  */
 #ifndef UPDATER_CLIENT_IDENTITY_H
@@ -15,6 +16,10 @@
 /* The key, made and stored if there is none yet. */
 int identity_key(int state_fd, struct ec_private **out,
 		 struct err *e) NODISCARD;
+
+/* The decryption key, likewise; never the same one. */
+int identity_decrypt_key(int state_fd, struct ec_private **out,
+			 struct err *e) NODISCARD;
 
 /* Store what the server gave, the certificate first. */
 int identity_store(int state_fd, const struct wire_identity *id,

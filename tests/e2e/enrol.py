@@ -5,7 +5,8 @@ enrol.py HOST:PORT CA FOLDER CLAIM PRODUCT MODEL [WHAT]
 
 WHAT: good (default), nonce (none of this connection), replay (a spent one),
 proof (by another key), csr (its own signature is wrong), p384 (wrong curve),
-ca (the request asks to be a CA), body (an unknown member).
+ca (the request asks to be a CA), body (an unknown member), onekey (one key for
+both purposes), swap (a decryption key that the device did not sign).
 Prints the status and the answer; the key stays in FOLDER/key.pem.
 """
 import http.client
@@ -50,6 +51,10 @@ def sign(key, message):
     return openssl("dgst", "-sha256", "-sign", key, data=message)
 
 
+def spki(key):
+    return openssl("pkey", "-in", key, "-pubout", "-outform", "DER")
+
+
 def post(connection, path, body):
     connection.request("POST", path, body,
                        {"Content-Type": "application/json"})
@@ -76,10 +81,21 @@ def main():
         signer = os.path.join(folder, "other.pem")
         openssl("genpkey", "-algorithm", "EC", "-pkeyopt",
                 "ec_paramgen_curve:P-256", "-out", signer)
-    proof = sign(signer, b"pawl/enrol/v1" + nonce + code)
+    decrypt = os.path.join(folder, "decrypt.pem")
+    if not os.path.exists(decrypt):
+        openssl("genpkey", "-algorithm", "EC", "-pkeyopt",
+                "ec_paramgen_curve:P-256", "-out", decrypt)
+    if what == "onekey":
+        decrypt = key
+    both = spki(key) + spki(decrypt)
+    proof = sign(signer, b"pawl/enrol/v2" + nonce + code + both)
+    bound = sign(key if what != "swap" else decrypt,
+                 b"pawl/decrypt-key/v1" + both)
     body = {"v": 1, "claim": code.hex(), "nonce": nonce.hex(),
             "product": product, "model": model,
-            "csr": csr.decode().replace("\r", ""), "proof": proof.hex()}
+            "csr": csr.decode().replace("\r", ""), "proof": proof.hex(),
+            "decrypt_key": openssl("pkey", "-in", decrypt, "-pubout").decode(),
+            "decrypt_proof": bound.hex()}
     if what == "body":
         body["cohort"] = "vip"
     status, text = post(connection, "/v1/enrol", json.dumps(body))

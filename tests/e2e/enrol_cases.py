@@ -156,10 +156,28 @@ def ask_nonce(connection):
     return bytes.fromhex(answer["nonce"])
 
 
+def spki(key):
+    return run("openssl", "pkey", "-in", key, "-pubout", "-outform", "DER")
+
+
+def decrypt_key(key):
+    """The decryption key of the device with this key: always the same."""
+    name = key + ".decrypt"
+    if not os.path.exists(name):
+        run("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt",
+            "ec_paramgen_curve:P-256", "-out", name)
+    return name
+
+
 def enrol_body(key, claim, nonce, **changes):
-    message = b"pawl/enrol/v1" + nonce + claim
+    both = spki(key) + spki(changes.pop("decrypt", decrypt_key(key)))
+    message = b"pawl/enrol/v2" + nonce + claim + both
     body = {"v": 1, "claim": claim.hex(), "nonce": nonce.hex(),
             "product": "kiosk", "model": "k1"}
+    if "decrypt_key" not in changes:
+        body["decrypt_key"] = as_pem("PUBLIC KEY", both[-91:])
+    if "decrypt_proof" not in changes:
+        body["decrypt_proof"] = sign(key, b"pawl/decrypt-key/v1" + both).hex()
     if "csr" not in changes:
         body["csr"] = request(key)
     if "proof" not in changes:
@@ -271,7 +289,15 @@ def bodies(claim):
     refuse("E07 a claim for another product",
            enrol(key, claim, product="other"))
     refuse("a proof over another claim", enrol(
-        key, claim, proof=sign(key, b"pawl/enrol/v1" + b"\0" * 48).hex()))
+        key, claim, proof=sign(key, b"pawl/enrol/v2" + b"\0" * 230).hex()))
+    refuse("a decryption key that the proof does not name", enrol(
+        key, claim, decrypt_key=as_pem("PUBLIC KEY", spki(new_key()))))
+    refuse("D07 a decryption key that the device did not sign", enrol(
+        key, claim, decrypt_proof=sign(
+            decrypt_key(key), b"pawl/decrypt-key/v1" + spki(key) +
+            spki(decrypt_key(key))).hex()))
+    refuse("one key for both purposes", enrol(key, claim, decrypt=key))
+    refuse("no decryption key", enrol(key, claim, decrypt_key=""))
     refuse("a member that nobody knows", enrol(key, claim, cohort="canary"))
     refuse("E12 an id of one's own choice", enrol(key, claim, device="00" * 16))
     refuse("names with quotes", enrol(key, claim, model="k1' OR '1'='1"))

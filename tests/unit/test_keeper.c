@@ -121,10 +121,23 @@ static bool answer_says(const char *words)
 
 /* ---- enrolment ----------------------------------------------------------- */
 
+static void a_decrypt_key(void)
+{
+	struct ec_private *decrypt = NULL;
+	struct ec_public key;
+	struct err e = { 0 };
+
+	assert_ok(ec_generate(&decrypt, &e));
+	ec_public_of(decrypt, &key);
+	assert_ok(decrypt_key_prove(device_key, &key, &q.enrol.decrypt, &e));
+	ec_free(decrypt);
+}
+
 static void prepare_enrolment(void)
 {
 	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN), sig = BUF_INIT(80);
-	struct buf message = BUF_INIT(256);
+	struct buf message = BUF_INIT(512);
+	struct ec_public own;
 	struct err e;
 
 	q = (struct keeper_request){ .op = KEEPER_ENROL };
@@ -132,7 +145,9 @@ static void prepare_enrolment(void)
 	memset(q.enrol.nonce, 2, sizeof(q.enrol.nonce));
 	assert_ok(x509_request(device_key, "device", &pem, &e));
 	memcpy(q.enrol.csr, buf_text(&pem), pem.len + 1);
-	assert_ok(wire_enrol_message(&q.enrol, &message, &e));
+	a_decrypt_key();
+	ec_public_of(device_key, &own);
+	assert_ok(wire_enrol_message(&q.enrol, &own, &message, &e));
 	assert_ok(ec_sign(device_key, buf_slice(&message), &sig, &e));
 	memcpy(q.enrol.proof, sig.ptr, sig.len);
 	q.enrol.proof_len = sig.len;
@@ -180,6 +195,14 @@ static void a_key_that_is_not_proven_gets_none(void **state)
 	memcpy(q.enrol.csr, "nonsense", 9);
 	keeper_office_do(*state, &q, NOW, &a);
 	assert_failed(ERR_FORMAT);
+	prepare_enrolment();
+	q.enrol.decrypt.proof[8] ^= 1;
+	keeper_office_do(*state, &q, NOW + 60, &a);
+	assert_int_not_equal(a.failure.code, ERR_NONE);
+	prepare_enrolment();
+	a_decrypt_key(); /* another one than the proof is over */
+	keeper_office_do(*state, &q, NOW + 60, &a);
+	assert_failed(ERR_UNTRUSTED);
 	assert_string_equal(a.certificate, "");
 }
 

@@ -77,8 +77,11 @@ static struct store_device new_device(unsigned n)
 		.fingerprint = hash(1000 + n),
 		.spki = hash(2000 + n),
 		.certificate = "pem",
+		.decrypt = { .proof = { 0x30, (uint8_t)n }, .proof_len = 2 },
 	};
 
+	/* The store looks at no point. */
+	d.decrypt.key.point[0] = (uint8_t)n;
 	return d;
 }
 
@@ -118,12 +121,15 @@ static void a_claim_registers_one_device_and_gives_its_cohort(void **state)
 		       ERR_REFUSED);
 }
 
+static const struct ec_public nobodys;
+
 static struct store_ask an_ask(unsigned claim, unsigned key)
 {
 	return (struct store_ask){ .claim = hash(claim),
 				   .spki = hash(key),
 				   .product = "kiosk",
 				   .model = "k1",
+				   .decrypt = &nobodys,
 				   .now = NOW };
 }
 
@@ -167,11 +173,16 @@ static void a_lost_answer_is_given_again_to_the_same_key_alone(void **state)
 	bool again;
 
 	ask.spki = d.spki;
+	ask.decrypt = &d.decrypt.key;
 	ask.now = NOW + 1000;
 	assert_ok(store_enrol_check(s, &ask, &again, &out, &e));
 	assert_true(again);
 	assert_string_equal(out.certificate, "pem");
 	assert_string_equal(out.facts.cohort, "canary");
+	ask.decrypt = &nobodys;
+	assert_refused(store_enrol_check(s, &ask, &again, &out, &e),
+		       ERR_REFUSED);
+	ask.decrypt = &d.decrypt.key;
 	ask.spki = hash(77);
 	assert_refused(store_enrol_check(s, &ask, &again, &out, &e),
 		       ERR_REFUSED);
@@ -191,9 +202,49 @@ static void a_key_has_one_holder_for_ever(void **state)
 	assert_ok(store_device_revoke(s, &first.facts.id, &fingerprint, &e));
 	assert_refused(store_enrol(s, &claim, &second, NOW, &e), ERR_CONFLICT);
 	second.spki = hash(3);
+	second.decrypt = first.decrypt;
+	assert_refused(store_enrol(s, &claim, &second, NOW, &e), ERR_CONFLICT);
+	second.decrypt = new_device(2).decrypt;
 	assert_ok(store_enrol(s, &claim, &second, NOW, &e));
 	assert_refused(store_key_take(s, &second.spki, "person", &e),
 		       ERR_CONFLICT);
+}
+
+struct registry {
+	size_t count;
+	struct store_device last;
+};
+
+static void count_registered(void *ctx, const struct store_device *d)
+{
+	struct registry *r = ctx;
+
+	r->count++;
+	r->last = *d;
+}
+
+static void the_registry_has_keys_and_no_revoked_device(void **state)
+{
+	struct store *s = *state;
+	struct store_device first = enrolled(s, 1), second = enrolled(s, 2);
+	struct registry r = { 0 };
+	struct sha256 fingerprint;
+	struct err e = { 0 };
+
+	assert_ok(store_registry_each(s, NULL, 10, count_registered, &r, &e));
+	assert_int_equal(r.count, 2);
+	assert_memory_equal(&r.last.decrypt, &second.decrypt,
+			    sizeof(second.decrypt));
+	assert_string_equal(r.last.certificate, "pem");
+	assert_string_equal(r.last.facts.cohort, "canary");
+	assert_ok(store_device_revoke(s, &second.facts.id, &fingerprint, &e));
+	r.count = 0;
+	assert_ok(store_registry_each(s, NULL, 10, count_registered, &r, &e));
+	assert_int_equal(r.count, 1);
+	r.count = 0;
+	assert_ok(store_registry_each(s, &first.facts.id, 10, count_registered,
+				      &r, &e));
+	assert_int_equal(r.count, 0);
 }
 
 struct racer {
@@ -529,6 +580,7 @@ int main(void)
 		TEST(every_bad_claim_is_refused_in_the_same_words),
 		TEST(a_lost_answer_is_given_again_to_the_same_key_alone),
 		TEST(a_key_has_one_holder_for_ever),
+		TEST(the_registry_has_keys_and_no_revoked_device),
 		TEST(of_twenty_racing_for_a_claim_one_wins),
 		TEST(a_revoked_device_is_refused_at_once),
 		TEST(a_batch_of_claims_needs_its_cohort),

@@ -27,6 +27,19 @@ static void a_nonce_survives_the_wire(void **state)
 	buf_done(&b);
 }
 
+/* The public key of a small number. */
+static void a_point(uint8_t number, struct ec_public *out)
+{
+	uint8_t scalar[EC_SCALAR_LEN] = { 0 };
+	struct ec_private *key = NULL;
+	struct err e = { 0 };
+
+	scalar[EC_SCALAR_LEN - 1] = number;
+	assert_ok(ec_private_from_scalar(scalar, &key, &e));
+	ec_public_of(key, out);
+	ec_free(key);
+}
+
 static struct wire_enrol an_enrolment(void)
 {
 	struct wire_enrol m = { .claim = { 7 },
@@ -35,8 +48,11 @@ static struct wire_enrol an_enrolment(void)
 				.model = "k1",
 				.csr = "-----BEGIN\nx\n",
 				.proof = { 0x30, 1, 2 },
-				.proof_len = 3 };
+				.proof_len = 3,
+				.decrypt = { .proof = { 0x30, 4 },
+					     .proof_len = 2 } };
 
+	a_point(1, &m.decrypt.key);
 	return m;
 }
 
@@ -57,6 +73,9 @@ static void an_enrolment_survives_the_wire(void **state)
 	assert_string_equal(out.csr, in.csr);
 	assert_int_equal(out.proof_len, 3);
 	assert_memory_equal(out.proof, in.proof, 3);
+	assert_true(ec_public_equal(&out.decrypt.key, &in.decrypt.key));
+	assert_int_equal(out.decrypt.proof_len, 2);
+	assert_memory_equal(out.decrypt.proof, in.decrypt.proof, 2);
 	buf_done(&b);
 }
 
@@ -334,16 +353,25 @@ static void a_claim_code_is_read_as_it_is_printed(void **state)
 			       ERR_FORMAT);
 }
 
-static void what_an_enrolling_device_signs_holds_label_nonce_claim(void **state)
+static void
+what_an_enrolling_device_signs_holds_label_nonce_claim_keys(void **state)
 {
 	struct wire_enrol m = an_enrolment();
-	struct buf b = BUF_INIT(256);
+	struct buf b = BUF_INIT(512);
+	uint8_t spki[EC_SPKI_LEN];
+	struct ec_public key;
 	struct err e = { 0 };
 
 	(void)state;
-	assert_ok(wire_enrol_message(&m, &b, &e));
-	assert_int_equal(b.len, 13 + WIRE_NONCE_LEN + WIRE_CLAIM_LEN);
-	assert_memory_equal(b.ptr, "pawl/enrol/v1", 13);
+	a_point(2, &key);
+	assert_ok(wire_enrol_message(&m, &key, &b, &e));
+	assert_int_equal(b.len, 13 + WIRE_NONCE_LEN + WIRE_CLAIM_LEN +
+					2 * EC_SPKI_LEN);
+	assert_memory_equal(b.ptr, "pawl/enrol/v2", 13);
+	ec_public_to_spki(&key, spki);
+	assert_memory_equal(b.ptr + 61, spki, EC_SPKI_LEN);
+	ec_public_to_spki(&m.decrypt.key, spki);
+	assert_memory_equal(b.ptr + 61 + EC_SPKI_LEN, spki, EC_SPKI_LEN);
 	assert_memory_equal(b.ptr + 13, m.nonce, WIRE_NONCE_LEN);
 	assert_memory_equal(b.ptr + 13 + WIRE_NONCE_LEN, m.claim,
 			    WIRE_CLAIM_LEN);
@@ -371,7 +399,7 @@ int main(void)
 		cmocka_unit_test(every_error_has_an_http_status),
 		cmocka_unit_test(a_claim_code_is_read_as_it_is_printed),
 		cmocka_unit_test(
-			what_an_enrolling_device_signs_holds_label_nonce_claim),
+			what_an_enrolling_device_signs_holds_label_nonce_claim_keys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
