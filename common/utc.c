@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <time.h>
 
-#define UTC_LAST INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
-
 int64_t utc_now(void)
 {
-	return (int64_t)time(NULL);
+	int64_t sec = (int64_t)time(NULL);
+
+	if (sec < 0)
+		return 0;
+	return sec < UTC_LAST ? sec : UTC_LAST;
 }
 
 static bool is_leap(unsigned year)

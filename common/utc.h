@@ -15,8 +15,12 @@
 
 #define UTC_TEXT_LEN 21 /* "2026-11-22T15:12:21Z" and its NUL */
 #define UTC_DAY      INT64_C(86400)
+#define UTC_LAST     INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
 
-/* Seconds since 1970 by the system clock (follows libfaketime). */
+/*
+ * Seconds since 1970 by the system clock (follows libfaketime). A clock before
+ * 1970 or after 9999 counts as the nearer end, so it can be formatted.
+ */
 int64_t utc_now(void);
 
 /* Exactly YYYY-MM-DDTHH:MM:SSZ, a real date from 1970 to 9999. ERR_FORMAT. */

@@ -12,6 +12,7 @@
 #include "common/utc.h"
 #include "updater-client/history.h"
 #include "updater-client/intake.h"
+#include "updater-client/ratchet.h"
 #include "updater-client/report.h"
 #include "updater-client/room.h"
 #include "updater-client/source.h"
@@ -208,6 +209,7 @@ static int do_apply(struct install *in, struct err *e)
 	struct session *s = in->s;
 	enum slot to = s->journal.machine.to;
 
+	in->plan.release.floor = ratchet_floor(s);
 	report_add(s, WIRE_VERIFIED, "", slice_of(""));
 	if (write_slot(in, to, e) || check_slot(s, to, &in->plan, e) ||
 	    slot_tree_prepare(&s->slots, e) ||
@@ -273,9 +275,27 @@ static void do_try(struct install *in, struct machine_input *next)
 	memcpy(s->journal.detail, in->trial.detail, sizeof(s->journal.detail));
 }
 
+/*
+ * Where to go back to. What lies below the floor is as good as nothing: a
+ * release that is known to be vulnerable does not run again.
+ */
+static enum slot way_back(const struct session *s)
+{
+	enum slot from = s->journal.machine.from;
+	struct slot_release r;
+	struct err why;
+	bool found = false;
+
+	if (slot_tree_release(&s->slots, from, &r, &found, &why) || !found ||
+	    ratchet_check_back(s, &r, &why) == 0)
+		return from;
+	log_event(LOG_ERROR, "not-gone-back", "%s", why.msg);
+	return SLOT_NONE;
+}
+
 static int do_back(struct install *in, struct err *e)
 {
-	if (do_switch(in, in->s->journal.machine.from, e))
+	if (do_switch(in, way_back(in->s), e))
 		return -1;
 	trial_restart_old(in->s);
 	return 0;
@@ -397,10 +417,28 @@ static void note(const struct install *in, const char *result,
 		  detail[0] ? ": " : "", detail);
 }
 
+/* Who authorised a step back did not mean it to be undone by the next poll. */
+static int leave_behind(struct session *s, struct err *e)
+{
+	struct journal *j = &s->journal;
+	struct slot_release left;
+	bool found;
+
+	if (slot_tree_release(&s->slots, j->machine.from, &left, &found, e))
+		return -1;
+	if (!found || !s->has_running || left.seq <= s->running.seq)
+		return 0;
+	policy_refuse(j->refused, &j->refused_count, &left.digest);
+	return session_save(s, e);
+}
+
 static int conclude_confirmed(struct install *in)
 {
 	struct err unused;
 
+	/* What cannot be kept now is settled at the next start. */
+	if (leave_behind(in->s, &unused) || ratchet_settle(in->s, &unused))
+		log_event(LOG_WARNING, "floor-not-kept", "%s", unused.msg);
 	note(in, "confirmed", "", "");
 	report_add(in->s, WIRE_CONFIRMED, "", slice_of(""));
 	/* The package has done its work; its room is given back. */
@@ -550,6 +588,8 @@ static int check_way_back(struct session *s, struct err *e)
 		return err_set(e, ERR_NOT_FOUND,
 			       "slot %s holds no release to go back to",
 			       slot_name(back));
+	if (ratchet_begin(s, e) || ratchet_check_back(s, &plan.release, e))
+		return -1;
 	return check_slot(s, back, &plan, e);
 }
 

@@ -157,6 +157,7 @@ static void walk_site(struct walk *w, struct message_site *m)
 	m->environment =
 		(enum environment)walk_small(w, m->environment, ENV_PRODUCTION);
 	walk_bool(w, &m->staging_signed);
+	walk_u64(w, &m->floor);
 }
 
 static void walk_checkin(struct walk *w, struct wire_checkin *m)
@@ -203,6 +204,8 @@ static void walk_device(struct walk *w, struct policy_device *d)
 	walk_bool(w, &d->has_offer);
 	walk_text(w, d->offer, sizeof(d->offer));
 	walk_digest(w, &d->offer_digest);
+	walk_u64(w, &d->floor);
+	walk_bool(w, &d->step_back);
 }
 
 static void walk_choose(struct walk *w, struct message_choose *m)
@@ -219,6 +222,8 @@ static void walk_release(struct walk *w, struct slot_release *r)
 	walk_text(w, r->product, sizeof(r->product));
 	walk_u64(w, &r->seq);
 	walk_u64(w, &r->content_seq);
+	walk_u64(w, &r->floor);
+	walk_time(w, &r->support_end);
 	walk_digest(w, &r->digest);
 	walk_u64(w, &r->manifest_len);
 	walk_u64(w, &r->content_len);
@@ -227,7 +232,9 @@ static void walk_release(struct walk *w, struct slot_release *r)
 	r->health_len = (uint16_t)walk_block(w, r->health, r->health_len,
 					     sizeof(r->health));
 	/* Limits that later sums rely on. */
-	w->bad |= r->manifest_len > TREE_MANIFEST_MAX ||
+	w->bad |= r->support_end > UTC_LAST ||
+		  r->floor > (uint64_t)JSON_INT_MAX ||
+		  r->manifest_len > TREE_MANIFEST_MAX ||
 		  r->content_len > (uint64_t)JSON_INT_MAX ||
 		  r->entries > TREE_ENTRIES_MAX || !slot_health_is_valid(r);
 }

@@ -72,6 +72,7 @@ struct message_site {
 	int64_t root_version, targets_version; /* 0: not there yet */
 	enum environment environment;
 	bool staging_signed;
+	uint64_t floor; /* the floor commit that was verified; 0: none yet */
 };
 
 struct message_choose {

@@ -17,6 +17,7 @@ static void begin(struct session *s, const struct settings *c, int stop_fd)
 	s->config = c;
 	s->state_fd = s->lock_fd = s->metadata_fd = s->spool_fd = -1;
 	s->slots.dirfd = s->file.fd[0] = s->file.fd[1] = -1;
+	s->floor_file.fd[0] = s->floor_file.fd[1] = -1;
 	s->stop_fd = stop_fd;
 }
 
@@ -24,6 +25,7 @@ void session_close(struct session *s)
 {
 	session_disconnect(s);
 	slot_tree_close(&s->slots);
+	twin_close(&s->floor_file);
 	twin_close(&s->file);
 	fs_close(&s->spool_fd);
 	fs_close(&s->metadata_fd);
@@ -60,9 +62,13 @@ static int open_state(struct session *s, struct err *e)
 int session_open(struct session *s, const struct settings *c, int stop_fd,
 		 struct err *e)
 {
+	bool floor_reset = false;
+
 	begin(s, c, stop_fd);
 	if (open_state(s, e) ||
 	    journal_open(s->state_fd, &s->file, &s->journal, &s->reset, e) ||
+	    floor_record_open(s->state_fd, &s->floor_file, &s->floor,
+			      &floor_reset, e) ||
 	    slot_tree_open(c->slot_path, &s->slots, e) || session_look(s, e) ||
 	    identity_load(s->state_fd, &s->identity, &s->enrolled, e)) {
 		session_close(s);
@@ -72,14 +78,21 @@ int session_open(struct session *s, const struct settings *c, int stop_fd,
 		log_event(LOG_WARNING, "journal-reset",
 			  "both records were damaged; the slots are as they "
 			  "were, what was remembered is lost");
+	if (floor_reset)
+		log_event(LOG_WARNING, "floor-reset",
+			  "both records were damaged; the slots and metadata "
+			  "tell it again");
 	return 0;
 }
 
 int session_peek(struct session *s, const struct settings *c, struct err *e)
 {
+	bool floor_reset;
+
 	begin(s, c, -1);
 	if (fs_open_dir(c->state, &s->state_fd, e) ||
 	    journal_peek(s->state_fd, &s->journal, &s->reset, e) ||
+	    floor_record_peek(s->state_fd, &s->floor, &floor_reset, e) ||
 	    fs_open_dir(c->slot_path, &s->slots.dirfd, e)) {
 		session_close(s);
 		return err_in(e, "nothing to see yet");

@@ -9,6 +9,7 @@
 #ifndef UPDATER_CLIENT_SESSION_H
 #define UPDATER_CLIENT_SESSION_H
 
+#include "updater-client/floor_record.h"
 #include "updater-client/journal.h"
 #include "updater-client/settings.h"
 #include "updater-client/slot_tree.h"
@@ -25,6 +26,10 @@ struct session {
 	struct twin_file file;
 	struct journal journal;
 	bool reset; /* the journal was damaged and is begun anew */
+	/* The floor, and its hardware counter once it was read: ratchet.h */
+	struct twin_file floor_file;
+	struct floor_record floor;
+	uint64_t counter;
 
 	struct slot_tree slots;
 	enum slot current;

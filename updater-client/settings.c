@@ -40,6 +40,7 @@ static const struct ini_key keys[] = {
 	SECONDS("trial", "deadline", deadline_sec, 1, DAY_SEC),
 	TEXT("restart", "command", restart_text, false),
 	SECONDS("restart", "deadline", restart_sec, 1, 3600),
+	TEXT("floor", "counter", counter_text, false),
 	SECONDS("poll", "interval", interval_sec, 1, 30 * DAY_SEC),
 	SECONDS("poll", "retry_min", retry_min_sec, 1, DAY_SEC),
 	SECONDS("poll", "retry_max", retry_max_sec, 1, DAY_SEC),
@@ -133,7 +134,9 @@ static int check(struct settings *c, struct err *e)
 	}
 	if (check_names(c, e) || check_server(c, e) || parse_attributes(c, e) ||
 	    split_command(c->health_text, "[trial] health", &c->health, e) ||
-	    split_command(c->restart_text, "[restart] command", &c->restart, e))
+	    split_command(c->restart_text, "[restart] command", &c->restart,
+			  e) ||
+	    split_command(c->counter_text, "[floor] counter", &c->counter, e))
 		return -1;
 	if (c->retry_min_sec > c->retry_max_sec)
 		return err_set(e, ERR_CONFIG,

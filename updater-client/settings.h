@@ -31,6 +31,7 @@ struct settings {
 	char *enrol, *ca;
 	char *slot_kind, *slot_path, *attributes_name;
 	char *health_text, *restart_text;
+	char *counter_text;
 	uint64_t deadline_sec; /* 0: the release's own */
 	uint64_t restart_sec;
 	uint64_t interval_sec, retry_min_sec, retry_max_sec;
@@ -38,7 +39,7 @@ struct settings {
 	/* made of the texts above */
 	enum environment environment;
 	enum tree_attributes attributes;
-	struct settings_command health, restart;
+	struct settings_command health, restart, counter;
 };
 
 /* Read and check a file. On success end with settings_done(). */

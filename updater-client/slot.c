@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/json.h"
+#include "common/utc.h"
 
 const char *slot_name(enum slot s)
 {
@@ -110,6 +111,7 @@ int slot_release_from(const struct release *r, struct slot_release *out,
 	struct slot_release to = {
 		.seq = r->seq,
 		.content_seq = r->content_seq,
+		.support_end = r->support_end,
 		.digest = r->digest,
 		.manifest_len = r->manifest_len,
 		.content_len = r->content_len,
@@ -161,6 +163,8 @@ int slot_release_format(const struct slot_release *r, struct buf *out,
 	json_set_text(j, "product", r->product);
 	json_set_int(j, "seq", (int64_t)r->seq);
 	json_set_int(j, "content_seq", (int64_t)r->content_seq);
+	json_set_int(j, "floor", (int64_t)r->floor);
+	json_set_int(j, "support_end", r->support_end);
 	json_set_hex(j, "digest",
 		     (struct slice){ r->digest.bytes, SHA256_LEN });
 	json_set_int(j, "manifest_len", (int64_t)r->manifest_len);
@@ -232,6 +236,8 @@ static int get_record(const struct json *j, struct slot_release *to,
 	int64_t v;
 
 	if (json_get_int(j, "v", 1, 1, &v, e) ||
+	    json_get_int(j, "support_end", 0, UTC_LAST, &to->support_end, e) ||
+	    get_u64(j, "floor", &to->floor, e) ||
 	    get_text(j, "id", to->id, sizeof(to->id), e) ||
 	    get_text(j, "version", to->version, sizeof(to->version), e) ||
 	    get_text(j, "product", to->product, sizeof(to->product), e) ||

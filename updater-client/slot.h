@@ -24,6 +24,8 @@ struct slot_release {
 	char version[RELEASE_VERSION_MAX + 1];
 	char product[NAME_MAX_LEN + 1];
 	uint64_t seq, content_seq;
+	uint64_t floor;       /* the highest that was verified by then */
+	int64_t support_end;  /* until when it is cared for; 0: not said */
 	struct sha256 digest; /* of the manifest */
 	uint64_t manifest_len, content_len;
 	uint32_t entries;

@@ -40,18 +40,25 @@ static const char *slot_state(const struct session *s, enum slot which,
 		return "damaged";
 	if (which == s->current && j->machine.state == MACHINE_TRIAL)
 		return "trying";
-	if (policy_is_refused(j->refused, j->refused_count, &r->digest))
+	if (policy_is_refused(j->refused, j->refused_count, &r->digest) ||
+	    r->content_seq < s->floor.stored)
 		return "bad";
 	return "good";
 }
 
 static void add_release(struct json *j, const struct slot_release *r)
 {
+	char end[UTC_TEXT_LEN];
+
 	json_set_text(j, "release", r->id);
 	json_set_text(j, "version", r->version);
 	json_set_int(j, "seq", (int64_t)r->seq);
 	json_set_hex(j, "digest",
 		     (struct slice){ r->digest.bytes, SHA256_LEN });
+	if (r->support_end > 0) {
+		utc_format(r->support_end, end);
+		json_set_text(j, "support_end", end);
+	}
 }
 
 static struct json *slot_json(const struct session *s, enum slot which)
@@ -111,6 +118,8 @@ static void add_journal(struct json *j, const struct session *s)
 		     (int64_t)(journal->activation & (uint64_t)JSON_INT_MAX));
 	json_set(j, "refused", refused_json(journal));
 	json_set_bool(j, "journal_reset", s->reset);
+	json_set_int(j, "floor", (int64_t)s->floor.stored);
+	json_set_int(j, "floor_verified", (int64_t)s->floor.verified);
 	if (journal->time_floor > 0) {
 		utc_format(journal->time_floor, floor);
 		json_set_text(j, "time_floor", floor);
@@ -205,6 +214,12 @@ static int print_state(const struct json *status, const struct session *s,
 	    buf_addf(out, e, ", %u attempts left", j->machine.attempts_left))
 		return -1;
 	if (s->reset && buf_addf(out, e, " (the journal was damaged)"))
+		return -1;
+	if (s->floor.verified > 0 &&
+	    buf_addf(out, e, "\nfloor        seq %llu%s",
+		     (unsigned long long)s->floor.verified,
+		     s->floor.stored < s->floor.verified ? ", not reached yet"
+							 : ""))
 		return -1;
 	return buf_addf(
 		out, e, "\nreports      %lld waiting\n",

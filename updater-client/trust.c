@@ -6,6 +6,7 @@
 #include "common/fs.h"
 #include "common/tuf_client.h"
 #include "updater-client/source.h"
+#include "updater-client/survey.h"
 
 struct trust {
 	const struct trust_setup *setup;
@@ -14,6 +15,7 @@ struct trust {
 	struct tuf_client *client; /* once opened */
 	int64_t now;
 	bool first; /* the first root was taken over in this run */
+	struct survey survey;
 };
 
 /* ---- metadata ------------------------------------------------------------ */
@@ -98,6 +100,7 @@ static void tell_site(const struct trust *t, struct message *answer)
 		.root_version = tuf_client_version(t->client, TUF_ROOT),
 		.environment = site.environment,
 		.staging_signed = site.staging_signed,
+		.floor = t->survey.floor,
 	};
 	if (tuf_client_signed(t->client, TUF_TARGETS))
 		answer->site.targets_version =
@@ -135,38 +138,44 @@ static int offer_target(void *ctx, const struct tuf_target *target,
 	return 0;
 }
 
-static int offer_role(struct trust *t, const char *role, struct listing *l,
-		      struct err *e)
+/* What the device said of itself, and what was verified about its ways. */
+static int survey(struct trust *t, const struct message_choose *m, bool lab,
+		  struct policy_device *d, struct err *e)
 {
 	const struct tuf_source from = { &t->source, fetch_metadata };
-	struct err why = { 0 };
+	const struct survey_job job = { .client = t->client,
+					.from = &from,
+					.device = &m->device,
+					.now = t->now,
+					.lab = lab };
 
-	if (tuf_client_each_in(t->client, &from, role, offer_target, l, &why) ==
-		    0 ||
-	    why.code == ERR_NOT_FOUND) /* the repository has no such role */
-		return 0;
-	*e = why;
-	return -1;
+	if (survey_make(&job, &t->survey, e))
+		return -1;
+	*d = m->device;
+	d->way = &t->survey.way;
+	if (t->survey.floor > d->floor)
+		d->floor = t->survey.floor;
+	return 0;
 }
 
-/* Targets itself, and those of its roles that may speak of this product. */
 static int offer_all(struct trust *t, struct listing *l, struct err *e)
 {
-	char role[sizeof("product-") + NAME_MAX_LEN];
+	const struct tuf_source from = { &t->source, fetch_metadata };
+	const struct survey_job job = { .client = t->client,
+					.from = &from,
+					.device = l->device,
+					.now = l->now,
+					.lab = l->lab };
 
-	if (tuf_client_each(t->client, offer_target, l, e) ||
-	    text_format(role, sizeof(role), e, "product-%s",
-			l->device->product) ||
-	    offer_role(t, role, l, e))
-		return -1;
-	return l->lab ? offer_role(t, "nightly", l, e) : 0;
+	return survey_each(&job, offer_target, l, e);
 }
 
 static int choose(struct trust *t, const struct message_choose *m,
 		  struct message *answer, struct err *e)
 {
 	const struct tuf_source from = { &t->source, fetch_metadata };
-	struct listing l = { .device = &m->device, .now = t->now };
+	struct policy_device device;
+	struct listing l = { .device = &device, .now = t->now };
 	struct tuf_site site;
 	int rc = -1;
 
@@ -180,6 +189,8 @@ static int choose(struct trust *t, const struct message_choose *m,
 			       "this repository wants signed rollout orders, "
 			       "which this version cannot verify");
 	l.lab = site.environment == ENV_LAB;
+	if (survey(t, m, l.lab, &device, e))
+		return -1;
 	if (offer_all(t, &l, e) == 0) {
 		if (l.choice.found) {
 			answer->kind = MESSAGE_PLAN;
@@ -187,7 +198,7 @@ static int choose(struct trust *t, const struct message_choose *m,
 		} else {
 			answer->kind = MESSAGE_DONE;
 			answer->count = 0;
-			rc = policy_verdict(&l.choice, &m->device, e);
+			rc = policy_verdict(&l.choice, &device, e);
 		}
 	}
 	policy_done(&l.choice);
@@ -282,5 +293,6 @@ void trust_run(void *ctx, struct channel *control)
 		       : ipc_send(control, &answer, &failure))
 			break;
 	}
+	survey_done(&t.survey);
 	tuf_client_close(t.client);
 }

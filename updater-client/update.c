@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include "common/fs.h"
+#include "common/log.h"
 #include "updater-client/install.h"
+#include "updater-client/ratchet.h"
 #include "updater-client/report.h"
 
 static int may_update(const struct session *s,
@@ -119,6 +121,8 @@ static void describe_device(const struct session *s,
 	d->refused_count = s->journal.refused_count;
 	d->retry = options->retry;
 	d->repair = options->repair;
+	d->step_back = options->step_back;
+	d->floor = ratchet_floor(s);
 }
 
 static int choose(struct session *s, const struct message_choose *choose,
@@ -132,7 +136,27 @@ static int choose(struct session *s, const struct message_choose *choose,
 	if (m->kind != MESSAGE_PLAN && m->kind != MESSAGE_DONE)
 		return err_set(e, ERR_FORMAT, "message %d is no answer",
 			       m->kind);
-	return session_learn_time(s, e);
+	return 0;
+}
+
+/* Time and floor, also from metadata that lists nothing for us. */
+static int learn(struct session *s, struct err *e)
+{
+	return session_learn_time(s, e) || ratchet_learn(s, s->site.floor, e)
+		       ? -1
+		       : 0;
+}
+
+static int choose_and_learn(struct session *s, const struct message_choose *ask,
+			    struct message *m, struct err *e)
+{
+	struct err unheard = { 0 };
+
+	if (choose(s, ask, m, e) == 0)
+		return learn(s, e);
+	if (learn(s, &unheard))
+		log_event(LOG_WARNING, "floor-not-kept", "%s", unheard.msg);
+	return -1;
 }
 
 static void describe_plan(const struct plan *p, struct update_outcome *out)
@@ -152,7 +176,7 @@ static int choose_and_install(struct session *s,
 
 	ask->refresh = true;
 	describe_device(s, options, &ask->device);
-	if (choose(s, ask, &m, e)) {
+	if (choose_and_learn(s, ask, &m, e)) {
 		/* A look is no attempt. */
 		if (!options->only_check)
 			report_failure(s, e);
@@ -231,7 +255,8 @@ int update_run(struct session *s, const struct update_options *options,
 		*e = before;
 		return -1;
 	}
-	if (may_update(s, options, e) || connect_to(s, options->from, e))
+	if (may_update(s, options, e) || ratchet_begin(s, e) ||
+	    connect_to(s, options->from, e))
 		return -1;
 	if (recovered) {
 		tell_rollback(s, out);

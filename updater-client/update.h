@@ -13,6 +13,7 @@ struct update_options {
 	bool only_check;  /* choose, but install nothing */
 	bool retry;       /* also what was rolled back here */
 	bool repair;      /* also what runs already */
+	bool step_back;   /* also an older release, if that is authorised */
 };
 
 enum update_result {
