@@ -162,18 +162,19 @@ static int signed_bytes(const struct json *envelope, struct buf *out,
 	return json_canonical(body, out, e);
 }
 
-int tuf_sign(struct json *envelope, const struct ec_private *key, struct err *e)
+int tuf_sign_by(struct json *envelope, const struct tuf_signer *signer,
+		struct err *e)
 {
 	struct buf message = BUF_INIT(SIGNED_MAX);
 	struct buf sig = BUF_INIT(EC_SIG_MAX_LEN);
 	char keyid[TUF_KEYID_LEN], hex[SIG_HEX_BYTES];
-	struct ec_public public_key;
 	int rc = -1;
 
-	ec_public_of(key, &public_key);
-	if (tuf_keyid(&public_key, keyid, e) ||
+	if (tuf_keyid(signer->public_key, keyid, e) ||
 	    signed_bytes(envelope, &message, e) ||
-	    ec_sign(key, buf_slice(&message), &sig, e))
+	    signer->sign(signer->ctx, buf_slice(&message), &sig, e) ||
+	    ec_verify(signer->public_key, buf_slice(&message), buf_slice(&sig),
+		      e))
 		goto out;
 	hex_format(buf_slice(&sig), hex);
 	put_signature(envelope, keyid, hex);
@@ -182,6 +183,21 @@ out:
 	buf_done(&message);
 	buf_done(&sig);
 	return rc;
+}
+
+static int sign_here(const void *ctx, struct slice message, struct buf *sig,
+		     struct err *e)
+{
+	return ec_sign(ctx, message, sig, e);
+}
+
+int tuf_sign(struct json *envelope, const struct ec_private *key, struct err *e)
+{
+	struct ec_public public_key;
+	const struct tuf_signer signer = { &public_key, sign_here, key };
+
+	ec_public_of(key, &public_key);
+	return tuf_sign_by(envelope, &signer, e);
 }
 
 /* ---- merging ------------------------------------------------------------- */

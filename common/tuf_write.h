@@ -41,6 +41,19 @@ struct json *tuf_meta_entry(struct slice file, int64_t version);
 int tuf_sign(struct json *envelope, const struct ec_private *key,
 	     struct err *e) NODISCARD;
 
+/* Who signs instead: a token behind a program, say. */
+struct tuf_signer {
+	const struct ec_public *public_key;
+	/* Append a DER signature over the message. */
+	int (*sign)(const void *ctx, struct slice message, struct buf *sig,
+		    struct err *e);
+	const void *ctx;
+};
+
+/* The same; ERR_UNTRUSTED unless the answer is this key's signature. */
+int tuf_sign_by(struct json *envelope, const struct tuf_signer *signer,
+		struct err *e) NODISCARD;
+
 /*
  * Add every valid signature of `from` to `to`; both must sign the same bytes
  * (ERR_CONFLICT otherwise). Valid means: by a key that `by` lists for any role

@@ -4,6 +4,7 @@
 
 #include "common/example_keys.h"
 #include "common/fs.h"
+#include "common/mem.h"
 #include "common/text.h"
 #include "common/utc.h"
 #include "signer/change.h"
@@ -145,6 +146,121 @@ int cmd_key_generate(int argc, char **argv, struct err *e)
 	return report_end(&out, rc, e);
 }
 
+/* ---- key external -------------------------------------------------------- */
+
+struct outside {
+	const char *environment, *public_path, *file;
+	char **words;
+	size_t word_count;
+};
+
+static int fill_external(const struct outside *o, struct external *x,
+			 char keyid[TUF_KEYID_LEN], struct err *e)
+{
+	if (o->word_count > EXTERNAL_WORDS_MAX)
+		return err_set(e, ERR_USAGE, "a command of at most %d words",
+			       EXTERNAL_WORDS_MAX);
+	if (environment_parse(slice_of(o->environment), &x->info.environment,
+			      e)) {
+		e->code = ERR_USAGE;
+		return -1;
+	}
+	for (size_t i = 0; i < o->word_count; i++)
+		x->argv[i] = mem_dup_str(o->words[i]);
+	return text_format(x->info.purpose, sizeof(x->info.purpose), e,
+			   "release") ||
+			       keyring_read_public(o->public_path,
+						   &x->info.public_key, keyid,
+						   e) ||
+			       key_check_allowed(&x->info.public_key,
+						 x->info.environment, e)
+		       ? -1
+		       : 0;
+}
+
+/* Nobody relies on a token before it has signed once. */
+static int try_it(const struct external *x, struct err *e)
+{
+	static const char message[] = "pawl-signer: does this key sign?";
+	struct buf sig = BUF_INIT(EC_SIG_MAX_LEN);
+	int rc = external_sign(x, slice_of(message), &sig, e);
+
+	buf_done(&sig);
+	return rc;
+}
+
+static int write_external(const char *path, const struct external *x,
+			  struct err *e)
+{
+	struct buf text = BUF_INIT(EXTERNAL_MAX_LEN);
+	char name[NAMED_MAX];
+	struct external check = { .argv = { NULL } };
+	int dirfd = -1;
+	int rc = -1;
+
+	/* What we would not read back must not be written. */
+	if (external_format(x, &text, e) ||
+	    external_parse(buf_slice(&text), &check, e) ||
+	    named_open(path, &dirfd, name, e) ||
+	    named_is_free(dirfd, name, path, e))
+		goto out;
+	rc = fs_replace_file(dirfd, name, buf_slice(&text), 0644, e);
+out:
+	external_done(&check);
+	fs_close(&dirfd);
+	buf_done(&text);
+	return rc;
+}
+
+static int make_external(const struct outside *o, struct report *out,
+			 struct err *e)
+{
+	struct external x = { .argv = { NULL } };
+	char keyid[TUF_KEYID_LEN];
+	int rc = -1;
+
+	if (check_free(o->file, e) || fill_external(o, &x, keyid, e) ||
+	    try_it(&x, e) || write_external(o->file, &x, e))
+		goto out;
+	report_line(out, "%s: external %s key %s, tried once", o->file,
+		    o->environment, keyid);
+	json_set_text(report_object(out), "keyid", keyid);
+	json_set_text(report_object(out), "environment", o->environment);
+	rc = 0;
+out:
+	external_done(&x);
+	return rc;
+}
+
+int cmd_key_external(int argc, char **argv, struct err *e)
+{
+	struct outside o = { 0 };
+	struct report out = { 0 };
+	const struct opt opts[] = {
+		OPT_TEXT("environment", "E", &o.environment,
+			 "demo, lab or production; never changes"),
+		OPT_TEXT("public", "PUB", &o.public_path,
+			 "its public half, PEM"),
+		OPT_FLAG("json", &out.json, "print JSON"),
+		OPT_END,
+	};
+	char **operands;
+	int count, rc;
+
+	if (opt_parse(argc, argv, opts, &operands, &count, e))
+		return -1;
+	if (count >= 2 && o.environment && o.public_path) {
+		o.file = operands[0];
+		o.words = operands + 1;
+		o.word_count = (size_t)count - 1;
+		rc = make_external(&o, &out, e);
+	} else
+		rc = err_set(e, ERR_USAGE,
+			     "FILE, --environment, --public and, after --, a "
+			     "command are needed");
+	return report_end(&out, rc, e);
+}
+
 /* ---- key show ------------------------------------------------------------ */
 
 static int show_public(const struct ec_public *key, struct report *out,
@@ -173,9 +289,37 @@ out:
 	return rc;
 }
 
+static int show_external(const char *path, struct slice file,
+			 struct report *out, struct err *e)
+{
+	struct external x;
+	struct json *words = json_new_array();
+	int rc;
+
+	json_set(report_object(out), "command", words);
+	rc = external_parse(file, &x, e);
+	if (rc == 0) {
+		report_line(out, "%s: an external key", path);
+		report_line(out, "environment: %s",
+			    environment_name(x.info.environment));
+		json_set_text(report_object(out), "kind", "external");
+		json_set_text(report_object(out), "environment",
+			      environment_name(x.info.environment));
+		for (size_t i = 0; x.argv[i]; i++) {
+			report_line(out, "%s%s",
+				    i > 0 ? "             " : "command:     ",
+				    x.argv[i]);
+			json_add(words, json_new_text(x.argv[i]));
+		}
+		rc = show_public(&x.info.public_key, out, e);
+	}
+	external_done(&x);
+	return rc;
+}
+
 static int show_file(const char *path, struct report *out, struct err *e)
 {
-	struct buf file = BUF_INIT(KEYFILE_MAX_LEN);
+	struct buf file = BUF_INIT(EXTERNAL_MAX_LEN);
 	struct ec_public public_key;
 	struct keyfile_info info;
 	struct err unused;
@@ -187,6 +331,10 @@ static int show_file(const char *path, struct report *out, struct err *e)
 		report_line(out, "%s: a public key", path);
 		json_set_text(report_object(out), "kind", "public");
 		rc = show_public(&public_key, out, e);
+		goto out;
+	}
+	if (external_is(buf_slice(&file))) {
+		rc = show_external(path, buf_slice(&file), out, e);
 		goto out;
 	}
 	if (keyfile_inspect(buf_slice(&file), &info, e)) {

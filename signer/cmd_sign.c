@@ -109,7 +109,7 @@ static int sign_alone(struct json *envelope, const struct keyring *keys,
 	const char *role = envelope_role(envelope);
 
 	for (size_t i = 0; i < keys->count; i++) {
-		if (tuf_sign(envelope, keys->at[i].private_key, e))
+		if (keyring_sign(&keys->at[i], envelope, e))
 			return -1;
 		if (strcmp(role, "root") == 0 &&
 		    !roles_has(signed_part, "root", keys->at[i].keyid))

@@ -9,6 +9,7 @@
 #include "common/err.h"
 
 int cmd_key_generate(int argc, char **argv, struct err *e);
+int cmd_key_external(int argc, char **argv, struct err *e);
 int cmd_key_show(int argc, char **argv, struct err *e);
 int cmd_key_import(int argc, char **argv, struct err *e);
 int cmd_key_remove(int argc, char **argv, struct err *e);

@@ -4,6 +4,8 @@
 
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/example_keys.h"
 #include "common/fs.h"
@@ -40,27 +42,73 @@ static int check_info(const struct keyfile_info *info, enum environment env,
 	return 0;
 }
 
-static int open_key(struct keyring_key *key, enum environment env,
-		    uint64_t passphrase_fd, struct err *e)
+static int open_file(struct keyring_key *key, struct slice file,
+		     enum environment env, uint64_t passphrase_fd,
+		     struct err *e)
 {
-	struct buf file = BUF_INIT(KEYFILE_MAX_LEN);
 	struct buf passphrase = BUF_INIT(PASSPHRASE_MAX_LEN);
 	struct keyfile_info info;
 	int rc = -1;
 
-	if (fs_read_path(key->path, &file, e) ||
-	    keyfile_inspect(buf_slice(&file), &info, e) ||
-	    check_info(&info, env, e) ||
+	if (keyfile_inspect(file, &info, e) || check_info(&info, env, e) ||
 	    keyring_passphrase(passphrase_fd, key->path, false, &passphrase,
 			       e) ||
-	    keyfile_open(buf_slice(&file), buf_slice(&passphrase),
-			 &key->private_key, &info, e) ||
+	    keyfile_open(file, buf_slice(&passphrase), &key->private_key, &info,
+			 e) ||
 	    check_info(&info, env, e))
 		goto out;
 	key->public_key = info.public_key;
-	rc = tuf_keyid(&key->public_key, key->keyid, e);
+	rc = 0;
 out:
 	buf_wipe(&passphrase);
+	return rc;
+}
+
+/* Who may write the file decides what runs. */
+static int check_owner(const char *path, struct err *e)
+{
+	char name[NAMED_MAX];
+	struct stat st;
+	int dirfd = -1;
+	int rc;
+
+	if (named_open(path, &dirfd, name, e))
+		return -1;
+	rc = fs_stat(dirfd, name, &st, e);
+	if (rc == 0 && ((st.st_uid != geteuid() && st.st_uid != 0) ||
+			(st.st_mode & (S_IWGRP | S_IWOTH))))
+		rc = err_set(e, ERR_REFUSED,
+			     "it names a program to run, and others may write "
+			     "it: chmod go-w, or make it with key external");
+	fs_close(&dirfd);
+	return rc;
+}
+
+static int open_external(struct keyring_key *key, struct slice file,
+			 enum environment env, struct err *e)
+{
+	if (check_owner(key->path, e) ||
+	    external_parse(file, &key->external, e) ||
+	    check_info(&key->external.info, env, e))
+		return -1;
+	key->public_key = key->external.info.public_key;
+	return 0;
+}
+
+static int open_key(struct keyring_key *key, enum environment env,
+		    uint64_t passphrase_fd, struct err *e)
+{
+	struct buf file = BUF_INIT(EXTERNAL_MAX_LEN);
+	int rc = -1;
+
+	if (fs_read_path(key->path, &file, e))
+		goto out;
+	if (external_is(buf_slice(&file)))
+		rc = open_external(key, buf_slice(&file), env, e);
+	else
+		rc = open_file(key, buf_slice(&file), env, passphrase_fd, e);
+	rc = rc || tuf_keyid(&key->public_key, key->keyid, e) ? -1 : 0;
+out:
 	buf_done(&file);
 	return rc;
 }
@@ -102,9 +150,28 @@ int keyring_open(struct keyring *k, const struct opt_list *paths,
 
 void keyring_close(struct keyring *k)
 {
-	for (size_t i = 0; i < k->count; i++)
+	for (size_t i = 0; i < k->count; i++) {
 		ec_free(k->at[i].private_key);
+		external_done(&k->at[i].external);
+	}
 	*k = (struct keyring){ 0 };
+}
+
+static int sign_elsewhere(const void *ctx, struct slice message,
+			  struct buf *sig, struct err *e)
+{
+	return external_sign(ctx, message, sig, e);
+}
+
+int keyring_sign(const struct keyring_key *key, struct json *envelope,
+		 struct err *e)
+{
+	const struct tuf_signer signer = { &key->public_key, sign_elsewhere,
+					   &key->external };
+
+	if (key->private_key)
+		return tuf_sign(envelope, key->private_key, e);
+	return tuf_sign_by(envelope, &signer, e);
 }
 
 static int read_public(const char *path, struct ec_public *out, struct err *e)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * keyring - the private keys that one command was given, opened and checked.
+ * keyring - the private keys that one command was given, opened and checked:
+ * key files, and keys that a token or a service holds (external.h).
  *
  * Passphrases come from a descriptor, one line for each key in the order of
  * the command line, or from the terminal; never from arguments or the
@@ -13,6 +14,7 @@
 #include "common/keyfile.h"
 #include "common/opt.h"
 #include "common/tuf_write.h"
+#include "signer/external.h"
 
 #define KEYRING_MAX 16
 
@@ -20,8 +22,9 @@
 #define KEYRING_TERMINAL UINT64_MAX
 
 struct keyring_key {
-	const char *path; /* borrowed */
-	struct ec_private *private_key;
+	const char *path;               /* borrowed */
+	struct ec_private *private_key; /* NULL for one that is elsewhere */
+	struct external external;
 	struct ec_public public_key;
 	char keyid[TUF_KEYID_LEN];
 };
@@ -34,12 +37,17 @@ struct keyring {
 /*
  * Open every key file for signing in `env`. passphrase_fd is a descriptor or
  * KEYRING_TERMINAL. ERR_REFUSED for a foreign tag, a purpose other than
- * release (or example), or the same key twice.
+ * release (or example), the same key twice, or an external key's file that
+ * others may write: it names a program that is going to run.
  */
 int keyring_open(struct keyring *k, const struct opt_list *paths,
 		 enum environment env, uint64_t passphrase_fd,
 		 struct err *e) NODISCARD;
 void keyring_close(struct keyring *k);
+
+/* Sign an envelope; what a token answers is verified first. */
+int keyring_sign(const struct keyring_key *key, struct json *envelope,
+		 struct err *e) NODISCARD;
 
 /* One passphrase, from the descriptor or the terminal; the caller wipes it. */
 int keyring_passphrase(uint64_t passphrase_fd, const char *what, bool confirm,

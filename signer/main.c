@@ -8,6 +8,9 @@
 static const struct command commands[] = {
 	{ "key generate", "FILE --environment E",
 	  "make a key: FILE (encrypted) and FILE.pub", cmd_key_generate },
+	{ "key external", "FILE --environment E --public PUB -- COMMAND...",
+	  "a key that a token or a service holds: FILE names the command",
+	  cmd_key_external },
 	{ "key show", "FILE", "what a key file or a public key is",
 	  cmd_key_show },
 	{ "init", "REPO --environment E --owner TEXT --product NAME",

@@ -82,7 +82,7 @@ static int sign_role(struct session *s, const char *role, struct report *out,
 	for (size_t i = 0; i < keys->count; i++) {
 		if (!counts(r, role, keys->at[i].keyid))
 			continue;
-		if (tuf_sign(staged, keys->at[i].private_key, e))
+		if (keyring_sign(&keys->at[i], staged, e))
 			return -1;
 		s->used[i] = true;
 		report_line(out, "%s signed %s version %lld",
