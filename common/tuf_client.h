@@ -41,14 +41,44 @@ void tuf_client_close(struct tuf_client *c);
 int tuf_client_refresh(struct tuf_client *c, const struct tuf_source *from,
 		       struct err *e) NODISCARD;
 
+#define TUF_DOCUMENT_MAX     65536 /* bytes of a signed document */
+#define TUF_IMPORT_ROLES_MAX 32    /* that targets may delegate to */
+
+/* One delegated role of an import, and the version that comes. */
+struct tuf_import_role {
+	char name[NAME_MAX_LEN + 1];
+	int64_t version;
+};
+
+struct tuf_import {
+	int64_t targets; /* 0: those that lie in the folder */
+	const struct tuf_import_role *roles;
+	size_t role_count;
+};
+
+/* A role that the imported targets delegate to. */
+struct tuf_role_state {
+	char name[NAME_MAX_LEN + 1];
+	int64_t version; /* 0: nobody has signed it yet */
+	/* Why what lies there no longer counts: other keys, or expired. */
+	struct err unusable; /* code ERR_NONE: it counts */
+};
+
 /*
- * What an importer does: follow the root chain, then accept
- * <version>.targets.json by its signatures alone, with no snapshot or
- * timestamp. ERR_ROLLBACK for a lower version than trusted, ERR_CONFLICT for
- * the same one with other bytes. Persists root.json and targets.json.
+ * What an importer does: follow the root chain, then accept targets and
+ * delegated roles by their signatures alone, with no snapshot or timestamp.
+ * ERR_ROLLBACK for a lower version than trusted, ERR_CONFLICT for the same one
+ * with other bytes, ERR_REFUSED for a role that targets does not delegate to
+ * or that delegates further. All of it is verified before any of it (but the
+ * root chain) is persisted. A role that does not come stays as it lies there;
+ * if it no longer counts, that is no failure: it cannot be found then.
  */
 int tuf_client_import(struct tuf_client *c, const struct tuf_source *from,
-		      int64_t targets_version, struct err *e) NODISCARD;
+		      const struct tuf_import *what, struct err *e) NODISCARD;
+
+/* After an import: the number of roles that targets delegates to. */
+size_t tuf_client_roles(const struct tuf_client *c,
+			const struct tuf_role_state **out);
 
 /*
  * Find a target, through delegations (5.6.7, pre-order). Delegated metadata
@@ -70,7 +100,8 @@ int tuf_client_each(struct tuf_client *c,
  * The same for a role that the top-level targets delegate to: fetch it if need
  * be, and visit those of its targets that a search for their path finds in it
  * (so nothing outside what was delegated to it). ERR_NOT_FOUND if targets does
- * not delegate to such a role; a role that cannot be had fails otherwise.
+ * not delegate to such a role or the snapshot does not list it yet; a role that
+ * cannot be had fails otherwise.
  */
 int tuf_client_each_in(struct tuf_client *c, const struct tuf_source *from,
 		       const char *role,

@@ -123,6 +123,19 @@ static int visit_if_found(void *ctx, const struct tuf_target *t, struct err *e)
 	return each->visit(each->ctx, t, e);
 }
 
+/* Delegated to, but nobody has signed it yet. */
+static bool is_unsigned(const struct tuf_client *c, const char *role)
+{
+	char entry[TUF_ROLE_NAME_MAX + sizeof(".json")];
+	struct tuf_file file;
+	struct err why = { 0 };
+
+	return c->snapshot &&
+	       text_format(entry, sizeof(entry), &why, "%s.json", role) == 0 &&
+	       tuf_meta_file(c->snapshot, entry, &file, &why) &&
+	       why.code == ERR_NOT_FOUND;
+}
+
 int tuf_client_each_in(struct tuf_client *c, const struct tuf_source *from,
 		       const char *role,
 		       int (*visit)(void *ctx, const struct tuf_target *t,
@@ -139,6 +152,8 @@ int tuf_client_each_in(struct tuf_client *c, const struct tuf_source *from,
 				  role, &d))
 		return err_set(e, ERR_NOT_FOUND,
 			       "targets does not delegate to %s", role);
+	if (is_unsigned(c, role))
+		return err_set(e, ERR_NOT_FOUND, "nobody signed %s yet", role);
 	if (search_load(&each.search, c->targets, &d, &m, e))
 		return -1;
 	return tuf_targets_each(m, visit_if_found, &each, e);

@@ -27,6 +27,9 @@ void tuf_trust_forget(struct tuf_client *c)
 	free(c->delegated);
 	c->delegated = NULL;
 	c->delegated_count = 0;
+	free(c->roles);
+	c->roles = NULL;
+	c->role_count = 0;
 }
 
 void tuf_trust_remember(struct tuf_client *c, const struct tuf_meta *delegator,

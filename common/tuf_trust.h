@@ -17,6 +17,8 @@ struct tuf_delegated {
 	struct tuf_meta *meta;
 };
 
+struct tuf_role_state;
+
 struct tuf_client {
 	int dirfd;
 	struct tuf_policy policy;
@@ -26,6 +28,8 @@ struct tuf_client {
 	struct tuf_meta *old_timestamp, *old_medium, *old_snapshot;
 	struct tuf_delegated *delegated;
 	size_t delegated_count;
+	struct tuf_role_state *roles; /* after an import */
+	size_t role_count;
 };
 
 void tuf_trust_drop(struct tuf_meta **m);

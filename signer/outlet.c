@@ -233,6 +233,7 @@ static int check(const struct repo *r, struct view *v, int64_t targets_version,
 		 int64_t now, struct err *e)
 {
 	const struct tuf_source from = { v, fetch };
+	const struct tuf_import what = { .targets = targets_version };
 	struct tuf_client *device = NULL;
 	int trustfd = -1;
 	int rc = -1;
@@ -241,7 +242,7 @@ static int check(const struct repo *r, struct view *v, int64_t targets_version,
 	    tuf_client_open(trustfd, &tuf_policy_device, now, &device, e))
 		goto out;
 	if (targets_version > 0)
-		rc = tuf_client_import(device, &from, targets_version, e);
+		rc = tuf_client_import(device, &from, &what, e);
 	else
 		rc = tuf_client_refresh(device, &from, e) ||
 		     find_all(device, &from, r, e);

@@ -11,7 +11,7 @@ int api_metadata_get(struct server_api *api, const struct request *q,
 	const char *name = api_rest(q, API_METADATA);
 	struct sha256 digest;
 
-	if (strlen(name) > NAME_MAX_LEN)
+	if (strlen(name) >= TUF_NAME_MAX)
 		return err_set(e, ERR_NOT_FOUND, "no such metadata");
 	if (store_metadata_get(api->store, name, &a->body, &digest, e))
 		return -1;

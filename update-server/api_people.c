@@ -16,6 +16,32 @@
 
 /* ---- status -------------------------------------------------------------- */
 
+static void add_role(struct json *list, const struct store_role *r)
+{
+	struct json *role = json_new_object();
+
+	json_set_text(role, "role", r->name);
+	json_set_int(role, "version", r->version);
+	if (r->problem[0])
+		json_set_text(role, "problem", r->problem);
+	json_add(list, role);
+}
+
+/* [{"role", "version"[, "problem"]}...], all that were ever imported. */
+static int set_roles(struct server_api *api, struct json *j, struct err *e)
+{
+	struct store_role *roles = mem_alloc(STORE_ROLES_MAX, sizeof(*roles));
+	struct json *list = json_new_array();
+	size_t count;
+	int rc = store_roles(api->store, roles, &count, e);
+
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		add_role(list, &roles[i]);
+	json_set(j, "roles", list);
+	free(roles);
+	return rc;
+}
+
 int api_status(struct server_api *api, const struct request *q,
 	       struct response *a, struct err *e)
 {
@@ -39,6 +65,10 @@ int api_status(struct server_api *api, const struct request *q,
 	api_set_time(j, "timestamp_expires", expires);
 	json_set_int(j, "devices", (int64_t)active);
 	json_set_int(j, "revoked", (int64_t)revoked);
+	if (set_roles(api, j, e)) {
+		json_free(j);
+		return -1;
+	}
 	return response_json(a, 200, j, e);
 }
 
@@ -89,11 +119,26 @@ static void staged_name(const struct request *q, char out[SHA256_HEX_LEN])
 	sha256_format(&q->peer->fingerprint, out);
 }
 
-static bool ends_in(const char *text, const char *tail)
+/* "<n>.<role>.json": what people sign offline, not what the keeper signs. */
+static bool is_imported(const char *name)
 {
-	size_t len = strlen(text), tail_len = strlen(tail);
+	static const char json[] = ".json";
+	struct slice all = slice_of(name);
+	size_t digits = strcspn(name, ".");
+	size_t tail = sizeof(json) - 1;
+	struct err ignored;
+	struct slice role;
+	uint64_t version;
 
-	return len > tail_len && strcmp(text + len - tail_len, tail) == 0;
+	if (all.len < digits + 1 + tail ||
+	    strcmp(name + all.len - tail, json) != 0 ||
+	    num_parse(slice_sub(all, 0, digits), JSON_INT_MAX, &version,
+		      &ignored))
+		return false;
+	role = slice_sub(all, digits + 1, all.len - digits - 1 - tail);
+	return version > 0 && name_is_valid(role) &&
+	       !slice_equal(role, slice_of("snapshot")) &&
+	       !slice_equal(role, slice_of("timestamp"));
 }
 
 int api_metadata_put(struct server_api *api, const struct request *q,
@@ -102,10 +147,10 @@ int api_metadata_put(struct server_api *api, const struct request *q,
 	const char *name = api_rest(q, "/v1/people/metadata/");
 	char staged[SHA256_HEX_LEN], path[STAGED_LEN + 2 * NAME_MAX_LEN];
 
-	if (!name_is_valid(slice_of(name)) ||
-	    (!ends_in(name, ".root.json") && !ends_in(name, ".targets.json")))
+	if (!is_imported(name))
 		return err_set(e, ERR_REFUSED,
-			       "only root and targets metadata is imported");
+			       "only <n>.<role>.json is imported, and neither "
+			       "snapshot nor timestamp");
 	staged_name(q, staged);
 	if (text_format(path, sizeof(path), e, "incoming/%s", staged) ||
 	    fs_mkdirs(api->dirfd, path, 0700, e) ||
@@ -116,23 +161,65 @@ int api_metadata_put(struct server_api *api, const struct request *q,
 	return response_json(a, 200, api_answer(), e);
 }
 
-int api_publish(struct server_api *api, const struct request *q,
-		struct response *a, struct err *e)
+/* {"<role>": <version>, ...}; left out: none. */
+static int get_roles(const struct json *j, struct publish_order *order,
+		     struct err *e)
 {
-	static const char *const known[] = { "v", "root", "targets", NULL };
-	struct publish_summary done;
-	char staged[SHA256_HEX_LEN];
-	struct publish_order order = { .staged = staged };
+	const struct json *roles;
+
+	if (!json_get(j, "roles"))
+		return 0;
+	if (json_get_object(j, "roles", &roles, e))
+		return -1;
+	if (json_count(roles) > TUF_IMPORT_ROLES_MAX)
+		return err_set(e, ERR_LIMIT, "more than %d roles",
+			       TUF_IMPORT_ROLES_MAX);
+	for (void *m = json_first(roles); m; m = json_next(roles, m)) {
+		struct tuf_import_role *role =
+			&order->roles[order->role_count++];
+
+		if (!name_is_valid(slice_of(json_name(m))))
+			return err_set(e, ERR_FORMAT, "roles: not a name");
+		if (text_format(role->name, sizeof(role->name), e, "%s",
+				json_name(m)) ||
+		    json_get_int(roles, json_name(m), 1, JSON_INT_MAX,
+				 &role->version, e))
+			return err_in(e, "roles");
+	}
+	return 0;
+}
+
+/* Root and targets come together, or neither does. */
+static int get_order(const struct request *q, struct publish_order *order,
+		     struct err *e)
+{
+	static const char *const known[] = { "v", "root", "targets", "roles",
+					     NULL };
 	struct json *j;
 	int rc = -1;
 
 	if (api_body(q, known, &j, e))
 		return -1;
-	if (json_get_int(j, "root", 1, JSON_INT_MAX, &order.root, e) == 0)
-		rc = json_get_int(j, "targets", 1, JSON_INT_MAX, &order.targets,
-				  e);
+	if ((json_get(j, "root") || json_get(j, "targets") ||
+	     !json_get(j, "roles")) &&
+	    (json_get_int(j, "root", 1, JSON_INT_MAX, &order->root, e) ||
+	     json_get_int(j, "targets", 1, JSON_INT_MAX, &order->targets, e)))
+		goto out;
+	rc = get_roles(j, order, e);
+out:
 	json_free(j);
-	if (rc)
+	return rc;
+}
+
+int api_publish(struct server_api *api, const struct request *q,
+		struct response *a, struct err *e)
+{
+	struct publish_summary done;
+	char staged[SHA256_HEX_LEN];
+	struct publish_order order = { .staged = staged };
+	struct json *j;
+
+	if (get_order(q, &order, e))
 		return -1;
 	staged_name(q, staged);
 	if (publish_staged(api, &order, &done, e)) {
@@ -140,8 +227,10 @@ int api_publish(struct server_api *api, const struct request *q,
 			  q->peer->id, e->msg);
 		return -1;
 	}
-	log_event(LOG_INFO, "imported", "by=%s root=%lld targets=%lld",
-		  q->peer->id, (long long)done.root, (long long)done.targets);
+	log_event(LOG_INFO, "imported",
+		  "by=%s root=%lld targets=%lld roles=%zu", q->peer->id,
+		  (long long)done.root, (long long)done.targets,
+		  done.role_count);
 	j = api_answer();
 	json_set_int(j, "root", done.root);
 	json_set_int(j, "targets", done.targets);
@@ -149,6 +238,10 @@ int api_publish(struct server_api *api, const struct request *q,
 	json_set_int(j, "payloads", (int64_t)done.payloads);
 	if (done.first)
 		api_set_digest(j, "first_root", &done.first_root);
+	if (set_roles(api, j, e)) {
+		json_free(j);
+		return -1;
+	}
 	return response_json(a, 200, j, e);
 }
 

@@ -35,7 +35,7 @@ static int copy_metadata(struct bundle *b, int64_t version, const char *role,
 			 struct buf *keep, struct err *e)
 {
 	struct buf bytes = BUF_INIT(METADATA_MAX);
-	char name[64], path[128];
+	char name[96], path[128];
 	int rc = -1;
 
 	if (text_format(name, sizeof(name), e, "%lld.%s.json",
@@ -74,6 +74,7 @@ static int fetch_payload(struct bundle *b, const char *url, const char *path,
 			 struct err *e)
 {
 	char from[PATH_MAX_LEN + 16], part[PATH_MAX_LEN + 16];
+	struct err ignored;
 	struct sha256 is;
 	int fd = -1, rc = -1;
 
@@ -92,6 +93,9 @@ static int fetch_payload(struct bundle *b, const char *url, const char *path,
 		rc = fs_rename(b->dirfd, part, path, e);
 out:
 	fs_close(&fd);
+	/* Half a file is nobody's; the failure was told already. */
+	if (rc && fs_remove(b->dirfd, part, &ignored))
+		return -1;
 	return rc;
 }
 
@@ -127,18 +131,78 @@ static int copy_payload(struct bundle *b, const char *target,
 	return fetch_payload(b, url, path, (uint64_t)len, &digest, e);
 }
 
-static int copy_payloads(struct bundle *b, struct slice file, struct err *e)
+/*
+ * A role may list what is not its own to say, or no longer counts: then the
+ * server has nothing for a device, and neither has the bundle.
+ */
+static int copy_payloads(struct bundle *b, struct slice file, bool delegated,
+			 struct err *e)
 {
 	const struct json *body, *targets;
+	struct err why = { 0 };
 	struct json *j = NULL;
 	int rc = -1;
 
 	if (json_parse(file, &j, e) || json_get_object(j, "signed", &body, e) ||
 	    json_get_object(body, "targets", &targets, e))
 		goto out;
-	for (void *m = json_first(targets); m; m = json_next(targets, m))
-		if (copy_payload(b, json_name(m), json_value(m), e))
+	for (void *m = json_first(targets); m; m = json_next(targets, m)) {
+		if (copy_payload(b, json_name(m), json_value(m), &why) == 0 ||
+		    (delegated && why.code == ERR_NOT_FOUND))
+			continue;
+		*e = why;
+		goto out;
+	}
+	rc = 0;
+out:
+	json_free(j);
+	return rc;
+}
+
+/* A targets file, of whatever role, and what it lists. */
+static int copy_role(struct bundle *b, const char *role, int64_t version,
+		     struct err *e)
+{
+	struct buf file = BUF_INIT(METADATA_MAX);
+	int rc = -1;
+
+	if (copy_metadata(b, version, role, &file, e) == 0)
+		rc = copy_payloads(b, buf_slice(&file),
+				   strcmp(role, "targets") != 0, e);
+	buf_done(&file);
+	return rc;
+}
+
+/* Everything that the snapshot lists. */
+static int copy_listed(struct bundle *b, const char *snapshot, struct err *e)
+{
+	static const char json[] = ".json";
+	const struct json *body, *meta;
+	char role[NAME_MAX_LEN + sizeof(json)];
+	struct json *j = NULL;
+	int64_t version;
+	int rc = -1;
+
+	if (json_parse(slice_of(snapshot), &j, e) ||
+	    json_get_object(j, "signed", &body, e) ||
+	    json_get_object(body, "meta", &meta, e))
+		goto out;
+	for (void *m = json_first(meta); m; m = json_next(meta, m)) {
+		size_t len = strlen(json_name(m));
+
+		if (len < sizeof(json) ||
+		    !name_is_valid(slice_sub(slice_of(json_name(m)), 0,
+					     len - (sizeof(json) - 1)))) {
+			(void)err_set(e, ERR_FORMAT, "snapshot: not a role");
 			goto out;
+		}
+		memcpy(role, json_name(m), len + 1);
+		role[len - (sizeof(json) - 1)] = 0;
+		if (json_get_int(json_value(m), "version", 1, JSON_INT_MAX,
+				 &version, e) ||
+		    copy_role(b, role, version, e))
+			goto out;
+	}
 	rc = 0;
 out:
 	json_free(j);
@@ -166,26 +230,19 @@ static int copy_signed(struct bundle *b, const struct json *answer,
 
 static int copy_all(struct bundle *b, const struct json *answer, struct err *e)
 {
-	struct buf targets_file = BUF_INIT(METADATA_MAX);
-	int64_t root, targets;
-	int rc = -1;
+	const char *snapshot;
+	int64_t root;
 
 	if (json_get_int(answer, "root", 1, 100000, &root, e) ||
-	    json_get_int(answer, "targets", 1, JSON_INT_MAX, &targets, e) ||
+	    json_get_text(answer, "snapshot", &snapshot, e) ||
 	    fs_mkdirs(b->dirfd, "metadata", 0755, e) ||
 	    fs_mkdirs(b->dirfd, "targets", 0755, e))
-		goto out;
+		return -1;
 	for (int64_t n = 1; n <= root; n++)
 		if (copy_metadata(b, n, "root", NULL, e))
-			goto out;
-	if (copy_metadata(b, targets, "targets", &targets_file, e) ||
-	    copy_payloads(b, buf_slice(&targets_file), e) ||
-	    copy_signed(b, answer, e))
-		goto out;
-	rc = 0;
-out:
-	buf_done(&targets_file);
-	return rc;
+			return -1;
+	return copy_listed(b, snapshot, e) || copy_signed(b, answer, e) ? -1
+									: 0;
 }
 
 static int export(struct bundle *b, uint64_t days, struct err *e)

@@ -8,61 +8,148 @@
 #include "common/fs.h"
 #include "common/release.h"
 #include "common/text.h"
+#include "common/tuf_client.h"
 
 #include "update-server/commands.h"
 #include "update-server/ui.h"
 
 #define METADATA_MAX (5u << 20)
 
+/* A delegated role whose newest file lies in the folder. */
+struct role {
+	char name[NAME_MAX_LEN + 1];
+	uint64_t version;
+};
+
 struct import {
 	struct ui *ui;
-	int dirfd; /* the published folder */
+	int dirfd;              /* the published folder */
+	uint64_t root, targets; /* newest in the folder; 0: none */
+	struct role roles[TUF_IMPORT_ROLES_MAX];
+	size_t role_count;
 	size_t uploaded, present;
 };
 
-/* The number in "<n>.root.json" or "<n>.targets.json"; 0 if it is neither. */
-static uint64_t file_version(const char *name, const char *suffix)
-{
-	size_t len = strlen(name), tail = strlen(suffix);
-	struct err ignored;
-	uint64_t version = 0;
+/* ---- what the folder holds ----------------------------------------------- */
 
-	if (len <= tail || strcmp(name + len - tail, suffix) != 0 ||
-	    num_parse(slice_sub(slice_of(name), 0, len - tail), UINT32_MAX,
-		      &version, &ignored))
+/* "<n>.<role>.json"; false for anything else. */
+static bool read_name(const char *name, struct role *out)
+{
+	static const char json[] = ".json";
+	size_t len = strlen(name), tail = sizeof(json) - 1;
+	size_t digits = strcspn(name, ".");
+	struct role role;
+	struct slice text;
+	struct err ignored;
+
+	if (len < digits + 1 + tail || strcmp(name + len - tail, json) != 0 ||
+	    num_parse(slice_sub(slice_of(name), 0, digits), UINT32_MAX,
+		      &role.version, &ignored))
+		return false;
+	text = slice_sub(slice_of(name), digits + 1, len - digits - 1 - tail);
+	if (role.version == 0 || !name_is_valid(text))
+		return false;
+	memcpy(role.name, text.ptr, text.len);
+	role.name[text.len] = 0;
+	*out = role;
+	return true;
+}
+
+static int note_role(struct import *im, const struct role *found, struct err *e)
+{
+	for (size_t i = 0; i < im->role_count; i++) {
+		struct role *r = &im->roles[i];
+
+		if (strcmp(r->name, found->name) != 0)
+			continue;
+		if (found->version > r->version)
+			r->version = found->version;
 		return 0;
-	return version;
+	}
+	if (im->role_count == TUF_IMPORT_ROLES_MAX)
+		return err_set(e, ERR_LIMIT, "metadata/: more than %d roles",
+			       TUF_IMPORT_ROLES_MAX);
+	im->roles[im->role_count++] = *found;
+	return 0;
+}
+
+static int note_file(struct import *im, const char *name, struct err *e)
+{
+	struct role found;
+
+	if (!read_name(name, &found))
+		return 0;
+	if (strcmp(found.name, "root") == 0)
+		im->root = found.version > im->root ? found.version : im->root;
+	else if (strcmp(found.name, "targets") == 0)
+		im->targets = found.version > im->targets ? found.version
+							  : im->targets;
+	else if (strcmp(found.name, "snapshot") != 0)
+		return note_role(im, &found, e);
+	return 0;
 }
 
 /* The newest of each kind in metadata/. */
-static int find_versions(int dirfd, uint64_t *roots, uint64_t *targets,
-			 struct err *e)
+static int find_versions(struct import *im, struct err *e)
 {
 	struct dirent *entry;
 	DIR *d = NULL;
-	int fd = -1;
+	int fd = -1, rc = 0;
 
-	if (fs_open(dirfd, "metadata", O_RDONLY | O_DIRECTORY | O_CLOEXEC, &fd,
-		    e))
+	if (fs_open(im->dirfd, "metadata", O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+		    &fd, e))
 		return -1;
 	d = fdopendir(fd);
 	if (!d) {
 		fs_close(&fd);
 		return err_sys(e, "metadata");
 	}
-	*roots = *targets = 0;
-	while ((entry = readdir(d))) {
-		uint64_t root = file_version(entry->d_name, ".root.json");
-		uint64_t v = file_version(entry->d_name, ".targets.json");
-
-		*roots = root > *roots ? root : *roots;
-		*targets = v > *targets ? v : *targets;
-	}
+	while (rc == 0 && (entry = readdir(d)))
+		rc = note_file(im, entry->d_name, e);
 	(void)closedir(d);
-	if (*roots == 0 || *targets == 0)
+	if (rc)
+		return -1;
+	/* A delegated role may come on its own; root and targets may not. */
+	if ((im->root == 0) != (im->targets == 0) ||
+	    (im->root == 0 && im->role_count == 0))
 		return err_set(e, ERR_NOT_FOUND,
 			       "metadata/ holds no root and targets: is this "
 			       "what `pawl-signer publish` wrote?");
+	return 0;
+}
+
+/*
+ * The owners of a role publish it on their own, too: what the server has newer
+ * is not taken back by an older copy in somebody's folder.
+ */
+static int leave_out_older(struct import *im, struct err *e)
+{
+	struct json *answer = NULL;
+	const struct json *list;
+
+	if (people_get(im->ui->client, "/v1/people/status", &answer, e))
+		return -1;
+	list = json_get(answer, "roles");
+	for (size_t i = 0; i < json_count(list); i++) {
+		const struct json *r = json_at(list, i);
+		const char *name = json_text(json_get(r, "role"));
+		int64_t version = json_int(json_get(r, "version"));
+
+		for (size_t k = 0; k < im->role_count; k++) {
+			if (strcmp(im->roles[k].name, name) != 0 ||
+			    (int64_t)im->roles[k].version >= version)
+				continue;
+			if (!im->ui->json)
+				printf("left out %s version %llu: the server "
+				       "has %lld\n",
+				       name,
+				       (unsigned long long)im->roles[k].version,
+				       (long long)version);
+			im->roles[k] = im->roles[--im->role_count];
+			break;
+		}
+	}
+	json_free(answer);
 	return 0;
 }
 
@@ -134,19 +221,23 @@ static int need_payload(struct import *im, const char *target,
 }
 
 /* Only to know what to upload: the server verifies the same file. */
-static int upload_payloads(struct import *im, const char *targets_file,
-			   struct err *e)
+static int upload_listed(struct import *im, const char *role, uint64_t version,
+			 struct err *e)
 {
 	struct buf file = BUF_INIT(METADATA_MAX);
 	const struct json *body, *targets;
 	struct json *j = NULL;
+	char name[128];
 	int rc = -1;
 
-	if (fs_read_file(im->dirfd, targets_file, &file, e) ||
+	if (text_format(name, sizeof(name), e, "metadata/%llu.%s.json",
+			(unsigned long long)version, role))
+		return -1;
+	if (fs_read_file(im->dirfd, name, &file, e) ||
 	    json_parse(buf_slice(&file), &j, e) ||
 	    json_get_object(j, "signed", &body, e) ||
 	    json_get_object(body, "targets", &targets, e)) {
-		err_in(e, "%s", targets_file);
+		err_in(e, "%s", name);
 		goto out;
 	}
 	for (void *m = json_first(targets); m; m = json_next(targets, m))
@@ -159,15 +250,29 @@ out:
 	return rc;
 }
 
+static int upload_payloads(struct import *im, struct err *e)
+{
+	if (im->targets > 0 && upload_listed(im, "targets", im->targets, e))
+		return -1;
+	for (size_t i = 0; i < im->role_count; i++)
+		if (upload_listed(im, im->roles[i].name, im->roles[i].version,
+				  e))
+			return -1;
+	return 0;
+}
+
 /* ---- metadata ------------------------------------------------------------ */
 
-static int upload_metadata(struct import *im, const char *name, struct err *e)
+static int upload_metadata(struct import *im, const char *role,
+			   uint64_t version, struct err *e)
 {
-	char from[128], to[128];
+	char name[96], from[128], to[128];
 	struct stat st;
 	int fd = -1, rc = -1;
 
-	if (text_format(from, sizeof(from), e, "metadata/%s", name) ||
+	if (text_format(name, sizeof(name), e, "%llu.%s.json",
+			(unsigned long long)version, role) ||
+	    text_format(from, sizeof(from), e, "metadata/%s", name) ||
 	    text_format(to, sizeof(to), e, "/v1/people/metadata/%s", name) ||
 	    fs_open(im->dirfd, from, O_RDONLY | O_CLOEXEC, &fd, e))
 		return -1;
@@ -180,20 +285,34 @@ static int upload_metadata(struct import *im, const char *name, struct err *e)
 	return rc ? err_in(e, "%s", from) : 0;
 }
 
-static int upload_chain(struct import *im, uint64_t roots, uint64_t targets,
-			struct err *e)
+static int upload_files(struct import *im, struct err *e)
 {
-	char name[64];
-
-	for (uint64_t n = 1; n <= roots; n++)
-		if (text_format(name, sizeof(name), e, "%llu.root.json",
-				(unsigned long long)n) ||
-		    upload_metadata(im, name, e))
+	for (uint64_t n = 1; n <= im->root; n++)
+		if (upload_metadata(im, "root", n, e))
 			return -1;
-	if (text_format(name, sizeof(name), e, "%llu.targets.json",
-			(unsigned long long)targets))
+	if (im->targets > 0 && upload_metadata(im, "targets", im->targets, e))
 		return -1;
-	return upload_metadata(im, name, e);
+	for (size_t i = 0; i < im->role_count; i++)
+		if (upload_metadata(im, im->roles[i].name, im->roles[i].version,
+				    e))
+			return -1;
+	return 0;
+}
+
+/* Whatever a device cannot use, its owners have to sign again. */
+static void print_roles(const struct json *answer)
+{
+	const struct json *list = json_get(answer, "roles");
+
+	for (size_t i = 0; i < json_count(list); i++) {
+		const struct json *r = json_at(list, i);
+		const char *problem = json_text(json_get(r, "problem"));
+
+		printf("%-14s version %lld%s%s\n",
+		       json_text(json_get(r, "role")),
+		       (long long)json_int(json_get(r, "version")),
+		       problem[0] ? ", of no use to devices: " : "", problem);
+	}
 }
 
 static void print_imported(const struct json *answer)
@@ -203,6 +322,7 @@ static void print_imported(const struct json *answer)
 	const char *first = json_text(json_get(answer, "first_root"));
 
 	ui_fields(answer, fields);
+	print_roles(answer);
 	if (first[0])
 		printf("\nThis was the first import, so its root is trusted "
 		       "from now on.\nCompare its digest with the release "
@@ -210,29 +330,36 @@ static void print_imported(const struct json *answer)
 		       first);
 }
 
+static struct json *publish_body(const struct import *im)
+{
+	struct json *body = json_new_object(), *roles = json_new_object();
+
+	if (im->root > 0) {
+		json_set_int(body, "root", (int64_t)im->root);
+		json_set_int(body, "targets", (int64_t)im->targets);
+	}
+	for (size_t i = 0; i < im->role_count; i++)
+		json_set_int(roles, im->roles[i].name,
+			     (int64_t)im->roles[i].version);
+	json_set(body, "roles", roles);
+	return body;
+}
+
 static int import_folder(struct import *im, struct err *e)
 {
-	uint64_t roots = 0, targets = 0;
-	struct json *body, *answer = NULL;
-	char name[64];
-	int rc = -1;
+	struct json *answer = NULL;
+	int rc = 0;
 
-	if (find_versions(im->dirfd, &roots, &targets, e) ||
-	    text_format(name, sizeof(name), e, "metadata/%llu.targets.json",
-			(unsigned long long)targets) ||
-	    upload_payloads(im, name, e) || upload_chain(im, roots, targets, e))
-		return -1;
-	body = json_new_object();
-	json_set_int(body, "root", (int64_t)roots);
-	json_set_int(body, "targets", (int64_t)targets);
-	if (people_post(im->ui->client, "/v1/people/publish", body, &answer, e))
+	if (find_versions(im, e) || leave_out_older(im, e) ||
+	    upload_payloads(im, e) || upload_files(im, e) ||
+	    people_post(im->ui->client, "/v1/people/publish", publish_body(im),
+			&answer, e))
 		return -1;
 	if (im->ui->json) {
 		json_set_int(answer, "uploaded", (int64_t)im->uploaded);
 		rc = ui_print_json(answer, e);
 	} else {
 		print_imported(answer);
-		rc = 0;
 	}
 	json_free(answer);
 	return rc;

@@ -19,7 +19,8 @@
 #define VERSIONS_FILE "keeper/versions.json"
 #define SNAPSHOT_FILE "keeper/snapshot.json"
 #define CLOCK_SLACK   3600 /* a device's clock may be behind ours */
-#define VERSIONS_MAX  4096
+#define VERSIONS_MAX  16384
+#define ROLES_MAX     64 /* ever listed: a snapshot may not drop one */
 
 struct versions {
 	int64_t snapshot, timestamp; /* the highest ever used */
@@ -27,6 +28,9 @@ struct versions {
 	int64_t network;             /* the snapshot in SNAPSHOT_FILE */
 	int64_t network_targets;     /* what it lists */
 	int64_t network_expires;
+	/* Of every delegated role that was ever listed. */
+	struct tuf_import_role roles[ROLES_MAX];
+	size_t role_count;
 };
 
 struct keeper_office {
@@ -46,11 +50,31 @@ static int read_version(const struct json *j, const char *name, int64_t *out,
 	return json_get_int(j, name, 0, JSON_INT_MAX, out, e);
 }
 
+static int read_roles(const struct json *j, struct versions *v, struct err *e)
+{
+	const struct json *roles;
+
+	if (json_get_object(j, "roles", &roles, e))
+		return -1;
+	if (json_count(roles) > ROLES_MAX)
+		return err_set(e, ERR_LIMIT, "more than %d roles", ROLES_MAX);
+	for (void *m = json_first(roles); m; m = json_next(roles, m)) {
+		struct tuf_import_role *role = &v->roles[v->role_count++];
+
+		if (text_format(role->name, sizeof(role->name), e, "%s",
+				json_name(m)) ||
+		    json_get_int(roles, json_name(m), 1, JSON_INT_MAX,
+				 &role->version, e))
+			return -1;
+	}
+	return 0;
+}
+
 static int load_versions(struct keeper_office *o, struct err *e)
 {
 	struct buf file = BUF_INIT(VERSIONS_MAX);
 	struct json *j = NULL;
-	struct versions v;
+	struct versions v = { 0 };
 	struct err why;
 	int rc = -1;
 
@@ -67,7 +91,8 @@ static int load_versions(struct keeper_office *o, struct err *e)
 	    read_version(j, "targets", &v.targets, e) ||
 	    read_version(j, "network", &v.network, e) ||
 	    read_version(j, "network_targets", &v.network_targets, e) ||
-	    read_version(j, "network_expires", &v.network_expires, e)) {
+	    read_version(j, "network_expires", &v.network_expires, e) ||
+	    read_roles(j, &v, e)) {
 		err_in(e, VERSIONS_FILE);
 		goto out;
 	}
@@ -83,9 +108,12 @@ static int save_versions(const struct keeper_office *o, struct err *e)
 {
 	const struct versions *v = &o->versions;
 	struct buf file = BUF_INIT(VERSIONS_MAX);
-	struct json *j = json_new_object();
+	struct json *j = json_new_object(), *roles = json_new_object();
 	int rc = -1;
 
+	for (size_t i = 0; i < v->role_count; i++)
+		json_set_int(roles, v->roles[i].name, v->roles[i].version);
+	json_set(j, "roles", roles);
 	json_set_int(j, "snapshot", v->snapshot);
 	json_set_int(j, "timestamp", v->timestamp);
 	json_set_int(j, "targets", v->targets);
@@ -217,13 +245,11 @@ out:
 	return rc;
 }
 
-/* One snapshot or timestamp that lists one file. */
+/* A snapshot or timestamp to be made. */
 struct listing {
 	enum tuf_role role;
 	int64_t version, expires;
-	const char *name; /* of the file listed */
-	struct slice file;
-	int64_t file_version;
+	struct json *meta; /* taken over */
 	bool medium;
 };
 
@@ -234,11 +260,9 @@ static int sign_listing(const struct keeper_office *o, const struct listing *l,
 	struct json *envelope =
 		tuf_envelope_new(l->role, l->version, now, l->expires);
 	struct json *body = tuf_envelope_signed(envelope);
-	struct json *meta = json_new_object();
 	int rc;
 
-	json_set(meta, l->name, tuf_meta_entry(l->file, l->file_version));
-	json_set(body, "meta", meta);
+	json_set(body, "meta", l->meta);
 	if (l->medium)
 		json_set_bool(body, "medium", true);
 	rc = print_envelope(envelope, o->setup.online, out, out_len, e);
@@ -252,6 +276,45 @@ struct term {
 	bool medium;
 };
 
+/* A role that was verified when it was taken up, be it in use or not. */
+static int list_role(int trust, const struct tuf_import_role *role,
+		     struct json *meta, struct err *e)
+{
+	struct buf file = BUF_INIT(tuf_policy_device.targets_max);
+	char name[NAME_MAX_LEN + sizeof(".json")];
+	int rc = -1;
+
+	if (text_format(name, sizeof(name), e, "%s.json", role->name) == 0 &&
+	    fs_read_file(trust, name, &file, e) == 0) {
+		json_set(meta, name,
+			 tuf_meta_entry(buf_slice(&file), role->version));
+		rc = 0;
+	}
+	buf_done(&file);
+	return rc;
+}
+
+static int list_all(const struct keeper_office *o, const struct tuf_client *c,
+		    struct json *meta, struct err *e)
+{
+	const struct versions *v = &o->versions;
+	int trust = -1, rc = -1;
+
+	json_set(meta, "targets.json",
+		 tuf_meta_entry(tuf_client_bytes(c, TUF_TARGETS),
+				tuf_client_version(c, TUF_TARGETS)));
+	if (fs_open(o->setup.dirfd, TRUST_DIR,
+		    O_RDONLY | O_DIRECTORY | O_CLOEXEC, &trust, e))
+		return -1;
+	for (size_t i = 0; i < v->role_count; i++)
+		if (list_role(trust, &v->roles[i], meta, e))
+			goto out;
+	rc = 0;
+out:
+	fs_close(&trust);
+	return rc;
+}
+
 /* A new snapshot of what is trusted; its number is used up first. */
 static int sign_snapshot(struct keeper_office *o, const struct tuf_client *c,
 			 const struct term *t, struct keeper_answer *a,
@@ -260,17 +323,18 @@ static int sign_snapshot(struct keeper_office *o, const struct tuf_client *c,
 	struct listing l = { .role = TUF_SNAPSHOT,
 			     .version = o->versions.snapshot + 1,
 			     .expires = t->now + t->sec,
-			     .name = "targets.json",
-			     .file = tuf_client_bytes(c, TUF_TARGETS),
-			     .file_version = tuf_client_version(c, TUF_TARGETS),
+			     .meta = json_new_object(),
 			     .medium = t->medium };
 
 	o->versions.snapshot = l.version;
-	if (save_versions(o, e) ||
-	    sign_listing(o, &l, t->now, a->snapshot, &a->snapshot_len, e))
+	if (save_versions(o, e) || list_all(o, c, l.meta, e)) {
+		json_free(l.meta);
+		return -1;
+	}
+	if (sign_listing(o, &l, t->now, a->snapshot, &a->snapshot_len, e))
 		return -1;
 	a->snapshot_version = l.version;
-	a->targets_version = l.file_version;
+	a->targets_version = tuf_client_version(c, TUF_TARGETS);
 	return 0;
 }
 
@@ -280,15 +344,16 @@ static int sign_timestamp(struct keeper_office *o, const struct term *t,
 	struct listing l = { .role = TUF_TIMESTAMP,
 			     .version = o->versions.timestamp + 1,
 			     .expires = t->now + t->sec,
-			     .name = "snapshot.json",
-			     .file = { a->snapshot, a->snapshot_len },
-			     .file_version = a->snapshot_version,
 			     .medium = t->medium };
 
 	o->versions.timestamp = l.version;
 	a->expires = l.expires;
 	if (save_versions(o, e))
 		return -1;
+	l.meta = json_new_object();
+	json_set(l.meta, "snapshot.json",
+		 tuf_meta_entry((struct slice){ a->snapshot, a->snapshot_len },
+				a->snapshot_version));
 	return sign_listing(o, &l, t->now, a->timestamp, &a->timestamp_len, e);
 }
 
@@ -364,24 +429,84 @@ static int sign_for_medium(struct keeper_office *o, const struct tuf_client *c,
 	return sign_timestamp(o, &t, a, e);
 }
 
-/* Take up what lies in metadata/, if it verifies from what we trust. */
-static int take_up(struct keeper_office *o, int trust, int64_t targets,
-		   int64_t now, struct tuf_client **out, struct err *e)
+static struct tuf_import_role *find_role(struct versions *v, const char *name)
 {
+	for (size_t i = 0; i < v->role_count; i++)
+		if (strcmp(v->roles[i].name, name) == 0)
+			return &v->roles[i];
+	return NULL;
+}
+
+/* What is new to us of what the server names; the rest is listed as it was. */
+static int choose_roles(struct keeper_office *o, const struct keeper_request *q,
+			struct tuf_import_role *out, size_t *count,
+			struct err *e)
+{
+	size_t known = o->versions.role_count;
+
+	*count = 0;
+	for (size_t i = 0; i < q->role_count; i++) {
+		const struct tuf_import_role *role = &q->roles[i];
+		const struct tuf_import_role *old =
+			find_role(&o->versions, role->name);
+
+		if (old && old->version == role->version)
+			continue;
+		known += old ? 0 : 1;
+		out[(*count)++] = *role;
+	}
+	if (known > ROLES_MAX)
+		return err_set(e, ERR_LIMIT,
+			       "more than %d roles in the life of a repository",
+			       ROLES_MAX);
+	return 0;
+}
+
+/* Versions of what was verified; a snapshot that says less is used up. */
+static void note_versions(struct keeper_office *o, const struct tuf_client *c)
+{
+	const struct tuf_role_state *roles;
+	size_t count = tuf_client_roles(c, &roles);
+	struct versions *v = &o->versions;
+
+	v->targets = tuf_client_version(c, TUF_TARGETS);
+	for (size_t i = 0; i < count; i++) {
+		struct tuf_import_role *role = find_role(v, roles[i].name);
+
+		if (roles[i].version == 0 ||
+		    (role && role->version == roles[i].version) ||
+		    (!role && v->role_count == ROLES_MAX))
+			continue;
+		if (!role)
+			role = &v->roles[v->role_count++];
+		memcpy(role->name, roles[i].name, sizeof(role->name));
+		role->version = roles[i].version;
+		v->network = 0;
+	}
+}
+
+/* Take up what lies in metadata/, if it verifies from what we trust. */
+static int take_up(struct keeper_office *o, int trust,
+		   const struct keeper_request *q, int64_t now,
+		   struct tuf_client **out, struct err *e)
+{
+	struct tuf_import_role roles[TUF_IMPORT_ROLES_MAX];
+	struct tuf_import what = { .targets = q->targets, .roles = roles };
 	struct tuf_source from;
 	struct tuf_client *c = NULL;
 	bool first = false;
 	int metadata = -1, rc = -1;
 
-	if (fs_open(o->setup.dirfd, "metadata",
+	if (choose_roles(o, q, roles, &what.role_count, e) ||
+	    fs_open(o->setup.dirfd, "metadata",
 		    O_RDONLY | O_DIRECTORY | O_CLOEXEC, &metadata, e))
 		goto out;
 	from = folder_source(&metadata);
 	if (folder_first_trust(trust, &from, &first, e) ||
 	    tuf_client_open(trust, &tuf_policy_device, now, &c, e) ||
-	    tuf_client_import(c, &from, targets, e) || check_site(o, c, e))
+	    tuf_client_import(c, &from, &what, e) || check_site(o, c, e))
 		goto out;
-	o->versions.targets = targets;
+	note_versions(o, c);
 	if (save_versions(o, e))
 		goto out;
 	*out = c;
@@ -401,39 +526,32 @@ out:
 	return rc;
 }
 
-/* The targets that we trust already, for another look at them. */
-static int fetch_trusted(void *ctx, const char *name, size_t max,
+/* Another look at what we trust already asks nobody for anything newer. */
+static int fetch_nothing(void *ctx, const char *name, size_t max,
 			 struct buf *out, struct err *e)
 {
-	const int *trust = ctx;
-	struct buf file = BUF_INIT(max);
-	int rc = -1;
-
-	if (strstr(name, ".targets.json")) {
-		if (fs_read_file(*trust, "targets.json", &file, e) == 0)
-			rc = buf_add(out, buf_slice(&file), e);
-	} else {
-		(void)err_set(e, ERR_NOT_FOUND, "%s: nothing newer", name);
-	}
-	buf_done(&file);
-	return rc;
+	(void)ctx;
+	(void)max;
+	(void)out;
+	return err_set(e, ERR_NOT_FOUND, "%s: nothing newer", name);
 }
 
 /* What was taken up before, verified once more. */
 static int reopen(struct keeper_office *o, int trust, int64_t now,
 		  struct tuf_client **out, struct err *e)
 {
-	struct tuf_source from = { .ctx = &trust, .fetch = fetch_trusted };
+	const struct tuf_source from = { .fetch = fetch_nothing };
+	const struct tuf_import what = { .targets = 0 };
 	struct tuf_client *c = NULL;
 
 	if (o->versions.targets == 0)
 		return err_set(e, ERR_NOT_FOUND, "nothing was imported yet");
 	if (tuf_client_open(trust, &tuf_policy_device, now, &c, e) ||
-	    tuf_client_import(c, &from, o->versions.targets, e) ||
-	    check_site(o, c, e)) {
+	    tuf_client_import(c, &from, &what, e) || check_site(o, c, e)) {
 		tuf_client_close(c);
 		return -1;
 	}
+	note_versions(o, c);
 	*out = c;
 	return 0;
 }
@@ -449,7 +567,7 @@ static int sign_metadata(struct keeper_office *o,
 		    O_RDONLY | O_DIRECTORY | O_CLOEXEC, &trust, e))
 		goto out;
 	if (q->op == KEEPER_PUBLISH)
-		rc = take_up(o, trust, q->targets, now, &c, e);
+		rc = take_up(o, trust, q, now, &c, e);
 	else
 		rc = reopen(o, trust, now, &c, e);
 	if (rc == 0 && q->op == KEEPER_BUNDLE)

@@ -54,6 +54,20 @@ static int put_enrol(const struct wire_enrol *m, struct buf *out, struct err *e)
 	return put_bytes(out, m->decrypt.proof, m->decrypt.proof_len, e);
 }
 
+static int put_publish(const struct keeper_request *q, struct buf *out,
+		       struct err *e)
+{
+	if (buf_add_le(out, (uint64_t)q->targets, 8, e) ||
+	    buf_add_le(out, q->role_count, 1, e))
+		return -1;
+	for (size_t i = 0; i < q->role_count; i++)
+		if (put_bytes(out, q->roles[i].name, strlen(q->roles[i].name),
+			      e) ||
+		    buf_add_le(out, (uint64_t)q->roles[i].version, 8, e))
+			return -1;
+	return 0;
+}
+
 int keeper_format_request(const struct keeper_request *q, struct buf *out,
 			  struct err *e)
 {
@@ -63,7 +77,7 @@ int keeper_format_request(const struct keeper_request *q, struct buf *out,
 	case KEEPER_ENROL:
 		return put_enrol(&q->enrol, out, e);
 	case KEEPER_PUBLISH:
-		return buf_add_le(out, (uint64_t)q->targets, 8, e);
+		return put_publish(q, out, e);
 	case KEEPER_BUNDLE:
 		return buf_add_le(out, q->days, 4, e);
 	case KEEPER_REFRESH:
@@ -85,12 +99,38 @@ static void get_enrol(struct rd *r, struct wire_enrol *m)
 		get_bytes(r, m->decrypt.proof, sizeof(m->decrypt.proof));
 }
 
+static void get_version(struct rd *r, int64_t *out)
+{
+	uint64_t version = rd_le64(r);
+
+	if (version > JSON_INT_MAX)
+		r->bad = true;
+	*out = (int64_t)(version & JSON_INT_MAX);
+}
+
+static void get_publish(struct rd *r, struct keeper_request *q)
+{
+	size_t count;
+
+	get_version(r, &q->targets);
+	count = rd_u8(r);
+	if (count > TUF_IMPORT_ROLES_MAX)
+		r->bad = true;
+	for (size_t i = 0; i < count && !r->bad; i++) {
+		struct tuf_import_role *role = &q->roles[q->role_count++];
+
+		get_text(r, role->name, sizeof(role->name));
+		get_version(r, &role->version);
+		if (role->version == 0 || !name_is_valid(slice_of(role->name)))
+			r->bad = true;
+	}
+}
+
 int keeper_parse_request(struct slice in, struct keeper_request *q,
 			 struct err *e)
 {
 	struct keeper_request got = { 0 };
 	struct rd r = rd_init(in);
-	uint64_t version;
 
 	got.op = (enum keeper_op)rd_u8(&r);
 	switch (got.op) {
@@ -98,10 +138,7 @@ int keeper_parse_request(struct slice in, struct keeper_request *q,
 		get_enrol(&r, &got.enrol);
 		break;
 	case KEEPER_PUBLISH:
-		version = rd_le64(&r);
-		if (version == 0 || version > JSON_INT_MAX)
-			r.bad = true;
-		got.targets = (int64_t)version;
+		get_publish(&r, &got);
 		break;
 	case KEEPER_BUNDLE:
 		got.days = rd_le32(&r);
@@ -149,15 +186,6 @@ int keeper_format_answer(enum keeper_op op, const struct keeper_answer *a,
 	if (put_bytes(out, a->device.bytes, DEVICE_ID_LEN, e))
 		return -1;
 	return put_bytes(out, a->certificate, strlen(a->certificate), e);
-}
-
-static void get_version(struct rd *r, int64_t *out)
-{
-	uint64_t version = rd_le64(r);
-
-	if (version > JSON_INT_MAX)
-		r->bad = true;
-	*out = (int64_t)(version & JSON_INT_MAX);
 }
 
 int keeper_parse_answer(enum keeper_op op, struct slice in,

@@ -9,6 +9,7 @@
 #ifndef UPDATE_SERVER_KEEPER_WIRE_H
 #define UPDATE_SERVER_KEEPER_WIRE_H
 
+#include "common/tuf_client.h"
 #include "common/wire.h"
 
 #define KEEPER_MESSAGE_MAX 65536
@@ -24,8 +25,11 @@ enum keeper_op {
 struct keeper_request {
 	enum keeper_op op;
 	struct wire_enrol enrol; /* without product and model */
-	int64_t targets;         /* publish: the version to take up */
-	uint32_t days;           /* bundle: how long it lives */
+	/* publish: versions to take up; targets 0: those that it has */
+	int64_t targets;
+	struct tuf_import_role roles[TUF_IMPORT_ROLES_MAX];
+	size_t role_count;
+	uint32_t days; /* bundle: how long it lives */
 };
 
 struct keeper_answer {

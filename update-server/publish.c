@@ -10,18 +10,19 @@
 #include "common/mem.h"
 #include "common/package.h"
 #include "common/release.h"
+#include "common/tuf_store.h"
 
 #include "update-server/blobs.h"
 #include "update-server/folder_source.h"
 #include "update-server/online_role.h"
 
-#define FILES_MAX    80    /* roots of one import, and its targets */
+#define FILES_MAX    128   /* roots of one import, targets and its roles */
 #define PAYLOADS_MAX 20000 /* of all listed releases */
 #define STAGED_MAX   128
 
 /* What the client read while it verified: these very bytes are stored. */
 struct recorded {
-	char name[NAME_MAX_LEN + 1];
+	char name[TUF_NAME_MAX];
 	struct buf bytes;
 };
 
@@ -37,6 +38,8 @@ struct import {
 	struct store_release *releases;
 	struct json **details; /* of the release at the same place */
 	size_t release_count;
+	struct store_role roles[TUF_IMPORT_ROLES_MAX];
+	size_t role_count;
 	bool first;
 };
 
@@ -63,6 +66,7 @@ static int record(void *ctx, const char *name, size_t max, struct buf *out,
 	struct recorded *r;
 	size_t before = out->len;
 
+	/* Nothing newer than what was imported, or than what came. */
 	if (version_in(name, ".root.json") > im->order->root)
 		return err_set(e, ERR_NOT_FOUND, "%s: not part of this", name);
 	if (im->folder.fetch(im->folder.ctx, name, max, out, e))
@@ -80,35 +84,46 @@ static int record(void *ctx, const char *name, size_t max, struct buf *out,
 	return 0;
 }
 
-static int seed_file(struct server_api *api, int trust, const char *stored,
-		     const char *name, struct err *e)
+static int seed_file(struct server_api *api, int trust, const char *role,
+		     int64_t version, struct err *e)
 {
 	struct buf bytes = BUF_INIT(STORE_METADATA_MAX);
-	int rc = store_metadata_get(api->store, stored, &bytes, NULL, e);
+	char stored[TUF_NAME_MAX], name[TUF_NAME_MAX];
+	int rc = -1;
 
-	if (rc == 0)
+	if (tuf_remote_name(role, version, stored, e) == 0 &&
+	    tuf_store_name(role, name, e) == 0 &&
+	    store_metadata_get(api->store, stored, &bytes, NULL, e) == 0)
 		rc = fs_replace_file(trust, name, buf_slice(&bytes), 0600, e);
 	buf_done(&bytes);
+	return rc;
+}
+
+static int seed_roles(struct server_api *api, int trust, struct err *e)
+{
+	struct store_role *roles = mem_alloc(STORE_ROLES_MAX, sizeof(*roles));
+	size_t count;
+	int rc = store_roles(api->store, roles, &count, e);
+
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		rc = seed_file(api, trust, roles[i].name, roles[i].version, e);
+	free(roles);
 	return rc;
 }
 
 /* A throw-away folder that trusts what was imported last. */
 static int seed_trust(struct server_api *api, int trust, struct err *e)
 {
-	char name[NAME_MAX_LEN + 1];
 	int64_t root, targets;
 
 	if (store_metadata_versions(api->store, &root, &targets, e))
 		return -1;
 	if (root == 0)
 		return 0;
-	if (text_format(name, sizeof(name), e, "%lld.root.json",
-			(long long)root) ||
-	    seed_file(api, trust, name, "root.json", e) ||
-	    text_format(name, sizeof(name), e, "%lld.targets.json",
-			(long long)targets))
+	if (seed_file(api, trust, "root", root, e) ||
+	    seed_file(api, trust, "targets", targets, e))
 		return -1;
-	return seed_file(api, trust, name, "targets.json", e);
+	return seed_roles(api, trust, e);
 }
 
 /* What the keeper would refuse later is refused before anything changes. */
@@ -126,17 +141,18 @@ static int check_online_role(const struct import *im, struct err *e)
 	return rc;
 }
 
-static int verify_chain(struct import *im, int trust, int64_t targets,
-			struct err *e)
+static int verify_chain(struct import *im, int trust, struct err *e)
 {
-	struct tuf_source from = { .ctx = im, .fetch = record };
+	const struct tuf_source from = { .ctx = im, .fetch = record };
+	const struct tuf_import what = { im->order->targets, im->order->roles,
+					 im->order->role_count };
 	struct tuf_site site;
 
 	if (seed_trust(im->api, trust, e) ||
 	    folder_first_trust(trust, &from, &im->first, e) ||
 	    tuf_client_open(trust, &tuf_policy_device, utc_now(), &im->client,
 			    e) ||
-	    tuf_client_import(im->client, &from, targets, e))
+	    tuf_client_import(im->client, &from, &what, e))
 		return -1;
 	tuf_client_site(im->client, &site);
 	if (site.environment == im->api->environment)
@@ -339,6 +355,16 @@ static int add_package(struct import *im, const struct tuf_target *t,
 	return 0;
 }
 
+/* What says of itself that it is a document, devices read in one piece. */
+static int check_document(const struct tuf_target *t, struct err *e)
+{
+	if (!t->custom || !json_get(t->custom, "pawl") ||
+	    t->length <= TUF_DOCUMENT_MAX)
+		return 0;
+	return err_set(e, ERR_LIMIT, "a document of more than %d bytes",
+		       TUF_DOCUMENT_MAX);
+}
+
 static int take_target(struct import *im, const struct tuf_target *t,
 		       struct err *e)
 {
@@ -349,10 +375,14 @@ static int take_target(struct import *im, const struct tuf_target *t,
 	if (!t->has_sha256)
 		return err_set(e, ERR_UNTRUSTED, "no sha256 digest");
 	if (release_parse(t, &r, e)) {
-		if (e->code != ERR_NOT_FOUND)
+		if (e->code != ERR_NOT_FOUND || check_document(t, e))
 			goto out;
 		is_package = false; /* something else that devices fetch */
 	}
+	/* Elsewhere no device takes it; its one key must not get in the way of
+	 * a release that has the same name or number. */
+	if (r.nightly && im->api->environment != ENV_LAB)
+		is_package = false;
 	if (check_payload(im, t, is_package ? &r : NULL, e) ||
 	    add_payload(im, t, e))
 		goto out;
@@ -370,6 +400,31 @@ static int visit_target(void *ctx, const struct tuf_target *t, struct err *e)
 		return 0;
 	text_escape(slice_of(t->path), shown, sizeof(shown));
 	return err_in(e, "%s", shown);
+}
+
+/* Whom nobody signs for, or no longer, has nothing that a device could find. */
+static int visit_roles(struct import *im, struct err *e)
+{
+	const struct tuf_role_state *roles;
+	size_t count = tuf_client_roles(im->client, &roles);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct err *why = &roles[i].unusable;
+		struct store_role *r = &im->roles[im->role_count];
+
+		if (roles[i].version == 0)
+			continue;
+		memcpy(r->name, roles[i].name, sizeof(r->name));
+		r->version = roles[i].version;
+		if (why->code != ERR_NONE)
+			memcpy(r->problem, why->msg, sizeof(r->problem));
+		im->role_count++;
+		if (why->code == ERR_NONE &&
+		    tuf_client_each_in(im->client, NULL, r->name, visit_target,
+				       im, e))
+			return err_in(e, "%s", r->name);
+	}
+	return 0;
 }
 
 static int print_details(struct import *im, struct err *e)
@@ -392,7 +447,7 @@ static int print_details(struct import *im, struct err *e)
 /* For the keeper, which verifies them for itself. */
 static int offer_files(const struct import *im, struct err *e)
 {
-	char path[NAME_MAX_LEN + 16];
+	char path[TUF_NAME_MAX + 16];
 
 	for (size_t i = 0; i < im->file_count; i++)
 		if (text_format(path, sizeof(path), e, "metadata/%s",
@@ -411,7 +466,9 @@ static int store_all(const struct import *im, struct err *e)
 				   .payloads = im->payloads,
 				   .payload_count = im->payload_count,
 				   .releases = im->releases,
-				   .release_count = im->release_count };
+				   .release_count = im->release_count,
+				   .roles = im->roles,
+				   .role_count = im->role_count };
 	int rc;
 
 	for (size_t i = 0; i < im->file_count; i++) {
@@ -433,6 +490,7 @@ static void summarise(const struct import *im, struct publish_summary *out)
 	out->targets = tuf_client_version(im->client, TUF_TARGETS);
 	out->releases = im->release_count;
 	out->payloads = im->payload_count;
+	out->role_count = im->order->role_count;
 	out->first = im->first;
 	if (im->first && im->file_count > 0)
 		sha256_of(buf_slice(&im->files[0].bytes), &out->first_root);
@@ -455,9 +513,10 @@ static void import_done(struct import *im)
 static int import(struct import *im, int trust, struct publish_summary *out,
 		  struct err *e)
 {
-	if (verify_chain(im, trust, im->order->targets, e) ||
+	if (verify_chain(im, trust, e) ||
 	    tuf_client_each(im->client, visit_target, im, e) ||
-	    print_details(im, e) || offer_files(im, e) || store_all(im, e))
+	    visit_roles(im, e) || print_details(im, e) || offer_files(im, e) ||
+	    store_all(im, e))
 		return -1;
 	summarise(im, out);
 	return 0;
@@ -515,6 +574,30 @@ static int ask_and_store(struct server_api *api, const struct keeper_request *q,
 	return rc;
 }
 
+/* All roles that it could use; it knows which of them are new to it. */
+static int name_roles(struct server_api *api, struct keeper_request *q,
+		      struct err *e)
+{
+	struct store_role *roles = mem_alloc(STORE_ROLES_MAX, sizeof(*roles));
+	size_t count;
+	int rc = store_roles(api->store, roles, &count, e);
+
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		struct tuf_import_role *role = &q->roles[q->role_count];
+
+		if (roles[i].problem[0])
+			continue;
+		if (q->role_count++ == TUF_IMPORT_ROLES_MAX) {
+			rc = err_set(e, ERR_LIMIT, "too many roles");
+			break;
+		}
+		memcpy(role->name, roles[i].name, sizeof(role->name));
+		role->version = roles[i].version;
+	}
+	free(roles);
+	return rc;
+}
+
 static int finish(struct server_api *api, struct err *e)
 {
 	struct keeper_request *q = mem_alloc(1, sizeof(*q));
@@ -523,6 +606,8 @@ static int finish(struct server_api *api, struct err *e)
 
 	q->op = KEEPER_PUBLISH;
 	rc = store_metadata_versions(api->store, &root, &q->targets, e);
+	if (rc == 0)
+		rc = name_roles(api, q, e);
 	if (rc == 0 && q->targets == 0)
 		rc = err_set(e, ERR_NOT_FOUND, "nothing was imported yet");
 	if (rc == 0)

@@ -18,13 +18,19 @@ struct publish_summary {
 	size_t releases, payloads;
 	bool first; /* this root was trusted for want of another */
 	struct sha256 first_root;
+	size_t role_count; /* that came */
 };
 
-/* What was staged: no newer root than `root` is looked at, for an earlier
- * import that was cut short may have left others behind. */
+/*
+ * What was staged. No newer root than `root` is looked at, for an earlier
+ * import that was cut short may have left others behind. Root and targets 0
+ * are those imported before: a delegated role can come on its own.
+ */
 struct publish_order {
 	const char *staged; /* a folder's name beneath incoming/ */
 	int64_t root, targets;
+	struct tuf_import_role roles[TUF_IMPORT_ROLES_MAX];
+	size_t role_count;
 };
 
 /* Whatever comes of it, the staged folder is gone afterwards. */

@@ -11,10 +11,12 @@
 #ifndef UPDATE_SERVER_STORE_H
 #define UPDATE_SERVER_STORE_H
 
+#include "common/tuf_store.h"
 #include "update-server/rollout.h"
 
 #define STORE_LIST_MAX     256 /* bytes of names joined by spaces, see below */
 #define STORE_DETAIL_MAX   65536
+#define STORE_ROLES_MAX    64
 #define STORE_METADATA_MAX (5u << 20)
 
 struct store;
@@ -172,10 +174,21 @@ int store_payload_find(struct store *s, const char *url, struct sha256 *digest,
 bool store_payload_known(struct store *s, const struct sha256 *digest);
 
 struct store_file {
-	char name[NAME_MAX_LEN + 1];
+	char name[TUF_NAME_MAX];
 	struct slice bytes;
 	int64_t root, targets; /* its version if it is one of these, else 0 */
 };
+
+/* A delegated role, and why devices cannot use it; "" if they can. */
+struct store_role {
+	char name[NAME_MAX_LEN + 1];
+	int64_t version;
+	char problem[ERR_MSG_LEN];
+};
+
+/* Every role that was ever imported, by name; at most STORE_ROLES_MAX. */
+int store_roles(struct store *s, struct store_role roles[STORE_ROLES_MAX],
+		size_t *count, struct err *e) NODISCARD;
 
 struct store_payload {
 	char url[PATH_MAX_LEN];
@@ -203,6 +216,9 @@ struct store_import {
 	size_t payload_count;
 	const struct store_release *releases;
 	size_t release_count;
+	/* All that targets delegates to; others are marked as no longer so. */
+	const struct store_role *roles;
+	size_t role_count;
 };
 
 /* All of an import, or nothing. What it does not list is no longer listed. */

@@ -75,7 +75,10 @@ static const char *const schema[] = {
 	"CREATE TABLE counter (rollout INTEGER NOT NULL, state INTEGER NOT NULL,"
 	" n INTEGER NOT NULL, PRIMARY KEY (rollout, state)) WITHOUT ROWID;",
 	"ALTER TABLE device ADD COLUMN decrypt_key BLOB;"
-	"ALTER TABLE device ADD COLUMN decrypt_proof BLOB;",
+	"ALTER TABLE device ADD COLUMN decrypt_proof BLOB;"
+	/* Delegated roles: the version that counts is the newest. */
+	"CREATE TABLE role (name TEXT PRIMARY KEY, version INTEGER NOT NULL,"
+	" problem TEXT NOT NULL) WITHOUT ROWID;",
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)

@@ -53,6 +53,26 @@ int store_metadata_versions(struct store *s, int64_t *root, int64_t *targets,
 	return store_unlock(s, sql_end(q, e));
 }
 
+int store_roles(struct store *s, struct store_role roles[STORE_ROLES_MAX],
+		size_t *count, struct err *e)
+{
+	struct sql_query *q;
+
+	*count = 0;
+	store_lock(s);
+	q = sql_query(s->db,
+		      "SELECT name, version, problem FROM role ORDER BY name",
+		      SQL_NOTHING);
+	while (*count < STORE_ROLES_MAX && sql_next(q)) {
+		struct store_role *r = &roles[(*count)++];
+
+		sql_get_text(q, 0, r->name, sizeof(r->name));
+		r->version = sql_get_int(q, 1);
+		sql_get_text(q, 2, r->problem, sizeof(r->problem));
+	}
+	return store_unlock(s, sql_end(q, e));
+}
+
 int store_payload_find(struct store *s, const char *url, struct sha256 *digest,
 		       uint64_t *length, struct err *e)
 {
@@ -158,6 +178,26 @@ static int pause_unlisted(struct store *s, int64_t now, struct err *e)
 		       NULL, e);
 }
 
+static int put_roles(struct store *s, const struct store_import *in,
+		     struct err *e)
+{
+	if (sql_run(s->db,
+		    "UPDATE role SET problem ="
+		    " 'targets no longer delegates to it'",
+		    SQL_NOTHING, NULL, e))
+		return -1;
+	for (size_t i = 0; i < in->role_count; i++)
+		if (sql_run(s->db,
+			    "INSERT OR REPLACE INTO role"
+			    " (name, version, problem) VALUES (?, ?, ?)",
+			    SQL_BIND(sql_text(in->roles[i].name),
+				     sql_int(in->roles[i].version),
+				     sql_text(in->roles[i].problem)),
+			    NULL, e))
+			return -1;
+	return 0;
+}
+
 static int import(struct store *s, const struct store_import *in, int64_t now,
 		  struct err *e)
 {
@@ -174,6 +214,8 @@ static int import(struct store *s, const struct store_import *in, int64_t now,
 	for (size_t i = 0; i < in->release_count; i++)
 		if (put_release(s, &in->releases[i], now, e))
 			return -1;
+	if (put_roles(s, in, e))
+		return -1;
 	return pause_unlisted(s, now, e);
 }
 

@@ -92,6 +92,18 @@ static void offer(void)
 	}
 }
 
+/* Publish one delegated role, with targets or (0) on its own. */
+static void ask_role(struct keeper_office *o, int64_t targets, const char *role,
+		     int64_t version)
+{
+	q = (struct keeper_request){ .op = KEEPER_PUBLISH,
+				     .targets = targets,
+				     .role_count = 1 };
+	snprintf(q.roles[0].name, sizeof(q.roles[0].name), "%s", role);
+	q.roles[0].version = version;
+	keeper_office_do(o, &q, NOW, &a);
+}
+
 static void ask(struct keeper_office *o, enum keeper_op op, int64_t targets,
 		uint32_t days)
 {
@@ -274,6 +286,126 @@ static void what_was_verified_is_signed_and_a_device_takes_it(void **state)
 	assert_trusted(repo, 1, 3, 2, 2);
 }
 
+/* What the last snapshot says of a role; 0: it does not list it. */
+static int64_t listed(const char *role)
+{
+	struct json *j = NULL;
+	char name[80];
+	int64_t version;
+	struct err e;
+
+	snprintf(name, sizeof(name), "%s.json", role);
+	assert_ok(json_parse((struct slice){ a.snapshot, a.snapshot_len }, &j,
+			     &e));
+	version = json_int(json_get(
+		json_get(json_get(json_get(j, "signed"), "meta"), name),
+		"version"));
+	json_free(j);
+	return version;
+}
+
+static int visit(void *ctx, const struct tuf_target *t, struct err *e)
+{
+	(void)e;
+	snprintf(ctx, 64, "%s", t->path);
+	return 0;
+}
+
+static void delegated_roles_are_verified_and_listed(void **state)
+{
+	struct tuf_client *c = NULL;
+	char seen[64] = "";
+	struct err e;
+
+	repo_trust(repo);
+	repo_delegate(repo, "targets", "rollout", OTHER_KEY, "rollout/*");
+	repo_target(repo, "rollout", "rollout/1", "order");
+	repo_publish(repo, "targets");
+	repo_publish(repo, "rollout");
+	offer();
+	ask_role(*state, 2, "rollout", 1);
+	assert_done();
+	assert_int_equal(listed("rollout"), 1);
+	device_accepts();
+	assert_ok(tuf_client_open(repo->dirfd, &repo->policy, NOW, &c, &e));
+	assert_ok(tuf_client_refresh(c, &repo->source, &e));
+	assert_ok(tuf_client_each_in(c, &repo->source, "rollout", visit, seen,
+				     &e));
+	assert_string_equal(seen, "rollout/1");
+	tuf_client_close(c);
+	/* A newer one on its own makes a newer snapshot. */
+	repo_publish(repo, "rollout");
+	offer();
+	ask_role(*state, 0, "rollout", 2);
+	assert_done();
+	assert_int_equal(a.snapshot_version, 2);
+	assert_int_equal(a.targets_version, 2);
+	assert_int_equal(listed("rollout"), 2);
+	device_accepts();
+	/* And what is listed outlives a restart. */
+	keeper_office_close(*state);
+	*state = open_office();
+	ask(*state, KEEPER_REFRESH, 0, 0);
+	assert_done();
+	assert_int_equal(a.snapshot_version, 2);
+	assert_int_equal(listed("rollout"), 2);
+}
+
+static void delegated_roles_that_do_not_verify_are_not_listed(void **state)
+{
+	repo_trust(repo);
+	repo_delegate(repo, "targets", "rollout", OTHER_KEY, "rollout/*");
+	repo_publish(repo, "targets");
+	repo_publish(repo, "rollout");
+	offer();
+	ask_role(*state, 2, "stranger", 1);
+	assert_failed(ERR_REFUSED);
+	ask_role(*state, 2, "rollout", 2);
+	assert_failed(ERR_NOT_FOUND);
+	ask_role(*state, 2, "rollout", 1);
+	assert_done();
+	repo_find(repo, "rollout")->signers = KEY(SPARE_KEY);
+	repo_publish(repo, "rollout");
+	offer();
+	ask_role(*state, 0, "rollout", 2);
+	assert_failed(ERR_UNTRUSTED);
+	assert_int_equal(a.snapshot_len, 0);
+	ask(*state, KEEPER_REFRESH, 0, 0);
+	assert_done();
+	assert_int_equal(listed("rollout"), 1);
+}
+
+/* Devices refuse a snapshot that drops a role or takes it back. */
+static void a_role_stays_listed_when_its_delegation_ends(void **state)
+{
+	repo_trust(repo);
+	repo_delegate(repo, "targets", "rollout", OTHER_KEY, "rollout/*");
+	repo_publish(repo, "targets");
+	repo_publish(repo, "rollout");
+	offer();
+	ask_role(*state, 2, "rollout", 1);
+	assert_done();
+	device_accepts();
+	json_remove(repo_body(repo, "targets"), "delegations");
+	repo_publish(repo, "targets");
+	offer();
+	ask(*state, KEEPER_PUBLISH, 3, 0);
+	assert_done();
+	assert_int_equal(listed("targets"), 3);
+	assert_int_equal(listed("rollout"), 1);
+	device_accepts();
+	/* Delegated to again, by other keys: its versions go on. */
+	repo_delegate(repo, "targets", "rollout", SPARE_KEY, "rollout/*");
+	repo_find(repo, "rollout")->signers = KEY(SPARE_KEY);
+	repo_publish(repo, "targets");
+	repo_publish(repo, "rollout");
+	offer();
+	ask_role(*state, 4, "rollout", 2);
+	assert_done();
+	assert_int_equal(listed("rollout"), 2);
+	device_accepts();
+}
+
 static void versions_rise_over_a_restart(void **state)
 {
 	offer();
@@ -429,6 +561,51 @@ static void the_process_survives_hostile_messages(void **state)
 	buf_done(&in);
 }
 
+static int passes(const struct keeper_request *in, struct err *e)
+{
+	struct buf out = BUF_INIT(KEEPER_MESSAGE_MAX);
+	int rc = keeper_format_request(in, &out, e);
+
+	if (rc == 0)
+		rc = keeper_parse_request(buf_slice(&out), &q, e);
+	buf_done(&out);
+	return rc;
+}
+
+static void publications_are_read_strictly(void **state)
+{
+	struct keeper_request good = { .op = KEEPER_PUBLISH,
+				       .role_count = TUF_IMPORT_ROLES_MAX };
+	struct keeper_request bad;
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < good.role_count; i++) {
+		snprintf(good.roles[i].name, sizeof(good.roles[i].name),
+			 "role-%zu", i);
+		good.roles[i].version = JSON_INT_MAX;
+	}
+	assert_ok(passes(&good, &e));
+	assert_int_equal(q.role_count, TUF_IMPORT_ROLES_MAX);
+	assert_string_equal(q.roles[31].name, "role-31");
+	assert_true(q.roles[31].version == JSON_INT_MAX);
+	bad = good;
+	bad.roles[3].version = 0;
+	assert_refused(passes(&bad, &e), ERR_FORMAT);
+	bad = good;
+	bad.roles[3].version = JSON_INT_MAX + 1;
+	assert_refused(passes(&bad, &e), ERR_FORMAT);
+	bad = good;
+	bad.targets = JSON_INT_MAX + 1;
+	assert_refused(passes(&bad, &e), ERR_FORMAT);
+	bad = good;
+	memcpy(bad.roles[3].name, "../root", 8);
+	assert_refused(passes(&bad, &e), ERR_FORMAT);
+	bad = good;
+	bad.roles[3].name[0] = 0;
+	assert_refused(passes(&bad, &e), ERR_FORMAT);
+}
+
 static void messages_that_are_cut_are_refused(void **state)
 {
 	struct buf out = BUF_INIT(KEEPER_MESSAGE_MAX);
@@ -459,6 +636,10 @@ int main(void)
 		TEST(certificates_are_made_at_a_bounded_rate),
 		TEST(nothing_is_signed_before_an_import),
 		TEST(what_was_verified_is_signed_and_a_device_takes_it),
+		TEST(delegated_roles_are_verified_and_listed),
+		TEST(delegated_roles_that_do_not_verify_are_not_listed),
+		TEST(a_role_stays_listed_when_its_delegation_ends),
+		TEST(publications_are_read_strictly),
 		TEST(versions_rise_over_a_restart),
 		TEST(what_does_not_verify_is_not_signed),
 		TEST(a_root_that_names_another_server_binds_nobody),

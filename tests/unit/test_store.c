@@ -486,7 +486,12 @@ static void an_import_replaces_what_is_served_whole(void **state)
 				   .version = "1.0",
 				   .seq = 1,
 				   .detail = (char *)(uintptr_t) "{}" };
-	struct store_import in = { files, 2, &p, 1, &r, 1 };
+	struct store_import in = { .files = files,
+				   .file_count = 2,
+				   .payloads = &p,
+				   .payload_count = 1,
+				   .releases = &r,
+				   .release_count = 1 };
 	struct store_file snapshot = { .name = "1.snapshot.json",
 				       .bytes = slice_of("snap") };
 	struct buf b = BUF_INIT(100);
@@ -522,6 +527,31 @@ static void an_import_replaces_what_is_served_whole(void **state)
 		store_metadata_get(*state, "9.root.json", NULL, NULL, &e),
 		ERR_NOT_FOUND);
 	buf_done(&b);
+}
+
+static void roles_are_remembered_when_their_delegation_ends(void **state)
+{
+	struct store_role roles[] = {
+		{ .name = "rollout", .version = 7 },
+		{ .name = "nightly", .version = 2, .problem = "expired" },
+	};
+	struct store_import in = { .roles = roles, .role_count = 2 };
+	static struct store_role out[STORE_ROLES_MAX];
+	size_t count;
+	struct err e = { 0 };
+
+	assert_ok(store_import(*state, &in, NOW, &e));
+	in.role_count = 1;
+	roles[0].version = 8;
+	assert_ok(store_import(*state, &in, NOW, &e));
+	assert_ok(store_roles(*state, out, &count, &e));
+	assert_int_equal(count, 2);
+	assert_string_equal(out[0].name, "nightly");
+	assert_int_equal(out[0].version, 2);
+	assert_string_equal(out[0].problem,
+			    "targets no longer delegates to it");
+	assert_int_equal(out[1].version, 8);
+	assert_string_equal(out[1].problem, "");
 }
 
 static void a_release_that_is_withdrawn_pauses_its_rollout(void **state)
@@ -590,6 +620,7 @@ int main(void)
 		TEST(attempts_are_counted_and_superseded),
 		TEST(a_rollout_completes_when_nobody_is_left),
 		TEST(an_import_replaces_what_is_served_whole),
+		TEST(roles_are_remembered_when_their_delegation_ends),
 		TEST(a_release_that_is_withdrawn_pauses_its_rollout),
 		TEST(devices_are_listed_in_pages),
 	};

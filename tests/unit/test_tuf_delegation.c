@@ -529,9 +529,16 @@ static void a_role_listed_before_takes_the_path(void **state)
 	assert_ok(each_in(r, c, "b", seen, &e));
 	assert_string_equal(seen, "x/20 ");
 	tuf_client_close(c);
-	/* Unknown is not the same as absent. */
+	/* Not signed yet is not the same as not to be had. */
 	repo_delegate(r, "targets", "gone", 5, "x/*");
 	repo_release(r);
+	c = open_client(r);
+	assert_refused(each_in(r, c, "gone", seen, &e), ERR_NOT_FOUND);
+	assert_string_equal(r->asked, "");
+	tuf_client_close(c);
+	repo_publish(r, "gone");
+	repo_release(r);
+	repo_remove(r, "1.gone.json");
 	c = open_client(r);
 	assert_ok(each_in(r, c, "b", seen, &e));
 	assert_refused(each_in(r, c, "gone", seen, &e), ERR_NETWORK);

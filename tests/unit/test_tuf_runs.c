@@ -202,13 +202,14 @@ static void trusted_targets_expire_in_the_folder(void **state)
 
 static int run_import(struct repo *r, int64_t version, struct err *e)
 {
+	const struct tuf_import what = { .targets = version };
 	struct tuf_client *c = NULL;
 	int rc;
 
 	r->asked[0] = 0;
 	if (tuf_client_open(r->dirfd, &r->policy, r->now, &c, e))
 		return -1;
-	rc = tuf_client_import(c, &r->source, version, e);
+	rc = tuf_client_import(c, &r->source, &what, e);
 	if (rc == 0)
 		assert_int_equal(tuf_client_version(c, TUF_TARGETS), version);
 	tuf_client_close(c);
