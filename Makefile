@@ -131,7 +131,7 @@ help:
 #@ make bench         benchmarks, each beside its peer
 #@ make repro         build twice in different folders and compare
 #@ make install       PREFIX=/usr/local, DESTDIR=
-#@ make deps          install Debian packages (GROUP="build demo test lint long")
+#@ make deps          install Debian packages (GROUP="build demo test lint long npm")
 #@ make clean
 #@
 #@ CONFIG=release|asan|tsan|cover|fuzz chooses the build; V=1 shows commands;
