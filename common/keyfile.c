@@ -29,7 +29,8 @@ static const char *const environments[] = {
 };
 
 static const char *const purposes[] = {
-	"release", "online", "ca", "tls", "device", "log", "person", "example",
+	"release", "online", "ca",   "tls",     "device",
+	"log",     "person", "wrap", "example",
 };
 
 const char *environment_name(enum environment env)
@@ -58,7 +59,7 @@ static int set_purpose(const char *purpose, struct keyfile_info *info,
 		}
 	return err_set(e, ERR_FORMAT,
 		       "purpose is release, online, ca, tls, device, log, "
-		       "person or example");
+		       "person, wrap or example");
 }
 
 /* ---- the envelope as JSON ------------------------------------------------ */

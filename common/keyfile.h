@@ -8,7 +8,7 @@
  * associated data. Layout: docs/key-file.md. Members:
  *
  *	"format":"pawl-key-1", "environment":"demo|lab|production",
- *	"purpose":"release|online|ca|tls|device|log|person|example",
+ *	"purpose":"release|online|ca|tls|device|log|person|wrap|example",
  *	"public": PEM, "kdf":{"name","rounds","salt"}, "nonce": hex,
  *	"sealed": hex
  *

@@ -116,8 +116,7 @@ int cmd_key_generate(int argc, char **argv, struct err *e)
 		OPT_TEXT("environment", "E", &g.environment,
 			 "demo, lab or production; never changes"),
 		OPT_TEXT("purpose", "P", &g.purpose,
-			 "release (default) or "
-			 "online"),
+			 "release (default), online or wrap"),
 		OPT_NUMBER("passphrase-fd", "N", &g.passphrase_fd, 1023,
 			   "read the passphrase from this descriptor"),
 		OPT_FLAG("json", &out.json, "print JSON"),
@@ -132,9 +131,10 @@ int cmd_key_generate(int argc, char **argv, struct err *e)
 		rc = err_set(e, ERR_USAGE,
 			     "one FILE and --environment are needed");
 	else if (strcmp(g.purpose, "release") != 0 &&
-		 strcmp(g.purpose, "online") != 0)
+		 strcmp(g.purpose, "online") != 0 &&
+		 strcmp(g.purpose, "wrap") != 0)
 		rc = err_set(e, ERR_USAGE,
-			     "a key's purpose is release or online");
+			     "a key's purpose is release, online or wrap");
 	else {
 		g.file = operands[0];
 		rc = environment_parse(slice_of(g.environment), &g.env, e);

@@ -13,11 +13,14 @@
 
 #include "common/fs.h"
 #include "common/mem.h"
+#include "common/random.h"
 #include "common/text.h"
 #include "common/utc.h"
 #include "signer/change.h"
 #include "signer/commands.h"
+#include "signer/content_key.h"
 #include "signer/health.h"
+#include "signer/keyring.h"
 #include "signer/listing.h"
 #include "signer/pack.h"
 #include "signer/pack_tree.h"
@@ -48,6 +51,11 @@ struct create {
 	bool quiet;
 	struct made *made;
 	size_t made_count;
+	/* Encryption: what new content keys are sealed to, and what opens them.
+	 */
+	bool encrypts;
+	struct ec_public wrap;
+	struct ec_private *wrap_key;
 };
 
 /* ---- the place of a release among others --------------------------------- */
@@ -229,6 +237,26 @@ static int load_content(struct create *c, struct err *e)
 
 /* ---- packages ------------------------------------------------------------ */
 
+/* pack_make(), with a content key of its own if the release is encrypted. */
+static int pack(const struct create *c, struct pack_job *job, struct release *r,
+		struct err *e)
+{
+	uint8_t content_key[STREAM_KEY_LEN];
+	int rc;
+
+	if (!c->encrypts)
+		return pack_make(job, r, e);
+	random_bytes(content_key, sizeof(content_key));
+	job->content_key = content_key;
+	rc = pack_make(job, r, e);
+	if (rc == 0)
+		rc = content_key_keep(c->repo->dirfd, &c->wrap, r->commitment,
+				      content_key, e);
+	job->content_key = NULL;
+	mem_wipe(content_key, sizeof(content_key));
+	return rc;
+}
+
 /* Make one package under .work/; *r then describes it. */
 static int make_package(struct create *c, const struct pack_tree *content,
 			struct pack_tree *base, struct release *r,
@@ -249,7 +277,7 @@ static int make_package(struct create *c, const struct pack_tree *content,
 	if (text_format(made->work, sizeof(made->work), e,
 			REPO_WORK "/package.%zu", c->made_count) ||
 	    fs_create(c->repo->dirfd, made->work, 0644, &job.fd, e) ||
-	    pack_make(&job, r, e) || fs_sync(job.fd, e) ||
+	    pack(c, &job, r, e) || fs_sync(job.fd, e) ||
 	    release_path(r, target, e) ||
 	    release_url_path(target, &r->package_digest, url, e) ||
 	    text_format(made->path, sizeof(made->path), e, "targets/%s", url))
@@ -287,23 +315,41 @@ static int make_full(struct create *c, struct err *e)
 	return keep_package(c, &c->full, e);
 }
 
+/* The content key of an earlier release, if it has one. */
+static int base_key(const struct create *c, const struct release *base,
+		    uint8_t content_key[STREAM_KEY_LEN], struct err *e)
+{
+	if (!base->encrypted)
+		return 0;
+	if (!c->wrap_key)
+		return err_set(e, ERR_USAGE,
+			       "release %s is encrypted: --wrap-key opens it",
+			       base->id);
+	return content_key_open(c->repo->dirfd, c->wrap_key, base->commitment,
+				content_key, e);
+}
+
 static int restore_base(const struct create *c, const struct release *base,
 			struct pack_tree **out, struct err *e)
 {
+	uint8_t content_key[STREAM_KEY_LEN];
 	const struct pack_settings how = {
 		.attributes = base->attributes,
 		.scratch_dirfd = c->scratch_dirfd,
 		.quiet = c->quiet,
+		.content_key = base->encrypted ? content_key : NULL,
 	};
 	char target[PATH_MAX_LEN], url[PATH_MAX_LEN], path[PATH_MAX_LEN];
 	int fd = -1;
 	int rc;
 
-	rc = release_path(base, target, e) ||
+	rc = base_key(c, base, content_key, e) ||
+	     release_path(base, target, e) ||
 	     release_url_path(target, &base->package_digest, url, e) ||
 	     text_format(path, sizeof(path), e, "targets/%s", url) ||
 	     fs_open(c->repo->dirfd, path, O_RDONLY, &fd, e) ||
 	     pack_restore(&how, fd, base, out, e);
+	mem_wipe(content_key, sizeof(content_key));
 	fs_close(&fd);
 	return rc ? -1 : 0;
 }
@@ -556,6 +602,21 @@ static int create_in(struct create *c, struct err *e)
 			    c->out, e);
 }
 
+/* --encrypt and --wrap-key. */
+static int open_encryption(struct create *c, struct err *e)
+{
+	const struct spec *s = c->spec;
+	char keyid[TUF_KEYID_LEN];
+
+	if (s->encrypt && keyring_read_public(s->encrypt, &c->wrap, keyid, e))
+		return -1;
+	c->encrypts = s->encrypt != NULL;
+	if (!s->wrap_key)
+		return 0;
+	return keyring_open_wrap(s->wrap_key, c->repo->environment,
+				 s->passphrase_fd, &c->wrap_key, e);
+}
+
 static int create(struct spec *s, bool quiet, struct report *out, struct err *e)
 {
 	struct create c = { .spec = s,
@@ -572,9 +633,11 @@ static int create(struct spec *s, bool quiet, struct report *out, struct err *e)
 		goto out;
 	c.repo = &r;
 	c.made = mem_alloc(PACKAGES_MAX + 1 + UNDO_MAX, sizeof(*c.made));
-	if (fs_open(r.dirfd, REPO_WORK, O_RDONLY | O_DIRECTORY,
+	if (open_encryption(&c, e) == 0 &&
+	    fs_open(r.dirfd, REPO_WORK, O_RDONLY | O_DIRECTORY,
 		    &c.scratch_dirfd, e) == 0)
 		rc = create_in(&c, e);
+	ec_free(c.wrap_key);
 	fs_close(&c.scratch_dirfd);
 	pack_tree_free(c.content);
 	json_free(c.envelope);
@@ -587,7 +650,7 @@ out:
 
 int cmd_release_create(int argc, char **argv, struct err *e)
 {
-	struct spec s = { 0 };
+	struct spec s = { .passphrase_fd = KEYRING_TERMINAL };
 	struct report out = { 0 };
 	bool quiet = false;
 	const struct opt opts[] = {
@@ -635,6 +698,12 @@ int cmd_release_create(int argc, char **argv, struct err *e)
 			 "until when it is cared for"),
 		OPT_FLAG("nightly", &s.nightly,
 			 "for lab devices, signed by the role nightly"),
+		OPT_TEXT("encrypt", "WRAP.pub", &s.encrypt,
+			 "encrypt; content keys are kept sealed to this key"),
+		OPT_TEXT("wrap-key", "WRAP.key", &s.wrap_key,
+			 "opens encrypted releases that deltas start from"),
+		OPT_NUMBER("passphrase-fd", "N", &s.passphrase_fd, 1023,
+			   "read its passphrase from this descriptor"),
 		OPT_TEXT("component", "NAME", &s.component, "(main)"),
 		OPT_TEXT("codec", "CODEC", &s.codec, "zstd (default) or lzma"),
 		OPT_TEXT("description", "FILE", &s.description,

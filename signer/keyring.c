@@ -29,33 +29,39 @@ int keyring_passphrase(uint64_t passphrase_fd, const char *what, bool confirm,
 	return passphrase_read(fd, prompt, confirm, out, e);
 }
 
-static int check_info(const struct keyfile_info *info, enum environment env,
+/* What a key must be for. */
+struct wanted {
+	const char *purpose;
+	enum environment env;
+};
+
+static int check_info(const struct keyfile_info *info, const struct wanted *w,
 		      struct err *e)
 {
-	if (keyfile_check_allowed(info, env, e))
+	if (keyfile_check_allowed(info, w->env, e))
 		return -1;
-	if (strcmp(info->purpose, "release") != 0 &&
+	if (strcmp(info->purpose, w->purpose) != 0 &&
 	    strcmp(info->purpose, "example") != 0)
 		return err_set(e, ERR_REFUSED,
-			       "its purpose is \"%s\", not \"release\"",
-			       info->purpose);
+			       "its purpose is \"%s\", not \"%s\"",
+			       info->purpose, w->purpose);
 	return 0;
 }
 
 static int open_file(struct keyring_key *key, struct slice file,
-		     enum environment env, uint64_t passphrase_fd,
+		     const struct wanted *w, uint64_t passphrase_fd,
 		     struct err *e)
 {
 	struct buf passphrase = BUF_INIT(PASSPHRASE_MAX_LEN);
 	struct keyfile_info info;
 	int rc = -1;
 
-	if (keyfile_inspect(file, &info, e) || check_info(&info, env, e) ||
+	if (keyfile_inspect(file, &info, e) || check_info(&info, w, e) ||
 	    keyring_passphrase(passphrase_fd, key->path, false, &passphrase,
 			       e) ||
 	    keyfile_open(file, buf_slice(&passphrase), &key->private_key, &info,
 			 e) ||
-	    check_info(&info, env, e))
+	    check_info(&info, w, e))
 		goto out;
 	key->public_key = info.public_key;
 	rc = 0;
@@ -87,9 +93,11 @@ static int check_owner(const char *path, struct err *e)
 static int open_external(struct keyring_key *key, struct slice file,
 			 enum environment env, struct err *e)
 {
+	const struct wanted w = { "release", env };
+
 	if (check_owner(key->path, e) ||
 	    external_parse(file, &key->external, e) ||
-	    check_info(&key->external.info, env, e))
+	    check_info(&key->external.info, &w, e))
 		return -1;
 	key->public_key = key->external.info.public_key;
 	return 0;
@@ -98,6 +106,7 @@ static int open_external(struct keyring_key *key, struct slice file,
 static int open_key(struct keyring_key *key, enum environment env,
 		    uint64_t passphrase_fd, struct err *e)
 {
+	const struct wanted w = { "release", env };
 	struct buf file = BUF_INIT(EXTERNAL_MAX_LEN);
 	int rc = -1;
 
@@ -106,7 +115,7 @@ static int open_key(struct keyring_key *key, enum environment env,
 	if (external_is(buf_slice(&file)))
 		rc = open_external(key, buf_slice(&file), env, e);
 	else
-		rc = open_file(key, buf_slice(&file), env, passphrase_fd, e);
+		rc = open_file(key, buf_slice(&file), &w, passphrase_fd, e);
 	rc = rc || tuf_keyid(&key->public_key, key->keyid, e) ? -1 : 0;
 out:
 	buf_done(&file);
@@ -145,6 +154,26 @@ int keyring_open(struct keyring *k, const struct opt_list *paths,
 		}
 		k->count++;
 	}
+	return 0;
+}
+
+int keyring_open_wrap(const char *path, enum environment env,
+		      uint64_t passphrase_fd, struct ec_private **out,
+		      struct err *e)
+{
+	const struct wanted w = { "wrap", env };
+	struct buf file = BUF_INIT(KEYFILE_MAX_LEN);
+	struct keyring_key key = { .path = path };
+	int rc = -1;
+
+	if (fs_read_path(path, &file, e) == 0)
+		rc = open_file(&key, buf_slice(&file), &w, passphrase_fd, e);
+	buf_done(&file);
+	if (rc) {
+		ec_free(key.private_key);
+		return named_in(e, path);
+	}
+	*out = key.private_key;
 	return 0;
 }
 

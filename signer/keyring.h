@@ -49,6 +49,14 @@ void keyring_close(struct keyring *k);
 int keyring_sign(const struct keyring_key *key, struct json *envelope,
 		 struct err *e) NODISCARD;
 
+/*
+ * The private half of a wrap key (purpose "wrap"), which opens the content keys
+ * that a repository keeps. The caller frees it.
+ */
+int keyring_open_wrap(const char *path, enum environment env,
+		      uint64_t passphrase_fd, struct ec_private **out,
+		      struct err *e) NODISCARD;
+
 /* One passphrase, from the descriptor or the terminal; the caller wipes it. */
 int keyring_passphrase(uint64_t passphrase_fd, const char *what, bool confirm,
 		       struct buf *out, struct err *e) NODISCARD;

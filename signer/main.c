@@ -44,6 +44,8 @@ static const struct command commands[] = {
 	{ "discard", "REPO --role ROLE", "forget what is staged", cmd_discard },
 	{ "publish", "REPO DIR", "verify and write what a server imports",
 	  cmd_publish },
+	{ "wrap", "REPO --product P --id ID --registry FILE --output DIR",
+	  "seal an encrypted release's keys to devices", cmd_wrap },
 	{ "factory", "REPO DIR --url URL", "what every new device is given",
 	  cmd_factory },
 };

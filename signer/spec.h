@@ -34,6 +34,8 @@ struct spec {
 	struct opt_list allowed;     /* files that may hold a private key */
 	uint64_t deadline;
 	bool urgent, from_all, nightly, with_undo;
+	const char *encrypt, *wrap_key; /* of the command line alone */
+	uint64_t passphrase_fd;
 	const char *path;        /* of the repository */
 	const char *description; /* of the file, or NULL */
 	struct spec_file file;
