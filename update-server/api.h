@@ -61,6 +61,8 @@ void api_set_digest(struct json *j, const char *name,
 api_handler api_metadata_get, api_target_get;
 api_handler api_nonce, api_enrol;
 api_handler api_checkin, api_report;
+api_handler api_envelope_get, api_envelopes_put, api_envelopes_get,
+	api_registry, api_registry_more;
 api_handler api_status, api_payload_head, api_payload_put, api_metadata_put,
 	api_publish, api_bundle;
 api_handler api_release_list, api_release_show, api_token_create,

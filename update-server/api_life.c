@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/fs.h"
+#include "common/keybox.h"
 #include "common/log.h"
 #include "common/mem.h"
 
@@ -32,6 +33,13 @@ const struct route server_routes[] = {
 	{ DEVICE, METHOD_POST, "/v1/checkin", WIRE_BODY_MAX, false,
 	  api_checkin },
 	{ DEVICE, METHOD_POST, "/v1/report", WIRE_BODY_MAX, false, api_report },
+
+	{ DEVICE, METHOD_GET, "/v1/envelope/", 0, false, api_envelope_get },
+	{ PEOPLE, METHOD_PUT, P "envelopes/", KEYBOX_FILE_MAX, true,
+	  api_envelopes_put },
+	{ PEOPLE, METHOD_GET, P "envelopes/", 0, false, api_envelopes_get },
+	{ PEOPLE, METHOD_GET, P "registry", 0, false, api_registry },
+	{ PEOPLE, METHOD_GET, P "registry/", 0, false, api_registry_more },
 
 	{ PEOPLE, METHOD_GET, P "status", 0, false, api_status },
 	{ PEOPLE, METHOD_GET, P "payload/", 0, false, api_payload_head },

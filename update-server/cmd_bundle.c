@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/fs.h"
+#include "common/keybox.h"
 #include "common/release.h"
 #include "common/text.h"
 
@@ -99,6 +100,47 @@ out:
 	return rc;
 }
 
+/* The keys of an encrypted package; without them nobody installs it. */
+static int copy_keys(struct bundle *b, const struct sha256 *package,
+		     struct err *e)
+{
+	char hex[SHA256_HEX_LEN], from[128], path[128], part[128];
+	struct err why = { 0 };
+	int fd = -1;
+	int rc = -1;
+
+	sha256_format(package, hex);
+	if (text_format(from, sizeof(from), e, "/v1/people/envelopes/%s",
+			hex) ||
+	    text_format(path, sizeof(path), e, "envelopes/%s.keys", hex) ||
+	    text_format(part, sizeof(part), e, "%s.part", path) ||
+	    fs_mkdirs(b->dirfd, "envelopes", 0755, e) ||
+	    fs_remove(b->dirfd, part, e) ||
+	    fs_create(b->dirfd, part, 0644, &fd, e))
+		return -1;
+	if (people_fetch_file(b->ui->client, from, fd, KEYBOX_FILE_MAX, &why)) {
+		*e = why;
+		rc = why.code == ERR_NOT_FOUND ? 0 : -1;
+		if (fs_remove(b->dirfd, part, &why))
+			rc = -1;
+		if (rc == 0)
+			(void)fprintf(stderr,
+				      "no keys of %s were imported: nobody "
+				      "can install it\n",
+				      hex);
+	} else if (keybox_check(fd, package, e) == 0 && fs_sync(fd, e) == 0) {
+		rc = fs_rename(b->dirfd, part, path, e);
+	}
+	fs_close(&fd);
+	return rc;
+}
+
+static bool is_encrypted(const struct json *entry)
+{
+	return json_get(json_get(json_get(entry, "custom"), "pawl"),
+			"encryption") != NULL;
+}
+
 static int copy_payload(struct bundle *b, const char *target,
 			const struct json *entry, struct err *e)
 {
@@ -124,6 +166,8 @@ static int copy_payload(struct bundle *b, const char *target,
 	if (fs_mkdirs(b->dirfd, folder, 0755, e))
 		return -1;
 	b->payloads++;
+	if (is_encrypted(entry) && copy_keys(b, &digest, e))
+		return -1;
 	if (is_there(b, path, (uint64_t)len, &digest))
 		return 0;
 	if (!b->ui->json)

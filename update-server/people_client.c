@@ -31,6 +31,7 @@ struct operator_conf {
 struct people_client {
 	CURL *curl;
 	char *url;
+	struct ec_private *identity;
 	struct buf ca, certificate, key; /* PEM in memory */
 	char message[CURL_ERROR_SIZE];
 };
@@ -82,7 +83,7 @@ static int read_beneath(const char *folder, const char *path, struct buf *out,
 }
 
 static int open_key(const char *folder, const struct operator_conf *conf,
-		    struct buf *pem, struct err *e)
+		    struct people_client *c, struct err *e)
 {
 	struct buf file = BUF_INIT(KEYFILE_MAX_LEN);
 	struct buf secret = BUF_INIT(PASSPHRASE_MAX_LEN);
@@ -94,8 +95,10 @@ static int open_key(const char *folder, const struct operator_conf *conf,
 	    unlock_read(conf->unlock, folder, &secret, e) ||
 	    keyfile_open(buf_slice(&file), buf_slice(&secret), &key, &info,
 			 e) ||
-	    x509_private_pem(key, pem, e))
+	    x509_private_pem(key, &c->key, e))
 		goto out;
+	c->identity = key;
+	key = NULL;
 	rc = 0;
 out:
 	ec_free(key);
@@ -159,7 +162,7 @@ static int load(struct people_client *c, const char *file, struct err *e)
 	if (take_url(c, folder, &conf, e) ||
 	    read_beneath(folder, conf.ca, &c->ca, e) ||
 	    read_beneath(folder, conf.certificate, &c->certificate, e) ||
-	    open_key(folder, &conf, &c->key, e)) {
+	    open_key(folder, &conf, c, e)) {
 		err_in(e, "%s", file);
 		goto out;
 	}
@@ -255,7 +258,13 @@ void people_close(struct people_client *c)
 	buf_done(&c->ca);
 	buf_done(&c->certificate);
 	buf_wipe(&c->key);
+	ec_free(c->identity);
 	free(c);
+}
+
+const struct ec_private *people_identity(const struct people_client *c)
+{
+	return c->identity;
 }
 
 /* ---- requests ------------------------------------------------------------ */

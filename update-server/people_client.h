@@ -13,6 +13,7 @@
 #define UPDATE_SERVER_PEOPLE_CLIENT_H
 
 #include "common/digest.h"
+#include "common/ec.h"
 #include "common/json.h"
 
 struct people_client;
@@ -21,6 +22,9 @@ struct people_client;
 int people_open(const char *file, struct people_client **out,
 		struct err *e) NODISCARD;
 void people_close(struct people_client *c);
+
+/* This person's own key, to sign with; borrowed. */
+const struct ec_private *people_identity(const struct people_client *c);
 
 /*
  * One request; its answer, or the server's own error. path starts with '/'.

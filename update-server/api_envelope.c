@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sealed content keys: people bring them, each device fetches its own. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/fs.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/registry.h"
+
+#include "update-server/api.h"
+#include "update-server/envelopes.h"
+
+#define REGISTRY_PAGE 500
+#define ENVELOPES     "/v1/people/envelopes/"
+
+static int package_of(const struct request *q, const char *prefix,
+		      struct sha256 *out, struct err *e)
+{
+	if (hex_parse(slice_of(api_rest(q, prefix)), out->bytes, SHA256_LEN, e))
+		return err_set(e, ERR_NOT_FOUND, "not a package's digest");
+	return 0;
+}
+
+/* Who asks is known from the certificate alone; so nobody gets another's. */
+int api_envelope_get(struct server_api *api, const struct request *q,
+		     struct response *a, struct err *e)
+{
+	uint8_t sealed[KEYBOX_SEALED_LEN];
+	struct sha256 package;
+	struct device_id id;
+	int fd = -1;
+	int rc = -1;
+
+	if (package_of(q, "/v1/envelope/", &package, e) ||
+	    api_device_id(q, &id, e) ||
+	    envelopes_open(api->dirfd, &package, &fd, e))
+		return -1;
+	if (keybox_find(fd, &package, &id, sealed, e) == 0)
+		rc = buf_add(&a->body, (struct slice){ sealed, sizeof(sealed) },
+			     e);
+	a->type = "application/octet-stream";
+	fs_close(&fd);
+	return rc;
+}
+
+int api_envelopes_put(struct server_api *api, const struct request *q,
+		      struct response *a, struct err *e)
+{
+	struct sha256 package;
+
+	if (package_of(q, ENVELOPES, &package, e))
+		return -1;
+	if (!store_payload_known(api->store, &package))
+		return err_set(e, ERR_NOT_FOUND,
+			       "no such package: import its release first");
+	if (envelopes_put(api->dirfd, q->upload_fd, q->upload_len, &package, e))
+		return -1;
+	log_event(LOG_INFO, "envelopes-imported", "by=%s package=%s bytes=%llu",
+		  q->peer->id, api_rest(q, ENVELOPES),
+		  (unsigned long long)q->upload_len);
+	return response_json(a, 200, api_answer(), e);
+}
+
+/* The whole file, for a medium. */
+int api_envelopes_get(struct server_api *api, const struct request *q,
+		      struct response *a, struct err *e)
+{
+	struct sha256 package;
+	struct stat st;
+	int fd = -1;
+
+	if (package_of(q, ENVELOPES, &package, e) ||
+	    envelopes_open(api->dirfd, &package, &fd, e))
+		return -1;
+	if (fstat(fd, &st)) {
+		fs_close(&fd);
+		return err_sys(e, "envelopes");
+	}
+	a->file_fd = fd;
+	a->file_len = (uint64_t)st.st_size;
+	a->type = "application/octet-stream";
+	return 0;
+}
+
+/* ---- the registry -------------------------------------------------------- */
+
+struct page {
+	struct json *list;
+	struct device_id last;
+	size_t count;
+};
+
+static void list_registered(void *ctx, const struct store_device *d)
+{
+	const struct rollout_device *f = &d->facts;
+	struct registry_device r = { .id = f->id,
+				     .certificate = d->certificate,
+				     .decrypt = d->decrypt };
+	struct page *p = ctx;
+
+	memcpy(r.product, f->product, sizeof(r.product));
+	memcpy(r.model, f->model, sizeof(r.model));
+	memcpy(r.cohort, f->cohort, sizeof(r.cohort));
+	json_add(p->list, registry_device_format(&r));
+	p->last = f->id;
+	p->count++;
+}
+
+static int list_page(struct server_api *api, const struct device_id *after,
+		     struct response *a, struct err *e)
+{
+	struct page p = { .list = json_new_array() };
+	struct json *j;
+
+	if (store_registry_each(api->store, after, REGISTRY_PAGE,
+				list_registered, &p, e)) {
+		json_free(p.list);
+		return -1;
+	}
+	j = api_answer();
+	json_set(j, "devices", p.list);
+	if (p.count == REGISTRY_PAGE)
+		json_set_hex(j, "next",
+			     (struct slice){ p.last.bytes, DEVICE_ID_LEN });
+	return response_json(a, 200, j, e);
+}
+
+int api_registry(struct server_api *api, const struct request *q,
+		 struct response *a, struct err *e)
+{
+	log_event(LOG_INFO, "registry-exported", "by=%s", q->peer->id);
+	return list_page(api, NULL, a, e);
+}
+
+int api_registry_more(struct server_api *api, const struct request *q,
+		      struct response *a, struct err *e)
+{
+	struct device_id after;
+
+	if (hex_parse(slice_of(api_rest(q, "/v1/people/registry/")),
+		      after.bytes, DEVICE_ID_LEN, e))
+		return err_set(e, ERR_NOT_FOUND, "not a device id");
+	return list_page(api, &after, a, e);
+}

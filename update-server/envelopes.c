@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "update-server/envelopes.h"
+
+#include <fcntl.h>
+
+#include "common/fs.h"
+#include "common/random.h"
+#include "common/text.h"
+
+#define FOLDER   "envelopes"
+#define NAME_LEN 128
+
+static int name_of(const struct sha256 *package, char out[NAME_LEN],
+		   struct err *e)
+{
+	char hex[SHA256_HEX_LEN];
+
+	sha256_format(package, hex);
+	return text_format(out, NAME_LEN, e, FOLDER "/%s.keys", hex);
+}
+
+/* The copy is checked, not the upload: nobody else can change it. */
+static int take_in(int dirfd, int fd, uint64_t len, const char *part,
+		   const struct sha256 *package, struct err *e)
+{
+	int copy = -1;
+	int rc = -1;
+
+	if (fs_create(dirfd, part, 0600, &copy, e))
+		return -1;
+	if (fs_copy_range(fd, 0, copy, 0, len, e) == 0 &&
+	    keybox_check(copy, package, e) == 0)
+		rc = fs_sync(copy, e);
+	fs_close(&copy);
+	return rc;
+}
+
+int envelopes_put(int dirfd, int fd, uint64_t len, const struct sha256 *package,
+		  struct err *e)
+{
+	char name[NAME_LEN], part[NAME_LEN + 20], hex[17];
+	struct err ignored;
+	uint8_t salt[8];
+
+	random_bytes(salt, sizeof(salt));
+	hex_format((struct slice){ salt, sizeof(salt) }, hex);
+	if (name_of(package, name, e) ||
+	    text_format(part, sizeof(part), e, "%s.%s", name, hex) ||
+	    fs_mkdirs(dirfd, FOLDER, 0700, e))
+		return -1;
+	if (take_in(dirfd, fd, len, part, package, e) == 0 &&
+	    fs_rename(dirfd, part, name, e) == 0)
+		return 0;
+	if (fs_remove(dirfd, part, &ignored))
+		err_in(e, "%s is left over", part);
+	return -1;
+}
+
+int envelopes_open(int dirfd, const struct sha256 *package, int *fd,
+		   struct err *e)
+{
+	char name[NAME_LEN];
+
+	if (name_of(package, name, e) ||
+	    fs_open(dirfd, name, O_RDONLY | O_CLOEXEC, fd, e))
+		return err_set(e, ERR_NOT_FOUND,
+			       "no keys of this package were imported");
+	return 0;
+}
