@@ -83,6 +83,14 @@ int identity_decrypt_key(int state_fd, struct ec_private **out, struct err *e)
 	return have_key(state_fd, DECRYPT_NAME, out, e);
 }
 
+int identity_open_decrypt_key(int state_fd, struct ec_private **out,
+			      struct err *e)
+{
+	return load_key(state_fd, DECRYPT_NAME, out, e)
+		       ? err_in(e, "the device's decryption key")
+		       : 0;
+}
+
 static int store_record(int state_fd, const struct wire_identity *id,
 			struct err *e)
 {

@@ -21,6 +21,10 @@ int identity_key(int state_fd, struct ec_private **out,
 int identity_decrypt_key(int state_fd, struct ec_private **out,
 			 struct err *e) NODISCARD;
 
+/* The same, which must be there: ERR_NOT_FOUND. */
+int identity_open_decrypt_key(int state_fd, struct ec_private **out,
+			      struct err *e) NODISCARD;
+
 /* Store what the server gave, the certificate first. */
 int identity_store(int state_fd, const struct wire_identity *id,
 		   struct err *e) NODISCARD;

@@ -17,6 +17,7 @@
 #include "updater-client/room.h"
 #include "updater-client/source.h"
 #include "updater-client/trial.h"
+#include "updater-client/unwrap.h"
 #include "updater-client/writer.h"
 
 /* One drive through the machine. */
@@ -27,6 +28,7 @@ struct install {
 	char from[NAME_MAX_LEN + 1];         /* the release before */
 	struct err failure; /* of an action; code ERR_NONE: none */
 	struct trial_outcome trial;
+	uint8_t sealed[KEYBOX_SEALED_LEN]; /* fetched with the package */
 };
 
 /* Follow a worker to its end, showing how far it is. */
@@ -88,6 +90,24 @@ static int do_room(struct install *in, struct err *e)
 
 /* ---- FETCH --------------------------------------------------------------- */
 
+/* Our sealed key of an encrypted package; without it, why fetch that? */
+static int fetch_envelope(struct install *in, struct err *e)
+{
+	const struct plan *p = &in->plan;
+	struct session *s = in->s;
+	const struct message_envelope ask = { p->package_digest,
+					      s->identity.device };
+
+	if (!p->encrypted)
+		return 0;
+	if (!s->enrolled)
+		return err_set(e, ERR_REFUSED,
+			       "%s is encrypted, and this device is not "
+			       "enrolled: it has no key",
+			       p->release.id);
+	return source_envelope(&s->source.channel, &ask, in->sealed, e);
+}
+
 static int do_fetch(struct install *in, struct err *e)
 {
 	const struct plan *p = &in->plan;
@@ -102,6 +122,8 @@ static int do_fetch(struct install *in, struct err *e)
 	};
 
 	memcpy(m.package.path, p->path, sizeof(p->path));
+	if (fetch_envelope(in, e))
+		return -1;
 	report_add(in->s, WIRE_DOWNLOADING, "", slice_of(""));
 	report_flush(in->s);
 	if (ipc_send(&in->s->source.channel, &m, e))
@@ -114,19 +136,56 @@ static int do_fetch(struct install *in, struct err *e)
 
 /* Run one of the descriptor-only processes to its end. */
 static int run_worker(struct session *s, const struct worker_task *task,
-		      const struct plan *plan, const char *what, struct err *e)
+		      const struct message *m, const char *what, struct err *e)
 {
-	struct message m = { .kind = MESSAGE_APPLY, .plan = *plan };
+	const struct plan *plan = &m->plan;
 	struct worker worker = { 0 };
 	int rc = -1;
 
 	if (worker_start(task, s->stop_fd, &worker, e))
 		return -1;
-	if (ipc_send(&worker.channel, &m, e) == 0)
+	if (ipc_send(&worker.channel, m, e) == 0)
 		rc = follow(s, &worker.channel, what,
 			    plan->release.content_len +
 				    plan->release.manifest_len,
 			    WRITER_IDLE_MS, e);
+	worker_stop(&worker);
+	return rc;
+}
+
+/* Have our sealed key opened by the process that can. */
+static int unwrap(const struct install *in, struct message *to, struct err *e)
+{
+	struct session *s = in->s;
+	const struct plan *p = &in->plan;
+	const struct worker_task task = {
+		.name = "unwrap",
+		.run = unwrap_run,
+		.ctx = &s->state_fd,
+		.keep = { s->state_fd },
+		.keep_count = 1,
+		.secret = true,
+	};
+	struct message m = { .kind = MESSAGE_UNWRAP,
+			     .unwrap = { .device = s->identity.device } };
+	struct worker worker = { 0 };
+	struct message answer;
+	int rc;
+
+	if (!p->encrypted)
+		return 0;
+	memcpy(m.unwrap.product, p->release.product, sizeof(m.unwrap.product));
+	memcpy(m.unwrap.release, p->release.id, sizeof(m.unwrap.release));
+	memcpy(m.unwrap.target, p->target, sizeof(m.unwrap.target));
+	memcpy(m.unwrap.sealed, in->sealed, KEYBOX_SEALED_LEN);
+	if (worker_start(&task, s->stop_fd, &worker, e))
+		return -1;
+	rc = ipc_ask(&worker.channel, &m, MESSAGE_KEY, SESSION_ASK_MS, &answer,
+		     e);
+	if (rc == 0) {
+		memcpy(to->content_key, answer.content_key, STREAM_KEY_LEN);
+		mem_wipe(answer.content_key, STREAM_KEY_LEN);
+	}
 	worker_stop(&worker);
 	return rc;
 }
@@ -155,10 +214,12 @@ static int write_slot(struct install *in, enum slot to, struct err *e)
 		.run = writer_run,
 		.ctx = &w,
 		.keep_count = 5,
+		.secret = in->plan.encrypted,
 	};
+	struct message m = { .kind = MESSAGE_APPLY, .plan = in->plan };
 	int rc = -1;
 
-	if (open_base(in, &w, e) ||
+	if (unwrap(in, &m, e) || open_base(in, &w, e) ||
 	    intake_open_file(s->spool_fd, &in->plan.package_digest,
 			     &w.package_fd, e) ||
 	    slot_tree_empty(&s->slots, to, e) ||
@@ -170,8 +231,9 @@ static int write_slot(struct install *in, enum slot to, struct err *e)
 	task.keep[2] = w.old_manifest_fd;
 	task.keep[3] = w.new_fd;
 	task.keep[4] = w.manifest_fd;
-	rc = run_worker(s, &task, &in->plan, "writing", e);
+	rc = run_worker(s, &task, &m, "writing", e);
 out:
+	mem_wipe(m.content_key, sizeof(m.content_key));
 	fs_close(&w.package_fd);
 	fs_close(&w.old_fd);
 	fs_close(&w.old_manifest_fd);
@@ -184,6 +246,7 @@ out:
 static int check_slot(struct session *s, enum slot which,
 		      const struct plan *plan, struct err *e)
 {
+	const struct message m = { .kind = MESSAGE_APPLY, .plan = *plan };
 	struct checker_setup c = { -1, -1 };
 	struct worker_task task = {
 		.name = "checker",
@@ -197,7 +260,7 @@ static int check_slot(struct session *s, enum slot which,
 	    slot_tree_manifest(&s->slots, which, &c.manifest_fd, e) == 0) {
 		task.keep[0] = c.tree_fd;
 		task.keep[1] = c.manifest_fd;
-		rc = run_worker(s, &task, plan, "reading back", e);
+		rc = run_worker(s, &task, &m, "reading back", e);
 	}
 	fs_close(&c.tree_fd);
 	fs_close(&c.manifest_fd);

@@ -32,7 +32,7 @@ int ipc_send(struct channel *c, const struct message *m, struct err *e)
 	}
 	rc = 0;
 out:
-	buf_done(&out);
+	buf_wipe(&out); /* a message may hold a content key or a claim code */
 	return rc;
 }
 
@@ -90,6 +90,9 @@ int ipc_receive(struct channel *c, int timeout_ms, struct message *m,
 	c->in.len = (size_t)got;
 	if (message_parse(buf_slice(&c->in), m, e))
 		return -1;
+	/* Other kinds are borrowed from. */
+	if (m->kind == MESSAGE_KEY || m->kind == MESSAGE_APPLY)
+		buf_wipe(&c->in);
 	if (m->kind != MESSAGE_FAIL)
 		return 0;
 	*e = m->failure;
@@ -132,5 +135,5 @@ int ipc_answer(struct channel *c, int rc, uint64_t count,
 void ipc_close(struct channel *c)
 {
 	fs_close(&c->fd);
-	buf_done(&c->in);
+	buf_wipe(&c->in);
 }

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "common/mem.h"
+
 /*
  * One walk over a message's fields, either writing or reading them. A failure
  * is sticky: what does not fit or is not allowed makes the whole message bad.
@@ -149,6 +151,21 @@ static void walk_package(struct walk *w, struct message_package *m)
 		  m->package_len < m->head_len;
 }
 
+static void walk_envelope(struct walk *w, struct message_envelope *m)
+{
+	walk_digest(w, &m->package);
+	walk_bytes(w, m->device.bytes, sizeof(m->device.bytes));
+}
+
+static void walk_unwrap(struct walk *w, struct message_unwrap *m)
+{
+	walk_text(w, m->product, sizeof(m->product));
+	walk_text(w, m->release, sizeof(m->release));
+	walk_text(w, m->target, sizeof(m->target));
+	walk_bytes(w, m->device.bytes, sizeof(m->device.bytes));
+	walk_bytes(w, m->sealed, sizeof(m->sealed));
+}
+
 static void walk_site(struct walk *w, struct message_site *m)
 {
 	walk_time(w, &m->time_floor);
@@ -247,6 +264,7 @@ static void walk_plan(struct walk *w, struct plan *p)
 	p->kind = (enum package_kind)walk_small(w, p->kind, PACKAGE_DELTA);
 	walk_text(w, p->base_id, sizeof(p->base_id));
 	walk_digest(w, &p->base_digest);
+	walk_text(w, p->target, sizeof(p->target));
 	walk_text(w, p->path, sizeof(p->path));
 	walk_digest(w, &p->head_digest);
 	walk_digest(w, &p->package_digest);
@@ -255,6 +273,8 @@ static void walk_plan(struct walk *w, struct plan *p)
 	walk_u64(w, &p->apply_memory);
 	walk_u32(w, &p->window_len);
 	walk_bool(w, &p->urgent);
+	walk_bool(w, &p->encrypted);
+	walk_bytes(w, p->commitment, sizeof(p->commitment));
 	w->bad |= p->attributes < TREE_APP || p->kind < PACKAGE_FULL ||
 		  p->package_len > (uint64_t)JSON_INT_MAX ||
 		  p->head_len < PACKAGE_HEADER_LEN ||
@@ -327,8 +347,20 @@ static void walk_fields(struct walk *w, struct message *m)
 		walk_choose(w, &m->choose);
 		break;
 	case MESSAGE_PLAN:
+		walk_plan(w, &m->plan);
+		break;
 	case MESSAGE_APPLY:
 		walk_plan(w, &m->plan);
+		walk_bytes(w, m->content_key, sizeof(m->content_key));
+		break;
+	case MESSAGE_ENVELOPE:
+		walk_envelope(w, &m->envelope);
+		break;
+	case MESSAGE_UNWRAP:
+		walk_unwrap(w, &m->unwrap);
+		break;
+	case MESSAGE_KEY:
+		walk_bytes(w, m->content_key, sizeof(m->content_key));
 		break;
 	case MESSAGE_REPORT:
 		walk_report(w, &m->report);
@@ -353,6 +385,7 @@ int message_format(const struct message *m, struct buf *out, struct err *e)
 	if (buf_add_le(out, (uint64_t)m->kind, 1, e))
 		return -1;
 	walk_fields(&w, &copy);
+	mem_wipe(copy.content_key, sizeof(copy.content_key));
 	if (!w.bad && out->len - before <= MESSAGE_MAX)
 		return 0;
 	out->len = before;

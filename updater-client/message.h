@@ -11,6 +11,7 @@
 #ifndef UPDATER_CLIENT_MESSAGE_H
 #define UPDATER_CLIENT_MESSAGE_H
 
+#include "common/keybox.h"
 #include "common/wire.h"
 #include "updater-client/plan.h"
 #include "updater-client/policy.h"
@@ -41,6 +42,12 @@ enum message_kind {
 	MESSAGE_IDENTITY,
 	/* to the process that writes a slot */
 	MESSAGE_APPLY, /* -> PROGRESS..., DONE */
+	/* to the source, and to the process that holds the decryption key; at
+	 * the end, for what waits on disks to be reported names kinds by number
+	 */
+	MESSAGE_ENVELOPE, /* our sealed content key -> DATA, DONE */
+	MESSAGE_UNWRAP,   /* -> KEY */
+	MESSAGE_KEY,
 };
 
 struct message_get {
@@ -65,6 +72,19 @@ struct message_package {
 	char path[PATH_MAX_LEN];
 	struct sha256 head_digest, package_digest;
 	uint64_t head_len, package_len;
+};
+
+struct message_envelope {
+	struct sha256 package;
+	struct device_id device; /* whom a medium is searched for */
+};
+
+struct message_unwrap {
+	char product[NAME_MAX_LEN + 1];
+	char release[NAME_MAX_LEN + 1];
+	char target[PATH_MAX_LEN];
+	struct device_id device;
+	uint8_t sealed[KEYBOX_SEALED_LEN];
 };
 
 struct message_site {
@@ -96,6 +116,8 @@ struct message_identity {
 /* A union of all that a message can hold. */
 struct message {
 	enum message_kind kind;
+	/* KEY, and APPLY of an encrypted package: whoever has it wipes it. */
+	uint8_t content_key[STREAM_KEY_LEN];
 	union {
 		struct err failure;
 		uint64_t count; /* PROGRESS; PACKAGE's DONE: bytes fetched */
@@ -104,6 +126,8 @@ struct message {
 		struct message_get get;
 		struct message_post post;
 		struct message_package package;
+		struct message_envelope envelope;
+		struct message_unwrap unwrap;
 		struct message_site site;
 		struct wire_checkin checkin;
 		struct wire_decision decision;

@@ -16,12 +16,14 @@ int plan_from(const struct release *r, struct plan *out, struct err *e)
 		.apply_memory = r->apply_memory,
 		.window_len = r->window_len,
 		.urgent = r->urgent,
+		.encrypted = r->encrypted,
 	};
-	char path[PATH_MAX_LEN];
 
-	if (slot_release_from(r, &p.release, e) || release_path(r, path, e) ||
-	    release_url_path(path, &r->package_digest, p.path, e))
+	if (slot_release_from(r, &p.release, e) ||
+	    release_path(r, p.target, e) ||
+	    release_url_path(p.target, &r->package_digest, p.path, e))
 		return -1;
+	memcpy(p.commitment, r->commitment, sizeof(p.commitment));
 	memcpy(p.base_id, r->base_id, sizeof(p.base_id));
 	*out = p;
 	return 0;
@@ -46,7 +48,9 @@ void plan_release(const struct plan *p, struct release *out)
 		.package_digest = p->package_digest,
 		.window_len = p->window_len,
 		.apply_memory = p->apply_memory,
+		.encrypted = p->encrypted,
 	};
+	memcpy(out->commitment, p->commitment, sizeof(out->commitment));
 	memcpy(out->id, p->release.id, sizeof(out->id));
 	memcpy(out->version, p->release.version, sizeof(out->version));
 	memcpy(out->product, p->release.product, sizeof(out->product));

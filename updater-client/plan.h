@@ -14,11 +14,14 @@ struct plan {
 	enum package_kind kind;
 	char base_id[NAME_MAX_LEN + 1]; /* deltas */
 	struct sha256 base_digest;      /* deltas */
+	char target[PATH_MAX_LEN];      /* its path in signed metadata */
 	char path[PATH_MAX_LEN];        /* below targets/, as distributed */
 	struct sha256 head_digest, package_digest;
 	uint64_t head_len, package_len, apply_memory;
 	uint32_t window_len;
 	bool urgent;
+	bool encrypted;
+	uint8_t commitment[STREAM_COMMITMENT_LEN];
 };
 
 /* ERR_LIMIT when the release says more than a plan holds. */

@@ -57,7 +57,26 @@ static int network_post(void *self, const char *path, struct slice body,
 	return fetch_post(self, full, body, answer, status, e);
 }
 
-static const struct source_ops source_network = { network_get, network_post };
+static int take_bytes(void *ctx, struct slice bytes, struct err *e)
+{
+	return buf_add(ctx, bytes, e);
+}
+
+/* The server knows us by our certificate. */
+static int network_envelope(void *self, const struct message_envelope *m,
+			    struct buf *out, struct err *e)
+{
+	const struct sink sink = { out, take_bytes };
+	char hex[SHA256_HEX_LEN], path[PATH_MAX_LEN];
+
+	sha256_format(&m->package, hex);
+	if (text_format(path, sizeof(path), e, "/v1/envelope/%s", hex))
+		return -1;
+	return fetch_get(self, path, 0, KEYBOX_SEALED_LEN, &sink, e);
+}
+
+static const struct source_ops source_network = { network_get, network_post,
+						  network_envelope };
 
 static int begin_network(struct source *s, int64_t now, struct err *e)
 {
@@ -148,6 +167,18 @@ static int answer_post(struct source *s, struct channel *to,
 	*status = got;
 	buf_done(&answer);
 	buf_done(&body);
+	return rc;
+}
+
+static int answer_envelope(struct source *s, struct channel *to,
+			   const struct message_envelope *m, struct err *e)
+{
+	struct buf sealed = BUF_INIT(KEYBOX_SEALED_LEN);
+	int rc = -1;
+
+	if (s->ops->envelope(s->self, m, &sealed, e) == 0)
+		rc = send_data(to, buf_slice(&sealed), e);
+	buf_done(&sealed);
 	return rc;
 }
 
@@ -267,6 +298,8 @@ static int handle(struct source *s, struct channel *from,
 		return answer_get(s, from, &m->get, e);
 	case MESSAGE_POST:
 		return answer_post(s, from, &m->post, count, e);
+	case MESSAGE_ENVELOPE:
+		return answer_envelope(s, from, &m->envelope, e);
 	case MESSAGE_PACKAGE:
 		if (is_control)
 			return answer_package(s, from, &m->package, count, e);
@@ -356,6 +389,26 @@ int source_get(struct channel *source, const char *name, size_t max,
 	    collect(source, &file, &unused, e) == 0)
 		rc = buf_add(out, buf_slice(&file), e);
 	buf_done(&file);
+	return rc;
+}
+
+int source_envelope(struct channel *source, const struct message_envelope *m,
+		    uint8_t sealed[KEYBOX_SEALED_LEN], struct err *e)
+{
+	struct message ask = { .kind = MESSAGE_ENVELOPE, .envelope = *m };
+	struct buf got = BUF_INIT(KEYBOX_SEALED_LEN);
+	uint64_t unused;
+	int rc = -1;
+
+	if (ipc_send(source, &ask, e) || collect(source, &got, &unused, e)) {
+		err_in(e, "the key of the encrypted package");
+	} else if (got.len != KEYBOX_SEALED_LEN) {
+		err_set(e, ERR_FORMAT, "a sealed key of %zu bytes", got.len);
+	} else {
+		memcpy(sealed, got.ptr, KEYBOX_SEALED_LEN);
+		rc = 0;
+	}
+	buf_done(&got);
 	return rc;
 }
 

@@ -25,6 +25,9 @@ struct source_ops {
 	/* As fetch_post(). */
 	int (*post)(void *self, const char *path, struct slice body,
 		    struct buf *answer, unsigned *status, struct err *e);
+	/* Append this device's sealed key of a package. */
+	int (*envelope)(void *self, const struct message_envelope *m,
+			struct buf *out, struct err *e);
 };
 
 struct source_setup {
@@ -48,6 +51,10 @@ void source_run(void *ctx, struct channel *control);
  * a struct tuf_source. */
 int source_get(struct channel *source, const char *name, size_t max,
 	       struct buf *out, struct err *e) NODISCARD;
+
+/* This device's sealed key of a package. ERR_NOT_FOUND: none was made. */
+int source_envelope(struct channel *source, const struct message_envelope *m,
+		    uint8_t sealed[KEYBOX_SEALED_LEN], struct err *e) NODISCARD;
 
 /*
  * Post a body and append the answer's. A refusal by the server becomes the

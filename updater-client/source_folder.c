@@ -67,4 +67,25 @@ static int folder_post(void *self, const char *path, struct slice body,
 	return err_set(e, ERR_REFUSED, "a folder answers no questions");
 }
 
-const struct source_ops source_folder = { folder_get, folder_post };
+/* A medium carries the keys of all devices; ours is looked up in the file. */
+static int folder_envelope(void *self, const struct message_envelope *m,
+			   struct buf *out, struct err *e)
+{
+	uint8_t sealed[KEYBOX_SEALED_LEN];
+	char hex[SHA256_HEX_LEN], path[PATH_MAX_LEN];
+	const int *dirfd = self;
+	int fd = -1;
+	int rc = -1;
+
+	sha256_format(&m->package, hex);
+	if (text_format(path, sizeof(path), e, "envelopes/%s.keys", hex) ||
+	    fs_open(*dirfd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd, e))
+		return err_in(e, "the folder");
+	if (keybox_find(fd, &m->package, &m->device, sealed, e) == 0)
+		rc = buf_add(out, (struct slice){ sealed, sizeof(sealed) }, e);
+	fs_close(&fd);
+	return rc;
+}
+
+const struct source_ops source_folder = { folder_get, folder_post,
+					  folder_envelope };

@@ -5,6 +5,7 @@
 
 #include "common/apply.h"
 #include "common/fs.h"
+#include "common/mem.h"
 #include "updater-client/intake.h"
 
 #define REPORT_BYTES (1u << 20)
@@ -69,12 +70,33 @@ static int keep_manifest(int fd, struct slice manifest, struct err *e)
 	return 0;
 }
 
-static int apply(const struct writer_setup *setup, const struct plan *plan,
+/* The package as signed, its encryption opened. */
+static int open_package(const struct writer_setup *setup,
+			const struct message *m, struct package_reader **out,
+			struct err *e)
+{
+	struct package_source from = intake_source(&setup->package_fd);
+	struct package_reader *package = NULL;
+	const struct plan *plan = &m->plan;
+
+	if (package_open(&from, plan->package_len, plan->head_len,
+			 &plan->head_digest, &package, e))
+		return -1;
+	if (plan->encrypted &&
+	    package_decrypt(package, m->content_key, plan->commitment, e)) {
+		package_close(package);
+		return -1;
+	}
+	*out = package;
+	return 0;
+}
+
+static int apply(const struct writer_setup *setup, const struct message *m,
 		 struct channel *control, struct err *e)
 {
 	struct teller teller = { .control = control };
 	const struct tree_watch watch = { &teller, tell };
-	struct package_source from = intake_source(&setup->package_fd);
+	const struct plan *plan = &m->plan;
 	struct package_reader *package = NULL;
 	struct buf base = BUF_INIT(TREE_MANIFEST_MAX);
 	struct buf manifest = BUF_INIT((size_t)plan->release.manifest_len);
@@ -84,8 +106,7 @@ static int apply(const struct writer_setup *setup, const struct plan *plan,
 
 	plan_release(plan, &release);
 	if (read_base(setup, plan, &base, e) ||
-	    package_open(&from, plan->package_len, plan->head_len,
-			 &plan->head_digest, &package, e))
+	    open_package(setup, m, &package, e))
 		goto out;
 	a.package = package;
 	a.old_dirfd = plan->kind == PACKAGE_DELTA ? setup->old_fd : -1;
@@ -151,8 +172,8 @@ void writer_run(void *ctx, struct channel *control)
 	struct message m;
 
 	if (get_plan(control, &m))
-		finish(control, apply(ctx, &m.plan, control, &failure),
-		       &failure);
+		finish(control, apply(ctx, &m, control, &failure), &failure);
+	mem_wipe(m.content_key, sizeof(m.content_key));
 }
 
 void checker_run(void *ctx, struct channel *control)

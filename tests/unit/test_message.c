@@ -29,6 +29,7 @@ static struct plan sample_plan(void)
 		.kind = PACKAGE_DELTA,
 		.base_id = "1",
 		.base_digest = { { 6 } },
+		.target = "gateway/2/tree-from-1.pawl",
 		.path = "gateway/2/aa.tree-from-1.pawl",
 		.head_digest = { { 5 } },
 		.package_digest = { { 4 } },
@@ -37,6 +38,8 @@ static struct plan sample_plan(void)
 		.apply_memory = 1 << 20,
 		.window_len = 1 << 20,
 		.urgent = true,
+		.encrypted = true,
+		.commitment = { 3 },
 	};
 
 	put_health(&p.release, health, sizeof(health));
@@ -87,7 +90,17 @@ static size_t make_samples(struct message *m)
 	m[n].kind = MESSAGE_PLAN;
 	m[n++].plan = sample_plan();
 	m[n].kind = MESSAGE_APPLY;
+	m[n].content_key[31] = 7;
 	m[n++].plan = sample_plan();
+	m[n].kind = MESSAGE_ENVELOPE;
+	m[n].envelope.package.bytes[0] = 5;
+	m[n++].envelope.device.bytes[15] = 6;
+	m[n].kind = MESSAGE_UNWRAP;
+	memcpy(m[n].unwrap.product, "kiosk", 6);
+	memcpy(m[n].unwrap.target, "kiosk/1/main-full.pawl", 23);
+	m[n++].unwrap.sealed[112] = 9;
+	m[n].kind = MESSAGE_KEY;
+	m[n++].content_key[0] = 8;
 	m[n].kind = MESSAGE_REPORT;
 	m[n].report.state = WIRE_ROLLED_BACK;
 	strcpy(m[n++].report.evidence, "it said no");
@@ -98,7 +111,7 @@ static size_t make_samples(struct message *m)
 	return n;
 }
 
-#define SAMPLES_MAX 20
+#define SAMPLES_MAX 24
 
 static void every_kind_survives_the_way(void **state)
 {
@@ -107,7 +120,7 @@ static void every_kind_survives_the_way(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	assert_int_equal(n, MESSAGE_APPLY);
+	assert_int_equal(n, MESSAGE_KEY);
 	for (size_t i = 0; i < n; i++) {
 		struct buf first = BUF_INIT(MESSAGE_MAX);
 		struct buf again = BUF_INIT(MESSAGE_MAX);
@@ -160,7 +173,7 @@ static void unknown_kinds_are_refused(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	for (unsigned kind = MESSAGE_APPLY + 1; kind <= UINT8_MAX; kind++) {
+	for (unsigned kind = MESSAGE_KEY + 1; kind <= UINT8_MAX; kind++) {
 		const uint8_t byte = (uint8_t)kind;
 
 		assert_refused(

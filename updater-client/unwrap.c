@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/unwrap.h"
+
+#include "common/mem.h"
+#include "updater-client/identity.h"
+
+static int open_key(int state_fd, const struct message_unwrap *m,
+		    struct message *answer, struct err *e)
+{
+	const struct keybox_purpose purpose = {
+		.product = m->product,
+		.release = m->release,
+		.path = m->target,
+		.device = m->device,
+	};
+	struct ec_private *key = NULL;
+	int rc;
+
+	if (identity_open_decrypt_key(state_fd, &key, e))
+		return -1;
+	answer->kind = MESSAGE_KEY;
+	rc = keybox_open(key, &purpose, m->sealed, answer->content_key, e);
+	ec_free(key);
+	return rc;
+}
+
+void unwrap_run(void *ctx, struct channel *control)
+{
+	const int *state_fd = ctx;
+	struct message m, answer = { 0 };
+	struct err failure = { 0 };
+	int rc;
+
+	if (ipc_expect(control, MESSAGE_UNWRAP, IPC_FOREVER, &m, &failure))
+		return;
+	rc = open_key(*state_fd, &m.unwrap, &answer, &failure);
+	/* If the other end is gone there is nobody left to tell. */
+	if (rc ? ipc_answer(control, rc, 0, &failure, &failure)
+	       : ipc_send(control, &answer, &failure))
+		rc = -1;
+	mem_wipe(&answer, sizeof(answer));
+}
