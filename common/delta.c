@@ -4,365 +4,364 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/compress.h"
+#include "common/delta_cover.h"
+#include "common/delta_predict.h"
+#include "common/delta_unpack.h"
 #include "common/mem.h"
 
 #define BUFFER_LEN 65536
-#define VARINT_MAX 10 /* bytes of a 64-bit number, 7 bits in each */
+#define NEVER      UINT64_MAX
 
 struct decoder {
 	const struct delta_io *io;
 	uint64_t old_len;
 	uint64_t new_left;
-	uint64_t ops_left;
-	struct decompressor *decompressor;
+	uint64_t ops_left, reads_left;
+	struct delta_unpack *unpack;
+	/* the record under way */
 	struct delta_record record;
-	uint8_t *raw; /* the record's streams, decoded, one after another */
-	size_t raw_cap;
 	struct rd streams[DELTA_STREAMS];
-	uint64_t record_left; /* bytes that the record has still to yield */
-	uint64_t old_at;      /* end of the last cover */
-	size_t in_len, in_used;
-	uint8_t in[BUFFER_LEN];
+	uint64_t record_left; /* bytes that it has still to yield */
+	uint64_t old_end;     /* of the segment before */
+	uint64_t right_left;  /* covered bytes before the next wrong one */
+	/* the segment under way */
+	struct delta_segment segment;
+	uint64_t segment_left;
+	struct delta_cover *covers;
+	uint32_t next_cover;
+	uint32_t gap_left, cover_left;
+	uint64_t cover_at;
+	struct delta_map map;
+	/* buffers */
 	uint8_t old[BUFFER_LEN];
+	uint8_t diff[DELTA_BLOCK];
+	uint8_t fresh[DELTA_BEFORE + DELTA_BLOCK];
 };
 
-/* ---- record headers ------------------------------------------------------ */
+/* ---- old and new stream -------------------------------------------------- */
 
-static int check_streams(const struct delta_record *r, struct err *e)
+static int read_old(struct decoder *d, uint64_t at, uint8_t *out, size_t len,
+		    struct err *e)
 {
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < DELTA_STREAMS; i++) {
-		if (r->packed_len[i] > r->raw_len[i] ||
-		    (r->packed_len[i] == 0 && r->raw_len[i] > 0))
-			return err_set(e, ERR_FORMAT,
-				       "delta record has impossible streams");
-		sum += r->raw_len[i];
-	}
-	if (sum > DELTA_RECORD_MAX)
-		return err_set(e, ERR_LIMIT, "delta record is too large");
-	return 0;
-}
-
-int delta_parse_record(struct slice in, struct delta_record *out, struct err *e)
-{
-	struct rd r = rd_init(in);
-	struct delta_record record;
-	uint32_t zero;
-
-	record.new_len = rd_le64(&r);
-	record.op_count = rd_le32(&r);
-	zero = rd_le32(&r);
-	for (size_t i = 0; i < DELTA_STREAMS; i++) {
-		record.raw_len[i] = rd_le32(&r);
-		record.packed_len[i] = rd_le32(&r);
-	}
-	if (rd_finish(&r, e))
-		return err_in(e, "delta record");
-	if (zero != 0)
-		return err_set(e, ERR_FORMAT, "unknown delta record");
-	if (record.new_len == 0 || record.op_count == 0)
-		return err_set(e, ERR_FORMAT, "delta record yields nothing");
-	if (check_streams(&record, e))
-		return -1;
-	*out = record;
-	return 0;
-}
-
-static uint8_t *put_le(uint8_t *p, uint64_t value, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		p[i] = (uint8_t)(value >> (8 * i));
-	return p + len;
-}
-
-void delta_format_record(const struct delta_record *r,
-			 uint8_t out[DELTA_RECORD_LEN])
-{
-	uint8_t *p = put_le(out, r->new_len, 8);
-
-	p = put_le(p, r->op_count, 4);
-	p = put_le(p, 0, 4);
-	for (size_t i = 0; i < DELTA_STREAMS; i++) {
-		p = put_le(p, r->raw_len[i], 4);
-		p = put_le(p, r->packed_len[i], 4);
-	}
-}
-
-/* ---- input --------------------------------------------------------------- */
-
-static int fill(struct decoder *d, struct err *e)
-{
-	if (d->in_used < d->in_len)
+	if (len == 0)
 		return 0;
-	d->in_used = 0;
-	d->in_len = 0;
-	return d->io->more(d->io->ctx, d->in, sizeof(d->in), &d->in_len, e);
+	if (len > d->reads_left)
+		return err_set(e, ERR_LIMIT, "delta reads too much of the old");
+	d->reads_left -= len;
+	return d->io->old_at(d->io->ctx, at, out, len, e);
 }
 
-/* The buffered bytes, at most len; empty only at the end of the input. */
-static int peek(struct decoder *d, size_t len, struct slice *out, struct err *e)
+/* Bytes of the segment under way, which the caller knows to have room. */
+static int yield(struct decoder *d, struct slice bytes, struct err *e)
 {
-	if (fill(d, e))
+	d->record_left -= bytes.len;
+	d->segment_left -= bytes.len;
+	return d->io->emit(d->io->ctx, bytes, e);
+}
+
+/* Remember the last bytes of the segment, which some predictors look at. */
+static void remember(struct decoder *d, const uint8_t *bytes, size_t len)
+{
+	size_t some = len < DELTA_BEFORE ? len : DELTA_BEFORE;
+
+	memmove(d->fresh, d->fresh + some, DELTA_BEFORE - some);
+	memcpy(d->fresh + DELTA_BEFORE - some, bytes + len - some, some);
+}
+
+/* ---- segments ------------------------------------------------------------ */
+
+static int get_cover(struct decoder *d, uint64_t *from, uint64_t *left,
+		     struct delta_cover *out, struct err *e)
+{
+	uint64_t gap, len, at;
+
+	if (delta_get_varint(&d->streams[DELTA_GAPS], &gap, e) ||
+	    delta_get_varint(&d->streams[DELTA_LENGTHS], &len, e) ||
+	    delta_get_place(&d->streams[DELTA_OFFSETS], *from, d->old_len, &at,
+			    e))
 		return -1;
-	*out = slice_sub((struct slice){ d->in, d->in_len }, d->in_used, len);
+	if (len == 0)
+		return err_set(e, ERR_FORMAT, "delta has an empty cover");
+	if (gap > *left || len > *left - gap)
+		return err_set(e, ERR_LIMIT, "delta yields too much");
+	if (len > d->old_len - at)
+		return err_set(e, ERR_FORMAT, "delta reads beside the old");
+	*left -= gap + len;
+	*from = at + len;
+	*out = (struct delta_cover){ at, (uint32_t)gap, (uint32_t)len };
 	return 0;
 }
 
-static int read_exactly(struct decoder *d, uint8_t *out, size_t len,
+static int get_covers(struct decoder *d, struct err *e)
+{
+	const struct delta_segment *s = &d->segment;
+	uint64_t left = s->len, from = s->old_at;
+
+	if (s->cover_count > d->ops_left)
+		return err_set(e, ERR_LIMIT, "delta has too many operations");
+	d->ops_left -= s->cover_count;
+	d->covers = mem_resize(d->covers, s->cover_count + (size_t)1,
+			       sizeof(*d->covers));
+	for (uint32_t i = 0; i < s->cover_count; i++)
+		if (get_cover(d, &from, &left, &d->covers[i], e))
+			return -1;
+	d->map.spans = mem_resize(d->map.spans, delta_spans_max(s),
+				  sizeof(*d->map.spans));
+	delta_map_covers(s, d->covers, &d->map);
+	return 0;
+}
+
+/* The gap before the next cover; behind the last one, all that is left. */
+static void begin_cover(struct decoder *d)
+{
+	d->cover_left = 0;
+	d->gap_left = 0;
+	if (d->next_cover >= d->segment.cover_count)
+		return;
+	d->gap_left = d->covers[d->next_cover].gap;
+	d->cover_left = d->covers[d->next_cover].len;
+	d->cover_at = d->covers[d->next_cover].old_at;
+	d->next_cover++;
+}
+
+static int begin_segment(struct decoder *d, struct err *e)
+{
+	if (d->ops_left == 0)
+		return err_set(e, ERR_LIMIT, "delta has too many operations");
+	d->ops_left--;
+	if (delta_get_segment(&d->streams[DELTA_SEGMENTS], d->old_end,
+			      d->old_len, &d->segment, e))
+		return -1;
+	if (d->segment.len > d->new_left + d->record_left)
+		return err_set(e, ERR_LIMIT, "delta yields too much");
+	d->old_end = d->segment.old_at + d->segment.old_len;
+	d->segment_left = d->segment.len;
+	d->next_cover = 0;
+	memset(d->fresh, 0, DELTA_BEFORE);
+	if (d->segment.kind == DELTA_PATCH && get_covers(d, e))
+		return -1;
+	begin_cover(d);
+	return 0;
+}
+
+/* ---- copies -------------------------------------------------------------- */
+
+static int copy_through(struct decoder *d, uint64_t at, uint64_t len,
 			struct err *e)
 {
 	while (len > 0) {
-		struct slice got;
+		size_t some = len < BUFFER_LEN ? (size_t)len : BUFFER_LEN;
 
-		if (peek(d, len, &got, e))
+		if (d->io->old_at(d->io->ctx, at, d->old, some, e) ||
+		    d->io->emit(d->io->ctx, (struct slice){ d->old, some }, e))
 			return -1;
-		if (got.len == 0)
-			return err_set(e, ERR_FORMAT, "delta is cut off");
-		memcpy(out, got.ptr, got.len);
-		d->in_used += got.len;
-		out += got.len;
-		len -= got.len;
+		at += some;
+		len -= some;
 	}
 	return 0;
 }
 
-/* One frame of packed_len bytes must yield raw_len bytes, no less, no more. */
-static int unpack(struct decoder *d, size_t packed_len, uint8_t *out,
-		  size_t raw_len, struct err *e)
+/* A copy does not go on in the next record: it costs nothing in this one. */
+static int copy(struct decoder *d, struct err *e)
 {
-	struct decompress_step s = { .ended = false };
+	const uint64_t len = d->segment_left, at = d->segment.old_at;
 
-	if (decompress_reset(d->decompressor, e))
-		return -1;
-	while (!s.ended) {
-		s.out = out;
-		s.out_len = raw_len;
-		if (peek(d, packed_len, &s.in, e) ||
-		    decompress(d->decompressor, &s, e))
-			return -1;
-		if (!s.ended && s.used == 0 && s.got == 0)
-			return err_set(e, ERR_FORMAT,
-				       "delta stream has a wrong length");
-		d->in_used += s.used;
-		packed_len -= s.used;
-		out += s.got;
-		raw_len -= s.got;
-	}
-	if (packed_len > 0 || raw_len > 0)
-		return err_set(e, ERR_FORMAT,
-			       "delta stream has a wrong length");
-	return 0;
+	if (len > d->record_left)
+		return err_set(e, ERR_FORMAT, "delta record cuts a copy");
+	if (len > d->reads_left)
+		return err_set(e, ERR_LIMIT, "delta reads too much of the old");
+	d->reads_left -= len;
+	d->record_left -= len;
+	d->segment_left = 0;
+	if (d->io->emit_old)
+		return d->io->emit_old(d->io->ctx, at, len, e);
+	return copy_through(d, at, len, e);
 }
 
-static int read_stream(struct decoder *d, size_t index, uint8_t *out,
-		       struct err *e)
-{
-	size_t raw_len = d->record.raw_len[index];
-	size_t packed_len = d->record.packed_len[index];
+/* ---- patches ------------------------------------------------------------- */
 
-	d->streams[index] = rd_init((struct slice){ out, raw_len });
-	if (packed_len == raw_len)
-		return read_exactly(d, out, raw_len, e);
-	return unpack(d, packed_len, out, raw_len, e);
-}
-
-static int read_streams(struct decoder *d, struct err *e)
-{
-	size_t sum = 0;
-
-	for (size_t i = 0; i < DELTA_STREAMS; i++)
-		sum += d->record.raw_len[i];
-	/* Also for no bytes at all, so that what points to them is valid. */
-	if (sum > d->raw_cap || !d->raw) {
-		free(d->raw);
-		d->raw = mem_alloc(sum + 1, 1);
-		d->raw_cap = sum;
-	}
-	sum = 0;
-	for (size_t i = 0; i < DELTA_STREAMS; i++) {
-		if (read_stream(d, i, d->raw + sum, e))
-			return -1;
-		sum += d->record.raw_len[i];
-	}
-	return 0;
-}
-
-/* ---- operations ---------------------------------------------------------- */
-
-/* Seven bits a byte, lowest first; the shortest form only. */
-static int read_varint(struct rd *r, uint64_t *out, struct err *e)
-{
-	uint64_t value = 0;
-
-	for (unsigned i = 0; i < VARINT_MAX; i++) {
-		uint64_t byte = rd_u8(r);
-
-		if (r->bad || (i == VARINT_MAX - 1 && byte > 1))
-			break;
-		value |= (byte & 0x7f) << (7 * i);
-		if (byte >= 0x80)
-			continue;
-		if (byte == 0 && i > 0)
-			break;
-		*out = value;
-		return 0;
-	}
-	return err_set(e, ERR_FORMAT, "delta holds a wrong number");
-}
-
+/* A gap may go on in the next record. */
 static int insert(struct decoder *d, uint64_t len, struct err *e)
 {
 	struct slice bytes;
 
 	if (len > d->record_left)
-		return err_set(e, ERR_LIMIT, "delta yields too much");
+		len = d->record_left;
 	bytes = rd_slice(&d->streams[DELTA_INSERTS], (size_t)len);
 	if (bytes.len != len)
 		return err_set(e, ERR_FORMAT, "delta inserts what it has not");
-	d->record_left -= len;
-	return len > 0 ? d->io->emit(d->io->ctx, bytes, e) : 0;
+	remember(d, bytes.ptr, bytes.len);
+	return yield(d, bytes, e);
 }
 
-static int copy_exact(struct decoder *d, uint64_t offset, uint64_t len,
-		      struct err *e)
+/* How many right bytes come before the next wrong one; NEVER when there is
+ * none in this record. */
+static int next_wrong(struct decoder *d, struct err *e)
 {
-	if (d->io->emit_old)
-		return d->io->emit_old(d->io->ctx, offset, len, e);
-	while (len > 0) {
-		size_t some = len < BUFFER_LEN ? (size_t)len : BUFFER_LEN;
-
-		if (d->io->old_at(d->io->ctx, offset, d->old, some, e) ||
-		    d->io->emit(d->io->ctx, (struct slice){ d->old, some }, e))
-			return -1;
-		offset += some;
-		len -= some;
-	}
-	return 0;
+	d->right_left = NEVER;
+	if (d->streams[DELTA_RIGHTS].rest.len == 0)
+		return 0;
+	return delta_get_varint(&d->streams[DELTA_RIGHTS], &d->right_left, e);
 }
 
-static int copy_changed(struct decoder *d, uint64_t offset, uint64_t len,
-			struct err *e)
+static int get_wrongs(struct decoder *d, size_t len, struct err *e)
 {
-	while (len > 0) {
-		size_t some = len < BUFFER_LEN ? (size_t)len : BUFFER_LEN;
-		struct slice diff = rd_slice(&d->streams[DELTA_DIFFS], some);
+	size_t at = 0;
 
-		if (diff.len != some)
+	memset(d->diff, 0, len);
+	while (d->right_left < len - at) {
+		at += (size_t)d->right_left;
+		d->diff[at] = rd_u8(&d->streams[DELTA_DIFFS]);
+		if (d->diff[at++] == 0)
 			return err_set(e, ERR_FORMAT,
 				       "delta changes what it has not");
-		if (d->io->old_at(d->io->ctx, offset, d->old, some, e))
+		if (next_wrong(d, e))
 			return -1;
-		for (size_t i = 0; i < some; i++)
-			d->old[i] = (uint8_t)(d->old[i] + diff.ptr[i]);
-		if (d->io->emit(d->io->ctx, (struct slice){ d->old, some }, e))
-			return -1;
-		offset += some;
-		len -= some;
 	}
+	if (d->right_left != NEVER)
+		d->right_left -= len - at;
 	return 0;
 }
 
-/* Where a cover begins, given as a step from the end of the one before. */
-static int locate(struct decoder *d, uint64_t zigzag, uint64_t len,
-		  uint64_t *offset, struct err *e)
+/* The block's old bytes with those around it that the home file has. */
+static int read_around(struct decoder *d, size_t len, struct err *e)
 {
-	uint64_t step = zigzag >> 1;
-	bool back = (zigzag & 1) != 0;
+	const struct delta_segment *s = &d->segment;
+	uint64_t at = d->cover_at - s->old_at, end = at + len;
+	size_t before = at < DELTA_BEFORE ? (size_t)at : DELTA_BEFORE;
+	size_t after = s->old_len - end < DELTA_AFTER
+			       ? (size_t)(s->old_len - end)
+			       : DELTA_AFTER;
 
-	/* Zigzag: 0, -1, 1, -2, 2... */
-	if (back ? step >= d->old_at : step > d->old_len - d->old_at)
-		return err_set(e, ERR_FORMAT, "delta reads beside the old");
-	*offset = back ? d->old_at - step - 1 : d->old_at + step;
-	if (len > d->old_len - *offset)
-		return err_set(e, ERR_FORMAT, "delta reads beside the old");
+	memset(d->old, 0, DELTA_BEFORE);
+	memset(d->old + DELTA_BEFORE + len, 0, DELTA_AFTER);
+	return read_old(d, d->cover_at - before, d->old + DELTA_BEFORE - before,
+			before + len + after, e);
+}
+
+static int get_choice(struct decoder *d, enum delta_predictor *out,
+		      struct err *e)
+{
+	uint8_t choice;
+
+	*out = DELTA_AS_IS;
+	if (!delta_is_home(&d->segment, d->cover_at, d->cover_left))
+		return 0;
+	choice = rd_u8(&d->streams[DELTA_CHOICES]);
+	if (d->streams[DELTA_CHOICES].bad || choice >= DELTA_PREDICTORS)
+		return err_set(e, ERR_FORMAT, "delta has an unknown predictor");
+	*out = choice;
 	return 0;
 }
 
-static int cover(struct decoder *d, uint64_t len, bool exact, uint64_t zigzag,
-		 struct err *e)
+static int predict(struct decoder *d, size_t len, uint32_t new_at,
+		   struct err *e)
 {
-	uint64_t offset = 0;
+	struct delta_block block = {
+		d->old, len, (uint32_t)(d->cover_at - d->segment.old_at), new_at
+	};
+	enum delta_predictor predictor;
 
+	if (get_choice(d, &predictor, e))
+		return -1;
+	if (predictor != DELTA_AS_IS) {
+		if (read_around(d, len, e))
+			return -1;
+		delta_rebuild(predictor, &d->map, &block, d->diff, d->fresh);
+		return 0;
+	}
+	if (read_old(d, d->cover_at, d->old, len, e))
+		return -1;
+	for (size_t i = 0; i < len; i++)
+		d->fresh[DELTA_BEFORE + i] = (uint8_t)(d->old[i] + d->diff[i]);
+	return 0;
+}
+
+/* A block: what a cover has up to the next multiple of DELTA_BLOCK. */
+static int patch_block(struct decoder *d, struct err *e)
+{
+	const uint32_t new_at = d->segment.within +
+				(uint32_t)(d->segment.len - d->segment_left);
+	size_t len = DELTA_BLOCK - new_at % DELTA_BLOCK;
+
+	if (len > d->cover_left)
+		len = d->cover_left;
 	if (len > d->record_left)
-		return err_set(e, ERR_LIMIT, "delta yields too much");
-	if (locate(d, zigzag, len, &offset, e))
+		return err_set(e, ERR_FORMAT, "delta record cuts a block");
+	if (get_wrongs(d, len, e) || predict(d, len, new_at, e) ||
+	    yield(d, (struct slice){ d->fresh + DELTA_BEFORE, len }, e))
 		return -1;
-	d->old_at = offset + len;
-	d->record_left -= len;
-	return exact ? copy_exact(d, offset, len, e)
-		     : copy_changed(d, offset, len, e);
+	memmove(d->fresh, d->fresh + len, DELTA_BEFORE);
+	d->cover_at += len;
+	d->cover_left -= (uint32_t)len;
+	return 0;
 }
 
-static int run_op(struct decoder *d, struct err *e)
+static int patch(struct decoder *d, struct err *e)
 {
-	uint64_t gap, len, zigzag;
+	const uint64_t before = d->segment_left;
 
-	if (read_varint(&d->streams[DELTA_GAPS], &gap, e) ||
-	    read_varint(&d->streams[DELTA_LENGTHS], &len, e) ||
-	    read_varint(&d->streams[DELTA_OFFSETS], &zigzag, e))
-		return -1;
-	if (gap == 0 && len < 2)
-		return err_set(e, ERR_FORMAT, "delta does nothing");
-	if (insert(d, gap, e))
-		return -1;
-	return cover(d, len >> 1, (len & 1) != 0, zigzag, e);
+	if (d->gap_left > 0) {
+		if (insert(d, d->gap_left, e))
+			return -1;
+		d->gap_left -= (uint32_t)(before - d->segment_left);
+		return 0;
+	}
+	if (d->cover_left > 0)
+		return patch_block(d, e);
+	if (d->next_cover < d->segment.cover_count) {
+		begin_cover(d);
+		return 0;
+	}
+	return insert(d, d->segment_left, e);
+}
+
+/* ---- records ------------------------------------------------------------- */
+
+static int end_record(struct decoder *d, struct err *e)
+{
+	for (size_t i = 0; i < DELTA_STREAMS; i++)
+		if (rd_finish(&d->streams[i], e))
+			return err_in(e, "delta record");
+	if (d->right_left != NEVER)
+		return err_set(e, ERR_FORMAT, "delta changes what it has not");
+	return 0;
 }
 
 static int run_record(struct decoder *d, struct err *e)
 {
 	d->record_left = d->record.new_len;
-	d->old_at = 0;
-	if (read_streams(d, e))
+	d->old_end = 0;
+	if (next_wrong(d, e))
 		return -1;
-	for (uint32_t i = 0; i < d->record.op_count; i++)
-		if (run_op(d, e))
+	while (d->record_left > 0) {
+		if (d->segment_left == 0 && begin_segment(d, e))
 			return -1;
-	for (size_t i = 0; i < DELTA_STREAMS; i++)
-		if (rd_finish(&d->streams[i], e))
-			return err_in(e, "delta record");
-	if (d->record_left > 0)
-		return err_set(e, ERR_FORMAT, "delta yields too little");
-	return 0;
-}
-
-/* ---- the whole delta ----------------------------------------------------- */
-
-static int take_record(struct decoder *d, struct err *e)
-{
-	uint8_t header[DELTA_RECORD_LEN];
-
-	if (read_exactly(d, header, sizeof(header), e) ||
-	    delta_parse_record((struct slice){ header, sizeof(header) },
-			       &d->record, e))
-		return -1;
-	if (d->record.new_len > d->new_left)
-		return err_set(e, ERR_LIMIT, "delta yields too much");
-	if (d->record.op_count > d->ops_left)
-		return err_set(e, ERR_LIMIT, "delta has too many operations");
-	d->new_left -= d->record.new_len;
-	d->ops_left -= d->record.op_count;
-	return run_record(d, e);
+		if (d->segment.kind == DELTA_COPY ? copy(d, e) : patch(d, e))
+			return -1;
+	}
+	return end_record(d, e);
 }
 
 static int run(struct decoder *d, struct err *e)
 {
-	struct slice rest;
-
-	while (d->new_left > 0)
-		if (take_record(d, e))
+	while (d->new_left > 0) {
+		if (delta_unpack_next(d->unpack, &d->record, d->streams, e))
 			return -1;
-	if (peek(d, 1, &rest, e))
-		return -1;
-	if (rest.len > 0)
-		return err_set(e, ERR_FORMAT, "delta is too long");
-	return 0;
+		if (d->record.new_len > d->new_left)
+			return err_set(e, ERR_LIMIT, "delta yields too much");
+		d->new_left -= d->record.new_len;
+		if (run_record(d, e))
+			return -1;
+	}
+	return delta_unpack_end(d->unpack, e);
 }
 
 int delta_apply(enum package_codec codec, uint64_t old_len, uint64_t new_len,
 		const struct delta_io *io, struct err *e)
 {
+	const uint64_t longer = old_len > new_len ? old_len : new_len;
+	const struct delta_source from = { io->ctx, io->more };
 	struct decoder *d = mem_alloc(1, sizeof(*d));
 	int rc;
 
@@ -370,11 +369,13 @@ int delta_apply(enum package_codec codec, uint64_t old_len, uint64_t new_len,
 	d->old_len = old_len;
 	d->new_left = new_len;
 	d->ops_left = DELTA_OPS_FREE + new_len / DELTA_OP_LEN;
-	rc = decompress_new(codec, DELTA_WINDOW, &d->decompressor, e);
+	d->reads_left = longer + longer / 2 + DELTA_READS_FREE;
+	rc = delta_unpack_new(codec, &from, &d->unpack, e);
 	if (!rc)
 		rc = run(d, e);
-	decompress_free(d->decompressor);
-	free(d->raw);
+	delta_unpack_free(d->unpack);
+	free(d->covers);
+	free(d->map.spans);
 	free(d);
 	return rc;
 }

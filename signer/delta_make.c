@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "signer/delta_layout.h"
 #include "signer/delta_match.h"
-#include "signer/delta_record.h"
+#include "signer/delta_patch.h"
 
 #define PIECE_MAX ((size_t)128 << 20) /* of a new file looked at together */
-#define EXACT_MIN 512 /* a shorter run of equal bytes stays in its cover */
 #define NOWHERE   UINT64_MAX
 
 /* A stretch of the old stream that is searched. */
@@ -38,9 +38,12 @@ struct maker {
 	struct stretch *stretches;
 	size_t stretch_count;
 	struct matcher *matcher;
-	uint8_t *piece, *diff;
+	uint64_t *file_ends; /* where the files in it end, ascending */
+	size_t file_count;
+	uint8_t *piece;
 	size_t piece_cap;
-	struct cover_list covers;
+	struct cover_list covers, parts;
+	struct delta_segment layout; /* of the file under way */
 	/* an exact copy that may still grow */
 	uint64_t copy_at, copy_len;
 	uint64_t done;
@@ -130,6 +133,7 @@ static void add_stretch(struct maker *m, uint64_t old_at, uint64_t len)
 		m->stretch_count++;
 	}
 	m->text_len += (size_t)len;
+	m->file_ends[m->file_count++] = m->text_len;
 }
 
 static int read_text(struct maker *m, struct err *e)
@@ -143,6 +147,7 @@ static int read_text(struct maker *m, struct err *e)
 				: DELTA_SEARCH_MAX,
 			    1);
 	m->stretches = mem_alloc((size_t)t->count + 1, sizeof(*m->stretches));
+	m->file_ends = mem_alloc((size_t)t->count + 1, sizeof(*m->file_ends));
 	memcpy(m->text, t->bytes.ptr, t->bytes.len);
 	add_stretch(m, 0, t->bytes.len);
 	for (uint32_t i = 0; i < t->count; i++) {
@@ -213,102 +218,152 @@ static int put_copy(struct maker *m, uint64_t old_at, uint64_t len,
 	return 0;
 }
 
-static int put_change(struct maker *m, uint64_t old_at, struct slice diff,
-		      struct err *e)
+/* ---- a piece of a changed file ------------------------------------------- */
+
+/* Which file of what is searched holds a place. */
+static size_t file_at(const struct maker *m, uint64_t at)
 {
-	if (flush_copy(m, e))
-		return -1;
-	return delta_writer_change(m->writer, old_at, diff, e);
-}
+	size_t low = 0, high = m->file_count;
 
-static int put_insert(struct maker *m, struct slice bytes, struct err *e)
-{
-	if (bytes.len == 0)
-		return 0;
-	if (flush_copy(m, e))
-		return -1;
-	return delta_writer_insert(m->writer, bytes, e);
-}
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
 
-/* Length of the run of zeroes at the beginning of a difference. */
-static size_t zero_run(struct slice diff)
-{
-	size_t len = 0;
-
-	while (len < diff.len && diff.ptr[len] == 0)
-		len++;
-	return len;
-}
-
-/* A cover within one stretch: long equal runs as copies, the rest changed. */
-static int put_cover(struct maker *m, uint64_t old_at, struct slice diff,
-		     struct err *e)
-{
-	size_t begin = 0, at = 0;
-
-	while (at < diff.len) {
-		size_t run = zero_run(slice_sub(diff, at, diff.len));
-
-		if (run < EXACT_MIN && run < diff.len) {
-			at += run > 0 ? run : 1;
-			continue;
-		}
-		if ((at > begin &&
-		     put_change(m, old_at + begin,
-				slice_sub(diff, begin, at - begin), e)) ||
-		    put_copy(m, old_at + at, run, e))
-			return -1;
-		at += run;
-		begin = at;
+		if (m->file_ends[middle] <= at)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	if (begin == diff.len)
-		return 0;
-	return put_change(m, old_at + begin, slice_sub(diff, begin, diff.len),
-			  e);
+	return low;
 }
 
-static int put_match(struct maker *m, struct slice piece, const struct cover *c,
-		     struct err *e)
+static uint64_t file_begin(const struct maker *m, size_t file)
 {
-	uint64_t done = 0;
-
-	for (size_t i = 0; i < c->len; i++)
-		m->diff[i] = (uint8_t)(piece.ptr[c->new_at + i] -
-				       m->text[c->old_at + i]);
-	while (done < c->len) {
-		const struct stretch *s = stretch_at(m, c->old_at + done);
-		uint64_t within = c->old_at + done - s->at;
-		uint64_t len = s->len - within;
-
-		if (len > c->len - done)
-			len = c->len - done;
-		if (put_cover(m, s->old_at + within,
-			      (struct slice){ m->diff + done, (size_t)len }, e))
-			return -1;
-		done += len;
-	}
-	return 0;
+	return file > 0 ? m->file_ends[file - 1] : 0;
 }
 
-static int put_piece(struct maker *m, struct slice piece, uint64_t hint,
-		     struct err *e)
+/* Cut the covers where the files they come from end. */
+static void cut_covers(struct maker *m)
 {
-	uint64_t at = 0;
-
-	m->covers.count = 0;
-	matcher_run(m->matcher, piece, hint, &m->covers);
+	m->parts.count = 0;
 	for (size_t i = 0; i < m->covers.count; i++) {
-		const struct cover *c = &m->covers.at[i];
+		struct cover c = m->covers.at[i];
 
-		if (put_insert(m,
-			       slice_sub(piece, (size_t)at,
-					 (size_t)(c->new_at - at)),
-			       e) ||
-		    put_match(m, piece, c, e))
-			return -1;
+		while (c.len > 0) {
+			uint64_t end = m->file_ends[file_at(m, c.old_at)];
+			struct cover part = c;
+
+			if (part.len > end - c.old_at)
+				part.len = end - c.old_at;
+			cover_list_add(&m->parts, &part);
+			c.new_at += part.len;
+			c.old_at += part.len;
+			c.len -= part.len;
+		}
+	}
+}
+
+/* The file that most of the covered bytes come from. */
+static size_t find_home(const struct maker *m)
+{
+	uint64_t *sums = mem_alloc(m->file_count, sizeof(*sums));
+	size_t best = 0;
+
+	for (size_t i = 0; i < m->parts.count; i++) {
+		size_t file = file_at(m, m->parts.at[i].old_at);
+
+		sums[file] += m->parts.at[i].len;
+		if (sums[file] > sums[best])
+			best = file;
+	}
+	free(sums);
+	return best;
+}
+
+/* Not more covers than a segment may have: the shortest give way. */
+static void limit_covers(struct maker *m)
+{
+	for (uint64_t shortest = 16; m->parts.count > DELTA_COVERS_MAX;
+	     shortest *= 2) {
+		size_t kept = 0;
+
+		for (size_t i = 0; i < m->parts.count; i++)
+			if (m->parts.at[i].len >= shortest)
+				m->parts.at[kept++] = m->parts.at[i];
+		m->parts.count = kept;
+	}
+}
+
+static uint64_t old_of_text(const struct maker *m, uint64_t at)
+{
+	const struct stretch *s = stretch_at(m, at);
+
+	return s->old_at + (at - s->at);
+}
+
+static void find_patch(struct maker *m, struct slice piece, uint64_t within,
+		       struct delta_patch *out)
+{
+	struct delta_segment *s = &out->segment;
+	size_t home;
+
+	*s = (struct delta_segment){ .kind = DELTA_PATCH, .len = piece.len };
+	out->fresh = piece;
+	if (m->parts.count == 0 || within + piece.len > DELTA_FILE_MAX)
+		return;
+	home = find_home(m);
+	out->home =
+		slice_sub((struct slice){ m->text, m->text_len },
+			  (size_t)file_begin(m, home),
+			  (size_t)(m->file_ends[home] - file_begin(m, home)));
+	if (within == 0)
+		delta_find_layouts(out->home, piece, &m->layout);
+	*s = m->layout;
+	s->kind = DELTA_PATCH;
+	s->len = piece.len;
+	s->within = (uint32_t)within;
+	s->old_at = old_of_text(m, file_begin(m, home));
+	s->old_len = out->home.len;
+	s->cover_count = (uint32_t)m->parts.count;
+}
+
+static int write_patch(struct maker *m, struct delta_patch *p, struct err *e)
+{
+	const size_t count = p->segment.cover_count;
+	struct delta_cover *covers = mem_alloc(count + 1, sizeof(*covers));
+	const uint8_t **old = mem_alloc(count + 1, sizeof(*old));
+	uint64_t at = 0;
+	int rc;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct cover *c = &m->parts.at[i];
+
+		covers[i] = (struct delta_cover){ old_of_text(m, c->old_at),
+						  (uint32_t)(c->new_at - at),
+						  (uint32_t)c->len };
+		old[i] = m->text + c->old_at;
 		at = c->new_at + c->len;
 	}
-	return put_insert(m, slice_sub(piece, (size_t)at, piece.len), e);
+	p->covers = covers;
+	p->old = old;
+	rc = delta_patch_write(m->writer, p, e);
+	free(covers);
+	free(old);
+	return rc;
+}
+
+static int put_piece(struct maker *m, struct slice piece, uint64_t within,
+		     uint64_t hint, struct err *e)
+{
+	struct delta_patch p = { .covers = NULL };
+
+	if (flush_copy(m, e))
+		return -1;
+	m->covers.count = 0;
+	matcher_run(m->matcher, piece, hint, &m->covers);
+	cut_covers(m);
+	limit_covers(m);
+	find_patch(m, piece, within, &p);
+	return write_patch(m, &p, e);
 }
 
 /* ---- the new stream ------------------------------------------------------ */
@@ -324,9 +379,7 @@ static void reserve(struct maker *m, size_t len)
 	if (len <= m->piece_cap)
 		return;
 	free(m->piece);
-	free(m->diff);
 	m->piece = mem_alloc(len, 1);
-	m->diff = mem_alloc(len, 1);
 	m->piece_cap = len;
 }
 
@@ -364,7 +417,7 @@ static int put_changed(struct maker *m, uint32_t index,
 
 		reserve(m, len);
 		if (pack_tree_read(m->fresh, index, at, m->piece, len, e) ||
-		    put_piece(m, (struct slice){ m->piece, len }, hint + at,
+		    put_piece(m, (struct slice){ m->piece, len }, at, hint + at,
 			      e) ||
 		    advance(m, len, e))
 			return -1;
@@ -396,7 +449,7 @@ static int put_manifest(struct maker *m, struct err *e)
 	if (prepare(m, e))
 		return -1;
 	reserve(m, bytes.len);
-	if (put_piece(m, bytes, 0, e))
+	if (put_piece(m, bytes, 0, 0, e))
 		return -1;
 	return advance(m, bytes.len, e);
 }
@@ -432,11 +485,12 @@ int delta_make(const struct delta_job *job, uint64_t *len, struct err *e)
 	delta_writer_free(m.writer);
 	matcher_free(m.matcher);
 	cover_list_done(&m.covers);
+	cover_list_done(&m.parts);
 	free(m.known);
 	free(m.starts);
 	free(m.text);
 	free(m.stretches);
+	free(m.file_ends);
 	free(m.piece);
-	free(m.diff);
 	return rc;
 }

@@ -10,7 +10,7 @@
 #define PREFIX_LEN  3 /* bytes that choose a bucket of the suffix array */
 #define BUCKETS     (1u << (8 * PREFIX_LEN))
 #define FIRST_ALLOC 1024
-#define GAIN_MIN    8    /* bytes that a new alignment must explain more */
+#define GAIN_MIN    11   /* bytes that a new alignment must explain more */
 #define LONG_MATCH  1024 /* from here on positions are sampled */
 #define LONG_STEPS  64
 #define COVER_AGREE 12 /* fewer agreeing bytes do not pay for a cover */

@@ -215,7 +215,7 @@ static uint64_t memory_for(const struct pack_job *job,
 			  MEMORY_ENTRY * (uint64_t)t->tree.count;
 
 	if (job->base)
-		memory += DELTA_RECORD_MAX + job->base->manifest.len +
+		memory += DELTA_MEMORY + job->base->manifest.len +
 			  MEMORY_ENTRY * (uint64_t)job->base->tree.count;
 	return memory + (uint64_t)SHA256_LEN * h->chunk_count;
 }

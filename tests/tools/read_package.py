@@ -7,6 +7,7 @@ docs/delta-format.md alone.
 Reads the full package and the delta, rebuilds the new stream from both, and
 compares with the manifest and the files that our own applier left.
 """
+import bisect
 import hashlib
 import io
 import lzma
@@ -103,12 +104,317 @@ def numbers(data):
     return out
 
 
-def read_delta(codec, payload, old):
-    at, new = 0, bytearray()
-    while at < len(payload):
-        new_len, ops, zero = struct.unpack_from("<QII", payload, at)
-        sizes = struct.unpack_from("<10I", payload, at + 16)
-        at += 56
+MASK = (1 << 64) - 1
+
+
+def step(number):
+    return -((number + 1) // 2) if number & 1 else number // 2
+
+
+def signed(value, bits):
+    return value - (1 << bits) if value >> (bits - 1) & 1 else value
+
+
+def make_map(spans):
+    done = []
+    for s in sorted(spans, key=lambda s: (s[0], -s[3], s[2])):
+        at, end, to, rank = s
+        while done and at < done[-1][1]:
+            last = done[-1]
+            if rank <= last[3]:
+                to += last[1] - at
+                at = last[1]
+            elif at > last[0]:
+                last[1] = at
+            else:
+                done.pop()
+            if at >= end:
+                break
+        if at < end:
+            done.append([at, end, to, rank])
+    return done
+
+
+class Map:
+    def __init__(self, spans, old, new, old_anchor, new_anchor):
+        self.spans = make_map(spans)
+        self.starts = [s[0] for s in self.spans]
+        self.old, self.new = old, new
+        self.old_anchor, self.new_anchor = old_anchor, new_anchor
+
+    def offset(self, o):
+        i = bisect.bisect_right(self.starts, o) - 1
+        if i < 0:
+            return None
+        at, end, to, _ = self.spans[i]
+        return to + o - at if o < end or o - end < 65536 else None
+
+    @staticmethod
+    def address_of(regions, offset):
+        for at, length, address in regions:
+            if 0 <= offset - at < length:
+                return address + offset - at & MASK
+        return None
+
+    def __call__(self, old):
+        for at, length, address in self.old:
+            if old - address & MASK < length:
+                to = self.offset(at + (old - address & MASK))
+                return None if to is None else self.address_of(self.new, to)
+        return None
+
+
+class View:
+    """What a predictor sees, and what it makes of it."""
+
+    def __init__(self, m, old, old_at, new_at, size):
+        self.m, self.old, self.size = m, old, size
+        self.guess = bytearray(old)
+        self.phase = old_at - 32
+        self.a = m.address_of(m.old, old_at)
+        self.b = m.address_of(m.new, new_at)
+        if self.a is not None:
+            self.a -= 32
+        if self.b is not None:
+            self.b -= 32
+
+    def get(self, i, n=4):
+        return int.from_bytes(self.old[i:i + n], "little")
+
+    def int(self, i):
+        return signed(self.get(i), 32)
+
+    def put(self, i, value, n=4):
+        self.guess[i:i + n] = (value & (1 << 8 * n) - 1).to_bytes(n, "little")
+
+    def aligned(self, n, size=None):
+        first = -self.phase % n
+        return range(first, len(self.old) - (size or n) + 1, n)
+
+
+def x86(v):
+    i = 1
+    while i + 4 <= len(v.old):
+        value, byte, new = v.int(i), v.old[i - 1], None
+        if (byte in (0xe8, 0xe9) or byte & 0xc7 == 5 or
+                (i >= 2 and v.old[i - 2] == 0x0f and byte & 0xf0 == 0x80)):
+            new = v.m(v.a + i + 4 + value)
+            if new is not None:
+                new -= v.b + i + 4
+        if new is None and value < 0:
+            new = v.m(value)
+        if new is not None:
+            v.put(i, new)
+        i += 1 if new is None else 4
+
+
+def branch(v, i, w, low, bits):
+    mask = (1 << bits) - 1
+    x = v.m(v.a + i + 4 * signed(w >> low & mask, bits))
+    if x is not None:
+        w = w & ~(mask << low) | ((x - v.b - i) >> 2 & mask) << low
+    return w
+
+
+def is_offset(w):
+    return w & 0xffc00000 == 0x91000000 or w & 0x3b000000 == 0x39000000
+
+
+def shift_of(w):
+    if w & 0xffc00000 == 0x91000000:
+        return 0
+    return 4 if w & 0x04800000 == 0x04800000 else w >> 30
+
+
+def adr(v, i, w, pages):
+    distance = signed(w >> 29 & 3 | (w >> 5 & 0x7ffff) << 2, 21)
+    if w >> 31 == 0:
+        x = v.m(v.a + i + distance)
+        to = None if x is None else x - v.b - i
+    else:
+        page = ((v.a + i >> 12) << 12) + (distance << 12)
+        target = page
+        for k in range(i + 4, i + 36, 4):
+            if k + 4 > len(v.old):
+                break
+            word = v.get(k)
+            if word >> 5 & 31 == w & 31 and is_offset(word):
+                target += (word >> 10 & 0xfff) << shift_of(word)
+                break
+        x = v.m(target)
+        to = None if x is None else (x >> 12) - (v.b + i >> 12)
+        pages[w & 31] = None if x is None else page
+    if to is None:
+        return w
+    return w & 0x9f00001f | (to & 3) << 29 | (to >> 2 & 0x7ffff) << 5
+
+
+def offset_word(v, w, pages):
+    reg, shift = w >> 5 & 31, shift_of(w)
+    if pages.get(reg) is None:
+        return w
+    x = v.m(pages[reg] + ((w >> 10 & 0xfff) << shift))
+    if w & 31 == reg:
+        pages[reg] = None
+    if x is None or x & (1 << shift) - 1:
+        return w
+    return w & 0xffc003ff | (x & 4095) >> shift << 10
+
+
+def arm64(v):
+    pages = {}
+    for i in v.aligned(4):
+        w = v.get(i)
+        if w & 0x7c000000 == 0x14000000:
+            w = branch(v, i, w, 0, 26)
+        elif w & 0x1f000000 == 0x10000000:
+            w = adr(v, i, w, pages)
+        elif is_offset(w):
+            w = offset_word(v, w, pages)
+        elif (w & 0xff000010 == 0x54000000 or w & 0x7e000000 == 0x34000000 or
+                w & 0x3b000000 == 0x18000000):
+            w = branch(v, i, w, 5, 19)
+        elif w & 0x7e000000 == 0x36000000:
+            w = branch(v, i, w, 5, 14)
+        v.put(i, w)
+
+
+def arm(v):
+    for i in v.aligned(4):
+        w = v.get(i)
+        if w & 0x0e000000 == 0x0a000000:
+            x = v.m(v.a + i + 8 + 4 * signed(w & 0xffffff, 24))
+            if x is not None:
+                v.put(i, w & 0xff000000 | (x - v.b - i - 8) >> 2 & 0xffffff)
+
+
+def thumb(v):
+    i = v.phase & 1
+    while i + 4 <= len(v.old):
+        h, l = v.get(i, 2), v.get(i + 2, 2)
+        if h & 0xf800 != 0xf000 or (l & 0xc000 != 0xc000 and
+                                    l & 0xd000 != 0x9000):
+            i += 2
+            continue
+        s = h >> 10 & 1
+        i1, i2 = 1 ^ l >> 13 & 1 ^ s, 1 ^ l >> 11 & 1 ^ s
+        distance = signed(s << 24 | i1 << 23 | i2 << 22 | (h & 0x3ff) << 12 |
+                          (l & 0x7ff) << 1, 25)
+        a, b = v.a + i, v.b + i
+        if l & 0xd000 == 0xc000:
+            a, b = a - (a & 2), b - (b & 2)
+        x = v.m(a + 4 + distance)
+        if x is not None:
+            d = x - b - 4
+            s = d >> 24 & 1
+            v.put(i, 0xf000 | s << 10 | d >> 12 & 0x3ff, 2)
+            v.put(i + 2, l & 0xd000 | (1 ^ d >> 23 & 1 ^ s) << 13 |
+                  (1 ^ d >> 22 & 1 ^ s) << 11 | d >> 1 & 0x7ff, 2)
+        i += 4
+
+
+def pointers(v):
+    for i in v.aligned(8):
+        x = v.m(v.get(i, 8)) if v.get(i, 8) else None
+        if x is not None:
+            v.put(i, x, 8)
+
+
+def words(v):
+    for i in v.aligned(4):
+        if v.get(i):
+            x = v.m(v.get(i))
+            if x is None:
+                x = v.m(v.int(i))
+            if x is not None:
+                v.put(i, x)
+
+
+def relative(v):
+    for i in v.aligned(4):
+        x = v.m(v.a + i + v.int(i))
+        if x is not None:
+            v.put(i, x - v.b - i)
+
+
+def anchored(v):
+    for i in v.aligned(4):
+        x = v.m(v.m.old_anchor + v.int(i))
+        if x is not None:
+            v.put(i, x - v.m.new_anchor)
+
+
+def frames(v):
+    i = -v.phase % 4
+    while i + 12 <= len(v.old):
+        size, parent = v.get(i), v.get(i + 4)
+        if 8 <= size <= 65536 and parent and not (size | parent) & 3:
+            p = v.m(v.a + i + 4 - parent)
+            f = v.m(v.a + i + 8 + v.int(i + 8))
+            if p is not None and f is not None:
+                v.put(i + 4, v.b + i + 4 - p)
+                v.put(i + 8, f - v.b - i - 8)
+                i += 8
+        i += 4
+
+
+def carried(v, before, diff, plan):
+    """Blocks whose numbers depend on new ones: settled piece by piece."""
+    new, done = bytearray(before), 32
+
+    def settle(to):
+        for k in range(done, to):
+            new.append(v.guess[k] + diff[k - 32] & 255)
+        return to
+
+    for i, n, back, is_address in plan:
+        done = settle(i)
+        x = v.m(v.get(i, n)) if is_address else None
+        if x is None:
+            x = (v.get(i, n) - v.get(i - back, n) +
+                 int.from_bytes(new[i - back:i - back + n], "little"))
+        v.put(i, x, n)
+        done = settle(i + n)
+    settle(32 + v.size)
+    return bytes(new[32:])
+
+
+def carry_plan(v, n, back):
+    first = 32 + -(v.phase + 32) % n
+    return [(i, n, back, False) for i in range(first, 32 + v.size - n + 1, n)]
+
+
+def relocation_plan(v):
+    first, end = 32 + -(v.phase + 32) % 8, 32 + v.size
+    ways = [range(first + k, end - 23, 24) for k in (0, 8, 16)]
+    best = max(ways, key=lambda w: sum(v.get(i + 8, 8) in (8, 1027)
+                                       for i in w))
+    return [f for i in best for f in ((i, 8, 24, False), (i + 16, 8, 24, True))]
+
+
+SIMPLE = {1: x86, 2: arm64, 3: arm, 4: thumb, 5: pointers, 6: words,
+          7: relative, 8: anchored, 9: frames}
+CARRY = {11: (4, 4), 12: (4, 8), 13: (4, 12), 14: (8, 8)}
+
+
+def rebuild(choice, v, before, diff):
+    if choice == 10:
+        return carried(v, before, diff, relocation_plan(v))
+    if choice in CARRY:
+        return carried(v, before, diff, carry_plan(v, *CARRY[choice]))
+    if choice in (1, 2, 3, 4, 7, 9) and (v.a is None or v.b is None):
+        choice = 0
+    if choice:
+        SIMPLE[choice](v)
+    return bytes(g + d & 255 for g, d in zip(v.guess[32:], diff))
+
+
+class Record:
+    def __init__(self, codec, payload, at):
+        self.left, version, zero = struct.unpack_from("<QII", payload, at)
+        assert version == 2 and zero == 0 and self.left > 0
+        sizes = struct.unpack_from("<16I", payload, at + 16)
+        at += 80
         streams = []
         for raw, packed in zip(sizes[::2], sizes[1::2]):
             data = payload[at:at + packed]
@@ -117,26 +423,141 @@ def read_delta(codec, payload, old):
                 data = decode(codec, 4194304, data)
             assert len(data) == raw
             streams.append(data)
-        gaps, lengths, offsets = (numbers(s) for s in streams[:3])
-        diffs, inserts = streams[3:]
-        assert len(gaps) == len(lengths) == len(offsets) == ops
-        end = diff_at = insert_at = 0
-        before = len(new)
-        for g, n, z in zip(gaps, lengths, offsets):
-            new += inserts[insert_at:insert_at + g]
-            insert_at += g
-            length = n // 2
-            begin = end - (z + 1) // 2 if z & 1 else end + z // 2
-            cover = old[begin:begin + length]
-            if n & 1 == 0:
-                cover = bytes((a + b) & 255 for a, b in zip(
-                    cover, diffs[diff_at:diff_at + length]))
-                diff_at += length
-            new += cover
-            end = begin + length
-        assert (diff_at, insert_at) == (len(diffs), len(inserts))
-        assert len(new) - before == new_len and zero == 0
-    return bytes(new)
+        self.end = at
+        self.segments, self.gaps, self.lengths, self.offsets = (
+            iter(numbers(s)) for s in streams[:4])
+        self.choices = iter(streams[4])
+        self.rights = iter(numbers(streams[5]))
+        self.diffs = iter(streams[6])
+        self.inserts = io.BytesIO(streams[7])
+        self.old_end = 0
+        self.right = next(self.rights, None)
+
+    def differences(self, n):
+        out = bytearray(n)
+        at = 0
+        while self.right is not None and self.right < n - at:
+            at += self.right
+            out[at] = next(self.diffs)
+            at += 1
+            self.right = next(self.rights, None)
+        if self.right is not None:
+            self.right -= n - at
+        return out
+
+    def finish(self):
+        for s in (self.segments, self.gaps, self.lengths, self.offsets,
+                  self.choices, self.rights, self.diffs):
+            assert next(s, None) is None
+        assert not self.inserts.read() and self.right is None
+
+
+class Segment:
+    def __init__(self, r):
+        number = lambda: next(r.segments)
+        self.kind, self.len = number(), number()
+        self.old_at = r.old_end + step(number())
+        self.old_len, self.within, self.covers = self.len, 0, []
+        if self.kind == 1:
+            self.old_len, self.within, count = number(), number(), number()
+            if count:
+                self.read_covers(r, count)
+        r.old_end = self.old_at + self.old_len
+
+    def read_covers(self, r, count):
+        region = lambda a: tuple(x + step(next(r.segments)) for x in a)
+        old, new, last = [], [], (0, 0, 0)
+        for _ in range(next(r.segments)):
+            last = region((last[0] + last[1], 0, last[2] + last[1]))
+            last = (last[0], last[1], last[2] & MASK)
+            old.append(last)
+            new.append(region(last))
+        anchors = [0, 0]
+        if old:
+            anchors[0] = step(next(r.segments)) & MASK
+            anchors[1] = anchors[0] + step(next(r.segments)) & MASK
+        spans = [[o[0], o[0] + min(o[1], n[1]), n[0], min(o[1], n[1])]
+                 for o, n in zip(old, new)
+                 if o[0] >= self.old_len and min(o[1], n[1])]
+        place, end = 0, self.old_at
+        for _ in range(count):
+            place += next(r.gaps)
+            length = next(r.lengths)
+            at = end + step(next(r.offsets))
+            self.covers.append((place, at, length))
+            if self.is_home(at, length):
+                spans.append([at - self.old_at, at - self.old_at + length,
+                              self.within + place, length])
+            place, end = place + length, at + length
+        self.map = Map(spans, old, new, *anchors)
+
+    def is_home(self, at, length):
+        return (self.old_at <= at and
+                at + length <= self.old_at + self.old_len)
+
+    def pieces(self):
+        """(length, old place or None) in order; None: inserted."""
+        at = 0
+        for place, old, length in self.covers:
+            if place > at:
+                yield place - at, None, False
+            home, at = self.is_home(old, length), place
+            while at < place + length:
+                n = min(4096 - (self.within + at) % 4096,
+                        place + length - at)
+                yield n, old + at - place, home
+                at += n
+        if at < self.len:
+            yield self.len - at, None, False
+
+
+def block(r, s, old, made, n, at, home):
+    diff = r.differences(n)
+    choice = next(r.choices) if home else 0
+    if choice == 0:
+        return bytes(a + b & 255 for a, b in zip(old[at:at + n], diff))
+    end = s.old_at + s.old_len
+    before = old[max(s.old_at, at - 32):at].rjust(32, b"\0")
+    after = old[at + n:min(end, at + n + 16)].ljust(16, b"\0")
+    view = View(s.map, before + old[at:at + n] + after, at - s.old_at,
+                s.within + len(made), n)
+    return rebuild(choice, view, made[-32:].rjust(32, b"\0"), diff)
+
+
+def read_delta(codec, payload, old):
+    at, new, work = 0, bytearray(), iter(())
+    segment, made = None, bytearray()
+    left_over = 0
+    while at < len(payload):
+        r = Record(codec, payload, at)
+        at = r.end
+        while r.left:
+            if left_over:
+                n, place = left_over, None
+            else:
+                piece = next(work, None)
+                if piece is None:
+                    new += made
+                    segment, made = Segment(r), bytearray()
+                    work = segment.pieces()
+                    if segment.kind == 0:
+                        end = segment.old_at + segment.len
+                        made += old[segment.old_at:end]
+                        r.left -= segment.len
+                        work = iter(())
+                    continue
+                n, place, home = piece
+            if place is None:
+                left_over = max(0, n - r.left)
+                n -= left_over
+                made += r.inserts.read(n)
+            else:
+                made += block(r, segment, old, made, n, place, home)
+            r.left -= n
+        assert r.left == 0
+        r.finish()
+    assert next(work, None) is None and not left_over
+    return bytes(new + made)
 
 
 def read_full(codec, window, payload, plain_len):

@@ -11,7 +11,7 @@
 #include "common/apply_tar.h"
 #include "common/delta.h"
 #include "common/fs.h"
-#include "signer/delta_record.h"
+#include "signer/delta_writer.h"
 #include "tests/unit/box.h"
 
 #define NOBODY 65534
@@ -689,6 +689,8 @@ static void clear(struct kit *k, int old)
 /* A delta that copies the manifest and inserts this as content. */
 static void make_delta(struct kit *k, const char *content)
 {
+	const struct delta_segment all = { .kind = DELTA_PATCH,
+					   .len = strlen(content) };
 	struct delta_writer *w;
 	const struct encoder_sink to = { &k->tar, add_bytes };
 	struct err e = { 0 };
@@ -697,6 +699,7 @@ static void make_delta(struct kit *k, const char *content)
 	k->tar.len = 0;
 	delta_writer_new(PACKAGE_RAW, &to, &w);
 	assert_ok(delta_writer_copy(w, 0, k->manifest.len, &e));
+	assert_ok(delta_writer_patch(w, &all, NULL, &e));
 	assert_ok(delta_writer_insert(w, slice_of(content), &e));
 	assert_ok(delta_writer_end(w, &len, &e));
 	delta_writer_free(w);

@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "common/delta_predict.h"
+#include "common/le.h"
 #include "tests/unit/check.h"
 
 #define OLD_LEN 200000
-#define NEW_MAX 400000
+#define NEW_MAX 2000000
 
 /* The old stream; what came out; and the records that go in. */
 static uint8_t old[OLD_LEN];
@@ -60,18 +62,67 @@ static void add_varint(enum delta_stream which, uint64_t v)
 	} while (v > 0);
 }
 
-/* Insert text, then take len bytes of the old, `move` from the last cover. */
-static void op(const char *text, uint64_t len, bool exact, int64_t move)
+static void add_step(enum delta_stream which, int64_t by)
 {
-	uint64_t zigzag =
-		move < 0 ? (uint64_t)(-move - 1) * 2 + 1 : (uint64_t)move * 2;
+	add_varint(which,
+		   by < 0 ? (uint64_t)(-(by + 1)) * 2 + 1 : (uint64_t)by * 2);
+}
 
-	add_varint(DELTA_GAPS, strlen(text));
+/* A segment that copies, `move` from the end of the one before. */
+static void copy(uint64_t len, int64_t move)
+{
+	add_varint(DELTA_SEGMENTS, DELTA_COPY);
+	add_varint(DELTA_SEGMENTS, len);
+	add_step(DELTA_SEGMENTS, move);
+	record.new_len += len;
+}
+
+/* A patch of len bytes with the whole old stream as home. */
+static void patch(uint64_t len, uint64_t covers)
+{
+	add_varint(DELTA_SEGMENTS, DELTA_PATCH);
+	add_varint(DELTA_SEGMENTS, len);
+	add_step(DELTA_SEGMENTS, 0);
+	add_varint(DELTA_SEGMENTS, OLD_LEN);
+	add_varint(DELTA_SEGMENTS, 0);
+	add_varint(DELTA_SEGMENTS, covers);
+	if (covers > 0)
+		add_varint(DELTA_SEGMENTS, 0); /* no regions */
+	record.new_len += len;
+}
+
+static void cover(uint64_t gap, uint64_t len, int64_t move)
+{
+	add_varint(DELTA_GAPS, gap);
+	add_varint(DELTA_LENGTHS, len);
+	add_step(DELTA_OFFSETS, move);
+}
+
+static void choose(uint8_t predictor)
+{
+	add_bytes(&streams[DELTA_CHOICES], &predictor, 1);
+}
+
+static void insert(const char *text)
+{
 	add_bytes(&streams[DELTA_INSERTS], text, strlen(text));
-	add_varint(DELTA_LENGTHS, len * 2 + (exact ? 1 : 0));
-	add_varint(DELTA_OFFSETS, zigzag);
-	record.op_count++;
-	record.new_len += strlen(text) + len;
+}
+
+static void wrong(uint64_t rights, uint8_t diff)
+{
+	add_varint(DELTA_RIGHTS, rights);
+	add_bytes(&streams[DELTA_DIFFS], &diff, 1);
+}
+
+/* Insert text, then take len bytes that are right. */
+static void op(const char *text, uint64_t len, int64_t move)
+{
+	patch(strlen(text) + len, 1);
+	cover(strlen(text), len, move);
+	for (uint64_t at = strlen(text); at < strlen(text) + len; at++)
+		if (at % 4096 == 0 || at == strlen(text))
+			choose(0);
+	insert(text);
 }
 
 static void end_record(void)
@@ -165,9 +216,8 @@ static void assert_apply_refused(uint64_t len, enum err_code code)
 static void a_record_header_survives_the_round_trip(void **state)
 {
 	struct delta_record r = { .new_len = UINT64_C(1) << 40,
-				  .op_count = 77,
-				  .raw_len = { 1, 2, 3, 400, 5 },
-				  .packed_len = { 1, 1, 3, 20, 5 } };
+				  .raw_len = { 1, 2, 3, 400, 5, 0, 7, 8 },
+				  .packed_len = { 1, 1, 3, 20, 5, 0, 7, 1 } };
 	uint8_t bytes[DELTA_RECORD_LEN + 1] = { 0 };
 	struct delta_record back;
 	struct err e = { 0 };
@@ -176,7 +226,7 @@ static void a_record_header_survives_the_round_trip(void **state)
 	delta_format_record(&r, bytes);
 	assert_ok(delta_parse_record((struct slice){ bytes, DELTA_RECORD_LEN },
 				     &back, &e));
-	assert_true(back.new_len == r.new_len && back.op_count == r.op_count);
+	assert_true(back.new_len == r.new_len);
 	assert_memory_equal(back.raw_len, r.raw_len, sizeof(r.raw_len));
 	assert_memory_equal(back.packed_len, r.packed_len,
 			    sizeof(r.packed_len));
@@ -188,11 +238,15 @@ static void a_record_header_survives_the_round_trip(void **state)
 			       (struct slice){ bytes, DELTA_RECORD_LEN - 1 },
 			       &back, &e),
 		       ERR_FORMAT);
-	bytes[12] = 1;
-	assert_refused(
-		delta_parse_record((struct slice){ bytes, DELTA_RECORD_LEN },
-				   &back, &e),
-		ERR_FORMAT);
+	for (size_t i = 8; i < 16; i++) {
+		bytes[i] ^= 1;
+		assert_refused(
+			delta_parse_record(
+				(struct slice){ bytes, DELTA_RECORD_LEN },
+				&back, &e),
+			ERR_FORMAT);
+		bytes[i] ^= 1;
+	}
 }
 
 static void assert_record_refused(struct delta_record r, enum err_code code)
@@ -211,7 +265,6 @@ static void assert_record_refused(struct delta_record r, enum err_code code)
 static void impossible_records_are_refused(void **state)
 {
 	static const struct delta_record good = { .new_len = 5,
-						  .op_count = 1,
 						  .raw_len = { 1, 1, 1, 0, 5 },
 						  .packed_len = { 1, 1, 1, 0,
 								  5 } };
@@ -219,9 +272,6 @@ static void impossible_records_are_refused(void **state)
 
 	(void)state;
 	r.new_len = 0;
-	assert_record_refused(r, ERR_FORMAT);
-	r = good;
-	r.op_count = 0;
 	assert_record_refused(r, ERR_FORMAT);
 	r = good;
 	r.packed_len[4] = 6;
@@ -237,19 +287,22 @@ static void impossible_records_are_refused(void **state)
 	assert_record_refused(r, ERR_LIMIT);
 }
 
-static void covers_and_inserts_rebuild_the_new(void **state)
+static void copies_covers_and_inserts_rebuild_the_new(void **state)
 {
 	static const size_t steps[] = { 1, 7, 65536 };
-	uint8_t diffs[3] = { 1, 0, 255 };
 	struct err e = { 0 };
 
 	(void)state;
-	op("head", 1000, true, 500);
-	op("", 3, false, -1000);
-	add_bytes(&streams[DELTA_DIFFS], diffs, sizeof(diffs));
-	op("tail", 0, true, 0);
+	patch(4 + 1000 + 3 + 4, 2);
+	cover(4, 1000, 500);
+	cover(0, 3, -1000);
+	insert("headtail");
+	choose(0);
+	choose(0);
+	wrong(1000, 1);
+	wrong(1, 255);
 	end_record();
-	op("", 100000, true, 100000);
+	copy(100000, 100000);
 	end_record();
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
 		step = steps[i];
@@ -265,20 +318,137 @@ static void covers_and_inserts_rebuild_the_new(void **state)
 	}
 }
 
+static void a_patch_may_go_on_in_the_next_record(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	patch(10 + 5000 + 4, 1);
+	cover(10, 5000, 7);
+	insert("01234");
+	record.new_len = 5;
+	end_record();
+	insert("56789");
+	choose(0);
+	record.new_len = 5 + 4086;
+	end_record();
+	choose(0);
+	wrong(3, 9);
+	insert("tail");
+	record.new_len = 5000 - 4086 + 4;
+	end_record();
+	assert_ok(apply(5014, &e));
+	assert_memory_equal(new, "0123456789", 10);
+	assert_memory_equal(new + 10, old + 7, 4089);
+	assert_int_equal(new[4099], (uint8_t)(old[4096] + 9));
+	assert_memory_equal(new + 4100, old + 4097, 910);
+	assert_memory_equal(new + 5010, "tail", 4);
+}
+
+static void predictors_are_applied_to_covers_of_the_home_file(void **state)
+{
+	struct err e = { 0 };
+	uint32_t want;
+
+	(void)state;
+	patch(4096 + 8, 1);
+	cover(0, 4096, 0);
+	choose(DELTA_CARRY4);
+	wrong(4, 5);
+	insert("12345678");
+	end_record();
+	assert_ok(apply(4104, &e));
+	/* The first wrong byte is carried on to all numbers behind it. */
+	assert_memory_equal(new, old, 4);
+	want = le32_get(old + 4000) + 5;
+	assert_int_equal(le32_get(new + 4000), want);
+}
+
+static void wrong_patches_are_refused(void **state)
+{
+	(void)state;
+	/* A block and a copy in two records. */
+	patch(100, 1);
+	cover(0, 100, 0);
+	choose(0);
+	record.new_len = 50;
+	end_record();
+	assert_apply_refused(100, ERR_FORMAT);
+	buf_done(&records);
+	copy(100, 0);
+	record.new_len = 50;
+	end_record();
+	assert_apply_refused(100, ERR_FORMAT);
+	/* A predictor that does not exist, and one that is missing. */
+	buf_done(&records);
+	patch(100, 1);
+	cover(0, 100, 0);
+	choose(DELTA_PREDICTORS);
+	end_record();
+	assert_apply_refused(100, ERR_FORMAT);
+	buf_done(&records);
+	patch(100, 1);
+	cover(0, 100, 0);
+	end_record();
+	assert_apply_refused(100, ERR_FORMAT);
+	/* Wrong bytes that are right, and one behind the record's end. */
+	buf_done(&records);
+	op("", 100, 0);
+	wrong(5, 0);
+	end_record();
+	assert_apply_refused(100, ERR_FORMAT);
+	buf_done(&records);
+	op("", 100, 0);
+	wrong(100, 1);
+	end_record();
+	assert_apply_refused(100, ERR_FORMAT);
+	/* An empty cover, an empty segment. */
+	buf_done(&records);
+	patch(1, 1);
+	cover(1, 0, 0);
+	insert("x");
+	end_record();
+	assert_apply_refused(1, ERR_FORMAT);
+	buf_done(&records);
+	copy(0, 0);
+	copy(1, 0);
+	end_record();
+	assert_apply_refused(1, ERR_FORMAT);
+	/* Covers longer than the segment, a segment longer than all. */
+	buf_done(&records);
+	patch(10, 1);
+	cover(5, 6, 0);
+	end_record();
+	assert_apply_refused(10, ERR_LIMIT);
+	buf_done(&records);
+	copy(11, 0);
+	record.new_len = 10;
+	end_record();
+	assert_apply_refused(10, ERR_LIMIT);
+}
+
+static void too_many_covers_are_refused(void **state)
+{
+	(void)state;
+	patch(1000, DELTA_COVERS_MAX + 1);
+	end_record();
+	assert_apply_refused(1000, ERR_LIMIT);
+}
+
 static void exact_covers_may_be_cloned(void **state)
 {
 	struct err e = { 0 };
 
 	(void)state;
-	op("", 100000, true, 7);
-	op("x", 5, false, 0);
-	add_bytes(&streams[DELTA_DIFFS], "\0\0\0\0\0", 5);
+	copy(100000, 7);
+	end_record();
+	op("x", 5, 0);
 	end_record();
 	io.emit_old = emit_old;
 	assert_ok(apply(100006, &e));
 	assert_int_equal(clones, 1);
 	assert_memory_equal(new, old + 7, 100000);
-	assert_memory_equal(new + 100001, old + 100007, 5);
+	assert_memory_equal(new + 100001, old, 5);
 	io.emit_old = NULL;
 }
 
@@ -297,43 +467,42 @@ static void reading_beside_the_old_is_refused(void **state)
 	static const struct {
 		uint64_t len;
 		int64_t move;
-	} wrong[] = {
+	} beside[] = {
 		{ OLD_LEN + 1, 0 },   { 1, OLD_LEN },
 		{ 2, OLD_LEN - 1 },   { 1, -1 },
 		{ 1, OLD_LEN + 1 },   { 1, INT64_MAX },
-		{ 1, INT64_MIN + 1 }, { 0, OLD_LEN + 1 },
+		{ 1, INT64_MIN + 1 },
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(beside); i++) {
 		buf_done(&records);
-		op("y", wrong[i].len, true, wrong[i].move);
+		op("y", beside[i].len, beside[i].move);
 		end_record();
-		assert_apply_refused(wrong[i].len + 1, ERR_FORMAT);
+		assert_apply_refused(beside[i].len + 1, ERR_FORMAT);
+		buf_done(&records);
+		copy(beside[i].len, beside[i].move);
+		end_record();
+		assert_apply_refused(beside[i].len, ERR_FORMAT);
 	}
-	buf_done(&records);
-	op("", OLD_LEN, true, 0);
-	op("", 1, true, -OLD_LEN - 1);
-	end_record();
-	assert_apply_refused(OLD_LEN + 1, ERR_FORMAT);
 }
 
 static void more_than_was_signed_never_comes_out(void **state)
 {
 	(void)state;
-	op("0123456789", 10, true, 0);
+	op("0123456789", 10, 0);
 	end_record();
 	assert_apply_refused(19, ERR_LIMIT);
 	assert_int_equal(new_len, 0);
 	assert_apply_refused(21, ERR_FORMAT);
 	/* A record that yields more or less than its header says. */
 	buf_done(&records);
-	op("0123456789", 10, true, 0);
+	op("0123456789", 10, 0);
 	record.new_len = 15;
 	end_record();
 	assert_apply_refused(15, ERR_LIMIT);
 	buf_done(&records);
-	op("0123456789", 10, true, 0);
+	op("0123456789", 10, 0);
 	record.new_len = 25;
 	end_record();
 	assert_apply_refused(25, ERR_FORMAT);
@@ -344,18 +513,13 @@ static void streams_are_used_up_exactly(void **state)
 	(void)state;
 	for (size_t i = 0; i < DELTA_STREAMS; i++) {
 		buf_done(&records);
-		op("0123456789", 10, true, 0);
+		op("0123456789", 10, 0);
 		add_bytes(&streams[i], "\1", 1);
 		end_record();
 		assert_apply_refused(20, ERR_FORMAT);
 	}
 	buf_done(&records);
-	op("0123456789", 10, false, 0);
-	add_bytes(&streams[DELTA_DIFFS], "\0\0\0", 3);
-	end_record();
-	assert_apply_refused(20, ERR_FORMAT);
-	buf_done(&records);
-	op("0123456789", 10, true, 0);
+	op("0123456789", 10, 0);
 	streams[DELTA_INSERTS].len--;
 	end_record();
 	assert_apply_refused(20, ERR_FORMAT);
@@ -363,7 +527,7 @@ static void streams_are_used_up_exactly(void **state)
 
 static void numbers_have_one_form(void **state)
 {
-	static const char *const wrong[] = {
+	static const char *const forms[] = {
 		"\x80",
 		"\x81\x80",
 		"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02",
@@ -371,40 +535,57 @@ static void numbers_have_one_form(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
 		buf_done(&records);
-		op("", 10, true, 0);
+		op("", 10, 0);
 		buf_done(&streams[DELTA_OFFSETS]);
-		add_bytes(&streams[DELTA_OFFSETS], wrong[i], strlen(wrong[i]));
+		add_bytes(&streams[DELTA_OFFSETS], forms[i], strlen(forms[i]));
 		end_record();
 		assert_apply_refused(10, ERR_FORMAT);
 	}
 	/* "\x80\x00" is a longer way to write zero. */
 	buf_done(&records);
-	op("", 10, true, 0);
+	op("", 10, 0);
 	buf_done(&streams[DELTA_OFFSETS]);
 	add_bytes(&streams[DELTA_OFFSETS], "\x80\0", 2);
 	end_record();
 	assert_apply_refused(10, ERR_FORMAT);
 }
 
-static void operations_that_do_nothing_are_refused(void **state)
-{
-	(void)state;
-	op("", 0, true, 0);
-	op("x", 0, true, 0);
-	end_record();
-	assert_apply_refused(1, ERR_FORMAT);
-}
-
 static void time_is_bounded_by_the_length_of_the_new(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < DELTA_OPS_FREE + 1000; i++)
-		op("", 1, true, 0);
+		copy(1, -(int64_t)(i > 0));
+	end_record();
+	assert_apply_refused(DELTA_OPS_FREE + 1000, ERR_LIMIT);
+	buf_done(&records);
+	patch(DELTA_OPS_FREE + 1000, DELTA_OPS_FREE + 1000);
+	for (unsigned i = 0; i < DELTA_OPS_FREE + 1000; i++) {
+		cover(0, 1, 0);
+		choose(0);
+	}
 	end_record();
 	assert_apply_refused(DELTA_OPS_FREE + 1000, ERR_LIMIT);
 	assert_int_equal(new_len, 0);
+}
+
+/* Bytes that a predictor looks at beside its block are reads as well. */
+static void reads_of_the_old_are_bounded(void **state)
+{
+	const unsigned covers = 150000;
+
+	(void)state;
+	for (unsigned half = 0; half < 2; half++) {
+		patch(covers / 2 * 8, covers / 2);
+		for (unsigned i = 0; i < covers / 2; i++) {
+			cover(7, 1, i > 0 ? -1 : 1000);
+			choose(DELTA_POINTERS);
+			insert("1234567");
+		}
+		end_record();
+	}
+	assert_apply_refused((uint64_t)covers * 8, ERR_LIMIT);
 }
 
 static void every_cut_and_every_extra_byte_is_refused(void **state)
@@ -413,9 +594,9 @@ static void every_cut_and_every_extra_byte_is_refused(void **state)
 	size_t whole;
 
 	(void)state;
-	op("head", 10, true, 500);
+	op("head", 10, 500);
 	end_record();
-	op("x", 5, true, 0);
+	op("x", 5, 0);
 	end_record();
 	assert_ok(apply(20, &e));
 	whole = records.len;
@@ -429,7 +610,7 @@ static void every_cut_and_every_extra_byte_is_refused(void **state)
 static void what_the_disk_says_is_passed_on(void **state)
 {
 	(void)state;
-	op("head", 10, true, 500);
+	op("head", 10, 500);
 	end_record();
 	io.emit = refuse_to_emit;
 	assert_apply_refused(14, ERR_SPACE);
@@ -443,15 +624,19 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(a_record_header_survives_the_round_trip),
 		TEST(impossible_records_are_refused),
-		TEST(covers_and_inserts_rebuild_the_new),
+		TEST(copies_covers_and_inserts_rebuild_the_new),
+		TEST(a_patch_may_go_on_in_the_next_record),
+		TEST(predictors_are_applied_to_covers_of_the_home_file),
+		TEST(wrong_patches_are_refused),
+		TEST(too_many_covers_are_refused),
 		TEST(exact_covers_may_be_cloned),
 		TEST(nothing_is_made_of_nothing),
 		TEST(reading_beside_the_old_is_refused),
 		TEST(more_than_was_signed_never_comes_out),
 		TEST(streams_are_used_up_exactly),
 		TEST(numbers_have_one_form),
-		TEST(operations_that_do_nothing_are_refused),
 		TEST(time_is_bounded_by_the_length_of_the_new),
+		TEST(reads_of_the_old_are_bounded),
 		TEST(every_cut_and_every_extra_byte_is_refused),
 		TEST(what_the_disk_says_is_passed_on),
 	};

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * delta_record - the parts of a delta: records, the streams in them, and the
+ * segments that the streams describe. Layout: docs/delta-format.md.
+ *
+ * The parsers are bounded: what they return keeps to every limit that is said
+ * here, and nothing is allocated.
+ */
+#ifndef COMMON_DELTA_RECORD_H
+#define COMMON_DELTA_RECORD_H
+
+#include "common/delta_map.h"
+#include "common/rd.h"
+
+#define DELTA_VERSION    2
+#define DELTA_RECORD_MAX (4u << 20) /* bytes of a record's decoded streams */
+#define DELTA_WINDOW     (4u << 20) /* of the codec */
+#define DELTA_COVERS_MAX (1u << 17) /* of a segment */
+#define DELTA_FILE_MAX   UINT32_MAX /* home files, and where covers lie */
+
+/* A record begins with a header of fixed length, then its streams follow. */
+enum delta_stream {
+	DELTA_SEGMENTS, /* varints: see struct delta_segment */
+	DELTA_GAPS,     /* varints: bytes of DELTA_INSERTS before each cover */
+	DELTA_LENGTHS,  /* varints: of the covers */
+	DELTA_OFFSETS,  /* zigzag varints: from the end of the cover before */
+	DELTA_CHOICES,  /* one predictor for each block of a cover */
+	DELTA_RIGHTS,   /* varints: right bytes before each wrong one */
+	DELTA_DIFFS,    /* what to add to the wrong ones */
+	DELTA_INSERTS,  /* bytes that come from nowhere */
+	DELTA_STREAMS
+};
+
+struct delta_record {
+	uint64_t new_len; /* bytes of the new stream, at least 1 */
+	uint32_t raw_len[DELTA_STREAMS];
+	uint32_t packed_len[DELTA_STREAMS]; /* raw_len: not compressed */
+};
+
+#define DELTA_RECORD_LEN (16 + 8 * DELTA_STREAMS)
+
+int delta_parse_record(struct slice in, struct delta_record *out,
+		       struct err *e) NODISCARD;
+void delta_format_record(const struct delta_record *r,
+			 uint8_t out[DELTA_RECORD_LEN]);
+
+enum delta_kind {
+	DELTA_COPY, /* len bytes of the old stream at old_at */
+	DELTA_PATCH /* covers and inserts; old_at and old_len: the home file */
+};
+
+/* A stretch of the new stream. */
+struct delta_segment {
+	enum delta_kind kind;
+	uint64_t len; /* at least 1 */
+	uint64_t old_at, old_len;
+	/* patches */
+	uint32_t within;      /* where in its file the segment begins */
+	uint32_t cover_count; /* 0: all is inserted, and nothing follows */
+	struct delta_layout old, fresh;
+	uint64_t old_anchor, new_anchor;
+};
+
+/* Seven bits a byte, lowest first; the shortest form only. */
+int delta_get_varint(struct rd *r, uint64_t *out, struct err *e) NODISCARD;
+
+/*
+ * The next segment. old_end is where the old range of the one before ended.
+ * The old range lies within old_len bytes; the file that a patch makes, and
+ * its regions, end at DELTA_FILE_MAX at the latest.
+ */
+int delta_get_segment(struct rd *r, uint64_t old_end, uint64_t old_len,
+		      struct delta_segment *out, struct err *e) NODISCARD;
+
+/* A step from one place to another of at most `limit`, as a zigzag varint. */
+int delta_get_place(struct rd *r, uint64_t from, uint64_t limit, uint64_t *out,
+		    struct err *e) NODISCARD;
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * delta_unpack - the streams of one delta record after another, decompressed
+ * into memory that is bounded by DELTA_RECORD_MAX.
+ */
+#ifndef COMMON_DELTA_UNPACK_H
+#define COMMON_DELTA_UNPACK_H
+
+#include "common/delta_record.h"
+#include "common/package.h"
+
+/* Where records come from. */
+struct delta_source {
+	void *ctx;
+	/* Next bytes; *got 0 at the end. */
+	int (*more)(void *ctx, void *out, size_t len, size_t *got,
+		    struct err *e);
+};
+
+struct delta_unpack;
+
+int delta_unpack_new(enum package_codec codec, const struct delta_source *from,
+		     struct delta_unpack **out, struct err *e) NODISCARD;
+void delta_unpack_free(struct delta_unpack *u);
+
+/* The next record; its streams' bytes live until the next call. */
+int delta_unpack_next(struct delta_unpack *u, struct delta_record *record,
+		      struct rd streams[DELTA_STREAMS],
+		      struct err *e) NODISCARD;
+
+/* Nothing may follow the last record. */
+int delta_unpack_end(struct delta_unpack *u, struct err *e) NODISCARD;
+
+#endif

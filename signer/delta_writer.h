@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * delta_writer - writes delta records (common/delta.h): segments and what they
+ * consist of go in, in the order of the new stream; full records come out.
+ */
+#ifndef SIGNER_DELTA_WRITER_H
+#define SIGNER_DELTA_WRITER_H
+
+#include "common/delta_cover.h"
+#include "common/delta_predict.h"
+#include "signer/encode.h"
+
+struct delta_writer;
+
+void delta_writer_new(enum package_codec codec, const struct encoder_sink *to,
+		      struct delta_writer **out);
+void delta_writer_free(struct delta_writer *w);
+
+/* A segment of len bytes that equal the old stream at old_at. */
+int delta_writer_copy(struct delta_writer *w, uint64_t old_at, uint64_t len,
+		      struct err *e) NODISCARD;
+
+/*
+ * Begin a patch: s and its covers. Then come its bytes: an insert for each gap
+ * and behind the last cover, and the blocks of each cover.
+ */
+int delta_writer_patch(struct delta_writer *w, const struct delta_segment *s,
+		       const struct delta_cover *covers,
+		       struct err *e) NODISCARD;
+int delta_writer_insert(struct delta_writer *w, struct slice bytes,
+			struct err *e) NODISCARD;
+
+/* home: whether the block's cover lies within the home file. */
+int delta_writer_block(struct delta_writer *w, bool home,
+		       enum delta_predictor choice, struct slice diff,
+		       struct err *e) NODISCARD;
+
+/* The last record; *len is then the length of all. */
+int delta_writer_end(struct delta_writer *w, uint64_t *len,
+		     struct err *e) NODISCARD;
+
+#endif
