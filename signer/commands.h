@@ -22,6 +22,8 @@ int cmd_release_create(int argc, char **argv, struct err *e);
 int cmd_release_withdraw(int argc, char **argv, struct err *e);
 int cmd_release_list(int argc, char **argv, struct err *e);
 int cmd_release_show(int argc, char **argv, struct err *e);
+int cmd_floor(int argc, char **argv, struct err *e);
+int cmd_stepback(int argc, char **argv, struct err *e);
 int cmd_inspect(int argc, char **argv, struct err *e);
 int cmd_sign(int argc, char **argv, struct err *e);
 int cmd_merge(int argc, char **argv, struct err *e);
