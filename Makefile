@@ -12,6 +12,9 @@ DOCDIR     ?= $(PREFIX)/share/doc/pawl
 INSTALL    ?= install
 PKG_CONFIG ?= pkg-config
 VERSION    := $(shell cat VERSION)
+# The date of the source, which the client takes for the earliest now.
+BORN       := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct \
+		2>/dev/null),0)
 B          := build/$(CONFIG)
 
 PROGRAMS := signer update-server updater-client
@@ -86,6 +89,14 @@ $(B)/.deps: tests/packages.txt
 
 $(B)/obj/%.o: %.c Makefile | $(B)/.deps
 	$(Q_CC)mkdir -p $(@D) && $(CC) $(BASE_CFLAGS) $(CFLAGS) -c -o $@ $<
+
+# Written only when the date changes, so that make sees it.
+$(B)/.born: FORCE
+	@mkdir -p $(@D) && \
+		{ echo $(BORN) | cmp -s - $@ || echo $(BORN) >$@; }
+$(B)/obj/updater-client/born.o: BASE_CFLAGS += -DBORN=$(BORN)
+$(B)/obj/updater-client/born.o: $(B)/.born
+FORCE:
 
 $(B)/libcommon.a: $(call obj,common/*.c)
 	$(Q_AR)mkdir -p $(@D) && rm -f $@ && $(AR) rcsD $@ $^
@@ -225,7 +236,7 @@ Q_LD = @echo "  LD  $@";
 Q_AR = @echo "  AR  $@";
 endif
 
-.PHONY: all help deps demo test check-unit check-fuzz check-e2e fuzz run-fuzz \
+.PHONY: FORCE all help deps demo test check-unit check-fuzz check-e2e fuzz run-fuzz \
 	$(RUN_TESTS) $(RUN_FUZZ) \
 	bench lint repro install clean
 .DELETE_ON_ERROR:

@@ -304,6 +304,13 @@ int64_t tuf_client_version(const struct tuf_client *c, enum tuf_role role)
 	return m ? m->version : 0;
 }
 
+int64_t tuf_client_expires(const struct tuf_client *c, enum tuf_role role)
+{
+	const struct tuf_meta *m = role_meta(c, role);
+
+	return m ? m->expires : 0;
+}
+
 void tuf_client_site(const struct tuf_client *c, struct tuf_site *out)
 {
 	tuf_root_site(c->root, out);

@@ -123,6 +123,8 @@ struct slice tuf_client_bytes(const struct tuf_client *c, enum tuf_role role);
 const struct json *tuf_client_signed(const struct tuf_client *c,
 				     enum tuf_role role);
 int64_t tuf_client_version(const struct tuf_client *c, enum tuf_role role);
+/* When it ends; 0 if not loaded. */
+int64_t tuf_client_expires(const struct tuf_client *c, enum tuf_role role);
 
 void tuf_client_site(const struct tuf_client *c, struct tuf_site *out);
 

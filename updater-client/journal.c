@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "common/utc.h"
+
 #define MAGIC       UINT64_C(0x314e524a4c574150) /* "PAWLJRN1" */
 #define PAYLOAD_LEN (JOURNAL_RECORD_LEN - TWIN_HEAD_LEN - SHA256_LEN)
 
@@ -51,12 +53,19 @@ static struct slice format_payload(const struct journal *j,
 	put_bytes(&r, j->detail, sizeof(j->detail));
 	put(&r, j->refused_count, 4);
 	put_bytes(&r, j->refused, sizeof(j->refused));
+	put(&r, (uint64_t)j->trusted_until, 8);
 	return (struct slice){ out, r.len };
 }
 
 static bool is_text(const char *text, size_t size)
 {
 	return memchr(text, 0, size) != NULL;
+}
+
+/* What can be formatted: nobody's checksum makes year 10000 true. */
+static bool is_time(int64_t sec)
+{
+	return sec >= 0 && sec <= UTC_LAST;
 }
 
 static bool is_sound(const struct journal *j)
@@ -66,7 +75,8 @@ static bool is_sound(const struct journal *j)
 	return m->state < MACHINE_STATES && m->reason < REASONS &&
 	       m->from <= SLOT_B && m->to <= SLOT_B &&
 	       m->attempts_left <= MACHINE_ATTEMPTS &&
-	       j->refused_count <= POLICY_REFUSED_MAX && j->time_floor >= 0 &&
+	       j->refused_count <= POLICY_REFUSED_MAX &&
+	       is_time(j->time_floor) && is_time(j->trusted_until) &&
 	       is_text(j->release, sizeof(j->release)) &&
 	       is_text(j->detail, sizeof(j->detail));
 }
@@ -88,6 +98,7 @@ static void parse_fields(struct rd *r, struct journal *j)
 	rd_copy(r, j->detail, sizeof(j->detail));
 	j->refused_count = rd_le32(r);
 	rd_copy(r, j->refused, sizeof(j->refused));
+	j->trusted_until = (int64_t)rd_le64(r);
 }
 
 static int parse_payload(struct slice in, struct journal *j, struct err *e)

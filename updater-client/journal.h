@@ -22,6 +22,7 @@ struct journal {
 	uint32_t report_sequence; /* of the last report of that attempt */
 	uint32_t failures;        /* polls in a row that failed */
 	int64_t time_floor;       /* highest signed time ever verified */
+	int64_t trusted_until;    /* when the root of trust ends; 0: unknown */
 	struct sha256 digest;     /* the release under way, or tried last */
 	char release[NAME_MAX_LEN + 1];
 	char detail[JOURNAL_DETAIL_LEN]; /* people's words for the reason */

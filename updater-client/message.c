@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/utc.h"
 
 /*
  * One walk over a message's fields, either writing or reading them. A failure
@@ -169,6 +170,8 @@ static void walk_unwrap(struct walk *w, struct message_unwrap *m)
 static void walk_site(struct walk *w, struct message_site *m)
 {
 	walk_time(w, &m->time_floor);
+	walk_time(w, &m->trusted_until);
+	w->bad |= m->time_floor > UTC_LAST || m->trusted_until > UTC_LAST;
 	walk_time(w, &m->root_version);
 	walk_time(w, &m->targets_version);
 	m->environment =

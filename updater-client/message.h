@@ -89,6 +89,7 @@ struct message_unwrap {
 
 struct message_site {
 	int64_t time_floor;
+	int64_t trusted_until;                 /* when the trusted root ends */
 	int64_t root_version, targets_version; /* 0: not there yet */
 	enum environment environment;
 	bool staging_signed;

@@ -7,6 +7,7 @@
 #include "common/fs.h"
 #include "common/log.h"
 #include "common/utc.h"
+#include "updater-client/born.h"
 #include "updater-client/identity.h"
 #include "updater-client/source.h"
 #include "updater-client/trust.h"
@@ -48,6 +49,12 @@ static int open_folder(int dirfd, const char *name, int *fd, struct err *e)
 	return fs_open(dirfd, name, O_RDONLY | O_DIRECTORY, fd, e);
 }
 
+/* Whatever the clock says, this program was built before now. */
+static void raise_time(struct journal *j)
+{
+	j->time_floor = policy_now(j->time_floor, born_time());
+}
+
 static int open_state(struct session *s, struct err *e)
 {
 	if (fs_make_dir(s->config->state, 0700, &s->state_fd, e) ||
@@ -74,6 +81,7 @@ int session_open(struct session *s, const struct settings *c, int stop_fd,
 		session_close(s);
 		return -1;
 	}
+	raise_time(&s->journal);
 	if (s->reset)
 		log_event(LOG_WARNING, "journal-reset",
 			  "both records were damaged; the slots are as they "
@@ -97,6 +105,7 @@ int session_peek(struct session *s, const struct settings *c, struct err *e)
 		session_close(s);
 		return err_in(e, "nothing to see yet");
 	}
+	raise_time(&s->journal);
 	s->slots.path = c->slot_path;
 	if (session_look(s, e) ||
 	    identity_load(s->state_fd, &s->identity, &s->enrolled, e)) {
@@ -164,9 +173,12 @@ int session_learn_time(struct session *s, struct err *e)
 		return -1;
 	s->site = m.site;
 	s->now = policy_now(clock, m.site.time_floor);
-	if (m.site.time_floor <= s->journal.time_floor)
+	if (m.site.time_floor <= s->journal.time_floor &&
+	    m.site.trusted_until == s->journal.trusted_until)
 		return 0;
-	s->journal.time_floor = m.site.time_floor;
+	s->journal.trusted_until = m.site.trusted_until;
+	s->journal.time_floor =
+		policy_now(m.site.time_floor, s->journal.time_floor);
 	return session_save(s, e);
 }
 

@@ -2,6 +2,7 @@
 #include "updater-client/status.h"
 
 #include <fcntl.h>
+#include <string.h>
 
 #include "common/fs.h"
 #include "common/json.h"
@@ -103,6 +104,16 @@ static void add_identity(struct json *j, const struct session *s)
 	json_set_text(j, "cohort", s->identity.cohort);
 }
 
+/* A wrong clock is no failure here, but the first thing to look at. */
+static const char *clock_state(const struct journal *j)
+{
+	int64_t clock = utc_now();
+
+	if (j->trusted_until > 0 && clock >= j->trusted_until)
+		return "ahead";
+	return clock < j->time_floor ? "behind" : "plausible";
+}
+
 static void add_journal(struct json *j, const struct session *s)
 {
 	const struct journal *journal = &s->journal;
@@ -120,6 +131,7 @@ static void add_journal(struct json *j, const struct session *s)
 	json_set_bool(j, "journal_reset", s->reset);
 	json_set_int(j, "floor", (int64_t)s->floor.stored);
 	json_set_int(j, "floor_verified", (int64_t)s->floor.verified);
+	json_set_text(j, "clock", clock_state(journal));
 	if (journal->time_floor > 0) {
 		utc_format(journal->time_floor, floor);
 		json_set_text(j, "time_floor", floor);
@@ -214,6 +226,16 @@ static int print_state(const struct json *status, const struct session *s,
 	    buf_addf(out, e, ", %u attempts left", j->machine.attempts_left))
 		return -1;
 	if (s->reset && buf_addf(out, e, " (the journal was damaged)"))
+		return -1;
+	if (strcmp(clock_state(j), "ahead") == 0 &&
+	    buf_addf(out, e,
+		     "\nclock        past the end of the root of trust: it is "
+		     "ahead, or nothing was heard for too long"))
+		return -1;
+	if (strcmp(clock_state(j), "behind") == 0 &&
+	    buf_addf(out, e,
+		     "\nclock        behind what was signed; that time "
+		     "counts instead"))
 		return -1;
 	if (s->floor.verified > 0 &&
 	    buf_addf(out, e, "\nfloor        seq %llu%s",

@@ -97,6 +97,7 @@ static void tell_site(const struct trust *t, struct message *answer)
 	answer->kind = MESSAGE_SITE;
 	answer->site = (struct message_site){
 		.time_floor = tuf_client_time_floor(t->client),
+		.trusted_until = tuf_client_expires(t->client, TUF_ROOT),
 		.root_version = tuf_client_version(t->client, TUF_ROOT),
 		.environment = site.environment,
 		.staging_signed = site.staging_signed,

@@ -9,6 +9,7 @@
 
 #include "common/fs.h"
 #include "common/mem.h"
+#include "common/utc.h"
 #include "tests/unit/check.h"
 
 static int make_folder(void **state)
@@ -50,6 +51,7 @@ static const struct journal sample = {
 	.report_sequence = 3,
 	.failures = 1,
 	.time_floor = 1790000000,
+	.trusted_until = 1890000000,
 	.digest = { { 1, 2, 3 } },
 	.release = "2026.11.1",
 	.detail = "exit status 3",
@@ -137,6 +139,12 @@ static void a_sound_checksum_over_nonsense_is_refused(void **state)
 		       ERR_FORMAT);
 	bad = sample;
 	bad.refused_count = POLICY_REFUSED_MAX + 1;
+	journal_format(&bad, 1, bytes);
+	assert_refused(journal_parse((struct slice){ bytes, sizeof(bytes) }, &j,
+				     &sequence, &e),
+		       ERR_FORMAT);
+	bad = sample;
+	bad.trusted_until = UTC_LAST + 1;
 	journal_format(&bad, 1, bytes);
 	assert_refused(journal_parse((struct slice){ bytes, sizeof(bytes) }, &j,
 				     &sequence, &e),

@@ -75,6 +75,8 @@ static size_t make_samples(struct message *m)
 	m[n].kind = MESSAGE_OPEN;
 	m[n++].now = 0;
 	m[n].kind = MESSAGE_SITE;
+	m[n].site.trusted_until = 9;
+	m[n].site.floor = 3;
 	m[n].site.time_floor = 5;
 	m[n++].site.environment = ENV_PRODUCTION;
 	m[n].kind = MESSAGE_CHECKIN;
