@@ -97,6 +97,7 @@ $(B)/.born: FORCE
 $(B)/obj/updater-client/born.o: BASE_CFLAGS += -DBORN=$(BORN)
 $(B)/obj/updater-client/born.o: $(B)/.born
 FORCE:
+.PHONY: FORCE
 
 $(B)/libcommon.a: $(call obj,common/*.c)
 	$(Q_AR)mkdir -p $(@D) && rm -f $@ && $(AR) rcsD $@ $^
@@ -236,7 +237,7 @@ Q_LD = @echo "  LD  $@";
 Q_AR = @echo "  AR  $@";
 endif
 
-.PHONY: FORCE all help deps demo test check-unit check-fuzz check-e2e fuzz run-fuzz \
+.PHONY: all help deps demo test check-unit check-fuzz check-e2e fuzz run-fuzz \
 	$(RUN_TESTS) $(RUN_FUZZ) \
 	bench lint repro install clean
 .DELETE_ON_ERROR:

@@ -18,7 +18,7 @@ static int run(char *const *argv, char *verb, char *number,
 			  .stop_fd = -1 };
 	size_t n = 0;
 
-	for (; argv[n] && n < COUNTER_ARGS_MAX; n++)
+	for (; n < COUNTER_ARGS_MAX && argv[n]; n++)
 		full[n] = argv[n];
 	full[n++] = verb;
 	full[n++] = number;
