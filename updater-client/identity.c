@@ -6,6 +6,7 @@
 #include "common/fs.h"
 #include "common/json.h"
 #include "common/mem.h"
+#include "updater-client/cohort.h"
 
 #define KEY_NAME     "identity.key"
 #define DECRYPT_NAME "decrypt.key"
@@ -112,9 +113,12 @@ static int store_record(int state_fd, const struct wire_identity *id,
 
 int identity_store(int state_fd, const struct wire_identity *id, struct err *e)
 {
+	struct cohort pinned = { .device = id->device };
+
+	memcpy(pinned.name, id->cohort, sizeof(pinned.name));
 	if (fs_replace_file(state_fd, CERT_NAME, slice_of(id->certificate),
 			    0600, e) ||
-	    store_record(state_fd, id, e))
+	    cohort_pin(state_fd, &pinned, e) || store_record(state_fd, id, e))
 		return err_in(e, "storing the identity");
 	return 0;
 }

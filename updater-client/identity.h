@@ -25,7 +25,7 @@ int identity_decrypt_key(int state_fd, struct ec_private **out,
 int identity_open_decrypt_key(int state_fd, struct ec_private **out,
 			      struct err *e) NODISCARD;
 
-/* Store what the server gave, the certificate first. */
+/* Store what the server gave, the certificate first; the cohort is pinned. */
 int identity_store(int state_fd, const struct wire_identity *id,
 		   struct err *e) NODISCARD;
 

@@ -178,6 +178,10 @@ static void walk_site(struct walk *w, struct message_site *m)
 		(enum environment)walk_small(w, m->environment, ENV_PRODUCTION);
 	walk_bool(w, &m->staging_signed);
 	walk_u64(w, &m->floor);
+	walk_bool(w, &m->assigned);
+	walk_text(w, m->cohort, sizeof(m->cohort));
+	walk_u64(w, &m->cohort_version);
+	w->bad |= m->assigned && !name_is_valid(slice_of(m->cohort));
 }
 
 static void walk_checkin(struct walk *w, struct wire_checkin *m)
@@ -212,6 +216,7 @@ static void walk_device(struct walk *w, struct policy_device *d)
 		(enum tree_attributes)walk_small(w, d->attributes, TREE_SYSTEM);
 	w->bad |= d->attributes < TREE_APP;
 	walk_bool(w, &d->has_running);
+	walk_text(w, d->running, sizeof(d->running));
 	walk_u64(w, &d->seq);
 	walk_u64(w, &d->content_seq);
 	walk_digest(w, &d->digest);
@@ -231,7 +236,12 @@ static void walk_device(struct walk *w, struct policy_device *d)
 static void walk_choose(struct walk *w, struct message_choose *m)
 {
 	walk_time(w, &m->clock);
+	walk_time(w, &m->floor);
 	walk_device(w, &m->device);
+	walk_bool(w, &m->enrolled);
+	walk_bytes(w, m->id.bytes, sizeof(m->id.bytes));
+	walk_text(w, m->cohort, sizeof(m->cohort));
+	walk_u64(w, &m->cohort_version);
 	walk_bool(w, &m->refresh);
 }
 
@@ -249,6 +259,8 @@ static void walk_release(struct walk *w, struct slot_release *r)
 	walk_u64(w, &r->content_len);
 	walk_u32(w, &r->entries);
 	walk_u32(w, &r->deadline_sec);
+	walk_text(w, r->order, sizeof(r->order));
+	w->bad |= !utf8_is_valid(slice_of(r->order));
 	r->health_len = (uint16_t)walk_block(w, r->health, r->health_len,
 					     sizeof(r->health));
 	/* Limits that later sums rely on. */

@@ -94,11 +94,19 @@ struct message_site {
 	enum environment environment;
 	bool staging_signed;
 	uint64_t floor; /* the floor commit that was verified; 0: none yet */
+	bool assigned;  /* a signed assignment was found and is followed: */
+	char cohort[NAME_MAX_LEN + 1];
+	uint64_t cohort_version;
 };
 
 struct message_choose {
-	int64_t clock; /* the system's; the floor is the trust process's own */
+	int64_t clock; /* the system's */
+	int64_t floor; /* time that has certainly passed, as remembered */
 	struct policy_device device;
+	bool enrolled; /* else there is no id and no cohort: */
+	struct device_id id;
+	char cohort[NAME_MAX_LEN + 1]; /* as pinned */
+	uint64_t cohort_version;
 	bool refresh; /* fetch metadata first; else what is loaded */
 };
 

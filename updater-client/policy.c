@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "common/utc.h"
+
 int64_t policy_now(int64_t clock, int64_t floor)
 {
 	return clock > floor ? clock : floor;
@@ -115,6 +117,24 @@ static int judge_floor(const struct policy_device *d, const struct release *r,
 		       (unsigned long long)d->floor);
 }
 
+/* The way back is for who went, and for as long as it was signed for. */
+static int judge_undo(const struct policy_device *d, const struct release *r,
+		      int64_t now, struct err *e)
+{
+	char when[UTC_TEXT_LEN];
+
+	if (!release_is_undo(r))
+		return 0;
+	if (!d->has_running || strcmp(d->running, r->undo_of) != 0)
+		return err_set(e, ERR_REFUSED,
+			       "%s takes back %s, which does not run here",
+			       r->id, r->undo_of);
+	if (now < r->undo_until)
+		return 0;
+	utc_format(r->undo_until, when);
+	return err_set(e, ERR_REFUSED, "%s was good until %s", r->id, when);
+}
+
 /* What runs may be written again, whatever became of it since. */
 static int judge_step(const struct policy_device *d, const struct release *r,
 		      struct err *e)
@@ -128,6 +148,8 @@ int policy_allows(const struct policy_device *d, const struct release *r,
 		  int64_t now, struct err *e)
 {
 	if (judge_kind(d, r, e) || judge_step(d, r, e))
+		return -1;
+	if (!(is_running(d, r) && d->repair) && judge_undo(d, r, now, e))
 		return -1;
 	if (r->not_before > now)
 		return err_set(e, ERR_REFUSED, "%s is not to be used yet",
@@ -169,25 +191,50 @@ static bool is_better(const struct policy_choice *c, const struct release *r)
 	return r->package_len < c->release.package_len;
 }
 
+/* What runs was opened before; everything else is asked for. */
+static int ask_gate(const struct policy_choice *c,
+		    const struct policy_device *d, const struct release *r,
+		    char opened[SLOT_ORDER_MAX], struct err *e)
+{
+	opened[0] = 0;
+	if (!c->gate || is_running(d, r))
+		return 0;
+	return c->gate->open(c->gate->ctx, r, opened, e);
+}
+
+/* Another base, or the way back from elsewhere: nobody need hear of it. */
+static bool is_worth_telling(const struct policy_choice *c,
+			     const struct policy_device *d,
+			     const struct release *r, const struct err *why)
+{
+	if (why->code == ERR_CONFLICT || (release_is_undo(r) && !d->has_offer))
+		return false;
+	return r->seq >= c->hindrance_seq;
+}
+
 void policy_offer(struct policy_choice *c, const struct policy_device *d,
 		  struct release *r, int64_t now)
 {
+	char opened[SLOT_ORDER_MAX];
 	struct err why = { 0 };
 
 	if (!is_offered(d, r))
 		return;
-	if (policy_allows(d, r, now, &why)) {
-		/* Another base, or older: nothing that anybody need hear. */
-		if (why.code != ERR_CONFLICT && r->seq >= c->hindrance_seq) {
+	if (policy_allows(d, r, now, &why) == 0) {
+		if (!is_better(c, r))
+			return;
+		(void)ask_gate(c, d, r, opened, &why);
+	}
+	if (why.code != ERR_NONE) {
+		if (is_worth_telling(c, d, r, &why)) {
 			c->hindrance = why;
 			c->hindrance_seq = r->seq;
 		}
 		return;
 	}
-	if (!is_better(c, r))
-		return;
 	if (c->found)
 		release_done(&c->release);
+	memcpy(c->opened, opened, sizeof(c->opened));
 	c->release = *r;
 	c->found = true;
 	memset(r, 0, sizeof(*r));

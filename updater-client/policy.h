@@ -5,6 +5,7 @@
  *
  * Everything is judged here and nowhere else: product and model, the updater,
  * never a step back in seq unless one is authorised, requires_seq, the floor,
+ * an undo only of what runs and in time, the operators' order (through a gate),
  * what was rolled back on this device before, and a delta only on the very
  * base that it was made from. Version text is never compared.
  */
@@ -21,7 +22,8 @@ struct policy_device {
 	char model[NAME_MAX_LEN + 1]; /* "": none */
 	enum tree_attributes attributes;
 	bool has_running;
-	uint64_t seq, content_seq; /* of what runs */
+	char running[NAME_MAX_LEN + 1]; /* the release that runs */
+	uint64_t seq, content_seq;      /* of what runs */
 	struct sha256 digest;
 	/* Digests that were rolled back here, oldest first. */
 	struct sha256 refused[POLICY_REFUSED_MAX];
@@ -38,10 +40,22 @@ struct policy_device {
 	const struct way *way;
 };
 
+/*
+ * Asked last, of what the device would take: do the operators open it? Says
+ * in words what did. ERR_REFUSED.
+ */
+struct policy_gate {
+	int (*open)(void *ctx, const struct release *r,
+		    char opened[SLOT_ORDER_MAX], struct err *e);
+	void *ctx;
+};
+
 /* The release to install, or why there is none. */
 struct policy_choice {
+	const struct policy_gate *gate; /* NULL: everything is open */
 	bool found;
-	struct release release; /* found: owned by the choice */
+	struct release release;      /* found: owned by the choice */
+	char opened[SLOT_ORDER_MAX]; /* found: by which order */
 	/* Why the newest applicable one that was not taken was not. */
 	struct err hindrance;
 	uint64_t hindrance_seq;
@@ -57,7 +71,8 @@ int policy_allows(const struct policy_device *d, const struct release *r,
 
 /*
  * Put one listed release before the device; *r is taken over (and emptied)
- * when it is the best so far. Start with a zeroed choice.
+ * when it is the best so far. Start with a choice that is zeroed but for its
+ * gate.
  */
 void policy_offer(struct policy_choice *c, const struct policy_device *d,
 		  struct release *r, int64_t now);

@@ -66,6 +66,25 @@ static int open_state(struct session *s, struct err *e)
 	return 0;
 }
 
+/* Who we are to the server, and the cohort by which orders are judged. */
+static int load_identity(struct session *s, struct err *e)
+{
+	bool damaged = false;
+
+	if (identity_load(s->state_fd, &s->identity, &s->enrolled, e))
+		return -1;
+	if (!s->enrolled)
+		return 0;
+	if (cohort_load(s->state_fd, &s->identity.device, s->identity.cohort,
+			&s->cohort, &damaged, e))
+		return -1;
+	if (damaged)
+		log_event(LOG_WARNING, "cohort-reset",
+			  "both records were damaged; the cohort is that of "
+			  "the enrolment");
+	return 0;
+}
+
 int session_open(struct session *s, const struct settings *c, int stop_fd,
 		 struct err *e)
 {
@@ -77,7 +96,7 @@ int session_open(struct session *s, const struct settings *c, int stop_fd,
 	    floor_record_open(s->state_fd, &s->floor_file, &s->floor,
 			      &floor_reset, e) ||
 	    slot_tree_open(c->slot_path, &s->slots, e) || session_look(s, e) ||
-	    identity_load(s->state_fd, &s->identity, &s->enrolled, e)) {
+	    load_identity(s, e)) {
 		session_close(s);
 		return -1;
 	}
@@ -107,8 +126,7 @@ int session_peek(struct session *s, const struct settings *c, struct err *e)
 	}
 	raise_time(&s->journal);
 	s->slots.path = c->slot_path;
-	if (session_look(s, e) ||
-	    identity_load(s->state_fd, &s->identity, &s->enrolled, e)) {
+	if (session_look(s, e) || load_identity(s, e)) {
 		session_close(s);
 		return -1;
 	}
@@ -162,6 +180,24 @@ static int start_trust(struct session *s, int source_fd, struct err *e)
 	return worker_start(&task, s->stop_fd, &s->trust, e);
 }
 
+/* The trust process verified it; here it is pinned. */
+static int follow_assignment(struct session *s, struct err *e)
+{
+	struct cohort to = s->cohort;
+
+	if (!s->enrolled || !s->site.assigned ||
+	    s->site.cohort_version <= s->cohort.version)
+		return 0;
+	to.version = s->site.cohort_version;
+	memcpy(to.name, s->site.cohort, sizeof(to.name));
+	if (cohort_pin(s->state_fd, &to, e))
+		return -1;
+	log_event(LOG_INFO, "cohort-assigned", "from=%s to=%s version=%llu",
+		  s->cohort.name, to.name, (unsigned long long)to.version);
+	s->cohort = to;
+	return 0;
+}
+
 int session_learn_time(struct session *s, struct err *e)
 {
 	int64_t clock = policy_now(utc_now(), s->journal.time_floor);
@@ -172,6 +208,8 @@ int session_learn_time(struct session *s, struct err *e)
 		    e))
 		return -1;
 	s->site = m.site;
+	if (follow_assignment(s, e))
+		return -1;
 	s->now = policy_now(clock, m.site.time_floor);
 	if (m.site.time_floor <= s->journal.time_floor &&
 	    m.site.trusted_until == s->journal.trusted_until)

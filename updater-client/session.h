@@ -9,6 +9,7 @@
 #ifndef UPDATER_CLIENT_SESSION_H
 #define UPDATER_CLIENT_SESSION_H
 
+#include "updater-client/cohort.h"
 #include "updater-client/floor_record.h"
 #include "updater-client/journal.h"
 #include "updater-client/settings.h"
@@ -37,7 +38,8 @@ struct session {
 	struct slot_release running;
 
 	bool enrolled;
-	struct message_identity identity;
+	struct message_identity identity; /* its cohort: as enrolled */
+	struct cohort cohort;             /* as pinned */
 
 	/* once connected */
 	bool from_folder;

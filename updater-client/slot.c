@@ -171,6 +171,8 @@ int slot_release_format(const struct slot_release *r, struct buf *out,
 	json_set_int(j, "content_len", (int64_t)r->content_len);
 	json_set_int(j, "entries", r->entries);
 	json_set_int(j, "deadline_sec", r->deadline_sec);
+	if (r->order[0])
+		json_set_text(j, "order", r->order);
 	json_set(j, "health", health_json(r));
 	rc = json_print(j, true, out, e);
 	json_free(j);
@@ -248,6 +250,9 @@ static int get_record(const struct json *j, struct slot_release *to,
 	    get_u64(j, "content_len", &to->content_len, e) ||
 	    get_u32(j, "entries", &to->entries, e) ||
 	    get_u32(j, "deadline_sec", &to->deadline_sec, e))
+		return -1;
+	if (json_get(j, "order") &&
+	    get_text(j, "order", to->order, sizeof(to->order), e))
 		return -1;
 	return get_health(j, to, e);
 }

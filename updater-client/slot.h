@@ -10,6 +10,7 @@
 #include "common/release.h"
 
 #define SLOT_HEALTH_MAX 4096  /* all health commands of a release */
+#define SLOT_ORDER_MAX  192   /* which order opened it, for people */
 #define SLOT_RECORD_MAX 16384 /* bytes of a release.json */
 #define SLOT_BLOCK      4096  /* what one entry takes at least on a disk */
 
@@ -30,6 +31,8 @@ struct slot_release {
 	uint64_t manifest_len, content_len;
 	uint32_t entries;
 	uint32_t deadline_sec; /* of the whole trial */
+	/* The signed order by which it was installed; "": none was needed. */
+	char order[SLOT_ORDER_MAX];
 	/*
 	 * Health commands: each argument ends with a NUL, each command with one
 	 * more. slot_health() takes them apart.

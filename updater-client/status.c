@@ -60,6 +60,8 @@ static void add_release(struct json *j, const struct slot_release *r)
 		utc_format(r->support_end, end);
 		json_set_text(j, "support_end", end);
 	}
+	if (r->order[0])
+		json_set_text(j, "order", r->order);
 }
 
 static struct json *slot_json(const struct session *s, enum slot which)
@@ -101,7 +103,8 @@ static void add_identity(struct json *j, const struct session *s)
 		return;
 	json_set_hex(j, "device",
 		     (struct slice){ s->identity.device.bytes, DEVICE_ID_LEN });
-	json_set_text(j, "cohort", s->identity.cohort);
+	json_set_text(j, "cohort", s->cohort.name);
+	json_set_int(j, "cohort_version", (int64_t)s->cohort.version);
 }
 
 /* A wrong clock is no failure here, but the first thing to look at. */
@@ -259,11 +262,13 @@ static int print_people(const struct json *status, const struct session *s,
 	    buf_addf(out, e, "device       %s%s%s\n",
 		     s->enrolled ? member(status, "device") : "not enrolled",
 		     s->enrolled ? ", cohort " : "",
-		     s->enrolled ? s->identity.cohort : "") ||
+		     s->enrolled ? s->cohort.name : "") ||
 	    buf_addf(out, e, "runs         %s%s%s\n",
 		     s->has_running ? s->running.id : "nothing of ours",
 		     s->has_running ? " " : "",
 		     s->has_running ? s->running.version : "") ||
+	    (s->has_running && s->running.order[0] &&
+	     buf_addf(out, e, "opened by    %s\n", s->running.order)) ||
 	    print_state(status, s, out, e) || print_slots(status, out, e))
 		return -1;
 	return print_history(status, out, e);

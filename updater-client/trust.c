@@ -4,7 +4,10 @@
 #include <string.h>
 
 #include "common/fs.h"
+#include "common/json.h"
 #include "common/tuf_client.h"
+#include "common/utc.h"
+#include "updater-client/orders.h"
 #include "updater-client/source.h"
 #include "updater-client/survey.h"
 
@@ -16,6 +19,10 @@ struct trust {
 	int64_t now;
 	bool first; /* the first root was taken over in this run */
 	struct survey survey;
+	/* A signed assignment that this run has found. */
+	bool assigned;
+	char cohort[NAME_MAX_LEN + 1];
+	uint64_t cohort_version;
 };
 
 /* ---- metadata ------------------------------------------------------------ */
@@ -102,7 +109,10 @@ static void tell_site(const struct trust *t, struct message *answer)
 		.environment = site.environment,
 		.staging_signed = site.staging_signed,
 		.floor = t->survey.floor,
+		.assigned = t->assigned,
+		.cohort_version = t->cohort_version,
 	};
+	memcpy(answer->site.cohort, t->cohort, sizeof(t->cohort));
 	if (tuf_client_signed(t->client, TUF_TARGETS))
 		answer->site.targets_version =
 			tuf_client_version(t->client, TUF_TARGETS);
@@ -171,12 +181,84 @@ static int offer_all(struct trust *t, struct listing *l, struct err *e)
 	return survey_each(&job, offer_target, l, e);
 }
 
+static int open_gate(void *ctx, const struct release *r,
+		     char opened[SLOT_ORDER_MAX], struct err *e)
+{
+	return orders_open(ctx, r, opened, e);
+}
+
+/* When the timestamp was made; what that is good for, order.h says. */
+static int64_t announced(const struct trust *t)
+{
+	const struct json *timestamp =
+		tuf_client_signed(t->client, TUF_TIMESTAMP);
+	struct err unheard;
+	int64_t sec;
+
+	if (!timestamp ||
+	    utc_parse(slice_of(json_text(json_get(timestamp, "issued"))), &sec,
+		      &unheard))
+		return 0;
+	return sec;
+}
+
+static void begin_orders(struct trust *t, const struct message_choose *m,
+			 const struct tuf_source *from, struct orders *o)
+{
+	struct tuf_site site;
+
+	tuf_client_site(t->client, &site);
+	*o = (struct orders){
+		.client = t->client,
+		.from = from,
+		.staging_signed = site.staging_signed,
+		.enrolled = m->enrolled,
+		.cohort_version = m->cohort_version,
+		.device = { .id = m->id,
+			    .clock = m->clock,
+			    .floor = policy_now(
+				    m->floor, tuf_client_time_floor(t->client)),
+			    .announced = announced(t) },
+	};
+	memcpy(o->device.cohort, m->cohort, sizeof(m->cohort));
+}
+
+/* The controlling process hears of it in the next MESSAGE_SITE. */
+static void take_assignment(struct trust *t, const struct orders *o)
+{
+	if (!o->moved)
+		return;
+	t->assigned = true;
+	t->cohort_version = o->cohort_version;
+	memcpy(t->cohort, o->device.cohort, sizeof(t->cohort));
+}
+
+static int answer_choice(const struct listing *l, struct message *answer,
+			 struct err *e)
+{
+	struct plan *plan = &answer->plan;
+
+	if (!l->choice.found) {
+		answer->kind = MESSAGE_DONE;
+		answer->count = 0;
+		return policy_verdict(&l->choice, l->device, e);
+	}
+	answer->kind = MESSAGE_PLAN;
+	if (plan_from(&l->choice.release, plan, e))
+		return -1;
+	memcpy(plan->release.order, l->choice.opened,
+	       sizeof(plan->release.order));
+	return 0;
+}
+
 static int choose(struct trust *t, const struct message_choose *m,
 		  struct message *answer, struct err *e)
 {
 	const struct tuf_source from = { &t->source, fetch_metadata };
 	struct policy_device device;
 	struct listing l = { .device = &device, .now = t->now };
+	struct orders orders;
+	const struct policy_gate gate = { open_gate, &orders };
 	struct tuf_site site;
 	int rc = -1;
 
@@ -185,23 +267,14 @@ static int choose(struct trust *t, const struct message_choose *m,
 	if (check_environment(t, e))
 		return -1;
 	tuf_client_site(t->client, &site);
-	if (site.staging_signed)
-		return err_set(e, ERR_REFUSED,
-			       "this repository wants signed rollout orders, "
-			       "which this version cannot verify");
 	l.lab = site.environment == ENV_LAB;
 	if (survey(t, m, l.lab, &device, e))
 		return -1;
-	if (offer_all(t, &l, e) == 0) {
-		if (l.choice.found) {
-			answer->kind = MESSAGE_PLAN;
-			rc = plan_from(&l.choice.release, &answer->plan, e);
-		} else {
-			answer->kind = MESSAGE_DONE;
-			answer->count = 0;
-			rc = policy_verdict(&l.choice, &device, e);
-		}
-	}
+	begin_orders(t, m, &from, &orders);
+	l.choice.gate = &gate;
+	if (offer_all(t, &l, e) == 0)
+		rc = answer_choice(&l, answer, e);
+	take_assignment(t, &orders);
 	policy_done(&l.choice);
 	return rc;
 }

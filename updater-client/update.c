@@ -6,6 +6,7 @@
 
 #include "common/fs.h"
 #include "common/log.h"
+#include "common/utc.h"
 #include "updater-client/install.h"
 #include "updater-client/ratchet.h"
 #include "updater-client/report.h"
@@ -113,6 +114,7 @@ static void describe_device(const struct session *s,
 		(void)strncat(d->model, c->model, NAME_MAX_LEN);
 	d->has_running = s->has_running;
 	if (s->has_running) {
+		memcpy(d->running, s->running.id, sizeof(d->running));
 		d->seq = s->running.seq;
 		d->content_seq = s->running.content_seq;
 		d->digest = s->running.digest;
@@ -123,6 +125,19 @@ static void describe_device(const struct session *s,
 	d->repair = options->repair;
 	d->step_back = options->step_back;
 	d->floor = ratchet_floor(s);
+}
+
+/* What signed orders are judged by. */
+static void describe_member(const struct session *s, struct message_choose *m)
+{
+	m->clock = utc_now();
+	m->floor = s->journal.time_floor;
+	m->enrolled = s->enrolled;
+	if (!s->enrolled)
+		return;
+	m->id = s->identity.device;
+	memcpy(m->cohort, s->cohort.name, sizeof(m->cohort));
+	m->cohort_version = s->cohort.version;
 }
 
 static int choose(struct session *s, const struct message_choose *choose,
@@ -139,7 +154,7 @@ static int choose(struct session *s, const struct message_choose *choose,
 	return 0;
 }
 
-/* Time and floor, also from metadata that lists nothing for us. */
+/* Time, cohort and floor, also from metadata that lists nothing for us. */
 static int learn(struct session *s, struct err *e)
 {
 	return session_learn_time(s, e) || ratchet_learn(s, s->site.floor, e)
@@ -176,6 +191,7 @@ static int choose_and_install(struct session *s,
 
 	ask->refresh = true;
 	describe_device(s, options, &ask->device);
+	describe_member(s, ask);
 	if (choose_and_learn(s, ask, &m, e)) {
 		/* A look is no attempt. */
 		if (!options->only_check)

@@ -24,7 +24,8 @@ static struct plan sample_plan(void)
 			     .manifest_len = 100,
 			     .content_len = 5000,
 			     .entries = 3,
-			     .deadline_sec = 30 },
+			     .deadline_sec = 30,
+			     .order = "rollout order 1, phase 1: by id" },
 		.attributes = TREE_APP,
 		.kind = PACKAGE_DELTA,
 		.base_id = "1",
@@ -78,6 +79,9 @@ static size_t make_samples(struct message *m)
 	m[n].site.trusted_until = 9;
 	m[n].site.floor = 3;
 	m[n].site.time_floor = 5;
+	m[n].site.assigned = true;
+	m[n].site.cohort_version = 3;
+	strcpy(m[n].site.cohort, "canary");
 	m[n++].site.environment = ENV_PRODUCTION;
 	m[n].kind = MESSAGE_CHECKIN;
 	strcpy(m[n].checkin.product, "gateway");
@@ -88,6 +92,11 @@ static size_t make_samples(struct message *m)
 	m[n].kind = MESSAGE_CHOOSE;
 	m[n].choose.device.attributes = TREE_APP;
 	m[n].choose.device.refused_count = POLICY_REFUSED_MAX;
+	m[n].choose.enrolled = true;
+	m[n].choose.floor = 7;
+	m[n].choose.cohort_version = 2;
+	strcpy(m[n].choose.cohort, "canary");
+	strcpy(m[n].choose.device.running, "1");
 	m[n++].choose.refresh = true;
 	m[n].kind = MESSAGE_PLAN;
 	m[n++].plan = sample_plan();

@@ -503,6 +503,114 @@ static void one_disk_must_hold_both(void **state)
 
 /* ---- pace ---------------------------------------------------------------- */
 
+static struct release undo(void)
+{
+	struct release r = release("2.undo", 3);
+
+	r.content_seq = 1;
+	strcpy(r.undo_of, "2");
+	r.undo_until = NOW + 1;
+	return r;
+}
+
+static void an_undo_is_for_what_runs_and_in_time(void **state)
+{
+	struct policy_device d = device();
+	struct release r = undo();
+
+	(void)state;
+	strcpy(d.running, "2");
+	judged(&d, &r, ERR_NONE);
+	r.undo_until = NOW;
+	judged(&d, &r, ERR_REFUSED);
+	r = undo();
+	strcpy(d.running, "1");
+	judged(&d, &r, ERR_REFUSED);
+	d.has_running = false;
+	judged(&d, &r, ERR_REFUSED);
+	/* below the floor lies its content, not its number */
+	d = device();
+	strcpy(d.running, "2");
+	d.floor = 2;
+	judged(&d, &r, ERR_ROLLBACK);
+	/* once it runs, it may be written again whenever */
+	strcpy(d.running, "2.undo");
+	d.seq = 3;
+	d.content_seq = 1;
+	d.digest = r.digest;
+	d.floor = 0;
+	d.repair = true;
+	judged(&d, &r, ERR_NONE);
+}
+
+static void an_undo_of_something_else_is_no_hindrance(void **state)
+{
+	struct policy_choice c = { .found = false };
+	struct policy_device d = device();
+	struct release r = undo();
+	struct err e = { 0 };
+
+	(void)state;
+	strcpy(r.undo_of, "1");
+	strcpy(d.running, "2");
+	policy_offer(&c, &d, &r, NOW);
+	assert_false(c.found);
+	assert_ok(policy_verdict(&c, &d, &e));
+	/* but who offers it hears why not */
+	d.has_offer = true;
+	strcpy(d.offer, "2.undo");
+	d.offer_digest = r.digest;
+	policy_offer(&c, &d, &r, NOW);
+	assert_refused(policy_verdict(&c, &d, &e), ERR_REFUSED);
+	assert_non_null(strstr(e.msg, "takes back 1"));
+}
+
+static int open_four(void *ctx, const struct release *r,
+		     char opened[SLOT_ORDER_MAX], struct err *e)
+{
+	unsigned *asked = ctx;
+
+	*asked += 1;
+	if (strcmp(r->id, "4") != 0)
+		return err_set(e, ERR_REFUSED, "%s is not open", r->id);
+	strcpy(opened, "by an order");
+	return 0;
+}
+
+static void the_operators_are_asked_last(void **state)
+{
+	unsigned asked = 0;
+	const struct policy_gate gate = { open_four, &asked };
+	struct policy_choice c = { .gate = &gate };
+	struct policy_device d = device();
+	struct release old = release("1", 1), four = release("4", 4),
+		       five = release("5", 5), two = release("2", 2);
+	struct err e = { 0 };
+
+	(void)state;
+	/* what the device would not take is no question */
+	policy_offer(&c, &d, &old, NOW);
+	assert_int_equal(asked, 0);
+	policy_offer(&c, &d, &five, NOW);
+	assert_int_equal(asked, 1);
+	assert_false(c.found);
+	assert_refused(policy_verdict(&c, &d, &e), ERR_REFUSED);
+	assert_string_equal(e.msg, "5 is not open");
+	/* what is open is taken, though a newer one is not */
+	policy_offer(&c, &d, &four, NOW);
+	assert_true(c.found);
+	assert_string_equal(c.opened, "by an order");
+	policy_done(&c);
+	/* what runs was opened before */
+	c = (struct policy_choice){ .gate = &gate };
+	asked = 0;
+	d.repair = true;
+	policy_offer(&c, &d, &two, NOW);
+	assert_int_equal(asked, 0);
+	assert_true(c.found);
+	policy_done(&c);
+}
+
 static void polls_are_spread_and_bounded(void **state)
 {
 	const struct pace p = { 1000, 120, 3600 };
@@ -556,6 +664,9 @@ int main(void)
 		cmocka_unit_test(time_never_runs_behind_what_was_signed),
 		cmocka_unit_test(room_is_judged_to_the_byte),
 		cmocka_unit_test(one_disk_must_hold_both),
+		cmocka_unit_test(an_undo_is_for_what_runs_and_in_time),
+		cmocka_unit_test(an_undo_of_something_else_is_no_hindrance),
+		cmocka_unit_test(the_operators_are_asked_last),
 		cmocka_unit_test(polls_are_spread_and_bounded),
 		cmocka_unit_test(failures_back_off_to_a_cap),
 	};
