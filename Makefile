@@ -77,7 +77,7 @@ bin = $(patsubst %.c,$(B)/%,$(sort $(wildcard $(1))))
 TESTS := $(call bin,tests/unit/test_*.c)
 FUZZ  := $(call bin,tests/fuzz/fuzz_*.c)
 BENCH := $(call bin,tests/bench/bench_*.c)
-TOOLS := $(call bin,tests/tools/*.c)
+TOOLS := $(call bin,tests/tools/*.c tests/*.c)
 BIN   := $(PROGRAMS:%=$(B)/%)
 
 all: $(BIN)
@@ -140,6 +140,7 @@ help:
 #@ make test          unit, fuzz-corpus and end-to-end tests
 #@ make lint          format, layers, static analysis
 #@ make fuzz          libFuzzer on every parser (FUZZ_SECONDS=60 each)
+#@ make test-mutants  take each check away and see a test fail (SECONDS=n: a part)
 #@ make bench         benchmarks, each beside its peer
 #@ make repro         build twice in different folders and compare
 #@ make install       PREFIX=/usr/local, DESTDIR=
@@ -193,13 +194,16 @@ run-fuzz: $(FUZZ)
 		-verbosity=0 -artifact_prefix=$(B)/ \
 		$(B)/corpus/$$n tests/fuzz/corpus/$$n || exit 1; done
 
+test-mutants: $(TESTS)
+	@B=$(B) sh tests/check/mutants.sh $(if $(SECONDS),--seconds $(SECONDS))
+
 bench: $(BENCH) $(BIN) $(TOOLS)
 	@for b in $(BENCH); do ./$$b || exit 1; done
 	@for s in $(sort $(wildcard tests/bench/*.sh)); do \
 		BIN=$(CURDIR)/$(B) sh $$s || exit 1; done
 
 SOURCES  := $(sort $(wildcard common/*.[ch] signer/*.[ch] update-server/*.[ch] \
-	updater-client/*.[ch] tests/*/*.[ch]))
+	updater-client/*.[ch] tests/*.c tests/*/*.[ch]))
 CSOURCES := $(filter %.c,$(SOURCES))
 SHELLS   := $(sort $(wildcard tests/*/*.sh keys-example/*.sh)) .ci/run
 
@@ -237,7 +241,7 @@ Q_LD = @echo "  LD  $@";
 Q_AR = @echo "  AR  $@";
 endif
 
-.PHONY: all help deps demo test check-unit check-fuzz check-e2e fuzz run-fuzz \
+.PHONY: all help deps demo test test-mutants check-unit check-fuzz check-e2e fuzz run-fuzz \
 	$(RUN_TESTS) $(RUN_FUZZ) \
 	bench lint repro install clean
 .DELETE_ON_ERROR:

@@ -26,8 +26,49 @@ PARTS = ['', 'a', 'B', '"', '\\', '/', '\n', '\t', '\x01', '\x1f', '\x7f',
          '\uffee', '\uffff', '\U00010000', '\U0001f600', '\U0010ffff', '~']
 LAST = 2**53 - 1
 
+def letter():
+    """A part from above, any control character, or any code point at all."""
+    kind = random.randrange(8)
+    if kind == 0:
+        return chr(random.randrange(1, 33))
+    if kind == 1:
+        code = random.randrange(33, 0x110000 - 0x800)
+        return chr(code if code < 0xd800 else code + 0x800)
+    return random.choice(PARTS)
+
 def text():
-    return ''.join(random.choice(PARTS) for _ in range(random.randrange(6)))
+    return ''.join(letter() for _ in range(random.randrange(6)))
+
+def spelled(value):
+    """JSON text of the value, its strings escaped in every way there is."""
+    def string(s):
+        out = '"'
+        for c in s:
+            if c in '"\\' or ord(c) < 32 or random.random() < .1:
+                short = {'"': '"', '\\': '\\', '/': '/', '\b': 'b', '\f': 'f',
+                         '\n': 'n', '\r': 'r', '\t': 't'}.get(c)
+                if short and random.random() < .5:
+                    out += '\\' + short
+                else:
+                    units = c.encode('utf-16-be').hex()
+                    if random.random() < .5:
+                        units = units.upper()
+                    out += ''.join('\\u' + units[i:i + 4]
+                                   for i in range(0, len(units), 4))
+            else:
+                out += c
+        return out + '"'
+    space = random.choice(['', '', ' ', '\t'])
+    if isinstance(value, str):
+        return string(value)
+    if isinstance(value, list):
+        return '[' + (space + ',').join(map(spelled, value)) + space + ']'
+    if isinstance(value, dict):
+        members = [string(k) + space + ':' + spelled(v)
+                   for k, v in value.items()]
+        random.shuffle(members)
+        return '{' + space + (',' + space).join(members) + '}'
+    return json.dumps(value)
 
 def tree(depth):
     kind = random.randrange(7 if depth < 12 else 5)
@@ -44,7 +85,10 @@ def tree(depth):
 
 trees = [{'signed': tree(1), 'list': [tree(2) for _ in range(6)]}
          for _ in range(3000)]
-lines = ''.join(json.dumps(t, ensure_ascii=random.random() < .5) + '\n'
+for t in trees[:200]:
+    assert json.loads(spelled(t)) == t
+lines = ''.join((spelled(t) if random.random() < .5 else
+                 json.dumps(t, ensure_ascii=random.random() < .5)) + '\n'
                 for t in trees)
 out = subprocess.run([sys.argv[1]], input=lines.encode(), check=True,
                      stdout=subprocess.PIPE).stdout

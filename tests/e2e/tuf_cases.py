@@ -881,6 +881,56 @@ def delegated_role_needs_its_delegators_key(c):
     assert "C" not in c.trusted()
 
 
+def cached_role_is_verified_against_the_delegator_of_today(c):
+    """What lies on disk was good under keys that its delegator gave up."""
+    repo = c.repo
+    old = repo.delegate("targets", "A")
+    repo.add_target("A", "file", b"content")
+    repo.add_target("A", "second", b"second")
+    repo.publish("A")
+    repo.release()
+    c.init()
+    assert c.download("file"), c.said
+    assert c.trusted()["A"] == 1
+    new = repo.new_key()
+    body = repo.roles["targets"]["delegations"]
+    body["keys"] = {new.id: new.object}
+    body["roles"][0]["keyids"] = [new.id]
+    repo.release()
+    assert not c.download("second")
+    assert c.downloaded() == [b"content"]
+    # Signed again by the new key, under the same version: another file.
+    repo.signers["A"] = [new]
+    repo.put(repo.name("A"), repo.envelope("A"))
+    assert c.download("second"), c.said
+    assert repo.name("A") in repo.asked
+    # And the old key's file, served in its place, is not taken up again.
+    repo.put(repo.name("A"), repo.envelope("A", signers=[old]))
+    assert c.download("file"), c.said
+    os.remove(os.path.join(c.metadata, "A.json"))
+    assert not c.download("file")
+
+
+def cached_role_is_verified_against_the_delegator_that_asks(c):
+    """The diamond over two runs: cached through B, then asked for by A."""
+    repo = c.repo
+    repo.delegate("targets", "A", paths=["one*"])
+    repo.delegate("targets", "B", paths=["two*"])
+    repo.delegate("A", "C")
+    key = repo.delegate("B", "C")
+    repo.signers["C"] = [key]
+    repo.add_target("C", "one", b"signed for B alone")
+    repo.add_target("C", "two", b"signed for B")
+    repo.publish("A", "B", "C")
+    repo.release()
+    c.init()
+    assert c.download("two"), c.said
+    assert c.trusted()["C"] == 1
+    assert not c.download("one")
+    assert c.downloaded() == [b"signed for B"]
+    assert c.download("two"), c.said
+
+
 def expired_delegated_role(c):
     c.repo.delegate("targets", "A")
     c.repo.add_target("A", "file", b"content")

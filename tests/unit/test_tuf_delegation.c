@@ -265,6 +265,9 @@ static void finds_targets_in_the_first_role_that_has_them(void **state)
 	repo_publish(r, "c");
 	repo_release(r);
 	c = open_client(r);
+	/* Without a source there is only what lies on the disk. */
+	assert_refused(tuf_client_find(c, NULL, "thing/2.pkg", &t, &e),
+		       ERR_NETWORK);
 	assert_ok(tuf_client_find(c, &r->source, "thing/1.pkg", &t, &e));
 	assert_string_equal(r->asked, "");
 	assert_ok(tuf_client_find(c, &r->source, "thing/2.pkg", &t, &e));

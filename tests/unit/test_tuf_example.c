@@ -97,6 +97,43 @@ static void a_rotation_cannot_bring_one_in(void **state)
 	repo_free(r);
 }
 
+static void a_delegation_cannot_bring_one_in(void **state)
+{
+	static const char *const environments[] = { "lab", "demo" };
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(environments); i++) {
+		struct repo *r = repo_new();
+		uint8_t scalar[EC_SCALAR_LEN];
+		struct tuf_client *c = NULL;
+		struct tuf_target t;
+
+		ec_private_scalar(example, scalar);
+		replace_key(r, SPARE_KEY, scalar);
+		json_set_text(member(repo_body(r, "root"), "pawl"),
+			      "environment", environments[i]);
+		json_set_int(repo_body(r, "root"), "version", 0);
+		repo_publish(r, "root");
+		repo_delegate(r, "targets", "a", SPARE_KEY, "a/*");
+		repo_target(r, "a", "a/1", "one");
+		repo_publish(r, "a");
+		repo_release(r);
+		assert_ok(trust(r, "1.root.json", &e));
+		assert_ok(tuf_client_open(r->dirfd, &r->policy, NOW, &c, &e));
+		assert_ok(tuf_client_refresh(c, &r->source, &e));
+		if (i == 0)
+			assert_refused(
+				tuf_client_find(c, &r->source, "a/1", &t, &e),
+				ERR_REFUSED);
+		else
+			assert_ok(
+				tuf_client_find(c, &r->source, "a/1", &t, &e));
+		tuf_client_close(c);
+		repo_free(r);
+	}
+}
+
 static void a_key_out_of_a_standard_serves_nowhere(void **state)
 {
 	static const uint8_t two[EC_SCALAR_LEN] = { [EC_SCALAR_LEN - 1] = 2 };
@@ -123,6 +160,7 @@ int main(void)
 		cmocka_unit_test(an_example_key_in_any_role_spoils_a_root),
 		cmocka_unit_test(in_a_demo_it_serves),
 		cmocka_unit_test(a_rotation_cannot_bring_one_in),
+		cmocka_unit_test(a_delegation_cannot_bring_one_in),
 		cmocka_unit_test(a_key_out_of_a_standard_serves_nowhere),
 	};
 

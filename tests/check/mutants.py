@@ -1,0 +1,203 @@
+"""Mutation check: remove one check of a source, expect its unit tests to fail.
+
+A mutant is the source with
+  - one operand of an `if (a || b ...)` whose branch is a failure set to 0,
+  - one operand of `return a || b ? -1 : 0` or `rc = a || b` set to 0, or
+  - one `return err_set(...)` or `return check(..., e)` turned into `return 0`.
+
+Each is compiled, linked before the archives with the tests that MODULES names,
+and those are run until one fails. A survivor is printed as file:line and what
+was removed, and the exit status is 1. mutants.txt lists the few that change
+nothing anybody could see, each with its reason.
+"""
+import concurrent.futures
+import glob
+import os
+import random
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+
+# Which unit tests hold which sources.
+MODULES = [
+    ("common/tuf_*.c", "tuf_meta tuf_delegation tuf_client tuf_runs tuf_import"
+     " tuf_write tuf_example"),
+    ("common/json.c", "json tuf_meta"),
+    ("common/package.c", "package payload apply"),
+    ("common/payload.c", "payload apply"),
+    ("common/apply*.c", "apply delta"),
+    ("common/delta.c", "delta apply"),
+    ("common/tree.c", "tree tree_disk"),
+    ("common/release.c", "release"),
+    ("common/order.c", "order"),
+    ("updater-client/policy.c", "policy"),
+]
+B = os.environ.get("B", "build/release")
+CC = shlex.split(os.environ.get("CC", "gcc"))
+CFLAGS = ["-std=c11", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", "-I.",
+          '-DVERSION="0"', "-O0", "-w", "-fPIE"]
+LIBS = ("-lcmocka -luv -lsqlite3 -lmbedtls -lcurl -lssl -lcrypto -larchive "
+        "-lzstd -llzma -ldivsufsort -lpthread -lmbedx509 -lmbedcrypto "
+        "-ljansson -linih").split()
+ARCHIVES = ["signer", "update-server", "updater-client", "common"]
+RUN_SEC = 60
+FAILS = re.compile(r"\berr_(set|sys|in)\(|return -1;|return false;|goto \w+;"
+                   r"|return err_|bad = true|->bad")
+
+
+# ---- reading C --------------------------------------------------------------
+
+def blank(text):
+    """The same text with comments and literals made of spaces."""
+    def hide(match):
+        return re.sub(r"[^\n]", " ", match.group())
+    return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\])+\'',
+                  hide, text, flags=re.S)
+
+
+def closing(text, at):
+    """Where the bracket that opens at `at` closes."""
+    depth = 0
+    for i in range(at, len(text)):
+        depth += (text[i] in "([{") - (text[i] in ")]}")
+        if depth == 0:
+            return i
+    return len(text) - 1
+
+
+def operands(text, start, end):
+    """Top-level operands of || in text[start:end], without white space."""
+    depth, first, found = 0, start, []
+    for i in range(start, end):
+        depth += (text[i] in "([{") - (text[i] in ")]}")
+        if depth == 0 and text.startswith("||", i):
+            found.append((first, i))
+            first = i + 2
+    found.append((first, end))
+    return [(a + len(text[a:b]) - len(text[a:b].lstrip()),
+             b - len(text[a:b]) + len(text[a:b].rstrip())) for a, b in found]
+
+
+def branch(text, at):
+    """The statement or block that begins at or after `at`."""
+    while text[at].isspace():
+        at += 1
+    if text[at] == "{":
+        return text[at:closing(text, at) + 1]
+    return text[at:text.index(";", at) + 1]
+
+
+def mutants(source):
+    with open(source) as f:
+        text = f.read()
+    plain = blank(text)
+    found = {}
+
+    def add(start, end, new):
+        what = " ".join(text[start:end].split())
+        found[(start, end)] = (text.count("\n", 0, start) + 1, what, new)
+
+    for match in re.finditer(r"\bif \(", plain):
+        start, end = match.end(), closing(plain, match.end() - 1)
+        if not FAILS.search(branch(plain, end + 1)):
+            continue
+        for a, b in operands(plain, start, end):
+            add(a, b, "0")
+    for match in re.finditer(r"\b(return|rc =) ([^;]*?)(\? *-1\s*: 0)?;",
+                             plain, flags=re.S):
+        start, end = match.start(2), match.end(2)
+        if match.group(3) or (match.group(1) == "rc =" and
+                              re.search(r", e\)$", match.group(2).strip())):
+            for a, b in operands(plain, start, end):
+                if "(" in plain[a:b]:
+                    add(a, b, "0")
+        elif match.group(1) == "return" and re.search(
+                r"^(err_set|err_sys)\(|, e\)$", match.group(2).strip()):
+            before = plain[:match.start()].rstrip()
+            # What an `if` guards was removed with its condition.
+            if not before.endswith(")") and not before.endswith("else"):
+                add(match.start(2), match.end(2), "0")
+    for (start, end), (line, what, new) in sorted(found.items()):
+        yield (source, line, what,
+               text[:start] + new + " " * 0 + text[end:])
+
+
+# ---- judging ----------------------------------------------------------------
+
+def tests_of(source):
+    for pattern, names in MODULES:
+        if source in glob.glob(pattern):
+            return ["%s/obj/tests/unit/test_%s.o" % (B, n)
+                    for n in names.split()
+                    if os.path.exists("tests/unit/test_%s.c" % n)]
+    sys.exit("%s: no tests are named for it in MODULES" % source)
+
+
+def run(argv, seconds=RUN_SEC, **more):
+    try:
+        return subprocess.run(argv, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, timeout=seconds,
+                              **more).returncode
+    except subprocess.TimeoutExpired:
+        return -1
+
+
+def survives(mutant):
+    """None: it was found. Else why not."""
+    source, _, _, text = mutant
+    with tempfile.TemporaryDirectory() as folder:
+        changed, obj = folder + "/mutant.c", folder + "/mutant.o"
+        program = folder + "/test"
+        with open(changed, "w") as f:
+            f.write(text)
+        if run(CC + CFLAGS + ["-c", "-o", obj, changed]):
+            return None     # the compiler found it
+        for test in tests_of(source):
+            if run(CC + ["-pie", "-o", program, test, obj] +
+                   ["%s/lib%s.a" % (B, a) for a in ARCHIVES] +
+                   ["-Wl,--as-needed"] + LIBS):
+                return "%s does not link" % test
+            if run([program], env=dict(os.environ, CMOCKA_TEST_ABORT="1")):
+                return None
+    return "survived"
+
+
+def allowed():
+    """file, what: each with its reason in the line above."""
+    with open("tests/check/mutants.txt") as f:
+        return {tuple(line.rstrip("\n").split("\t", 1)) for line in f
+                if line.strip() and not line.startswith("#")}
+
+
+def main():
+    args, seconds = sys.argv[1:], None
+    if args[:1] == ["--seconds"]:
+        seconds, args = int(args[1]), args[2:]
+    sources = args or sorted({s for p, _ in MODULES for s in glob.glob(p)})
+    known = allowed()
+    todo = [m for s in sources for m in mutants(s) if (s, m[2]) not in known]
+    if seconds:
+        # Another sample each day, the same one all day.
+        random.Random(time.strftime("%F")).shuffle(todo)
+    deadline = time.time() + seconds if seconds else None
+    bad = done = 0
+    workers = os.cpu_count() or 1
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        for i in range(0, len(todo), 8 * workers):
+            if deadline and time.time() > deadline:
+                break
+            part = todo[i:i + 8 * workers]
+            for mutant, why in zip(part, pool.map(survives, part)):
+                done += 1
+                if why:
+                    bad += 1
+                    print("%s:%d: %s: %s" % (mutant[0], mutant[1], why,
+                                             mutant[2]), flush=True)
+    print("%d of %d mutants tried, %d survived" % (done, len(todo), bad))
+    sys.exit(1 if bad or not done else 0)
+
+
+main()
