@@ -258,10 +258,12 @@ int command_server_status(int argc, char **argv, struct err *e)
 	    people_get(u.client, "/v1/people/status", &answer, e))
 		goto out;
 	rc = 0;
-	if (u.json)
+	if (u.json) {
 		rc = ui_print_json(answer, e);
-	else
+	} else {
 		ui_fields(answer, fields);
+		ui_roles(answer);
+	}
 out:
 	json_free(answer);
 	ui_done(&u);

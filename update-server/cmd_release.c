@@ -299,22 +299,6 @@ static int upload_files(struct import *im, struct err *e)
 	return 0;
 }
 
-/* Whatever a device cannot use, its owners have to sign again. */
-static void print_roles(const struct json *answer)
-{
-	const struct json *list = json_get(answer, "roles");
-
-	for (size_t i = 0; i < json_count(list); i++) {
-		const struct json *r = json_at(list, i);
-		const char *problem = json_text(json_get(r, "problem"));
-
-		printf("%-14s version %lld%s%s\n",
-		       json_text(json_get(r, "role")),
-		       (long long)json_int(json_get(r, "version")),
-		       problem[0] ? ", of no use to devices: " : "", problem);
-	}
-}
-
 static void print_imported(const struct json *answer)
 {
 	static const char *const fields[] = { "targets", "root", "releases",
@@ -322,7 +306,7 @@ static void print_imported(const struct json *answer)
 	const char *first = json_text(json_get(answer, "first_root"));
 
 	ui_fields(answer, fields);
-	print_roles(answer);
+	ui_roles(answer);
 	if (first[0])
 		printf("\nThis was the first import, so its root is trusted "
 		       "from now on.\nCompare its digest with the release "

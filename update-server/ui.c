@@ -206,3 +206,18 @@ int ui_path(const char *prefix, const char *operand, char *out, size_t size,
 		return err_set(e, ERR_USAGE, "%s: not a name", operand);
 	return text_format(out, size, e, "%s%s", prefix, operand);
 }
+
+void ui_roles(const struct json *answer)
+{
+	const struct json *list = json_get(answer, "roles");
+
+	for (size_t i = 0; i < json_count(list); i++) {
+		const struct json *r = json_at(list, i);
+		const char *problem = json_text(json_get(r, "problem"));
+
+		printf("%-14s version %lld%s%s\n",
+		       json_text(json_get(r, "role")),
+		       (long long)json_int(json_get(r, "version")),
+		       problem[0] ? ", of no use to devices: " : "", problem);
+	}
+}

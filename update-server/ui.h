@@ -49,4 +49,8 @@ void ui_lines(const char *text);
 int ui_path(const char *prefix, const char *operand, char *out, size_t size,
 	    struct err *e) NODISCARD;
 
+/* The delegated roles in an answer: whatever devices cannot use, its owners
+ * have to sign again. */
+void ui_roles(const struct json *answer);
+
 #endif
