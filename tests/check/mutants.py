@@ -122,16 +122,18 @@ def mutants(source):
                 add(match.start(2), match.end(2), "0")
     for (start, end), (line, what, new) in sorted(found.items()):
         yield (source, line, what,
-               text[:start] + new + " " * 0 + text[end:])
+               text[:start] + new + text[end:])
 
 
 # ---- judging ----------------------------------------------------------------
 
 def tests_of(source):
+    """Object files of its tests, the one of its own name first."""
+    own = os.path.basename(source)[:-2]
     for pattern, names in MODULES:
         if source in glob.glob(pattern):
             return ["%s/obj/tests/unit/test_%s.o" % (B, n)
-                    for n in names.split()
+                    for n in sorted(names.split(), key=lambda n: n != own)
                     if os.path.exists("tests/unit/test_%s.c" % n)]
     sys.exit("%s: no tests are named for it in MODULES" % source)
 
