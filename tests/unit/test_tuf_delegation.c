@@ -511,6 +511,19 @@ static void a_role_speaks_of_what_was_delegated_to_it_alone(void **state)
 	tuf_client_close(c);
 }
 
+static void nothing_is_visited_before_targets_are_verified(void **state)
+{
+	struct repo *r = *state;
+	struct tuf_client *c = NULL;
+	char seen[256] = "";
+	struct err e;
+
+	assert_ok(tuf_client_open(r->dirfd, &r->policy, r->now, &c, &e));
+	assert_refused(each_in(r, c, "a", seen, &e), ERR_REFUSED);
+	assert_refused(tuf_client_each(c, count_paths, seen, &e), ERR_REFUSED);
+	tuf_client_close(c);
+}
+
 static void a_role_listed_before_takes_the_path(void **state)
 {
 	struct repo *r = *state;
@@ -710,6 +723,7 @@ int main(void)
 		T(each_visits_the_top_level_targets_in_path_order),
 		T(targets_without_a_known_digest_are_not_found),
 		T(a_role_speaks_of_what_was_delegated_to_it_alone),
+		T(nothing_is_visited_before_targets_are_verified),
 		T(a_role_listed_before_takes_the_path),
 		T(a_role_without_its_signatures_is_not_visited),
 		T(only_product_roles_raise_the_time_floor),

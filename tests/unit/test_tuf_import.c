@@ -31,24 +31,24 @@ static int import(struct repo *r, struct tuf_client **out, int64_t targets,
 	struct tuf_import_role roles[1];
 	const struct tuf_import what = { targets, roles, version ? 1 : 0 };
 	struct tuf_client *c = NULL;
+	int rc;
 
 	snprintf(roles[0].name, sizeof(roles[0].name), "%s", role);
 	roles[0].version = version;
 	r->asked[0] = 0;
 	if (tuf_client_open(r->dirfd, &r->policy, r->now, &c, e))
 		return -1;
-	if (tuf_client_import(c, &r->source, &what, e) == 0 && out) {
+	rc = tuf_client_import(c, &r->source, &what, e);
+	if (rc == 0 && out)
 		*out = c;
-		return 0;
-	}
-	tuf_client_close(c);
-	return e->code == ERR_NONE ? 0 : -1;
+	else
+		tuf_client_close(c);
+	return rc;
 }
 
 static int take(struct repo *r, int64_t targets, const char *role,
 		int64_t version, struct err *e)
 {
-	*e = (struct err){ .code = ERR_NONE };
 	return import(r, NULL, targets, role, version, e);
 }
 
@@ -83,6 +83,23 @@ static void roles_come_with_targets_or_later_on_their_own(void **state)
 	assert_ok(tuf_client_each_in(c, NULL, "rollout", collect, seen, &e));
 	assert_string_equal(seen, "x/1 rollout/1 ");
 	tuf_client_close(c);
+}
+
+static void a_role_on_its_own_needs_targets_that_still_count(void **state)
+{
+	struct repo *r = *state;
+	struct err e;
+
+	assert_refused(take(r, 0, "rollout", 1, &e), ERR_NOT_FOUND);
+	assert_ok(take(r, 2, "", 0, &e));
+	assert_ok(take(r, 0, "rollout", 1, &e));
+	r->now = NOW + 40 * UTC_DAY;
+	assert_refused(take(r, 0, "rollout", 1, &e), ERR_EXPIRED);
+	r->now = NOW;
+	repo_grant(r, "targets", KEY(SPARE_KEY), 1);
+	repo_publish(r, "root");
+	assert_refused(take(r, 0, "rollout", 1, &e), ERR_UNTRUSTED);
+	assert_int_equal(repo_trusted(r, "rollout.json"), 1);
 }
 
 static void a_role_that_nobody_signed_yet_is_no_failure(void **state)
@@ -228,6 +245,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	static const struct CMUnitTest tests[] = {
 		T(roles_come_with_targets_or_later_on_their_own),
+		T(a_role_on_its_own_needs_targets_that_still_count),
 		T(a_role_that_nobody_signed_yet_is_no_failure),
 		T(roles_are_refused_like_targets),
 		T(keys_that_changed_end_a_role_but_not_its_versions),
