@@ -14,6 +14,7 @@
 #include "signer/named.h"
 #include "signer/repo.h"
 #include "signer/report.h"
+#include "signer/watch.h"
 
 #define CONF_MAX_LEN 16384
 #define CA_MAX_LEN   (8 * X509_PEM_MAX_LEN)
@@ -312,7 +313,7 @@ static int factory(const struct factory *f, struct report *out, struct err *e)
 	struct repo r;
 	int rc;
 
-	if (check_asked(f, e) || repo_open(f->repo, REPO_READ, &r, e))
+	if (check_asked(f, e) || watch_open(f->repo, REPO_READ, &r, out, e))
 		return -1;
 	rc = make(f, &r, out, e);
 	repo_close(&r);

@@ -16,6 +16,7 @@
 #include "signer/named.h"
 #include "signer/repo.h"
 #include "signer/review.h"
+#include "signer/watch.h"
 
 struct inspect {
 	const char *path, *against, *by;
@@ -66,7 +67,7 @@ static int inspect_repo(const char *path, struct report *out, struct err *e)
 	struct repo r;
 	int rc;
 
-	if (repo_open(path, REPO_READ, &r, e))
+	if (watch_open(path, REPO_READ, &r, out, e))
 		return -1;
 	if (!review_repo(&r, &v))
 		report_note(out, "nothing is staged; this is what is "

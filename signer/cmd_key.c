@@ -14,6 +14,7 @@
 #include "signer/names.h"
 #include "signer/roleedit.h"
 #include "signer/rules.h"
+#include "signer/watch.h"
 
 /* ---- key generate -------------------------------------------------------- */
 
@@ -21,6 +22,7 @@ struct generate {
 	const char *environment, *purpose, *file;
 	uint64_t passphrase_fd;
 	enum environment env;
+	bool several;
 };
 
 static int seal(const struct generate *g, const struct ec_private *key,
@@ -75,6 +77,26 @@ static int check_free(const char *path, struct err *e)
 	return rc;
 }
 
+/* For one key its members, for several an array of such objects. */
+static void add_made(const struct generate *g, const char *keyid,
+		     const char *pem, struct report *out)
+{
+	const struct json *before = json_get(report_object(out), "keys");
+	struct json *keys = before ? json_clone(before) : json_new_array();
+	struct json *one = g->several ? json_new_object() : report_object(out);
+
+	json_set_text(one, "keyid", keyid);
+	json_set_text(one, "environment", g->environment);
+	json_set_text(one, "public", pem);
+	if (!g->several) {
+		json_free(keys);
+		return;
+	}
+	json_set_text(one, "file", g->file);
+	json_add(keys, one);
+	json_set(report_object(out), "keys", keys);
+}
+
 static int generate(const struct generate *g, struct report *out, struct err *e)
 {
 	struct buf sealed = BUF_INIT(KEYFILE_MAX_LEN);
@@ -96,15 +118,34 @@ static int generate(const struct generate *g, struct report *out, struct err *e)
 	report_line(out, "%s: %s key %s", g->file, g->environment, keyid);
 	report_line(out, "%s.pub: its public half, to be handed around",
 		    g->file);
-	json_set_text(report_object(out), "keyid", keyid);
-	json_set_text(report_object(out), "environment", g->environment);
-	json_set_text(report_object(out), "public", buf_text(&pem));
+	add_made(g, keyid, buf_text(&pem), out);
 	rc = 0;
 out:
 	ec_free(key);
 	buf_wipe(&sealed);
 	buf_done(&pem);
 	return rc;
+}
+
+/* One after the other; those that were made before a failure stay. */
+static int generate_all(struct generate *g, char **files, int count,
+			struct report *out, struct err *e)
+{
+	if (environment_parse(slice_of(g->environment), &g->env, e)) {
+		e->code = ERR_USAGE;
+		return -1;
+	}
+	g->several = count > 1;
+	/* Before the first passphrase is asked for. */
+	for (int i = 0; i < count; i++)
+		if (check_free(files[i], e))
+			return -1;
+	for (int i = 0; i < count; i++) {
+		g->file = files[i];
+		if (generate(g, out, e))
+			return -1;
+	}
+	return 0;
 }
 
 int cmd_key_generate(int argc, char **argv, struct err *e)
@@ -127,22 +168,15 @@ int cmd_key_generate(int argc, char **argv, struct err *e)
 
 	if (opt_parse(argc, argv, opts, &operands, &count, e))
 		return -1;
-	if (count != 1 || !g.environment)
-		rc = err_set(e, ERR_USAGE,
-			     "one FILE and --environment are needed");
+	if (count < 1 || !g.environment)
+		rc = err_set(e, ERR_USAGE, "FILE and --environment are needed");
 	else if (strcmp(g.purpose, "release") != 0 &&
 		 strcmp(g.purpose, "online") != 0 &&
 		 strcmp(g.purpose, "wrap") != 0)
 		rc = err_set(e, ERR_USAGE,
 			     "a key's purpose is release, online or wrap");
-	else {
-		g.file = operands[0];
-		rc = environment_parse(slice_of(g.environment), &g.env, e);
-		if (rc)
-			e->code = ERR_USAGE;
-		else
-			rc = generate(&g, &out, e);
-	}
+	else
+		rc = generate_all(&g, operands, count, &out, e);
 	return report_end(&out, rc, e);
 }
 
@@ -394,7 +428,7 @@ static int change_role(const struct role_change *c, struct report *out,
 	int rc = -1;
 
 	if (roleedit_check_role(c->role, &delegated, e) ||
-	    repo_open(c->repo, REPO_WRITE, &r, e))
+	    watch_open(c->repo, REPO_WRITE, &r, out, e))
 		return -1;
 	file = delegated ? "targets" : "root";
 	if (delegated && !repo_is_listed(&r, c->role)) {

@@ -15,13 +15,15 @@
 #include "common/opt.h"
 #include "common/text.h"
 #include "common/utc.h"
+#include "signer/checklist.h"
 #include "signer/commands.h"
 #include "signer/outlet.h"
 #include "signer/signing.h"
 #include "signer/standing.h"
+#include "signer/watch.h"
 
 struct publish {
-	const char *repo, *folder;
+	const char *repo, *folder, *backup;
 	struct opt_list only;
 	bool online;
 };
@@ -69,6 +71,24 @@ static int judge(const struct repo *r, int64_t now, struct report *out,
 				       held->name);
 	}
 	return 0;
+}
+
+/* Production alone: the whole of it is said before the first open point. */
+static int go_through(struct repo *r, int64_t now, struct report *out,
+		      struct err *e)
+{
+	size_t open;
+
+	if (r->environment != ENV_PRODUCTION)
+		return 0;
+	if (checklist_run(r, now, out, &open, e))
+		return err_in(e, "checklist");
+	if (open == 0)
+		return 0;
+	return err_set(e, ERR_REFUSED,
+		       "%zu point%s of the checklist %s open: checklist says "
+		       "which, and the way out",
+		       open, open == 1 ? "" : "s", open == 1 ? "is" : "are");
 }
 
 /* Leave out what shall wait; it stays staged on the disk. */
@@ -161,7 +181,9 @@ static int publish_to(struct repo *r, const struct publish *p, int dirfd,
 	int64_t now = utc_now();
 
 	if (choose(r, &p->only, e) || judge(r, now, out, e) ||
-	    outlet_check_repo(r, now, e))
+	    outlet_check_repo(r, now, e) ||
+	    (p->backup && checklist_backup(r, p->backup, now, e)) ||
+	    go_through(r, now, out, e))
 		return -1;
 	if (outlet_packages(r, dirfd, &count, e) || commit(r, e) ||
 	    show(r, p, dirfd, now, out, e))
@@ -176,7 +198,7 @@ static int publish(const struct publish *p, struct report *out, struct err *e)
 	int dirfd = -1;
 	int rc = -1;
 
-	if (repo_open(p->repo, REPO_WRITE, &r, e))
+	if (watch_open(p->repo, REPO_WRITE, &r, out, e))
 		return -1;
 	/* Refuse before anything changes. */
 	if (p->online && online_check(&r, e))
@@ -206,6 +228,9 @@ int cmd_publish(int argc, char **argv, struct err *e)
 		OPT_FLAG("with-online", &p.online,
 			 "lab, demo: sign snapshot and timestamp as well, so "
 			 "that a device installs from the folder"),
+		OPT_TEXT("backup-checked", "DAY", &p.backup,
+			 "production: when a backup of REPO was compared with "
+			 "it, as 2026-11-27"),
 		OPT_LIST("only", "ROLE", &p.only,
 			 "publish this role and leave the others staged"),
 		OPT_FLAG("json", &out.json, "print JSON"),
@@ -222,5 +247,43 @@ int cmd_publish(int argc, char **argv, struct err *e)
 		rc = publish(&p, &out, e);
 	} else
 		rc = err_set(e, ERR_USAGE, "REPO and DIR are needed");
+	return report_end(&out, rc, e);
+}
+
+/* ---- the checklist alone ---------------------------------------------------
+ */
+
+static int say_checklist(const char *path, struct report *out, struct err *e)
+{
+	struct repo r;
+	size_t open;
+	int rc;
+
+	if (watch_open(path, REPO_READ, &r, out, e))
+		return -1;
+	rc = checklist_run(&r, utc_now(), out, &open, e);
+	if (rc == 0 && r.environment != ENV_PRODUCTION)
+		report_note(out, "%s: publish does not insist on this",
+			    environment_name(r.environment));
+	repo_close(&r);
+	return rc;
+}
+
+int cmd_checklist(int argc, char **argv, struct err *e)
+{
+	struct report out = { 0 };
+	const struct opt opts[] = {
+		OPT_FLAG("json", &out.json, "print JSON"),
+		OPT_END,
+	};
+	char **operands;
+	int count, rc;
+
+	if (opt_parse(argc, argv, opts, &operands, &count, e))
+		return -1;
+	if (count == 1)
+		rc = say_checklist(operands[0], &out, e);
+	else
+		rc = err_set(e, ERR_USAGE, "one REPO is needed");
 	return report_end(&out, rc, e);
 }

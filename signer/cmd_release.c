@@ -26,6 +26,7 @@
 #include "signer/pack_tree.h"
 #include "signer/scan.h"
 #include "signer/spec.h"
+#include "signer/watch.h"
 
 #define PACKAGES_MAX (OPT_LIST_MAX + 1)
 #define UNDO_MAX     2 /* the undo's: full, and the delta back */
@@ -629,7 +630,7 @@ static int create(struct spec *s, bool quiet, struct report *out, struct err *e)
 	if (spec_complete(s, e) || spec_codec(s, &c.codec, e) ||
 	    spec_release(s, &c.release, e))
 		goto out;
-	if (repo_open(s->path, REPO_WRITE, &r, e))
+	if (watch_open(s->path, REPO_WRITE, &r, out, e))
 		goto out;
 	c.repo = &r;
 	c.made = mem_alloc(PACKAGES_MAX + 1 + UNDO_MAX, sizeof(*c.made));

@@ -8,6 +8,7 @@
 #include "signer/change.h"
 #include "signer/commands.h"
 #include "signer/listing.h"
+#include "signer/watch.h"
 
 struct asked {
 	const char *repo, *product, *id;
@@ -90,7 +91,7 @@ static int list(const struct asked *a, struct report *out, struct err *e)
 	struct list all = { out, NULL };
 	struct repo r;
 
-	if (repo_open(a->repo, REPO_READ, &r, e))
+	if (watch_open(a->repo, REPO_READ, &r, out, e))
 		return -1;
 	all.marked = json_new_array();
 	(void)each_release(&r, list_one, &all); /* never stops early */
@@ -203,7 +204,7 @@ static int show(const struct asked *a, struct report *out, struct err *e)
 
 	if (!a->product || !a->id)
 		return err_set(e, ERR_USAGE, "--product and --id are needed");
-	if (repo_open(a->repo, REPO_READ, &r, e))
+	if (watch_open(a->repo, REPO_READ, &r, out, e))
 		return -1;
 	if (!each_release(&r, show_if_wanted, &w))
 		rc = err_unknown(a, e);
@@ -252,7 +253,7 @@ static int withdraw(const struct asked *a, struct report *out, struct err *e)
 
 	if (!a->product || !a->id)
 		return err_set(e, ERR_USAGE, "--product and --id are needed");
-	if (repo_open(a->repo, REPO_WRITE, &r, e))
+	if (watch_open(a->repo, REPO_WRITE, &r, out, e))
 		return -1;
 	rc = withdraw_from(&r, a, out, e);
 	repo_close(&r);

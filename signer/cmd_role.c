@@ -17,6 +17,7 @@
 #include "signer/names.h"
 #include "signer/roleedit.h"
 #include "signer/rules.h"
+#include "signer/watch.h"
 
 struct role {
 	const char *repo, *name;
@@ -142,7 +143,7 @@ static int add(const struct role *a, struct report *out, struct err *e)
 	struct repo r;
 	int rc;
 
-	if (repo_open(a->repo, REPO_WRITE, &r, e))
+	if (watch_open(a->repo, REPO_WRITE, &r, out, e))
 		return -1;
 	rc = add_to(a, &r, out, e);
 	repo_close(&r);
@@ -217,7 +218,7 @@ static int take_back(const struct role *a, struct report *out, struct err *e)
 	struct repo r;
 	int rc;
 
-	if (repo_open(a->repo, REPO_WRITE, &r, e))
+	if (watch_open(a->repo, REPO_WRITE, &r, out, e))
 		return -1;
 	rc = remove_from(a, &r, out, e);
 	repo_close(&r);
@@ -310,7 +311,7 @@ static int list(const struct role *a, struct report *out, struct err *e)
 	struct repo r;
 
 	json_set(report_object(out), "roles", roles);
-	if (repo_open(a->repo, REPO_READ, &r, e))
+	if (watch_open(a->repo, REPO_READ, &r, out, e))
 		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(top); i++)
 		list_role(&r, repo_root(&r), top[i], roles, out);

@@ -20,6 +20,7 @@
 #include "signer/rules.h"
 #include "signer/signing.h"
 #include "signer/standing.h"
+#include "signer/watch.h"
 
 struct sign {
 	const char *path;
@@ -69,7 +70,7 @@ static int sign_repo(const struct sign *s, struct report *out, struct err *e)
 	struct repo r;
 	int rc = -1;
 
-	if (repo_open(s->path, REPO_WRITE, &r, e))
+	if (watch_open(s->path, REPO_WRITE, &r, out, e))
 		return -1;
 	if (keyring_open(&keys, &s->keys, r.environment, s->passphrase_fd, e) ||
 	    signing_repo(&r, &keys, utc_now(), out, e) ||
@@ -266,7 +267,7 @@ static int merge(const char *path, char **files, int count, struct report *out,
 	struct repo r;
 	int rc = -1;
 
-	if (repo_open(path, REPO_WRITE, &r, e))
+	if (watch_open(path, REPO_WRITE, &r, out, e))
 		return -1;
 	for (int i = 0; i < count; i++)
 		if (merge_file(&r, files[i], out, e))
@@ -301,6 +302,27 @@ int cmd_merge(int argc, char **argv, struct err *e)
 
 /* ---- extend and discard -------------------------------------------------- */
 
+static struct json *without_dates(const struct json *envelope)
+{
+	struct json *copy = json_clone(envelope_signed(envelope));
+
+	json_remove(copy, "issued");
+	json_remove(copy, "expires");
+	json_remove(copy, "version");
+	return copy;
+}
+
+/* The proof that extend promises, over everything that is signed. */
+static bool same_but_dates(const struct json *a, const struct json *b)
+{
+	struct json *one = without_dates(a), *other = without_dates(b);
+	bool same = json_same(one, other);
+
+	json_free(one);
+	json_free(other);
+	return same;
+}
+
 static int extend_role(struct repo *r, const char *role, struct report *out,
 		       struct err *e)
 {
@@ -318,6 +340,11 @@ static int extend_role(struct repo *r, const char *role, struct report *out,
 			       role);
 	if (repo_begin(r, role, now, &envelope, e))
 		return -1;
+	if (!same_but_dates(held->published, envelope)) {
+		json_free(envelope);
+		return err_set(e, ERR_CONFLICT,
+			       "more than dates would change: %s", role);
+	}
 	expires = json_text(json_get(envelope_signed(envelope), "expires"));
 	report_line(out, "staged: %s version %lld, the same content until %s",
 		    role, (long long)envelope_version(envelope), expires);
@@ -331,7 +358,7 @@ static int extend(const char *path, const char *role, struct report *out,
 	struct repo r;
 	int rc;
 
-	if (repo_open(path, REPO_WRITE, &r, e))
+	if (watch_open(path, REPO_WRITE, &r, out, e))
 		return -1;
 	rc = extend_role(&r, role ? role : "targets", out, e);
 	repo_close(&r);
@@ -384,7 +411,7 @@ static int discard(const char *path, const char *role, struct report *out,
 
 	if (!role)
 		return err_set(e, ERR_USAGE, "--role is needed");
-	if (repo_open(path, REPO_WRITE, &r, e))
+	if (watch_open(path, REPO_WRITE, &r, out, e))
 		return -1;
 	rc = discard_role(&r, role, out, e);
 	repo_close(&r);

@@ -29,6 +29,7 @@ int cmd_sign(int argc, char **argv, struct err *e);
 int cmd_merge(int argc, char **argv, struct err *e);
 int cmd_extend(int argc, char **argv, struct err *e);
 int cmd_discard(int argc, char **argv, struct err *e);
+int cmd_checklist(int argc, char **argv, struct err *e);
 int cmd_publish(int argc, char **argv, struct err *e);
 int cmd_wrap(int argc, char **argv, struct err *e);
 int cmd_factory(int argc, char **argv, struct err *e);

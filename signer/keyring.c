@@ -205,7 +205,7 @@ int keyring_sign(const struct keyring_key *key, struct json *envelope,
 
 static int read_public(const char *path, struct ec_public *out, struct err *e)
 {
-	struct buf file = BUF_INIT(KEYFILE_MAX_LEN);
+	struct buf file = BUF_INIT(EXTERNAL_MAX_LEN);
 	struct keyfile_info info;
 	struct err unused;
 	int rc;
@@ -216,6 +216,10 @@ static int read_public(const char *path, struct ec_public *out, struct err *e)
 		rc = err_set(e, ERR_REFUSED,
 			     "a private key: only the public half (FILE.pub) "
 			     "leaves its owner's machine");
+	if (rc == 0 && external_is(buf_slice(&file)))
+		rc = err_set(e, ERR_REFUSED,
+			     "it names a command that signs: the public key "
+			     "itself (FILE.pub) is needed");
 	if (rc == 0)
 		rc = ec_public_from_pem(buf_slice(&file), out, e);
 	/* It may have been a private key after all. */

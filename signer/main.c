@@ -6,7 +6,7 @@
 
 /* One line per command; each lives in the module that its name suggests. */
 static const struct command commands[] = {
-	{ "key generate", "FILE --environment E",
+	{ "key generate", "FILE... --environment E",
 	  "make a key: FILE (encrypted) and FILE.pub", cmd_key_generate },
 	{ "key external", "FILE --environment E --public PUB -- COMMAND...",
 	  "a key that a token or a service holds: FILE names the command",
@@ -46,6 +46,8 @@ static const struct command commands[] = {
 	{ "extend", "REPO [--role ROLE]",
 	  "stage the same content with new dates", cmd_extend },
 	{ "discard", "REPO --role ROLE", "forget what is staged", cmd_discard },
+	{ "checklist", "REPO", "what production wants before it publishes",
+	  cmd_checklist },
 	{ "publish", "REPO DIR", "verify and write what a server imports",
 	  cmd_publish },
 	{ "wrap", "REPO --product P --id ID --registry FILE --output DIR",

@@ -691,26 +691,36 @@ int repo_commit(struct repo *r, const char *role, struct err *e)
 	return 0;
 }
 
-/* One role's versions, newest first, then what is staged. */
-static int each_version(struct repo *r, const struct repo_role *held,
-			int (*visit)(void *ctx, const struct json *signed_part,
-				     struct err *e),
-			void *ctx, struct err *e)
+int repo_each_version(struct repo *r, const char *role,
+		      int (*visit)(void *ctx, const struct json *envelope,
+				   struct err *e),
+		      void *ctx, struct err *e)
 {
 	struct json *envelope;
 	int rc;
 
-	for (int64_t v = repo_version(r, held->name); v > 0; v--) {
-		if (load_published(r->dirfd, held->name, v, &envelope, e))
+	for (int64_t v = repo_version(r, role); v > 0; v--) {
+		if (load_published(r->dirfd, role, v, &envelope, e))
 			return -1;
-		rc = visit(ctx, envelope_signed(envelope), e);
+		rc = visit(ctx, envelope, e);
 		json_free(envelope);
 		if (rc)
 			return -1;
 	}
-	if (!held->staged)
-		return 0;
-	return visit(ctx, envelope_signed(held->staged), e);
+	return 0;
+}
+
+/* From envelopes to their signed parts. */
+struct inner {
+	int (*visit)(void *ctx, const struct json *signed_part, struct err *e);
+	void *ctx;
+};
+
+static int visit_signed(void *ctx, const struct json *envelope, struct err *e)
+{
+	const struct inner *in = ctx;
+
+	return in->visit(in->ctx, envelope_signed(envelope), e);
 }
 
 int repo_each_targets(struct repo *r,
@@ -718,9 +728,15 @@ int repo_each_targets(struct repo *r,
 				   struct err *e),
 		      void *ctx, struct err *e)
 {
-	for (size_t i = 1; i < repo_role_count(r); i++)
-		if (each_version(r, repo_role_at(r, i), visit, ctx, e))
+	struct inner in = { visit, ctx };
+
+	for (size_t i = 1; i < repo_role_count(r); i++) {
+		const struct repo_role *held = repo_role_at(r, i);
+
+		if (repo_each_version(r, held->name, visit_signed, &in, e) ||
+		    (held->staged && visit_signed(&in, held->staged, e)))
 			return -1;
+	}
 	return 0;
 }
 

@@ -132,6 +132,12 @@ void repo_set_aside(struct repo *r, const char *role);
 /* The staged envelope becomes the published one of its version. */
 int repo_commit(struct repo *r, const char *role, struct err *e) NODISCARD;
 
+/* Call visit for each published envelope of a role, newest first. */
+int repo_each_version(struct repo *r, const char *role,
+		      int (*visit)(void *ctx, const struct json *envelope,
+				   struct err *e),
+		      void *ctx, struct err *e) NODISCARD;
+
 /*
  * Call visit for the signed part of every version of targets and of each
  * delegated role that was published, newest first, then of the staged one.

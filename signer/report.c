@@ -72,11 +72,18 @@ static int print_object(const struct json *object, struct err *e)
 
 static void tell_failure(struct report *r, const struct err *failure)
 {
+	/* What led here stays; what did not come about does not. */
+	static const char *const kept[] = { "notes", "checklist", "expiry" };
+	struct json *object = json_new_object();
 	char shown[4 * ERR_MSG_LEN];
 
 	text_escape(slice_of(failure->msg), shown, sizeof(shown));
+	for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+		if (json_get(r->object, kept[i]))
+			json_set(object, kept[i],
+				 json_clone(json_get(r->object, kept[i])));
 	json_free(r->object);
-	r->object = json_new_object();
+	r->object = object;
 	json_set_text(r->object, "error", err_name(failure->code));
 	json_set_text(r->object, "message", shown);
 	json_set_int(r->object, "status", failure->code);

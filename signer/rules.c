@@ -63,12 +63,35 @@ static bool read_date(const struct json *signed_part, const char *name,
 }
 
 /* In time to call the people who must sign; not all the life of short ones. */
-static bool ends_soon(int64_t issued, int64_t expires, int64_t now)
+int rules_ends_soon(int64_t issued, int64_t expires, int64_t now)
 {
 	int64_t left = expires - now;
+	bool second_half = left < (expires - issued) / 2;
 
-	return left < 7 * UTC_DAY ||
-	       (left < 60 * UTC_DAY && left < (expires - issued) / 2);
+	if (left <= 0)
+		return 0;
+	if (left < 7 * UTC_DAY)
+		return 7;
+	if (second_half && left < 30 * UTC_DAY)
+		return 30;
+	return second_half && left < 60 * UTC_DAY ? 60 : -1;
+}
+
+/* Whoever must sign every other day soon signs without looking. */
+static void look_at_short_life(const struct json *signed_part, int64_t life,
+			       struct findings *out)
+{
+	const char *name = envelope_role_of(signed_part);
+	int days_min = (int)roles_days_min(name);
+	enum environment env;
+	struct err unused;
+
+	if (rules_environment(signed_part, &env, &unused) == 0 &&
+	    env == ENV_PRODUCTION && life > 0 && life < days_min * UTC_DAY)
+		findings_add(out, true,
+			     "%s: production wants it to live for %d days at "
+			     "least",
+			     name, days_min);
 }
 
 void rules_dates(const struct json *signed_part, int64_t now,
@@ -95,12 +118,13 @@ void rules_dates(const struct json *signed_part, int64_t now,
 	if (expires <= now)
 		findings_add(out, true,
 			     "%s: expired: stage it anew with extend", name);
-	else if (ends_soon(issued, expires, now))
+	else if (rules_ends_soon(issued, expires, now) > 0)
 		findings_add(out, false, "%s: expires in %d days", name,
 			     (int)((expires - now) / UTC_DAY));
 	if (expires - issued > days_max * UTC_DAY)
 		findings_add(out, true, "%s: lives longer than %d days", name,
 			     days_max);
+	look_at_short_life(signed_part, expires - issued, out);
 }
 
 /* ---- root: keys and thresholds ------------------------------------------- */

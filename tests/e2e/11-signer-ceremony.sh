@@ -152,7 +152,25 @@ status=0
 [ "$before" = "$(state)" ]
 
 "$signer" merge repo stick-c/targets.json
-"$signer" publish repo site
+
+# Enough have signed; production wants more to be true before it publishes.
+day=$(date -u +%F)
+refused 10 "2 points of the checklist are open" "$signer" publish repo site
+grep -q '^.ok. spare:' said
+grep -q '^.open. keys: r2 of root, bob of targets; never signed' said
+grep -q '^.open. backup: never compared; .*--backup-checked DAY' said
+refused 10 '"point": "keys"' "$signer" publish repo site --json
+grep -q '"way_out": "never signed: let each sign' said
+refused 2 "the day on which" "$signer" publish repo site \
+	--backup-checked 2020-01-01
+refused 2 "the day on which" "$signer" publish repo site \
+	--backup-checked tomorrow
+[ ! -e site/metadata ]
+sign repo r2
+sign repo bob
+"$signer" checklist repo | grep -q '^.open. backup'
+"$signer" publish repo site --backup-checked "$day"
+[ "$("$signer" checklist repo | grep -c '^.ok.')" -eq 4 ]
 [ -e site/metadata/1.root.json ] && [ -e site/metadata/1.targets.json ]
 [ ! -e site/metadata/timestamp.json ]
 refused 10 "production" "$signer" publish repo site --with-online

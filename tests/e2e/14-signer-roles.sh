@@ -21,8 +21,7 @@ sign() { # FILE|REPO OWNER...
 	what=$1
 	shift
 	for owner; do
-		"$signer" sign "$what" --key "home/$owner.key" \
-			--passphrase-fd 3 3<pass
+		"$signer" sign "$what" --key "home/$owner.key"
 	done
 }
 state() {
@@ -30,9 +29,14 @@ state() {
 }
 
 mkdir home
-for owner in r1 r2 alice bob dave erin frank op1 op2 ci; do
-	"$signer" key generate "home/$owner.key" --environment production \
-		--passphrase-fd 3 3<pass >/dev/null
+for owner in r1 r2 r3 alice bob carol dave erin frank op1 op2 ci new; do
+	# Behind a command: no passphrase costs half a second here.
+	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 \
+		-out "home/$owner.pem" 2>/dev/null
+	openssl pkey -in "home/$owner.pem" -pubout -out "home/$owner.key.pub"
+	"$signer" key external "home/$owner.key" --environment production \
+		--public "home/$owner.key.pub" -- \
+		openssl pkeyutl -sign -inkey "home/$owner.pem" >/dev/null
 done
 "$signer" key generate home/server.key --environment production \
 	--purpose online --passphrase-fd 3 3<pass >/dev/null
@@ -40,6 +44,7 @@ refused 2 "folder of signed documents" "$signer" init repo \
 	--environment production --owner ACME --product rollout
 "$signer" init repo --environment production --owner ACME --product gateway \
 	--product gadget --root-key home/r1.key.pub --root-key home/r2.key.pub \
+	--root-key home/r3.key.pub --targets-key home/carol.key.pub \
 	--targets-key home/alice.key.pub --targets-key home/bob.key.pub \
 	--online-key home/server.key.pub
 mkdir tree
@@ -49,8 +54,8 @@ create() {
 }
 create --product gateway --id 1
 create --product gadget --id 1
-sign repo r1 r2 alice bob
-"$signer" publish repo site
+sign repo r1 r2 r3 alice bob carol
+"$signer" publish repo site --backup-checked "$(date -u +%F)"
 
 # ---- what is no role, and what production does not allow --------------------
 
@@ -63,7 +68,9 @@ refused 2 "at least one --key" "$signer" role add repo nightly
 refused 13 "role add makes it" "$signer" key import repo --role nightly \
 	home/ci.key.pub
 refused 13 "no role nightly" create --nightly --product gateway --id n1
-refused 10 "private key" "$signer" role add repo nightly --key home/ci.key
+refused 10 "private key" "$signer" role add repo nightly \
+	--key home/server.key
+refused 10 "names a command" "$signer" role add repo nightly --key home/ci.key
 [ "$before" = "$(state)" ]
 "$signer" role add repo product-gateway --key home/dave.key.pub \
 	--key home/erin.key.pub
@@ -119,6 +126,10 @@ refused 14 "not what is staged" "$signer" merge repo passed-off.json
 sign repo op1
 "$signer" inspect repo >said
 grep -q '^Missing: .*rollout-wide: nothing' said
+# Each key of a role has signed once, before anybody relies on it.
+refused 10 "1 point of the checklist is open" "$signer" publish repo site
+grep -q '^.open. keys: erin of product-gateway, op2 of rollout; never' said
+sign repo erin op2
 "$signer" publish repo site --json >said
 grep -q '"product-gateway": {' said
 for role in product-gateway rollout rollout-wide nightly; do
@@ -131,7 +142,7 @@ echo more >tree/more
 create --product gateway --id 2 --from 1
 [ -e repo/staged/product-gateway.json ] && [ ! -e repo/staged/targets.json ]
 refused 10 "needs no signature of this key" "$signer" sign repo \
-	--key home/alice.key --passphrase-fd 3
+	--key home/alice.key
 sign repo dave erin
 "$signer" publish repo site
 [ -e site/metadata/2.product-gateway.json ]
@@ -154,6 +165,10 @@ sign repo op2
 "$signer" key remove repo --role product-gateway dave 2>said
 grep -q "product-gateway lacks signatures" said
 sign repo alice bob erin frank
+refused 10 "checklist is open" "$signer" publish repo site
+grep -q '^.open. spare: product-gateway has 2 keys and needs all' said
+"$signer" key import repo --role product-gateway home/new.key.pub
+sign repo alice bob erin frank new
 "$signer" publish repo site
 [ -e site/metadata/3.product-gateway.json ]
 

@@ -316,7 +316,7 @@ static void what_is_expired_is_not_signed(void **state)
 	(void)state;
 	f = dates(NOW - UTC_DAY, NOW, "root");
 	assert_true(mentions(&f, true, "expired"));
-	f = dates(NOW - UTC_DAY, NOW + 1, "root");
+	f = dates(NOW - 40 * UTC_DAY, NOW + 1, "root");
 	assert_int_equal(refusals(&f), 0);
 	f = dates(NOW, NOW, "root");
 	assert_true(mentions(&f, true, "expires before it is issued"));
@@ -341,9 +341,46 @@ static void a_life_has_a_limit_for_each_role(void **state)
 	assert_int_equal(f.count, 0);
 }
 
+static void production_wants_a_life_that_leaves_time(void **state)
+{
+	struct findings f;
+
+	(void)state;
+	f = dates(NOW, NOW + 30 * UTC_DAY, "root");
+	assert_int_equal(refusals(&f), 0);
+	f = dates(NOW, NOW + 30 * UTC_DAY - 1, "root");
+	assert_true(mentions(&f, true, "30 days at least"));
+	f = dates(NOW, NOW + 7 * UTC_DAY - 1, "product-gateway");
+	assert_true(mentions(&f, true, "7 days at least"));
+	f = dates(NOW, NOW + UTC_DAY, "nightly");
+	assert_int_equal(refusals(&f), 0);
+}
+
+static void an_end_is_announced_at_60_30_and_7_days(void **state)
+{
+	const int64_t issued = NOW - 300 * UTC_DAY;
+	static const struct {
+		int left, level; /* days */
+	} cases[] = { { 61, -1 }, { 60, -1 }, { 59, 60 }, { 30, 60 },
+		      { 29, 30 }, { 7, 30 },  { 6, 7 },   { 0, 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_int_equal(rules_ends_soon(issued,
+						 NOW + cases[i].left * UTC_DAY,
+						 NOW),
+				 cases[i].level);
+	/* A life of 30 days is not about to end on its first day. */
+	assert_int_equal(rules_ends_soon(NOW, NOW + 30 * UTC_DAY, NOW), -1);
+	assert_int_equal(
+		rules_ends_soon(NOW - 20 * UTC_DAY, NOW + 10 * UTC_DAY, NOW),
+		30);
+}
+
 static void an_end_that_is_near_is_warned_of(void **state)
 {
-	struct findings f = dates(NOW - UTC_DAY, NOW + 5 * UTC_DAY, "root");
+	struct findings f =
+		dates(NOW - 40 * UTC_DAY, NOW + 5 * UTC_DAY, "root");
 
 	(void)state;
 	assert_int_equal(refusals(&f), 0);
@@ -650,6 +687,8 @@ int main(void)
 		cmocka_unit_test(issued_may_be_an_hour_ahead_and_no_more),
 		cmocka_unit_test(what_is_expired_is_not_signed),
 		cmocka_unit_test(a_life_has_a_limit_for_each_role),
+		cmocka_unit_test(production_wants_a_life_that_leaves_time),
+		cmocka_unit_test(an_end_is_announced_at_60_30_and_7_days),
 		cmocka_unit_test(an_end_that_is_near_is_warned_of),
 		cmocka_unit_test(a_root_follows_by_exactly_one),
 		cmocka_unit_test(a_repository_keeps_its_environment),
