@@ -39,10 +39,21 @@ static bool is_newest(const struct json *targets, const char *path,
 	return true;
 }
 
+/* Orders, floors and the like: everything that is no package. */
+static size_t count_documents(const struct json *targets)
+{
+	size_t n = 0;
+
+	for (void *m = json_first(targets); m; m = json_next(targets, m))
+		n += listing_package(json_value(m)) ? 0 : 1;
+	return n;
+}
+
 static int add_releases(const struct json *signed_part, bool products_only,
 			struct buf *out, struct err *e)
 {
 	const struct json *targets = json_get(signed_part, "targets");
+	size_t documents = products_only ? 0 : count_documents(targets);
 	size_t start = out->len;
 	const struct json *p;
 
@@ -59,6 +70,10 @@ static int add_releases(const struct json *signed_part, bool products_only,
 			     (long long)json_int(json_get(p, "seq"))))
 			return -1;
 	}
+	if (documents > 0 &&
+	    buf_addf(out, e, "%s%zu document%s", out->len > start ? ", " : "",
+		     documents, documents == 1 ? "" : "s"))
+		return -1;
 	return out->len > start ? 0 : buf_addf(out, e, "no release");
 }
 

@@ -15,6 +15,7 @@ enum who {
 	ALICE,
 	BOB,
 	MALLORY,
+	CAROL,
 	COUNT
 };
 
@@ -86,6 +87,72 @@ static int merge(struct json *to, struct json *from, const struct json *root,
 
 	json_free(from);
 	return rc;
+}
+
+/* Targets in which Bob and Carol sign a product, two of two. */
+static struct json *make_delegating(void)
+{
+	struct json *envelope = make_targets(1);
+	struct json *targets = tuf_envelope_signed(envelope);
+	struct err e = { 0 };
+
+	assert_ok(roleedit_delegate(targets, "product-gateway", &e));
+	assert_ok(roleedit_add(targets, "product-gateway", &publics[BOB], &e));
+	assert_ok(
+		roleedit_add(targets, "product-gateway", &publics[CAROL], &e));
+	roleedit_threshold(targets, "product-gateway", 2);
+	return envelope;
+}
+
+static struct json *product_signed_by(enum who who)
+{
+	struct json *envelope = make_targets(1);
+	struct err e = { 0 };
+
+	roleedit_init_targets(tuf_envelope_signed(envelope), ENV_LAB,
+			      "product-gateway");
+	assert_ok(tuf_sign(envelope, privates[who], &e));
+	return envelope;
+}
+
+/* Not by root, whose keys have no say in a product's own file. */
+static void a_delegated_role_is_judged_by_targets(void **state)
+{
+	struct json *root = make_root(), *targets = make_delegating();
+	struct json *to = product_signed_by(BOB);
+	struct standing s;
+	struct err e = { 0 };
+	size_t added;
+
+	(void)state;
+	assert_string_equal(envelope_role(to), "product-gateway");
+	assert_refused(merge(to, product_signed_by(ALICE), targets, &added, &e),
+		       ERR_UNTRUSTED);
+	assert_refused(merge(to, product_signed_by(CAROL), root, &added, &e),
+		       ERR_UNTRUSTED);
+	assert_ok(standing_of(to, NULL, envelope_signed(targets), &s, &e));
+	assert_false(standing_is_complete(&s));
+	assert_ok(merge(to, product_signed_by(CAROL), targets, &added, &e));
+	assert_int_equal(added, 1);
+	assert_ok(standing_of(to, NULL, envelope_signed(targets), &s, &e));
+	assert_true(standing_is_complete(&s));
+	json_free(to);
+	json_free(targets);
+	json_free(root);
+}
+
+/* The same (empty) content for another role is another file. */
+static void a_file_of_one_role_is_not_merged_into_another(void **state)
+{
+	struct json *targets = make_delegating();
+	struct json *to = product_signed_by(BOB), *from = signed_by(1, CAROL);
+	struct err e = { 0 };
+	size_t added;
+
+	(void)state;
+	assert_refused(merge(to, from, targets, &added, &e), ERR_CONFLICT);
+	json_free(to);
+	json_free(targets);
 }
 
 static void signatures_from_two_machines_come_together(void **state)
@@ -355,6 +422,8 @@ static void a_crowd_of_signatures_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_delegated_role_is_judged_by_targets),
+		cmocka_unit_test(a_file_of_one_role_is_not_merged_into_another),
 		cmocka_unit_test(signatures_from_two_machines_come_together),
 		cmocka_unit_test(the_same_key_counts_once),
 		cmocka_unit_test(a_strangers_signature_is_refused),
