@@ -19,18 +19,10 @@
 #ifndef SIGNER_REPO_H
 #define SIGNER_REPO_H
 
-#include "common/ini.h"
 #include "signer/envelope.h"
+#include "signer/repo_settings.h"
 
 #define REPO_WORK ".work"
-
-/* pawl.ini */
-struct repo_settings {
-	char *owner, *contact;
-	struct ini_list products;
-	uint64_t root_days, targets_days, snapshot_days, timestamp_hours;
-	uint64_t product_days, nightly_days, rollout_days, rollout_wide_days;
-};
 
 #define REPO_DELEGATED_MAX 32
 
@@ -70,11 +62,6 @@ void repo_close(struct repo *r);
 /* Is there a repository (a folder with pawl.ini) at this path? */
 bool repo_is_at(const char *path);
 
-/* Write settings as a commented pawl.ini beneath dirfd. */
-int repo_write_settings(int dirfd, const struct repo_settings *s,
-			enum environment env, struct err *e) NODISCARD;
-void repo_settings_default(struct repo_settings *s);
-void repo_settings_done(struct repo_settings *s);
 bool repo_has_product(const struct repo *r, const char *product);
 
 /*
