@@ -26,7 +26,7 @@ struct wrap {
 	const char *wrap_key, *output;
 	uint64_t passphrase_fd, expected_new;
 	struct report *out;
-	struct repo *repo;
+	struct repo repo;
 	struct ec_private *key;
 	struct recipients to;
 	int dirfd;
@@ -44,18 +44,18 @@ static int read_officer(const char *path, struct ec_public *out, struct err *e)
 	struct x509_info info;
 	int rc = -1;
 
-	if (fs_read_path(path, &file, e)) {
-		named_in(e, path);
-	} else if (!strstr(buf_text(&file), "BEGIN CERTIFICATE")) {
+	if (fs_read_path(path, &file, e))
+		goto out;
+	if (!strstr(buf_text(&file), "BEGIN CERTIFICATE")) {
 		rc = keyring_read_public(path, out, keyid, e);
-	} else if (x509_inspect(buf_slice(&file), &info, e)) {
-		named_in(e, path);
-	} else {
-		*out = info.public_key;
-		rc = 0;
+		goto out;
 	}
+	rc = x509_inspect(buf_slice(&file), &info, e);
+	if (rc == 0)
+		*out = info.public_key;
+out:
 	buf_wipe(&file);
-	return rc;
+	return rc ? named_in(e, path) : 0;
 }
 
 static int load_recipients(struct wrap *w, struct err *e)
@@ -74,7 +74,7 @@ static int load_recipients(struct wrap *w, struct err *e)
 	from.ca = buf_slice(&ca);
 	if (fs_read_path(w->registry, &file, e) == 0) {
 		from.file = buf_slice(&file);
-		rc = recipients_load(w->repo->dirfd, &from, &w->to, e);
+		rc = recipients_load(w->repo.dirfd, &from, &w->to, e);
 	}
 	if (rc)
 		named_in(e, w->registry);
@@ -173,7 +173,7 @@ static int wrap_package(struct wrap *w, const char *path,
 	uint8_t content_key[STREAM_KEY_LEN] = { 0 };
 	int rc = -1;
 
-	if (content_key_open(w->repo->dirfd, w->key, commitment, content_key,
+	if (content_key_open(w->repo.dirfd, w->key, commitment, content_key,
 			     e) == 0 &&
 	    keybox_add_header(package, (uint32_t)w->to.count, &bytes, e) == 0 &&
 	    seal_all(w, path, content_key, &bytes, e) == 0)
@@ -244,10 +244,10 @@ static int check_asked(const struct wrap *w, struct err *e)
 static int wrap_in(struct wrap *w, struct err *e)
 {
 	if (load_recipients(w, e) || check_new(w, e) ||
-	    keyring_open_wrap(w->wrap_key, w->repo->environment,
+	    keyring_open_wrap(w->wrap_key, w->repo.environment,
 			      w->passphrase_fd, &w->key, e) ||
 	    fs_make_dir(w->output, 0755, &w->dirfd, e) ||
-	    repo_each_targets(w->repo, wrap_listed, w, e))
+	    repo_each_targets(&w->repo, wrap_listed, w, e))
 		return -1;
 	if (w->done_count == 0)
 		return err_set(e, ERR_NOT_FOUND,
@@ -256,22 +256,20 @@ static int wrap_in(struct wrap *w, struct err *e)
 	json_set_int(report_object(w->out), "packages", (int64_t)w->done_count);
 	json_set_int(report_object(w->out), "devices", (int64_t)w->to.count);
 	json_set_int(report_object(w->out), "new", (int64_t)w->to.new_count);
-	return recipients_accept(w->repo->dirfd, w->product, &w->to, e);
+	return recipients_accept(w->repo.dirfd, w->product, &w->to, e);
 }
 
 static int wrap(struct wrap *w, struct err *e)
 {
-	struct repo r;
 	int rc;
 
-	if (check_asked(w, e) || repo_open(w->path, REPO_WRITE, &r, e))
+	if (check_asked(w, e) || repo_open(w->path, REPO_WRITE, &w->repo, e))
 		return -1;
-	w->repo = &r;
 	rc = wrap_in(w, e);
 	fs_close(&w->dirfd);
 	ec_free(w->key);
 	recipients_done(&w->to);
-	repo_close(&r);
+	repo_close(&w->repo);
 	return rc;
 }
 

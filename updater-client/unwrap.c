@@ -24,6 +24,17 @@ static int open_key(int state_fd, const struct message_unwrap *m,
 	return rc;
 }
 
+static void tell(struct channel *control, int rc, const struct message *answer,
+		 const struct err *failure)
+{
+	struct err nobody;
+
+	/* If the other end is gone there is nobody left to tell. */
+	if (rc ? ipc_answer(control, rc, 0, failure, &nobody)
+	       : ipc_send(control, answer, &nobody))
+		return;
+}
+
 void unwrap_run(void *ctx, struct channel *control)
 {
 	const int *state_fd = ctx;
@@ -34,9 +45,6 @@ void unwrap_run(void *ctx, struct channel *control)
 	if (ipc_expect(control, MESSAGE_UNWRAP, IPC_FOREVER, &m, &failure))
 		return;
 	rc = open_key(*state_fd, &m.unwrap, &answer, &failure);
-	/* If the other end is gone there is nobody left to tell. */
-	if (rc ? ipc_answer(control, rc, 0, &failure, &failure)
-	       : ipc_send(control, &answer, &failure))
-		rc = -1;
+	tell(control, rc, &answer, &failure);
 	mem_wipe(&answer, sizeof(answer));
 }
