@@ -158,6 +158,10 @@ wrap 2 "$WORK/registry.2" | grep -q '0 new since the last one, 1 gone' ||
 want 8 wrap 2 "$WORK/registry.1"
 operator envelope import "$WORK/keys.2"
 want 13 operator envelope import "$WORK/trees"
+mkdir "$WORK/unknown"
+cp "$WORK/keys.1/$package.keys" \
+	"$WORK/unknown/$(echo "$package" | tr 0-9 5).keys"
+want 14 operator envelope import "$WORK/unknown"
 
 # Over a stick: who has no key in there stays as it is.
 operator bundle export "$WORK/stick" --valid 3
