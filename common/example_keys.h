@@ -27,4 +27,10 @@ int key_check_allowed(const struct ec_public *key, enum environment env,
 int keyfile_check_allowed(const struct keyfile_info *info, enum environment env,
 			  struct err *e) NODISCARD;
 
+/*
+ * The keys of keys-example/, for whoever looks for their private halves in
+ * what is released: the x coordinates of their points. False past the last.
+ */
+bool example_key_at(size_t index, uint8_t x[EC_SCALAR_LEN], const char **name);
+
 #endif

@@ -17,12 +17,16 @@ for i in 1 2 3; do
 			--purpose example --passphrase-fd 0 >/dev/null
 	print=$(openssl pkey -pubin -in "$key.pub" -outform DER |
 		sha256sum | cut -d' ' -f1)
-	# The fingerprint stands on the line before the file's name.
-	awk -v name="\"$key\"" -v print_="$print" '
-		index($0, name) { sub(/"[0-9a-f]+"/, "\"" print_ "\"", before) }
-		NR > 1 { print before }
-		{ before = $0 }
-		END { print before }' "$list" >"$new"
+	x=$(openssl pkey -pubin -in "$key.pub" -outform DER |
+		tail -c 64 | head -c 32 | od -An -tx1 | tr -d ' \n')
+	# Fingerprint and x stand on the two lines before the file's name.
+	awk -v name="\"$key\"" -v print_="$print" -v x="$x" '
+		{ line[NR] = $0 }
+		index($0, name) {
+			sub(/"[0-9a-f]+"/, "\"" print_ "\"", line[NR - 2])
+			sub(/"[0-9a-f]+"/, "\"" x "\"", line[NR - 1])
+		}
+		END { for (i = 1; i <= NR; i++) print line[i] }' "$list" >"$new"
 	cat "$new" >"$list"
 	echo "$key $print"
 done

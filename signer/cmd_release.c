@@ -21,6 +21,7 @@
 #include "signer/content_key.h"
 #include "signer/health.h"
 #include "signer/keyring.h"
+#include "signer/known.h"
 #include "signer/listing.h"
 #include "signer/pack.h"
 #include "signer/pack_tree.h"
@@ -215,19 +216,24 @@ static int load_content(struct create *c, struct err *e)
 		.scratch_dirfd = c->scratch_dirfd,
 		.quiet = c->quiet,
 	};
-	const struct scan scan = {
+	struct scan scan = {
 		.allowed = &c->spec->allowed,
 		.programs_may = c->repo->environment == ENV_DEMO,
 		.out = c->out,
 	};
 	struct release *r = &c->release;
+	int rc;
 
 	if (pack_load(&how, c->spec->input, &c->content, e))
 		return -1;
 	for (size_t i = 0; i < r->health_count; i++)
 		if (health_check(&c->content->tree, &r->health[i], e))
 			return -1;
-	if (scan_content(c->content, &scan, e))
+	if (known_keys(c->repo, &scan.known, e))
+		return -1;
+	rc = scan_content(c->content, &scan, e);
+	scalars_free(scan.known);
+	if (rc)
 		return -1;
 	if (r->health_count == 0)
 		report_note(c->out,

@@ -32,6 +32,7 @@ int cmd_discard(int argc, char **argv, struct err *e);
 int cmd_checklist(int argc, char **argv, struct err *e);
 int cmd_publish(int argc, char **argv, struct err *e);
 int cmd_wrap(int argc, char **argv, struct err *e);
+int cmd_scan(int argc, char **argv, struct err *e);
 int cmd_factory(int argc, char **argv, struct err *e);
 
 #endif

@@ -38,6 +38,8 @@ static const struct command commands[] = {
 	  "what lies below is never installed again", cmd_floor },
 	{ "stepback", "REPO --product P --from ID --to ID",
 	  "let devices go back to one older release", cmd_stepback },
+	{ "scan", "PATH...", "look for private keys in any file or folder",
+	  cmd_scan },
 	{ "inspect", "REPO|FILE", "what is staged, against what was signed",
 	  cmd_inspect },
 	{ "sign", "REPO|FILE --key KEYFILE", "sign what is staged", cmd_sign },

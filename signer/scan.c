@@ -1,90 +1,94 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "signer/scan.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-#include "common/mem.h"
-#include "common/text.h"
 #include "signer/pack_tree.h"
-#include "signer/secrets.h"
+#include "signer/sift.h"
 
-#define WINDOW_LEN 65536
-
-/* What a file holds, and where. */
-struct found {
-	const char *what; /* NULL: nothing */
+/* The file that is being looked through. */
+struct reading {
+	const struct pack_tree *tree;
+	const struct scan *scan;
+	struct tree_entry entry;
+	uint32_t index;
 	uint64_t at;
-	bool program;
+	bool warned;
+	bool used[OPT_LIST_MAX]; /* exceptions that were needed */
 };
 
-/* Read window by window; each looks a little into the next one. */
-static int scan_file(const struct pack_tree *t, uint32_t index, uint64_t len,
-		     uint8_t *window, struct found *f, struct err *e)
+static int read_entry(void *ctx, void *out, size_t len, size_t *got,
+		      struct err *e)
 {
-	size_t got, start, offset;
+	struct reading *r = ctx;
 
-	*f = (struct found){ 0 };
-	for (uint64_t from = 0; from < len && !f->what; from += WINDOW_LEN) {
-		got = WINDOW_LEN + SECRETS_REACH;
-		if (got > len - from)
-			got = (size_t)(len - from);
-		start = got < WINDOW_LEN ? got : WINDOW_LEN;
-		if (pack_tree_read(t, index, from, window, got, e))
-			return -1;
-		if (from == 0)
-			f->program =
-				got > 4 && memcmp(window, "\177ELF", 4) == 0;
-		f->what = secrets_find((struct slice){ window, got }, start,
-				       got == len, &offset);
-		if (f->what)
-			f->at = from + offset;
-	}
+	if (len > r->entry.len - r->at)
+		len = (size_t)(r->entry.len - r->at);
+	if (pack_tree_read(r->tree, r->index, r->at, out, len, e))
+		return -1;
+	r->at += len;
+	*got = len;
 	return 0;
 }
 
-static bool is_listed(const struct opt_list *allowed, struct slice path,
-		      bool *used)
+static bool is_allowed(struct reading *r)
 {
+	const struct opt_list *allowed = r->scan->allowed;
+
 	for (size_t i = 0; i < allowed->count; i++)
-		if (slice_equal(slice_of(allowed->at[i]), path)) {
-			used[i] = true;
+		if (slice_equal(slice_of(allowed->at[i]), r->entry.path)) {
+			r->used[i] = true;
 			return true;
 		}
 	return false;
 }
 
-static int judge(const struct scan *s, struct slice path, const struct found *f,
-		 bool *used, struct err *e)
+static int found(void *ctx, const struct sift_finding *f, struct err *e)
 {
-	char shown[256];
+	struct reading *r = ctx;
 
-	if (!f->what || is_listed(s->allowed, path, used))
+	if (is_allowed(r))
 		return 0;
-	text_escape(path, shown, sizeof(shown));
-	if (!f->program || !s->programs_may)
+	if (!f->program || !r->scan->programs_may)
 		return err_set(e, ERR_REFUSED,
-			       "%s holds %s at byte %llu: no device may be "
+			       "%.200s holds %s at byte %llu: no device may be "
 			       "given one (--allow-secret names an exception)",
-			       shown, f->what, (unsigned long long)f->at);
-	report_note(s->out,
-		    "the program %s holds %s at byte %llu; outside a demo this "
-		    "is refused",
-		    shown, f->what, (unsigned long long)f->at);
+			       f->path, f->what, (unsigned long long)f->offset);
+	if (!r->warned)
+		report_note(r->scan->out,
+			    "the program %s holds %s at byte %llu; outside a "
+			    "demo this is refused",
+			    f->path, f->what, (unsigned long long)f->offset);
+	r->warned = true;
 	return 0;
 }
 
-static int scan_all(const struct pack_tree *t, const struct scan *s, bool *used,
-		    uint8_t *window, struct err *e)
+static int unread(void *ctx, const char *path, const char *why, bool bomb,
+		  struct err *e)
 {
-	struct tree_entry entry;
-	struct found f;
+	struct reading *r = ctx;
 
-	for (uint32_t i = 0; i < t->tree.count; i++) {
-		tree_entry(&t->tree, i, &entry);
-		if (entry.type == TREE_FILE &&
-		    (scan_file(t, i, entry.len, window, &f, e) ||
-		     judge(s, entry.path, &f, used, e)))
+	if (is_allowed(r))
+		return 0;
+	if (bomb)
+		return err_set(
+			e, ERR_REFUSED,
+			"%.200s %s, so it cannot be searched for private "
+			"keys (--allow-secret names an exception)",
+			path, why);
+	report_note(r->scan->out, "%s was searched only in part: %s", path,
+		    why);
+	return 0;
+}
+
+static int scan_files(struct reading *r, struct sift *sift, struct err *e)
+{
+	const struct sift_source source = { read_entry, r };
+
+	for (r->index = 0; r->index < r->tree->tree.count; r->index++) {
+		tree_entry(&r->tree->tree, r->index, &r->entry);
+		r->at = 0;
+		r->warned = false;
+		if (r->entry.type == TREE_FILE &&
+		    sift_file(sift, r->entry.path, &source, e))
 			return -1;
 	}
 	return 0;
@@ -92,13 +96,14 @@ static int scan_all(const struct pack_tree *t, const struct scan *s, bool *used,
 
 int scan_content(const struct pack_tree *t, const struct scan *s, struct err *e)
 {
-	uint8_t *window = mem_alloc(WINDOW_LEN + SECRETS_REACH, 1);
-	bool used[OPT_LIST_MAX] = { false };
-	int rc = scan_all(t, s, used, window, e);
+	struct reading r = { .tree = t, .scan = s };
+	const struct sift_watch watch = { found, unread, &r };
+	struct sift *sift = sift_new(&watch, s->known, false);
+	int rc = scan_files(&r, sift, e);
 
-	free(window);
+	sift_free(sift);
 	for (size_t i = 0; rc == 0 && i < s->allowed->count; i++)
-		if (!used[i])
+		if (!r.used[i])
 			rc = err_set(
 				e, ERR_USAGE,
 				"--allow-secret %s: no file with a private "

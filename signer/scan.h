@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scan - look for private keys in the whole content of a release. */
+/*
+ * scan - look for private keys in the whole content of a release, as devices
+ * will have it: whatever package, full or delta, brings it there.
+ */
 #ifndef SIGNER_SCAN_H
 #define SIGNER_SCAN_H
 
 #include "common/opt.h"
 #include "signer/pack.h"
 #include "signer/report.h"
+#include "signer/scalars.h"
 
 struct scan {
 	const struct opt_list *allowed; /* paths that may hold a key */
+	struct scalars *known;          /* keys whose private half is sought */
 	/*
 	 * In a demo, programs (ELF) are only warned of: real ones, such as
 	 * openssl, carry published test keys.
@@ -19,8 +24,9 @@ struct scan {
 
 /*
  * ERR_REFUSED names the first file that holds a private key, with the offset
- * and what it is. A path in `allowed` that holds none is ERR_USAGE: an
- * exception must be for something.
+ * and what it is, or the first that cannot be looked through for its size or
+ * depth. A path in `allowed` that holds none is ERR_USAGE: an exception must
+ * be for something. Damaged archives are noted.
  */
 int scan_content(const struct pack_tree *t, const struct scan *s,
 		 struct err *e) NODISCARD;

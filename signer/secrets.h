@@ -1,28 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * secrets - find private keys in what is about to be released.
+ * secrets - find private keys in a window over bytes that are to be released.
  *
  * Keys shipped inside devices are the classic accident of this field. The
- * scanner knows the usual containers: PEM (also when it is wrapped in base64
- * once more), PKCS#8, SEC1 and PKCS#1 in DER, PuTTY, age, JWK, and key files
- * of ours. It does not open archives or compressed files, nor guess at bare
- * scalars. Pure: bytes in, finding out.
+ * containers are those of secrets_der.h and secrets_text.h. Each is found by
+ * two letters that are rare in ordinary content, so that most bytes cost one
+ * look into a table. Pure: bytes in, finding out.
  */
 #ifndef SIGNER_SECRETS_H
 #define SIGNER_SECRETS_H
 
-#include "common/rd.h"
+#include "signer/secrets_text.h"
 
-/* No key container is recognised by more bytes than this. */
-#define SECRETS_REACH 2048
+/* Nothing is recognised by bytes further than this before or behind. */
+#define SECRETS_REACH 8192
 
 /*
- * Look for the first private key that starts within the first `start_len`
- * bytes of `bytes`; what follows them is looked at to recognise it. NULL if
- * there is none, else what it is, with its offset in *at. `whole` says that
- * the bytes are a whole file.
+ * Look for the first private key whose anchor lies in [from, to) of the
+ * window; what is around it serves to recognise it. Its start may lie before
+ * `from`. *next is where to go on: behind the anchor, or `to`.
  */
-const char *secrets_find(struct slice bytes, size_t start_len, bool whole,
-			 size_t *at);
+bool secrets_next(struct slice window, size_t from, size_t to,
+		  struct secret *out, size_t *next);
+
+/* What is a private key only at the start of a file; NULL if nothing. */
+const char *secrets_at_start(struct slice start);
 
 #endif

@@ -1,0 +1,810 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "signer/sift.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "common/text.h"
+#include "signer/encoded.h"
+#include "signer/published.h"
+#include "signer/secrets.h"
+#include "signer/unwrap.h"
+
+#define WINDOW        (256u << 10)
+#define PATH_SIZE     8192
+#define WHAT_SIZE     192
+#define DECODE_MAX    2    /* base64 in base64 */
+#define SHORT_RUN     8192 /* of these all four alignments are tried */
+#define RANGES_MAX    64
+#define CODE_HEAD     4096
+#define ISLAND_STEP   32
+#define QUIET_LEN     16
+#define HIGH_BITS_MIN 3
+
+/* What was found and where. */
+struct note {
+	char what[WHAT_SIZE];
+	uint64_t at;
+	struct sha256 digest;
+};
+
+/* A file that is being read: the outermost one, or something out of one. */
+struct level {
+	struct sift *sift;
+	const struct sift_source *source;
+	uint8_t *window;
+	size_t have;      /* bytes in it */
+	size_t judged;    /* of these, already */
+	uint64_t base;    /* offset of the window in the file */
+	uint64_t covered; /* up to here a finding reaches */
+	bool ended;       /* all of the file is in the window or behind us */
+	bool handed;      /* the first window was handed on */
+	bool broken;      /* reading it failed for good: why is in error */
+	struct err error;
+	unsigned depth;
+	/*
+	 * Of an archive, what is found in its own bytes is told only if
+	 * nothing is found in its members: that says more.
+	 */
+	enum unwrap_kind archive;
+	struct note pending;
+	char path[PATH_SIZE];
+};
+
+struct sift {
+	const struct sift_watch *watch;
+	struct scalars *known;
+	bool exhaustive, program;
+	bool stopped; /* the watcher wants no more */
+	uint64_t bytes, told, published;
+	/* of the outermost file */
+	uint64_t input, expanded;
+	unsigned members;
+	struct level *levels[SIFT_DEPTH_MAX]; /* made when first needed */
+	uint8_t *decoded[DECODE_MAX];
+};
+
+/* What is looked at: a window, or what was decoded out of one. */
+struct view {
+	struct level *level;
+	struct slice bytes;
+	size_t from, to;
+	bool start, whole;  /* of the file; all of it */
+	unsigned decoded;   /* how often */
+	uint64_t at;        /* then: where, in the file, the code stands */
+	const char *suffix; /* ", in base64" */
+	/* Findings in it, so that nothing is told twice. */
+	struct {
+		size_t from, to;
+	} ranges[RANGES_MAX];
+	size_t range_count;
+};
+
+static int judge(struct view *v, struct err *e);
+static int sift_level(struct level *l, struct err *e);
+
+struct sift *sift_new(const struct sift_watch *watch, struct scalars *known,
+		      bool exhaustive)
+{
+	struct sift *s = mem_alloc(1, sizeof(*s));
+
+	s->watch = watch;
+	s->known = known;
+	s->exhaustive = exhaustive;
+	for (size_t i = 0; i < DECODE_MAX; i++)
+		s->decoded[i] = mem_alloc(WINDOW, 1);
+	return s;
+}
+
+void sift_free(struct sift *s)
+{
+	if (!s)
+		return;
+	for (size_t i = 0; i < SIFT_DEPTH_MAX; i++)
+		if (s->levels[i]) {
+			mem_wipe(s->levels[i]->window, WINDOW);
+			free(s->levels[i]->window);
+			free(s->levels[i]);
+		}
+	for (size_t i = 0; i < DECODE_MAX; i++) {
+		mem_wipe(s->decoded[i], WINDOW);
+		free(s->decoded[i]);
+	}
+	free(s);
+}
+
+uint64_t sift_bytes(const struct sift *s)
+{
+	return s->bytes;
+}
+
+uint64_t sift_published(const struct sift *s)
+{
+	return s->published;
+}
+
+/* ---- findings ------------------------------------------------------------ */
+
+static bool is_covered(const struct view *v, size_t at)
+{
+	if (v->decoded == 0 && v->level->base + at < v->level->covered)
+		return true;
+	for (size_t i = 0; i < v->range_count; i++)
+		if (at >= v->ranges[i].from && at < v->ranges[i].to)
+			return true;
+	return false;
+}
+
+static void cover(struct view *v, size_t at, size_t len)
+{
+	uint64_t end = v->level->base + at + len;
+
+	if (v->range_count < RANGES_MAX) {
+		v->ranges[v->range_count].from = at;
+		v->ranges[v->range_count++].to = at + len;
+	}
+	/* What reaches beyond what is judged now is not told again later. */
+	if (v->decoded == 0 && at + len > v->to && end > v->level->covered)
+		v->level->covered = end;
+}
+
+static int tell_at(struct level *l, const struct note *n, struct err *e)
+{
+	struct sift *s = l->sift;
+	const struct sift_finding f = { l->path, n->at, n->what, s->program,
+					n->digest };
+
+	s->told++;
+	if (s->watch->found(s->watch->ctx, &f, e) == 0)
+		return 0;
+	s->stopped = true;
+	return -1;
+}
+
+static int tell(struct view *v, const char *what, size_t at, size_t len,
+		struct err *e)
+{
+	struct slice bytes = slice_sub(v->bytes, at, len);
+	struct level *l = v->level;
+	struct note n = {
+		.at = v->decoded > 0 ? v->at : l->base + at,
+	};
+
+	if (is_covered(v, at))
+		return 0;
+	cover(v, at, len);
+	sha256_of(bytes, &n.digest);
+	if (published_key(&n.digest)) {
+		l->sift->published++;
+		return 0;
+	}
+	if (text_format(n.what, sizeof(n.what), e, "%s%s", what, v->suffix))
+		return -1;
+	if (l->archive == UNWRAP_NONE)
+		return tell_at(l, &n, e);
+	if (l->pending.what[0] == 0)
+		l->pending = n;
+	return 0;
+}
+
+static int tell_pending(struct level *l, struct err *e)
+{
+	return l->pending.what[0] != 0 ? tell_at(l, &l->pending, e) : 0;
+}
+
+static int unread(const struct level *l, const char *why, bool bomb,
+		  struct err *e)
+{
+	const struct sift_watch *w = l->sift->watch;
+
+	if (w->unread(w->ctx, l->path, why, bomb, e) == 0)
+		return 0;
+	l->sift->stopped = true;
+	return -1;
+}
+
+/* ---- containers ---------------------------------------------------------- */
+
+static int find_containers(struct view *v, struct err *e)
+{
+	size_t from = v->from;
+	struct secret found;
+	const char *what;
+
+	if (v->start) {
+		what = secrets_at_start(v->bytes);
+		if (what && tell(v, what, 0, v->bytes.len, e))
+			return -1;
+	}
+	while (secrets_next(v->bytes, from, v->to, &found, &from))
+		if (tell(v, found.what, found.at, found.len, e))
+			return -1;
+	return 0;
+}
+
+/* ---- scalars of known keys ----------------------------------------------- */
+
+static int tell_key(struct view *v, const char *name, size_t at, struct err *e)
+{
+	char what[WHAT_SIZE];
+
+	if (text_format(what, sizeof(what), e, "the private half of %s", name))
+		return -1;
+	return tell(v, what, at, EC_SCALAR_LEN, e);
+}
+
+/* Bytes above 127, eight at a time. */
+static unsigned high_bits(const uint8_t *bytes, size_t len)
+{
+	uint64_t part;
+	unsigned count = 0;
+
+	for (; len >= sizeof(part); len -= sizeof(part)) {
+		memcpy(&part, bytes, sizeof(part));
+		bytes += sizeof(part);
+		part = (part & UINT64_C(0x8080808080808080)) >> 7;
+		count += (unsigned)(part * UINT64_C(0x0101010101010101) >> 56);
+	}
+	while (len-- > 0)
+		count += *bytes++ >> 7;
+	return count;
+}
+
+/* Does no more than `max` of these bytes repeat one before it? */
+static bool repeats_little(const uint8_t *bytes, size_t len, unsigned max)
+{
+	uint64_t seen[4] = { 0 };
+	unsigned count = 0;
+
+	for (size_t i = 0; i < len && count <= max; i++) {
+		uint64_t *word = &seen[bytes[i] >> 6];
+
+		count += (unsigned)(*word >> (bytes[i] & 63) & 1);
+		*word |= UINT64_C(1) << (bytes[i] & 63);
+	}
+	return count <= max;
+}
+
+/* About half of them are above 127: a quick look, before others. */
+static bool is_even(const uint8_t *bytes)
+{
+	unsigned high = high_bits(bytes, EC_SCALAR_LEN);
+
+	return high >= 7 && high <= 25;
+}
+
+/* Of 32 random bytes, 99 in 100 are so: and hardly one comes twice. */
+static bool is_random(const uint8_t *bytes)
+{
+	return is_even(bytes) && repeats_little(bytes, EC_SCALAR_LEN, 5);
+}
+
+static int match_scalar(struct view *v, size_t at, struct err *e)
+{
+	const char *name = NULL;
+
+	if (!is_covered(v, at))
+		name = scalars_match(v->level->sift->known, v->bytes.ptr + at);
+	return name ? tell_key(v, name, at, e) : 0;
+}
+
+static int try_scalar(struct view *v, size_t at, struct err *e)
+{
+	return at + EC_SCALAR_LEN <= v->bytes.len &&
+			       is_random(v->bytes.ptr + at)
+		       ? match_scalar(v, at, e)
+		       : 0;
+}
+
+/* Text, padding, tables of small numbers: neither code nor compressed. */
+static bool is_quiet(struct slice s, size_t at)
+{
+	struct slice part = slice_sub(s, at, QUIET_LEN);
+
+	return high_bits(part.ptr, part.len) == 0 ||
+	       !repeats_little(part.ptr, part.len, QUIET_LEN / 2);
+}
+
+/* An island: what is code, compressed or encrypted goes on on both sides. */
+static bool is_island(struct slice s, size_t at)
+{
+	return at + EC_SCALAR_LEN <= s.len && is_even(s.ptr + at) &&
+	       (at < QUIET_LEN || is_quiet(s, at - QUIET_LEN)) &&
+	       is_random(s.ptr + at) && is_quiet(s, at + EC_SCALAR_LEN);
+}
+
+/* Bytes of a DER header of 32 bytes that may be a scalar; 0 for none. */
+static size_t header_len(struct slice s, size_t at)
+{
+	struct slice h = slice_sub(s, at, 3);
+
+	if (h.len < 3)
+		return 0;
+	if (h.ptr[1] == 0x20)
+		return 2;
+	return h.ptr[0] == 2 && h.ptr[1] == 0x21 && h.ptr[2] == 0 ? 3 : 0;
+}
+
+static int find_behind(struct view *v, int tag, struct err *e)
+{
+	const uint8_t *p = v->bytes.ptr, *hit = p + v->from;
+	size_t len;
+
+	while ((hit = memchr(hit, tag, (size_t)(p + v->to - hit)))) {
+		len = header_len(v->bytes, (size_t)(hit - p));
+		if (len > 0 && try_scalar(v, (size_t)(hit - p) + len, e))
+			return -1;
+		hit++;
+	}
+	return 0;
+}
+
+/* 04 20, 02 20 and 02 21 00: OCTET STRING and INTEGER of 32 bytes. */
+static int find_behind_headers(struct view *v, struct err *e)
+{
+	if (v->from >= v->to)
+		return 0;
+	return find_behind(v, 4, e) || find_behind(v, 2, e) ? -1 : 0;
+}
+
+static int find_islands(struct view *v, struct err *e)
+{
+	size_t i = v->from;
+
+	i += (ISLAND_STEP - (v->level->base + i) % ISLAND_STEP) % ISLAND_STEP;
+	for (; i < v->to; i += ISLAND_STEP)
+		if (is_island(v->bytes, i) && try_scalar(v, i, e))
+			return -1;
+	return 0;
+}
+
+/* Text cannot hold one: about every other byte of it is above 127. */
+static int search_all(struct view *v, struct err *e)
+{
+	const char *name = NULL;
+	size_t at = 0;
+
+	if (high_bits(v->bytes.ptr, v->bytes.len) >= HIGH_BITS_MIN)
+		name = scalars_search(v->level->sift->known, v->bytes, &at);
+	return name ? tell_key(v, name, at, e) : 0;
+}
+
+/* Of a word that was decoded, only what is a scalar and no more. */
+static int find_word(struct view *v, struct err *e)
+{
+	size_t lead = v->bytes.len == EC_SCALAR_LEN + 1 && v->bytes.ptr[0] == 0;
+
+	return v->bytes.len == EC_SCALAR_LEN + lead ? match_scalar(v, lead, e)
+						    : 0;
+}
+
+static int find_scalars(struct view *v, struct err *e)
+{
+	const struct sift *s = v->level->sift;
+	size_t small = s->exhaustive ? SIFT_EXHAUSTIVE : SIFT_SMALL;
+
+	if (scalars_count(s->known) == 0)
+		return 0;
+	if (v->decoded > 0 && v->whole && !s->exhaustive)
+		return find_word(v, e);
+	if (v->whole && v->bytes.len <= small)
+		return search_all(v, e);
+	if (find_behind_headers(v, e))
+		return -1;
+	return v->decoded == 0 ? find_islands(v, e) : 0;
+}
+
+/* ---- base64 and hexadecimal ---------------------------------------------- */
+
+/* Memory as a source, for an archive that was decoded. */
+struct memory {
+	struct slice rest;
+};
+
+static int read_memory(void *ctx, void *out, size_t len, size_t *got,
+		       struct err *e)
+{
+	struct memory *m = ctx;
+
+	(void)e; /* memory is there */
+	*got = len < m->rest.len ? len : m->rest.len;
+	if (*got > 0)
+		memcpy(out, m->rest.ptr, *got);
+	m->rest = slice_sub(m->rest, *got, m->rest.len);
+	return 0;
+}
+
+static struct level *enter(struct level *outer,
+			   const struct sift_source *source, const char *name)
+{
+	struct sift *s = outer->sift;
+	struct level **slot = &s->levels[outer->depth + 1];
+	struct level *l;
+	uint8_t *window;
+	struct err ignored;
+	size_t len;
+
+	if (!*slot) {
+		*slot = mem_alloc(1, sizeof(**slot));
+		(*slot)->window = mem_alloc(WINDOW, 1);
+	}
+	l = *slot;
+	window = l->window;
+	memset(l, 0, sizeof(*l));
+	l->window = window;
+	l->sift = s;
+	l->source = source;
+	l->depth = outer->depth + 1;
+	/* "a.gz!" is a's content: "a.tar.gz!/b", not "a.tar.gz!!/b". */
+	len = strlen(outer->path);
+	if (len > 0 && outer->path[len - 1] == '!')
+		name++;
+	/* A path that is too long is shown by its outer part. */
+	if (text_format(l->path, sizeof(l->path), &ignored, "%s%s", outer->path,
+			name))
+		memcpy(l->path, outer->path, sizeof(l->path));
+	return l;
+}
+
+static int open_decoded(struct view *v, struct err *e)
+{
+	/* A copy, for its members use the room in which it was decoded. */
+	uint8_t *copy = mem_alloc(v->bytes.len + 1, 1);
+	struct memory memory = { { copy, v->bytes.len } };
+	const struct sift_source source = { read_memory, &memory };
+	char name[64];
+	int rc;
+
+	memcpy(copy, v->bytes.ptr, v->bytes.len);
+	if (v->level->depth + 1 >= SIFT_DEPTH_MAX)
+		rc = unread(v->level, "nested too deep", true, e);
+	else
+		rc = text_format(name, sizeof(name), e, "!base64@%llu",
+				 (unsigned long long)v->at) ||
+		     sift_level(enter(v->level, &source, name), e);
+	mem_wipe(copy, v->bytes.len);
+	free(copy);
+	return rc ? -1 : 0;
+}
+
+/* A word alone, whose value is 32 bytes, is looked at as a scalar. */
+static bool is_one_word(const struct encoded *run)
+{
+	return run->word == run->letters;
+}
+
+static int judge_decoded(struct view *v, const struct encoded *run, size_t skip,
+			 struct err *e)
+{
+	uint8_t *room = v->level->sift->decoded[v->decoded];
+	struct view inner = {
+		.level = v->level,
+		.start = skip == 0,
+		.whole = skip == 0 && is_one_word(run),
+		.decoded = v->decoded + 1,
+		.at = v->decoded > 0 ? v->at : v->level->base + run->at,
+		.suffix = v->decoded > 0 ? ", in base64 twice"
+			  : run->hex     ? ", in hexadecimal"
+					 : ", in base64",
+	};
+	int rc;
+
+	inner.bytes.ptr = room;
+	inner.bytes.len = encoded_decode(v->bytes, run, skip, room);
+	inner.to = inner.bytes.len;
+	rc = judge(&inner, e);
+	if (rc == 0 && inner.range_count > 0)
+		cover(v, run->at, run->len);
+	if (rc == 0 && skip == 0 && unwrap_kind(inner.bytes) != UNWRAP_NONE)
+		rc = open_decoded(&inner, e);
+	return rc;
+}
+
+static int judge_run(struct view *v, const struct encoded *run, struct err *e)
+{
+	size_t before = v->range_count;
+	size_t alignments = run->hex                                ? 2
+			    : run->len <= SHORT_RUN || run->at == 0 ? 4
+								    : 1;
+
+	for (size_t skip = 0; skip < alignments; skip++)
+		if (judge_decoded(v, run, skip, e))
+			return -1;
+		else if (v->range_count > before)
+			break;
+	return 0;
+}
+
+static int find_encoded(struct view *v, struct err *e)
+{
+	size_t from = v->from;
+	struct encoded run;
+
+	if (v->decoded == DECODE_MAX)
+		return 0;
+	while (encoded_next(v->bytes, from, v->to, &run, &from))
+		if (!is_covered(v, run.at) && judge_run(v, &run, e))
+			return -1;
+	return 0;
+}
+
+static int judge(struct view *v, struct err *e)
+{
+	return find_containers(v, e) || find_scalars(v, e) || find_encoded(v, e)
+		       ? -1
+		       : 0;
+}
+
+/* ---- reading a file window by window ------------------------------------- */
+
+static void look_at_start(struct level *l)
+{
+	l->archive = unwrap_kind((struct slice){ l->window, l->have });
+	if (l->depth == 0)
+		l->sift->program =
+			l->have > 4 && memcmp(l->window, "\177ELF", 4) == 0;
+}
+
+static int judge_window(struct level *l, struct err *e)
+{
+	struct view v = {
+		.level = l,
+		.bytes = { l->window, l->have },
+		.from = l->judged,
+		.to = l->ended ? l->have : l->have - SECRETS_REACH,
+		.start = l->base == 0 && l->judged == 0,
+		.suffix = "",
+	};
+
+	v.whole = v.start && l->ended;
+	if (v.to <= v.from)
+		return 0;
+	if (v.start)
+		look_at_start(l);
+	l->judged = v.to;
+	return judge(&v, e);
+}
+
+/* Keep what may belong to what comes next. */
+static void move_up(struct level *l)
+{
+	size_t gone = l->judged > SECRETS_REACH ? l->judged - SECRETS_REACH : 0;
+
+	memmove(l->window, l->window + gone, l->have - gone);
+	l->have -= gone;
+	l->judged -= gone;
+	l->base += gone;
+}
+
+/* Read on and judge it. *fresh is what is new; empty at the end. */
+static int pull(struct level *l, struct slice *fresh, struct err *e)
+{
+	size_t room, got = 0;
+
+	*fresh = (struct slice){ NULL, 0 };
+	if (l->ended)
+		return 0;
+	move_up(l);
+	room = WINDOW - l->have;
+	if (l->source->read(l->source->ctx, l->window + l->have, room, &got, e))
+		return -1;
+	*fresh = (struct slice){ l->window + l->have, got };
+	l->have += got;
+	l->ended = got < room;
+	if (l->depth == 0) {
+		l->sift->input += got;
+		l->sift->bytes += got;
+	}
+	return judge_window(l, e);
+}
+
+/* ---- what is inside ------------------------------------------------------ */
+
+/* For whoever opens the file: first what was read already. */
+static int hand_on(void *ctx, struct slice *bytes, struct err *e)
+{
+	struct level *l = ctx;
+
+	if (!l->handed) {
+		l->handed = true;
+		*bytes = (struct slice){ l->window, l->have };
+		return 0;
+	}
+	if (pull(l, bytes, e)) {
+		l->broken = true;
+		l->error = *e;
+		return -1;
+	}
+	return 0;
+}
+
+struct inside {
+	struct level *outer;
+	struct unwrap *archive;
+	struct base64 code;
+	struct slice rest; /* of the code's bytes */
+	bool bomb;
+};
+
+static int count_expanded(struct inside *in, size_t got, struct err *e)
+{
+	struct sift *s = in->outer->sift;
+
+	s->expanded += got;
+	in->bomb = s->expanded > SIFT_EXPANDED_MIN + s->input * SIFT_RATIO_MAX;
+	return in->bomb ? err_set(e, ERR_LIMIT, "expands without end") : 0;
+}
+
+static int read_member(void *ctx, void *out, size_t len, size_t *got,
+		       struct err *e)
+{
+	struct inside *in = ctx;
+
+	if (unwrap_read(in->archive, out, len, got, e))
+		return -1;
+	return count_expanded(in, *got, e);
+}
+
+/* A failure is the file's own damage unless reading or telling failed. */
+static int forgive(struct inside *in, struct err *e)
+{
+	struct level *l = in->outer;
+	char why[ERR_MSG_LEN];
+
+	if (l->broken)
+		*e = l->error;
+	if (l->broken || l->sift->stopped ||
+	    (e->code != ERR_FORMAT && e->code != ERR_LIMIT))
+		return -1;
+	memcpy(why, e->msg, sizeof(why));
+	return unread(l, why, in->bomb, e);
+}
+
+static int sift_member(struct inside *in, const char *name, struct err *e)
+{
+	const struct sift_source source = { read_member, in };
+	char shown[PATH_SIZE];
+
+	if (++in->outer->sift->members > SIFT_MEMBERS_MAX) {
+		in->bomb = true;
+		return err_set(e, ERR_LIMIT, "holds too many files");
+	}
+	shown[0] = '!';
+	shown[1] = 0;
+	if (name) {
+		while (strncmp(name, "./", 2) == 0)
+			name += 2;
+		shown[1] = '/';
+		text_escape(slice_of(*name == '/' ? name + 1 : name), shown + 2,
+			    sizeof(shown) - 2);
+	}
+	return sift_level(enter(in->outer, &source, shown), e);
+}
+
+static int sift_members(struct inside *in, struct err *e)
+{
+	const char *name;
+	bool end = false;
+
+	for (;;) {
+		if (unwrap_next(in->archive, &name, &end, e))
+			return -1;
+		if (end)
+			return 0;
+		if (sift_member(in, name, e))
+			return -1;
+	}
+}
+
+static int sift_archive(struct level *l, struct err *e)
+{
+	struct inside in = { .outer = l };
+	uint64_t told = l->sift->told;
+	struct slice rest;
+	int rc;
+
+	rc = unwrap_open(l->archive, hand_on, l, &in.archive, e) ||
+	     sift_members(&in, e);
+	if (rc)
+		rc = forgive(&in, e);
+	unwrap_close(in.archive);
+	while (rc == 0 && !l->ended)
+		rc = pull(l, &rest, e);
+	if (rc == 0 && l->sift->told == told)
+		rc = tell_pending(l, e);
+	return rc;
+}
+
+static int read_code(void *ctx, void *out, size_t len, size_t *got,
+		     struct err *e)
+{
+	struct inside *in = ctx;
+	uint8_t *to = out;
+	size_t have = 0;
+
+	while (have < len) {
+		struct slice part;
+
+		if (in->rest.len == 0 && hand_on(in->outer, &in->rest, e))
+			return -1;
+		if (in->rest.len == 0)
+			break;
+		part = slice_sub(in->rest, 0, len - have);
+		in->rest = slice_sub(in->rest, part.len, in->rest.len);
+		have += base64_decode(&in->code, part, to + have);
+	}
+	*got = have;
+	return count_expanded(in, have, e);
+}
+
+/* A large file that is base64 of an archive as a whole. */
+static int sift_code(struct level *l, struct err *e)
+{
+	struct inside in = { .outer = l };
+	const struct sift_source source = { read_code, &in };
+
+	return sift_level(enter(l, &source, "!base64"), e) ? forgive(&in, e)
+							   : 0;
+}
+
+/* What fits into a window was decoded there. */
+static bool is_large_code(const struct level *l)
+{
+	const struct slice head = { l->window, CODE_HEAD };
+	struct base64 code = { 0 };
+	uint8_t start[CODE_HEAD];
+	size_t len;
+
+	if (l->ended || l->have < CODE_HEAD || !encoded_is_all(head))
+		return false;
+	len = base64_decode(&code, head, start);
+	return unwrap_kind((struct slice){ start, len }) != UNWRAP_NONE;
+}
+
+static int sift_level(struct level *l, struct err *e)
+{
+	struct slice fresh;
+	bool code;
+
+	if (pull(l, &fresh, e))
+		return -1;
+	code = l->archive == UNWRAP_NONE && is_large_code(l);
+	if ((l->archive != UNWRAP_NONE || code) &&
+	    l->depth + 1 >= SIFT_DEPTH_MAX) {
+		if (unread(l, "nested too deep", true, e) || tell_pending(l, e))
+			return -1;
+		code = false;
+		l->archive = UNWRAP_NONE;
+	}
+	if (l->archive != UNWRAP_NONE)
+		return sift_archive(l, e);
+	if (code && sift_code(l, e))
+		return -1;
+	while (!l->ended)
+		if (pull(l, &fresh, e))
+			return -1;
+	return 0;
+}
+
+int sift_file(struct sift *s, struct slice path,
+	      const struct sift_source *source, struct err *e)
+{
+	struct level *l = s->levels[0];
+	uint8_t *window;
+
+	if (!l) {
+		l = s->levels[0] = mem_alloc(1, sizeof(*l));
+		l->window = mem_alloc(WINDOW, 1);
+	}
+	window = l->window;
+	memset(l, 0, sizeof(*l));
+	l->window = window;
+	l->sift = s;
+	l->source = source;
+	text_escape(path, l->path, sizeof(l->path));
+	s->input = s->expanded = 0;
+	s->members = 0;
+	s->stopped = false;
+	return sift_level(l, e);
+}

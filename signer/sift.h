@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sift - go through one file, whatever is in it, for private keys.
+ *
+ * A file is read once, in windows that overlap, with memory that does not
+ * depend on its size. What is base64 or hexadecimal is decoded (twice at most)
+ * and looked at again; an archive or compressed file is looked at as it is and
+ * opened (SIFT_DEPTH_MAX deep; a.tar.gz counts twice), its members in the same
+ * way. What comes out of archives is bounded by what went in, so a bomb is told
+ * and not followed.
+ *
+ * Bare scalars of known keys are looked for where they have been seen: a file,
+ * an archive member, a base64 word or a hexadecimal one that is nothing else;
+ * anywhere in a file of up to SIFT_SMALL bytes; behind the DER headers of an
+ * OCTET STRING or INTEGER; in a binary, 32 random bytes at a multiple of 32
+ * that do not stand between others. "Exhaustive" looks at each offset of files
+ * of up to SIFT_EXHAUSTIVE bytes.
+ */
+#ifndef SIGNER_SIFT_H
+#define SIGNER_SIFT_H
+
+#include "signer/scalars.h"
+
+#define SIFT_DEPTH_MAX  16
+#define SIFT_SMALL      256
+#define SIFT_EXHAUSTIVE 65536
+/* What may come out of one file: this much, and so many times its size. */
+#define SIFT_EXPANDED_MIN (UINT64_C(256) << 20)
+#define SIFT_RATIO_MAX    256
+#define SIFT_MEMBERS_MAX  (1u << 20)
+
+struct sift_finding {
+	const char *path; /* "a.tar.gz!/b/c": c in folder b of the archive */
+	uint64_t offset;  /* in that file, of where it starts */
+	const char *what; /* "a PEM private key, in base64" */
+	bool program;     /* the outermost file is an ELF program */
+	struct sha256 digest; /* of its bytes: names a key and tells nothing */
+};
+
+struct sift_watch {
+	/* -1 ends it all. */
+	int (*found)(void *ctx, const struct sift_finding *f, struct err *e);
+	/* A file could not be looked at whole; bomb: for its size or depth. */
+	int (*unread)(void *ctx, const char *path, const char *why, bool bomb,
+		      struct err *e);
+	void *ctx;
+};
+
+struct sift_source {
+	/* Up to len bytes, fewer only at the end. */
+	int (*read)(void *ctx, void *out, size_t len, size_t *got,
+		    struct err *e);
+	void *ctx;
+};
+
+struct sift;
+
+/* known may be NULL; it is borrowed, like watch. */
+struct sift *sift_new(const struct sift_watch *watch, struct scalars *known,
+		      bool exhaustive);
+void sift_free(struct sift *s);
+
+/*
+ * One file; the path is escaped here for people's eyes. Fails only when the
+ * source or the watcher does: damage inside is told as unread.
+ */
+int sift_file(struct sift *s, struct slice path,
+	      const struct sift_source *source, struct err *e) NODISCARD;
+
+/* Bytes that were read so far, as they lie in the files. */
+uint64_t sift_bytes(const struct sift *s);
+
+/* Findings that were not told, for everybody has them (published.h). */
+uint64_t sift_published(const struct sift *s);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * unwrap - look into archives and compressed files, for the secret scan alone.
+ *
+ * Formats: tar, cpio, ar (so Debian packages), zip (so jar, docx, wheels), and
+ * one compressed file. Filters: gzip, compress, bzip2, xz, lzma, lzip, lz4 and
+ * zstd, each by a library: one for which libarchive would start a program is
+ * never registered. One of them at a time: libarchive would take compressed
+ * zeroes for an empty tar and what follows them would not be seen. Nothing is
+ * written anywhere. The input is hostile; bounds on what comes out are the
+ * caller's.
+ */
+#ifndef SIGNER_UNWRAP_H
+#define SIGNER_UNWRAP_H
+
+#include "common/rd.h"
+
+enum unwrap_kind {
+	UNWRAP_NONE,
+	UNWRAP_COMPRESSED, /* one file, perhaps itself an archive */
+	UNWRAP_ARCHIVE
+};
+
+/* What does a file begin like? Looks at the first 512 bytes at most. */
+enum unwrap_kind unwrap_kind(struct slice head);
+
+struct unwrap;
+
+/*
+ * `next` yields the following bytes of the input, none at its end; they must
+ * last until it is called again. Its failure ends everything with ERR_SYSTEM.
+ */
+int unwrap_open(enum unwrap_kind kind,
+		int (*next)(void *ctx, struct slice *bytes, struct err *e),
+		void *ctx, struct unwrap **out, struct err *e) NODISCARD;
+void unwrap_close(struct unwrap *u);
+
+/*
+ * Go to the next member: *name is its path, borrowed until the next call; NULL
+ * for the content of a compressed file. *end instead when there is none.
+ * ERR_FORMAT for damage, where looking ends; what holds no member at all, and
+ * only began like an archive, is just at its end.
+ */
+int unwrap_next(struct unwrap *u, const char **name, bool *end,
+		struct err *e) NODISCARD;
+
+/* Content of the member: up to len bytes, fewer only at its end. */
+int unwrap_read(struct unwrap *u, void *out, size_t len, size_t *got,
+		struct err *e) NODISCARD;
+
+#endif

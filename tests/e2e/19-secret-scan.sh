@@ -1,0 +1,276 @@
+#!/bin/sh
+# The secret scan: every container in every wrapping is found by path and place,
+# in a folder, an archive and a release; the private half of a key that the
+# repository knows, bare; no archive bomb is followed; what is innocent, and
+# what everybody has, is left alone.
+set -eu
+top=$(cd "$(dirname "$0")/../.." && pwd)
+cd "$WORK"
+signer=$BIN/signer
+
+die() {
+	echo "FAILED: $*"
+	exit 1
+}
+
+scan() { # wanted status, arguments...
+	wanted=$1
+	shift
+	status=0
+	"$signer" scan "$@" >said 2>&1 || status=$?
+	[ "$status" -eq "$wanted" ] || {
+		cat said
+		die "status $status, not $wanted: scan $*"
+	}
+}
+
+said() {
+	grep -qF -- "$1" said || {
+		cat said
+		die "it did not say: $1"
+	}
+}
+
+# ---- every container -------------------------------------------------------
+
+mkdir keys
+ec="-algorithm EC -pkeyopt ec_paramgen_curve:P-256"
+# shellcheck disable=SC2086 # a list of words
+openssl genpkey $ec -out keys/pkcs8.pem
+openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out rsa.pem \
+	2>/dev/null
+openssl genpkey -algorithm ED25519 -out keys/ed25519.pem
+for f in pkcs8 ed25519; do
+	openssl pkcs8 -topk8 -nocrypt -in keys/$f.pem -outform DER \
+		-out keys/$f.der
+done
+openssl ec -in keys/pkcs8.pem -out keys/sec1.pem 2>/dev/null
+openssl ec -in keys/pkcs8.pem -outform DER -out keys/sec1.der 2>/dev/null
+openssl rsa -in rsa.pem -traditional -outform DER -out keys/pkcs1.der 2>/dev/null
+openssl pkcs8 -topk8 -in keys/pkcs8.pem -passout pass:secret -outform DER \
+	-out keys/encrypted.der
+openssl pkcs8 -topk8 -in keys/pkcs8.pem -passout pass:secret \
+	-out keys/encrypted.pem
+openssl req -x509 -key rsa.pem -subj /CN=a -days 2 -out cert.pem
+openssl pkcs12 -export -inkey rsa.pem -in cert.pem -passout pass:secret \
+	-out keys/store.p12
+iconv -f ASCII -t UTF-16LE <keys/pkcs8.pem >keys/utf16le.pem
+iconv -f ASCII -t UTF-16BE <keys/pkcs8.pem >keys/utf16be.pem
+# In the middle of a file of other things.
+head -c 300001 /dev/zero | tr '\0' x >filler
+cat filler keys/pkcs1.der filler >keys/embedded.bin
+python3 - <<'END'
+import base64, json, os
+def url(b):
+	return base64.urlsafe_b64encode(b).rstrip(b"=").decode()
+with open("keys/jwks.json", "w") as f:
+	json.dump({"keys": [{"kty": "EC", "crv": "P-256", "x": url(os.urandom(32)),
+		"y": url(os.urandom(32)), "d": url(os.urandom(32))}]}, f, indent=1)
+with open("keys/wg0.conf", "w") as f:
+	f.write("[Interface]\nPrivateKey = %s\n" %
+		base64.b64encode(os.urandom(32)).decode())
+with open("keys/putty.ppk", "w") as f:
+	f.write("PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n"
+		"Comment: x\nPrivate-Lines: 1\n%s\n" %
+		base64.b64encode(os.urandom(36)).decode())
+with open("keys/age.txt", "w") as f:
+	f.write("AGE-SECRET-KEY-1" + "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L" * 2)
+body = b"openssh-key-v1\0\0\0\0\4none\0\0\0\4none\0\0\0\0\0\0\0\1" + os.urandom(90)
+with open("keys/id", "wb") as f:
+	f.write(body)
+END
+echo "a good passphrase" >pass
+"$signer" key generate keys/own.key --environment lab --passphrase-fd 3 3<pass \
+	>/dev/null
+rm keys/own.key.pub
+
+for f in keys/*; do
+	scan 10 "$f"
+	said "$f: byte "
+	scan 10 --json "$f"
+	python3 -c 'import json, sys
+f = json.load(open("said"))["findings"]
+sys.exit(not (f[0]["path"] == sys.argv[1] and "offset" in f[0] and f[0]["kind"]
+	and f[0]["advice"]))' "$f" || die "JSON of $f"
+done
+scan 10 keys/embedded.bin
+said "keys/embedded.bin: byte 300001: a PKCS#1 RSA key"
+
+# ---- every wrapping --------------------------------------------------------
+
+mkdir tree tree/sub
+cp keys/pkcs8.pem tree/sub/a.pem
+tar -cf t.tar -C tree .
+gzip -k t.tar && xz -k t.tar && zstd -q t.tar -o t.tar.zst
+bzip2 -k t.tar 2>/dev/null || :
+python3 -c 'import zipfile
+z = zipfile.ZipFile("t.zip", "w", zipfile.ZIP_DEFLATED)
+z.write("tree/sub/a.pem", "sub/a.pem")'
+for f in t.tar t.tar.gz t.tar.xz t.tar.zst t.zip; do
+	scan 10 "$f"
+	said "$f!/sub/a.pem: byte 0: a PEM private key"
+	[ "$(grep -c 'byte' said)" -eq 1 ] || die "$f: told more than once"
+done
+mkdir deep && cp t.tar.gz deep/inner.tgz && tar -cJf deep.tar.xz deep
+scan 10 deep.tar.xz
+said 'deep.tar.xz!/deep/inner.tgz!/sub/a.pem: byte 0: a PEM private key'
+# Zeroes first, as in the image of a file system: that is no empty tar.
+(head -c 4096 /dev/zero && cat keys/pkcs8.pem) | gzip >image.gz
+scan 10 image.gz
+said 'image.gz!: byte 4096: a PEM private key'
+ar rc pkg.deb t.tar.xz
+scan 10 pkg.deb
+said 'pkg.deb!/t.tar.xz!/sub/a.pem: byte 0: '
+gzip -c keys/pkcs8.der >k.gz
+scan 10 k.gz
+said 'k.gz!: byte 0: a PKCS#8 EC key'
+for f in pkcs8.der sec1.der pkcs1.der store.p12 encrypted.der pkcs8.pem; do
+	base64 <keys/$f >b64
+	scan 10 b64
+	said 'in base64'
+	base64 -w 0 <keys/$f | tr '+/' '-_' | sed 's/^/{"key": "/;s/$/"}/' >url
+	scan 10 url
+	said 'url: byte 9: '
+	base64 <b64 >twice
+	scan 10 twice
+	said 'in base64 twice'
+done
+od -An -v -tx1 keys/pkcs8.der | tr -d ' \n' >hex
+scan 10 hex
+said 'in hexadecimal'
+# An archive in base64: small, within a text; and large, as a whole file.
+{
+	printf 'data: '
+	base64 -w 0 t.tar.gz
+	echo
+} >data.yaml
+scan 10 data.yaml
+said 'data.yaml!base64@6!/sub/a.pem: byte 0: '
+mkdir large && head -c 900000 /dev/urandom >large/noise
+cp keys/pkcs8.pem large/z.pem
+tar -czf - --sort=name large | base64 >large.b64
+scan 10 large.b64
+said 'large.b64!base64!/large/z.pem: byte 0: '
+
+# ---- bombs and depth -------------------------------------------------------
+
+head -c 300000000 /dev/zero | xz -0 -T1 >bomb.xz
+scan 10 bomb.xz
+said 'bomb.xz: expands without end: not searched whole'
+cp keys/pkcs8.pem doll
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17; do
+	tar -cf doll.$i doll && mv doll.$i doll
+done
+scan 10 doll
+said 'nested too deep'
+# Only libraries open archives: no program is started for one.
+mkdir bin
+for p in lrzip lzop grzip gzip xz unzip; do
+	printf '#!/bin/sh\ntouch %s/started\n' "$WORK" >bin/$p
+done
+chmod 755 bin/*
+printf 'LRZI\0\6aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' >x.lrz
+printf '\211LZO\0\r\n\032\naaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' >x.lzo
+printf 'GRZipII\0\2\4:)aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' >x.grz
+status=0
+PATH=$WORK/bin:$PATH "$signer" scan x.lrz x.lzo x.grz t.tar.gz >said || status=$?
+[ $status -eq 10 ] && [ ! -e started ] || die "a program was started"
+: >empty.gz
+scan 0 empty.gz
+printf 'PK\003\004' >stub.zip
+scan 0 stub.zip
+
+# ---- a key that the repository knows, bare ---------------------------------
+
+"$signer" key generate known.key --environment lab --passphrase-fd 3 3<pass \
+	>/dev/null
+"$signer" init repo --environment lab --owner ACME --product gateway \
+	--key known.key --with-online --passphrase-fd 3 3<pass >/dev/null 2>&1
+"$BIN/tests/tools/bare-key" known.key "$(cat pass)" >bare.pem
+openssl pkey -in bare.pem -outform DER | python3 -c 'import sys
+der = sys.stdin.buffer.read()
+at = der.index(b"\2\1\1\4\x20") + 5
+open("scalar", "wb").write(der[at:at + 32])'
+[ "$(stat -c %s scalar)" -eq 32 ]
+scan 0 scalar
+scan 10 --repo repo scalar
+said 'scalar: byte 0: the private half of key '
+(printf 'abc' && cat scalar && printf 'def') >near
+scan 10 --repo repo near
+said 'near: byte 3: the private half'
+od -An -v -tx1 scalar | tr -d ' \n' >scalar.hex
+scan 10 --repo repo scalar.hex
+said 'scalar.hex: byte 0: the private half'
+(printf '{"x": "' && base64 <scalar | tr -d '=\n' | tr '+/' '-_' &&
+	printf '"}') >scalar.json
+scan 10 --repo repo scalar.json
+said 'scalar.json: byte 7: the private half'
+tar -czf scalar.tgz scalar
+scan 10 --repo repo scalar.tgz
+said 'scalar.tgz!/scalar: byte 0: the private half'
+# Anywhere: only when each place is asked for, and then it is found.
+(head -c 20011 /dev/zero && cat scalar && head -c 30000 /dev/zero) >anywhere
+scan 0 --repo repo anywhere
+scan 10 --repo repo --exhaustive anywhere
+said 'anywhere: byte 20011: the private half'
+# The example keys need no repository.
+"$BIN/tests/tools/bare-key" "$top/keys-example/example-1.key" \
+	'pawl example key' >example.pem
+openssl pkey -in example.pem -outform DER | python3 -c 'import sys
+der = sys.stdin.buffer.read()
+at = der.index(b"\2\1\1\4\x20") + 5
+open("example", "wb").write(der[at:at + 32])'
+scan 10 example
+said 'the private half of keys-example/example-1.key'
+
+# ---- a release is searched before anything is signed -----------------------
+
+mkdir -p one/share
+printf '#!/bin/sh\nexit 0\n' >one/check
+head -c 100000 /dev/urandom >one/share/data
+chmod 755 one/check
+create() { # wanted status, id, tree, options...
+	wanted=$1 id=$2 from=$3
+	shift 3
+	status=0
+	"$signer" release create repo --product gateway --id "$id" \
+		--input "$from" --health check --quiet "$@" >said 2>&1 || status=$?
+	[ "$status" -eq "$wanted" ] || {
+		cat said
+		die "status $status, not $wanted: create $id"
+	}
+}
+create 0 1 one
+cp -a one two
+cp deep.tar.xz two/share/backup
+create 10 2 two --from 1
+said 'share/backup!/deep/inner.tgz!/sub/a.pem holds a PEM private key at byte 0'
+cp scalar two/share/backup
+create 10 2 two --from 1
+said 'share/backup holds the private half of key '
+cp bomb.xz two/share/backup
+create 10 2 two --from 1
+said 'share/backup expands without end'
+"$signer" release list repo | grep -q ' 2 ' && die "a refused release is staged"
+cp deep.tar.xz two/share/backup
+create 10 2 two --from 1 --allow-secret share/data
+create 0 2 two --from 1 --allow-secret share/backup
+"$signer" inspect repo | grep -q 'secrets_allowed.*"share/backup"' ||
+	die "the exception is not signed"
+
+# ---- what is innocent ------------------------------------------------------
+
+scan 0 "$BIN/signer" "$BIN/update-server" "$BIN/updater-client"
+scan 0 one filler cert.pem "$top/common" "$top/docs" known.key.pub
+mkdir shut && echo secret >shut/file && chmod 0 shut/file
+if [ "$(id -u)" -ne 0 ]; then
+	scan 1 shut
+	said 'could not be read'
+fi
+scan 13 nothing-there
+# Programs that carry what looks like keys: self tests, parsers, self-made text.
+for f in /usr/bin/openssl /usr/bin/python3 /usr/bin/ssh /usr/bin/curl \
+	/usr/lib/x86_64-linux-gnu/libgnutls.so.30 \
+	/usr/lib/x86_64-linux-gnu/libcrypto.so.3 /etc/ssl/certs/; do
+	[ ! -e "$f" ] || scan 0 "$f"
+done

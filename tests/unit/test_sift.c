@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "signer/sift.h"
+
+#define PEM                                                                    \
+	"-----BEGIN PRIVATE KEY-----\n"                                        \
+	"MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgevZzL1gdAFr88hb2\n"   \
+	"OF/2NxApJCzGCEDdfSp6VQO30hyhRANCAAQRWz+jn65BtOMvdyHKcvjBeBSDZH2r\n"   \
+	"1RTwjmYSi9R/zpBnuQ4EiMnCqfMPWiZqB4QdbAd0E7oH50VpuZ1P087G\n"           \
+	"-----END PRIVATE KEY-----\n"
+#define BIG 3000000
+
+/* What the watcher was told, and a source over memory. */
+struct said {
+	unsigned found, unread, bombs;
+	char what[256], path[256];
+	uint64_t at;
+	int answer;
+};
+
+static int found(void *ctx, const struct sift_finding *f, struct err *e)
+{
+	struct said *s = ctx;
+
+	s->found++;
+	(void)snprintf(s->what, sizeof(s->what), "%s", f->what);
+	(void)snprintf(s->path, sizeof(s->path), "%s", f->path);
+	s->at = f->offset;
+	return s->answer ? err_set(e, ERR_REFUSED, "no") : 0;
+}
+
+static int unread(void *ctx, const char *path, const char *why, bool bomb,
+		  struct err *e)
+{
+	struct said *s = ctx;
+
+	(void)path;
+	(void)why;
+	(void)e; /* the tests do not refuse here */
+	s->unread++;
+	s->bombs += bomb;
+	return 0;
+}
+
+static int read_memory(void *ctx, void *out, size_t len, size_t *got,
+		       struct err *e)
+{
+	struct slice *rest = ctx;
+
+	(void)e; /* memory is there */
+	*got = len < rest->len ? len : rest->len;
+	memcpy(out, rest->ptr, *got);
+	*rest = slice_sub(*rest, *got, rest->len);
+	return 0;
+}
+
+static int sift_bytes_of(struct slice bytes, struct scalars *known,
+			 bool exhaustive, struct said *said, struct err *e)
+{
+	const struct sift_watch watch = { found, unread, said };
+	const struct sift_source source = { read_memory, &bytes };
+	struct sift *s = sift_new(&watch, known, exhaustive);
+	int rc = sift_file(s, slice_of("file"), &source, e);
+
+	sift_free(s);
+	return rc;
+}
+
+static void look(struct slice bytes, struct said *said)
+{
+	struct err e = { 0 };
+
+	*said = (struct said){ 0 };
+	assert_ok(sift_bytes_of(bytes, NULL, false, said, &e));
+}
+
+static uint8_t *noise(void)
+{
+	uint8_t *bytes = malloc(BIG);
+
+	assert_non_null(bytes);
+	for (size_t i = 0; i < BIG; i++)
+		bytes[i] = (uint8_t)(i * 7 >> 3 & 0x3f);
+	return bytes;
+}
+
+/* Wherever it lies: at the seams of windows, too, and only once. */
+static void a_key_is_found_at_every_offset_of_a_large_file(void **state)
+{
+	uint8_t *bytes = noise();
+	struct said said;
+
+	(void)state;
+	for (size_t at = 200000; at < 600000; at += 1777) {
+		memcpy(bytes + at, PEM, sizeof(PEM) - 1);
+		look((struct slice){ bytes, BIG / 4 }, &said);
+		assert_int_equal(said.found, 1);
+		assert_int_equal(said.at, at);
+		assert_string_equal(said.what, "a PEM private key");
+		memset(bytes + at, 0, sizeof(PEM) - 1);
+	}
+	free(bytes);
+}
+
+static size_t base64(const char *text, char *out, size_t line)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn"
+				      "opqrstuvwxyz0123456789+/";
+	size_t len = 0, column = 0;
+	uint32_t bits = 0;
+	int have = 0;
+
+	for (; *text; text++) {
+		bits = bits << 8 | (uint8_t)*text;
+		for (have += 8; have >= 6; have -= 6) {
+			out[len++] = letters[bits >> (have - 6) & 63];
+			if (++column == line) {
+				out[len++] = '\n';
+				column = 0;
+			}
+		}
+	}
+	out[len++] = letters[bits << (6 - have) & 63];
+	out[len] = 0;
+	return len;
+}
+
+static void base64_is_decoded_twice_and_no_more(void **state)
+{
+	char once[2048], twice[4096], thrice[8192];
+	struct said said;
+
+	(void)state;
+	base64(PEM, once, 64);
+	look(slice_of(once), &said);
+	assert_int_equal(said.found, 1);
+	assert_string_equal(said.what, "a PEM private key, in base64");
+	base64(once, twice, 76);
+	look(slice_of(twice), &said);
+	assert_int_equal(said.found, 1);
+	assert_string_equal(said.what, "a PEM private key, in base64 twice");
+	base64(twice, thrice, 1000);
+	look(slice_of(thrice), &said);
+	assert_int_equal(said.found, 0);
+}
+
+static void base64_is_found_within_other_text(void **state)
+{
+	char text[4096] = "password = no\nkey: \"";
+	struct said said;
+	size_t at = strlen(text);
+
+	(void)state;
+	base64(PEM, text + at, 10000);
+	memcpy(text + strlen(text), "\"\nmore: yes\n", 13);
+	look(slice_of(text), &said);
+	assert_int_equal(said.found, 1);
+	assert_int_equal(said.at, at);
+}
+
+/* A PEM file's body is base64 of DER: that is one key, not two. */
+static void a_key_in_a_key_is_told_once(void **state)
+{
+	struct said said;
+
+	(void)state;
+	look(slice_of("x" PEM "y" PEM), &said);
+	assert_int_equal(said.found, 2);
+}
+
+static void a_refusal_ends_it(void **state)
+{
+	struct said said = { .answer = -1 };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_refused(sift_bytes_of(slice_of(PEM PEM), NULL, false, &said, &e),
+		       ERR_REFUSED);
+	assert_int_equal(said.found, 1);
+}
+
+/* ---- scalars of known keys ----------------------------------------------- */
+
+struct mine {
+	struct scalars *known;
+	uint8_t scalar[EC_SCALAR_LEN];
+};
+
+static void know(struct mine *m)
+{
+	struct ec_private *key = NULL;
+	struct ec_public public_key;
+	struct err e = { 0 };
+	uint8_t seen[256] = { 0 };
+	unsigned distinct = 0, high = 0;
+
+	m->known = scalars_new();
+	/* One that looks random; 1 in 100 does not, and is not found. */
+	do {
+		ec_free(key);
+		assert_ok(ec_generate(&key, &e));
+		ec_private_scalar(key, m->scalar);
+		memset(seen, 0, sizeof(seen));
+		distinct = high = 0;
+		for (size_t i = 0; i < EC_SCALAR_LEN; i++) {
+			distinct += seen[m->scalar[i]]++ == 0;
+			high += m->scalar[i] >> 7;
+		}
+	} while (distinct < 28 || high < 8 || high > 24);
+	ec_public_of(key, &public_key);
+	ec_free(key);
+	assert_ok(scalars_add(m->known, public_key.point + 1, "mine", &e));
+}
+
+static unsigned search(const struct mine *m, struct slice bytes,
+		       bool exhaustive, uint64_t *at)
+{
+	struct said said = { 0 };
+	struct err e = { 0 };
+
+	assert_ok(sift_bytes_of(bytes, m->known, exhaustive, &said, &e));
+	*at = said.at;
+	if (said.found > 0)
+		assert_string_equal(said.what, "the private half of mine");
+	return said.found;
+}
+
+static void a_known_scalar_is_found_where_such_things_lie(void **state)
+{
+	uint8_t *bytes = noise();
+	struct mine m;
+	uint64_t at;
+
+	(void)state;
+	know(&m);
+	/* a file of its own, with a byte before it */
+	assert_int_equal(search(&m, (struct slice){ m.scalar, 32 }, false, &at),
+			 1);
+	memcpy(bytes + 1, m.scalar, 32);
+	assert_int_equal(search(&m, (struct slice){ bytes, 200 }, false, &at),
+			 1);
+	assert_int_equal(at, 1);
+	/* behind 04 20 in a large file */
+	memcpy(bytes + 70003, m.scalar, 32);
+	bytes[70001] = 4;
+	bytes[70002] = 0x20;
+	assert_int_equal(search(&m, (struct slice){ bytes, BIG }, false, &at),
+			 1);
+	assert_int_equal(at, 70003);
+	/* as a constant of a program */
+	memset(bytes + 70001, 0, 40);
+	memcpy(bytes + 320, m.scalar, 32);
+	assert_int_equal(search(&m, (struct slice){ bytes, BIG }, false, &at),
+			 1);
+	assert_int_equal(at, 320);
+	/* at an odd place: only when every place is asked for */
+	memset(bytes + 320, 0, 40);
+	memcpy(bytes + 1001, m.scalar, 32);
+	memset(bytes, 0, 100);
+	assert_int_equal(search(&m, (struct slice){ bytes, 4096 }, false, &at),
+			 0);
+	assert_int_equal(search(&m, (struct slice){ bytes, 4096 }, true, &at),
+			 1);
+	assert_int_equal(at, 1001);
+	scalars_free(m.known);
+	free(bytes);
+}
+
+static void a_known_scalar_is_found_as_text(void **state)
+{
+	char text[256] = "secret=";
+	struct mine m;
+	uint64_t at;
+
+	(void)state;
+	know(&m);
+	for (size_t i = 0; i < EC_SCALAR_LEN; i++)
+		(void)snprintf(text + 7 + 2 * i, 3, "%02X", m.scalar[i]);
+	{
+		struct said said = { 0 };
+		struct err e = { 0 };
+
+		assert_ok(sift_bytes_of(slice_of(text), m.known, false, &said,
+					&e));
+		assert_int_equal(said.found, 1);
+		assert_int_equal(said.at, 7);
+		assert_string_equal(said.what,
+				    "the private half of mine, in hexadecimal");
+	}
+	m.scalar[3] ^= 1;
+	assert_int_equal(search(&m, (struct slice){ m.scalar, 32 }, true, &at),
+			 0);
+	scalars_free(m.known);
+}
+
+/* ---- archives ------------------------------------------------------------ */
+
+static void what_only_begins_like_an_archive_is_nothing(void **state)
+{
+	static const char *const starts[] = {
+		"\x1f\x9d\x90", "BZh9",      "\x5d",     "PK\x03\x04",
+		"070701",       "!<arch>\n", "\xc7\x71", "\x28\xb5\x2f\xfd",
+		"LZIP\x01",
+	};
+	uint8_t *bytes = noise();
+	struct said said;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(starts); i++) {
+		memcpy(bytes, starts[i], strlen(starts[i]));
+		memcpy(bytes + 5000, PEM, sizeof(PEM) - 1);
+		look((struct slice){ bytes, 20000 }, &said);
+		assert_int_equal(said.found, 1);
+		assert_int_equal(said.bombs, 0);
+		assert_int_equal(said.at, 5000);
+	}
+	free(bytes);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			a_key_is_found_at_every_offset_of_a_large_file),
+		cmocka_unit_test(base64_is_decoded_twice_and_no_more),
+		cmocka_unit_test(base64_is_found_within_other_text),
+		cmocka_unit_test(a_key_in_a_key_is_told_once),
+		cmocka_unit_test(a_refusal_ends_it),
+		cmocka_unit_test(a_known_scalar_is_found_where_such_things_lie),
+		cmocka_unit_test(a_known_scalar_is_found_as_text),
+		cmocka_unit_test(what_only_begins_like_an_archive_is_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
