@@ -1,0 +1,10 @@
+#!/bin/sh
+# Packages that are signed and hostile, against a real device:
+# evil_packages.py says what and why.
+set -eu
+bare=$BIN/tests/tools/bare-key
+[ -x "$bare" ] || { echo "no $bare: make check-e2e builds it"; exit 77; }
+for need in python3 openssl zstd xz; do
+	command -v "$need" >/dev/null || { echo "no $need here"; exit 77; }
+done
+exec python3 "$(dirname "$0")/evil_packages.py" "$BIN" "$WORK"
