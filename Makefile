@@ -212,6 +212,7 @@ lint:
 	clang-format --dry-run -Werror $(SOURCES)
 	sh tests/check/layers.sh
 	sh tests/check/words.sh
+	sh tests/check/threat-model.sh
 	for s in $(SHELLS); do sh -n $$s || exit 1; done
 	cppcheck --quiet --error-exitcode=1 -j2 --inline-suppr -I. -D_GNU_SOURCE \
 		--enable=warning,performance,portability \

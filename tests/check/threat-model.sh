@@ -1,0 +1,31 @@
+#!/bin/sh
+# The threat model names a test for each thing that an attacker cannot do, as
+# `tests/FILE: name`. Each file must be there and hold the name, as a word of
+# its own or as text in quotes.
+set -eu
+bad=0
+for doc in docs/threat-model.md docs/attack-tests.md; do
+	grep -o '`tests/[^`]*`' "$doc" | tr -d '`' | sort -u >"${TMPDIR:-/tmp}/named.$$"
+	[ -s "${TMPDIR:-/tmp}/named.$$" ] || {
+		echo "$doc: names no tests" >&2
+		bad=1
+	}
+	while IFS= read -r named; do
+		file=${named%%: *} name=
+		[ "$file" = "$named" ] || name=${named#*: }
+		if [ ! -e "$file" ]; then
+			echo "$doc: no file $file" >&2
+			bad=1
+		elif [ -n "$name" ] && ! grep -qF -e "$name" "$file"; then
+			echo "$doc: $file has no \"$name\"" >&2
+			bad=1
+		fi
+	done <"${TMPDIR:-/tmp}/named.$$"
+	rm -f "${TMPDIR:-/tmp}/named.$$"
+done
+# What an attacker cannot do is said with its test, always.
+awk '/^## /{ table = 0 } /^\| .*cannot/{ table = 1; next }
+	table && /^\| / && !/`tests\// && !/^\|---/ {
+		print "docs/threat-model.md: without a test: " $0; bad = 1 }
+	END { exit bad }' docs/threat-model.md >&2 || bad=1
+exit $bad
