@@ -54,6 +54,8 @@ static const struct command commands[] = {
 	  cmd_publish },
 	{ "wrap", "REPO --product P --id ID --registry FILE --output DIR",
 	  "seal an encrypted release's keys to devices", cmd_wrap },
+	{ "site", "REPO --url URL --ca FILE.pem",
+	  "where the servers are and whose certificates are theirs", cmd_site },
 	{ "factory", "REPO DIR --url URL", "what every new device is given",
 	  cmd_factory },
 };

@@ -58,7 +58,7 @@ void api_set_time(struct json *j, const char *name, int64_t when);
 void api_set_digest(struct json *j, const char *name,
 		    const struct sha256 *digest);
 
-api_handler api_metadata_get, api_target_get;
+api_handler api_metadata_get, api_target_get, api_site_get;
 api_handler api_nonce, api_enrol;
 api_handler api_checkin, api_report;
 api_handler api_envelope_get, api_envelopes_put, api_envelopes_get,

@@ -25,6 +25,7 @@
 const struct route server_routes[] = {
 	{ ALL, METHOD_GET, API_METADATA, 0, false, api_metadata_get },
 	{ DEVICE | PEOPLE, METHOD_GET, API_TARGETS, 0, false, api_target_get },
+	{ ENROLMENT, METHOD_GET, API_TARGETS, 0, false, api_site_get },
 
 	{ ENROLMENT, METHOD_POST, "/v1/nonce", SMALL_BODY, false, api_nonce },
 	{ ENROLMENT, METHOD_POST, "/v1/enrol", WIRE_BODY_MAX, false,

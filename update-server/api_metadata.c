@@ -2,6 +2,7 @@
 /* What devices fetch: metadata and payloads, immutable but for timestamp. */
 #include <string.h>
 
+#include "common/site.h"
 #include "update-server/api.h"
 #include "update-server/blobs.h"
 
@@ -18,6 +19,22 @@ int api_metadata_get(struct server_api *api, const struct request *q,
 	sha256_format(&digest, a->etag);
 	a->immutable = strcmp(name, "timestamp.json") != 0;
 	return 0;
+}
+
+/*
+ * Anyone may have the site, "<sha256>.site.json": a device that no longer knows
+ * our certificates finds its way back by it. Nothing else is for strangers.
+ */
+int api_site_get(struct server_api *api, const struct request *q,
+		 struct response *a, struct err *e)
+{
+	const char *url = api_rest(q, API_TARGETS);
+
+	if (strlen(url) != 2 * SHA256_LEN + 1 + strlen(SITE_PATH) ||
+	    url[2 * SHA256_LEN] != '.' ||
+	    strcmp(url + 2 * SHA256_LEN + 1, SITE_PATH) != 0)
+		return err_set(e, ERR_NOT_FOUND, "no such payload");
+	return api_target_get(api, q, a, e);
 }
 
 int api_target_get(struct server_api *api, const struct request *q,

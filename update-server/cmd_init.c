@@ -133,7 +133,10 @@ int command_init(int argc, char **argv, struct err *e)
 	return 0;
 }
 
-int command_tls_renew(int argc, char **argv, struct err *e)
+static int renew_with(int argc, char **argv,
+		      int (*renew)(const char *dir, const char *const *names,
+				   struct err *e),
+		      const char *what, struct err *e)
 {
 	const char *all[INIT_NAMES_MAX + 1] = { NULL };
 	struct opt_list names = { .count = 0 };
@@ -149,9 +152,37 @@ int command_tls_renew(int argc, char **argv, struct err *e)
 		return -1;
 	if (count != 1)
 		return err_set(e, ERR_USAGE, "name one folder");
-	if (collect_names(&names, all, e) ||
-	    init_renew_tls(operands[0], all, e))
+	if (collect_names(&names, all, e) || renew(operands[0], all, e))
 		return -1;
-	printf("renewed; restart the server to use it\n");
+	printf("%s; restart the server to use it\n", what);
+	return 0;
+}
+
+int command_tls_renew(int argc, char **argv, struct err *e)
+{
+	return renew_with(argc, argv, init_renew_tls, "renewed", e);
+}
+
+int command_tls_switch_ca(int argc, char **argv, struct err *e)
+{
+	return renew_with(argc, argv, init_switch_ca,
+			  "ca.pem is the next CA now", e);
+}
+
+int command_tls_next_ca(int argc, char **argv, struct err *e)
+{
+	const struct opt opts[] = { OPT_END };
+	char **operands;
+	int count;
+
+	if (opt_parse(argc, argv, opts, &operands, &count, e))
+		return -1;
+	if (count != 1)
+		return err_set(e, ERR_USAGE, "name one folder");
+	if (init_next_ca(operands[0], e))
+		return -1;
+	printf("made %s/ca-next.pem: name it in the signed site, then wait "
+	       "until devices have it\n",
+	       operands[0]);
 	return 0;
 }

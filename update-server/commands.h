@@ -11,6 +11,8 @@
 int command_init(int argc, char **argv, struct err *e);
 int command_run(int argc, char **argv, struct err *e);
 int command_tls_renew(int argc, char **argv, struct err *e);
+int command_tls_next_ca(int argc, char **argv, struct err *e);
+int command_tls_switch_ca(int argc, char **argv, struct err *e);
 
 /* Over mTLS to the people listener, as the person of --operator. */
 int command_release_import(int argc, char **argv, struct err *e);

@@ -30,6 +30,8 @@
 #define ADMIN_KEY      "admin/admin.key"
 #define DEVICE_CA_PEM  "keys/device-ca.pem"
 #define SERVER_CA_PEM  "ca.pem"
+#define NEXT_CA_KEY    "keys/server-ca-next.key"
+#define NEXT_CA_PEM    "ca-next.pem"
 #define TLS_PEM        "tls.pem"
 #define ADMIN_PEM      "admin/admin.pem"
 #define ONLINE_PUB     "online.pub"
@@ -472,4 +474,114 @@ int init_renew_tls(const char *dir, const char *const *names, struct err *e)
 	rc = renew(&c, &t, e);
 	config_done(&c);
 	return rc;
+}
+
+/* ---- another CA ---------------------------------------------------------- */
+
+static int check_no_next(int dirfd, struct err *e)
+{
+	struct err missing = { 0 };
+	struct stat st;
+
+	if (fs_stat(dirfd, NEXT_CA_PEM, &st, &missing) == 0)
+		return err_set(e, ERR_CONFLICT,
+			       NEXT_CA_PEM " is there already: tls switch-ca "
+					   "puts it in place");
+	if (missing.code == ERR_NOT_FOUND)
+		return 0;
+	*e = missing;
+	return -1;
+}
+
+/* The key first: a certificate without one would be good for nothing. */
+static int write_next(int dirfd, struct slice key, struct slice pem,
+		      struct err *e)
+{
+	return fs_replace_file(dirfd, NEXT_CA_KEY, key, 0600, e) ||
+			       fs_replace_file(dirfd, NEXT_CA_PEM, pem, 0644, e)
+		       ? -1
+		       : 0;
+}
+
+static int make_next(const struct config *c, struct err *e)
+{
+	/* With a name of its own, for both are trusted for a while. */
+	char name[sizeof("Pawl server CA ") + UTC_TEXT_LEN], when[UTC_TEXT_LEN];
+	struct x509_template t =
+		template_for(X509_CA, name, utc_now(), CA_DAYS);
+	struct buf secret = BUF_INIT(PASSPHRASE_MAX_LEN);
+	struct buf old = BUF_INIT(KEYFILE_MAX_LEN);
+	struct buf file = BUF_INIT(KEYFILE_MAX_LEN);
+	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN);
+	struct ec_private *key = NULL;
+	struct keyfile_info info;
+	struct ec_public public_key;
+	int dirfd = -1, rc = -1;
+
+	utc_format(utc_now(), when);
+	if (text_format(name, sizeof(name), e, "Pawl server CA %s", when) ||
+	    fs_open_dir(c->dir, &dirfd, e) || check_no_next(dirfd, e) ||
+	    unlock_read(c->keeper_unlock, c->dir, &secret, e) ||
+	    fs_read_file(dirfd, SERVER_CA_KEY, &old, e) ||
+	    keyfile_inspect(buf_slice(&old), &info, e) || ec_generate(&key, e))
+		goto out;
+	ec_public_of(key, &public_key);
+	if (keyfile_seal(key, info.environment, "ca", buf_slice(&secret), &file,
+			 e) == 0 &&
+	    x509_issue(&t, &public_key, (struct slice){ NULL, 0 }, key, &pem,
+		       e) == 0)
+		rc = write_next(dirfd, buf_slice(&file), buf_slice(&pem), e);
+out:
+	ec_free(key);
+	buf_wipe(&secret);
+	buf_done(&old);
+	buf_done(&file);
+	buf_done(&pem);
+	fs_close(&dirfd);
+	return rc;
+}
+
+int init_next_ca(const char *dir, struct err *e)
+{
+	struct config c = { 0 };
+	int rc;
+
+	if (config_load(dir, NULL, &c, e))
+		return -1;
+	rc = make_next(&c, e);
+	config_done(&c);
+	return rc;
+}
+
+/* Cut off in between, it is done again: the certificate moves last. */
+static int move_next(const char *dir, struct err *e)
+{
+	struct err moved = { 0 };
+	struct stat st;
+	int dirfd = -1, rc = -1;
+
+	if (fs_open_dir(dir, &dirfd, e))
+		return -1;
+	if (fs_stat(dirfd, NEXT_CA_PEM, &st, e)) {
+		err_in(e, "no next CA (tls next-ca makes one)");
+	} else if (fs_rename(dirfd, NEXT_CA_KEY, SERVER_CA_KEY, &moved) &&
+		   moved.code != ERR_NOT_FOUND) {
+		*e = moved;
+	} else {
+		rc = fs_rename(dirfd, NEXT_CA_PEM, SERVER_CA_PEM, e);
+	}
+	fs_close(&dirfd);
+	return rc;
+}
+
+int init_switch_ca(const char *dir, const char *const *names, struct err *e)
+{
+	struct config c = { 0 };
+	int rc;
+
+	if (config_load(dir, NULL, &c, e))
+		return -1;
+	rc = move_next(c.dir, e);
+	config_done(&c);
+	return rc ? -1 : init_renew_tls(dir, names, e);
 }

@@ -26,4 +26,13 @@ int init_make(const struct init_options *o, struct err *e) NODISCARD;
 int init_renew_tls(const char *dir, const char *const *names,
 		   struct err *e) NODISCARD;
 
+/*
+ * Another CA for the server's certificates: first made, ca-next.pem, to be
+ * named in the signed site; later put in place of ca.pem, with a new TLS
+ * certificate by it. ERR_CONFLICT, ERR_NOT_FOUND.
+ */
+int init_next_ca(const char *dir, struct err *e) NODISCARD;
+int init_switch_ca(const char *dir, const char *const *names,
+		   struct err *e) NODISCARD;
+
 #endif

@@ -86,6 +86,8 @@ static CURLcode on_ssl_ctx(CURL *curl, void *ssl_ctx, void *ctx)
 	const struct fetch *f = ctx;
 
 	(void)curl;
+	if (f->setup.unverified)
+		return CURLE_OK;
 	tls_clock_set(ssl_ctx, f->setup.now);
 	return CURLE_OK;
 }
@@ -112,8 +114,10 @@ static bool set_peer(struct fetch *f)
 		SET(CURLOPT_CAINFO, NULL) == CURLE_OK &&
 		SET(CURLOPT_CAPATH, NULL) == CURLE_OK &&
 		set_blob(f, CURLOPT_CAINFO_BLOB, f->setup.ca) &&
-		SET(CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
-		SET(CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
+		SET(CURLOPT_SSL_VERIFYPEER, f->setup.unverified ? 0L : 1L) ==
+			CURLE_OK &&
+		SET(CURLOPT_SSL_VERIFYHOST, f->setup.unverified ? 0L : 2L) ==
+			CURLE_OK &&
 		SET(CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
 		SET(CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx) == CURLE_OK &&
 		SET(CURLOPT_SSL_CTX_DATA, f) == CURLE_OK;

@@ -26,6 +26,8 @@ struct fetch_setup {
 	struct slice ca;               /* PEM; the only CAs trusted */
 	struct slice certificate, key; /* PEM; empty: none */
 	int64_t now;                   /* see tls_clock.h */
+	/* Whoever answers will do: for what proves itself, see source.h. */
+	bool unverified;
 };
 
 /* What setup points to must live as long as the fetch. */

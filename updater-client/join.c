@@ -53,6 +53,7 @@ static int start_source(struct session *s, int peer_fd, struct err *e)
 		.url_count = 1,
 		.ca_path = s->config->ca,
 		.state_fd = -1,
+		.site_fd = -1,
 		.spool_fd = -1,
 		.peer_fd = peer_fd,
 	};

@@ -243,6 +243,7 @@ static void walk_choose(struct walk *w, struct message_choose *m)
 	walk_text(w, m->cohort, sizeof(m->cohort));
 	walk_u64(w, &m->cohort_version);
 	walk_bool(w, &m->refresh);
+	walk_bool(w, &m->look);
 }
 
 static void walk_release(struct walk *w, struct slot_release *r)
@@ -326,6 +327,8 @@ static void walk_identity(struct walk *w, struct message_identity *m)
 static void walk_fields(struct walk *w, struct message *m)
 {
 	switch (m->kind) {
+	case MESSAGE_RESCUE:
+		break;
 	case MESSAGE_DONE:
 	case MESSAGE_PROGRESS:
 		walk_u64(w, &m->count);

@@ -48,6 +48,8 @@ enum message_kind {
 	MESSAGE_ENVELOPE, /* our sealed content key -> DATA, DONE */
 	MESSAGE_UNWRAP,   /* -> KEY */
 	MESSAGE_KEY,
+	/* to the trust process: metadata and site alone -> DONE: 1, if new */
+	MESSAGE_RESCUE,
 };
 
 struct message_get {
@@ -108,6 +110,7 @@ struct message_choose {
 	char cohort[NAME_MAX_LEN + 1]; /* as pinned */
 	uint64_t cohort_version;
 	bool refresh; /* fetch metadata first; else what is loaded */
+	bool look;    /* choose nothing: only learn time, floor and site */
 };
 
 struct message_enrol {

@@ -17,6 +17,7 @@ static void begin(struct session *s, const struct settings *c, int stop_fd)
 	memset(s, 0, sizeof(*s));
 	s->config = c;
 	s->state_fd = s->lock_fd = s->metadata_fd = s->spool_fd = -1;
+	s->site_fd = -1;
 	s->slots.dirfd = s->file.fd[0] = s->file.fd[1] = -1;
 	s->floor_file.fd[0] = s->floor_file.fd[1] = -1;
 	s->stop_fd = stop_fd;
@@ -28,6 +29,7 @@ void session_close(struct session *s)
 	slot_tree_close(&s->slots);
 	twin_close(&s->floor_file);
 	twin_close(&s->file);
+	fs_close(&s->site_fd);
 	fs_close(&s->spool_fd);
 	fs_close(&s->metadata_fd);
 	fs_close(&s->lock_fd);
@@ -61,7 +63,8 @@ static int open_state(struct session *s, struct err *e)
 	    fs_check_private(s->state_fd, s->config->state, e) ||
 	    fs_lock(s->state_fd, "lock", &s->lock_fd, e) ||
 	    open_folder(s->state_fd, "metadata", &s->metadata_fd, e) ||
-	    open_folder(s->state_fd, "spool", &s->spool_fd, e))
+	    open_folder(s->state_fd, "spool", &s->spool_fd, e) ||
+	    open_folder(s->state_fd, "site", &s->site_fd, e))
 		return err_in(e, "the state (%s)", s->config->state);
 	return 0;
 }
@@ -145,6 +148,7 @@ static int start_source(struct session *s, int folder_fd, int peer_fd,
 		.ca_path = s->config->ca,
 		.with_identity = true,
 		.state_fd = s->state_fd,
+		.site_fd = s->site_fd,
 		.spool_fd = s->spool_fd,
 		.peer_fd = peer_fd,
 	};
@@ -152,9 +156,36 @@ static int start_source(struct session *s, int folder_fd, int peer_fd,
 		.name = "source",
 		.run = source_run,
 		.ctx = &setup,
-		.keep = { folder_fd, s->state_fd, s->spool_fd, peer_fd },
-		.keep_count = 4,
+		.keep = { folder_fd, s->state_fd, s->site_fd, s->spool_fd,
+			  peer_fd },
+		.keep_count = 5,
 		.secret = folder_fd < 0,
+	};
+
+	return worker_start(&task, s->stop_fd, &s->source, e);
+}
+
+/* Without our identity, our lists and our certificates. */
+static int start_stranger(struct session *s, int folder_fd, int peer_fd,
+			  struct err *e)
+{
+	struct source_setup setup = {
+		.folder_fd = folder_fd,
+		.urls = &s->config->enrol,
+		.url_count = 1,
+		.ca_path = s->config->ca,
+		.state_fd = -1,
+		.site_fd = -1,
+		.stranded = true,
+		.spool_fd = -1,
+		.peer_fd = peer_fd,
+	};
+	const struct worker_task task = {
+		.name = "source",
+		.run = source_run,
+		.ctx = &setup,
+		.keep = { peer_fd },
+		.keep_count = 1,
 	};
 
 	return worker_start(&task, s->stop_fd, &s->source, e);
@@ -168,13 +199,14 @@ static int start_trust(struct session *s, int source_fd, struct err *e)
 		.environment = s->config->environment,
 		.medium = s->from_folder,
 		.source_fd = source_fd,
+		.site_fd = s->site_fd,
 	};
 	const struct worker_task task = {
 		.name = "trust",
 		.run = trust_run,
 		.ctx = &setup,
-		.keep = { s->metadata_fd, source_fd },
-		.keep_count = 2,
+		.keep = { s->metadata_fd, source_fd, s->site_fd },
+		.keep_count = 3,
 	};
 
 	return worker_start(&task, s->stop_fd, &s->trust, e);
@@ -229,7 +261,11 @@ static int begin_source(struct session *s, struct err *e)
 		       &m, e);
 }
 
-int session_connect(struct session *s, int folder_fd, struct err *e)
+/* Start both processes, the source by `start`, and tell them the time. */
+static int connect_by(struct session *s, int folder_fd,
+		      int (*start)(struct session *s, int folder_fd,
+				   int peer_fd, struct err *e),
+		      struct err *e)
 {
 	int link[2];
 	int rc;
@@ -237,10 +273,8 @@ int session_connect(struct session *s, int folder_fd, struct err *e)
 	s->from_folder = folder_fd >= 0;
 	if (ipc_pair(link, e))
 		return -1;
-	rc = start_source(s, folder_fd, link[0], e) ||
-			     start_trust(s, link[1], e)
-		     ? -1
-		     : 0;
+	rc = start(s, folder_fd, link[0], e) || start_trust(s, link[1], e) ? -1
+									   : 0;
 	fs_close(&link[0]);
 	fs_close(&link[1]);
 	if (rc || session_learn_time(s, e) || begin_source(s, e)) {
@@ -248,6 +282,31 @@ int session_connect(struct session *s, int folder_fd, struct err *e)
 		return -1;
 	}
 	return 0;
+}
+
+int session_connect(struct session *s, int folder_fd, struct err *e)
+{
+	return connect_by(s, folder_fd, start_source, e);
+}
+
+int session_rescue(struct session *s, bool *changed, struct err *e)
+{
+	struct message ask = { .kind = MESSAGE_RESCUE };
+	struct message m;
+	int rc;
+
+	if (!s->config->enrol)
+		return err_set(e, ERR_CONFIG,
+			       "[server] enrol is not configured");
+	session_disconnect(s);
+	if (connect_by(s, -1, start_stranger, e))
+		return -1;
+	rc = ipc_ask(&s->trust.channel, &ask, MESSAGE_DONE, SESSION_ASK_MS, &m,
+		     e);
+	if (rc == 0)
+		*changed = m.count == 1;
+	session_disconnect(s);
+	return rc;
 }
 
 void session_disconnect(struct session *s)

@@ -20,7 +20,7 @@
 
 struct session {
 	const struct settings *config;
-	int state_fd, lock_fd, metadata_fd, spool_fd;
+	int state_fd, lock_fd, metadata_fd, spool_fd, site_fd;
 	int stop_fd; /* readable once we are asked to stop; borrowed */
 	bool quiet;  /* no progress, no lines for people */
 
@@ -65,6 +65,14 @@ int session_peek(struct session *s, const struct settings *c,
  */
 int session_connect(struct session *s, int folder_fd, struct err *e) NODISCARD;
 void session_disconnect(struct session *s);
+
+/*
+ * No server of ours can be verified: fetch metadata and the site from whoever
+ * answers at the enrolment address, telling nothing, and check all of it.
+ * *changed: there is another site, with which to connect again. Leaves the
+ * session disconnected.
+ */
+int session_rescue(struct session *s, bool *changed, struct err *e) NODISCARD;
 void session_close(struct session *s);
 
 /* Read again which slot is current and what it holds. */

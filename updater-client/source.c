@@ -8,6 +8,7 @@
 #include "common/fs.h"
 #include "updater-client/identity.h"
 #include "updater-client/intake.h"
+#include "updater-client/whereabouts.h"
 
 #define CA_MAX       65536
 #define RETRIES      5 /* cuts in a row without a new byte */
@@ -25,8 +26,15 @@ struct source {
 	const struct source_setup *setup;
 	const struct source_ops *ops; /* once begun */
 	void *self;
-	struct fetch *fetch;
+	struct whereabouts where;
+	struct fetch *fetch[WHEREABOUTS_MAX]; /* one for each list */
 	struct buf ca, certificate, key;
+};
+
+/* Passes bytes on and remembers that there were some. */
+struct watched {
+	const struct sink *sink;
+	bool any;
 };
 
 /* ---- the network as a source --------------------------------------------- */
@@ -37,24 +45,87 @@ static int rooted(const char *path, char out[TUF_SOURCE_NAME_MAX],
 	return text_format(out, TUF_SOURCE_NAME_MAX, e, "/%s", path);
 }
 
+static int take_watched(void *ctx, struct slice bytes, struct err *e)
+{
+	struct watched *w = ctx;
+
+	w->any = true;
+	return w->sink->take(w->sink->ctx, bytes, e);
+}
+
+/* Is the other list worth a try? */
+static bool may_try_next(const struct source *s, size_t list,
+			 const struct err *e)
+{
+	return list + 1 < s->where.count &&
+	       (e->code == ERR_NETWORK || e->code == ERR_UNTRUSTED ||
+		e->code == ERR_EXPIRED);
+}
+
+/* The list did its work; that it cannot be noted costs only a detour. */
+static void note_success(struct source *s, size_t list)
+{
+	struct err unkept;
+
+	if (list == 0 && s->where.unproven &&
+	    whereabouts_worked(s->setup->site_fd, &unkept) == 0)
+		s->where.unproven = false;
+}
+
+/* Who is stranded asks for what proves itself. */
+static bool is_for_strangers(const char *path)
+{
+	static const char metadata[] = "metadata/", targets[] = "targets/";
+	static const char end[] = "." SITE_PATH;
+	size_t len = strlen(path);
+
+	if (strncmp(path, metadata, sizeof(metadata) - 1) == 0)
+		return true;
+	return strncmp(path, targets, sizeof(targets) - 1) == 0 &&
+	       len > sizeof(end) &&
+	       strcmp(path + len - (sizeof(end) - 1), end) == 0;
+}
+
 static int network_get(void *self, const char *path, uint64_t from, uint64_t to,
 		       const struct sink *sink, struct err *e)
 {
+	struct source *s = self;
 	char full[TUF_SOURCE_NAME_MAX];
 
+	if (s->setup->stranded && !is_for_strangers(path))
+		return err_set(e, ERR_REFUSED, "a stranger is not asked that");
 	if (rooted(path, full, e))
 		return -1;
-	return fetch_get(self, full, from, to, sink, e);
+	for (size_t i = 0;; i++) {
+		struct watched w = { .sink = sink };
+		const struct sink through = { &w, take_watched };
+		int rc = fetch_get(s->fetch[i], full, from, to, &through, e);
+
+		if (rc == 0 || e->code == ERR_NOT_FOUND)
+			note_success(s, i);
+		if (rc == 0 || w.any || !may_try_next(s, i, e))
+			return rc;
+	}
 }
 
 static int network_post(void *self, const char *path, struct slice body,
 			struct buf *answer, unsigned *status, struct err *e)
 {
+	struct source *s = self;
 	char full[TUF_SOURCE_NAME_MAX];
 
+	if (s->setup->stranded)
+		return err_set(e, ERR_REFUSED, "a stranger is told nothing");
 	if (rooted(path, full, e))
 		return -1;
-	return fetch_post(self, full, body, answer, status, e);
+	for (size_t i = 0;; i++) {
+		int rc = fetch_post(s->fetch[i], full, body, answer, status, e);
+
+		if (rc == 0)
+			note_success(s, i);
+		if (rc == 0 || !may_try_next(s, i, e))
+			return rc;
+	}
 }
 
 static int take_bytes(void *ctx, struct slice bytes, struct err *e)
@@ -70,38 +141,49 @@ static int network_envelope(void *self, const struct message_envelope *m,
 	char hex[SHA256_HEX_LEN], path[PATH_MAX_LEN];
 
 	sha256_format(&m->package, hex);
-	if (text_format(path, sizeof(path), e, "/v1/envelope/%s", hex))
+	if (text_format(path, sizeof(path), e, "v1/envelope/%s", hex))
 		return -1;
-	return fetch_get(self, path, 0, KEYBOX_SEALED_LEN, &sink, e);
+	return network_get(self, path, 0, KEYBOX_SEALED_LEN, &sink, e);
 }
 
 static const struct source_ops source_network = { network_get, network_post,
 						  network_envelope };
 
+static int load_identity(struct source *s, struct fetch_setup *setup,
+			 struct err *e)
+{
+	if (!s->setup->with_identity)
+		return 0;
+	if (identity_read(s->setup->state_fd, &s->certificate, &s->key, e))
+		return -1;
+	setup->certificate = buf_slice(&s->certificate);
+	setup->key = buf_slice(&s->key);
+	return 0;
+}
+
 static int begin_network(struct source *s, int64_t now, struct err *e)
 {
-	struct fetch_setup setup = {
-		.urls = s->setup->urls,
-		.url_count = s->setup->url_count,
-		.now = now,
-	};
+	struct fetch_setup setup = { .now = now,
+				     .unverified = s->setup->stranded };
 
 	if (!s->setup->ca_path)
 		return err_set(e, ERR_CONFIG, "[server] ca is not configured");
 	if (fs_read_path(s->setup->ca_path, &s->ca, e))
 		return err_in(e, "the server's CA");
-	setup.ca = buf_slice(&s->ca);
-	if (s->setup->with_identity) {
-		if (identity_read(s->setup->state_fd, &s->certificate, &s->key,
-				  e))
-			return -1;
-		setup.certificate = buf_slice(&s->certificate);
-		setup.key = buf_slice(&s->key);
-	}
-	if (fetch_new(&setup, &s->fetch, e))
+	if (load_identity(s, &setup, e) ||
+	    whereabouts_load(s->setup->site_fd, s->setup->urls,
+			     s->setup->url_count, buf_slice(&s->ca), now,
+			     &s->where, e))
 		return -1;
+	for (size_t i = 0; i < s->where.count; i++) {
+		setup.urls = s->where.at[i].url_at;
+		setup.url_count = s->where.at[i].url_count;
+		setup.ca = buf_slice(&s->where.at[i].ca);
+		if (fetch_new(&setup, &s->fetch[i], e))
+			return -1;
+	}
 	s->ops = &source_network;
-	s->self = s->fetch;
+	s->self = s;
 	return 0;
 }
 
@@ -348,7 +430,9 @@ void source_run(void *ctx, struct channel *control)
 		if (p[1].revents && serve(&s, &peer, false))
 			ipc_close(&peer);
 	}
-	fetch_free(s.fetch);
+	for (size_t i = 0; i < WHEREABOUTS_MAX; i++)
+		fetch_free(s.fetch[i]);
+	whereabouts_done(&s.where);
 	buf_wipe(&s.key);
 	buf_done(&s.certificate);
 	buf_done(&s.ca);

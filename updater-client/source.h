@@ -39,6 +39,12 @@ struct source_setup {
 	const char *ca_path;
 	bool with_identity; /* else as a device that is not enrolled */
 	int state_fd;       /* holds the identity */
+	int site_fd;        /* the sites that were verified; -1: none */
+	/*
+	 * No server of ours can be verified any more: ask this one, whoever it
+	 * is, for metadata and the site alone, and tell it nothing.
+	 */
+	bool stranded;
 	/* Both: */
 	int spool_fd; /* the spool's folder; -1: no packages */
 	int peer_fd;  /* the verifying process; -1: none */

@@ -10,6 +10,7 @@
 #include "updater-client/orders.h"
 #include "updater-client/source.h"
 #include "updater-client/survey.h"
+#include "updater-client/whereabouts.h"
 
 struct trust {
 	const struct trust_setup *setup;
@@ -251,6 +252,46 @@ static int answer_choice(const struct listing *l, struct message *answer,
 	return 0;
 }
 
+/* ---- the site ------------------------------------------------------------ */
+
+/* Keep the site that targets list, for the next connection. */
+static int keep_site(struct trust *t, bool *changed, struct err *e)
+{
+	const struct tuf_source from = { &t->source, fetch_metadata };
+	struct buf bytes = BUF_INIT(STATEMENT_MAX_LEN);
+	struct err why = { 0 };
+	int rc = 0;
+
+	*changed = false;
+	if (tuf_client_document(t->client, &from, SITE_PATH, STATEMENT_MAX_LEN,
+				&bytes, &why) == 0) {
+		rc = whereabouts_keep(t->setup->site_fd, buf_slice(&bytes),
+				      changed, e);
+	} else if (why.code != ERR_NOT_FOUND) {
+		*e = why;
+		rc = err_in(e, "site");
+	}
+	buf_done(&bytes);
+	return rc;
+}
+
+/* From whoever answers: only what is signed by those whom we know counts. */
+static int rescue(struct trust *t, struct message *answer, struct err *e)
+{
+	const struct tuf_source from = { &t->source, fetch_metadata };
+	bool changed;
+
+	if (tuf_client_refresh(t->client, &from, e))
+		return err_in(e, "metadata");
+	if (check_environment(t, e) || keep_site(t, &changed, e))
+		return -1;
+	answer->kind = MESSAGE_DONE;
+	answer->count = changed ? 1 : 0;
+	return 0;
+}
+
+/* ---- choosing what to do ------------------------------------------------- */
+
 static int choose(struct trust *t, const struct message_choose *m,
 		  struct message *answer, struct err *e)
 {
@@ -260,6 +301,7 @@ static int choose(struct trust *t, const struct message_choose *m,
 	struct orders orders;
 	const struct policy_gate gate = { open_gate, &orders };
 	struct tuf_site site;
+	bool changed;
 	int rc = -1;
 
 	if (m->refresh && tuf_client_refresh(t->client, &from, e))
@@ -268,8 +310,13 @@ static int choose(struct trust *t, const struct message_choose *m,
 		return -1;
 	tuf_client_site(t->client, &site);
 	l.lab = site.environment == ENV_LAB;
-	if (survey(t, m, l.lab, &device, e))
+	if (keep_site(t, &changed, e) || survey(t, m, l.lab, &device, e))
 		return -1;
+	if (m->look) {
+		answer->kind = MESSAGE_DONE;
+		answer->count = 0;
+		return 0;
+	}
 	begin_orders(t, m, &from, &orders);
 	l.choice.gate = &gate;
 	if (offer_all(t, &l, e) == 0)
@@ -338,6 +385,8 @@ static int handle(struct trust *t, const struct message *m,
 		return choose(t, &m->choose, answer, e);
 	case MESSAGE_CHECKIN:
 		return check_in(t, &m->checkin, answer, e);
+	case MESSAGE_RESCUE:
+		return rescue(t, answer, e);
 	case MESSAGE_REPORT:
 		return report(t, &m->report, answer, e);
 	default:

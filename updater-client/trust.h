@@ -18,6 +18,7 @@ struct trust_setup {
 	enum environment environment;
 	bool medium;   /* the source is a folder or stick */
 	int source_fd; /* channel to the source */
+	int site_fd;   /* the folder of sites: whereabouts.h */
 };
 
 /* The life of the process; ctx is a struct trust_setup. */

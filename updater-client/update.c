@@ -217,21 +217,69 @@ static int choose_and_install(struct session *s,
 	return 0;
 }
 
+/*
+ * Nothing to install, but perhaps something to know: a newer root, the floor,
+ * where the servers will be. That it cannot be had now is no failure.
+ */
+static void look_around(struct session *s, const struct update_options *options)
+{
+	struct message_choose ask = { .refresh = true, .look = true };
+	struct message m;
+	struct err e = { 0 };
+
+	describe_device(s, options, &ask.device);
+	if (choose_and_learn(s, &ask, &m, &e))
+		log_event(LOG_WARNING, "not-refreshed", "reason=\"%s\"", e.msg);
+}
+
+/* No list leads to a server that we can verify. */
+static bool is_stranded(const struct err *e)
+{
+	return e->code == ERR_UNTRUSTED || e->code == ERR_EXPIRED;
+}
+
+/*
+ * The check-in, and once in a run the way out for who slept through a change of
+ * the server's certificates. When there is no news, `e` is why it failed.
+ */
+static int reach_server(struct session *s, struct wire_decision *decision,
+			struct err *e)
+{
+	struct err why = { 0 };
+	bool changed = false;
+
+	if (check_in(s, decision, e) == 0)
+		return 0;
+	if (!is_stranded(e))
+		return -1;
+	log_event(LOG_WARNING, "stranded", "reason=\"%s\"", e->msg);
+	if (session_rescue(s, &changed, &why)) {
+		log_event(LOG_WARNING, "not-rescued", "reason=\"%s\"", why.msg);
+		return -1;
+	}
+	if (!changed)
+		return -1;
+	log_event(LOG_INFO, "site-renewed", "by=the signed site");
+	return session_connect(s, -1, e) || check_in(s, decision, e) ? -1 : 0;
+}
+
 static int from_server(struct session *s, const struct update_options *options,
 		       struct update_outcome *out, struct err *e)
 {
 	struct message_choose ask = { 0 };
 	struct wire_decision decision;
 
-	report_flush(s);
-	if (check_in(s, &decision, e))
+	if (reach_server(s, &decision, e))
 		return -1;
+	report_flush(s);
 	memcpy(out->reason, decision.reason, sizeof(out->reason));
 	out->next_check_sec = decision.next_check_sec;
 	out->result =
 		decision.action == WIRE_WAIT ? UPDATE_WAIT : UPDATE_NOTHING;
-	if (decision.action != WIRE_UPDATE)
+	if (decision.action != WIRE_UPDATE) {
+		look_around(s, options);
 		return 0;
+	}
 	if (!options->only_check && begin_attempt(s, decision.attempt, e))
 		return -1;
 	ask.device.has_offer = true;

@@ -119,10 +119,11 @@ static size_t make_samples(struct message *m)
 	strcpy(m[n++].enrol.product, "gateway");
 	m[n].kind = MESSAGE_IDENTITY;
 	strcpy(m[n++].identity.cohort, "canary");
+	m[n++].kind = MESSAGE_RESCUE;
 	return n;
 }
 
-#define SAMPLES_MAX 24
+#define SAMPLES_MAX 30
 
 static void every_kind_survives_the_way(void **state)
 {
@@ -131,7 +132,7 @@ static void every_kind_survives_the_way(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	assert_int_equal(n, MESSAGE_KEY);
+	assert_int_equal(n, MESSAGE_RESCUE);
 	for (size_t i = 0; i < n; i++) {
 		struct buf first = BUF_INIT(MESSAGE_MAX);
 		struct buf again = BUF_INIT(MESSAGE_MAX);
@@ -184,7 +185,7 @@ static void unknown_kinds_are_refused(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	for (unsigned kind = MESSAGE_KEY + 1; kind <= UINT8_MAX; kind++) {
+	for (unsigned kind = MESSAGE_RESCUE + 1; kind <= UINT8_MAX; kind++) {
 		const uint8_t byte = (uint8_t)kind;
 
 		assert_refused(
