@@ -579,14 +579,35 @@ def number(n):
     return out + bytes([n])
 
 
-def record(new_len, ops, diffs=b"", inserts=b"", raw=None, count=None):
-    """ops: (gap, length and exactness, offset), uncompressed."""
-    streams = [b"".join(number(o[i]) for o in ops) for i in range(3)]
-    streams += [diffs, inserts]
-    out = struct.pack("<QII", new_len, len(ops) if count is None else count, 0)
-    for i, s in enumerate(streams):
-        out += struct.pack("<II", (raw or {}).get(i, len(s)), len(s))
-    return out + b"".join(streams)
+def step(n):
+    return number(2 * n if n >= 0 else -2 * n - 1)
+
+
+STREAMS = ("segments", "gaps", "lengths", "offsets", "choices", "rights",
+           "diffs", "inserts")
+
+
+def record(new_len, version=2, raw=None, **streams):
+    """Uncompressed; raw tells other lengths than there are."""
+    data = [streams.get(name, b"") for name in STREAMS]
+    out = struct.pack("<QII", new_len, version, 0)
+    for name, s in zip(STREAMS, data):
+        out += struct.pack("<II", (raw or {}).get(name, len(s)), len(s))
+    return out + b"".join(data)
+
+
+def copy(length, at):
+    return number(0) + number(length) + step(at)
+
+
+def patch(length, at=0, home=0, within=0, count=0, more=b""):
+    return (number(1) + number(length) + step(at) + number(home) +
+            number(within) + number(count) + more)
+
+
+def inserted_whole(new, told=None, **more):
+    told = len(new) if told is None else told
+    return record(told, segments=patch(told), inserts=new, **more)
 
 
 def stream(entries):
@@ -601,54 +622,91 @@ def delta(make):
     return f
 
 
-def copy_bytes(new):
-    """So many operations of a byte each, all of them backwards."""
+def covered(new, gap=0, length=None, at=0, count=1, choices=b"", rights=b"",
+            diffs=b"", home=1 << 10, regions=b"\0"):
+    """A patch of one cover, the rest inserted."""
+    length = 100 if length is None else length
+    return record(
+        len(new), segments=patch(len(new), home=home, count=count,
+                                 more=regions),
+        gaps=number(gap), lengths=number(length), offsets=step(at),
+        choices=choices, rights=rights, diffs=diffs, inserts=new[100:])
+
+
+def bytewise(new):
+    """So many segments of a byte each, all of the same one."""
     n = len(new)
-    return record(n, [(0, 2 * 1 + 1, 2)] + [(0, 2 * 1 + 1, 3)] * (n - 1))
+    return record(n, segments=copy(1, 0) + copy(1, -1) * (n - 1))
+
+
+def bytewise_covers(new):
+    n = len(new)
+    return record(n, segments=patch(n, home=1000, count=n, more=b"\0"),
+                  gaps=number(0) * n, lengths=number(1) * n,
+                  offsets=step(0) + step(-1) * (n - 1), choices=b"\0" * n)
 
 
 DELTAS = {
-    "c02_gap_beyond_the_inserts": lambda new: record(
-        len(new), [(len(new), 0, 0)], inserts=new[:-1]),
+    "c02_gap_beyond_the_inserts": lambda new: inserted_whole(
+        new[:-1], len(new)),
     "c02_inserts_left_over": lambda new: record(
-        len(new), [(len(new), 0, 0)], inserts=new + b"x"),
-    "c02_output_longer_than_signed": lambda new: record(
-        len(new) + 1, [(len(new) + 1, 0, 0)], inserts=new + b"x"),
-    "c02_output_shorter_than_signed": lambda new: record(
-        len(new) - 1, [(len(new) - 1, 0, 0)], inserts=new[:-1]),
-    "c02_a_second_record_too_many": lambda new: record(
-        len(new), [(len(new), 0, 0)], inserts=new) + record(
-        1, [(1, 0, 0)], inserts=b"x"),
+        len(new), segments=patch(len(new)), inserts=new + b"x"),
+    "c02_output_longer_than_signed": lambda new: inserted_whole(new + b"x"),
+    "c02_output_shorter_than_signed": lambda new: inserted_whole(new[:-1]),
+    "c02_a_second_record_too_many": lambda new: inserted_whole(new) +
+        inserted_whole(b"x"),
     "c02_operations_that_do_nothing": lambda new: record(
-        len(new), [(0, 0, 0)] * 100000 + [(len(new), 0, 0)], inserts=new),
-    "c02_a_count_of_2_32": lambda new: record(
-        len(new), [(len(new), 0, 0)], inserts=new, count=2 ** 32 - 1),
+        len(new), segments=copy(0, 0) * 100000 + patch(len(new)),
+        inserts=new),
+    "c02_patches_that_do_nothing": lambda new: record(
+        len(new), segments=patch(0) * 100000 + patch(len(new)), inserts=new),
+    "c02_a_count_of_2_32": lambda new: covered(new, count=2 ** 32),
+    "c02_a_count_above_the_limit": lambda new: covered(new, count=131073),
     "c02_a_length_of_2_64": lambda new: record(
-        len(new), [(len(new), 2 ** 64 - 1, 0)], inserts=new),
-    "c02_a_gap_of_2_64": lambda new: record(
-        len(new), [(2 ** 64 - 1, 0, 0)], inserts=new),
+        len(new), segments=copy(2 ** 64 - 1, 0)),
+    "c02_a_cover_of_2_64": lambda new: covered(new, length=2 ** 64 - 1),
+    "c02_a_cover_of_0": lambda new: covered(new, length=0),
+    "c02_a_gap_of_2_64": lambda new: covered(new, gap=2 ** 64 - 1),
     "c02_a_new_length_of_2_64": lambda new: record(
-        2 ** 64 - 1, [(len(new), 0, 0)], inserts=new),
-    "c02_a_raw_length_of_4_gib": lambda new: record(
-        len(new), [(len(new), 0, 0)], inserts=new, raw={4: 2 ** 32 - 1}),
+        2 ** 64 - 1, segments=patch(2 ** 64 - 1), inserts=new),
+    "c02_a_new_length_of_0": lambda new: record(0) + inserted_whole(new),
+    "c02_a_raw_length_of_4_gib": lambda new: inserted_whole(
+        new, raw={"inserts": 2 ** 32 - 1}),
+    "c02_a_home_of_2_32": lambda new: covered(new, home=2 ** 32),
+    "c02_seventeen_regions": lambda new: covered(
+        new, regions=number(17) + step(0) * 102 + step(0) * 2),
+    "c02_a_region_of_2_63": lambda new: covered(
+        new, regions=number(1) + (step(0) + step(2 ** 62) + step(0)) * 2 +
+        step(0) * 2),
+    "c02_a_predictor_that_is_none": lambda new: covered(new, choices=b"\x0f"),
+    "c02_no_predictor": lambda new: covered(new),
+    "c02_predictors_left_over": lambda new: covered(new, choices=b"\0\0\0"),
+    "c02_a_right_of_2_64": lambda new: covered(
+        new, choices=b"\0", rights=number(2 ** 64 - 1), diffs=b"x"),
+    "c02_a_difference_of_0": lambda new: covered(
+        new, choices=b"\0", rights=number(0), diffs=b"\0"),
+    "c02_an_unknown_kind": lambda new: record(
+        len(new), segments=number(2) + number(len(new)) + step(0)),
+    "c02_another_version": lambda new: inserted_whole(new, version=3),
+    "c02_the_version_before": lambda new: inserted_whole(new, version=1),
     "c02_an_empty_payload_of_one_byte": lambda new: b"x",
     "c02_zeroes": lambda new: b"\0" * 500,
     "c02_noise": lambda new: os.urandom(5000),
-    "c02_cut": lambda new: record(
-        len(new), [(len(new), 0, 0)], inserts=new)[:-7],
-    "c02_a_number_longer_than_it_need_be": lambda new: struct.pack(
-        "<QII", len(new), 1, 0) + struct.pack(
-        "<10I", len(number(len(new))), len(number(len(new))), 2, 2, 1, 1, 0, 0,
-        len(new), len(new)) + number(len(new)) + b"\x80\0" + b"\0" + new,
-    "c03_a_cover_behind_the_old": lambda new: record(
-        len(new), [(0, 2 * len(new) + 1, 2 * (1 << 40))]),
-    "c03_a_cover_before_the_old": lambda new: record(
-        len(new), [(0, 2 * len(new) + 1, 2 * 1000 - 1)]),
-    "c05_a_byte_at_a_time": copy_bytes,
-    "c06_right_length_wrong_bytes": lambda new: record(
-        len(new), [(len(new), 0, 0)], inserts=new[:-2] + b"xx"),
-    "c06_right_length_wrong_manifest": lambda new: record(
-        len(new), [(len(new), 0, 0)], inserts=b"P" * 60 + new[60:]),
+    "c02_cut": lambda new: inserted_whole(new)[:-7],
+    "c02_a_number_longer_than_it_need_be": lambda new: record(
+        len(new), inserts=new, segments=patch(len(new))[:-1] + b"\x80\0"),
+    "c03_a_copy_behind_the_old": lambda new: record(
+        len(new), segments=copy(len(new), 1 << 40)),
+    "c03_a_cover_before_the_old": lambda new: covered(new, at=-1000),
+    "c03_a_copy_before_the_old": lambda new: record(
+        len(new), segments=copy(len(new), -1000)),
+    "c03_a_home_behind_the_old": lambda new: covered(new, home=1 << 31),
+    "c05_a_byte_at_a_time": bytewise,
+    "c05_a_byte_at_a_time_in_covers": bytewise_covers,
+    "c06_right_length_wrong_bytes": lambda new: inserted_whole(
+        new[:-2] + b"xx"),
+    "c06_right_length_wrong_manifest": lambda new: inserted_whole(
+        b"P" * 60 + new[60:]),
 }
 for _name, _make in DELTAS.items():
     _f = delta(_make)
@@ -660,10 +718,8 @@ for _name, _make in DELTAS.items():
 def c03_a_base_that_the_device_does_not_have(r):
     """Passed over, for no package is left that it could apply."""
     entries = good_entries()
-    new = stream(entries)
-    sign(r, manifest(entries), record(len(new), [(len(new), 0, 0)],
-                                      inserts=new),
-         kind=2, base_digest="ab" * 32)
+    sign(r, manifest(entries), inserted_whole(stream(entries)), kind=2,
+         base_digest="ab" * 32)
 
 
 # ---- what is good must be taken, or the cases would prove nothing --------------
@@ -677,7 +733,7 @@ def good_zstd(r):
 
 
 def good_delta(r):
-    delta(lambda new: record(len(new), [(len(new), 0, 0)], inserts=new))(r)
+    delta(inserted_whole)(r)
 
 
 # ---- the run ------------------------------------------------------------------
