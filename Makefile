@@ -142,6 +142,7 @@ help:
 #@ make fuzz          libFuzzer on every parser (FUZZ_SECONDS=60 each)
 #@ make test-mutants  take each check away and see a test fail (SECONDS=n: a part)
 #@ make bench         benchmarks, each beside its peer
+#@ make bench-delta   deltas of CORPUS=dir beside other tools (PICTURE=file)
 #@ make repro         build twice in different folders and compare
 #@ make install       PREFIX=/usr/local, DESTDIR=
 #@ make deps          install Debian packages (GROUP="build demo test lint long npm")
@@ -199,8 +200,12 @@ test-mutants: $(TESTS)
 
 bench: $(BENCH) $(BIN) $(TOOLS)
 	@for b in $(BENCH); do ./$$b || exit 1; done
-	@for s in $(sort $(wildcard tests/bench/*.sh)); do \
+	@for s in $(filter-out %_corpus.sh,$(sort $(wildcard tests/bench/*.sh))); do \
 		BIN=$(CURDIR)/$(B) sh $$s || exit 1; done
+
+bench-delta: $(BIN) $(B)/tests/tools/delta-size
+	@BIN=$(CURDIR)/$(B) CORPUS="$(CORPUS)" PICTURE="$(PICTURE)" \
+		sh tests/bench/delta_corpus.sh
 
 SOURCES  := $(sort $(wildcard common/*.[ch] signer/*.[ch] update-server/*.[ch] \
 	updater-client/*.[ch] tests/*.c tests/*/*.[ch]))
@@ -244,7 +249,7 @@ endif
 
 .PHONY: all help deps demo test test-mutants check-unit check-fuzz check-e2e fuzz run-fuzz \
 	$(RUN_TESTS) $(RUN_FUZZ) \
-	bench lint repro install clean
+	bench bench-delta lint repro install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

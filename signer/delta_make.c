@@ -12,6 +12,15 @@
 #define PIECE_MAX ((size_t)128 << 20) /* of a new file looked at together */
 #define NOWHERE   UINT64_MAX
 
+/*
+ * Longer steps are right for most files. Where much is left to insert, short
+ * ones, or none at all, may cost less: that is measured, not guessed.
+ */
+#define GAIN_COARSE  11
+#define GAIN_FINE    8
+#define COVER_COST   16 /* bytes that a cover is about worth */
+#define COSTLY_SHARE 4  /* one byte in so many inserted: much */
+
 /* A stretch of the old stream that is searched. */
 struct stretch {
 	uint64_t at; /* in what is searched */
@@ -29,6 +38,7 @@ struct maker {
 	const struct pack_tree *old, *fresh;
 	const struct tree_watch *watch;
 	struct delta_writer *writer;
+	enum package_codec codec;
 	struct known *known; /* old files, sorted by digest */
 	size_t known_count;
 	uint64_t *starts; /* by old entry, where its content begins */
@@ -351,6 +361,72 @@ static int write_patch(struct maker *m, struct delta_patch *p, struct err *e)
 	return rc;
 }
 
+static void find_parts(struct maker *m, struct slice piece, uint64_t hint,
+		       unsigned gain)
+{
+	m->covers.count = 0;
+	matcher_run(m->matcher, piece, hint, gain, &m->covers);
+	cut_covers(m);
+	limit_covers(m);
+}
+
+static bool is_costly(const struct maker *m, struct slice piece)
+{
+	uint64_t cost = piece.len;
+
+	for (size_t i = 0; i < m->parts.count; i++)
+		cost += COVER_COST - m->parts.at[i].len;
+	return m->parts.count > 0 && cost > piece.len / COSTLY_SHARE;
+}
+
+static int drop(void *ctx, struct slice bytes, struct err *e)
+{
+	(void)ctx;
+	(void)bytes;
+	(void)e;
+	return 0;
+}
+
+/* What the parts found would cost in records of their own. */
+static int measure(struct maker *m, struct slice piece, uint64_t within,
+		   uint64_t *len, struct err *e)
+{
+	const struct encoder_sink nowhere = { NULL, drop };
+	struct delta_writer *writer = m->writer;
+	struct delta_patch p = { .covers = NULL };
+	int rc;
+
+	delta_writer_new(m->codec, &nowhere, &m->writer);
+	find_patch(m, piece, within, &p);
+	rc = write_patch(m, &p, e);
+	if (!rc)
+		rc = delta_writer_end(m->writer, len, e);
+	delta_writer_free(m->writer);
+	m->writer = writer;
+	return rc;
+}
+
+/* Leave the cheapest way as the parts found. */
+static int choose_parts(struct maker *m, struct slice piece, uint64_t within,
+			uint64_t hint, struct err *e)
+{
+	uint64_t coarse, plain, fine;
+
+	if (measure(m, piece, within, &coarse, e))
+		return -1;
+	m->parts.count = 0;
+	if (measure(m, piece, within, &plain, e))
+		return -1;
+	find_parts(m, piece, hint, GAIN_FINE);
+	if (measure(m, piece, within, &fine, e))
+		return -1;
+	if (plain < coarse && plain < fine)
+		m->parts.count = 0;
+	else if (coarse <= fine)
+		find_parts(m, piece, hint, GAIN_COARSE);
+	return 0;
+}
+
 static int put_piece(struct maker *m, struct slice piece, uint64_t within,
 		     uint64_t hint, struct err *e)
 {
@@ -358,10 +434,9 @@ static int put_piece(struct maker *m, struct slice piece, uint64_t within,
 
 	if (flush_copy(m, e))
 		return -1;
-	m->covers.count = 0;
-	matcher_run(m->matcher, piece, hint, &m->covers);
-	cut_covers(m);
-	limit_covers(m);
+	find_parts(m, piece, hint, GAIN_COARSE);
+	if (is_costly(m, piece) && choose_parts(m, piece, within, hint, e))
+		return -1;
 	find_patch(m, piece, within, &p);
 	return write_patch(m, &p, e);
 }
@@ -410,6 +485,7 @@ static int put_changed(struct maker *m, uint32_t index,
 	if (prepare(m, e))
 		return -1;
 	hint = hint_for(m, entry);
+	m->layout = (struct delta_segment){ .kind = DELTA_PATCH };
 	while (at < entry->len) {
 		size_t len = entry->len - at < PIECE_MAX
 				     ? (size_t)(entry->len - at)
@@ -477,7 +553,8 @@ int delta_make(const struct delta_job *job, uint64_t *len, struct err *e)
 {
 	struct maker m = { .old = job->old,
 			   .fresh = job->fresh,
-			   .watch = job->watch };
+			   .watch = job->watch,
+			   .codec = job->codec };
 	int rc;
 
 	delta_writer_new(job->codec, &job->to, &m.writer);

@@ -10,7 +10,6 @@
 #define PREFIX_LEN  3 /* bytes that choose a bucket of the suffix array */
 #define BUCKETS     (1u << (8 * PREFIX_LEN))
 #define FIRST_ALLOC 1024
-#define GAIN_MIN    11   /* bytes that a new alignment must explain more */
 #define LONG_MATCH  1024 /* from here on positions are sampled */
 #define LONG_STEPS  64
 #define COVER_AGREE 12 /* fewer agreeing bytes do not pay for a cover */
@@ -152,6 +151,7 @@ static size_t longest(const struct matcher *m, struct slice text, uint64_t *at)
 struct pass {
 	const struct matcher *m;
 	struct slice piece;
+	unsigned gain;
 	/* the cover under way: where it began, and old - new position */
 	uint64_t begin;
 	int64_t shift;
@@ -203,7 +203,7 @@ static bool next_match(struct pass *p)
 		match_here(p);
 		for (; counted < p->at + p->len; counted++)
 			agreeing += agrees(p, counted);
-		if (p->len > agreeing + GAIN_MIN)
+		if (p->len > agreeing + p->gain)
 			return true;
 		if (p->len == agreeing && p->len > 0) {
 			p->at += p->len;
@@ -294,9 +294,11 @@ static void add_cover(const struct pass *p, uint64_t end,
 }
 
 void matcher_run(const struct matcher *m, struct slice piece, uint64_t hint,
-		 struct cover_list *out)
+		 unsigned gain, struct cover_list *out)
 {
-	struct pass p = { .m = m, .piece = piece, .shift = (int64_t)hint };
+	struct pass p = {
+		.m = m, .piece = piece, .gain = gain, .shift = (int64_t)hint
+	};
 	bool more;
 
 	do {

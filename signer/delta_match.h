@@ -40,9 +40,10 @@ void matcher_free(struct matcher *m);
 /*
  * Append the covers of a piece, ascending and disjoint; new_at counts from the
  * beginning of the piece. hint is where in the old bytes the piece is likely
- * to continue from.
+ * to continue from. gain: how many bytes more than the cover under way another
+ * place must explain before it is gone to.
  */
 void matcher_run(const struct matcher *m, struct slice piece, uint64_t hint,
-		 struct cover_list *out);
+		 unsigned gain, struct cover_list *out);
 
 #endif

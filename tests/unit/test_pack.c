@@ -10,6 +10,7 @@
 #include <sys/xattr.h>
 
 #include "common/apply.h"
+#include "common/mem.h"
 #include "signer/pack_tree.h"
 #include "tests/unit/box.h"
 
@@ -500,6 +501,53 @@ static void ten_thousand_entries_are_no_trouble(void **state)
 	pack_tree_free(new_tree);
 }
 
+/* Words in an order of their own: many short matches that do not pay. */
+static char *words(uint32_t random, size_t len)
+{
+	static const char *const some[] = { "if ",     "return ", "(a, b)",
+					    "struct ", "\n\t",    "while ",
+					    " = ",     "x->y;" };
+	char *text = mem_alloc(len + 16, 1);
+	size_t at = 0;
+
+	while (at < len) {
+		const char *word;
+
+		random = random * 1664525 + 1013904223;
+		word = some[random >> 29];
+		memcpy(text + at, word, strlen(word));
+		at += strlen(word);
+	}
+	text[len] = 0;
+	return text;
+}
+
+static void a_delta_is_not_larger_than_its_content_compressed(void **state)
+{
+	struct release full = { .seq = 1 }, delta = { .seq = 2 };
+	int dir = box_folder(&box, "input");
+	char *before = words(1, 300000), *after = words(2, 300000);
+	struct pack_tree *old, *new_tree;
+	int fd;
+
+	(void)state;
+	put_file(dir, "text", before, 0644);
+	old = load("input");
+	assert_int_equal(unlinkat(dir, "text", 0), 0);
+	put_file(dir, "text", after, 0644);
+	new_tree = load("input");
+	fd = make(new_tree, NULL, PACKAGE_LZMA, &full);
+	fs_close(&fd);
+	fd = make(new_tree, old, PACKAGE_LZMA, &delta);
+	assert_true(delta.package_len <= full.package_len + 1024);
+	fs_close(&fd);
+	fs_close(&dir);
+	free(before);
+	free(after);
+	pack_tree_free(old);
+	pack_tree_free(new_tree);
+}
+
 static void a_damaged_package_restores_nothing(void **state)
 {
 	struct pack_tree *t, *restored = NULL;
@@ -859,6 +907,7 @@ int main(void)
 		TEST(an_unchanged_tree_costs_next_to_nothing),
 		TEST(an_empty_tree_is_a_release),
 		TEST(ten_thousand_entries_are_no_trouble),
+		TEST(a_delta_is_not_larger_than_its_content_compressed),
 		TEST(a_damaged_package_restores_nothing),
 		TEST(a_folder_with_what_has_no_place_is_refused),
 		TEST(nothing_at_all_is_named),

@@ -1,0 +1,117 @@
+#!/bin/sh
+# What deltas weigh on a corpus, beside those of other tools.
+#
+#   make bench-delta CORPUS=dir [PICTURE=file.svg]
+#
+# A corpus is a folder with one folder for each pair:
+#
+#   CORPUS/<pair>/old   CORPUS/<pair>/new     two files, or two trees
+#
+# and beside them, where there are any, images of the same trees, measured as
+# files of their own: old.ext4 and new.ext4, old.squashfs and new.squashfs.
+# Trees are handed to peers as tars. A pair of real life is a Debian package as
+# released and with its security fixes, or a whole system made of them.
+#
+# Lines, where our value is the complete package:
+#
+#   figure delta-bytes-PAIR N bytes peer PEER N ratio R
+#   figure delta-encode-PAIR N ms-cpu peer PEER N ratio R
+#   figure delta-apply-PAIR N ms-cpu
+set -eu
+here=$(cd "$(dirname "$0")/.." && pwd)
+: "${BIN:?the folder of the programs}"
+: "${CORPUS:?a folder with pairs, see the top of this file}"
+tool=$BIN/tests/tools/delta-size
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+size() {
+	stat -c %s "$1"
+}
+
+figure() { # NAME VALUE UNIT PEER VALUE
+	awk -v n="$1" -v v="$2" -v u="$3" -v p="$4" -v w="$5" 'BEGIN {
+		printf "figure %s %s %s peer %s %s ratio %.3f\n",
+			n, v, u, p, w, w > 0 ? v / w : 0
+	}' | tee -a "$work/figures"
+}
+
+as_tree() { # INPUT FOLDER: a file becomes a tree of one file
+	if [ -d "$1" ]; then
+		ln -s "$1" "$2"
+	else
+		mkdir "$2"
+		cp "$1" "$2/file"
+	fi
+}
+
+as_file() { # INPUT FILE
+	if [ -d "$1" ]; then
+		tar --sort=name --numeric-owner --mtime=@0 -cf "$2" -C "$1" .
+	else
+		ln -s "$1" "$2"
+	fi
+}
+
+# Milliseconds of CPU that the children of this shell took.
+cpu_ms() {
+	python3 -c 'import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+u = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(int((u.ru_utime + u.ru_stime) * 1000))' "$@"
+}
+
+peer() { # PAIR NAME COMMAND...: the command writes $work/out
+	pair=$1 name=$2
+	shift 2
+	command -v "$1" >/dev/null || return 0
+	rm -f "$work/out"
+	ms=$(cpu_ms "$@")
+	figure "delta-bytes-$pair" "$delta" bytes "$name" "$(size "$work/out")"
+	figure "delta-encode-$pair" "$make_ms" ms-cpu "$name" "$ms"
+}
+
+compare() { # PAIR OLD NEW
+	name=$1
+	rm -rf "$work/old" "$work/new" "$work/old.file" "$work/new.file" \
+		"$work/scratch"
+	mkdir "$work/scratch"
+	as_tree "$2" "$work/old"
+	as_tree "$3" "$work/new"
+	as_file "$2" "$work/old.file"
+	as_file "$3" "$work/new.file"
+	attributes=app
+	[ -d "$2" ] && [ "$(id -u)" = 0 ] && attributes=system
+	line=$("$tool" "$work/old/" "$work/new/" "$work/scratch" \
+		"${CODEC:-lzma}" "$attributes")
+	# full N delta N content N make_ms N apply_ms N
+	# shellcheck disable=SC2086 # a list of words
+	set -- $line
+	full=$2 delta=$4 make_ms=$8
+	shift 8
+	echo "figure delta-apply-$name $2 ms-cpu"
+	figure "delta-bytes-$name" "$delta" bytes full-package "$full"
+	peer "$name" bsdiff bsdiff "$work/old.file" "$work/new.file" \
+		"$work/out"
+	peer "$name" xdelta3 xdelta3 -q -9 -S lzma -e -B 1073741824 \
+		-s "$work/old.file" "$work/new.file" "$work/out"
+	peer "$name" zstd-22-patch-from zstd -qq --ultra -22 --long=31 \
+		"--patch-from=$work/old.file" "$work/new.file" -o "$work/out"
+}
+
+for dir in "$CORPUS"/*/; do
+	dir=${dir%/}
+	[ -e "$dir/old" ] && [ -e "$dir/new" ] || continue
+	[ -n "${PAIRS:-}" ] && case " $PAIRS " in
+	*" ${dir##*/} "*) ;;
+	*) continue ;;
+	esac
+	compare "${dir##*/}" "$dir/old" "$dir/new"
+	for kind in ext4 squashfs; do
+		[ -e "$dir/old.$kind" ] && [ -e "$dir/new.$kind" ] || continue
+		compare "${dir##*/}-$kind" "$dir/old.$kind" "$dir/new.$kind"
+	done
+done
+if [ -n "${PICTURE:-}" ]; then
+	python3 "$here/bench/delta_picture.py" <"$work/figures" >"$PICTURE"
+fi
