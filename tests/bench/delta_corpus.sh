@@ -32,7 +32,7 @@ size() {
 figure() { # NAME VALUE UNIT PEER VALUE
 	awk -v n="$1" -v v="$2" -v u="$3" -v p="$4" -v w="$5" 'BEGIN {
 		printf "figure %s %s %s peer %s %s ratio %.3f\n",
-			n, v, u, p, w, w > 0 ? v / w : 0
+			n, v, u, p, w, (w > 0 ? v / w : 0)
 	}' | tee -a "$work/figures"
 }
 
@@ -49,7 +49,7 @@ as_file() { # INPUT FILE
 	if [ -d "$1" ]; then
 		tar --sort=name --numeric-owner --mtime=@0 -cf "$2" -C "$1" .
 	else
-		ln -s "$1" "$2"
+		ln "$1" "$2" 2>/dev/null || cp "$1" "$2"
 	fi
 }
 
@@ -61,18 +61,18 @@ u = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(int((u.ru_utime + u.ru_stime) * 1000))' "$@"
 }
 
-peer() { # PAIR NAME COMMAND...: the command writes $work/out
-	pair=$1 name=$2
-	shift 2
+peer() { # NAME COMMAND...: the command writes $work/out
+	tool_name=$1
+	shift
 	command -v "$1" >/dev/null || return 0
 	rm -f "$work/out"
 	ms=$(cpu_ms "$@")
-	figure "delta-bytes-$pair" "$delta" bytes "$name" "$(size "$work/out")"
-	figure "delta-encode-$pair" "$make_ms" ms-cpu "$name" "$ms"
+	figure "delta-bytes-$pair" "$delta" bytes "$tool_name" "$(size "$work/out")"
+	figure "delta-encode-$pair" "$make_ms" ms-cpu "$tool_name" "$ms"
 }
 
 compare() { # PAIR OLD NEW
-	name=$1
+	pair=$1
 	rm -rf "$work/old" "$work/new" "$work/old.file" "$work/new.file" \
 		"$work/scratch"
 	mkdir "$work/scratch"
@@ -89,13 +89,12 @@ compare() { # PAIR OLD NEW
 	set -- $line
 	full=$2 delta=$4 make_ms=$8
 	shift 8
-	echo "figure delta-apply-$name $2 ms-cpu"
-	figure "delta-bytes-$name" "$delta" bytes full-package "$full"
-	peer "$name" bsdiff bsdiff "$work/old.file" "$work/new.file" \
-		"$work/out"
-	peer "$name" xdelta3 xdelta3 -q -9 -S lzma -e -B 1073741824 \
+	echo "figure delta-apply-$pair $2 ms-cpu"
+	figure "delta-bytes-$pair" "$delta" bytes full-package "$full"
+	peer bsdiff bsdiff "$work/old.file" "$work/new.file" "$work/out"
+	peer xdelta3 xdelta3 -q -9 -S lzma -e -B 1073741824 \
 		-s "$work/old.file" "$work/new.file" "$work/out"
-	peer "$name" zstd-22-patch-from zstd -qq --ultra -22 --long=31 \
+	peer zstd-22-patch-from zstd -qq --ultra -22 --long=31 \
 		"--patch-from=$work/old.file" "$work/new.file" -o "$work/out"
 }
 
