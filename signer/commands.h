@@ -34,6 +34,10 @@ int cmd_checklist(int argc, char **argv, struct err *e);
 int cmd_publish(int argc, char **argv, struct err *e);
 int cmd_wrap(int argc, char **argv, struct err *e);
 int cmd_scan(int argc, char **argv, struct err *e);
+int cmd_order_open(int argc, char **argv, struct err *e);
+int cmd_order_baseline(int argc, char **argv, struct err *e);
+int cmd_order_halt(int argc, char **argv, struct err *e);
+int cmd_order_assign(int argc, char **argv, struct err *e);
 int cmd_factory(int argc, char **argv, struct err *e);
 
 #endif
