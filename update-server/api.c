@@ -44,6 +44,25 @@ int api_get_name(const struct json *j, const char *member,
 	return 0;
 }
 
+int api_by(struct server_api *api, const struct request *q, struct audit_by *by,
+	   struct err *e)
+{
+	int rc;
+
+	*by = (struct audit_by){ .kind = AUDIT_PERSON,
+				 .person = q->peer->fingerprint,
+				 .now = utc_now() };
+	(void)pthread_mutex_lock(&api->guessing);
+	rc = rate_take(&api->acts, &by->person, by->now, e);
+	(void)pthread_mutex_unlock(&api->guessing);
+	return rc;
+}
+
+struct audit_by api_by_system(void)
+{
+	return (struct audit_by){ .kind = AUDIT_SYSTEM, .now = utc_now() };
+}
+
 struct json *api_answer(void)
 {
 	struct json *j = json_new_object();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * api - the state that all handlers share, and the handlers themselves, one
- * file per audience (api_metadata, api_enrol, api_device, api_people).
+ * file per audience (api_metadata, api_enrol, api_device, api_people...).
  */
 #ifndef UPDATE_SERVER_API_H
 #define UPDATE_SERVER_API_H
@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #include "update-server/keeper.h"
+#include "update-server/rate.h"
 #include "update-server/route.h"
 #include "update-server/store.h"
 
@@ -29,6 +30,12 @@ struct server_api {
 	pthread_mutex_t guessing;
 	int64_t guess_minute;
 	uint64_t guesses;
+	/* Acts of people; under guessing too. */
+	struct rate acts;
+	/* One checkpoint of the audit log at a time. */
+	pthread_mutex_t checkpointing;
+	uint64_t exported; /* the records of the newest exported one */
+	int64_t next_checkpoint;
 	int64_t timestamp_expires; /* under publishing; 0: nothing is served */
 	int64_t next_flush, next_try;
 	int64_t started;
@@ -46,6 +53,23 @@ int api_body(const struct request *q, const char *const *known,
 /* A member that is a name; copies it. */
 int api_get_name(const struct json *j, const char *member,
 		 char out[NAME_MAX_LEN + 1], struct err *e) NODISCARD;
+
+/*
+ * The person of a request about to act: for the record of it. ERR_BUSY if there
+ * are too many acts of theirs; each handler that changes something calls this
+ * once.
+ */
+int api_by(struct server_api *api, const struct request *q, struct audit_by *by,
+	   struct err *e) NODISCARD;
+/* The server itself, now. */
+struct audit_by api_by_system(void);
+
+/*
+ * A signed checkpoint of the whole audit log, stored and exported, unless there
+ * is one already. What must outlive the loss of this machine (a revocation) is
+ * acknowledged only after this.
+ */
+int api_checkpoint(struct server_api *api, struct err *e) NODISCARD;
 
 /* {"v":1}, to be filled in. */
 struct json *api_answer(void);
@@ -70,5 +94,6 @@ api_handler api_release_list, api_release_show, api_token_create,
 	api_device_show, api_device_revoke, api_cohort_list, api_cohort_create;
 api_handler api_rollout_list, api_rollout_show, api_rollout_create,
 	api_rollout_start, api_rollout_pause, api_rollout_resume;
+api_handler api_audit_list, api_audit_head, api_audit_checkpoints;
 
 #endif

@@ -81,6 +81,7 @@ static int register_device(struct server_api *api, const struct wire_enrol *m,
 {
 	struct keeper_request *q = mem_alloc(1, sizeof(*q));
 	struct keeper_answer *a = mem_alloc(1, sizeof(*a));
+	struct audit_by by = { .kind = AUDIT_DEVICE, .now = utc_now() };
 	struct x509_info info;
 	int rc = -1;
 
@@ -94,7 +95,8 @@ static int register_device(struct server_api *api, const struct wire_enrol *m,
 	memcpy(d->facts.product, m->product, sizeof(m->product));
 	memcpy(d->facts.model, m->model, sizeof(m->model));
 	memcpy(d->certificate, a->certificate, sizeof(d->certificate));
-	rc = store_enrol(api->store, claim, d, utc_now(), e);
+	by.device = a->device;
+	rc = store_enrol(api->store, claim, d, &by, e);
 out:
 	mem_wipe(q, sizeof(*q));
 	free(q);

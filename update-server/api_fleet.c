@@ -126,7 +126,8 @@ static struct json *batch_json(const struct batch *b)
 }
 
 static int make_batch(struct server_api *api, const struct store_claim *like,
-		      size_t count, struct response *a, struct err *e)
+		      size_t count, const struct audit_by *by,
+		      struct response *a, struct err *e)
 {
 	struct batch b = { .count = count };
 	struct json *j;
@@ -135,7 +136,7 @@ static int make_batch(struct server_api *api, const struct store_claim *like,
 	b.claims = mem_alloc(count, sizeof(*b.claims));
 	b.codes = mem_alloc(count, sizeof(*b.codes));
 	fill_batch(&b, like);
-	rc = store_claims_add(api->store, b.claims, count, e);
+	rc = store_claims_add(api->store, b.claims, count, by, e);
 	if (rc == 0) {
 		j = answer_with("tokens", batch_json(&b));
 		api_set_time(j, "expires", like->expires);
@@ -154,6 +155,7 @@ int api_token_create(struct server_api *api, const struct request *q,
 					     "cohort", "count",   "days",
 					     NULL };
 	struct store_claim like = { .created = utc_now() };
+	struct audit_by by;
 	int64_t count, days;
 	struct json *j;
 	int rc = -1;
@@ -164,10 +166,11 @@ int api_token_create(struct server_api *api, const struct request *q,
 	    api_get_name(j, "model", like.model, e) ||
 	    api_get_name(j, "cohort", like.cohort, e) ||
 	    json_get_int(j, "count", 1, TOKENS_MAX, &count, e) ||
-	    json_get_int(j, "days", 1, TOKEN_DAYS_MAX, &days, e))
+	    json_get_int(j, "days", 1, TOKEN_DAYS_MAX, &days, e) ||
+	    api_by(api, q, &by, e))
 		goto out;
 	like.expires = like.created + days * UTC_DAY;
-	rc = make_batch(api, &like, (size_t)count, a, e);
+	rc = make_batch(api, &like, (size_t)count, &by, a, e);
 	if (rc == 0)
 		log_event(LOG_INFO, "tokens-created",
 			  "by=%s count=%lld product=%s model=%s cohort=%s",
@@ -220,6 +223,7 @@ int api_token_revoke(struct server_api *api, const struct request *q,
 		     struct response *a, struct err *e)
 {
 	static const char *const known[] = { "v", "id", NULL };
+	struct audit_by by;
 	struct json *j;
 	int64_t id;
 	int rc;
@@ -228,7 +232,8 @@ int api_token_revoke(struct server_api *api, const struct request *q,
 		return -1;
 	rc = json_get_int(j, "id", 1, JSON_INT_MAX, &id, e);
 	json_free(j);
-	if (rc || store_claim_revoke(api->store, id, e))
+	if (rc || api_by(api, q, &by, e) ||
+	    store_claim_revoke(api->store, id, &by, e))
 		return -1;
 	log_event(LOG_INFO, "token-revoked", "by=%s id=%lld", q->peer->id,
 		  (long long)id);
@@ -405,6 +410,7 @@ int api_device_revoke(struct server_api *api, const struct request *q,
 	static const char *const known[] = { "v", "id", NULL };
 	char text[2 * DEVICE_ID_LEN + 1];
 	struct device_id id;
+	struct audit_by by;
 	struct json *j;
 	int rc;
 
@@ -412,10 +418,15 @@ int api_device_revoke(struct server_api *api, const struct request *q,
 		return -1;
 	rc = json_get_hex(j, "id", id.bytes, DEVICE_ID_LEN, e);
 	json_free(j);
-	if (rc || store_device_revoke(api->store, &id, &a->cut_fingerprint, e))
+	if (rc || api_by(api, q, &by, e) ||
+	    store_device_revoke(api->store, &id, &by, &a->cut_fingerprint, e))
 		return -1;
 	/* Refused at the next request, and open connections end now. */
 	a->cut = true;
+	/* A backup of yesterday must not bring it back unnoticed. */
+	if (api_checkpoint(api, e))
+		return err_in(e, "it is revoked, but the audit log could not "
+				 "be signed: repeat this");
 	hex_format((struct slice){ id.bytes, DEVICE_ID_LEN }, text);
 	log_event(LOG_WARNING, "device-revoked", "by=%s id=%s", q->peer->id,
 		  text);
@@ -448,6 +459,7 @@ int api_cohort_create(struct server_api *api, const struct request *q,
 {
 	static const char *const known[] = { "v", "name", NULL };
 	char name[NAME_MAX_LEN + 1];
+	struct audit_by by;
 	struct json *j;
 	int rc;
 
@@ -455,7 +467,8 @@ int api_cohort_create(struct server_api *api, const struct request *q,
 		return -1;
 	rc = api_get_name(j, "name", name, e);
 	json_free(j);
-	if (rc || store_cohort_add(api->store, name, utc_now(), e))
+	if (rc || api_by(api, q, &by, e) ||
+	    store_cohort_add(api->store, name, &by, e))
 		return -1;
 	log_event(LOG_INFO, "cohort-created", "by=%s name=%s", q->peer->id,
 		  name);

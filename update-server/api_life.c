@@ -12,6 +12,11 @@
 
 #define FLUSH_SEC 10
 #define RETRY_SEC 60
+/* Acts of one person: an import of everything that may be listed fits. */
+#define ACTS_BURST      20000
+#define ACTS_PER_MINUTE 600
+#define CHECKPOINT_SEC  60
+#define MEGABYTE        1000000
 
 #define ENROLMENT (1u << LISTENER_ENROLMENT)
 #define DEVICE    (1u << LISTENER_DEVICE)
@@ -65,6 +70,10 @@ const struct route server_routes[] = {
 	{ PEOPLE, METHOD_GET, P "cohorts", 0, false, api_cohort_list },
 	{ PEOPLE, METHOD_POST, P "cohorts", SMALL_BODY, false,
 	  api_cohort_create },
+	{ PEOPLE, METHOD_GET, P "audit/", 0, false, api_audit_list },
+	{ PEOPLE, METHOD_GET, P "audit-head", 0, false, api_audit_head },
+	{ PEOPLE, METHOD_GET, P "audit-checkpoints/", 0, false,
+	  api_audit_checkpoints },
 	{ PEOPLE, METHOD_GET, P "rollouts", 0, false, api_rollout_list },
 	{ PEOPLE, METHOD_POST, P "rollouts", SMALL_BODY, false,
 	  api_rollout_create },
@@ -123,9 +132,12 @@ static int open_parts(struct server_api *api, struct err *e)
 			      &api->environment, e) ||
 	    fs_open_dir(api->config->dir, &api->dirfd, e) ||
 	    text_format(path, sizeof(path), e, "%s/store.sqlite",
-			api->config->dir))
+			api->config->dir) ||
+	    store_open(path, &api->store, e))
 		return -1;
-	return store_open(path, &api->store, e);
+	store_set_reserve(api->store, api->dirfd,
+			  api->config->reserve_mb * MEGABYTE);
+	return 0;
 }
 
 int api_open(const struct config *c, struct keeper *k, struct server_api **out,
@@ -140,6 +152,9 @@ int api_open(const struct config *c, struct keeper *k, struct server_api **out,
 	(void)pthread_mutex_init(&api->publishing, NULL);
 	(void)pthread_mutex_init(&api->attempts, NULL);
 	(void)pthread_mutex_init(&api->guessing, NULL);
+	(void)pthread_mutex_init(&api->checkpointing, NULL);
+	api->acts.burst = ACTS_BURST;
+	api->acts.per_minute = ACTS_PER_MINUTE;
 	if (open_parts(api, e)) {
 		api_close(api);
 		return -1;
@@ -164,6 +179,7 @@ void api_close(struct server_api *api)
 	(void)pthread_mutex_destroy(&api->publishing);
 	(void)pthread_mutex_destroy(&api->attempts);
 	(void)pthread_mutex_destroy(&api->guessing);
+	(void)pthread_mutex_destroy(&api->checkpointing);
 	free(api);
 }
 
@@ -203,6 +219,12 @@ void api_tick(struct server_api *api)
 	struct err e = { 0 };
 
 	renew(api, now);
+	if (now >= api->next_checkpoint || now < api->next_checkpoint - 86400) {
+		api->next_checkpoint = now + CHECKPOINT_SEC;
+		if (api_checkpoint(api, &e))
+			log_event(LOG_ERROR, "audit-not-signed", "why=%s",
+				  e.msg);
+	}
 	if (now < api->next_flush)
 		return;
 	api->next_flush = now + FLUSH_SEC;

@@ -102,10 +102,19 @@ int api_payload_head(struct server_api *api, const struct request *q,
 int api_payload_put(struct server_api *api, const struct request *q,
 		    struct response *a, struct err *e)
 {
+	struct audit_record r;
+	struct audit_by by;
 	struct sha256 digest;
 
 	if (path_digest(q, "/v1/people/payload/", &digest, e) ||
+	    api_by(api, q, &by, e) ||
+	    store_room(api->store, q->upload_len, e) ||
 	    blobs_put(api->dirfd, q->upload_fd, q->upload_len, &digest, e))
+		return -1;
+	audit_record_init(&r, AUDIT_PAYLOAD_UPLOAD, &by);
+	audit_set_digest(&r, "payload", &digest);
+	json_set_int(r.objects, "bytes", (int64_t)q->upload_len);
+	if (store_log(api->store, &r, e))
 		return -1;
 	log_event(LOG_INFO, "payload-uploaded", "by=%s sha256=%s bytes=%llu",
 		  q->peer->id, api_rest(q, "/v1/people/payload/"),
@@ -146,17 +155,27 @@ int api_metadata_put(struct server_api *api, const struct request *q,
 {
 	const char *name = api_rest(q, "/v1/people/metadata/");
 	char staged[SHA256_HEX_LEN], path[STAGED_LEN + 2 * NAME_MAX_LEN];
+	struct audit_record r;
+	struct audit_by by;
+	struct sha256 digest;
 
 	if (!is_imported(name))
 		return err_set(e, ERR_REFUSED,
 			       "only <n>.<role>.json is imported, and neither "
 			       "snapshot nor timestamp");
 	staged_name(q, staged);
-	if (text_format(path, sizeof(path), e, "incoming/%s", staged) ||
+	if (api_by(api, q, &by, e) ||
+	    text_format(path, sizeof(path), e, "incoming/%s", staged) ||
 	    fs_mkdirs(api->dirfd, path, 0700, e) ||
 	    text_format(path, sizeof(path), e, "incoming/%s/%s", staged,
 			name) ||
 	    fs_replace_file(api->dirfd, path, q->body, 0600, e))
+		return -1;
+	sha256_of(q->body, &digest);
+	audit_record_init(&r, AUDIT_METADATA_UPLOAD, &by);
+	json_set_text(r.objects, "file", name);
+	audit_set_digest(&r, "sha256", &digest);
+	if (store_log(api->store, &r, e))
 		return -1;
 	return response_json(a, 200, api_answer(), e);
 }
@@ -219,7 +238,7 @@ int api_publish(struct server_api *api, const struct request *q,
 	struct publish_order order = { .staged = staged };
 	struct json *j;
 
-	if (get_order(q, &order, e))
+	if (get_order(q, &order, e) || api_by(api, q, &order.by, e))
 		return -1;
 	staged_name(q, staged);
 	if (publish_staged(api, &order, &done, e)) {
@@ -262,13 +281,14 @@ static struct json *bundle_json(const struct keeper_answer *k, int64_t root)
 }
 
 static int make_bundle(struct server_api *api, uint32_t days,
-		       struct response *a, struct err *e)
+		       const struct audit_by *by, struct response *a,
+		       struct err *e)
 {
 	struct keeper_answer *k = mem_alloc(1, sizeof(*k));
 	int64_t root, targets;
 	int rc = -1;
 
-	if (publish_bundle(api, days, k, e) ||
+	if (publish_bundle(api, days, by, k, e) ||
 	    store_metadata_versions(api->store, &root, &targets, e))
 		goto out;
 	if (k->snapshot_len == KEEPER_FILE_MAX ||
@@ -286,6 +306,7 @@ int api_bundle(struct server_api *api, const struct request *q,
 	       struct response *a, struct err *e)
 {
 	static const char *const known[] = { "v", "days", NULL };
+	struct audit_by by;
 	struct json *j;
 	int64_t days;
 	int rc;
@@ -294,7 +315,8 @@ int api_bundle(struct server_api *api, const struct request *q,
 		return -1;
 	rc = json_get_int(j, "days", 1, 400, &days, e);
 	json_free(j);
-	if (rc || make_bundle(api, (uint32_t)days, a, e))
+	if (rc || api_by(api, q, &by, e) ||
+	    make_bundle(api, (uint32_t)days, &by, a, e))
 		return -1;
 	log_event(LOG_INFO, "bundle-exported", "by=%s days=%lld", q->peer->id,
 		  (long long)days);

@@ -208,12 +208,14 @@ int api_rollout_create(struct server_api *api, const struct request *q,
 					     "cohorts", "share", "product",
 					     NULL };
 	struct rollout r = { .state = ROLLOUT_DRAFT, .created = utc_now() };
+	struct audit_by by;
 	struct json *j;
 	int rc = -1;
 
 	if (api_body(q, known, &j, e))
 		return -1;
-	if (read_rollout(api, j, &r, e) || store_rollout_add(api->store, &r, e))
+	if (read_rollout(api, j, &r, e) || api_by(api, q, &by, e) ||
+	    store_rollout_add(api->store, &r, &by, e))
 		goto out;
 	log_event(LOG_INFO, "rollout-created",
 		  "by=%s name=%s release=%s share=%u", q->peer->id, r.name,
@@ -263,6 +265,7 @@ static int open_rollout(struct server_api *api, const struct request *q,
 {
 	static const char *const known[] = { "v", "name", "share", NULL };
 	char name[NAME_MAX_LEN + 1];
+	struct audit_by by;
 	struct rollout r;
 	struct json *j;
 	int rc = -1;
@@ -280,8 +283,8 @@ static int open_rollout(struct server_api *api, const struct request *q,
 					 "is resumed");
 		goto out;
 	}
-	if (check_release(api, &r, e) ||
-	    store_rollout_open(api->store, &r, r.state, utc_now(), e))
+	if (check_release(api, &r, e) || api_by(api, q, &by, e) ||
+	    store_rollout_open(api->store, &r, r.state, &by, e))
 		goto out;
 	log_event(LOG_INFO, starting ? "rollout-started" : "rollout-resumed",
 		  "by=%s name=%s share=%u population=%llu", q->peer->id, r.name,
@@ -324,6 +327,7 @@ int api_rollout_pause(struct server_api *api, const struct request *q,
 {
 	static const char *const known[] = { "v", "name", "reason", NULL };
 	char name[NAME_MAX_LEN + 1], reason[WIRE_REASON_MAX];
+	struct audit_by by;
 	struct json *j;
 	struct rollout r;
 	int rc = -1;
@@ -332,7 +336,8 @@ int api_rollout_pause(struct server_api *api, const struct request *q,
 		return -1;
 	if (api_get_name(j, "name", name, e) || get_reason(j, reason, e) ||
 	    store_rollout_find(api->store, name, &r, e) ||
-	    store_rollout_pause(api->store, name, reason, utc_now(), e))
+	    api_by(api, q, &by, e) ||
+	    store_rollout_pause(api->store, name, reason, &by, e))
 		goto out;
 	log_event(LOG_WARNING, "rollout-paused", "by=%s name=%s why=%s",
 		  q->peer->id, name, reason);

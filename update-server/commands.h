@@ -13,6 +13,8 @@ int command_run(int argc, char **argv, struct err *e);
 int command_tls_renew(int argc, char **argv, struct err *e);
 int command_tls_next_ca(int argc, char **argv, struct err *e);
 int command_tls_switch_ca(int argc, char **argv, struct err *e);
+/* Needs neither a server nor its folder. */
+int command_audit_verify(int argc, char **argv, struct err *e);
 
 /* Over mTLS to the people listener, as the person of --operator. */
 int command_release_import(int argc, char **argv, struct err *e);
@@ -35,6 +37,8 @@ int command_rollout_start(int argc, char **argv, struct err *e);
 int command_rollout_pause(int argc, char **argv, struct err *e);
 int command_rollout_resume(int argc, char **argv, struct err *e);
 int command_bundle_export(int argc, char **argv, struct err *e);
+int command_audit_list(int argc, char **argv, struct err *e);
+int command_audit_export(int argc, char **argv, struct err *e);
 int command_server_status(int argc, char **argv, struct err *e);
 
 #endif

@@ -42,6 +42,8 @@ static const struct ini_key keys[] = {
 	NUMBER("devices", "poll_sec", poll_sec, 1, 31 * 86400),
 	NUMBER("devices", "certificate_days", device_days, 1, 365),
 	NUMBER("devices", "enrol_per_minute", enrol_rate, 1, 60000),
+	TEXT("audit", "export", audit_export),
+	NUMBER("audit", "reserve_mb", reserve_mb, 0, 1000000),
 	LIMIT(connections, 1, 100000),
 	LIMIT(connections_per_device, 1, 1000),
 	LIMIT(handshakes, 1, 64),
@@ -150,6 +152,8 @@ int config_parse(struct slice text, const char *file, struct config *c,
 		.poll_sec = 3600,
 		.device_days = 365,
 		.enrol_rate = 600,
+		.audit_export = mem_dup_str("audit"),
+		.reserve_mb = 64,
 		.limits = default_limits,
 	};
 
@@ -217,6 +221,7 @@ int config_load(const char *dir, const char *file, struct config *c,
 	make_absolute(new.dir, &new.tls_certificate);
 	make_absolute(new.dir, &new.tls_key);
 	make_absolute(new.dir, &new.device_ca);
+	make_absolute(new.dir, &new.audit_export);
 	*c = new;
 	rc = 0;
 out:

@@ -35,6 +35,7 @@
 #define TLS_PEM        "tls.pem"
 #define ADMIN_PEM      "admin/admin.pem"
 #define ONLINE_PUB     "online.pub"
+#define LOG_PUB        "audit.pub"
 #define OPERATOR_CONF  "admin/operator.conf"
 #define DATABASE       "store.sqlite"
 #define CONF_MAX       8192
@@ -44,7 +45,7 @@ struct work {
 	const struct init_options *o;
 	int dirfd;
 	int64_t now;
-	struct ec_private *device_ca, *online, *server_ca, *tls, *admin;
+	struct ec_private *device_ca, *online, *log, *server_ca, *tls, *admin;
 	struct buf keeper_secret, tls_secret, admin_secret;
 };
 
@@ -101,6 +102,7 @@ static int make_keys(struct work *w, struct err *e)
 		     e) ||
 	    make_key(w, KEEPER_ONLINE_KEY, "online", &w->keeper_secret,
 		     &w->online, e) ||
+	    make_key(w, KEEPER_LOG_KEY, "log", &w->keeper_secret, &w->log, e) ||
 	    make_key(w, SERVER_CA_KEY, "ca", &w->keeper_secret, &w->server_ca,
 		     e) ||
 	    make_key(w, TLS_KEY, "tls", &w->tls_secret, &w->tls, e))
@@ -172,16 +174,16 @@ out:
 	return rc;
 }
 
-static int write_online_pub(struct work *w, struct err *e)
+static int write_public(struct work *w, const struct ec_private *of,
+			const char *path, struct err *e)
 {
 	struct buf pem = BUF_INIT(EC_PEM_MAX_LEN);
 	struct ec_public key;
 	int rc = -1;
 
-	ec_public_of(w->online, &key);
+	ec_public_of(of, &key);
 	if (ec_public_to_pem(&key, &pem, e) == 0)
-		rc = fs_replace_file(w->dirfd, ONLINE_PUB, buf_slice(&pem),
-				     0644, e);
+		rc = fs_replace_file(w->dirfd, path, buf_slice(&pem), 0644, e);
 	buf_done(&pem);
 	return rc;
 }
@@ -199,25 +201,44 @@ static int take_key(struct store *s, const struct ec_private *key,
 	return store_key_take(s, &spki, who, e);
 }
 
+static int log_init(const struct work *w, struct store *s,
+		    const struct audit_by *by, struct err *e)
+{
+	struct ec_public key;
+	struct sha256 fingerprint;
+	struct audit_record r;
+
+	ec_public_of(w->log, &key);
+	ec_public_fingerprint(&key, &fingerprint);
+	audit_record_init(&r, AUDIT_INIT, by);
+	json_set_text(r.objects, "environment",
+		      environment_name(w->o->environment));
+	audit_set_digest(&r, "log_key", &fingerprint);
+	return store_log(s, &r, e);
+}
+
 static int fill_store(struct work *w, struct store *s, struct slice admin_pem,
 		      struct err *e)
 {
+	const struct audit_by by = { .kind = AUDIT_SYSTEM, .now = w->now };
 	struct store_person person = { .role = "admin" };
 	struct x509_info info;
 	struct sha256 spki;
 
 	/* Nobody may ever enrol with a key of the server's own. */
-	if (take_key(s, w->device_ca, "device CA", e) ||
+	if (log_init(w, s, &by, e) ||
+	    take_key(s, w->device_ca, "device CA", e) ||
 	    take_key(s, w->online, "online key", e) ||
+	    take_key(s, w->log, "audit log key", e) ||
 	    take_key(s, w->server_ca, "server CA", e) ||
 	    take_key(s, w->tls, "server", e) ||
-	    store_cohort_add(s, DEFAULT_COHORT, w->now, e) ||
+	    store_cohort_add(s, DEFAULT_COHORT, &by, e) ||
 	    x509_inspect(admin_pem, &info, e) ||
 	    text_format(person.name, sizeof(person.name), e, "%s", w->o->admin))
 		return -1;
 	person.fingerprint = info.fingerprint;
 	ec_public_fingerprint(&info.public_key, &spki);
-	return store_person_add(s, &person, &spki, w->now, e);
+	return store_person_add(s, &person, &spki, &by, e);
 }
 
 static int make_store(struct work *w, struct slice admin_pem, struct err *e)
@@ -378,7 +399,9 @@ static int make(struct work *w, struct err *e)
 
 	/* The configuration comes last: without it there is no server. */
 	if (make_folders(w, e) || make_keys(w, e) ||
-	    make_certificates(w, &admin_pem, e) || write_online_pub(w, e) ||
+	    make_certificates(w, &admin_pem, e) ||
+	    write_public(w, w->online, ONLINE_PUB, e) ||
+	    write_public(w, w->log, LOG_PUB, e) ||
 	    make_store(w, buf_slice(&admin_pem), e) ||
 	    write_operator_conf(w, e) || write_server_conf(w, e))
 		goto out;
@@ -405,6 +428,7 @@ int init_make(const struct init_options *o, struct err *e)
 out:
 	ec_free(w.device_ca);
 	ec_free(w.online);
+	ec_free(w.log);
 	ec_free(w.server_ca);
 	ec_free(w.tls);
 	ec_free(w.admin);
@@ -430,6 +454,27 @@ static int open_key(int dirfd, const char *path, struct slice secret,
 	return rc ? err_in(e, "%s", path) : 0;
 }
 
+/* Before it is put in place: no certificate that the log does not know. */
+static int log_renewal(const struct config *c, struct slice pem, struct err *e)
+{
+	const struct audit_by by = { .kind = AUDIT_SYSTEM, .now = utc_now() };
+	char path[PATH_MAX_LEN];
+	struct x509_info info;
+	struct audit_record r;
+	struct store *s = NULL;
+	int rc;
+
+	if (x509_inspect(pem, &info, e) ||
+	    text_format(path, sizeof(path), e, "%s/" DATABASE, c->dir) ||
+	    store_open(path, &s, e))
+		return -1;
+	audit_record_init(&r, AUDIT_TLS_RENEW, &by);
+	audit_set_digest(&r, "certificate", &info.fingerprint);
+	rc = store_log(s, &r, e);
+	store_close(s);
+	return rc;
+}
+
 static int renew(const struct config *c, const struct x509_template *t,
 		 struct err *e)
 {
@@ -448,6 +493,7 @@ static int renew(const struct config *c, const struct x509_template *t,
 	    fs_read_file(dirfd, TLS_KEY, &key, e) ||
 	    keyfile_inspect(buf_slice(&key), &info, e) ||
 	    x509_issue(t, &info.public_key, buf_slice(&ca), issuer, &pem, e) ||
+	    log_renewal(c, buf_slice(&pem), e) ||
 	    fs_replace_file(dirfd, TLS_PEM, buf_slice(&pem), 0644, e))
 		goto out;
 	rc = 0;

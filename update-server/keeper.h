@@ -3,8 +3,9 @@
  * keeper - the server's end of the socketpair to its keeper process, and the
  * process itself (keeper_start() and keeper_stop() are declared in route.h).
  *
- * The keeper alone opens the device CA's and the online key, with a passphrase
- * that only it reads (see unlock.h). Thread-safe: requests wait their turn.
+ * The keeper alone opens the device CA's, the online and the audit log's key,
+ * with a passphrase that only it reads (see unlock.h). Thread-safe: requests
+ * wait their turn.
  */
 #ifndef UPDATE_SERVER_KEEPER_H
 #define UPDATE_SERVER_KEEPER_H
@@ -15,6 +16,7 @@
 /* Where the keeper's keyfiles lie beneath the server's folder. */
 #define KEEPER_CA_KEY     "keys/device-ca.key"
 #define KEEPER_ONLINE_KEY "keys/online.key"
+#define KEEPER_LOG_KEY    "keys/audit.key"
 
 /* Ask and wait. A refusal of the keeper comes back as this call's failure. */
 int keeper_ask(struct keeper *k, const struct keeper_request *q,

@@ -21,6 +21,7 @@
 #define CLOCK_SLACK   3600 /* a device's clock may be behind ours */
 #define VERSIONS_MAX  16384
 #define ROLES_MAX     64 /* ever listed: a snapshot may not drop one */
+#define AUDIT_FILE    "keeper/audit.json"
 
 struct versions {
 	int64_t snapshot, timestamp; /* the highest ever used */
@@ -37,6 +38,7 @@ struct keeper_office {
 	struct keeper_setup setup;
 	char *ca_pem;
 	struct versions versions;
+	struct audit_checkpoint audit; /* signed last; size 0: none */
 	/* Token bucket over certificates, in thousandths of one. */
 	uint64_t tokens;
 	int64_t filled;
@@ -131,6 +133,59 @@ out:
 	return rc;
 }
 
+static int load_audit(struct keeper_office *o, struct err *e)
+{
+	struct buf file = BUF_INIT(VERSIONS_MAX);
+	struct audit_checkpoint c = { 0 };
+	struct json *j = NULL;
+	int64_t size;
+	struct err why;
+	int rc = -1;
+
+	if (fs_read_file(o->setup.dirfd, AUDIT_FILE, &file, &why)) {
+		if (why.code == ERR_NOT_FOUND)
+			rc = 0; /* nothing was signed yet */
+		else
+			*e = why;
+		goto out;
+	}
+	if (json_parse(buf_slice(&file), &j, e) ||
+	    read_version(j, "size", &size, e) ||
+	    read_version(j, "time", &c.time, e) ||
+	    json_get_hex(j, "root", c.head.root.bytes, SHA256_LEN, e)) {
+		err_in(e, AUDIT_FILE);
+		goto out;
+	}
+	c.head.size = (uint64_t)size;
+	o->audit = c;
+	rc = 0;
+out:
+	json_free(j);
+	buf_done(&file);
+	return rc;
+}
+
+static int save_audit(struct keeper_office *o, const struct audit_checkpoint *c,
+		      struct err *e)
+{
+	struct buf file = BUF_INIT(VERSIONS_MAX);
+	struct json *j = json_new_object();
+	int rc = -1;
+
+	json_set_int(j, "size", (int64_t)c->head.size);
+	json_set_int(j, "time", c->time);
+	json_set_hex(j, "root",
+		     (struct slice){ c->head.root.bytes, SHA256_LEN });
+	if (json_print(j, true, &file, e) == 0)
+		rc = fs_replace_file(o->setup.dirfd, AUDIT_FILE,
+				     buf_slice(&file), 0600, e);
+	if (rc == 0)
+		o->audit = *c;
+	json_free(j);
+	buf_done(&file);
+	return rc;
+}
+
 int keeper_office_open(const struct keeper_setup *setup,
 		       struct keeper_office **out, struct err *e)
 {
@@ -141,7 +196,7 @@ int keeper_office_open(const struct keeper_setup *setup,
 	o->setup.ca_pem = o->ca_pem;
 	o->tokens = setup->enrol_rate * 1000;
 	if (fs_mkdirs(setup->dirfd, TRUST_DIR, 0700, e) ||
-	    load_versions(o, e)) {
+	    load_versions(o, e) || load_audit(o, e)) {
 		keeper_office_close(o);
 		return -1;
 	}
@@ -155,6 +210,7 @@ void keeper_office_close(struct keeper_office *o)
 		return;
 	ec_free(o->setup.ca);
 	ec_free(o->setup.online);
+	ec_free(o->setup.log);
 	free(o->ca_pem);
 	free(o);
 }
@@ -580,6 +636,35 @@ out:
 	return rc;
 }
 
+/* ---- the audit log ------------------------------------------------------- */
+
+/*
+ * The head is on the disk before it is signed: of two logs that differ, the
+ * keeper has signed one at most. Its clock never goes back either.
+ */
+static int checkpoint(struct keeper_office *o, const struct keeper_request *q,
+		      int64_t now, struct keeper_answer *a, struct err *e)
+{
+	struct buf text = BUF_INIT(AUDIT_CHECKPOINT_MAX);
+	struct audit_checkpoint c = { .head = q->head, .time = now };
+	int rc = -1;
+
+	if (merkle_check_consistency(&o->audit.head, &q->head, &q->proof, e))
+		return err_in(e,
+			      "audit log against the checkpoint of %llu "
+			      "records that was signed last",
+			      (unsigned long long)o->audit.head.size);
+	if (c.time < o->audit.time)
+		c.time = o->audit.time;
+	if (save_audit(o, &c, e) == 0 &&
+	    audit_checkpoint_sign(&c, o->setup.log, &text, e) == 0) {
+		memcpy(a->checkpoint, buf_text(&text), text.len + 1);
+		rc = 0;
+	}
+	buf_done(&text);
+	return rc;
+}
+
 void keeper_office_do(struct keeper_office *o, const struct keeper_request *q,
 		      int64_t now, struct keeper_answer *a)
 {
@@ -587,10 +672,21 @@ void keeper_office_do(struct keeper_office *o, const struct keeper_request *q,
 	int rc;
 
 	memset(a, 0, sizeof(*a));
-	if (q->op == KEEPER_ENROL)
+	switch (q->op) {
+	case KEEPER_ENROL:
 		rc = enrol(o, &q->enrol, now, a, &e);
-	else
+		break;
+	case KEEPER_HEAD:
+		a->head = o->audit.head;
+		rc = 0;
+		break;
+	case KEEPER_CHECKPOINT:
+		rc = checkpoint(o, q, now, a, &e);
+		break;
+	default:
 		rc = sign_metadata(o, q, now, a, &e);
+		break;
+	}
 	if (rc)
 		a->failure = e;
 }

@@ -8,11 +8,13 @@
  * timestamp are built here for targets metadata that was verified here, from
  * the keeper's own trusted root, into the keeper's own folder. A version
  * number is on the disk as used before anything is signed with it, so none is
- * ever signed twice.
+ * ever signed twice. A checkpoint of the audit log is signed only for a log
+ * that provably grew from the one signed last.
  *
  * Files beneath the server's folder: metadata/ (read: what the server offers
  * for publication), keeper/trust/ (own TUF client), keeper/versions.json,
- * keeper/snapshot.json (the newest for the network).
+ * keeper/snapshot.json (the newest for the network), keeper/audit.json (the
+ * head of the audit log that was signed last).
  */
 #ifndef UPDATE_SERVER_KEEPER_OFFICE_H
 #define UPDATE_SERVER_KEEPER_OFFICE_H
@@ -31,6 +33,7 @@ struct keeper_setup {
 	enum environment environment;
 	struct ec_private *ca;     /* taken over */
 	struct ec_private *online; /* taken over */
+	struct ec_private *log;    /* taken over */
 	const char *ca_pem;
 	uint64_t device_days;
 	uint64_t enrol_rate; /* certificates per minute */

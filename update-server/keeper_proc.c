@@ -56,7 +56,9 @@ static int unlock(const struct config *c, struct keeper_setup *setup,
 	if (open_key(setup->dirfd, KEEPER_CA_KEY, buf_slice(&secret),
 		     setup->environment, &setup->ca, e) ||
 	    open_key(setup->dirfd, KEEPER_ONLINE_KEY, buf_slice(&secret),
-		     setup->environment, &setup->online, e))
+		     setup->environment, &setup->online, e) ||
+	    open_key(setup->dirfd, KEEPER_LOG_KEY, buf_slice(&secret),
+		     setup->environment, &setup->log, e))
 		goto out;
 	rc = 0;
 out:
@@ -78,10 +80,11 @@ static int open_office(const struct config *c, int dirfd,
 	setup.ca_pem = buf_text(&ca_pem);
 	rc = keeper_office_open(&setup, out, e);
 	/* Taken over, also by an opening that failed. */
-	setup.ca = setup.online = NULL;
+	setup.ca = setup.online = setup.log = NULL;
 out:
 	ec_free(setup.ca);
 	ec_free(setup.online);
+	ec_free(setup.log);
 	buf_done(&ca_pem);
 	return rc;
 }

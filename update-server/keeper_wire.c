@@ -68,6 +68,24 @@ static int put_publish(const struct keeper_request *q, struct buf *out,
 	return 0;
 }
 
+static int put_head(const struct merkle_head *h, struct buf *out, struct err *e)
+{
+	if (buf_add_le(out, h->size, 8, e))
+		return -1;
+	return put_bytes(out, h->root.bytes, SHA256_LEN, e);
+}
+
+static int put_growth(const struct keeper_request *q, struct buf *out,
+		      struct err *e)
+{
+	if (put_head(&q->head, out, e))
+		return -1;
+	for (size_t i = 0; i < q->proof.count; i++)
+		if (put_bytes(out, q->proof.at[i].bytes, SHA256_LEN, e))
+			return -1;
+	return 0;
+}
+
 int keeper_format_request(const struct keeper_request *q, struct buf *out,
 			  struct err *e)
 {
@@ -80,7 +98,10 @@ int keeper_format_request(const struct keeper_request *q, struct buf *out,
 		return put_publish(q, out, e);
 	case KEEPER_BUNDLE:
 		return buf_add_le(out, q->days, 4, e);
+	case KEEPER_CHECKPOINT:
+		return put_growth(q, out, e);
 	case KEEPER_REFRESH:
+	case KEEPER_HEAD:
 		break;
 	}
 	return 0;
@@ -126,6 +147,33 @@ static void get_publish(struct rd *r, struct keeper_request *q)
 	}
 }
 
+static void get_digest(struct rd *r, struct sha256 *out)
+{
+	if (get_bytes(r, out->bytes, SHA256_LEN) != SHA256_LEN)
+		r->bad = true;
+}
+
+static void get_head(struct rd *r, struct merkle_head *h)
+{
+	h->size = rd_le64(r);
+	if (h->size > MERKLE_SIZE_MAX)
+		r->bad = true;
+	get_digest(r, &h->root);
+}
+
+/* The proof is what is left of the message. */
+static void get_growth(struct rd *r, struct keeper_request *q)
+{
+	get_head(r, &q->head);
+	while (!r->bad && r->rest.len > 0) {
+		if (q->proof.count == MERKLE_PROOF_MAX) {
+			r->bad = true;
+			return;
+		}
+		get_digest(r, &q->proof.at[q->proof.count++]);
+	}
+}
+
 int keeper_parse_request(struct slice in, struct keeper_request *q,
 			 struct err *e)
 {
@@ -143,7 +191,11 @@ int keeper_parse_request(struct slice in, struct keeper_request *q,
 	case KEEPER_BUNDLE:
 		got.days = rd_le32(&r);
 		break;
+	case KEEPER_CHECKPOINT:
+		get_growth(&r, &got);
+		break;
 	case KEEPER_REFRESH:
+	case KEEPER_HEAD:
 		break;
 	default:
 		return err_set(e, ERR_FORMAT, "unknown request");
@@ -181,6 +233,10 @@ int keeper_format_answer(enum keeper_op op, const struct keeper_answer *a,
 		return -1;
 	if (a->failure.code != ERR_NONE)
 		return put_failure(&a->failure, out, e);
+	if (op == KEEPER_HEAD)
+		return put_head(&a->head, out, e);
+	if (op == KEEPER_CHECKPOINT)
+		return put_bytes(out, a->checkpoint, strlen(a->checkpoint), e);
 	if (op != KEEPER_ENROL)
 		return put_signed(a, out, e);
 	if (put_bytes(out, a->device.bytes, DEVICE_ID_LEN, e))
@@ -205,6 +261,10 @@ int keeper_parse_answer(enum keeper_op op, struct slice in,
 		    DEVICE_ID_LEN)
 			r.bad = true;
 		get_text(&r, a->certificate, sizeof(a->certificate));
+	} else if (op == KEEPER_HEAD) {
+		get_head(&r, &a->head);
+	} else if (op == KEEPER_CHECKPOINT) {
+		get_text(&r, a->checkpoint, sizeof(a->checkpoint));
 	} else {
 		get_version(&r, &a->snapshot_version);
 		get_version(&r, &a->targets_version);

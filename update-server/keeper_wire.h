@@ -2,8 +2,8 @@
 /*
  * keeper_wire - what the server asks its keeper, as bytes on a socketpair.
  *
- * A message is its length (le32) and so many bytes. There are four requests;
- * none carries bytes to be signed. Pure, and strict on both sides: the keeper
+ * A message is its length (le32) and so many bytes. No request carries bytes to
+ * be signed. Pure, and strict on both sides: the keeper
  * must survive a server that was taken over.
  */
 #ifndef UPDATE_SERVER_KEEPER_WIRE_H
@@ -12,14 +12,18 @@
 #include "common/tuf_client.h"
 #include "common/wire.h"
 
+#include "update-server/audit_checkpoint.h"
+
 #define KEEPER_MESSAGE_MAX 65536
 #define KEEPER_FILE_MAX    16384 /* a timestamp; our snapshots are as small */
 
 enum keeper_op {
-	KEEPER_ENROL = 1, /* a device certificate for a request */
-	KEEPER_PUBLISH,   /* verify what lies in metadata/, sign it online */
-	KEEPER_REFRESH,   /* a new timestamp for what was published */
-	KEEPER_BUNDLE,    /* snapshot and timestamp for a medium */
+	KEEPER_ENROL = 1,  /* a device certificate for a request */
+	KEEPER_PUBLISH,    /* verify what lies in metadata/, sign it online */
+	KEEPER_REFRESH,    /* a new timestamp for what was published */
+	KEEPER_BUNDLE,     /* snapshot and timestamp for a medium */
+	KEEPER_HEAD,       /* of the audit log, as the keeper knows it */
+	KEEPER_CHECKPOINT, /* a new one, for a log that grew from there */
 };
 
 struct keeper_request {
@@ -29,7 +33,9 @@ struct keeper_request {
 	int64_t targets;
 	struct tuf_import_role roles[TUF_IMPORT_ROLES_MAX];
 	size_t role_count;
-	uint32_t days; /* bundle: how long it lives */
+	uint32_t days;           /* bundle: how long it lives */
+	struct merkle_head head; /* checkpoint: the log now, and the proof */
+	struct merkle_proof proof;
 };
 
 struct keeper_answer {
@@ -37,6 +43,10 @@ struct keeper_answer {
 	/* enrol */
 	struct device_id device;
 	char certificate[X509_PEM_MAX_LEN];
+	/* head */
+	struct merkle_head head;
+	/* checkpoint: one line, without its end */
+	char checkpoint[AUDIT_CHECKPOINT_MAX + 1];
 	/* the others */
 	int64_t snapshot_version, targets_version, expires;
 	uint8_t snapshot[KEEPER_FILE_MAX];

@@ -56,6 +56,11 @@ static const struct command commands[] = {
 	  command_rollout_resume },
 	{ "bundle export", "DIR --valid DAYS",
 	  "a medium that devices install from", command_bundle_export },
+	{ "audit list", "", "who did what", command_audit_list },
+	{ "audit export", "DIR", "the log and its checkpoints, for auditors",
+	  command_audit_export },
+	{ "audit verify", "DIR --key FILE [--checkpoint FILE]...",
+	  "check an exported log, offline", command_audit_verify },
 	{ "server status", "", "versions, expiry, devices",
 	  command_server_status },
 };

@@ -479,7 +479,7 @@ static int store_all(const struct import *im, struct err *e)
 		files[i].root = version_in(r->name, ".root.json");
 		files[i].targets = version_in(r->name, ".targets.json");
 	}
-	rc = store_import(im->api->store, &in, utc_now(), e);
+	rc = store_import(im->api->store, &in, &im->order->by, e);
 	free(files);
 	return rc;
 }
@@ -548,25 +548,26 @@ out:
 /* ---- the keeper's part --------------------------------------------------- */
 
 static int store_signed(struct server_api *api, const struct keeper_answer *a,
+			const struct audit_by *by, struct store_online *o,
 			struct err *e)
 {
-	struct store_file snapshot = { .bytes = { a->snapshot,
-						  a->snapshot_len } };
-	struct slice timestamp = { a->timestamp, a->timestamp_len };
-
-	if (text_format(snapshot.name, sizeof(snapshot.name), e,
+	o->snapshot.bytes = (struct slice){ a->snapshot, a->snapshot_len };
+	o->timestamp = (struct slice){ a->timestamp, a->timestamp_len };
+	if (text_format(o->snapshot.name, sizeof(o->snapshot.name), e,
 			"%lld.snapshot.json", (long long)a->snapshot_version) ||
-	    store_online(api->store, &snapshot, timestamp, e))
+	    store_online(api->store, o, by, e))
 		return -1;
 	api->timestamp_expires = a->expires;
 	return 0;
 }
 
 static int ask_and_store(struct server_api *api, const struct keeper_request *q,
+			 const struct audit_by *by, struct store_online *o,
 			 struct err *e)
 {
 	struct keeper_answer *a = mem_alloc(1, sizeof(*a));
-	int rc = keeper_ask(api->keeper, q, a, e) || store_signed(api, a, e)
+	int rc = keeper_ask(api->keeper, q, a, e) ||
+				 store_signed(api, a, by, o, e)
 			 ? -1
 			 : 0;
 
@@ -601,6 +602,8 @@ static int name_roles(struct server_api *api, struct keeper_request *q,
 static int finish(struct server_api *api, struct err *e)
 {
 	struct keeper_request *q = mem_alloc(1, sizeof(*q));
+	const struct audit_by by = api_by_system();
+	struct store_online online = { 0 };
 	int64_t root;
 	int rc;
 
@@ -611,7 +614,7 @@ static int finish(struct server_api *api, struct err *e)
 	if (rc == 0 && q->targets == 0)
 		rc = err_set(e, ERR_NOT_FOUND, "nothing was imported yet");
 	if (rc == 0)
-		rc = ask_and_store(api, q, e);
+		rc = ask_and_store(api, q, &by, &online, e);
 	free(q);
 	return rc;
 }
@@ -629,20 +632,24 @@ int publish_finish(struct server_api *api, struct err *e)
 int publish_refresh(struct server_api *api, struct err *e)
 {
 	struct keeper_request *q = mem_alloc(1, sizeof(*q));
+	const struct audit_by by = api_by_system();
+	struct store_online online = { 0 };
 	int rc;
 
 	q->op = KEEPER_REFRESH;
 	(void)pthread_mutex_lock(&api->publishing);
-	rc = ask_and_store(api, q, e);
+	rc = ask_and_store(api, q, &by, &online, e);
 	(void)pthread_mutex_unlock(&api->publishing);
 	free(q);
 	return rc;
 }
 
 int publish_bundle(struct server_api *api, uint32_t days,
-		   struct keeper_answer *out, struct err *e)
+		   const struct audit_by *by, struct keeper_answer *out,
+		   struct err *e)
 {
 	struct keeper_request *q = mem_alloc(1, sizeof(*q));
+	struct store_online online = { .bundle_days = days };
 	int rc;
 
 	(void)pthread_mutex_lock(&api->publishing);
@@ -650,8 +657,9 @@ int publish_bundle(struct server_api *api, uint32_t days,
 	q->days = days;
 	rc = keeper_ask(api->keeper, q, out, e);
 	q->op = KEEPER_REFRESH;
+	online.bundle_snapshot = out->snapshot_version;
 	if (rc == 0)
-		rc = ask_and_store(api, q, e);
+		rc = ask_and_store(api, q, by, &online, e);
 	(void)pthread_mutex_unlock(&api->publishing);
 	free(q);
 	return rc;

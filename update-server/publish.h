@@ -28,6 +28,7 @@ struct publish_summary {
  */
 struct publish_order {
 	const char *staged; /* a folder's name beneath incoming/ */
+	struct audit_by by; /* who imports */
 	int64_t root, targets;
 	struct tuf_import_role roles[TUF_IMPORT_ROLES_MAX];
 	size_t role_count;
@@ -45,6 +46,7 @@ int publish_refresh(struct server_api *api, struct err *e) NODISCARD;
 
 /* Snapshot and timestamp for a medium; the network's move past them. */
 int publish_bundle(struct server_api *api, uint32_t days,
-		   struct keeper_answer *out, struct err *e) NODISCARD;
+		   const struct audit_by *by, struct keeper_answer *out,
+		   struct err *e) NODISCARD;
 
 #endif

@@ -5,6 +5,9 @@
  * changes something is one transaction that is on the disk when it returns.
  * Visitors run under the lock and must not call the store.
  *
+ * Acts are in the audit log: whatever takes a struct audit_by writes its record
+ * in the same transaction, and fails if it cannot.
+ *
  * What it never holds: private keys, claim codes (their SHA-256 alone),
  * addresses or names of places.
  */
@@ -12,6 +15,8 @@
 #define UPDATE_SERVER_STORE_H
 
 #include "common/tuf_store.h"
+#include "update-server/audit_checkpoint.h"
+#include "update-server/audit_record.h"
 #include "update-server/rollout.h"
 
 #define STORE_LIST_MAX     256 /* bytes of names joined by spaces, see below */
@@ -43,7 +48,7 @@ struct store_person {
 
 /* Adds the person and takes the key. */
 int store_person_add(struct store *s, const struct store_person *p,
-		     const struct sha256 *spki, int64_t now,
+		     const struct sha256 *spki, const struct audit_by *by,
 		     struct err *e) NODISCARD;
 /* ERR_REFUSED for a stranger. */
 int store_person_find(struct store *s, const struct sha256 *fingerprint,
@@ -51,8 +56,8 @@ int store_person_find(struct store *s, const struct sha256 *fingerprint,
 
 /* ---- cohorts ------------------------------------------------------------- */
 
-int store_cohort_add(struct store *s, const char *name, int64_t now,
-		     struct err *e) NODISCARD;
+int store_cohort_add(struct store *s, const char *name,
+		     const struct audit_by *by, struct err *e) NODISCARD;
 int store_cohort_each(struct store *s,
 		      void (*visit)(void *ctx, const char *name,
 				    uint64_t devices),
@@ -80,12 +85,13 @@ struct store_claim {
 
 /* All of a batch or none; fills in the ids. ERR_NOT_FOUND: no such cohort. */
 int store_claims_add(struct store *s, struct store_claim *claims, size_t count,
-		     struct err *e) NODISCARD;
+		     const struct audit_by *by, struct err *e) NODISCARD;
 int store_claim_each(struct store *s,
 		     void (*visit)(void *ctx, const struct store_claim *c),
 		     void *ctx, struct err *e) NODISCARD;
 /* ERR_CONFLICT if it was used. */
-int store_claim_revoke(struct store *s, int64_t id, struct err *e) NODISCARD;
+int store_claim_revoke(struct store *s, int64_t id, const struct audit_by *by,
+		       struct err *e) NODISCARD;
 
 /* ---- devices ------------------------------------------------------------- */
 
@@ -128,7 +134,8 @@ int store_enrol_check(struct store *s, const struct store_ask *ask, bool *again,
  * in the words above, also for all but one of several racing for a claim.
  */
 int store_enrol(struct store *s, const struct sha256 *claim,
-		struct store_device *d, int64_t now, struct err *e) NODISCARD;
+		struct store_device *d, const struct audit_by *by,
+		struct err *e) NODISCARD;
 
 /* ERR_REFUSED for an unknown or revoked certificate. */
 int store_device_authorise(struct store *s, const struct sha256 *fingerprint,
@@ -148,7 +155,8 @@ int store_registry_each(struct store *s, const struct device_id *after,
 int store_device_counts(struct store *s, uint64_t *active, uint64_t *revoked,
 			struct err *e) NODISCARD;
 int store_device_revoke(struct store *s, const struct device_id *id,
-			struct sha256 *fingerprint, struct err *e) NODISCARD;
+			const struct audit_by *by, struct sha256 *fingerprint,
+			struct err *e) NODISCARD;
 
 /*
  * Take in what runs on a device. Written at once if it changed; a mere sign of
@@ -158,6 +166,38 @@ int store_device_seen(struct store *s, struct store_device *d,
 		      const struct wire_checkin *m, int64_t now,
 		      struct err *e) NODISCARD;
 int store_flush(struct store *s, struct err *e) NODISCARD;
+
+/* ---- the audit log ------------------------------------------------------- */
+
+/* Refuse acts but urgent ones while the disk has less than this free. */
+void store_set_reserve(struct store *s, int dirfd, uint64_t bytes);
+/* ERR_SPACE unless so many bytes more leave the reserve alone. */
+int store_room(struct store *s, uint64_t more, struct err *e) NODISCARD;
+
+/* An act whose effect is not in the store. Frees *r. */
+int store_log(struct store *s, struct audit_record *r, struct err *e) NODISCARD;
+
+int store_audit_size(struct store *s, uint64_t *size, struct err *e) NODISCARD;
+int store_audit_each(struct store *s, uint64_t from, size_t max,
+		     int (*visit)(void *ctx, struct slice record,
+				  struct err *e),
+		     void *ctx, struct err *e) NODISCARD;
+/* The head now, and that it grew from its first `from` records. ERR_ROLLBACK
+ * if there are not so many. */
+int store_audit_prove(struct store *s, uint64_t from, struct merkle_head *head,
+		      struct merkle_proof *proof, struct err *e) NODISCARD;
+
+int store_checkpoint_put(struct store *s, uint64_t size, const char *text,
+			 struct err *e) NODISCARD;
+/* The newest; size 0 and "" if there is none. */
+int store_checkpoint_latest(struct store *s, uint64_t *size,
+			    char text[AUDIT_CHECKPOINT_MAX + 1],
+			    struct err *e) NODISCARD;
+/* Those of more records than `after`. */
+int store_checkpoint_each(struct store *s, int64_t after, size_t max,
+			  int (*visit)(void *ctx, uint64_t size,
+				       const char *text, struct err *e),
+			  void *ctx, struct err *e) NODISCARD;
 
 /* ---- what is published --------------------------------------------------- */
 
@@ -222,11 +262,20 @@ struct store_import {
 };
 
 /* All of an import, or nothing. What it does not list is no longer listed. */
-int store_import(struct store *s, const struct store_import *in, int64_t now,
-		 struct err *e) NODISCARD;
-/* Replace snapshot and timestamp together; older snapshots are dropped. */
-int store_online(struct store *s, const struct store_file *snapshot,
-		 struct slice timestamp, struct err *e) NODISCARD;
+int store_import(struct store *s, const struct store_import *in,
+		 const struct audit_by *by, struct err *e) NODISCARD;
+
+struct store_online {
+	struct store_file snapshot;
+	struct slice timestamp;
+	/* Of a bundle that was signed just before; 0 days: none was. */
+	int64_t bundle_days, bundle_snapshot;
+};
+
+/* Replace snapshot and timestamp together; older snapshots are dropped. A mere
+ * new timestamp is no act. */
+int store_online(struct store *s, const struct store_online *in,
+		 const struct audit_by *by, struct err *e) NODISCARD;
 
 /*
  * product "" is any: ERR_CONFLICT if several have a release so named.
@@ -242,7 +291,7 @@ int store_release_each(struct store *s,
 /* ---- rollouts ------------------------------------------------------------ */
 
 int store_rollout_add(struct store *s, struct rollout *r,
-		      struct err *e) NODISCARD;
+		      const struct audit_by *by, struct err *e) NODISCARD;
 int store_rollout_find(struct store *s, const char *name, struct rollout *out,
 		       struct err *e) NODISCARD;
 int store_rollout_each(struct store *s,
@@ -254,10 +303,10 @@ int store_rollout_each(struct store *s,
  * now. Limits only grow. ERR_CONFLICT if it is not in the state `from`.
  */
 int store_rollout_open(struct store *s, struct rollout *r,
-		       enum rollout_state from, int64_t now,
+		       enum rollout_state from, const struct audit_by *by,
 		       struct err *e) NODISCARD;
 int store_rollout_pause(struct store *s, const char *name, const char *reason,
-			int64_t now, struct err *e) NODISCARD;
+			const struct audit_by *by, struct err *e) NODISCARD;
 /* Completed, if it is open to all and no device is still to come. */
 int store_rollout_settle(struct store *s, int64_t id, int64_t now,
 			 struct err *e) NODISCARD;

@@ -79,6 +79,22 @@ static const char *const schema[] = {
 	/* Delegated roles: the version that counts is the newest. */
 	"CREATE TABLE role (name TEXT PRIMARY KEY, version INTEGER NOT NULL,"
 	" problem TEXT NOT NULL) WITHOUT ROWID;",
+
+	/* The audit log is append-only, for our own mistakes too. */
+	"CREATE TABLE audit (n INTEGER PRIMARY KEY, time INTEGER NOT NULL,"
+	" record BLOB NOT NULL);"
+	"CREATE TABLE audit_node (level INTEGER NOT NULL, at INTEGER NOT NULL,"
+	" hash BLOB NOT NULL, PRIMARY KEY (level, at)) WITHOUT ROWID;"
+	"CREATE TABLE audit_checkpoint (size INTEGER PRIMARY KEY,"
+	" text TEXT NOT NULL);"
+	"CREATE TRIGGER audit_kept BEFORE DELETE ON audit"
+	" BEGIN SELECT raise(ABORT, 'the audit log only grows'); END;"
+	"CREATE TRIGGER audit_fixed BEFORE UPDATE ON audit"
+	" BEGIN SELECT raise(ABORT, 'the audit log only grows'); END;"
+	"CREATE TRIGGER audit_node_kept BEFORE DELETE ON audit_node"
+	" BEGIN SELECT raise(ABORT, 'the audit log only grows'); END;"
+	"CREATE TRIGGER audit_node_fixed BEFORE UPDATE ON audit_node"
+	" BEGIN SELECT raise(ABORT, 'the audit log only grows'); END;",
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)
@@ -155,27 +171,35 @@ int store_key_take(struct store *s, const struct sha256 *spki, const char *who,
 }
 
 static int add_person(struct store *s, const struct store_person *p,
-		      const struct sha256 *spki, int64_t now, struct err *e)
+		      const struct sha256 *spki, const struct audit_by *by,
+		      struct err *e)
 {
-	if (store_take_key_locked(s, spki, p->name, e))
+	struct audit_record r;
+
+	if (store_take_key_locked(s, spki, p->name, e) ||
+	    sql_run(s->db,
+		    "INSERT INTO person (fingerprint, name, role, added)"
+		    " VALUES (?, ?, ?, ?)",
+		    SQL_BIND(sql_digest(&p->fingerprint), sql_text(p->name),
+			     sql_text(p->role), sql_int(by->now)),
+		    NULL, e))
 		return -1;
-	return sql_run(s->db,
-		       "INSERT INTO person (fingerprint, name, role, added)"
-		       " VALUES (?, ?, ?, ?)",
-		       SQL_BIND(sql_digest(&p->fingerprint), sql_text(p->name),
-				sql_text(p->role), sql_int(now)),
-		       NULL, e);
+	audit_record_init(&r, AUDIT_PERSON_ADD, by);
+	audit_set_digest(&r, "person", &p->fingerprint);
+	json_set_text(r.objects, "role", p->role);
+	return store_log_locked(s, &r, e);
 }
 
 int store_person_add(struct store *s, const struct store_person *p,
-		     const struct sha256 *spki, int64_t now, struct err *e)
+		     const struct sha256 *spki, const struct audit_by *by,
+		     struct err *e)
 {
 	int rc;
 
 	store_lock(s);
 	rc = sql_begin(s->db, e);
 	if (rc == 0)
-		rc = sql_finish(s->db, add_person(s, p, spki, now, e), e);
+		rc = sql_finish(s->db, add_person(s, p, spki, by, e), e);
 	return store_unlock(s, rc);
 }
 
@@ -208,17 +232,32 @@ int store_person_find(struct store *s, const struct sha256 *fingerprint,
 
 /* ---- cohorts ------------------------------------------------------------- */
 
-int store_cohort_add(struct store *s, const char *name, int64_t now,
-		     struct err *e)
+static int add_cohort(struct store *s, const char *name,
+		      const struct audit_by *by, struct err *e)
+{
+	struct audit_record r;
+
+	if (sql_run(s->db, "INSERT INTO cohort (name, created) VALUES (?, ?)",
+		    SQL_BIND(sql_text(name), sql_int(by->now)), NULL, e)) {
+		if (e->code == ERR_CONFLICT)
+			(void)err_set(e, ERR_CONFLICT,
+				      "cohort %s exists already", name);
+		return -1;
+	}
+	audit_record_init(&r, AUDIT_COHORT_CREATE, by);
+	json_set_text(r.objects, "cohort", name);
+	return store_log_locked(s, &r, e);
+}
+
+int store_cohort_add(struct store *s, const char *name,
+		     const struct audit_by *by, struct err *e)
 {
 	int rc;
 
 	store_lock(s);
-	rc = sql_run(s->db, "INSERT INTO cohort (name, created) VALUES (?, ?)",
-		     SQL_BIND(sql_text(name), sql_int(now)), NULL, e);
-	if (rc && e->code == ERR_CONFLICT)
-		(void)err_set(e, ERR_CONFLICT, "cohort %s exists already",
-			      name);
+	rc = sql_begin(s->db, e);
+	if (rc == 0)
+		rc = sql_finish(s->db, add_cohort(s, name, by, e), e);
 	return store_unlock(s, rc);
 }
 

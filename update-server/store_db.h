@@ -20,6 +20,8 @@ struct store {
 	pthread_mutex_t lock;
 	struct seen seen[SEEN_MAX]; /* not yet written */
 	size_t seen_count;
+	int dirfd;        /* where free space is looked for; the caller's */
+	uint64_t reserve; /* bytes of it for the audit log; 0: not looked at */
 };
 
 struct sql_value sql_digest(const struct sha256 *digest);
@@ -29,6 +31,11 @@ struct sql_value sql_device(const struct device_id *id);
 int store_take_key_locked(struct store *s, const struct sha256 *spki,
 			  const char *who, struct err *e) NODISCARD;
 int store_flush_locked(struct store *s, struct err *e) NODISCARD;
+/* Inside a transaction; what it records is undone with it. Frees *r. */
+int store_log_locked(struct store *s, struct audit_record *r,
+		     struct err *e) NODISCARD;
+int store_pause_locked(struct store *s, const char *name, const char *reason,
+		       const struct audit_by *by, struct err *e) NODISCARD;
 
 void store_lock(struct store *s);
 /* Returns rc, so that calls can end in it. */

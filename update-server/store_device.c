@@ -31,8 +31,25 @@ static int add_claim(struct store *s, struct store_claim *c, struct err *e)
 	return 0;
 }
 
+/* One record for the batch: their ids follow each other. */
+static int log_claims(struct store *s, const struct store_claim *first,
+		      size_t count, const struct audit_by *by, struct err *e)
+{
+	struct audit_record r;
+
+	audit_record_init(&r, AUDIT_TOKEN_CREATE, by);
+	json_set_int(r.objects, "first", first->id);
+	json_set_int(r.objects, "count", (int64_t)count);
+	json_set_text(r.objects, "product", first->product);
+	json_set_text(r.objects, "model", first->model);
+	json_set_text(r.objects, "cohort", first->cohort);
+	json_set_int(r.objects, "days",
+		     (first->expires - first->created) / UTC_DAY);
+	return store_log_locked(s, &r, e);
+}
+
 int store_claims_add(struct store *s, struct store_claim *claims, size_t count,
-		     struct err *e)
+		     const struct audit_by *by, struct err *e)
 {
 	int rc;
 
@@ -42,6 +59,8 @@ int store_claims_add(struct store *s, struct store_claim *claims, size_t count,
 		return store_unlock(s, rc);
 	for (size_t i = 0; rc == 0 && i < count; i++)
 		rc = add_claim(s, &claims[i], e);
+	if (rc == 0)
+		rc = log_claims(s, &claims[0], count, by, e);
 	return store_unlock(s, sql_finish(s->db, rc, e));
 }
 
@@ -83,23 +102,38 @@ static int claim_exists(struct store *s, int64_t id, bool *exists,
 	return sql_end(q, e);
 }
 
-int store_claim_revoke(struct store *s, int64_t id, struct err *e)
+static int revoke_claim(struct store *s, int64_t id, const struct audit_by *by,
+			struct err *e)
 {
+	struct audit_record r;
 	int64_t changed = 0;
 	bool exists = false;
+
+	if (sql_run(s->db,
+		    "UPDATE claim SET state = 2 WHERE id = ? AND state != 1",
+		    SQL_BIND(sql_int(id)), &changed, e))
+		return -1;
+	if (changed == 0 && claim_exists(s, id, &exists, e))
+		return -1;
+	if (changed == 0)
+		return err_set(e, exists ? ERR_CONFLICT : ERR_NOT_FOUND,
+			       exists ? "this token was used already; revoke "
+					"its device instead"
+				      : "no such token");
+	audit_record_init(&r, AUDIT_TOKEN_REVOKE, by);
+	json_set_int(r.objects, "token", id);
+	return store_log_locked(s, &r, e);
+}
+
+int store_claim_revoke(struct store *s, int64_t id, const struct audit_by *by,
+		       struct err *e)
+{
 	int rc;
 
 	store_lock(s);
-	rc = sql_run(s->db,
-		     "UPDATE claim SET state = 2 WHERE id = ? AND state != 1",
-		     SQL_BIND(sql_int(id)), &changed, e);
-	if (rc == 0 && changed == 0)
-		rc = claim_exists(s, id, &exists, e);
-	if (rc == 0 && changed == 0)
-		rc = err_set(e, exists ? ERR_CONFLICT : ERR_NOT_FOUND,
-			     exists ? "this token was used already; revoke its "
-				      "device instead"
-				    : "no such token");
+	rc = sql_begin(s->db, e);
+	if (rc == 0)
+		rc = sql_finish(s->db, revoke_claim(s, id, by, e), e);
 	return store_unlock(s, rc);
 }
 
@@ -191,7 +225,8 @@ int store_enrol_check(struct store *s, const struct store_ask *ask, bool *again,
 }
 
 static int take_claim(struct store *s, const struct sha256 *claim,
-		      struct store_device *d, int64_t now, struct err *e)
+		      struct store_device *d, int64_t now, int64_t *token,
+		      struct err *e)
 {
 	struct rollout_device *f = &d->facts;
 	int64_t changed;
@@ -208,53 +243,76 @@ static int take_claim(struct store *s, const struct sha256 *claim,
 		return -1;
 	if (changed != 1)
 		return refuse_claim(e);
-	q = sql_query(s->db, "SELECT cohort FROM claim WHERE hash = ?",
+	q = sql_query(s->db, "SELECT cohort, id FROM claim WHERE hash = ?",
 		      SQL_BIND(sql_digest(claim)));
-	if (sql_next(q))
+	if (sql_next(q)) {
 		sql_get_text(q, 0, f->cohort, sizeof(f->cohort));
+		*token = sql_get_int(q, 1);
+	}
 	return sql_end(q, e);
 }
 
+static int log_enrolment(struct store *s, const struct store_device *d,
+			 int64_t token, const struct audit_by *by,
+			 struct err *e)
+{
+	struct audit_record r;
+
+	audit_record_init(&r, AUDIT_DEVICE_ENROL, by);
+	audit_set_device(&r, &d->facts.id);
+	audit_set_digest(&r, "certificate", &d->fingerprint);
+	audit_set_digest(&r, "key", &d->spki);
+	json_set_int(r.objects, "token", token);
+	json_set_text(r.objects, "product", d->facts.product);
+	json_set_text(r.objects, "model", d->facts.model);
+	json_set_text(r.objects, "cohort", d->facts.cohort);
+	return store_log_locked(s, &r, e);
+}
+
 static int enrol(struct store *s, const struct sha256 *claim,
-		 struct store_device *d, int64_t now, struct err *e)
+		 struct store_device *d, const struct audit_by *by,
+		 struct err *e)
 {
 	const struct rollout_device *f = &d->facts;
 	char who[2 * DEVICE_ID_LEN + 1];
 	struct sha256 decrypt;
+	int64_t token = 0;
 
 	hex_format((struct slice){ f->id.bytes, DEVICE_ID_LEN }, who);
-	if (take_claim(s, claim, d, now, e) ||
+	if (take_claim(s, claim, d, by->now, &token, e) ||
 	    store_take_key_locked(s, &d->spki, who, e))
 		return -1;
 	ec_public_fingerprint(&d->decrypt.key, &decrypt);
 	if (store_take_key_locked(s, &decrypt, who, e))
 		return -1;
-	d->enrolled = now;
-	return sql_run(
-		s->db,
-		"INSERT INTO device (id, fingerprint, spki, product,"
-		" model, cohort, certificate, claim, enrolled,"
-		" decrypt_key, decrypt_proof)"
-		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		SQL_BIND(sql_device(&f->id), sql_digest(&d->fingerprint),
-			 sql_digest(&d->spki), sql_text(f->product),
-			 sql_text(f->model), sql_text(f->cohort),
-			 sql_text(d->certificate), sql_digest(claim),
-			 sql_int(now),
-			 sql_blob(d->decrypt.key.point, EC_POINT_LEN),
-			 sql_blob(d->decrypt.proof, d->decrypt.proof_len)),
-		NULL, e);
+	d->enrolled = by->now;
+	if (sql_run(s->db,
+		    "INSERT INTO device (id, fingerprint, spki, product,"
+		    " model, cohort, certificate, claim, enrolled,"
+		    " decrypt_key, decrypt_proof)"
+		    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		    SQL_BIND(sql_device(&f->id), sql_digest(&d->fingerprint),
+			     sql_digest(&d->spki), sql_text(f->product),
+			     sql_text(f->model), sql_text(f->cohort),
+			     sql_text(d->certificate), sql_digest(claim),
+			     sql_int(by->now),
+			     sql_blob(d->decrypt.key.point, EC_POINT_LEN),
+			     sql_blob(d->decrypt.proof, d->decrypt.proof_len)),
+		    NULL, e))
+		return -1;
+	return log_enrolment(s, d, token, by, e);
 }
 
 int store_enrol(struct store *s, const struct sha256 *claim,
-		struct store_device *d, int64_t now, struct err *e)
+		struct store_device *d, const struct audit_by *by,
+		struct err *e)
 {
 	int rc;
 
 	store_lock(s);
 	rc = sql_begin(s->db, e);
 	if (rc == 0)
-		rc = sql_finish(s->db, enrol(s, claim, d, now, e), e);
+		rc = sql_finish(s->db, enrol(s, claim, d, by, e), e);
 	return store_unlock(s, rc);
 }
 
@@ -415,18 +473,32 @@ int store_device_counts(struct store *s, uint64_t *active, uint64_t *revoked,
 	return store_unlock(s, sql_end(q, e));
 }
 
+static int revoke_device(struct store *s, const struct device_id *id,
+			 const struct audit_by *by, struct store_device *d,
+			 struct err *e)
+{
+	struct audit_record r;
+
+	if (find_device(s, id, d, e) ||
+	    sql_run(s->db, "UPDATE device SET revoked = 1 WHERE id = ?",
+		    SQL_BIND(sql_device(id)), NULL, e))
+		return -1;
+	audit_record_init(&r, AUDIT_DEVICE_REVOKE, by);
+	audit_set_device(&r, id);
+	return store_log_locked(s, &r, e);
+}
+
 int store_device_revoke(struct store *s, const struct device_id *id,
-			struct sha256 *fingerprint, struct err *e)
+			const struct audit_by *by, struct sha256 *fingerprint,
+			struct err *e)
 {
 	struct store_device *d = mem_alloc(1, sizeof(*d));
 	int rc;
 
 	store_lock(s);
-	rc = find_device(s, id, d, e);
+	rc = sql_begin(s->db, e);
 	if (rc == 0)
-		rc = sql_run(s->db,
-			     "UPDATE device SET revoked = 1 WHERE id = ?",
-			     SQL_BIND(sql_device(id)), NULL, e);
+		rc = sql_finish(s->db, revoke_device(s, id, by, d, e), e);
 	if (rc == 0)
 		*fingerprint = d->fingerprint;
 	(void)store_unlock(s, rc);

@@ -162,20 +162,23 @@ static int put_release(struct store *s, const struct store_release *r,
 		NULL, e);
 }
 
-/* Devices could not find what such a rollout offers them. */
-static int pause_unlisted(struct store *s, int64_t now, struct err *e)
+/* The first rollout that offers what devices could not find any more. */
+static int find_unlisted(struct store *s, char name[NAME_MAX_LEN + 1],
+			 bool *found, struct err *e)
 {
-	return sql_run(s->db,
-		       "UPDATE rollout SET state = ?, changed = ?, reason ="
-		       " 'its release is no longer in the signed metadata'"
-		       " WHERE state IN (?, ?) AND NOT EXISTS (SELECT 1"
-		       " FROM release r WHERE r.product = rollout.product"
-		       " AND r.id = rollout.release"
-		       " AND r.digest = rollout.digest AND r.listed = 1)",
-		       SQL_BIND(sql_int(ROLLOUT_PAUSED), sql_int(now),
-				sql_int(ROLLOUT_RUNNING),
-				sql_int(ROLLOUT_COMPLETED)),
-		       NULL, e);
+	struct sql_query *q = sql_query(
+		s->db,
+		"SELECT name FROM rollout WHERE state IN (?, ?)"
+		" AND NOT EXISTS (SELECT 1 FROM release r"
+		" WHERE r.product = rollout.product AND r.id = rollout.release"
+		" AND r.digest = rollout.digest AND r.listed = 1)"
+		" ORDER BY id LIMIT 1",
+		SQL_BIND(sql_int(ROLLOUT_RUNNING), sql_int(ROLLOUT_COMPLETED)));
+
+	*found = sql_next(q);
+	if (*found)
+		sql_get_text(q, 0, name, NAME_MAX_LEN + 1);
+	return sql_end(q, e);
 }
 
 static int put_roles(struct store *s, const struct store_import *in,
@@ -198,8 +201,51 @@ static int put_roles(struct store *s, const struct store_import *in,
 	return 0;
 }
 
-static int import(struct store *s, const struct store_import *in, int64_t now,
-		  struct err *e)
+/* Each pause is an act of its own, of a rule and not of who imported. */
+static int pause_unlisted(struct store *s, int64_t now, struct err *e)
+{
+	const struct audit_by by = { .kind = AUDIT_GATE, .now = now };
+	char name[NAME_MAX_LEN + 1];
+	bool found;
+
+	for (;;) {
+		if (find_unlisted(s, name, &found, e))
+			return -1;
+		if (!found)
+			return 0;
+		if (store_pause_locked(s, name,
+				       "its release is no longer in the signed "
+				       "metadata",
+				       &by, e))
+			return -1;
+	}
+}
+
+static int log_import(struct store *s, const struct store_import *in,
+		      const struct audit_by *by, struct err *e)
+{
+	struct json *roles = json_new_array();
+	int64_t root = 0, targets = 0;
+	struct audit_record r;
+
+	for (size_t i = 0; i < in->role_count; i++)
+		json_add(roles, json_new_text(in->roles[i].name));
+	for (size_t i = 0; i < in->file_count; i++) {
+		if (in->files[i].root > root)
+			root = in->files[i].root;
+		if (in->files[i].targets > targets)
+			targets = in->files[i].targets;
+	}
+	audit_record_init(&r, AUDIT_IMPORT, by);
+	json_set_int(r.objects, "root", root);
+	json_set_int(r.objects, "targets", targets);
+	json_set_int(r.objects, "releases", (int64_t)in->release_count);
+	json_set(r.objects, "roles", roles);
+	return store_log_locked(s, &r, e);
+}
+
+static int import(struct store *s, const struct store_import *in,
+		  const struct audit_by *by, struct err *e)
 {
 	if (sql_run(s->db, "DELETE FROM payload", SQL_NOTHING, NULL, e) ||
 	    sql_run(s->db, "UPDATE release SET listed = 0", SQL_NOTHING, NULL,
@@ -212,33 +258,71 @@ static int import(struct store *s, const struct store_import *in, int64_t now,
 		if (put_payload(s, &in->payloads[i], e))
 			return -1;
 	for (size_t i = 0; i < in->release_count; i++)
-		if (put_release(s, &in->releases[i], now, e))
+		if (put_release(s, &in->releases[i], by->now, e))
 			return -1;
-	if (put_roles(s, in, e))
+	if (put_roles(s, in, e) || log_import(s, in, by, e))
 		return -1;
-	return pause_unlisted(s, now, e);
+	return pause_unlisted(s, by->now, e);
 }
 
-int store_import(struct store *s, const struct store_import *in, int64_t now,
-		 struct err *e)
+int store_import(struct store *s, const struct store_import *in,
+		 const struct audit_by *by, struct err *e)
 {
 	int rc;
 
 	store_lock(s);
 	rc = sql_begin(s->db, e);
 	if (rc == 0)
-		rc = sql_finish(s->db, import(s, in, now, e), e);
+		rc = sql_finish(s->db, import(s, in, by, e), e);
 	return store_unlock(s, rc);
 }
 
-static int put_online(struct store *s, const struct store_file *snapshot,
-		      struct slice timestamp, struct err *e)
+/* A snapshot that was not there yet is a publication; by whom, the record of
+ * the import before it says. */
+static int log_snapshot(struct store *s, const struct store_file *snapshot,
+			int64_t now, struct err *e)
 {
-	struct store_file t = { .name = "timestamp.json", .bytes = timestamp };
+	const struct audit_by by = { .kind = AUDIT_SYSTEM, .now = now };
+	struct audit_record r;
+	struct sha256 digest;
+	struct sql_query *q =
+		sql_query(s->db, "SELECT 1 FROM metadata WHERE name = ?",
+			  SQL_BIND(sql_text(snapshot->name)));
+	bool known = sql_next(q);
+
+	if (sql_end(q, e))
+		return -1;
+	if (known)
+		return 0;
+	sha256_of(snapshot->bytes, &digest);
+	audit_record_init(&r, AUDIT_PUBLISH, &by);
+	json_set_text(r.objects, "snapshot", snapshot->name);
+	audit_set_digest(&r, "sha256", &digest);
+	return store_log_locked(s, &r, e);
+}
+
+static int log_bundle(struct store *s, const struct store_online *in,
+		      const struct audit_by *by, struct err *e)
+{
+	struct audit_record r;
+
+	audit_record_init(&r, AUDIT_BUNDLE_EXPORT, by);
+	json_set_int(r.objects, "days", in->bundle_days);
+	json_set_int(r.objects, "snapshot", in->bundle_snapshot);
+	return store_log_locked(s, &r, e);
+}
+
+static int put_online(struct store *s, const struct store_online *in,
+		      const struct audit_by *by, struct err *e)
+{
+	struct store_file t = { .name = "timestamp.json",
+				.bytes = in->timestamp };
 
 	/* A device between two requests may still want the former snapshot, so
 	 * the last few stay. */
-	if (put_file(s, snapshot, e) || put_file(s, &t, e))
+	if ((in->bundle_days > 0 && log_bundle(s, in, by, e)) ||
+	    log_snapshot(s, &in->snapshot, by->now, e) ||
+	    put_file(s, &in->snapshot, e) || put_file(s, &t, e))
 		return -1;
 	return sql_run(s->db,
 		       "DELETE FROM metadata WHERE name LIKE '%.snapshot.json'"
@@ -248,16 +332,15 @@ static int put_online(struct store *s, const struct store_file *snapshot,
 		       SQL_NOTHING, NULL, e);
 }
 
-int store_online(struct store *s, const struct store_file *snapshot,
-		 struct slice timestamp, struct err *e)
+int store_online(struct store *s, const struct store_online *in,
+		 const struct audit_by *by, struct err *e)
 {
 	int rc;
 
 	store_lock(s);
 	rc = sql_begin(s->db, e);
 	if (rc == 0)
-		rc = sql_finish(s->db, put_online(s, snapshot, timestamp, e),
-				e);
+		rc = sql_finish(s->db, put_online(s, in, by, e), e);
 	return store_unlock(s, rc);
 }
 

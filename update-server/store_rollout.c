@@ -109,7 +109,26 @@ static int cohort_must_exist(struct store *s, const char *name, struct err *e)
 	return found ? 0 : err_set(e, ERR_NOT_FOUND, "no cohort %s", name);
 }
 
-static int add_rollout(struct store *s, struct rollout *r, struct err *e)
+static int log_rollout(struct store *s, const struct rollout *r,
+		       const struct audit_by *by, struct err *e)
+{
+	struct json *cohorts = json_new_array();
+	struct audit_record a;
+
+	for (size_t i = 0; i < r->cohort_count; i++)
+		json_add(cohorts, json_new_text(r->cohorts[i]));
+	audit_record_init(&a, AUDIT_ROLLOUT_CREATE, by);
+	json_set_text(a.objects, "rollout", r->name);
+	json_set_text(a.objects, "product", r->product);
+	json_set_text(a.objects, "release", r->release);
+	audit_set_digest(&a, "digest", &r->digest);
+	json_set(a.objects, "cohorts", cohorts);
+	json_set_int(a.objects, "share", r->share);
+	return store_log_locked(s, &a, e);
+}
+
+static int add_rollout(struct store *s, struct rollout *r,
+		       const struct audit_by *by, struct err *e)
 {
 	char models[MODELS_TEXT], cohorts[COHORTS_TEXT];
 	const struct rollout *in = r;
@@ -135,7 +154,7 @@ static int add_rollout(struct store *s, struct rollout *r, struct err *e)
 			     sql_int(r->created)),
 		    NULL, e) == 0) {
 		r->id = sql_last_id(s->db);
-		return 0;
+		return log_rollout(s, r, by, e);
 	}
 	if (e->code == ERR_CONFLICT)
 		return err_set(e, ERR_CONFLICT, "rollout %s exists already",
@@ -143,10 +162,16 @@ static int add_rollout(struct store *s, struct rollout *r, struct err *e)
 	return -1;
 }
 
-int store_rollout_add(struct store *s, struct rollout *r, struct err *e)
+int store_rollout_add(struct store *s, struct rollout *r,
+		      const struct audit_by *by, struct err *e)
 {
+	int rc;
+
 	store_lock(s);
-	return store_unlock(s, add_rollout(s, r, e));
+	rc = sql_begin(s->db, e);
+	if (rc == 0)
+		rc = sql_finish(s->db, add_rollout(s, r, by, e), e);
+	return store_unlock(s, rc);
 }
 
 int store_rollout_find(struct store *s, const char *name, struct rollout *out,
@@ -212,8 +237,29 @@ static int read_buckets(struct store *s, const struct rollout *r,
 	return sql_end(q, e);
 }
 
+static int log_opening(struct store *s, const struct rollout *r,
+		       enum rollout_state from, const struct audit_by *by,
+		       struct err *e)
+{
+	struct audit_record a;
+	uint8_t limit[8];
+
+	for (size_t i = 0; i < sizeof(limit); i++)
+		limit[i] = (uint8_t)(r->limit >> (56 - 8 * i));
+	audit_record_init(&a,
+			  from == ROLLOUT_PAUSED ? AUDIT_ROLLOUT_RESUME
+						 : AUDIT_ROLLOUT_START,
+			  by);
+	json_set_text(a.objects, "rollout", r->name);
+	json_set_int(a.objects, "share", r->share);
+	json_set_hex(a.objects, "limit", (struct slice){ limit, 8 });
+	json_set_int(a.objects, "population", (int64_t)r->population);
+	return store_log_locked(s, &a, e);
+}
+
 static int open_rollout(struct store *s, struct rollout *r,
-			enum rollout_state from, int64_t now, struct err *e)
+			enum rollout_state from, const struct audit_by *by,
+			struct err *e)
 {
 	uint64_t *buckets = NULL, limit = 0;
 	uint8_t bytes[8];
@@ -232,7 +278,7 @@ static int open_rollout(struct store *s, struct rollout *r,
 		    " changed = ? WHERE id = ? AND state = ?",
 		    SQL_BIND(sql_int(ROLLOUT_RUNNING), sql_int(r->share),
 			     bind_limit(r->limit, bytes),
-			     sql_int((int64_t)count), sql_int(now),
+			     sql_int((int64_t)count), sql_int(by->now),
 			     sql_int(r->id), sql_int(from)),
 		    &changed, e))
 		goto out;
@@ -245,67 +291,117 @@ static int open_rollout(struct store *s, struct rollout *r,
 	}
 	r->state = ROLLOUT_RUNNING;
 	r->population = count;
-	r->changed = now;
-	rc = 0;
+	r->changed = by->now;
+	rc = log_opening(s, r, from, by, e);
 out:
 	free(buckets);
 	return rc;
 }
 
 int store_rollout_open(struct store *s, struct rollout *r,
-		       enum rollout_state from, int64_t now, struct err *e)
+		       enum rollout_state from, const struct audit_by *by,
+		       struct err *e)
 {
-	store_lock(s);
-	return store_unlock(s, open_rollout(s, r, from, now, e));
-}
-
-int store_rollout_pause(struct store *s, const char *name, const char *reason,
-			int64_t now, struct err *e)
-{
-	int64_t changed = 0;
 	int rc;
 
 	store_lock(s);
-	rc = sql_run(s->db,
-		     "UPDATE rollout SET state = ?, reason = ?, changed = ?"
-		     " WHERE name = ? AND state IN (?, ?)",
-		     SQL_BIND(sql_int(ROLLOUT_PAUSED), sql_text(reason),
-			      sql_int(now), sql_text(name),
-			      sql_int(ROLLOUT_RUNNING),
-			      sql_int(ROLLOUT_COMPLETED)),
-		     &changed, e);
-	if (rc == 0 && changed == 0)
-		rc = err_set(e, ERR_CONFLICT,
-			     "rollout %s is not running, so it cannot pause",
-			     name);
+	rc = sql_begin(s->db, e);
+	if (rc == 0)
+		rc = sql_finish(s->db, open_rollout(s, r, from, by, e), e);
 	return store_unlock(s, rc);
+}
+
+int store_pause_locked(struct store *s, const char *name, const char *reason,
+		       const struct audit_by *by, struct err *e)
+{
+	struct audit_record a;
+	int64_t changed = 0;
+
+	if (sql_run(s->db,
+		    "UPDATE rollout SET state = ?, reason = ?, changed = ?"
+		    " WHERE name = ? AND state IN (?, ?)",
+		    SQL_BIND(sql_int(ROLLOUT_PAUSED), sql_text(reason),
+			     sql_int(by->now), sql_text(name),
+			     sql_int(ROLLOUT_RUNNING),
+			     sql_int(ROLLOUT_COMPLETED)),
+		    &changed, e))
+		return -1;
+	if (changed == 0)
+		return err_set(e, ERR_CONFLICT,
+			       "rollout %s is not running, so it cannot pause",
+			       name);
+	audit_record_init(&a, AUDIT_ROLLOUT_PAUSE, by);
+	json_set_text(a.objects, "rollout", name);
+	audit_set_secret(&a, "reason", reason);
+	return store_log_locked(s, &a, e);
+}
+
+int store_rollout_pause(struct store *s, const char *name, const char *reason,
+			const struct audit_by *by, struct err *e)
+{
+	int rc;
+
+	store_lock(s);
+	rc = sql_begin(s->db, e);
+	if (rc == 0)
+		rc = sql_finish(s->db,
+				store_pause_locked(s, name, reason, by, e), e);
+	return store_unlock(s, rc);
+}
+
+static int log_completion(struct store *s, int64_t id, int64_t now,
+			  struct err *e)
+{
+	const struct audit_by by = { .kind = AUDIT_GATE, .now = now };
+	char name[NAME_MAX_LEN + 1] = "";
+	struct audit_record a;
+	struct sql_query *q =
+		sql_query(s->db, "SELECT name FROM rollout WHERE id = ?",
+			  SQL_BIND(sql_int(id)));
+
+	if (sql_next(q))
+		sql_get_text(q, 0, name, sizeof(name));
+	if (sql_end(q, e))
+		return -1;
+	audit_record_init(&a, AUDIT_ROLLOUT_COMPLETE, &by);
+	json_set_text(a.objects, "rollout", name);
+	return store_log_locked(s, &a, e);
 }
 
 static int settle(struct store *s, int64_t id, int64_t now, struct err *e)
 {
+	int64_t changed = 0;
+
 	/* Somebody still to come: a member that does not run it, confirmed. Who
 	 * tried it and came back keeps the rollout open: that is no success.
 	 * Stops at the first. */
-	return sql_run(
-		s->db,
-		"UPDATE rollout SET state = ?, changed = ?"
-		" WHERE id = ? AND state = ? AND share = ? AND NOT EXISTS ("
-		"SELECT 1 FROM device d WHERE d.product = rollout.product"
-		" AND d.revoked = 0 AND instr(' ' || rollout.cohorts || ' ',"
-		" ' ' || d.cohort || ' ') > 0"
-		" AND (rollout.models = '' OR instr(' ' || rollout.models ||"
-		" ' ', ' ' || d.model || ' ') > 0)"
-		" AND (d.seq < rollout.seq OR d.confirmed = 0))",
-		SQL_BIND(sql_int(ROLLOUT_COMPLETED), sql_int(now), sql_int(id),
-			 sql_int(ROLLOUT_RUNNING), sql_int(ROLLOUT_SHARE_ALL)),
-		NULL, e);
+	if (sql_run(s->db,
+		    "UPDATE rollout SET state = ?, changed = ?"
+		    " WHERE id = ? AND state = ? AND share = ? AND NOT EXISTS ("
+		    "SELECT 1 FROM device d WHERE d.product = rollout.product"
+		    " AND d.revoked = 0 AND instr(' ' || rollout.cohorts || ' ',"
+		    " ' ' || d.cohort || ' ') > 0"
+		    " AND (rollout.models = '' OR instr(' ' || rollout.models ||"
+		    " ' ', ' ' || d.model || ' ') > 0)"
+		    " AND (d.seq < rollout.seq OR d.confirmed = 0))",
+		    SQL_BIND(sql_int(ROLLOUT_COMPLETED), sql_int(now),
+			     sql_int(id), sql_int(ROLLOUT_RUNNING),
+			     sql_int(ROLLOUT_SHARE_ALL)),
+		    &changed, e))
+		return -1;
+	return changed == 0 ? 0 : log_completion(s, id, now, e);
 }
 
 int store_rollout_settle(struct store *s, int64_t id, int64_t now,
 			 struct err *e)
 {
+	int rc;
+
 	store_lock(s);
-	return store_unlock(s, settle(s, id, now, e));
+	rc = sql_begin(s->db, e);
+	if (rc == 0)
+		rc = sql_finish(s->db, settle(s, id, now, e), e);
+	return store_unlock(s, rc);
 }
 
 int store_rollout_counts(struct store *s, int64_t id,

@@ -36,6 +36,7 @@ static struct keeper_office *open_office(void)
 				      .environment = ENV_LAB,
 				      .ca = key_from(77),
 				      .online = key_from(ONLINE_KEY + 1),
+				      .log = key_from(88),
 				      .ca_pem = buf_text(&ca_pem),
 				      .device_days = 90,
 				      .enrol_rate = RATE };
@@ -129,6 +130,91 @@ static bool answer_says(const char *words)
 {
 	return memmem(a.timestamp, a.timestamp_len, words, strlen(words)) &&
 	       memmem(a.snapshot, a.snapshot_len, words, strlen(words));
+}
+
+/* ---- the audit log ------------------------------------------------------- */
+
+static struct sha256 leaf_of(uint8_t n)
+{
+	struct sha256 leaf;
+
+	merkle_leaf((struct slice){ &n, 1 }, &leaf);
+	return leaf;
+}
+
+/* A log of `size` records, the first of which may be another one. */
+static void head_of(uint8_t size, uint8_t first)
+{
+	struct merkle_tree t = { 0 };
+	struct sha256 leaf = leaf_of(first);
+	struct err e;
+
+	assert_ok(merkle_add(&t, &leaf, &e));
+	for (uint8_t i = 1; i < size; i++) {
+		leaf = leaf_of(i);
+		assert_ok(merkle_add(&t, &leaf, &e));
+	}
+	q = (struct keeper_request){ .op = KEEPER_CHECKPOINT };
+	q.head.size = size;
+	merkle_root(&t, &q.head.root);
+}
+
+/* The proof from size 1 to 2 is the second leaf. */
+static void grow_to_two(uint8_t first)
+{
+	head_of(2, first);
+	q.proof.count = 1;
+	q.proof.at[0] = leaf_of(1);
+}
+
+static void checkpoints_are_signed_for_a_log_that_grew(void **state)
+{
+	struct keeper_office *o = *state;
+	struct ec_private *log = key_from(88);
+	struct audit_checkpoint c;
+	struct ec_public key;
+	struct err e;
+
+	ec_public_of(log, &key);
+	head_of(1, 0);
+	keeper_office_do(o, &q, NOW, &a);
+	assert_done();
+	assert_ok(audit_checkpoint_open(slice_of(a.checkpoint), &key, &c, &e));
+	assert_int_equal(c.head.size, 1);
+	grow_to_two(0);
+	/* The keeper's own clock does not go back in what it signs. */
+	keeper_office_do(o, &q, NOW - 1000, &a);
+	assert_done();
+	assert_ok(audit_checkpoint_open(slice_of(a.checkpoint), &key, &c, &e));
+	assert_int_equal(c.head.size, 2);
+	assert_int_equal(c.time, NOW);
+	ec_free(log);
+}
+
+static void another_history_is_not_signed_even_after_a_restart(void **state)
+{
+	head_of(1, 0);
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_done();
+	keeper_office_close(*state);
+	*state = open_office();
+	grow_to_two(9);
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_failed(ERR_UNTRUSTED);
+	head_of(1, 9);
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_failed(ERR_UNTRUSTED);
+	q = (struct keeper_request){ .op = KEEPER_HEAD };
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_done();
+	assert_int_equal(a.head.size, 1);
+	/* Nor one that was cut. */
+	grow_to_two(0);
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_done();
+	head_of(1, 0);
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_failed(ERR_ROLLBACK);
 }
 
 /* ---- enrolment ----------------------------------------------------------- */
@@ -645,6 +731,8 @@ int main(void)
 		TEST(a_root_that_names_another_server_binds_nobody),
 		TEST(another_environment_is_refused),
 		TEST(a_bundle_is_marked_bounded_and_passed_by_the_network),
+		TEST(checkpoints_are_signed_for_a_log_that_grew),
+		TEST(another_history_is_not_signed_even_after_a_restart),
 		TEST(messages_that_are_cut_are_refused),
 		TEST(the_process_survives_hostile_messages),
 	};

@@ -13,6 +13,10 @@
 
 #define NOW 1000000
 
+static const struct audit_by by = { .kind = AUDIT_PERSON,
+				    .person = { { 7 } },
+				    .now = NOW };
+
 static char folder[] = "/tmp/pawl-store.XXXXXX";
 static char path[64];
 
@@ -64,7 +68,7 @@ static void give_claim(struct store *s, unsigned n)
 				 .expires = NOW + 100 };
 	struct err e = { 0 };
 
-	assert_ok(store_claims_add(s, &c, 1, &e));
+	assert_ok(store_claims_add(s, &c, 1, &by, &e));
 	assert_true(c.id > 0);
 }
 
@@ -92,7 +96,7 @@ static struct store_device enrolled(struct store *s, unsigned n)
 	struct err e = { 0 };
 
 	give_claim(s, n);
-	assert_ok(store_enrol(s, &claim, &d, NOW, &e));
+	assert_ok(store_enrol(s, &claim, &d, &by, &e));
 	return d;
 }
 
@@ -100,7 +104,7 @@ static int with_cohort(void **state)
 {
 	struct err e = { 0 };
 
-	return fresh(state) || store_cohort_add(*state, "canary", NOW, &e);
+	return fresh(state) || store_cohort_add(*state, "canary", &by, &e);
 }
 
 static void a_claim_registers_one_device_and_gives_its_cohort(void **state)
@@ -112,11 +116,11 @@ static void a_claim_registers_one_device_and_gives_its_cohort(void **state)
 	struct err e = { 0 };
 
 	give_claim(s, 1);
-	assert_ok(store_enrol(s, &claim, &d, NOW, &e));
+	assert_ok(store_enrol(s, &claim, &d, &by, &e));
 	assert_string_equal(d.facts.cohort, "canary");
 	assert_ok(store_device_authorise(s, &d.fingerprint, &id, &e));
 	assert_memory_equal(&id, &d.facts.id, sizeof(id));
-	assert_refused(store_enrol(s, &claim, &other, NOW, &e), ERR_REFUSED);
+	assert_refused(store_enrol(s, &claim, &other, &by, &e), ERR_REFUSED);
 	assert_refused(store_device_authorise(s, &other.fingerprint, &id, &e),
 		       ERR_REFUSED);
 }
@@ -158,7 +162,7 @@ static void every_bad_claim_is_refused_in_the_same_words(void **state)
 			       ERR_REFUSED);
 		assert_string_equal(e.msg, first);
 	}
-	assert_ok(store_claim_revoke(s, 1, &e));
+	assert_ok(store_claim_revoke(s, 1, &by, &e));
 	assert_refused(store_enrol_check(s, &good, &again, &d, &e),
 		       ERR_REFUSED);
 	assert_string_equal(e.msg, first);
@@ -197,15 +201,16 @@ static void a_key_has_one_holder_for_ever(void **state)
 
 	give_claim(s, 2);
 	second.spki = first.spki;
-	assert_refused(store_enrol(s, &claim, &second, NOW, &e), ERR_CONFLICT);
+	assert_refused(store_enrol(s, &claim, &second, &by, &e), ERR_CONFLICT);
 	/* not even after a revocation; and the claim is still good */
-	assert_ok(store_device_revoke(s, &first.facts.id, &fingerprint, &e));
-	assert_refused(store_enrol(s, &claim, &second, NOW, &e), ERR_CONFLICT);
+	assert_ok(
+		store_device_revoke(s, &first.facts.id, &by, &fingerprint, &e));
+	assert_refused(store_enrol(s, &claim, &second, &by, &e), ERR_CONFLICT);
 	second.spki = hash(3);
 	second.decrypt = first.decrypt;
-	assert_refused(store_enrol(s, &claim, &second, NOW, &e), ERR_CONFLICT);
+	assert_refused(store_enrol(s, &claim, &second, &by, &e), ERR_CONFLICT);
 	second.decrypt = new_device(2).decrypt;
-	assert_ok(store_enrol(s, &claim, &second, NOW, &e));
+	assert_ok(store_enrol(s, &claim, &second, &by, &e));
 	assert_refused(store_key_take(s, &second.spki, "person", &e),
 		       ERR_CONFLICT);
 }
@@ -237,7 +242,8 @@ static void the_registry_has_keys_and_no_revoked_device(void **state)
 			    sizeof(second.decrypt));
 	assert_string_equal(r.last.certificate, "pem");
 	assert_string_equal(r.last.facts.cohort, "canary");
-	assert_ok(store_device_revoke(s, &second.facts.id, &fingerprint, &e));
+	assert_ok(store_device_revoke(s, &second.facts.id, &by, &fingerprint,
+				      &e));
 	r.count = 0;
 	assert_ok(store_registry_each(s, NULL, 10, count_registered, &r, &e));
 	assert_int_equal(r.count, 1);
@@ -260,7 +266,7 @@ static void *race(void *ctx)
 	struct sha256 claim = hash(1);
 	struct err e = { 0 };
 
-	r->won = store_enrol(r->s, &claim, &d, NOW, &e) == 0;
+	r->won = store_enrol(r->s, &claim, &d, &by, &e) == 0;
 	return NULL;
 }
 
@@ -290,12 +296,14 @@ static void a_revoked_device_is_refused_at_once(void **state)
 	struct device_id id, unknown = { { 99 } };
 	struct err e = { 0 };
 
-	assert_ok(store_device_revoke(*state, &d.facts.id, &fingerprint, &e));
+	assert_ok(store_device_revoke(*state, &d.facts.id, &by, &fingerprint,
+				      &e));
 	assert_true(sha256_equal(&fingerprint, &d.fingerprint));
 	assert_refused(store_device_authorise(*state, &d.fingerprint, &id, &e),
 		       ERR_REFUSED);
-	assert_refused(store_device_revoke(*state, &unknown, &fingerprint, &e),
-		       ERR_NOT_FOUND);
+	assert_refused(
+		store_device_revoke(*state, &unknown, &by, &fingerprint, &e),
+		ERR_NOT_FOUND);
 }
 
 static void a_batch_of_claims_needs_its_cohort(void **state)
@@ -307,7 +315,7 @@ static void a_batch_of_claims_needs_its_cohort(void **state)
 	struct err e = { 0 };
 	bool again;
 
-	assert_refused(store_claims_add(*state, c, 2, &e), ERR_NOT_FOUND);
+	assert_refused(store_claims_add(*state, c, 2, &by, &e), ERR_NOT_FOUND);
 	assert_refused(store_enrol_check(*state, &first, &again, &d, &e),
 		       ERR_REFUSED);
 }
@@ -378,7 +386,7 @@ static struct rollout add_rollout(struct store *s, const char *name,
 	struct err e = { 0 };
 
 	memcpy(r.name, name, strlen(name));
-	assert_ok(store_rollout_add(s, &r, &e));
+	assert_ok(store_rollout_add(s, &r, &by, &e));
 	return r;
 }
 
@@ -388,24 +396,24 @@ static void a_rollout_opens_for_its_members_and_only_grows(void **state)
 	struct err e = { 0 };
 	uint64_t half;
 
-	assert_refused(store_rollout_open(*state, &r, ROLLOUT_DRAFT, NOW, &e),
+	assert_refused(store_rollout_open(*state, &r, ROLLOUT_DRAFT, &by, &e),
 		       ERR_REFUSED); /* nobody is enrolled */
 	for (unsigned i = 1; i <= 4; i++)
 		(void)enrolled(*state, i);
-	assert_ok(store_rollout_open(*state, &r, ROLLOUT_DRAFT, NOW, &e));
+	assert_ok(store_rollout_open(*state, &r, ROLLOUT_DRAFT, &by, &e));
 	assert_int_equal(r.population, 4);
 	half = r.limit;
-	assert_refused(store_rollout_open(*state, &r, ROLLOUT_DRAFT, NOW, &e),
+	assert_refused(store_rollout_open(*state, &r, ROLLOUT_DRAFT, &by, &e),
 		       ERR_CONFLICT);
-	assert_ok(store_rollout_pause(*state, "one", "why", NOW, &e));
+	assert_ok(store_rollout_pause(*state, "one", "why", &by, &e));
 	assert_ok(store_rollout_find(*state, "one", &again, &e));
 	assert_int_equal(again.state, ROLLOUT_PAUSED);
 	assert_string_equal(again.reason, "why");
 	assert_true(again.limit == half);
 	again.share = 1;
-	assert_ok(store_rollout_open(*state, &again, ROLLOUT_PAUSED, NOW, &e));
+	assert_ok(store_rollout_open(*state, &again, ROLLOUT_PAUSED, &by, &e));
 	assert_true(again.limit == half);
-	assert_refused(store_rollout_pause(*state, "two", "", NOW, &e),
+	assert_refused(store_rollout_pause(*state, "two", "", &by, &e),
 		       ERR_CONFLICT);
 }
 
@@ -460,7 +468,7 @@ static void a_rollout_completes_when_nobody_is_left(void **state)
 	struct wire_checkin m = runs(1, 1);
 	struct err e = { 0 };
 
-	assert_ok(store_rollout_open(*state, &r, ROLLOUT_DRAFT, NOW, &e));
+	assert_ok(store_rollout_open(*state, &r, ROLLOUT_DRAFT, &by, &e));
 	assert_ok(store_device_seen(*state, &d, &m, NOW, &e));
 	assert_ok(store_rollout_settle(*state, r.id, NOW, &e));
 	assert_ok(store_rollout_find(*state, "one", &r, &e));
@@ -492,8 +500,11 @@ static void an_import_replaces_what_is_served_whole(void **state)
 				   .payload_count = 1,
 				   .releases = &r,
 				   .release_count = 1 };
-	struct store_file snapshot = { .name = "1.snapshot.json",
-				       .bytes = slice_of("snap") };
+	struct store_online online = {
+		.timestamp = slice_of("time"),
+		.snapshot = { .name = "1.snapshot.json",
+			      .bytes = slice_of("snap") },
+	};
 	struct buf b = BUF_INIT(100);
 	struct store_release out;
 	struct sha256 digest;
@@ -501,8 +512,8 @@ static void an_import_replaces_what_is_served_whole(void **state)
 	uint64_t length;
 	struct err e = { 0 };
 
-	assert_ok(store_import(*state, &in, NOW, &e));
-	assert_ok(store_online(*state, &snapshot, slice_of("time"), &e));
+	assert_ok(store_import(*state, &in, &by, &e));
+	assert_ok(store_online(*state, &online, &by, &e));
 	assert_ok(store_metadata_versions(*state, &root, &targets, &e));
 	assert_int_equal(root, 1);
 	assert_int_equal(targets, 3);
@@ -516,7 +527,7 @@ static void an_import_replaces_what_is_served_whole(void **state)
 	assert_true(out.listed);
 	store_release_done(&out);
 	in.payload_count = in.release_count = 0;
-	assert_ok(store_import(*state, &in, NOW, &e));
+	assert_ok(store_import(*state, &in, &by, &e));
 	assert_refused(store_payload_find(*state, "kiosk/1/aa.f", &digest,
 					  &length, &e),
 		       ERR_NOT_FOUND);
@@ -540,10 +551,10 @@ static void roles_are_remembered_when_their_delegation_ends(void **state)
 	size_t count;
 	struct err e = { 0 };
 
-	assert_ok(store_import(*state, &in, NOW, &e));
+	assert_ok(store_import(*state, &in, &by, &e));
 	in.role_count = 1;
 	roles[0].version = 8;
-	assert_ok(store_import(*state, &in, NOW, &e));
+	assert_ok(store_import(*state, &in, &by, &e));
 	assert_ok(store_roles(*state, out, &count, &e));
 	assert_int_equal(count, 2);
 	assert_string_equal(out[0].name, "nightly");
@@ -561,8 +572,8 @@ static void a_release_that_is_withdrawn_pauses_its_rollout(void **state)
 	struct err e = { 0 };
 
 	(void)enrolled(*state, 1);
-	assert_ok(store_rollout_open(*state, &r, ROLLOUT_DRAFT, NOW, &e));
-	assert_ok(store_import(*state, &none, NOW, &e));
+	assert_ok(store_rollout_open(*state, &r, ROLLOUT_DRAFT, &by, &e));
+	assert_ok(store_import(*state, &none, &by, &e));
 	assert_ok(store_rollout_find(*state, "one", &r, &e));
 	assert_int_equal(r.state, ROLLOUT_PAUSED);
 }
@@ -595,7 +606,7 @@ static void devices_are_listed_in_pages(void **state)
 	assert_int_equal(c.count, 5);
 	assert_ok(store_device_each(*state, &c.last, 3, collect, &c, &e));
 	assert_int_equal(c.count, 5);
-	assert_ok(store_device_revoke(*state, &c.last, &cut, &e));
+	assert_ok(store_device_revoke(*state, &c.last, &by, &cut, &e));
 	assert_ok(store_device_counts(*state, &active, &revoked, &e));
 	assert_int_equal(active, 4);
 	assert_int_equal(revoked, 1);

@@ -1,0 +1,212 @@
+#!/bin/sh
+# The audit log: every act of a person is one record, the log verifies offline
+# by our own command and by a stranger's, and every tampering is found.
+command -v python3 >/dev/null || { echo "needs python3"; exit 77; }
+command -v openssl >/dev/null || { echo "needs openssl"; exit 77; }
+. "$(dirname "$0")/server-lib.sh"
+here=$(cd "$(dirname "$0")" && pwd)
+
+"$server" init "$WORK/server" --environment demo --admin alice \
+	--device-listen 127.0.0.1:0 --enrol-listen 127.0.0.1:0 \
+	--people-listen 127.0.0.1:0 >/dev/null
+make_repo "$WORK/repo"
+make_release "$WORK/repo" r1 "$WORK/publish"
+start_server
+key=$WORK/server/audit.pub
+
+# A look into the database, or a thief's hand in it.
+db() { # folder, SQL
+	python3 -c 'import sqlite3, sys
+d = sqlite3.connect(sys.argv[1] + "/store.sqlite", isolation_level=None)
+try:
+    for statement in sys.argv[2].split(";"):
+        for row in d.execute(statement):
+            print(bytes(row[0]).decode())
+except sqlite3.Error as e:
+    sys.exit(str(e))' "$1" "$2"
+}
+
+records() { db "$WORK/server" "SELECT record FROM audit ORDER BY n"; }
+acts() { records | sed 's/.*"act":"\([^"]*\)".*/\1/'; }
+
+# An operator without the wait for a key to be derived: path, and a body or not.
+"$BIN/tests/tools/open-key" "$WORK/server/admin/admin.key" \
+	"$WORK/server/admin/admin.secret" >"$WORK/alice.key"
+people() {
+	curl -sS --fail-with-body --cacert "$WORK/server/ca.pem" \
+		--cert "$WORK/server/admin/admin.pem" --key "$WORK/alice.key" \
+		-H 'Content-Type: application/json' ${2:+--data "$2"} \
+		"https://$(listener people)/v1/people/$1"
+}
+
+# The next request is exactly one act of a person, of this kind.
+covered="payload/ metadata/ publish"
+act() { # route, body, act
+	covered="$covered $1"
+	records >"$WORK/before"
+	people "$1" "$2" >"$WORK/said" || die "$1: $(cat "$WORK/said")"
+	records >"$WORK/after"
+	head -n "$(wc -l <"$WORK/before")" "$WORK/after" |
+		cmp -s - "$WORK/before" || die "the past changed: $1"
+	tail -n +"$(($(wc -l <"$WORK/before") + 1))" "$WORK/after" |
+		grep '"kind":"person"' >"$WORK/new" || :
+	[ "$(wc -l <"$WORK/new")" -eq 1 ] || die "not one record: $1"
+	grep -q "\"act\":\"$3\"" "$WORK/new" || die "not $3: $1"
+}
+
+# An import is its uploads, one act each, and then itself.
+want 0 op release import "$WORK/publish"
+for kind in payload-upload metadata-upload import publish; do
+	acts | grep -qx "$kind" || die "no $kind"
+done
+act cohorts '{"v":1,"name":"canary"}' cohort-create
+act tokens '{"v":1,"product":"kiosk","model":"k1","cohort":"canary",
+	"count":3,"days":3}' token-create
+first=$(sed 's/.*"first":\([0-9]*\).*/\1/' "$WORK/new")
+act token-revoke "{\"v\":1,\"id\":$first}" token-revoke
+make_device a canary
+make_device b canary
+want 0 device a enroll --claim-file "$WORK/devices/a/claim"
+want 0 device b enroll --claim-file "$WORK/devices/b/claim"
+[ "$(acts | grep -c '^device-enrol$')" -eq 2 ] || die "two enrolments"
+act rollouts '{"v":1,"name":"one","release":"r1","cohorts":["canary"],
+	"share":10000}' rollout-create
+act rollout-start '{"v":1,"name":"one"}' rollout-start
+act rollout-pause '{"v":1,"name":"one","reason":"Bob is unsure"}' rollout-pause
+act rollout-resume '{"v":1,"name":"one"}' rollout-resume
+# What devices say is not audit; that the rule saw all confirmed is.
+acts | grep -v '^rollout' >"$WORK/acts"
+for n in a b; do
+	want 0 device "$n" update
+	want 0 device "$n" check
+done
+acts | grep -v '^rollout' | cmp -s - "$WORK/acts" || die "noise in the log"
+acts | grep -qx rollout-complete || die "completion is an act of the gate"
+act bundle '{"v":1,"days":3}' bundle-export
+ids=$(people devices | grep -o '"id":"[0-9a-f]*"' | cut -d'"' -f4)
+id=$(echo "$ids" | head -n 1) other=$(echo "$ids" | tail -n 1)
+act device-revoke "{\"v\":1,\"id\":\"$id\"}" device-revoke
+
+# A revocation was exported before it was acknowledged.
+cp "$WORK/server/audit/checkpoint.json" "$WORK/kept.json"
+grep -q "\"size\":$(records | wc -l)," "$WORK/kept.json" || die "not exported"
+
+want 0 op audit list
+said "person .* device-revoke .*device=$id"
+
+# Every route by which people change something was tried above.
+sed -n '/PEOPLE, METHOD_P[OU][ST]T*, P "/s/.*P "\([^"]*\)".*/\1/p' \
+	"$here/../../update-server/api_life.c" | sort -u >"$WORK/routes"
+for route in $(cat "$WORK/routes"); do
+	case " $covered " in *" $route "*) ;; *)
+		die "no test that $route is audited" ;;
+	esac
+done
+[ "$(wc -l <"$WORK/routes")" -ge 12 ] || die "the routes were not found"
+
+# A refused act is none.
+records >"$WORK/before"
+want 14 op cohort create canary
+want 22 people token-revoke '{"v":1,"id":99999}'
+records | cmp -s - "$WORK/before" || die "a refusal was recorded"
+
+# Nothing personal, no free text, no claim code.
+! grep -q "alice\|Bob\|unsure" "$WORK/before" || die "personal data"
+! grep -q "$(tr -d '\n' <"$WORK/devices/a/claim")" "$WORK/before" ||
+	die "a claim code"
+
+# TLS renewal while the server runs.
+want 0 "$server" tls renew "$WORK/server"
+acts | grep -qx tls-renew || die "tls-renew"
+acts | head -n 1 | grep -qx init || die "init comes first"
+
+# Export; verify with nothing but the key, twice over.
+want 0 op audit export "$WORK/log"
+count=$(wc -l <"$WORK/log/records.jsonl")
+want 0 "$server" audit verify "$WORK/log" --key "$key"
+said "whole: $count records"
+want 0 "$server" audit verify "$WORK/log" --key "$key" \
+	--checkpoint "$WORK/kept.json"
+want 0 python3 "$here/../tools/verify_audit.py" "$WORK/log" "$key" \
+	"$WORK/kept.json"
+said "whole: $count records"
+want 6 "$server" audit verify "$WORK/log" --key "$WORK/server/online.pub"
+want 2 "$server" audit verify "$WORK/log"
+want 4 "$server" audit verify "$WORK/log" --key "$WORK/kept.json"
+
+# Tampering with the export, by hand.
+tampered() { # words, sed expression over the records
+	words=$1
+	rm -rf "$WORK/bad"
+	cp -r "$WORK/log" "$WORK/bad"
+	sed -i "$2" "$WORK/bad/records.jsonl"
+	got=0
+	"$server" audit verify "$WORK/bad" --key "$key" >"$WORK/said" 2>&1 ||
+		got=$?
+	[ "$got" -eq 6 ] || [ "$got" -eq 4 ] || [ "$got" -eq 8 ] ||
+		die "not found: $2"
+	said "$words"
+	want 1 python3 "$here/../tools/verify_audit.py" "$WORK/bad" "$key"
+}
+tampered "not those that were signed" '5s/"cohort":"[a-z0-9]*"/"cohort":"other"/
+	s/"share":10000/"share":9999/'
+tampered "line 4: record 4 stands where 3 belongs" 4d
+tampered "record 4 stands where 3 belongs" '4{h;d};5{G}'
+tampered "stands where 4 belongs" 4p
+tampered "was cut" '$d'
+tampered "" '3s/"time":"2/"time":"1/'
+tampered "" '3s/"v":1/"v": 1/'
+
+# Tampering on the server: the database keeps its own log, and a thief who
+# rewrites it around that finds the keeper in his way.
+want 1 db "$WORK/server" "DELETE FROM audit WHERE n = 3"
+said "only grows"
+stop_server
+cp -r "$WORK/server" "$WORK/stolen"
+db "$WORK/server" "DROP TRIGGER audit_kept;
+	DROP TRIGGER audit_node_kept; DROP TRIGGER audit_fixed;
+	DELETE FROM audit WHERE n >= 10; DELETE FROM audit_node
+	WHERE ((at + 1) << level) > 10; DELETE FROM audit_checkpoint
+	WHERE size > 10"
+printf '\n[audit]\nreserve_mb = 1000000\n' >>"$WORK/server/server.conf"
+start_server
+want 8 op audit export "$WORK/log2"
+said "fewer records than before"
+# A disk without room for the log: acts are refused, revocations are not.
+want 11 op cohort create later
+said "kept for the audit log"
+case $(people cohorts) in *later*) die "it was done" ;; esac
+# Here the revocation cannot be made known outside, so it is not acknowledged;
+# the device is refused all the same.
+want 8 op device revoke "$other"
+said "it is revoked, but the audit log could not be signed"
+records | tail -n 1 | grep -q "\"device\":\"$other\"" || die "no record"
+stop_server
+
+# With the keeper's memory rewritten too, and its key: all signatures are good,
+# and the checkpoint that was kept elsewhere tells.
+rm -r "$WORK/server"
+mv "$WORK/stolen" "$WORK/server"
+db "$WORK/server" "DROP TRIGGER audit_kept;
+	DROP TRIGGER audit_node_kept; DELETE FROM audit WHERE n >= 10;
+	DELETE FROM audit_node WHERE ((at + 1) << level) > 10;
+	DELETE FROM audit_checkpoint"
+rm "$WORK/server/keeper/audit.json"
+start_server
+people cohorts '{"v":1,"name":"forged"}' >/dev/null || die "forged"
+want 0 op audit export "$WORK/log3"
+want 0 "$server" audit verify "$WORK/log3" --key "$key"
+want 8 "$server" audit verify "$WORK/log3" --key "$key" \
+	--checkpoint "$WORK/kept.json"
+said "was cut"
+rm -r "$WORK/log3"
+n=0
+while [ "$n" -le "$count" ]; do
+	people cohorts "{\"v\":1,\"name\":\"more$n\"}" >/dev/null
+	n=$((n + 1))
+done
+want 0 op audit export "$WORK/log3"
+want 6 "$server" audit verify "$WORK/log3" --key "$key" \
+	--checkpoint "$WORK/kept.json"
+said "was rewritten"
+echo "the audit log holds"

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The audit log as people read it, and its checkpoints. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/fs.h"
+#include "common/mem.h"
+
+#include "update-server/api.h"
+
+#define PAGE          500 /* records or checkpoints of one answer */
+#define EXPORTED_NAME "checkpoint.json"
+
+/* ---- checkpoints --------------------------------------------------------- */
+
+/* Where something else than this machine sees it (docs/audit-log.md). */
+static int export_checkpoint(struct server_api *api, const char *text,
+			     struct err *e)
+{
+	struct buf line = BUF_INIT(AUDIT_CHECKPOINT_MAX + 1);
+	int dirfd = -1, rc = -1;
+
+	if (fs_make_dir(api->config->audit_export, 0700, &dirfd, e) == 0 &&
+	    buf_addf(&line, e, "%s\n", text) == 0)
+		rc = fs_replace_file(dirfd, EXPORTED_NAME, buf_slice(&line),
+				     0644, e);
+	fs_close(&dirfd);
+	buf_done(&line);
+	return rc ? err_in(e, "[audit] export") : 0;
+}
+
+/* What the keeper has signed is where the proof must start, also after a crash
+ * between its signature and our note of it. */
+static int ask_keeper(struct server_api *api, struct keeper_request *q,
+		      struct keeper_answer *a, struct err *e)
+{
+	q->op = KEEPER_HEAD;
+	if (keeper_ask(api->keeper, q, a, e) ||
+	    store_audit_prove(api->store, a->head.size, &q->head, &q->proof, e))
+		return -1;
+	q->op = KEEPER_CHECKPOINT;
+	return keeper_ask(api->keeper, q, a, e);
+}
+
+static int make_checkpoint(struct server_api *api, struct err *e)
+{
+	struct keeper_request *q = mem_alloc(1, sizeof(*q));
+	struct keeper_answer *a = mem_alloc(1, sizeof(*a));
+	int rc = -1;
+
+	if (ask_keeper(api, q, a, e) == 0 &&
+	    store_checkpoint_put(api->store, q->head.size, a->checkpoint, e) ==
+		    0)
+		rc = export_checkpoint(api, a->checkpoint, e);
+	free(q);
+	free(a);
+	return rc;
+}
+
+/* An export that failed is tried again, also when nothing was added since. */
+static int checkpoint(struct server_api *api, struct err *e)
+{
+	char text[AUDIT_CHECKPOINT_MAX + 1];
+	uint64_t size, signed_size;
+
+	if (store_audit_size(api->store, &size, e) ||
+	    store_checkpoint_latest(api->store, &signed_size, text, e))
+		return -1;
+	if (size != signed_size)
+		return make_checkpoint(api, e);
+	if (size == api->exported)
+		return 0;
+	return export_checkpoint(api, text, e);
+}
+
+int api_checkpoint(struct server_api *api, struct err *e)
+{
+	uint64_t size;
+	char text[AUDIT_CHECKPOINT_MAX + 1];
+	int rc;
+
+	(void)pthread_mutex_lock(&api->checkpointing);
+	rc = checkpoint(api, e);
+	if (rc == 0)
+		rc = store_checkpoint_latest(api->store, &size, text, e);
+	if (rc == 0)
+		api->exported = size;
+	(void)pthread_mutex_unlock(&api->checkpointing);
+	return rc;
+}
+
+int api_audit_head(struct server_api *api, const struct request *q,
+		   struct response *a, struct err *e)
+{
+	char text[AUDIT_CHECKPOINT_MAX + 1];
+	uint64_t size;
+	struct json *j;
+
+	(void)q;
+	if (api_checkpoint(api, e) ||
+	    store_checkpoint_latest(api->store, &size, text, e))
+		return -1;
+	j = api_answer();
+	json_set_int(j, "size", (int64_t)size);
+	json_set_text(j, "checkpoint", text);
+	return response_json(a, 200, j, e);
+}
+
+/* ---- pages --------------------------------------------------------------- */
+
+static int path_number(const struct request *q, const char *prefix,
+		       uint64_t *out, struct err *e)
+{
+	if (num_parse(slice_of(api_rest(q, prefix)), JSON_INT_MAX, out, e))
+		return err_set(e, ERR_NOT_FOUND, "not a number");
+	return 0;
+}
+
+/* Records travel as text: their very bytes are what the tree is over. */
+static int add_record(void *ctx, struct slice record, struct err *e)
+{
+	struct buf text = BUF_INIT(AUDIT_RECORD_MAX);
+	int rc = buf_add(&text, record, e);
+
+	if (rc == 0)
+		json_add(ctx, json_new_text(buf_text(&text)));
+	buf_done(&text);
+	return rc;
+}
+
+int api_audit_list(struct server_api *api, const struct request *q,
+		   struct response *a, struct err *e)
+{
+	struct json *list, *j;
+	uint64_t from, size;
+
+	if (path_number(q, "/v1/people/audit/", &from, e) ||
+	    store_audit_size(api->store, &size, e))
+		return -1;
+	list = json_new_array();
+	if (store_audit_each(api->store, from, PAGE, add_record, list, e)) {
+		json_free(list);
+		return -1;
+	}
+	j = api_answer();
+	json_set_int(j, "size", (int64_t)size);
+	json_set(j, "records", list);
+	return response_json(a, 200, j, e);
+}
+
+struct checkpoints {
+	struct json *list;
+	uint64_t last;
+};
+
+static int add_checkpoint(void *ctx, uint64_t size, const char *text,
+			  struct err *e)
+{
+	struct checkpoints *c = ctx;
+
+	(void)e;
+	json_add(c->list, json_new_text(text));
+	c->last = size;
+	return 0;
+}
+
+int api_audit_checkpoints(struct server_api *api, const struct request *q,
+			  struct response *a, struct err *e)
+{
+	struct checkpoints c = { 0 };
+	struct json *j;
+	uint64_t after;
+
+	if (path_number(q, "/v1/people/audit-checkpoints/", &after, e))
+		return -1;
+	c.list = json_new_array();
+	if (store_checkpoint_each(api->store, (int64_t)after, PAGE,
+				  add_checkpoint, &c, e)) {
+		json_free(c.list);
+		return -1;
+	}
+	j = api_answer();
+	if (c.last > 0)
+		json_set_int(j, "last", (int64_t)c.last);
+	json_set(j, "checkpoints", c.list);
+	return response_json(a, 200, j, e);
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `audit list`, `audit export DIR`, `audit verify DIR --key FILE`. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/fs.h"
+#include "common/text.h"
+
+#include "update-server/audit_verify.h"
+#include "update-server/commands.h"
+#include "update-server/ui.h"
+
+#define WORDS_MAX 400
+
+/* Each line of a list that the server gives in pages. */
+typedef int take_line(void *ctx, const char *line, struct err *e);
+
+/* ---- list ---------------------------------------------------------------- */
+
+static void add_word(char *out, const char *name, const struct json *value)
+{
+	size_t used = strlen(out);
+
+	if (json_is_integer(value))
+		(void)snprintf(out + used, WORDS_MAX - used, "%s%s=%lld",
+			       used ? " " : "", name,
+			       (long long)json_int(value));
+	else if (json_is_string(value))
+		(void)snprintf(out + used, WORDS_MAX - used, "%s%s=%s",
+			       used ? " " : "", name, json_text(value));
+	for (size_t i = 0; i < json_count(value); i++)
+		add_word(out, name, json_at(value, i));
+}
+
+/* Times, ids and names: all of them escaped by having been checked. */
+static int print_record(void *ctx, const char *line, struct err *e)
+{
+	struct audit_record r = { 0 };
+	char time[UTC_TEXT_LEN], who[17] = "-", words[WORDS_MAX] = "";
+	static const char *const kinds[] = { "person", "device", "gate",
+					     "system" };
+
+	(void)ctx;
+	if (audit_record_parse(slice_of(line), &r, e))
+		return err_in(e, "the server's answer");
+	utc_format(r.time, time);
+	if (r.by.kind == AUDIT_PERSON)
+		hex_format((struct slice){ r.by.person.bytes, 8 }, who);
+	if (r.by.kind == AUDIT_DEVICE)
+		hex_format((struct slice){ r.by.device.bytes, 8 }, who);
+	for (void *m = json_first(r.objects); m; m = json_next(r.objects, m))
+		add_word(words, json_name(m), json_value(m));
+	printf("%6llu  %s  %-6s  %-16s  %-16s  %s%s\n",
+	       (unsigned long long)r.number, time, kinds[r.by.kind], who,
+	       audit_act_name(r.act), words,
+	       r.clock_back ? "  (the clock had gone back)" : "");
+	audit_record_done(&r);
+	return 0;
+}
+
+/* The records themselves, a line each, for other programs. */
+static int print_line(void *ctx, const char *line, struct err *e)
+{
+	(void)ctx;
+	(void)e;
+	printf("%s\n", line);
+	return 0;
+}
+
+/* Records from the first on, up to size (0: all that there are). */
+static int each_record(struct ui *u, uint64_t size, take_line *take, void *ctx,
+		       struct err *e)
+{
+	uint64_t from = 0;
+	size_t count = 1;
+
+	while (count > 0 && (size == 0 || from < size)) {
+		struct json *page = NULL;
+		const struct json *list;
+		char path[64];
+		int rc = 0;
+
+		if (text_format(path, sizeof(path), e, "/v1/people/audit/%llu",
+				(unsigned long long)from) ||
+		    people_get(u->client, path, &page, e))
+			return -1;
+		list = json_get(page, "records");
+		count = json_count(list);
+		for (size_t i = 0; rc == 0 && i < count; i++)
+			if (size == 0 || from + i < size)
+				rc = take(ctx, json_text(json_at(list, i)), e);
+		from += count;
+		json_free(page);
+		if (rc)
+			return -1;
+	}
+	return 0;
+}
+
+int command_audit_list(int argc, char **argv, struct err *e)
+{
+	struct ui u = { 0 };
+	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
+	int rc = -1;
+
+	if (ui_start(&u, argc, argv, opts, 0, e) == 0)
+		rc = each_record(&u, 0, u.json ? print_line : print_record,
+				 NULL, e);
+	ui_done(&u);
+	return rc;
+}
+
+/* ---- export -------------------------------------------------------------- */
+
+static int write_line(void *ctx, const char *line, struct err *e)
+{
+	const int *fd = ctx;
+
+	if (fs_write(*fd, slice_of(line), e))
+		return -1;
+	return fs_write(*fd, slice_of("\n"), e);
+}
+
+static int each_checkpoint(struct ui *u, uint64_t size, take_line *take,
+			   void *ctx, struct err *e)
+{
+	int64_t after = 0, last = 0;
+
+	do {
+		struct json *page = NULL;
+		const struct json *list;
+		char path[64];
+		int rc = 0;
+
+		after = last;
+		if (text_format(path, sizeof(path), e,
+				"/v1/people/audit-checkpoints/%lld",
+				(long long)after) ||
+		    people_get(u->client, path, &page, e))
+			return -1;
+		list = json_get(page, "checkpoints");
+		for (size_t i = 0; rc == 0 && i < json_count(list); i++)
+			rc = take(ctx, json_text(json_at(list, i)), e);
+		if (json_count(list) > 0)
+			last = json_int(json_get(page, "last"));
+		json_free(page);
+		if (rc)
+			return -1;
+	} while (last > after && (uint64_t)last < size);
+	return 0;
+}
+
+typedef int each_line(struct ui *u, uint64_t size, take_line *take, void *ctx,
+		      struct err *e);
+
+/* Under another name until it is whole: an export that was cut short looks
+ * like none, not like a log that was. */
+static int write_file(struct ui *u, int dirfd, const char *name, uint64_t size,
+		      each_line *each, struct err *e)
+{
+	char part[64];
+	int fd = -1, rc = -1;
+
+	if (text_format(part, sizeof(part), e, "%s.part", name) ||
+	    fs_remove(dirfd, part, e) || fs_create(dirfd, part, 0644, &fd, e))
+		return -1;
+	if (each(u, size, write_line, &fd, e) == 0 && fs_sync(fd, e) == 0)
+		rc = fs_rename(dirfd, part, name, e);
+	fs_close(&fd);
+	return rc;
+}
+
+static int export(struct ui *u, int dirfd, int64_t *size, struct err *e)
+{
+	struct json *head = NULL;
+	int rc = -1;
+
+	if (people_get(u->client, "/v1/people/audit-head", &head, e) ||
+	    json_get_int(head, "size", 0, JSON_INT_MAX, size, e))
+		goto out;
+	if (write_file(u, dirfd, AUDIT_RECORDS_FILE, (uint64_t)*size,
+		       each_record, e) ||
+	    write_file(u, dirfd, AUDIT_CHECKPOINTS_FILE, (uint64_t)*size,
+		       each_checkpoint, e))
+		goto out;
+	rc = 0;
+out:
+	json_free(head);
+	return rc;
+}
+
+int command_audit_export(int argc, char **argv, struct err *e)
+{
+	struct ui u = { 0 };
+	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
+	int64_t size = 0;
+	int dirfd = -1, rc = -1;
+
+	if (ui_start(&u, argc, argv, opts, 1, e) ||
+	    fs_make_dir(u.operands[0], 0755, &dirfd, e) ||
+	    export(&u, dirfd, &size, e))
+		goto out;
+	if (u.json)
+		printf("{\"records\":%lld}\n", (long long)size);
+	else
+		printf("%lld records; check them with\n"
+		       "  pawl-server audit verify %s --key audit.pub\n",
+		       (long long)size, u.operands[0]);
+	rc = 0;
+out:
+	fs_close(&dirfd);
+	ui_done(&u);
+	return rc;
+}
+
+/* ---- verify -------------------------------------------------------------- */
+
+static void print_findings(const struct audit_findings *f, bool json)
+{
+	char time[UTC_TEXT_LEN];
+
+	utc_format(f->last.time, time);
+	if (json) {
+		printf("{\"records\":%llu,\"checkpoints\":%llu,"
+		       "\"clock_back\":%llu,\"signed\":\"%s\"}\n",
+		       (unsigned long long)f->records,
+		       (unsigned long long)f->checkpoints,
+		       (unsigned long long)f->clock_back, time);
+		return;
+	}
+	printf("whole: %llu records, %llu checkpoints, the last of %s\n",
+	       (unsigned long long)f->records,
+	       (unsigned long long)f->checkpoints, time);
+	if (f->clock_back > 0)
+		printf("at %llu records the server's clock had gone back\n",
+		       (unsigned long long)f->clock_back);
+}
+
+static int verify(const char *dir, const char *key_file,
+		  const struct opt_list *kept, struct audit_findings *found,
+		  struct err *e)
+{
+	struct buf pem = BUF_INIT(EC_PEM_MAX_LEN);
+	struct audit_check check = { .dirfd = -1,
+				     .kept = kept->at,
+				     .kept_count = kept->count };
+	struct ec_public key;
+	int rc = -1;
+
+	if (fs_read_path(key_file, &pem, e) ||
+	    ec_public_from_pem(buf_slice(&pem), &key, e)) {
+		err_in(e, "--key");
+		goto out;
+	}
+	check.key = &key;
+	if (fs_open_dir(dir, &check.dirfd, e) == 0)
+		rc = audit_verify(&check, found, e);
+out:
+	fs_close(&check.dirfd);
+	buf_done(&pem);
+	return rc;
+}
+
+int command_audit_verify(int argc, char **argv, struct err *e)
+{
+	struct audit_findings found;
+	struct opt_list kept = { .count = 0 };
+	const char *key = NULL;
+	bool json = false;
+	const struct opt opts[] = {
+		OPT_TEXT("key", "FILE", &key, "the log key's public half"),
+		OPT_LIST("checkpoint", "FILE", &kept,
+			 "a checkpoint that was kept elsewhere"),
+		OPT_FLAG("json", &json, "print JSON"),
+		OPT_END,
+	};
+	char **operands;
+	int count;
+
+	if (opt_parse(argc, argv, opts, &operands, &count, e))
+		return -1;
+	if (count != 1 || !key)
+		return err_set(e, ERR_USAGE,
+			       "name an exported folder and --key audit.pub");
+	if (verify(operands[0], key, &kept, &found, e))
+		return -1;
+	print_findings(&found, json);
+	return 0;
+}
