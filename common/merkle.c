@@ -198,6 +198,23 @@ static int reject(struct err *e)
 	return err_set(e, ERR_UNTRUSTED, "the log's proof does not hold");
 }
 
+/* One level up: r joins its sibling c, on its left or on its right. */
+static void join(uint64_t *fn, uint64_t *sn, const struct sha256 *c,
+		 struct sha256 *r)
+{
+	if (*fn & 1 || *fn == *sn) {
+		merkle_node(c, r, r);
+		while (!(*fn & 1) && *fn != 0) {
+			*fn >>= 1;
+			*sn >>= 1;
+		}
+	} else {
+		merkle_node(r, c, r);
+	}
+	*fn >>= 1;
+	*sn >>= 1;
+}
+
 int merkle_check_inclusion(const struct sha256 *leaf, uint64_t index,
 			   const struct merkle_head *head,
 			   const struct merkle_proof *proof, struct err *e)
@@ -210,17 +227,7 @@ int merkle_check_inclusion(const struct sha256 *leaf, uint64_t index,
 	for (size_t i = 0; i < proof->count; i++) {
 		if (sn == 0)
 			return reject(e);
-		if (fn & 1 || fn == sn) {
-			merkle_node(&proof->at[i], &r, &r);
-			while (!(fn & 1) && fn != 0) {
-				fn >>= 1;
-				sn >>= 1;
-			}
-		} else {
-			merkle_node(&r, &proof->at[i], &r);
-		}
-		fn >>= 1;
-		sn >>= 1;
+		join(&fn, &sn, &proof->at[i], &r);
 	}
 	return sn == 0 && sha256_equal(&r, &head->root) ? 0 : reject(e);
 }

@@ -204,7 +204,8 @@ int wire_format_enrol(const struct wire_enrol *m, struct buf *out,
 }
 
 /* A signature in hex: any even number of digits up to the longest one. */
-static int get_proof(const struct json *j, struct wire_enrol *m, struct err *e)
+static int get_proof(const struct json *j, uint8_t proof[EC_SIG_MAX_LEN],
+		     size_t *proof_len, struct err *e)
 {
 	const char *text;
 	size_t len;
@@ -214,8 +215,8 @@ static int get_proof(const struct json *j, struct wire_enrol *m, struct err *e)
 	len = strlen(text);
 	if (len == 0 || len % 2 != 0 || len / 2 > EC_SIG_MAX_LEN)
 		return err_set(e, ERR_FORMAT, "proof: not a signature");
-	m->proof_len = len / 2;
-	if (hex_parse(slice_of(text), m->proof, m->proof_len, e))
+	*proof_len = len / 2;
+	if (hex_parse(slice_of(text), proof, *proof_len, e))
 		return err_in(e, "proof");
 	return 0;
 }
@@ -238,7 +239,8 @@ int wire_parse_enrol(struct slice in, struct wire_enrol *m, struct err *e)
 		     e) ||
 	    get_text(j, "model", is_name, got.model, sizeof(got.model), e) ||
 	    get_text(j, "csr", is_any, got.csr, sizeof(got.csr), e) ||
-	    get_proof(j, &got, e) || decrypt_key_get(j, &got.decrypt, e))
+	    get_proof(j, got.proof, &got.proof_len, e) ||
+	    decrypt_key_get(j, &got.decrypt, e))
 		goto out;
 	*m = got;
 	rc = 0;
@@ -277,6 +279,51 @@ int wire_parse_identity(struct slice in, struct wire_identity *m, struct err *e)
 out:
 	json_free(j);
 	return rc;
+}
+
+int wire_format_renew(const struct wire_renew *m, struct buf *out,
+		      struct err *e)
+{
+	struct json *j = message_new();
+
+	json_set_text(j, "csr", m->csr);
+	json_set_hex(j, "proof", (struct slice){ m->proof, m->proof_len });
+	decrypt_key_set(j, &m->decrypt);
+	return message_end(j, out, e);
+}
+
+int wire_parse_renew(struct slice in, struct wire_renew *m, struct err *e)
+{
+	static const char *const known[] = {
+		"v", "csr", "proof", "decrypt_key", "decrypt_proof", NULL
+	};
+	struct wire_renew got = { 0 };
+	struct json *j;
+	int rc = -1;
+
+	if (message_open(in, known, &j, e))
+		return -1;
+	if (get_text(j, "csr", is_any, got.csr, sizeof(got.csr), e) == 0 &&
+	    get_proof(j, got.proof, &got.proof_len, e) == 0 &&
+	    decrypt_key_get(j, &got.decrypt, e) == 0) {
+		*m = got;
+		rc = 0;
+	}
+	json_free(j);
+	return rc;
+}
+
+int wire_renew_message(const struct sha256 *certificate,
+		       const struct ec_public *new_key, struct buf *out,
+		       struct err *e)
+{
+	uint8_t spki[EC_SPKI_LEN];
+
+	ec_public_to_spki(new_key, spki);
+	if (buf_add(out, slice_of("pawl/renew/v1"), e) ||
+	    buf_add(out, (struct slice){ certificate->bytes, SHA256_LEN }, e))
+		return -1;
+	return buf_add(out, (struct slice){ spki, sizeof(spki) }, e);
 }
 
 /* ---- check-in ------------------------------------------------------------ */

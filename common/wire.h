@@ -10,6 +10,8 @@
  * Device listener (client certificate required):
  *	POST /v1/checkin wire_checkin  -> struct wire_decision
  *	POST /v1/report  wire_report   -> {"v":1}
+ *	POST /v1/renew   wire_renew    -> struct wire_identity
+ *	POST /v1/renewed {"v":1}       -> {"v":1}
  *	GET  /metadata/<file>, GET /targets/<dir>/<sha256>.<name> (Range, ETag)
  * An error is {"v":1,"error":"<err_name>","message":"..."} with the status of
  * wire_status(). Unknown members are refused by the server and ignored by the
@@ -52,6 +54,16 @@ struct wire_identity {
 	struct device_id device;
 	char cohort[NAME_MAX_LEN + 1];
 	char certificate[X509_PEM_MAX_LEN]; /* the leaf */
+};
+
+/* A new key for the same device, signed by the old one; the device and its old
+ * certificate are those of the connection. */
+struct wire_renew {
+	char csr[X509_PEM_MAX_LEN]; /* by the new key */
+	/* ECDSA of wire_renew_message() by the old key */
+	uint8_t proof[EC_SIG_MAX_LEN];
+	size_t proof_len;
+	struct decrypt_key decrypt; /* the same key, signed by the new one */
 };
 
 struct wire_checkin {
@@ -114,6 +126,10 @@ int wire_format_identity(const struct wire_identity *m, struct buf *out,
 			 struct err *e) NODISCARD;
 int wire_parse_identity(struct slice in, struct wire_identity *m,
 			struct err *e) NODISCARD;
+int wire_format_renew(const struct wire_renew *m, struct buf *out,
+		      struct err *e) NODISCARD;
+int wire_parse_renew(struct slice in, struct wire_renew *m,
+		     struct err *e) NODISCARD;
 int wire_format_checkin(const struct wire_checkin *m, struct buf *out,
 			struct err *e) NODISCARD;
 int wire_parse_checkin(struct slice in, struct wire_checkin *m,
@@ -147,6 +163,14 @@ int wire_enrol_message(const struct wire_enrol *m, const struct ec_public *key,
  */
 int wire_enrol_check(const struct wire_enrol *m, struct ec_public *key,
 		     struct err *e) NODISCARD;
+
+/*
+ * What the old key signs at a renewal: "pawl/renew/v1", the old certificate's
+ * fingerprint, the new key's SubjectPublicKeyInfo. Appends it.
+ */
+int wire_renew_message(const struct sha256 *certificate,
+		       const struct ec_public *new_key, struct buf *out,
+		       struct err *e) NODISCARD;
 
 /* A claim code as people see it: "xxxxxxxx-xxxxxxxx-xxxxxxxx-xxxxxxxx". */
 int wire_parse_claim(struct slice text, uint8_t claim[WIRE_CLAIM_LEN],

@@ -87,11 +87,13 @@ api_handler api_nonce, api_enrol;
 api_handler api_checkin, api_report;
 api_handler api_envelope_get, api_envelopes_put, api_envelopes_get,
 	api_registry, api_registry_more;
+api_handler api_renew, api_renewed;
 api_handler api_status, api_payload_head, api_payload_put, api_metadata_put,
 	api_publish, api_bundle;
 api_handler api_release_list, api_release_show, api_token_create,
 	api_token_list, api_token_revoke, api_device_list, api_device_more,
-	api_device_show, api_device_revoke, api_cohort_list, api_cohort_create;
+	api_device_show, api_device_revoke, api_device_release, api_cohort_list,
+	api_cohort_create;
 api_handler api_rollout_list, api_rollout_show, api_rollout_create,
 	api_rollout_start, api_rollout_pause, api_rollout_resume;
 api_handler api_audit_list, api_audit_head, api_audit_checkpoints;

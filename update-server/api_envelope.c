@@ -48,14 +48,22 @@ int api_envelope_get(struct server_api *api, const struct request *q,
 int api_envelopes_put(struct server_api *api, const struct request *q,
 		      struct response *a, struct err *e)
 {
+	struct audit_record r;
+	struct audit_by by;
 	struct sha256 package;
 
-	if (package_of(q, ENVELOPES, &package, e))
+	if (package_of(q, ENVELOPES, &package, e) || api_by(api, q, &by, e))
 		return -1;
 	if (!store_payload_known(api->store, &package))
 		return err_set(e, ERR_NOT_FOUND,
 			       "no such package: import its release first");
-	if (envelopes_put(api->dirfd, q->upload_fd, q->upload_len, &package, e))
+	if (store_room(api->store, q->upload_len, e) ||
+	    envelopes_put(api->dirfd, q->upload_fd, q->upload_len, &package, e))
+		return -1;
+	audit_record_init(&r, AUDIT_ENVELOPES_UPLOAD, &by);
+	audit_set_digest(&r, "package", &package);
+	json_set_int(r.objects, "bytes", (int64_t)q->upload_len);
+	if (store_log(api->store, &r, e))
 		return -1;
 	log_event(LOG_INFO, "envelopes-imported", "by=%s package=%s bytes=%llu",
 		  q->peer->id, api_rest(q, ENVELOPES),

@@ -249,9 +249,10 @@ static struct json *device_json(const struct store_device *d)
 
 	json_set_hex(j, "id", (struct slice){ f->id.bytes, DEVICE_ID_LEN });
 	json_set_text(j, "state",
-		      d->revoked     ? "revoked"
-		      : d->last_seen ? "active"
-				     : "enrolled");
+		      d->revoked       ? "revoked"
+		      : d->quarantined ? "quarantined"
+		      : d->last_seen   ? "active"
+				       : "enrolled");
 	json_set_text(j, "product", f->product);
 	json_set_text(j, "model", f->model);
 	json_set_text(j, "cohort", f->cohort);
@@ -429,6 +430,29 @@ int api_device_revoke(struct server_api *api, const struct request *q,
 				 "be signed: repeat this");
 	hex_format((struct slice){ id.bytes, DEVICE_ID_LEN }, text);
 	log_event(LOG_WARNING, "device-revoked", "by=%s id=%s", q->peer->id,
+		  text);
+	return response_json(a, 200, api_answer(), e);
+}
+
+int api_device_release(struct server_api *api, const struct request *q,
+		       struct response *a, struct err *e)
+{
+	static const char *const known[] = { "v", "id", NULL };
+	char text[2 * DEVICE_ID_LEN + 1];
+	struct device_id id;
+	struct audit_by by;
+	struct json *j;
+	int rc;
+
+	if (api_body(q, known, &j, e))
+		return -1;
+	rc = json_get_hex(j, "id", id.bytes, DEVICE_ID_LEN, e);
+	json_free(j);
+	if (rc || api_by(api, q, &by, e) ||
+	    store_device_release(api->store, &id, &by, e))
+		return -1;
+	hex_format((struct slice){ id.bytes, DEVICE_ID_LEN }, text);
+	log_event(LOG_INFO, "device-released", "by=%s id=%s", q->peer->id,
 		  text);
 	return response_json(a, 200, api_answer(), e);
 }

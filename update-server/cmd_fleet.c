@@ -189,7 +189,8 @@ out:
 	return rc;
 }
 
-int command_device_revoke(int argc, char **argv, struct err *e)
+static int on_device(int argc, char **argv, const char *path, const char *done,
+		     struct err *e)
 {
 	struct ui u = { 0 };
 	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
@@ -204,11 +205,22 @@ int command_device_revoke(int argc, char **argv, struct err *e)
 	}
 	body = json_new_object();
 	json_set_text(body, "id", u.operands[0]);
-	rc = act(&u, "/v1/people/device-revoke", body,
-		 "revoked: its next request is refused", e);
+	rc = act(&u, path, body, done, e);
 out:
 	ui_done(&u);
 	return rc;
+}
+
+int command_device_revoke(int argc, char **argv, struct err *e)
+{
+	return on_device(argc, argv, "/v1/people/device-revoke",
+			 "revoked: its next request is refused", e);
+}
+
+int command_device_release(int argc, char **argv, struct err *e)
+{
+	return on_device(argc, argv, "/v1/people/device-release",
+			 "released: of its two keys the first one stands", e);
 }
 
 /* ---- cohorts and the server ---------------------------------------------- */

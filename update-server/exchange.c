@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/text.h"
+#include "common/utc.h"
 
 #include "update-server/answer.h"
 
@@ -253,7 +254,7 @@ static void take_early_body(struct exchange *x)
 /* After the head, and after each bit of a body. */
 static void advance_body(struct exchange *x)
 {
-	if (x->route->upload && x->body.len > 0 &&
+	if (x->route->kind == ROUTE_UPLOAD && x->body.len > 0 &&
 	    (x->body_left == 0 || x->body.len == EXCHANGE_PIECE))
 		x->state = STATE_SPILL;
 	else
@@ -304,8 +305,9 @@ static void start_request(struct exchange *x)
 		refuse(x, 413, 0, &e);
 		return;
 	}
-	x->body.max = x->route->upload ? EXCHANGE_PIECE : x->route->body_max;
-	if (x->route->upload)
+	x->body.max = x->route->kind == ROUTE_UPLOAD ? EXCHANGE_PIECE
+						     : x->route->body_max;
+	if (x->route->kind == ROUTE_UPLOAD)
 		x->state = STATE_JUDGE;
 	else
 		start_body(x);
@@ -361,12 +363,26 @@ void exchange_got(struct exchange *x, size_t len)
 
 /* ---- on a worker --------------------------------------------------------- */
 
+/* Asked for each request: dates pass, and certificates are revoked, while a
+ * connection is open. */
+static int welcome(struct exchange *x, struct err *e)
+{
+	const struct peer *p = x->peer;
+
+	if (p->present && utc_now() > p->not_after &&
+	    x->route->kind != ROUTE_RENEWAL)
+		return err_set(e, ERR_EXPIRED,
+			       "this certificate has ended: it can only be "
+			       "renewed");
+	return x->site->authorise(x->site->api, x->site->listener, x->peer, e);
+}
+
 /* An upload may be large: ask who it is before taking any of it. */
 static void judge(struct exchange *x)
 {
 	struct err e = { 0 };
 
-	if (x->site->authorise(x->site->api, x->site->listener, x->peer, &e) ||
+	if (welcome(x, &e) ||
 	    fs_open_nameless(x->site->upload_dirfd, &x->upload_fd, &e)) {
 		put_failure(x, &e);
 		return;
@@ -451,8 +467,7 @@ static void handle(struct exchange *x)
 			      .file_fd = -1 };
 	struct err e = { 0 };
 
-	if (x->site->authorise(x->site->api, x->site->listener, x->peer, &e) ||
-	    x->route->handle(x->site->api, &q, &r, &e))
+	if (welcome(x, &e) || x->route->handle(x->site->api, &q, &r, &e))
 		put_failure(x, &e);
 	else
 		put_response(x, &r);

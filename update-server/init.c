@@ -299,7 +299,7 @@ static int write_server_conf(struct work *w, struct err *e)
 		     "# Seconds between two check-ins, and days that a "
 		     "certificate lives.\n"
 		     "poll_sec = 3600\n"
-		     "certificate_days = 365\n"
+		     "certificate_days = 90\n"
 		     "enrol_per_minute = 600\n"))
 		goto out;
 	rc = fs_replace_file(w->dirfd, CONFIG_FILE, buf_slice(&text), 0600, e);

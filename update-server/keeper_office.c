@@ -266,6 +266,68 @@ out:
 	return rc;
 }
 
+/*
+ * The device's own next key: asked for by itself, approved by the key of its
+ * certificate, which must be one of ours. That this may have expired is the
+ * one thing forgiven: the registry, not the calendar, decides who belongs.
+ */
+static int proven_next(const struct keeper_office *o,
+		       const struct keeper_request *q, int64_t now,
+		       struct x509_info *old, struct ec_public *key,
+		       struct err *e)
+{
+	struct buf message = BUF_INIT(256);
+	struct slice proof = { q->renew.proof, q->renew.proof_len };
+	int rc = -1;
+
+	if (x509_verify(slice_of(q->certificate), slice_of(o->ca_pem),
+			X509_DEVICE, now, true, e) ||
+	    x509_inspect(slice_of(q->certificate), old, e)) {
+		err_in(e, "the certificate to be renewed");
+		goto out;
+	}
+	if (x509_request_key(slice_of(q->renew.csr), key, e)) {
+		err_in(e, "certificate request");
+		goto out;
+	}
+	if (wire_renew_message(&old->fingerprint, key, &message, e) ||
+	    ec_verify(&old->public_key, buf_slice(&message), proof, e)) {
+		err_in(e, "proof by the old key");
+		goto out;
+	}
+	rc = 0;
+out:
+	buf_done(&message);
+	return rc;
+}
+
+static int renew(struct keeper_office *o, const struct keeper_request *q,
+		 int64_t now, struct keeper_answer *a, struct err *e)
+{
+	struct buf pem = BUF_INIT(sizeof(a->certificate) - 1);
+	struct x509_info old;
+	struct x509_template t = {
+		.kind = X509_DEVICE,
+		.common_name = old.common_name,
+		.not_before = now - CLOCK_SLACK,
+		.not_after = now + (int64_t)o->setup.device_days * UTC_DAY,
+	};
+	struct ec_public key;
+	int rc = -1;
+
+	if (take_token(o, now, e) || proven_next(o, q, now, &old, &key, e) ||
+	    key_check_allowed(&key, o->setup.environment, e) ||
+	    hex_parse(slice_of(old.common_name), a->device.bytes, DEVICE_ID_LEN,
+		      e) ||
+	    x509_issue(&t, &key, slice_of(o->ca_pem), o->setup.ca, &pem, e))
+		goto out;
+	memcpy(a->certificate, buf_text(&pem), pem.len + 1);
+	rc = 0;
+out:
+	buf_done(&pem);
+	return rc;
+}
+
 /* ---- metadata ------------------------------------------------------------ */
 
 static int check_site(const struct keeper_office *o, const struct tuf_client *c,
@@ -675,6 +737,9 @@ void keeper_office_do(struct keeper_office *o, const struct keeper_request *q,
 	switch (q->op) {
 	case KEEPER_ENROL:
 		rc = enrol(o, &q->enrol, now, a, &e);
+		break;
+	case KEEPER_RENEW:
+		rc = renew(o, q, now, a, &e);
 		break;
 	case KEEPER_HEAD:
 		a->head = o->audit.head;

@@ -68,6 +68,15 @@ static int put_publish(const struct keeper_request *q, struct buf *out,
 	return 0;
 }
 
+static int put_renewal(const struct keeper_request *q, struct buf *out,
+		       struct err *e)
+{
+	if (put_bytes(out, q->certificate, strlen(q->certificate), e) ||
+	    put_bytes(out, q->renew.csr, strlen(q->renew.csr), e))
+		return -1;
+	return put_bytes(out, q->renew.proof, q->renew.proof_len, e);
+}
+
 static int put_head(const struct merkle_head *h, struct buf *out, struct err *e)
 {
 	if (buf_add_le(out, h->size, 8, e))
@@ -100,6 +109,8 @@ int keeper_format_request(const struct keeper_request *q, struct buf *out,
 		return buf_add_le(out, q->days, 4, e);
 	case KEEPER_CHECKPOINT:
 		return put_growth(q, out, e);
+	case KEEPER_RENEW:
+		return put_renewal(q, out, e);
 	case KEEPER_REFRESH:
 	case KEEPER_HEAD:
 		break;
@@ -194,6 +205,12 @@ int keeper_parse_request(struct slice in, struct keeper_request *q,
 	case KEEPER_CHECKPOINT:
 		get_growth(&r, &got);
 		break;
+	case KEEPER_RENEW:
+		get_text(&r, got.certificate, sizeof(got.certificate));
+		get_text(&r, got.renew.csr, sizeof(got.renew.csr));
+		got.renew.proof_len =
+			get_bytes(&r, got.renew.proof, sizeof(got.renew.proof));
+		break;
 	case KEEPER_REFRESH:
 	case KEEPER_HEAD:
 		break;
@@ -237,7 +254,7 @@ int keeper_format_answer(enum keeper_op op, const struct keeper_answer *a,
 		return put_head(&a->head, out, e);
 	if (op == KEEPER_CHECKPOINT)
 		return put_bytes(out, a->checkpoint, strlen(a->checkpoint), e);
-	if (op != KEEPER_ENROL)
+	if (op != KEEPER_ENROL && op != KEEPER_RENEW)
 		return put_signed(a, out, e);
 	if (put_bytes(out, a->device.bytes, DEVICE_ID_LEN, e))
 		return -1;
@@ -256,7 +273,7 @@ int keeper_parse_answer(enum keeper_op op, struct slice in,
 	a->failure.code = (enum err_code)code;
 	if (code != ERR_NONE) {
 		get_text(&r, a->failure.msg, sizeof(a->failure.msg));
-	} else if (op == KEEPER_ENROL) {
+	} else if (op == KEEPER_ENROL || op == KEEPER_RENEW) {
 		if (get_bytes(&r, a->device.bytes, DEVICE_ID_LEN) !=
 		    DEVICE_ID_LEN)
 			r.bad = true;

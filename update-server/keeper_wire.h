@@ -24,11 +24,14 @@ enum keeper_op {
 	KEEPER_BUNDLE,     /* snapshot and timestamp for a medium */
 	KEEPER_HEAD,       /* of the audit log, as the keeper knows it */
 	KEEPER_CHECKPOINT, /* a new one, for a log that grew from there */
+	KEEPER_RENEW,      /* the next certificate of a device */
 };
 
 struct keeper_request {
 	enum keeper_op op;
 	struct wire_enrol enrol; /* without product and model */
+	struct wire_renew renew;
+	char certificate[X509_PEM_MAX_LEN]; /* renew: the one now */
 	/* publish: versions to take up; targets 0: those that it has */
 	int64_t targets;
 	struct tuf_import_role roles[TUF_IMPORT_ROLES_MAX];
@@ -40,7 +43,7 @@ struct keeper_request {
 
 struct keeper_answer {
 	struct err failure; /* code ERR_NONE: done */
-	/* enrol */
+	/* enrol, renew */
 	struct device_id device;
 	char certificate[X509_PEM_MAX_LEN];
 	/* head */

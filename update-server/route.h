@@ -22,6 +22,7 @@
 struct peer {
 	bool present;              /* a client certificate was shown */
 	struct sha256 fingerprint; /* of its DER */
+	int64_t not_after;         /* its end, which may have passed */
 	char id[65];               /* filled in by server_api.authorise() */
 };
 
@@ -58,12 +59,18 @@ struct response {
 
 struct server_api; /* the back's state: store, keeper, metadata, blobs */
 
+enum route_kind {
+	ROUTE_PLAIN,
+	ROUTE_UPLOAD,  /* the body goes to upload_fd, not to memory */
+	ROUTE_RENEWAL, /* open to a device whose certificate has ended */
+};
+
 struct route {
 	unsigned listeners; /* bit per enum listener */
 	enum method method;
 	const char *path; /* exact, or a prefix when it ends in '/' */
 	size_t body_max;  /* larger is 413 before it is read */
-	bool upload;      /* body goes to upload_fd, not to memory */
+	enum route_kind kind;
 	/* 0, or -1 with e: the front then answers wire_status(e->code). */
 	int (*handle)(struct server_api *api, const struct request *q,
 		      struct response *a, struct err *e);

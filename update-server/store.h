@@ -98,6 +98,9 @@ int store_claim_revoke(struct store *s, int64_t id, const struct audit_by *by,
 struct store_device {
 	struct rollout_device facts;
 	bool revoked;
+	/* Two keys claimed to be the one that follows: refused until a person
+	 * has decided. */
+	bool quarantined;
 	struct sha256 fingerprint; /* of the certificate */
 	struct sha256 spki;
 	struct decrypt_key decrypt; /* read by store_registry_each() alone */
@@ -137,7 +140,11 @@ int store_enrol(struct store *s, const struct sha256 *claim,
 		struct store_device *d, const struct audit_by *by,
 		struct err *e) NODISCARD;
 
-/* ERR_REFUSED for an unknown or revoked certificate. */
+/*
+ * ERR_REFUSED for an unknown, revoked or quarantined certificate. While a
+ * renewal is under way both certificates are good; the first time that the new
+ * one is shown it takes the old one's place.
+ */
 int store_device_authorise(struct store *s, const struct sha256 *fingerprint,
 			   struct device_id *out, struct err *e) NODISCARD;
 int store_device_find(struct store *s, const struct device_id *id,
@@ -157,6 +164,32 @@ int store_device_counts(struct store *s, uint64_t *active, uint64_t *revoked,
 int store_device_revoke(struct store *s, const struct device_id *id,
 			const struct audit_by *by, struct sha256 *fingerprint,
 			struct err *e) NODISCARD;
+
+/* A device's next certificate, in place of the one that it showed. */
+struct store_renewal {
+	struct device_id device;
+	struct sha256 from; /* the certificate that it showed */
+	struct sha256 spki; /* the new key */
+	struct sha256 fingerprint;
+	char certificate[X509_PEM_MAX_LEN];
+	struct decrypt_key decrypt; /* the same key, with the new key's proof */
+};
+
+/*
+ * May this device go on with this key? If the very key was accepted before (the
+ * answer was lost), *again is true and r->certificate what it was given then.
+ * If another key was, the identity is quarantined, on the disk, and the call is
+ * ERR_REFUSED. ERR_CONFLICT for a key that is known, whoever holds it.
+ */
+int store_renew_check(struct store *s, struct store_renewal *r,
+		      const struct audit_by *by, bool *again,
+		      struct err *e) NODISCARD;
+/* Take the new key and certificate beside the old. */
+int store_renew(struct store *s, const struct store_renewal *r,
+		const struct audit_by *by, struct err *e) NODISCARD;
+/* Out of quarantine: of its two next keys the one that came first stands. */
+int store_device_release(struct store *s, const struct device_id *id,
+			 const struct audit_by *by, struct err *e) NODISCARD;
 
 /*
  * Take in what runs on a device. Written at once if it changed; a mere sign of

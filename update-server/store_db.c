@@ -95,6 +95,13 @@ static const char *const schema[] = {
 	" BEGIN SELECT raise(ABORT, 'the audit log only grows'); END;"
 	"CREATE TRIGGER audit_node_fixed BEFORE UPDATE ON audit_node"
 	" BEGIN SELECT raise(ABORT, 'the audit log only grows'); END;",
+
+	"ALTER TABLE device ADD COLUMN quarantined INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE device ADD COLUMN next_fingerprint BLOB;"
+	"ALTER TABLE device ADD COLUMN next_spki BLOB;"
+	"ALTER TABLE device ADD COLUMN next_certificate TEXT;"
+	"ALTER TABLE device ADD COLUMN next_decrypt_proof BLOB;"
+	"CREATE UNIQUE INDEX device_next ON device (next_fingerprint);",
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)

@@ -142,7 +142,7 @@ int store_claim_revoke(struct store *s, int64_t id, const struct audit_by *by,
 #define DEVICE_FIELDS                                                          \
 	"SELECT id, fingerprint, spki, product, model, cohort, revoked,"       \
 	" certificate, enrolled, last_seen, release, seq, digest, confirmed,"  \
-	" activation, interval, updater"
+	" activation, interval, updater, quarantined"
 #define DEVICE_COLUMNS DEVICE_FIELDS " FROM device"
 #define NEWEST_ATTEMPT                                                         \
 	" FROM attempt WHERE device = device.id ORDER BY attempt.id DESC"      \
@@ -170,6 +170,7 @@ static void read_device(struct sql_query *q, struct store_device *d)
 	d->activation = (uint64_t)sql_get_int(q, 14);
 	d->interval_sec = (uint32_t)sql_get_int(q, 15);
 	sql_get_text(q, 16, d->updater, sizeof(d->updater));
+	d->quarantined = sql_get_int(q, 17) != 0;
 }
 
 /* The end of a query for one device. */
@@ -316,31 +317,60 @@ int store_enrol(struct store *s, const struct sha256 *claim,
 	return store_unlock(s, rc);
 }
 
-int store_device_authorise(struct store *s, const struct sha256 *fingerprint,
-			   struct device_id *out, struct err *e)
+/* The new certificate was shown: from here on it is the only one. */
+static int promote(struct store *s, const struct device_id *id, struct err *e)
 {
-	struct device_id id = { 0 };
-	struct sql_query *q;
-	bool found;
-	int rc;
+	return sql_run(s->db,
+		       "UPDATE device SET fingerprint = next_fingerprint,"
+		       " spki = next_spki, certificate = next_certificate,"
+		       " decrypt_proof = next_decrypt_proof,"
+		       " next_decrypt_proof = NULL,"
+		       " next_fingerprint = NULL, next_spki = NULL,"
+		       " next_certificate = NULL WHERE id = ?",
+		       SQL_BIND(sql_device(id)), NULL, e);
+}
 
-	store_lock(s);
-	q = sql_query(s->db,
-		      "SELECT id FROM device"
-		      " WHERE fingerprint = ? AND revoked = 0",
-		      SQL_BIND(sql_digest(fingerprint)));
+static int authorise(struct store *s, const struct sha256 *fingerprint,
+		     struct device_id *id, struct err *e)
+{
+	bool found, quarantined = false, is_next = false;
+	struct sql_query *q = sql_query(
+		s->db,
+		"SELECT id, quarantined, fingerprint != ?1 FROM device"
+		" WHERE (fingerprint = ?1 OR next_fingerprint = ?1)"
+		" AND revoked = 0",
+		SQL_BIND(sql_digest(fingerprint)));
+
 	found = sql_next(q);
-	if (found)
-		sql_get_blob(q, 0, id.bytes, DEVICE_ID_LEN);
-	rc = store_unlock(s, sql_end(q, e));
-	if (rc)
+	if (found) {
+		sql_get_blob(q, 0, id->bytes, DEVICE_ID_LEN);
+		quarantined = sql_get_int(q, 1) != 0;
+		is_next = sql_get_int(q, 2) != 0;
+	}
+	if (sql_end(q, e))
 		return -1;
 	if (!found)
 		return err_set(e, ERR_REFUSED,
 			       "this certificate is not (or no longer) "
 			       "registered here");
-	*out = id;
-	return 0;
+	if (quarantined)
+		return err_set(e, ERR_REFUSED,
+			       "this device is in quarantine until a person "
+			       "has looked at it");
+	return is_next ? promote(s, id, e) : 0;
+}
+
+int store_device_authorise(struct store *s, const struct sha256 *fingerprint,
+			   struct device_id *out, struct err *e)
+{
+	struct device_id id = { 0 };
+	int rc;
+
+	store_lock(s);
+	rc = store_unlock(s, authorise(s, fingerprint, &id, e));
+	if (rc == 0)
+		*out = id;
+	return rc;
 }
 
 static int find_device(struct store *s, const struct device_id *id,
@@ -364,13 +394,13 @@ int store_device_find(struct store *s, const struct device_id *id,
 
 static void read_newest_attempt(struct sql_query *q, struct store_device *d)
 {
-	int64_t state = sql_get_int(q, 17);
+	int64_t state = sql_get_int(q, 18);
 
-	if (sql_get_null(q, 17) || state < 0 || state >= ATTEMPT_STATES)
+	if (sql_get_null(q, 18) || state < 0 || state >= ATTEMPT_STATES)
 		return;
 	d->has_attempt = true;
 	d->attempt = (enum attempt_state)state;
-	sql_get_text(q, 18, d->attempt_code, sizeof(d->attempt_code));
+	sql_get_text(q, 19, d->attempt_code, sizeof(d->attempt_code));
 }
 
 static int each_device(struct sql_query *q,
@@ -443,7 +473,7 @@ int store_registry_each(struct store *s, const struct device_id *after,
 		      "SELECT id, product, model, cohort, certificate,"
 		      " decrypt_key, decrypt_proof,"
 		      " min(length(decrypt_proof), 72) FROM device"
-		      " WHERE id > ? AND revoked = 0"
+		      " WHERE id > ? AND revoked = 0 AND quarantined = 0"
 		      " AND decrypt_key IS NOT NULL ORDER BY id LIMIT ?",
 		      SQL_BIND(after ? sql_device(after) : sql_blob("", 0),
 			       sql_int((int64_t)max)));

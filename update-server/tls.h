@@ -62,8 +62,13 @@ int tls_take(struct tls *t, struct buf *out, struct err *e) NODISCARD;
  */
 int tls_handshake(struct tls *t, bool *done, struct err *e) NODISCARD;
 
-/* The certificate that the peer proved to hold; false without one. */
-bool tls_peer(const struct tls *t, struct sha256 *fingerprint);
+/*
+ * The certificate that the peer proved to hold, and its end; false without one.
+ * A device's may have ended (route.h says what it may still ask); nothing else
+ * about it is forgiven.
+ */
+bool tls_peer(const struct tls *t, struct sha256 *fingerprint,
+	      int64_t *not_after);
 
 /*
  * Read decrypted bytes: *got of them, 0 when more must be fed first, or *ended

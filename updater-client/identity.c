@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "updater-client/identity.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "common/fs.h"
@@ -8,12 +9,28 @@
 #include "common/mem.h"
 #include "updater-client/cohort.h"
 
-#define KEY_NAME     "identity.key"
 #define DECRYPT_NAME "decrypt.key"
-#define CERT_NAME    "identity.crt"
 #define RECORD_NAME  "identity.json"
 #define RECORD_MAX   1024
 #define HEX_LEN      (2 * EC_SCALAR_LEN)
+#define NAME_LEN     48
+#define GENERATIONS  1000000
+
+struct record {
+	struct message_identity id;
+	int64_t generation, renew_at;
+};
+
+/* "identity.key" at first, later "identity.3.key". */
+static void file_name(int64_t generation, const char *suffix,
+		      char out[NAME_LEN])
+{
+	if (generation == 0)
+		(void)snprintf(out, NAME_LEN, "identity.%s", suffix);
+	else
+		(void)snprintf(out, NAME_LEN, "identity.%lld.%s",
+			       (long long)generation, suffix);
+}
 
 static int store_key(int state_fd, const char *name,
 		     const struct ec_private *key, struct err *e)
@@ -76,7 +93,10 @@ static int have_key(int state_fd, const char *name, struct ec_private **out,
 
 int identity_key(int state_fd, struct ec_private **out, struct err *e)
 {
-	return have_key(state_fd, KEY_NAME, out, e);
+	char name[NAME_LEN];
+
+	file_name(0, "key", name);
+	return have_key(state_fd, name, out, e);
 }
 
 int identity_decrypt_key(int state_fd, struct ec_private **out, struct err *e)
@@ -92,8 +112,9 @@ int identity_open_decrypt_key(int state_fd, struct ec_private **out,
 		       : 0;
 }
 
-static int store_record(int state_fd, const struct wire_identity *id,
-			struct err *e)
+/* ---- the record ---------------------------------------------------------- */
+
+static int store_record(int state_fd, const struct record *r, struct err *e)
 {
 	struct buf text = BUF_INIT(RECORD_MAX);
 	struct json *j = json_new_object();
@@ -101,8 +122,10 @@ static int store_record(int state_fd, const struct wire_identity *id,
 
 	json_set_int(j, "v", 1);
 	json_set_hex(j, "device",
-		     (struct slice){ id->device.bytes, DEVICE_ID_LEN });
-	json_set_text(j, "cohort", id->cohort);
+		     (struct slice){ r->id.device.bytes, DEVICE_ID_LEN });
+	json_set_text(j, "cohort", r->id.cohort);
+	json_set_int(j, "generation", r->generation);
+	json_set_int(j, "renew_at", r->renew_at);
 	if (json_print(j, true, &text, e) == 0)
 		rc = fs_replace_file(state_fd, RECORD_NAME, buf_slice(&text),
 				     0600, e);
@@ -111,69 +134,190 @@ static int store_record(int state_fd, const struct wire_identity *id,
 	return rc;
 }
 
-int identity_store(int state_fd, const struct wire_identity *id, struct err *e)
+static int parse_record(struct slice in, struct record *out, struct err *e)
 {
-	struct cohort pinned = { .device = id->device };
-
-	memcpy(pinned.name, id->cohort, sizeof(pinned.name));
-	if (fs_replace_file(state_fd, CERT_NAME, slice_of(id->certificate),
-			    0600, e) ||
-	    cohort_pin(state_fd, &pinned, e) || store_record(state_fd, id, e))
-		return err_in(e, "storing the identity");
-	return 0;
-}
-
-static int parse_record(struct slice in, struct message_identity *out,
-			struct err *e)
-{
-	struct message_identity to = { 0 };
+	struct record r = { 0 };
 	const char *cohort;
 	struct json *j;
 	int rc = -1;
 
 	if (json_parse(in, &j, e))
 		return -1;
-	if (json_get_hex(j, "device", to.device.bytes, DEVICE_ID_LEN, e) == 0 &&
-	    json_get_text(j, "cohort", &cohort, e) == 0 &&
-	    text_format(to.cohort, sizeof(to.cohort), e, "%s", cohort) == 0) {
-		*out = to;
-		rc = 0;
-	}
+	if (json_get_hex(j, "device", r.id.device.bytes, DEVICE_ID_LEN, e) ||
+	    json_get_text(j, "cohort", &cohort, e) ||
+	    text_format(r.id.cohort, sizeof(r.id.cohort), e, "%s", cohort) ||
+	    json_get_int(j, "generation", 0, GENERATIONS, &r.generation, e) ||
+	    json_get_int(j, "renew_at", 0, JSON_INT_MAX, &r.renew_at, e))
+		goto out;
+	*out = r;
+	rc = 0;
+out:
 	json_free(j);
 	return rc;
+}
+
+static int load_record(int state_fd, struct record *out, struct err *e)
+{
+	struct buf text = BUF_INIT(RECORD_MAX);
+	int rc = -1;
+
+	if (fs_read_file(state_fd, RECORD_NAME, &text, e) == 0)
+		rc = parse_record(buf_slice(&text), out, e);
+	buf_done(&text);
+	return rc;
+}
+
+/* When two thirds of a certificate's life will be over. */
+static int set_renewal(struct record *r, struct slice certificate,
+		       struct err *e)
+{
+	struct x509_info info;
+
+	if (x509_inspect(certificate, &info, e))
+		return -1;
+	r->renew_at =
+		info.not_before + (info.not_after - info.not_before) / 3 * 2;
+	return 0;
+}
+
+int identity_store(int state_fd, const struct wire_identity *id, struct err *e)
+{
+	struct record r = { .id = { .device = id->device } };
+	struct cohort pinned = { .device = id->device };
+	char name[NAME_LEN];
+
+	memcpy(r.id.cohort, id->cohort, sizeof(r.id.cohort));
+	memcpy(pinned.name, id->cohort, sizeof(pinned.name));
+	file_name(0, "crt", name);
+	if (set_renewal(&r, slice_of(id->certificate), e) ||
+	    fs_replace_file(state_fd, name, slice_of(id->certificate), 0600,
+			    e) ||
+	    cohort_pin(state_fd, &pinned, e) || store_record(state_fd, &r, e))
+		return err_in(e, "storing the identity");
+	return 0;
 }
 
 int identity_load(int state_fd, struct message_identity *out, bool *found,
 		  struct err *e)
 {
-	struct buf text = BUF_INIT(RECORD_MAX);
 	struct err why = { 0 };
-	int rc;
+	struct record r;
 
 	*found = false;
-	if (fs_read_file(state_fd, RECORD_NAME, &text, &why)) {
-		rc = why.code == ERR_NOT_FOUND ? 0 : -1;
-	} else {
-		rc = parse_record(buf_slice(&text), out, &why);
-		*found = rc == 0;
+	if (load_record(state_fd, &r, &why) == 0) {
+		*out = r.id;
+		*found = true;
+		return 0;
 	}
-	if (rc) {
-		*e = why;
-		err_in(e, "the device's identity");
-	}
-	buf_done(&text);
-	return rc;
+	if (why.code == ERR_NOT_FOUND)
+		return 0;
+	*e = why;
+	return err_in(e, "the device's identity");
 }
 
-int identity_read(int state_fd, struct buf *certificate, struct buf *key,
-		  struct err *e)
+int identity_read(int state_fd, enum identity_which which,
+		  struct buf *certificate, struct buf *key, struct err *e)
 {
+	char key_name[NAME_LEN], cert_name[NAME_LEN];
 	struct ec_private *private = NULL;
+	struct record r;
 	int rc = -1;
 
-	if (fs_read_file(state_fd, CERT_NAME, certificate, e) == 0 &&
-	    load_key(state_fd, KEY_NAME, &private, e) == 0)
+	if (load_record(state_fd, &r, e))
+		goto out;
+	file_name(r.generation + which, "key", key_name);
+	file_name(r.generation + which, "crt", cert_name);
+	if (fs_read_file(state_fd, cert_name, certificate, e) == 0 &&
+	    load_key(state_fd, key_name, &private, e) == 0)
 		rc = x509_private_pem(private, key, e);
+out:
 	ec_free(private);
 	return rc ? err_in(e, "the device's identity") : 0;
+}
+
+/* ---- renewal ------------------------------------------------------------- */
+
+int identity_look(int state_fd, struct identity_renewal *out, struct err *e)
+{
+	char name[NAME_LEN];
+	struct err why;
+	struct record r;
+	struct stat st;
+
+	if (load_record(state_fd, &r, e))
+		return err_in(e, "the device's identity");
+	file_name(r.generation + 1, "crt", name);
+	out->at = r.renew_at;
+	out->waiting = fs_stat(state_fd, name, &st, &why) == 0;
+	return 0;
+}
+
+int identity_begin(int state_fd, struct ec_private **present,
+		   struct buf *certificate, struct ec_private **next,
+		   struct err *e)
+{
+	char key_name[NAME_LEN], cert_name[NAME_LEN], next_name[NAME_LEN];
+	struct record r;
+
+	if (load_record(state_fd, &r, e))
+		return err_in(e, "the device's identity");
+	file_name(r.generation, "key", key_name);
+	file_name(r.generation, "crt", cert_name);
+	file_name(r.generation + 1, "key", next_name);
+	if (fs_read_file(state_fd, cert_name, certificate, e) ||
+	    load_key(state_fd, key_name, present, e))
+		return err_in(e, "the device's identity");
+	if (have_key(state_fd, next_name, next, e)) {
+		ec_free(*present);
+		*present = NULL;
+		return -1;
+	}
+	return 0;
+}
+
+int identity_store_next(int state_fd, const char *certificate, struct err *e)
+{
+	char name[NAME_LEN];
+	struct record r;
+
+	if (load_record(state_fd, &r, e))
+		return -1;
+	file_name(r.generation + 1, "crt", name);
+	return fs_replace_file(state_fd, name, slice_of(certificate), 0600, e);
+}
+
+/* Of no more use to anybody; should one stay, nothing reads it. */
+static void forget(int state_fd, int64_t generation)
+{
+	static const char *const suffixes[] = { "key", "crt" };
+	char name[NAME_LEN];
+	struct err unused;
+
+	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
+		file_name(generation, suffixes[i], name);
+		if (fs_remove(state_fd, name, &unused))
+			return;
+	}
+}
+
+int identity_promote(int state_fd, struct err *e)
+{
+	struct buf certificate = BUF_INIT(X509_PEM_MAX_LEN);
+	char name[NAME_LEN];
+	struct record r;
+	int rc = -1;
+
+	if (load_record(state_fd, &r, e))
+		goto out;
+	r.generation++;
+	file_name(r.generation, "crt", name);
+	if (fs_read_file(state_fd, name, &certificate, e) ||
+	    set_renewal(&r, buf_slice(&certificate), e) ||
+	    store_record(state_fd, &r, e))
+		goto out;
+	forget(state_fd, r.generation - 1);
+	rc = 0;
+out:
+	buf_done(&certificate);
+	return rc ? err_in(e, "the device's next identity") : 0;
 }

@@ -5,13 +5,24 @@
  *
  *	identity.key   the TLS key's scalar, hex    identity.crt   certificate
  *	decrypt.key    another key's, to which content keys are sealed
- *	identity.json  {"v":1,"device":..,"cohort":..}, written last: enrolled
+ *	identity.json  {"v":1,"device":..,"cohort":..,"generation":N,
+ *	                "renew_at":..}, written last: enrolled
+ *
+ * A renewal makes the next generation, identity.<N+1>.key and .crt, beside the
+ * present one. Which is the device's is what the record says, so one rename
+ * switches, and no power cut leaves a key without its certificate. The
+ * decryption key stays.
  */
 #ifndef UPDATER_CLIENT_IDENTITY_H
 #define UPDATER_CLIENT_IDENTITY_H
 
 #include "common/x509.h"
 #include "updater-client/message.h"
+
+enum identity_which {
+	IDENTITY_PRESENT,
+	IDENTITY_NEXT
+};
 
 /* The key, made and stored if there is none yet. */
 int identity_key(int state_fd, struct ec_private **out,
@@ -34,7 +45,27 @@ int identity_load(int state_fd, struct message_identity *out, bool *found,
 		  struct err *e) NODISCARD;
 
 /* Certificate and key as PEM, for TLS. The caller wipes key. */
-int identity_read(int state_fd, struct buf *certificate, struct buf *key,
+int identity_read(int state_fd, enum identity_which which,
+		  struct buf *certificate, struct buf *key,
 		  struct err *e) NODISCARD;
+
+/* How a renewal stands. */
+struct identity_renewal {
+	int64_t at;   /* 2/3 of the certificate's life are over */
+	bool waiting; /* a next certificate is here and not yet proved good */
+};
+
+int identity_look(int state_fd, struct identity_renewal *out,
+		  struct err *e) NODISCARD;
+
+/* The present key and certificate, and the next key, made and on the disk if
+ * there is none yet. The caller frees both keys. */
+int identity_begin(int state_fd, struct ec_private **present,
+		   struct buf *certificate, struct ec_private **next,
+		   struct err *e) NODISCARD;
+int identity_store_next(int state_fd, const char *certificate,
+			struct err *e) NODISCARD;
+/* The next one is the present one from here on. */
+int identity_promote(int state_fd, struct err *e) NODISCARD;
 
 #endif

@@ -331,6 +331,8 @@ static void walk_fields(struct walk *w, struct message *m)
 		break;
 	case MESSAGE_DONE:
 	case MESSAGE_PROGRESS:
+	case MESSAGE_RENEW:
+	case MESSAGE_RENEWED:
 		walk_u64(w, &m->count);
 		break;
 	case MESSAGE_FAIL:

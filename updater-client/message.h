@@ -40,6 +40,8 @@ enum message_kind {
 	MESSAGE_REPORT, /* -> DONE */
 	MESSAGE_ENROL,  /* -> IDENTITY */
 	MESSAGE_IDENTITY,
+	MESSAGE_RENEW,   /* ask for the next certificate -> DONE */
+	MESSAGE_RENEWED, /* prove it good, and keep it -> DONE */
 	/* to the process that writes a slot */
 	MESSAGE_APPLY, /* -> PROGRESS..., DONE */
 	/* to the source, and to the process that holds the decryption key; at
@@ -62,6 +64,8 @@ enum message_route {
 	ROUTE_ENROL,
 	ROUTE_CHECKIN,
 	ROUTE_REPORT,
+	ROUTE_RENEW,
+	ROUTE_RENEWED,
 	ROUTES
 };
 
@@ -132,7 +136,8 @@ struct message {
 	uint8_t content_key[STREAM_KEY_LEN];
 	union {
 		struct err failure;
-		uint64_t count; /* PROGRESS; PACKAGE's DONE: bytes fetched */
+		uint64_t count; /* PROGRESS; RENEW...: unused; PACKAGE's DONE:
+				   bytes fetched */
 		int64_t now;    /* BEGIN, OPEN: the clock */
 		struct slice data;
 		struct message_get get;

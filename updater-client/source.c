@@ -15,10 +15,9 @@
 #define REPORT_BYTES (256u << 10)
 
 static const char *const routes[ROUTES] = {
-	[ROUTE_NONCE] = "v1/nonce",
-	[ROUTE_ENROL] = "v1/enrol",
-	[ROUTE_CHECKIN] = "v1/checkin",
-	[ROUTE_REPORT] = "v1/report",
+	[ROUTE_NONCE] = "v1/nonce",     [ROUTE_ENROL] = "v1/enrol",
+	[ROUTE_CHECKIN] = "v1/checkin", [ROUTE_REPORT] = "v1/report",
+	[ROUTE_RENEW] = "v1/renew",     [ROUTE_RENEWED] = "v1/renewed",
 };
 
 /* The process' own state. */
@@ -154,7 +153,8 @@ static int load_identity(struct source *s, struct fetch_setup *setup,
 {
 	if (!s->setup->with_identity)
 		return 0;
-	if (identity_read(s->setup->state_fd, &s->certificate, &s->key, e))
+	if (identity_read(s->setup->state_fd, s->setup->which, &s->certificate,
+			  &s->key, e))
 		return -1;
 	setup->certificate = buf_slice(&s->certificate);
 	setup->key = buf_slice(&s->key);

@@ -13,6 +13,7 @@
 #define UPDATER_CLIENT_SOURCE_H
 
 #include "updater-client/fetch.h"
+#include "updater-client/identity.h"
 #include "updater-client/ipc.h"
 
 #define SOURCE_IDLE_MS 120000 /* no sign of life for so long: it hangs */
@@ -45,6 +46,7 @@ struct source_setup {
 	 * is, for metadata and the site alone, and tell it nothing.
 	 */
 	bool stranded;
+	enum identity_which which;
 	/* Both: */
 	int spool_fd; /* the spool's folder; -1: no packages */
 	int peer_fd;  /* the verifying process; -1: none */

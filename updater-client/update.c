@@ -9,6 +9,7 @@
 #include "common/utc.h"
 #include "updater-client/install.h"
 #include "updater-client/ratchet.h"
+#include "updater-client/renewal.h"
 #include "updater-client/report.h"
 
 static int may_update(const struct session *s,
@@ -31,6 +32,18 @@ static int may_update(const struct session *s,
 	return 0;
 }
 
+/* A present certificate that still lives is as good as before; one that has
+ * ended is refused when we connect, in the server's words. */
+static void keep_identity(struct session *s)
+{
+	struct err failure = { 0 };
+
+	if (renewal_run(s, &failure))
+		log_event(LOG_WARNING, "certificate-not-renewed",
+			  "error=%s reason=\"%s\"", err_name(failure.code),
+			  failure.msg);
+}
+
 static int connect_to(struct session *s, const char *from, struct err *e)
 {
 	int folder_fd = -1;
@@ -38,6 +51,8 @@ static int connect_to(struct session *s, const char *from, struct err *e)
 
 	if (from && fs_open_dir(from, &folder_fd, e))
 		return -1;
+	if (folder_fd < 0)
+		keep_identity(s);
 	rc = session_connect(s, folder_fd, e);
 	fs_close(&folder_fd);
 	return rc;

@@ -40,7 +40,9 @@ people() {
 }
 
 # The next request is exactly one act of a person, of this kind.
-covered="payload/ metadata/ publish"
+# device-release needs two copies of a device, envelopes/ an encrypted release:
+# their records are looked for in the tests of those.
+covered="payload/ metadata/ publish device-release envelopes/"
 act() { # route, body, act
 	covered="$covered $1"
 	records >"$WORK/before"

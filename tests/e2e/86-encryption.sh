@@ -55,6 +55,8 @@ want 10 wrap 1 "$WORK/registry.1" --new 1
 wrap 1 "$WORK/registry.1" --new 2
 wrap 1 "$WORK/registry.1"
 operator envelope import "$WORK/keys.1"
+operator audit list | grep -q "person .* envelopes-upload " ||
+	die "bringing sealed keys is an act of a person"
 on one update
 runs one 1
 [ ! -e "$WORK/two/slots/current" ] || die "two has installed too early"

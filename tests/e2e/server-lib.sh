@@ -55,7 +55,7 @@ start_server() {
 	tries=0
 	while [ ! -s "$WORK/server/run/listeners.json" ]; do
 		tries=$((tries + 1))
-		[ "$tries" -lt 200 ] || die "the server does not start"
+		[ "$tries" -lt 600 ] || die "the server does not start"
 		kill -0 "$server_pid" 2>/dev/null || die "the server ended"
 		sleep 0.1
 	done

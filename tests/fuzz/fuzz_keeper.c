@@ -43,6 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	request(in);
 	answer(KEEPER_ENROL, in);
 	answer(KEEPER_REFRESH, in);
+	answer(KEEPER_RENEW, in);
 	answer(KEEPER_HEAD, in);
 	answer(KEEPER_CHECKPOINT, in);
 	return 0;

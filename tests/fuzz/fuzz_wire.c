@@ -37,6 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 TWICE(nonce)
 TWICE(enrol)
 TWICE(identity)
+TWICE(renew)
 TWICE(checkin)
 TWICE(report)
 
@@ -51,6 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	twice_nonce(in);
 	twice_enrol(in);
 	twice_identity(in);
+	twice_renew(in);
 	twice_checkin(in);
 	twice_report(in);
 	/* Foreign reasons are escaped, so this one changes on its way. */

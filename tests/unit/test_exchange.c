@@ -125,7 +125,7 @@ static int setup(void **state)
 {
 	(void)state;
 	api = (struct server_api){ 0 };
-	peer = (struct peer){ .present = true };
+	peer = (struct peer){ .present = true, .not_after = INT64_MAX };
 	site = (struct exchange_site){ .listener = LISTENER_DEVICE,
 				       .routes = routes,
 				       .route_count = ARRAY_LEN(routes),

@@ -304,6 +304,100 @@ static void a_key_that_is_not_proven_gets_none(void **state)
 	assert_string_equal(a.certificate, "");
 }
 
+/* A renewal of the certificate that an enrolment gave, by this key. */
+static void prepare_renewal(const char *certificate, struct ec_private *old,
+			    struct ec_private *next)
+{
+	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN), sig = BUF_INIT(80);
+	struct buf message = BUF_INIT(256);
+	struct ec_public next_public;
+	struct x509_info info;
+	struct err e;
+
+	q = (struct keeper_request){ .op = KEEPER_RENEW };
+	memcpy(q.certificate, certificate, strlen(certificate) + 1);
+	assert_ok(x509_inspect(slice_of(certificate), &info, &e));
+	ec_public_of(next, &next_public);
+	assert_ok(x509_request(next, "device", &pem, &e));
+	memcpy(q.renew.csr, buf_text(&pem), pem.len + 1);
+	assert_ok(wire_renew_message(&info.fingerprint, &next_public, &message,
+				     &e));
+	assert_ok(ec_sign(old, buf_slice(&message), &sig, &e));
+	memcpy(q.renew.proof, sig.ptr, sig.len);
+	q.renew.proof_len = sig.len;
+	buf_done(&pem);
+	buf_done(&sig);
+	buf_done(&message);
+}
+
+static void the_old_key_gets_the_next_one_a_certificate(void **state)
+{
+	struct ec_private *next = key_from(98), *stranger = key_from(97);
+	struct x509_info first, second;
+	char pem[X509_PEM_MAX_LEN];
+	struct device_id id;
+	struct err e;
+
+	prepare_enrolment();
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_done();
+	id = a.device;
+	memcpy(pem, a.certificate, sizeof(pem));
+	/* Long after its end. */
+	prepare_renewal(pem, device_key, next);
+	keeper_office_do(*state, &q, NOW + 400 * UTC_DAY, &a);
+	assert_done();
+	assert_memory_equal(&a.device, &id, sizeof(id));
+	assert_ok(x509_inspect(slice_of(pem), &first, &e));
+	assert_ok(x509_inspect(slice_of(a.certificate), &second, &e));
+	assert_string_equal(first.common_name, second.common_name);
+	assert_true(second.not_after > NOW + 489 * UTC_DAY);
+	/* By anybody else, or for another key than was approved. */
+	prepare_renewal(pem, stranger, next);
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_failed(ERR_UNTRUSTED);
+	prepare_renewal(pem, next, next);
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_failed(ERR_UNTRUSTED);
+	prepare_renewal(pem, device_key, next);
+	q.renew.proof[10] ^= 1;
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_true(a.failure.code != ERR_NONE);
+	ec_free(next);
+	ec_free(stranger);
+}
+
+static void a_certificate_of_another_ca_is_not_renewed(void **state)
+{
+	struct x509_template ca = { .kind = X509_CA,
+				    .common_name = "CA",
+				    .not_before = NOW - 10,
+				    .not_after = NOW + 1000 * UTC_DAY };
+	struct x509_template leaf = { .kind = X509_DEVICE,
+				      .common_name = "00112233445566778899aabb"
+						     "ccddeeff",
+				      .not_before = NOW - 10,
+				      .not_after = NOW + 1000 };
+	struct ec_private *other = key_from(66), *next = key_from(98);
+	struct buf ca_own = BUF_INIT(X509_PEM_MAX_LEN);
+	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN);
+	struct ec_public key;
+	struct err e;
+
+	ec_public_of(other, &key);
+	assert_ok(
+		x509_issue(&ca, &key, (struct slice){ 0 }, other, &ca_own, &e));
+	ec_public_of(device_key, &key);
+	assert_ok(x509_issue(&leaf, &key, buf_slice(&ca_own), other, &pem, &e));
+	prepare_renewal(buf_text(&pem), device_key, next);
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_failed(ERR_UNTRUSTED);
+	buf_done(&ca_own);
+	buf_done(&pem);
+	ec_free(other);
+	ec_free(next);
+}
+
 static void certificates_are_made_at_a_bounded_rate(void **state)
 {
 	prepare_enrolment();
@@ -719,6 +813,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(a_proven_key_gets_a_certificate_of_our_template),
 		TEST(a_key_that_is_not_proven_gets_none),
+		TEST(the_old_key_gets_the_next_one_a_certificate),
+		TEST(a_certificate_of_another_ca_is_not_renewed),
 		TEST(certificates_are_made_at_a_bounded_rate),
 		TEST(nothing_is_signed_before_an_import),
 		TEST(what_was_verified_is_signed_and_a_device_takes_it),

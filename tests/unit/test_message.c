@@ -120,6 +120,8 @@ static size_t make_samples(struct message *m)
 	m[n].kind = MESSAGE_IDENTITY;
 	strcpy(m[n++].identity.cohort, "canary");
 	m[n++].kind = MESSAGE_RESCUE;
+	m[n++].kind = MESSAGE_RENEW;
+	m[n++].kind = MESSAGE_RENEWED;
 	return n;
 }
 

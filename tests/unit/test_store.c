@@ -612,6 +612,106 @@ static void devices_are_listed_in_pages(void **state)
 	assert_int_equal(revoked, 1);
 }
 
+/* ---- renewal ------------------------------------------------------------- */
+
+static struct store_renewal renewal_of(const struct store_device *d, unsigned n)
+{
+	struct store_renewal r = { .device = d->facts.id,
+				   .from = d->fingerprint,
+				   .spki = hash(5000 + n),
+				   .fingerprint = hash(6000 + n),
+				   .certificate = "next pem",
+				   .decrypt = d->decrypt };
+
+	return r;
+}
+
+static void both_certificates_are_good_until_the_new_one_was_shown(void **state)
+{
+	struct store_device d = enrolled(*state, 1);
+	struct store_renewal r = renewal_of(&d, 1), lost;
+	struct device_id id;
+	bool again = true;
+	struct err e = { 0 };
+
+	assert_ok(store_renew_check(*state, &r, &by, &again, &e));
+	assert_false(again);
+	assert_ok(store_renew(*state, &r, &by, &e));
+	assert_ok(store_device_authorise(*state, &d.fingerprint, &id, &e));
+	/* The answer was lost: the same key is given the same certificate. */
+	lost = renewal_of(&d, 1);
+	lost.certificate[0] = 0;
+	assert_ok(store_renew_check(*state, &lost, &by, &again, &e));
+	assert_true(again);
+	assert_string_equal(lost.certificate, "next pem");
+	assert_ok(store_device_authorise(*state, &r.fingerprint, &id, &e));
+	assert_memory_equal(&id, &d.facts.id, sizeof(id));
+	assert_refused(store_device_authorise(*state, &d.fingerprint, &id, &e),
+		       ERR_REFUSED);
+	assert_ok(store_device_authorise(*state, &r.fingerprint, &id, &e));
+	/* The old key approves nothing any more. */
+	lost = renewal_of(&d, 2);
+	assert_refused(store_renew_check(*state, &lost, &by, &again, &e),
+		       ERR_REFUSED);
+}
+
+static void two_next_keys_put_an_identity_into_quarantine(void **state)
+{
+	struct store_device d = enrolled(*state, 1), now;
+	struct store_renewal r = renewal_of(&d, 1), other = renewal_of(&d, 2);
+	struct device_id id;
+	bool again;
+	struct err e = { 0 };
+
+	assert_ok(store_renew_check(*state, &r, &by, &again, &e));
+	assert_ok(store_renew(*state, &r, &by, &e));
+	assert_refused(store_renew_check(*state, &other, &by, &again, &e),
+		       ERR_REFUSED);
+	assert_ok(store_device_find(*state, &d.facts.id, &now, &e));
+	assert_true(now.quarantined);
+	/* Neither is heard, with neither certificate. */
+	assert_refused(store_device_authorise(*state, &d.fingerprint, &id, &e),
+		       ERR_REFUSED);
+	assert_refused(store_device_authorise(*state, &r.fingerprint, &id, &e),
+		       ERR_REFUSED);
+	assert_refused(store_renew_check(*state, &r, &by, &again, &e),
+		       ERR_REFUSED);
+	assert_ok(store_device_release(*state, &d.facts.id, &by, &e));
+	assert_refused(store_device_release(*state, &d.facts.id, &by, &e),
+		       ERR_CONFLICT);
+	assert_ok(store_device_authorise(*state, &r.fingerprint, &id, &e));
+}
+
+static void a_renewal_needs_a_new_key_and_a_device_that_belongs(void **state)
+{
+	struct store_device d = enrolled(*state, 1), b = enrolled(*state, 2);
+	struct store_renewal r = renewal_of(&d, 1);
+	struct sha256 cut;
+	bool again;
+	struct err e = { 0 };
+
+	r.decrypt.key.point[5] ^= 1;
+	assert_refused(store_renew_check(*state, &r, &by, &again, &e),
+		       ERR_REFUSED);
+	r.decrypt = d.decrypt;
+	r.spki = d.spki;
+	assert_refused(store_renew_check(*state, &r, &by, &again, &e),
+		       ERR_CONFLICT);
+	r.spki = b.spki;
+	assert_refused(store_renew_check(*state, &r, &by, &again, &e),
+		       ERR_CONFLICT);
+	assert_refused(store_renew(*state, &r, &by, &e), ERR_CONFLICT);
+	r = renewal_of(&d, 1);
+	assert_ok(store_renew_check(*state, &r, &by, &again, &e));
+	assert_ok(store_renew(*state, &r, &by, &e));
+	assert_ok(store_device_revoke(*state, &d.facts.id, &by, &cut, &e));
+	assert_refused(
+		store_device_authorise(*state, &r.fingerprint, &d.facts.id, &e),
+		ERR_REFUSED);
+	assert_refused(store_renew_check(*state, &r, &by, &again, &e),
+		       ERR_REFUSED);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, with_cohort, gone)
 
 int main(void)
@@ -634,6 +734,9 @@ int main(void)
 		TEST(roles_are_remembered_when_their_delegation_ends),
 		TEST(a_release_that_is_withdrawn_pauses_its_rollout),
 		TEST(devices_are_listed_in_pages),
+		TEST(both_certificates_are_good_until_the_new_one_was_shown),
+		TEST(two_next_keys_put_an_identity_into_quarantine),
+		TEST(a_renewal_needs_a_new_key_and_a_device_that_belongs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

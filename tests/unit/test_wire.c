@@ -79,6 +79,47 @@ static void an_enrolment_survives_the_wire(void **state)
 	buf_done(&b);
 }
 
+static void a_renewal_survives_the_wire_and_binds_both_keys(void **state)
+{
+	struct wire_renew in = { .csr = "request",
+				 .proof = { 1, 2, 3 },
+				 .proof_len = 3 },
+			  out;
+	struct sha256 certificate = { { 9 } };
+	struct ec_public key = { { 4, 7 } };
+	struct buf b = BUF_INIT(WIRE_BODY_MAX);
+	struct ec_private *identity = NULL;
+	struct ec_public own;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(ec_generate(&identity, &e));
+	ec_public_of(identity, &own);
+	assert_ok(decrypt_key_prove(identity, &own, &in.decrypt, &e));
+	ec_free(identity);
+	assert_ok(wire_format_renew(&in, &b, &e));
+	assert_ok(wire_parse_renew(buf_slice(&b), &out, &e));
+	assert_memory_equal(&in, &out, sizeof(in));
+	assert_refused(wire_parse_renew(slice_sub(buf_slice(&b), 0, b.len - 1),
+					&out, &e),
+		       ERR_FORMAT);
+	assert_refused(wire_parse_renew(slice_of("{\"v\":1,\"csr\":\"a\","
+						 "\"proof\":\"00\","
+						 "\"id\":\"00\"}"),
+					&out, &e),
+		       ERR_FORMAT);
+	assert_refused(wire_parse_renew(slice_of("{\"v\":1,\"csr\":\"a\","
+						 "\"proof\":\"\"}"),
+					&out, &e),
+		       ERR_FORMAT);
+	b.len = 0;
+	assert_ok(wire_renew_message(&certificate, &key, &b, &e));
+	assert_int_equal(b.len, 13 + SHA256_LEN + EC_SPKI_LEN);
+	assert_memory_equal(b.ptr, "pawl/renew/v1", 13);
+	assert_memory_equal(b.ptr + 13, &certificate, SHA256_LEN);
+	buf_done(&b);
+}
+
 static void an_enrolment_with_bad_members_is_refused(void **state)
 {
 	static const char *const bad[] = {
@@ -384,6 +425,8 @@ int main(void)
 		cmocka_unit_test(a_nonce_survives_the_wire),
 		cmocka_unit_test(an_enrolment_survives_the_wire),
 		cmocka_unit_test(an_enrolment_with_bad_members_is_refused),
+		cmocka_unit_test(
+			a_renewal_survives_the_wire_and_binds_both_keys),
 		cmocka_unit_test(
 			what_is_larger_than_a_body_is_refused_unparsed),
 		cmocka_unit_test(

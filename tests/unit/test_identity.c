@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/identity.h"
+
+#include "common/utc.h"
+#include "tests/unit/box.h"
+
+#define NOW  1700000000
+#define LIFE (90 * UTC_DAY)
+
+/* A state folder, and a CA that gives certificates. */
+struct world {
+	struct box box;
+	struct ec_private *ca;
+	struct buf ca_pem;
+};
+
+static const char id_hex[] = "0102030405060708090a0b0c0d0e0f10";
+
+static int open_world(void **state)
+{
+	struct x509_template t = { .kind = X509_CA,
+				   .common_name = "CA",
+				   .not_before = NOW - 10,
+				   .not_after = NOW + 4000 * UTC_DAY };
+	struct world *w = calloc(1, sizeof(*w));
+	struct ec_public key;
+	struct err e = { 0 };
+
+	if (!w)
+		return -1;
+	box_open(&w->box);
+	w->ca_pem.max = X509_PEM_MAX_LEN;
+	assert_ok(ec_generate(&w->ca, &e));
+	ec_public_of(w->ca, &key);
+	assert_ok(x509_issue(&t, &key, (struct slice){ 0 }, w->ca, &w->ca_pem,
+			     &e));
+	*state = w;
+	return 0;
+}
+
+static int close_world(void **state)
+{
+	struct world *w = *state;
+
+	ec_free(w->ca);
+	buf_done(&w->ca_pem);
+	box_close(&w->box);
+	free(w);
+	return 0;
+}
+
+static void issue(struct world *w, const struct ec_private *to, int64_t from,
+		  struct wire_identity *out)
+{
+	struct x509_template t = { .kind = X509_DEVICE,
+				   .common_name = id_hex,
+				   .not_before = from,
+				   .not_after = from + LIFE };
+	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN - 1);
+	struct ec_public key;
+	struct err e = { 0 };
+
+	memset(out, 0, sizeof(*out));
+	ec_public_of(to, &key);
+	assert_ok(x509_issue(&t, &key, buf_slice(&w->ca_pem), w->ca, &pem, &e));
+	assert_ok(hex_parse(slice_of(id_hex), out->device.bytes, DEVICE_ID_LEN,
+			    &e));
+	memcpy(out->cohort, "canary", 7);
+	memcpy(out->certificate, buf_text(&pem), pem.len + 1);
+	buf_done(&pem);
+}
+
+static void enrol(struct world *w)
+{
+	struct ec_private *key = NULL;
+	struct wire_identity id;
+	struct err e = { 0 };
+
+	assert_ok(identity_key(w->box.dir, &key, &e));
+	issue(w, key, NOW, &id);
+	assert_ok(identity_store(w->box.dir, &id, &e));
+	ec_free(key);
+}
+
+/* What TLS would use is this certificate, with its key. */
+static void speaks_with(struct world *w, enum identity_which which,
+			const char *certificate)
+{
+	struct buf crt = BUF_INIT(X509_PEM_MAX_LEN);
+	struct buf key = BUF_INIT(X509_PEM_MAX_LEN);
+	struct err e = { 0 };
+
+	assert_ok(identity_read(w->box.dir, which, &crt, &key, &e));
+	assert_string_equal(buf_text(&crt), certificate);
+	assert_true(key.len > 0);
+	buf_done(&crt);
+	buf_wipe(&key);
+}
+
+static void begin(struct world *w, struct ec_public *present,
+		  struct ec_private **next)
+{
+	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN);
+	struct ec_private *key = NULL;
+	struct err e = { 0 };
+
+	assert_ok(identity_begin(w->box.dir, &key, &pem, next, &e));
+	ec_public_of(key, present);
+	ec_free(key);
+	buf_done(&pem);
+}
+
+static void a_renewal_is_due_when_two_thirds_are_over(void **state)
+{
+	struct world *w = *state;
+	struct identity_renewal look;
+	struct err e = { 0 };
+
+	assert_int_equal(identity_look(w->box.dir, &look, &e), -1);
+	enrol(w);
+	assert_ok(identity_look(w->box.dir, &look, &e));
+	assert_int_equal(look.at, NOW + 60 * UTC_DAY);
+	assert_false(look.waiting);
+}
+
+static void the_next_key_is_made_once_and_the_present_one_stays(void **state)
+{
+	struct ec_private *first = NULL, *again = NULL;
+	struct ec_public present, a, b;
+	struct world *w = *state;
+
+	enrol(w);
+	begin(w, &present, &first);
+	begin(w, &present, &again);
+	ec_public_of(first, &a);
+	ec_public_of(again, &b);
+	assert_true(ec_public_equal(&a, &b));
+	assert_false(ec_public_equal(&a, &present));
+	ec_free(first);
+	ec_free(again);
+}
+
+static void one_record_switches_and_nothing_before_it_does(void **state)
+{
+	struct message_identity id;
+	struct identity_renewal look;
+	struct wire_identity first, second;
+	struct ec_private *next = NULL, *key = NULL;
+	struct ec_public present, was;
+	struct world *w = *state;
+	struct stat st;
+	bool found;
+	struct err e = { 0 };
+
+	enrol(w);
+	assert_ok(identity_key(w->box.dir, &key, &e));
+	issue(w, key, NOW, &first);
+	assert_ok(identity_store(w->box.dir, &first, &e));
+	begin(w, &present, &next);
+	ec_public_of(next, &was);
+	issue(w, next, NOW + 61 * UTC_DAY, &second);
+	/* Each half on its own: still the present one. */
+	assert_int_equal(identity_promote(w->box.dir, &e), -1);
+	speaks_with(w, IDENTITY_PRESENT, first.certificate);
+	assert_ok(identity_store_next(w->box.dir, second.certificate, &e));
+	assert_ok(identity_look(w->box.dir, &look, &e));
+	assert_true(look.waiting);
+	speaks_with(w, IDENTITY_PRESENT, first.certificate);
+	speaks_with(w, IDENTITY_NEXT, second.certificate);
+	assert_ok(identity_promote(w->box.dir, &e));
+	speaks_with(w, IDENTITY_PRESENT, second.certificate);
+	assert_ok(identity_look(w->box.dir, &look, &e));
+	assert_false(look.waiting);
+	assert_int_equal(look.at, NOW + 121 * UTC_DAY);
+	assert_ok(identity_load(w->box.dir, &id, &found, &e));
+	assert_true(found);
+	assert_string_equal(id.cohort, "canary");
+	/* The old key is gone; the next renewal starts from the new one. */
+	assert_refused(fs_stat(w->box.dir, "identity.key", &st, &e),
+		       ERR_NOT_FOUND);
+	ec_free(next);
+	next = NULL;
+	begin(w, &present, &next);
+	assert_true(ec_public_equal(&present, &was));
+	ec_free(next);
+	ec_free(key);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_renewal_is_due_when_two_thirds_are_over),
+		TEST(the_next_key_is_made_once_and_the_present_one_stays),
+		TEST(one_record_switches_and_nothing_before_it_does),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

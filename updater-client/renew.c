@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/renew.h"
+
+#include <string.h>
+
+#include "common/mem.h"
+#include "updater-client/identity.h"
+#include "updater-client/source.h"
+
+struct keys {
+	struct ec_private *present, *next;
+	struct x509_info certificate; /* the present one */
+};
+
+static int load_keys(int state_fd, struct keys *k, struct err *e)
+{
+	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN);
+	int rc = -1;
+
+	if (identity_begin(state_fd, &k->present, &pem, &k->next, e) == 0)
+		rc = x509_inspect(buf_slice(&pem), &k->certificate, e);
+	buf_done(&pem);
+	return rc;
+}
+
+static int add_request(struct wire_renew *m, const struct ec_private *key,
+		       struct err *e)
+{
+	struct buf csr = BUF_INIT(sizeof(m->csr) - 1);
+	int rc = -1;
+
+	if (x509_request(key, "pawl device", &csr, e) == 0)
+		rc = text_format(m->csr, sizeof(m->csr), e, "%s",
+				 buf_text(&csr));
+	buf_done(&csr);
+	return rc;
+}
+
+static int add_proof(struct wire_renew *m, const struct keys *k, struct err *e)
+{
+	struct buf proof = BUF_INIT(sizeof(m->proof));
+	struct buf message = BUF_INIT(256);
+	struct ec_public next;
+	int rc = -1;
+
+	ec_public_of(k->next, &next);
+	if (wire_renew_message(&k->certificate.fingerprint, &next, &message,
+			       e) == 0 &&
+	    ec_sign(k->present, buf_slice(&message), &proof, e) == 0) {
+		memcpy(m->proof, proof.ptr, proof.len);
+		m->proof_len = proof.len;
+		rc = 0;
+	}
+	buf_done(&message);
+	buf_done(&proof);
+	return rc;
+}
+
+/* Content keys stay sealed to the same key; the next identity vouches for it.
+ */
+static int add_decrypt_key(struct wire_renew *m, int state_fd,
+			   const struct ec_private *next, struct err *e)
+{
+	struct ec_private *decrypt = NULL;
+	struct ec_public public_key;
+	int rc = -1;
+
+	if (identity_open_decrypt_key(state_fd, &decrypt, e) == 0) {
+		ec_public_of(decrypt, &public_key);
+		rc = decrypt_key_prove(next, &public_key, &m->decrypt, e);
+	}
+	ec_free(decrypt);
+	return rc;
+}
+
+static int ask(struct channel *source, const struct wire_renew *m,
+	       struct wire_identity *out, struct err *e)
+{
+	struct buf body = BUF_INIT(WIRE_BODY_MAX);
+	struct buf got = BUF_INIT(WIRE_BODY_MAX);
+	int rc = -1;
+
+	if (wire_format_renew(m, &body, e) == 0 &&
+	    source_post(source, ROUTE_RENEW, buf_slice(&body), &got, e) == 0)
+		rc = wire_parse_identity(buf_slice(&got), out, e);
+	buf_done(&body);
+	buf_done(&got);
+	return rc;
+}
+
+/* A certificate for the next key, in the name that this device has. */
+static int check_identity(const struct wire_identity *id, const struct keys *k,
+			  struct err *e)
+{
+	struct x509_info info;
+	struct ec_public next;
+
+	if (x509_inspect(slice_of(id->certificate), &info, e))
+		return err_in(e, "the next certificate");
+	ec_public_of(k->next, &next);
+	if (info.is_ca || !ec_public_equal(&info.public_key, &next) ||
+	    strcmp(info.common_name, k->certificate.common_name) != 0)
+		return err_set(e, ERR_UNTRUSTED,
+			       "the server's certificate is not for this "
+			       "device's next key");
+	return 0;
+}
+
+static int renew(const struct renew_setup *setup, struct channel *source,
+		 struct err *e)
+{
+	struct wire_identity id = { 0 };
+	struct wire_renew m = { 0 };
+	struct keys k = { 0 };
+	int rc = -1;
+
+	if (load_keys(setup->state_fd, &k, e) == 0 &&
+	    add_request(&m, k.next, e) == 0 && add_proof(&m, &k, e) == 0 &&
+	    add_decrypt_key(&m, setup->state_fd, k.next, e) == 0 &&
+	    ask(source, &m, &id, e) == 0 && check_identity(&id, &k, e) == 0)
+		rc = identity_store_next(setup->state_fd, id.certificate, e);
+	ec_free(k.present);
+	ec_free(k.next);
+	return rc;
+}
+
+/* Any answer but a refusal shows that the server takes the next one. */
+static int confirm(const struct renew_setup *setup, struct channel *source,
+		   struct err *e)
+{
+	struct buf got = BUF_INIT(WIRE_BODY_MAX);
+	int rc = -1;
+
+	if (source_post(source, ROUTE_RENEWED, slice_of("{\"v\":1}"), &got,
+			e) == 0)
+		rc = identity_promote(setup->state_fd, e);
+	buf_done(&got);
+	return rc;
+}
+
+static int handle(const struct renew_setup *setup, struct channel *present,
+		  struct channel *next, const struct message *m, struct err *e)
+{
+	if (m->kind == MESSAGE_RENEW)
+		return renew(setup, present, e);
+	if (m->kind == MESSAGE_RENEWED)
+		return confirm(setup, next, e);
+	return err_set(e, ERR_REFUSED, "message %d is not for renewal",
+		       m->kind);
+}
+
+void renew_run(void *ctx, struct channel *control)
+{
+	const struct renew_setup *setup = ctx;
+	struct channel present = CHANNEL_INIT, next = CHANNEL_INIT;
+	struct err failure = { 0 };
+	struct message m;
+	int rc;
+
+	present.fd = setup->present_fd;
+	next.fd = setup->next_fd;
+	while (ipc_receive(control, IPC_FOREVER, &m, &failure) == 0) {
+		rc = handle(setup, &present, &next, &m, &failure);
+		if (ipc_answer(control, rc, 0, &failure, &failure))
+			break;
+	}
+	ipc_close(&present);
+	ipc_close(&next);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * renew - how a device goes on with a new key: made here, on the disk before it
+ * is sent, signed by the present one. The answer's certificate is kept beside
+ * the present one until the server was seen to accept it.
+ *
+ * Whatever is cut short is taken up again: the same key is sent again and is
+ * given the same certificate; a certificate that is here is tried again. The
+ * conversation is held in a process that has the keys but no network.
+ */
+#ifndef UPDATER_CLIENT_RENEW_H
+#define UPDATER_CLIENT_RENEW_H
+
+#include "updater-client/ipc.h"
+
+struct renew_setup {
+	int state_fd;
+	int present_fd; /* to a source with the present identity */
+	int next_fd;    /* to one with the next */
+};
+
+/* The life of the process; ctx is a struct renew_setup. Requests: RENEW,
+ * RENEWED. */
+void renew_run(void *ctx, struct channel *control);
+
+#endif

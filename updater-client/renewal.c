@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/renewal.h"
+
+#include "common/fs.h"
+#include "common/log.h"
+#include "common/utc.h"
+#include "updater-client/identity.h"
+#include "updater-client/renew.h"
+#include "updater-client/source.h"
+
+/* The processes: each source speaks with one of the two certificates. */
+struct parties {
+	struct worker present, next, renew;
+};
+
+static int start_source(struct session *s, enum identity_which which,
+			int peer_fd, struct worker *out, struct err *e)
+{
+	struct source_setup setup = {
+		.folder_fd = -1,
+		.urls = s->config->urls.at,
+		.url_count = s->config->urls.count,
+		.ca_path = s->config->ca,
+		.with_identity = true,
+		.state_fd = s->state_fd,
+		.site_fd = s->site_fd,
+		.which = which,
+		.spool_fd = -1,
+		.peer_fd = peer_fd,
+	};
+	const struct worker_task task = {
+		.name = "source",
+		.run = source_run,
+		.ctx = &setup,
+		.keep = { s->state_fd, s->site_fd, peer_fd },
+		.keep_count = 3,
+		.secret = true,
+	};
+
+	return worker_start(&task, s->stop_fd, out, e);
+}
+
+static int start_renew(struct session *s, int present_fd, int next_fd,
+		       struct worker *out, struct err *e)
+{
+	struct renew_setup setup = { s->state_fd, present_fd, next_fd };
+	const struct worker_task task = {
+		.name = "renew",
+		.run = renew_run,
+		.ctx = &setup,
+		.keep = { s->state_fd, present_fd, next_fd },
+		.keep_count = 3,
+		.secret = true,
+	};
+
+	return worker_start(&task, s->stop_fd, out, e);
+}
+
+static int start(struct session *s, struct parties *p, struct err *e)
+{
+	int present[2] = { -1, -1 }, next[2] = { -1, -1 };
+	int rc = -1;
+
+	if (ipc_pair(present, e) == 0 && ipc_pair(next, e) == 0 &&
+	    start_source(s, IDENTITY_PRESENT, present[0], &p->present, e) ==
+		    0 &&
+	    start_source(s, IDENTITY_NEXT, next[0], &p->next, e) == 0)
+		rc = start_renew(s, present[1], next[1], &p->renew, e);
+	for (size_t i = 0; i < 2; i++) {
+		fs_close(&present[i]);
+		fs_close(&next[i]);
+	}
+	return rc;
+}
+
+/* A source reads its identity when it begins; then the other may use it. */
+static int step(struct worker *source, int64_t now, struct worker *renew,
+		enum message_kind what, struct err *e)
+{
+	struct message begin = { .kind = MESSAGE_BEGIN, .now = now };
+	struct message ask = { .kind = what }, m;
+
+	if (ipc_ask(&source->channel, &begin, MESSAGE_DONE, SESSION_ASK_MS, &m,
+		    e))
+		return -1;
+	return ipc_ask(&renew->channel, &ask, MESSAGE_DONE, SESSION_ASK_MS, &m,
+		       e);
+}
+
+static int converse(struct parties *p, bool waiting, int64_t now, struct err *e)
+{
+	if (!waiting && step(&p->present, now, &p->renew, MESSAGE_RENEW, e))
+		return -1;
+	return step(&p->next, now, &p->renew, MESSAGE_RENEWED, e);
+}
+
+int renewal_run(struct session *s, struct err *e)
+{
+	int64_t now = policy_now(utc_now(), s->journal.time_floor);
+	struct identity_renewal look;
+	struct parties p = { 0 };
+	int rc = -1;
+
+	if (identity_look(s->state_fd, &look, e))
+		return -1;
+	if (!look.waiting && now < look.at)
+		return 0;
+	if (start(s, &p, e) == 0)
+		rc = converse(&p, look.waiting, now, e);
+	worker_stop(&p.renew);
+	worker_stop(&p.present);
+	worker_stop(&p.next);
+	if (rc)
+		return err_in(e, "renewing the certificate");
+	log_event(LOG_INFO, "certificate-renewed", "cohort=%s",
+		  s->identity.cohort);
+	return 0;
+}
