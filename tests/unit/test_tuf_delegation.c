@@ -245,6 +245,29 @@ static void bit_lengths_are_1_to_32(void **state)
 	assert_refused(check_bins(r, -1, &e), ERR_FORMAT);
 }
 
+/* Whatever letters a foreign name has, it must fit where we keep it. */
+static void foreign_names_have_a_length(void **state)
+{
+	struct repo *r = *state;
+	struct tuf_rules foreign = r->policy.rules;
+	struct json *role = repo_delegate(r, "targets", "x", SPARE_KEY, "*");
+	struct json *all = member(repo_body(r, "targets"), "delegations");
+	char name[TUF_ROLE_NAME_MAX + 1];
+	struct err e;
+
+	foreign.foreign = true;
+	memset(name, 'A', sizeof(name));
+	name[TUF_ROLE_NAME_MAX - 1] = 0;
+	json_set_text(role, "name", name);
+	assert_ok(tuf_delegations_check(&foreign, all, &e));
+	name[TUF_ROLE_NAME_MAX - 1] = 'A';
+	name[TUF_ROLE_NAME_MAX] = 0;
+	json_set_text(role, "name", name);
+	assert_refused(tuf_delegations_check(&foreign, all, &e), ERR_LIMIT);
+	json_set_text(role, "name", "");
+	assert_refused(tuf_delegations_check(&foreign, all, &e), ERR_LIMIT);
+}
+
 /* ---- walks --------------------------------------------------------------- */
 
 static void finds_targets_in_the_first_role_that_has_them(void **state)
@@ -709,6 +732,7 @@ int main(void)
 			stars_and_question_marks_stay_within_a_component),
 		cmocka_unit_test(hostile_patterns_take_no_time),
 		T(delegations_are_read_strictly),
+		T(foreign_names_have_a_length),
 		T(bit_lengths_are_1_to_32),
 		T(bins_are_named_by_the_first_bits_of_the_digest),
 		T(prefixes_of_bins_are_names),
