@@ -17,6 +17,7 @@
 #include "signer/recipients.h"
 #include "signer/repo.h"
 #include "signer/report.h"
+#include "signer/watch.h"
 
 #define SHOWN_MAX    20 /* new devices by id; the rest are counted */
 #define PACKAGES_MAX 256
@@ -263,7 +264,8 @@ static int wrap(struct wrap *w, struct err *e)
 {
 	int rc;
 
-	if (check_asked(w, e) || repo_open(w->path, REPO_WRITE, &w->repo, e))
+	if (check_asked(w, e) ||
+	    watch_open(w->path, REPO_WRITE, &w->repo, w->out, e))
 		return -1;
 	rc = wrap_in(w, e);
 	fs_close(&w->dirfd);
