@@ -71,37 +71,34 @@ static int fill_delegation(const struct role *a, struct repo *r,
 	return 0;
 }
 
-/* Stage targets, then the role's own file with what it takes over. */
+/*
+ * The role's own file first, with what it takes over: until targets name the
+ * role, nobody looks at it. So one rename decides, and a command that was cut
+ * off is said again.
+ */
 static int stage_both(const struct role *a, struct repo *r,
 		      struct json *targets, int64_t now, struct report *out,
 		      struct err *e)
 {
-	struct json *moved = json_clone(targets);
-	struct json *own = NULL;
+	struct json *own;
 	size_t count;
-	int rc = -1;
 
-	/* The delegation must count before its file can begin. */
-	if (change_stage(r, "targets", targets, now, out, e) ||
-	    repo_begin(r, a->name, now, &own, e))
-		goto out;
-	count = roleedit_move(tuf_envelope_signed(moved),
+	if (repo_begin_first(r, a->name, now, &own, e)) {
+		json_free(targets);
+		return -1;
+	}
+	count = roleedit_move(tuf_envelope_signed(targets),
 			      tuf_envelope_signed(own), a->name);
-	if (change_stage(r, a->name, own, now, out, e))
-		goto out;
-	if (count > 0) {
-		if (change_stage(r, "targets", moved, now, out, e)) {
-			moved = NULL;
-			goto out;
-		}
-		moved = NULL;
+	if (change_stage(r, a->name, own, now, out, e)) {
+		json_free(targets);
+		return -1;
+	}
+	if (change_stage(r, "targets", targets, now, out, e))
+		return -1;
+	if (count > 0)
 		report_line(out, "%zu targets now belong to %s", count,
 			    a->name);
-	}
-	rc = 0;
-out:
-	json_free(moved);
-	return rc;
+	return 0;
 }
 
 static void say_findings(const struct repo *r, struct report *out)

@@ -447,16 +447,32 @@ static uint64_t days_of(const struct repo *r, const char *role)
 	return roles_kind(role, &kind) ? days[kind] : 0;
 }
 
-/* A role that nobody has signed yet. */
-static struct json *begin_empty(const struct repo *r, const char *role,
-				int64_t now)
+static void set_dates(const struct repo *r, const char *role, int64_t now,
+		      struct json *signed_part)
 {
-	struct json *envelope =
-		tuf_envelope_new(TUF_TARGETS, 1, now, now + UTC_DAY);
+	json_set_int(signed_part, "version", repo_version(r, role) + 1);
+	set_date(signed_part, "issued", now);
+	set_date(signed_part, "expires",
+		 now + (int64_t)days_of(r, role) * UTC_DAY);
+}
 
-	roleedit_init_targets(tuf_envelope_signed(envelope), r->environment,
+static int check_version(const struct repo *r, const char *role, struct err *e)
+{
+	if (repo_version(r, role) >= JSON_INT_MAX)
+		return err_set(e, ERR_LIMIT, "no higher version is possible");
+	return 0;
+}
+
+int repo_begin_first(const struct repo *r, const char *role, int64_t now,
+		     struct json **envelope, struct err *e)
+{
+	if (check_version(r, role, e))
+		return -1;
+	*envelope = tuf_envelope_new(TUF_TARGETS, 1, now, now + UTC_DAY);
+	roleedit_init_targets(tuf_envelope_signed(*envelope), r->environment,
 			      role);
-	return envelope;
+	set_dates(r, role, now, tuf_envelope_signed(*envelope));
+	return 0;
 }
 
 int repo_begin(const struct repo *r, const char *role, int64_t now,
@@ -464,19 +480,16 @@ int repo_begin(const struct repo *r, const char *role, int64_t now,
 {
 	const struct repo_role *held = repo_role(r, role);
 	const struct json *from = held ? repo_current(held) : NULL;
-	struct json *signed_part;
 
-	if (!from && !(roles_is_delegated(role) && repo_is_listed(r, role)))
+	if (!from && roles_is_delegated(role) && repo_is_listed(r, role))
+		return repo_begin_first(r, role, now, envelope, e);
+	if (!from)
 		return err_set(e, ERR_NOT_FOUND, "there is no %s to change",
 			       role);
-	if (repo_version(r, role) >= JSON_INT_MAX)
-		return err_set(e, ERR_LIMIT, "no higher version is possible");
-	*envelope = from ? envelope_unsigned(from) : begin_empty(r, role, now);
-	signed_part = tuf_envelope_signed(*envelope);
-	json_set_int(signed_part, "version", repo_version(r, role) + 1);
-	set_date(signed_part, "issued", now);
-	set_date(signed_part, "expires",
-		 now + (int64_t)days_of(r, role) * UTC_DAY);
+	if (check_version(r, role, e))
+		return -1;
+	*envelope = envelope_unsigned(from);
+	set_dates(r, role, now, tuf_envelope_signed(*envelope));
 	return 0;
 }
 

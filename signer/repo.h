@@ -101,6 +101,13 @@ int repo_begin(const struct repo *r, const char *role, int64_t now,
 	       struct json **envelope, struct err *e) NODISCARD;
 
 /*
+ * The same for a delegated role that begins: empty, for what it listed when it
+ * was a role before may have been withdrawn since.
+ */
+int repo_begin_first(const struct repo *r, const char *role, int64_t now,
+		     struct json **envelope, struct err *e) NODISCARD;
+
+/*
  * Make envelope the staged one; it is given away. Returns in *dropped how
  * many signatures the former one carried.
  */

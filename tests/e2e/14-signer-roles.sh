@@ -196,6 +196,14 @@ sign repo alice bob
 "$signer" publish repo site
 create --product gateway --id 3
 [ -e repo/staged/targets.json ]
+# A role that comes back does not bring what was withdrawn meanwhile.
+"$signer" release withdraw repo --product gateway --id 1
+"$signer" role add repo product-gateway --key home/erin.key.pub \
+	--key home/frank.key.pub --key home/new.key.pub --threshold 2
+grep -q '"version": *4,' repo/staged/product-gateway.json
+"$signer" release list repo >said
+grep -q '^gateway 3 .*product-gateway$' said
+if grep -q '^gateway 1 ' said; then exit 1; fi
 
 # ---- a lab: one folder from which a device installs -------------------------
 

@@ -50,11 +50,6 @@ for ms in 1 2 3 4 5 6 8 10 12 15 20 30; do
 	cp -a fresh-site site
 	cut $ms "$signer" role add repo product-gateway --key p.pub
 	again "$signer" role add repo product-gateway --key p.pub
-	# Cut off before its first file: taken back and made again.
-	[ -e repo/staged/product-gateway.json ] || {
-		"$signer" role remove repo product-gateway >/dev/null 2>&1
-		"$signer" role add repo product-gateway --key p.pub
-	}
 	cut $ms "$signer" sign repo --key a.key --key p.key
 	"$signer" sign repo --key a.key --key p.key
 	cut $ms "$signer" publish repo site --with-online
