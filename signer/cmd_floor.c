@@ -9,6 +9,7 @@
 #include "signer/commands.h"
 #include "signer/document.h"
 #include "signer/listing.h"
+#include "signer/watch.h"
 
 #define BACK_DAYS_DEFAULT 30
 #define BACK_DAYS_MAX     400
@@ -21,11 +22,11 @@ struct place {
 };
 
 static int place_open(const char *path, const char *product, struct place *p,
-		      struct err *e)
+		      struct report *out, struct err *e)
 {
 	if (!product)
 		return err_set(e, ERR_USAGE, "--product is needed");
-	if (repo_open(path, REPO_WRITE, &p->repo, e))
+	if (watch_open(path, REPO_WRITE, &p->repo, out, e))
 		return -1;
 	p->product = product;
 	if (!repo_has_product(&p->repo, product))
@@ -255,7 +256,7 @@ int cmd_floor(int argc, char **argv, struct err *e)
 	if (count != 1 || !id == !seq)
 		err_set(e, ERR_USAGE,
 			"one REPO is needed, and --release or --seq");
-	else if (place_open(operands[0], product, &p, e) == 0) {
+	else if (place_open(operands[0], product, &p, &out, e) == 0) {
 		rc = set_floor(&p, id, seq, &out, e);
 		repo_close(&p.repo);
 	}
@@ -372,7 +373,7 @@ int cmd_stepback(int argc, char **argv, struct err *e)
 	if (count != 1 || !from || !to || days == 0)
 		err_set(e, ERR_USAGE,
 			"one REPO is needed, --from and --to; at least a day");
-	else if (place_open(operands[0], product, &p, e) == 0) {
+	else if (place_open(operands[0], product, &p, &out, e) == 0) {
 		rc = authorise(&p, from, to, days, &out, e);
 		repo_close(&p.repo);
 	}

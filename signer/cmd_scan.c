@@ -17,6 +17,7 @@
 #include "signer/known.h"
 #include "signer/report.h"
 #include "signer/sift.h"
+#include "signer/watch.h"
 
 #define FOUND_STATUS ERR_REFUSED /* findings are a result, not a failure */
 #define PATH_SIZE    4096
@@ -269,14 +270,15 @@ static int search(char **paths, int count, struct scalars *known,
 	return rc;
 }
 
-static int load_known(const char *path, struct scalars **out, struct err *e)
+static int load_known(const char *path, struct scalars **out,
+		      struct report *report, struct err *e)
 {
 	struct repo r;
 	int rc;
 
 	if (!path)
 		return known_keys(NULL, out, e);
-	if (repo_open(path, REPO_READ, &r, e))
+	if (watch_open(path, REPO_READ, &r, report, e))
 		return -1;
 	rc = known_keys(&r, out, e);
 	repo_close(&r);
@@ -305,7 +307,7 @@ int cmd_scan(int argc, char **argv, struct err *e)
 	if (count == 0)
 		rc = err_set(e, ERR_USAGE, "a PATH is needed");
 	else
-		rc = load_known(repo, &known, e);
+		rc = load_known(repo, &known, &out, e);
 	if (rc == 0)
 		rc = search(operands, count, known, exhaustive, &out, e);
 	scalars_free(known);

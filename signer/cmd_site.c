@@ -10,6 +10,7 @@
 #include "common/x509.h"
 #include "signer/commands.h"
 #include "signer/document.h"
+#include "signer/watch.h"
 
 #define OVERLAP_DAYS_DEFAULT 90
 #define OVERLAP_DAYS_MAX     400
@@ -139,7 +140,7 @@ static int stage_site(const struct asked *a, struct report *out, struct err *e)
 	struct repo r;
 	int rc = -1;
 
-	if (collect(a, &s, e) || repo_open(a->repo, REPO_WRITE, &r, e))
+	if (collect(a, &s, e) || watch_open(a->repo, REPO_WRITE, &r, out, e))
 		return -1;
 	if (keep_withdrawn(&r, &s, e) == 0) {
 		j = site_format(&s);
