@@ -48,7 +48,7 @@ static int search_load(void *ctx, const struct tuf_meta *delegator,
 {
 	struct search *s = ctx;
 	struct tuf_client *c = s->client;
-	struct tuf_meta *m;
+	struct tuf_meta *m = NULL;
 
 	for (size_t i = 0; i < c->delegated_count; i++) {
 		const struct tuf_delegated *entry = &c->delegated[i];

@@ -223,7 +223,8 @@ static int set_floor(struct place *p, const char *id, uint64_t seq,
 	below.floor = floor.seq;
 	each(p, warn_if_below, &below);
 	j = floor_format(&floor);
-	rc = document_put(&p->repo, p->role, path, j, floor.issued, out, e);
+	rc = document_put(&p->repo, &(struct document){ p->role, path, j },
+			  floor.issued, out, e);
 	json_free(j);
 	if (rc)
 		return -1;
@@ -338,7 +339,8 @@ static int authorise(struct place *p, const char *from, const char *to,
 		return err_set(e, ERR_USAGE, "%s is not older than %s", to,
 			       from);
 	j = stepback_format(&back);
-	rc = document_put(&p->repo, p->role, path, j, back.issued, out, e);
+	rc = document_put(&p->repo, &(struct document){ p->role, path, j },
+			  back.issued, out, e);
 	json_free(j);
 	if (rc)
 		return -1;

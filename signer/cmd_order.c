@@ -140,8 +140,10 @@ static int put_order(struct orders *o, enum order_place place,
 		goto out;
 	order_done(&again);
 	if (json_parse(buf_slice(&bytes), &j, e) == 0)
-		rc = document_put(o->repo, order_role(place), path, j,
-				  o->asked->now, out, e);
+		rc = document_put(
+			o->repo,
+			&(struct document){ order_role(place), path, j },
+			o->asked->now, out, e);
 	if (rc == 0)
 		report_line(out, "staged: %s, a %s order, number %llu", path,
 			    order_kind_name(new->kind),
@@ -373,7 +375,9 @@ static int assign(struct repo *r, const struct asked *a, struct report *out,
 	    next_version(r, path, &to.version, e) == 0 &&
 	    assign_format(&to, &bytes, e) == 0 &&
 	    json_parse(buf_slice(&bytes), &j, e) == 0)
-		rc = document_put(r, ORDER_ROLE_WIDE, path, j, a->now, out, e);
+		rc = document_put(
+			r, &(struct document){ ORDER_ROLE_WIDE, path, j },
+			a->now, out, e);
 	if (rc == 0)
 		report_line(out, "staged: %s to %s, version %llu", a->device,
 			    to.cohort, (unsigned long long)to.version);

@@ -144,8 +144,9 @@ static int stage_site(const struct asked *a, struct report *out, struct err *e)
 		return -1;
 	if (keep_withdrawn(&r, &s, e) == 0) {
 		j = site_format(&s);
-		rc = document_put(&r, "targets", SITE_PATH, j, s.issued, out,
-				  e);
+		rc = document_put(&r,
+				  &(struct document){ "targets", SITE_PATH, j },
+				  s.issued, out, e);
 		json_free(j);
 	}
 	repo_close(&r);

@@ -77,42 +77,39 @@ static struct json *make_entry(const struct json *object, struct slice bytes,
 }
 
 /* entry NULL: take it off the list. */
-static int list_it(struct repo *r, const char *role, const char *path,
-		   struct json *entry, int64_t now, struct report *out,
-		   struct err *e)
+static int list_it(struct repo *r, const struct document *d, struct json *entry,
+		   int64_t now, struct report *out, struct err *e)
 {
 	struct json *envelope, *list, *signed_part;
 
-	if (repo_begin(r, role, now, &envelope, e)) {
+	if (repo_begin(r, d->role, now, &envelope, e)) {
 		json_free(entry);
 		return -1;
 	}
 	signed_part = tuf_envelope_signed(envelope);
 	list = json_clone(json_get(signed_part, "targets"));
 	if (entry)
-		json_set(list, path, entry);
+		json_set(list, d->path, entry);
 	else
-		json_remove(list, path);
+		json_remove(list, d->path);
 	json_set(signed_part, "targets", list);
-	return change_stage(r, role, envelope, now, out, e);
+	return change_stage(r, d->role, envelope, now, out, e);
 }
 
-int document_put(struct repo *r, const char *role, const char *path,
-		 const struct json *object, int64_t now, struct report *out,
-		 struct err *e)
+int document_put(struct repo *r, const struct document *d, int64_t now,
+		 struct report *out, struct err *e)
 {
 	struct buf bytes = BUF_INIT(DOCUMENT_MAX_LEN);
 	struct sha256 digest;
 	int rc = -1;
 
-	if (check_path(role, path, e) || make_bytes(object, &bytes, e))
+	if (check_path(d->role, d->path, e) || make_bytes(d->object, &bytes, e))
 		goto out;
 	sha256_of(buf_slice(&bytes), &digest);
-	if (write_file(r, path, &digest, buf_slice(&bytes), e))
+	if (write_file(r, d->path, &digest, buf_slice(&bytes), e))
 		goto out;
-	rc = list_it(r, role, path,
-		     make_entry(object, buf_slice(&bytes), &digest), now, out,
-		     e);
+	rc = list_it(r, d, make_entry(d->object, buf_slice(&bytes), &digest),
+		     now, out, e);
 out:
 	buf_done(&bytes);
 	return rc;
@@ -130,9 +127,11 @@ static const struct json *find_entry(const struct repo *r, const char *role,
 int document_remove(struct repo *r, const char *role, const char *path,
 		    int64_t now, struct report *out, struct err *e)
 {
+	const struct document d = { role, path, NULL };
+
 	if (!find_entry(r, role, path))
 		return err_set(e, ERR_NOT_FOUND, "%s lists no %s", role, path);
-	return list_it(r, role, path, NULL, now, out, e);
+	return list_it(r, &d, NULL, now, out, e);
 }
 
 int document_get(const struct repo *r, const char *role, const char *path,

@@ -13,15 +13,20 @@
 
 #define DOCUMENT_MAX_LEN 65536
 
+/* What to put where; borrowed. */
+struct document {
+	const char *role, *path;
+	const struct json *object;
+};
+
 /*
- * Put a document's bytes below targets/ and list it under `path` in the staged
- * file of `role`, in the place of an older one. The bytes are made from
- * `object`, which must have "v" and "type". ERR_REFUSED when the role may not
+ * Put a document's bytes below targets/ and list it under its path in the
+ * staged file of its role, in the place of an older one. The bytes are made
+ * from the object, which must have "v" and "type". ERR_REFUSED when the role may not
  * list that path; ERR_NOT_FOUND without that role.
  */
-int document_put(struct repo *r, const char *role, const char *path,
-		 const struct json *object, int64_t now, struct report *out,
-		 struct err *e) NODISCARD;
+int document_put(struct repo *r, const struct document *d, int64_t now,
+		 struct report *out, struct err *e) NODISCARD;
 
 /* Take it off the list; the bytes stay. ERR_NOT_FOUND. */
 int document_remove(struct repo *r, const char *role, const char *path,

@@ -47,7 +47,7 @@ static size_t next_line(struct slice s, size_t at)
 /* Extend from the end of a first word over all lines; counts letters. */
 static void extend(struct slice s, struct encoded *run)
 {
-	size_t i = run->at, last = run->at;
+	size_t i = run->at, last;
 
 	run->hex = true;
 	run->letters = 0;

@@ -316,7 +316,7 @@ static struct slice member(struct slice object, char name)
 	for (size_t i = 1; i + 1 < object.len; i++) {
 		struct slice value;
 
-		if (object.ptr[i] != name || !is_quote(object.ptr[i - 1]) ||
+		if (object.ptr[i] != (uint8_t)name || !is_quote(object.ptr[i - 1]) ||
 		    !is_quote(object.ptr[i + 1]))
 			continue;
 		value = slice_sub(object, i + 1, object.len);

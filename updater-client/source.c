@@ -165,15 +165,17 @@ static int begin_network(struct source *s, int64_t now, struct err *e)
 {
 	struct fetch_setup setup = { .now = now,
 				     .unverified = s->setup->stranded };
+	struct whereabouts_configured configured = { s->setup->urls,
+						     s->setup->url_count,
+						     { 0 } };
 
 	if (!s->setup->ca_path)
 		return err_set(e, ERR_CONFIG, "[server] ca is not configured");
 	if (fs_read_path(s->setup->ca_path, &s->ca, e))
 		return err_in(e, "the server's CA");
+	configured.ca = buf_slice(&s->ca);
 	if (load_identity(s, &setup, e) ||
-	    whereabouts_load(s->setup->site_fd, s->setup->urls,
-			     s->setup->url_count, buf_slice(&s->ca), now,
-			     &s->where, e))
+	    whereabouts_load(s->setup->site_fd, &configured, now, &s->where, e))
 		return -1;
 	for (size_t i = 0; i < s->where.count; i++) {
 		setup.urls = s->where.at[i].url_at;

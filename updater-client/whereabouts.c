@@ -75,15 +75,9 @@ static int add_former(struct whereabouts *w, const struct site *newest,
 	return rc;
 }
 
-/* From the configuration; newest is NULL when there is no site. */
-struct configured {
-	char *const *urls;
-	size_t url_count;
-	struct slice ca;
-};
-
+/* newest is NULL when there is no site. */
 static int add_configured(struct whereabouts *w, const struct site *newest,
-			  const struct configured *c, struct err *e)
+			  const struct whereabouts_configured *c, struct err *e)
 {
 	struct whereabouts_list *l = next_list(w);
 
@@ -95,8 +89,8 @@ static int add_configured(struct whereabouts *w, const struct site *newest,
 }
 
 static int add_way_back(struct whereabouts *w, const struct site *newest,
-			const struct site *works, const struct configured *c,
-			struct err *e)
+			const struct site *works,
+			const struct whereabouts_configured *c, struct err *e)
 {
 	int rc = works ? add_former(w, newest, works, e)
 		       : add_configured(w, newest, c, e);
@@ -108,11 +102,9 @@ static int add_way_back(struct whereabouts *w, const struct site *newest,
 	return 0;
 }
 
-int whereabouts_load(int site_fd, char *const *urls, size_t url_count,
-		     struct slice ca, int64_t now, struct whereabouts *w,
-		     struct err *e)
+int whereabouts_load(int site_fd, const struct whereabouts_configured *c,
+		     int64_t now, struct whereabouts *w, struct err *e)
 {
-	const struct configured c = { urls, url_count, ca };
 	struct buf a = BUF_INIT(STATEMENT_MAX_LEN);
 	struct buf b = BUF_INIT(STATEMENT_MAX_LEN);
 	bool has_newest = false, has_works = false;
@@ -125,13 +117,13 @@ int whereabouts_load(int site_fd, char *const *urls, size_t url_count,
 	     read_site(site_fd, WORKS, &b, &works, &has_works, e)))
 		goto out;
 	if (!has_newest) {
-		rc = add_configured(w, NULL, &c, e);
+		rc = add_configured(w, NULL, c, e);
 		goto out;
 	}
 	rc = add_site(w, &newest, e);
 	w->unproven = !has_works || !slice_equal(buf_slice(&a), buf_slice(&b));
 	if (rc == 0 && w->unproven && now < newest.overlap_until)
-		rc = add_way_back(w, &newest, has_works ? &works : NULL, &c, e);
+		rc = add_way_back(w, &newest, has_works ? &works : NULL, c, e);
 out:
 	buf_done(&a);
 	buf_done(&b);

@@ -31,14 +31,20 @@ struct whereabouts {
 	bool unproven; /* the first is a site that has not worked yet */
 };
 
+/* What a person configured; borrowed. */
+struct whereabouts_configured {
+	char *const *urls;
+	size_t url_count;
+	struct slice ca; /* a PEM text */
+};
+
 /*
- * Where to go at `now`; site_fd is the folder, -1 for none. The configuration
- * is urls and a PEM text. Damaged files count as missing: then the
- * configuration helps, as at first use. Heap inside; do not move *w, its lists
- * point into themselves.
+ * Where to go at `now`; site_fd is the folder, -1 for none. Damaged files count
+ * as missing: then the configuration helps, as at first use. Heap inside; do
+ * not move *w, its lists point into themselves.
  */
-int whereabouts_load(int site_fd, char *const *urls, size_t url_count,
-		     struct slice ca, int64_t now, struct whereabouts *w,
+int whereabouts_load(int site_fd, const struct whereabouts_configured *c,
+		     int64_t now, struct whereabouts *w,
 		     struct err *e) NODISCARD;
 void whereabouts_done(struct whereabouts *w);
 

@@ -15,7 +15,7 @@ case $2 in
 tests/*) checks=-readability-function-size,-clang-analyzer-security.insecureAPI.* ;;
 *) checks= ;;
 esac
-clang-tidy --quiet --checks="$checks" "$2" -- -std=c11 -D_GNU_SOURCE -I. -DVERSION='"0"' \
+clang-tidy --quiet --checks="$checks" "$2" -- -std=c11 -D_GNU_SOURCE -I. -DVERSION='"0"' -DBORN=0 \
 	2>"$1/tidy.log.$$" || { cat "$1/tidy.log.$$"; rm -f "$1/tidy.log.$$"; exit 1; }
 rm -f "$1/tidy.log.$$"
 mkdir -p "$(dirname "$stamp")"

@@ -16,10 +16,11 @@ static void tree(uint64_t size, struct merkle_head *out)
 	struct merkle_tree t = { 0 };
 	struct err e;
 
-	for (uint8_t i = 0; i < size; i++) {
+	for (uint64_t i = 0; i < size; i++) {
+		const uint8_t record = (uint8_t)i;
 		struct sha256 leaf;
 
-		merkle_leaf((struct slice){ &i, 1 }, &leaf);
+		merkle_leaf((struct slice){ &record, 1 }, &leaf);
 		assert(merkle_add(&t, &leaf, &e) == 0);
 	}
 	out->size = size;

@@ -9,34 +9,34 @@ static uint64_t of(double share)
 	return (uint64_t)(share * 18446744073709551615.0);
 }
 
-/* Borders from scipy-free sums of exact fractions:
+/* Borders from sums of exact fractions:
  * python3: sum(comb(n,k)*p**k*(1-p)**(n-k) for k in range(m)) < 0.001 */
 static void more_than_chance_allows_is_refused(void **state)
 {
 	static const struct {
 		double limit;
-		uint32_t share;
 		uint64_t devices;
+		uint32_t share;
 		enum err_code wanted;
 	} cases[] = {
 		/* one of 10: (1-p)^10 = 0.001 at p = 0.4988 */
-		{ 0.498, 1000, 10, ERR_NONE },
-		{ 0.500, 1000, 10, ERR_REFUSED },
+		{ 0.498, 10, 1000, ERR_NONE },
+		{ 0.500, 10, 1000, ERR_REFUSED },
 		/* one of one: all but 0.001 */
-		{ 0.998, 100, 1, ERR_NONE },
-		{ 0.9991, 100, 1, ERR_REFUSED },
+		{ 0.998, 1, 100, ERR_NONE },
+		{ 0.9991, 1, 100, ERR_REFUSED },
 		/* 10 of 1000 */
-		{ 0.010, 100, 1000, ERR_NONE },
-		{ 0.020, 100, 1000, ERR_NONE },
-		{ 0.024, 100, 1000, ERR_REFUSED },
+		{ 0.010, 1000, 100, ERR_NONE },
+		{ 0.020, 1000, 100, ERR_NONE },
+		{ 0.024, 1000, 100, ERR_REFUSED },
 		/* 1 % of a million: hardly any room */
-		{ 0.0100, 100, 1000000, ERR_NONE },
-		{ 0.0103, 100, 1000000, ERR_NONE },
-		{ 0.0104, 100, 1000000, ERR_REFUSED },
-		{ 0.5, 100, 1000000, ERR_REFUSED },
+		{ 0.0100, 1000000, 100, ERR_NONE },
+		{ 0.0103, 1000000, 100, ERR_NONE },
+		{ 0.0104, 1000000, 100, ERR_REFUSED },
+		{ 0.5, 1000000, 100, ERR_REFUSED },
 		/* half */
-		{ 0.5, 5000, 100, ERR_NONE },
-		{ 0.99, 5000, 100, ERR_REFUSED },
+		{ 0.5, 100, 5000, ERR_NONE },
+		{ 0.99, 100, 5000, ERR_REFUSED },
 	};
 	struct err e = { 0 };
 

@@ -227,14 +227,12 @@ static void a_program_that_fails_signs_nothing(void **state)
 /* The words go to the program as they are, and the digest to its input. */
 static void a_program_gets_its_words_and_the_digest(void **state)
 {
-	static const char *const words[] = {
-		"sh", "-c",
+	static const char look[] =
 		"test \"$1\" = 'a b;c' && test \"$(sha256sum)\" = \"$2\" && "
-		"test ! -e /proc/self/fd/9 && exit 42",
-		"sh", "a b;c",
-		/* SHA-256 of SHA-256("m") */
-		NULL, NULL
-	};
+		"test ! -e /proc/self/fd/9 && exit 42";
+	static const char *const words[] = { "sh", "-c", look, "sh", "a b;c",
+					     /* SHA-256 of SHA-256("m") */
+					     NULL, NULL };
 	struct buf sig = BUF_INIT(EC_SIG_MAX_LEN);
 	struct sha256 once, twice;
 	char hex[SHA256_HEX_LEN], said[SHA256_HEX_LEN + 8];

@@ -478,12 +478,16 @@ static void a_document_is_listed_and_read_back(void **state)
 	delegate(&r);
 	assert_refused(document_get(&r, "rollout", path, &again, &e),
 		       ERR_NOT_FOUND);
-	assert_ok(document_put(&r, "rollout", path, document, NOW, &out, &e));
+	assert_ok(document_put(&r,
+			       &(struct document){ "rollout", path, document },
+			       NOW, &out, &e));
 	assert_ok(document_get(&r, "rollout", path, &again, &e));
 	assert_true(json_same(document, again));
 	json_free(again);
 	json_set_text(document, "said", "otherwise");
-	assert_ok(document_put(&r, "rollout", path, document, NOW, &out, &e));
+	assert_ok(document_put(&r,
+			       &(struct document){ "rollout", path, document },
+			       NOW, &out, &e));
 	assert_ok(document_get(&r, "rollout", path, &again, &e));
 	assert_true(json_same(document, again));
 	json_free(again);
@@ -509,19 +513,31 @@ static void a_document_that_a_role_may_not_list_is_refused(void **state)
 	(void)state;
 	assert_ok(repo_open(repo_path(), REPO_WRITE, &r, &e));
 	delegate(&r);
-	assert_refused(document_put(&r, "rollout",
-				    "rollout-wide/gateway/1.json", document,
+	assert_refused(
+		document_put(&r,
+			     &(struct document){ "rollout",
+						 "rollout-wide/gateway/1.json",
+						 document },
+			     NOW, &out, &e),
+		ERR_REFUSED);
+	assert_refused(
+		document_put(&r,
+			     &(struct document){ "rollout", "rollout/../x.json",
+						 document },
+			     NOW, &out, &e),
+		ERR_REFUSED);
+	assert_refused(document_put(&r,
+				    &(struct document){ "nightly",
+							"nightly/gateway/1/x",
+							document },
 				    NOW, &out, &e),
-		       ERR_REFUSED);
-	assert_refused(document_put(&r, "rollout", "rollout/../x.json",
-				    document, NOW, &out, &e),
-		       ERR_REFUSED);
-	assert_refused(document_put(&r, "nightly", "nightly/gateway/1/x",
-				    document, NOW, &out, &e),
 		       ERR_NOT_FOUND);
 	json_remove(document, "v");
-	assert_refused(document_put(&r, "rollout", "rollout/gateway/1.json",
-				    document, NOW, &out, &e),
+	assert_refused(document_put(&r,
+				    &(struct document){
+					    "rollout", "rollout/gateway/1.json",
+					    document },
+				    NOW, &out, &e),
 		       ERR_FORMAT);
 	json_free(document);
 	json_free(out.object);

@@ -43,7 +43,7 @@ static void what_is_written_is_read(void **state)
 {
 	const struct site s = sample();
 	struct err e = { 0 };
-	struct site back;
+	struct site back = { 0 };
 
 	(void)state;
 	assert_ok(read_back(&s, &back, &e));

@@ -52,8 +52,8 @@ static int parse(reader *read, struct json *j, void *out, struct err *e)
 static void what_is_written_is_read(void **state)
 {
 	struct err e = { 0 };
-	struct stepback s;
-	struct floor f;
+	struct stepback s = { 0 };
+	struct floor f = { 0 };
 	char path[PATH_MAX_LEN];
 
 	(void)state;

@@ -48,11 +48,11 @@ static bool keep(int dirfd, const struct site *s)
 static void assert_tried(int dirfd, int64_t now, const char *first,
 			 const char *second)
 {
+	const struct whereabouts_configured c = { urls, 1, buf_slice(&ca) };
 	struct whereabouts w;
 	struct err e = { 0 };
 
-	assert_ok(
-		whereabouts_load(dirfd, urls, 1, buf_slice(&ca), now, &w, &e));
+	assert_ok(whereabouts_load(dirfd, &c, now, &w, &e));
 	assert_int_equal(w.count, second ? 2 : 1);
 	assert_string_equal(w.at[0].url_at[0], first);
 	if (second)
