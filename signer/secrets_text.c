@@ -316,7 +316,8 @@ static struct slice member(struct slice object, char name)
 	for (size_t i = 1; i + 1 < object.len; i++) {
 		struct slice value;
 
-		if (object.ptr[i] != (uint8_t)name || !is_quote(object.ptr[i - 1]) ||
+		if (object.ptr[i] != (uint8_t)name ||
+		    !is_quote(object.ptr[i - 1]) ||
 		    !is_quote(object.ptr[i + 1]))
 			continue;
 		value = slice_sub(object, i + 1, object.len);
@@ -351,7 +352,9 @@ bool secrets_jwk(struct slice s, size_t anchor, struct secret *out)
 
 static uint16_t be16(struct slice s, size_t at)
 {
-	return at + 1 < s.len ? (uint16_t)(s.ptr[at] << 8 | s.ptr[at + 1]) : 0;
+	if (at + 1 >= s.len)
+		return 0;
+	return (uint16_t)((unsigned)s.ptr[at] << 8 | s.ptr[at + 1]);
 }
 
 /* The packet's tag, and where its contents begin; 0 for no packet. */
