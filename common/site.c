@@ -175,9 +175,11 @@ int site_pem(const struct site *s, struct buf *out, struct err *e)
 /* The next block with all that stands before it; *rest moves behind it. */
 static bool next_block(struct slice *rest, struct slice *block)
 {
-	const uint8_t *end = memmem(rest->ptr, rest->len, END, strlen(END));
+	const uint8_t *end = NULL;
 	size_t len;
 
+	if (rest->len > 0)
+		end = memmem(rest->ptr, rest->len, END, strlen(END));
 	if (!end)
 		return false;
 	len = (size_t)(end - rest->ptr) + strlen(END);
