@@ -22,8 +22,8 @@ struct document {
 /*
  * Put a document's bytes below targets/ and list it under its path in the
  * staged file of its role, in the place of an older one. The bytes are made
- * from the object, which must have "v" and "type". ERR_REFUSED when the role may not
- * list that path; ERR_NOT_FOUND without that role.
+ * from the object, which must have "v" and "type". ERR_REFUSED when the role
+ * may not list that path; ERR_NOT_FOUND without that role.
  */
 int document_put(struct repo *r, const struct document *d, int64_t now,
 		 struct report *out, struct err *e) NODISCARD;
