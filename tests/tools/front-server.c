@@ -119,13 +119,16 @@ static int authorise(struct server_api *api, enum listener listener,
 }
 
 static const struct route routes[] = {
-	{ EVERYWHERE, METHOD_GET, "/files/", 0, false, get_file },
-	{ EVERYWHERE, METHOD_POST, "/echo", 16384, false, post_echo },
-	{ EVERYWHERE, METHOD_PUT, "/upload", 1 << 30, true, put_upload },
-	{ EVERYWHERE, METHOD_POST, "/slow", 0, false, post_slow },
-	{ EVERYWHERE, METHOD_GET, "/big", 0, false, get_big },
-	{ EVERYWHERE, METHOD_GET, "/fail", 0, false, get_fail },
-	{ 1U << LISTENER_DEVICE, METHOD_POST, "/revoke", 0, false,
+	{ EVERYWHERE, METHOD_GET, "/files/", 0, ROUTE_PLAIN, get_file },
+	{ EVERYWHERE, METHOD_POST, "/echo", 16384, ROUTE_PLAIN, post_echo },
+	{ 1U << LISTENER_DEVICE, METHOD_POST, "/renewal", 16384, ROUTE_RENEWAL,
+	  post_echo },
+	{ EVERYWHERE, METHOD_PUT, "/upload", 1 << 30, ROUTE_UPLOAD,
+	  put_upload },
+	{ EVERYWHERE, METHOD_POST, "/slow", 0, ROUTE_PLAIN, post_slow },
+	{ EVERYWHERE, METHOD_GET, "/big", 0, ROUTE_PLAIN, get_big },
+	{ EVERYWHERE, METHOD_GET, "/fail", 0, ROUTE_PLAIN, get_fail },
+	{ 1U << LISTENER_DEVICE, METHOD_POST, "/revoke", 0, ROUTE_PLAIN,
 	  post_revoke },
 };
 

@@ -200,10 +200,10 @@ def test_nothing_is_resumed_renegotiated_or_compressed():
         assert "RENEGOTIATING" in text and "no renegotiation" in text, text
 
 
-def test_a_device_needs_a_fresh_leaf_of_our_ca():
+def test_a_device_needs_a_leaf_of_our_ca():
     with Server() as server:
         answers(server, DEVICE, "device")
-        for who in (None, "person", "stranger", "expired", "no-usage",
+        for who in (None, "person", "stranger", "no-usage",
                     "server-usage", "is-ca", "below", "p384"):
             try:
                 with server.tls(DEVICE, who) as s:
@@ -211,6 +211,14 @@ def test_a_device_needs_a_fresh_leaf_of_our_ca():
             except (ssl.SSLError, ConnectionError):
                 continue
             raise AssertionError(f"{who} was let in")
+
+
+def test_a_leaf_that_has_ended_can_only_be_renewed():
+    with Server() as server, server.tls(DEVICE, "expired") as s:
+        status, _, body = ask(s, "POST", "/renewal", b"x")
+        assert (status, body) == (200, b"x")
+        status, _, body = ask(s, "POST", "/echo", b"x")
+        assert status == 403 and b"expired" in body, (status, body)
 
 
 def test_people_need_a_certificate_of_any_maker():
