@@ -140,7 +140,8 @@ help:
 #@ make test          unit, fuzz-corpus and end-to-end tests
 #@ make lint          format, layers, static analysis
 #@ make fuzz          libFuzzer on every parser (FUZZ_SECONDS=60 each)
-#@ make test-mutants  take each check away and see a test fail (SECONDS=n: a part)
+#@ make test-mutants  take each check away and see a test fail (SECONDS=n: a part,
+#@                    MUTANTS="common/json.c ...": of these sources alone)
 #@ make bench         benchmarks, each beside its peer
 #@ make bench-delta   deltas of CORPUS=dir beside other tools (PICTURE=file)
 #@ make repro         build twice in different folders and compare
@@ -196,7 +197,7 @@ run-fuzz: $(FUZZ)
 		$(B)/corpus/$$n tests/fuzz/corpus/$$n || exit 1; done
 
 test-mutants: $(TESTS)
-	@B=$(B) sh tests/check/mutants.sh $(if $(SECONDS),--seconds $(SECONDS))
+	@B=$(B) sh tests/check/mutants.sh $(if $(SECONDS),--seconds $(SECONDS)) $(MUTANTS)
 
 bench: $(BENCH) $(BIN) $(TOOLS)
 	@for b in $(BENCH); do ./$$b || exit 1; done
