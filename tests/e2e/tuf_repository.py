@@ -228,7 +228,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        self.wfile.write(data)
+        self.wfile.write(getattr(data, "part", data))
+        self.close_connection = True
 
     def log_message(self, *_):
         pass
