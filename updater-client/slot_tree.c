@@ -72,13 +72,21 @@ int slot_tree_current(const struct slot_tree *t, enum slot *out, struct err *e)
 }
 
 /* Anything may stand where a slot should be; only a folder can be one. */
-static bool is_folder(const struct slot_tree *t, enum slot s)
+static int look_for_folder(const struct slot_tree *t, enum slot s, bool *is,
+			   struct err *e)
 {
-	struct err missing;
+	struct err why = { 0 };
 	struct stat st;
 
-	return fs_stat(t->dirfd, slot_name(s), &st, &missing) == 0 &&
-	       S_ISDIR(st.st_mode);
+	if (fs_stat(t->dirfd, slot_name(s), &st, &why) == 0) {
+		*is = S_ISDIR(st.st_mode);
+		return 0;
+	}
+	*is = false;
+	if (why.code != ERR_SYSTEM)
+		return 0;
+	*e = why; /* a disk that cannot be read is no empty slot */
+	return err_in(e, "slot %s", slot_name(s));
 }
 
 int slot_tree_release(const struct slot_tree *t, enum slot s,
@@ -87,10 +95,13 @@ int slot_tree_release(const struct slot_tree *t, enum slot s,
 	struct buf file = BUF_INIT(SLOT_RECORD_MAX);
 	struct err why = { 0 };
 	char name[NAME_LEN];
+	bool is_folder = false;
 	int rc = 0;
 
 	*found = false;
-	if (s == SLOT_NONE || !is_folder(t, s))
+	if (s != SLOT_NONE && look_for_folder(t, s, &is_folder, e))
+		return -1;
+	if (!is_folder)
 		return 0;
 	if (beneath(s, "release.json", name, e))
 		return -1;
@@ -98,7 +109,7 @@ int slot_tree_release(const struct slot_tree *t, enum slot s,
 	    slot_release_parse(buf_slice(&file), out, &why) == 0) {
 		*found = true;
 	} else if (why.code == ERR_SYSTEM) {
-		*e = why; /* a disk that cannot be read is no empty slot */
+		*e = why;
 		rc = err_in(e, "slot %s", slot_name(s));
 	}
 	buf_done(&file);
@@ -109,15 +120,17 @@ int slot_tree_empty(const struct slot_tree *t, enum slot s, struct err *e)
 {
 	enum slot current;
 	char name[NAME_LEN];
+	bool is_folder;
 
-	if (slot_tree_current(t, &current, e))
+	if (slot_tree_current(t, &current, e) ||
+	    look_for_folder(t, s, &is_folder, e))
 		return -1;
 	if (s == SLOT_NONE || s == current)
 		return err_set(e, ERR_CONFLICT,
 			       "slot %s runs and is not written", slot_name(s));
 	/* Its record first: what is half removed must not look complete. */
 	if (beneath(s, "release.json", name, e) ||
-	    (is_folder(t, s) && fs_remove_tree(t->dirfd, name, e)) ||
+	    (is_folder && fs_remove_tree(t->dirfd, name, e)) ||
 	    fs_remove_tree(t->dirfd, slot_name(s), e) ||
 	    fs_mkdir(t->dirfd, slot_name(s), 0755, e) ||
 	    beneath(s, "tree", name, e) || fs_mkdir(t->dirfd, name, 0755, e))

@@ -76,6 +76,19 @@ static enum slot current(const struct slot_tree *t)
 	return s;
 }
 
+static void a_disk_that_cannot_be_read_is_no_empty_slot(void **state)
+{
+	const struct slot_tree unreadable = { .dirfd = -1, .path = "nowhere" };
+	struct slot_release r;
+	struct err e = { 0 };
+	bool found = true;
+
+	(void)state;
+	assert_refused(slot_tree_release(&unreadable, SLOT_A, &r, &found, &e),
+		       ERR_SYSTEM);
+	assert_refused(slot_tree_empty(&unreadable, SLOT_A, &e), ERR_SYSTEM);
+}
+
 static void a_new_place_runs_nothing(void **state)
 {
 	struct place *p = *state;
@@ -197,6 +210,7 @@ int main(void)
 #define AT_PLACE(test)                                                         \
 	cmocka_unit_test_setup_teardown(test, make_place, remove_place)
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_disk_that_cannot_be_read_is_no_empty_slot),
 		AT_PLACE(a_new_place_runs_nothing),
 		AT_PLACE(a_switch_is_one_relative_link),
 		AT_PLACE(going_back_to_nothing_takes_the_link_away),
