@@ -78,6 +78,7 @@ TESTS := $(call bin,tests/unit/test_*.c)
 FUZZ  := $(call bin,tests/fuzz/fuzz_*.c)
 BENCH := $(call bin,tests/bench/bench_*.c)
 TOOLS := $(call bin,tests/tools/*.c tests/*.c)
+CRASH := $(addprefix $(B)/tests/crash/,operations recorder explore shim.so)
 BIN   := $(PROGRAMS:%=$(B)/%)
 
 all: $(BIN)
@@ -122,6 +123,20 @@ $(TOOLS): $(B)/%: $(B)/obj/%.o $(ARCHIVES)
 	$(call link_test,) $(LIBS_$(@F))
 LIBS_tuf-client := -lsodium
 
+# The crash proofs: programs over the client's own modules, and a library that is
+# preloaded into the real client.
+$(B)/tests/crash/operations: $(addprefix $(B)/obj/tests/crash/,operations.o \
+		observe.o picture.o) $(ARCHIVES)
+	$(call link_test)
+$(B)/tests/crash/explore: $(addprefix $(B)/obj/tests/crash/,explore.o states.o \
+		medium.o observe.o picture.o) $(ARCHIVES)
+	$(call link_test)
+$(B)/tests/crash/recorder: $(B)/obj/tests/crash/recorder.o
+	$(call link_test) -lfuse3
+$(B)/tests/crash/shim.so: tests/crash/shim.c tests/crash/shim.h Makefile | $(B)/.deps
+	$(Q_LD)mkdir -p $(@D) && $(CC) $(BASE_CFLAGS) $(CFLAGS_release) \
+		-U_FORTIFY_SOURCE -fPIC -fvisibility=default -shared -o $@ $<
+
 ifeq ($(CONFIG),fuzz)
 $(FUZZ): $(B)/%: $(B)/obj/%.o $(ARCHIVES)
 	$(call link_test,-fsanitize=fuzzer)
@@ -142,6 +157,8 @@ help:
 #@ make fuzz          libFuzzer on every parser (FUZZ_SECONDS=60 each)
 #@ make test-mutants  take each check away and see a test fail (SECONDS=n: a part,
 #@                    MUTANTS="common/json.c ...": of these sources alone)
+#@ make test-crash    every operation and 200 000 states of the disk after a power
+#@                    cut (STATES=n; root: docs/crash-proof.md)
 #@ make bench         benchmarks, each beside its peer
 #@ make bench-delta   deltas of CORPUS=dir beside other tools (PICTURE=file)
 #@ make repro         build twice in different folders and compare
@@ -170,8 +187,9 @@ test:
 	@sh tests/check/deps.sh install build test
 	@$(SUBMAKE) check-unit check-fuzz
 	@$(SUBMAKE) CONFIG=asan check-unit check-fuzz
-	@$(SUBMAKE) $(BIN) $(TOOLS)
+	@$(SUBMAKE) $(BIN) $(TOOLS) $(CRASH)
 	@$(MAKE) --no-print-directory check-e2e
+	@$(MAKE) --no-print-directory check-crash
 
 # Every test program prints its own cmocka lines; the first failure stops.
 RUN_TESTS := $(TESTS:%=%.run)
@@ -184,6 +202,14 @@ $(RUN_FUZZ): %.run: %
 	@echo "== $<"; ./$< tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $<))/*
 check-e2e: $(BIN) $(TOOLS)
 	@BIN=$(CURDIR)/$(B) sh tests/e2e/run.sh
+
+# What a power cut may do: a sample; all of it is test-crash.
+check-crash: $(BIN) $(CRASH)
+	@BIN=$(CURDIR)/$(B) TESTS=tests/crash sh tests/e2e/run.sh
+test-crash:
+	@sh tests/check/deps.sh check build test
+	@LONG=1 V=1 E2E_SECONDS=$(CRASH_SECONDS) $(SUBMAKE) check-crash
+CRASH_SECONDS ?= 10800
 
 FUZZ_SECONDS ?= 60
 fuzz:
@@ -249,6 +275,7 @@ Q_AR = @echo "  AR  $@";
 endif
 
 .PHONY: all help deps demo test test-mutants check-unit check-fuzz check-e2e fuzz run-fuzz \
+	check-crash test-crash \
 	$(RUN_TESTS) $(RUN_FUZZ) \
 	bench bench-delta lint repro install clean
 .DELETE_ON_ERROR:

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Run every end-to-end test: tests/e2e/[0-9]*.sh, each on the real programs in
-# $BIN, in a fresh folder of its own, with a time limit. E2E=pattern picks some.
+# Run every end-to-end test, tests/e2e/[0-9]*.sh, or those of the folder TESTS:
+# each on the real programs in $BIN, in a fresh folder of its own, with a time
+# limit. E2E=pattern picks some.
 # E2E_JOBS run at the same time: they mostly wait, and none shares a port, a
 # folder or a clock with another.
 #
@@ -61,7 +62,7 @@ fi
 results=$(mktemp "${TMPDIR:-/tmp}/pawl-e2e.XXXXXX")
 trap 'rm -f "$results"' EXIT
 jobs=${E2E_JOBS:-$(($(nproc) + 1))}
-for t in "$here"/[0-9]*.sh; do
+for t in "${TESTS:-$here}"/[0-9]*.sh; do
 	case $(basename "$t" .sh) in
 	*${E2E:-}*) printf '%s\n' "$t" ;;
 	esac

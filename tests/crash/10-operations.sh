@@ -1,0 +1,44 @@
+#!/bin/sh
+# The client is stopped at its n-th operation, or that operation fails, for every
+# n (LONG=1) or every few: afterwards no rule is broken, and the same command run
+# again comes to its end. operations.c says what is checked, shim.h what happens.
+. "$(dirname "$0")/device.sh"
+make_releases 2>/dev/null
+make_device one
+cp -a "$WORK/one" "$WORK/fresh0"
+on one update --quiet --from "$WORK/publish.1"
+cp -a "$WORK/one" "$WORK/fresh1"
+on one update --quiet --from "$WORK/publish.2"
+mv "$WORK/one" "$WORK/fresh2"
+
+at=0
+try() { # what happens, every, device before, what runs then, options, command
+	how=$1 every=$2 before=$3 runs=$4
+	shift 4
+	[ -z "${LONG:-}" ] || every=1
+	at=$((at % every + 1))
+	# shellcheck disable=SC2086 # a list of options
+	"$crash/operations" --how "$how" --every "$every" --first "$at" \
+		--fresh "$WORK/$before" --device "$WORK/one" $releases \
+		--client "$client" --shim "$crash/shim.so" --runs "$runs" "$@" ||
+		die "$how: $*"
+}
+
+install="update --from $WORK/publish.1"
+update="update --from $WORK/publish.2"
+bad="update --from $WORK/publish.3"
+
+# shellcheck disable=SC2086 # commands with their options
+{
+	try stop 2 fresh1 2 -- $update
+	try stop 5 fresh1 2 --again -- $update
+	try stop 5 fresh0 1 -- $install
+	try stop 5 fresh2 2 --status 15 -- $bad
+	for how in full dead eio; do
+		try $how 9 fresh1 2 -- $update
+		try $how 12 fresh0 1 -- $install
+		try $how 15 fresh2 2 --status 15 -- $bad
+	done
+	try short 7 fresh1 2 -- $update
+	try unreadable 40 fresh1 2 -- $update
+}

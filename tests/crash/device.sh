@@ -1,0 +1,44 @@
+# For the crash proofs: a repository with releases of a small tree, and devices.
+# Source it; BIN and WORK are set.
+. "$(dirname "$0")/../e2e/client-lib.sh"
+crash=$BIN/tests/crash
+
+# A tree with one of everything that matters; FILES more of a few blocks each
+# give the disk more to write between two flushes.
+make_small_tree() { # id
+	at=$WORK/trees/$1
+	mkdir -p "$at/bin" "$at/lib/deep"
+	seq 1 3000 | sed "s/7/seven in $1/" >"$at/lib/changes"
+	seq 1 5000 >"$at/lib/stays"
+	echo "$1" >"$at/version"
+	: >"$at/lib/empty"
+	ln -s ../version "$at/lib/link"
+	echo "only in $1" >"$at/lib/deep/only-$1"
+	n=0
+	while [ $n -lt "${FILES:-0}" ]; do
+		n=$((n + 1))
+		seq $n $((n + n % 7 * 900)) >"$at/lib/deep/$n"
+	done
+	cat >"$at/bin/health" <<'SH'
+#!/bin/sh
+read -r is <version && [ "$is" = "$PAWL_RELEASE" ] && [ ! -e bad ]
+SH
+	chmod 755 "$at/bin/health"
+}
+
+# $WORK/publish.1, .2 (a delta from 1, too) and .3 (from 2), which is not
+# healthy; $WORK/trees/ID are what they hold.
+make_releases() { # options
+	make_repo
+	for id in 1 2 3; do make_small_tree $id; done
+	: >"$WORK/trees/3/bad"
+	make_release 1 "$@"
+	mv "$WORK/publish" "$WORK/publish.1"
+	make_release 2 --from 1 "$@"
+	mv "$WORK/publish" "$WORK/publish.2"
+	make_release 3 --from 2 "$@"
+	cp -a "$WORK/publish" "$WORK/publish.3"
+}
+
+# Each release's tree, as options.
+releases="--release 1=$WORK/trees/1 --release 2=$WORK/trees/2 --release 3=$WORK/trees/3"

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/crash/observe.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/fs.h"
+#include "common/json.h"
+#include "updater-client/slot_tree.h"
+#include "updater-client/status.h"
+
+#define STATUS_MAX (512 * 1024)
+
+/* ---- the world ----------------------------------------------------------- */
+
+static int add_release(struct world *w, const char *text, struct err *e)
+{
+	struct buf *picture = &w->pictures[w->count];
+	size_t len = strcspn(text, "=");
+	int fd = -1;
+	int rc;
+
+	if (w->count == WORLD_RELEASES || text[len] != '=')
+		return err_set(e, ERR_USAGE, "%s: not ID=FOLDER", text);
+	*picture = (struct buf)BUF_INIT(PICTURE_MAX);
+	if (text_format(w->ids[w->count], sizeof(w->ids[0]), e, "%.*s",
+			(int)len, text) ||
+	    fs_open_dir(text + len + 1, &fd, e))
+		return -1;
+	rc = picture_draw(fd, w->exact, picture, e);
+	fs_close(&fd);
+	w->count++;
+	return rc;
+}
+
+int world_load(const char *config, const char *const *releases, size_t count,
+	       struct world *w, struct err *e)
+{
+	memset(w, 0, sizeof(*w));
+	if (settings_load(config, &w->settings, e))
+		return -1;
+	w->exact = w->settings.attributes == TREE_SYSTEM;
+	for (size_t i = 0; i < count; i++)
+		if (add_release(w, releases[i], e)) {
+			world_done(w);
+			return -1;
+		}
+	return 0;
+}
+
+void world_done(struct world *w)
+{
+	for (size_t i = 0; i < w->count; i++)
+		buf_done(&w->pictures[i]);
+	settings_done(&w->settings);
+}
+
+/* ---- slots --------------------------------------------------------------- */
+
+static int compare_slot(const struct world *w, const struct slot_tree *t,
+			enum slot s, const char *id, struct err *e)
+{
+	struct buf picture = BUF_INIT(PICTURE_MAX);
+	size_t i = 0;
+	int fd = -1, rc = -1;
+
+	while (i < w->count && strcmp(w->ids[i], id) != 0)
+		i++;
+	if (i == w->count)
+		err_set(e, ERR_CONFLICT, "says that it holds \"%s\"", id);
+	else if (slot_tree_folder(t, s, &fd, e) == 0 &&
+		 picture_draw(fd, w->exact, &picture, e) == 0)
+		rc = picture_compare(&picture, &w->pictures[i], e);
+	fs_close(&fd);
+	buf_done(&picture);
+	return rc ? err_in(e, "slot %s (%s)", slot_name(s), id) : 0;
+}
+
+static int observe_slots(const struct world *w, const struct slot_tree *t,
+			 struct observed *o, struct err *e)
+{
+	struct slot_release r;
+	bool found;
+
+	if (slot_tree_current(t, &o->current, e))
+		return -1;
+	for (enum slot s = SLOT_A; s <= SLOT_B; s++) {
+		if (slot_tree_release(t, s, &r, &found, e))
+			return -1;
+		if (found && compare_slot(w, t, s, r.id, e))
+			return -1;
+		if (s != o->current)
+			continue;
+		if (!found)
+			return err_set(e, ERR_CONFLICT,
+				       "slot %s runs and holds no release",
+				       slot_name(s));
+		memcpy(o->runs, r.id, sizeof(o->runs));
+	}
+	return 0;
+}
+
+/* ---- records ------------------------------------------------------------- */
+
+/* No slot changes without a reason that was persisted before. */
+static bool fits(const struct machine *m, enum slot current)
+{
+	switch (m->state) {
+	case MACHINE_CHECKED:
+	case MACHINE_FETCHING:
+	case MACHINE_APPLYING:
+	case MACHINE_ROLLED_BACK:
+		return current == m->from;
+	case MACHINE_INSTALLED:
+		return current == m->from || current == m->to;
+	case MACHINE_TRIAL:
+		return current == m->to ||
+		       (m->reason != REASON_NONE && current == m->from);
+	case MACHINE_CONFIRMED:
+		return current == m->to;
+	default:
+		return true;
+	}
+}
+
+static int observe_records(struct observed *o, int state_fd, struct err *e)
+{
+	bool reset = false, floor_reset = false;
+
+	if (journal_peek(state_fd, &o->journal, &reset, e) ||
+	    floor_record_peek(state_fd, &o->floor, &floor_reset, e))
+		return -1;
+	if (reset || floor_reset)
+		return err_set(e, ERR_CONFLICT,
+			       "both records of the %s are "
+			       "damaged",
+			       reset ? "journal" : "floor");
+	if (!fits(&o->journal.machine, o->current))
+		return err_set(e, ERR_CONFLICT,
+			       "slot %s is current, the journal says %s "
+			       "(reason %s, from %s to %s)",
+			       slot_name(o->current),
+			       machine_state_name(o->journal.machine.state),
+			       machine_reason_name(o->journal.machine.reason),
+			       slot_name(o->journal.machine.from),
+			       slot_name(o->journal.machine.to));
+	return 0;
+}
+
+/* ---- the status ---------------------------------------------------------- */
+
+static int says(const struct json *status, const char *name, const char *wanted,
+		struct err *e)
+{
+	const char *is = json_text(json_get(status, name));
+
+	return strcmp(is, wanted) == 0
+		       ? 0
+		       : err_set(e, ERR_CONFLICT,
+				 "status: %s is \"%s\" instead of \"%s\"", name,
+				 is, wanted);
+}
+
+static int check_status(const struct observed *o, const struct json *status,
+			struct err *e)
+{
+	const struct json *slots = json_get(status, "slots");
+	bool trial = o->journal.machine.state == MACHINE_TRIAL;
+
+	if (says(status, "slot", slot_name(o->current), e) ||
+	    says(status, "release", o->runs, e) ||
+	    says(status, "state", machine_state_name(o->journal.machine.state),
+		 e) ||
+	    says(status, "reason",
+		 machine_reason_name(o->journal.machine.reason), e))
+		return -1;
+	for (size_t i = 0; i < json_count(slots); i++) {
+		const struct json *slot = json_at(slots, i);
+		const char *state = json_text(json_get(slot, "state"));
+
+		if (strcmp(json_text(json_get(slot, "slot")),
+			   slot_name(o->current)) != 0)
+			continue;
+		/* A release on its way out is bad and runs still. */
+		if (strcmp(state, trial ? "trying" : "good") != 0)
+			return err_set(e, ERR_CONFLICT,
+				       "status: what runs is \"%s\"", state);
+	}
+	return 0;
+}
+
+static int observe_status(const struct world *w, const struct observed *o,
+			  struct err *e)
+{
+	struct buf text = BUF_INIT(STATUS_MAX);
+	struct json *status = NULL;
+	int rc = -1;
+
+	if (status_print(&w->settings, true, &text, e) == 0 &&
+	    json_parse(buf_slice(&text), &status, e) == 0)
+		rc = check_status(o, status, e);
+	json_free(status);
+	buf_done(&text);
+	return rc;
+}
+
+int observe(const struct world *w, struct observed *o, struct err *e)
+{
+	struct slot_tree slots = { .dirfd = -1, .path = w->settings.slot_path };
+	int state_fd = -1, rc = -1;
+
+	memset(o, 0, sizeof(*o));
+	/* Before its first command has made both, a device runs nothing. */
+	if (fs_open_dir(w->settings.state, &state_fd, e) ||
+	    fs_open_dir(w->settings.slot_path, &slots.dirfd, e))
+		rc = e->code == ERR_NOT_FOUND ? 0 : -1;
+	else if (observe_slots(w, &slots, o, e) == 0 &&
+		 observe_records(o, state_fd, e) == 0)
+		rc = observe_status(w, o, e);
+	slot_tree_close(&slots);
+	fs_close(&state_fd);
+	return rc;
+}
+
+/* ---- claims -------------------------------------------------------------- */
+
+/* The word after " name=" into out, "" if there is none. */
+static void value_of(const char *line, const char *name, char *out, size_t size)
+{
+	const char *at = strstr(line, name);
+	size_t len;
+
+	out[0] = 0;
+	if (!at)
+		return;
+	at += strlen(name);
+	len = strcspn(at, " \n");
+	if (len < size) {
+		memcpy(out, at, len);
+		out[len] = 0;
+	}
+}
+
+bool claim_read(struct claim *c, const char *line)
+{
+	char slot[8];
+
+	if (strncmp(line, "begin", 5) == 0) {
+		*c = (struct claim){ 0 };
+		return true;
+	}
+	if (strstr(line, " slot-switched ")) {
+		value_of(line, " slot=", slot, sizeof(slot));
+		c->kind = CLAIM_SWITCHED;
+		c->slot = strcmp(slot, "a") == 0   ? SLOT_A
+			  : strcmp(slot, "b") == 0 ? SLOT_B
+						   : SLOT_NONE;
+		return true;
+	}
+	if (!strstr(line, "Z info confirmed ") &&
+	    !strstr(line, "Z info rolled-back "))
+		return false;
+	c->kind = strstr(line, "Z info confirmed ") ? CLAIM_CONFIRMED
+						    : CLAIM_ROLLED_BACK;
+	value_of(line, " release=", c->release, sizeof(c->release));
+	return true;
+}
+
+const char *claim_name(const struct claim *c)
+{
+	static const char *const names[] = { "nothing", "switched", "confirmed",
+					     "rolled back" };
+
+	return names[c->kind];
+}
+
+static bool is_as_claimed(const struct claim *c, const struct observed *o)
+{
+	const struct machine *m = &o->journal.machine;
+
+	switch (c->kind) {
+	case CLAIM_SWITCHED:
+		/* A way back has begun if its reason is in the journal. */
+		return o->current == c->slot ||
+		       (m->reason != REASON_NONE && o->current == m->from);
+	case CLAIM_CONFIRMED:
+		return m->state == MACHINE_CONFIRMED &&
+		       strcmp(o->runs, c->release) == 0;
+	case CLAIM_ROLLED_BACK:
+		return m->state == MACHINE_ROLLED_BACK &&
+		       strcmp(o->runs, c->release) != 0 &&
+		       strcmp(o->journal.release, c->release) == 0;
+	default:
+		return true;
+	}
+}
+
+int claim_check(const struct claim *c, const struct observed *o, struct err *e)
+{
+	if (is_as_claimed(c, o))
+		return 0;
+	return err_set(e, ERR_CONFLICT,
+		       "claimed: %s (slot %s, release \"%s\"); now slot %s "
+		       "runs \"%s\" in the state %s",
+		       claim_name(c), slot_name(c->slot), c->release,
+		       slot_name(o->current), o->runs,
+		       machine_state_name(o->journal.machine.state));
+}

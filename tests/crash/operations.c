@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * operations - a command of the client is run again and again on copies of one
+ * device; at its n-th operation below the device's folder it is stopped, or the
+ * operation fails. Afterwards no rule may be broken, and the command run again
+ * must come to its end. shim.h lists what can happen.
+ *
+ *	operations --how stop --fresh DIR --device DIR --client FILE
+ *		--shim FILE --release ID=DIR... --runs ID [--every K]
+ *		[--again] -- update --from DIR
+ *
+ * DIR/client.conf is the configuration. --every K takes every K-th operation,
+ * and --again stops the run after a stop once more, somewhere.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/fs.h"
+#include "common/opt.h"
+#include "common/text.h"
+#include "tests/crash/observe.h"
+#include "tests/crash/shim.h"
+
+#define PATH_LEN  4096
+#define ARGS_MAX  32
+#define LINES_MAX 65536
+#define LIMIT_SEC 60   /* for one run of the client */
+#define STOPPED   (-1) /* how a run ended: killed */
+
+struct test {
+	const char *how, *fresh, *device, *client, *shim, *runs;
+	struct opt_list releases;
+	uint64_t every, first, status;
+	bool again;
+	char **command;
+	int command_len;
+
+	struct world world;
+	struct shim_notes *notes;
+	char notes_path[PATH_LEN], config[PATH_LEN];
+	struct buf lines; /* what the client said in its last run */
+};
+
+/* ---- the device ---------------------------------------------------------- */
+
+/* execv() does not change its arguments, but its type does not say so. */
+static char *const *plain(const char *const *argv)
+{
+	return (char *const *)(uintptr_t)argv;
+}
+
+static int run_tool(const char *const *argv, struct err *e)
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	if (pid == 0) {
+		(void)execvp(argv[0], plain(argv));
+		_exit(127);
+	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return pid < 0 || status != 0
+		       ? err_set(e, ERR_SYSTEM, "%s failed", argv[0])
+		       : 0;
+}
+
+static int make_fresh(const struct test *t, struct err *e)
+{
+	const char *remove[] = { "rm", "-rf", t->device, NULL };
+	const char *copy[] = { "cp", "-a", t->fresh, t->device, NULL };
+
+	return run_tool(remove, e) || run_tool(copy, e) ? -1 : 0;
+}
+
+/* ---- the client ---------------------------------------------------------- */
+
+static void set_shim(const struct test *t, const char *how, uint64_t at)
+{
+	char text[32];
+
+	(void)snprintf(text, sizeof(text), "%llu", (unsigned long long)at);
+	(void)setenv("LD_PRELOAD", t->shim, 1);
+	(void)setenv("PAWL_SHIM_UNDER", t->device, 1);
+	(void)setenv("PAWL_SHIM_NOTES", t->notes_path, 1);
+	(void)setenv("PAWL_SHIM_HOW", how, 1);
+	(void)setenv("PAWL_SHIM_AT", text, 1);
+}
+
+static void become_client(const struct test *t, const char *how, uint64_t at,
+			  int out)
+{
+	const char *argv[ARGS_MAX + 5];
+	int n = 0;
+
+	argv[n++] = t->client;
+	for (int i = 0; i < t->command_len; i++)
+		argv[n++] = t->command[i];
+	argv[n++] = "--quiet";
+	argv[n++] = "--config";
+	argv[n++] = t->config;
+	argv[n] = NULL;
+	if (how)
+		set_shim(t, how, at);
+	/* A group of its own, for SHIM_STOP kills its group. */
+	(void)setpgid(0, 0);
+	(void)dup2(out, STDOUT_FILENO);
+	(void)dup2(out, STDERR_FILENO);
+	(void)alarm(LIMIT_SEC);
+	(void)execv(argv[0], plain(argv));
+	_exit(127);
+}
+
+/* Run the command; *ended is its exit status or STOPPED. how NULL: no shim. */
+static int run_client(struct test *t, const char *how, uint64_t at, int *ended,
+		      struct err *e)
+{
+	int out = memfd_create("lines", MFD_CLOEXEC);
+	int status = 0;
+	size_t got = 0;
+	uint8_t *room;
+	pid_t pid;
+
+	memset(t->notes, 0, sizeof(*t->notes));
+	pid = out < 0 ? -1 : fork();
+	if (pid == 0)
+		become_client(t, how, at, out);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	t->lines.len = 0;
+	room = buf_reserve(&t->lines, LINES_MAX - 1, e);
+	if (pid < 0 || !room ||
+	    fs_read_at(out, 0, room, LINES_MAX - 1, &got, e))
+		return pid < 0 ? err_sys(e, "run the client") : -1;
+	fs_close(&out);
+	t->lines.len = got;
+	room[got] = 0;
+	*ended = WIFEXITED(status) ? WEXITSTATUS(status) : STOPPED;
+	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
+		return err_set(e, ERR_SYSTEM, "the client died of signal %d",
+			       WTERMSIG(status));
+	return 0;
+}
+
+static struct claim claimed(const struct test *t)
+{
+	const char *at = buf_text(&t->lines);
+	struct claim c = { 0 };
+
+	for (; *at; at += strcspn(at, "\n"), at += *at == '\n') {
+		char line[CLAIM_LINE_MAX];
+
+		(void)snprintf(line, sizeof(line), "%.*s",
+			       (int)strcspn(at, "\n"), at);
+		(void)claim_read(&c, line);
+	}
+	return c;
+}
+
+/* ---- one stop ------------------------------------------------------------ */
+
+static int look(const struct test *t, struct observed *o, struct err *e)
+{
+	struct claim c = claimed(t);
+
+	return observe(&t->world, o, e) || claim_check(&c, o, e) ? -1 : 0;
+}
+
+/* Success, said or not, is the new release running. */
+static int check_end(const struct test *t, int ended, const struct observed *o,
+		     struct err *e)
+{
+	if (ended == (int)t->status && strcmp(o->runs, t->runs) != 0)
+		return err_set(e, ERR_CONFLICT, "status %d, and \"%s\" runs",
+			       ended, o->runs);
+	if (strcmp(t->how, "full") == 0 && ended != (int)t->status &&
+	    ended != ERR_SPACE && ended != STOPPED)
+		return err_set(e, ERR_CONFLICT,
+			       "status %d for a disk without room", ended);
+	return 0;
+}
+
+static int check_recovery(struct test *t, struct err *e)
+{
+	struct observed o;
+	int ended = 0;
+
+	if (run_client(t, NULL, 0, &ended, e) || look(t, &o, e))
+		return err_in(e, "the run after it");
+	/* A bad release may be known by now. */
+	if (ended != (int)t->status && ended != 0 &&
+	    !(t->status == ERR_HEALTH && ended == ERR_REFUSED))
+		return err_set(e, ERR_CONFLICT, "the run after it: status %d",
+			       ended);
+	if (strcmp(o.runs, t->runs) != 0)
+		return err_set(e, ERR_CONFLICT, "the run after it: \"%s\" runs",
+			       o.runs);
+	return 0;
+}
+
+/* *done: there is no n-th operation. */
+static int check_one(struct test *t, uint64_t n, bool *done, struct err *e)
+{
+	char what[sizeof(t->notes->what)];
+	struct observed o;
+	int ended = 0;
+
+	*done = false;
+	if (make_fresh(t, e) || run_client(t, t->how, n, &ended, e))
+		return -1;
+	memcpy(what, t->notes->what, sizeof(what));
+	if (!what[0]) {
+		*done = true;
+		return 0;
+	}
+	if (look(t, &o, e) || check_end(t, ended, &o, e))
+		return err_in(e, "%s", what);
+	/* A second stop, at any operation of the recovery. */
+	if (t->again && (run_client(t, "stop", 1 + n * 7 % 40, &ended, e) ||
+			 look(t, &o, e)))
+		return err_in(e, "%s, then %s", what, t->notes->what);
+	return check_recovery(t, e) ? err_in(e, "%s", what) : 0;
+}
+
+/* ---- all of them --------------------------------------------------------- */
+
+static int check_all(struct test *t, uint64_t *count, struct err *e)
+{
+	bool done = false;
+
+	for (uint64_t n = t->first; !done; n += t->every) {
+		if (check_one(t, n, &done, e)) {
+			(void)fprintf(stderr, "%s", buf_text(&t->lines));
+			return err_in(e, "%s at operation %llu", t->how,
+				      (unsigned long long)n);
+		}
+		*count += !done;
+	}
+	return 0;
+}
+
+static int open_notes(struct test *t, struct err *e)
+{
+	struct buf zeros = BUF_INIT(sizeof(struct shim_notes));
+	void *map;
+	int fd = -1;
+
+	if (text_format(t->notes_path, sizeof(t->notes_path), e, "%s.notes",
+			t->device) ||
+	    text_format(t->config, sizeof(t->config), e, "%s/client.conf",
+			t->device) ||
+	    !buf_reserve(&zeros, zeros.max, e))
+		return -1;
+	fd = open(t->notes_path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	buf_done(&zeros);
+	if (fd < 0 || ftruncate(fd, sizeof(*t->notes)))
+		return err_sys(e, "%s", t->notes_path);
+	map = mmap(NULL, sizeof(*t->notes), PROT_READ | PROT_WRITE, MAP_SHARED,
+		   fd, 0);
+	fs_close(&fd);
+	if (map == MAP_FAILED)
+		return err_sys(e, "%s", t->notes_path);
+	t->notes = map;
+	return 0;
+}
+
+static int run(int argc, char **argv, struct err *e)
+{
+	struct test t = { .every = 1,
+			  .first = 1,
+			  .lines = BUF_INIT(LINES_MAX) };
+	const struct opt opts[] = {
+		OPT_TEXT("how", "WORD", &t.how, "what happens"),
+		OPT_TEXT("fresh", "DIR", &t.fresh, "the device before"),
+		OPT_TEXT("device", "DIR", &t.device, "where its copies are"),
+		OPT_TEXT("client", "FILE", &t.client, "updater-client"),
+		OPT_TEXT("shim", "FILE", &t.shim, "shim.so"),
+		OPT_LIST("release", "ID=DIR", &t.releases, "its tree"),
+		OPT_TEXT("runs", "ID", &t.runs, "what runs in the end"),
+		OPT_NUMBER("status", "N", &t.status, 255,
+			   "the command's own end"),
+		OPT_NUMBER("every", "K", &t.every, 1000000, "every K-th"),
+		OPT_NUMBER("first", "N", &t.first, 1000000, "from the N-th"),
+		OPT_FLAG("again", &t.again, "stop the recovery, too"),
+		OPT_END,
+	};
+	uint64_t count = 0;
+	int rc = -1;
+
+	if (opt_parse(argc, argv, opts, &t.command, &t.command_len, e))
+		return -1;
+	if (!t.how || !t.fresh || !t.device || !t.client || !t.shim ||
+	    !t.runs || t.every == 0 || t.first == 0 || t.command_len == 0 ||
+	    t.command_len > ARGS_MAX)
+		return err_set(e, ERR_USAGE,
+			       "something is missing; see --help");
+	if (open_notes(&t, e) || make_fresh(&t, e) ||
+	    world_load(t.config, t.releases.at, t.releases.count, &t.world, e))
+		return -1;
+	rc = check_all(&t, &count, e);
+	world_done(&t.world);
+	buf_done(&t.lines);
+	if (rc)
+		return -1;
+	(void)printf("%s%s: %llu operations\n", t.how,
+		     t.again ? ", then stop" : "", (unsigned long long)count);
+	return count > 0 ? 0 : err_set(e, ERR_CONFLICT, "no operation met");
+}
+
+int main(int argc, char **argv)
+{
+	struct err e = { 0 };
+
+	if (run(argc, argv, &e) == 0)
+		return EXIT_SUCCESS;
+	(void)fprintf(stderr, "operations: %s\n", e.msg);
+	return EXIT_FAILURE;
+}
