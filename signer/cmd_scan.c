@@ -223,10 +223,8 @@ static int conclude(struct search *s, struct err *e)
 	json_set_int(o, "files", (int64_t)s->files);
 	json_set_int(o, "bytes", (int64_t)sift_bytes(s->sift));
 	if (sift_published(s->sift) > 0)
-		report_line(
-			s->out,
-			"%llu test keys of well-known libraries passed over",
-			(unsigned long long)sift_published(s->sift));
+		report_line(s->out, "%llu published test keys passed over",
+			    (unsigned long long)sift_published(s->sift));
 	if (s->found > 0) {
 		report_line(s->out,
 			    "%llu found in %llu files, %s. Take them out, and "
