@@ -1,0 +1,580 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "update-server/stage.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/unit/check.h"
+
+#define T0   INT64_C(3600000)
+#define HOUR INT64_C(3600)
+
+static const struct stage_ready ready = { true, true, INT64_MAX, 10000 };
+static const struct stage_past nothing;
+
+static struct stage running(void)
+{
+	struct stage s = { .name = "r",
+			   .revision = 1,
+			   .status = STAGE_RUNNING,
+			   .author = "ann",
+			   .product = "kiosk",
+			   .cohorts = { "all" },
+			   .cohort_count = 1,
+			   .release = { .digest = { { 2 } }, .seq = 2 },
+			   .policy = stage_usual };
+
+	s.ladder = (struct ladder){
+		.rungs = { { 0, 20, 100, 4 * HOUR, true },
+			   { 2500, 2500, 1000, 12 * HOUR, false },
+			   { 10000, 10000, BUCKET_ALL, 24 * HOUR, false } },
+		.count = 3,
+		.population = 10000,
+	};
+	return s;
+}
+
+static struct stage_device device(void)
+{
+	struct stage_device d = { .product = "kiosk",
+				  .model = "k1",
+				  .cohort = "all",
+				  .has_release = true,
+				  .confirmed = true,
+				  .seq = 1,
+				  .digest = { { 1 } } };
+
+	return d;
+}
+
+static struct tally confirmed(size_t phase, uint64_t n)
+{
+	struct tally t;
+
+	tally_init(&t);
+	t.gate[phase].confirmed = n;
+	return t;
+}
+
+static enum stage_answer ask(const struct stage *s,
+			     const struct stage_device *d, uint64_t bucket)
+{
+	const struct stage_when when = { T0, 12 * 60 };
+	size_t phase;
+
+	return stage_decide(s, d, bucket, &nothing, &when, &phase);
+}
+
+/* ---- decisions ----------------------------------------------------------- */
+
+static void a_device_is_offered_what_its_phase_has_opened(void **state)
+{
+	struct stage s = running();
+	struct stage_device d = device();
+
+	(void)state;
+	assert_int_equal(ask(&s, &d, 100), ANSWER_OUTSIDE); /* still waiting */
+	s.phase_state = PHASE_OPEN;
+	assert_int_equal(ask(&s, &d, 100), ANSWER_OFFER);
+	assert_int_equal(ask(&s, &d, 101), ANSWER_OUTSIDE);
+	s.phase = 1;
+	s.phase_state = PHASE_WAITING;
+	assert_int_equal(ask(&s, &d, 100), ANSWER_OFFER);
+	assert_int_equal(ask(&s, &d, 101), ANSWER_OUTSIDE);
+	s.phase_state = PHASE_HELD;
+	assert_int_equal(ask(&s, &d, 101), ANSWER_OFFER);
+	s.status = STAGE_PAUSED;
+	assert_int_equal(ask(&s, &d, 1), ANSWER_CLOSED);
+	s.status = STAGE_COMPLETED;
+	s.phase = 2;
+	s.phase_state = PHASE_PASSED;
+	assert_int_equal(ask(&s, &d, UINT64_MAX), ANSWER_OFFER);
+}
+
+static void what_it_runs_settles_most(void **state)
+{
+	struct stage s = running();
+	struct stage_device d = device();
+
+	(void)state;
+	s.phase_state = PHASE_OPEN;
+	d.digest = s.release.digest;
+	assert_int_equal(ask(&s, &d, 1), ANSWER_ALREADY);
+	d = device();
+	d.seq = 3;
+	assert_int_equal(ask(&s, &d, 1), ANSWER_NEWER);
+	d = device();
+	d.confirmed = false;
+	assert_int_equal(ask(&s, &d, 1), ANSWER_TRIAL);
+	d.has_release = false;
+	assert_int_equal(ask(&s, &d, 1), ANSWER_OFFER);
+	d = device();
+	d.pinned = true;
+	d.pin = 1;
+	assert_int_equal(ask(&s, &d, 1), ANSWER_PINNED);
+	d.pin = 2;
+	assert_int_equal(ask(&s, &d, 1), ANSWER_OFFER);
+}
+
+static void who_is_not_meant_is_left_alone(void **state)
+{
+	struct stage s = running();
+	struct stage_device d = device();
+
+	(void)state;
+	s.phase_state = PHASE_OPEN;
+	d.product = "door";
+	assert_int_equal(ask(&s, &d, 1), ANSWER_NOT_FOR);
+	d = device();
+	d.cohort = "other";
+	assert_int_equal(ask(&s, &d, 1), ANSWER_NOT_FOR);
+	d = device();
+	s.model_count = 1;
+	memcpy(s.models[0], "k2", 3);
+	assert_int_equal(ask(&s, &d, 1), ANSWER_NOT_FOR);
+	s.model_count = 0;
+	s.excluded_count = 1;
+	assert_int_equal(ask(&s, &d, 1), ANSWER_NOT_FOR);
+}
+
+static void a_stepping_stone_comes_first(void **state)
+{
+	struct stage s = running();
+	struct stage_device d = device();
+
+	(void)state;
+	s.phase_state = PHASE_OPEN;
+	s.release.seq = 9;
+	s.release.requires_seq = 5;
+	assert_int_equal(ask(&s, &d, 1), ANSWER_NO_STONE);
+	s.has_stone = true;
+	s.stone = (struct stage_release){ .seq = 6, .requires_seq = 1 };
+	assert_int_equal(ask(&s, &d, 1), ANSWER_STONE);
+	d.seq = 6;
+	assert_int_equal(ask(&s, &d, 1), ANSWER_OFFER);
+	d.seq = 1;
+	s.stone.requires_seq = 2;
+	assert_int_equal(ask(&s, &d, 1), ANSWER_NO_STONE);
+}
+
+static void an_undo_is_for_who_runs_what_it_undoes(void **state)
+{
+	struct stage s = running();
+	struct stage_device d = device();
+
+	(void)state;
+	s.phase_state = PHASE_OPEN;
+	s.is_undo = true;
+	s.undo_of = (struct sha256){ { 3 } };
+	assert_int_equal(ask(&s, &d, 1), ANSWER_NOT_FOR);
+	d.digest = s.undo_of;
+	assert_int_equal(ask(&s, &d, 1), ANSWER_OFFER);
+}
+
+static enum stage_answer ask_at(struct stage *s, unsigned minute)
+{
+	const struct stage_when when = { T0, minute };
+	struct stage_device d = device();
+	size_t phase;
+
+	s->phase_state = PHASE_OPEN;
+	return stage_decide(s, &d, 1, &nothing, &when, &phase);
+}
+
+static void a_window_may_cross_midnight(void **state)
+{
+	struct stage s = running();
+
+	(void)state;
+	s.has_window = true;
+	s.window_from = 22 * 60;
+	s.window_to = 6 * 60;
+	assert_int_equal(ask_at(&s, 21 * 60 + 59), ANSWER_WINDOW);
+	assert_int_equal(ask_at(&s, 22 * 60), ANSWER_OFFER);
+	assert_int_equal(ask_at(&s, 0), ANSWER_OFFER);
+	assert_int_equal(ask_at(&s, 6 * 60), ANSWER_WINDOW);
+	s.window_to = 23 * 60;
+	assert_int_equal(ask_at(&s, 0), ANSWER_WINDOW);
+	assert_int_equal(ask_at(&s, 22 * 60 + 30), ANSWER_OFFER);
+	s.urgent = true;
+	assert_int_equal(ask_at(&s, 0), ANSWER_OFFER);
+}
+
+static void a_revert_is_not_offered_again_and_failures_rest(void **state)
+{
+	struct stage s = running();
+	struct stage_device d = device();
+	struct stage_past past = { .rolled_back = true };
+	struct stage_when when = { T0, 0 };
+	size_t phase;
+
+	(void)state;
+	s.phase_state = PHASE_OPEN;
+	assert_int_equal(stage_decide(&s, &d, 1, &past, &when, &phase),
+			 ANSWER_ROLLED_BACK);
+	past = (struct stage_past){ .failed = 3, .last_failed = T0 };
+	assert_int_equal(stage_decide(&s, &d, 1, &past, &when, &phase),
+			 ANSWER_RESTING);
+	past.failed = 2;
+	assert_int_equal(stage_decide(&s, &d, 1, &past, &when, &phase),
+			 ANSWER_OFFER);
+	past.failed = 3;
+	when.now += s.policy.rest_sec;
+	assert_int_equal(stage_decide(&s, &d, 1, &past, &when, &phase),
+			 ANSWER_OFFER);
+}
+
+static void priority_goes_before_the_newest(void **state)
+{
+	struct stage a = running(), b = running();
+
+	(void)state;
+	b.release.seq = 3;
+	assert_true(stage_is_preferred(&b, &a));
+	a.priority = 1;
+	assert_true(stage_is_preferred(&a, &b));
+}
+
+/* ---- phases -------------------------------------------------------------- */
+
+static void a_rollout_goes_through_its_phases(void **state)
+{
+	struct stage s = running();
+	struct tally t = confirmed(0, 20);
+	struct err e = { 0 };
+	struct stage_act go = { .verb = STAGE_ADVANCE, .by = "ann" };
+	bool changed;
+	int64_t now = T0;
+
+	(void)state;
+	assert_int_equal(stage_tick(&s, &t, now), EVENT_OPENED);
+	assert_int_equal(stage_tick(&s, &t, now), EVENT_BAKING);
+	assert_int_equal(stage_tick(&s, &t, now + 4 * HOUR - 1), EVENT_NONE);
+	now += 4 * HOUR;
+	assert_int_equal(stage_tick(&s, &t, now), EVENT_HELD);
+	assert_int_equal(stage_tick(&s, &t, now + 30 * UTC_DAY), EVENT_NONE);
+	go.revision = s.revision;
+	assert_ok(stage_act(&s, &go, NULL, &changed, &e));
+	assert_int_equal(stage_tick(&s, &t, now), EVENT_OPENED);
+	t.gate[1].confirmed = 2000;
+	assert_int_equal(stage_tick(&s, &t, now), EVENT_BAKING);
+	now += 12 * HOUR;
+	assert_int_equal(stage_tick(&s, &t, now), EVENT_PASSED);
+	assert_int_equal(stage_tick(&s, &t, now), EVENT_OPENED);
+	t.gate[2].confirmed = 7000;
+	assert_int_equal(stage_tick(&s, &t, now), EVENT_BAKING);
+	now += 24 * HOUR;
+	assert_int_equal(stage_tick(&s, &t, now), EVENT_COMPLETED);
+	assert_int_equal(s.status, STAGE_COMPLETED);
+	assert_int_equal(stage_tick(&s, &t, now), EVENT_NONE);
+}
+
+static void an_urgent_release_skips_waiting_but_no_gate(void **state)
+{
+	struct stage s = running();
+	struct tally t = confirmed(0, 20);
+
+	(void)state;
+	s.urgent = true;
+	assert_int_equal(stage_tick(&s, &t, T0), EVENT_OPENED);
+	assert_int_equal(stage_tick(&s, &t, T0), EVENT_BAKING);
+	assert_int_equal(stage_tick(&s, &t, T0), EVENT_HELD);
+	t.gate[0].early_bad = 2;
+	assert_int_equal(stage_tick(&s, &t, T0), EVENT_PAUSED);
+}
+
+static void a_phase_opens_not_before_its_order_says(void **state)
+{
+	struct stage s = running();
+	struct tally t = confirmed(0, 0);
+
+	(void)state;
+	s.not_before[0] = T0 + 60;
+	assert_int_equal(stage_tick(&s, &t, T0 + 59), EVENT_NONE);
+	assert_int_equal(stage_tick(&s, &t, T0 + 60), EVENT_OPENED);
+}
+
+static void the_end_of_its_order_pauses(void **state)
+{
+	struct stage s = running();
+	struct tally t = confirmed(0, 0);
+
+	(void)state;
+	s.expires = T0 + 60;
+	assert_int_equal(stage_tick(&s, &t, T0), EVENT_OPENED);
+	assert_int_equal(stage_tick(&s, &t, T0 + 60), EVENT_PAUSED);
+	assert_int_equal(s.pause, PAUSE_ORDER);
+}
+
+static void evidence_that_never_comes_pauses(void **state)
+{
+	struct stage s = running();
+	struct tally t = confirmed(0, 0);
+	int64_t end = T0 + s.policy.evidence_sec + 4 * HOUR;
+
+	(void)state;
+	assert_int_equal(stage_tick(&s, &t, T0), EVENT_OPENED);
+	assert_int_equal(stage_tick(&s, &t, end - 1), EVENT_NONE);
+	assert_int_equal(stage_tick(&s, &t, end), EVENT_PAUSED);
+	assert_int_equal(s.pause, PAUSE_EVIDENCE);
+	assert_int_equal(stage_tick(&s, &t, end), EVENT_NONE); /* once */
+}
+
+static void a_phase_that_has_passed_can_still_stop_it(void **state)
+{
+	struct stage s = running();
+	struct tally t = confirmed(0, 10);
+
+	(void)state;
+	s.phase = 1;
+	s.phase_state = PHASE_OPEN;
+	s.opened = T0;
+	t.gate[0].failed[GATE_REL] = 10;
+	assert_int_equal(stage_tick(&s, &t, T0), EVENT_PAUSED);
+	assert_int_equal(s.pause, PAUSE_GATE);
+	assert_int_equal(s.verdict, GATE_TRIP_RATE);
+	assert_non_null(strstr(s.reason, "10 of 20 failed"));
+}
+
+static void two_evaluators_make_one_change(void **state)
+{
+	struct stage a = running(), b = a;
+	struct tally t = confirmed(0, 20);
+
+	(void)state;
+	/* Both read revision 1; whoever stores revision 2 first has won. */
+	assert_int_equal(stage_tick(&a, &t, T0), EVENT_OPENED);
+	assert_int_equal(stage_tick(&b, &t, T0), EVENT_OPENED);
+	assert_memory_equal(&a, &b, sizeof(a));
+	assert_int_equal(a.revision, 2);
+}
+
+/* ---- people -------------------------------------------------------------- */
+
+static struct stage_act an_act(const struct stage *s, enum stage_verb verb)
+{
+	struct stage_act a = { .verb = verb,
+			       .by = "ann",
+			       .second = "",
+			       .reason = "because",
+			       .revision = s->revision,
+			       .now = T0 };
+
+	return a;
+}
+
+static int act(struct stage *s, const struct stage_act *a, struct err *e)
+{
+	bool changed;
+
+	return stage_act(s, a, &ready, &changed, e);
+}
+
+static void somebody_else_approves(void **state)
+{
+	struct stage s = running();
+	struct stage_act a;
+	struct err e = { 0 };
+
+	(void)state;
+	s.status = STAGE_DRAFT;
+	a = an_act(&s, STAGE_SUBMIT);
+	assert_ok(act(&s, &a, &e));
+	a = an_act(&s, STAGE_APPROVE);
+	assert_refused(act(&s, &a, &e), ERR_REFUSED);
+	a.by = "bob";
+	assert_ok(act(&s, &a, &e));
+	a = an_act(&s, STAGE_START);
+	assert_ok(act(&s, &a, &e));
+	assert_int_equal(s.status, STAGE_RUNNING);
+}
+
+static void start_refuses_what_could_not_end_well(void **state)
+{
+	struct stage s = running();
+	struct stage_ready bad;
+	struct stage_act a;
+	struct err e = { 0 };
+	bool changed;
+
+	(void)state;
+	s.status = STAGE_SCHEDULED;
+	a = an_act(&s, STAGE_START);
+	bad = ready;
+	bad.verified = false;
+	assert_refused(stage_act(&s, &a, &bad, &changed, &e), ERR_UNTRUSTED);
+	bad = ready;
+	bad.payloads = false;
+	assert_refused(stage_act(&s, &a, &bad, &changed, &e), ERR_NOT_FOUND);
+	bad = ready;
+	bad.metadata_expires = T0 + 40 * HOUR; /* 4 + 12 + 24 */
+	assert_refused(stage_act(&s, &a, &bad, &changed, &e), ERR_EXPIRED);
+	bad = ready;
+	bad.delta_coverage = 8999;
+	s.policy.delta_coverage = 9000;
+	assert_refused(stage_act(&s, &a, &bad, &changed, &e), ERR_REFUSED);
+	s.ladder.count = 0;
+	assert_refused(stage_act(&s, &a, &ready, &changed, &e), ERR_REFUSED);
+}
+
+static void an_edit_of_an_old_revision_is_refused(void **state)
+{
+	struct stage s = running(), before;
+	struct stage_act a = an_act(&s, STAGE_ABORT);
+	struct tally t = confirmed(0, 0);
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(stage_tick(&s, &t, T0), EVENT_OPENED);
+	before = s;
+	assert_refused(act(&s, &a, &e), ERR_CONFLICT);
+	assert_memory_equal(&s, &before, sizeof(s));
+}
+
+static void stopping_never_waits_and_never_counts_twice(void **state)
+{
+	struct stage s = running();
+	struct stage_act a = an_act(&s, STAGE_PAUSE);
+	struct err e = { 0 };
+	bool changed;
+
+	(void)state;
+	a.revision = 0;
+	assert_ok(stage_act(&s, &a, NULL, &changed, &e));
+	assert_true(changed);
+	assert_ok(stage_act(&s, &a, NULL, &changed, &e));
+	assert_false(changed);
+	assert_int_equal(s.revision, 2);
+}
+
+static void the_same_act_again_is_no_act(void **state)
+{
+	struct stage s = running();
+	struct stage_act a = an_act(&s, STAGE_ABORT);
+	struct err e = { 0 };
+	bool changed;
+
+	(void)state;
+	assert_ok(stage_act(&s, &a, NULL, &changed, &e));
+	assert_ok(stage_act(&s, &a, NULL, &changed, &e));
+	assert_false(changed);
+	a.by = "bob";
+	assert_refused(act(&s, &a, &e), ERR_CONFLICT);
+}
+
+static void resuming_after_a_stop_wants_a_second_person(void **state)
+{
+	struct stage s = running();
+	struct stage_act a;
+	struct err e = { 0 };
+
+	(void)state;
+	s.status = STAGE_PAUSED;
+	s.pause = PAUSE_GATE;
+	s.phase = 1; /* 25 % */
+	s.phase_state = PHASE_BAKING;
+	a = an_act(&s, STAGE_RESUME);
+	assert_refused(act(&s, &a, &e), ERR_REFUSED);
+	a.second = "ann";
+	assert_refused(act(&s, &a, &e), ERR_REFUSED);
+	a.second = "bob";
+	a.reason = "";
+	assert_refused(act(&s, &a, &e), ERR_USAGE);
+	a.reason = "fixed in the field";
+	assert_ok(act(&s, &a, &e));
+	assert_int_equal(s.epoch, 1);
+	assert_int_equal(s.phase_state, PHASE_OPEN);
+	/* canaries are below the share that wants two */
+	s.status = STAGE_PAUSED;
+	s.pause = PAUSE_GATE;
+	s.phase = 0;
+	a = an_act(&s, STAGE_RESUME);
+	assert_ok(act(&s, &a, &e));
+}
+
+static void resuming_after_a_person_keeps_the_epoch(void **state)
+{
+	struct stage s = running();
+	struct stage_act a = an_act(&s, STAGE_PAUSE);
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(act(&s, &a, &e));
+	a = an_act(&s, STAGE_RESUME);
+	assert_ok(act(&s, &a, &e));
+	assert_int_equal(s.epoch, 0);
+	s.status = STAGE_PAUSED;
+	s.expires = T0;
+	a = an_act(&s, STAGE_RESUME);
+	assert_refused(act(&s, &a, &e), ERR_EXPIRED);
+}
+
+static void an_act_has_its_time(void **state)
+{
+	static const enum stage_verb not_running[] = {
+		STAGE_SUBMIT, STAGE_APPROVE, STAGE_START, STAGE_RESUME,
+		STAGE_ADVANCE
+	};
+	struct stage s = running();
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(not_running); i++) {
+		struct stage_act a = an_act(&s, not_running[i]);
+
+		assert_refused(act(&s, &a, &e), ERR_CONFLICT);
+	}
+	for (int verb = STAGE_SUBMIT; verb <= STAGE_SUPERSEDE; verb++) {
+		struct stage_act a = an_act(&s, (enum stage_verb)verb);
+
+		s.status = STAGE_ABORTED;
+		assert_refused(act(&s, &a, &e), ERR_CONFLICT);
+	}
+}
+
+static void a_fleet_comes_back_by_what_is_signed(void **state)
+{
+	struct stage_back_facts f = { true, T0 + 1, 5, 5 };
+	const char *why;
+
+	(void)state;
+	assert_int_equal(stage_way_back(&f, T0, &why), BACK_UNDO);
+	assert_int_equal(stage_way_back(&f, T0 + 1, &why), BACK_ASK);
+	f.floor = 6;
+	assert_int_equal(stage_way_back(&f, T0, &why), BACK_ASK);
+	f.has_undo = false;
+	assert_int_equal(stage_way_back(&f, T0, &why), BACK_ASK);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_device_is_offered_what_its_phase_has_opened),
+		cmocka_unit_test(what_it_runs_settles_most),
+		cmocka_unit_test(who_is_not_meant_is_left_alone),
+		cmocka_unit_test(a_stepping_stone_comes_first),
+		cmocka_unit_test(an_undo_is_for_who_runs_what_it_undoes),
+		cmocka_unit_test(a_window_may_cross_midnight),
+		cmocka_unit_test(
+			a_revert_is_not_offered_again_and_failures_rest),
+		cmocka_unit_test(priority_goes_before_the_newest),
+		cmocka_unit_test(a_rollout_goes_through_its_phases),
+		cmocka_unit_test(an_urgent_release_skips_waiting_but_no_gate),
+		cmocka_unit_test(a_phase_opens_not_before_its_order_says),
+		cmocka_unit_test(the_end_of_its_order_pauses),
+		cmocka_unit_test(evidence_that_never_comes_pauses),
+		cmocka_unit_test(a_phase_that_has_passed_can_still_stop_it),
+		cmocka_unit_test(two_evaluators_make_one_change),
+		cmocka_unit_test(somebody_else_approves),
+		cmocka_unit_test(start_refuses_what_could_not_end_well),
+		cmocka_unit_test(an_edit_of_an_old_revision_is_refused),
+		cmocka_unit_test(stopping_never_waits_and_never_counts_twice),
+		cmocka_unit_test(the_same_act_again_is_no_act),
+		cmocka_unit_test(resuming_after_a_stop_wants_a_second_person),
+		cmocka_unit_test(resuming_after_a_person_keeps_the_epoch),
+		cmocka_unit_test(an_act_has_its_time),
+		cmocka_unit_test(a_fleet_comes_back_by_what_is_signed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "update-server/stage_attempt.h"
+
+#include <string.h>
+
+#include "tests/unit/check.h"
+
+#define T0 1000000
+
+static const struct stage_release what = { .digest = { { 2 } }, .seq = 2 };
+static const struct stage_timers timers = {
+	.start_min = 3600,
+	.progress_min = 6 * 3600,
+	.dark_min = 3600,
+	.give_up = 7 * UTC_DAY,
+	.start_polls = 2,
+	.dark_polls = 3,
+	.min_rate = 10000,
+};
+
+static struct stage_attempt offered(void)
+{
+	struct stage_attempt a = { .activation = 5,
+				   .offered = T0,
+				   .changed = T0,
+				   .heard = T0,
+				   .interval_sec = 3600 };
+
+	return a;
+}
+
+static bool says(struct stage_attempt *a, uint32_t sequence,
+		 enum wire_state state, const char *code)
+{
+	static struct wire_report m;
+
+	memset(&m, 0, sizeof(m));
+	m.sequence = sequence;
+	m.state = state;
+	memcpy(m.code, code, strlen(code) + 1);
+	return stage_attempt_report(a, &m, T0 + sequence);
+}
+
+static bool runs(struct stage_attempt *a, uint8_t digest, uint64_t activation,
+		 bool confirmed)
+{
+	struct wire_checkin m = { .has_release = true,
+				  .digest = { { digest } },
+				  .seq = digest,
+				  .activation = activation,
+				  .confirmed = confirmed,
+				  .interval_sec = 3600 };
+
+	return stage_attempt_checkin(a, &what, &m, T0 + 500);
+}
+
+static struct stage_attempt installed(void)
+{
+	struct stage_attempt a = offered();
+
+	assert_true(says(&a, 1, WIRE_INSTALLED, ""));
+	return a;
+}
+
+static void only_a_check_in_makes_a_success(void **state)
+{
+	struct stage_attempt a = installed();
+
+	(void)state;
+	assert_true(says(&a, 2, WIRE_CONFIRMED, ""));
+	assert_int_equal(a.state, STAGE_INSTALLED);
+	assert_false(runs(&a, 2, 6, false)); /* still on trial */
+	assert_false(runs(&a, 2, 5, true));  /* nothing was started since */
+	assert_true(runs(&a, 2, 6, true));
+	assert_int_equal(a.state, STAGE_CONFIRMED);
+	assert_false(runs(&a, 2, 6, true));
+}
+
+static void duplicates_and_late_reports_change_nothing(void **state)
+{
+	struct stage_attempt a = offered(), before;
+
+	(void)state;
+	assert_true(says(&a, 3, WIRE_INSTALLED, ""));
+	before = a;
+	assert_false(says(&a, 3, WIRE_FAILED, "HEALTH_FAILED"));
+	assert_false(says(&a, 2, WIRE_FAILED, "HEALTH_FAILED"));
+	assert_memory_equal(&a, &before, sizeof(a));
+	assert_true(says(&a, 4, WIRE_DOWNLOADING, ""));
+	assert_int_equal(a.state, STAGE_INSTALLED);
+}
+
+static void the_old_release_after_installing_is_a_roll_back(void **state)
+{
+	struct stage_attempt a = installed(), b = installed();
+
+	(void)state;
+	assert_true(runs(&a, 1, 6, true));
+	assert_int_equal(a.state, STAGE_ROLLED_BACK);
+	assert_string_equal(a.code, "RUNS_OLDER");
+	assert_true(runs(&b, 2, 6, true));
+	assert_true(runs(&b, 1, 7, true)); /* even after it was a success */
+	assert_int_equal(b.state, STAGE_ROLLED_BACK);
+}
+
+static void a_device_with_something_newer_is_skipped(void **state)
+{
+	struct stage_attempt a = offered();
+
+	(void)state;
+	assert_true(runs(&a, 3, 6, true));
+	assert_int_equal(a.state, STAGE_SKIPPED);
+}
+
+static void who_puts_it_off_goes_on_later(void **state)
+{
+	struct stage_attempt a = offered();
+
+	(void)state;
+	assert_true(says(&a, 1, WIRE_VERIFIED, ""));
+	assert_true(says(&a, 2, WIRE_DEFERRED, ""));
+	assert_int_equal(a.state, STAGE_DEFERRED);
+	assert_true(says(&a, 3, WIRE_VERIFIED, ""));
+	assert_int_equal(a.state, STAGE_VERIFIED);
+}
+
+static bool ticks_at(struct stage_attempt *a, uint64_t size, int64_t due)
+{
+	assert_int_equal(stage_attempt_due(a, &timers, size), due);
+	assert_false(stage_attempt_tick(a, &timers, size, due - 1));
+	return stage_attempt_tick(a, &timers, size, due);
+}
+
+static void silence_is_judged_by_its_moment(void **state)
+{
+	struct stage_attempt a = offered(), b = offered(), c = installed();
+
+	(void)state;
+	assert_true(ticks_at(&a, 0, T0 + 7200));
+	assert_int_equal(a.state, STAGE_STALLED);
+	assert_true(ticks_at(&a, 0, T0 + 7200 + timers.give_up));
+	assert_int_equal(a.state, STAGE_EXPIRED);
+	assert_true(says(&b, 1, WIRE_DOWNLOADING, ""));
+	/* 1 GB at 10 kB/s: longer than the least */
+	assert_true(ticks_at(&b, 1000000000, T0 + 1 + 100000));
+	assert_int_equal(b.state, STAGE_STALLED);
+	assert_true(ticks_at(&c, 0, T0 + 1 + 3 * 3600));
+	assert_int_equal(c.state, STAGE_LOST);
+	assert_int_equal(stage_attempt_due(&c, &timers, 0), INT64_MAX);
+}
+
+static void a_dark_device_may_come_back(void **state)
+{
+	struct stage_attempt a = installed(), b;
+
+	(void)state;
+	assert_true(stage_attempt_tick(&a, &timers, 0, T0 + UTC_DAY));
+	b = a;
+	assert_true(runs(&a, 2, 6, true));
+	assert_int_equal(a.state, STAGE_CONFIRMED);
+	assert_true(runs(&b, 2, 6, false)); /* alive, still on trial */
+	assert_int_equal(b.state, STAGE_INSTALLED);
+}
+
+static void what_has_installed_finishes_by_itself(void **state)
+{
+	struct stage_attempt a = offered(), b = installed();
+
+	(void)state;
+	assert_true(stage_attempt_end(&a, STAGE_SUPERSEDED, "", T0));
+	assert_false(stage_attempt_end(&b, STAGE_SUPERSEDED, "", T0));
+	assert_true(stage_attempt_tick(&b, &timers, 0, T0 + UTC_DAY));
+	assert_true(stage_attempt_end(&b, STAGE_WITHDRAWN, "RETIRED", T0));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(only_a_check_in_makes_a_success),
+		cmocka_unit_test(duplicates_and_late_reports_change_nothing),
+		cmocka_unit_test(
+			the_old_release_after_installing_is_a_roll_back),
+		cmocka_unit_test(a_device_with_something_newer_is_skipped),
+		cmocka_unit_test(who_puts_it_off_goes_on_later),
+		cmocka_unit_test(silence_is_judged_by_its_moment),
+		cmocka_unit_test(a_dark_device_may_come_back),
+		cmocka_unit_test(what_has_installed_finishes_by_itself),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

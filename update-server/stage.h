@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stage - a rollout in phases that stops itself. Pure: facts and the server's
+ * time in, decisions and the next state out. In prose: docs/fleet.md.
+ *
+ *	DRAFT > PENDING > SCHEDULED > RUNNING <> PAUSED
+ *	RUNNING > COMPLETED | ABORTED | SUPERSEDED
+ *	a phase: WAITING > OPEN > BAKING > PASSED, or HELD for a person
+ *
+ * Every change raises the revision. Whoever stores a stage does so only if the
+ * revision is still the one that was read (compare and set), and the audit
+ * record in the same transaction: so of two evaluators, or of an evaluator and
+ * a person, one wins and the other looks again.
+ */
+#ifndef UPDATE_SERVER_STAGE_H
+#define UPDATE_SERVER_STAGE_H
+
+#include "update-server/stage_tally.h"
+
+#define STAGE_COHORTS_MAX  16
+#define STAGE_EXCLUDED_MAX 32
+#define STAGE_REASON_MAX   256
+
+enum stage_phase_state {
+	PHASE_WAITING,
+	PHASE_OPEN,   /* offered; evidence is gathered */
+	PHASE_BAKING, /* proven good; watched a while longer */
+	PHASE_HELD,   /* waiting for a person */
+	PHASE_PASSED
+};
+
+enum stage_status {
+	STAGE_DRAFT,
+	STAGE_PENDING, /* waiting for somebody else than its author */
+	STAGE_SCHEDULED,
+	STAGE_RUNNING,
+	STAGE_PAUSED,
+	STAGE_COMPLETED, /* late joiners are still served */
+	STAGE_ABORTED,
+	STAGE_REPLACED /* superseded by a later rollout */
+};
+
+enum stage_pause {
+	PAUSE_NONE,
+	PAUSE_PERSON,
+	PAUSE_GATE,     /* failures, darkness, a stop code */
+	PAUSE_TROUBLE,  /* payloads or signatures */
+	PAUSE_EVIDENCE, /* it never came */
+	PAUSE_ORDER     /* the signed order ended */
+};
+
+const char *stage_status_name(enum stage_status s);
+const char *stage_phase_name(enum stage_phase_state s);
+const char *stage_pause_name(enum stage_pause p);
+
+struct stage_policy {
+	struct gate_policy gate;
+	struct stage_timers timers;
+	struct tally_stops stops;
+	uint32_t poll_sec;      /* how often the fleet means to come */
+	int64_t evidence_sec;   /* how long a phase may gather evidence */
+	int64_t new_device_sec; /* younger devices do not count in gates */
+	uint32_t attempts;      /* failures before a rest; above 0 */
+	int64_t rest_sec;
+	uint32_t four_eyes;      /* share above which resuming after a stop
+				    wants a second person; basis points */
+	uint32_t delta_coverage; /* basis points, or start is refused */
+};
+
+/* What the documentation calls the usual policy. */
+extern const struct stage_policy stage_usual;
+
+struct stage {
+	char name[NAME_MAX_LEN + 1];
+	uint64_t revision; /* from 1 */
+	enum stage_status status;
+	enum stage_pause pause;
+	enum gate_verdict verdict; /* that paused it */
+	char reason[STAGE_REASON_MAX];
+	uint16_t epoch;
+	char author[NAME_MAX_LEN + 1];
+	char last_by[NAME_MAX_LEN + 1]; /* who made the last change, ... */
+	int last_verb;                  /* ... and which: see stage_act() */
+
+	/* to whom */
+	char product[NAME_MAX_LEN + 1];
+	char models[RELEASE_MODELS_MAX][NAME_MAX_LEN + 1]; /* none: any */
+	size_t model_count;
+	char cohorts[STAGE_COHORTS_MAX][NAME_MAX_LEN + 1];
+	size_t cohort_count;
+	struct device_id excluded[STAGE_EXCLUDED_MAX];
+	size_t excluded_count;
+
+	/* what */
+	struct stage_release release;
+	bool has_stone; /* offered first to who needs an older release first */
+	struct stage_release stone;
+	bool is_undo; /* only for devices that run undo_of */
+	struct sha256 undo_of;
+	bool urgent; /* skips waiting: bakes and windows; nothing else */
+	int priority;
+
+	/* when */
+	struct stage_policy policy;
+	struct ladder ladder; /* the very limits of the signed order */
+	int64_t not_before[LADDER_RUNGS_MAX];
+	int64_t expires; /* the order's end; 0: none */
+	bool has_window;
+	uint16_t window_from, window_to; /* minutes of the local day */
+
+	size_t phase; /* the one that is open; all below it have passed */
+	enum stage_phase_state phase_state;
+	int64_t opened; /* this phase, or since when its evidence counts */
+	int64_t baking; /* since when; 0: not yet */
+};
+
+/* ---- what a device gets -------------------------------------------------- */
+
+struct stage_device {
+	struct device_id id;
+	const char *product, *model, *cohort;
+	bool has_release, confirmed;
+	bool pinned;
+	uint64_t pin; /* a pinned device takes this seq and no other */
+	uint64_t seq;
+	struct sha256 digest;
+	int64_t enrolled;
+};
+
+/* Its attempts at this content, in whatever rollout. */
+struct stage_past {
+	bool rolled_back; /* and no person has cleared it since */
+	unsigned failed;
+	int64_t last_failed;
+};
+
+enum stage_answer {
+	ANSWER_OFFER,
+	ANSWER_STONE, /* the stepping stone is offered */
+	ANSWER_NOT_FOR,
+	ANSWER_ALREADY,
+	ANSWER_NEWER,
+	ANSWER_NO_STONE,
+	ANSWER_TRIAL,
+	ANSWER_PINNED,
+	ANSWER_CLOSED,
+	ANSWER_EARLY,
+	ANSWER_OUTSIDE,
+	ANSWER_WINDOW,
+	ANSWER_ROLLED_BACK,
+	ANSWER_RESTING
+};
+
+/* In words, for `device why`. */
+const char *stage_why(enum stage_answer a);
+
+bool stage_concerns(const struct stage *s, const struct stage_device *d);
+
+/*
+ * Decide for this device now. `bucket` is that of the release and the device;
+ * local_minute the minute of the local day (window.h). Of an offer *phase is
+ * the device's own phase.
+ */
+struct stage_when {
+	int64_t now;
+	unsigned local_minute;
+};
+
+enum stage_answer stage_decide(const struct stage *s,
+			       const struct stage_device *d, uint64_t bucket,
+			       const struct stage_past *past,
+			       const struct stage_when *when, size_t *phase);
+
+/* Does a new attempt of this device count in gates? */
+bool stage_counts(const struct stage *s, const struct stage_device *d,
+		  int64_t now);
+
+/* Of two rollouts that both have an offer: is a's the one to make? */
+bool stage_is_preferred(const struct stage *a, const struct stage *b);
+
+/* ---- what time and evidence do ------------------------------------------- */
+
+enum stage_event {
+	EVENT_NONE,
+	EVENT_OPENED, /* a phase */
+	EVENT_BAKING,
+	EVENT_HELD,
+	EVENT_PASSED, /* and the next one opens when it may */
+	EVENT_PAUSED,
+	EVENT_COMPLETED /* and is a candidate for the cohorts' baseline */
+};
+
+/*
+ * Look at the gates. Any event but EVENT_NONE changed the stage: store it, log
+ * it and call again, until nothing is left to do.
+ */
+enum stage_event stage_tick(struct stage *s, const struct tally *t,
+			    int64_t now);
+
+/* The gate's facts and verdict on the open phase. */
+enum gate_verdict stage_judge(const struct stage *s, const struct tally *t,
+			      int64_t now, struct gate_facts *facts);
+
+/* ---- what people do ------------------------------------------------------ */
+
+enum stage_verb {
+	STAGE_SUBMIT = 1,
+	STAGE_APPROVE, /* not by the author */
+	STAGE_START,
+	STAGE_PAUSE,
+	STAGE_RESUME,
+	STAGE_ADVANCE, /* a held phase */
+	STAGE_ABORT,
+	STAGE_SUPERSEDE
+};
+
+struct stage_act {
+	enum stage_verb verb;
+	const char *by;
+	const char *second; /* another person who agreed, or "" */
+	const char *reason; /* needed to pause, resume, abort and supersede */
+	/* The revision that the person saw; 0 with STAGE_PAUSE alone: stop,
+	 * whatever it is now. */
+	uint64_t revision;
+	int64_t now;
+};
+
+/* What start insists on. */
+struct stage_ready {
+	bool verified; /* release and order, as a device would */
+	bool payloads; /* all here */
+	int64_t metadata_expires;
+	uint32_t delta_coverage; /* basis points of the population */
+};
+
+/*
+ * ERR_CONFLICT: somebody changed it meanwhile (HTTP 412), or it is in another
+ * state. ERR_REFUSED and ERR_USAGE say what is missing. The same act by the
+ * same person again is a no-op: *changed is false. `ready` is for STAGE_START.
+ */
+int stage_act(struct stage *s, const struct stage_act *act,
+	      const struct stage_ready *ready, bool *changed,
+	      struct err *e) NODISCARD;
+
+/* After STAGE_RESUME: the tally must start the epoch s->epoch. */
+
+/* ---- back ---------------------------------------------------------------- */
+
+enum stage_way_back {
+	BACK_UNDO, /* operators open the undo release at once */
+	BACK_ASK   /* release engineers must sign: the request says what */
+};
+
+struct stage_back_facts {
+	bool has_undo; /* listed, verified, its undo_of is this release */
+	int64_t undo_until;
+	uint64_t undo_content_seq;
+	uint64_t floor; /* committed, or 0 */
+};
+
+/* How a fleet comes back from a release; *why for people. */
+enum stage_way_back stage_way_back(const struct stage_back_facts *f,
+				   int64_t now, const char **why);
+
+#endif

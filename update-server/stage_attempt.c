@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "update-server/stage_attempt.h"
+
+#include <string.h>
+
+const char *stage_state_name(enum stage_state state)
+{
+	static const char *const names[] = {
+		[STAGE_OFFERED] = "offered",
+		[STAGE_DOWNLOADING] = "downloading",
+		[STAGE_VERIFIED] = "verified",
+		[STAGE_DEFERRED] = "deferred",
+		[STAGE_STALLED] = "stalled",
+		[STAGE_INSTALLED] = "installed",
+		[STAGE_LOST] = "dark",
+		[STAGE_CONFIRMED] = "confirmed",
+		[STAGE_FAILED] = "failed",
+		[STAGE_ROLLED_BACK] = "rolled-back",
+		[STAGE_SKIPPED] = "skipped",
+		[STAGE_WITHDRAWN] = "withdrawn",
+		[STAGE_SUPERSEDED] = "superseded",
+		[STAGE_EXPIRED] = "expired",
+	};
+
+	return names[state];
+}
+
+static bool move(struct stage_attempt *a, enum stage_state to, const char *code,
+		 int64_t now)
+{
+	size_t len = strlen(code);
+
+	if (to == STAGE_INSTALLED && a->installed == 0)
+		a->installed = now;
+	a->state = (uint8_t)to;
+	a->changed = now;
+	memset(a->code, 0, sizeof(a->code));
+	memcpy(a->code, code, len < WIRE_CODE_MAX ? len : WIRE_CODE_MAX);
+	return true;
+}
+
+/* ---- reports ------------------------------------------------------------- */
+
+static bool has_installed(const struct stage_attempt *a)
+{
+	return a->state >= STAGE_INSTALLED;
+}
+
+/* Only forward; what was put off or stalled goes on where it is now. */
+static void take_progress(struct stage_attempt *a, enum stage_state to,
+			  int64_t now)
+{
+	bool waits = a->state == STAGE_DEFERRED || a->state == STAGE_STALLED;
+	bool found = a->state == STAGE_LOST && to == STAGE_INSTALLED;
+
+	if (found || (!has_installed(a) && (waits || to > a->state)))
+		(void)move(a, to, "", now);
+}
+
+static void take_failure(struct stage_attempt *a, const struct wire_report *m,
+			 int64_t now)
+{
+	if (!stage_has_ended(a->state))
+		(void)move(a, STAGE_FAILED, m->code, now);
+}
+
+/* A device may come back even after it was counted: then it says so. */
+static void take_rollback(struct stage_attempt *a, const struct wire_report *m,
+			  int64_t now)
+{
+	if (!stage_has_ended(a->state) || a->state == STAGE_CONFIRMED ||
+	    a->state == STAGE_ROLLED_BACK)
+		(void)move(a, STAGE_ROLLED_BACK, m->code, now);
+}
+
+bool stage_attempt_report(struct stage_attempt *a, const struct wire_report *m,
+			  int64_t now)
+{
+	if (m->sequence <= a->sequence)
+		return false;
+	a->sequence = m->sequence;
+	a->heard = now;
+	switch (m->state) {
+	case WIRE_DOWNLOADING:
+		take_progress(a, STAGE_DOWNLOADING, now);
+		break;
+	case WIRE_VERIFIED:
+		take_progress(a, STAGE_VERIFIED, now);
+		break;
+	case WIRE_DEFERRED:
+		if (!has_installed(a))
+			(void)move(a, STAGE_DEFERRED, "", now);
+		break;
+	case WIRE_INSTALLED:
+	case WIRE_CONFIRMED: /* a claim: a check-in must show it */
+		take_progress(a, STAGE_INSTALLED, now);
+		break;
+	case WIRE_FAILED:
+		take_failure(a, m, now);
+		break;
+	case WIRE_ROLLED_BACK:
+		take_rollback(a, m, now);
+		break;
+	}
+	return true;
+}
+
+/* ---- check-ins ----------------------------------------------------------- */
+
+static bool runs_it(struct stage_attempt *a, const struct wire_checkin *m,
+		    int64_t now)
+{
+	if (a->state == STAGE_CONFIRMED)
+		return false;
+	/* The activation of the offer: nothing was started since, so what runs
+	 * is not what was installed. */
+	if (!m->confirmed || m->activation <= a->activation)
+		return a->state == STAGE_LOST &&
+		       move(a, STAGE_INSTALLED, "", now);
+	/* The server's own guesses give way to what is seen. */
+	if (stage_has_ended(a->state) && a->state != STAGE_EXPIRED &&
+	    a->state != STAGE_FAILED && a->state != STAGE_ROLLED_BACK)
+		return false;
+	return move(a, STAGE_CONFIRMED, "", now);
+}
+
+static bool runs_older(struct stage_attempt *a, int64_t now)
+{
+	if (a->state == STAGE_CONFIRMED || a->state == STAGE_INSTALLED ||
+	    a->state == STAGE_LOST)
+		return move(a, STAGE_ROLLED_BACK, "RUNS_OLDER", now);
+	return false;
+}
+
+bool stage_attempt_checkin(struct stage_attempt *a,
+			   const struct stage_release *what,
+			   const struct wire_checkin *m, int64_t now)
+{
+	a->heard = now;
+	a->interval_sec = m->interval_sec;
+	if (m->has_release && sha256_equal(&m->digest, &what->digest))
+		return runs_it(a, m, now);
+	if (m->has_release && m->seq > what->seq)
+		return !stage_has_ended(a->state) &&
+		       move(a, STAGE_SKIPPED, "NEWER", now);
+	return runs_older(a, now);
+}
+
+/* ---- time ---------------------------------------------------------------- */
+
+static int64_t longer(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+int64_t stage_dark_sec(const struct stage_timers *t, uint32_t interval_sec)
+{
+	return longer(t->dark_min, (int64_t)t->dark_polls * interval_sec);
+}
+
+static int64_t progress_sec(const struct stage_timers *t, uint64_t size)
+{
+	if (t->min_rate == 0)
+		return t->progress_min;
+	return longer(t->progress_min, (int64_t)(size / t->min_rate));
+}
+
+int64_t stage_attempt_due(const struct stage_attempt *a,
+			  const struct stage_timers *t, uint64_t size)
+{
+	switch ((enum stage_state)a->state) {
+	case STAGE_OFFERED:
+		return a->changed +
+		       longer(t->start_min,
+			      (int64_t)t->start_polls * a->interval_sec);
+	case STAGE_DOWNLOADING:
+	case STAGE_VERIFIED:
+		return longer(a->changed, a->heard) + progress_sec(t, size);
+	case STAGE_DEFERRED:
+	case STAGE_STALLED:
+		return a->changed + t->give_up;
+	case STAGE_INSTALLED:
+		return longer(a->installed, a->heard) +
+		       stage_dark_sec(t, a->interval_sec);
+	default:
+		return INT64_MAX;
+	}
+}
+
+bool stage_attempt_tick(struct stage_attempt *a, const struct stage_timers *t,
+			uint64_t size, int64_t now)
+{
+	if (now < stage_attempt_due(a, t, size))
+		return false;
+	if (a->state == STAGE_INSTALLED)
+		return move(a, STAGE_LOST, "DARK", now);
+	if (a->state == STAGE_STALLED || a->state == STAGE_DEFERRED)
+		return move(a, STAGE_EXPIRED, "", now);
+	return move(a, STAGE_STALLED, "", now);
+}
+
+bool stage_attempt_end(struct stage_attempt *a, enum stage_state how,
+		       const char *code, int64_t now)
+{
+	/* A dark one has not finished, and who retires the device knows why. */
+	if (has_installed(a) && a->state != STAGE_LOST)
+		return false;
+	return move(a, how, code, now);
+}

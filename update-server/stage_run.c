@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What time, evidence and people do to a rollout. */
+#include <stdio.h>
+#include <string.h>
+
+#include "update-server/stage.h"
+
+/* ---- gates --------------------------------------------------------------- */
+
+static int64_t dark_sec(const struct stage *s)
+{
+	return stage_dark_sec(&s->policy.timers, s->policy.poll_sec);
+}
+
+static uint64_t phase_size(const struct stage *s)
+{
+	const struct ladder_rung *r = &s->ladder.rungs[s->phase];
+
+	return s->phase == 0 ? r->size : r->size - r[-1].size;
+}
+
+enum gate_verdict stage_judge(const struct stage *s, const struct tally *t,
+			      int64_t now, struct gate_facts *facts)
+{
+	struct gate_facts all;
+	enum gate_verdict v;
+
+	/* What went wrong anywhere stops everything: phases that have passed
+	 * are still being watched. */
+	tally_facts(t, TALLY_PHASE_ALL, dark_sec(s), now, &all);
+	v = gate_trips(&s->policy.gate, &all);
+	if (v != GATE_GATHERING) {
+		*facts = all;
+		return v;
+	}
+	tally_facts(t, s->phase, dark_sec(s), now, facts);
+	facts->size = phase_size(s);
+	return gate_judge(&s->policy.gate, facts);
+}
+
+/* ---- time ---------------------------------------------------------------- */
+
+static void pause(struct stage *s, enum stage_pause why, const char *reason)
+{
+	s->status = STAGE_PAUSED;
+	s->pause = why;
+	(void)snprintf(s->reason, sizeof(s->reason), "%s", reason);
+}
+
+static enum stage_event trip(struct stage *s, enum gate_verdict v,
+			     const struct gate_facts *facts)
+{
+	char reason[STAGE_REASON_MAX];
+
+	gate_describe(&s->policy.gate, facts, v, reason, sizeof(reason));
+	pause(s, v == GATE_TRIP_TROUBLE ? PAUSE_TROUBLE : PAUSE_GATE, reason);
+	s->verdict = v;
+	return EVENT_PAUSED;
+}
+
+static int64_t bake_sec(const struct stage *s)
+{
+	return s->urgent ? 0 : s->ladder.rungs[s->phase].bake_sec;
+}
+
+/* The phase has passed: the next one, or the end. */
+static enum stage_event next_phase(struct stage *s)
+{
+	s->baking = 0;
+	s->phase_state = PHASE_WAITING;
+	if (s->phase + 1 < s->ladder.count) {
+		s->phase++;
+		return EVENT_PASSED;
+	}
+	s->phase_state = PHASE_PASSED;
+	s->status = STAGE_COMPLETED;
+	return EVENT_COMPLETED;
+}
+
+static enum stage_event open_phase(struct stage *s, int64_t now)
+{
+	if (s->not_before[s->phase] > now)
+		return EVENT_NONE;
+	s->phase_state = PHASE_OPEN;
+	s->opened = now;
+	return EVENT_OPENED;
+}
+
+static enum stage_event wait_for_evidence(struct stage *s, int64_t now)
+{
+	if (now < s->opened + s->policy.evidence_sec + bake_sec(s))
+		return EVENT_NONE;
+	pause(s, PAUSE_EVIDENCE,
+	      "too few devices have said how it went: look at why, then resume "
+	      "to wait longer");
+	return EVENT_PAUSED;
+}
+
+static enum stage_event look(struct stage *s, enum gate_verdict v, int64_t now)
+{
+	bool proven = v == GATE_PASS || v == GATE_SMALL;
+
+	if (s->phase_state == PHASE_HELD)
+		return EVENT_NONE;
+	if (!proven)
+		return wait_for_evidence(s, now);
+	if (s->phase_state == PHASE_OPEN) {
+		s->phase_state = PHASE_BAKING;
+		s->baking = now;
+		return EVENT_BAKING;
+	}
+	if (now < s->baking + bake_sec(s))
+		return EVENT_NONE;
+	if (v == GATE_SMALL || s->ladder.rungs[s->phase].manual) {
+		s->phase_state = PHASE_HELD;
+		return EVENT_HELD;
+	}
+	return next_phase(s);
+}
+
+static enum stage_event tick(struct stage *s, const struct tally *t,
+			     int64_t now)
+{
+	struct gate_facts facts;
+	enum gate_verdict v;
+
+	if (s->status != STAGE_RUNNING)
+		return EVENT_NONE;
+	if (s->expires && now >= s->expires) {
+		pause(s, PAUSE_ORDER, "the signed order has ended");
+		return EVENT_PAUSED;
+	}
+	if (s->phase_state == PHASE_WAITING && s->phase == 0)
+		return open_phase(s, now);
+	v = stage_judge(s, t, now, &facts);
+	if (v >= GATE_TRIP_RATE)
+		return trip(s, v, &facts);
+	if (s->phase_state == PHASE_WAITING)
+		return open_phase(s, now);
+	return look(s, v, now);
+}
+
+enum stage_event stage_tick(struct stage *s, const struct tally *t, int64_t now)
+{
+	enum stage_event event = tick(s, t, now);
+
+	if (event != EVENT_NONE) {
+		s->revision++;
+		s->last_by[0] = 0;
+		s->last_verb = 0;
+	}
+	return event;
+}
+
+/* ---- people -------------------------------------------------------------- */
+
+static bool is_said(const char *text)
+{
+	return text && text[0];
+}
+
+static bool wants_four_eyes(const struct stage *s)
+{
+	return s->policy.four_eyes <= BUCKET_SHARE_ALL;
+}
+
+static int submit(struct stage *s, const struct stage_act *a)
+{
+	s->status = STAGE_PENDING;
+	(void)snprintf(s->author, sizeof(s->author), "%s", a->by);
+	return 0;
+}
+
+static int approve(struct stage *s, const struct stage_act *a, struct err *e)
+{
+	if (wants_four_eyes(s) && strcmp(a->by, s->author) == 0)
+		return err_set(e, ERR_REFUSED,
+			       "somebody else than its author approves a "
+			       "rollout");
+	s->status = STAGE_SCHEDULED;
+	return 0;
+}
+
+/* The least time until its last phase can have passed. */
+static int64_t planned_sec(const struct stage *s)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < s->ladder.count; i++)
+		sum += s->urgent ? 0 : s->ladder.rungs[i].bake_sec;
+	return sum;
+}
+
+static int check_ready(const struct stage *s, const struct stage_ready *ready,
+		       int64_t now, struct err *e)
+{
+	if (s->ladder.count == 0)
+		return err_set(e, ERR_REFUSED, "the rollout has no phases");
+	if (!ready->verified)
+		return err_set(e, ERR_UNTRUSTED,
+			       "the release or its order does not verify");
+	if (!ready->payloads)
+		return err_set(e, ERR_NOT_FOUND,
+			       "a payload of the release is missing here");
+	if (ready->metadata_expires <= now + planned_sec(s))
+		return err_set(e, ERR_EXPIRED,
+			       "signed metadata would expire before the last "
+			       "phase: have it extended first");
+	if (ready->delta_coverage < s->policy.delta_coverage)
+		return err_set(e, ERR_REFUSED,
+			       "deltas reach %u.%02u %% of the devices, not "
+			       "%u.%02u %%",
+			       ready->delta_coverage / 100,
+			       ready->delta_coverage % 100,
+			       s->policy.delta_coverage / 100,
+			       s->policy.delta_coverage % 100);
+	return 0;
+}
+
+static int start(struct stage *s, const struct stage_act *a,
+		 const struct stage_ready *ready, struct err *e)
+{
+	if (check_ready(s, ready, a->now, e))
+		return -1;
+	s->status = STAGE_RUNNING;
+	s->phase = 0;
+	s->phase_state = PHASE_WAITING;
+	return 0;
+}
+
+static int check_second(const struct stage *s, const struct stage_act *a,
+			struct err *e)
+{
+	if (s->ladder.rungs[s->phase].share < s->policy.four_eyes ||
+	    (is_said(a->second) && strcmp(a->second, a->by) != 0))
+		return 0;
+	return err_set(e, ERR_REFUSED,
+		       "the gate stopped it at more than %u.%02u %%: a second "
+		       "person must agree",
+		       s->policy.four_eyes / 100, s->policy.four_eyes % 100);
+}
+
+static int resume(struct stage *s, const struct stage_act *a, struct err *e)
+{
+	bool tripped = s->pause == PAUSE_GATE || s->pause == PAUSE_TROUBLE;
+
+	if (s->expires && a->now >= s->expires)
+		return err_set(e, ERR_EXPIRED,
+			       "its signed order has ended: sign a new one");
+	if (tripped && check_second(s, a, e))
+		return -1;
+	/* What failed before was judged by a person now. */
+	s->epoch = (uint16_t)(s->epoch + (tripped ? 1 : 0));
+	s->status = s->phase_state == PHASE_PASSED ? STAGE_COMPLETED
+						   : STAGE_RUNNING;
+	s->pause = PAUSE_NONE;
+	s->verdict = GATE_GATHERING;
+	s->opened = a->now;
+	s->baking = 0;
+	if (s->phase_state == PHASE_BAKING || s->phase_state == PHASE_HELD)
+		s->phase_state = PHASE_OPEN;
+	return 0;
+}
+
+static int apply(struct stage *s, const struct stage_act *a,
+		 const struct stage_ready *ready, struct err *e)
+{
+	switch (a->verb) {
+	case STAGE_SUBMIT:
+		return submit(s, a);
+	case STAGE_APPROVE:
+		return approve(s, a, e);
+	case STAGE_START:
+		return start(s, a, ready, e);
+	case STAGE_PAUSE:
+		pause(s, PAUSE_PERSON, a->reason);
+		return 0;
+	case STAGE_RESUME:
+		return resume(s, a, e);
+	case STAGE_ADVANCE:
+		(void)next_phase(s);
+		return 0;
+	case STAGE_ABORT:
+		s->status = STAGE_ABORTED;
+		return 0;
+	case STAGE_SUPERSEDE:
+	default:
+		s->status = STAGE_REPLACED;
+		return 0;
+	}
+}
+
+/* In which states an act is possible. */
+static bool is_possible(const struct stage *s, enum stage_verb verb)
+{
+	bool live = s->status == STAGE_RUNNING || s->status == STAGE_PAUSED;
+
+	switch (verb) {
+	case STAGE_SUBMIT:
+		return s->status == STAGE_DRAFT;
+	case STAGE_APPROVE:
+		return s->status == STAGE_PENDING;
+	case STAGE_START:
+		return s->status == STAGE_SCHEDULED;
+	case STAGE_PAUSE:
+		return s->status == STAGE_RUNNING ||
+		       s->status == STAGE_COMPLETED;
+	case STAGE_RESUME:
+		return s->status == STAGE_PAUSED;
+	case STAGE_ADVANCE:
+		return s->status == STAGE_RUNNING &&
+		       s->phase_state == PHASE_HELD;
+	case STAGE_ABORT:
+		return live || s->status <= STAGE_SCHEDULED;
+	case STAGE_SUPERSEDE:
+		return live || s->status == STAGE_COMPLETED;
+	default:
+		return false;
+	}
+}
+
+static bool wants_reason(enum stage_verb verb)
+{
+	return verb == STAGE_PAUSE || verb == STAGE_RESUME ||
+	       verb == STAGE_ABORT || verb == STAGE_SUPERSEDE;
+}
+
+static bool is_replay(const struct stage *s, const struct stage_act *a)
+{
+	return (a->verb == STAGE_PAUSE && a->revision == 0 &&
+		s->status == STAGE_PAUSED) ||
+	       (a->revision + 1 == s->revision &&
+		s->last_verb == (int)a->verb && strcmp(s->last_by, a->by) == 0);
+}
+
+static int check_act(const struct stage *s, const struct stage_act *a,
+		     struct err *e)
+{
+	bool any = a->verb == STAGE_PAUSE && a->revision == 0;
+
+	if (!is_said(a->by))
+		return err_set(e, ERR_USAGE, "an act is somebody's");
+	if (!any && a->revision != s->revision)
+		return err_set(e, ERR_CONFLICT,
+			       "rollout %s was changed meanwhile (revision "
+			       "%llu now): look again",
+			       s->name, (unsigned long long)s->revision);
+	if (!is_possible(s, a->verb))
+		return err_set(e, ERR_CONFLICT,
+			       "rollout %s is %s, phase %zu %s", s->name,
+			       stage_status_name(s->status), s->phase + 1,
+			       stage_phase_name(s->phase_state));
+	if (wants_reason(a->verb) && !is_said(a->reason))
+		return err_set(e, ERR_USAGE, "--reason TEXT is needed");
+	return 0;
+}
+
+int stage_act(struct stage *s, const struct stage_act *act,
+	      const struct stage_ready *ready, bool *changed, struct err *e)
+{
+	struct stage next = *s;
+
+	if (is_replay(s, act)) {
+		*changed = false;
+		return 0;
+	}
+	if (check_act(s, act, e) || apply(&next, act, ready, e))
+		return -1;
+	next.revision++;
+	next.last_verb = (int)act->verb;
+	(void)snprintf(next.last_by, sizeof(next.last_by), "%s", act->by);
+	if (is_said(act->reason))
+		(void)snprintf(next.reason, sizeof(next.reason), "%s",
+			       act->reason);
+	*s = next;
+	*changed = true;
+	return 0;
+}
+
+/* ---- back ---------------------------------------------------------------- */
+
+enum stage_way_back stage_way_back(const struct stage_back_facts *f,
+				   int64_t now, const char **why)
+{
+	if (!f->has_undo)
+		*why = "no undo release was signed: release engineers must "
+		       "sign the old content anew, or a step back";
+	else if (now >= f->undo_until)
+		*why = "the undo release has ended: release engineers must "
+		       "sign";
+	else if (f->undo_content_seq < f->floor)
+		*why = "the floor was raised above the old content: only a "
+		       "newer release helps";
+	else
+		*why = "the undo release is ready: operators open it";
+	return f->has_undo && now < f->undo_until &&
+			       f->undo_content_seq >= f->floor
+		       ? BACK_UNDO
+		       : BACK_ASK;
+}
