@@ -30,7 +30,8 @@ static int log2_of(uint32_t power)
 	return log;
 }
 
-static int start_zstd(struct decompressor *d, struct err *e)
+static int start_zstd(struct decompressor *d, struct slice prefix,
+		      struct err *e)
 {
 	if (!d->zstd)
 		d->zstd = ZSTD_createDCtx();
@@ -39,15 +40,20 @@ static int start_zstd(struct decompressor *d, struct err *e)
 	d->magic_seen = 0;
 	if (ZSTD_isError(ZSTD_DCtx_reset(d->zstd, ZSTD_reset_session_only)) ||
 	    ZSTD_isError(ZSTD_DCtx_setParameter(d->zstd, ZSTD_d_windowLogMax,
-						log2_of(d->window_len))))
+						log2_of(d->window_len))) ||
+	    ZSTD_isError(ZSTD_DCtx_refPrefix(d->zstd, prefix.ptr, prefix.len)))
 		return err_set(e, ERR_LIMIT, "zstd: window of %u bytes refused",
 			       d->window_len);
 	return 0;
 }
 
-static int start_lzma(struct decompressor *d, struct err *e)
+static int start_lzma(struct decompressor *d, struct slice prefix,
+		      struct err *e)
 {
-	lzma_options_lzma options = { .dict_size = d->window_len };
+	lzma_options_lzma options = { .dict_size = d->window_len,
+				      .preset_dict = prefix.ptr,
+				      .preset_dict_size =
+					      (uint32_t)prefix.len };
 	const lzma_filter chain[] = {
 		{ .id = LZMA_FILTER_LZMA2, .options = &options },
 		{ .id = LZMA_VLI_UNKNOWN, .options = NULL },
@@ -60,15 +66,15 @@ static int start_lzma(struct decompressor *d, struct err *e)
 	return 0;
 }
 
-int decompress_reset(struct decompressor *d, struct err *e)
+int decompress_reset(struct decompressor *d, struct slice prefix, struct err *e)
 {
 	switch (d->codec) {
 	case PACKAGE_RAW:
 		return 0;
 	case PACKAGE_ZSTD:
-		return start_zstd(d, e);
+		return start_zstd(d, prefix, e);
 	case PACKAGE_LZMA:
-		return start_lzma(d, e);
+		return start_lzma(d, prefix, e);
 	}
 	return err_set(e, ERR_FORMAT, "unknown compression %d", (int)d->codec);
 }
@@ -83,6 +89,7 @@ int decompress_new(enum package_codec codec, uint32_t window_len,
 		   struct decompressor **out, struct err *e)
 {
 	static const lzma_stream lzma_init = LZMA_STREAM_INIT;
+	const struct slice nothing = { 0 };
 	struct decompressor *d;
 
 	if (codec != PACKAGE_RAW && !window_is_valid(window_len))
@@ -92,7 +99,7 @@ int decompress_new(enum package_codec codec, uint32_t window_len,
 	d->codec = codec;
 	d->window_len = window_len;
 	d->lzma = lzma_init;
-	if (decompress_reset(d, e)) {
+	if (decompress_reset(d, nothing, e)) {
 		decompress_free(d);
 		return -1;
 	}

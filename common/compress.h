@@ -5,8 +5,9 @@
  *
  * LZMA2 comes without the .xz container: the dictionary is the window that
  * signed metadata allows, and digests stand elsewhere. Of zstd one frame is
- * taken, which may not be a skippable one nor need a dictionary. The encoders
- * are the signer's alone (signer/encode.h).
+ * taken, which may not be a skippable one. A frame may begin with bytes that
+ * both sides have already as if they had just been decoded (a prefix; neither
+ * format tells of it). The encoders are the signer's alone (signer/encode.h).
  */
 #ifndef COMMON_COMPRESS_H
 #define COMMON_COMPRESS_H
@@ -42,8 +43,12 @@ struct decompress_step {
 int decompress(struct decompressor *d, struct decompress_step *s,
 	       struct err *e) NODISCARD;
 
-/* Start again with another frame. */
-int decompress_reset(struct decompressor *d, struct err *e) NODISCARD;
+/*
+ * Start again with another frame. It may refer to the prefix, which is empty
+ * for most and must live until the frame has ended.
+ */
+int decompress_reset(struct decompressor *d, struct slice prefix,
+		     struct err *e) NODISCARD;
 void decompress_free(struct decompressor *d);
 
 #endif

@@ -51,6 +51,26 @@ static int read_old(struct decoder *d, uint64_t at, uint8_t *out, size_t len,
 	return d->io->old_at(d->io->ctx, at, out, len, e);
 }
 
+/* For delta_unpack: a range of the prefix is an operation like others. */
+static int read_range(void *ctx, uint64_t at, void *out, size_t len,
+		      struct err *e)
+{
+	struct decoder *d = ctx;
+
+	if (d->ops_left == 0)
+		return err_set(e, ERR_LIMIT, "delta has too many operations");
+	d->ops_left--;
+	return read_old(d, at, out, len, e);
+}
+
+static int read_records(void *ctx, void *out, size_t len, size_t *got,
+			struct err *e)
+{
+	const struct decoder *d = ctx;
+
+	return d->io->more(d->io->ctx, out, len, got, e);
+}
+
 /* Bytes of the segment under way, which the caller knows to have room. */
 static int yield(struct decoder *d, struct slice bytes, struct err *e)
 {
@@ -361,8 +381,9 @@ int delta_apply(enum package_codec codec, uint64_t old_len, uint64_t new_len,
 		const struct delta_io *io, struct err *e)
 {
 	const uint64_t longer = old_len > new_len ? old_len : new_len;
-	const struct delta_source from = { io->ctx, io->more };
 	struct decoder *d = mem_alloc(1, sizeof(*d));
+	const struct delta_source from = { d, read_records, read_range,
+					   old_len };
 	int rc;
 
 	d->io = io;

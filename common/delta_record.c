@@ -1,75 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/delta_record.h"
 
-#include "common/le.h"
-
-#define VARINT_MAX 10 /* bytes of a 64-bit number, 7 bits in each */
-
-/* ---- record headers ------------------------------------------------------ */
-
-static int check_streams(const struct delta_record *r, struct err *e)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < DELTA_STREAMS; i++) {
-		if (r->packed_len[i] > r->raw_len[i] ||
-		    (r->packed_len[i] == 0 && r->raw_len[i] > 0))
-			return err_set(e, ERR_FORMAT,
-				       "delta record has impossible streams");
-		sum += r->raw_len[i];
-	}
-	if (sum > DELTA_RECORD_MAX)
-		return err_set(e, ERR_LIMIT, "delta record is too large");
-	return 0;
-}
-
-int delta_parse_record(struct slice in, struct delta_record *out, struct err *e)
-{
-	struct rd r = rd_init(in);
-	struct delta_record record;
-	uint32_t version, zero;
-
-	record.new_len = rd_le64(&r);
-	version = rd_le32(&r);
-	zero = rd_le32(&r);
-	for (size_t i = 0; i < DELTA_STREAMS; i++) {
-		record.raw_len[i] = rd_le32(&r);
-		record.packed_len[i] = rd_le32(&r);
-	}
-	if (rd_finish(&r, e))
-		return err_in(e, "delta record");
-	if (version != DELTA_VERSION || zero != 0)
-		return err_set(e, ERR_FORMAT, "unknown delta record");
-	if (record.new_len == 0)
-		return err_set(e, ERR_FORMAT, "delta record yields nothing");
-	if (check_streams(&record, e))
-		return -1;
-	*out = record;
-	return 0;
-}
-
-void delta_format_record(const struct delta_record *r,
-			 uint8_t out[DELTA_RECORD_LEN])
-{
-	le64_put(out, r->new_len);
-	le32_put(out + 8, DELTA_VERSION);
-	le32_put(out + 12, 0);
-	for (size_t i = 0; i < DELTA_STREAMS; i++) {
-		le32_put(out + 16 + 8 * i, r->raw_len[i]);
-		le32_put(out + 20 + 8 * i, r->packed_len[i]);
-	}
-}
-
 /* ---- numbers ------------------------------------------------------------- */
+
+size_t delta_put_varint(uint64_t value, uint8_t out[DELTA_NUMBER_MAX])
+{
+	size_t len = 0;
+
+	while (value >= 0x80) {
+		out[len++] = (uint8_t)(value | 0x80);
+		value >>= 7;
+	}
+	out[len++] = (uint8_t)value;
+	return len;
+}
 
 int delta_get_varint(struct rd *r, uint64_t *out, struct err *e)
 {
 	uint64_t value = 0;
 
-	for (unsigned i = 0; i < VARINT_MAX; i++) {
+	for (unsigned i = 0; i < DELTA_NUMBER_MAX; i++) {
 		uint64_t byte = rd_u8(r);
 
-		if (r->bad || (i == VARINT_MAX - 1 && byte > 1))
+		if (r->bad || (i == DELTA_NUMBER_MAX - 1 && byte > 1))
 			break;
 		value |= (byte & 0x7f) << (7 * i);
 		if (byte >= 0x80)
@@ -119,6 +72,76 @@ int delta_get_place(struct rd *r, uint64_t from, uint64_t limit, uint64_t *out,
 		return err_set(e, ERR_FORMAT, "delta reads beside the old");
 	*out = (zigzag & 1) != 0 ? from - step - 1 : from + step;
 	return 0;
+}
+
+/* ---- record headers ------------------------------------------------------ */
+
+static int check_streams(const struct delta_record *r, struct err *e)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < DELTA_STREAMS; i++) {
+		if (r->packed_len[i] > r->raw_len[i] ||
+		    (r->packed_len[i] == 0 && r->raw_len[i] > 0))
+			return err_set(e, ERR_FORMAT,
+				       "delta record has impossible streams");
+		sum += r->raw_len[i];
+	}
+	if (sum > DELTA_RECORD_MAX)
+		return err_set(e, ERR_LIMIT, "delta record is too large");
+	return 0;
+}
+
+/* The packed length of a stream without bytes is not told. */
+static int get_stream(struct rd *r, uint32_t *raw, uint32_t *packed,
+		      struct err *e)
+{
+	uint64_t raw_len = 0, packed_len = 0;
+
+	if (get_limited(r, DELTA_RECORD_MAX, &raw_len, e) ||
+	    (raw_len > 0 && get_limited(r, DELTA_RECORD_MAX, &packed_len, e)))
+		return -1;
+	*raw = (uint32_t)raw_len;
+	*packed = (uint32_t)packed_len;
+	return 0;
+}
+
+int delta_parse_record(struct slice in, struct delta_record *out, struct err *e)
+{
+	struct rd r = rd_init(in);
+	struct delta_record record;
+
+	if (rd_u8(&r) != DELTA_VERSION)
+		return err_set(e, ERR_FORMAT, "unknown delta record");
+	if (delta_get_varint(&r, &record.new_len, e))
+		return -1;
+	for (size_t i = 0; i < DELTA_STREAMS; i++)
+		if (get_stream(&r, &record.raw_len[i], &record.packed_len[i],
+			       e))
+			return -1;
+	if (rd_finish(&r, e))
+		return err_in(e, "delta record");
+	if (record.new_len == 0)
+		return err_set(e, ERR_FORMAT, "delta record yields nothing");
+	if (check_streams(&record, e))
+		return -1;
+	*out = record;
+	return 0;
+}
+
+size_t delta_format_record(const struct delta_record *r,
+			   uint8_t out[DELTA_HEADER_MAX])
+{
+	size_t len = 0;
+
+	out[len++] = DELTA_VERSION;
+	len += delta_put_varint(r->new_len, out + len);
+	for (size_t i = 0; i < DELTA_STREAMS; i++) {
+		len += delta_put_varint(r->raw_len[i], out + len);
+		if (r->raw_len[i] > 0)
+			len += delta_put_varint(r->packed_len[i], out + len);
+	}
+	return len;
 }
 
 /* ---- segments ------------------------------------------------------------ */

@@ -12,13 +12,17 @@
 #include "common/delta_map.h"
 #include "common/rd.h"
 
-#define DELTA_VERSION    2
+#define DELTA_VERSION    3
 #define DELTA_RECORD_MAX (4u << 20) /* bytes of a record's decoded streams */
-#define DELTA_WINDOW     (4u << 20) /* of the codec */
+#define DELTA_WINDOW     (8u << 20) /* of the codec */
+#define DELTA_PREFIX_MAX (6u << 20) /* a prefix and the inserts behind it */
 #define DELTA_COVERS_MAX (1u << 17) /* of a segment */
 #define DELTA_FILE_MAX   UINT32_MAX /* home files, and where covers lie */
 
-/* A record begins with a header of fixed length, then its streams follow. */
+/*
+ * A record begins with the length of its header (one byte) and the header, then
+ * its streams follow.
+ */
 enum delta_stream {
 	DELTA_SEGMENTS, /* varints: see struct delta_segment */
 	DELTA_GAPS,     /* varints: bytes of DELTA_INSERTS before each cover */
@@ -27,6 +31,7 @@ enum delta_stream {
 	DELTA_CHOICES,  /* one predictor for each block of a cover */
 	DELTA_RIGHTS,   /* varints: right bytes before each wrong one */
 	DELTA_DIFFS,    /* what to add to the wrong ones */
+	DELTA_PREFIX,   /* varints: ranges of old bytes, see delta_unpack.h */
 	DELTA_INSERTS,  /* bytes that come from nowhere */
 	DELTA_STREAMS
 };
@@ -37,12 +42,15 @@ struct delta_record {
 	uint32_t packed_len[DELTA_STREAMS]; /* raw_len: not compressed */
 };
 
-#define DELTA_RECORD_LEN (16 + 8 * DELTA_STREAMS)
+/* A version of one byte, a length of 64 bits, two of 32 for each stream. */
+#define DELTA_HEADER_MAX (1 + 10 + 10 * DELTA_STREAMS)
 
+/* `in` is a header, without the byte before it. */
 int delta_parse_record(struct slice in, struct delta_record *out,
 		       struct err *e) NODISCARD;
-void delta_format_record(const struct delta_record *r,
-			 uint8_t out[DELTA_RECORD_LEN]);
+/* Returns the header's length. */
+size_t delta_format_record(const struct delta_record *r,
+			   uint8_t out[DELTA_HEADER_MAX]);
 
 enum delta_kind {
 	DELTA_COPY, /* len bytes of the old stream at old_at */
@@ -61,7 +69,13 @@ struct delta_segment {
 	uint64_t old_anchor, new_anchor;
 };
 
-/* Seven bits a byte, lowest first; the shortest form only. */
+/* Bytes of a number at most. */
+#define DELTA_NUMBER_MAX 10
+
+/* Seven bits a byte, lowest first. Returns how many bytes that are. */
+size_t delta_put_varint(uint64_t value, uint8_t out[DELTA_NUMBER_MAX]);
+
+/* The shortest form only. */
 int delta_get_varint(struct rd *r, uint64_t *out, struct err *e) NODISCARD;
 
 /*

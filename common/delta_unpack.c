@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/buf.h"
 #include "common/compress.h"
 #include "common/mem.h"
 
@@ -14,6 +15,7 @@ struct delta_unpack {
 	struct decompressor *decompressor;
 	uint8_t *raw; /* the record's streams, decoded, one after another */
 	size_t raw_cap;
+	struct buf prefix;
 	size_t in_len, in_used;
 	uint8_t in[BUFFER_LEN];
 };
@@ -24,6 +26,7 @@ int delta_unpack_new(enum package_codec codec, const struct delta_source *from,
 	struct delta_unpack *u = mem_alloc(1, sizeof(*u));
 
 	u->from = *from;
+	u->prefix = (struct buf)BUF_INIT(DELTA_PREFIX_MAX);
 	if (decompress_new(codec, DELTA_WINDOW, &u->decompressor, e)) {
 		delta_unpack_free(u);
 		return -1;
@@ -38,6 +41,7 @@ void delta_unpack_free(struct delta_unpack *u)
 		return;
 	decompress_free(u->decompressor);
 	free(u->raw);
+	buf_done(&u->prefix);
 	free(u);
 }
 
@@ -78,13 +82,49 @@ static int read_exactly(struct delta_unpack *u, uint8_t *out, size_t len,
 	return 0;
 }
 
+/* ---- the prefix ---------------------------------------------------------- */
+
+static int add_range(struct delta_unpack *u, uint64_t at, uint64_t len,
+		     struct err *e)
+{
+	uint8_t *to;
+
+	if (len == 0 || len > u->from.old_len - at)
+		return err_set(e, ERR_FORMAT, "delta reads beside the old");
+	if (len > u->prefix.max - u->prefix.len)
+		return err_set(e, ERR_LIMIT, "delta has too long a prefix");
+	to = buf_reserve(&u->prefix, (size_t)len, e);
+	if (!to || u->from.old_at(u->from.ctx, at, to, (size_t)len, e))
+		return -1;
+	u->prefix.len += (size_t)len;
+	return 0;
+}
+
+static int read_prefix(struct delta_unpack *u, struct rd *ranges,
+		       size_t inserts_len, struct err *e)
+{
+	uint64_t at = 0, len = 0;
+
+	u->prefix = (struct buf)BUF_INIT(DELTA_PREFIX_MAX - inserts_len);
+	while (ranges->rest.len > 0) {
+		if (delta_get_place(ranges, at, u->from.old_len, &at, e) ||
+		    delta_get_varint(ranges, &len, e) ||
+		    add_range(u, at, len, e))
+			return -1;
+		at += len;
+	}
+	return 0;
+}
+
+/* ---- streams ------------------------------------------------------------- */
+
 /* One frame of packed_len bytes must yield raw_len bytes, no less, no more. */
 static int inflate_frame(struct delta_unpack *u, size_t packed_len,
 			 uint8_t *out, size_t raw_len, struct err *e)
 {
 	struct decompress_step s = { .ended = false };
 
-	if (decompress_reset(u->decompressor, e))
+	if (decompress_reset(u->decompressor, buf_slice(&u->prefix), e))
 		return -1;
 	while (!s.ended) {
 		s.out = out;
@@ -115,23 +155,28 @@ static int read_streams(struct delta_unpack *u, const struct delta_record *r,
 		const size_t len = r->raw_len[i], packed = r->packed_len[i];
 
 		streams[i] = rd_init((struct slice){ out, len });
+		if (i == DELTA_INSERTS &&
+		    read_prefix(u, &streams[DELTA_PREFIX], len, e))
+			return -1;
 		if (packed == len ? read_exactly(u, out, len, e)
 				  : inflate_frame(u, packed, out, len, e))
 			return -1;
 		out += len;
 	}
+	buf_done(&u->prefix);
 	return 0;
 }
 
 int delta_unpack_next(struct delta_unpack *u, struct delta_record *record,
 		      struct rd streams[DELTA_STREAMS], struct err *e)
 {
-	uint8_t header[DELTA_RECORD_LEN];
+	uint8_t header[UINT8_MAX];
+	uint8_t len = 0;
 	struct delta_record r = { 0 };
 	size_t sum = 0;
 
-	if (read_exactly(u, header, sizeof(header), e) ||
-	    delta_parse_record((struct slice){ header, sizeof(header) }, &r, e))
+	if (read_exactly(u, &len, 1, e) || read_exactly(u, header, len, e) ||
+	    delta_parse_record((struct slice){ header, len }, &r, e))
 		return -1;
 	for (size_t i = 0; i < DELTA_STREAMS; i++)
 		sum += r.raw_len[i];

@@ -2,6 +2,12 @@
 /*
  * delta_unpack - the streams of one delta record after another, decompressed
  * into memory that is bounded by DELTA_RECORD_MAX.
+ *
+ * What is inserted often resembles old content, so DELTA_INSERTS may have been
+ * compressed with a prefix (common/compress.h) of old bytes: DELTA_PREFIX holds
+ * its ranges, each a step from the end of the range before and a length, in
+ * all with the inserts at most DELTA_PREFIX_MAX bytes. docs/delta-format.md,
+ * "The prefix".
  */
 #ifndef COMMON_DELTA_UNPACK_H
 #define COMMON_DELTA_UNPACK_H
@@ -9,12 +15,16 @@
 #include "common/delta_record.h"
 #include "common/package.h"
 
-/* Where records come from. */
+/* Where records, and old bytes, come from. */
 struct delta_source {
 	void *ctx;
 	/* Next bytes; *got 0 at the end. */
 	int (*more)(void *ctx, void *out, size_t len, size_t *got,
 		    struct err *e);
+	/* One range of the prefix, which lies within the old stream. */
+	int (*old_at)(void *ctx, uint64_t at, void *out, size_t len,
+		      struct err *e);
+	uint64_t old_len;
 };
 
 struct delta_unpack;

@@ -4,22 +4,42 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/delta.h"
 #include "common/mem.h"
 #include "signer/delta_layout.h"
 #include "signer/delta_match.h"
 #include "signer/delta_patch.h"
 
-#define PIECE_MAX ((size_t)128 << 20) /* of a new file looked at together */
-#define NOWHERE   UINT64_MAX
+#define PIECE_MAX   ((size_t)128 << 20) /* of a new file looked at together */
+#define NOWHERE     UINT64_MAX
+#define GAIN_COARSE 11
+
+#define COVER_COST   16 /* bytes that a cover is about worth */
+#define WAY_SHARE    16 /* by which another way must be better */
+#define COSTLY_TEXT  32 /* one byte in so many inserted is much of a text, */
+#define COSTLY_OTHER 4  /* and of other files */
+#define TEXT_SAMPLE  65536
 
 /*
- * Longer steps are right for most files. Where much is left to insert, short
- * ones, or none at all, may cost less: that is measured, not guessed.
+ * How covers are found: the gain (delta_match.h), and how long they must be.
+ * The first is right for most files. Where much is left to insert another may
+ * cost less: that is measured, not guessed.
  */
-#define GAIN_COARSE  11
-#define GAIN_FINE    8
-#define COVER_COST   16 /* bytes that a cover is about worth */
-#define COSTLY_SHARE 4  /* one byte in so many inserted: much */
+static const struct way {
+	unsigned gain;
+	uint64_t least;
+} ways[] = {
+	{ GAIN_COARSE, 0 },
+	{ 8, 0 },
+	{ GAIN_COARSE, 64 },
+	{ GAIN_COARSE, UINT64_MAX },
+};
+
+/* Bytes of a new file, where in it, and where they likely come from. */
+struct piece {
+	struct slice bytes;
+	uint64_t within, hint;
+};
 
 /* A stretch of the old stream that is searched. */
 struct stretch {
@@ -38,7 +58,7 @@ struct maker {
 	const struct pack_tree *old, *fresh;
 	const struct tree_watch *watch;
 	struct delta_writer *writer;
-	enum package_codec codec;
+	struct delta_writer_setup setup;
 	struct known *known; /* old files, sorted by digest */
 	size_t known_count;
 	uint64_t *starts; /* by old entry, where its content begins */
@@ -53,6 +73,7 @@ struct maker {
 	uint8_t *piece;
 	size_t piece_cap;
 	struct cover_list covers, parts;
+	size_t likely;               /* home of a piece without any */
 	struct delta_segment layout; /* of the file under way */
 	/* an exact copy that may still grow */
 	uint64_t copy_at, copy_len;
@@ -194,12 +215,29 @@ static const struct stretch *stretch_at(const struct maker *m, uint64_t at)
 /* Where in what is searched a place of the old stream stands; 0 if nowhere. */
 static uint64_t text_of_old(const struct maker *m, uint64_t old_at)
 {
-	for (size_t i = 0; i < m->stretch_count; i++) {
-		const struct stretch *s = &m->stretches[i];
+	size_t low = 0, high = m->stretch_count;
+	const struct stretch *s;
 
-		if (old_at >= s->old_at && old_at - s->old_at < s->len)
-			return s->at + (old_at - s->old_at);
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (m->stretches[middle].old_at <= old_at)
+			low = middle;
+		else
+			high = middle;
 	}
+	s = &m->stretches[low];
+	return old_at - s->old_at < s->len ? s->at + (old_at - s->old_at) : 0;
+}
+
+/* Ranges of home files, all of which are searched. */
+static int read_old_at(void *ctx, uint64_t at, void *out, size_t len,
+		       struct err *e)
+{
+	const struct maker *m = ctx;
+
+	(void)e;
+	memcpy(out, m->text + text_of_old(m, at), len);
 	return 0;
 }
 
@@ -310,28 +348,33 @@ static uint64_t old_of_text(const struct maker *m, uint64_t at)
 	return s->old_at + (at - s->at);
 }
 
-static void find_patch(struct maker *m, struct slice piece, uint64_t within,
+static void find_patch(struct maker *m, const struct piece *from,
 		       struct delta_patch *out)
 {
+	const struct slice piece = from->bytes;
+	const uint64_t within = from->within;
 	struct delta_segment *s = &out->segment;
 	size_t home;
 
 	*s = (struct delta_segment){ .kind = DELTA_PATCH, .len = piece.len };
 	out->fresh = piece;
-	if (m->parts.count == 0 || within + piece.len > DELTA_FILE_MAX)
+	if (within + piece.len > DELTA_FILE_MAX)
 		return;
-	home = find_home(m);
+	home = m->parts.count > 0 ? find_home(m) : m->likely;
+	out->home_at = old_of_text(m, file_begin(m, home));
 	out->home =
 		slice_sub((struct slice){ m->text, m->text_len },
 			  (size_t)file_begin(m, home),
 			  (size_t)(m->file_ends[home] - file_begin(m, home)));
+	if (m->parts.count == 0)
+		return;
 	if (within == 0)
 		delta_find_layouts(out->home, piece, &m->layout);
 	*s = m->layout;
 	s->kind = DELTA_PATCH;
 	s->len = piece.len;
 	s->within = (uint32_t)within;
-	s->old_at = old_of_text(m, file_begin(m, home));
+	s->old_at = out->home_at;
 	s->old_len = out->home.len;
 	s->cover_count = (uint32_t)m->parts.count;
 }
@@ -370,13 +413,22 @@ static void find_parts(struct maker *m, struct slice piece, uint64_t hint,
 	limit_covers(m);
 }
 
+static bool is_text(struct slice piece)
+{
+	const size_t len = piece.len < TEXT_SAMPLE ? piece.len : TEXT_SAMPLE;
+
+	return !memchr(piece.ptr, 0, len);
+}
+
+/* Text has short repetitions that covers are too dear for. */
 static bool is_costly(const struct maker *m, struct slice piece)
 {
+	const uint64_t share = is_text(piece) ? COSTLY_TEXT : COSTLY_OTHER;
 	uint64_t cost = piece.len;
 
 	for (size_t i = 0; i < m->parts.count; i++)
 		cost += COVER_COST - m->parts.at[i].len;
-	return m->parts.count > 0 && cost > piece.len / COSTLY_SHARE;
+	return m->parts.count > 0 && cost > piece.len / share;
 }
 
 static int drop(void *ctx, struct slice bytes, struct err *e)
@@ -388,16 +440,19 @@ static int drop(void *ctx, struct slice bytes, struct err *e)
 }
 
 /* What the parts found would cost in records of their own. */
-static int measure(struct maker *m, struct slice piece, uint64_t within,
-		   uint64_t *len, struct err *e)
+static int measure(struct maker *m, const struct piece *piece, uint64_t *len,
+		   struct err *e)
 {
-	const struct encoder_sink nowhere = { NULL, drop };
+	struct delta_writer_setup setup = m->setup;
 	struct delta_writer *writer = m->writer;
 	struct delta_patch p = { .covers = NULL };
 	int rc;
 
-	delta_writer_new(m->codec, &nowhere, &m->writer);
-	find_patch(m, piece, within, &p);
+	setup.to.write = drop;
+	setup.prefix_max = piece->bytes.len;
+	setup.fast = true;
+	delta_writer_new(&setup, &m->writer);
+	find_patch(m, piece, &p);
 	rc = write_patch(m, &p, e);
 	if (!rc)
 		rc = delta_writer_end(m->writer, len, e);
@@ -406,38 +461,57 @@ static int measure(struct maker *m, struct slice piece, uint64_t within,
 	return rc;
 }
 
-/* Leave the cheapest way as the parts found. */
-static int choose_parts(struct maker *m, struct slice piece, uint64_t within,
-			uint64_t hint, struct err *e)
+/* Leave out what agrees in less than `least` bytes: the prefix serves it. */
+static void drop_short(struct maker *m, uint64_t least)
 {
-	uint64_t coarse, plain, fine;
+	size_t kept = 0;
 
-	if (measure(m, piece, within, &coarse, e))
-		return -1;
-	m->parts.count = 0;
-	if (measure(m, piece, within, &plain, e))
-		return -1;
-	find_parts(m, piece, hint, GAIN_FINE);
-	if (measure(m, piece, within, &fine, e))
-		return -1;
-	if (plain < coarse && plain < fine)
-		m->parts.count = 0;
-	else if (coarse <= fine)
-		find_parts(m, piece, hint, GAIN_COARSE);
+	for (size_t i = 0; i < m->parts.count; i++)
+		if (m->parts.at[i].len >= least)
+			m->parts.at[kept++] = m->parts.at[i];
+	m->parts.count = kept;
+}
+
+static void find_way(struct maker *m, const struct piece *p,
+		     const struct way *way)
+{
+	find_parts(m, p->bytes, p->hint, way->gain);
+	drop_short(m, way->least);
+}
+
+/* Leave the cheapest way as the parts found. */
+static int choose_parts(struct maker *m, const struct piece *p, struct err *e)
+{
+	uint64_t best_len = UINT64_MAX;
+	size_t best = 0;
+
+	m->likely = find_home(m);
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		uint64_t len;
+
+		find_way(m, p, &ways[i]);
+		if (measure(m, p, &len, e))
+			return -1;
+		if (len + len / WAY_SHARE < best_len) {
+			best_len = len;
+			best = i;
+		}
+	}
+	find_way(m, p, &ways[best]);
 	return 0;
 }
 
-static int put_piece(struct maker *m, struct slice piece, uint64_t within,
-		     uint64_t hint, struct err *e)
+static int put_piece(struct maker *m, const struct piece *piece, struct err *e)
 {
 	struct delta_patch p = { .covers = NULL };
 
 	if (flush_copy(m, e))
 		return -1;
-	find_parts(m, piece, hint, GAIN_COARSE);
-	if (is_costly(m, piece) && choose_parts(m, piece, within, hint, e))
+	find_parts(m, piece->bytes, piece->hint, GAIN_COARSE);
+	m->likely = file_at(m, piece->hint);
+	if (is_costly(m, piece->bytes) && choose_parts(m, piece, e))
 		return -1;
-	find_patch(m, piece, within, &p);
+	find_patch(m, piece, &p);
 	return write_patch(m, &p, e);
 }
 
@@ -491,11 +565,12 @@ static int put_changed(struct maker *m, uint32_t index,
 				     ? (size_t)(entry->len - at)
 				     : PIECE_MAX;
 
+		struct piece piece;
+
 		reserve(m, len);
+		piece = (struct piece){ { m->piece, len }, at, hint + at };
 		if (pack_tree_read(m->fresh, index, at, m->piece, len, e) ||
-		    put_piece(m, (struct slice){ m->piece, len }, at, hint + at,
-			      e) ||
-		    advance(m, len, e))
+		    put_piece(m, &piece, e) || advance(m, len, e))
 			return -1;
 		at += len;
 	}
@@ -519,13 +594,13 @@ static int put_file(struct maker *m, uint32_t index,
 static int put_manifest(struct maker *m, struct err *e)
 {
 	struct slice bytes = buf_slice(&m->fresh->manifest);
+	const struct piece piece = { .bytes = bytes };
 
 	if (slice_equal(bytes, m->old->tree.bytes))
 		return put_copy(m, 0, bytes.len, e);
 	if (prepare(m, e))
 		return -1;
-	reserve(m, bytes.len);
-	if (put_piece(m, bytes, 0, 0, e))
+	if (put_piece(m, &piece, e))
 		return -1;
 	return advance(m, bytes.len, e);
 }
@@ -549,15 +624,33 @@ static int run(struct maker *m, uint64_t *len, struct err *e)
 	return delta_writer_end(m->writer, len, e);
 }
 
+/*
+ * What readers may read of the old beside what is covered, less what
+ * predictors look at.
+ */
+static uint64_t spare_reads(const struct delta_job *job)
+{
+	const struct tree *old = &job->old->tree, *fresh = &job->fresh->tree;
+	const uint64_t old_len = old->bytes.len + old->content_len;
+	const uint64_t new_len = fresh->bytes.len + fresh->content_len;
+
+	return (old_len > new_len ? old_len : new_len) / 2 -
+	       new_len / DELTA_AROUND_SHARE + DELTA_READS_FREE;
+}
+
 int delta_make(const struct delta_job *job, uint64_t *len, struct err *e)
 {
 	struct maker m = { .old = job->old,
 			   .fresh = job->fresh,
 			   .watch = job->watch,
-			   .codec = job->codec };
+			   .setup = { .codec = job->codec,
+				      .to = job->to,
+				      .old_at = read_old_at } };
 	int rc;
 
-	delta_writer_new(job->codec, &job->to, &m.writer);
+	m.setup.ctx = &m;
+	m.setup.prefix_max = spare_reads(job);
+	delta_writer_new(&m.setup, &m.writer);
 	rc = run(&m, len, e);
 	delta_writer_free(m.writer);
 	matcher_free(m.matcher);

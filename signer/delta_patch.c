@@ -16,6 +16,7 @@ struct work {
 	const struct delta_patch *patch;
 	struct delta_map map;
 	enum delta_predictor last;
+	uint64_t spare; /* bytes around blocks that may still be read */
 	uint8_t old[AROUND];
 	uint8_t fresh[DELTA_BEFORE + DELTA_BLOCK];
 	uint8_t diffs[2][DELTA_BLOCK]; /* the best so far, and the next */
@@ -38,7 +39,7 @@ static enum delta_predictor choose(struct work *w, const struct delta_block *b)
 
 	delta_compare(DELTA_AS_IS, &w->map, b, w->fresh, w->diffs[0]);
 	best_count = count_wrong(w->diffs[0], b->len);
-	if (best_count == 0)
+	if (best_count == 0 || w->spare < DELTA_BEFORE + DELTA_AFTER)
 		return DELTA_AS_IS;
 	for (unsigned p = DELTA_AS_IS + 1; p < DELTA_PREDICTORS; p++) {
 		size_t count;
@@ -53,6 +54,8 @@ static enum delta_predictor choose(struct work *w, const struct delta_block *b)
 		memcpy(w->diffs[0], w->diffs[1], b->len);
 	}
 	w->last = best;
+	if (best != DELTA_AS_IS)
+		w->spare -= DELTA_BEFORE + DELTA_AFTER;
 	return best;
 }
 
@@ -127,9 +130,35 @@ static int put_cover(struct work *w, uint32_t index, size_t at, struct err *e)
 	return 0;
 }
 
+/* Where new bytes behind a cover, or without any, would stand in the old. */
+static struct delta_near near_to(const struct delta_patch *p,
+				 const struct delta_cover *before, size_t at)
+{
+	const struct delta_segment *s = &p->segment;
+	const uint64_t len = p->home.len;
+	struct delta_near near = { p->home_at, p->home_at, p->home_at + len };
+
+	if (before && delta_is_home(s, before->old_at, before->len))
+		near.at = before->old_at + before->len;
+	else if (!before)
+		near.at += s->within + at < len ? s->within + at : len;
+	return near;
+}
+
+static int put_insert(struct work *w, const struct delta_cover *before,
+		      size_t at, size_t len, struct err *e)
+{
+	const struct delta_patch *p = w->patch;
+	const struct delta_near near = near_to(p, before, at);
+
+	return delta_writer_insert(w->writer, slice_sub(p->fresh, at, len),
+				   &near, e);
+}
+
 static int put_all(struct work *w, struct err *e)
 {
 	const struct delta_patch *p = w->patch;
+	const struct delta_cover *before = NULL;
 	size_t at = 0;
 
 	if (delta_writer_patch(w->writer, &p->segment, p->covers, e))
@@ -137,14 +166,13 @@ static int put_all(struct work *w, struct err *e)
 	for (uint32_t i = 0; i < p->segment.cover_count; i++) {
 		const struct delta_cover *c = &p->covers[i];
 
-		if (delta_writer_insert(w->writer,
-					slice_sub(p->fresh, at, c->gap), e) ||
+		if (put_insert(w, before, at, c->gap, e) ||
 		    put_cover(w, i, at + c->gap, e))
 			return -1;
 		at += c->gap + c->len;
+		before = c;
 	}
-	return delta_writer_insert(w->writer,
-				   slice_sub(p->fresh, at, p->fresh.len), e);
+	return put_insert(w, before, at, p->fresh.len - at, e);
 }
 
 int delta_patch_write(struct delta_writer *w, const struct delta_patch *p,
@@ -155,6 +183,7 @@ int delta_patch_write(struct delta_writer *w, const struct delta_patch *p,
 
 	work->writer = w;
 	work->patch = p;
+	work->spare = p->segment.len / DELTA_AROUND_SHARE;
 	work->map.spans = mem_alloc(delta_spans_max(&p->segment),
 				    sizeof(*work->map.spans));
 	delta_map_covers(&p->segment, p->covers, &work->map);

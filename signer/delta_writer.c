@@ -5,32 +5,35 @@
 
 #include "common/mem.h"
 
-#define NUMBER_MAX  10   /* bytes of a number */
 #define COVER_MAX   20   /* of a cover: two numbers are of 32 bits */
 #define SEGMENT_MAX 2048 /* of a segment without its covers */
 #define ROOM_MIN    (3 * DELTA_BLOCK) /* for the worst block */
+#define NEAR_STEP   65536 /* a long insert moves on in the old file */
+#define INSERTS_MAX (DELTA_PREFIX_MAX / 2)
+#define ROOM_PREFIX (2 * DELTA_NUMBER_MAX * DELTA_RANGES_MAX)
 
 /* The frame of a stream may be a little larger than the stream. */
 #define PACKED_MAX (DELTA_RECORD_MAX + (64u << 10))
 
 struct delta_writer {
-	enum package_codec codec;
-	struct encoder_sink to;
+	struct delta_writer_setup setup;
 	struct delta_record record;
 	struct buf streams[DELTA_STREAMS];
 	struct buf packed[DELTA_STREAMS];
 	uint64_t old_end; /* of the segment before, in this record */
 	uint64_t rights;  /* since the last wrong byte, in this record */
 	uint64_t len;     /* bytes written so far */
+	struct delta_prefix prefix;
+	uint64_t prefix_left;
 };
 
-void delta_writer_new(enum package_codec codec, const struct encoder_sink *to,
+void delta_writer_new(const struct delta_writer_setup *setup,
 		      struct delta_writer **out)
 {
 	struct delta_writer *w = mem_alloc(1, sizeof(*w));
 
-	w->codec = codec;
-	w->to = *to;
+	w->setup = *setup;
+	w->prefix_left = setup->prefix_max;
 	for (size_t i = 0; i < DELTA_STREAMS; i++) {
 		w->streams[i] = (struct buf)BUF_INIT(DELTA_RECORD_MAX);
 		w->packed[i] = (struct buf)BUF_INIT(PACKED_MAX);
@@ -46,6 +49,7 @@ void delta_writer_free(struct delta_writer *w)
 		buf_done(&w->streams[i]);
 		buf_done(&w->packed[i]);
 	}
+	delta_prefix_done(&w->prefix);
 	free(w);
 }
 
@@ -53,12 +57,10 @@ void delta_writer_free(struct delta_writer *w)
 
 static int add_varint(struct buf *b, uint64_t value, struct err *e)
 {
-	while (value >= 0x80) {
-		if (buf_add_le(b, value | 0x80, 1, e))
-			return -1;
-		value >>= 7;
-	}
-	return buf_add_le(b, value, 1, e);
+	uint8_t bytes[DELTA_NUMBER_MAX];
+	size_t len = delta_put_varint(value, bytes);
+
+	return buf_add(b, (struct slice){ bytes, len }, e);
 }
 
 /* Zigzag, modulo 2^64: 0, -1, 1, -2, 2... */
@@ -69,7 +71,7 @@ static int add_step(struct buf *b, uint64_t from, uint64_t to, struct err *e)
 	return add_varint(b, (step << 1) ^ (0 - (step >> 63)), e);
 }
 
-/* ---- records ------------------------------------------------------------- */
+/* ---- streams ------------------------------------------------------------- */
 
 /* Bytes that the record under way can still take. */
 static size_t room(const struct delta_writer *w)
@@ -78,17 +80,25 @@ static size_t room(const struct delta_writer *w)
 
 	for (size_t i = 0; i < DELTA_STREAMS; i++)
 		used += w->streams[i].len;
-	return DELTA_RECORD_MAX - used;
+	return DELTA_RECORD_MAX - ROOM_PREFIX - used;
+}
+
+static struct encode_how how_to(const struct delta_writer *w)
+{
+	return (struct encode_how){ .codec = w->setup.codec,
+				    .window_len = DELTA_WINDOW,
+				    .fast = w->setup.fast };
 }
 
 /* Compress a stream, unless that makes it no smaller. */
 static int pack_stream(struct delta_writer *w, size_t i, struct err *e)
 {
+	const struct encode_how how = how_to(w);
 	struct slice raw = buf_slice(&w->streams[i]);
 
 	w->packed[i].len = 0;
-	if (raw.len > 0 && w->codec != PACKAGE_RAW &&
-	    encode_all(w->codec, raw, DELTA_WINDOW, &w->packed[i], e))
+	if (raw.len > 0 && w->setup.codec != PACKAGE_RAW &&
+	    encode_with(&how, raw, &w->packed[i], e))
 		return -1;
 	if (w->packed[i].len == 0 || w->packed[i].len >= raw.len) {
 		w->packed[i].len = 0;
@@ -100,23 +110,100 @@ static int pack_stream(struct delta_writer *w, size_t i, struct err *e)
 	return 0;
 }
 
+/* ---- the prefix of the inserts ------------------------------------------- */
+
+static int read_prefix(struct delta_writer *w, const struct delta_range *ranges,
+		       size_t count, struct buf *out, struct err *e)
+{
+	struct buf *to = &w->streams[DELTA_PREFIX];
+	uint64_t end = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct delta_range *r = &ranges[i];
+		uint8_t *bytes = buf_reserve(out, (size_t)r->len, e);
+
+		if (!bytes ||
+		    w->setup.old_at(w->setup.ctx, r->at, bytes, (size_t)r->len,
+				    e) ||
+		    add_step(to, end, r->at, e) || add_varint(to, r->len, e))
+			return -1;
+		out->len += (size_t)r->len;
+		end = r->at + r->len;
+	}
+	return 0;
+}
+
+/* Take the inserts as compressed with the prefix, if that is worth it. */
+static int use_prefix(struct delta_writer *w, struct slice prefix,
+		      struct err *e)
+{
+	struct encode_how how = how_to(w);
+	struct buf packed = BUF_INIT(PACKED_MAX);
+	struct buf *inserts = &w->packed[DELTA_INSERTS];
+	int rc = -1;
+
+	how.prefix = prefix;
+	if (pack_stream(w, DELTA_PREFIX, e) ||
+	    encode_with(&how, buf_slice(&w->streams[DELTA_INSERTS]), &packed,
+			e))
+		goto out;
+	rc = 0;
+	if (packed.len + w->packed[DELTA_PREFIX].len >= inserts->len) {
+		w->streams[DELTA_PREFIX].len = 0;
+		rc = pack_stream(w, DELTA_PREFIX, e);
+		goto out;
+	}
+	w->prefix_left -= prefix.len;
+	inserts->len = 0;
+	rc = buf_add(inserts, buf_slice(&packed), e);
+	w->record.packed_len[DELTA_INSERTS] = (uint32_t)packed.len;
+out:
+	buf_done(&packed);
+	return rc;
+}
+
+static int add_prefix(struct delta_writer *w, struct err *e)
+{
+	const uint64_t room = DELTA_PREFIX_MAX - w->streams[DELTA_INSERTS].len;
+	const uint64_t limit = w->prefix_left < room ? w->prefix_left : room;
+	struct delta_range *ranges;
+	struct buf prefix = BUF_INIT(DELTA_PREFIX_MAX);
+	size_t count;
+	int rc;
+
+	if (w->setup.codec == PACKAGE_RAW || w->prefix.count == 0)
+		return 0;
+	ranges = mem_alloc(DELTA_RANGES_MAX, sizeof(*ranges));
+	count = delta_prefix_choose(&w->prefix, limit, ranges);
+	rc = read_prefix(w, ranges, count, &prefix, e);
+	if (!rc && count > 0)
+		rc = use_prefix(w, buf_slice(&prefix), e);
+	buf_done(&prefix);
+	free(ranges);
+	return rc;
+}
+
+/* ---- records ------------------------------------------------------------- */
+
 static int write_out(struct delta_writer *w, struct slice bytes, struct err *e)
 {
 	w->len += bytes.len;
-	return bytes.len > 0 ? w->to.write(w->to.ctx, bytes, e) : 0;
+	return bytes.len > 0 ? w->setup.to.write(w->setup.to.ctx, bytes, e) : 0;
 }
 
 static int end_record(struct delta_writer *w, struct err *e)
 {
-	uint8_t header[DELTA_RECORD_LEN];
+	uint8_t header[1 + DELTA_HEADER_MAX];
 
 	if (w->record.new_len == 0)
 		return 0;
 	for (size_t i = 0; i < DELTA_STREAMS; i++)
 		if (pack_stream(w, i, e))
 			return -1;
-	delta_format_record(&w->record, header);
-	if (write_out(w, (struct slice){ header, sizeof(header) }, e))
+	if (add_prefix(w, e))
+		return -1;
+	header[0] = (uint8_t)delta_format_record(&w->record, header + 1);
+	if (write_out(w, (struct slice){ header, header[0] + (size_t)1 }, e))
 		return -1;
 	for (size_t i = 0; i < DELTA_STREAMS; i++) {
 		if (write_out(w, buf_slice(&w->packed[i]), e))
@@ -234,19 +321,47 @@ int delta_writer_patch(struct delta_writer *w, const struct delta_segment *s,
 	return 0;
 }
 
-int delta_writer_insert(struct delta_writer *w, struct slice bytes,
-			struct err *e)
+/*
+ * What follows an old file is cut sooner, so that there is as much room for a
+ * prefix as for inserts.
+ */
+static size_t insert_room(const struct delta_writer *w,
+			  const struct delta_near *near)
 {
+	const size_t len = w->streams[DELTA_INSERTS].len;
+	size_t most = room(w);
+
+	if (near->from < near->to && len < INSERTS_MAX &&
+	    most > INSERTS_MAX - len)
+		most = INSERTS_MAX - len;
+	return most;
+}
+
+int delta_writer_insert(struct delta_writer *w, struct slice bytes,
+			const struct delta_near *near, struct err *e)
+{
+	struct delta_near here = *near;
+
+	w->prefix_left += bytes.len;
+
 	while (bytes.len > 0) {
 		struct slice part;
 
 		if (make_room(w, ROOM_MIN, e))
 			return -1;
-		part = slice_sub(bytes, 0, room(w));
+		part = slice_sub(bytes, 0, insert_room(w, near));
+		part = slice_sub(part, 0, NEAR_STEP);
 		if (buf_add(&w->streams[DELTA_INSERTS], part, e))
 			return -1;
+		delta_prefix_add(&w->prefix, &here);
+		here.at += part.len < here.to - here.at ? part.len
+							: here.to - here.at;
 		w->record.new_len += part.len;
 		bytes = slice_sub(bytes, part.len, bytes.len);
+		if (here.from < here.to &&
+		    w->streams[DELTA_INSERTS].len >= INSERTS_MAX &&
+		    end_record(w, e))
+			return -1;
 	}
 	return 0;
 }

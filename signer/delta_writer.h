@@ -8,11 +8,26 @@
 
 #include "common/delta_cover.h"
 #include "common/delta_predict.h"
+#include "signer/delta_prefix.h"
 #include "signer/encode.h"
 
 struct delta_writer;
 
-void delta_writer_new(enum package_codec codec, const struct encoder_sink *to,
+struct delta_writer_setup {
+	enum package_codec codec;
+	bool fast; /* only to compare ways: see encode.h */
+	struct encoder_sink to;
+	/*
+	 * Reads the old stream, where inserts stand near it. prefix_max: how
+	 * much in all, so that readers stay within their budget of reads.
+	 */
+	void *ctx;
+	int (*old_at)(void *ctx, uint64_t at, void *out, size_t len,
+		      struct err *e);
+	uint64_t prefix_max;
+};
+
+void delta_writer_new(const struct delta_writer_setup *setup,
 		      struct delta_writer **out);
 void delta_writer_free(struct delta_writer *w);
 
@@ -28,7 +43,7 @@ int delta_writer_patch(struct delta_writer *w, const struct delta_segment *s,
 		       const struct delta_cover *covers,
 		       struct err *e) NODISCARD;
 int delta_writer_insert(struct delta_writer *w, struct slice bytes,
-			struct err *e) NODISCARD;
+			const struct delta_near *near, struct err *e) NODISCARD;
 
 /* home: whether the block's cover lies within the home file. */
 int delta_writer_block(struct delta_writer *w, bool home,

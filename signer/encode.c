@@ -12,7 +12,9 @@
 #define OUT_LEN       65536
 #define ZSTD_LEVEL    19
 #define ZSTD_RECORDS  22
+#define ZSTD_FAST     6
 #define LZMA_PRESET   (9 | LZMA_PRESET_EXTREME)
+#define LZMA_FAST     2
 #define SAMPLE_LEN    (512u << 10)
 #define LZMA_OVERHEAD 1024 /* what a frame of random bytes may grow, and */
 #define LZMA_SHARE    1024 /* one byte in so many */
@@ -70,8 +72,8 @@ static int set_zstd(ZSTD_CCtx *zstd, int level, uint32_t window_len,
 	return 0;
 }
 
-static int zstd_all(struct slice in, uint32_t window_len, struct buf *out,
-		    struct err *e)
+static int zstd_all(const struct encode_how *how, struct slice in,
+		    struct buf *out, struct err *e)
 {
 	ZSTD_CCtx *zstd = ZSTD_createCCtx();
 	size_t room = ZSTD_compressBound(in.len);
@@ -79,9 +81,13 @@ static int zstd_all(struct slice in, uint32_t window_len, struct buf *out,
 	size_t len;
 	int rc = -1;
 
-	if (!zstd || !to || set_zstd(zstd, ZSTD_RECORDS, window_len, e))
+	if (!zstd || !to ||
+	    set_zstd(zstd, how->fast ? ZSTD_FAST : ZSTD_RECORDS,
+		     how->window_len, e))
 		goto out;
-	len = ZSTD_compress2(zstd, to, room, in.ptr, in.len);
+	len = ZSTD_CCtx_refPrefix(zstd, how->prefix.ptr, how->prefix.len);
+	if (!ZSTD_isError(len))
+		len = ZSTD_compress2(zstd, to, room, in.ptr, in.len);
 	if (ZSTD_isError(len)) {
 		zstd_error(len, e);
 		goto out;
@@ -102,7 +108,7 @@ static const struct model models[] = {
 	{ 3, 0, 2 }, { 3, 0, 0 }, { 0, 0, 0 }, { 4, 0, 0 }, { 0, 2, 2 },
 };
 
-static int lzma_with(struct slice in, uint32_t window_len,
+static int lzma_with(const struct encode_how *how, struct slice in,
 		     const struct model *model, struct buf *out, struct err *e)
 {
 	size_t room = in.len + in.len / LZMA_SHARE + LZMA_OVERHEAD;
@@ -117,9 +123,11 @@ static int lzma_with(struct slice in, uint32_t window_len,
 
 	if (!to)
 		return -1;
-	if (lzma_lzma_preset(&options, LZMA_PRESET))
+	if (lzma_lzma_preset(&options, how->fast ? LZMA_FAST : LZMA_PRESET))
 		return err_set(e, ERR_SYSTEM, "lzma: unknown preset");
-	options.dict_size = window_len;
+	options.dict_size = how->window_len;
+	options.preset_dict = how->prefix.ptr;
+	options.preset_dict_size = (uint32_t)how->prefix.len;
 	options.lc = model->lc;
 	options.lp = model->lp;
 	options.pb = model->pb;
@@ -132,9 +140,10 @@ static int lzma_with(struct slice in, uint32_t window_len,
 }
 
 /* The model that does best on a sample from the middle. */
-static int choose_model(struct slice in, uint32_t window_len,
+static int choose_model(const struct encode_how *how, struct slice in,
 			const struct model **best, struct err *e)
 {
+	const struct encode_how alone = { .window_len = how->window_len };
 	struct slice sample = in;
 	size_t best_len = SIZE_MAX;
 	int rc = 0;
@@ -144,7 +153,7 @@ static int choose_model(struct slice in, uint32_t window_len,
 	for (size_t i = 0; i < ARRAY_LEN(models) && !rc; i++) {
 		struct buf out = BUF_INIT(SIZE_MAX);
 
-		rc = lzma_with(sample, window_len, &models[i], &out, e);
+		rc = lzma_with(&alone, sample, &models[i], &out, e);
 		if (!rc && out.len < best_len) {
 			best_len = out.len;
 			*best = &models[i];
@@ -154,28 +163,37 @@ static int choose_model(struct slice in, uint32_t window_len,
 	return rc;
 }
 
-static int lzma_all(struct slice in, uint32_t window_len, struct buf *out,
-		    struct err *e)
+static int lzma_all(const struct encode_how *how, struct slice in,
+		    struct buf *out, struct err *e)
 {
 	const struct model *model = &models[0];
 
-	if (choose_model(in, window_len, &model, e))
+	if (!how->fast && choose_model(how, in, &model, e))
 		return -1;
-	return lzma_with(in, window_len, model, out, e);
+	return lzma_with(how, in, model, out, e);
+}
+
+int encode_with(const struct encode_how *how, struct slice in, struct buf *out,
+		struct err *e)
+{
+	switch (how->codec) {
+	case PACKAGE_RAW:
+		return buf_add(out, in, e);
+	case PACKAGE_ZSTD:
+		return zstd_all(how, in, out, e);
+	case PACKAGE_LZMA:
+		return lzma_all(how, in, out, e);
+	}
+	return err_set(e, ERR_FORMAT, "unknown compression");
 }
 
 int encode_all(enum package_codec codec, struct slice in, uint32_t window_len,
 	       struct buf *out, struct err *e)
 {
-	switch (codec) {
-	case PACKAGE_RAW:
-		return buf_add(out, in, e);
-	case PACKAGE_ZSTD:
-		return zstd_all(in, window_len, out, e);
-	case PACKAGE_LZMA:
-		return lzma_all(in, window_len, out, e);
-	}
-	return err_set(e, ERR_FORMAT, "unknown compression");
+	const struct encode_how how = { .codec = codec,
+					.window_len = window_len };
+
+	return encode_with(&how, in, out, e);
 }
 
 /* ---- streams ------------------------------------------------------------- */

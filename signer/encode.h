@@ -18,6 +18,17 @@
 int encode_all(enum package_codec codec, struct slice in, uint32_t window_len,
 	       struct buf *out, struct err *e) NODISCARD;
 
+/* The same with a prefix that the decoder has (common/compress.h). */
+struct encode_how {
+	enum package_codec codec;
+	uint32_t window_len;
+	struct slice prefix;
+	bool fast; /* a fraction of the time: to compare ways with each other */
+};
+
+int encode_with(const struct encode_how *how, struct slice in, struct buf *out,
+		struct err *e) NODISCARD;
+
 /* The same for any length, in pieces. */
 struct encoder;
 

@@ -16,6 +16,7 @@ import subprocess
 import struct
 import sys
 import tarfile
+import tempfile
 
 
 def decode(codec, window, data):
@@ -29,6 +30,37 @@ def decode(codec, window, data):
     out = d.decompress(data)
     assert d.eof and not d.unused_data
     return out
+
+
+def decode_after(codec, prefix, data):
+    """One frame that may refer to a prefix."""
+    if not prefix:
+        return decode(codec, 8388608, data)
+    if codec == 1:
+        with tempfile.NamedTemporaryFile() as f:
+            f.write(prefix)
+            f.flush()
+            return subprocess.run(
+                ["zstd", "-q", "-d", "-c", "--patch-from=" + f.name],
+                input=data, stdout=subprocess.PIPE, check=True).stdout
+    # LZMA2 chunks that are not compressed, the first of which resets all.
+    head = bytearray()
+    for i in range(0, len(prefix), 65536):
+        part = prefix[i:i + 65536]
+        head += struct.pack(">BH", 2 if i else 1, len(part) - 1) + part
+    out = decode(codec, 8388608, bytes(head) + data)
+    assert out.startswith(prefix)
+    return out[len(prefix):]
+
+
+def prefix_of(ranges, old):
+    out, at, words = bytearray(), 0, iter(numbers(ranges))
+    for move in words:
+        at += step(move)
+        n = next(words)
+        out += old[at:at + n]
+        at += n
+    return bytes(out)
 
 
 def read_package(path):
@@ -410,17 +442,27 @@ def rebuild(choice, v, before, diff):
 
 
 class Record:
-    def __init__(self, codec, payload, at):
-        self.left, version, zero = struct.unpack_from("<QII", payload, at)
-        assert version == 2 and zero == 0 and self.left > 0
-        sizes = struct.unpack_from("<16I", payload, at + 16)
-        at += 80
-        streams = []
-        for raw, packed in zip(sizes[::2], sizes[1::2]):
+    def __init__(self, codec, payload, at, old):
+        end = at + 1 + payload[at]
+        header = payload[at + 1:end]
+        assert header[0] == 3
+        words = iter(numbers(header[1:]))
+        self.left = next(words)
+        assert self.left > 0
+        sizes = []
+        for _ in range(9):
+            raw = next(words)
+            sizes.append((raw, next(words) if raw else 0))
+        assert next(words, None) is None
+        at, streams = end, []
+        for raw, packed in sizes:
             data = payload[at:at + packed]
             at += packed
+            # The last stream may refer to the prefix that the one before is.
+            prefix = (prefix_of(streams[7], old) if len(streams) == 8
+                      else b"")
             if raw != packed:
-                data = decode(codec, 4194304, data)
+                data = decode_after(codec, prefix, data)
             assert len(data) == raw
             streams.append(data)
         self.end = at
@@ -429,7 +471,7 @@ class Record:
         self.choices = iter(streams[4])
         self.rights = iter(numbers(streams[5]))
         self.diffs = iter(streams[6])
-        self.inserts = io.BytesIO(streams[7])
+        self.inserts = io.BytesIO(streams[8])
         self.old_end = 0
         self.right = next(self.rights, None)
 
@@ -529,7 +571,7 @@ def read_delta(codec, payload, old):
     segment, made = None, bytearray()
     left_over = 0
     while at < len(payload):
-        r = Record(codec, payload, at)
+        r = Record(codec, payload, at, old)
         at = r.end
         while r.left:
             if left_over:

@@ -692,15 +692,18 @@ static void make_delta(struct kit *k, const char *content)
 	const struct delta_segment all = { .kind = DELTA_PATCH,
 					   .len = strlen(content) };
 	struct delta_writer *w;
-	const struct encoder_sink to = { &k->tar, add_bytes };
+	const struct delta_writer_setup setup = {
+		.codec = PACKAGE_RAW, .to = { &k->tar, add_bytes }
+	};
+	const struct delta_near nowhere = { 0 };
 	struct err e = { 0 };
 	uint64_t len;
 
 	k->tar.len = 0;
-	delta_writer_new(PACKAGE_RAW, &to, &w);
+	delta_writer_new(&setup, &w);
 	assert_ok(delta_writer_copy(w, 0, k->manifest.len, &e));
 	assert_ok(delta_writer_patch(w, &all, NULL, &e));
-	assert_ok(delta_writer_insert(w, slice_of(content), &e));
+	assert_ok(delta_writer_insert(w, slice_of(content), &nowhere, &e));
 	assert_ok(delta_writer_end(w, &len, &e));
 	delta_writer_free(w);
 	pack_raw(k, PACKAGE_DELTA, buf_slice(&k->tar));

@@ -6,6 +6,7 @@
 #include "common/buf.h"
 #include "common/delta_predict.h"
 #include "common/le.h"
+#include "signer/encode.h"
 #include "tests/unit/check.h"
 
 #define OLD_LEN 200000
@@ -22,6 +23,8 @@ static unsigned clones;
 /* A record under construction. */
 static struct buf streams[DELTA_STREAMS];
 static struct delta_record record;
+static size_t packed_inserts; /* their raw length, if they are compressed */
+static enum package_codec packed_by = PACKAGE_RAW;
 
 static int setup(void **state)
 {
@@ -127,14 +130,17 @@ static void op(const char *text, uint64_t len, int64_t move)
 
 static void end_record(void)
 {
-	uint8_t header[DELTA_RECORD_LEN];
+	uint8_t header[1 + DELTA_HEADER_MAX];
 
 	for (size_t i = 0; i < DELTA_STREAMS; i++) {
 		record.raw_len[i] = (uint32_t)streams[i].len;
 		record.packed_len[i] = record.raw_len[i];
 	}
-	delta_format_record(&record, header);
-	add_bytes(&records, header, sizeof(header));
+	if (packed_inserts > 0)
+		record.raw_len[DELTA_INSERTS] = (uint32_t)packed_inserts;
+	packed_inserts = 0;
+	header[0] = (uint8_t)delta_format_record(&record, header + 1);
+	add_bytes(&records, header, header[0] + (size_t)1);
 	for (size_t i = 0; i < DELTA_STREAMS; i++) {
 		add_bytes(&records, streams[i].ptr, streams[i].len);
 		buf_done(&streams[i]);
@@ -200,7 +206,7 @@ static int apply(uint64_t len, struct err *e)
 	records_used = 0;
 	new_len = 0;
 	clones = 0;
-	return delta_apply(PACKAGE_RAW, OLD_LEN, len, &io, e);
+	return delta_apply(packed_by, OLD_LEN, len, &io, e);
 }
 
 static void assert_apply_refused(uint64_t len, enum err_code code)
@@ -218,47 +224,39 @@ static void a_record_header_survives_the_round_trip(void **state)
 	struct delta_record r = { .new_len = UINT64_C(1) << 40,
 				  .raw_len = { 1, 2, 3, 400, 5, 0, 7, 8 },
 				  .packed_len = { 1, 1, 3, 20, 5, 0, 7, 1 } };
-	uint8_t bytes[DELTA_RECORD_LEN + 1] = { 0 };
+	uint8_t bytes[DELTA_HEADER_MAX + 1] = { 0 };
 	struct delta_record back;
 	struct err e = { 0 };
+	size_t len = delta_format_record(&r, bytes);
 
 	(void)state;
-	delta_format_record(&r, bytes);
-	assert_ok(delta_parse_record((struct slice){ bytes, DELTA_RECORD_LEN },
-				     &back, &e));
+	assert_ok(delta_parse_record((struct slice){ bytes, len }, &back, &e));
 	assert_true(back.new_len == r.new_len);
 	assert_memory_equal(back.raw_len, r.raw_len, sizeof(r.raw_len));
 	assert_memory_equal(back.packed_len, r.packed_len,
 			    sizeof(r.packed_len));
-	assert_refused(delta_parse_record(
-			       (struct slice){ bytes, DELTA_RECORD_LEN + 1 },
-			       &back, &e),
-		       ERR_FORMAT);
-	assert_refused(delta_parse_record(
-			       (struct slice){ bytes, DELTA_RECORD_LEN - 1 },
-			       &back, &e),
-		       ERR_FORMAT);
-	for (size_t i = 8; i < 16; i++) {
-		bytes[i] ^= 1;
-		assert_refused(
-			delta_parse_record(
-				(struct slice){ bytes, DELTA_RECORD_LEN },
-				&back, &e),
-			ERR_FORMAT);
-		bytes[i] ^= 1;
-	}
+	assert_refused(
+		delta_parse_record((struct slice){ bytes, len + 1 }, &back, &e),
+		ERR_FORMAT);
+	for (size_t cut = 0; cut < len; cut++)
+		assert_refused(delta_parse_record((struct slice){ bytes, cut },
+						  &back, &e),
+			       ERR_FORMAT);
+	bytes[0] = DELTA_VERSION - 1;
+	assert_refused(
+		delta_parse_record((struct slice){ bytes, len }, &back, &e),
+		ERR_FORMAT);
 }
 
 static void assert_record_refused(struct delta_record r, enum err_code code)
 {
-	uint8_t bytes[DELTA_RECORD_LEN];
+	uint8_t bytes[DELTA_HEADER_MAX];
 	struct delta_record back;
 	struct err e = { 0 };
+	size_t len = delta_format_record(&r, bytes);
 
-	delta_format_record(&r, bytes);
 	assert_refused(
-		delta_parse_record((struct slice){ bytes, sizeof(bytes) },
-				   &back, &e),
+		delta_parse_record((struct slice){ bytes, len }, &back, &e),
 		code);
 }
 
@@ -362,6 +360,105 @@ static void predictors_are_applied_to_covers_of_the_home_file(void **state)
 	assert_memory_equal(new, old, 4);
 	want = le32_get(old + 4000) + 5;
 	assert_int_equal(le32_get(new + 4000), want);
+}
+
+/* A range of the prefix. */
+static void range(int64_t move, uint64_t len)
+{
+	add_step(DELTA_PREFIX, move);
+	add_varint(DELTA_PREFIX, len);
+}
+
+/* The inserts, 1000 bytes, compressed behind a prefix. */
+static void pack_inserts(enum package_codec codec, struct slice prefix)
+{
+	const struct encode_how how = { .codec = codec,
+					.window_len = DELTA_WINDOW,
+					.prefix = prefix };
+	struct buf packed = BUF_INIT(1 << 20);
+	struct err e = { 0 };
+
+	assert_ok(encode_with(&how, (struct slice){ old + 501, 1000 }, &packed,
+			      &e));
+	buf_done(&streams[DELTA_INSERTS]);
+	add_bytes(&streams[DELTA_INSERTS], packed.ptr, packed.len);
+	buf_done(&packed);
+	packed_inserts = 1000;
+}
+
+static void inserts_may_refer_to_a_prefix_of_old_bytes(void **state)
+{
+	static const enum package_codec codecs[] = { PACKAGE_LZMA,
+						     PACKAGE_ZSTD };
+	uint8_t prefix[1200];
+	struct err e = { 0 };
+
+	(void)state;
+	memcpy(prefix, old + 501, 1100);
+	memcpy(prefix + 1100, old + 100, 100);
+	for (size_t i = 0; i < ARRAY_LEN(codecs); i++) {
+		buf_done(&records);
+		packed_by = codecs[i];
+		patch(1000, 0);
+		range(501, 1100);
+		range(-1501, 100);
+		pack_inserts(packed_by,
+			     (struct slice){ prefix, sizeof(prefix) });
+		/* It was worth it, and another prefix yields other bytes. */
+		assert_true(streams[DELTA_INSERTS].len < 60);
+		end_record();
+		assert_ok(apply(1000, &e));
+		assert_memory_equal(new, old + 501, 1000);
+		buf_done(&records);
+		patch(1000, 0);
+		range(502, 1100);
+		range(-1502, 100);
+		pack_inserts(packed_by,
+			     (struct slice){ prefix, sizeof(prefix) });
+		end_record();
+		assert_ok(apply(1000, &e));
+		assert_memory_not_equal(new, old + 501, 1000);
+	}
+	packed_by = PACKAGE_RAW;
+}
+
+static void wrong_prefixes_are_refused(void **state)
+{
+	static const struct {
+		int64_t move;
+		uint64_t len;
+		enum err_code code;
+	} wrong_ones[] = {
+		{ 0, 0, ERR_FORMAT },          { 0, OLD_LEN + 1, ERR_FORMAT },
+		{ OLD_LEN, 1, ERR_FORMAT },    { -1, 1, ERR_FORMAT },
+		{ 1, UINT64_MAX, ERR_FORMAT },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(wrong_ones); i++) {
+		buf_done(&records);
+		patch(1, 0);
+		insert("x");
+		range(wrong_ones[i].move, wrong_ones[i].len);
+		end_record();
+		assert_apply_refused(1, wrong_ones[i].code);
+	}
+	/* Longer than is allowed: the same range again and again. */
+	buf_done(&records);
+	patch(1, 0);
+	insert("x");
+	for (unsigned i = 0; i <= DELTA_PREFIX_MAX / OLD_LEN; i++)
+		range(i > 0 ? -OLD_LEN : 0, OLD_LEN);
+	end_record();
+	assert_apply_refused(1, ERR_LIMIT);
+	/* One operation each. */
+	buf_done(&records);
+	patch(1, 0);
+	insert("x");
+	for (unsigned i = 0; i < DELTA_OPS_FREE + 1; i++)
+		range(0, 1);
+	end_record();
+	assert_apply_refused(1, ERR_LIMIT);
 }
 
 static void wrong_patches_are_refused(void **state)
@@ -627,6 +724,8 @@ int main(void)
 		TEST(copies_covers_and_inserts_rebuild_the_new),
 		TEST(a_patch_may_go_on_in_the_next_record),
 		TEST(predictors_are_applied_to_covers_of_the_home_file),
+		TEST(inserts_may_refer_to_a_prefix_of_old_bytes),
+		TEST(wrong_prefixes_are_refused),
 		TEST(wrong_patches_are_refused),
 		TEST(too_many_covers_are_refused),
 		TEST(exact_covers_may_be_cloned),
