@@ -9,6 +9,7 @@
 
 #include "update-server/api.h"
 #include "update-server/publish.h"
+#include "update-server/rights.h"
 
 #define FLUSH_SEC 10
 #define RETRY_SEC 60
@@ -114,18 +115,20 @@ static int authorise_device(struct server_api *api, struct peer *peer,
 	return 0;
 }
 
-static int authorise_person(struct server_api *api, struct peer *peer,
-			    struct err *e)
+static int authorise_person(struct server_api *api, const struct route *route,
+			    struct peer *peer, struct err *e)
 {
 	struct store_person person;
 
-	if (store_person_find(api->store, &peer->fingerprint, &person, e))
+	if (store_person_find(api->store, &peer->fingerprint, &person, e) ||
+	    rights_check(person.role, route, e))
 		return -1;
 	return text_format(peer->id, sizeof(peer->id), e, "%s", person.name);
 }
 
 int server_authorise(struct server_api *api, enum listener listener,
-		     struct peer *peer, struct err *e)
+		     const struct route *route, struct peer *peer,
+		     struct err *e)
 {
 	if (listener == LISTENER_ENROLMENT)
 		return 0;
@@ -133,7 +136,7 @@ int server_authorise(struct server_api *api, enum listener listener,
 		return err_set(e, ERR_REFUSED, "show a certificate");
 	if (listener == LISTENER_DEVICE)
 		return authorise_device(api, peer, e);
-	return authorise_person(api, peer, e);
+	return authorise_person(api, route, peer, e);
 }
 
 /* ---- life ---------------------------------------------------------------- */

@@ -11,6 +11,10 @@
 int command_init(int argc, char **argv, struct err *e);
 int command_run(int argc, char **argv, struct err *e);
 int command_tls_renew(int argc, char **argv, struct err *e);
+int command_person_create(int argc, char **argv, struct err *e);
+int command_person_add(int argc, char **argv, struct err *e);
+int command_person_list(int argc, char **argv, struct err *e);
+int command_person_revoke(int argc, char **argv, struct err *e);
 int command_tls_next_ca(int argc, char **argv, struct err *e);
 int command_tls_switch_ca(int argc, char **argv, struct err *e);
 /* Needs neither a server nor its folder. */

@@ -374,7 +374,8 @@ static int welcome(struct exchange *x, struct err *e)
 		return err_set(e, ERR_EXPIRED,
 			       "this certificate has ended: it can only be "
 			       "renewed");
-	return x->site->authorise(x->site->api, x->site->listener, x->peer, e);
+	return x->site->authorise(x->site->api, x->site->listener, x->route,
+				  x->peer, e);
 }
 
 /* An upload may be large: ask who it is before taking any of it. */

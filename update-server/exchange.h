@@ -22,7 +22,8 @@ struct exchange_site {
 	size_t route_count;
 	struct server_api *api;
 	int (*authorise)(struct server_api *api, enum listener listener,
-			 struct peer *peer, struct err *e);
+			 const struct route *route, struct peer *peer,
+			 struct err *e);
 	int upload_dirfd; /* where uploads wait, nameless */
 };
 

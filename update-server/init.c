@@ -522,6 +522,25 @@ int init_renew_tls(const char *dir, const char *const *names, struct err *e)
 	return rc;
 }
 
+int init_open_store(const char *dir, enum environment *environment,
+		    struct store **out, struct err *e)
+{
+	struct config c = { 0 };
+	char path[PATH_MAX_LEN];
+	enum environment env;
+	int rc = -1;
+
+	if (config_load(dir, NULL, &c, e))
+		return -1;
+	if (environment_parse(slice_of(c.environment), &env, e) == 0 &&
+	    text_format(path, sizeof(path), e, "%s/" DATABASE, c.dir) == 0)
+		rc = store_open(path, out, e);
+	if (rc == 0)
+		*environment = env;
+	config_done(&c);
+	return rc;
+}
+
 /* ---- another CA ---------------------------------------------------------- */
 
 static int check_no_next(int dirfd, struct err *e)

@@ -11,6 +11,8 @@
 
 #define INIT_NAMES_MAX 64
 
+struct store;
+
 struct init_options {
 	const char *dir;
 	enum environment environment;
@@ -21,6 +23,11 @@ struct init_options {
 
 /* ERR_CONFLICT if the folder holds a server already, or anything at all. */
 int init_make(const struct init_options *o, struct err *e) NODISCARD;
+
+/* The database of an installed server, for who installs it; beside a server
+ * that runs, too. Closed with store_close(). */
+int init_open_store(const char *dir, enum environment *environment,
+		    struct store **out, struct err *e) NODISCARD;
 
 /* A new TLS certificate for the same key and the given names. */
 int init_renew_tls(const char *dir, const char *const *names,

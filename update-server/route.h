@@ -80,12 +80,13 @@ extern const struct route server_routes[];
 extern const size_t server_route_count;
 
 /*
- * May this peer speak on this listener now? Called for every request, resumed
- * sessions included, so a revocation takes effect at the next one. Fills
- * peer->id (device id in hex, or the person's name). ERR_REFUSED if not.
+ * May this peer use this route on this listener now? Called for every request,
+ * resumed sessions included, so a revocation takes effect at the next one.
+ * Fills peer->id (device id in hex, or the person's name). ERR_REFUSED if not.
  */
 int server_authorise(struct server_api *api, enum listener listener,
-		     struct peer *peer, struct err *e) NODISCARD;
+		     const struct route *route, struct peer *peer,
+		     struct err *e) NODISCARD;
 
 /* Answer with JSON; takes value. */
 int response_json(struct response *a, unsigned status, struct json *value,

@@ -21,7 +21,8 @@ struct server_setup {
 	const struct route *routes;
 	size_t route_count;
 	int (*authorise)(struct server_api *api, enum listener listener,
-			 struct peer *peer, struct err *e);
+			 const struct route *route, struct peer *peer,
+			 struct err *e);
 	void (*tick)(struct server_api *api); /* NULL: none */
 };
 

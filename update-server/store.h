@@ -42,15 +42,24 @@ int store_key_take(struct store *s, const struct sha256 *spki, const char *who,
 
 struct store_person {
 	char name[NAME_MAX_LEN + 1];
-	char role[16]; /* "admin" or "operator" */
+	char role[16]; /* rights.h */
 	struct sha256 fingerprint;
+	bool revoked;
 };
 
 /* Adds the person and takes the key. */
 int store_person_add(struct store *s, const struct store_person *p,
 		     const struct sha256 *spki, const struct audit_by *by,
 		     struct err *e) NODISCARD;
-/* ERR_REFUSED for a stranger. */
+/* Refused from the next request on, and its key is never taken again.
+ * ERR_NOT_FOUND; ERR_CONFLICT if it was revoked before. */
+int store_person_revoke(struct store *s, const struct sha256 *fingerprint,
+			const struct audit_by *by, struct err *e) NODISCARD;
+/* All that ever were, by name. */
+int store_person_each(struct store *s,
+		      void (*visit)(void *ctx, const struct store_person *p),
+		      void *ctx, struct err *e) NODISCARD;
+/* ERR_REFUSED for a stranger and for who was revoked. */
 int store_person_find(struct store *s, const struct sha256 *fingerprint,
 		      struct store_person *out, struct err *e) NODISCARD;
 

@@ -210,6 +210,65 @@ int store_person_add(struct store *s, const struct store_person *p,
 	return store_unlock(s, rc);
 }
 
+static int revoke_person(struct store *s, const struct sha256 *fingerprint,
+			 const struct audit_by *by, struct err *e)
+{
+	struct sql_query *q = sql_query(
+		s->db, "SELECT revoked FROM person WHERE fingerprint = ?",
+		SQL_BIND(sql_digest(fingerprint)));
+	bool found = sql_next(q);
+	bool before = found && sql_get_int(q, 0) != 0;
+	struct audit_record r;
+
+	if (sql_end(q, e))
+		return -1;
+	if (!found)
+		return err_set(e, ERR_NOT_FOUND, "nobody has this certificate");
+	if (before)
+		return err_set(e, ERR_CONFLICT, "it is revoked already");
+	if (sql_run(s->db,
+		    "UPDATE person SET revoked = 1 WHERE fingerprint = ?",
+		    SQL_BIND(sql_digest(fingerprint)), NULL, e))
+		return -1;
+	audit_record_init(&r, AUDIT_PERSON_REVOKE, by);
+	audit_set_digest(&r, "person", fingerprint);
+	return store_log_locked(s, &r, e);
+}
+
+int store_person_revoke(struct store *s, const struct sha256 *fingerprint,
+			const struct audit_by *by, struct err *e)
+{
+	int rc;
+
+	store_lock(s);
+	rc = sql_begin(s->db, e);
+	if (rc == 0)
+		rc = sql_finish(s->db, revoke_person(s, fingerprint, by, e), e);
+	return store_unlock(s, rc);
+}
+
+int store_person_each(struct store *s,
+		      void (*visit)(void *ctx, const struct store_person *p),
+		      void *ctx, struct err *e)
+{
+	struct sql_query *q;
+
+	store_lock(s);
+	q = sql_query(s->db,
+		      "SELECT fingerprint, name, role, revoked FROM person"
+		      " ORDER BY name, added",
+		      SQL_NOTHING);
+	while (sql_next(q)) {
+		struct store_person p = { .revoked = sql_get_int(q, 3) != 0 };
+
+		sql_get_blob(q, 0, p.fingerprint.bytes, SHA256_LEN);
+		sql_get_text(q, 1, p.name, sizeof(p.name));
+		sql_get_text(q, 2, p.role, sizeof(p.role));
+		visit(ctx, &p);
+	}
+	return store_unlock(s, sql_end(q, e));
+}
+
 int store_person_find(struct store *s, const struct sha256 *fingerprint,
 		      struct store_person *out, struct err *e)
 {

@@ -23,8 +23,10 @@ static int handle(struct server_api *api, const struct request *q,
 }
 
 static int authorise(struct server_api *api, enum listener listener,
-		     struct peer *peer, struct err *e)
+		     const struct route *route, struct peer *peer,
+		     struct err *e)
 {
+	(void)route;
 	(void)api;
 	(void)listener;
 	(void)peer;

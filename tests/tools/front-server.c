@@ -108,8 +108,10 @@ static int post_revoke(struct server_api *api, const struct request *q,
 }
 
 static int authorise(struct server_api *api, enum listener listener,
-		     struct peer *peer, struct err *e)
+		     const struct route *route, struct peer *peer,
+		     struct err *e)
 {
+	(void)route;
 	if (listener != LISTENER_ENROLMENT && !peer->present)
 		return err_set(e, ERR_REFUSED, "no certificate");
 	if (api->any_revoked && peer->present &&

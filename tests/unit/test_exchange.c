@@ -95,8 +95,10 @@ static int get_conflict(struct server_api *api, const struct request *q,
 }
 
 static int authorise(struct server_api *api, enum listener listener,
-		     struct peer *peer, struct err *e)
+		     const struct route *route, struct peer *peer,
+		     struct err *e)
 {
+	(void)route;
 	(void)listener;
 	(void)peer;
 	if (api->refuses)

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `person create` on somebody's own machine; `person add`, `list` and `revoke`
+ * on the server's, by who installs it: beside the running server, for that
+ * looks into the registry at every request.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/example_keys.h"
+#include "common/fs.h"
+#include "common/mem.h"
+#include "common/opt.h"
+#include "common/random.h"
+#include "common/utc.h"
+#include "common/x509.h"
+
+#include "update-server/commands.h"
+#include "update-server/init.h"
+#include "update-server/rights.h"
+#include "update-server/store.h"
+
+#define PERSON_DAYS  365
+#define SLACK_SEC    3600
+#define SECRET_BYTES 32
+#define CONF_MAX     4096
+
+/* ---- person create ------------------------------------------------------- */
+
+struct creation {
+	const char *name, *url, *ca;
+	enum environment environment;
+	int dirfd;
+};
+
+static int write_secret(const struct creation *c, struct buf *secret,
+			struct err *e)
+{
+	uint8_t raw[SECRET_BYTES];
+	char hex[2 * SECRET_BYTES + 1];
+	int rc;
+
+	random_bytes(raw, sizeof(raw));
+	hex_format((struct slice){ raw, sizeof(raw) }, hex);
+	rc = buf_add(secret, slice_of(hex), e);
+	if (rc == 0)
+		rc = fs_replace_file(c->dirfd, "person.secret",
+				     buf_slice(secret), 0600, e);
+	mem_wipe(raw, sizeof(raw));
+	mem_wipe(hex, sizeof(hex));
+	return rc;
+}
+
+static int write_certificate(const struct creation *c,
+			     const struct ec_private *key, struct err *e)
+{
+	int64_t now = utc_now();
+	const struct x509_template t = { .kind = X509_PERSON,
+					 .common_name = c->name,
+					 .not_before = now - SLACK_SEC,
+					 .not_after =
+						 now + PERSON_DAYS * UTC_DAY };
+	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN);
+	struct ec_public public_key;
+	int rc = -1;
+
+	ec_public_of(key, &public_key);
+	if (x509_issue(&t, &public_key, (struct slice){ 0 }, key, &pem, e) == 0)
+		rc = fs_replace_file(c->dirfd, "person.pem", buf_slice(&pem),
+				     0644, e);
+	buf_done(&pem);
+	return rc;
+}
+
+static int write_keys(const struct creation *c, struct err *e)
+{
+	struct buf secret = BUF_INIT(2 * SECRET_BYTES + 1);
+	struct buf file = BUF_INIT(KEYFILE_MAX_LEN);
+	struct ec_private *key = NULL;
+	int rc = -1;
+
+	if (ec_generate(&key, e) || write_secret(c, &secret, e) ||
+	    keyfile_seal(key, c->environment, "person", buf_slice(&secret),
+			 &file, e) ||
+	    fs_replace_file(c->dirfd, "person.key", buf_slice(&file), 0600, e))
+		goto out;
+	rc = write_certificate(c, key, e);
+out:
+	ec_free(key);
+	buf_wipe(&secret);
+	buf_done(&file);
+	return rc;
+}
+
+static int write_conf(const struct creation *c, struct err *e)
+{
+	struct buf ca = BUF_INIT(X509_PEM_MAX_LEN);
+	struct buf text = BUF_INIT(CONF_MAX);
+	struct x509_info info;
+	int rc = -1;
+
+	if (fs_read_path(c->ca, &ca, e) ||
+	    x509_inspect(buf_slice(&ca), &info, e)) {
+		err_in(e, "--ca");
+		goto out;
+	}
+	if (fs_replace_file(c->dirfd, "ca.pem", buf_slice(&ca), 0644, e) ||
+	    buf_addf(&text, e,
+		     "# Who you are to the update server: name this file with "
+		     "--operator, or copy\n"
+		     "# this folder to ~/.config/pawl.\n"
+		     "[server]\nurl = %s\nca = ca.pem\n\n"
+		     "[person]\ncertificate = person.pem\nkey = person.key\n"
+		     "# How the key is opened: file:, credential:, fd: or "
+		     "command:\n"
+		     "unlock = file:person.secret\n",
+		     c->url))
+		goto out;
+	rc = fs_replace_file(c->dirfd, "operator.conf", buf_slice(&text), 0600,
+			     e);
+out:
+	buf_done(&ca);
+	buf_done(&text);
+	return rc;
+}
+
+static int check_creation(const struct creation *c, struct err *e)
+{
+	if (!c->name || !c->url || !c->ca)
+		return err_set(e, ERR_USAGE,
+			       "--name, --url and --ca are needed");
+	if (!name_is_valid(slice_of(c->name)))
+		return err_set(e, ERR_USAGE,
+			       "--name: lower-case letters, digits, dots and "
+			       "dashes, please");
+	/* It becomes a line of a configuration. */
+	if (strncmp(c->url, "https://", 8) != 0 ||
+	    c->url[strcspn(c->url, " \t\r\n")] != 0)
+		return err_set(e, ERR_USAGE, "--url is https://HOST:PORT");
+	return 0;
+}
+
+int command_person_create(int argc, char **argv, struct err *e)
+{
+	struct creation c = { .environment = ENV_LAB, .dirfd = -1 };
+	const char *environment = NULL;
+	const struct opt opts[] = {
+		OPT_TEXT("name", "NAME", &c.name, "how you are called there"),
+		OPT_TEXT("url", "URL", &c.url, "of the people listener"),
+		OPT_TEXT("ca", "FILE", &c.ca, "the server's ca.pem"),
+		OPT_TEXT("environment", "E", &environment,
+			 "demo, lab (default) or production"),
+		OPT_END,
+	};
+	char **operands;
+	int count, rc;
+
+	if (opt_parse(argc, argv, opts, &operands, &count, e))
+		return -1;
+	if (count != 1)
+		return err_set(e, ERR_USAGE, "name one folder");
+	if (environment &&
+	    environment_parse(slice_of(environment), &c.environment, e))
+		return err_in(e, "--environment");
+	if (check_creation(&c, e) ||
+	    fs_make_dir(operands[0], 0700, &c.dirfd, e))
+		return -1;
+	rc = write_conf(&c, e) || write_keys(&c, e) ? -1 : 0;
+	fs_close(&c.dirfd);
+	if (rc == 0)
+		printf("made %s; give %s/person.pem to who installs the "
+		       "server:\n"
+		       "  pawl-server person add DIR person.pem\n",
+		       operands[0], operands[0]);
+	return rc;
+}
+
+/* ---- person add ---------------------------------------------------------- */
+
+/* Self-signed, for a person, and valid now: what `person create` makes. */
+static int read_person(const char *path, enum environment environment,
+		       struct store_person *p, struct sha256 *spki,
+		       struct err *e)
+{
+	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN);
+	struct x509_info info;
+	int rc = -1;
+
+	if (fs_read_path(path, &pem, e) ||
+	    x509_verify(buf_slice(&pem), buf_slice(&pem), X509_PERSON,
+			utc_now(), false, e) ||
+	    x509_inspect(buf_slice(&pem), &info, e) ||
+	    key_check_allowed(&info.public_key, environment, e))
+		goto out;
+	if (!name_is_valid(slice_of(info.common_name))) {
+		err_set(e, ERR_FORMAT, "the name in it is none of ours");
+		goto out;
+	}
+	if (text_format(p->name, sizeof(p->name), e, "%s", info.common_name))
+		goto out;
+	p->fingerprint = info.fingerprint;
+	ec_public_fingerprint(&info.public_key, spki);
+	rc = 0;
+out:
+	buf_done(&pem);
+	return rc ? err_in(e, "%s", path) : 0;
+}
+
+static int add(const char *dir, const char *path, struct store_person *p,
+	       struct err *e)
+{
+	const struct audit_by by = { .kind = AUDIT_SYSTEM, .now = utc_now() };
+	enum environment environment;
+	struct store *s = NULL;
+	struct sha256 spki;
+	int rc = -1;
+
+	if (init_open_store(dir, &environment, &s, e))
+		return -1;
+	if (read_person(path, environment, p, &spki, e) == 0)
+		rc = store_person_add(s, p, &spki, &by, e);
+	store_close(s);
+	return rc;
+}
+
+int command_person_add(int argc, char **argv, struct err *e)
+{
+	struct store_person p = { 0 };
+	const char *role = "operator";
+	char hex[SHA256_HEX_LEN];
+	const struct opt opts[] = {
+		OPT_TEXT("role", "ROLE", &role,
+			 "operator (default), officer, auditor or admin"),
+		OPT_END,
+	};
+	char **operands;
+	int count;
+
+	if (opt_parse(argc, argv, opts, &operands, &count, e))
+		return -1;
+	if (count != 2)
+		return err_set(e, ERR_USAGE,
+			       "name the server's folder and a certificate");
+	if (!rights_is_role(slice_of(role)))
+		return err_set(e, ERR_USAGE,
+			       "--role is operator, officer, auditor or admin");
+	if (text_format(p.role, sizeof(p.role), e, "%s", role) ||
+	    add(operands[0], operands[1], &p, e))
+		return -1;
+	sha256_format(&p.fingerprint, hex);
+	printf("%s is %s: %s\n", p.name, p.role, hex);
+	return 0;
+}
+
+/* ---- person list, person revoke ------------------------------------------ */
+
+static void print_person(void *ctx, const struct store_person *p)
+{
+	char hex[SHA256_HEX_LEN];
+
+	(void)ctx;
+	sha256_format(&p->fingerprint, hex);
+	printf("%-20s %-9s %s%s\n", p->name, p->role, hex,
+	       p->revoked ? " revoked" : "");
+}
+
+int command_person_list(int argc, char **argv, struct err *e)
+{
+	const struct opt opts[] = { OPT_END };
+	enum environment ignored;
+	struct store *s = NULL;
+	char **operands;
+	int count, rc;
+
+	if (opt_parse(argc, argv, opts, &operands, &count, e))
+		return -1;
+	if (count != 1)
+		return err_set(e, ERR_USAGE, "name the server's folder");
+	if (init_open_store(operands[0], &ignored, &s, e))
+		return -1;
+	rc = store_person_each(s, print_person, NULL, e);
+	store_close(s);
+	return rc;
+}
+
+int command_person_revoke(int argc, char **argv, struct err *e)
+{
+	const struct audit_by by = { .kind = AUDIT_SYSTEM, .now = utc_now() };
+	const struct opt opts[] = { OPT_END };
+	enum environment ignored;
+	struct sha256 fingerprint;
+	struct store *s = NULL;
+	char **operands;
+	int count, rc;
+
+	if (opt_parse(argc, argv, opts, &operands, &count, e))
+		return -1;
+	if (count != 2)
+		return err_set(e, ERR_USAGE,
+			       "name the server's folder and a fingerprint "
+			       "(person list shows them)");
+	if (sha256_parse(slice_of(operands[1]), &fingerprint, e))
+		return err_in(e, "the fingerprint");
+	if (init_open_store(operands[0], &ignored, &s, e))
+		return -1;
+	rc = store_person_revoke(s, &fingerprint, &by, e);
+	store_close(s);
+	if (rc == 0)
+		printf("revoked: the next request is refused\n");
+	return rc;
+}
