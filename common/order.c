@@ -118,7 +118,7 @@ static int read_cohorts(const struct json *j, struct order_phase *p,
 		const struct json *item = json_at(list, i);
 		struct slice name = slice_of(json_text(item));
 
-		if (!json_is_string(item) || !name_is_valid(name))
+		if (!name_is_valid(name))
 			return err_set(e, ERR_FORMAT, "a cohort is not a name");
 		memcpy(p->cohorts[i], name.ptr, name.len + 1);
 	}
@@ -154,8 +154,6 @@ static int read_phase(const struct json *j, struct order_phase *p,
 {
 	const char *limit;
 
-	if (!json_is_object(j))
-		return err_set(e, ERR_FORMAT, "a phase is not an object");
 	if (json_only(j, phase_members, e) || read_cohorts(j, p, e) ||
 	    read_devices(j, p, e) || json_get_text(j, "limit", &limit, e) ||
 	    bucket_parse_limit(slice_of(limit), &p->limit, e) ||
@@ -566,7 +564,10 @@ static bool phase_allows(struct judge *j, const struct order_phase *p,
 	return true;
 }
 
-/* Only what two operators signed after the halt stands above it. */
+/*
+ * Only what two operators signed after the halt stands above it. A halt halts
+ * itself too.
+ */
 static bool is_halted(const struct judge *j, const struct order *o,
 		      enum order_place place)
 {
@@ -580,7 +581,7 @@ static bool order_opens(struct judge *j, const struct order *o,
 {
 	char when[UTC_TEXT_LEN];
 
-	if (o->kind == ORDER_HALT || is_halted(j, o, place)) {
+	if (is_halted(j, o, place)) {
 		not_yet(j, NEAR_CLOSED,
 			"a signed order halts %s: only two operators open it "
 			"again",

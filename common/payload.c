@@ -55,13 +55,12 @@ static int fill(struct payload *p, struct err *e)
 	return 0;
 }
 
-/* One step: *got may be 0 without the end being reached. */
+/* One step with what was filled in: *got may be 0 without the end being
+ * reached. */
 static int step(struct payload *p, size_t *got, struct err *e)
 {
 	struct decompress_step s = { .out = p->out, .out_len = BUFFER_LEN };
 
-	if (fill(p, e))
-		return -1;
 	s.in = (struct slice){ p->in + p->in_used, p->in_len - p->in_used };
 	if (decompress(p->decompressor, &s, e))
 		return -1;
@@ -79,8 +78,6 @@ static int step(struct payload *p, size_t *got, struct err *e)
 
 static int check_end(struct payload *p, struct err *e)
 {
-	if (fill(p, e))
-		return -1;
 	if (p->left > 0 || !p->in_ended)
 		return err_set(e, ERR_FORMAT, "payload has a wrong length");
 	return 0;

@@ -162,7 +162,7 @@ static int read_list(const struct json *j, const char *name,
 		const struct json *item = json_at(list, i);
 		struct slice text = slice_of(json_text(item));
 
-		if (!json_is_string(item) || !to->check(text))
+		if (!to->check(text))
 			return err_set(e, ERR_FORMAT,
 				       "\"%s\" holds what it may not", name);
 		to->out[(*to->count)++] = mem_dup_str(json_text(item));
@@ -209,7 +209,7 @@ static int read_health(const struct json *j, struct release *r, struct err *e)
 					       "health command is wrong");
 			h->argv[h->argc++] = mem_dup_str(json_text(arg));
 		}
-		if (!json_is_array(command) || h->argc == 0)
+		if (h->argc == 0)
 			return err_set(e, ERR_FORMAT,
 				       "health command is empty");
 		if (tree_path_check(slice_of(h->argv[0]), TREE_SYSTEM, e))
@@ -520,7 +520,7 @@ int release_parse(const struct tuf_target *t, struct release *out,
 	struct release r = { .seq = 0 };
 	const char *type;
 
-	if (!pawl || !json_is_object(pawl))
+	if (!json_is_object(pawl))
 		return err_set(e, ERR_NOT_FOUND, "not a package");
 	if (json_get_text(pawl, "type", &type, e))
 		return -1;

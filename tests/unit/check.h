@@ -11,6 +11,8 @@
 #include <cmocka.h>
 /* clang-format on */
 
+#include <string.h>
+
 #include "common/err.h"
 
 /* Functions behind the macros, so that a test stays flat however it loops. */
@@ -33,6 +35,15 @@ static inline void check_refused(int rc, enum err_code wanted,
 	_fail(file, line);
 }
 
+static inline void check_said(const struct err *e, const char *words,
+			      const char *call, const char *file, int line)
+{
+	if (strstr(e->msg, words))
+		return;
+	print_error("%s: \"%s\" lacks \"%s\"\n", call, e->msg, words);
+	_fail(file, line);
+}
+
 /* For what must succeed: prints the error of a local `e` when it does not. */
 #define assert_ok(call) check_ok((call), &e, #call, __FILE__, __LINE__)
 
@@ -40,5 +51,13 @@ static inline void check_refused(int rc, enum err_code wanted,
 #define assert_refused(call, wanted)                                           \
 	(e.code = ERR_NONE,                                                    \
 	 check_refused((call), (wanted), &e, #call, __FILE__, __LINE__))
+
+/*
+ * The same, and the line says these words: for a check whose removal would be
+ * noticed by a later one too, but under another name.
+ */
+#define assert_refused_saying(call, wanted, words)                             \
+	(assert_refused(call, wanted),                                         \
+	 check_said(&e, (words), #call, __FILE__, __LINE__))
 
 #endif

@@ -66,6 +66,14 @@ static void whatever_differs_from_the_one_spelling_is_refused(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
 		assert_refused(assign_parse(slice_of(wrong[i]), &a, &e),
 			       ERR_FORMAT);
+	assert_refused_saying(assign_parse(slice_of("[]"), &a, &e), ERR_FORMAT,
+			      "not JSON");
+	assert_refused_saying(
+		assign_parse(slice_of("{\"type\":\"order\",\"v\":1}"), &a, &e),
+		ERR_FORMAT, "not an assignment");
+	assert_refused_saying(
+		assign_parse(slice_of(wrong[ARRAY_LEN(wrong) - 1]), &a, &e),
+		ERR_FORMAT, "\"extra\"");
 	/* every truncation */
 	for (size_t len = 0; len < strlen(GOLDEN); len++)
 		assert_refused(assign_parse(slice_sub(slice_of(GOLDEN), 0, len),

@@ -139,6 +139,134 @@ static void what_contradicts_itself_is_refused(void **state)
 	assert_change_refused("\"v\":1}", "\"v\":2}", ERR_REFUSED);
 }
 
+static struct json *golden(void)
+{
+	struct json *j = NULL;
+	struct err e = { 0 };
+
+	assert_ok(json_parse(slice_of(GOLDEN), &j, &e));
+	return j;
+}
+
+static struct json *phase_of(struct json *j, size_t i)
+{
+	return (struct json *)(uintptr_t)json_at(json_get(j, "phases"), i);
+}
+
+/* Frees j. */
+static int parse_json(struct json *j, struct err *e)
+{
+	struct buf text = BUF_INIT(4 * ORDER_BYTES_MAX);
+	struct order o = { .number = 0 };
+	int rc = json_canonical(j, &text, e);
+
+	if (rc == 0)
+		rc = order_parse(buf_slice(&text), &o, e);
+	if (rc == 0)
+		order_done(&o);
+	buf_done(&text);
+	json_free(j);
+	return rc;
+}
+
+static struct json *many(const char *text, size_t count)
+{
+	struct json *list = json_new_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_add(list, json_new_text(text));
+	return list;
+}
+
+static void lists_of_an_order_have_limits(void **state)
+{
+	static const char id[] = "09000000000000000000000000000000";
+	struct json *j, *phases;
+	struct err e = { 0 };
+
+	(void)state;
+	j = golden();
+	json_set(phase_of(j, 0), "cohorts", many("lab", ORDER_COHORTS_MAX));
+	assert_ok(parse_json(j, &e));
+	j = golden();
+	json_set(phase_of(j, 0), "cohorts", many("lab", ORDER_COHORTS_MAX + 1));
+	assert_refused(parse_json(j, &e), ERR_LIMIT);
+	j = golden();
+	json_set(phase_of(j, 0), "devices", many(id, ORDER_DEVICES_MAX));
+	assert_ok(parse_json(j, &e));
+	j = golden();
+	json_set(phase_of(j, 0), "devices", many(id, ORDER_DEVICES_MAX + 1));
+	assert_refused(parse_json(j, &e), ERR_LIMIT);
+	for (size_t n = ORDER_PHASES_MAX; n <= ORDER_PHASES_MAX + 1; n++) {
+		j = golden();
+		phases = json_new_array();
+		for (size_t i = 0; i < n; i++)
+			json_add(phases, json_clone(phase_of(j, 1)));
+		json_set(j, "phases", phases);
+		if (n == ORDER_PHASES_MAX)
+			assert_ok(parse_json(j, &e));
+		else
+			assert_refused(parse_json(j, &e), ERR_LIMIT);
+	}
+}
+
+static void a_baseline_is_for_whole_cohorts(void **state)
+{
+	struct json *j;
+	struct err e = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		struct json *p;
+
+		j = golden();
+		json_set_text(j, "kind", "baseline");
+		p = phase_of(j, 0);
+		if (i != 0)
+			json_set_text(p, "limit", "all");
+		if (i != 1)
+			json_set(p, "devices", json_new_array());
+		if (i != 2)
+			json_remove(p, "not_after");
+		/* It may end, or not. */
+		if (i == 4)
+			json_remove(j, "expires");
+		if (i < 3)
+			assert_refused_saying(parse_json(j, &e), ERR_FORMAT,
+					      "whole cohorts");
+		else
+			assert_ok(parse_json(j, &e));
+	}
+}
+
+static void refusals_name_their_cause(void **state)
+{
+	struct json *j;
+	struct err e = { 0 };
+
+	(void)state;
+	j = golden();
+	json_set_text(j, "kind", "forced");
+	assert_refused_saying(parse_json(j, &e), ERR_FORMAT, "unknown value");
+	j = golden();
+	json_set_text(j, "type", "floor");
+	assert_refused_saying(parse_json(j, &e), ERR_FORMAT, "not an order");
+	j = golden();
+	json_set_bool(j, "anyone", true);
+	assert_refused_saying(parse_json(j, &e), ERR_FORMAT, "\"anyone\"");
+	j = golden();
+	json_set_bool(phase_of(j, 0), "force", true);
+	assert_refused_saying(parse_json(j, &e), ERR_FORMAT, "\"force\"");
+	j = golden();
+	json_set_text(j, "kind", "halt");
+	json_remove(j, "expires");
+	assert_refused_saying(parse_json(j, &e), ERR_FORMAT, "a halt has no");
+	j = golden();
+	json_set_text(j, "kind", "halt");
+	json_remove(j, "phases");
+	assert_refused_saying(parse_json(j, &e), ERR_FORMAT, "a halt has no");
+}
+
 static void an_order_without_phases_opens_nothing_and_is_refused(void **state)
 {
 	static const char none[] =
@@ -527,6 +655,26 @@ static void each_place_has_its_path_and_role(void **state)
 	assert_string_equal(order_role(ORDER_BASE), "rollout-wide");
 }
 
+static void a_ladder_keeps_the_devices_it_listed(void **state)
+{
+	struct device_id ids[2] = { { { 1 } }, { { 2 } } };
+	struct order now = an_order(ORDER_STAGED, 1);
+	struct order next = an_order(ORDER_STAGED, 2);
+	struct order_phase before, after;
+	struct err e = { 0 };
+
+	(void)state;
+	before = first;
+	before.devices = ids;
+	before.device_count = 2;
+	after = before;
+	now.phases = &before;
+	next.phases = &after;
+	assert_ok(order_grows(&now, &next, &e));
+	after.device_count = 1;
+	assert_refused(order_grows(&now, &next, &e), ERR_REFUSED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -534,6 +682,10 @@ int main(void)
 			what_is_accepted_is_written_again_byte_for_byte),
 		cmocka_unit_test(every_truncation_is_refused),
 		cmocka_unit_test(what_contradicts_itself_is_refused),
+		cmocka_unit_test(lists_of_an_order_have_limits),
+		cmocka_unit_test(a_baseline_is_for_whole_cohorts),
+		cmocka_unit_test(refusals_name_their_cause),
+		cmocka_unit_test(a_ladder_keeps_the_devices_it_listed),
 		cmocka_unit_test(
 			an_order_without_phases_opens_nothing_and_is_refused),
 		cmocka_unit_test(too_long_is_refused_unread),

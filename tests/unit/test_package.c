@@ -169,6 +169,9 @@ static void headers_outside_the_limits_are_refused(void **state)
 	h = header;
 	h.content = 3;
 	assert_header_refused(h, ERR_FORMAT);
+	h = header;
+	h.cipher = 2;
+	assert_header_refused(h, ERR_FORMAT);
 }
 
 static void a_header_has_exactly_its_length(void **state)
@@ -292,9 +295,9 @@ static void lengths_must_be_those_of_the_header(void **state)
 	assert_refused(package_open(&source, FILE_LEN, PACKAGE_HEADER_LEN - 1,
 				    &head_digest, &r, &e),
 		       ERR_FORMAT);
-	assert_refused(package_open(&source, HEAD_LEN - 1, HEAD_LEN,
-				    &head_digest, &r, &e),
-		       ERR_FORMAT);
+	assert_refused_saying(package_open(&source, HEAD_LEN - 1, HEAD_LEN,
+					   &head_digest, &r, &e),
+			      ERR_FORMAT, "impossible length");
 	assert_refused(package_open(&source, UINT64_MAX,
 				    (uint64_t)PACKAGE_HEAD_MAX + 1,
 				    &head_digest, &r, &e),
@@ -302,6 +305,22 @@ static void lengths_must_be_those_of_the_header(void **state)
 	assert_refused(package_open(&source, FILE_LEN, HEAD_LEN + SHA256_LEN,
 				    &head_digest, &r, &e),
 		       ERR_UNTRUSTED);
+}
+
+/* Whoever signs a longer table has no room for a second one behind it. */
+static void a_chunk_table_is_no_longer_than_its_chunks(void **state)
+{
+	struct package_reader *r = NULL;
+	struct package_header h = header;
+	struct err e = { 0 };
+
+	(void)state;
+	h.payload_len = FILE_LEN - HEAD_LEN - SHA256_LEN;
+	package_format_header(&h, file);
+	sha256_of((struct slice){ file, HEAD_LEN + SHA256_LEN }, &head_digest);
+	assert_refused(package_open(&source, FILE_LEN, HEAD_LEN + SHA256_LEN,
+				    &head_digest, &r, &e),
+		       ERR_FORMAT);
 }
 
 static void arriving_chunks_are_checked_one_by_one(void **state)
@@ -321,12 +340,15 @@ static void arriving_chunks_are_checked_one_by_one(void **state)
 			package_check_chunk(r, (i + 1) % CHUNKS, chunk, &e),
 			ERR_UNTRUSTED);
 		chunk.len--;
-		assert_refused(package_check_chunk(r, i, chunk, &e),
-			       ERR_UNTRUSTED);
+		assert_refused_saying(package_check_chunk(r, i, chunk, &e),
+				      ERR_UNTRUSTED, "wrong length");
 	}
-	assert_refused(
-		package_check_chunk(r, CHUNKS, (struct slice){ file, 0 }, &e),
-		ERR_UNTRUSTED);
+	/* As long as it would be if the count went on for ever. */
+	assert_refused_saying(
+		package_check_chunk(r, CHUNKS,
+				    (struct slice){ file, PACKAGE_CHUNK_LEN },
+				    &e),
+		ERR_UNTRUSTED, "wrong length");
 	package_close(r);
 }
 
@@ -550,6 +572,7 @@ int main(void)
 		TEST(chunks_cannot_change_places),
 		TEST(a_package_that_was_cut_is_refused),
 		TEST(lengths_must_be_those_of_the_header),
+		TEST(a_chunk_table_is_no_longer_than_its_chunks),
 		TEST(arriving_chunks_are_checked_one_by_one),
 		ENCRYPTED(an_encrypted_package_is_read_with_its_key),
 		ENCRYPTED(nothing_is_read_without_the_key),

@@ -94,14 +94,19 @@ static void assert_parses(void)
 	release_done(&r);
 }
 
-static void assert_parse_refused(enum err_code code)
+static void assert_parse_refused_saying(enum err_code code, const char *words)
 {
 	struct tuf_target t = target();
 	struct release r = { .seq = 99 };
 	struct err e = { 0 };
 
-	assert_refused(release_parse(&t, &r, &e), code);
+	assert_refused_saying(release_parse(&t, &r, &e), code, words);
 	assert_int_equal(r.seq, 99);
+}
+
+static void assert_parse_refused(enum err_code code)
+{
+	assert_parse_refused_saying(code, "");
 }
 
 static void a_full_release_survives_the_round_trip(void **state)
@@ -220,6 +225,9 @@ static void a_delta_names_its_base(void **state)
 	make(PACKAGE_FULL);
 	json_set_text(pawl, "base", "2026.10");
 	assert_parse_refused(ERR_FORMAT);
+	make(PACKAGE_FULL);
+	json_set(pawl, "base_digest", json_clone(json_get(pawl, "digest")));
+	assert_parse_refused(ERR_FORMAT);
 }
 
 /* Everything but not_before, which may be left out. */
@@ -271,6 +279,9 @@ static void what_is_no_package_is_not_found(void **state)
 	assert_refused(release_parse(&t, &r, &e), ERR_NOT_FOUND);
 	t.custom = pawl; /* has no member "pawl" */
 	assert_refused(release_parse(&t, &r, &e), ERR_NOT_FOUND);
+	json_set_int((struct json *)(uintptr_t)json_get(entry, "custom"),
+		     "pawl", 7);
+	assert_parse_refused(ERR_NOT_FOUND);
 }
 
 static void a_newer_format_asks_for_a_newer_updater(void **state)
@@ -419,6 +430,41 @@ static void texts_keep_to_their_alphabets(void **state)
 	}
 }
 
+/* Where the path agrees with it, too. */
+static void a_name_is_a_name_whatever_the_path_says(void **state)
+{
+	struct tuf_target t;
+	struct err e = { 0 };
+	struct release r;
+
+	(void)state;
+	make(PACKAGE_FULL);
+	json_set_text(pawl, "product", "Gateway");
+	t = target();
+	t.path = "Gateway/2026.11/main-full.pawl";
+	assert_refused_saying(release_parse(&t, &r, &e), ERR_FORMAT,
+			      "not a name");
+}
+
+static void an_image_has_no_members_of_a_tree(void **state)
+{
+	static const char *const names[] = { "attributes", "manifest_length",
+					     "entries" };
+
+	(void)state;
+	for (size_t i = 0; i <= ARRAY_LEN(names); i++) {
+		make(PACKAGE_FULL);
+		json_set_text(pawl, "content", "image");
+		for (size_t k = 0; k < ARRAY_LEN(names); k++)
+			if (k != i)
+				json_remove(pawl, names[k]);
+		if (i < ARRAY_LEN(names))
+			assert_parse_refused(ERR_FORMAT);
+		else
+			assert_parses();
+	}
+}
+
 static void set_list(const char *name, const char *item, size_t count)
 {
 	struct json *list = json_new_array();
@@ -464,6 +510,35 @@ static void lists_have_limits(void **state)
 	assert_parse_refused(ERR_LIMIT);
 }
 
+static void set_arguments(struct json *argument, size_t count)
+{
+	struct json *list = json_new_array(), *command = json_new_array();
+
+	json_add(command, json_new_text("bin/check"));
+	for (size_t i = 0; i < count; i++)
+		json_add(command, json_clone(argument));
+	json_free(argument);
+	json_add(list, command);
+	json_set(pawl, "health", list);
+}
+
+static void arguments_of_health_have_limits(void **state)
+{
+	static char longest[4096];
+
+	(void)state;
+	make(PACKAGE_FULL);
+	set_arguments(json_new_text("--quick"), RELEASE_ARGS_MAX - 1);
+	assert_parses();
+	set_arguments(json_new_text("--quick"), RELEASE_ARGS_MAX);
+	assert_parse_refused(ERR_FORMAT);
+	set_arguments(json_new_bool(true), 1);
+	assert_parse_refused(ERR_FORMAT);
+	memset(longest, 'x', sizeof(longest) - 1);
+	set_arguments(json_new_text(longest), 1);
+	assert_parse_refused(ERR_FORMAT);
+}
+
 static void health_programs_stand_inside_the_release(void **state)
 {
 	static const char *const wrong[] = { "/bin/sh", "../sh", "a/../../sh",
@@ -477,7 +552,7 @@ static void health_programs_stand_inside_the_release(void **state)
 	}
 	make(PACKAGE_FULL);
 	set_health(NULL, 1);
-	assert_parse_refused(ERR_FORMAT);
+	assert_parse_refused_saying(ERR_FORMAT, "is empty");
 	set_list("health", "bin/check", 1);
 	assert_parse_refused(ERR_FORMAT);
 	make(PACKAGE_FULL);
@@ -599,6 +674,9 @@ int main(void)
 		TEST(a_way_that_leads_nowhere_is_refused),
 		TEST(updaters_are_compared_by_number),
 		TEST(a_delta_names_its_base),
+		TEST(a_name_is_a_name_whatever_the_path_says),
+		TEST(an_image_has_no_members_of_a_tree),
+		TEST(arguments_of_health_have_limits),
 		TEST(an_encrypted_release_survives_the_round_trip),
 		TEST(encryption_is_of_a_known_kind_and_complete),
 		TEST(each_member_is_required_and_typed),

@@ -78,8 +78,10 @@ static void one_type_is_not_taken_for_another(void **state)
 	struct floor f;
 
 	(void)state;
-	assert_refused(parse(read_floor, a_stepback(), &f, &e), ERR_FORMAT);
-	assert_refused(parse(read_stepback, a_floor(), &s, &e), ERR_FORMAT);
+	assert_refused_saying(parse(read_floor, a_stepback(), &f, &e),
+			      ERR_FORMAT, "of another type");
+	assert_refused_saying(parse(read_stepback, a_floor(), &s, &e),
+			      ERR_FORMAT, "of another type");
 }
 
 static void there_is_one_spelling(void **state)
@@ -104,6 +106,8 @@ static void there_is_one_spelling(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
 		assert_refused(floor_parse(slice_of(wrong[i]), &f, &e),
 			       ERR_FORMAT);
+	assert_refused_saying(floor_parse(slice_of("[]"), &f, &e), ERR_FORMAT,
+			      "not an object");
 	assert_int_equal(f.seq, 99);
 }
 

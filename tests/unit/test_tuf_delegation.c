@@ -233,6 +233,24 @@ static void hash_prefixes_cover_what_begins_with_them(void **state)
 	}
 }
 
+static void bins_have_keys_and_a_threshold(void **state)
+{
+	struct repo *r = *state;
+	struct json *all = make_bins(r, 8, "bin");
+	struct json *bins = member(all, "succinct_roles");
+	struct err e;
+
+	json_set_int(bins, "threshold", 2);
+	assert_refused(tuf_delegations_check(&r->policy.rules, all, &e),
+		       ERR_FORMAT);
+	json_set_int(bins, "threshold", 1);
+	assert_ok(tuf_delegations_check(&r->policy.rules, all, &e));
+	json_set(bins, "keyids", json_new_array());
+	assert_refused(tuf_delegations_check(&r->policy.rules, all, &e),
+		       ERR_FORMAT);
+	json_free(all);
+}
+
 static void bit_lengths_are_1_to_32(void **state)
 {
 	struct repo *r = *state;
@@ -722,6 +740,8 @@ static void names_become_files_only_percent_encoded(void **state)
 	memset(longest, 'x', sizeof(longest));
 	longest[sizeof(longest) - 1] = 0;
 	assert_refused(tuf_store_name(longest, name, &e), ERR_LIMIT);
+	memset(longest, '/', sizeof(longest) - 1);
+	assert_refused(tuf_store_encode(longest, name, &e), ERR_LIMIT);
 }
 
 int main(void)
@@ -733,6 +753,7 @@ int main(void)
 		cmocka_unit_test(hostile_patterns_take_no_time),
 		T(delegations_are_read_strictly),
 		T(foreign_names_have_a_length),
+		T(bins_have_keys_and_a_threshold),
 		T(bit_lengths_are_1_to_32),
 		T(bins_are_named_by_the_first_bits_of_the_digest),
 		T(prefixes_of_bins_are_names),

@@ -244,9 +244,9 @@ static void thresholds_are_integers_from_one_to_the_number_of_keys(void **state)
 				       ERR_FORMAT);
 		assert_refused(read_root_with(r, roles[i], "keyids", "[]", &e),
 			       ERR_FORMAT);
-		assert_refused(
+		assert_refused_saying(
 			read_root_with(r, roles[i], "keyids", "[\"no\"]", &e),
-			ERR_FORMAT);
+			ERR_FORMAT, "names no key");
 		assert_refused(read_root_with(r, roles[i], "keyids", "[1]", &e),
 			       ERR_FORMAT);
 		assert_ok(read_root_with(r, roles[i], "threshold", "1", &e));
@@ -323,6 +323,10 @@ static void foreign_keys_nobody_can_use_are_left_out(void **state)
 	json_set_int(role, "threshold", JSON_INT_MAX);
 	assert_ok(tuf_root_keyring(&foreign, body, "targets", &ring, &e));
 	assert_true(ring.threshold > TUF_KEYS_MAX_FOREIGN);
+	json_add(member(role, "keyids"), json_new_bool(true));
+	assert_refused_saying(
+		tuf_root_keyring(&foreign, body, "targets", &ring, &e),
+		ERR_FORMAT, "not a string");
 	json_set_int(role, "threshold", 0);
 	assert_refused(tuf_root_keyring(&foreign, body, "targets", &ring, &e),
 		       ERR_FORMAT);
@@ -398,6 +402,65 @@ static void production_needs_two_of_each_and_no_key_twice(void **state)
 	assert_refused(read_role(r, "root", TUF_ROOT, &e), ERR_REFUSED);
 	repo_grant(r, "targets", KEY(1) | KEY(6), 2);
 	assert_ok(read_role(r, "root", TUF_ROOT, &e));
+}
+
+static int check_signatures(const char *text, struct err *e)
+{
+	struct json *list = parse(text);
+	int rc = tuf_signatures_check(&ours, list, e);
+
+	json_free(list);
+	return rc;
+}
+
+static void signatures_name_their_key_once_and_hold_nothing_else(void **state)
+{
+	static const struct {
+		const char *text, *words;
+	} wrong[] = {
+		{ "[1]", "keyid" },
+		{ "[{}]", "keyid" },
+		{ "[{\"sig\":\"\"}]", "keyid" },
+		{ "[{\"keyid\":1,\"sig\":\"\"}]", "keyid" },
+		{ "[{\"keyid\":\"a\"}]", "sig" },
+		{ "[{\"keyid\":\"a\",\"sig\":1}]", "sig" },
+		{ "[{\"keyid\":\"a\",\"sig\":\"\",\"x\":1}]", "unknown" },
+		{ "[{\"keyid\":\"a\",\"sig\":\"\"},{\"keyid\":\"b\","
+		  "\"sig\":\"\"},{\"keyid\":\"a\",\"sig\":\"00\"}]",
+		  "two signatures" },
+	};
+	struct err e;
+
+	(void)state;
+	assert_ok(check_signatures("[{\"keyid\":\"a\",\"sig\":\"\"},"
+				   "{\"keyid\":\"b\",\"sig\":\"\"}]",
+				   &e));
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+		assert_refused_saying(check_signatures(wrong[i].text, &e),
+				      ERR_FORMAT, wrong[i].words);
+}
+
+static void a_signature_of_any_length_is_only_not_counted(void **state)
+{
+	struct repo *r = *state;
+	struct json *signature = json_new_object(), *object;
+	char keyid[TUF_KEYID_LEN], hex[20001];
+	struct tuf_key key;
+	struct err e;
+
+	object = repo_key(r, SPARE_KEY, keyid);
+	assert_ok(tuf_key_read(&ours, keyid, object, &key, &e));
+	memset(hex, '0', sizeof(hex) - 1);
+	for (size_t len = sizeof(hex) - 1; len > 0; len /= 2) {
+		hex[len] = 0;
+		json_set_text(signature, "sig", hex);
+		assert_false(tuf_signature_valid(&key, signature,
+						 slice_of("message")));
+	}
+	json_set_text(signature, "sig", "");
+	assert_false(tuf_signature_valid(&key, signature, slice_of("message")));
+	json_free(object);
+	json_free(signature);
 }
 
 static void envelopes_hold_signatures_and_signed_alone(void **state)
@@ -533,6 +596,8 @@ int main(void)
 		T(a_role_has_at_most_16_keys_and_a_file_16_signatures),
 		T(root_needs_our_fields),
 		T(production_needs_two_of_each_and_no_key_twice),
+		T(signatures_name_their_key_once_and_hold_nothing_else),
+		T(a_signature_of_any_length_is_only_not_counted),
 		T(envelopes_hold_signatures_and_signed_alone),
 		T(verifies_before_it_looks_inside),
 		T(a_ring_of_zeroes_satisfies_nobody),
