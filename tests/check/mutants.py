@@ -29,11 +29,22 @@ MODULES = [
     ("common/package.c", "package payload apply"),
     ("common/payload.c", "payload apply"),
     ("common/apply*.c", "apply delta"),
-    ("common/delta.c", "delta apply"),
-    ("common/tree.c", "tree tree_disk"),
-    ("common/release.c", "release"),
-    ("common/order.c", "order"),
+    ("common/delta*.c", "delta delta_map delta_predict apply"),
+    ("common/tree*.c", "tree tree_disk writer"),
+    ("common/release.c", "release policy"),
+    ("common/order.c", "order statement"),
+    ("common/assign.c", "assign statement"),
+    ("common/statement.c", "statement"),
+    ("common/floor.c", "statement"),
+    ("common/stepback.c", "statement"),
+    ("common/site.c", "site"),
+    ("common/merkle.c", "merkle"),
+    ("common/stream.c", "stream"),
+    ("common/aead.c", "aead stream"),
+    ("common/hpke.c", "hpke"),
+    ("common/keybox.c", "keybox recipients"),
     ("updater-client/policy.c", "policy"),
+    ("updater-client/floor_record.c", "floor_record twin"),
 ]
 B = os.environ.get("B", "build/release")
 CC = shlex.split(os.environ.get("CC", "gcc"))
@@ -186,7 +197,7 @@ def main():
         random.Random(time.strftime("%F")).shuffle(todo)
     deadline = time.time() + seconds if seconds else None
     bad = done = 0
-    workers = os.cpu_count() or 1
+    workers = len(os.sched_getaffinity(0))
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         for i in range(0, len(todo), 8 * workers):
             if deadline and time.time() > deadline:
