@@ -9,13 +9,13 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/der.h"
 #include "common/fs.h"
 #include "common/json.h"
 #include "common/mem.h"
+#include "common/steady.h"
 #include "common/text.h"
 
 #define FORMAT          "pawl-external-1"
@@ -194,14 +194,6 @@ struct running {
 	int in, out; /* our ends of its pipes */
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail here */
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static NORETURN void run_child(const struct external *x, int in, int out,
 			       pid_t parent)
 {
@@ -261,13 +253,13 @@ static int hand_over(struct running *r, const struct sha256 *digest,
 
 static int read_answer(struct running *r, struct buf *answer, struct err *e)
 {
-	int64_t end = now_ms() + (int64_t)EXTERNAL_WAIT_SEC * 1000;
+	int64_t end = steady_ms() + (int64_t)EXTERNAL_WAIT_SEC * 1000;
 	uint8_t bytes[ANSWER_MAX_LEN];
 	struct pollfd p = { r->out, POLLIN, 0 };
 	int64_t left;
 	ssize_t n;
 
-	while ((left = end - now_ms()) > 0) {
+	while ((left = end - steady_ms()) > 0) {
 		if (poll(&p, 1, (int)left) <= 0)
 			continue;
 		n = read(r->out, bytes, sizeof(bytes));

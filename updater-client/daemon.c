@@ -6,10 +6,13 @@
 #include "common/fs.h"
 #include "common/log.h"
 #include "common/random.h"
+#include "common/steady.h"
 #include "updater-client/notify.h"
 #include "updater-client/pace.h"
 #include "updater-client/session.h"
 #include "updater-client/update.h"
+
+#define WAIT_MAX_MS 3600000
 
 static uint32_t draw(void)
 {
@@ -23,15 +26,16 @@ static uint32_t draw(void)
 static bool wait_or_stop(int stop_fd, uint64_t sec)
 {
 	struct pollfd p = { stop_fd, POLLIN, 0 };
+	int64_t end = steady_ms() + (int64_t)sec * 1000;
+	int64_t left;
 
 	log_event(LOG_DEBUG, "waiting", "seconds=%llu",
 		  (unsigned long long)sec);
-	while (sec > 0) {
-		uint64_t now = sec < 3600 ? sec : 3600;
+	while ((left = end - steady_ms()) > 0) {
+		int wait_ms = left < WAIT_MAX_MS ? (int)left : WAIT_MAX_MS;
 
-		if (poll(&p, 1, (int)now * 1000) > 0)
+		if (poll(&p, 1, notify_alive(wait_ms)) > 0)
 			return true;
-		sec -= now;
 	}
 	return poll(&p, 1, 0) > 0;
 }

@@ -15,6 +15,7 @@
 
 #include "common/fs.h"
 #include "common/text.h"
+#include "updater-client/notify.h"
 
 #define POLL_MS         20 /* how soon a program's end is seen */
 #define ENV_LEN         4200
@@ -150,6 +151,7 @@ static int wait_end(const struct hook *h, pid_t pid, int fd,
 	siginfo_t info = { 0 };
 
 	for (;;) {
+		(void)notify_alive(POLL_MS);
 		drain(fd, tail);
 		if (waitid(P_PID, (id_t)pid, &info,
 			   WEXITED | WNOHANG | WNOWAIT) == 0 &&

@@ -4,9 +4,10 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "common/fs.h"
+#include "common/steady.h"
+#include "updater-client/notify.h"
 
 int ipc_pair(int fds[2], struct err *e)
 {
@@ -36,23 +37,15 @@ out:
 	return rc;
 }
 
-static int64_t clock_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail here */
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int wait_readable(struct channel *c, int timeout_ms, struct err *e)
 {
-	int64_t end = clock_ms() + timeout_ms;
+	int64_t end = steady_ms() + timeout_ms;
 
 	for (;;) {
 		struct pollfd p[2] = { { c->fd, POLLIN, 0 },
 				       { c->stop_fd, POLLIN, 0 } };
-		int64_t left = end - clock_ms();
-		int n = poll(p, 2, left > 0 ? (int)left : 0);
+		int64_t left = end - steady_ms();
+		int n = poll(p, 2, notify_alive(left > 0 ? (int)left : 0));
 
 		if (n < 0 && errno != EINTR)
 			return err_sys(e, "poll");
@@ -60,7 +53,7 @@ static int wait_readable(struct channel *c, int timeout_ms, struct err *e)
 			return err_set(e, ERR_BUSY, "asked to stop");
 		if (n > 0)
 			return 0;
-		if (n == 0)
+		if (n == 0 && steady_ms() >= end)
 			return err_set(e, ERR_NETWORK,
 				       "no answer within %d seconds",
 				       timeout_ms / 1000);

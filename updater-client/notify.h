@@ -9,4 +9,11 @@
 /* "READY=1", "STOPPING=1", "STATUS=..." */
 void notify_manager(const char *state);
 
+/*
+ * A manager may want a sign of life (WatchdogSec=). Whoever waits calls this
+ * before each poll and waits no longer than it says: `wait_ms` (negative:
+ * without end) or less. Only the process that the manager watches answers.
+ */
+int notify_alive(int wait_ms);
+
 #endif

@@ -107,6 +107,8 @@ static void scrub_environment(void)
 		"TERM",
 		"TZ",
 		"NOTIFY_SOCKET",
+		"WATCHDOG_USEC",
+		"WATCHDOG_PID",
 		"JOURNAL_STREAM",
 		"FAKETIME",
 		"FAKETIME_SHARED",

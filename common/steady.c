@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/steady.h"
+
+#include <time.h>
+
+int64_t steady_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail here */
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
