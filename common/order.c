@@ -605,12 +605,23 @@ static bool order_opens(struct judge *j, const struct order *o,
 	return false;
 }
 
+/* Does an order at this place have a say at all? */
+static bool counts(const struct order_set *orders, enum order_place place)
+{
+	const struct order *o = orders->at[place];
+
+	if (!o || !orders->one_expired || place == ORDER_BASE)
+		return o != NULL;
+	return place == ORDER_WIDE && o->kind == ORDER_HALT;
+}
+
 static void find_halts(struct judge *j, const struct order_set *orders)
 {
 	for (size_t i = 0; i < ORDER_PLACES; i++) {
 		const struct order *o = orders->at[i];
 
-		if (!o || o->kind != ORDER_HALT)
+		if (!counts(orders, (enum order_place)i) ||
+		    o->kind != ORDER_HALT)
 			continue;
 		if (o->number > j->halt)
 			j->halt = o->number;
@@ -648,11 +659,14 @@ int order_allows(const struct order_set *orders, const struct release *r,
 	find_halts(&j, orders);
 	not_yet(&j, NEAR_NOTHING, "no signed order opens %s", r->id);
 	for (size_t i = 0; i < ORDER_PLACES; i++)
-		if (orders->at[i] && order_opens(&j, orders->at[i],
-						 (enum order_place)i, &grant)) {
+		if (counts(orders, (enum order_place)i) &&
+		    order_opens(&j, orders->at[i], (enum order_place)i,
+				&grant)) {
 			*out = grant;
 			return 0;
 		}
+	if (orders->one_expired)
+		err_in(&j.why, "the operators' role rollout has expired");
 	*e = j.why;
 	return -1;
 }

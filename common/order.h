@@ -98,6 +98,12 @@ int order_grows(const struct order *now, const struct order *next,
 /* All verified orders of one release, by place; NULL where there is none. */
 struct order_set {
 	const struct order *at[ORDER_PLACES];
+	/*
+	 * The file of the role rollout has expired. Nothing in it counts then;
+	 * nor, as a halt in it may be missing, does what two operators signed
+	 * for staged rollout. A baseline does.
+	 */
+	bool one_expired;
 };
 
 struct order_device {

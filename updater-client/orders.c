@@ -96,16 +96,6 @@ static void found_done(struct found *f)
 			order_done(&f->at[i]);
 }
 
-/* With rollout's word out of date, a halt in it may be missing. */
-static void choose_orders(const struct found *f, struct order_set *set)
-{
-	for (size_t i = 0; i < ORDER_PLACES; i++)
-		set->at[i] = f->has[i] ? &f->at[i] : NULL;
-	if (f->one_expired && f->has[ORDER_WIDE] &&
-	    f->at[ORDER_WIDE].kind == ORDER_STAGED)
-		set->at[ORDER_WIDE] = NULL;
-}
-
 static int describe(const struct order_grant *g, const char *cohort,
 		    char out[SLOT_ORDER_MAX], struct err *e)
 {
@@ -127,19 +117,18 @@ static int judge(struct orders *o, const struct release *r,
 		 char opened[SLOT_ORDER_MAX], struct err *e)
 {
 	struct found f = { .one_expired = false };
-	struct order_set set = { .at = { NULL } };
+	struct order_set set = { .one_expired = false };
 	struct order_grant grant;
 	int rc = -1;
 
 	for (size_t i = 0; i < ORDER_PLACES; i++)
 		if (fetch_order(o, r, (enum order_place)i, &f, e))
 			goto out;
-	choose_orders(&f, &set);
-	if (order_allows(&set, r, &o->device, &grant, e)) {
-		if (f.one_expired && e->code == ERR_REFUSED)
-			err_in(e, "the operators' role rollout has expired");
+	for (size_t i = 0; i < ORDER_PLACES; i++)
+		set.at[i] = f.has[i] ? &f.at[i] : NULL;
+	set.one_expired = f.one_expired;
+	if (order_allows(&set, r, &o->device, &grant, e))
 		goto out;
-	}
 	rc = describe(&grant, o->device.cohort, opened, e);
 out:
 	found_done(&f);

@@ -519,6 +519,36 @@ static void a_halt_of_either_role_closes_everything(void **state)
 	assert_closed(set, r, d, "halts 2");
 }
 
+static void when_rollout_has_expired_a_baseline_alone_opens(void **state)
+{
+	struct order one = an_order(ORDER_STAGED, 1);
+	struct order wide = an_order(ORDER_STAGED, 2);
+	struct order base = an_order(ORDER_BASELINE, 3);
+	struct order halt = an_order(ORDER_HALT, 4);
+	struct order_set set = {
+		.at = { [ORDER_ONE] = &one, [ORDER_WIDE] = &wide }
+	};
+	struct release r = a_release();
+	struct order_device d = a_device();
+	struct err e = { 0 };
+
+	(void)state;
+	one.phases = wide.phases = base.phases = &first;
+	one.phase_count = wide.phase_count = base.phase_count = 1;
+	assert_true(ALLOWED(set, r, d));
+	set.one_expired = true;
+	assert_closed(set, r, d, "rollout has expired");
+	set.at[ORDER_BASE] = &base;
+	assert_true(ALLOWED(set, r, d));
+	assert_int_equal(grant.place, ORDER_BASE);
+	/* What two halted stays halted; one operator's word no longer counts.
+	 */
+	set.at[ORDER_ONE] = &halt;
+	assert_true(ALLOWED(set, r, d));
+	set.at[ORDER_WIDE] = &halt;
+	assert_closed(set, r, d, "halts 2");
+}
+
 static void only_two_operators_reopen(void **state)
 {
 	struct order o = an_order(ORDER_STAGED, 9);
@@ -697,6 +727,8 @@ int main(void)
 		cmocka_unit_test(an_order_ends_and_so_does_a_phase),
 		cmocka_unit_test(nothing_is_open_before_its_time),
 		cmocka_unit_test(a_halt_of_either_role_closes_everything),
+		cmocka_unit_test(
+			when_rollout_has_expired_a_baseline_alone_opens),
 		cmocka_unit_test(only_two_operators_reopen),
 		cmocka_unit_test(what_is_open_is_the_union),
 		cmocka_unit_test(an_order_for_something_else_opens_nothing),
