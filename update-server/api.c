@@ -63,6 +63,39 @@ struct audit_by api_by_system(void)
 	return (struct audit_by){ .kind = AUDIT_SYSTEM, .now = utc_now() };
 }
 
+static int follow_assignment(void *ctx, const struct device_id *device,
+			     const char *cohort, struct err *e)
+{
+	const struct server_api *api = ctx;
+
+	return store_device_assign(api->store, device, cohort, utc_now(), e);
+}
+
+int api_read_orders(struct server_api *api, struct err *e)
+{
+	struct orders *now = NULL, *before;
+	int rc = orders_read(api->store, api->dirfd, &now, e);
+
+	(void)pthread_rwlock_wrlock(&api->orders_lock);
+	before = api->orders;
+	api->orders = now;
+	(void)pthread_rwlock_unlock(&api->orders_lock);
+	orders_free(before);
+	/* Only an import replaces it, and there is one at a time. */
+	return rc ? -1 : orders_each_assigned(now, follow_assignment, api, e);
+}
+
+int api_ordered(struct server_api *api, const struct rollout *r,
+		const struct rollout_device *d, int64_t now, struct err *e)
+{
+	int rc;
+
+	(void)pthread_rwlock_rdlock(&api->orders_lock);
+	rc = orders_judge(api->orders, r, d, now, e);
+	(void)pthread_rwlock_unlock(&api->orders_lock);
+	return rc;
+}
+
 struct json *api_answer(void)
 {
 	struct json *j = json_new_object();

@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #include "update-server/keeper.h"
+#include "update-server/orders.h"
 #include "update-server/rate.h"
 #include "update-server/route.h"
 #include "update-server/store.h"
@@ -36,6 +37,9 @@ struct server_api {
 	pthread_mutex_t checkpointing;
 	uint64_t exported; /* the records of the newest exported one */
 	int64_t next_checkpoint;
+	/* What operators opened; read at start and after each import. */
+	pthread_rwlock_t orders_lock;
+	struct orders *orders;
 	int64_t timestamp_expires; /* under publishing; 0: nothing is served */
 	int64_t next_flush, next_try;
 	int64_t started;
@@ -70,6 +74,13 @@ struct audit_by api_by_system(void);
  * acknowledged only after this.
  */
 int api_checkpoint(struct server_api *api, struct err *e) NODISCARD;
+
+/* Read anew what operators opened, and follow their assignments. */
+int api_read_orders(struct server_api *api, struct err *e) NODISCARD;
+/* As orders_judge(). */
+int api_ordered(struct server_api *api, const struct rollout *r,
+		const struct rollout_device *d, int64_t now,
+		struct err *e) NODISCARD;
 
 /* {"v":1}, to be filled in. */
 struct json *api_answer(void);

@@ -66,12 +66,14 @@ static int judge_attempt(struct server_api *api, const struct wire_checkin *m,
 
 /* The best rollouts that concern a device, newest release first. */
 struct choice {
+	struct server_api *api;
 	const struct rollout_device *device;
 	int64_t now;
 	struct rollout *candidates; /* CANDIDATES_MAX */
 	size_t count;
 	enum rollout_verdict verdict; /* why nothing, for people */
 	char name[NAME_MAX_LEN + 1];  /* of the rollout that said so */
+	struct err order;             /* what the orders say against it */
 };
 
 static void note_verdict(struct choice *c, const struct rollout *r,
@@ -83,13 +85,31 @@ static void note_verdict(struct choice *c, const struct rollout *r,
 	memcpy(c->name, r->name, sizeof(c->name));
 }
 
+static enum rollout_verdict decide_one(struct choice *c,
+				       const struct rollout *r,
+				       const struct rollout_past *past)
+{
+	struct err why = { 0 };
+	enum rollout_verdict verdict =
+		rollout_decide(r, c->device, past, true, c->now);
+
+	/* The orders are asked last, for they cost the most. */
+	if (verdict == VERDICT_OFFER &&
+	    api_ordered(c->api, r, c->device, c->now, &why)) {
+		verdict = rollout_decide(r, c->device, past, false, c->now);
+		if (c->order.code == ERR_NONE)
+			c->order = why;
+	}
+	return verdict;
+}
+
 static void consider(void *ctx, const struct rollout *r)
 {
 	static const struct rollout_past nothing;
 	struct choice *c = ctx;
 	enum rollout_verdict verdict;
 
-	verdict = rollout_decide(r, c->device, &nothing, c->now);
+	verdict = decide_one(c, r, &nothing);
 	if (verdict == VERDICT_OFFER && c->count < CANDIDATES_MAX)
 		c->candidates[c->count++] = *r;
 	else if (verdict != VERDICT_NOT_FOR)
@@ -137,6 +157,9 @@ static void fill_nothing(struct wire_decision *d, const struct choice *c)
 	if (c->verdict == VERDICT_NOT_FOR)
 		(void)snprintf(d->reason, sizeof(d->reason),
 			       "no rollout is for this device");
+	else if (c->verdict == VERDICT_NO_ORDER)
+		(void)snprintf(d->reason, sizeof(d->reason), "rollout %s: %.*s",
+			       c->name, WIRE_REASON_MAX / 2, c->order.msg);
 	else
 		(void)snprintf(d->reason, sizeof(d->reason), "rollout %s: %s",
 			       c->name, rollout_why(c->verdict));
@@ -157,7 +180,7 @@ static int choose(struct server_api *api, struct choice *c,
 		if (store_past(api->store, &device->facts.id, &r->digest, &past,
 			       e))
 			return -1;
-		verdict = rollout_decide(r, c->device, &past, c->now);
+		verdict = decide_one(c, r, &past);
 		if (verdict == VERDICT_OFFER)
 			return offer(api, device, r, latest, d, e);
 		c->verdict = verdict;
@@ -171,7 +194,8 @@ static int decide(struct server_api *api, const struct store_device *device,
 		  const struct attempt *latest, int64_t now,
 		  struct wire_decision *d, struct err *e)
 {
-	struct choice c = { .device = &device->facts,
+	struct choice c = { .api = api,
+			    .device = &device->facts,
 			    .now = now,
 			    .verdict = VERDICT_NOT_FOR };
 	int rc;

@@ -345,6 +345,7 @@ static void list_attempt(void *ctx, const struct attempt *a,
 }
 
 struct why_list {
+	struct server_api *api;
 	struct json *list;
 	const struct store_device *device;
 	int64_t now;
@@ -355,12 +356,17 @@ static void list_why(void *ctx, const struct rollout *r)
 	static const struct rollout_past nothing;
 	struct why_list *w = ctx;
 	struct json *j = json_new_object();
+	struct err order = { 0 };
 	enum rollout_verdict verdict =
-		rollout_decide(r, &w->device->facts, &nothing, w->now);
+		rollout_decide(r, &w->device->facts, &nothing, true, w->now);
 
 	json_set_text(j, "rollout", r->name);
 	json_set_text(j, "release", r->release);
-	json_set_text(j, "why", rollout_why(verdict));
+	if (verdict == VERDICT_OFFER &&
+	    api_ordered(w->api, r, &w->device->facts, w->now, &order))
+		json_set_text(j, "why", order.msg);
+	else
+		json_set_text(j, "why", rollout_why(verdict));
 	json_add(w->list, j);
 }
 
@@ -369,7 +375,7 @@ static int show_device(struct server_api *api, const struct store_device *d,
 {
 	struct json *j = device_json(d);
 	struct json *attempts = json_new_array();
-	struct why_list why = { json_new_array(), d, utc_now() };
+	struct why_list why = { api, json_new_array(), d, utc_now() };
 
 	json_set_int(j, "v", 1);
 	if (store_attempt_each(api->store, &d->facts.id, list_attempt, attempts,

@@ -170,6 +170,7 @@ int api_open(const struct config *c, struct keeper *k, struct server_api **out,
 	(void)pthread_mutex_init(&api->attempts, NULL);
 	(void)pthread_mutex_init(&api->guessing, NULL);
 	(void)pthread_mutex_init(&api->checkpointing, NULL);
+	(void)pthread_rwlock_init(&api->orders_lock, NULL);
 	api->acts.burst = ACTS_BURST;
 	api->acts.per_minute = ACTS_PER_MINUTE;
 	if (open_parts(api, e)) {
@@ -183,6 +184,9 @@ int api_open(const struct config *c, struct keeper *k, struct server_api **out,
 			  e->msg);
 		api->next_try = utc_now() + RETRY_SEC;
 	}
+	/* Without them nothing is offered where root wants orders. */
+	if (api_read_orders(api, e))
+		log_event(LOG_ERROR, "orders-not-read", "why=%s", e->msg);
 	*out = api;
 	return 0;
 }
@@ -197,6 +201,8 @@ void api_close(struct server_api *api)
 	(void)pthread_mutex_destroy(&api->attempts);
 	(void)pthread_mutex_destroy(&api->guessing);
 	(void)pthread_mutex_destroy(&api->checkpointing);
+	(void)pthread_rwlock_destroy(&api->orders_lock);
+	orders_free(api->orders);
 	free(api);
 }
 

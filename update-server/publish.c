@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/fs.h"
+#include "common/log.h"
 #include "common/mem.h"
 #include "common/package.h"
 #include "common/release.h"
@@ -669,7 +670,7 @@ int publish_staged(struct server_api *api, const struct publish_order *order,
 		   struct publish_summary *out, struct err *e)
 {
 	char path[STAGED_MAX];
-	struct err later;
+	struct err later = { 0 };
 	int fd = -1, rc = -1;
 
 	*out = (struct publish_summary){ 0 };
@@ -680,6 +681,9 @@ int publish_staged(struct server_api *api, const struct publish_order *order,
 		    e) == 0 &&
 	    import_from(api, fd, order, out, e) == 0)
 		rc = finish(api, e);
+	/* It is stored, whatever its orders say: they can only close it. */
+	if (api_read_orders(api, &later))
+		log_event(LOG_ERROR, "orders-not-read", "why=%s", later.msg);
 	fs_close(&fd);
 	if (fs_remove_tree(api->dirfd, path, &later) && rc == 0) {
 		*e = later;

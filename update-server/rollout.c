@@ -140,7 +140,7 @@ static enum rollout_verdict decide_version(const struct rollout *r,
 enum rollout_verdict rollout_decide(const struct rollout *r,
 				    const struct rollout_device *d,
 				    const struct rollout_past *past,
-				    int64_t now)
+				    bool ordered, int64_t now)
 {
 	enum rollout_verdict verdict;
 
@@ -155,6 +155,8 @@ enum rollout_verdict rollout_decide(const struct rollout *r,
 		return VERDICT_EARLY;
 	if (bucket_of(&r->digest, &d->id) > r->limit)
 		return VERDICT_OUTSIDE;
+	if (!ordered)
+		return VERDICT_NO_ORDER;
 	if (past->rolled_back)
 		return VERDICT_ROLLED_BACK;
 	/* Every third failure earns a rest, so a broken device cannot hammer.
@@ -176,6 +178,7 @@ const char *rollout_why(enum rollout_verdict verdict)
 		[VERDICT_STONE] = "needs an older release first",
 		[VERDICT_EARLY] = "the release is not to be installed yet",
 		[VERDICT_OUTSIDE] = "its share is not open to this device yet",
+		[VERDICT_NO_ORDER] = "no signed order opens it to this device",
 		[VERDICT_ROLLED_BACK] = "this device tried it and came back",
 		[VERDICT_RESTING] = "failed there too often today",
 		[VERDICT_TRIAL] = "another release is on trial there",
@@ -223,7 +226,13 @@ static void take_progress(struct attempt *a, enum attempt_state to, int64_t now)
 static void take_failure(struct attempt *a, const struct wire_report *m,
 			 int64_t now)
 {
-	if (!has_ended(a))
+	if (has_ended(a))
+		return;
+	/* Not open to it, by its orders: it did not try, so it did not fail. */
+	if (strcmp(m->code, ATTEMPT_REFUSED_CODE) == 0 &&
+	    a->state < ATTEMPT_INSTALLED)
+		move(a, ATTEMPT_DEFERRED, m->code, now);
+	else
 		move(a, ATTEMPT_FAILED, m->code, now);
 }
 

@@ -100,15 +100,20 @@ enum rollout_verdict {
 	VERDICT_STONE,       /* must take an older release first */
 	VERDICT_EARLY,       /* the release says not before */
 	VERDICT_OUTSIDE,     /* its bucket is not open yet */
+	VERDICT_NO_ORDER,    /* no signed order opens it to this device */
 	VERDICT_ROLLED_BACK, /* tried it and came back */
 	VERDICT_RESTING,     /* failed too often; tomorrow again */
 	VERDICT_TRIAL,       /* something else is on trial there */
 };
 
+/*
+ * `ordered` says that the operators' signed orders open it to this device, or
+ * that it needs none: a server is never wider than they are.
+ */
 enum rollout_verdict rollout_decide(const struct rollout *r,
 				    const struct rollout_device *d,
 				    const struct rollout_past *past,
-				    int64_t now);
+				    bool ordered, int64_t now);
 
 /* The verdict in words. */
 const char *rollout_why(enum rollout_verdict verdict);
@@ -133,6 +138,10 @@ enum attempt_state {
 	ATTEMPT_SUPERSEDED,
 	ATTEMPT_STATES
 };
+
+/* What a device reports that may not install now: exit status 10. The attempt
+ * waits, and earns no rest. */
+#define ATTEMPT_REFUSED_CODE "REFUSED"
 
 const char *attempt_state_name(enum attempt_state state);
 int attempt_state_parse(struct slice name, enum attempt_state *out,

@@ -207,6 +207,11 @@ int store_device_release(struct store *s, const struct device_id *id,
 int store_device_seen(struct store *s, struct store_device *d,
 		      const struct wire_checkin *m, int64_t now,
 		      struct err *e) NODISCARD;
+/* Two operators moved it to this cohort, which is made if need be; one that is
+ * not registered is passed over. */
+int store_device_assign(struct store *s, const struct device_id *id,
+			const char *cohort, int64_t now,
+			struct err *e) NODISCARD;
 int store_flush(struct store *s, struct err *e) NODISCARD;
 
 /* ---- the audit log ------------------------------------------------------- */

@@ -638,3 +638,31 @@ int store_flush(struct store *s, struct err *e)
 	store_lock(s);
 	return store_unlock(s, store_flush_locked(s, e));
 }
+
+/* ---- assignments --------------------------------------------------------- */
+
+static int assign(struct store *s, const struct device_id *id,
+		  const char *cohort, int64_t now, struct err *e)
+{
+	if (sql_run(s->db,
+		    "INSERT OR IGNORE INTO cohort (name, created)"
+		    " VALUES (?, ?)",
+		    SQL_BIND(sql_text(cohort), sql_int(now)), NULL, e))
+		return -1;
+	return sql_run(s->db,
+		       "UPDATE device SET cohort = ?1 WHERE id = ?2"
+		       " AND cohort != ?1",
+		       SQL_BIND(sql_text(cohort), sql_device(id)), NULL, e);
+}
+
+int store_device_assign(struct store *s, const struct device_id *id,
+			const char *cohort, int64_t now, struct err *e)
+{
+	int rc;
+
+	store_lock(s);
+	rc = sql_begin(s->db, e);
+	if (rc == 0)
+		rc = sql_finish(s->db, assign(s, id, cohort, now, e), e);
+	return store_unlock(s, rc);
+}

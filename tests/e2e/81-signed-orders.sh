@@ -3,7 +3,15 @@
 # every release to everybody. Devices take what operators signed for them, when
 # it is signed by enough of them, and nothing else.
 . "$(dirname "$0")/client-lib.sh"
+[ -x "$BIN/tests/tools/cheat-server" ] || {
+	echo "no cheat-server: make check-e2e builds it"
+	exit 77
+}
 
+# The honest server refuses to offer what no order opens; the one that is built
+# to cheat has its keys, its store, and no such scruple.
+honest=$server
+server=$BIN/tests/tools/cheat-server
 make_server
 printf 'a long passphrase\n' >"$WORK/pass"
 for name in key op1 op2; do
@@ -85,6 +93,21 @@ says few cohort canary
 
 offer 1
 refused 10 few "no signed order opens 1" update
+refused 10 few "no signed order opens 1" update
+refused 10 few "no signed order opens 1" update
+# A refusal by an order is no failed attempt, so no day's rest follows.
+operator rollout show r1 >"$WORK/said"
+grep -q "deferred 1" "$WORK/said" || die "a refusal counted: $(cat "$WORK/said")"
+stop_server
+server=$honest
+start_server
+refused 0 few "the server says: rollout r1: no signed order opens 1" update
+few_id=$(on few status --json | sed -n 's/^ *"device": "\(.*\)",$/\1/p')
+operator device show "$few_id" | grep -q "no signed order opens 1" ||
+	die "the server does not know why"
+stop_server
+server=$BIN/tests/tools/cheat-server
+start_server
 order_for 1 open --cohort canary
 sign op1
 bring

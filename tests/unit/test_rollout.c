@@ -150,14 +150,14 @@ static void an_open_rollout_is_offered(void **state)
 	struct rollout_device d = a_device();
 
 	(void)state;
-	assert_int_equal(rollout_decide(&r, &d, &nothing_before, NOW),
+	assert_int_equal(rollout_decide(&r, &d, &nothing_before, true, NOW),
 			 VERDICT_OFFER);
 	r.state = ROLLOUT_COMPLETED; /* from the drawer */
-	assert_int_equal(rollout_decide(&r, &d, &nothing_before, NOW),
+	assert_int_equal(rollout_decide(&r, &d, &nothing_before, true, NOW),
 			 VERDICT_OFFER);
 	r.models[0][0] = 0;
 	r.model_count = 0; /* any model */
-	assert_int_equal(rollout_decide(&r, &d, &nothing_before, NOW),
+	assert_int_equal(rollout_decide(&r, &d, &nothing_before, true, NOW),
 			 VERDICT_OFFER);
 }
 
@@ -171,7 +171,8 @@ static void every_rule_changes_the_decision(void **state)
 	r = a_rollout();                                                       \
 	d = a_device();                                                        \
 	change;                                                                \
-	assert_int_equal(rollout_decide(&r, &d, &nothing_before, NOW), wanted)
+	assert_int_equal(rollout_decide(&r, &d, &nothing_before, true, NOW),   \
+			 wanted)
 	WITH(r.state = ROLLOUT_DRAFT, VERDICT_CLOSED);
 	WITH(r.state = ROLLOUT_PAUSED, VERDICT_CLOSED);
 	WITH(memcpy(d.product, "other", 6), VERDICT_NOT_FOR);
@@ -193,6 +194,20 @@ static void every_rule_changes_the_decision(void **state)
 #undef WITH
 }
 
+static void without_an_order_nothing_is_offered(void **state)
+{
+	struct rollout r = a_rollout();
+	struct rollout_device d = a_device();
+
+	(void)state;
+	assert_int_equal(rollout_decide(&r, &d, &nothing_before, false, NOW),
+			 VERDICT_NO_ORDER);
+	/* the server may be stricter, and says so first */
+	r.state = ROLLOUT_PAUSED;
+	assert_int_equal(rollout_decide(&r, &d, &nothing_before, false, NOW),
+			 VERDICT_CLOSED);
+}
+
 static void what_rolled_back_is_not_offered_again(void **state)
 {
 	struct rollout r = a_rollout();
@@ -200,10 +215,11 @@ static void what_rolled_back_is_not_offered_again(void **state)
 	struct rollout_past past = { .rolled_back = true };
 
 	(void)state;
-	assert_int_equal(rollout_decide(&r, &d, &past, NOW),
+	assert_int_equal(rollout_decide(&r, &d, &past, true, NOW),
 			 VERDICT_ROLLED_BACK);
-	assert_int_equal(rollout_decide(&r, &d, &past, NOW + 400 * UTC_DAY),
-			 VERDICT_ROLLED_BACK);
+	assert_int_equal(
+		rollout_decide(&r, &d, &past, true, NOW + 400 * UTC_DAY),
+		VERDICT_ROLLED_BACK);
 }
 
 static void three_failures_earn_a_day_of_rest(void **state)
@@ -213,11 +229,12 @@ static void three_failures_earn_a_day_of_rest(void **state)
 	struct rollout_past past = { .failed = 2, .last_failed = NOW };
 
 	(void)state;
-	assert_int_equal(rollout_decide(&r, &d, &past, NOW), VERDICT_OFFER);
+	assert_int_equal(rollout_decide(&r, &d, &past, true, NOW),
+			 VERDICT_OFFER);
 	past.failed = 3;
-	assert_int_equal(rollout_decide(&r, &d, &past, NOW + UTC_DAY - 1),
+	assert_int_equal(rollout_decide(&r, &d, &past, true, NOW + UTC_DAY - 1),
 			 VERDICT_RESTING);
-	assert_int_equal(rollout_decide(&r, &d, &past, NOW + UTC_DAY),
+	assert_int_equal(rollout_decide(&r, &d, &past, true, NOW + UTC_DAY),
 			 VERDICT_OFFER);
 }
 
@@ -297,6 +314,31 @@ static void replayed_and_overtaken_reports_change_nothing(void **state)
 	m = report(6, WIRE_DOWNLOADING); /* later, but backwards */
 	assert_true(attempt_report(&a, &m, NOW + 1));
 	assert_int_equal(a.state, ATTEMPT_INSTALLED);
+}
+
+static void a_refusal_by_an_order_is_put_off_and_no_failure(void **state)
+{
+	struct attempt a = an_attempt(ATTEMPT_OFFERED);
+	struct wire_report m = report(1, WIRE_FAILED);
+
+	(void)state;
+	memcpy(m.code, ATTEMPT_REFUSED_CODE, sizeof(ATTEMPT_REFUSED_CODE));
+	assert_true(attempt_report(&a, &m, NOW));
+	assert_int_equal(a.state, ATTEMPT_DEFERRED);
+	/* it goes on when the order is there */
+	m = report(2, WIRE_DOWNLOADING);
+	assert_true(attempt_report(&a, &m, NOW));
+	assert_int_equal(a.state, ATTEMPT_DOWNLOADING);
+	/* another failure is one, and so is a refusal of what was installed */
+	m = report(3, WIRE_FAILED);
+	memcpy(m.code, "UNTRUSTED", 10);
+	assert_true(attempt_report(&a, &m, NOW));
+	assert_int_equal(a.state, ATTEMPT_FAILED);
+	a = an_attempt(ATTEMPT_INSTALLED);
+	m = report(1, WIRE_FAILED);
+	memcpy(m.code, ATTEMPT_REFUSED_CODE, sizeof(ATTEMPT_REFUSED_CODE));
+	assert_true(attempt_report(&a, &m, NOW));
+	assert_int_equal(a.state, ATTEMPT_FAILED);
 }
 
 static void a_claimed_success_is_not_one(void **state)
@@ -415,11 +457,14 @@ int main(void)
 		cmocka_unit_test(nobody_and_impossible_shares_are_refused),
 		cmocka_unit_test(an_open_rollout_is_offered),
 		cmocka_unit_test(every_rule_changes_the_decision),
+		cmocka_unit_test(without_an_order_nothing_is_offered),
 		cmocka_unit_test(what_rolled_back_is_not_offered_again),
 		cmocka_unit_test(three_failures_earn_a_day_of_rest),
 		cmocka_unit_test(jitter_stays_within_a_tenth),
 		cmocka_unit_test(reports_walk_an_attempt_forward),
 		cmocka_unit_test(replayed_and_overtaken_reports_change_nothing),
+		cmocka_unit_test(
+			a_refusal_by_an_order_is_put_off_and_no_failure),
 		cmocka_unit_test(a_claimed_success_is_not_one),
 		cmocka_unit_test(
 			success_is_a_confirmed_checkin_after_an_activation),

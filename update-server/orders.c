@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "update-server/orders.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/assign.h"
+#include "common/fs.h"
+#include "common/mem.h"
+#include "common/release.h"
+#include "common/tuf_delegation.h"
+#include "common/tuf_store.h"
+
+#include "update-server/blobs.h"
+
+#define BOOK_MAX 20000 /* releases, and assignments */
+
+struct chapter {
+	struct release release; /* of its full package */
+	struct order at[ORDER_PLACES];
+	bool has[ORDER_PLACES];
+	struct err unreadable; /* an order of it is */
+};
+
+/* One of the two roles as devices find it. */
+struct role {
+	bool delegated; /* if not, it lists nothing, and that is no error */
+	struct json *file;
+	int64_t expires; /* 0: never signed */
+	char problem[ERR_MSG_LEN];
+};
+
+struct orders {
+	int dirfd; /* borrowed while it is read */
+	bool staging_signed;
+	struct role one, wide;
+	struct chapter *chapters;
+	size_t chapter_count;
+	struct assign *assigned;
+	size_t assigned_count;
+};
+
+/* ---- metadata that was imported ------------------------------------------ */
+
+/* "<version>.<role>.json"; its signed part is borrowed from *out. */
+static int read_file(struct store *s, const char *role, int64_t version,
+		     struct json **out, struct err *e)
+{
+	struct buf bytes = BUF_INIT(STORE_METADATA_MAX);
+	char name[TUF_NAME_MAX];
+	int rc = -1;
+
+	if (tuf_remote_name(role, version, name, e) == 0 &&
+	    store_metadata_get(s, name, &bytes, NULL, e) == 0)
+		rc = json_parse(buf_slice(&bytes), out, e);
+	buf_done(&bytes);
+	return rc ? err_in(e, "%s", role) : 0;
+}
+
+static const struct json *signed_part(const struct json *file)
+{
+	return json_get(file, "signed");
+}
+
+static int read_role(struct store *s, const struct store_role *found,
+		     struct role *r, struct err *e)
+{
+	const char *text;
+
+	if (read_file(s, found->name, found->version, &r->file, e) ||
+	    json_get_text(signed_part(r->file), "expires", &text, e) ||
+	    utc_parse(slice_of(text), &r->expires, e))
+		return -1;
+	memcpy(r->problem, found->problem, sizeof(r->problem));
+	return 0;
+}
+
+static bool is_delegated(const struct json *targets, const char *role)
+{
+	struct tuf_delegation d;
+
+	return tuf_delegation_named(
+		json_get(signed_part(targets), "delegations"), role, &d);
+}
+
+/* ---- releases ------------------------------------------------------------ */
+
+static int take_release(struct orders *o, const char *path,
+			const struct json *entry, struct err *e)
+{
+	struct tuf_target t;
+	struct release r = { 0 };
+
+	if (tuf_target_read(path, entry, &t, e))
+		return -1;
+	if (release_parse(&t, &r, e)) {
+		release_done(&r);
+		return e->code == ERR_NOT_FOUND ? 0 : -1;
+	}
+	if (r.kind != PACKAGE_FULL || r.nightly) {
+		release_done(&r);
+		return 0;
+	}
+	if (o->chapter_count == BOOK_MAX) {
+		release_done(&r);
+		return err_set(e, ERR_LIMIT, "too many releases");
+	}
+	if (o->chapter_count % 64 == 0)
+		o->chapters = mem_resize(o->chapters, o->chapter_count + 64,
+					 sizeof(*o->chapters));
+	o->chapters[o->chapter_count] = (struct chapter){ .release = r };
+	o->chapter_count++;
+	return 0;
+}
+
+static int take_releases(struct orders *o, const struct json *file,
+			 struct err *e)
+{
+	const struct json *targets = json_get(signed_part(file), "targets");
+
+	for (void *m = json_first(targets); m; m = json_next(targets, m))
+		if (take_release(o, json_name(m), json_value(m), e))
+			return err_in(e, "%s", json_name(m));
+	return 0;
+}
+
+/* ---- documents ----------------------------------------------------------- */
+
+static int read_bytes(int fd, size_t len, struct buf *out, struct err *e)
+{
+	uint8_t *bytes = mem_alloc(len + 1, 1);
+	size_t got = 0;
+	int rc = fs_read_at(fd, 0, bytes, len, &got, e) ||
+				 buf_add(out, (struct slice){ bytes, got }, e)
+			 ? -1
+			 : 0;
+
+	free(bytes);
+	return rc;
+}
+
+static int read_document(const struct orders *o, const struct json *entry,
+			 struct buf *out, struct err *e)
+{
+	struct sha256 want, is;
+	uint64_t len;
+	int fd = -1, rc = -1;
+
+	if (json_get_hex(json_get(entry, "hashes"), "sha256", want.bytes,
+			 SHA256_LEN, e) ||
+	    blobs_open(o->dirfd, &want, &fd, &len, e))
+		return -1;
+	if (len > out->max)
+		(void)err_set(e, ERR_LIMIT, "a document is too long");
+	else
+		rc = read_bytes(fd, (size_t)len, out, e);
+	fs_close(&fd);
+	if (rc)
+		return -1;
+	sha256_of(buf_slice(out), &is);
+	return sha256_equal(&is, &want) ? 0
+					: err_set(e, ERR_UNTRUSTED,
+						  "a document was changed on "
+						  "the disk");
+}
+
+static int take_order(struct orders *o, struct chapter *c,
+		      enum order_place place, struct err *e)
+{
+	const struct role *role = place == ORDER_ONE ? &o->one : &o->wide;
+	const struct json *entry;
+	struct buf bytes = BUF_INIT(ORDER_BYTES_MAX);
+	char path[PATH_MAX_LEN];
+	int rc = 0;
+
+	if (!role->file)
+		return 0;
+	if (order_path(place, c->release.product, c->release.id, path, e))
+		return -1;
+	entry = json_get(json_get(signed_part(role->file), "targets"), path);
+	if (!entry)
+		return 0;
+	rc = read_document(o, entry, &bytes, e) ||
+			     order_parse(buf_slice(&bytes), &c->at[place], e)
+		     ? err_in(e, "%s", path)
+		     : 0;
+	c->has[place] = rc == 0;
+	buf_done(&bytes);
+	return rc;
+}
+
+/* What devices cannot read opens its release to nobody, and no other's. */
+static void take_orders(struct orders *o)
+{
+	for (size_t i = 0; i < o->chapter_count; i++) {
+		struct chapter *c = &o->chapters[i];
+
+		for (size_t place = 0; place < ORDER_PLACES; place++)
+			if (take_order(o, c, (enum order_place)place,
+				       &c->unreadable))
+				break;
+	}
+}
+
+static int take_assignment(struct orders *o, const struct json *entry,
+			   struct err *e)
+{
+	struct buf bytes = BUF_INIT(ASSIGN_BYTES_MAX);
+	struct assign a;
+	int rc = -1;
+
+	if (o->assigned_count == BOOK_MAX)
+		return err_set(e, ERR_LIMIT, "too many assignments");
+	if (read_document(o, entry, &bytes, e) == 0 &&
+	    assign_parse(buf_slice(&bytes), &a, e) == 0) {
+		if (o->assigned_count % 64 == 0)
+			o->assigned =
+				mem_resize(o->assigned, o->assigned_count + 64,
+					   sizeof(*o->assigned));
+		o->assigned[o->assigned_count++] = a;
+		rc = 0;
+	}
+	buf_done(&bytes);
+	return rc;
+}
+
+static int take_assignments(struct orders *o, struct err *e)
+{
+	const struct json *targets =
+		json_get(signed_part(o->wide.file), "targets");
+
+	if (o->wide.problem[0])
+		return 0;
+	for (void *m = json_first(targets); m; m = json_next(targets, m))
+		if (strncmp(json_name(m), "assign/", 7) == 0 &&
+		    take_assignment(o, json_value(m), e))
+			return err_in(e, "%s", json_name(m));
+	return 0;
+}
+
+/* ---- the whole book ------------------------------------------------------ */
+
+static int read_roles(struct orders *o, struct store *s, struct err *e)
+{
+	struct store_role *roles = mem_alloc(STORE_ROLES_MAX, sizeof(*roles));
+	struct json *file = NULL;
+	size_t count;
+	int rc = store_roles(s, roles, &count, e);
+
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		if (strcmp(roles[i].name, ORDER_ROLE_ONE) == 0)
+			rc = read_role(s, &roles[i], &o->one, e);
+		else if (strcmp(roles[i].name, ORDER_ROLE_WIDE) == 0)
+			rc = read_role(s, &roles[i], &o->wide, e);
+		else if (!roles[i].problem[0]) {
+			rc = read_file(s, roles[i].name, roles[i].version,
+				       &file, e);
+			if (rc == 0)
+				rc = take_releases(o, file, e);
+			json_free(file);
+			file = NULL;
+		}
+	}
+	free(roles);
+	return rc;
+}
+
+static int read_top(struct orders *o, struct store *s, int64_t root,
+		    int64_t targets, struct err *e)
+{
+	struct json *file = NULL;
+	int rc = read_file(s, "root", root, &file, e);
+
+	if (rc == 0)
+		o->staging_signed =
+			strcmp(json_text(json_get(
+				       json_get(signed_part(file), "pawl"),
+				       "staging")),
+			       "signed") == 0;
+	json_free(file);
+	file = NULL;
+	if (rc == 0)
+		rc = read_file(s, "targets", targets, &file, e);
+	if (rc == 0) {
+		o->one.delegated = is_delegated(file, ORDER_ROLE_ONE);
+		o->wide.delegated = is_delegated(file, ORDER_ROLE_WIDE);
+		rc = take_releases(o, file, e);
+	}
+	json_free(file);
+	return rc;
+}
+
+static int read_book(struct orders *o, struct store *s, struct err *e)
+{
+	int64_t root, targets;
+
+	if (store_metadata_versions(s, &root, &targets, e))
+		return -1;
+	if (root == 0)
+		return 0;
+	if (read_top(o, s, root, targets, e) || read_roles(o, s, e))
+		return -1;
+	take_orders(o);
+	return take_assignments(o, e);
+}
+
+int orders_read(struct store *s, int dirfd, struct orders **out, struct err *e)
+{
+	struct orders *o = mem_alloc(1, sizeof(*o));
+	int rc;
+
+	o->dirfd = dirfd;
+	rc = read_book(o, s, e);
+	json_free(o->one.file);
+	json_free(o->wide.file);
+	o->one.file = NULL;
+	o->wide.file = NULL;
+	if (rc) {
+		orders_free(o);
+		return err_in(e, "orders");
+	}
+	*out = o;
+	return 0;
+}
+
+void orders_free(struct orders *o)
+{
+	if (!o)
+		return;
+	for (size_t i = 0; i < o->chapter_count; i++) {
+		struct chapter *c = &o->chapters[i];
+
+		for (size_t place = 0; place < ORDER_PLACES; place++)
+			if (c->has[place])
+				order_done(&c->at[place]);
+		release_done(&c->release);
+	}
+	free(o->chapters);
+	free(o->assigned);
+	free(o);
+}
+
+/* ---- the decision -------------------------------------------------------- */
+
+static const struct chapter *find(const struct orders *o,
+				  const struct rollout *r)
+{
+	for (size_t i = 0; i < o->chapter_count; i++) {
+		const struct chapter *c = &o->chapters[i];
+
+		if (strcmp(c->release.product, r->product) == 0 &&
+		    strcmp(c->release.id, r->release) == 0 &&
+		    sha256_equal(&c->release.digest, &r->digest))
+			return c;
+	}
+	return NULL;
+}
+
+/* As on the device: a file that cannot be had is never "no halt". */
+static int check_role(const struct role *r, const char *name, int64_t now,
+		      bool *expired, struct err *e)
+{
+	*expired = false;
+	if (!r->delegated)
+		return 0;
+	if (r->expires == 0)
+		return err_set(e, ERR_REFUSED,
+			       "the operators' role %s was never signed", name);
+	*expired = now >= r->expires;
+	if (*expired || !r->problem[0])
+		return 0;
+	return err_set(e, ERR_REFUSED, "the operators' role %s: %s", name,
+		       r->problem);
+}
+
+static int judge(const struct orders *o, const struct chapter *c,
+		 const struct order_device *d, struct err *e)
+{
+	struct order_set set = { .one_expired = false };
+	struct order_grant grant;
+	bool wide_expired;
+
+	if (c->unreadable.code != ERR_NONE)
+		return err_set(e, ERR_REFUSED, "%s", c->unreadable.msg);
+	if (check_role(&o->one, ORDER_ROLE_ONE, d->clock, &set.one_expired,
+		       e) ||
+	    check_role(&o->wide, ORDER_ROLE_WIDE, d->clock, &wide_expired, e))
+		return -1;
+	if (wide_expired)
+		return err_set(e, ERR_REFUSED,
+			       "the operators' role rollout-wide has expired");
+	for (size_t i = 0; i < ORDER_PLACES; i++)
+		set.at[i] = c->has[i] ? &c->at[i] : NULL;
+	if (order_allows(&set, &c->release, d, &grant, e)) {
+		e->code = ERR_REFUSED;
+		return -1;
+	}
+	return 0;
+}
+
+int orders_judge(const struct orders *o, const struct rollout *r,
+		 const struct rollout_device *d, int64_t now, struct err *e)
+{
+	struct order_device device = { .id = d->id, .clock = now };
+	const struct chapter *c = o ? find(o, r) : NULL;
+
+	if (!o)
+		return err_set(e, ERR_REFUSED, "the orders cannot be read");
+	if (!c)
+		return err_set(e, ERR_REFUSED,
+			       "%s is not in the signed metadata", r->release);
+	if (!o->staging_signed && !release_is_undo(&c->release))
+		return 0;
+	memcpy(device.cohort, d->cohort, sizeof(device.cohort));
+	return judge(o, c, &device, e);
+}
+
+int orders_each_assigned(const struct orders *o,
+			 int (*visit)(void *ctx, const struct device_id *device,
+				      const char *cohort, struct err *e),
+			 void *ctx, struct err *e)
+{
+	for (size_t i = 0; i < o->assigned_count; i++)
+		if (visit(ctx, &o->assigned[i].device, o->assigned[i].cohort,
+			  e))
+			return -1;
+	return 0;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * orders - what the published repository lets operators' orders open, as the
+ * server knows it: so that it never offers what a device would refuse.
+ *
+ * The book is derived from what was imported, and so verified, and from nothing
+ * else; it is made anew after each import. The decision is common/order, which
+ * devices use too. What cannot be read opens nothing.
+ */
+#ifndef UPDATE_SERVER_ORDERS_H
+#define UPDATE_SERVER_ORDERS_H
+
+#include "common/order.h"
+#include "update-server/store.h"
+
+struct orders;
+
+/*
+ * Read the newest metadata of the store and the documents beneath dirfd. A
+ * store that nothing was imported to yet has an empty book.
+ */
+int orders_read(struct store *s, int dirfd, struct orders **out,
+		struct err *e) NODISCARD;
+void orders_free(struct orders *o);
+
+/*
+ * May this device have what a rollout offers, by the orders? 0 too where none
+ * is needed: root says "staging": "server", and it is no undo. ERR_REFUSED says
+ * in words what is missing. NULL, a book that could not be read, opens nothing.
+ */
+int orders_judge(const struct orders *o, const struct rollout *r,
+		 const struct rollout_device *d, int64_t now,
+		 struct err *e) NODISCARD;
+
+/* Each device that two operators assigned to a cohort. */
+int orders_each_assigned(const struct orders *o,
+			 int (*visit)(void *ctx, const struct device_id *device,
+				      const char *cohort, struct err *e),
+			 void *ctx, struct err *e) NODISCARD;
+
+#endif
