@@ -71,6 +71,15 @@ struct explorer {
 	struct err failure;
 };
 
+/* Told to end: the loop devices are to be given back first. */
+static volatile sig_atomic_t told_to_end;
+
+static void on_signal(int number)
+{
+	(void)number;
+	told_to_end = 1;
+}
+
 /* ---- each state once ----------------------------------------------------- */
 
 static uint64_t mix(uint64_t x)
@@ -232,6 +241,8 @@ static int visit(void *ctx, const struct state *s)
 	uint64_t sum = medium_show(&x->medium, s);
 	size_t first, last;
 
+	if (told_to_end)
+		return -1;
 	state_claims(s, &first, &last);
 	for (size_t i = first; i <= last; i++) {
 		uint64_t key = mix(sum + mix(i + 1));
@@ -280,7 +291,8 @@ static int explore(struct explorer *x, unsigned rounds, struct err *e)
 	if (medium_open(x->o->before, (uint32_t)x->o->sector, &x->medium, e))
 		return -1;
 	x->seen = (struct seen){ 0 };
-	rc = states_each(x->run, rounds, &v) || check_end(x, e) ? -1 : 0;
+	rc = states_each(x->run, rounds, &v);
+	rc = rc ? err_set(e, ERR_BUSY, "told to end") : check_end(x, e);
 	medium_close(&x->medium);
 	free(x->seen.keys);
 	return rc;
@@ -451,6 +463,8 @@ int main(int argc, char **argv)
 {
 	struct err e = { 0 };
 
+	(void)signal(SIGTERM, on_signal);
+	(void)signal(SIGINT, on_signal);
 	if (run(argc, argv, &e) == 0)
 		return EXIT_SUCCESS;
 	(void)fflush(stdout);

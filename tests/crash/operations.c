@@ -38,7 +38,7 @@ struct test {
 	const char *how, *fresh, *device, *client, *shim, *runs;
 	struct opt_list releases;
 	uint64_t every, first, status;
-	bool again;
+	bool again, retry;
 	char **command;
 	int command_len;
 
@@ -97,12 +97,14 @@ static void set_shim(const struct test *t, const char *how, uint64_t at)
 static void become_client(const struct test *t, const char *how, uint64_t at,
 			  int out)
 {
-	const char *argv[ARGS_MAX + 5];
+	const char *argv[ARGS_MAX + 6];
 	int n = 0;
 
 	argv[n++] = t->client;
 	for (int i = 0; i < t->command_len; i++)
 		argv[n++] = t->command[i];
+	if (t->retry)
+		argv[n++] = "--retry";
 	argv[n++] = "--quiet";
 	argv[n++] = "--config";
 	argv[n++] = t->config;
@@ -187,13 +189,34 @@ static int check_end(const struct test *t, int ended, const struct observed *o,
 	return 0;
 }
 
+/*
+ * A new slot that cannot be read in its trial has not proved itself: it is
+ * taken back for that reason, and a person may have it tried again.
+ */
+static bool was_taken_back(const struct test *t, int ended,
+			   const struct observed *o)
+{
+	const struct machine *m = &o->journal.machine;
+
+	return strcmp(t->how, "unreadable") == 0 && ended == ERR_REFUSED &&
+	       m->state == MACHINE_ROLLED_BACK && m->reason == REASON_HEALTH &&
+	       o->journal.detail[0];
+}
+
 static int check_recovery(struct test *t, struct err *e)
 {
 	struct observed o;
 	int ended = 0;
 
+	t->retry = false;
 	if (run_client(t, NULL, 0, &ended, e) || look(t, &o, e))
 		return err_in(e, "the run after it");
+	if (was_taken_back(t, ended, &o)) {
+		t->retry = true;
+		if (run_client(t, NULL, 0, &ended, e) || look(t, &o, e))
+			return err_in(e, "trying it again");
+	}
+	t->retry = false;
 	/* A bad release may be known by now. */
 	if (ended != (int)t->status && ended != 0 &&
 	    !(t->status == ERR_HEALTH && ended == ERR_REFUSED))
