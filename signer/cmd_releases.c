@@ -59,6 +59,13 @@ static bool each_release(const struct repo *r,
 	return stop;
 }
 
+/* Its packages are all made alike. */
+static bool is_encrypted(const struct json *release)
+{
+	return json_get(json_at(json_get(release, "packages"), 0),
+			"encrypted") != NULL;
+}
+
 /* ---- list ---------------------------------------------------------------- */
 
 struct list {
@@ -75,12 +82,13 @@ static bool list_one(void *ctx, const struct listed *l)
 	json_set_text(copy, "state", state);
 	json_set_text(copy, "role", l->role);
 	json_add(list->marked, copy);
-	report_line(list->out, "%s %s (%s): seq %lld, %zu packages, %s%s%s",
+	report_line(list->out, "%s %s (%s): seq %lld, %zu packages%s, %s%s%s",
 		    json_text(json_get(l->release, "product")),
 		    json_text(json_get(l->release, "release")),
 		    json_text(json_get(l->release, "version")),
 		    (long long)json_int(json_get(l->release, "seq")),
-		    json_count(json_get(l->release, "packages")), state,
+		    json_count(json_get(l->release, "packages")),
+		    is_encrypted(l->release) ? " encrypted" : "", state,
 		    strcmp(l->role, "targets") == 0 ? "" : ", ",
 		    strcmp(l->role, "targets") == 0 ? "" : l->role);
 	return false;
@@ -112,8 +120,9 @@ static void show_packages(const struct json *packages, struct report *out)
 	for (size_t i = 0; i < json_count(packages); i++) {
 		one = json_at(packages, i);
 		text_size((uint64_t)json_int(json_get(one, "length")), size);
-		report_line(out, "  %s %s: %s",
+		report_line(out, "  %s %s%s: %s",
 			    json_text(json_get(one, "path")), size,
+			    json_get(one, "encrypted") ? ", encrypted" : "",
 			    json_text(json_get(one, "sha256")));
 	}
 }

@@ -46,6 +46,8 @@ static struct json *describe_package(const char *path, const struct json *entry)
 	json_set_text(one, "path", path);
 	copy_member(one, package, "kind");
 	copy_member(one, package, "base");
+	if (json_get(package, "encryption"))
+		json_set_bool(one, "encrypted", true);
 	copy_member(one, entry, "length");
 	copy_member(one, json_get(entry, "hashes"), "sha256");
 	return one;

@@ -93,6 +93,14 @@ void api_set_time(struct json *j, const char *name, int64_t when);
 void api_set_digest(struct json *j, const char *name,
 		    const struct sha256 *digest);
 
+/*
+ * Can this device open one of the release's packages: because it is plain, or
+ * a key was sealed for the device? Not to be asked under the store's lock.
+ */
+int api_can_open(struct server_api *api, const char *product,
+		 const char *release, const struct device_id *id, bool *out,
+		 struct err *e) NODISCARD;
+
 api_handler api_metadata_get, api_target_get, api_site_get;
 api_handler api_nonce, api_enrol;
 api_handler api_checkin, api_report;

@@ -173,6 +173,7 @@ static int choose(struct server_api *api, struct choice *c,
 {
 	struct rollout_past past;
 	enum rollout_verdict verdict;
+	bool opens = false;
 
 	for (size_t i = 0; i < c->count; i++) {
 		const struct rollout *r = &c->candidates[i];
@@ -181,6 +182,12 @@ static int choose(struct server_api *api, struct choice *c,
 			       e))
 			return -1;
 		verdict = decide_one(c, r, &past);
+		if (verdict == VERDICT_OFFER &&
+		    api_can_open(api, r->product, r->release, &device->facts.id,
+				 &opens, e))
+			return -1;
+		if (verdict == VERDICT_OFFER && !opens)
+			verdict = VERDICT_NO_KEY;
 		if (verdict == VERDICT_OFFER)
 			return offer(api, device, r, latest, d, e);
 		c->verdict = verdict;

@@ -370,25 +370,52 @@ static void list_why(void *ctx, const struct rollout *r)
 	json_add(w->list, j);
 }
 
+/* What is open to a device that has no key of it is not offered either. */
+static int explain_keys(struct server_api *api, const struct store_device *d,
+			const struct json *rollouts, struct json *out,
+			struct err *e)
+{
+	const char *open_why = rollout_why(VERDICT_OFFER);
+	const struct rollout_device *f = &d->facts;
+	bool opens;
+
+	for (size_t i = 0; i < json_count(rollouts); i++) {
+		struct json *one = json_clone(json_at(rollouts, i));
+
+		json_add(out, one);
+		if (strcmp(json_text(json_get(one, "why")), open_why) != 0)
+			continue;
+		if (api_can_open(api, f->product,
+				 json_text(json_get(one, "release")), &f->id,
+				 &opens, e))
+			return -1;
+		if (!opens)
+			json_set_text(one, "why", rollout_why(VERDICT_NO_KEY));
+	}
+	return 0;
+}
+
 static int show_device(struct server_api *api, const struct store_device *d,
 		       struct response *a, struct err *e)
 {
 	struct json *j = device_json(d);
 	struct json *attempts = json_new_array();
+	struct json *rollouts = json_new_array();
 	struct why_list why = { api, json_new_array(), d, utc_now() };
+	int rc = -1;
 
 	json_set_int(j, "v", 1);
 	if (store_attempt_each(api->store, &d->facts.id, list_attempt, attempts,
-			       e) ||
-	    store_rollout_each(api->store, list_why, &why, e)) {
-		json_free(attempts);
-		json_free(why.list);
-		json_free(j);
-		return -1;
-	}
+			       e) == 0 &&
+	    store_rollout_each(api->store, list_why, &why, e) == 0)
+		rc = explain_keys(api, d, why.list, rollouts, e);
 	json_set(j, "attempts", attempts);
-	json_set(j, "rollouts", why.list);
-	return response_json(a, 200, j, e);
+	json_set(j, "rollouts", rollouts);
+	json_free(why.list);
+	if (rc == 0)
+		return response_json(a, 200, j, e);
+	json_free(j);
+	return -1;
 }
 
 int api_device_show(struct server_api *api, const struct request *q,

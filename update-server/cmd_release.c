@@ -386,8 +386,8 @@ static void print_release(const struct json *j)
 	};
 	static const char *const more[] = { "issued", "urgent", "fixes",
 					    "content_bytes", NULL };
-	static const char *const columns[] = { "kind", "from", "bytes", "path",
-					       NULL };
+	static const char *const columns[] = { "kind", "from",      "bytes",
+					       "path", "encrypted", NULL };
 	const struct json *detail = json_get(j, "detail");
 
 	ui_fields(j, fields);

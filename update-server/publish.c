@@ -348,6 +348,8 @@ static int add_package(struct import *im, const struct tuf_target *t,
 	if (r->kind == PACKAGE_DELTA)
 		json_set_text(package, "from", r->base_id);
 	json_set_int(package, "bytes", (int64_t)t->length);
+	if (r->encrypted)
+		json_set_bool(package, "encrypted", true);
 	api_set_digest(package, "sha256", &t->sha256);
 	detail = im->details[at];
 	packages = json_clone(json_get(detail, "packages"));

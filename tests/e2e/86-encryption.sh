@@ -45,8 +45,20 @@ wrap() { # id, registry, options
 secret_tree 1
 serve_release 1 --encrypt "$WORK/wrap.pub"
 roll_out 1
-want 13 on one update
-on one status | grep -q 'no key' || on one status
+on one update | tee "$WORK/said"
+grep -q 'no key was sealed' "$WORK/said" || die "it is offered all the same"
+[ ! -e "$WORK/one/slots/current" ] || die "one has installed without a key"
+operator device list --json >"$WORK/out"
+for id in $(grep -o '[0-9a-f]\{32\}' "$WORK/out" | sort -u); do
+	operator device show "$id" | grep -q 'no key was sealed' ||
+		die "nobody is told why $id gets nothing"
+done
+operator release show 1 | grep -q 'full.*yes' ||
+	die "the server does not show it as encrypted"
+"$signer" release show "$WORK/repo" --product gateway --id 1 |
+	grep -q ', encrypted' || die "the signer does not say encrypted"
+"$signer" release list "$WORK/repo" | grep -q 'packages* encrypted' ||
+	die "the signer does not list it as encrypted"
 
 # Sealed to both, each of them new; the second time nobody is.
 operator device export "$WORK/registry.1" --product gateway
