@@ -48,12 +48,13 @@ static const struct magic magics[] = {
 	MAGIC(UNWRAP_COMPRESSED, 0, "\x02\x21\x4c\x18"),     /* lz4, legacy */
 	MAGIC(UNWRAP_COMPRESSED, 0, "\x28\xb5\x2f\xfd"),     /* zstd */
 	MAGIC(UNWRAP_COMPRESSED, 1,
-	      "\x2a\x4d\x18"),                      /* zstd or lz4, skippable */
-	MAGIC(UNWRAP_ARCHIVE, 0, "PK\x03\x04"),     /* zip */
-	MAGIC(UNWRAP_ARCHIVE, 0, "PK00PK\x03\x04"), /* zip */
-	MAGIC(UNWRAP_ARCHIVE, 0, "!<arch>\n"),      /* ar */
-	MAGIC(UNWRAP_ARCHIVE, 0, "07070"),          /* cpio */
-	MAGIC(UNWRAP_ARCHIVE, 0, "\xc7\x71"),       /* cpio, binary */
+	      "\x2a\x4d\x18"), /* zstd or lz4, skippable */
+	MAGIC(UNWRAP_COMPRESSED, 0, "\xed\xab\xee\xdb"), /* rpm */
+	MAGIC(UNWRAP_ARCHIVE, 0, "PK\x03\x04"),          /* zip */
+	MAGIC(UNWRAP_ARCHIVE, 0, "PK00PK\x03\x04"),      /* zip */
+	MAGIC(UNWRAP_ARCHIVE, 0, "!<arch>\n"),           /* ar */
+	MAGIC(UNWRAP_ARCHIVE, 0, "07070"),               /* cpio */
+	MAGIC(UNWRAP_ARCHIVE, 0, "\xc7\x71"),            /* cpio, binary */
 	MAGIC(UNWRAP_ARCHIVE, 0, "\x71\xc7"),
 	MAGIC(UNWRAP_ARCHIVE, 257, "ustar"), /* tar */
 };
@@ -133,6 +134,7 @@ static bool take_filters(struct archive *a)
 	       archive_read_support_filter_lzip(a) == ARCHIVE_OK &&
 	       archive_read_support_filter_lz4(a) == ARCHIVE_OK &&
 	       archive_read_support_filter_zstd(a) == ARCHIVE_OK &&
+	       archive_read_support_filter_rpm(a) == ARCHIVE_OK &&
 	       archive_read_support_format_raw(a) == ARCHIVE_OK;
 }
 

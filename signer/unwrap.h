@@ -4,11 +4,11 @@
  *
  * Formats: tar, cpio, ar (so Debian packages), zip (so jar, docx, wheels), and
  * one compressed file. Filters: gzip, compress, bzip2, xz, lzma, lzip, lz4 and
- * zstd, each by a library: one for which libarchive would start a program is
- * never registered. One of them at a time: libarchive would take compressed
- * zeroes for an empty tar and what follows them would not be seen. Nothing is
- * written anywhere. The input is hostile; bounds on what comes out are the
- * caller's.
+ * zstd, and the headers of an rpm (a compressed cpio follows them), each by a
+ * library: one for which libarchive would start a program is never registered.
+ * One of them at a time: libarchive would take compressed zeroes for an empty
+ * tar and what follows them would not be seen. Nothing is written anywhere. The
+ * input is hostile; bounds on what comes out are the caller's.
  */
 #ifndef SIGNER_UNWRAP_H
 #define SIGNER_UNWRAP_H

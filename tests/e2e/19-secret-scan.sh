@@ -31,6 +31,24 @@ said() {
 	}
 }
 
+# An rpm around a compressed cpio: name of the file within, name of the rpm.
+make_rpm() {
+	python3 - "$1" "$2" <<'END'
+import gzip, sys
+def member(name, data):
+	head = [1, 0o100644, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0]
+	out = b"070701" + b"".join(b"%08x" % n for n in head) + name + b"\0"
+	out += b"\0" * (-len(out) % 4) + data
+	return out + b"\0" * (-len(out) % 4)
+header = bytes.fromhex("8eade801" "00000000" "00000001" "00000008") + bytes(24)
+with open(sys.argv[1], "rb") as f:
+	cpio = member(b"etc/key", f.read()) + member(b"TRAILER!!!", b"")
+with open(sys.argv[2], "wb") as f:
+	f.write(bytes.fromhex("edabeedb0300") + bytes(90) + header + header +
+		gzip.compress(cpio))
+END
+}
+
 # ---- every container -------------------------------------------------------
 
 mkdir keys
@@ -121,6 +139,9 @@ said 'image.gz!: byte 4096: a PEM private key'
 ar rc pkg.deb t.tar.xz
 scan 10 pkg.deb
 said 'pkg.deb!/t.tar.xz!/sub/a.pem: byte 0: '
+make_rpm keys/pkcs8.pem pkg.rpm
+scan 10 pkg.rpm
+said '/etc/key: byte 0: a PEM private key'
 gzip -c keys/pkcs8.der >k.gz
 scan 10 k.gz
 said 'k.gz!: byte 0: a PKCS#8 EC key'

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "signer/unwrap.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "tests/unit/check.h"
+
+#define INPUT_MAX 4096
+
+/* The input in pieces of a few bytes. */
+struct feed {
+	struct slice rest;
+	size_t step;
+	bool breaks;
+};
+
+static int next(void *ctx, struct slice *bytes, struct err *e)
+{
+	struct feed *f = ctx;
+	size_t len = f->rest.len < f->step ? f->rest.len : f->step;
+
+	if (f->breaks && len == 0)
+		return err_set(e, ERR_SYSTEM, "the disk is gone");
+	*bytes = slice_sub(f->rest, 0, len);
+	f->rest = slice_sub(f->rest, len, f->rest.len - len);
+	return 0;
+}
+
+/* Everything of the next member; -1 at the end or a failure. */
+static int member(struct unwrap *u, char *name, char *content, struct err *e)
+{
+	const char *shown;
+	bool end = false;
+	size_t got = 0;
+
+	if (unwrap_next(u, &shown, &end, e) || end)
+		return -1;
+	(void)snprintf(name, 64, "%s", shown ? shown : "");
+	if (unwrap_read(u, content, 63, &got, e))
+		return -1;
+	content[got] = 0;
+	return 0;
+}
+
+static void add(struct buf *to, const char *text)
+{
+	struct err e = { 0 };
+
+	assert_ok(buf_add(to, slice_of(text), &e));
+}
+
+static void add_zeroes(struct buf *to, size_t count)
+{
+	static const uint8_t zeroes[512];
+	struct err e = { 0 };
+
+	assert_ok(buf_add(to, (struct slice){ zeroes, count }, &e));
+}
+
+/* cpio, "newc": what an rpm holds. */
+static void add_cpio(struct buf *to)
+{
+	add(to, "070701"
+		"00000001"
+		"000081a4"
+		"00000000"
+		"00000000"
+		"00000001"
+		"00000000"
+		"00000006"
+		"00000000"
+		"00000000"
+		"00000000"
+		"00000000"
+		"00000006"
+		"00000000");
+	add(to, "a.key");
+	add_zeroes(to, 1);
+	add(to, "secret");
+	add_zeroes(to, 2);
+	add(to, "070701"
+		"00000000"
+		"00000000"
+		"00000000"
+		"00000000"
+		"00000001"
+		"00000000"
+		"00000000"
+		"00000000"
+		"00000000"
+		"00000000"
+		"00000000"
+		"0000000b"
+		"00000000");
+	add(to, "TRAILER!!!");
+	add_zeroes(to, 4);
+}
+
+/* A header of rpm with one index entry and eight bytes of store. */
+static void add_rpm_header(struct buf *to)
+{
+	static const uint8_t header[16 + 16 + 8] = {
+		0x8e, 0xad, 0xe8, 0x01, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 8,
+	};
+	struct err e = { 0 };
+
+	assert_ok(buf_add(to, (struct slice){ header, sizeof(header) }, &e));
+}
+
+static void add_rpm(struct buf *to)
+{
+	static const uint8_t lead[96] = { 0xed, 0xab, 0xee, 0xdb, 3, 0 };
+	struct err e = { 0 };
+
+	assert_ok(buf_add(to, (struct slice){ lead, sizeof(lead) }, &e));
+	add_rpm_header(to);
+	add_rpm_header(to);
+	add_cpio(to);
+}
+
+static void a_member_is_read_by_name(void **state)
+{
+	struct buf in = BUF_INIT(INPUT_MAX);
+	char name[64], content[64];
+	struct unwrap *u = NULL;
+	struct err e = { 0 };
+
+	(void)state;
+	add_cpio(&in);
+	assert_int_equal(unwrap_kind(buf_slice(&in)), UNWRAP_ARCHIVE);
+	for (size_t step = 1; step < 300; step += 13) {
+		struct feed f = { buf_slice(&in), step, false };
+
+		assert_ok(unwrap_open(UNWRAP_ARCHIVE, next, &f, &u, &e));
+		assert_ok(member(u, name, content, &e));
+		assert_string_equal(name, "a.key");
+		assert_string_equal(content, "secret");
+		assert_int_equal(member(u, name, content, &e), -1);
+		unwrap_close(u);
+	}
+	buf_done(&in);
+}
+
+/* Its headers go; what remains is looked at as a file of its own. */
+static void an_rpm_is_opened_down_to_its_cpio(void **state)
+{
+	struct buf in = BUF_INIT(INPUT_MAX);
+	struct feed f = { .step = 50 };
+	char name[64], content[64];
+	struct unwrap *u = NULL;
+	struct err e = { 0 };
+
+	(void)state;
+	add_rpm(&in);
+	f.rest = buf_slice(&in);
+	assert_int_equal(unwrap_kind(f.rest), UNWRAP_COMPRESSED);
+	assert_ok(unwrap_open(UNWRAP_COMPRESSED, next, &f, &u, &e));
+	assert_ok(member(u, name, content, &e));
+	assert_string_equal(name, "");
+	assert_memory_equal(content, "070701", 6);
+	assert_int_equal(unwrap_kind(slice_of(content)), UNWRAP_ARCHIVE);
+	unwrap_close(u);
+	buf_done(&in);
+}
+
+static void what_is_cut_yields_no_member(void **state)
+{
+	struct buf in = BUF_INIT(INPUT_MAX);
+	char name[64], content[64];
+	struct unwrap *u = NULL;
+	struct err e;
+
+	(void)state;
+	add_cpio(&in);
+	/* Up to the content's last byte. */
+	for (size_t len = 6; len < 110 + 6 + 6; len++) {
+		struct feed f = { slice_sub(buf_slice(&in), 0, len), 7, false };
+
+		assert_ok(unwrap_open(UNWRAP_ARCHIVE, next, &f, &u, &e));
+		assert_int_equal(member(u, name, content, &e), -1);
+		unwrap_close(u);
+	}
+	buf_done(&in);
+}
+
+static void a_failure_of_the_input_is_told(void **state)
+{
+	struct buf in = BUF_INIT(INPUT_MAX);
+	struct feed f = { .step = 50, .breaks = true };
+	const char *shown;
+	struct unwrap *u = NULL;
+	struct err e = { 0 };
+	bool end;
+
+	(void)state;
+	add_cpio(&in);
+	f.rest = slice_sub(buf_slice(&in), 0, 60);
+	assert_int_equal(unwrap_open(UNWRAP_ARCHIVE, next, &f, &u, &e), 0);
+	assert_refused(unwrap_next(u, &shown, &end, &e), ERR_SYSTEM);
+	unwrap_close(u);
+	buf_done(&in);
+}
+
+static void what_is_no_archive_is_none(void **state)
+{
+	(void)state;
+	assert_int_equal(unwrap_kind((struct slice){ 0 }), UNWRAP_NONE);
+	assert_int_equal(unwrap_kind(slice_of("hello")), UNWRAP_NONE);
+	assert_int_equal(unwrap_kind(slice_of("PK\x03")), UNWRAP_NONE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_member_is_read_by_name),
+		cmocka_unit_test(an_rpm_is_opened_down_to_its_cpio),
+		cmocka_unit_test(what_is_cut_yields_no_member),
+		cmocka_unit_test(a_failure_of_the_input_is_told),
+		cmocka_unit_test(what_is_no_archive_is_none),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
