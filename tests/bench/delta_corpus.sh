@@ -17,6 +17,7 @@
 #   figure delta-bytes-PAIR N bytes peer PEER N ratio R
 #   figure delta-encode-PAIR N ms-cpu peer PEER N ratio R
 #   figure delta-apply-PAIR N ms-cpu
+#   figure delta-memory-PAIR N kB-resident     of encoding, with peers' own
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 : "${BIN:?the folder of the programs}"
@@ -53,12 +54,12 @@ as_file() { # INPUT FILE
 	fi
 }
 
-# Milliseconds of CPU that the children of this shell took.
-cpu_ms() {
+# Milliseconds of CPU that a command took, and its peak memory in kB.
+cpu_and_kb() {
 	python3 -c 'import resource, subprocess, sys
 subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
 u = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(int((u.ru_utime + u.ru_stime) * 1000))' "$@"
+print(int((u.ru_utime + u.ru_stime) * 1000), u.ru_maxrss)' "$@"
 }
 
 peer() { # NAME COMMAND...: the command writes $work/out
@@ -66,9 +67,11 @@ peer() { # NAME COMMAND...: the command writes $work/out
 	shift
 	command -v "$1" >/dev/null || return 0
 	rm -f "$work/out"
-	ms=$(cpu_ms "$@")
+	took=$(cpu_and_kb "$@")
 	figure "delta-bytes-$pair" "$delta" bytes "$tool_name" "$(size "$work/out")"
-	figure "delta-encode-$pair" "$make_ms" ms-cpu "$tool_name" "$ms"
+	figure "delta-encode-$pair" "$make_ms" ms-cpu "$tool_name" "${took% *}"
+	figure "delta-memory-$pair" "$make_kb" kB-resident "$tool_name" \
+		"${took#* }"
 }
 
 compare() { # PAIR OLD NEW
@@ -84,11 +87,12 @@ compare() { # PAIR OLD NEW
 	[ -d "$2" ] && [ "$(id -u)" = 0 ] && attributes=system
 	line=$("$tool" "$work/old/" "$work/new/" "$work/scratch" \
 		"${CODEC:-lzma}" "$attributes")
-	# full N delta N content N make_ms N apply_ms N
+	# full N delta N content N make_ms N apply_ms N make_kb N
 	# shellcheck disable=SC2086 # a list of words
 	set -- $line
 	full=$2 delta=$4 make_ms=$8
 	shift 8
+	make_kb=$4
 	echo "figure delta-apply-$pair $2 ms-cpu"
 	figure "delta-bytes-$pair" "$delta" bytes full-package "$full"
 	peer bsdiff bsdiff "$work/old.file" "$work/new.file" "$work/out"

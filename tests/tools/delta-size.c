@@ -5,7 +5,8 @@
  * Make a full package of NEW and a delta from OLD (folders or tars), as the
  * signer does, apply the delta as a device does, and print what that takes:
  *
- *	full BYTES delta BYTES content BYTES make_ms N apply_ms N
+ *	full BYTES delta BYTES content BYTES make_ms N apply_ms N make_kb N
+ *apply_kb N
  *
  * With OUT (a folder) both packages and both manifests are left there, and the
  * tree that came out in OUT/new.
@@ -30,7 +31,7 @@ struct job {
 	bool keep;
 	struct pack_tree *old, *fresh;
 	struct release base, full, delta;
-	long make_ms;
+	long make_ms, make_kb; /* processor time, and peak resident memory */
 };
 
 static long cpu_ms(const struct rusage *use)
@@ -71,6 +72,7 @@ static int make_all(struct job *j, struct err *e)
 		return -1;
 	getrusage(RUSAGE_SELF, &after);
 	j->make_ms = cpu_ms(&after) - cpu_ms(&before);
+	j->make_kb = after.ru_maxrss;
 	if (!j->keep)
 		return 0;
 	if (fs_replace_file(j->out, "old.manifest",
@@ -152,11 +154,12 @@ static int run(struct job *j, struct err *e)
 	    apply_one(j, "old.pawl", &j->base, -1, "old", e) ||
 	    apply_delta_child(j, &use, e))
 		return -1;
-	printf("full %llu delta %llu content %llu make_ms %ld apply_ms %ld\n",
+	printf("full %llu delta %llu content %llu make_ms %ld apply_ms %ld "
+	       "make_kb %ld\n",
 	       (unsigned long long)j->full.package_len,
 	       (unsigned long long)j->delta.package_len,
 	       (unsigned long long)j->delta.content_len, j->make_ms,
-	       cpu_ms(&use));
+	       cpu_ms(&use), j->make_kb);
 	return 0;
 }
 
