@@ -146,23 +146,56 @@ static int inflate_frame(struct delta_unpack *u, size_t packed_len,
 	return 0;
 }
 
+/* Pass over a packed stream. */
+static int skip(struct delta_unpack *u, size_t len, uint8_t *out,
+		size_t out_len, struct err *e)
+{
+	memset(out, 0, out_len);
+	while (len > 0) {
+		struct slice got;
+
+		if (peek(u, len, &got, e))
+			return -1;
+		if (got.len == 0)
+			return err_set(e, ERR_FORMAT, "delta is cut off");
+		u->in_used += got.len;
+		len -= got.len;
+	}
+	return 0;
+}
+
+static int read_inserts(struct delta_unpack *u, const struct delta_record *r,
+			struct rd *ranges, uint8_t *out, struct err *e)
+{
+	const size_t len = r->raw_len[DELTA_INSERTS];
+	const size_t packed = r->packed_len[DELTA_INSERTS];
+
+	if (!u->from.old_at)
+		return skip(u, packed, out, len, e);
+	if (read_prefix(u, ranges, len, e))
+		return -1;
+	return packed == len ? read_exactly(u, out, len, e)
+			     : inflate_frame(u, packed, out, len, e);
+}
+
 static int read_streams(struct delta_unpack *u, const struct delta_record *r,
 			struct rd streams[DELTA_STREAMS], struct err *e)
 {
 	uint8_t *out = u->raw;
 
-	for (size_t i = 0; i < DELTA_STREAMS; i++) {
+	for (size_t i = 0; i < DELTA_INSERTS; i++) {
 		const size_t len = r->raw_len[i], packed = r->packed_len[i];
 
 		streams[i] = rd_init((struct slice){ out, len });
-		if (i == DELTA_INSERTS &&
-		    read_prefix(u, &streams[DELTA_PREFIX], len, e))
-			return -1;
 		if (packed == len ? read_exactly(u, out, len, e)
 				  : inflate_frame(u, packed, out, len, e))
 			return -1;
 		out += len;
 	}
+	streams[DELTA_INSERTS] =
+		rd_init((struct slice){ out, r->raw_len[DELTA_INSERTS] });
+	if (read_inserts(u, r, &streams[DELTA_PREFIX], out, e))
+		return -1;
 	buf_done(&u->prefix);
 	return 0;
 }
@@ -188,6 +221,13 @@ int delta_unpack_next(struct delta_unpack *u, struct delta_record *record,
 	}
 	*record = r;
 	return read_streams(u, &r, streams, e);
+}
+
+bool delta_unpack_at_end(struct delta_unpack *u, struct err *e)
+{
+	struct slice rest;
+
+	return peek(u, 1, &rest, e) != 0 || rest.len == 0;
 }
 
 int delta_unpack_end(struct delta_unpack *u, struct err *e)

@@ -21,7 +21,11 @@ struct delta_source {
 	/* Next bytes; *got 0 at the end. */
 	int (*more)(void *ctx, void *out, size_t len, size_t *got,
 		    struct err *e);
-	/* One range of the prefix, which lies within the old stream. */
+	/*
+	 * One range of the prefix, which lies within the old stream. NULL:
+	 * there is no old stream; inserts are passed over, and their bytes are
+	 * zeroes.
+	 */
 	int (*old_at)(void *ctx, uint64_t at, void *out, size_t len,
 		      struct err *e);
 	uint64_t old_len;
@@ -37,6 +41,9 @@ void delta_unpack_free(struct delta_unpack *u);
 int delta_unpack_next(struct delta_unpack *u, struct delta_record *record,
 		      struct rd streams[DELTA_STREAMS],
 		      struct err *e) NODISCARD;
+
+/* Whether no record follows, as far as is known: failing to read ends too. */
+bool delta_unpack_at_end(struct delta_unpack *u, struct err *e);
 
 /* Nothing may follow the last record. */
 int delta_unpack_end(struct delta_unpack *u, struct err *e) NODISCARD;

@@ -33,6 +33,7 @@ int cmd_discard(int argc, char **argv, struct err *e);
 int cmd_checklist(int argc, char **argv, struct err *e);
 int cmd_publish(int argc, char **argv, struct err *e);
 int cmd_wrap(int argc, char **argv, struct err *e);
+int cmd_delta_explain(int argc, char **argv, struct err *e);
 int cmd_scan(int argc, char **argv, struct err *e);
 int cmd_order_open(int argc, char **argv, struct err *e);
 int cmd_order_baseline(int argc, char **argv, struct err *e);

@@ -38,6 +38,8 @@ static const struct command commands[] = {
 	  "what lies below is never installed again", cmd_floor },
 	{ "stepback", "REPO --product P --from ID --to ID",
 	  "let devices go back to one older release", cmd_stepback },
+	{ "delta explain", "FILE [--input DIR|TAR]",
+	  "where the bytes of a delta went", cmd_delta_explain },
 	{ "scan", "PATH...", "look for private keys in any file or folder",
 	  cmd_scan },
 	{ "order open", "REPO --product P --release ID --cohort C",

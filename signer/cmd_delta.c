@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_delta - where the bytes of a delta package went.
+ *
+ * The file stands on its own: it is compared with the digests in itself, which
+ * say nothing about who made it.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/fs.h"
+#include "common/opt.h"
+#include "common/package.h"
+#include "common/text.h"
+#include "signer/commands.h"
+#include "signer/delta_explain.h"
+#include "signer/pack.h"
+#include "signer/pack_tree.h"
+#include "signer/report.h"
+
+struct explain {
+	struct report *out;
+	struct pack_tree *content; /* NULL: files have no names */
+	uint32_t next;             /* entry that may be the next to begin */
+	uint64_t next_at;          /* where its content begins */
+	struct json *files;
+	uint64_t copies, copied;
+};
+
+/* ---- what is told -------------------------------------------------------- */
+
+/* The file that holds a place of the new stream, as a heap-free text. */
+static struct slice name_at(struct explain *x, uint64_t at)
+{
+	const struct tree *t;
+	struct tree_entry entry;
+
+	if (!x->content)
+		return slice_of("");
+	t = &x->content->tree;
+	if (at < t->bytes.len)
+		return slice_of("(manifest)");
+	if (x->next_at == 0)
+		x->next_at = t->bytes.len;
+	for (; x->next < t->count; x->next++) {
+		tree_entry(t, x->next, &entry);
+		if (at - x->next_at < entry.len)
+			return entry.path;
+		x->next_at += entry.len;
+	}
+	return slice_of("(behind the content)");
+}
+
+static const char *method_of(const struct delta_share *s)
+{
+	if (s->covered == 0)
+		return "inserted";
+	if (s->foreign > s->covered / 2)
+		return "pieced together";
+	return "patched";
+}
+
+static int tell_segment(void *ctx, const struct delta_share *s, struct err *e)
+{
+	struct explain *x = ctx;
+	struct slice name;
+	struct json *one;
+
+	(void)e; /* telling cannot fail before the end */
+	if (s->segment.kind == DELTA_COPY) {
+		x->copies++;
+		x->copied += s->segment.len;
+		return 0;
+	}
+	name = name_at(x, s->at);
+	report_line(x->out,
+		    "%10.0f bytes for %llu at %llu%s%.*s: %s, %u covers, "
+		    "%llu inserted, %llu changed",
+		    s->packed, (unsigned long long)s->segment.len,
+		    (unsigned long long)s->at, name.len > 0 ? " " : "",
+		    (int)name.len, (const char *)name.ptr, method_of(s),
+		    s->segment.cover_count, (unsigned long long)s->inserted,
+		    (unsigned long long)s->wrong);
+	if (!x->out->json)
+		return 0;
+	one = json_new_object();
+	if (name.len > 0)
+		json_set_hex(one, "path_hex", name);
+	json_set_text(one, "method", method_of(s));
+	json_set_int(one, "at", (int64_t)s->at);
+	json_set_int(one, "len", (int64_t)s->segment.len);
+	json_set_int(one, "covers", s->segment.cover_count);
+	json_set_int(one, "inserted", (int64_t)s->inserted);
+	json_set_int(one, "changed", (int64_t)s->wrong);
+	json_set_int(one, "bytes", (int64_t)s->packed);
+	json_add(x->files, one);
+	return 0;
+}
+
+static void tell_totals(struct explain *x, const struct delta_totals *t)
+{
+	struct json *streams = json_new_object();
+
+	report_line(x->out, "%llu bytes in %llu copies cost next to nothing",
+		    (unsigned long long)x->copied,
+		    (unsigned long long)x->copies);
+	for (unsigned i = 0; i < DELTA_STREAMS; i++) {
+		report_line(x->out, "%10llu bytes of %s, from %llu",
+			    (unsigned long long)t->packed[i],
+			    delta_stream_name(i),
+			    (unsigned long long)t->raw[i]);
+		json_set_int(streams, delta_stream_name(i),
+			     (int64_t)t->packed[i]);
+	}
+	report_line(x->out, "%10llu bytes of headers of %llu records",
+		    (unsigned long long)t->headers,
+		    (unsigned long long)t->records);
+	for (unsigned i = 0; i < DELTA_PREDICTORS; i++)
+		if (t->blocks[i] > 0)
+			report_line(x->out, "%10llu blocks predicted: %s",
+				    (unsigned long long)t->blocks[i],
+				    delta_predictor_name(i));
+	json_set(report_object(x->out), "streams", streams);
+	json_set_int(report_object(x->out), "records", (int64_t)t->records);
+	json_set_int(report_object(x->out), "headers", (int64_t)t->headers);
+	json_set_int(report_object(x->out), "copied", (int64_t)x->copied);
+}
+
+/* ---- the package --------------------------------------------------------- */
+
+static int read_file_at(void *ctx, uint64_t offset, void *out, size_t len,
+			struct err *e)
+{
+	size_t got;
+
+	if (fs_read_at(*(const int *)ctx, offset, out, len, &got, e))
+		return -1;
+	return got == len ? 0 : err_set(e, ERR_FORMAT, "package is cut off");
+}
+
+static int more(void *ctx, void *out, size_t len, size_t *got, struct err *e)
+{
+	return package_read(ctx, out, len, got, e);
+}
+
+/* The digest of a head, read by itself. */
+static int digest_head(int fd, uint64_t len, struct sha256 *out, struct err *e)
+{
+	struct buf head = BUF_INIT((size_t)len);
+	uint8_t *bytes = buf_reserve(&head, (size_t)len, e);
+	int rc = -1;
+
+	if (bytes && !read_file_at(&fd, 0, bytes, (size_t)len, e)) {
+		sha256_of((struct slice){ bytes, (size_t)len }, out);
+		rc = 0;
+	}
+	buf_done(&head);
+	return rc;
+}
+
+static int open_delta(int *fd, struct package_reader **out, struct err *e)
+{
+	const struct package_source from = { fd, read_file_at };
+	uint8_t bytes[PACKAGE_HEADER_LEN];
+	struct package_header h;
+	struct sha256 digest;
+	struct stat st;
+	uint64_t head;
+
+	if (fstat(*fd, &st))
+		return err_sys(e, "look at the package");
+	if (read_file_at(fd, 0, bytes, sizeof(bytes), e) ||
+	    package_parse_header((struct slice){ bytes, sizeof(bytes) }, &h, e))
+		return -1;
+	if (h.kind != PACKAGE_DELTA)
+		return err_set(e, ERR_USAGE, "this is a full package");
+	head = package_head_len(h.chunk_count);
+	if (digest_head(*fd, head, &digest, e))
+		return -1;
+	return package_open(&from, (uint64_t)st.st_size, head, &digest, out, e);
+}
+
+static int explain_package(struct explain *x, struct package_reader *package,
+			   struct err *e)
+{
+	const struct delta_source from = { package, more, NULL, INT64_MAX };
+	const struct delta_visit visit = { x, tell_segment };
+	struct delta_totals totals;
+
+	if (delta_explain(package_header(package)->codec, &from, &visit,
+			  &totals, e))
+		return -1;
+	tell_totals(x, &totals);
+	json_set(report_object(x->out), "files", json_clone(x->files));
+	return 0;
+}
+
+static int explain_file(struct explain *x, const char *path, struct err *e)
+{
+	struct package_reader *package = NULL;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int rc = -1;
+
+	if (fd < 0)
+		return err_sys(e, "%s", path);
+	if (open_delta(&fd, &package, e) == 0)
+		rc = explain_package(x, package, e);
+	package_close(package);
+	fs_close(&fd);
+	return rc ? err_in(e, "%s", path) : 0;
+}
+
+/* ---- the command --------------------------------------------------------- */
+
+static int load(const char *input, const char *attributes,
+		struct pack_tree **out, struct err *e)
+{
+	struct pack_settings how = { .attributes = TREE_APP,
+				     .scratch_dirfd = -1,
+				     .quiet = true };
+	int rc = -1;
+
+	if (!input)
+		return 0;
+	if (attributes && strcmp(attributes, "system") == 0)
+		how.attributes = TREE_SYSTEM;
+	else if (attributes && strcmp(attributes, "app") != 0)
+		return err_set(e, ERR_USAGE, "attributes are app or system");
+	if (fs_open_dir(".", &how.scratch_dirfd, e) == 0)
+		rc = pack_load(&how, input, out, e);
+	fs_close(&how.scratch_dirfd);
+	return rc;
+}
+
+int cmd_delta_explain(int argc, char **argv, struct err *e)
+{
+	struct report out = { 0 };
+	const char *input = NULL, *attributes = NULL;
+	const struct opt opts[] = {
+		OPT_TEXT("input", "DIR|TAR", &input,
+			 "the content that it leads to: names of files"),
+		OPT_TEXT("attributes", "SET", &attributes,
+			 "app (default) or system, as of that release"),
+		OPT_FLAG("json", &out.json, "print JSON"),
+		OPT_END,
+	};
+	struct explain x = { .out = &out };
+	char **operands;
+	int count, rc = -1;
+
+	if (opt_parse(argc, argv, opts, &operands, &count, e))
+		return -1;
+	x.files = json_new_array();
+	if (count != 1)
+		err_set(e, ERR_USAGE, "one FILE is needed");
+	else if (load(input, attributes, &x.content, e) == 0)
+		rc = explain_file(&x, operands[0], e);
+	pack_tree_free(x.content);
+	json_free(x.files);
+	return report_end(&out, rc, e);
+}
