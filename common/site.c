@@ -34,8 +34,6 @@ static int read_ca(const struct json *j, struct site *s, struct err *e)
 	const char *hex;
 	size_t len;
 
-	if (!json_is_object(j))
-		return err_set(e, ERR_FORMAT, "\"ca\" holds what it may not");
 	if (json_only(j, members, e) || read_state(j, &ca->state, e) ||
 	    json_get_text(j, "der", &hex, e))
 		return -1;
@@ -92,13 +90,13 @@ static int read_urls(const struct json *j, struct site *s, struct err *e)
 	if (json_count(list) == 0 || json_count(list) > SITE_URLS_MAX)
 		return err_set(e, ERR_LIMIT, "1 to %d urls", SITE_URLS_MAX);
 	for (size_t i = 0; i < json_count(list); i++) {
-		const struct json *url = json_at(list, i);
+		const char *url = json_text(json_at(list, i));
 
-		if (!json_is_string(url) || !site_url_is_valid(json_text(url)))
+		if (!site_url_is_valid(url))
 			return err_set(e, ERR_FORMAT,
 				       "\"urls\" holds what it may not");
 		if (text_format(s->urls[s->url_count++], SITE_URL_LEN, e, "%s",
-				json_text(url)))
+				url))
 			return -1;
 	}
 	return 0;

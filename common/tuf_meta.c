@@ -107,8 +107,6 @@ static int read_envelope(const struct tuf_rules *rules, struct tuf_meta *m,
 
 	if (json_parse(buf_slice(&m->bytes), &m->tree, e))
 		return -1;
-	if (!json_is_object(m->tree))
-		return err_set(e, ERR_FORMAT, "not an object");
 	if (!rules->foreign && json_only(m->tree, members, e))
 		return -1;
 	if (json_get_array(m->tree, "signatures", &m->signatures, e) ||

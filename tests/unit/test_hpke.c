@@ -175,6 +175,10 @@ static void refuses_what_was_cut_or_changed(void **state)
 		assert_refused(hpke_open(receiver, &counted,
 					 slice_sub(sealed, 0, len), &out, &e),
 			       ERR_UNTRUSTED);
+	assert_refused_saying(hpke_open(receiver, &counted,
+					slice_sub(sealed, 0, HPKE_OVERHEAD - 1),
+					&out, &e),
+			      ERR_UNTRUSTED, "sealed key is too short");
 	for (size_t i = 0; i < sealed.len; i++) {
 		bytes[i] ^= 0x40;
 		assert_refused(hpke_open(receiver, &counted, sealed, &out, &e),
@@ -184,6 +188,20 @@ static void refuses_what_was_cut_or_changed(void **state)
 	assert_int_equal(out.len, 0);
 	ec_free(receiver);
 	buf_done(&out);
+}
+
+static void a_key_is_as_long_as_the_cipher_takes(void **state)
+{
+	static const uint8_t shared[SHA256_LEN];
+	struct hpke_context c;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(hpke_schedule(HPKE_AES_256_GCM, AEAD_KEY_LEN, shared,
+				slice_of(INFO), &c, &e));
+	assert_refused(hpke_schedule(HPKE_AES_256_GCM, AEAD_KEY_LEN + 1, shared,
+				     slice_of(INFO), &c, &e),
+		       ERR_LIMIT);
 }
 
 static void every_envelope_has_an_ephemeral_key_of_its_own(void **state)
@@ -207,6 +225,7 @@ static void every_envelope_has_an_ephemeral_key_of_its_own(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_key_is_as_long_as_the_cipher_takes),
 		cmocka_unit_test(agrees_on_the_secrets_of_the_standard),
 		cmocka_unit_test(derives_the_keys_of_the_standard),
 		cmocka_unit_test(seals_what_the_reference_seals),

@@ -307,6 +307,26 @@ static void a_log_that_was_rewritten_has_no_proof(void **state)
 	free(l);
 }
 
+static void a_log_has_a_largest_size(void **state)
+{
+	struct leaves *l = numbered(1);
+	struct merkle_source from = { l, node };
+	const uint64_t beyond = MERKLE_SIZE_MAX + 1;
+	struct merkle_proof p;
+	struct sha256 root;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_refused_saying(merkle_root_of(&from, beyond, &root, &e),
+			      ERR_LIMIT, "impossible size");
+	assert_refused_saying(merkle_prove_inclusion(&from, 0, beyond, &p, &e),
+			      ERR_NOT_FOUND, "no such record");
+	assert_refused_saying(
+		merkle_prove_consistency(&from, 1, beyond, &p, &e), ERR_LIMIT,
+		"impossible size");
+	free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -314,6 +334,7 @@ int main(void)
 		cmocka_unit_test(a_log_read_from_its_start_has_the_same_root),
 		cmocka_unit_test(every_record_of_every_size_is_proved_included),
 		cmocka_unit_test(every_growth_is_proved_consistent),
+		cmocka_unit_test(a_log_has_a_largest_size),
 		cmocka_unit_test(a_log_that_shrank_has_no_proof),
 		cmocka_unit_test(a_log_that_was_rewritten_has_no_proof),
 	};

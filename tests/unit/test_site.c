@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/site.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "common/pem.h"
@@ -118,11 +119,116 @@ static void what_is_withdrawn_is_sifted_out(void **state)
 	buf_done(&own);
 }
 
+/* The sample as JSON, to be spoiled; parse_changed() frees it. */
+static struct json *changed(void)
+{
+	const struct site s = sample();
+
+	return site_format(&s);
+}
+
+static int parse_changed(struct json *j, struct err *e)
+{
+	struct buf bytes = BUF_INIT(1 << 20);
+	struct site out;
+	int rc = json_canonical(j, &bytes, e);
+
+	if (rc == 0)
+		rc = site_parse(buf_slice(&bytes), &out, e);
+	json_free(j);
+	buf_done(&bytes);
+	return rc;
+}
+
+static struct json *ca_of(struct json *j, size_t i)
+{
+	return (struct json *)(uintptr_t)json_at(json_get(j, "ca"), i);
+}
+
+static struct json *urls_of(const char *url, size_t count)
+{
+	struct json *list = json_new_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_add(list, json_new_text(url));
+	return list;
+}
+
+static void certificates_are_few_short_and_of_a_known_state(void **state)
+{
+	char hex[2 * SITE_DER_MAX + 3];
+	struct json *j = changed(), *list;
+	struct err e = { 0 };
+
+	(void)state;
+	json_set_text(ca_of(j, 0), "state", "maybe");
+	assert_refused_saying(parse_changed(j, &e), ERR_FORMAT,
+			      "unknown value");
+	j = changed();
+	json_set_bool(ca_of(j, 0), "more", true);
+	assert_refused_saying(parse_changed(j, &e), ERR_FORMAT, "\"more\"");
+	memset(hex, 'a', sizeof(hex));
+	hex[sizeof(hex) - 1] = 0;
+	j = changed();
+	json_set_text(ca_of(j, 0), "der", hex);
+	assert_refused(parse_changed(j, &e), ERR_LIMIT);
+	j = changed();
+	list = json_new_array();
+	for (size_t i = 0; i <= SITE_CAS_MAX; i++) {
+		struct json *ca = json_clone(ca_of(j, 0));
+
+		snprintf(hex, sizeof(hex), "3003020101%02zx", i);
+		json_set_text(ca, "der", hex);
+		json_add(list, ca);
+	}
+	json_set(j, "ca", list);
+	assert_refused(parse_changed(j, &e), ERR_LIMIT);
+	j = changed();
+	json_set(j, "ca", urls_of("x", 1));
+	assert_refused(parse_changed(j, &e), ERR_FORMAT);
+}
+
+static void addresses_are_few_and_checked(void **state)
+{
+	struct json *j = changed();
+	struct err e = { 0 };
+
+	(void)state;
+	json_set(j, "urls", urls_of("https://a", SITE_URLS_MAX + 1));
+	assert_refused(parse_changed(j, &e), ERR_LIMIT);
+	j = changed();
+	json_set(j, "urls", urls_of("http://a", 1));
+	assert_refused(parse_changed(j, &e), ERR_FORMAT);
+	j = changed();
+	json_set(j, "urls", json_new_array());
+	json_add((struct json *)(uintptr_t)json_get(j, "urls"),
+		 json_new_bool(true));
+	assert_refused(parse_changed(j, &e), ERR_FORMAT);
+}
+
+static void a_bundle_with_a_damaged_block_is_refused(void **state)
+{
+	static const char damaged[] = "-----BEGIN CERTIFICATE-----\n"
+				      "!!!!\n"
+				      "-----END CERTIFICATE-----\n";
+	const struct site s = sample();
+	struct buf left = BUF_INIT(SITE_PEM_MAX);
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(site_sift(&s, slice_of(damaged), &left, &e), -1);
+	buf_done(&left);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_written_is_read),
 		cmocka_unit_test(a_site_must_leave_a_way),
+		cmocka_unit_test(
+			certificates_are_few_short_and_of_a_known_state),
+		cmocka_unit_test(addresses_are_few_and_checked),
+		cmocka_unit_test(a_bundle_with_a_damaged_block_is_refused),
 		cmocka_unit_test(urls_are_https_without_a_path),
 		cmocka_unit_test(what_is_withdrawn_is_sifted_out),
 	};

@@ -182,12 +182,41 @@ static void another_header_or_key_is_another_stream(void **state)
 	buf_done(&out);
 }
 
+static void lengths_are_judged_before_any_arithmetic(void **state)
+{
+	static const uint8_t bytes[STREAM_CHUNK_LEN + 1];
+	const size_t wrong[] = { 0, AEAD_TAG_LEN, STREAM_CHUNK_LEN + 1 };
+	struct stream_place at = { 0, false };
+	struct buf out = BUF_INIT(2 * STREAM_CHUNK_LEN);
+	struct stream s;
+	struct err e = { 0 };
+
+	(void)state;
+	reference_stream(&s);
+	assert_refused_saying(
+		stream_seal(&s, at, (struct slice){ bytes, 0 }, &out, &e),
+		ERR_LIMIT, "no chunk of 0 bytes");
+	assert_refused_saying(
+		stream_seal(&s, at,
+			    (struct slice){ bytes, STREAM_PLAIN_LEN + 1 }, &out,
+			    &e),
+		ERR_LIMIT, "no chunk of");
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+		assert_refused_saying(
+			stream_open(&s, at, (struct slice){ bytes, wrong[i] },
+				    &out, &e),
+			ERR_UNTRUSTED, "impossible length");
+	buf_done(&out);
+	stream_done(&s);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(derives_what_the_reference_derives),
 		cmocka_unit_test(seals_what_the_reference_seals),
 		cmocka_unit_test(a_whole_chunk_is_65536_bytes),
+		cmocka_unit_test(lengths_are_judged_before_any_arithmetic),
 		cmocka_unit_test(a_chunk_opens_in_its_own_place_only),
 		cmocka_unit_test(refuses_every_changed_bit_and_length),
 		cmocka_unit_test(another_header_or_key_is_another_stream),

@@ -528,6 +528,8 @@ static void recovery_survives_a_run_that_is_cut_off(void **state)
 	repo_publish(r, "root");
 	repo_release(r);
 	snprintf(r->broken, sizeof(r->broken), "timestamp.json");
+	assert_refused(repo_refresh(r, &e), ERR_NETWORK);
+	assert_trusted(r, 2, 0, 0, 2);
 	assert_refused_then_recovers(r, ERR_NETWORK);
 	assert_trusted(r, 2, 3, 2, 3);
 }

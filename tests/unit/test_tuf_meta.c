@@ -153,6 +153,10 @@ static void accepts_lives_up_to_the_limit(void **state)
 static void refuses_malformed_snapshots(void **state)
 {
 	static const struct change changes[] = {
+		{ "meta", "{\"targets.json\":{\"version\":1,"
+			  "\"hashes\":{\"md5\":1}}}" },
+		{ "meta", "{\"targets.json\":{\"version\":1,"
+			  "\"hashes\":{\"sha512\":\"00\"}}}" },
 		{ "meta", NULL },
 		{ "meta", "{\"other.json\":{\"version\":1}}" },
 		{ "meta", "{\"targets.json\":{\"version\":1},\"x\":"
@@ -471,6 +475,8 @@ static void envelopes_hold_signatures_and_signed_alone(void **state)
 	static const char more[] =
 		"{\"signatures\":[{\"keyid\":\"a\",\"sig\":\"\",\"x\":1}],"
 		"\"signed\":{}}";
+	static const char other[] =
+		"{\"signatures\":[],\"signed\":{},\"more\":1}";
 	static const char *const wrong[] = {
 		"[]",
 		"{}",
@@ -483,7 +489,7 @@ static void envelopes_hold_signatures_and_signed_alone(void **state)
 		"{\"signatures\":[{\"keyid\":1,\"sig\":\"\"}],\"signed\":{}}",
 		twice,
 		more,
-		"{\"signatures\":[],\"signed\":{},\"more\":1}",
+		other,
 		"{\"signatures\":[],\"signed\":[]}",
 	};
 	struct tuf_meta *m;
@@ -494,6 +500,32 @@ static void envelopes_hold_signatures_and_signed_alone(void **state)
 		assert_refused(tuf_meta_parse(&ours, TUF_ROOT,
 					      slice_of(wrong[i]), &m, &e),
 			       ERR_FORMAT);
+	/* Not only because what is signed is nothing. */
+	assert_refused_saying(
+		tuf_meta_parse(&ours, TUF_ROOT, slice_of(twice), &m, &e),
+		ERR_FORMAT, "two signatures");
+	assert_refused_saying(
+		tuf_meta_parse(&ours, TUF_ROOT, slice_of(other), &m, &e),
+		ERR_FORMAT, "\"more\"");
+}
+
+/* A root that says it in another way than true or false says nothing. */
+static void foreign_roots_are_consistent_or_not(void **state)
+{
+	struct repo *r = *state;
+	struct tuf_rules foreign = { tuf_schemes_product, true };
+	struct repo_role *it = repo_find(r, "root");
+	struct tuf_meta *m = NULL;
+	struct err e;
+
+	json_set_text(repo_body(r, "root"), "consistent_snapshot", "yes");
+	json_set_int(repo_body(r, "root"), "version", 1);
+	repo_serve(r, "file", it->envelope, it->signers, true);
+	assert_refused_saying(
+		tuf_meta_read(&foreign, TUF_ROOT,
+			      buf_slice(&repo_file(r, "file")->bytes), NULL, &m,
+			      &e),
+		ERR_FORMAT, "consistent_snapshot");
 }
 
 static void verifies_before_it_looks_inside(void **state)
@@ -596,6 +628,7 @@ int main(void)
 		T(a_role_has_at_most_16_keys_and_a_file_16_signatures),
 		T(root_needs_our_fields),
 		T(production_needs_two_of_each_and_no_key_twice),
+		T(foreign_roots_are_consistent_or_not),
 		T(signatures_name_their_key_once_and_hold_nothing_else),
 		T(a_signature_of_any_length_is_only_not_counted),
 		T(envelopes_hold_signatures_and_signed_alone),

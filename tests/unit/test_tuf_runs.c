@@ -45,10 +45,50 @@ static void marked_files_come_from_a_medium_only(void **state)
 	mark(r, true);
 	repo_release(r);
 	assert_refused(repo_refresh(r, &e), ERR_REFUSED);
+	assert_trusted(r, 1, 0, 0, 0);
+	assert_int_equal(repo_trusted(r, TUF_MEDIUM_FILE), 0);
 	r->policy.medium = true;
 	assert_ok(repo_refresh(r, &e));
 	assert_int_equal(repo_trusted(r, "timestamp.json"), 0);
 	assert_int_equal(repo_trusted(r, TUF_MEDIUM_FILE), 2);
+}
+
+static void what_a_medium_announced_binds_the_network_too(void **state)
+{
+	struct repo *r = *state;
+	struct err e;
+
+	assert_ok(repo_refresh(r, &e));
+	mark(r, true);
+	repo_release(r);
+	r->policy.medium = true;
+	assert_ok(repo_refresh(r, &e));
+	r->policy.medium = false;
+	mark(r, false);
+	/* A newer timestamp that goes back to the snapshot before. */
+	json_set_int(repo_body(r, "snapshot"), "version", 0);
+	repo_publish(r, "snapshot");
+	repo_publish(r, "timestamp");
+	assert_refused(repo_refresh(r, &e), ERR_ROLLBACK);
+	assert_int_equal(repo_trusted(r, "timestamp.json"), 1);
+}
+
+static void a_medium_is_forgotten_with_its_keys(void **state)
+{
+	struct repo *r = *state;
+	struct err e;
+
+	mark(r, true);
+	repo_release(r);
+	r->policy.medium = true;
+	assert_ok(repo_refresh(r, &e));
+	assert_int_equal(repo_trusted(r, TUF_MEDIUM_FILE), 2);
+	repo_grant(r, "timestamp", KEY(SPARE_KEY), 1);
+	repo_publish(r, "root");
+	repo_release(r);
+	snprintf(r->broken, sizeof(r->broken), "timestamp.json");
+	assert_refused(repo_refresh(r, &e), ERR_NETWORK);
+	assert_int_equal(repo_trusted(r, TUF_MEDIUM_FILE), 0);
 }
 
 static void of_a_medium_only_the_versions_bind_the_network(void **state)
@@ -356,6 +396,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	static const struct CMUnitTest tests[] = {
 		T(marked_files_come_from_a_medium_only),
+		T(what_a_medium_announced_binds_the_network_too),
+		T(a_medium_is_forgotten_with_its_keys),
 		T(of_a_medium_only_the_versions_bind_the_network),
 		T(a_medium_can_be_used_twice_but_not_replaced_by_an_older),
 		T(a_medium_lives_as_long_as_root_allows),
