@@ -10,7 +10,7 @@ at any time; its words hold for what happens from then on:
     cut=N     reset each connection after N bytes towards the device
     slow=N    carry at most N bytes a second towards the device
     away      refuse: reset what is there and what comes
-    hole      accept, and carry nothing more
+    hole      what is there goes dead, and what comes: open, and silent for good
 
 How many bytes went towards the device stands in COUNT.
 """
@@ -65,8 +65,8 @@ def carry(a, b, towards_device):
             if 'away' in now:
                 break
             if 'hole' in now:
-                time.sleep(0.05)
-                continue
+                time.sleep(300)
+                break
             slow = int(now.get('slow', 0)) if towards_device else 0
             a.settimeout(0.1)
             try:
