@@ -20,6 +20,9 @@ int command_tls_switch_ca(int argc, char **argv, struct err *e);
 /* Needs neither a server nor its folder. */
 int command_audit_verify(int argc, char **argv, struct err *e);
 
+/* Neither does this. */
+int command_simulate(int argc, char **argv, struct err *e);
+
 /* Over mTLS to the people listener, as the person of --operator. */
 int command_release_import(int argc, char **argv, struct err *e);
 int command_release_list(int argc, char **argv, struct err *e);

@@ -67,6 +67,8 @@ static const struct command commands[] = {
 	  command_rollout_pause },
 	{ "rollout resume", "NAME [--share PERCENT]", "go on",
 	  command_rollout_resume },
+	{ "simulate", "FILE [--json]",
+	  "what a rollout would do in an imagined fleet", command_simulate },
 	{ "bundle export", "DIR --valid DAYS",
 	  "a medium that devices install from", command_bundle_export },
 	{ "audit list", "", "who did what", command_audit_list },

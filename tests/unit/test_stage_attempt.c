@@ -149,6 +149,18 @@ static void silence_is_judged_by_its_moment(void **state)
 	assert_int_equal(stage_attempt_due(&c, &timers, 0), INT64_MAX);
 }
 
+static void a_slow_start_is_judged_by_the_devices_own_rhythm(void **state)
+{
+	struct stage_timers t = timers;
+	struct stage_attempt a = offered();
+
+	(void)state;
+	t.start_polls = 3;
+	assert_int_equal(stage_attempt_due(&a, &t, 0), T0 + 3 * 3600);
+	t.start_min = 5 * 3600;
+	assert_int_equal(stage_attempt_due(&a, &t, 0), T0 + 5 * 3600);
+}
+
 static void a_dark_device_may_come_back(void **state)
 {
 	struct stage_attempt a = installed(), b;
@@ -183,6 +195,8 @@ int main(void)
 		cmocka_unit_test(a_device_with_something_newer_is_skipped),
 		cmocka_unit_test(who_puts_it_off_goes_on_later),
 		cmocka_unit_test(silence_is_judged_by_its_moment),
+		cmocka_unit_test(
+			a_slow_start_is_judged_by_the_devices_own_rhythm),
 		cmocka_unit_test(a_dark_device_may_come_back),
 		cmocka_unit_test(what_has_installed_finishes_by_itself),
 	};

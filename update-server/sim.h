@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sim - a fleet that does not exist, driven through a rollout by the very
+ * engine that decides over real ones (stage.h). What chance decides comes from
+ * a seed, so the same world has the same history. Scenario files: sim_file.h.
+ */
+#ifndef UPDATE_SERVER_SIM_H
+#define UPDATE_SERVER_SIM_H
+
+#include "update-server/stage.h"
+#include "update-server/window.h"
+
+#define SIM_DEVICES_MAX 4000000
+#define SIM_HOURS_MAX   (24 * 60)
+
+/* Rates are in basis points of the devices. */
+struct sim_world {
+	uint64_t devices;
+	uint64_t seed;
+	uint64_t hours; /* that are simulated */
+	int64_t start;
+	uint64_t interval_sec;
+	struct window_zone zone;
+
+	/* the release */
+	uint64_t fail;        /* fails its health check and goes back */
+	uint64_t brick;       /* never comes back after installing */
+	uint64_t late_revert; /* goes back hours after it was a success */
+	uint64_t env;         /* no room on its disk */
+	uint64_t missing;     /* a payload that cannot be had */
+	uint64_t models; /* kinds of hardware, in equal parts; at least 1 */
+	uint64_t
+		bad_model; /* which of them fails more often, from 1; 0: none */
+	uint64_t bad_model_fail;
+	uint64_t download_min; /* minutes */
+
+	/* the fleet */
+	uint64_t night;     /* switched off in any one night, from 20:00 on */
+	uint64_t away;      /* never come at all */
+	uint64_t liars;     /* say that it failed, and run it */
+	bool liars_are_new; /* they enrolled yesterday */
+	uint64_t defer;     /* put it off for a day */
+	uint64_t old;       /* need the stepping stone first */
+	uint64_t canaries_away_hours; /* the lowest 20 are silent at first */
+
+	/* the people */
+	uint64_t click_hours;  /* after which somebody advances what is held */
+	uint64_t resume_hours; /* after which somebody resumes; 0: never */
+	uint64_t pause_after, supersede_after; /* hours; 0: never */
+
+	struct stage stage; /* revision, policy, flags; ladder if it has one */
+};
+
+struct sim_result {
+	struct stage stage;
+	struct tally tally;
+	uint64_t confirmed, bad, bricked, exposed;
+	uint64_t checkins, offers, pauses;
+	int64_t first_pause, completed; /* 0: never */
+};
+
+/* What an event was, for people; `text` is one line. */
+struct sim_teller {
+	void (*tell)(void *ctx, int64_t now, const char *text);
+	void *ctx;
+};
+
+/* Defaults: a good release, 10 000 devices, three days, the usual policy. */
+void sim_world_init(struct sim_world *w);
+
+/* teller may be NULL. ERR_REFUSED, ERR_USAGE as ladder_choose(). */
+int sim_run(const struct sim_world *w, const struct sim_teller *teller,
+	    struct sim_result *out, struct err *e) NODISCARD;
+
+#endif
