@@ -311,6 +311,47 @@ static void a_package_of_another_kind_is_refused(void **state)
 	assert_int_equal(count_names(k->slot), 0);
 }
 
+static void assert_tree_refused(struct kit *k, enum err_code code,
+				const char *words)
+{
+	struct err e = { 0 };
+
+	assert_refused_saying(apply_with(k, -1, (struct slice){ 0 }, &e), code,
+			      words);
+	assert_int_equal(count_names(k->slot), 0);
+}
+
+static void what_the_header_says_must_be_signed(void **state)
+{
+	struct kit *k = *state;
+	struct package_header h = { .kind = PACKAGE_FULL,
+				    .content = PACKAGE_TREE,
+				    .codec = PACKAGE_RAW,
+				    .window_len = 1 << 20 };
+
+	list_usual(k);
+	tar_usual(k);
+	h.plain_len = k->tar.len;
+	raw_make(&k->package, h, buf_slice(&k->tar), &k->release);
+	k->release.window_len = h.window_len - 1;
+	assert_tree_refused(k, ERR_LIMIT, "window");
+	k->release.window_len = h.window_len;
+	k->release.content = PACKAGE_IMAGE;
+	assert_tree_refused(k, ERR_UNTRUSTED, "another kind");
+	k->release.content = PACKAGE_TREE;
+	k->release.encrypted = true;
+	assert_tree_refused(k, ERR_UNTRUSTED, "not encrypted as signed");
+	k->release.encrypted = false;
+	k->release.entries = TREE_ENTRIES_MAX + 1;
+	assert_tree_refused(k, ERR_LIMIT, "manifest is too large");
+	k->release.entries = k->tree.count;
+	k->release.manifest_len = TREE_MANIFEST_MAX + 1;
+	assert_tree_refused(k, ERR_LIMIT, "manifest is too large");
+	h.content = PACKAGE_IMAGE;
+	raw_make(&k->package, h, buf_slice(&k->tar), &k->release);
+	assert_tree_refused(k, ERR_REFUSED, "an image");
+}
+
 /* Manifests that no package of ours has, whole and signed. */
 static void hostile_manifests_write_nothing(void **state)
 {
@@ -779,6 +820,7 @@ int main(void)
 		TEST(another_manifest_writes_nothing),
 		TEST(signed_limits_hold_before_anything_is_written),
 		TEST(a_package_of_another_kind_is_refused),
+		TEST(what_the_header_says_must_be_signed),
 		TEST(hostile_manifests_write_nothing),
 		TEST(nothing_is_written_through_a_link),
 		TEST(a_member_must_be_what_the_manifest_lists),
