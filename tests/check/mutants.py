@@ -43,6 +43,7 @@ MODULES = [
     ("common/aead.c", "aead stream"),
     ("common/hpke.c", "hpke"),
     ("common/keybox.c", "keybox recipients"),
+    ("update-server/rights.c", "rights"),
     ("updater-client/policy.c", "policy"),
     ("updater-client/floor_record.c", "floor_record twin"),
 ]

@@ -215,6 +215,43 @@ static void a_key_has_one_holder_for_ever(void **state)
 		       ERR_CONFLICT);
 }
 
+static void count_revoked(void *ctx, const struct store_person *p)
+{
+	size_t *revoked = ctx;
+
+	*revoked += p->revoked;
+}
+
+static void a_person_who_is_revoked_is_a_stranger_for_ever(void **state)
+{
+	struct store *s = *state;
+	struct store_person person = { .name = "bob",
+				       .role = "operator",
+				       .fingerprint = { { 1 } } };
+	const struct sha256 other = { { 2 } }, spki = { { 3 } };
+	struct store_person found;
+	size_t revoked = 0;
+	struct err e = { 0 };
+
+	assert_refused(store_person_find(s, &person.fingerprint, &found, &e),
+		       ERR_REFUSED);
+	assert_ok(store_person_add(s, &person, &spki, &by, &e));
+	assert_ok(store_person_find(s, &person.fingerprint, &found, &e));
+	assert_string_equal(found.role, "operator");
+	assert_refused(store_person_revoke(s, &other, &by, &e), ERR_NOT_FOUND);
+	assert_ok(store_person_find(s, &person.fingerprint, &found, &e));
+
+	assert_ok(store_person_revoke(s, &person.fingerprint, &by, &e));
+	assert_refused(store_person_find(s, &person.fingerprint, &found, &e),
+		       ERR_REFUSED);
+	assert_refused(store_person_revoke(s, &person.fingerprint, &by, &e),
+		       ERR_CONFLICT);
+	assert_refused(store_person_add(s, &person, &spki, &by, &e),
+		       ERR_CONFLICT);
+	assert_ok(store_person_each(s, count_revoked, &revoked, &e));
+	assert_int_equal(revoked, 1);
+}
+
 struct registry {
 	size_t count;
 	struct store_device last;
@@ -721,6 +758,7 @@ int main(void)
 		TEST(every_bad_claim_is_refused_in_the_same_words),
 		TEST(a_lost_answer_is_given_again_to_the_same_key_alone),
 		TEST(a_key_has_one_holder_for_ever),
+		TEST(a_person_who_is_revoked_is_a_stranger_for_ever),
 		TEST(the_registry_has_keys_and_no_revoked_device),
 		TEST(of_twenty_racing_for_a_claim_one_wins),
 		TEST(a_revoked_device_is_refused_at_once),
