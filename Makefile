@@ -22,12 +22,13 @@ PROGRAMS := signer update-server updater-client
 INSTALLED_signer         := $(BINDIR)/pawl-signer
 INSTALLED_update-server  := $(SBINDIR)/pawl-server
 INSTALLED_updater-client := $(SBINDIR)/pawl-client
+INSTALLED_pawl-guard     := $(SBINDIR)/pawl-guard
 
 COMMON_LIBS              := -lmbedx509 -lmbedcrypto -ljansson -linih
 LIBS_signer              := -larchive -lzstd -llzma -ldivsufsort -lpthread \
 			    $(COMMON_LIBS)
 LIBS_update-server       := -luv -lsqlite3 -lcurl -lmbedtls $(COMMON_LIBS)
-LIBS_updater-client      := -lcurl -lssl -lcrypto -larchive -lzstd -llzma \
+LIBS_updater-client      := -lubootenv -lcurl -lssl -lcrypto -larchive -lzstd -llzma \
 			    $(COMMON_LIBS)
 LIBS_tests := -lcmocka $(foreach p,$(PROGRAMS),$(LIBS_$(p)))
 
@@ -79,7 +80,7 @@ FUZZ  := $(call bin,tests/fuzz/fuzz_*.c)
 BENCH := $(call bin,tests/bench/bench_*.c)
 TOOLS := $(call bin,tests/tools/*.c tests/*.c)
 CRASH := $(addprefix $(B)/tests/crash/,operations recorder explore shim.so)
-BIN   := $(PROGRAMS:%=$(B)/%)
+BIN   := $(PROGRAMS:%=$(B)/%) $(B)/pawl-guard
 
 all: $(BIN)
 
@@ -106,12 +107,18 @@ $(B)/libcommon.a: $(call obj,common/*.c)
 # Every object of a program but main.o also stands in an archive, so that tests
 # link the program's own modules.
 define program
-$(B)/lib$(1).a: $(filter-out %/main.o,$(call obj,$(1)/*.c))
+$(B)/lib$(1).a: $(filter-out %/main.o %/guard.o,$(call obj,$(1)/*.c))
 	$$(Q_AR)mkdir -p $$(@D) && rm -f $$@ && $$(AR) rcsD $$@ $$^
 $(B)/$(1): $(B)/obj/$(1)/main.o $(B)/lib$(1).a $(B)/libcommon.a
 	$$(Q_LD)$$(CC) $$(LDFLAGS) -o $$@ $$^ -Wl,--as-needed $$(LIBS_$(1))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+# It starts where the client does not: on the C library alone.
+$(B)/pawl-guard: $(addprefix $(B)/obj/,updater-client/guard.o \
+		$(addprefix updater-client/,boot_symlink.o boot_record.o slot_link.o)) \
+		$(B)/libcommon.a
+	$(Q_LD)$(CC) $(LDFLAGS) -o $@ $^
 
 ARCHIVES := $(PROGRAMS:%=$(B)/lib%.a) $(B)/libcommon.a
 link_test = $(Q_LD)mkdir -p $(@D) && $(CC) $(LDFLAGS) $(1) -o $@ \
@@ -261,7 +268,7 @@ repro:
 
 install: all
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(DOCDIR)
-	$(foreach p,$(PROGRAMS),$(INSTALL) -m 0755 $(B)/$(p) \
+	$(foreach p,$(PROGRAMS) pawl-guard,$(INSTALL) -m 0755 $(B)/$(p) \
 		$(DESTDIR)$(INSTALLED_$(p)) &&) true
 	$(INSTALL) -m 0644 README.md SECURITY.md LICENSE docs/*.md \
 		$(DESTDIR)$(DOCDIR)/

@@ -40,6 +40,20 @@ static bool wait_or_stop(int stop_fd, uint64_t sec)
 	return poll(&p, 1, 0) > 0;
 }
 
+/* A boot or a restart in the middle of a switch is answered at once. */
+static bool is_under_way(int state_fd)
+{
+	struct err unreadable;
+	struct journal j;
+	bool reset;
+
+	if (journal_peek(state_fd, &j, &reset, &unreadable))
+		return false;
+	return j.machine.state == MACHINE_INSTALLED ||
+	       j.machine.state == MACHINE_TRIAL ||
+	       j.machine.state == MACHINE_REBOOT;
+}
+
 /* One round under the lock; how many have failed in a row is kept. */
 static int one_round(const struct settings *c, int stop_fd,
 		     struct update_outcome *outcome, uint32_t *failures,
@@ -101,6 +115,8 @@ int daemon_run(const struct settings *c, int stop_fd, struct err *e)
 		fs_close(&state_fd);
 		return err_in(e, "the daemon");
 	}
+	if (is_under_way(state_fd))
+		wait = 0;
 	notify_manager("READY=1");
 	log_event(LOG_INFO, "daemon-started", "interval=%llu",
 		  (unsigned long long)c->interval_sec);

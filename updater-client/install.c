@@ -16,6 +16,7 @@
 #include "updater-client/report.h"
 #include "updater-client/room.h"
 #include "updater-client/source.h"
+#include "updater-client/switch.h"
 #include "updater-client/trial.h"
 #include "updater-client/unwrap.h"
 #include "updater-client/writer.h"
@@ -83,9 +84,9 @@ static int do_room(struct install *in, struct err *e)
 {
 	struct room room = { 0 };
 
-	if (measure(in, &room, e))
+	if (measure(in, &room, e) || room_judge(&room, &in->plan, e))
 		return -1;
-	return room_judge(&room, &in->plan, e);
+	return switch_prove(in->s, e);
 }
 
 /* ---- FETCH --------------------------------------------------------------- */
@@ -275,7 +276,6 @@ static int do_apply(struct install *in, struct err *e)
 	in->plan.release.floor = ratchet_floor(s);
 	report_add(s, WIRE_VERIFIED, "", slice_of(""));
 	if (write_slot(in, to, e) || check_slot(s, to, &in->plan, e) ||
-	    slot_tree_prepare(&s->slots, e) ||
 	    slot_tree_seal(&s->slots, to, &in->plan.release, e))
 		return -1;
 	report_add(s, WIRE_INSTALLED, "", slice_of(""));
@@ -316,17 +316,7 @@ static bool falls_back(struct install *in)
 	return true;
 }
 
-/* ---- SWITCH, TRY, BACK --------------------------------------------------- */
-
-static int do_switch(struct install *in, enum slot to, struct err *e)
-{
-	struct session *s = in->s;
-
-	if (slot_tree_switch(&s->slots, to, e) || session_look(s, e))
-		return -1;
-	log_event(LOG_INFO, "slot-switched", "slot=%s", slot_name(to));
-	return 0;
-}
+/* ---- TRY --------------------------------------------------- */
 
 static void do_try(struct install *in, struct machine_input *next)
 {
@@ -336,32 +326,6 @@ static void do_try(struct install *in, struct machine_input *next)
 	next->event = in->trial.event;
 	next->reason = in->trial.reason;
 	memcpy(s->journal.detail, in->trial.detail, sizeof(s->journal.detail));
-}
-
-/*
- * Where to go back to. What lies below the floor is as good as nothing: a
- * release that is known to be vulnerable does not run again.
- */
-static enum slot way_back(const struct session *s)
-{
-	enum slot from = s->journal.machine.from;
-	struct slot_release r;
-	struct err why;
-	bool found = false;
-
-	if (slot_tree_release(&s->slots, from, &r, &found, &why) || !found ||
-	    ratchet_check_back(s, &r, &why) == 0)
-		return from;
-	log_event(LOG_ERROR, "not-gone-back", "%s", why.msg);
-	return SLOT_NONE;
-}
-
-static int do_back(struct install *in, struct err *e)
-{
-	if (do_switch(in, way_back(in->s), e))
-		return -1;
-	trial_restart_old(in->s);
-	return 0;
 }
 
 /* ---- the drive ----------------------------------------------------------- */
@@ -391,7 +355,7 @@ static int perform(struct install *in, enum machine_action action,
 		}
 		break;
 	case ACTION_SWITCH:
-		rc = do_switch(in, in->s->journal.machine.to, e);
+		rc = switch_there(in->s, e);
 		next->event = EVENT_SWITCHED;
 		break;
 	case ACTION_TRY:
@@ -399,9 +363,18 @@ static int perform(struct install *in, enum machine_action action,
 		break;
 	case ACTION_BACK:
 		/* Failing, it is tried again at the next start. */
-		rc = do_back(in, e);
+		rc = switch_back(in->s, e);
 		next->event = EVENT_SWITCHED;
 		return rc;
+	case ACTION_KEEP:
+		rc = switch_keep(in->s, e);
+		next->event = EVENT_KEPT;
+		return rc;
+	case ACTION_REBOOT:
+		report_flush(in->s);
+		switch_reboot(in->s);
+		next->event = EVENT_STOPPED;
+		return 0;
 	default:
 		break;
 	}
@@ -428,11 +401,12 @@ static int drive(struct install *in, struct machine_input next, struct err *e)
 	enum machine_action action;
 
 	for (;;) {
-		next.current = in->s->current;
 		if (session_step(in->s, &next, &action, e))
 			return -1;
 		if (action == ACTION_REST)
 			return 0;
+		if (action == ACTION_RENEW)
+			return switch_renew(in->s, e);
 		if (perform(in, action, &next) ||
 		    (action == ACTION_SWITCH && next.event == EVENT_FAILED &&
 		     after_failed_switch(in, &next))) {
@@ -454,6 +428,7 @@ static const char *reason_code(enum machine_reason reason)
 		"TRIAL_ATTEMPTS",
 		"BY_PERSON",
 		"SWITCHED_BACK",
+		"NOT_SWITCHED",
 	};
 
 	return codes[reason];
@@ -532,6 +507,22 @@ static int conclude_rolled_back(struct install *in, struct err *e)
 		       s->has_running ? s->running.id : "nothing");
 }
 
+/* The rest is told when that boot has come. */
+static int conclude_reboot(struct install *in, struct err *e)
+{
+	const struct journal *j = &in->s->journal;
+
+	if (j->machine.reason == REASON_NONE ||
+	    j->machine.reason == REASON_PERSON)
+		return 0;
+	return err_set(e, ERR_HEALTH,
+		       "%s did not prove itself (%s%s%s); the next boot goes "
+		       "back to slot %s",
+		       j->release, machine_reason_name(j->machine.reason),
+		       j->detail[0] ? ": " : "", j->detail,
+		       slot_name(in->s->record.slot));
+}
+
 /* Nothing was activated. */
 static int conclude_failed(struct install *in, struct err *e)
 {
@@ -553,6 +544,9 @@ static int conclude(struct install *in, struct err *e)
 		break;
 	case MACHINE_ROLLED_BACK:
 		rc = conclude_rolled_back(in, e);
+		break;
+	case MACHINE_REBOOT:
+		rc = conclude_reboot(in, e);
 		break;
 	case MACHINE_TRIAL:
 		rc = err_set(e, ERR_BUSY,

@@ -54,6 +54,8 @@ static struct slice format_payload(const struct journal *j,
 	put(&r, j->refused_count, 4);
 	put_bytes(&r, j->refused, sizeof(j->refused));
 	put(&r, (uint64_t)j->trusted_until, 8);
+	put(&r, j->machine.stops, 1);
+	put_bytes(&r, j->boot, sizeof(j->boot));
 	return (struct slice){ out, r.len };
 }
 
@@ -75,6 +77,7 @@ static bool is_sound(const struct journal *j)
 	return m->state < MACHINE_STATES && m->reason < REASONS &&
 	       m->from <= SLOT_B && m->to <= SLOT_B &&
 	       m->attempts_left <= MACHINE_ATTEMPTS &&
+	       m->stops <= MACHINE_STOPS && is_text(j->boot, sizeof(j->boot)) &&
 	       j->refused_count <= POLICY_REFUSED_MAX &&
 	       is_time(j->time_floor) && is_time(j->trusted_until) &&
 	       is_text(j->release, sizeof(j->release)) &&
@@ -99,6 +102,8 @@ static void parse_fields(struct rd *r, struct journal *j)
 	j->refused_count = rd_le32(r);
 	rd_copy(r, j->refused, sizeof(j->refused));
 	j->trusted_until = (int64_t)rd_le64(r);
+	j->machine.stops = rd_u8(r);
+	rd_copy(r, j->boot, sizeof(j->boot));
 }
 
 static int parse_payload(struct slice in, struct journal *j, struct err *e)

@@ -14,6 +14,7 @@
 
 #define JOURNAL_RECORD_LEN 1024
 #define JOURNAL_DETAIL_LEN 256
+#define JOURNAL_BOOT_LEN   40
 
 struct journal {
 	struct machine machine;
@@ -28,6 +29,7 @@ struct journal {
 	char detail[JOURNAL_DETAIL_LEN]; /* people's words for the reason */
 	struct sha256 refused[POLICY_REFUSED_MAX];
 	uint32_t refused_count;
+	char boot[JOURNAL_BOOT_LEN]; /* in which the last switch was made */
 };
 
 /*

@@ -8,7 +8,7 @@ struct rule {
 	enum machine_action action;
 };
 
-/* Everything but START, UNHEALTHY and what a person asks for. */
+/* Everything but START, SWITCHED, UNHEALTHY, a stop and a person going back. */
 static const struct rule rules[] = {
 	{ MACHINE_IDLE, EVENT_CHOSEN, MACHINE_CHECKED, ACTION_ROOM },
 	{ MACHINE_CONFIRMED, EVENT_CHOSEN, MACHINE_CHECKED, ACTION_ROOM },
@@ -18,10 +18,10 @@ static const struct rule rules[] = {
 	/* A damaged base: the full package is fetched instead. */
 	{ MACHINE_APPLYING, EVENT_CHOSEN, MACHINE_CHECKED, ACTION_ROOM },
 	{ MACHINE_APPLYING, EVENT_APPLIED, MACHINE_INSTALLED, ACTION_SWITCH },
-	{ MACHINE_INSTALLED, EVENT_SWITCHED, MACHINE_TRIAL, ACTION_TRY },
-	{ MACHINE_TRIAL, EVENT_HEALTHY, MACHINE_CONFIRMED, ACTION_REST },
-	{ MACHINE_TRIAL, EVENT_STOPPED, MACHINE_TRIAL, ACTION_REST },
-	{ MACHINE_TRIAL, EVENT_CONFIRM, MACHINE_CONFIRMED, ACTION_REST },
+	{ MACHINE_TRIAL, EVENT_HEALTHY, MACHINE_TRIAL, ACTION_KEEP },
+	{ MACHINE_TRIAL, EVENT_CONFIRM, MACHINE_TRIAL, ACTION_KEEP },
+	{ MACHINE_TRIAL, EVENT_KEPT, MACHINE_CONFIRMED, ACTION_REST },
+	{ MACHINE_REBOOT, EVENT_STOPPED, MACHINE_REBOOT, ACTION_REST },
 	{ MACHINE_CONFIRMED, EVENT_CONFIRM, MACHINE_CONFIRMED, ACTION_REST },
 	/* Until the switch, a failure leaves the device as it was. */
 	{ MACHINE_CHECKED, EVENT_FAILED, MACHINE_IDLE, ACTION_REST },
@@ -34,12 +34,11 @@ static int impossible(const struct machine *m, enum machine_event event,
 		      struct err *e)
 {
 	static const char *const names[EVENTS] = {
-		"a start",          "a chosen release",
-		"room on the disk", "a fetched package",
-		"a written slot",   "a switch",
-		"a good health",    "a bad health",
-		"a failure",        "a stop",
-		"a confirmation",   "a rollback",
+		"a start",           "a chosen release", "room on the disk",
+		"a fetched package", "a written slot",   "a switch",
+		"a good health",     "a bad health",     "a failure",
+		"a kept slot",       "a stop",           "a confirmation",
+		"a rollback",
 	};
 
 	return err_set(e, ERR_CONFLICT, "%s makes no sense in the state %s",
@@ -76,16 +75,94 @@ static enum machine_action gone_back(struct machine *m,
 	return ACTION_REST;
 }
 
-/* A start in TRIAL: the link says on which side of a switch we fell. */
-static enum machine_action start_in_trial(struct machine *m, enum slot current)
+/* Why another slot runs than the one that was to be tried. */
+static enum machine_reason why_not(const struct machine *m,
+				   const struct machine_input *in)
 {
-	if (current == m->to)
-		return m->reason == REASON_NONE ? try_again(m) : ACTION_BACK;
-	return gone_back(m,
-			 m->reason == REASON_NONE ? REASON_FOREIGN : m->reason);
+	if (in->failed == m->to)
+		return REASON_ATTEMPTS;
+	return in->reboots ? REASON_NOT_SWITCHED : REASON_FOREIGN;
 }
 
-static enum machine_action start(struct machine *m, enum slot current)
+/*
+ * The other slot runs, and not `to`. If that is to start all the same, the
+ * loader is told otherwise first.
+ */
+static enum machine_action settle_back(struct machine *m,
+				       const struct machine_input *in,
+				       enum machine_reason reason)
+{
+	if (in->reboots && in->next == m->to)
+		return go_back(m, reason);
+	return gone_back(m, reason);
+}
+
+/* A start in TRIAL: what runs says on which side of a switch we fell. */
+static enum machine_action start_in_trial(struct machine *m,
+					  const struct machine_input *in)
+{
+	if (m->reason != REASON_NONE)
+		return in->current == m->to ? ACTION_BACK
+					    : settle_back(m, in, m->reason);
+	if (in->current == m->to)
+		return try_again(m);
+	return settle_back(m, in, why_not(m, in));
+}
+
+static enum machine_action begin_trial(struct machine *m)
+{
+	m->state = MACHINE_TRIAL;
+	m->attempts_left = MACHINE_ATTEMPTS;
+	m->stops = 0;
+	return try_again(m);
+}
+
+/* The boot that leads to `to`: is it still to come, and did it? */
+static enum machine_action start_on_way_there(struct machine *m,
+					      const struct machine_input *in)
+{
+	if (in->current == m->to)
+		return begin_trial(m);
+	if (in->next == m->to && !in->rebooted)
+		return ACTION_REBOOT;
+	return settle_back(m, in, why_not(m, in));
+}
+
+/* And the one that leads back. A loader that does not obey is not asked for
+ * ever: then the failed slot stays, and says so. */
+static enum machine_action start_on_way_back(struct machine *m,
+					     const struct machine_input *in)
+{
+	if (in->current != m->to)
+		return settle_back(m, in, m->reason);
+	if (in->next == m->to)
+		return go_back(m, m->reason);
+	if (!in->rebooted)
+		return ACTION_REBOOT;
+	if (m->attempts_left == 0)
+		return ACTION_REST;
+	m->attempts_left--;
+	return ACTION_REBOOT;
+}
+
+/* Read back and perhaps switched, and then the power was cut. */
+static enum machine_action start_installed(struct machine *m,
+					   const struct machine_input *in)
+{
+	if (in->current == m->to)
+		return begin_trial(m);
+	if (in->failed == m->to)
+		return gone_back(m, REASON_ATTEMPTS);
+	if (in->reboots && in->next == m->to) {
+		m->state = MACHINE_REBOOT;
+		return start_on_way_there(m, in);
+	}
+	rest(m);
+	return ACTION_REST;
+}
+
+static enum machine_action start(struct machine *m,
+				 const struct machine_input *in)
 {
 	switch (m->state) {
 	case MACHINE_CHECKED:
@@ -94,18 +171,44 @@ static enum machine_action start(struct machine *m, enum slot current)
 		rest(m);
 		return ACTION_REST;
 	case MACHINE_INSTALLED:
-		if (current != m->to) {
-			rest(m);
-			return ACTION_REST;
-		}
-		m->state = MACHINE_TRIAL;
-		m->attempts_left = MACHINE_ATTEMPTS;
-		return try_again(m);
+		return start_installed(m, in);
+	case MACHINE_REBOOT:
+		return m->reason == REASON_NONE ? start_on_way_there(m, in)
+						: start_on_way_back(m, in);
 	case MACHINE_TRIAL:
-		return start_in_trial(m, current);
+		return start_in_trial(m, in);
 	default:
 		return ACTION_REST;
 	}
+}
+
+/* The switch is done: there, or back. */
+static int switched(struct machine *m, const struct machine_input *in,
+		    enum machine_action *action, struct err *e)
+{
+	const bool back = m->state == MACHINE_TRIAL && m->reason != REASON_NONE;
+
+	if (!back && m->state != MACHINE_INSTALLED)
+		return impossible(m, in->event, e);
+	if (in->reboots && back == (in->current == m->to)) {
+		m->state = MACHINE_REBOOT;
+		m->attempts_left = back ? MACHINE_ATTEMPTS : 0;
+		*action = ACTION_REBOOT;
+	} else {
+		*action = back ? gone_back(m, m->reason) : begin_trial(m);
+	}
+	return 0;
+}
+
+/* A clean stop does not use up an attempt; but not for ever. */
+static void stop(struct machine *m, enum machine_action *action)
+{
+	*action = ACTION_REST;
+	if (m->stops >= MACHINE_STOPS || m->attempts_left >= MACHINE_ATTEMPTS)
+		return;
+	m->stops++;
+	m->attempts_left++;
+	*action = ACTION_RENEW;
 }
 
 /* A person goes back: out of a trial, or from what was already confirmed. */
@@ -114,6 +217,7 @@ static int person_back(struct machine *m, const struct machine_input *in,
 {
 	switch (m->state) {
 	case MACHINE_TRIAL:
+	case MACHINE_REBOOT:
 		break;
 	case MACHINE_IDLE:
 	case MACHINE_CONFIRMED:
@@ -141,14 +245,12 @@ static void carry(struct machine *m, const struct machine_input *in)
 		m->reason = REASON_NONE;
 		m->attempts_left = 0;
 		break;
-	case EVENT_SWITCHED:
-		m->attempts_left = MACHINE_ATTEMPTS - 1;
-		break;
-	case EVENT_STOPPED: /* a clean stop does not use up an attempt */
-		m->attempts_left++;
-		break;
 	case EVENT_FAILED:
 		rest(m);
+		break;
+	case EVENT_HEALTHY: /* the trial ends when the loader knows */
+	case EVENT_CONFIRM:
+	case EVENT_STOPPED:
 		break;
 	default:
 		m->attempts_left = 0;
@@ -176,16 +278,22 @@ int machine_step(struct machine *m, const struct machine_input *in,
 		 enum machine_action *action, struct err *e)
 {
 	if (in->event == EVENT_START) {
-		*action = start(m, in->current);
+		*action = start(m, in);
 		return 0;
 	}
 	if (in->event == EVENT_ROLLBACK)
 		return person_back(m, in, action, e);
+	if (in->event == EVENT_SWITCHED)
+		return switched(m, in, action, e);
+	/* What does not run cannot be kept. */
+	if (in->event == EVENT_CONFIRM && m->state == MACHINE_TRIAL &&
+	    in->current != m->to)
+		return impossible(m, in->event, e);
 	/* Once the way back was decided, only its end may follow. */
-	if (m->state == MACHINE_TRIAL && m->reason != REASON_NONE) {
-		if (in->event != EVENT_SWITCHED)
-			return impossible(m, in->event, e);
-		*action = gone_back(m, m->reason);
+	if (m->state == MACHINE_TRIAL && m->reason != REASON_NONE)
+		return impossible(m, in->event, e);
+	if (m->state == MACHINE_TRIAL && in->event == EVENT_STOPPED) {
+		stop(m, action);
 		return 0;
 	}
 	if (m->state == MACHINE_TRIAL && in->event == EVENT_UNHEALTHY &&
@@ -199,8 +307,9 @@ int machine_step(struct machine *m, const struct machine_input *in,
 const char *machine_state_name(enum machine_state s)
 {
 	static const char *const names[MACHINE_STATES] = {
-		"idle",      "checked", "fetching",  "applying",
-		"installed", "trial",   "confirmed", "rolled-back",
+		"idle",      "checked",     "fetching",
+		"applying",  "installed",   "trial",
+		"confirmed", "rolled-back", "reboot-pending",
 	};
 
 	return names[s];
@@ -210,7 +319,7 @@ const char *machine_reason_name(enum machine_reason r)
 {
 	static const char *const names[REASONS] = {
 		"none",     "health", "deadline", "restart",
-		"attempts", "person", "foreign",
+		"attempts", "person", "foreign",  "not-switched",
 	};
 
 	return names[r];

@@ -8,6 +8,9 @@
  *	IDLE -> CHECKED -> FETCHING -> APPLYING -> INSTALLED -> TRIAL
  *	TRIAL -> CONFIRMED, or TRIAL with a reason -> ROLLED_BACK
  *
+ * Where a switch takes effect at the next boot there is a REBOOT between
+ * INSTALLED and TRIAL, and one with a reason before ROLLED_BACK.
+ *
  * A slot never changes without a reason that was persisted before.
  */
 #ifndef UPDATER_CLIENT_MACHINE_H
@@ -18,6 +21,7 @@
 #include "updater-client/slot.h"
 
 #define MACHINE_ATTEMPTS 3 /* starts of a trial before it has failed */
+#define MACHINE_STOPS    8 /* clean stops that do not count as one of them */
 
 enum machine_state {
 	MACHINE_IDLE,
@@ -28,6 +32,7 @@ enum machine_state {
 	MACHINE_TRIAL,     /* the new slot is current, and not yet trusted */
 	MACHINE_CONFIRMED,
 	MACHINE_ROLLED_BACK,
+	MACHINE_REBOOT, /* the loader was told; the boot is still to come */
 	MACHINE_STATES
 };
 
@@ -39,6 +44,7 @@ enum machine_reason {
 	REASON_ATTEMPTS, /* trials were interrupted too often */
 	REASON_PERSON,   /* somebody asked for it */
 	REASON_FOREIGN,  /* the other slot was made current by somebody else */
+	REASON_NOT_SWITCHED, /* told to start it, the loader started the old */
 	REASONS
 };
 
@@ -48,11 +54,12 @@ enum machine_event {
 	EVENT_ROOM,     /* there is space for it */
 	EVENT_FETCHED,  /* the package is complete and verified */
 	EVENT_APPLIED,  /* the slot was written and read back */
-	EVENT_SWITCHED, /* the link now points where it should */
+	EVENT_SWITCHED, /* link or loader now says what it should */
 	EVENT_HEALTHY,
 	EVENT_UNHEALTHY,
 	EVENT_FAILED,   /* the action failed; nothing was activated */
-	EVENT_STOPPED,  /* asked to stop; the trial goes on at the next start */
+	EVENT_KEPT,     /* the new slot is no longer on trial */
+	EVENT_STOPPED,  /* asked to stop; it goes on at the next start */
 	EVENT_CONFIRM,  /* a person confirms */
 	EVENT_ROLLBACK, /* a person wants the other slot back */
 	EVENTS
@@ -66,19 +73,28 @@ enum machine_action {
 	ACTION_SWITCH, /* make `to` current */
 	ACTION_TRY,    /* restart, then ask the health commands */
 	ACTION_BACK,   /* make `from` current again */
+	ACTION_KEEP,   /* tell the loader that `to` is good */
+	ACTION_RENEW,  /* give the loader's count back what a clean stop took */
+	ACTION_REBOOT, /* if and when it is allowed */
 };
 
 struct machine {
 	enum machine_state state;
 	enum machine_reason reason; /* TRIAL (going back), ROLLED_BACK */
 	enum slot from, to;         /* of the switch under way */
-	uint32_t attempts_left;     /* TRIAL */
+	uint32_t attempts_left;     /* TRIAL; REBOOT: of boots that go back */
+	uint32_t stops;             /* TRIAL: clean ones so far */
 };
 
 struct machine_input {
 	enum machine_event event;
-	enum slot current; /* START, CHOSEN, ROLLBACK: what is so now */
+	enum slot current;          /* always: the slot that runs now */
 	enum machine_reason reason; /* UNHEALTHY: why */
+	/* What boot control says; for the symlink current and false. */
+	bool reboots;     /* a switch takes effect at the next boot */
+	bool rebooted;    /* there was a boot since the last switch */
+	enum slot next;   /* what starts next */
+	enum slot failed; /* what it gave up on by itself */
 };
 
 /*

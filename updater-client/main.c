@@ -92,7 +92,7 @@ static int print_json(struct json *j, struct err *e)
 static const char *result_name(enum update_result r)
 {
 	static const char *const names[] = { "nothing", "wait", "available",
-					     "updated" };
+					     "updated", "reboot-pending" };
 
 	return names[r];
 }
@@ -137,6 +137,11 @@ static void print_outcome(const struct session *s,
 			     "runs\n",
 			     o->release, o->version,
 			     o->is_delta ? "delta" : "full", size, runs);
+		break;
+	case UPDATE_REBOOT:
+		(void)printf("slot %s starts at the next boot; until then %s "
+			     "runs\n",
+			     slot_name(s->record.slot), runs);
 		break;
 	case UPDATE_DONE:
 		(void)printf("updated to %s %s (%s package, %s)\n", o->release,
@@ -228,7 +233,20 @@ static int done_json(const struct session *s, const char *result, struct err *e)
 	json_set_text(j, "result", result);
 	json_set_text(j, "slot", slot_name(s->current));
 	json_set_text(j, "release", s->has_running ? s->running.id : "");
+	json_set_text(j, "next", slot_name(s->record.slot));
 	return print_json(j, e);
+}
+
+static void print_decision(const struct session *s, const char *result)
+{
+	const char *runs = s->has_running ? s->running.id : "nothing of ours";
+
+	if (s->record.slot == s->current)
+		(void)printf("%s: %s runs\n", result, runs);
+	else
+		(void)printf("%s: slot %s starts at the next boot; until then "
+			     "%s runs\n",
+			     result, slot_name(s->record.slot), runs);
 }
 
 static int decide(int argc, char **argv,
@@ -248,9 +266,7 @@ static int decide(int argc, char **argv,
 		if (rc == 0 && c.json)
 			rc = done_json(&s, result, e);
 		else if (rc == 0)
-			(void)printf("%s: %s runs\n", result,
-				     s.has_running ? s.running.id
-						   : "nothing of ours");
+			print_decision(&s, result);
 		session_close(&s);
 	}
 	end(&c);

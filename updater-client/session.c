@@ -38,7 +38,12 @@ void session_close(struct session *s)
 
 int session_look(struct session *s, struct err *e)
 {
-	if (slot_tree_current(&s->slots, &s->current, e))
+	boot_init(&s->boot, s->config, &s->slots);
+	s->boot_failure.code = ERR_NONE;
+	if (boot_read(&s->boot, &s->record, &s->boot_failure))
+		memset(&s->record, 0, sizeof(s->record));
+	if (boot_running(&s->boot, &s->current, e) ||
+	    boot_number(&s->boot, s->boot_number, e))
 		return -1;
 	return slot_tree_release(&s->slots, s->current, &s->running,
 				 &s->has_running, e);
@@ -333,27 +338,63 @@ static void forgive(struct journal *j)
 	j->refused_count = kept;
 }
 
+static void describe_boot(const struct session *s, struct machine_input *in)
+{
+	in->current = s->current;
+	in->reboots = s->boot.control->reboots;
+	in->rebooted =
+		in->reboots && strcmp(s->journal.boot, s->boot_number) != 0;
+	in->next = s->record.slot;
+	in->failed = s->record.failed;
+}
+
+/* Where a switch is under way, nobody guesses what the loader was told. */
+static int check_boot(const struct session *s, struct err *e)
+{
+	enum machine_state state = s->journal.machine.state;
+
+	if (s->boot_failure.code == ERR_NONE || state < MACHINE_INSTALLED ||
+	    state == MACHINE_CONFIRMED || state == MACHINE_ROLLED_BACK)
+		return 0;
+	*e = s->boot_failure;
+	return -1;
+}
+
 int session_step(struct session *s, const struct machine_input *in,
 		 enum machine_action *action, struct err *e)
 {
 	struct journal before = s->journal;
 	struct journal *j = &s->journal;
+	struct machine_input full = *in;
 	bool nothing_new;
 
-	if (machine_step(&j->machine, in, action, e))
+	describe_boot(s, &full);
+	if (check_boot(s, e) || machine_step(&j->machine, &full, action, e))
 		return -1;
 	if (*action == ACTION_TRY)
 		j->activation++;
+	if (*action == ACTION_SWITCH || *action == ACTION_BACK)
+		memcpy(j->boot, s->boot_number, sizeof(j->boot));
 	if (j->machine.reason != REASON_NONE)
 		policy_refuse(j->refused, &j->refused_count, &j->digest);
 	if (j->machine.state == MACHINE_CONFIRMED)
 		forgive(j);
 	/* Most starts find nothing left behind: then the disk is let alone. */
-	nothing_new = in->event == EVENT_START && *action == ACTION_REST &&
-		      j->machine.state == before.machine.state;
+	nothing_new =
+		in->event == EVENT_START &&
+		(*action == ACTION_REST || *action == ACTION_REBOOT) &&
+		memcmp(&j->machine, &before.machine, sizeof(j->machine)) == 0;
 	if (!nothing_new && session_save(s, e)) {
 		*j = before;
 		return -1;
 	}
 	return 0;
+}
+
+bool session_is_on_trial(const struct session *s)
+{
+	const struct machine *m = &s->journal.machine;
+
+	return (m->state == MACHINE_TRIAL || m->state == MACHINE_REBOOT) &&
+	       s->current == m->to;
 }

@@ -9,6 +9,7 @@
 #ifndef UPDATER_CLIENT_SESSION_H
 #define UPDATER_CLIENT_SESSION_H
 
+#include "updater-client/boot.h"
 #include "updater-client/cohort.h"
 #include "updater-client/floor_record.h"
 #include "updater-client/journal.h"
@@ -33,8 +34,12 @@ struct session {
 	uint64_t counter;
 
 	struct slot_tree slots;
-	enum slot current;
-	bool has_running; /* a release of ours runs: */
+	struct boot boot;
+	struct boot_record record; /* what starts next; all zero if: */
+	struct err boot_failure;   /* boot control cannot be read */
+	char boot_number[BOOT_ID_LEN];
+	enum slot current; /* the slot that runs */
+	bool has_running;  /* a release of ours runs: */
 	struct slot_release running;
 
 	bool enrolled;
@@ -75,7 +80,10 @@ void session_disconnect(struct session *s);
 int session_rescue(struct session *s, bool *changed, struct err *e) NODISCARD;
 void session_close(struct session *s);
 
-/* Read again which slot is current and what it holds. */
+/*
+ * Read again what boot control says, which slot runs and what it holds. A
+ * boot control that cannot be read is no failure yet, but kept.
+ */
 int session_look(struct session *s, struct err *e) NODISCARD;
 
 /* Take over what the trust process has learned about time. */
@@ -88,5 +96,8 @@ int session_learn_time(struct session *s, struct err *e) NODISCARD;
 int session_step(struct session *s, const struct machine_input *in,
 		 enum machine_action *action, struct err *e) NODISCARD;
 int session_save(struct session *s, struct err *e) NODISCARD;
+
+/* The slot that runs has not proved itself yet. */
+bool session_is_on_trial(const struct session *s);
 
 #endif

@@ -40,6 +40,14 @@ static const struct ini_key keys[] = {
 	SECONDS("trial", "deadline", deadline_sec, 1, DAY_SEC),
 	TEXT("restart", "command", restart_text, false),
 	SECONDS("restart", "deadline", restart_sec, 1, 3600),
+	TEXT("reboot", "command", reboot_text, false),
+	TEXT("reboot", "window", window_text, false),
+	TEXT("boot", "control", control_name, false),
+	TEXT("boot", "environment", boot_environment, false),
+	TEXT("boot", "command", control_text, false),
+	TEXT("boot", "cmdline", cmdline, false),
+	TEXT("boot", "number", boot_id, false),
+	SECONDS("boot", "tries", tries, 1, 9),
 	TEXT("floor", "counter", counter_text, false),
 	SECONDS("poll", "interval", interval_sec, 1, 30 * DAY_SEC),
 	SECONDS("poll", "retry_min", retry_min_sec, 1, DAY_SEC),
@@ -97,6 +105,86 @@ static int check_names(const struct settings *c, struct err *e)
 	return 0;
 }
 
+/* HH:MM */
+static bool parse_minute(struct slice text, uint32_t *minute)
+{
+	uint64_t hour = 0, min = 0;
+
+	if (text.len != 5 || text.ptr[2] != ':')
+		return false;
+	for (size_t i = 0; i < 5; i++)
+		if (i != 2 && (text.ptr[i] < '0' || text.ptr[i] > '9'))
+			return false;
+	hour = (text.ptr[0] - '0') * 10u + (text.ptr[1] - '0');
+	min = (text.ptr[3] - '0') * 10u + (text.ptr[4] - '0');
+	*minute = (uint32_t)(hour * 60 + min);
+	return hour < 24 && min < 60;
+}
+
+static int parse_window(struct settings *c, struct err *e)
+{
+	struct slice text = slice_of(c->window_text);
+
+	c->has_window = c->window_text != NULL;
+	if (!c->has_window)
+		return 0;
+	if (text.len != 11 || text.ptr[5] != '-' ||
+	    !parse_minute(slice_sub(text, 0, 5), &c->window_from) ||
+	    !parse_minute(slice_sub(text, 6, 5), &c->window_to))
+		return err_set(e, ERR_CONFIG,
+			       "[reboot] window: HH:MM-HH:MM in UTC, not %s",
+			       c->window_text);
+	return 0;
+}
+
+bool settings_may_reboot(const struct settings *c, int64_t now)
+{
+	uint32_t minute = (uint32_t)(now % DAY_SEC / 60);
+
+	if (!c->has_window)
+		return true;
+	if (c->window_from <= c->window_to)
+		return minute >= c->window_from && minute < c->window_to;
+	return minute >= c->window_from || minute < c->window_to;
+}
+
+static void set_default(char **text, const char *value)
+{
+	if (!*text && value)
+		*text = mem_dup_str(value);
+}
+
+static int parse_control(struct settings *c, struct err *e)
+{
+	static const char *const names[] = { "symlink", "uboot", "grub",
+					     "command" };
+	static const char *const environments[] = { NULL, "/etc/fw_env.config",
+						    "/boot/grub/grubenv",
+						    NULL };
+	size_t kind = 0;
+
+	while (c->control_name && kind < ARRAY_LEN(names) &&
+	       strcmp(c->control_name, names[kind]) != 0)
+		kind++;
+	if (kind == ARRAY_LEN(names))
+		return err_set(e, ERR_CONFIG,
+			       "[boot] control: symlink, uboot, grub or "
+			       "command, not %s",
+			       c->control_name);
+	c->control = (enum boot_kind)kind;
+	set_default(&c->boot_environment, environments[kind]);
+	set_default(&c->cmdline, "/proc/cmdline");
+	set_default(&c->boot_id, "/proc/sys/kernel/random/boot_id");
+	if ((c->control == CONTROL_COMMAND) != (c->boot.argc > 0))
+		return err_set(e, ERR_CONFIG,
+			       "[boot] command goes with control = command");
+	if (c->control == CONTROL_SYMLINK && c->reboot.argc > 0)
+		return err_set(e, ERR_CONFIG,
+			       "[reboot] command: with the symlink nothing "
+			       "reboots; [restart] command is what you need");
+	return 0;
+}
+
 static bool is_https(const char *url)
 {
 	return strncmp(url, "https://", 8) == 0;
@@ -136,7 +224,10 @@ static int check(struct settings *c, struct err *e)
 	    split_command(c->health_text, "[trial] health", &c->health, e) ||
 	    split_command(c->restart_text, "[restart] command", &c->restart,
 			  e) ||
-	    split_command(c->counter_text, "[floor] counter", &c->counter, e))
+	    split_command(c->counter_text, "[floor] counter", &c->counter, e) ||
+	    split_command(c->control_text, "[boot] command", &c->boot, e) ||
+	    split_command(c->reboot_text, "[reboot] command", &c->reboot, e) ||
+	    parse_control(c, e) || parse_window(c, e))
 		return -1;
 	if (c->retry_min_sec > c->retry_max_sec)
 		return err_set(e, ERR_CONFIG,
@@ -152,6 +243,7 @@ int settings_parse(struct slice text, const char *file, struct settings *c,
 		.interval_sec = 3600,
 		.retry_min_sec = 120,
 		.retry_max_sec = 3600,
+		.tries = 3,
 	};
 
 	if (ini_load(text, file, keys, ARRAY_LEN(keys), &to, e)) {

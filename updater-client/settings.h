@@ -24,6 +24,14 @@ struct settings_command {
 	size_t argc;
 };
 
+/* Who is told which slot starts; see boot.h. */
+enum boot_kind {
+	CONTROL_SYMLINK,
+	CONTROL_UBOOT,
+	CONTROL_GRUB,
+	CONTROL_COMMAND
+};
+
 struct settings {
 	char *product, *model, *state;
 	char *root, *environment_name;
@@ -32,6 +40,10 @@ struct settings {
 	char *slot_kind, *slot_path, *attributes_name;
 	char *health_text, *restart_text;
 	char *counter_text;
+	char *control_name, *boot_environment, *control_text;
+	char *cmdline, *boot_id; /* where the kernel says what it booted */
+	char *reboot_text, *window_text;
+	uint64_t tries;        /* starts of a slot on trial */
 	uint64_t deadline_sec; /* 0: the release's own */
 	uint64_t restart_sec;
 	uint64_t interval_sec, retry_min_sec, retry_max_sec;
@@ -39,8 +51,14 @@ struct settings {
 	/* made of the texts above */
 	enum environment environment;
 	enum tree_attributes attributes;
-	struct settings_command health, restart, counter;
+	enum boot_kind control;
+	struct settings_command health, restart, counter, boot, reboot;
+	bool has_window;
+	uint32_t window_from, window_to; /* minutes of the day, UTC */
 };
+
+/* Is this second within the window in which we reboot? */
+bool settings_may_reboot(const struct settings *c, int64_t now);
 
 /* Read and check a file. On success end with settings_done(). */
 int settings_load(const char *path, struct settings *c,

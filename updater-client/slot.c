@@ -6,18 +6,6 @@
 #include "common/json.h"
 #include "common/utc.h"
 
-const char *slot_name(enum slot s)
-{
-	static const char *const names[] = { "none", "a", "b" };
-
-	return names[s];
-}
-
-enum slot slot_other(enum slot s)
-{
-	return s == SLOT_A ? SLOT_B : SLOT_A;
-}
-
 /* ---- health commands ----------------------------------------------------- */
 
 static int health_add(struct slot_release *r, const char *text, struct err *e)

@@ -8,17 +8,12 @@
 #define UPDATER_CLIENT_SLOT_H
 
 #include "common/release.h"
+#include "updater-client/slot_link.h"
 
 #define SLOT_HEALTH_MAX 4096  /* all health commands of a release */
 #define SLOT_ORDER_MAX  192   /* which order opened it, for people */
 #define SLOT_RECORD_MAX 16384 /* bytes of a release.json */
 #define SLOT_BLOCK      4096  /* what one entry takes at least on a disk */
-
-enum slot {
-	SLOT_NONE, /* nothing of ours is current yet */
-	SLOT_A,
-	SLOT_B
-};
 
 struct slot_release {
 	char id[NAME_MAX_LEN + 1];
@@ -40,12 +35,6 @@ struct slot_release {
 	uint16_t health_len;
 	char health[SLOT_HEALTH_MAX];
 };
-
-/* "a", "b" or "none". */
-const char *slot_name(enum slot s);
-
-/* The slot that is not s; SLOT_A where nothing is current. */
-enum slot slot_other(enum slot s);
 
 /* Copy the facts. ERR_LIMIT when the health commands are too long. */
 int slot_release_from(const struct release *r, struct slot_release *out,

@@ -6,19 +6,7 @@
 
 #include "common/fs.h"
 
-#define CURRENT  "current"
 #define NAME_LEN 32
-
-static const char *link_target(enum slot s)
-{
-	return s == SLOT_A ? "a/tree" : "b/tree";
-}
-
-/* The link that will become current by a rename. */
-static const char *spare(enum slot s)
-{
-	return s == SLOT_A ? "current.a" : "current.b";
-}
 
 static int beneath(enum slot s, const char *name, char out[NAME_LEN],
 		   struct err *e)
@@ -39,36 +27,6 @@ int slot_tree_open(const char *path, struct slot_tree *t, struct err *e)
 void slot_tree_close(struct slot_tree *t)
 {
 	fs_close(&t->dirfd);
-}
-
-int slot_tree_current(const struct slot_tree *t, enum slot *out, struct err *e)
-{
-	char target[NAME_LEN] = "";
-	struct err why = { 0 };
-	struct stat st;
-
-	if (fs_stat(t->dirfd, CURRENT, &st, &why)) {
-		if (why.code != ERR_NOT_FOUND) {
-			*e = why;
-			return err_in(e, "%s/" CURRENT, t->path);
-		}
-		*out = SLOT_NONE;
-		return 0;
-	}
-	/* A target that is too long is foreign, too. */
-	if (S_ISLNK(st.st_mode) &&
-	    fs_readlink(t->dirfd, CURRENT, target, sizeof(target), &why))
-		target[0] = 0;
-	if (strcmp(target, link_target(SLOT_A)) == 0)
-		*out = SLOT_A;
-	else if (strcmp(target, link_target(SLOT_B)) == 0)
-		*out = SLOT_B;
-	else
-		return err_set(e, ERR_CONFLICT,
-			       "%s/" CURRENT " is not a link to a/tree or "
-			       "b/tree; it is not touched",
-			       t->path);
-	return 0;
 }
 
 /* Anything may stand where a slot should be; only a folder can be one. */
@@ -122,7 +80,7 @@ int slot_tree_empty(const struct slot_tree *t, enum slot s, struct err *e)
 	char name[NAME_LEN];
 	bool is_folder;
 
-	if (slot_tree_current(t, &current, e) ||
+	if (slot_link_current(t->dirfd, t->path, &current, e) ||
 	    look_for_folder(t, s, &is_folder, e))
 		return -1;
 	if (s == SLOT_NONE || s == current)
@@ -197,48 +155,6 @@ int slot_tree_seal(const struct slot_tree *t, enum slot s,
 		rc = fs_sync(t->dirfd, e);
 	buf_done(&file);
 	return rc ? err_in(e, "slot %s", slot_name(s)) : 0;
-}
-
-/* A link that says the right thing, made anew if it does not. */
-static int prepare_one(const struct slot_tree *t, enum slot s, struct err *e)
-{
-	char target[NAME_LEN];
-	struct err why = { 0 };
-
-	if (fs_readlink(t->dirfd, spare(s), target, sizeof(target), &why) ==
-		    0 &&
-	    strcmp(target, link_target(s)) == 0)
-		return 0;
-	if (fs_remove_tree(t->dirfd, spare(s), e))
-		return -1;
-	return fs_symlink(t->dirfd, link_target(s), spare(s), e);
-}
-
-int slot_tree_prepare(const struct slot_tree *t, struct err *e)
-{
-	if (prepare_one(t, SLOT_A, e) || prepare_one(t, SLOT_B, e))
-		return err_in(e, "the links of the slots");
-	return fs_sync(t->dirfd, e);
-}
-
-int slot_tree_switch(const struct slot_tree *t, enum slot to, struct err *e)
-{
-	enum slot now;
-
-	if (to == SLOT_NONE) {
-		if (fs_remove(t->dirfd, CURRENT, e))
-			return err_in(e, "switching");
-	} else if (prepare_one(t, to, e) ||
-		   fs_rename(t->dirfd, spare(to), CURRENT, e)) {
-		return err_in(e, "switching to slot %s", slot_name(to));
-	}
-	if (fs_sync(t->dirfd, e) || slot_tree_current(t, &now, e))
-		return err_in(e, "switching");
-	if (now != to)
-		return err_set(e, ERR_SYSTEM,
-			       "the switch to slot %s did not last",
-			       slot_name(to));
-	return 0;
 }
 
 int slot_tree_path(const struct slot_tree *t, enum slot s, char *out,

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * slot_tree - two folders and one symbolic link: the slots of kind tree.
+ * slot_tree - two folders: the slots of kind tree.
  *
  *	PATH/a/{tree/, manifest, release.json}    PATH/b/...
  *	PATH/current -> "a/tree" or "b/tree"
  *
- * The link is the one record of a switch: it is replaced by one rename, the
- * folder is synced and the link read back. Both links are made before the
- * first switch, so going back takes no free byte. Only the slot that is not
- * current is ever written; its release.json comes last, so a slot without one
- * is an unfinished one.
+ * The link is slot_link.h's. Only the slot that is not current is ever written;
+ * its release.json comes last, so a slot without one is an unfinished one.
  */
 #ifndef UPDATER_CLIENT_SLOT_TREE_H
 #define UPDATER_CLIENT_SLOT_TREE_H
@@ -25,13 +22,6 @@ struct slot_tree {
 int slot_tree_open(const char *path, struct slot_tree *t,
 		   struct err *e) NODISCARD;
 void slot_tree_close(struct slot_tree *t);
-
-/*
- * Which slot is current; SLOT_NONE when there is no link. ERR_CONFLICT for a
- * link that is not ours.
- */
-int slot_tree_current(const struct slot_tree *t, enum slot *out,
-		      struct err *e) NODISCARD;
 
 /*
  * What a slot holds. *found is false for an empty or unfinished slot, or one
@@ -57,13 +47,6 @@ int slot_tree_new_manifest(const struct slot_tree *t, enum slot s, int *fd,
 /* Say what the finished slot holds, durably. */
 int slot_tree_seal(const struct slot_tree *t, enum slot s,
 		   const struct slot_release *r, struct err *e) NODISCARD;
-
-/* Make both links, so that neither switch needs room later. */
-int slot_tree_prepare(const struct slot_tree *t, struct err *e) NODISCARD;
-
-/* The switch: durable and read back. SLOT_NONE takes the link away. */
-int slot_tree_switch(const struct slot_tree *t, enum slot to,
-		     struct err *e) NODISCARD;
 
 /* Absolute path of a slot's tree, for the health commands. */
 int slot_tree_path(const struct slot_tree *t, enum slot s, char *out,

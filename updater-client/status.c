@@ -39,7 +39,7 @@ static const char *slot_state(const struct session *s, enum slot which,
 		return which == s->current ? "unknown" : "empty";
 	if (!is_intact(s, which, r))
 		return "damaged";
-	if (which == s->current && j->machine.state == MACHINE_TRIAL)
+	if (which == s->current && session_is_on_trial(s))
 		return "trying";
 	if (policy_is_refused(j->refused, j->refused_count, &r->digest) ||
 	    r->content_seq < s->floor.stored)
@@ -117,6 +117,19 @@ static const char *clock_state(const struct journal *j)
 	return clock < j->time_floor ? "behind" : "plausible";
 }
 
+static void add_boot(struct json *j, const struct session *s)
+{
+	const struct boot_record *r = &s->record;
+
+	json_set_text(j, "boot_control", s->boot.control->name);
+	json_set_text(j, "boot_next", slot_name(r->slot));
+	json_set_text(j, "boot_failed", slot_name(r->failed));
+	if (r->trying)
+		json_set_int(j, "boot_tries_left", r->left);
+	if (s->boot_failure.code != ERR_NONE)
+		json_set_text(j, "boot_error", s->boot_failure.msg);
+}
+
 static void add_journal(struct json *j, const struct session *s)
 {
 	const struct journal *journal = &s->journal;
@@ -132,6 +145,7 @@ static void add_journal(struct json *j, const struct session *s)
 		     (int64_t)(journal->activation & (uint64_t)JSON_INT_MAX));
 	json_set(j, "refused", refused_json(journal));
 	json_set_bool(j, "journal_reset", s->reset);
+	add_boot(j, s);
 	json_set_int(j, "floor", (int64_t)s->floor.stored);
 	json_set_int(j, "floor_verified", (int64_t)s->floor.verified);
 	json_set_text(j, "clock", clock_state(journal));

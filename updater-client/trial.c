@@ -87,7 +87,8 @@ static int restart(struct session *s, const char *slot,
 		.leaves_service = true,
 	};
 
-	if (s->config->restart.argc == 0)
+	/* A boot has started everything already. */
+	if (s->config->restart.argc == 0 || s->boot.control->reboots)
 		return 0;
 	return hook_run(&h, output, e);
 }

@@ -66,7 +66,7 @@ static void describe(const struct session *s, struct wire_checkin *m)
 
 	*m = (struct wire_checkin){
 		.has_release = s->has_running,
-		.confirmed = s->journal.machine.state != MACHINE_TRIAL,
+		.confirmed = !session_is_on_trial(s),
 		.activation = s->journal.activation,
 		.interval_sec = (uint32_t)c->interval_sec,
 		.updater = VERSION,
@@ -197,6 +197,11 @@ static void describe_plan(const struct plan *p, struct update_outcome *out)
 	out->package_len = p->package_len;
 }
 
+static bool is_pending(const struct session *s)
+{
+	return s->journal.machine.state == MACHINE_REBOOT;
+}
+
 static int choose_and_install(struct session *s,
 			      const struct update_options *options,
 			      struct message_choose *ask,
@@ -227,7 +232,7 @@ static int choose_and_install(struct session *s,
 		return -1;
 	}
 	describe_plan(&m.plan, out); /* it may have become the full one */
-	out->result = UPDATE_DONE;
+	out->result = is_pending(s) ? UPDATE_REBOOT : UPDATE_DONE;
 	tell_what_runs(s, out);
 	return 0;
 }
@@ -333,6 +338,11 @@ int update_run(struct session *s, const struct update_options *options,
 	if (recovered && before.code != ERR_HEALTH) {
 		*e = before;
 		return -1;
+	}
+	if (!recovered && is_pending(s)) {
+		out->result = UPDATE_REBOOT;
+		memcpy(out->release, s->journal.release, sizeof(out->release));
+		return 0;
 	}
 	if (may_update(s, options, e) || ratchet_begin(s, e) ||
 	    connect_to(s, options->from, e))

@@ -21,6 +21,7 @@ enum update_result {
 	UPDATE_WAIT,      /* the server says: not now */
 	UPDATE_AVAILABLE, /* only_check: there is one */
 	UPDATE_DONE,      /* installed and confirmed */
+	UPDATE_REBOOT,    /* the next boot starts another slot */
 };
 
 struct update_outcome {

@@ -82,7 +82,7 @@ static int observe_slots(const struct world *w, const struct slot_tree *t,
 	struct slot_release r;
 	bool found;
 
-	if (slot_tree_current(t, &o->current, e))
+	if (slot_link_current(t->dirfd, t->path, &o->current, e))
 		return -1;
 	for (enum slot s = SLOT_A; s <= SLOT_B; s++) {
 		if (slot_tree_release(t, s, &r, &found, e))

@@ -45,7 +45,8 @@ static int remove_folder(void **state)
 }
 
 static const struct journal sample = {
-	.machine = { MACHINE_TRIAL, REASON_HEALTH, SLOT_A, SLOT_B, 2 },
+	.machine = { MACHINE_TRIAL, REASON_HEALTH, SLOT_A, SLOT_B, 2, 1 },
+	.boot = "3bb6a1b4-5a7a-4d8e-9d5a-3a0d7f0e6c11",
 	.activation = 7,
 	.attempt = UINT64_MAX,
 	.report_sequence = 3,

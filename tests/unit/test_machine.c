@@ -8,7 +8,10 @@
 static enum machine_action step(struct machine *m, enum machine_event event,
 				enum slot current, enum machine_reason reason)
 {
-	const struct machine_input in = { event, current, reason };
+	const struct machine_input in = { .event = event,
+					  .current = current,
+					  .reason = reason,
+					  .next = current };
 	enum machine_action action = ACTION_REST;
 	struct err e = { 0 };
 
@@ -42,7 +45,10 @@ static void a_healthy_release_is_confirmed(void **state)
 	struct machine m = on_trial(SLOT_A);
 
 	(void)state;
-	assert_int_equal(step(&m, EVENT_HEALTHY, SLOT_B, 0), ACTION_REST);
+	/* The loader hears of it first: a cut before that is a trial still. */
+	assert_int_equal(step(&m, EVENT_HEALTHY, SLOT_B, 0), ACTION_KEEP);
+	assert_int_equal(m.state, MACHINE_TRIAL);
+	assert_int_equal(step(&m, EVENT_KEPT, SLOT_B, 0), ACTION_REST);
 	assert_int_equal(m.state, MACHINE_CONFIRMED);
 	assert_int_equal(m.reason, REASON_NONE);
 }
@@ -69,8 +75,11 @@ static void nothing_but_its_end_follows_the_way_back(void **state)
 	(void)state;
 	(void)step(&m, EVENT_UNHEALTHY, SLOT_B, REASON_HEALTH);
 	for (int event = 0; event < EVENTS; event++) {
-		const struct machine_input in = { (enum machine_event)event,
-						  SLOT_B, REASON_HEALTH };
+		const struct machine_input in = {
+			.event = (enum machine_event)event,
+			.current = SLOT_B,
+			.reason = REASON_HEALTH
+		};
 		struct machine copy = m;
 		enum machine_action action;
 		struct err e = { 0 };
@@ -113,8 +122,9 @@ static void a_start_before_the_switch_lets_the_update_go(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(before); i++) {
-		struct machine m = { before[i], REASON_NONE, SLOT_A, SLOT_B,
-				     0 };
+		struct machine m = { .state = before[i],
+				     .from = SLOT_A,
+				     .to = SLOT_B };
 
 		assert_int_equal(step(&m, EVENT_START, SLOT_A, 0), ACTION_REST);
 		assert_int_equal(m.state, MACHINE_IDLE);
@@ -123,8 +133,9 @@ static void a_start_before_the_switch_lets_the_update_go(void **state)
 
 static void a_start_right_after_the_switch_is_a_trial(void **state)
 {
-	struct machine m = { MACHINE_INSTALLED, REASON_NONE, SLOT_A, SLOT_B,
-			     0 };
+	struct machine m = { .state = MACHINE_INSTALLED,
+			     .from = SLOT_A,
+			     .to = SLOT_B };
 
 	(void)state;
 	assert_int_equal(step(&m, EVENT_START, SLOT_B, 0), ACTION_TRY);
@@ -155,13 +166,29 @@ static void clean_stops_in_the_trial_use_up_nothing(void **state)
 	struct machine m = on_trial(SLOT_A);
 
 	(void)state;
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < MACHINE_STOPS; i++) {
 		assert_int_equal(step(&m, EVENT_STOPPED, SLOT_B, 0),
-				 ACTION_REST);
+				 ACTION_RENEW);
 		assert_int_equal(m.attempts_left, MACHINE_ATTEMPTS);
 		assert_int_equal(step(&m, EVENT_START, SLOT_B, 0), ACTION_TRY);
 	}
 	assert_int_equal(m.attempts_left, MACHINE_ATTEMPTS - 1);
+}
+
+static void clean_stops_without_end_do(void **state)
+{
+	struct machine m = on_trial(SLOT_A);
+	enum machine_action action = ACTION_TRY;
+	int starts = 1;
+
+	(void)state;
+	for (; action == ACTION_TRY; starts++) {
+		(void)step(&m, EVENT_STOPPED, SLOT_B, 0);
+		action = step(&m, EVENT_START, SLOT_B, 0);
+	}
+	assert_int_equal(action, ACTION_BACK);
+	assert_int_equal(m.reason, REASON_ATTEMPTS);
+	assert_int_equal(starts, MACHINE_ATTEMPTS + MACHINE_STOPS + 1);
 }
 
 static void a_foreign_switch_back_has_a_reason_too(void **state)
@@ -189,7 +216,7 @@ static void a_person_goes_back_from_a_confirmed_release(void **state)
 
 static void nobody_goes_back_from_nothing(void **state)
 {
-	const struct machine_input in = { EVENT_ROLLBACK, SLOT_NONE, 0 };
+	const struct machine_input in = { .event = EVENT_ROLLBACK };
 	struct machine m = { 0 };
 	enum machine_action action;
 	struct err e = { 0 };
@@ -206,8 +233,10 @@ static void a_confirmation_is_for_a_trial(void **state)
 
 	(void)state;
 	for (int s = 0; s < MACHINE_STATES; s++) {
-		const struct machine_input in = { EVENT_CONFIRM, SLOT_B, 0 };
-		struct machine m = { .state = (enum machine_state)s };
+		const struct machine_input in = { .event = EVENT_CONFIRM,
+						  .current = SLOT_B };
+		struct machine m = { .state = (enum machine_state)s,
+				     .to = SLOT_B };
 		enum machine_action action;
 		struct err e = { 0 };
 
@@ -258,7 +287,7 @@ static bool is_reachable(const struct machine *m)
 
 	if (m->state == MACHINE_ROLLED_BACK)
 		return with_reason && m->from != m->to;
-	if (m->state == MACHINE_TRIAL)
+	if (m->state == MACHINE_TRIAL || m->state == MACHINE_REBOOT)
 		return m->from != m->to && m->to != SLOT_NONE;
 	if (m->state >= MACHINE_CHECKED && m->state <= MACHINE_INSTALLED)
 		return !with_reason && m->from != m->to && m->to != SLOT_NONE;
@@ -268,13 +297,13 @@ static bool is_reachable(const struct machine *m)
 static void every_state_answers_every_event_soundly(void **state)
 {
 	unsigned checked = 0;
-	unsigned n = MACHINE_STATES * REASONS * 9 * 4 * EVENTS * 3 * 2;
+	unsigned n = MACHINE_STATES * REASONS * 9 * 4 * EVENTS * 3 * 2 * 36;
 
 	(void)state;
 	for (unsigned i = 0; i < n; i++) {
 		unsigned x = i;
-		struct machine m;
-		struct machine_input in;
+		struct machine m = { 0 };
+		struct machine_input in = { 0 };
 
 		m.state = (enum machine_state)(x % MACHINE_STATES);
 		x /= MACHINE_STATES;
@@ -290,7 +319,14 @@ static void every_state_answers_every_event_soundly(void **state)
 		x /= EVENTS;
 		in.current = (enum slot)(x % 3);
 		x /= 3;
-		in.reason = x ? REASON_HEALTH : REASON_NONE;
+		in.reason = x % 2 ? REASON_HEALTH : REASON_NONE;
+		x /= 2;
+		in.next = (enum slot)(x % 3);
+		x /= 3;
+		in.failed = (enum slot)(x % 3);
+		x /= 3;
+		in.reboots = x % 2;
+		in.rebooted = x / 2;
 		if (!is_reachable(&m))
 			continue;
 		/* A clean stop only follows a try, which took an attempt. */
@@ -317,6 +353,7 @@ int main(void)
 		cmocka_unit_test(a_start_right_after_the_switch_is_a_trial),
 		cmocka_unit_test(crashes_in_the_trial_use_up_the_attempts),
 		cmocka_unit_test(clean_stops_in_the_trial_use_up_nothing),
+		cmocka_unit_test(clean_stops_without_end_do),
 		cmocka_unit_test(a_foreign_switch_back_has_a_reason_too),
 		cmocka_unit_test(a_person_goes_back_from_a_confirmed_release),
 		cmocka_unit_test(nobody_goes_back_from_nothing),

@@ -63,7 +63,7 @@ static void fill(const struct slot_tree *t, enum slot s)
 	assert_ok(slot_tree_empty(t, s, &e));
 	assert_ok(slot_tree_new_manifest(t, s, &fd, &e));
 	fs_close(&fd);
-	assert_ok(slot_tree_prepare(t, &e));
+	assert_ok(slot_link_prepare(t->dirfd, &e));
 	assert_ok(slot_tree_seal(t, s, &sample, &e));
 }
 
@@ -72,7 +72,7 @@ static enum slot current(const struct slot_tree *t)
 	struct err e = { 0 };
 	enum slot s = SLOT_NONE;
 
-	assert_ok(slot_tree_current(t, &s, &e));
+	assert_ok(slot_link_current(t->dirfd, t->path, &s, &e));
 	return s;
 }
 
@@ -103,14 +103,14 @@ static void a_switch_is_one_relative_link(void **state)
 	char target[32];
 
 	fill(&p->slots, SLOT_A);
-	assert_ok(slot_tree_switch(&p->slots, SLOT_A, &e));
+	assert_ok(slot_link_switch(p->slots.dirfd, p->slots.path, SLOT_A, &e));
 	assert_ok(fs_readlink(p->slots.dirfd, "current", target, sizeof(target),
 			      &e));
 	assert_string_equal(target, "a/tree");
 	fill(&p->slots, SLOT_B);
-	assert_ok(slot_tree_switch(&p->slots, SLOT_B, &e));
+	assert_ok(slot_link_switch(p->slots.dirfd, p->slots.path, SLOT_B, &e));
 	assert_int_equal(current(&p->slots), SLOT_B);
-	assert_ok(slot_tree_switch(&p->slots, SLOT_A, &e));
+	assert_ok(slot_link_switch(p->slots.dirfd, p->slots.path, SLOT_A, &e));
 	assert_int_equal(current(&p->slots), SLOT_A);
 }
 
@@ -120,8 +120,9 @@ static void going_back_to_nothing_takes_the_link_away(void **state)
 	struct err e = { 0 };
 
 	fill(&p->slots, SLOT_A);
-	assert_ok(slot_tree_switch(&p->slots, SLOT_A, &e));
-	assert_ok(slot_tree_switch(&p->slots, SLOT_NONE, &e));
+	assert_ok(slot_link_switch(p->slots.dirfd, p->slots.path, SLOT_A, &e));
+	assert_ok(
+		slot_link_switch(p->slots.dirfd, p->slots.path, SLOT_NONE, &e));
 	assert_int_equal(current(&p->slots), SLOT_NONE);
 }
 
@@ -133,11 +134,11 @@ static void going_back_needs_no_new_link(void **state)
 	struct stat before, after;
 
 	fill(&p->slots, SLOT_A);
-	assert_ok(slot_tree_switch(&p->slots, SLOT_A, &e));
+	assert_ok(slot_link_switch(p->slots.dirfd, p->slots.path, SLOT_A, &e));
 	fill(&p->slots, SLOT_B);
 	assert_ok(fs_stat(p->slots.dirfd, "current.a", &before, &e));
-	assert_ok(slot_tree_switch(&p->slots, SLOT_B, &e));
-	assert_ok(slot_tree_switch(&p->slots, SLOT_A, &e));
+	assert_ok(slot_link_switch(p->slots.dirfd, p->slots.path, SLOT_B, &e));
+	assert_ok(slot_link_switch(p->slots.dirfd, p->slots.path, SLOT_A, &e));
 	assert_ok(fs_stat(p->slots.dirfd, "current", &after, &e));
 	assert_int_equal(before.st_ino, after.st_ino);
 }
@@ -148,7 +149,7 @@ static void the_slot_that_runs_is_never_emptied(void **state)
 	struct err e = { 0 };
 
 	fill(&p->slots, SLOT_A);
-	assert_ok(slot_tree_switch(&p->slots, SLOT_A, &e));
+	assert_ok(slot_link_switch(p->slots.dirfd, p->slots.path, SLOT_A, &e));
 	assert_refused(slot_tree_empty(&p->slots, SLOT_A, &e), ERR_CONFLICT);
 	assert_refused(slot_tree_empty(&p->slots, SLOT_NONE, &e), ERR_CONFLICT);
 }
@@ -160,11 +161,13 @@ static void a_foreign_link_is_not_touched(void **state)
 	enum slot s;
 
 	assert_ok(fs_symlink(p->slots.dirfd, "/etc", "current", &e));
-	assert_refused(slot_tree_current(&p->slots, &s, &e), ERR_CONFLICT);
+	assert_refused(slot_link_current(p->slots.dirfd, p->slots.path, &s, &e),
+		       ERR_CONFLICT);
 	assert_refused(slot_tree_empty(&p->slots, SLOT_A, &e), ERR_CONFLICT);
 	assert_ok(fs_remove(p->slots.dirfd, "current", &e));
 	assert_ok(fs_mkdir(p->slots.dirfd, "current", 0755, &e));
-	assert_refused(slot_tree_current(&p->slots, &s, &e), ERR_CONFLICT);
+	assert_refused(slot_link_current(p->slots.dirfd, p->slots.path, &s, &e),
+		       ERR_CONFLICT);
 }
 
 static void a_slot_without_its_record_is_unfinished(void **state)
