@@ -579,6 +579,20 @@ static bool is_same(const struct machine *a, const struct machine *b)
 	return a->state == b->state && a->attempts_left == b->attempts_left;
 }
 
+/* What ran before the switch that a former run began. */
+static void recall_from(struct install *in)
+{
+	struct slot_release r;
+	struct err unreadable;
+	bool found = false;
+
+	in->from[0] = 0;
+	if (slot_tree_release(&in->s->slots, in->s->journal.machine.from, &r,
+			      &found, &unreadable) == 0 &&
+	    found)
+		memcpy(in->from, r.id, sizeof(in->from));
+}
+
 int install_recover(struct session *s, struct err *e)
 {
 	const struct machine before = s->journal.machine;
@@ -586,6 +600,7 @@ int install_recover(struct session *s, struct err *e)
 	int rc;
 
 	in = install_new(s);
+	recall_from(in);
 	rc = drive(in, (struct machine_input){ .event = EVENT_START }, e);
 	/* An unfinished update that never got to the switch is only let go. */
 	if (rc == 0 && !is_same(&before, &s->journal.machine) &&

@@ -395,6 +395,8 @@ bool session_is_on_trial(const struct session *s)
 {
 	const struct machine *m = &s->journal.machine;
 
-	return (m->state == MACHINE_TRIAL || m->state == MACHINE_REBOOT) &&
+	/* INSTALLED: switched, and then the journal could not be written. */
+	return (m->state == MACHINE_INSTALLED || m->state == MACHINE_TRIAL ||
+		m->state == MACHINE_REBOOT) &&
 	       s->current == m->to;
 }

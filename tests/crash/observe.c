@@ -165,7 +165,10 @@ static int check_status(const struct observed *o, const struct json *status,
 			struct err *e)
 {
 	const struct json *slots = json_get(status, "slots");
-	bool trial = o->journal.machine.state == MACHINE_TRIAL;
+	const struct machine *m = &o->journal.machine;
+	/* What is current again after a way back is not on trial. */
+	bool trial = o->current == m->to && (m->state == MACHINE_INSTALLED ||
+					     m->state == MACHINE_TRIAL);
 
 	if (says(status, "slot", slot_name(o->current), e) ||
 	    says(status, "release", o->runs, e) ||

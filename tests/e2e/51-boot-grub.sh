@@ -36,8 +36,12 @@ on one update --from "$WORK/publish"
 says one state confirmed
 
 # One that is full of others' variables refuses before anything is fetched.
-grub-editenv "$block" create
-grub-editenv "$block" set "full=$(head -c 920 /dev/zero | tr '\0' x)"
+{
+	printf '# GRUB Environment Block\nfull='
+	head -c 960 /dev/zero | tr '\0' x
+	echo
+	head -c 1024 /dev/zero | tr '\0' '#'
+} | head -c 1024 >"$block"
 cp "$block" "$WORK/before"
 make_release 6 --from 1
 want 11 on one update --from "$WORK/publish"
