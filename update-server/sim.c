@@ -266,7 +266,7 @@ static void take_offer(struct sim *s, uint32_t i, const struct stage_device *d,
 	bool stone = d->seq < s->out->stage.release.requires_seq;
 
 	if (!u->has_attempt)
-		tally_control_leaves(&s->out->tally, now);
+		tally_control_leaves(&s->out->tally, u->seen);
 	u->has_attempt = true;
 	u->a = (struct stage_attempt){
 		.activation = u->activation,
@@ -303,21 +303,23 @@ static bool serve(struct sim *s, uint32_t i, int64_t now)
 	m.digest = d.digest;
 	m.activation = u->activation;
 	m.interval_sec = (uint32_t)s->w->interval_sec;
-	if (!u->has_attempt) {
-		tally_control_seen(&s->out->tally, u->seen, now);
-	} else {
+	if (u->has_attempt) {
 		(void)stage_attempt_checkin(&u->a, offered(s, u), &m, now);
 		settle(s, i, &before, now);
 	}
 	past.rolled_back = u->rolled_back;
-	u->seen = now;
 	s->out->checkins++;
 	answer = stage_decide(&s->out->stage, &d, u->bucket, &past, &when,
 			      &phase);
-	if (answer != ANSWER_OFFER && answer != ANSWER_STONE)
-		return false;
-	take_offer(s, i, &d, phase, now);
-	return true;
+	if (answer == ANSWER_OFFER || answer == ANSWER_STONE) {
+		take_offer(s, i, &d, phase, now);
+		u->seen = now;
+		return true;
+	}
+	if (!u->has_attempt)
+		tally_control_seen(&s->out->tally, u->seen, now);
+	u->seen = now;
+	return false;
 }
 
 /* ---- the device's side --------------------------------------------------- */
@@ -373,7 +375,7 @@ static void loaded(struct sim *s, uint32_t i, int64_t now)
 	report(s, i, WIRE_VERIFIED, "", now);
 	report(s, i, WIRE_INSTALLED, "", now);
 	u->step = STEP_BOOTED;
-	again(s, i, now + 3 * MINUTE);
+	again(s, i, now + (int64_t)s->w->restart_min * MINUTE);
 }
 
 static void booted(struct sim *s, uint32_t i, int64_t now)
@@ -620,6 +622,7 @@ void sim_world_init(struct sim_world *w)
 		.start = INT64_C(1767258000), /* 2026-01-01T09:00:00Z */
 		.interval_sec = 3600,
 		.models = 1,
+		.restart_min = 3,
 		.download_min = 10,
 		.click_hours = 1,
 		.stage = { .name = "simulated",

@@ -32,6 +32,7 @@ struct sim_world {
 	uint64_t
 		bad_model; /* which of them fails more often, from 1; 0: none */
 	uint64_t bad_model_fail;
+	uint64_t restart_min;  /* from installing to its next check-in */
 	uint64_t download_min; /* minutes */
 
 	/* the fleet */

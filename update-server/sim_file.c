@@ -62,6 +62,7 @@ static const struct ini_key keys[] = {
 	WORLD("release", "bad-model", bad_model, 1000),
 	WORLD("release", "bad-model-fail", bad_model_fail, ALL),
 	WORLD("release", "download-minutes", download_min, 10000),
+	WORLD("release", "restart-minutes", restart_min, 10000),
 	OTHER("release", "urgent", INI_BOOL, urgent),
 
 	NUMBER("policy", "max-fail", max_fail, 1, ALL),

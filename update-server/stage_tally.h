@@ -58,8 +58,10 @@ void tally_move(struct tally *t, const struct tally_stops *stops,
 		const struct stage_attempt *after);
 
 /*
- * A device that this rollout has offered nothing was seen; `before` is when
- * it was the last time (TALLY_NO_HOUR: never). The second: it is offered now.
+ * A device that this rollout has offered nothing, and does not now, was seen;
+ * `before` is when it was the last time (TALLY_NO_HOUR: never). The second: it
+ * is offered something now, and was last seen then. Whoever is offered in an
+ * hour is none of that hour's others: it would be one that never goes dark.
  */
 void tally_control_seen(struct tally *t, int64_t before, int64_t now);
 void tally_control_leaves(struct tally *t, int64_t seen);

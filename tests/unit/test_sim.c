@@ -77,6 +77,24 @@ static void nightly_darkness_never_pauses_a_perfect_release(void **state)
 	}
 }
 
+static void what_others_do_in_the_same_hours_is_no_fault(void **state)
+{
+	struct sim_world w = two_phases();
+	struct err e = { 0 };
+	struct sim_result r;
+
+	(void)state;
+	/* Opened in the evening, while half of the fleet is switched off:
+	 * counted by itself the darkness of those that restart is far above
+	 * the limit. */
+	assert_ok(utc_parse(slice_of("2026-01-01T20:00:00Z"), &w.start, &e));
+	w.night = 5000;
+	w.restart_min = 20;
+	r = run(&w);
+	assert_int_equal(r.stage.status, STAGE_COMPLETED);
+	assert_int_equal(r.pauses, 0);
+}
+
 static void a_silent_brick_is_found_on_top_of_it(void **state)
 {
 	struct sim_world w = two_phases();
@@ -441,6 +459,7 @@ int main(void)
 		cmocka_unit_test(a_perfect_release_completes),
 		cmocka_unit_test(
 			nightly_darkness_never_pauses_a_perfect_release),
+		cmocka_unit_test(what_others_do_in_the_same_hours_is_no_fault),
 		cmocka_unit_test(a_silent_brick_is_found_on_top_of_it),
 		cmocka_unit_test(
 			a_canary_that_never_comes_back_holds_everything),
