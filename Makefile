@@ -192,7 +192,7 @@ SUBMAKE = $(MAKE) --no-print-directory --output-sync=target \
 
 demo:
 	@sh tests/check/deps.sh install build demo
-	@$(SUBMAKE) all
+	@$(SUBMAKE) all $(CHEAT)
 	@BIN=$(CURDIR)/$(B) sh tests/demo/demo.sh "$(OLD)" "$(NEW)"
 
 test:

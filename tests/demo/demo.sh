@@ -1,7 +1,8 @@
 #!/bin/sh
 # The whole job on real input: make keys, sign two releases of real Debian
 # packages, serve them, enrol three devices, roll out to the canary and then to
-# all, and see a release whose health check fails come back by itself.
+# all, and see a release whose health check fails come back by itself. Then the
+# server is stolen with all that is on it, and devices say what they think of it.
 #
 #   demo.sh [OLD NEW]     two trees instead of the Debian packages
 #
@@ -54,8 +55,9 @@ trap 'exit 143' TERM
 
 started=$(date +%s)
 cd "$home"
-rm -rf repo site server factory devices trees engineers publish.*
-mkdir engineers trees devices
+rm -rf repo site server server.* factory devices trees engineers operators \
+	thief publish.*
+mkdir engineers operators trees devices
 
 signer() { run "$BIN/signer" "$@"; }
 operator() { run "$BIN/update-server" "$@" --operator server/admin/operator.conf; }
@@ -112,7 +114,7 @@ for base in 7443 17443 27443 37443; do
 	"$BIN/update-server" run server >server.log 2>&1 &
 	server_pid=$!
 	waited=0
-	while [ ! -s server/run/listeners.json ] && [ "$waited" -lt 100 ] &&
+	while [ ! -s server/run/listeners.json ] && [ "$waited" -lt 600 ] &&
 		kill -0 "$server_pid" 2>/dev/null; do
 		sleep 0.1
 		waited=$((waited + 1))
@@ -139,10 +141,35 @@ sign() {
 	done
 }
 signer init repo --environment demo --owner "The demo" --product gateway \
+	--staging signed \
 	--root-threshold 2 --targets-threshold 2 \
 	--root-key engineers/1.key.pub --root-key engineers/2.key.pub \
 	--targets-key engineers/1.key.pub --targets-key engineers/2.key.pub \
 	--online-key server/online.pub
+
+act "Two operators: one opens a release to the canary, both to everybody"
+for n in 1 2; do
+	echo "demo passphrase of operator $n" >"operators/$n.pass"
+	signer key generate "operators/$n.key" --environment demo \
+		--purpose release --passphrase-fd 3 3<"operators/$n.pass"
+done
+for role in rollout rollout-wide; do
+	signer role add repo "$role" --key operators/1.key.pub \
+		--key operators/2.key.pub \
+		--threshold "$([ "$role" = rollout ] && echo 1 || echo 2)"
+done
+# What is ordered, signed by these operators and brought to the server.
+order() { # operators, release, command, options...
+	who=$1 id=$2 what=$3
+	shift 3
+	signer order "$what" repo --product gateway --release "$id" "$@"
+	for n in $who; do
+		signer sign repo --key "operators/$n.key" \
+			--passphrase-fd 3 3<"operators/$n.pass"
+	done
+	signer publish repo publish.orders
+	operator release import publish.orders
+}
 
 act "Release 1: the older generation"
 health_args="--health pawl/health --deadline 30"
@@ -150,6 +177,11 @@ health_args="--health pawl/health --deadline 30"
 signer release create repo --product gateway --id 1 --version "generation 1" \
 	--input trees/1 $health_args
 sign
+# Devices want the word of both roles, be it that nothing is open yet.
+for n in 1 2; do
+	signer sign repo --key "operators/$n.key" \
+		--passphrase-fd 3 3<"operators/$n.pass"
+done
 signer publish repo publish.1
 operator release import publish.1
 
@@ -181,6 +213,7 @@ for device in $devices; do
 done
 
 act "Rollout of release 1 to everybody: the full package"
+order "1 2" 1 open --wide --cohort canary --cohort fleet
 operator rollout create first --release 1 --cohort canary --cohort fleet \
 	--share 100
 operator rollout start first
@@ -188,25 +221,30 @@ for device in $devices; do
 	client "$device" update
 done
 
+# Somebody copies the server's folder, all keys included, for later.
+cp -a --reflink=auto server server.before
+
 # ---- the update ------------------------------------------------------------
 
 act "Release 2: the newer generation, as a full package and as a delta"
 # shellcheck disable=SC2086
 signer release create repo --product gateway --id 2 --version "generation 2" \
-	--input trees/2 --from 1 $health_args
+	--input trees/2 --from 1 --with-undo $health_args
 signer inspect repo
 sign
 signer publish repo publish.2
 operator release import publish.2
 
-act "First to the canary cohort"
+act "First to the canary cohort: one operator may open that alone"
+order 1 2 open --cohort canary
 operator rollout create second-canary --release 2 --cohort canary --share 100
 operator rollout start second-canary
 for device in $devices; do
 	client "$device" update
 done
 
-act "The canary is well: now to all"
+act "The canary is well: now to all, which takes both operators"
+order "1 2" 2 open --wide --cohort canary --cohort fleet
 operator rollout create second --release 2 --cohort fleet --share 100
 operator rollout start second
 for device in fleet-1 fleet-2; do
@@ -222,17 +260,16 @@ signer release create repo --product gateway --id 3 --version "a bad day" \
 sign
 signer publish repo publish.3
 operator release import publish.3
+order 1 3 open --cohort canary
 operator rollout create third --release 3 --cohort canary --cohort fleet \
 	--share 100
 operator rollout start third
-for device in $devices; do
-	if client "$device" update; then
-		die "$device kept release 3"
-	else
-		echo "  (exit status $?: the device took it back by itself)"
-	fi
-done
-act "Asked again, nobody tries release 3 a second time"
+if client canary-1 update; then
+	die "canary-1 kept release 3"
+else
+	echo "  (exit status $?: the device took it back by itself)"
+fi
+act "The canary does not try it twice, and the fleet was never to have it"
 for device in $devices; do
 	client "$device" update
 done
@@ -256,13 +293,88 @@ delta=$(stat -c %s repo/targets/gateway/2/*-from-1.pawl)
 act "Bytes of release 2: full $full, delta $delta" \
 	"($(awk "BEGIN { printf \"%.1f %%\", 100 * $delta / $full }"))"
 
+# ---- the theft -------------------------------------------------------------
+
+# Stop the server, start another program on a folder with the same ports.
+serve() { # program, folder
+	kill "$server_pid" 2>/dev/null || :
+	wait "$server_pid" 2>/dev/null || :
+	rm -f "$2/run/listeners.json"
+	"$1" run "$2" >>server.log 2>&1 &
+	server_pid=$!
+	waited=0
+	while [ ! -s "$2/run/listeners.json" ]; do
+		waited=$((waited + 1))
+		[ "$waited" -lt 600 ] && kill -0 "$server_pid" 2>/dev/null ||
+			die "the server did not start: see $home/server.log"
+		sleep 0.1
+	done
+}
+# A device that must refuse with this exit status.
+refuses() { # status, device, options...
+	wanted=$1 victim=$2 got=0
+	shift 2
+	client "$victim" update "$@" || got=$?
+	[ "$got" -eq "$wanted" ] ||
+		die "$victim: exit status $got instead of $wanted"
+	echo "  (exit status $got: refused)"
+}
+
+act "The server is stolen: its store, its online keys, its certificates"
+cheat=${CHEAT:-$BIN/tests/tools/cheat-server}
+thief() { run "$cheat" "$@" --operator server/admin/operator.conf; }
+echo "  \$ cheat-server run server &"
+serve "$cheat" server
+
+act "The thief offers the canary's release to everybody"
+for device in fleet-1 fleet-2; do
+	refuses 10 "$device"
+done
+
+act "The thief offers a package of its own, signed by itself"
+mkdir -p thief/tree/pawl
+printf '#!/bin/sh\n' >thief/tree/pawl/health
+chmod 755 thief/tree/pawl/health
+echo "a thief's passphrase" >thief/pass
+run "$BIN/signer" key generate thief/key --environment demo \
+	--passphrase-fd 3 3<thief/pass >/dev/null
+"$BIN/signer" init thief/repo --environment demo --owner "The thief" \
+	--product gateway --key thief/key --with-online \
+	--passphrase-fd 3 3<thief/pass >/dev/null 2>&1
+signer release create thief/repo --product gateway --id 9 --quiet \
+	--input thief/tree $health_args
+"$BIN/signer" sign thief/repo --key thief/key --passphrase-fd 3 \
+	3<thief/pass >/dev/null
+"$BIN/signer" publish thief/repo thief/publish --with-online >/dev/null 2>&1
+refuses 6 fleet-1 --from thief/publish
+
+act "The thief offers the old release 1, newly signed with the stolen keys"
+serve "$cheat" server.before
+run "$cheat" bundle export thief/old --valid 30 \
+	--operator server.before/admin/operator.conf
+refuses 8 fleet-1 --from thief/old
+
+act "The operators have their server back, and open the way back themselves"
+serve "$BIN/update-server" server
+order "1 2" 2.undo open --wide --cohort canary --cohort fleet
+operator rollout create back --release 2.undo --cohort canary --cohort fleet \
+	--share 100
+operator rollout start back
+for device in $devices; do
+	client "$device" update
+	"$BIN/updater-client" status --json \
+		--config "devices/$device/client.conf" |
+		grep -q '"release": *"2.undo"' || die "$device did not go back"
+done
+operator device list
+
 cat <<END
 
 ${bold}Done in $(($(date +%s) - started)) seconds.${plain} It all stands in build/demo:
   repo/       the offline repository of the release engineers
   server/     the server: configuration, store, keys (encrypted)
   devices/    three devices: slots/current is what each runs
-  publish.*/  what was carried from the engineers to the server
+  publish.*/  what was carried from engineers and operators to the server
 
 Try next (in build/demo, with the programs of build/release):
   update-server run server &                      start the server again

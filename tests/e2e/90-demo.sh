@@ -19,6 +19,7 @@ rm "$WORK/new/share/file 9"
 DEMO_HOME=$WORK/demo sh "$(dirname "$0")/../demo/demo.sh" \
 	"$WORK/old" "$WORK/new"
 for device in canary-1 fleet-1 fleet-2; do
-	diff -r --no-dereference -x pawl "$WORK/new" \
+	# After release 2, the way back: the content of release 1.
+	diff -r --no-dereference -x pawl "$WORK/old" \
 		"$WORK/demo/devices/$device/slots/current/"
 done
