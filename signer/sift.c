@@ -496,7 +496,10 @@ static int judge_decoded(struct view *v, const struct encoded *run, size_t skip,
 	rc = judge(&inner, e);
 	if (rc == 0 && inner.range_count > 0)
 		cover(v, run->at, run->len);
-	if (rc == 0 && skip == 0 && unwrap_kind(inner.bytes) != UNWRAP_NONE)
+	/* Not in an archive's own bytes: they come in while a member is at
+	 * work on the level that this would take; and members say more. */
+	if (rc == 0 && skip == 0 && v->level->archive == UNWRAP_NONE &&
+	    unwrap_kind(inner.bytes) != UNWRAP_NONE)
 		rc = open_decoded(&inner, e);
 	return rc;
 }
