@@ -147,7 +147,6 @@ static int use_prefix(struct delta_writer *w, struct slice prefix,
 	    encode_with(&how, buf_slice(&w->streams[DELTA_INSERTS]), &packed,
 			e))
 		goto out;
-	rc = 0;
 	if (packed.len + w->packed[DELTA_PREFIX].len >= inserts->len) {
 		w->streams[DELTA_PREFIX].len = 0;
 		rc = pack_stream(w, DELTA_PREFIX, e);
