@@ -4,6 +4,7 @@
 #   tidy.sh BUILD-FOLDER FILE
 set -eu
 stamp=$1/tidy/$2.ok
+mkdir -p "$(dirname "$stamp")"
 if [ -e "$stamp" ] && [ -z "$(find "$2" .clang-tidy common signer \
 	update-server updater-client tests -name "$(basename "$2")" \
 	-newer "$stamp" -o -name '*.h' -newer "$stamp" -o -name .clang-tidy \
@@ -18,5 +19,4 @@ esac
 clang-tidy --quiet --checks="$checks" "$2" -- -std=c11 -D_GNU_SOURCE -I. -DVERSION='"0"' -DBORN=0 \
 	2>"$1/tidy.log.$$" || { cat "$1/tidy.log.$$"; rm -f "$1/tidy.log.$$"; exit 1; }
 rm -f "$1/tidy.log.$$"
-mkdir -p "$(dirname "$stamp")"
 touch "$stamp"

@@ -584,16 +584,17 @@ def step(n):
 
 
 STREAMS = ("segments", "gaps", "lengths", "offsets", "choices", "rights",
-           "diffs", "inserts")
+           "diffs", "prefix", "inserts")
 
 
-def record(new_len, version=2, raw=None, **streams):
+def record(new_len, version=3, raw=None, **streams):
     """Uncompressed; raw tells other lengths than there are."""
     data = [streams.get(name, b"") for name in STREAMS]
-    out = struct.pack("<QII", new_len, version, 0)
+    header = bytes([version]) + number(new_len)
     for name, s in zip(STREAMS, data):
-        out += struct.pack("<II", (raw or {}).get(name, len(s)), len(s))
-    return out + b"".join(data)
+        told = (raw or {}).get(name, len(s))
+        header += number(told) + (number(len(s)) if told else b"")
+    return bytes([len(header)]) + header + b"".join(data)
 
 
 def copy(length, at):
@@ -687,8 +688,23 @@ DELTAS = {
         new, choices=b"\0", rights=number(0), diffs=b"\0"),
     "c02_an_unknown_kind": lambda new: record(
         len(new), segments=number(2) + number(len(new)) + step(0)),
-    "c02_another_version": lambda new: inserted_whole(new, version=3),
-    "c02_the_version_before": lambda new: inserted_whole(new, version=1),
+    "c02_another_version": lambda new: inserted_whole(new, version=4),
+    "c02_the_version_before": lambda new: inserted_whole(new, version=2),
+    "c02_a_header_longer_than_its_numbers": lambda new: bytes([200]) +
+        inserted_whole(new)[1:],
+    "c02_a_header_that_ends_early": lambda new: b"\x04" +
+        inserted_whole(new)[1:],
+    "c02_a_prefix_of_0": lambda new: inserted_whole(
+        new, prefix=step(0) + number(0)),
+    "c02_half_a_prefix": lambda new: inserted_whole(new, prefix=step(0)),
+    "c02_a_prefix_above_the_limit": lambda new: inserted_whole(
+        new, prefix=(step(0) + number(200) + step(-200)) * 40000),
+    "c03_a_prefix_behind_the_old": lambda new: inserted_whole(
+        new, prefix=step(1 << 40) + number(1)),
+    "c03_a_prefix_before_the_old": lambda new: inserted_whole(
+        new, prefix=step(-1) + number(1)),
+    "c03_a_prefix_of_2_64": lambda new: inserted_whole(
+        new, prefix=step(1) + number(2 ** 64 - 1)),
     "c02_an_empty_payload_of_one_byte": lambda new: b"x",
     "c02_zeroes": lambda new: b"\0" * 500,
     "c02_noise": lambda new: os.urandom(5000),
