@@ -32,7 +32,7 @@
 
 /* What the decoder takes at most, beside the codec's window. */
 #define DELTA_MEMORY                                                           \
-	(DELTA_RECORD_MAX +                                                    \
+	(DELTA_RECORD_MAX + DELTA_PREFIX_MAX +                                 \
 	 DELTA_COVERS_MAX * (16 + 2 * sizeof(struct delta_span)) + (1u << 20))
 
 struct delta_io {
