@@ -35,6 +35,8 @@ static const struct way {
 	{ GAIN_COARSE, UINT64_MAX },
 };
 
+#define WAY_PLAIN (ARRAY_LEN(ways) - 1) /* no covers at all */
+
 /* Bytes of a new file, where in it, and where they likely come from. */
 struct piece {
 	struct slice bytes;
@@ -440,8 +442,8 @@ static int drop(void *ctx, struct slice bytes, struct err *e)
 }
 
 /* What the parts found would cost in records of their own. */
-static int measure(struct maker *m, const struct piece *piece, uint64_t *len,
-		   struct err *e)
+static int measure(struct maker *m, const struct piece *piece, bool fast,
+		   uint64_t *len, struct err *e)
 {
 	struct delta_writer_setup setup = m->setup;
 	struct delta_writer *writer = m->writer;
@@ -450,7 +452,7 @@ static int measure(struct maker *m, const struct piece *piece, uint64_t *len,
 
 	setup.to.write = drop;
 	setup.prefix_max = piece->bytes.len;
-	setup.fast = true;
+	setup.fast = fast;
 	delta_writer_new(&setup, &m->writer);
 	find_patch(m, piece, &p);
 	rc = write_patch(m, &p, e);
@@ -479,24 +481,48 @@ static void find_way(struct maker *m, const struct piece *p,
 	drop_short(m, way->least);
 }
 
+static int measure_way(struct maker *m, const struct piece *p, size_t way,
+		       bool fast, uint64_t *len, struct err *e)
+{
+	find_way(m, p, &ways[way]);
+	return measure(m, p, fast, len, e);
+}
+
+/*
+ * The fast setting misjudges what repeats itself much: where no covers at all
+ * come near the best way, both are compressed as they would be in the end.
+ */
+static int prefer_plain(struct maker *m, const struct piece *p, size_t *best,
+			struct err *e)
+{
+	uint64_t best_len, plain_len;
+
+	if (measure_way(m, p, *best, false, &best_len, e) ||
+	    measure_way(m, p, WAY_PLAIN, false, &plain_len, e))
+		return -1;
+	if (plain_len < best_len)
+		*best = WAY_PLAIN;
+	return 0;
+}
+
 /* Leave the cheapest way as the parts found. */
 static int choose_parts(struct maker *m, const struct piece *p, struct err *e)
 {
-	uint64_t best_len = UINT64_MAX;
+	uint64_t lens[ARRAY_LEN(ways)], best_len = UINT64_MAX;
 	size_t best = 0;
 
 	m->likely = find_home(m);
 	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
-		uint64_t len;
-
-		find_way(m, p, &ways[i]);
-		if (measure(m, p, &len, e))
+		if (measure_way(m, p, i, true, &lens[i], e))
 			return -1;
-		if (len + len / WAY_SHARE < best_len) {
-			best_len = len;
+		if (lens[i] + lens[i] / WAY_SHARE < best_len) {
+			best_len = lens[i];
 			best = i;
 		}
 	}
+	if (best != WAY_PLAIN && lens[WAY_PLAIN] / 2 < best_len &&
+	    prefer_plain(m, p, &best, e))
+		return -1;
 	find_way(m, p, &ways[best]);
 	return 0;
 }
