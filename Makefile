@@ -25,11 +25,11 @@ INSTALLED_updater-client := $(SBINDIR)/pawl-client
 INSTALLED_pawl-guard     := $(SBINDIR)/pawl-guard
 
 COMMON_LIBS              := -lmbedx509 -lmbedcrypto -ljansson -linih
-LIBS_signer              := -larchive -lzstd -llzma -ldivsufsort -lpthread \
-			    $(COMMON_LIBS)
+LIBS_signer              := -larchive -lzstd -llzma -lz -llz4 -ldivsufsort \
+			    -lpthread $(COMMON_LIBS)
 LIBS_update-server       := -luv -lsqlite3 -lcurl -lmbedtls $(COMMON_LIBS)
-LIBS_updater-client      := -lubootenv -lcurl -lssl -lcrypto -larchive -lzstd -llzma \
-			    $(COMMON_LIBS)
+LIBS_updater-client      := -lubootenv -lcurl -lssl -lcrypto -larchive -lzstd \
+			    -llzma -lz -llz4 $(COMMON_LIBS)
 LIBS_tests := -lcmocka $(foreach p,$(PROGRAMS),$(LIBS_$(p)))
 
 # ---- flags -----------------------------------------------------------------
