@@ -172,9 +172,10 @@ int apply_tree(const struct apply *a, struct buf *manifest, struct err *e)
 					new_data, new_clone, new_end };
 	const struct delta_base base = { &f.old, &f, old_read_at };
 	const bool delta = a->release->kind == PACKAGE_DELTA;
-	const struct apply_flow flow = { a->release, a->package,
-					 delta ? &base : NULL, &sink,
-					 a->watch };
+	const struct apply_flow flow = {
+		a->release, a->package, delta ? &base : NULL,
+		&sink,      a->watch,   a->new_dirfd
+	};
 	int rc = -1;
 
 	for (size_t i = 0; i < OPEN_FILES; i++)

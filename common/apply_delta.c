@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "common/delta.h"
+#include "common/delta_payload.h"
 #include "common/mem.h"
 
 #define COPY_LEN 65536
@@ -265,14 +265,23 @@ int apply_delta(const struct apply_flow *a, struct buf *manifest, struct err *e)
 		.bytes = mem_alloc(COPY_LEN, 1),
 	};
 	const struct delta_io io = { &w, more, old_at, emit, emit_old };
+	struct delta_allowance may = { .scratch_dirfd = a->scratch_dirfd,
+				       .scratch_max = r->scratch_len,
+				       .memory_max = r->apply_memory };
 	int rc;
 
 	find_starts(&w);
-	rc = delta_apply(package_header(a->package)->codec,
-			 old_len(a->base->tree),
-			 r->manifest_len + r->content_len, &io, e);
+	rc = delta_payload_apply(
+		package_header(a->package)->codec, old_len(a->base->tree),
+		r->manifest_len + r->content_len, &io, &may, e);
 	if (!rc)
 		rc = finish(&w, e);
+	/* Another compressor than the one that the signer had? */
+	if (rc && may.had_members && e->code == ERR_UNTRUSTED) {
+		e->code = ERR_CONFLICT;
+		err_in(e, "compressing again gives other bytes here, take the "
+			  "full package");
+	}
 	tree_flow_free(w.flow);
 	free(w.starts);
 	free(w.bytes);

@@ -24,6 +24,7 @@ struct apply_flow {
 	const struct delta_base *base; /* deltas: checked already; else NULL */
 	const struct tree_sink *sink;
 	const struct tree_watch *watch; /* may be NULL */
+	int scratch_dirfd; /* deltas: a folder with release->scratch_len room */
 };
 
 /* Appends the new manifest to *manifest, which must be empty. */

@@ -53,6 +53,8 @@ static const char *const members[] = { "type",
 				       "head_length",
 				       "window",
 				       "apply_memory",
+				       "scratch",
+				       "libraries",
 				       "encryption",
 				       NULL };
 
@@ -419,17 +421,47 @@ static int read_content(const struct json *j, struct release *r, struct err *e)
 	return 0;
 }
 
+/* What a delta with compressed members takes beside the package. */
+static int read_members(const struct json *j, struct release *r, struct err *e)
+{
+	const struct json *list;
+	const char *text;
+
+	if (!json_get(j, "libraries")) {
+		if (refuse(j, "scratch", e))
+			return -1;
+		return 0;
+	}
+	if (read_number(j, "scratch", 0, JSON_INT_MAX, &r->scratch_len, e) ||
+	    json_get_array(j, "libraries", &list, e))
+		return -1;
+	r->library_count = json_count(list);
+	if (r->library_count == 0 || r->library_count > RELEASE_LIBRARIES_MAX)
+		return err_set(e, ERR_LIMIT, "\"libraries\" has %zu entries",
+			       r->library_count);
+	for (size_t i = 0; i < r->library_count; i++) {
+		text = json_text(json_at(list, i));
+		if (text[0] == 0 || !is_argument(slice_of(text)) ||
+		    text_format(r->libraries[i], sizeof(r->libraries[i]), e,
+				"%s", text))
+			return err_set(e, ERR_FORMAT,
+				       "\"libraries\" names no library");
+	}
+	return 0;
+}
+
 static int read_base(const struct json *j, struct release *r, struct err *e)
 {
 	if (r->kind == PACKAGE_FULL) {
-		if (refuse(j, "base", e) || refuse(j, "base_digest", e))
+		if (refuse(j, "base", e) || refuse(j, "base_digest", e) ||
+		    refuse(j, "scratch", e) || refuse(j, "libraries", e))
 			return -1;
 		return 0;
 	}
 	if (read_name(j, "base", r->base_id, e) ||
 	    read_digest(j, "base_digest", &r->base_digest, e))
 		return -1;
-	return 0;
+	return read_members(j, r, e);
 }
 
 static int read_encryption(const struct json *j, struct release *r,
@@ -666,6 +698,19 @@ static void set_encryption(struct json *j, const struct release *r)
 	json_set(j, "encryption", encryption);
 }
 
+static void set_members(struct json *j, const struct release *r)
+{
+	struct json *libraries;
+
+	if (r->library_count == 0)
+		return;
+	libraries = json_new_array();
+	for (size_t i = 0; i < r->library_count; i++)
+		json_add(libraries, json_new_text(r->libraries[i]));
+	json_set(j, "libraries", libraries);
+	set_number(j, "scratch", r->scratch_len);
+}
+
 static void set_package(struct json *j, const struct release *r)
 {
 	json_set_text(j, "kind", word_of(kinds, (int)r->kind));
@@ -678,6 +723,7 @@ static void set_package(struct json *j, const struct release *r)
 		return;
 	json_set_text(j, "base", r->base_id);
 	set_digest(j, "base_digest", &r->base_digest);
+	set_members(j, r);
 }
 
 struct json *release_format(const struct release *r)

@@ -17,18 +17,20 @@
 #ifndef COMMON_RELEASE_H
 #define COMMON_RELEASE_H
 
+#include "common/member.h"
 #include "common/package.h"
 #include "common/text.h"
 #include "common/tree.h"
 #include "common/tuf_client.h"
 
-#define RELEASE_MODELS_MAX  32
-#define RELEASE_HEALTH_MAX  8
-#define RELEASE_ARGS_MAX    16
-#define RELEASE_FIXES_MAX   256
-#define RELEASE_VERSION_MAX 64
-#define RELEASE_COHORTS_MAX 16
-#define RELEASE_UPDATER_MAX 17 /* "99999.99999.99999" */
+#define RELEASE_MODELS_MAX    32
+#define RELEASE_HEALTH_MAX    8
+#define RELEASE_ARGS_MAX      16
+#define RELEASE_FIXES_MAX     256
+#define RELEASE_VERSION_MAX   64
+#define RELEASE_COHORTS_MAX   16
+#define RELEASE_LIBRARIES_MAX 4
+#define RELEASE_UPDATER_MAX   17 /* "99999.99999.99999" */
 
 /* One health command: a program in the release and its arguments. */
 struct release_health {
@@ -93,6 +95,13 @@ struct release {
 	struct sha256 package_digest; /* likewise */
 	uint32_t window_len;          /* signed limit for the decoder */
 	uint64_t apply_memory;        /* bytes a decoder needs at most */
+	/*
+	 * Deltas whose compressed members are made again: disk space that this
+	 * takes meanwhile, and the libraries that give the same bytes.
+	 */
+	uint64_t scratch_len;
+	char libraries[RELEASE_LIBRARIES_MAX][MEMBER_LIBRARY_MAX + 1];
+	size_t library_count;
 	bool encrypted; /* and then what its content key must derive: */
 	uint8_t commitment[STREAM_COMMITMENT_LEN];
 };

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/delta_payload.h"
 #include "common/fs.h"
 #include "common/opt.h"
 #include "common/package.h"
@@ -26,6 +27,8 @@ struct explain {
 	uint64_t next_at;          /* where its content begins */
 	struct json *files;
 	uint64_t copies, copied;
+	struct delta_members members;
+	uint64_t list_len; /* that tells of them */
 };
 
 /* ---- what is told -------------------------------------------------------- */
@@ -52,6 +55,44 @@ static struct slice name_at(struct explain *x, uint64_t at)
 	return slice_of("(behind the content)");
 }
 
+/* Records count members by their content; files have their packed bytes. */
+static uint64_t packed_place(const struct explain *x, uint64_t at)
+{
+	const struct delta_member_list *fresh = &x->members.fresh;
+	uint64_t grown = 0;
+
+	for (size_t i = 0; i < fresh->count; i++) {
+		const struct delta_member *m = &fresh->at[i];
+
+		if (at < m->at + grown)
+			break;
+		if (at < m->at + grown + m->raw_len)
+			return m->at;
+		grown += m->raw_len - m->packed_len;
+	}
+	return at - grown;
+}
+
+static void tell_members(struct explain *x)
+{
+	const struct delta_member_list *fresh = &x->members.fresh;
+	char library[MEMBER_LIBRARY_MAX + 1];
+
+	for (size_t i = 0; i < fresh->count; i++) {
+		const struct delta_member *m = &fresh->at[i];
+
+		member_library(m->recipe.kind, library);
+		report_line(x->out,
+			    "%10llu bytes at %llu are made of %llu by %s",
+			    (unsigned long long)m->packed_len,
+			    (unsigned long long)m->at,
+			    (unsigned long long)m->raw_len, library);
+	}
+	report_line(x->out, "%10llu bytes of the list of members",
+		    (unsigned long long)x->list_len);
+	json_set_int(report_object(x->out), "members", (int64_t)fresh->count);
+}
+
 static const char *method_of(const struct delta_share *s)
 {
 	if (s->covered == 0)
@@ -73,7 +114,7 @@ static int tell_segment(void *ctx, const struct delta_share *s, struct err *e)
 		x->copied += s->segment.len;
 		return 0;
 	}
-	name = name_at(x, s->at);
+	name = name_at(x, packed_place(x, s->at));
 	report_line(x->out,
 		    "%10.0f bytes for %llu at %llu%s%.*s: %s, %u covers, "
 		    "%llu inserted, %llu changed",
@@ -186,11 +227,14 @@ static int explain_package(struct explain *x, struct package_reader *package,
 {
 	const struct delta_source from = { package, more, NULL, INT64_MAX };
 	const struct delta_visit visit = { x, tell_segment };
+	const enum package_codec codec = package_header(package)->codec;
 	struct delta_totals totals;
 
-	if (delta_explain(package_header(package)->codec, &from, &visit,
-			  &totals, e))
+	if (delta_read_members(codec, &from, INT64_MAX, &x->members,
+			       &x->list_len, e) ||
+	    delta_explain(codec, &from, &visit, &totals, e))
 		return -1;
+	tell_members(x);
 	tell_totals(x, &totals);
 	json_set(report_object(x->out), "files", json_clone(x->files));
 	return 0;
@@ -208,6 +252,7 @@ static int explain_file(struct explain *x, const char *path, struct err *e)
 		rc = explain_package(x, package, e);
 	package_close(package);
 	fs_close(&fd);
+	delta_members_done(&x->members);
 	return rc ? err_in(e, "%s", path) : 0;
 }
 

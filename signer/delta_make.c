@@ -9,6 +9,7 @@
 #include "signer/delta_layout.h"
 #include "signer/delta_match.h"
 #include "signer/delta_patch.h"
+#include "signer/member_pair.h"
 
 #define PIECE_MAX   ((size_t)128 << 20) /* of a new file looked at together */
 #define NOWHERE     UINT64_MAX
@@ -77,6 +78,9 @@ struct maker {
 	struct cover_list covers, parts;
 	size_t likely;               /* home of a piece without any */
 	struct delta_segment layout; /* of the file under way */
+	struct member_pair members;
+	size_t next_member; /* of the new ones */
+	uint64_t new_at;    /* in the new stream as it is */
 	/* an exact copy that may still grow */
 	uint64_t copy_at, copy_len;
 	uint64_t done;
@@ -169,18 +173,40 @@ static void add_stretch(struct maker *m, uint64_t old_at, uint64_t len)
 	m->file_ends[m->file_count++] = m->text_len;
 }
 
+/* Unpacked old members stand behind the old stream, and so do they here. */
+static void add_unpacked(struct maker *m)
+{
+	const struct delta_member_list *old = &m->members.lists.old;
+	uint64_t at = 0;
+
+	for (size_t i = 0; i < old->count; i++) {
+		const size_t len = (size_t)old->at[i].raw_len;
+
+		memcpy(m->text + m->text_len, m->members.old_raw + at, len);
+		add_stretch(m,
+			    m->old->tree.bytes.len + m->old->tree.content_len +
+				    at,
+			    len);
+		at += len;
+	}
+}
+
 static int read_text(struct maker *m, struct err *e)
 {
 	const struct tree *t = &m->old->tree;
-	const bool all = t->content_len <= DELTA_SEARCH_MAX - t->bytes.len;
+	const size_t unpacked = (size_t)m->members.lists.old.raw_len;
+	const size_t first = t->bytes.len + unpacked;
+	const bool all = first < DELTA_SEARCH_MAX &&
+			 t->content_len <= DELTA_SEARCH_MAX - first;
+	const size_t most = DELTA_SEARCH_MAX - unpacked; /* for files */
+	const size_t parts = t->count + m->members.lists.old.count + 1;
 
-	if (t->bytes.len >= DELTA_SEARCH_MAX / 2)
+	if (t->bytes.len >= DELTA_SEARCH_MAX / 2 || first >= DELTA_SEARCH_MAX)
 		return err_set(e, ERR_LIMIT, "manifest is too large");
-	m->text = mem_alloc(all ? t->bytes.len + (size_t)t->content_len
-				: DELTA_SEARCH_MAX,
-			    1);
-	m->stretches = mem_alloc((size_t)t->count + 1, sizeof(*m->stretches));
-	m->file_ends = mem_alloc((size_t)t->count + 1, sizeof(*m->file_ends));
+	m->text = mem_alloc(
+		all ? first + (size_t)t->content_len : DELTA_SEARCH_MAX, 1);
+	m->stretches = mem_alloc(parts, sizeof(*m->stretches));
+	m->file_ends = mem_alloc(parts, sizeof(*m->file_ends));
 	memcpy(m->text, t->bytes.ptr, t->bytes.len);
 	add_stretch(m, 0, t->bytes.len);
 	for (uint32_t i = 0; i < t->count; i++) {
@@ -188,7 +214,7 @@ static int read_text(struct maker *m, struct err *e)
 
 		tree_entry(t, i, &entry);
 		if (entry.len == 0 ||
-		    (!all && (entry.len > DELTA_SEARCH_MAX - m->text_len ||
+		    (!all && (entry.len > most - m->text_len ||
 			      is_unchanged(m, &entry))))
 			continue;
 		if (pack_tree_read(m->old, i, 0, m->text + m->text_len,
@@ -196,6 +222,7 @@ static int read_text(struct maker *m, struct err *e)
 			return -1;
 		add_stretch(m, m->starts[i], entry.len);
 	}
+	add_unpacked(m);
 	return 0;
 }
 
@@ -232,14 +259,28 @@ static uint64_t text_of_old(const struct maker *m, uint64_t old_at)
 	return old_at - s->old_at < s->len ? s->at + (old_at - s->old_at) : 0;
 }
 
-/* Ranges of home files, all of which are searched. */
+/*
+ * Ranges of home files, all of which are searched; two that touch may come as
+ * one, and stand apart in what is searched.
+ */
 static int read_old_at(void *ctx, uint64_t at, void *out, size_t len,
 		       struct err *e)
 {
 	const struct maker *m = ctx;
+	uint8_t *to = out;
 
 	(void)e;
-	memcpy(out, m->text + text_of_old(m, at), len);
+	while (len > 0) {
+		const uint64_t from = text_of_old(m, at);
+		const struct stretch *s = stretch_at(m, from);
+		const uint64_t left = s->at + s->len - from;
+		const size_t some = left < len ? (size_t)left : len;
+
+		memcpy(to, m->text + from, some);
+		to += some;
+		at += some;
+		len -= some;
+	}
 	return 0;
 }
 
@@ -577,30 +618,121 @@ static uint64_t hint_for(const struct maker *m, const struct tree_entry *entry)
 	return index < 0 ? 0 : text_of_old(m, m->starts[index]);
 }
 
-static int put_changed(struct maker *m, uint32_t index,
-		       const struct tree_entry *entry, struct err *e)
+/* A range of a changed file, in pieces. */
+static int put_range(struct maker *m, uint32_t index, uint64_t from,
+		     uint64_t end, uint64_t hint, struct err *e)
 {
-	uint64_t hint, at = 0;
+	uint64_t at = from;
 
-	if (prepare(m, e))
-		return -1;
-	hint = hint_for(m, entry);
 	m->layout = (struct delta_segment){ .kind = DELTA_PATCH };
-	while (at < entry->len) {
-		size_t len = entry->len - at < PIECE_MAX
-				     ? (size_t)(entry->len - at)
-				     : PIECE_MAX;
-
+	while (at < end) {
+		size_t len =
+			end - at < PIECE_MAX ? (size_t)(end - at) : PIECE_MAX;
 		struct piece piece;
 
 		reserve(m, len);
-		piece = (struct piece){ { m->piece, len }, at, hint + at };
+		piece = (struct piece){ { m->piece, len },
+					at - from,
+					hint + at };
 		if (pack_tree_read(m->fresh, index, at, m->piece, len, e) ||
 		    put_piece(m, &piece, e) || advance(m, len, e))
 			return -1;
 		at += len;
 	}
 	return 0;
+}
+
+/* The content of a new member; *raw is heap. */
+static int read_member(struct maker *m, uint32_t index, uint64_t file_at_new,
+		       const struct delta_member *member, uint8_t **raw,
+		       struct err *e)
+{
+	const size_t packed_len = (size_t)member->packed_len;
+	uint8_t *out = mem_alloc((size_t)member->raw_len, 1);
+
+	reserve(m, packed_len);
+	if (pack_tree_read(m->fresh, index, member->at - file_at_new, m->piece,
+			   packed_len, e) ||
+	    member_content(member, (struct slice){ m->piece, packed_len }, out,
+			   e)) {
+		free(out);
+		return -1;
+	}
+	*raw = out;
+	return 0;
+}
+
+/* Where what is searched holds the old member that is most alike. */
+static uint64_t hint_for_member(const struct maker *m,
+				const struct delta_member *member)
+{
+	const struct delta_member_list *old = &m->members.lists.old;
+	uint64_t at = m->old->tree.bytes.len + m->old->tree.content_len;
+	uint64_t best_at = 0;
+	uint64_t best = UINT64_MAX;
+
+	for (size_t i = 0; i < old->count; i++) {
+		const uint64_t len = old->at[i].raw_len;
+		const uint64_t off = len > member->raw_len
+					     ? len - member->raw_len
+					     : member->raw_len - len;
+
+		if (off < best) {
+			best = off;
+			best_at = at;
+		}
+		at += len;
+	}
+	return text_of_old(m, best_at);
+}
+
+static int put_content(struct maker *m, const struct delta_member *member,
+		       const uint8_t *raw, struct err *e)
+{
+	const uint64_t hint = hint_for_member(m, member);
+	uint64_t at = 0;
+
+	m->layout = (struct delta_segment){ .kind = DELTA_PATCH };
+	while (at < member->raw_len) {
+		const uint64_t left = member->raw_len - at;
+		const size_t len = left < PIECE_MAX ? (size_t)left : PIECE_MAX;
+
+		if (put_piece(
+			    m,
+			    &(struct piece){ { raw + at, len }, at, hint + at },
+			    e))
+			return -1;
+		at += len;
+	}
+	return advance(m, member->packed_len, e);
+}
+
+static int put_changed(struct maker *m, uint32_t index,
+		       const struct tree_entry *entry, struct err *e)
+{
+	const struct delta_member_list *list = &m->members.lists.fresh;
+	const uint64_t begin = m->new_at;
+	uint64_t hint, at = 0;
+
+	if (prepare(m, e))
+		return -1;
+	hint = hint_for(m, entry);
+	while (m->next_member < list->count &&
+	       list->at[m->next_member].at < begin + entry->len) {
+		const struct delta_member *member = &list->at[m->next_member++];
+		uint8_t *raw;
+		int rc;
+
+		if (put_range(m, index, at, member->at - begin, hint, e) ||
+		    read_member(m, index, begin, member, &raw, e))
+			return -1;
+		rc = put_content(m, member, raw, e);
+		free(raw);
+		if (rc)
+			return -1;
+		at = member->at - begin + member->packed_len;
+	}
+	return put_range(m, index, at, entry->len, hint, e);
 }
 
 static int put_file(struct maker *m, uint32_t index,
@@ -631,23 +763,187 @@ static int put_manifest(struct maker *m, struct err *e)
 	return advance(m, bytes.len, e);
 }
 
-static int run(struct maker *m, uint64_t *len, struct err *e)
+static int put_all(struct maker *m, uint64_t *len, struct err *e)
 {
 	const struct tree *t = &m->fresh->tree;
 
-	index_old(m);
 	if (put_manifest(m, e))
 		return -1;
+	m->new_at = m->fresh->manifest.len;
 	for (uint32_t i = 0; i < t->count; i++) {
 		struct tree_entry entry;
 
 		tree_entry(t, i, &entry);
 		if (entry.type == TREE_FILE && put_file(m, i, &entry, e))
 			return -1;
+		m->new_at += entry.len;
 	}
 	if (flush_copy(m, e))
 		return -1;
 	return delta_writer_end(m->writer, len, e);
+}
+
+/* ---- members ------------------------------------------------------------- */
+
+static bool is_changed_old(const void *ctx, const struct tree_entry *entry)
+{
+	return !is_unchanged(ctx, entry);
+}
+
+static bool is_changed_new(const void *ctx, const struct tree_entry *entry)
+{
+	return find_known(ctx, entry) == NOWHERE;
+}
+
+/* What a piece costs by itself. */
+static int cost(struct maker *m, struct slice bytes, uint64_t hint,
+		uint64_t *out, struct err *e)
+{
+	const struct piece piece = { bytes, 0, hint };
+
+	m->layout = (struct delta_segment){ .kind = DELTA_PATCH };
+	find_parts(m, bytes, hint, GAIN_COARSE);
+	m->likely = file_at(m, hint);
+	return measure(m, &piece, true, out, e);
+}
+
+/* Is a member's content cheaper to send than its compressed bytes? */
+static int is_worth_it(struct maker *m, uint32_t index, uint64_t file_at_new,
+		       const struct delta_member *member, bool *out,
+		       struct err *e)
+{
+	uint64_t packed = 0, content = 0;
+	uint8_t *raw;
+	int rc;
+
+	if (read_member(m, index, file_at_new, member, &raw, e))
+		return -1;
+	rc = cost(m, (struct slice){ m->piece, (size_t)member->packed_len }, 0,
+		  &packed, e);
+	if (!rc && member->raw_len <= PIECE_MAX)
+		rc = cost(m, (struct slice){ raw, (size_t)member->raw_len },
+			  hint_for_member(m, member), &content, e);
+	free(raw);
+	*out = content < packed;
+	return rc;
+}
+
+/* Keep the new members that are worth it. */
+static int sift_members(struct maker *m, struct err *e)
+{
+	const struct tree *t = &m->fresh->tree;
+	struct delta_member_list all = m->members.lists.fresh;
+	uint64_t at = t->bytes.len;
+	uint32_t index = 0;
+	int rc = 0;
+
+	m->members.lists.fresh = (struct delta_member_list){ .count = 0 };
+	for (size_t i = 0; i < all.count && rc == 0; i++) {
+		struct tree_entry entry;
+		bool worth = false;
+
+		for (tree_entry(t, index, &entry);
+		     at + entry.len <= all.at[i].at;
+		     tree_entry(t, ++index, &entry))
+			at += entry.len;
+		rc = is_worth_it(m, index, at, &all.at[i], &worth, e);
+		if (worth)
+			delta_member_add(&m->members.lists.fresh, &all.at[i]);
+	}
+	free(all.at);
+	return rc;
+}
+
+/* Start again without members. */
+static void forget_members(struct maker *m)
+{
+	member_pair_done(&m->members);
+	matcher_free(m->matcher);
+	m->matcher = NULL;
+	free(m->text);
+	free(m->stretches);
+	free(m->file_ends);
+	m->text = NULL;
+	m->stretches = NULL;
+	m->file_ends = NULL;
+	m->text_len = 0;
+	m->stretch_count = 0;
+	m->file_count = 0;
+}
+
+static int choose_members(struct maker *m, struct err *e)
+{
+	const struct member_filter filter = { m, is_changed_old,
+					      is_changed_new };
+
+	if (member_pair_find(m->old, m->fresh, &filter, &m->members, e))
+		return -1;
+	if (m->members.lists.fresh.count == 0)
+		return 0;
+	if (prepare(m, e) || sift_members(m, e))
+		return -1;
+	if (m->members.lists.fresh.count == 0)
+		forget_members(m);
+	return 0;
+}
+
+static int put_head(struct maker *m, const struct encoder_sink *to,
+		    uint64_t *len, struct err *e)
+{
+	struct buf raw = BUF_INIT(DELTA_LIST_MAX);
+	struct buf packed = BUF_INIT(2 * (size_t)DELTA_LIST_MAX);
+	struct slice list;
+	uint8_t head[DELTA_HEAD_LEN];
+	int rc = -1;
+
+	if (delta_format_members(&m->members.lists, &raw, e) ||
+	    (raw.len > 0 && encode_all(m->setup.codec, buf_slice(&raw),
+				       DELTA_WINDOW, &packed, e)))
+		goto out;
+	list = packed.len < raw.len ? buf_slice(&packed) : buf_slice(&raw);
+	delta_format_head(
+		&(struct delta_head){ (uint32_t)raw.len, (uint32_t)list.len },
+		head);
+	*len = sizeof(head) + list.len;
+	if (to->write(to->ctx, (struct slice){ head, sizeof(head) }, e) == 0 &&
+	    (list.len == 0 || to->write(to->ctx, list, e) == 0))
+		rc = 0;
+out:
+	buf_done(&raw);
+	buf_done(&packed);
+	return rc;
+}
+
+static void describe(const struct maker *m, struct delta_made *out)
+{
+	const struct delta_members *lists = &m->members.lists;
+
+	for (size_t i = 0; i < lists->old.count; i++)
+		out->kinds[lists->old.at[i].recipe.kind] = true;
+	for (size_t i = 0; i < lists->fresh.count; i++)
+		out->kinds[lists->fresh.at[i].recipe.kind] = true;
+	if (lists->fresh.count > 0) {
+		out->memory = MEMBER_MEMORY;
+		out->scratch_len = delta_members_scratch(lists);
+	}
+}
+
+/* ---- the whole ----------------------------------------------------------- */
+
+static int run(struct maker *m, const struct encoder_sink *to,
+	       struct delta_made *out, struct err *e)
+{
+	struct delta_made made = { .len = 0 };
+	uint64_t len;
+
+	index_old(m);
+	if (choose_members(m, e) || put_head(m, to, &made.len, e) ||
+	    put_all(m, &len, e))
+		return -1;
+	made.len += len;
+	describe(m, &made);
+	*out = made;
+	return 0;
 }
 
 /*
@@ -664,7 +960,8 @@ static uint64_t spare_reads(const struct delta_job *job)
 	       new_len / DELTA_AROUND_SHARE + DELTA_READS_FREE;
 }
 
-int delta_make(const struct delta_job *job, uint64_t *len, struct err *e)
+int delta_make(const struct delta_job *job, struct delta_made *out,
+	       struct err *e)
 {
 	struct maker m = { .old = job->old,
 			   .fresh = job->fresh,
@@ -677,9 +974,10 @@ int delta_make(const struct delta_job *job, uint64_t *len, struct err *e)
 	m.setup.ctx = &m;
 	m.setup.prefix_max = spare_reads(job);
 	delta_writer_new(&m.setup, &m.writer);
-	rc = run(&m, len, e);
+	rc = run(&m, &job->to, out, e);
 	delta_writer_free(m.writer);
 	matcher_free(m.matcher);
+	member_pair_done(&m.members);
 	cover_list_done(&m.covers);
 	cover_list_done(&m.parts);
 	free(m.known);

@@ -9,6 +9,7 @@
 #ifndef SIGNER_DELTA_MAKE_H
 #define SIGNER_DELTA_MAKE_H
 
+#include "common/member.h"
 #include "common/tree_disk.h" /* struct tree_watch */
 #include "signer/encode.h"
 #include "signer/pack_tree.h"
@@ -26,8 +27,14 @@ struct delta_job {
 	const struct tree_watch *watch; /* bytes of the new; may be NULL */
 };
 
-/* *len is the length of the records. */
-int delta_make(const struct delta_job *job, uint64_t *len,
+struct delta_made {
+	uint64_t len; /* of the payload */
+	/* Compressed members that are made again: 0 and none without any. */
+	uint64_t scratch_len, memory;
+	bool kinds[MEMBER_KINDS];
+};
+
+int delta_make(const struct delta_job *job, struct delta_made *out,
 	       struct err *e) NODISCARD;
 
 #endif

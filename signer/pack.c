@@ -159,7 +159,7 @@ static int restore(const struct pack_settings *how, const struct release *r,
 	const struct tree_sink sink = { &ctx,          restore_begin,
 					restore_entry, restore_data,
 					NULL,          restore_end };
-	const struct apply_flow flow = { r, package, NULL, &sink, &watch };
+	const struct apply_flow flow = { r, package, NULL, &sink, &watch, -1 };
 	int rc;
 
 	progress_start(&bar, "restoring base", r->manifest_len + r->content_len,
@@ -249,9 +249,21 @@ static int make_full(const struct pack_job *job, struct package_writer *w,
 	return rc;
 }
 
-static int make_delta(const struct pack_job *job, struct package_writer *w,
-		      struct package_header *h, struct err *e)
+static void describe_members(const struct delta_made *made, struct release *r)
 {
+	r->apply_memory = made->memory;
+	r->scratch_len = made->scratch_len;
+	for (unsigned kind = MEMBER_DEFLATE; kind < MEMBER_KINDS; kind++)
+		if (made->kinds[kind])
+			member_library((enum member_kind)kind,
+				       r->libraries[r->library_count++]);
+}
+
+static int make_delta(const struct pack_job *job, struct package_writer *w,
+		      struct package_header *h, struct release *r,
+		      struct err *e)
+{
+	struct delta_made made = { .len = 0 };
 	struct progress bar;
 	const struct tree_watch watch = { &bar, show };
 	const struct delta_job delta = {
@@ -264,9 +276,13 @@ static int make_delta(const struct pack_job *job, struct package_writer *w,
 		       job->content->manifest.len +
 			       job->content->tree.content_len,
 		       job->quiet);
-	rc = delta_make(&delta, &h->plain_len, e);
+	rc = delta_make(&delta, &made, e);
 	progress_end(&bar, rc == 0);
-	return rc;
+	if (rc)
+		return -1;
+	h->plain_len = made.len;
+	describe_members(&made, r);
+	return 0;
 }
 
 static int write_package(const struct pack_job *job, struct release *r,
@@ -279,15 +295,18 @@ static int write_package(const struct pack_job *job, struct release *r,
 	int rc = -1;
 
 	h.kind = job->base ? PACKAGE_DELTA : PACKAGE_FULL;
+	r->apply_memory = 0;
+	r->scratch_len = 0;
+	r->library_count = 0;
 	if (package_writer_new(job->scratch_dirfd, &w, e))
 		return -1;
-	if (!(job->base ? make_delta(job, w, &h, e)
+	if (!(job->base ? make_delta(job, w, &h, r, e)
 			: make_full(job, w, &h, e)) &&
 	    !package_writer_end(w, &end, r, e))
 		rc = 0;
 	package_writer_free(w);
 	r->kind = h.kind;
-	r->apply_memory = memory_for(job, &h);
+	r->apply_memory += memory_for(job, &h);
 	return rc;
 }
 
@@ -341,8 +360,10 @@ static int prove_with(const struct pack_job *job, const struct release *r,
 					 base_tree, read_base_at };
 	struct progress bar;
 	const struct tree_watch watch = { &bar, show };
-	const struct apply_flow flow = { r, package, base_tree ? &base : NULL,
-					 &sink, &watch };
+	const struct apply_flow flow = {
+		r,     package, base_tree ? &base : NULL,
+		&sink, &watch,  job->scratch_dirfd
+	};
 	struct buf manifest = BUF_INIT(TREE_MANIFEST_MAX);
 	int rc;
 

@@ -54,6 +54,24 @@ static int follow(struct session *s, struct channel *worker, const char *what,
 	return rc;
 }
 
+/* The same release again, as a full package. */
+static int choose_full(struct install *in, struct err *e)
+{
+	struct message ask = { .kind = MESSAGE_CHOOSE, .choose = *in->choose };
+	struct message m;
+
+	ask.choose.refresh = false;
+	ask.choose.device.full_only = true;
+	if (ipc_ask(&in->s->trust.channel, &ask, MESSAGE_PLAN, SESSION_ASK_MS,
+		    &m, e))
+		return -1;
+	if (!sha256_equal(&m.plan.release.digest, &in->plan.release.digest))
+		return err_set(e, ERR_CONFLICT,
+			       "the full package is of another release");
+	in->plan = m.plan;
+	return 0;
+}
+
 /* ---- ROOM ---------------------------------------------------------------- */
 
 static int measure(const struct install *in, struct room *r, struct err *e)
@@ -80,13 +98,27 @@ static int measure(const struct install *in, struct room *r, struct err *e)
 	return 0;
 }
 
-static int do_room(struct install *in, struct err *e)
+static int judge_room(struct install *in, struct err *e)
 {
 	struct room room = { 0 };
 
 	if (measure(in, &room, e) || room_judge(&room, &in->plan, e))
 		return -1;
 	return switch_prove(in->s, e);
+}
+
+/* A delta may take space meanwhile that the full package does not. */
+static int do_room(struct install *in, struct err *e)
+{
+	struct err unused = { 0 };
+
+	if (judge_room(in, e) == 0)
+		return 0;
+	if (e->code != ERR_SPACE || in->plan.scratch_len == 0 || !in->choose ||
+	    choose_full(in, &unused))
+		return -1;
+	log_event(LOG_INFO, "delta-too-large", "reason=\"%s\"", e->msg);
+	return judge_room(in, e);
 }
 
 /* ---- FETCH --------------------------------------------------------------- */
@@ -280,24 +312,6 @@ static int do_apply(struct install *in, struct err *e)
 		return -1;
 	report_add(s, WIRE_INSTALLED, "", slice_of(""));
 	report_flush(s);
-	return 0;
-}
-
-/* The base is damaged: the same release again, as a full package. */
-static int choose_full(struct install *in, struct err *e)
-{
-	struct message ask = { .kind = MESSAGE_CHOOSE, .choose = *in->choose };
-	struct message m;
-
-	ask.choose.refresh = false;
-	ask.choose.device.full_only = true;
-	if (ipc_ask(&in->s->trust.channel, &ask, MESSAGE_PLAN, SESSION_ASK_MS,
-		    &m, e))
-		return -1;
-	if (!sha256_equal(&m.plan.release.digest, &in->plan.release.digest))
-		return err_set(e, ERR_CONFLICT,
-			       "the full package is of another release");
-	in->plan = m.plan;
 	return 0;
 }
 

@@ -287,6 +287,7 @@ static void walk_plan(struct walk *w, struct plan *p)
 	walk_u64(w, &p->head_len);
 	walk_u64(w, &p->package_len);
 	walk_u64(w, &p->apply_memory);
+	walk_u64(w, &p->scratch_len);
 	walk_u32(w, &p->window_len);
 	walk_bool(w, &p->urgent);
 	walk_bool(w, &p->encrypted);

@@ -14,6 +14,7 @@ int plan_from(const struct release *r, struct plan *out, struct err *e)
 		.head_len = r->head_len,
 		.package_len = r->package_len,
 		.apply_memory = r->apply_memory,
+		.scratch_len = r->scratch_len,
 		.window_len = r->window_len,
 		.urgent = r->urgent,
 		.encrypted = r->encrypted,
@@ -48,6 +49,7 @@ void plan_release(const struct plan *p, struct release *out)
 		.package_digest = p->package_digest,
 		.window_len = p->window_len,
 		.apply_memory = p->apply_memory,
+		.scratch_len = p->scratch_len,
 		.encrypted = p->encrypted,
 	};
 	memcpy(out->commitment, p->commitment, sizeof(out->commitment));

@@ -17,7 +17,7 @@ struct plan {
 	char target[PATH_MAX_LEN];      /* its path in signed metadata */
 	char path[PATH_MAX_LEN];        /* below targets/, as distributed */
 	struct sha256 head_digest, package_digest;
-	uint64_t head_len, package_len, apply_memory;
+	uint64_t head_len, package_len, apply_memory, scratch_len;
 	uint32_t window_len;
 	bool urgent;
 	bool encrypted;

@@ -166,6 +166,11 @@ int policy_allows(const struct policy_device *d, const struct release *r,
 	    !sha256_equal(&r->base_digest, &d->digest))
 		return err_set(e, ERR_CONFLICT, "%s as a delta needs %s", r->id,
 			       r->base_id);
+	for (size_t i = 0; i < r->library_count; i++)
+		if (!member_library_is_here(r->libraries[i]))
+			return err_set(e, ERR_CONFLICT,
+				       "%s as a delta needs the library %s",
+				       r->id, r->libraries[i]);
 	return 0;
 }
 

@@ -31,7 +31,7 @@ static int judge_inodes(const char *where, uint64_t needed, uint64_t free,
 
 int room_judge(const struct room *r, const struct plan *p, struct err *e)
 {
-	uint64_t slot = slot_release_room(&p->release);
+	uint64_t slot = slot_release_room(&p->release) + p->scratch_len;
 	uint64_t slot_inodes = (uint64_t)p->release.entries + SLOT_INODES;
 	uint64_t state = STATE_EXTRA;
 	uint64_t slot_free = r->slot_bytes + r->freed_bytes;

@@ -616,10 +616,16 @@ def stream(entries):
         e.content for e in entries if e.kind == FILE)
 
 
-def delta(make):
+def list_head(listed=b"", version=4, raw=None):
+    """What a payload begins with: the list of compressed members."""
+    told = len(listed) if raw is None else raw
+    return struct.pack("<4I", version, 0, told, len(listed)) + listed
+
+
+def delta(make, before=list_head()):
     def f(r):
         entries = good_entries()
-        sign(r, manifest(entries), make(stream(entries)), kind=2)
+        sign(r, manifest(entries), before + make(stream(entries)), kind=2)
     return f
 
 
@@ -724,6 +730,33 @@ DELTAS = {
     "c06_right_length_wrong_manifest": lambda new: inserted_whole(
         b"P" * 60 + new[60:]),
 }
+def list_member(gap=0, packed=10, content=10, kind=1, recipe=(9, 8, 0, 0)):
+    return b"".join(number(n) for n in (gap, packed, content, kind) + recipe)
+
+
+def old_member(**more):
+    return list_head(number(1) + list_member(**more) + number(0))
+
+
+MEMBERS = {
+    "c02_no_list_of_members": b"",
+    "c02_a_list_of_another_version": list_head(version=3),
+    "c02_a_list_of_4_gib": list_head(raw=2 ** 32 - 1),
+    "c02_a_list_that_is_cut_off": list_head(number(1) + list_member()[:-1]),
+    "c02_2_32_members": list_head(number(2 ** 32) + list_member()),
+    "c02_a_member_behind_the_old": old_member(gap=1 << 40),
+    "c02_a_member_of_2_64": old_member(packed=2 ** 64 - 1),
+    "c02_a_member_that_unpacks_to_2_64": old_member(content=2 ** 64 - 1),
+    "c02_members_that_take_more_space_than_signed": old_member(
+        content=2 ** 32 - 1),
+    "c02_a_member_of_an_unknown_kind": old_member(kind=3),
+    "c02_a_recipe_that_is_none": old_member(recipe=(10, 8, 0, 0)),
+    "c02_a_block_of_2_gib": old_member(kind=2, recipe=(9, 1 << 31, 0, 0)),
+}
+for _name, _before in MEMBERS.items():
+    _f = delta(inserted_whole, _before)
+    _f.__name__ = _name
+    case(FORMAT, LIMIT, UNTRUSTED)(_f)
 for _name, _make in DELTAS.items():
     _f = delta(_make)
     _f.__name__ = _name
@@ -734,8 +767,8 @@ for _name, _make in DELTAS.items():
 def c03_a_base_that_the_device_does_not_have(r):
     """Passed over, for no package is left that it could apply."""
     entries = good_entries()
-    sign(r, manifest(entries), inserted_whole(stream(entries)), kind=2,
-         base_digest="ab" * 32)
+    sign(r, manifest(entries), list_head() + inserted_whole(stream(entries)),
+         kind=2, base_digest="ab" * 32)
 
 
 # ---- what is good must be taken, or the cases would prove nothing --------------

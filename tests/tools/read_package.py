@@ -8,6 +8,7 @@ Reads the full package and the delta, rebuilds the new stream from both, and
 compares with the manifest and the files that our own applier left.
 """
 import bisect
+import ctypes
 import hashlib
 import io
 import lzma
@@ -17,6 +18,7 @@ import struct
 import sys
 import tarfile
 import tempfile
+import zlib
 
 
 def decode(codec, window, data):
@@ -566,6 +568,81 @@ def block(r, s, old, made, n, at, home):
     return rebuild(choice, view, made[-32:].rjust(32, b"\0"), diff)
 
 
+def read_list(codec, payload):
+    """The members of the old and of the new stream, and where records begin."""
+    version, zero, raw, packed = struct.unpack_from("<4I", payload)
+    assert version == 4 and zero == 0
+    data = payload[16:16 + packed]
+    if raw != packed:
+        data = decode(codec, 4194304, data)
+    assert len(data) == raw
+    numbers_left, lists = iter(numbers(data)), []
+    for _ in range(2 if raw else 0):
+        members, end = [], 0
+        for _ in range(next(numbers_left)):
+            gap, n, content, kind, *params = (
+                next(numbers_left) for _ in range(8))
+            members.append((end + gap, n, content, kind, params))
+            end += gap + n
+        lists.append(members)
+    assert next(numbers_left, None) is None
+    return (lists or [[], []]), 16 + packed
+
+
+def lz4():
+    return ctypes.CDLL("liblz4.so.1")
+
+
+def unpack(data, content, kind, params):
+    if kind == 1:
+        d = zlib.decompressobj(15 if params[3] else -15)
+        out = d.decompress(data)
+        assert d.eof and not d.unused_data
+    else:
+        out, at = b"", 0
+        while at < len(data):
+            n, = struct.unpack_from("<I", data, at)
+            room = ctypes.create_string_buffer(params[1])
+            got = lz4().LZ4_decompress_safe(data[at + 4:at + 4 + n], room, n,
+                                            params[1])
+            out += room.raw[:got]
+            at += 4 + n
+    assert len(out) == content
+    return out
+
+
+def pack(data, kind, params):
+    if kind == 1:
+        c = zlib.compressobj(params[0], zlib.DEFLATED,
+                             15 if params[3] else -15, params[1], params[2])
+        return c.compress(data) + c.flush()
+    out = b""
+    for at in range(0, len(data), params[1]):
+        block = data[at:at + params[1]]
+        size = lz4().LZ4_compressBound(len(block))
+        room = ctypes.create_string_buffer(size)
+        n = lz4().LZ4_compress_HC(block, room, len(block), size, params[0])
+        out += struct.pack("<I", n) + room.raw[:n]
+    return out
+
+
+def read_payload(codec, payload, old):
+    (before, after), at = read_list(codec, payload)
+    for place, n, content, kind, params in before:
+        old += unpack(old[place:place + n], content, kind, params)
+    new = read_delta(codec, payload[at:], old)
+    out, at = b"", 0
+    for place, n, content, kind, params in after:
+        gap = place - len(out)
+        out += new[at:at + gap]
+        at += gap
+        packed = pack(new[at:at + content], kind, params)
+        assert len(packed) == n
+        out += packed
+        at += content
+    return out + new[at:]
+
+
 def read_delta(codec, payload, old):
     at, new, work = 0, bytearray(), iter(())
     segment, made = None, bytearray()
@@ -632,7 +709,7 @@ def main():
     kind, codec, window, payload, plain_len = read_package(delta)
     assert kind == 2 and plain_len == len(payload)
     old = stream_of(open(old_manifest, "rb").read(), old_tree)
-    assert read_delta(codec, payload, old) == want
+    assert read_payload(codec, payload, old) == want
     print("ok - %d bytes rebuilt twice" % len(want))
 
 

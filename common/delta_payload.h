@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * delta_payload - a whole delta payload: records (delta.h) between streams
+ * whose compressed members are unpacked.
+ *
+ * The old members are unpacked once, to scratch space, where they stand behind
+ * the old stream. What comes out for a new member is compressed on its way.
+ * docs/delta-format.md, "Members".
+ */
+#ifndef COMMON_DELTA_PAYLOAD_H
+#define COMMON_DELTA_PAYLOAD_H
+
+#include "common/delta.h"
+#include "common/delta_members.h"
+#include "common/delta_unpack.h"
+
+/*
+ * What a payload begins with; its records come next. Lengths are those of the
+ * streams as they are, old_len that in *from. *len: of its bytes.
+ */
+int delta_read_members(enum package_codec codec,
+		       const struct delta_source *from, uint64_t new_len,
+		       struct delta_members *out, uint64_t *len,
+		       struct err *e) NODISCARD;
+
+/* What the members may take. */
+struct delta_allowance {
+	int scratch_dirfd;    /* a folder on a disk with that much room */
+	uint64_t scratch_max; /* 0: members are refused */
+	uint64_t memory_max;  /* of a compressor */
+	bool had_members;     /* told, even on failure: there were any */
+};
+
+/*
+ * As delta_apply(), with lengths and io as the streams are. When compressing
+ * gives other lengths than it did for who made the delta, it fails with
+ * ERR_CONFLICT: the full package is the way out. Other bytes are found by
+ * digest.
+ */
+int delta_payload_apply(enum package_codec codec, uint64_t old_len,
+			uint64_t new_len, const struct delta_io *io,
+			struct delta_allowance *may, struct err *e) NODISCARD;
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "signer/member_find.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "tests/unit/check.h"
+
+#define RAW_LEN 40000
+
+static const uint8_t gzip_head[] = {
+	0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 3, 'n', 0
+};
+static const uint8_t lz4_head[] = { 0x02, 0x21, 0x4c, 0x18 };
+
+static uint8_t raw[RAW_LEN];
+static struct buf file;
+static struct delta_member_list found;
+
+static int setup(void **state)
+{
+	uint32_t x = 1;
+
+	(void)state;
+	for (size_t i = 0; i < RAW_LEN; i++) {
+		x = x * 1664525 + 1013904223;
+		raw[i] = (uint8_t)(x >> 29);
+	}
+	file = (struct buf)BUF_INIT(1 << 20);
+	found = (struct delta_member_list){ .count = 0 };
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	buf_done(&file);
+	free(found.at);
+	return 0;
+}
+
+static int keep(void *ctx, struct slice bytes, struct err *e)
+{
+	return buf_add(ctx, bytes, e);
+}
+
+static void put(const void *bytes, size_t len)
+{
+	struct err e = { 0 };
+
+	assert_ok(buf_add(&file, (struct slice){ bytes, len }, &e));
+}
+
+static void put_packed(const struct member_recipe *r)
+{
+	struct member_task t = { .recipe = *r,
+				 .pack = true,
+				 .raw_len = RAW_LEN,
+				 .memory_max = 1u << 20,
+				 .ctx = &file,
+				 .put = keep };
+	struct member_stream *s = NULL;
+	struct err e = { 0 };
+	size_t used;
+
+	t.room = mem_alloc((size_t)member_room(r) + 1, 1);
+	assert_ok(member_start(&t, &s, &e));
+	assert_ok(member_add(s, (struct slice){ raw, RAW_LEN }, &used, &e));
+	assert_ok(member_end(s, &e));
+	member_free(s);
+	free(t.room);
+}
+
+static void check_found(size_t index, uint64_t at,
+			const struct member_recipe *r)
+{
+	const struct delta_member *m = &found.at[index];
+	uint8_t *content = mem_alloc(RAW_LEN, 1);
+	struct err e = { 0 };
+
+	assert_true(index < found.count);
+	assert_int_equal(m->at, 5000 + at);
+	assert_int_equal(m->raw_len, RAW_LEN);
+	assert_int_equal(m->recipe.kind, r->kind);
+	assert_ok(member_content(
+		m,
+		slice_sub(buf_slice(&file), (size_t)at, (size_t)m->packed_len),
+		content, &e));
+	assert_memory_equal(content, raw, RAW_LEN);
+	free(content);
+}
+
+static void members_are_found_wherever_they_stand(void **state)
+{
+	const struct member_recipe deflate = { MEMBER_DEFLATE, { 4, 9, 0, 0 } };
+	const struct member_recipe lz4 = { MEMBER_LZ4,
+					   { 10, MEMBER_BLOCK_MAX, 0, 0 } };
+	const uint8_t end[4] = { 0 };
+	uint64_t first, second;
+
+	(void)state;
+	put("some bytes before", 17);
+	put(gzip_head, sizeof(gzip_head));
+	first = file.len;
+	put_packed(&deflate);
+	put("12345678", 8);
+	put(lz4_head, sizeof(lz4_head));
+	second = file.len;
+	put_packed(&lz4);
+	put(end, sizeof(end));
+	member_find(buf_slice(&file), 5000, true, &found);
+	assert_int_equal(found.count, 2);
+	check_found(0, first, &deflate);
+	check_found(1, second, &lz4);
+}
+
+/* Stored blocks, which no level that is tried would make of this. */
+static void what_cannot_be_made_again_is_no_new_member(void **state)
+{
+	const uint8_t block[] = { 1, RAW_LEN & 255, RAW_LEN >> 8,
+				  (uint8_t) ~(RAW_LEN & 255),
+				  (uint8_t) ~(RAW_LEN >> 8) };
+
+	(void)state;
+	put(gzip_head, sizeof(gzip_head));
+	put(block, sizeof(block));
+	put(raw, RAW_LEN);
+	member_find(buf_slice(&file), 0, true, &found);
+	assert_int_equal(found.count, 0);
+	member_find(buf_slice(&file), 0, false, &found);
+	assert_int_equal(found.count, 1);
+	assert_int_equal(found.at[0].raw_len, RAW_LEN);
+}
+
+static void magic_numbers_alone_are_nothing(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 2000; i++) {
+		put(gzip_head, 4);
+		put(lz4_head, sizeof(lz4_head));
+	}
+	member_find(buf_slice(&file), 0, false, &found);
+	assert_int_equal(found.count, 0);
+	for (; file.len > 0; file.len /= 2)
+		member_find(buf_slice(&file), 0, true, &found);
+	assert_int_equal(found.count, 0);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(members_are_found_wherever_they_stand),
+		TEST(what_cannot_be_made_again_is_no_new_member),
+		TEST(magic_numbers_alone_are_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
