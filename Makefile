@@ -171,6 +171,7 @@ help:
 #@                    MUTANTS="common/json.c ...": of these sources alone)
 #@ make test-crash    every operation and 200 000 states of the disk after a power
 #@                    cut (STATES=n; root: docs/crash-proof.md)
+#@ make test-foreign  the decoder's tests for ARCH="arm64 armhf s390x" under qemu-user
 #@ make bench         benchmarks, each beside its peer
 #@ make bench-delta   deltas of CORPUS=dir beside other tools (PICTURE=file)
 #@ make repro         build twice in different folders and compare
@@ -222,6 +223,10 @@ test-crash:
 	@sh tests/check/deps.sh check build test
 	@LONG=1 V=1 E2E_SECONDS=$(CRASH_SECONDS) $(SUBMAKE) check-crash
 CRASH_SECONDS ?= 10800
+
+test-foreign:
+	@sh tests/check/deps.sh check build foreign
+	@sh tests/check/foreign.sh $(ARCH)
 
 FUZZ_SECONDS ?= 60
 fuzz:
@@ -287,7 +292,7 @@ Q_AR = @echo "  AR  $@";
 endif
 
 .PHONY: all help deps demo test test-mutants check-unit check-fuzz check-e2e fuzz run-fuzz \
-	check-crash test-crash \
+	check-crash test-crash test-foreign \
 	$(RUN_TESTS) $(RUN_FUZZ) \
 	bench bench-delta lint repro install clean
 .DELETE_ON_ERROR:

@@ -9,6 +9,7 @@ make -s --no-print-directory -C "$top" CONFIG="$(basename "$BIN")" install \
 {
 	echo ./usr/bin/pawl-signer
 	echo ./usr/sbin/pawl-client
+	echo ./usr/sbin/pawl-guard
 	echo ./usr/sbin/pawl-server
 	for f in README.md SECURITY.md LICENSE "$top"/docs/*.md; do
 		echo "./usr/share/doc/pawl/$(basename "$f")"
