@@ -97,7 +97,7 @@ static int take_release(struct orders *o, const char *path,
 		release_done(&r);
 		return e->code == ERR_NOT_FOUND ? 0 : -1;
 	}
-	if (r.kind != PACKAGE_FULL || r.nightly) {
+	if (r.kind != PACKAGE_FULL) {
 		release_done(&r);
 		return 0;
 	}

@@ -209,13 +209,16 @@ class Device:
                 done.stdout.decode(errors="replace")))
 
     def slots(self):
-        """Everything that an activation or a write would change."""
+        """Everything that an activation or a write would change, but for the
+        spare links with which a switch is proven possible before a fetch."""
         found = []
         top = os.path.join(self.dir, "slots")
         for folder, names, files in os.walk(top):
             for n in sorted(names + files):
                 p = os.path.join(folder, n)
                 data = b""
+                if folder == top and n.startswith("current."):
+                    continue
                 if os.path.islink(p):
                     data = os.readlink(p).encode()
                 elif os.path.isfile(p):
