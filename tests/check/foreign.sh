@@ -10,7 +10,8 @@ cd "$(dirname "$0")/../.."
 [ $# -gt 0 ] || set -- arm64 armhf s390x
 
 # What stands between a package's bytes and the tree on the disk.
-units="rd buf text digest aead hkdf hpke stream bucket merkle package payload member
+units="rd buf text digest aead hkdf hpke stream bucket merkle package payload member scratch
+	delta_members delta_payload
 	tree tree_disk delta_map delta_predict delta_prefix delta apply release
 	order journal twin floor_record wire"
 corpora="package member delta delta_predict tree release order journal floor_record
