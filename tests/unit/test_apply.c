@@ -4,6 +4,7 @@
  * wrong all the same: none of them may write outside, or pass.
  */
 #include "common/apply.h"
+#include "common/delta_members.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -737,10 +738,14 @@ static void make_delta(struct kit *k, const char *content)
 		.codec = PACKAGE_RAW, .to = { &k->tar, add_bytes }
 	};
 	const struct delta_near nowhere = { 0 };
+	const struct delta_head no_members = { 0 };
+	uint8_t head[DELTA_HEAD_LEN];
 	struct err e = { 0 };
 	uint64_t len;
 
 	k->tar.len = 0;
+	delta_format_head(&no_members, head);
+	assert_ok(add_bytes(&k->tar, (struct slice){ head, sizeof(head) }, &e));
 	delta_writer_new(&setup, &w);
 	assert_ok(delta_writer_copy(w, 0, k->manifest.len, &e));
 	assert_ok(delta_writer_patch(w, &all, NULL, &e));

@@ -135,7 +135,8 @@ static int more(void *ctx, void *to, size_t len, size_t *got, struct err *err)
 
 	(void)ctx;
 	(void)err;
-	memcpy(to, s.ptr, s.len);
+	if (s.len > 0)
+		memcpy(to, s.ptr, s.len);
 	payload_used += s.len;
 	*got = s.len;
 	return 0;
