@@ -16,17 +16,20 @@ const char *boot_variable_name(enum boot_variable v)
 }
 
 bool boot_values_set(struct boot_values *to, struct slice name,
-		     struct slice value, struct err *e)
+		     struct slice value)
 {
 	for (size_t i = 0; i < BOOT_VARIABLES; i++) {
 		const char *ours = boot_variable_name((enum boot_variable)i);
 
 		if (!slice_equal(name, slice_of(ours)))
 			continue;
+		memset(to->of[i], 0, BOOT_VALUE_LEN);
 		/* What is too long is wrong, and stays so when it is cut. */
-		if (text_format(to->of[i], BOOT_VALUE_LEN, e, "%.*s",
-				(int)value.len, (const char *)value.ptr))
-			memcpy(to->of[i], "?", 2);
+		if (value.len >= BOOT_VALUE_LEN ||
+		    (value.len > 0 && memchr(value.ptr, 0, value.len)))
+			to->of[i][0] = '?';
+		else if (value.len > 0)
+			memcpy(to->of[i], value.ptr, value.len);
 		return true;
 	}
 	return false;

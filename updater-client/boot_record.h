@@ -51,9 +51,12 @@ struct boot_values {
 /* "pawl_slot", ... */
 const char *boot_variable_name(enum boot_variable v);
 
-/* Set the variable of that name; false when it is none of ours. */
+/*
+ * Set the variable of that name; false when it is none of ours. What is too
+ * long to be a value, or holds a NUL, is kept as "?", which no record has.
+ */
 bool boot_values_set(struct boot_values *to, struct slice name,
-		     struct slice value, struct err *e);
+		     struct slice value);
 
 /* ERR_FORMAT for anything that boot_values_from() does not make. */
 int boot_record_parse(const struct boot_values *from, struct boot_record *out,

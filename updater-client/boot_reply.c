@@ -20,7 +20,6 @@ static int parse_line(struct slice line, bool seen[BOOT_VARIABLES],
 	const uint8_t *sign =
 		line.len > 0 ? memchr(line.ptr, '=', line.len) : NULL;
 	struct slice name, value;
-	struct err too_long;
 
 	if (!sign)
 		return refuse(line, e);
@@ -34,7 +33,7 @@ static int parse_line(struct slice line, bool seen[BOOT_VARIABLES],
 		if (seen[i])
 			return refuse(line, e);
 		seen[i] = true;
-		(void)boot_values_set(to, name, value, &too_long);
+		(void)boot_values_set(to, name, value);
 		return 0;
 	}
 	return refuse(line, e);

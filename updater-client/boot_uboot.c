@@ -59,11 +59,10 @@ static int uboot_read(const struct boot *b, struct boot_record *out,
 	for (size_t i = 0; i < BOOT_VARIABLES; i++) {
 		const char *name = boot_variable_name((enum boot_variable)i);
 		char *value = libuboot_get_env(env, name);
-		struct err too_long;
 
 		if (value)
 			(void)boot_values_set(&values, slice_of(name),
-					      slice_of(value), &too_long);
+					      slice_of(value));
 		free(value);
 	}
 	close_environment(env);

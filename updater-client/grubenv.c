@@ -64,7 +64,6 @@ static int each_line(struct slice block,
 static int read_line(void *ctx, struct slice line, struct err *e)
 {
 	struct slice name, value;
-	struct err too_long;
 
 	if (line.len > 0 && line.ptr[0] == '#')
 		return 0;
@@ -72,7 +71,7 @@ static int read_line(void *ctx, struct slice line, struct err *e)
 		return err_set(e, ERR_FORMAT,
 			       "the environment block has a line that sets "
 			       "nothing");
-	(void)boot_values_set(ctx, name, value, &too_long);
+	(void)boot_values_set(ctx, name, value);
 	return 0;
 }
 
@@ -91,9 +90,8 @@ int grubenv_parse(struct slice block, struct boot_values *out, struct err *e)
 static bool is_ours(struct slice name)
 {
 	struct boot_values unused = { 0 };
-	struct err e;
 
-	return boot_values_set(&unused, name, slice_of(""), &e);
+	return boot_values_set(&unused, name, slice_of(""));
 }
 
 static int keep_line(void *ctx, struct slice line, struct err *e)

@@ -21,8 +21,27 @@ static int parse(const char *slot, const char *back, const char *left,
 		assert_true(boot_values_set(
 			&values,
 			slice_of(boot_variable_name((enum boot_variable)i)),
-			slice_of(texts[i]), &e));
+			slice_of(texts[i])));
 	return boot_record_parse(&values, &r, &e);
+}
+
+static void what_cannot_be_a_value_is_none(void **state)
+{
+	static const char cut[] = "a\0b";
+	const struct slice values[] = {
+		slice_of("longer than a value may be"),
+		{ (const uint8_t *)cut, sizeof(cut) - 1 },
+	};
+	const struct slice name = slice_of(boot_variable_name(BOOT_SLOT));
+	const struct boot_values wrong = { .of[BOOT_SLOT] = "?" };
+	struct boot_values set = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+		assert_true(boot_values_set(&set, name, values[i]));
+		assert_memory_equal(&set, &wrong, sizeof(set));
+	}
+	assert_false(boot_values_set(&set, slice_of("others"), slice_of("a")));
 }
 
 static void a_record_becomes_texts_and_back(void **state)
@@ -93,6 +112,7 @@ static void the_states_of_both_slots_are_derived(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_cannot_be_a_value_is_none),
 		cmocka_unit_test(a_record_becomes_texts_and_back),
 		cmocka_unit_test(partial_and_impossible_records_are_refused),
 		cmocka_unit_test(a_trial_has_as_many_starts_as_it_was_given),
