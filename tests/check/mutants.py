@@ -51,9 +51,9 @@ B = os.environ.get("B", "build/release")
 CC = shlex.split(os.environ.get("CC", "gcc"))
 CFLAGS = ["-std=c11", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", "-I.",
           '-DVERSION="0"', "-O0", "-w", "-fPIE"]
-LIBS = ("-lcmocka -luv -lsqlite3 -lmbedtls -lcurl -lssl -lcrypto -larchive "
-        "-lzstd -llzma -ldivsufsort -lpthread -lmbedx509 -lmbedcrypto "
-        "-ljansson -linih").split()
+LIBS = ("-lcmocka -lubootenv -luv -lsqlite3 -lmbedtls -lcurl -lssl -lcrypto "
+        "-larchive -lzstd -llzma -lz -llz4 -ldivsufsort -lpthread -lmbedx509 "
+        "-lmbedcrypto -ljansson -linih").split()
 ARCHIVES = ["signer", "update-server", "updater-client", "common"]
 RUN_SEC = 60
 FAILS = re.compile(r"\berr_(set|sys|in)\(|return -1;|return false;|goto \w+;"
