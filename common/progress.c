@@ -4,25 +4,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/base.h"
+#include "common/steady.h"
 #include "common/text.h"
 
 #define REDRAW_MS  100  /* on a terminal */
 #define LINE_MS    5000 /* elsewhere, when the total is not known */
 #define BAR_LEN    24
 #define ERASE_LINE "\r\033[K"
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	if (clock_gettime(CLOCK_MONOTONIC, &t))
-		return 0;
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static unsigned percent(const struct progress *p)
 {
@@ -82,7 +73,7 @@ void progress_start(struct progress *p, const char *what, uint64_t total,
 	*p = (struct progress){
 		.what = what,
 		.total = total,
-		.shown_ms = now_ms(),
+		.shown_ms = steady_ms(),
 		.quiet = quiet,
 		.terminal = isatty(STDERR_FILENO) && term &&
 			    strcmp(term, "dumb") != 0,
@@ -108,7 +99,7 @@ void progress_set(struct progress *p, uint64_t done)
 		print_line(p);
 		return;
 	}
-	now = now_ms();
+	now = steady_ms();
 	if (now - p->shown_ms < (p->terminal ? REDRAW_MS : LINE_MS))
 		return;
 	p->shown_ms = now;

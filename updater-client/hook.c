@@ -10,10 +10,10 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/fs.h"
+#include "common/steady.h"
 #include "common/text.h"
 #include "updater-client/notify.h"
 
@@ -21,14 +21,6 @@
 #define ENV_LEN         4200
 #define EXIT_NO_PROGRAM 127
 #define DRAIN_MAX       64
-
-int64_t hook_clock_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail here */
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* ---- the child ----------------------------------------------------------- */
 
@@ -147,7 +139,7 @@ static int how_it_ended(const struct hook *h, int status, struct err *e)
 static int wait_end(const struct hook *h, pid_t pid, int fd,
 		    struct hook_output *tail, struct err *e)
 {
-	int64_t end = hook_clock_ms() + h->deadline_ms;
+	int64_t end = steady_ms() + h->deadline_ms;
 	siginfo_t info = { 0 };
 
 	for (;;) {
@@ -159,7 +151,7 @@ static int wait_end(const struct hook *h, pid_t pid, int fd,
 			return 0;
 		if (is_readable(h->stop_fd))
 			return err_set(e, ERR_BUSY, "asked to stop");
-		if (hook_clock_ms() >= end)
+		if (steady_ms() >= end)
 			return err_set(e, ERR_NETWORK,
 				       "%s: no answer by the deadline",
 				       h->argv[0]);

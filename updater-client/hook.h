@@ -39,7 +39,4 @@ struct hook {
 int hook_run(const struct hook *h, struct hook_output *output,
 	     struct err *e) NODISCARD;
 
-/* Milliseconds of a clock that nobody sets. */
-int64_t hook_clock_ms(void);
-
 #endif

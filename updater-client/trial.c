@@ -5,6 +5,7 @@
 
 #include "common/fs.h"
 #include "common/log.h"
+#include "common/steady.h"
 
 #define PATH_LEN 4096
 
@@ -28,7 +29,7 @@ static bool failed(struct trial *t, enum machine_reason reason,
 
 static bool ask(struct trial *t, char *const *argv, int dirfd)
 {
-	int64_t left = t->end_ms - hook_clock_ms();
+	int64_t left = t->end_ms - steady_ms();
 	struct hook h = {
 		.argv = argv,
 		.dirfd = dirfd,
@@ -127,7 +128,7 @@ void trial_run(struct session *s, struct trial_outcome *out)
 	struct trial t = { .s = s, .out = out, .tree_fd = -1 };
 
 	memset(out, 0, sizeof(*out));
-	t.end_ms = hook_clock_ms() + deadline_ms(s);
+	t.end_ms = steady_ms() + deadline_ms(s);
 	if (prepare(&t) && ask_all(&t))
 		out->event = EVENT_HEALTHY;
 	fs_close(&t.tree_fd);
