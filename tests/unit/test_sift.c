@@ -298,6 +298,41 @@ static void a_known_scalar_is_found_as_text(void **state)
 	scalars_free(m.known);
 }
 
+/*
+ * A member is at work while its archive's own bytes come in, window by window;
+ * what these hold in base64 must not take its place.
+ */
+static void base64_in_an_archive_leaves_its_member_alone(void **state)
+{
+	enum {
+		HEADER = 68,
+		LEN = BIG - HEADER
+	};
+	static const char inner[] =
+		"!<arch>\n"
+		"x/              0           0     0     100644  10        `\n"
+		"0123456789";
+	uint8_t *bytes = noise();
+	char header[HEADER + 1], text[400];
+	struct said said;
+	size_t len;
+
+	(void)state;
+	(void)snprintf(header, sizeof(header),
+		       "!<arch>\n%-16s%-12d%-6d%-6d%-8s%-10d`\n", "m/", 0, 0, 0,
+		       "100644", LEN);
+	memcpy(bytes, header, HEADER);
+	len = base64(inner, text, 10000);
+	for (size_t at = 100000; at + 100000 < BIG; at += 100000)
+		memcpy(bytes + at, text, len);
+	memcpy(bytes + BIG - sizeof(PEM), PEM, sizeof(PEM) - 1);
+	look((struct slice){ bytes, BIG }, &said);
+	assert_int_equal(said.found, 1);
+	assert_string_equal(said.path, "file!/m");
+	assert_string_equal(said.what, "a PEM private key");
+	free(bytes);
+}
+
 /* ---- archives ------------------------------------------------------------ */
 
 static void what_only_begins_like_an_archive_is_nothing(void **state)
@@ -329,6 +364,7 @@ int main(void)
 			a_key_is_found_at_every_offset_of_a_large_file),
 		cmocka_unit_test(base64_is_decoded_twice_and_no_more),
 		cmocka_unit_test(base64_is_found_within_other_text),
+		cmocka_unit_test(base64_in_an_archive_leaves_its_member_alone),
 		cmocka_unit_test(a_key_in_a_key_is_told_once),
 		cmocka_unit_test(a_refusal_ends_it),
 		cmocka_unit_test(a_known_scalar_is_found_where_such_things_lie),
