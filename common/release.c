@@ -441,7 +441,7 @@ static int read_members(const struct json *j, struct release *r, struct err *e)
 			       r->library_count);
 	for (size_t i = 0; i < r->library_count; i++) {
 		text = json_text(json_at(list, i));
-		if (text[0] == 0 || !is_argument(slice_of(text)) ||
+		if (text[0] == 0 ||
 		    text_format(r->libraries[i], sizeof(r->libraries[i]), e,
 				"%s", text))
 			return err_set(e, ERR_FORMAT,

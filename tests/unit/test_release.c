@@ -474,6 +474,65 @@ static void set_list(const char *name, const char *item, size_t count)
 	json_set(pawl, name, list);
 }
 
+static void the_libraries_of_a_delta_survive_the_round_trip(void **state)
+{
+	struct tuf_target t;
+	struct err e = { 0 };
+	struct release r;
+
+	(void)state;
+	make(PACKAGE_DELTA);
+	set_list("libraries", "lz4 1.9.4", RELEASE_LIBRARIES_MAX);
+	json_set_int(pawl, "scratch", 4096);
+	t = target();
+	assert_ok(release_parse(&t, &r, &e));
+	assert_int_equal(r.library_count, RELEASE_LIBRARIES_MAX);
+	assert_string_equal(r.libraries[RELEASE_LIBRARIES_MAX - 1],
+			    "lz4 1.9.4");
+	assert_int_equal(r.scratch_len, 4096);
+	json_free(entry);
+	entry = release_format(&r);
+	pawl = (struct json *)(uintptr_t)json_get(json_get(entry, "custom"),
+						  "pawl");
+	release_done(&r);
+	assert_parses();
+	assert_int_equal(json_count(json_get(pawl, "libraries")),
+			 RELEASE_LIBRARIES_MAX);
+}
+
+static void libraries_are_named_with_their_room_and_for_deltas(void **state)
+{
+	static const char *const named[] = {
+		"",
+		"a name of more than thirty-two bytes",
+	};
+
+	(void)state;
+	make(PACKAGE_DELTA);
+	json_set_int(pawl, "scratch", 4096); /* for what? */
+	assert_parse_refused(ERR_FORMAT);
+	set_list("libraries", "lz4 1.9.4", 0);
+	assert_parse_refused(ERR_LIMIT);
+	set_list("libraries", "lz4 1.9.4", RELEASE_LIBRARIES_MAX + 1);
+	assert_parse_refused(ERR_LIMIT);
+	for (size_t i = 0; i < ARRAY_LEN(named); i++) {
+		set_list("libraries", named[i], 1);
+		assert_parse_refused(ERR_FORMAT);
+	}
+	json_set_text(pawl, "libraries", "lz4 1.9.4");
+	assert_parse_refused(ERR_FORMAT);
+	set_list("libraries", "lz4 1.9.4", 1);
+	assert_parses();
+	json_remove(pawl, "scratch");
+	assert_parse_refused(ERR_FORMAT);
+	make(PACKAGE_FULL);
+	set_list("libraries", "lz4 1.9.4", 1);
+	assert_parse_refused(ERR_FORMAT);
+	make(PACKAGE_FULL);
+	json_set_int(pawl, "scratch", 4096);
+	assert_parse_refused(ERR_FORMAT);
+}
+
 static void set_health(const char *program, size_t commands)
 {
 	struct json *list = json_new_array();
@@ -674,6 +733,8 @@ int main(void)
 		TEST(a_way_that_leads_nowhere_is_refused),
 		TEST(updaters_are_compared_by_number),
 		TEST(a_delta_names_its_base),
+		TEST(the_libraries_of_a_delta_survive_the_round_trip),
+		TEST(libraries_are_named_with_their_room_and_for_deltas),
 		TEST(a_name_is_a_name_whatever_the_path_says),
 		TEST(an_image_has_no_members_of_a_tree),
 		TEST(arguments_of_health_have_limits),
