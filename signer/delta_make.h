@@ -14,12 +14,6 @@
 #include "signer/encode.h"
 #include "signer/pack_tree.h"
 
-/*
- * Old content to search in, at most: the search takes five times as much
- * memory. When there is more, unchanged files are left out, then others.
- */
-#define DELTA_SEARCH_MAX ((size_t)300 << 20)
-
 struct delta_job {
 	const struct pack_tree *old, *fresh;
 	enum package_codec codec;
