@@ -23,7 +23,16 @@ say() {
 	fi
 }
 
+# faketime names what it shares by its process number, and one that was killed
+# leaves it behind: the next of that number would refuse to start.
+sweep() {
+	for left in /dev/shm/sem.faketime_sem_* /dev/shm/faketime_shm_*; do
+		[ -d "/proc/${left##*_}" ] || rm -f "$left"
+	done
+}
+
 one() {
+	sweep
 	name=$(basename "$1" .sh)
 	WORK=$(mktemp -d "${TMPDIR:-/tmp}/pawl-$name.XXXXXX")
 	export WORK
