@@ -73,15 +73,3 @@ int aead_open(const uint8_t key[AEAD_KEY_LEN],
 	out->ptr[out->len] = 0;
 	return 0;
 }
-
-int pbkdf2_sha512(struct slice passphrase, struct slice salt, uint32_t rounds,
-		  uint8_t *out, size_t len, struct err *e)
-{
-	if (rounds == 0 || len == 0 || len > UINT32_MAX)
-		return err_set(e, ERR_LIMIT, "no such derivation");
-	passphrase.ptr = address(passphrase);
-	salt.ptr = address(salt);
-	if (mbed_pbkdf2_sha512(passphrase, salt, rounds, (uint32_t)len, out))
-		return err_set(e, ERR_SYSTEM, "PBKDF2 failed");
-	return 0;
-}

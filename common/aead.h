@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * aead - AES-256-GCM in one shot (NIST SP 800-38D) and the derivation of keys
- * from passphrases (PBKDF2-HMAC-SHA-512, RFC 8018).
- */
+/* aead - AES-256-GCM in one shot (NIST SP 800-38D). */
 #ifndef COMMON_AEAD_H
 #define COMMON_AEAD_H
 
@@ -21,8 +18,5 @@ int aead_seal(const uint8_t key[AEAD_KEY_LEN],
 int aead_open(const uint8_t key[AEAD_KEY_LEN],
 	      const uint8_t nonce[AEAD_NONCE_LEN], struct slice associated,
 	      struct slice sealed, struct buf *out, struct err *e) NODISCARD;
-
-int pbkdf2_sha512(struct slice passphrase, struct slice salt, uint32_t rounds,
-		  uint8_t *out, size_t len, struct err *e) NODISCARD;
 
 #endif

@@ -6,6 +6,7 @@
 #include "common/aead.h"
 #include "common/json.h"
 #include "common/mem.h"
+#include "common/pbkdf2.h"
 #include "common/random.h"
 
 #define FORMAT     "pawl-key-1"

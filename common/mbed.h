@@ -10,7 +10,6 @@
 
 #include <mbedtls/md.h>
 #include <mbedtls/pk.h>
-#include <mbedtls/pkcs5.h>
 #include <mbedtls/sha256.h>
 #include <mbedtls/sha512.h>
 #include <mbedtls/version.h>
@@ -24,10 +23,6 @@
  * going on would mean trusting nothing.
  */
 void mbed_must(int rc);
-
-/* PBKDF2-HMAC-SHA-512; 0 or mbedtls' error. */
-int mbed_pbkdf2_sha512(struct slice passphrase, struct slice salt,
-		       unsigned int rounds, uint32_t len, unsigned char *out);
 
 #if MBEDTLS_VERSION_MAJOR < 3
 
