@@ -106,7 +106,7 @@ static int setup(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < RAW_LEN; i++)
-		raw[i] = (uint8_t)((i * i / 977) % 61);
+		raw[i] = (uint8_t)(((uint64_t)i * i / 977) % 61);
 	old = (struct buf)BUF_INIT(1 << 20);
 	new = (struct buf)BUF_INIT(1 << 20);
 	payload = (struct buf)BUF_INIT(1 << 20);

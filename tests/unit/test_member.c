@@ -23,7 +23,7 @@ static int setup(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < RAW_LEN; i++)
-		raw[i] = (uint8_t)((i * i / 977) % 61);
+		raw[i] = (uint8_t)(((uint64_t)i * i / 977) % 61);
 	return 0;
 }
 
