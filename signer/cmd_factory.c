@@ -7,11 +7,11 @@
 #include <string.h>
 
 #include "common/fs.h"
+#include "common/named.h"
 #include "common/opt.h"
 #include "common/text.h"
 #include "common/x509.h"
 #include "signer/commands.h"
-#include "signer/named.h"
 #include "signer/repo.h"
 #include "signer/report.h"
 #include "signer/watch.h"

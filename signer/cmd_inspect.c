@@ -10,10 +10,10 @@
 #include <string.h>
 
 #include "common/fs.h"
+#include "common/named.h"
 #include "common/opt.h"
 #include "common/utc.h"
 #include "signer/commands.h"
-#include "signer/named.h"
 #include "signer/repo.h"
 #include "signer/review.h"
 #include "signer/watch.h"

@@ -12,11 +12,11 @@
 
 #include "common/assign.h"
 #include "common/bucket.h"
+#include "common/chance.h"
 #include "common/mem.h"
 #include "common/opt.h"
 #include "common/order.h"
 #include "common/utc.h"
-#include "signer/chance.h"
 #include "signer/commands.h"
 #include "signer/document.h"
 #include "signer/listing.h"

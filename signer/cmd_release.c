@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/fs.h"
+#include "common/keyring.h"
 #include "common/mem.h"
 #include "common/random.h"
 #include "common/text.h"
@@ -20,7 +21,6 @@
 #include "signer/commands.h"
 #include "signer/content_key.h"
 #include "signer/health.h"
-#include "signer/keyring.h"
 #include "signer/known.h"
 #include "signer/listing.h"
 #include "signer/pack.h"

@@ -10,10 +10,10 @@
 #include <string.h>
 
 #include "common/example_keys.h"
+#include "common/keyring.h"
 #include "common/utc.h"
 #include "signer/change.h"
 #include "signer/commands.h"
-#include "signer/keyring.h"
 #include "signer/names.h"
 #include "signer/roleedit.h"
 #include "signer/rules.h"

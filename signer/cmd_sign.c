@@ -10,11 +10,11 @@
 #include <string.h>
 
 #include "common/fs.h"
+#include "common/named.h"
 #include "common/text.h"
 #include "common/utc.h"
 #include "signer/change.h"
 #include "signer/commands.h"
-#include "signer/named.h"
 #include "signer/names.h"
 #include "signer/review.h"
 #include "signer/rules.h"

@@ -5,7 +5,7 @@
 #ifndef SIGNER_SIGNING_H
 #define SIGNER_SIGNING_H
 
-#include "signer/keyring.h"
+#include "common/keyring.h"
 #include "signer/repo.h"
 #include "signer/report.h"
 

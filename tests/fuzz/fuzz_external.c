@@ -2,7 +2,7 @@
 /* Files of external keys, as somebody hands them over; nothing is run. */
 #include <stdlib.h>
 
-#include "signer/external.h"
+#include "common/external.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "common/der.h"
+#include "common/external.h"
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/text.h"
-#include "signer/external.h"
 
 static struct ec_private *key, *other;
 static struct ec_public public_key;

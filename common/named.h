@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* named - a file that a person named by an ordinary path. */
-#ifndef SIGNER_NAMED_H
-#define SIGNER_NAMED_H
+#ifndef COMMON_NAMED_H
+#define COMMON_NAMED_H
 
 #include "common/err.h"
 

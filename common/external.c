@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "signer/external.h"
+#include "common/external.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,13 +8,13 @@
  * environment. A key that carries another environment's tag is refused before
  * its passphrase is asked for.
  */
-#ifndef SIGNER_KEYRING_H
-#define SIGNER_KEYRING_H
+#ifndef COMMON_KEYRING_H
+#define COMMON_KEYRING_H
 
+#include "common/external.h"
 #include "common/keyfile.h"
 #include "common/opt.h"
 #include "common/tuf_write.h"
-#include "signer/external.h"
 
 #define KEYRING_MAX 16
 

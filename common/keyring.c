@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "signer/keyring.h"
-#include "signer/named.h"
+#include "common/keyring.h"
+#include "common/named.h"
 
 #include <limits.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "signer/named.h"
+#include "common/named.h"
 
 #include <dirent.h>
 #include <fcntl.h>

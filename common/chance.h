@@ -7,8 +7,8 @@
  * max(1, ceil(share x N)), so how far above the share one may lie is known.
  * Integers in, a verdict out.
  */
-#ifndef SIGNER_CHANCE_H
-#define SIGNER_CHANCE_H
+#ifndef COMMON_CHANCE_H
+#define COMMON_CHANCE_H
 
 #include <stdint.h>
 

@@ -12,8 +12,8 @@
  * the terminal and standard error, so that it can ask for a PIN. Whatever it
  * answers is verified with the public key before it is used. docs/key-file.md
  */
-#ifndef SIGNER_EXTERNAL_H
-#define SIGNER_EXTERNAL_H
+#ifndef COMMON_EXTERNAL_H
+#define COMMON_EXTERNAL_H
 
 #include "common/keyfile.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "signer/chance.h"
+#include "common/chance.h"
 
 #include "common/bucket.h"
 
