@@ -7,13 +7,17 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/secret.h"
 
 #define FIRST_ALLOC 64
 
 void buf_done(struct buf *b)
 {
-	free(b->ptr);
-	*b = (struct buf){ .max = b->max };
+	if (b->secret)
+		secret_free(b->ptr, b->cap);
+	else
+		free(b->ptr);
+	*b = (struct buf){ .max = b->max, .secret = b->secret };
 }
 
 void buf_wipe(struct buf *b)
@@ -31,11 +35,16 @@ uint8_t *buf_reserve(struct buf *b, size_t len, struct err *e)
 		err_set(e, ERR_LIMIT, "more than %zu bytes", b->max);
 		return NULL;
 	}
+	if (b->secret)
+		cap = b->max + 1;
 	while (cap < b->len + len + 1)
 		cap = cap < SIZE_MAX / 2 ? cap * 2 : SIZE_MAX;
 	if (b->max < SIZE_MAX && cap > b->max + 1)
 		cap = b->max + 1;
-	if (cap > b->cap) {
+	if (cap > b->cap && b->secret) {
+		b->ptr = secret_new(cap);
+		b->cap = cap;
+	} else if (cap > b->cap) {
 		b->ptr = mem_resize(b->ptr, cap, 1);
 		b->cap = cap;
 	}

@@ -17,6 +17,7 @@ struct buf {
 	size_t len;
 	size_t cap;
 	size_t max;
+	bool secret; /* lies where secrets do, with room for all at once */
 };
 
 #define BUF_INIT(limit)                                                        \
@@ -24,10 +25,19 @@ struct buf {
 		.max = (limit)                                                 \
 	}
 
+/*
+ * For a passphrase or a key of at most so many bytes: locked, out of core
+ * files, never moved, and overwritten by whatever releases it (secret.h).
+ */
+#define BUF_SECRET(limit)                                                      \
+	{                                                                      \
+		.max = (limit), .secret = true                                 \
+	}
+
 /* Release the memory; the buffer is then empty and may be used again. */
 void buf_done(struct buf *b);
 
-/* The same after overwriting what it held: for secrets. */
+/* The same after overwriting what it held: for what a secret went through. */
 void buf_wipe(struct buf *b);
 
 int buf_add(struct buf *b, struct slice s, struct err *e) NODISCARD;

@@ -12,9 +12,10 @@
 #include "common/mem.h"
 #include "common/pem.h"
 #include "common/random.h"
+#include "common/secret.h"
 
 struct ec_private {
-	uint8_t scalar[EC_SCALAR_LEN];
+	uint8_t *scalar; /* EC_SCALAR_LEN bytes, where secrets lie */
 	struct ec_public public_key;
 };
 
@@ -85,6 +86,7 @@ static void make_private(struct work *w, struct ec_private **out)
 	struct ec_private *key = mem_alloc(1, sizeof(*key));
 	size_t len = 0;
 
+	key->scalar = secret_new(EC_SCALAR_LEN);
 	mbed_must(mbedtls_mpi_write_binary(&w->d, key->scalar, EC_SCALAR_LEN));
 	mbed_must(mbedtls_ecp_mul(&w->group, &w->point, &w->d, &w->group.G,
 				  random_for_mbedtls, NULL));
@@ -128,7 +130,7 @@ void ec_free(struct ec_private *key)
 {
 	if (!key)
 		return;
-	mem_wipe(key, sizeof(*key));
+	secret_free(key->scalar, EC_SCALAR_LEN);
 	free(key);
 }
 

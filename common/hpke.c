@@ -57,7 +57,7 @@ static int labeled_extract(const struct suite *s, struct slice salt,
 			   const char *label, struct slice secret,
 			   uint8_t key[HKDF_KEY_LEN], struct err *e)
 {
-	struct buf labeled = BUF_INIT(LABELED_MAX);
+	struct buf labeled = BUF_SECRET(LABELED_MAX);
 	int rc = -1;
 
 	if (add_labeled(&labeled, s, label, secret, e) == 0) {

@@ -57,7 +57,7 @@ int keybox_open(const struct ec_private *key, const struct keybox_purpose *p,
 		uint8_t content_key[STREAM_KEY_LEN], struct err *e)
 {
 	struct buf info = BUF_INIT(INFO_MAX);
-	struct buf plain = BUF_INIT(STREAM_KEY_LEN);
+	struct buf plain = BUF_SECRET(STREAM_KEY_LEN);
 	struct hpke_bound bound = { .info = { 0 } };
 	int rc = -1;
 

@@ -284,7 +284,7 @@ int keyfile_open(struct slice file, struct slice passphrase,
 		 struct ec_private **out, struct keyfile_info *info,
 		 struct err *e)
 {
-	struct buf scalar = BUF_INIT(EC_SCALAR_LEN);
+	struct buf scalar = BUF_SECRET(EC_SCALAR_LEN);
 	struct ec_private *key = NULL;
 	struct ec_public public_key;
 	struct envelope v = { .rounds = 0 };

@@ -52,7 +52,7 @@ static int open_file(struct keyring_key *key, struct slice file,
 		     const struct wanted *w, uint64_t passphrase_fd,
 		     struct err *e)
 {
-	struct buf passphrase = BUF_INIT(PASSPHRASE_MAX_LEN);
+	struct buf passphrase = BUF_SECRET(PASSPHRASE_MAX_LEN);
 	struct keyfile_info info;
 	int rc = -1;
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/secret.h"
 
 static const uint8_t magic[8] = { 'P', 'A', 'W', 'L', 'P', 'K', 'G', 0 };
 
@@ -14,12 +15,11 @@ struct package_reader {
 	struct package_source from;
 	struct package_header header;
 	uint64_t head_len;
-	uint8_t *head; /* header and chunk table, verified */
-	uint32_t next; /* index of the chunk that is read next */
-	bool decrypts;
-	struct stream stream;
-	struct buf plain;   /* of the chunk, when it was encrypted */
-	struct slice ready; /* what package_read() hands out next */
+	uint8_t *head;         /* header and chunk table, verified */
+	uint32_t next;         /* index of the chunk that is read next */
+	struct stream *stream; /* NULL: nothing can be decrypted */
+	struct buf plain;      /* of the chunk, when it was encrypted */
+	struct slice ready;    /* what package_read() hands out next */
 	uint8_t chunk[PACKAGE_CHUNK_LEN];
 };
 
@@ -213,19 +213,19 @@ int package_decrypt(struct package_reader *r,
 		    const uint8_t commitment[STREAM_COMMITMENT_LEN],
 		    struct err *e)
 {
-	struct stream stream;
+	struct stream *stream;
 
 	if (r->header.cipher != PACKAGE_STREAM)
 		return err_set(e, ERR_REFUSED, "package is not encrypted");
+	stream = secret_new(sizeof(*stream));
 	stream_init(content_key, (struct slice){ r->head, PACKAGE_HEADER_LEN },
-		    &stream);
-	if (stream_check(&stream, commitment, e)) {
-		stream_done(&stream);
+		    stream);
+	if (stream_check(stream, commitment, e)) {
+		secret_free(stream, sizeof(*stream));
 		return -1;
 	}
+	secret_free(r->stream, sizeof(*r->stream));
 	r->stream = stream;
-	r->decrypts = true;
-	stream_done(&stream);
 	return 0;
 }
 
@@ -243,7 +243,7 @@ static int open_chunk(struct package_reader *r, struct slice chunk,
 		return 0;
 	}
 	r->plain.len = 0;
-	if (stream_open(&r->stream, at, chunk, &r->plain, e))
+	if (stream_open(r->stream, at, chunk, &r->plain, e))
 		return err_in(e, "chunk %u of the package", r->next);
 	r->ready = buf_slice(&r->plain);
 	return 0;
@@ -254,7 +254,7 @@ static int next_chunk(struct package_reader *r, struct err *e)
 	struct slice chunk = { r->chunk, length_of_chunk(&r->header, r->next) };
 	uint64_t offset = r->head_len + (uint64_t)r->next * PACKAGE_CHUNK_LEN;
 
-	if (r->header.cipher != PACKAGE_PLAIN && !r->decrypts)
+	if (r->header.cipher != PACKAGE_PLAIN && !r->stream)
 		return err_set(e, ERR_REFUSED,
 			       "package is encrypted, and its key is not here");
 	if (r->from.read_at(r->from.ctx, offset, r->chunk, chunk.len, e) ||
@@ -285,7 +285,7 @@ void package_close(struct package_reader *r)
 	if (!r)
 		return;
 	buf_wipe(&r->plain);
-	stream_done(&r->stream);
+	secret_free(r->stream, sizeof(*r->stream));
 	free(r->head);
 	free(r);
 }

@@ -147,11 +147,9 @@ static int ask(int tty, const char *prompt, struct buf *out, struct err *e)
 
 static int ask_again(int tty, const struct buf *out, struct err *e)
 {
-	struct buf again = BUF_INIT(PASSPHRASE_MAX_LEN);
+	struct buf again = BUF_SECRET(PASSPHRASE_MAX_LEN);
 	int rc;
 
-	if (!buf_reserve(&again, again.max, e))
-		return -1;
 	rc = ask(tty, "the same again", &again, e);
 	if (rc == 0 && !slice_equal(buf_slice(out), buf_slice(&again)))
 		rc = err_set(e, ERR_REFUSED, "the two passphrases differ");
@@ -179,12 +177,9 @@ static int read_terminal(const char *prompt, bool confirm, struct buf *out,
 int passphrase_read(int fd, const char *prompt, bool confirm, struct buf *out,
 		    struct err *e)
 {
-	struct buf line = BUF_INIT(PASSPHRASE_MAX_LEN);
+	struct buf line = BUF_SECRET(PASSPHRASE_MAX_LEN);
 	int rc;
 
-	/* Room at once: a buffer that grows leaves its old bytes behind. */
-	if (!buf_reserve(&line, line.max, e))
-		return -1;
 	rc = fd < 0 ? read_terminal(prompt, confirm, &line, e)
 		    : read_line(fd, &line, e);
 	if (rc == 0 && line.len == 0)

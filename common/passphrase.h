@@ -18,7 +18,7 @@
  * fd = -1. A signal while the terminal waits restores its echo and then takes
  * its usual course. ERR_FORMAT for an empty one or one with a NUL, ERR_LIMIT
  * above PASSPHRASE_MAX_LEN, ERR_REFUSED if two entries differ. Appends to out,
- * which the caller wipes.
+ * which is the caller's: a BUF_SECRET.
  */
 int passphrase_read(int fd, const char *prompt, bool confirm, struct buf *out,
 		    struct err *e) NODISCARD;

@@ -192,11 +192,10 @@ static int format_private(const struct ec_private *key, struct buf *der,
 int x509_private_pem(const struct ec_private *key, struct buf *out,
 		     struct err *e)
 {
-	struct buf der = BUF_INIT(256);
+	struct buf der = BUF_SECRET(256);
 	int rc = -1;
 
-	/* Room at once: a buffer that grows leaves its old bytes behind. */
-	if (buf_reserve(&der, der.max, e) && format_private(key, &der, e) == 0)
+	if (format_private(key, &der, e) == 0)
 		rc = pem_format("EC PRIVATE KEY", buf_slice(&der), out, e);
 	buf_wipe(&der);
 	return rc;

@@ -28,7 +28,7 @@ struct generate {
 static int seal(const struct generate *g, const struct ec_private *key,
 		struct buf *out, struct err *e)
 {
-	struct buf passphrase = BUF_INIT(PASSPHRASE_MAX_LEN);
+	struct buf passphrase = BUF_SECRET(PASSPHRASE_MAX_LEN);
 	int rc;
 
 	rc = keyring_passphrase(g->passphrase_fd, g->file, true, &passphrase,

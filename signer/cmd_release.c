@@ -15,6 +15,7 @@
 #include "common/keyring.h"
 #include "common/mem.h"
 #include "common/random.h"
+#include "common/secret.h"
 #include "common/text.h"
 #include "common/utc.h"
 #include "signer/change.h"
@@ -248,19 +249,20 @@ static int load_content(struct create *c, struct err *e)
 static int pack(const struct create *c, struct pack_job *job, struct release *r,
 		struct err *e)
 {
-	uint8_t content_key[STREAM_KEY_LEN];
+	uint8_t *content_key;
 	int rc;
 
 	if (!c->encrypts)
 		return pack_make(job, r, e);
-	random_bytes(content_key, sizeof(content_key));
+	content_key = secret_new(STREAM_KEY_LEN);
+	random_bytes(content_key, STREAM_KEY_LEN);
 	job->content_key = content_key;
 	rc = pack_make(job, r, e);
 	if (rc == 0)
 		rc = content_key_keep(c->repo->dirfd, &c->wrap, r->commitment,
 				      content_key, e);
 	job->content_key = NULL;
-	mem_wipe(content_key, sizeof(content_key));
+	secret_free(content_key, STREAM_KEY_LEN);
 	return rc;
 }
 
@@ -339,7 +341,7 @@ static int base_key(const struct create *c, const struct release *base,
 static int restore_base(const struct create *c, const struct release *base,
 			struct pack_tree **out, struct err *e)
 {
-	uint8_t content_key[STREAM_KEY_LEN];
+	uint8_t *content_key = secret_new(STREAM_KEY_LEN);
 	const struct pack_settings how = {
 		.attributes = base->attributes,
 		.scratch_dirfd = c->scratch_dirfd,
@@ -356,7 +358,7 @@ static int restore_base(const struct create *c, const struct release *base,
 	     text_format(path, sizeof(path), e, "targets/%s", url) ||
 	     fs_open(c->repo->dirfd, path, O_RDONLY, &fd, e) ||
 	     pack_restore(&how, fd, base, out, e);
-	mem_wipe(content_key, sizeof(content_key));
+	secret_free(content_key, STREAM_KEY_LEN);
 	fs_close(&fd);
 	return rc ? -1 : 0;
 }

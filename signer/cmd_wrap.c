@@ -11,6 +11,7 @@
 #include "common/keyring.h"
 #include "common/mem.h"
 #include "common/named.h"
+#include "common/secret.h"
 #include "signer/commands.h"
 #include "signer/content_key.h"
 #include "signer/listing.h"
@@ -171,7 +172,7 @@ static int wrap_package(struct wrap *w, const char *path,
 	struct buf bytes =
 		BUF_INIT(KEYBOX_HEADER_LEN +
 			 (size_t)KEYBOX_RECORD_LEN * REGISTRY_DEVICES_MAX);
-	uint8_t content_key[STREAM_KEY_LEN] = { 0 };
+	uint8_t *content_key = secret_new(STREAM_KEY_LEN);
 	int rc = -1;
 
 	if (content_key_open(w->repo.dirfd, w->key, commitment, content_key,
@@ -179,7 +180,7 @@ static int wrap_package(struct wrap *w, const char *path,
 	    keybox_add_header(package, (uint32_t)w->to.count, &bytes, e) == 0 &&
 	    seal_all(w, path, content_key, &bytes, e) == 0)
 		rc = write_keys(w, package, &bytes, e);
-	mem_wipe(content_key, sizeof(content_key));
+	secret_free(content_key, STREAM_KEY_LEN);
 	buf_done(&bytes);
 	return rc ? err_in(e, "%s", path) : 0;
 }

@@ -56,7 +56,8 @@ int content_key_open(int repo_dirfd, const struct ec_private *wrap,
 		     const uint8_t commitment[STREAM_COMMITMENT_LEN],
 		     uint8_t content_key[STREAM_KEY_LEN], struct err *e)
 {
-	struct buf sealed = BUF_INIT(SEALED_LEN), plain = BUF_INIT(SEALED_LEN);
+	struct buf sealed = BUF_INIT(SEALED_LEN);
+	struct buf plain = BUF_SECRET(SEALED_LEN);
 	uint8_t info[INFO_LEN];
 	const struct hpke_bound bound = { .info = { info, sizeof(info) } };
 	char path[PATH_MAX_LEN];

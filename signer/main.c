@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "common/mem.h"
+#include <stdio.h>
+
 #include "common/opt.h"
+#include "common/secret.h"
 
 #include "signer/commands.h"
 
@@ -78,6 +80,10 @@ int main(int argc, char **argv)
 		.command_count = ARRAY_LEN(commands),
 	};
 
-	mem_no_core();
+	secret_guard();
+	if (!secret_can_lock())
+		fputs("note: keys may reach swap: this account locks no "
+		      "memory (ulimit -l)\n",
+		      stderr);
 	return program_main(&program, argc, argv);
 }

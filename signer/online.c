@@ -82,7 +82,7 @@ static int open_key(const struct repo *r, struct ec_private **out,
 		    struct err *e)
 {
 	struct buf file = BUF_INIT(KEYFILE_MAX_LEN);
-	struct buf secret = BUF_INIT(PASSPHRASE_MAX_LEN);
+	struct buf secret = BUF_SECRET(PASSPHRASE_MAX_LEN);
 	struct keyfile_info info;
 	int rc;
 

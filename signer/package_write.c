@@ -6,6 +6,7 @@
 
 #include "common/fs.h"
 #include "common/mem.h"
+#include "common/secret.h"
 
 struct package_writer {
 	int fd; /* the spool */
@@ -145,11 +146,11 @@ int package_writer_end(struct package_writer *w,
 	uint8_t header[PACKAGE_HEADER_LEN];
 	const struct slice bytes = { header, sizeof(header) };
 	struct package_header *h = how->h;
-	struct stream stream = { .prefix = { 0 } };
+	struct stream *stream = secret_new(sizeof(*stream));
 	struct cutting c = {
 		.w = w,
 		.h = h,
-		.stream = how->content_key ? &stream : NULL,
+		.stream = how->content_key ? stream : NULL,
 		.piece_len = piece_len,
 		.fd = how->fd,
 		.table = BUF_INIT((size_t)SHA256_LEN * PACKAGE_CHUNKS_MAX),
@@ -163,15 +164,15 @@ int package_writer_end(struct package_writer *w,
 		goto out;
 	package_format_header(h, header);
 	if (how->content_key)
-		stream_init(how->content_key, bytes, &stream);
+		stream_init(how->content_key, bytes, stream);
 	r->encrypted = how->content_key != NULL;
-	memcpy(r->commitment, stream.commitment, STREAM_COMMITMENT_LEN);
+	memcpy(r->commitment, stream->commitment, STREAM_COMMITMENT_LEN);
 	r->head_len = package_head_len(h->chunk_count);
 	r->window_len = h->window_len;
 	r->package_len = r->head_len + h->payload_len;
 	rc = put_package(&c, bytes, r, e);
 out:
-	stream_done(&stream);
+	secret_free(stream, sizeof(*stream));
 	buf_done(&c.table);
 	buf_wipe(&c.piece);
 	buf_done(&c.sealed);

@@ -74,7 +74,7 @@ static int write_certificate(const struct creation *c,
 
 static int write_keys(const struct creation *c, struct err *e)
 {
-	struct buf secret = BUF_INIT(2 * SECRET_BYTES + 1);
+	struct buf secret = BUF_SECRET(2 * SECRET_BYTES + 1);
 	struct buf file = BUF_INIT(KEYFILE_MAX_LEN);
 	struct ec_private *key = NULL;
 	int rc = -1;

@@ -416,9 +416,9 @@ int init_make(const struct init_options *o, struct err *e)
 	struct work w = { .o = o,
 			  .dirfd = -1,
 			  .now = utc_now(),
-			  .keeper_secret = BUF_INIT(PASSPHRASE_MAX_LEN),
-			  .tls_secret = BUF_INIT(PASSPHRASE_MAX_LEN),
-			  .admin_secret = BUF_INIT(PASSPHRASE_MAX_LEN) };
+			  .keeper_secret = BUF_SECRET(PASSPHRASE_MAX_LEN),
+			  .tls_secret = BUF_SECRET(PASSPHRASE_MAX_LEN),
+			  .admin_secret = BUF_SECRET(PASSPHRASE_MAX_LEN) };
 	int rc = -1;
 
 	if (check_addresses(o, e) || fs_make_dir(o->dir, 0700, &w.dirfd, e) ||
@@ -478,7 +478,7 @@ static int log_renewal(const struct config *c, struct slice pem, struct err *e)
 static int renew(const struct config *c, const struct x509_template *t,
 		 struct err *e)
 {
-	struct buf secret = BUF_INIT(PASSPHRASE_MAX_LEN);
+	struct buf secret = BUF_SECRET(PASSPHRASE_MAX_LEN);
 	struct buf ca = BUF_INIT(X509_PEM_MAX_LEN);
 	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN);
 	struct buf key = BUF_INIT(KEYFILE_MAX_LEN);
@@ -574,7 +574,7 @@ static int make_next(const struct config *c, struct err *e)
 	char name[sizeof("Pawl server CA ") + UTC_TEXT_LEN], when[UTC_TEXT_LEN];
 	struct x509_template t =
 		template_for(X509_CA, name, utc_now(), CA_DAYS);
-	struct buf secret = BUF_INIT(PASSPHRASE_MAX_LEN);
+	struct buf secret = BUF_SECRET(PASSPHRASE_MAX_LEN);
 	struct buf old = BUF_INIT(KEYFILE_MAX_LEN);
 	struct buf file = BUF_INIT(KEYFILE_MAX_LEN);
 	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN);

@@ -5,12 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/example_keys.h"
 #include "common/fs.h"
+#include "common/log.h"
 #include "common/mem.h"
+#include "common/secret.h"
 
 #include "update-server/keeper.h"
 #include "update-server/keeper_office.h"
@@ -44,7 +45,7 @@ out:
 static int unlock(const struct config *c, struct keeper_setup *setup,
 		  struct err *e)
 {
-	struct buf secret = BUF_INIT(PASSPHRASE_MAX_LEN);
+	struct buf secret = BUF_SECRET(PASSPHRASE_MAX_LEN);
 	int rc = -1;
 
 	if (environment_parse(slice_of(c->environment), &setup->environment,
@@ -92,11 +93,8 @@ out:
 /* Nothing of this process may be read by others, nor kept of it. */
 static void harden(void)
 {
-	const struct rlimit none = { 0, 0 };
-
-	(void)prctl(PR_SET_DUMPABLE, 0);
+	secret_guard();
 	(void)prctl(PR_SET_NAME, "pawl-keeper");
-	(void)setrlimit(RLIMIT_CORE, &none);
 	(void)umask(077);
 	/* It ends when the server closes the socket, not before: a signal to
 	 * the whole group must not take it away in the middle of a request. */
@@ -148,6 +146,9 @@ int keeper_process(const struct config *c, int fd)
 	int dirfd = -1;
 
 	harden();
+	if (!secret_can_lock())
+		log_event(LOG_WARNING, "keeper_memory_not_locked",
+			  "way_out=LimitMEMLOCK");
 	if (fs_open_dir(c->dir, &dirfd, &a->failure) == 0 &&
 	    open_office(c, dirfd, &o, &a->failure) == 0)
 		(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);

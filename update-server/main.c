@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "common/mem.h"
 #include "common/opt.h"
+#include "common/secret.h"
 
 #include "update-server/commands.h"
 
@@ -88,6 +88,6 @@ int main(int argc, char **argv)
 		.command_count = ARRAY_LEN(commands),
 	};
 
-	mem_no_core();
+	secret_guard();
 	return program_main(&program, argc, argv);
 }

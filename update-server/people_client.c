@@ -86,7 +86,7 @@ static int open_key(const char *folder, const struct operator_conf *conf,
 		    struct people_client *c, struct err *e)
 {
 	struct buf file = BUF_INIT(KEYFILE_MAX_LEN);
-	struct buf secret = BUF_INIT(PASSPHRASE_MAX_LEN);
+	struct buf secret = BUF_SECRET(PASSPHRASE_MAX_LEN);
 	struct keyfile_info info;
 	struct ec_private *key = NULL;
 	int rc = -1;

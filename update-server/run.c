@@ -42,7 +42,7 @@ static int read_passphrase(const struct config *c, struct buf *out,
 static int load_tls_key(const struct config *c, struct buf *pem, struct err *e)
 {
 	struct buf file = BUF_INIT(KEYFILE_MAX_LEN);
-	struct buf passphrase = BUF_INIT(PASSPHRASE_MAX_LEN);
+	struct buf passphrase = BUF_SECRET(PASSPHRASE_MAX_LEN);
 	struct ec_private *key = NULL;
 	struct keyfile_info info;
 	int rc = -1;
@@ -190,7 +190,8 @@ out:
 static int open_listeners(const struct config *c, struct server **out,
 			  struct err *e)
 {
-	struct buf certificate = BUF_INIT(PEM_MAX), key = BUF_INIT(PEM_MAX);
+	struct buf certificate = BUF_INIT(PEM_MAX);
+	struct buf key = BUF_SECRET(X509_PEM_MAX_LEN);
 	struct buf ca = BUF_INIT(PEM_MAX);
 	struct server_setup setup = { .limits = &c->limits,
 				      .routes = server_routes,

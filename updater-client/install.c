@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/progress.h"
+#include "common/secret.h"
 #include "common/utc.h"
 #include "updater-client/history.h"
 #include "updater-client/intake.h"
@@ -197,12 +198,11 @@ static int unwrap(const struct install *in, struct message *to, struct err *e)
 		.ctx = &s->state_fd,
 		.keep = { s->state_fd },
 		.keep_count = 1,
-		.secret = true,
 	};
 	struct message m = { .kind = MESSAGE_UNWRAP,
 			     .unwrap = { .device = s->identity.device } };
 	struct worker worker = { 0 };
-	struct message answer;
+	struct message *answer;
 	int rc;
 
 	if (!p->encrypted)
@@ -213,12 +213,12 @@ static int unwrap(const struct install *in, struct message *to, struct err *e)
 	memcpy(m.unwrap.sealed, in->sealed, KEYBOX_SEALED_LEN);
 	if (worker_start(&task, s->stop_fd, &worker, e))
 		return -1;
-	rc = ipc_ask(&worker.channel, &m, MESSAGE_KEY, SESSION_ASK_MS, &answer,
+	answer = secret_new(sizeof(*answer));
+	rc = ipc_ask(&worker.channel, &m, MESSAGE_KEY, SESSION_ASK_MS, answer,
 		     e);
-	if (rc == 0) {
-		memcpy(to->content_key, answer.content_key, STREAM_KEY_LEN);
-		mem_wipe(answer.content_key, STREAM_KEY_LEN);
-	}
+	if (rc == 0)
+		memcpy(to->content_key, answer->content_key, STREAM_KEY_LEN);
+	secret_free(answer, sizeof(*answer));
 	worker_stop(&worker);
 	return rc;
 }
@@ -247,12 +247,13 @@ static int write_slot(struct install *in, enum slot to, struct err *e)
 		.run = writer_run,
 		.ctx = &w,
 		.keep_count = 5,
-		.secret = in->plan.encrypted,
 	};
-	struct message m = { .kind = MESSAGE_APPLY, .plan = in->plan };
+	struct message *m = secret_new(sizeof(*m));
 	int rc = -1;
 
-	if (unwrap(in, &m, e) || open_base(in, &w, e) ||
+	m->kind = MESSAGE_APPLY;
+	m->plan = in->plan;
+	if (unwrap(in, m, e) || open_base(in, &w, e) ||
 	    intake_open_file(s->spool_fd, &in->plan.package_digest,
 			     &w.package_fd, e) ||
 	    slot_tree_empty(&s->slots, to, e) ||
@@ -264,9 +265,9 @@ static int write_slot(struct install *in, enum slot to, struct err *e)
 	task.keep[2] = w.old_manifest_fd;
 	task.keep[3] = w.new_fd;
 	task.keep[4] = w.manifest_fd;
-	rc = run_worker(s, &task, &m, "writing", e);
+	rc = run_worker(s, &task, m, "writing", e);
 out:
-	mem_wipe(m.content_key, sizeof(m.content_key));
+	secret_free(m, sizeof(*m));
 	fs_close(&w.package_fd);
 	fs_close(&w.old_fd);
 	fs_close(&w.old_manifest_fd);

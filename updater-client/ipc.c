@@ -22,7 +22,8 @@ int ipc_send(struct channel *c, const struct message *m, struct err *e)
 	ssize_t sent = -1;
 	int rc = -1;
 
-	if (message_format(m, &out, e))
+	/* Room at once: a buffer that grows leaves its old bytes behind. */
+	if (!buf_reserve(&out, out.max, e) || message_format(m, &out, e))
 		goto out;
 	do {
 		sent = send(c->fd, out.ptr, out.len, MSG_NOSIGNAL);

@@ -78,7 +78,6 @@ static int start_enroll(struct session *s, int source_fd, struct worker *out,
 		.ctx = &setup,
 		.keep = { s->state_fd, source_fd },
 		.keep_count = 2,
-		.secret = true,
 	};
 
 	return worker_start(&task, s->stop_fd, out, e);

@@ -34,7 +34,6 @@ static int start_source(struct session *s, enum identity_which which,
 		.ctx = &setup,
 		.keep = { s->state_fd, s->site_fd, peer_fd },
 		.keep_count = 3,
-		.secret = true,
 	};
 
 	return worker_start(&task, s->stop_fd, out, e);
@@ -50,7 +49,6 @@ static int start_renew(struct session *s, int present_fd, int next_fd,
 		.ctx = &setup,
 		.keep = { s->state_fd, present_fd, next_fd },
 		.keep_count = 3,
-		.secret = true,
 	};
 
 	return worker_start(&task, s->stop_fd, out, e);

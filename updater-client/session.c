@@ -164,7 +164,6 @@ static int start_source(struct session *s, int folder_fd, int peer_fd,
 		.keep = { folder_fd, s->state_fd, s->site_fd, s->spool_fd,
 			  peer_fd },
 		.keep_count = 5,
-		.secret = folder_fd < 0,
 	};
 
 	return worker_start(&task, s->stop_fd, &s->source, e);

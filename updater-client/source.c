@@ -416,7 +416,7 @@ void source_run(void *ctx, struct channel *control)
 		.setup = ctx,
 		.ca = BUF_INIT(CA_MAX),
 		.certificate = BUF_INIT(X509_PEM_MAX_LEN),
-		.key = BUF_INIT(X509_PEM_MAX_LEN),
+		.key = BUF_SECRET(X509_PEM_MAX_LEN),
 	};
 
 	peer.fd = s.setup->peer_fd;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "updater-client/unwrap.h"
 
-#include "common/mem.h"
+#include "common/secret.h"
 #include "updater-client/identity.h"
 
 static int open_key(int state_fd, const struct message_unwrap *m,
@@ -38,13 +38,14 @@ static void tell(struct channel *control, int rc, const struct message *answer,
 void unwrap_run(void *ctx, struct channel *control)
 {
 	const int *state_fd = ctx;
-	struct message m, answer = { 0 };
+	struct message m, *answer = secret_new(sizeof(*answer));
 	struct err failure = { 0 };
 	int rc;
 
-	if (ipc_expect(control, MESSAGE_UNWRAP, IPC_FOREVER, &m, &failure))
-		return;
-	rc = open_key(*state_fd, &m.unwrap, &answer, &failure);
-	tell(control, rc, &answer, &failure);
-	mem_wipe(&answer, sizeof(answer));
+	if (ipc_expect(control, MESSAGE_UNWRAP, IPC_FOREVER, &m, &failure) ==
+	    0) {
+		rc = open_key(*state_fd, &m.unwrap, answer, &failure);
+		tell(control, rc, answer, &failure);
+	}
+	secret_free(answer, sizeof(*answer));
 }

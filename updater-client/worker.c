@@ -13,6 +13,7 @@
 
 #include "common/fs.h"
 #include "common/mem.h"
+#include "common/secret.h"
 
 #define SAFE_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -53,8 +54,7 @@ static NORETURN void child(const struct worker_task *task, int fd, pid_t parent)
 	if (getppid() != parent)
 		_exit(EXIT_FAILURE);
 	close_others(task, fd);
-	if (task->secret)
-		(void)prctl(PR_SET_DUMPABLE, 0);
+	secret_guard();
 	channel.fd = fd;
 	task->run(task->ctx, &channel);
 	_exit(EXIT_SUCCESS);
@@ -136,10 +136,8 @@ static void scrub_environment(void)
 
 static void reset_limits(void)
 {
-	const struct rlimit no_core = { 0, 0 };
 	struct rlimit size;
 
-	(void)setrlimit(RLIMIT_CORE, &no_core);
 	/* A caller's soft file size limit must not cut an update short. */
 	if (getrlimit(RLIMIT_FSIZE, &size) == 0) {
 		size.rlim_cur = size.rlim_max;
@@ -149,6 +147,7 @@ static void reset_limits(void)
 
 void worker_harden(void)
 {
+	secret_guard();
 	scrub_environment();
 	reset_limits();
 	umask(022);

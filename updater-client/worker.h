@@ -29,7 +29,6 @@ struct worker_task {
 	/* Descriptors to keep, beside standard error; -1 are skipped. */
 	int keep[WORKER_FDS_MAX];
 	size_t keep_count;
-	bool secret; /* holds a key: no core, no debugger */
 };
 
 int worker_start(const struct worker_task *task, int stop_fd,

@@ -6,6 +6,7 @@
 #include "common/apply.h"
 #include "common/fs.h"
 #include "common/mem.h"
+#include "common/secret.h"
 #include "updater-client/intake.h"
 
 #define REPORT_BYTES (1u << 20)
@@ -168,12 +169,12 @@ static void finish(struct channel *control, int rc, struct err *failure)
 
 void writer_run(void *ctx, struct channel *control)
 {
+	struct message *m = secret_new(sizeof(*m));
 	struct err failure = { 0 };
-	struct message m;
 
-	if (get_plan(control, &m))
-		finish(control, apply(ctx, &m, control, &failure), &failure);
-	mem_wipe(m.content_key, sizeof(m.content_key));
+	if (get_plan(control, m))
+		finish(control, apply(ctx, m, control, &failure), &failure);
+	secret_free(m, sizeof(*m));
 }
 
 void checker_run(void *ctx, struct channel *control)

@@ -64,23 +64,6 @@ static void what_cannot_be_had_ends_the_process(void **state)
 	assert_false(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-static void a_process_with_secrets_leaves_no_core(void **state)
-{
-	struct rlimit now;
-	int status;
-	pid_t child;
-
-	(void)state;
-	child = fork();
-	if (child == 0) {
-		mem_no_core();
-		_exit(getrlimit(RLIMIT_CORE, &now) || now.rlim_cur != 0 ||
-		      now.rlim_max != 0);
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -88,7 +71,6 @@ int main(void)
 		cmocka_unit_test(text_is_copied),
 		cmocka_unit_test(secrets_are_overwritten),
 		cmocka_unit_test(what_cannot_be_had_ends_the_process),
-		cmocka_unit_test(a_process_with_secrets_leaves_no_core),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

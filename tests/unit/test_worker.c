@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The process that opens sealed keys, as the client starts it. */
+#include "updater-client/worker.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/fs.h"
+#include "common/secret.h"
+#include "common/steady.h"
+#include "tests/unit/check.h"
+#include "updater-client/unwrap.h"
+
+#define PATIENCE_MS 10000
+
+static struct worker start(int *state_fd)
+{
+	const struct worker_task task = {
+		.name = "unwrap",
+		.run = unwrap_run,
+		.ctx = state_fd,
+		.keep = { *state_fd },
+		.keep_count = 1,
+	};
+	struct worker worker = { 0 };
+	struct err e = { 0 };
+
+	assert_int_equal(worker_start(&task, -1, &worker, &e), 0);
+	return worker;
+}
+
+/* What stands behind a word in /proc/PID/NAME, or -1. */
+static long number_in(pid_t pid, const char *name, const char *word)
+{
+	char path[64], line[256];
+	long value = -1;
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	while (value < 0 && fgets(line, sizeof(line), file))
+		if (strncmp(line, word, strlen(word)) == 0)
+			value = strtol(line + strlen(word), NULL, 10);
+	(void)fclose(file);
+	return value;
+}
+
+static void the_room_for_a_key_is_locked_before_it_is_asked(void **state)
+{
+	int state_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct worker worker = start(&state_fd);
+	int64_t end = steady_ms() + PATIENCE_MS;
+	long locked = 0;
+
+	(void)state;
+	while (locked == 0 && steady_ms() < end)
+		locked = number_in(worker.pid, "status", "VmLck:");
+	if (secret_can_lock())
+		assert_true(locked >= 4);
+	assert_int_equal(number_in(worker.pid, "limits", "Max core file size"),
+			 0);
+	worker_stop(&worker);
+	fs_close(&state_fd);
+}
+
+/* The same user, without the rights of root. */
+static void drop_rights(void)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct none[2] = { { 0 } };
+
+	assert_int_equal(syscall(SYS_capset, &head, none), 0);
+}
+
+static bool can_be_read(pid_t pid)
+{
+	char path[64];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		(void)close(fd);
+	return fd >= 0;
+}
+
+static void its_memory_is_read_by_nobody(void **state)
+{
+	int state_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct message m = { .kind = MESSAGE_UNWRAP }, answer;
+	struct worker worker;
+	struct err e = { 0 };
+
+	(void)state;
+	drop_rights();
+	assert_true(can_be_read(getpid()));
+	worker = start(&state_fd);
+	/* It answers (there is no key), so it has passed its first lines. */
+	assert_int_equal(ipc_send(&worker.channel, &m, &e), 0);
+	assert_int_equal(ipc_expect(&worker.channel, MESSAGE_KEY, PATIENCE_MS,
+				    &answer, &e),
+			 -1);
+	assert_int_equal(e.code, ERR_NOT_FOUND);
+	assert_false(can_be_read(worker.pid));
+	worker_stop(&worker);
+	fs_close(&state_fd);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			the_room_for_a_key_is_locked_before_it_is_asked),
+		cmocka_unit_test(its_memory_is_read_by_nobody),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
