@@ -45,7 +45,12 @@ MODULES = [
     ("common/keybox.c", "keybox recipients"),
     ("update-server/rights.c", "rights"),
     ("updater-client/policy.c", "policy"),
-    ("updater-client/floor_record.c", "floor_record twin"),
+    ("updater-client/floor_record.c", "floor_record twin ratchet"),
+    ("updater-client/ratchet.c", "ratchet"),
+    ("updater-client/counter.c", "counter ratchet"),
+    ("updater-client/survey.c", "survey"),
+    ("updater-client/way.c", "way policy"),
+    ("signer/known.c", "known"),
 ]
 B = os.environ.get("B", "build/release")
 CC = shlex.split(os.environ.get("CC", "gcc"))
