@@ -107,9 +107,17 @@ int identity_decrypt_key(int state_fd, struct ec_private **out, struct err *e)
 int identity_open_decrypt_key(int state_fd, struct ec_private **out,
 			      struct err *e)
 {
-	return load_key(state_fd, DECRYPT_NAME, out, e)
-		       ? err_in(e, "the device's decryption key")
-		       : 0;
+	if (load_key(state_fd, DECRYPT_NAME, out, e) == 0)
+		return 0;
+	/* Nothing brings it back: what is sealed is sealed to it alone. */
+	if (e->code == ERR_NOT_FOUND)
+		return err_set(e, ERR_NOT_FOUND,
+			       "the device's decryption key (%s) is lost: have "
+			       "this device revoked, empty its state folder "
+			       "and enroll it with a new claim code; then "
+			       "keys can be sealed to it",
+			       DECRYPT_NAME);
+	return err_in(e, "the device's decryption key");
 }
 
 /* ---- the record ---------------------------------------------------------- */

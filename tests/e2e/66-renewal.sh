@@ -139,7 +139,12 @@ case $(renew c "$WORK/thief.key") in 403*) ;; *) die "the thief is heard" ;; esa
 want 0 op device list
 [ "$(grep -c quarantined "$WORK/said")" -eq 1 ] || die "not in the list"
 id=$(awk '/ quarantined / { print $1 }' "$WORK/said")
+# Nor are keys of encrypted releases sealed to it, for the copy has its key, too.
+want 0 op device export "$WORK/registry"
+! grep -q "$id" "$WORK/registry" || die "two copies would be given keys"
 want 0 op device release "$id"
+want 0 op device export "$WORK/registry.released"
+grep -q "$id" "$WORK/registry.released" || die "it is not in the registry again"
 want 14 op device release "$id"
 op audit list >"$WORK/said"
 said "device .* device-quarantine .*device=$id"

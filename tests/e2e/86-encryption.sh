@@ -112,22 +112,8 @@ want 6 "$signer" wrap "$WORK/repo" --product gateway --id 1 \
 
 # E12: each device is given its own envelope, whatever it says it is.
 package=$(basename "$WORK"/keys.1/*.keys .keys)
-fetch() { # device, file
-	openssl asn1parse -genconf /dev/stdin -noout -out "$WORK/$1.der" <<ASN
-asn1=SEQUENCE:ec
-[ec]
-version=INTEGER:1
-key=FORMAT:HEX,OCTETSTRING:$(cat "$WORK/$1/state/identity.key")
-parameters=EXPLICIT:0,OID:prime256v1
-ASN
-	openssl ec -inform DER -in "$WORK/$1.der" -out "$WORK/$1.pem" \
-		2>/dev/null
-	curl -s --cacert "$WORK/server/ca.pem" --key "$WORK/$1.pem" \
-		--cert "$WORK/$1/state/identity.crt" -o "$2" -w '%{http_code}' \
-		"https://127.0.0.1:$((base + 1))/v1/envelope/$package"
-}
-[ "$(fetch one "$WORK/one.env")" = 200 ] || die "one gets no envelope"
-[ "$(fetch two "$WORK/two.env")" = 200 ] || die "two gets no envelope"
+[ "$(fetch_envelope one "$package" "$WORK/one.env")" = 200 ] || die "one gets no envelope"
+[ "$(fetch_envelope two "$package" "$WORK/two.env")" = 200 ] || die "two gets no envelope"
 ! cmp -s "$WORK/one.env" "$WORK/two.env" || die "one envelope for all"
 [ "$(stat -c %s "$WORK/one.env")" = 113 ] || die "not 113 bytes"
 

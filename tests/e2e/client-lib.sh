@@ -197,3 +197,19 @@ INI
 			--cohort fleet --plain >"$WORK/$1/claim"
 	)
 }
+
+# What the server gives this device of a package's keys: the HTTP status.
+fetch_envelope() { # device, package, file
+	openssl asn1parse -genconf /dev/stdin -noout -out "$WORK/$1.der" <<ASN
+asn1=SEQUENCE:ec
+[ec]
+version=INTEGER:1
+key=FORMAT:HEX,OCTETSTRING:$(cat "$WORK/$1/state/identity.key")
+parameters=EXPLICIT:0,OID:prime256v1
+ASN
+	openssl ec -inform DER -in "$WORK/$1.der" -out "$WORK/$1.pem" \
+		2>/dev/null
+	curl -s --cacert "$WORK/server/ca.pem" --key "$WORK/$1.pem" \
+		--cert "$WORK/$1/state/identity.crt" -o "$3" -w '%{http_code}' \
+		"https://127.0.0.1:$((base + 1))/v1/envelope/$2"
+}
