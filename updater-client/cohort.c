@@ -29,8 +29,8 @@ int cohort_parse(struct slice in, struct cohort *out, struct err *e)
 			return err_set(e, ERR_FORMAT, "unknown fields");
 	if (rd_finish(&r, e))
 		return -1;
-	if (!memchr(c.name, 0, sizeof(c.name)) ||
-	    !name_is_valid(slice_of(c.name)))
+	if (!name_is_valid((struct slice){ (const uint8_t *)c.name,
+					   strnlen(c.name, sizeof(c.name)) }))
 		return err_set(e, ERR_FORMAT, "not a cohort");
 	*out = c;
 	return 0;
@@ -69,23 +69,21 @@ int cohort_load(int state_fd, const struct device_id *device,
 		const char *enrolled, struct cohort *out, bool *reset,
 		struct err *e)
 {
-	struct cohort c = { .version = 0 };
+	struct cohort c = { .device = *device }, pinned;
 	struct twin_found found;
 
-	if (twin_peek(state_fd, &kind, &found, e))
+	if (twin_peek(state_fd, &kind, &found, e) ||
+	    text_format(c.name, sizeof(c.name), e, "%s", enrolled))
 		return -1;
-	*reset = found.reset;
 	if (found.valid &&
 	    cohort_parse(
 		    (struct slice){ found.payload, twin_payload_len(&kind) },
-		    &c, e))
+		    &pinned, e))
 		return -1;
-	if (!found.valid ||
-	    memcmp(c.device.bytes, device->bytes, DEVICE_ID_LEN) != 0) {
-		c = (struct cohort){ .device = *device };
-		if (text_format(c.name, sizeof(c.name), e, "%s", enrolled))
-			return -1;
-	}
+	if (found.valid &&
+	    memcmp(pinned.device.bytes, device->bytes, DEVICE_ID_LEN) == 0)
+		c = pinned;
 	*out = c;
+	*reset = found.reset;
 	return 0;
 }

@@ -124,7 +124,55 @@ static void only_a_name_is_a_cohort(void **state)
 	bytes[sizeof(bytes) - 1] = 0;
 	assert_ok(cohort_parse(in, &c, &e));
 	in.len--;
-	assert_refused(cohort_parse(in, &c, &e), ERR_FORMAT);
+	assert_refused_saying(cohort_parse(in, &c, &e), ERR_FORMAT,
+			      "truncated");
+	assert_int_equal(c.version, 1);
+}
+
+/* Checksums keep accidents out; what an odd program wrote is no name yet. */
+static void a_record_without_a_name_counts_as_none(void **state)
+{
+	static const struct twin_kind kind = {
+		.what = "cohort",
+		.names = { "cohort.0", "cohort.1" },
+		.magic = UINT64_C(0x31544f434c574150),
+		.len = COHORT_RECORD_LEN,
+	};
+	uint8_t payload[8 + DEVICE_ID_LEN + NAME_MAX_LEN + 1] = { 1 };
+	struct twin_file f = { .fd = { -1, -1 } };
+	struct twin_found found;
+	struct err e = { 0 };
+	bool reset = false;
+	struct cohort c;
+
+	(void)state;
+	assert_ok(twin_open(folder_fd, &kind, &f, &found, &e));
+	assert_ok(
+		twin_write(&f, (struct slice){ payload, sizeof(payload) }, &e));
+	twin_close(&f);
+	c = loaded(&own, &reset);
+	assert_true(reset);
+	assert_string_equal(c.name, "stable");
+	/* What is pinned then counts again. */
+	pin("lab", 3);
+	c = loaded(&own, &reset);
+	assert_false(reset);
+	assert_string_equal(c.name, "lab");
+}
+
+static void a_cohort_of_the_enrolment_that_is_too_long_is_refused(void **state)
+{
+	char name[NAME_MAX_LEN + 2];
+	struct cohort c = { .version = 99 };
+	struct err e = { 0 };
+	bool reset = true;
+
+	(void)state;
+	memset(name, 'a', sizeof(name));
+	name[NAME_MAX_LEN + 1] = 0;
+	assert_refused(cohort_load(folder_fd, &own, name, &c, &reset, &e),
+		       ERR_LIMIT);
+	assert_int_equal(c.version, 99);
 }
 
 int main(void)
@@ -139,6 +187,12 @@ int main(void)
 			one_damaged_copy_costs_a_step_and_two_are_said, setup,
 			teardown),
 		cmocka_unit_test(only_a_name_is_a_cohort),
+		cmocka_unit_test_setup_teardown(
+			a_record_without_a_name_counts_as_none, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			a_cohort_of_the_enrolment_that_is_too_long_is_refused,
+			setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,9 +51,10 @@ struct repo {
 	struct repo_role *roles;
 	struct repo_file *files; /* newest first */
 	char asked[4096];
-	char broken[64]; /* asking for this file fails like a network */
-	bool plain;      /* no consistent snapshots */
-	bool digests;    /* announce length and digest, not the version alone */
+	char broken[TUF_NAME_MAX]; /* asking for this file fails like a network
+				    */
+	bool plain;                /* no consistent snapshots */
+	bool digests; /* announce length and digest, not the version alone */
 	struct tuf_source source;
 	struct tuf_policy policy;
 	char dir[64];
