@@ -13,8 +13,10 @@
 
 #include "update-server/blobs.h"
 
-#define BOOK_MAX 20000 /* releases, and assignments */
-
+/*
+ * Nothing here counts what it reads: the import bounds what is listed, all of
+ * it together, long before memory would (publish.c, PAYLOADS_MAX).
+ */
 struct chapter {
 	struct release release; /* of its full package */
 	struct order at[ORDER_PLACES];
@@ -100,10 +102,6 @@ static int take_release(struct orders *o, const char *path,
 	if (r.kind != PACKAGE_FULL) {
 		release_done(&r);
 		return 0;
-	}
-	if (o->chapter_count == BOOK_MAX) {
-		release_done(&r);
-		return err_set(e, ERR_LIMIT, "too many releases");
 	}
 	if (o->chapter_count % 64 == 0)
 		o->chapters = mem_resize(o->chapters, o->chapter_count + 64,
@@ -202,17 +200,28 @@ static void take_orders(struct orders *o)
 	}
 }
 
-static int take_assignment(struct orders *o, const struct json *entry,
-			   struct err *e)
+/* Devices look under their own id alone, and believe no other's. */
+static int check_place(const struct assign *a, const char *path, struct err *e)
+{
+	char own[PATH_MAX_LEN];
+
+	if (assign_path(&a->device, own, e))
+		return -1;
+	return strcmp(own, path) == 0
+		       ? 0
+		       : err_set(e, ERR_UNTRUSTED, "it is for another device");
+}
+
+static int take_assignment(struct orders *o, const char *path,
+			   const struct json *entry, struct err *e)
 {
 	struct buf bytes = BUF_INIT(ASSIGN_BYTES_MAX);
 	struct assign a;
 	int rc = -1;
 
-	if (o->assigned_count == BOOK_MAX)
-		return err_set(e, ERR_LIMIT, "too many assignments");
 	if (read_document(o, entry, &bytes, e) == 0 &&
-	    assign_parse(buf_slice(&bytes), &a, e) == 0) {
+	    assign_parse(buf_slice(&bytes), &a, e) == 0 &&
+	    check_place(&a, path, e) == 0) {
 		if (o->assigned_count % 64 == 0)
 			o->assigned =
 				mem_resize(o->assigned, o->assigned_count + 64,
@@ -233,7 +242,7 @@ static int take_assignments(struct orders *o, struct err *e)
 		return 0;
 	for (void *m = json_first(targets); m; m = json_next(targets, m))
 		if (strncmp(json_name(m), "assign/", 7) == 0 &&
-		    take_assignment(o, json_value(m), e))
+		    take_assignment(o, json_name(m), json_value(m), e))
 			return err_in(e, "%s", json_name(m));
 	return 0;
 }

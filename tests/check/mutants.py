@@ -44,6 +44,7 @@ MODULES = [
     ("common/aead.c", "aead stream"),
     ("common/hpke.c", "hpke"),
     ("common/keybox.c", "keybox recipients"),
+    ("update-server/orders.c", "server_orders"),
     ("update-server/rights.c", "rights"),
     ("updater-client/cohort.c", "cohort"),
     ("updater-client/orders.c", "client_orders"),
