@@ -110,6 +110,13 @@ int tuf_client_each_in(struct tuf_client *c, const struct tuf_source *from,
 		       void *ctx, struct err *e) NODISCARD;
 
 /*
+ * The verified "signed" tree of a role that targets delegates to; NULL unless
+ * an import, or a search that went through it, has loaded it.
+ */
+const struct json *tuf_client_signed_in(const struct tuf_client *c,
+					const char *role);
+
+/*
  * Find a small signed document and append its bytes, at most max, after their
  * length and every digest that we know were verified. It is fetched by its
  * consistent name, see TUF_TARGETS_DIR. ERR_NOT_FOUND when no role lists it.

@@ -159,6 +159,16 @@ int tuf_client_each_in(struct tuf_client *c, const struct tuf_source *from,
 	return tuf_targets_each(m, visit_if_found, &each, e);
 }
 
+const struct json *tuf_client_signed_in(const struct tuf_client *c,
+					const char *role)
+{
+	for (size_t i = 0; i < c->delegated_count; i++)
+		if (c->delegated[i].delegator == c->targets &&
+		    strcmp(c->delegated[i].name, role) == 0)
+			return c->delegated[i].meta->body;
+	return NULL;
+}
+
 /* ---- documents ----------------------------------------------------------- */
 
 static int fetch_document(const struct tuf_source *from,

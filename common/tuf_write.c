@@ -72,6 +72,24 @@ struct json *tuf_meta_entry(struct slice file, int64_t version)
 	return entry;
 }
 
+struct json *tuf_document_entry(const char *type, struct slice bytes)
+{
+	struct json *entry = json_new_object(), *hashes = json_new_object();
+	struct json *custom = json_new_object(), *pawl = json_new_object();
+	struct sha256 digest;
+
+	sha256_of(bytes, &digest);
+	json_set_hex(hashes, "sha256",
+		     (struct slice){ digest.bytes, SHA256_LEN });
+	json_set_text(pawl, "type", type);
+	json_set_int(pawl, "v", 1);
+	json_set(custom, "pawl", pawl);
+	json_set(entry, "custom", custom);
+	json_set(entry, "hashes", hashes);
+	json_set_int(entry, "length", (int64_t)bytes.len);
+	return entry;
+}
+
 /* ---- keys ---------------------------------------------------------------- */
 
 int tuf_key_json(const struct ec_public *key, struct json **out, struct err *e)

@@ -33,6 +33,9 @@ int tuf_keyid(const struct ec_public *key, char out[TUF_KEYID_LEN],
 /* {"length":..,"hashes":{"sha256":..},"version":..} for snapshot's meta */
 struct json *tuf_meta_entry(struct slice file, int64_t version);
 
+/* The targets entry of a signed document of ours, of this "type" and "v": 1. */
+struct json *tuf_document_entry(const char *type, struct slice bytes);
+
 /*
  * Sign the envelope: replaces an earlier signature of the same key. The
  * signature is verified before it is put in. Refuses (ERR_REFUSED) nothing of

@@ -12,33 +12,25 @@
 
 #include "common/assign.h"
 #include "common/bucket.h"
-#include "common/chance.h"
 #include "common/mem.h"
 #include "common/opt.h"
-#include "common/order.h"
-#include "common/utc.h"
+#include "common/order_draft.h"
 #include "signer/commands.h"
 #include "signer/document.h"
 #include "signer/listing.h"
 
-#define STAGED_DAYS 30
-
 struct asked {
 	struct report out;
-	const char *repo, *product, *id, *limit, *share, *not_before,
-		*not_after, *device;
-	struct opt_list cohorts, devices;
-	uint64_t days, fleet;
-	bool wide, emergency;
-	int64_t now;
+	const char *repo, *product, *id, *device;
+	struct order_ask order;
 };
 
 struct orders {
 	struct repo *repo;
-	const struct asked *asked;
+	const struct order_ask *asked;
 	struct release release;
 	struct order at[ORDER_PLACES];
-	bool has[ORDER_PLACES];
+	struct order_set set; /* of those in `at` that there are */
 };
 
 /* ---- what there is ------------------------------------------------------- */
@@ -75,7 +67,7 @@ static int read_order(struct orders *o, enum order_place place, struct err *e)
 	}
 	if (json_canonical(j, &bytes, e) == 0 &&
 	    order_parse(buf_slice(&bytes), &o->at[place], e) == 0) {
-		o->has[place] = true;
+		o->set.at[place] = &o->at[place];
 		rc = order_check(&o->at[place], place, &o->release, e);
 	}
 	json_free(j);
@@ -86,7 +78,7 @@ static int read_order(struct orders *o, enum order_place place, struct err *e)
 static void orders_done(struct orders *o)
 {
 	for (size_t i = 0; i < ORDER_PLACES; i++)
-		if (o->has[i])
+		if (o->set.at[i])
 			order_done(&o->at[i]);
 	release_done(&o->release);
 }
@@ -101,27 +93,6 @@ static int orders_find(struct orders *o, const char *product, const char *id,
 		if (read_order(o, (enum order_place)i, e))
 			return -1;
 	return 0;
-}
-
-static uint64_t next_number(const struct orders *o)
-{
-	struct order_set set = { .at = { NULL } };
-
-	for (size_t i = 0; i < ORDER_PLACES; i++)
-		set.at[i] = o->has[i] ? &o->at[i] : NULL;
-	return order_newest(&set) + 1;
-}
-
-static struct order begin_order(const struct orders *o, enum order_kind kind)
-{
-	struct order new = { .kind = kind,
-			     .digest = o->release.digest,
-			     .number = next_number(o),
-			     .issued = o->asked->now };
-
-	memcpy(new.product, o->release.product, sizeof(new.product));
-	memcpy(new.release, o->release.id, sizeof(new.release));
-	return new;
 }
 
 static int put_order(struct orders *o, enum order_place place,
@@ -158,10 +129,10 @@ out:
 
 static int halt(struct orders *o, struct report *out, struct err *e)
 {
-	enum order_place place = o->asked->wide ? ORDER_WIDE : ORDER_ONE;
-	struct order new = begin_order(o, ORDER_HALT);
+	struct order new;
 
-	return put_order(o, place, &new, out, e);
+	order_draft_halt(&o->set, &o->release, o->asked->now, &new);
+	return put_order(o, order_ask_place(o->asked), &new, out, e);
 }
 
 /* Opening the way back closes the way there, with the same signature. */
@@ -178,115 +149,7 @@ static int halt_undone(struct orders *o, struct report *out, struct err *e)
 	return rc;
 }
 
-/* ---- phases -------------------------------------------------------------- */
-
-static int read_time(const char *text, const char *what, int64_t *out,
-		     struct err *e)
-{
-	if (text && utc_parse(slice_of(text), out, e)) {
-		e->code = ERR_USAGE;
-		return err_in(e, "--%s (as 2026-12-24T06:00:00Z)", what);
-	}
-	return 0;
-}
-
-/* The server's limit is believed as far as chance allows. */
-static int read_limit(const struct asked *a, uint64_t *limit, struct err *e)
-{
-	uint32_t share = BUCKET_SHARE_ALL;
-
-	if (a->share && bucket_parse_share(a->share, &share, e))
-		return err_in(e, "--share");
-	*limit = bucket_limit_of(share);
-	if (!a->limit)
-		return 0;
-	if (!a->share || a->fleet == 0)
-		return err_set(e, ERR_USAGE,
-			       "--limit wants --share and --devices, to be "
-			       "compared with");
-	if (bucket_parse_limit(slice_of(a->limit), limit, e)) {
-		e->code = ERR_USAGE;
-		return err_in(e, "--limit");
-	}
-	return chance_check(*limit, share, a->fleet, e);
-}
-
-static int read_members(const struct asked *a, struct order_phase *p,
-			struct err *e)
-{
-	if (a->cohorts.count > ORDER_COHORTS_MAX ||
-	    a->cohorts.count + a->devices.count == 0)
-		return err_set(e, ERR_USAGE,
-			       "1 to %d --cohort, or --device ID, are needed",
-			       ORDER_COHORTS_MAX);
-	for (size_t i = 0; i < a->cohorts.count; i++) {
-		if (!name_is_valid(slice_of(a->cohorts.at[i])))
-			return err_set(e, ERR_USAGE, "--cohort: not a name");
-		memcpy(p->cohorts[p->cohort_count++], a->cohorts.at[i],
-		       strlen(a->cohorts.at[i]) + 1);
-	}
-	if (a->devices.count == 0)
-		return 0;
-	p->devices = mem_alloc(a->devices.count, sizeof(*p->devices));
-	for (size_t i = 0; i < a->devices.count; i++)
-		if (hex_parse(slice_of(a->devices.at[i]),
-			      p->devices[p->device_count++].bytes,
-			      DEVICE_ID_LEN, e)) {
-			e->code = ERR_USAGE;
-			return err_in(e, "--device");
-		}
-	return 0;
-}
-
-static int read_phase(const struct asked *a, struct order_phase *p,
-		      struct err *e)
-{
-	p->not_before = a->now;
-	p->emergency = a->emergency;
-	return read_members(a, p, e) || read_limit(a, &p->limit, e) ||
-			       read_time(a->not_before, "not-before",
-					 &p->not_before, e) ||
-			       read_time(a->not_after, "not-after",
-					 &p->not_after, e)
-		       ? -1
-		       : 0;
-}
-
 /* ---- open, baseline ------------------------------------------------------ */
-
-static int check_halts(const struct orders *o, enum order_place place,
-		       struct err *e)
-{
-	bool halted =
-		(o->has[ORDER_ONE] && o->at[ORDER_ONE].kind == ORDER_HALT) ||
-		(o->has[ORDER_WIDE] && o->at[ORDER_WIDE].kind == ORDER_HALT);
-
-	if (place == ORDER_ONE && halted)
-		return err_set(e, ERR_REFUSED,
-			       "%s is halted: only two operators open it "
-			       "again (--wide)",
-			       o->release.id);
-	return 0;
-}
-
-/* The former ladder with one more phase; borrows the former ones. */
-static int grow(const struct orders *o, enum order_place place,
-		const struct order_phase *added, struct order *new,
-		struct err *e)
-{
-	const struct order *now = o->has[place] ? &o->at[place] : NULL;
-	size_t before = now ? now->phase_count : 0;
-
-	if (before == ORDER_PHASES_MAX)
-		return err_set(e, ERR_LIMIT, "an order has at most %d phases",
-			       ORDER_PHASES_MAX);
-	new->phases = mem_alloc(before + 1, sizeof(*new->phases));
-	if (before > 0)
-		memcpy(new->phases, now->phases, before * sizeof(*now->phases));
-	new->phases[before] = *added;
-	new->phase_count = before + 1;
-	return 0;
-}
 
 static void say_phase(const struct order_phase *p, struct report *out)
 {
@@ -299,40 +162,28 @@ static void say_phase(const struct order_phase *p, struct report *out)
 
 static int open_order(struct orders *o, struct report *out, struct err *e)
 {
-	enum order_place place = o->asked->wide ? ORDER_WIDE : ORDER_ONE;
-	struct order new = begin_order(o, ORDER_STAGED);
-	struct order_phase phase = { .limit = 0 };
+	struct order new;
 	int rc = -1;
 
-	new.expires = o->asked->now +
-		      (int64_t)(o->asked->days ? o->asked->days : STAGED_DAYS) *
-			      UTC_DAY;
-	if (check_halts(o, place, e) == 0 &&
-	    read_phase(o->asked, &phase, e) == 0 &&
-	    grow(o, place, &phase, &new, e) == 0 &&
-	    put_order(o, place, &new, out, e) == 0) {
-		say_phase(&phase, out);
+	if (order_draft_open(&o->set, &o->release, o->asked, &new, e))
+		return -1;
+	if (put_order(o, order_ask_place(o->asked), &new, out, e) == 0) {
+		say_phase(&new.phases[new.phase_count - 1], out);
 		rc = halt_undone(o, out, e);
 	}
-	free(phase.devices);
-	free(new.phases);
+	order_done(&new);
 	return rc;
 }
 
 static int baseline(struct orders *o, struct report *out, struct err *e)
 {
-	struct order new = begin_order(o, ORDER_BASELINE);
-	struct order_phase phase = { .limit = BUCKET_ALL,
-				     .not_before = o->asked->now };
-	int rc = -1;
+	struct order new;
+	int rc;
 
-	if (o->asked->days > 0)
-		new.expires = o->asked->now + (int64_t)o->asked->days *UTC_DAY;
-	new.phases = &phase;
-	new.phase_count = 1;
-	if (read_members(o->asked, &phase, e) == 0)
-		rc = put_order(o, ORDER_BASE, &new, out, e);
-	free(phase.devices);
+	if (order_draft_baseline(&o->set, &o->release, o->asked, &new, e))
+		return -1;
+	rc = put_order(o, ORDER_BASE, &new, out, e);
+	order_done(&new);
 	return rc;
 }
 
@@ -359,25 +210,26 @@ static int next_version(const struct repo *r, const char *path, uint64_t *out,
 static int assign(struct repo *r, const struct asked *a, struct report *out,
 		  struct err *e)
 {
-	struct assign to = { .issued = a->now };
+	struct assign to = { .issued = a->order.now };
 	struct buf bytes = BUF_INIT(ASSIGN_BYTES_MAX);
 	struct json *j = NULL;
 	char path[PATH_MAX_LEN];
 	int rc = -1;
 
-	if (!a->device || a->cohorts.count != 1 ||
-	    !name_is_valid(slice_of(a->cohorts.at[0])) ||
+	if (!a->device || a->order.cohorts.count != 1 ||
+	    !name_is_valid(slice_of(a->order.cohorts.at[0])) ||
 	    hex_parse(slice_of(a->device), to.device.bytes, DEVICE_ID_LEN, e))
 		return err_set(e, ERR_USAGE,
 			       "--device ID and one --cohort are needed");
-	memcpy(to.cohort, a->cohorts.at[0], strlen(a->cohorts.at[0]) + 1);
+	memcpy(to.cohort, a->order.cohorts.at[0],
+	       strlen(a->order.cohorts.at[0]) + 1);
 	if (assign_path(&to.device, path, e) == 0 &&
 	    next_version(r, path, &to.version, e) == 0 &&
 	    assign_format(&to, &bytes, e) == 0 &&
 	    json_parse(buf_slice(&bytes), &j, e) == 0)
 		rc = document_put(
 			r, &(struct document){ ORDER_ROLE_WIDE, path, j },
-			a->now, out, e);
+			a->order.now, out, e);
 	if (rc == 0)
 		report_line(out, "staged: %s to %s, version %llu", a->device,
 			    to.cohort, (unsigned long long)to.version);
@@ -392,7 +244,7 @@ typedef int order_act(struct orders *o, struct report *out, struct err *e);
 
 static int act(struct asked *a, order_act *what, struct err *e)
 {
-	struct orders o = { .asked = a };
+	struct orders o = { .asked = &a->order };
 	struct repo r;
 	int rc = -1;
 
@@ -402,7 +254,7 @@ static int act(struct asked *a, order_act *what, struct err *e)
 	if (repo_open(a->repo, REPO_WRITE, &r, e))
 		return -1;
 	o.repo = &r;
-	a->now = utc_now();
+	a->order.now = utc_now();
 	if (!what)
 		rc = assign(&r, a, &a->out, e);
 	else if (orders_find(&o, a->product, a->id, e) == 0)
@@ -436,21 +288,10 @@ static int run(int argc, char **argv, const struct opt *opts, struct asked *a,
 
 int cmd_order_open(int argc, char **argv, struct err *e)
 {
-	struct asked a = { .days = 0 };
+	struct asked a = { .repo = NULL };
 	const struct opt opts[] = {
 		RELEASE_OPTIONS(&a),
-		OPT_FLAG("wide", &a.wide, "two operators sign, no share binds"),
-		OPT_LIST("cohort", "C", &a.cohorts, "to whom"),
-		OPT_LIST("device", "ID", &a.devices, "to this one as well"),
-		OPT_TEXT("share", "PERCENT", &a.share, "of them (100)"),
-		OPT_TEXT("limit", "HEX", &a.limit,
-			 "the bucket limit that the server planned for it"),
-		OPT_NUMBER("devices", "N", &a.fleet, CHANCE_DEVICES_MAX,
-			   "how many devices that was planned for"),
-		OPT_TEXT("not-before", "UTC", &a.not_before, "(at once)"),
-		OPT_TEXT("not-after", "UTC", &a.not_after, "(at the end)"),
-		OPT_NUMBER("days", "N", &a.days, 31, "life of the order (30)"),
-		OPT_FLAG("emergency", &a.emergency, "the server may not wait"),
+		ORDER_ASK_OPTIONS(&a.order),
 		OPT_END,
 	};
 
@@ -459,11 +300,11 @@ int cmd_order_open(int argc, char **argv, struct err *e)
 
 int cmd_order_baseline(int argc, char **argv, struct err *e)
 {
-	struct asked a = { .days = 0 };
+	struct asked a = { .repo = NULL };
 	const struct opt opts[] = {
 		RELEASE_OPTIONS(&a),
-		OPT_LIST("cohort", "C", &a.cohorts, "whole cohorts"),
-		OPT_NUMBER("days", "N", &a.days, 400,
+		OPT_LIST("cohort", "C", &a.order.cohorts, "whole cohorts"),
+		OPT_NUMBER("days", "N", &a.order.days, 400,
 			   "life of the order (that of its role)"),
 		OPT_END,
 	};
@@ -473,10 +314,10 @@ int cmd_order_baseline(int argc, char **argv, struct err *e)
 
 int cmd_order_halt(int argc, char **argv, struct err *e)
 {
-	struct asked a = { .days = 0 };
+	struct asked a = { .repo = NULL };
 	const struct opt opts[] = {
 		RELEASE_OPTIONS(&a),
-		OPT_FLAG("wide", &a.wide,
+		OPT_FLAG("wide", &a.order.wide,
 			 "signed by two: as firm as a baseline"),
 		OPT_END,
 	};
@@ -486,10 +327,10 @@ int cmd_order_halt(int argc, char **argv, struct err *e)
 
 int cmd_order_assign(int argc, char **argv, struct err *e)
 {
-	struct asked a = { .days = 0 };
+	struct asked a = { .repo = NULL };
 	const struct opt opts[] = {
 		OPT_TEXT("device", "ID", &a.device, "which device"),
-		OPT_LIST("cohort", "C", &a.cohorts, "its new cohort"),
+		OPT_LIST("cohort", "C", &a.order.cohorts, "its new cohort"),
 		OPT_FLAG("json", &a.out.json, "print JSON"),
 		OPT_END,
 	};

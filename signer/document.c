@@ -59,23 +59,6 @@ static int write_file(const struct repo *r, const char *path,
 		       : 0;
 }
 
-static struct json *make_entry(const struct json *object, struct slice bytes,
-			       const struct sha256 *digest)
-{
-	struct json *entry = json_new_object(), *hashes = json_new_object();
-	struct json *custom = json_new_object(), *pawl = json_new_object();
-
-	json_set_hex(hashes, "sha256",
-		     (struct slice){ digest->bytes, SHA256_LEN });
-	json_set(pawl, "type", json_clone(json_get(object, "type")));
-	json_set(pawl, "v", json_clone(json_get(object, "v")));
-	json_set(custom, "pawl", pawl);
-	json_set(entry, "custom", custom);
-	json_set(entry, "hashes", hashes);
-	json_set_int(entry, "length", (int64_t)bytes.len);
-	return entry;
-}
-
 /* entry NULL: take it off the list. */
 static int list_it(struct repo *r, const struct document *d, struct json *entry,
 		   int64_t now, struct report *out, struct err *e)
@@ -108,7 +91,9 @@ int document_put(struct repo *r, const struct document *d, int64_t now,
 	sha256_of(buf_slice(&bytes), &digest);
 	if (write_file(r, d->path, &digest, buf_slice(&bytes), e))
 		goto out;
-	rc = list_it(r, d, make_entry(d->object, buf_slice(&bytes), &digest),
+	rc = list_it(r, d,
+		     tuf_document_entry(json_text(json_get(d->object, "type")),
+					buf_slice(&bytes)),
 		     now, out, e);
 out:
 	buf_done(&bytes);

@@ -33,6 +33,8 @@ MODULES = [
     ("common/tree*.c", "tree tree_disk writer"),
     ("common/release.c", "release policy"),
     ("common/order.c", "order statement"),
+    ("common/order_draft.c", "order_draft"),
+    ("common/order_step.c", "order_step"),
     ("common/assign.c", "assign statement"),
     ("common/bucket.c", "bucket"),
     ("common/statement.c", "statement"),
