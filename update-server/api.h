@@ -25,6 +25,8 @@ struct server_api {
 	struct keeper *keeper;
 	/* One import, refresh or bundle at a time. */
 	pthread_mutex_t publishing;
+	/* One change of the operators' orders at a time. */
+	pthread_mutex_t ordering;
 	/* Reading an attempt, judging and saving it is one step. */
 	pthread_mutex_t attempts;
 	/* Enrolments that failed, all together: guessing is slow for all. */
@@ -82,6 +84,11 @@ int api_ordered(struct server_api *api, const struct rollout *r,
 		const struct rollout_device *d, int64_t now,
 		struct err *e) NODISCARD;
 
+/* The release, cohorts and share that a body names; ERR_REFUSED for a release
+ * that is no longer listed. */
+int api_rollout_read(struct server_api *api, const struct json *j,
+		     struct rollout *r, struct err *e) NODISCARD;
+
 /* {"v":1}, to be filled in. */
 struct json *api_answer(void);
 
@@ -115,6 +122,8 @@ api_handler api_release_list, api_release_show, api_token_create,
 	api_cohort_create;
 api_handler api_rollout_list, api_rollout_show, api_rollout_create,
 	api_rollout_start, api_rollout_pause, api_rollout_resume;
+api_handler api_order_list, api_order_get, api_order_sign, api_order_discard,
+	api_order_plan, api_document_get;
 api_handler api_audit_list, api_audit_head, api_audit_checkpoints;
 
 #endif

@@ -24,7 +24,9 @@
 #define PEOPLE    (1u << LISTENER_PEOPLE)
 #define ALL       (ENROLMENT | DEVICE | PEOPLE)
 
-#define SMALL_BODY  4096
+#define SMALL_BODY 4096
+/* The whole file of a role, as devices take it, in an envelope of ours. */
+#define ORDER_BODY  ((size_t)1100000)
 #define PAYLOAD_MAX ((size_t)64 << 30)
 #define P           "/v1/people/"
 
@@ -99,6 +101,15 @@ const struct route server_routes[] = {
 	  api_rollout_pause },
 	{ PEOPLE, METHOD_POST, P "rollout-resume", SMALL_BODY, ROUTE_PLAIN,
 	  api_rollout_resume },
+	{ PEOPLE, METHOD_GET, P "orders", 0, ROUTE_PLAIN, api_order_list },
+	{ PEOPLE, METHOD_GET, P "order/", 0, ROUTE_PLAIN, api_order_get },
+	{ PEOPLE, METHOD_GET, P "document/", 0, ROUTE_PLAIN, api_document_get },
+	{ PEOPLE, METHOD_POST, P "order-plan", SMALL_BODY, ROUTE_PLAIN,
+	  api_order_plan },
+	{ PEOPLE, METHOD_POST, P "order-sign", ORDER_BODY, ROUTE_PLAIN,
+	  api_order_sign },
+	{ PEOPLE, METHOD_POST, P "order-discard", SMALL_BODY, ROUTE_PLAIN,
+	  api_order_discard },
 };
 const size_t server_route_count = ARRAY_LEN(server_routes);
 
@@ -167,6 +178,7 @@ int api_open(const struct config *c, struct keeper *k, struct server_api **out,
 	api->dirfd = -1;
 	api->started = utc_now();
 	(void)pthread_mutex_init(&api->publishing, NULL);
+	(void)pthread_mutex_init(&api->ordering, NULL);
 	(void)pthread_mutex_init(&api->attempts, NULL);
 	(void)pthread_mutex_init(&api->guessing, NULL);
 	(void)pthread_mutex_init(&api->checkpointing, NULL);
@@ -198,6 +210,7 @@ void api_close(struct server_api *api)
 	store_close(api->store);
 	fs_close(&api->dirfd);
 	(void)pthread_mutex_destroy(&api->publishing);
+	(void)pthread_mutex_destroy(&api->ordering);
 	(void)pthread_mutex_destroy(&api->attempts);
 	(void)pthread_mutex_destroy(&api->guessing);
 	(void)pthread_mutex_destroy(&api->checkpointing);

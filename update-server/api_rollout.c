@@ -184,14 +184,13 @@ out:
 	return rc;
 }
 
-static int read_rollout(struct server_api *api, const struct json *j,
-			struct rollout *r, struct err *e)
+int api_rollout_read(struct server_api *api, const struct json *j,
+		     struct rollout *r, struct err *e)
 {
 	char release[NAME_MAX_LEN + 1], product[NAME_MAX_LEN + 1] = "";
 	int64_t share;
 
-	if (api_get_name(j, "name", r->name, e) ||
-	    api_get_name(j, "release", release, e) ||
+	if (api_get_name(j, "release", release, e) ||
 	    (json_get(j, "product") &&
 	     api_get_name(j, "product", product, e)) ||
 	    get_cohorts(j, r, e) ||
@@ -214,7 +213,8 @@ int api_rollout_create(struct server_api *api, const struct request *q,
 
 	if (api_body(q, known, &j, e))
 		return -1;
-	if (read_rollout(api, j, &r, e) || api_by(api, q, &by, e) ||
+	if (api_get_name(j, "name", r.name, e) ||
+	    api_rollout_read(api, j, &r, e) || api_by(api, q, &by, e) ||
 	    store_rollout_add(api->store, &r, &by, e))
 		goto out;
 	log_event(LOG_INFO, "rollout-created",

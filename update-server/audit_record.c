@@ -131,6 +131,15 @@ static const struct act acts[AUDIT_ACTS] = {
 	[AUDIT_ROLLOUT_COMPLETE] = { "rollout-complete",
 				     true,
 				     { { "rollout", NAME } } },
+	[AUDIT_ORDER_STAGE] = { "order-stage",
+				false,
+				{ { "role", NAME },
+				  { "version", NUMBER },
+				  { "signed", DIGEST },
+				  { "signatures", NUMBER } } },
+	[AUDIT_ORDER_DISCARD] = { "order-discard",
+				  true,
+				  { { "role", NAME }, { "version", NUMBER } } },
 };
 
 static const char *const actors[] = {

@@ -2,8 +2,10 @@
 #include "update-server/blobs.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 
 #include "common/fs.h"
+#include "common/mem.h"
 #include "common/random.h"
 #include "common/text.h"
 
@@ -79,4 +81,41 @@ int blobs_open(int dirfd, const struct sha256 *digest, int *fd, uint64_t *len,
 	*fd = got;
 	*len = (uint64_t)st.st_size;
 	return 0;
+}
+
+static int read_all(int fd, size_t len, struct buf *out, struct err *e)
+{
+	uint8_t *bytes = mem_alloc(len + 1, 1);
+	size_t got = 0;
+	int rc = fs_read_at(fd, 0, bytes, len, &got, e) ||
+				 buf_add(out, (struct slice){ bytes, got }, e)
+			 ? -1
+			 : 0;
+
+	free(bytes);
+	return rc;
+}
+
+int blobs_read(int dirfd, const struct sha256 *digest, struct buf *out,
+	       struct err *e)
+{
+	struct buf bytes = BUF_INIT(out->max);
+	struct sha256 is;
+	uint64_t len;
+	int fd = -1, rc = -1;
+
+	if (blobs_open(dirfd, digest, &fd, &len, e))
+		return -1;
+	if (len > out->max)
+		(void)err_set(e, ERR_LIMIT, "a document is too long");
+	else if (read_all(fd, (size_t)len, &bytes, e) == 0) {
+		sha256_of(buf_slice(&bytes), &is);
+		rc = sha256_equal(&is, digest)
+			     ? buf_add(out, buf_slice(&bytes), e)
+			     : err_set(e, ERR_UNTRUSTED,
+				       "a document was changed on the disk");
+	}
+	fs_close(&fd);
+	buf_done(&bytes);
+	return rc;
 }

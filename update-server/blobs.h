@@ -7,6 +7,7 @@
 #ifndef UPDATE_SERVER_BLOBS_H
 #define UPDATE_SERVER_BLOBS_H
 
+#include "common/buf.h"
 #include "common/digest.h"
 
 /* Take over len bytes of fd; ERR_UNTRUSTED if their digest is another. */
@@ -15,6 +16,13 @@ int blobs_put(int dirfd, int fd, uint64_t len, const struct sha256 *digest,
 
 /* Open for reading; ERR_NOT_FOUND. */
 int blobs_open(int dirfd, const struct sha256 *digest, int *fd, uint64_t *len,
+	       struct err *e) NODISCARD;
+
+/*
+ * Append a small one: what lies on the disk is verified again. ERR_NOT_FOUND;
+ * ERR_LIMIT for more than out takes, ERR_UNTRUSTED if it was changed.
+ */
+int blobs_read(int dirfd, const struct sha256 *digest, struct buf *out,
 	       struct err *e) NODISCARD;
 
 #endif

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "common/assign.h"
-#include "common/fs.h"
 #include "common/mem.h"
 #include "common/release.h"
 #include "common/tuf_delegation.h"
@@ -124,42 +123,16 @@ static int take_releases(struct orders *o, const struct json *file,
 
 /* ---- documents ----------------------------------------------------------- */
 
-static int read_bytes(int fd, size_t len, struct buf *out, struct err *e)
-{
-	uint8_t *bytes = mem_alloc(len + 1, 1);
-	size_t got = 0;
-	int rc = fs_read_at(fd, 0, bytes, len, &got, e) ||
-				 buf_add(out, (struct slice){ bytes, got }, e)
-			 ? -1
-			 : 0;
-
-	free(bytes);
-	return rc;
-}
-
 static int read_document(const struct orders *o, const struct json *entry,
 			 struct buf *out, struct err *e)
 {
-	struct sha256 want, is;
-	uint64_t len;
-	int fd = -1, rc = -1;
+	struct sha256 want;
 
-	if (json_get_hex(json_get(entry, "hashes"), "sha256", want.bytes,
-			 SHA256_LEN, e) ||
-	    blobs_open(o->dirfd, &want, &fd, &len, e))
-		return -1;
-	if (len > out->max)
-		(void)err_set(e, ERR_LIMIT, "a document is too long");
-	else
-		rc = read_bytes(fd, (size_t)len, out, e);
-	fs_close(&fd);
-	if (rc)
-		return -1;
-	sha256_of(buf_slice(out), &is);
-	return sha256_equal(&is, &want) ? 0
-					: err_set(e, ERR_UNTRUSTED,
-						  "a document was changed on "
-						  "the disk");
+	return json_get_hex(json_get(entry, "hashes"), "sha256", want.bytes,
+			    SHA256_LEN, e) ||
+			       blobs_read(o->dirfd, &want, out, e)
+		       ? -1
+		       : 0;
 }
 
 static int take_order(struct orders *o, struct chapter *c,

@@ -16,6 +16,7 @@
 #include "update-server/blobs.h"
 #include "update-server/folder_source.h"
 #include "update-server/online_role.h"
+#include "update-server/order_import.h"
 
 #define FILES_MAX    128   /* roots of one import, targets and its roles */
 #define PAYLOADS_MAX 20000 /* of all listed releases */
@@ -430,6 +431,44 @@ static int visit_roles(struct import *im, struct err *e)
 	return 0;
 }
 
+/* ---- what operators signed ----------------------------------------------- */
+
+static int find_digest(void *ctx, const char *product, const char *id,
+		       struct sha256 *digest, struct err *e)
+{
+	const struct import *im = ctx;
+
+	for (size_t i = 0; i < im->release_count; i++)
+		if (strcmp(im->releases[i].product, product) == 0 &&
+		    strcmp(im->releases[i].id, id) == 0) {
+			*digest = im->releases[i].digest;
+			return 0;
+		}
+	return err_set(e, ERR_NOT_FOUND,
+		       "release %s of %s is not in the signed metadata", id,
+		       product);
+}
+
+/* A ladder only grows, whichever way it comes. */
+static int check_orders(struct import *im, struct err *e)
+{
+	const struct order_import in = { .store = im->api->store,
+					 .dirfd = im->api->dirfd,
+					 .release = find_digest,
+					 .ctx = im };
+
+	for (size_t i = 0; i < im->order->role_count; i++) {
+		const char *role = im->order->roles[i].name;
+
+		if (order_import_is_role(role) &&
+		    order_import_check(&in, role,
+				       tuf_client_signed_in(im->client, role),
+				       e))
+			return err_in(e, "%s", role);
+	}
+	return 0;
+}
+
 static int print_details(struct import *im, struct err *e)
 {
 	for (size_t i = 0; i < im->release_count; i++) {
@@ -518,8 +557,8 @@ static int import(struct import *im, int trust, struct publish_summary *out,
 {
 	if (verify_chain(im, trust, e) ||
 	    tuf_client_each(im->client, visit_target, im, e) ||
-	    visit_roles(im, e) || print_details(im, e) || offer_files(im, e) ||
-	    store_all(im, e))
+	    visit_roles(im, e) || check_orders(im, e) || print_details(im, e) ||
+	    offer_files(im, e) || store_all(im, e))
 		return -1;
 	summarise(im, out);
 	return 0;

@@ -12,13 +12,15 @@ struct right {
 };
 
 static const struct right rights[] = {
-	{ P "payload/", "operator" },       { P "metadata/", "operator" },
-	{ P "publish", "operator" },        { P "envelopes/", "operator" },
-	{ P "cohorts", "operator" },        { P "rollouts", "operator" },
-	{ P "rollout-start", "operator" },  { P "rollout-pause", "operator" },
-	{ P "rollout-resume", "operator" }, { P "tokens", "officer" },
-	{ P "token-revoke", "officer" },    { P "device-revoke", "officer" },
-	{ P "device-release", "officer" },  { P "bundle", "officer" },
+	{ P "payload/", "operator" },      { P "metadata/", "operator" },
+	{ P "publish", "operator" },       { P "envelopes/", "operator" },
+	{ P "cohorts", "operator" },       { P "rollouts", "operator" },
+	{ P "rollout-start", "operator" }, { P "rollout-pause", "operator" },
+	{ P "order-plan", "operator" },    { P "order-sign", "operator" },
+	{ P "order-discard", "operator" }, { P "rollout-resume", "operator" },
+	{ P "tokens", "officer" },         { P "token-revoke", "officer" },
+	{ P "device-revoke", "officer" },  { P "device-release", "officer" },
+	{ P "bundle", "officer" },
 };
 
 bool rights_is_role(struct slice name)

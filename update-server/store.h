@@ -296,6 +296,29 @@ struct store_release {
 	int64_t imported;
 };
 
+/* The next version of an operators' role, which lacks signatures. */
+struct store_stage {
+	char role[NAME_MAX_LEN + 1];
+	int64_t version, since;
+	struct sha256 digest; /* of what is signed; for the log alone */
+	unsigned signatures;  /* likewise */
+};
+
+/* Appends the envelope's bytes. ERR_NOT_FOUND. */
+int store_stage_get(struct store *s, const char *role, struct store_stage *out,
+		    struct buf *bytes, struct err *e) NODISCARD;
+int store_stage_each(struct store *s,
+		     void (*visit)(void *ctx, const struct store_stage *stage,
+				   struct slice bytes),
+		     void *ctx, struct err *e) NODISCARD;
+/* In the place of what is staged for the role. */
+int store_stage_put(struct store *s, const struct store_stage *stage,
+		    struct slice bytes, const struct audit_by *by,
+		    struct err *e) NODISCARD;
+/* ERR_NOT_FOUND. An import of that version, or a later, takes it away too. */
+int store_stage_drop(struct store *s, const char *role, int64_t version,
+		     const struct audit_by *by, struct err *e) NODISCARD;
+
 struct store_import {
 	const struct store_file *files;
 	size_t file_count;
@@ -351,6 +374,12 @@ int store_rollout_each(struct store *s,
  */
 int store_rollout_open(struct store *s, struct rollout *r,
 		       enum rollout_state from, const struct audit_by *by,
+		       struct err *e) NODISCARD;
+/*
+ * What opening it would do now: fills in limit and population, and how many of
+ * those devices the limit opens. Nothing changes.
+ */
+int store_rollout_plan(struct store *s, struct rollout *r, uint64_t *opened,
 		       struct err *e) NODISCARD;
 int store_rollout_pause(struct store *s, const char *name, const char *reason,
 			const struct audit_by *by, struct err *e) NODISCARD;

@@ -102,6 +102,10 @@ static const char *const schema[] = {
 	"ALTER TABLE device ADD COLUMN next_certificate TEXT;"
 	"ALTER TABLE device ADD COLUMN next_decrypt_proof BLOB;"
 	"CREATE UNIQUE INDEX device_next ON device (next_fingerprint);",
+
+	/* The next version of an operators' role, which lacks signatures. */
+	"CREATE TABLE staged (role TEXT PRIMARY KEY, version INTEGER NOT NULL,"
+	" since INTEGER NOT NULL, bytes BLOB NOT NULL) WITHOUT ROWID;",
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)

@@ -196,6 +196,12 @@ static int put_roles(struct store *s, const struct store_import *in,
 			    SQL_BIND(sql_text(in->roles[i].name),
 				     sql_int(in->roles[i].version),
 				     sql_text(in->roles[i].problem)),
+			    NULL, e) ||
+		    sql_run(s->db,
+			    "DELETE FROM staged"
+			    " WHERE role = ? AND version <= ?",
+			    SQL_BIND(sql_text(in->roles[i].name),
+				     sql_int(in->roles[i].version)),
 			    NULL, e))
 			return -1;
 	return 0;

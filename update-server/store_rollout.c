@@ -311,6 +311,27 @@ int store_rollout_open(struct store *s, struct rollout *r,
 	return store_unlock(s, rc);
 }
 
+int store_rollout_plan(struct store *s, struct rollout *r, uint64_t *opened,
+		       struct err *e)
+{
+	uint64_t *buckets = NULL;
+	size_t count = 0;
+	int rc;
+
+	store_lock(s);
+	rc = store_unlock(s, read_buckets(s, r, &buckets, &count, e));
+	if (rc == 0)
+		rc = rollout_limit(buckets, count, r->share, &r->limit, e);
+	if (rc == 0) {
+		r->population = count;
+		*opened = 0;
+		while (*opened < count && buckets[*opened] <= r->limit)
+			(*opened)++;
+	}
+	free(buckets);
+	return rc;
+}
+
 int store_pause_locked(struct store *s, const char *name, const char *reason,
 		       const struct audit_by *by, struct err *e)
 {

@@ -29,6 +29,7 @@ static void each_changes_what_is_its_work(void **state)
 		"payload/",      "metadata/",     "publish",
 		"envelopes/",    "cohorts",       "rollouts",
 		"rollout-start", "rollout-pause", "rollout-resume",
+		"order-plan",    "order-sign",    "order-discard",
 	};
 	static const char *const officers[] = {
 		"tokens",         "token-revoke", "device-revoke",
