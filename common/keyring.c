@@ -162,12 +162,21 @@ int keyring_open_wrap(const char *path, enum environment env,
 		      struct err *e)
 {
 	const struct wanted w = { "wrap", env };
-	struct buf file = BUF_INIT(KEYFILE_MAX_LEN);
+	struct buf file = BUF_INIT(EXTERNAL_MAX_LEN);
 	struct keyring_key key = { .path = path };
 	int rc = -1;
 
-	if (fs_read_path(path, &file, e) == 0)
-		rc = open_file(&key, buf_slice(&file), &w, passphrase_fd, e);
+	if (fs_read_path(path, &file, e))
+		goto out;
+	if (external_is(buf_slice(&file))) {
+		err_set(e, ERR_REFUSED,
+			"it names a command that signs, and a wrap key opens "
+			"what was sealed to it: that is an encrypted key file "
+			"(key generate --purpose wrap)");
+		goto out;
+	}
+	rc = open_file(&key, buf_slice(&file), &w, passphrase_fd, e);
+out:
 	buf_done(&file);
 	if (rc) {
 		ec_free(key.private_key);

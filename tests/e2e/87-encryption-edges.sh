@@ -4,6 +4,7 @@
 # or are none; a device loses its key, another one is revoked. Each is refused
 # in words, changes nothing, and the good release installs afterwards.
 . "$(dirname "$0")/client-lib.sh"
+canary='nobody but lab devices reads this line'
 cases=$(dirname "$0")/encrypted_cases.py
 command -v python3 >/dev/null || {
 	echo "no python3"
@@ -178,8 +179,45 @@ wrap "$WORK/registry.3" 2>&1 | grep -q '0 new since the last one, 1 gone' ||
 	die "nobody is gone"
 ! hex "$keys" | grep -q "$two" || die "a revoked device got a key"
 
+# A token signs; it does not open what was sealed to it.
+printf '{"format":"pawl-external-1"}' >"$WORK/token"
+mv "$WORK/wrap" "$WORK/wrap.kept"
+mv "$WORK/token" "$WORK/wrap"
+want 10 wrap "$WORK/registry.3"
+mv "$WORK/wrap.kept" "$WORK/wrap"
+
 # An export that somebody changed after the officer signed it.
 sed 's/"cohort": *"fleet"/"cohort":"other"/' "$WORK/registry.3" \
 	>"$WORK/altered"
 ! cmp -s "$WORK/altered" "$WORK/registry.3" || die "nothing was altered"
 want 6 wrap "$WORK/altered"
+
+# ---- a nightly of CI, by its one key, encrypted as well ------------------------
+"$signer" key generate "$WORK/ci" --environment lab --passphrase-fd 3 \
+	3<"$WORK/pass" >/dev/null
+"$signer" role add "$WORK/repo" nightly --key "$WORK/ci.pub" >/dev/null 2>&1
+make_tree n2
+echo "$canary" >"$WORK/trees/n2/lib/canary"
+"$signer" release create "$WORK/repo" --product gateway --id n2 --nightly \
+	--input "$WORK/trees/n2" --health bin/health --quiet \
+	--encrypt "$WORK/wrap.pub" >/dev/null 2>&1
+printf 'a long passphrase\na long passphrase\n' >"$WORK/pass"
+"$signer" sign "$WORK/repo" --key "$WORK/key" --key "$WORK/ci" \
+	--passphrase-fd 3 3<"$WORK/pass" >/dev/null 2>&1
+rm -rf "$WORK/publish" "$WORK/keys"
+"$signer" publish "$WORK/repo" "$WORK/publish" >/dev/null 2>&1
+operator release import "$WORK/publish"
+"$signer" wrap "$WORK/repo" --product gateway --id n2 \
+	--registry "$WORK/registry.3" --wrap-key "$WORK/wrap" \
+	--officer "$WORK/server/admin/admin.pem" \
+	--device-ca "$WORK/server/keys/device-ca.pem" --output "$WORK/keys" \
+	--passphrase-fd 3 3<"$WORK/pass" >/dev/null 2>&1
+roll_out n2
+on one update --json >"$WORK/said" 2>&1 || :
+runs one 1 # nobody brought its key yet
+operator envelope import "$WORK/keys"
+on one update
+runs one n2
+! grep -rqa "$canary" "$WORK/server" "$WORK/publish" ||
+	die "plain bytes on the server"
+grep -q "$canary" "$WORK/one/slots/current/lib/canary" || die "no canary"
