@@ -9,6 +9,8 @@ BINDIR     ?= $(PREFIX)/bin
 SBINDIR    ?= $(PREFIX)/sbin
 MANDIR     ?= $(PREFIX)/share/man
 DOCDIR     ?= $(PREFIX)/share/doc/pawl
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 INSTALL    ?= install
 PKG_CONFIG ?= pkg-config
 VERSION    := $(shell cat VERSION)
@@ -18,12 +20,6 @@ BORN       := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct \
 B          := build/$(CONFIG)
 
 PROGRAMS := signer update-server updater-client
-# The name under which each is installed.
-INSTALLED_signer         := $(BINDIR)/pawl-signer
-INSTALLED_update-server  := $(SBINDIR)/pawl-server
-INSTALLED_updater-client := $(SBINDIR)/pawl-client
-INSTALLED_pawl-guard     := $(SBINDIR)/pawl-guard
-
 COMMON_LIBS              := -lmbedx509 -lmbedcrypto -ljansson -linih
 LIBS_signer              := -larchive -lzstd -llzma -lz -llz4 -ldivsufsort \
 			    -lpthread $(COMMON_LIBS)
@@ -52,13 +48,14 @@ HARD += $(call try,-fstack-clash-protection) $(call try,-fcf-protection=full) \
 endif
 
 SANITIZE := -fno-omit-frame-pointer -fno-sanitize-recover=all
-CFLAGS_release  := -O2 -g $(HARD)
+CFLAGS_release  := -O2 -g $(HARD) -ffunction-sections -fdata-sections \
+		   -fno-asynchronous-unwind-tables
 CFLAGS_asan     := -O1 -g -fsanitize=address,undefined $(SANITIZE)
 CFLAGS_tsan     := -O1 -g -fsanitize=thread $(SANITIZE)
 CFLAGS_cover    := -O0 -g --coverage
 CFLAGS_fuzz     := -O1 -g -fsanitize=fuzzer-no-link,address,undefined $(SANITIZE)
 CFLAGS_analyze  := -O2 -fanalyzer
-LDFLAGS_release := $(HARD_LD)
+LDFLAGS_release := $(HARD_LD) -Wl,--gc-sections
 LDFLAGS_asan    := -fsanitize=address,undefined
 LDFLAGS_tsan    := -fsanitize=thread
 LDFLAGS_cover   := --coverage
@@ -83,6 +80,9 @@ CRASH := $(addprefix $(B)/tests/crash/,operations recorder explore shim.so)
 BIN   := $(PROGRAMS:%=$(B)/%) $(B)/pawl-guard
 
 all: $(BIN)
+signer: $(B)/signer
+server: $(B)/update-server
+client: $(B)/updater-client $(B)/pawl-guard
 
 # Plain make never installs: it names what is missing and the one command.
 $(B)/.deps: tests/packages.txt
@@ -91,6 +91,9 @@ $(B)/.deps: tests/packages.txt
 
 $(B)/obj/%.o: %.c Makefile | $(B)/.deps
 	$(Q_CC)mkdir -p $(@D) && $(CC) $(BASE_CFLAGS) $(CFLAGS) -c -o $@ $<
+
+# Flash is what a device has least of, and the client of it computes little.
+$(B)/obj/updater-client/%.o: CFLAGS += $(if $(filter release,$(CONFIG)),-Os)
 
 # Written only when the date changes, so that make sees it.
 $(B)/.born: FORCE
@@ -171,16 +174,19 @@ help:
 #@                    MUTANTS="common/json.c ...": of these sources alone)
 #@ make test-crash    every operation and 200 000 states of the disk after a power
 #@                    cut (STATES=n; root: docs/crash-proof.md)
-#@ make test-foreign  the decoder's tests for ARCH="arm64 armhf s390x" under qemu-user
+#@ make test-foreign  the decoder's tests for ARCH="arm64 armhf s390x" under qemu-user, and
+#@                    the client installed for an image
 #@ make bench         benchmarks, each beside its peer
 #@ make bench-delta   deltas of CORPUS=dir beside other tools (PICTURE=file)
 #@ make repro         build twice in different folders and compare
-#@ make install       PREFIX=/usr/local, DESTDIR=
+#@ make install       PREFIX=/usr/local, DESTDIR=; or install-signer, install-server,
+#@                    install-client alone: packaging/README.md
 #@ make deps          install Debian packages (GROUP="build demo test lint long npm")
 #@ make clean
 #@
 #@ CONFIG=release|asan|tsan|cover|fuzz chooses the build; V=1 shows commands;
-#@ DEPS=no forbids `make demo` and `make test` to install packages.
+#@ DEPS=no forbids `make demo` and `make test` to install packages; DEPS=none does
+#@ not look for them at all (cross builds).
 
 GROUP ?= build demo test
 deps:
@@ -271,16 +277,32 @@ lint:
 repro:
 	sh tests/check/repro.sh
 
-install: all
-	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(DOCDIR)
-	$(foreach p,$(PROGRAMS) pawl-guard,$(INSTALL) -m 0755 $(B)/$(p) \
-		$(DESTDIR)$(INSTALLED_$(p)) &&) true
+# Each machine gets its own program and nothing of the others. What lands where
+# stands in packaging/files/, and a test compares.
+put = $(INSTALL) -D -m $(1) $(2) $(DESTDIR)$(3)
+unit = $(INSTALL) -d $(DESTDIR)$(UNITDIR) && \
+	sed 's|@SBINDIR@|$(SBINDIR)|' packaging/systemd/$(1).in \
+		>$(DESTDIR)$(UNITDIR)/$(1) && \
+	chmod 0644 $(DESTDIR)$(UNITDIR)/$(1)
+
+install: install-signer install-server install-client
+	$(INSTALL) -d $(DESTDIR)$(DOCDIR)
 	$(INSTALL) -m 0644 README.md SECURITY.md LICENSE docs/*.md \
 		$(DESTDIR)$(DOCDIR)/
-	for s in 1 5 8; do for m in docs/man/*.$$s; do [ -e "$$m" ] || continue; \
-		$(INSTALL) -d $(DESTDIR)$(MANDIR)/man$$s && \
-		$(INSTALL) -m 0644 "$$m" $(DESTDIR)$(MANDIR)/man$$s/ || exit 1; \
-	done; done
+install-signer: signer
+	$(call put,0755,$(B)/signer,$(BINDIR)/pawl-signer)
+	$(call put,0644,docs/man/pawl-signer.1,$(MANDIR)/man1/pawl-signer.1)
+install-server: server
+	$(call put,0755,$(B)/update-server,$(SBINDIR)/pawl-server)
+	$(call put,0644,docs/man/pawl-server.8,$(MANDIR)/man8/pawl-server.8)
+	$(call put,0644,packaging/systemd/pawl-server.sysusers,$(SYSUSERSDIR)/pawl-server.conf)
+	$(call unit,pawl-server.service)
+install-client: client
+	$(call put,0755,$(B)/updater-client,$(SBINDIR)/pawl-client)
+	$(call put,0755,$(B)/pawl-guard,$(SBINDIR)/pawl-guard)
+	$(call put,0644,docs/man/pawl-client.8,$(MANDIR)/man8/pawl-client.8)
+	$(call put,0644,docs/man/pawl-client.conf.5,$(MANDIR)/man5/pawl-client.conf.5)
+	$(call unit,pawl-client.service)
 
 clean:
 	rm -rf build
@@ -291,7 +313,8 @@ Q_LD = @echo "  LD  $@";
 Q_AR = @echo "  AR  $@";
 endif
 
-.PHONY: all help deps demo test test-mutants check-unit check-fuzz check-e2e fuzz run-fuzz \
+.PHONY: all signer server client install-signer install-server install-client \
+	help deps demo test test-mutants check-unit check-fuzz check-e2e fuzz run-fuzz \
 	check-crash test-crash test-foreign \
 	$(RUN_TESTS) $(RUN_FUZZ) \
 	bench bench-delta lint repro install clean

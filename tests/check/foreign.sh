@@ -1,6 +1,7 @@
 #!/bin/sh
 # The decoder on other machines: its tests and fuzz corpora, cross-compiled and run
-# under qemu-user. s390x is big-endian, armhf has 32 bits.
+# under qemu-user (s390x is big-endian, armhf has 32 bits); and the client installed
+# as for a device's image.
 #
 #   foreign.sh [ARCH...]       arm64 armhf s390x
 #
@@ -67,11 +68,30 @@ try() { # architecture
 	done
 }
 
+# What a device's image build does: the client alone, by a cross compiler, without
+# network, and exactly the listed files.
+image() { # architecture
+	prefix=$(names "$1")
+	prefix=${prefix% *}
+	root=$PWD/build/sysroot/$1
+	alone=
+	unshare -rn true 2>/dev/null && alone='unshare -rn'
+	echo "== $1 install-client${alone:+ without network}"
+	rm -rf "build/$1.image"
+	$alone sh tests/check/installed.sh client "$PWD/build/$1.image" \
+		B="build/$1.image.obj" CI= CFLAGS="-O2 -g" LDFLAGS= \
+		CC="$prefix-gcc --sysroot=$root" AR="$prefix-ar" \
+		>"build/$1.log" 2>&1 || {
+		tail -n 20 "build/$1.log"
+		return 1
+	}
+}
+
 mkdir -p build
 ran=0
 for arch in "$@"; do
 	status=0
-	try "$arch" || status=$?
+	try "$arch" && image "$arch" || status=$?
 	case $status in
 	0) ran=$((ran + 1)) ;;
 	77) ;;

@@ -1,0 +1,29 @@
+################################################################################
+#
+# pawl
+#
+################################################################################
+
+# Where the source lies: a checkout, named in local.mk or on the command line
+# (PAWL_OVERRIDE_SRCDIR=/path), or a mirror of yours.
+PAWL_VERSION = 0.1.0
+PAWL_SITE = $(BR2_EXTERNAL_PAWL_PATH)/../..
+PAWL_SITE_METHOD = local
+PAWL_LICENSE = Apache-2.0
+PAWL_LICENSE_FILES = LICENSE
+PAWL_DEPENDENCIES = host-pkgconf inih jansson libarchive libcurl openssl \
+	libubootenv lz4 mbedtls xz zlib zstd
+
+PAWL_MAKE_OPTS = DEPS=none PREFIX=/usr
+
+define PAWL_BUILD_CMDS
+	$(TARGET_MAKE_ENV) $(MAKE) $(TARGET_CONFIGURE_OPTS) -C $(@D) \
+		$(PAWL_MAKE_OPTS) client
+endef
+
+define PAWL_INSTALL_TARGET_CMDS
+	$(TARGET_MAKE_ENV) $(MAKE) $(TARGET_CONFIGURE_OPTS) -C $(@D) \
+		$(PAWL_MAKE_OPTS) DESTDIR=$(TARGET_DIR) install-client
+endef
+
+$(eval $(generic-package))

@@ -1,0 +1,37 @@
+SUMMARY = "Secure over-the-air updates: the client of a device"
+DESCRIPTION = "Verifies what release engineers signed, writes it to the slot \
+that does not run, switches atomically, and comes back by itself."
+SECTION = "base"
+LICENSE = "Apache-2.0"
+LIC_FILES_CHKSUM = "file://LICENSE;md5=3b83ef96387f14655fc854ddc3c6bd57"
+
+# A checkout of Pawl: this layer lies in its packaging/yocto/. Another place, or
+# a repository of yours, is said in a .bbappend.
+PAWL_SOURCE ?= "${@os.path.realpath(os.path.join(d.getVar('THISDIR'), '../../../../..'))}"
+inherit externalsrc
+EXTERNALSRC = "${PAWL_SOURCE}"
+EXTERNALSRC_BUILD = "${WORKDIR}/build"
+
+DEPENDS = "curl jansson libarchive libinih libubootenv lz4 mbedtls openssl xz zlib zstd"
+
+inherit pkgconfig systemd
+
+# CC, AR, CFLAGS and LDFLAGS come from the environment; B= keeps what is built out
+# of the checkout.
+EXTRA_OEMAKE = "DEPS=none B=${B} PREFIX=${prefix} SBINDIR=${sbindir} \
+    MANDIR=${mandir} UNITDIR=${systemd_system_unitdir}"
+
+do_compile() {
+    oe_runmake -C ${S} client
+}
+
+do_install() {
+    oe_runmake -C ${S} install-client DESTDIR=${D}
+}
+
+SYSTEMD_SERVICE:${PN} = "pawl-client.service"
+
+# On its own, so that it also starts what runs where the client is broken.
+PACKAGES =+ "${PN}-guard"
+FILES:${PN}-guard = "${sbindir}/pawl-guard"
+RDEPENDS:${PN} += "${PN}-guard"
