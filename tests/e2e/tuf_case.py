@@ -18,6 +18,22 @@ SERVER = Server()
 KEYS = [Key(os.path.join(WORK, "ec%d.pem" % i)) for i in range(14)]
 
 
+def put(path, data):
+    with open(path, "wb") as f:
+        f.write(data)
+
+
+def get(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def status(*args):
+    """The exit status of the client itself, with nothing added."""
+    return subprocess.run((CLIENT,) + args, timeout=60,
+                          stderr=subprocess.DEVNULL).returncode
+
+
 class Broken:
     """An answer that ends before the length that it announced."""
 
@@ -68,6 +84,10 @@ class Case:
         args += ["--target-dir", self.targets,
                  "--target-base-url", self.url + "targets/", "download"]
         return self.run(*args, **more)
+
+    def kept(self, name):
+        """The path of a file in the folder of metadata."""
+        return os.path.join(self.metadata, name)
 
     def trusted(self):
         found = {}

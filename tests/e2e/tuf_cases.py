@@ -197,7 +197,8 @@ def rotations_of_online_roles(c):
             ([2], 1, [1, 3, 4], False),
             ([0, 1, 3, 4, 5], 3, [0, 2, 4], False),
             ([0, 1, 3, 4, 5], 3, [0, 4], False),
-            ([0, 1, 2, 3, 4], 3, [0, 4, 1], True))):
+            ([0, 1, 2, 3, 4], 3, [0, 4, 1], True),
+            ([0, 1, 2, 3, 4], 3, [1, 2, 3], True))):
         case = Case("online%d" % n)
         repo = case.repo
         case.start()
@@ -241,6 +242,12 @@ def one_key_listed_often(c):
     c.repo.roles["root"]["roles"]["snapshot"]["keyids"] += [key.id] * 8
     c.repo.roles["root"]["roles"]["snapshot"]["threshold"] = 6
     c.repo.publish("root", "snapshot", "timestamp")
+    assert not c.refresh()
+    assert c.top()[2] == 0
+    name = c.repo.name("snapshot")
+    envelope = json.loads(c.repo.files[name])
+    envelope["signatures"] += envelope["signatures"][-1:] * 8
+    c.repo.put(name, envelope)
     assert not c.refresh()
     assert c.top()[2] == 0
 
@@ -335,6 +342,9 @@ ROTATIONS = [
     ([([0, 1, 2, 3, 4], 3, [0, 2, 4]), ([5, 6, 7, 8, 9], 3,
                                         [0, 2, 4, 5, 6, 7]),
       ([5, 6, 7, 8, 9], 3, [5, 6, 7])], True),
+    ([([0, 1, 2, 3, 4], 3, [0, 2, 4]), ([0, 1, 3, 4, 5], 3, [0, 2, 4, 5]),
+      ([0, 1, 3, 4, 5], 3, [0, 4, 5])], True),
+    ([([1], 1, [1]), ([1, 2], 2, [1, 2])], True),
     ([([1, 2, 3], 1, [1]), ([1, 2, 3], 2, [1, 2])], True),
     ([([1, 2, 3], 2, [1, 2]), ([1, 2, 3], 1, [1, 2]), ([1, 2, 3], 1, [1])],
      True),
@@ -461,11 +471,15 @@ def wrong_version(c):
 
 
 def wrong_type(c):
+    """Signed by the right key, and right in all but the type."""
     c.init()
-    c.repo.files["metadata/timestamp.json"] = json.dumps(
-        c.repo.envelope("snapshot", c.repo.signers["timestamp"])).encode()
-    assert not c.refresh()
-    assert c.top() == [1, 0, 0, 0]
+    good = c.repo.copy_of("timestamp")
+    for kind, right in (("snapshot", False), ("Timestamp", False),
+                        ("timestamp", True)):
+        c.repo.put("metadata/timestamp.json", c.repo.envelope(
+            "timestamp", signed=dict(good, _type=kind)))
+        assert c.refresh() == right, (kind, c.said)
+        assert c.top()[1] == right
 
 
 def digests_of_metadata(c):

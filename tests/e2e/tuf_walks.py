@@ -55,13 +55,15 @@ def graphs(c):
 
 def paths(c):
     repo = c.repo
-    repo.delegate("targets", "A", paths=["*.doc", "*.md"])
+    repo.delegate("targets", "A", paths=["*.doc", "*.md", "v-?.tgz"])
     repo.delegate("targets", "B", paths=["releases/*/*"])
     repo.delegate("B", "C", paths=["releases/x/*"])
     repo.delegate("B", "D", paths=["releases/y/*.zip"])
     for role, path in (("targets", "targetfile"), ("A", "README.md"),
                        ("C", "releases/x/x_v1"), ("D", "releases/y/y_v1.zip"),
-                       ("D", "releases/z/z_v1.zip"), ("A", "other.txt")):
+                       ("D", "releases/z/z_v1.zip"), ("A", "other.txt"),
+                       ("A", "v-1.tgz"), ("A", "v-10.tgz"),
+                       ("A", "releases/README.md")):
         repo.add_target(role, path, b"data of " + path.encode())
     repo.publish("A", "B", "C", "D")
     repo.release()
@@ -71,7 +73,8 @@ def paths(c):
             ("releases/x/x_v1", True, ["B", "C"]),
             ("releases/y/y_v1.zip", True, ["D"]),
             ("releases/z/z_v1.zip", False, []), ("other.txt", False, []),
-            ("readme.MD", False, []), ("dir/README.md", False, [])):
+            ("readme.MD", False, []), ("releases/README.md", False, []),
+            ("v-1.tgz", True, []), ("v-10.tgz", False, [])):
         assert c.download(path) == found, (path, c.said)
         asked = [a for a in c.repo.asked if a.startswith("metadata/1.")
                  and a[11:12].isupper()]
@@ -255,6 +258,40 @@ def expired_delegated_role(c):
     c.repo.roles["A"]["expires"] = date(21)
     c.repo.publish("A", "snapshot", "timestamp")
     assert c.download("second", days=18), c.said
+
+
+def a_role_that_snapshot_does_not_list(c):
+    """It is not even asked for: nobody said which version it should be."""
+    c.repo.delegate("targets", "A", paths=["dir/*"])
+    c.repo.add_target("A", "dir/file", b"content")
+    c.repo.publish("A")
+    del c.repo.roles["snapshot"]["meta"]["A.json"]
+    c.repo.release()
+    c.start()
+    assert not c.download("dir/file")
+    assert c.repo.asked == ["metadata/2.root.json", "metadata/timestamp.json"]
+    assert "A" not in c.trusted()
+    c.repo.publish("A", "snapshot", "timestamp")
+    assert c.download("dir/file"), c.said
+
+
+def roles_without_consistent_snapshots(c):
+    """From one root to the next, file names lose their versions."""
+    c.repo.delegate("targets", "A", paths=["dir/*"])
+    c.repo.add_target("A", "dir/file", b"content")
+    c.repo.publish("A")
+    c.repo.release()
+    c.init()
+    assert c.download("dir/file"), c.said
+    c.repo.roles["root"]["consistent_snapshot"] = False
+    c.repo.add_target("A", "dir/other", b"other")
+    c.repo.publish("root", "A")
+    c.repo.release()
+    assert c.download("dir/other"), c.said
+    assert c.repo.asked[2:] == [
+        "metadata/timestamp.json", "metadata/snapshot.json",
+        "metadata/targets.json", "metadata/A.json", "targets/dir/other"]
+    assert c.downloaded() == [b"content", b"other"]
 
 
 def odd_role_names(c):
