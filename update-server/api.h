@@ -108,6 +108,18 @@ int api_can_open(struct server_api *api, const char *product,
 		 const char *release, const struct device_id *id, bool *out,
 		 struct err *e) NODISCARD;
 
+/* Is any of these packages encrypted? Of a release's detail. */
+bool api_is_encrypted(const struct json *detail);
+
+/*
+ * Of an encrypted release: {"devices": how many it is for, "without": how many
+ * of them no key was sealed to, "ids": the first of these, "whole": whether
+ * all devices of the registry were looked at}. Not under the store's lock.
+ */
+int api_keys_json(struct server_api *api, const struct store_release *r,
+		  const struct json *detail, struct json **out,
+		  struct err *e) NODISCARD;
+
 api_handler api_metadata_get, api_target_get, api_site_get;
 api_handler api_nonce, api_enrol;
 api_handler api_checkin, api_report;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sealed content keys: people bring them, each device fetches its own. */
+/*
+ * Sealed content keys: people bring them, each device fetches its own. Who has
+ * one is in api_sealed.c.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -42,58 +45,6 @@ int api_envelope_get(struct server_api *api, const struct request *q,
 			     e);
 	a->type = "application/octet-stream";
 	fs_close(&fd);
-	return rc;
-}
-
-static int is_sealed_for(struct server_api *api, const struct sha256 *package,
-			 const struct device_id *id, bool *out, struct err *e)
-{
-	uint8_t sealed[KEYBOX_SEALED_LEN];
-	struct err why = { 0 };
-	int fd = -1;
-
-	*out = envelopes_open(api->dirfd, package, &fd, &why) == 0 &&
-	       keybox_find(fd, package, id, sealed, &why) == 0;
-	fs_close(&fd);
-	if (*out || why.code == ERR_NOT_FOUND)
-		return 0;
-	*e = why;
-	return -1;
-}
-
-static int can_open_one(struct server_api *api, const struct json *packages,
-			const struct device_id *id, bool *out, struct err *e)
-{
-	struct sha256 package;
-
-	*out = json_count(packages) == 0;
-	for (size_t i = 0; !*out && i < json_count(packages); i++) {
-		const struct json *one = json_at(packages, i);
-
-		if (!json_get(one, "encrypted"))
-			*out = true;
-		else if (json_get_hex(one, "sha256", package.bytes, SHA256_LEN,
-				      e) ||
-			 is_sealed_for(api, &package, id, out, e))
-			return -1;
-	}
-	return 0;
-}
-
-int api_can_open(struct server_api *api, const char *product,
-		 const char *release, const struct device_id *id, bool *out,
-		 struct err *e)
-{
-	struct store_release r = { 0 };
-	struct json *detail = NULL;
-	int rc = -1;
-
-	if (store_release_find(api->store, product, release, &r, e) == 0 &&
-	    json_parse(slice_of(r.detail), &detail, e) == 0)
-		rc = can_open_one(api, json_get(detail, "packages"), id, out,
-				  e);
-	json_free(detail);
-	store_release_done(&r);
 	return rc;
 }
 

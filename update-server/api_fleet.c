@@ -37,7 +37,8 @@ static int answer_list(struct response *a, int rc, const char *name,
 
 static struct json *release_json(const struct store_release *r)
 {
-	struct json *j = json_new_object();
+	struct json *j = json_new_object(), *detail;
+	struct err ignored; /* then show says it */
 
 	json_set_text(j, "product", r->product);
 	json_set_text(j, "id", r->id);
@@ -48,6 +49,10 @@ static struct json *release_json(const struct store_release *r)
 	api_set_digest(j, "digest", &r->digest);
 	json_set_bool(j, "listed", r->listed);
 	api_set_time(j, "imported", r->imported);
+	if (json_parse(slice_of(r->detail), &detail, &ignored) == 0) {
+		json_set_bool(j, "encrypted", api_is_encrypted(detail));
+		json_free(detail);
+	}
 	return j;
 }
 
@@ -73,7 +78,8 @@ int api_release_show(struct server_api *api, const struct request *q,
 	const char *slash = strchr(id, '/');
 	char product[NAME_MAX_LEN + 1] = "";
 	struct store_release r = { 0 };
-	struct json *j, *detail = NULL;
+	struct json *j, *keys = NULL, *detail = NULL;
+	int rc = 0;
 
 	if (slash && text_format(product, sizeof(product), e, "%.*s",
 				 (int)(slash - id), id))
@@ -85,8 +91,15 @@ int api_release_show(struct server_api *api, const struct request *q,
 	json_set_int(j, "v", 1);
 	if (json_parse(slice_of(r.detail), &detail, e) == 0)
 		json_set(j, "detail", detail);
+	if (api_is_encrypted(detail))
+		rc = api_keys_json(api, &r, detail, &keys, e);
+	if (keys)
+		json_set(j, "keys", keys);
 	store_release_done(&r);
-	return response_json(a, 200, j, e);
+	if (rc == 0)
+		return response_json(a, 200, j, e);
+	json_free(j);
+	return -1;
 }
 
 /* ---- tokens -------------------------------------------------------------- */

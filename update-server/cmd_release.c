@@ -370,12 +370,38 @@ out:
 
 int command_release_list(int argc, char **argv, struct err *e)
 {
-	static const char *const columns[] = { "product",  "id",     "version",
-					       "seq",      "listed", "models",
-					       "imported", NULL };
+	static const char *const columns[] = {
+		"product", "id",        "version",  "seq", "listed",
+		"models",  "encrypted", "imported", NULL
+	};
 
 	return ui_list(argc, argv, "/v1/people/releases", "releases", columns,
 		       e);
+}
+
+/* Whoever has no key is not offered the release: that and the way out. */
+static void print_keys(const struct json *keys)
+{
+	const struct json *ids = json_get(keys, "ids");
+	long long devices = (long long)json_int(json_get(keys, "devices"));
+	long long without = (long long)json_int(json_get(keys, "without"));
+	struct err ignored;
+	bool whole;
+
+	if (json_get_bool(keys, "whole", &whole, &ignored))
+		whole = false;
+	printf("\nencrypted: %lld of %lld devices have a key%s\n",
+	       devices - without, devices,
+	       whole ? "" : " (there are more devices, not looked at)");
+	if (without == 0)
+		return;
+	printf("without a key, so it is not offered to them:\n");
+	for (size_t i = 0; i < json_count(ids); i++)
+		ui_lines(json_text(json_at(ids, i)));
+	if (without > (long long)json_count(ids))
+		printf("    and %lld more\n",
+		       without - (long long)json_count(ids));
+	printf("way out: device export, pawl-signer wrap, envelope import\n");
 }
 
 static void print_release(const struct json *j)
@@ -394,6 +420,8 @@ static void print_release(const struct json *j)
 	ui_fields(detail, more);
 	printf("\n");
 	ui_table(json_get(detail, "packages"), columns);
+	if (json_get(j, "keys"))
+		print_keys(json_get(j, "keys"));
 }
 
 static int release_path_of(const char *product, const char *id, char *path,

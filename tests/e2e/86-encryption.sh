@@ -53,8 +53,22 @@ for id in $(grep -o '[0-9a-f]\{32\}' "$WORK/out" | sort -u); do
 	operator device show "$id" | grep -q 'no key was sealed' ||
 		die "nobody is told why $id gets nothing"
 done
-operator release show 1 | grep -q 'full.*yes' ||
+operator release show 1 >"$WORK/shown"
+grep -q 'full.*yes' "$WORK/shown" ||
 	die "the server does not show it as encrypted"
+grep -q '^encrypted: 0 of 2 devices have a key$' "$WORK/shown" &&
+	grep -q 'way out: device export, pawl-signer wrap' "$WORK/shown" || {
+	cat "$WORK/shown"
+	die "nobody is told who lacks a key"
+}
+for id in $(grep -o '[0-9a-f]\{32\}' "$WORK/out" | sort -u); do
+	grep -q "| $id" "$WORK/shown" || die "$id is not named"
+done
+operator release list >"$WORK/shown"
+grep -q '^gateway  *1  *1  *2  *yes .*yes' "$WORK/shown" || {
+	cat "$WORK/shown"
+	die "the list does not say encrypted"
+}
 "$signer" release show "$WORK/repo" --product gateway --id 1 |
 	grep -q ', encrypted' || die "the signer does not say encrypted"
 "$signer" release list "$WORK/repo" | grep -q 'packages* encrypted' ||
@@ -67,6 +81,8 @@ want 10 wrap 1 "$WORK/registry.1" --new 1
 wrap 1 "$WORK/registry.1" --new 2
 wrap 1 "$WORK/registry.1"
 operator envelope import "$WORK/keys.1"
+operator release show 1 | grep -q '^encrypted: 2 of 2 devices have a key$' ||
+	die "the keys are not seen"
 operator audit list | grep -q "person .* envelopes-upload " ||
 	die "bringing sealed keys is an act of a person"
 on one update
