@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "common/apply_plain.h"
 #include "common/apply_tar.h"
 #include "common/fs.h"
+#include "common/image.h"
 #include "common/tree_write.h"
 
 #define OPEN_FILES 8 /* old files kept open, for reads jump between them */
@@ -26,9 +28,6 @@ static int check_header(const struct apply_flow *a, struct err *e)
 					      "signed"
 					    : "package is encrypted, which "
 					      "was not signed");
-	if (h->content != PACKAGE_TREE)
-		return err_set(e, ERR_REFUSED,
-			       "package holds an image, not a tree");
 	if (h->window_len > r->window_len)
 		return err_set(e, ERR_LIMIT, "window is larger than signed");
 	if (r->manifest_len > TREE_MANIFEST_MAX ||
@@ -37,17 +36,43 @@ static int check_header(const struct apply_flow *a, struct err *e)
 	return 0;
 }
 
+static int apply_image_package(const struct apply_flow *a, struct buf *manifest,
+			       struct err *e)
+{
+	const struct release *r = a->release;
+	struct release as_tree;
+	struct apply_flow flow = *a;
+	struct buf bytes = BUF_INIT(IMAGE_MANIFEST_MAX);
+	int rc = -1;
+
+	if (image_manifest(r->content_len, &r->digest, &bytes, e))
+		goto out;
+	image_as_tree(r, buf_slice(&bytes), &as_tree);
+	flow.release = &as_tree;
+	if (r->kind == PACKAGE_DELTA)
+		rc = apply_delta(&flow, manifest, e);
+	else if (buf_add(manifest, buf_slice(&bytes), e) == 0)
+		rc = apply_plain(&as_tree, a->package, a->sink, a->watch,
+				 buf_slice(manifest), e);
+out:
+	buf_done(&bytes);
+	return rc;
+}
+
 int apply_package(const struct apply_flow *a, struct buf *manifest,
 		  struct err *e)
 {
+	const struct release *r = a->release;
+
 	if (check_header(a, e))
 		return -1;
-	if (a->release->kind == PACKAGE_FULL)
-		return apply_tar(a->release, a->package, a->sink, a->watch,
-				 manifest, e);
-	if (!a->base)
+	if (r->kind == PACKAGE_DELTA && !a->base)
 		return err_set(e, ERR_CONFLICT, "a delta needs its old tree");
-	return apply_delta(a, manifest, e);
+	if (r->content == PACKAGE_IMAGE)
+		return apply_image_package(a, manifest, e);
+	if (r->kind == PACKAGE_DELTA)
+		return apply_delta(a, manifest, e);
+	return apply_tar(r, a->package, a->sink, a->watch, manifest, e);
 }
 
 /* ---- folders ------------------------------------------------------------- */
@@ -159,6 +184,10 @@ static int check_base(struct folders *f, struct err *e)
 
 static int check_place(const struct apply *a, struct err *e)
 {
+	if (a->release->content == PACKAGE_IMAGE &&
+	    package_header(a->package)->content == PACKAGE_IMAGE)
+		return err_set(e, ERR_REFUSED,
+			       "package holds an image, not a tree");
 	if (a->release->attributes == TREE_SYSTEM && geteuid() != 0)
 		return err_set(e, ERR_REFUSED,
 			       "a system tree needs root: nothing was written");

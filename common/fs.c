@@ -519,6 +519,26 @@ int fs_write_at(int fd, uint64_t offset, struct slice bytes, struct err *e)
 	return 0;
 }
 
+int fs_zero_range(int fd, uint64_t offset, uint64_t len, struct err *e)
+{
+	static const uint8_t zeros[COPY_STEP];
+
+	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		      (off_t)offset, (off_t)len) == 0)
+		return 0;
+	while (len > 0) {
+		const struct slice part = slice_sub(
+			(struct slice){ zeros, sizeof(zeros) }, 0,
+			len < sizeof(zeros) ? (size_t)len : sizeof(zeros));
+
+		if (fs_write_at(fd, offset, part, e))
+			return -1;
+		offset += part.len;
+		len -= part.len;
+	}
+	return 0;
+}
+
 int fs_truncate(int fd, uint64_t len, struct err *e)
 {
 	return ftruncate(fd, (off_t)len) ? err_sys(e, "truncate") : 0;

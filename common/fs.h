@@ -105,6 +105,13 @@ int fs_read(int fd, void *out, size_t len, size_t *got,
 int fs_read_at(int fd, uint64_t offset, void *out, size_t len, size_t *got,
 	       struct err *e) NODISCARD;
 
+/*
+ * Make a range within a file or block device read as zeros, giving its blocks
+ * back where the medium can do that.
+ */
+int fs_zero_range(int fd, uint64_t offset, uint64_t len,
+		  struct err *e) NODISCARD;
+
 int fs_truncate(int fd, uint64_t len, struct err *e) NODISCARD;
 int fs_sync(int fd, struct err *e) NODISCARD;
 

@@ -418,7 +418,9 @@ static int read_content(const struct json *j, struct release *r, struct err *e)
 	if (refuse(j, "attributes", e) || refuse(j, "manifest_length", e) ||
 	    refuse(j, "entries", e))
 		return -1;
-	return 0;
+	return r->content_len > 0
+		       ? 0
+		       : err_set(e, ERR_FORMAT, "an image of no bytes");
 }
 
 /* What a delta with compressed members takes beside the package. */

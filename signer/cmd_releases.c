@@ -153,6 +153,23 @@ static void show_health(const struct json *commands, struct report *out)
 	buf_done(&line);
 }
 
+static void show_content(const struct json *one, struct report *out)
+{
+	const char *digest = json_text(json_get(one, "digest"));
+	const long long len =
+		(long long)json_int(json_get(one, "content_length"));
+
+	if (strcmp(json_text(json_get(one, "content")), "image") == 0)
+		report_line(out, "content:    %s, an image of %lld bytes",
+			    digest, len);
+	else
+		report_line(out,
+			    "content:    %s, %lld bytes, %lld entries (%s)",
+			    digest, len,
+			    (long long)json_int(json_get(one, "entries")),
+			    json_text(json_get(one, "attributes")));
+}
+
 static void show_release(const struct json *one, struct report *out)
 {
 	report_line(out, "product:    %s", json_text(json_get(one, "product")));
@@ -161,11 +178,7 @@ static void show_release(const struct json *one, struct report *out)
 	report_line(out, "seq:        %lld",
 		    (long long)json_int(json_get(one, "seq")));
 	report_line(out, "issued:     %s", json_text(json_get(one, "issued")));
-	report_line(out, "content:    %s, %lld bytes, %lld entries (%s)",
-		    json_text(json_get(one, "digest")),
-		    (long long)json_int(json_get(one, "content_length")),
-		    (long long)json_int(json_get(one, "entries")),
-		    json_text(json_get(one, "attributes")));
+	show_content(one, out);
 	show_texts("model:      ", json_get(one, "models"), out);
 	show_texts("fixes:      ", json_get(one, "fixes"), out);
 	show_health(json_get(one, "health"), out);

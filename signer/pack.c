@@ -8,6 +8,7 @@
 #include "common/apply.h"
 #include "common/delta.h"
 #include "common/fs.h"
+#include "common/image.h"
 #include "common/mem.h"
 #include "common/progress.h"
 #include "signer/delta_make.h"
@@ -22,6 +23,7 @@
 #define MEMORY_FIXED (2u << 20)
 /* By entry: an offset in the manifest, and one in the stream for a delta. */
 #define MEMORY_ENTRY 12
+#define READ_LEN     (256u << 10)
 
 /* ---- progress ------------------------------------------------------------ */
 
@@ -34,8 +36,8 @@ static int show(void *ctx, uint64_t bytes, struct err *e)
 
 /* ---- loading ------------------------------------------------------------- */
 
-static int load_any(const struct pack_settings *how, int fd, struct spool *to,
-		    struct err *e)
+static int load_tree(const struct pack_settings *how, int fd, struct spool *to,
+		     struct err *e)
 {
 	struct progress bar;
 	const struct tree_watch watch = { &bar, show };
@@ -56,18 +58,67 @@ static int load_any(const struct pack_settings *how, int fd, struct spool *to,
 	return rc;
 }
 
+static int copy_image(int fd, struct spool *to, const struct tree_watch *watch,
+		      struct err *e)
+{
+	uint8_t *bytes = mem_alloc(READ_LEN, 1);
+	size_t got = 0;
+	int rc;
+
+	do {
+		rc = fs_read(fd, bytes, READ_LEN, &got, e);
+		if (rc == 0)
+			rc = spool_data(to, (struct slice){ bytes, got }, e);
+		if (rc == 0)
+			rc = watch->advance(watch->ctx, spool_len(to), e);
+	} while (rc == 0 && got > 0);
+	free(bytes);
+	return rc;
+}
+
+static int load_image(const struct pack_settings *how, int fd, struct spool *to,
+		      struct err *e)
+{
+	const struct tree_entry entry = { .type = TREE_FILE,
+					  .path = slice_of(IMAGE_NAME),
+					  .mode = IMAGE_MODE };
+	struct progress bar;
+	const struct tree_watch watch = { &bar, show };
+	struct stat st;
+	int rc;
+
+	if (fstat(fd, &st))
+		return err_sys(e, "look at the input");
+	if (S_ISDIR(st.st_mode))
+		return err_set(e, ERR_USAGE,
+			       "an image is a file or a block device");
+	progress_start(&bar, "reading image", (uint64_t)st.st_size, how->quiet);
+	rc = spool_add(to, &entry, e);
+	if (rc == 0)
+		rc = copy_image(fd, to, &watch, e);
+	if (rc == 0 && spool_len(to) == 0)
+		rc = err_set(e, ERR_FORMAT, "an image of no bytes");
+	progress_end(&bar, rc == 0);
+	return rc;
+}
+
 int pack_load(const struct pack_settings *how, const char *path,
 	      struct pack_tree **out, struct err *e)
 {
+	const bool image = how->content == PACKAGE_IMAGE;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct spool *s = NULL;
 	int rc = -1;
 
 	if (fd < 0)
 		return err_sys(e, "%s", path);
-	if (!spool_new(how->scratch_dirfd, how->attributes, &s, e) &&
-	    !load_any(how, fd, s, e) && !spool_finish(s, out, e))
+	if (!spool_new(how->scratch_dirfd, image ? TREE_APP : how->attributes,
+		       &s, e) &&
+	    !(image ? load_image : load_tree)(how, fd, s, e) &&
+	    !spool_finish(s, out, e)) {
+		(*out)->content = image ? PACKAGE_IMAGE : PACKAGE_TREE;
 		rc = 0;
+	}
 	spool_free(s);
 	fs_close(&fd);
 	return rc ? err_in(e, "%s", path) : 0;
@@ -181,6 +232,7 @@ int pack_restore(const struct pack_settings *how, int fd,
 		return err_set(e, ERR_USAGE,
 			       "only a full package restores a release");
 	t = mem_alloc(1, sizeof(*t));
+	t->content = r->content;
 	t->fd = -1;
 	t->manifest = (struct buf)BUF_INIT(TREE_MANIFEST_MAX);
 	if (!fs_open_nameless(how->scratch_dirfd, &t->fd, e) &&
@@ -197,14 +249,29 @@ int pack_restore(const struct pack_settings *how, int fd,
 
 /* ---- describing ---------------------------------------------------------- */
 
+/* What a release names: the bytes of an image, the manifest of a tree. */
+static void digest_of(const struct pack_tree *t, struct sha256 *out)
+{
+	struct tree_entry entry;
+
+	if (t->content != PACKAGE_IMAGE) {
+		sha256_of(buf_slice(&t->manifest), out);
+		return;
+	}
+	tree_entry(&t->tree, 0, &entry);
+	*out = entry.digest;
+}
+
 void pack_describe(const struct pack_tree *t, struct release *r)
 {
-	r->content = PACKAGE_TREE;
-	r->attributes = t->tree.attributes;
-	r->manifest_len = t->manifest.len;
+	const bool image = t->content == PACKAGE_IMAGE;
+
+	r->content = t->content;
+	r->attributes = image ? 0 : t->tree.attributes;
+	r->manifest_len = image ? 0 : t->manifest.len;
 	r->content_len = t->tree.content_len;
-	r->entries = t->tree.count;
-	sha256_of(buf_slice(&t->manifest), &r->digest);
+	r->entries = image ? 0 : t->tree.count;
+	digest_of(t, &r->digest);
 }
 
 static uint64_t memory_for(const struct pack_job *job,
@@ -288,7 +355,7 @@ static int make_delta(const struct pack_job *job, struct package_writer *w,
 static int write_package(const struct pack_job *job, struct release *r,
 			 struct err *e)
 {
-	struct package_header h = { .content = PACKAGE_TREE,
+	struct package_header h = { .content = job->content->content,
 				    .codec = job->codec };
 	const struct package_writer_end end = { &h, job->content_key, job->fd };
 	struct package_writer *w = NULL;
@@ -396,13 +463,14 @@ static int prove(const struct pack_job *job, const struct release *r,
 int pack_make(const struct pack_job *job, struct release *r, struct err *e)
 {
 	if (job->base &&
-	    job->base->tree.attributes != job->content->tree.attributes)
+	    (job->base->content != job->content->content ||
+	     job->base->tree.attributes != job->content->tree.attributes))
 		return err_set(e, ERR_USAGE,
 			       "the earlier release has other attributes");
 	pack_describe(job->content, r);
 	r->base_digest = (struct sha256){ { 0 } };
 	if (job->base)
-		sha256_of(buf_slice(&job->base->manifest), &r->base_digest);
+		digest_of(job->base, &r->base_digest);
 	if (write_package(job, r, e))
 		return -1;
 	return prove(job, r, e);

@@ -28,7 +28,8 @@
 struct pack_tree;
 
 struct pack_settings {
-	enum tree_attributes attributes;
+	enum package_content content;    /* what the input is */
+	enum tree_attributes attributes; /* trees */
 	int scratch_dirfd; /* a folder on a disk with room for the content */
 	bool quiet;        /* no progress on standard error */
 	const uint8_t *content_key; /* pack_restore() of an encrypted one */
@@ -36,16 +37,17 @@ struct pack_settings {
 
 /*
  * Load a folder or a tar (any kind that libarchive reads, compressed or not;
- * owners as in the tar, no root needed) by an ordinary path. ERR_FORMAT or
- * ERR_REFUSED names the member that a release may not contain.
+ * owners as in the tar, no root needed) by an ordinary path; or an image: a
+ * file or block device, all its bytes. ERR_FORMAT or ERR_REFUSED names the
+ * member that a release may not contain.
  */
 int pack_load(const struct pack_settings *how, const char *path,
 	      struct pack_tree **out, struct err *e) NODISCARD;
 
 /*
  * Restore an earlier release from its full package, as released: fd is open
- * for reading at the package, r is its signed entry. how->attributes is not
- * looked at; how->content_key is, if it is encrypted.
+ * for reading at the package, r is its signed entry. content and
+ * attributes are its own; how->content_key is looked at if it is encrypted.
  */
 int pack_restore(const struct pack_settings *how, int fd,
 		 const struct release *r, struct pack_tree **out,
@@ -55,7 +57,8 @@ void pack_tree_free(struct pack_tree *t);
 
 /*
  * Fill what a release says of its content: content, attributes, digest,
- * manifest_len, content_len and entries.
+ * manifest_len, content_len and entries. An image has no attributes, manifest
+ * or entries (0).
  */
 void pack_describe(const struct pack_tree *t, struct release *r);
 

@@ -67,10 +67,16 @@ static int open_tar(struct full *f, struct err *e)
 	return 0;
 }
 
+/* An image has no tar around it. */
 static int put(struct full *f, struct slice bytes, struct err *e)
 {
-	la_ssize_t rc = archive_write_data(f->archive, bytes.ptr, bytes.len);
+	la_ssize_t rc;
 
+	if (!f->archive) {
+		f->plain_len += bytes.len;
+		return encoder_add(f->to, bytes, e);
+	}
+	rc = archive_write_data(f->archive, bytes.ptr, bytes.len);
 	return rc == (la_ssize_t)bytes.len ? 0 : tar_error(f, e);
 }
 
@@ -201,7 +207,15 @@ static int put_entry(struct full *f, uint32_t index, struct err *e)
 	return rc;
 }
 
-static int run(struct full *f, struct err *e)
+static int run_image(struct full *f, struct err *e)
+{
+	return put_content(f, 0, f->tree->tree.content_len, e) ||
+			       encoder_end(f->to, e)
+		       ? -1
+		       : 0;
+}
+
+static int run_tree(struct full *f, struct err *e)
 {
 	if (open_tar(f, e) || put_manifest(f, e))
 		return -1;
@@ -223,7 +237,8 @@ int pack_full(const struct pack_tree *t, struct encoder *to,
 		.watch = watch,
 		.bytes = mem_alloc(READ_LEN, 1),
 	};
-	int rc = run(&f, e);
+	int rc = t->content == PACKAGE_IMAGE ? run_image(&f, e)
+					     : run_tree(&f, e);
 
 	archive_write_free(f.archive);
 	free(f.bytes);

@@ -2,7 +2,7 @@
 /*
  * pack_full - the payload of a full package: a pax tar with the manifest as
  * its first member, then every entry in manifest order, compressed. Plain tar
- * programs read it too.
+ * programs read it too. Of an image it is the bytes, compressed.
  */
 #ifndef SIGNER_PACK_FULL_H
 #define SIGNER_PACK_FULL_H
@@ -11,7 +11,7 @@
 #include "signer/encode.h"
 #include "signer/pack_tree.h"
 
-/* *plain_len is then the length of the tar. watch may be NULL. */
+/* *plain_len is then the length of what was compressed. watch may be NULL. */
 int pack_full(const struct pack_tree *t, struct encoder *to,
 	      const struct tree_watch *watch, uint64_t *plain_len,
 	      struct err *e) NODISCARD;

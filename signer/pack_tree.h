@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * pack_tree - the content of a release while packages are made of it: the
- * manifest, and the files' bytes in a spool file without a name.
+ * manifest, and the files' bytes in a spool file without a name. An image is
+ * the tree of one file that common/image.h describes.
  */
 #ifndef SIGNER_PACK_TREE_H
 #define SIGNER_PACK_TREE_H
 
+#include "common/package.h"
 #include "common/tree.h"
 
 struct pack_tree {
+	enum package_content content;
 	struct buf manifest;
 	struct tree tree;  /* borrows from manifest */
 	int fd;            /* the spool */

@@ -37,6 +37,7 @@ static const struct ini_key spec_keys[] = {
 	SPEC_TEXT("version", version),
 	SPEC_TEXT("input", input),
 	SPEC_TEXT("component", component),
+	SPEC_TEXT("content", content),
 	SPEC_TEXT("attributes", attributes),
 	SPEC_TEXT("codec", codec),
 	SPEC_TEXT("not-before", not_before),
@@ -86,6 +87,7 @@ static void take_file(struct spec *s)
 	take_text(&s->version, f->version);
 	take_text(&s->input, f->input);
 	take_text(&s->component, f->component);
+	take_text(&s->content, f->content);
 	take_text(&s->attributes, f->attributes);
 	take_text(&s->codec, f->codec);
 	take_text(&s->not_before, f->not_before);
@@ -218,11 +220,20 @@ static int copy_trial(const struct spec *s, struct release *out, struct err *e)
 	return 0;
 }
 
-static int copy_attributes(const struct spec *s, struct release *out,
-			   struct err *e)
+static int copy_content(const struct spec *s, struct release *out,
+			struct err *e)
 {
 	const char *attributes = s->attributes ? s->attributes : "app";
 
+	out->content = PACKAGE_TREE;
+	if (s->content && strcmp(s->content, "image") == 0) {
+		out->content = PACKAGE_IMAGE;
+		return s->attributes ? err_set(e, ERR_USAGE,
+					       "attributes: an image has none")
+				     : 0;
+	}
+	if (s->content && strcmp(s->content, "tree") != 0)
+		return err_set(e, ERR_USAGE, "content: tree or image");
 	if (strcmp(attributes, "app") == 0)
 		out->attributes = TREE_APP;
 	else if (strcmp(attributes, "system") == 0)
@@ -312,7 +323,7 @@ int spec_release(const struct spec *s, struct release *out, struct err *e)
 		      "component", e) ||
 	    copy_version(s, out, e) || copy_models(s, out, e) ||
 	    copy_fixes(s, out, e) || copy_trial(s, out, e) ||
-	    copy_attributes(s, out, e) || copy_updater(s, out, e) ||
+	    copy_content(s, out, e) || copy_updater(s, out, e) ||
 	    copy_time(s->not_before, "not-before", &out->not_before, e) ||
 	    copy_time(s->support_end, "support-end", &out->support_end, e) ||
 	    copy_one_operator(s, out, e))

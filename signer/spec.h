@@ -15,7 +15,7 @@
 /* The description file as it was read. */
 struct spec_file {
 	char *product, *id, *version, *input, *component;
-	char *attributes, *codec, *not_before, *requires_id;
+	char *content, *attributes, *codec, *not_before, *requires_id;
 	char *undo_to, *undo_until, *one_share;
 	char *stepping_stone, *min_updater, *support_end;
 	struct ini_list models, health, fixes, from, allowed, one_cohorts;
@@ -26,7 +26,7 @@ struct spec_file {
 /* What counts; texts are borrowed from the command line or from `file`. */
 struct spec {
 	const char *product, *id, *version, *input, *component;
-	const char *attributes, *codec, *not_before, *requires_id;
+	const char *content, *attributes, *codec, *not_before, *requires_id;
 	const char *undo_to, *undo_until, *one_share;
 	const char *stepping_stone, *min_updater, *support_end;
 	struct opt_list models, health, fixes, from;
@@ -50,9 +50,9 @@ void spec_done(struct spec *s);
 
 /*
  * Fill what the spec says of a release: product, id, version, models, urgent,
- * fixes, health, deadline, component, attributes, not_before, min_updater,
- * support_end, and what one operator may open. ERR_USAGE names the word that is
- * missing or wrong. The caller calls release_done().
+ * fixes, health, deadline, component, content, attributes, not_before,
+ * min_updater, support_end, and what one operator may open. ERR_USAGE names the
+ * word that is missing or wrong. The caller calls release_done().
  */
 int spec_release(const struct spec *s, struct release *out,
 		 struct err *e) NODISCARD;

@@ -438,6 +438,29 @@ static void bytes_go_where_they_belong(void **state)
 	fs_close(&fd);
 }
 
+static void a_range_becomes_zeros_and_no_more(void **state)
+{
+	static uint8_t bytes[300000], back[300000];
+	const size_t from = 65536 + 1, len = 131072 + 5;
+	struct err e = { 0 };
+	size_t got;
+	int fd;
+
+	(void)state;
+	memset(bytes, 'x', sizeof(bytes));
+	assert_ok(fs_create(dir, "f", 0600, &fd, &e));
+	assert_ok(fs_write(fd, (struct slice){ bytes, sizeof(bytes) }, &e));
+	assert_ok(fs_zero_range(fd, from, len, &e));
+	memset(bytes + from, 0, len);
+	assert_ok(fs_read_at(fd, 0, back, sizeof(back), &got, &e));
+	assert_int_equal(got, sizeof(back));
+	assert_memory_equal(bytes, back, sizeof(back));
+	fs_close(&fd);
+	assert_ok(fs_open(dir, "f", O_RDONLY, &fd, &e));
+	assert_refused(fs_zero_range(fd, 0, 1, &e), ERR_SYSTEM);
+	fs_close(&fd);
+}
+
 static void ranges_are_copied_between_files(void **state)
 {
 	static uint8_t bytes[200000], back[200000];
@@ -556,6 +579,7 @@ int main(void)
 		TEST(a_bottomless_tree_goes_too),
 		TEST(a_wide_tree_goes_too),
 		TEST(bytes_go_where_they_belong),
+		TEST(a_range_becomes_zeros_and_no_more),
 		TEST(ranges_are_copied_between_files),
 		TEST(a_lock_is_held_by_one_and_names_its_holder),
 		TEST(free_space_is_what_the_system_says),

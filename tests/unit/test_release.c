@@ -463,6 +463,8 @@ static void an_image_has_no_members_of_a_tree(void **state)
 		else
 			assert_parses();
 	}
+	json_set_int(pawl, "content_length", 0);
+	assert_parse_refused(ERR_FORMAT);
 }
 
 static void set_list(const char *name, const char *item, size_t count)

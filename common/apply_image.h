@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * apply_image - turn a verified package into an image on a device or in a
+ * file, as apply.h does it for trees: every byte was signed before it is
+ * looked at, and what comes out is read back by the caller (image_digest()).
+ */
+#ifndef COMMON_APPLY_IMAGE_H
+#define COMMON_APPLY_IMAGE_H
+
+#include "common/release.h"
+#include "common/tree_disk.h" /* struct tree_watch */
+
+struct apply_image {
+	const struct release *release;
+	struct package_reader *package;
+	int old_fd;        /* deltas: where the old image is; else -1 */
+	uint64_t old_len;  /* deltas: its length; the digest is signed */
+	int new_fd;        /* with room for the new one */
+	int scratch_dirfd; /* deltas: a folder with room for scratch_len */
+	const struct tree_watch *watch; /* may be NULL */
+};
+
+/*
+ * On success new_fd holds the image, synced. ERR_SPACE when it has not the
+ * room, ERR_CONFLICT when the old image is not the one that the delta is for:
+ * then nothing was written, and the full package is the way out. ERR_UNTRUSTED
+ * when the result is not the signed one; what was written then does not start.
+ */
+int apply_image(const struct apply_image *a, struct err *e) NODISCARD;
+
+#endif

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From an image to packages, and by the devices' own applier back: what comes
+ * out is what went in, and of a bad package or base nothing does.
+ */
+#include "common/apply_image.h"
+
+#include "common/image_disk.h"
+#include "common/mem.h"
+#include "signer/pack.h"
+#include "tests/unit/box.h"
+
+#define IMAGE_LEN (40u * IMAGE_BLOCK + 512)
+#define SLOT_LEN  (IMAGE_LEN + 1000)
+
+static struct box box;
+static struct pack_settings how;
+static uint8_t older[IMAGE_LEN], newer[IMAGE_LEN], seen[SLOT_LEN];
+static struct pack_tree *old_content, *new_content;
+
+static void put_image(const char *name, const uint8_t *bytes)
+{
+	struct err e = { 0 };
+
+	assert_ok(fs_replace_file(
+		box.dir, name, (struct slice){ bytes, IMAGE_LEN }, 0644, &e));
+}
+
+static struct pack_tree *load(const char *name)
+{
+	struct pack_tree *t = NULL;
+	struct err e = { 0 };
+	char path[256];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", box.path, name);
+	assert_ok(pack_load(&how, path, &t, &e));
+	return t;
+}
+
+/* Noise, so that packages have many chunks; a hole; a part that moves. */
+static void make_images(void)
+{
+	uint32_t seed = 1;
+
+	for (size_t i = 0; i < IMAGE_LEN; i++) {
+		seed = seed * 1664525 + 1013904223;
+		older[i] = (uint8_t)(seed >> 24);
+	}
+	memset(older + 3 * IMAGE_BLOCK, 0, 5 * IMAGE_BLOCK);
+	memcpy(newer, older, IMAGE_LEN);
+	memmove(newer + 10000, older, 20u * IMAGE_BLOCK);
+	for (size_t i = IMAGE_LEN - 9000; i < IMAGE_LEN; i++)
+		newer[i] ^= 0x55;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	box_open(&box);
+	how = (struct pack_settings){ .content = PACKAGE_IMAGE, .quiet = true };
+	how.scratch_dirfd = box_folder(&box, "scratch");
+	make_images();
+	put_image("older", older);
+	put_image("newer", newer);
+	old_content = load("older");
+	new_content = load("newer");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	pack_tree_free(old_content);
+	pack_tree_free(new_content);
+	fs_close(&how.scratch_dirfd);
+	box_close(&box);
+	return 0;
+}
+
+/* ---- one attempt --------------------------------------------------------- */
+
+struct attempt {
+	struct release release;
+	int package_fd, old_fd, new_fd;
+	uint64_t old_len;
+};
+
+static int read_file_at(void *ctx, uint64_t offset, void *out, size_t len,
+			struct err *e)
+{
+	size_t got;
+
+	if (fs_read_at(*(const int *)ctx, offset, out, len, &got, e))
+		return -1;
+	return got == len ? 0 : err_set(e, ERR_FORMAT, "cut off");
+}
+
+static void begin(struct attempt *a, struct pack_tree *base,
+		  enum package_codec codec)
+{
+	struct pack_job job = { .content = new_content,
+				.base = base,
+				.codec = codec,
+				.fd = -1,
+				.scratch_dirfd = how.scratch_dirfd,
+				.quiet = true };
+	struct err e = { 0 };
+
+	*a = (struct attempt){ .old_fd = -1, .new_fd = -1 };
+	assert_ok(fs_open_nameless(box.dir, &job.fd, &e));
+	assert_ok(pack_make(&job, &a->release, &e));
+	a->package_fd = job.fd;
+	assert_ok(fs_open_nameless(box.dir, &a->new_fd, &e));
+	memset(seen, 'x', SLOT_LEN);
+	assert_ok(fs_write_at(a->new_fd, 0, (struct slice){ seen, SLOT_LEN },
+			      &e));
+	if (!base)
+		return;
+	assert_ok(fs_open(box.dir, "older", O_RDWR, &a->old_fd, &e));
+	a->old_len = IMAGE_LEN;
+}
+
+static void end(struct attempt *a)
+{
+	fs_close(&a->package_fd);
+	fs_close(&a->old_fd);
+	fs_close(&a->new_fd);
+	put_image("older", older);
+}
+
+static int run(struct attempt *a, struct err *e)
+{
+	const struct package_source from = { &a->package_fd, read_file_at };
+	struct apply_image job = { .release = &a->release,
+				   .old_fd = a->old_fd,
+				   .old_len = a->old_len,
+				   .new_fd = a->new_fd,
+				   .scratch_dirfd = how.scratch_dirfd };
+	size_t got;
+	int rc;
+
+	if (package_open(&from, a->release.package_len, a->release.head_len,
+			 &a->release.head_digest, &job.package, e))
+		return -1;
+	rc = apply_image(&job, e);
+	package_close(job.package);
+	memset(seen, 0, SLOT_LEN);
+	if (fs_read_at(a->new_fd, 0, seen, SLOT_LEN, &got, &(struct err){ 0 }))
+		fail();
+	return rc;
+}
+
+/* Is the slot full of what was there before, from `at` on? */
+static void assert_untouched(size_t at, size_t len)
+{
+	for (size_t i = at; i < len; i++)
+		assert_int_equal(seen[i], 'x');
+}
+
+static void flip(int fd, uint64_t at)
+{
+	struct err e = { 0 };
+	uint8_t byte;
+	size_t got;
+
+	assert_ok(fs_read_at(fd, at, &byte, 1, &got, &e));
+	byte ^= 1;
+	assert_ok(fs_write_at(fd, at, (struct slice){ &byte, 1 }, &e));
+}
+
+/* ---- tests --------------------------------------------------------------- */
+
+static void what_goes_in_comes_out(void **state)
+{
+	static const enum package_codec codecs[] = { PACKAGE_RAW, PACKAGE_ZSTD,
+						     PACKAGE_LZMA };
+
+	(void)state;
+	for (size_t i = 0; i < 2 * ARRAY_LEN(codecs); i++) {
+		struct pack_tree *base = i % 2 ? old_content : NULL;
+		struct attempt a;
+		struct sha256 digest;
+		struct err e = { 0 };
+
+		if (base && codecs[i / 2] == PACKAGE_RAW)
+			continue; /* deltas are compressed */
+		begin(&a, base, codecs[i / 2]);
+		sha256_of((struct slice){ newer, IMAGE_LEN }, &digest);
+		assert_true(sha256_equal(&digest, &a.release.digest));
+		assert_int_equal(a.release.content, PACKAGE_IMAGE);
+		assert_int_equal(a.release.content_len, IMAGE_LEN);
+		assert_int_equal(a.release.manifest_len, 0);
+		assert_int_equal(a.release.entries, 0);
+		if (base) {
+			sha256_of((struct slice){ older, IMAGE_LEN }, &digest);
+			assert_true(
+				sha256_equal(&digest, &a.release.base_digest));
+			assert_true(a.release.package_len < 100000);
+		}
+		assert_ok(run(&a, &e));
+		assert_memory_equal(seen, newer, IMAGE_LEN);
+		assert_untouched(IMAGE_LEN, SLOT_LEN);
+		end(&a);
+	}
+}
+
+static void an_image_is_restored_from_its_package(void **state)
+{
+	struct pack_tree *restored = NULL;
+	struct release r = { .seq = 0 };
+	struct attempt a;
+	struct err e = { 0 };
+
+	(void)state;
+	begin(&a, NULL, PACKAGE_ZSTD);
+	assert_ok(pack_restore(&how, a.package_fd, &a.release, &restored, &e));
+	pack_describe(restored, &r);
+	assert_int_equal(r.content, PACKAGE_IMAGE);
+	assert_true(sha256_equal(&r.digest, &a.release.digest));
+	pack_tree_free(restored);
+	end(&a);
+}
+
+/* The plain codec, so that chunks of the package are blocks of the image. */
+static void of_a_chunk_that_was_changed_nothing_is_written(void **state)
+{
+	struct attempt a;
+	struct err e = { 0 };
+	uint64_t chunk, at;
+
+	(void)state;
+	begin(&a, NULL, PACKAGE_RAW);
+	at = a.release.head_len +
+	     (a.release.package_len - a.release.head_len) * 9 / 10;
+	chunk = (at - a.release.head_len) / PACKAGE_CHUNK_LEN;
+	flip(a.package_fd, at);
+	assert_refused(run(&a, &e), ERR_UNTRUSTED);
+	assert_untouched((size_t)(chunk * PACKAGE_CHUNK_LEN), SLOT_LEN);
+	/* And what was written before it does not start. */
+	for (size_t i = 0; i < IMAGE_BLOCK; i++)
+		assert_int_equal(seen[i], 0);
+	end(&a);
+}
+
+static void a_damaged_base_is_found_before_anything_is_written(void **state)
+{
+	struct attempt a;
+	struct err e = { 0 };
+
+	(void)state;
+	begin(&a, old_content, PACKAGE_ZSTD);
+	flip(a.old_fd, IMAGE_LEN / 2);
+	assert_refused(run(&a, &e), ERR_CONFLICT);
+	assert_untouched(0, SLOT_LEN);
+	flip(a.old_fd, IMAGE_LEN / 2);
+	a.old_len--;
+	assert_refused(run(&a, &e), ERR_CONFLICT);
+	a.old_len += 2; /* more than there is */
+	assert_refused(run(&a, &e), ERR_CONFLICT);
+	fs_close(&a.old_fd);
+	assert_refused(run(&a, &e), ERR_CONFLICT);
+	assert_untouched(0, SLOT_LEN);
+	end(&a);
+}
+
+static void too_small_a_slot_is_not_written(void **state)
+{
+	struct attempt a;
+	struct err e = { 0 };
+
+	(void)state;
+	begin(&a, NULL, PACKAGE_ZSTD);
+	assert_ok(fs_truncate(a.new_fd, IMAGE_LEN - 1, &e));
+	assert_refused(run(&a, &e), ERR_SPACE);
+	assert_untouched(0, IMAGE_LEN - 1);
+	end(&a);
+}
+
+/* Whatever else was signed: never more than the signed length. */
+static void another_length_than_signed_is_refused(void **state)
+{
+	struct attempt a;
+	struct err e = { 0 };
+
+	(void)state;
+	begin(&a, NULL, PACKAGE_ZSTD);
+	a.release.content_len--;
+	assert_refused(run(&a, &e), ERR_UNTRUSTED);
+	a.release.content_len += 2;
+	assert_refused(run(&a, &e), ERR_UNTRUSTED);
+	assert_untouched(0, SLOT_LEN);
+	end(&a);
+}
+
+static void a_tree_is_no_image(void **state)
+{
+	struct attempt a;
+	struct err e = { 0 };
+
+	(void)state;
+	begin(&a, NULL, PACKAGE_ZSTD);
+	a.release.content = PACKAGE_TREE;
+	assert_refused(run(&a, &e), ERR_REFUSED);
+	assert_untouched(0, SLOT_LEN);
+	end(&a);
+}
+
+static void another_result_than_signed_is_refused(void **state)
+{
+	struct attempt a;
+	struct err e = { 0 };
+
+	(void)state;
+	begin(&a, NULL, PACKAGE_ZSTD);
+	a.release.digest.bytes[0] ^= 1;
+	assert_refused(run(&a, &e), ERR_UNTRUSTED);
+	end(&a);
+	begin(&a, old_content, PACKAGE_ZSTD);
+	a.release.digest.bytes[0] ^= 1;
+	assert_refused(run(&a, &e), ERR_UNTRUSTED);
+	end(&a);
+}
+
+static void an_image_of_no_bytes_or_a_folder_is_no_image(void **state)
+{
+	struct pack_tree *t = NULL;
+	struct err e = { 0 };
+	char path[256];
+
+	(void)state;
+	assert_ok(fs_replace_file(box.dir, "empty", slice_of(""), 0644, &e));
+	(void)snprintf(path, sizeof(path), "%s/empty", box.path);
+	assert_refused(pack_load(&how, path, &t, &e), ERR_FORMAT);
+	assert_refused(pack_load(&how, box.path, &t, &e), ERR_USAGE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_goes_in_comes_out),
+		cmocka_unit_test(an_image_is_restored_from_its_package),
+		cmocka_unit_test(
+			of_a_chunk_that_was_changed_nothing_is_written),
+		cmocka_unit_test(
+			a_damaged_base_is_found_before_anything_is_written),
+		cmocka_unit_test(too_small_a_slot_is_not_written),
+		cmocka_unit_test(another_length_than_signed_is_refused),
+		cmocka_unit_test(a_tree_is_no_image),
+		cmocka_unit_test(another_result_than_signed_is_refused),
+		cmocka_unit_test(an_image_of_no_bytes_or_a_folder_is_no_image),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
