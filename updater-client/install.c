@@ -8,19 +8,17 @@
 #include "common/fs.h"
 #include "common/log.h"
 #include "common/mem.h"
-#include "common/progress.h"
-#include "common/secret.h"
 #include "common/utc.h"
+#include "updater-client/fill.h"
 #include "updater-client/history.h"
 #include "updater-client/intake.h"
 #include "updater-client/ratchet.h"
 #include "updater-client/report.h"
 #include "updater-client/room.h"
+#include "updater-client/slot_image.h"
 #include "updater-client/source.h"
 #include "updater-client/switch.h"
 #include "updater-client/trial.h"
-#include "updater-client/unwrap.h"
-#include "updater-client/writer.h"
 
 /* One drive through the machine. */
 struct install {
@@ -32,28 +30,6 @@ struct install {
 	struct trial_outcome trial;
 	uint8_t sealed[KEYBOX_SEALED_LEN]; /* fetched with the package */
 };
-
-/* Follow a worker to its end, showing how far it is. */
-static int follow(struct session *s, struct channel *worker, const char *what,
-		  uint64_t total, int idle_ms, struct err *e)
-{
-	struct progress progress;
-	struct message m;
-	int rc;
-
-	progress_start(&progress, what, total, s->quiet);
-	do {
-		rc = ipc_receive(worker, idle_ms, &m, e);
-		if (rc == 0 && m.kind == MESSAGE_PROGRESS)
-			progress_set(&progress, m.count);
-	} while (rc == 0 && m.kind == MESSAGE_PROGRESS);
-	if (rc == 0 && m.kind != MESSAGE_DONE)
-		rc = err_set(e, ERR_FORMAT, "message %d is no answer", m.kind);
-	if (rc == 0)
-		progress_set(&progress, total);
-	progress_end(&progress, rc == 0);
-	return rc;
-}
 
 /* The same release again, as a full package. */
 static int choose_full(struct install *in, struct err *e)
@@ -75,6 +51,21 @@ static int choose_full(struct install *in, struct err *e)
 
 /* ---- ROOM ---------------------------------------------------------------- */
 
+/* Also: may it be written at all? */
+static int measure_image(const struct install *in, struct room *r,
+			 struct err *e)
+{
+	const struct session *s = in->s;
+	int fd = -1;
+	int rc;
+
+	if (slot_image_open_new(s->config, s->journal.machine.to, &fd, e))
+		return -1;
+	rc = slot_image_room(fd, &r->image_bytes, e);
+	fs_close(&fd);
+	return rc;
+}
+
 static int measure(const struct install *in, struct room *r, struct err *e)
 {
 	const struct session *s = in->s;
@@ -90,9 +81,11 @@ static int measure(const struct install *in, struct room *r, struct err *e)
 	if (fstat(s->slots.dirfd, &slots) || fstat(s->state_fd, &state))
 		return err_sys(e, "measuring free space");
 	r->same_disk = slots.st_dev == state.st_dev;
+	if (s->config->kind == SLOT_IMAGE && measure_image(in, r, e))
+		return -1;
 	r->spooled = intake_size(s->spool_fd, &in->plan.package_digest);
 	/* Less than it will be: blocks are not known for sure. */
-	if (found) {
+	if (found && s->config->kind == SLOT_TREE) {
 		r->freed_bytes = old.content_len;
 		r->freed_inodes = old.entries;
 	}
@@ -162,144 +155,11 @@ static int do_fetch(struct install *in, struct err *e)
 	report_flush(in->s);
 	if (ipc_send(&in->s->source.channel, &m, e))
 		return -1;
-	return follow(in->s, &in->s->source.channel, "fetching", p->package_len,
-		      SOURCE_IDLE_MS, e);
+	return ipc_follow(&in->s->source.channel, "fetching", p->package_len,
+			  in->s->quiet, SOURCE_IDLE_MS, e);
 }
 
 /* ---- APPLY --------------------------------------------------------------- */
-
-/* Run one of the descriptor-only processes to its end. */
-static int run_worker(struct session *s, const struct worker_task *task,
-		      const struct message *m, const char *what, struct err *e)
-{
-	const struct plan *plan = &m->plan;
-	struct worker worker = { 0 };
-	int rc = -1;
-
-	if (worker_start(task, s->stop_fd, &worker, e))
-		return -1;
-	if (ipc_send(&worker.channel, m, e) == 0)
-		rc = follow(s, &worker.channel, what,
-			    plan->release.content_len +
-				    plan->release.manifest_len,
-			    WRITER_IDLE_MS, e);
-	worker_stop(&worker);
-	return rc;
-}
-
-/* Have our sealed key opened by the process that can. */
-static int unwrap(const struct install *in, struct message *to, struct err *e)
-{
-	struct session *s = in->s;
-	const struct plan *p = &in->plan;
-	const struct worker_task task = {
-		.name = "unwrap",
-		.run = unwrap_run,
-		.ctx = &s->state_fd,
-		.keep = { s->state_fd },
-		.keep_count = 1,
-	};
-	struct message m = { .kind = MESSAGE_UNWRAP,
-			     .unwrap = { .device = s->identity.device } };
-	struct worker worker = { 0 };
-	struct message *answer;
-	int rc;
-
-	if (!p->encrypted)
-		return 0;
-	memcpy(m.unwrap.product, p->release.product, sizeof(m.unwrap.product));
-	memcpy(m.unwrap.release, p->release.id, sizeof(m.unwrap.release));
-	memcpy(m.unwrap.target, p->target, sizeof(m.unwrap.target));
-	memcpy(m.unwrap.sealed, in->sealed, KEYBOX_SEALED_LEN);
-	if (worker_start(&task, s->stop_fd, &worker, e))
-		return -1;
-	answer = secret_new(sizeof(*answer));
-	rc = ipc_ask(&worker.channel, &m, MESSAGE_KEY, SESSION_ASK_MS, answer,
-		     e);
-	if (rc == 0)
-		memcpy(to->content_key, answer->content_key, STREAM_KEY_LEN);
-	secret_free(answer, sizeof(*answer));
-	worker_stop(&worker);
-	return rc;
-}
-
-static int open_base(const struct install *in, struct writer_setup *w,
-		     struct err *e)
-{
-	const struct session *s = in->s;
-
-	if (in->plan.kind != PACKAGE_DELTA)
-		return 0;
-	if (slot_tree_folder(&s->slots, s->current, &w->old_fd, e) ||
-	    slot_tree_manifest(&s->slots, s->current, &w->old_manifest_fd, e)) {
-		e->code = ERR_CONFLICT; /* the full package is the way out */
-		return -1;
-	}
-	return 0;
-}
-
-static int write_slot(struct install *in, enum slot to, struct err *e)
-{
-	struct session *s = in->s;
-	struct writer_setup w = { -1, -1, -1, -1, -1 };
-	struct worker_task task = {
-		.name = "writer",
-		.run = writer_run,
-		.ctx = &w,
-		.keep_count = 5,
-	};
-	struct message *m = secret_new(sizeof(*m));
-	int rc = -1;
-
-	m->kind = MESSAGE_APPLY;
-	m->plan = in->plan;
-	if (unwrap(in, m, e) || open_base(in, &w, e) ||
-	    intake_open_file(s->spool_fd, &in->plan.package_digest,
-			     &w.package_fd, e) ||
-	    slot_tree_empty(&s->slots, to, e) ||
-	    slot_tree_folder(&s->slots, to, &w.new_fd, e) ||
-	    slot_tree_new_manifest(&s->slots, to, &w.manifest_fd, e))
-		goto out;
-	task.keep[0] = w.package_fd;
-	task.keep[1] = w.old_fd;
-	task.keep[2] = w.old_manifest_fd;
-	task.keep[3] = w.new_fd;
-	task.keep[4] = w.manifest_fd;
-	rc = run_worker(s, &task, m, "writing", e);
-out:
-	secret_free(m, sizeof(*m));
-	fs_close(&w.package_fd);
-	fs_close(&w.old_fd);
-	fs_close(&w.old_manifest_fd);
-	fs_close(&w.new_fd);
-	fs_close(&w.manifest_fd);
-	return rc;
-}
-
-/* Read a slot back from the medium and compare it with what was signed. */
-static int check_slot(struct session *s, enum slot which,
-		      const struct plan *plan, struct err *e)
-{
-	const struct message m = { .kind = MESSAGE_APPLY, .plan = *plan };
-	struct checker_setup c = { -1, -1 };
-	struct worker_task task = {
-		.name = "checker",
-		.run = checker_run,
-		.ctx = &c,
-		.keep_count = 2,
-	};
-	int rc = -1;
-
-	if (slot_tree_folder(&s->slots, which, &c.tree_fd, e) == 0 &&
-	    slot_tree_manifest(&s->slots, which, &c.manifest_fd, e) == 0) {
-		task.keep[0] = c.tree_fd;
-		task.keep[1] = c.manifest_fd;
-		rc = run_worker(s, &task, &m, "reading back", e);
-	}
-	fs_close(&c.tree_fd);
-	fs_close(&c.manifest_fd);
-	return rc ? err_in(e, "slot %s", slot_name(which)) : 0;
-}
 
 static int do_apply(struct install *in, struct err *e)
 {
@@ -308,7 +168,8 @@ static int do_apply(struct install *in, struct err *e)
 
 	in->plan.release.floor = ratchet_floor(s);
 	report_add(s, WIRE_VERIFIED, "", slice_of(""));
-	if (write_slot(in, to, e) || check_slot(s, to, &in->plan, e) ||
+	if (fill_write(s, to, &in->plan, in->sealed, e) ||
+	    fill_check(s, to, &in->plan, e) ||
 	    slot_tree_seal(&s->slots, to, &in->plan.release, e))
 		return -1;
 	report_add(s, WIRE_INSTALLED, "", slice_of(""));
@@ -660,13 +521,15 @@ int install_confirm(struct session *s, struct err *e)
 /* Going back is to something: a whole slot. */
 static int check_way_back(struct session *s, struct err *e)
 {
-	struct plan plan = { .attributes = s->config->attributes,
+	struct plan plan = { .content = settings_content(s->config),
 			     .kind = PACKAGE_FULL,
 			     .head_len = PACKAGE_HEADER_LEN,
 			     .package_len = PACKAGE_HEADER_LEN };
 	enum slot back = slot_other(s->current);
 	bool found;
 
+	if (plan.content == PACKAGE_TREE)
+		plan.attributes = s->config->attributes;
 	if (s->current == SLOT_NONE)
 		return err_set(e, ERR_CONFLICT, "nothing is installed");
 	if (slot_tree_release(&s->slots, back, &plan.release, &found, e))
@@ -677,7 +540,7 @@ static int check_way_back(struct session *s, struct err *e)
 			       slot_name(back));
 	if (ratchet_begin(s, e) || ratchet_check_back(s, &plan.release, e))
 		return -1;
-	return check_slot(s, back, &plan, e);
+	return fill_check(s, back, &plan, e);
 }
 
 int install_rollback(struct session *s, struct err *e)

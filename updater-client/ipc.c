@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "common/fs.h"
+#include "common/progress.h"
 #include "common/steady.h"
 #include "updater-client/notify.h"
 
@@ -112,6 +113,27 @@ int ipc_ask(struct channel *c, const struct message *question,
 	if (ipc_send(c, question, e))
 		return -1;
 	return ipc_expect(c, kind, timeout_ms, answer, e);
+}
+
+int ipc_follow(struct channel *c, const char *what, uint64_t total, bool quiet,
+	       int idle_ms, struct err *e)
+{
+	struct progress progress;
+	struct message m;
+	int rc;
+
+	progress_start(&progress, what, total, quiet);
+	do {
+		rc = ipc_receive(c, idle_ms, &m, e);
+		if (rc == 0 && m.kind == MESSAGE_PROGRESS)
+			progress_set(&progress, m.count);
+	} while (rc == 0 && m.kind == MESSAGE_PROGRESS);
+	if (rc == 0 && m.kind != MESSAGE_DONE)
+		rc = err_set(e, ERR_FORMAT, "message %d is no answer", m.kind);
+	if (rc == 0)
+		progress_set(&progress, total);
+	progress_end(&progress, rc == 0);
+	return rc;
 }
 
 int ipc_answer(struct channel *c, int rc, uint64_t count,

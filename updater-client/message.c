@@ -212,9 +212,11 @@ static void walk_device(struct walk *w, struct policy_device *d)
 {
 	walk_text(w, d->product, sizeof(d->product));
 	walk_text(w, d->model, sizeof(d->model));
+	d->content =
+		(enum package_content)walk_small(w, d->content, PACKAGE_IMAGE);
 	d->attributes =
 		(enum tree_attributes)walk_small(w, d->attributes, TREE_SYSTEM);
-	w->bad |= d->attributes < TREE_APP;
+	w->bad |= d->content < PACKAGE_TREE || d->attributes < TREE_APP;
 	walk_bool(w, &d->has_running);
 	walk_text(w, d->running, sizeof(d->running));
 	walk_u64(w, &d->seq);
@@ -275,6 +277,8 @@ static void walk_release(struct walk *w, struct slot_release *r)
 static void walk_plan(struct walk *w, struct plan *p)
 {
 	walk_release(w, &p->release);
+	p->content =
+		(enum package_content)walk_small(w, p->content, PACKAGE_IMAGE);
 	p->attributes =
 		(enum tree_attributes)walk_small(w, p->attributes, TREE_SYSTEM);
 	p->kind = (enum package_kind)walk_small(w, p->kind, PACKAGE_DELTA);
@@ -292,7 +296,9 @@ static void walk_plan(struct walk *w, struct plan *p)
 	walk_bool(w, &p->urgent);
 	walk_bool(w, &p->encrypted);
 	walk_bytes(w, p->commitment, sizeof(p->commitment));
-	w->bad |= p->attributes < TREE_APP || p->kind < PACKAGE_FULL ||
+	w->bad |= p->content < PACKAGE_TREE ||
+		  (p->content == PACKAGE_TREE) != (p->attributes >= TREE_APP) ||
+		  p->kind < PACKAGE_FULL ||
 		  p->package_len > (uint64_t)JSON_INT_MAX ||
 		  p->head_len < PACKAGE_HEADER_LEN ||
 		  p->head_len > PACKAGE_HEAD_MAX ||

@@ -6,6 +6,7 @@
 int plan_from(const struct release *r, struct plan *out, struct err *e)
 {
 	struct plan p = {
+		.content = r->content,
 		.attributes = r->attributes,
 		.kind = r->kind,
 		.base_digest = r->base_digest,
@@ -35,7 +36,7 @@ void plan_release(const struct plan *p, struct release *out)
 	*out = (struct release){
 		.seq = p->release.seq,
 		.content_seq = p->release.content_seq,
-		.content = PACKAGE_TREE,
+		.content = p->content,
 		.attributes = p->attributes,
 		.digest = p->release.digest,
 		.manifest_len = p->release.manifest_len,

@@ -10,7 +10,8 @@
 
 struct plan {
 	struct slot_release release;
-	enum tree_attributes attributes;
+	enum package_content content;
+	enum tree_attributes attributes; /* trees; else 0 */
 	enum package_kind kind;
 	char base_id[NAME_MAX_LEN + 1]; /* deltas */
 	struct sha256 base_digest;      /* deltas */
@@ -28,7 +29,7 @@ struct plan {
 int plan_from(const struct release *r, struct plan *out,
 	      struct err *e) NODISCARD;
 
-/* The fields that apply_tree() reads; owns nothing. */
+/* The fields that apply_tree() and apply_image() read; owns nothing. */
 void plan_release(const struct plan *p, struct release *out);
 
 #endif

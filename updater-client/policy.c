@@ -51,10 +51,13 @@ static int judge_kind(const struct policy_device *d, const struct release *r,
 	if (!is_for_model(d, r))
 		return err_set(e, ERR_REFUSED, "%s is not for the model %s",
 			       r->id, d->model[0] ? d->model : "(none)");
-	if (r->content != PACKAGE_TREE)
+	if (r->content != d->content)
 		return err_set(e, ERR_REFUSED,
-			       "%s is an image, the slot holds trees", r->id);
-	if (r->attributes != d->attributes)
+			       r->content == PACKAGE_IMAGE
+				       ? "%s is an image, the slot holds trees"
+				       : "%s is a tree, the slot holds images",
+			       r->id);
+	if (r->content == PACKAGE_TREE && r->attributes != d->attributes)
 		return err_set(e, ERR_REFUSED,
 			       "%s has other attributes than the slot takes",
 			       r->id);

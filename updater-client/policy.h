@@ -19,8 +19,9 @@
 
 struct policy_device {
 	char product[NAME_MAX_LEN + 1];
-	char model[NAME_MAX_LEN + 1]; /* "": none */
-	enum tree_attributes attributes;
+	char model[NAME_MAX_LEN + 1];    /* "": none */
+	enum package_content content;    /* of its slots */
+	enum tree_attributes attributes; /* of trees in them */
 	bool has_running;
 	char running[NAME_MAX_LEN + 1]; /* the release that runs */
 	uint64_t seq, content_seq;      /* of what runs */

@@ -4,6 +4,7 @@
 /* Journal, reports, history and folders beside the package. */
 #define STATE_EXTRA  (1u << 20)
 #define STATE_INODES 80
+#define SLOT_EXTRA   (4u * SLOT_BLOCK)
 #define SLOT_INODES  8
 
 static int judge(const char *where, uint64_t needed, uint64_t free,
@@ -29,9 +30,17 @@ static int judge_inodes(const char *where, uint64_t needed, uint64_t free,
 		       (unsigned long long)needed, (unsigned long long)free);
 }
 
+/* Where the slots' records are; a tree is there, too. */
+static uint64_t slot_room(const struct plan *p)
+{
+	return p->scratch_len + (p->content == PACKAGE_IMAGE
+					 ? (uint64_t)SLOT_EXTRA
+					 : slot_release_room(&p->release));
+}
+
 int room_judge(const struct room *r, const struct plan *p, struct err *e)
 {
-	uint64_t slot = slot_release_room(&p->release) + p->scratch_len;
+	uint64_t slot = slot_room(p);
 	uint64_t slot_inodes = (uint64_t)p->release.entries + SLOT_INODES;
 	uint64_t state = STATE_EXTRA;
 	uint64_t slot_free = r->slot_bytes + r->freed_bytes;
@@ -39,6 +48,9 @@ int room_judge(const struct room *r, const struct plan *p, struct err *e)
 
 	if (p->package_len > r->spooled)
 		state += p->package_len - r->spooled;
+	if (p->content == PACKAGE_IMAGE &&
+	    judge("in the slot", p->release.content_len, r->image_bytes, e))
+		return -1;
 	if (r->same_disk)
 		return judge("for the slot and the package", slot + state,
 			     slot_free, e) ||

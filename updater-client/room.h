@@ -15,6 +15,7 @@ struct room {
 	uint64_t spooled; /* bytes of the package that are there already */
 	/* What emptying the slot will give back. */
 	uint64_t freed_bytes, freed_inodes;
+	uint64_t image_bytes; /* images: what the slot can take */
 };
 
 /* ERR_SPACE, saying where and how much is missing. */

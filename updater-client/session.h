@@ -97,6 +97,13 @@ int session_step(struct session *s, const struct machine_input *in,
 		 enum machine_action *action, struct err *e) NODISCARD;
 int session_save(struct session *s, struct err *e) NODISCARD;
 
+/*
+ * Where the content of the slot that runs is: its path, and (if dirfd is not
+ * NULL) the open folder.
+ */
+int session_place(const struct session *s, char *path, size_t size, int *dirfd,
+		  struct err *e) NODISCARD;
+
 /* The slot that runs has not proved itself yet. */
 bool session_is_on_trial(const struct session *s);
 

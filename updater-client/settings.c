@@ -33,9 +33,12 @@ static const struct ini_key keys[] = {
 	  false },
 	TEXT("server", "enrol", enrol, false),
 	TEXT("server", "ca", ca, false),
-	TEXT("slot", "kind", slot_kind, false),
+	TEXT("slot", "kind", kind_name, false),
 	TEXT("slot", "path", slot_path, true),
 	TEXT("slot", "attributes", attributes_name, false),
+	TEXT("slot", "a", slot_a, false),
+	TEXT("slot", "b", slot_b, false),
+	TEXT("slot", "root", slot_root, false),
 	TEXT("trial", "health", health_text, false),
 	SECONDS("trial", "deadline", deadline_sec, 1, DAY_SEC),
 	TEXT("restart", "command", restart_text, false),
@@ -76,6 +79,12 @@ static int split_command(char *text, const char *what,
 	return 0;
 }
 
+static void set_default(char **text, const char *value)
+{
+	if (!*text && value)
+		*text = mem_dup_str(value);
+}
+
 static int parse_attributes(struct settings *c, struct err *e)
 {
 	if (!c->attributes_name || strcmp(c->attributes_name, "app") == 0)
@@ -89,15 +98,48 @@ static int parse_attributes(struct settings *c, struct err *e)
 	return 0;
 }
 
+enum package_content settings_content(const struct settings *c)
+{
+	return c->kind == SLOT_IMAGE ? PACKAGE_IMAGE : PACKAGE_TREE;
+}
+
+static int parse_kind(struct settings *c, struct err *e)
+{
+	if (!c->kind_name || strcmp(c->kind_name, "tree") == 0)
+		c->kind = SLOT_TREE;
+	else if (strcmp(c->kind_name, "image") == 0)
+		c->kind = SLOT_IMAGE;
+	else
+		return err_set(e, ERR_CONFIG,
+			       "[slot] kind: tree or image, not %s",
+			       c->kind_name);
+	if (c->kind != SLOT_IMAGE) {
+		if (c->slot_a || c->slot_b || c->slot_root)
+			return err_set(e, ERR_CONFIG,
+				       "[slot] a, b and root go with kind = "
+				       "image");
+		return 0;
+	}
+	set_default(&c->slot_root, "/");
+	if (!c->slot_a || c->slot_a[0] != '/' || !c->slot_b ||
+	    c->slot_b[0] != '/' || c->slot_root[0] != '/')
+		return err_set(e, ERR_CONFIG,
+			       "[slot] a and b: absolute paths of two block "
+			       "devices or files; root: of a folder");
+	if (strcmp(c->slot_a, c->slot_b) == 0)
+		return err_set(e, ERR_CONFIG, "[slot] a and b are the same");
+	if (c->attributes_name)
+		return err_set(e, ERR_CONFIG,
+			       "[slot] attributes: an image has none");
+	return 0;
+}
+
 static int check_names(const struct settings *c, struct err *e)
 {
 	if (!name_is_valid(slice_of(c->product)))
 		return err_set(e, ERR_CONFIG, "[device] product: not a name");
 	if (c->model && !name_is_valid(slice_of(c->model)))
 		return err_set(e, ERR_CONFIG, "[device] model: not a name");
-	if (c->slot_kind && strcmp(c->slot_kind, "tree") != 0)
-		return err_set(e, ERR_CONFIG, "[slot] kind: unknown kind %s",
-			       c->slot_kind);
 	if (c->slot_path[0] != '/' || c->state[0] != '/')
 		return err_set(e, ERR_CONFIG,
 			       "[slot] path and [device] state must be "
@@ -148,12 +190,6 @@ bool settings_may_reboot(const struct settings *c, int64_t now)
 	return minute >= c->window_from || minute < c->window_to;
 }
 
-static void set_default(char **text, const char *value)
-{
-	if (!*text && value)
-		*text = mem_dup_str(value);
-}
-
 static int parse_control(struct settings *c, struct err *e)
 {
 	static const char *const names[] = { "symlink", "uboot", "grub",
@@ -178,6 +214,10 @@ static int parse_control(struct settings *c, struct err *e)
 	if ((c->control == CONTROL_COMMAND) != (c->boot.argc > 0))
 		return err_set(e, ERR_CONFIG,
 			       "[boot] command goes with control = command");
+	if (c->control == CONTROL_SYMLINK && c->kind == SLOT_IMAGE)
+		return err_set(e, ERR_CONFIG,
+			       "[boot] control: an image is started by a boot "
+			       "loader: uboot, grub or command");
 	if (c->control == CONTROL_SYMLINK && c->reboot.argc > 0)
 		return err_set(e, ERR_CONFIG,
 			       "[reboot] command: with the symlink nothing "
@@ -220,7 +260,8 @@ static int check(struct settings *c, struct err *e)
 		e->code = ERR_CONFIG;
 		return err_in(e, "[trust] environment");
 	}
-	if (check_names(c, e) || check_server(c, e) || parse_attributes(c, e) ||
+	if (check_names(c, e) || check_server(c, e) || parse_kind(c, e) ||
+	    parse_attributes(c, e) ||
 	    split_command(c->health_text, "[trial] health", &c->health, e) ||
 	    split_command(c->restart_text, "[restart] command", &c->restart,
 			  e) ||

@@ -12,6 +12,7 @@
 
 #include "common/ini.h"
 #include "common/keyfile.h"
+#include "common/package.h"
 #include "common/tree.h"
 
 #define SETTINGS_DEFAULT  "/etc/pawl/client.conf"
@@ -32,12 +33,19 @@ enum boot_kind {
 	CONTROL_COMMAND
 };
 
+/* What a slot is: slot_tree.h, slot_image.h. */
+enum slot_kind {
+	SLOT_TREE,
+	SLOT_IMAGE
+};
+
 struct settings {
 	char *product, *model, *state;
 	char *root, *environment_name;
 	struct ini_list urls;
 	char *enrol, *ca;
-	char *slot_kind, *slot_path, *attributes_name;
+	char *kind_name, *slot_path, *attributes_name;
+	char *slot_a, *slot_b, *slot_root; /* images */
 	char *health_text, *restart_text;
 	char *counter_text;
 	char *control_name, *boot_environment, *control_text;
@@ -50,12 +58,16 @@ struct settings {
 
 	/* made of the texts above */
 	enum environment environment;
+	enum slot_kind kind;
 	enum tree_attributes attributes;
 	enum boot_kind control;
 	struct settings_command health, restart, counter, boot, reboot;
 	bool has_window;
 	uint32_t window_from, window_to; /* minutes of the day, UTC */
 };
+
+/* What releases for this device hold. */
+enum package_content settings_content(const struct settings *c);
 
 /* Is this second within the window in which we reboot? */
 bool settings_may_reboot(const struct settings *c, int64_t now);

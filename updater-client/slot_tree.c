@@ -96,6 +96,19 @@ int slot_tree_empty(const struct slot_tree *t, enum slot s, struct err *e)
 	return 0;
 }
 
+int slot_tree_unseal(const struct slot_tree *t, enum slot s, int *dirfd,
+		     struct err *e)
+{
+	char name[NAME_LEN];
+
+	if (fs_mkdirs(t->dirfd, slot_name(s), 0755, e) ||
+	    beneath(s, "release.json", name, e) ||
+	    fs_remove_tree(t->dirfd, name, e) ||
+	    fs_open(t->dirfd, slot_name(s), O_RDONLY | O_DIRECTORY, dirfd, e))
+		return err_in(e, "slot %s", slot_name(s));
+	return 0;
+}
+
 int slot_tree_folder(const struct slot_tree *t, enum slot s, int *dirfd,
 		     struct err *e)
 {

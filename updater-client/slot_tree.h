@@ -35,6 +35,13 @@ int slot_tree_release(const struct slot_tree *t, enum slot s,
 int slot_tree_empty(const struct slot_tree *t, enum slot s,
 		    struct err *e) NODISCARD;
 
+/*
+ * Forget what a slot of another kind holds, durably, before it changes; *dirfd
+ * is its folder, made if missing.
+ */
+int slot_tree_unseal(const struct slot_tree *t, enum slot s, int *dirfd,
+		     struct err *e) NODISCARD;
+
 /* The slot's tree as a folder, and its manifest as a file. */
 int slot_tree_folder(const struct slot_tree *t, enum slot s, int *dirfd,
 		     struct err *e) NODISCARD;

@@ -5,13 +5,31 @@
 #include <string.h>
 
 #include "common/fs.h"
+#include "common/image_disk.h"
 #include "common/json.h"
 #include "common/utc.h"
 #include "updater-client/history.h"
 #include "updater-client/report.h"
 #include "updater-client/session.h"
+#include "updater-client/slot_image.h"
 
 #define SHOWN_HISTORY 5
+
+/* Reading all of an image takes too long for a look: is there room for it? */
+static bool image_is_there(const struct session *s, enum slot which,
+			   const struct slot_release *r)
+{
+	struct err unused;
+	uint64_t len = 0;
+	bool there;
+	int fd = -1;
+
+	if (slot_image_open(s->config, which, &fd, &unused))
+		return false;
+	there = image_room(fd, &len, &unused) == 0 && len >= r->content_len;
+	fs_close(&fd);
+	return there;
+}
 
 /* Is the manifest still the one that was signed? */
 static bool is_intact(const struct session *s, enum slot which,
@@ -22,6 +40,8 @@ static bool is_intact(const struct session *s, enum slot which,
 	bool intact = false;
 	int fd = -1;
 
+	if (s->config->kind == SLOT_IMAGE)
+		return image_is_there(s, which, r);
 	if (slot_tree_manifest(&s->slots, which, &fd, &unused))
 		return false;
 	if (sha256_of_range(fd, 0, r->manifest_len, &digest, &unused) == 0)

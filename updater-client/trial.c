@@ -114,9 +114,7 @@ static bool prepare(struct trial *t)
 		err_set(&e, ERR_HEALTH, "the slot's release.json is damaged");
 		return failed(t, REASON_HEALTH, &e);
 	}
-	if (slot_tree_path(&t->s->slots, t->s->current, t->slot,
-			   sizeof(t->slot), &e) ||
-	    slot_tree_folder(&t->s->slots, t->s->current, &t->tree_fd, &e))
+	if (session_place(t->s, t->slot, sizeof(t->slot), &t->tree_fd, &e))
 		return failed(t, REASON_HEALTH, &e);
 	if (restart(t->s, t->slot, &t->out->evidence, &e))
 		return failed(t, REASON_RESTART, &e);
@@ -142,7 +140,7 @@ void trial_restart_old(struct session *s)
 
 	if (s->current == SLOT_NONE)
 		return;
-	if (slot_tree_path(&s->slots, s->current, slot, sizeof(slot), &e) ||
+	if (session_place(s, slot, sizeof(slot), NULL, &e) ||
 	    restart(s, slot, &output, &e))
 		log_event(LOG_ERROR, "restart-failed", "%s", e.msg);
 }

@@ -123,6 +123,7 @@ static void describe_device(const struct session *s,
 {
 	const struct settings *c = s->config;
 
+	d->content = settings_content(c);
 	d->attributes = c->attributes;
 	(void)strncat(d->product, c->product, NAME_MAX_LEN);
 	if (c->model)

@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 
 #include "common/apply.h"
+#include "common/apply_image.h"
 #include "common/fs.h"
+#include "common/image_disk.h"
 #include "common/mem.h"
 #include "common/secret.h"
 #include "updater-client/intake.h"
@@ -92,8 +94,31 @@ static int open_package(const struct writer_setup *setup,
 	return 0;
 }
 
-static int apply(const struct writer_setup *setup, const struct message *m,
-		 struct channel *control, struct err *e)
+static int write_image(const struct writer_setup *setup,
+		       const struct message *m, struct channel *control,
+		       struct err *e)
+{
+	struct teller teller = { .control = control };
+	const struct tree_watch watch = { &teller, tell };
+	struct release release;
+	struct apply_image a = { .release = &release,
+				 .old_fd = setup->old_fd,
+				 .old_len = setup->old_len,
+				 .new_fd = setup->new_fd,
+				 .scratch_dirfd = setup->scratch_fd,
+				 .watch = &watch };
+	int rc;
+
+	plan_release(&m->plan, &release);
+	if (open_package(setup, m, &a.package, e))
+		return -1;
+	rc = apply_image(&a, e);
+	package_close(a.package);
+	return rc;
+}
+
+static int write_tree(const struct writer_setup *setup, const struct message *m,
+		      struct channel *control, struct err *e)
 {
 	struct teller teller = { .control = control };
 	const struct tree_watch watch = { &teller, tell };
@@ -122,8 +147,26 @@ out:
 	return rc;
 }
 
-static int check(const struct checker_setup *setup, const struct plan *plan,
-		 struct channel *control, struct err *e)
+static int check_image(const struct checker_setup *setup,
+		       const struct plan *plan, struct channel *control,
+		       struct err *e)
+{
+	struct teller teller = { .control = control };
+	const struct tree_watch watch = { &teller, tell };
+	struct sha256 digest;
+
+	if (image_digest(setup->slot_fd, plan->release.content_len, true,
+			 &watch, &digest, e))
+		return -1;
+	return sha256_equal(&digest, &plan->release.digest)
+		       ? 0
+		       : err_set(e, ERR_UNTRUSTED,
+				 "the image there is not the signed one");
+}
+
+static int check_tree(const struct checker_setup *setup,
+		      const struct plan *plan, struct channel *control,
+		      struct err *e)
 {
 	struct teller teller = { .control = control };
 	const struct tree_watch watch = { &teller, tell };
@@ -142,7 +185,7 @@ static int check(const struct checker_setup *setup, const struct plan *plan,
 	}
 	if (tree_parse(buf_slice(&manifest), &tree, e))
 		goto out;
-	rc = tree_check(setup->tree_fd, &tree, true, &watch, e);
+	rc = tree_check(setup->slot_fd, &tree, true, &watch, e);
 	tree_done(&tree);
 out:
 	buf_done(&manifest);
@@ -173,7 +216,11 @@ void writer_run(void *ctx, struct channel *control)
 	struct err failure = { 0 };
 
 	if (get_plan(control, m))
-		finish(control, apply(ctx, m, control, &failure), &failure);
+		finish(control,
+		       (m->plan.content == PACKAGE_IMAGE
+				? write_image
+				: write_tree)(ctx, m, control, &failure),
+		       &failure);
 	secret_free(m, sizeof(*m));
 }
 
@@ -183,6 +230,9 @@ void checker_run(void *ctx, struct channel *control)
 	struct message m;
 
 	if (get_plan(control, &m))
-		finish(control, check(ctx, &m.plan, control, &failure),
+		finish(control,
+		       (m.plan.content == PACKAGE_IMAGE
+				? check_image
+				: check_tree)(ctx, &m.plan, control, &failure),
 		       &failure);
 }

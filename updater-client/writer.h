@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * writer - the processes that hold nothing but descriptors: one turns a
- * verified package into the new tree, another, started afresh, reads that tree
- * back from the medium and compares it with the signed manifest.
+ * verified package into the new tree or image, another, started afresh, reads
+ * that back from the medium and compares it with the signed digest.
  *
  * The second does not trust the first, and neither has network, key or the
  * right to switch.
@@ -16,11 +16,18 @@
 
 struct writer_setup {
 	int package_fd;      /* a complete spooled package */
-	int old_fd;          /* deltas: the tree that runs; else -1 */
-	int old_manifest_fd; /* deltas: its manifest; else -1 */
-	int new_fd;          /* the emptied tree */
-	int manifest_fd;     /* a new file for the manifest */
+	int old_fd;          /* deltas: what runs; else -1 */
+	int old_manifest_fd; /* deltas of trees: its manifest; else -1 */
+	int new_fd;          /* the emptied tree, or where the image goes */
+	int manifest_fd;     /* trees: a new file for the manifest */
+	int scratch_fd;      /* images: a folder for what deltas need */
+	uint64_t old_len;    /* images, deltas: of the image that runs */
 };
+
+#define WRITER_SETUP_INIT                                                      \
+	{                                                                      \
+		-1, -1, -1, -1, -1, -1, 0                                      \
+	}
 
 /*
  * MESSAGE_APPLY -> PROGRESS..., DONE. ERR_CONFLICT: the base of the delta is
@@ -29,8 +36,8 @@ struct writer_setup {
 void writer_run(void *ctx, struct channel *control);
 
 struct checker_setup {
-	int tree_fd;
-	int manifest_fd;
+	int slot_fd;     /* the tree, or where the image is */
+	int manifest_fd; /* trees; else -1 */
 };
 
 /*

@@ -26,6 +26,7 @@ static struct plan sample_plan(void)
 			     .entries = 3,
 			     .deadline_sec = 30,
 			     .order = "rollout order 1, phase 1: by id" },
+		.content = PACKAGE_TREE,
 		.attributes = TREE_APP,
 		.kind = PACKAGE_DELTA,
 		.base_id = "1",
@@ -90,6 +91,7 @@ static size_t make_samples(struct message *m)
 	m[n].decision.action = WIRE_WAIT;
 	strcpy(m[n++].decision.reason, "later");
 	m[n].kind = MESSAGE_CHOOSE;
+	m[n].choose.device.content = PACKAGE_TREE;
 	m[n].choose.device.attributes = TREE_APP;
 	m[n].choose.device.refused_count = POLICY_REFUSED_MAX;
 	m[n].choose.enrolled = true;
@@ -99,7 +101,9 @@ static size_t make_samples(struct message *m)
 	strcpy(m[n].choose.device.running, "1");
 	m[n++].choose.refresh = true;
 	m[n].kind = MESSAGE_PLAN;
-	m[n++].plan = sample_plan();
+	m[n].plan = sample_plan();
+	m[n].plan.content = PACKAGE_IMAGE;
+	m[n++].plan.attributes = 0;
 	m[n].kind = MESSAGE_APPLY;
 	m[n].content_key[31] = 7;
 	m[n++].plan = sample_plan();

@@ -15,6 +15,7 @@ static struct policy_device device(void)
 	return (struct policy_device){
 		.product = "gateway",
 		.model = "board",
+		.content = PACKAGE_TREE,
 		.attributes = TREE_APP,
 		.has_running = true,
 		.seq = 2,
@@ -102,6 +103,19 @@ static void other_content_than_the_slot_takes_is_refused(void **state)
 	r = release("3", 3);
 	r.attributes = TREE_SYSTEM;
 	judged(&d, &r, ERR_REFUSED);
+}
+
+static void an_image_is_for_slots_that_hold_images(void **state)
+{
+	struct policy_device d = device();
+	struct release r = release("3", 3);
+
+	(void)state;
+	d.content = PACKAGE_IMAGE;
+	judged(&d, &r, ERR_REFUSED);
+	r.content = PACKAGE_IMAGE;
+	r.attributes = 0;
+	judged(&d, &r, ERR_NONE);
 }
 
 static void nothing_steps_back_whatever_its_version_says(void **state)
@@ -642,6 +656,7 @@ int main(void)
 		cmocka_unit_test(a_newer_release_of_the_product_is_taken),
 		cmocka_unit_test(another_product_or_model_is_refused),
 		cmocka_unit_test(other_content_than_the_slot_takes_is_refused),
+		cmocka_unit_test(an_image_is_for_slots_that_hold_images),
 		cmocka_unit_test(nothing_steps_back_whatever_its_version_says),
 		cmocka_unit_test(what_runs_is_written_again_for_repair_only),
 		cmocka_unit_test(stepping_stones_are_not_skipped),

@@ -76,7 +76,7 @@ static void what_is_missing_or_wrong_is_refused(void **state)
 	refuse("");
 	refuse("[device]\nproduct = x\n");
 	refuse(GOOD "[device]\nunknown = 1\n");
-	refuse(GOOD "[slot]\nkind = image\n");
+	refuse(GOOD "[slot]\nkind = drum\n");
 	refuse(GOOD "[slot]\nattributes = some\n");
 	refuse(GOOD "[poll]\ninterval = 0\n");
 	refuse(GOOD "[poll]\nretry_min = 10\nretry_max = 5\n");
@@ -86,6 +86,30 @@ static void what_is_missing_or_wrong_is_refused(void **state)
 	       "[trust]\nroot = r\nenvironment = lab\n[slot]\npath = /p\n");
 	refuse("[device]\nproduct = x\nstate = /s\n"
 	       "[trust]\nroot = r\nenvironment = moon\n[slot]\npath = /p\n");
+}
+
+#define IMAGE  "[slot]\nkind = image\na = /dev/mmcblk0p2\nb = /dev/mmcblk0p3\n"
+#define LOADER "[boot]\ncontrol = grub\n"
+
+static void image_slots_are_two_places_and_a_boot_loader(void **state)
+{
+	struct settings c;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(parse(GOOD IMAGE LOADER, &c, &e));
+	assert_int_equal(c.kind, SLOT_IMAGE);
+	assert_int_equal(settings_content(&c), PACKAGE_IMAGE);
+	assert_string_equal(c.slot_b, "/dev/mmcblk0p3");
+	assert_string_equal(c.slot_root, "/");
+	settings_done(&c);
+	refuse(GOOD IMAGE); /* the symlink starts no image */
+	refuse(GOOD IMAGE LOADER "[slot]\nattributes = app\n");
+	refuse(GOOD LOADER "[slot]\nkind = image\n");
+	refuse(GOOD LOADER "[slot]\nkind = image\na = /x\nb = /x\n");
+	refuse(GOOD LOADER "[slot]\nkind = image\na = /x\nb = y\n");
+	refuse(GOOD IMAGE LOADER "[slot]\nroot = here\n");
+	refuse(GOOD "[slot]\nb = /dev/mmcblk0p3\n");
 }
 
 static void plain_http_and_unpinned_servers_are_refused(void **state)
@@ -129,6 +153,7 @@ int main(void)
 		cmocka_unit_test(the_least_is_enough),
 		cmocka_unit_test(everything_is_read),
 		cmocka_unit_test(what_is_missing_or_wrong_is_refused),
+		cmocka_unit_test(image_slots_are_two_places_and_a_boot_loader),
 		cmocka_unit_test(plain_http_and_unpinned_servers_are_refused),
 		cmocka_unit_test(local_programs_are_absolute_paths),
 		cmocka_unit_test(a_file_that_others_may_write_is_refused),

@@ -56,6 +56,7 @@ static int make_place(void **state)
 	(void)snprintf(p->path, sizeof(p->path), "/tmp/pawl-writer.XXXXXX");
 	if (!mkdtemp(p->path))
 		return -1;
+	p->plan.content = PACKAGE_TREE;
 	p->plan.attributes = TREE_APP;
 	p->plan.kind = PACKAGE_FULL;
 	p->plan.head_len = p->plan.package_len = PACKAGE_HEADER_LEN;
@@ -65,7 +66,7 @@ static int make_place(void **state)
 	assert_ok(fs_replace_file(p->dirfd, "tree/file", slice_of(CONTENT),
 				  0644, &e));
 	assert_ok(fs_open(p->dirfd, "tree", O_RDONLY | O_DIRECTORY,
-			  &p->setup.tree_fd, &e));
+			  &p->setup.slot_fd, &e));
 	assert_ok(fs_open(p->dirfd, "manifest", O_RDONLY, &p->setup.manifest_fd,
 			  &e));
 	return 0;
@@ -77,7 +78,7 @@ static int remove_place(void **state)
 	struct err e;
 	int rc;
 
-	fs_close(&p->setup.tree_fd);
+	fs_close(&p->setup.slot_fd);
 	fs_close(&p->setup.manifest_fd);
 	rc = fs_remove_tree(p->dirfd, "tree", &e) ||
 	     fs_remove(p->dirfd, "manifest", &e);
@@ -95,7 +96,7 @@ static int read_back(struct place *p, struct err *e)
 		.name = "checker",
 		.run = checker_run,
 		.ctx = &p->setup,
-		.keep = { p->setup.tree_fd, p->setup.manifest_fd },
+		.keep = { p->setup.slot_fd, p->setup.manifest_fd },
 		.keep_count = 2,
 	};
 	struct worker w = { 0 };

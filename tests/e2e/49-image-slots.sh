@@ -1,0 +1,201 @@
+#!/bin/sh
+# Slots that are images: written chunk by chunk, read back, switched by a loader
+# that a program speaks for. The slots are files here, so that nobody needs to
+# be root; a block device is opened by the same code.
+. "$(dirname "$0")/boot-lib.sh"
+
+record=$WORK/record
+: >"$record"
+cat >"$WORK/program" <<SH
+#!/bin/sh
+set -eu
+verb=\$1
+shift
+case \$verb in
+read) cat $record ;;
+write) printf '%s\n' "\$@" | grep -v '=\$' >$record.new; mv $record.new $record ;;
+*) exit 2 ;;
+esac
+SH
+chmod 755 "$WORK/program"
+env_get() {
+	sed -n "s/^$1=//p" "$record"
+}
+env_set() {
+	for pair; do
+		grep -v "^${pair%%=*}=" "$record" >"$record.new" || :
+		[ -z "${pair#*=}" ] || echo "$pair" >>"$record.new"
+		mv "$record.new" "$record"
+	done
+}
+cat >"$WORK/control" <<INI
+control = command
+command = $WORK/program
+INI
+
+size=$((3 * 1048576))      # of a slot
+len=$((2 * 1048576 + 512)) # of an image: no whole number of blocks
+
+# Some of it compresses, some does not, some is zeros; little changes.
+make_image() { # id
+	mkdir -p "$WORK/images"
+	[ -s "$WORK/noise" ] || head -c 524288 /dev/urandom >"$WORK/noise"
+	{
+		printf 'image %s\n' "$1"
+		seq 1 100000 | sed "s/77/seventy-seven in $1/" | head -c 500000
+		head -c 1000000 /dev/zero
+		cat "$WORK/noise"
+		echo "the end of $1"
+	} >"$WORK/images/$1"
+	truncate -s $len "$WORK/images/$1"
+}
+
+make_image_release() { # id, options
+	id=$1
+	shift
+	[ -s "$WORK/images/$id" ] || make_image "$id"
+	"$signer" release create "$WORK/repo" --product gateway --id "$id" \
+		--content image --input "$WORK/images/$id" --quiet "$@" \
+		>"$WORK/created"
+	"$signer" sign "$WORK/repo" --key "$WORK/key" \
+		--passphrase-fd 3 3<"$WORK/pass" >/dev/null
+	rm -rf "$WORK/publish"
+	"$signer" publish "$WORK/repo" "$WORK/publish" $online >/dev/null
+}
+
+make_image_device() { # name
+	make_boot_device "$1"
+	# What the slots held before is not zeros.
+	head -c $size /dev/urandom >"$WORK/$1/slot-a"
+	cp "$WORK/$1/slot-a" "$WORK/$1/slot-b"
+	cat >>"$WORK/$1/client.conf" <<INI
+[slot]
+kind = image
+a = $WORK/$1/slot-a
+b = $WORK/$1/slot-b
+root = $WORK
+[trial]
+health = $WORK/health
+INI
+}
+printf '#!/bin/sh\nexit 0\n' >"$WORK/health"
+chmod 755 "$WORK/health"
+
+holds() { # device, slot, id
+	cmp -s -n $len "$WORK/$1/slot-$2" "$WORK/images/$3" ||
+		die "slot $2 of $1 does not hold $3"
+	cmp -s -i $len "$WORK/$1/slot-$2" "$WORK/$1/before" ||
+		die "what lies behind the image in slot $2 of $1 was touched"
+	[ "$(stat -c %s "$WORK/$1/slot-$2")" -eq $size ] ||
+		die "slot $2 of $1 has another length"
+}
+
+publish_path() { # pattern
+	find "$WORK/publish/targets" -name "$1" | head -1
+}
+
+# ---- full, then delta --------------------------------------------------------
+make_repo
+make_image_release 1
+"$signer" release show "$WORK/repo" --product gateway --id 1 | grep -q "an image of $len bytes" ||
+	die "release show does not say what it is"
+digest=$(sha256sum <"$WORK/images/1" | cut -d' ' -f1)
+grep -q "content $digest" "$WORK/created" ||
+	die "the digest of the release is not that of the image"
+make_image_device one
+cp "$WORK/one/slot-a" "$WORK/one/before"
+on one update --from "$WORK/publish"
+says one state reboot-pending
+holds one b 1
+cmp -s "$WORK/one/slot-a" "$WORK/one/before" || die "the slot that runs was touched"
+boot one
+on one update --from "$WORK/publish"
+says one state confirmed
+
+make_image_release 2 --from 1
+on one update --from "$WORK/publish" --json >"$WORK/said"
+grep -q '"package": *"delta"' "$WORK/said" || die "no delta was taken"
+holds one a 2
+holds one b 1
+boot one
+on one update --from "$WORK/publish"
+says one state confirmed
+says one slot a
+
+# ---- a damaged base: the full package ------------------------------------------
+make_image_release 3 --from 2
+printf 'x' | dd of="$WORK/one/slot-a" bs=1 seek=1900000 conv=notrunc 2>/dev/null
+on one update --from "$WORK/publish" 2>"$WORK/said"
+grep -q base-damaged "$WORK/said" || die "the damage went unnoticed"
+holds one b 3
+boot one
+on one update --from "$WORK/publish"
+says one slot b
+
+# ---- a person goes back, but not to another image ------------------------------
+got=0
+on one rollback 2>"$WORK/said" || got=$?
+[ $got -ne 0 ] || die "went back to a damaged image"
+grep -q 'slot a' "$WORK/said" || die "no reason: $(cat "$WORK/said")"
+told pawl_slot b
+dd if="$WORK/images/2" of="$WORK/one/slot-a" conv=notrunc 2>/dev/null
+on one rollback >/dev/null
+told pawl_slot a
+boot one
+on one update --from "$WORK/publish" >/dev/null 2>&1 || :
+says one slot a
+
+# ---- a byte that is flipped late -----------------------------------------------
+make_image_device two
+: >"$record"
+package=$(publish_path '*.main-full.pawl')
+at=$(($(stat -c %s "$package") * 9 / 10))
+cp "$package" "$WORK/package"
+python3 - "$package" $at <<'PY'
+import sys
+with open(sys.argv[1], 'r+b') as f:
+    f.seek(int(sys.argv[2]))
+    byte = f.read(1)[0]
+    f.seek(int(sys.argv[2]))
+    f.write(bytes([byte ^ 1]))
+PY
+cp "$WORK/two/slot-b" "$WORK/two/before"
+got=0
+on two update --from "$WORK/publish" 2>"$WORK/said" || got=$?
+[ $got -ne 0 ] || die "a flipped byte was taken"
+cmp -s "$WORK/two/slot-b" "$WORK/two/before" || die "the slot was written"
+[ "$(env_get pawl_slot)" != b ] || die "the loader was told"
+cp "$WORK/package" "$package"
+
+# ---- too small a slot: before anything is fetched or written --------------------
+truncate -s $((len - 1)) "$WORK/two/slot-b"
+cp "$WORK/two/slot-b" "$WORK/two/before"
+rm -rf "$WORK/two/state/spool"
+want 11 on two update --from "$WORK/publish" 2>"$WORK/said"
+grep -q 'no room in the slot' "$WORK/said" || die "why? $(cat "$WORK/said")"
+cmp -s "$WORK/two/slot-b" "$WORK/two/before" || die "a small slot was written"
+[ -z "$(ls "$WORK/two/state/spool")" ] || die "it was fetched all the same"
+
+# ---- one and the same file, and no file ----------------------------------------
+ln -sf slot-a "$WORK/two/slot-link"
+sed -i "s,^b = .*,b = $WORK/two/slot-link," "$WORK/two/client.conf"
+cp "$WORK/two/slot-a" "$WORK/two/before"
+got=0
+on two update --from "$WORK/publish" 2>"$WORK/said" || got=$?
+[ $got -ne 0 ] || die "the slot that runs was written"
+grep -q 'both slots are' "$WORK/said" || die "why? $(cat "$WORK/said")"
+cmp -s "$WORK/two/slot-a" "$WORK/two/before" || die "the slot that runs was touched"
+sed -i "s,^b = .*,b = /dev/null," "$WORK/two/client.conf"
+got=0
+on two update --from "$WORK/publish" 2>"$WORK/said" || got=$?
+[ $got -ne 0 ] || die "/dev/null is no slot"
+grep -q 'neither a block device nor a file' "$WORK/said" ||
+	die "why? $(cat "$WORK/said")"
+
+# ---- a tree is not for it, nor an image for trees --------------------------------
+make_tree 9
+make_release 9 >/dev/null
+got=0
+on one update --from "$WORK/publish" 2>"$WORK/said" || got=$?
+[ $got -ne 0 ] || die "a tree was written into an image slot"
+grep -q 'the slot holds images' "$WORK/said" || die "why? $(cat "$WORK/said")"

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fill - a slot gets a release: one process writes it, another reads it back.
+ *
+ * Here is decided which descriptors those processes hold: the package, the slot
+ * that runs (for a delta), and the slot that is written.
+ */
+#ifndef UPDATER_CLIENT_FILL_H
+#define UPDATER_CLIENT_FILL_H
+
+#include "updater-client/session.h"
+
+/*
+ * Write a slot that does not run from the spooled package; `sealed` is our
+ * sealed key of an encrypted one. Its record goes first, so it counts as empty
+ * until it is sealed. ERR_CONFLICT: the base of a delta is damaged.
+ */
+int fill_write(struct session *s, enum slot to, const struct plan *plan,
+	       const uint8_t sealed[KEYBOX_SEALED_LEN],
+	       struct err *e) NODISCARD;
+
+/* Read a slot back from the medium and compare it with what was signed. */
+int fill_check(struct session *s, enum slot which, const struct plan *plan,
+	       struct err *e) NODISCARD;
+
+#endif
