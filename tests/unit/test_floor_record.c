@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "updater-client/floor_record.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/fs.h"
 #include "tests/unit/check.h"
 
 /* Runs seq 5, confirmed; the floor 3 is stored. */
@@ -95,6 +97,55 @@ static void a_record_is_read_as_it_was_written(void **state)
 		       ERR_FORMAT);
 }
 
+/* A record whose checksum is right, with a field that we do not know. */
+static void put_unknown(int dirfd, const char *name, uint64_t sequence)
+{
+	static const struct twin_kind kind = {
+		.what = "floor",
+		.names = { "floor.0", "floor.1" },
+		.magic = UINT64_C(0x31524c464c574150),
+		.len = FLOOR_RECORD_LEN,
+	};
+	uint8_t payload[24] = { 9, [8] = 9, [23] = 1 };
+	uint8_t bytes[FLOOR_RECORD_LEN];
+	struct err e = { 0 };
+
+	twin_format(&kind, (struct slice){ payload, sizeof(payload) }, sequence,
+		    bytes);
+	assert_ok(fs_replace_file(
+		dirfd, name, (struct slice){ bytes, sizeof(bytes) }, 0600, &e));
+}
+
+static void a_newer_record_that_nobody_understands_does_not_count(void **state)
+{
+	const struct floor_record r = { 7, 8 };
+	char dir[] = "/tmp/test-floor.XXXXXX";
+	struct floor_record back;
+	struct twin_file file;
+	struct err e = { 0 };
+	int dirfd = -1, tmp = -1;
+	bool reset = true;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_ok(fs_open_dir(dir, &dirfd, &e));
+	assert_ok(floor_record_open(dirfd, &file, &back, &reset, &e));
+	assert_true(!reset && back.stored == 0 && back.verified == 0);
+	assert_ok(floor_record_write(&file, &r, &e));
+	put_unknown(dirfd, file.newest ? "floor.0" : "floor.1", 100);
+	assert_ok(floor_record_peek(dirfd, &back, &reset, &e));
+	assert_true(!reset && back.stored == 7 && back.verified == 8);
+	/* Where both are such, nothing is known: that is said, not guessed. */
+	put_unknown(dirfd, file.newest ? "floor.1" : "floor.0", 101);
+	assert_ok(floor_record_peek(dirfd, &back, &reset, &e));
+	assert_true(reset && back.stored == 0 && back.verified == 0);
+	twin_close(&file);
+	fs_close(&dirfd);
+	assert_ok(fs_open_dir("/tmp", &tmp, &e));
+	assert_ok(fs_remove_tree(tmp, dir + strlen("/tmp/"), &e));
+	fs_close(&tmp);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -103,6 +154,8 @@ int main(void)
 		cmocka_unit_test(a_state_from_an_old_copy_is_outvoted),
 		cmocka_unit_test(it_never_goes_down),
 		cmocka_unit_test(a_record_is_read_as_it_was_written),
+		cmocka_unit_test(
+			a_newer_record_that_nobody_understands_does_not_count),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
