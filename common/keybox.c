@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/keybox.h"
 
+#include <assert.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -104,12 +105,12 @@ static int read_exactly(int fd, uint64_t offset, uint8_t *out, size_t len,
 	return got == len ? 0 : err_set(e, ERR_FORMAT, "envelopes: cut off");
 }
 
-static int parse_header(struct slice in, struct sha256 *package,
-			uint32_t *count, struct err *e)
+static int parse_header(const uint8_t in[KEYBOX_HEADER_LEN],
+			struct sha256 *package, uint32_t *count, struct err *e)
 {
 	static const uint8_t zeroes[16];
 	uint8_t got[sizeof(magic)], rest[sizeof(zeroes)];
-	struct rd r = rd_init(in);
+	struct rd r = rd_init((struct slice){ in, KEYBOX_HEADER_LEN });
 	uint32_t version;
 
 	rd_copy(&r, got, sizeof(got));
@@ -117,8 +118,8 @@ static int parse_header(struct slice in, struct sha256 *package,
 	*count = rd_le32(&r);
 	rd_copy(&r, package->bytes, SHA256_LEN);
 	rd_copy(&r, rest, sizeof(rest));
-	if (rd_finish(&r, e))
-		return -1;
+	/* These are all its bytes, and they were read before. */
+	assert(r.rest.len == 0 && !r.bad);
 	if (memcmp(got, magic, sizeof(magic)) != 0 ||
 	    memcmp(rest, zeroes, sizeof(zeroes)) != 0)
 		return err_set(e, ERR_FORMAT, "not a file of envelopes");
@@ -141,12 +142,10 @@ static int open_header(int fd, const struct sha256 *wanted, uint32_t *count,
 	if (fstat(fd, &st))
 		return err_sys(e, "envelopes");
 	if (read_exactly(fd, 0, header, sizeof(header), e) ||
-	    parse_header((struct slice){ header, sizeof(header) }, &package,
-			 count, e))
+	    parse_header(header, &package, count, e))
 		return -1;
-	if (!S_ISREG(st.st_mode) ||
-	    (uint64_t)st.st_size !=
-		    KEYBOX_HEADER_LEN + (uint64_t)KEYBOX_RECORD_LEN * *count)
+	if ((uint64_t)st.st_size !=
+	    KEYBOX_HEADER_LEN + (uint64_t)KEYBOX_RECORD_LEN * *count)
 		return err_set(e, ERR_FORMAT,
 			       "envelopes: length and count differ");
 	if (!sha256_equal(&package, wanted))

@@ -68,6 +68,33 @@ static void is_113_bytes_and_opens_for_its_purpose_alone(void **state)
 	buf_done(&sealed);
 }
 
+/* Byte by byte, for another implementation has to find the same. */
+static void is_bound_to_label_product_release_path_and_device(void **state)
+{
+	static const char texts[] = "pawl/envelope/v1\0kiosk\0"
+				    "2026.11\0kiosk/2026.11/main-full.pawl";
+	struct buf info = BUF_INIT(256), sealed = BUF_INIT(KEYBOX_SEALED_LEN);
+	struct buf plain = BUF_INIT(STREAM_KEY_LEN);
+	struct hpke_bound bound = { .info = { 0 } };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(buf_add(
+		&info, (struct slice){ (const uint8_t *)texts, sizeof(texts) },
+		&e));
+	assert_ok(buf_add(&info,
+			  (struct slice){ purpose.device.bytes, DEVICE_ID_LEN },
+			  &e));
+	bound.info = buf_slice(&info);
+	assert_ok(keybox_seal(&to, &purpose, content_key, &sealed, &e));
+	assert_ok(hpke_open(key, &bound, buf_slice(&sealed), &plain, &e));
+	assert_int_equal(plain.len, STREAM_KEY_LEN);
+	assert_memory_equal(plain.ptr, content_key, STREAM_KEY_LEN);
+	buf_done(&plain);
+	buf_done(&sealed);
+	buf_done(&info);
+}
+
 /* A file whose record i has the id i * 2 + 1 and bytes i + 1. */
 static int a_file(struct buf *bytes)
 {
@@ -134,6 +161,11 @@ static void damaged_files_are_refused(void **state)
 	assert_ok(fs_write_at(fd, KEYBOX_HEADER_LEN + KEYBOX_RECORD_LEN,
 			      (struct slice){ swap, sizeof(swap) }, &e));
 	assert_refused(keybox_check(fd, &package, &e), ERR_FORMAT);
+	assert_ok(fs_write_at(fd, 0, buf_slice(&bytes), &e));
+	assert_ok(keybox_check(fd, &package, &e));
+	/* A byte too many: whose envelope would that be? */
+	assert_ok(fs_truncate(fd, bytes.len + 1, &e));
+	assert_refused(keybox_check(fd, &package, &e), ERR_FORMAT);
 	assert_ok(fs_truncate(fd, bytes.len - 1, &e));
 	assert_refused(keybox_check(fd, &package, &e), ERR_FORMAT);
 	assert_ok(fs_truncate(fd, KEYBOX_HEADER_LEN - 1, &e));
@@ -155,13 +187,40 @@ static void a_million_devices_are_the_limit(void **state)
 	buf_done(&bytes);
 }
 
+static void a_file_of_more_devices_is_refused(void **state)
+{
+	const uint32_t count = KEYBOX_DEVICES_MAX + 1;
+	int fd = memfd_create("keys", MFD_CLOEXEC);
+	struct buf bytes = BUF_INIT(4096);
+	uint8_t sealed[KEYBOX_SEALED_LEN];
+	struct device_id id = { { 1 } };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_ok(keybox_add_header(&package, 0, &bytes, &e));
+	for (size_t i = 0; i < 4; i++)
+		bytes.ptr[12 + i] = (uint8_t)(count >> (8 * i));
+	assert_ok(fs_write_at(fd, 0, buf_slice(&bytes), &e));
+	/* As long as it says, with holes. */
+	assert_ok(fs_truncate(
+		fd, KEYBOX_HEADER_LEN + (uint64_t)KEYBOX_RECORD_LEN * count,
+		&e));
+	assert_refused(keybox_find(fd, &package, &id, sealed, &e), ERR_LIMIT);
+	buf_done(&bytes);
+	close(fd);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(is_113_bytes_and_opens_for_its_purpose_alone),
+		cmocka_unit_test(
+			is_bound_to_label_product_release_path_and_device),
 		cmocka_unit_test(each_device_finds_its_own),
 		cmocka_unit_test(damaged_files_are_refused),
 		cmocka_unit_test(a_million_devices_are_the_limit),
+		cmocka_unit_test(a_file_of_more_devices_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
