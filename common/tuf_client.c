@@ -67,11 +67,10 @@ static int remember_time(struct tuf_client *c, struct err *e)
 	struct tuf_keyring ring;
 	bool rotated = false;
 
-	if (tuf_trust_ring(c, "root", &ring, e))
-		return -1;
+	tuf_trust_ring(c, "root", &ring);
 	tuf_trust_date(c, c->root, &ring);
-	if (tuf_trust_ring(c, "targets", &ring, e) ||
-	    tuf_trust_load(c, "targets.json", TUF_TARGETS, &old, &rotated, e))
+	tuf_trust_ring(c, "targets", &ring);
+	if (tuf_trust_load(c, "targets.json", TUF_TARGETS, &old, &rotated, e))
 		return -1;
 	if (old)
 		tuf_trust_date(c, old, &ring);
@@ -145,8 +144,8 @@ static int accept_timestamp(struct tuf_client *c, struct slice bytes,
 	struct tuf_keyring ring;
 	int rc = -1;
 
-	if (tuf_trust_ring(c, "timestamp", &ring, e) ||
-	    tuf_meta_read(&c->policy.rules, TUF_TIMESTAMP, bytes, &ring, &new,
+	tuf_trust_ring(c, "timestamp", &ring);
+	if (tuf_meta_read(&c->policy.rules, TUF_TIMESTAMP, bytes, &ring, &new,
 			  e))
 		goto out;
 	if (tuf_trust_mark(c, new, e) ||
@@ -198,10 +197,8 @@ static int want_snapshot(const struct tuf_client *c, struct tuf_keyring *ring,
 				  .name = "snapshot",
 				  .max = c->policy.snapshot_max,
 				  .ring = ring };
-	return tuf_meta_file(c->timestamp, "snapshot.json", &w->file, e) ||
-			       tuf_trust_ring(c, "snapshot", ring, e)
-		       ? -1
-		       : 0;
+	tuf_trust_ring(c, "snapshot", ring);
+	return tuf_meta_file(c->timestamp, "snapshot.json", &w->file, e);
 }
 
 /* A marked snapshot on disk serves a medium's timestamp only. */
@@ -247,8 +244,7 @@ static int update_targets(struct tuf_client *c, const struct tuf_source *from,
 {
 	struct tuf_keyring ring;
 
-	if (tuf_trust_ring(c, "targets", &ring, e))
-		return -1;
+	tuf_trust_ring(c, "targets", &ring);
 	if (tuf_trust_role(c, from, "targets", &ring, &c->targets, e))
 		return -1;
 	tuf_trust_date(c, c->targets, &ring);

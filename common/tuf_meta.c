@@ -357,8 +357,6 @@ static int check_files(const struct tuf_rules *rules, const struct tuf_meta *m,
 	if (timestamp && json_count(files) != 1 && !rules->foreign)
 		return err_set(e, ERR_FORMAT, "meta has more than snapshot");
 	for (void *i = json_first(files); i; i = json_next(files, i)) {
-		if (!json_is_object(json_value(i)))
-			return err_set(e, ERR_FORMAT, "meta: not an object");
 		if (check_file_name(rules, json_name(i), e) ||
 		    read_file_entry(json_value(i), &file, e))
 			return err_in(e, "meta");
@@ -438,8 +436,6 @@ static int check_targets(const struct tuf_rules *rules, const struct json *body,
 
 		if (!rules->foreign && !target_path_is_valid(path))
 			return err_set(e, ERR_FORMAT, "a target's path");
-		if (!json_is_object(json_value(m)))
-			return err_set(e, ERR_FORMAT, "targets: not an object");
 		if (read_target(json_name(m), json_value(m), &target, e))
 			return err_in(e, "a target");
 	}

@@ -45,8 +45,8 @@ void tuf_trust_remember(struct tuf_client *c, const struct tuf_meta *delegator,
 int tuf_trust_err(struct err *e, const char *name);
 
 /* The keys that the current root names for a top-level role. */
-int tuf_trust_ring(const struct tuf_client *c, const char *role,
-		   struct tuf_keyring *ring, struct err *e) NODISCARD;
+void tuf_trust_ring(const struct tuf_client *c, const char *role,
+		    struct tuf_keyring *ring);
 
 /* Its keys for a role that a targets file delegates to. */
 int tuf_trust_delegated_ring(const struct tuf_client *c,

@@ -24,7 +24,7 @@ import time
 # Which unit tests hold which sources.
 MODULES = [
     ("common/tuf_*.c", "tuf_meta tuf_delegation tuf_client tuf_runs tuf_import"
-     " tuf_write tuf_example"),
+     " tuf_write tuf_store tuf_example"),
     ("common/json.c", "json tuf_meta"),
     ("common/package.c", "package payload apply"),
     ("common/payload.c", "payload apply"),

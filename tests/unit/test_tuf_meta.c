@@ -150,17 +150,24 @@ static void accepts_lives_up_to_the_limit(void **state)
 	assert_refused(read_role(r, "root", TUF_ROOT, &e), ERR_FORMAT);
 }
 
+#define SHA                                                                    \
+	"\"00000000000000000000000000000000"                                   \
+	"00000000000000000000000000000000\""
+
 static void refuses_malformed_snapshots(void **state)
 {
 	static const struct change changes[] = {
 		{ "meta", "{\"targets.json\":{\"version\":1,"
-			  "\"hashes\":{\"md5\":1}}}" },
+			  "\"hashes\":{\"md5\":1,\"sha256\":" SHA "}}}" },
 		{ "meta", "{\"targets.json\":{\"version\":1,"
 			  "\"hashes\":{\"sha512\":\"00\"}}}" },
 		{ "meta", NULL },
 		{ "meta", "{\"other.json\":{\"version\":1}}" },
 		{ "meta", "{\"targets.json\":{\"version\":1},\"x\":"
 			  "{\"version\":1}}" },
+		{ "meta", "{\"targets.json\":{\"version\":1},\"longer.name\":"
+			  "{\"version\":1}}" },
+		{ "meta", "{\"targets.json\":{\"version\":1},\"x.json\":1}" },
 		{ "meta", "{\"targets.json\":{\"version\":1},\"../x.json\":"
 			  "{\"version\":1}}" },
 		{ "meta", "{\"targets.json\":{\"version\":1},\"X.json\":"
@@ -172,10 +179,6 @@ static void refuses_malformed_snapshots(void **state)
 	refuse_each(*state, "snapshot", TUF_SNAPSHOT, changes,
 		    ARRAY_LEN(changes));
 }
-
-#define SHA                                                                    \
-	"\"00000000000000000000000000000000"                                   \
-	"00000000000000000000000000000000\""
 
 static void refuses_malformed_targets(void **state)
 {
@@ -334,6 +337,38 @@ static void foreign_keys_nobody_can_use_are_left_out(void **state)
 	json_set_int(role, "threshold", 0);
 	assert_refused(tuf_root_keyring(&foreign, body, "targets", &ring, &e),
 		       ERR_FORMAT);
+}
+
+/* In foreign repositories a role may be called anything but nothing. */
+static void foreign_file_names_need_a_role_and_a_suffix(void **state)
+{
+	static const char *const names[] = { ".json", "x", "", "Role.jso",
+					     "Role?.json" };
+	static const struct tuf_rules foreign = { tuf_schemes_product, true };
+	struct repo *r = *state;
+	struct err e;
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct json *envelope = repo_copy(r, "snapshot");
+		struct json *entry = json_new_object();
+		struct buf bytes = BUF_INIT(1 << 16);
+		struct tuf_meta *m = NULL;
+
+		json_set_int(entry, "version", 1);
+		json_set(member(tuf_envelope_signed(envelope), "meta"),
+			 names[i], entry);
+		assert_ok(tuf_envelope_bytes(envelope, &bytes, &e));
+		assert_ok(tuf_meta_parse(&foreign, TUF_SNAPSHOT,
+					 buf_slice(&bytes), &m, &e));
+		if (strchr(names[i], '?'))
+			assert_ok(tuf_meta_check(&foreign, m, &e));
+		else
+			assert_refused(tuf_meta_check(&foreign, m, &e),
+				       ERR_FORMAT);
+		tuf_meta_free(m);
+		buf_done(&bytes);
+		json_free(envelope);
+	}
 }
 
 static void a_role_has_at_most_16_keys_and_a_file_16_signatures(void **state)
@@ -625,6 +660,7 @@ int main(void)
 		T(a_key_under_two_ids_is_one_key),
 		T(unknown_schemes_and_keys_are_refused_in_ours),
 		T(foreign_keys_nobody_can_use_are_left_out),
+		T(foreign_file_names_need_a_role_and_a_suffix),
 		T(a_role_has_at_most_16_keys_and_a_file_16_signatures),
 		T(root_needs_our_fields),
 		T(production_needs_two_of_each_and_no_key_twice),

@@ -136,6 +136,45 @@ a_medium_can_be_used_twice_but_not_replaced_by_an_older(void **state)
 	assert_ok(repo_refresh(r, &e));
 }
 
+/* Same version, other bytes: what was trusted of a medium stays, too. */
+static void a_medium_of_the_same_version_changes_nothing(void **state)
+{
+	struct repo *r = *state;
+	struct buf before = BUF_INIT(1 << 16), after = BUF_INIT(1 << 16);
+	struct err e;
+
+	mark(r, true);
+	repo_release(r);
+	r->policy.medium = true;
+	assert_ok(repo_refresh(r, &e));
+	assert_ok(fs_read_file(r->dirfd, TUF_MEDIUM_FILE, &before, &e));
+	json_set_text(repo_body(r, "timestamp"), "note", "other bytes");
+	json_set_int(repo_body(r, "timestamp"), "version", 1);
+	repo_publish(r, "snapshot");
+	repo_publish(r, "timestamp");
+	assert_ok(repo_refresh(r, &e));
+	assert_string_equal(r->asked, "2.root.json timestamp.json");
+	assert_ok(fs_read_file(r->dirfd, TUF_MEDIUM_FILE, &after, &e));
+	assert_true(slice_equal(buf_slice(&before), buf_slice(&after)));
+	buf_done(&before);
+	buf_done(&after);
+}
+
+/* Half a medium is none: its snapshot outlives what the network may serve. */
+static void a_marked_snapshot_needs_a_medium_too(void **state)
+{
+	struct repo *r = *state;
+	struct err e;
+
+	json_set_bool(repo_body(r, "snapshot"), "medium", true);
+	repo_release(r);
+	assert_refused(repo_refresh(r, &e), ERR_REFUSED);
+	assert_trusted(r, 1, 2, 0, 0);
+	json_remove(repo_body(r, "snapshot"), "medium");
+	repo_release(r);
+	assert_ok(repo_refresh(r, &e));
+}
+
 static void a_medium_lives_as_long_as_root_allows(void **state)
 {
 	struct repo *r = *state;
@@ -238,6 +277,42 @@ static void trusted_targets_expire_in_the_folder(void **state)
 	r->now = NOW + 3 * UTC_DAY;
 	assert_refused(repo_refresh(r, &e), ERR_EXPIRED);
 	assert_string_equal(r->asked, "2.root.json timestamp.json");
+}
+
+static void a_trusted_snapshot_expires_in_the_folder(void **state)
+{
+	struct repo *r = *state;
+	struct err e;
+
+	json_set_text(repo_body(r, "snapshot"), "expires",
+		      "2026-05-30T00:00:00Z");
+	repo_release(r);
+	assert_ok(repo_refresh(r, &e));
+	r->now = NOW + 3 * UTC_DAY;
+	assert_refused_saying(repo_refresh(r, &e), ERR_EXPIRED, "snapshot");
+	assert_string_equal(r->asked, "2.root.json timestamp.json");
+	json_set_text(repo_body(r, "snapshot"), "expires",
+		      "2026-06-30T00:00:00Z");
+	repo_release(r);
+	assert_ok(repo_refresh(r, &e));
+}
+
+static void a_refusal_names_the_file(void **state)
+{
+	static const char *const roles[] = { "timestamp", "snapshot",
+					     "targets" };
+	struct repo *r = *state;
+	char name[TUF_NAME_MAX];
+	struct err e;
+
+	for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
+		repo_name(r, roles[i], name);
+		repo_serve(r, name, repo_find(r, roles[i])->envelope, 0, true);
+		assert_refused_saying(repo_refresh(r, &e), ERR_UNTRUSTED,
+				      roles[i]);
+		repo_mend(r);
+	}
+	assert_ok(repo_refresh(r, &e));
 }
 
 static int run_import(struct repo *r, int64_t version, struct err *e)
@@ -400,11 +475,15 @@ int main(void)
 		T(a_medium_is_forgotten_with_its_keys),
 		T(of_a_medium_only_the_versions_bind_the_network),
 		T(a_medium_can_be_used_twice_but_not_replaced_by_an_older),
+		T(a_medium_of_the_same_version_changes_nothing),
+		T(a_marked_snapshot_needs_a_medium_too),
 		T(a_medium_lives_as_long_as_root_allows),
 		T(what_is_trusted_can_be_looked_at),
 		T(first_root_has_a_ceiling_too),
 		T(announced_lengths_have_ceilings),
 		T(trusted_targets_expire_in_the_folder),
+		T(a_trusted_snapshot_expires_in_the_folder),
+		T(a_refusal_names_the_file),
 		T(import_needs_neither_timestamp_nor_snapshot),
 		T(import_refuses_what_is_not_signed_or_not_the_same),
 		T(time_floor_is_the_latest_issued_of_root_and_targets),

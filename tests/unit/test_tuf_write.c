@@ -90,6 +90,65 @@ static void signing_again_replaces_the_signature(void **state)
 	json_free(envelope);
 }
 
+static int sign_something_else(const void *ctx, struct slice message,
+			       struct buf *sig, struct err *e)
+{
+	return ec_sign(ctx, slice_sub(message, 1, message.len), sig, e);
+}
+
+/* A token, or the program in front of it, may sign with the wrong key. */
+static void a_signature_is_verified_before_it_is_added(void **state)
+{
+	struct repo *r = *state;
+	struct json *envelope =
+		tuf_envelope_new(TUF_TARGETS, 1, NOW, NOW + UTC_DAY);
+	struct ec_public public_key;
+	const struct tuf_signer signer = { &public_key, sign_something_else,
+					   r->keys[TARGETS_KEY] };
+	struct err e;
+
+	ec_public_of(r->keys[TARGETS_KEY], &public_key);
+	assert_refused(tuf_sign_by(envelope, &signer, &e), ERR_UNTRUSTED);
+	assert_int_equal(json_count(json_get(envelope, "signatures")), 0);
+	json_free(envelope);
+}
+
+static void envelopes_with_odd_signatures_are_not_signed(void **state)
+{
+	struct repo *r = *state;
+	struct json *envelope =
+		tuf_envelope_new(TUF_TARGETS, 1, NOW, NOW + UTC_DAY);
+	struct json *odd = json_new_object();
+	struct err e;
+
+	json_set_text(odd, "keyid", "other");
+	json_set_text(odd, "sig", "00");
+	json_set_text(odd, "note", "not signed by anybody");
+	json_add(member(envelope, "signatures"), odd);
+	assert_refused(tuf_sign(envelope, r->keys[TARGETS_KEY], &e),
+		       ERR_FORMAT);
+	json_remove(odd, "note");
+	assert_ok(tuf_sign(envelope, r->keys[TARGETS_KEY], &e));
+	json_free(envelope);
+}
+
+static void only_roles_that_targets_delegate_to_have_progress(void **state)
+{
+	struct repo *r = *state;
+	struct tuf_progress progress;
+	struct err e;
+
+	repo_delegate(r, "targets", "product-kiosk", SPARE_KEY, "kiosk/*/*");
+	assert_ok(tuf_signatures(repo_find(r, "product-kiosk")->envelope,
+				 repo_body(r, "targets"), "product-kiosk",
+				 &progress, &e));
+	assert_int_equal(progress.threshold, 1);
+	assert_refused(tuf_signatures(repo_find(r, "product-kiosk")->envelope,
+				      repo_body(r, "targets"), "product-kios",
+				      &progress, &e),
+		       ERR_NOT_FOUND);
+}
+
 static void keys_of_other_roles_do_not_count(void **state)
 {
 	struct repo *r = *state;
@@ -257,6 +316,9 @@ int main(void)
 		T(key_ids_are_digests_of_the_canonical_key),
 		T(a_new_envelope_says_what_every_role_says),
 		T(signing_again_replaces_the_signature),
+		T(a_signature_is_verified_before_it_is_added),
+		T(envelopes_with_odd_signatures_are_not_signed),
+		T(only_roles_that_targets_delegate_to_have_progress),
 		T(keys_of_other_roles_do_not_count),
 		T(two_ids_of_one_key_count_once),
 		T(merging_gives_the_same_bytes_in_any_order),
