@@ -21,8 +21,8 @@ B          := build/$(CONFIG)
 
 PROGRAMS := signer update-server updater-client
 COMMON_LIBS              := -lmbedx509 -lmbedcrypto -ljansson -linih
-LIBS_signer              := -larchive -lzstd -llzma -lz -llz4 -ldivsufsort \
-			    -lpthread $(COMMON_LIBS)
+LIBS_signer              := -larchive -lzstd -llzma -lz -llz4 -lext2fs \
+			    -lcom_err -ldivsufsort -lpthread $(COMMON_LIBS)
 LIBS_update-server       := -luv -lsqlite3 -lcurl -lmbedtls $(COMMON_LIBS)
 LIBS_updater-client      := -lubootenv -lcurl -lssl -lcrypto -larchive -lzstd \
 			    -llzma -lz -llz4 $(COMMON_LIBS)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * delta_members - the compressed members of the two streams of a delta, that
- * the records see unpacked. It is what a delta's payload begins with.
- * docs/delta-format.md, "Members".
+ * delta_members - how the two streams of a delta are seen by its records: with
+ * compressed members unpacked, and with what belongs together standing
+ * together. It is what a delta's payload begins with. docs/delta-format.md,
+ * "Members".
  *
  * Pure: the parser is bounded, and what it returns keeps to every limit that is
  * said here.
@@ -14,9 +15,10 @@
 #include "common/member.h"
 
 #define DELTA_HEAD_LEN     16
-#define DELTA_HEAD_VERSION 4
-#define DELTA_MEMBERS_MAX  4096       /* in each stream */
-#define DELTA_LIST_MAX     (1u << 18) /* bytes of the list */
+#define DELTA_HEAD_VERSION 5
+#define DELTA_RECIPES_MAX  64
+#define DELTA_PARTS_MAX    32768      /* of the old, and steps of the new */
+#define DELTA_LIST_MAX     (1u << 20) /* bytes of the list */
 
 /* A payload begins with it; then the list follows. */
 struct delta_head {
@@ -27,21 +29,46 @@ int delta_parse_head(struct slice in, struct delta_head *out,
 		     struct err *e) NODISCARD;
 void delta_format_head(const struct delta_head *h, uint8_t out[DELTA_HEAD_LEN]);
 
-struct delta_member {
-	uint64_t at, packed_len; /* in the stream as it is */
-	uint64_t raw_len;        /* at most DELTA_FILE_MAX, like packed_len */
-	struct member_recipe recipe;
+/* Of parts and steps: 0, or 1 + an index into the recipes. */
+#define DELTA_STORED 0
+
+/*
+ * A part of the old stream that stands behind it a second time: unpacked, or
+ * as it is. It may be of an earlier part. Lengths are 1 to DELTA_FILE_MAX.
+ */
+struct delta_part {
+	uint64_t at;
+	uint32_t packed_len, raw_len; /* equal if it is stored */
+	uint8_t recipe;
 };
 
-/* Ascending and disjoint. */
-struct delta_member_list {
-	struct delta_member *at; /* heap */
-	size_t count;
-	uint64_t packed_len, raw_len; /* sums */
+enum delta_step_kind {
+	DELTA_PASS, /* len bytes of the records go out */
+	DELTA_KEEP, /* len bytes of the records are kept, packed */
+	DELTA_TAKE, /* len of the kept bytes, from at on, go out */
+	DELTA_PACK, /* what the following len steps let out is packed */
+};
+
+/* What becomes of what the records yield. Behind the last, all goes out. */
+struct delta_step {
+	uint64_t len; /* at least 1 */
+	uint64_t at;  /* take */
+	enum delta_step_kind kind;
+	uint32_t packed_len; /* keep (len if it is stored) and pack */
+	uint32_t raw_len;    /* pack: what these steps let out */
+	uint8_t recipe;      /* keep and pack */
 };
 
 struct delta_members {
-	struct delta_member_list old, fresh;
+	struct member_recipe recipes[DELTA_RECIPES_MAX];
+	size_t recipe_count;
+	struct delta_part *parts; /* heap */
+	size_t part_count;
+	struct delta_step *steps; /* heap */
+	size_t step_count;
+	uint64_t old_len;  /* of all parts' contents */
+	uint64_t kept_len; /* of all that is kept */
+	uint64_t grown; /* what records yield, less the new stream; mod 2^64 */
 };
 
 /* old_len, new_len: of the streams as they are. */
@@ -51,10 +78,22 @@ int delta_format_members(const struct delta_members *m, struct buf *out,
 			 struct err *e) NODISCARD;
 void delta_members_done(struct delta_members *m);
 
-void delta_member_add(struct delta_member_list *list,
-		      const struct delta_member *member);
+/* For writers: the number of a recipe, DELTA_STORED when there is no room. */
+uint8_t delta_members_recipe(struct delta_members *m,
+			     const struct member_recipe *r);
+void delta_members_add_part(struct delta_members *m,
+			    const struct delta_part *part);
+/* The steps that a pack counts are added behind it. */
+void delta_members_add_step(struct delta_members *m,
+			    const struct delta_step *step);
 
-/* How much scratch space applying takes: unpacked old members, and room. */
+/* Nothing is unpacked, kept or packed: records see the streams as they are. */
+bool delta_members_is_empty(const struct delta_members *m);
+
+/*
+ * How much scratch space applying takes: the parts' contents, behind them what
+ * is kept, and room.
+ */
 uint64_t delta_members_scratch(const struct delta_members *m);
 
 /* Where the room begins in it, and how long it is. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/delta_payload.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,14 +18,16 @@ struct rebuild {
 	uint64_t old_len;
 	struct delta_members members;
 	struct scratch scratch;
-	uint64_t scratch_used;
-	uint8_t *room; /* mapped */
+	uint64_t unpacked; /* bytes of the parts' contents so far */
+	uint8_t *room;     /* mapped */
 	size_t room_len;
-	/* the new stream as the records see it */
-	uint64_t at;      /* how far it is in the packed stream */
-	size_t next;      /* of the new members */
-	uint64_t in_left; /* of the member under way */
-	uint64_t out_left;
+	/* the new stream */
+	size_t next;       /* step */
+	uint64_t left;     /* bytes of the records that the last one awaits */
+	bool keeping;      /* they are kept */
+	uint64_t kept_len; /* so far */
+	uint64_t inside;   /* steps whose output is still to be packed */
+	uint64_t out_left; /* bytes that packing must still give */
 	struct member_stream *stream;
 	uint8_t buffer[BUFFER_LEN];
 };
@@ -120,76 +123,26 @@ static int take_room(struct rebuild *r, struct err *e)
 	return 0;
 }
 
-/* ---- old members --------------------------------------------------------- */
+/* ---- the old stream ------------------------------------------------------ */
 
-static int keep_old(void *ctx, struct slice bytes, struct err *e)
+static int read_scratch(struct rebuild *r, uint64_t at, void *out, size_t len,
+			struct err *e)
 {
-	struct rebuild *r = ctx;
-	const uint64_t at = r->scratch_used;
+	size_t got;
 
-	r->scratch_used += bytes.len;
-	return fs_write_at(r->scratch.fd, at, bytes, e);
+	if (fs_read_at(r->scratch.fd, at, out, len, &got, e))
+		return -1;
+	return got == len ? 0
+			  : err_set(e, ERR_SYSTEM, "scratch space is cut off");
 }
 
-static struct member_task task_for(struct rebuild *r,
-				   const struct delta_member *m)
-{
-	return (struct member_task){ .recipe = m->recipe,
-				     .raw_len = m->raw_len,
-				     .memory_max = r->may->memory_max,
-				     .room = r->room,
-				     .ctx = r };
-}
-
-static int feed_old(struct rebuild *r, struct member_stream *stream,
-		    const struct delta_member *m, struct err *e)
-{
-	uint64_t done = 0;
-
-	while (done < m->packed_len) {
-		size_t some = m->packed_len - done < BUFFER_LEN
-				      ? (size_t)(m->packed_len - done)
-				      : BUFFER_LEN;
-		size_t used;
-
-		if (r->io->old_at(r->io->ctx, m->at + done, r->buffer, some,
-				  e) ||
-		    member_add(stream, (struct slice){ r->buffer, some }, &used,
-			       e))
-			return -1;
-		if (used != some)
-			return err_set(e, ERR_FORMAT,
-				       "compressed content has a wrong length");
-		done += some;
-	}
-	return member_end(stream, e);
-}
-
-static int unpack_old(struct rebuild *r, struct err *e)
-{
-	for (size_t i = 0; i < r->members.old.count; i++) {
-		const struct delta_member *m = &r->members.old.at[i];
-		struct member_task task = task_for(r, m);
-		struct member_stream *stream = NULL;
-		int rc;
-
-		task.put = keep_old;
-		rc = member_start(&task, &stream, e);
-		if (!rc)
-			rc = feed_old(r, stream, m, e);
-		member_free(stream);
-		if (rc)
-			return err_in(e, "an old member");
-	}
-	return 0;
-}
-
+/* Behind it stand the contents of its parts. */
 static int old_at(void *ctx, uint64_t offset, void *out, size_t len,
 		  struct err *e)
 {
 	struct rebuild *r = ctx;
 	uint8_t *to = out;
-	size_t some = 0, got;
+	size_t some = 0;
 
 	if (offset < r->old_len) {
 		some = r->old_len - offset < len ? (size_t)(r->old_len - offset)
@@ -199,17 +152,102 @@ static int old_at(void *ctx, uint64_t offset, void *out, size_t len,
 	}
 	if (some == len)
 		return 0;
-	if (fs_read_at(r->scratch.fd, offset + some - r->old_len, to + some,
-		       len - some, &got, e))
-		return -1;
-	return got == len - some
-		       ? 0
-		       : err_set(e, ERR_SYSTEM, "scratch space is cut off");
+	return read_scratch(r, offset + some - r->old_len, to + some,
+			    len - some, e);
 }
 
-/* ---- new members --------------------------------------------------------- */
+static int keep_old(void *ctx, struct slice bytes, struct err *e)
+{
+	struct rebuild *r = ctx;
+	const uint64_t at = r->unpacked;
 
-static int give(void *ctx, struct slice bytes, struct err *e)
+	r->unpacked += bytes.len;
+	return fs_write_at(r->scratch.fd, at, bytes, e);
+}
+
+static struct member_task task_for(struct rebuild *r, uint8_t recipe,
+				   uint64_t raw_len)
+{
+	return (struct member_task){
+		.recipe = r->members.recipes[recipe - 1],
+		.raw_len = raw_len,
+		.memory_max = r->may->memory_max,
+		.room = r->room,
+		.ctx = r,
+	};
+}
+
+static int feed_part(struct rebuild *r, struct member_stream *stream,
+		     struct slice bytes, struct err *e)
+{
+	size_t used;
+
+	if (!stream)
+		return keep_old(r, bytes, e);
+	if (member_add(stream, bytes, &used, e))
+		return -1;
+	return used == bytes.len
+		       ? 0
+		       : err_set(e, ERR_FORMAT,
+				 "compressed content has a wrong length");
+}
+
+static int read_part(struct rebuild *r, const struct delta_part *p,
+		     struct member_stream *stream, struct err *e)
+{
+	uint64_t done = 0;
+
+	while (done < p->packed_len) {
+		const uint64_t left = p->packed_len - done;
+		const size_t some =
+			left < BUFFER_LEN ? (size_t)left : BUFFER_LEN;
+
+		if (old_at(r, p->at + done, r->buffer, some, e) ||
+		    feed_part(r, stream, (struct slice){ r->buffer, some }, e))
+			return -1;
+		done += some;
+	}
+	return stream ? member_end(stream, e) : 0;
+}
+
+static int unpack_part(struct rebuild *r, const struct delta_part *p,
+		       struct err *e)
+{
+	struct member_stream *stream = NULL;
+	struct member_task task;
+	int rc = 0;
+
+	if (p->recipe != DELTA_STORED) {
+		task = task_for(r, p->recipe, p->raw_len);
+		task.put = keep_old;
+		rc = member_start(&task, &stream, e);
+	}
+	if (!rc)
+		rc = read_part(r, p, stream, e);
+	member_free(stream);
+	return rc ? err_in(e, "an old member") : 0;
+}
+
+static int unpack_old(struct rebuild *r, struct err *e)
+{
+	for (size_t i = 0; i < r->members.part_count; i++)
+		if (unpack_part(r, &r->members.parts[i], e))
+			return -1;
+	return 0;
+}
+
+/* ---- the new stream ------------------------------------------------------ */
+
+static int write_kept(struct rebuild *r, struct slice bytes, struct err *e)
+{
+	const uint64_t at = r->members.old_len + r->kept_len;
+
+	r->kept_len += bytes.len;
+	return fs_write_at(r->scratch.fd, at, bytes, e);
+}
+
+/* What a compressor gives. */
+static int put_packed(void *ctx, struct slice bytes, struct err *e)
 {
 	struct rebuild *r = ctx;
 
@@ -218,41 +256,25 @@ static int give(void *ctx, struct slice bytes, struct err *e)
 			       "compressing again gives other bytes here: take "
 			       "the full package");
 	r->out_left -= bytes.len;
-	return r->io->emit(r->io->ctx, bytes, e);
+	return r->keeping ? write_kept(r, bytes, e)
+			  : r->io->emit(r->io->ctx, bytes, e);
 }
 
-/* Bytes of the new stream, as it is, before the next member begins. */
-static uint64_t before_next(const struct rebuild *r)
+static int begin_packing(struct rebuild *r, const struct delta_step *s,
+			 uint64_t raw_len, struct err *e)
 {
-	return r->next < r->members.fresh.count
-		       ? r->members.fresh.at[r->next].at - r->at
-		       : UINT64_MAX;
-}
-
-static int begin_member(struct rebuild *r, struct err *e)
-{
-	const struct delta_member *m = &r->members.fresh.at[r->next++];
-	struct member_task task = task_for(r, m);
+	struct member_task task = task_for(r, s->recipe, raw_len);
 
 	task.pack = true;
-	task.put = give;
-	r->in_left = m->raw_len;
-	r->out_left = m->packed_len;
-	r->at += m->packed_len;
+	task.put = put_packed;
+	r->out_left = s->packed_len;
 	return member_start(&task, &r->stream, e);
 }
 
-static int add_to_member(struct rebuild *r, struct slice bytes, struct err *e)
+static int end_packing(struct rebuild *r, struct err *e)
 {
-	size_t used;
-	int rc;
+	const int rc = member_end(r->stream, e);
 
-	if (member_add(r->stream, bytes, &used, e))
-		return -1;
-	r->in_left -= bytes.len;
-	if (r->in_left > 0)
-		return 0;
-	rc = member_end(r->stream, e);
 	member_free(r->stream);
 	r->stream = NULL;
 	if (rc == 0 && r->out_left > 0)
@@ -262,16 +284,88 @@ static int add_to_member(struct rebuild *r, struct slice bytes, struct err *e)
 	return rc;
 }
 
-/* How many of len bytes stand together, within a member or outside of all. */
+static int put_out(struct rebuild *r, struct slice bytes, struct err *e)
+{
+	size_t used;
+
+	if (r->stream)
+		return member_add(r->stream, bytes, &used, e);
+	return r->keeping ? write_kept(r, bytes, e)
+			  : r->io->emit(r->io->ctx, bytes, e);
+}
+
+static int take(struct rebuild *r, const struct delta_step *s, struct err *e)
+{
+	uint64_t done = 0;
+
+	while (done < s->len) {
+		const uint64_t left = s->len - done;
+		const size_t some =
+			left < BUFFER_LEN ? (size_t)left : BUFFER_LEN;
+
+		if (read_scratch(r, r->members.old_len + s->at + done,
+				 r->buffer, some, e) ||
+		    put_out(r, (struct slice){ r->buffer, some }, e))
+			return -1;
+		done += some;
+	}
+	return 0;
+}
+
+static int run_step(struct rebuild *r, const struct delta_step *s,
+		    struct err *e)
+{
+	r->keeping = s->kind == DELTA_KEEP;
+	if (r->stream)
+		r->inside--;
+	switch (s->kind) {
+	case DELTA_PASS:
+		r->left = s->len;
+		return 0;
+	case DELTA_KEEP:
+		r->left = s->len;
+		return s->recipe == DELTA_STORED
+			       ? 0
+			       : begin_packing(r, s, s->len, e);
+	case DELTA_TAKE:
+		return take(r, s, e);
+	case DELTA_PACK:
+		r->inside = s->len;
+		return begin_packing(r, s, s->raw_len, e);
+	}
+	return -1;
+}
+
+/* Go on to what awaits bytes of the records; *last: all that is still to come.
+ */
+static int go_on(struct rebuild *r, bool *last, struct err *e)
+{
+	*last = false;
+	while (r->left == 0) {
+		if (r->stream && r->inside == 0 && end_packing(r, e))
+			return -1;
+		if (r->next == r->members.step_count) {
+			r->keeping = false;
+			*last = true;
+			return 0;
+		}
+		if (run_step(r, &r->members.steps[r->next++], e))
+			return -1;
+	}
+	return 0;
+}
+
+/* How many of len bytes have the same way to go. */
 static int together(struct rebuild *r, uint64_t len, uint64_t *out,
 		    struct err *e)
 {
-	uint64_t most;
+	bool last;
 
-	if (!r->stream && before_next(r) == 0 && begin_member(r, e))
+	if (go_on(r, &last, e))
 		return -1;
-	most = r->stream ? r->in_left : before_next(r);
-	*out = len < most ? len : most;
+	*out = last || len < r->left ? len : r->left;
+	if (!last)
+		r->left -= *out;
 	return 0;
 }
 
@@ -287,33 +381,26 @@ static int emit(void *ctx, struct slice bytes, struct err *e)
 			return -1;
 		part = slice_sub(bytes, 0, (size_t)some);
 		bytes = slice_sub(bytes, part.len, bytes.len);
-		if (r->stream) {
-			if (add_to_member(r, part, e))
-				return -1;
-			continue;
-		}
-		r->at += part.len;
-		if (r->io->emit(r->io->ctx, part, e))
+		if (put_out(r, part, e))
 			return -1;
 	}
 	return 0;
 }
 
-static int copy_some(struct rebuild *r, uint64_t offset, uint64_t some,
-		     struct err *e)
+/* Bytes of the old stream, or behind it, that have the same way to go. */
+static int copy(struct rebuild *r, uint64_t offset, uint64_t len, struct err *e)
 {
-	if (!r->stream && r->io->emit_old && offset < r->old_len) {
-		r->at += some;
-		return r->io->emit_old(r->io->ctx, offset, some, e);
-	}
-	while (some > 0) {
-		size_t part = some < BUFFER_LEN ? (size_t)some : BUFFER_LEN;
+	if (!r->stream && !r->keeping && r->io->emit_old &&
+	    offset < r->old_len && len <= r->old_len - offset)
+		return r->io->emit_old(r->io->ctx, offset, len, e);
+	while (len > 0) {
+		const size_t some = len < BUFFER_LEN ? (size_t)len : BUFFER_LEN;
 
-		if (old_at(r, offset, r->buffer, part, e) ||
-		    emit(r, (struct slice){ r->buffer, part }, e))
+		if (old_at(r, offset, r->buffer, some, e) ||
+		    put_out(r, (struct slice){ r->buffer, some }, e))
 			return -1;
-		offset += part;
-		some -= part;
+		offset += some;
+		len -= some;
 	}
 	return 0;
 }
@@ -325,15 +412,22 @@ static int emit_old(void *ctx, uint64_t offset, uint64_t len, struct err *e)
 	while (len > 0) {
 		uint64_t some;
 
-		if (together(r, len, &some, e))
-			return -1;
-		if (offset < r->old_len && some > r->old_len - offset)
-			some = r->old_len - offset;
-		if (copy_some(r, offset, some, e))
+		if (together(r, len, &some, e) || copy(r, offset, some, e))
 			return -1;
 		offset += some;
 		len -= some;
 	}
+	return 0;
+}
+
+/* All that the records yield has come: what was kept may still go out. */
+static int finish(struct rebuild *r, struct err *e)
+{
+	bool last;
+
+	if (go_on(r, &last, e))
+		return -1;
+	assert(last); /* the records yielded what the steps await */
 	return 0;
 }
 
@@ -349,14 +443,13 @@ static int more(void *ctx, void *out, size_t len, size_t *got, struct err *e)
 static int run(struct rebuild *r, enum package_codec codec, uint64_t new_len,
 	       struct err *e)
 {
-	const struct delta_member_list *old = &r->members.old,
-				       *fresh = &r->members.fresh;
 	const struct delta_io io = { r, more, old_at, emit, emit_old };
 
-	/* At most 4096 members of 4 GiB each: nothing overflows. */
-	return delta_apply(codec, r->old_len + old->raw_len,
-			   new_len - fresh->packed_len + fresh->raw_len, &io,
-			   e);
+	/* At most 32768 times 4 GiB more: nothing overflows. */
+	if (delta_apply(codec, r->old_len + r->members.old_len,
+			new_len + r->members.grown, &io, e))
+		return -1;
+	return finish(r, e);
 }
 
 int delta_payload_apply(enum package_codec codec, uint64_t old_len,
@@ -377,7 +470,7 @@ int delta_payload_apply(enum package_codec codec, uint64_t old_len,
 	if (delta_read_members(codec, &from, new_len, &r->members, &list_len,
 			       e))
 		goto out;
-	may->had_members = r->members.old.count + r->members.fresh.count > 0;
+	may->had_members = !delta_members_is_empty(&r->members);
 	if (may->had_members && (take_room(r, e) || unpack_old(r, e)))
 		goto out;
 	rc = run(r, codec, new_len, e);

@@ -17,6 +17,8 @@
 static const struct member_codec *const codecs[MEMBER_KINDS] = {
 	[MEMBER_DEFLATE] = &member_deflate,
 	[MEMBER_LZ4] = &member_lz4,
+	[MEMBER_XZ] = &member_xz,
+	[MEMBER_ZSTD] = &member_zstd,
 };
 
 struct member_out {
@@ -31,7 +33,7 @@ struct member_stream {
 	struct member_out out;
 	uint64_t in_len;
 	bool ended;
-	size_t piece_len;
+	size_t piece_len, piece_cap;
 	uint8_t *piece; /* packing: what did not fill one yet */
 };
 
@@ -64,9 +66,19 @@ bool member_library_is_here(const char *text)
 	return false;
 }
 
+static bool is_whole(const struct member_recipe *r)
+{
+	const struct member_codec *codec = codecs[r->kind];
+
+	return codec->is_whole && codec->is_whole(r->params);
+}
+
+/* What is made in one go stands in memory, both sides of it. */
 uint64_t member_memory(const struct member_recipe *r, uint64_t raw_len)
 {
-	return codecs[r->kind]->memory(r->params, raw_len) + PIECE_LEN;
+	const uint64_t piece = is_whole(r) ? raw_len : PIECE_LEN;
+
+	return codecs[r->kind]->memory(r->params, raw_len) + piece;
 }
 
 uint64_t member_room(const struct member_recipe *r)
@@ -95,14 +107,17 @@ int member_start(const struct member_task *t, struct member_stream **out,
 	if (t->pack && member_memory(&t->recipe, t->raw_len) > t->memory_max)
 		return err_set(e, ERR_LIMIT,
 			       "compressing again takes too much memory");
+	if (is_whole(&t->recipe) && t->raw_len > MEMBER_WHOLE_MAX)
+		return err_set(e, ERR_LIMIT, "compressed content is too long");
 	s = mem_alloc(1, sizeof(*s));
 	s->codec = codecs[t->recipe.kind];
 	s->task = *t;
 	s->out.task = &s->task;
 	/* What packing gives is limited by whom it is given to. */
 	s->out.max = t->pack ? UINT64_MAX : t->raw_len;
+	s->piece_cap = is_whole(&t->recipe) ? (size_t)t->raw_len : PIECE_LEN;
 	if (t->pack)
-		s->piece = mem_alloc(PIECE_LEN, 1);
+		s->piece = mem_alloc(s->piece_cap + 1, 1);
 	if (s->codec->start(&s->task, &s->state, e)) {
 		member_free(s);
 		return -1;
@@ -129,9 +144,9 @@ static int add_packing(struct member_stream *s, struct slice bytes,
 		struct slice part;
 
 		/* Full, and it is not the last one. */
-		if (s->piece_len == PIECE_LEN && flush_piece(s, false, e))
+		if (s->piece_len == s->piece_cap && flush_piece(s, false, e))
 			return -1;
-		part = slice_sub(bytes, 0, PIECE_LEN - s->piece_len);
+		part = slice_sub(bytes, 0, s->piece_cap - s->piece_len);
 		memcpy(s->piece + s->piece_len, part.ptr, part.len);
 		s->piece_len += part.len;
 		bytes = slice_sub(bytes, part.len, bytes.len);
@@ -150,6 +165,11 @@ int member_add(struct member_stream *s, struct slice bytes, size_t *used,
 	if (s->ended)
 		return 0;
 	return s->codec->unpack(s->state, bytes, used, &s->ended, &s->out, e);
+}
+
+bool member_has_ended(const struct member_stream *s)
+{
+	return s->ended;
 }
 
 int member_end(struct member_stream *s, struct err *e)

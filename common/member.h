@@ -46,6 +46,9 @@ int member_start(const struct member_task *t, struct member_stream **out,
 int member_add(struct member_stream *s, struct slice bytes, size_t *used,
 	       struct err *e) NODISCARD;
 
+/* Unpacking: the content has ended, whatever its length. */
+bool member_has_ended(const struct member_stream *s);
+
 /*
  * The input is complete. Unpacking, ERR_FORMAT unless it ended here and gave
  * raw_len bytes; packing, ERR_FORMAT unless raw_len bytes came.

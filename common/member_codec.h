@@ -13,6 +13,8 @@
 enum member_kind {
 	MEMBER_DEFLATE = 1, /* RFC 1951, or in the frame of RFC 1950; zlib */
 	MEMBER_LZ4,         /* LZ4 blocks, each behind its length (32 bits) */
+	MEMBER_XZ,          /* a .xz stream of one block; liblzma */
+	MEMBER_ZSTD,        /* a frame of RFC 8878 */
 	MEMBER_KINDS
 };
 
@@ -26,7 +28,18 @@ enum {
 	LZ4_LEVEL = 0, /* 3 to 12: of the "HC" compressor */
 	LZ4_BLOCK,     /* bytes of content in each block but the last */
 
-	MEMBER_PARAMS = 4
+	XZ_PRESET = 0, /* 0 to 9; 16 more: "extreme" */
+	XZ_DICT,       /* bytes of the dictionary, from 4096 on */
+	XZ_CHECK,      /* 0, 1, 4, 10: its identifier in the format */
+	XZ_FILTER,     /* 0, or a branch filter's identifier, 4 to 9 */
+	XZ_WHOLE,      /* 1: made in one go, not in pieces */
+
+	ZSTD_LEVEL = 0, /* 1 to 22 */
+	ZSTD_CHECKSUM,  /* 1: the frame has one */
+	ZSTD_SIZE,      /* 1: it tells the content's size */
+	ZSTD_WHOLE,     /* 1: made in one go: then the size, and no checksum */
+
+	MEMBER_PARAMS = 5
 };
 
 struct member_recipe {
@@ -35,6 +48,7 @@ struct member_recipe {
 };
 
 #define MEMBER_BLOCK_MAX (8u << 20) /* of LZ4 */
+#define MEMBER_WHOLE_MAX (1u << 20) /* of what is made in one go */
 
 /* What goes in, and where to what comes out. */
 struct member_task {
@@ -59,6 +73,8 @@ struct member_codec {
 	uint64_t (*memory)(const uint64_t *params, uint64_t raw_len);
 	/* May be NULL: it needs no room. */
 	uint64_t (*room)(const uint64_t *params);
+	/* May be NULL; else, whether pack() gets all of it at once. */
+	bool (*is_whole)(const uint64_t *params);
 	int (*start)(const struct member_task *t, void **state, struct err *e);
 	/* Takes all of in; when last, gives all that there still is. */
 	int (*pack)(void *state, struct slice in, bool last,
@@ -71,5 +87,7 @@ struct member_codec {
 
 extern const struct member_codec member_deflate;
 extern const struct member_codec member_lz4;
+extern const struct member_codec member_xz;
+extern const struct member_codec member_zstd;
 
 #endif

@@ -19,7 +19,8 @@ static bool is_valid(const uint64_t *params)
 {
 	return params[DEFLATE_LEVEL] >= 1 && params[DEFLATE_LEVEL] <= 9 &&
 	       params[DEFLATE_MEMORY] >= 1 && params[DEFLATE_MEMORY] <= 9 &&
-	       params[DEFLATE_STRATEGY] <= Z_RLE && params[DEFLATE_FRAMED] <= 1;
+	       params[DEFLATE_STRATEGY] <= Z_RLE &&
+	       params[DEFLATE_FRAMED] <= 1 && params[4] == 0;
 }
 
 /* As zconf.h says it. */
@@ -111,5 +112,6 @@ static void stop(void *state)
 }
 
 const struct member_codec member_deflate = {
-	"zlib", zlibVersion, is_valid, memory, NULL, start, pack, unpack, stop,
+	"zlib", zlibVersion, is_valid, memory, NULL,
+	NULL,   start,       pack,     unpack, stop,
 };

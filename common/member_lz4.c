@@ -27,7 +27,7 @@ static bool is_valid(const uint64_t *params)
 	       params[LZ4_LEVEL] <= LZ4HC_CLEVEL_MAX &&
 	       params[LZ4_BLOCK] >= BLOCK_MIN &&
 	       params[LZ4_BLOCK] <= MEMBER_BLOCK_MAX && params[2] == 0 &&
-	       params[3] == 0;
+	       params[3] == 0 && params[4] == 0;
 }
 
 static uint64_t memory(const uint64_t *params, uint64_t raw_len)
@@ -167,6 +167,9 @@ static void stop(void *state)
 }
 
 const struct member_codec member_lz4 = {
-	"lz4", LZ4_versionString, is_valid, memory, room, start, pack, unpack,
-	stop,
+	"lz4",    LZ4_versionString,
+	is_valid, memory,
+	room,     NULL,
+	start,    pack,
+	unpack,   stop,
 };

@@ -55,42 +55,87 @@ static struct slice name_at(struct explain *x, uint64_t at)
 	return slice_of("(behind the content)");
 }
 
-/* Records count members by their content; files have their packed bytes. */
+/* Where a kept byte goes out; begin: of the new stream, step i comes there. */
+static uint64_t place_of_kept(const struct delta_members *m, size_t i,
+			      uint64_t begin, uint64_t kept_at)
+{
+	uint64_t out = begin;
+
+	for (; i < m->step_count; i++) {
+		const struct delta_step *s = &m->steps[i];
+
+		if (s->kind == DELTA_TAKE && kept_at - s->at < s->len)
+			return out;
+		if (s->kind == DELTA_PACK) {
+			for (uint64_t j = 1; j <= s->len; j++)
+				if (s[j].kind == DELTA_TAKE &&
+				    kept_at - s[j].at < s[j].len)
+					return out;
+			i += s->len;
+			out += s->packed_len;
+		} else if (s->kind != DELTA_KEEP) {
+			out += s->len;
+		}
+	}
+	return begin;
+}
+
+/* Records see members unpacked and files whole; where is that of a file? */
 static uint64_t packed_place(const struct explain *x, uint64_t at)
 {
-	const struct delta_member_list *fresh = &x->members.fresh;
-	uint64_t grown = 0;
+	const struct delta_members *m = &x->members;
+	uint64_t view = 0, out = 0, kept = 0;
 
-	for (size_t i = 0; i < fresh->count; i++) {
-		const struct delta_member *m = &fresh->at[i];
+	for (size_t i = 0; i < m->step_count; i++) {
+		const struct delta_step *s = &m->steps[i];
+		uint64_t seen = s->kind == DELTA_TAKE ? 0 : s->len;
 
-		if (at < m->at + grown)
-			break;
-		if (at < m->at + grown + m->raw_len)
-			return m->at;
-		grown += m->raw_len - m->packed_len;
+		if (s->kind == DELTA_PACK) {
+			seen = 0;
+			for (uint64_t j = 1; j <= s->len; j++)
+				seen += s[j].kind == DELTA_PASS ? s[j].len : 0;
+		}
+		if (at - view < seen && s->kind == DELTA_KEEP)
+			return place_of_kept(m, i, out, kept);
+		if (at - view < seen)
+			return s->kind == DELTA_PASS ? out + (at - view) : out;
+		view += seen;
+		if (s->kind == DELTA_KEEP)
+			kept += s->packed_len;
+		else
+			out += s->kind == DELTA_PACK ? s->packed_len : s->len;
+		i += s->kind == DELTA_PACK ? s->len : 0;
 	}
-	return at - grown;
+	return out + (at - view);
 }
 
 static void tell_members(struct explain *x)
 {
-	const struct delta_member_list *fresh = &x->members.fresh;
-	char library[MEMBER_LIBRARY_MAX + 1];
+	const struct delta_members *m = &x->members;
+	uint64_t count = 0;
 
-	for (size_t i = 0; i < fresh->count; i++) {
-		const struct delta_member *m = &fresh->at[i];
+	for (size_t i = 0; i < m->recipe_count; i++) {
+		const struct member_recipe *r = &m->recipes[i];
+		uint64_t packed = 0, uses = 0;
+		char library[MEMBER_LIBRARY_MAX + 1];
 
-		member_library(m->recipe.kind, library);
-		report_line(x->out,
-			    "%10llu bytes at %llu are made of %llu by %s",
-			    (unsigned long long)m->packed_len,
-			    (unsigned long long)m->at,
-			    (unsigned long long)m->raw_len, library);
+		for (size_t j = 0; j < m->step_count; j++)
+			if (m->steps[j].recipe == i + 1) {
+				packed += m->steps[j].packed_len;
+				uses++;
+			}
+		count += uses;
+		if (uses == 0)
+			continue;
+		member_library(r->kind, library);
+		report_line(x->out, "%10llu bytes in %llu members made by %s",
+			    (unsigned long long)packed,
+			    (unsigned long long)uses, library);
 	}
-	report_line(x->out, "%10llu bytes of the list of members",
-		    (unsigned long long)x->list_len);
-	json_set_int(report_object(x->out), "members", (int64_t)fresh->count);
+	report_line(
+		x->out, "%10llu bytes of the list of %zu parts and %zu steps",
+		(unsigned long long)x->list_len, m->part_count, m->step_count);
+	json_set_int(report_object(x->out), "members", (int64_t)count);
 }
 
 static const char *method_of(const struct delta_share *s)

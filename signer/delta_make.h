@@ -19,6 +19,7 @@ struct delta_job {
 	enum package_codec codec;
 	struct encoder_sink to;
 	const struct tree_watch *watch; /* bytes of the new; may be NULL */
+	bool plain; /* no members, no files of images: for any device */
 };
 
 struct delta_made {

@@ -6,92 +6,173 @@
 
 #include "common/mem.h"
 
-/* A stretch of the old stream that is searched. */
+/* A range of the text, and where it stands in the view. */
 struct delta_stretch {
-	uint64_t at; /* in the text */
-	uint64_t old_at;
-	uint64_t len;
+	uint64_t at, old_at, len;
 };
 
-/* A file's content in the old stream, for look-up by digest. */
-struct delta_known {
-	struct sha256 digest;
-	uint64_t at, len;
-};
+/* ---- what is known ------------------------------------------------------- */
 
-/* ---- whole contents ------------------------------------------------------ */
+static bool has_digest(const struct view_span *s)
+{
+	static const struct sha256 none;
 
+	return !sha256_equal(&s->digest, &none);
+}
+
+static int compare_digests(const void *a, const void *b)
+{
+	const struct view_span *x = *(const struct view_span *const *)a;
+	const struct view_span *y = *(const struct view_span *const *)b;
+
+	return memcmp(x->digest.bytes, y->digest.bytes, SHA256_LEN);
+}
+
+/* Of equal ones the first in the stream is the first. */
 static int compare_known(const void *a, const void *b)
 {
-	const struct delta_known *x = a, *y = b;
-	int order = memcmp(x->digest.bytes, y->digest.bytes, SHA256_LEN);
+	const struct view_span *x = *(const struct view_span *const *)a;
+	const struct view_span *y = *(const struct view_span *const *)b;
+	const int order = compare_digests(a, b);
 
-	/* Of equal contents the first, so that the result is one and the same.
-	 */
-	if (order == 0)
-		order = x->at < y->at ? -1 : x->at > y->at;
-	return order;
+	return order != 0 ? order : x->at < y->at ? -1 : x->at > y->at;
 }
 
-void delta_old_init(struct delta_old *o, const struct pack_tree *tree,
-		    const struct pack_tree *fresh)
+static int compare_exact(const void *a, const void *b)
 {
-	const struct tree *t = &tree->tree;
-	uint64_t at = t->bytes.len;
+	const struct view_span *x = *(const struct view_span *const *)a;
+	const struct view_span *y = *(const struct view_span *const *)b;
 
-	*o = (struct delta_old){ .tree = tree, .fresh = fresh };
-	o->starts = mem_alloc(t->count, sizeof(*o->starts));
-	o->known = mem_alloc(t->count, sizeof(*o->known));
-	for (uint32_t i = 0; i < t->count; i++) {
-		struct tree_entry entry;
+	if (x->name.exact != y->name.exact)
+		return x->name.exact < y->name.exact ? -1 : 1;
+	return x->at < y->at ? -1 : x->at > y->at;
+}
 
-		tree_entry(t, i, &entry);
-		o->starts[i] = at;
-		if (entry.type == TREE_FILE && entry.len > 0)
-			o->known[o->known_count++] =
-				(struct delta_known){ entry.digest, at,
-						      entry.len };
-		at += entry.len;
+static int compare_alike(const void *a, const void *b)
+{
+	const struct view_span *x = *(const struct view_span *const *)a;
+	const struct view_span *y = *(const struct view_span *const *)b;
+
+	if (x->name.alike != y->name.alike)
+		return x->name.alike < y->name.alike ? -1 : 1;
+	return x->at < y->at ? -1 : x->at > y->at;
+}
+
+static bool is_searched(const struct view_span *s)
+{
+	return !s->is_zero && !s->is_packed;
+}
+
+static void list_spans(struct delta_old *o)
+{
+	for (size_t i = 0; i < o->view->span_count; i++) {
+		const struct view_span *s = &o->view->spans[i];
+
+		if (has_digest(s))
+			o->known[o->known_count++] = s;
+		if (s->is_zero && (!o->zeroes || s->len > o->zeroes->len))
+			o->zeroes = s;
+		if (s->name.exact == 0 || !is_searched(s))
+			continue;
+		o->exact[o->named_count] = s;
+		o->alike[o->named_count++] = s;
 	}
-	if (o->known_count > 0)
-		qsort(o->known, o->known_count, sizeof(*o->known),
-		      compare_known);
 }
 
-uint64_t delta_old_find(const struct delta_old *o,
-			const struct tree_entry *entry)
+static void sort(const struct view_span **list, size_t count,
+		 int (*compare)(const void *a, const void *b))
 {
-	size_t low = 0, high = o->known_count;
+	if (count > 0)
+		qsort(list, count, sizeof(struct view_span *), compare);
+}
 
+void delta_old_init(struct delta_old *o, struct stream_view *view)
+{
+	const size_t count = view->span_count + 1;
+
+	*o = (struct delta_old){ .view = view };
+	o->known = mem_alloc(count, sizeof(*o->known));
+	o->exact = mem_alloc(count, sizeof(*o->exact));
+	o->alike = mem_alloc(count, sizeof(*o->alike));
+	list_spans(o);
+	sort(o->known, o->known_count, compare_known);
+	sort(o->exact, o->named_count, compare_exact);
+	sort(o->alike, o->named_count, compare_alike);
+}
+
+/* The first of a sorted list that is not before s; NULL: none. */
+static const struct view_span *
+first_from(const struct view_span **list, size_t count,
+	   const struct view_span *s,
+	   int (*compare)(const void *a, const void *b))
+{
+	struct view_span key = *s;
+	const struct view_span *at = &key;
+	size_t low = 0, high = count;
+
+	key.at = 0;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		int order = memcmp(o->known[middle].digest.bytes,
-				   entry->digest.bytes, SHA256_LEN);
 
-		if (order < 0)
+		if (compare(&list[middle], &at) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	if (low < o->known_count && o->known[low].len == entry->len &&
-	    sha256_equal(&o->known[low].digest, &entry->digest))
-		return o->known[low].at;
-	return DELTA_NOWHERE;
+	return low < count ? list[low] : NULL;
+}
+
+uint64_t delta_old_find(const struct delta_old *o, const struct view_span *s)
+{
+	const struct view_span *found;
+
+	if (!has_digest(s))
+		return DELTA_NOWHERE;
+	found = first_from(o->known, o->known_count, s, compare_known);
+	return found && found->len == s->len &&
+			       sha256_equal(&found->digest, &s->digest)
+		       ? found->at
+		       : DELTA_NOWHERE;
+}
+
+/* The member whose content is about as long. */
+static const struct view_span *closest_inner(const struct delta_old *o,
+					     const struct view_span *s)
+{
+	const struct view_span *best = NULL;
+	uint64_t least = UINT64_MAX;
+
+	for (size_t i = 0; i < o->view->span_count; i++) {
+		const struct view_span *old = &o->view->spans[i];
+		const uint64_t off = old->len > s->len ? old->len - s->len
+						       : s->len - old->len;
+
+		if (old->source != SPAN_INNER || off >= least)
+			continue;
+		least = off;
+		best = old;
+	}
+	return best;
+}
+
+uint64_t delta_old_hint(const struct delta_old *o, const struct view_span *s)
+{
+	const struct view_span *old = NULL;
+
+	if (s->name.exact != 0) {
+		old = first_from(o->exact, o->named_count, s, compare_exact);
+		if (!old || old->name.exact != s->name.exact)
+			old = first_from(o->alike, o->named_count, s,
+					 compare_alike);
+		if (old && old->name.alike != s->name.alike)
+			old = NULL;
+	}
+	if (!old && s->source == SPAN_INNER)
+		old = closest_inner(o, s);
+	return old ? delta_old_text_at(o, old->at) : 0;
 }
 
 /* ---- the text ------------------------------------------------------------ */
-
-bool delta_old_is_kept(const struct delta_old *o, const struct tree_entry *old)
-{
-	int64_t index = tree_find(&o->fresh->tree, old->path);
-	struct tree_entry entry;
-
-	if (index < 0)
-		return false;
-	tree_entry(&o->fresh->tree, (uint32_t)index, &entry);
-	return entry.type == TREE_FILE && entry.len == old->len &&
-	       sha256_equal(&entry.digest, &old->digest);
-}
 
 static void add_stretch(struct delta_old *o, uint64_t old_at, uint64_t len)
 {
@@ -107,58 +188,67 @@ static void add_stretch(struct delta_old *o, uint64_t old_at, uint64_t len)
 	o->file_ends[o->file_count++] = o->text_len;
 }
 
-/* Unpacked old members stand behind the old stream, and so do they here. */
-static void add_unpacked(struct delta_old *o, const struct member_pair *members)
+/* The spans of the new view, sorted by digest; heap. */
+static const struct view_span **sort_fresh(const struct stream_view *fresh)
 {
-	const struct delta_member_list *old = &members->lists.old;
-	uint64_t at = 0;
+	const struct view_span **out =
+		mem_alloc(fresh->span_count + 1, sizeof(*out));
 
-	for (size_t i = 0; i < old->count; i++) {
-		const size_t len = (size_t)old->at[i].raw_len;
-
-		memcpy(o->text + o->text_len, members->old_raw + at, len);
-		add_stretch(o,
-			    o->tree->tree.bytes.len +
-				    o->tree->tree.content_len + at,
-			    len);
-		at += len;
-	}
+	for (size_t i = 0; i < fresh->span_count; i++)
+		out[i] = &fresh->spans[i];
+	sort(out, fresh->span_count, compare_known);
+	return out;
 }
 
-static int read_text(struct delta_old *o, const struct member_pair *members,
+/* Which spans are searched: all, or of too many those that changed. Returns how
+ * many bytes they have. */
+static size_t choose_spans(const struct delta_old *o,
+			   const struct stream_view *fresh, bool *chosen)
+{
+	const struct view_span **sorted = sort_fresh(fresh);
+	uint64_t all = 0;
+	size_t len = 0;
+
+	for (size_t i = 0; i < o->view->span_count; i++)
+		all += is_searched(&o->view->spans[i]) ? o->view->spans[i].len
+						       : 0;
+	for (size_t i = 0; i < o->view->span_count; i++) {
+		const struct view_span *s = &o->view->spans[i];
+
+		if (!is_searched(s) || s->len > DELTA_SEARCH_MAX - len)
+			continue;
+		chosen[i] =
+			all <= DELTA_SEARCH_MAX || !has_digest(s) ||
+			!bsearch(&s, sorted, fresh->span_count,
+				 sizeof(struct view_span *), compare_digests);
+		if (chosen[i])
+			len += (size_t)s->len;
+	}
+	free(sorted);
+	return len;
+}
+
+static int read_text(struct delta_old *o, const struct stream_view *fresh,
 		     struct err *e)
 {
-	const struct tree *t = &o->tree->tree;
-	const size_t unpacked = (size_t)members->lists.old.raw_len;
-	const size_t first = t->bytes.len + unpacked;
-	const bool all = first < DELTA_SEARCH_MAX &&
-			 t->content_len <= DELTA_SEARCH_MAX - first;
-	const size_t most = DELTA_SEARCH_MAX - unpacked; /* for files */
-	const size_t parts = t->count + members->lists.old.count + 1;
+	const size_t count = o->view->span_count;
+	bool *chosen = mem_alloc(count + 1, sizeof(*chosen));
+	int rc = 0;
 
-	if (t->bytes.len >= DELTA_SEARCH_MAX / 2 || first >= DELTA_SEARCH_MAX)
-		return err_set(e, ERR_LIMIT, "manifest is too large");
-	o->text = mem_alloc(
-		all ? first + (size_t)t->content_len : DELTA_SEARCH_MAX, 1);
-	o->stretches = mem_alloc(parts, sizeof(*o->stretches));
-	o->file_ends = mem_alloc(parts, sizeof(*o->file_ends));
-	memcpy(o->text, t->bytes.ptr, t->bytes.len);
-	add_stretch(o, 0, t->bytes.len);
-	for (uint32_t i = 0; i < t->count; i++) {
-		struct tree_entry entry;
+	o->text = mem_alloc(choose_spans(o, fresh, chosen) + 1, 1);
+	o->stretches = mem_alloc(count + 1, sizeof(*o->stretches));
+	o->file_ends = mem_alloc(count + 1, sizeof(*o->file_ends));
+	for (size_t i = 0; i < count && rc == 0; i++) {
+		const struct view_span *s = &o->view->spans[i];
 
-		tree_entry(t, i, &entry);
-		if (entry.len == 0 ||
-		    (!all && (entry.len > most - o->text_len ||
-			      delta_old_is_kept(o, &entry))))
+		if (!chosen[i])
 			continue;
-		if (pack_tree_read(o->tree, i, 0, o->text + o->text_len,
-				   (size_t)entry.len, e))
-			return -1;
-		add_stretch(o, o->starts[i], entry.len);
+		rc = view_read(o->view, s, 0, o->text + o->text_len,
+			       (size_t)s->len, e);
+		add_stretch(o, s->at, s->len);
 	}
-	add_unpacked(o, members);
-	return 0;
+	free(chosen);
+	return rc;
 }
 
 static const struct delta_stretch *stretch_at(const struct delta_old *o,
@@ -218,37 +308,27 @@ int delta_old_read(void *ctx, uint64_t at, void *out, size_t len, struct err *e)
 	return 0;
 }
 
-int delta_old_load(struct delta_old *o, const struct member_pair *members,
+int delta_old_load(struct delta_old *o, const struct stream_view *fresh,
 		   struct err *e)
 {
 	if (o->matcher)
 		return 0;
-	if (read_text(o, members, e))
+	if (read_text(o, fresh, e))
 		return err_in(e, "old release");
 	return matcher_new((struct slice){ o->text, o->text_len }, &o->matcher,
 			   e);
 }
 
-void delta_old_unload(struct delta_old *o)
+void delta_old_done(struct delta_old *o)
 {
 	matcher_free(o->matcher);
 	free(o->text);
 	free(o->stretches);
 	free(o->file_ends);
-	o->matcher = NULL;
-	o->text = NULL;
-	o->stretches = NULL;
-	o->file_ends = NULL;
-	o->text_len = 0;
-	o->stretch_count = 0;
-	o->file_count = 0;
-}
-
-void delta_old_done(struct delta_old *o)
-{
-	delta_old_unload(o);
 	free(o->known);
-	free(o->starts);
+	free(o->exact);
+	free(o->alike);
+	*o = (struct delta_old){ .view = NULL };
 }
 
 /* ---- places -------------------------------------------------------------- */

@@ -3,16 +3,16 @@
  * delta_old - the old stream as who writes a delta knows it: which contents it
  * holds whole, and the text in which all else is searched.
  *
- * The text is the manifest, the old files (of very large trees those alone that
- * changed, as far as there is room) and the contents of old members. A place
- * in it is not a place of the old stream; both are known here.
+ * The text is what the view of the old stream (stream_view.h) consists of, but
+ * for what is compressed (of very large ones what changed alone, as far as
+ * there is room). A place in it is not a place of the view; both are known
+ * here.
  */
 #ifndef SIGNER_DELTA_OLD_H
 #define SIGNER_DELTA_OLD_H
 
 #include "signer/delta_match.h"
-#include "signer/member_pair.h"
-#include "signer/pack_tree.h"
+#include "signer/stream_view.h"
 
 /*
  * Old content to search in, at most: the search takes five times as much
@@ -22,14 +22,14 @@
 
 #define DELTA_NOWHERE UINT64_MAX
 
-struct delta_known;
 struct delta_stretch;
 
 struct delta_old {
-	const struct pack_tree *tree, *fresh;
-	struct delta_known *known; /* old files, sorted by digest */
-	size_t known_count;
-	uint64_t *starts; /* by old entry, where its content begins */
+	struct stream_view *view; /* borrowed */
+	/* its spans, sorted: by digest, and by both names */
+	const struct view_span **known, **exact, **alike;
+	size_t known_count, named_count;
+	const struct view_span *zeroes; /* the longest ones; or NULL */
 	/* once loaded */
 	uint8_t *text;
 	size_t text_len;
@@ -40,25 +40,22 @@ struct delta_old {
 	struct matcher *matcher;
 };
 
-/* Both trees are borrowed. */
-void delta_old_init(struct delta_old *o, const struct pack_tree *tree,
-		    const struct pack_tree *fresh);
+/* The view is borrowed. */
+void delta_old_init(struct delta_old *o, struct stream_view *view);
 void delta_old_done(struct delta_old *o);
 
-/* Where the old stream holds this very content, or DELTA_NOWHERE. */
-uint64_t delta_old_find(const struct delta_old *o,
-			const struct tree_entry *entry);
+/* Where the view holds these very bytes, or DELTA_NOWHERE. */
+uint64_t delta_old_find(const struct delta_old *o, const struct view_span *s);
 
-/* Does the new tree hold this old file's content at the same path? */
-bool delta_old_is_kept(const struct delta_old *o, const struct tree_entry *old);
+/* Where in the text a span likely comes from. */
+uint64_t delta_old_hint(const struct delta_old *o, const struct view_span *s);
 
 /*
- * Read the text and prepare the search, unless that was done. ERR_LIMIT when
- * the manifest alone is too large.
+ * Read the text and prepare the search, unless that was done. What the new view
+ * holds too counts as unchanged.
  */
-int delta_old_load(struct delta_old *o, const struct member_pair *members,
+int delta_old_load(struct delta_old *o, const struct stream_view *fresh,
 		   struct err *e) NODISCARD;
-void delta_old_unload(struct delta_old *o);
 
 /* A place of the old stream in the text, 0 if it is not there; the reverse. */
 uint64_t delta_old_text_at(const struct delta_old *o, uint64_t old_at);

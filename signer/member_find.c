@@ -10,7 +10,9 @@
 
 #define MAGIC_LEN     4
 #define LZ4_MAGIC     0x184c2102u /* the "legacy" frame, which Linux reads */
-#define LZ4_BLOCK_LEN (8u << 20)  /* of that frame */
+#define XZ_MAGIC      0x587a37fdu /* and "Z", 0 */
+#define ZSTD_MAGIC    0xfd2fb528u
+#define LZ4_BLOCK_LEN (8u << 20) /* of that frame */
 #define GZIP_HEAD_LEN 10
 
 /* Of a gzip header: RFC 1952, 2.3.1. */
@@ -19,88 +21,6 @@
 #define GZIP_NAME     0x08
 #define GZIP_COMMENT  0x10
 #define GZIP_RESERVED 0xe0
-
-/* ---- unpacking and packing ----------------------------------------------- */
-
-/* What comes out is kept, or compared with what there should be. */
-struct content {
-	uint8_t *bytes; /* heap */
-	size_t len, cap;
-};
-
-static int keep(void *ctx, struct slice bytes, struct err *e)
-{
-	struct content *c = ctx;
-
-	(void)e;
-	while (bytes.len > c->cap - c->len) {
-		c->cap = c->cap ? 2 * c->cap : 1u << 20;
-		c->bytes = mem_resize(c->bytes, c->cap, 1);
-	}
-	memcpy(c->bytes + c->len, bytes.ptr, bytes.len);
-	c->len += bytes.len;
-	return 0;
-}
-
-static int compare(void *ctx, struct slice bytes, struct err *e)
-{
-	struct slice *expected = ctx;
-
-	if (bytes.len > expected->len ||
-	    memcmp(bytes.ptr, expected->ptr, bytes.len) != 0)
-		return err_set(e, ERR_FORMAT, "another recipe");
-	*expected = slice_sub(*expected, bytes.len, expected->len);
-	return 0;
-}
-
-/* Run a stream over all of in; *used is what it took. */
-static int run(struct member_task *t, struct slice in, size_t *used,
-	       struct err *e)
-{
-	struct member_stream *s = NULL;
-	const size_t room = (size_t)member_room(&t->recipe);
-	int rc;
-
-	t->room = room ? mem_alloc(room, 1) : NULL;
-	t->memory_max = MEMBER_MEMORY;
-	rc = member_start(t, &s, e);
-	if (!rc)
-		rc = member_add(s, in, used, e);
-	/* How long the content is may be what is asked for. */
-	if (!rc && t->raw_len < MEMBER_MAX)
-		rc = member_end(s, e);
-	member_free(s);
-	free(t->room);
-	return rc;
-}
-
-int member_content(const struct delta_member *m, struct slice packed,
-		   uint8_t *out, struct err *e)
-{
-	struct content c = { out, 0, (size_t)m->raw_len };
-	struct member_task t = { .recipe = m->recipe,
-				 .raw_len = m->raw_len,
-				 .ctx = &c,
-				 .put = keep };
-	size_t used;
-
-	return run(&t, packed, &used, e);
-}
-
-static bool yields(const struct member_recipe *r, struct slice raw,
-		   struct slice packed)
-{
-	struct slice expected = packed;
-	struct member_task t = { .recipe = *r,
-				 .pack = true,
-				 .raw_len = raw.len,
-				 .ctx = &expected,
-				 .put = compare };
-	struct err unused;
-	size_t used;
-
-	return run(&t, raw, &used, &unused) == 0 && expected.len == 0;
-}
 
 /* ---- LZ4 ----------------------------------------------------------------- */
 
@@ -132,29 +52,14 @@ static size_t lz4_blocks(struct slice in, size_t *raw_len)
 }
 
 /* `in` is behind the magic number. */
-static bool look_lz4(struct slice in, struct delta_member *m)
+static bool look_lz4(struct slice in, struct member *m)
 {
 	size_t raw_len;
 
 	m->packed_len = lz4_blocks(in, &raw_len);
 	m->raw_len = raw_len;
-	m->recipe = (struct member_recipe){ MEMBER_LZ4,
-					    { 9, LZ4_BLOCK_LEN, 0, 0 } };
+	m->recipe = (struct member_recipe){ MEMBER_LZ4, { 9, LZ4_BLOCK_LEN } };
 	return m->packed_len >= MEMBER_MIN && raw_len < MEMBER_MAX;
-}
-
-static bool prove_lz4(struct slice raw, struct slice packed,
-		      struct member_recipe *r)
-{
-	/* What is said to be the best first. */
-	static const uint8_t levels[] = { 9, 12, 8, 10, 11, 3, 4, 5, 6, 7 };
-
-	for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
-		r->params[LZ4_LEVEL] = levels[i];
-		if (yields(r, raw, packed))
-			return true;
-	}
-	return false;
 }
 
 /* ---- gzip ---------------------------------------------------------------- */
@@ -188,95 +93,86 @@ static size_t gzip_head(struct slice in)
 	return at < in.len ? at : 0;
 }
 
-/* `in` is behind the header. */
-static bool look_gzip(struct slice in, struct delta_member *m)
+/* ---- all ----------------------------------------------------------------- */
+
+/* A whole stream or frame whose end is told by itself. */
+static bool look_whole(enum member_kind kind, struct slice in, struct member *m)
 {
-	struct content c = { .len = 0 };
-	struct member_task t = { .recipe = { MEMBER_DEFLATE, { 9, 8, 0, 0 } },
-				 .raw_len = MEMBER_MAX,
-				 .ctx = &c,
-				 .put = keep };
+	struct member_raw raw = { .len = 0 };
 	struct err unused;
 	size_t used = 0;
-	int rc = run(&t, in, &used, &unused);
+	int rc;
 
-	free(c.bytes);
+	m->recipe = member_unpacker(kind);
+	rc = member_unpack(&m->recipe, in, MEMBER_MAX, &raw, &used, &unused);
+	free(raw.bytes);
 	m->packed_len = used;
-	m->raw_len = c.len;
-	m->recipe = t.recipe;
-	return rc == 0 && used >= MEMBER_MIN && c.len > 0 && c.len < MEMBER_MAX;
+	m->raw_len = raw.len;
+	return rc == 0 && used >= MEMBER_MIN && raw.len > 0 &&
+	       raw.len < MEMBER_MAX;
 }
 
-static bool prove_gzip(struct slice raw, struct slice packed,
-		       struct member_recipe *r)
-{
-	static const uint8_t levels[] = { 9, 6, 1, 8, 7, 5, 4, 3, 2 };
-	static const uint8_t memories[] = { 8, 9 };
-
-	for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
-		for (size_t j = 0; j < ARRAY_LEN(memories); j++) {
-			r->params[DEFLATE_LEVEL] = levels[i];
-			r->params[DEFLATE_MEMORY] = memories[j];
-			if (yields(r, raw, packed))
-				return true;
-		}
-	}
-	return false;
-}
-
-/* ---- both ---------------------------------------------------------------- */
-
-static bool prove(struct slice packed, struct delta_member *m)
+static bool prove(struct slice packed, struct member *m)
 {
 	uint8_t *raw = mem_alloc((size_t)m->raw_len, 1);
 	const struct slice content = { raw, (size_t)m->raw_len };
 	struct err unused;
-	bool proven = false;
+	bool proven = member_content(m, packed, raw, &unused) == 0 &&
+		      member_prove(content, packed, &m->recipe);
 
-	if (member_content(m, packed, raw, &unused) == 0)
-		proven = m->recipe.kind == MEMBER_LZ4
-				 ? prove_lz4(content, packed, &m->recipe)
-				 : prove_gzip(content, packed, &m->recipe);
 	free(raw);
 	return proven;
 }
 
-/* Does a member begin here? m->at is where within the file. */
-static bool look(struct slice file, size_t at, struct delta_member *m)
+/* What a magic number announces; 0: nothing. */
+static enum member_kind announced(const uint8_t *p)
 {
-	const struct slice in = slice_sub(file, at, file.len);
-	size_t head;
-
-	if (le32_get(in.ptr) == LZ4_MAGIC) {
-		m->at = at + MAGIC_LEN;
-		return look_lz4(slice_sub(in, MAGIC_LEN, in.len), m);
+	switch (le32_get(p)) {
+	case LZ4_MAGIC:
+		return MEMBER_LZ4;
+	case XZ_MAGIC:
+		return p[4] == 'Z' && p[5] == 0 ? MEMBER_XZ : 0;
+	case ZSTD_MAGIC:
+		return MEMBER_ZSTD;
+	default:
+		return p[0] == 0x1f && p[1] == 0x8b && p[2] == 8
+			       ? MEMBER_DEFLATE
+			       : 0;
 	}
-	head = gzip_head(in);
-	m->at = at + head;
-	return head > 0 && look_gzip(slice_sub(in, head, in.len), m);
 }
 
-static bool is_magic(const uint8_t *p)
+/* Does a member begin here? m->at is where within the file. */
+static bool look(struct slice file, size_t at, struct member *m)
 {
-	return (p[0] == 0x1f && p[1] == 0x8b && p[2] == 0x08) ||
-	       le32_get(p) == LZ4_MAGIC;
+	struct slice in = slice_sub(file, at, file.len);
+	const enum member_kind kind = announced(in.ptr);
+	size_t head = 0;
+
+	if (kind == 0)
+		return false;
+	if (kind == MEMBER_LZ4)
+		head = MAGIC_LEN;
+	else if (kind == MEMBER_DEFLATE && (head = gzip_head(in)) == 0)
+		return false;
+	in = slice_sub(in, head, in.len);
+	m->at = at + head;
+	return kind == MEMBER_LZ4 ? look_lz4(in, m) : look_whole(kind, in, m);
 }
 
 void member_find(struct slice file, uint64_t at, bool proven,
-		 struct delta_member_list *out)
+		 struct member_list *out)
 {
 	for (size_t i = 0;
-	     i + MEMBER_MIN <= file.len && out->count < DELTA_MEMBERS_MAX;
-	     i++) {
-		struct delta_member m;
+	     i + MEMBER_MIN <= file.len && out->count < MEMBERS_MAX; i++) {
+		struct member m;
 		struct slice packed;
 
-		if (!is_magic(file.ptr + i) || !look(file, i, &m))
+		if (!look(file, i, &m))
 			continue;
 		packed = slice_sub(file, (size_t)m.at, (size_t)m.packed_len);
 		i = (size_t)(m.at + m.packed_len) - 1;
 		m.at += at;
 		if (!proven || prove(packed, &m))
-			delta_member_add(out, &m);
+			member_list_add(out, &m);
 	}
 }

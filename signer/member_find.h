@@ -10,23 +10,16 @@
 #ifndef SIGNER_MEMBER_FIND_H
 #define SIGNER_MEMBER_FIND_H
 
-#include "common/delta_members.h"
+#include "signer/member_prove.h"
 
-#define MEMBER_MIN ((size_t)4096)      /* packed bytes; less is not worth it */
-#define MEMBER_MAX ((size_t)256 << 20) /* of a member's content */
-
-/* What compressing again may take of a device's memory. */
-#define MEMBER_MEMORY ((uint64_t)1 << 20)
+#define MEMBERS_MAX 4096           /* in one file */
+#define MEMBER_MIN  ((size_t)4096) /* packed bytes; less is not worth it */
 
 /*
  * Append what is found in a file's bytes, which stand at `at` in their stream.
- * proven: only what can be made again. No more than DELTA_MEMBERS_MAX.
+ * proven: only what can be made again. No more than MEMBERS_MAX.
  */
 void member_find(struct slice file, uint64_t at, bool proven,
-		 struct delta_member_list *out);
-
-/* A member's content: m->raw_len bytes from its packed ones. */
-int member_content(const struct delta_member *m, struct slice packed,
-		   uint8_t *out, struct err *e) NODISCARD;
+		 struct member_list *out);
 
 #endif

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/apply.h"
 #include "common/delta.h"
@@ -326,16 +327,16 @@ static void describe_members(const struct delta_made *made, struct release *r)
 				       r->libraries[r->library_count++]);
 }
 
-static int make_delta(const struct pack_job *job, struct package_writer *w,
-		      struct package_header *h, struct release *r,
-		      struct err *e)
+static int make_delta(const struct pack_job *job, bool plain,
+		      struct package_writer *w, struct package_header *h,
+		      struct release *r, struct err *e)
 {
 	struct delta_made made = { .len = 0 };
 	struct progress bar;
 	const struct tree_watch watch = { &bar, show };
-	const struct delta_job delta = {
-		job->base, job->content, job->codec, { w, add_payload }, &watch
-	};
+	const struct delta_job delta = { job->base,  job->content,
+					 job->codec, { w, add_payload },
+					 &watch,     plain };
 	int rc;
 
 	h->window_len = DELTA_WINDOW;
@@ -352,8 +353,8 @@ static int make_delta(const struct pack_job *job, struct package_writer *w,
 	return 0;
 }
 
-static int write_package(const struct pack_job *job, struct release *r,
-			 struct err *e)
+static int write_package(const struct pack_job *job, bool plain,
+			 struct release *r, struct err *e)
 {
 	struct package_header h = { .content = job->content->content,
 				    .codec = job->codec };
@@ -367,7 +368,7 @@ static int write_package(const struct pack_job *job, struct release *r,
 	r->library_count = 0;
 	if (package_writer_new(job->scratch_dirfd, &w, e))
 		return -1;
-	if (!(job->base ? make_delta(job, w, &h, r, e)
+	if (!(job->base ? make_delta(job, plain, w, &h, r, e)
 			: make_full(job, w, &h, e)) &&
 	    !package_writer_end(w, &end, r, e))
 		rc = 0;
@@ -460,6 +461,20 @@ static int prove(const struct pack_job *job, const struct release *r,
 	return rc ? err_in(e, "the package does not yield its content") : 0;
 }
 
+static int make_proven(const struct pack_job *job, bool plain,
+		       struct release *r, struct err *e)
+{
+	return write_package(job, plain, r, e) || prove(job, r, e) ? -1 : 0;
+}
+
+/* Begin the file anew. */
+static int rewind_file(int fd, struct err *e)
+{
+	if (lseek(fd, 0, SEEK_SET) != 0 || ftruncate(fd, 0))
+		return err_sys(e, "begin the package anew");
+	return 0;
+}
+
 int pack_make(const struct pack_job *job, struct release *r, struct err *e)
 {
 	if (job->base &&
@@ -471,7 +486,13 @@ int pack_make(const struct pack_job *job, struct release *r, struct err *e)
 	r->base_digest = (struct sha256){ { 0 } };
 	if (job->base)
 		digest_of(job->base, &r->base_digest);
-	if (write_package(job, r, e))
+	if (make_proven(job, job->plain, r, e) == 0)
+		return 0;
+	/*
+	 * A library that does not do twice the same costs bytes, no more. But
+	 * a content key is used for one content alone.
+	 */
+	if (!job->base || job->plain || r->scratch_len == 0 || job->content_key)
 		return -1;
-	return prove(job, r, e);
+	return rewind_file(job->fd, e) || make_proven(job, true, r, e) ? -1 : 0;
 }

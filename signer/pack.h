@@ -69,6 +69,7 @@ struct pack_job {
 	int fd;            /* empty, open for reading and writing */
 	int scratch_dirfd; /* as above */
 	bool quiet;
+	bool plain; /* a delta without members (delta_make.h) */
 	/*
 	 * STREAM_KEY_LEN random bytes, for this package alone; NULL: it is not
 	 * encrypted.

@@ -51,13 +51,13 @@ static void unpack(const struct member_recipe *r, uint64_t raw_len,
 
 static void parse(struct slice in, uint64_t len)
 {
-	struct delta_members m = { .old = { .count = 0 } };
+	struct delta_members m = { .recipe_count = 0 };
 	struct buf again = BUF_INIT(2 * (size_t)DELTA_LIST_MAX);
 	struct err e;
 
 	if (in.len <= DELTA_LIST_MAX &&
 	    delta_parse_members(in, len, len, &m, &e) == 0 &&
-	    m.old.count + m.fresh.count > 0 &&
+	    !delta_members_is_empty(&m) &&
 	    (delta_format_members(&m, &again, &e) ||
 	     !slice_equal(buf_slice(&again), in)))
 		abort();
@@ -71,6 +71,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		{ MEMBER_DEFLATE, { 9, 8, 0, 0 } },
 		{ MEMBER_DEFLATE, { 9, 8, 0, 1 } },
 		{ MEMBER_LZ4, { 9, 4096, 0, 0 } },
+		{ MEMBER_XZ, { 6, 4096, 0, 0 } },
+		{ MEMBER_ZSTD, { 3, 0, 0, 0 } },
 	};
 	struct rd r = rd_init((struct slice){ data, len });
 	const uint8_t kind = rd_u8(&r) % (ARRAY_LEN(recipes) + 1);

@@ -569,28 +569,57 @@ def block(r, s, old, made, n, at, home):
 
 
 def read_list(codec, payload):
-    """The members of the old and of the new stream, and where records begin."""
+    """Recipes, parts of the old, steps of the new; and where records begin."""
     version, zero, raw, packed = struct.unpack_from("<4I", payload)
-    assert version == 4 and zero == 0
+    assert version == 5 and zero == 0
     data = payload[16:16 + packed]
     if raw != packed:
         data = decode(codec, 4194304, data)
     assert len(data) == raw
-    numbers_left, lists = iter(numbers(data)), []
-    for _ in range(2 if raw else 0):
-        members, end = [], 0
-        for _ in range(next(numbers_left)):
-            gap, n, content, kind, *params = (
-                next(numbers_left) for _ in range(8))
-            members.append((end + gap, n, content, kind, params))
-            end += gap + n
-        lists.append(members)
-    assert next(numbers_left, None) is None
-    return (lists or [[], []]), 16 + packed
+    left = iter(numbers(data))
+    recipes, parts, steps = [], [], []
+    if raw:
+        recipes = [[next(left) for _ in range(6)] for _ in range(next(left))]
+        end = 0
+        for _ in range(next(left)):
+            at = end + step(next(left))
+            recipe, n = next(left), next(left)
+            parts.append((at, n, recipe, next(left) if recipe else n))
+            end = at + n
+        steps = list(read_steps(left, next(left)))
+    assert next(left, None) is None
+    return recipes, parts, steps, 16 + packed
+
+
+def read_steps(left, count):
+    end = 0
+    for _ in range(count):
+        kind = next(left)
+        if kind == 0:
+            yield kind, next(left)
+        elif kind == 1:
+            recipe, n = next(left), next(left)
+            yield kind, recipe, n, next(left) if recipe else n
+        elif kind == 2:
+            at = end + step(next(left))
+            n = next(left)
+            yield kind, at, n
+            end = at + n
+        else:
+            yield kind, next(left), next(left), next(left)
 
 
 def lz4():
     return ctypes.CDLL("liblz4.so.1")
+
+
+def zstd():
+    library = ctypes.CDLL("libzstd.so.1")
+    library.ZSTD_createCCtx.restype = ctypes.c_void_p
+    library.ZSTD_compressBound.restype = ctypes.c_size_t
+    for name in ("ZSTD_compressCCtx", "ZSTD_compress2"):
+        getattr(library, name).restype = ctypes.c_size_t
+    return library
 
 
 def unpack(data, content, kind, params):
@@ -598,6 +627,10 @@ def unpack(data, content, kind, params):
         d = zlib.decompressobj(15 if params[3] else -15)
         out = d.decompress(data)
         assert d.eof and not d.unused_data
+    elif kind == 3:
+        out = lzma.decompress(data, lzma.FORMAT_XZ)
+    elif kind == 4:
+        out = decode(1, 0, data)
     else:
         out, at = b"", 0
         while at < len(data):
@@ -616,6 +649,10 @@ def pack(data, kind, params):
         c = zlib.compressobj(params[0], zlib.DEFLATED,
                              15 if params[3] else -15, params[1], params[2])
         return c.compress(data) + c.flush()
+    if kind == 3:
+        return pack_xz(data, *params)
+    if kind == 4:
+        return pack_zstd(data, *params)
     out = b""
     for at in range(0, len(data), params[1]):
         block = data[at:at + params[1]]
@@ -626,21 +663,122 @@ def pack(data, kind, params):
     return out
 
 
+class Filter(ctypes.Structure):
+    _fields_ = [("id", ctypes.c_uint64), ("options", ctypes.c_void_p)]
+
+
+def pack_xz(data, preset, dictionary, check, branch, whole):
+    level = preset % 16 | (lzma.PRESET_EXTREME if preset >= 16 else 0)
+    if whole:
+        return pack_whole_xz(data, level, dictionary, check, branch)
+    filters = [{"id": branch}] if branch else []
+    filters += [{"id": lzma.FILTER_LZMA2, "preset": level,
+                 "dict_size": dictionary}]
+    return lzma.compress(data, lzma.FORMAT_XZ, check, filters=filters)
+
+
+def pack_whole_xz(data, level, dictionary, check, branch):
+    """What Python's library has no function for."""
+    library = ctypes.CDLL("liblzma.so.5")
+    library.lzma_stream_buffer_bound.restype = ctypes.c_size_t
+    options = ctypes.create_string_buffer(256)
+    assert library.lzma_lzma_preset(options, ctypes.c_uint32(level)) == 0
+    struct.pack_into("=I", options, 0, dictionary)
+    chain = [Filter(branch, None)] if branch else []
+    chain += [Filter(0x21, ctypes.cast(options, ctypes.c_void_p)),
+              Filter((1 << 64) - 1, None)]
+    filters = (Filter * len(chain))(*chain)
+    n = ctypes.c_size_t
+    most = library.lzma_stream_buffer_bound(n(len(data)))
+    room, used = ctypes.create_string_buffer(most), n(0)
+    assert library.lzma_stream_buffer_encode(
+        filters, check, None, data, n(len(data)), room, ctypes.byref(used),
+        n(most)) == 0
+    return room.raw[:used.value]
+
+
+def pack_zstd(data, level, checksum, size, whole, _):
+    library = zstd()
+    c = ctypes.c_void_p(library.ZSTD_createCCtx())
+    room = ctypes.create_string_buffer(library.ZSTD_compressBound(len(data)))
+    n = ctypes.c_size_t
+    if whole:
+        got = library.ZSTD_compressCCtx(c, room, n(len(room)), data,
+                                        n(len(data)), level)
+    else:
+        for parameter, value in ((100, level), (201, checksum), (200, size)):
+            library.ZSTD_CCtx_setParameter(c, parameter, value)
+        got = stream_zstd(library, c, room, data, size)
+    library.ZSTD_freeCCtx(c)
+    return room.raw[:got]
+
+
+class Buffer(ctypes.Structure):
+    _fields_ = [("ptr", ctypes.c_void_p), ("size", ctypes.c_size_t),
+                ("pos", ctypes.c_size_t)]
+
+
+def stream_zstd(library, c, room, data, size):
+    """In pieces of 131072 bytes, of which the last one ends the frame."""
+    if size:
+        library.ZSTD_CCtx_setPledgedSrcSize(c, ctypes.c_ulonglong(len(data)))
+    library.ZSTD_compressStream2.restype = ctypes.c_size_t
+    out = Buffer(ctypes.cast(room, ctypes.c_void_p), len(room), 0)
+    pieces = [data[i:i + 131072] for i in range(0, len(data), 131072)]
+    for i, piece in enumerate(pieces):
+        source = ctypes.create_string_buffer(piece, len(piece))
+        into = Buffer(ctypes.cast(source, ctypes.c_void_p), len(piece), 0)
+        end = 2 if i == len(pieces) - 1 else 0
+        while (library.ZSTD_compressStream2(c, ctypes.byref(out),
+                                            ctypes.byref(into), end) > 0
+               if end else into.pos < into.size
+               and library.ZSTD_compressStream2(c, ctypes.byref(out),
+                                                ctypes.byref(into), 0) >= 0):
+            pass
+    return out.pos
+
+
 def read_payload(codec, payload, old):
-    (before, after), at = read_list(codec, payload)
-    for place, n, content, kind, params in before:
-        old += unpack(old[place:place + n], content, kind, params)
+    recipes, parts, steps, at = read_list(codec, payload)
+    for place, n, recipe, content in parts:
+        data = old[place:place + n]
+        if recipe:
+            kind, *params = recipes[recipe - 1]
+            data = unpack(data, content, kind, params)
+        old += data
     new = read_delta(codec, payload[at:], old)
-    out, at = b"", 0
-    for place, n, content, kind, params in after:
-        gap = place - len(out)
-        out += new[at:at + gap]
-        at += gap
-        packed = pack(new[at:at + content], kind, params)
-        assert len(packed) == n
-        out += packed
-        at += content
-    return out + new[at:]
+    return lay_out(recipes, steps, new)
+
+
+def lay_out(recipes, steps, new):
+    out, kept, at, steps = [], b"", 0, iter(steps)
+
+    def packed(recipe, data, n):
+        kind, *params = recipes[recipe - 1]
+        data = pack(data, kind, params)
+        assert len(data) == n
+        return data
+
+    def let_out(kind, *rest):
+        nonlocal at
+        if kind == 0:
+            at += rest[0]
+            return new[at - rest[0]:at]
+        assert kind == 2 and rest[0] + rest[1] <= len(kept)
+        return kept[rest[0]:rest[0] + rest[1]]
+
+    for one in steps:
+        if one[0] == 1:
+            _, recipe, n, content = one
+            data = let_out(0, content)
+            kept += packed(recipe, data, n) if recipe else data
+        elif one[0] == 3:
+            _, recipe, n, count = one
+            inside = b"".join(let_out(*next(steps)) for _ in range(count))
+            out.append(packed(recipe, inside, n))
+        else:
+            out.append(let_out(*one))
+    return b"".join(out) + new[at:]
 
 
 def read_delta(codec, payload, old):

@@ -20,7 +20,7 @@ static int setup(void **state)
 {
 	(void)state;
 	list = (struct buf)BUF_INIT(DELTA_LIST_MAX);
-	got = (struct delta_members){ .old = { .count = 0 } };
+	got = (struct delta_members){ .recipe_count = 0 };
 	e = (struct err){ 0 };
 	return 0;
 }
@@ -33,40 +33,73 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void format(const struct delta_member *old,
-		   const struct delta_member *fresh)
+/* Recipes 1 and 2, two parts and every kind of step: 1400 bytes of 2000. */
+static void put_steps(struct delta_members *m)
 {
-	struct delta_members m = { .old = { .count = 0 } };
+	const struct delta_step steps[] = {
+		{ .kind = DELTA_PASS, .len = 100 },
+		{ .kind = DELTA_KEEP, .len = 50, .packed_len = 50 },
+		{ .kind = DELTA_KEEP,
+		  .len = 900,
+		  .packed_len = 70,
+		  .recipe = 1 },
+		{ .kind = DELTA_PACK,
+		  .len = 2,
+		  .packed_len = 300,
+		  .recipe = 2 },
+		{ .kind = DELTA_PASS, .len = 5000 },
+		{ .kind = DELTA_TAKE, .len = 60, .at = 60 },
+		{ .kind = DELTA_TAKE, .len = 120, .at = 0 },
+	};
 
-	delta_member_add(&m.old, old);
-	delta_member_add(&m.fresh, fresh);
-	delta_member_add(&m.fresh,
-			 &(struct delta_member){ 700, 300, 900, lz4 });
-	assert_ok(delta_format_members(&m, &list, &e));
-	delta_members_done(&m);
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
+		delta_members_add_step(m, &steps[i]);
+}
+
+static void build(struct delta_members *m)
+{
+	*m = (struct delta_members){ .recipe_count = 0 };
+	assert_int_equal(delta_members_recipe(m, &deflate), 1);
+	assert_int_equal(delta_members_recipe(m, &lz4), 2);
+	assert_int_equal(delta_members_recipe(m, &deflate), 1);
+	delta_members_add_part(m, &(struct delta_part){ 10, 990, 5000, 1 });
+	delta_members_add_part(m, &(struct delta_part){ 1000, 40, 40, 0 });
+	put_steps(m);
+}
+
+static void format(struct delta_members *m)
+{
+	list.len = 0;
+	assert_ok(delta_format_members(m, &list, &e));
+	delta_members_done(m);
 }
 
 static int parse(void)
 {
+	delta_members_done(&got);
 	return delta_parse_members(buf_slice(&list), OLD_LEN, NEW_LEN, &got,
 				   &e);
 }
 
 static void a_list_comes_back_as_it_was_written(void **state)
 {
+	struct delta_members m;
 	uint64_t room;
 
 	(void)state;
-	format(&(struct delta_member){ 10, 990, 5000, deflate },
-	       &(struct delta_member){ 0, 700, 9000, deflate });
+	build(&m);
+	format(&m);
 	assert_ok(parse());
-	assert_int_equal(got.old.count, 1);
-	assert_int_equal(got.fresh.count, 2);
-	assert_int_equal(got.fresh.packed_len, 1000);
-	assert_int_equal(got.fresh.raw_len, 9900);
-	assert_int_equal(got.old.at[0].at, 10);
-	assert_int_equal(got.fresh.at[1].at, 700);
-	assert_int_equal(got.fresh.at[1].recipe.kind, MEMBER_LZ4);
+	assert_int_equal(got.part_count, 2);
+	assert_int_equal(got.old_len, 5040);
+	assert_int_equal(got.parts[1].at, 1000);
+	assert_int_equal(got.parts[1].raw_len, 40);
+	assert_int_equal(got.step_count, 7);
+	assert_int_equal(got.kept_len, 120);
+	assert_int_equal(got.steps[3].raw_len, 5060);
+	assert_int_equal(got.steps[5].at, 60);
+	/* 100 + 50 + 900 + 5000 are yielded for 100 + 300 + 120. */
+	assert_int_equal(got.grown, 6050 - 520);
 	assert_int_equal(delta_members_room(&got, &room), SCRATCH_ALIGN);
 	assert_true(room > (16u << 20) && room < (17u << 20));
 	assert_int_equal(delta_members_scratch(&got), SCRATCH_ALIGN + room);
@@ -74,19 +107,24 @@ static void a_list_comes_back_as_it_was_written(void **state)
 
 static void no_list_is_no_members(void **state)
 {
+	struct delta_members none = { .recipe_count = 0 };
+
 	(void)state;
+	format(&none);
+	assert_int_equal(list.len, 0);
 	assert_ok(parse());
-	assert_int_equal(got.old.count + got.fresh.count, 0);
+	assert_true(delta_members_is_empty(&got));
 	assert_int_equal(delta_members_scratch(&got), 0);
 }
 
 static void what_is_cut_off_or_too_long_is_refused(void **state)
 {
+	struct delta_members m;
 	size_t len;
 
 	(void)state;
-	format(&(struct delta_member){ 10, 990, 5000, deflate },
-	       &(struct delta_member){ 0, 700, 9000, deflate });
+	build(&m);
+	format(&m);
 	len = list.len;
 	for (list.len = 1; list.len < len; list.len++)
 		assert_refused(parse(), ERR_FORMAT);
@@ -94,39 +132,149 @@ static void what_is_cut_off_or_too_long_is_refused(void **state)
 	assert_refused(parse(), ERR_FORMAT);
 }
 
-static void members_beside_their_stream_are_refused(void **state)
+/* Only parts: what a list holds may be wrong in one of them. */
+static void check_part(const struct delta_part *first,
+		       const struct delta_part *second, enum err_code code)
 {
-	(void)state;
-	format(&(struct delta_member){ 11, 990, 5000, deflate },
-	       &(struct delta_member){ 0, 700, 9000, deflate });
-	assert_refused(parse(), ERR_FORMAT);
+	struct delta_members m = { .recipe_count = 0 };
+
+	delta_members_recipe(&m, &deflate);
+	delta_members_add_part(&m, first);
+	delta_members_add_part(&m, second);
+	format(&m);
+	if (code == ERR_NONE)
+		assert_ok(parse());
+	else
+		assert_refused(parse(), code);
 }
 
-static void empty_members_are_refused(void **state)
+static void parts_lie_within_what_there_is_already(void **state)
 {
+	const struct delta_part good = { 0, 1000, 5000, 1 };
+
 	(void)state;
-	format(&(struct delta_member){ 11, 0, 5000, deflate },
-	       &(struct delta_member){ 0, 700, 9000, deflate });
-	assert_refused(parse(), ERR_FORMAT);
+	check_part(&good, &(struct delta_part){ 1000, 5000, 5000, 0 },
+		   ERR_NONE);
+	check_part(&good, &(struct delta_part){ 1001, 5000, 5000, 0 },
+		   ERR_FORMAT);
+	check_part(&good, &(struct delta_part){ 6001, 1, 1, 0 }, ERR_FORMAT);
+	check_part(&(struct delta_part){ 1, 1000, 5000, 1 }, &good, ERR_FORMAT);
+	check_part(&(struct delta_part){ 1000, 1, 1, 0 }, &good, ERR_FORMAT);
 }
 
-static void what_is_longer_than_a_file_may_be_is_refused(void **state)
+static void empty_parts_and_unknown_recipes_are_refused(void **state)
 {
+	const struct delta_part good = { 0, 1000, 5000, 1 };
+
 	(void)state;
-	format(&(struct delta_member){ 11, 9, UINT64_C(1) << 32, deflate },
-	       &(struct delta_member){ 0, 700, 9000, deflate });
-	assert_refused(parse(), ERR_LIMIT);
+	check_part(&good, &(struct delta_part){ 0, 0, 0, 0 }, ERR_FORMAT);
+	check_part(&good, &(struct delta_part){ 0, 5, 0, 1 }, ERR_FORMAT);
+	check_part(&good, &(struct delta_part){ 0, 5, 5, 2 }, ERR_LIMIT);
 }
 
-static void unknown_recipes_are_refused(void **state)
+/* Only these steps, of a new stream of NEW_LEN bytes. */
+static void check_steps(const struct delta_step *steps, size_t count,
+			enum err_code code)
 {
+	struct delta_members m = { .recipe_count = 0 };
+
+	delta_members_recipe(&m, &deflate);
+	for (size_t i = 0; i < count; i++)
+		delta_members_add_step(&m, &steps[i]);
+	format(&m);
+	if (code == ERR_NONE)
+		assert_ok(parse());
+	else
+		assert_refused(parse(), code);
+}
+
+#define CHECK_STEPS(code, ...)                                                 \
+	do {                                                                   \
+		const struct delta_step steps[] = { __VA_ARGS__ };             \
+		check_steps(steps, ARRAY_LEN(steps), code);                    \
+	} while (0)
+
+#define PASS(n)                                                                \
+	{                                                                      \
+		.kind = DELTA_PASS, .len = n                                   \
+	}
+#define KEEP(n)                                                                \
+	{                                                                      \
+		.kind = DELTA_KEEP, .len = n, .packed_len = n                  \
+	}
+#define TAKE(a, n)                                                             \
+	{                                                                      \
+		.kind = DELTA_TAKE, .len = n, .at = a                          \
+	}
+#define PACK(p, n)                                                             \
+	{                                                                      \
+		.kind = DELTA_PACK, .len = n, .packed_len = p, .recipe = 1     \
+	}
+
+static void no_more_goes_out_than_the_new_stream_has(void **state)
+{
+	(void)state;
+	CHECK_STEPS(ERR_NONE, PASS(2000));
+	CHECK_STEPS(ERR_LIMIT, PASS(2001));
+	CHECK_STEPS(ERR_LIMIT, PASS(1999), PASS(2));
+	CHECK_STEPS(ERR_NONE, KEEP(3000), TAKE(0, 2000));
+	CHECK_STEPS(ERR_FORMAT, KEEP(3000), TAKE(0, 2001));
+	CHECK_STEPS(ERR_NONE, PACK(2000, 1), PASS(9000));
+	CHECK_STEPS(ERR_FORMAT, PACK(2001, 1), PASS(9000));
+	CHECK_STEPS(ERR_LIMIT, PACK(2000, 1), PASS(9000), PASS(1));
+}
+
+static void only_what_was_kept_is_taken(void **state)
+{
+	(void)state;
+	CHECK_STEPS(ERR_NONE, KEEP(10), TAKE(5, 5));
+	CHECK_STEPS(ERR_FORMAT, KEEP(10), TAKE(5, 6));
+	CHECK_STEPS(ERR_FORMAT, KEEP(10), TAKE(11, 1));
+	CHECK_STEPS(ERR_FORMAT, TAKE(0, 1), KEEP(10));
+	CHECK_STEPS(ERR_FORMAT, KEEP(10), TAKE(0, 0));
+}
+
+static void packs_hold_what_goes_out_and_are_finished(void **state)
+{
+	(void)state;
+	CHECK_STEPS(ERR_NONE, KEEP(4), PACK(9, 2), PASS(5), TAKE(0, 4));
+	CHECK_STEPS(ERR_FORMAT, PACK(9, 2), PASS(5));
+	CHECK_STEPS(ERR_FORMAT, PACK(9, 1), KEEP(5));
+	CHECK_STEPS(ERR_FORMAT, PACK(9, 2), PACK(9, 1), PASS(5));
+	CHECK_STEPS(ERR_FORMAT, PACK(9, 0));
+	CHECK_STEPS(ERR_FORMAT, PACK(0, 1), PASS(5));
+	CHECK_STEPS(ERR_LIMIT, PACK(9, 2), PASS(UINT32_MAX), PASS(1));
+	CHECK_STEPS(ERR_LIMIT, PACK(9, 1), PASS(UINT64_C(1) << 32));
+	CHECK_STEPS(ERR_FORMAT,
+		    { .kind = DELTA_PACK, .len = 1, .packed_len = 9 }, PASS(5));
+}
+
+static void wrong_recipes_are_refused(void **state)
+{
+	struct delta_members m = { .recipe_count = 0 };
 	struct member_recipe r = deflate;
 
 	(void)state;
 	r.params[DEFLATE_LEVEL] = 10;
-	format(&(struct delta_member){ 10, 9, 10, r },
-	       &(struct delta_member){ 0, 700, 9000, deflate });
+	delta_members_recipe(&m, &r);
+	delta_members_add_part(&m, &(struct delta_part){ 0, 5, 5, 0 });
+	format(&m);
 	assert_refused(parse(), ERR_FORMAT);
+}
+
+static void there_is_room_for_so_many_recipes(void **state)
+{
+	struct delta_members m = { .recipe_count = 0 };
+	struct member_recipe r = lz4;
+
+	(void)state;
+	for (size_t i = 1; i <= DELTA_RECIPES_MAX; i++) {
+		r.params[LZ4_BLOCK] = 100 + i;
+		assert_int_equal(delta_members_recipe(&m, &r), i);
+	}
+	r.params[LZ4_BLOCK] = 99;
+	assert_int_equal(delta_members_recipe(&m, &r), DELTA_STORED);
+	delta_members_done(&m);
 }
 
 static void a_head_comes_back_and_wrong_ones_are_refused(void **state)
@@ -159,10 +307,13 @@ int main(void)
 		TEST(a_list_comes_back_as_it_was_written),
 		TEST(no_list_is_no_members),
 		TEST(what_is_cut_off_or_too_long_is_refused),
-		TEST(members_beside_their_stream_are_refused),
-		TEST(empty_members_are_refused),
-		TEST(what_is_longer_than_a_file_may_be_is_refused),
-		TEST(unknown_recipes_are_refused),
+		TEST(parts_lie_within_what_there_is_already),
+		TEST(empty_parts_and_unknown_recipes_are_refused),
+		TEST(no_more_goes_out_than_the_new_stream_has),
+		TEST(only_what_was_kept_is_taken),
+		TEST(packs_hold_what_goes_out_and_are_finished),
+		TEST(wrong_recipes_are_refused),
+		TEST(there_is_room_for_so_many_recipes),
 		TEST(a_head_comes_back_and_wrong_ones_are_refused),
 	};
 

@@ -12,16 +12,19 @@
 
 #define RAW_LEN  50000
 #define HEAD_LEN 100
+#define TAIL_LEN 200
 
 /*
- * Old and new stream: a head and one deflate member with the same content,
- * compressed at two levels. The records copy all of it.
+ * Old and new stream: a head and one deflate member, compressed at two levels.
+ * The new member holds the same content, but its last TAIL_LEN bytes first.
+ * The records copy all of it.
  */
 static uint8_t raw[RAW_LEN];
 static struct buf old, new, payload, out;
 static size_t payload_used;
 static struct delta_members members;
 static struct delta_record record;
+static size_t copy_at; /* of the old view */
 static struct err e;
 
 static int keep(void *ctx, struct slice bytes, struct err *err)
@@ -29,30 +32,62 @@ static int keep(void *ctx, struct slice bytes, struct err *err)
 	return buf_add(ctx, bytes, err);
 }
 
-static void put_stream(struct buf *to, uint64_t level,
-		       struct delta_member_list *list)
+/* A head, and the content from `first` on and then what is before it. */
+static size_t put_stream(struct buf *to, uint64_t level, size_t first)
 {
-	struct delta_member m = { .at = HEAD_LEN,
-				  .raw_len = RAW_LEN,
-				  .recipe = { MEMBER_DEFLATE,
-					      { level, 8, 0, 0 } } };
-	const struct member_task t = { .recipe = m.recipe,
-				       .pack = true,
-				       .raw_len = RAW_LEN,
-				       .memory_max = 1u << 20,
-				       .ctx = to,
-				       .put = keep };
+	const struct member_task t = {
+		.recipe = { MEMBER_DEFLATE, { level, 8, 0, 0 } },
+		.pack = true,
+		.raw_len = RAW_LEN,
+		.memory_max = 1u << 20,
+		.ctx = to,
+		.put = keep,
+	};
 	struct member_stream *s = NULL;
 	uint8_t head[HEAD_LEN] = { 0 };
 	size_t used;
 
 	assert_ok(buf_add(to, (struct slice){ head, HEAD_LEN }, &e));
 	assert_ok(member_start(&t, &s, &e));
-	assert_ok(member_add(s, (struct slice){ raw, RAW_LEN }, &used, &e));
+	assert_ok(member_add(s, (struct slice){ raw + first, RAW_LEN - first },
+			     &used, &e));
+	if (first > 0)
+		assert_ok(
+			member_add(s, (struct slice){ raw, first }, &used, &e));
 	assert_ok(member_end(s, &e));
 	member_free(s);
-	m.packed_len = to->len - HEAD_LEN;
-	delta_member_add(list, &m);
+	return to->len - HEAD_LEN;
+}
+
+static void put_members(uint64_t level, size_t packed_len)
+{
+	const struct delta_step steps[] = {
+		{ .kind = DELTA_PASS, .len = HEAD_LEN },
+		{ .kind = DELTA_KEEP,
+		  .len = RAW_LEN - TAIL_LEN,
+		  .packed_len = RAW_LEN - TAIL_LEN },
+		{ .kind = DELTA_PACK,
+		  .len = 2,
+		  .packed_len = (uint32_t)packed_len },
+		{ .kind = DELTA_PASS, .len = TAIL_LEN },
+		{ .kind = DELTA_TAKE, .len = RAW_LEN - TAIL_LEN },
+	};
+	const struct member_recipe from = { MEMBER_DEFLATE, { 1, 8, 0, 0 } };
+	const struct member_recipe to = { MEMBER_DEFLATE, { level, 8, 0, 0 } };
+
+	delta_members_done(&members);
+	delta_members_add_part(
+		&members,
+		&(struct delta_part){ HEAD_LEN, (uint32_t)(old.len - HEAD_LEN),
+				      RAW_LEN,
+				      delta_members_recipe(&members, &from) });
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		struct delta_step s = steps[i];
+
+		if (s.kind == DELTA_PACK)
+			s.recipe = delta_members_recipe(&members, &to);
+		delta_members_add_step(&members, &s);
+	}
 }
 
 static void put_varint(struct buf *to, uint64_t v)
@@ -76,7 +111,7 @@ static void put_record(void)
 	put_varint(&segments, 0);
 	put_varint(&segments, DELTA_COPY);
 	put_varint(&segments, RAW_LEN);
-	put_varint(&segments, 2 * (old.len - HEAD_LEN));
+	put_varint(&segments, 2 * (copy_at - HEAD_LEN));
 	record = (struct delta_record){ .new_len = HEAD_LEN + RAW_LEN };
 	record.raw_len[DELTA_SEGMENTS] = (uint32_t)segments.len;
 	record.packed_len[DELTA_SEGMENTS] = (uint32_t)segments.len;
@@ -112,8 +147,9 @@ static int setup(void **state)
 	payload = (struct buf)BUF_INIT(1 << 20);
 	out = (struct buf)BUF_INIT(1 << 20);
 	payload_used = 0;
-	put_stream(&old, 1, &members.old);
-	put_stream(&new, 9, &members.fresh);
+	put_stream(&old, 1, 0);
+	copy_at = old.len;
+	put_members(9, put_stream(&new, 9, RAW_LEN - TAIL_LEN));
 	return 0;
 }
 
@@ -191,8 +227,7 @@ static void other_lengths_lead_to_the_full_package(void **state)
 		payload.len = 0;
 		payload_used = 0;
 		out.len = 0;
-		members.fresh.at[0].recipe.params[DEFLATE_LEVEL] = levels[i];
-		members.fresh.at[0].packed_len = new.len - HEAD_LEN;
+		put_members(levels[i], new.len - HEAD_LEN);
 		put_payload();
 		assert_refused(apply_within(1u << 20, 1u << 20), ERR_CONFLICT);
 	}
@@ -201,7 +236,7 @@ static void other_lengths_lead_to_the_full_package(void **state)
 static void a_wrong_length_of_an_old_member_is_refused(void **state)
 {
 	(void)state;
-	members.old.at[0].packed_len--;
+	members.parts[0].packed_len--;
 	put_payload();
 	assert_refused(apply_within(1u << 20, 1u << 20), ERR_FORMAT);
 	assert_int_equal(out.len, 0);
@@ -211,12 +246,62 @@ static void no_more_space_or_memory_than_signed_is_taken(void **state)
 {
 	(void)state;
 	put_payload();
-	assert_refused(apply_within(RAW_LEN - 1, 1u << 20), ERR_LIMIT);
+	assert_refused(apply_within(2 * RAW_LEN - TAIL_LEN - 1, 1u << 20),
+		       ERR_LIMIT);
 	payload_used = 0;
 	assert_refused(apply_within(0, 1u << 20), ERR_LIMIT);
 	payload_used = 0;
 	out.len = 0;
 	assert_refused(apply_within(1u << 20, 100000), ERR_LIMIT);
+}
+
+/* Parts of parts, and what is kept packed: the new stream is the old one, the
+ * member made of what a part of a part gives. */
+static void parts_come_of_parts_and_packed_bytes_are_kept(void **state)
+{
+	const struct member_recipe r = { MEMBER_DEFLATE, { 9, 8, 0, 0 } };
+	const uint32_t packed_len = (uint32_t)(new.len - HEAD_LEN);
+	uint8_t number;
+
+	(void)state;
+	delta_members_done(&members);
+	number = delta_members_recipe(&members, &r);
+	/* The whole old stream once more, and the content in that. */
+	delta_members_add_part(&members,
+			       &(struct delta_part){ 0, (uint32_t) new.len,
+						     (uint32_t) new.len, 0 });
+	delta_members_add_part(
+		&members, &(struct delta_part){ new.len + HEAD_LEN, packed_len,
+						RAW_LEN, number });
+	delta_members_add_step(
+		&members,
+		&(struct delta_step){ .kind = DELTA_PASS, .len = HEAD_LEN });
+	delta_members_add_step(&members,
+			       &(struct delta_step){ .kind = DELTA_KEEP,
+						     .len = RAW_LEN,
+						     .packed_len = packed_len,
+						     .recipe = number });
+	delta_members_add_step(
+		&members,
+		&(struct delta_step){ .kind = DELTA_TAKE, .len = packed_len });
+	old.len = 0;
+	assert_ok(buf_add(&old, buf_slice(&new), &e));
+	copy_at = 2 * new.len;
+	put_payload();
+	assert_ok(apply_within(1u << 20, 1u << 20));
+	assert_true(slice_equal(buf_slice(&out), buf_slice(&new)));
+}
+
+static void what_is_yielded_too_little_is_refused(void **state)
+{
+	const struct delta_step more = { .kind = DELTA_KEEP,
+					 .len = 1,
+					 .packed_len = 1 };
+
+	(void)state;
+	delta_members_add_step(&members, &more);
+	put_payload();
+	assert_refused(apply_within(1u << 20, 1u << 20), ERR_FORMAT);
 }
 
 static void a_list_that_is_cut_off_is_refused(void **state)
@@ -239,6 +324,8 @@ int main(void)
 		TEST(content_is_compressed_on_its_way),
 		TEST(other_lengths_lead_to_the_full_package),
 		TEST(a_wrong_length_of_an_old_member_is_refused),
+		TEST(parts_come_of_parts_and_packed_bytes_are_kept),
+		TEST(what_is_yielded_too_little_is_refused),
 		TEST(no_more_space_or_memory_than_signed_is_taken),
 		TEST(a_list_that_is_cut_off_is_refused),
 	};

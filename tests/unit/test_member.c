@@ -15,9 +15,16 @@ static const struct member_recipe recipes[] = {
 	{ MEMBER_DEFLATE, { 1, 9, 0, 1 } },
 	{ MEMBER_LZ4, { 9, 65536, 0, 0 } },
 	{ MEMBER_LZ4, { 3, MEMBER_BLOCK_MAX, 0, 0 } },
+	{ MEMBER_XZ, { 6, 65536, 1, 0, 0 } },
+	{ MEMBER_XZ, { 16 + 1, 1 << 20, 4, 4, 1 } },
+	{ MEMBER_XZ, { 0, 4096, 10, 7, 0 } },
+	{ MEMBER_ZSTD, { 3, 1, 1, 0 } },
+	{ MEMBER_ZSTD, { 1, 0, 0, 0 } },
+	{ MEMBER_ZSTD, { 19, 0, 1, 1 } },
 };
 
 static uint8_t raw[RAW_LEN];
+static uint64_t memory_max = 32u << 20;
 
 static int setup(void **state)
 {
@@ -39,7 +46,7 @@ static int run(const struct member_recipe *r, bool pack, uint64_t raw_len,
 	struct member_task t = { .recipe = *r,
 				 .pack = pack,
 				 .raw_len = raw_len,
-				 .memory_max = 1u << 20,
+				 .memory_max = memory_max,
 				 .ctx = out,
 				 .put = keep };
 	struct member_stream *s = NULL;
@@ -146,6 +153,64 @@ static void a_compressor_gets_no_more_memory_than_it_may(void **state)
 	assert_refused(member_start(&t, &s, &e), ERR_LIMIT);
 }
 
+/* Both need a window of the content's length, which none is given. */
+static void an_unpacker_gets_no_more_memory_than_it_may(void **state)
+{
+	static const struct member_recipe large[] = {
+		{ MEMBER_XZ, { 6, 8 << 20, 1, 0, 0 } },
+		{ MEMBER_ZSTD, { 19, 0, 0, 0 } },
+	};
+	const struct slice content = { raw, RAW_LEN };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(large); i++) {
+		struct buf packed = BUF_INIT(1 << 20), out = BUF_INIT(1 << 20);
+		struct member_task t = { .recipe = large[i],
+					 .raw_len = RAW_LEN,
+					 .memory_max = 1u << 20,
+					 .ctx = &out,
+					 .put = keep };
+		struct member_stream *s = NULL;
+		struct err e = { 0 };
+		size_t used;
+
+		memory_max = 256u << 20;
+		assert_ok(run(&large[i], true, RAW_LEN, content, RAW_LEN,
+			      &packed, &e));
+		memory_max = 32u << 20;
+		assert_ok(member_start(&t, &s, &e));
+		assert_int_equal(member_add(s, buf_slice(&packed), &used, &e),
+				 -1);
+		assert_int_equal(out.len, 0);
+		member_free(s);
+		buf_done(&packed);
+		buf_done(&out);
+	}
+}
+
+static void what_is_made_in_one_go_is_short(void **state)
+{
+	static const struct member_recipe whole[] = {
+		{ MEMBER_XZ, { 6, 65536, 1, 0, 1 } },
+		{ MEMBER_ZSTD, { 3, 0, 1, 1 } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(whole); i++) {
+		struct member_task t = { .recipe = whole[i],
+					 .pack = true,
+					 .raw_len = MEMBER_WHOLE_MAX + 1,
+					 .memory_max = 1u << 30 };
+		struct member_stream *s = NULL;
+		struct err e = { 0 };
+
+		assert_refused(member_start(&t, &s, &e), ERR_LIMIT);
+		t.raw_len = MEMBER_WHOLE_MAX;
+		assert_ok(member_start(&t, &s, &e));
+		member_free(s);
+	}
+}
+
 static void recipes_have_bounds(void **state)
 {
 	static const struct member_recipe wrong[] = {
@@ -162,6 +227,24 @@ static void recipes_have_bounds(void **state)
 		{ MEMBER_LZ4, { 9, 15, 0, 0 } },
 		{ MEMBER_LZ4, { 9, MEMBER_BLOCK_MAX + 1, 0, 0 } },
 		{ MEMBER_LZ4, { 9, 65536, 1, 0 } },
+		{ MEMBER_LZ4, { 9, 65536, 0, 0, 1 } },
+		{ MEMBER_DEFLATE, { 9, 8, 0, 0, 1 } },
+		{ MEMBER_XZ, { 32, 65536, 1, 0, 0 } },
+		{ MEMBER_XZ, { 10, 65536, 1, 0, 0 } },
+		{ MEMBER_XZ, { 6, 4095, 1, 0, 0 } },
+		{ MEMBER_XZ, { 6, (64 << 20) + 1, 1, 0, 0 } },
+		{ MEMBER_XZ, { 6, 65536, 2, 0, 0 } },
+		{ MEMBER_XZ, { 6, 65536, 1, 3, 0 } },
+		{ MEMBER_XZ, { 6, 65536, 1, 10, 0 } },
+		{ MEMBER_XZ, { 6, 65536, 1, 0, 2 } },
+		{ MEMBER_ZSTD, { 0, 0, 1, 0 } },
+		{ MEMBER_ZSTD, { 23, 0, 1, 0 } },
+		{ MEMBER_ZSTD, { 3, 2, 1, 0 } },
+		{ MEMBER_ZSTD, { 3, 0, 2, 0 } },
+		{ MEMBER_ZSTD, { 3, 0, 1, 2 } },
+		{ MEMBER_ZSTD, { 3, 1, 1, 1 } },
+		{ MEMBER_ZSTD, { 3, 0, 0, 1 } },
+		{ MEMBER_ZSTD, { 3, 0, 1, 0, 1 } },
 	};
 
 	(void)state;
@@ -192,6 +275,8 @@ int main(void)
 			what_is_longer_or_shorter_than_told_is_refused),
 		cmocka_unit_test(damaged_input_is_refused),
 		cmocka_unit_test(a_compressor_gets_no_more_memory_than_it_may),
+		cmocka_unit_test(an_unpacker_gets_no_more_memory_than_it_may),
+		cmocka_unit_test(what_is_made_in_one_go_is_short),
 		cmocka_unit_test(recipes_have_bounds),
 		cmocka_unit_test(a_library_is_known_by_name_and_version),
 	};

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/buf.h"
 #include "common/mem.h"
 #include "tests/unit/check.h"
 
@@ -15,8 +16,9 @@ static const uint8_t gzip_head[] = {
 static const uint8_t lz4_head[] = { 0x02, 0x21, 0x4c, 0x18 };
 
 static uint8_t raw[RAW_LEN];
+static uint64_t memory_max = MEMBER_MEMORY;
 static struct buf file;
-static struct delta_member_list found;
+static struct member_list found;
 
 static int setup(void **state)
 {
@@ -28,7 +30,7 @@ static int setup(void **state)
 		raw[i] = (uint8_t)(x >> 29);
 	}
 	file = (struct buf)BUF_INIT(1 << 20);
-	found = (struct delta_member_list){ .count = 0 };
+	found = (struct member_list){ .count = 0 };
 	return 0;
 }
 
@@ -57,7 +59,7 @@ static void put_packed(const struct member_recipe *r)
 	struct member_task t = { .recipe = *r,
 				 .pack = true,
 				 .raw_len = RAW_LEN,
-				 .memory_max = 1u << 20,
+				 .memory_max = memory_max,
 				 .ctx = &file,
 				 .put = keep };
 	struct member_stream *s = NULL;
@@ -75,7 +77,7 @@ static void put_packed(const struct member_recipe *r)
 static void check_found(size_t index, uint64_t at,
 			const struct member_recipe *r)
 {
-	const struct delta_member *m = &found.at[index];
+	const struct member *m = &found.at[index];
 	uint8_t *content = mem_alloc(RAW_LEN, 1);
 	struct err e = { 0 };
 
@@ -113,6 +115,70 @@ static void members_are_found_wherever_they_stand(void **state)
 	assert_int_equal(found.count, 2);
 	check_found(0, first, &deflate);
 	check_found(1, second, &lz4);
+}
+
+static void streams_and_frames_are_made_again(void **state)
+{
+	static const struct member_recipe recipes[] = {
+		{ MEMBER_XZ, { 6, 1 << 20, 1, 0, 0 } },
+		{ MEMBER_XZ, { 16, 65536, 4, 7, 1 } },
+		{ MEMBER_ZSTD, { 3, 1, 1, 0 } },
+		{ MEMBER_ZSTD, { 19, 0, 1, 1 } },
+		{ MEMBER_ZSTD, { 2, 0, 0, 0 } },
+	};
+	uint64_t at[ARRAY_LEN(recipes)];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(recipes); i++) {
+		put("between", 7);
+		at[i] = file.len;
+		put_packed(&recipes[i]);
+	}
+	member_find(buf_slice(&file), 5000, true, &found);
+	assert_int_equal(found.count, ARRAY_LEN(recipes));
+	for (size_t i = 0; i < ARRAY_LEN(recipes); i++) {
+		check_found(i, at[i], &recipes[i]);
+		assert_memory_equal(found.at[i].recipe.params + 1,
+				    recipes[i].params + 1, 2 * 8);
+	}
+}
+
+/* What is cut off has no end: it is no member, be it old or new. */
+static void what_is_cut_off_is_no_member(void **state)
+{
+	static const struct member_recipe recipes[] = {
+		{ MEMBER_XZ, { 6, 1 << 20, 1, 0, 0 } },
+		{ MEMBER_ZSTD, { 3, 1, 1, 0 } },
+		{ MEMBER_DEFLATE, { 9, 8, 0, 0 } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(recipes); i++) {
+		file.len = 0;
+		if (recipes[i].kind == MEMBER_DEFLATE)
+			put(gzip_head, sizeof(gzip_head));
+		put_packed(&recipes[i]);
+		file.len--;
+		member_find(buf_slice(&file), 0, false, &found);
+		assert_int_equal(found.count, 0);
+	}
+}
+
+/* More memory than a device is to lend for it. */
+static void what_takes_too_much_memory_is_no_member(void **state)
+{
+	const struct member_recipe large = { MEMBER_XZ,
+					     { 6, 8 << 20, 1, 0, 0 } };
+
+	(void)state;
+	assert_true(member_memory(&large, RAW_LEN) > MEMBER_MEMORY);
+	memory_max = 256u << 20;
+	put_packed(&large);
+	memory_max = MEMBER_MEMORY;
+	member_find(buf_slice(&file), 0, true, &found);
+	assert_int_equal(found.count, 0);
+	member_find(buf_slice(&file), 0, false, &found);
+	assert_int_equal(found.count, 1);
 }
 
 /* Stored blocks, which no level that is tried would make of this. */
@@ -153,6 +219,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(members_are_found_wherever_they_stand),
+		TEST(streams_and_frames_are_made_again),
+		TEST(what_is_cut_off_is_no_member),
+		TEST(what_takes_too_much_memory_is_no_member),
 		TEST(what_cannot_be_made_again_is_no_new_member),
 		TEST(magic_numbers_alone_are_nothing),
 	};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "common/way.h"
+#include "updater-client/way.h"
 
 #include <string.h>
 
