@@ -113,7 +113,9 @@ static int write_conf(const struct creation *c, struct err *e)
 		     "[person]\ncertificate = person.pem\nkey = person.key\n"
 		     "# How the key is opened: file:, credential:, fd: or "
 		     "command:\n"
-		     "unlock = file:person.secret\n",
+		     "unlock = file:person.secret\n\n"
+		     "# Who signs orders pins the engineers' first root:\n"
+		     "#[trust]\n#root = 1.root.json\n",
 		     c->url))
 		goto out;
 	rc = fs_replace_file(c->dirfd, "operator.conf", buf_slice(&text), 0600,

@@ -335,7 +335,9 @@ static int write_operator_conf(struct work *w, struct err *e)
 		     "key = admin.key\n"
 		     "# How the key is opened: file:, credential:, fd: or "
 		     "command:\n"
-		     "unlock = file:admin.secret\n"))
+		     "unlock = file:admin.secret\n\n"
+		     "# Who signs orders pins the engineers' first root:\n"
+		     "#[trust]\n#root = 1.root.json\n"))
 		goto out;
 	rc = fs_replace_file(w->dirfd, OPERATOR_CONF, buf_slice(&text), 0600,
 			     e);

@@ -22,10 +22,11 @@
 #define SLOW_BYTES    1L
 #define SLOW_SEC      120L /* an import hashes for a while before it answers */
 #define DEFAULT_FILE  ".config/pawl/operator.conf"
-#define BODY_MAX      65536
+#define BODY_MAX      1100000 /* the file of a role, at most */
 
 struct operator_conf {
 	char *url, *listeners, *ca, *certificate, *key, *unlock;
+	char *root, *folder;
 };
 
 struct people_client {
@@ -33,6 +34,7 @@ struct people_client {
 	char *url;
 	struct ec_private *identity;
 	struct buf ca, certificate, key; /* PEM in memory */
+	char *trust[2];                  /* paths; NULL: not said */
 	char message[CURL_ERROR_SIZE];
 };
 
@@ -48,6 +50,7 @@ static const struct ini_key keys[] = {
 	TEXT("server", url, false), TEXT("server", listeners, false),
 	TEXT("server", ca, true),   TEXT("person", certificate, true),
 	TEXT("person", key, true),  TEXT("person", unlock, true),
+	TEXT("trust", root, false), TEXT("trust", folder, false),
 };
 
 /* The folder of a file, "." if none is named. */
@@ -145,6 +148,30 @@ static int take_url(struct people_client *c, const char *folder,
 	return 0;
 }
 
+static int take_path(const char *folder, const char *path, char **out,
+		     struct err *e)
+{
+	char whole[PATH_MAX_LEN];
+
+	if (!path)
+		return 0;
+	if (beneath(folder, path, whole, e))
+		return -1;
+	*out = mem_dup_str(whole);
+	return 0;
+}
+
+static int take_trust(struct people_client *c, const char *folder,
+		      const struct operator_conf *conf, struct err *e)
+{
+	return take_path(folder, conf->root, &c->trust[PEOPLE_TRUST_ROOT], e) ||
+			       take_path(folder,
+					 conf->folder ? conf->folder : "trust",
+					 &c->trust[PEOPLE_TRUST_FOLDER], e)
+		       ? -1
+		       : 0;
+}
+
 static int load(struct people_client *c, const char *file, struct err *e)
 {
 	struct buf text = BUF_INIT(INI_MAX_LEN);
@@ -159,7 +186,7 @@ static int load(struct people_client *c, const char *file, struct err *e)
 	}
 	if (ini_load(buf_slice(&text), file, keys, ARRAY_LEN(keys), &conf, e))
 		goto out;
-	if (take_url(c, folder, &conf, e) ||
+	if (take_url(c, folder, &conf, e) || take_trust(c, folder, &conf, e) ||
 	    read_beneath(folder, conf.ca, &c->ca, e) ||
 	    read_beneath(folder, conf.certificate, &c->certificate, e) ||
 	    open_key(folder, &conf, c, e)) {
@@ -255,11 +282,24 @@ void people_close(struct people_client *c)
 	if (c->curl)
 		curl_easy_cleanup(c->curl);
 	free(c->url);
+	free(c->trust[PEOPLE_TRUST_ROOT]);
+	free(c->trust[PEOPLE_TRUST_FOLDER]);
 	buf_done(&c->ca);
 	buf_done(&c->certificate);
 	buf_wipe(&c->key);
 	ec_free(c->identity);
 	free(c);
+}
+
+int people_trust(const struct people_client *c, enum people_trust what,
+		 char out[PATH_MAX_LEN], struct err *e)
+{
+	if (!c->trust[what])
+		return err_set(
+			e, ERR_CONFIG,
+			"operator.conf: [trust] root = FILE is needed to "
+			"sign orders: the engineers' 1.root.json");
+	return text_format(out, PATH_MAX_LEN, e, "%s", c->trust[what]);
 }
 
 const struct ec_private *people_identity(const struct people_client *c)
@@ -395,6 +435,24 @@ int people_put(struct people_client *c, const char *path, int fd, uint64_t len,
 		rc = perform(c, &answer, e);
 	if (rc && s.failure.code != ERR_NONE)
 		*e = s.failure;
+	buf_done(&answer);
+	return rc;
+}
+
+int people_put_bytes(struct people_client *c, const char *path,
+		     struct slice bytes, struct err *e)
+{
+	struct buf answer = BUF_INIT(ANSWER_MAX);
+	int rc = -1;
+
+	if (prepare(c, path, e))
+		return -1;
+	if (!SET(CURLOPT_CUSTOMREQUEST, "PUT") ||
+	    !SET(CURLOPT_POSTFIELDSIZE, (long)bytes.len) ||
+	    !SET(CURLOPT_POSTFIELDS, (const char *)bytes.ptr))
+		(void)err_set(e, ERR_SYSTEM, "libcurl");
+	else
+		rc = perform(c, &answer, e);
 	buf_done(&answer);
 	return rc;
 }

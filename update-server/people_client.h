@@ -8,6 +8,7 @@
  *	[server] url = https://host:port   or   listeners = run/listeners.json
  *	         ca = ca.pem
  *	[person] certificate, key (a keyfile), unlock (see unlock.h)
+ *	[trust]  root = 1.root.json, folder = trust   (who signs orders)
  */
 #ifndef UPDATE_SERVER_PEOPLE_CLIENT_H
 #define UPDATE_SERVER_PEOPLE_CLIENT_H
@@ -15,6 +16,7 @@
 #include "common/digest.h"
 #include "common/ec.h"
 #include "common/json.h"
+#include "common/text.h"
 
 struct people_client;
 
@@ -22,6 +24,15 @@ struct people_client;
 int people_open(const char *file, struct people_client **out,
 		struct err *e) NODISCARD;
 void people_close(struct people_client *c);
+
+enum people_trust {
+	PEOPLE_TRUST_ROOT,  /* a root that is pinned; ERR_CONFIG if none is */
+	PEOPLE_TRUST_FOLDER /* what was verified since; "trust" by default */
+};
+
+/* The path of what operator.conf's section [trust] names. */
+int people_trust(const struct people_client *c, enum people_trust what,
+		 char out[PATH_MAX_LEN], struct err *e) NODISCARD;
 
 /* This person's own key, to sign with; borrowed. */
 const struct ec_private *people_identity(const struct people_client *c);
@@ -37,6 +48,8 @@ int people_post(struct people_client *c, const char *path, struct json *body,
 /* Upload len bytes of fd from its start. */
 int people_put(struct people_client *c, const char *path, int fd, uint64_t len,
 	       struct err *e) NODISCARD;
+int people_put_bytes(struct people_client *c, const char *path,
+		     struct slice bytes, struct err *e) NODISCARD;
 /* Download to out, at most its ceiling; or to a file. */
 int people_fetch(struct people_client *c, const char *path, struct buf *out,
 		 struct err *e) NODISCARD;

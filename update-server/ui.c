@@ -17,9 +17,11 @@ int ui_start(struct ui *u, int argc, char **argv, const struct opt *opts,
 		return -1;
 	if (u->operand_count != operands)
 		return err_set(e, ERR_USAGE,
-			       operands == 0 ? "no operand wanted"
-					     : "one operand wanted: --help "
-					       "says which");
+			       operands == 0   ? "no operand wanted"
+			       : operands == 1 ? "one operand wanted: --help "
+						 "says which"
+					       : "two operands wanted: --help "
+						 "says which");
 	return people_open(u->operator_file, &u->client, e);
 }
 

@@ -24,7 +24,7 @@ struct ui {
 	OPT_TEXT("operator", "FILE", &(u)->operator_file, "who you are"),      \
 		OPT_FLAG("json", &(u)->json, "print JSON")
 
-/* Parse, want exactly so many operands (0 or 1), and connect. */
+/* Parse, want exactly so many operands (0 to 2), and connect. */
 int ui_start(struct ui *u, int argc, char **argv, const struct opt *opts,
 	     int operands, struct err *e) NODISCARD;
 void ui_done(struct ui *u);
