@@ -73,16 +73,28 @@ static int follow_assignment(void *ctx, const struct device_id *device,
 
 int api_read_orders(struct server_api *api, struct err *e)
 {
-	struct orders *now = NULL, *before;
-	int rc = orders_read(api->store, api->dirfd, &now, e);
+	struct orders *orders = NULL, *before;
+	struct ways *ways = NULL, *ways_before;
+	struct err why = { 0 };
+	int rc = orders_read(api->store, api->dirfd, &orders, e);
 
+	if (ways_read(api->store, api->dirfd, api->environment == ENV_LAB,
+		      &ways, &why) &&
+	    rc == 0) {
+		*e = why;
+		rc = -1;
+	}
 	(void)pthread_rwlock_wrlock(&api->orders_lock);
 	before = api->orders;
-	api->orders = now;
+	ways_before = api->ways;
+	api->orders = orders;
+	api->ways = ways;
 	(void)pthread_rwlock_unlock(&api->orders_lock);
 	orders_free(before);
+	ways_free(ways_before);
 	/* Only an import replaces it, and there is one at a time. */
-	return rc ? -1 : orders_each_assigned(now, follow_assignment, api, e);
+	return rc ? -1
+		  : orders_each_assigned(orders, follow_assignment, api, e);
 }
 
 int api_ordered(struct server_api *api, const struct rollout *r,
@@ -94,6 +106,45 @@ int api_ordered(struct server_api *api, const struct rollout *r,
 	rc = orders_judge(api->orders, r, d, now, e);
 	(void)pthread_rwlock_unlock(&api->orders_lock);
 	return rc;
+}
+
+enum rollout_verdict api_decide(struct server_api *api, const struct rollout *r,
+				const struct rollout_device *d,
+				const struct rollout_past *past, int64_t now,
+				struct rollout *goal, struct err *why)
+{
+	struct rollout_word word;
+	enum rollout_verdict verdict;
+
+	(void)pthread_rwlock_rdlock(&api->orders_lock);
+	ways_judge(api->ways, r, d, now, &word, goal);
+	(void)pthread_rwlock_unlock(&api->orders_lock);
+	verdict = rollout_decide(r, d, past, &word, now);
+	/* The orders are asked last, for they cost the most. */
+	if (verdict == VERDICT_OFFER && api_ordered(api, goal, d, now, why)) {
+		word.ordered = false;
+		verdict = rollout_decide(r, d, past, &word, now);
+	}
+	return verdict;
+}
+
+int api_way_allows(struct server_api *api, const struct rollout *r, int64_t now,
+		   struct err *e)
+{
+	int rc;
+
+	(void)pthread_rwlock_rdlock(&api->orders_lock);
+	rc = ways_allow(api->ways, r, now, e);
+	(void)pthread_rwlock_unlock(&api->orders_lock);
+	return rc;
+}
+
+void api_explain_way(struct server_api *api, const struct rollout_device *d,
+		     char out[WIRE_REASON_MAX])
+{
+	(void)pthread_rwlock_rdlock(&api->orders_lock);
+	ways_explain(api->ways, d, out);
+	(void)pthread_rwlock_unlock(&api->orders_lock);
 }
 
 struct json *api_answer(void)

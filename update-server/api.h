@@ -13,6 +13,7 @@
 #include "update-server/rate.h"
 #include "update-server/route.h"
 #include "update-server/store.h"
+#include "update-server/ways.h"
 
 #define API_METADATA "/metadata/"
 #define API_TARGETS  "/targets/"
@@ -39,9 +40,11 @@ struct server_api {
 	pthread_mutex_t checkpointing;
 	uint64_t exported; /* the records of the newest exported one */
 	int64_t next_checkpoint;
-	/* What operators opened; read at start and after each import. */
+	/* What operators opened and engineers signed; read at start and after
+	 * each import. */
 	pthread_rwlock_t orders_lock;
 	struct orders *orders;
+	struct ways *ways;
 	int64_t timestamp_expires; /* under publishing; 0: nothing is served */
 	int64_t next_flush, next_try;
 	int64_t started;
@@ -77,7 +80,8 @@ struct audit_by api_by_system(void);
  */
 int api_checkpoint(struct server_api *api, struct err *e) NODISCARD;
 
-/* Read anew what operators opened, and follow their assignments. */
+/* Read anew what operators opened and which ways are signed, and follow the
+ * assignments. */
 int api_read_orders(struct server_api *api, struct err *e) NODISCARD;
 /* As orders_judge(). */
 int api_ordered(struct server_api *api, const struct rollout *r,
@@ -88,6 +92,21 @@ int api_ordered(struct server_api *api, const struct rollout *r,
  * that is no longer listed. */
 int api_rollout_read(struct server_api *api, const struct json *j,
 		     struct rollout *r, struct err *e) NODISCARD;
+
+/*
+ * What becomes of a rollout at a device with this past. *goal is what it is
+ * offered: the release, or the stone that leads there. *why, which starts
+ * empty, is filled in when the orders are against it.
+ */
+enum rollout_verdict api_decide(struct server_api *api, const struct rollout *r,
+				const struct rollout_device *d,
+				const struct rollout_past *past, int64_t now,
+				struct rollout *goal, struct err *why);
+/* As ways_allow() and ways_explain(). */
+int api_way_allows(struct server_api *api, const struct rollout *r, int64_t now,
+		   struct err *e) NODISCARD;
+void api_explain_way(struct server_api *api, const struct rollout_device *d,
+		     char out[WIRE_REASON_MAX]);
 
 /* {"v":1}, to be filled in. */
 struct json *api_answer(void);

@@ -87,19 +87,15 @@ static void note_verdict(struct choice *c, const struct rollout *r,
 
 static enum rollout_verdict decide_one(struct choice *c,
 				       const struct rollout *r,
-				       const struct rollout_past *past)
+				       const struct rollout_past *past,
+				       struct rollout *goal)
 {
 	struct err why = { 0 };
 	enum rollout_verdict verdict =
-		rollout_decide(r, c->device, past, true, c->now);
+		api_decide(c->api, r, c->device, past, c->now, goal, &why);
 
-	/* The orders are asked last, for they cost the most. */
-	if (verdict == VERDICT_OFFER &&
-	    api_ordered(c->api, r, c->device, c->now, &why)) {
-		verdict = rollout_decide(r, c->device, past, false, c->now);
-		if (c->order.code == ERR_NONE)
-			c->order = why;
-	}
+	if (c->order.code == ERR_NONE)
+		c->order = why;
 	return verdict;
 }
 
@@ -107,9 +103,9 @@ static void consider(void *ctx, const struct rollout *r)
 {
 	static const struct rollout_past nothing;
 	struct choice *c = ctx;
-	enum rollout_verdict verdict;
+	struct rollout goal;
+	enum rollout_verdict verdict = decide_one(c, r, &nothing, &goal);
 
-	verdict = decide_one(c, r, &nothing);
 	if (verdict == VERDICT_OFFER && c->count < CANDIDATES_MAX)
 		c->candidates[c->count++] = *r;
 	else if (verdict != VERDICT_NOT_FOR)
@@ -131,15 +127,20 @@ static int offer(struct server_api *api, const struct store_device *device,
 		 const struct rollout *r, const struct attempt *latest,
 		 struct wire_decision *d, struct err *e)
 {
+	const struct rollout_device *f = &device->facts;
 	struct attempt a = { .rollout = r->id,
-			     .device = device->facts.id,
+			     .device = f->id,
 			     .digest = r->digest,
 			     .seq = r->seq,
 			     .activation = device->activation,
 			     .offered = device->last_seen };
 
+	if (f->has_release && f->seq > r->seq)
+		a.back_from = f->seq;
+
 	/* Asked again before it was through: the same attempt goes on. */
 	if (latest && latest->rollout == r->id &&
+	    sha256_equal(&latest->digest, &r->digest) &&
 	    latest->state < ATTEMPT_CONFIRMED) {
 		fill_offer(d, r, latest->id);
 		return 0;
@@ -165,33 +166,45 @@ static void fill_nothing(struct wire_decision *d, const struct choice *c)
 			       c->name, rollout_why(c->verdict));
 }
 
+/* By its past with what it would be offered: the release, or the stone. */
+static int judge_past(struct choice *c, const struct rollout *r,
+		      struct rollout *goal, enum rollout_verdict *verdict,
+		      struct err *e)
+{
+	static const struct rollout_past nothing;
+	const struct device_id *id = &c->device->id;
+	struct rollout_past past;
+	bool opens = false;
+
+	(void)decide_one(c, r, &nothing, goal);
+	if (store_past(c->api->store, id, goal, &past, e))
+		return -1;
+	*verdict = decide_one(c, r, &past, goal);
+	if (*verdict != VERDICT_OFFER)
+		return 0;
+	if (api_can_open(c->api, r->product, goal->release, id, &opens, e))
+		return -1;
+	if (!opens)
+		*verdict = VERDICT_NO_KEY;
+	return 0;
+}
+
 /* The first candidate that this device's own past does not forbid. */
 static int choose(struct server_api *api, struct choice *c,
 		  const struct store_device *device,
 		  const struct attempt *latest, struct wire_decision *d,
 		  struct err *e)
 {
-	struct rollout_past past;
 	enum rollout_verdict verdict;
-	bool opens = false;
+	struct rollout goal;
 
 	for (size_t i = 0; i < c->count; i++) {
-		const struct rollout *r = &c->candidates[i];
-
-		if (store_past(api->store, &device->facts.id, &r->digest, &past,
-			       e))
+		if (judge_past(c, &c->candidates[i], &goal, &verdict, e))
 			return -1;
-		verdict = decide_one(c, r, &past);
-		if (verdict == VERDICT_OFFER &&
-		    api_can_open(api, r->product, r->release, &device->facts.id,
-				 &opens, e))
-			return -1;
-		if (verdict == VERDICT_OFFER && !opens)
-			verdict = VERDICT_NO_KEY;
 		if (verdict == VERDICT_OFFER)
-			return offer(api, device, r, latest, d, e);
+			return offer(api, device, &goal, latest, d, e);
 		c->verdict = verdict;
-		memcpy(c->name, r->name, sizeof(c->name));
+		memcpy(c->name, goal.name, sizeof(c->name));
 	}
 	fill_nothing(d, c);
 	return 0;

@@ -281,8 +281,19 @@ static struct json *device_json(const struct store_device *d)
 	return j;
 }
 
+/* How it is led on; "stranded: ..." if nothing leads it. */
+static void set_way(struct server_api *api, struct json *j,
+		    const struct store_device *d)
+{
+	char why[WIRE_REASON_MAX];
+
+	api_explain_way(api, &d->facts, why);
+	json_set_text(j, "way", why);
+}
+
 /* One page of devices, and where the next begins. */
 struct page {
+	struct server_api *api;
 	struct json *list;
 	struct device_id last;
 	size_t count;
@@ -299,6 +310,7 @@ static void list_device(void *ctx, const struct store_device *d)
 			       attempt_state_name(d->attempt),
 			       d->attempt_code[0] ? " " : "", d->attempt_code);
 	json_set_text(j, "last_attempt", words);
+	set_way(p->api, j, d);
 	json_add(p->list, j);
 	p->last = d->facts.id;
 	p->count++;
@@ -307,7 +319,7 @@ static void list_device(void *ctx, const struct store_device *d)
 static int list_page(struct server_api *api, const struct device_id *after,
 		     struct response *a, struct err *e)
 {
-	struct page p = { .list = json_new_array() };
+	struct page p = { .api = api, .list = json_new_array() };
 	struct json *j;
 
 	if (store_device_each(api->store, after, DEVICES_PAGE, list_device, &p,
@@ -370,16 +382,15 @@ static void list_why(void *ctx, const struct rollout *r)
 	struct why_list *w = ctx;
 	struct json *j = json_new_object();
 	struct err order = { 0 };
-	enum rollout_verdict verdict =
-		rollout_decide(r, &w->device->facts, &nothing, true, w->now);
+	struct rollout goal;
+	enum rollout_verdict verdict = api_decide(
+		w->api, r, &w->device->facts, &nothing, w->now, &goal, &order);
 
 	json_set_text(j, "rollout", r->name);
-	json_set_text(j, "release", r->release);
-	if (verdict == VERDICT_OFFER &&
-	    api_ordered(w->api, r, &w->device->facts, w->now, &order))
-		json_set_text(j, "why", order.msg);
-	else
-		json_set_text(j, "why", rollout_why(verdict));
+	json_set_text(j, "release", goal.release);
+	json_set_text(j, "why",
+		      verdict == VERDICT_NO_ORDER ? order.msg
+						  : rollout_why(verdict));
 	json_add(w->list, j);
 }
 
@@ -418,6 +429,7 @@ static int show_device(struct server_api *api, const struct store_device *d,
 	int rc = -1;
 
 	json_set_int(j, "v", 1);
+	set_way(api, j, d);
 	if (store_attempt_each(api->store, &d->facts.id, list_attempt, attempts,
 			       e) == 0 &&
 	    store_rollout_each(api->store, list_why, &why, e) == 0)

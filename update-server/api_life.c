@@ -216,6 +216,7 @@ void api_close(struct server_api *api)
 	(void)pthread_mutex_destroy(&api->checkpointing);
 	(void)pthread_rwlock_destroy(&api->orders_lock);
 	orders_free(api->orders);
+	ways_free(api->ways);
 	free(api);
 }
 

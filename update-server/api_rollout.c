@@ -42,6 +42,7 @@ static struct json *rollout_json(const struct rollout *r)
 	json_set(j, "cohorts", names_json(r->cohorts, r->cohort_count));
 	json_set_int(j, "share", r->share);
 	set_percent(j, r->share);
+	json_set_bool(j, "step_back", r->step_back);
 	json_set_int(j, "population", (int64_t)r->population);
 	json_set_text(j, "reason", r->reason);
 	api_set_time(j, "created", r->created);
@@ -197,15 +198,20 @@ int api_rollout_read(struct server_api *api, const struct json *j,
 	    json_get_int(j, "share", 1, ROLLOUT_SHARE_ALL, &share, e))
 		return -1;
 	r->share = (uint32_t)share;
-	return take_release(api, product, release, r, e);
+	if (json_get(j, "step_back") &&
+	    json_get_bool(j, "step_back", &r->step_back, e))
+		return -1;
+	if (take_release(api, product, release, r, e))
+		return -1;
+	return api_way_allows(api, r, utc_now(), e);
 }
 
 int api_rollout_create(struct server_api *api, const struct request *q,
 		       struct response *a, struct err *e)
 {
-	static const char *const known[] = { "v",       "name",  "release",
-					     "cohorts", "share", "product",
-					     NULL };
+	static const char *const known[] = { "v",         "name",  "release",
+					     "cohorts",   "share", "product",
+					     "step_back", NULL };
 	struct rollout r = { .state = ROLLOUT_DRAFT, .created = utc_now() };
 	struct audit_by by;
 	struct json *j;

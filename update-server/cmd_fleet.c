@@ -122,10 +122,10 @@ out:
 
 int command_device_list(int argc, char **argv, struct err *e)
 {
-	static const char *const columns[] = { "id",        "state",
-					       "model",     "cohort",
-					       "release",   "last_attempt",
-					       "last_seen", NULL };
+	static const char *const columns[] = {
+		"id",           "state",     "model", "cohort", "release",
+		"last_attempt", "last_seen", "way",   NULL
+	};
 
 	return ui_list(argc, argv, "/v1/people/devices", "devices", columns, e);
 }
@@ -150,7 +150,7 @@ static void print_device(const struct json *j)
 	static const char *const fields[] = {
 		"id",       "state",     "product", "model",     "cohort",
 		"release",  "seq",       "digest",  "confirmed", "updater",
-		"enrolled", "last_seen", NULL
+		"enrolled", "last_seen", "way",     NULL
 	};
 	static const char *const attempts[] = { "id",      "rollout", "release",
 						"state",   "code",    "offered",

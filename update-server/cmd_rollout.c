@@ -77,6 +77,7 @@ int command_rollout_create(int argc, char **argv, struct err *e)
 {
 	const char *release = NULL, *product = NULL, *share_text = NULL;
 	struct opt_list cohorts = { .count = 0 };
+	bool step_back = false;
 	struct ui u = { 0 };
 	const struct opt opts[] = {
 		OPT_TEXT("release", "ID", &release, "what to roll out"),
@@ -85,6 +86,9 @@ int command_rollout_create(int argc, char **argv, struct err *e)
 		OPT_LIST("cohort", "C", &cohorts, "to whom"),
 		OPT_TEXT("share", "PERCENT", &share_text,
 			 "to how many of them (100)"),
+		OPT_FLAG("step-back", &step_back,
+			 "for devices that run something newer, by a signed "
+			 "authorisation"),
 		UI_OPTIONS(&u),
 		OPT_END,
 	};
@@ -110,6 +114,8 @@ int command_rollout_create(int argc, char **argv, struct err *e)
 		json_set_text(body, "product", product);
 	json_set(body, "cohorts", names(&cohorts));
 	json_set_int(body, "share", share);
+	if (step_back)
+		json_set_bool(body, "step_back", true);
 	rc = post(&u, "/v1/people/rollouts", body, e);
 out:
 	ui_done(&u);

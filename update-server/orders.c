@@ -8,9 +8,8 @@
 #include "common/mem.h"
 #include "common/release.h"
 #include "common/tuf_delegation.h"
-#include "common/tuf_store.h"
 
-#include "update-server/blobs.h"
+#include "update-server/documents.h"
 
 /*
  * Nothing here counts what it reads: the import bounds what is listed, all of
@@ -43,33 +42,13 @@ struct orders {
 
 /* ---- metadata that was imported ------------------------------------------ */
 
-/* "<version>.<role>.json"; its signed part is borrowed from *out. */
-static int read_file(struct store *s, const char *role, int64_t version,
-		     struct json **out, struct err *e)
-{
-	struct buf bytes = BUF_INIT(STORE_METADATA_MAX);
-	char name[TUF_NAME_MAX];
-	int rc = -1;
-
-	if (tuf_remote_name(role, version, name, e) == 0 &&
-	    store_metadata_get(s, name, &bytes, NULL, e) == 0)
-		rc = json_parse(buf_slice(&bytes), out, e);
-	buf_done(&bytes);
-	return rc ? err_in(e, "%s", role) : 0;
-}
-
-static const struct json *signed_part(const struct json *file)
-{
-	return json_get(file, "signed");
-}
-
 static int read_role(struct store *s, const struct store_role *found,
 		     struct role *r, struct err *e)
 {
 	const char *text;
 
-	if (read_file(s, found->name, found->version, &r->file, e) ||
-	    json_get_text(signed_part(r->file), "expires", &text, e) ||
+	if (documents_metadata(s, found->name, found->version, &r->file, e) ||
+	    json_get_text(documents_signed(r->file), "expires", &text, e) ||
 	    utc_parse(slice_of(text), &r->expires, e))
 		return -1;
 	memcpy(r->problem, found->problem, sizeof(r->problem));
@@ -81,7 +60,7 @@ static bool is_delegated(const struct json *targets, const char *role)
 	struct tuf_delegation d;
 
 	return tuf_delegation_named(
-		json_get(signed_part(targets), "delegations"), role, &d);
+		json_get(documents_signed(targets), "delegations"), role, &d);
 }
 
 /* ---- releases ------------------------------------------------------------ */
@@ -113,7 +92,8 @@ static int take_release(struct orders *o, const char *path,
 static int take_releases(struct orders *o, const struct json *file,
 			 struct err *e)
 {
-	const struct json *targets = json_get(signed_part(file), "targets");
+	const struct json *targets =
+		json_get(documents_signed(file), "targets");
 
 	for (void *m = json_first(targets); m; m = json_next(targets, m))
 		if (take_release(o, json_name(m), json_value(m), e))
@@ -122,18 +102,6 @@ static int take_releases(struct orders *o, const struct json *file,
 }
 
 /* ---- documents ----------------------------------------------------------- */
-
-static int read_document(const struct orders *o, const struct json *entry,
-			 struct buf *out, struct err *e)
-{
-	struct sha256 want;
-
-	return json_get_hex(json_get(entry, "hashes"), "sha256", want.bytes,
-			    SHA256_LEN, e) ||
-			       blobs_read(o->dirfd, &want, out, e)
-		       ? -1
-		       : 0;
-}
 
 static int take_order(struct orders *o, struct chapter *c,
 		      enum order_place place, struct err *e)
@@ -148,10 +116,11 @@ static int take_order(struct orders *o, struct chapter *c,
 		return 0;
 	if (order_path(place, c->release.product, c->release.id, path, e))
 		return -1;
-	entry = json_get(json_get(signed_part(role->file), "targets"), path);
+	entry = json_get(json_get(documents_signed(role->file), "targets"),
+			 path);
 	if (!entry)
 		return 0;
-	rc = read_document(o, entry, &bytes, e) ||
+	rc = documents_read(o->dirfd, entry, &bytes, e) ||
 			     order_parse(buf_slice(&bytes), &c->at[place], e)
 		     ? err_in(e, "%s", path)
 		     : 0;
@@ -192,7 +161,7 @@ static int take_assignment(struct orders *o, const char *path,
 	struct assign a;
 	int rc = -1;
 
-	if (read_document(o, entry, &bytes, e) == 0 &&
+	if (documents_read(o->dirfd, entry, &bytes, e) == 0 &&
 	    assign_parse(buf_slice(&bytes), &a, e) == 0 &&
 	    check_place(&a, path, e) == 0) {
 		if (o->assigned_count % 64 == 0)
@@ -209,7 +178,7 @@ static int take_assignment(struct orders *o, const char *path,
 static int take_assignments(struct orders *o, struct err *e)
 {
 	const struct json *targets =
-		json_get(signed_part(o->wide.file), "targets");
+		json_get(documents_signed(o->wide.file), "targets");
 
 	if (o->wide.problem[0])
 		return 0;
@@ -235,8 +204,8 @@ static int read_roles(struct orders *o, struct store *s, struct err *e)
 		else if (strcmp(roles[i].name, ORDER_ROLE_WIDE) == 0)
 			rc = read_role(s, &roles[i], &o->wide, e);
 		else if (!roles[i].problem[0]) {
-			rc = read_file(s, roles[i].name, roles[i].version,
-				       &file, e);
+			rc = documents_metadata(s, roles[i].name,
+						roles[i].version, &file, e);
 			if (rc == 0)
 				rc = take_releases(o, file, e);
 			json_free(file);
@@ -251,18 +220,18 @@ static int read_top(struct orders *o, struct store *s, int64_t root,
 		    int64_t targets, struct err *e)
 {
 	struct json *file = NULL;
-	int rc = read_file(s, "root", root, &file, e);
+	int rc = documents_metadata(s, "root", root, &file, e);
 
 	if (rc == 0)
 		o->staging_signed =
 			strcmp(json_text(json_get(
-				       json_get(signed_part(file), "pawl"),
+				       json_get(documents_signed(file), "pawl"),
 				       "staging")),
 			       "signed") == 0;
 	json_free(file);
 	file = NULL;
 	if (rc == 0)
-		rc = read_file(s, "targets", targets, &file, e);
+		rc = documents_metadata(s, "targets", targets, &file, e);
 	if (rc == 0) {
 		o->one.delegated = is_delegated(file, ORDER_ROLE_ONE);
 		o->wide.delegated = is_delegated(file, ORDER_ROLE_WIDE);

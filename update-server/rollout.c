@@ -120,42 +120,59 @@ bool rollout_concerns(const struct rollout *r, const char *product,
 
 /* ---- the decision -------------------------------------------------------- */
 
+/* What runs is newer: back only once, and only where that was signed. */
+static enum rollout_verdict decide_back(const struct rollout_device *d,
+					const struct rollout_past *past,
+					const struct rollout_word *word)
+{
+	if (!word->back)
+		return VERDICT_NEWER;
+	if (past->stepped)
+		return VERDICT_STEPPED;
+	return d->confirmed ? VERDICT_OFFER : VERDICT_TRIAL;
+}
+
 /* What the device runs already settles most cases. */
 static enum rollout_verdict decide_version(const struct rollout *r,
-					   const struct rollout_device *d)
+					   const struct rollout_device *d,
+					   const struct rollout_past *past,
+					   const struct rollout_word *word)
 {
 	if (!d->has_release)
 		return VERDICT_OFFER;
 	if (sha256_equal(&d->digest, &r->digest))
 		return VERDICT_ALREADY;
 	if (d->seq >= r->seq)
-		return VERDICT_NEWER;
+		return decide_back(d, past, word);
 	if (!d->confirmed)
 		return VERDICT_TRIAL;
-	if (d->seq < r->requires_seq)
-		return VERDICT_STONE;
-	return VERDICT_OFFER;
+	if (word->stranded)
+		return VERDICT_STRANDED;
+	return past->left ? VERDICT_LEFT : VERDICT_OFFER;
 }
 
 enum rollout_verdict rollout_decide(const struct rollout *r,
 				    const struct rollout_device *d,
 				    const struct rollout_past *past,
-				    bool ordered, int64_t now)
+				    const struct rollout_word *word,
+				    int64_t now)
 {
 	enum rollout_verdict verdict;
 
 	if (!rollout_concerns(r, d->product, d->model, d->cohort))
 		return VERDICT_NOT_FOR;
-	verdict = decide_version(r, d);
+	verdict = decide_version(r, d, past, word);
 	if (verdict != VERDICT_OFFER)
 		return verdict;
+	if (word->below_floor)
+		return VERDICT_FLOOR;
 	if (r->state != ROLLOUT_RUNNING && r->state != ROLLOUT_COMPLETED)
 		return VERDICT_CLOSED;
 	if (r->not_before > now)
 		return VERDICT_EARLY;
 	if (bucket_of(&r->digest, &d->id) > r->limit)
 		return VERDICT_OUTSIDE;
-	if (!ordered)
+	if (!word->ordered)
 		return VERDICT_NO_ORDER;
 	if (past->rolled_back)
 		return VERDICT_ROLLED_BACK;
@@ -175,7 +192,10 @@ const char *rollout_why(enum rollout_verdict verdict)
 		[VERDICT_NOT_FOR] = "for another product, model or cohort",
 		[VERDICT_ALREADY] = "runs there already",
 		[VERDICT_NEWER] = "something newer runs there",
-		[VERDICT_STONE] = "needs an older release first",
+		[VERDICT_STRANDED] = "stranded: no listed release leads there",
+		[VERDICT_FLOOR] = "below the floor, nothing so old goes in",
+		[VERDICT_STEPPED] = "went back to it once already",
+		[VERDICT_LEFT] = "was stepped back from there",
 		[VERDICT_EARLY] = "the release is not to be installed yet",
 		[VERDICT_OUTSIDE] = "its share is not open to this device yet",
 		[VERDICT_NO_ORDER] = "no signed order opens it to this device",
@@ -290,6 +310,15 @@ static bool confirm(struct attempt *a, const struct wire_checkin *m,
 	return true;
 }
 
+/* What it was to leave runs still, or again. */
+static bool stays_ahead(struct attempt *a, int64_t now)
+{
+	if (a->state != ATTEMPT_INSTALLED)
+		return false;
+	move(a, ATTEMPT_ROLLED_BACK, "RUNS_NEWER", now);
+	return true;
+}
+
 bool attempt_checkin(struct attempt *a, const struct wire_checkin *m,
 		     int64_t now)
 {
@@ -297,6 +326,8 @@ bool attempt_checkin(struct attempt *a, const struct wire_checkin *m,
 
 	if (m->has_release && sha256_equal(&m->digest, &a->digest))
 		return confirm(a, m, now);
+	if (newer && m->seq <= a->back_from)
+		return stays_ahead(a, now);
 	if (newer && !has_ended(a)) {
 		move(a, ATTEMPT_SKIPPED, "NEWER", now);
 		return true;

@@ -52,6 +52,8 @@ struct rollout {
 	char cohorts[ROLLOUT_COHORTS_MAX][NAME_MAX_LEN + 1];
 	size_t cohort_count;
 	uint32_t share; /* basis points */
+	/* For devices that run something newer, where that is authorised. */
+	bool step_back;
 	uint64_t limit; /* open up to this bucket; counts once started */
 	uint64_t population;
 	char reason[WIRE_REASON_MAX]; /* why it is paused */
@@ -86,6 +88,8 @@ struct rollout_device {
 
 /* This device's attempts at this release, in whatever rollout. */
 struct rollout_past {
+	bool left; /* it was stepped back from this, or from something newer */
+	bool stepped;     /* it went back to this by this very rollout */
 	bool rolled_back; /* and no person has cleared it since */
 	unsigned failed;
 	int64_t last_failed;
@@ -97,7 +101,10 @@ enum rollout_verdict {
 	VERDICT_NOT_FOR,     /* other product, model or cohort */
 	VERDICT_ALREADY,     /* runs it */
 	VERDICT_NEWER,       /* runs something newer */
-	VERDICT_STONE,       /* must take an older release first */
+	VERDICT_STRANDED,    /* must take an older release first: none leads */
+	VERDICT_FLOOR,       /* nothing so old is installed any more */
+	VERDICT_STEPPED,     /* went back once, and has something newer again */
+	VERDICT_LEFT,        /* was stepped back from */
 	VERDICT_EARLY,       /* the release says not before */
 	VERDICT_OUTSIDE,     /* its bucket is not open yet */
 	VERDICT_NO_ORDER,    /* no signed order opens it to this device */
@@ -107,14 +114,21 @@ enum rollout_verdict {
 	VERDICT_NO_KEY,      /* encrypted, and no key was sealed for it */
 };
 
-/*
- * `ordered` says that the operators' signed orders open it to this device, or
- * that it needs none: a server is never wider than they are.
- */
+/* What signed metadata says of it, for this device. */
+struct rollout_word {
+	/* The operators' orders open it, or it needs none: a server is never
+	 * wider than they are. */
+	bool ordered;
+	bool stranded; /* it requires what does not run, and no stone leads */
+	bool below_floor; /* the release, or the stone that leads to it */
+	bool back;        /* stepping back to it from what runs is authorised */
+};
+
 enum rollout_verdict rollout_decide(const struct rollout *r,
 				    const struct rollout_device *d,
 				    const struct rollout_past *past,
-				    bool ordered, int64_t now);
+				    const struct rollout_word *word,
+				    int64_t now);
 
 /* The verdict in words. */
 const char *rollout_why(enum rollout_verdict verdict);
@@ -153,6 +167,7 @@ struct attempt {
 	struct device_id device;
 	struct sha256 digest; /* what was offered */
 	uint64_t seq;
+	uint64_t back_from; /* a step back: the seq that ran then; else 0 */
 	enum attempt_state state;
 	uint32_t sequence;   /* of the last report; 0: none yet */
 	uint64_t activation; /* the device's, when it was offered */

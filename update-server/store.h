@@ -393,8 +393,9 @@ int store_rollout_counts(struct store *s, int64_t id,
 
 /* ---- attempts ------------------------------------------------------------ */
 
+/* What this device made of the rollout's release before. */
 int store_past(struct store *s, const struct device_id *device,
-	       const struct sha256 *digest, struct rollout_past *out,
+	       const struct rollout *r, struct rollout_past *out,
 	       struct err *e) NODISCARD;
 /* The device's newest attempt; *found is false if there never was one. */
 int store_attempt_latest(struct store *s, const struct device_id *device,
@@ -404,7 +405,7 @@ int store_attempt_latest(struct store *s, const struct device_id *device,
 int store_attempt_find(struct store *s, int64_t id,
 		       const struct device_id *device, struct attempt *out,
 		       struct err *e) NODISCARD;
-/* A first offer; ends what the device had not installed of other rollouts. */
+/* A first offer; ends what the device had not installed of anything else. */
 int store_attempt_add(struct store *s, struct attempt *a,
 		      struct err *e) NODISCARD;
 /* Evidence may be NULL: what is there stays. */

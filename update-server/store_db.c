@@ -106,6 +106,9 @@ static const char *const schema[] = {
 	/* The next version of an operators' role, which lacks signatures. */
 	"CREATE TABLE staged (role TEXT PRIMARY KEY, version INTEGER NOT NULL,"
 	" since INTEGER NOT NULL, bytes BLOB NOT NULL) WITHOUT ROWID;",
+
+	"ALTER TABLE rollout ADD COLUMN step_back INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE attempt ADD COLUMN back_from INTEGER NOT NULL DEFAULT 0;",
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)

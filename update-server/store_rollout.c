@@ -69,7 +69,7 @@ static uint64_t read_limit(struct sql_query *q, int column)
 #define ROLLOUT_COLUMNS                                                        \
 	"SELECT id, name, state, product, release, digest, seq, requires_seq," \
 	" not_before, models, cohorts, share, bucket_limit, population,"       \
-	" reason, created, changed FROM rollout"
+	" reason, created, changed, step_back FROM rollout"
 
 static void read_rollout(struct sql_query *q, struct rollout *r)
 {
@@ -95,6 +95,7 @@ static void read_rollout(struct sql_query *q, struct rollout *r)
 	sql_get_text(q, 14, r->reason, sizeof(r->reason));
 	r->created = sql_get_int(q, 15);
 	r->changed = sql_get_int(q, 16);
+	r->step_back = sql_get_int(q, 17) != 0;
 }
 
 static int cohort_must_exist(struct store *s, const char *name, struct err *e)
@@ -124,6 +125,7 @@ static int log_rollout(struct store *s, const struct rollout *r,
 	audit_set_digest(&a, "digest", &r->digest);
 	json_set(a.objects, "cohorts", cohorts);
 	json_set_int(a.objects, "share", r->share);
+	json_set_int(a.objects, "step_back", r->step_back ? 1 : 0);
 	return store_log_locked(s, &a, e);
 }
 
@@ -142,8 +144,9 @@ static int add_rollout(struct store *s, struct rollout *r,
 	if (sql_run(s->db,
 		    "INSERT INTO rollout (name, state, product, release,"
 		    " digest, seq, requires_seq, not_before, models, cohorts,"
-		    " share, bucket_limit, population, created, changed)"
-		    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)",
+		    " share, bucket_limit, population, created, changed,"
+		    " step_back)"
+		    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
 		    SQL_BIND(sql_text(r->name), sql_int(r->state),
 			     sql_text(r->product), sql_text(r->release),
 			     sql_digest(&r->digest), sql_int((int64_t)r->seq),
@@ -151,7 +154,7 @@ static int add_rollout(struct store *s, struct rollout *r,
 			     sql_int(r->not_before), sql_text(models),
 			     sql_text(cohorts), sql_int(r->share),
 			     bind_limit(0, limit), sql_int(r->created),
-			     sql_int(r->created)),
+			     sql_int(r->created), sql_int(r->step_back)),
 		    NULL, e) == 0) {
 		r->id = sql_last_id(s->db);
 		return log_rollout(s, r, by, e);
@@ -393,9 +396,10 @@ static int settle(struct store *s, int64_t id, int64_t now, struct err *e)
 {
 	int64_t changed = 0;
 
-	/* Somebody still to come: a member that does not run it, confirmed. Who
-	 * tried it and came back keeps the rollout open: that is no success.
-	 * Stops at the first. */
+	/* Somebody still to come: a member that does not run it, confirmed; for
+	 * a step back, one that runs something newer. Who tried it and came
+	 * back keeps the rollout open: that is no success. Stops at the
+	 * first. */
 	if (sql_run(s->db,
 		    "UPDATE rollout SET state = ?, changed = ?"
 		    " WHERE id = ? AND state = ? AND share = ? AND NOT EXISTS ("
@@ -404,7 +408,9 @@ static int settle(struct store *s, int64_t id, int64_t now, struct err *e)
 		    " ' ' || d.cohort || ' ') > 0"
 		    " AND (rollout.models = '' OR instr(' ' || rollout.models ||"
 		    " ' ', ' ' || d.model || ' ') > 0)"
-		    " AND (d.seq < rollout.seq OR d.confirmed = 0))",
+		    " AND (CASE rollout.step_back WHEN 0 THEN"
+		    " d.seq < rollout.seq ELSE d.seq > rollout.seq END"
+		    " OR d.confirmed = 0))",
 		    SQL_BIND(sql_int(ROLLOUT_COMPLETED), sql_int(now),
 			     sql_int(id), sql_int(ROLLOUT_RUNNING),
 			     sql_int(ROLLOUT_SHARE_ALL)),
@@ -447,7 +453,8 @@ int store_rollout_counts(struct store *s, int64_t id,
 
 #define ATTEMPT_COLUMNS                                                        \
 	"SELECT a.id, a.rollout, a.device, a.digest, a.seq, a.state,"          \
-	" a.sequence, a.activation, a.code, a.offered, a.changed, a.evidence"
+	" a.sequence, a.activation, a.code, a.offered, a.changed, a.evidence," \
+	" a.back_from"
 
 static void read_attempt(struct sql_query *q, struct attempt *a)
 {
@@ -467,11 +474,46 @@ static void read_attempt(struct sql_query *q, struct attempt *a)
 	sql_get_text(q, 8, a->code, sizeof(a->code));
 	a->offered = sql_get_int(q, 9);
 	a->changed = sql_get_int(q, 10);
+	a->back_from = (uint64_t)sql_get_int(q, 12);
+}
+
+static void add_attempt_of(struct rollout_past *past, int64_t state,
+			   int64_t changed)
+{
+	if (state == ATTEMPT_ROLLED_BACK)
+		past->rolled_back = true;
+	if (state != ATTEMPT_FAILED)
+		return;
+	past->failed++;
+	if (changed > past->last_failed)
+		past->last_failed = changed;
+}
+
+/* Steps back that were confirmed: from where, to where, by which rollout. */
+static int read_steps(struct store *s, const struct device_id *device,
+		      const struct rollout *r, struct rollout_past *past,
+		      struct err *e)
+{
+	struct sql_query *q = sql_query(
+		s->db,
+		"SELECT rollout, seq, back_from FROM attempt"
+		" WHERE device = ? AND state = ? AND back_from > 0"
+		" AND cleared = 0",
+		SQL_BIND(sql_device(device), sql_int(ATTEMPT_CONFIRMED)));
+
+	while (sql_next(q)) {
+		uint64_t to = (uint64_t)sql_get_int(q, 1);
+
+		if (to < r->seq && r->seq <= (uint64_t)sql_get_int(q, 2))
+			past->left = true;
+		if (to == r->seq && sql_get_int(q, 0) == r->id)
+			past->stepped = true;
+	}
+	return sql_end(q, e);
 }
 
 int store_past(struct store *s, const struct device_id *device,
-	       const struct sha256 *digest, struct rollout_past *out,
-	       struct err *e)
+	       const struct rollout *r, struct rollout_past *out, struct err *e)
 {
 	struct rollout_past past = { 0 };
 	struct sql_query *q;
@@ -479,26 +521,18 @@ int store_past(struct store *s, const struct device_id *device,
 
 	store_lock(s);
 	q = sql_query(s->db,
-		      "SELECT state, cleared, changed FROM attempt"
-		      " WHERE device = ? AND digest = ?",
-		      SQL_BIND(sql_device(device), sql_digest(digest)));
-	while (sql_next(q)) {
-		int64_t state = sql_get_int(q, 0);
-
-		if (sql_get_int(q, 1) != 0)
-			continue;
-		if (state == ATTEMPT_ROLLED_BACK)
-			past.rolled_back = true;
-		if (state != ATTEMPT_FAILED)
-			continue;
-		past.failed++;
-		if (sql_get_int(q, 2) > past.last_failed)
-			past.last_failed = sql_get_int(q, 2);
-	}
-	rc = store_unlock(s, sql_end(q, e));
+		      "SELECT state, changed FROM attempt"
+		      " WHERE device = ? AND digest = ? AND cleared = 0",
+		      SQL_BIND(sql_device(device), sql_digest(&r->digest)));
+	while (sql_next(q))
+		add_attempt_of(&past, sql_get_int(q, 0), sql_get_int(q, 1));
+	rc = sql_end(q, e);
 	if (rc == 0)
-		*out = past;
-	return rc;
+		rc = read_steps(s, device, r, &past, e);
+	if (store_unlock(s, rc))
+		return -1;
+	*out = past;
+	return 0;
 }
 
 int store_attempt_latest(struct store *s, const struct device_id *device,
@@ -555,10 +589,10 @@ static int supersede(struct store *s, const struct attempt *a, struct err *e)
 	struct sql_query *q = sql_query(
 		s->db,
 		"SELECT id, rollout, state FROM attempt"
-		" WHERE device = ? AND state < ? AND rollout != ?"
-		" ORDER BY id LIMIT 1",
+		" WHERE device = ? AND state < ?"
+		" AND (rollout != ? OR digest != ?) ORDER BY id LIMIT 1",
 		SQL_BIND(sql_device(&a->device), sql_int(ATTEMPT_INSTALLED),
-			 sql_int(a->rollout)));
+			 sql_int(a->rollout), sql_digest(&a->digest)));
 	bool found = sql_next(q);
 	int64_t id = found ? sql_get_int(q, 0) : 0;
 	int64_t rollout = found ? sql_get_int(q, 1) : 0;
@@ -584,13 +618,14 @@ static int add_attempt(struct store *s, struct attempt *a, struct err *e)
 	if (supersede(s, a, e) ||
 	    sql_run(s->db,
 		    "INSERT INTO attempt (rollout, device, digest, seq, state,"
-		    " sequence, activation, code, offered, changed)"
-		    " VALUES (?, ?, ?, ?, ?, 0, ?, '', ?, ?)",
+		    " sequence, activation, code, offered, changed, back_from)"
+		    " VALUES (?, ?, ?, ?, ?, 0, ?, '', ?, ?, ?)",
 		    SQL_BIND(sql_int(a->rollout), sql_device(&a->device),
 			     sql_digest(&a->digest), sql_int((int64_t)a->seq),
 			     sql_int(ATTEMPT_OFFERED),
 			     sql_int((int64_t)a->activation),
-			     sql_int(a->offered), sql_int(a->offered)),
+			     sql_int(a->offered), sql_int(a->offered),
+			     sql_int((int64_t)a->back_from)),
 		    NULL, e))
 		return -1;
 	a->id = sql_last_id(s->db);
@@ -669,15 +704,21 @@ int store_attempt_each(struct store *s, const struct device_id *device,
 
 	store_lock(s);
 	q = sql_query(s->db,
-		      ATTEMPT_COLUMNS ", r.name, r.release FROM attempt a"
-				      " JOIN rollout r ON r.id = a.rollout"
-				      " WHERE a.device = ? ORDER BY a.id",
+		      /* It may have been the stone that leads to it. */
+		      ATTEMPT_COLUMNS
+		      ", r.name, coalesce((SELECT l.id"
+		      " FROM release l WHERE l.digest = a.digest"
+		      " AND l.product = r.product"
+		      " AND l.seq = a.seq), r.release)"
+		      " FROM attempt a"
+		      " JOIN rollout r ON r.id = a.rollout"
+		      " WHERE a.device = ? ORDER BY a.id",
 		      SQL_BIND(sql_device(device)));
 	while (sql_next(q)) {
 		read_attempt(q, &a);
 		sql_get_text(q, 11, evidence, sizeof(evidence));
-		sql_get_text(q, 12, rollout, sizeof(rollout));
-		sql_get_text(q, 13, release, sizeof(release));
+		sql_get_text(q, 13, rollout, sizeof(rollout));
+		sql_get_text(q, 14, release, sizeof(release));
 		visit(ctx, &a, rollout, release, evidence);
 	}
 	return store_unlock(s, sql_end(q, e));

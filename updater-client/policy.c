@@ -80,6 +80,13 @@ static bool may_step_back(const struct policy_device *d,
 	       way_may_step_back(d->way, r->seq);
 }
 
+/* Newer, and neither directly nor over a stone to be reached from here. */
+static bool is_stranded(const struct policy_device *d, const struct release *r)
+{
+	return d->way && d->has_running && r->seq > d->seq &&
+	       way_is_closed(d->way, r->id, &r->digest, d->content_seq);
+}
+
 static int judge_order(const struct policy_device *d, const struct release *r,
 		       struct err *e)
 {
@@ -95,13 +102,20 @@ static int judge_order(const struct policy_device *d, const struct release *r,
 			       r->id, (unsigned long long)r->seq,
 			       (unsigned long long)d->seq);
 	}
-	if (d->content_seq < r->requires_seq)
+	if (d->content_seq >= r->requires_seq)
+		return 0;
+	if (is_stranded(d, r))
 		return err_set(e, ERR_REFUSED,
-			       "%s needs at least seq %llu first; seq %llu "
-			       "runs",
+			       "stranded: %s needs at least seq %llu first, "
+			       "seq %llu runs, and no listed release leads "
+			       "there; ask its makers for a stepping stone, or "
+			       "install one by hand (update --from)",
 			       r->id, (unsigned long long)r->requires_seq,
 			       (unsigned long long)d->content_seq);
-	return 0;
+	return err_set(e, ERR_REFUSED,
+		       "%s needs at least seq %llu first; seq %llu runs", r->id,
+		       (unsigned long long)r->requires_seq,
+		       (unsigned long long)d->content_seq);
 }
 
 /* Only a way up from below the floor may lead through what lies below it. */
@@ -237,6 +251,7 @@ void policy_offer(struct policy_choice *c, const struct policy_device *d,
 		if (is_worth_telling(c, d, r, &why)) {
 			c->hindrance = why;
 			c->hindrance_seq = r->seq;
+			c->stranded = is_stranded(d, r);
 		}
 		return;
 	}

@@ -12,8 +12,8 @@
 #ifndef UPDATER_CLIENT_POLICY_H
 #define UPDATER_CLIENT_POLICY_H
 
+#include "common/way.h"
 #include "updater-client/slot.h"
-#include "updater-client/way.h"
 
 #define POLICY_REFUSED_MAX 8
 
@@ -60,6 +60,7 @@ struct policy_choice {
 	/* Why the newest applicable one that was not taken was not. */
 	struct err hindrance;
 	uint64_t hindrance_seq;
+	bool stranded; /* no listed release leads from here to that one */
 };
 
 /*

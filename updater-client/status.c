@@ -12,6 +12,7 @@
 #include "updater-client/report.h"
 #include "updater-client/session.h"
 #include "updater-client/slot_image.h"
+#include "updater-client/trouble.h"
 
 #define SHOWN_HISTORY 5
 
@@ -180,6 +181,7 @@ static struct json *status_json(const struct session *s)
 	const struct settings *c = s->config;
 	struct json *j = json_new_object();
 	struct json *slots = json_new_array();
+	struct json *trouble;
 
 	json_set_int(j, "v", 1);
 	json_set_text(j, "updater", VERSION);
@@ -194,6 +196,9 @@ static struct json *status_json(const struct session *s)
 	json_add(slots, slot_json(s, SLOT_A));
 	json_add(slots, slot_json(s, SLOT_B));
 	json_set(j, "slots", slots);
+	trouble = trouble_load(s->state_fd);
+	if (trouble)
+		json_set(j, "trouble", trouble);
 	json_set_int(j, "reports_waiting",
 		     (int64_t)report_pending(s->state_fd));
 	json_set(j, "history", history_load(s->state_fd));
@@ -244,6 +249,17 @@ static int print_history(const struct json *status, struct buf *out,
 			return -1;
 	}
 	return 0;
+}
+
+static int print_trouble(const struct json *status, struct buf *out,
+			 struct err *e)
+{
+	const struct json *trouble = json_get(status, "trouble");
+
+	if (!trouble)
+		return 0;
+	return buf_addf(out, e, "trouble      since %s: %s\n",
+			member(trouble, "since"), member(trouble, "message"));
 }
 
 static int print_state(const struct json *status, const struct session *s,
@@ -303,7 +319,8 @@ static int print_people(const struct json *status, const struct session *s,
 		     s->has_running ? s->running.version : "") ||
 	    (s->has_running && s->running.order[0] &&
 	     buf_addf(out, e, "opened by    %s\n", s->running.order)) ||
-	    print_state(status, s, out, e) || print_slots(status, out, e))
+	    print_state(status, s, out, e) || print_trouble(status, out, e) ||
+	    print_slots(status, out, e))
 		return -1;
 	return print_history(status, out, e);
 }

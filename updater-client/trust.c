@@ -292,6 +292,22 @@ static int rescue(struct trust *t, struct message *answer, struct err *e)
 
 /* ---- choosing what to do ------------------------------------------------- */
 
+/* Nothing is offered; whether anything could be, this device can tell. */
+static int look(struct trust *t, struct listing *l, struct message *answer,
+		struct err *e)
+{
+	int rc = offer_all(t, l, e);
+
+	answer->kind = MESSAGE_DONE;
+	answer->count = 0;
+	if (rc == 0 && !l->choice.found && l->choice.stranded) {
+		*e = l->choice.hindrance;
+		rc = -1;
+	}
+	policy_done(&l->choice);
+	return rc;
+}
+
 static int choose(struct trust *t, const struct message_choose *m,
 		  struct message *answer, struct err *e)
 {
@@ -312,11 +328,8 @@ static int choose(struct trust *t, const struct message_choose *m,
 	l.lab = site.environment == ENV_LAB;
 	if (keep_site(t, &changed, e) || survey(t, m, l.lab, &device, e))
 		return -1;
-	if (m->look) {
-		answer->kind = MESSAGE_DONE;
-		answer->count = 0;
-		return 0;
-	}
+	if (m->look)
+		return look(t, &l, answer, e);
 	begin_orders(t, m, &from, &orders);
 	l.choice.gate = &gate;
 	if (offer_all(t, &l, e) == 0)

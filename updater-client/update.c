@@ -11,6 +11,7 @@
 #include "updater-client/ratchet.h"
 #include "updater-client/renewal.h"
 #include "updater-client/report.h"
+#include "updater-client/trouble.h"
 
 static int may_update(const struct session *s,
 		      const struct update_options *options, struct err *e)
@@ -242,15 +243,20 @@ static int choose_and_install(struct session *s,
  * Nothing to install, but perhaps something to know: a newer root, the floor,
  * where the servers will be. That it cannot be had now is no failure.
  */
-static void look_around(struct session *s, const struct update_options *options)
+static void look_around(struct session *s, const struct update_options *options,
+			struct err *trouble)
 {
 	struct message_choose ask = { .refresh = true, .look = true };
 	struct message m;
 	struct err e = { 0 };
 
 	describe_device(s, options, &ask.device);
-	if (choose_and_learn(s, &ask, &m, &e))
-		log_event(LOG_WARNING, "not-refreshed", "reason=\"%s\"", e.msg);
+	if (choose_and_learn(s, &ask, &m, &e) == 0)
+		return;
+	log_event(LOG_WARNING, "not-refreshed", "reason=\"%s\"", e.msg);
+	/* The server has nothing for it, and cannot: that is worth knowing. */
+	if (e.code == ERR_REFUSED)
+		*trouble = e;
 }
 
 /* No list leads to a server that we can verify. */
@@ -285,7 +291,8 @@ static int reach_server(struct session *s, struct wire_decision *decision,
 }
 
 static int from_server(struct session *s, const struct update_options *options,
-		       struct update_outcome *out, struct err *e)
+		       struct update_outcome *out, struct err *trouble,
+		       struct err *e)
 {
 	struct message_choose ask = { 0 };
 	struct wire_decision decision;
@@ -298,7 +305,7 @@ static int from_server(struct session *s, const struct update_options *options,
 	out->result =
 		decision.action == WIRE_WAIT ? UPDATE_WAIT : UPDATE_NOTHING;
 	if (decision.action != WIRE_UPDATE) {
-		look_around(s, options);
+		look_around(s, options, trouble);
 		return 0;
 	}
 	if (!options->only_check && begin_attempt(s, decision.attempt, e))
@@ -327,11 +334,23 @@ static void tell_rollback(struct session *s, struct update_outcome *out)
 	tell_what_runs(s, out);
 }
 
+/* For who asks later, by status: a log may be far away. */
+static void remember(struct session *s, const struct err *trouble)
+{
+	struct err e = { 0 };
+	int rc = trouble->code == ERR_NONE
+			 ? trouble_forget(s->state_fd, &e)
+			 : trouble_keep(s->state_fd, trouble, s->now, &e);
+
+	if (rc)
+		log_event(LOG_WARNING, "trouble-not-kept", "%s", e.msg);
+}
+
 int update_run(struct session *s, const struct update_options *options,
 	       struct update_outcome *out, struct err *e)
 {
-	struct err before = { 0 };
-	int recovered;
+	struct err before = { 0 }, trouble = { 0 };
+	int recovered, rc;
 
 	memset(out, 0, sizeof(*out));
 	/* First, whatever else is wrong: a bad release must not stay. */
@@ -353,7 +372,8 @@ int update_run(struct session *s, const struct update_options *options,
 		*e = before;
 		return -1;
 	}
-	if (options->from)
-		return from_folder(s, options, out, e);
-	return from_server(s, options, out, e);
+	rc = options->from ? from_folder(s, options, out, e)
+			   : from_server(s, options, out, &trouble, e);
+	remember(s, rc ? e : &trouble);
+	return rc;
 }

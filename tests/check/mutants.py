@@ -55,7 +55,10 @@ MODULES = [
     ("updater-client/ratchet.c", "ratchet"),
     ("updater-client/counter.c", "counter ratchet"),
     ("updater-client/survey.c", "survey"),
-    ("updater-client/way.c", "way policy"),
+    ("common/way.c", "way policy ways"),
+    ("update-server/ways.c", "ways"),
+    ("update-server/documents.c", "ways"),
+    ("updater-client/trouble.c", "trouble"),
     ("signer/known.c", "known"),
 ]
 B = os.environ.get("B", "build/release")

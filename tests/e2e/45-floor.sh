@@ -4,12 +4,6 @@
 # never leads below the floor.
 . "$(dirname "$0")/client-lib.sh"
 
-resign() {
-	"$signer" sign "$WORK/repo" --key "$WORK/key" \
-		--passphrase-fd 3 3<"$WORK/pass" >/dev/null
-	rm -rf "$WORK/publish"
-	"$signer" publish "$WORK/repo" "$WORK/publish" $online >/dev/null
-}
 floor() { # release
 	"$signer" floor "$WORK/repo" --product gateway --release "$1" 2>&1
 }

@@ -55,6 +55,11 @@ make_release() {
 	"$signer" release create "$WORK/repo" --product gateway --id "$id" \
 		--input "$WORK/trees/$id" --health bin/health --deadline 20 \
 		--quiet "$@" >/dev/null
+	resign
+}
+
+# Sign what is staged, and publish.
+resign() {
 	"$signer" sign "$WORK/repo" --key "$WORK/key" \
 		--passphrase-fd 3 3<"$WORK/pass" >/dev/null
 	rm -rf "$WORK/publish"
@@ -175,8 +180,27 @@ roll_out() { # id
 	operator rollout start "r$1"
 }
 
+# An operator's requests without the wait for a key to be derived: once
+# use_people, then people PATH [BODY].
+use_people() {
+	"$BIN/tests/tools/open-key" "$WORK/server/admin/admin.key" \
+		"$WORK/server/admin/admin.secret" >"$WORK/admin.key"
+}
+people() {
+	curl -sS --fail-with-body --cacert "$WORK/server/ca.pem" \
+		--cert "$WORK/server/admin/admin.pem" --key "$WORK/admin.key" \
+		-H 'Content-Type: application/json' ${2:+--data "$2"} \
+		"https://127.0.0.1:$((base + 2))/v1/people/$1"
+}
+# As roll_out: id, and what else the rollout shall be.
+open_to_all() {
+	people rollouts "{\"v\":1,\"name\":\"r$1\",\"release\":\"$1\",
+		\"cohorts\":[\"fleet\"],\"share\":10000${2:-}}" >/dev/null
+	people rollout-start "{\"v\":1,\"name\":\"r$1\"}" >/dev/null
+}
+
 # A device that knows the server, and its claim code in $WORK/NAME/claim.
-make_served_device() { # name
+make_served_device() { # name, cohort (fleet)
 	make_device "$1"
 	cp "$WORK/server/ca.pem" "$WORK/$1/server-ca.pem"
 	cat >>"$WORK/$1/client.conf" <<INI
@@ -194,7 +218,7 @@ INI
 	(
 		umask 077
 		operator token create --product gateway --model board \
-			--cohort fleet --plain >"$WORK/$1/claim"
+			--cohort "${2:-fleet}" --plain >"$WORK/$1/claim"
 	)
 }
 

@@ -160,6 +160,39 @@ static void stepping_stones_are_not_skipped(void **state)
 	judged(&d, &r, ERR_NONE);
 }
 
+/* Listed, newer, and out of reach: that is more than "not this one". */
+static void who_has_no_way_is_stranded(void **state)
+{
+	struct policy_device d = device();
+	struct policy_choice c = { 0 };
+	struct release r = release("5", 5), stone = release("3", 3);
+	struct way way = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	r.requires_seq = 3;
+	way_add(&way, &r);
+	d.way = &way;
+	assert_refused_saying(policy_allows(&d, &r, NOW, &e), ERR_REFUSED,
+			      "stranded: 5 needs at least seq 3 first, seq 2 "
+			      "runs");
+	policy_offer(&c, &d, &r, NOW);
+	assert_true(!c.found && c.stranded);
+	assert_refused_saying(policy_verdict(&c, &d, &e), ERR_REFUSED,
+			      "stepping stone");
+	/* A stone leads there; it may just not be open to it yet. */
+	way_done(&way);
+	strcpy(r.stepping_stone, "3");
+	way_add(&way, &r);
+	way_add(&way, &stone);
+	c = (struct policy_choice){ 0 };
+	policy_offer(&c, &d, &r, NOW);
+	assert_true(!c.found && !c.stranded);
+	assert_refused_saying(policy_verdict(&c, &d, &e), ERR_REFUSED,
+			      "5 needs at least seq 3 first");
+	way_done(&way);
+}
+
 static void not_before_is_kept(void **state)
 {
 	struct policy_device d = device();
@@ -660,6 +693,7 @@ int main(void)
 		cmocka_unit_test(nothing_steps_back_whatever_its_version_says),
 		cmocka_unit_test(what_runs_is_written_again_for_repair_only),
 		cmocka_unit_test(stepping_stones_are_not_skipped),
+		cmocka_unit_test(who_has_no_way_is_stranded),
 		cmocka_unit_test(not_before_is_kept),
 		cmocka_unit_test(what_was_rolled_back_is_not_retried),
 		cmocka_unit_test(only_the_latest_refusals_are_remembered),

@@ -144,20 +144,23 @@ static void nobody_and_impossible_shares_are_refused(void **state)
 	assert_refused(rollout_limit(&one, 1, 10001, &limit, &e), ERR_USAGE);
 }
 
+static const struct rollout_word ordered = { .ordered = true };
+static const struct rollout_word unordered = { .ordered = false };
+
 static void an_open_rollout_is_offered(void **state)
 {
 	struct rollout r = a_rollout();
 	struct rollout_device d = a_device();
 
 	(void)state;
-	assert_int_equal(rollout_decide(&r, &d, &nothing_before, true, NOW),
+	assert_int_equal(rollout_decide(&r, &d, &nothing_before, &ordered, NOW),
 			 VERDICT_OFFER);
 	r.state = ROLLOUT_COMPLETED; /* from the drawer */
-	assert_int_equal(rollout_decide(&r, &d, &nothing_before, true, NOW),
+	assert_int_equal(rollout_decide(&r, &d, &nothing_before, &ordered, NOW),
 			 VERDICT_OFFER);
 	r.models[0][0] = 0;
 	r.model_count = 0; /* any model */
-	assert_int_equal(rollout_decide(&r, &d, &nothing_before, true, NOW),
+	assert_int_equal(rollout_decide(&r, &d, &nothing_before, &ordered, NOW),
 			 VERDICT_OFFER);
 }
 
@@ -171,8 +174,9 @@ static void every_rule_changes_the_decision(void **state)
 	r = a_rollout();                                                       \
 	d = a_device();                                                        \
 	change;                                                                \
-	assert_int_equal(rollout_decide(&r, &d, &nothing_before, true, NOW),   \
-			 wanted)
+	assert_int_equal(                                                      \
+		rollout_decide(&r, &d, &nothing_before, &ordered, NOW),        \
+		wanted)
 	WITH(r.state = ROLLOUT_DRAFT, VERDICT_CLOSED);
 	WITH(r.state = ROLLOUT_PAUSED, VERDICT_CLOSED);
 	WITH(memcpy(d.product, "other", 6), VERDICT_NOT_FOR);
@@ -182,16 +186,74 @@ static void every_rule_changes_the_decision(void **state)
 	WITH(d.digest = new_digest, VERDICT_ALREADY);
 	WITH(d.seq = 3, VERDICT_NEWER);
 	WITH(d.seq = 2, VERDICT_NEWER);
-	WITH(r.requires_seq = 2, VERDICT_STONE);
-	WITH(r.requires_seq = 1, VERDICT_OFFER);
 	WITH(r.not_before = NOW + 1, VERDICT_EARLY);
 	WITH(r.not_before = NOW, VERDICT_OFFER);
 	WITH(r.limit = bucket_of(&new_digest, &d.id) - 1, VERDICT_OUTSIDE);
 	WITH(r.limit = bucket_of(&new_digest, &d.id), VERDICT_OFFER);
 	WITH(d.confirmed = false, VERDICT_TRIAL);
-	/* nothing of ours runs yet: stepping stones do not matter */
-	WITH((d.has_release = false, r.requires_seq = 2), VERDICT_OFFER);
 #undef WITH
+}
+
+static void what_is_signed_of_the_way_decides(void **state)
+{
+	struct rollout r = a_rollout();
+	struct rollout_device d = a_device();
+	struct rollout_word word = { .ordered = true, .stranded = true };
+
+	(void)state;
+	assert_int_equal(rollout_decide(&r, &d, &nothing_before, &word, NOW),
+			 VERDICT_STRANDED);
+	/* nothing of ours runs yet: stepping stones do not matter */
+	d.has_release = false;
+	assert_int_equal(rollout_decide(&r, &d, &nothing_before, &word, NOW),
+			 VERDICT_OFFER);
+	/* the floor does, at first use too */
+	word.below_floor = true;
+	assert_int_equal(rollout_decide(&r, &d, &nothing_before, &word, NOW),
+			 VERDICT_FLOOR);
+}
+
+static void a_step_back_is_offered_once_and_only_if_authorised(void **state)
+{
+	struct rollout r = a_rollout();
+	struct rollout_device d = a_device();
+	struct rollout_word word = { .ordered = true };
+	struct rollout_past past = { 0 };
+
+	(void)state;
+	d.seq = r.seq + 1;
+	assert_int_equal(rollout_decide(&r, &d, &past, &word, NOW),
+			 VERDICT_NEWER);
+	word.back = true;
+	assert_int_equal(rollout_decide(&r, &d, &past, &word, NOW),
+			 VERDICT_OFFER);
+	d.confirmed = false;
+	assert_int_equal(rollout_decide(&r, &d, &past, &word, NOW),
+			 VERDICT_TRIAL);
+	d.confirmed = true;
+	past.stepped = true;
+	assert_int_equal(rollout_decide(&r, &d, &past, &word, NOW),
+			 VERDICT_STEPPED);
+	past.stepped = false;
+	/* Everything else is asked as ever. */
+	word.below_floor = true;
+	assert_int_equal(rollout_decide(&r, &d, &past, &word, NOW),
+			 VERDICT_FLOOR);
+	word.below_floor = false;
+	word.ordered = false;
+	assert_int_equal(rollout_decide(&r, &d, &past, &word, NOW),
+			 VERDICT_NO_ORDER);
+}
+
+static void what_was_stepped_back_from_is_not_offered_again(void **state)
+{
+	struct rollout r = a_rollout();
+	struct rollout_device d = a_device();
+	const struct rollout_past past = { .left = true };
+
+	(void)state;
+	assert_int_equal(rollout_decide(&r, &d, &past, &ordered, NOW),
+			 VERDICT_LEFT);
 }
 
 static void without_an_order_nothing_is_offered(void **state)
@@ -200,12 +262,14 @@ static void without_an_order_nothing_is_offered(void **state)
 	struct rollout_device d = a_device();
 
 	(void)state;
-	assert_int_equal(rollout_decide(&r, &d, &nothing_before, false, NOW),
-			 VERDICT_NO_ORDER);
+	assert_int_equal(
+		rollout_decide(&r, &d, &nothing_before, &unordered, NOW),
+		VERDICT_NO_ORDER);
 	/* the server may be stricter, and says so first */
 	r.state = ROLLOUT_PAUSED;
-	assert_int_equal(rollout_decide(&r, &d, &nothing_before, false, NOW),
-			 VERDICT_CLOSED);
+	assert_int_equal(
+		rollout_decide(&r, &d, &nothing_before, &unordered, NOW),
+		VERDICT_CLOSED);
 }
 
 static void what_rolled_back_is_not_offered_again(void **state)
@@ -215,10 +279,10 @@ static void what_rolled_back_is_not_offered_again(void **state)
 	struct rollout_past past = { .rolled_back = true };
 
 	(void)state;
-	assert_int_equal(rollout_decide(&r, &d, &past, true, NOW),
+	assert_int_equal(rollout_decide(&r, &d, &past, &ordered, NOW),
 			 VERDICT_ROLLED_BACK);
 	assert_int_equal(
-		rollout_decide(&r, &d, &past, true, NOW + 400 * UTC_DAY),
+		rollout_decide(&r, &d, &past, &ordered, NOW + 400 * UTC_DAY),
 		VERDICT_ROLLED_BACK);
 }
 
@@ -229,12 +293,13 @@ static void three_failures_earn_a_day_of_rest(void **state)
 	struct rollout_past past = { .failed = 2, .last_failed = NOW };
 
 	(void)state;
-	assert_int_equal(rollout_decide(&r, &d, &past, true, NOW),
+	assert_int_equal(rollout_decide(&r, &d, &past, &ordered, NOW),
 			 VERDICT_OFFER);
 	past.failed = 3;
-	assert_int_equal(rollout_decide(&r, &d, &past, true, NOW + UTC_DAY - 1),
-			 VERDICT_RESTING);
-	assert_int_equal(rollout_decide(&r, &d, &past, true, NOW + UTC_DAY),
+	assert_int_equal(
+		rollout_decide(&r, &d, &past, &ordered, NOW + UTC_DAY - 1),
+		VERDICT_RESTING);
+	assert_int_equal(rollout_decide(&r, &d, &past, &ordered, NOW + UTC_DAY),
 			 VERDICT_OFFER);
 }
 
@@ -276,6 +341,35 @@ static struct wire_checkin runs(const struct sha256 *digest, uint64_t seq,
 				  .activation = activation };
 
 	return m;
+}
+
+/* Until it went, what runs is newer than what it shall have: as it should. */
+static void a_step_back_waits_for_the_older_release(void **state)
+{
+	struct attempt a = an_attempt(ATTEMPT_DOWNLOADING);
+	struct wire_checkin m = runs(&old_digest, 3, 4);
+
+	(void)state;
+	a.back_from = 3;
+	assert_false(attempt_checkin(&a, &m, NOW));
+	assert_int_equal(a.state, ATTEMPT_DOWNLOADING);
+	/* Something newer came in between. */
+	m.seq = 4;
+	assert_true(attempt_checkin(&a, &m, NOW));
+	assert_int_equal(a.state, ATTEMPT_SKIPPED);
+	a = an_attempt(ATTEMPT_INSTALLED);
+	a.back_from = 3;
+	m.seq = 3;
+	assert_true(attempt_checkin(&a, &m, NOW));
+	assert_int_equal(a.state, ATTEMPT_ROLLED_BACK);
+	a = an_attempt(ATTEMPT_INSTALLED);
+	a.back_from = 3;
+	m = runs(&new_digest, 2, 5);
+	assert_true(attempt_checkin(&a, &m, NOW));
+	assert_int_equal(a.state, ATTEMPT_CONFIRMED);
+	/* What a person does afterwards is no failure of it. */
+	m = runs(&old_digest, 3, 6);
+	assert_false(attempt_checkin(&a, &m, NOW));
 }
 
 static void reports_walk_an_attempt_forward(void **state)
@@ -457,10 +551,16 @@ int main(void)
 		cmocka_unit_test(nobody_and_impossible_shares_are_refused),
 		cmocka_unit_test(an_open_rollout_is_offered),
 		cmocka_unit_test(every_rule_changes_the_decision),
+		cmocka_unit_test(what_is_signed_of_the_way_decides),
+		cmocka_unit_test(
+			a_step_back_is_offered_once_and_only_if_authorised),
+		cmocka_unit_test(
+			what_was_stepped_back_from_is_not_offered_again),
 		cmocka_unit_test(without_an_order_nothing_is_offered),
 		cmocka_unit_test(what_rolled_back_is_not_offered_again),
 		cmocka_unit_test(three_failures_earn_a_day_of_rest),
 		cmocka_unit_test(jitter_stays_within_a_tenth),
+		cmocka_unit_test(a_step_back_waits_for_the_older_release),
 		cmocka_unit_test(reports_walk_an_attempt_forward),
 		cmocka_unit_test(replayed_and_overtaken_reports_change_nothing),
 		cmocka_unit_test(

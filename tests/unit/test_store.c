@@ -489,13 +489,110 @@ static void attempts_are_counted_and_superseded(void **state)
 	assert_int_equal(counts[ATTEMPT_ROLLED_BACK], 1);
 	assert_ok(store_rollout_counts(*state, one.id, counts, &e));
 	assert_int_equal(counts[ATTEMPT_SUPERSEDED], 1);
-	assert_ok(store_past(*state, &d.facts.id, &two.digest, &past, &e));
+	assert_ok(store_past(*state, &d.facts.id, &two, &past, &e));
 	assert_true(past.rolled_back);
-	assert_ok(store_past(*state, &d.facts.id, &one.digest, &past, &e));
+	assert_ok(store_past(*state, &d.facts.id, &one, &past, &e));
 	assert_false(past.rolled_back);
 	d.facts.id.bytes[0] ^= 1; /* somebody else's attempt */
 	assert_refused(store_attempt_find(*state, b.id, &d.facts.id, &out, &e),
 		       ERR_NOT_FOUND);
+}
+
+/* A stone and what it leads to are two attempts of one rollout. */
+static void another_release_of_a_rollout_is_another_attempt(void **state)
+{
+	struct store_device d = enrolled(*state, 1);
+	struct rollout one = add_rollout(*state, "one", 9, 10000);
+	struct attempt a = { .rollout = one.id,
+			     .device = d.facts.id,
+			     .digest = hash(505),
+			     .seq = 5,
+			     .offered = NOW },
+		       b = a, out;
+	struct err e = { 0 };
+
+	assert_ok(store_attempt_add(*state, &a, &e));
+	b.digest = one.digest;
+	b.seq = 9;
+	assert_ok(store_attempt_add(*state, &b, &e));
+	assert_ok(store_attempt_find(*state, a.id, &d.facts.id, &out, &e));
+	assert_int_equal(out.state, ATTEMPT_SUPERSEDED);
+	assert_ok(store_attempt_find(*state, b.id, &d.facts.id, &out, &e));
+	assert_int_equal(out.state, ATTEMPT_OFFERED);
+}
+
+static struct rollout_past past_with(struct store *s,
+				     const struct store_device *d,
+				     const struct rollout *r, uint64_t seq)
+{
+	struct rollout of = *r;
+	struct rollout_past past;
+	struct err e = { 0 };
+
+	of.seq = seq;
+	of.digest = hash(500 + (unsigned)seq);
+	assert_ok(store_past(s, &d->facts.id, &of, &past, &e));
+	return past;
+}
+
+static void a_confirmed_step_back_is_remembered(void **state)
+{
+	struct store_device d = enrolled(*state, 1);
+	struct rollout back = add_rollout(*state, "back", 7, 10000);
+	struct rollout other = add_rollout(*state, "other", 7, 10000);
+	struct attempt a = { .rollout = back.id,
+			     .device = d.facts.id,
+			     .digest = back.digest,
+			     .seq = 7,
+			     .back_from = 9,
+			     .offered = NOW },
+		       out;
+	struct err e = { 0 };
+
+	assert_ok(store_attempt_add(*state, &a, &e));
+	assert_ok(store_attempt_find(*state, a.id, &d.facts.id, &out, &e));
+	assert_int_equal(out.back_from, 9);
+	assert_false(past_with(*state, &d, &back, 7).stepped);
+	assert_false(past_with(*state, &d, &back, 9).left);
+	a.state = ATTEMPT_CONFIRMED;
+	assert_ok(store_attempt_save(*state, &a, NULL, &e));
+	assert_true(past_with(*state, &d, &back, 7).stepped);
+	assert_false(past_with(*state, &d, &other, 7).stepped);
+	assert_false(past_with(*state, &d, &back, 7).left);
+	assert_true(past_with(*state, &d, &back, 8).left);
+	assert_true(past_with(*state, &d, &back, 9).left);
+	assert_false(past_with(*state, &d, &back, 10).left);
+	d.facts.id.bytes[0] ^= 1;
+	assert_false(past_with(*state, &d, &back, 9).left);
+}
+
+static void a_step_back_completes_when_nobody_is_ahead(void **state)
+{
+	struct store_device d = enrolled(*state, 1);
+	struct rollout r = { .name = "back",
+			     .product = "kiosk",
+			     .release = "r",
+			     .digest = hash(502),
+			     .seq = 2,
+			     .step_back = true,
+			     .cohorts = { "canary" },
+			     .cohort_count = 1,
+			     .share = 10000 };
+	struct wire_checkin m = runs(3, 1);
+	struct err e = { 0 };
+
+	assert_ok(store_rollout_add(*state, &r, &by, &e));
+	assert_ok(store_rollout_open(*state, &r, ROLLOUT_DRAFT, &by, &e));
+	assert_ok(store_device_seen(*state, &d, &m, NOW, &e));
+	assert_ok(store_rollout_settle(*state, r.id, NOW, &e));
+	assert_ok(store_rollout_find(*state, "back", &r, &e));
+	assert_true(r.step_back);
+	assert_int_equal(r.state, ROLLOUT_RUNNING);
+	m = runs(2, 2);
+	assert_ok(store_device_seen(*state, &d, &m, NOW, &e));
+	assert_ok(store_rollout_settle(*state, r.id, NOW, &e));
+	assert_ok(store_rollout_find(*state, "back", &r, &e));
+	assert_int_equal(r.state, ROLLOUT_COMPLETED);
 }
 
 static void a_rollout_completes_when_nobody_is_left(void **state)
@@ -767,6 +864,9 @@ int main(void)
 		TEST(signs_of_life_are_batched_and_changes_are_not),
 		TEST(a_rollout_opens_for_its_members_and_only_grows),
 		TEST(attempts_are_counted_and_superseded),
+		TEST(another_release_of_a_rollout_is_another_attempt),
+		TEST(a_confirmed_step_back_is_remembered),
+		TEST(a_step_back_completes_when_nobody_is_ahead),
 		TEST(a_rollout_completes_when_nobody_is_left),
 		TEST(an_import_replaces_what_is_served_whole),
 		TEST(roles_are_remembered_when_their_delegation_ends),

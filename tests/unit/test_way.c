@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "updater-client/way.h"
+#include "common/way.h"
 
 #include <string.h>
 

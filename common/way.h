@@ -2,14 +2,15 @@
 /*
  * way - the releases that verified metadata lists, as far as they decide which
  * way a device may go: what leads where, and what may be stepped back to.
- * Pure: filled from one pass over the list, asked by policy.
+ * Pure: filled from one pass over the list, asked by the device's policy and by
+ * the server, so that it offers what a device takes.
  *
  * A release below the floor is still installed when it is the stepping stone
  * of one at or above it, for else nothing could come up from below. A step back
  * needs a signed authorisation for exactly these two releases.
  */
-#ifndef UPDATER_CLIENT_WAY_H
-#define UPDATER_CLIENT_WAY_H
+#ifndef COMMON_WAY_H
+#define COMMON_WAY_H
 
 #include "common/release.h"
 
@@ -19,7 +20,7 @@ struct way_release {
 	char id[NAME_MAX_LEN + 1];
 	char stepping_stone[NAME_MAX_LEN + 1];
 	struct sha256 digest;
-	uint64_t content_seq, requires_seq;
+	uint64_t seq, content_seq, requires_seq;
 };
 
 struct way {
@@ -37,6 +38,10 @@ void way_done(struct way *w);
 /* Does a listed release at or above the floor name this one as its stone? */
 bool way_is_stone(const struct way *w, uint64_t floor, const char *id);
 
+/* A listed release by name and content; NULL if it is not listed. */
+const struct way_release *way_find(const struct way *w, const char *id,
+				   const struct sha256 *digest);
+
 /*
  * Where a device that runs content_seq goes first to reach the listed release
  * (id, digest): its stepping stone, or that one's, until a way is open. NULL
@@ -44,6 +49,13 @@ bool way_is_stone(const struct way *w, uint64_t floor, const char *id);
  */
 const char *way_first(const struct way *w, const char *id,
 		      const struct sha256 *digest, uint64_t content_seq);
+
+/*
+ * Is a device that runs content_seq without any way to the listed release: the
+ * direct one is closed, and no stone leads there?
+ */
+bool way_is_closed(const struct way *w, const char *id,
+		   const struct sha256 *digest, uint64_t content_seq);
 
 bool way_may_step_back(const struct way *w, uint64_t seq);
 

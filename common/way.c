@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "updater-client/way.h"
+#include "common/way.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +13,7 @@ void way_add(struct way *w, const struct release *r)
 	w->at = mem_resize(w->at, w->count + 1, sizeof(*w->at));
 	to = &w->at[w->count++];
 	*to = (struct way_release){ .digest = r->digest,
+				    .seq = r->seq,
 				    .content_seq = r->content_seq,
 				    .requires_seq = r->requires_seq };
 	memcpy(to->id, r->id, sizeof(to->id));
@@ -49,13 +50,21 @@ static const struct way_release *find(const struct way *w, const char *id)
 	return NULL;
 }
 
+const struct way_release *way_find(const struct way *w, const char *id,
+				   const struct sha256 *digest)
+{
+	const struct way_release *r = find(w, id);
+
+	return r && sha256_equal(&r->digest, digest) ? r : NULL;
+}
+
 const char *way_first(const struct way *w, const char *id,
 		      const struct sha256 *digest, uint64_t content_seq)
 {
-	const struct way_release *r = find(w, id);
+	const struct way_release *r = way_find(w, id, digest);
 	const char *first = NULL;
 
-	if (!r || !sha256_equal(&r->digest, digest))
+	if (!r)
 		return NULL;
 	/* As many hops as there are entries: a circle ends, too. */
 	for (size_t i = 0; i < w->count; i++) {
@@ -67,6 +76,15 @@ const char *way_first(const struct way *w, const char *id,
 		first = r->id;
 	}
 	return NULL;
+}
+
+bool way_is_closed(const struct way *w, const char *id,
+		   const struct sha256 *digest, uint64_t content_seq)
+{
+	const struct way_release *r = way_find(w, id, digest);
+
+	return r && r->requires_seq > content_seq &&
+	       !way_first(w, id, digest, content_seq);
 }
 
 bool way_may_step_back(const struct way *w, uint64_t seq)

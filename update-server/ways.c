@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "update-server/ways.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/floor.h"
+#include "common/mem.h"
+#include "common/stepback.h"
+#include "common/way.h"
+
+#include "update-server/documents.h"
+
+#define PRODUCTS_MAX 64
+#define BACKS_MAX    128 /* of one product */
+
+/* One product. */
+struct realm {
+	char product[NAME_MAX_LEN + 1];
+	struct way way;
+	struct release *releases; /* of full packages, as way lists them */
+	size_t release_count;
+	uint64_t floor;
+	bool has_floor;
+	struct stepback *backs;
+	size_t back_count;
+};
+
+struct ways {
+	int dirfd; /* borrowed while it is read */
+	bool lab;
+	struct realm realms[PRODUCTS_MAX];
+	size_t count;
+};
+
+static struct realm *find_realm(const struct ways *w, const char *product)
+{
+	for (size_t i = 0; i < w->count; i++)
+		if (strcmp(w->realms[i].product, product) == 0)
+			return (struct realm *)(uintptr_t)&w->realms[i];
+	return NULL;
+}
+
+static int need_realm(struct ways *w, const char *product, struct realm **out,
+		      struct err *e)
+{
+	*out = find_realm(w, product);
+	if (*out)
+		return 0;
+	if (w->count == PRODUCTS_MAX)
+		return err_set(e, ERR_LIMIT, "more than %d products",
+			       PRODUCTS_MAX);
+	*out = &w->realms[w->count++];
+	memcpy((*out)->product, product, strlen(product) + 1);
+	return 0;
+}
+
+/* ---- what is listed ------------------------------------------------------ */
+
+/* Takes *r over. */
+static int keep_release(struct ways *w, struct release *r, struct err *e)
+{
+	struct realm *realm;
+
+	if (need_realm(w, r->product, &realm, e)) {
+		release_done(r);
+		return -1;
+	}
+	way_add(&realm->way, r);
+	if (realm->release_count % 64 == 0)
+		realm->releases =
+			mem_resize(realm->releases, realm->release_count + 64,
+				   sizeof(*realm->releases));
+	realm->releases[realm->release_count++] = *r;
+	return 0;
+}
+
+static int take_floor(struct ways *w, struct slice bytes, const char *path,
+		      struct err *e)
+{
+	char own[PATH_MAX_LEN];
+	struct realm *realm;
+	struct floor f;
+
+	if (floor_parse(bytes, &f, e) || floor_path(f.product, own, e))
+		return -1;
+	if (strcmp(own, path) != 0)
+		return err_set(e, ERR_UNTRUSTED, "the floor is of %s",
+			       f.product);
+	if (need_realm(w, f.product, &realm, e))
+		return -1;
+	/* The role that is looked at first is the one that devices believe. */
+	if (!realm->has_floor)
+		realm->floor = f.seq;
+	realm->has_floor = true;
+	return 0;
+}
+
+static int take_back(struct ways *w, struct slice bytes, const char *path,
+		     struct err *e)
+{
+	char own[PATH_MAX_LEN];
+	struct realm *realm;
+	struct stepback s;
+
+	if (stepback_parse(bytes, &s, e) || stepback_path(&s, own, e))
+		return -1;
+	if (strcmp(own, path) != 0)
+		return err_set(e, ERR_UNTRUSTED,
+			       "it stands under another name");
+	if (need_realm(w, s.product, &realm, e))
+		return -1;
+	if (realm->back_count == BACKS_MAX)
+		return err_set(e, ERR_LIMIT, "too many steps back");
+	if (realm->back_count % 16 == 0)
+		realm->backs = mem_resize(realm->backs, realm->back_count + 16,
+					  sizeof(*realm->backs));
+	realm->backs[realm->back_count++] = s;
+	return 0;
+}
+
+static int take_document(struct ways *w, const char *path,
+			 const struct json *entry, struct err *e)
+{
+	struct buf bytes = BUF_INIT(STATEMENT_MAX_LEN);
+	int rc = documents_read(w->dirfd, entry, &bytes, e);
+
+	if (rc == 0)
+		rc = strncmp(path, "floor/", 6) == 0
+			     ? take_floor(w, buf_slice(&bytes), path, e)
+			     : take_back(w, buf_slice(&bytes), path, e);
+	buf_done(&bytes);
+	return rc;
+}
+
+static int take_release(struct ways *w, const char *path,
+			const struct json *entry, struct err *e)
+{
+	struct release r = { 0 };
+	struct err other = { 0 };
+	struct tuf_target t;
+
+	if (tuf_target_read(path, entry, &t, e))
+		return -1;
+	/* What cannot be read was refused when it was imported. */
+	if (release_parse(&t, &r, &other) == 0 && r.kind == PACKAGE_FULL &&
+	    (w->lab || !r.nightly))
+		return keep_release(w, &r, e);
+	release_done(&r);
+	return 0;
+}
+
+static int take_file(struct ways *w, const struct json *file, struct err *e)
+{
+	const struct json *targets =
+		json_get(documents_signed(file), "targets");
+
+	for (void *m = json_first(targets); m; m = json_next(targets, m)) {
+		const char *path = json_name(m);
+		bool is_document = strncmp(path, "floor/", 6) == 0 ||
+				   strncmp(path, "stepback/", 9) == 0;
+		int rc = is_document ? take_document(w, path, json_value(m), e)
+				     : take_release(w, path, json_value(m), e);
+
+		if (rc)
+			return err_in(e, "%s", path);
+	}
+	return 0;
+}
+
+static int take_role(struct ways *w, struct store *s, const char *role,
+		     int64_t version, struct err *e)
+{
+	struct json *file = NULL;
+	int rc = documents_metadata(s, role, version, &file, e);
+
+	if (rc == 0)
+		rc = take_file(w, file, e);
+	json_free(file);
+	return rc;
+}
+
+/* Those alone whose releases devices look at: survey.h of the client. */
+static bool is_surveyed(const struct store_role *r)
+{
+	return !r->problem[0] && (strncmp(r->name, "product-", 8) == 0 ||
+				  strcmp(r->name, "nightly") == 0);
+}
+
+static int take_all(struct ways *w, struct store *s, struct err *e)
+{
+	struct store_role *roles;
+	int64_t root, targets;
+	size_t count;
+	int rc;
+
+	if (store_metadata_versions(s, &root, &targets, e))
+		return -1;
+	if (targets == 0)
+		return 0;
+	roles = mem_alloc(STORE_ROLES_MAX, sizeof(*roles));
+	rc = take_role(w, s, "targets", targets, e);
+	if (rc == 0)
+		rc = store_roles(s, roles, &count, e);
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		if (is_surveyed(&roles[i]))
+			rc = take_role(w, s, roles[i].name, roles[i].version,
+				       e);
+	free(roles);
+	return rc;
+}
+
+int ways_read(struct store *s, int dirfd, bool lab, struct ways **out,
+	      struct err *e)
+{
+	struct ways *w = mem_alloc(1, sizeof(*w));
+
+	w->dirfd = dirfd;
+	w->lab = lab;
+	if (take_all(w, s, e)) {
+		ways_free(w);
+		return err_in(e, "ways");
+	}
+	*out = w;
+	return 0;
+}
+
+void ways_free(struct ways *w)
+{
+	if (!w)
+		return;
+	for (size_t i = 0; i < w->count; i++) {
+		struct realm *realm = &w->realms[i];
+
+		for (size_t n = 0; n < realm->release_count; n++)
+			release_done(&realm->releases[n]);
+		free(realm->releases);
+		free(realm->backs);
+		way_done(&realm->way);
+	}
+	free(w);
+}
+
+/* ---- decisions ----------------------------------------------------------- */
+
+/* An undo runs under a seq that is above its content's. */
+static uint64_t content_of(const struct realm *realm,
+			   const struct rollout_device *d)
+{
+	for (size_t i = 0; i < realm->release_count; i++) {
+		const struct release *r = &realm->releases[i];
+
+		if (r->seq == d->seq && sha256_equal(&r->digest, &d->digest))
+			return r->content_seq;
+	}
+	return d->seq;
+}
+
+static bool may_step_back(const struct realm *realm, const struct rollout *r,
+			  const struct rollout_device *d, int64_t now)
+{
+	struct err why;
+
+	for (size_t i = 0; i < realm->back_count; i++)
+		if (realm->backs[i].to == r->seq &&
+		    stepback_allows(&realm->backs[i], r->product, d->seq, now,
+				    &why) == 0)
+			return true;
+	return false;
+}
+
+/* As on the device: only a way up leads through what lies below. */
+static bool is_below_floor(const struct realm *realm, const struct rollout *r,
+			   const struct rollout_device *d)
+{
+	const struct way_release *listed =
+		way_find(&realm->way, r->release, &r->digest);
+
+	if (!listed || listed->content_seq >= realm->floor)
+		return false;
+	return !(d->has_release && r->seq > d->seq &&
+		 way_is_stone(&realm->way, realm->floor, r->release));
+}
+
+static const struct release *find_release(const struct realm *realm,
+					  const char *id)
+{
+	for (size_t i = 0; i < realm->release_count; i++)
+		if (strcmp(realm->releases[i].id, id) == 0)
+			return &realm->releases[i];
+	return NULL;
+}
+
+/* The same rollout, for now with the release that leads there. */
+static void lead_over(const struct realm *realm, const char *stone,
+		      struct rollout *goal)
+{
+	const struct release *r = find_release(realm, stone);
+
+	if (!r)
+		return;
+	memcpy(goal->release, r->id, sizeof(goal->release));
+	goal->digest = r->digest;
+	goal->seq = r->seq;
+	goal->requires_seq = r->requires_seq;
+	goal->not_before = r->not_before;
+}
+
+void ways_judge(const struct ways *w, const struct rollout *r,
+		const struct rollout_device *d, int64_t now,
+		struct rollout_word *word, struct rollout *goal)
+{
+	const struct realm *realm = w ? find_realm(w, r->product) : NULL;
+	const char *stone;
+	uint64_t runs;
+
+	*goal = *r;
+	*word = (struct rollout_word){ .ordered = true };
+	if (!realm) {
+		word->stranded = d->has_release && d->seq < r->requires_seq;
+		return;
+	}
+	runs = content_of(realm, d);
+	if (d->has_release && r->seq > d->seq && r->requires_seq > runs) {
+		stone = way_first(&realm->way, r->release, &r->digest, runs);
+		word->stranded = !stone;
+		if (stone)
+			lead_over(realm, stone, goal);
+	}
+	word->back = d->has_release && r->step_back &&
+		     may_step_back(realm, r, d, now);
+	word->below_floor = is_below_floor(realm, goal, d);
+}
+
+static bool leads_back_to(const struct realm *realm, uint64_t seq, int64_t now)
+{
+	for (size_t i = 0; i < realm->back_count; i++)
+		if (realm->backs[i].to == seq && realm->backs[i].expires > now)
+			return true;
+	return false;
+}
+
+int ways_allow(const struct ways *w, const struct rollout *r, int64_t now,
+	       struct err *e)
+{
+	const struct realm *realm = w ? find_realm(w, r->product) : NULL;
+	const struct way_release *listed =
+		realm ? way_find(&realm->way, r->release, &r->digest) : NULL;
+
+	if (listed && listed->content_seq < realm->floor &&
+	    !way_is_stone(&realm->way, realm->floor, r->release))
+		return err_set(e, ERR_REFUSED,
+			       "%s lies below the floor, seq %llu: no device "
+			       "takes it",
+			       r->release, (unsigned long long)realm->floor);
+	if (r->step_back && (!realm || !leads_back_to(realm, r->seq, now)))
+		return err_set(e, ERR_REFUSED,
+			       "no signed authorisation leads back to %s: the "
+			       "release engineers sign one (pawl-signer "
+			       "stepback)",
+			       r->release);
+	return 0;
+}
+
+static bool is_for(const struct release *r, const char *model)
+{
+	for (size_t i = 0; i < r->model_count; i++)
+		if (strcmp(r->models[i], model) == 0)
+			return true;
+	return r->model_count == 0;
+}
+
+static const struct release *newest(const struct realm *realm,
+				    const char *model)
+{
+	const struct release *best = NULL;
+
+	for (size_t i = 0; i < realm->release_count; i++) {
+		const struct release *r = &realm->releases[i];
+
+		if (!release_is_undo(r) && is_for(r, model) &&
+		    (!best || r->seq > best->seq))
+			best = r;
+	}
+	return best;
+}
+
+void ways_explain(const struct ways *w, const struct rollout_device *d,
+		  char out[WIRE_REASON_MAX])
+{
+	const struct realm *realm = w ? find_realm(w, d->product) : NULL;
+	const struct release *r = realm ? newest(realm, d->model) : NULL;
+
+	out[0] = 0;
+	if (!r || !d->has_release || r->seq <= d->seq ||
+	    !way_is_closed(&realm->way, r->id, &r->digest,
+			   content_of(realm, d)))
+		return;
+	(void)snprintf(out, WIRE_REASON_MAX,
+		       "stranded: %s needs at least seq %llu first, seq %llu "
+		       "runs, and no listed release leads there: sign a "
+		       "stepping stone (release create --stepping-stone)",
+		       r->id, (unsigned long long)r->requires_seq,
+		       (unsigned long long)content_of(realm, d));
+}
