@@ -141,6 +141,18 @@ static int list_page(struct server_api *api, const struct device_id *after,
 int api_registry(struct server_api *api, const struct request *q,
 		 struct response *a, struct err *e)
 {
+	struct audit_record r;
+	struct audit_by by;
+	uint64_t active, ended;
+
+	/* Who took it away is to be known; its pages belong together. */
+	if (api_by(api, q, &by, e) ||
+	    store_device_counts(api->store, &active, &ended, e))
+		return -1;
+	audit_record_init(&r, AUDIT_DEVICE_EXPORT, &by);
+	json_set_int(r.objects, "devices", (int64_t)active);
+	if (store_log(api->store, &r, e))
+		return -1;
 	log_event(LOG_INFO, "registry-exported", "by=%s", q->peer->id);
 	return list_page(api, NULL, a, e);
 }

@@ -262,7 +262,8 @@ static struct json *device_json(const struct store_device *d)
 
 	json_set_hex(j, "id", (struct slice){ f->id.bytes, DEVICE_ID_LEN });
 	json_set_text(j, "state",
-		      d->revoked       ? "revoked"
+		      d->retired       ? "retired"
+		      : d->revoked     ? "revoked"
 		      : d->quarantined ? "quarantined"
 		      : d->last_seen   ? "active"
 				       : "enrolled");
@@ -463,8 +464,13 @@ out:
 	return rc;
 }
 
-int api_device_revoke(struct server_api *api, const struct request *q,
-		      struct response *a, struct err *e)
+typedef int end_of_device(struct store *s, const struct device_id *id,
+			  const struct audit_by *by, struct sha256 *fingerprint,
+			  struct err *e);
+
+static int end_device(struct server_api *api, const struct request *q,
+		      end_of_device *end, const char *what, struct response *a,
+		      struct err *e)
 {
 	static const char *const known[] = { "v", "id", NULL };
 	char text[2 * DEVICE_ID_LEN + 1];
@@ -478,18 +484,32 @@ int api_device_revoke(struct server_api *api, const struct request *q,
 	rc = json_get_hex(j, "id", id.bytes, DEVICE_ID_LEN, e);
 	json_free(j);
 	if (rc || api_by(api, q, &by, e) ||
-	    store_device_revoke(api->store, &id, &by, &a->cut_fingerprint, e))
+	    end(api->store, &id, &by, &a->cut_fingerprint, e))
 		return -1;
 	/* Refused at the next request, and open connections end now. */
 	a->cut = true;
 	/* A backup of yesterday must not bring it back unnoticed. */
 	if (api_checkpoint(api, e))
-		return err_in(e, "it is revoked, but the audit log could not "
-				 "be signed: repeat this");
+		return err_in(e,
+			      "it is %s, but the audit log could not "
+			      "be signed: repeat this",
+			      what);
 	hex_format((struct slice){ id.bytes, DEVICE_ID_LEN }, text);
-	log_event(LOG_WARNING, "device-revoked", "by=%s id=%s", q->peer->id,
-		  text);
+	log_event(LOG_WARNING, "device-ended", "by=%s id=%s how=%s",
+		  q->peer->id, text, what);
 	return response_json(a, 200, api_answer(), e);
+}
+
+int api_device_revoke(struct server_api *api, const struct request *q,
+		      struct response *a, struct err *e)
+{
+	return end_device(api, q, store_device_revoke, "revoked", a, e);
+}
+
+int api_device_retire(struct server_api *api, const struct request *q,
+		      struct response *a, struct err *e)
+{
+	return end_device(api, q, store_device_retire, "retired", a, e);
 }
 
 int api_device_release(struct server_api *api, const struct request *q,

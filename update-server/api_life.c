@@ -82,6 +82,8 @@ const struct route server_routes[] = {
 	{ PEOPLE, METHOD_GET, P "device/", 0, ROUTE_PLAIN, api_device_show },
 	{ PEOPLE, METHOD_POST, P "device-revoke", SMALL_BODY, ROUTE_PLAIN,
 	  api_device_revoke },
+	{ PEOPLE, METHOD_POST, P "device-retire", SMALL_BODY, ROUTE_PLAIN,
+	  api_device_retire },
 	{ PEOPLE, METHOD_POST, P "device-release", SMALL_BODY, ROUTE_PLAIN,
 	  api_device_release },
 	{ PEOPLE, METHOD_GET, P "cohorts", 0, ROUTE_PLAIN, api_cohort_list },

@@ -11,6 +11,7 @@
 #define CHECKPOINTS_MAX 1000000
 #define LINE_MAX_LEN    (AUDIT_RECORD_MAX + 1)
 #define BLOCK_LEN       65536
+#define WAY_OUT         "was a backup restored? else take the server for compromised"
 
 struct known {
 	struct audit_checkpoint c;
@@ -158,8 +159,9 @@ static int differs(const struct run *run, const struct known *k, struct err *e)
 	utc_format(k->c.time, time);
 	if (k->kept)
 		return err_set(e, ERR_UNTRUSTED,
-			       "the log was rewritten: its first %llu records "
-			       "are not those of the checkpoint of %s in %s",
+			       "the log was forked or rewritten: its first "
+			       "%llu records are not those of the checkpoint "
+			       "of %s in %s; " WAY_OUT,
 			       (unsigned long long)k->c.head.size, time,
 			       k->kept);
 	return err_set(e, ERR_UNTRUSTED,
@@ -234,7 +236,7 @@ static int check_end(const struct run *run, struct err *e)
 		utc_format(k->c.time, time);
 		return err_set(e, ERR_ROLLBACK,
 			       "the log was cut: it has %llu records, and on "
-			       "%s it had %llu",
+			       "%s it had %llu; " WAY_OUT,
 			       (unsigned long long)run->tree.size, time,
 			       (unsigned long long)k->c.head.size);
 	}

@@ -217,6 +217,12 @@ int command_device_revoke(int argc, char **argv, struct err *e)
 			 "revoked: its next request is refused", e);
 }
 
+int command_device_retire(int argc, char **argv, struct err *e)
+{
+	return on_device(argc, argv, "/v1/people/device-retire",
+			 "retired: it is no part of the fleet any more", e);
+}
+
 int command_device_release(int argc, char **argv, struct err *e)
 {
 	return on_device(argc, argv, "/v1/people/device-release",

@@ -35,6 +35,7 @@ int command_device_show(int argc, char **argv, struct err *e);
 int command_device_revoke(int argc, char **argv, struct err *e);
 int command_device_export(int argc, char **argv, struct err *e);
 int command_envelope_import(int argc, char **argv, struct err *e);
+int command_device_retire(int argc, char **argv, struct err *e);
 int command_device_release(int argc, char **argv, struct err *e);
 int command_cohort_create(int argc, char **argv, struct err *e);
 int command_cohort_list(int argc, char **argv, struct err *e);

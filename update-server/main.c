@@ -48,6 +48,8 @@ static const struct command commands[] = {
 	  command_device_release },
 	{ "device revoke", "ID", "refuse it from its next request on",
 	  command_device_revoke },
+	{ "device retire", "ID", "the same for one that is taken out of use",
+	  command_device_retire },
 	{ "device export", "FILE [--product P]",
 	  "active devices and their keys, signed by you",
 	  command_device_export },

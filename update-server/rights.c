@@ -20,7 +20,7 @@ static const struct right rights[] = {
 	{ P "order-discard", "operator" }, { P "rollout-resume", "operator" },
 	{ P "tokens", "officer" },         { P "token-revoke", "officer" },
 	{ P "device-revoke", "officer" },  { P "device-release", "officer" },
-	{ P "bundle", "officer" },
+	{ P "device-retire", "officer" },  { P "bundle", "officer" },
 };
 
 bool rights_is_role(struct slice name)

@@ -106,7 +106,8 @@ int store_claim_revoke(struct store *s, int64_t id, const struct audit_by *by,
 
 struct store_device {
 	struct rollout_device facts;
-	bool revoked;
+	bool revoked; /* or retired: out of the fleet for good */
+	bool retired;
 	/* Two keys claimed to be the one that follows: refused until a person
 	 * has decided. */
 	bool quarantined;
@@ -171,6 +172,11 @@ int store_registry_each(struct store *s, const struct device_id *after,
 int store_device_counts(struct store *s, uint64_t *active, uint64_t *revoked,
 			struct err *e) NODISCARD;
 int store_device_revoke(struct store *s, const struct device_id *id,
+			const struct audit_by *by, struct sha256 *fingerprint,
+			struct err *e) NODISCARD;
+/* The same for one that reached its end honourably. ERR_CONFLICT if it was
+ * revoked or retired before. */
+int store_device_retire(struct store *s, const struct device_id *id,
 			const struct audit_by *by, struct sha256 *fingerprint,
 			struct err *e) NODISCARD;
 

@@ -139,6 +139,12 @@ int store_claim_revoke(struct store *s, int64_t id, const struct audit_by *by,
 
 /* ---- devices ------------------------------------------------------------- */
 
+/* The column "revoked": 0 as long as the device belongs to the fleet. */
+enum {
+	REVOKED = 1,
+	RETIRED
+};
+
 #define DEVICE_FIELDS                                                          \
 	"SELECT id, fingerprint, spki, product, model, cohort, revoked,"       \
 	" certificate, enrolled, last_seen, release, seq, digest, confirmed,"  \
@@ -159,6 +165,7 @@ static void read_device(struct sql_query *q, struct store_device *d)
 	sql_get_text(q, 4, f->model, sizeof(f->model));
 	sql_get_text(q, 5, f->cohort, sizeof(f->cohort));
 	d->revoked = sql_get_int(q, 6) != 0;
+	d->retired = sql_get_int(q, 6) == RETIRED;
 	sql_get_text(q, 7, d->certificate, sizeof(d->certificate));
 	d->enrolled = sql_get_int(q, 8);
 	d->last_seen = sql_get_int(q, 9);
@@ -494,7 +501,8 @@ int store_device_counts(struct store *s, uint64_t *active, uint64_t *revoked,
 	*active = *revoked = 0;
 	store_lock(s);
 	q = sql_query(s->db,
-		      "SELECT count(*), coalesce(sum(revoked), 0) FROM device",
+		      "SELECT count(*), coalesce(sum(revoked != 0), 0)"
+		      " FROM device",
 		      SQL_NOTHING);
 	if (sql_next(q)) {
 		*revoked = (uint64_t)sql_get_int(q, 1);
@@ -503,24 +511,32 @@ int store_device_counts(struct store *s, uint64_t *active, uint64_t *revoked,
 	return store_unlock(s, sql_end(q, e));
 }
 
-static int revoke_device(struct store *s, const struct device_id *id,
-			 const struct audit_by *by, struct store_device *d,
-			 struct err *e)
+/* The end of a device. What was revoked cannot be called retired later. */
+static int end_device(struct store *s, const struct device_id *id,
+		      enum audit_act act, const struct audit_by *by,
+		      struct store_device *d, struct err *e)
 {
+	bool retire = act == AUDIT_DEVICE_RETIRE;
 	struct audit_record r;
 
-	if (find_device(s, id, d, e) ||
-	    sql_run(s->db, "UPDATE device SET revoked = 1 WHERE id = ?",
-		    SQL_BIND(sql_device(id)), NULL, e))
+	if (find_device(s, id, d, e))
 		return -1;
-	audit_record_init(&r, AUDIT_DEVICE_REVOKE, by);
+	if (retire && d->revoked)
+		return err_set(e, ERR_CONFLICT, "it is %s already",
+			       d->retired ? "retired" : "revoked");
+	if (sql_run(s->db, "UPDATE device SET revoked = ? WHERE id = ?",
+		    SQL_BIND(sql_int(retire ? RETIRED : REVOKED),
+			     sql_device(id)),
+		    NULL, e))
+		return -1;
+	audit_record_init(&r, act, by);
 	audit_set_device(&r, id);
 	return store_log_locked(s, &r, e);
 }
 
-int store_device_revoke(struct store *s, const struct device_id *id,
-			const struct audit_by *by, struct sha256 *fingerprint,
-			struct err *e)
+static int end_and_commit(struct store *s, const struct device_id *id,
+			  enum audit_act act, const struct audit_by *by,
+			  struct sha256 *fingerprint, struct err *e)
 {
 	struct store_device *d = mem_alloc(1, sizeof(*d));
 	int rc;
@@ -528,12 +544,26 @@ int store_device_revoke(struct store *s, const struct device_id *id,
 	store_lock(s);
 	rc = sql_begin(s->db, e);
 	if (rc == 0)
-		rc = sql_finish(s->db, revoke_device(s, id, by, d, e), e);
+		rc = sql_finish(s->db, end_device(s, id, act, by, d, e), e);
 	if (rc == 0)
 		*fingerprint = d->fingerprint;
 	(void)store_unlock(s, rc);
 	free(d);
 	return rc;
+}
+
+int store_device_revoke(struct store *s, const struct device_id *id,
+			const struct audit_by *by, struct sha256 *fingerprint,
+			struct err *e)
+{
+	return end_and_commit(s, id, AUDIT_DEVICE_REVOKE, by, fingerprint, e);
+}
+
+int store_device_retire(struct store *s, const struct device_id *id,
+			const struct audit_by *by, struct sha256 *fingerprint,
+			struct err *e)
+{
+	return end_and_commit(s, id, AUDIT_DEVICE_RETIRE, by, fingerprint, e);
 }
 
 /* ---- signs of life ------------------------------------------------------- */

@@ -40,9 +40,10 @@ people() {
 }
 
 # The next request is exactly one act of a person, of this kind.
-# device-release needs two copies of a device, envelopes/ an encrypted release:
-# their records are looked for in the tests of those.
+# device-release needs two copies of a device, envelopes/ an encrypted release,
+# order-* keys of operators: their records are looked for in the tests of those.
 covered="payload/ metadata/ publish device-release envelopes/"
+covered="$covered order-plan order-sign order-discard"
 act() { # route, body, act
 	covered="$covered $1"
 	records >"$WORK/before"
@@ -87,7 +88,9 @@ acts | grep -qx rollout-complete || die "completion is an act of the gate"
 act bundle '{"v":1,"days":3}' bundle-export
 ids=$(people devices | grep -o '"id":"[0-9a-f]*"' | cut -d'"' -f4)
 id=$(echo "$ids" | head -n 1) other=$(echo "$ids" | tail -n 1)
+act registry "" device-export
 act device-revoke "{\"v\":1,\"id\":\"$id\"}" device-revoke
+act device-retire "{\"v\":1,\"id\":\"$other\"}" device-retire
 
 # A revocation was exported before it was acknowledged.
 cp "$WORK/server/audit/checkpoint.json" "$WORK/kept.json"
@@ -210,5 +213,5 @@ done
 want 0 op audit export "$WORK/log3"
 want 6 "$server" audit verify "$WORK/log3" --key "$key" \
 	--checkpoint "$WORK/kept.json"
-said "was rewritten"
+said "was forked or rewritten"
 echo "the audit log holds"

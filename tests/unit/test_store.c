@@ -392,6 +392,43 @@ static struct wire_checkin runs(unsigned release, uint64_t activation)
 	return m;
 }
 
+static void a_retired_device_is_out_of_the_fleet(void **state)
+{
+	struct store_device d = enrolled(*state, 1), out;
+	struct sha256 fingerprint = { { 0 } };
+	uint64_t active, ended;
+	struct device_id id;
+	struct err e = { 0 };
+
+	assert_ok(store_device_retire(*state, &d.facts.id, &by, &fingerprint,
+				      &e));
+	assert_true(sha256_equal(&fingerprint, &d.fingerprint));
+	assert_refused(store_device_authorise(*state, &d.fingerprint, &id, &e),
+		       ERR_REFUSED);
+	assert_ok(store_device_find(*state, &d.facts.id, &out, &e));
+	assert_true(out.revoked && out.retired);
+	assert_ok(store_device_counts(*state, &active, &ended, &e));
+	assert_true(active == 0 && ended == 1);
+	/* Its key is never taken again. */
+	assert_refused(store_key_take(*state, &d.spki, "other", &e),
+		       ERR_CONFLICT);
+	assert_refused(
+		store_device_retire(*state, &d.facts.id, &by, &fingerprint, &e),
+		ERR_CONFLICT);
+	/* It may turn out to have been stolen instead, not the other way. */
+	assert_ok(store_device_revoke(*state, &d.facts.id, &by, &fingerprint,
+				      &e));
+	assert_ok(store_device_find(*state, &d.facts.id, &out, &e));
+	assert_true(out.revoked && !out.retired);
+	assert_refused(
+		store_device_retire(*state, &d.facts.id, &by, &fingerprint, &e),
+		ERR_CONFLICT);
+	d.facts.id.bytes[0] ^= 1;
+	assert_refused(
+		store_device_retire(*state, &d.facts.id, &by, &fingerprint, &e),
+		ERR_NOT_FOUND);
+}
+
 static void signs_of_life_are_batched_and_changes_are_not(void **state)
 {
 	struct store_device d = enrolled(*state, 1), out;
@@ -861,6 +898,7 @@ int main(void)
 		TEST(a_revoked_device_is_refused_at_once),
 		TEST(a_batch_of_claims_needs_its_cohort),
 		TEST(what_was_acknowledged_survives_a_kill),
+		TEST(a_retired_device_is_out_of_the_fleet),
 		TEST(signs_of_life_are_batched_and_changes_are_not),
 		TEST(a_rollout_opens_for_its_members_and_only_grows),
 		TEST(attempts_are_counted_and_superseded),
