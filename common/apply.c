@@ -197,8 +197,12 @@ static int check_place(const struct apply *a, struct err *e)
 int apply_tree(const struct apply *a, struct buf *manifest, struct err *e)
 {
 	struct folders f = { .apply = a };
-	const struct tree_sink sink = { &f,       new_begin, new_entry,
-					new_data, new_clone, new_end };
+	const struct tree_sink sink = { .ctx = &f,
+					.begin = new_begin,
+					.entry = new_entry,
+					.data = new_data,
+					.clone = new_clone,
+					.end = new_end };
 	const struct delta_base base = { &f.old, &f, old_read_at };
 	const bool delta = a->release->kind == PACKAGE_DELTA;
 	const struct apply_flow flow = {

@@ -86,10 +86,18 @@ int apply_image(const struct apply_image *a, struct err *e)
 	struct work w = { .apply = a,
 			  .old_manifest = BUF_INIT(IMAGE_MANIFEST_MAX) };
 	struct buf manifest = BUF_INIT(IMAGE_MANIFEST_MAX);
-	const struct tree_sink sink = { &w,       new_begin, new_entry,
-					new_data, NULL,      new_end };
-	const struct delta_base base = { &w.old, &w, old_read_at };
 	const bool delta = a->release->kind == PACKAGE_DELTA;
+	const struct tree_sink sink = {
+		.ctx = &w,
+		.begin = new_begin,
+		.entry = new_entry,
+		.data = new_data,
+		.end = new_end,
+		/* A delta may make other bytes here than the signer's library
+		   did; then, before the read-back, the full package helps. */
+		.reads_back = !delta,
+	};
+	const struct delta_base base = { &w.old, &w, old_read_at };
 	const struct apply_flow flow = {
 		a->release, a->package, delta ? &base : NULL,
 		&sink,      a->watch,   a->scratch_dirfd

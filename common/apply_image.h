@@ -24,7 +24,8 @@ struct apply_image {
  * On success new_fd holds the image, synced. ERR_SPACE when it has not the
  * room, ERR_CONFLICT when the old image is not the one that the delta is for:
  * then nothing was written, and the full package is the way out. ERR_UNTRUSTED
- * when the result is not the signed one; what was written then does not start.
+ * when a package says something else than was signed; what was written then
+ * does not start. Only the read-back tells that the result is the signed one.
  */
 int apply_image(const struct apply_image *a, struct err *e) NODISCARD;
 

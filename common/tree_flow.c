@@ -78,6 +78,8 @@ static int compare_digest(struct tree_flow *f, struct err *e)
 	struct sha256 got;
 	char shown[SHOWN_LEN];
 
+	if (f->sink->reads_back)
+		return 0;
 	digest_finish(f->digest, got.bytes);
 	if (sha256_equal(&got, &f->entry.digest))
 		return 0;
@@ -133,7 +135,8 @@ int tree_flow_data(struct tree_flow *f, struct slice bytes, struct err *e)
 	assert(bytes.len <= f->left);
 	if (bytes.len == 0)
 		return 0;
-	digest_add(f->digest, bytes);
+	if (!f->sink->reads_back)
+		digest_add(f->digest, bytes);
 	if (f->sink->data(f->sink->ctx, bytes, e))
 		return -1;
 	f->left -= bytes.len;

@@ -4,7 +4,7 @@
  *
  * Whatever a package holds, tar or delta, ends here: a manifest, compared with
  * the signed release before anything is written, then entry by entry the
- * content, whose digests are compared as it passes.
+ * content, whose digests are compared as it passes (or when it is read back).
  */
 #ifndef COMMON_TREE_FLOW_H
 #define COMMON_TREE_FLOW_H
@@ -30,6 +30,11 @@ struct tree_sink {
 	 */
 	int (*clone)(void *ctx, uint32_t old_index, bool *done, struct err *e);
 	int (*end)(void *ctx, struct err *e);
+	/*
+	 * All of it is read back and compared before it counts: then digests
+	 * of files are not compared as they pass as well.
+	 */
+	bool reads_back;
 };
 
 struct tree_flow;

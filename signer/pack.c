@@ -208,9 +208,11 @@ static int restore(const struct pack_settings *how, const struct release *r,
 	struct progress bar;
 	struct restore ctx = { .tree = to };
 	const struct tree_watch watch = { &bar, show };
-	const struct tree_sink sink = { &ctx,          restore_begin,
-					restore_entry, restore_data,
-					NULL,          restore_end };
+	const struct tree_sink sink = { .ctx = &ctx,
+					.begin = restore_begin,
+					.entry = restore_entry,
+					.data = restore_data,
+					.end = restore_end };
 	const struct apply_flow flow = { r, package, NULL, &sink, &watch, -1 };
 	int rc;
 
@@ -421,8 +423,10 @@ static int read_base_at(void *ctx, uint32_t index, uint64_t offset, void *out,
 static int prove_with(const struct pack_job *job, const struct release *r,
 		      struct package_reader *package, struct err *e)
 {
-	const struct tree_sink sink = { NULL,      drop_begin, drop_entry,
-					drop_data, NULL,       drop_end };
+	const struct tree_sink sink = { .begin = drop_begin,
+					.entry = drop_entry,
+					.data = drop_data,
+					.end = drop_end };
 	struct pack_tree *base_tree = job->base;
 	const struct delta_base base = { base_tree ? &base_tree->tree : NULL,
 					 base_tree, read_base_at };
