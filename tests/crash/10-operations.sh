@@ -11,6 +11,17 @@ cp -a "$WORK/one" "$WORK/fresh1"
 on one update --quiet --from "$WORK/publish.2"
 mv "$WORK/one" "$WORK/fresh2"
 
+make_image_releases 2>/dev/null
+cp -r "$WORK/publish.i1" "$WORK/publish"
+make_image_device one
+cp -a "$WORK/one" "$WORK/image0"
+on one update --quiet --from "$WORK/publish.i1"
+boot_into one b
+on one update --quiet --from "$WORK/publish.i2"
+boot_into one a
+on one update --quiet --from "$WORK/publish.i2"
+mv "$WORK/one" "$WORK/image2" # i2 runs in slot a, i1 is in slot b
+
 at=0
 try() { # what happens, every, device before, what runs then, options, command
 	how=$1 every=$2 before=$3 runs=$4
@@ -41,4 +52,15 @@ bad="update --from $WORK/publish.3"
 	done
 	try short 7 fresh1 2 -- $update
 	try unreadable 40 fresh1 2 -- $update
+
+	# Images: what counts is what the next boot starts.
+	releases=$image_releases
+	install="update --from $WORK/publish.i1"
+	update="update --from $WORK/publish.i3"
+	try stop 3 image2 i3 -- $update
+	try stop 9 image2 i3 --again -- $update
+	try stop 9 image0 i1 -- $install
+	for how in full dead eio short; do
+		try $how 12 image2 i3 -- $update
+	done
 }

@@ -40,5 +40,53 @@ make_releases() { # options
 	cp -a "$WORK/publish" "$WORK/publish.3"
 }
 
+# The same with images: $WORK/images/1 to 3, publish.i1 to publish.i3.
+make_image_releases() {
+	mkdir -p "$WORK/images"
+	for id in 1 2 3; do
+		{
+			seq 1 9000 | sed "s/7/seven in $id/"
+			head -c 150000 /dev/zero
+			seq 1 20000
+			echo "the end of $id"
+		} >"$WORK/images/$id"
+		[ $id = 1 ] || from="--from i$((id - 1))"
+		"$signer" release create "$WORK/repo" --product gateway \
+			--id "i$id" --content image --quiet ${from:-} \
+			--input "$WORK/images/$id" >/dev/null
+		"$signer" sign "$WORK/repo" --key "$WORK/key" \
+			--passphrase-fd 3 3<"$WORK/pass" >/dev/null
+		"$signer" publish "$WORK/repo" "$WORK/publish.i$id" \
+			--with-online >/dev/null
+	done
+}
+
+# A device whose loader is GRUB; it runs slot a, as the factory made it.
+make_image_device() { # name
+	make_device "$1"
+	head -c 400000 /dev/zero | tr '\0' x >"$WORK/$1/slot-a"
+	cp "$WORK/$1/slot-a" "$WORK/$1/slot-b"
+	cat >>"$WORK/$1/client.conf" <<INI
+[slot]
+kind = image
+a = $WORK/$1/slot-a
+b = $WORK/$1/slot-b
+[boot]
+control = grub
+environment = $WORK/$1/grubenv
+cmdline = $WORK/$1/cmdline
+number = $WORK/$1/number
+INI
+	boot_into "$1" a
+}
+
+boot_into() { # name, slot
+	echo "pawl.slot=$2" >"$WORK/$1/cmdline"
+	echo "boot-$2" >"$WORK/$1/number"
+}
+
+image_releases="--release i1=$WORK/images/1 --release i2=$WORK/images/2
+	--release i3=$WORK/images/3"
+
 # Each release's tree, as options.
 releases="--release 1=$WORK/trees/1 --release 2=$WORK/trees/2 --release 3=$WORK/trees/3"

@@ -6,7 +6,7 @@
 
 #include "common/fs.h"
 #include "common/json.h"
-#include "updater-client/slot_tree.h"
+#include "updater-client/boot.h"
 #include "updater-client/status.h"
 
 #define STATUS_MAX (512 * 1024)
@@ -24,12 +24,15 @@ static int add_release(struct world *w, const char *text, struct err *e)
 		return err_set(e, ERR_USAGE, "%s: not ID=FOLDER", text);
 	*picture = (struct buf)BUF_INIT(PICTURE_MAX);
 	if (text_format(w->ids[w->count], sizeof(w->ids[0]), e, "%.*s",
-			(int)len, text) ||
-	    fs_open_dir(text + len + 1, &fd, e))
+			(int)len, text))
+		return -1;
+	w->count++;
+	if (w->settings.kind == SLOT_IMAGE)
+		return fs_read_path(text + len + 1, picture, e);
+	if (fs_open_dir(text + len + 1, &fd, e))
 		return -1;
 	rc = picture_draw(fd, w->exact, picture, e);
 	fs_close(&fd);
-	w->count++;
 	return rc;
 }
 
@@ -57,6 +60,21 @@ void world_done(struct world *w)
 
 /* ---- slots --------------------------------------------------------------- */
 
+static int compare_image(const struct world *w, enum slot s,
+			 const struct buf *image, struct err *e)
+{
+	const char *path =
+		s == SLOT_A ? w->settings.slot_a : w->settings.slot_b;
+	struct buf bytes = BUF_INIT(PICTURE_MAX);
+	int rc = fs_read_path(path, &bytes, e);
+
+	if (rc == 0 && (bytes.len < image->len ||
+			memcmp(bytes.ptr, image->ptr, image->len) != 0))
+		rc = err_set(e, ERR_CONFLICT, "another image is there");
+	buf_done(&bytes);
+	return rc;
+}
+
 static int compare_slot(const struct world *w, const struct slot_tree *t,
 			enum slot s, const char *id, struct err *e)
 {
@@ -68,6 +86,8 @@ static int compare_slot(const struct world *w, const struct slot_tree *t,
 		i++;
 	if (i == w->count)
 		err_set(e, ERR_CONFLICT, "says that it holds \"%s\"", id);
+	else if (w->settings.kind == SLOT_IMAGE)
+		rc = compare_image(w, s, &w->pictures[i], e);
 	else if (slot_tree_folder(t, s, &fd, e) == 0 &&
 		 picture_draw(fd, w->exact, &picture, e) == 0)
 		rc = picture_compare(&picture, &w->pictures[i], e);
@@ -76,13 +96,30 @@ static int compare_slot(const struct world *w, const struct slot_tree *t,
 	return rc ? err_in(e, "slot %s (%s)", slot_name(s), id) : 0;
 }
 
+/* What a start of the program, or the next boot, will run. */
+static int look_ahead(const struct world *w, const struct slot_tree *t,
+		      struct observed *o, struct err *e)
+{
+	struct boot_record r;
+	struct boot b;
+
+	boot_init(&b, &w->settings, t);
+	if (boot_read(&b, &r, e))
+		return -1;
+	o->told = o->current = r.slot;
+	/* A loader without a record starts its default: what runs now. */
+	return b.control->reboots && r.slot == SLOT_NONE
+		       ? boot_running(&b, &o->current, e)
+		       : 0;
+}
+
 static int observe_slots(const struct world *w, const struct slot_tree *t,
 			 struct observed *o, struct err *e)
 {
 	struct slot_release r;
 	bool found;
 
-	if (slot_link_current(t->dirfd, t->path, &o->current, e))
+	if (look_ahead(w, t, o, e))
 		return -1;
 	for (enum slot s = SLOT_A; s <= SLOT_B; s++) {
 		if (slot_tree_release(t, s, &r, &found, e))
@@ -91,11 +128,13 @@ static int observe_slots(const struct world *w, const struct slot_tree *t,
 			return -1;
 		if (s != o->current)
 			continue;
-		if (!found)
+		/* With a loader it may be what the factory wrote. */
+		if (!found && !o->boots)
 			return err_set(e, ERR_CONFLICT,
 				       "slot %s runs and holds no release",
 				       slot_name(s));
-		memcpy(o->runs, r.id, sizeof(o->runs));
+		if (found)
+			memcpy(o->runs, r.id, sizeof(o->runs));
 	}
 	return 0;
 }
@@ -116,6 +155,8 @@ static bool fits(const struct machine *m, enum slot current)
 	case MACHINE_TRIAL:
 		return current == m->to ||
 		       (m->reason != REASON_NONE && current == m->from);
+	case MACHINE_REBOOT:
+		return current == (m->reason == REASON_NONE ? m->to : m->from);
 	case MACHINE_CONFIRMED:
 		return current == m->to;
 	default:
@@ -170,12 +211,17 @@ static int check_status(const struct observed *o, const struct json *status,
 	bool trial = o->current == m->to && (m->state == MACHINE_INSTALLED ||
 					     m->state == MACHINE_TRIAL);
 
-	if (says(status, "slot", slot_name(o->current), e) ||
-	    says(status, "release", o->runs, e) ||
+	if (says(status, "boot_next", slot_name(o->told), e) ||
 	    says(status, "state", machine_state_name(o->journal.machine.state),
 		 e) ||
 	    says(status, "reason",
 		 machine_reason_name(o->journal.machine.reason), e))
+		return -1;
+	/* What the next boot starts is told by the record alone. */
+	if (o->boots)
+		return 0;
+	if (says(status, "slot", slot_name(o->current), e) ||
+	    says(status, "release", o->runs, e))
 		return -1;
 	for (size_t i = 0; i < json_count(slots); i++) {
 		const struct json *slot = json_at(slots, i);
@@ -213,6 +259,7 @@ int observe(const struct world *w, struct observed *o, struct err *e)
 	int state_fd = -1, rc = -1;
 
 	memset(o, 0, sizeof(*o));
+	o->boots = w->settings.control != CONTROL_SYMLINK;
 	/* Before its first command has made both, a device runs nothing. */
 	if (fs_open_dir(w->settings.state, &state_fd, e) ||
 	    fs_open_dir(w->settings.slot_path, &slots.dirfd, e))

@@ -17,22 +17,24 @@
 #define WORLD_RELEASES 8
 #define CLAIM_LINE_MAX 1024
 
-/* What may be on the device: a configuration, and the trees of releases. */
+/* What may be on the device: a configuration, and what releases hold. */
 struct world {
 	struct settings settings;
 	size_t count;
 	char ids[WORLD_RELEASES][NAME_MAX_LEN + 1];
-	struct buf pictures[WORLD_RELEASES];
+	struct buf pictures[WORLD_RELEASES]; /* of trees; images: all bytes */
 	bool exact; /* the slots have system attributes */
 };
 
-/* Each text is "ID=FOLDER". End with world_done(). */
+/* Each text is "ID=FOLDER", or "ID=IMAGE". End with world_done(). */
 int world_load(const char *config, const char *const *releases, size_t count,
 	       struct world *w, struct err *e) NODISCARD;
 void world_done(struct world *w);
 
 struct observed {
-	enum slot current;
+	enum slot told;    /* what boot control's record says */
+	enum slot current; /* images: that the next boot starts */
+	bool boots;        /* a switch takes effect at the next boot */
 	char runs[NAME_MAX_LEN + 1]; /* id of the release; "": nothing */
 	struct journal journal;
 	struct floor_record floor;

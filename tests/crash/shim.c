@@ -227,6 +227,8 @@ SIMPLE(lsetxattr,
        (const char *path, const char *name, const void *value, size_t size,
 	int flags),
        (path, name, value, size, flags), ROOM, AT_FDCWD, path)
+SIMPLE(fallocate, (int fd, int mode, off_t from, off_t len),
+       (fd, mode, from, len), MOVE, fd, NULL)
 SIMPLE(fstatat, (int fd, const char *path, struct stat *st, int flags),
        (fd, path, st, flags), LOOK, fd, path)
 
