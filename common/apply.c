@@ -168,10 +168,9 @@ static int new_end(void *ctx, struct err *e)
 static int check_base(struct folders *f, struct err *e)
 {
 	const struct apply *a = f->apply;
-	struct sha256 got;
 
-	sha256_of(a->old_manifest, &got);
-	if (!sha256_equal(&got, &a->release->base_digest))
+	if (!image_or_tree_is(a->release->content, a->old_manifest,
+			      &a->release->base_digest))
 		return err_set(e, ERR_CONFLICT,
 			       "the old tree is not the one that this delta "
 			       "is for: take the full package");
@@ -184,10 +183,6 @@ static int check_base(struct folders *f, struct err *e)
 
 static int check_place(const struct apply *a, struct err *e)
 {
-	if (a->release->content == PACKAGE_IMAGE &&
-	    package_header(a->package)->content == PACKAGE_IMAGE)
-		return err_set(e, ERR_REFUSED,
-			       "package holds an image, not a tree");
 	if (a->release->attributes == TREE_SYSTEM && geteuid() != 0)
 		return err_set(e, ERR_REFUSED,
 			       "a system tree needs root: nothing was written");

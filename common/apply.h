@@ -27,6 +27,8 @@ struct apply {
 };
 
 /*
+ * An image becomes a tree of one file, IMAGE_NAME (image.h).
+ *
  * On success new_dirfd holds the complete tree, synced, and the manifest's
  * bytes are in *manifest, which was empty. ERR_UNTRUSTED when the result is
  * not the signed one, ERR_REFUSED when it may not be written here (a system

@@ -17,6 +17,38 @@ int image_manifest(uint64_t len, const struct sha256 *digest, struct buf *out,
 	return 0;
 }
 
+/* One file, and the digest is its: then no other manifest can be meant. */
+static bool image_is(struct slice manifest, const struct sha256 *digest)
+{
+	struct buf wanted = BUF_INIT(IMAGE_MANIFEST_MAX);
+	struct tree_entry entry;
+	struct err unused;
+	struct tree tree;
+	bool is = false;
+
+	if (tree_parse(manifest, &tree, &unused))
+		return false;
+	if (tree.count == 1) {
+		tree_entry(&tree, 0, &entry);
+		is = image_manifest(entry.len, digest, &wanted, &unused) == 0 &&
+		     slice_equal(manifest, buf_slice(&wanted));
+	}
+	tree_done(&tree);
+	buf_done(&wanted);
+	return is;
+}
+
+bool image_or_tree_is(enum package_content content, struct slice manifest,
+		      const struct sha256 *digest)
+{
+	struct sha256 got;
+
+	if (content == PACKAGE_IMAGE)
+		return image_is(manifest, digest);
+	sha256_of(manifest, &got);
+	return sha256_equal(&got, digest);
+}
+
 void image_as_tree(const struct release *image, struct slice manifest,
 		   struct release *out)
 {

@@ -21,6 +21,13 @@ int image_manifest(uint64_t len, const struct sha256 *digest, struct buf *out,
 		   struct err *e) NODISCARD;
 
 /*
+ * Is this the manifest of what a release names by that digest? Of a tree it is
+ * the manifest's own, of an image that of the one file in it.
+ */
+bool image_or_tree_is(enum package_content content, struct slice manifest,
+		      const struct sha256 *digest);
+
+/*
  * The release of an image as one of that tree, whose manifest is given.
  * Borrows everything from *image.
  */

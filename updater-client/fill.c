@@ -85,6 +85,7 @@ static int image_check(const struct session *s, enum slot which,
 static const struct fill_kind kinds[] = {
 	[SLOT_TREE] = { tree_base, tree_new, tree_check_setup },
 	[SLOT_IMAGE] = { image_base, image_new, image_check },
+	[SLOT_FILE] = { tree_base, tree_new, tree_check_setup },
 };
 
 static const struct fill_kind *kind_of(const struct session *s)

@@ -61,6 +61,7 @@ static int measure_image(const struct install *in, struct room *r,
 
 	if (slot_image_open_new(s->config, s->journal.machine.to, &fd, e))
 		return -1;
+	r->is_image = true;
 	rc = slot_image_room(fd, &r->image_bytes, e);
 	fs_close(&fd);
 	return rc;
@@ -85,7 +86,7 @@ static int measure(const struct install *in, struct room *r, struct err *e)
 		return -1;
 	r->spooled = intake_size(s->spool_fd, &in->plan.package_digest);
 	/* Less than it will be: blocks are not known for sure. */
-	if (found && s->config->kind == SLOT_TREE) {
+	if (found && !r->is_image) {
 		r->freed_bytes = old.content_len;
 		r->freed_inodes = old.entries;
 	}

@@ -31,16 +31,15 @@ static int judge_inodes(const char *where, uint64_t needed, uint64_t free,
 }
 
 /* Where the slots' records are; a tree is there, too. */
-static uint64_t slot_room(const struct plan *p)
+static uint64_t slot_room(const struct room *r, const struct plan *p)
 {
-	return p->scratch_len + (p->content == PACKAGE_IMAGE
-					 ? (uint64_t)SLOT_EXTRA
-					 : slot_release_room(&p->release));
+	return p->scratch_len + (r->is_image ? (uint64_t)SLOT_EXTRA
+					     : slot_release_room(&p->release));
 }
 
 int room_judge(const struct room *r, const struct plan *p, struct err *e)
 {
-	uint64_t slot = slot_room(p);
+	uint64_t slot = slot_room(r, p);
 	uint64_t slot_inodes = (uint64_t)p->release.entries + SLOT_INODES;
 	uint64_t state = STATE_EXTRA;
 	uint64_t slot_free = r->slot_bytes + r->freed_bytes;
@@ -48,7 +47,7 @@ int room_judge(const struct room *r, const struct plan *p, struct err *e)
 
 	if (p->package_len > r->spooled)
 		state += p->package_len - r->spooled;
-	if (p->content == PACKAGE_IMAGE &&
+	if (r->is_image &&
 	    judge("in the slot", p->release.content_len, r->image_bytes, e))
 		return -1;
 	if (r->same_disk)

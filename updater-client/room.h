@@ -15,7 +15,8 @@ struct room {
 	uint64_t spooled; /* bytes of the package that are there already */
 	/* What emptying the slot will give back. */
 	uint64_t freed_bytes, freed_inodes;
-	uint64_t image_bytes; /* images: what the slot can take */
+	bool is_image; /* the slot has a length, and can take: */
+	uint64_t image_bytes;
 };
 
 /* ERR_SPACE, saying where and how much is missing. */

@@ -100,7 +100,7 @@ static int parse_attributes(struct settings *c, struct err *e)
 
 enum package_content settings_content(const struct settings *c)
 {
-	return c->kind == SLOT_IMAGE ? PACKAGE_IMAGE : PACKAGE_TREE;
+	return c->kind == SLOT_TREE ? PACKAGE_TREE : PACKAGE_IMAGE;
 }
 
 static int parse_kind(struct settings *c, struct err *e)
@@ -109,10 +109,15 @@ static int parse_kind(struct settings *c, struct err *e)
 		c->kind = SLOT_TREE;
 	else if (strcmp(c->kind_name, "image") == 0)
 		c->kind = SLOT_IMAGE;
+	else if (strcmp(c->kind_name, "file") == 0)
+		c->kind = SLOT_FILE;
 	else
 		return err_set(e, ERR_CONFIG,
-			       "[slot] kind: tree or image, not %s",
+			       "[slot] kind: tree, image or file, not %s",
 			       c->kind_name);
+	if (c->kind != SLOT_TREE && c->attributes_name)
+		return err_set(e, ERR_CONFIG,
+			       "[slot] attributes: only trees have them");
 	if (c->kind != SLOT_IMAGE) {
 		if (c->slot_a || c->slot_b || c->slot_root)
 			return err_set(e, ERR_CONFIG,
@@ -128,9 +133,6 @@ static int parse_kind(struct settings *c, struct err *e)
 			       "devices or files; root: of a folder");
 	if (strcmp(c->slot_a, c->slot_b) == 0)
 		return err_set(e, ERR_CONFIG, "[slot] a and b are the same");
-	if (c->attributes_name)
-		return err_set(e, ERR_CONFIG,
-			       "[slot] attributes: an image has none");
 	return 0;
 }
 

@@ -36,7 +36,8 @@ enum boot_kind {
 /* What a slot is: slot_tree.h, slot_image.h. */
 enum slot_kind {
 	SLOT_TREE,
-	SLOT_IMAGE
+	SLOT_IMAGE,
+	SLOT_FILE /* an image in a file of its own, in a folder as trees are */
 };
 
 struct settings {

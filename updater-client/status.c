@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/fs.h"
+#include "common/image.h"
 #include "common/image_disk.h"
 #include "common/json.h"
 #include "common/utc.h"
@@ -32,6 +33,18 @@ static bool image_is_there(const struct session *s, enum slot which,
 	return there;
 }
 
+/* Of an image it is made of length and digest, and not itself signed. */
+static bool is_manifest_of(int fd, const struct slot_release *r)
+{
+	uint8_t bytes[IMAGE_MANIFEST_MAX];
+	struct err unused;
+	size_t got;
+
+	return fs_read_at(fd, 0, bytes, sizeof(bytes), &got, &unused) == 0 &&
+	       image_or_tree_is(PACKAGE_IMAGE, (struct slice){ bytes, got },
+				&r->digest);
+}
+
 /* Is the manifest still the one that was signed? */
 static bool is_intact(const struct session *s, enum slot which,
 		      const struct slot_release *r)
@@ -45,7 +58,9 @@ static bool is_intact(const struct session *s, enum slot which,
 		return image_is_there(s, which, r);
 	if (slot_tree_manifest(&s->slots, which, &fd, &unused))
 		return false;
-	if (sha256_of_range(fd, 0, r->manifest_len, &digest, &unused) == 0)
+	if (s->config->kind == SLOT_FILE)
+		intact = is_manifest_of(fd, r);
+	else if (sha256_of_range(fd, 0, r->manifest_len, &digest, &unused) == 0)
 		intact = sha256_equal(&digest, &r->digest);
 	fs_close(&fd);
 	return intact;

@@ -6,6 +6,7 @@
 #include "common/apply.h"
 #include "common/apply_image.h"
 #include "common/fs.h"
+#include "common/image.h"
 #include "common/image_disk.h"
 #include "common/mem.h"
 #include "common/secret.h"
@@ -51,16 +52,14 @@ static int read_manifest(int fd, struct buf *out, struct err *e)
 static int read_base(const struct writer_setup *setup, const struct plan *plan,
 		     struct buf *manifest, struct err *e)
 {
-	struct sha256 digest;
-
 	if (plan->kind != PACKAGE_DELTA)
 		return 0;
 	if (setup->old_manifest_fd < 0 || setup->old_fd < 0)
 		return err_set(e, ERR_CONFLICT, "there is no base");
 	if (read_manifest(setup->old_manifest_fd, manifest, e))
 		return -1;
-	sha256_of(buf_slice(manifest), &digest);
-	if (!sha256_equal(&digest, &plan->base_digest))
+	if (!image_or_tree_is(plan->content, buf_slice(manifest),
+			      &plan->base_digest))
 		return err_set(e, ERR_CONFLICT,
 			       "the manifest of the slot that runs is damaged");
 	return 0;
@@ -125,7 +124,10 @@ static int write_tree(const struct writer_setup *setup, const struct message *m,
 	const struct plan *plan = &m->plan;
 	struct package_reader *package = NULL;
 	struct buf base = BUF_INIT(TREE_MANIFEST_MAX);
-	struct buf manifest = BUF_INIT((size_t)plan->release.manifest_len);
+	struct buf manifest =
+		BUF_INIT(plan->content == PACKAGE_IMAGE
+				 ? IMAGE_MANIFEST_MAX
+				 : (size_t)plan->release.manifest_len);
 	struct release release;
 	struct apply a = { .release = &release, .watch = &watch };
 	int rc = -1;
@@ -172,13 +174,12 @@ static int check_tree(const struct checker_setup *setup,
 	const struct tree_watch watch = { &teller, tell };
 	struct buf manifest = BUF_INIT(TREE_MANIFEST_MAX);
 	struct tree tree = { 0 };
-	struct sha256 digest;
 	int rc = -1;
 
 	if (read_manifest(setup->manifest_fd, &manifest, e))
 		goto out;
-	sha256_of(buf_slice(&manifest), &digest);
-	if (!sha256_equal(&digest, &plan->release.digest)) {
+	if (!image_or_tree_is(plan->content, buf_slice(&manifest),
+			      &plan->release.digest)) {
 		err_set(e, ERR_UNTRUSTED,
 			"the slot's manifest is not the signed one");
 		goto out;
@@ -212,27 +213,28 @@ static void finish(struct channel *control, int rc, struct err *failure)
 
 void writer_run(void *ctx, struct channel *control)
 {
+	const struct writer_setup *setup = ctx;
 	struct message *m = secret_new(sizeof(*m));
 	struct err failure = { 0 };
 
+	/* Only what stands in a folder has a manifest. */
 	if (get_plan(control, m))
 		finish(control,
-		       (m->plan.content == PACKAGE_IMAGE
-				? write_image
-				: write_tree)(ctx, m, control, &failure),
+		       (setup->manifest_fd < 0 ? write_image : write_tree)(
+			       setup, m, control, &failure),
 		       &failure);
 	secret_free(m, sizeof(*m));
 }
 
 void checker_run(void *ctx, struct channel *control)
 {
+	const struct checker_setup *setup = ctx;
 	struct err failure = { 0 };
 	struct message m;
 
 	if (get_plan(control, &m))
 		finish(control,
-		       (m.plan.content == PACKAGE_IMAGE
-				? check_image
-				: check_tree)(ctx, &m.plan, control, &failure),
+		       (setup->manifest_fd < 0 ? check_image : check_tree)(
+			       setup, &m.plan, control, &failure),
 		       &failure);
 }

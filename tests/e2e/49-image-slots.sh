@@ -1,7 +1,8 @@
 #!/bin/sh
 # Slots that are images: written chunk by chunk, read back, switched by a loader
 # that a program speaks for. The slots are files here, so that nobody needs to
-# be root; a block device is opened by the same code.
+# be root; a block device is opened by the same code. And images as files that
+# the link switches.
 . "$(dirname "$0")/boot-lib.sh"
 
 record=$WORK/record
@@ -61,6 +62,7 @@ make_image_release() { # id, options
 		--passphrase-fd 3 3<"$WORK/pass" >/dev/null
 	rm -rf "$WORK/publish"
 	"$signer" publish "$WORK/repo" "$WORK/publish" $online >/dev/null
+	cp -r "$WORK/publish" "$WORK/publish.$id"
 }
 
 make_image_device() { # name
@@ -191,6 +193,29 @@ on two update --from "$WORK/publish" 2>"$WORK/said" || got=$?
 [ $got -ne 0 ] || die "/dev/null is no slot"
 grep -q 'neither a block device nor a file' "$WORK/said" ||
 	die "why? $(cat "$WORK/said")"
+
+# ---- slots that are one file each, and the link --------------------------------
+make_device file
+cat >>"$WORK/file/client.conf" <<INI
+[slot]
+kind = file
+INI
+on file update --quiet --from "$WORK/publish.1" >/dev/null
+cmp "$WORK/file/slots/current/image" "$WORK/images/1" || die "1 is not current"
+on file update --from "$WORK/publish.2" --json >"$WORK/said"
+grep -q '"package": *"delta"' "$WORK/said" || die "no delta was taken"
+cmp "$WORK/file/slots/current/image" "$WORK/images/2" || die "2 is not current"
+says file state confirmed
+on file status | grep -q 'slot b *good' || die "$(on file status)"
+on file rollback >/dev/null
+cmp "$WORK/file/slots/current/image" "$WORK/images/1" || die "not gone back"
+# What runs is damaged: the full package is taken, and nothing goes back to it.
+printf x | dd of="$WORK/file/slots/current/image" bs=1 seek=1900000 \
+	conv=notrunc 2>/dev/null
+on file update --quiet --from "$WORK/publish.3" >/dev/null
+cmp "$WORK/file/slots/current/image" "$WORK/images/3" || die "3 is not current"
+want 6 on file rollback 2>/dev/null
+cmp "$WORK/file/slots/current/image" "$WORK/images/3" || die "gone back to damage"
 
 # ---- a tree is not for it, nor an image for trees --------------------------------
 make_tree 9

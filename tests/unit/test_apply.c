@@ -350,7 +350,8 @@ static void what_the_header_says_must_be_signed(void **state)
 	assert_tree_refused(k, ERR_LIMIT, "manifest is too large");
 	h.content = PACKAGE_IMAGE;
 	raw_make(&k->package, h, buf_slice(&k->tar), &k->release);
-	assert_tree_refused(k, ERR_REFUSED, "an image");
+	k->release.content = PACKAGE_TREE;
+	assert_tree_refused(k, ERR_UNTRUSTED, "another kind");
 }
 
 /* Manifests that no package of ours has, whole and signed. */

@@ -5,6 +5,8 @@
  */
 #include "common/apply_image.h"
 
+#include "common/apply.h"
+#include "common/image.h"
 #include "common/image_disk.h"
 #include "common/mem.h"
 #include "signer/pack.h"
@@ -338,6 +340,78 @@ static void an_image_of_no_bytes_or_a_folder_is_no_image(void **state)
 	assert_refused(pack_load(&how, box.path, &t, &e), ERR_USAGE);
 }
 
+/* ---- in a folder --------------------------------------------------------- */
+
+/* Into a folder, as the tree of one file; *old is the base's folder. */
+static int run_in_folder(struct attempt *a, const char *old, const char *name,
+			 struct err *out)
+{
+	const struct package_source from = { &a->package_fd, read_file_at };
+	struct buf base = BUF_INIT(IMAGE_MANIFEST_MAX);
+	struct buf manifest = BUF_INIT(IMAGE_MANIFEST_MAX);
+	struct apply job = { .release = &a->release, .old_dirfd = -1 };
+	struct err e = { 0 };
+	int rc;
+
+	if (old) {
+		job.old_dirfd = box_folder(&box, old);
+		assert_ok(image_manifest(IMAGE_LEN, &a->release.base_digest,
+					 &base, &e));
+		job.old_manifest = buf_slice(&base);
+	}
+	job.new_dirfd = box_folder(&box, name);
+	assert_ok(package_open(&from, a->release.package_len,
+			       a->release.head_len, &a->release.head_digest,
+			       &job.package, &e));
+	rc = apply_tree(&job, &manifest, out);
+	if (rc == 0)
+		assert_true(image_or_tree_is(PACKAGE_IMAGE,
+					     buf_slice(&manifest),
+					     &a->release.digest));
+	package_close(job.package);
+	fs_close(&job.old_dirfd);
+	fs_close(&job.new_dirfd);
+	buf_done(&base);
+	buf_done(&manifest);
+	return rc;
+}
+
+static void in_a_folder_an_image_is_one_file(void **state)
+{
+	struct buf bytes = BUF_INIT(SLOT_LEN);
+	struct attempt a;
+	struct err e = { 0 };
+
+	(void)state;
+	begin(&a, NULL, PACKAGE_ZSTD);
+	assert_ok(run_in_folder(&a, NULL, "full", &e));
+	assert_ok(fs_read_file(box.dir, "full/" IMAGE_NAME, &bytes, &e));
+	assert_int_equal(bytes.len, IMAGE_LEN);
+	assert_memory_equal(bytes.ptr, newer, IMAGE_LEN);
+	end(&a);
+
+	begin(&a, old_content, PACKAGE_ZSTD);
+	fs_close(&a.old_fd);
+	a.old_fd = box_folder(&box, "base");
+	assert_ok(fs_replace_file(a.old_fd, IMAGE_NAME,
+				  (struct slice){ older, IMAGE_LEN }, 0644,
+				  &e));
+	assert_int_equal(fchmodat(a.old_fd, IMAGE_NAME, 0644, 0), 0);
+	assert_ok(run_in_folder(&a, "base", "delta", &e));
+	bytes.len = 0;
+	assert_ok(fs_read_file(box.dir, "delta/" IMAGE_NAME, &bytes, &e));
+	assert_memory_equal(bytes.ptr, newer, IMAGE_LEN);
+	/* The base is compared whole here, too. */
+	older[7] ^= 1;
+	assert_ok(fs_replace_file(a.old_fd, IMAGE_NAME,
+				  (struct slice){ older, IMAGE_LEN }, 0644,
+				  &e));
+	older[7] ^= 1;
+	assert_refused(run_in_folder(&a, "base", "damaged", &e), ERR_CONFLICT);
+	end(&a);
+	buf_done(&bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -350,6 +424,7 @@ int main(void)
 		cmocka_unit_test(too_small_a_slot_is_not_written),
 		cmocka_unit_test(another_length_than_signed_is_refused),
 		cmocka_unit_test(a_tree_is_no_image),
+		cmocka_unit_test(in_a_folder_an_image_is_one_file),
 		cmocka_unit_test(another_result_than_signed_is_refused),
 		cmocka_unit_test(an_image_of_no_bytes_or_a_folder_is_no_image),
 	};

@@ -38,10 +38,43 @@ static void the_manifest_follows_from_length_and_digest(void **state)
 	buf_done(&manifest);
 }
 
+static void a_manifest_names_one_image_or_tree(void **state)
+{
+	struct sha256 image = { { 7 } }, own;
+	struct buf manifest = BUF_INIT(2 * IMAGE_MANIFEST_MAX);
+	const struct tree_entry second = { .type = TREE_FILE,
+					   .path = slice_of("second"),
+					   .mode = 0644 };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(image_manifest(5, &image, &manifest, &e));
+	sha256_of(buf_slice(&manifest), &own);
+	assert_true(
+		image_or_tree_is(PACKAGE_IMAGE, buf_slice(&manifest), &image));
+	assert_false(
+		image_or_tree_is(PACKAGE_IMAGE, buf_slice(&manifest), &own));
+	assert_true(image_or_tree_is(PACKAGE_TREE, buf_slice(&manifest), &own));
+	assert_false(
+		image_or_tree_is(PACKAGE_TREE, buf_slice(&manifest), &image));
+	manifest.ptr[manifest.len - 1] ^= 1; /* of the digest */
+	assert_false(
+		image_or_tree_is(PACKAGE_IMAGE, buf_slice(&manifest), &image));
+	manifest.len = 0;
+	assert_false(
+		image_or_tree_is(PACKAGE_IMAGE, buf_slice(&manifest), &image));
+	assert_ok(image_manifest(5, &image, &manifest, &e));
+	assert_ok(tree_add(&manifest, &second, &e));
+	assert_false(
+		image_or_tree_is(PACKAGE_IMAGE, buf_slice(&manifest), &image));
+	buf_done(&manifest);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_manifest_follows_from_length_and_digest),
+		cmocka_unit_test(a_manifest_names_one_image_or_tree),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

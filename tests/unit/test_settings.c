@@ -103,6 +103,12 @@ static void image_slots_are_two_places_and_a_boot_loader(void **state)
 	assert_string_equal(c.slot_b, "/dev/mmcblk0p3");
 	assert_string_equal(c.slot_root, "/");
 	settings_done(&c);
+	assert_ok(parse(GOOD "[slot]\nkind = file\n", &c, &e));
+	assert_int_equal(c.kind, SLOT_FILE);
+	assert_int_equal(settings_content(&c), PACKAGE_IMAGE);
+	settings_done(&c);
+	refuse(GOOD "[slot]\nkind = file\nattributes = system\n");
+	refuse(GOOD "[slot]\nkind = file\na = /x\nb = /y\n");
 	refuse(GOOD IMAGE); /* the symlink starts no image */
 	refuse(GOOD IMAGE LOADER "[slot]\nattributes = app\n");
 	refuse(GOOD LOADER "[slot]\nkind = image\n");
