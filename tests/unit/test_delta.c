@@ -217,6 +217,14 @@ static void assert_apply_refused(uint64_t len, enum err_code code)
 	assert_true(new_len <= len);
 }
 
+static void assert_apply_refused_saying(uint64_t len, enum err_code code,
+					const char *words)
+{
+	struct err e = { 0 };
+
+	assert_refused_saying(apply(len, &e), code, words);
+}
+
 /* ---- tests --------------------------------------------------------------- */
 
 static void a_record_header_survives_the_round_trip(void **state)
@@ -470,12 +478,12 @@ static void wrong_patches_are_refused(void **state)
 	choose(0);
 	record.new_len = 50;
 	end_record();
-	assert_apply_refused(100, ERR_FORMAT);
+	assert_apply_refused_saying(100, ERR_FORMAT, "cuts a block");
 	buf_done(&records);
 	copy(100, 0);
 	record.new_len = 50;
 	end_record();
-	assert_apply_refused(100, ERR_FORMAT);
+	assert_apply_refused_saying(100, ERR_FORMAT, "cuts a copy");
 	/* A predictor that does not exist, and one that is missing. */
 	buf_done(&records);
 	patch(100, 1);
@@ -499,6 +507,12 @@ static void wrong_patches_are_refused(void **state)
 	wrong(100, 1);
 	end_record();
 	assert_apply_refused(100, ERR_FORMAT);
+	/* The same without the byte: so many right ones are not there. */
+	buf_done(&records);
+	op("", 100, 0);
+	add_varint(DELTA_RIGHTS, 100);
+	end_record();
+	assert_apply_refused(100, ERR_FORMAT);
 	/* An empty cover, an empty segment. */
 	buf_done(&records);
 	patch(1, 1);
@@ -512,6 +526,12 @@ static void wrong_patches_are_refused(void **state)
 	end_record();
 	assert_apply_refused(1, ERR_FORMAT);
 	/* Covers longer than the segment, a segment longer than all. */
+	buf_done(&records);
+	patch(10, 1);
+	cover(11, 1, 0);
+	insert("0123456789");
+	end_record();
+	assert_apply_refused(10, ERR_LIMIT);
 	buf_done(&records);
 	patch(10, 1);
 	cover(5, 6, 0);
@@ -592,6 +612,12 @@ static void more_than_was_signed_never_comes_out(void **state)
 	assert_apply_refused(19, ERR_LIMIT);
 	assert_int_equal(new_len, 0);
 	assert_apply_refused(21, ERR_FORMAT);
+	buf_done(&records);
+	copy(10, 0);
+	copy(10, 0);
+	end_record();
+	assert_apply_refused(19, ERR_LIMIT);
+	assert_int_equal(new_len, 0);
 	/* A record that yields more or less than its header says. */
 	buf_done(&records);
 	op("0123456789", 10, 0);
@@ -685,6 +711,32 @@ static void reads_of_the_old_are_bounded(void **state)
 	assert_apply_refused((uint64_t)covers * 8, ERR_LIMIT);
 }
 
+/* A copy counts with what was looked at before it. */
+static void copies_are_reads_too(void **state)
+{
+	const unsigned covers = 120000, half = covers / 2;
+	const uint64_t reads =
+		covers * (1 + (uint64_t)DELTA_BEFORE + DELTA_AFTER);
+	const uint64_t len = covers * UINT64_C(8) + OLD_LEN;
+
+	(void)state;
+	assert_true(reads < len + len / 2 + DELTA_READS_FREE);
+	assert_true(reads + OLD_LEN > len + len / 2 + DELTA_READS_FREE);
+	for (unsigned n = 0; n < 2; n++) {
+		patch(half * 8, half);
+		for (unsigned i = 0; i < half; i++) {
+			cover(7, 1, i > 0 ? -1 : 1000);
+			choose(DELTA_POINTERS);
+			insert("1234567");
+		}
+		end_record();
+	}
+	copy(OLD_LEN, 0);
+	end_record();
+	assert_apply_refused_saying(len, ERR_LIMIT, "reads too much");
+	assert_int_equal(new_len, covers * UINT64_C(8));
+}
+
 static void every_cut_and_every_extra_byte_is_refused(void **state)
 {
 	struct err e = { 0 };
@@ -728,6 +780,7 @@ int main(void)
 		TEST(wrong_prefixes_are_refused),
 		TEST(wrong_patches_are_refused),
 		TEST(too_many_covers_are_refused),
+		TEST(copies_are_reads_too),
 		TEST(exact_covers_may_be_cloned),
 		TEST(nothing_is_made_of_nothing),
 		TEST(reading_beside_the_old_is_refused),
