@@ -86,7 +86,7 @@ static int read_data(struct tar *t, const void **bytes, size_t *len,
 	}
 	if (rc != ARCHIVE_OK)
 		return tar_error(t, e);
-	if (offset < 0 || (uint64_t)offset != expected_offset)
+	if ((uint64_t)offset != expected_offset)
 		return err_set(e, ERR_REFUSED, "tar: sparse member");
 	return 0;
 }
@@ -115,7 +115,9 @@ static bool name_agrees(struct archive_entry *m, const struct tree_entry *entry)
 	struct slice name = slice_of(archive_entry_pathname(m));
 
 	if (entry->type == TREE_FOLDER) {
-		if (name.len == 0 || name.ptr[name.len - 1] != '/')
+		/* Of no name there is no last byte. */
+		if (!slice_equal(slice_sub(name, name.len - 1, 1),
+				 slice_of("/")))
 			return false;
 		name.len--;
 		if (entry->path.len == 0)
@@ -138,21 +140,17 @@ static bool type_agrees(struct archive_entry *m, const struct tree_entry *entry)
 static bool xattrs_agree(struct archive_entry *m,
 			 const struct tree_entry *entry)
 {
-	int count = archive_entry_xattr_reset(m);
+	const char *name;
+	const void *value;
+	size_t len;
 
-	if (count != entry->xattr_count)
+	if (archive_entry_xattr_reset(m) != entry->xattr_count)
 		return false;
-	for (int i = 0; i < count; i++) {
-		const char *name;
-		const void *value;
-		size_t len;
+	while (archive_entry_xattr_next(m, &name, &value, &len) == ARCHIVE_OK) {
 		struct slice rest = entry->xattrs;
 		struct tree_xattr x;
 		bool found = false;
 
-		if (archive_entry_xattr_next(m, &name, &value, &len) !=
-		    ARCHIVE_OK)
-			return false;
 		while (!found && tree_xattr_next(&rest, &x))
 			found = text_is(name, x.name) &&
 				slice_equal((struct slice){ value, len },
@@ -240,10 +238,9 @@ static int read_manifest(struct tar *t, struct buf *manifest, struct err *e)
 
 	if (next_member(t, &end, e))
 		return -1;
-	if (end ||
-	    !text_is(archive_entry_pathname(t->member),
-		     slice_of(APPLY_MANIFEST_NAME)) ||
-	    archive_entry_filetype(t->member) != AE_IFREG)
+	/* Whatever it is of: it must have the bytes whose digest is signed. */
+	if (end || !text_is(archive_entry_pathname(t->member),
+			    slice_of(APPLY_MANIFEST_NAME)))
 		return err_set(e, ERR_FORMAT,
 			       "tar does not begin with the manifest");
 	do {
@@ -284,14 +281,13 @@ static int read_content(struct tar *t, const struct tree_entry *entry,
  */
 static int check_rest(struct tar *t, struct err *e)
 {
-	la_int64_t used = archive_filter_bytes(t->archive, 0);
 	struct slice rest;
 
-	if (payload_next(t->payload, &rest, e))
-		return -1;
-	if (rest.len > 0 || used < 0 || (uint64_t)used != t->plain_len)
+	if ((uint64_t)archive_filter_bytes(t->archive, 0) != t->plain_len)
 		return err_set(e, ERR_FORMAT, "tar: bytes after its end");
-	return 0;
+	/* So nothing is left, unless the payload is longer than its header
+	 * says, and that it finds out when it is asked for more. */
+	return payload_next(t->payload, &rest, e);
 }
 
 /* The next entry with the member that carries it. */

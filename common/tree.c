@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/tree.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -203,9 +204,10 @@ static void read_entry(struct rd *r, enum tree_attributes attributes,
 
 void tree_entry(const struct tree *t, uint32_t index, struct tree_entry *out)
 {
-	struct rd r =
-		rd_init(slice_sub(t->bytes, t->offsets[index], t->bytes.len));
+	struct rd r;
 
+	assert(index < t->count);
+	r = rd_init(slice_sub(t->bytes, t->offsets[index], t->bytes.len));
 	read_entry(&r, t->attributes, out);
 }
 

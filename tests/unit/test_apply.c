@@ -818,6 +818,56 @@ a_delta_for_another_base_is_found_before_the_first_write(void **state)
 	clear(k, old);
 }
 
+/* Files that stand first in a tree, too, and more than are kept open. */
+static void a_delta_reads_any_of_many_old_files(void **state)
+{
+	enum {
+		FILES = 12,
+		EACH = 10
+	};
+	const struct delta_head no_members = { 0 };
+	struct kit *k = *state;
+	const struct delta_writer_setup how = { .codec = PACKAGE_RAW,
+						.to = { &k->tar, add_bytes } };
+	struct delta_writer *w;
+	uint8_t head[DELTA_HEAD_LEN];
+	char path[8], content[EACH + 1];
+	struct err e = { 0 };
+	uint64_t len, at;
+	int old;
+
+	begin(k, TREE_APP);
+	fs_close(&k->slot);
+	old = box_folder(&k->box, "slot");
+	for (unsigned i = 0; i < FILES; i++) {
+		(void)snprintf(path, sizeof(path), "f%02u", i);
+		(void)snprintf(content, sizeof(content), "content %02u", i);
+		list(k, TREE_FILE, path, content);
+		put_file(old, path, content, 0755);
+	}
+	sign(k);
+	assert_ok(fs_rename(k->box.dir, "slot", "old", &e));
+	k->slot = box_folder(&k->box, "slot");
+	k->release.base_digest = k->release.digest;
+
+	delta_format_head(&no_members, head);
+	assert_ok(add_bytes(&k->tar, (struct slice){ head, sizeof(head) }, &e));
+	delta_writer_new(&how, &w);
+	assert_ok(delta_writer_copy(w, 0, k->manifest.len, &e));
+	for (unsigned i = 0; i < FILES; i++) {
+		at = k->manifest.len + i * EACH;
+		/* In two parts, so that none is taken over as a whole. */
+		assert_ok(delta_writer_copy(w, at, 4, &e));
+		assert_ok(delta_writer_copy(w, at + 4, EACH - 4, &e));
+	}
+	assert_ok(delta_writer_end(w, &len, &e));
+	delta_writer_free(w);
+	pack_raw(k, PACKAGE_DELTA, buf_slice(&k->tar));
+	assert_ok(apply_with(k, old, buf_slice(&k->manifest), &e));
+	assert_ok(tree_check(k->slot, &k->tree, true, NULL, &e));
+	clear(k, old);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -838,6 +888,7 @@ int main(void)
 		TEST(only_plain_tar_is_read),
 		TEST(a_system_without_root_writes_nothing),
 		TEST(a_delta_rebuilds_the_tree),
+		TEST(a_delta_reads_any_of_many_old_files),
 		TEST(a_delta_of_the_right_length_can_still_be_wrong),
 		TEST(a_damaged_base_is_found_before_the_first_write),
 		TEST(a_delta_for_another_base_is_found_before_the_first_write),
