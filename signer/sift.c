@@ -7,6 +7,7 @@
 #include "common/mem.h"
 #include "common/text.h"
 #include "signer/encoded.h"
+#include "signer/hexdump.h"
 #include "signer/published.h"
 #include "signer/secrets.h"
 #include "signer/unwrap.h"
@@ -34,13 +35,14 @@ struct level {
 	struct sift *sift;
 	const struct sift_source *source;
 	uint8_t *window;
-	size_t have;      /* bytes in it */
-	size_t judged;    /* of these, already */
-	uint64_t base;    /* offset of the window in the file */
-	uint64_t covered; /* up to here a finding reaches */
-	bool ended;       /* all of the file is in the window or behind us */
-	bool handed;      /* the first window was handed on */
-	bool broken;      /* reading it failed for good: why is in error */
+	size_t have;        /* bytes in it */
+	size_t judged;      /* of these, already */
+	uint64_t base;      /* offset of the window in the file */
+	uint64_t covered;   /* up to here a finding reaches */
+	bool ended;         /* all of the file is in the window or behind us */
+	bool handed;        /* the first window was handed on */
+	const char *closed; /* what cannot be opened: "squashfs" */
+	bool broken;        /* reading it failed for good: why is in error */
 	struct err error;
 	unsigned depth;
 	/*
@@ -532,9 +534,44 @@ static int find_encoded(struct view *v, struct err *e)
 	return 0;
 }
 
+static int judge_dump(struct view *v, const struct hexdump *run, struct err *e)
+{
+	uint8_t *room = v->level->sift->decoded[v->decoded];
+	struct view inner = {
+		.level = v->level,
+		.bytes = { room, run->bytes },
+		.to = run->bytes,
+		.start = true,
+		.decoded = v->decoded + 1,
+		.at = v->decoded > 0 ? v->at : v->level->base + run->at,
+		.suffix = ", in a hex dump",
+	};
+
+	hexdump_decode(v->bytes, run, room);
+	if (judge(&inner, e))
+		return -1;
+	if (inner.range_count > 0)
+		cover(v, run->at, run->len);
+	return 0;
+}
+
+static int find_dumps(struct view *v, struct err *e)
+{
+	size_t from = v->from;
+	struct hexdump run;
+
+	if (v->decoded == DECODE_MAX)
+		return 0;
+	while (hexdump_next(v->bytes, from, v->to, &run, &from))
+		if (!is_covered(v, run.at) && judge_dump(v, &run, e))
+			return -1;
+	return 0;
+}
+
 static int judge(struct view *v, struct err *e)
 {
-	return find_containers(v, e) || find_scalars(v, e) || find_encoded(v, e)
+	return find_containers(v, e) || find_scalars(v, e) ||
+			       find_encoded(v, e) || find_dumps(v, e)
 		       ? -1
 		       : 0;
 }
@@ -543,7 +580,10 @@ static int judge(struct view *v, struct err *e)
 
 static void look_at_start(struct level *l)
 {
-	l->archive = unwrap_kind((struct slice){ l->window, l->have });
+	const struct slice head = { l->window, l->have };
+
+	l->archive = unwrap_kind(head);
+	l->closed = unwrap_closed(head);
 	if (l->depth == 0)
 		l->sift->program =
 			l->have > 4 && memcmp(l->window, "\177ELF", 4) == 0;
@@ -707,8 +747,11 @@ static int sift_archive(struct level *l, struct err *e)
 	struct slice rest;
 	int rc;
 
-	rc = unwrap_open(l->archive, hand_on, l, &in.archive, e) ||
-	     sift_members(&in, e);
+	rc = unwrap_open(l->archive, hand_on, l, &in.archive, e);
+	/* Too large to be opened: not searched whole, like a bomb. */
+	in.bomb = rc && e->code == ERR_LIMIT;
+	if (rc == 0)
+		rc = sift_members(&in, e);
 	if (rc)
 		rc = forgive(&in, e);
 	unwrap_close(in.archive);
@@ -765,6 +808,19 @@ static bool is_large_code(const struct level *l)
 	return unwrap_kind((struct slice){ start, len }) != UNWRAP_NONE;
 }
 
+/* Its own bytes are searched; what is compressed in them says nothing. */
+static int tell_closed(const struct level *l, struct err *e)
+{
+	char why[WHAT_SIZE];
+
+	return text_format(why, sizeof(why), e,
+			   "%s is not opened here: scan what it was made from",
+			   l->closed) ||
+			       unread(l, why, false, e)
+		       ? -1
+		       : 0;
+}
+
 static int sift_level(struct level *l, struct err *e)
 {
 	struct slice fresh;
@@ -780,6 +836,8 @@ static int sift_level(struct level *l, struct err *e)
 		code = false;
 		l->archive = UNWRAP_NONE;
 	}
+	if (l->closed && tell_closed(l, e))
+		return -1;
 	if (l->archive != UNWRAP_NONE)
 		return sift_archive(l, e);
 	if (code && sift_code(l, e))

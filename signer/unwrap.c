@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/buf.h"
 #include "common/mem.h"
 #include "common/text.h"
 
@@ -17,9 +18,10 @@ struct unwrap {
 	struct archive *archive;
 	int (*next)(void *ctx, struct slice *bytes, struct err *e);
 	void *ctx;
-	bool useless; /* it could not even be opened */
-	bool entered; /* a member was found */
-	bool broken;  /* reading the input failed: why is in error */
+	struct buf whole; /* of UNWRAP_WHOLE */
+	bool useless;     /* it could not even be opened */
+	bool entered;     /* a member was found */
+	bool broken;      /* reading the input failed: why is in error */
 	struct err error;
 };
 
@@ -57,7 +59,39 @@ static const struct magic magics[] = {
 	MAGIC(UNWRAP_ARCHIVE, 0, "\xc7\x71"),            /* cpio, binary */
 	MAGIC(UNWRAP_ARCHIVE, 0, "\x71\xc7"),
 	MAGIC(UNWRAP_ARCHIVE, 257, "ustar"), /* tar */
+	MAGIC(UNWRAP_WHOLE, 0, "7z\xbc\xaf\x27\x1c"),
 };
+
+static const struct {
+	const char *name;
+	size_t at;
+	const char *bytes;
+	size_t len;
+} closed[] = {
+	{ "squashfs", 0, "hsqs", 4 },
+	{ "squashfs", 0, "sqsh", 4 },
+	{ "cramfs", 0, "\x45\x3d\xcd\x28", 4 },
+	{ "cramfs", 0, "\x28\xcd\x3d\x45", 4 },
+	{ "erofs", 1024, "\xe2\xe1\xf5\xe0", 4 },
+	{ "UBI", 0, "UBI#", 4 },
+	{ "UBIFS", 0, "\x31\x18\x10\x06", 4 },
+	{ "rar", 0, "Rar!\x1a\x07", 6 },
+	{ "cab", 0, "MSCF\0\0\0\0", 8 },
+	{ "package of Pawl", 0, "PAWLPKG", 8 },
+};
+
+const char *unwrap_closed(struct slice head)
+{
+	for (size_t i = 0; i < ARRAY_LEN(closed); i++) {
+		struct slice part =
+			slice_sub(head, closed[i].at, closed[i].len);
+
+		if (part.len == closed[i].len &&
+		    memcmp(part.ptr, closed[i].bytes, part.len) == 0)
+			return closed[i].name;
+	}
+	return NULL;
+}
 
 /* The oldest tars have no magic but the sum of their header. */
 static bool is_old_tar(struct slice head)
@@ -146,6 +180,44 @@ static bool take_formats(struct archive *a)
 	       archive_read_support_format_zip_streamable(a) == ARCHIVE_OK;
 }
 
+/* All that is left of the input: libarchive wants to go to its end first. */
+static int read_whole(struct unwrap *u, struct err *e)
+{
+	struct slice bytes;
+
+	do {
+		if (u->next(u->ctx, &bytes, e))
+			return -1;
+		if (bytes.len > u->whole.max - u->whole.len)
+			return err_set(e, ERR_LIMIT, "larger than %u MB",
+				       UNWRAP_WHOLE_MAX >> 20);
+		if (buf_add(&u->whole, bytes, e))
+			return -1;
+	} while (bytes.len > 0);
+	return 0;
+}
+
+static int start(struct unwrap *u, enum unwrap_kind kind, struct err *e)
+{
+	if (kind != UNWRAP_WHOLE) {
+		u->useless = archive_read_open2(u->archive, u, NULL, read_input,
+						NULL, NULL) != ARCHIVE_OK;
+		return 0;
+	}
+	if (read_whole(u, e))
+		return -1;
+	u->useless = archive_read_open_memory(u->archive, u->whole.ptr,
+					      u->whole.len) != ARCHIVE_OK;
+	return 0;
+}
+
+static bool take(enum unwrap_kind kind, struct archive *a)
+{
+	if (kind == UNWRAP_WHOLE)
+		return archive_read_support_format_7zip(a) == ARCHIVE_OK;
+	return kind == UNWRAP_ARCHIVE ? take_formats(a) : take_filters(a);
+}
+
 int unwrap_open(enum unwrap_kind kind,
 		int (*next)(void *ctx, struct slice *bytes, struct err *e),
 		void *ctx, struct unwrap **out, struct err *e)
@@ -154,15 +226,13 @@ int unwrap_open(enum unwrap_kind kind,
 
 	u->next = next;
 	u->ctx = ctx;
+	u->whole.max = UNWRAP_WHOLE_MAX;
 	u->archive = archive_read_new();
 	if (!u->archive)
 		err_set(e, ERR_SYSTEM, "libarchive: out of memory");
-	else if (!(kind == UNWRAP_ARCHIVE ? take_formats
-					  : take_filters)(u->archive))
+	else if (!take(kind, u->archive))
 		err_set(e, ERR_SYSTEM, "libarchive lacks a library");
-	else {
-		u->useless = archive_read_open2(u->archive, u, NULL, read_input,
-						NULL, NULL) != ARCHIVE_OK;
+	else if (start(u, kind, e) == 0) {
 		*out = u;
 		return 0;
 	}
@@ -175,6 +245,7 @@ void unwrap_close(struct unwrap *u)
 	if (!u)
 		return;
 	archive_read_free(u->archive);
+	buf_wipe(&u->whole);
 	free(u);
 }
 

@@ -2,8 +2,9 @@
 /*
  * unwrap - look into archives and compressed files, for the secret scan alone.
  *
- * Formats: tar, cpio, ar (so Debian packages), zip (so jar, docx, wheels), and
- * one compressed file. Filters: gzip, compress, bzip2, xz, lzma, lzip, lz4 and
+ * Formats: tar, cpio, ar (so Debian packages), zip (so jar, docx, wheels), 7z
+ * of up to UNWRAP_WHOLE_MAX bytes (its table stands at the end), and one
+ * compressed file. Filters: gzip, compress, bzip2, xz, lzma, lzip, lz4 and
  * zstd, and the headers of an rpm (a compressed cpio follows them), each by a
  * library: one for which libarchive would start a program is never registered.
  * One of them at a time: libarchive would take compressed zeroes for an empty
@@ -18,11 +19,20 @@
 enum unwrap_kind {
 	UNWRAP_NONE,
 	UNWRAP_COMPRESSED, /* one file, perhaps itself an archive */
-	UNWRAP_ARCHIVE
+	UNWRAP_ARCHIVE,
+	UNWRAP_WHOLE, /* an archive that must be in memory whole */
 };
+
+#define UNWRAP_WHOLE_MAX (64u << 20)
 
 /* What does a file begin like? Looks at the first 512 bytes at most. */
 enum unwrap_kind unwrap_kind(struct slice head);
+
+/*
+ * What compresses and cannot be opened here, by its name ("squashfs"), from
+ * the first 2048 bytes; NULL for everything else.
+ */
+const char *unwrap_closed(struct slice head);
 
 struct unwrap;
 

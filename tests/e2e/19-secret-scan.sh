@@ -159,6 +159,39 @@ done
 od -An -v -tx1 keys/pkcs8.der | tr -d ' \n' >hex
 scan 10 hex
 said 'in hexadecimal'
+# The same, written out byte by byte.
+for f in pkcs8.der sec1.der pkcs1.der encrypted.der pkcs8.pem; do
+	od -An -v -tx1 keys/$f >od
+	od -Ax -v -tx1 keys/$f >od-offsets
+	tr -d '\n' <od | sed 's/^ //; s/ /:/g; s/.\{45\}/    &\n/g' >colons
+	{
+		echo 'static const unsigned char key[121] = {'
+		sed 's/ \(..\)/ 0x\1,/g' od
+		echo '};'
+	} >array.h
+	tr -d '\n' <od | sed 's/ /\\x/g; s/^/printf "/; s/$/"/' >string.sh
+	python3 - keys/$f <<'END'
+import sys
+data = open(sys.argv[1], "rb").read()
+def shown(part):
+	return "".join(chr(c) if 32 <= c < 127 else "." for c in part)
+with open("hexdump-C", "w") as c, open("xxd", "w") as x:
+	for i in range(0, len(data), 16):
+		part = data[i:i + 16]
+		pairs = ["%02x" % b for b in part]
+		left = " ".join(pairs[:8])
+		right = " ".join(pairs[8:])
+		c.write("%08x  %-24s %-24s |%s|\n" % (i, left, right, shown(part)))
+		words = ["".join(pairs[n:n + 2]) for n in range(0, len(pairs), 2)]
+		x.write("%08x: %-39s  %s\n" % (i, " ".join(words), shown(part)))
+	c.write("%08x\n" % len(data))
+END
+	for dump in od od-offsets colons array.h string.sh hexdump-C xxd; do
+		scan 10 $dump
+		said "$dump: byte "
+		said ', in a hex dump'
+	done
+done
 # An archive in base64: small, within a text; and large, as a whole file.
 {
 	printf 'data: '
@@ -172,6 +205,19 @@ cp keys/pkcs8.pem large/z.pem
 tar -czf - --sort=name large | base64 >large.b64
 scan 10 large.b64
 said 'large.b64!base64!/large/z.pem: byte 0: '
+
+# In the image of a file system: uncompressed it is seen, else it is said.
+if command -v mke2fs >/dev/null; then
+	mke2fs -q -t ext4 -d tree disk.ext4 4M 2>/dev/null
+	mkdir images
+	cp disk.ext4 images/
+	scan 10 images
+	said 'images/disk.ext4: byte '
+	said 'a PEM private key'
+fi
+{ printf hsqs && head -c 4096 /dev/zero; } >root.squashfs
+scan 0 root.squashfs
+said 'root.squashfs was searched only in part: squashfs is not opened here'
 
 # ---- bombs and depth -------------------------------------------------------
 
