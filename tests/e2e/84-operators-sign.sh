@@ -3,7 +3,7 @@
 # machine of their own that verifies what it signs. The server is only where
 # signatures meet; what it changes is found out, and what it plans is compared.
 . "$(dirname "$0")/client-lib.sh"
-for need in curl python3; do
+for need in curl openssl python3; do
 	command -v $need >/dev/null || { echo "no $need here"; exit 77; }
 done
 [ -x "$BIN/tests/tools/bare-key" ] || {
@@ -13,10 +13,16 @@ done
 
 make_server
 printf 'a long passphrase\n' >"$WORK/pass"
-for name in key op1 op2; do
+for name in key op2; do
 	"$signer" key generate "$WORK/$name" --environment lab \
 		--passphrase-fd 3 3<"$WORK/pass" >/dev/null
 done
+# The first operator's key is elsewhere: a command signs for it.
+openssl ecparam -name prime256v1 -genkey -noout -out "$WORK/op1.pem"
+openssl ec -in "$WORK/op1.pem" -pubout -out "$WORK/op1.pub" 2>/dev/null
+"$signer" key external "$WORK/op1" --environment lab \
+	--public "$WORK/op1.pub" -- openssl pkeyutl -sign \
+	-inkey "$WORK/op1.pem" >/dev/null
 "$signer" init "$WORK/repo" --environment lab --owner Tests --staging signed \
 	--product gateway --key "$WORK/key" \
 	--online-key "$WORK/server/online.pub" \
@@ -164,10 +170,27 @@ wanted 10 "the last phase has not passed" signs op1 baseline gateway 1 \
 	--cohort beta
 wanted 0 "signed, in" signs op1 baseline gateway 1 --cohort fleet \
 	--cohort canary --folder "$WORK/stick"
-cp -a "$WORK/stick" "$WORK/evil"
-sed -i 's/"version": *3/"version":3,"more":1/' \
-	"$WORK/evil/metadata/3.rollout-wide.json"
-wanted 6 "no operator" as op2 rollout approve --folder "$WORK/evil"
+# What the first operator signs and the second must not.
+evil() { # status, words, python over s, the signed part[, unsigned]
+	rm -rf "$WORK/evil"
+	cp -a "$WORK/stick" "$WORK/evil"
+	file=$WORK/evil/metadata/3.rollout-wide.json
+	python3 - "$file" "$3" ${4:-} <<'PY'
+import json, sys
+e = json.load(open(sys.argv[1]))
+s, t = e["signed"], e["signed"]["targets"]
+exec(sys.argv[2])
+if len(sys.argv) == 3:
+    e["signatures"] = []
+json.dump(e, open(sys.argv[1], "w"))
+PY
+	[ $# -eq 4 ] || "$signer" sign "$file" --key "$WORK/op1" >/dev/null
+	wanted "$1" "$2" as op2 rollout approve --folder "$WORK/evil"
+}
+evil 6 "no operator" 's["version"] = 4' unsigned
+evil 14 "it cannot follow" 's["version"] = 4'
+evil 10 "more than orders" 's["pawl"] = {"environment": "lab"}'
+evil 10 "is not taken away" 'del t["rollout-wide/gateway/1.json"]'
 wanted 6 "1 of 2 needed" as op2 release import "$WORK/stick"
 wanted 0 "signed, in" approved op2 --folder "$WORK/stick"
 wanted 0 "rollout-wide *version 3" as op2 release import "$WORK/stick"
