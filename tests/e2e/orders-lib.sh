@@ -66,9 +66,10 @@ bring() { # what is signed, to the server
 
 # Offered to everybody, whatever was signed.
 offer() { # release
-	operator rollout create "r$1" --release "$1" --cohort canary \
-		--cohort fleet --share 100 >/dev/null
-	operator rollout start "r$1" >/dev/null
+	[ -e "$WORK/admin.key" ] || use_people
+	people rollouts "{\"v\":1,\"name\":\"r$1\",\"release\":\"$1\",
+		\"cohorts\":[\"canary\",\"fleet\"],\"share\":10000}" >/dev/null
+	people rollout-start "{\"v\":1,\"name\":\"r$1\"}" >/dev/null
 }
 
 # A device that was told of the server, enrolled into a cohort.

@@ -90,6 +90,8 @@ class Thief(http.server.ThreadingHTTPServer):
             ("online", "keeper.secret"), ("device-ca", "keeper.secret"),
             ("audit", "keeper.secret"), ("tls", "tls.secret"))}
         self.url = "https://127.0.0.1:%d" % self.server_address[1]
+        # Not of the server: an operator's, who helps him in some cases.
+        self.keys["op1"] = Key(path("op1.pem"))
         self.loots = {}
         self.hoard = {}     # every metadata file that he ever found
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -108,6 +110,7 @@ class Thief(http.server.ThreadingHTTPServer):
         self.files["timestamp.json"] = self.loot.files["timestamp.json"]
         self.replaced = {}  # URL below targets/: other bytes, or None
         self.offered = None
+        self.helped = []    # what an operator signed for him
         self.snapshot = self.loot.signed(self.loot.newest("snapshot")[1])
         self.timestamp = self.loot.signed("timestamp.json")
 
@@ -138,15 +141,20 @@ class Thief(http.server.ThreadingHTTPServer):
         self.timestamp.update(issued=date(-0.01), expires=date(days))
         self.put("timestamp.json", self.timestamp, "online")
 
-    def forge(self, role, change):
+    def forge(self, role, change, *helpers):
         """A next version of an offline role, signed by all that he has."""
         version, name = self.loot.newest(role)
         body = self.loot.signed(name)
         body["version"] = version + 1
         change(body)
         self.put("%d.%s.json" % (version + 1, role), body, "online",
-                 "device-ca", "audit", "tls")
+                 "device-ca", "audit", "tls", *helpers)
         self.announce(**{role.replace("-", "_"): version + 1})
+
+    def genuine(self):
+        """Digests of all that its owners signed, in whatever role."""
+        return {hashlib.sha256(data).hexdigest()
+                for data in list(self.hoard.values()) + self.helped}
 
     def offer(self, release, product="gateway"):
         self.offered = (release, release_of(self.loot, product, release))
@@ -308,6 +316,32 @@ def opens_the_fleet_with_an_order_of_his_own(t):
         entry["length"] = len(text)
     t.offer("2")
     t.forge("rollout-wide", change)
+
+
+@case("many", "loot", UNTRUSTED, "rollout-wide: 1 of 2 needed")
+def opens_the_fleet_with_one_operators_help(t):
+    def change(body):
+        body["targets"]["rollout-wide/gateway/2.json"]["length"] += 1
+    t.offer("2")
+    t.forge("rollout-wide", change, "op1")
+
+
+@case("many", "loot", REFUSED, "two must sign")
+def opens_more_than_one_operator_may(t):
+    """The file is truly signed, and opens what the release keeps for two."""
+    url, text = t.document("rollout/gateway/2.json")
+    text = widened(text)
+    digest = hashlib.sha256(text).hexdigest()
+
+    def change(body):
+        entry = body["targets"]["rollout/gateway/2.json"]
+        entry["hashes"] = {"sha256": digest}
+        entry["length"] = len(text)
+    t.replaced["rollout/gateway/%s.2.json" % digest] = text
+    t.offer("2")
+    t.forge("rollout", change, "op1")
+    t.helped = [t.files["%d.rollout.json" %
+                        (t.loot.newest("rollout")[0] + 1)]]
 
 
 def widened(text):
@@ -603,8 +637,6 @@ def main():
         if t.startswith("assign/")]
     thief.victim = order[0].split("/")[1][:-5]
     failed = 0
-    genuine = {hashlib.sha256(data).hexdigest()
-               for data in thief.hoard.values()}
     for function, kept, loot, status, words, spare_slot, forget in CASES:
         device = Device("kept-" + kept)
         if forget:
@@ -613,7 +645,8 @@ def main():
         function(thief)
         device.point(thief.url)
         done = device.run("update", "--quiet")
-        why = judge(device, done, status, words, genuine, spare_slot)
+        why = judge(device, done, status, words, thief.genuine(),
+                    spare_slot)
         if not why:
             device.point()
             after = device.run("check")
