@@ -132,6 +132,57 @@ what_the_owner_refuses_or_another_kind_wrote_is_a_reset(void **state)
 	assert_true(found.reset);
 }
 
+static void a_file_that_grew_is_cut_when_it_is_written(void **state)
+{
+	int dirfd = *(int *)*state;
+	struct twin_found found;
+	struct twin_file f;
+	struct err e = { 0 };
+
+	assert_ok(twin_open(dirfd, &kind, &f, &found, &e));
+	assert_ok(fs_truncate(f.fd[1 - f.newest], LEN + 1, &e));
+	assert_ok(twin_write(&f, slice_of("text"), &e));
+	assert_ok(twin_peek(dirfd, &kind, &found, &e));
+	assert_true(found.valid);
+	twin_close(&f);
+}
+
+/* Linux writes at the end of such a file wherever one asks it to write. */
+static void a_disk_that_keeps_something_else_is_an_error(void **state)
+{
+	const uint8_t junk[LEN] = { 1 };
+	int dirfd = *(int *)*state;
+	struct twin_found found;
+	struct twin_file f;
+	struct err e = { 0 };
+	unsigned which;
+
+	put(dirfd, (const uint8_t *)"one", 3);
+	assert_ok(twin_open(dirfd, &kind, &f, &found, &e));
+	which = 1 - f.newest;
+	assert_ok(fs_write_at(f.fd[which], 0, (struct slice){ junk, LEN }, &e));
+	assert_int_equal(fcntl(f.fd[which], F_SETFL, O_APPEND), 0);
+	assert_refused(twin_write(&f, slice_of("two"), &e), ERR_SYSTEM);
+	assert_int_equal(f.newest, 1 - which);
+	twin_close(&f);
+	assert_ok(twin_peek(dirfd, &kind, &found, &e));
+	assert_memory_equal(found.payload, "one", 3);
+}
+
+static void what_cannot_be_read_is_no_missing_record(void **state)
+{
+	int dirfd = *(int *)*state;
+	struct twin_found found;
+	struct twin_file f;
+	struct err e = { 0 };
+
+	assert_ok(fs_mkdir(dirfd, "twin.0", 0700, &e));
+	assert_refused_saying(twin_peek(dirfd, &kind, &found, &e), ERR_SYSTEM,
+			      "record");
+	assert_int_equal(twin_open(dirfd, &kind, &f, &found, &e), -1);
+	assert_ok(fs_remove_tree(dirfd, "twin.0", &e));
+}
+
 static void any_flipped_bit_is_noticed(void **state)
 {
 	uint8_t bytes[LEN];
@@ -163,6 +214,9 @@ int main(void)
 		IN_FOLDER(a_torn_write_leaves_the_one_before),
 		IN_FOLDER(
 			what_the_owner_refuses_or_another_kind_wrote_is_a_reset),
+		IN_FOLDER(a_file_that_grew_is_cut_when_it_is_written),
+		IN_FOLDER(a_disk_that_keeps_something_else_is_an_error),
+		IN_FOLDER(what_cannot_be_read_is_no_missing_record),
 		cmocka_unit_test(any_flipped_bit_is_noticed),
 	};
 
