@@ -435,6 +435,24 @@ static void targets_may_not_go_back(void **state)
 	assert_ok(repo_refresh(r, &e));
 }
 
+static void ceilings_are_the_documented_ones(void **state)
+{
+	const struct tuf_policy *const both[] = { &tuf_policy_device,
+						  &tuf_policy_server };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(both); i++) {
+		assert_int_equal(both[i]->root_max, 512000);
+		assert_int_equal(both[i]->timestamp_max, 16384);
+		assert_int_equal(both[i]->rotations_max, 64);
+		assert_int_equal(both[i]->delegations_max, 32);
+	}
+	assert_int_equal(tuf_policy_device.snapshot_max, 1000000);
+	assert_int_equal(tuf_policy_device.targets_max, 1000000);
+	assert_int_equal(tuf_policy_server.snapshot_max, 2000000);
+	assert_int_equal(tuf_policy_server.targets_max, 5000000);
+}
+
 static void files_have_ceilings(void **state)
 {
 	static const char *const files[] = { "2.root.json", "timestamp.json",
@@ -577,6 +595,7 @@ int main(void)
 		T(version_must_be_the_announced_one),
 		T(snapshot_may_not_drop_a_role),
 		T(targets_may_not_go_back),
+		T(ceilings_are_the_documented_ones),
 		T(files_have_ceilings),
 		T(versions_end_below_two_to_the_53),
 		T(rotated_timestamp_keys_forget_its_version),

@@ -479,6 +479,78 @@ static void signatures_name_their_key_once_and_hold_nothing_else(void **state)
 				      ERR_FORMAT, wrong[i].words);
 }
 
+static unsigned verified;
+
+static int count_and_accept(struct slice public_text, struct slice message,
+			    struct slice sig, struct err *e)
+{
+	(void)public_text;
+	(void)message;
+	(void)sig;
+	(void)e;
+	verified++;
+	return 0;
+}
+
+static struct json *signed_by(const char *keyid)
+{
+	struct json *signature = json_new_object();
+
+	json_set_text(signature, "keyid", keyid);
+	json_set_text(signature, "sig", "00");
+	return signature;
+}
+
+/* Whoever can send bytes could have us compute for nothing. */
+static void only_known_keys_are_worth_any_arithmetic(void **state)
+{
+	static const struct tuf_scheme counting = { .name = "counting",
+						    .verify =
+							    count_and_accept };
+	const struct tuf_keyring ring = {
+		.threshold = 2,
+		.distinct = 2,
+		.count = 3,
+		.keys = { { .keyid = "a",
+			    .public_text = "",
+			    .scheme = &counting,
+			    .identity = { { 1 } } },
+			  { .keyid = "b",
+			    .public_text = "",
+			    .scheme = &counting,
+			    .identity = { { 2 } } },
+			  { .keyid = "again",
+			    .public_text = "",
+			    .scheme = &counting,
+			    .identity = { { 1 } } } },
+	};
+	struct json *signatures = json_new_array();
+	char unknown[16];
+	struct err e;
+
+	(void)state;
+	verified = 0;
+	for (unsigned i = 0; i < TUF_SIGNATURES_MAX - 2; i++) {
+		(void)snprintf(unknown, sizeof(unknown), "unknown %u", i);
+		json_add(signatures, signed_by(unknown));
+	}
+	assert_refused(
+		tuf_keyring_verify(&ring, signatures, slice_of("message"), &e),
+		ERR_UNTRUSTED);
+	assert_int_equal(verified, 0);
+	/* Nor is a key worth it twice. */
+	json_add(signatures, signed_by("a"));
+	json_add(signatures, signed_by("again"));
+	assert_refused(
+		tuf_keyring_verify(&ring, signatures, slice_of("message"), &e),
+		ERR_UNTRUSTED);
+	assert_int_equal(verified, 1);
+	json_add(signatures, signed_by("b"));
+	assert_ok(
+		tuf_keyring_verify(&ring, signatures, slice_of("message"), &e));
+	json_free(signatures);
+}
+
 static void a_signature_of_any_length_is_only_not_counted(void **state)
 {
 	struct repo *r = *state;
@@ -666,6 +738,7 @@ int main(void)
 		T(production_needs_two_of_each_and_no_key_twice),
 		T(foreign_roots_are_consistent_or_not),
 		T(signatures_name_their_key_once_and_hold_nothing_else),
+		T(only_known_keys_are_worth_any_arithmetic),
 		T(a_signature_of_any_length_is_only_not_counted),
 		T(envelopes_hold_signatures_and_signed_alone),
 		T(verifies_before_it_looks_inside),
