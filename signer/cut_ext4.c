@@ -47,8 +47,14 @@ static void add_place(struct place **list, size_t *count,
 	(*list)[(*count)++] = *place;
 }
 
-static int see_entry(ext2_ino_t folder, int entry, struct ext2_dir_entry *d,
-		     int offset, int block_len, char *block, void *ctx)
+static bool is_dots(struct slice name)
+{
+	return slice_equal(name, slice_of(".")) ||
+	       slice_equal(name, slice_of(".."));
+}
+
+static int see_entry(struct ext2_dir_entry *d, int offset, int block_len,
+		     char *block, void *ctx)
 {
 	struct walk *w = ctx;
 	const struct slice name = { (const uint8_t *)d->name,
@@ -56,11 +62,10 @@ static int see_entry(ext2_ino_t folder, int entry, struct ext2_dir_entry *d,
 	const struct place place = { d->inode, map_name_below(w->here, name) };
 	struct ext2_inode inode;
 
-	(void)folder;
 	(void)offset;
 	(void)block_len;
 	(void)block;
-	if (entry < DIRENT_OTHER_FILE || d->inode == 0 ||
+	if (is_dots(name) || d->inode == 0 ||
 	    d->inode > w->fs->super->s_inodes_count || w->seen[d->inode])
 		return 0;
 	w->seen[d->inode] = true;
@@ -89,8 +94,8 @@ static int find_files(struct walk *w)
 		const struct place folder = w->folders[--w->folder_count];
 
 		w->here = folder.name;
-		if (ext2fs_dir_iterate2(w->fs, folder.inode, 0, NULL, see_entry,
-					w) ||
+		if (ext2fs_dir_iterate(w->fs, folder.inode, 0, NULL, see_entry,
+				       w) ||
 		    w->folder_count + w->file_count > PLACES_MAX)
 			w->failed = true;
 	}
@@ -116,7 +121,7 @@ static int see_block(ext2_filsys fs, blk64_t *block, e2_blkcnt_t index,
 		w->failed = true;
 		return BLOCK_ABORT;
 	}
-	if (w->run_count == w->run_cap) {
+	if (!w->runs || w->run_count == w->run_cap) {
 		w->run_cap = w->run_cap > 0 ? 2 * w->run_cap : 1024;
 		w->runs = mem_resize(w->runs, w->run_cap, sizeof(*w->runs));
 	}
@@ -156,13 +161,13 @@ static int compare_runs(const void *a, const void *b)
 static struct run **sort_runs(const struct walk *w)
 {
 	const uint64_t blocks = w->cut->len / w->fs->blocksize;
-	struct run **sorted = mem_alloc(w->run_count + 1, sizeof(*sorted));
+	struct run **sorted = mem_alloc(w->run_count + 1, sizeof(void *));
 	uint64_t end = 0;
 
 	for (size_t i = 0; i < w->run_count; i++)
 		sorted[i] = &w->runs[i];
 	if (w->run_count > 0)
-		qsort(sorted, w->run_count, sizeof(struct run *), compare_runs);
+		qsort(sorted, w->run_count, sizeof(void *), compare_runs);
 	for (size_t i = 0; i < w->run_count; i++) {
 		if (sorted[i]->block < end || sorted[i]->block > blocks ||
 		    sorted[i]->count > blocks - sorted[i]->block) {

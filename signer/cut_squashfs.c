@@ -546,12 +546,12 @@ static int compare_chunks(const void *a, const void *b)
  * share blocks. */
 static struct chunk **sort_chunks(const struct image *m)
 {
-	struct chunk **sorted = mem_alloc(m->chunk_count + 1, sizeof(*sorted));
+	struct chunk **sorted = mem_alloc(m->chunk_count + 1, sizeof(void *));
 	uint64_t end = 0;
 
 	for (size_t i = 0; i < m->chunk_count; i++)
 		sorted[i] = &m->chunks[i];
-	qsort(sorted, m->chunk_count, sizeof(struct chunk *), compare_chunks);
+	qsort(sorted, m->chunk_count, sizeof(void *), compare_chunks);
 	for (size_t i = 0; i < m->chunk_count; i++) {
 		const struct chunk *c = sorted[i];
 		const bool again = i > 0 && c->at == sorted[i - 1]->at &&

@@ -83,7 +83,7 @@ static void sort(const struct view_span **list, size_t count,
 		 int (*compare)(const void *a, const void *b))
 {
 	if (count > 0)
-		qsort(list, count, sizeof(struct view_span *), compare);
+		qsort(list, count, sizeof(void *), compare);
 }
 
 void delta_old_init(struct delta_old *o, struct stream_view *view)
@@ -91,9 +91,9 @@ void delta_old_init(struct delta_old *o, struct stream_view *view)
 	const size_t count = view->span_count + 1;
 
 	*o = (struct delta_old){ .view = view };
-	o->known = mem_alloc(count, sizeof(*o->known));
-	o->exact = mem_alloc(count, sizeof(*o->exact));
-	o->alike = mem_alloc(count, sizeof(*o->alike));
+	o->known = mem_alloc(count, sizeof(void *));
+	o->exact = mem_alloc(count, sizeof(void *));
+	o->alike = mem_alloc(count, sizeof(void *));
 	list_spans(o);
 	sort(o->known, o->known_count, compare_known);
 	sort(o->exact, o->named_count, compare_exact);
@@ -192,7 +192,7 @@ static void add_stretch(struct delta_old *o, uint64_t old_at, uint64_t len)
 static const struct view_span **sort_fresh(const struct stream_view *fresh)
 {
 	const struct view_span **out =
-		mem_alloc(fresh->span_count + 1, sizeof(*out));
+		mem_alloc(fresh->span_count + 1, sizeof(void *));
 
 	for (size_t i = 0; i < fresh->span_count; i++)
 		out[i] = &fresh->spans[i];
@@ -217,10 +217,9 @@ static size_t choose_spans(const struct delta_old *o,
 
 		if (!is_searched(s) || s->len > DELTA_SEARCH_MAX - len)
 			continue;
-		chosen[i] =
-			all <= DELTA_SEARCH_MAX || !has_digest(s) ||
-			!bsearch(&s, sorted, fresh->span_count,
-				 sizeof(struct view_span *), compare_digests);
+		chosen[i] = all <= DELTA_SEARCH_MAX || !has_digest(s) ||
+			    !bsearch(&s, sorted, fresh->span_count,
+				     sizeof(void *), compare_digests);
 		if (chosen[i])
 			len += (size_t)s->len;
 	}

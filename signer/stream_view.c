@@ -169,13 +169,12 @@ static int compare_units(const void *a, const void *b)
 /* The units of a map, sorted by digest; heap. */
 static struct map_unit **sort_units(const struct stream_map *m)
 {
-	struct map_unit **out = mem_alloc(m->unit_count + 1, sizeof(*out));
+	struct map_unit **out = mem_alloc(m->unit_count + 1, sizeof(void *));
 
 	for (size_t i = 0; i < m->unit_count; i++)
 		out[i] = &m->units[i];
 	if (m->unit_count > 0)
-		qsort(out, m->unit_count, sizeof(struct map_unit *),
-		      compare_units);
+		qsort(out, m->unit_count, sizeof(void *), compare_units);
 	return out;
 }
 
@@ -190,8 +189,7 @@ static bool *find_kept(const struct stream_map *m,
 		const struct map_unit *u = &m->units[i];
 
 		kept[i] = u->packed_len >= KEPT_MIN &&
-			  bsearch(&u, sorted, other->unit_count,
-				  sizeof(struct map_unit *),
+			  bsearch(&u, sorted, other->unit_count, sizeof(void *),
 				  compare_units) != NULL;
 	}
 	free(sorted);

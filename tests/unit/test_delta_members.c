@@ -196,19 +196,19 @@ static void check_steps(const struct delta_step *steps, size_t count,
 
 #define PASS(n)                                                                \
 	{                                                                      \
-		.kind = DELTA_PASS, .len = n                                   \
+		.kind = DELTA_PASS, .len = (n)                                 \
 	}
 #define KEEP(n)                                                                \
 	{                                                                      \
-		.kind = DELTA_KEEP, .len = n, .packed_len = n                  \
+		.kind = DELTA_KEEP, .len = (n), .packed_len = (n)              \
 	}
 #define TAKE(a, n)                                                             \
 	{                                                                      \
-		.kind = DELTA_TAKE, .len = n, .at = a                          \
+		.kind = DELTA_TAKE, .len = (n), .at = (a)                      \
 	}
 #define PACK(p, n)                                                             \
 	{                                                                      \
-		.kind = DELTA_PACK, .len = n, .packed_len = p, .recipe = 1     \
+		.kind = DELTA_PACK, .len = (n), .packed_len = (p), .recipe = 1 \
 	}
 
 static void no_more_goes_out_than_the_new_stream_has(void **state)
