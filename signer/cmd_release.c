@@ -21,6 +21,7 @@
 #include "signer/change.h"
 #include "signer/commands.h"
 #include "signer/content_key.h"
+#include "signer/crew.h"
 #include "signer/health.h"
 #include "signer/known.h"
 #include "signer/listing.h"
@@ -282,6 +283,7 @@ static int make_package(struct create *c, const struct pack_tree *content,
 		.fd = -1,
 		.scratch_dirfd = c->scratch_dirfd,
 		.quiet = c->quiet,
+		.jobs = (unsigned)c->spec->jobs,
 	};
 	char target[PATH_MAX_LEN], url[PATH_MAX_LEN];
 	int rc = -1;
@@ -722,6 +724,8 @@ int cmd_release_create(int argc, char **argv, struct err *e)
 		OPT_TEXT("codec", "CODEC", &s.codec, "zstd (default) or lzma"),
 		OPT_TEXT("description", "FILE", &s.description,
 			 "the same words in a file, section [release]"),
+		OPT_NUMBER("jobs", "N", &s.jobs, CREW_MAX,
+			   "threads for deltas (one for each processor)"),
 		OPT_FLAG("quiet", &quiet, "no progress"),
 		OPT_FLAG("json", &out.json, "print JSON"),
 		OPT_END,

@@ -10,32 +10,46 @@
 #include "signer/delta_patch.h"
 #include "signer/delta_piece.h"
 
+/* Steps that are planned together: so many, or pieces of so many bytes. */
+#define STEPS_MAX ((size_t)1024)
+#define STEPS_LEN ((size_t)24 << 20)
+
+/* What comes next in the new stream. */
+struct step {
+	uint8_t *bytes; /* heap: a piece; NULL: a copy of the old stream */
+	struct delta_piece piece;
+	struct delta_plan plan;
+	uint64_t old_at, len;
+};
+
 struct maker {
 	const struct tree_watch *watch;
 	struct delta_writer_setup setup;
+	struct delta_writer *writer;
 	struct view_pair views;
 	struct delta_old old;
 	struct delta_piecer pieces;
-	uint8_t *piece;
-	size_t piece_cap;
+	struct step *steps;
+	size_t step_count, step_bytes;
+	struct delta_segment layout; /* of the file under way */
 	/* an exact copy that may still grow */
 	uint64_t copy_at, copy_len;
 	uint64_t done;
 };
 
-/* ---- operations ---------------------------------------------------------- */
+/* ---- steps --------------------------------------------------------------- */
 
 static int flush_copy(struct maker *m, struct err *e)
 {
 	uint64_t len = m->copy_len;
 
 	m->copy_len = 0;
-	return delta_writer_copy(m->pieces.writer, m->copy_at, len, e);
+	return delta_writer_copy(m->writer, m->copy_at, len, e);
 }
 
 /* Copies that follow one another in both streams become one. */
-static int put_copy(struct maker *m, uint64_t old_at, uint64_t len,
-		    struct err *e)
+static int write_copy(struct maker *m, uint64_t old_at, uint64_t len,
+		      struct err *e)
 {
 	if (m->copy_len > 0 && m->copy_at + m->copy_len == old_at) {
 		m->copy_len += len;
@@ -48,15 +62,6 @@ static int put_copy(struct maker *m, uint64_t old_at, uint64_t len,
 	return 0;
 }
 
-static int put_piece(struct maker *m, const struct delta_piece *piece,
-		     struct err *e)
-{
-	return flush_copy(m, e) || delta_piece_put(&m->pieces, piece, e) ? -1
-									 : 0;
-}
-
-/* ---- the new stream ------------------------------------------------------ */
-
 /* Members make the view longer than what is counted. */
 static int advance(struct maker *m, uint64_t len, struct err *e)
 {
@@ -66,14 +71,87 @@ static int advance(struct maker *m, uint64_t len, struct err *e)
 	return m->watch ? m->watch->advance(m->watch->ctx, m->done, e) : 0;
 }
 
-static void reserve(struct maker *m, size_t len)
+static int write_step(struct maker *m, const struct step *step, struct err *e)
 {
-	if (len <= m->piece_cap)
-		return;
-	free(m->piece);
-	m->piece = mem_alloc(len, 1);
-	m->piece_cap = len;
+	if (!step->bytes)
+		return write_copy(m, step->old_at, step->len, e) ||
+				       advance(m, step->len, e)
+			       ? -1
+			       : 0;
+	if (step->piece.within == 0)
+		m->layout = step->plan.layout;
+	if (flush_copy(m, e) ||
+	    delta_patch_write(m->writer, &step->plan.patch, e))
+		return -1;
+	return advance(m, step->piece.bytes.len, e);
 }
+
+static int plan_step(void *ctx, size_t index, struct err *e)
+{
+	struct maker *m = ctx;
+	struct step *step = &m->steps[index];
+
+	if (!step->bytes)
+		return 0;
+	return delta_piece_plan(&m->pieces, &step->piece, &m->layout,
+				&step->plan, e);
+}
+
+static void drop_steps(struct maker *m)
+{
+	for (size_t i = 0; i < m->step_count; i++) {
+		delta_plan_done(&m->steps[i].plan);
+		free(m->steps[i].bytes);
+		m->steps[i] = (struct step){ .bytes = NULL };
+	}
+	m->step_count = 0;
+	m->step_bytes = 0;
+}
+
+/* Plan what is there, all at the same time, and write it in its order. */
+static int run_steps(struct maker *m, struct err *e)
+{
+	int rc = crew_run(m->setup.crew, m->step_count, plan_step, m, e);
+
+	for (size_t i = 0; i < m->step_count && !rc; i++)
+		rc = write_step(m, &m->steps[i], e);
+	drop_steps(m);
+	return rc;
+}
+
+/* Takes what the step owns, also on failure. */
+static int add_step(struct maker *m, const struct step *step, struct err *e)
+{
+	m->steps[m->step_count++] = *step;
+	m->step_bytes += step->piece.bytes.len;
+	if (m->step_count == STEPS_MAX || m->step_bytes >= STEPS_LEN)
+		return run_steps(m, e);
+	return 0;
+}
+
+static int put_copy(struct maker *m, uint64_t old_at, uint64_t len,
+		    struct err *e)
+{
+	const struct step step = { .old_at = old_at, .len = len };
+
+	return add_step(m, &step, e);
+}
+
+/* The bytes are heap, and given away. */
+static int put_piece(struct maker *m, uint8_t *bytes,
+		     const struct delta_piece *piece, struct err *e)
+{
+	const struct step step = { .bytes = bytes, .piece = *piece };
+
+	/* Later pieces of a file need what came of its first one. */
+	if (piece->within > 0 && run_steps(m, e)) {
+		free(bytes);
+		return -1;
+	}
+	return add_step(m, &step, e);
+}
+
+/* ---- the new stream ------------------------------------------------------ */
 
 /* A span that the old view does not hold, in pieces. */
 static int put_changed(struct maker *m, const struct view_span *s,
@@ -84,19 +162,20 @@ static int put_changed(struct maker *m, const struct view_span *s,
 	if (delta_old_load(&m->old, &m->views.fresh, e))
 		return -1;
 	hint = delta_old_hint(&m->old, s);
-	delta_piece_begin(&m->pieces);
 	while (at < s->len) {
 		const size_t len = s->len - at < DELTA_PIECE_MAX
 					   ? (size_t)(s->len - at)
 					   : DELTA_PIECE_MAX;
-		struct delta_piece piece;
+		uint8_t *bytes = mem_alloc(len, 1);
+		const struct delta_piece piece = { { bytes, len },
+						   at,
+						   hint + at };
 
-		reserve(m, len);
-		piece = (struct delta_piece){ { m->piece, len },
-					      at,
-					      hint + at };
-		if (view_read(&m->views.fresh, s, at, m->piece, len, e) ||
-		    put_piece(m, &piece, e) || advance(m, len, e))
+		if (view_read(&m->views.fresh, s, at, bytes, len, e)) {
+			free(bytes);
+			return -1;
+		}
+		if (put_piece(m, bytes, &piece, e))
 			return -1;
 		at += len;
 	}
@@ -116,7 +195,7 @@ static int put_zeroes(struct maker *m, const struct view_span *s, struct err *e)
 			return -1;
 		left -= len;
 	}
-	return advance(m, s->len, e);
+	return 0;
 }
 
 static int put_span(struct maker *m, const struct view_span *s, struct err *e)
@@ -124,8 +203,7 @@ static int put_span(struct maker *m, const struct view_span *s, struct err *e)
 	const uint64_t at = delta_old_find(&m->old, s);
 
 	if (at != DELTA_NOWHERE)
-		return put_copy(m, at, s->len, e) || advance(m, s->len, e) ? -1
-									   : 0;
+		return put_copy(m, at, s->len, e);
 	if (s->is_zero && m->old.zeroes)
 		return put_zeroes(m, s, e);
 	return put_changed(m, s, e);
@@ -136,9 +214,9 @@ static int put_all(struct maker *m, uint64_t *len, struct err *e)
 	for (size_t i = 0; i < m->views.fresh.span_count; i++)
 		if (put_span(m, &m->views.fresh.spans[i], e))
 			return -1;
-	if (flush_copy(m, e))
+	if (run_steps(m, e) || flush_copy(m, e))
 		return -1;
-	return delta_writer_end(m->pieces.writer, len, e);
+	return delta_writer_end(m->writer, len, e);
 }
 
 /* ---- members ------------------------------------------------------------- */
@@ -152,29 +230,48 @@ static int cost_of(struct maker *m, struct slice bytes, uint64_t hint,
 	return delta_piece_cost(&m->pieces, &piece, out, e);
 }
 
+static int cost_of_content(struct maker *m, const struct view_span *s,
+			   uint64_t *out, struct err *e)
+{
+	const size_t len = (size_t)s->len;
+	uint8_t *bytes = mem_alloc(len, 1);
+	int rc = -1;
+
+	if (!view_read(&m->views.fresh, s, 0, bytes, len, e) &&
+	    !cost_of(m, (struct slice){ bytes, len },
+		     delta_old_hint(&m->old, s), out, e))
+		rc = 0;
+	free(bytes);
+	return rc;
+}
+
+static int cost_of_packed(struct maker *m, const struct view_inner *inner,
+			  uint64_t *out, struct err *e)
+{
+	const size_t len = (size_t)inner->member.packed_len;
+	uint8_t *bytes = mem_alloc(len, 1);
+	int rc = -1;
+
+	if (!map_read_file(&m->views.fresh.map, inner->file, inner->member.at,
+			   bytes, len, e) &&
+	    !cost_of(m, (struct slice){ bytes, len }, 0, out, e))
+		rc = 0;
+	free(bytes);
+	return rc;
+}
+
 /* Is a member's content cheaper to send than its compressed bytes? */
 static int is_worth_it(struct maker *m, const struct view_span *s, bool *out,
 		       struct err *e)
 {
-	struct stream_view *v = &m->views.fresh;
-	const struct view_inner *inner = &v->inner[s->index];
-	const size_t packed_len = (size_t)inner->member.packed_len;
-	uint64_t packed_cost, content_cost = 0;
+	const struct view_inner *inner = &m->views.fresh.inner[s->index];
+	uint64_t packed, content = 0;
 
-	reserve(m, packed_len);
-	if (map_read_file(&v->map, inner->file, inner->member.at, m->piece,
-			  packed_len, e) ||
-	    cost_of(m, (struct slice){ m->piece, packed_len }, 0, &packed_cost,
-		    e))
+	if (cost_of_packed(m, inner, &packed, e))
 		return -1;
-	if (s->len <= DELTA_PIECE_MAX) {
-		reserve(m, (size_t)s->len);
-		if (view_read(v, s, 0, m->piece, (size_t)s->len, e) ||
-		    cost_of(m, (struct slice){ m->piece, (size_t)s->len },
-			    delta_old_hint(&m->old, s), &content_cost, e))
-			return -1;
-	}
-	*out = content_cost < packed_cost;
+	if (s->len <= DELTA_PIECE_MAX && cost_of_content(m, s, &content, e))
+		return -1;
+	*out = content < packed;
 	return 0;
 }
 
@@ -341,11 +438,11 @@ static int run(struct maker *m, const struct delta_job *job,
 						.old_at = delta_old_read };
 	m->pieces.old = &m->old;
 	m->pieces.setup = &m->setup;
-	if (open_views(m, job, e) || see_sifted(m, e) ||
-	    put_head(m, &job->to, &made.len, e))
+	if (crew_new(job->jobs, &m->setup.crew, e) || open_views(m, job, e) ||
+	    see_sifted(m, e) || put_head(m, &job->to, &made.len, e))
 		return -1;
 	m->setup.prefix_max = spare_reads(m);
-	delta_writer_new(&m->setup, &m->pieces.writer);
+	delta_writer_new(&m->setup, &m->writer);
 	if (put_all(m, &len, e))
 		return -1;
 	made.len += len;
@@ -358,12 +455,15 @@ int delta_make(const struct delta_job *job, struct delta_made *out,
 	       struct err *e)
 {
 	struct maker m = { .watch = job->watch };
-	int rc = run(&m, job, out, e);
+	int rc;
 
-	delta_writer_free(m.pieces.writer);
-	delta_piecer_done(&m.pieces);
+	m.steps = mem_alloc(STEPS_MAX, sizeof(*m.steps));
+	rc = run(&m, job, out, e);
+	drop_steps(&m);
+	free(m.steps);
+	delta_writer_free(m.writer);
+	crew_free(m.setup.crew);
 	delta_old_done(&m.old);
 	view_pair_done(&m.views);
-	free(m.piece);
 	return rc;
 }

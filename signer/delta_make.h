@@ -19,7 +19,8 @@ struct delta_job {
 	enum package_codec codec;
 	struct encoder_sink to;
 	const struct tree_watch *watch; /* bytes of the new; may be NULL */
-	bool plain; /* no members, no files of images: for any device */
+	bool plain;    /* no members, no files of images: for any device */
+	unsigned jobs; /* threads, which change nothing else; see crew.h */
 };
 
 struct delta_made {

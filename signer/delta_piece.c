@@ -6,65 +6,86 @@
 
 #include "common/mem.h"
 #include "signer/delta_layout.h"
-#include "signer/delta_patch.h"
 
 #define GAIN_COARSE 11
+#define GAIN_FINE   8
 
 #define COVER_COST   16 /* bytes that a cover is about worth */
 #define WAY_SHARE    16 /* by which another way must be better */
-#define COSTLY_TEXT  32 /* one byte in so many inserted is much of a text, */
+#define COSTLY_TEXT  64 /* one byte in so many inserted is much of a text, */
 #define COSTLY_OTHER 4  /* and of other files */
 #define TEXT_SAMPLE  65536
+#define EXACT_MIN    4 /* bytes between two wrong ones that a cover is for */
 
 /*
- * How covers are found: the gain (delta_match.h), and how long they must be.
- * The first is right for most files. Where much is left to insert another may
- * cost less: that is measured, not guessed.
+ * How covers are found: the gain (delta_match.h), how long they must be, and
+ * whether wrong bytes are left to inserts. The first is right for most files.
+ * Where much is left to insert another may cost less: that is measured, not
+ * guessed.
  */
 static const struct way {
-	unsigned gain;
 	uint64_t least;
+	unsigned gain;
+	bool exact;
 } ways[] = {
-	{ GAIN_COARSE, 0 },
-	{ 8, 0 },
-	{ GAIN_COARSE, 64 },
-	{ GAIN_COARSE, UINT64_MAX },
+	{ 0, GAIN_COARSE, false },  { 0, GAIN_FINE, false },
+	{ 64, GAIN_COARSE, false }, { 0, GAIN_COARSE, true },
+	{ UINT64_MAX, 0, false },
 };
 
 #define WAY_PLAIN (ARRAY_LEN(ways) - 1) /* no covers at all */
 
-/* Cut the covers where the files they come from end. */
-static void cut_covers(struct delta_piecer *w)
+/* One piece being looked at. */
+struct search {
+	const struct delta_old *old;
+	const struct delta_writer_setup *setup;
+	const struct delta_piece *piece;
+	const struct delta_segment *layout; /* NULL: that of its own covers */
+	struct cover_list coarse, fine;     /* all that were found */
+	bool has_fine;
+	struct cover_list parts; /* those that are taken */
+	size_t likely;           /* home of a piece without any cover */
+};
+
+/* ---- covers -------------------------------------------------------------- */
+
+/* Find covers, cut where the files they come from end. */
+static void find_covers(const struct search *s, unsigned gain,
+			struct cover_list *out)
 {
-	w->parts.count = 0;
-	for (size_t i = 0; i < w->covers.count; i++) {
-		struct cover c = w->covers.at[i];
+	struct cover_list covers = { .count = 0 };
+
+	matcher_run(s->old->matcher, s->piece->bytes, s->piece->hint, gain,
+		    &covers);
+	for (size_t i = 0; i < covers.count; i++) {
+		struct cover c = covers.at[i];
 
 		while (c.len > 0) {
-			uint64_t end = w->old->file_ends[delta_old_file_at(
-				w->old, c.old_at)];
+			uint64_t end = s->old->file_ends[delta_old_file_at(
+				s->old, c.old_at)];
 			struct cover part = c;
 
 			if (part.len > end - c.old_at)
 				part.len = end - c.old_at;
-			cover_list_add(&w->parts, &part);
+			cover_list_add(out, &part);
 			c.new_at += part.len;
 			c.old_at += part.len;
 			c.len -= part.len;
 		}
 	}
+	cover_list_done(&covers);
 }
 
 /* The file that most of the covered bytes come from. */
-static size_t find_home(const struct delta_piecer *w)
+static size_t find_home(const struct search *s, const struct cover_list *covers)
 {
-	uint64_t *sums = mem_alloc(w->old->file_count, sizeof(*sums));
+	uint64_t *sums = mem_alloc(s->old->file_count, sizeof(*sums));
 	size_t best = 0;
 
-	for (size_t i = 0; i < w->parts.count; i++) {
-		size_t file = delta_old_file_at(w->old, w->parts.at[i].old_at);
+	for (size_t i = 0; i < covers->count; i++) {
+		size_t file = delta_old_file_at(s->old, covers->at[i].old_at);
 
-		sums[file] += w->parts.at[i].len;
+		sums[file] += covers->at[i].len;
 		if (sums[file] > sums[best])
 			best = file;
 	}
@@ -72,87 +93,145 @@ static size_t find_home(const struct delta_piecer *w)
 	return best;
 }
 
-/* Not more covers than a segment may have: the shortest give way. */
-static void limit_covers(struct delta_piecer *w)
+/* Leave out what is shorter than `least`. */
+static void drop_short(struct cover_list *list, uint64_t least)
 {
-	for (uint64_t shortest = 16; w->parts.count > DELTA_COVERS_MAX;
-	     shortest *= 2) {
-		size_t kept = 0;
+	size_t kept = 0;
 
-		for (size_t i = 0; i < w->parts.count; i++)
-			if (w->parts.at[i].len >= shortest)
-				w->parts.at[kept++] = w->parts.at[i];
-		w->parts.count = kept;
+	for (size_t i = 0; i < list->count; i++)
+		if (list->at[i].len >= least)
+			list->at[kept++] = list->at[i];
+	list->count = kept;
+}
+
+/* Not more covers than a segment may have: the shortest give way. */
+static void limit_covers(struct cover_list *list)
+{
+	for (uint64_t least = 16; list->count > DELTA_COVERS_MAX; least *= 2)
+		drop_short(list, least);
+}
+
+/* The parts of a cover that are right, but for gaps of few bytes. */
+static void add_exact(struct search *s, const struct cover *c)
+{
+	const uint8_t *fresh = s->piece->bytes.ptr + c->new_at;
+	const uint8_t *old = s->old->text + c->old_at;
+	uint64_t from = 0;
+
+	for (uint64_t at = 0; at <= c->len; at++) {
+		const struct cover part = { c->new_at + from, c->old_at + from,
+					    at - from };
+
+		if (at < c->len && fresh[at] == old[at])
+			continue;
+		if (part.len >= EXACT_MIN)
+			cover_list_add(&s->parts, &part);
+		from = at + 1;
 	}
 }
 
-static void find_patch(struct delta_piecer *w, const struct delta_piece *from,
-		       struct delta_patch *out)
+static void take_way(struct search *s, const struct way *way)
 {
-	const struct slice piece = from->bytes;
-	const uint64_t within = from->within;
-	struct delta_segment *s = &out->segment;
-	size_t home;
+	struct cover_list *from = &s->coarse;
 
-	*s = (struct delta_segment){ .kind = DELTA_PATCH, .len = piece.len };
-	out->fresh = piece;
-	if (within + piece.len > DELTA_FILE_MAX)
+	s->parts.count = 0;
+	if (way->least == UINT64_MAX)
 		return;
-	home = w->parts.count > 0 ? find_home(w) : w->likely;
-	out->home_at =
-		delta_old_stream_at(w->old, delta_old_file_begin(w->old, home));
-	out->home = slice_sub((struct slice){ w->old->text, w->old->text_len },
-			      (size_t)delta_old_file_begin(w->old, home),
-			      (size_t)(w->old->file_ends[home] -
-				       delta_old_file_begin(w->old, home)));
-	if (w->parts.count == 0)
-		return;
-	if (within == 0)
-		delta_find_layouts(out->home, piece, &w->layout);
-	*s = w->layout;
-	s->kind = DELTA_PATCH;
-	s->len = piece.len;
-	s->within = (uint32_t)within;
-	s->old_at = out->home_at;
-	s->old_len = out->home.len;
-	s->cover_count = (uint32_t)w->parts.count;
+	if (way->gain == GAIN_FINE) {
+		from = &s->fine;
+		if (!s->has_fine)
+			find_covers(s, GAIN_FINE, &s->fine);
+		s->has_fine = true;
+	}
+	for (size_t i = 0; i < from->count; i++) {
+		const struct cover *c = &from->at[i];
+
+		if (way->exact)
+			add_exact(s, c);
+		else if (c->len >= way->least)
+			cover_list_add(&s->parts, c);
+	}
+	limit_covers(&s->parts);
 }
 
-static int write_patch(struct delta_piecer *w, struct delta_patch *p,
-		       struct err *e)
+/* ---- a plan -------------------------------------------------------------- */
+
+static void set_covers(const struct search *s, struct delta_plan *out)
 {
-	const size_t count = p->segment.cover_count;
-	struct delta_cover *covers = mem_alloc(count + 1, sizeof(*covers));
-	const uint8_t **old = mem_alloc(count + 1, sizeof(*old));
+	const size_t count = s->parts.count;
 	uint64_t at = 0;
-	int rc;
 
+	out->covers = mem_alloc(count + 1, sizeof(*out->covers));
+	out->old = mem_alloc(count + 1, sizeof(*out->old));
 	for (size_t i = 0; i < count; i++) {
-		const struct cover *c = &w->parts.at[i];
+		const struct cover *c = &s->parts.at[i];
 
-		covers[i] = (struct delta_cover){
-			delta_old_stream_at(w->old, c->old_at),
+		out->covers[i] = (struct delta_cover){
+			delta_old_stream_at(s->old, c->old_at),
 			(uint32_t)(c->new_at - at), (uint32_t)c->len
 		};
-		old[i] = w->old->text + c->old_at;
+		out->old[i] = s->old->text + c->old_at;
 		at = c->new_at + c->len;
 	}
-	p->covers = covers;
-	p->old = old;
-	rc = delta_patch_write(w->writer, p, e);
-	free(covers);
-	free(old);
-	return rc;
+	out->patch.covers = out->covers;
+	out->patch.old = out->old;
 }
 
-static void find_parts(struct delta_piecer *w, struct slice piece,
-		       uint64_t hint, unsigned gain)
+static void set_home(const struct search *s, struct delta_patch *p)
 {
-	w->covers.count = 0;
-	matcher_run(w->old->matcher, piece, hint, gain, &w->covers);
-	cut_covers(w);
-	limit_covers(w);
+	const size_t home =
+		s->parts.count > 0 ? find_home(s, &s->parts) : s->likely;
+	const uint64_t begin = delta_old_file_begin(s->old, home);
+
+	p->home_at = delta_old_stream_at(s->old, begin);
+	p->home = (struct slice){ s->old->text + begin,
+				  (size_t)(s->old->file_ends[home] - begin) };
 }
+
+static void set_segment(const struct search *s, struct delta_plan *out)
+{
+	struct delta_patch *p = &out->patch;
+	struct delta_segment *segment = &p->segment;
+
+	if (s->layout)
+		out->layout = *s->layout;
+	else
+		delta_find_layouts(p->home, s->piece->bytes, &out->layout);
+	*segment = out->layout;
+	segment->kind = DELTA_PATCH;
+	segment->len = s->piece->bytes.len;
+	segment->within = (uint32_t)s->piece->within;
+	segment->old_at = p->home_at;
+	segment->old_len = p->home.len;
+	segment->cover_count = (uint32_t)s->parts.count;
+}
+
+/* Of the parts that were taken. */
+static void make_plan(const struct search *s, struct delta_plan *out)
+{
+	const struct delta_piece *piece = s->piece;
+	struct delta_patch *p = &out->patch;
+
+	*out = (struct delta_plan){ .layout = { .kind = DELTA_PATCH } };
+	p->segment.kind = DELTA_PATCH;
+	p->segment.len = piece->bytes.len;
+	p->fresh = piece->bytes;
+	if (piece->within + piece->bytes.len <= DELTA_FILE_MAX) {
+		set_home(s, p);
+		if (s->parts.count > 0)
+			set_segment(s, out);
+	}
+	set_covers(s, out);
+}
+
+void delta_plan_done(struct delta_plan *plan)
+{
+	free(plan->covers);
+	free(plan->old);
+	*plan = (struct delta_plan){ .covers = NULL };
+}
+
+/* ---- which way ----------------------------------------------------------- */
 
 static bool is_text(struct slice piece)
 {
@@ -161,15 +240,36 @@ static bool is_text(struct slice piece)
 	return !memchr(piece.ptr, 0, len);
 }
 
-/* Text has short repetitions that covers are too dear for. */
-static bool is_costly(const struct delta_piecer *w, struct slice piece)
+static uint64_t count_wrong(const struct search *s, const struct cover *c)
 {
-	const uint64_t share = is_text(piece) ? COSTLY_TEXT : COSTLY_OTHER;
+	const uint8_t *fresh = s->piece->bytes.ptr + c->new_at;
+	const uint8_t *old = s->old->text + c->old_at;
+	uint64_t count = 0;
+
+	for (uint64_t i = 0; i < c->len; i++)
+		count += fresh[i] != old[i];
+	return count;
+}
+
+/*
+ * Text has short repetitions that covers are too dear for, and no predictor
+ * puts its wrong bytes right.
+ */
+static bool is_costly(const struct search *s)
+{
+	const struct slice piece = s->piece->bytes;
+	const bool text = is_text(piece);
 	uint64_t cost = piece.len;
 
-	for (size_t i = 0; i < w->parts.count; i++)
-		cost += COVER_COST - w->parts.at[i].len;
-	return w->parts.count > 0 && cost > piece.len / share;
+	for (size_t i = 0; i < s->coarse.count; i++) {
+		const struct cover *c = &s->coarse.at[i];
+
+		cost += COVER_COST - c->len;
+		if (text)
+			cost += count_wrong(s, c);
+	}
+	return s->coarse.count > 0 &&
+	       cost > piece.len / (text ? COSTLY_TEXT : COSTLY_OTHER);
 }
 
 static int drop(void *ctx, struct slice bytes, struct err *e)
@@ -180,80 +280,60 @@ static int drop(void *ctx, struct slice bytes, struct err *e)
 	return 0;
 }
 
-/* What the parts found would cost in records of their own. */
-static int measure(struct delta_piecer *w, const struct delta_piece *piece,
-		   bool fast, uint64_t *len, struct err *e)
+/* What the parts taken would cost in records of their own. */
+static int measure(const struct search *s, bool fast, uint64_t *len,
+		   struct err *e)
 {
-	struct delta_writer_setup setup = *w->setup;
-	struct delta_writer *writer = w->writer;
-	struct delta_patch p = { .covers = NULL };
+	struct delta_writer_setup setup = *s->setup;
+	struct delta_writer *writer;
+	struct delta_plan plan;
 	int rc;
 
 	setup.to.write = drop;
-	setup.prefix_max = piece->bytes.len;
+	setup.prefix_max = s->piece->bytes.len;
 	setup.fast = fast;
-	delta_writer_new(&setup, &w->writer);
-	find_patch(w, piece, &p);
-	rc = write_patch(w, &p, e);
+	setup.crew = NULL;
+	delta_writer_new(&setup, &writer);
+	make_plan(s, &plan);
+	rc = delta_patch_write(writer, &plan.patch, e);
 	if (!rc)
-		rc = delta_writer_end(w->writer, len, e);
-	delta_writer_free(w->writer);
-	w->writer = writer;
+		rc = delta_writer_end(writer, len, e);
+	delta_plan_done(&plan);
+	delta_writer_free(writer);
 	return rc;
 }
 
-/* Leave out what agrees in less than `least` bytes: the prefix serves it. */
-static void drop_short(struct delta_piecer *w, uint64_t least)
+static int measure_way(struct search *s, size_t way, bool fast, uint64_t *len,
+		       struct err *e)
 {
-	size_t kept = 0;
-
-	for (size_t i = 0; i < w->parts.count; i++)
-		if (w->parts.at[i].len >= least)
-			w->parts.at[kept++] = w->parts.at[i];
-	w->parts.count = kept;
-}
-
-static void find_way(struct delta_piecer *w, const struct delta_piece *p,
-		     const struct way *way)
-{
-	find_parts(w, p->bytes, p->hint, way->gain);
-	drop_short(w, way->least);
-}
-
-static int measure_way(struct delta_piecer *w, const struct delta_piece *p,
-		       size_t way, bool fast, uint64_t *len, struct err *e)
-{
-	find_way(w, p, &ways[way]);
-	return measure(w, p, fast, len, e);
+	take_way(s, &ways[way]);
+	return measure(s, fast, len, e);
 }
 
 /*
  * The fast setting misjudges what repeats itself much: where no covers at all
  * come near the best way, both are compressed as they would be in the end.
  */
-static int prefer_plain(struct delta_piecer *w, const struct delta_piece *p,
-			size_t *best, struct err *e)
+static int prefer_plain(struct search *s, size_t *best, struct err *e)
 {
 	uint64_t best_len, plain_len;
 
-	if (measure_way(w, p, *best, false, &best_len, e) ||
-	    measure_way(w, p, WAY_PLAIN, false, &plain_len, e))
+	if (measure_way(s, *best, false, &best_len, e) ||
+	    measure_way(s, WAY_PLAIN, false, &plain_len, e))
 		return -1;
 	if (plain_len < best_len)
 		*best = WAY_PLAIN;
 	return 0;
 }
 
-/* Leave the cheapest way as the parts found. */
-static int choose_parts(struct delta_piecer *w, const struct delta_piece *p,
-			struct err *e)
+static int choose_way(struct search *s, size_t *out, struct err *e)
 {
 	uint64_t lens[ARRAY_LEN(ways)], best_len = UINT64_MAX;
 	size_t best = 0;
 
-	w->likely = find_home(w);
+	s->likely = find_home(s, &s->coarse);
 	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
-		if (measure_way(w, p, i, true, &lens[i], e))
+		if (measure_way(s, i, true, &lens[i], e))
 			return -1;
 		if (lens[i] + lens[i] / WAY_SHARE < best_len) {
 			best_len = lens[i];
@@ -261,43 +341,61 @@ static int choose_parts(struct delta_piecer *w, const struct delta_piece *p,
 		}
 	}
 	if (best != WAY_PLAIN && lens[WAY_PLAIN] / 2 < best_len &&
-	    prefer_plain(w, p, &best, e))
+	    prefer_plain(s, &best, e))
 		return -1;
-	find_way(w, p, &ways[best]);
+	*out = best;
 	return 0;
 }
 
 /* ---- pieces -------------------------------------------------------------- */
 
-void delta_piece_begin(struct delta_piecer *w)
+static void begin(struct search *s, const struct delta_piecer *w,
+		  const struct delta_piece *piece)
 {
-	w->layout = (struct delta_segment){ .kind = DELTA_PATCH };
+	*s = (struct search){ .old = w->old,
+			      .setup = w->setup,
+			      .piece = piece };
+	s->likely = delta_old_file_at(w->old, piece->hint);
+	find_covers(s, GAIN_COARSE, &s->coarse);
 }
 
-int delta_piece_put(struct delta_piecer *w, const struct delta_piece *piece,
-		    struct err *e)
+static void end(struct search *s)
 {
-	struct delta_patch p = { .covers = NULL };
-
-	find_parts(w, piece->bytes, piece->hint, GAIN_COARSE);
-	w->likely = delta_old_file_at(w->old, piece->hint);
-	if (is_costly(w, piece->bytes) && choose_parts(w, piece, e))
-		return -1;
-	find_patch(w, piece, &p);
-	return write_patch(w, &p, e);
+	cover_list_done(&s->coarse);
+	cover_list_done(&s->fine);
+	cover_list_done(&s->parts);
 }
 
-int delta_piece_cost(struct delta_piecer *w, const struct delta_piece *piece,
-		     uint64_t *len, struct err *e)
+int delta_piece_plan(const struct delta_piecer *w,
+		     const struct delta_piece *piece,
+		     const struct delta_segment *layout, struct delta_plan *out,
+		     struct err *e)
 {
-	delta_piece_begin(w);
-	find_parts(w, piece->bytes, piece->hint, GAIN_COARSE);
-	w->likely = delta_old_file_at(w->old, piece->hint);
-	return measure(w, piece, true, len, e);
+	struct search s;
+	size_t way = 0;
+	int rc = 0;
+
+	begin(&s, w, piece);
+	s.layout = piece->within > 0 ? layout : NULL;
+	if (is_costly(&s))
+		rc = choose_way(&s, &way, e);
+	if (!rc) {
+		take_way(&s, &ways[way]);
+		make_plan(&s, out);
+	}
+	end(&s);
+	return rc;
 }
 
-void delta_piecer_done(struct delta_piecer *w)
+int delta_piece_cost(const struct delta_piecer *w,
+		     const struct delta_piece *piece, uint64_t *len,
+		     struct err *e)
 {
-	cover_list_done(&w->covers);
-	cover_list_done(&w->parts);
+	struct search s;
+	int rc;
+
+	begin(&s, w, piece);
+	rc = measure_way(&s, 0, true, len, e);
+	end(&s);
+	return rc;
 }

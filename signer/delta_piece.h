@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * delta_piece - write a piece of changed content: which old bytes cover it, and
- * which of several ways to choose them costs the least.
+ * delta_piece - which old bytes cover a piece of changed content: of several
+ * ways to choose them, the one that costs the least.
+ *
+ * Planning looks at nothing but the old stream and the piece, so any number of
+ * pieces can be planned at the same time.
  */
 #ifndef SIGNER_DELTA_PIECE_H
 #define SIGNER_DELTA_PIECE_H
 
 #include "signer/delta_old.h"
-#include "signer/delta_writer.h"
+#include "signer/delta_patch.h"
 
 /* Of one file or member at most this much is looked at together. */
 #define DELTA_PIECE_MAX ((size_t)128 << 20)
@@ -18,25 +21,30 @@ struct delta_piece {
 	uint64_t hint;   /* where in the text it likely comes from */
 };
 
-/* Zeroed but for the first three, which are borrowed. */
+/* Borrowed. */
 struct delta_piecer {
-	const struct delta_old *old; /* loaded before the first piece */
-	struct delta_writer *writer;
-	const struct delta_writer_setup *setup; /* of that writer */
-	struct cover_list covers, parts;
-	size_t likely;               /* home of a piece without any cover */
-	struct delta_segment layout; /* of the file under way */
+	const struct delta_old *old;            /* loaded */
+	const struct delta_writer_setup *setup; /* of the writer in the end */
 };
 
-/* Another file or member begins. */
-void delta_piece_begin(struct delta_piecer *w);
-int delta_piece_put(struct delta_piecer *w, const struct delta_piece *piece,
-		    struct err *e) NODISCARD;
+/* What is written by delta_patch_write(); the piece's bytes are borrowed. */
+struct delta_plan {
+	struct delta_patch patch;
+	struct delta_cover *covers; /* heap, as is the next */
+	const uint8_t **old;
+	struct delta_segment layout; /* for later pieces of the same file */
+};
+
+/* layout: of the file, as its first piece found it; not looked at for that. */
+int delta_piece_plan(const struct delta_piecer *w,
+		     const struct delta_piece *piece,
+		     const struct delta_segment *layout, struct delta_plan *out,
+		     struct err *e) NODISCARD;
+void delta_plan_done(struct delta_plan *plan);
 
 /* About what a piece would cost by itself; it begins and ends a file. */
-int delta_piece_cost(struct delta_piecer *w, const struct delta_piece *piece,
-		     uint64_t *len, struct err *e) NODISCARD;
-
-void delta_piecer_done(struct delta_piecer *w);
+int delta_piece_cost(const struct delta_piecer *w,
+		     const struct delta_piece *piece, uint64_t *len,
+		     struct err *e) NODISCARD;
 
 #endif

@@ -12,14 +12,17 @@
 #define INSERTS_MAX (DELTA_PREFIX_MAX / 2)
 #define ROOM_PREFIX (2 * DELTA_NUMBER_MAX * DELTA_RANGES_MAX)
 
-/* The frame of a stream may be a little larger than the stream. */
-#define PACKED_MAX (DELTA_RECORD_MAX + (64u << 10))
+/*
+ * Records that are compressed together. What is left for prefixes is known
+ * again when they are, so the number decides what comes out: it is no setting.
+ */
+#define QUEUE_MAX 8
 
 struct delta_writer {
 	struct delta_writer_setup setup;
-	struct delta_record record;
-	struct buf streams[DELTA_STREAMS];
-	struct buf packed[DELTA_STREAMS];
+	struct delta_packing *queue[QUEUE_MAX];
+	size_t queued;
+	struct delta_packing *record; /* the one under way */
 	uint64_t old_end; /* of the segment before, in this record */
 	uint64_t rights;  /* since the last wrong byte, in this record */
 	uint64_t len;     /* bytes written so far */
@@ -34,21 +37,23 @@ void delta_writer_new(const struct delta_writer_setup *setup,
 
 	w->setup = *setup;
 	w->prefix_left = setup->prefix_max;
-	for (size_t i = 0; i < DELTA_STREAMS; i++) {
-		w->streams[i] = (struct buf)BUF_INIT(DELTA_RECORD_MAX);
-		w->packed[i] = (struct buf)BUF_INIT(PACKED_MAX);
-	}
+	delta_packing_new(&w->record);
 	*out = w;
+}
+
+static void drop_queue(struct delta_writer *w)
+{
+	for (size_t i = 0; i < w->queued; i++)
+		delta_packing_free(w->queue[i]);
+	w->queued = 0;
 }
 
 void delta_writer_free(struct delta_writer *w)
 {
 	if (!w)
 		return;
-	for (size_t i = 0; i < DELTA_STREAMS; i++) {
-		buf_done(&w->streams[i]);
-		buf_done(&w->packed[i]);
-	}
+	drop_queue(w);
+	delta_packing_free(w->record);
 	delta_prefix_done(&w->prefix);
 	free(w);
 }
@@ -79,43 +84,17 @@ static size_t room(const struct delta_writer *w)
 	size_t used = 0;
 
 	for (size_t i = 0; i < DELTA_STREAMS; i++)
-		used += w->streams[i].len;
+		used += w->record->streams[i].len;
 	return DELTA_RECORD_MAX - ROOM_PREFIX - used;
-}
-
-static struct encode_how how_to(const struct delta_writer *w)
-{
-	return (struct encode_how){ .codec = w->setup.codec,
-				    .window_len = DELTA_WINDOW,
-				    .fast = w->setup.fast };
-}
-
-/* Compress a stream, unless that makes it no smaller. */
-static int pack_stream(struct delta_writer *w, size_t i, struct err *e)
-{
-	const struct encode_how how = how_to(w);
-	struct slice raw = buf_slice(&w->streams[i]);
-
-	w->packed[i].len = 0;
-	if (raw.len > 0 && w->setup.codec != PACKAGE_RAW &&
-	    encode_with(&how, raw, &w->packed[i], e))
-		return -1;
-	if (w->packed[i].len == 0 || w->packed[i].len >= raw.len) {
-		w->packed[i].len = 0;
-		if (buf_add(&w->packed[i], raw, e))
-			return -1;
-	}
-	w->record.raw_len[i] = (uint32_t)raw.len;
-	w->record.packed_len[i] = (uint32_t)w->packed[i].len;
-	return 0;
 }
 
 /* ---- the prefix of the inserts ------------------------------------------- */
 
 static int read_prefix(struct delta_writer *w, const struct delta_range *ranges,
-		       size_t count, struct buf *out, struct err *e)
+		       size_t count, struct err *e)
 {
-	struct buf *to = &w->streams[DELTA_PREFIX];
+	struct buf *to = &w->record->streams[DELTA_PREFIX];
+	struct buf *out = &w->record->prefix;
 	uint64_t end = 0;
 
 	for (size_t i = 0; i < count; i++) {
@@ -130,43 +109,16 @@ static int read_prefix(struct delta_writer *w, const struct delta_range *ranges,
 		out->len += (size_t)r->len;
 		end = r->at + r->len;
 	}
+	w->prefix_left -= out->len;
 	return 0;
-}
-
-/* Take the inserts as compressed with the prefix, if that is worth it. */
-static int use_prefix(struct delta_writer *w, struct slice prefix,
-		      struct err *e)
-{
-	struct encode_how how = how_to(w);
-	struct buf packed = BUF_INIT(PACKED_MAX);
-	struct buf *inserts = &w->packed[DELTA_INSERTS];
-	int rc = -1;
-
-	how.prefix = prefix;
-	if (pack_stream(w, DELTA_PREFIX, e) ||
-	    encode_with(&how, buf_slice(&w->streams[DELTA_INSERTS]), &packed,
-			e))
-		goto out;
-	if (packed.len + w->packed[DELTA_PREFIX].len >= inserts->len) {
-		w->streams[DELTA_PREFIX].len = 0;
-		rc = pack_stream(w, DELTA_PREFIX, e);
-		goto out;
-	}
-	w->prefix_left -= prefix.len;
-	inserts->len = 0;
-	rc = buf_add(inserts, buf_slice(&packed), e);
-	w->record.packed_len[DELTA_INSERTS] = (uint32_t)packed.len;
-out:
-	buf_done(&packed);
-	return rc;
 }
 
 static int add_prefix(struct delta_writer *w, struct err *e)
 {
-	const uint64_t room = DELTA_PREFIX_MAX - w->streams[DELTA_INSERTS].len;
+	const uint64_t room =
+		DELTA_PREFIX_MAX - w->record->streams[DELTA_INSERTS].len;
 	const uint64_t limit = w->prefix_left < room ? w->prefix_left : room;
 	struct delta_range *ranges;
-	struct buf prefix = BUF_INIT(DELTA_PREFIX_MAX);
 	size_t count;
 	int rc;
 
@@ -174,10 +126,7 @@ static int add_prefix(struct delta_writer *w, struct err *e)
 		return 0;
 	ranges = mem_alloc(DELTA_RANGES_MAX, sizeof(*ranges));
 	count = delta_prefix_choose(&w->prefix, limit, ranges);
-	rc = read_prefix(w, ranges, count, &prefix, e);
-	if (!rc && count > 0)
-		rc = use_prefix(w, buf_slice(&prefix), e);
-	buf_done(&prefix);
+	rc = read_prefix(w, ranges, count, e);
 	free(ranges);
 	return rc;
 }
@@ -190,29 +139,48 @@ static int write_out(struct delta_writer *w, struct slice bytes, struct err *e)
 	return bytes.len > 0 ? w->setup.to.write(w->setup.to.ctx, bytes, e) : 0;
 }
 
-static int end_record(struct delta_writer *w, struct err *e)
+static int write_record(struct delta_writer *w, const struct delta_packing *p,
+			struct err *e)
 {
 	uint8_t header[1 + DELTA_HEADER_MAX];
 
-	if (w->record.new_len == 0)
-		return 0;
-	for (size_t i = 0; i < DELTA_STREAMS; i++)
-		if (pack_stream(w, i, e))
-			return -1;
-	if (add_prefix(w, e))
-		return -1;
-	header[0] = (uint8_t)delta_format_record(&w->record, header + 1);
+	header[0] = (uint8_t)delta_format_record(&p->record, header + 1);
 	if (write_out(w, (struct slice){ header, header[0] + (size_t)1 }, e))
 		return -1;
-	for (size_t i = 0; i < DELTA_STREAMS; i++) {
-		if (write_out(w, buf_slice(&w->packed[i]), e))
+	for (size_t i = 0; i < DELTA_STREAMS; i++)
+		if (write_out(w, buf_slice(&p->packed[i]), e))
 			return -1;
-		w->streams[i].len = 0;
-	}
-	w->record = (struct delta_record){ 0 };
+	/* A prefix that was of no use is not read. */
+	if (p->streams[DELTA_PREFIX].len == 0)
+		w->prefix_left += p->prefix.len;
+	return 0;
+}
+
+static int flush(struct delta_writer *w, struct err *e)
+{
+	struct delta_pack_job job = { w->queue, w->queued, w->setup.codec,
+				      w->setup.fast };
+
+	if (delta_pack(w->setup.crew, &job, e))
+		return -1;
+	for (size_t i = 0; i < w->queued; i++)
+		if (write_record(w, w->queue[i], e))
+			return -1;
+	drop_queue(w);
+	return 0;
+}
+
+static int end_record(struct delta_writer *w, struct err *e)
+{
+	if (w->record->record.new_len == 0)
+		return 0;
+	if (add_prefix(w, e))
+		return -1;
+	w->queue[w->queued++] = w->record;
+	delta_packing_new(&w->record);
 	w->old_end = 0;
 	w->rights = 0;
-	return 0;
+	return w->queued == QUEUE_MAX ? flush(w, e) : 0;
 }
 
 /* Room for `len` bytes in the record under way, or a new record. */
@@ -226,7 +194,7 @@ static int make_room(struct delta_writer *w, size_t len, struct err *e)
 static int begin_segment(struct delta_writer *w, enum delta_kind kind,
 			 uint64_t len, uint64_t old_at, struct err *e)
 {
-	struct buf *to = &w->streams[DELTA_SEGMENTS];
+	struct buf *to = &w->record->streams[DELTA_SEGMENTS];
 
 	return add_varint(to, kind, e) || add_varint(to, len, e) ||
 			       add_step(to, w->old_end, old_at, e)
@@ -243,7 +211,7 @@ int delta_writer_copy(struct delta_writer *w, uint64_t old_at, uint64_t len,
 	    begin_segment(w, DELTA_COPY, len, old_at, e))
 		return -1;
 	w->old_end = old_at + len;
-	w->record.new_len += len;
+	w->record->record.new_len += len;
 	return 0;
 }
 
@@ -286,11 +254,11 @@ static int add_layouts(struct buf *to, const struct delta_segment *s,
 static int add_cover(struct delta_writer *w, uint64_t from,
 		     const struct delta_cover *c, struct err *e)
 {
-	return add_varint(&w->streams[DELTA_GAPS], c->gap, e) ||
-			       add_varint(&w->streams[DELTA_LENGTHS], c->len,
-					  e) ||
-			       add_step(&w->streams[DELTA_OFFSETS], from,
-					c->old_at, e)
+	return add_varint(&w->record->streams[DELTA_GAPS], c->gap, e) ||
+			       add_varint(&w->record->streams[DELTA_LENGTHS],
+					  c->len, e) ||
+			       add_step(&w->record->streams[DELTA_OFFSETS],
+					from, c->old_at, e)
 		       ? -1
 		       : 0;
 }
@@ -298,14 +266,16 @@ static int add_cover(struct delta_writer *w, uint64_t from,
 int delta_writer_patch(struct delta_writer *w, const struct delta_segment *s,
 		       const struct delta_cover *covers, struct err *e)
 {
-	struct buf *to = &w->streams[DELTA_SEGMENTS];
 	uint64_t from = s->old_at;
+	struct buf *to;
 
 	if (make_room(w,
 		      SEGMENT_MAX + (size_t)s->cover_count * COVER_MAX +
 			      ROOM_MIN,
-		      e) ||
-	    begin_segment(w, DELTA_PATCH, s->len, s->old_at, e) ||
+		      e))
+		return -1;
+	to = &w->record->streams[DELTA_SEGMENTS];
+	if (begin_segment(w, DELTA_PATCH, s->len, s->old_at, e) ||
 	    add_varint(to, s->old_len, e) || add_varint(to, s->within, e) ||
 	    add_varint(to, s->cover_count, e))
 		return -1;
@@ -327,7 +297,7 @@ int delta_writer_patch(struct delta_writer *w, const struct delta_segment *s,
 static size_t insert_room(const struct delta_writer *w,
 			  const struct delta_near *near)
 {
-	const size_t len = w->streams[DELTA_INSERTS].len;
+	const size_t len = w->record->streams[DELTA_INSERTS].len;
 	size_t most = room(w);
 
 	if (near->from < near->to && len < INSERTS_MAX &&
@@ -350,15 +320,15 @@ int delta_writer_insert(struct delta_writer *w, struct slice bytes,
 			return -1;
 		part = slice_sub(bytes, 0, insert_room(w, near));
 		part = slice_sub(part, 0, NEAR_STEP);
-		if (buf_add(&w->streams[DELTA_INSERTS], part, e))
+		if (buf_add(&w->record->streams[DELTA_INSERTS], part, e))
 			return -1;
 		delta_prefix_add(&w->prefix, &here);
 		here.at += part.len < here.to - here.at ? part.len
 							: here.to - here.at;
-		w->record.new_len += part.len;
+		w->record->record.new_len += part.len;
 		bytes = slice_sub(bytes, part.len, bytes.len);
 		if (here.from < here.to &&
-		    w->streams[DELTA_INSERTS].len >= INSERTS_MAX &&
+		    w->record->streams[DELTA_INSERTS].len >= INSERTS_MAX &&
 		    end_record(w, e))
 			return -1;
 	}
@@ -371,25 +341,28 @@ int delta_writer_block(struct delta_writer *w, bool home,
 {
 	if (make_room(w, ROOM_MIN, e))
 		return -1;
-	if (home && buf_add_le(&w->streams[DELTA_CHOICES], choice, 1, e))
+	if (home &&
+	    buf_add_le(&w->record->streams[DELTA_CHOICES], choice, 1, e))
 		return -1;
 	for (size_t i = 0; i < diff.len; i++) {
 		if (diff.ptr[i] == 0) {
 			w->rights++;
 			continue;
 		}
-		if (add_varint(&w->streams[DELTA_RIGHTS], w->rights, e) ||
-		    buf_add_le(&w->streams[DELTA_DIFFS], diff.ptr[i], 1, e))
+		if (add_varint(&w->record->streams[DELTA_RIGHTS], w->rights,
+			       e) ||
+		    buf_add_le(&w->record->streams[DELTA_DIFFS], diff.ptr[i], 1,
+			       e))
 			return -1;
 		w->rights = 0;
 	}
-	w->record.new_len += diff.len;
+	w->record->record.new_len += diff.len;
 	return 0;
 }
 
 int delta_writer_end(struct delta_writer *w, uint64_t *len, struct err *e)
 {
-	if (end_record(w, e))
+	if (end_record(w, e) || flush(w, e))
 		return -1;
 	*len = w->len;
 	return 0;

@@ -8,8 +8,8 @@
 
 #include "common/delta_cover.h"
 #include "common/delta_predict.h"
+#include "signer/delta_pack.h"
 #include "signer/delta_prefix.h"
-#include "signer/encode.h"
 
 struct delta_writer;
 
@@ -25,6 +25,7 @@ struct delta_writer_setup {
 	int (*old_at)(void *ctx, uint64_t at, void *out, size_t len,
 		      struct err *e);
 	uint64_t prefix_max;
+	struct crew *crew; /* NULL: the caller's thread alone */
 };
 
 void delta_writer_new(const struct delta_writer_setup *setup,

@@ -9,15 +9,16 @@
 
 #include "common/mem.h"
 
-#define OUT_LEN       65536
-#define ZSTD_LEVEL    19
-#define ZSTD_RECORDS  22
-#define ZSTD_FAST     6
-#define LZMA_PRESET   (9 | LZMA_PRESET_EXTREME)
-#define LZMA_FAST     2
-#define SAMPLE_LEN    (512u << 10)
-#define LZMA_OVERHEAD 1024 /* what a frame of random bytes may grow, and */
-#define LZMA_SHARE    1024 /* one byte in so many */
+#define OUT_LEN        65536
+#define ZSTD_LEVEL     19
+#define ZSTD_RECORDS   22
+#define ZSTD_FAST      6
+#define LZMA_PRESET    (9 | LZMA_PRESET_EXTREME)
+#define LZMA_FAST      2
+#define SAMPLE_LEN     (512u << 10)
+#define DICTIONARY_MIN LZMA_DICT_SIZE_MIN
+#define LZMA_OVERHEAD  1024 /* what a frame of random bytes may grow, and */
+#define LZMA_SHARE     1024 /* one byte in so many */
 
 struct encoder {
 	enum package_codec codec;
@@ -108,6 +109,19 @@ static const struct model models[] = {
 	{ 3, 0, 2 }, { 3, 0, 0 }, { 0, 0, 0 }, { 4, 0, 0 }, { 0, 2, 2 },
 };
 
+/*
+ * The match finder's tables are as large as its dictionary, so it is no larger
+ * than what can be referred to.
+ */
+static uint32_t dictionary_for(const struct encode_how *how, struct slice in)
+{
+	uint32_t len = DICTIONARY_MIN;
+
+	while (len < how->window_len && len < how->prefix.len + in.len)
+		len *= 2;
+	return len;
+}
+
 static int lzma_with(const struct encode_how *how, struct slice in,
 		     const struct model *model, struct buf *out, struct err *e)
 {
@@ -125,7 +139,7 @@ static int lzma_with(const struct encode_how *how, struct slice in,
 		return -1;
 	if (lzma_lzma_preset(&options, how->fast ? LZMA_FAST : LZMA_PRESET))
 		return err_set(e, ERR_SYSTEM, "lzma: unknown preset");
-	options.dict_size = how->window_len;
+	options.dict_size = dictionary_for(how, in);
 	options.preset_dict = how->prefix.ptr;
 	options.preset_dict_size = (uint32_t)how->prefix.len;
 	options.lc = model->lc;
@@ -139,38 +153,73 @@ static int lzma_with(const struct encode_how *how, struct slice in,
 	return 0;
 }
 
-/* The model that does best on a sample from the middle. */
-static int choose_model(const struct encode_how *how, struct slice in,
-			const struct model **best, struct err *e)
+/*
+ * The model that does best on a sample from the middle; best_out, if the
+ * sample is all there is, holds what it made of it.
+ */
+static int try_models(const struct encode_how *how, struct slice sample,
+		      unsigned *best, struct buf *best_out, struct err *e)
 {
-	const struct encode_how alone = { .window_len = how->window_len };
-	struct slice sample = in;
-	size_t best_len = SIZE_MAX;
 	int rc = 0;
 
-	if (in.len > SAMPLE_LEN)
-		sample = slice_sub(in, (in.len - SAMPLE_LEN) / 2, SAMPLE_LEN);
-	for (size_t i = 0; i < ARRAY_LEN(models) && !rc; i++) {
+	for (unsigned i = 0; i < ARRAY_LEN(models) && !rc; i++) {
 		struct buf out = BUF_INIT(SIZE_MAX);
 
-		rc = lzma_with(&alone, sample, &models[i], &out, e);
-		if (!rc && out.len < best_len) {
-			best_len = out.len;
-			*best = &models[i];
+		rc = lzma_with(how, sample, &models[i], &out, e);
+		if (!rc && (i == 0 || out.len < best_out->len)) {
+			struct buf other = *best_out;
+
+			*best = i + 1;
+			*best_out = out;
+			out = other;
 		}
 		buf_done(&out);
 	}
 	return rc;
 }
 
+int encode_model(const struct encode_how *how, struct slice in, unsigned *out,
+		 struct err *e)
+{
+	const struct encode_how alone = { .window_len = how->window_len };
+	struct buf best = BUF_INIT(SIZE_MAX);
+	struct slice sample = in;
+	int rc = 0;
+
+	*out = how->fast ? 1 : 0;
+	if (how->codec != PACKAGE_LZMA || how->fast)
+		return 0;
+	if (in.len > SAMPLE_LEN)
+		sample = slice_sub(in, (in.len - SAMPLE_LEN) / 2, SAMPLE_LEN);
+	rc = try_models(&alone, sample, out, &best, e);
+	buf_done(&best);
+	return rc;
+}
+
+/* All of it is the sample: what the best model makes is the result. */
+static int lzma_short(const struct encode_how *how, struct slice in,
+		      struct buf *out, struct err *e)
+{
+	struct buf best = BUF_INIT(SIZE_MAX);
+	unsigned model;
+	int rc = try_models(how, in, &model, &best, e);
+
+	if (!rc)
+		rc = buf_add(out, buf_slice(&best), e);
+	buf_done(&best);
+	return rc;
+}
+
 static int lzma_all(const struct encode_how *how, struct slice in,
 		    struct buf *out, struct err *e)
 {
-	const struct model *model = &models[0];
+	unsigned model = how->fast ? 1 : how->model;
 
-	if (!how->fast && choose_model(how, in, &model, e))
+	if (model == 0 && in.len <= SAMPLE_LEN && how->prefix.len == 0)
+		return lzma_short(how, in, out, e);
+	if (model == 0 && encode_model(how, in, &model, e))
 		return -1;
-	return lzma_with(how, in, model, out, e);
+	return lzma_with(how, in, &models[model - 1], out, e);
 }
 
 int encode_with(const struct encode_how *how, struct slice in, struct buf *out,

@@ -24,7 +24,15 @@ struct encode_how {
 	uint32_t window_len;
 	struct slice prefix;
 	bool fast; /* a fraction of the time: to compare ways with each other */
+	unsigned model; /* one that encode_model() chose; 0: it is chosen */
 };
+
+/*
+ * The model (LZMA's contexts) that suits these bytes best, for who compresses
+ * them more than once; 0 if the codec has none.
+ */
+int encode_model(const struct encode_how *how, struct slice in, unsigned *out,
+		 struct err *e) NODISCARD;
 
 int encode_with(const struct encode_how *how, struct slice in, struct buf *out,
 		struct err *e) NODISCARD;

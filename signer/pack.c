@@ -338,7 +338,8 @@ static int make_delta(const struct pack_job *job, bool plain,
 	const struct tree_watch watch = { &bar, show };
 	const struct delta_job delta = { job->base,  job->content,
 					 job->codec, { w, add_payload },
-					 &watch,     plain };
+					 &watch,     plain,
+					 job->jobs };
 	int rc;
 
 	h->window_len = DELTA_WINDOW;

@@ -69,7 +69,8 @@ struct pack_job {
 	int fd;            /* empty, open for reading and writing */
 	int scratch_dirfd; /* as above */
 	bool quiet;
-	bool plain; /* a delta without members (delta_make.h) */
+	bool plain;    /* a delta without members (delta_make.h) */
+	unsigned jobs; /* threads for a delta; 0: one for each processor */
 	/*
 	 * STREAM_KEY_LEN random bytes, for this package alone; NULL: it is not
 	 * encrypted.

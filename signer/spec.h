@@ -36,6 +36,7 @@ struct spec {
 	bool urgent, from_all, nightly, with_undo;
 	const char *encrypt, *wrap_key; /* of the command line alone */
 	uint64_t passphrase_fd;
+	uint64_t jobs;           /* threads; 0: one for each processor */
 	const char *path;        /* of the repository */
 	const char *description; /* of the file, or NULL */
 	struct spec_file file;

@@ -8,11 +8,13 @@
  *	full BYTES delta BYTES content BYTES make_ms N apply_ms N make_kb N
  *apply_kb N
  *
+ * JOBS in the environment is the number of threads, else there is one.
  * With OUT (a folder) both packages and both manifests are left there, and the
  * tree that came out in OUT/new.
  */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -20,13 +22,16 @@
 
 #include "common/apply.h"
 #include "common/fs.h"
+#include "common/text.h"
+#include "signer/crew.h"
 #include "signer/pack.h"
 #include "signer/pack_tree.h"
 
 struct job {
 	const char *old_path, *new_path;
 	struct pack_settings how;
-	enum package_codec codec;
+	enum package_codec codec, full_codec;
+	unsigned jobs;
 	int out; /* OUT, or the scratch folder */
 	bool keep;
 	struct pack_tree *old, *fresh;
@@ -46,10 +51,11 @@ static int make(struct job *j, struct pack_tree *content,
 {
 	struct pack_job job = { .content = content,
 				.base = base,
-				.codec = base ? j->codec : PACKAGE_ZSTD,
+				.codec = base ? j->codec : j->full_codec,
 				.fd = -1,
 				.scratch_dirfd = j->how.scratch_dirfd,
-				.quiet = true };
+				.quiet = true,
+				.jobs = j->jobs };
 	int rc = -1;
 
 	if (!fs_create(j->out, name, 0644, &job.fd, e))
@@ -64,8 +70,10 @@ static int make_all(struct job *j, struct err *e)
 
 	if (pack_load(&j->how, j->old_path, &j->old, e) ||
 	    pack_load(&j->how, j->new_path, &j->fresh, e) ||
-	    make(j, j->old, NULL, "old.pawl", &j->base, e) ||
-	    make(j, j->fresh, NULL, "full.pawl", &j->full, e))
+	    make(j, j->old, NULL, "old.pawl", &j->base, e))
+		return -1;
+	j->full_codec = PACKAGE_ZSTD;
+	if (make(j, j->fresh, NULL, "full.pawl", &j->full, e))
 		return -1;
 	getrusage(RUSAGE_SELF, &before);
 	if (make(j, j->fresh, j->old, "delta.pawl", &j->delta, e))
@@ -146,6 +154,19 @@ static int apply_delta_child(const struct job *j, struct rusage *use,
 	return 0;
 }
 
+static int read_jobs(unsigned *out, struct err *e)
+{
+	const char *text = getenv("JOBS");
+	uint64_t jobs = 1;
+
+	if (text &&
+	    num_parse((struct slice){ (const uint8_t *)text, strlen(text) },
+		      CREW_MAX, &jobs, e))
+		return err_in(e, "JOBS");
+	*out = (unsigned)jobs;
+	return 0;
+}
+
 static int run(struct job *j, struct err *e)
 {
 	struct rusage use;
@@ -186,7 +207,8 @@ int main(int argc, char **argv)
 	if (argc > 5 && strcmp(argv[5], "system") == 0)
 		j.how.attributes = TREE_SYSTEM;
 	j.keep = argc > 6;
-	if (!fs_open_dir(argv[3], &j.how.scratch_dirfd, &e) &&
+	if (!read_jobs(&j.jobs, &e) &&
+	    !fs_open_dir(argv[3], &j.how.scratch_dirfd, &e) &&
 	    !fs_make_dir(argv[j.keep ? 6 : 3], 0755, &j.out, &e))
 		rc = run(&j, &e);
 	if (rc)

@@ -53,6 +53,8 @@ static struct pack_tree *load(const char *name)
 	return t;
 }
 
+static unsigned jobs; /* threads; 0: one for each processor */
+
 /* A package in a file of the box; the caller closes it. */
 static int make(struct pack_tree *content, struct pack_tree *base,
 		enum package_codec codec, struct release *r)
@@ -62,7 +64,8 @@ static int make(struct pack_tree *content, struct pack_tree *base,
 				.codec = codec,
 				.fd = -1,
 				.scratch_dirfd = how.scratch_dirfd,
-				.quiet = true };
+				.quiet = true,
+				.jobs = jobs };
 	struct err e = { 0 };
 
 	assert_ok(fs_open_nameless(box.dir, &job.fd, &e));
@@ -548,6 +551,64 @@ static void a_delta_is_not_larger_than_its_content_compressed(void **state)
 	pack_tree_free(new_tree);
 }
 
+/* Many pieces of several kinds, in more than one record. */
+static void put_version(int dir, uint32_t version)
+{
+	char name[] = "file-00";
+
+	for (uint32_t i = 0; i < 40; i++) {
+		char *text = words(i / 2 * 7 + version * (i % 4 == 0),
+				   60000 + i * 1000);
+
+		name[5] = (char)('0' + i / 10);
+		name[6] = (char)('0' + i % 10);
+		text[100 + version] = 'X';
+		put_file(dir, name, text, 0644);
+		free(text);
+	}
+}
+
+static void drop_version(int dir)
+{
+	char name[] = "file-00";
+
+	for (uint32_t i = 0; i < 40; i++) {
+		name[5] = (char)('0' + i / 10);
+		name[6] = (char)('0' + i % 10);
+		assert_int_equal(unlinkat(dir, name, 0), 0);
+	}
+}
+
+static void the_number_of_threads_changes_nothing(void **state)
+{
+	static const unsigned numbers[] = { 1, 2, 5, 0 };
+	struct release delta = { .seq = 2 };
+	int dir = box_folder(&box, "input");
+	struct pack_tree *old, *new_tree;
+	struct sha256 first;
+
+	(void)state;
+	put_version(dir, 1);
+	old = load("input");
+	drop_version(dir);
+	put_version(dir, 2);
+	new_tree = load("input");
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+		int fd;
+
+		jobs = numbers[i];
+		fd = make(new_tree, old, PACKAGE_LZMA, &delta);
+		fs_close(&fd);
+		if (i == 0)
+			first = delta.package_digest;
+		assert_true(sha256_equal(&first, &delta.package_digest));
+	}
+	jobs = 0;
+	fs_close(&dir);
+	pack_tree_free(old);
+	pack_tree_free(new_tree);
+}
+
 static void a_damaged_package_restores_nothing(void **state)
 {
 	struct pack_tree *t, *restored = NULL;
@@ -908,6 +969,7 @@ int main(void)
 		TEST(an_empty_tree_is_a_release),
 		TEST(ten_thousand_entries_are_no_trouble),
 		TEST(a_delta_is_not_larger_than_its_content_compressed),
+		TEST(the_number_of_threads_changes_nothing),
 		TEST(a_damaged_package_restores_nothing),
 		TEST(a_folder_with_what_has_no_place_is_refused),
 		TEST(nothing_at_all_is_named),
