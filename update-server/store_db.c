@@ -104,8 +104,8 @@ static const char *const schema[] = {
 	"CREATE UNIQUE INDEX device_next ON device (next_fingerprint);",
 
 	/* The next version of an operators' role, which lacks signatures. */
-	"CREATE TABLE staged (role TEXT PRIMARY KEY, version INTEGER NOT NULL,"
-	" since INTEGER NOT NULL, bytes BLOB NOT NULL) WITHOUT ROWID;",
+	("CREATE TABLE staged (role TEXT PRIMARY KEY, version INTEGER NOT NULL,"
+	 " since INTEGER NOT NULL, bytes BLOB NOT NULL) WITHOUT ROWID;"),
 
 	"ALTER TABLE rollout ADD COLUMN step_back INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE attempt ADD COLUMN back_from INTEGER NOT NULL DEFAULT 0;",
