@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "updater-client/confine.h"
 #include "updater-client/identity.h"
 #include "updater-client/source.h"
 
@@ -152,6 +153,7 @@ static int handle(const struct enroll_setup *setup, struct channel *source,
 void enroll_run(void *ctx, struct channel *control)
 {
 	const struct enroll_setup *setup = ctx;
+	const struct confine c = { .writes = { setup->state_fd } };
 	struct channel source = CHANNEL_INIT;
 	struct message m, answer = { 0 };
 	struct err failure = { 0 };
@@ -160,7 +162,9 @@ void enroll_run(void *ctx, struct channel *control)
 	source.fd = setup->source_fd;
 	if (ipc_receive(control, IPC_FOREVER, &m, &failure))
 		return;
-	rc = handle(setup, &source, &m, &answer, &failure);
+	rc = confine_enter(&c, &failure);
+	if (rc == 0)
+		rc = handle(setup, &source, &m, &answer, &failure);
 	mem_wipe(&m, sizeof(m));
 	/* If the other end is gone there is nobody left to tell. */
 	if (rc ? ipc_answer(control, rc, 0, &failure, &failure)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "updater-client/confine.h"
 #include "updater-client/identity.h"
 #include "updater-client/source.h"
 
@@ -152,6 +153,7 @@ static int handle(const struct renew_setup *setup, struct channel *present,
 void renew_run(void *ctx, struct channel *control)
 {
 	const struct renew_setup *setup = ctx;
+	const struct confine c = { .writes = { setup->state_fd } };
 	struct channel present = CHANNEL_INIT, next = CHANNEL_INIT;
 	struct err failure = { 0 };
 	struct message m;
@@ -159,8 +161,12 @@ void renew_run(void *ctx, struct channel *control)
 
 	present.fd = setup->present_fd;
 	next.fd = setup->next_fd;
-	while (ipc_receive(control, IPC_FOREVER, &m, &failure) == 0) {
-		rc = handle(setup, &present, &next, &m, &failure);
+	for (bool confined = false;
+	     ipc_receive(control, IPC_FOREVER, &m, &failure) == 0;) {
+		rc = confined ? 0 : confine_enter(&c, &failure);
+		confined = rc == 0;
+		if (rc == 0)
+			rc = handle(setup, &present, &next, &m, &failure);
 		if (ipc_answer(control, rc, 0, &failure, &failure))
 			break;
 	}

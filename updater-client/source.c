@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/fs.h"
+#include "updater-client/confine.h"
 #include "updater-client/identity.h"
 #include "updater-client/intake.h"
 #include "updater-client/whereabouts.h"
@@ -186,7 +187,11 @@ static int begin_network(struct source *s, int64_t now, struct err *e)
 	}
 	s->ops = &source_network;
 	s->self = s;
-	return 0;
+	/* The identity, the CA and the sites are read; one folder is left. */
+	return confine_enter(
+		&(struct confine){ .network = true,
+				   .writes = { s->setup->spool_fd } },
+		e);
 }
 
 static int begin(struct source *s, int64_t now, struct err *e)
@@ -198,7 +203,10 @@ static int begin(struct source *s, int64_t now, struct err *e)
 	s->ops = &source_folder;
 	/* The folder's operations only read it. */
 	s->self = (void *)(uintptr_t)&s->setup->folder_fd;
-	return 0;
+	return confine_enter(
+		&(struct confine){ .reads = { s->setup->folder_fd },
+				   .writes = { s->setup->spool_fd } },
+		e);
 }
 
 /* ---- answers ------------------------------------------------------------- */

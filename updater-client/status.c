@@ -9,6 +9,7 @@
 #include "common/image_disk.h"
 #include "common/json.h"
 #include "common/utc.h"
+#include "updater-client/confine.h"
 #include "updater-client/history.h"
 #include "updater-client/report.h"
 #include "updater-client/session.h"
@@ -196,10 +197,13 @@ static struct json *status_json(const struct session *s)
 	const struct settings *c = s->config;
 	struct json *j = json_new_object();
 	struct json *slots = json_new_array();
+	char confined[CONFINE_TEXT_MAX];
 	struct json *trouble;
 
 	json_set_int(j, "v", 1);
 	json_set_text(j, "updater", VERSION);
+	confine_describe(confined);
+	json_set_text(j, "confined", confined);
 	json_set_text(j, "product", c->product);
 	json_set_text(j, "model", c->model ? c->model : "");
 	json_set_text(j, "environment", environment_name(c->environment));
@@ -335,7 +339,8 @@ static int print_people(const struct json *status, const struct session *s,
 	    (s->has_running && s->running.order[0] &&
 	     buf_addf(out, e, "opened by    %s\n", s->running.order)) ||
 	    print_state(status, s, out, e) || print_trouble(status, out, e) ||
-	    print_slots(status, out, e))
+	    print_slots(status, out, e) ||
+	    buf_addf(out, e, "confined by  %s\n", member(status, "confined")))
 		return -1;
 	return print_history(status, out, e);
 }

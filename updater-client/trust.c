@@ -7,6 +7,7 @@
 #include "common/json.h"
 #include "common/tuf_client.h"
 #include "common/utc.h"
+#include "updater-client/confine.h"
 #include "updater-client/orders.h"
 #include "updater-client/source.h"
 #include "updater-client/survey.h"
@@ -17,6 +18,7 @@ struct trust {
 	struct channel source;
 	struct tuf_policy policy;
 	struct tuf_client *client; /* once opened */
+	bool confined;
 	int64_t now;
 	bool first; /* the first root was taken over in this run */
 	struct survey survey;
@@ -381,12 +383,25 @@ static int report(struct trust *t, const struct wire_report *m,
 
 /* ---- the process --------------------------------------------------------- */
 
+static int confine(struct trust *t, struct err *e)
+{
+	const struct confine c = {
+		.writes = { t->setup->metadata_fd, t->setup->site_fd },
+		.file = t->setup->root_path,
+	};
+
+	if (!t->confined && confine_enter(&c, e))
+		return -1;
+	t->confined = true;
+	return 0;
+}
+
 static int handle(struct trust *t, const struct message *m,
 		  struct message *answer, struct err *e)
 {
 	memset(answer, 0, sizeof(*answer));
 	if (m->kind == MESSAGE_OPEN) {
-		if (open_trust(t, m->now, e))
+		if (confine(t, e) || open_trust(t, m->now, e))
 			return -1;
 		tell_site(t, answer);
 		return 0;

@@ -2,6 +2,7 @@
 #include "updater-client/unwrap.h"
 
 #include "common/secret.h"
+#include "updater-client/confine.h"
 #include "updater-client/identity.h"
 
 static int open_key(int state_fd, const struct message_unwrap *m,
@@ -13,10 +14,12 @@ static int open_key(int state_fd, const struct message_unwrap *m,
 		.path = m->target,
 		.device = m->device,
 	};
+	const struct confine c = { .reads = { state_fd } };
 	struct ec_private *key = NULL;
 	int rc;
 
-	if (identity_open_decrypt_key(state_fd, &key, e))
+	if (confine_enter(&c, e) ||
+	    identity_open_decrypt_key(state_fd, &key, e))
 		return -1;
 	answer->kind = MESSAGE_KEY;
 	rc = keybox_open(key, &purpose, m->sealed, answer->content_key, e);

@@ -10,6 +10,7 @@
 #include "common/image_disk.h"
 #include "common/mem.h"
 #include "common/secret.h"
+#include "updater-client/confine.h"
 #include "updater-client/intake.h"
 
 #define REPORT_BYTES (1u << 20)
@@ -202,6 +203,33 @@ static bool get_plan(struct channel *control, struct message *m)
 	       0;
 }
 
+static int write_slot(const struct writer_setup *setup, const struct message *m,
+		      struct channel *control, struct err *e)
+{
+	const struct confine c = {
+		.reads = { setup->old_fd },
+		.writes = { setup->new_fd, setup->scratch_fd },
+	};
+
+	if (confine_enter(&c, e))
+		return -1;
+	/* Only what stands in a folder has a manifest. */
+	return setup->manifest_fd < 0 ? write_image(setup, m, control, e)
+				      : write_tree(setup, m, control, e);
+}
+
+static int check_slot(const struct checker_setup *setup,
+		      const struct plan *plan, struct channel *control,
+		      struct err *e)
+{
+	const struct confine c = { .reads = { setup->slot_fd } };
+
+	if (confine_enter(&c, e))
+		return -1;
+	return setup->manifest_fd < 0 ? check_image(setup, plan, control, e)
+				      : check_tree(setup, plan, control, e);
+}
+
 static void finish(struct channel *control, int rc, struct err *failure)
 {
 	struct err nobody;
@@ -217,11 +245,8 @@ void writer_run(void *ctx, struct channel *control)
 	struct message *m = secret_new(sizeof(*m));
 	struct err failure = { 0 };
 
-	/* Only what stands in a folder has a manifest. */
 	if (get_plan(control, m))
-		finish(control,
-		       (setup->manifest_fd < 0 ? write_image : write_tree)(
-			       setup, m, control, &failure),
+		finish(control, write_slot(setup, m, control, &failure),
 		       &failure);
 	secret_free(m, sizeof(*m));
 }
@@ -233,8 +258,6 @@ void checker_run(void *ctx, struct channel *control)
 	struct message m;
 
 	if (get_plan(control, &m))
-		finish(control,
-		       (setup->manifest_fd < 0 ? check_image : check_tree)(
-			       setup, &m.plan, control, &failure),
+		finish(control, check_slot(setup, &m.plan, control, &failure),
 		       &failure);
 }

@@ -15,6 +15,13 @@
 
 #include "common/err.h"
 
+/* Sanitizers answer mlock() themselves, and lock nothing. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define LOCKS_MEMORY false
+#else
+#define LOCKS_MEMORY true
+#endif
+
 /* Functions behind the macros, so that a test stays flat however it loops. */
 static inline void check_ok(int rc, const struct err *e, const char *call,
 			    const char *file, int line)

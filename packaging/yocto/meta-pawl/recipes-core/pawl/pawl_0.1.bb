@@ -12,7 +12,7 @@ inherit externalsrc
 EXTERNALSRC = "${PAWL_SOURCE}"
 EXTERNALSRC_BUILD = "${WORKDIR}/build"
 
-DEPENDS = "curl jansson libarchive libinih libubootenv lz4 mbedtls openssl xz zlib zstd"
+DEPENDS = "curl jansson libarchive libinih libseccomp libubootenv lz4 mbedtls openssl xz zlib zstd"
 
 inherit pkgconfig systemd
 

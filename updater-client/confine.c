@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/confine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/landlock.h>
+#include <linux/sched.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/fs.h"
+
+/* ---- files: Landlock, Documentation/userspace-api/landlock.rst ------------
+ */
+
+#define ABI_REFER    2 /* before it, no link or rename between folders at all */
+#define ABI_TRUNCATE 3
+#ifndef LANDLOCK_ACCESS_FS_TRUNCATE /* Linux 6.2 */
+#define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14)
+#endif
+
+#define RIGHTS_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define RIGHTS_WRITE                                                           \
+	(RIGHTS_READ | LANDLOCK_ACCESS_FS_WRITE_FILE |                         \
+	 LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |      \
+	 LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR |          \
+	 LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |          \
+	 LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |        \
+	 LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_REFER)
+/* Those that a file can have. */
+#define RIGHTS_FILE                                                            \
+	(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |        \
+	 LANDLOCK_ACCESS_FS_TRUNCATE)
+
+/* Where a resolver, its modules and TLS libraries look. */
+static const char *const network_files[] = {
+	"/etc/resolv.conf", "/etc/hosts",     "/etc/host.conf",
+	"/etc/gai.conf",    "/etc/services",  "/etc/nsswitch.conf",
+	"/etc/protocols",   "/etc/localtime", "/etc/ld.so.cache",
+	"/etc/ssl",         "/usr",           "/lib",
+	"/lib64",           "/run/systemd",   "/run/resolvconf",
+	"/run/nscd",        "/dev/null",      "/dev/urandom",
+	"/proc/sys/crypto"
+};
+
+/* The C library has no names for these calls yet. */
+static int landlock_abi(void)
+{
+	return (int)syscall(SYS_landlock_create_ruleset, NULL, (size_t)0,
+			    LANDLOCK_CREATE_RULESET_VERSION);
+}
+
+static uint64_t handled(int abi)
+{
+	uint64_t rights = RIGHTS_WRITE | LANDLOCK_ACCESS_FS_EXECUTE;
+
+	return abi >= ABI_TRUNCATE ? rights | LANDLOCK_ACCESS_FS_TRUNCATE
+				   : rights;
+}
+
+static int allow(int rules, int fd, uint64_t rights, struct err *e)
+{
+	struct landlock_path_beneath_attr rule = { .parent_fd = fd };
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return err_sys(e, "confine");
+	rule.allowed_access =
+		S_ISDIR(st.st_mode) ? rights : rights & RIGHTS_FILE;
+	if (syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH,
+		    &rule, 0U))
+		return err_sys(e, "Landlock");
+	return 0;
+}
+
+static int allow_path(int rules, const char *path, struct err *e)
+{
+	int fd = open(path, O_PATH | O_CLOEXEC);
+	int rc;
+
+	if (fd < 0) /* what is not there cannot be read either */
+		return 0;
+	rc = allow(rules, fd, RIGHTS_READ, e);
+	close(fd);
+	return rc;
+}
+
+static int allow_folders(int rules, const int *fds, uint64_t rights,
+			 struct err *e)
+{
+	for (size_t i = 0; i < CONFINE_FOLDERS_MAX && fds[i] != 0; i++)
+		if (fds[i] > 0 && allow(rules, fds[i], rights, e))
+			return -1;
+	return 0;
+}
+
+static int allow_all(int rules, int abi, const struct confine *c, struct err *e)
+{
+	uint64_t write = handled(abi) & ~(uint64_t)LANDLOCK_ACCESS_FS_EXECUTE;
+
+	if (allow_folders(rules, c->reads, RIGHTS_READ, e) ||
+	    allow_folders(rules, c->writes, write, e) ||
+	    (c->file && allow_path(rules, c->file, e)))
+		return -1;
+	for (size_t i = 0; c->network && i < ARRAY_LEN(network_files); i++)
+		if (allow_path(rules, network_files[i], e))
+			return -1;
+	return 0;
+}
+
+static int limit_files(const struct confine *c, struct err *e)
+{
+	int abi = landlock_abi();
+	const struct landlock_ruleset_attr attr = {
+		.handled_access_fs = handled(abi),
+	};
+	int rules, rc = -1;
+
+	if (abi < ABI_REFER)
+		return 0;
+	rules = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr),
+			     0U);
+	if (rules < 0)
+		return err_sys(e, "Landlock");
+	if (allow_all(rules, abi, c, e) == 0)
+		rc = syscall(SYS_landlock_restrict_self, rules, 0U)
+			     ? err_sys(e, "Landlock")
+			     : 0;
+	close(rules);
+	return rc;
+}
+
+/* ---- system calls: seccomp ----------------------------------------------- */
+
+/*
+ * By name, since each architecture has others of them. What is not listed is
+ * answered with ENOSYS, as by an older kernel: then the C library of tomorrow
+ * takes the way that it has for that.
+ */
+static const char *const always[] = {
+	/* descriptors */
+	"read", "readv", "pread64", "preadv", "write", "writev", "pwrite64",
+	"pwritev", "lseek", "_llseek", "close", "close_range", "dup", "dup3",
+	"fcntl", "fcntl64", "poll", "ppoll", "ppoll_time64", "select",
+	"_newselect", "pselect6", "pselect6_time64", "epoll_create1",
+	"epoll_ctl", "epoll_wait", "epoll_pwait", "eventfd2", "pipe2",
+	"recvmsg", "recvfrom", "recv", "sendmsg", "sendto", "send", "shutdown",
+	/* files */
+	"open", "openat", "openat2", "access", "faccessat", "faccessat2",
+	"fstat", "fstat64", "stat", "stat64", "lstat", "lstat64", "newfstatat",
+	"fstatat64", "statx", "statfs", "statfs64", "fstatfs", "fstatfs64",
+	"getdents64", "readlink", "readlinkat", "getcwd", "umask", "mkdir",
+	"mkdirat", "unlink", "unlinkat", "rmdir", "rename", "renameat",
+	"renameat2", "link", "linkat", "symlink", "symlinkat", "mknod",
+	"mknodat", "chmod", "fchmod", "fchmodat", "fchmodat2", "fchown",
+	"fchown32", "fchownat", "lchown", "lchown32", "ftruncate",
+	"ftruncate64", "fallocate", "fsync", "fdatasync", "syncfs",
+	"sync_file_range", "sync_file_range2", "fadvise64", "fadvise64_64",
+	"arm_fadvise64_64", "copy_file_range", "sendfile", "sendfile64",
+	"flock", "utimensat", "utimensat_time64", "getxattr", "lgetxattr",
+	"fgetxattr", "setxattr", "lsetxattr", "fsetxattr", "listxattr",
+	"llistxattr", "flistxattr", "removexattr", "lremovexattr",
+	"fremovexattr",
+	/* memory */
+	"brk", "mmap", "mmap2", "munmap", "mremap", "mprotect", "madvise",
+	"mlock", "mlock2", "munlock", "msync", "mincore",
+	/* time, chance, itself */
+	"clock_gettime", "clock_gettime64", "clock_getres",
+	"clock_getres_time64", "clock_nanosleep", "clock_nanosleep_time64",
+	"nanosleep", "gettimeofday", "time", "getrandom", "getpid", "gettid",
+	"getppid", "getuid", "getuid32", "geteuid", "geteuid32", "getgid",
+	"getgid32", "getegid", "getegid32", "getrlimit", "ugetrlimit",
+	"prlimit64", "getrusage", "sysinfo", "uname", "prctl", "arch_prctl",
+	"capget", "sched_yield", "sched_getaffinity", "futex", "futex_time64",
+	"set_robust_list", "get_robust_list", "set_tid_address", "rseq",
+	"membarrier", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn",
+	"rt_sigpending", "sigreturn", "sigaltstack", "tgkill",
+	"restart_syscall", "exit", "exit_group"
+};
+
+static const char *const for_network[] = {
+	"connect",    "bind",       "getsockname", "getpeername", "getsockopt",
+	"setsockopt", "socketpair", "sendmmsg",    "recvmmsg"
+};
+
+/* Nothing that these processes do comes near them: whoever calls is not us. */
+static const char *const never[] = { "execve",
+				     "execveat",
+				     "ptrace",
+				     "process_vm_readv",
+				     "process_vm_writev",
+				     "mount",
+				     "umount2",
+				     "pivot_root",
+				     "chroot",
+				     "setns",
+				     "unshare",
+				     "bpf",
+				     "init_module",
+				     "finit_module",
+				     "delete_module",
+				     "kexec_load",
+				     "kexec_file_load",
+				     "open_by_handle_at",
+				     "reboot",
+				     "swapon",
+				     "userfaultfd",
+				     "add_key",
+				     "keyctl",
+				     "request_key" };
+
+static const unsigned long requests[] = { FICLONE,   FICLONERANGE, BLKGETSIZE64,
+					  BLKFLSBUF, BLKSSZGET,    TCGETS,
+					  FIONBIO,   FIONREAD };
+
+#ifdef __s390__ /* which argument of clone() */
+#define CLONE_FLAGS 1
+#else
+#define CLONE_FLAGS 0
+#endif
+
+static const int families[] = { AF_INET, AF_INET6, AF_UNIX, AF_NETLINK };
+
+/* The failure of a libseccomp call, which is a negative errno. */
+static int failed(int rc, struct err *e)
+{
+	errno = -rc;
+	return err_sys(e, "seccomp");
+}
+
+/* A name that this architecture does not have is no failure. */
+static int rule_each(scmp_filter_ctx f, uint32_t action,
+		     const char *const *names, size_t count, struct err *e)
+{
+	for (size_t i = 0; i < count; i++) {
+		int nr = seccomp_syscall_resolve_name(names[i]);
+		int rc = nr == __NR_SCMP_ERROR
+				 ? 0
+				 : seccomp_rule_add(f, action, nr, 0);
+
+		if (rc)
+			return failed(rc, e);
+	}
+	return 0;
+}
+
+static int rule_requests(scmp_filter_ctx f, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
+		/* The kernel takes 32 bits of it. */
+		int rc = seccomp_rule_add(
+			f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+			SCMP_A1_32(SCMP_CMP_EQ, (uint32_t)requests[i]));
+
+		if (rc)
+			return failed(rc, e);
+	}
+	return 0;
+}
+
+/* Threads, of the resolver; no process. clone3 cannot be told apart. */
+static int rule_network(scmp_filter_ctx f, struct err *e)
+{
+	int rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+				  SCMP_CMP(CLONE_FLAGS, SCMP_CMP_MASKED_EQ,
+					   CLONE_THREAD, CLONE_THREAD));
+
+	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(families); i++)
+		rc = seccomp_rule_add(
+			f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+			SCMP_A0_32(SCMP_CMP_EQ, (uint32_t)families[i]));
+	if (rc)
+		return failed(rc, e);
+	return rule_each(f, SCMP_ACT_ALLOW, for_network, ARRAY_LEN(for_network),
+			 e);
+}
+
+static bool has_seccomp(void)
+{
+	uint32_t action = SECCOMP_RET_KILL_PROCESS;
+
+	return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0U, &action) == 0;
+}
+
+static int limit_calls(bool network, struct err *e)
+{
+	scmp_filter_ctx f;
+	int rc = -1;
+
+	if (!has_seccomp())
+		return 0;
+	f = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+	if (!f)
+		return err_set(e, ERR_SYSTEM, "seccomp: no filter");
+	/* Failing is done without it; so the answer says nothing. */
+	(void)seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	if (rule_each(f, SCMP_ACT_ALLOW, always, ARRAY_LEN(always), e) ||
+	    rule_each(f, SCMP_ACT_KILL_PROCESS, never, ARRAY_LEN(never), e) ||
+	    rule_requests(f, e) || (network && rule_network(f, e)))
+		goto out;
+	rc = seccomp_load(f);
+	if (rc)
+		rc = failed(rc, e);
+out:
+	seccomp_release(f);
+	return rc;
+}
+
+/* ---- both ---------------------------------------------------------------- */
+
+int confine_enter(const struct confine *c, struct err *e)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L))
+		return err_sys(e, "no new privileges");
+	return limit_files(c, e) || limit_calls(c->network, e) ? -1 : 0;
+}
+
+void confine_describe(char out[CONFINE_TEXT_MAX])
+{
+	int abi = landlock_abi();
+
+	(void)snprintf(out, CONFINE_TEXT_MAX, "%s, %s",
+		       has_seccomp() ? "system calls by seccomp"
+				     : "this kernel has no seccomp filters",
+		       abi >= ABI_REFER ? "files by Landlock"
+					: "no Landlock (Linux 5.19) here");
+}
