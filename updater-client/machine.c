@@ -97,13 +97,18 @@ static enum machine_action settle_back(struct machine *m,
 	return gone_back(m, reason);
 }
 
-/* A start in TRIAL: what runs says on which side of a switch we fell. */
+/*
+ * A start in TRIAL: what runs says on which side of a switch we fell. Where
+ * nothing reboots, the link may be back and the program of before not yet
+ * restarted: going back is done again, for it ends with that.
+ */
 static enum machine_action start_in_trial(struct machine *m,
 					  const struct machine_input *in)
 {
 	if (m->reason != REASON_NONE)
-		return in->current == m->to ? ACTION_BACK
-					    : settle_back(m, in, m->reason);
+		return in->current == m->to || !in->reboots
+			       ? ACTION_BACK
+			       : settle_back(m, in, m->reason);
 	if (in->current == m->to)
 		return try_again(m);
 	return settle_back(m, in, why_not(m, in));
