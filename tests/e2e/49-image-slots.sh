@@ -217,6 +217,64 @@ cmp "$WORK/file/slots/current/image" "$WORK/images/3" || die "3 is not current"
 want 6 on file rollback 2>/dev/null
 cmp "$WORK/file/slots/current/image" "$WORK/images/3" || die "gone back to damage"
 
+# ---- a chip: the restart command that the documentation shows -------------------
+chip=$WORK/chip
+mkdir "$chip"
+: >"$chip/runs"
+cat >"$chip/mcu-tool" <<SH
+#!/bin/sh
+# A chip with room for one image. "break" in its folder: writing fails once.
+# "cut": the client is killed while the chip is written.
+case \$1 in
+digest) sha256sum <$chip/flash ;;
+write)
+	head -c 1000 >$chip/flash
+	if [ -e $chip/break ]; then rm $chip/break; exit 1; fi
+	if [ -e $chip/cut ]; then
+		rm $chip/cut
+		kill -9 \$(cat $chip/client)
+		exit 1
+	fi
+	cat >>$chip/flash ;;
+start) echo started >>$chip/runs ;;
+esac
+SH
+chmod 755 "$chip/mcu-tool"
+: >"$chip/flash"
+awk '/^```sh$/ { inside = 1; next } /^```$/ { inside = 0 } inside' \
+	"$(dirname "$0")/../../docs/boot-control.md" |
+	sed -n '/^#!\/bin\/sh/,$p' |
+	sed "s,mcu-tool \([a-z]\),$chip/mcu-tool \1,g" >"$chip/restart"
+grep -q "$chip/mcu-tool start" "$chip/restart" || die "no example in the docs"
+chmod 755 "$chip/restart"
+make_device mcu
+cat >>"$WORK/mcu/client.conf" <<INI
+[slot]
+kind = file
+[restart]
+command = $chip/restart
+INI
+on mcu update --quiet --from "$WORK/publish.1" >/dev/null
+cmp "$chip/flash" "$WORK/images/1" || die "the chip does not run 1"
+# Writing fails: the chip gets back what it had.
+: >"$chip/break"
+want 15 on mcu update --quiet --from "$WORK/publish.2" 2>/dev/null
+says mcu reason restart
+cmp "$chip/flash" "$WORK/images/1" || die "the chip did not get 1 back"
+# The power is cut while it is written back: then that is done again.
+: >"$chip/break"
+: >"$chip/cut"
+"$client" update --quiet --from "$WORK/publish.3" \
+	--config "$WORK/mcu/client.conf" 2>/dev/null &
+echo $! >"$chip/client"
+wait $! && die "the client was not killed"
+cmp -s "$chip/flash" "$WORK/images/1" && die "the chip was not cut off"
+want 15 on mcu update --quiet --from "$WORK/publish.3" 2>/dev/null
+cmp "$chip/flash" "$WORK/images/1" || die "the chip stays half written"
+on mcu update --quiet --retry --from "$WORK/publish.3" >/dev/null
+cmp "$chip/flash" "$WORK/images/3" || die "the chip does not run 3"
+says mcu state confirmed
+
 # ---- a tree is not for it, nor an image for trees --------------------------------
 make_tree 9
 make_release 9 >/dev/null
