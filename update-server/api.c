@@ -116,6 +116,10 @@ enum rollout_verdict api_decide(struct server_api *api, const struct rollout *r,
 	struct rollout_word word;
 	enum rollout_verdict verdict;
 
+	if (api->behind) {
+		*goal = *r;
+		return VERDICT_BEHIND;
+	}
 	(void)pthread_rwlock_rdlock(&api->orders_lock);
 	ways_judge(api->ways, r, d, now, &word, goal);
 	(void)pthread_rwlock_unlock(&api->orders_lock);

@@ -40,6 +40,9 @@ struct server_api {
 	pthread_mutex_t checkpointing;
 	uint64_t exported; /* the records of the newest exported one */
 	int64_t next_checkpoint;
+	/* The log lacks what was signed once: nothing is offered. Set at start.
+	 */
+	bool behind;
 	/* What operators opened and engineers signed; read at start and after
 	 * each import. */
 	pthread_rwlock_t orders_lock;
@@ -79,6 +82,13 @@ struct audit_by api_by_system(void);
  * acknowledged only after this.
  */
 int api_checkpoint(struct server_api *api, struct err *e) NODISCARD;
+
+/*
+ * Compare the log with what was signed, as the keeper and the exported
+ * checkpoint know it. If it lacks some of that, or is another one, nothing is
+ * offered and nothing recorded but urgent acts: store_set_behind().
+ */
+int api_check_log(struct server_api *api, struct err *e) NODISCARD;
 
 /* Read anew what operators opened and which ways are signed, and follow the
  * assignments. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/fs.h"
+#include "common/log.h"
 #include "common/mem.h"
 
 #include "update-server/api.h"
@@ -63,7 +64,9 @@ static int checkpoint(struct server_api *api, struct err *e)
 	char text[AUDIT_CHECKPOINT_MAX + 1];
 	uint64_t size, signed_size;
 
-	if (store_audit_size(api->store, &size, e) ||
+	/* What tells that something is missing must not be written over. */
+	if (store_check_whole(api->store, e) ||
+	    store_audit_size(api->store, &size, e) ||
 	    store_checkpoint_latest(api->store, &signed_size, text, e))
 		return -1;
 	if (size != signed_size)
@@ -104,6 +107,90 @@ int api_audit_head(struct server_api *api, const struct request *q,
 	json_set_int(j, "size", (int64_t)size);
 	json_set_text(j, "checkpoint", text);
 	return response_json(a, 200, j, e);
+}
+
+/* ---- after a restore ----------------------------------------------------- */
+
+/* How many records were signed, if ours are not those; else 0. */
+static int compare_with(struct server_api *api, const struct merkle_head *known,
+			uint64_t size, uint64_t *behind, struct err *e)
+{
+	struct sha256 root = { { 0 } };
+
+	if (known->size <= size &&
+	    store_audit_root(api->store, known->size, &root, e))
+		return -1;
+	*behind = known->size > 0 && !sha256_equal(&root, &known->root)
+			  ? known->size
+			  : 0;
+	return 0;
+}
+
+/* What lies in the export folder; a head of size 0 if there is nothing that our
+ * key has signed. */
+static int read_exported(struct server_api *api, struct merkle_head *out,
+			 struct err *e)
+{
+	struct buf text = BUF_INIT(AUDIT_CHECKPOINT_MAX + 1);
+	struct buf pem = BUF_INIT(EC_PEM_MAX_LEN);
+	struct audit_checkpoint c = { .time = 0 };
+	struct ec_public key;
+	char path[PATH_MAX_LEN];
+	int rc = -1;
+
+	if (fs_read_file(api->dirfd, "audit.pub", &pem, e) ||
+	    ec_public_from_pem(buf_slice(&pem), &key, e) ||
+	    text_format(path, sizeof(path), e, "%s/" EXPORTED_NAME,
+			api->config->audit_export) ||
+	    fs_read_path(path, &text, e)) {
+		rc = e->code == ERR_NOT_FOUND ? 0 : -1;
+		goto out;
+	}
+	rc = audit_checkpoint_open(buf_slice(&text), &key, &c, e);
+out:
+	*out = c.head;
+	buf_done(&text);
+	buf_done(&pem);
+	return rc ? err_in(e, "[audit] export") : 0;
+}
+
+static int ask_head(struct server_api *api, struct merkle_head *out,
+		    struct err *e)
+{
+	struct keeper_request *q = mem_alloc(1, sizeof(*q));
+	struct keeper_answer *a = mem_alloc(1, sizeof(*a));
+	int rc;
+
+	q->op = KEEPER_HEAD;
+	rc = keeper_ask(api->keeper, q, a, e);
+	*out = a->head;
+	free(q);
+	free(a);
+	return rc;
+}
+
+int api_check_log(struct server_api *api, struct err *e)
+{
+	struct merkle_head signed_head, exported;
+	uint64_t size, first, second;
+
+	if (store_audit_size(api->store, &size, e) ||
+	    ask_head(api, &signed_head, e) ||
+	    read_exported(api, &exported, e) ||
+	    compare_with(api, &signed_head, size, &first, e) ||
+	    compare_with(api, &exported, size, &second, e))
+		return -1;
+	if (first == 0 && second == 0)
+		return 0;
+	if (second > first)
+		first = second;
+	api->behind = true;
+	store_set_behind(api->store, first);
+	log_event(LOG_ERROR, "log-behind",
+		  "records=%llu signed=%llu hint=\"was a backup restored? "
+		  "pawl-server audit replay\"",
+		  (unsigned long long)size, (unsigned long long)first);
+	return 0;
 }
 
 /* ---- pages --------------------------------------------------------------- */

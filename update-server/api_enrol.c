@@ -153,8 +153,9 @@ int api_enrol(struct server_api *api, const struct request *q,
 	struct store_device *d = mem_alloc(1, sizeof(*d));
 	int rc = -1;
 
-	if (may_guess(api, utc_now(), e) || wire_parse_enrol(q->body, m, e) ||
-	    take_nonce(q, m, e))
+	/* Claim codes that were used since would be good again. */
+	if (store_check_whole(api->store, e) || may_guess(api, utc_now(), e) ||
+	    wire_parse_enrol(q->body, m, e) || take_nonce(q, m, e))
 		goto out;
 	if (enrol(api, m, d, e)) {
 		log_event(LOG_WARNING, "enrolment-refused", "why=%s", e->msg);

@@ -191,6 +191,10 @@ int api_open(const struct config *c, struct keeper *k, struct server_api **out,
 		api_close(api);
 		return -1;
 	}
+	if (api_check_log(api, e)) {
+		api_close(api);
+		return -1;
+	}
 	/* An import that was cut short is completed now; anything else that
 	 * is wrong with it must not keep devices from what they can get. */
 	if (publish_finish(api, e) && e->code != ERR_NOT_FOUND) {

@@ -47,6 +47,7 @@ int api_status(struct server_api *api, const struct request *q,
 {
 	uint64_t active, revoked;
 	int64_t root, targets, expires;
+	struct err why = { 0 };
 	struct json *j;
 
 	(void)q;
@@ -65,6 +66,8 @@ int api_status(struct server_api *api, const struct request *q,
 	api_set_time(j, "timestamp_expires", expires);
 	json_set_int(j, "devices", (int64_t)active);
 	json_set_int(j, "revoked", (int64_t)revoked);
+	json_set_text(j, "log",
+		      store_check_whole(api->store, &why) ? why.msg : "whole");
 	if (set_roles(api, j, e)) {
 		json_free(j);
 		return -1;

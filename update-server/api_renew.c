@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/pem.h"
 #include "common/x509.h"
 
 #include "update-server/api.h"
@@ -124,6 +125,23 @@ static int answer_identity(const struct store_device *d,
 	return rc;
 }
 
+/* Since a log was replayed, some are known by their fingerprint alone. */
+static int learn_certificate(struct server_api *api, const struct peer *peer,
+			     struct store_device *d, struct err *e)
+{
+	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN - 1);
+	int rc = -1;
+
+	if (d->certificate[0])
+		return 0;
+	if (pem_format("CERTIFICATE", peer->certificate, &pem, e) == 0 &&
+	    store_device_certify(api->store, &peer->fingerprint, buf_text(&pem),
+				 e) == 0)
+		rc = store_device_find(api->store, &d->facts.id, d, e);
+	buf_done(&pem);
+	return rc;
+}
+
 int api_renew(struct server_api *api, const struct request *q,
 	      struct response *a, struct err *e)
 {
@@ -134,7 +152,8 @@ int api_renew(struct server_api *api, const struct request *q,
 	int rc = -1;
 
 	if (wire_parse_renew(q->body, m, e) || api_device_id(q, &id, e) ||
-	    store_device_find(api->store, &id, d, e))
+	    store_device_find(api->store, &id, d, e) ||
+	    learn_certificate(api, q->peer, d, e))
 		goto out;
 	if (renew(api, m, d, r, e)) {
 		log_event(LOG_WARNING, "renewal-refused", "id=%s why=%s",

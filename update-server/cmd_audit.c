@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `audit list`, `audit export DIR`, `audit verify DIR --key FILE`. */
+/* `audit list`, `audit export DIR`, `audit verify DIR --key FILE`, and
+ * `audit replay DIR LOG`. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 
 #include "update-server/audit_verify.h"
 #include "update-server/commands.h"
+#include "update-server/init.h"
+#include "update-server/store.h"
 #include "update-server/ui.h"
 
 #define WORDS_MAX 400
@@ -287,4 +290,97 @@ int command_audit_verify(int argc, char **argv, struct err *e)
 		return -1;
 	print_findings(&found, json);
 	return 0;
+}
+
+/* ---- replay -------------------------------------------------------------- */
+
+struct replay {
+	struct store *store;
+	uint64_t size; /* what the server has */
+};
+
+static int replay_record(void *ctx, const struct audit_record *r, struct err *e)
+{
+	const struct replay *p = ctx;
+
+	return store_replay_take(p->store, r, p->size, e);
+}
+
+/* Nothing is taken over but after the whole export was found true. */
+static int replay_all(struct replay *p, const struct audit_check *check,
+		      struct audit_findings *found, struct err *e)
+{
+	const struct audit_by by = { .kind = AUDIT_SYSTEM, .now = utc_now() };
+	struct audit_check again = *check;
+	int rc;
+
+	if (audit_verify(check, found, e) ||
+	    store_replay_begin(p->store, &p->size, e))
+		return -1;
+	again.visit = replay_record;
+	again.ctx = p;
+	rc = audit_verify(&again, found, e);
+	if (rc == 0 && found->records <= p->size)
+		rc = err_set(e, ERR_CONFLICT,
+			     "nothing to replay: the server has all %llu "
+			     "records of this export",
+			     (unsigned long long)found->records);
+	return store_replay_end(p->store, rc, p->size, found->records - p->size,
+				&by, e);
+}
+
+static int replay(const char *dir, const struct audit_check *asked,
+		  struct replay *p, struct audit_findings *found, struct err *e)
+{
+	struct buf pem = BUF_INIT(EC_PEM_MAX_LEN);
+	struct audit_check check = *asked;
+	char path[PATH_MAX_LEN];
+	enum environment ignored;
+	struct ec_public key;
+	int rc = -1;
+
+	if (text_format(path, sizeof(path), e, "%s/audit.pub", dir) ||
+	    fs_read_path(path, &pem, e) ||
+	    ec_public_from_pem(buf_slice(&pem), &key, e) ||
+	    init_open_store(dir, &ignored, &p->store, e))
+		goto out;
+	check.key = &key;
+	rc = replay_all(p, &check, found, e);
+	store_close(p->store);
+out:
+	buf_done(&pem);
+	return rc;
+}
+
+int command_audit_replay(int argc, char **argv, struct err *e)
+{
+	struct opt_list kept = { .count = 0 };
+	const struct opt opts[] = {
+		OPT_LIST("checkpoint", "FILE", &kept,
+			 "a checkpoint that was kept elsewhere"),
+		OPT_END,
+	};
+	struct audit_check check = { .dirfd = -1 };
+	struct audit_findings found = { .records = 0 };
+	struct replay p = { .store = NULL };
+	char **operands;
+	int count, rc;
+
+	if (opt_parse(argc, argv, opts, &operands, &count, e))
+		return -1;
+	if (count != 2)
+		return err_set(e, ERR_USAGE,
+			       "name the server's folder (the server does not "
+			       "run) and an exported log");
+	check.kept = kept.at;
+	check.kept_count = kept.count;
+	if (fs_open_dir(operands[1], &check.dirfd, e))
+		return -1;
+	rc = replay(operands[0], &check, &p, &found, e);
+	fs_close(&check.dirfd);
+	if (rc == 0)
+		printf("%llu records came back; every rollout is paused: look "
+		       "at them, and resume\n",
+		       (unsigned long long)(found.records - p.size));
+	return rc;
 }

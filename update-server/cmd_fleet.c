@@ -266,7 +266,7 @@ int command_server_status(int argc, char **argv, struct err *e)
 					      "started", "root",
 					      "targets", "timestamp_expires",
 					      "devices", "revoked",
-					      NULL };
+					      "log",     NULL };
 	struct ui u = { 0 };
 	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
 	struct json *answer = NULL;

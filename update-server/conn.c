@@ -467,8 +467,9 @@ static void after_handshake(uv_work_t *work, int status)
 		c->ending = true; /* the alert was flushed */
 	} else if (c->handshake_done && !c->closing) {
 		/* Here and not on the worker: the loop looks at all peers. */
-		c->peer.present = tls_peer(c->tls, &c->peer.fingerprint,
-					   &c->peer.not_after);
+		c->peer.present =
+			tls_peer(c->tls, &c->peer.fingerprint,
+				 &c->peer.not_after, &c->peer.certificate);
 		if (c->port->site.listener == LISTENER_DEVICE)
 			make_room_for_device(c);
 		c->exchange = exchange_new(&c->port->site, &c->peer);

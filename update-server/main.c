@@ -97,6 +97,9 @@ static const struct command commands[] = {
 	  command_audit_export },
 	{ "audit verify", "DIR --key FILE [--checkpoint FILE]...",
 	  "check an exported log, offline", command_audit_verify },
+	{ "audit replay", "DIR LOG [--checkpoint FILE]...",
+	  "after a restore: take back what the backup lacks",
+	  command_audit_replay },
 	{ "server status", "", "versions, expiry, devices",
 	  command_server_status },
 };

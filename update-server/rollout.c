@@ -202,6 +202,7 @@ const char *rollout_why(enum rollout_verdict verdict)
 		[VERDICT_ROLLED_BACK] = "this device tried it and came back",
 		[VERDICT_RESTING] = "failed there too often today",
 		[VERDICT_TRIAL] = "another release is on trial there",
+		[VERDICT_BEHIND] = "the server was restored from a backup",
 		[VERDICT_NO_KEY] = "encrypted, and no key was sealed for it: "
 				   "device export, pawl-signer wrap, "
 				   "envelope import",

@@ -111,6 +111,7 @@ enum rollout_verdict {
 	VERDICT_ROLLED_BACK, /* tried it and came back */
 	VERDICT_RESTING,     /* failed too often; tomorrow again */
 	VERDICT_TRIAL,       /* something else is on trial there */
+	VERDICT_BEHIND,      /* the server was restored from a backup */
 	VERDICT_NO_KEY,      /* encrypted, and no key was sealed for it */
 };
 

@@ -169,6 +169,10 @@ int store_registry_each(struct store *s, const struct device_id *after,
 			size_t max,
 			void (*visit)(void *ctx, const struct store_device *d),
 			void *ctx, struct err *e) NODISCARD;
+/* The certificate of a device that is known by its fingerprint alone, since the
+ * log was replayed; no other is touched. */
+int store_device_certify(struct store *s, const struct sha256 *fingerprint,
+			 const char *certificate, struct err *e) NODISCARD;
 int store_device_counts(struct store *s, uint64_t *active, uint64_t *revoked,
 			struct err *e) NODISCARD;
 int store_device_revoke(struct store *s, const struct device_id *id,
@@ -224,6 +228,14 @@ int store_flush(struct store *s, struct err *e) NODISCARD;
 
 /* Refuse acts but urgent ones while the disk has less than this free. */
 void store_set_reserve(struct store *s, int dirfd, uint64_t bytes);
+/*
+ * The log is not the one that was signed: a backup was restored. Until its end
+ * is back, nothing is added but urgent acts, or the two would fork; so there
+ * are no other acts, and no rollout completes. store_check_whole() says so in
+ * words, with the way out: ERR_CONFLICT.
+ */
+void store_set_behind(struct store *s, uint64_t records);
+int store_check_whole(struct store *s, struct err *e) NODISCARD;
 /* ERR_SPACE unless so many bytes more leave the reserve alone. */
 int store_room(struct store *s, uint64_t more, struct err *e) NODISCARD;
 
@@ -239,6 +251,25 @@ int store_audit_each(struct store *s, uint64_t from, size_t max,
  * if there are not so many. */
 int store_audit_prove(struct store *s, uint64_t from, struct merkle_head *head,
 		      struct merkle_proof *proof, struct err *e) NODISCARD;
+
+/* The root over the first records; ERR_SYSTEM if there are not so many. */
+int store_audit_root(struct store *s, uint64_t size, struct sha256 *out,
+		     struct err *e) NODISCARD;
+
+/*
+ * After a restore: take back the end of the log. Every record of the verified
+ * export goes through store_replay_take(), from the first on: the first `size`
+ * are compared (ERR_UNTRUSTED: forked), the others appended as they are, with
+ * what they did to the registry. store_replay_end() gets how that went; it
+ * pauses every rollout and records the replay, or undoes all. No other call of
+ * the store in between.
+ */
+int store_replay_begin(struct store *s, uint64_t *size,
+		       struct err *e) NODISCARD;
+int store_replay_take(struct store *s, const struct audit_record *r,
+		      uint64_t size, struct err *e) NODISCARD;
+int store_replay_end(struct store *s, int rc, uint64_t first, uint64_t count,
+		     const struct audit_by *by, struct err *e) NODISCARD;
 
 int store_checkpoint_put(struct store *s, uint64_t size, const char *text,
 			 struct err *e) NODISCARD;

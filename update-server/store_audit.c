@@ -22,6 +22,30 @@ void store_set_reserve(struct store *s, int dirfd, uint64_t bytes)
 	(void)store_unlock(s, 0);
 }
 
+void store_set_behind(struct store *s, uint64_t records)
+{
+	store_lock(s);
+	s->behind = records;
+	(void)store_unlock(s, 0);
+}
+
+static int check_whole(const struct store *s, struct err *e)
+{
+	if (s->behind == 0)
+		return 0;
+	return err_set(e, ERR_CONFLICT,
+		       "the audit log is not the one whose first %llu records "
+		       "were signed; if a backup was restored, bring back what "
+		       "it lacks: pawl-server audit replay",
+		       (unsigned long long)s->behind);
+}
+
+int store_check_whole(struct store *s, struct err *e)
+{
+	store_lock(s);
+	return store_unlock(s, check_whole(s, e));
+}
+
 int store_room(struct store *s, uint64_t more, struct err *e)
 {
 	uint64_t bytes, inodes;
@@ -110,13 +134,26 @@ static int grow_tree(struct store *s, uint64_t at, struct slice record,
 	return 0;
 }
 
+int store_keep_record_locked(struct store *s, const struct audit_record *r,
+			     struct slice text, struct err *e)
+{
+	if (sql_run(s->db,
+		    "INSERT INTO audit (n, time, record) VALUES (?, ?, ?)",
+		    SQL_BIND(sql_int((int64_t)r->number), sql_int(r->time),
+			     sql_blob(text.ptr, text.len)),
+		    NULL, e))
+		return -1;
+	return grow_tree(s, r->number, text, e);
+}
+
 static int append(struct store *s, struct audit_record *r, struct err *e)
 {
 	struct buf text = BUF_INIT(AUDIT_RECORD_MAX);
 	int64_t before;
 	int rc = -1;
 
-	if (!audit_act_is_urgent(r->act) && store_room(s, 0, e))
+	if (!audit_act_is_urgent(r->act) &&
+	    (store_room(s, 0, e) || check_whole(s, e)))
 		return -1;
 	if (last_record(s, &r->number, &before, e))
 		return -1;
@@ -127,12 +164,7 @@ static int append(struct store *s, struct audit_record *r, struct err *e)
 		r->time = before;
 	}
 	if (audit_record_format(r, &text, e) ||
-	    sql_run(s->db,
-		    "INSERT INTO audit (n, time, record) VALUES (?, ?, ?)",
-		    SQL_BIND(sql_int((int64_t)r->number), sql_int(r->time),
-			     sql_blob(text.ptr, text.len)),
-		    NULL, e) ||
-	    grow_tree(s, r->number, buf_slice(&text), e))
+	    store_keep_record_locked(s, r, buf_slice(&text), e))
 		goto out;
 	rc = 0;
 out:
@@ -210,6 +242,21 @@ int store_audit_prove(struct store *s, uint64_t from, struct merkle_head *head,
 {
 	store_lock(s);
 	return store_unlock(s, prove(s, from, head, proof, e));
+}
+
+static int root_of(struct store *s, uint64_t size, struct sha256 *out,
+		   struct err *e)
+{
+	const struct merkle_source source = { s, get_node };
+
+	return merkle_root_of(&source, size, out, e);
+}
+
+int store_audit_root(struct store *s, uint64_t size, struct sha256 *out,
+		     struct err *e)
+{
+	store_lock(s);
+	return store_unlock(s, root_of(s, size, out, e));
 }
 
 /* ---- checkpoints --------------------------------------------------------- */

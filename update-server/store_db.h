@@ -22,6 +22,7 @@ struct store {
 	size_t seen_count;
 	int dirfd;        /* where free space is looked for; the caller's */
 	uint64_t reserve; /* bytes of it for the audit log; 0: not looked at */
+	uint64_t behind;  /* store_set_behind() */
 };
 
 struct sql_value sql_digest(const struct sha256 *digest);
@@ -36,6 +37,13 @@ int store_log_locked(struct store *s, struct audit_record *r,
 		     struct err *e) NODISCARD;
 int store_pause_locked(struct store *s, const char *name, const char *reason,
 		       const struct audit_by *by, struct err *e) NODISCARD;
+/* The next record of the log, as these very bytes. */
+int store_keep_record_locked(struct store *s, const struct audit_record *r,
+			     struct slice text, struct err *e) NODISCARD;
+/* If it is this device's next certificate, it takes the old one's place. */
+int store_show_locked(struct store *s, const struct device_id *id,
+		      const struct sha256 *fingerprint,
+		      struct err *e) NODISCARD;
 
 void store_lock(struct store *s);
 /* Returns rc, so that calls can end in it. */

@@ -337,6 +337,33 @@ static int promote(struct store *s, const struct device_id *id, struct err *e)
 		       SQL_BIND(sql_device(id)), NULL, e);
 }
 
+int store_show_locked(struct store *s, const struct device_id *id,
+		      const struct sha256 *fingerprint, struct err *e)
+{
+	struct sql_query *q = sql_query(
+		s->db,
+		"SELECT 1 FROM device WHERE id = ? AND next_fingerprint = ?",
+		SQL_BIND(sql_device(id), sql_digest(fingerprint)));
+	bool is_next = sql_next(q);
+
+	if (sql_end(q, e))
+		return -1;
+	return is_next ? promote(s, id, e) : 0;
+}
+
+int store_device_certify(struct store *s, const struct sha256 *fingerprint,
+			 const char *certificate, struct err *e)
+{
+	store_lock(s);
+	return store_unlock(
+		s, sql_run(s->db,
+			   "UPDATE device SET certificate = ?"
+			   " WHERE fingerprint = ? AND certificate = ''",
+			   SQL_BIND(sql_text(certificate),
+				    sql_digest(fingerprint)),
+			   NULL, e));
+}
+
 static int authorise(struct store *s, const struct sha256 *fingerprint,
 		     struct device_id *id, struct err *e)
 {
@@ -481,7 +508,9 @@ int store_registry_each(struct store *s, const struct device_id *after,
 		      " decrypt_key, decrypt_proof,"
 		      " min(length(decrypt_proof), 72) FROM device"
 		      " WHERE id > ? AND revoked = 0 AND quarantined = 0"
-		      " AND decrypt_key IS NOT NULL ORDER BY id LIMIT ?",
+		      " AND decrypt_key IS NOT NULL"
+		      " AND decrypt_proof IS NOT NULL AND certificate != ''"
+		      " ORDER BY id LIMIT ?",
 		      SQL_BIND(after ? sql_device(after) : sql_blob("", 0),
 			       sql_int((int64_t)max)));
 	while (sql_next(q)) {

@@ -17,7 +17,8 @@ static int look(struct store *s, struct store_renewal *r, struct standing *out,
 {
 	struct sql_query *q = sql_query(
 		s->db,
-		"SELECT next_spki, next_certificate, decrypt_key = ?"
+		"SELECT next_spki, next_certificate,"
+		" decrypt_key IS NULL OR decrypt_key = ?"
 		" FROM device WHERE id = ?"
 		" AND fingerprint = ? AND revoked = 0 AND quarantined = 0",
 		SQL_BIND(sql_blob(r->decrypt.key.point, EC_POINT_LEN),
@@ -103,6 +104,26 @@ int store_renew_check(struct store *s, struct store_renewal *r,
 	return rc;
 }
 
+/* A device that is known since the log was replayed brings its key again. */
+static int take_decrypt(struct store *s, const struct store_renewal *r,
+			const char *who, struct err *e)
+{
+	struct sha256 key;
+	int64_t changed;
+
+	if (sql_run(s->db,
+		    "UPDATE device SET decrypt_key = ? WHERE id = ?"
+		    " AND decrypt_key IS NULL",
+		    SQL_BIND(sql_blob(r->decrypt.key.point, EC_POINT_LEN),
+			     sql_device(&r->device)),
+		    &changed, e))
+		return -1;
+	if (changed == 0)
+		return 0;
+	ec_public_fingerprint(&r->decrypt.key, &key);
+	return store_take_key_locked(s, &key, who, e);
+}
+
 static int renew(struct store *s, const struct store_renewal *r,
 		 const struct audit_by *by, struct err *e)
 {
@@ -112,6 +133,7 @@ static int renew(struct store *s, const struct store_renewal *r,
 
 	hex_format((struct slice){ r->device.bytes, DEVICE_ID_LEN }, who);
 	if (store_take_key_locked(s, &r->spki, who, e) ||
+	    take_decrypt(s, r, who, e) ||
 	    sql_run(s->db,
 		    "UPDATE device SET next_fingerprint = ?, next_spki = ?,"
 		    " next_certificate = ?, next_decrypt_proof = ?"

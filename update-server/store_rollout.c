@@ -396,6 +396,8 @@ static int settle(struct store *s, int64_t id, int64_t now, struct err *e)
 {
 	int64_t changed = 0;
 
+	if (s->behind)
+		return 0;
 	/* Somebody still to come: a member that does not run it, confirmed; for
 	 * a step back, one that runs something newer. Who tried it and came
 	 * back keeps the rollout open: that is no success. Stops at the

@@ -503,7 +503,7 @@ int tls_handshake(struct tls *t, bool *done, struct err *e)
 }
 
 bool tls_peer(const struct tls *t, struct sha256 *fingerprint,
-	      int64_t *not_after)
+	      int64_t *not_after, struct slice *der)
 {
 	const mbedtls_x509_crt *crt = mbedtls_ssl_get_peer_cert(&t->ssl);
 	struct x509_info info;
@@ -511,12 +511,11 @@ bool tls_peer(const struct tls *t, struct sha256 *fingerprint,
 
 	if (!crt)
 		return false;
-	sha256_of((struct slice){ crt->raw.p, crt->raw.len }, fingerprint);
+	*der = (struct slice){ crt->raw.p, crt->raw.len };
+	sha256_of(*der, fingerprint);
 	/* One whose end we cannot read has ended. */
-	*not_after = x509_inspect((struct slice){ crt->raw.p, crt->raw.len },
-				  &info, &ignored) == 0
-			     ? info.not_after
-			     : 0;
+	*not_after =
+		x509_inspect(*der, &info, &ignored) == 0 ? info.not_after : 0;
 	return true;
 }
 

@@ -65,10 +65,10 @@ int tls_handshake(struct tls *t, bool *done, struct err *e) NODISCARD;
 /*
  * The certificate that the peer proved to hold, and its end; false without one.
  * A device's may have ended (route.h says what it may still ask); nothing else
- * about it is forgiven.
+ * about it is forgiven. *der lives as long as t.
  */
 bool tls_peer(const struct tls *t, struct sha256 *fingerprint,
-	      int64_t *not_after);
+	      int64_t *not_after, struct slice *der);
 
 /*
  * Read decrypted bytes: *got of them, 0 when more must be fed first, or *ended

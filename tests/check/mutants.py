@@ -69,6 +69,7 @@ MODULES = [
     ("common/way.c", "way policy ways"),
     ("update-server/ways.c", "ways"),
     ("update-server/documents.c", "ways"),
+    ("update-server/store_replay.c", "store_replay"),
     ("updater-client/trouble.c", "trouble"),
     ("signer/known.c", "known"),
     ("signer/unwrap.c", "unwrap"),

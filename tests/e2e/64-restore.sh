@@ -1,0 +1,122 @@
+#!/bin/sh
+# A server that is restored from an old backup is noticed and offers nothing;
+# the exported audit log brings back what the backup lacks: devices that joined
+# since are known again, what was given up stays given up.
+. "$(dirname "$0")/server-lib.sh"
+
+make_server
+printf '[audit]\nexport = %s\n' "$WORK/outside" >>"$WORK/server/server.conf"
+"$BIN/tests/tools/open-key" "$WORK/server/admin/admin.key" \
+	"$WORK/server/admin/admin.secret" >"$WORK/alice.key"
+people() { # path, body
+	curl -sS --cacert "$WORK/server/ca.pem" \
+		--cert "$WORK/server/admin/admin.pem" --key "$WORK/alice.key" \
+		-H 'Content-Type: application/json' ${2:+--data "$2"} \
+		"https://$(listener people)/v1/people/$1"
+}
+restore() {
+	stop_server
+	rm -rf "$WORK/server"
+	cp -a "$WORK/backup" "$WORK/server"
+}
+# The servers' ports change with each start.
+follow() { # device
+	sed -i -e "s|^url *=.*|url = https://$(listener device)|" \
+		-e "s|^enrol *=.*|enrol = https://$(listener enrolment)|" \
+		"$WORK/devices/$1/client.conf"
+}
+
+make_repo "$WORK/repo"
+make_release "$WORK/repo" r1 "$WORK/publish"
+start_server
+want 0 op release import "$WORK/publish"
+for name in old stolen; do
+	make_device $name default
+	want 0 device $name enroll --claim-file "$WORK/devices/$name/claim"
+done
+people rollouts '{"v":1,"name":"one","release":"r1","cohorts":["default"],
+	"share":10000}' >/dev/null
+people rollout-start '{"v":1,"name":"one"}' >/dev/null
+want 0 device old update
+make_device new default
+want 0 op audit export "$WORK/before"
+stop_server
+cp -a "$WORK/server" "$WORK/backup"
+
+# After the backup: one joins, one is revoked, a claim code is withdrawn.
+start_server
+follow new
+follow old
+follow stolen
+want 0 device new enroll --claim-file "$WORK/devices/new/claim"
+want 0 device new update
+id=$("$client" status --json --config "$WORK/devices/stolen/client.conf" |
+	sed -n 's/.*"device": *"\([0-9a-f]*\)".*/\1/p')
+people device-revoke "{\"v\":1,\"id\":\"$id\"}" >/dev/null
+want 10 device stolen check
+want 0 op audit export "$WORK/log"
+cp "$WORK/outside/checkpoint.json" "$WORK/kept.json"
+
+# The backup alone: the server knows that something is missing, and stands still.
+restore
+start_server
+grep -q "log-behind" "$WORK/server.log" || die "not noticed"
+people status | grep -q '"log":"the audit log is not the one' || die "status"
+for name in old new stolen; do
+	follow $name
+done
+want 10 device new check
+want 0 device old check
+said "restored from a backup"
+people cohorts '{"v":1,"name":"more"}' | grep -q "audit replay" ||
+	die "an act was recorded"
+people cohorts | grep -q more && die "it was done"
+people rollout-pause '{"v":1,"name":"one","reason":"what now"}' >/dev/null
+# Its claim code would be good again.
+mkdir "$WORK/devices/twin"
+cp "$WORK/devices/new/"[!s]* "$WORK/devices/twin/" 2>/dev/null || :
+mkdir "$WORK/devices/twin/slots"
+cp "$WORK/devices/new/server-ca.pem" "$WORK/devices/twin/"
+sed -i "s|devices/new|devices/twin|" "$WORK/devices/twin/client.conf"
+want 14 device twin enroll --claim-file "$WORK/devices/new/claim"
+cmp "$WORK/outside/checkpoint.json" "$WORK/kept.json" ||
+	die "what tells of the loss was written over"
+
+# That pause was allowed, and is one more history: said, and the way out.
+stop_server
+want 6 "$server" audit replay "$WORK/server" "$WORK/log"
+said "were forked.*restore the backup again"
+restore
+# Only a true log, and one that has more.
+cp -r "$WORK/log" "$WORK/bad"
+sed -i 's/device-revoke/device-retire/' "$WORK/bad/records.jsonl"
+want 6 "$server" audit replay "$WORK/server" "$WORK/bad"
+sed -i '$d' "$WORK/bad/records.jsonl"
+want 8 "$server" audit replay "$WORK/server" "$WORK/bad"
+want 14 "$server" audit replay "$WORK/server" "$WORK/before"
+said "nothing to replay"
+want 8 "$server" audit replay "$WORK/server" "$WORK/before" \
+	--checkpoint "$WORK/kept.json"
+
+want 0 "$server" audit replay "$WORK/server" "$WORK/log" \
+	--checkpoint "$WORK/kept.json"
+said "records came back"
+want 14 "$server" audit replay "$WORK/server" "$WORK/log"
+start_server
+people status | grep -q '"log":"whole"' || die "still behind"
+for name in old new stolen twin; do
+	follow $name
+done
+want 0 device new check
+want 0 device old check
+want 10 device stolen check
+want 10 device twin enroll --claim-file "$WORK/devices/new/claim"
+people rollout/one | grep -q '"state":"paused"' || die "it goes on by itself"
+people rollout-resume '{"v":1,"name":"one"}' | grep -q running || die "resume"
+
+# One history: whole, also against what was kept, and the replay is in it.
+want 0 op audit export "$WORK/log2"
+want 0 "$server" audit verify "$WORK/log2" --key "$WORK/server/audit.pub" \
+	--checkpoint "$WORK/kept.json" \
+	--checkpoint "$WORK/outside/checkpoint.json"
+grep -q '"act":"log-replay"' "$WORK/log2/records.jsonl" || die "no record"
