@@ -384,6 +384,11 @@ def a08_timestamp_without_end(r):
 
 
 @case(LIMIT)
+def a08_snapshot_without_end(r):
+    r.files["2.snapshot.json"] += b" " * 20000000
+
+
+@case(LIMIT)
 def a08_targets_without_end(r):
     r.files["2.targets.json"] += b" " * 20000000
 
