@@ -191,6 +191,10 @@ evil 6 "no operator" 's["version"] = 4' unsigned
 evil 14 "it cannot follow" 's["version"] = 4'
 evil 10 "more than orders" 's["pawl"] = {"environment": "lab"}'
 evil 10 "is not taken away" 'del t["rollout-wide/gateway/1.json"]'
+# And what both sign, by mistake or not, an honest server does not take.
+"$signer" sign "$WORK/evil/metadata/3.rollout-wide.json" --key "$WORK/op2" \
+	--passphrase-fd 3 3<"$WORK/pass" >/dev/null
+wanted 10 "is not taken away" as op2 release import "$WORK/evil"
 wanted 6 "1 of 2 needed" as op2 release import "$WORK/stick"
 wanted 0 "signed, in" approved op2 --folder "$WORK/stick"
 wanted 0 "rollout-wide *version 3" as op2 release import "$WORK/stick"
