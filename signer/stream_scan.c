@@ -5,8 +5,7 @@
 #include <string.h>
 
 #include "common/mem.h"
-#include "signer/cut_ext4.h"
-#include "signer/cut_squashfs.h"
+#include "signer/cut_disk.h"
 
 #define IMAGE_MIN 4096 /* bytes that a file system takes at least */
 
@@ -31,13 +30,6 @@ static struct sha256 *list_digests(const struct tree *t, size_t *count)
 	if (*count > 0)
 		qsort(out, *count, sizeof(*out), compare_digests);
 	return out;
-}
-
-static int cut_image(const struct cut *c, bool *done, struct err *e)
-{
-	if (cut_ext4(c, done, e))
-		return -1;
-	return *done ? 0 : cut_squashfs(c, done, e);
 }
 
 static int add_entry(struct stream_map *m, uint32_t index,

@@ -1,6 +1,7 @@
 #!/bin/sh
 # An ext4 image costs about what its files cost: they are found in it, be they
-# in one piece or in several, with what is compressed in them; an image that is
+# in one piece or in several, with what is compressed in them, and the image in
+# a partition of a disk's; an image that is
 # not understood is a file like others. The reader written from the documents
 # alone makes the same image again.
 set -eu
@@ -54,6 +55,18 @@ python3 "$here/tools/read_package.py" "$WORK/out.ext4/full.pawl" \
 	"$WORK/out.ext4/delta.pawl" "$WORK/out.ext4/old.manifest" \
 	"$WORK/out.ext4/old" "$WORK/out.ext4/new.manifest" \
 	"$WORK/out.ext4/new"
+
+# A disk with a boot sector's table, and one with a GPT: the same in a partition.
+for v in old new; do
+	python3 "$here/tools/disk.py" "$WORK/$v.ext4/image" "$WORK/$v.mbr" mbr
+	python3 "$here/tools/disk.py" "$WORK/$v.ext4/image" "$WORK/$v.gpt" gpt
+done
+for disk in mbr gpt; do
+	len=$(delta "$WORK/old.$disk" "$WORK/new.$disk" "$WORK/out.$disk")
+	echo "$disk $len"
+	cmp "$WORK/new.$disk/disk" "$WORK/out.$disk/new/disk"
+	[ "$len" -lt $((ext4 + 500)) ] || exit 1
+done
 
 # What is broken is a file like any other.
 for v in old new; do
