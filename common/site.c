@@ -102,10 +102,23 @@ static int read_urls(const struct json *j, struct site *s, struct err *e)
 	return 0;
 }
 
+static int read_enrol(const struct json *j, struct site *s, struct err *e)
+{
+	const char *url;
+
+	if (!json_get(j, "enrol"))
+		return 0;
+	if (json_get_text(j, "enrol", &url, e))
+		return -1;
+	if (!site_url_is_valid(url))
+		return err_set(e, ERR_FORMAT, "\"enrol\" is no url of ours");
+	return text_format(s->enrol, SITE_URL_LEN, e, "%s", url);
+}
+
 int site_parse(struct slice in, struct site *out, struct err *e)
 {
-	static const char *const members[] = { "ca", "urls", "overlap_until",
-					       NULL };
+	static const char *const members[] = { "ca", "urls", "enrol",
+					       "overlap_until", NULL };
 	struct site s = { .ca_count = 0 };
 	struct json *j;
 	int rc;
@@ -113,6 +126,7 @@ int site_parse(struct slice in, struct site *out, struct err *e)
 	if (statement_parse(in, "site", members, &j, &s.issued, e))
 		return -1;
 	rc = read_cas(j, &s, e) || read_urls(j, &s, e) ||
+			     read_enrol(j, &s, e) ||
 			     statement_time(j, "overlap_until",
 					    &s.overlap_until, e)
 		     ? err_in(e, "site")
@@ -142,6 +156,8 @@ struct json *site_format(const struct site *s)
 		json_add(urls, json_new_text(s->urls[i]));
 	json_set(j, "ca", cas);
 	json_set(j, "urls", urls);
+	if (s->enrol[0])
+		json_set_text(j, "enrol", s->enrol);
 	statement_set_time(j, "overlap_until", s->overlap_until);
 	return j;
 }

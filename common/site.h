@@ -33,6 +33,8 @@ struct site {
 	size_t ca_count; /* at least one is not withdrawn */
 	char urls[SITE_URLS_MAX][SITE_URL_LEN]; /* tried in this order */
 	size_t url_count;                       /* from 1 */
+	/* Where a device asks that can verify none of them; "": not said. */
+	char enrol[SITE_URL_LEN];
 	int64_t issued;
 	int64_t overlap_until; /* until when the list before still helps */
 };

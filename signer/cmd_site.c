@@ -16,6 +16,7 @@
 #define OVERLAP_DAYS_MAX     400
 
 struct asked {
+	const char *enrol; /* NULL: as devices have it */
 	const char *repo, *current, *next;
 	struct opt_list urls, withdrawn;
 	uint64_t overlap_days;
@@ -63,16 +64,32 @@ out:
 	return rc ? err_in(e, "%s", file) : 0;
 }
 
+static int check_url(const char *url, struct err *e)
+{
+	if (site_url_is_valid(url))
+		return 0;
+	return err_set(e, ERR_USAGE,
+		       "url: \"%.80s\" is not https://host or "
+		       "https://host:port",
+		       url);
+}
+
+static int add_enrol(struct site *s, const char *url, struct err *e)
+{
+	if (!url)
+		return 0;
+	if (check_url(url, e))
+		return -1;
+	return text_format(s->enrol, SITE_URL_LEN, e, "%s", url);
+}
+
 static int add_urls(struct site *s, const struct opt_list *urls, struct err *e)
 {
 	if (urls->count > SITE_URLS_MAX)
 		return err_set(e, ERR_USAGE, "at most %d urls", SITE_URLS_MAX);
 	for (size_t i = 0; i < urls->count; i++) {
-		if (!site_url_is_valid(urls->at[i]))
-			return err_set(e, ERR_USAGE,
-				       "url: \"%.80s\" is not https://host or "
-				       "https://host:port",
-				       urls->at[i]);
+		if (check_url(urls->at[i], e))
+			return -1;
 		if (text_format(s->urls[s->url_count++], SITE_URL_LEN, e, "%s",
 				urls->at[i]))
 			return -1;
@@ -129,7 +146,7 @@ static int collect(const struct asked *a, struct site *s, struct err *e)
 	for (size_t i = 0; i < a->withdrawn.count; i++)
 		if (add_ca(s, a->withdrawn.at[i], SITE_WITHDRAWN, e))
 			return -1;
-	return add_urls(s, &a->urls, e);
+	return add_urls(s, &a->urls, e) || add_enrol(s, a->enrol, e) ? -1 : 0;
 }
 
 static int stage_site(const struct asked *a, struct report *out, struct err *e)
@@ -167,6 +184,8 @@ int cmd_site(int argc, char **argv, struct err *e)
 	const struct opt opts[] = {
 		OPT_LIST("url", "URL", &a.urls,
 			 "https://host:port of a server, in order"),
+		OPT_TEXT("enrol-url", "URL", &a.enrol,
+			 "where a device asks that can verify none of them"),
 		OPT_TEXT("ca", "FILE.pem", &a.current,
 			 "whose certificates the servers show"),
 		OPT_TEXT("next-ca", "FILE.pem", &a.next,

@@ -11,6 +11,7 @@
 #include "updater-client/identity.h"
 #include "updater-client/source.h"
 #include "updater-client/trust.h"
+#include "updater-client/whereabouts.h"
 
 static void begin(struct session *s, const struct settings *c, int stop_fd)
 {
@@ -173,9 +174,10 @@ static int start_source(struct session *s, int folder_fd, int peer_fd,
 static int start_stranger(struct session *s, int folder_fd, int peer_fd,
 			  struct err *e)
 {
+	char enrol[SITE_URL_LEN], *url = enrol;
 	struct source_setup setup = {
 		.folder_fd = folder_fd,
-		.urls = &s->config->enrol,
+		.urls = &url,
 		.url_count = 1,
 		.ca_path = s->config->ca,
 		.state_fd = -1,
@@ -192,6 +194,8 @@ static int start_stranger(struct session *s, int folder_fd, int peer_fd,
 		.keep_count = 1,
 	};
 
+	if (whereabouts_enrol(s->site_fd, s->config->enrol, enrol, e))
+		return -1;
 	return worker_start(&task, s->stop_fd, &s->source, e);
 }
 
@@ -299,9 +303,6 @@ int session_rescue(struct session *s, bool *changed, struct err *e)
 	struct message m;
 	int rc;
 
-	if (!s->config->enrol)
-		return err_set(e, ERR_CONFIG,
-			       "[server] enrol is not configured");
 	session_disconnect(s);
 	if (connect_by(s, -1, start_stranger, e))
 		return -1;

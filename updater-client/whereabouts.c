@@ -139,6 +139,28 @@ void whereabouts_done(struct whereabouts *w)
 	w->count = 0;
 }
 
+int whereabouts_enrol(int site_fd, const char *configured,
+		      char out[SITE_URL_LEN], struct err *e)
+{
+	struct buf bytes = BUF_INIT(STATEMENT_MAX_LEN);
+	struct site newest;
+	bool found = false;
+	int rc = -1;
+
+	if (site_fd >= 0 &&
+	    read_site(site_fd, NEWEST, &bytes, &newest, &found, e))
+		goto out;
+	if (found && newest.enrol[0])
+		rc = text_format(out, SITE_URL_LEN, e, "%s", newest.enrol);
+	else if (configured)
+		rc = text_format(out, SITE_URL_LEN, e, "%s", configured);
+	else
+		rc = err_set(e, ERR_CONFIG, "[server] enrol is not configured");
+out:
+	buf_done(&bytes);
+	return rc;
+}
+
 /* ---- keeping ------------------------------------------------------------- */
 
 int whereabouts_worked(int site_fd, struct err *e)

@@ -48,6 +48,13 @@ int whereabouts_load(int site_fd, const struct whereabouts_configured *c,
 		     struct err *e) NODISCARD;
 void whereabouts_done(struct whereabouts *w);
 
+/*
+ * Where to ask when no server can be verified: as the newest site says, else as
+ * configured (NULL: nothing is). ERR_CONFIG when nobody says it.
+ */
+int whereabouts_enrol(int site_fd, const char *configured,
+		      char out[SITE_URL_LEN], struct err *e) NODISCARD;
+
 /* A server of the newest site was reached: from now on it is what works. */
 int whereabouts_worked(int site_fd, struct err *e) NODISCARD;
 

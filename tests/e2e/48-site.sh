@@ -47,15 +47,22 @@ for d in awake asleep; do
 	on $d enroll --claim-file "$WORK/$d/claim" >/dev/null
 done
 roll_out 1 >/dev/null
-for d in awake asleep; do
-	try 0 $d
-	runs $d 1
-done
 here=https://127.0.0.1:$((base + 1))
 cp "$WORK/server/ca.pem" "$WORK/old-ca.pem"
+try 0 awake
+runs awake 1
+# One learns from a first site where to ask; what its configuration says of that
+# becomes wrong while it sleeps.
+site --url "$here" --enrol-url "https://127.0.0.1:$base" \
+	--ca "$WORK/old-ca.pem"
+try 0 asleep
+runs asleep 1
+sed -i 's|^enrol *=.*|enrol = https://127.0.0.1:1|' "$WORK/asleep/client.conf"
 cp "$WORK/server/tls.pem" "$WORK/old-tls.pem"
 want 2 "$signer" site "$WORK/repo" --url "http://x" --ca "$WORK/old-ca.pem"
 want 10 "$signer" site "$WORK/repo" --url "$here" --ca "$WORK/old-tls.pem"
+want 2 "$signer" site "$WORK/repo" --url "$here" --ca "$WORK/old-ca.pem" \
+	--enrol-url "$here/v1"
 
 # A list that reaches nobody: the one that works leads back, while it may.
 site --url https://127.0.0.1:1 --ca "$WORK/old-ca.pem" --overlap-days 1

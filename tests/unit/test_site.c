@@ -55,6 +55,23 @@ static void what_is_written_is_read(void **state)
 	assert_true(back.overlap_until == s.overlap_until);
 }
 
+static void the_enrolment_address_may_be_left_out(void **state)
+{
+	struct site s = sample(), back = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(read_back(&s, &back, &e));
+	assert_string_equal(back.enrol, "");
+	strcpy(s.enrol, "https://enrol.example:9");
+	assert_ok(read_back(&s, &back, &e));
+	assert_string_equal(back.enrol, "https://enrol.example:9");
+	strcpy(s.enrol, "https://enrol.example/path");
+	assert_refused_saying(read_back(&s, &back, &e), ERR_FORMAT, "enrol");
+	strcpy(s.enrol, "http://enrol.example");
+	assert_refused(read_back(&s, &back, &e), ERR_FORMAT);
+}
+
 static void a_site_must_leave_a_way(void **state)
 {
 	struct site s = sample(), back;
@@ -224,6 +241,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_written_is_read),
+		cmocka_unit_test(the_enrolment_address_may_be_left_out),
 		cmocka_unit_test(a_site_must_leave_a_way),
 		cmocka_unit_test(
 			certificates_are_few_short_and_of_a_known_state),

@@ -137,6 +137,29 @@ static void a_damaged_site_is_none(void **state)
 
 #define IN_BOX(test) cmocka_unit_test_setup_teardown(test, make_ca, drop_ca)
 
+static void the_newest_site_says_where_the_stranded_ask(void **state)
+{
+	struct site s = site("https://a", 1, 9, 100);
+	char url[SITE_URL_LEN];
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(whereabouts_enrol(-1, "https://own", url, &e));
+	assert_string_equal(url, "https://own");
+	assert_refused(whereabouts_enrol(-1, NULL, url, &e), ERR_CONFIG);
+	assert_refused(whereabouts_enrol(box.dir, NULL, url, &e), ERR_CONFIG);
+	assert_true(keep(box.dir, &s));
+	/* It does not say. */
+	assert_ok(whereabouts_enrol(box.dir, "https://own", url, &e));
+	assert_string_equal(url, "https://own");
+	strcpy(s.enrol, "https://there");
+	s.issued++;
+	assert_true(keep(box.dir, &s));
+	assert_ok(whereabouts_enrol(box.dir, "https://own", url, &e));
+	assert_string_equal(url, "https://there");
+	assert_ok(whereabouts_enrol(box.dir, NULL, url, &e));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -144,6 +167,7 @@ int main(void)
 		IN_BOX(a_new_site_comes_first_and_the_way_back_ends),
 		IN_BOX(what_is_withdrawn_is_no_way_back),
 		IN_BOX(a_damaged_site_is_none),
+		IN_BOX(the_newest_site_says_where_the_stranded_ask),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
