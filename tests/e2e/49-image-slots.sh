@@ -1,7 +1,7 @@
 #!/bin/sh
 # Slots that are images: written chunk by chunk, read back, switched by a loader
 # that a program speaks for. The slots are files here, so that nobody needs to
-# be root; a block device is opened by the same code. And images as files that
+# be root; with root also block devices. And images as files that
 # the link switches.
 . "$(dirname "$0")/boot-lib.sh"
 
@@ -193,6 +193,55 @@ on two update --from "$WORK/publish" 2>"$WORK/said" || got=$?
 [ $got -ne 0 ] || die "/dev/null is no slot"
 grep -q 'neither a block device nor a file' "$WORK/said" ||
 	die "why? $(cat "$WORK/said")"
+
+# ---- block devices, for who may make some ----------------------------------------
+let_go() {
+	umount "$WORK/mounted" 2>/dev/null || :
+	for loop in $loops; do losetup -d "$loop"; done
+	loops=
+}
+loops=
+trap let_go EXIT
+make_boot_device blocks
+: >"$record"
+for s in a b; do
+	head -c $size /dev/urandom >"$WORK/blocks/disk-$s"
+	loop=$(losetup -f --show "$WORK/blocks/disk-$s" 2>/dev/null) || break
+	loops="$loops $loop"
+	cat >>"$WORK/blocks/client.conf" <<INI
+[slot]
+$s = $loop
+INI
+done
+# shellcheck disable=SC2086 # two devices
+set -- $loops
+if [ $# -eq 2 ]; then
+	cat >>"$WORK/blocks/client.conf" <<INI
+kind = image
+[trial]
+health = $WORK/health
+INI
+	# One that is mounted is in use, whoever mounted it.
+	mkdir "$WORK/mounted"
+	mkfs.ext4 -q "$2" >/dev/null
+	if mount "$2" "$WORK/mounted" 2>/dev/null; then
+		want 14 on blocks update --quiet --from "$WORK/publish.1" \
+			2>"$WORK/said"
+		grep -q 'is in use' "$WORK/said" || die "why? $(cat "$WORK/said")"
+		umount "$WORK/mounted"
+		fsck.ext4 -fn "$2" >/dev/null 2>&1 || die "it was written"
+	fi
+	on blocks update --quiet --from "$WORK/publish.1" >/dev/null
+	cmp -n $len "$2" "$WORK/images/1" || die "$2 does not hold 1"
+	boot blocks
+	on blocks update --quiet --from "$WORK/publish.2" >/dev/null
+	on blocks update --quiet --from "$WORK/publish.2" >/dev/null
+	cmp -n $len "$1" "$WORK/images/2" || die "$1 does not hold 2"
+	cmp -n $len "$2" "$WORK/images/1" || die "$2 was touched"
+else
+	echo "skipped block devices: no loop devices for us"
+fi
+let_go
 
 # ---- slots that are one file each, and the link --------------------------------
 make_device file
