@@ -47,6 +47,7 @@ order_for 1 open --cohort canary >/dev/null
 sign op1
 bring
 cp -a "$WORK/repo" "$WORK/old"
+cp -a "$WORK/repo" "$WORK/engineers"
 looks 0
 grep -q "this device is in fleet" "$WORK/said" || die "the server does not say why"
 
@@ -116,3 +117,17 @@ mv "$WORK/good" "$WORK/repo"
 assigned fleet
 bring
 registered fleet
+
+# An engineer's copy, which has not seen any of that, publishes a release: what
+# operators signed meanwhile is neither taken back nor in the way.
+rm -rf "$WORK/repo"
+mv "$WORK/engineers" "$WORK/repo"
+make_release 2 --from 1
+operator release import "$WORK/publish" >"$WORK/said"
+grep -q "left out rollout-wide version [0-9]*: the server has" "$WORK/said" || {
+	cat "$WORK/said"
+	die "an older file of the operators was imported"
+}
+registered fleet
+offer 2
+operator release show 2 >/dev/null
