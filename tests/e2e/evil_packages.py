@@ -616,7 +616,7 @@ def stream(entries):
         e.content for e in entries if e.kind == FILE)
 
 
-def list_head(listed=b"", version=4, raw=None):
+def list_head(listed=b"", version=5, raw=None):
     """What a payload begins with: the list of compressed members."""
     told = len(listed) if raw is None else raw
     return struct.pack("<4I", version, 0, told, len(listed)) + listed
@@ -730,28 +730,61 @@ DELTAS = {
     "c06_right_length_wrong_manifest": lambda new: inserted_whole(
         b"P" * 60 + new[60:]),
 }
-def list_member(gap=0, packed=10, content=10, kind=1, recipe=(9, 8, 0, 0)):
-    return b"".join(number(n) for n in (gap, packed, content, kind) + recipe)
+def listed(recipes=b"\0", parts=b"\0", steps=b"\0"):
+    """A list of members: each of the three begins with its count."""
+    return list_head(recipes + parts + steps)
 
 
-def old_member(**more):
-    return list_head(number(1) + list_member(**more) + number(0))
+def recipe(kind=1, parameters=(9, 8, 0, 0, 0)):
+    return number(1) + b"".join(number(n) for n in (kind,) + parameters)
+
+
+def part(at=0, which=1, packed=10, content=10):
+    return step(at) + b"".join(number(n) for n in (which, packed, content))
+
+
+def old_part(how=None, count=1, **more):
+    return listed(how or recipe(), number(count) + part(**more))
+
+
+def steps(*each, count=None):
+    return number(len(each) if count is None else count) + b"".join(each)
 
 
 MEMBERS = {
     "c02_no_list_of_members": b"",
-    "c02_a_list_of_another_version": list_head(version=3),
+    "c02_a_list_of_another_version": list_head(version=6),
+    "c02_a_list_of_the_version_before": list_head(version=4),
     "c02_a_list_of_4_gib": list_head(raw=2 ** 32 - 1),
-    "c02_a_list_that_is_cut_off": list_head(number(1) + list_member()[:-1]),
-    "c02_2_32_members": list_head(number(2 ** 32) + list_member()),
-    "c02_a_member_behind_the_old": old_member(gap=1 << 40),
-    "c02_a_member_of_2_64": old_member(packed=2 ** 64 - 1),
-    "c02_a_member_that_unpacks_to_2_64": old_member(content=2 ** 64 - 1),
-    "c02_members_that_take_more_space_than_signed": old_member(
+    "c02_a_list_that_is_cut_off": list_head(
+        recipe() + number(1) + part()[:-1]),
+    "c02_a_list_that_goes_on": list_head(b"\0\0\0\0"),
+    "c02_2_32_parts": old_part(count=2 ** 32),
+    "c02_65_recipes": listed(number(65) + recipe()[1:] * 65),
+    "c02_a_part_behind_the_old": old_part(at=1 << 40),
+    "c02_a_part_before_the_old": old_part(at=-1),
+    "c02_a_part_of_2_64": old_part(packed=2 ** 64 - 1),
+    "c02_a_part_of_0": old_part(packed=0),
+    "c02_a_part_that_unpacks_to_2_64": old_part(content=2 ** 64 - 1),
+    "c02_parts_that_take_more_space_than_signed": old_part(
         content=2 ** 32 - 1),
-    "c02_a_member_of_an_unknown_kind": old_member(kind=3),
-    "c02_a_recipe_that_is_none": old_member(recipe=(10, 8, 0, 0)),
-    "c02_a_block_of_2_gib": old_member(kind=2, recipe=(9, 1 << 31, 0, 0)),
+    "c02_a_part_by_a_recipe_that_is_not_there": old_part(which=2),
+    "c02_a_recipe_of_an_unknown_kind": old_part(recipe(kind=5)),
+    "c02_a_recipe_that_is_none": old_part(recipe(1, (10, 8, 0, 0, 0))),
+    "c02_a_block_of_2_gib": old_part(recipe(2, (9, 1 << 31, 0, 0, 0))),
+    "c02_a_step_of_an_unknown_kind": listed(
+        steps=steps(number(4) + number(1))),
+    "c02_a_pass_beyond_the_new": listed(
+        steps=steps(number(0) + number(2 ** 40))),
+    "c02_a_take_of_what_was_not_kept": listed(
+        steps=steps(number(2) + step(0) + number(1))),
+    "c02_a_pack_of_more_steps_than_there_are": listed(
+        recipe(), steps=steps(b"".join(map(number, (3, 1, 10, 2))),
+                              number(0) + number(10))),
+    "c02_a_pack_within_a_pack": listed(
+        recipe(), steps=steps(b"".join(map(number, (3, 1, 10, 1))),
+                              b"".join(map(number, (3, 1, 10, 1))),
+                              number(0) + number(10))),
 }
 for _name, _before in MEMBERS.items():
     _f = delta(inserted_whole, _before)
