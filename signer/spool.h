@@ -16,6 +16,12 @@
 
 struct spool;
 
+/*
+ * Content of a tree at most, as much as the payload of a package has room for.
+ * Who reads it looks before: a file of holes costs time though no disk.
+ */
+#define SPOOL_CONTENT_MAX (UINT64_C(64) << 30)
+
 int spool_new(int scratch_dirfd, enum tree_attributes attributes,
 	      struct spool **out, struct err *e) NODISCARD;
 

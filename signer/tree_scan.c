@@ -106,6 +106,13 @@ static int fill_attributes(struct scan *s, const struct spot *at, int fd,
 	return 0;
 }
 
+static int too_large(const struct scan *s, struct err *e)
+{
+	err_set(e, ERR_LIMIT, "content of more than %llu GiB",
+		(unsigned long long)(SPOOL_CONTENT_MAX >> 30));
+	return about(e, buf_slice(&s->path));
+}
+
 static int take_content(struct scan *s, int fd, struct err *e)
 {
 	size_t len;
@@ -113,6 +120,9 @@ static int take_content(struct scan *s, int fd, struct err *e)
 	do {
 		if (fs_read(fd, s->bytes, READ_LEN, &len, e))
 			return about(e, buf_slice(&s->path));
+		/* It may have grown meanwhile. */
+		if (len > SPOOL_CONTENT_MAX - spool_len(s->to))
+			return too_large(s, e);
 		if (spool_data(s->to, (struct slice){ s->bytes, len }, e))
 			return -1;
 		if (s->watch &&
@@ -132,6 +142,9 @@ static int take_file(struct scan *s, struct spot *at, struct err *e)
 		return about(e, buf_slice(&s->path));
 	if (fstat(fd, &at->st) || !S_ISREG(at->st.st_mode))
 		err_set(e, ERR_CONFLICT, "folder changed while it was read");
+	else if ((uint64_t)at->st.st_size >
+		 SPOOL_CONTENT_MAX - spool_len(s->to))
+		rc = too_large(s, e);
 	else if (!fill_attributes(s, at, fd, &entry, e) &&
 		 !spool_add(s->to, &entry, e))
 		rc = take_content(s, fd, e);

@@ -9,7 +9,6 @@
 #define BLOCK_LEN    65536
 #define SHOWN_LEN    160
 #define PERMISSIONS  07777
-#define CONTENT_MAX  (UINT64_C(1) << 40)
 #define NSEC_PER_SEC 1000000000L
 
 struct tar {
@@ -208,7 +207,7 @@ static int take_content(struct tar *t, struct err *e)
 
 	if (archive_entry_size(t->member) < 0 ||
 	    (uint64_t)archive_entry_size(t->member) >
-		    CONTENT_MAX - spool_len(t->to))
+		    SPOOL_CONTENT_MAX - spool_len(t->to))
 		return refuse(t, ERR_LIMIT, "is too large", e);
 	while ((len = archive_read_data(t->archive, bytes, sizeof(bytes))) > 0)
 		if (spool_data(t->to, (struct slice){ bytes, (size_t)len }, e))

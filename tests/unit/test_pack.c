@@ -609,6 +609,25 @@ static void the_number_of_threads_changes_nothing(void **state)
 	pack_tree_free(new_tree);
 }
 
+static void a_file_of_holes_is_not_read_for_hours(void **state)
+{
+	int dir = box_folder(&box, "input"), fd = -1;
+	struct pack_tree *t = NULL;
+	char path[PATH_MAX_LEN];
+	struct err e = { 0 };
+
+	(void)state;
+	put_file(dir, "a", "content", 0644);
+	assert_ok(fs_create(dir, "holes", 0644, &fd, &e));
+	assert_int_equal(ftruncate(fd, (off_t)1 << 40), 0);
+	path_in_box("input", path);
+	assert_refused_saying(pack_load(&how, path, &t, &e), ERR_LIMIT,
+			      "holes");
+	assert_null(t);
+	fs_close(&fd);
+	fs_close(&dir);
+}
+
 static void a_damaged_package_restores_nothing(void **state)
 {
 	struct pack_tree *t, *restored = NULL;
@@ -970,6 +989,7 @@ int main(void)
 		TEST(ten_thousand_entries_are_no_trouble),
 		TEST(a_delta_is_not_larger_than_its_content_compressed),
 		TEST(the_number_of_threads_changes_nothing),
+		TEST(a_file_of_holes_is_not_read_for_hours),
 		TEST(a_damaged_package_restores_nothing),
 		TEST(a_folder_with_what_has_no_place_is_refused),
 		TEST(nothing_at_all_is_named),

@@ -1,0 +1,147 @@
+#!/bin/sh
+# What a delta may meet: a base that is not the one it was made of, that is
+# written while it is read, or another product's delta in its place; and trees
+# that are hard to keep. Nothing is activated that is not right to the byte, and
+# what cannot be kept is refused by name. (Damaged files: 20; a full disk: 22; a
+# rotten base: 72.)
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/e2e/device.sh
+. "$here/device.sh"
+make_repository
+make_devices
+
+from_bad() {
+	client device update --from bad
+}
+
+delta=$(cd r2 && ls targets/gateway/2/*-from-1.pawl)
+
+# ---- a base that changed ------------------------------------------------------
+
+# The full package is the way out, and it is taken by itself.
+changed() { # what, command...
+	what=$1
+	shift
+	fresh
+	chmod -R u+w device/slots/current/
+	"$@"
+	client device update --from r2 --json >out 2>err ||
+		die "$what: status $?: $(cat err)"
+	grep -q '"package": *"full"' out || die "$what: $(cat out)"
+	[ "$(runs device)" = 2 ] || die "$what: not release 2"
+	cmp -s device/slots/current/share/data tree2/share/data ||
+		die "$what: not the content of release 2"
+	echo "ok $what: the full package"
+}
+share=device/slots/current/share
+changed 'a base with a byte more' sh -c "echo >>$share/data"
+changed 'a base without a file' rm $share/data
+changed 'a base with a file more' sh -c "echo >$share/more"
+changed 'a base with a fifo' mkfifo $share/fifo
+
+# With the full package gone there is no way out: then the release stays.
+fresh
+echo >>$share/data
+rm bad/targets/gateway/2/*-full.pawl
+status=0
+from_bad >out 2>err || status=$?
+[ "$status" -ne 0 ] && [ "$(runs device)" = 1 ] ||
+	die "a changed base without a full package: status $status"
+[ "$(grep -c '^updater-client: ' err)" -eq 1 ] || die "$(cat err)"
+echo "ok a changed base without a full package: status $status"
+
+# ---- a base that is written meanwhile ------------------------------------------
+
+for pause in 0 0.04; do
+	fresh
+	chmod -R u+w device/slots/current/
+	running=$(readlink -f device/slots/current)
+	touch writing
+	(
+		sleep "$pause"
+		while [ -e writing ]; do
+			echo again >>"$running/share/data"
+		done
+	) &
+	writer=$!
+	status=0
+	client device update --from r2 >out 2>err || status=$?
+	rm writing
+	wait "$writer"
+	if [ "$(runs device)" = 2 ]; then
+		cmp -s $share/data tree2/share/data ||
+			die 'written meanwhile: wrong content was activated'
+	elif [ "$status" -eq 0 ]; then
+		die 'written meanwhile: success, and nothing changed'
+	fi
+	recovers "a base written after $pause s (status $status)"
+	cmp -s $share/data tree2/share/data || die 'not the content of release 2'
+	echo "ok a base written after $pause s: status $status"
+done
+
+# ---- another product's delta ---------------------------------------------------
+
+signer init other --environment lab --owner 'End-to-end tests' \
+	--product other --key key --with-online \
+	--passphrase-fd 3 3<pass >/dev/null
+for id in 1 2; do
+	cp -a tree$id machine$id
+	echo "for machine $id" >machine$id/share/machine
+	from=
+	[ $id = 1 ] || from='--from 1'
+	# shellcheck disable=SC2086 # a list of words
+	signer release create other --product other --id $id --input machine$id \
+		--model arm $from >/dev/null
+	sign_and_publish other other$id
+done
+fresh
+cp other2/targets/other/2/*-from-1.pawl "bad/$delta"
+refused 'the delta of another product and machine' '4 5 6' from_bad
+
+# ---- trees that are hard to keep -----------------------------------------------
+
+no_release() { # status, words, folder
+	status=0
+	timeout 20 "$BIN/signer" release create repo --product gateway --id 9 \
+		--quiet --input "$3" >out 2>err || status=$?
+	[ "$status" = "$1" ] && grep -q "$2" err ||
+		die "$3: status $status instead of $1 ($2): $(cat err)"
+	echo "ok refused by name: $2"
+}
+mkdir -p odd/sub
+truncate -s 1T odd/sub/holes
+no_release 5 'sub/holes' odd
+(cd odd && tar -cSf ../odd.tar sub)
+no_release 5 'sub/holes' odd.tar
+rm odd/sub/holes
+if [ "$(id -u)" != 0 ]; then
+	echo secret >odd/sub/unreadable
+	chmod 0 odd/sub/unreadable
+	no_release 11 'sub/unreadable' odd
+	rm -f odd/sub/unreadable
+fi
+
+# 100 000 entries: one is removed and one is added, and the delta is small.
+mkdir many
+python3 - <<'P'
+import os
+for d in range(100):
+    os.mkdir("many/%02d" % d)
+    for f in range(1000):
+        os.close(os.open("many/%02d/%03d" % (d, f), os.O_CREAT))
+P
+echo one >many/00/000
+release_many() { # id, options...
+	id=$1
+	shift
+	signer release create repo --product gateway --id "$id" --quiet \
+		--input many "$@" >/dev/null
+}
+release_many 3
+rm many/57/123
+echo two >many/57/124
+release_many 4 --from 3
+size=$(cat repo/targets/gateway/4/*-from-3.pawl | wc -c)
+[ "$size" -lt 4000 ] || die "100 000 entries: a delta of $size bytes"
+echo "ok 100 000 entries: a delta of $size bytes"
