@@ -251,13 +251,20 @@ static int rule_each(scmp_filter_ctx f, uint32_t action,
 	return 0;
 }
 
+/* SCMP_A0_32() and its like are more than C11 has. */
+static struct scmp_arg_cmp equals(unsigned arg, uint32_t value)
+{
+	return (struct scmp_arg_cmp){ .arg = arg,
+				      .op = SCMP_CMP_EQ,
+				      .datum_a = value };
+}
+
 static int rule_requests(scmp_filter_ctx f, struct err *e)
 {
 	for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
 		/* The kernel takes 32 bits of it. */
-		int rc = seccomp_rule_add(
-			f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-			SCMP_A1_32(SCMP_CMP_EQ, (uint32_t)requests[i]));
+		int rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+					  equals(1, (uint32_t)requests[i]));
 
 		if (rc)
 			return failed(rc, e);
@@ -273,9 +280,8 @@ static int rule_network(scmp_filter_ctx f, struct err *e)
 					   CLONE_THREAD, CLONE_THREAD));
 
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(families); i++)
-		rc = seccomp_rule_add(
-			f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-			SCMP_A0_32(SCMP_CMP_EQ, (uint32_t)families[i]));
+		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+				      equals(0, (uint32_t)families[i]));
 	if (rc)
 		return failed(rc, e);
 	return rule_each(f, SCMP_ACT_ALLOW, for_network, ARRAY_LEN(for_network),
