@@ -31,7 +31,7 @@ MODULES = [
     ("common/compress.c", "compress payload"),
     ("common/apply*.c", "apply apply_tar apply_delta apply_image"),
     ("common/delta*.c", "delta delta_map delta_predict delta_payload"
-     " delta_members delta_prefix apply_delta"),
+     " delta_members delta_prefix delta_record apply_delta"),
     ("common/member*.c", "member delta_members"),
     ("common/tree*.c", "tree tree_disk writer apply apply_delta"),
     ("common/rd.c", "rd"),

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One segment as it stands in a stream, number by number. */
+#include "common/delta_record.h"
+
+#include <string.h>
+
+#include "common/base.h"
+#include "tests/unit/check.h"
+
+#define OLD_LEN 1000
+
+enum {
+	KIND,
+	LEN,
+	OLD_AT,
+	OLD_BYTES,
+	WITHIN,
+	COVERS,
+	REGIONS,
+	AT, /* of the first region in the old file */
+	BYTES,
+	ADDRESS,
+	NEW_AT,
+	NEW_BYTES,
+	NEW_ADDRESS,
+	SECOND, /* the three of the second, told by the first; then new */
+	OLD_ANCHOR = SECOND + 6,
+	NEW_ANCHOR,
+	NUMBERS
+};
+
+/* A patch of 100 bytes at 5 of its file, over 500 old bytes from 200 on. */
+static const uint64_t good[NUMBERS] = {
+	[KIND] = DELTA_PATCH,  [LEN] = 100,
+	[OLD_AT] = 2 * 200,    [OLD_BYTES] = 500,
+	[WITHIN] = 5,          [COVERS] = 3,
+	[REGIONS] = 2,         [AT] = 2 * 10,
+	[BYTES] = 2 * 20,      [ADDRESS] = 2 * 4096,
+	[NEW_AT] = 1, /* one before */
+	[NEW_BYTES] = 2 * 2,   [NEW_ADDRESS] = 2 * 16,
+	[SECOND] = 2 * 7,      [SECOND + 1] = 2 * 9,
+	[OLD_ANCHOR] = 2 * 77, [NEW_ANCHOR] = 2 * 11,
+};
+
+static size_t format(const uint64_t numbers[NUMBERS], uint8_t *out)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < NUMBERS; i++)
+		len += delta_put_varint(numbers[i], out + len);
+	return len;
+}
+
+static int get(struct slice in, uint64_t old_len, struct delta_segment *s,
+	       struct err *e)
+{
+	struct rd r = rd_init(in);
+
+	return delta_get_segment(&r, 0, old_len, s, e);
+}
+
+/* The good one with one number changed. */
+static void assert_refused_with(size_t which, uint64_t value, uint64_t old_len,
+				enum err_code code)
+{
+	uint8_t bytes[NUMBERS * 10];
+	uint64_t numbers[NUMBERS];
+	struct delta_segment s;
+	struct err e = { 0 };
+
+	memcpy(numbers, good, sizeof(numbers));
+	numbers[which] = value;
+	assert_refused(get((struct slice){ bytes, format(numbers, bytes) },
+			   old_len, &s, &e),
+		       code);
+}
+
+static void every_number_has_its_place(void **state)
+{
+	uint8_t bytes[NUMBERS * 10];
+	struct slice in = { bytes, format(good, bytes) };
+	struct rd r = rd_init(in);
+	struct delta_segment s;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(delta_get_segment(&r, 0, OLD_LEN, &s, &e));
+	assert_int_equal(r.rest.len, 0);
+	assert_true(s.kind == DELTA_PATCH && s.len == 100 && s.old_at == 200 &&
+		    s.old_len == 500 && s.within == 5 && s.cover_count == 3);
+	assert_true(s.old.count == 2 && s.fresh.count == 2);
+	assert_true(s.old.regions[0].at == 10 && s.old.regions[0].len == 20 &&
+		    s.old.regions[0].address == 4096);
+	assert_true(s.fresh.regions[0].at == 9 &&
+		    s.fresh.regions[0].len == 22 &&
+		    s.fresh.regions[0].address == 4112);
+	/* The second is expected right behind the first. */
+	assert_true(s.old.regions[1].at == 37 && s.old.regions[1].len == 9 &&
+		    s.old.regions[1].address == 4116);
+	assert_true(s.old_anchor == 77 && s.new_anchor == 88);
+}
+
+static void what_is_cut_off_is_no_segment(void **state)
+{
+	uint8_t bytes[NUMBERS * 10];
+	size_t whole = format(good, bytes);
+	struct delta_segment s;
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t len = 0; len < whole; len++)
+		assert_refused(
+			get((struct slice){ bytes, len }, OLD_LEN, &s, &e),
+			ERR_FORMAT);
+}
+
+static void numbers_have_limits(void **state)
+{
+	const uint64_t past = UINT64_C(1) << 32;
+
+	(void)state;
+	assert_refused_with(KIND, 2, OLD_LEN, ERR_LIMIT);
+	assert_refused_with(LEN, 0, OLD_LEN, ERR_FORMAT);
+	assert_refused_with(LEN, past, OLD_LEN, ERR_LIMIT);
+	assert_refused_with(OLD_BYTES, 801, OLD_LEN, ERR_FORMAT);
+	assert_refused_with(OLD_BYTES, past, 2 * past, ERR_FORMAT);
+	assert_refused_with(WITHIN, past, OLD_LEN, ERR_LIMIT);
+	assert_refused_with(WITHIN, past - 100, OLD_LEN, ERR_LIMIT);
+	assert_refused_with(COVERS, DELTA_COVERS_MAX + 1, OLD_LEN, ERR_LIMIT);
+	assert_refused_with(REGIONS, DELTA_REGIONS_MAX + 1, OLD_LEN, ERR_LIMIT);
+	assert_refused_with(AT, 2 * past, OLD_LEN, ERR_FORMAT);
+	assert_refused_with(BYTES, 2 * (past - 10), OLD_LEN, ERR_FORMAT);
+	assert_refused_with(NEW_AT, 2 * past, OLD_LEN, ERR_FORMAT);
+	assert_refused_with(NEW_BYTES, 2 * past, OLD_LEN, ERR_FORMAT);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_number_has_its_place),
+		cmocka_unit_test(what_is_cut_off_is_no_segment),
+		cmocka_unit_test(numbers_have_limits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
