@@ -16,6 +16,7 @@ struct kit {
 	struct release release;
 	struct raw_package package;
 	const char *text;        /* of the tool */
+	uint64_t stop;           /* who watches ends it there; 0: nobody does */
 	unsigned entries, bytes; /* that reached the sink */
 };
 
@@ -194,6 +195,13 @@ static int sink_end(void *ctx, struct err *e)
 	return 0;
 }
 
+static int watch_advance(void *ctx, uint64_t done, struct err *e)
+{
+	const struct kit *k = ctx;
+
+	return done < k->stop ? 0 : err_set(e, ERR_BUSY, "enough");
+}
+
 /* plain_len: what the header of the package says of the tar's length. */
 static void pack(struct kit *k, uint64_t plain_len)
 {
@@ -212,9 +220,12 @@ static int apply_packed(struct kit *k, struct err *e)
 					.entry = sink_entry,
 					.data = sink_data,
 					.end = sink_end };
+	const struct tree_watch watch = { k, watch_advance };
 	struct package_reader *reader = NULL;
 	struct buf manifest = BUF_INIT(1 << 20);
-	struct apply_flow flow = { .release = &k->release, .sink = &sink };
+	struct apply_flow flow = { .release = &k->release,
+				   .sink = &sink,
+				   .watch = k->stop > 0 ? &watch : NULL };
 	int rc = -1;
 
 	k->entries = 0;
@@ -404,6 +415,23 @@ static void a_payload_longer_than_its_header_says_is_refused(void **state)
 	assert_refused(apply_packed(k, &e), ERR_LIMIT);
 }
 
+static void who_watches_may_end_it(void **state)
+{
+	struct kit *k = *state;
+	struct err e = { 0 };
+
+	list(k, TREE_APP, (struct slice){ 0 }, 0);
+	add_usual(k);
+	k->stop = k->manifest.len;
+	assert_refused(apply_tar_of(k, &e), ERR_BUSY);
+	assert_int_equal(k->entries, 0);
+	k->stop++;
+	assert_refused(apply_tar_of(k, &e), ERR_BUSY);
+	assert_int_equal(k->entries, 2);
+	k->stop = UINT64_MAX;
+	assert_ok(apply_tar_of(k, &e));
+}
+
 static void a_delta_without_its_base_is_refused(void **state)
 {
 	struct kit *k = *state;
@@ -432,6 +460,7 @@ int main(void)
 		TEST(extended_attributes_are_exactly_the_listed_ones),
 		TEST(the_tar_is_all_of_the_payload),
 		TEST(a_payload_longer_than_its_header_says_is_refused),
+		TEST(who_watches_may_end_it),
 		TEST(a_delta_without_its_base_is_refused),
 	};
 #undef TEST

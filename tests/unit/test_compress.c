@@ -251,12 +251,24 @@ static void a_stream_is_packed_the_same_in_any_pieces(void **state)
 	free(text);
 }
 
+static void a_codec_that_is_none_is_refused(void **state)
+{
+	struct decompressor *d = NULL;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_refused(decompress_new((enum package_codec)99, 4096, &d, &e),
+		       ERR_FORMAT);
+	assert_null(d);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_packed_comes_out_again),
 		cmocka_unit_test(nothing_is_a_frame_too),
 		cmocka_unit_test(a_window_larger_than_allowed_is_refused),
+		cmocka_unit_test(a_codec_that_is_none_is_refused),
 		cmocka_unit_test(only_one_frame_is_taken),
 		cmocka_unit_test(skippable_and_other_frames_are_refused),
 		cmocka_unit_test(a_frame_cut_anywhere_never_ends),
