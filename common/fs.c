@@ -521,7 +521,8 @@ int fs_write_at(int fd, uint64_t offset, struct slice bytes, struct err *e)
 
 int fs_zero_range(int fd, uint64_t offset, uint64_t len, struct err *e)
 {
-	static const uint8_t zeros[COPY_STEP];
+	/* Never written; constant, it would be 64 KiB of every program. */
+	static uint8_t zeros[COPY_STEP];
 
 	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 		      (off_t)offset, (off_t)len) == 0)
