@@ -246,7 +246,7 @@ run-fuzz: $(FUZZ)
 		$(B)/corpus/$$n tests/fuzz/corpus/$$n || exit 1; done
 
 test-mutants: $(TESTS)
-	@B=$(B) sh tests/check/mutants.sh $(if $(SECONDS),--seconds $(SECONDS)) $(MUTANTS)
+	@B=$(B) LIBS="$(LIBS_tests)" sh tests/check/mutants.sh $(if $(SECONDS),--seconds $(SECONDS)) $(MUTANTS)
 
 bench: $(BENCH) $(BIN) $(TOOLS)
 	@for b in $(BENCH); do ./$$b || exit 1; done

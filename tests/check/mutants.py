@@ -33,7 +33,7 @@ MODULES = [
     ("common/delta*.c", "delta delta_map delta_predict delta_payload"
      " delta_members delta_prefix delta_record apply_delta"),
     ("common/member*.c", "member delta_members"),
-    ("common/tree*.c", "tree tree_disk writer apply apply_delta"),
+    ("common/tree*.c", "tree tree_disk writer apply apply_tar apply_delta"),
     ("common/rd.c", "rd"),
     ("common/utc.c", "utc"),
     ("common/der.c", "der ec x509"),
@@ -78,9 +78,11 @@ B = os.environ.get("B", "build/release")
 CC = shlex.split(os.environ.get("CC", "gcc"))
 CFLAGS = ["-std=c11", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", "-I.",
           '-DVERSION="0"', "-O0", "-w", "-fPIE"]
-LIBS = ("-lcmocka -lubootenv -luv -lsqlite3 -lmbedtls -lcurl -lssl -lcrypto "
-        "-larchive -lzstd -llzma -lz -llz4 -lext2fs -lcom_err -ldivsufsort "
-        "-lpthread -lmbedx509 -lmbedcrypto -ljansson -linih").split()
+# make says which; without it, those that are known here.
+LIBS = shlex.split(os.environ.get("LIBS") or (
+    "-lcmocka -lubootenv -lseccomp -luv -lsqlite3 -lmbedtls -lcurl -lssl "
+    "-lcrypto -larchive -lzstd -llzma -lz -llz4 -ldivsufsort -lext2fs "
+    "-lpthread -lmbedx509 -lmbedcrypto -ljansson -linih"))
 ARCHIVES = ["signer", "update-server", "updater-client", "common"]
 RUN_SEC = 60
 FAILS = re.compile(r"\berr_(set|sys|in)\(|return -1;|return false;|goto \w+;"
