@@ -292,6 +292,41 @@ static void refuses_keys_in_any_other_form(void **state)
 			       ERR_FORMAT);
 }
 
+static void refuses_a_key_with_a_byte_more_or_less(void **state)
+{
+	uint8_t spki[EC_SPKI_LEN + 1] = { 0 };
+	struct ec_public key, got;
+	struct err e = { 0 };
+
+	(void)state;
+	known_key(&key);
+	ec_public_to_spki(&key, spki);
+	assert_ok(ec_public_from_spki((struct slice){ spki, EC_SPKI_LEN }, &got,
+				      &e));
+	assert_refused(
+		ec_public_from_spki((struct slice){ spki, EC_SPKI_LEN + 1 },
+				    &got, &e),
+		ERR_FORMAT);
+	assert_refused(
+		ec_public_from_spki((struct slice){ spki, EC_SPKI_LEN - 1 },
+				    &got, &e),
+		ERR_FORMAT);
+}
+
+static void refuses_texts_that_are_too_long_at_once(void **state)
+{
+	static uint8_t text[EC_PEM_MAX_LEN + 1];
+	struct ec_public got;
+	struct err e = { 0 };
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	assert_refused_saying(
+		ec_public_from_pem((struct slice){ text, sizeof(text) }, &got,
+				   &e),
+		ERR_LIMIT, "public key above");
+}
+
 static void refuses_another_algorithm_or_curve_around_a_good_point(void **state)
 {
 	uint8_t spki[EC_SPKI_LEN];
@@ -522,6 +557,8 @@ int main(void)
 		cmocka_unit_test(writes_the_pem_that_it_reads),
 		cmocka_unit_test(names_a_key_by_the_digest_of_its_der),
 		cmocka_unit_test(refuses_keys_in_any_other_form),
+		cmocka_unit_test(refuses_a_key_with_a_byte_more_or_less),
+		cmocka_unit_test(refuses_texts_that_are_too_long_at_once),
 		cmocka_unit_test(
 			refuses_another_algorithm_or_curve_around_a_good_point),
 		cmocka_unit_test(refuses_points_that_are_not_on_the_curve),
