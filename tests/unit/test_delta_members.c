@@ -280,14 +280,20 @@ static void there_is_room_for_so_many_recipes(void **state)
 static void a_head_comes_back_and_wrong_ones_are_refused(void **state)
 {
 	struct delta_head h = { 7, 7 }, out = { 0 };
-	uint8_t bytes[DELTA_HEAD_LEN];
-	const struct slice in = { bytes, sizeof(bytes) };
+	uint8_t bytes[DELTA_HEAD_LEN + 1] = { 0 };
+	const struct slice in = { bytes, DELTA_HEAD_LEN };
 
 	(void)state;
 	delta_format_head(&h, bytes);
 	assert_ok(delta_parse_head(in, &out, &e));
 	assert_int_equal(out.raw_len, 7);
-	bytes[0] = 3;
+	bytes[4] = 1;
+	assert_refused(delta_parse_head(in, &out, &e), ERR_FORMAT);
+	bytes[4] = 0;
+	assert_refused(delta_parse_head((struct slice){ bytes, sizeof(bytes) },
+					&out, &e),
+		       ERR_FORMAT);
+	bytes[0] = DELTA_HEAD_VERSION - 1;
 	assert_refused(delta_parse_head(in, &out, &e), ERR_FORMAT);
 	delta_format_head(&(struct delta_head){ 7, 8 }, bytes);
 	assert_refused(delta_parse_head(in, &out, &e), ERR_FORMAT);
