@@ -4,20 +4,24 @@
 #include <string.h>
 
 #include "common/aead.h"
+#include "common/hkdf.h"
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/pbkdf2.h"
 #include "common/random.h"
+#include "common/text.h"
 
 #define FORMAT     "pawl-key-1"
-#define KDF        "pbkdf2-hmac-sha512"
+#define KDF_CHOSEN "pbkdf2-hmac-sha512"
+#define KDF_MADE   "hkdf-sha256"
+#define KDF_INFO   "pawl/keyfile/v1"
 #define SALT_LEN   32
 #define SEALED_LEN (EC_SCALAR_LEN + AEAD_TAG_LEN)
 
 /* Everything that the file says, still sealed. */
 struct envelope {
 	struct keyfile_info info;
-	uint32_t rounds;
+	uint32_t rounds; /* 0: HKDF */
 	uint8_t salt[SALT_LEN];
 	uint8_t nonce[AEAD_NONCE_LEN];
 	uint8_t sealed[SEALED_LEN];
@@ -81,8 +85,9 @@ static int header_json(const struct envelope *v, struct json **out,
 	}
 	j = json_new_object();
 	kdf = json_new_object();
-	json_set_text(kdf, "name", KDF);
-	json_set_int(kdf, "rounds", v->rounds);
+	json_set_text(kdf, "name", v->rounds ? KDF_CHOSEN : KDF_MADE);
+	if (v->rounds)
+		json_set_int(kdf, "rounds", v->rounds);
 	json_set_hex(kdf, "salt", (struct slice){ v->salt, SALT_LEN });
 	json_set_text(j, "format", FORMAT);
 	json_set_text(j, "environment", environment_name(v->info.environment));
@@ -110,19 +115,24 @@ static int associated_data(const struct envelope *v, struct buf *out,
 
 static int parse_kdf(const struct json *j, struct envelope *v, struct err *e)
 {
-	static const char *const members[] = { "name", "rounds", "salt", NULL };
+	static const char *const chosen[] = { "name", "rounds", "salt", NULL };
+	static const char *const made[] = { "name", "salt", NULL };
 	const struct json *kdf;
 	const char *name;
-	int64_t rounds;
+	int64_t rounds = 0;
+	bool slow;
 
-	if (json_get_object(j, "kdf", &kdf, e) || json_only(kdf, members, e) ||
-	    json_get_text(kdf, "name", &name, e) ||
-	    json_get_int(kdf, "rounds", KEYFILE_ROUNDS, KEYFILE_ROUNDS_MAX,
-			 &rounds, e) ||
+	if (json_get_object(j, "kdf", &kdf, e) ||
+	    json_get_text(kdf, "name", &name, e))
+		return -1;
+	slow = strcmp(name, KDF_CHOSEN) == 0;
+	if (!slow && strcmp(name, KDF_MADE) != 0)
+		return err_set(e, ERR_FORMAT, "unknown key derivation");
+	if (json_only(kdf, slow ? chosen : made, e) ||
+	    (slow && json_get_int(kdf, "rounds", KEYFILE_ROUNDS,
+				  KEYFILE_ROUNDS_MAX, &rounds, e)) ||
 	    json_get_hex(kdf, "salt", v->salt, SALT_LEN, e))
 		return -1;
-	if (strcmp(name, KDF) != 0)
-		return err_set(e, ERR_FORMAT, "unknown key derivation");
 	v->rounds = (uint32_t)rounds;
 	return 0;
 }
@@ -183,6 +193,28 @@ static int parse_file(struct slice file, struct envelope *out, struct err *e)
 
 /* ---- sealing and opening ------------------------------------------------- */
 
+/* The key that wraps the scalar; ERR_REFUSED for what no program made. */
+static int derive(const struct envelope *v, struct slice secret,
+		  uint8_t wrap[AEAD_KEY_LEN], struct err *e)
+{
+	const struct slice salt = { v->salt, SALT_LEN };
+	uint8_t raw[KEYFILE_SECRET_LEN], even[HKDF_KEY_LEN];
+	int rc = -1;
+
+	if (v->rounds)
+		return pbkdf2_sha512(secret, salt, v->rounds, wrap,
+				     AEAD_KEY_LEN, e);
+	if (hex_parse(secret, raw, sizeof(raw), e)) {
+		e->code = ERR_REFUSED;
+		return err_in(e, "the secret of this key file");
+	}
+	hkdf_extract(salt, (struct slice){ raw, sizeof(raw) }, even);
+	rc = hkdf_expand(even, slice_of(KDF_INFO), wrap, AEAD_KEY_LEN, e);
+	mem_wipe(even, sizeof(even));
+	mem_wipe(raw, sizeof(raw));
+	return rc;
+}
+
 static int seal_scalar(struct envelope *v, const struct ec_private *key,
 		       struct slice passphrase, struct err *e)
 {
@@ -193,8 +225,7 @@ static int seal_scalar(struct envelope *v, const struct ec_private *key,
 
 	ec_private_scalar(key, scalar);
 	if (associated_data(v, &associated, e) ||
-	    pbkdf2_sha512(passphrase, (struct slice){ v->salt, SALT_LEN },
-			  v->rounds, wrap, sizeof(wrap), e) ||
+	    derive(v, passphrase, wrap, e) ||
 	    aead_seal(wrap, v->nonce, buf_slice(&associated),
 		      (struct slice){ scalar, sizeof(scalar) }, &sealed, e))
 		goto out;
@@ -221,6 +252,28 @@ static int print_file(const struct envelope *v, struct buf *out, struct err *e)
 	return rc ? rc : buf_add(out, slice_of("\n"), e);
 }
 
+/* Fills in what is new with each file. */
+static int seal(struct envelope *v, const struct ec_private *key,
+		const char *purpose, struct slice secret, struct buf *out,
+		struct err *e)
+{
+	if (set_purpose(purpose, &v->info, e))
+		return -1;
+	ec_public_of(key, &v->info.public_key);
+	random_bytes(v->salt, sizeof(v->salt));
+	random_bytes(v->nonce, sizeof(v->nonce));
+	return seal_scalar(v, key, secret, e) || print_file(v, out, e) ? -1 : 0;
+}
+
+int keyfile_seal_made(const struct ec_private *key, enum environment env,
+		      const char *purpose, struct slice secret, struct buf *out,
+		      struct err *e)
+{
+	struct envelope v = { .info.environment = env };
+
+	return seal(&v, key, purpose, secret, out, e);
+}
+
 int keyfile_seal(const struct ec_private *key, enum environment env,
 		 const char *purpose, struct slice passphrase, struct buf *out,
 		 struct err *e)
@@ -237,14 +290,7 @@ int keyfile_seal(const struct ec_private *key, enum environment env,
 	if (passphrase.len > PASSPHRASE_MAX_LEN)
 		return err_set(e, ERR_LIMIT, "passphrase above %d bytes",
 			       PASSPHRASE_MAX_LEN);
-	if (set_purpose(purpose, &v.info, e))
-		return -1;
-	ec_public_of(key, &v.info.public_key);
-	random_bytes(v.salt, sizeof(v.salt));
-	random_bytes(v.nonce, sizeof(v.nonce));
-	if (seal_scalar(&v, key, passphrase, e))
-		return -1;
-	return print_file(&v, out, e);
+	return seal(&v, key, purpose, passphrase, out, e);
 }
 
 int keyfile_inspect(struct slice file, struct keyfile_info *out, struct err *e)
@@ -266,8 +312,7 @@ static int open_scalar(const struct envelope *v, struct slice passphrase,
 	int rc = -1;
 
 	if (associated_data(v, &associated, e) ||
-	    pbkdf2_sha512(passphrase, (struct slice){ v->salt, SALT_LEN },
-			  v->rounds, wrap, sizeof(wrap), e))
+	    derive(v, passphrase, wrap, e))
 		goto out;
 	rc = aead_open(wrap, v->nonce, buf_slice(&associated),
 		       (struct slice){ v->sealed, SEALED_LEN }, out, e);

@@ -12,6 +12,9 @@
  *	"public": PEM, "kdf":{"name","rounds","salt"}, "nonce": hex,
  *	"sealed": hex
  *
+ * Slowness makes guessing dear, and a secret that a program made of 32 random
+ * bytes cannot be guessed: under such a one HKDF-SHA256 does, without rounds.
+ *
  * Keys in keys-example/ carry the environment "demo"; every program refuses
  * them elsewhere, by this tag and by their published fingerprints.
  */
@@ -24,6 +27,7 @@
 #define KEYFILE_MAX_LEN    4096
 #define KEYFILE_ROUNDS     600000   /* when sealing; the least when opening */
 #define KEYFILE_ROUNDS_MAX 10000000 /* else a file could stall a program */
+#define KEYFILE_SECRET_LEN 32       /* of a secret that a program made */
 
 enum environment {
 	ENV_DEMO,
@@ -48,6 +52,14 @@ struct keyfile_info {
 int keyfile_seal(const struct ec_private *key, enum environment env,
 		 const char *purpose, struct slice passphrase, struct buf *out,
 		 struct err *e) NODISCARD;
+
+/*
+ * The same under a secret that a program made: KEYFILE_SECRET_LEN random bytes,
+ * given and kept as lower-case hex. Anything else is refused (ERR_REFUSED).
+ */
+int keyfile_seal_made(const struct ec_private *key, enum environment env,
+		      const char *purpose, struct slice secret, struct buf *out,
+		      struct err *e) NODISCARD;
 
 /* What the envelope says in the clear; proves nothing. */
 int keyfile_inspect(struct slice file, struct keyfile_info *out,

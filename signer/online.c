@@ -23,8 +23,8 @@ int online_make(const struct repo *r, struct ec_public *out, struct err *e)
 	random_bytes(secret, sizeof(secret));
 	hex_format((struct slice){ secret, sizeof(secret) }, text);
 	if (ec_generate(&key, e) ||
-	    keyfile_seal(key, r->environment, "online", slice_of(text), &sealed,
-			 e) ||
+	    keyfile_seal_made(key, r->environment, "online", slice_of(text),
+			      &sealed, e) ||
 	    fs_replace_file(r->dirfd, "online.pass", slice_of(text), 0600, e) ||
 	    fs_replace_file(r->dirfd, "online.key", buf_slice(&sealed), 0600,
 			    e))

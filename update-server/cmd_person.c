@@ -80,8 +80,8 @@ static int write_keys(const struct creation *c, struct err *e)
 	int rc = -1;
 
 	if (ec_generate(&key, e) || write_secret(c, &secret, e) ||
-	    keyfile_seal(key, c->environment, "person", buf_slice(&secret),
-			 &file, e) ||
+	    keyfile_seal_made(key, c->environment, "person", buf_slice(&secret),
+			      &file, e) ||
 	    fs_replace_file(c->dirfd, "person.key", buf_slice(&file), 0600, e))
 		goto out;
 	rc = write_certificate(c, key, e);

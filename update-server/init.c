@@ -81,8 +81,8 @@ static int make_key(struct work *w, const char *path, const char *purpose,
 	int rc = -1;
 
 	if (ec_generate(key, e) ||
-	    keyfile_seal(*key, w->o->environment, purpose, buf_slice(secret),
-			 &file, e) ||
+	    keyfile_seal_made(*key, w->o->environment, purpose,
+			      buf_slice(secret), &file, e) ||
 	    fs_replace_file(w->dirfd, path, buf_slice(&file), 0600, e))
 		goto out;
 	rc = 0;

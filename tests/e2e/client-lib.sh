@@ -21,11 +21,21 @@ want() { # status, command...
 	[ "$got" -eq "$wanted" ] || die "exit status $got, not $wanted: $*"
 }
 
+# The engineer's key, behind a command: no wait for a passphrase's key. What else
+# is sealed takes the passphrase in $WORK/pass.
+make_key() {
+	printf 'a long passphrase\n' >"$WORK/pass"
+	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 \
+		-out "$WORK/key.pem" 2>/dev/null
+	openssl pkey -in "$WORK/key.pem" -pubout -out "$WORK/key.pub"
+	"$signer" key external "$WORK/key" --environment lab \
+		--public "$WORK/key.pub" -- openssl pkeyutl -sign \
+		-inkey "$WORK/key.pem" >/dev/null
+}
+
 # A lab repository in $WORK/repo whose one key signs everything.
 make_repo() {
-	printf 'a long passphrase\n' >"$WORK/pass"
-	"$signer" key generate "$WORK/key" --environment lab \
-		--passphrase-fd 3 3<"$WORK/pass" >/dev/null
+	make_key
 	"$signer" init "$WORK/repo" --environment lab --owner Tests \
 		--product gateway --key "$WORK/key" --with-online \
 		--passphrase-fd 3 3<"$WORK/pass" >/dev/null
@@ -159,9 +169,7 @@ make_server() {
 # A repository whose snapshot and timestamp are the server's.
 make_served_repo() {
 	online=
-	printf 'a long passphrase\n' >"$WORK/pass"
-	"$signer" key generate "$WORK/key" --environment lab \
-		--passphrase-fd 3 3<"$WORK/pass" >/dev/null
+	make_key
 	"$signer" init "$WORK/repo" --environment lab --owner Tests \
 		--product gateway --key "$WORK/key" \
 		--online-key "$WORK/server/online.pub" \

@@ -196,6 +196,75 @@ static void refuses_rounds_that_are_too_few_or_would_stall(void **state)
 	}
 }
 
+#define MADE "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+
+static void what_a_program_made_needs_no_rounds(void **state)
+{
+	struct buf file = BUF_INIT(KEYFILE_MAX_LEN);
+	struct ec_private *made = NULL, *again = NULL;
+	uint8_t wanted[EC_SCALAR_LEN], got[EC_SCALAR_LEN];
+	struct keyfile_info info;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(ec_generate(&made, &e));
+	assert_ok(keyfile_seal_made(made, ENV_LAB, "person", slice_of(MADE),
+				    &file, &e));
+	assert_null(strstr(buf_text(&file), "rounds"));
+	assert_refused(keyfile_open(buf_slice(&file), slice_of(MADE "0"),
+				    &again, NULL, &e),
+		       ERR_REFUSED);
+	assert_refused(keyfile_open(buf_slice(&file), slice_of(PASSPHRASE),
+				    &again, NULL, &e),
+		       ERR_REFUSED);
+	assert_ok(keyfile_open(buf_slice(&file), slice_of(MADE), &again, &info,
+			       &e));
+	assert_int_equal(info.environment, ENV_LAB);
+	ec_private_scalar(made, wanted);
+	ec_private_scalar(again, got);
+	assert_memory_equal(wanted, got, sizeof(got));
+	ec_free(again);
+	again = NULL;
+	assert_refused(
+		keyfile_open(buf_slice(&file),
+			     slice_of("ff0102030405060708090a0b0c0d0e0f"
+				      "101112131415161718191a1b1c1d1e1f"),
+			     &again, NULL, &e),
+		ERR_UNTRUSTED);
+	ec_free(made);
+	buf_done(&file);
+}
+
+/* Else the words of a person would be left to fast guessing. */
+static void what_people_chose_is_always_stretched(void **state)
+{
+	static const char *const chosen[] = {
+		"",
+		PASSPHRASE,
+		"correct horse battery staple",
+		"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e",
+		"000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F",
+	};
+	struct buf file = BUF_INIT(KEYFILE_MAX_LEN);
+	struct ec_private *made = NULL;
+	struct json *j = parsed(), *kdf = json_clone(json_get(j, "kdf"));
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(ec_generate(&made, &e));
+	for (size_t i = 0; i < ARRAY_LEN(chosen); i++)
+		assert_refused(keyfile_seal_made(made, ENV_LAB, "person",
+						 slice_of(chosen[i]), &file,
+						 &e),
+			       ERR_REFUSED);
+	assert_int_equal(file.len, 0);
+	ec_free(made);
+	/* A file cannot be told to be of the other kind. */
+	json_set_text(kdf, "name", "hkdf-sha256");
+	json_set(j, "kdf", kdf);
+	assert_opens_not(j, ERR_FORMAT);
+}
+
 static void refuses_unknown_words(void **state)
 {
 	static const struct {
@@ -309,6 +378,8 @@ int main(void)
 		cmocka_unit_test(refuses_another_purpose),
 		cmocka_unit_test(refuses_another_public_key),
 		cmocka_unit_test(refuses_other_rounds),
+		cmocka_unit_test(what_a_program_made_needs_no_rounds),
+		cmocka_unit_test(what_people_chose_is_always_stretched),
 		cmocka_unit_test(
 			refuses_rounds_that_are_too_few_or_would_stall),
 		cmocka_unit_test(refuses_unknown_words),
