@@ -173,6 +173,15 @@ class Repository:
         return {"length": len(data), "hashes": {"sha256": digest},
                 "custom": {"pawl": {"type": body["type"], "v": 1}}}
 
+    def order(self, number, **more):
+        """A halt of release 1: nobody here asks for orders, all import them."""
+        entry = next(e for n, e in self.entries.items()
+                     if n.startswith("box/1/"))
+        body = {"v": 1, "type": "order", "kind": "halt", "product": "box",
+                "release": "1", "digest": entry["custom"]["pawl"]["digest"],
+                "number": number, "issued": date(-0.1)}
+        return self.document("rollout/box/1.json", dict(body, **more))
+
     def nightly(self, number):
         """The same package, where one key may put it."""
         old = "box/%d/main-full.pawl" % number
@@ -267,7 +276,7 @@ def box(*numbers):
 def story(server):
     for number in (1, 2, 3):
         repo.package(number)
-    order = repo.document("rollout/box/1.json", {"v": 1, "type": "order"})
+    order = repo.order(1)
     top = repo.top()
     product = repo.body("product-box", box(1))
     rollout = repo.body("rollout", {"rollout/box/1.json": order})
@@ -295,8 +304,7 @@ def story(server):
     folder = repo.write("in", targets=top, rollout=repo.envelope(old, "ops"))
     server.imports(folder, EXPIRED, "rollout")
     good = dict(repo.files)
-    huge = repo.document("rollout/box/1.json",
-                         {"v": 1, "type": "order", "more": "x" * 65536})
+    huge = repo.order(1, more="x" * 65536)
     body = dict(rollout, targets={"rollout/box/1.json": huge})
     folder = repo.write("in", targets=top, rollout=repo.envelope(body, "ops"))
     server.imports(folder, LIMIT, "rollout/box/1.json")
@@ -327,8 +335,7 @@ def story(server):
 
     # One role on its own: the operator's next order, and engineers' folders
     # that still hold the older one do not take it back.
-    order = repo.document("rollout/box/2.json", {"v": 1, "type": "order"})
-    rollout = repo.body("rollout", {"rollout/box/2.json": order})
+    rollout = repo.body("rollout", {"rollout/box/1.json": repo.order(2)})
     signed_rollout = repo.envelope(rollout, "ops")
     server.imports(repo.write("op", rollout=signed_rollout))
     assert server.snapshot()["rollout.json"] == 2
@@ -338,9 +345,10 @@ def story(server):
     again = repo.envelope(dict(rollout, expires=date(3)), "ops")
     server.imports(repo.write("in", rollout=again), CONFLICT, "rollout")
 
-    # What a role lists outside its paths is not there for anybody.
+    # What is no order does not come in among them.
     evil = repo.body("rollout", dict(box(2), **rollout["targets"]))
-    server.imports(repo.write("in", rollout=repo.envelope(evil, "ops")))
+    server.imports(repo.write("in", rollout=repo.envelope(evil, "ops")),
+                   REFUSED, "no order of the role rollout")
     assert "box/2" not in server.op(0, "release", "list", "--json")
     device(0, "update")
     device.runs(1)
@@ -364,7 +372,7 @@ def story(server):
         return path(name)
 
     exported("bundle")
-    assert os.path.exists(path("bundle/metadata/3.rollout.json"))
+    assert os.path.exists(path("bundle/metadata/2.rollout.json"))
     assert any(n.startswith("rollout") for n in
                os.listdir(path("bundle/targets")))
     offline = Device("offline", server)
