@@ -109,10 +109,10 @@ int api_ordered(struct server_api *api, const struct rollout *r,
 }
 
 enum rollout_verdict api_decide(struct server_api *api, const struct rollout *r,
-				const struct rollout_device *d,
-				const struct rollout_past *past, int64_t now,
+				const struct api_asked *asked,
 				struct rollout *goal, struct err *why)
 {
+	const struct rollout_device *d = asked->device;
 	struct rollout_word word;
 	enum rollout_verdict verdict;
 
@@ -121,13 +121,14 @@ enum rollout_verdict api_decide(struct server_api *api, const struct rollout *r,
 		return VERDICT_BEHIND;
 	}
 	(void)pthread_rwlock_rdlock(&api->orders_lock);
-	ways_judge(api->ways, r, d, now, &word, goal);
+	ways_judge(api->ways, r, d, asked->now, &word, goal);
 	(void)pthread_rwlock_unlock(&api->orders_lock);
-	verdict = rollout_decide(r, d, past, &word, now);
+	verdict = rollout_decide(r, d, asked->past, &word, asked->now);
 	/* The orders are asked last, for they cost the most. */
-	if (verdict == VERDICT_OFFER && api_ordered(api, goal, d, now, why)) {
+	if (verdict == VERDICT_OFFER &&
+	    api_ordered(api, goal, d, asked->now, why)) {
 		word.ordered = false;
-		verdict = rollout_decide(r, d, past, &word, now);
+		verdict = rollout_decide(r, d, asked->past, &word, asked->now);
 	}
 	return verdict;
 }

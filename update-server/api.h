@@ -103,14 +103,20 @@ int api_ordered(struct server_api *api, const struct rollout *r,
 int api_rollout_read(struct server_api *api, const struct json *j,
 		     struct rollout *r, struct err *e) NODISCARD;
 
+/* For whom a decision is. */
+struct api_asked {
+	const struct rollout_device *device;
+	const struct rollout_past *past;
+	int64_t now;
+};
+
 /*
  * What becomes of a rollout at a device with this past. *goal is what it is
  * offered: the release, or the stone that leads there. *why, which starts
  * empty, is filled in when the orders are against it.
  */
 enum rollout_verdict api_decide(struct server_api *api, const struct rollout *r,
-				const struct rollout_device *d,
-				const struct rollout_past *past, int64_t now,
+				const struct api_asked *asked,
 				struct rollout *goal, struct err *why);
 /* As ways_allow() and ways_explain(). */
 int api_way_allows(struct server_api *api, const struct rollout *r, int64_t now,

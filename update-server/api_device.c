@@ -90,9 +90,10 @@ static enum rollout_verdict decide_one(struct choice *c,
 				       const struct rollout_past *past,
 				       struct rollout *goal)
 {
+	const struct api_asked asked = { c->device, past, c->now };
 	struct err why = { 0 };
 	enum rollout_verdict verdict =
-		api_decide(c->api, r, c->device, past, c->now, goal, &why);
+		api_decide(c->api, r, &asked, goal, &why);
 
 	if (c->order.code == ERR_NONE)
 		c->order = why;

@@ -384,8 +384,9 @@ static void list_why(void *ctx, const struct rollout *r)
 	struct json *j = json_new_object();
 	struct err order = { 0 };
 	struct rollout goal;
-	enum rollout_verdict verdict = api_decide(
-		w->api, r, &w->device->facts, &nothing, w->now, &goal, &order);
+	const struct api_asked asked = { &w->device->facts, &nothing, w->now };
+	enum rollout_verdict verdict =
+		api_decide(w->api, r, &asked, &goal, &order);
 
 	json_set_text(j, "rollout", r->name);
 	json_set_text(j, "release", goal.release);

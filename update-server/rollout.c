@@ -186,6 +186,9 @@ enum rollout_verdict rollout_decide(const struct rollout *r,
 
 const char *rollout_why(enum rollout_verdict verdict)
 {
+	static const char no_key[] =
+		"encrypted, and no key was sealed for it: device export, "
+		"pawl-signer wrap, envelope import";
 	static const char *const words[] = {
 		[VERDICT_OFFER] = "open for this device",
 		[VERDICT_CLOSED] = "not running",
@@ -203,9 +206,7 @@ const char *rollout_why(enum rollout_verdict verdict)
 		[VERDICT_RESTING] = "failed there too often today",
 		[VERDICT_TRIAL] = "another release is on trial there",
 		[VERDICT_BEHIND] = "the server was restored from a backup",
-		[VERDICT_NO_KEY] = "encrypted, and no key was sealed for it: "
-				   "device export, pawl-signer wrap, "
-				   "envelope import",
+		[VERDICT_NO_KEY] = no_key,
 	};
 
 	return words[verdict];
