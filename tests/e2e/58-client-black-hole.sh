@@ -40,6 +40,24 @@ order slow=1500000
 "$client" update --quiet --config "$WORK/one/client.conf" &
 pid=$!
 until_kept 400000
+# Meanwhile: each process that has to do with what others send is locked up.
+all_confined() {
+	children=0
+	for status in /proc/[0-9]*/status; do
+		grep -q "^PPid:[^0-9]*$1\$" "$status" 2>/dev/null || continue
+		children=$((children + 1))
+		grep -q '^Seccomp:[^0-9]*2$' "$status" &&
+			grep -q '^NoNewPrivs:[^0-9]*1$' "$status" ||
+			die "a process of the client is not confined"
+	done
+	echo "$children processes, all confined"
+	[ $children -ge 2 ] || die "no processes to look at"
+}
+if on one status | grep -q 'system calls by seccomp'; then
+	all_confined $pid
+else
+	echo "this kernel has no seccomp: not looked at"
+fi
 order hole
 before=$(date +%s)
 sleep 1
