@@ -71,9 +71,12 @@ says one attempts_left 3
 start_daemon
 until_says state confirmed
 runs one 2
+# The server has heard of it all.
+until_says reports_waiting 0
 stop_daemon
 says one activation 3
 grep -q 'daemon-stopped' "$WORK/daemon.log" || die "no word at the end"
-# The server has heard of it all.
-operator device list | grep ' 2 .*confirmed' || operator device list
-says one reports_waiting 0
+operator device list | grep -q ' 2 .*confirmed' || {
+	operator device list
+	die "the server has not heard of it"
+}
