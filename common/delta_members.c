@@ -279,7 +279,8 @@ int delta_parse_members(struct slice in, uint64_t old_len, uint64_t new_len,
 
 	if (in.len > 0 &&
 	    (get_recipes(&r, &m, e) || get_parts(&r, old_len, &m, e) ||
-	     get_steps(&r, new_len, &m, e) || rd_finish(&r, e))) {
+	     get_steps(&r, new_len, &m, e) || rd_finish(&r, e) ||
+	     delta_members_check_work(&m, old_len, new_len, e))) {
 		delta_members_done(&m);
 		return err_in(e, "members");
 	}
@@ -421,6 +422,46 @@ void delta_members_add_step(struct delta_members *m,
 }
 
 /* ---- both ---------------------------------------------------------------- */
+
+static uint64_t work_of(const struct delta_members *m,
+			const struct delta_step *s)
+{
+	uint64_t len = 0;
+
+	switch (s->kind) {
+	case DELTA_PASS:
+		return 0; /* what packs it counts it */
+	case DELTA_KEEP:
+		return s->len + s->packed_len;
+	case DELTA_TAKE:
+		return s->len;
+	case DELTA_PACK:
+		break;
+	}
+	for (uint64_t i = 1; i <= s->len && s + i < m->steps + m->step_count;
+	     i++)
+		len += s[i].len;
+	return len + s->packed_len;
+}
+
+int delta_members_check_work(const struct delta_members *m, uint64_t old_len,
+			     uint64_t new_len, struct err *e)
+{
+	/* At most 65536 times 8 GiB, so that it does not overflow. */
+	uint64_t work = 0;
+
+	for (size_t i = 0; i < m->part_count; i++)
+		work += (uint64_t)m->parts[i].packed_len + m->parts[i].raw_len;
+	for (size_t i = 0; i < m->step_count; i++)
+		work += work_of(m, &m->steps[i]);
+	if (work < DELTA_WORK_FREE ||
+	    (work - DELTA_WORK_FREE) / DELTA_WORK_TIMES <= old_len ||
+	    (work - DELTA_WORK_FREE) / DELTA_WORK_TIMES - old_len <= new_len)
+		return 0;
+	return err_set(e, ERR_LIMIT,
+		       "delta has more to unpack and pack than its content "
+		       "explains");
+}
 
 bool delta_members_is_empty(const struct delta_members *m)
 {

@@ -20,6 +20,14 @@
 #define DELTA_PARTS_MAX    32768      /* of the old, and steps of the new */
 #define DELTA_LIST_MAX     (1u << 20) /* bytes of the list */
 
+/*
+ * What is unpacked, kept, taken and packed has at most so many times the bytes
+ * of both streams, and a little: else a short list would keep a device busy for
+ * days. An image that is a tenth of its content stays below that.
+ */
+#define DELTA_WORK_TIMES 32
+#define DELTA_WORK_FREE  (UINT64_C(64) << 20)
+
 /* A payload begins with it; then the list follows. */
 struct delta_head {
 	uint32_t raw_len, packed_len; /* of the list; equal: not compressed */
@@ -77,6 +85,13 @@ int delta_parse_members(struct slice in, uint64_t old_len, uint64_t new_len,
 int delta_format_members(const struct delta_members *m, struct buf *out,
 			 struct err *e) NODISCARD;
 void delta_members_done(struct delta_members *m);
+
+/*
+ * Whether a device would do all of it: ERR_LIMIT if not. Parsed lists passed
+ * it.
+ */
+int delta_members_check_work(const struct delta_members *m, uint64_t old_len,
+			     uint64_t new_len, struct err *e) NODISCARD;
 
 /* For writers: the number of a recipe, DELTA_STORED when there is no room. */
 uint8_t delta_members_recipe(struct delta_members *m,

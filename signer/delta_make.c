@@ -299,14 +299,16 @@ static int sift_members(struct maker *m, bool *dropped, struct err *e)
 static int see(struct maker *m, struct err *e)
 {
 	delta_members_done(&m->views.members);
-	if (view_old(&m->views, e) || view_fresh(&m->views, e))
+	if (view_old(&m->views, e) || view_fresh(&m->views, e) ||
+	    delta_members_check_work(&m->views.members, m->views.old.map.len,
+				     m->views.fresh.map.len, e))
 		return -1;
 	delta_old_done(&m->old);
 	delta_old_init(&m->old, &m->views.old);
 	return 0;
 }
 
-/* More members than a delta can tell of: then none. */
+/* More members, or more work in them, than a delta may have: then none. */
 static int open_views(struct maker *m, const struct delta_job *job,
 		      struct err *e)
 {

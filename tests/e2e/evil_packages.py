@@ -786,6 +786,21 @@ MEMBERS = {
                               b"".join(map(number, (3, 1, 10, 1))),
                               number(0) + number(10))),
 }
+
+
+def packed_in_vain(new):
+    """200 MiB out of one kilobyte, for a member of ten bytes."""
+    count = PACKED_IN_VAIN // 1000
+    return record(PACKED_IN_VAIN,
+                  segments=copy(1000, 0) + copy(1000, -1000) * (count - 1))
+
+
+PACKED_IN_VAIN = 200000000
+_f = delta(packed_in_vain, listed(recipe(), steps=steps(
+    b"".join(map(number, (3, 1, 10, 1))),
+    number(0) + number(PACKED_IN_VAIN))))
+_f.__name__ = "c05_packing_what_no_content_explains"
+case(LIMIT)(_f)
 for _name, _before in MEMBERS.items():
     _f = delta(inserted_whole, _before)
     _f.__name__ = _name

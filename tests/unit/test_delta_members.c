@@ -249,6 +249,46 @@ static void packs_hold_what_goes_out_and_are_finished(void **state)
 		    { .kind = DELTA_PACK, .len = 1, .packed_len = 9 }, PASS(5));
 }
 
+#define WORK_MAX (DELTA_WORK_FREE + DELTA_WORK_TIMES * (OLD_LEN + NEW_LEN))
+
+/* Up to the limit all is done, and not a byte more. */
+static void unpacking_more_than_both_streams_explain_is_refused(void **state)
+{
+	const uint32_t rest = WORK_MAX - 2 * 1000 - 1000;
+
+	(void)state;
+	check_part(&(struct delta_part){ 0, 1000, 1000, 0 },
+		   &(struct delta_part){ 0, 1000, rest, 1 }, ERR_NONE);
+	check_part(&(struct delta_part){ 0, 1000, 1000, 0 },
+		   &(struct delta_part){ 0, 1000, rest + DELTA_WORK_TIMES, 1 },
+		   ERR_LIMIT);
+	assert_non_null(strstr(e.msg, "to unpack and pack"));
+	/* Bytes that are read again and again count as often. */
+	check_part(&(struct delta_part){ 0, 1000, rest / 3, 1 },
+		   &(struct delta_part){ 1000, rest / 3, rest / 3, 0 },
+		   ERR_NONE);
+	check_part(&(struct delta_part){ 0, 1000, rest / 2, 1 },
+		   &(struct delta_part){ 1000, rest / 2, rest / 2, 0 },
+		   ERR_LIMIT);
+}
+
+static void packing_more_than_both_streams_explain_is_refused(void **state)
+{
+	const uint64_t rest = WORK_MAX - 9;
+
+	(void)state;
+	CHECK_STEPS(ERR_NONE, PACK(9, 1), PASS(rest));
+	CHECK_STEPS(ERR_LIMIT, PACK(9, 1), PASS(rest + DELTA_WORK_TIMES));
+	CHECK_STEPS(ERR_NONE, PACK(9, 2), PASS(rest / 2), PASS(rest / 2));
+	CHECK_STEPS(ERR_LIMIT, PACK(9, 1), PASS(rest / 2), PACK(9, 1),
+		    PASS(rest / 2 + DELTA_WORK_TIMES));
+	/* What is taken counts by itself, and again where it is packed. */
+	CHECK_STEPS(ERR_NONE, KEEP(rest / 4), PACK(9, 1), TAKE(0, rest / 4));
+	CHECK_STEPS(ERR_LIMIT, KEEP(rest / 4), PACK(9, 2), TAKE(0, rest / 4),
+		    TAKE(0, rest / 4));
+	CHECK_STEPS(ERR_LIMIT, KEEP(rest / 2 + DELTA_WORK_TIMES));
+}
+
 static void wrong_recipes_are_refused(void **state)
 {
 	struct delta_members m = { .recipe_count = 0 };
@@ -318,6 +358,8 @@ int main(void)
 		TEST(no_more_goes_out_than_the_new_stream_has),
 		TEST(only_what_was_kept_is_taken),
 		TEST(packs_hold_what_goes_out_and_are_finished),
+		TEST(unpacking_more_than_both_streams_explain_is_refused),
+		TEST(packing_more_than_both_streams_explain_is_refused),
 		TEST(wrong_recipes_are_refused),
 		TEST(there_is_room_for_so_many_recipes),
 		TEST(a_head_comes_back_and_wrong_ones_are_refused),
