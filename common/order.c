@@ -437,12 +437,6 @@ static bool phase_kept(const struct order *now, const struct order_phase *p,
 int order_grows(const struct order *now, const struct order *next,
 		struct err *e)
 {
-	if (next->number <= now->number)
-		return err_set(e, ERR_REFUSED,
-			       "the order's number is %llu, %llu is there "
-			       "already",
-			       (unsigned long long)next->number,
-			       (unsigned long long)now->number);
 	if (next->kind == ORDER_HALT)
 		return 0;
 	for (size_t i = 0; i < now->phase_count; i++)
@@ -453,6 +447,62 @@ int order_grows(const struct order *now, const struct order *next,
 				       "instead",
 				       i + 1, (unsigned long long)now->number);
 	return 0;
+}
+
+/* ---- numbers ------------------------------------------------------------- */
+
+static uint64_t newest_of_two(const struct order_set *orders)
+{
+	const struct order *wide = orders->at[ORDER_WIDE];
+	const struct order *base = orders->at[ORDER_BASE];
+	uint64_t newest = wide ? wide->number : 0;
+
+	return base && base->number > newest ? base->number : newest;
+}
+
+/* One operator who runs away with the numbers is not followed. */
+static bool is_within_reach(const struct order_set *orders,
+			    enum order_place place)
+{
+	return place != ORDER_ONE ||
+	       orders->at[place]->number <=
+		       newest_of_two(orders) + 2 * ORDER_AHEAD;
+}
+
+uint64_t order_newest(const struct order_set *orders)
+{
+	const struct order *one = orders->at[ORDER_ONE];
+	uint64_t newest = newest_of_two(orders);
+
+	return one && one->number > newest && is_within_reach(orders, ORDER_ONE)
+		       ? one->number
+		       : newest;
+}
+
+int order_follows(const struct order_set *orders, enum order_place place,
+		  const struct order *next, struct err *e)
+{
+	uint64_t newest = order_newest(orders);
+	uint64_t most = newest + ORDER_AHEAD;
+
+	if (place == ORDER_ONE)
+		most = newest_of_two(orders) +
+		       (next->kind == ORDER_HALT ? 2 : 1) * ORDER_AHEAD;
+	if (next->number <= newest)
+		return err_set(e, ERR_CONFLICT,
+			       "order number %llu of %s comes after number "
+			       "%llu: make it again from what is there",
+			       (unsigned long long)next->number, next->release,
+			       (unsigned long long)newest);
+	if (next->number <= most)
+		return 0;
+	return err_set(e, ERR_REFUSED,
+		       "order number %llu of %s runs ahead: %s at most %llu",
+		       (unsigned long long)next->number, next->release,
+		       place == ORDER_ONE
+			       ? "until two operators sign, it may be"
+			       : "now it may be",
+		       (unsigned long long)most);
 }
 
 /* ---- the decision -------------------------------------------------------- */
@@ -623,7 +673,8 @@ static void find_halts(struct judge *j, const struct order_set *orders)
 		if (!counts(orders, (enum order_place)i) ||
 		    o->kind != ORDER_HALT)
 			continue;
-		if (o->number > j->halt)
+		if (o->number > j->halt &&
+		    is_within_reach(orders, (enum order_place)i))
 			j->halt = o->number;
 		if (i == ORDER_ONE)
 			j->halted_one = true;
@@ -669,14 +720,4 @@ int order_allows(const struct order_set *orders, const struct release *r,
 		err_in(&j.why, "the operators' role rollout has expired");
 	*e = j.why;
 	return -1;
-}
-
-uint64_t order_newest(const struct order_set *orders)
-{
-	uint64_t newest = 0;
-
-	for (size_t i = 0; i < ORDER_PLACES; i++)
-		if (orders->at[i] && orders->at[i]->number > newest)
-			newest = orders->at[i]->number;
-	return newest;
 }

@@ -23,6 +23,12 @@
 #define ORDER_DEVICES_MAX 1024 /* of one phase */
 #define ORDER_STAGED_LIFE (31 * UTC_DAY)
 
+/*
+ * How far numbers may run ahead, so that nobody uses them up: what one operator
+ * signs, of what two operators signed for that release; their own, of all.
+ */
+#define ORDER_AHEAD 1000U
+
 #define ORDER_ROLE_ONE  "rollout"
 #define ORDER_ROLE_WIDE "rollout-wide"
 
@@ -88,7 +94,7 @@ int order_check(const struct order *o, enum order_place place,
 
 /*
  * Does `next` only widen `now`, as a ladder may? Every phase of `now` must be
- * contained in one of `next`, and the number must rise. ERR_REFUSED.
+ * contained in one of `next`. ERR_REFUSED.
  */
 int order_grows(const struct order *now, const struct order *next,
 		struct err *e) NODISCARD;
@@ -127,15 +133,29 @@ struct order_grant {
  * May this device install this release now? The union of the release's orders
  * decides; through `rollout` only within what the release lets one operator
  * open. A halt closes each order whose number is not above the halt's, and
- * `rollout` altogether: only two operators reopen. Time is max(clock, floor);
- * while the clock is not above the floor, not_before alone is judged against
- * the later of that and `announced`. ERR_REFUSED says in words what is missing.
+ * `rollout` altogether: only two operators reopen (order_newest()). Time is
+ * max(clock, floor); while the clock is not above the floor, not_before alone
+ * is judged against the later of that and `announced`. ERR_REFUSED says in
+ * words what is missing.
  */
 int order_allows(const struct order_set *orders, const struct release *r,
 		 const struct order_device *d, struct order_grant *out,
 		 struct err *e) NODISCARD;
 
-/* The highest number among them; 0 for none. */
+/*
+ * The highest number among them; 0 for none. What one operator signed far above
+ * all that two signed (more than twice ORDER_AHEAD) is not counted; nor does
+ * it, as a halt, close what two signed. So nobody alone takes the last number
+ * and with it the word from the two who reopen.
+ */
 uint64_t order_newest(const struct order_set *orders);
+
+/*
+ * May an order of this number follow at this place? It must be above the newest
+ * (ERR_CONFLICT) and not run ahead (ERR_REFUSED). A halt by one operator may
+ * run ahead twice as far: there is always room for it above what one opened.
+ */
+int order_follows(const struct order_set *orders, enum order_place place,
+		  const struct order *next, struct err *e) NODISCARD;
 
 #endif

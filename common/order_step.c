@@ -83,24 +83,10 @@ static bool is_halt(const struct order *o)
 	return o && o->kind == ORDER_HALT;
 }
 
-static int judge_number(const struct order *after, const struct order_set *now,
-			struct err *e)
-{
-	uint64_t newest = order_newest(now);
-
-	if (after->number > newest)
-		return 0;
-	return err_set(e, ERR_CONFLICT,
-		       "order number %llu of %s comes after number %llu: make "
-		       "it again from what is there",
-		       (unsigned long long)after->number, after->release,
-		       (unsigned long long)newest);
-}
-
 static int judge_change(enum order_place place, const struct order *after,
 			const struct order_set *now, struct err *e)
 {
-	if (judge_number(after, now, e))
+	if (order_follows(now, place, after, e))
 		return -1;
 	if (place == ORDER_ONE && after->kind != ORDER_HALT &&
 	    (is_halt(now->at[ORDER_ONE]) || is_halt(now->at[ORDER_WIDE])))
@@ -349,6 +335,13 @@ int order_step_read(const char *role, const struct json *next,
 			       "%s: version %lld comes after version %lld",
 			       role, (long long)r.step.to,
 			       (long long)r.step.from);
+	if (r.step.from > 0 && r.step.to - r.step.from > ORDER_AHEAD)
+		return err_set(
+			e, ERR_REFUSED,
+			"%s: version %lld runs ahead of version %lld, by "
+			"more than %u",
+			role, (long long)r.step.to, (long long)r.step.from,
+			ORDER_AHEAD);
 	r.step.rest_same = is_rest_same(now, next);
 	if (read_changes(&r, e)) {
 		order_step_done(&r.step);

@@ -9,7 +9,8 @@
  *	a file lists orders and assignments of its own role and nothing else;
  *	what comes can be read, stands in its place and speaks of a release
  *	that is listed, with its content;
- *	an order's number is above those of all orders of its release;
+ *	an order's number is above those of all orders of its release, and
+ *	not far above (order_follows()), nor does the file's version run ahead;
  *	a ladder only grows (order_grows());
  *	where a release is halted, one operator alone opens nothing;
  *	an assignment's version rises;

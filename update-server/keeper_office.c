@@ -22,6 +22,8 @@
 #define VERSIONS_MAX  16384
 #define ROLES_MAX     64 /* ever listed: a snapshot may not drop one */
 #define AUDIT_FILE    "keeper/audit.json"
+/* By how much a role's version may rise at once: nobody uses the numbers up. */
+#define ROLE_AHEAD 1000
 
 struct versions {
 	int64_t snapshot, timestamp; /* the highest ever used */
@@ -570,6 +572,12 @@ static int choose_roles(struct keeper_office *o, const struct keeper_request *q,
 
 		if (old && old->version == role->version)
 			continue;
+		if (old && role->version - old->version > ROLE_AHEAD)
+			return err_set(e, ERR_REFUSED,
+				       "%s: version %lld runs ahead of version "
+				       "%lld, by more than %d",
+				       role->name, (long long)role->version,
+				       (long long)old->version, ROLE_AHEAD);
 		known += old ? 0 : 1;
 		out[(*count)++] = *role;
 	}

@@ -38,6 +38,7 @@ MODULES = [
     ("common/utc.c", "utc"),
     ("common/der.c", "der ec x509"),
     ("common/ec.c", "ec"),
+    ("common/x509*.c", "x509 x509_openssl registry keeper"),
     ("common/pem.c", "pem"),
     ("common/hkdf.c", "hkdf"),
     ("common/release.c", "release policy"),
@@ -71,6 +72,9 @@ MODULES = [
     ("update-server/documents.c", "ways"),
     ("update-server/store_replay.c", "store_replay"),
     ("updater-client/trouble.c", "trouble"),
+    ("updater-client/intake.c", "intake"),
+    ("updater-client/unwrap.c", "unwrap"),
+    ("updater-client/confine.c", "confine"),
     ("signer/known.c", "known"),
     ("signer/unwrap.c", "unwrap"),
 ]

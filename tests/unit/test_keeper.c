@@ -586,6 +586,31 @@ static void a_role_stays_listed_when_its_delegation_ends(void **state)
 	device_accepts();
 }
 
+/* A thief with the key of one who signs alone leaves numbers to the others. */
+static void a_roles_version_does_not_run_ahead(void **state)
+{
+	repo_trust(repo);
+	repo_delegate(repo, "targets", "rollout", OTHER_KEY, "rollout/*");
+	repo_publish(repo, "targets");
+	repo_publish(repo, "rollout");
+	offer();
+	ask_role(*state, 2, "rollout", 1);
+	assert_done();
+	json_set_int(repo_body(repo, "rollout"), "version", 1001);
+	repo_publish(repo, "rollout");
+	offer();
+	ask_role(*state, 0, "rollout", 1002);
+	assert_failed(ERR_REFUSED);
+	assert_non_null(strstr(a.failure.msg, "runs ahead of version 1"));
+	json_set_int(repo_body(repo, "rollout"), "version", 1000);
+	repo_publish(repo, "rollout");
+	offer();
+	ask_role(*state, 0, "rollout", 1001);
+	assert_done();
+	assert_int_equal(listed("rollout"), 1001);
+	device_accepts();
+}
+
 static void versions_rise_over_a_restart(void **state)
 {
 	offer();
@@ -822,6 +847,7 @@ int main(void)
 		TEST(delegated_roles_that_do_not_verify_are_not_listed),
 		TEST(a_role_stays_listed_when_its_delegation_ends),
 		TEST(publications_are_read_strictly),
+		TEST(a_roles_version_does_not_run_ahead),
 		TEST(versions_rise_over_a_restart),
 		TEST(what_does_not_verify_is_not_signed),
 		TEST(a_root_that_names_another_server_binds_nobody),

@@ -579,6 +579,78 @@ static void only_two_operators_reopen(void **state)
 	assert_int_equal(order_newest(&set), 4);
 }
 
+/* However high: what two operators sign next opens again. */
+static void one_operator_does_not_use_up_the_numbers(void **state)
+{
+	struct order o = an_order(ORDER_STAGED, 1);
+	struct order halt = an_order(ORDER_HALT, 1 + 2 * ORDER_AHEAD);
+	struct order_set set = {
+		.at = { [ORDER_ONE] = &halt, [ORDER_WIDE] = &o }
+	};
+	struct release r = a_release();
+	struct order_device d = a_device();
+	struct err e = { 0 };
+
+	(void)state;
+	o.phases = &first;
+	o.phase_count = 1;
+	assert_closed(set, r, d, "halts 2");
+	assert_int_equal(order_newest(&set), 1 + 2 * ORDER_AHEAD);
+	o.number = order_newest(&set) + 1;
+	assert_true(ALLOWED(set, r, d));
+	/* beyond reach it closes what one operator opened, and no more */
+	halt.number = JSON_INT_MAX;
+	assert_true(ALLOWED(set, r, d));
+	assert_int_equal(order_newest(&set), o.number);
+	set.at[ORDER_WIDE] = NULL;
+	set.at[ORDER_BASE] = &o;
+	o.kind = ORDER_BASELINE;
+	o.expires = 0;
+	assert_true(ALLOWED(set, r, d));
+	o.kind = ORDER_STAGED;
+	set.at[ORDER_BASE] = NULL;
+	set.at[ORDER_ONE] = &o;
+	set.at[ORDER_WIDE] = &halt; /* of two, it counts */
+	assert_closed(set, r, d, "halts 2");
+	assert_int_equal(order_newest(&set), JSON_INT_MAX);
+}
+
+static void a_number_follows_and_does_not_run_ahead(void **state)
+{
+	struct order one = an_order(ORDER_STAGED, 3);
+	struct order wide = an_order(ORDER_STAGED, 4);
+	struct order base = an_order(ORDER_BASELINE, 2);
+	struct order next = an_order(ORDER_STAGED, 4);
+	struct order halt = an_order(ORDER_HALT, 4);
+	struct order_set set = { .at = { [ORDER_ONE] = &one,
+					 [ORDER_WIDE] = &wide,
+					 [ORDER_BASE] = &base } };
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ORDER_PLACES; i++) {
+		next.number = 4;
+		assert_refused_saying(
+			order_follows(&set, (enum order_place)i, &next, &e),
+			ERR_CONFLICT, "comes after number 4");
+		next.number = 4 + ORDER_AHEAD;
+		assert_ok(order_follows(&set, (enum order_place)i, &next, &e));
+		next.number++;
+		assert_refused_saying(
+			order_follows(&set, (enum order_place)i, &next, &e),
+			ERR_REFUSED, "runs ahead");
+	}
+	/* One who has come to his end can still be halted by another. */
+	one.number = 4 + ORDER_AHEAD;
+	next.number = halt.number = one.number + 1;
+	assert_refused_saying(order_follows(&set, ORDER_ONE, &next, &e),
+			      ERR_REFUSED, "until two operators sign");
+	assert_ok(order_follows(&set, ORDER_ONE, &halt, &e));
+	assert_ok(order_follows(&set, ORDER_WIDE, &next, &e));
+	halt.number = 4 + 2 * ORDER_AHEAD + 1;
+	assert_refused(order_follows(&set, ORDER_ONE, &halt, &e), ERR_REFUSED);
+}
+
 static void what_is_open_is_the_union(void **state)
 {
 	struct order narrow = an_order(ORDER_STAGED, 2);
@@ -644,8 +716,6 @@ static void a_ladder_only_grows(void **state)
 	first.limit = 1000;
 	second = first;
 	next.phases = &second;
-	assert_refused(order_grows(&now, &next, &e), ERR_REFUSED); /* number */
-	next.number = 2;
 	assert_ok(order_grows(&now, &next, &e));
 	second.limit = 1001;
 	assert_ok(order_grows(&now, &next, &e));
@@ -730,6 +800,8 @@ int main(void)
 		cmocka_unit_test(
 			when_rollout_has_expired_a_baseline_alone_opens),
 		cmocka_unit_test(only_two_operators_reopen),
+		cmocka_unit_test(one_operator_does_not_use_up_the_numbers),
+		cmocka_unit_test(a_number_follows_and_does_not_run_ahead),
 		cmocka_unit_test(what_is_open_is_the_union),
 		cmocka_unit_test(an_order_for_something_else_opens_nothing),
 		cmocka_unit_test(a_ladder_only_grows),

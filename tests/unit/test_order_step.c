@@ -289,6 +289,25 @@ static void a_lower_version_is_refused(void **state)
 	assert_refused(judge(w, ORDER_ROLE_WIDE, &e), ERR_ROLLBACK);
 }
 
+static void neither_numbers_nor_versions_run_ahead(void **state)
+{
+	struct world *w = *state;
+	struct err e = { 0 };
+
+	halt_one(w, 2 * ORDER_AHEAD + 1);
+	assert_refused_saying(judge(w, ORDER_ROLE_ONE, &e), ERR_REFUSED,
+			      "runs ahead");
+	halt_one(w, 2 * ORDER_AHEAD);
+	json_set_int(tuf_envelope_signed(w->next), "version", JSON_INT_MAX);
+	assert_refused_saying(judge(w, ORDER_ROLE_ONE, &e), ERR_REFUSED,
+			      "runs ahead of version 1");
+	json_set_int(tuf_envelope_signed(w->next), "version", 1 + ORDER_AHEAD);
+	accept(w, ORDER_ROLE_ONE);
+	/* The last that one operator can give leaves room for two. */
+	open_wide(w, 2 * ORDER_AHEAD + 1, HALF);
+	accept(w, ORDER_ROLE_WIDE);
+}
+
 static void one_operator_does_not_open_what_is_halted(void **state)
 {
 	struct order_phase p = phase("canary", BUCKET_ALL);
@@ -344,6 +363,17 @@ static void the_next_baseline_takes_the_place_of_the_former(void **state)
 	next_is(w, with(w, both, "baseline/kiosk/2.json", NULL));
 	json_free(both);
 	assert_ok(judge(w, ORDER_ROLE_WIDE, &e));
+	/* Of nothing else: a ladder does not go with it. */
+	accept(w, ORDER_ROLE_WIDE);
+	open_wide(w, 2, HALF);
+	accept(w, ORDER_ROLE_WIDE);
+	memcpy(o.release, "4", 2);
+	memset(o.digest.bytes, '4', SHA256_LEN);
+	both = with(w, w->now[1], "baseline/kiosk/4.json", &o);
+	next_is(w, with(w, both, "rollout-wide/kiosk/2.json", NULL));
+	json_free(both);
+	assert_refused_saying(judge(w, ORDER_ROLE_WIDE, &e), ERR_REFUSED,
+			      "staged order is not taken away");
 }
 
 static void what_stands_in_the_wrong_place_is_refused(void **state)
@@ -436,6 +466,7 @@ int main(void)
 		TEST(the_same_file_again_changes_nothing),
 		TEST(a_ladder_that_shrinks_is_refused),
 		TEST(numbers_rise_over_both_roles),
+		TEST(neither_numbers_nor_versions_run_ahead),
 		TEST(a_lower_version_is_refused),
 		TEST(one_operator_does_not_open_what_is_halted),
 		TEST(nothing_that_stands_is_taken_away),
