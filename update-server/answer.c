@@ -90,8 +90,9 @@ int answer_format(const struct answer *a, struct buf *out, struct err *e)
 
 	if (buf_addf(out, e, "HTTP/1.1 %u %s\r\n", a->status,
 		     answer_reason(a->status)) ||
-	    (!bare && buf_addf(out, e, "Content-Length: %" PRIu64 "\r\n",
-			       a->body_len)) ||
+	    (!bare && !a->endless &&
+	     buf_addf(out, e, "Content-Length: %" PRIu64 "\r\n",
+		      a->body_len)) ||
 	    (!bare && a->type &&
 	     buf_addf(out, e, "Content-Type: %s\r\n", a->type)) ||
 	    (a->etag && a->etag[0] &&

@@ -24,6 +24,7 @@ struct answer {
 	unsigned retry_after;  /* seconds; 0 for none */
 	unsigned allow;        /* 405: bit per enum method */
 	bool close;            /* the connection ends with this answer */
+	bool endless;          /* so many bytes as come: no length is given */
 };
 
 int answer_format(const struct answer *a, struct buf *out,

@@ -171,6 +171,7 @@ api_handler api_rollout_list, api_rollout_show, api_rollout_create,
 	api_rollout_start, api_rollout_pause, api_rollout_resume;
 api_handler api_order_list, api_order_get, api_order_sign, api_order_discard,
 	api_order_plan, api_document_get;
+api_handler api_events, api_events_from;
 api_handler api_audit_list, api_audit_head, api_audit_checkpoints;
 
 #endif

@@ -93,6 +93,8 @@ const struct route server_routes[] = {
 	{ PEOPLE, METHOD_GET, P "audit-head", 0, ROUTE_PLAIN, api_audit_head },
 	{ PEOPLE, METHOD_GET, P "audit-checkpoints/", 0, ROUTE_PLAIN,
 	  api_audit_checkpoints },
+	{ PEOPLE, METHOD_GET, P "events", 0, ROUTE_PLAIN, api_events },
+	{ PEOPLE, METHOD_GET, P "events/", 0, ROUTE_PLAIN, api_events_from },
 	{ PEOPLE, METHOD_GET, P "rollouts", 0, ROUTE_PLAIN, api_rollout_list },
 	{ PEOPLE, METHOD_POST, P "rollouts", SMALL_BODY, ROUTE_PLAIN,
 	  api_rollout_create },

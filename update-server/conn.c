@@ -12,6 +12,8 @@
 #define READ_LEN   ((size_t)64 * 1024)
 #define LINGER_SEC 2
 #define LINGER_MAX ((uint64_t)1024 * 1024)
+#define STREAM_MAX ((uint64_t)4096) /* a listener has nothing to say */
+#define STREAMS    128              /* answers without an end, at a listener */
 
 enum phase {
 	PHASE_HANDSHAKE,
@@ -19,6 +21,7 @@ enum phase {
 	PHASE_HEAD,
 	PHASE_BODY,
 	PHASE_ANSWER,
+	PHASE_STREAM, /* until the client goes; gives way like who idles */
 	PHASE_LINGER, /* all is said; the client may take its time to hear it */
 };
 
@@ -258,6 +261,7 @@ static enum list_name list_of_phase(enum phase phase)
 		return LIST_STRANGERS;
 	case PHASE_IDLE:
 	case PHASE_HEAD: /* half a head is no request yet */
+	case PHASE_STREAM:
 		return LIST_IDLE;
 	default:
 		return LIST_BUSY;
@@ -273,6 +277,7 @@ static void enter_phase(struct conn *c, enum phase phase)
 		[PHASE_HEAD] = l->head_sec,
 		[PHASE_BODY] = l->stall_sec,
 		[PHASE_ANSWER] = l->stall_sec,
+		[PHASE_STREAM] = 0,
 		[PHASE_LINGER] = LINGER_SEC,
 	};
 	uint64_t ms = seconds[phase] * 1000;
@@ -283,7 +288,11 @@ static void enter_phase(struct conn *c, enum phase phase)
 	/* Of an answer the first look only notes where it stands. */
 	c->mark = c->got;
 	c->stalled = phase == PHASE_BODY;
-	(void)uv_timer_start(&c->timer, on_deadline, ms, repeats ? ms : 0);
+	if (phase == PHASE_STREAM)
+		(void)uv_timer_stop(&c->timer);
+	else
+		(void)uv_timer_start(&c->timer, on_deadline, ms,
+				     repeats ? ms : 0);
 }
 
 /* Going on with the same thing does not move its deadline. */
@@ -294,9 +303,13 @@ static void set_phase(struct conn *c)
 		[EXCHANGE_HEAD] = PHASE_HEAD,
 		[EXCHANGE_BODY] = PHASE_BODY,
 		[EXCHANGE_ANSWER] = PHASE_ANSWER,
+		[EXCHANGE_STREAM] = PHASE_STREAM,
 	};
 	enum phase phase = phases[exchange_phase(c->exchange)];
 
+	/* Who does not take what there is, is slow like anybody else. */
+	if (phase == PHASE_STREAM && c->writing)
+		phase = PHASE_ANSWER;
 	if (phase != c->phase)
 		enter_phase(c, phase);
 }
@@ -372,8 +385,9 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *bytes)
 	}
 	in.len = (size_t)got;
 	c->got += in.len;
-	if (c->phase == PHASE_LINGER) {
-		if (c->got - c->mark > LINGER_MAX)
+	if (c->phase == PHASE_LINGER || c->phase == PHASE_STREAM) {
+		if (c->got - c->mark >
+		    (c->phase == PHASE_LINGER ? LINGER_MAX : STREAM_MAX))
 			conn_close(c);
 		return;
 	}
@@ -599,6 +613,27 @@ static bool read_some(struct conn *c)
 	return got > 0;
 }
 
+/* One more answer without an end: beyond so many the oldest gives way, and
+ * comes again if somebody still listens. */
+static void enter_stream(struct conn *c)
+{
+	struct conn *o =
+		c->pool->lists[c->port->site.listener][LIST_IDLE].first;
+	struct conn *oldest = NULL;
+	size_t count = 0;
+
+	for (; o; o = o->next) {
+		if (o->phase != PHASE_STREAM)
+			continue;
+		if (!oldest)
+			oldest = o;
+		count++;
+	}
+	if (count >= STREAMS)
+		conn_close(oldest);
+	set_phase(c);
+}
+
 /* False when only the socket can take us further. */
 static bool step_exchange(struct conn *c)
 {
@@ -621,6 +656,11 @@ static bool step_exchange(struct conn *c)
 		else
 			flush(c);
 		break;
+	case EXCHANGE_WAIT:
+		if (c->phase != PHASE_STREAM)
+			enter_stream(c);
+		read_start(c); /* to see it go */
+		return false;
 	case EXCHANGE_CLOSE:
 		begin_end(c);
 		break;
@@ -768,6 +808,21 @@ static void close_lists(struct conn_pool *p, unsigned lists)
 		for (unsigned i = 0; i < LIST_COUNT; i++)
 			if (lists & 1U << i)
 				close_list(&p->lists[l][i], NULL, NULL);
+}
+
+void conn_pool_wake(struct conn_pool *p)
+{
+	struct conn *next;
+
+	for (int l = 0; l < LISTENER_COUNT; l++)
+		for (struct conn *c = p->lists[l][LIST_IDLE].first; c;
+		     c = next) {
+			next = c->next;
+			if (c->phase != PHASE_STREAM || c->working)
+				continue;
+			exchange_wake(c->exchange);
+			step(c);
+		}
 }
 
 void conn_pool_finish(struct conn_pool *p, void (*done)(void *ctx), void *ctx)

@@ -36,6 +36,9 @@ void conn_pool_free(struct conn_pool *p);
 void conn_pool_accept(struct conn_pool *p, struct uv_stream_s *listening,
 		      const struct conn_port *port);
 
+/* Ask every answer without an end whether there is more to say. */
+void conn_pool_wake(struct conn_pool *p);
+
 /* Close what idles; let each request under way be its connection's last.
  * `done` is called when the last connection is gone, at once if none is. */
 void conn_pool_finish(struct conn_pool *p, void (*done)(void *ctx), void *ctx);

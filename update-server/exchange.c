@@ -25,6 +25,8 @@ enum state {
 	STATE_HANDLE,   /* a whole request waits for its handler */
 	STATE_SEND,     /* bytes in `out` wait for being sent */
 	STATE_FETCH,    /* the next piece of a file waits for being read */
+	STATE_WAIT,     /* an answer without an end has said what there was */
+	STATE_MORE,     /* it was woken */
 	STATE_CLOSED,
 };
 
@@ -53,6 +55,11 @@ struct exchange {
 	uint64_t file_offset, file_left;
 	bool cut;
 	struct sha256 cut_fingerprint;
+
+	/* Of an answer without an end; else more is NULL. */
+	int (*more)(struct server_api *api, struct feed *s, struct buf *out,
+		    struct err *e);
+	struct feed feed;
 };
 
 struct exchange *exchange_new(const struct exchange_site *site,
@@ -92,7 +99,10 @@ enum exchange_want exchange_want(const struct exchange *x)
 	case STATE_SPILL:
 	case STATE_HANDLE:
 	case STATE_FETCH:
+	case STATE_MORE:
 		return EXCHANGE_WORK;
+	case STATE_WAIT:
+		return EXCHANGE_WAIT;
 	case STATE_CONTINUE:
 	case STATE_SEND:
 		return EXCHANGE_SEND;
@@ -112,6 +122,9 @@ enum exchange_phase exchange_phase(const struct exchange *x)
 	case STATE_BODY:
 	case STATE_SPILL:
 		return EXCHANGE_BODY;
+	case STATE_WAIT:
+	case STATE_MORE:
+		return EXCHANGE_STREAM;
 	default:
 		return EXCHANGE_ANSWER;
 	}
@@ -405,6 +418,21 @@ static void spill(struct exchange *x)
 	advance_body(x);
 }
 
+/* All that there is now; then, as long as the client stays, what comes. */
+static void put_stream(struct exchange *x, const struct response *r)
+{
+	struct answer a = { .status = r->status,
+			    .type = r->type,
+			    .endless = true };
+
+	x->last = true;
+	put_answer(x, &a, buf_slice(&r->body));
+	if (x->http.method == METHOD_HEAD)
+		return;
+	x->more = r->more;
+	x->feed = r->feed;
+}
+
 static void put_response(struct exchange *x, struct response *r)
 {
 	uint64_t len = r->file_fd >= 0 ? r->file_len : r->body.len;
@@ -470,6 +498,8 @@ static void handle(struct exchange *x)
 
 	if (welcome(x, &e) || x->route->handle(x->site->api, &q, &r, &e))
 		put_failure(x, &e);
+	else if (r.more)
+		put_stream(x, &r);
 	else
 		put_response(x, &r);
 	x->cut = r.cut;
@@ -501,6 +531,22 @@ static void fetch(struct exchange *x)
 	x->state = STATE_SEND;
 }
 
+/* Who was revoked since hears no more of it. */
+static void add_more(struct exchange *x)
+{
+	struct err e = { 0 };
+
+	buf_done(&x->out); /* idle streams hold no memory */
+	x->out_used = 0;
+	if (welcome(x, &e) || x->more(x->site->api, &x->feed, &x->out, &e)) {
+		log_event(LOG_INFO, "stream-ended", "who=%s why=%s",
+			  x->peer->id, e.msg);
+		x->state = STATE_CLOSED;
+		return;
+	}
+	x->state = x->out.len > 0 ? STATE_SEND : STATE_WAIT;
+}
+
 void exchange_work(struct exchange *x)
 {
 	switch (x->state) {
@@ -515,6 +561,9 @@ void exchange_work(struct exchange *x)
 		break;
 	case STATE_FETCH:
 		fetch(x);
+		break;
+	case STATE_MORE:
+		add_more(x);
 		break;
 	default:
 		break;
@@ -561,16 +610,25 @@ void exchange_sent(struct exchange *x)
 		x->state = STATE_BODY;
 	else if (x->file_left > 0)
 		x->state = STATE_FETCH;
+	else if (x->more)
+		x->state = x->feed.hungry ? STATE_MORE : STATE_WAIT;
 	else if (x->last)
 		x->state = STATE_CLOSED;
 	else
 		next_request(x);
 }
 
+void exchange_wake(struct exchange *x)
+{
+	if (x->state == STATE_WAIT)
+		x->state = STATE_MORE;
+}
+
 void exchange_finish(struct exchange *x)
 {
 	x->last = true;
-	if (exchange_phase(x) == EXCHANGE_IDLE)
+	if (exchange_phase(x) == EXCHANGE_IDLE ||
+	    exchange_phase(x) == EXCHANGE_STREAM)
 		x->state = STATE_CLOSED;
 }
 

@@ -31,6 +31,7 @@ enum exchange_want {
 	EXCHANGE_READ,  /* bytes of the client */
 	EXCHANGE_WORK,  /* exchange_work() on a worker */
 	EXCHANGE_SEND,  /* exchange_bytes() to the client */
+	EXCHANGE_WAIT,  /* exchange_wake(), now and then */
 	EXCHANGE_CLOSE, /* nothing: this was the last */
 };
 
@@ -40,6 +41,7 @@ enum exchange_phase {
 	EXCHANGE_HEAD,
 	EXCHANGE_BODY,
 	EXCHANGE_ANSWER, /* we compute or send */
+	EXCHANGE_STREAM, /* an answer without an end waits for more to say */
 };
 
 struct exchange;
@@ -63,6 +65,9 @@ void exchange_work(struct exchange *x);
 /* What to send when EXCHANGE_SEND is wanted; exchange_sent() ends the loan. */
 struct slice exchange_bytes(const struct exchange *x);
 void exchange_sent(struct exchange *x);
+
+/* Look whether there is more to say, when EXCHANGE_WAIT is wanted. */
+void exchange_wake(struct exchange *x);
 
 /* Answer an ill-timed client (408, 503) and close; only while reading. */
 void exchange_refuse(struct exchange *x, unsigned status, const char *why);

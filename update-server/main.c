@@ -100,6 +100,8 @@ static const struct command commands[] = {
 	{ "audit replay", "DIR LOG [--checkpoint FILE]...",
 	  "after a restore: take back what the backup lacks",
 	  command_audit_replay },
+	{ "events", "[--follow] [--after CURSOR] [--json]",
+	  "what happens, as it does", command_events },
 	{ "server status", "", "versions, expiry, devices",
 	  command_server_status },
 };

@@ -21,6 +21,7 @@
 #define CONNECT_SEC   15L
 #define SLOW_BYTES    1L
 #define SLOW_SEC      120L /* an import hashes for a while before it answers */
+#define QUIET_SEC     30L  /* a stream tells more often that it is there */
 #define DEFAULT_FILE  ".config/pawl/operator.conf"
 #define BODY_MAX      1100000 /* the file of a role, at most */
 
@@ -497,5 +498,53 @@ int people_fetch_file(struct people_client *c, const char *path, int fd,
 			   e);
 	if (rc && s.failure.code != ERR_NONE)
 		*e = s.failure;
+	return rc;
+}
+
+struct listener_of {
+	struct people_client *client;
+	bool (*take)(void *ctx, struct slice bytes);
+	void *ctx;
+	struct buf refusal; /* of an answer that is no stream */
+	bool ended;
+};
+
+static size_t hand_out(char *bytes, size_t size, size_t count, void *ctx)
+{
+	struct listener_of *l = ctx;
+	struct slice in = { (const uint8_t *)bytes, size * count };
+	long status = 0;
+
+	(void)curl_easy_getinfo(l->client->curl, CURLINFO_RESPONSE_CODE,
+				&status);
+	if (status != 200)
+		return take(bytes, size, count, &l->refusal);
+	l->ended = !l->take(l->ctx, in);
+	return l->ended ? 0 : in.len;
+}
+
+int people_stream(struct people_client *c, const char *path,
+		  bool (*take_bytes)(void *ctx, struct slice bytes), void *ctx,
+		  struct err *e)
+{
+	struct listener_of l = { .client = c,
+				 .take = take_bytes,
+				 .ctx = ctx,
+				 .refusal = BUF_INIT(ANSWER_MAX) };
+	CURLcode code;
+	int rc = -1;
+
+	if (prepare(c, path, e))
+		return -1;
+	if (!SET(CURLOPT_WRITEFUNCTION, hand_out) ||
+	    !SET(CURLOPT_WRITEDATA, &l) ||
+	    !SET(CURLOPT_LOW_SPEED_TIME, QUIET_SEC)) {
+		(void)err_set(e, ERR_SYSTEM, "libcurl");
+		goto out;
+	}
+	code = curl_easy_perform(c->curl);
+	rc = l.ended ? 0 : judge(c, code, buf_slice(&l.refusal), e);
+out:
+	buf_done(&l.refusal);
 	return rc;
 }

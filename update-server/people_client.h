@@ -50,6 +50,14 @@ int people_put(struct people_client *c, const char *path, int fd, uint64_t len,
 	       struct err *e) NODISCARD;
 int people_put_bytes(struct people_client *c, const char *path,
 		     struct slice bytes, struct err *e) NODISCARD;
+/*
+ * The bytes of an answer without an end, as they come, until it ends (0: the
+ * other side or take_bytes ended it), the connection breaks, or nothing comes
+ * for half a minute (ERR_NETWORK). take_bytes returns false to end it.
+ */
+int people_stream(struct people_client *c, const char *path,
+		  bool (*take_bytes)(void *ctx, struct slice bytes), void *ctx,
+		  struct err *e) NODISCARD;
 /* Download to out, at most its ceiling; or to a file. */
 int people_fetch(struct people_client *c, const char *path, struct buf *out,
 		 struct err *e) NODISCARD;

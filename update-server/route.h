@@ -42,6 +42,16 @@ struct request {
 
 #define RESPONSE_BODY_MAX ((size_t)4 * 1024 * 1024) /* answers in memory */
 
+struct server_api; /* the back's state: store, keeper, metadata, blobs */
+
+/* Where an answer without an end has come to; only its handler reads it. */
+struct feed {
+	uint64_t next;
+	uint64_t changes;
+	int64_t spoke; /* when it last said something */
+	bool hungry;   /* there is more to say already */
+};
+
 /* The front sets status 200, type "application/json", body empty, no file. */
 struct response {
 	unsigned status;  /* 200, or another; the front makes 206, 304, 416 */
@@ -56,9 +66,15 @@ struct response {
 	/* A revocation: end every connection of this certificate, now. */
 	bool cut;
 	struct sha256 cut_fingerprint;
+	/*
+	 * An answer without an end: after the body, `more` is asked about once
+	 * a second, on a worker, what there is to add, until the client goes
+	 * or is no longer welcome. The front keeps the feed between.
+	 */
+	int (*more)(struct server_api *api, struct feed *s, struct buf *out,
+		    struct err *e);
+	struct feed feed;
 };
-
-struct server_api; /* the back's state: store, keeper, metadata, blobs */
 
 enum route_kind {
 	ROUTE_PLAIN,

@@ -264,6 +264,8 @@ static void after_tick(uv_work_t *work, int status)
 
 	(void)status;
 	s->ticking = false;
+	if (!s->stopping)
+		conn_pool_wake(s->pool);
 }
 
 static void on_tick(uv_timer_t *timer)

@@ -313,3 +313,8 @@ int64_t sql_last_id(struct sql *db)
 {
 	return sqlite3_last_insert_rowid(db->handle);
 }
+
+uint64_t sql_changes(struct sql *db)
+{
+	return (uint64_t)sqlite3_total_changes64(db->handle);
+}

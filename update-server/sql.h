@@ -75,5 +75,7 @@ int sql_end(struct sql_query *q, struct err *e) NODISCARD;
 int sql_run(struct sql *db, const char *text, const struct sql_value *values,
 	    size_t count, int64_t *changed, struct err *e) NODISCARD;
 int64_t sql_last_id(struct sql *db);
+/* How many rows were changed by this connection, ever. */
+uint64_t sql_changes(struct sql *db);
 
 #endif

@@ -223,6 +223,8 @@ int store_device_assign(struct store *s, const struct device_id *id,
 			const char *cohort, int64_t now,
 			struct err *e) NODISCARD;
 int store_flush(struct store *s, struct err *e) NODISCARD;
+/* Another number than before, once anything was written by this process. */
+uint64_t store_changes(struct store *s);
 
 /* ---- the audit log ------------------------------------------------------- */
 

@@ -162,6 +162,16 @@ void store_close(struct store *s)
 	free(s);
 }
 
+uint64_t store_changes(struct store *s)
+{
+	uint64_t changes;
+
+	store_lock(s);
+	changes = sql_changes(s->db);
+	(void)store_unlock(s, 0);
+	return changes;
+}
+
 /* ---- keys and people ----------------------------------------------------- */
 
 int store_take_key_locked(struct store *s, const struct sha256 *spki,

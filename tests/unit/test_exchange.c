@@ -15,6 +15,7 @@
 struct server_api {
 	unsigned handled;
 	bool refuses;
+	unsigned said; /* of a stream */
 	struct sha256 uploaded;
 	uint64_t uploaded_len;
 };
@@ -94,6 +95,29 @@ static int get_conflict(struct server_api *api, const struct request *q,
 	return err_set(e, ERR_CONFLICT, "somebody was faster");
 }
 
+/* Says something every second time that it is asked, and once three at once. */
+static int say_more(struct server_api *api, struct feed *f, struct buf *out,
+		    struct err *e)
+{
+	if (api->said == 100)
+		return err_set(e, ERR_SYSTEM, "no more");
+	f->hungry = api->said >= 4 && api->said < 6;
+	if (api->said++ % 2 && !f->hungry)
+		return 0;
+	return buf_addf(out, e, "[%u]", (unsigned)f->next++);
+}
+
+static int get_stream(struct server_api *api, const struct request *q,
+		      struct response *a, struct err *e)
+{
+	(void)q;
+	api->handled++;
+	a->type = "text/event-stream";
+	a->more = say_more;
+	a->feed.next = 7;
+	return buf_addf(&a->body, e, "(start)");
+}
+
 static int authorise(struct server_api *api, enum listener listener,
 		     const struct route *route, struct peer *peer,
 		     struct err *e)
@@ -116,6 +140,7 @@ static const struct route routes[] = {
 	{ 1U << LISTENER_DEVICE, METHOD_GET, "/fail", 0, false, get_fail },
 	{ 1U << LISTENER_DEVICE, METHOD_GET, "/conflict", 0, false,
 	  get_conflict },
+	{ 1U << LISTENER_DEVICE, METHOD_GET, "/stream", 0, false, get_stream },
 	{ 1U << LISTENER_PEOPLE, METHOD_GET, "/people", 0, false, get_path },
 };
 
@@ -169,6 +194,7 @@ static void drive(struct exchange *x, struct slice in, size_t step,
 			assert_ok(buf_add(out, exchange_bytes(x), &e));
 			exchange_sent(x);
 			break;
+		case EXCHANGE_WAIT:
 		case EXCHANGE_CLOSE:
 			return;
 		}
@@ -456,9 +482,113 @@ static void who_is_too_slow_is_told_so(void **state)
 
 #define TEST(f) cmocka_unit_test_setup(f, setup)
 
+/* ---- answers without an end ------------------------------------------- */
+
+static const char stream_head[] =
+	"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+	"Cache-Control: no-store\r\nConnection: close\r\n"
+	"X-Content-Type-Options: nosniff\r\n\r\n";
+
+static struct exchange *open_stream(const char *request, struct buf *out)
+{
+	struct exchange *x = exchange_new(&site, &peer);
+
+	drive(x, slice_of(request), SIZE_MAX, out);
+	return x;
+}
+
+static void wake(struct exchange *x, struct buf *out)
+{
+	out->len = 0;
+	exchange_wake(x);
+	drive(x, (struct slice){ 0 }, 1, out);
+}
+
+static void a_stream_says_what_comes_each_time_that_it_is_woken(void **state)
+{
+	struct buf out = BUF_INIT(1 << 16);
+	struct exchange *x;
+
+	(void)state;
+	/* What is sent behind it is never looked at. */
+	x = open_stream("GET /stream HTTP/1.1\r\n" H "\r\n"
+			"GET /path/a HTTP/1.1\r\n" H "\r\n",
+			&out);
+	assert_true(starts_with(&out, stream_head));
+	assert_string_equal(buf_text(&out) + strlen(stream_head), "(start)");
+	assert_int_equal(exchange_want(x), EXCHANGE_WAIT);
+	assert_int_equal(exchange_phase(x), EXCHANGE_STREAM);
+	wake(x, &out);
+	assert_string_equal(buf_text(&out), "[7]");
+	wake(x, &out);
+	assert_int_equal(out.len, 0);
+	assert_int_equal(exchange_want(x), EXCHANGE_WAIT);
+	wake(x, &out);
+	assert_string_equal(buf_text(&out), "[8]");
+	wake(x, &out);
+	wake(x, &out); /* there is more at once, twice */
+	assert_string_equal(buf_text(&out), "[9][10][11]");
+	assert_int_equal(api.handled, 1);
+	exchange_free(x);
+	buf_done(&out);
+}
+
+static void a_stream_ends_when_its_listener_is_no_longer_welcome(void **state)
+{
+	struct buf out = BUF_INIT(1 << 16);
+	struct exchange *x;
+
+	(void)state;
+	x = open_stream("GET /stream HTTP/1.1\r\n" H "\r\n", &out);
+	api.refuses = true;
+	wake(x, &out);
+	assert_int_equal(out.len, 0);
+	assert_int_equal(exchange_want(x), EXCHANGE_CLOSE);
+	assert_int_equal(api.said, 0);
+	exchange_free(x);
+	api.refuses = false;
+
+	x = open_stream("GET /stream HTTP/1.1\r\n" H "\r\n", &out);
+	peer.not_after = 1;
+	wake(x, &out);
+	assert_int_equal(exchange_want(x), EXCHANGE_CLOSE);
+	exchange_free(x);
+	peer.not_after = INT64_MAX;
+
+	x = open_stream("GET /stream HTTP/1.1\r\n" H "\r\n", &out);
+	api.said = 100;
+	wake(x, &out);
+	assert_int_equal(exchange_want(x), EXCHANGE_CLOSE);
+	exchange_free(x);
+
+	x = open_stream("GET /stream HTTP/1.1\r\n" H "\r\n", &out);
+	exchange_finish(x);
+	assert_int_equal(exchange_want(x), EXCHANGE_CLOSE);
+	exchange_free(x);
+	buf_done(&out);
+}
+
+static void the_head_of_a_stream_is_an_answer_like_others(void **state)
+{
+	struct buf out = BUF_INIT(1 << 16);
+	struct exchange *x;
+
+	(void)state;
+	x = open_stream("HEAD /stream HTTP/1.1\r\n" H "\r\n", &out);
+	assert_string_equal(buf_text(&out), stream_head);
+	assert_int_equal(exchange_want(x), EXCHANGE_CLOSE);
+	exchange_wake(x);
+	assert_int_equal(exchange_want(x), EXCHANGE_CLOSE);
+	exchange_free(x);
+	buf_done(&out);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		TEST(a_stream_says_what_comes_each_time_that_it_is_woken),
+		TEST(a_stream_ends_when_its_listener_is_no_longer_welcome),
+		TEST(the_head_of_a_stream_is_an_answer_like_others),
 		TEST(answers_are_the_same_however_the_bytes_come),
 		TEST(a_truncated_request_reaches_no_handler),
 		TEST(who_is_not_welcome_reaches_no_handler),
