@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What people see and do of releases, tokens, devices and cohorts. */
+/* What people see and do of releases, devices and cohorts. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/log.h"
 #include "common/mem.h"
-#include "common/random.h"
 
 #include "update-server/api.h"
 
-#define TOKENS_MAX     1000 /* of one batch */
-#define TOKEN_DAYS_MAX 400
-#define DEVICES_PAGE   2000 /* of one answer */
+#define DEVICES_PAGE 2000 /* of one answer */
 
 /* An answer that holds one array, which visitors fill. */
 static struct json *answer_with(const char *name, struct json *array)
@@ -100,157 +97,6 @@ int api_release_show(struct server_api *api, const struct request *q,
 		return response_json(a, 200, j, e);
 	json_free(j);
 	return -1;
-}
-
-/* ---- tokens -------------------------------------------------------------- */
-
-struct batch {
-	struct store_claim *claims;
-	uint8_t (*codes)[WIRE_CLAIM_LEN];
-	size_t count;
-};
-
-static void fill_batch(struct batch *b, const struct store_claim *like)
-{
-	for (size_t i = 0; i < b->count; i++) {
-		random_bytes(b->codes[i], WIRE_CLAIM_LEN);
-		b->claims[i] = *like;
-		sha256_of((struct slice){ b->codes[i], WIRE_CLAIM_LEN },
-			  &b->claims[i].hash);
-	}
-}
-
-/* The only time that the codes are seen. */
-static struct json *batch_json(const struct batch *b)
-{
-	struct json *list = json_new_array();
-	char code[36];
-
-	for (size_t i = 0; i < b->count; i++) {
-		struct json *j = json_new_object();
-
-		wire_format_claim(b->codes[i], code);
-		json_set_int(j, "id", b->claims[i].id);
-		json_set_text(j, "claim", code);
-		json_add(list, j);
-	}
-	mem_wipe(code, sizeof(code));
-	return list;
-}
-
-static int make_batch(struct server_api *api, const struct store_claim *like,
-		      size_t count, const struct audit_by *by,
-		      struct response *a, struct err *e)
-{
-	struct batch b = { .count = count };
-	struct json *j;
-	int rc;
-
-	b.claims = mem_alloc(count, sizeof(*b.claims));
-	b.codes = mem_alloc(count, sizeof(*b.codes));
-	fill_batch(&b, like);
-	rc = store_claims_add(api->store, b.claims, count, by, e);
-	if (rc == 0) {
-		j = answer_with("tokens", batch_json(&b));
-		api_set_time(j, "expires", like->expires);
-		rc = response_json(a, 200, j, e);
-	}
-	mem_wipe(b.codes, count * sizeof(*b.codes));
-	free(b.codes);
-	free(b.claims);
-	return rc;
-}
-
-int api_token_create(struct server_api *api, const struct request *q,
-		     struct response *a, struct err *e)
-{
-	static const char *const known[] = { "v",      "product", "model",
-					     "cohort", "count",   "days",
-					     NULL };
-	struct store_claim like = { .created = utc_now() };
-	struct audit_by by;
-	int64_t count, days;
-	struct json *j;
-	int rc = -1;
-
-	if (api_body(q, known, &j, e))
-		return -1;
-	if (api_get_name(j, "product", like.product, e) ||
-	    api_get_name(j, "model", like.model, e) ||
-	    api_get_name(j, "cohort", like.cohort, e) ||
-	    json_get_int(j, "count", 1, TOKENS_MAX, &count, e) ||
-	    json_get_int(j, "days", 1, TOKEN_DAYS_MAX, &days, e) ||
-	    api_by(api, q, &by, e))
-		goto out;
-	like.expires = like.created + days * UTC_DAY;
-	rc = make_batch(api, &like, (size_t)count, &by, a, e);
-	if (rc == 0)
-		log_event(LOG_INFO, "tokens-created",
-			  "by=%s count=%lld product=%s model=%s cohort=%s",
-			  q->peer->id, (long long)count, like.product,
-			  like.model, like.cohort);
-out:
-	json_free(j);
-	return rc;
-}
-
-struct claim_list {
-	struct json *list;
-	int64_t now;
-};
-
-static void list_claim(void *ctx, const struct store_claim *c)
-{
-	static const char *const states[] = { "open", "used", "revoked" };
-	struct claim_list *l = ctx;
-	struct json *j = json_new_object();
-	const char *state =
-		states[c->state <= CLAIM_REVOKED ? c->state : CLAIM_REVOKED];
-
-	if (c->state == CLAIM_OPEN && c->expires <= l->now)
-		state = "expired";
-	json_set_int(j, "id", c->id);
-	json_set_text(j, "state", state);
-	json_set_text(j, "product", c->product);
-	json_set_text(j, "model", c->model);
-	json_set_text(j, "cohort", c->cohort);
-	api_set_time(j, "created", c->created);
-	api_set_time(j, "expires", c->expires);
-	if (c->has_device)
-		json_set_hex(j, "device",
-			     (struct slice){ c->device.bytes, DEVICE_ID_LEN });
-	json_add(l->list, j);
-}
-
-int api_token_list(struct server_api *api, const struct request *q,
-		   struct response *a, struct err *e)
-{
-	struct claim_list l = { json_new_array(), utc_now() };
-	int rc = store_claim_each(api->store, list_claim, &l, e);
-
-	(void)q;
-	return answer_list(a, rc, "tokens", l.list, e);
-}
-
-int api_token_revoke(struct server_api *api, const struct request *q,
-		     struct response *a, struct err *e)
-{
-	static const char *const known[] = { "v", "id", NULL };
-	struct audit_by by;
-	struct json *j;
-	int64_t id;
-	int rc;
-
-	if (api_body(q, known, &j, e))
-		return -1;
-	rc = json_get_int(j, "id", 1, JSON_INT_MAX, &id, e);
-	json_free(j);
-	if (rc || api_by(api, q, &by, e) ||
-	    store_claim_revoke(api->store, id, &by, e))
-		return -1;
-	log_event(LOG_INFO, "token-revoked", "by=%s id=%lld", q->peer->id,
-		  (long long)id);
-	return response_json(a, 200, api_answer(), e);
 }
 
 /* ---- devices ------------------------------------------------------------- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `token`, `device`, `cohort` and `server status`. */
+/* `device`, `cohort` and `server status`. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,116 +7,6 @@
 
 #include "update-server/commands.h"
 #include "update-server/ui.h"
-
-#define TOKEN_DAYS 30
-#define TOKENS_MAX 1000
-#define DAYS_MAX   400
-
-/* A request of one member, whose answer is only looked at for --json. */
-static int act(struct ui *u, const char *path, struct json *body,
-	       const char *done, struct err *e)
-{
-	struct json *answer = NULL;
-	int rc;
-
-	if (people_post(u->client, path, body, &answer, e))
-		return -1;
-	rc = 0;
-	if (u->json)
-		rc = ui_print_json(answer, e);
-	else
-		printf("%s\n", done);
-	json_free(answer);
-	return rc;
-}
-
-/* ---- tokens -------------------------------------------------------------- */
-
-static void print_tokens(const struct json *answer, bool plain)
-{
-	const struct json *list = json_get(answer, "tokens");
-
-	for (size_t i = 0; i < json_count(list); i++)
-		printf("%s\n", json_text(json_get(json_at(list, i), "claim")));
-	if (plain)
-		return;
-	fprintf(stderr,
-		"%zu claim code(s), good until %s; they are not shown again\n",
-		json_count(list), json_text(json_get(answer, "expires")));
-}
-
-int command_token_create(int argc, char **argv, struct err *e)
-{
-	const char *product = NULL, *model = NULL, *cohort = NULL;
-	uint64_t count = 1, days = TOKEN_DAYS;
-	bool plain = false;
-	struct ui u = { 0 };
-	const struct opt opts[] = {
-		OPT_TEXT("product", "P", &product, "what the device is"),
-		OPT_TEXT("model", "M", &model, "which model"),
-		OPT_TEXT("cohort", "C", &cohort, "the cohort it joins"),
-		OPT_NUMBER("count", "N", &count, TOKENS_MAX, "how many (1)"),
-		OPT_NUMBER("days", "D", &days, DAYS_MAX, "good so long (30)"),
-		OPT_FLAG("plain", &plain, "print the codes and nothing else"),
-		UI_OPTIONS(&u),
-		OPT_END,
-	};
-	struct json *body, *answer = NULL;
-	int rc = -1;
-
-	if (ui_start(&u, argc, argv, opts, 0, e))
-		goto out;
-	if (!product || !model || !cohort) {
-		(void)err_set(e, ERR_USAGE,
-			      "--product, --model and --cohort are needed");
-		goto out;
-	}
-	body = json_new_object();
-	json_set_text(body, "product", product);
-	json_set_text(body, "model", model);
-	json_set_text(body, "cohort", cohort);
-	json_set_int(body, "count", (int64_t)count);
-	json_set_int(body, "days", (int64_t)days);
-	if (people_post(u.client, "/v1/people/tokens", body, &answer, e))
-		goto out;
-	rc = 0;
-	if (u.json)
-		rc = ui_print_json(answer, e);
-	else
-		print_tokens(answer, plain);
-out:
-	json_free(answer);
-	ui_done(&u);
-	return rc;
-}
-
-int command_token_list(int argc, char **argv, struct err *e)
-{
-	static const char *const columns[] = { "id",     "state",  "product",
-					       "model",  "cohort", "expires",
-					       "device", NULL };
-
-	return ui_list(argc, argv, "/v1/people/tokens", "tokens", columns, e);
-}
-
-int command_token_revoke(int argc, char **argv, struct err *e)
-{
-	struct ui u = { 0 };
-	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
-	struct json *body;
-	uint64_t id;
-	int rc = -1;
-
-	if (ui_start(&u, argc, argv, opts, 1, e) ||
-	    num_parse(slice_of(u.operands[0]), UINT32_MAX, &id, e))
-		goto out;
-	body = json_new_object();
-	json_set_int(body, "id", (int64_t)id);
-	rc = act(&u, "/v1/people/token-revoke", body, "revoked", e);
-out:
-	ui_done(&u);
-	return rc;
-}
 
 /* ---- devices ------------------------------------------------------------- */
 
@@ -205,7 +95,7 @@ static int on_device(int argc, char **argv, const char *path, const char *done,
 	}
 	body = json_new_object();
 	json_set_text(body, "id", u.operands[0]);
-	rc = act(&u, path, body, done, e);
+	rc = ui_act(&u, path, body, done, e);
 out:
 	ui_done(&u);
 	return rc;
@@ -247,7 +137,7 @@ int command_cohort_create(int argc, char **argv, struct err *e)
 	}
 	body = json_new_object();
 	json_set_text(body, "name", u.operands[0]);
-	rc = act(&u, "/v1/people/cohorts", body, "created", e);
+	rc = ui_act(&u, "/v1/people/cohorts", body, "created", e);
 out:
 	ui_done(&u);
 	return rc;

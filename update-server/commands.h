@@ -30,6 +30,8 @@ int command_release_list(int argc, char **argv, struct err *e);
 int command_release_show(int argc, char **argv, struct err *e);
 int command_token_create(int argc, char **argv, struct err *e);
 int command_token_list(int argc, char **argv, struct err *e);
+int command_token_batches(int argc, char **argv, struct err *e);
+int command_token_activate(int argc, char **argv, struct err *e);
 int command_token_revoke(int argc, char **argv, struct err *e);
 int command_device_list(int argc, char **argv, struct err *e);
 int command_device_show(int argc, char **argv, struct err *e);

@@ -19,8 +19,9 @@ static const struct right rights[] = {
 	{ P "order-plan", "operator" },    { P "order-sign", "operator" },
 	{ P "order-discard", "operator" }, { P "rollout-resume", "operator" },
 	{ P "tokens", "officer" },         { P "token-revoke", "officer" },
-	{ P "device-revoke", "officer" },  { P "device-release", "officer" },
-	{ P "device-retire", "officer" },  { P "bundle", "officer" },
+	{ P "token-activate", "officer" }, { P "device-revoke", "officer" },
+	{ P "device-release", "officer" }, { P "device-retire", "officer" },
+	{ P "bundle", "officer" },
 };
 
 bool rights_is_role(struct slice name)

@@ -80,21 +80,71 @@ enum claim_state {
 	CLAIM_REVOKED
 };
 
+/* Why a code was not taken. The numbers stand in the database. */
+enum claim_refusal {
+	CLAIM_NOT_KNOWN,
+	CLAIM_NOT_OURS, /* for another product or model */
+	CLAIM_WAS_USED,
+	CLAIM_WAS_REVOKED,
+	CLAIM_NOT_ACTIVE, /* its batch is not, yet */
+	CLAIM_EXPIRED,
+	CLAIM_OVER_QUOTA,
+	CLAIM_TOO_MANY, /* of its batch, in this hour */
+	CLAIM_REFUSALS
+};
+
+/* In words, for who holds the code. */
+const char *claim_refusal_words(enum claim_refusal why);
+/* One word, for lists. */
+const char *claim_refusal_name(enum claim_refusal why);
+
 struct store_claim {
-	int64_t id;
-	struct sha256 hash;
+	int64_t id, batch;
 	char product[NAME_MAX_LEN + 1];
 	char model[NAME_MAX_LEN + 1];
 	char cohort[NAME_MAX_LEN + 1];
 	enum claim_state state;
+	bool active;
 	bool has_device;
 	struct device_id device; /* that used it */
-	int64_t created, expires;
+	int64_t created;
+	int64_t expires; /* 0: counted from its batch's activation on */
 };
 
-/* All of a batch or none; fills in the ids. ERR_NOT_FOUND: no such cohort. */
-int store_claims_add(struct store *s, struct store_claim *claims, size_t count,
-		     const struct audit_by *by, struct err *e) NODISCARD;
+/* Codes that were made, are shipped, and are withdrawn together. */
+struct store_batch {
+	int64_t id; /* of its first code; the others follow it */
+	char product[NAME_MAX_LEN + 1];
+	char model[NAME_MAX_LEN + 1];
+	char cohort[NAME_MAX_LEN + 1];
+	uint64_t count;
+	uint64_t quota;    /* at most so many are ever used; 0: all */
+	uint64_t per_hour; /* and so many in an hour; 0: any number */
+	int64_t created;
+	int64_t activated; /* 0: not yet */
+	int64_t life;      /* seconds from then on; 0: `expires` was given */
+	int64_t expires;   /* 0: not known before it is activated */
+	/* Filled in by store_batch_each(). */
+	uint64_t used, revoked;
+	uint64_t refused[CLAIM_REFUSALS];
+};
+
+/* All b->count codes or none; fills in b->id. ERR_NOT_FOUND: no such cohort. */
+int store_batch_add(struct store *s, struct store_batch *b,
+		    const struct sha256 *hashes, const struct audit_by *by,
+		    struct err *e) NODISCARD;
+int store_batch_each(struct store *s,
+		     void (*visit)(void *ctx, const struct store_batch *b),
+		     void *ctx, struct err *e) NODISCARD;
+/* How often codes were brought that nobody gave out. */
+int store_claim_strangers(struct store *s, uint64_t *count,
+			  struct err *e) NODISCARD;
+/* Its life starts. ERR_NOT_FOUND; ERR_CONFLICT if it did already. */
+int store_batch_activate(struct store *s, int64_t id, const struct audit_by *by,
+			 struct err *e) NODISCARD;
+/* All its unused codes; *count is how many they were. ERR_NOT_FOUND. */
+int store_batch_revoke(struct store *s, int64_t id, const struct audit_by *by,
+		       uint64_t *count, struct err *e) NODISCARD;
 int store_claim_each(struct store *s,
 		     void (*visit)(void *ctx, const struct store_claim *c),
 		     void *ctx, struct err *e) NODISCARD;
@@ -127,9 +177,10 @@ struct store_device {
 };
 
 /*
- * May this key enrol with this claim? ERR_REFUSED, in the same words for every
- * kind of bad claim. If this very key has used this very claim before (the
- * answer was lost), *again is true and *out is the device.
+ * May this key enrol with this claim? ERR_REFUSED says why not, for nobody
+ * guesses a code: who has it was given it; ERR_BUSY if its batch had too many
+ * in this hour. Each refusal is counted. If this very key has used this very
+ * claim before (the answer was lost), *again is true and *out is the device.
  */
 struct store_ask {
 	struct sha256 claim, spki;
@@ -143,8 +194,8 @@ int store_enrol_check(struct store *s, const struct store_ask *ask, bool *again,
 
 /*
  * Use up the claim and register the device, its key and its certificate, all
- * or nothing. The cohort comes from the claim and is filled in. ERR_REFUSED
- * in the words above, also for all but one of several racing for a claim.
+ * or nothing. The cohort comes from the claim and is filled in. Fails as above,
+ * also for all but one of several racing for a claim.
  */
 int store_enrol(struct store *s, const struct sha256 *claim,
 		struct store_device *d, const struct audit_by *by,

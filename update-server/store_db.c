@@ -109,6 +109,21 @@ static const char *const schema[] = {
 
 	"ALTER TABLE rollout ADD COLUMN step_back INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE attempt ADD COLUMN back_from INTEGER NOT NULL DEFAULT 0;",
+
+	/* Claims come in batches, each known by the id of its first. */
+	"CREATE TABLE batch (id INTEGER PRIMARY KEY, count INTEGER NOT NULL,"
+	" quota INTEGER NOT NULL, per_hour INTEGER NOT NULL,"
+	" life INTEGER NOT NULL, activated INTEGER NOT NULL);"
+	"INSERT INTO batch (id, count, quota, per_hour, life, activated)"
+	" SELECT id, 1, 0, 0, expires - created, created FROM claim;"
+	"ALTER TABLE claim ADD COLUMN batch INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE claim ADD COLUMN used INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE claim SET batch = id;"
+	"CREATE INDEX claim_batch ON claim (batch, state);"
+	/* Batch 0: codes that nobody gave out. */
+	"CREATE TABLE claim_refusal (batch INTEGER NOT NULL,"
+	" why INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (batch, why))"
+	" WITHOUT ROWID;",
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)

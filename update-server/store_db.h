@@ -45,6 +45,18 @@ int store_show_locked(struct store *s, const struct device_id *id,
 		      const struct sha256 *fingerprint,
 		      struct err *e) NODISCARD;
 
+/* ERR_REFUSED or ERR_BUSY in words, and counted, unless it opens. */
+int store_claim_check_locked(struct store *s, const struct store_ask *ask,
+			     struct err *e) NODISCARD;
+/* Inside a transaction: use it up. Fills in the device's cohort. */
+int store_claim_take_locked(struct store *s, const struct sha256 *claim,
+			    struct store_device *d, int64_t now, int64_t *token,
+			    struct err *e) NODISCARD;
+
+/* Start a batch's life, unless it has. */
+int store_batch_start_locked(struct store *s, int64_t id, int64_t now,
+			     struct err *e) NODISCARD;
+
 void store_lock(struct store *s);
 /* Returns rc, so that calls can end in it. */
 int store_unlock(struct store *s, int rc);

@@ -1,141 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store's claims and devices. */
+/* The store's devices. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/mem.h"
 
 #include "update-server/store_db.h"
-
-/* ---- claims -------------------------------------------------------------- */
-
-static int add_claim(struct store *s, struct store_claim *c, struct err *e)
-{
-	int64_t changed;
-
-	if (sql_run(s->db,
-		    "INSERT INTO claim (hash, product, model, cohort, created,"
-		    " expires) SELECT ?, ?, ?, name, ?, ? FROM cohort"
-		    " WHERE name = ?",
-		    SQL_BIND(sql_digest(&c->hash), sql_text(c->product),
-			     sql_text(c->model), sql_int(c->created),
-			     sql_int(c->expires), sql_text(c->cohort)),
-		    &changed, e))
-		return -1;
-	if (changed != 1)
-		return err_set(e, ERR_NOT_FOUND,
-			       "no cohort %s: create it with "
-			       "`cohort create %s`",
-			       c->cohort, c->cohort);
-	c->id = sql_last_id(s->db);
-	return 0;
-}
-
-/* One record for the batch: their ids follow each other. */
-static int log_claims(struct store *s, const struct store_claim *first,
-		      size_t count, const struct audit_by *by, struct err *e)
-{
-	struct audit_record r;
-
-	audit_record_init(&r, AUDIT_TOKEN_CREATE, by);
-	json_set_int(r.objects, "first", first->id);
-	json_set_int(r.objects, "count", (int64_t)count);
-	json_set_text(r.objects, "product", first->product);
-	json_set_text(r.objects, "model", first->model);
-	json_set_text(r.objects, "cohort", first->cohort);
-	json_set_int(r.objects, "days",
-		     (first->expires - first->created) / UTC_DAY);
-	return store_log_locked(s, &r, e);
-}
-
-int store_claims_add(struct store *s, struct store_claim *claims, size_t count,
-		     const struct audit_by *by, struct err *e)
-{
-	int rc;
-
-	store_lock(s);
-	rc = sql_begin(s->db, e);
-	if (rc)
-		return store_unlock(s, rc);
-	for (size_t i = 0; rc == 0 && i < count; i++)
-		rc = add_claim(s, &claims[i], e);
-	if (rc == 0)
-		rc = log_claims(s, &claims[0], count, by, e);
-	return store_unlock(s, sql_finish(s->db, rc, e));
-}
-
-int store_claim_each(struct store *s,
-		     void (*visit)(void *ctx, const struct store_claim *c),
-		     void *ctx, struct err *e)
-{
-	struct sql_query *q;
-
-	store_lock(s);
-	q = sql_query(s->db,
-		      "SELECT id, product, model, cohort, state, device,"
-		      " created, expires FROM claim ORDER BY id",
-		      SQL_NOTHING);
-	while (sql_next(q)) {
-		struct store_claim c = { .id = sql_get_int(q, 0) };
-
-		sql_get_text(q, 1, c.product, sizeof(c.product));
-		sql_get_text(q, 2, c.model, sizeof(c.model));
-		sql_get_text(q, 3, c.cohort, sizeof(c.cohort));
-		c.state = (enum claim_state)sql_get_int(q, 4);
-		c.has_device = !sql_get_null(q, 5);
-		sql_get_blob(q, 5, c.device.bytes, DEVICE_ID_LEN);
-		c.created = sql_get_int(q, 6);
-		c.expires = sql_get_int(q, 7);
-		visit(ctx, &c);
-	}
-	return store_unlock(s, sql_end(q, e));
-}
-
-static int claim_exists(struct store *s, int64_t id, bool *exists,
-			struct err *e)
-{
-	struct sql_query *q =
-		sql_query(s->db, "SELECT 1 FROM claim WHERE id = ?",
-			  SQL_BIND(sql_int(id)));
-
-	*exists = sql_next(q);
-	return sql_end(q, e);
-}
-
-static int revoke_claim(struct store *s, int64_t id, const struct audit_by *by,
-			struct err *e)
-{
-	struct audit_record r;
-	int64_t changed = 0;
-	bool exists = false;
-
-	if (sql_run(s->db,
-		    "UPDATE claim SET state = 2 WHERE id = ? AND state != 1",
-		    SQL_BIND(sql_int(id)), &changed, e))
-		return -1;
-	if (changed == 0 && claim_exists(s, id, &exists, e))
-		return -1;
-	if (changed == 0)
-		return err_set(e, exists ? ERR_CONFLICT : ERR_NOT_FOUND,
-			       exists ? "this token was used already; revoke "
-					"its device instead"
-				      : "no such token");
-	audit_record_init(&r, AUDIT_TOKEN_REVOKE, by);
-	json_set_int(r.objects, "token", id);
-	return store_log_locked(s, &r, e);
-}
-
-int store_claim_revoke(struct store *s, int64_t id, const struct audit_by *by,
-		       struct err *e)
-{
-	int rc;
-
-	store_lock(s);
-	rc = sql_begin(s->db, e);
-	if (rc == 0)
-		rc = sql_finish(s->db, revoke_claim(s, id, by, e), e);
-	return store_unlock(s, rc);
-}
 
 /* ---- devices ------------------------------------------------------------- */
 
@@ -190,28 +60,6 @@ static int one_device(struct sql_query *q, bool *found,
 	return sql_end(q, e);
 }
 
-static int refuse_claim(struct err *e)
-{
-	return err_set(e, ERR_REFUSED,
-		       "the claim code is not good for this device");
-}
-
-static int claim_is_open(struct store *s, const struct store_ask *ask,
-			 struct err *e)
-{
-	struct sql_query *q = sql_query(
-		s->db,
-		"SELECT 1 FROM claim WHERE hash = ? AND state = 0"
-		" AND product = ? AND model = ? AND expires > ?",
-		SQL_BIND(sql_digest(&ask->claim), sql_text(ask->product),
-			 sql_text(ask->model), sql_int(ask->now)));
-	bool open = sql_next(q);
-
-	if (sql_end(q, e))
-		return -1;
-	return open ? 0 : refuse_claim(e);
-}
-
 int store_enrol_check(struct store *s, const struct store_ask *ask, bool *again,
 		      struct store_device *out, struct err *e)
 {
@@ -228,36 +76,8 @@ int store_enrol_check(struct store *s, const struct store_ask *ask, bool *again,
 			       sql_blob(ask->decrypt->point, EC_POINT_LEN)));
 	rc = one_device(q, again, out, e);
 	if (rc == 0 && !*again)
-		rc = claim_is_open(s, ask, e);
+		rc = store_claim_check_locked(s, ask, e);
 	return store_unlock(s, rc);
-}
-
-static int take_claim(struct store *s, const struct sha256 *claim,
-		      struct store_device *d, int64_t now, int64_t *token,
-		      struct err *e)
-{
-	struct rollout_device *f = &d->facts;
-	int64_t changed;
-	struct sql_query *q;
-
-	if (sql_run(s->db,
-		    "UPDATE claim SET state = 1, device = ?"
-		    " WHERE hash = ? AND state = 0 AND product = ?"
-		    " AND model = ? AND expires > ?",
-		    SQL_BIND(sql_device(&f->id), sql_digest(claim),
-			     sql_text(f->product), sql_text(f->model),
-			     sql_int(now)),
-		    &changed, e))
-		return -1;
-	if (changed != 1)
-		return refuse_claim(e);
-	q = sql_query(s->db, "SELECT cohort, id FROM claim WHERE hash = ?",
-		      SQL_BIND(sql_digest(claim)));
-	if (sql_next(q)) {
-		sql_get_text(q, 0, f->cohort, sizeof(f->cohort));
-		*token = sql_get_int(q, 1);
-	}
-	return sql_end(q, e);
 }
 
 static int log_enrolment(struct store *s, const struct store_device *d,
@@ -287,7 +107,7 @@ static int enrol(struct store *s, const struct sha256 *claim,
 	int64_t token = 0;
 
 	hex_format((struct slice){ f->id.bytes, DEVICE_ID_LEN }, who);
-	if (take_claim(s, claim, d, by->now, &token, e) ||
+	if (store_claim_take_locked(s, claim, d, by->now, &token, e) ||
 	    store_take_key_locked(s, &d->spki, who, e))
 		return -1;
 	ec_public_fingerprint(&d->decrypt.key, &decrypt);

@@ -51,8 +51,9 @@ static int add_cohort(const struct replay *p, struct err *e)
 static int use_claim(const struct replay *p, struct err *e)
 {
 	return sql_run(
-		p->s->db, "UPDATE claim SET state = 1, device = ? WHERE id = ?",
-		SQL_BIND(sql_device(&p->device),
+		p->s->db,
+		"UPDATE claim SET state = 1, device = ?, used = ? WHERE id = ?",
+		SQL_BIND(sql_device(&p->device), sql_int(p->r->time),
 			 sql_int(json_int(json_get(p->r->objects, "token")))),
 		NULL, e);
 }
@@ -142,6 +143,23 @@ static int revoke_token(const struct replay *p, struct err *e)
 		NULL, e);
 }
 
+static int revoke_batch(const struct replay *p, struct err *e)
+{
+	return sql_run(
+		p->s->db,
+		"UPDATE claim SET state = 2 WHERE batch = ?"
+		" AND state = 0",
+		SQL_BIND(sql_int(json_int(json_get(p->r->objects, "batch")))),
+		NULL, e);
+}
+
+static int activate_batch(const struct replay *p, struct err *e)
+{
+	return store_batch_start_locked(
+		p->s, json_int(json_get(p->r->objects, "batch")), p->r->time,
+		e);
+}
+
 static int revoke_person(const struct replay *p, struct err *e)
 {
 	struct sha256 person;
@@ -155,7 +173,9 @@ static int revoke_person(const struct replay *p, struct err *e)
 
 static replay_act *const acts[AUDIT_ACTS] = {
 	[AUDIT_COHORT_CREATE] = add_cohort,
+	[AUDIT_TOKEN_ACTIVATE] = activate_batch,
 	[AUDIT_TOKEN_REVOKE] = revoke_token,
+	[AUDIT_BATCH_REVOKE] = revoke_batch,
 	[AUDIT_PERSON_REVOKE] = revoke_person,
 	[AUDIT_DEVICE_ENROL] = add_device,
 	[AUDIT_DEVICE_RENEW] = renew_device,

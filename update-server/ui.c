@@ -25,6 +25,14 @@ int ui_start(struct ui *u, int argc, char **argv, const struct opt *opts,
 	return people_open(u->operator_file, &u->client, e);
 }
 
+int ui_start_any(struct ui *u, int argc, char **argv, const struct opt *opts,
+		 struct err *e)
+{
+	if (opt_parse(argc, argv, opts, &u->operands, &u->operand_count, e))
+		return -1;
+	return people_open(u->operator_file, &u->client, e);
+}
+
 void ui_done(struct ui *u)
 {
 	people_close(u->client);
@@ -95,6 +103,23 @@ int ui_list(int argc, char **argv, const char *path, const char *list,
 out:
 	json_free(answer);
 	ui_done(&u);
+	return rc;
+}
+
+int ui_act(struct ui *u, const char *path, struct json *body, const char *done,
+	   struct err *e)
+{
+	struct json *answer = NULL;
+	int rc;
+
+	if (people_post(u->client, path, body, &answer, e))
+		return -1;
+	rc = 0;
+	if (u->json)
+		rc = ui_print_json(answer, e);
+	else
+		printf("%s\n", done);
+	json_free(answer);
 	return rc;
 }
 

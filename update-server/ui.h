@@ -27,11 +27,19 @@ struct ui {
 /* Parse, want exactly so many operands (0 to 2), and connect. */
 int ui_start(struct ui *u, int argc, char **argv, const struct opt *opts,
 	     int operands, struct err *e) NODISCARD;
+/* The same for a command that counts its operands itself. */
+int ui_start_any(struct ui *u, int argc, char **argv, const struct opt *opts,
+		 struct err *e) NODISCARD;
 void ui_done(struct ui *u);
 
 /* GET and print: as JSON, or a table of the answer's list. */
 int ui_list(int argc, char **argv, const char *path, const char *list,
 	    const char *const *columns, struct err *e) NODISCARD;
+
+/* POST; the answer is only looked at for --json, else `done` is said. Takes
+ * body over. */
+int ui_act(struct ui *u, const char *path, struct json *body, const char *done,
+	   struct err *e) NODISCARD;
 
 /* The whole answer as JSON, with a newline. */
 int ui_print_json(const struct json *j, struct err *e) NODISCARD;

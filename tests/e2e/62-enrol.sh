@@ -32,7 +32,7 @@ refused() { # words that must be in the answer, then as enrol
 claim=$(token)
 constant="not good for this device"
 
-# Bad claims of every kind get the same words.
+# Bad claims of every kind are refused.
 refused "$constant" a 00000000-00000000-00000000-00000000 kiosk k1 good
 refused "$constant" b "$claim" other k1 good
 refused "$constant" c "$claim" kiosk k2 good

@@ -67,6 +67,11 @@ act tokens '{"v":1,"product":"kiosk","model":"k1","cohort":"canary",
 	"count":3,"days":3}' token-create
 first=$(sed 's/.*"first":\([0-9]*\).*/\1/' "$WORK/new")
 act token-revoke "{\"v\":1,\"id\":$first}" token-revoke
+act token-revoke "{\"v\":1,\"batch\":$first}" batch-revoke
+act tokens '{"v":1,"product":"kiosk","model":"k1","cohort":"canary",
+	"count":1,"days":3,"inactive":true}' token-create
+first=$(sed 's/.*"first":\([0-9]*\).*/\1/' "$WORK/new")
+act token-activate "{\"v\":1,\"batch\":$first}" token-activate
 make_device a canary
 make_device b canary
 want 0 device a enroll --claim-file "$WORK/devices/a/claim"

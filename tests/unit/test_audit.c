@@ -235,20 +235,25 @@ static void an_act_that_fails_leaves_no_record(void **state)
 static void without_room_for_the_log_only_urgent_acts_are_done(void **state)
 {
 	struct world *w = *state;
-	struct store_claim c = { .product = "p",
+	struct store_batch b = { .product = "p",
 				 .model = "m",
 				 .cohort = "one",
+				 .count = 1,
 				 .created = NOW,
-				 .expires = NOW + UTC_DAY };
+				 .life = UTC_DAY };
+	const struct sha256 code = { { 1 } };
+	uint64_t count;
 	struct err e = { 0 };
 
 	assert_ok(store_cohort_add(w->s, "one", &by, &e));
-	assert_ok(store_claims_add(w->s, &c, 1, &by, &e));
+	assert_ok(store_batch_add(w->s, &b, &code, &by, &e));
 	store_set_reserve(w->s, w->box.dir, UINT64_MAX);
 	assert_refused(store_cohort_add(w->s, "two", &by, &e), ERR_SPACE);
 	assert_refused(store_room(w->s, 1, &e), ERR_SPACE);
-	assert_ok(store_claim_revoke(w->s, c.id, &by, &e));
-	assert_int_equal(size_of(w), 3);
+	assert_refused(store_batch_activate(w->s, b.id, &by, &e), ERR_SPACE);
+	assert_ok(store_claim_revoke(w->s, b.id, &by, &e));
+	assert_ok(store_batch_revoke(w->s, b.id, &by, &count, &e));
+	assert_int_equal(size_of(w), 4);
 	store_set_reserve(w->s, w->box.dir, 1);
 	/* It was not done then, so it can be done now. */
 	assert_ok(store_cohort_add(w->s, "two", &by, &e));

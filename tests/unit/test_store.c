@@ -60,16 +60,18 @@ static struct sha256 hash(unsigned n)
 
 static void give_claim(struct store *s, unsigned n)
 {
-	struct store_claim c = { .hash = hash(n),
-				 .product = "kiosk",
+	struct store_batch b = { .product = "kiosk",
 				 .model = "k1",
 				 .cohort = "canary",
+				 .count = 1,
 				 .created = NOW,
+				 .activated = NOW,
 				 .expires = NOW + 100 };
+	const struct sha256 code = hash(n);
 	struct err e = { 0 };
 
-	assert_ok(store_claims_add(s, &c, 1, &by, &e));
-	assert_true(c.id > 0);
+	assert_ok(store_batch_add(s, &b, &code, &by, &e));
+	assert_true(b.id > 0);
 }
 
 static struct store_device new_device(unsigned n)
@@ -137,13 +139,15 @@ static struct store_ask an_ask(unsigned claim, unsigned key)
 				   .now = NOW };
 }
 
-static void every_bad_claim_is_refused_in_the_same_words(void **state)
+static void every_bad_claim_is_refused_in_words(void **state)
 {
+	static const char *const words[] = { "nobody gave it out", "expired",
+					     "another product or model",
+					     "another product or model" };
 	struct store *s = *state;
 	struct store_ask good = an_ask(1, 5), bad[4];
 	struct store_device d;
 	struct err e = { 0 };
-	char first[ERR_MSG_LEN];
 	bool again;
 
 	give_claim(s, 1);
@@ -154,18 +158,17 @@ static void every_bad_claim_is_refused_in_the_same_words(void **state)
 	bad[1].now = NOW + 100;
 	bad[2].product = "other";
 	bad[3].model = "k2";
-	assert_refused(store_enrol_check(s, &bad[0], &again, &d, &e),
-		       ERR_REFUSED);
-	memcpy(first, e.msg, sizeof(first));
-	for (size_t i = 1; i < ARRAY_LEN(bad); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		assert_refused(store_enrol_check(s, &bad[i], &again, &d, &e),
 			       ERR_REFUSED);
-		assert_string_equal(e.msg, first);
+		assert_non_null(strstr(e.msg, words[i]));
+		assert_non_null(strstr(
+			e.msg, "the claim code is not good for this device"));
 	}
 	assert_ok(store_claim_revoke(s, 1, &by, &e));
 	assert_refused(store_enrol_check(s, &good, &again, &d, &e),
 		       ERR_REFUSED);
-	assert_string_equal(e.msg, first);
+	assert_non_null(strstr(e.msg, "it was revoked"));
 }
 
 static void a_lost_answer_is_given_again_to_the_same_key_alone(void **state)
@@ -345,14 +348,20 @@ static void a_revoked_device_is_refused_at_once(void **state)
 
 static void a_batch_of_claims_needs_its_cohort(void **state)
 {
-	struct store_claim c[2] = { { .hash = hash(1), .cohort = "canary" },
-				    { .hash = hash(2), .cohort = "nobody" } };
+	struct store_batch b = { .product = "kiosk",
+				 .model = "k1",
+				 .cohort = "nobody",
+				 .count = 2,
+				 .activated = NOW,
+				 .expires = NOW + 100 };
+	const struct sha256 codes[] = { hash(1), hash(2) };
 	struct store_ask first = an_ask(1, 5);
 	struct store_device d;
 	struct err e = { 0 };
 	bool again;
 
-	assert_refused(store_claims_add(*state, c, 2, &by, &e), ERR_NOT_FOUND);
+	assert_refused(store_batch_add(*state, &b, codes, &by, &e),
+		       ERR_NOT_FOUND);
 	assert_refused(store_enrol_check(*state, &first, &again, &d, &e),
 		       ERR_REFUSED);
 }
@@ -889,7 +898,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(a_claim_registers_one_device_and_gives_its_cohort),
-		TEST(every_bad_claim_is_refused_in_the_same_words),
+		TEST(every_bad_claim_is_refused_in_words),
 		TEST(a_lost_answer_is_given_again_to_the_same_key_alone),
 		TEST(a_key_has_one_holder_for_ever),
 		TEST(a_person_who_is_revoked_is_a_stranger_for_ever),

@@ -47,16 +47,18 @@ static struct store *open_store(const struct world *w, const char *name)
 
 static int64_t give_claim_in(struct store *s, unsigned n, const char *cohort)
 {
-	struct store_claim c = { .hash = hash(n),
-				 .product = "kiosk",
+	struct store_batch b = { .product = "kiosk",
 				 .model = "k1",
+				 .count = 1,
 				 .created = NOW,
+				 .activated = NOW,
 				 .expires = NOW + 100 };
+	const struct sha256 code = hash(n);
 	struct err e = { 0 };
 
-	strcpy(c.cohort, cohort);
-	assert_ok(store_claims_add(s, &c, 1, &by, &e));
-	return c.id;
+	strcpy(b.cohort, cohort);
+	assert_ok(store_batch_add(s, &b, &code, &by, &e));
+	return b.id;
 }
 
 static int64_t give_claim(struct store *s, unsigned n)

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Claim codes as officers make, activate, list and withdraw them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/random.h"
+
+#include "update-server/api.h"
+
+#define TOKENS_MAX     10000 /* of one batch */
+#define TOKEN_DAYS_MAX 400
+
+/* ---- making -------------------------------------------------------------- */
+
+typedef uint8_t claim_code[WIRE_CLAIM_LEN];
+
+/* The only time that the codes are seen. */
+static struct json *codes_json(const struct store_batch *b, claim_code *codes)
+{
+	struct json *list = json_new_array();
+	char code[36];
+
+	for (uint64_t i = 0; i < b->count; i++) {
+		struct json *j = json_new_object();
+
+		wire_format_claim(codes[i], code);
+		json_set_int(j, "id", b->id + (int64_t)i);
+		json_set_text(j, "claim", code);
+		json_add(list, j);
+	}
+	mem_wipe(code, sizeof(code));
+	return list;
+}
+
+static int answer_batch(const struct store_batch *b, claim_code *codes,
+			struct response *a, struct err *e)
+{
+	struct json *j = api_answer();
+
+	json_set_int(j, "batch", b->id);
+	json_set_bool(j, "active", b->activated > 0);
+	api_set_time(j, "expires", b->expires);
+	json_set(j, "tokens", codes_json(b, codes));
+	return response_json(a, 200, j, e);
+}
+
+static int make_batch(struct server_api *api, struct store_batch *b,
+		      const struct audit_by *by, struct response *a,
+		      struct err *e)
+{
+	claim_code *codes = mem_alloc(b->count, sizeof(*codes));
+	struct sha256 *hashes = mem_alloc(b->count, sizeof(*hashes));
+	int rc = -1;
+
+	for (uint64_t i = 0; i < b->count; i++) {
+		random_bytes(codes[i], WIRE_CLAIM_LEN);
+		sha256_of((struct slice){ codes[i], WIRE_CLAIM_LEN },
+			  &hashes[i]);
+	}
+	if (store_batch_add(api->store, b, hashes, by, e) == 0)
+		rc = answer_batch(b, codes, a, e);
+	mem_wipe(codes, b->count * sizeof(*codes));
+	free(codes);
+	free(hashes);
+	return rc;
+}
+
+static int read_number(const struct json *j, const char *name, uint64_t *out,
+		       struct err *e)
+{
+	int64_t number = 0;
+
+	if (json_get(j, name) &&
+	    json_get_int(j, name, 1, TOKENS_MAX, &number, e))
+		return -1;
+	*out = (uint64_t)number;
+	return 0;
+}
+
+/* So many days from its activation on, or until a time. */
+static int read_life(const struct json *j, struct store_batch *b, struct err *e)
+{
+	const char *until;
+	int64_t days;
+
+	if (!json_get(j, "until")) {
+		if (json_get_int(j, "days", 1, TOKEN_DAYS_MAX, &days, e))
+			return -1;
+		b->life = days * UTC_DAY;
+		return 0;
+	}
+	if (json_get(j, "days"))
+		return err_set(e, ERR_USAGE, "either days or until");
+	if (json_get_text(j, "until", &until, e) ||
+	    utc_parse(slice_of(until), &b->expires, e))
+		return err_in(e, "until");
+	if (b->expires <= b->created ||
+	    b->expires > b->created + TOKEN_DAYS_MAX * UTC_DAY)
+		return err_set(e, ERR_USAGE,
+			       "until: within the next %d days, please",
+			       TOKEN_DAYS_MAX);
+	return 0;
+}
+
+static int read_batch(const struct json *j, struct store_batch *b,
+		      struct err *e)
+{
+	int64_t count;
+	bool inactive = false;
+
+	if (api_get_name(j, "product", b->product, e) ||
+	    api_get_name(j, "model", b->model, e) ||
+	    api_get_name(j, "cohort", b->cohort, e) ||
+	    json_get_int(j, "count", 1, TOKENS_MAX, &count, e) ||
+	    read_number(j, "quota", &b->quota, e) ||
+	    read_number(j, "per_hour", &b->per_hour, e) ||
+	    (json_get(j, "inactive") &&
+	     json_get_bool(j, "inactive", &inactive, e)) ||
+	    read_life(j, b, e))
+		return -1;
+	b->count = (uint64_t)count;
+	b->activated = inactive ? 0 : b->created;
+	return 0;
+}
+
+int api_token_create(struct server_api *api, const struct request *q,
+		     struct response *a, struct err *e)
+{
+	static const char *const known[] = { "v",        "product", "model",
+					     "cohort",   "count",   "days",
+					     "until",    "quota",   "per_hour",
+					     "inactive", NULL };
+	struct store_batch b = { .created = utc_now() };
+	struct audit_by by;
+	struct json *j;
+	int rc = -1;
+
+	if (api_body(q, known, &j, e))
+		return -1;
+	if (read_batch(j, &b, e) == 0 && api_by(api, q, &by, e) == 0)
+		rc = make_batch(api, &b, &by, a, e);
+	json_free(j);
+	if (rc == 0)
+		log_event(LOG_INFO, "tokens-created",
+			  "by=%s batch=%lld count=%llu product=%s model=%s "
+			  "cohort=%s",
+			  q->peer->id, (long long)b.id,
+			  (unsigned long long)b.count, b.product, b.model,
+			  b.cohort);
+	return rc;
+}
+
+/* ---- lists --------------------------------------------------------------- */
+
+struct list {
+	struct json *items;
+	int64_t now;
+};
+
+static const char *claim_state(const struct store_claim *c, int64_t now)
+{
+	if (c->state == CLAIM_USED)
+		return "used";
+	if (c->state != CLAIM_OPEN)
+		return "revoked";
+	if (!c->active)
+		return "inactive";
+	return c->expires <= now ? "expired" : "open";
+}
+
+static void list_claim(void *ctx, const struct store_claim *c)
+{
+	struct list *l = ctx;
+	struct json *j = json_new_object();
+
+	json_set_int(j, "id", c->id);
+	json_set_int(j, "batch", c->batch);
+	json_set_text(j, "state", claim_state(c, l->now));
+	json_set_text(j, "product", c->product);
+	json_set_text(j, "model", c->model);
+	json_set_text(j, "cohort", c->cohort);
+	api_set_time(j, "created", c->created);
+	api_set_time(j, "expires", c->expires);
+	if (c->has_device)
+		json_set_hex(j, "device",
+			     (struct slice){ c->device.bytes, DEVICE_ID_LEN });
+	json_add(l->items, j);
+}
+
+int api_token_list(struct server_api *api, const struct request *q,
+		   struct response *a, struct err *e)
+{
+	struct list l = { json_new_array(), utc_now() };
+	struct json *j = api_answer();
+	int rc = store_claim_each(api->store, list_claim, &l, e);
+
+	(void)q;
+	json_set(j, "tokens", l.items);
+	if (rc == 0)
+		return response_json(a, 200, j, e);
+	json_free(j);
+	return -1;
+}
+
+static const char *batch_state(const struct store_batch *b, int64_t now)
+{
+	if (b->used + b->revoked >= b->count)
+		return b->used > 0 ? "used-up" : "revoked";
+	if (b->activated == 0)
+		return "inactive";
+	return b->expires <= now ? "expired" : "active";
+}
+
+static struct json *refused_json(const struct store_batch *b)
+{
+	struct json *j = json_new_object();
+
+	for (size_t i = 0; i < CLAIM_REFUSALS; i++)
+		if (b->refused[i] > 0)
+			json_set_int(j,
+				     claim_refusal_name((enum claim_refusal)i),
+				     (int64_t)b->refused[i]);
+	return j;
+}
+
+static void list_batch(void *ctx, const struct store_batch *b)
+{
+	struct list *l = ctx;
+	struct json *j = json_new_object();
+	uint64_t refused = 0;
+
+	for (size_t i = 0; i < CLAIM_REFUSALS; i++)
+		refused += b->refused[i];
+	json_set_int(j, "batch", b->id);
+	json_set_text(j, "state", batch_state(b, l->now));
+	json_set_text(j, "product", b->product);
+	json_set_text(j, "model", b->model);
+	json_set_text(j, "cohort", b->cohort);
+	json_set_int(j, "codes", (int64_t)b->count);
+	json_set_int(j, "used", (int64_t)b->used);
+	json_set_int(j, "revoked", (int64_t)b->revoked);
+	if (b->quota > 0)
+		json_set_int(j, "quota", (int64_t)b->quota);
+	if (b->per_hour > 0)
+		json_set_int(j, "per_hour", (int64_t)b->per_hour);
+	api_set_time(j, "created", b->created);
+	api_set_time(j, "activated", b->activated);
+	api_set_time(j, "expires", b->expires);
+	json_set_int(j, "refused", (int64_t)refused);
+	json_set(j, "refusals", refused_json(b));
+	json_add(l->items, j);
+}
+
+int api_token_batches(struct server_api *api, const struct request *q,
+		      struct response *a, struct err *e)
+{
+	struct list l = { json_new_array(), utc_now() };
+	struct json *j = api_answer();
+	uint64_t strangers = 0;
+	int rc = store_batch_each(api->store, list_batch, &l, e);
+
+	(void)q;
+	json_set(j, "batches", l.items);
+	if (rc == 0)
+		rc = store_claim_strangers(api->store, &strangers, e);
+	json_set_int(j, "unknown", (int64_t)strangers);
+	if (rc == 0)
+		return response_json(a, 200, j, e);
+	json_free(j);
+	return -1;
+}
+
+/* ---- activation and revocation ------------------------------------------- */
+
+int api_token_activate(struct server_api *api, const struct request *q,
+		       struct response *a, struct err *e)
+{
+	static const char *const known[] = { "v", "batch", NULL };
+	struct audit_by by;
+	struct json *j;
+	int64_t id;
+	int rc;
+
+	if (api_body(q, known, &j, e))
+		return -1;
+	rc = json_get_int(j, "batch", 1, JSON_INT_MAX, &id, e);
+	json_free(j);
+	if (rc || api_by(api, q, &by, e) ||
+	    store_batch_activate(api->store, id, &by, e))
+		return -1;
+	log_event(LOG_INFO, "tokens-activated", "by=%s batch=%lld", q->peer->id,
+		  (long long)id);
+	return response_json(a, 200, api_answer(), e);
+}
+
+static int revoke(struct server_api *api, const struct request *q,
+		  const struct json *body, struct response *a, struct err *e)
+{
+	bool whole = json_get(body, "batch") != NULL;
+	struct json *j;
+	struct audit_by by;
+	uint64_t count = 1;
+	int64_t id;
+
+	if (whole && json_get(body, "id"))
+		return err_set(e, ERR_USAGE, "either id or batch");
+	if (json_get_int(body, whole ? "batch" : "id", 1, JSON_INT_MAX, &id,
+			 e) ||
+	    api_by(api, q, &by, e) ||
+	    (whole ? store_batch_revoke(api->store, id, &by, &count, e)
+		   : store_claim_revoke(api->store, id, &by, e)))
+		return -1;
+	log_event(LOG_INFO, "token-revoked", "by=%s %s=%lld count=%llu",
+		  q->peer->id, whole ? "batch" : "id", (long long)id,
+		  (unsigned long long)count);
+	j = api_answer();
+	json_set_int(j, "revoked", (int64_t)count);
+	return response_json(a, 200, j, e);
+}
+
+int api_token_revoke(struct server_api *api, const struct request *q,
+		     struct response *a, struct err *e)
+{
+	static const char *const known[] = { "v", "id", "batch", NULL };
+	struct json *j;
+	int rc;
+
+	if (api_body(q, known, &j, e))
+		return -1;
+	rc = revoke(api, q, j, a, e);
+	json_free(j);
+	return rc;
+}
