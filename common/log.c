@@ -10,16 +10,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/log_json.h"
 #include "common/text.h"
 #include "common/utc.h"
 
 #define LINE_LEN 4096
 
 static enum log_level highest = LOG_INFO;
+static bool as_json;
 
 void log_set_level(enum log_level level)
 {
 	highest = level;
+}
+
+void log_set_json(bool json)
+{
+	as_json = json;
 }
 
 /*
@@ -39,34 +46,45 @@ static bool is_journal(void)
 	return strcmp(stream, ours) == 0;
 }
 
+static const char *const names[] = { "error", "warning", "info", "debug" };
+
+static size_t format_text(const struct log_head *head, int priority,
+			  const char *fmt, va_list ap, char line[LINE_LEN])
+{
+	char said[LINE_LEN / 2], start[96];
+	size_t len;
+
+	(void)vsnprintf(said, sizeof(said), fmt, ap);
+	if (is_journal())
+		(void)snprintf(start, sizeof(start), "<%d>%s%s", priority,
+			       head->event, *said ? " " : "");
+	else
+		(void)snprintf(start, sizeof(start), "%s %s %s%s", head->time,
+			       head->level, head->event, *said ? " " : "");
+	text_escape(slice_of(start), line, LINE_LEN - 1);
+	len = strlen(line);
+	text_escape(slice_of(said), line + len, LINE_LEN - 1 - len);
+	len = strlen(line);
+	line[len++] = '\n';
+	return len;
+}
+
 void log_event(enum log_level level, const char *event, const char *fmt, ...)
 {
-	static const char *const names[] = { "error", "warning", "info",
-					     "debug" };
 	static const int priorities[] = { 3, 4, 6, 7 };
-	char said[LINE_LEN / 2], start[96], line[LINE_LEN];
-	char now[UTC_TEXT_LEN];
+	char line[LINE_LEN], now[UTC_TEXT_LEN];
+	const struct log_head head = { now, names[level], event };
 	int saved = errno;
 	size_t len;
 	va_list ap;
 
 	if (level > highest)
 		return;
-	va_start(ap, fmt);
-	(void)vsnprintf(said, sizeof(said), fmt, ap);
-	va_end(ap);
 	utc_format(utc_now(), now);
-	if (is_journal())
-		(void)snprintf(start, sizeof(start), "<%d>%s%s",
-			       priorities[level], event, *said ? " " : "");
-	else
-		(void)snprintf(start, sizeof(start), "%s %s %s%s", now,
-			       names[level], event, *said ? " " : "");
-	text_escape(slice_of(start), line, sizeof(line) - 1);
-	len = strlen(line);
-	text_escape(slice_of(said), line + len, sizeof(line) - 1 - len);
-	len = strlen(line);
-	line[len++] = '\n';
+	va_start(ap, fmt);
+	len = as_json ? log_json_format(&head, fmt, ap, line, sizeof(line))
+		      : format_text(&head, priorities[level], fmt, ap, line);
+	va_end(ap);
 	/* One write, so that lines of several processes do not mix. If nobody
 	 * reads standard error, there is nobody to tell. */
 	if (write(STDERR_FILENO, line, len) < 0)

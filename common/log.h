@@ -6,11 +6,15 @@
  *
  * prints "2026-11-22T15:12:21Z info device-enrolled id=... model=..."; under
  * systemd the time is left to the journal and the level becomes its <N>
- * prefix. The whole line is escaped here, so values may be foreign text.
+ * prefix. As JSON (log_json.h) a line is
+ * {"time":...,"level":"info","event":"device-enrolled","id":...}, under
+ * systemd too. The whole line is escaped here, so values may be foreign text.
  * Never log a key, token, passphrase or claim code. common/ does not log.
  */
 #ifndef COMMON_LOG_H
 #define COMMON_LOG_H
+
+#include <stdbool.h>
 
 #include "common/base.h"
 
@@ -23,6 +27,9 @@ enum log_level {
 
 /* What is below this level is dropped; LOG_INFO at the start. */
 void log_set_level(enum log_level level);
+
+/* From now on one JSON object a line; at the start it is text. */
+void log_set_json(bool json);
 
 void log_event(enum log_level level, const char *event, const char *fmt, ...)
 	PRINTF(3, 4);

@@ -35,6 +35,29 @@ static void a_line_has_time_level_and_event(void **state)
 	assert_string_equal(s.err + 20, " info device-enrolled id=ab model=7");
 }
 
+static int says_json(void *ctx)
+{
+	(void)ctx;
+	log_set_json(true);
+	log_event(LOG_INFO, "device-enrolled", "id=%s n=%d", "a\nb", 7);
+	log_set_json(false);
+	log_event(LOG_INFO, "ended", "n=%d", 8);
+	return 0;
+}
+
+static void lines_are_json_where_that_is_wanted(void **state)
+{
+	static struct said s;
+
+	(void)state;
+	said_run(&s, says_json, NULL);
+	assert_memory_equal(s.err, "{\"time\":\"2", 10);
+	assert_non_null(strstr(s.err, "Z\",\"level\":\"info\",\"event\":"
+				      "\"device-enrolled\","
+				      "\"id\":\"a\\\\x0ab\",\"n\":7}\n"));
+	assert_non_null(strstr(s.err, " info ended n=8\n"));
+}
+
 static int says_foreign_text(void *ctx)
 {
 	log_event(LOG_WARNING, "odd", "%s", (const char *)ctx);
@@ -105,6 +128,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_line_has_time_level_and_event),
+		cmocka_unit_test(lines_are_json_where_that_is_wanted),
 		cmocka_unit_test(foreign_text_cannot_forge_a_line),
 		cmocka_unit_test(a_long_line_is_cut_and_still_ends),
 		cmocka_unit_test(
