@@ -8,7 +8,8 @@
 
 #include <stdint.h>
 
-/* Milliseconds. */
+/* Milliseconds, and nanoseconds of the same clock. */
 int64_t steady_ms(void);
+uint64_t steady_ns(void);
 
 #endif

@@ -8,7 +8,9 @@
 
 #include <pthread.h>
 
+#include "update-server/expiry.h"
 #include "update-server/keeper.h"
+#include "update-server/meter.h"
 #include "update-server/orders.h"
 #include "update-server/rate.h"
 #include "update-server/route.h"
@@ -24,6 +26,8 @@ struct server_api {
 	enum environment environment;
 	struct store *store;
 	struct keeper *keeper;
+	struct meter *meter;
+	struct expiry expiry;
 	/* One import, refresh or bundle at a time. */
 	pthread_mutex_t publishing;
 	/* One change of the operators' orders at a time. */

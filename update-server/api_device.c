@@ -9,6 +9,7 @@
 #include "common/random.h"
 
 #include "update-server/api.h"
+#include "update-server/gate.h"
 
 #define CANDIDATES_MAX 8
 
@@ -40,6 +41,8 @@ static int save(struct server_api *api, const struct attempt *a,
 	if (a->state == before)
 		return 0;
 	log_attempt(a);
+	if (a->state == ATTEMPT_FAILED && gate_class_of(a->code) == GATE_SEC)
+		meter_count(api->meter, METER_SECURITY);
 	if (!matters_to_rollout(a->state))
 		return 0;
 	return store_rollout_settle(api->store, a->rollout, a->changed, e);
@@ -252,6 +255,17 @@ static int checkin(struct server_api *api, const struct wire_checkin *m,
 	return decide(api, device, found ? &latest : NULL, now, d, e);
 }
 
+static void count_checkin(struct server_api *api, const struct wire_decision *d)
+{
+	static const enum meter_event events[] = {
+		[WIRE_NOTHING] = METER_CHECKIN_NOTHING,
+		[WIRE_UPDATE] = METER_CHECKIN_UPDATE,
+		[WIRE_WAIT] = METER_CHECKIN_WAIT,
+	};
+
+	meter_count(api->meter, d ? events[d->action] : METER_CHECKIN_FAILED);
+}
+
 int api_checkin(struct server_api *api, const struct request *q,
 		struct response *a, struct err *e)
 {
@@ -268,6 +282,7 @@ int api_checkin(struct server_api *api, const struct request *q,
 	(void)pthread_mutex_lock(&api->attempts);
 	rc = checkin(api, &m, device, d, e);
 	(void)pthread_mutex_unlock(&api->attempts);
+	count_checkin(api, rc == 0 ? d : NULL);
 	if (rc)
 		goto out;
 	random_bytes(&chance, sizeof(chance));

@@ -160,8 +160,10 @@ int api_enrol(struct server_api *api, const struct request *q,
 	if (enrol(api, m, d, e)) {
 		log_event(LOG_WARNING, "enrolment-refused", "why=%s", e->msg);
 		count_guess(api);
+		meter_count(api->meter, METER_ENROL_REFUSED);
 		goto out;
 	}
+	meter_count(api->meter, METER_ENROLLED);
 	rc = answer_identity(d, a, e);
 out:
 	mem_wipe(m, sizeof(*m));

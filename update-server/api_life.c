@@ -128,8 +128,11 @@ static int authorise_device(struct server_api *api, struct peer *peer,
 {
 	struct device_id id;
 
-	if (store_device_authorise(api->store, &peer->fingerprint, &id, e))
+	if (store_device_authorise(api->store, &peer->fingerprint, &id, e)) {
+		if (e->code == ERR_REFUSED)
+			meter_count(api->meter, METER_REVOKED_SEEN);
 		return -1;
+	}
 	hex_format((struct slice){ id.bytes, DEVICE_ID_LEN }, peer->id);
 	return 0;
 }
@@ -176,13 +179,19 @@ static int open_parts(struct server_api *api, struct err *e)
 	return 0;
 }
 
-int api_open(const struct config *c, struct keeper *k, struct server_api **out,
-	     struct err *e)
+static void note_commit(void *ctx, uint64_t ns)
+{
+	meter_committed(ctx, ns);
+}
+
+int api_open(const struct config *c, struct keeper *k, struct meter *m,
+	     struct server_api **out, struct err *e)
 {
 	struct server_api *api = mem_alloc(1, sizeof(*api));
 
 	api->config = c;
 	api->keeper = k;
+	api->meter = m;
 	api->dirfd = -1;
 	api->started = utc_now();
 	(void)pthread_mutex_init(&api->publishing, NULL);
@@ -191,12 +200,14 @@ int api_open(const struct config *c, struct keeper *k, struct server_api **out,
 	(void)pthread_mutex_init(&api->guessing, NULL);
 	(void)pthread_mutex_init(&api->checkpointing, NULL);
 	(void)pthread_rwlock_init(&api->orders_lock, NULL);
+	expiry_init(&api->expiry);
 	api->acts.burst = ACTS_BURST;
 	api->acts.per_minute = ACTS_PER_MINUTE;
 	if (open_parts(api, e)) {
 		api_close(api);
 		return -1;
 	}
+	store_watch_commits(api->store, note_commit, m);
 	if (api_check_log(api, e)) {
 		api_close(api);
 		return -1;
@@ -227,6 +238,7 @@ void api_close(struct server_api *api)
 	(void)pthread_mutex_destroy(&api->guessing);
 	(void)pthread_mutex_destroy(&api->checkpointing);
 	(void)pthread_rwlock_destroy(&api->orders_lock);
+	expiry_done(&api->expiry);
 	orders_free(api->orders);
 	ways_free(api->ways);
 	free(api);

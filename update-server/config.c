@@ -16,6 +16,11 @@
 		(section), (name), INI_TEXT, offsetof(struct config, member),  \
 			0, 0, false                                            \
 	}
+#define FLAG(section, name, member)                                            \
+	{                                                                      \
+		(section), (name), INI_BOOL, offsetof(struct config, member),  \
+			0, 0, false                                            \
+	}
 #define NUMBER(section, name, member, min, max)                                \
 	{                                                                      \
 		(section), (name), INI_NUMBER,                                 \
@@ -34,6 +39,8 @@ static const struct ini_key keys[] = {
 	TEXT("listen", "enrolment", listen[LISTENER_ENROLMENT]),
 	TEXT("listen", "device", listen[LISTENER_DEVICE]),
 	TEXT("listen", "people", listen[LISTENER_PEOPLE]),
+	TEXT("listen", "metrics", metrics),
+	FLAG("log", "json", log_json),
 	TEXT("tls", "certificate", tls_certificate),
 	TEXT("tls", "key", tls_key),
 	TEXT("tls", "device_ca", device_ca),
@@ -122,6 +129,23 @@ int address_parse(struct slice text, struct address *out, struct err *e)
 	return 0;
 }
 
+/* Monitoring is neither encrypted nor asked who it is: for this machine only.
+ */
+static int check_metrics(const char *text, struct err *e)
+{
+	struct address a;
+
+	if (!text)
+		return 0;
+	if (address_parse(slice_of(text), &a, e))
+		return -1;
+	if (a.v6 ? strcmp(a.host, "::1") == 0 : strncmp(a.host, "127.", 4) == 0)
+		return 0;
+	return err_set(e, ERR_CONFIG,
+		       "only a loopback address: what is shown there is not "
+		       "encrypted, and whoever asks is answered");
+}
+
 static int check(const struct config *c, const char *file, struct err *e)
 {
 	struct address ignored;
@@ -135,6 +159,8 @@ static int check(const struct config *c, const char *file, struct err *e)
 			return err_in(e, "%s: [listen] %s", file,
 				      listener_name((enum listener)i));
 	}
+	if (check_metrics(c->metrics, e))
+		return err_in(e, "%s: [listen] metrics", file);
 	if (listening == 0)
 		return err_set(e, ERR_CONFIG, "%s: no [listen] address", file);
 	return 0;

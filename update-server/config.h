@@ -42,9 +42,11 @@ struct config {
 	char *environment;
 	char *user;                   /* run as; NULL: stay who we are */
 	char *listen[LISTENER_COUNT]; /* "host:port"; NULL: not served */
-	char *tls_certificate;        /* PEM */
-	char *tls_key;                /* keyfile */
-	char *device_ca;      /* PEM: what device certificates chain to */
+	char *metrics;         /* loopback "host:port"; NULL: not served */
+	bool log_json;         /* log lines as JSON */
+	char *tls_certificate; /* PEM */
+	char *tls_key;         /* keyfile */
+	char *device_ca;       /* PEM: what device certificates chain to */
 	char *tls_unlock;     /* how to open it: unlock.h; NULL: ask a person */
 	char *keeper_unlock;  /* how the keeper opens its own keys: unlock.h */
 	uint64_t poll_sec;    /* between two check-ins of a device */

@@ -88,6 +88,18 @@ static void begin_end(struct conn *c);
 static void read_stop(struct conn *c);
 static void start_handshakes(struct conn_pool *p);
 
+/* ---- counting ------------------------------------------------------------ */
+
+static struct meter *meter_of(const struct conn *c)
+{
+	return c->port->site.meter;
+}
+
+static void count_failed_handshake(const struct conn *c, enum meter_tls why)
+{
+	meter_tls_failed(meter_of(c), c->port->site.listener, why);
+}
+
 /* ---- lists --------------------------------------------------------------- */
 
 static struct list *list_of(struct conn *c)
@@ -172,6 +184,7 @@ static void conn_close(struct conn *c)
 	c->closing = true;
 	list_remove(c);
 	c->pool->counts[c->port->site.listener]--;
+	meter_closed(meter_of(c), c->port->site.listener);
 	if (c->working)
 		(void)uv_cancel((uv_req_t *)&c->work); /* if not begun */
 	uv_close((uv_handle_t *)&c->tcp, on_closed);
@@ -248,6 +261,8 @@ static void on_deadline(uv_timer_t *timer)
 		step(c);
 		break;
 	default:
+		if (c->phase == PHASE_HANDSHAKE)
+			count_failed_handshake(c, METER_TLS_TIMEOUT);
 		conn_close(c);
 		break;
 	}
@@ -348,6 +363,7 @@ static void flush(struct conn *c)
 		return;
 	}
 	c->put += c->out.len;
+	meter_sent(meter_of(c), c->port->site.listener, c->out.len);
 	if (sent > 0 && (size_t)sent == c->out.len) {
 		buf_done(&c->out);
 		return;
@@ -380,6 +396,8 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *bytes)
 	if (got == 0)
 		return;
 	if (got < 0) {
+		if (c->phase == PHASE_HANDSHAKE)
+			count_failed_handshake(c, METER_TLS_LEFT);
 		conn_close(c);
 		return;
 	}
@@ -478,6 +496,9 @@ static void after_handshake(uv_work_t *work, int status)
 	}
 	flush(c);
 	if (c->failed) {
+		count_failed_handshake(c, tls_lacks_certificate(c->tls)
+						  ? METER_TLS_CERTIFICATE
+						  : METER_TLS_PROTOCOL);
 		c->ending = true; /* the alert was flushed */
 	} else if (c->handshake_done && !c->closing) {
 		/* Here and not on the worker: the loop looks at all peers. */
@@ -758,6 +779,7 @@ static void make_room(struct conn_pool *p, enum listener listener)
 		struct conn *oldest = p->lists[listener][order[i]].first;
 
 		if (oldest) {
+			meter_crowded_out(meter_of(oldest), listener);
 			conn_close(oldest);
 			return;
 		}
@@ -779,6 +801,7 @@ static struct conn *conn_new(struct conn_pool *p, const struct conn_port *port)
 	c->handles = 2;
 	p->alive++;
 	p->counts[port->site.listener]++;
+	meter_opened(port->site.meter, port->site.listener);
 	list_append(c, LIST_STRANGERS);
 	return c;
 }

@@ -8,6 +8,7 @@
 #include "common/fs.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/steady.h"
 #include "common/text.h"
 #include "common/utc.h"
 
@@ -41,6 +42,7 @@ struct exchange {
 	size_t head_len;
 	struct http_request http;
 	const struct route *route;
+	uint64_t since; /* the request was whole; 0: it is not yet */
 
 	struct buf body;    /* whole, or one piece of an upload */
 	uint64_t body_left; /* still to come */
@@ -138,6 +140,8 @@ static void put_answer(struct exchange *x, struct answer *a, struct slice body)
 	struct err never; /* the buffer has no ceiling that this could reach */
 	int rc;
 
+	meter_answered(x->site->meter, x->site->listener, x->route, a->status,
+		       x->since ? steady_ns() - x->since : 0);
 	a->close = x->last;
 	x->out.len = x->out_used = 0;
 	rc = answer_format(a, &x->out, &never);
@@ -272,6 +276,8 @@ static void advance_body(struct exchange *x)
 		x->state = STATE_SPILL;
 	else
 		x->state = x->body_left == 0 ? STATE_HANDLE : STATE_BODY;
+	if (x->state == STATE_HANDLE)
+		x->since = steady_ns();
 }
 
 static void start_body(struct exchange *x)
@@ -595,6 +601,7 @@ static void next_request(struct exchange *x)
 	x->head_len = 0;
 	x->http = (struct http_request){ 0 };
 	x->route = NULL;
+	x->since = 0;
 	x->state = STATE_HEAD;
 	if (ahead > 0)
 		read_head(x);

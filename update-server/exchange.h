@@ -10,7 +10,7 @@
 #ifndef UPDATE_SERVER_EXCHANGE_H
 #define UPDATE_SERVER_EXCHANGE_H
 
-#include "update-server/route.h"
+#include "update-server/meter.h"
 
 /* A large body travels in pieces of this size, either way. */
 #define EXCHANGE_PIECE ((size_t)128 * 1024)
@@ -18,6 +18,7 @@
 /* What all connections of a listener share. */
 struct exchange_site {
 	enum listener listener;
+	struct meter *meter; /* NULL: nobody counts */
 	const struct route *routes;
 	size_t route_count;
 	struct server_api *api;

@@ -238,6 +238,7 @@ static int field_host(struct fields *f, struct slice v, unsigned *status,
 	if (v.len == 0)
 		return refuse(status, 400, e, "an empty Host");
 	f->has_host = true;
+	f->q->host = v;
 	return 0;
 }
 

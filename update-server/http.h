@@ -42,6 +42,7 @@ struct http_range {
 struct http_request {
 	enum method method;
 	struct slice path; /* '/' first, printable ASCII, not decoded */
+	struct slice host; /* checked for its alphabet alone */
 	bool has_length;   /* Content-Length was given */
 	uint64_t body_len;
 	bool expect_continue;

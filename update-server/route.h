@@ -111,6 +111,7 @@ int response_json(struct response *a, unsigned status, struct json *value,
 
 /* ---- life ---------------------------------------------------------------- */
 
+struct meter;  /* what is counted: meter.h */
 struct keeper; /* the process that alone holds the CA and online keys */
 
 /*
@@ -123,8 +124,8 @@ int keeper_start(const struct config *c, struct keeper **out,
 void keeper_stop(struct keeper *k);
 
 /* Open store and repository. After api_close() no handler runs any more. */
-int api_open(const struct config *c, struct keeper *k, struct server_api **out,
-	     struct err *e) NODISCARD;
+int api_open(const struct config *c, struct keeper *k, struct meter *m,
+	     struct server_api **out, struct err *e) NODISCARD;
 void api_close(struct server_api *api);
 
 /* Called about once a second on a worker thread, never twice at a time:

@@ -138,6 +138,8 @@ static struct json *addresses(const struct server *s)
 		if (at)
 			json_set_text(all, listener_name((enum listener)i), at);
 	}
+	if (server_metrics_address(s))
+		json_set_text(all, "metrics", server_metrics_address(s));
 	return all;
 }
 
@@ -156,6 +158,9 @@ static void print_lines(const struct server *s)
 			printf("%-9s  https://%s  for %s\n",
 			       listener_name((enum listener)i), at, whom[i]);
 	}
+	if (server_metrics_address(s))
+		printf("%-9s  http://%s  for monitoring on this machine\n",
+		       "metrics", server_metrics_address(s));
 }
 
 /* On standard output, and in run/listeners.json once every port is bound. */
@@ -187,8 +192,8 @@ out:
 /* ---- the life of the server ---------------------------------------------- */
 
 /* Bind while we may bind low ports; nothing is accepted yet. */
-static int open_listeners(const struct config *c, struct server **out,
-			  struct err *e)
+static int open_listeners(const struct config *c, struct meter *m,
+			  struct server **out, struct err *e)
 {
 	struct buf certificate = BUF_INIT(PEM_MAX);
 	struct buf key = BUF_SECRET(X509_PEM_MAX_LEN);
@@ -197,6 +202,8 @@ static int open_listeners(const struct config *c, struct server **out,
 				      .routes = server_routes,
 				      .route_count = server_route_count,
 				      .authorise = server_authorise,
+				      .pages = server_pages,
+				      .meter = m,
 				      .tick = api_tick };
 	int rc = -1;
 
@@ -208,6 +215,7 @@ static int open_listeners(const struct config *c, struct server **out,
 	setup.device_ca = buf_slice(&ca);
 	for (int i = 0; i < LISTENER_COUNT; i++)
 		setup.listen[i] = c->listen[i];
+	setup.metrics = c->metrics;
 	rc = server_open(&setup, out, e);
 out:
 	buf_done(&certificate);
@@ -237,36 +245,38 @@ out:
 	return rc;
 }
 
-static int serve(const struct config *c, struct server *s, struct keeper *k,
-		 int run_dirfd, bool as_json, struct err *e)
+static int serve(struct server *s, struct server_api *api, int run_dirfd,
+		 bool as_json, struct err *e)
 {
-	struct server_api *api = NULL;
 	int rc = -1;
 
-	if (api_open(c, k, &api, e) == 0 &&
-	    announce(s, run_dirfd, as_json, e) == 0)
+	if (announce(s, run_dirfd, as_json, e) == 0)
 		rc = server_run(s, api, run_dirfd, e);
 	if (rc == 0) /* it names ports that are gone */
 		rc = fs_remove(run_dirfd, "listeners.json", e);
-	api_close(api);
 	return rc;
 }
 
 static int run(struct config *c, bool as_json, struct err *e)
 {
+	struct meter *meter = meter_new(server_routes, server_route_count);
 	struct keeper *keeper = NULL;
 	struct server *server = NULL;
+	struct server_api *api = NULL;
 	int run_dirfd = -1, lock = -1, rc = -1;
 
 	if (prepare_process(&c->limits, e) ||
 	    lock_folder(c, &run_dirfd, &lock, e) ||
-	    keeper_start(c, &keeper, e) || open_listeners(c, &server, e) ||
-	    drop_privileges(c, e))
+	    keeper_start(c, &keeper, e) ||
+	    open_listeners(c, meter, &server, e) || drop_privileges(c, e) ||
+	    api_open(c, keeper, meter, &api, e))
 		goto out;
-	rc = serve(c, server, keeper, run_dirfd, as_json, e);
+	rc = serve(server, api, run_dirfd, as_json, e);
 out:
+	api_close(api);
 	server_close(server);
 	keeper_stop(keeper);
+	meter_free(meter);
 	fs_close(&lock);
 	fs_close(&run_dirfd);
 	return rc;
@@ -310,6 +320,7 @@ int command_run(int argc, char **argv, struct err *e)
 			       "name one folder or one --config FILE");
 	if (config_load(file ? NULL : operands[0], file, &config, e))
 		return -1;
+	log_set_json(config.log_json);
 	rc = check_only ? check_files(&config, e) : run(&config, as_json, e);
 	if (rc == 0 && check_only)
 		printf("the configuration is good\n");

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update-server/server.h"
 
-#include <arpa/inet.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -13,8 +12,8 @@
 #include "common/text.h"
 
 #include "update-server/conn.h"
+#include "update-server/listen.h"
 
-#define BACKLOG 1024
 #define TICK_MS 1000
 
 struct door {
@@ -22,13 +21,14 @@ struct door {
 	struct conn_port port;
 	uv_tcp_t tcp;
 	bool open;
-	char address[SERVER_ADDRESS_MAX];
+	char address[LISTEN_ADDRESS_MAX];
 };
 
 struct server {
 	uv_loop_t loop;
 	struct door doors[LISTENER_COUNT];
 	struct conn_pool *pool;
+	struct scrape *scrape; /* NULL: not served */
 	const struct limits *limits;
 	struct server_api *api;
 	void (*tick)(struct server_api *api);
@@ -46,54 +46,12 @@ static int fail(struct err *e, int rc, const char *what)
 
 /* ---- opening ------------------------------------------------------------- */
 
-static int note_address(struct door *d, struct err *e)
-{
-	struct sockaddr_storage sa = { 0 };
-	struct sockaddr_in *v4 = (struct sockaddr_in *)&sa;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&sa;
-	int len = sizeof(sa);
-	char host[INET6_ADDRSTRLEN];
-	int rc = uv_tcp_getsockname(&d->tcp, (struct sockaddr *)&sa, &len);
-
-	if (rc == 0)
-		rc = sa.ss_family == AF_INET6
-			     ? uv_ip6_name(v6, host, sizeof(host))
-			     : uv_ip4_name(v4, host, sizeof(host));
-	if (rc)
-		return fail(e, rc, "address");
-	if (sa.ss_family == AF_INET6)
-		return text_format(d->address, sizeof(d->address), e, "[%s]:%u",
-				   host, ntohs(v6->sin6_port));
-	return text_format(d->address, sizeof(d->address), e, "%s:%u", host,
-			   ntohs(v4->sin_port));
-}
-
 static void on_connection(uv_stream_t *listening, int status)
 {
 	struct door *d = listening->data;
 
 	if (status == 0 && !d->server->stopping)
 		conn_pool_accept(d->server->pool, listening, &d->port);
-}
-
-static int listen_at(struct door *d, const char *text, struct err *e)
-{
-	struct sockaddr_storage sa = { 0 };
-	struct address a;
-	int rc;
-
-	if (address_parse(slice_of(text), &a, e))
-		return -1;
-	rc = a.v6 ? uv_ip6_addr(a.host, a.port, (struct sockaddr_in6 *)&sa)
-		  : uv_ip4_addr(a.host, a.port, (struct sockaddr_in *)&sa);
-	if (rc == 0)
-		rc = uv_tcp_bind(&d->tcp, (const struct sockaddr *)&sa,
-				 a.v6 ? UV_TCP_IPV6ONLY : 0);
-	if (rc == 0)
-		rc = uv_listen((uv_stream_t *)&d->tcp, BACKLOG, on_connection);
-	if (rc)
-		return fail(e, rc, text);
-	return note_address(d, e);
 }
 
 static int open_door(struct server *s, enum listener listener,
@@ -110,6 +68,7 @@ static int open_door(struct server *s, enum listener listener,
 	d->server = s;
 	d->port.site = (struct exchange_site){
 		.listener = listener,
+		.meter = setup->meter,
 		.routes = setup->routes,
 		.route_count = setup->route_count,
 		.authorise = setup->authorise,
@@ -122,7 +81,8 @@ static int open_door(struct server *s, enum listener listener,
 		return fail(e, rc, "socket");
 	d->tcp.data = d;
 	d->open = true;
-	return listen_at(d, setup->listen[listener], e);
+	return listen_at(&d->tcp, setup->listen[listener], on_connection,
+			 d->address, e);
 }
 
 static int open_doors(struct server *s, const struct server_setup *setup,
@@ -133,6 +93,9 @@ static int open_doors(struct server *s, const struct server_setup *setup,
 		    open_door(s, (enum listener)i, setup, e))
 			return err_in(e, "%s listener",
 				      listener_name((enum listener)i));
+	if (setup->metrics &&
+	    scrape_open(&s->loop, setup->metrics, setup->pages, &s->scrape, e))
+		return err_in(e, "metrics listener");
 	return 0;
 }
 
@@ -181,6 +144,11 @@ const char *server_address(const struct server *s, enum listener listener)
 	return s->doors[listener].open ? s->doors[listener].address : NULL;
 }
 
+const char *server_metrics_address(const struct server *s)
+{
+	return s->scrape ? scrape_address(s->scrape) : NULL;
+}
+
 /* ---- the end ------------------------------------------------------------- */
 
 static void close_handle(uv_handle_t *handle, void *ctx)
@@ -195,6 +163,7 @@ static void close_doors(struct server *s)
 	for (int i = 0; i < LISTENER_COUNT; i++)
 		if (s->doors[i].open)
 			close_handle((uv_handle_t *)&s->doors[i].tcp, NULL);
+	scrape_stop(s->scrape);
 }
 
 /* The last connection is gone: nothing keeps the loop but our own handles. */
@@ -244,6 +213,7 @@ void server_close(struct server *s)
 	(void)uv_run(&s->loop, UV_RUN_DEFAULT);
 	(void)uv_loop_close(&s->loop);
 	conn_pool_free(s->pool);
+	scrape_free(s->scrape);
 	for (int i = 0; i < LISTENER_COUNT; i++)
 		tls_server_close(s->doors[i].port.tls);
 	free(s);
@@ -284,6 +254,8 @@ int server_run(struct server *s, struct server_api *api, int upload_dirfd,
 	int rc = uv_signal_start(&s->sigterm, on_signal, SIGTERM);
 
 	s->api = api;
+	if (s->scrape)
+		scrape_start(s->scrape, api);
 	for (int i = 0; i < LISTENER_COUNT; i++) {
 		s->doors[i].port.site.api = api;
 		s->doors[i].port.site.upload_dirfd = upload_dirfd;

@@ -8,14 +8,15 @@
 #ifndef UPDATE_SERVER_SERVER_H
 #define UPDATE_SERVER_SERVER_H
 
-#include "update-server/route.h"
-
-/* Longest "[address]:port" with its NUL. */
-#define SERVER_ADDRESS_MAX 64
+#include "update-server/meter.h"
+#include "update-server/scrape.h"
 
 struct server_setup {
 	const struct limits *limits;        /* must outlive the server */
 	const char *listen[LISTENER_COUNT]; /* "host:port"; NULL: none */
+	const char *metrics;                /* likewise */
+	const struct scrape_page *pages;    /* of metrics */
+	struct meter *meter;                /* NULL: nobody counts */
 	struct slice certificate, key;      /* PEM; not needed after opening */
 	struct slice device_ca;
 	const struct route *routes;
@@ -35,6 +36,7 @@ int server_open(const struct server_setup *setup, struct server **out,
 
 /* "127.0.0.1:8443", with the real port; NULL for what is not served. */
 const char *server_address(const struct server *s, enum listener listener);
+const char *server_metrics_address(const struct server *s);
 
 /* Serve until a signal says stop and all is done. Uploads wait in a folder. */
 int server_run(struct server *s, struct server_api *api, int upload_dirfd,

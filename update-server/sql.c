@@ -8,6 +8,7 @@
 #include <sqlite3.h>
 
 #include "common/mem.h"
+#include "common/steady.h"
 #include "common/text.h"
 
 #define STATEMENTS_MAX 160
@@ -23,6 +24,8 @@ struct sql_query {
 struct sql {
 	sqlite3 *handle;
 	struct sql_query queries[STATEMENTS_MAX];
+	void (*seen)(void *ctx, uint64_t ns); /* a commit; NULL: nobody */
+	void *seen_ctx;
 };
 
 static int fail(sqlite3 *handle, struct err *e, const char *what)
@@ -155,11 +158,29 @@ int sql_begin(struct sql *db, struct err *e)
 	return sql_run(db, "BEGIN IMMEDIATE", SQL_NOTHING, NULL, e);
 }
 
+void sql_watch_commits(struct sql *db, void (*seen)(void *ctx, uint64_t ns),
+		       void *ctx)
+{
+	db->seen = seen;
+	db->seen_ctx = ctx;
+}
+
+static int commit(struct sql *db, struct err *e)
+{
+	uint64_t from = steady_ns();
+
+	if (sql_run(db, "COMMIT", SQL_NOTHING, NULL, e))
+		return -1;
+	if (db->seen)
+		db->seen(db->seen_ctx, steady_ns() - from);
+	return 0;
+}
+
 int sql_finish(struct sql *db, int rc, struct err *e)
 {
 	struct err ignored;
 
-	if (rc == 0 && sql_run(db, "COMMIT", SQL_NOTHING, NULL, e) == 0)
+	if (rc == 0 && commit(db, e) == 0)
 		return 0;
 	/* The first failure is the one worth reporting. */
 	if (sql_run(db, "ROLLBACK", SQL_NOTHING, NULL, &ignored))

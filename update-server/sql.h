@@ -56,6 +56,9 @@ int sql_migrate(struct sql *db, const char *const *steps, size_t count,
 		struct err *e) NODISCARD;
 
 int sql_begin(struct sql *db, struct err *e) NODISCARD;
+/* Tell how long each commit took. Called within sql_finish(). */
+void sql_watch_commits(struct sql *db, void (*seen)(void *ctx, uint64_t ns),
+		       void *ctx);
 /* Commit if rc is 0, else roll back; returns rc, or -1 if commit failed. */
 int sql_finish(struct sql *db, int rc, struct err *e) NODISCARD;
 

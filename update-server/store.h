@@ -31,6 +31,17 @@ int store_open(const char *path, struct store **out, struct err *e) NODISCARD;
 /* Writes what is pending (last-seen times). */
 void store_close(struct store *s);
 
+/* ---- for monitoring ------------------------------------------------------ */
+
+/* Tell how long each commit took; called under the lock. */
+void store_watch_commits(struct store *s, void (*seen)(void *ctx, uint64_t ns),
+			 void *ctx);
+/* Can it be written? Commits something that changes nothing. ERR_SPACE... */
+int store_probe(struct store *s, struct err *e) NODISCARD;
+/* How many attempts are in each state, over all rollouts; from counters. */
+int store_attempt_totals(struct store *s, uint64_t counts[ATTEMPT_STATES],
+			 struct err *e) NODISCARD;
+
 /* ---- keys and people ----------------------------------------------------- */
 
 /*

@@ -502,6 +502,14 @@ int tls_handshake(struct tls *t, bool *done, struct err *e)
 	return 0;
 }
 
+bool tls_lacks_certificate(const struct tls *t)
+{
+	uint32_t flags = mbedtls_ssl_get_verify_result(&t->ssl);
+
+	/* All ones: there is no session whose peer could be judged. */
+	return flags != 0 && flags != UINT32_MAX;
+}
+
 bool tls_peer(const struct tls *t, struct sha256 *fingerprint,
 	      int64_t *not_after, struct slice *der)
 {

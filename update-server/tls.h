@@ -62,6 +62,9 @@ int tls_take(struct tls *t, struct buf *out, struct err *e) NODISCARD;
  */
 int tls_handshake(struct tls *t, bool *done, struct err *e) NODISCARD;
 
+/* After a handshake that failed: was it for the peer's certificate? */
+bool tls_lacks_certificate(const struct tls *t);
+
 /*
  * The certificate that the peer proved to hold, and its end; false without one.
  * A device's may have ended (route.h says what it may still ask); nothing else

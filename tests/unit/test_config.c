@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update-server/config.h"
 
+#include "common/text.h"
+
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -28,6 +30,8 @@ static void a_short_file_gives_everything_else_its_default(void **state)
 	assert_ok(parse(LISTEN, &c, &e));
 	assert_string_equal(c.listen[LISTENER_DEVICE], "127.0.0.1:0");
 	assert_null(c.listen[LISTENER_PEOPLE]);
+	assert_null(c.metrics);
+	assert_false(c.log_json);
 	assert_string_equal(c.tls_certificate, "tls.pem");
 	assert_int_equal(c.limits.handshake_sec, 10);
 	assert_int_equal(c.limits.idle_sec, 75);
@@ -81,6 +85,27 @@ static void every_limit_is_read_and_bounded(void **state)
 	}
 }
 
+static void monitoring_is_for_this_machine_alone(void **state)
+{
+	static const char *const good[] = { "127.0.0.1:0", "127.9.9.9:9464",
+					    "[::1]:9464" };
+	struct config c = { 0 };
+	char text[128];
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		assert_ok(text_format(text, sizeof(text), &e,
+				      LISTEN "metrics = %s\n"
+					     "[log]\njson = yes\n",
+				      good[i]));
+		assert_ok(config_parse(slice_of(text), "f", &c, &e));
+		assert_string_equal(c.metrics, good[i]);
+		assert_true(c.log_json);
+		config_done(&c);
+	}
+}
+
 static void refuses_what_it_does_not_know(void **state)
 {
 	static const char *const bad[] = {
@@ -93,6 +118,13 @@ static void refuses_what_it_does_not_know(void **state)
 		"[listen]\ndevice = 127.0.0.1\n",
 		"[listen]\ndevice = 127.0.0.1:65536\n",
 		"[listen]\nadmin = 127.0.0.1:1\n",
+		LISTEN "metrics = 0.0.0.0:0\n",
+		LISTEN "metrics = 1.127.0.0:0\n",
+		LISTEN "metrics = [::]:0\n",
+		LISTEN "metrics = [::2]:0\n",
+		LISTEN "metrics = localhost:0\n",
+		"[listen]\nmetrics = 127.0.0.1:0\n",
+		LISTEN "[log]\njson = maybe\n",
 	};
 
 	(void)state;
@@ -190,6 +222,7 @@ int main(void)
 		cmocka_unit_test(
 			a_short_file_gives_everything_else_its_default),
 		cmocka_unit_test(every_limit_is_read_and_bounded),
+		cmocka_unit_test(monitoring_is_for_this_machine_alone),
 		cmocka_unit_test(refuses_what_it_does_not_know),
 		cmocka_unit_test(reads_literal_addresses_alone),
 		cmocka_unit_test(paths_are_meant_from_the_servers_folder),

@@ -1,0 +1,180 @@
+#!/bin/sh
+# What monitoring sees: numbers that promtool and a real Prometheus read, health
+# and readiness, alerts that fire when they should, and a log of JSON lines.
+. "$(dirname "$0")/server-lib.sh"
+rules=$(dirname "$0")/../../packaging/prometheus
+
+command -v curl >/dev/null || {
+	echo "no curl"
+	exit 77
+}
+prometheus_pid=
+stop_all() {
+	[ -z "$prometheus_pid" ] || kill "$prometheus_pid" 2>/dev/null || :
+	[ -z "$prometheus_pid" ] || wait "$prometheus_pid" 2>/dev/null || :
+	stop_server
+}
+trap stop_all EXIT
+
+# A page of the monitoring listener, into $WORK/page; its status in $status.
+get() { # path, curl's options
+	page=$1
+	shift
+	status=$(curl -s -o "$WORK/page" -w '%{http_code}' "$@" \
+		"http://$(listener metrics)$page")
+}
+answers() { # status, path, curl's options
+	expected=$1
+	shift
+	get "$@"
+	[ "$status" = "$expected" ] || {
+		cat "$WORK/page"
+		die "$*: $status, not $expected"
+	}
+}
+# A sample of the last /metrics is this.
+shows() {
+	grep -qx -- "$1" "$WORK/page" || {
+		grep -v '^#\|seconds_bucket' "$WORK/page"
+		die "no sample: $1"
+	}
+}
+
+# It is off unless somebody asks for it, and then for this machine alone.
+make_server
+make_repo "$WORK/repo"
+make_release "$WORK/repo" r1 "$WORK/publish"
+start_server
+! grep -q metrics "$WORK/server/run/listeners.json" || die "metrics are on"
+stop_server
+conf=$WORK/server/server.conf
+cp "$conf" "$WORK/conf"
+for at in 0.0.0.0:0 192.0.2.1:0 '[::]:0' 1.127.0.1:0 'localhost:0'; do
+	sed "s|^people = .*|&\nmetrics = $at|" "$WORK/conf" >"$conf"
+	want 3 "$server" run "$WORK/server" --check-config
+	said "metrics"
+done
+sed "s|^people = .*|&\nmetrics = 127.0.0.1:0|" "$WORK/conf" >"$conf"
+printf '[log]\njson = true\n' >>"$conf"
+: >"$WORK/server.log"
+start_server
+
+# Alive at once; ready as soon as there is something to serve.
+answers 200 /health
+answers 503 /ready
+grep -q "no metadata is served" "$WORK/page" || die "it says why not"
+want 0 op release import "$WORK/publish"
+answers 200 /ready
+grep -q '"ready":true' "$WORK/page" || die "ready"
+
+# Nobody but who monitors this machine.
+answers 404 /
+answers 404 /v1/people/status
+answers 405 /metrics -X POST -d x
+answers 403 /metrics -H "Host: evil.example"
+answers 403 /metrics -H "Origin: http://evil.example"
+answers 200 /metrics -H "Host: localhost:1"
+answers 200 /health --head
+
+# A device comes, is offered an update and takes it; another is revoked.
+op cohort create fleet
+for n in a b; do
+	make_device "$n" fleet
+	want 0 device "$n" enroll --claim-file "$WORK/devices/$n/claim"
+	want 0 device "$n" check
+done
+want 0 op rollout create first --release r1 --cohort fleet
+want 0 op rollout start first
+want 0 device a update
+want 0 device a check
+id=$(sed -n 's/.*"device-enrolled","id":"\([0-9a-f]*\)".*/\1/p' \
+	"$WORK/server.log" | tail -n 1)
+want 0 op device revoke "$id"
+want 10 device b check
+
+answers 200 /metrics
+cp "$WORK/page" "$WORK/metrics"
+shows 'pawl_enrolled_total 2'
+shows 'pawl_checkins_total{outcome="update"} 1'
+shows 'pawl_revoked_seen_total [1-9][0-9]*'
+shows 'pawl_attempts{state="confirmed"} 1'
+shows 'pawl_audit_behind 0'
+shows 'pawl_requests_total{listener="device",route="/v1/checkin",method="POST",status="200"} [1-9]'
+shows 'pawl_requests_total{listener="device",route="/v1/checkin",method="POST",status="403"} [1-9]'
+shows 'pawl_request_seconds_count{listener="device"} [1-9][0-9]*'
+shows 'pawl_store_commit_seconds_count [1-9][0-9]*'
+shows 'pawl_sent_bytes_total{listener="device"} [1-9][0-9]*'
+shows 'pawl_disk_free_bytes [1-9][0-9]*'
+for role in root targets snapshot timestamp; do
+	shows "pawl_metadata_expiry_timestamp_seconds{role=\"$role\"} [1-9][0-9]*"
+done
+for name in tls device-ca; do
+	shows "pawl_certificate_expiry_timestamp_seconds{name=\"$name\"} [1-9][0-9]*"
+done
+# No label and no value names a device, a person or a claim.
+for secret in "$id" "$(cat "$WORK/devices/a/claim")" admin fleet; do
+	! grep -v "^#" "$WORK/metrics" | grep -q -- "$secret" || die "metrics name $secret"
+done
+
+# What cannot shake hands is counted with its reason.
+curl -sk -o /dev/null "https://$(listener device)/" || :
+printf 'GET / HTTP/1.0\r\n\r\n' | timeout 5 curl -s -o /dev/null -m 2 \
+	"telnet://$(listener device)" || :
+answers 200 /metrics
+shows 'pawl_tls_failures_total{listener="device",reason="certificate"} [1-9]'
+shows 'pawl_tls_failures_total{listener="device",reason="protocol"} [1-9]'
+
+# Every line of the log is an object with time, level and event.
+stop_server
+if command -v python3 >/dev/null; then
+	python3 - "$WORK/server.log" <<'PY' || die "the log is not JSON lines"
+import json, sys
+# What is printed at the start goes to the same file, as text.
+lines = [l for l in open(sys.argv[1]) if l.startswith("{")]
+events = [json.loads(l) for l in lines]
+assert all({"time", "level", "event"} <= set(e) for e in events)
+assert "device-enrolled" in {e["event"] for e in events}
+assert any(type(e.get("attempt")) is int for e in events)
+assert not any(" info " in l for l in open(sys.argv[1]))
+PY
+fi
+
+command -v promtool >/dev/null && command -v prometheus >/dev/null || {
+	echo "skipped: no prometheus (make deps GROUP=observe)"
+	exit 0
+}
+promtool check metrics <"$WORK/metrics" >"$WORK/said" 2>&1 || {
+	cat "$WORK/said"
+	die "promtool finds fault with the metrics"
+}
+[ ! -s "$WORK/said" ] || { cat "$WORK/said"; die "promtool complains"; }
+want 0 promtool check rules "$rules/pawl-alerts.yml"
+want 0 promtool test rules "$rules/pawl-alerts-test.yml"
+
+# And a real one finds it up.
+start_server
+cat >"$WORK/prometheus.yml" <<YML
+global: { scrape_interval: 1s, evaluation_interval: 1s }
+rule_files: [ "$(cd "$rules" && pwd)/pawl-alerts.yml" ]
+scrape_configs:
+  - job_name: pawl
+    static_configs: [ { targets: [ "$(listener metrics)" ] } ]
+YML
+port=$((20000 + $$ % 20000))
+prometheus --config.file="$WORK/prometheus.yml" --log.level=warn \
+	--storage.tsdb.path="$WORK/tsdb" \
+	--web.listen-address="127.0.0.1:$port" >"$WORK/prometheus.log" 2>&1 &
+prometheus_pid=$!
+for _ in $(seq 100); do
+	curl -s "http://127.0.0.1:$port/api/v1/query?query=pawl_build_info" \
+		>"$WORK/page" 2>/dev/null && grep -q environment "$WORK/page" &&
+		break
+	sleep 0.2
+done
+grep -q '"environment":"demo"' "$WORK/page" || {
+	cat "$WORK/prometheus.log"
+	die "Prometheus has nothing of ours"
+}
+curl -s "http://127.0.0.1:$port/api/v1/query?query=up" | grep -q '"1"\]' ||
+	die "Prometheus finds it down"
+echo "monitoring sees what goes on"

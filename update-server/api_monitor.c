@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What monitoring is shown: numbers, and whether all is well. From counters and
+ * a few single rows: what a scrape costs does not grow with the fleet. No label
+ * names a device, a person or anything that a device may choose.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "common/mem.h"
+
+#include "update-server/api.h"
+#include "update-server/scrape.h"
+
+#define MEGABYTE UINT64_C(1000000)
+
+/* ---- the machine --------------------------------------------------------- */
+
+static void expose_build(struct server_api *api, struct exposition *x)
+{
+	exposition_family(x, "pawl_build_info", EXPOSE_GAUGE,
+			  "What runs here; always 1.");
+	exposition_int(x,
+		       EXPOSE_LABELS({ "version", VERSION },
+				     { "environment",
+				       environment_name(api->environment) }),
+		       1);
+	exposition_family(x, "pawl_start_time_seconds", EXPOSE_GAUGE,
+			  "Since when, in Unix time.");
+	exposition_int(x, EXPOSE_PLAIN, api->started);
+}
+
+static void expose_file(struct server_api *api, struct exposition *x,
+			const char *file)
+{
+	struct stat st;
+
+	if (fstatat(api->dirfd, file, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		exposition_int(x, EXPOSE_LABELS({ "file", file }), st.st_size);
+}
+
+static void expose_disk(struct server_api *api, struct exposition *x)
+{
+	struct statvfs fs;
+
+	exposition_family(x, "pawl_database_bytes", EXPOSE_GAUGE,
+			  "Size of the database's files.");
+	expose_file(api, x, "store.sqlite");
+	expose_file(api, x, "store.sqlite-wal");
+	if (fstatvfs(api->dirfd, &fs) == 0) {
+		exposition_family(x, "pawl_disk_free_bytes", EXPOSE_GAUGE,
+				  "What is free where the server's folder "
+				  "lies.");
+		exposition_int(x, EXPOSE_PLAIN,
+			       (int64_t)(fs.f_bavail * fs.f_frsize));
+	}
+	exposition_family(x, "pawl_disk_reserve_bytes", EXPOSE_GAUGE,
+			  "With less than this free, acts are refused.");
+	exposition_int(x, EXPOSE_PLAIN,
+		       (int64_t)(api->config->reserve_mb * MEGABYTE));
+}
+
+/* ---- what ends ----------------------------------------------------------- */
+
+static int expose_expiry(struct server_api *api, struct exposition *x,
+			 struct err *e)
+{
+	struct expiry_of *roles = mem_alloc(EXPIRY_MAX, sizeof(*roles));
+	size_t count;
+	int rc = expiry_read(&api->expiry, api->store, roles, &count, e);
+
+	if (rc == 0)
+		exposition_family(x, "pawl_metadata_expiry_timestamp_seconds",
+				  EXPOSE_GAUGE,
+				  "When a role's metadata ends, in Unix time.");
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		exposition_int(x, EXPOSE_LABELS({ "role", roles[i].role }),
+			       roles[i].when);
+	free(roles);
+	return rc;
+}
+
+static void expose_certificates(struct server_api *api, struct exposition *x)
+{
+	const struct {
+		const char *name, *path;
+	} files[] = {
+		{ "tls", api->config->tls_certificate },
+		{ "device-ca", api->config->device_ca },
+	};
+
+	exposition_family(x, "pawl_certificate_expiry_timestamp_seconds",
+			  EXPOSE_GAUGE,
+			  "When a certificate ends, in Unix time.");
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		int64_t when = expiry_of_certificate(files[i].path);
+
+		if (when > 0)
+			exposition_int(x,
+				       EXPOSE_LABELS({ "name", files[i].name }),
+				       when);
+	}
+}
+
+/* ---- what goes on -------------------------------------------------------- */
+
+static void count_rollout(void *ctx, const struct rollout *r)
+{
+	int64_t *counts = ctx;
+
+	counts[r->state]++;
+}
+
+static int expose_rollouts(struct server_api *api, struct exposition *x,
+			   struct err *e)
+{
+	int64_t rollouts[ROLLOUT_COMPLETED + 1] = { 0 };
+	uint64_t attempts[ATTEMPT_STATES];
+
+	if (store_rollout_each(api->store, count_rollout, rollouts, e) ||
+	    store_attempt_totals(api->store, attempts, e))
+		return -1;
+	exposition_family(x, "pawl_rollouts", EXPOSE_GAUGE,
+			  "Rollouts by state.");
+	for (int i = 0; i <= ROLLOUT_COMPLETED; i++)
+		exposition_int(x,
+			       EXPOSE_LABELS({ "state",
+					       rollout_state_name((
+						       enum rollout_state)i) }),
+			       rollouts[i]);
+	exposition_family(x, "pawl_attempts", EXPOSE_GAUGE,
+			  "Attempts of devices at updates, by state.");
+	for (int i = 0; i < ATTEMPT_STATES; i++)
+		exposition_int(x,
+			       EXPOSE_LABELS({ "state",
+					       attempt_state_name((
+						       enum attempt_state)i) }),
+			       (int64_t)attempts[i]);
+	return 0;
+}
+
+static int expose_log(struct server_api *api, struct exposition *x,
+		      struct err *e)
+{
+	char *text = mem_alloc(AUDIT_CHECKPOINT_MAX + 1, 1);
+	uint64_t size, is_signed;
+	int rc = store_audit_size(api->store, &size, e) ||
+				 store_checkpoint_latest(api->store, &is_signed,
+							 text, e)
+			 ? -1
+			 : 0;
+
+	free(text);
+	if (rc)
+		return -1;
+	exposition_family(x, "pawl_audit_records", EXPOSE_GAUGE,
+			  "Records of the audit log.");
+	exposition_int(x, EXPOSE_PLAIN, (int64_t)size);
+	exposition_family(x, "pawl_audit_unsigned_records", EXPOSE_GAUGE,
+			  "Those at its end that no signed checkpoint covers.");
+	exposition_int(x, EXPOSE_PLAIN, (int64_t)(size - is_signed));
+	exposition_family(x, "pawl_audit_behind", EXPOSE_GAUGE,
+			  "1 if the log lacks what was signed once: a backup "
+			  "was restored, and nothing is offered.");
+	exposition_int(x, EXPOSE_PLAIN, api->behind);
+	return 0;
+}
+
+static int print_metrics(struct server_api *api, struct response *a,
+			 struct err *e)
+{
+	struct exposition x;
+
+	a->type = EXPOSITION_TYPE;
+	exposition_begin(&x, &a->body);
+	expose_build(api, &x);
+	meter_expose(api->meter, &x);
+	expose_disk(api, &x);
+	expose_certificates(api, &x);
+	if (expose_expiry(api, &x, e) || expose_rollouts(api, &x, e) ||
+	    expose_log(api, &x, e))
+		return -1;
+	return exposition_end(&x, e);
+}
+
+/* ---- is all well? -------------------------------------------------------- */
+
+/* Alive: the loop and a worker brought us here. */
+static int print_health(struct server_api *api, struct response *a,
+			struct err *e)
+{
+	struct json *j = api_answer();
+
+	(void)api;
+	a->type = "application/json";
+	json_set_text(j, "health", "ok");
+	return response_json(a, 200, j, e);
+}
+
+static void add_reason(struct json *reasons, const char *text)
+{
+	struct json *reason = json_new_object();
+
+	json_set_text(reason, "reason", text);
+	json_add(reasons, reason);
+}
+
+static void check_metadata(struct server_api *api, struct json *reasons)
+{
+	int64_t expires;
+
+	(void)pthread_mutex_lock(&api->publishing);
+	expires = api->timestamp_expires;
+	(void)pthread_mutex_unlock(&api->publishing);
+	if (expires == 0)
+		add_reason(reasons, "no metadata is served");
+	else if (expires <= utc_now())
+		add_reason(reasons, "the timestamp has expired");
+}
+
+/* Able to do what it is for: to store what devices say, and to offer. */
+static int print_ready(struct server_api *api, struct response *a,
+		       struct err *e)
+{
+	struct json *j = api_answer(), *reasons = json_new_array();
+	struct err why = { 0 };
+	bool ready;
+
+	if (store_probe(api->store, &why))
+		add_reason(reasons, why.msg);
+	if (store_check_whole(api->store, &why))
+		add_reason(reasons, why.msg);
+	check_metadata(api, reasons);
+	ready = json_count(reasons) == 0;
+	a->type = "application/json";
+	json_set_bool(j, "ready", ready);
+	json_set(j, "reasons", reasons);
+	return response_json(a, ready ? 200 : 503, j, e);
+}
+
+const struct scrape_page server_pages[] = {
+	{ "/metrics", print_metrics },
+	{ "/health", print_health },
+	{ "/ready", print_ready },
+	{ NULL, NULL },
+};

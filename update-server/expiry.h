@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * expiry - when what devices are served ends: each role's metadata, and the
+ * certificates. A file never changes under its name, so each is read once; the
+ * timestamp, which does, is small.
+ */
+#ifndef UPDATE_SERVER_EXPIRY_H
+#define UPDATE_SERVER_EXPIRY_H
+
+#include <pthread.h>
+
+#include "update-server/store.h"
+
+/* root, targets, snapshot, timestamp, and the delegated roles. */
+#define EXPIRY_MAX (4 + STORE_ROLES_MAX)
+
+struct expiry_of {
+	char role[NAME_MAX_LEN + 1];
+	char file[TUF_NAME_MAX]; /* that this was read in */
+	int64_t when;
+};
+
+/* Zeroed but for its lock. */
+struct expiry {
+	pthread_mutex_t lock;
+	struct expiry_of roles[EXPIRY_MAX];
+	size_t count;
+};
+
+void expiry_init(struct expiry *x);
+void expiry_done(struct expiry *x);
+
+/*
+ * What is served now, into `out`; *count is 0 before the first import. A role
+ * that devices cannot use is left out.
+ */
+int expiry_read(struct expiry *x, struct store *s,
+		struct expiry_of out[EXPIRY_MAX], size_t *count,
+		struct err *e) NODISCARD;
+
+/* When a certificate file's first one ends; 0 if it cannot be read. */
+int64_t expiry_of_certificate(const char *path);
+
+#endif
