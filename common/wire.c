@@ -8,6 +8,9 @@
 
 #define WIRE_VERSION  1
 #define ENROL_LABEL   "pawl/enrol/v2"
+#define JOIN_LABEL    "pawl/join/v1"
+#define JOIN_GROUP    4
+#define RETRY_MAX     3600
 #define INTERVAL_MAX  (31 * UTC_DAY)
 #define CLAIM_GROUPS  4
 #define CLAIM_GROUP   8 /* hex digits */
@@ -193,7 +196,9 @@ int wire_format_enrol(const struct wire_enrol *m, struct buf *out,
 {
 	struct json *j = message_new();
 
-	json_set_hex(j, "claim", (struct slice){ m->claim, WIRE_CLAIM_LEN });
+	if (!m->asks)
+		json_set_hex(j, "claim",
+			     (struct slice){ m->claim, WIRE_CLAIM_LEN });
 	json_set_hex(j, "nonce", (struct slice){ m->nonce, WIRE_NONCE_LEN });
 	json_set_text(j, "product", m->product);
 	json_set_text(j, "model", m->model);
@@ -233,7 +238,9 @@ int wire_parse_enrol(struct slice in, struct wire_enrol *m, struct err *e)
 
 	if (message_open(in, known, &j, e))
 		return -1;
-	if (json_get_hex(j, "claim", got.claim, WIRE_CLAIM_LEN, e) ||
+	got.asks = !json_get(j, "claim");
+	if ((!got.asks &&
+	     json_get_hex(j, "claim", got.claim, WIRE_CLAIM_LEN, e)) ||
 	    json_get_hex(j, "nonce", got.nonce, WIRE_NONCE_LEN, e) ||
 	    get_text(j, "product", is_name, got.product, sizeof(got.product),
 		     e) ||
@@ -261,23 +268,65 @@ int wire_format_identity(const struct wire_identity *m, struct buf *out,
 	return message_end(j, out, e);
 }
 
-int wire_parse_identity(struct slice in, struct wire_identity *m, struct err *e)
+static int get_identity(const struct json *j, struct wire_identity *m,
+			struct err *e)
 {
 	struct wire_identity got = { 0 };
-	struct json *j;
-	int rc = -1;
 
-	if (message_open(in, NULL, &j, e))
-		return -1;
 	if (json_get_hex(j, "device", got.device.bytes, DEVICE_ID_LEN, e) ||
 	    get_text(j, "cohort", is_name, got.cohort, sizeof(got.cohort), e) ||
 	    get_text(j, "certificate", is_any, got.certificate,
 		     sizeof(got.certificate), e))
-		goto out;
+		return -1;
 	*m = got;
-	rc = 0;
-out:
+	return 0;
+}
+
+int wire_parse_identity(struct slice in, struct wire_identity *m, struct err *e)
+{
+	struct json *j;
+	int rc;
+
+	if (message_open(in, NULL, &j, e))
+		return -1;
+	rc = get_identity(j, m, e);
 	json_free(j);
+	return rc;
+}
+
+int wire_format_joined(const struct wire_joined *m, struct buf *out,
+		       struct err *e)
+{
+	struct json *j;
+
+	if (m->admitted)
+		return wire_format_identity(&m->identity, out, e);
+	j = message_new();
+	json_set_hex(j, "waiting", (struct slice){ m->nonce, WIRE_NONCE_LEN });
+	json_set_int(j, "retry", m->retry_sec);
+	return message_end(j, out, e);
+}
+
+int wire_parse_joined(struct slice in, struct wire_joined *m, struct err *e)
+{
+	struct wire_joined got = { 0 };
+	struct json *j;
+	int rc;
+
+	if (message_open(in, NULL, &j, e))
+		return -1;
+	got.admitted = !json_get(j, "waiting");
+	if (got.admitted)
+		rc = get_identity(j, &got.identity, e);
+	else
+		rc = json_get_hex(j, "waiting", got.nonce, WIRE_NONCE_LEN, e) ||
+				     get_u32(j, "retry", RETRY_MAX,
+					     &got.retry_sec, e)
+			     ? -1
+			     : 0;
+	json_free(j);
+	if (rc == 0)
+		*m = got;
 	return rc;
 }
 
@@ -692,6 +741,62 @@ int wire_enrol_check(const struct wire_enrol *m, struct ec_public *key,
 out:
 	buf_wipe(&message);
 	return rc;
+}
+
+/* Five bits each; no I, L, O, U, which are misread (Crockford's base 32). */
+static const char join_digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+void wire_join_code(const struct ec_public *key,
+		    const uint8_t nonce[WIRE_NONCE_LEN],
+		    char out[WIRE_JOIN_CODE_LEN + 1])
+{
+	uint8_t in[sizeof(JOIN_LABEL) - 1 + WIRE_NONCE_LEN + EC_SPKI_LEN];
+	struct sha256 digest;
+	uint64_t bits = 0;
+
+	memcpy(in, JOIN_LABEL, sizeof(JOIN_LABEL) - 1);
+	memcpy(in + sizeof(JOIN_LABEL) - 1, nonce, WIRE_NONCE_LEN);
+	ec_public_to_spki(key, in + sizeof(JOIN_LABEL) - 1 + WIRE_NONCE_LEN);
+	sha256_of((struct slice){ in, sizeof(in) }, &digest);
+	for (size_t i = 0; i < 5; i++)
+		bits = bits << 8 | digest.bytes[i];
+	for (size_t i = 0; i < WIRE_JOIN_CODE_LEN; i++) {
+		if (i == JOIN_GROUP) {
+			out[i] = '-';
+			continue;
+		}
+		out[i] = join_digits[bits >> 35 & 31];
+		bits <<= 5;
+	}
+	out[WIRE_JOIN_CODE_LEN] = 0;
+}
+
+int wire_parse_join_code(struct slice text, char out[WIRE_JOIN_CODE_LEN + 1],
+			 struct err *e)
+{
+	char got[WIRE_JOIN_CODE_LEN + 1] = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		char c = (char)text.ptr[i];
+
+		if (c == '-' && i == JOIN_GROUP)
+			continue;
+		if (c >= 'a' && c <= 'z')
+			c = (char)(c - 'a' + 'A');
+		if (n == WIRE_JOIN_CODE_LEN || c == 0 ||
+		    !strchr(join_digits, c))
+			goto bad;
+		if (n == JOIN_GROUP)
+			got[n++] = '-';
+		got[n++] = c;
+	}
+	if (n != WIRE_JOIN_CODE_LEN)
+		goto bad;
+	memcpy(out, got, sizeof(got));
+	return 0;
+bad:
+	return err_set(e, ERR_FORMAT, "not a code as XXXX-XXXX");
 }
 
 static bool is_space(uint8_t c)

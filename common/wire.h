@@ -6,6 +6,7 @@
  * Enrolment listener (no client certificate):
  *	POST /v1/nonce   {}            -> struct wire_nonce
  *	POST /v1/enrol   wire_enrol    -> struct wire_identity
+ *	POST /v1/join    wire_enrol    -> struct wire_joined
  *	GET  /metadata/<file>          (root chain, timestamp, ...)
  * Device listener (client certificate required):
  *	POST /v1/checkin wire_checkin  -> struct wire_decision
@@ -36,6 +37,7 @@ struct wire_nonce {
 };
 
 struct wire_enrol {
+	bool asks; /* has no claim code (all zero then): an officer decides */
 	uint8_t claim[WIRE_CLAIM_LEN];
 	uint8_t nonce[WIRE_NONCE_LEN];
 	char product[NAME_MAX_LEN + 1];
@@ -54,6 +56,17 @@ struct wire_identity {
 	struct device_id device;
 	char cohort[NAME_MAX_LEN + 1];
 	char certificate[X509_PEM_MAX_LEN]; /* the leaf */
+};
+
+/*
+ * The answer to a device without a claim code: the identity, or that it waits
+ * for an officer, who is to compare the code of wire_join_code().
+ */
+struct wire_joined {
+	bool admitted;
+	struct wire_identity identity;
+	uint8_t nonce[WIRE_NONCE_LEN]; /* of the first time that it asked */
+	uint32_t retry_sec;            /* when to ask again */
 };
 
 /* A new key for the same device, signed by the old one; the device and its old
@@ -126,6 +139,10 @@ int wire_format_identity(const struct wire_identity *m, struct buf *out,
 			 struct err *e) NODISCARD;
 int wire_parse_identity(struct slice in, struct wire_identity *m,
 			struct err *e) NODISCARD;
+int wire_format_joined(const struct wire_joined *m, struct buf *out,
+		       struct err *e) NODISCARD;
+int wire_parse_joined(struct slice in, struct wire_joined *m,
+		      struct err *e) NODISCARD;
 int wire_format_renew(const struct wire_renew *m, struct buf *out,
 		      struct err *e) NODISCARD;
 int wire_parse_renew(struct slice in, struct wire_renew *m,
@@ -171,6 +188,21 @@ int wire_enrol_check(const struct wire_enrol *m, struct ec_public *key,
 int wire_renew_message(const struct sha256 *certificate,
 		       const struct ec_public *new_key, struct buf *out,
 		       struct err *e) NODISCARD;
+
+#define WIRE_JOIN_CODE_LEN 9 /* "XXXX-XXXX" */
+
+/*
+ * What a waiting device shows and an officer compares: 40 bits of the SHA-256
+ * of "pawl/join/v1", the server's nonce and the key's SubjectPublicKeyInfo, in
+ * digits and letters that nobody confuses. The nonce comes first: who would
+ * have another key show the same code has until its connection idles out.
+ */
+void wire_join_code(const struct ec_public *key,
+		    const uint8_t nonce[WIRE_NONCE_LEN],
+		    char out[WIRE_JOIN_CODE_LEN + 1]);
+/* As people type it: in either case, with or without the dash. */
+int wire_parse_join_code(struct slice text, char out[WIRE_JOIN_CODE_LEN + 1],
+			 struct err *e) NODISCARD;
 
 /* A claim code as people see it: "xxxxxxxx-xxxxxxxx-xxxxxxxx-xxxxxxxx". */
 int wire_parse_claim(struct slice text, uint8_t claim[WIRE_CLAIM_LEN],

@@ -160,7 +160,8 @@ int api_keys_json(struct server_api *api, const struct store_release *r,
 		  struct err *e) NODISCARD;
 
 api_handler api_metadata_get, api_target_get, api_site_get;
-api_handler api_nonce, api_enrol;
+api_handler api_nonce, api_enrol, api_join;
+api_handler api_waiting_list, api_waiting_approve, api_waiting_deny;
 api_handler api_checkin, api_report;
 api_handler api_envelope_get, api_envelopes_put, api_envelopes_get,
 	api_registry, api_registry_more;

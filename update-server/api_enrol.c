@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Enrolment: a claim code and a proven key become a device. */
+/* Enrolment: a claim code, or an officer's word, and a proven key become a
+ * device. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,8 @@
 #include "common/x509.h"
 
 #include "update-server/api.h"
+
+#define JOIN_RETRY_SEC 10
 
 int api_nonce(struct server_api *api, const struct request *q,
 	      struct response *a, struct err *e)
@@ -74,7 +77,8 @@ static int check_proof(const struct wire_enrol *m, struct sha256 *spki,
 	return 0;
 }
 
-/* Have the keeper make a certificate, and register it with the claim. */
+/* Have the keeper make a certificate, and register it with the claim, if the
+ * device has one. */
 static int register_device(struct server_api *api, const struct wire_enrol *m,
 			   const struct sha256 *claim, struct store_device *d,
 			   struct err *e)
@@ -104,32 +108,55 @@ out:
 	return rc;
 }
 
-static int enrol(struct server_api *api, const struct wire_enrol *m,
-		 struct store_device *d, struct err *e)
+static int admit(struct server_api *api, const struct wire_enrol *m,
+		 const struct store_ask *ask, struct store_device *d,
+		 struct err *e)
 {
-	struct store_ask ask = { .product = m->product,
-				 .model = m->model,
-				 .decrypt = &m->decrypt.key,
-				 .now = utc_now() };
 	char id[2 * DEVICE_ID_LEN + 1];
-	bool again = false;
 
-	sha256_of((struct slice){ m->claim, WIRE_CLAIM_LEN }, &ask.claim);
-	if (check_proof(m, &ask.spki, e) ||
-	    store_enrol_check(api->store, &ask, &again, d, e))
-		return -1;
-	/* The answer was lost on its way: the same one again. */
-	if (again)
-		return 0;
-	d->spki = ask.spki;
+	d->spki = ask->spki;
 	d->decrypt = m->decrypt;
-	if (register_device(api, m, &ask.claim, d, e))
+	if (register_device(api, m, m->asks ? NULL : &ask->claim, d, e))
 		return -1;
 	hex_format((struct slice){ d->facts.id.bytes, DEVICE_ID_LEN }, id);
 	log_event(LOG_INFO, "device-enrolled",
 		  "id=%s product=%s model=%s cohort=%s", id, d->facts.product,
 		  d->facts.model, d->facts.cohort);
 	return 0;
+}
+
+/* *again: the answer was lost on its way, and is d. */
+static int look(struct server_api *api, const struct wire_enrol *m,
+		struct store_ask *ask, bool *again, struct store_device *d,
+		struct err *e)
+{
+	*ask = (struct store_ask){ .product = m->product,
+				   .model = m->model,
+				   .decrypt = &m->decrypt.key,
+				   .claim = store_no_claim,
+				   .now = utc_now() };
+	if (!m->asks)
+		sha256_of((struct slice){ m->claim, WIRE_CLAIM_LEN },
+			  &ask->claim);
+	return check_proof(m, &ask->spki, e) ||
+			       store_enrol_check(api->store, ask, again, d, e)
+		       ? -1
+		       : 0;
+}
+
+static int enrol(struct server_api *api, const struct wire_enrol *m,
+		 struct store_device *d, struct err *e)
+{
+	struct store_ask ask;
+	bool again = false;
+
+	if (m->asks)
+		return err_set(e, ERR_REFUSED,
+			       "a claim code is needed here: /v1/join is for "
+			       "those without");
+	if (look(api, m, &ask, &again, d, e))
+		return -1;
+	return again ? 0 : admit(api, m, &ask, d, e);
 }
 
 static int answer_identity(const struct store_device *d, struct response *a,
@@ -146,6 +173,18 @@ static int answer_identity(const struct store_device *d, struct response *a,
 	return rc;
 }
 
+static int read_enrol(struct server_api *api, const struct request *q,
+		      struct wire_enrol *m, struct err *e)
+{
+	/* Claim codes that were used since would be good again. */
+	return store_check_whole(api->store, e) ||
+			       may_guess(api, utc_now(), e) ||
+			       wire_parse_enrol(q->body, m, e) ||
+			       take_nonce(q, m, e)
+		       ? -1
+		       : 0;
+}
+
 int api_enrol(struct server_api *api, const struct request *q,
 	      struct response *a, struct err *e)
 {
@@ -153,9 +192,7 @@ int api_enrol(struct server_api *api, const struct request *q,
 	struct store_device *d = mem_alloc(1, sizeof(*d));
 	int rc = -1;
 
-	/* Claim codes that were used since would be good again. */
-	if (store_check_whole(api->store, e) || may_guess(api, utc_now(), e) ||
-	    wire_parse_enrol(q->body, m, e) || take_nonce(q, m, e))
+	if (read_enrol(api, q, m, e))
 		goto out;
 	if (enrol(api, m, d, e)) {
 		log_event(LOG_WARNING, "enrolment-refused", "why=%s", e->msg);
@@ -169,5 +206,79 @@ out:
 	mem_wipe(m, sizeof(*m));
 	free(m);
 	free(d);
+	return rc;
+}
+
+/* ---- without a claim code ------------------------------------------------ */
+
+static int wait_for_officer(struct server_api *api, const struct wire_enrol *m,
+			    const struct store_ask *ask,
+			    struct store_waiting *w, struct err *e)
+{
+	struct ec_public key;
+
+	if (api->config->waiting_max == 0)
+		return err_set(e, ERR_REFUSED,
+			       "a device needs a claim code here");
+	if (wire_enrol_check(m, &key, e))
+		return -1;
+	w->spki = ask->spki;
+	memcpy(w->nonce, m->nonce, WIRE_NONCE_LEN);
+	memcpy(w->product, m->product, sizeof(w->product));
+	memcpy(w->model, m->model, sizeof(w->model));
+	wire_join_code(&key, m->nonce, w->code);
+	return store_wait(api->store, w, api->config->waiting_max, ask->now, e);
+}
+
+static int join(struct server_api *api, const struct wire_enrol *m,
+		struct store_device *d, struct wire_joined *out, struct err *e)
+{
+	struct store_waiting w = { .state = WAITING_OPEN };
+	struct store_ask ask;
+
+	if (!m->asks)
+		return err_set(e, ERR_REFUSED,
+			       "who has a claim code takes /v1/enrol");
+	if (look(api, m, &ask, &out->admitted, d, e))
+		return -1;
+	if (out->admitted)
+		return 0;
+	if (wait_for_officer(api, m, &ask, &w, e))
+		return -1;
+	out->admitted = w.state == WAITING_APPROVED;
+	out->retry_sec = JOIN_RETRY_SEC;
+	memcpy(out->nonce, w.nonce, WIRE_NONCE_LEN);
+	if (out->admitted)
+		return admit(api, m, &ask, d, e);
+	if (w.since == ask.now) {
+		count_guess(api); /* so that nobody floods the list */
+		log_event(LOG_INFO, "device-waits",
+			  "code=%s product=%s model=%s", w.code, w.product,
+			  w.model);
+	}
+	return 0;
+}
+
+int api_join(struct server_api *api, const struct request *q,
+	     struct response *a, struct err *e)
+{
+	struct wire_enrol *m = mem_alloc(1, sizeof(*m));
+	struct store_device *d = mem_alloc(1, sizeof(*d));
+	struct wire_joined *out = mem_alloc(1, sizeof(*out));
+	int rc = -1;
+
+	if (read_enrol(api, q, m, e))
+		goto out;
+	if (join(api, m, d, out, e)) {
+		log_event(LOG_WARNING, "join-refused", "why=%s", e->msg);
+		count_guess(api);
+		goto out;
+	}
+	rc = out->admitted ? answer_identity(d, a, e)
+			   : wire_format_joined(out, &a->body, e);
+out:
+	free(m);
+	free(d);
+	free(out);
 	return rc;
 }

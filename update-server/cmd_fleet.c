@@ -4,11 +4,73 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "common/wire.h"
 
 #include "update-server/commands.h"
 #include "update-server/ui.h"
 
 /* ---- devices ------------------------------------------------------------- */
+
+int command_device_waiting(int argc, char **argv, struct err *e)
+{
+	static const char *const columns[] = { "code",   "state", "product",
+					       "model",  "since", "expires",
+					       "cohort", NULL };
+
+	return ui_list(argc, argv, "/v1/people/waiting", "waiting", columns, e);
+}
+
+static int decide(int argc, char **argv, bool approve, struct err *e)
+{
+	const char *cohort = NULL;
+	struct ui u = { 0 };
+	const struct opt opts[] = {
+		UI_OPTIONS(&u),
+		/* Only who approves has it. */
+		OPT_TEXT("cohort", "C", &cohort, "the cohort it joins"),
+		OPT_END,
+	};
+	char code[WIRE_JOIN_CODE_LEN + 1];
+	struct json *body;
+	int rc = -1;
+
+	if (ui_start(&u, argc, argv, opts, 1, e))
+		goto out;
+	if (approve == !cohort) {
+		(void)err_set(e, ERR_USAGE,
+			      approve ? "--cohort is needed"
+				      : "--cohort is for who approves");
+		goto out;
+	}
+	if (wire_parse_join_code(slice_of(u.operands[0]), code, e)) {
+		(void)err_set(e, ERR_USAGE, "the device shows it: XXXX-XXXX");
+		goto out;
+	}
+	body = json_new_object();
+	json_set_text(body, "code", code);
+	if (approve)
+		json_set_text(body, "cohort", cohort);
+	rc = ui_act(&u,
+		    approve ? "/v1/people/device-approve"
+			    : "/v1/people/device-deny",
+		    body,
+		    approve ? "approved: it is let in when it asks next"
+			    : "denied",
+		    e);
+out:
+	ui_done(&u);
+	return rc;
+}
+
+int command_device_approve(int argc, char **argv, struct err *e)
+{
+	return decide(argc, argv, true, e);
+}
+
+int command_device_deny(int argc, char **argv, struct err *e)
+{
+	return decide(argc, argv, false, e);
+}
 
 int command_device_list(int argc, char **argv, struct err *e)
 {

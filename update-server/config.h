@@ -52,8 +52,10 @@ struct config {
 	uint64_t poll_sec;    /* between two check-ins of a device */
 	uint64_t device_days; /* life of a device certificate */
 	uint64_t enrol_rate;  /* enrolments per minute, all together */
-	char *audit_export;   /* folder of the newest audit checkpoint */
-	uint64_t reserve_mb;  /* of free disk, kept for the audit log */
+	uint64_t
+		waiting_max; /* devices that wait for an officer; 0: none may */
+	char *audit_export;  /* folder of the newest audit checkpoint */
+	uint64_t reserve_mb; /* of free disk, kept for the audit log */
 	struct limits limits;
 };
 

@@ -19,7 +19,8 @@ static const struct right rights[] = {
 	{ P "order-plan", "operator" },    { P "order-sign", "operator" },
 	{ P "order-discard", "operator" }, { P "rollout-resume", "operator" },
 	{ P "tokens", "officer" },         { P "token-revoke", "officer" },
-	{ P "token-activate", "officer" }, { P "device-revoke", "officer" },
+	{ P "token-activate", "officer" }, { P "device-approve", "officer" },
+	{ P "device-deny", "officer" },    { P "device-revoke", "officer" },
 	{ P "device-release", "officer" }, { P "device-retire", "officer" },
 	{ P "bundle", "officer" },
 };

@@ -200,17 +200,58 @@ struct store_ask {
 	int64_t now;
 };
 
+/* ask->claim of those whom an officer let in; no code has this digest. */
+extern const struct sha256 store_no_claim;
+
 int store_enrol_check(struct store *s, const struct store_ask *ask, bool *again,
 		      struct store_device *out, struct err *e) NODISCARD;
 
 /*
  * Use up the claim and register the device, its key and its certificate, all
  * or nothing. The cohort comes from the claim and is filled in. Fails as above,
- * also for all but one of several racing for a claim.
+ * also for all but one of several racing for a claim. Without a claim (NULL) it
+ * is the approval of the device's key that is used up.
  */
 int store_enrol(struct store *s, const struct sha256 *claim,
 		struct store_device *d, const struct audit_by *by,
 		struct err *e) NODISCARD;
+
+/* A device without a claim code, until an officer has decided. */
+struct store_waiting {
+	struct sha256 spki;
+	char code[WIRE_JOIN_CODE_LEN + 1];
+	uint8_t nonce[WIRE_NONCE_LEN]; /* that the code is made with */
+	char product[NAME_MAX_LEN + 1];
+	char model[NAME_MAX_LEN + 1];
+	enum waiting_state {
+		WAITING_OPEN,
+		WAITING_APPROVED,
+		WAITING_DENIED
+	} state;
+	char cohort[NAME_MAX_LEN + 1]; /* once approved */
+	int64_t since, expires;
+};
+
+#define STORE_WAITING_SEC  3600  /* for an officer to come */
+#define STORE_APPROVED_SEC 86400 /* for the device to ask again */
+
+/*
+ * Put it among those who wait, at most max of them, or fill in how it stands
+ * since it first asked. ERR_REFUSED once it was denied; ERR_BUSY if too many
+ * wait; ERR_CONFLICT if the key is known.
+ */
+int store_wait(struct store *s, struct store_waiting *w, uint64_t max,
+	       int64_t now, struct err *e) NODISCARD;
+/* By the time since when. */
+int store_waiting_each(struct store *s, int64_t now,
+		       void (*visit)(void *ctx, const struct store_waiting *w),
+		       void *ctx, struct err *e) NODISCARD;
+/* Who compared the code lets it in, or keeps it out. ERR_NOT_FOUND: it does not
+ * wait (any more); ERR_CONFLICT: it was decided before. */
+int store_waiting_approve(struct store *s, const char *code, const char *cohort,
+			  const struct audit_by *by, struct err *e) NODISCARD;
+int store_waiting_deny(struct store *s, const char *code,
+		       const struct audit_by *by, struct err *e) NODISCARD;
 
 /*
  * ERR_REFUSED for an unknown, revoked or quarantined certificate. While a

@@ -124,6 +124,12 @@ static const char *const schema[] = {
 	"CREATE TABLE claim_refusal (batch INTEGER NOT NULL,"
 	" why INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (batch, why))"
 	" WITHOUT ROWID;",
+
+	/* Devices without a claim, until an officer has decided. */
+	("CREATE TABLE waiting (spki BLOB PRIMARY KEY, code TEXT NOT NULL UNIQUE,"
+	 " nonce BLOB NOT NULL, product TEXT NOT NULL, model TEXT NOT NULL,"
+	 " state INTEGER NOT NULL, cohort TEXT NOT NULL, since INTEGER NOT NULL,"
+	 " expires INTEGER NOT NULL) WITHOUT ROWID;"),
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)

@@ -53,6 +53,9 @@ int store_claim_take_locked(struct store *s, const struct sha256 *claim,
 			    struct store_device *d, int64_t now, int64_t *token,
 			    struct err *e) NODISCARD;
 
+/* Inside a transaction: use up an approval. Fills in the device's cohort. */
+int store_waiting_take_locked(struct store *s, struct store_device *d,
+			      int64_t now, struct err *e) NODISCARD;
 /* Start a batch's life, unless it has. */
 int store_batch_start_locked(struct store *s, int64_t id, int64_t now,
 			     struct err *e) NODISCARD;

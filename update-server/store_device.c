@@ -60,6 +60,8 @@ static int one_device(struct sql_query *q, bool *found,
 	return sql_end(q, e);
 }
 
+const struct sha256 store_no_claim;
+
 int store_enrol_check(struct store *s, const struct store_ask *ask, bool *again,
 		      struct store_device *out, struct err *e)
 {
@@ -75,7 +77,7 @@ int store_enrol_check(struct store *s, const struct store_ask *ask, bool *again,
 			       sql_text(ask->product), sql_text(ask->model),
 			       sql_blob(ask->decrypt->point, EC_POINT_LEN)));
 	rc = one_device(q, again, out, e);
-	if (rc == 0 && !*again)
+	if (rc == 0 && !*again && !sha256_equal(&ask->claim, &store_no_claim))
 		rc = store_claim_check_locked(s, ask, e);
 	return store_unlock(s, rc);
 }
@@ -107,7 +109,8 @@ static int enrol(struct store *s, const struct sha256 *claim,
 	int64_t token = 0;
 
 	hex_format((struct slice){ f->id.bytes, DEVICE_ID_LEN }, who);
-	if (store_claim_take_locked(s, claim, d, by->now, &token, e) ||
+	if ((claim ? store_claim_take_locked(s, claim, d, by->now, &token, e)
+		   : store_waiting_take_locked(s, d, by->now, e)) ||
 	    store_take_key_locked(s, &d->spki, who, e))
 		return -1;
 	ec_public_fingerprint(&d->decrypt.key, &decrypt);
@@ -122,7 +125,8 @@ static int enrol(struct store *s, const struct sha256 *claim,
 		    SQL_BIND(sql_device(&f->id), sql_digest(&d->fingerprint),
 			     sql_digest(&d->spki), sql_text(f->product),
 			     sql_text(f->model), sql_text(f->cohort),
-			     sql_text(d->certificate), sql_digest(claim),
+			     sql_text(d->certificate),
+			     sql_digest(claim ? claim : &store_no_claim),
 			     sql_int(by->now),
 			     sql_blob(d->decrypt.key.point, EC_POINT_LEN),
 			     sql_blob(d->decrypt.proof, d->decrypt.proof_len)),

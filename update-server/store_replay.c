@@ -62,7 +62,6 @@ static int use_claim(const struct replay *p, struct err *e)
  * next renewal. */
 static int add_device(const struct replay *p, struct err *e)
 {
-	const struct sha256 no_claim = { { 0 } };
 	char who[2 * DEVICE_ID_LEN + 1];
 	struct sha256 certificate, key;
 
@@ -71,17 +70,17 @@ static int add_device(const struct replay *p, struct err *e)
 	    digest_in(p, "key", &key, e) || add_cohort(p, e) ||
 	    use_claim(p, e) || store_take_key_locked(p->s, &key, who, e))
 		return -1;
-	return sql_run(p->s->db,
-		       "INSERT INTO device (id, fingerprint, spki, product,"
-		       " model, cohort, certificate, claim, enrolled)"
-		       " VALUES (?, ?, ?, ?, ?, ?, '', ?, ?)",
-		       SQL_BIND(sql_device(&p->device),
-				sql_digest(&certificate), sql_digest(&key),
-				sql_text(name_in(p, "product")),
-				sql_text(name_in(p, "model")),
-				sql_text(name_in(p, "cohort")),
-				sql_digest(&no_claim), sql_int(p->r->time)),
-		       NULL, e);
+	return sql_run(
+		p->s->db,
+		"INSERT INTO device (id, fingerprint, spki, product,"
+		" model, cohort, certificate, claim, enrolled)"
+		" VALUES (?, ?, ?, ?, ?, ?, '', ?, ?)",
+		SQL_BIND(sql_device(&p->device), sql_digest(&certificate),
+			 sql_digest(&key), sql_text(name_in(p, "product")),
+			 sql_text(name_in(p, "model")),
+			 sql_text(name_in(p, "cohort")),
+			 sql_digest(&store_no_claim), sql_int(p->r->time)),
+		NULL, e);
 }
 
 /* Old and new are good until the new one is shown, as when it happened. */

@@ -72,16 +72,45 @@ static int add_proof(struct wire_enrol *m, const struct ec_private *key,
 	return rc;
 }
 
-static int ask(struct channel *source, const struct wire_enrol *m,
+/* Not yet: what we show is made with our key and the nonce of the first time
+ * that we asked, and written down for `status`. */
+static int keep_waiting(int state_fd, const struct ec_private *key,
+			const struct wire_joined *joined, struct err *e)
+{
+	char code[WIRE_JOIN_CODE_LEN + 1];
+	struct ec_public own;
+
+	ec_public_of(key, &own);
+	wire_join_code(&own, joined->nonce, code);
+	if (identity_store_code(state_fd, code, e))
+		return -1;
+	return err_set(e, ERR_BUSY,
+		       "this device waits for an officer, who is to be told "
+		       "its code: %s",
+		       code);
+}
+
+static int ask(const struct enroll_setup *setup, struct channel *source,
+	       const struct wire_enrol *m, const struct ec_private *key,
 	       struct wire_identity *out, struct err *e)
 {
 	struct buf body = BUF_INIT(WIRE_BODY_MAX);
 	struct buf got = BUF_INIT(WIRE_BODY_MAX);
+	struct wire_joined joined = { 0 };
 	int rc = -1;
 
-	if (wire_format_enrol(m, &body, e) == 0 &&
-	    source_post(source, ROUTE_ENROL, buf_slice(&body), &got, e) == 0)
-		rc = wire_parse_identity(buf_slice(&got), out, e);
+	if (wire_format_enrol(m, &body, e) ||
+	    source_post(source, m->asks ? ROUTE_JOIN : ROUTE_ENROL,
+			buf_slice(&body), &got, e))
+		goto out;
+	rc = m->asks ? wire_parse_joined(buf_slice(&got), &joined, e)
+		     : wire_parse_identity(buf_slice(&got), out, e);
+	if (rc || !m->asks)
+		goto out;
+	*out = joined.identity;
+	if (!joined.admitted)
+		rc = keep_waiting(setup->state_fd, key, &joined, e);
+out:
 	buf_wipe(&body); /* holds the claim code */
 	buf_done(&got);
 	return rc;
@@ -115,6 +144,7 @@ static int converse(const struct enroll_setup *setup, struct channel *source,
 	struct ec_private *key = NULL;
 	int rc = -1;
 
+	request.asks = m->asks;
 	memcpy(request.claim, m->claim, sizeof(request.claim));
 	memcpy(request.product, m->product, sizeof(request.product));
 	memcpy(request.model, m->model, sizeof(request.model));
@@ -122,7 +152,8 @@ static int converse(const struct enroll_setup *setup, struct channel *source,
 	    get_nonce(source, request.nonce, e) ||
 	    add_request(&request, key, e) ||
 	    add_decrypt_key(&request, setup->state_fd, key, e) ||
-	    add_proof(&request, key, e) || ask(source, &request, id, e) ||
+	    add_proof(&request, key, e) ||
+	    ask(setup, source, &request, key, id, e) ||
 	    check_identity(id, key, e))
 		goto out;
 	rc = identity_store(setup->state_fd, id, e);

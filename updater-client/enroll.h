@@ -4,6 +4,9 @@
  * one: it makes a key, proves that it holds it over the server's nonce, shows
  * its claim code, and stores the certificate that it is given.
  *
+ * Without a claim code it asks to be let in, and shows a short code of its key
+ * for an officer to compare.
+ *
  * An answer that was lost on the way is asked for again with the same key and
  * claim code. The conversation is held in a process that has the key but
  * neither network nor slots.

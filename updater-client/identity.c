@@ -11,6 +11,7 @@
 
 #define DECRYPT_NAME "decrypt.key"
 #define RECORD_NAME  "identity.json"
+#define CODE_NAME    "join.code"
 #define RECORD_MAX   1024
 #define HEX_LEN      (2 * EC_SCALAR_LEN)
 #define NAME_LEN     48
@@ -200,9 +201,28 @@ int identity_store(int state_fd, const struct wire_identity *id, struct err *e)
 	if (set_renewal(&r, slice_of(id->certificate), e) ||
 	    fs_replace_file(state_fd, name, slice_of(id->certificate), 0600,
 			    e) ||
-	    cohort_pin(state_fd, &pinned, e) || store_record(state_fd, &r, e))
+	    cohort_pin(state_fd, &pinned, e) ||
+	    fs_remove(state_fd, CODE_NAME, e) || store_record(state_fd, &r, e))
 		return err_in(e, "storing the identity");
 	return 0;
+}
+
+int identity_store_code(int state_fd, const char code[WIRE_JOIN_CODE_LEN + 1],
+			struct err *e)
+{
+	return fs_replace_file(state_fd, CODE_NAME, slice_of(code), 0600, e);
+}
+
+void identity_load_code(int state_fd, char code[WIRE_JOIN_CODE_LEN + 1])
+{
+	struct buf text = BUF_INIT(WIRE_JOIN_CODE_LEN);
+	struct err none = { 0 };
+
+	code[0] = 0;
+	if (fs_read_file(state_fd, CODE_NAME, &text, &none) == 0 &&
+	    wire_parse_join_code(buf_slice(&text), code, &none))
+		code[0] = 0;
+	buf_done(&text);
 }
 
 int identity_load(int state_fd, struct message_identity *out, bool *found,

@@ -40,6 +40,15 @@ int identity_open_decrypt_key(int state_fd, struct ec_private **out,
 int identity_store(int state_fd, const struct wire_identity *id,
 		   struct err *e) NODISCARD;
 
+/*
+ * The code that a device shows while it waits for an officer, in join.code;
+ * gone once it has an identity. "" if it does not wait. A file that holds
+ * anything else counts as none.
+ */
+int identity_store_code(int state_fd, const char code[WIRE_JOIN_CODE_LEN + 1],
+			struct err *e) NODISCARD;
+void identity_load_code(int state_fd, char code[WIRE_JOIN_CODE_LEN + 1]);
+
 /* *found is false for a device that is not enrolled. */
 int identity_load(int state_fd, struct message_identity *out, bool *found,
 		  struct err *e) NODISCARD;

@@ -1,18 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "updater-client/join.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/fs.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/steady.h"
 #include "common/utc.h"
 #include "updater-client/enroll.h"
 #include "updater-client/session.h"
 #include "updater-client/source.h"
 
 #define CLAIM_FILE_MAX 128
+#define RETRY_MS       5000
+
+/* What a device comes with. */
+struct ticket {
+	bool asks; /* with nothing */
+	uint8_t claim[WIRE_CLAIM_LEN];
+};
 
 static int read_stdin(struct buf *text, struct err *e)
 {
@@ -84,8 +94,8 @@ static int start_enroll(struct session *s, int source_fd, struct worker *out,
 }
 
 static int converse(struct session *s, struct worker *enroll,
-		    const uint8_t claim[WIRE_CLAIM_LEN],
-		    struct message_identity *out, struct err *e)
+		    const struct ticket *t, struct message_identity *out,
+		    struct err *e)
 {
 	struct message begin = {
 		.kind = MESSAGE_BEGIN,
@@ -96,7 +106,8 @@ static int converse(struct session *s, struct worker *enroll,
 	int rc;
 
 	ask.enrol.clock = begin.now;
-	memcpy(ask.enrol.claim, claim, WIRE_CLAIM_LEN);
+	ask.enrol.asks = t->asks;
+	memcpy(ask.enrol.claim, t->claim, WIRE_CLAIM_LEN);
 	(void)strncat(ask.enrol.product, s->config->product, NAME_MAX_LEN);
 	if (s->config->model)
 		(void)strncat(ask.enrol.model, s->config->model, NAME_MAX_LEN);
@@ -111,7 +122,7 @@ static int converse(struct session *s, struct worker *enroll,
 	return rc;
 }
 
-static int run(struct session *s, const uint8_t claim[WIRE_CLAIM_LEN],
+static int run(struct session *s, const struct ticket *t,
 	       struct message_identity *out, struct err *e)
 {
 	struct worker enroll = { 0 };
@@ -126,10 +137,21 @@ static int run(struct session *s, const uint8_t claim[WIRE_CLAIM_LEN],
 	fs_close(&link[0]);
 	fs_close(&link[1]);
 	if (rc == 0)
-		rc = converse(s, &enroll, claim, out, e);
+		rc = converse(s, &enroll, t, out, e);
 	worker_stop(&enroll);
 	worker_stop(&s->source);
 	return rc;
+}
+
+/* ERR_BUSY when asked to stop meanwhile. */
+static int pause_for(int stop_fd, int ms, struct err *e)
+{
+	struct pollfd p = { stop_fd, POLLIN, 0 };
+	int n = poll(&p, 1, ms);
+
+	if (n < 0 && errno != EINTR)
+		return err_sys(e, "poll");
+	return n > 0 ? err_set(e, ERR_BUSY, "asked to stop") : 0;
 }
 
 static int may_join(const struct session *s, struct err *e)
@@ -145,18 +167,39 @@ static int may_join(const struct session *s, struct err *e)
 	return 0;
 }
 
-int join_fleet(const struct settings *c, const char *claim_file, int stop_fd,
-	       struct message_identity *out, struct err *e)
+/* Ask now and then until somebody has decided, or the time is over. */
+static int run_patiently(struct session *s, const struct ticket *t,
+			 uint64_t wait_sec, struct message_identity *out,
+			 struct err *e)
 {
-	uint8_t claim[WIRE_CLAIM_LEN];
+	int64_t end = steady_ms() + (int64_t)wait_sec * 1000;
+	bool told = false;
+
+	while (run(s, t, out, e)) {
+		if (e->code != ERR_BUSY || steady_ms() >= end)
+			return -1;
+		if (!told)
+			log_event(LOG_WARNING, "waits", "why=\"%s\"", e->msg);
+		told = true;
+		if (pause_for(s->stop_fd, RETRY_MS, e))
+			return -1;
+	}
+	return 0;
+}
+
+int join_fleet(const struct settings *c, const struct join_how *how,
+	       int stop_fd, struct message_identity *out, struct err *e)
+{
+	struct ticket t = { .asks = !how->claim_file };
 	struct session s;
 	int rc = -1;
 
 	if (session_open(&s, c, stop_fd, e))
 		return -1;
-	if (may_join(&s, e) == 0 && read_claim(claim_file, claim, e) == 0)
-		rc = run(&s, claim, out, e);
-	mem_wipe(claim, sizeof(claim));
+	if (may_join(&s, e) == 0 &&
+	    (t.asks || read_claim(how->claim_file, t.claim, e) == 0))
+		rc = run_patiently(&s, &t, how->wait_sec, out, e);
+	mem_wipe(&t, sizeof(t));
 	session_close(&s);
 	if (rc == 0)
 		log_event(LOG_INFO, "enrolled", "cohort=%s", out->cohort);

@@ -6,12 +6,19 @@
 #include "updater-client/message.h"
 #include "updater-client/settings.h"
 
+struct join_how {
+	/* "-" is standard input; NULL: there is none, an officer is asked */
+	const char *claim_file;
+	uint64_t wait_sec; /* so long for an officer */
+};
+
 /*
- * claim_file "-" is standard input. A device that is enrolled already is
- * ERR_CONFLICT. Trying again after any failure is fine: key and claim code
- * stay the same.
+ * A device that is enrolled already is ERR_CONFLICT. Trying again after any
+ * failure is fine: key and claim code stay the same. ERR_BUSY: it waits for an
+ * officer; the message holds the code, and so does `status`.
  */
-int join_fleet(const struct settings *c, const char *claim_file, int stop_fd,
-	       struct message_identity *out, struct err *e) NODISCARD;
+int join_fleet(const struct settings *c, const struct join_how *how,
+	       int stop_fd, struct message_identity *out,
+	       struct err *e) NODISCARD;
 
 #endif

@@ -339,22 +339,27 @@ static int print_identity(const struct common *c,
 static int cmd_enroll(int argc, char **argv, struct err *e)
 {
 	struct common c = COMMON_INIT;
-	const char *claim_file = NULL;
+	struct join_how how = { 0 };
+	bool asks = false;
 	struct message_identity id;
 	const struct opt opts[] = {
 		COMMON_OPTS(&c),
-		OPT_TEXT("claim-file", "FILE", &claim_file,
+		OPT_TEXT("claim-file", "FILE", &how.claim_file,
 			 "the claim code; - is standard input"),
+		OPT_FLAG("ask", &asks,
+			 "without one: show a code for an officer to approve"),
+		OPT_NUMBER("wait", "SECONDS", &how.wait_sec, 86400,
+			   "so long for the officer (0)"),
 		OPT_END,
 	};
 	int rc = begin(argc, argv, opts, &c, e);
 
-	if (rc == 0 && !claim_file)
+	if (rc == 0 && asks == (how.claim_file != NULL))
 		rc = err_set(e, ERR_USAGE,
-			     "enroll needs --claim-file: a claim code is "
-			     "never an argument");
+			     "enroll needs --claim-file (a claim code is "
+			     "never an argument) or --ask");
 	if (rc == 0)
-		rc = join_fleet(&c.config, claim_file, c.stop_fd, &id, e);
+		rc = join_fleet(&c.config, &how, c.stop_fd, &id, e);
 	if (rc == 0)
 		rc = print_identity(&c, &id, e);
 	end(&c);
@@ -364,7 +369,7 @@ static int cmd_enroll(int argc, char **argv, struct err *e)
 int main(int argc, char **argv)
 {
 	static const struct command commands[] = {
-		{ "enroll", "--claim-file FILE",
+		{ "enroll", "--claim-file FILE | --ask [--wait SECONDS]",
 		  "make a key and get an identity from the server",
 		  cmd_enroll },
 		{ "check", "[--from DIR]",

@@ -320,6 +320,7 @@ static void walk_report(struct walk *w, struct wire_report *m)
 static void walk_enrol(struct walk *w, struct message_enrol *m)
 {
 	walk_time(w, &m->clock);
+	walk_bool(w, &m->asks);
 	walk_bytes(w, m->claim, sizeof(m->claim));
 	walk_text(w, m->product, sizeof(m->product));
 	walk_text(w, m->model, sizeof(m->model));

@@ -66,6 +66,7 @@ enum message_route {
 	ROUTE_REPORT,
 	ROUTE_RENEW,
 	ROUTE_RENEWED,
+	ROUTE_JOIN,
 	ROUTES
 };
 
@@ -119,6 +120,7 @@ struct message_choose {
 
 struct message_enrol {
 	int64_t clock;
+	bool asks; /* has no claim code */
 	uint8_t claim[WIRE_CLAIM_LEN];
 	char product[NAME_MAX_LEN + 1];
 	char model[NAME_MAX_LEN + 1];

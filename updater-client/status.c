@@ -11,6 +11,7 @@
 #include "common/utc.h"
 #include "updater-client/confine.h"
 #include "updater-client/history.h"
+#include "updater-client/identity.h"
 #include "updater-client/report.h"
 #include "updater-client/session.h"
 #include "updater-client/slot_image.h"
@@ -135,9 +136,15 @@ static struct json *refused_json(const struct journal *journal)
 
 static void add_identity(struct json *j, const struct session *s)
 {
+	char code[WIRE_JOIN_CODE_LEN + 1];
+
 	json_set_bool(j, "enrolled", s->enrolled);
-	if (!s->enrolled)
+	if (!s->enrolled) {
+		identity_load_code(s->state_fd, code);
+		if (code[0])
+			json_set_text(j, "join_code", code);
 		return;
+	}
 	json_set_hex(j, "device",
 		     (struct slice){ s->identity.device.bytes, DEVICE_ID_LEN });
 	json_set_text(j, "cohort", s->cohort.name);
@@ -336,6 +343,9 @@ static int print_people(const struct json *status, const struct session *s,
 		     s->has_running ? s->running.id : "nothing of ours",
 		     s->has_running ? " " : "",
 		     s->has_running ? s->running.version : "") ||
+	    (json_get(status, "join_code") &&
+	     buf_addf(out, e, "shows        %s: an officer has to approve it\n",
+		      member(status, "join_code"))) ||
 	    (s->has_running && s->running.order[0] &&
 	     buf_addf(out, e, "opened by    %s\n", s->running.order)) ||
 	    print_state(status, s, out, e) || print_trouble(status, out, e) ||

@@ -40,9 +40,10 @@ people() {
 }
 
 # The next request is exactly one act of a person, of this kind.
-# device-release needs two copies of a device, envelopes/ an encrypted release,
+# device-approve and -deny need a device that waits, device-release two copies of one, envelopes/ an encrypted release,
 # order-* keys of operators: their records are looked for in the tests of those.
 covered="payload/ metadata/ publish device-release envelopes/"
+covered="$covered device-approve device-deny"
 covered="$covered order-plan order-sign order-discard"
 act() { # route, body, act
 	covered="$covered $1"

@@ -37,6 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 TWICE(nonce)
 TWICE(enrol)
 TWICE(identity)
+TWICE(joined)
 TWICE(renew)
 TWICE(checkin)
 TWICE(report)
@@ -45,13 +46,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct slice in = { data, len };
 	uint8_t claim[WIRE_CLAIM_LEN];
-	char printed[36];
+	char printed[36], code[WIRE_JOIN_CODE_LEN + 1];
 	struct wire_decision *decision = mem_alloc(1, sizeof(*decision));
 	struct err failure, e = { 0 };
 
 	twice_nonce(in);
 	twice_enrol(in);
 	twice_identity(in);
+	twice_joined(in);
 	twice_renew(in);
 	twice_checkin(in);
 	twice_report(in);
@@ -64,6 +66,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		wire_format_claim(claim, printed);
 		assert(strlen(printed) == sizeof(printed) - 1);
 	}
+	if (wire_parse_join_code(in, code, &e) == 0)
+		assert(strlen(code) == WIRE_JOIN_CODE_LEN);
 	free(decision);
 	return 0;
 }

@@ -188,12 +188,35 @@ static void one_record_switches_and_nothing_before_it_does(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
 
+static void a_waiting_device_keeps_its_code_until_it_is_somebody(void **state)
+{
+	struct world *w = *state;
+	char code[WIRE_JOIN_CODE_LEN + 1];
+	struct err e = { 0 };
+
+	identity_load_code(w->box.dir, code);
+	assert_string_equal(code, "");
+	assert_ok(identity_store_code(w->box.dir, "ABCD-EFGH", &e));
+	identity_load_code(w->box.dir, code);
+	assert_string_equal(code, "ABCD-EFGH");
+	/* What anybody else wrote there is none. */
+	assert_ok(fs_replace_file(w->box.dir, "join.code",
+				  slice_of("\033[2J\033[1;1"), 0600, &e));
+	identity_load_code(w->box.dir, code);
+	assert_string_equal(code, "");
+	assert_ok(identity_store_code(w->box.dir, "ABCD-EFGH", &e));
+	enrol(w);
+	identity_load_code(w->box.dir, code);
+	assert_string_equal(code, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_renewal_is_due_when_two_thirds_are_over),
 		TEST(the_next_key_is_made_once_and_the_present_one_stays),
 		TEST(one_record_switches_and_nothing_before_it_does),
+		TEST(a_waiting_device_keeps_its_code_until_it_is_somebody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,9 +32,9 @@ static void each_changes_what_is_its_work(void **state)
 		"order-plan",    "order-sign",    "order-discard",
 	};
 	static const char *const officers[] = {
-		"tokens",         "token-revoke",  "device-revoke",
-		"token-activate", "device-retire", "device-release",
-		"bundle",
+		"tokens",         "token-revoke",   "device-revoke",
+		"token-activate", "device-approve", "device-deny",
+		"device-retire",  "device-release", "bundle",
 	};
 	char path[64];
 

@@ -394,6 +394,89 @@ static void a_claim_code_is_read_as_it_is_printed(void **state)
 			       ERR_FORMAT);
 }
 
+static void who_has_no_claim_code_says_none(void **state)
+{
+	struct wire_enrol in = an_enrolment(), out;
+	struct buf b = BUF_INIT(WIRE_BODY_MAX);
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(wire_format_enrol(&in, &b, &e));
+	assert_ok(wire_parse_enrol(buf_slice(&b), &out, &e));
+	assert_false(out.asks);
+	b.len = 0;
+	in.asks = true;
+	memset(in.claim, 0, sizeof(in.claim));
+	assert_ok(wire_format_enrol(&in, &b, &e));
+	assert_null(strstr(buf_text(&b), "claim"));
+	assert_ok(wire_parse_enrol(buf_slice(&b), &out, &e));
+	assert_true(out.asks);
+	assert_memory_equal(out.claim, in.claim, sizeof(in.claim));
+	buf_done(&b);
+}
+
+static void who_asks_is_told_to_wait_or_who_it_is(void **state)
+{
+	struct wire_joined in = { .nonce = { 1, 2, 3 }, .retry_sec = 10 }, out;
+	struct buf b = BUF_INIT(WIRE_BODY_MAX);
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(wire_format_joined(&in, &b, &e));
+	assert_ok(wire_parse_joined(buf_slice(&b), &out, &e));
+	assert_false(out.admitted);
+	assert_int_equal(out.retry_sec, 10);
+	assert_memory_equal(out.nonce, in.nonce, WIRE_NONCE_LEN);
+	b.len = 0;
+	in.admitted = true;
+	in.identity.device.bytes[3] = 7;
+	strcpy(in.identity.cohort, "canary");
+	strcpy(in.identity.certificate, "pem");
+	assert_ok(wire_format_joined(&in, &b, &e));
+	assert_ok(wire_parse_joined(buf_slice(&b), &out, &e));
+	assert_true(out.admitted);
+	assert_memory_equal(&out.identity, &in.identity, sizeof(in.identity));
+	/* Neither the one nor the other. */
+	assert_refused(wire_parse_joined(text("{\"v\":1}"), &out, &e),
+		       ERR_FORMAT);
+	assert_refused(wire_parse_joined(text("{\"v\":1,\"waiting\":\"00\"}"),
+					 &out, &e),
+		       ERR_FORMAT);
+	buf_done(&b);
+}
+
+static void a_join_code_is_of_key_and_nonce_and_can_be_typed(void **state)
+{
+	static const char *const bad[] = { "",           "ABCD",
+					   "ABCD-EFG",   "ABCD-EFGHJ",
+					   "ABCDE-FGH",  "ABCD-EFGI",
+					   "ABCD--EFGH", "ABCD EFGH",
+					   "0123-4567\n" };
+	char first[WIRE_JOIN_CODE_LEN + 1], other[WIRE_JOIN_CODE_LEN + 1];
+	uint8_t nonce[WIRE_NONCE_LEN] = { 1 };
+	struct ec_public key, another;
+	struct err e = { 0 };
+
+	(void)state;
+	a_point(2, &key);
+	a_point(3, &another);
+	wire_join_code(&key, nonce, first);
+	assert_int_equal(strlen(first), WIRE_JOIN_CODE_LEN);
+	wire_join_code(&another, nonce, other);
+	assert_string_not_equal(first, other);
+	nonce[31] = 1;
+	wire_join_code(&key, nonce, other);
+	assert_string_not_equal(first, other);
+	assert_ok(wire_parse_join_code(slice_of(first), other, &e));
+	assert_string_equal(first, other);
+	assert_ok(wire_parse_join_code(text("abcdefgh"), other, &e));
+	assert_string_equal(other, "ABCD-EFGH");
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_refused(wire_parse_join_code(text(bad[i]), other, &e),
+			       ERR_FORMAT);
+	assert_string_equal(other, "ABCD-EFGH");
+}
+
 static void
 what_an_enrolling_device_signs_holds_label_nonce_claim_keys(void **state)
 {
@@ -424,6 +507,10 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_nonce_survives_the_wire),
 		cmocka_unit_test(an_enrolment_survives_the_wire),
+		cmocka_unit_test(who_has_no_claim_code_says_none),
+		cmocka_unit_test(who_asks_is_told_to_wait_or_who_it_is),
+		cmocka_unit_test(
+			a_join_code_is_of_key_and_nonce_and_can_be_typed),
 		cmocka_unit_test(an_enrolment_with_bad_members_is_refused),
 		cmocka_unit_test(
 			a_renewal_survives_the_wire_and_binds_both_keys),

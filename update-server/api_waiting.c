@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Devices that ask to join without a claim code, as officers see and judge
+ * them. */
+#include "common/log.h"
+
+#include "update-server/api.h"
+
+static void list_waiting(void *ctx, const struct store_waiting *w)
+{
+	static const char *const states[] = {
+		[WAITING_OPEN] = "waiting",
+		[WAITING_APPROVED] = "approved",
+		[WAITING_DENIED] = "denied",
+	};
+	struct json *j = json_new_object();
+
+	json_set_text(j, "code", w->code);
+	json_set_text(j, "state", states[w->state]);
+	json_set_text(j, "product", w->product);
+	json_set_text(j, "model", w->model);
+	json_set_text(j, "cohort", w->cohort);
+	api_set_digest(j, "key", &w->spki);
+	api_set_time(j, "since", w->since);
+	api_set_time(j, "expires", w->expires);
+	json_add(ctx, j);
+}
+
+int api_waiting_list(struct server_api *api, const struct request *q,
+		     struct response *a, struct err *e)
+{
+	struct json *j = api_answer(), *list = json_new_array();
+	int rc = store_waiting_each(api->store, utc_now(), list_waiting, list,
+				    e);
+
+	(void)q;
+	json_set(j, "waiting", list);
+	if (rc == 0)
+		return response_json(a, 200, j, e);
+	json_free(j);
+	return -1;
+}
+
+static int get_code(const struct json *j, char code[WIRE_JOIN_CODE_LEN + 1],
+		    struct err *e)
+{
+	const char *text;
+
+	if (json_get_text(j, "code", &text, e))
+		return -1;
+	return wire_parse_join_code(slice_of(text), code, e) ? err_in(e, "code")
+							     : 0;
+}
+
+int api_waiting_approve(struct server_api *api, const struct request *q,
+			struct response *a, struct err *e)
+{
+	static const char *const known[] = { "v", "code", "cohort", NULL };
+	char code[WIRE_JOIN_CODE_LEN + 1], cohort[NAME_MAX_LEN + 1];
+	struct audit_by by;
+	struct json *j;
+	int rc;
+
+	if (api_body(q, known, &j, e))
+		return -1;
+	rc = get_code(j, code, e) || api_get_name(j, "cohort", cohort, e) ? -1
+									  : 0;
+	json_free(j);
+	if (rc || api_by(api, q, &by, e) ||
+	    store_waiting_approve(api->store, code, cohort, &by, e))
+		return -1;
+	log_event(LOG_INFO, "device-approved", "by=%s code=%s cohort=%s",
+		  q->peer->id, code, cohort);
+	return response_json(a, 200, api_answer(), e);
+}
+
+int api_waiting_deny(struct server_api *api, const struct request *q,
+		     struct response *a, struct err *e)
+{
+	static const char *const known[] = { "v", "code", NULL };
+	char code[WIRE_JOIN_CODE_LEN + 1];
+	struct audit_by by;
+	struct json *j;
+	int rc;
+
+	if (api_body(q, known, &j, e))
+		return -1;
+	rc = get_code(j, code, e);
+	json_free(j);
+	if (rc || api_by(api, q, &by, e) ||
+	    store_waiting_deny(api->store, code, &by, e))
+		return -1;
+	log_event(LOG_INFO, "device-denied", "by=%s code=%s", q->peer->id,
+		  code);
+	return response_json(a, 200, api_answer(), e);
+}
