@@ -215,8 +215,6 @@ bool tree_xattr_next(struct slice *rest, struct tree_xattr *out)
 {
 	struct rd r = rd_init(*rest);
 
-	if (rest->len == 0)
-		return false;
 	out->name = rd_slice(&r, rd_u8(&r));
 	out->value = rd_slice(&r, rd_le32(&r));
 	if (r.bad)

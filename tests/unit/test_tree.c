@@ -425,6 +425,119 @@ static void extended_attributes_are_in_order_and_counted(void **state)
 	buf_done(&xattrs);
 }
 
+/* Bytes that tree_xattr_add() does not write, and how many are claimed. */
+static void assert_xattrs_refused(struct slice xattrs, uint16_t count,
+				  enum err_code code)
+{
+	begin(TREE_SYSTEM);
+	add_entry(&(struct tree_entry){ .type = TREE_FOLDER,
+					.path = S(""),
+					.xattrs = xattrs,
+					.xattr_count = count });
+	assert_parse_refused(code);
+}
+
+static void extended_attributes_have_limits(void **state)
+{
+	static uint8_t bytes[TREE_XATTR_MAX + 1];
+	struct slice value = { bytes, sizeof(bytes) };
+	struct buf b = BUF_INIT(1 << 20);
+	struct err e = { 0 };
+
+	(void)state;
+	assert_xattrs_refused((struct slice){ bytes, 5 }, 1, ERR_FORMAT);
+	assert_xattrs_refused(
+		(struct slice){ (const uint8_t *)"\1\33\0\0\0", 6 }, 1,
+		ERR_FORMAT);
+	/* one more byte behind the one that is there */
+	assert_xattrs_refused(
+		(struct slice){ (const uint8_t *)"\1x\0\0\0\0", 7 }, 1,
+		ERR_FORMAT);
+	assert_ok(buf_addf(&b, &e, "\1x"));
+	assert_ok(buf_add_le(&b, value.len, 4, &e));
+	assert_ok(buf_add(&b, value, &e));
+	assert_xattrs_refused(buf_slice(&b), 1, ERR_FORMAT);
+	assert_refused(
+		tree_xattr_add(&b, &(struct tree_xattr){ S("x"), value }, &e),
+		ERR_LIMIT);
+	value.len = 256;
+	assert_refused(
+		tree_xattr_add(&b, &(struct tree_xattr){ value, S("") }, &e),
+		ERR_LIMIT);
+	b.len = 0;
+	for (unsigned i = 0; i <= TREE_XATTRS_MAX; i++) {
+		char name[8];
+
+		assert_ok(text_format(name, sizeof(name), &e, "x%02u", i));
+		assert_ok(tree_xattr_add(
+			&b, &(struct tree_xattr){ S(name), S("") }, &e));
+	}
+	assert_xattrs_refused(buf_slice(&b), TREE_XATTRS_MAX + 1, ERR_LIMIT);
+	buf_done(&b);
+}
+
+static void a_system_begins_with_its_own_folder(void **state)
+{
+	(void)state;
+	begin(TREE_SYSTEM);
+	add(TREE_FOLDER, "a", "");
+	assert_parse_refused(ERR_FORMAT);
+	begin(TREE_SYSTEM);
+	add(TREE_FILE, "", "");
+	assert_parse_refused(ERR_FORMAT);
+}
+
+static void lengths_do_not_wrap_around(void **state)
+{
+	struct tree_entry entry = { .type = TREE_FILE,
+				    .path = S("a"),
+				    .len = UINT64_C(1) << 49 };
+
+	(void)state;
+	begin(TREE_APP);
+	add_entry(&entry);
+	entry.path = S("b");
+	entry.len = 5 - entry.len;
+	add_entry(&entry); /* together 5 bytes */
+	assert_parse_refused(ERR_LIMIT);
+}
+
+static void another_header_is_refused(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 12; i++) {
+		begin(TREE_APP);
+		manifest.ptr[i] ^= 4;
+		assert_parse_refused(ERR_FORMAT);
+	}
+	begin(TREE_APP);
+	manifest.ptr[9] = 0;
+	assert_parse_refused(ERR_FORMAT);
+}
+
+static void too_much_is_neither_read_nor_written(void **state)
+{
+	static char text[PATH_MAX_LEN + 5000];
+	struct slice huge = { (const uint8_t *)text,
+			      TREE_MANIFEST_MAX + (size_t)1 };
+	struct tree_entry entry = { .type = TREE_SYMLINK };
+	struct err e = { 0 };
+	struct tree t;
+
+	(void)state;
+	begin(TREE_APP);
+	memcpy(text, manifest.ptr, manifest.len);
+	assert_refused(tree_parse(huge, &t, &e), ERR_LIMIT);
+	entry.path = (struct slice){ huge.ptr, PATH_MAX_LEN + 1 };
+	assert_refused(tree_add(&manifest, &entry, &e), ERR_LIMIT);
+	entry.path.len = 1;
+	entry.target = (struct slice){ huge.ptr, 4096 };
+	assert_refused(tree_add(&manifest, &entry, &e), ERR_LIMIT);
+	entry.target.len = 1;
+	manifest.ptr[14] = 0x10; /* 2^20 are there */
+	assert_refused(tree_add(&manifest, &entry, &e), ERR_LIMIT);
+}
+
 static void every_cut_and_every_extra_byte_is_refused(void **state)
 {
 	struct err e = { 0 };
@@ -487,6 +600,11 @@ int main(void)
 		TEST(hard_links_name_an_earlier_file),
 		TEST(lengths_add_up_within_reason),
 		TEST(extended_attributes_are_in_order_and_counted),
+		TEST(extended_attributes_have_limits),
+		TEST(a_system_begins_with_its_own_folder),
+		TEST(lengths_do_not_wrap_around),
+		TEST(another_header_is_refused),
+		TEST(too_much_is_neither_read_nor_written),
 		TEST(every_cut_and_every_extra_byte_is_refused),
 		TEST(an_absurd_count_costs_no_memory),
 		TEST(paths_are_taken_apart),

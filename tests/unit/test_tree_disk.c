@@ -3,6 +3,7 @@
 #include "common/tree_disk.h"
 
 #include <errno.h>
+#include <sys/resource.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
@@ -155,12 +156,18 @@ static void an_empty_tree_is_an_empty_folder(void **state)
 	fs_close(&dir);
 }
 
+/* And nothing but its content. */
 static void overwrite(int dir, const char *name, const char *text)
 {
-	int fd = openat(dir, name, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	struct stat st;
+	int fd;
 
+	assert_int_equal(fstatat(dir, name, &st, 0), 0);
+	assert_int_equal(fchmodat(dir, name, 0700, 0), 0);
+	fd = openat(dir, name, O_WRONLY | O_TRUNC | O_CLOEXEC);
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	assert_int_equal(fchmod(fd, st.st_mode & 07777), 0);
 	close(fd);
 }
 
@@ -267,16 +274,76 @@ static void every_difference_is_found(void **state)
 		dir = box_folder(&box, name);
 		assert_ok(write_tree(dir, &m.tree, &e));
 		assert_int_equal(fchmodat(dir, "bin", 0755, 0), 0);
-		assert_int_equal(fchmodat(dir, "bin/f1", 0700, 0), 0);
 		damages[i](dir);
 		assert_int_equal(fchmodat(dir, "bin", 0555, 0), 0);
-		if (damages[i] == flip || damages[i] == shorten)
-			assert_int_equal(fchmodat(dir, "bin/f1", 0500, 0), 0);
 		assert_refused(tree_check(dir, &m.tree, false, NULL, &e),
 			       ERR_UNTRUSTED);
 		fs_close(&dir);
 	}
 	done(&m);
+}
+
+static void limit_descriptors(int count)
+{
+	struct rlimit limit = { 0 };
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = (rlim_t)count;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+static void too_few_descriptors_are_no_crash(void **state)
+{
+	int dir = box_folder(&box, "new");
+	struct tree_writer *w = NULL;
+	struct err e = { 0 };
+	struct made m;
+	size_t gaps = 0;
+	int fds[64];
+	int rc;
+
+	(void)state;
+	make_app(&m);
+	assert_ok(write_tree(dir, &m.tree, &e));
+	/* No gap stays below the last one. */
+	while (gaps < ARRAY_LEN(fds) && (fds[gaps] = dup(dir)) < dir)
+		gaps++;
+	assert_true(gaps < ARRAY_LEN(fds));
+	fs_close(&fds[gaps]);
+	limit_descriptors(dir + 1);
+	rc = tree_write_begin(dir, &m.tree, &w, &e);
+	limit_descriptors(1024);
+	assert_int_equal(rc, -1);
+	assert_int_equal(e.code, ERR_SYSTEM);
+	for (int i = 1; i < 4; i++) {
+		limit_descriptors(dir + i);
+		rc = tree_check(dir, &m.tree, false, NULL, &e);
+		limit_descriptors(1024);
+		if (rc != -1 || e.code != ERR_SYSTEM)
+			fail_msg("%d: %d %s", i, rc, e.msg);
+	}
+	while (gaps > 0)
+		fs_close(&fds[--gaps]);
+	done(&m);
+	fs_close(&dir);
+}
+
+static void an_entry_of_no_type_is_not_written(void **state)
+{
+	struct tree_entry entry = { .type = (enum tree_type)99,
+				    .path = slice_of("x") };
+	int dir = box_folder(&box, "new");
+	struct tree_writer *w = NULL;
+	struct err e = { 0 };
+	struct made m;
+
+	(void)state;
+	make_app(&m);
+	assert_ok(tree_write_begin(dir, &m.tree, &w, &e));
+	assert_refused(tree_write_entry(w, &entry, &e), ERR_FORMAT);
+	tree_write_free(w);
+	done(&m);
+	fs_close(&dir);
 }
 
 static void what_exists_is_never_written_through(void **state)
@@ -348,6 +415,7 @@ static void make_system(struct made *m, struct buf *xattrs)
 	struct tree_xattr x = { slice_of("security.capability"),
 				{ capability, sizeof(capability) } };
 	struct err e = { 0 };
+	size_t first;
 
 	begin(m, TREE_SYSTEM);
 	add(&m->manifest, with(TREE_FOLDER, 01777), "", "");
@@ -357,15 +425,23 @@ static void make_system(struct made *m, struct buf *xattrs)
 	add(&m->manifest, entry, "chr", "");
 	entry = with(TREE_FILE, 06755);
 	assert_ok(tree_xattr_add(xattrs, &x, &e));
+	first = xattrs->len;
 	x = (struct tree_xattr){ slice_of("trusted.note"), slice_of("kept") };
 	assert_ok(tree_xattr_add(xattrs, &x, &e));
 	entry.xattrs = buf_slice(xattrs);
 	entry.xattr_count = 2;
 	add(&m->manifest, entry, "f1", "one");
-	add(&m->manifest, with(TREE_FIFO, 0640), "fifo", "");
+	entry = with(TREE_FIFO, 0640);
+	entry.xattrs = slice_sub(buf_slice(xattrs), first, xattrs->len);
+	entry.xattr_count = 1;
+	add(&m->manifest, entry, "fifo", "");
 	add(&m->manifest, (struct tree_entry){ TREE_HARDLINK, .link_to = 2 },
 	    "name", "");
+	add(&m->manifest, with(TREE_FOLDER, 0755), "sub", "");
+	add(&m->manifest, with(TREE_FILE, 0644), "sub/g1", "one");
 	add(&m->manifest, with(TREE_SYMLINK, 0777), "sym", "../../anywhere");
+	add(&m->manifest, (struct tree_entry){ TREE_HARDLINK, .link_to = 6 },
+	    "too", "");
 	finish(m);
 }
 
@@ -415,6 +491,23 @@ static void break_hardlink(int d)
 	assert_int_equal(unlinkat(d, "name", 0), 0);
 	put_file(d, "name", "one", 06755);
 }
+/* As many names as before, but one of them is of another file. */
+static void swap_hardlink(int d)
+{
+	const struct timespec times[2] = { { 0, 0 },
+					   { 1234567890, 987654321 } };
+
+	assert_int_equal(linkat(d, "sub/g1", box.dir, "elsewhere", 0), 0);
+	assert_int_equal(unlinkat(d, "too", 0), 0);
+	put_file(d, "too", "two", 0644);
+	assert_int_equal(fchownat(d, "too", 1000, 50, 0), 0);
+	assert_int_equal(utimensat(d, "too", times, 0), 0);
+	assert_int_equal(utimensat(d, ".", times, 0), 0);
+}
+static void change_owner_of_folder(int d)
+{
+	assert_int_equal(fchownat(d, "sub", 1, 50, 0), 0);
+}
 static void add_hardlink_outside(int d)
 {
 	assert_int_equal(linkat(d, "f1", box.dir, "outside", 0), 0);
@@ -448,9 +541,17 @@ static void change_root(int d)
 static void every_attribute_of_a_system_counts(void **state)
 {
 	static void (*const damages[])(int) = {
-		change_owner, change_time,    change_device,
-		change_root,  break_hardlink, add_hardlink_outside,
-		drop_xattr,   add_xattr,      change_xattr,
+		change_owner,
+		change_time,
+		change_device,
+		change_root,
+		break_hardlink,
+		add_hardlink_outside,
+		drop_xattr,
+		add_xattr,
+		change_xattr,
+		swap_hardlink,
+		change_owner_of_folder,
 	};
 	struct buf xattrs = BUF_INIT(1000);
 	struct err e = { 0 };
@@ -475,6 +576,25 @@ static void every_attribute_of_a_system_counts(void **state)
 	}
 	done(&m);
 	buf_done(&xattrs);
+}
+
+static void what_is_in_the_way_is_not_linked_over(void **state)
+{
+	struct buf xattrs = BUF_INIT(1000);
+	struct err e = { 0 };
+	struct made m;
+	int dir;
+
+	(void)state;
+	if (!can_do_system())
+		skip();
+	dir = box_folder(&box, "new");
+	make_system(&m, &xattrs);
+	put_file(dir, "name", "one", 0644);
+	assert_refused(write_tree(dir, &m.tree, &e), ERR_SYSTEM);
+	done(&m);
+	buf_done(&xattrs);
+	fs_close(&dir);
 }
 
 static void a_system_needs_root_before_it_writes(void **state)
@@ -515,6 +635,12 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			every_attribute_of_a_system_counts, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_is_in_the_way_is_not_linked_over, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			too_few_descriptors_are_no_crash, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			an_entry_of_no_type_is_not_written, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_system_needs_root_before_it_writes, setup, teardown),
 	};
