@@ -13,7 +13,7 @@ static size_t read_length(struct rd *r)
 
 	if (first < 0x80)
 		return first;
-	if (count == 0 || count > LENGTH_BYTES_MAX) {
+	if (count > LENGTH_BYTES_MAX) {
 		r->bad = true;
 		return 0;
 	}
@@ -24,6 +24,7 @@ static size_t read_length(struct rd *r)
 			r->bad = true;
 		len = len << 8 | byte;
 	}
+	/* Nor does anything end by a mark of its own: count 0. */
 	if (len < 0x80)
 		r->bad = true;
 	return len;

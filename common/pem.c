@@ -89,7 +89,7 @@ static int decode(struct slice base64, struct buf *der, struct err *e)
 
 	if (!bytes)
 		return -1;
-	if (base64.len % 4 != 0 || base64.len == 0 ||
+	if (base64.len == 0 ||
 	    mbedtls_base64_decode(bytes, room, &len, base64.ptr, base64.len))
 		return err_set(e, ERR_FORMAT, "PEM holds no base64");
 	text = buf_reserve(&again, base64.len + 1, e);

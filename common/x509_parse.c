@@ -98,7 +98,7 @@ static int64_t read_time(struct rd *r)
 	struct err ignored;
 	int64_t sec = 0;
 
-	if (r->bad || s.len != (is_short ? 13 : 15)) {
+	if (s.len != (is_short ? 13 : 15)) {
 		r->bad = true;
 		return 0;
 	}

@@ -5,6 +5,7 @@
 
 #include "common/buf.h"
 #include "common/delta_predict.h"
+#include "common/delta_unpack.h"
 #include "common/le.h"
 #include "signer/encode.h"
 #include "tests/unit/check.h"
@@ -430,6 +431,99 @@ static void inserts_may_refer_to_a_prefix_of_old_bytes(void **state)
 	packed_by = PACKAGE_RAW;
 }
 
+/* A frame must fill exactly what its record says, and be filled by it. */
+static void frames_of_another_length_are_refused(void **state)
+{
+	static const enum package_codec codecs[] = { PACKAGE_LZMA,
+						     PACKAGE_ZSTD };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(codecs); i++) {
+		packed_by = codecs[i];
+		for (int more = -1; more <= 1; more += 2) {
+			buf_done(&records);
+			patch((uint64_t)(1000 + more), 0);
+			pack_inserts(packed_by, (struct slice){ 0 });
+			packed_inserts = (size_t)(1000 + more);
+			end_record();
+			assert_apply_refused((uint64_t)(1000 + more),
+					     ERR_FORMAT);
+		}
+		/* a byte behind the frame, and one too few */
+		buf_done(&records);
+		patch(1000, 0);
+		pack_inserts(packed_by, (struct slice){ 0 });
+		insert("x");
+		end_record();
+		assert_apply_refused(1000, ERR_FORMAT);
+		buf_done(&records);
+		patch(1000, 0);
+		pack_inserts(packed_by, (struct slice){ 0 });
+		streams[DELTA_INSERTS].len--;
+		end_record();
+		op("x", 3, 0); /* so that the input goes on */
+		end_record();
+		assert_apply_refused(1004, ERR_FORMAT);
+	}
+	packed_by = PACKAGE_RAW;
+}
+
+/* What stands behind a frame is not the next record. */
+static void no_record_hides_behind_a_frame(void **state)
+{
+	struct buf hidden;
+
+	(void)state;
+	copy(3, 0);
+	end_record();
+	hidden = records;
+	records = (struct buf)BUF_INIT(1 << 22);
+	packed_by = PACKAGE_ZSTD;
+	patch(1000, 0);
+	pack_inserts(packed_by, (struct slice){ 0 });
+	add_bytes(&streams[DELTA_INSERTS], hidden.ptr, hidden.len);
+	end_record();
+	assert_apply_refused(1003, ERR_FORMAT);
+	packed_by = PACKAGE_RAW;
+	buf_done(&hidden);
+}
+
+static int passing_more(void *ctx, void *out, size_t len, size_t *got,
+			struct err *e)
+{
+	if (records_used >= *(const size_t *)ctx)
+		return err_set(e, ERR_NETWORK, "gone");
+	return more(NULL, out, len, got, e);
+}
+
+/* Without the old stream, what is inserted is passed over: to its end. */
+static void passing_over_inserts_ends_with_the_input(void **state)
+{
+	size_t fails = SIZE_MAX;
+	const struct delta_source from = { &fails, passing_more, NULL,
+					   OLD_LEN };
+	struct rd got[DELTA_STREAMS];
+	struct delta_record r;
+	struct delta_unpack *u = NULL;
+	struct err e = { 0 };
+
+	(void)state;
+	op("0123456789", 3, 0);
+	end_record();
+	for (unsigned i = 0; i < 3; i++) {
+		fails = i == 1 ? records.len - 6 : SIZE_MAX;
+		records_used = 0;
+		assert_ok(delta_unpack_new(PACKAGE_RAW, &from, &u, &e));
+		if (i == 0)
+			assert_ok(delta_unpack_next(u, &r, got, &e));
+		else
+			assert_refused(delta_unpack_next(u, &r, got, &e),
+				       i == 1 ? ERR_NETWORK : ERR_FORMAT);
+		delta_unpack_free(u);
+		records.len -= i; /* one byte is cut off for the last */
+	}
+}
+
 static void wrong_prefixes_are_refused(void **state)
 {
 	static const struct {
@@ -777,6 +871,9 @@ int main(void)
 		TEST(a_patch_may_go_on_in_the_next_record),
 		TEST(predictors_are_applied_to_covers_of_the_home_file),
 		TEST(inserts_may_refer_to_a_prefix_of_old_bytes),
+		TEST(frames_of_another_length_are_refused),
+		TEST(no_record_hides_behind_a_frame),
+		TEST(passing_over_inserts_ends_with_the_input),
 		TEST(wrong_prefixes_are_refused),
 		TEST(wrong_patches_are_refused),
 		TEST(too_many_covers_are_refused),

@@ -8,6 +8,7 @@
 #include "common/delta_members.h"
 #include "common/fs.h"
 #include "common/le.h"
+#include "signer/encode.h"
 #include "tests/unit/check.h"
 
 #define RAW_LEN  50000
@@ -230,7 +231,83 @@ static void other_lengths_lead_to_the_full_package(void **state)
 		put_members(levels[i], new.len - HEAD_LEN);
 		put_payload();
 		assert_refused(apply_within(1u << 20, 1u << 20), ERR_CONFLICT);
+		assert_true(out.len <= new.len);
 	}
+	/* and bytes that do not come at all */
+	payload.len = 0;
+	payload_used = 0;
+	put_members(9, new.len - HEAD_LEN + 5);
+	assert_ok(buf_addf(&new, &e, "five."));
+	put_payload();
+	assert_refused(apply_within(1u << 20, 1u << 20), ERR_CONFLICT);
+}
+
+/* The list alone: `raw_len` is what its head says, `more` is behind it. */
+static int read_list(enum package_codec codec, struct slice packed,
+		     uint32_t raw_len, size_t at_end)
+{
+	const struct delta_source from = { NULL, more, old_at, old.len };
+	struct delta_members got = { 0 };
+	uint8_t head[DELTA_HEAD_LEN];
+	uint64_t len;
+	int rc;
+
+	payload.len = 0;
+	payload_used = 0;
+	delta_format_head(&(struct delta_head){ raw_len, (uint32_t)(packed.len +
+								    at_end) },
+			  head);
+	assert_ok(buf_add(&payload, (struct slice){ head, sizeof(head) }, &e));
+	assert_ok(buf_add(&payload, packed, &e));
+	if (at_end > 0)
+		assert_ok(buf_add_le(&payload, 0, at_end, &e));
+	rc = delta_read_members(codec, &from, new.len + 1000, &got, &len, &e);
+	if (rc == 0) {
+		assert_int_equal(len, payload.len);
+		assert_int_equal(got.step_count, members.step_count);
+	}
+	delta_members_done(&got);
+	return rc;
+}
+
+static void a_compressed_list_has_its_lengths(void **state)
+{
+	static const enum package_codec codecs[] = { PACKAGE_LZMA,
+						     PACKAGE_ZSTD };
+	const struct delta_step pass = { .kind = DELTA_PASS, .len = 1 };
+	struct buf list = BUF_INIT(DELTA_LIST_MAX);
+
+	(void)state;
+	/* Long enough to be compressed to less. */
+	for (unsigned i = 0; i < 200; i++)
+		delta_members_add_step(&members, &pass);
+	assert_ok(delta_format_members(&members, &list, &e));
+	for (size_t i = 0; i < ARRAY_LEN(codecs); i++) {
+		struct buf packed = BUF_INIT(DELTA_LIST_MAX);
+		const uint32_t len = (uint32_t)list.len;
+
+		assert_ok(encode_all(codecs[i], buf_slice(&list), DELTA_WINDOW,
+				     &packed, &e));
+		assert_true(packed.len < list.len);
+		assert_ok(read_list(codecs[i], buf_slice(&packed), len, 0));
+		assert_refused(read_list(codecs[i], buf_slice(&packed), len, 1),
+			       ERR_FORMAT);
+		assert_refused(
+			read_list(codecs[i], buf_slice(&packed), len + 1, 0),
+			ERR_FORMAT);
+		assert_refused(
+			read_list(codecs[i], buf_slice(&packed), len - 1, 0),
+			ERR_FORMAT);
+		packed.len--;
+		assert_refused(read_list(codecs[i], buf_slice(&packed), len, 0),
+			       ERR_FORMAT);
+		packed.len++;
+		packed.ptr[packed.len / 2] ^= 0xff;
+		assert_int_equal(
+			read_list(codecs[i], buf_slice(&packed), len, 0), -1);
+		buf_done(&packed);
+	}
+	buf_done(&list);
 }
 
 static void a_wrong_length_of_an_old_member_is_refused(void **state)
@@ -323,6 +400,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(content_is_compressed_on_its_way),
 		TEST(other_lengths_lead_to_the_full_package),
+		TEST(a_compressed_list_has_its_lengths),
 		TEST(a_wrong_length_of_an_old_member_is_refused),
 		TEST(parts_come_of_parts_and_packed_bytes_are_kept),
 		TEST(what_is_yielded_too_little_is_refused),

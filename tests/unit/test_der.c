@@ -63,6 +63,17 @@ static void refuses_lengths_that_are_not_the_shortest(void **state)
 	}
 }
 
+/* 8 bytes of length are all that a number holds: the ninth goes unseen. */
+static void refuses_a_length_that_wraps_around(void **state)
+{
+	static uint8_t bytes[11 + 200] = { 0x04, 0x89, 1, [10] = 200 };
+	struct rd r = rd_init((struct slice){ bytes, sizeof(bytes) });
+
+	(void)state;
+	(void)der_read(&r, DER_OCTET_STRING);
+	assert_true(r.bad);
+}
+
 static void refuses_a_long_length_with_a_zero_before_it(void **state)
 {
 	uint8_t bytes[4 + 128] = { 0x04, 0x82, 0x00, 0x80 };
@@ -177,6 +188,7 @@ int main(void)
 		cmocka_unit_test(reads_nested_elements),
 		cmocka_unit_test(refuses_another_tag),
 		cmocka_unit_test(refuses_lengths_that_are_not_the_shortest),
+		cmocka_unit_test(refuses_a_length_that_wraps_around),
 		cmocka_unit_test(refuses_a_long_length_with_a_zero_before_it),
 		cmocka_unit_test(refuses_tags_of_several_bytes),
 		cmocka_unit_test(reads_integers_in_their_shortest_form_only),

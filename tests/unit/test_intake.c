@@ -186,6 +186,9 @@ static void a_changed_byte_is_refused_where_it_is(void **state)
 		p->bytes[at[i]] ^= 1;
 		kept = intake_len(s);
 		assert_true(kept <= at[i]);
+		/* not even on the disk */
+		assert_int_equal(intake_size(p->dirfd, &p->package.digest),
+				 kept);
 		/* And the right bytes still finish it. */
 		feed(p, s, (size_t)kept, sizeof(p->bytes));
 		assert_true(intake_is_complete(s));
@@ -242,11 +245,32 @@ static void what_rotted_on_the_disk_is_fetched_again(void **state)
 	flip_on_disk(p, HEAD + PACKAGE_CHUNK_LEN + 5);
 	s = reopen(p);
 	assert_int_equal(intake_len(s), HEAD + PACKAGE_CHUNK_LEN);
+	assert_int_equal(intake_size(p->dirfd, &p->package.digest),
+			 HEAD + PACKAGE_CHUNK_LEN);
 	intake_close(s);
 	flip_on_disk(p, 3);
 	s = reopen(p);
 	assert_int_equal(intake_len(s), 0);
 	intake_close(s);
+}
+
+static void reading_beyond_the_end_is_an_error(void **state)
+{
+	struct place *p = *state;
+	struct intake *s = reopen(p);
+	struct package_source from;
+	struct err e = { 0 };
+	uint8_t bytes[20];
+	int fd = -1;
+
+	feed(p, s, 0, HEAD);
+	intake_close(s);
+	assert_ok(intake_open_file(p->dirfd, &p->package.digest, &fd, &e));
+	from = intake_source(&fd);
+	assert_ok(from.read_at(from.ctx, HEAD - 20, bytes, 20, &e));
+	assert_refused(from.read_at(from.ctx, HEAD - 19, bytes, 20, &e),
+		       ERR_FORMAT);
+	fs_close(&fd);
 }
 
 static void other_packages_are_cleared_away(void **state)
@@ -274,6 +298,7 @@ static void impossible_lengths_are_refused(void **state)
 	bad.head_len = PACKAGE_HEADER_LEN - 1;
 	assert_refused(intake_open(p->dirfd, &bad, &s, &e), ERR_LIMIT);
 	bad.head_len = (uint64_t)PACKAGE_HEAD_MAX + 1;
+	bad.len = 2 * bad.head_len;
 	assert_refused(intake_open(p->dirfd, &bad, &s, &e), ERR_LIMIT);
 	bad = p->package;
 	bad.len = bad.head_len - 1;
@@ -292,6 +317,7 @@ int main(void)
 		AT_PLACE(more_than_signed_is_refused),
 		AT_PLACE(less_than_signed_is_not_finished),
 		AT_PLACE(what_rotted_on_the_disk_is_fetched_again),
+		AT_PLACE(reading_beyond_the_end_is_an_error),
 		AT_PLACE(other_packages_are_cleared_away),
 		AT_PLACE(impossible_lengths_are_refused),
 	};

@@ -225,6 +225,27 @@ static void damage(int dirfd, const char *name, uint64_t len)
 	fs_close(&fd);
 }
 
+/* It was written whole, and still cannot be: the one before counts. */
+static void nonsense_costs_one_step_only(void **state)
+{
+	uint8_t bytes[JOURNAL_RECORD_LEN];
+	int dirfd = *(int *)*state;
+	struct journal bad = sample;
+	struct err e = { 0 };
+	bool reset;
+	int fd = -1;
+
+	write_five(dirfd);
+	bad.machine.state = MACHINE_STATES;
+	journal_format(&bad, 99, bytes);
+	assert_ok(fs_open(dirfd, "journal.1", O_RDWR, &fd, &e));
+	assert_ok(
+		fs_write_at(fd, 0, (struct slice){ bytes, sizeof(bytes) }, &e));
+	fs_close(&fd);
+	assert_int_equal(reopen(dirfd, &reset).failures, 4);
+	assert_false(reset);
+}
+
 /* The fifth record went to journal.1: records begin there and alternate. */
 static void a_torn_write_costs_one_step_only(void **state)
 {
@@ -291,6 +312,7 @@ int main(void)
 		IN_FOLDER(a_new_device_has_an_empty_journal),
 		IN_FOLDER(the_newest_record_counts),
 		IN_FOLDER(a_torn_write_costs_one_step_only),
+		IN_FOLDER(nonsense_costs_one_step_only),
 		IN_FOLDER(after_a_torn_write_writing_goes_on),
 		IN_FOLDER(both_damaged_is_a_reset_that_is_told),
 	};

@@ -72,6 +72,17 @@ static void a_copy_that_does_not_fit_is_zeroes(void **state)
 	assert_true(r.bad);
 }
 
+static void a_short_read_of_nothing_is_no_end(void **state)
+{
+	struct rd r = rd_init((struct slice){ bytes, 0 });
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(rd_finish(&r, &e));
+	(void)rd_u8(&r);
+	assert_refused(rd_finish(&r, &e), ERR_FORMAT);
+}
+
 static void an_absurd_length_is_a_short_read(void **state)
 {
 	struct rd r = rd_init((struct slice){ bytes, sizeof(bytes) });
@@ -91,6 +102,7 @@ int main(void)
 		cmocka_unit_test(refuses_bytes_left_over),
 		cmocka_unit_test(slices_never_reach_past_their_end),
 		cmocka_unit_test(a_copy_that_does_not_fit_is_zeroes),
+		cmocka_unit_test(a_short_read_of_nothing_is_no_end),
 		cmocka_unit_test(an_absurd_length_is_a_short_read),
 	};
 

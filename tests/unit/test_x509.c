@@ -199,7 +199,46 @@ static void refuses_templates_that_make_no_sense(void **state)
 	assert_refused(
 		x509_issue(&t, &leaf_public, buf_slice(&ca), ca_key, &pem, &e),
 		ERR_FORMAT);
+	t = template_for(X509_DEVICE);
+	t.not_before = -1;
+	assert_refused(
+		x509_issue(&t, &leaf_public, buf_slice(&ca), ca_key, &pem, &e),
+		ERR_FORMAT);
+	t.not_before = 0;
+	t.not_after = INT64_C(253402300800); /* the year 10000 */
+	assert_refused(
+		x509_issue(&t, &leaf_public, buf_slice(&ca), ca_key, &pem, &e),
+		ERR_FORMAT);
 	assert_int_equal(pem.len, 0);
+	buf_done(&pem);
+}
+
+/* More names than fit are refused, not left out. */
+static void refuses_more_names_than_fit(void **state)
+{
+	const char *names[64] = { NULL };
+	struct x509_template t = template_for(X509_SERVER);
+	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN);
+	struct err e = { 0 };
+	char name[224];
+
+	(void)state;
+	memset(name, 'a', sizeof(name));
+	for (size_t i = 55; i < sizeof(name); i += 56)
+		name[i] = '.';
+	name[sizeof(name) - 1] = 0;
+	t.names = names;
+	for (size_t i = 0; i < ARRAY_LEN(names) - 1; i++) {
+		names[i] = name;
+		if (x509_issue(&t, &leaf_public, buf_slice(&ca), ca_key, &pem,
+			       &e)) {
+			assert_int_equal(e.code, ERR_LIMIT);
+			assert_true(i > 3);
+			continue;
+		}
+		buf_done(&pem);
+		assert_true(i < 12);
+	}
 	buf_done(&pem);
 }
 
@@ -428,6 +467,8 @@ struct forgery {
 	const char *version, *serial; /* hex */
 	const char *not_after;        /* as GeneralizedTime */
 	const char *not_before, *subject;
+	const char *names; /* hex of a whole Name */
+	const char *after; /* hex that follows the signature */
 };
 
 #define NO_CA       "3000"
@@ -479,6 +520,18 @@ static const struct forgery forgeries[] = {
 	{ "a line end in the name", FINE, .subject = "Leaf\n1" },
 	{ "foreign letters in the name", FINE, .subject = "Le\xc3\xa4" },
 	{ "a name of 65 letters", FINE, .subject = TOO_LONG },
+	{ "two names", FINE,
+	  .names = "3018310a300806035504030c0141310a300806035504030c0142" },
+	{ "more in its time", FINE, .not_after = "2060xx1127030000Z" },
+	{ "a usage of many bytes", NO_CA, "030407800000", CLIENT, "",
+	  .inspects = false },
+	{ "a usage that lacks more than a byte", NO_CA, "03020880", CLIENT, "",
+	  .inspects = false },
+	{ "a usage for nothing", NO_CA, "03020700", CLIENT, "",
+	  .inspects = false },
+	{ "a key without an id", NO_CA, SIGN, CLIENT, "30090603551d0e04020400",
+	  .inspects = false },
+	{ "something after the signature", FINE, .after = "0500" },
 };
 
 static void put_hex(struct der_writer *w, const char *hex)
@@ -535,7 +588,10 @@ static void put_tbs(struct der_writer *w, const struct forgery *f)
 	else
 		der_put_text(w, DER_UTC_TIME, "360101000000Z");
 	der_end(w, part);
-	put_test_name(w, f->subject ? f->subject : "Leaf 1");
+	if (f->names)
+		put_hex(w, f->names);
+	else
+		put_test_name(w, f->subject ? f->subject : "Leaf 1");
 	ec_public_to_spki(&leaf_public, spki);
 	der_put_raw(w, (struct slice){ spki, sizeof(spki) });
 	part = der_begin(w, DER_EXPLICIT(3));
@@ -565,6 +621,7 @@ static void forge(const struct forgery *f, struct buf *der)
 	der_put_raw(&out, buf_slice(&tbs));
 	der_put_raw(&out, OID(alg_ecdsa_sha256));
 	der_put_bits(&out, buf_slice(&sig));
+	put_hex(&out, f->after ? f->after : "");
 	der_end(&out, whole);
 	assert_ok(der_finish(&out, &e));
 	buf_done(&tbs);
@@ -596,6 +653,28 @@ static void refuses_odd_certificates_even_if_the_ca_signed_them(void **state)
 				 f->inspects ? 0 : -1);
 	}
 	buf_done(&der);
+}
+
+static void a_ca_without_a_key_id_issues_nothing(void **state)
+{
+	static const struct forgery f = {
+		"a CA", "30030101ff", SIGN, NULL, "", .inspects = true
+	};
+	struct x509_template t = template_for(X509_DEVICE);
+	struct buf der = BUF_INIT(X509_PEM_MAX_LEN);
+	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN);
+	struct buf out = BUF_INIT(X509_PEM_MAX_LEN);
+	struct err e = { 0 };
+
+	(void)state;
+	forge(&f, &der);
+	assert_ok(pem_format("CERTIFICATE", buf_slice(&der), &pem, &e));
+	assert_refused(x509_issue(&t, &other_public, buf_slice(&pem), leaf_key,
+				  &out, &e),
+		       ERR_REFUSED);
+	buf_done(&der);
+	buf_done(&pem);
+	buf_done(&out);
 }
 
 /* ---- requests ------------------------------------------------------------ */
@@ -711,6 +790,52 @@ static void refuses_a_request_that_its_key_did_not_sign(void **state)
 	buf_done(&der);
 }
 
+/* Signed as it should be, with something more in three places. */
+static void put_request(const char *in_info, const char *in_request,
+			const char *after, struct buf *der)
+{
+	struct buf info = BUF_INIT(4096), sig = BUF_INIT(EC_SIG_MAX_LEN);
+	struct der_writer w = der_writer(&info), out = der_writer(der);
+	uint8_t spki[EC_SPKI_LEN];
+	struct err e = { 0 };
+	size_t whole = der_begin(&w, DER_SEQUENCE);
+
+	put_hex(&w, "020100");
+	put_test_name(&w, "some device");
+	ec_public_to_spki(&leaf_public, spki);
+	der_put_raw(&w, (struct slice){ spki, sizeof(spki) });
+	put_hex(&w, "a000");
+	put_hex(&w, in_info);
+	der_end(&w, whole);
+	assert_ok(ec_sign(leaf_key, buf_slice(&info), &sig, &e));
+	buf_done(der);
+	whole = der_begin(&out, DER_SEQUENCE);
+	der_put_raw(&out, buf_slice(&info));
+	der_put_raw(&out, OID(alg_ecdsa_sha256));
+	der_put_bits(&out, buf_slice(&sig));
+	put_hex(&out, in_request);
+	der_end(&out, whole);
+	put_hex(&out, after);
+	buf_done(&info);
+	buf_done(&sig);
+}
+
+static void refuses_a_request_that_goes_on(void **state)
+{
+	struct buf der = BUF_INIT(X509_PEM_MAX_LEN);
+
+	(void)state;
+	put_request("", "", "", &der);
+	assert_int_equal(request_code(buf_slice(&der)), ERR_NONE);
+	put_request("0500", "", "", &der);
+	assert_int_equal(request_code(buf_slice(&der)), ERR_FORMAT);
+	put_request("", "0500", "", &der);
+	assert_int_equal(request_code(buf_slice(&der)), ERR_FORMAT);
+	put_request("", "", "0500", &der);
+	assert_int_equal(request_code(buf_slice(&der)), ERR_FORMAT);
+	buf_done(&der);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -719,6 +844,7 @@ int main(void)
 		cmocka_unit_test(each_certificate_has_a_serial_of_its_own),
 		cmocka_unit_test(dates_work_on_both_sides_of_2050),
 		cmocka_unit_test(refuses_templates_that_make_no_sense),
+		cmocka_unit_test(refuses_more_names_than_fit),
 		cmocka_unit_test(refuses_issuers_that_may_not_issue),
 		cmocka_unit_test(verifies_leaves_for_their_use_alone),
 		cmocka_unit_test(judges_the_dates),
@@ -734,6 +860,8 @@ int main(void)
 		cmocka_unit_test(what_a_request_wishes_for_is_not_looked_at),
 		cmocka_unit_test(refuses_requests_for_other_keys),
 		cmocka_unit_test(refuses_a_request_that_its_key_did_not_sign),
+		cmocka_unit_test(refuses_a_request_that_goes_on),
+		cmocka_unit_test(a_ca_without_a_key_id_issues_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, make_ca, free_ca);
