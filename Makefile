@@ -23,7 +23,7 @@ PROGRAMS := signer update-server updater-client
 COMMON_LIBS              := -lmbedx509 -lmbedcrypto -ljansson -linih
 LIBS_signer              := -larchive -lzstd -llzma -lz -llz4 -lext2fs \
 			    -lcom_err -ldivsufsort -lpthread $(COMMON_LIBS)
-LIBS_update-server       := -luv -lsqlite3 -lcurl -lmbedtls $(COMMON_LIBS)
+LIBS_update-server       := -luv -lsqlite3 -lcurl -lmbedtls -lpthread $(COMMON_LIBS)
 LIBS_updater-client      := -lubootenv -lseccomp -lcurl -lssl -lcrypto -larchive -lzstd \
 			    -llzma -lz -llz4 $(COMMON_LIBS)
 LIBS_tests := -lcmocka $(foreach p,$(PROGRAMS),$(LIBS_$(p)))
@@ -94,6 +94,9 @@ $(B)/obj/%.o: %.c Makefile | $(B)/.deps
 
 # Flash is what a device has least of, and the client of it computes little.
 $(B)/obj/updater-client/%.o: CFLAGS += $(if $(filter release,$(CONFIG)),-Os)
+
+# The pages are part of the program.
+$(B)/obj/update-server/page.o: $(wildcard update-server/pages/*)
 
 # Written only when the date changes, so that make sees it.
 $(B)/.born: FORCE

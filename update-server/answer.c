@@ -16,6 +16,7 @@ const char *answer_reason(unsigned status)
 		{ 206, "Partial Content" },
 		{ 304, "Not Modified" },
 		{ 400, "Bad Request" },
+		{ 401, "Unauthorized" },
 		{ 403, "Forbidden" },
 		{ 404, "Not Found" },
 		{ 405, "Method Not Allowed" },
@@ -32,6 +33,7 @@ const char *answer_reason(unsigned status)
 		{ 431, "Request Header Fields Too Large" },
 		{ 500, "Internal Server Error" },
 		{ 501, "Not Implemented" },
+		{ 502, "Bad Gateway" },
 		{ 503, "Service Unavailable" },
 		{ 505, "HTTP Version Not Supported" },
 		{ 507, "Insufficient Storage" },
@@ -84,6 +86,20 @@ static const char *cache_rule(const struct answer *a)
 	return a->etag && a->etag[0] ? "no-cache" : "no-store";
 }
 
+/*
+ * A page may load scripts, styles and answers of this very server and nothing
+ * else, stands in nobody's frame, and tells nobody where it was.
+ */
+#define PAGE_RULES                                                             \
+	"Content-Security-Policy: default-src 'none'; script-src 'self'; "     \
+	"style-src 'self'; connect-src 'self'; img-src 'self'; "               \
+	"form-action 'none'; frame-ancestors 'none'; base-uri 'none'; "        \
+	"require-trusted-types-for 'script'; trusted-types 'none'\r\n"         \
+	"Referrer-Policy: no-referrer\r\n"                                     \
+	"Cross-Origin-Opener-Policy: same-origin\r\n"                          \
+	"Cross-Origin-Resource-Policy: same-origin\r\n"                        \
+	"Permissions-Policy: camera=(), geolocation=(), microphone=()\r\n"
+
 int answer_format(const struct answer *a, struct buf *out, struct err *e)
 {
 	bool bare = a->status == 204 || a->status == 304;
@@ -102,6 +118,7 @@ int answer_format(const struct answer *a, struct buf *out, struct err *e)
 	    add_range(a, out, e) || add_allow(a, out, e) ||
 	    (a->retry_after > 0 &&
 	     buf_addf(out, e, "Retry-After: %u\r\n", a->retry_after)) ||
+	    (a->page && buf_add(out, slice_of(PAGE_RULES), e)) ||
 	    (a->close && buf_addf(out, e, "Connection: close\r\n")))
 		return -1;
 	return buf_addf(out, e, "X-Content-Type-Options: nosniff\r\n\r\n");

@@ -25,6 +25,7 @@ struct answer {
 	unsigned allow;        /* 405: bit per enum method */
 	bool close;            /* the connection ends with this answer */
 	bool endless;          /* so many bytes as come: no length is given */
+	bool page;             /* for a browser: it runs what is ours alone */
 };
 
 int answer_format(const struct answer *a, struct buf *out,

@@ -53,7 +53,7 @@ struct server_api {
 	struct orders *orders;
 	struct ways *ways;
 	int64_t timestamp_expires; /* under publishing; 0: nothing is served */
-	int64_t next_flush, next_try;
+	int64_t next_flush, next_try, next_sample;
 	int64_t started;
 };
 
@@ -178,6 +178,7 @@ api_handler api_rollout_list, api_rollout_show, api_rollout_create,
 api_handler api_order_list, api_order_get, api_order_sign, api_order_discard,
 	api_order_plan, api_document_get;
 api_handler api_events, api_events_from;
+api_handler api_page, api_overview, api_names, api_acts, api_history, api_list;
 api_handler api_audit_list, api_audit_head, api_audit_checkpoints;
 
 #endif

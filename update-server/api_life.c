@@ -10,6 +10,7 @@
 #include "update-server/api.h"
 #include "update-server/publish.h"
 #include "update-server/rights.h"
+#include "update-server/store_overview.h"
 
 #define FLUSH_SEC 10
 #define RETRY_SEC 60
@@ -61,6 +62,19 @@ const struct route server_routes[] = {
 	{ PEOPLE, METHOD_GET, P "registry", 0, ROUTE_PLAIN, api_registry },
 	{ PEOPLE, METHOD_GET, P "registry/", 0, ROUTE_PLAIN,
 	  api_registry_more },
+
+	{ PEOPLE, METHOD_GET, "/", 0, ROUTE_PAGE, api_page },
+	{ PEOPLE, METHOD_GET, "/audit", 0, ROUTE_PAGE, api_page },
+	{ PEOPLE, METHOD_GET, "/rollouts/", 0, ROUTE_PAGE, api_page },
+	{ PEOPLE, METHOD_GET, "/devices/", 0, ROUTE_PAGE, api_page },
+	{ PEOPLE, METHOD_GET, "/list/", 0, ROUTE_PAGE, api_page },
+	{ PEOPLE, METHOD_GET, "/pages/", 0, ROUTE_PAGE, api_page },
+
+	{ PEOPLE, METHOD_GET, P "overview", 0, ROUTE_PLAIN, api_overview },
+	{ PEOPLE, METHOD_GET, P "names", 0, ROUTE_PLAIN, api_names },
+	{ PEOPLE, METHOD_GET, P "audit-of/", 0, ROUTE_PLAIN, api_acts },
+	{ PEOPLE, METHOD_GET, P "history/", 0, ROUTE_PLAIN, api_history },
+	{ PEOPLE, METHOD_GET, P "list/", 0, ROUTE_PLAIN, api_list },
 
 	{ PEOPLE, METHOD_GET, P "status", 0, ROUTE_PLAIN, api_status },
 	{ PEOPLE, METHOD_GET, P "payload/", 0, ROUTE_PLAIN, api_payload_head },
@@ -281,12 +295,25 @@ static void renew(struct server_api *api, int64_t now)
 			  (long long)now);
 }
 
+/* How many run what, for the chart. */
+static void sample(struct server_api *api, int64_t now)
+{
+	struct err e = { 0 };
+
+	if (now >= api->next_sample - OVERVIEW_STEP && now < api->next_sample)
+		return;
+	api->next_sample = now - now % OVERVIEW_STEP + OVERVIEW_STEP;
+	if (store_overview_sample(api->store, now, &e))
+		log_event(LOG_ERROR, "counts-not-written", "why=%s", e.msg);
+}
+
 void api_tick(struct server_api *api)
 {
 	int64_t now = utc_now();
 	struct err e = { 0 };
 
 	renew(api, now);
+	sample(api, now);
 	if (now >= api->next_checkpoint || now < api->next_checkpoint - 86400) {
 		api->next_checkpoint = now + CHECKPOINT_SEC;
 		if (api_checkpoint(api, &e))

@@ -236,7 +236,8 @@ static const struct route *find_route(const struct exchange *x, unsigned *allow)
 	*allow = 0;
 	/* No decoding, no "..", no query: a path is names with single slashes.
 	 */
-	if (!http_path_is_plain(x->http.path))
+	if (!http_path_is_plain(x->http.path) &&
+	    !slice_equal(x->http.path, slice_of("/")))
 		return NULL;
 	for (size_t i = 0; i < x->site->route_count; i++) {
 		if (!route_matches(&routes[i], x->site->listener, x->http.path))
@@ -294,6 +295,19 @@ static void start_body(struct exchange *x)
 	}
 }
 
+/*
+ * A browser shows a certificate for whatever page asks it to. People's own
+ * pages are served from here; devices have none.
+ */
+static bool is_borrowed(const struct exchange *x)
+{
+	if (x->site->listener != LISTENER_PEOPLE)
+		return x->http.origin.len > 0 || x->http.fetch_site.len > 0;
+	if (x->route && x->route->kind == ROUTE_PAGE && x->http.origin.len == 0)
+		return false;
+	return http_is_foreign(&x->http, "https://");
+}
+
 static void start_request(struct exchange *x)
 {
 	struct err e = { 0 };
@@ -301,14 +315,12 @@ static void start_request(struct exchange *x)
 
 	x->last = x->last || x->http.close;
 	x->body_left = x->http.body_len;
-	if (x->http.from_page) {
-		/* Our clients are not browsers: a page borrows a certificate.
-		 */
-		(void)err_set(&e, ERR_REFUSED, "no page may ask this");
+	x->route = find_route(x, &allow);
+	if (is_borrowed(x)) {
+		(void)err_set(&e, ERR_REFUSED, "no page but ours may ask this");
 		refuse(x, 403, 0, &e);
 		return;
 	}
-	x->route = find_route(x, &allow);
 	if (!x->route) {
 		(void)err_set(&e, allow ? ERR_REFUSED : ERR_NOT_FOUND,
 			      allow ? "not by this method" : "no such path");
@@ -449,6 +461,7 @@ static void put_response(struct exchange *x, struct response *r)
 			    .whole_len = len,
 			    .ranges = r->ranges,
 			    .immutable = r->immutable,
+			    .page = r->page,
 			    .retry_after = r->retry_after };
 	struct err ignored;
 

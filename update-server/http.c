@@ -335,10 +335,28 @@ static int field_if_range(struct fields *f, struct slice v, unsigned *status,
 static int field_origin(struct fields *f, struct slice v, unsigned *status,
 			struct err *e)
 {
-	(void)v;
+	/* An empty one is none of ours either. */
+	f->q->origin = v.len > 0 ? v : slice_of("null");
 	(void)status;
 	(void)e;
-	f->q->from_page = true;
+	return 0;
+}
+
+static int field_fetch_site(struct fields *f, struct slice v, unsigned *status,
+			    struct err *e)
+{
+	(void)status;
+	(void)e;
+	f->q->fetch_site = v;
+	return 0;
+}
+
+static int field_authorization(struct fields *f, struct slice v,
+			       unsigned *status, struct err *e)
+{
+	(void)status;
+	(void)e;
+	f->q->authorization = v;
 	return 0;
 }
 
@@ -357,6 +375,8 @@ static const struct field {
 	{ "if-none-match", false, field_if_none_match },
 	{ "if-range", false, field_if_range },
 	{ "origin", false, field_origin },
+	{ "sec-fetch-site", false, field_fetch_site },
+	{ "authorization", false, field_authorization },
 };
 
 static int take_known(struct fields *f, size_t i, struct slice value,
@@ -447,6 +467,20 @@ bool http_path_is_plain(struct slice path)
 		at_start = c == '/';
 	}
 	return !at_start;
+}
+
+bool http_is_foreign(const struct http_request *q, const char *scheme)
+{
+	size_t len = strlen(scheme);
+
+	if (q->origin.len > 0 &&
+	    (q->origin.len != len + q->host.len ||
+	     !slice_equal(slice_sub(q->origin, 0, len), slice_of(scheme)) ||
+	     !slice_equal(slice_sub(q->origin, len, q->host.len), q->host)))
+		return true;
+	return q->fetch_site.len > 0 &&
+	       !slice_equal(q->fetch_site, slice_of("same-origin")) &&
+	       !slice_equal(q->fetch_site, slice_of("none"));
 }
 
 /* ---- conditions ---------------------------------------------------------- */

@@ -46,8 +46,10 @@ struct http_request {
 	bool has_length;   /* Content-Length was given */
 	uint64_t body_len;
 	bool expect_continue;
-	bool close;     /* the client wants this to be the last */
-	bool from_page; /* Origin: a browser's page sent it, not our client */
+	bool close; /* the client wants this to be the last */
+	/* What browsers alone send, empty if not given: whose page asks. */
+	struct slice origin, fetch_site;
+	struct slice authorization; /* what the door of `ui` asks for */
 	struct http_range range;
 	struct slice if_none_match; /* empty if not given */
 	struct slice if_range;
@@ -80,6 +82,13 @@ int http_parse(struct slice head, struct http_request *q, unsigned *status,
  * single slashes? Nothing is decoded, so "..", "%2e", "//" and a query are not.
  */
 bool http_path_is_plain(struct slice path);
+
+/*
+ * Does a page that is not ours ask? Our clients send neither Origin nor
+ * Sec-Fetch-Site; a browser sends what its pages cannot change, and of ours the
+ * origin is scheme ("https://") and Host.
+ */
+bool http_is_foreign(const struct http_request *q, const char *scheme);
 
 /* What of a file to send: the bytes from offset on. */
 struct http_part {

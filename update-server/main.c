@@ -112,6 +112,8 @@ static const struct command commands[] = {
 	  command_audit_replay },
 	{ "events", "[--follow] [--after CURSOR] [--json]",
 	  "what happens, as it does", command_events },
+	{ "ui", "[--port N]", "pages for your browser, on this machine alone",
+	  command_ui },
 	{ "server status", "", "versions, expiry, devices",
 	  command_server_status },
 };

@@ -276,6 +276,27 @@ out:
 	return rc;
 }
 
+int people_open_another(const struct people_client *c,
+			struct people_client **out, struct err *e)
+{
+	struct people_client *new = mem_alloc(1, sizeof(*new));
+
+	new->ca.max = new->certificate.max = new->key.max = X509_PEM_MAX_LEN;
+	new->url = mem_dup_str(c->url);
+	new->curl = curl_easy_init();
+	if (!new->curl) {
+		(void)err_set(e, ERR_SYSTEM, "libcurl does not start");
+	} else if (buf_add(&new->ca, buf_slice(&c->ca), e) == 0 &&
+		   buf_add(&new->certificate, buf_slice(&c->certificate), e) ==
+			   0 &&
+		   buf_add(&new->key, buf_slice(&c->key), e) == 0) {
+		*out = new;
+		return 0;
+	}
+	people_close(new);
+	return -1;
+}
+
 void people_close(struct people_client *c)
 {
 	if (!c)
@@ -546,5 +567,111 @@ int people_stream(struct people_client *c, const char *path,
 	rc = l.ended ? 0 : judge(c, code, buf_slice(&l.refusal), e);
 out:
 	buf_done(&l.refusal);
+	return rc;
+}
+
+/* ---- for somebody else --------------------------------------------------- */
+
+static size_t pass_line(char *bytes, size_t size, size_t count, void *ctx)
+{
+	const struct people_relay *r = ctx;
+	struct slice line = { (const uint8_t *)bytes, size * count };
+	size_t all = line.len;
+
+	while (line.len > 0 && (line.ptr[line.len - 1] == '\n' ||
+				line.ptr[line.len - 1] == '\r'))
+		line.len--;
+	return r->line(r->ctx, line) ? 0 : all;
+}
+
+static size_t pass_bytes(char *bytes, size_t size, size_t count, void *ctx)
+{
+	const struct people_relay *r = ctx;
+	struct slice in = { (const uint8_t *)bytes, size * count };
+
+	return r->bytes(r->ctx, in) ? 0 : in.len;
+}
+
+static int look_up(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c,
+		   curl_off_t d)
+{
+	const struct people_relay *r = ctx;
+
+	(void)a;
+	(void)b;
+	(void)c;
+	(void)d;
+	return r->is_over(r->ctx);
+}
+
+/* The fields of a request that are the asker's own. */
+static int relay_fields(const struct people_relay *r, struct curl_slist **out,
+			struct err *e)
+{
+	char match[256];
+	struct curl_slist *more;
+
+	*out = curl_slist_append(NULL, "Content-Type: application/json");
+	if (r->if_none_match.len == 0 || r->if_none_match.len > 128)
+		return 0;
+	if (text_format(match, sizeof(match), e, "If-None-Match: %.*s",
+			(int)r->if_none_match.len,
+			(const char *)r->if_none_match.ptr))
+		return -1;
+	more = curl_slist_append(*out, match);
+	if (more)
+		*out = more;
+	return 0;
+}
+
+static bool set_relay(struct people_client *c, const struct people_relay *r,
+		      struct curl_slist *fields)
+{
+	/* libcurl's const is not ours: it only hands the pointer back. */
+	union {
+		const struct people_relay *in;
+		void *out;
+	} ctx = { .in = r };
+	bool posts = strcmp(r->method, "POST") == 0;
+
+	return SET(CURLOPT_HTTPHEADER, fields) &&
+	       SET(CURLOPT_HEADERFUNCTION, pass_line) &&
+	       SET(CURLOPT_HEADERDATA, ctx.out) &&
+	       SET(CURLOPT_WRITEFUNCTION, pass_bytes) &&
+	       SET(CURLOPT_WRITEDATA, ctx.out) && SET(CURLOPT_NOPROGRESS, 0L) &&
+	       SET(CURLOPT_XFERINFOFUNCTION, look_up) &&
+	       SET(CURLOPT_XFERINFODATA, ctx.out) &&
+	       SET(CURLOPT_NOBODY, strcmp(r->method, "HEAD") == 0 ? 1L : 0L) &&
+	       (!posts ||
+		(SET(CURLOPT_POST, 1L) &&
+		 SET(CURLOPT_POSTFIELDSIZE, (long)r->body.len) &&
+		 SET(CURLOPT_POSTFIELDS,
+		     r->body.len > 0 ? (const char *)r->body.ptr : "")));
+}
+
+int people_relay(struct people_client *c, const struct people_relay *r,
+		 struct err *e)
+{
+	struct curl_slist *fields = NULL;
+	CURLcode code;
+	int rc = -1;
+
+	if (prepare(c, r->path, e) || relay_fields(r, &fields, e))
+		goto out;
+	if (!set_relay(c, r, fields)) {
+		(void)err_set(e, ERR_SYSTEM, "libcurl");
+		goto out;
+	}
+	code = curl_easy_perform(c->curl);
+	rc = 0;
+	if (code == CURLE_SSL_CERTPROBLEM ||
+	    code == CURLE_PEER_FAILED_VERIFICATION)
+		rc = err_set(e, ERR_UNTRUSTED, "%s: %s", c->url, c->message);
+	else if (code != CURLE_OK)
+		rc = err_set(e, ERR_NETWORK, "%s: %s", c->url,
+			     c->message[0] ? c->message
+					   : curl_easy_strerror(code));
+out:
+	curl_slist_free_all(fields);
 	return rc;
 }

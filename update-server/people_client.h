@@ -64,4 +64,30 @@ int people_fetch(struct people_client *c, const char *path, struct buf *out,
 int people_fetch_file(struct people_client *c, const char *path, int fd,
 		      uint64_t max, struct err *e) NODISCARD;
 
+/* ---- for somebody else --------------------------------------------------- */
+
+/* Another connection of the same person, for another thread; it signs nothing.
+ * The same server, by the same files as when the first was opened. */
+int people_open_another(const struct people_client *c,
+			struct people_client **out, struct err *e) NODISCARD;
+
+struct people_relay {
+	const char *method, *path;
+	struct slice body;          /* of a POST: JSON */
+	struct slice if_none_match; /* or empty */
+	void *ctx;
+	/* A line of the answer's head without its end: the status line first,
+	 * at last an empty one. */
+	int (*line)(void *ctx, struct slice line);
+	int (*bytes)(void *ctx, struct slice bytes);
+	/* Asked about once a second: does nobody listen any more? */
+	bool (*is_over)(void *ctx);
+};
+
+/* Ask, and hand out the answer as it comes, an error's too; an endless one
+ * until line(), bytes() (by -1) or is_over() ends it. ERR_NETWORK,
+ * ERR_UNTRUSTED. */
+int people_relay(struct people_client *c, const struct people_relay *r,
+		 struct err *e) NODISCARD;
+
 #endif

@@ -63,6 +63,7 @@ struct response {
 	bool immutable;       /* may be cached for ever */
 	char etag[68];        /* quoted by the front; "" for none */
 	unsigned retry_after; /* seconds; 0 for none */
+	bool page;            /* for a browser: see answer.h */
 	/* A revocation: end every connection of this certificate, now. */
 	bool cut;
 	struct sha256 cut_fingerprint;
@@ -80,6 +81,7 @@ enum route_kind {
 	ROUTE_PLAIN,
 	ROUTE_UPLOAD,  /* the body goes to upload_fd, not to memory */
 	ROUTE_RENEWAL, /* open to a device whose certificate has ended */
+	ROUTE_PAGE,    /* for browsers; a link from elsewhere may lead here */
 };
 
 struct route {

@@ -198,7 +198,7 @@ static unsigned judge(struct visitor *v)
 {
 	const struct http_request *q = &v->http;
 
-	if (q->from_page || !is_literal(q->host))
+	if (q->origin.len > 0 || !is_literal(q->host))
 		return 403;
 	if (q->method != METHOD_GET && q->method != METHOD_HEAD)
 		return 405;

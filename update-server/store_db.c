@@ -130,6 +130,8 @@ static const char *const schema[] = {
 	 " nonce BLOB NOT NULL, product TEXT NOT NULL, model TEXT NOT NULL,"
 	 " state INTEGER NOT NULL, cohort TEXT NOT NULL, since INTEGER NOT NULL,"
 	 " expires INTEGER NOT NULL) WITHOUT ROWID;"),
+	store_overview_tables,
+	store_overview_triggers,
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)

@@ -25,6 +25,9 @@ struct store {
 	uint64_t behind;  /* store_set_behind() */
 };
 
+/* Two steps of the schema: what store_overview reads. */
+extern const char store_overview_tables[], store_overview_triggers[];
+
 struct sql_value sql_digest(const struct sha256 *digest);
 struct sql_value sql_device(const struct device_id *id);
 

@@ -54,12 +54,21 @@ cohorts() {
 before=$(cohorts)
 gives 200 "the admin is heard" /v1/people/cohorts
 new='{"v":1,"name":"evil"}'
-for origin in https://evil.example null "https://$(listener people)"; do
+for origin in https://evil.example null "http://$(listener people)" \
+	"https://$(listener people)0" "https://$(listener device)"; do
 	gives 403 "a foreign page, $origin" /v1/people/cohorts \
 		-H "Origin: $origin" -H 'Content-Type: text/plain' -d "$new"
 	gives 403 "a foreign page that only reads, $origin" \
 		/v1/people/devices -H "Origin: $origin"
 done
+gives 403 "a foreign page, by what its browser says" /v1/people/cohorts \
+	-H 'Sec-Fetch-Site: cross-site' -d "$new"
+# The operators' own pages come from here.
+gives 200 "our own page" /v1/people/devices \
+	-H "Origin: https://$(listener people)"
+gives 200 "a link to our own page" / -H 'Sec-Fetch-Site: cross-site'
+gives 304 "a page that is here already" / -H "If-None-Match: $(sed -n \
+	's/^ETag: \("[0-9a-f]*"\).*/\1/p' "$WORK/head")"
 gives '400 403 415' "a form" /v1/people/cohorts -d 'name=evil'
 gives '400 404 405 501' "another method in a field" /v1/people/cohorts \
 	-X DELETE -H 'X-HTTP-Method-Override: POST' -d "$new"

@@ -23,6 +23,38 @@ static void formats_a_json_answer_that_nobody_keeps(void **state)
 	buf_done(&out);
 }
 
+static void
+a_page_runs_what_is_ours_alone_and_others_answers_say_nothing(void **state)
+{
+	static const char *const rules[] = {
+		"Content-Security-Policy: default-src 'none'; "
+		"script-src 'self'; style-src 'self'; connect-src 'self'; "
+		"img-src 'self'; form-action 'none'; frame-ancestors 'none'; "
+		"base-uri 'none'; require-trusted-types-for 'script'; "
+		"trusted-types 'none'\r\n",
+		"Referrer-Policy: no-referrer\r\n",
+		"Cross-Origin-Opener-Policy: same-origin\r\n",
+	};
+	struct answer a = { .status = 200,
+			    .type = "text/html; charset=utf-8",
+			    .etag = "\"x\"",
+			    .page = true };
+	struct buf page = BUF_INIT(ANSWER_HEAD_MAX);
+	struct buf plain = BUF_INIT(ANSWER_HEAD_MAX);
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(answer_format(&a, &page, &e));
+	a.page = false;
+	assert_ok(answer_format(&a, &plain, &e));
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+		assert_non_null(strstr(buf_text(&page), rules[i]));
+		assert_null(strstr(buf_text(&plain), rules[i]));
+	}
+	buf_done(&page);
+	buf_done(&plain);
+}
+
 static void formats_a_part_of_an_immutable_file(void **state)
 {
 	struct answer a = { .status = 206,
@@ -105,6 +137,8 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(formats_a_json_answer_that_nobody_keeps),
+		cmocka_unit_test(
+			a_page_runs_what_is_ours_alone_and_others_answers_say_nothing),
 		cmocka_unit_test(formats_a_part_of_an_immutable_file),
 		cmocka_unit_test(
 			says_how_long_a_file_is_that_has_no_such_range),

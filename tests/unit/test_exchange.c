@@ -142,6 +142,9 @@ static const struct route routes[] = {
 	  get_conflict },
 	{ 1U << LISTENER_DEVICE, METHOD_GET, "/stream", 0, false, get_stream },
 	{ 1U << LISTENER_PEOPLE, METHOD_GET, "/people", 0, false, get_path },
+	{ 1U << LISTENER_PEOPLE, METHOD_POST, "/act", 1000, ROUTE_PLAIN,
+	  post_echo },
+	{ 1U << LISTENER_PEOPLE, METHOD_GET, "/", 0, ROUTE_PAGE, get_path },
 };
 
 static struct server_api api;
@@ -306,6 +309,49 @@ static void a_route_belongs_to_its_listener(void **state)
 	answer_to(slice_of(request), SIZE_MAX, &out, &closed);
 	assert_true(starts_with(&out, "HTTP/1.1 200 "));
 	buf_done(&out);
+}
+
+static unsigned status_of(const char *request)
+{
+	struct buf out = BUF_INIT(4096);
+	unsigned status = 0;
+	bool closed;
+
+	answer_to(slice_of(request), SIZE_MAX, &out, &closed);
+	assert_true(starts_with(&out, "HTTP/1.1 "));
+	for (size_t i = 9; i < 12; i++)
+		status = status * 10 + (out.ptr[i] - '0');
+	buf_done(&out);
+	return status;
+}
+
+static void only_peoples_own_page_borrows_their_certificate(void **state)
+{
+#define POST_ACT "POST /act HTTP/1.1\r\n" H "Content-Length: 1\r\n"
+	(void)state;
+	assert_int_equal(status_of("GET /path/a HTTP/1.1\r\n" H
+				   "Origin: https://h\r\n\r\n"),
+			 403);
+	site.listener = LISTENER_PEOPLE;
+	assert_int_equal(status_of(POST_ACT "\r\nx"), 200);
+	assert_int_equal(status_of(POST_ACT
+				   "Origin: https://h\r\n"
+				   "Sec-Fetch-Site: same-origin\r\n\r\nx"),
+			 200);
+	assert_int_equal(status_of(POST_ACT "Origin: https://evil\r\n\r\nx"),
+			 403);
+	assert_int_equal(status_of(POST_ACT "Origin: http://h\r\n\r\nx"), 403);
+	assert_int_equal(status_of(POST_ACT "Origin: null\r\n\r\nx"), 403);
+	assert_int_equal(
+		status_of(POST_ACT "Sec-Fetch-Site: cross-site\r\n\r\nx"), 403);
+	/* A link may lead to a page, which says nothing by itself. */
+	assert_int_equal(status_of("GET / HTTP/1.1\r\n" H
+				   "Sec-Fetch-Site: cross-site\r\n\r\n"),
+			 200);
+	assert_int_equal(status_of("GET /people HTTP/1.1\r\n" H
+				   "Sec-Fetch-Site: cross-site\r\n\r\n"),
+			 403);
+#undef POST_ACT
 }
 
 static void after_a_refusal_nothing_more_is_read(void **state)
@@ -593,6 +639,7 @@ int main(void)
 		TEST(a_truncated_request_reaches_no_handler),
 		TEST(who_is_not_welcome_reaches_no_handler),
 		TEST(a_route_belongs_to_its_listener),
+		TEST(only_peoples_own_page_borrows_their_certificate),
 		TEST(after_a_refusal_nothing_more_is_read),
 		TEST(consent_is_given_only_to_who_waits_for_it),
 		TEST(files_go_in_pieces_and_parts),

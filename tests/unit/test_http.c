@@ -62,7 +62,8 @@ static void reads_a_request_as_curl_sends_it(void **state)
 	assert_int_equal(q.body_len, 1048577);
 	assert_true(q.expect_continue);
 	assert_true(q.close);
-	assert_false(q.from_page);
+	assert_true(slice_equal(q.host, slice_of("127.0.0.1:8443")));
+	assert_false(http_is_foreign(&q, "https://"));
 }
 
 static void knows_exactly_four_methods(void **state)
@@ -218,10 +219,40 @@ static void answers_only_the_expectation_it_knows(void **state)
 	assert_int_equal(status_of_text(GET "Expect: 200-ok\r\n" END), 417);
 }
 
-static void notices_a_page_and_a_wish_to_close(void **state)
+static bool is_foreign(const char *request)
+{
+	struct http_request q = parsed(request);
+
+	return http_is_foreign(&q, "https://");
+}
+
+static void a_page_is_ours_by_origin_and_by_what_its_browser_says(void **state)
+{
+#define G "GET / HTTP/1.1\r\nHost: h:8443\r\n"
+	(void)state;
+	assert_false(is_foreign(G END));
+	assert_false(is_foreign(G "Origin: https://h:8443\r\n" END));
+	assert_false(is_foreign(G "Sec-Fetch-Site: same-origin\r\n" END));
+	assert_false(is_foreign(G "Sec-Fetch-Site: none\r\n" END));
+	assert_true(is_foreign(G "Origin: http://h:8443\r\n" END));
+	assert_true(is_foreign(G "Origin: https://h\r\n" END));
+	assert_true(is_foreign(G "Origin: https://h:84433\r\n" END));
+	assert_true(is_foreign(G "Origin: https://evil:8443\r\n" END));
+	assert_true(is_foreign(G "Origin: null\r\n" END));
+	assert_true(is_foreign(G "Origin:\r\n" END));
+	assert_true(is_foreign(G "Sec-Fetch-Site: cross-site\r\n" END));
+	assert_true(is_foreign(G "Sec-Fetch-Site: same-site\r\n" END));
+	assert_true(is_foreign(G "Origin: https://h:8443\r\n"
+				 "Sec-Fetch-Site: cross-site\r\n" END));
+	assert_int_equal(status_of_text(G "Origin: https://h:8443\r\n"
+					  "Origin: https://evil\r\n" END),
+			 400);
+#undef G
+}
+
+static void notices_a_wish_to_close(void **state)
 {
 	(void)state;
-	assert_true(parsed(GET "Origin: https://evil\r\n" END).from_page);
 	assert_true(parsed(GET "Connection: close\r\n" END).close);
 	assert_false(parsed(GET "Connection: keep-alive\r\n" END).close);
 	assert_int_equal(status_of_text(GET "Connection: a b\r\n" END), 400);
@@ -444,7 +475,9 @@ int main(void)
 			refuses_request_lines_for_proxies_and_other_versions),
 		cmocka_unit_test(wants_exactly_one_host),
 		cmocka_unit_test(answers_only_the_expectation_it_knows),
-		cmocka_unit_test(notices_a_page_and_a_wish_to_close),
+		cmocka_unit_test(
+			a_page_is_ours_by_origin_and_by_what_its_browser_says),
+		cmocka_unit_test(notices_a_wish_to_close),
 		cmocka_unit_test(limits_head_path_and_fields),
 		cmocka_unit_test(reads_the_same_however_the_bytes_arrive),
 		cmocka_unit_test(asks_for_more_until_the_empty_line),

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fleet home: is it going well, if not why, and what can be done.
+import { ask, facts, h, link, number, page, percent, plural, secondsTo,
+	section, show, table, verdict, when } from "./frame.js";
+import { adoption, bar } from "./chart.js";
+import { endWords, rolloutKind, rolloutState } from "./words.js";
+
+const DAY = 86400;
+
+const rolloutLink = r => link("/rollouts/" + r.name, r.name);
+
+const sentence = r => r.verdict || rolloutState(r.state) +
+	(r.reason ? ": " + r.reason : "");
+
+// What somebody has to look at, the worst first.
+function concerns(overview, rollouts) {
+	const list = [];
+	if (overview.log !== "whole")
+		list.push(["bad", h("li", {}, "The audit log is not whole: ",
+			overview.log)]);
+	for (const r of rollouts) {
+		const kind = rolloutKind(r);
+		if (kind !== "bad" && kind !== "ask" || r.state === "aborted")
+			continue;
+		list.push([kind, h("li", {}, rolloutLink(r), ": ",
+			r.alert || sentence(r))]);
+	}
+	for (const end of overview.ends) {
+		const left = secondsTo(end.at);
+		const limit = end.what === "timestamp" ? DAY / 3 : 14 * DAY;
+		if (left < limit)
+			list.push([left < limit / 7 ? "bad" : "ask", h("li", {},
+				left < 0 ? "Ended: the " : "Ends soon: the ",
+				endWords(end.what)[0], ", ", when(end.at))]);
+	}
+	if (overview.quarantined > 0)
+		list.push(["ask", h("li", {}, link("/list/quarantined",
+			plural(overview.quarantined, "device", "devices")),
+		" in quarantine, waiting for an officer")]);
+	return list;
+}
+
+function headline(overview, rollouts) {
+	const list = concerns(overview, rollouts);
+	const running = rollouts.filter(r => r.state === "running").length;
+	const going = running === 0 ? "no rollout is running"
+		: plural(running, "rollout is", "rollouts are") + " running";
+	const bad = list.filter(([kind]) => kind === "bad").length;
+	const items = h("ul", {}, ...list.sort((a, b) =>
+		(a[0] === "bad" ? 0 : 1) - (b[0] === "bad" ? 0 : 1)).map(([, li]) => li));
+	if (bad > 0)
+		return verdict("bad", plural(bad, "thing needs", "things need") +
+			" a person now; " + going + ".", items);
+	if (list.length > 0)
+		return verdict("ask", plural(list.length, "thing is", "things are") +
+			" waiting for you; " + going + ".", items);
+	return verdict("good", "All is well: " + going +
+		", and nothing waits for you.");
+}
+
+function rolloutTable(rollouts) {
+	const open = rollouts.filter(r => !["completed", "aborted", "superseded"]
+		.includes(r.state));
+	const done = rollouts.filter(r => !open.includes(r));
+	const columns = [
+		["Rollout", rolloutLink],
+		["Release", r => r.product + " " + r.release],
+		["State", r => h("span", { class: "tag " + rolloutKind(r) },
+			rolloutState(r.state))],
+		["How it goes", sentence],
+		["Open to", r => r.percent + " of " + number(r.population)],
+		["Changed", r => when(r.changed || r.created)],
+	];
+	return section("rollouts", "Rollouts",
+		table("Rollouts under way", columns, open,
+			"No rollout is under way."),
+		done.length > 0 && h("details", {},
+			h("summary", {}, plural(done.length, "finished one",
+				"finished ones")),
+			table("Finished rollouts", columns, done.slice(0, 50))));
+}
+
+function productPart(name, releases) {
+	const mine = releases.filter(r => r.product === name);
+	const all = mine.reduce((sum, r) => sum + r.devices, 0);
+	return h("div", {},
+		h("h3", {}, name, " ", h("span", { class: "soft" },
+			plural(all, "device", "devices"))),
+		h("ul", { class: "bars" }, ...mine.map((r, i) => h("li", {},
+			h("div", { class: "label" },
+				h("span", {}, r.release || "has not said"),
+				h("span", {}, link(r.release
+					? "/list/release/" + name + "/" + r.release
+					: "/list/no-release/" + name,
+				number(r.devices)), " ",
+				h("span", { class: "soft" },
+					"(" + percent(r.devices, all) + ")"))),
+			bar(r.devices, all, i % 7 + 1)))));
+}
+
+function versions(overview, products) {
+	return section("versions", "What runs", products.length === 0
+		? h("p", { class: "none" }, "No device is enrolled yet.")
+		: products.map(name => productPart(name, overview.releases)));
+}
+
+function overTime(overview, histories) {
+	return histories.map(hist => section("history-" + hist.product,
+		"What " + hist.product + " ran, the last " + hist.days + " days",
+		adoption(hist.product, hist.samples, overview.releases.filter(r =>
+			r.product === hist.product), Date.parse(overview.now))));
+}
+
+const silentWords = { 1: "for more than a day", 7: "for more than a week",
+	30: "for more than 30 days" };
+
+function silent(overview) {
+	return section("silent", "Not heard of", facts([
+		...overview.silent.map(s => [silentWords[s.days],
+			h("span", {}, link("/list/silent/" + s.days, number(s.devices)),
+				" ", h("span", { class: "soft" }, "(" +
+				percent(s.devices, overview.devices) + ")"))]),
+		["enrolled, but never seen",
+			link("/list/never-seen", number(overview.never_seen))],
+	]));
+}
+
+function ends(overview) {
+	const rows = [...overview.ends].sort((a, b) => a.at < b.at ? -1 : 1);
+	return section("ends", "What ends, and when", table("Expiry dates", [
+		["What", e => endWords(e.what)[0]],
+		["Ends", e => when(e.at)],
+		["Then", e => h("span", { class: "soft" }, endWords(e.what)[1])],
+	], rows));
+}
+
+function totals(overview) {
+	return section("fleet", "The fleet", h("div", { class: "big" }, facts([
+		["devices", number(overview.devices)],
+		["in quarantine", link("/list/quarantined",
+			number(overview.quarantined))],
+		["revoked", link("/list/revoked", number(overview.revoked))],
+		["retired", link("/list/retired", number(overview.retired))],
+	])),
+	h("h3", {}, "Cohorts"),
+	table("Cohorts", [
+		["Cohort", c => link("/list/cohort/" + c.name, c.name)],
+		["Devices", c => number(c.devices), "right"],
+	], overview.cohorts, "No cohort yet."),
+	h("h3", {}, "One device"),
+	h("form", { class: "find", onsubmit: event => {
+		event.preventDefault();
+		const id = event.target.elements.id.value.trim().toLowerCase();
+		if (/^[0-9a-f]{32}$/.test(id))
+			location.href = "/devices/" + id;
+		else
+			document.getElementById("find-error").textContent =
+				"A device id has 32 hex digits.";
+	} },
+	h("label", {}, "Device id", h("input", { name: "id", spellcheck: "false",
+		autocomplete: "off", "aria-describedby": "find-error" })),
+	h("button", { type: "submit" }, "Why does it get what it gets?")),
+	h("p", { class: "error", id: "find-error", role: "alert" }));
+}
+
+page(async overview => {
+	const products = [...new Set(overview.releases.map(r => r.product))];
+	const [list, ...histories] = await Promise.all([ask("rollouts"),
+		...products.slice(0, 8).map(async product => {
+			const days = 14;
+			return { ...await ask("history/" + product + "/" + days),
+				days };
+		})]);
+	return { rollouts: list.rollouts, histories };
+}, ({ rollouts, histories }, overview) => show(
+	h("h1", { class: "unseen" }, "Fleet"),
+	headline(overview, rollouts),
+	rolloutTable(rollouts),
+	h("div", { class: "pair" },
+		h("div", {}, versions(overview, [...new Set(overview.releases
+			.map(r => r.product))]), silent(overview)),
+		h("div", {}, totals(overview))),
+	overTime(overview, histories),
+	ends(overview)));

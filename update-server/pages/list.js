@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// The devices behind a number, a page at a time.
+import { ask, h, link, page, place, show, table, when } from "./frame.js";
+
+const words = {
+	release: (product, release) => "Devices of " + product + " that run " + release,
+	"no-release": product => "Devices of " + product +
+		" that have not said what they run",
+	cohort: cohort => "Devices of cohort " + cohort,
+	silent: days => "Devices that were not seen for more than " + days +
+		(days === "1" ? " day" : " days"),
+	"never-seen": () => "Devices that enrolled and were never seen since",
+	quarantined: () => "Devices in quarantine",
+	revoked: () => "Revoked devices",
+	retired: () => "Retired devices",
+};
+
+const path = place();
+const after = path.at(-1).startsWith("after-") ? path.pop() : "";
+const title = (words[path[0]] || (() => "Devices"))(...path.slice(1));
+const here = "/list/" + path.join("/");
+document.title = title + " - Pawl";
+
+page(() => ask("list/" + [...path, ...(after ? [after] : [])].join("/")),
+	answer => show(
+		h("p", { class: "over" }, link("/", "Fleet")),
+		h("h1", {}, title),
+		h("section", { "aria-label": title }, table(title, [
+			["Device", d => link("/devices/" + d.id,
+				h("span", { class: "id" }, d.id))],
+			["Model", d => d.product + " " + d.model],
+			["Cohort", d => link("/list/cohort/" + d.cohort, d.cohort)],
+			["Runs", d => d.release
+				? d.release + (d.confirmed ? "" : " (on trial)") : "unknown"],
+			["Last seen", d => when(d.last_seen)],
+		], answer.devices, after ? "No more." : "No device."),
+		h("p", { class: "buttons" },
+			after && link(here, "First page"),
+			answer.next && link(here + "/" + answer.next, "Next page")))));

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: Apache-2.0
+// One rollout: is it going well, if not why, and what can be done.
+import { act, ask, confirmed, doing, facts, h, link, number, page, percent, place,
+	plural, section, show, table, verdict, when } from "./frame.js";
+import { adoption, strip, swatch } from "./chart.js";
+import { actWords, actorWords, codeWords, failureClass, groupOf, groups,
+	rolloutKind, rolloutState } from "./words.js";
+
+const name = place()[0];
+document.title = "Rollout " + name + " - Pawl";
+
+// ---- what can be done ----------------------------------------------------------
+
+const done = verb => "Done: rollout " + name + " " + verb + ".";
+
+async function perform(r, verb, words, more, options) {
+	const agreed = await confirmed({ ...options, words, reason: more });
+	if (agreed === null)
+		return;
+	await doing(done(options.done), act("rollout-" + verb, {
+		name, revision: r.revision, ...(more ? { reason: agreed } : {}) }));
+}
+
+const phaseWords = p => p.share === 0 ? "the canaries" : p.percent;
+
+function nextPhase(r) {
+	return (r.phases || [])[r.phase] || null; // r.phase counts from 1
+}
+
+const inFlight = r => groups.find(g => g.id === "flight").states
+	.reduce((sum, s) => sum + ((r.counts || {})[s] || 0), 0);
+
+function pause(r) {
+	return perform(r, "pause", [
+		"From the next check-in on it is offered to nobody.",
+		plural(inFlight(r), "device is", "devices are") + " on the way: what is " +
+			"installed already may still start, nothing new begins.",
+		"Devices that have updated stay as they are.",
+	], true, { title: "Pause " + name + "?", verb: "Pause", done: "is paused" });
+}
+
+function resume(r) {
+	const gate = r.pause && r.pause !== "person";
+	return perform(r, "resume", [
+		"It is offered again, to " + r.percent + " of its " +
+			number(r.population) + " devices.",
+		gate && "The gate stopped it. From here on it counts anew: what " +
+			"failed before does not stop it again.",
+		gate && "A large share wants a second person, who does the same.",
+	].filter(Boolean), true, { title: "Resume " + name + "?", verb: "Resume",
+		done: "goes on", danger: gate });
+}
+
+function advance(r) {
+	const next = nextPhase(r);
+	return perform(r, "advance", [
+		next ? "The next phase opens: " + phaseWords(next) + ", " +
+			plural(next.adds, "device", "devices") + " more, " +
+			number(next.size) + " in all." : "The last phase ends.",
+		next && next.detects,
+		"A share never becomes smaller again.",
+	].filter(Boolean), false, { title: "Open the next phase?",
+		verb: "Open it", done: "goes on to its next phase" });
+}
+
+function abort(r) {
+	return perform(r, "abort", [
+		"It ends for good and is offered to nobody any more.",
+		"Devices that have updated keep the release; none goes back by this.",
+		"This cannot be undone: another rollout would have to be made.",
+	], true, { title: "Abort " + name + "?", verb: "Abort", done: "is aborted",
+		danger: true });
+}
+
+function approve(r) {
+	return perform(r, "approve", [
+		r.author + " made it, you approve it: " + r.product + " " + r.release +
+			" for " + r.cohorts.join(", ") + ", " +
+			plural(r.population, "device", "devices") + " in " +
+			plural(r.phase_count, "phase", "phases") + ".",
+	], false, { title: "Approve " + name + "?", verb: "Approve",
+		done: "is approved" });
+}
+
+function acknowledge(r) {
+	return perform(r, "ack", [r.alert,
+		"Say what you found: somebody looked, and the alert ends."], true,
+	{ title: "Looked at it?", verb: "I looked at it", done: "is acknowledged" });
+}
+
+function planWords(plan) {
+	const phases = plan.phases.map(p => phaseWords(p) + " (" +
+		number(p.size) + ")").join(", ");
+	return [
+		plural(plan.population, "device is", "devices are") +
+			" concerned. Phases: " + phases + ".",
+		...plan.left_out.map(l => "Left out: " +
+			plural(l.devices, "device", "devices") + ", " + l.why + "."),
+		plan.order && "Order: " + (plan.order.words || plan.order) + ".",
+		plan.phases[0] && plan.phases[0].detects,
+	].filter(Boolean).map(String);
+}
+
+async function start(r) {
+	let plan = null;
+	try {
+		plan = await act("rollout-plan", { name });
+	} catch (error) {
+		await doing("", Promise.reject(error));
+		return;
+	}
+	const agreed = await confirmed({ title: "Start " + name + "?",
+		words: planWords(plan), verb: "Start" });
+	if (agreed !== null)
+		await doing(done("is started"), act("rollout-start", {
+			name, revision: r.revision, plan: plan.plan }));
+}
+
+function actions(r, you) {
+	if (!r.revision)
+		return null;
+	const list = [];
+	const add = (words, what, kind) => list.push(h("button", { type: "button",
+		class: kind, onclick: () => what(r) }, words));
+	if (r.alert)
+		add("I looked at it\u2026", acknowledge, "main");
+	if (r.state === "pending-approval" && r.author !== you.name)
+		add("Approve\u2026", approve, "main");
+	if (r.state === "draft" || r.state === "scheduled")
+		add("Start\u2026", start, "main");
+	if (r.state === "running" && r.waits_for === "person")
+		add("Open the next phase\u2026", advance, "main");
+	if (r.state === "paused")
+		add("Resume\u2026", resume, "main");
+	if (r.state === "running")
+		add("Pause\u2026", pause, "");
+	if (["running", "paused", "scheduled"].includes(r.state))
+		add("Abort\u2026", abort, "danger");
+	if (list.length === 0)
+		return null;
+	if (!["operator", "admin"].includes(you.role))
+		return h("p", { class: "help" }, "You are " + you.role +
+			": what can be done here takes an operator.");
+	return h("p", { class: "buttons" }, ...list);
+}
+
+// ---- how it goes ----------------------------------------------------------------
+
+function headline(r, you) {
+	const gate = r.gate || {};
+	return verdict(rolloutKind(r), r.verdict || rolloutState(r.state),
+		r.alert && h("p", {}, h("strong", {}, r.alert)),
+		r.reason && !(r.verdict || "").includes(r.reason) &&
+			h("p", {}, "Reason: " + r.reason),
+		gate.words && !(r.verdict || "").includes(gate.words) &&
+			h("p", {}, gate.words),
+		r.asked && r.asked.verb && h("p", {}, r.asked.by + " asked to " +
+			r.asked.verb + ": a second person does the same, or nothing happens."),
+		actions(r, you));
+}
+
+function sumUp(counts) {
+	return groups.map(g => ({ ...g,
+		n: g.states.reduce((sum, s) => sum + (counts[s] || 0), 0) }));
+}
+
+function phaseStrip(key, counts, size) {
+	const parts = sumUp(counts).map((g, i) => ({ ...g, colour: i + 1 }));
+	const reached = parts.reduce((sum, p) => sum + p.n, 0);
+	const rest = Math.max(0, size - reached);
+	return h("div", {},
+		strip(key, parts, Math.max(size, reached), "not reached " + number(rest)),
+		h("ul", { class: "counts" },
+			...parts.filter(p => p.n > 0).map(p => h("li", {},
+				swatch(key, p.id, p.colour, p.colour - 1),
+				p.name + " ", link("/list/attempts/" + name + "/" + p.id,
+					number(p.n)))),
+			h("li", {}, "not reached ", number(rest))));
+}
+
+const phaseState = { waiting: "not yet open", open: "open", watching: "watched",
+	"waiting for you": "waiting for you", passed: "passed" };
+
+function phaseLine(p) {
+	const bits = [];
+	if (p.opened)
+		bits.push("opened ", when(p.opened));
+	if (p.passed)
+		bits.push("; passed ", when(p.passed));
+	else if (p.watch_sec > 0)
+		bits.push(bits.length ? "; " : "", "watched for " +
+			(p.watch_sec >= 3600 ? +(p.watch_sec / 3600).toFixed(1) + " h"
+				: Math.ceil(p.watch_sec / 60) + " min") +
+			" when it is proven good");
+	if (p.manual)
+		bits.push("; then a person decides");
+	return bits;
+}
+
+function phases(r) {
+	return section("phases", "Phases", h("ol", { class: "phases" },
+		...(r.phases || []).map(p => h("li", {},
+			h("h3", {}, "Phase " + p.n + ": " + phaseWords(p),
+				h("span", { class: "soft" }, plural(p.adds, "device",
+					"devices") + (p.n > 1 ? " more, " +
+					number(p.size) + " in all" : "")),
+				h("span", { class: "tag " + (p.state === "passed" ? "good"
+					: p.state === "waiting for you" ? "ask"
+						: p.state === "waiting" ? "" : "busy") },
+				phaseState[p.state] || p.state)),
+			p.state === "waiting" ? null
+				: phaseStrip("phase" + p.n, p.counts || {}, p.adds),
+			h("p", { class: "help" }, ...phaseLine(p)),
+			p.detects && p.state !== "passed" &&
+				h("p", { class: "help" }, p.detects)))));
+}
+
+function reached(r) {
+	const total = r.population || 0;
+	return section("reached", "Where its devices are",
+		phaseStrip("all", r.counts || {}, total),
+		h("p", { class: "help" }, "Success means: started, and said that it is well. ",
+			groups.filter(g => g.id !== "confirmed").map(g =>
+				g.name + ": " + g.means).join("; ") + "."));
+}
+
+function failures(r) {
+	const samples = f => (r.attempts || []).filter(a => a.code === f.code &&
+		a.state === f.state).slice(0, 3);
+	return section("failures", "What went wrong", table("Failures", [
+		["Reason", f => h("span", {}, h("code", {}, f.code), " ",
+			codeWords(f.code))],
+		["Says something about", f => failureClass(f.class)],
+		["Phase", f => f.phase],
+		["Devices", f => link("/list/attempts/" + name + "/" +
+			(groupOf(f.state) || { id: "failed" }).id, number(f.n)), "right"],
+		["For example", f => samples(f).map(a => h("span", {},
+			link("/devices/" + a.device, h("span", { class: "id" },
+				a.device.slice(0, 8))), " "))],
+	], [...(r.failures || [])].sort((a, b) => b.n - a.n), "Nothing so far."));
+}
+
+// Darkness counts only as far as it is more than that of devices outside.
+function darkness(r) {
+	const c = (r.gate || {}).control;
+	if (!c || !c.n)
+		return null;
+	return section("dark", "Silence", h("p", {},
+		"Of devices that installed it, ", number(c.dark), " of ", number(c.n),
+		" are dark (", percent(c.dark, c.n), "). Of devices that it has not ",
+		"reached, in the same hours, ", number(c.control_dark), " of ",
+		number(c.control_n), " (", percent(c.control_dark, c.control_n),
+		"): people switch devices off. Only what is more than that counts."));
+}
+
+// When each phase opened, and will at the earliest, as a line of devices.
+function planned(r) {
+	const points = [];
+	let at = Date.parse(r.started || r.created);
+	for (const p of r.phases || []) {
+		if (p.opened)
+			at = Date.parse(p.opened);
+		points.push([at, p.size]);
+		at += 1000 * (p.watch_sec || 0);
+	}
+	return points.length > 0 ? { name: "planned", points } : null;
+}
+
+function chart(r, history, releases, nowMs) {
+	return section("adoption", "What " + r.product + " runs, over time",
+		adoption(r.product, history.samples, releases.filter(x =>
+			x.product === r.product), nowMs, planned(r)));
+}
+
+function attempts(r) {
+	return section("attempts", "Newest attempts", table("Newest attempts", [
+		["Device", a => link("/devices/" + a.device,
+			h("span", { class: "id" }, a.device))],
+		["State", a => {
+			const g = groupOf(a.state);
+			return (g ? g.sign + " " : "") + a.state.replace("-", " ");
+		}],
+		["Reason", a => a.code ? h("span", {}, h("code", {}, a.code), " ",
+			codeWords(a.code)) : ""],
+		["Since", a => when(a.changed)],
+	], (r.attempts || []).slice(0, 20), "Nothing was offered yet."));
+}
+
+function history(acts, people) {
+	return section("acts", "Who did what", table("Acts, newest first", [
+		["When", a => when(a.time)],
+		["Who", a => actorWords(a.actor, people)],
+		["Did what", a => actWords(a.act, a.objects)],
+	], acts, "Nothing yet."));
+}
+
+const span = s => s >= 86400 ? +(s / 86400).toFixed(1) + " days"
+	: s >= 3600 ? +(s / 3600).toFixed(1) + " h" : Math.round(s / 60) + " min";
+
+function what(r) {
+	return section("what", "What it is", facts([
+		["Release", link("/list/release/" + r.product + "/" + r.release,
+			r.product + " " + r.release)],
+		["Cohorts", h("span", {}, ...r.cohorts.map((c, i) => [i ? ", " : "",
+			link("/list/cohort/" + c, c)]))],
+		["Open to", r.percent + " of " + plural(r.population, "device",
+			"devices")],
+		r.author && ["Made by", r.author],
+		["Created", when(r.created)],
+		r.started && ["Started", when(r.started)],
+		r.urgent && ["Urgent", "yes: it skips waiting, never signatures or gates"],
+		r.step_back && ["Step back", "yes: for devices that run something newer"],
+		r.order && r.order.words && ["Signed order", r.order.words],
+		r.window && ["Window", two(r.window.from) + " to " + two(r.window.to)],
+	]), r.policy && h("details", {}, h("summary", {}, "Policy"),
+		facts(Object.entries(r.policy).map(([key, value]) => [
+			key.replaceAll("_", " "), /_sec$/.test(key) ? span(value)
+				: String(Array.isArray(value) ? value.join(", ") : value)]))));
+}
+
+const two = minutes => String(Math.floor(minutes / 60)).padStart(2, "0") + ":" +
+	String(minutes % 60).padStart(2, "0");
+
+page(async () => {
+	const [r, { records }, { people }] = await Promise.all([
+		ask("rollout/" + name), ask("audit-of/rollout/" + name), ask("names")]);
+	const days = Math.min(400, 1 + Math.ceil((Date.now() -
+		Date.parse(r.started || r.created)) / 86400e3));
+	return { r, people, acts: records.map(text => JSON.parse(text)),
+		samples: await ask("history/" + r.product + "/" + days) };
+}, ({ r, acts, people, samples }, overview) => show(
+	h("p", { class: "over" }, link("/", "Fleet"), " \u203a Rollouts"),
+	h("h1", {}, "Rollout ", r.name, " ", h("span", { class: "soft" },
+		r.product + " " + r.release)),
+	headline(r, overview.you),
+	reached(r), r.phases && phases(r), failures(r), darkness(r),
+	chart(r, samples, overview.releases, Date.parse(overview.now)), what(r), attempts(r),
+	history(acts, people)));

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// What states are called, and what they mean, in words that people use.
+
+// How attempts end up, in the order of the strip. Each group has a sign, so that
+// its colour is never all that tells.
+export const groups = [
+	{ id: "confirmed", name: "updated and confirmed", sign: "\u2713",
+		states: ["confirmed"],
+		means: "started the new release and said that it is well" },
+	{ id: "awaiting", name: "waiting for its start", sign: "\u21bb",
+		states: ["installed"],
+		means: "installed; success counts only when it has started" },
+	{ id: "flight", name: "on the way", sign: "\u2193",
+		states: ["offered", "downloading", "verified", "deferred", "stalled"],
+		means: "offered, downloading or checking" },
+	{ id: "failed", name: "failed or went back", sign: "\u2717",
+		states: ["failed", "rolled-back"],
+		means: "did not verify, start or stay well; it runs what it ran before" },
+	{ id: "dark", name: "dark since", sign: "\u25cf", states: ["dark", "lost"],
+		means: "installed it and was not heard of again" },
+	{ id: "skipped", name: "left out", sign: "\u2013",
+		states: ["skipped", "withdrawn", "superseded", "expired", "retired"],
+		means: "has it already, is newer, or the offer was taken back" },
+];
+
+export const groupOf = state => groups.find(g => g.states.includes(state));
+
+const states = {
+	draft: "draft", "pending-approval": "waiting for approval",
+	scheduled: "scheduled", running: "running", paused: "paused",
+	completed: "completed", aborted: "aborted", superseded: "superseded",
+};
+export const rolloutState = state => states[state] || state;
+
+// How a rollout is doing: the kind of its verdict.
+export function rolloutKind(r) {
+	if (r.state === "paused")
+		return r.pause === "person" ? "ask" : "bad";
+	if (r.state === "aborted")
+		return "bad";
+	if (r.alert)
+		return "bad";
+	if (r.waits_for || r.state === "pending-approval" || r.state === "draft")
+		return "ask";
+	return r.state === "completed" || r.state === "superseded" ? "good" : "busy";
+}
+
+const classes = {
+	release: "the release itself: counts against it",
+	environment: "the device's surroundings: network, disk, people",
+	infrastructure: "our own servers or files",
+	security: "a wrong signature or an old version: a person must look",
+};
+export const failureClass = name => classes[name] || name;
+
+const codes = {
+	BOOT_TIMEOUT: "did not start in time",
+	HEALTH_FAILED: "its own health check failed",
+	RUNS_OLDER: "came back with the old release",
+	VERIFY_FAILED: "what was installed is not what was signed",
+};
+export const codeWords = code => codes[code] || "";
+
+// "role targets" and so on: what ends, and what then.
+export function endWords(what) {
+	if (what === "timestamp")
+		return ["timestamp", "renewed by the server itself, half a day before"];
+	if (what === "server certificate")
+		return ["server's TLS certificate", "pawl-server tls renew"];
+	if (what === "device CA")
+		return ["device CA", "devices cannot renew after that"];
+	return [what.replace(/^role /, "") + " metadata",
+		"release engineers sign it anew"];
+}
+
+// The acts of the audit log as sentences; o are its objects.
+const acts = {
+	init: () => "set the server up",
+	"tls-renew": () => "renewed the server's TLS certificate",
+	"person-add": o => "let a person in, as " + o.role,
+	"person-revoke": () => "revoked a person",
+	"payload-upload": () => "uploaded a package",
+	"metadata-upload": o => "uploaded " + o.file,
+	"envelopes-upload": () => "uploaded sealed keys",
+	import: o => "imported signed metadata: " + o.releases + " releases",
+	publish: o => "published " + o.snapshot,
+	"bundle-export": o => "exported a bundle, good for " + o.days + " days",
+	"cohort-create": o => "created cohort " + o.cohort,
+	"token-create": o => "made " + o.count + " claim codes for " + o.product +
+		" " + o.model + ", cohort " + o.cohort,
+	"token-revoke": o => "revoked claim code " + o.token,
+	"device-enrol": o => "enrolled: " + o.product + " " + o.model +
+		", cohort " + o.cohort,
+	"device-renew": () => "renewed its certificate",
+	"device-quarantine": () => "went to quarantine: two keys claimed to be it",
+	"device-release": () => "released a device from quarantine",
+	"device-revoke": () => "revoked a device",
+	"device-retire": () => "retired a device",
+	"device-export": o => "exported the keys of " + o.devices + " devices",
+	"rollout-create": o => "created rollout " + o.rollout + " of " + o.release,
+	"rollout-approve": o => "approved rollout " + o.rollout,
+	"rollout-start": o => "started rollout " + o.rollout,
+	"rollout-pause": o => "paused rollout " + o.rollout,
+	"rollout-resume": o => "resumed rollout " + o.rollout,
+	"rollout-advance": o => "opened the next phase of rollout " + o.rollout,
+	"rollout-abort": o => "aborted rollout " + o.rollout,
+	"rollout-supersede": o => "superseded rollout " + o.rollout,
+	"rollout-ack": o => "looked at the alert of rollout " + o.rollout,
+	"rollout-complete": o => "completed rollout " + o.rollout,
+	"order-stage": o => "signed version " + o.version + " of role " + o.role,
+	"order-discard": o => "discarded version " + o.version + " of role " + o.role,
+	"log-replay": o => "took back " + o.count + " records after a restore",
+};
+export const actWords = (act, objects) => acts[act] ? acts[act](objects) : act;
+
+export function actorWords(actor, people) {
+	if (actor.kind === "person")
+		return (people && people[actor.id]) || "person " +
+			String(actor.id).slice(0, 8);
+	if (actor.kind === "device")
+		return "device " + String(actor.id).slice(0, 8);
+	return actor.kind === "gate" ? "the gate" : "the server";
+}
