@@ -15,6 +15,7 @@
 #include "update-server/rate.h"
 #include "update-server/route.h"
 #include "update-server/store.h"
+#include "update-server/survey.h"
 #include "update-server/ways.h"
 
 #define API_METADATA "/metadata/"
@@ -28,6 +29,14 @@ struct server_api {
 	struct keeper *keeper;
 	struct meter *meter;
 	struct expiry expiry;
+	/* The walk through the fleet, by the tick alone; what its last round
+	 * found, under the lock. points < 0: none yet. */
+	struct survey *survey;
+	int64_t next_survey, strangers_day;
+	uint64_t strangers_before;
+	pthread_mutex_t surveying;
+	struct score_facts found;
+	int points;
 	/* One import, refresh or bundle at a time. */
 	pthread_mutex_t publishing;
 	/* One change of the operators' orders at a time. */
@@ -128,6 +137,16 @@ int api_way_allows(struct server_api *api, const struct rollout *r, int64_t now,
 void api_explain_way(struct server_api *api, const struct rollout_device *d,
 		     char out[WIRE_REASON_MAX]);
 
+/* The next few devices of the survey, when it is time. By the tick. */
+void api_survey(struct server_api *api, int64_t now);
+/* What the last round found; false if there was none since the start. */
+bool api_found(struct server_api *api, struct score_facts *found,
+	       unsigned *points);
+
+/* A device as lists show it, with its newest attempt. */
+struct json *api_device_row(struct server_api *api,
+			    const struct store_device *d);
+
 /* {"v":1}, to be filled in. */
 struct json *api_answer(void);
 
@@ -165,6 +184,7 @@ api_handler api_waiting_list, api_waiting_approve, api_waiting_deny;
 api_handler api_checkin, api_report;
 api_handler api_envelope_get, api_envelopes_put, api_envelopes_get,
 	api_registry, api_registry_more;
+api_handler api_score_get, api_device_find;
 api_handler api_renew, api_renewed;
 api_handler api_status, api_payload_head, api_payload_put, api_metadata_put,
 	api_publish, api_bundle;

@@ -146,19 +146,26 @@ struct page {
 	size_t count;
 };
 
-static void list_device(void *ctx, const struct store_device *d)
+struct json *api_device_row(struct server_api *api,
+			    const struct store_device *d)
 {
 	struct json *j = device_json(d);
 	char words[WIRE_CODE_MAX + 32] = "";
-	struct page *p = ctx;
 
 	if (d->has_attempt)
 		(void)snprintf(words, sizeof(words), "%s%s%s",
 			       attempt_state_name(d->attempt),
 			       d->attempt_code[0] ? " " : "", d->attempt_code);
 	json_set_text(j, "last_attempt", words);
-	set_way(p->api, j, d);
-	json_add(p->list, j);
+	set_way(api, j, d);
+	return j;
+}
+
+static void list_device(void *ctx, const struct store_device *d)
+{
+	struct page *p = ctx;
+
+	json_add(p->list, api_device_row(p->api, d));
 	p->last = d->facts.id;
 	p->count++;
 }

@@ -76,6 +76,7 @@ const struct route server_routes[] = {
 	{ PEOPLE, METHOD_GET, P "history/", 0, ROUTE_PLAIN, api_history },
 	{ PEOPLE, METHOD_GET, P "list/", 0, ROUTE_PLAIN, api_list },
 
+	{ PEOPLE, METHOD_GET, P "score", 0, ROUTE_PLAIN, api_score_get },
 	{ PEOPLE, METHOD_GET, P "status", 0, ROUTE_PLAIN, api_status },
 	{ PEOPLE, METHOD_GET, P "payload/", 0, ROUTE_PLAIN, api_payload_head },
 	{ PEOPLE, METHOD_PUT, P "payload/", PAYLOAD_MAX, ROUTE_UPLOAD,
@@ -104,6 +105,8 @@ const struct route server_routes[] = {
 	  api_waiting_deny },
 	{ PEOPLE, METHOD_GET, P "devices", 0, ROUTE_PLAIN, api_device_list },
 	{ PEOPLE, METHOD_GET, P "devices/", 0, ROUTE_PLAIN, api_device_more },
+	{ PEOPLE, METHOD_GET, P "device-find/", 0, ROUTE_PLAIN,
+	  api_device_find },
 	{ PEOPLE, METHOD_GET, P "device/", 0, ROUTE_PLAIN, api_device_show },
 	{ PEOPLE, METHOD_POST, P "device-revoke", SMALL_BODY, ROUTE_PLAIN,
 	  api_device_revoke },
@@ -222,6 +225,9 @@ int api_open(const struct config *c, struct keeper *k, struct meter *m,
 	(void)pthread_mutex_init(&api->checkpointing, NULL);
 	(void)pthread_rwlock_init(&api->orders_lock, NULL);
 	expiry_init(&api->expiry);
+	(void)pthread_mutex_init(&api->surveying, NULL);
+	api->survey = survey_new();
+	api->points = -1;
 	api->acts.burst = ACTS_BURST;
 	api->acts.per_minute = ACTS_PER_MINUTE;
 	if (open_parts(api, e)) {
@@ -260,6 +266,8 @@ void api_close(struct server_api *api)
 	(void)pthread_mutex_destroy(&api->checkpointing);
 	(void)pthread_rwlock_destroy(&api->orders_lock);
 	expiry_done(&api->expiry);
+	(void)pthread_mutex_destroy(&api->surveying);
+	survey_free(api->survey);
 	orders_free(api->orders);
 	ways_free(api->ways);
 	free(api);
@@ -314,6 +322,7 @@ void api_tick(struct server_api *api)
 
 	renew(api, now);
 	sample(api, now);
+	api_survey(api, now);
 	if (now >= api->next_checkpoint || now < api->next_checkpoint - 86400) {
 		api->next_checkpoint = now + CHECKPOINT_SEC;
 		if (api_checkpoint(api, &e))

@@ -141,6 +141,36 @@ static int expose_rollouts(struct server_api *api, struct exposition *x,
 	return 0;
 }
 
+/* As the last round of the survey found the fleet. */
+static void expose_fleet(struct server_api *api, struct exposition *x)
+{
+	struct score_facts f;
+	unsigned points;
+
+	if (!api_found(api, &f, &points))
+		return;
+	exposition_family(x, "pawl_devices", EXPOSE_GAUGE,
+			  "Devices of the fleet; the other states are some of "
+			  "these, but for the revoked.");
+	exposition_int(x, EXPOSE_LABELS({ "state", "all" }),
+		       (int64_t)f.devices);
+	exposition_int(x, EXPOSE_LABELS({ "state", "unprovisioned" }),
+		       (int64_t)f.unprovisioned);
+	exposition_int(x, EXPOSE_LABELS({ "state", "silent" }),
+		       (int64_t)f.silent);
+	exposition_int(x, EXPOSE_LABELS({ "state", "behind" }),
+		       (int64_t)f.behind);
+	exposition_int(x, EXPOSE_LABELS({ "state", "quarantined" }),
+		       (int64_t)f.quarantined);
+	exposition_int(x, EXPOSE_LABELS({ "state", "ending" }),
+		       (int64_t)f.ending);
+	exposition_int(x, EXPOSE_LABELS({ "state", "revoked" }),
+		       (int64_t)f.revoked);
+	exposition_family(x, "pawl_security_score", EXPOSE_GAUGE,
+			  "How well the fleet is looked after, 0 to 100.");
+	exposition_int(x, EXPOSE_PLAIN, points);
+}
+
 static int expose_log(struct server_api *api, struct exposition *x,
 		      struct err *e)
 {
@@ -179,6 +209,7 @@ static int print_metrics(struct server_api *api, struct response *a,
 	meter_expose(api->meter, &x);
 	expose_disk(api, &x);
 	expose_certificates(api, &x);
+	expose_fleet(api, &x);
 	if (expose_expiry(api, &x, e) || expose_rollouts(api, &x, e) ||
 	    expose_log(api, &x, e))
 		return -1;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/buf.h"
 #include "common/text.h"
 #include "common/wire.h"
 
@@ -72,14 +73,71 @@ int command_device_deny(int argc, char **argv, struct err *e)
 	return decide(argc, argv, false, e);
 }
 
+#define QUESTION_MAX 480 /* bytes, as the server takes them */
+
+/* The path that asks for devices: all, or those of which this is true. */
+static int device_path(const char *where, const char *lacks,
+		       char out[PATH_MAX_LEN], struct err *e)
+{
+	struct buf text = BUF_INIT(QUESTION_MAX);
+	char hex[2 * QUESTION_MAX + 1];
+	struct json *j;
+	int rc;
+
+	if (!where && !lacks)
+		return text_format(out, PATH_MAX_LEN, e, "/v1/people/devices");
+	if (!utf8_is_valid(slice_of(where ? where : "")) ||
+	    !utf8_is_valid(slice_of(lacks ? lacks : "")))
+		return err_set(e, ERR_USAGE, "that is no text");
+	j = json_new_object();
+	json_set_int(j, "v", 1);
+	if (where)
+		json_set_text(j, "where", where);
+	if (lacks)
+		json_set_text(j, "lacks", lacks);
+	rc = json_print(j, false, &text, e);
+	json_free(j);
+	if (rc == 0) {
+		hex_format(buf_slice(&text), hex);
+		rc = text_format(out, PATH_MAX_LEN, e,
+				 "/v1/people/device-find/%s", hex);
+	}
+	buf_done(&text);
+	return rc;
+}
+
 int command_device_list(int argc, char **argv, struct err *e)
 {
 	static const char *const columns[] = {
 		"id",           "state",     "model", "cohort", "release",
 		"last_attempt", "last_seen", "way",   NULL
 	};
+	const char *where = NULL, *lacks = NULL;
+	struct ui u = { 0 };
+	const struct opt opts[] = {
+		OPT_TEXT("where", "SELECTOR", &where, "which of them"),
+		OPT_TEXT("lacks", "CVE", &lacks,
+			 "those that lack what a release mends"),
+		UI_OPTIONS(&u),
+		OPT_END,
+	};
+	struct json *answer = NULL;
+	char path[PATH_MAX_LEN];
+	int rc = -1;
 
-	return ui_list(argc, argv, "/v1/people/devices", "devices", columns, e);
+	if (ui_start(&u, argc, argv, opts, 0, e) ||
+	    device_path(where, lacks, path, e) ||
+	    ui_get_pages(&u, path, "devices", &answer, e))
+		goto out;
+	rc = 0;
+	if (u.json)
+		rc = ui_print_json(answer, e);
+	else
+		ui_table(json_get(answer, "devices"), columns);
+out:
+	json_free(answer);
+	ui_done(&u);
+	return rc;
 }
 
 static void print_evidence(const struct json *attempts)

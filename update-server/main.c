@@ -49,7 +49,8 @@ static const struct command commands[] = {
 	{ "device approve", "CODE --cohort C",
 	  "let in the device that shows this code", command_device_approve },
 	{ "device deny", "CODE", "keep it out", command_device_deny },
-	{ "device list", "", "who runs what", command_device_list },
+	{ "device list", "[--where SELECTOR] [--lacks CVE]", "who runs what",
+	  command_device_list },
 	{ "device show", "ID",
 	  "one device, its attempts, and why it gets what it gets",
 	  command_device_show },
@@ -114,6 +115,8 @@ static const struct command commands[] = {
 	  "what happens, as it does", command_events },
 	{ "ui", "[--port N]", "pages for your browser, on this machine alone",
 	  command_ui },
+	{ "score", "", "how well the fleet is looked after, and why",
+	  command_score },
 	{ "server status", "", "versions, expiry, devices",
 	  command_server_status },
 };

@@ -118,6 +118,11 @@ void meter_count(struct meter *m, enum meter_event event)
 		add(&m->events[event], 1);
 }
 
+uint64_t meter_total(const struct meter *m, enum meter_event event)
+{
+	return m ? (uint64_t)get(&m->events[event]) : 0;
+}
+
 void meter_committed(struct meter *m, uint64_t ns)
 {
 	if (m)

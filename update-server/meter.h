@@ -63,6 +63,7 @@ enum meter_event {
 };
 
 void meter_count(struct meter *m, enum meter_event event);
+uint64_t meter_total(const struct meter *m, enum meter_event event);
 
 /* A transaction was committed. */
 void meter_committed(struct meter *m, uint64_t ns);

@@ -261,6 +261,7 @@ static struct json *release_detail(const struct release *r)
 		json_add(fixes, json_new_text(r->fixes[i]));
 	json_set_text(j, "component", r->component);
 	json_set_bool(j, "urgent", r->urgent);
+	json_set_int(j, "content_seq", (int64_t)r->content_seq);
 	json_set_int(j, "content_bytes", (int64_t)r->content_len);
 	json_set_int(j, "entries", r->entries);
 	api_set_time(j, "issued", r->issued);

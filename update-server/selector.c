@@ -8,10 +8,9 @@
 #define ATTRIBUTE "attr."
 
 static const char *const names[SELECT_TEXTS] = {
-	[SELECT_PRODUCT] = "product",   [SELECT_MODEL] = "model",
-	[SELECT_COHORT] = "cohort",     [SELECT_RELEASE] = "release",
-	[SELECT_VERSION] = "version",   [SELECT_UPDATER] = "updater",
-	[SELECT_HARDWARE] = "hardware",
+	[SELECT_PRODUCT] = "product", [SELECT_MODEL] = "model",
+	[SELECT_COHORT] = "cohort",   [SELECT_RELEASE] = "release",
+	[SELECT_VERSION] = "version", [SELECT_UPDATER] = "updater",
 };
 
 /* ---- words --------------------------------------------------------------- */
@@ -119,7 +118,7 @@ static int find_attribute(struct reading *r, struct slice word,
 		return err_set(e, ERR_FORMAT,
 			       "selector: no such fact: %.*s "
 			       "(product, model, cohort, release, version, "
-			       "updater, hardware, seq or attr.NAME)",
+			       "updater, seq or attr.NAME)",
 			       (int)word.len, (const char *)word.ptr);
 	name = slice_sub(word, start, word.len - start);
 	if (name.len > SELECTOR_ATTR_MAX)

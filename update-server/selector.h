@@ -9,7 +9,7 @@
  *	term     = name ("=" | "!=") value { "|" value }
  *	         | "seq" ("=" | "!=" | "<" | "<=" | ">" | ">=") number
  *	name     = "product" | "model" | "cohort" | "release" | "version"
- *	         | "updater" | "hardware" | "attr." word
+ *	         | "updater" | "attr." word
  *
  * There is no "or" between terms and no "not": every term can only narrow, so
  * whoever adds one never opens a rollout to more devices. For the same reason
@@ -33,7 +33,6 @@ enum selector_what {
 	SELECT_RELEASE,
 	SELECT_VERSION,
 	SELECT_UPDATER,
-	SELECT_HARDWARE,
 	SELECT_TEXTS, /* the number of facts that are texts */
 	SELECT_ATTRIBUTE = SELECT_TEXTS,
 	SELECT_SEQ

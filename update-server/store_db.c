@@ -132,6 +132,9 @@ static const char *const schema[] = {
 	 " expires INTEGER NOT NULL) WITHOUT ROWID;"),
 	store_overview_tables,
 	store_overview_triggers,
+
+	("CREATE TABLE score (day INTEGER PRIMARY KEY, time INTEGER NOT NULL,"
+	 " points INTEGER NOT NULL, detail TEXT NOT NULL);"),
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)

@@ -10,6 +10,12 @@
 
 #define SEEN_MAX 1024
 
+/* The column "revoked": 0 as long as the device belongs to the fleet. */
+enum {
+	REVOKED = 1,
+	RETIRED
+};
+
 struct seen {
 	struct device_id id;
 	int64_t when;

@@ -9,12 +9,6 @@
 
 /* ---- devices ------------------------------------------------------------- */
 
-/* The column "revoked": 0 as long as the device belongs to the fleet. */
-enum {
-	REVOKED = 1,
-	RETIRED
-};
-
 #define DEVICE_FIELDS                                                          \
 	"SELECT id, fingerprint, spki, product, model, cohort, revoked,"       \
 	" certificate, enrolled, last_seen, release, seq, digest, confirmed,"  \

@@ -50,13 +50,12 @@ int ui_print_json(const struct json *j, struct err *e)
 	return rc;
 }
 
-/* The pages of a long list become one. */
-static int get_pages(struct ui *u, const char *path, const char *list,
-		     struct json **out, struct err *e)
+int ui_get_pages(struct ui *u, const char *path, const char *list,
+		 struct json **out, struct err *e)
 {
 	struct json *all = NULL, *page = NULL, *items;
 	const char *next;
-	char more[256];
+	char more[PATH_MAX_LEN];
 
 	if (people_get(u->client, path, &all, e))
 		return -1;
@@ -93,7 +92,7 @@ int ui_list(int argc, char **argv, const char *path, const char *list,
 	int rc = -1;
 
 	if (ui_start(&u, argc, argv, opts, 0, e) ||
-	    get_pages(&u, path, list, &answer, e))
+	    ui_get_pages(&u, path, list, &answer, e))
 		goto out;
 	rc = 0;
 	if (u.json)

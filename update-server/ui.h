@@ -36,6 +36,10 @@ void ui_done(struct ui *u);
 int ui_list(int argc, char **argv, const char *path, const char *list,
 	    const char *const *columns, struct err *e) NODISCARD;
 
+/* GET a list whose answers name where the next page starts, as one answer. */
+int ui_get_pages(struct ui *u, const char *path, const char *list,
+		 struct json **out, struct err *e) NODISCARD;
+
 /* POST; the answer is only looked at for --json, else `done` is said. Takes
  * body over. */
 int ui_act(struct ui *u, const char *path, struct json *body, const char *done,

@@ -116,6 +116,16 @@ for secret in "$id" "$(cat "$WORK/devices/a/claim")" admin fleet; do
 	! grep -v "^#" "$WORK/metrics" | grep -q -- "$secret" || die "metrics name $secret"
 done
 
+# The fleet is surveyed at the start, and what was found is kept by the day.
+tries=0
+until get /metrics && grep -q '^pawl_security_score ' "$WORK/page"; do
+	tries=$((tries + 1))
+	[ "$tries" -lt 50 ] || die "no score"
+	sleep 0.1
+done
+shows 'pawl_devices{state="all"} [0-9]*'
+want 0 op score
+said "of 100, for"
 # What cannot shake hands is counted with its reason.
 curl -sk -o /dev/null "https://$(listener device)/" || :
 printf 'GET / HTTP/1.0\r\n\r\n' | timeout 5 curl -s -o /dev/null -m 2 \
@@ -123,6 +133,44 @@ printf 'GET / HTTP/1.0\r\n\r\n' | timeout 5 curl -s -o /dev/null -m 2 \
 answers 200 /metrics
 shows 'pawl_tls_failures_total{listener="device",reason="certificate"} [1-9]'
 shows 'pawl_tls_failures_total{listener="device",reason="protocol"} [1-9]'
+
+# A release that mends something: who lacks it, and what that costs.
+make_release "$WORK/repo" r2 "$WORK/publish" --from r1 --fixes CVE-2026-0001 \
+	--fixes CVE-2026-0002
+want 0 op release import "$WORK/publish"
+want 0 op device list --lacks CVE-2026-0001
+[ "$(wc -l <"$WORK/said")" -eq 2 ] || die "one device lacks it"
+! grep -q "$id" "$WORK/said" || die "a revoked device is not asked for it"
+want 0 op device list --lacks cve-2026-0002 --where "model = k1 and seq < 2"
+[ "$(wc -l <"$WORK/said")" -eq 2 ] || die "it is of this model"
+want 0 op device list --lacks CVE-2026-0001 --where "release = r2"
+[ "$(wc -l <"$WORK/said")" -le 1 ] || die "nobody runs r2"
+want 13 op device list --lacks CVE-2026-0003
+said "no release that is listed here brings CVE-2026-0003"
+want 4 op device list --where "modle = k1"
+said "no such fact: modle"
+want 4 op device list --where "model = k1 or model = k2"
+stop_server
+start_server
+tries=0
+until op score --json >"$WORK/said" && grep -q '"behind": 1' "$WORK/said"; do
+	tries=$((tries + 1))
+	[ "$tries" -lt 50 ] || { cat "$WORK/said"; die "one device is behind"; }
+	sleep 0.1
+done
+grep -q '"points": 70' "$WORK/said" || { cat "$WORK/said"; die "not 70"; }
+grep -q '"revoked": 1' "$WORK/said" || die "one is revoked"
+want 0 op score
+said "70 of 100, for 1 devices"
+said "1 of 1 devices lack a fix that a release brings"
+want 0 op rollout create second --release r2 --cohort fleet
+want 0 op rollout start second
+sed -i "s|^url = .*|url = https://$(listener device)|" \
+	"$WORK/devices/a/client.conf"
+want 0 device a update
+want 0 device a check
+want 0 op device list --lacks CVE-2026-0001
+[ "$(wc -l <"$WORK/said")" -le 1 ] || die "it has it now"
 
 # Every line of the log is an object with time, level and event.
 stop_server

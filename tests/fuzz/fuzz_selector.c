@@ -13,7 +13,7 @@ static const struct selector_attribute attributes[] = {
 };
 
 static const struct selector_facts device = {
-	.texts = { "gateway", "m1", "home", "r1", "2.1", "0.9.0", NULL },
+	.texts = { "gateway", "m1", "home", "r1", "2.1", "0.9.0" },
 	.has_seq = true,
 	.seq = 12,
 	.attributes = attributes,

@@ -1,475 +1,253 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a device reads in verified metadata: floor, ways, steps back. */
-#include "updater-client/survey.h"
+/* The survey, and what the store gives it and keeps of it. */
+#include "update-server/survey.h"
 
-#include "common/floor.h"
-#include "common/stepback.h"
-#include "tests/unit/tuf_repo.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
-struct place {
-	struct repo *repo;
-	struct policy_device device;
-	struct tuf_client *client;
-	struct survey survey;
-	struct survey_job job;
+#include "update-server/sql.h"
+
+#include "tests/unit/check.h"
+
+#define NOW     (20000 * UTC_DAY + 5)
+#define DEVICES 450 /* two steps and a half */
+
+static char folder[] = "/tmp/pawl-survey.XXXXXX";
+static char path[64];
+
+static int start(void **state)
+{
+	struct store *s = NULL;
+	struct err e = { 0 };
+
+	memcpy(folder + sizeof(folder) - 7, "XXXXXX", 6);
+	if (!mkdtemp(folder))
+		return -1;
+	(void)snprintf(path, sizeof(path), "%s/db", folder);
+	assert_ok(store_open(path, &s, &e));
+	*state = s;
+	return 0;
+}
+
+static int stop(void **state)
+{
+	static const char *const names[] = { "db", "db-wal", "db-shm" };
+
+	store_close(*state);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+		(void)unlink(path);
+	}
+	return rmdir(folder);
+}
+
+/* Straight into the database: enrolling so many takes long. */
+static void run(const char *text)
+{
+	struct sql *db = NULL;
+	struct err e = { 0 };
+
+	assert_ok(sql_open(path, &db, &e));
+	assert_ok(sql_run(db, text, SQL_NOTHING, NULL, &e));
+	sql_close(db);
+}
+
+static void add_devices(void)
+{
+	run("INSERT INTO cohort VALUES ('c', 1)");
+	run("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+	    " WHERE i < 450) INSERT INTO key SELECT printf('%032d', i), 'd'"
+	    " FROM n");
+	/* each seen a day ago, and on release 5 */
+	run("INSERT INTO device (id, fingerprint, spki, product, model,"
+	    " cohort, certificate, claim, enrolled, last_seen, release, seq,"
+	    " interval) SELECT CAST(substr(spki, 17) AS BLOB),"
+	    " CAST(spki AS BLOB), spki, 'kiosk', 'k1', 'c', 'pem', '', 1,"
+	    " 19999 * 86400, 'r5', 5, 3600 FROM key");
+}
+
+static void add_release(const char *values)
+{
+	char text[256];
+
+	(void)snprintf(text, sizeof(text),
+		       "INSERT INTO release (product, id, version, models, seq,"
+		       " requires_seq, not_before, digest, listed, detail,"
+		       " imported) VALUES (%s)",
+		       values);
+	run(text);
+}
+
+/* Rounds, until one is done. */
+static unsigned survey_all(struct store *s, struct survey *v,
+			   struct score_facts *f)
+{
+	struct err e = { 0 };
+	unsigned steps = 0;
+	bool done = false;
+
+	while (!done) {
+		assert_ok(survey_step(v, s, NOW, &done, f, &e));
+		steps++;
+	}
+	return steps;
+}
+
+static void an_empty_registry_is_one_step(void **state)
+{
+	struct survey *v = survey_new();
+	struct score_facts f = { .devices = 7, .log_behind = true };
+
+	assert_int_equal(survey_all(*state, v, &f), 1);
+	assert_int_equal(f.devices, 0);
+	assert_true(f.log_behind); /* not the survey's business */
+	survey_free(v);
+}
+
+static void every_device_is_seen_once(void **state)
+{
+	struct survey *v = survey_new();
+	struct score_facts f = { 0 };
+
+	add_devices();
+	for (int round = 0; round < 2; round++) {
+		assert_int_equal(survey_all(*state, v, &f), 3);
+		assert_int_equal(f.devices, DEVICES);
+		assert_int_equal(f.silent, 0);
+		assert_int_equal(f.unprovisioned, 0);
+		assert_int_equal(f.behind, 0);
+		assert_int_equal(f.quarantined, 0);
+		assert_int_equal(f.revoked, 0);
+		/* "pem" is no certificate that could be good */
+		assert_int_equal(f.ending, DEVICES);
+	}
+	survey_free(v);
+}
+
+static void what_is_amiss_is_counted(void **state)
+{
+	struct survey *v = survey_new();
+	struct score_facts f = { 0 };
+
+	add_devices();
+	/* Ids are digits: each condition takes 45 of the 450. */
+	run("UPDATE device SET revoked = 1 WHERE CAST(id AS TEXT) LIKE '%1'");
+	run("UPDATE device SET revoked = 2 WHERE CAST(id AS TEXT) LIKE '%2'");
+	run("UPDATE device SET quarantined = 1 WHERE CAST(id AS TEXT) LIKE '%3'");
+	run("UPDATE device SET release = NULL, seq = 0 WHERE CAST(id AS TEXT) LIKE '%4'");
+	run("UPDATE device SET last_seen = 19993 * 86400 WHERE CAST(id AS TEXT) LIKE '%5'");
+	run("UPDATE device SET last_seen = 0 WHERE CAST(id AS TEXT) LIKE '%6'");
+	run("UPDATE device SET seq = 4 WHERE CAST(id AS TEXT) LIKE '%7'");
+	/* silent for its own interval's sake, and not */
+	run("UPDATE device SET last_seen = 19980 * 86400, interval = 864000"
+	    " WHERE CAST(id AS TEXT) LIKE '%8'");
+	add_release("'kiosk','r5','5','',5,0,0,zeroblob(32),1,"
+		    "'{\"fixes\":[\"CVE-1\"]}',1");
+	assert_int_equal(survey_all(*state, v, &f), 3);
+	assert_int_equal(f.devices, DEVICES - 90);
+	assert_int_equal(f.revoked, 45); /* and not the retired */
+	assert_int_equal(f.quarantined, 45);
+	assert_int_equal(f.unprovisioned, 45);
+	assert_int_equal(f.silent, 90);
+	assert_int_equal(f.behind, 45);
+	survey_free(v);
+}
+
+static void a_release_that_cannot_be_read_breaks_it_off(void **state)
+{
+	struct survey *v = survey_new();
+	struct score_facts f = { 0 };
+	struct err e = { 0 };
+	bool done;
+
+	add_release("'kiosk','r5','5','',5,0,0,zeroblob(32),1,'{}',1");
+	assert_refused(survey_step(v, *state, NOW, &done, &f, &e), ERR_FORMAT);
+	run("DELETE FROM release");
+	assert_int_equal(survey_all(*state, v, &f), 1);
+	survey_free(v);
+}
+
+/* ---- the store ----------------------------------------------------------- */
+
+struct kept {
+	int64_t when[8];
+	unsigned points[8];
+	size_t count;
+	char detail[32];
 };
 
-static int setup(void **state)
+static void see(void *ctx, const struct store_score *score)
 {
-	struct place *p = mem_alloc(1, sizeof(*p));
+	struct kept *k = ctx;
 
-	p->repo = repo_new();
-	repo_trust(p->repo);
-	strcpy(p->device.product, "gateway");
-	p->device.has_running = true;
-	p->device.seq = p->device.content_seq = 9;
-	p->job = (struct survey_job){ .from = &p->repo->source,
-				      .device = &p->device,
-				      .now = NOW,
-				      .lab = true };
-	*state = p;
-	return 0;
+	assert_true(k->count < ARRAY_LEN(k->when));
+	k->when[k->count] = score->when;
+	k->points[k->count++] = score->points;
+	(void)snprintf(k->detail, sizeof(k->detail), "%s", score->detail);
 }
 
-static int teardown(void **state)
+static void put(struct store *s, int64_t when, unsigned points)
 {
-	struct place *p = *state;
+	const struct store_score score = { when, points, "{}" };
+	struct err e = { 0 };
 
-	survey_done(&p->survey);
-	tuf_client_close(p->client);
-	repo_free(p->repo);
-	free(p);
-	return 0;
+	assert_ok(store_score_put(s, &score, &e));
 }
 
-/* ---- what is listed ------------------------------------------------------ */
-
-static void list_release(struct repo *repo, const char *role,
-			 const char *product, uint64_t seq, const char *stone,
-			 bool nightly)
+static void the_last_of_a_day_stays_and_old_days_go(void **state)
 {
-	static char health[] = "bin/health";
-	struct release r = { .version = "any",
-			     .seq = seq,
-			     .content_seq = seq,
-			     .requires_seq = stone[0] ? seq - 1 : 0,
-			     .issued = NOW - UTC_DAY,
-			     .component = "main",
-			     .content = PACKAGE_TREE,
-			     .attributes = TREE_APP,
-			     .digest = { { (uint8_t)seq } },
-			     .manifest_len = 10,
-			     .entries = 1,
-			     .health_count = 1,
-			     .health_deadline_sec = 20,
-			     .head_len = PACKAGE_HEADER_LEN + SHA256_LEN,
-			     .package_len = 1000,
-			     .kind = PACKAGE_FULL,
-			     .content_len = 100,
-			     .apply_memory = 4 << 20,
-			     .window_len = 1 << 20,
-			     .nightly = nightly };
-	char path[PATH_MAX_LEN];
-	struct err e;
+	struct kept k = { .count = 0 };
+	struct err e = { 0 };
 
-	strcpy(r.product, product);
-	strcpy(r.stepping_stone, stone);
-	(void)snprintf(r.id, sizeof(r.id), "%u", (unsigned)seq);
-	r.health[0].argv[0] = health;
-	r.health[0].argc = 1;
-	assert_ok(release_path(&r, path, &e));
-	json_set(member(repo_body(repo, role), "targets"), path,
-		 release_format(&r));
+	put(*state, NOW - 401 * UTC_DAY, 10);
+	put(*state, NOW - 400 * UTC_DAY, 20);
+	put(*state, NOW - 5, 80);
+	put(*state, NOW, 90);
+	put(*state, NOW + 60, 70);
+	assert_ok(store_score_each(*state, see, &k, &e));
+	assert_int_equal(k.count, 2);
+	assert_int_equal(k.when[0], NOW + 60);
+	assert_int_equal(k.points[0], 70);
+	assert_int_equal(k.points[1], 20);
+	assert_string_equal(k.detail, "{}");
 }
 
-/* A small document, said to be of a type, at a path that may be a wrong one. */
-static void list_document(struct repo *repo, const char *role, const char *path,
-			  const char *type, struct json *body)
+static void commits_are_told(void *ctx, uint64_t ns)
 {
-	struct json *custom = json_new_object(), *pawl = json_new_object();
-	struct buf bytes = BUF_INIT(STATEMENT_MAX_LEN);
-	struct err e;
+	uint64_t *sum = ctx;
 
-	assert_ok(json_canonical(body, &bytes, &e));
-	assert_ok(
-		buf_add(&bytes, (struct slice){ (const uint8_t *)"", 1 }, &e));
-	repo_document(repo, role, path, (const char *)bytes.ptr);
-	json_set_text(pawl, "type", type);
-	json_set_int(pawl, "v", 1);
-	json_set(custom, "pawl", pawl);
-	json_set(member(member(repo_body(repo, role), "targets"), path),
-		 "custom", custom);
-	buf_done(&bytes);
-	json_free(body);
+	*sum += ns;
 }
 
-static void list_floor(struct repo *repo, const char *role, const char *product,
-		       uint64_t seq)
+static void a_probe_reaches_the_disk(void **state)
 {
-	struct floor f = { .seq = seq, .issued = NOW - UTC_DAY };
+	struct err e = { 0 };
+	uint64_t sum = 0;
 
-	strcpy(f.product, product);
-	list_document(repo, role, "floor/gateway.json", "floor",
-		      floor_format(&f));
+	store_watch_commits(*state, commits_are_told, &sum);
+	assert_ok(store_probe(*state, &e));
+	assert_true(sum > 0);
+	assert_ok(store_probe(*state, &e));
+	store_watch_commits(*state, NULL, NULL);
 }
-
-static void list_back(struct repo *repo, const char *role, const char *path,
-		      uint64_t from, uint64_t to, int64_t expires)
-{
-	struct stepback s = { "gateway", from, to, NOW - UTC_DAY, expires };
-
-	list_document(repo, role, path, "stepback", stepback_format(&s));
-}
-
-static void publish(struct place *p, const char *role)
-{
-	struct err e;
-
-	if (role)
-		repo_publish(p->repo, role);
-	repo_release(p->repo);
-	tuf_client_close(p->client);
-	p->client = NULL;
-	assert_ok(tuf_client_open(p->repo->dirfd, &p->repo->policy, NOW,
-				  &p->client, &e));
-	assert_ok(tuf_client_refresh(p->client, &p->repo->source, &e));
-	p->job.client = p->client;
-}
-
-static int look(struct place *p, struct err *e)
-{
-	return survey_make(&p->job, &p->survey, e);
-}
-
-/* The document as it was signed is one thing, what is served another. */
-static void lose(struct place *p, const char *words)
-{
-	for (struct repo_file *f = p->repo->files; f; f = f->next)
-		if (strstr(f->name, words))
-			f->name[0] = 0;
-}
-
-/* ---- the floor ----------------------------------------------------------- */
-
-static void without_a_floor_commit_there_is_no_floor(void **state)
-{
-	struct place *p = *state;
-	struct err e;
-
-	publish(p, NULL);
-	assert_ok(look(p, &e));
-	assert_int_equal(p->survey.floor, 0);
-	assert_int_equal(p->survey.way.count, 0);
-	assert_int_equal(p->survey.way.back_count, 0);
-}
-
-static void the_floor_is_that_of_this_product(void **state)
-{
-	struct place *p = *state;
-	struct err e;
-
-	list_floor(p->repo, "targets", "gateway", 7);
-	publish(p, NULL);
-	assert_ok(look(p, &e));
-	assert_int_equal(p->survey.floor, 7);
-	strcpy(p->device.product, "gadget");
-	survey_done(&p->survey);
-	assert_int_equal(p->survey.floor, 0);
-	assert_ok(look(p, &e));
-	assert_int_equal(p->survey.floor, 0);
-}
-
-static void a_later_survey_never_lowers_it(void **state)
-{
-	struct place *p = *state;
-	struct err e;
-
-	list_floor(p->repo, "targets", "gateway", 7);
-	publish(p, NULL);
-	assert_ok(look(p, &e));
-	list_floor(p->repo, "targets", "gateway", 4);
-	publish(p, NULL);
-	assert_ok(look(p, &e));
-	assert_int_equal(p->survey.floor, 7);
-}
-
-static void a_floor_of_another_product_is_refused(void **state)
-{
-	struct place *p = *state;
-	struct err e;
-
-	list_floor(p->repo, "targets", "gadget", 7);
-	publish(p, NULL);
-	assert_refused_saying(look(p, &e), ERR_UNTRUSTED,
-			      "the floor is of gadget");
-	assert_int_equal(p->survey.floor, 0);
-}
-
-static void a_floor_that_cannot_be_had_is_not_none(void **state)
-{
-	struct place *p = *state;
-	struct err e;
-
-	list_floor(p->repo, "targets", "gateway", 7);
-	publish(p, NULL);
-	lose(p, ".gateway.json");
-	assert_int_equal(look(p, &e), -1);
-	assert_non_null(strstr(e.msg, "the floor"));
-	assert_int_equal(p->survey.floor, 0);
-}
-
-static void a_floor_that_is_none_is_refused(void **state)
-{
-	struct place *p = *state;
-	struct err e;
-
-	list_document(p->repo, "targets", "floor/gateway.json", "floor",
-		      json_new_object());
-	publish(p, NULL);
-	assert_refused(look(p, &e), ERR_FORMAT);
-}
-
-/* ---- the ways ------------------------------------------------------------ */
-
-static void releases_of_the_product_are_the_ways(void **state)
-{
-	struct place *p = *state;
-	const struct sha256 ten = { { 10 } };
-	struct err e;
-
-	list_release(p->repo, "targets", "gateway", 8, "", false);
-	list_release(p->repo, "targets", "gateway", 10, "8", false);
-	list_release(p->repo, "targets", "gadget", 12, "", false);
-	publish(p, NULL);
-	assert_ok(look(p, &e));
-	assert_int_equal(p->survey.way.count, 2);
-	assert_string_equal(way_first(&p->survey.way, "10", &ten, 3), "8");
-	/* What is looked at again is not listed twice. */
-	assert_ok(look(p, &e));
-	assert_int_equal(p->survey.way.count, 2);
-}
-
-static void the_role_of_the_product_is_looked_at_too(void **state)
-{
-	struct place *p = *state;
-	struct err e;
-
-	repo_delegate(p->repo, "targets", "product-gateway", SPARE_KEY,
-		      "gateway/*/*");
-	repo_delegate(p->repo, "targets", "product-gadget", OTHER_KEY,
-		      "gadget/*/*");
-	list_release(p->repo, "product-gateway", "gateway", 10, "", false);
-	list_release(p->repo, "product-gadget", "gadget", 11, "", false);
-	repo_publish(p->repo, "product-gadget");
-	publish(p, "product-gateway");
-	assert_ok(look(p, &e));
-	assert_int_equal(p->survey.way.count, 1);
-	assert_string_equal(p->survey.way.at[0].id, "10");
-}
-
-static void nightly_releases_are_for_a_lab(void **state)
-{
-	struct place *p = *state;
-	struct err e;
-
-	repo_delegate(p->repo, "targets", "nightly", SPARE_KEY,
-		      "nightly/*/*/*");
-	list_release(p->repo, "nightly", "gateway", 10, "", true);
-	/* Whoever lists it: its path alone makes it one. */
-	list_release(p->repo, "targets", "gateway", 11, "", true);
-	publish(p, "nightly");
-	assert_ok(look(p, &e));
-	assert_int_equal(p->survey.way.count, 2);
-	p->job.lab = false;
-	assert_ok(look(p, &e));
-	assert_int_equal(p->survey.way.count, 0);
-}
-
-static void a_role_that_cannot_be_had_is_not_an_empty_one(void **state)
-{
-	struct place *p = *state;
-	struct err e;
-
-	repo_delegate(p->repo, "targets", "product-gateway", SPARE_KEY,
-		      "gateway/*/*");
-	publish(p, "product-gateway");
-	strcpy(p->repo->broken, "1.product-gateway.json");
-	assert_refused(look(p, &e), ERR_NETWORK);
-	strcpy(p->device.product, "gadget");
-	assert_ok(look(p, &e));
-}
-
-static void the_nightly_role_that_cannot_be_had_is_missed_in_a_lab(void **state)
-{
-	struct place *p = *state;
-	struct err e;
-
-	repo_delegate(p->repo, "targets", "nightly", SPARE_KEY,
-		      "nightly/*/*/*");
-	publish(p, "nightly");
-	strcpy(p->repo->broken, "1.nightly.json");
-	assert_refused(look(p, &e), ERR_NETWORK);
-	p->job.lab = false;
-	assert_ok(look(p, &e));
-}
-
-static int stop_at(void *ctx, const struct tuf_target *t, struct err *e)
-{
-	const char *path = ctx;
-
-	if (strcmp(t->path, path) == 0)
-		return err_set(e, ERR_CONFLICT, "stop here");
-	return 0;
-}
-
-static void a_visitor_who_fails_ends_the_visit(void **state)
-{
-	static char top[] = "thing/1.pkg", own[] = "gateway/1/x";
-	struct place *p = *state;
-	struct err e;
-
-	repo_delegate(p->repo, "targets", "product-gateway", SPARE_KEY,
-		      "gateway/*/*");
-	repo_target(p->repo, "product-gateway", "gateway/1/x", "one");
-	publish(p, "product-gateway");
-	assert_refused(survey_each(&p->job, stop_at, top, &e), ERR_CONFLICT);
-	assert_refused(survey_each(&p->job, stop_at, own, &e), ERR_CONFLICT);
-}
-
-/* ---- steps back ---------------------------------------------------------- */
-
-static void an_authorised_step_back_is_a_way(void **state)
-{
-	struct place *p = *state;
-	struct err e;
-
-	list_back(p->repo, "targets", "stepback/gateway/9-7.json", 9, 7,
-		  NOW + 1);
-	list_back(p->repo, "targets", "stepback/gateway/9-8.json", 9, 8,
-		  NOW + 1);
-	publish(p, NULL);
-	assert_ok(look(p, &e));
-	assert_int_equal(p->survey.way.back_count, 2);
-	assert_true(way_may_step_back(&p->survey.way, 7));
-	assert_true(way_may_step_back(&p->survey.way, 8));
-	assert_false(way_may_step_back(&p->survey.way, 6));
-}
-
-static void one_from_elsewhere_is_none(void **state)
-{
-	struct place *p = *state;
-	struct err e;
-
-	list_back(p->repo, "targets", "stepback/gateway/9-7.json", 9, 7,
-		  NOW + 1);
-	publish(p, NULL);
-	/* "90-" begins as "9" does, and 9 is not 8. */
-	p->device.seq = 8;
-	assert_ok(look(p, &e));
-	assert_int_equal(p->survey.way.back_count, 0);
-	p->device.seq = 90;
-	assert_ok(look(p, &e));
-	assert_int_equal(p->survey.way.back_count, 0);
-	p->device.seq = 9;
-	p->device.has_running = false;
-	assert_ok(look(p, &e));
-	assert_int_equal(p->survey.way.back_count, 0);
-	p->device.has_running = true;
-	strcpy(p->device.product, "gadget");
-	assert_ok(look(p, &e));
-	assert_int_equal(p->survey.way.back_count, 0);
-	/* It was not even asked for. */
-	assert_null(strstr(p->repo->asked, "9-7"));
-}
-
-static void an_expired_one_is_none_and_no_failure(void **state)
-{
-	struct place *p = *state;
-	struct err e;
-
-	list_back(p->repo, "targets", "stepback/gateway/9-7.json", 9, 7, NOW);
-	publish(p, NULL);
-	assert_ok(look(p, &e));
-	assert_int_equal(p->survey.way.back_count, 0);
-	p->job.now = NOW - 1;
-	assert_ok(look(p, &e));
-	assert_int_equal(p->survey.way.back_count, 1);
-}
-
-static void one_under_another_name_is_refused(void **state)
-{
-	struct place *p = *state;
-	struct err e;
-
-	/* Meant for who runs 8, or to lead elsewhere, or of another product. */
-	list_back(p->repo, "targets", "stepback/gateway/9-7.json", 8, 7,
-		  NOW + 1);
-	publish(p, NULL);
-	assert_refused_saying(look(p, &e), ERR_UNTRUSTED, "another name");
-	list_back(p->repo, "targets", "stepback/gateway/9-7.json", 9, 6,
-		  NOW + 1);
-	publish(p, NULL);
-	assert_refused_saying(look(p, &e), ERR_UNTRUSTED, "another name");
-}
-
-static void one_that_cannot_be_had_or_read_fails(void **state)
-{
-	struct place *p = *state;
-	struct err e;
-
-	list_document(p->repo, "targets", "stepback/gateway/9-7.json",
-		      "stepback", json_new_object());
-	publish(p, NULL);
-	assert_refused(look(p, &e), ERR_FORMAT);
-	list_back(p->repo, "targets", "stepback/gateway/9-7.json", 9, 7,
-		  NOW + 1);
-	publish(p, NULL);
-	lose(p, "9-7.json");
-	assert_int_equal(look(p, &e), -1);
-	assert_non_null(strstr(e.msg, "9-7.json"));
-}
-
-static void only_so_many_are_looked_at(void **state)
-{
-	struct place *p = *state;
-	struct err e;
-
-	p->device.seq = 1000;
-	for (unsigned to = 1; to <= WAY_BACK_MAX + 3; to++) {
-		char path[64];
-
-		(void)snprintf(path, sizeof(path),
-			       "stepback/gateway/1000-%u.json", to);
-		list_back(p->repo, "targets", path, 1000, to, NOW + 1);
-	}
-	publish(p, NULL);
-	assert_ok(look(p, &e));
-	assert_int_equal(p->survey.way.back_count, WAY_BACK_MAX);
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
-	static const struct CMUnitTest tests[] = {
-		TEST(without_a_floor_commit_there_is_no_floor),
-		TEST(the_floor_is_that_of_this_product),
-		TEST(a_later_survey_never_lowers_it),
-		TEST(a_floor_of_another_product_is_refused),
-		TEST(a_floor_that_cannot_be_had_is_not_none),
-		TEST(a_floor_that_is_none_is_refused),
-		TEST(releases_of_the_product_are_the_ways),
-		TEST(the_role_of_the_product_is_looked_at_too),
-		TEST(nightly_releases_are_for_a_lab),
-		TEST(a_role_that_cannot_be_had_is_not_an_empty_one),
-		TEST(the_nightly_role_that_cannot_be_had_is_missed_in_a_lab),
-		TEST(a_visitor_who_fails_ends_the_visit),
-		TEST(an_authorised_step_back_is_a_way),
-		TEST(one_from_elsewhere_is_none),
-		TEST(an_expired_one_is_none_and_no_failure),
-		TEST(one_under_another_name_is_refused),
-		TEST(one_that_cannot_be_had_or_read_fails),
-		TEST(only_so_many_are_looked_at),
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(an_empty_registry_is_one_step,
+						start, stop),
+		cmocka_unit_test_setup_teardown(every_device_is_seen_once,
+						start, stop),
+		cmocka_unit_test_setup_teardown(what_is_amiss_is_counted, start,
+						stop),
+		cmocka_unit_test_setup_teardown(
+			a_release_that_cannot_be_read_breaks_it_off, start,
+			stop),
+		cmocka_unit_test_setup_teardown(
+			the_last_of_a_day_stays_and_old_days_go, start, stop),
+		cmocka_unit_test_setup_teardown(a_probe_reaches_the_disk, start,
+						stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Devices by what they are: those that a selector matches, those that lack a
+ * fix. A path holds no spaces, so the question is JSON in hex:
+ *	{"v":1[, "where": selector][, "lacks": CVE id]}
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+
+#include "update-server/api.h"
+#include "update-server/selector.h"
+
+#define PREFIX    "/v1/people/device-find/"
+#define QUERY_MAX 480 /* bytes; the path has twice as many */
+#define CVE_MAX   64
+#define PAGE      2000 /* devices looked at for one answer */
+
+/* Versions by release, of which a device says the id alone. */
+struct versions {
+	struct version_of {
+		char product[NAME_MAX_LEN + 1];
+		char id[NAME_MAX_LEN + 1];
+		char version[RELEASE_VERSION_MAX + 1];
+	} * at;
+	size_t count;
+};
+
+struct finding {
+	struct server_api *api;
+	struct selector where;
+	char lacks[CVE_MAX + 1]; /* "": whatever */
+	struct fixes *fixes;
+	struct versions versions;
+	struct err failed; /* while reading the releases */
+	struct json *list;
+	struct device_id last;
+	size_t seen;
+};
+
+/* ---- the question -------------------------------------------------------- */
+
+static int read_query(struct slice text, struct finding *f, struct err *e)
+{
+	static const char *const known[] = { "v", "where", "lacks", NULL };
+	const char *where = "", *lacks = "";
+	struct json *j = NULL;
+	int64_t version;
+	int rc = -1;
+
+	if (json_parse(text, &j, e))
+		return -1;
+	if (json_get_int(j, "v", 1, 1, &version, e) || json_only(j, known, e) ||
+	    (json_get(j, "where") && json_get_text(j, "where", &where, e)) ||
+	    (json_get(j, "lacks") && json_get_text(j, "lacks", &lacks, e)))
+		goto out;
+	rc = selector_parse(slice_of(where), &f->where, e) ||
+			     text_format(f->lacks, sizeof(f->lacks), e, "%s",
+					 lacks)
+		     ? -1
+		     : 0;
+out:
+	json_free(j);
+	return rc;
+}
+
+/* "<hex>" or "<hex>/<device id>": from behind that one on. */
+static int read_path(const struct request *q, struct finding *f,
+		     struct device_id *after, bool *more, struct err *e)
+{
+	const char *rest = api_rest(q, PREFIX);
+	const char *slash = strchr(rest, '/');
+	struct slice hex = slice_of(rest);
+	uint8_t text[QUERY_MAX];
+
+	if (slash)
+		hex.len = (size_t)(slash - rest);
+	*more = slash != NULL;
+	if (hex.len > 2 * sizeof(text))
+		return err_set(e, ERR_LIMIT, "the question is too long");
+	if (hex_parse(hex, text, hex.len / 2, e) ||
+	    (slash &&
+	     hex_parse(slice_of(slash + 1), after->bytes, DEVICE_ID_LEN, e)))
+		return -1;
+	return read_query((struct slice){ text, hex.len / 2 }, f, e);
+}
+
+/* ---- the releases -------------------------------------------------------- */
+
+static void see_release(void *ctx, const struct store_release *r)
+{
+	struct finding *f = ctx;
+	struct versions *v = &f->versions;
+	struct version_of *n;
+
+	if (f->failed.code != ERR_NONE || fixes_add(f->fixes, r, &f->failed))
+		return;
+	if (v->count % 64 == 0)
+		v->at = mem_resize(v->at, v->count + 64, sizeof(*v->at));
+	n = &v->at[v->count++];
+	memcpy(n->product, r->product, sizeof(n->product));
+	memcpy(n->id, r->id, sizeof(n->id));
+	memcpy(n->version, r->version, sizeof(n->version));
+}
+
+static int read_releases(struct finding *f, struct err *e)
+{
+	f->fixes = fixes_new();
+	if (store_release_each(f->api->store, see_release, f, e))
+		return -1;
+	if (f->failed.code != ERR_NONE) {
+		*e = f->failed;
+		return -1;
+	}
+	/* A slip of the pen must not read as "all have it". */
+	if (f->lacks[0] && fixes_count(f->fixes, f->lacks) == 0)
+		return err_set(e, ERR_NOT_FOUND,
+			       "no release that is listed here brings %s",
+			       f->lacks);
+	return 0;
+}
+
+static const char *version_of(const struct finding *f,
+			      const struct store_device *d)
+{
+	for (size_t i = 0; i < f->versions.count; i++) {
+		const struct version_of *v = &f->versions.at[i];
+
+		if (strcmp(v->id, d->release) == 0 &&
+		    strcmp(v->product, d->facts.product) == 0)
+			return v->version;
+	}
+	return NULL;
+}
+
+/* ---- the devices --------------------------------------------------------- */
+
+static bool is_wanted(const struct finding *f, const struct store_device *d)
+{
+	const struct rollout_device *r = &d->facts;
+	const struct fixes_device fd = { r->product, r->model, r->has_release,
+					 r->seq };
+	const struct selector_facts facts = {
+		.texts = { [SELECT_PRODUCT] = r->product,
+			   [SELECT_MODEL] = r->model,
+			   [SELECT_COHORT] = r->cohort,
+			   [SELECT_RELEASE] =
+				   r->has_release ? d->release : NULL,
+			   [SELECT_VERSION] = version_of(f, d),
+			   [SELECT_UPDATER] =
+				   d->updater[0] ? d->updater : NULL },
+		.has_seq = r->has_release,
+		.seq = r->seq,
+	};
+
+	if (f->lacks[0] &&
+	    (d->revoked || !fixes_lacks(f->fixes, f->lacks, &fd)))
+		return false;
+	return selector_matches(&f->where, &facts);
+}
+
+static void see_device(void *ctx, const struct store_device *d)
+{
+	struct finding *f = ctx;
+
+	f->seen++;
+	f->last = d->facts.id;
+	if (is_wanted(f, d))
+		json_add(f->list, api_device_row(f->api, d));
+}
+
+int api_device_find(struct server_api *api, const struct request *q,
+		    struct response *a, struct err *e)
+{
+	struct finding *f = mem_alloc(1, sizeof(*f));
+	struct device_id after;
+	struct json *j;
+	bool more;
+	int rc = -1;
+
+	f->api = api;
+	f->list = json_new_array();
+	if (read_path(q, f, &after, &more, e) || read_releases(f, e) ||
+	    store_device_each(api->store, more ? &after : NULL, PAGE,
+			      see_device, f, e))
+		goto out;
+	j = api_answer();
+	json_set(j, "devices", f->list);
+	f->list = NULL;
+	if (f->seen == PAGE)
+		json_set_hex(j, "next",
+			     (struct slice){ f->last.bytes, DEVICE_ID_LEN });
+	rc = response_json(a, 200, j, e);
+out:
+	json_free(f->list);
+	fixes_free(f->fixes);
+	free(f->versions.at);
+	free(f);
+	return rc;
+}

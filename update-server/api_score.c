@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How well the fleet is looked after: surveyed, judged, and kept by the day. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/mem.h"
+
+#include "update-server/api.h"
+
+#define ROUND_SEC  600 /* from the end of one round to the next */
+#define DAY_LEN    10  /* of a time's text */
+#define DETAIL_MAX (STORE_DETAIL_MAX - 1)
+
+/* ---- facts of the server's ----------------------------------------------- */
+
+static int64_t least(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int look_at_metadata(struct server_api *api, int64_t now,
+			    struct score_facts *f, struct err *e)
+{
+	struct expiry_of *roles = mem_alloc(EXPIRY_MAX, sizeof(*roles));
+	size_t count = 0;
+	int rc = expiry_read(&api->expiry, api->store, roles, &count, e);
+
+	f->online_left = f->signed_left = INT64_MAX;
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		bool online = strcmp(roles[i].role, "timestamp") == 0 ||
+			      strcmp(roles[i].role, "snapshot") == 0;
+		int64_t *left = online ? &f->online_left : &f->signed_left;
+
+		*left = least(*left, roles[i].when - now);
+	}
+	free(roles);
+	return rc;
+}
+
+static void look_at_certificates(struct server_api *api, int64_t now,
+				 struct score_facts *f)
+{
+	const char *const files[] = { api->config->tls_certificate,
+				      api->config->device_ca };
+
+	f->certificate_left = INT64_MAX;
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		int64_t when = expiry_of_certificate(files[i]);
+
+		if (when > 0)
+			f->certificate_left =
+				least(f->certificate_left, when - now);
+	}
+}
+
+struct roles_seen {
+	bool operator, officer;
+};
+
+static void see_person(void *ctx, const struct store_person *p)
+{
+	struct roles_seen *seen = ctx;
+
+	if (p->revoked)
+		return;
+	seen->operator= seen->operator|| strcmp(p->role, "operator") == 0;
+	seen->officer = seen->officer || strcmp(p->role, "officer") == 0;
+}
+
+/* In a lab one person may do it all. */
+static int look_at_people(struct server_api *api, struct score_facts *f,
+			  struct err *e)
+{
+	struct roles_seen seen = { false, false };
+
+	if (api->environment != ENV_PRODUCTION)
+		return 0;
+	if (store_person_each(api->store, see_person, &seen, e))
+		return -1;
+	f->roles_empty = !seen.operator+ !seen.officer;
+	return 0;
+}
+
+/* Since the day began, or the server did. */
+static void look_at_strangers(struct server_api *api, int64_t now,
+			      struct score_facts *f)
+{
+	uint64_t total = meter_total(api->meter, METER_REVOKED_SEEN);
+
+	if (api->strangers_day != now / UTC_DAY) {
+		api->strangers_day = now / UTC_DAY;
+		api->strangers_before = api->strangers_before == 0 ? 0 : total;
+	}
+	f->revoked_seen = total - api->strangers_before;
+}
+
+/* ---- the round ----------------------------------------------------------- */
+
+static int keep(struct server_api *api, const struct score_facts *f,
+		int64_t now, struct err *e)
+{
+	struct buf text = BUF_INIT(DETAIL_MAX);
+	struct store_score kept = { .when = now };
+	struct score s;
+	struct json *j;
+	int rc;
+
+	score_judge(f, &s);
+	j = score_json(f, &s);
+	rc = json_print(j, false, &text, e);
+	json_free(j);
+	kept.points = s.points;
+	kept.detail = buf_text(&text);
+	if (rc == 0)
+		rc = store_score_put(api->store, &kept, e);
+	buf_done(&text);
+	if (rc)
+		return -1;
+	(void)pthread_mutex_lock(&api->surveying);
+	api->found = *f;
+	api->points = (int)s.points;
+	(void)pthread_mutex_unlock(&api->surveying);
+	return 0;
+}
+
+static int step(struct server_api *api, int64_t now, struct err *e)
+{
+	struct score_facts f = { 0 };
+	bool done;
+
+	if (survey_step(api->survey, api->store, now, &done, &f, e))
+		return -1;
+	if (!done)
+		return 0;
+	api->next_survey = now + ROUND_SEC;
+	if (look_at_metadata(api, now, &f, e) || look_at_people(api, &f, e))
+		return -1;
+	look_at_certificates(api, now, &f);
+	look_at_strangers(api, now, &f);
+	f.log_behind = api->behind;
+	return keep(api, &f, now, e);
+}
+
+void api_survey(struct server_api *api, int64_t now)
+{
+	struct err e = { 0 };
+
+	/* A clock that was set back does not stop it. */
+	if (now < api->next_survey && api->next_survey - now <= ROUND_SEC)
+		return;
+	if (step(api, now, &e) == 0)
+		return;
+	api->next_survey = now + ROUND_SEC;
+	log_event(LOG_ERROR, "fleet-not-surveyed", "why=%s", e.msg);
+}
+
+bool api_found(struct server_api *api, struct score_facts *found,
+	       unsigned *points)
+{
+	bool known;
+
+	(void)pthread_mutex_lock(&api->surveying);
+	known = api->points >= 0;
+	*found = api->found;
+	*points = known ? (unsigned)api->points : 0;
+	(void)pthread_mutex_unlock(&api->surveying);
+	return known;
+}
+
+/* ---- the answer ---------------------------------------------------------- */
+
+struct history {
+	struct json *newest;  /* the detail; NULL: none yet */
+	int64_t when;         /* of that */
+	struct json *history; /* all of them, the newest first */
+};
+
+static void set_day(struct json *j, int64_t when)
+{
+	char text[UTC_TEXT_LEN];
+
+	utc_format(when, text);
+	text[DAY_LEN] = '\0';
+	json_set_text(j, "day", text);
+}
+
+static void see_day(void *ctx, const struct store_score *score)
+{
+	struct history *h = ctx;
+	struct json *day = json_new_object();
+	struct err ignored; /* what we wrote ourselves can be read */
+
+	if (json_count(h->history) == 0 &&
+	    json_parse(slice_of(score->detail), &h->newest, &ignored) == 0)
+		h->when = score->when;
+	set_day(day, score->when);
+	json_set_int(day, "points", score->points);
+	json_add(h->history, day);
+}
+
+int api_score_get(struct server_api *api, const struct request *q,
+		  struct response *a, struct err *e)
+{
+	struct history h = { .history = json_new_array() };
+	int rc = store_score_each(api->store, see_day, &h, e);
+
+	(void)q;
+	if (rc == 0 && !h.newest)
+		rc = err_set(e, ERR_NOT_FOUND,
+			     "the fleet was not surveyed yet: ask again in a "
+			     "minute");
+	if (rc) {
+		json_free(h.history);
+		return -1;
+	}
+	json_set_int(h.newest, "v", 1);
+	api_set_time(h.newest, "surveyed", h.when);
+	json_set(h.newest, "history", h.history);
+	return response_json(a, 200, h.newest, e);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "update-server/score.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/utc.h"
+
+/* When it is high time; the server renews what is online twice a day. */
+#define ONLINE_LEAST      (6 * INT64_C(3600))
+#define SIGNED_LEAST      (14 * UTC_DAY)
+#define CERTIFICATE_LEAST (30 * UTC_DAY)
+
+static struct score_reason *add(struct score *s, const char *name,
+				unsigned points)
+{
+	struct score_reason *r = &s->reasons[s->count++];
+
+	assert(s->count <= SCORE_REASONS_MAX);
+	r->name = name;
+	r->points = points;
+	return r;
+}
+
+/* ---- devices ------------------------------------------------------------- */
+
+/* The share of the points, rounded up: one device is never nothing. */
+static unsigned share(uint64_t n, uint64_t of, unsigned worth)
+{
+	if (n == 0 || of == 0)
+		return 0;
+	if (n >= of)
+		return worth;
+	return (unsigned)((double)n / (double)of * worth) + 1U;
+}
+
+static void judge_devices(const struct score_facts *f, struct score *s)
+{
+	const struct {
+		const char *name, *text;
+		uint64_t n;
+		unsigned worth;
+	} rules[] = {
+		{ "behind", "lack a fix that a release brings", f->behind, 30 },
+		{ "silent", "have not been heard of for long", f->silent, 15 },
+		{ "unprovisioned", "run nothing of ours yet", f->unprovisioned,
+		  10 },
+		{ "quarantined", "are in quarantine: two keys claim to be one",
+		  f->quarantined, 20 },
+		{ "ending", "have not renewed their certificate in time",
+		  f->ending, 10 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+		unsigned points = share(rules[i].n, f->devices, rules[i].worth);
+
+		if (points > 0)
+			(void)snprintf(add(s, rules[i].name, points)->text,
+				       SCORE_TEXT_MAX,
+				       "%" PRIu64 " of %" PRIu64 " devices %s",
+				       rules[i].n, f->devices, rules[i].text);
+	}
+}
+
+/* ---- the server ---------------------------------------------------------- */
+
+static void judge_end(struct score *s, const char *name, const char *what,
+		      int64_t left, int64_t least)
+{
+	/* What has ended is worse than what is about to. */
+	unsigned points = left <= 0 ? 25 : 10;
+	struct score_reason *r;
+
+	if (left >= least)
+		return;
+	r = add(s, name, points);
+	if (left <= 0)
+		(void)snprintf(r->text, sizeof(r->text), "%s has expired",
+			       what);
+	else
+		(void)snprintf(r->text, sizeof(r->text),
+			       "%s ends in %" PRId64 " hours", what,
+			       left / 3600);
+}
+
+static void judge_server(const struct score_facts *f, struct score *s)
+{
+	judge_end(s, "online-metadata", "the snapshot or the timestamp",
+		  f->online_left, ONLINE_LEAST);
+	judge_end(s, "signed-metadata", "metadata that people sign",
+		  f->signed_left, SIGNED_LEAST);
+	judge_end(s, "certificates", "a certificate of the server's",
+		  f->certificate_left, CERTIFICATE_LEAST);
+	if (f->log_behind)
+		(void)snprintf(add(s, "log", 25)->text, SCORE_TEXT_MAX,
+			       "the audit log lacks what was signed once");
+	if (f->revoked_seen > 0)
+		(void)snprintf(add(s, "revoked-seen", 5)->text, SCORE_TEXT_MAX,
+			       "%" PRIu64 " requests today were made with "
+			       "certificates that are not good here",
+			       f->revoked_seen);
+	if (f->roles_empty > 0)
+		(void)snprintf(add(s, "roles", 5)->text, SCORE_TEXT_MAX,
+			       "the admin alone can do the work of an operator "
+			       "or an officer");
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct score_reason *x = a, *y = b;
+
+	return x->points < y->points ? 1 : x->points > y->points ? -1 : 0;
+}
+
+void score_judge(const struct score_facts *f, struct score *out)
+{
+	struct score s = { .points = 100 };
+
+	judge_devices(f, &s);
+	judge_server(f, &s);
+	qsort(s.reasons, s.count, sizeof(s.reasons[0]), compare);
+	for (size_t i = 0; i < s.count; i++)
+		s.points -= s.reasons[i].points < s.points ? s.reasons[i].points
+							   : s.points;
+	*out = s;
+}
+
+struct json *score_json(const struct score_facts *f, const struct score *s)
+{
+	struct json *j = json_new_object(), *reasons = json_new_array();
+
+	for (size_t i = 0; i < s->count; i++) {
+		struct json *r = json_new_object();
+
+		json_set_text(r, "name", s->reasons[i].name);
+		json_set_int(r, "points", s->reasons[i].points);
+		json_set_text(r, "text", s->reasons[i].text);
+		json_add(reasons, r);
+	}
+	json_set_int(j, "points", s->points);
+	json_set(j, "reasons", reasons);
+	json_set_int(j, "devices", (int64_t)f->devices);
+	json_set_int(j, "unprovisioned", (int64_t)f->unprovisioned);
+	json_set_int(j, "behind", (int64_t)f->behind);
+	json_set_int(j, "silent", (int64_t)f->silent);
+	json_set_int(j, "quarantined", (int64_t)f->quarantined);
+	json_set_int(j, "ending", (int64_t)f->ending);
+	json_set_int(j, "revoked", (int64_t)f->revoked);
+	return j;
+}
