@@ -49,6 +49,8 @@ int api_by(struct server_api *api, const struct request *q, struct audit_by *by,
 {
 	int rc;
 
+	if (api_limits(api, q, e))
+		return -1;
 	*by = (struct audit_by){ .kind = AUDIT_PERSON,
 				 .person = q->peer->fingerprint,
 				 .now = utc_now() };

@@ -81,11 +81,15 @@ int api_get_name(const struct json *j, const char *member,
 
 /*
  * The person of a request about to act: for the record of it. ERR_BUSY if there
- * are too many acts of theirs; each handler that changes something calls this
- * once.
+ * are too many acts of theirs, ERR_REFUSED if it is beyond their scope; each
+ * handler that changes something calls this once.
  */
 int api_by(struct server_api *api, const struct request *q, struct audit_by *by,
 	   struct err *e) NODISCARD;
+/* ERR_REFUSED if the rollout that a request is about is beyond the person's
+ * scope. Part of api_by(). */
+int api_limits(struct server_api *api, const struct request *q,
+	       struct err *e) NODISCARD;
 /* The server itself, now. */
 struct audit_by api_by_system(void);
 

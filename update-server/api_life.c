@@ -167,7 +167,7 @@ static int authorise_person(struct server_api *api, const struct route *route,
 	struct store_person person;
 
 	if (store_person_find(api->store, &peer->fingerprint, &person, e) ||
-	    rights_check(person.role, route, e))
+	    rights_check(person.roles, route, e))
 		return -1;
 	return text_format(peer->id, sizeof(peer->id), e, "%s", person.name);
 }

@@ -39,7 +39,10 @@ static const struct act acts[AUDIT_ACTS] = {
 			      { { "certificate", DIGEST } } },
 	[AUDIT_PERSON_ADD] = { "person-add",
 			       false,
-			       { { "person", DIGEST }, { "role", NAME } } },
+			       { { "person", DIGEST },
+				 { "roles", NAMES },
+				 { "cohorts", NAMES },
+				 { "share", NUMBER } } },
 	[AUDIT_PERSON_REVOKE] = { "person-revoke",
 				  true,
 				  { { "person", DIGEST } } },
@@ -207,6 +210,25 @@ void audit_set_device(struct audit_record *r, const struct device_id *id)
 {
 	json_set_hex(r->objects, "device",
 		     (struct slice){ id->bytes, DEVICE_ID_LEN });
+}
+
+void audit_set_names(struct audit_record *r, const char *name,
+		     const char *names)
+{
+	struct json *list = json_new_array();
+	char one[NAME_MAX_LEN + 1];
+
+	while (*names) {
+		size_t len = strcspn(names, " ");
+
+		if (len > 0 && len <= NAME_MAX_LEN) {
+			memcpy(one, names, len);
+			one[len] = 0;
+			json_add(list, json_new_text(one));
+		}
+		names += len + (names[len] == ' ');
+	}
+	json_set(r->objects, name, list);
 }
 
 void audit_set_secret(struct audit_record *r, const char *name,

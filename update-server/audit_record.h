@@ -93,6 +93,9 @@ void audit_record_done(struct audit_record *r);
 void audit_set_digest(struct audit_record *r, const char *name,
 		      const struct sha256 *digest);
 void audit_set_device(struct audit_record *r, const struct device_id *id);
+/* An array, of names joined by spaces. */
+void audit_set_names(struct audit_record *r, const char *name,
+		     const char *names);
 void audit_set_secret(struct audit_record *r, const char *name,
 		      const char *text);
 

@@ -225,14 +225,53 @@ static int add(const char *dir, const char *path, struct store_person *p,
 	return rc;
 }
 
+/* Names, as a list of ours, in the order in which they were given. */
+static int join_names(const struct opt_list *list, char *out, size_t size,
+		      struct err *e)
+{
+	size_t used = 0;
+
+	out[0] = 0;
+	for (size_t i = 0; i < list->count; i++) {
+		if (!name_is_valid(slice_of(list->at[i])))
+			return err_set(e, ERR_USAGE, "%s: not a name",
+				       list->at[i]);
+		if (text_format(out + used, size - used, e, "%s%s",
+				used > 0 ? " " : "", list->at[i]))
+			return err_set(e, ERR_LIMIT, "too many names");
+		used = strlen(out);
+	}
+	return 0;
+}
+
+static int check_rights(const struct store_person *p, struct err *e)
+{
+	if (!rights_are_roles(slice_of(p->roles)))
+		return err_set(e, ERR_USAGE,
+			       "--role is operator, officer, auditor or "
+			       "admin, each once");
+	if (p->scope.share == 0)
+		return err_set(e, ERR_USAGE, "--share: 1 to 100");
+	if (!rights_is_boundless(&p->scope) && !strstr(p->roles, "operator"))
+		return err_set(e, ERR_USAGE,
+			       "--cohort and --share are for operators");
+	return 0;
+}
+
 int command_person_add(int argc, char **argv, struct err *e)
 {
 	struct store_person p = { 0 };
-	const char *role = "operator";
+	struct opt_list roles = { 0 }, cohorts = { 0 };
+	uint64_t share = 100;
 	char hex[SHA256_HEX_LEN];
 	const struct opt opts[] = {
-		OPT_TEXT("role", "ROLE", &role,
-			 "operator (default), officer, auditor or admin"),
+		OPT_LIST("role", "ROLE", &roles,
+			 "operator (default), officer, auditor or admin; "
+			 "repeat it for several"),
+		OPT_LIST("cohort", "C", &cohorts,
+			 "rollouts of these cohorts alone (repeat)"),
+		OPT_NUMBER("share", "PERCENT", &share, 100,
+			   "of a rollout's devices at most (100)"),
 		OPT_END,
 	};
 	char **operands;
@@ -243,14 +282,15 @@ int command_person_add(int argc, char **argv, struct err *e)
 	if (count != 2)
 		return err_set(e, ERR_USAGE,
 			       "name the server's folder and a certificate");
-	if (!rights_is_role(slice_of(role)))
-		return err_set(e, ERR_USAGE,
-			       "--role is operator, officer, auditor or admin");
-	if (text_format(p.role, sizeof(p.role), e, "%s", role) ||
-	    add(operands[0], operands[1], &p, e))
+	if (roles.count == 0)
+		roles = (struct opt_list){ .at = { "operator" }, .count = 1 };
+	p.scope.share = (uint32_t)share * 100;
+	if (join_names(&roles, p.roles, sizeof(p.roles), e) ||
+	    join_names(&cohorts, p.scope.cohorts, sizeof(p.scope.cohorts), e) ||
+	    check_rights(&p, e) || add(operands[0], operands[1], &p, e))
 		return -1;
 	sha256_format(&p.fingerprint, hex);
-	printf("%s is %s: %s\n", p.name, p.role, hex);
+	printf("%s is %s: %s\n", p.name, p.roles, hex);
 	return 0;
 }
 
@@ -262,8 +302,12 @@ static void print_person(void *ctx, const struct store_person *p)
 
 	(void)ctx;
 	sha256_format(&p->fingerprint, hex);
-	printf("%-20s %-9s %s%s\n", p->name, p->role, hex,
-	       p->revoked ? " revoked" : "");
+	printf("%-20s %-9s", p->name, p->roles);
+	if (p->scope.cohorts[0])
+		printf(" cohorts=%s", p->scope.cohorts);
+	if (p->scope.share < RIGHTS_SHARE_ALL)
+		printf(" share=%u%%", (unsigned)p->scope.share / 100);
+	printf(" %s%s\n", hex, p->revoked ? " revoked" : "");
 }
 
 int command_person_list(int argc, char **argv, struct err *e)

@@ -221,7 +221,10 @@ static int fill_store(struct work *w, struct store *s, struct slice admin_pem,
 		      struct err *e)
 {
 	const struct audit_by by = { .kind = AUDIT_SYSTEM, .now = w->now };
-	struct store_person person = { .role = "admin" };
+	struct store_person person = {
+		.roles = "admin operator officer",
+		.scope = { .share = RIGHTS_SHARE_ALL },
+	};
 	struct x509_info info;
 	struct sha256 spki;
 

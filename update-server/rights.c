@@ -5,7 +5,7 @@
 
 #define P "/v1/people/"
 
-/* Whose work a change is; the admin may do everybody's. */
+/* Whose work a change is. */
 struct right {
 	const char *path; /* of the route */
 	const char *role;
@@ -25,15 +25,50 @@ static const struct right rights[] = {
 	{ P "bundle", "officer" },
 };
 
-bool rights_is_role(struct slice name)
-{
-	static const char *const roles[] = { "admin", "operator", "officer",
-					     "auditor" };
+static const char *const roles_known[] = { "admin", "operator", "officer",
+					   "auditor" };
 
-	for (size_t i = 0; i < ARRAY_LEN(roles); i++)
-		if (slice_equal(name, slice_of(roles[i])))
+/* The next name of a list, and what is left of the list. */
+static struct slice next_name(struct slice *names)
+{
+	const uint8_t *end = memchr(names->ptr, ' ', names->len);
+	size_t len = end ? (size_t)(end - names->ptr) : names->len;
+	struct slice name = slice_sub(*names, 0, len);
+
+	*names = end ? slice_sub(*names, len + 1, names->len - len - 1)
+		     : (struct slice){ 0 };
+	return name;
+}
+
+static bool holds(const char *names, const char *name)
+{
+	struct slice left = slice_of(names);
+
+	while (left.len > 0)
+		if (slice_equal(next_name(&left), slice_of(name)))
 			return true;
 	return false;
+}
+
+bool rights_are_roles(struct slice names)
+{
+	unsigned seen = 0;
+
+	/* A name is due behind each space. */
+	if (names.len > 0 && names.ptr[names.len - 1] == ' ')
+		return false;
+	do {
+		struct slice name = next_name(&names);
+		size_t i = 0;
+
+		while (i < ARRAY_LEN(roles_known) &&
+		       !slice_equal(name, slice_of(roles_known[i])))
+			i++;
+		if (i == ARRAY_LEN(roles_known) || seen & 1U << i)
+			return false;
+		seen |= 1U << i;
+	} while (names.len > 0);
+	return true;
 }
 
 static const char *role_for(const struct route *route)
@@ -44,15 +79,40 @@ static const char *role_for(const struct route *route)
 	return "admin";
 }
 
-int rights_check(const char *role, const struct route *route, struct err *e)
+int rights_check(const char *roles, const struct route *route, struct err *e)
 {
 	const char *needed = role_for(route);
 
-	if (rights_is_role(slice_of(role)) &&
-	    (route->method == METHOD_GET || strcmp(role, "admin") == 0 ||
-	     strcmp(role, needed) == 0))
+	if (rights_are_roles(slice_of(roles)) &&
+	    (route->method == METHOD_GET || holds(roles, needed)))
 		return 0;
 	return err_set(e, ERR_REFUSED,
-		       "you are registered as %s: this takes %s %s", role,
+		       "you are registered as %s: this takes %s %s", roles,
 		       strcmp(needed, "admin") == 0 ? "the" : "an", needed);
+}
+
+bool rights_is_boundless(const struct rights_scope *s)
+{
+	return s->cohorts[0] == 0 && s->share >= RIGHTS_SHARE_ALL;
+}
+
+int rights_check_cohort(const struct rights_scope *s, const char *cohort,
+			struct err *e)
+{
+	if (s->cohorts[0] == 0 || holds(s->cohorts, cohort))
+		return 0;
+	return err_set(e, ERR_REFUSED,
+		       "cohort %s is not yours: you are registered for %s",
+		       cohort, s->cohorts);
+}
+
+int rights_check_share(const struct rights_scope *s, uint32_t share,
+		       struct err *e)
+{
+	if (share <= s->share)
+		return 0;
+	return err_set(e, ERR_REFUSED,
+		       "you are registered for at most %u.%02u %% of a "
+		       "rollout's devices",
+		       (unsigned)s->share / 100, (unsigned)s->share % 100);
 }

@@ -17,6 +17,7 @@
 #include "common/tuf_store.h"
 #include "update-server/audit_checkpoint.h"
 #include "update-server/audit_record.h"
+#include "update-server/rights.h"
 #include "update-server/rollout.h"
 
 #define STORE_LIST_MAX     256 /* bytes of names joined by spaces, see below */
@@ -42,7 +43,8 @@ int store_key_take(struct store *s, const struct sha256 *spki, const char *who,
 
 struct store_person {
 	char name[NAME_MAX_LEN + 1];
-	char role[16]; /* rights.h */
+	char roles[RIGHTS_ROLES_MAX]; /* joined by spaces */
+	struct rights_scope scope;
 	struct sha256 fingerprint;
 	bool revoked;
 };

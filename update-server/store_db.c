@@ -135,6 +135,12 @@ static const char *const schema[] = {
 
 	("CREATE TABLE score (day INTEGER PRIMARY KEY, time INTEGER NOT NULL,"
 	 " points INTEGER NOT NULL, detail TEXT NOT NULL);"),
+
+	/* Who was admin did everything; roles do not overlap now. */
+	"ALTER TABLE person ADD COLUMN cohorts TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE person ADD COLUMN share INTEGER NOT NULL DEFAULT 10000;"
+	"UPDATE person SET role = 'admin operator officer'"
+	" WHERE role = 'admin';",
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)
@@ -228,15 +234,19 @@ static int add_person(struct store *s, const struct store_person *p,
 
 	if (store_take_key_locked(s, spki, p->name, e) ||
 	    sql_run(s->db,
-		    "INSERT INTO person (fingerprint, name, role, added)"
-		    " VALUES (?, ?, ?, ?)",
+		    "INSERT INTO person (fingerprint, name, role, added,"
+		    " cohorts, share) VALUES (?, ?, ?, ?, ?, ?)",
 		    SQL_BIND(sql_digest(&p->fingerprint), sql_text(p->name),
-			     sql_text(p->role), sql_int(by->now)),
+			     sql_text(p->roles), sql_int(by->now),
+			     sql_text(p->scope.cohorts),
+			     sql_int(p->scope.share)),
 		    NULL, e))
 		return -1;
 	audit_record_init(&r, AUDIT_PERSON_ADD, by);
 	audit_set_digest(&r, "person", &p->fingerprint);
-	json_set_text(r.objects, "role", p->role);
+	audit_set_names(&r, "roles", p->roles);
+	audit_set_names(&r, "cohorts", p->scope.cohorts);
+	json_set_int(r.objects, "share", p->scope.share);
 	return store_log_locked(s, &r, e);
 }
 
@@ -298,15 +308,17 @@ int store_person_each(struct store *s,
 
 	store_lock(s);
 	q = sql_query(s->db,
-		      "SELECT fingerprint, name, role, revoked FROM person"
-		      " ORDER BY name, added",
+		      "SELECT fingerprint, name, role, revoked, cohorts, share"
+		      " FROM person ORDER BY name, added",
 		      SQL_NOTHING);
 	while (sql_next(q)) {
 		struct store_person p = { .revoked = sql_get_int(q, 3) != 0 };
 
 		sql_get_blob(q, 0, p.fingerprint.bytes, SHA256_LEN);
 		sql_get_text(q, 1, p.name, sizeof(p.name));
-		sql_get_text(q, 2, p.role, sizeof(p.role));
+		sql_get_text(q, 2, p.roles, sizeof(p.roles));
+		sql_get_text(q, 4, p.scope.cohorts, sizeof(p.scope.cohorts));
+		p.scope.share = (uint32_t)sql_get_int(q, 5);
 		visit(ctx, &p);
 	}
 	return store_unlock(s, sql_end(q, e));
@@ -322,13 +334,15 @@ int store_person_find(struct store *s, const struct sha256 *fingerprint,
 
 	store_lock(s);
 	q = sql_query(s->db,
-		      "SELECT name, role FROM person"
+		      "SELECT name, role, cohorts, share FROM person"
 		      " WHERE fingerprint = ? AND revoked = 0",
 		      SQL_BIND(sql_digest(fingerprint)));
 	found = sql_next(q);
 	if (found) {
 		sql_get_text(q, 0, p.name, sizeof(p.name));
-		sql_get_text(q, 1, p.role, sizeof(p.role));
+		sql_get_text(q, 1, p.roles, sizeof(p.roles));
+		sql_get_text(q, 2, p.scope.cohorts, sizeof(p.scope.cohorts));
+		p.scope.share = (uint32_t)sql_get_int(q, 3);
 	}
 	rc = store_unlock(s, sql_end(q, e));
 	if (rc)

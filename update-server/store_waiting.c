@@ -102,7 +102,7 @@ static int add(struct store *s, struct store_waiting *w, uint64_t max,
 static int wait_in(struct store *s, struct store_waiting *w, uint64_t max,
 		   int64_t now, struct err *e)
 {
-	struct store_waiting before;
+	struct store_waiting before = { 0 };
 	bool found;
 
 	if (forget_expired(s, now, e) ||
@@ -260,7 +260,7 @@ int store_waiting_deny(struct store *s, const char *code,
 int store_waiting_take_locked(struct store *s, struct store_device *d,
 			      int64_t now, struct err *e)
 {
-	struct store_waiting w;
+	struct store_waiting w = { 0 };
 	bool found;
 
 	if (find_by_key(s, &d->spki, &found, &w, e))

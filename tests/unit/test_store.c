@@ -229,7 +229,9 @@ static void a_person_who_is_revoked_is_a_stranger_for_ever(void **state)
 {
 	struct store *s = *state;
 	struct store_person person = { .name = "bob",
-				       .role = "operator",
+				       .roles = "operator officer",
+				       .scope = { .cohorts = "lab shop",
+						  .share = 500 },
 				       .fingerprint = { { 1 } } };
 	const struct sha256 other = { { 2 } }, spki = { { 3 } };
 	struct store_person found;
@@ -240,7 +242,9 @@ static void a_person_who_is_revoked_is_a_stranger_for_ever(void **state)
 		       ERR_REFUSED);
 	assert_ok(store_person_add(s, &person, &spki, &by, &e));
 	assert_ok(store_person_find(s, &person.fingerprint, &found, &e));
-	assert_string_equal(found.role, "operator");
+	assert_string_equal(found.roles, "operator officer");
+	assert_string_equal(found.scope.cohorts, "lab shop");
+	assert_int_equal(found.scope.share, 500);
 	assert_refused(store_person_revoke(s, &other, &by, &e), ERR_NOT_FOUND);
 	assert_ok(store_person_find(s, &person.fingerprint, &found, &e));
 

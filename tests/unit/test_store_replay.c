@@ -283,7 +283,7 @@ static void what_was_given_up_stays_given_up(void **state)
 {
 	struct world *w = *state;
 	struct store_person p = { .name = "bob",
-				  .role = "officer",
+				  .roles = "officer",
 				  .fingerprint = hash(50) },
 			    found;
 	const struct sha256 spki = hash(51), claim = hash(3);
