@@ -172,7 +172,7 @@ static int set_asker(struct server_api *api, const struct request *q,
 	if (store_person_find(api->store, &q->peer->fingerprint, &p, e))
 		return -1;
 	json_set_text(me, "name", p.name);
-	json_set_text(me, "role", p.role);
+	json_set_text(me, "roles", p.roles);
 	return 0;
 }
 

@@ -64,8 +64,8 @@ static void see_person(void *ctx, const struct store_person *p)
 
 	if (p->revoked)
 		return;
-	seen->operator= seen->operator|| strcmp(p->role, "operator") == 0;
-	seen->officer = seen->officer || strcmp(p->role, "officer") == 0;
+	seen->operator= seen->operator|| strcmp(p->roles, "operator") == 0;
+	seen->officer = seen->officer || strcmp(p->roles, "officer") == 0;
 }
 
 /* In a lab one person may do it all. */

@@ -26,6 +26,7 @@ static const struct row {
 } rows[] = {
 	{ METHOD_GET, "/metadata/", READ },
 	{ METHOD_GET, "/targets/", READ },
+#define PAGE(path)              { METHOD_GET, path, READ },
 #define GET(path)               { METHOD_GET, P path, READ },
 #define ACT(method, path, work) { METHOD_##method, P path, work },
 #include "tests/unit/rights_rows.h"

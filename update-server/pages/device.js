@@ -33,7 +33,7 @@ async function end(verb, path, done, words) {
 }
 
 function actions(d, you) {
-	if (!["officer", "admin"].includes(you.role) ||
+	if (!you.roles.split(" ").includes("officer") ||
 	    ["revoked", "retired"].includes(d.state))
 		return null;
 	return h("p", { class: "buttons" },

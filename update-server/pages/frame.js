@@ -293,7 +293,7 @@ function drawHead(overview) {
 			overview && h("span", { class: "badge " + overview.environment },
 				overview.environment),
 			overview && h("span", { class: "you" }, overview.you.name, ", ",
-				overview.you.role),
+				overview.you.roles),
 			h("span", { class: "live", id: "live", role: "status" })),
 		h("div", { class: "lost", role: "alert", id: "lost" }));
 	morphChildren(document.getElementById("head"), fresh);

@@ -138,8 +138,8 @@ function actions(r, you) {
 		add("Abort\u2026", abort, "danger");
 	if (list.length === 0)
 		return null;
-	if (!["operator", "admin"].includes(you.role))
-		return h("p", { class: "help" }, "You are " + you.role +
+	if (!you.roles.split(" ").includes("operator"))
+		return h("p", { class: "help" }, "You are " + you.roles +
 			": what can be done here takes an operator.");
 	return h("p", { class: "buttons" }, ...list);
 }

@@ -77,7 +77,7 @@ export function endWords(what) {
 const acts = {
 	init: () => "set the server up",
 	"tls-renew": () => "renewed the server's TLS certificate",
-	"person-add": o => "let a person in, as " + o.role,
+	"person-add": o => "let a person in, as " + o.roles.join(", "),
 	"person-revoke": () => "revoked a person",
 	"payload-upload": () => "uploaded a package",
 	"metadata-upload": o => "uploaded " + o.file,
@@ -88,7 +88,13 @@ const acts = {
 	"cohort-create": o => "created cohort " + o.cohort,
 	"token-create": o => "made " + o.count + " claim codes for " + o.product +
 		" " + o.model + ", cohort " + o.cohort,
+	"token-activate": o => "activated the claim codes of batch " + o.batch,
 	"token-revoke": o => "revoked claim code " + o.token,
+	"batch-revoke": o => "revoked " + o.count + " claim codes of batch " +
+		o.batch,
+	"device-approve": o => "approved a device: " + o.product + " " + o.model +
+		", cohort " + o.cohort,
+	"device-deny": () => "kept a device out",
 	"device-enrol": o => "enrolled: " + o.product + " " + o.model +
 		", cohort " + o.cohort,
 	"device-renew": () => "renewed its certificate",
