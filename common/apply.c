@@ -44,7 +44,7 @@ static int apply_image_package(const struct apply_flow *a, struct buf *manifest,
 	struct buf bytes = BUF_INIT(IMAGE_MANIFEST_MAX);
 	int rc = -1;
 
-	if (image_manifest(r->content_len, &r->digest, &bytes, e))
+	if (image_manifest(r->content_len, &r->content_digest, &bytes, e))
 		goto out;
 	image_as_tree(r, buf_slice(&bytes), &as_tree);
 	flow.release = &as_tree;

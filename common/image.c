@@ -57,5 +57,5 @@ void image_as_tree(const struct release *image, struct slice manifest,
 	out->attributes = TREE_APP;
 	out->manifest_len = manifest.len;
 	out->entries = 1;
-	sha256_of(manifest, &out->digest);
+	sha256_of(manifest, &out->content_digest);
 }

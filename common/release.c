@@ -40,6 +40,7 @@ static const char *const members[] = { "type",
 				       "health",
 				       "health_deadline",
 				       "component",
+				       "components",
 				       "content",
 				       "attributes",
 				       "digest",
@@ -402,6 +403,95 @@ static int read_tree(const struct json *j, struct release *r, struct err *e)
 	return 0;
 }
 
+/* ---- several components -------------------------------------------------- */
+
+#define LIST_NAME "pawl/components/v1\n"
+
+void release_digest_of(const struct release_component *components, size_t count,
+		       struct sha256 *out)
+{
+	struct digest *d = digest_new(DIGEST_SHA256);
+	char hex[SHA256_HEX_LEN];
+
+	/* No name holds a newline, so no two lists are the same bytes. */
+	digest_add(d, slice_of(LIST_NAME));
+	for (size_t i = 0; i < count; i++) {
+		sha256_format(&components[i].digest, hex);
+		digest_add(d, slice_of(components[i].name));
+		digest_add(d, slice_of("\n"));
+		digest_add(d, slice_of(hex));
+		digest_add(d, slice_of("\n"));
+	}
+	digest_finish(d, out->bytes);
+	digest_free(d);
+}
+
+static const struct release_component *find_component(const struct release *r,
+						      const char *name)
+{
+	for (size_t i = 0; i < r->component_count; i++)
+		if (strcmp(r->components[i].name, name) == 0)
+			return &r->components[i];
+	return NULL;
+}
+
+bool release_has_component(const struct release *r, const char *name)
+{
+	return r->component_count == 0 ? strcmp(r->component, name) == 0
+				       : find_component(r, name) != NULL;
+}
+
+static int read_component(const struct json *j, struct release *r,
+			  struct err *e)
+{
+	static const char *const known[] = { "name", "digest", NULL };
+	struct release_component c;
+
+	if (json_only(j, known, e) || read_name(j, "name", c.name, e) ||
+	    read_digest(j, "digest", &c.digest, e))
+		return -1;
+	if (find_component(r, c.name))
+		return err_set(e, ERR_FORMAT, "%s is there twice", c.name);
+	r->components[r->component_count++] = c;
+	return 0;
+}
+
+/* What the release names must follow from what its components are. */
+static int check_components(struct release *r, struct err *e)
+{
+	const struct release_component *own = find_component(r, r->component);
+	struct sha256 all;
+
+	if (!own)
+		return err_set(e, ERR_FORMAT, "%s is none of them",
+			       r->component);
+	release_digest_of(r->components, r->component_count, &all);
+	if (!sha256_equal(&all, &r->digest))
+		return err_set(e, ERR_FORMAT,
+			       "the release's digest is not theirs");
+	r->content_digest = own->digest;
+	return 0;
+}
+
+static int read_components(const struct json *j, struct release *r,
+			   struct err *e)
+{
+	const struct json *list;
+
+	r->content_digest = r->digest;
+	if (!json_get(j, "components"))
+		return 0;
+	if (json_get_array(j, "components", &list, e))
+		return -1;
+	if (json_count(list) < 2 || json_count(list) > RELEASE_COMPONENTS_MAX)
+		return err_set(e, ERR_LIMIT, "\"components\" has %zu entries",
+			       json_count(list));
+	for (size_t i = 0; i < json_count(list); i++)
+		if (read_component(json_at(list, i), r, e))
+			return err_in(e, "components");
+	return check_components(r, e) ? err_in(e, "components") : 0;
+}
+
 static int read_content(const struct json *j, struct release *r, struct err *e)
 {
 	int value;
@@ -409,6 +499,7 @@ static int read_content(const struct json *j, struct release *r, struct err *e)
 	if (read_name(j, "component", r->component, e) ||
 	    read_word(j, "content", contents, &value, e) ||
 	    read_digest(j, "digest", &r->digest, e) ||
+	    read_components(j, r, e) ||
 	    read_number(j, "content_length", 0, JSON_INT_MAX, &r->content_len,
 			e))
 		return -1;
@@ -673,9 +764,27 @@ static void set_trial(struct json *j, const struct release *r)
 	set_number(j, "health_deadline", r->health_deadline_sec);
 }
 
+static void set_components(struct json *j, const struct release *r)
+{
+	struct json *list;
+
+	if (r->component_count == 0)
+		return;
+	list = json_new_array();
+	for (size_t i = 0; i < r->component_count; i++) {
+		struct json *one = json_new_object();
+
+		json_set_text(one, "name", r->components[i].name);
+		set_digest(one, "digest", &r->components[i].digest);
+		json_add(list, one);
+	}
+	json_set(j, "components", list);
+}
+
 static void set_content(struct json *j, const struct release *r)
 {
 	json_set_text(j, "component", r->component);
+	set_components(j, r);
 	json_set_text(j, "content", word_of(contents, (int)r->content));
 	set_digest(j, "digest", &r->digest);
 	set_number(j, "content_length", r->content_len);

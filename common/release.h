@@ -11,8 +11,12 @@
  * A nightly build stands under "nightly/" and the same path; only devices of
  * a lab take it.
  *
+ * A release has one component, or several, which a device takes together or not
+ * at all: then each entry lists them all with their digests.
+ *
  * A release digest names the resulting content: with one component it is that
- * component's digest; buckets and orders use it.
+ * component's digest, with several that of their list; buckets and orders use
+ * it.
  */
 #ifndef COMMON_RELEASE_H
 #define COMMON_RELEASE_H
@@ -32,10 +36,18 @@
 #define RELEASE_LIBRARIES_MAX 4
 #define RELEASE_UPDATER_MAX   17 /* "99999.99999.99999" */
 
+#define RELEASE_COMPONENTS_MAX 4
+
 /* One health command: a program in the release and its arguments. */
 struct release_health {
 	char *argv[RELEASE_ARGS_MAX + 1]; /* argv[0]: path inside the tree */
 	size_t argc;
+};
+
+/* One of several components: its name, and the digest of its content. */
+struct release_component {
+	char name[NAME_MAX_LEN + 1];
+	struct sha256 digest;
 };
 
 struct release {
@@ -75,11 +87,19 @@ struct release {
 	size_t health_count;
 	uint32_t health_deadline_sec; /* whole trial; default 300 */
 
-	/* the component (one, so far) and its resulting content */
+	/*
+	 * All components, if there are several; the first is what devices start
+	 * and what health commands are in.
+	 */
+	struct release_component components[RELEASE_COMPONENTS_MAX];
+	size_t component_count; /* 0, or at least 2 */
+	struct sha256 digest;   /* the release's */
+
+	/* the component of this package, and its resulting content */
 	char component[NAME_MAX_LEN + 1];
 	enum package_content content;
 	enum tree_attributes attributes; /* trees */
-	struct sha256 digest;            /* of the manifest, or of the image */
+	struct sha256 content_digest;    /* of the manifest, or of the image */
 	uint64_t manifest_len;           /* trees */
 	uint64_t content_len;            /* bytes of files, or of the image */
 	uint32_t entries;
@@ -114,6 +134,13 @@ struct json *release_format(const struct release *r);
 void release_done(struct release *r);
 
 bool release_is_undo(const struct release *r);
+
+/* The digest of a release of several components, listed in this order. */
+void release_digest_of(const struct release_component *components, size_t count,
+		       struct sha256 *out);
+
+/* Is the component one that the release has? */
+bool release_has_component(const struct release *r, const char *name);
 
 /*
  * May an updater of version `have` take a release whose min_updater is `wanted`

@@ -46,7 +46,8 @@ int tree_flow_begin(const struct release *r, struct slice manifest,
 	struct sha256 got;
 
 	sha256_of(manifest, &got);
-	if (manifest.len != r->manifest_len || !sha256_equal(&got, &r->digest))
+	if (manifest.len != r->manifest_len ||
+	    !sha256_equal(&got, &r->content_digest))
 		return err_set(e, ERR_UNTRUSTED,
 			       "manifest is not the signed one");
 	f = mem_alloc(1, sizeof(*f));

@@ -18,6 +18,15 @@ static bool says(const struct json *package, const char *name,
 	return strcmp(json_text(json_get(package, name)), value) == 0;
 }
 
+/* Of several components, what stands for the release is the first. */
+static bool is_first(const struct json *package)
+{
+	const struct json *all = json_get(package, "components");
+
+	return !all || json_same(json_get(json_at(all, 0), "name"),
+				 json_get(package, "component"));
+}
+
 bool listing_is_of(const struct json *entry, const char *product,
 		   const char *id)
 {
@@ -44,6 +53,7 @@ static struct json *describe_package(const char *path, const struct json *entry)
 	struct json *one = json_new_object();
 
 	json_set_text(one, "path", path);
+	copy_member(one, package, "component");
 	copy_member(one, package, "kind");
 	copy_member(one, package, "base");
 	if (json_get(package, "encryption"))
@@ -62,6 +72,7 @@ static struct json *describe_release(const struct json *list,
 		"version",
 		"seq",
 		"digest",
+		"components",
 		"issued",
 		"models",
 		"fixes",
@@ -122,7 +133,8 @@ struct json *listing_releases(const struct json *targets)
 
 	for (void *m = json_first(list); m; m = json_next(list, m)) {
 		package = listing_package(json_value(m));
-		if (package && !is_described(releases, package))
+		if (package && is_first(package) &&
+		    !is_described(releases, package))
 			json_add(releases, describe_release(list, package));
 	}
 	return releases;
@@ -146,8 +158,18 @@ static int read_target(const char *path, const struct json *entry,
 	return 0;
 }
 
-int listing_full(const struct json *targets, const char *product,
-		 const char *id, struct release *out, struct err *e)
+/* component NULL: the first. */
+static bool is_full_of(const struct json *package, const char *component)
+{
+	if (!says(package, "kind", "full"))
+		return false;
+	return component ? says(package, "component", component)
+			 : is_first(package);
+}
+
+static int find_full(const struct json *targets, const char *product,
+		     const char *id, const char *component, struct release *out,
+		     struct err *e)
 {
 	const struct json *list = json_get(targets, "targets");
 	struct tuf_target target;
@@ -156,7 +178,7 @@ int listing_full(const struct json *targets, const char *product,
 		const struct json *entry = json_value(m);
 
 		if (!listing_is_of(entry, product, id) ||
-		    !says(listing_package(entry), "kind", "full"))
+		    !is_full_of(listing_package(entry), component))
 			continue;
 		return read_target(json_name(m), entry, &target, e) ||
 				       release_parse(&target, out, e)
@@ -164,6 +186,19 @@ int listing_full(const struct json *targets, const char *product,
 			       : 0;
 	}
 	return err_set(e, ERR_NOT_FOUND, "%s has no release %s", product, id);
+}
+
+int listing_full(const struct json *targets, const char *product,
+		 const char *id, struct release *out, struct err *e)
+{
+	return find_full(targets, product, id, NULL, out, e);
+}
+
+int listing_full_of(const struct json *targets, const char *product,
+		    const char *id, const char *component, struct release *out,
+		    struct err *e)
+{
+	return find_full(targets, product, id, component, out, e);
 }
 
 /* ---- exceptions: "secrets_allowed": {"product/id": [paths]} -------------- */

@@ -24,11 +24,16 @@ bool listing_is_of(const struct json *entry, const char *product,
 struct json *listing_releases(const struct json *targets);
 
 /*
- * The full package of a release, parsed. ERR_NOT_FOUND. The caller calls
- * release_done().
+ * The full package of a release (of several components: of the first), parsed.
+ * ERR_NOT_FOUND. The caller calls release_done().
  */
 int listing_full(const struct json *targets, const char *product,
 		 const char *id, struct release *out, struct err *e) NODISCARD;
+
+/* The same of one of its components. */
+int listing_full_of(const struct json *targets, const char *product,
+		    const char *id, const char *component, struct release *out,
+		    struct err *e) NODISCARD;
 
 /* Remove every package of a release; how many there were. */
 size_t listing_withdraw(struct json *targets, const char *product,

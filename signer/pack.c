@@ -274,7 +274,8 @@ void pack_describe(const struct pack_tree *t, struct release *r)
 	r->manifest_len = image ? 0 : t->manifest.len;
 	r->content_len = t->tree.content_len;
 	r->entries = image ? 0 : t->tree.count;
-	digest_of(t, &r->digest);
+	digest_of(t, &r->content_digest);
+	r->digest = r->content_digest; /* of one component */
 }
 
 static uint64_t memory_for(const struct pack_job *job,

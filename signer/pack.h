@@ -56,9 +56,9 @@ int pack_restore(const struct pack_settings *how, int fd,
 void pack_tree_free(struct pack_tree *t);
 
 /*
- * Fill what a release says of its content: content, attributes, digest,
- * manifest_len, content_len and entries. An image has no attributes, manifest
- * or entries (0).
+ * Fill what a release of one component says of its content: content,
+ * attributes, digest, content_digest, manifest_len, content_len and entries. An
+ * image has no attributes, manifest or entries (0).
  */
 void pack_describe(const struct pack_tree *t, struct release *r);
 

@@ -49,6 +49,8 @@ static const struct ini_key spec_keys[] = {
 	SPEC_TEXT("stepping-stone", stepping_stone),
 	SPEC_TEXT("min-updater", min_updater),
 	SPEC_TEXT("support-end", support_end),
+	SPEC_LIST("with-tree", with_trees),
+	SPEC_LIST("with-image", with_images),
 	SPEC_LIST("model", models),
 	SPEC_LIST("health", health),
 	SPEC_LIST("fixes", fixes),
@@ -99,6 +101,8 @@ static void take_file(struct spec *s)
 	take_text(&s->stepping_stone, f->stepping_stone);
 	take_text(&s->min_updater, f->min_updater);
 	take_text(&s->support_end, f->support_end);
+	take_list(&s->with_trees, &f->with_trees);
+	take_list(&s->with_images, &f->with_images);
 	take_list(&s->models, &f->models);
 	take_list(&s->health, &f->health);
 	take_list(&s->fixes, &f->fixes);
@@ -334,6 +338,53 @@ int spec_release(const struct spec *s, struct release *out, struct err *e)
 			       "--with-undo");
 	if (!s->input)
 		return err_set(e, ERR_USAGE, "--input is needed");
+	return 0;
+}
+
+static int add_component(const char *text, enum package_content content,
+			 struct spec_component out[RELEASE_COMPONENTS_MAX],
+			 size_t *count, struct err *e)
+{
+	struct spec_component *c = &out[*count];
+	const size_t len = strcspn(text, "=");
+
+	if (*count == RELEASE_COMPONENTS_MAX)
+		return err_set(e, ERR_USAGE,
+			       "a release has at most %d components",
+			       RELEASE_COMPONENTS_MAX);
+	if (text[len] != '=' || text[len + 1] == 0 ||
+	    !name_is_valid(slice_sub(slice_of(text), 0, len)))
+		return err_set(e, ERR_USAGE,
+			       "with-tree and with-image: NAME=PATH, not %s",
+			       text);
+	if (text_format(c->name, sizeof(c->name), e, "%.*s", (int)len, text))
+		return -1;
+	for (size_t i = 0; i < *count; i++)
+		if (strcmp(out[i].name, c->name) == 0)
+			return err_set(e, ERR_USAGE, "%s is there twice",
+				       c->name);
+	c->input = text + len + 1;
+	c->content = content;
+	(*count)++;
+	return 0;
+}
+
+int spec_components(const struct spec *s, const struct release *r,
+		    struct spec_component out[RELEASE_COMPONENTS_MAX],
+		    size_t *count, struct err *e)
+{
+	*count = 1;
+	out[0] = (struct spec_component){ .input = s->input,
+					  .content = r->content };
+	memcpy(out[0].name, r->component, sizeof(out[0].name));
+	for (size_t i = 0; i < s->with_trees.count; i++)
+		if (add_component(s->with_trees.at[i], PACKAGE_TREE, out, count,
+				  e))
+			return -1;
+	for (size_t i = 0; i < s->with_images.count; i++)
+		if (add_component(s->with_images.at[i], PACKAGE_IMAGE, out,
+				  count, e))
+			return -1;
 	return 0;
 }
 

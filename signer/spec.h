@@ -19,6 +19,7 @@ struct spec_file {
 	char *undo_to, *undo_until, *one_share;
 	char *stepping_stone, *min_updater, *support_end;
 	struct ini_list models, health, fixes, from, allowed, one_cohorts;
+	struct ini_list with_trees, with_images;
 	uint64_t deadline;
 	bool urgent, from_all, nightly, with_undo;
 };
@@ -30,6 +31,7 @@ struct spec {
 	const char *undo_to, *undo_until, *one_share;
 	const char *stepping_stone, *min_updater, *support_end;
 	struct opt_list models, health, fixes, from;
+	struct opt_list with_trees, with_images; /* NAME=PATH: components */
 	struct opt_list one_cohorts; /* that one operator may open */
 	struct opt_list allowed;     /* files that may hold a private key */
 	uint64_t deadline;
@@ -57,6 +59,21 @@ void spec_done(struct spec *s);
  */
 int spec_release(const struct spec *s, struct release *out,
 		 struct err *e) NODISCARD;
+
+/* One component of the release: what it is called, and what it is made of. */
+struct spec_component {
+	char name[NAME_MAX_LEN + 1];
+	const char *input; /* borrowed */
+	enum package_content content;
+};
+
+/*
+ * All components, the one that devices start first. ERR_USAGE: too many, one
+ * twice, or not NAME=PATH.
+ */
+int spec_components(const struct spec *s, const struct release *r,
+		    struct spec_component out[RELEASE_COMPONENTS_MAX],
+		    size_t *count, struct err *e) NODISCARD;
 
 /* Until when the undo may be taken: as asked, else 30 days from issued. */
 int spec_undo_until(const struct spec *s, int64_t issued, int64_t *out,

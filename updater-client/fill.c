@@ -12,74 +12,91 @@
 
 /* ---- the kinds of slots -------------------------------------------------- */
 
+/* One component, and where it goes. */
+struct place {
+	const struct settings_slot *slot;
+	const char *part; /* as slot_tree.h wants it */
+};
+
 /* Which descriptors the processes get. */
 struct fill_kind {
 	/* Of the slot that runs, for a delta. */
-	int (*open_base)(const struct session *s, struct writer_setup *w,
-			 struct err *e);
-	/* Of the one that is written, whose record is gone by then. */
+	int (*open_base)(const struct session *s, const struct place *p,
+			 struct writer_setup *w, struct err *e);
+	/* Of the one that is written, which was emptied before. */
 	int (*open_new)(const struct session *s, enum slot to,
-			struct writer_setup *w, struct err *e);
+			const struct place *p, struct writer_setup *w,
+			struct err *e);
 	int (*open_check)(const struct session *s, enum slot which,
-			  struct checker_setup *c, struct err *e);
+			  const struct place *p, struct checker_setup *c,
+			  struct err *e);
 };
 
-static int tree_base(const struct session *s, struct writer_setup *w,
-		     struct err *e)
+static int tree_base(const struct session *s, const struct place *p,
+		     struct writer_setup *w, struct err *e)
 {
-	return slot_tree_folder(&s->slots, s->current, &w->old_fd, e) ||
-			       slot_tree_manifest(&s->slots, s->current,
-						  &w->old_manifest_fd, e)
+	return slot_tree_folder(
+		       &s->slots, s->current, p->part, &w->old_fd,
+		       e) || slot_tree_manifest(&s->slots, s->current, p->part,
+						&w->old_manifest_fd, e)
 		       ? -1
 		       : 0;
 }
 
 static int tree_new(const struct session *s, enum slot to,
-		    struct writer_setup *w, struct err *e)
+		    const struct place *p, struct writer_setup *w,
+		    struct err *e)
 {
-	if (slot_tree_empty(&s->slots, to, e) ||
-	    slot_tree_folder(&s->slots, to, &w->new_fd, e) ||
-	    slot_tree_new_manifest(&s->slots, to, &w->manifest_fd, e))
+	if (slot_tree_make(&s->slots, to, p->part, e) ||
+	    slot_tree_folder(&s->slots, to, p->part, &w->new_fd, e) ||
+	    slot_tree_new_manifest(&s->slots, to, p->part, &w->manifest_fd, e))
 		return -1;
 	return 0;
 }
 
 static int tree_check_setup(const struct session *s, enum slot which,
-			    struct checker_setup *c, struct err *e)
+			    const struct place *p, struct checker_setup *c,
+			    struct err *e)
 {
-	return slot_tree_folder(&s->slots, which, &c->slot_fd, e) ||
-			       slot_tree_manifest(&s->slots, which,
+	return slot_tree_folder(&s->slots, which, p->part, &c->slot_fd, e) ||
+			       slot_tree_manifest(&s->slots, which, p->part,
 						  &c->manifest_fd, e)
 		       ? -1
 		       : 0;
 }
 
-static int image_base(const struct session *s, struct writer_setup *w,
-		      struct err *e)
+static int image_base(const struct session *s, const struct place *p,
+		      struct writer_setup *w, struct err *e)
 {
+	const struct slot_part *part = &s->running.parts[0];
+
 	if (!s->has_running)
 		return err_set(e, ERR_CONFLICT, "nothing of ours runs");
-	w->old_len = s->running.content_len;
-	return slot_image_open(s->config, s->current, &w->old_fd, e);
+	if (p->part)
+		part = slot_part_of(&s->running, p->part);
+	if (!part)
+		return err_set(e, ERR_CONFLICT, "%s is not in what runs",
+			       p->part);
+	w->old_len = part->content_len;
+	return slot_image_open(p->slot, s->current, &w->old_fd, e);
 }
 
 static int image_new(const struct session *s, enum slot to,
-		     struct writer_setup *w, struct err *e)
+		     const struct place *p, struct writer_setup *w,
+		     struct err *e)
 {
-	if (to == s->current)
-		return err_set(e, ERR_CONFLICT,
-			       "slot %s runs and is not written",
-			       slot_name(to));
-	if (slot_image_open_new(s->config, to, &w->new_fd, e) ||
-	    slot_tree_unseal(&s->slots, to, &w->scratch_fd, e))
+	if (slot_image_open_new(p->slot, to, &w->new_fd, e) ||
+	    slot_tree_own(&s->slots, to, &w->scratch_fd, e))
 		return -1;
 	return 0;
 }
 
 static int image_check(const struct session *s, enum slot which,
-		       struct checker_setup *c, struct err *e)
+		       const struct place *p, struct checker_setup *c,
+		       struct err *e)
 {
-	return slot_image_open(s->config, which, &c->slot_fd, e);
+	(void)s; /* an image has nothing in the slot's folder */
+	return slot_image_open(p->slot, which, &c->slot_fd, e);
 }
 
 static const struct fill_kind kinds[] = {
@@ -88,9 +105,22 @@ static const struct fill_kind kinds[] = {
 	[SLOT_FILE] = { tree_base, tree_new, tree_check_setup },
 };
 
-static const struct fill_kind *kind_of(const struct session *s)
+static const struct fill_kind *kind_of(const struct place *p)
 {
-	return &kinds[s->config->kind];
+	return &kinds[p->slot->kind];
+}
+
+static int find_place(const struct session *s, const struct slot_part *part,
+		      struct place *out, struct err *e)
+{
+	size_t i = settings_slot_of(s->config, part->component);
+
+	if (i == s->config->slot_count)
+		return err_set(e, ERR_CONFLICT, "there is no [slot %s]",
+			       part->component);
+	out->slot = &s->config->slots[i];
+	out->part = i > 0 ? out->slot->component : NULL;
+	return 0;
 }
 
 /* ---- the processes ------------------------------------------------------- */
@@ -99,7 +129,7 @@ static const struct fill_kind *kind_of(const struct session *s)
 static int run_worker(struct session *s, const struct worker_task *task,
 		      const struct message *m, const char *what, struct err *e)
 {
-	const struct plan *plan = &m->plan;
+	const struct slot_part *part = &m->apply.part;
 	struct worker worker = { 0 };
 	int rc = -1;
 
@@ -107,18 +137,17 @@ static int run_worker(struct session *s, const struct worker_task *task,
 		return -1;
 	if (ipc_send(&worker.channel, m, e) == 0)
 		rc = ipc_follow(&worker.channel, what,
-				plan->release.content_len +
-					plan->release.manifest_len,
+				part->content_len + part->manifest_len,
 				s->quiet, WRITER_IDLE_MS, e);
 	worker_stop(&worker);
 	return rc;
 }
 
 /* Have our sealed key opened by the process that can. */
-static int unwrap(struct session *s, const uint8_t *sealed, struct message *to,
-		  struct err *e)
+static int unwrap(struct session *s, const struct slot_release *r,
+		  const uint8_t *sealed, struct message *to, struct err *e)
 {
-	const struct plan *p = &to->plan;
+	const struct plan_package *p = &to->apply.package;
 	const struct worker_task task = {
 		.name = "unwrap",
 		.run = unwrap_run,
@@ -134,8 +163,8 @@ static int unwrap(struct session *s, const uint8_t *sealed, struct message *to,
 
 	if (!p->encrypted)
 		return 0;
-	memcpy(m.unwrap.product, p->release.product, sizeof(m.unwrap.product));
-	memcpy(m.unwrap.release, p->release.id, sizeof(m.unwrap.release));
+	memcpy(m.unwrap.product, r->product, sizeof(m.unwrap.product));
+	memcpy(m.unwrap.release, r->id, sizeof(m.unwrap.release));
 	memcpy(m.unwrap.target, p->target, sizeof(m.unwrap.target));
 	memcpy(m.unwrap.sealed, sealed, KEYBOX_SEALED_LEN);
 	if (worker_start(&task, s->stop_fd, &worker, e))
@@ -150,23 +179,58 @@ static int unwrap(struct session *s, const uint8_t *sealed, struct message *to,
 	return rc;
 }
 
-/* The slot is touched last, when all that it needs is there. */
-static int open_all(struct session *s, enum slot to, const struct plan *plan,
-		    struct writer_setup *w, struct err *e)
+static void close_all(struct writer_setup *w)
 {
-	if (plan->kind == PACKAGE_DELTA && kind_of(s)->open_base(s, w, e)) {
+	fs_close(&w->package_fd);
+	fs_close(&w->old_fd);
+	fs_close(&w->old_manifest_fd);
+	fs_close(&w->new_fd);
+	fs_close(&w->manifest_fd);
+	fs_close(&w->scratch_fd);
+}
+
+/* What is only read: the package and, for a delta, what runs. */
+static int open_sources(const struct session *s, const struct place *p,
+			const struct plan_package *package,
+			struct writer_setup *w, struct err *e)
+{
+	if (package->kind == PACKAGE_DELTA &&
+	    kind_of(p)->open_base(s, p, w, e)) {
 		e->code = ERR_CONFLICT; /* the full package is the way out */
 		return -1;
 	}
-	if (intake_open_file(s->spool_fd, &plan->package_digest, &w->package_fd,
-			     e))
-		return -1;
-	return kind_of(s)->open_new(s, to, w, e);
+	return intake_open_file(s->spool_fd, &package->package_digest,
+				&w->package_fd, e);
+}
+
+/* The slot is touched last, when all that it needs is there. */
+int fill_begin(struct session *s, enum slot to, const struct plan *plan,
+	       struct err *e)
+{
+	for (size_t i = 0; i < plan->release.part_count; i++) {
+		struct writer_setup w = WRITER_SETUP_INIT;
+		struct place p;
+		int rc;
+
+		rc = find_place(s, &plan->release.parts[i], &p, e) ||
+		     open_sources(s, &p, &plan->packages[i], &w, e);
+		close_all(&w);
+		if (rc)
+			return -1;
+	}
+	/* The link does not know what a loader has started. */
+	if (to == s->current)
+		return err_set(e, ERR_CONFLICT,
+			       "slot %s runs and is not written",
+			       slot_name(to));
+	return slot_tree_empty(&s->slots, to, e);
 }
 
 int fill_write(struct session *s, enum slot to, const struct plan *plan,
-	       const uint8_t sealed[KEYBOX_SEALED_LEN], struct err *e)
+	       size_t index, const uint8_t sealed[KEYBOX_SEALED_LEN],
+	       struct err *e)
 {
+	const struct plan_package *package = &plan->packages[index];
 	struct writer_setup w = WRITER_SETUP_INIT;
 	struct worker_task task = {
 		.name = "writer",
@@ -175,11 +239,16 @@ int fill_write(struct session *s, enum slot to, const struct plan *plan,
 		.keep_count = 6,
 	};
 	struct message *m = secret_new(sizeof(*m));
+	struct place p;
 	int rc = -1;
 
 	m->kind = MESSAGE_APPLY;
-	m->plan = *plan;
-	if (unwrap(s, sealed, m, e) || open_all(s, to, plan, &w, e))
+	m->apply.part = plan->release.parts[index];
+	m->apply.package = *package;
+	if (find_place(s, &plan->release.parts[index], &p, e) ||
+	    unwrap(s, &plan->release, sealed, m, e) ||
+	    open_sources(s, &p, package, &w, e) ||
+	    kind_of(&p)->open_new(s, to, &p, &w, e))
 		goto out;
 	task.keep[0] = w.package_fd;
 	task.keep[1] = w.old_fd;
@@ -190,19 +259,31 @@ int fill_write(struct session *s, enum slot to, const struct plan *plan,
 	rc = run_worker(s, &task, m, "writing", e);
 out:
 	secret_free(m, sizeof(*m));
-	fs_close(&w.package_fd);
-	fs_close(&w.old_fd);
-	fs_close(&w.old_manifest_fd);
-	fs_close(&w.new_fd);
-	fs_close(&w.manifest_fd);
-	fs_close(&w.scratch_fd);
+	close_all(&w);
 	return rc;
 }
 
-int fill_check(struct session *s, enum slot which, const struct plan *plan,
-	       struct err *e)
+/* Of a package only what it holds matters here. */
+static void describe_check(const struct place *p, const struct slot_part *part,
+			   struct message *m)
 {
-	const struct message m = { .kind = MESSAGE_APPLY, .plan = *plan };
+	const enum package_content content = settings_content(p->slot);
+
+	*m = (struct message){
+		.kind = MESSAGE_APPLY,
+		.apply = { .part = *part,
+			   .package = { .content = content,
+					.kind = PACKAGE_FULL,
+					.head_len = PACKAGE_HEADER_LEN,
+					.package_len = PACKAGE_HEADER_LEN } },
+	};
+	if (content == PACKAGE_TREE)
+		m->apply.package.attributes = p->slot->attributes;
+}
+
+static int check_part(struct session *s, enum slot which,
+		      const struct slot_part *part, struct err *e)
+{
 	struct checker_setup c = { -1, -1 };
 	struct worker_task task = {
 		.name = "checker",
@@ -210,14 +291,34 @@ int fill_check(struct session *s, enum slot which, const struct plan *plan,
 		.ctx = &c,
 		.keep_count = 2,
 	};
+	struct message m;
+	struct place p;
 	int rc = -1;
 
-	if (kind_of(s)->open_check(s, which, &c, e) == 0) {
+	if (find_place(s, part, &p, e) == 0 &&
+	    kind_of(&p)->open_check(s, which, &p, &c, e) == 0) {
+		describe_check(&p, part, &m);
 		task.keep[0] = c.slot_fd;
 		task.keep[1] = c.manifest_fd;
 		rc = run_worker(s, &task, &m, "reading back", e);
 	}
 	fs_close(&c.slot_fd);
 	fs_close(&c.manifest_fd);
-	return rc ? err_in(e, "slot %s", slot_name(which)) : 0;
+	return rc;
+}
+
+int fill_check(struct session *s, enum slot which, const struct slot_release *r,
+	       struct err *e)
+{
+	for (size_t i = 0; i < r->part_count; i++) {
+		const struct slot_part *part = &r->parts[i];
+
+		if (check_part(s, which, part, e) == 0)
+			continue;
+		return r->part_count > 1
+			       ? err_in(e, "slot %s, %s", slot_name(which),
+					part->component)
+			       : err_in(e, "slot %s", slot_name(which));
+	}
+	return 0;
 }

@@ -11,16 +11,26 @@
 #include "updater-client/session.h"
 
 /*
- * Write a slot that does not run from the spooled package; `sealed` is our
- * sealed key of an encrypted one. Its record goes first, so it counts as empty
- * until it is sealed. ERR_CONFLICT: the base of a delta is damaged.
+ * Empty a slot that does not run: its record goes first, so it counts as empty
+ * until it is sealed. All that the plan needs is looked for before.
+ * ERR_CONFLICT: the base of a delta is not there.
  */
-int fill_write(struct session *s, enum slot to, const struct plan *plan,
-	       const uint8_t sealed[KEYBOX_SEALED_LEN],
+int fill_begin(struct session *s, enum slot to, const struct plan *plan,
 	       struct err *e) NODISCARD;
 
-/* Read a slot back from the medium and compare it with what was signed. */
-int fill_check(struct session *s, enum slot which, const struct plan *plan,
+/*
+ * Write one component of the plan from its spooled package; `sealed` is our
+ * sealed key of an encrypted one. ERR_CONFLICT: the base of a delta is damaged.
+ */
+int fill_write(struct session *s, enum slot to, const struct plan *plan,
+	       size_t index, const uint8_t sealed[KEYBOX_SEALED_LEN],
+	       struct err *e) NODISCARD;
+
+/*
+ * Read all components back from the medium and compare them with what was
+ * signed.
+ */
+int fill_check(struct session *s, enum slot which, const struct slot_release *r,
 	       struct err *e) NODISCARD;
 
 #endif

@@ -28,7 +28,8 @@ struct install {
 	char from[NAME_MAX_LEN + 1];         /* the release before */
 	struct err failure; /* of an action; code ERR_NONE: none */
 	struct trial_outcome trial;
-	uint8_t sealed[KEYBOX_SEALED_LEN]; /* fetched with the package */
+	/* Fetched with each package. */
+	uint8_t sealed[RELEASE_COMPONENTS_MAX][KEYBOX_SEALED_LEN];
 };
 
 /* The same release again, as a full package. */
@@ -52,19 +53,38 @@ static int choose_full(struct install *in, struct err *e)
 /* ---- ROOM ---------------------------------------------------------------- */
 
 /* Also: may it be written at all? */
-static int measure_image(const struct install *in, struct room *r,
+static int measure_image(const struct install *in, size_t i, struct room *r,
 			 struct err *e)
 {
 	const struct session *s = in->s;
 	int fd = -1;
 	int rc;
 
-	if (slot_image_open_new(s->config, s->journal.machine.to, &fd, e))
+	if (slot_image_open_new(&s->config->slots[i], s->journal.machine.to,
+				&fd, e))
 		return -1;
-	r->is_image = true;
-	rc = slot_image_room(fd, &r->image_bytes, e);
+	r->is_image[i] = true;
+	rc = slot_image_room(fd, &r->image_bytes[i], e);
 	fs_close(&fd);
 	return rc;
+}
+
+/* What stands in the slot's own folder and goes when it is emptied. */
+static void measure_old(const struct install *in,
+			const struct slot_release *old, struct room *r)
+{
+	const struct settings *c = in->s->config;
+
+	for (size_t i = 0; i < old->part_count; i++) {
+		const struct slot_part *part = &old->parts[i];
+		size_t slot = settings_slot_of(c, part->component);
+
+		if (slot == c->slot_count || c->slots[slot].kind == SLOT_IMAGE)
+			continue;
+		/* Less than it will be: blocks are not known for sure. */
+		r->freed_bytes += part->content_len;
+		r->freed_inodes += part->entries;
+	}
 }
 
 static int measure(const struct install *in, struct room *r, struct err *e)
@@ -82,14 +102,15 @@ static int measure(const struct install *in, struct room *r, struct err *e)
 	if (fstat(s->slots.dirfd, &slots) || fstat(s->state_fd, &state))
 		return err_sys(e, "measuring free space");
 	r->same_disk = slots.st_dev == state.st_dev;
-	if (s->config->kind == SLOT_IMAGE && measure_image(in, r, e))
-		return -1;
-	r->spooled = intake_size(s->spool_fd, &in->plan.package_digest);
-	/* Less than it will be: blocks are not known for sure. */
-	if (found && !r->is_image) {
-		r->freed_bytes = old.content_len;
-		r->freed_inodes = old.entries;
+	for (size_t i = 0; i < in->plan.release.part_count; i++) {
+		if (s->config->slots[i].kind == SLOT_IMAGE &&
+		    measure_image(in, i, r, e))
+			return -1;
+		r->spooled[i] = intake_size(
+			s->spool_fd, &in->plan.packages[i].package_digest);
 	}
+	if (found)
+		measure_old(in, &old, r);
 	return 0;
 }
 
@@ -102,6 +123,15 @@ static int judge_room(struct install *in, struct err *e)
 	return switch_prove(in->s, e);
 }
 
+static uint64_t scratch_of(const struct plan *p)
+{
+	uint64_t len = 0;
+
+	for (size_t i = 0; i < p->release.part_count; i++)
+		len += p->packages[i].scratch_len;
+	return len;
+}
+
 /* A delta may take space meanwhile that the full package does not. */
 static int do_room(struct install *in, struct err *e)
 {
@@ -109,7 +139,7 @@ static int do_room(struct install *in, struct err *e)
 
 	if (judge_room(in, e) == 0)
 		return 0;
-	if (e->code != ERR_SPACE || in->plan.scratch_len == 0 || !in->choose ||
+	if (e->code != ERR_SPACE || scratch_of(&in->plan) == 0 || !in->choose ||
 	    choose_full(in, &unused))
 		return -1;
 	log_event(LOG_INFO, "delta-too-large", "reason=\"%s\"", e->msg);
@@ -119,9 +149,9 @@ static int do_room(struct install *in, struct err *e)
 /* ---- FETCH --------------------------------------------------------------- */
 
 /* Our sealed key of an encrypted package; without it, why fetch that? */
-static int fetch_envelope(struct install *in, struct err *e)
+static int fetch_envelope(struct install *in, size_t i, struct err *e)
 {
-	const struct plan *p = &in->plan;
+	const struct plan_package *p = &in->plan.packages[i];
 	struct session *s = in->s;
 	const struct message_envelope ask = { p->package_digest,
 					      s->identity.device };
@@ -132,13 +162,13 @@ static int fetch_envelope(struct install *in, struct err *e)
 		return err_set(e, ERR_REFUSED,
 			       "%s is encrypted, and this device is not "
 			       "enrolled: it has no key",
-			       p->release.id);
-	return source_envelope(&s->source.channel, &ask, in->sealed, e);
+			       in->plan.release.id);
+	return source_envelope(&s->source.channel, &ask, in->sealed[i], e);
 }
 
-static int do_fetch(struct install *in, struct err *e)
+static int fetch_package(struct install *in, size_t i, struct err *e)
 {
-	const struct plan *p = &in->plan;
+	const struct plan_package *p = &in->plan.packages[i];
 	struct message m = {
 		.kind = MESSAGE_PACKAGE,
 		.package = {
@@ -150,18 +180,46 @@ static int do_fetch(struct install *in, struct err *e)
 	};
 
 	memcpy(m.package.path, p->path, sizeof(p->path));
-	if (fetch_envelope(in, e))
-		return -1;
-	report_add(in->s, WIRE_DOWNLOADING, "", slice_of(""));
-	report_flush(in->s);
 	if (ipc_send(&in->s->source.channel, &m, e))
 		return -1;
 	return ipc_follow(&in->s->source.channel, "fetching", p->package_len,
 			  in->s->quiet, SOURCE_IDLE_MS, e);
 }
 
+/* What a former run has left there is of use only if it is one of these. */
+static int tidy_spool(const struct install *in, struct err *e)
+{
+	struct sha256 keep[RELEASE_COMPONENTS_MAX];
+	const size_t count = in->plan.release.part_count;
+
+	for (size_t i = 0; i < count; i++)
+		keep[i] = in->plan.packages[i].package_digest;
+	return intake_clean(in->s->spool_fd, keep, count, e);
+}
+
+static int do_fetch(struct install *in, struct err *e)
+{
+	const size_t count = in->plan.release.part_count;
+
+	for (size_t i = 0; i < count; i++)
+		if (fetch_envelope(in, i, e))
+			return -1;
+	report_add(in->s, WIRE_DOWNLOADING, "", slice_of(""));
+	report_flush(in->s);
+	if (tidy_spool(in, e))
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		if (fetch_package(in, i, e))
+			return count > 1 ? err_in(e, "%s",
+						  in->plan.release.parts[i]
+							  .component)
+					 : -1;
+	return 0;
+}
+
 /* ---- APPLY --------------------------------------------------------------- */
 
+/* All are there and read back before the slot says that it holds any. */
 static int do_apply(struct install *in, struct err *e)
 {
 	struct session *s = in->s;
@@ -169,8 +227,12 @@ static int do_apply(struct install *in, struct err *e)
 
 	in->plan.release.floor = ratchet_floor(s);
 	report_add(s, WIRE_VERIFIED, "", slice_of(""));
-	if (fill_write(s, to, &in->plan, in->sealed, e) ||
-	    fill_check(s, to, &in->plan, e) ||
+	if (fill_begin(s, to, &in->plan, e))
+		return -1;
+	for (size_t i = 0; i < in->plan.release.part_count; i++)
+		if (fill_write(s, to, &in->plan, i, in->sealed[i], e))
+			return -1;
+	if (fill_check(s, to, &in->plan.release, e) ||
 	    slot_tree_seal(&s->slots, to, &in->plan.release, e))
 		return -1;
 	report_add(s, WIRE_INSTALLED, "", slice_of(""));
@@ -183,7 +245,7 @@ static bool falls_back(struct install *in)
 	struct err why = in->failure;
 
 	if (why.code != ERR_CONFLICT || !in->choose ||
-	    in->plan.kind != PACKAGE_DELTA)
+	    !plan_has_delta(&in->plan))
 		return false;
 	log_event(LOG_WARNING, "base-damaged",
 		  "reason=\"%s\"; taking the full package", why.msg);
@@ -357,7 +419,7 @@ static int conclude_confirmed(struct install *in)
 	note(in, "confirmed", "", "");
 	report_add(in->s, WIRE_CONFIRMED, "", slice_of(""));
 	/* The package has done its work; its room is given back. */
-	if (intake_clean(in->s->spool_fd, NULL, &unused))
+	if (intake_clean(in->s->spool_fd, NULL, 0, &unused))
 		log_event(LOG_WARNING, "spool-not-emptied", "%s", unused.msg);
 	return 0;
 }
@@ -522,26 +584,21 @@ int install_confirm(struct session *s, struct err *e)
 /* Going back is to something: a whole slot. */
 static int check_way_back(struct session *s, struct err *e)
 {
-	struct plan plan = { .content = settings_content(s->config),
-			     .kind = PACKAGE_FULL,
-			     .head_len = PACKAGE_HEADER_LEN,
-			     .package_len = PACKAGE_HEADER_LEN };
+	struct slot_release release;
 	enum slot back = slot_other(s->current);
 	bool found;
 
-	if (plan.content == PACKAGE_TREE)
-		plan.attributes = s->config->attributes;
 	if (s->current == SLOT_NONE)
 		return err_set(e, ERR_CONFLICT, "nothing is installed");
-	if (slot_tree_release(&s->slots, back, &plan.release, &found, e))
+	if (slot_tree_release(&s->slots, back, &release, &found, e))
 		return -1;
 	if (!found)
 		return err_set(e, ERR_NOT_FOUND,
 			       "slot %s holds no release to go back to",
 			       slot_name(back));
-	if (ratchet_begin(s, e) || ratchet_check_back(s, &plan.release, e))
+	if (ratchet_begin(s, e) || ratchet_check_back(s, &release, e))
 		return -1;
-	return fill_check(s, back, &plan, e);
+	return fill_check(s, back, &release, e);
 }
 
 int install_rollback(struct session *s, struct err *e)

@@ -42,9 +42,21 @@ struct package_source intake_source(const int *fd)
 
 /* ---- the folder ---------------------------------------------------------- */
 
-int intake_clean(int dirfd, const struct sha256 *keep, struct err *e)
+static bool is_kept(const char *name, const struct sha256 *keep, size_t count)
 {
-	char name[SHA256_HEX_LEN] = "";
+	char kept[SHA256_HEX_LEN];
+
+	for (size_t i = 0; i < count; i++) {
+		sha256_format(&keep[i], kept);
+		if (strcmp(name, kept) == 0)
+			return true;
+	}
+	return false;
+}
+
+int intake_clean(int dirfd, const struct sha256 *keep, size_t count,
+		 struct err *e)
+{
 	struct dirent *entry;
 	DIR *dir;
 	int rc = 0;
@@ -58,12 +70,10 @@ int intake_clean(int dirfd, const struct sha256 *keep, struct err *e)
 		fs_close(&fd);
 		return -1;
 	}
-	if (keep)
-		sha256_format(keep, name);
 	while (rc == 0 && (entry = readdir(dir)) != NULL) {
 		if (strcmp(entry->d_name, ".") == 0 ||
 		    strcmp(entry->d_name, "..") == 0 ||
-		    strcmp(entry->d_name, name) == 0)
+		    is_kept(entry->d_name, keep, count))
 			continue;
 		rc = fs_remove_tree(dirfd, entry->d_name, e);
 	}
@@ -235,8 +245,7 @@ int intake_open(int dirfd, const struct intake_package *p, struct intake **out,
 	s->fd = -1;
 	s->part.max = p->head_len > PACKAGE_CHUNK_LEN ? (size_t)p->head_len
 						      : PACKAGE_CHUNK_LEN;
-	if (intake_clean(dirfd, &p->digest, e) ||
-	    open_file(s, dirfd, &size, e) || verify_rest(s, size, e)) {
+	if (open_file(s, dirfd, &size, e) || verify_rest(s, size, e)) {
 		intake_close(s);
 		return err_in(e, "the spool");
 	}

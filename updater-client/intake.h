@@ -21,8 +21,8 @@ struct intake_package {
 struct intake;
 
 /*
- * Open or begin the file in the folder; other packages there are removed.
- * What is there already has been verified when it returns.
+ * Open or begin the file in the folder. What is there already has been verified
+ * when it returns.
  */
 int intake_open(int dirfd, const struct intake_package *p, struct intake **out,
 		struct err *e) NODISCARD;
@@ -46,8 +46,9 @@ void intake_close(struct intake *s);
 int intake_open_file(int dirfd, const struct sha256 *digest, int *fd,
 		     struct err *e) NODISCARD;
 
-/* Remove everything in the folder but `keep` (NULL: nothing is kept). */
-int intake_clean(int dirfd, const struct sha256 *keep, struct err *e) NODISCARD;
+/* Remove everything in the folder but the packages of `keep`. */
+int intake_clean(int dirfd, const struct sha256 *keep, size_t count,
+		 struct err *e) NODISCARD;
 
 /* Bytes of this package that are on the disk, verified or not. */
 uint64_t intake_size(int dirfd, const struct sha256 *digest);

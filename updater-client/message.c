@@ -208,15 +208,26 @@ static void walk_decision(struct walk *w, struct wire_decision *m)
 	walk_text(w, m->reason, sizeof(m->reason));
 }
 
+static void walk_slot(struct walk *w, struct policy_slot *s)
+{
+	walk_text(w, s->component, sizeof(s->component));
+	s->content =
+		(enum package_content)walk_small(w, s->content, PACKAGE_IMAGE);
+	s->attributes =
+		(enum tree_attributes)walk_small(w, s->attributes, TREE_SYSTEM);
+	w->bad |= s->content < PACKAGE_TREE || s->attributes < TREE_APP;
+	walk_digest(w, &s->digest);
+}
+
 static void walk_device(struct walk *w, struct policy_device *d)
 {
 	walk_text(w, d->product, sizeof(d->product));
 	walk_text(w, d->model, sizeof(d->model));
-	d->content =
-		(enum package_content)walk_small(w, d->content, PACKAGE_IMAGE);
-	d->attributes =
-		(enum tree_attributes)walk_small(w, d->attributes, TREE_SYSTEM);
-	w->bad |= d->content < PACKAGE_TREE || d->attributes < TREE_APP;
+	d->slot_count =
+		walk_small(w, (unsigned)d->slot_count, RELEASE_COMPONENTS_MAX);
+	w->bad |= d->slot_count < 1;
+	for (size_t i = 0; i < d->slot_count; i++)
+		walk_slot(w, &d->slots[i]);
 	walk_bool(w, &d->has_running);
 	walk_text(w, d->running, sizeof(d->running));
 	walk_u64(w, &d->seq);
@@ -248,6 +259,19 @@ static void walk_choose(struct walk *w, struct message_choose *m)
 	walk_bool(w, &m->look);
 }
 
+/* With limits that later sums rely on. */
+static void walk_part(struct walk *w, struct slot_part *p)
+{
+	walk_text(w, p->component, sizeof(p->component));
+	walk_digest(w, &p->digest);
+	walk_u64(w, &p->manifest_len);
+	walk_u64(w, &p->content_len);
+	walk_u32(w, &p->entries);
+	w->bad |= p->manifest_len > TREE_MANIFEST_MAX ||
+		  p->content_len > (uint64_t)JSON_INT_MAX ||
+		  p->entries > TREE_ENTRIES_MAX;
+}
+
 static void walk_release(struct walk *w, struct slot_release *r)
 {
 	walk_text(w, r->id, sizeof(r->id));
@@ -258,25 +282,22 @@ static void walk_release(struct walk *w, struct slot_release *r)
 	walk_u64(w, &r->floor);
 	walk_time(w, &r->support_end);
 	walk_digest(w, &r->digest);
-	walk_u64(w, &r->manifest_len);
-	walk_u64(w, &r->content_len);
-	walk_u32(w, &r->entries);
+	r->part_count =
+		walk_small(w, (unsigned)r->part_count, RELEASE_COMPONENTS_MAX);
+	w->bad |= r->part_count < 1;
+	for (size_t i = 0; i < r->part_count; i++)
+		walk_part(w, &r->parts[i]);
 	walk_u32(w, &r->deadline_sec);
 	walk_text(w, r->order, sizeof(r->order));
 	w->bad |= !utf8_is_valid(slice_of(r->order));
 	r->health_len = (uint16_t)walk_block(w, r->health, r->health_len,
 					     sizeof(r->health));
-	/* Limits that later sums rely on. */
 	w->bad |= r->support_end > UTC_LAST ||
-		  r->floor > (uint64_t)JSON_INT_MAX ||
-		  r->manifest_len > TREE_MANIFEST_MAX ||
-		  r->content_len > (uint64_t)JSON_INT_MAX ||
-		  r->entries > TREE_ENTRIES_MAX || !slot_health_is_valid(r);
+		  r->floor > (uint64_t)JSON_INT_MAX || !slot_health_is_valid(r);
 }
 
-static void walk_plan(struct walk *w, struct plan *p)
+static void walk_plan_package(struct walk *w, struct plan_package *p)
 {
-	walk_release(w, &p->release);
 	p->content =
 		(enum package_content)walk_small(w, p->content, PACKAGE_IMAGE);
 	p->attributes =
@@ -293,7 +314,6 @@ static void walk_plan(struct walk *w, struct plan *p)
 	walk_u64(w, &p->apply_memory);
 	walk_u64(w, &p->scratch_len);
 	walk_u32(w, &p->window_len);
-	walk_bool(w, &p->urgent);
 	walk_bool(w, &p->encrypted);
 	walk_bytes(w, p->commitment, sizeof(p->commitment));
 	w->bad |= p->content < PACKAGE_TREE ||
@@ -304,6 +324,14 @@ static void walk_plan(struct walk *w, struct plan *p)
 		  p->head_len > PACKAGE_HEAD_MAX ||
 		  p->package_len < p->head_len ||
 		  p->window_len > PACKAGE_WINDOW_MAX;
+}
+
+static void walk_plan(struct walk *w, struct plan *p)
+{
+	walk_release(w, &p->release);
+	for (size_t i = 0; i < p->release.part_count; i++)
+		walk_plan_package(w, &p->packages[i]);
+	walk_bool(w, &p->urgent);
 }
 
 static void walk_report(struct walk *w, struct wire_report *m)
@@ -378,7 +406,8 @@ static void walk_fields(struct walk *w, struct message *m)
 		walk_plan(w, &m->plan);
 		break;
 	case MESSAGE_APPLY:
-		walk_plan(w, &m->plan);
+		walk_part(w, &m->apply.part);
+		walk_plan_package(w, &m->apply.package);
 		walk_bytes(w, m->content_key, sizeof(m->content_key));
 		break;
 	case MESSAGE_ENVELOPE:

@@ -126,6 +126,12 @@ struct message_enrol {
 	char model[NAME_MAX_LEN + 1];
 };
 
+/* One component: what is written, and from what. */
+struct message_apply {
+	struct slot_part part;
+	struct plan_package package;
+};
+
 struct message_identity {
 	struct device_id device;
 	char cohort[NAME_MAX_LEN + 1];
@@ -151,7 +157,8 @@ struct message {
 		struct wire_checkin checkin;
 		struct wire_decision decision;
 		struct message_choose choose;
-		struct plan plan; /* PLAN and APPLY */
+		struct plan plan;
+		struct message_apply apply;
 		struct wire_report report;
 		struct message_enrol enrol;
 		struct message_identity identity;

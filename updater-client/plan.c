@@ -3,9 +3,10 @@
 
 #include <string.h>
 
-int plan_from(const struct release *r, struct plan *out, struct err *e)
+static int package_from(const struct release *r, struct plan_package *out,
+			struct err *e)
 {
-	struct plan p = {
+	*out = (struct plan_package){
 		.content = r->content,
 		.attributes = r->attributes,
 		.kind = r->kind,
@@ -17,31 +18,56 @@ int plan_from(const struct release *r, struct plan *out, struct err *e)
 		.apply_memory = r->apply_memory,
 		.scratch_len = r->scratch_len,
 		.window_len = r->window_len,
-		.urgent = r->urgent,
 		.encrypted = r->encrypted,
 	};
-
-	if (slot_release_from(r, &p.release, e) ||
-	    release_path(r, p.target, e) ||
-	    release_url_path(p.target, &r->package_digest, p.path, e))
+	memcpy(out->commitment, r->commitment, sizeof(out->commitment));
+	memcpy(out->base_id, r->base_id, sizeof(out->base_id));
+	if (release_path(r, out->target, e) ||
+	    release_url_path(out->target, &r->package_digest, out->path, e))
 		return -1;
-	memcpy(p.commitment, r->commitment, sizeof(p.commitment));
-	memcpy(p.base_id, r->base_id, sizeof(p.base_id));
-	*out = p;
 	return 0;
 }
 
-void plan_release(const struct plan *p, struct release *out)
+int plan_from(const struct release *packages, size_t count, struct plan *out,
+	      struct err *e)
+{
+	memset(out, 0, sizeof(*out));
+	out->urgent = packages[0].urgent;
+	if (slot_release_from(packages, count, &out->release, e))
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		if (package_from(&packages[i], &out->packages[i], e))
+			return -1;
+	return 0;
+}
+
+uint64_t plan_len(const struct plan *p)
+{
+	uint64_t len = 0;
+
+	for (size_t i = 0; i < p->release.part_count; i++)
+		len += p->packages[i].package_len;
+	return len;
+}
+
+bool plan_has_delta(const struct plan *p)
+{
+	for (size_t i = 0; i < p->release.part_count; i++)
+		if (p->packages[i].kind == PACKAGE_DELTA)
+			return true;
+	return false;
+}
+
+void plan_release(const struct slot_part *part, const struct plan_package *p,
+		  struct release *out)
 {
 	*out = (struct release){
-		.seq = p->release.seq,
-		.content_seq = p->release.content_seq,
 		.content = p->content,
 		.attributes = p->attributes,
-		.digest = p->release.digest,
-		.manifest_len = p->release.manifest_len,
-		.content_len = p->release.content_len,
-		.entries = p->release.entries,
+		.content_digest = part->digest,
+		.manifest_len = part->manifest_len,
+		.content_len = part->content_len,
+		.entries = part->entries,
 		.kind = p->kind,
 		.base_digest = p->base_digest,
 		.head_digest = p->head_digest,
@@ -54,8 +80,6 @@ void plan_release(const struct plan *p, struct release *out)
 		.encrypted = p->encrypted,
 	};
 	memcpy(out->commitment, p->commitment, sizeof(out->commitment));
-	memcpy(out->id, p->release.id, sizeof(out->id));
-	memcpy(out->version, p->release.version, sizeof(out->version));
-	memcpy(out->product, p->release.product, sizeof(out->product));
+	memcpy(out->component, part->component, sizeof(out->component));
 	memcpy(out->base_id, p->base_id, sizeof(out->base_id));
 }

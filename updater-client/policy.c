@@ -42,6 +42,67 @@ static bool is_for_model(const struct policy_device *d, const struct release *r)
 	return false;
 }
 
+/* The slot for this component: an index, or slot_count. */
+static size_t slot_for(const struct policy_device *d, const char *component)
+{
+	size_t i = 0;
+
+	while (i < d->slot_count &&
+	       strcmp(d->slots[i].component, component) != 0 &&
+	       !(d->slot_count == 1 && d->slots[i].component[0] == 0))
+		i++;
+	return i;
+}
+
+/* Together or not at all: a release has exactly what we have slots for. */
+static int judge_components(const struct policy_device *d,
+			    const struct release *r, struct err *e)
+{
+	if (r->component_count > d->slot_count)
+		return err_set(e, ERR_REFUSED,
+			       "%s has %zu components, this device has slots "
+			       "for %zu",
+			       r->id, r->component_count, d->slot_count);
+	for (size_t i = 0; i < r->component_count; i++)
+		if (slot_for(d, r->components[i].name) == d->slot_count)
+			return err_set(e, ERR_REFUSED,
+				       "%s has the component %s, for which "
+				       "this device has no slot",
+				       r->id, r->components[i].name);
+	for (size_t i = 0; i < d->slot_count; i++)
+		if (d->slots[i].component[0] &&
+		    !release_has_component(r, d->slots[i].component))
+			return err_set(e, ERR_REFUSED,
+				       "%s has nothing for the slot %s", r->id,
+				       d->slots[i].component);
+	if (r->component_count > 1 && slot_for(d, r->components[0].name) != 0)
+		return err_set(e, ERR_REFUSED,
+			       "%s is started in %s, this device in %s", r->id,
+			       r->components[0].name, d->slots[0].component);
+	return 0;
+}
+
+static int judge_content(const struct policy_device *d, const struct release *r,
+			 struct err *e)
+{
+	const struct policy_slot *s;
+
+	if (judge_components(d, r, e))
+		return -1;
+	s = &d->slots[slot_for(d, r->component)];
+	if (r->content != s->content)
+		return err_set(e, ERR_REFUSED,
+			       r->content == PACKAGE_IMAGE
+				       ? "%s is an image, the slot holds trees"
+				       : "%s is a tree, the slot holds images",
+			       r->id);
+	if (r->content == PACKAGE_TREE && r->attributes != s->attributes)
+		return err_set(e, ERR_REFUSED,
+			       "%s has other attributes than the slot takes",
+			       r->id);
+	return 0;
+}
+
 static int judge_kind(const struct policy_device *d, const struct release *r,
 		      struct err *e)
 {
@@ -51,16 +112,8 @@ static int judge_kind(const struct policy_device *d, const struct release *r,
 	if (!is_for_model(d, r))
 		return err_set(e, ERR_REFUSED, "%s is not for the model %s",
 			       r->id, d->model[0] ? d->model : "(none)");
-	if (r->content != d->content)
-		return err_set(e, ERR_REFUSED,
-			       r->content == PACKAGE_IMAGE
-				       ? "%s is an image, the slot holds trees"
-				       : "%s is a tree, the slot holds images",
-			       r->id);
-	if (r->content == PACKAGE_TREE && r->attributes != d->attributes)
-		return err_set(e, ERR_REFUSED,
-			       "%s has other attributes than the slot takes",
-			       r->id);
+	if (judge_content(d, r, e))
+		return -1;
 	if (release_updater_check(r->min_updater, VERSION, e))
 		return err_in(e, "%s", r->id);
 	return 0;
@@ -180,7 +233,8 @@ int policy_allows(const struct policy_device *d, const struct release *r,
 	if (r->kind != PACKAGE_DELTA)
 		return 0;
 	if (d->full_only || !d->has_running ||
-	    !sha256_equal(&r->base_digest, &d->digest))
+	    !sha256_equal(&r->base_digest,
+			  &d->slots[slot_for(d, r->component)].digest))
 		return err_set(e, ERR_CONFLICT, "%s as a delta needs %s", r->id,
 			       r->base_id);
 	for (size_t i = 0; i < r->library_count; i++)
@@ -206,11 +260,42 @@ static bool is_offered(const struct policy_device *d, const struct release *r)
 	return first && strcmp(first, r->id) == 0;
 }
 
-static bool is_better(const struct policy_choice *c, const struct release *r)
+/* A package of a newer release, or a smaller one of the same. */
+static bool is_better(const struct policy_choice *c,
+		      const struct policy_device *d, const struct release *r)
 {
-	if (!c->found || r->seq != c->release.seq)
-		return !c->found || r->seq > c->release.seq;
-	return r->package_len < c->release.package_len;
+	const struct release *has = &c->packages[slot_for(d, r->component)];
+
+	if (r->seq != c->seq)
+		return r->seq > c->seq;
+	return has->seq == 0 || r->package_len < has->package_len;
+}
+
+/* Two releases of one number are never mixed. */
+static bool is_other(const struct policy_choice *c, const struct release *r)
+{
+	for (size_t i = 0; i < RELEASE_COMPONENTS_MAX; i++)
+		if (c->packages[i].seq > 0 &&
+		    (c->packages[i].seq != r->seq ||
+		     !sha256_equal(&c->packages[i].digest, &r->digest)))
+			return true;
+	return false;
+}
+
+static void take(struct policy_choice *c, const struct policy_device *d,
+		 struct release *r)
+{
+	struct release *to = &c->packages[slot_for(d, r->component)];
+
+	if (is_other(c, r))
+		policy_done(c);
+	release_done(to);
+	*to = *r;
+	c->seq = r->seq;
+	memset(r, 0, sizeof(*r));
+	c->found = true;
+	for (size_t i = 0; i < d->slot_count; i++)
+		c->found &= c->packages[i].seq > 0;
 }
 
 /* What runs was opened before; everything else is asked for. */
@@ -243,7 +328,7 @@ void policy_offer(struct policy_choice *c, const struct policy_device *d,
 	if (!is_offered(d, r))
 		return;
 	if (policy_allows(d, r, now, &why) == 0) {
-		if (!is_better(c, r))
+		if (!is_better(c, d, r))
 			return;
 		(void)ask_gate(c, d, r, opened, &why);
 	}
@@ -255,24 +340,26 @@ void policy_offer(struct policy_choice *c, const struct policy_device *d,
 		}
 		return;
 	}
-	if (c->found)
-		release_done(&c->release);
 	memcpy(c->opened, opened, sizeof(c->opened));
-	c->release = *r;
-	c->found = true;
-	memset(r, 0, sizeof(*r));
+	take(c, d, r);
 }
 
 void policy_done(struct policy_choice *c)
 {
-	if (c->found)
-		release_done(&c->release);
+	for (size_t i = 0; i < RELEASE_COMPONENTS_MAX; i++)
+		release_done(&c->packages[i]);
+	c->seq = 0;
 	c->found = false;
 }
 
 int policy_verdict(const struct policy_choice *c, const struct policy_device *d,
 		   struct err *e)
 {
+	if (c->seq > 0)
+		return err_set(e, ERR_NOT_FOUND,
+			       "signed metadata lists no package of some "
+			       "component of the release with seq %llu",
+			       (unsigned long long)c->seq);
 	if (c->hindrance.code == ERR_NONE) {
 		if (!d->has_offer)
 			return 0;

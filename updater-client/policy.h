@@ -17,11 +17,20 @@
 
 #define POLICY_REFUSED_MAX 8
 
+/* Where one component of a release goes. */
+struct policy_slot {
+	char component[NAME_MAX_LEN + 1]; /* "": whichever; the only slot */
+	enum package_content content;
+	enum tree_attributes attributes; /* of trees */
+	struct sha256 digest;            /* of what runs; all zero: nothing */
+};
+
 struct policy_device {
 	char product[NAME_MAX_LEN + 1];
-	char model[NAME_MAX_LEN + 1];    /* "": none */
-	enum package_content content;    /* of its slots */
-	enum tree_attributes attributes; /* of trees in them */
+	char model[NAME_MAX_LEN + 1]; /* "": none */
+	/* A release is for us when its components are these, all of them. */
+	struct policy_slot slots[RELEASE_COMPONENTS_MAX];
+	size_t slot_count;
 	bool has_running;
 	char running[NAME_MAX_LEN + 1]; /* the release that runs */
 	uint64_t seq, content_seq;      /* of what runs */
@@ -54,8 +63,9 @@ struct policy_gate {
 /* The release to install, or why there is none. */
 struct policy_choice {
 	const struct policy_gate *gate; /* NULL: everything is open */
-	bool found;
-	struct release release;      /* found: owned by the choice */
+	bool found;   /* one package for each slot of the device, */
+	uint64_t seq; /* of the best so far; 0: none */
+	struct release packages[RELEASE_COMPONENTS_MAX]; /* in that order */
 	char opened[SLOT_ORDER_MAX]; /* found: by which order */
 	/* Why the newest applicable one that was not taken was not. */
 	struct err hindrance;
@@ -72,9 +82,9 @@ int policy_allows(const struct policy_device *d, const struct release *r,
 		  int64_t now, struct err *e) NODISCARD;
 
 /*
- * Put one listed release before the device; *r is taken over (and emptied)
- * when it is the best so far. Start with a choice that is zeroed but for its
- * gate.
+ * Put one listed package before the device; *r is taken over (and emptied)
+ * when it is the best so far for its component. Start with a choice that is
+ * zeroed but for its gate.
  */
 void policy_offer(struct policy_choice *c, const struct policy_device *d,
 		  struct release *r, int64_t now);

@@ -30,26 +30,51 @@ static int judge_inodes(const char *where, uint64_t needed, uint64_t free,
 		       (unsigned long long)needed, (unsigned long long)free);
 }
 
-/* Where the slots' records are; a tree is there, too. */
+/* Where the slots' records are; trees are there, too. */
 static uint64_t slot_room(const struct room *r, const struct plan *p)
 {
-	return p->scratch_len + (r->is_image ? (uint64_t)SLOT_EXTRA
-					     : slot_release_room(&p->release));
+	uint64_t room = 0;
+
+	for (size_t i = 0; i < p->release.part_count; i++) {
+		room += p->packages[i].scratch_len;
+		room += r->is_image[i] ? (uint64_t)SLOT_EXTRA
+				       : slot_part_room(&p->release.parts[i]);
+	}
+	return room;
+}
+
+static uint64_t slot_inodes_for(const struct plan *p)
+{
+	uint64_t inodes = 0;
+
+	for (size_t i = 0; i < p->release.part_count; i++)
+		inodes += (uint64_t)p->release.parts[i].entries + SLOT_INODES;
+	return inodes;
+}
+
+static uint64_t state_room(const struct room *r, const struct plan *p)
+{
+	uint64_t room = STATE_EXTRA;
+
+	for (size_t i = 0; i < p->release.part_count; i++)
+		if (p->packages[i].package_len > r->spooled[i])
+			room += p->packages[i].package_len - r->spooled[i];
+	return room;
 }
 
 int room_judge(const struct room *r, const struct plan *p, struct err *e)
 {
 	uint64_t slot = slot_room(r, p);
-	uint64_t slot_inodes = (uint64_t)p->release.entries + SLOT_INODES;
-	uint64_t state = STATE_EXTRA;
+	uint64_t slot_inodes = slot_inodes_for(p);
+	uint64_t state = state_room(r, p);
 	uint64_t slot_free = r->slot_bytes + r->freed_bytes;
 	uint64_t inodes_free = r->slot_inodes + r->freed_inodes;
 
-	if (p->package_len > r->spooled)
-		state += p->package_len - r->spooled;
-	if (r->is_image &&
-	    judge("in the slot", p->release.content_len, r->image_bytes, e))
-		return -1;
+	for (size_t i = 0; i < p->release.part_count; i++)
+		if (r->is_image[i] &&
+		    judge("in the slot", p->release.parts[i].content_len,
+			  r->image_bytes[i], e))
+			return -1;
 	if (r->same_disk)
 		return judge("for the slot and the package", slot + state,
 			     slot_free, e) ||

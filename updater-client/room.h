@@ -12,11 +12,13 @@ struct room {
 	uint64_t slot_bytes, slot_inodes;   /* free where the slots are */
 	uint64_t state_bytes, state_inodes; /* free where the spool is */
 	bool same_disk;
-	uint64_t spooled; /* bytes of the package that are there already */
+	/* Bytes of each package that are there already. */
+	uint64_t spooled[RELEASE_COMPONENTS_MAX];
 	/* What emptying the slot will give back. */
 	uint64_t freed_bytes, freed_inodes;
-	bool is_image; /* the slot has a length, and can take: */
-	uint64_t image_bytes;
+	/* The component's slot has a length, and can take: */
+	bool is_image[RELEASE_COMPONENTS_MAX];
+	uint64_t image_bytes[RELEASE_COMPONENTS_MAX];
 };
 
 /* ERR_SPACE, saying where and how much is missing. */

@@ -394,14 +394,15 @@ int session_step(struct session *s, const struct machine_input *in,
 int session_place(const struct session *s, char *path, size_t size, int *dirfd,
 		  struct err *e)
 {
-	if (s->config->kind == SLOT_IMAGE) {
+	if (s->config->slots[0].kind == SLOT_IMAGE) {
 		if (text_format(path, size, e, "%s", s->config->slot_root))
 			return -1;
 		return dirfd ? fs_open_dir(path, dirfd, e) : 0;
 	}
 	if (slot_tree_path(&s->slots, s->current, path, size, e))
 		return -1;
-	return dirfd ? slot_tree_folder(&s->slots, s->current, dirfd, e) : 0;
+	return dirfd ? slot_tree_folder(&s->slots, s->current, NULL, dirfd, e)
+		     : 0;
 }
 
 bool session_is_on_trial(const struct session *s)

@@ -33,11 +33,8 @@ static const struct ini_key keys[] = {
 	  false },
 	TEXT("server", "enrol", enrol, false),
 	TEXT("server", "ca", ca, false),
-	TEXT("slot", "kind", kind_name, false),
 	TEXT("slot", "path", slot_path, true),
-	TEXT("slot", "attributes", attributes_name, false),
-	TEXT("slot", "a", slot_a, false),
-	TEXT("slot", "b", slot_b, false),
+	TEXT("slot", "component", component, false),
 	TEXT("slot", "root", slot_root, false),
 	TEXT("trial", "health", health_text, false),
 	SECONDS("trial", "deadline", deadline_sec, 1, DAY_SEC),
@@ -56,6 +53,9 @@ static const struct ini_key keys[] = {
 	SECONDS("poll", "retry_min", retry_min_sec, 1, DAY_SEC),
 	SECONDS("poll", "retry_max", retry_max_sec, 1, DAY_SEC),
 };
+
+#define SLOT_KEYS    4 /* of [slot NAME], and of [slot] too */
+#define ALL_KEYS_MAX (ARRAY_LEN(keys) + RELEASE_COMPONENTS_MAX * SLOT_KEYS)
 
 /* Words between spaces; the texts are cut in place and borrowed. */
 static int split_command(char *text, const char *what,
@@ -85,55 +85,213 @@ static void set_default(char **text, const char *value)
 		*text = mem_dup_str(value);
 }
 
-static int parse_attributes(struct settings *c, struct err *e)
+/* ---- slots --------------------------------------------------------------- */
+
+static void slot_keys(size_t i, const char *section,
+		      struct ini_key out[SLOT_KEYS])
 {
-	if (!c->attributes_name || strcmp(c->attributes_name, "app") == 0)
-		c->attributes = TREE_APP;
-	else if (strcmp(c->attributes_name, "system") == 0)
-		c->attributes = TREE_SYSTEM;
-	else
-		return err_set(e, ERR_CONFIG,
-			       "[slot] attributes: app or system, not %s",
-			       c->attributes_name);
-	return 0;
+	const size_t at = offsetof(struct settings, slots) +
+			  i * sizeof(struct settings_slot);
+	const struct ini_key of[SLOT_KEYS] = {
+		{ section, "kind", INI_TEXT,
+		  at + offsetof(struct settings_slot, kind_name), 0, 0, false },
+		{ section, "attributes", INI_TEXT,
+		  at + offsetof(struct settings_slot, attributes_name), 0, 0,
+		  false },
+		{ section, "a", INI_TEXT,
+		  at + offsetof(struct settings_slot, a), 0, 0, false },
+		{ section, "b", INI_TEXT,
+		  at + offsetof(struct settings_slot, b), 0, 0, false },
+	};
+
+	memcpy(out, of, sizeof(of));
 }
 
-enum package_content settings_content(const struct settings *c)
+/* Each section has its own keys in the schema, so all of them must be known. */
+static size_t all_keys(const struct settings *c,
+		       struct ini_key out[ALL_KEYS_MAX])
 {
-	return c->kind == SLOT_TREE ? PACKAGE_TREE : PACKAGE_IMAGE;
-}
+	size_t count = ARRAY_LEN(keys);
 
-static int parse_kind(struct settings *c, struct err *e)
-{
-	if (!c->kind_name || strcmp(c->kind_name, "tree") == 0)
-		c->kind = SLOT_TREE;
-	else if (strcmp(c->kind_name, "image") == 0)
-		c->kind = SLOT_IMAGE;
-	else if (strcmp(c->kind_name, "file") == 0)
-		c->kind = SLOT_FILE;
-	else
-		return err_set(e, ERR_CONFIG,
-			       "[slot] kind: tree, image or file, not %s",
-			       c->kind_name);
-	if (c->kind != SLOT_TREE && c->attributes_name)
-		return err_set(e, ERR_CONFIG,
-			       "[slot] attributes: only trees have them");
-	if (c->kind != SLOT_IMAGE) {
-		if (c->slot_a || c->slot_b || c->slot_root)
-			return err_set(e, ERR_CONFIG,
-				       "[slot] a, b and root go with kind = "
-				       "image");
-		return 0;
+	memcpy(out, keys, sizeof(keys));
+	for (size_t i = 0; i < RELEASE_COMPONENTS_MAX; i++) {
+		if (i > 0 && i >= c->slot_count)
+			break;
+		slot_keys(i, i > 0 ? c->slots[i].section : "slot", out + count);
+		count += SLOT_KEYS;
 	}
-	set_default(&c->slot_root, "/");
-	if (!c->slot_a || c->slot_a[0] != '/' || !c->slot_b ||
-	    c->slot_b[0] != '/' || c->slot_root[0] != '/')
-		return err_set(e, ERR_CONFIG,
-			       "[slot] a and b: absolute paths of two block "
-			       "devices or files; root: of a folder");
-	if (strcmp(c->slot_a, c->slot_b) == 0)
-		return err_set(e, ERR_CONFIG, "[slot] a and b are the same");
+	return count;
+}
+
+size_t settings_slot_of(const struct settings *c, const char *component)
+{
+	size_t i = 0;
+
+	while (i < c->slot_count &&
+	       strcmp(c->slots[i].component, component) != 0 &&
+	       !(c->slot_count == 1 && c->slots[i].component[0] == 0))
+		i++;
+	return i;
+}
+
+static int add_slot(struct settings *c, struct slice name, struct err *e)
+{
+	struct settings_slot *s = &c->slots[c->slot_count];
+
+	for (size_t i = 1; i < c->slot_count; i++)
+		if (slice_equal(slice_of(c->slots[i].component), name))
+			return 0; /* its section goes on */
+	if (c->slot_count == RELEASE_COMPONENTS_MAX)
+		return err_set(e, ERR_CONFIG, "[slot ...]: more than %d slots",
+			       RELEASE_COMPONENTS_MAX);
+	c->slot_count++;
+	return text_format(s->component, sizeof(s->component), e, "%.*s",
+			   (int)name.len, (const char *)name.ptr) ||
+			       text_format(s->section, sizeof(s->section), e,
+					   "slot %s", s->component)
+		       ? -1
+		       : 0;
+}
+
+/* The name in a line "[slot NAME]"; empty for all others. */
+static struct slice slot_name_in(struct slice line)
+{
+	const struct slice start = slice_of("[slot ");
+	struct slice none = { NULL, 0 }, name;
+
+	while (line.len > 0 && strchr(" \t\r", line.ptr[line.len - 1]))
+		line.len--;
+	while (line.len > 0 && strchr(" \t", line.ptr[0]))
+		line = slice_sub(line, 1, line.len);
+	if (line.len <= start.len + 1 || line.ptr[line.len - 1] != ']' ||
+	    !slice_equal(slice_sub(line, 0, start.len), start))
+		return none;
+	name = slice_sub(line, start.len, line.len - start.len - 1);
+	return name_is_valid(name) ? name : none;
+}
+
+/* What other slots there are, before the file is read by its schema. */
+static int find_slots(struct slice text, struct settings *c, struct err *e)
+{
+	c->slot_count = 1;
+	while (text.len > 0) {
+		const uint8_t *end = memchr(text.ptr, '\n', text.len);
+		size_t len = end ? (size_t)(end - text.ptr) : text.len;
+		struct slice name = slot_name_in(slice_sub(text, 0, len));
+
+		if (name.len > 0 && add_slot(c, name, e))
+			return -1;
+		text = slice_sub(text, len + 1, text.len);
+	}
 	return 0;
+}
+
+static int parse_attributes(struct settings_slot *s, struct err *e)
+{
+	if (s->kind != SLOT_TREE && s->attributes_name)
+		return err_set(e, ERR_CONFIG,
+			       "[%s] attributes: only trees have them",
+			       s->section);
+	if (!s->attributes_name || strcmp(s->attributes_name, "app") == 0)
+		s->attributes = TREE_APP;
+	else if (strcmp(s->attributes_name, "system") == 0)
+		s->attributes = TREE_SYSTEM;
+	else
+		return err_set(e, ERR_CONFIG,
+			       "[%s] attributes: app or system, not %s",
+			       s->section, s->attributes_name);
+	return 0;
+}
+
+enum package_content settings_content(const struct settings_slot *s)
+{
+	return s->kind == SLOT_TREE ? PACKAGE_TREE : PACKAGE_IMAGE;
+}
+
+static int check_devices(const struct settings_slot *s, struct err *e)
+{
+	if (s->kind != SLOT_IMAGE)
+		return s->a || s->b ? err_set(e, ERR_CONFIG,
+					      "[%s] a and b go with kind = "
+					      "image",
+					      s->section)
+				    : 0;
+	if (!s->a || s->a[0] != '/' || !s->b || s->b[0] != '/')
+		return err_set(e, ERR_CONFIG,
+			       "[%s] a and b: absolute paths of two block "
+			       "devices or files",
+			       s->section);
+	if (strcmp(s->a, s->b) == 0)
+		return err_set(e, ERR_CONFIG, "[%s] a and b are the same",
+			       s->section);
+	return 0;
+}
+
+static int parse_slot(struct settings_slot *s, struct err *e)
+{
+	static const char *const names[] = { "tree", "image", "file" };
+	size_t kind = 0;
+
+	while (s->kind_name && kind < ARRAY_LEN(names) &&
+	       strcmp(s->kind_name, names[kind]) != 0)
+		kind++;
+	if (kind == ARRAY_LEN(names))
+		return err_set(e, ERR_CONFIG,
+			       "[%s] kind: tree, image or file, not %s",
+			       s->section, s->kind_name);
+	s->kind = (enum slot_kind)kind;
+	return parse_attributes(s, e) || check_devices(s, e) ? -1 : 0;
+}
+
+/* Of several slots each has a name, and no two write to one device. */
+static int check_apart(const struct settings *c, struct err *e)
+{
+	for (size_t i = 0; i < c->slot_count; i++)
+		for (size_t k = 0; k < i; k++) {
+			const struct settings_slot *x = &c->slots[i];
+			const struct settings_slot *y = &c->slots[k];
+
+			if (strcmp(x->component, y->component) == 0)
+				return err_set(e, ERR_CONFIG,
+					       "[%s] and [%s] are for the "
+					       "same component",
+					       y->section, x->section);
+			if (x->kind == SLOT_IMAGE && y->kind == SLOT_IMAGE &&
+			    (strcmp(x->a, y->a) == 0 ||
+			     strcmp(x->a, y->b) == 0 ||
+			     strcmp(x->b, y->a) == 0 ||
+			     strcmp(x->b, y->b) == 0))
+				return err_set(e, ERR_CONFIG,
+					       "[%s] and [%s] share a device",
+					       y->section, x->section);
+		}
+	return 0;
+}
+
+static int parse_slots(struct settings *c, struct err *e)
+{
+	const char *first = c->component;
+
+	if (!first && c->slot_count > 1)
+		first = "main";
+	if (first && !name_is_valid(slice_of(first)))
+		return err_set(e, ERR_CONFIG, "[slot] component: not a name");
+	if (text_format(c->slots[0].component, sizeof(c->slots[0].component), e,
+			"%s", first ? first : "") ||
+	    text_format(c->slots[0].section, sizeof(c->slots[0].section), e,
+			"slot"))
+		return -1;
+	for (size_t i = 0; i < c->slot_count; i++)
+		if (parse_slot(&c->slots[i], e))
+			return -1;
+	if (c->slots[0].kind != SLOT_IMAGE && c->slot_root)
+		return err_set(e, ERR_CONFIG,
+			       "[slot] root goes with kind = image");
+	set_default(&c->slot_root, "/");
+	if (c->slot_root[0] != '/')
+		return err_set(e, ERR_CONFIG,
+			       "[slot] root: the absolute path of a folder");
+	return check_apart(c, e);
 }
 
 static int check_names(const struct settings *c, struct err *e)
@@ -216,7 +374,7 @@ static int parse_control(struct settings *c, struct err *e)
 	if ((c->control == CONTROL_COMMAND) != (c->boot.argc > 0))
 		return err_set(e, ERR_CONFIG,
 			       "[boot] command goes with control = command");
-	if (c->control == CONTROL_SYMLINK && c->kind == SLOT_IMAGE)
+	if (c->control == CONTROL_SYMLINK && c->slots[0].kind == SLOT_IMAGE)
 		return err_set(e, ERR_CONFIG,
 			       "[boot] control: an image is started by a boot "
 			       "loader: uboot, grub or command");
@@ -262,8 +420,7 @@ static int check(struct settings *c, struct err *e)
 		e->code = ERR_CONFIG;
 		return err_in(e, "[trust] environment");
 	}
-	if (check_names(c, e) || check_server(c, e) || parse_kind(c, e) ||
-	    parse_attributes(c, e) ||
+	if (check_names(c, e) || check_server(c, e) || parse_slots(c, e) ||
 	    split_command(c->health_text, "[trial] health", &c->health, e) ||
 	    split_command(c->restart_text, "[restart] command", &c->restart,
 			  e) ||
@@ -289,7 +446,11 @@ int settings_parse(struct slice text, const char *file, struct settings *c,
 		.tries = 3,
 	};
 
-	if (ini_load(text, file, keys, ARRAY_LEN(keys), &to, e)) {
+	struct ini_key schema[ALL_KEYS_MAX];
+
+	if (find_slots(text, &to, e))
+		return err_in(e, "%s", file);
+	if (ini_load(text, file, schema, all_keys(&to, schema), &to, e)) {
 		settings_done(&to);
 		return -1;
 	}
@@ -341,6 +502,8 @@ int settings_load(const char *path, struct settings *c, struct err *e)
 
 void settings_done(struct settings *c)
 {
-	ini_done(keys, ARRAY_LEN(keys), c);
+	struct ini_key schema[ALL_KEYS_MAX];
+
+	ini_done(schema, all_keys(c, schema), c);
 	memset(c, 0, sizeof(*c));
 }

@@ -12,8 +12,7 @@
 
 #include "common/ini.h"
 #include "common/keyfile.h"
-#include "common/package.h"
-#include "common/tree.h"
+#include "common/release.h"
 
 #define SETTINGS_DEFAULT  "/etc/pawl/client.conf"
 #define SETTINGS_ARGS_MAX 32
@@ -40,13 +39,26 @@ enum slot_kind {
 	SLOT_FILE /* an image in a file of its own, in a folder as trees are */
 };
 
+/* [slot] and each [slot NAME]: where a component of a release goes. */
+struct settings_slot {
+	char component[NAME_MAX_LEN + 1]; /* "": whichever; the only slot */
+	char section[NAME_MAX_LEN + 8];   /* of the file */
+	enum slot_kind kind;
+	enum tree_attributes attributes;
+	char *kind_name, *attributes_name;
+	char *a, *b; /* images */
+};
+
 struct settings {
 	char *product, *model, *state;
 	char *root, *environment_name;
 	struct ini_list urls;
 	char *enrol, *ca;
-	char *kind_name, *slot_path, *attributes_name;
-	char *slot_a, *slot_b, *slot_root; /* images */
+	char *slot_path, *component;
+	char *slot_root; /* images: where the one that runs is mounted */
+	/* The first is [slot], which is started; the rest goes along. */
+	struct settings_slot slots[RELEASE_COMPONENTS_MAX];
+	size_t slot_count;
 	char *health_text, *restart_text;
 	char *counter_text;
 	char *control_name, *boot_environment, *control_text;
@@ -59,16 +71,17 @@ struct settings {
 
 	/* made of the texts above */
 	enum environment environment;
-	enum slot_kind kind;
-	enum tree_attributes attributes;
 	enum boot_kind control;
 	struct settings_command health, restart, counter, boot, reboot;
 	bool has_window;
 	uint32_t window_from, window_to; /* minutes of the day, UTC */
 };
 
-/* What releases for this device hold. */
-enum package_content settings_content(const struct settings *c);
+/* What packages for this slot hold. */
+enum package_content settings_content(const struct settings_slot *s);
+
+/* The slot for a component: an index, or slot_count when there is none. */
+size_t settings_slot_of(const struct settings *c, const char *component);
 
 /* Is this second within the window in which we reboot? */
 bool settings_may_reboot(const struct settings *c, int64_t now);

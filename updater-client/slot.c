@@ -93,20 +93,34 @@ static int health_from(const struct release *from, struct slot_release *r,
 
 /* ---- the record ---------------------------------------------------------- */
 
-int slot_release_from(const struct release *r, struct slot_release *out,
-		      struct err *e)
+static struct slot_part part_from(const struct release *r)
 {
+	struct slot_part part = {
+		.digest = r->content_digest,
+		.manifest_len = r->manifest_len,
+		.content_len = r->content_len,
+		.entries = r->entries,
+	};
+
+	memcpy(part.component, r->component, sizeof(part.component));
+	return part;
+}
+
+int slot_release_from(const struct release *packages, size_t count,
+		      struct slot_release *out, struct err *e)
+{
+	const struct release *r = &packages[0];
 	struct slot_release to = {
 		.seq = r->seq,
 		.content_seq = r->content_seq,
 		.support_end = r->support_end,
 		.digest = r->digest,
-		.manifest_len = r->manifest_len,
-		.content_len = r->content_len,
-		.entries = r->entries,
+		.part_count = count,
 		.deadline_sec = r->health_deadline_sec,
 	};
 
+	for (size_t i = 0; i < count; i++)
+		to.parts[i] = part_from(&packages[i]);
 	memcpy(to.id, r->id, sizeof(to.id));
 	memcpy(to.version, r->version, sizeof(to.version));
 	memcpy(to.product, r->product, sizeof(to.product));
@@ -116,11 +130,39 @@ int slot_release_from(const struct release *r, struct slot_release *out,
 	return 0;
 }
 
-uint64_t slot_release_room(const struct slot_release *r)
+const struct slot_part *slot_part_of(const struct slot_release *r,
+				     const char *component)
+{
+	for (size_t i = 0; i < r->part_count; i++)
+		if (strcmp(r->parts[i].component, component) == 0)
+			return &r->parts[i];
+	return NULL;
+}
+
+uint64_t slot_part_room(const struct slot_part *p)
 {
 	/* Signed limits keep each term far below 2^60. */
-	return r->content_len + r->manifest_len +
-	       (uint64_t)SLOT_BLOCK * (r->entries + 4u);
+	return p->content_len + p->manifest_len +
+	       (uint64_t)SLOT_BLOCK * (p->entries + 4u);
+}
+
+static struct json *parts_json(const struct slot_release *r)
+{
+	struct json *all = json_new_array();
+
+	for (size_t i = 0; i < r->part_count; i++) {
+		const struct slot_part *p = &r->parts[i];
+		struct json *j = json_new_object();
+
+		json_set_text(j, "component", p->component);
+		json_set_hex(j, "digest",
+			     (struct slice){ p->digest.bytes, SHA256_LEN });
+		json_set_int(j, "manifest_len", (int64_t)p->manifest_len);
+		json_set_int(j, "content_len", (int64_t)p->content_len);
+		json_set_int(j, "entries", p->entries);
+		json_add(all, j);
+	}
+	return all;
 }
 
 static struct json *health_json(const struct slot_release *r)
@@ -155,9 +197,7 @@ int slot_release_format(const struct slot_release *r, struct buf *out,
 	json_set_int(j, "support_end", r->support_end);
 	json_set_hex(j, "digest",
 		     (struct slice){ r->digest.bytes, SHA256_LEN });
-	json_set_int(j, "manifest_len", (int64_t)r->manifest_len);
-	json_set_int(j, "content_len", (int64_t)r->content_len);
-	json_set_int(j, "entries", r->entries);
+	json_set(j, "parts", parts_json(r));
 	json_set_int(j, "deadline_sec", r->deadline_sec);
 	if (r->order[0])
 		json_set_text(j, "order", r->order);
@@ -220,6 +260,36 @@ static int get_health(const struct json *j, struct slot_release *to,
 	return 0;
 }
 
+static int get_part(const struct json *j, struct slot_part *to, struct err *e)
+{
+	return get_text(j, "component", to->component, sizeof(to->component),
+			e) ||
+			       json_get_hex(j, "digest", to->digest.bytes,
+					    SHA256_LEN, e) ||
+			       get_u64(j, "manifest_len", &to->manifest_len,
+				       e) ||
+			       get_u64(j, "content_len", &to->content_len, e) ||
+			       get_u32(j, "entries", &to->entries, e)
+		       ? -1
+		       : 0;
+}
+
+static int get_parts(const struct json *j, struct slot_release *to,
+		     struct err *e)
+{
+	const struct json *all;
+
+	if (json_get_array(j, "parts", &all, e))
+		return -1;
+	to->part_count = json_count(all);
+	if (to->part_count < 1 || to->part_count > RELEASE_COMPONENTS_MAX)
+		return err_set(e, ERR_LIMIT, "%zu components", to->part_count);
+	for (size_t i = 0; i < to->part_count; i++)
+		if (get_part(json_at(all, i), &to->parts[i], e))
+			return -1;
+	return 0;
+}
+
 static int get_record(const struct json *j, struct slot_release *to,
 		      struct err *e)
 {
@@ -234,9 +304,7 @@ static int get_record(const struct json *j, struct slot_release *to,
 	    get_u64(j, "seq", &to->seq, e) ||
 	    get_u64(j, "content_seq", &to->content_seq, e) ||
 	    json_get_hex(j, "digest", to->digest.bytes, SHA256_LEN, e) ||
-	    get_u64(j, "manifest_len", &to->manifest_len, e) ||
-	    get_u64(j, "content_len", &to->content_len, e) ||
-	    get_u32(j, "entries", &to->entries, e) ||
+	    get_parts(j, to, e) ||
 	    get_u32(j, "deadline_sec", &to->deadline_sec, e))
 		return -1;
 	if (json_get(j, "order") &&

@@ -15,6 +15,14 @@
 #define SLOT_RECORD_MAX 16384 /* bytes of a release.json */
 #define SLOT_BLOCK      4096  /* what one entry takes at least on a disk */
 
+/* One component of what a slot holds. */
+struct slot_part {
+	char component[NAME_MAX_LEN + 1];
+	struct sha256 digest; /* of the manifest, or of the image */
+	uint64_t manifest_len, content_len;
+	uint32_t entries;
+};
+
 struct slot_release {
 	char id[NAME_MAX_LEN + 1];
 	char version[RELEASE_VERSION_MAX + 1];
@@ -22,9 +30,10 @@ struct slot_release {
 	uint64_t seq, content_seq;
 	uint64_t floor;       /* the highest that was verified by then */
 	int64_t support_end;  /* until when it is cared for; 0: not said */
-	struct sha256 digest; /* of the manifest */
-	uint64_t manifest_len, content_len;
-	uint32_t entries;
+	struct sha256 digest; /* the release's */
+	/* Its components, as the slots are configured; one at least. */
+	struct slot_part parts[RELEASE_COMPONENTS_MAX];
+	size_t part_count;
 	uint32_t deadline_sec; /* of the whole trial */
 	/* The signed order by which it was installed; "": none was needed. */
 	char order[SLOT_ORDER_MAX];
@@ -36,12 +45,19 @@ struct slot_release {
 	char health[SLOT_HEALTH_MAX];
 };
 
-/* Copy the facts. ERR_LIMIT when the health commands are too long. */
-int slot_release_from(const struct release *r, struct slot_release *out,
-		      struct err *e) NODISCARD;
+/*
+ * Copy the facts of a release from one package of each component, as many as
+ * there are. ERR_LIMIT when the health commands are too long.
+ */
+int slot_release_from(const struct release *packages, size_t count,
+		      struct slot_release *out, struct err *e) NODISCARD;
 
-/* Bytes on a disk that the release needs at most, manifest included. */
-uint64_t slot_release_room(const struct slot_release *r);
+/* The component of that name; NULL when it is none of them. */
+const struct slot_part *slot_part_of(const struct slot_release *r,
+				     const char *component);
+
+/* Bytes on a disk that a part needs at most, manifest included. */
+uint64_t slot_part_room(const struct slot_part *p);
 
 /* As the release.json of a slot. */
 int slot_release_format(const struct slot_release *r, struct buf *out,

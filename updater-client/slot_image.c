@@ -11,13 +11,13 @@
 #define STAT_BLOCK 512 /* what st_blocks counts in */
 
 /* By an ordinary path: links such as /dev/disk/by-partlabel are followed. */
-static const char *path_of(const struct settings *c, enum slot s)
+static const char *path_of(const struct settings_slot *c, enum slot s)
 {
-	return s == SLOT_A ? c->slot_a : c->slot_b;
+	return s == SLOT_A ? c->a : c->b;
 }
 
-static int open_slot(const struct settings *c, enum slot s, int flags, int *fd,
-		     struct err *e)
+static int open_slot(const struct settings_slot *c, enum slot s, int flags,
+		     int *fd, struct err *e)
 {
 	const char *path = path_of(c, s);
 	uint64_t len;
@@ -41,7 +41,7 @@ static int open_slot(const struct settings *c, enum slot s, int flags, int *fd,
 	return 0;
 }
 
-int slot_image_open(const struct settings *c, enum slot s, int *fd,
+int slot_image_open(const struct settings_slot *c, enum slot s, int *fd,
 		    struct err *e)
 {
 	return open_slot(c, s, O_RDONLY, fd, e);
@@ -55,7 +55,7 @@ static bool is_same(const struct stat *a, const struct stat *b)
 }
 
 /* Whatever the configuration says: never what the device lives from. */
-static int check_apart(const struct settings *c, enum slot s, int fd,
+static int check_apart(const struct settings_slot *c, enum slot s, int fd,
 		       struct err *e)
 {
 	const char *other = path_of(c, slot_other(s));
@@ -77,7 +77,7 @@ static int check_apart(const struct settings *c, enum slot s, int fd,
 	return 0;
 }
 
-int slot_image_open_new(const struct settings *c, enum slot s, int *fd,
+int slot_image_open_new(const struct settings_slot *c, enum slot s, int *fd,
 			struct err *e)
 {
 	int to = -1;

@@ -14,14 +14,14 @@
 #include "updater-client/slot_link.h"
 
 /* Open a slot for reading. ERR_REFUSED: neither a block device nor a file. */
-int slot_image_open(const struct settings *c, enum slot s, int *fd,
+int slot_image_open(const struct settings_slot *c, enum slot s, int *fd,
 		    struct err *e) NODISCARD;
 
 /*
  * Open a slot for writing. ERR_CONFLICT when it is the other slot, too, holds
  * the root file system, or is in use (mounted, say).
  */
-int slot_image_open_new(const struct settings *c, enum slot s, int *fd,
+int slot_image_open_new(const struct settings_slot *c, enum slot s, int *fd,
 			struct err *e) NODISCARD;
 
 /* Bytes that an open slot can take: its length, or less on a full disk. */

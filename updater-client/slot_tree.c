@@ -6,12 +6,22 @@
 
 #include "common/fs.h"
 
-#define NAME_LEN 32
+#define NAME_LEN (NAME_MAX_LEN + 32)
 
 static int beneath(enum slot s, const char *name, char out[NAME_LEN],
 		   struct err *e)
 {
 	return text_format(out, NAME_LEN, e, "%s/%s", slot_name(s), name);
+}
+
+/* The same of a further component. */
+static int beneath_part(enum slot s, const char *part, const char *name,
+			char out[NAME_LEN], struct err *e)
+{
+	if (!part)
+		return beneath(s, name, out, e);
+	return text_format(out, NAME_LEN, e, "%s/parts/%s/%s", slot_name(s),
+			   part, name);
 }
 
 int slot_tree_open(const char *path, struct slot_tree *t, struct err *e)
@@ -90,53 +100,64 @@ int slot_tree_empty(const struct slot_tree *t, enum slot s, struct err *e)
 	if (beneath(s, "release.json", name, e) ||
 	    (is_folder && fs_remove_tree(t->dirfd, name, e)) ||
 	    fs_remove_tree(t->dirfd, slot_name(s), e) ||
-	    fs_mkdir(t->dirfd, slot_name(s), 0755, e) ||
-	    beneath(s, "tree", name, e) || fs_mkdir(t->dirfd, name, 0755, e))
+	    fs_mkdir(t->dirfd, slot_name(s), 0755, e))
 		return err_in(e, "slot %s", slot_name(s));
 	return 0;
 }
 
-int slot_tree_unseal(const struct slot_tree *t, enum slot s, int *dirfd,
-		     struct err *e)
+int slot_tree_make(const struct slot_tree *t, enum slot s, const char *part,
+		   struct err *e)
 {
 	char name[NAME_LEN];
 
-	if (fs_mkdirs(t->dirfd, slot_name(s), 0755, e) ||
-	    beneath(s, "release.json", name, e) ||
-	    fs_remove_tree(t->dirfd, name, e) ||
-	    fs_open(t->dirfd, slot_name(s), O_RDONLY | O_DIRECTORY, dirfd, e))
+	if (beneath_part(s, part, "tree", name, e) ||
+	    fs_mkdirs(t->dirfd, name, 0755, e))
 		return err_in(e, "slot %s", slot_name(s));
 	return 0;
 }
 
-int slot_tree_folder(const struct slot_tree *t, enum slot s, int *dirfd,
-		     struct err *e)
+int slot_tree_own(const struct slot_tree *t, enum slot s, int *dirfd,
+		  struct err *e)
 {
-	char name[NAME_LEN];
-
-	if (beneath(s, "tree", name, e) ||
-	    fs_open(t->dirfd, name, O_RDONLY | O_DIRECTORY, dirfd, e))
-		return err_in(e, "slot %s", slot_name(s));
-	return 0;
+	return fs_open(t->dirfd, slot_name(s), O_RDONLY | O_DIRECTORY, dirfd, e)
+		       ? err_in(e, "slot %s", slot_name(s))
+		       : 0;
 }
 
-int slot_tree_manifest(const struct slot_tree *t, enum slot s, int *fd,
-		       struct err *e)
+static int open_in(const struct slot_tree *t, enum slot s, const char *name,
+		   int flags, int *fd, struct err *e)
 {
-	char name[NAME_LEN];
-
-	if (beneath(s, "manifest", name, e) ||
-	    fs_open(t->dirfd, name, O_RDONLY, fd, e))
-		return err_in(e, "slot %s", slot_name(s));
-	return 0;
+	return fs_open(t->dirfd, name, flags, fd, e)
+		       ? err_in(e, "slot %s", slot_name(s))
+		       : 0;
 }
 
-int slot_tree_new_manifest(const struct slot_tree *t, enum slot s, int *fd,
-			   struct err *e)
+int slot_tree_folder(const struct slot_tree *t, enum slot s, const char *part,
+		     int *dirfd, struct err *e)
 {
 	char name[NAME_LEN];
 
-	if (beneath(s, "manifest", name, e) ||
+	if (beneath_part(s, part, "tree", name, e))
+		return -1;
+	return open_in(t, s, name, O_RDONLY | O_DIRECTORY, dirfd, e);
+}
+
+int slot_tree_manifest(const struct slot_tree *t, enum slot s, const char *part,
+		       int *fd, struct err *e)
+{
+	char name[NAME_LEN];
+
+	if (beneath_part(s, part, "manifest", name, e))
+		return -1;
+	return open_in(t, s, name, O_RDONLY, fd, e);
+}
+
+int slot_tree_new_manifest(const struct slot_tree *t, enum slot s,
+			   const char *part, int *fd, struct err *e)
+{
+	char name[NAME_LEN];
+
+	if (beneath_part(s, part, "manifest", name, e) ||
 	    fs_create(t->dirfd, name, 0644, fd, e))
 		return err_in(e, "slot %s", slot_name(s));
 	return 0;
@@ -154,6 +175,29 @@ static int sync_folder(int dirfd, const char *name, struct err *e)
 	return rc;
 }
 
+/*
+ * The names of the further components' trees and manifests. What has a device
+ * of its own has no folder here.
+ */
+static int sync_parts(const struct slot_tree *t, enum slot s,
+		      const struct slot_release *r, struct err *e)
+{
+	struct err why = { 0 };
+	char name[NAME_LEN];
+
+	for (size_t i = 1; i < r->part_count; i++) {
+		if (text_format(name, sizeof(name), e, "%s/parts/%s",
+				slot_name(s), r->parts[i].component))
+			return -1;
+		if (sync_folder(t->dirfd, name, &why) &&
+		    why.code != ERR_NOT_FOUND) {
+			*e = why;
+			return -1;
+		}
+	}
+	return 0;
+}
+
 int slot_tree_seal(const struct slot_tree *t, enum slot s,
 		   const struct slot_release *r, struct err *e)
 {
@@ -161,7 +205,8 @@ int slot_tree_seal(const struct slot_tree *t, enum slot s,
 	char name[NAME_LEN];
 	int rc = -1;
 
-	if (beneath(s, "release.json", name, e) == 0 &&
+	if (sync_parts(t, s, r, e) == 0 &&
+	    beneath(s, "release.json", name, e) == 0 &&
 	    slot_release_format(r, &file, e) == 0 &&
 	    fs_replace_file(t->dirfd, name, buf_slice(&file), 0644, e) == 0 &&
 	    sync_folder(t->dirfd, slot_name(s), e) == 0)

@@ -3,10 +3,15 @@
  * slot_tree - two folders: the slots of kind tree.
  *
  *	PATH/a/{tree/, manifest, release.json}    PATH/b/...
+ *	PATH/a/parts/NAME/{tree/, manifest}       further components
  *	PATH/current -> "a/tree" or "b/tree"
  *
  * The link is slot_link.h's. Only the slot that is not current is ever written;
- * its release.json comes last, so a slot without one is an unfinished one.
+ * its release.json comes last, so a slot without one is an unfinished one. It
+ * speaks for all components: so one link, or one record of a loader, switches
+ * them together.
+ *
+ * `part` names a further component; NULL is the one that is started.
  */
 #ifndef UPDATER_CLIENT_SLOT_TREE_H
 #define UPDATER_CLIENT_SLOT_TREE_H
@@ -31,25 +36,29 @@ int slot_tree_release(const struct slot_tree *t, enum slot s,
 		      struct slot_release *out, bool *found,
 		      struct err *e) NODISCARD;
 
-/* Empty a slot that is not current and make its folder anew. */
+/*
+ * Empty a slot that is not current and make its folder anew. What it holds is
+ * forgotten first, durably, also what it holds elsewhere (slot_image.h).
+ */
 int slot_tree_empty(const struct slot_tree *t, enum slot s,
 		    struct err *e) NODISCARD;
 
-/*
- * Forget what a slot of another kind holds, durably, before it changes; *dirfd
- * is its folder, made if missing.
- */
-int slot_tree_unseal(const struct slot_tree *t, enum slot s, int *dirfd,
-		     struct err *e) NODISCARD;
+/* The slot's own folder. */
+int slot_tree_own(const struct slot_tree *t, enum slot s, int *dirfd,
+		  struct err *e) NODISCARD;
+
+/* In a slot that was just emptied: the folder for a tree. */
+int slot_tree_make(const struct slot_tree *t, enum slot s, const char *part,
+		   struct err *e) NODISCARD;
 
 /* The slot's tree as a folder, and its manifest as a file. */
-int slot_tree_folder(const struct slot_tree *t, enum slot s, int *dirfd,
-		     struct err *e) NODISCARD;
-int slot_tree_manifest(const struct slot_tree *t, enum slot s, int *fd,
-		       struct err *e) NODISCARD;
+int slot_tree_folder(const struct slot_tree *t, enum slot s, const char *part,
+		     int *dirfd, struct err *e) NODISCARD;
+int slot_tree_manifest(const struct slot_tree *t, enum slot s, const char *part,
+		       int *fd, struct err *e) NODISCARD;
 /* A new file for the manifest of a slot that was just emptied. */
-int slot_tree_new_manifest(const struct slot_tree *t, enum slot s, int *fd,
-			   struct err *e) NODISCARD;
+int slot_tree_new_manifest(const struct slot_tree *t, enum slot s,
+			   const char *part, int *fd, struct err *e) NODISCARD;
 
 /* Say what the finished slot holds, durably. */
 int slot_tree_seal(const struct slot_tree *t, enum slot s,

@@ -20,15 +20,15 @@
 #define SHOWN_HISTORY 5
 
 /* Reading all of an image takes too long for a look: is there room for it? */
-static bool image_is_there(const struct session *s, enum slot which,
-			   const struct slot_release *r)
+static bool image_is_there(const struct settings_slot *slot, enum slot which,
+			   const struct slot_part *r)
 {
 	struct err unused;
 	uint64_t len = 0;
 	bool there;
 	int fd = -1;
 
-	if (slot_image_open(s->config, which, &fd, &unused))
+	if (slot_image_open(slot, which, &fd, &unused))
 		return false;
 	there = image_room(fd, &len, &unused) == 0 && len >= r->content_len;
 	fs_close(&fd);
@@ -36,7 +36,7 @@ static bool image_is_there(const struct session *s, enum slot which,
 }
 
 /* Of an image it is made of length and digest, and not itself signed. */
-static bool is_manifest_of(int fd, const struct slot_release *r)
+static bool is_manifest_of(int fd, const struct slot_part *r)
 {
 	uint8_t bytes[IMAGE_MANIFEST_MAX];
 	struct err unused;
@@ -48,24 +48,38 @@ static bool is_manifest_of(int fd, const struct slot_release *r)
 }
 
 /* Is the manifest still the one that was signed? */
-static bool is_intact(const struct session *s, enum slot which,
-		      const struct slot_release *r)
+static bool part_is_intact(const struct session *s, enum slot which,
+			   const struct slot_part *r)
 {
+	const size_t i = settings_slot_of(s->config, r->component);
+	const struct settings_slot *slot = &s->config->slots[i];
 	struct sha256 digest;
 	struct err unused;
 	bool intact = false;
 	int fd = -1;
 
-	if (s->config->kind == SLOT_IMAGE)
-		return image_is_there(s, which, r);
-	if (slot_tree_manifest(&s->slots, which, &fd, &unused))
+	if (i == s->config->slot_count)
+		return false; /* nobody knows where that is now */
+	if (slot->kind == SLOT_IMAGE)
+		return image_is_there(slot, which, r);
+	if (slot_tree_manifest(&s->slots, which, i > 0 ? slot->component : NULL,
+			       &fd, &unused))
 		return false;
-	if (s->config->kind == SLOT_FILE)
+	if (slot->kind == SLOT_FILE)
 		intact = is_manifest_of(fd, r);
 	else if (sha256_of_range(fd, 0, r->manifest_len, &digest, &unused) == 0)
 		intact = sha256_equal(&digest, &r->digest);
 	fs_close(&fd);
 	return intact;
+}
+
+static bool is_intact(const struct session *s, enum slot which,
+		      const struct slot_release *r)
+{
+	for (size_t i = 0; i < r->part_count; i++)
+		if (!part_is_intact(s, which, &r->parts[i]))
+			return false;
+	return true;
 }
 
 static const char *slot_state(const struct session *s, enum slot which,
@@ -85,6 +99,22 @@ static const char *slot_state(const struct session *s, enum slot which,
 	return "good";
 }
 
+static struct json *components_json(const struct slot_release *r)
+{
+	struct json *all = json_new_array();
+
+	for (size_t i = 0; i < r->part_count; i++) {
+		const struct slot_part *p = &r->parts[i];
+		struct json *j = json_new_object();
+
+		json_set_text(j, "component", p->component);
+		json_set_hex(j, "digest",
+			     (struct slice){ p->digest.bytes, SHA256_LEN });
+		json_add(all, j);
+	}
+	return all;
+}
+
 static void add_release(struct json *j, const struct slot_release *r)
 {
 	char end[UTC_TEXT_LEN];
@@ -94,6 +124,8 @@ static void add_release(struct json *j, const struct slot_release *r)
 	json_set_int(j, "seq", (int64_t)r->seq);
 	json_set_hex(j, "digest",
 		     (struct slice){ r->digest.bytes, SHA256_LEN });
+	if (r->part_count > 1)
+		json_set(j, "components", components_json(r));
 	if (r->support_end > 0) {
 		utc_format(r->support_end, end);
 		json_set_text(j, "support_end", end);

@@ -247,7 +247,7 @@ static int answer_choice(const struct listing *l, struct message *answer,
 		return policy_verdict(&l->choice, l->device, e);
 	}
 	answer->kind = MESSAGE_PLAN;
-	if (plan_from(&l->choice.release, plan, e))
+	if (plan_from(l->choice.packages, l->device->slot_count, plan, e))
 		return -1;
 	memcpy(plan->release.order, l->choice.opened,
 	       sizeof(plan->release.order));

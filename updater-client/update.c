@@ -16,10 +16,12 @@
 static int may_update(const struct session *s,
 		      const struct update_options *options, struct err *e)
 {
-	if (s->config->attributes == TREE_SYSTEM && geteuid() != 0)
-		return err_set(e, ERR_REFUSED,
-			       "a slot with system attributes is written by "
-			       "root only");
+	for (size_t i = 0; i < s->config->slot_count; i++)
+		if (s->config->slots[i].attributes == TREE_SYSTEM &&
+		    geteuid() != 0)
+			return err_set(e, ERR_REFUSED,
+				       "a slot with system attributes is "
+				       "written by root only");
 	if (s->enrolled)
 		return 0;
 	if (!options->from)
@@ -118,14 +120,34 @@ static int begin_attempt(struct session *s, uint64_t attempt, struct err *e)
 
 /* ---- choosing ------------------------------------------------------------ */
 
+/* What there is to be filled, and what each place holds now. */
+static void describe_slots(const struct session *s, struct policy_device *d)
+{
+	const struct settings *c = s->config;
+
+	d->slot_count = c->slot_count;
+	for (size_t i = 0; i < c->slot_count; i++) {
+		const struct settings_slot *from = &c->slots[i];
+		const struct slot_part *runs =
+			i == 0 ? &s->running.parts[0]
+			       : slot_part_of(&s->running, from->component);
+		struct policy_slot *to = &d->slots[i];
+
+		to->content = settings_content(from);
+		to->attributes = from->attributes;
+		memcpy(to->component, from->component, sizeof(to->component));
+		if (s->has_running && runs)
+			to->digest = runs->digest;
+	}
+}
+
 static void describe_device(const struct session *s,
 			    const struct update_options *options,
 			    struct policy_device *d)
 {
 	const struct settings *c = s->config;
 
-	d->content = settings_content(c);
-	d->attributes = c->attributes;
+	describe_slots(s, d);
 	(void)strncat(d->product, c->product, NAME_MAX_LEN);
 	if (c->model)
 		(void)strncat(d->model, c->model, NAME_MAX_LEN);
@@ -195,8 +217,8 @@ static void describe_plan(const struct plan *p, struct update_outcome *out)
 {
 	memcpy(out->release, p->release.id, sizeof(out->release));
 	memcpy(out->version, p->release.version, sizeof(out->version));
-	out->is_delta = p->kind == PACKAGE_DELTA;
-	out->package_len = p->package_len;
+	out->is_delta = plan_has_delta(p);
+	out->package_len = plan_len(p);
 }
 
 static bool is_pending(const struct session *s)

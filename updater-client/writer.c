@@ -50,8 +50,9 @@ static int read_manifest(int fd, struct buf *out, struct err *e)
 	return 0;
 }
 
-static int read_base(const struct writer_setup *setup, const struct plan *plan,
-		     struct buf *manifest, struct err *e)
+static int read_base(const struct writer_setup *setup,
+		     const struct plan_package *plan, struct buf *manifest,
+		     struct err *e)
 {
 	if (plan->kind != PACKAGE_DELTA)
 		return 0;
@@ -80,7 +81,7 @@ static int open_package(const struct writer_setup *setup,
 {
 	struct package_source from = intake_source(&setup->package_fd);
 	struct package_reader *package = NULL;
-	const struct plan *plan = &m->plan;
+	const struct plan_package *plan = &m->apply.package;
 
 	if (package_open(&from, plan->package_len, plan->head_len,
 			 &plan->head_digest, &package, e))
@@ -109,7 +110,7 @@ static int write_image(const struct writer_setup *setup,
 				 .watch = &watch };
 	int rc;
 
-	plan_release(&m->plan, &release);
+	plan_release(&m->apply.part, &m->apply.package, &release);
 	if (open_package(setup, m, &a.package, e))
 		return -1;
 	rc = apply_image(&a, e);
@@ -122,18 +123,18 @@ static int write_tree(const struct writer_setup *setup, const struct message *m,
 {
 	struct teller teller = { .control = control };
 	const struct tree_watch watch = { &teller, tell };
-	const struct plan *plan = &m->plan;
+	const struct plan_package *plan = &m->apply.package;
 	struct package_reader *package = NULL;
 	struct buf base = BUF_INIT(TREE_MANIFEST_MAX);
 	struct buf manifest =
 		BUF_INIT(plan->content == PACKAGE_IMAGE
 				 ? IMAGE_MANIFEST_MAX
-				 : (size_t)plan->release.manifest_len);
+				 : (size_t)m->apply.part.manifest_len);
 	struct release release;
 	struct apply a = { .release = &release, .watch = &watch };
 	int rc = -1;
 
-	plan_release(plan, &release);
+	plan_release(&m->apply.part, plan, &release);
 	if (read_base(setup, plan, &base, e) ||
 	    open_package(setup, m, &package, e))
 		goto out;
@@ -151,24 +152,24 @@ out:
 }
 
 static int check_image(const struct checker_setup *setup,
-		       const struct plan *plan, struct channel *control,
+		       const struct message_apply *m, struct channel *control,
 		       struct err *e)
 {
 	struct teller teller = { .control = control };
 	const struct tree_watch watch = { &teller, tell };
 	struct sha256 digest;
 
-	if (image_digest(setup->slot_fd, plan->release.content_len, true,
-			 &watch, &digest, e))
+	if (image_digest(setup->slot_fd, m->part.content_len, true, &watch,
+			 &digest, e))
 		return -1;
-	return sha256_equal(&digest, &plan->release.digest)
+	return sha256_equal(&digest, &m->part.digest)
 		       ? 0
 		       : err_set(e, ERR_UNTRUSTED,
 				 "the image there is not the signed one");
 }
 
 static int check_tree(const struct checker_setup *setup,
-		      const struct plan *plan, struct channel *control,
+		      const struct message_apply *m, struct channel *control,
 		      struct err *e)
 {
 	struct teller teller = { .control = control };
@@ -179,8 +180,8 @@ static int check_tree(const struct checker_setup *setup,
 
 	if (read_manifest(setup->manifest_fd, &manifest, e))
 		goto out;
-	if (!image_or_tree_is(plan->content, buf_slice(&manifest),
-			      &plan->release.digest)) {
+	if (!image_or_tree_is(m->package.content, buf_slice(&manifest),
+			      &m->part.digest)) {
 		err_set(e, ERR_UNTRUSTED,
 			"the slot's manifest is not the signed one");
 		goto out;
@@ -219,15 +220,15 @@ static int write_slot(const struct writer_setup *setup, const struct message *m,
 }
 
 static int check_slot(const struct checker_setup *setup,
-		      const struct plan *plan, struct channel *control,
+		      const struct message_apply *m, struct channel *control,
 		      struct err *e)
 {
 	const struct confine c = { .reads = { setup->slot_fd } };
 
 	if (confine_enter(&c, e))
 		return -1;
-	return setup->manifest_fd < 0 ? check_image(setup, plan, control, e)
-				      : check_tree(setup, plan, control, e);
+	return setup->manifest_fd < 0 ? check_image(setup, m, control, e)
+				      : check_tree(setup, m, control, e);
 }
 
 static void finish(struct channel *control, int rc, struct err *failure)
@@ -258,6 +259,6 @@ void checker_run(void *ctx, struct channel *control)
 	struct message m;
 
 	if (get_plan(control, &m))
-		finish(control, check_slot(setup, &m.plan, control, &failure),
+		finish(control, check_slot(setup, &m.apply, control, &failure),
 		       &failure);
 }

@@ -22,6 +22,12 @@ boot_into one a
 on one update --quiet --from "$WORK/publish.i2"
 mv "$WORK/one" "$WORK/image2" # i2 runs in slot a, i1 is in slot b
 
+make_releases_of_parts 2>/dev/null
+make_device_of_parts one
+cp -a "$WORK/one" "$WORK/parts0"
+on one update --quiet --from "$WORK/publish.c1"
+mv "$WORK/one" "$WORK/parts1"
+
 at=0
 try() { # what happens, every, device before, what runs then, options, command
 	how=$1 every=$2 before=$3 runs=$4
@@ -52,6 +58,20 @@ bad="update --from $WORK/publish.3"
 	done
 	try short 7 fresh1 2 -- $update
 	try unreadable 40 fresh1 2 -- $update
+
+	# Several components: all of one release, or all of the other.
+	trees=$releases
+	releases=$releases_of_parts
+	install="update --from $WORK/publish.c1"
+	update="update --from $WORK/publish.c2"
+	try stop 7 parts1 c2 -- $update
+	try stop 17 parts1 c2 --again -- $update
+	try stop 17 parts0 c1 -- $install
+	for how in full dead eio; do
+		try $how 25 parts1 c2 -- $update
+	done
+	try unreadable 90 parts1 c2 -- $update
+	releases=$trees
 
 	# Images: what counts is what the next boot starts.
 	releases=$image_releases

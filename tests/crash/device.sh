@@ -40,6 +40,39 @@ make_releases() { # options
 	cp -a "$WORK/publish" "$WORK/publish.3"
 }
 
+# The same of three components: $WORK/both/ID and ID.parts, publish.c1 to .c3.
+make_release_of_parts() { # id, options
+	id=$1
+	shift
+	make_small_tree "$id"
+	mkdir -p "$WORK/both"
+	mv "$WORK/trees/$id" "$WORK/both/$id"
+	mkdir -p "$WORK/both/$id.parts/modem" "$WORK/both/$id.parts/web"
+	seq 1 4000 | sed "s/7/firmware $id/" \
+		>"$WORK/both/$id.parts/modem/image"
+	echo "pages of $id" >"$WORK/both/$id.parts/web/index"
+	seq 1 900 >"$WORK/both/$id.parts/web/stays"
+	"$signer" release create "$WORK/repo" --product gateway --id "$id" \
+		--input "$WORK/both/$id" --health bin/health --quiet \
+		--with-image "modem=$WORK/both/$id.parts/modem/image" \
+		--with-tree "web=$WORK/both/$id.parts/web" "$@" >/dev/null
+	resign
+	cp -a "$WORK/publish" "$WORK/publish.$id"
+}
+make_releases_of_parts() {
+	make_release_of_parts c1
+	make_release_of_parts c2 --from c1
+}
+make_device_of_parts() { # name
+	make_device "$1"
+	cat >>"$WORK/$1/client.conf" <<INI
+[slot modem]
+kind = file
+[slot web]
+INI
+}
+releases_of_parts="--release c1=$WORK/both/c1 --release c2=$WORK/both/c2"
+
 # The same with images: $WORK/images/1 to 3, publish.i1 to publish.i3.
 make_image_releases() {
 	mkdir -p "$WORK/images"

@@ -13,27 +13,53 @@
 
 /* ---- the world ----------------------------------------------------------- */
 
-static int add_release(struct world *w, const char *text, struct err *e)
+static int draw_folder(const char *path, bool exact, struct buf *picture,
+		       struct err *e)
 {
-	struct buf *picture = &w->pictures[w->count];
-	size_t len = strcspn(text, "=");
 	int fd = -1;
 	int rc;
 
+	*picture = (struct buf)BUF_INIT(PICTURE_MAX);
+	if (fs_open_dir(path, &fd, e))
+		return -1;
+	rc = picture_draw(fd, exact, picture, e);
+	fs_close(&fd);
+	return rc;
+}
+
+/* Further components stand beside the tree, in FOLDER.parts/NAME. */
+static int add_parts(struct world *w, size_t release, const char *folder,
+		     struct err *e)
+{
+	char path[PATH_MAX_LEN];
+
+	for (size_t i = 1; i < w->settings.slot_count; i++)
+		if (text_format(path, sizeof(path), e, "%s.parts/%s", folder,
+				w->settings.slots[i].component) ||
+		    draw_folder(path, w->exact, &w->pictures[release][i], e))
+			return -1;
+	return 0;
+}
+
+static int add_release(struct world *w, const char *text, struct err *e)
+{
+	struct buf *picture = w->pictures[w->count];
+	size_t len = strcspn(text, "=");
+
 	if (w->count == WORLD_RELEASES || text[len] != '=')
 		return err_set(e, ERR_USAGE, "%s: not ID=FOLDER", text);
-	*picture = (struct buf)BUF_INIT(PICTURE_MAX);
 	if (text_format(w->ids[w->count], sizeof(w->ids[0]), e, "%.*s",
 			(int)len, text))
 		return -1;
 	w->count++;
-	if (w->settings.kind == SLOT_IMAGE)
+	if (w->settings.slots[0].kind == SLOT_IMAGE) {
+		*picture = (struct buf)BUF_INIT(PICTURE_MAX);
 		return fs_read_path(text + len + 1, picture, e);
-	if (fs_open_dir(text + len + 1, &fd, e))
-		return -1;
-	rc = picture_draw(fd, w->exact, picture, e);
-	fs_close(&fd);
-	return rc;
+	}
+	return draw_folder(text + len + 1, w->exact, picture, e) ||
+			       add_parts(w, w->count - 1, text + len + 1, e)
+		       ? -1
+		       : 0;
 }
 
 int world_load(const char *config, const char *const *releases, size_t count,
@@ -42,7 +68,7 @@ int world_load(const char *config, const char *const *releases, size_t count,
 	memset(w, 0, sizeof(*w));
 	if (settings_load(config, &w->settings, e))
 		return -1;
-	w->exact = w->settings.attributes == TREE_SYSTEM;
+	w->exact = w->settings.slots[0].attributes == TREE_SYSTEM;
 	for (size_t i = 0; i < count; i++)
 		if (add_release(w, releases[i], e)) {
 			world_done(w);
@@ -54,7 +80,8 @@ int world_load(const char *config, const char *const *releases, size_t count,
 void world_done(struct world *w)
 {
 	for (size_t i = 0; i < w->count; i++)
-		buf_done(&w->pictures[i]);
+		for (size_t k = 0; k < RELEASE_COMPONENTS_MAX; k++)
+			buf_done(&w->pictures[i][k]);
 	settings_done(&w->settings);
 }
 
@@ -64,7 +91,7 @@ static int compare_image(const struct world *w, enum slot s,
 			 const struct buf *image, struct err *e)
 {
 	const char *path =
-		s == SLOT_A ? w->settings.slot_a : w->settings.slot_b;
+		s == SLOT_A ? w->settings.slots[0].a : w->settings.slots[0].b;
 	struct buf bytes = BUF_INIT(PICTURE_MAX);
 	int rc = fs_read_path(path, &bytes, e);
 
@@ -75,24 +102,46 @@ static int compare_image(const struct world *w, enum slot s,
 	return rc;
 }
 
+static int compare_tree(const struct world *w, const struct slot_tree *t,
+			enum slot s, size_t part, const struct buf *wanted,
+			struct err *e)
+{
+	const char *name = w->settings.slots[part].component;
+	struct buf picture = BUF_INIT(PICTURE_MAX);
+	int fd = -1, rc = -1;
+
+	if (slot_tree_folder(t, s, part > 0 ? name : NULL, &fd, e) == 0 &&
+	    picture_draw(fd, w->exact, &picture, e) == 0)
+		rc = picture_compare(&picture, wanted, e);
+	fs_close(&fd);
+	buf_done(&picture);
+	return rc && part > 0 ? err_in(e, "%s", name) : rc;
+}
+
+/* All components, each of the release that the record names. */
+static int compare_trees(const struct world *w, const struct slot_tree *t,
+			 enum slot s, size_t release, struct err *e)
+{
+	for (size_t k = 0; k < w->settings.slot_count; k++)
+		if (compare_tree(w, t, s, k, &w->pictures[release][k], e))
+			return -1;
+	return 0;
+}
+
 static int compare_slot(const struct world *w, const struct slot_tree *t,
 			enum slot s, const char *id, struct err *e)
 {
-	struct buf picture = BUF_INIT(PICTURE_MAX);
 	size_t i = 0;
-	int fd = -1, rc = -1;
+	int rc = -1;
 
 	while (i < w->count && strcmp(w->ids[i], id) != 0)
 		i++;
 	if (i == w->count)
 		err_set(e, ERR_CONFLICT, "says that it holds \"%s\"", id);
-	else if (w->settings.kind == SLOT_IMAGE)
-		rc = compare_image(w, s, &w->pictures[i], e);
-	else if (slot_tree_folder(t, s, &fd, e) == 0 &&
-		 picture_draw(fd, w->exact, &picture, e) == 0)
-		rc = picture_compare(&picture, &w->pictures[i], e);
-	fs_close(&fd);
-	buf_done(&picture);
+	else if (w->settings.slots[0].kind == SLOT_IMAGE)
+		rc = compare_image(w, s, w->pictures[i], e);
+	else
+		rc = compare_trees(w, t, s, i, e);
 	return rc ? err_in(e, "slot %s (%s)", slot_name(s), id) : 0;
 }
 

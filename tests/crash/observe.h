@@ -22,7 +22,8 @@ struct world {
 	struct settings settings;
 	size_t count;
 	char ids[WORLD_RELEASES][NAME_MAX_LEN + 1];
-	struct buf pictures[WORLD_RELEASES]; /* of trees; images: all bytes */
+	/* Of each component: of trees; images: all bytes. */
+	struct buf pictures[WORLD_RELEASES][RELEASE_COMPONENTS_MAX];
 	bool exact; /* the slots have system attributes */
 };
 

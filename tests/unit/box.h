@@ -142,7 +142,7 @@ static inline void describe(struct release *r, struct slice manifest,
 			    enum tree_attributes attributes, uint32_t entries,
 			    uint64_t content_len)
 {
-	sha256_of(manifest, &r->digest);
+	sha256_of(manifest, &r->content_digest);
 	r->content = PACKAGE_TREE;
 	r->attributes = attributes;
 	r->manifest_len = manifest.len;

@@ -269,7 +269,7 @@ static void another_manifest_writes_nothing(void **state)
 
 	list_usual(k);
 	tar_usual(k);
-	k->release.digest.bytes[0] ^= 1;
+	k->release.content_digest.bytes[0] ^= 1;
 	assert_refused(apply_tar_of(k, &e), ERR_UNTRUSTED);
 	assert_int_equal(count_names(k->slot), 0);
 }
@@ -717,7 +717,7 @@ static int make_old(struct kit *k)
 	old = k->slot;
 	assert_ok(fs_rename(k->box.dir, "slot", "old", &e));
 	k->slot = box_folder(&k->box, "slot");
-	k->release.base_digest = k->release.digest;
+	k->release.base_digest = k->release.content_digest;
 	return old;
 }
 
@@ -848,7 +848,7 @@ static void a_delta_reads_any_of_many_old_files(void **state)
 	sign(k);
 	assert_ok(fs_rename(k->box.dir, "slot", "old", &e));
 	k->slot = box_folder(&k->box, "slot");
-	k->release.base_digest = k->release.digest;
+	k->release.base_digest = k->release.content_digest;
 
 	delta_format_head(&no_members, head);
 	assert_ok(add_bytes(&k->tar, (struct slice){ head, sizeof(head) }, &e));

@@ -188,7 +188,7 @@ static void what_goes_in_comes_out(void **state)
 			continue; /* deltas are compressed */
 		begin(&a, base, codecs[i / 2]);
 		sha256_of((struct slice){ newer, IMAGE_LEN }, &digest);
-		assert_true(sha256_equal(&digest, &a.release.digest));
+		assert_true(sha256_equal(&digest, &a.release.content_digest));
 		assert_int_equal(a.release.content, PACKAGE_IMAGE);
 		assert_int_equal(a.release.content_len, IMAGE_LEN);
 		assert_int_equal(a.release.manifest_len, 0);
@@ -218,7 +218,7 @@ static void an_image_is_restored_from_its_package(void **state)
 	assert_ok(pack_restore(&how, a.package_fd, &a.release, &restored, &e));
 	pack_describe(restored, &r);
 	assert_int_equal(r.content, PACKAGE_IMAGE);
-	assert_true(sha256_equal(&r.digest, &a.release.digest));
+	assert_true(sha256_equal(&r.content_digest, &a.release.content_digest));
 	pack_tree_free(restored);
 	end(&a);
 }
@@ -315,14 +315,14 @@ static void another_result_than_signed_is_refused(void **state)
 
 	(void)state;
 	begin(&a, NULL, PACKAGE_ZSTD);
-	a.release.digest.bytes[0] ^= 1;
+	a.release.content_digest.bytes[0] ^= 1;
 	/* Of a full package the read-back tells. */
 	assert_ok(run(&a, &e));
 	assert_ok(image_digest(a.new_fd, IMAGE_LEN, true, NULL, &digest, &e));
-	assert_false(sha256_equal(&digest, &a.release.digest));
+	assert_false(sha256_equal(&digest, &a.release.content_digest));
 	end(&a);
 	begin(&a, old_content, PACKAGE_ZSTD);
-	a.release.digest.bytes[0] ^= 1;
+	a.release.content_digest.bytes[0] ^= 1;
 	assert_refused(run(&a, &e), ERR_UNTRUSTED);
 	end(&a);
 }
@@ -367,7 +367,7 @@ static int run_in_folder(struct attempt *a, const char *old, const char *name,
 	if (rc == 0)
 		assert_true(image_or_tree_is(PACKAGE_IMAGE,
 					     buf_slice(&manifest),
-					     &a->release.digest));
+					     &a->release.content_digest));
 	package_close(job.package);
 	fs_close(&job.old_dirfd);
 	fs_close(&job.new_dirfd);

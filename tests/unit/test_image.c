@@ -34,7 +34,7 @@ static void the_manifest_follows_from_length_and_digest(void **state)
 	assert_int_equal(as_tree.entries, 1);
 	assert_int_equal(as_tree.content_len, 5);
 	assert_int_equal(as_tree.manifest_len, manifest.len);
-	assert_true(sha256_equal(&as_tree.digest, &digest));
+	assert_true(sha256_equal(&as_tree.content_digest, &digest));
 	buf_done(&manifest);
 }
 

@@ -72,7 +72,7 @@ static int remove_place(void **state)
 {
 	struct place *p = *state;
 	struct err e;
-	int rc = intake_clean(p->dirfd, NULL, &e);
+	int rc = intake_clean(p->dirfd, NULL, 0, &e);
 
 	fs_close(&p->dirfd);
 	rc = rc || rmdir(p->path);
@@ -149,7 +149,7 @@ static void a_cut_costs_less_than_a_chunk(void **state)
 		feed(p, s, kept, sizeof(p->bytes));
 		assert_ok(intake_finish(s, &e));
 		intake_close(s);
-		assert_ok(intake_clean(p->dirfd, NULL, &e));
+		assert_ok(intake_clean(p->dirfd, NULL, 0, &e));
 	}
 }
 
@@ -193,7 +193,7 @@ static void a_changed_byte_is_refused_where_it_is(void **state)
 		feed(p, s, (size_t)kept, sizeof(p->bytes));
 		assert_true(intake_is_complete(s));
 		intake_close(s);
-		assert_ok(intake_clean(p->dirfd, NULL, &e));
+		assert_ok(intake_clean(p->dirfd, NULL, 0, &e));
 	}
 }
 
@@ -273,19 +273,24 @@ static void reading_beyond_the_end_is_an_error(void **state)
 	fs_close(&fd);
 }
 
-static void other_packages_are_cleared_away(void **state)
+static void only_the_packages_of_one_plan_are_kept(void **state)
 {
 	struct place *p = *state;
 	struct intake *s = reopen(p);
-	struct sha256 first = p->package.digest;
+	struct sha256 keep[2] = { p->package.digest, p->package.digest };
+	struct err e = { 0 };
 
 	feed(p, s, 0, sizeof(p->bytes));
 	intake_close(s);
-	assert_int_equal(intake_size(p->dirfd, &first), sizeof(p->bytes));
-	p->package.digest.bytes[0] ^= 1;
-	s = reopen(p);
-	assert_int_equal(intake_size(p->dirfd, &first), 0);
+	keep[1].bytes[0] ^= 1;
+	p->package.digest = keep[1];
+	s = reopen(p); /* of another component: both stay */
 	intake_close(s);
+	assert_int_equal(intake_size(p->dirfd, &keep[0]), sizeof(p->bytes));
+	assert_ok(intake_clean(p->dirfd, keep, 2, &e));
+	assert_int_equal(intake_size(p->dirfd, &keep[0]), sizeof(p->bytes));
+	assert_ok(intake_clean(p->dirfd, &keep[1], 1, &e));
+	assert_int_equal(intake_size(p->dirfd, &keep[0]), 0);
 }
 
 static void impossible_lengths_are_refused(void **state)
@@ -318,7 +323,7 @@ int main(void)
 		AT_PLACE(less_than_signed_is_not_finished),
 		AT_PLACE(what_rotted_on_the_disk_is_fetched_again),
 		AT_PLACE(reading_beyond_the_end_is_an_error),
-		AT_PLACE(other_packages_are_cleared_away),
+		AT_PLACE(only_the_packages_of_one_plan_are_kept),
 		AT_PLACE(impossible_lengths_are_refused),
 	};
 

@@ -21,27 +21,39 @@ static struct plan sample_plan(void)
 			     .seq = 2,
 			     .content_seq = 2,
 			     .digest = { { 7 } },
-			     .manifest_len = 100,
-			     .content_len = 5000,
-			     .entries = 3,
+			     .parts = { { .component = "main",
+					  .digest = { { 8 } },
+					  .manifest_len = 100,
+					  .content_len = 5000,
+					  .entries = 3 },
+					{ .component = "modem",
+					  .digest = { { 9 } },
+					  .content_len = 70 } },
+			     .part_count = 2,
 			     .deadline_sec = 30,
 			     .order = "rollout order 1, phase 1: by id" },
-		.content = PACKAGE_TREE,
-		.attributes = TREE_APP,
-		.kind = PACKAGE_DELTA,
-		.base_id = "1",
-		.base_digest = { { 6 } },
-		.target = "gateway/2/tree-from-1.pawl",
-		.path = "gateway/2/aa.tree-from-1.pawl",
-		.head_digest = { { 5 } },
-		.package_digest = { { 4 } },
-		.head_len = 96,
-		.package_len = 4096,
-		.apply_memory = 1 << 20,
-		.window_len = 1 << 20,
+		.packages = { { .content = PACKAGE_TREE,
+				.attributes = TREE_APP,
+				.kind = PACKAGE_DELTA,
+				.base_id = "1",
+				.base_digest = { { 6 } },
+				.target = "gateway/2/main-from-1.pawl",
+				.path = "gateway/2/aa.main-from-1.pawl",
+				.head_digest = { { 5 } },
+				.package_digest = { { 4 } },
+				.head_len = 96,
+				.package_len = 4096,
+				.apply_memory = 1 << 20,
+				.window_len = 1 << 20,
+				.encrypted = true,
+				.commitment = { 3 } },
+			      { .content = PACKAGE_IMAGE,
+				.kind = PACKAGE_FULL,
+				.target = "gateway/2/modem-full.pawl",
+				.path = "gateway/2/bb.modem-full.pawl",
+				.head_len = 64,
+				.package_len = 4097 } },
 		.urgent = true,
-		.encrypted = true,
-		.commitment = { 3 },
 	};
 
 	put_health(&p.release, health, sizeof(health));
@@ -91,8 +103,14 @@ static size_t make_samples(struct message *m)
 	m[n].decision.action = WIRE_WAIT;
 	strcpy(m[n++].decision.reason, "later");
 	m[n].kind = MESSAGE_CHOOSE;
-	m[n].choose.device.content = PACKAGE_TREE;
-	m[n].choose.device.attributes = TREE_APP;
+	m[n].choose.device.slot_count = 2;
+	m[n].choose.device.slots[0].content = PACKAGE_TREE;
+	m[n].choose.device.slots[0].attributes = TREE_APP;
+	m[n].choose.device.slots[1].content = PACKAGE_IMAGE;
+	m[n].choose.device.slots[1].attributes = TREE_APP;
+	m[n].choose.device.slots[1].digest.bytes[0] = 1;
+	strcpy(m[n].choose.device.slots[0].component, "main");
+	strcpy(m[n].choose.device.slots[1].component, "modem");
 	m[n].choose.device.refused_count = POLICY_REFUSED_MAX;
 	m[n].choose.enrolled = true;
 	m[n].choose.floor = 7;
@@ -102,11 +120,12 @@ static size_t make_samples(struct message *m)
 	m[n++].choose.refresh = true;
 	m[n].kind = MESSAGE_PLAN;
 	m[n].plan = sample_plan();
-	m[n].plan.content = PACKAGE_IMAGE;
-	m[n++].plan.attributes = 0;
+	m[n].plan.packages[0].content = PACKAGE_IMAGE;
+	m[n++].plan.packages[0].attributes = 0;
 	m[n].kind = MESSAGE_APPLY;
 	m[n].content_key[31] = 7;
-	m[n++].plan = sample_plan();
+	m[n].apply.part = sample_plan().release.parts[0];
+	m[n++].apply.package = sample_plan().packages[0];
 	m[n].kind = MESSAGE_ENVELOPE;
 	m[n].envelope.package.bytes[0] = 5;
 	m[n++].envelope.device.bytes[15] = 6;
@@ -218,16 +237,21 @@ static void plans_beyond_the_limits_are_refused(void **state)
 	struct plan p = sample_plan();
 
 	(void)state;
-	p.release.manifest_len = TREE_MANIFEST_MAX + 1;
+	p.release.parts[0].manifest_len = TREE_MANIFEST_MAX + 1;
 	refuse_plan(&p);
 	p = sample_plan();
-	p.release.entries = TREE_ENTRIES_MAX + 1;
+	p.release.parts[1].entries = TREE_ENTRIES_MAX + 1;
 	refuse_plan(&p);
 	p = sample_plan();
-	p.window_len = PACKAGE_WINDOW_MAX + 1;
+	p.packages[1].window_len = PACKAGE_WINDOW_MAX + 1;
 	refuse_plan(&p);
 	p = sample_plan();
-	p.package_len = p.head_len - 1;
+	p.packages[1].package_len = p.packages[1].head_len - 1;
+	refuse_plan(&p);
+	p = sample_plan();
+	p.release.part_count = 0;
+	refuse_plan(&p);
+	p.release.part_count = RELEASE_COMPONENTS_MAX + 1;
 	refuse_plan(&p);
 	p = sample_plan();
 	put_health(&p.release, "no end", 6);

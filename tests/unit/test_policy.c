@@ -15,8 +15,10 @@ static struct policy_device device(void)
 	return (struct policy_device){
 		.product = "gateway",
 		.model = "board",
-		.content = PACKAGE_TREE,
-		.attributes = TREE_APP,
+		.slots = { { .content = PACKAGE_TREE,
+			     .attributes = TREE_APP,
+			     .digest = { { 2 } } } },
+		.slot_count = 1,
 		.has_running = true,
 		.seq = 2,
 		.content_seq = 2,
@@ -111,7 +113,7 @@ static void an_image_is_for_slots_that_hold_images(void **state)
 	struct release r = release("3", 3);
 
 	(void)state;
-	d.content = PACKAGE_IMAGE;
+	d.slots[0].content = PACKAGE_IMAGE;
 	judged(&d, &r, ERR_REFUSED);
 	r.content = PACKAGE_IMAGE;
 	r.attributes = 0;
@@ -275,9 +277,115 @@ static void the_newest_and_then_the_smallest_is_chosen(void **state)
 
 	(void)state;
 	assert_true(c.found);
-	assert_string_equal(c.release.id, "4");
-	assert_int_equal(c.release.kind, PACKAGE_DELTA);
+	assert_string_equal(c.packages[0].id, "4");
+	assert_int_equal(c.packages[0].kind, PACKAGE_DELTA);
 	policy_done(&c);
+}
+
+/* ---- several components -------------------------------------------------- */
+
+static struct policy_device device_of_two(void)
+{
+	struct policy_device d = device();
+
+	strcpy(d.slots[0].component, "main");
+	d.slots[1] = (struct policy_slot){ .component = "modem",
+					   .content = PACKAGE_IMAGE,
+					   .attributes = TREE_APP,
+					   .digest = { { 7 } } };
+	d.slot_count = 2;
+	return d;
+}
+
+static struct release part_of(struct release r, const char *component)
+{
+	strcpy(r.component, component);
+	strcpy(r.components[0].name, "main");
+	strcpy(r.components[1].name, "modem");
+	r.component_count = 2;
+	if (strcmp(component, "modem") != 0)
+		return r;
+	r.content = PACKAGE_IMAGE;
+	r.attributes = 0;
+	return r;
+}
+
+static void of_each_component_the_smallest_package_is_chosen(void **state)
+{
+	struct policy_device d = device_of_two();
+	struct release all[] = {
+		part_of(release("3", 3), "main"),
+		part_of(release("3", 3), "modem"),
+		part_of(delta("4", 4, 7), "modem"), /* of the modem's own */
+		part_of(release("4", 4), "main"),
+		part_of(delta("4", 4, 2), "main"),
+		part_of(release("4", 4), "modem"),
+	};
+	struct policy_choice c = choose(&d, all, ARRAY_LEN(all));
+
+	(void)state;
+	assert_true(c.found);
+	assert_string_equal(c.packages[0].id, "4");
+	assert_string_equal(c.packages[0].component, "main");
+	assert_int_equal(c.packages[0].kind, PACKAGE_DELTA);
+	assert_string_equal(c.packages[1].id, "4");
+	assert_string_equal(c.packages[1].component, "modem");
+	assert_int_equal(c.packages[1].kind, PACKAGE_DELTA);
+	policy_done(&c);
+	/* What runs of one component is no base for the other. */
+	all[0] = part_of(delta("4", 4, 2), "modem");
+	judged(&d, &all[0], ERR_CONFLICT);
+}
+
+static void a_release_that_lacks_a_package_is_not_taken_in_part(void **state)
+{
+	struct policy_device d = device_of_two();
+	struct release all[] = { part_of(release("3", 3), "main"),
+				 part_of(release("3", 3), "modem"),
+				 part_of(release("4", 4), "main") };
+	struct policy_choice c = choose(&d, all, ARRAY_LEN(all));
+	struct err e = { 0 };
+
+	(void)state;
+	assert_false(c.found);
+	assert_refused(policy_verdict(&c, &d, &e), ERR_NOT_FOUND);
+	policy_done(&c);
+}
+
+static void two_releases_of_one_number_are_never_mixed(void **state)
+{
+	struct policy_device d = device_of_two();
+	struct release all[] = { part_of(release("3", 3), "main"),
+				 part_of(release("4", 3), "modem") };
+	struct policy_choice c;
+
+	(void)state;
+	all[1].digest.bytes[0] = 99;
+	c = choose(&d, all, ARRAY_LEN(all));
+	assert_false(c.found);
+	policy_done(&c);
+}
+
+static void a_release_has_what_the_device_has_slots_for(void **state)
+{
+	struct policy_device d = device_of_two();
+	struct release r = part_of(release("3", 3), "main");
+
+	(void)state;
+	judged(&d, &r, ERR_NONE);
+	strcpy(d.slots[1].component, "radio");
+	judged(&d, &r, ERR_REFUSED);
+	d = device(); /* whose only slot takes any component, but one alone */
+	judged(&d, &r, ERR_REFUSED);
+	r = release("3", 3);
+	strcpy(r.component, "main");
+	judged(&d, &r, ERR_NONE);
+	d = device_of_two(); /* and nothing for the modem */
+	judged(&d, &r, ERR_REFUSED);
+	r = part_of(release("3", 3), "main");
+	strcpy(r.components[0].name, "modem"); /* it would be started */
+	strcpy(r.components[1].name, "main");
+	judged(&d, &r, ERR_REFUSED);
 }
 
 static void a_refused_newest_leaves_the_next_one(void **state)
@@ -290,7 +398,7 @@ static void a_refused_newest_leaves_the_next_one(void **state)
 	policy_refuse(d.refused, &d.refused_count, &all[1].digest);
 	c = choose(&d, all, ARRAY_LEN(all));
 	assert_true(c.found);
-	assert_string_equal(c.release.id, "3");
+	assert_string_equal(c.packages[0].id, "3");
 	policy_done(&c);
 }
 
@@ -333,7 +441,7 @@ static void only_the_offered_release_is_taken(void **state)
 	d.offer_digest.bytes[0] = 3;
 	c = choose(&d, all, ARRAY_LEN(all));
 	assert_true(c.found);
-	assert_string_equal(c.release.id, "3");
+	assert_string_equal(c.packages[0].id, "3");
 	policy_done(&c);
 
 	/* A name with another content than signed is not listed. */
@@ -425,7 +533,7 @@ static void an_offer_that_is_closed_is_reached_over_its_stone(void **state)
 	d.offer_digest.bytes[0] = 9;
 	c = choose(&d, all, ARRAY_LEN(all));
 	assert_true(c.found);
-	assert_string_equal(c.release.id, "4");
+	assert_string_equal(c.packages[0].id, "4");
 	policy_done(&c);
 	way_done(&way);
 }
@@ -501,20 +609,21 @@ static void time_never_runs_behind_what_was_signed(void **state)
 static struct plan big_plan(void)
 {
 	return (struct plan){
-		.release = { .content_len = 1000000,
-			     .manifest_len = 1000,
-			     .entries = 10 },
-		.package_len = 500000,
+		.release = { .parts = { { .content_len = 1000000,
+					  .manifest_len = 1000,
+					  .entries = 10 } },
+			     .part_count = 1 },
+		.packages = { { .package_len = 500000 } },
 	};
 }
 
 static void room_is_judged_to_the_byte(void **state)
 {
 	struct plan p = big_plan();
-	uint64_t slot = slot_release_room(&p.release);
+	uint64_t slot = slot_part_room(&p.release.parts[0]);
 	struct room r = { .slot_bytes = slot,
 			  .slot_inodes = 100,
-			  .state_bytes = p.package_len + (1 << 20),
+			  .state_bytes = p.packages[0].package_len + (1 << 20),
 			  .state_inodes = 100 };
 	struct err e = { 0 };
 
@@ -526,7 +635,7 @@ static void room_is_judged_to_the_byte(void **state)
 	assert_ok(room_judge(&r, &p, &e));
 	r.state_bytes--;
 	assert_refused(room_judge(&r, &p, &e), ERR_SPACE);
-	r.spooled = 1;
+	r.spooled[0] = 1;
 	assert_ok(room_judge(&r, &p, &e));
 	r.slot_inodes = 10;
 	assert_refused(room_judge(&r, &p, &e), ERR_SPACE);
@@ -535,7 +644,7 @@ static void room_is_judged_to_the_byte(void **state)
 static void one_disk_must_hold_both(void **state)
 {
 	struct plan p = big_plan();
-	uint64_t slot = slot_release_room(&p.release);
+	uint64_t slot = slot_part_room(&p.release.parts[0]);
 	struct room r = { .slot_bytes = slot,
 			  .state_bytes = slot,
 			  .slot_inodes = 1000,
@@ -544,8 +653,39 @@ static void one_disk_must_hold_both(void **state)
 
 	(void)state;
 	assert_refused(room_judge(&r, &p, &e), ERR_SPACE);
-	r.slot_bytes += p.package_len + (1 << 20);
+	r.slot_bytes += p.packages[0].package_len + (1 << 20);
 	assert_ok(room_judge(&r, &p, &e));
+}
+
+static void room_is_for_all_components_together(void **state)
+{
+	struct plan p = big_plan();
+	struct room r = { .slot_inodes = 100,
+			  .state_bytes = 500007 + (1 << 20),
+			  .state_inodes = 100 };
+	struct err e = { 0 };
+
+	(void)state;
+	p.release.parts[1] = (struct slot_part){ .content_len = 3000 };
+	p.packages[1].package_len = 7;
+	p.release.part_count = 2;
+	r.slot_bytes = slot_part_room(&p.release.parts[0]) +
+		       slot_part_room(&p.release.parts[1]);
+	assert_ok(room_judge(&r, &p, &e));
+	r.slot_bytes--;
+	assert_refused(room_judge(&r, &p, &e), ERR_SPACE);
+	r.slot_bytes++;
+	r.state_bytes--;
+	assert_refused(room_judge(&r, &p, &e), ERR_SPACE);
+	r.spooled[1] = 1;
+	assert_ok(room_judge(&r, &p, &e));
+	/* One that has its own device takes none of that, but must fit. */
+	r.is_image[1] = true;
+	r.image_bytes[1] = 3000;
+	r.slot_bytes++; /* a record and its folder are counted amply */
+	assert_ok(room_judge(&r, &p, &e));
+	r.image_bytes[1] = 2999;
+	assert_refused(room_judge(&r, &p, &e), ERR_SPACE);
 }
 
 /* ---- pace ---------------------------------------------------------------- */
@@ -699,6 +839,13 @@ int main(void)
 		cmocka_unit_test(only_the_latest_refusals_are_remembered),
 		cmocka_unit_test(a_delta_needs_its_very_base),
 		cmocka_unit_test(the_newest_and_then_the_smallest_is_chosen),
+		cmocka_unit_test(
+			of_each_component_the_smallest_package_is_chosen),
+		cmocka_unit_test(
+			a_release_that_lacks_a_package_is_not_taken_in_part),
+		cmocka_unit_test(two_releases_of_one_number_are_never_mixed),
+		cmocka_unit_test(a_release_has_what_the_device_has_slots_for),
+		cmocka_unit_test(room_is_for_all_components_together),
 		cmocka_unit_test(a_refused_newest_leaves_the_next_one),
 		cmocka_unit_test(up_to_date_is_no_failure),
 		cmocka_unit_test(a_hindrance_is_said),

@@ -24,7 +24,9 @@ static void hold(struct device *d, enum slot which, uint64_t content_seq,
 				  .seq = content_seq,
 				  .content_seq = content_seq,
 				  .floor = floor,
-				  .entries = 1,
+				  .parts = { { .component = "main",
+					       .entries = 1 } },
+				  .part_count = 1,
 				  .deadline_sec = 30 };
 	struct err e = { 0 };
 

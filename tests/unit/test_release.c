@@ -109,6 +109,95 @@ static void assert_parse_refused(enum err_code code)
 	assert_parse_refused_saying(code, "");
 }
 
+/* As `make`, of two components. */
+static void make_two(const char *component)
+{
+	struct release r;
+	struct err e = { 0 };
+
+	fill(&r, PACKAGE_FULL);
+	r.component_count = 2;
+	strcpy(r.components[0].name, "main");
+	strcpy(r.components[1].name, "modem");
+	r.components[0].digest.bytes[0] = 8;
+	r.components[1].digest.bytes[0] = 9;
+	strcpy(r.component, component);
+	release_digest_of(r.components, 2, &r.digest);
+	assert_ok(release_path(&r, path, &e));
+	json_free(entry);
+	entry = release_format(&r);
+	pawl = (struct json *)(uintptr_t)json_get(json_get(entry, "custom"),
+						  "pawl");
+	release_done(&r);
+}
+
+static void of_several_components_each_entry_names_all(void **state)
+{
+	struct tuf_target t;
+	struct err e = { 0 };
+	struct release r;
+
+	(void)state;
+	make_two("modem");
+	t = target();
+	assert_string_equal(path, "gateway/2026.11/modem-full.pawl");
+	assert_ok(release_parse(&t, &r, &e));
+	assert_int_equal(r.component_count, 2);
+	assert_string_equal(r.components[0].name, "main");
+	assert_int_equal(r.content_digest.bytes[0], 9);
+	assert_false(sha256_equal(&r.digest, &r.content_digest));
+	assert_true(release_has_component(&r, "main"));
+	assert_false(release_has_component(&r, "fpga"));
+	release_done(&r);
+	make(PACKAGE_FULL);
+	t = target();
+	assert_ok(release_parse(&t, &r, &e));
+	assert_int_equal(r.component_count, 0);
+	assert_true(sha256_equal(&r.digest, &r.content_digest));
+	assert_true(release_has_component(&r, "main"));
+	release_done(&r);
+}
+
+static struct json *components(void)
+{
+	return (struct json *)(uintptr_t)json_get(pawl, "components");
+}
+
+static struct json *component(size_t i)
+{
+	return (struct json *)(uintptr_t)json_at(components(), i);
+}
+
+static void a_list_of_components_that_lies_is_refused(void **state)
+{
+	struct json *one;
+
+	(void)state;
+	make_two("main");
+	json_set_text(component(1), "name", "radio"); /* digest is of modem */
+	assert_parse_refused_saying(ERR_FORMAT, "digest is not theirs");
+	make_two("main");
+	json_set_text(component(1), "name", "main");
+	assert_parse_refused_saying(ERR_FORMAT, "twice");
+	make_two("main");
+	json_set_text(component(0), "name", "../x");
+	assert_parse_refused(ERR_FORMAT);
+	make_two("main");
+	json_set_text(component(0), "more", "x");
+	assert_parse_refused(ERR_FORMAT);
+	make_two("fpga");
+	assert_parse_refused_saying(ERR_FORMAT, "none of them");
+	make_two("main");
+	one = json_new_array();
+	json_add(one, json_clone(component(0)));
+	json_set(pawl, "components", one);
+	assert_parse_refused(ERR_LIMIT);
+	make_two("main");
+	for (size_t i = 2; i <= RELEASE_COMPONENTS_MAX; i++)
+		json_add(components(), json_clone(component(0)));
+	assert_parse_refused(ERR_LIMIT);
+}
+
 static void a_full_release_survives_the_round_trip(void **state)
 {
 	struct tuf_target t;
@@ -730,6 +819,8 @@ static void encryption_is_of_a_known_kind_and_complete(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		TEST(of_several_components_each_entry_names_all),
+		TEST(a_list_of_components_that_lies_is_refused),
 		TEST(a_full_release_survives_the_round_trip),
 		TEST(the_way_to_a_release_survives_the_round_trip),
 		TEST(a_way_that_leads_nowhere_is_refused),

@@ -39,7 +39,7 @@ static void the_least_is_enough(void **state)
 	assert_ok(parse(GOOD, &c, &e));
 	assert_string_equal(c.product, "gateway");
 	assert_int_equal(c.environment, ENV_LAB);
-	assert_int_equal(c.attributes, TREE_APP);
+	assert_int_equal(c.slots[0].attributes, TREE_APP);
 	assert_int_equal(c.interval_sec, 3600);
 	assert_int_equal(c.retry_min_sec, 120);
 	assert_int_equal(c.retry_max_sec, 3600);
@@ -98,14 +98,14 @@ static void image_slots_are_two_places_and_a_boot_loader(void **state)
 
 	(void)state;
 	assert_ok(parse(GOOD IMAGE LOADER, &c, &e));
-	assert_int_equal(c.kind, SLOT_IMAGE);
-	assert_int_equal(settings_content(&c), PACKAGE_IMAGE);
-	assert_string_equal(c.slot_b, "/dev/mmcblk0p3");
+	assert_int_equal(c.slots[0].kind, SLOT_IMAGE);
+	assert_int_equal(settings_content(&c.slots[0]), PACKAGE_IMAGE);
+	assert_string_equal(c.slots[0].b, "/dev/mmcblk0p3");
 	assert_string_equal(c.slot_root, "/");
 	settings_done(&c);
 	assert_ok(parse(GOOD "[slot]\nkind = file\n", &c, &e));
-	assert_int_equal(c.kind, SLOT_FILE);
-	assert_int_equal(settings_content(&c), PACKAGE_IMAGE);
+	assert_int_equal(c.slots[0].kind, SLOT_FILE);
+	assert_int_equal(settings_content(&c.slots[0]), PACKAGE_IMAGE);
 	settings_done(&c);
 	refuse(GOOD "[slot]\nkind = file\nattributes = system\n");
 	refuse(GOOD "[slot]\nkind = file\na = /x\nb = /y\n");
@@ -116,6 +116,48 @@ static void image_slots_are_two_places_and_a_boot_loader(void **state)
 	refuse(GOOD LOADER "[slot]\nkind = image\na = /x\nb = y\n");
 	refuse(GOOD IMAGE LOADER "[slot]\nroot = here\n");
 	refuse(GOOD "[slot]\nb = /dev/mmcblk0p3\n");
+}
+
+static void further_slots_have_names(void **state)
+{
+	struct settings c;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(parse(GOOD "[slot modem]\nkind = file\n"
+			     "[slot web]\n[poll]\ninterval = 60\n"
+			     "[slot modem]\n",
+			&c, &e));
+	assert_int_equal(c.slot_count, 3);
+	assert_string_equal(c.slots[0].component, "main");
+	assert_int_equal(c.slots[0].kind, SLOT_TREE);
+	assert_string_equal(c.slots[1].component, "modem");
+	assert_int_equal(c.slots[1].kind, SLOT_FILE);
+	assert_int_equal(c.slots[2].kind, SLOT_TREE);
+	assert_int_equal(settings_slot_of(&c, "web"), 2);
+	assert_int_equal(settings_slot_of(&c, "none"), 3);
+	settings_done(&c);
+	assert_ok(parse(GOOD "[slot]\ncomponent = app\n", &c, &e));
+	assert_int_equal(settings_slot_of(&c, "app"), 0);
+	assert_int_equal(settings_slot_of(&c, "main"), 1);
+	settings_done(&c);
+	assert_ok(parse(GOOD, &c, &e));
+	assert_int_equal(settings_slot_of(&c, "whatever"), 0);
+	settings_done(&c);
+	/* A device that the loader need not know. */
+	assert_ok(parse(GOOD "[slot fpga]\nkind = image\na = /x\nb = /y\n", &c,
+			&e));
+	assert_string_equal(c.slots[1].b, "/y");
+	settings_done(&c);
+	refuse(GOOD "[slot main]\n"); /* twice the same */
+	refuse(GOOD "[slot ../x]\n");
+	refuse(GOOD "[slot ]\n");
+	refuse(GOOD "[slot a]\n[slot b]\n[slot c]\n[slot d]\n");
+	refuse(GOOD "[slot x]\npath = /elsewhere\n");
+	refuse(GOOD "[slot x]\nkind = file\nattributes = app\n");
+	refuse(GOOD "[slot x]\nkind = image\na = /x\nb = /y\n"
+		    "[slot y]\nkind = image\na = /z\nb = /x\n");
+	refuse(GOOD "[slot]\ncomponent = No/Name\n");
 }
 
 static void plain_http_and_unpinned_servers_are_refused(void **state)
@@ -160,6 +202,7 @@ int main(void)
 		cmocka_unit_test(everything_is_read),
 		cmocka_unit_test(what_is_missing_or_wrong_is_refused),
 		cmocka_unit_test(image_slots_are_two_places_and_a_boot_loader),
+		cmocka_unit_test(further_slots_have_names),
 		cmocka_unit_test(plain_http_and_unpinned_servers_are_refused),
 		cmocka_unit_test(local_programs_are_absolute_paths),
 		cmocka_unit_test(a_file_that_others_may_write_is_refused),

@@ -6,7 +6,7 @@
 
 static struct box box;
 static char path_a[256], path_b[256];
-static struct settings config;
+static struct settings_slot config;
 
 static int setup(void **state)
 {
@@ -16,7 +16,7 @@ static int setup(void **state)
 	(void)snprintf(path_b, sizeof(path_b), "%s/b", box.path);
 	put_file(box.dir, "a", "what runs", 0644);
 	put_file(box.dir, "b", "what does not", 0644);
-	config = (struct settings){ .slot_a = path_a, .slot_b = path_b };
+	config = (struct settings_slot){ .a = path_a, .b = path_b };
 	return 0;
 }
 
@@ -75,7 +75,7 @@ static void what_is_no_place_for_an_image_is_refused(void **state)
 	assert_ok(fs_remove(box.dir, "b", &e));
 	refuse(ERR_NOT_FOUND); /* nothing there, and nothing is made */
 	assert_int_equal(count_names(box.dir), 1);
-	config.slot_b = null;
+	config.b = null;
 	refuse(ERR_REFUSED);
 }
 

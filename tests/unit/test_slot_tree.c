@@ -51,7 +51,8 @@ static const struct slot_release sample = {
 	.seq = 1,
 	.content_seq = 1,
 	.digest = { { 1 } },
-	.entries = 1,
+	.parts = { { .component = "main", .entries = 1 } },
+	.part_count = 1,
 	.deadline_sec = 30,
 };
 
@@ -61,7 +62,8 @@ static void fill(const struct slot_tree *t, enum slot s)
 	int fd = -1;
 
 	assert_ok(slot_tree_empty(t, s, &e));
-	assert_ok(slot_tree_new_manifest(t, s, &fd, &e));
+	assert_ok(slot_tree_make(t, s, NULL, &e));
+	assert_ok(slot_tree_new_manifest(t, s, NULL, &fd, &e));
 	fs_close(&fd);
 	assert_ok(slot_link_prepare(t->dirfd, &e));
 	assert_ok(slot_tree_seal(t, s, &sample, &e));
@@ -188,6 +190,36 @@ static void a_slot_without_its_record_is_unfinished(void **state)
 	assert_false(found);
 }
 
+/* One record speaks for all of them, and goes first. */
+static void further_components_go_with_the_slot(void **state)
+{
+	struct slot_release both = sample, got;
+	struct place *p = *state;
+	struct err e = { 0 };
+	struct stat st;
+	bool found = false;
+	int fd = -1;
+
+	strcpy(both.parts[1].component, "modem");
+	both.part_count = 2;
+	assert_ok(slot_tree_empty(&p->slots, SLOT_B, &e));
+	assert_ok(slot_tree_make(&p->slots, SLOT_B, NULL, &e));
+	assert_ok(slot_tree_make(&p->slots, SLOT_B, "modem", &e));
+	assert_ok(slot_tree_new_manifest(&p->slots, SLOT_B, "modem", &fd, &e));
+	fs_close(&fd);
+	assert_ok(slot_tree_folder(&p->slots, SLOT_B, "modem", &fd, &e));
+	fs_close(&fd);
+	assert_ok(fs_stat(p->slots.dirfd, "b/parts/modem/tree", &st, &e));
+	assert_ok(slot_tree_seal(&p->slots, SLOT_B, &both, &e));
+	assert_ok(slot_tree_release(&p->slots, SLOT_B, &got, &found, &e));
+	assert_true(found);
+	assert_int_equal(got.part_count, 2);
+	assert_string_equal(got.parts[1].component, "modem");
+	assert_ok(slot_tree_empty(&p->slots, SLOT_B, &e));
+	assert_refused(fs_stat(p->slots.dirfd, "b/parts", &st, &e),
+		       ERR_NOT_FOUND);
+}
+
 static void an_inactive_slot_full_of_rubbish_is_emptied(void **state)
 {
 	struct place *p = *state;
@@ -221,6 +253,7 @@ int main(void)
 		AT_PLACE(the_slot_that_runs_is_never_emptied),
 		AT_PLACE(a_foreign_link_is_not_touched),
 		AT_PLACE(a_slot_without_its_record_is_unfinished),
+		AT_PLACE(further_components_go_with_the_slot),
 		AT_PLACE(an_inactive_slot_full_of_rubbish_is_emptied),
 	};
 

@@ -106,7 +106,7 @@ static int setup(void **state)
 			      .manifest_len = manifest.len,
 			      .entries = 3,
 			      .content_len = strlen(ONE TWO) };
-	sha256_of(buf_slice(&manifest), &r.digest);
+	sha256_of(buf_slice(&manifest), &r.content_digest);
 	return 0;
 }
 
@@ -205,7 +205,7 @@ static void the_last_file_must_be_whole(void **state)
 	r.manifest_len = manifest.len;
 	r.entries = 1;
 	r.content_len = strlen(ONE);
-	sha256_of(buf_slice(&manifest), &r.digest);
+	sha256_of(buf_slice(&manifest), &r.content_digest);
 	assert_ok(begin());
 	assert_ok(tree_flow_next(flow, &e));
 	assert_ok(data("on"));

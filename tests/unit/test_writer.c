@@ -23,7 +23,7 @@ struct place {
 	char path[64];
 	int dirfd;
 	struct checker_setup setup;
-	struct plan plan;
+	struct message_apply apply;
 };
 
 static void make_manifest(struct place *p)
@@ -42,8 +42,8 @@ static void make_manifest(struct place *p)
 	assert_ok(tree_add(&manifest, &file, &e));
 	assert_ok(fs_replace_file(p->dirfd, "manifest", buf_slice(&manifest),
 				  0644, &e));
-	sha256_of(buf_slice(&manifest), &p->plan.release.digest);
-	p->plan.release.manifest_len = manifest.len;
+	sha256_of(buf_slice(&manifest), &p->apply.part.digest);
+	p->apply.part.manifest_len = manifest.len;
 	buf_done(&manifest);
 }
 
@@ -56,10 +56,11 @@ static int make_place(void **state)
 	(void)snprintf(p->path, sizeof(p->path), "/tmp/pawl-writer.XXXXXX");
 	if (!mkdtemp(p->path))
 		return -1;
-	p->plan.content = PACKAGE_TREE;
-	p->plan.attributes = TREE_APP;
-	p->plan.kind = PACKAGE_FULL;
-	p->plan.head_len = p->plan.package_len = PACKAGE_HEADER_LEN;
+	p->apply.package.content = PACKAGE_TREE;
+	p->apply.package.attributes = TREE_APP;
+	p->apply.package.kind = PACKAGE_FULL;
+	p->apply.package.head_len = PACKAGE_HEADER_LEN;
+	p->apply.package.package_len = PACKAGE_HEADER_LEN;
 	assert_ok(fs_open_dir(p->path, &p->dirfd, &e));
 	make_manifest(p);
 	assert_ok(fs_mkdir(p->dirfd, "tree", 0755, &e));
@@ -91,7 +92,7 @@ static int remove_place(void **state)
 /* As install does it: a fresh process, one question, one answer. */
 static int read_back(struct place *p, struct err *e)
 {
-	struct message m = { .kind = MESSAGE_APPLY, .plan = p->plan };
+	struct message m = { .kind = MESSAGE_APPLY, .apply = p->apply };
 	const struct worker_task task = {
 		.name = "checker",
 		.run = checker_run,
@@ -141,7 +142,7 @@ static void every_flipped_byte_is_found(void **state)
 		assert_refused(read_back(p, &e), ERR_UNTRUSTED);
 		flip(p, "tree/file", at);
 	}
-	for (uint64_t at = 0; at < p->plan.release.manifest_len; at += 11) {
+	for (uint64_t at = 0; at < p->apply.part.manifest_len; at += 11) {
 		flip(p, "manifest", at);
 		assert_refused(read_back(p, &e), ERR_UNTRUSTED);
 		flip(p, "manifest", at);
