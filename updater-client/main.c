@@ -2,6 +2,7 @@
 /* The device's side: commands, their options, and what they print. */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/signalfd.h>
 
 #include "common/fs.h"
@@ -11,6 +12,7 @@
 #include "common/utc.h"
 #include "updater-client/advice.h"
 #include "updater-client/daemon.h"
+#include "updater-client/doctor.h"
 #include "updater-client/identity.h"
 #include "updater-client/install.h"
 #include "updater-client/join.h"
@@ -301,6 +303,51 @@ static int cmd_status(int argc, char **argv, struct err *e)
 	return rc;
 }
 
+static int diagnosis_to_json(const struct diagnosis *d, struct err *e)
+{
+	struct json *j = json_new_object();
+
+	json_set_int(j, "v", 1);
+	json_set_text(j, "result", finding_grade_name(diagnosis_worst(d)));
+	json_set(j, "checks", diagnosis_json(d));
+	return print_json(j, e);
+}
+
+static int print_diagnosis(const struct diagnosis *d, struct err *e)
+{
+	struct buf out = BUF_INIT(OUTPUT_MAX);
+	int rc = diagnosis_print(d, &out, e);
+
+	if (rc == 0)
+		(void)fputs(buf_text(&out), stdout);
+	buf_done(&out);
+	return rc;
+}
+
+static int cmd_doctor(int argc, char **argv, struct err *e)
+{
+	struct common c = COMMON_INIT;
+	struct doctor_options options = { 0 };
+	struct diagnosis *d = mem_alloc(1, sizeof(*d));
+	const struct opt opts[] = {
+		COMMON_OPTS(&c),
+		OPT_FLAG("offline", &options.offline, "do not ask the server"),
+		OPT_END,
+	};
+	int rc = begin(argc, argv, opts, &c, e);
+
+	options.config_path = c.config_path;
+	if (rc == 0)
+		rc = doctor_run(&c.config, &options, c.stop_fd, d, e);
+	if (rc == 0)
+		rc = c.json ? diagnosis_to_json(d, e) : print_diagnosis(d, e);
+	if (rc == 0)
+		rc = diagnosis_verdict(d, e);
+	free(d);
+	end(&c);
+	return rc;
+}
+
 static int cmd_daemon(int argc, char **argv, struct err *e)
 {
 	struct common c = COMMON_INIT;
@@ -383,6 +430,8 @@ int main(int argc, char **argv)
 		  cmd_rollback },
 		{ "status", "", "what runs, why, and what happened before",
 		  cmd_status },
+		{ "doctor", "[--offline]",
+		  "can this device update, switch and come back?", cmd_doctor },
 		{ "daemon", "", "check and update from time to time",
 		  cmd_daemon },
 	};
