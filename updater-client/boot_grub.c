@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * GRUB's environment block, a file of its own. It is replaced by one rename.
- * GRUB itself can only write over the block in place, and treats a damaged one
- * as empty: so do we, and the next switch makes it anew.
+ * GRUB's environment block, a file of its own. GRUB treats a damaged one as
+ * empty: so do we, and the next switch makes it anew.
+ *
+ * It is written over in place, as GRUB does it. A file that a rename put there
+ * would after a power cut be found by Linux, which replays the journal of the
+ * file system, but not by GRUB, which does not: that would read the old record,
+ * and count in blocks that may belong to another file by then. The change is
+ * one sector (grubenv.h), so it is all or nothing.
  */
 #include "updater-client/boot.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 #include "common/fs.h"
@@ -67,6 +73,21 @@ static int grub_read(const struct boot *b, struct boot_record *out,
 	return rc;
 }
 
+static int write_sector(int dirfd, const char *name, size_t offset,
+			const uint8_t to[GRUBENV_LEN], struct err *e)
+{
+	const struct slice sector = { to + offset, GRUBENV_SECTOR };
+	int fd = -1;
+	int rc = fs_open(dirfd, name, O_WRONLY, &fd, e);
+
+	if (rc == 0)
+		rc = fs_write_at(fd, offset, sector, e);
+	if (rc == 0)
+		rc = fs_sync(fd, e);
+	fs_close(&fd);
+	return rc ? err_in(e, "the GRUB environment block") : 0;
+}
+
 static int grub_write(const struct boot *b, const struct boot_record *r,
 		      struct err *e)
 {
@@ -74,6 +95,7 @@ static int grub_write(const struct boot *b, const struct boot_record *r,
 	struct boot_values values = { 0 };
 	uint8_t to[GRUBENV_LEN];
 	const char *name;
+	size_t offset;
 	int dirfd = -1;
 	int rc = -1;
 
@@ -83,8 +105,13 @@ static int grub_write(const struct boot *b, const struct boot_record *r,
 	boot_values_from(r, &values);
 	if (grubenv_update(buf_slice(&block), &values, to, e))
 		goto out;
-	rc = fs_replace_file(dirfd, name, (struct slice){ to, sizeof(to) },
-			     0644, e);
+	/* A new block, and one that others filled otherwise, is put there once.
+	 */
+	if (grubenv_one_sector(buf_slice(&block), to, &offset))
+		rc = write_sector(dirfd, name, offset, to, e);
+	else
+		rc = fs_replace_file(dirfd, name,
+				     (struct slice){ to, sizeof(to) }, 0644, e);
 out:
 	buf_done(&block);
 	fs_close(&dirfd);

@@ -5,6 +5,10 @@
 
 #define SIGNATURE "# GRUB Environment Block\n"
 
+/* Our lines with every value set: all the room that they will ever take. */
+#define OURS_LEN                                                               \
+	strlen("pawl_slot=a\npawl_back=a\npawl_left=3\npawl_failed=a\n")
+
 /* Length of the line at the start without its end; -1 if it never ends. */
 static long line_len(struct slice in)
 {
@@ -106,6 +110,20 @@ static int keep_line(void *ctx, struct slice line, struct err *e)
 	return buf_add(to, line, e) || buf_add(to, slice_of("\n"), e) ? -1 : 0;
 }
 
+/* Up to the next sector, if ours may grow beyond this one: one comment. */
+static int add_padding(struct buf *to, struct err *e)
+{
+	const size_t room = GRUBENV_SECTOR - to->len % GRUBENV_SECTOR;
+
+	if (room >= OURS_LEN)
+		return 0;
+	/* It is no comment without its sign, if there is room for one byte. */
+	for (size_t left = room > 2 ? room : 2; left > 0; left--)
+		if (buf_add(to, slice_of(left > 1 ? "#" : "\n"), e))
+			return -1;
+	return 0;
+}
+
 static int add_ours(struct buf *to, const struct boot_values *values,
 		    struct err *e)
 {
@@ -130,6 +148,8 @@ int grubenv_update(struct slice old, const struct boot_values *values,
 	if (rc == 0 && old.len > 0)
 		rc = each_line(old, keep_line, &to, e);
 	if (rc == 0)
+		rc = add_padding(&to, e);
+	if (rc == 0)
 		rc = add_ours(&to, values, e);
 	if (rc) {
 		err_set(e, ERR_SPACE,
@@ -142,4 +162,18 @@ int grubenv_update(struct slice old, const struct boot_values *values,
 out:
 	buf_done(&to);
 	return rc;
+}
+
+bool grubenv_one_sector(struct slice old, const uint8_t to[GRUBENV_LEN],
+			size_t *offset)
+{
+	bool first, second;
+
+	if (old.len != GRUBENV_LEN)
+		return false;
+	first = memcmp(old.ptr, to, GRUBENV_SECTOR) != 0;
+	second = memcmp(old.ptr + GRUBENV_SECTOR, to + GRUBENV_SECTOR,
+			GRUBENV_SECTOR) != 0;
+	*offset = second ? GRUBENV_SECTOR : 0;
+	return !first || !second;
 }

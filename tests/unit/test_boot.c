@@ -134,6 +134,22 @@ static void a_damaged_grubenv_is_made_anew(void **state)
 	assert_record(f, &on_a);
 }
 
+/* GRUB reads what a journal has not brought to its place yet. */
+static void a_grubenv_is_written_where_it_lies(void **state)
+{
+	struct fixture *f = *state;
+	struct stat before, after;
+	struct err e = { 0 };
+
+	use(f, CONTROL_GRUB, "grubenv");
+	assert_ok(boot_write(&f->boot, &on_a, &e));
+	assert_ok(fs_stat(f->dirfd, "grubenv", &before, &e));
+	assert_ok(boot_write(&f->boot, &try_b, &e));
+	assert_ok(fs_stat(f->dirfd, "grubenv", &after, &e));
+	assert_int_equal(after.st_ino, before.st_ino);
+	assert_record(f, &try_b);
+}
+
 static void a_grubenv_that_is_a_link_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -316,6 +332,7 @@ int main(void)
 		WITH_FOLDER(starts_are_counted_beside_the_link),
 		WITH_FOLDER(a_mark_counts_for_what_is_current_alone),
 		WITH_FOLDER(a_damaged_grubenv_is_made_anew),
+		WITH_FOLDER(a_grubenv_is_written_where_it_lies),
 		WITH_FOLDER(a_grubenv_that_is_a_link_is_refused),
 		WITH_FOLDER(every_torn_environment_is_old_or_new),
 		WITH_FOLDER(two_damaged_copies_are_refused_and_kept),
