@@ -15,6 +15,7 @@ enum kind {
 	NAMES,  /* an array */
 	ID,     /* of a device */
 	LIMIT,  /* 64 bits, as hex */
+	POINT,  /* a public key itself, uncompressed */
 	DIGEST, /* SHA-256, also of keys, certificates and texts */
 };
 
@@ -153,6 +154,12 @@ static const struct act acts[AUDIT_ACTS] = {
 	[AUDIT_LOG_REPLAY] = { "log-replay",
 			       true,
 			       { { "first", NUMBER }, { "count", NUMBER } } },
+	[AUDIT_LOG_KEY] = { "log-key",
+			    true,
+			    { { "from", DIGEST },
+			      { "key", DIGEST },
+			      { "point", POINT },
+			      { "lost", NUMBER } } },
 	[AUDIT_ROLLOUT_COMPLETE] = { "rollout-complete",
 				     true,
 				     { { "rollout", NAME } } },
@@ -265,7 +272,7 @@ static int check_names(const struct json *object, const char *name,
 static int check_object(const struct json *objects, const struct object *o,
 			struct err *e)
 {
-	uint8_t bytes[SHA256_LEN];
+	uint8_t bytes[EC_POINT_LEN];
 	int64_t number;
 
 	switch (o->kind) {
@@ -280,6 +287,8 @@ static int check_object(const struct json *objects, const struct object *o,
 		return json_get_hex(objects, o->name, bytes, DEVICE_ID_LEN, e);
 	case LIMIT:
 		return json_get_hex(objects, o->name, bytes, 8, e);
+	case POINT:
+		return json_get_hex(objects, o->name, bytes, EC_POINT_LEN, e);
 	case DIGEST:
 		break;
 	}

@@ -18,6 +18,7 @@ int command_person_revoke(int argc, char **argv, struct err *e);
 int command_tls_next_ca(int argc, char **argv, struct err *e);
 int command_tls_switch_ca(int argc, char **argv, struct err *e);
 /* Needs neither a server nor its folder. */
+int command_audit_rotate(int argc, char **argv, struct err *e);
 int command_audit_replay(int argc, char **argv, struct err *e);
 int command_audit_verify(int argc, char **argv, struct err *e);
 

@@ -58,6 +58,8 @@ MODULES = [
     ("common/keybox.c", "keybox recipients"),
     ("update-server/orders.c", "server_orders"),
     ("update-server/rights.c", "rights"),
+    ("update-server/audit_keys.c", "audit_keys"),
+    ("update-server/audit_checkpoint.c", "audit audit_keys"),
     ("updater-client/cohort.c", "cohort"),
     ("updater-client/twin.c", "twin floor_record"),
     ("updater-client/journal.c", "journal"),
