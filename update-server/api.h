@@ -151,6 +151,10 @@ bool api_found(struct server_api *api, struct score_facts *found,
 struct json *api_device_row(struct server_api *api,
 			    const struct store_device *d);
 
+/* The device that a body's "replaces" names, if it has one. */
+int api_get_successor(const struct json *j, struct store_successor *out,
+		      struct err *e) NODISCARD;
+
 /* {"v":1}, to be filled in. */
 struct json *api_answer(void);
 

@@ -118,6 +118,7 @@ static const struct act acts[AUDIT_ACTS] = {
 	[AUDIT_DEVICE_QUARANTINE] = { "device-quarantine",
 				      true,
 				      { { "device", ID }, { "key", DIGEST } } },
+	[AUDIT_DEVICE_TWIN] = { "device-twin", true, { { "device", ID } } },
 	[AUDIT_DEVICE_RELEASE] = { "device-release",
 				   false,
 				   { { "device", ID } } },

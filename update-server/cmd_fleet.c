@@ -23,12 +23,14 @@ int command_device_waiting(int argc, char **argv, struct err *e)
 
 static int decide(int argc, char **argv, bool approve, struct err *e)
 {
-	const char *cohort = NULL;
+	const char *cohort = NULL, *replaces = NULL;
 	struct ui u = { 0 };
 	const struct opt opts[] = {
 		UI_OPTIONS(&u),
-		/* Only who approves has it. */
+		/* Only who approves has these. */
 		OPT_TEXT("cohort", "C", &cohort, "the cohort it joins"),
+		OPT_TEXT("replaces", "DEVICE", &replaces,
+			 "it takes this device's place"),
 		OPT_END,
 	};
 	char code[WIRE_JOIN_CODE_LEN + 1];
@@ -37,10 +39,11 @@ static int decide(int argc, char **argv, bool approve, struct err *e)
 
 	if (ui_start(&u, argc, argv, opts, 1, e))
 		goto out;
-	if (approve == !cohort) {
+	if (approve == !cohort || (!approve && replaces)) {
 		(void)err_set(e, ERR_USAGE,
 			      approve ? "--cohort is needed"
-				      : "--cohort is for who approves");
+				      : "--cohort and --replaces are for who "
+					"approves");
 		goto out;
 	}
 	if (wire_parse_join_code(slice_of(u.operands[0]), code, e)) {
@@ -51,6 +54,8 @@ static int decide(int argc, char **argv, bool approve, struct err *e)
 	json_set_text(body, "code", code);
 	if (approve)
 		json_set_text(body, "cohort", cohort);
+	if (replaces)
+		json_set_text(body, "replaces", replaces);
 	rc = ui_act(&u,
 		    approve ? "/v1/people/device-approve"
 			    : "/v1/people/device-deny",
@@ -272,11 +277,12 @@ int command_cohort_list(int argc, char **argv, struct err *e)
 
 int command_server_status(int argc, char **argv, struct err *e)
 {
-	static const char *const fields[] = { "version", "environment",
-					      "started", "root",
-					      "targets", "timestamp_expires",
-					      "devices", "revoked",
-					      "log",     NULL };
+	static const char *const fields[] = {
+		"version", "environment", "started",
+		"root",    "targets",     "timestamp_expires",
+		"devices", "revoked",     "quarantined",
+		"log",     NULL
+	};
 	struct ui u = { 0 };
 	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
 	struct json *answer = NULL;

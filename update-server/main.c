@@ -47,7 +47,7 @@ static const struct command commands[] = {
 	  "an unused claim code is no longer good", command_token_revoke },
 	{ "device waiting", "", "who asks to join without a claim code",
 	  command_device_waiting },
-	{ "device approve", "CODE --cohort C",
+	{ "device approve", "CODE --cohort C [--replaces DEVICE]",
 	  "let in the device that shows this code", command_device_approve },
 	{ "device deny", "CODE", "keep it out", command_device_deny },
 	{ "device list", "[--where SELECTOR] [--lacks CVE]", "who runs what",

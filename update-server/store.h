@@ -113,6 +113,13 @@ struct store_claim {
 	int64_t expires; /* 0: counted from its batch's activation on */
 };
 
+/* A board that was reset, or got a new one, enrols anew: which identity ends
+ * with that, as retired. */
+struct store_successor {
+	bool replaces;
+	struct device_id replaced;
+};
+
 /* Codes that were made, are shipped, and are withdrawn together. */
 struct store_batch {
 	int64_t id; /* of its first code; the others follow it */
@@ -126,6 +133,7 @@ struct store_batch {
 	int64_t activated; /* 0: not yet */
 	int64_t life;      /* seconds from then on; 0: `expires` was given */
 	int64_t expires;   /* 0: not known before it is activated */
+	struct store_successor successor; /* of a batch of one alone */
 	/* Filled in by store_batch_each(). */
 	uint64_t used, revoked;
 	uint64_t refused[CLAIM_REFUSALS];
@@ -172,6 +180,8 @@ struct store_device {
 	uint32_t interval_sec;
 	char updater[RELEASE_VERSION_MAX + 1];
 	int64_t enrolled, last_seen; /* 0: never */
+	/* Filled in by store_enrol(), from claim or approval. */
+	struct store_successor successor;
 	/* Only store_device_each() says how its newest attempt stands. */
 	bool has_attempt;
 	enum attempt_state attempt;
@@ -240,6 +250,7 @@ int store_waiting_each(struct store *s, int64_t now,
 /* Who compared the code lets it in, or keeps it out. ERR_NOT_FOUND: it does not
  * wait (any more); ERR_CONFLICT: it was decided before. */
 int store_waiting_approve(struct store *s, const char *code, const char *cohort,
+			  const struct store_successor *successor,
 			  const struct audit_by *by, struct err *e) NODISCARD;
 int store_waiting_deny(struct store *s, const char *code,
 		       const struct audit_by *by, struct err *e) NODISCARD;
@@ -303,6 +314,19 @@ int store_renew(struct store *s, const struct store_renewal *r,
 /* Out of quarantine: of its two next keys the one that came first stands. */
 int store_device_release(struct store *s, const struct device_id *id,
 			 const struct audit_by *by, struct err *e) NODISCARD;
+
+/*
+ * Does this check-in, of a device as it was found before, show that the
+ * identity speaks from a second board? A number of a start of the board that
+ * comes back after another one, twice, says so, for a board never has one
+ * again; so does an activation counter that falls a second time. Then the
+ * identity is in quarantine, on the disk, and *twin is true.
+ */
+int store_device_twin(struct store *s, const struct store_device *d,
+		      const struct wire_checkin *m, const struct audit_by *by,
+		      bool *twin, struct err *e) NODISCARD;
+int store_quarantine_count(struct store *s, uint64_t *count,
+			   struct err *e) NODISCARD;
 
 /*
  * Take in what runs on a device. Written at once if it changed; a mere sign of

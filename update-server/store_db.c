@@ -141,6 +141,15 @@ static const char *const schema[] = {
 	"ALTER TABLE person ADD COLUMN share INTEGER NOT NULL DEFAULT 10000;"
 	"UPDATE person SET role = 'admin operator officer'"
 	" WHERE role = 'admin';",
+
+	/* What tells two boards of one identity: store_twin. */
+	"ALTER TABLE device ADD COLUMN boots BLOB;"
+	"ALTER TABLE device ADD COLUMN returns INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE device ADD COLUMN drops INTEGER NOT NULL DEFAULT 0;",
+
+	/* Which device a new identity takes the place of. */
+	"ALTER TABLE claim ADD COLUMN replaces BLOB;"
+	"ALTER TABLE waiting ADD COLUMN replaces BLOB;",
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)

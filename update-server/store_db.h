@@ -65,6 +65,15 @@ int store_claim_take_locked(struct store *s, const struct sha256 *claim,
 /* Inside a transaction: use up an approval. Fills in the device's cohort. */
 int store_waiting_take_locked(struct store *s, struct store_device *d,
 			      int64_t now, struct err *e) NODISCARD;
+/* ERR_NOT_FOUND, ERR_CONFLICT unless who is to be replaced is of this kind and
+ * still belongs to the fleet. */
+int store_successor_check_locked(struct store *s,
+				 const struct store_successor *successor,
+				 const char *product, const char *model,
+				 struct err *e) NODISCARD;
+struct sql_value store_successor_value(const struct store_successor *successor);
+void store_successor_read(struct sql_query *q, int column,
+			  struct store_successor *out);
 /* Start a batch's life, unless it has. */
 int store_batch_start_locked(struct store *s, int64_t id, int64_t now,
 			     struct err *e) NODISCARD;

@@ -179,6 +179,7 @@ static replay_act *const acts[AUDIT_ACTS] = {
 	[AUDIT_DEVICE_ENROL] = add_device,
 	[AUDIT_DEVICE_RENEW] = renew_device,
 	[AUDIT_DEVICE_QUARANTINE] = quarantine,
+	[AUDIT_DEVICE_TWIN] = quarantine,
 	[AUDIT_DEVICE_RELEASE] = release,
 	[AUDIT_DEVICE_REVOKE] = revoke,
 	[AUDIT_DEVICE_RETIRE] = retire,
