@@ -41,6 +41,8 @@ struct server_api {
 	pthread_mutex_t publishing;
 	/* One change of the operators' orders at a time. */
 	pthread_mutex_t ordering;
+	/* One report over an air gap at a time. */
+	pthread_mutex_t reporting;
 	/* Reading an attempt, judging and saving it is one step. */
 	pthread_mutex_t attempts;
 	/* Enrolments that failed, all together: guessing is slow for all. */
@@ -193,6 +195,8 @@ api_handler api_checkin, api_report;
 api_handler api_envelope_get, api_envelopes_put, api_envelopes_get,
 	api_registry, api_registry_more;
 api_handler api_score_get, api_device_find;
+api_handler api_report_export, api_report_get, api_outpost_add,
+	api_outpost_report, api_outpost_list, api_outpost_show;
 api_handler api_renew, api_renewed;
 api_handler api_status, api_payload_head, api_payload_put, api_metadata_put,
 	api_publish, api_bundle;

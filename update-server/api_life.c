@@ -76,6 +76,15 @@ const struct route server_routes[] = {
 	{ PEOPLE, METHOD_GET, P "history/", 0, ROUTE_PLAIN, api_history },
 	{ PEOPLE, METHOD_GET, P "list/", 0, ROUTE_PLAIN, api_list },
 
+	{ PEOPLE, METHOD_POST, P "report-export", SMALL_BODY, ROUTE_PLAIN,
+	  api_report_export },
+	{ PEOPLE, METHOD_GET, P "report/", 0, ROUTE_PLAIN, api_report_get },
+	{ PEOPLE, METHOD_POST, P "outpost-add", SMALL_BODY, ROUTE_PLAIN,
+	  api_outpost_add },
+	{ PEOPLE, METHOD_PUT, P "outpost-report", OUTPOST_FILE_MAX, ROUTE_PLAIN,
+	  api_outpost_report },
+	{ PEOPLE, METHOD_GET, P "outposts", 0, ROUTE_PLAIN, api_outpost_list },
+	{ PEOPLE, METHOD_GET, P "outpost/", 0, ROUTE_PLAIN, api_outpost_show },
 	{ PEOPLE, METHOD_GET, P "score", 0, ROUTE_PLAIN, api_score_get },
 	{ PEOPLE, METHOD_GET, P "status", 0, ROUTE_PLAIN, api_status },
 	{ PEOPLE, METHOD_GET, P "payload/", 0, ROUTE_PLAIN, api_payload_head },
@@ -220,6 +229,7 @@ int api_open(const struct config *c, struct keeper *k, struct meter *m,
 	api->started = utc_now();
 	(void)pthread_mutex_init(&api->publishing, NULL);
 	(void)pthread_mutex_init(&api->ordering, NULL);
+	(void)pthread_mutex_init(&api->reporting, NULL);
 	(void)pthread_mutex_init(&api->attempts, NULL);
 	(void)pthread_mutex_init(&api->guessing, NULL);
 	(void)pthread_mutex_init(&api->checkpointing, NULL);
@@ -261,6 +271,7 @@ void api_close(struct server_api *api)
 	fs_close(&api->dirfd);
 	(void)pthread_mutex_destroy(&api->publishing);
 	(void)pthread_mutex_destroy(&api->ordering);
+	(void)pthread_mutex_destroy(&api->reporting);
 	(void)pthread_mutex_destroy(&api->attempts);
 	(void)pthread_mutex_destroy(&api->guessing);
 	(void)pthread_mutex_destroy(&api->checkpointing);

@@ -78,6 +78,12 @@ void store_successor_read(struct sql_query *q, int column,
 int store_batch_start_locked(struct store *s, int64_t id, int64_t now,
 			     struct err *e) NODISCARD;
 
+/* That the log of `size` records holds the one at index, and has grown from its
+ * first `from`. */
+int store_prove_locked(struct store *s, uint64_t index, uint64_t from,
+		       uint64_t size, struct report_proofs *out,
+		       struct err *e) NODISCARD;
+
 void store_lock(struct store *s);
 /* Returns rc, so that calls can end in it. */
 int store_unlock(struct store *s, int rc);
