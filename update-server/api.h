@@ -16,6 +16,7 @@
 #include "update-server/route.h"
 #include "update-server/store.h"
 #include "update-server/survey.h"
+#include "update-server/unknowns.h"
 #include "update-server/ways.h"
 
 #define API_METADATA "/metadata/"
@@ -29,6 +30,7 @@ struct server_api {
 	struct keeper *keeper;
 	struct meter *meter;
 	struct expiry expiry;
+	struct unknowns *unknowns;
 	/* The walk through the fleet, by the tick alone; what its last round
 	 * found, under the lock. points < 0: none yet. */
 	struct survey *survey;
@@ -191,6 +193,9 @@ int api_keys_json(struct server_api *api, const struct store_release *r,
 api_handler api_metadata_get, api_target_get, api_site_get;
 api_handler api_nonce, api_enrol, api_join;
 api_handler api_waiting_list, api_waiting_approve, api_waiting_deny;
+api_handler api_unknown_list, api_device_readopt;
+/* One that was refused: perhaps the registry has lost it. */
+void api_note_unknown(struct server_api *api, const struct peer *peer);
 api_handler api_checkin, api_report;
 api_handler api_envelope_get, api_envelopes_put, api_envelopes_get,
 	api_registry, api_registry_more;

@@ -121,6 +121,9 @@ const struct route server_routes[] = {
 	  api_device_revoke },
 	{ PEOPLE, METHOD_POST, P "device-retire", SMALL_BODY, ROUTE_PLAIN,
 	  api_device_retire },
+	{ PEOPLE, METHOD_GET, P "unknown", 0, ROUTE_PLAIN, api_unknown_list },
+	{ PEOPLE, METHOD_POST, P "device-readopt", SMALL_BODY, ROUTE_PLAIN,
+	  api_device_readopt },
 	{ PEOPLE, METHOD_POST, P "device-release", SMALL_BODY, ROUTE_PLAIN,
 	  api_device_release },
 	{ PEOPLE, METHOD_GET, P "cohorts", 0, ROUTE_PLAIN, api_cohort_list },
@@ -162,8 +165,10 @@ static int authorise_device(struct server_api *api, struct peer *peer,
 	struct device_id id;
 
 	if (store_device_authorise(api->store, &peer->fingerprint, &id, e)) {
-		if (e->code == ERR_REFUSED)
+		if (e->code == ERR_REFUSED) {
 			meter_count(api->meter, METER_REVOKED_SEEN);
+			api_note_unknown(api, peer);
+		}
 		return -1;
 	}
 	hex_format((struct slice){ id.bytes, DEVICE_ID_LEN }, peer->id);
@@ -235,6 +240,7 @@ int api_open(const struct config *c, struct keeper *k, struct meter *m,
 	(void)pthread_mutex_init(&api->checkpointing, NULL);
 	(void)pthread_rwlock_init(&api->orders_lock, NULL);
 	expiry_init(&api->expiry);
+	api->unknowns = unknowns_new();
 	(void)pthread_mutex_init(&api->surveying, NULL);
 	api->survey = survey_new();
 	api->points = -1;
@@ -277,6 +283,7 @@ void api_close(struct server_api *api)
 	(void)pthread_mutex_destroy(&api->checkpointing);
 	(void)pthread_rwlock_destroy(&api->orders_lock);
 	expiry_done(&api->expiry);
+	unknowns_free(api->unknowns);
 	(void)pthread_mutex_destroy(&api->surveying);
 	survey_free(api->survey);
 	orders_free(api->orders);

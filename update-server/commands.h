@@ -43,6 +43,8 @@ int command_device_revoke(int argc, char **argv, struct err *e);
 int command_device_export(int argc, char **argv, struct err *e);
 int command_envelope_import(int argc, char **argv, struct err *e);
 int command_device_retire(int argc, char **argv, struct err *e);
+int command_device_unknown(int argc, char **argv, struct err *e);
+int command_device_readopt(int argc, char **argv, struct err *e);
 int command_device_release(int argc, char **argv, struct err *e);
 int command_cohort_create(int argc, char **argv, struct err *e);
 int command_cohort_list(int argc, char **argv, struct err *e);

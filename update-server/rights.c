@@ -23,7 +23,7 @@ static const struct right rights[] = {
 	{ P "device-deny", "officer" },    { P "device-revoke", "officer" },
 	{ P "device-release", "officer" }, { P "device-retire", "officer" },
 	{ P "bundle", "officer" },         { P "report-export", "officer" },
-	{ P "outpost-report", "officer" },
+	{ P "outpost-report", "officer" }, { P "device-readopt", "officer" },
 };
 
 static const char *const roles_known[] = { "admin", "operator", "officer",

@@ -290,6 +290,23 @@ int store_device_retire(struct store *s, const struct device_id *id,
 			const struct audit_by *by, struct sha256 *fingerprint,
 			struct err *e) NODISCARD;
 
+/*
+ * A device that our CA certified and the registry does not know comes back, in
+ * quarantine (store_device_release() ends that). ERR_CONFLICT when id or key
+ * are known, and so for whoever was revoked; ERR_NOT_FOUND for no cohort. The
+ * log keeps the reason's digest.
+ */
+struct store_readopt {
+	struct device_id id;
+	struct sha256 fingerprint, spki;
+	char product[NAME_MAX_LEN + 1], model[NAME_MAX_LEN + 1];
+	char cohort[NAME_MAX_LEN + 1];
+};
+
+int store_readopt(struct store *s, const struct store_readopt *d,
+		  const struct audit_by *by, const char *reason,
+		  struct err *e) NODISCARD;
+
 /* A device's next certificate, in place of the one that it showed. */
 struct store_renewal {
 	struct device_id device;

@@ -40,10 +40,11 @@ people() {
 }
 
 # The next request is exactly one act of a person, of this kind.
-# device-approve and -deny need a device that waits, outpost-report another server, device-release two copies of one, envelopes/ an encrypted release,
+# device-readopt needs a device that the registry lost, device-approve and -deny one that waits, outpost-report another
+# server, device-release two copies of one, envelopes/ an encrypted release,
 # order-* keys of operators: their records are looked for in the tests of those.
 covered="payload/ metadata/ publish device-release envelopes/"
-covered="$covered device-approve device-deny outpost-report"
+covered="$covered device-approve device-deny outpost-report device-readopt"
 covered="$covered order-plan order-sign order-discard"
 act() { # route, body, act
 	covered="$covered $1"
