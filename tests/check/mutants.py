@@ -68,7 +68,7 @@ MODULES = [
     ("updater-client/floor_record.c", "floor_record twin ratchet"),
     ("updater-client/ratchet.c", "ratchet"),
     ("updater-client/counter.c", "counter ratchet"),
-    ("updater-client/survey.c", "survey"),
+    ("updater-client/survey.c", "client_survey"),
     ("common/way.c", "way policy ways"),
     ("update-server/ways.c", "ways"),
     ("update-server/documents.c", "ways"),
