@@ -218,8 +218,7 @@ static int count_record(struct walk *w, struct err *e)
 		if (choice >= DELTA_PREDICTORS)
 			return err_set(e, ERR_FORMAT,
 				       "delta has an unknown predictor");
-		if (choice != DELTA_AS_IS)
-			w->totals->blocks[choice]++;
+		w->totals->blocks[choice]++;
 	}
 	return 0;
 }

@@ -4,9 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/fs.h"
 #include "common/mem.h"
-#include "common/x509.h"
 
 #include "update-server/api.h"
 #include "update-server/store_overview.h"
@@ -14,7 +12,6 @@
 #define LIST_PAGE      100
 #define HISTORY_VALUES 50000
 #define HISTORY_DAYS   400
-#define PEM_MAX        65536
 
 /* ---- what ends, and when ------------------------------------------------- */
 
@@ -31,77 +28,52 @@ static void add_end(struct json *list, const char *what, int64_t when)
 static void add_certificate(struct json *list, const char *what,
 			    const char *path)
 {
-	struct buf pem = BUF_INIT(PEM_MAX);
-	struct x509_info info;
-	struct err ignored;
+	int64_t when = expiry_of_certificate(path);
 
-	if (fs_read_path(path, &pem, &ignored) == 0 &&
-	    x509_inspect(buf_slice(&pem), &info, &ignored) == 0)
-		add_end(list, what, info.not_after);
-	buf_done(&pem);
-}
-
-/* Ours to show, verified when it was imported. */
-static int read_expires(struct slice bytes, int64_t *out)
-{
-	struct json *j = NULL;
-	struct err ignored;
-	int rc = -1;
-
-	if (json_parse(bytes, &j, &ignored) == 0)
-		rc = utc_parse(slice_of(json_text(json_get(
-				       json_get(j, "signed"), "expires"))),
-			       out, &ignored);
-	json_free(j);
-	return rc;
-}
-
-static void add_role(struct server_api *api, struct json *list,
-		     const char *role, int64_t version)
-{
-	struct buf bytes = BUF_INIT(STORE_METADATA_MAX);
-	char name[NAME_MAX_LEN + 32], what[NAME_MAX_LEN + 16];
-	struct err ignored;
-	int64_t expires;
-
-	if (version > 0 &&
-	    text_format(name, sizeof(name), &ignored, "%" PRId64 ".%s.json",
-			version, role) == 0 &&
-	    text_format(what, sizeof(what), &ignored, "role %s", role) == 0 &&
-	    store_metadata_get(api->store, name, &bytes, NULL, &ignored) == 0 &&
-	    read_expires(buf_slice(&bytes), &expires) == 0)
-		add_end(list, what, expires);
-	buf_done(&bytes);
+	if (when > 0)
+		add_end(list, what, when);
 }
 
 static int set_ends(struct server_api *api, struct json *j, struct err *e)
 {
-	struct store_role *roles = mem_alloc(STORE_ROLES_MAX, sizeof(*roles));
+	struct expiry_of *roles = mem_alloc(EXPIRY_MAX, sizeof(*roles));
 	struct json *list = json_new_array();
-	int64_t root = 0, targets = 0, timestamp;
 	size_t count = 0;
-	int rc = -1;
+	int rc = expiry_read(&api->expiry, api->store, roles, &count, e);
 
-	if (store_metadata_versions(api->store, &root, &targets, e) ||
-	    store_roles(api->store, roles, &count, e))
-		goto out;
-	(void)pthread_mutex_lock(&api->publishing);
-	timestamp = api->timestamp_expires;
-	(void)pthread_mutex_unlock(&api->publishing);
-	if (timestamp > 0)
-		add_end(list, "timestamp", timestamp);
-	add_role(api, list, "root", root);
-	add_role(api, list, "targets", targets);
-	for (size_t i = 0; i < count; i++)
-		add_role(api, list, roles[i].name, roles[i].version);
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		char what[NAME_MAX_LEN + 16];
+		struct err never; /* it is long enough */
+
+		if (text_format(what, sizeof(what), &never, "role %s",
+				roles[i].role) == 0)
+			add_end(list, what, roles[i].when);
+	}
 	add_certificate(list, "server certificate",
 			api->config->tls_certificate);
 	add_certificate(list, "device CA", api->config->device_ca);
-	rc = 0;
-out:
 	json_set(j, "ends", list);
 	free(roles);
 	return rc;
+}
+
+/* Who asks to join and was not answered yet. */
+static void count_waiting(void *ctx, const struct store_waiting *w)
+{
+	uint64_t *n = ctx;
+
+	*n += w->state == WAITING_OPEN;
+}
+
+static int set_waiting(struct server_api *api, struct json *j, int64_t now,
+		       struct err *e)
+{
+	uint64_t n = 0;
+
+	if (store_waiting_each(api->store, now, count_waiting, &n, e))
+		return -1;
+	json_set_int(j, "waiting", (int64_t)n);
+	return 0;
 }
 
 /* ---- the fleet now ------------------------------------------------------- */
@@ -181,7 +153,9 @@ static int fill_overview(struct server_api *api, const struct request *q,
 {
 	struct json *releases = json_new_array(), *cohorts = json_new_array();
 	int64_t now = utc_now();
+	struct score_facts found;
 	struct err why = { 0 };
+	unsigned points;
 
 	json_set_text(j, "version", VERSION);
 	json_set_text(j, "environment", environment_name(api->environment));
@@ -190,8 +164,12 @@ static int fill_overview(struct server_api *api, const struct request *q,
 		      store_check_whole(api->store, &why) ? why.msg : "whole");
 	json_set(j, "releases", releases);
 	json_set(j, "cohorts", cohorts);
+	/* Only once there is one: the first survey takes a while. */
+	if (api_found(api, &found, &points))
+		json_set_int(j, "score", points);
 	if (set_asker(api, q, j, e) || set_totals(api, j, e) ||
 	    set_silent(api, j, now, e) || set_ends(api, j, e) ||
+	    set_waiting(api, j, now, e) ||
 	    store_overview_releases(api->store, list_release, releases, e))
 		return -1;
 	return store_overview_cohorts(api->store, list_cohort, cohorts, e);
@@ -345,6 +323,7 @@ static const struct kind {
 	enum overview_kind kind;
 	int names; /* that follow the word */
 } kinds[] = {
+	{ "all", OVERVIEW_ALL, 0 },
 	{ "release", OVERVIEW_RELEASE, 2 },
 	{ "no-release", OVERVIEW_RELEASE, 1 },
 	{ "cohort", OVERVIEW_COHORT, 1 },

@@ -71,7 +71,7 @@ const char store_overview_tables[] =
 	"CREATE INDEX device_cohort ON device (cohort) WHERE revoked = 0;"
 	"CREATE INDEX device_day ON device (seen_day) WHERE revoked = 0;"
 	"CREATE INDEX device_gone ON device (revoked) WHERE revoked != 0;"
-	"CREATE INDEX device_aside ON device (quarantined)"
+	"CREATE INDEX device_aside ON device (revoked)"
 	" WHERE quarantined != 0;"
 	"INSERT INTO fleet_count SELECT product, cohort,"
 	" coalesce(release, ''), seq, count(*) FROM device WHERE revoked = 0"
@@ -333,6 +333,9 @@ static struct sql_query *start_list(struct store *s,
 	struct sql_value max = sql_int((int64_t)l->max);
 
 	switch (l->kind) {
+	case OVERVIEW_ALL:
+		return sql_query(s->db, COLUMNS " WHERE revoked = 0" AFTER,
+				 SQL_BIND(after, max));
 	case OVERVIEW_RELEASE:
 		return sql_query(s->db,
 				 COLUMNS " WHERE revoked = 0 AND product = ?"

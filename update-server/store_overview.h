@@ -70,6 +70,7 @@ int store_overview_history(struct store *s, const char *product, int64_t since,
 /* ---- lists --------------------------------------------------------------- */
 
 enum overview_kind {
+	OVERVIEW_ALL,
 	OVERVIEW_RELEASE, /* product, release ("": never said) */
 	OVERVIEW_COHORT,  /* cohort */
 	OVERVIEW_SILENT,  /* day: not seen on it or later, the longest first */

@@ -333,6 +333,9 @@ static void lists_are_what_their_numbers_count(void **state)
 			     NOW - (int64_t)(9 - i) * UTC_DAY);
 	}
 	assert_ok(store_device_revoke(s, &d[0].facts.id, &by, &print, &e));
+	assert_int_equal(
+		walk(s, (struct overview_list){ .kind = OVERVIEW_ALL }).count,
+		9);
 	seen = walk(s, (struct overview_list){ .kind = OVERVIEW_RELEASE,
 					       .product = "kiosk",
 					       .release = "1.0" });

@@ -62,7 +62,7 @@ const dashes = ["", "9 4", "3 4", "12 4 3 4", "6 3 2 3 2 3", "2 3", "14 6"];
 
 function niceTop(value) {
 	const size = 10 ** Math.floor(Math.log10(Math.max(1, value)));
-	return [1, 2, 2.5, 5, 10].map(k => k * size).find(v => v >= value) || 1;
+	return [1, 1.5, 2, 3, 4, 5, 6, 8, 10].map(k => k * size).find(v => v >= value) || 1;
 }
 
 function short(n) {
@@ -84,19 +84,23 @@ function endLabels(lines, y) {
 		.sort((a, b) => a.at - b.at);
 	for (let i = 1; i < labels.length; i++)
 		labels[i].at = Math.max(labels[i].at, labels[i - 1].at + 14);
-	const over = labels.length ? labels.at(-1).at - (HEIGHT - BOTTOM) : 0;
+	let limit = HEIGHT - BOTTOM;
+	for (let i = labels.length - 1; i >= 0; i--) {
+		labels[i].at = Math.min(labels[i].at, limit);
+		limit = labels[i].at - 14;
+	}
 	return labels.map(({ l, at }) => h("text", { x: WIDTH - RIGHT + 8,
-		y: at + 4 - Math.max(0, over) }, l.name.slice(0, 12)));
+		y: at + 4 }, l.name.slice(0, 12)));
 }
 
 // series: [{name, points: [[ms, n]...]}], steps between points; planned: the
 // same for what was meant to be.
-export function lines(words, series, from, to, planned) {
+export function lines(words, series, from, to, planned, most) {
 	const main = document.getElementById("main");
 	WIDTH = Math.max(300, Math.min(1050, main.clientWidth - 80));
 	const lines = series.filter(s => s.points.length > 0);
 	const all = [...lines, ...(planned ? [planned] : [])];
-	const top = niceTop(Math.max(1, ...all.flatMap(s => s.points.map(p => p[1]))));
+	const top = most || niceTop(Math.max(1, ...all.flatMap(s => s.points.map(p => p[1]))));
 	const x = at => LEFT + (WIDTH - LEFT - RIGHT) * (at - from) /
 		Math.max(1, to - from);
 	const y = n => TOP + (HEIGHT - TOP - BOTTOM) * (1 - n / top);

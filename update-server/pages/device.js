@@ -22,7 +22,7 @@ function attemptState(a) {
 
 function evidence(a) {
 	return h("details", {}, h("summary", {}, "What it said"),
-		h("pre", {}, a.evidence));
+		h("pre", {}, a.evidence.replaceAll("\\x0a", "\n")));
 }
 
 async function end(verb, path, done, words) {
@@ -72,7 +72,7 @@ page(() => ask("device/" + id), (d, overview) => {
 	document.title = "Device " + id.slice(0, 8) + " - Pawl";
 	show(
 		h("p", { class: "over" }, link("/", "Fleet")),
-		h("h1", { class: "id" }, d.id),
+		h("h1", {}, "Device ", h("span", { class: "id" }, d.id)),
 		verdict(kind, words, d.way && h("p", {}, d.way),
 			actions(d, overview.you)),
 		section("facts", "What it is", facts([

@@ -2,8 +2,8 @@
 // Fleet home: is it going well, if not why, and what can be done.
 import { ask, facts, h, link, number, page, percent, plural, secondsTo,
 	section, show, table, verdict, when } from "./frame.js";
-import { adoption, bar } from "./chart.js";
-import { endWords, rolloutKind, rolloutState } from "./words.js";
+import { adoption, bar, lines } from "./chart.js";
+import { endWords, isOnline, rolloutKind, rolloutState } from "./words.js";
 
 const DAY = 86400;
 
@@ -27,12 +27,16 @@ function concerns(overview, rollouts) {
 	}
 	for (const end of overview.ends) {
 		const left = secondsTo(end.at);
-		const limit = end.what === "timestamp" ? DAY / 3 : 14 * DAY;
+		const limit = isOnline(end.what) ? DAY / 3 : 14 * DAY;
 		if (left < limit)
 			list.push([left < limit / 7 ? "bad" : "ask", h("li", {},
 				left < 0 ? "Ended: the " : "Ends soon: the ",
 				endWords(end.what)[0], ", ", when(end.at))]);
 	}
+	if (overview.waiting > 0)
+		list.push(["ask", h("li", {}, link("#joining",
+			plural(overview.waiting, "device asks", "devices ask")),
+		" to join without a claim code: an officer compares a short code")]);
 	if (overview.quarantined > 0)
 		list.push(["ask", h("li", {}, link("/list/quarantined",
 			plural(overview.quarantined, "device", "devices")),
@@ -68,7 +72,8 @@ function rolloutTable(rollouts) {
 		["State", r => h("span", { class: "tag " + rolloutKind(r) },
 			rolloutState(r.state))],
 		["How it goes", sentence],
-		["Open to", r => r.percent + " of " + number(r.population)],
+		["Open to", r => [r.percent, " of ", link("/rollouts/" + r.name,
+			number(r.population))]],
 		["Changed", r => when(r.changed || r.created)],
 	];
 	return section("rollouts", "Rollouts",
@@ -134,9 +139,43 @@ function ends(overview) {
 	], rows));
 }
 
+// How well the fleet is looked after, and since when.
+function score(overview, looked) {
+	if (!looked)
+		return null;
+	const points = [...looked.history].reverse()
+		.map(d => [Date.parse(d.day), d.points]);
+	return section("score", "How well it is looked after",
+		h("p", { class: "score" }, h("strong", {}, number(looked.points)),
+			" of 100 points"),
+		looked.reasons.length > 0 ? table("What costs points", [
+			["Points", r => "\u2212" + number(r.points)],
+			["Because", r => r.text],
+		], looked.reasons) : h("p", { class: "none" }, "Nothing costs points."),
+		points.length > 1 && lines("Points by day: " + points.map(p => p[1])
+			.join(", "), [{ name: "points", points }], points[0][0],
+		Date.parse(overview.now), null, 100));
+}
+
+const joinStates = { waiting: "waiting for an officer", approved: "approved",
+	denied: "kept out" };
+
+function joining(list) {
+	return list.length > 0 && section("joining", "Asking to join",
+		table("Devices that ask to join", [
+			["Code", w => h("span", { class: "id" }, w.code)],
+			["Model", w => w.product + " " + w.model],
+			["State", w => joinStates[w.state] || w.state],
+			["Since", w => when(w.since)],
+		], list),
+		h("p", { class: "help" }, "The code stands at the device as well. ",
+			"If they are the same: ", h("code", {},
+				"pawl-server device approve CODE --cohort C")));
+}
+
 function totals(overview) {
 	return section("fleet", "The fleet", h("div", { class: "big" }, facts([
-		["devices", number(overview.devices)],
+		["devices", link("/list/all", number(overview.devices))],
 		["in quarantine", link("/list/quarantined",
 			number(overview.quarantined))],
 		["revoked", link("/list/revoked", number(overview.revoked))],
@@ -144,8 +183,9 @@ function totals(overview) {
 	])),
 	h("h3", {}, "Cohorts"),
 	table("Cohorts", [
-		["Cohort", c => link("/list/cohort/" + c.name, c.name)],
-		["Devices", c => number(c.devices), "right"],
+		["Cohort", c => c.name],
+		["Devices", c => link("/list/cohort/" + c.name,
+			number(c.devices)), "right"],
 	], overview.cohorts, "No cohort yet."),
 	h("h3", {}, "One device"),
 	h("form", { class: "find", onsubmit: event => {
@@ -165,20 +205,26 @@ function totals(overview) {
 
 page(async overview => {
 	const products = [...new Set(overview.releases.map(r => r.product))];
-	const [list, ...histories] = await Promise.all([ask("rollouts"),
+	const [list, looked, asking, ...histories] = await Promise.all([
+		ask("rollouts"),
+		overview.score === undefined ? null : ask("score"),
+		overview.waiting > 0 ? ask("waiting") : { waiting: [] },
 		...products.slice(0, 8).map(async product => {
 			const days = 14;
 			return { ...await ask("history/" + product + "/" + days),
 				days };
 		})]);
-	return { rollouts: list.rollouts, histories };
-}, ({ rollouts, histories }, overview) => show(
+	return { rollouts: list.rollouts, histories, looked,
+		asking: asking.waiting };
+}, ({ rollouts, histories, looked, asking }, overview) => show(
 	h("h1", { class: "unseen" }, "Fleet"),
 	headline(overview, rollouts),
 	rolloutTable(rollouts),
+	joining(asking),
 	h("div", { class: "pair" },
 		h("div", {}, versions(overview, [...new Set(overview.releases
 			.map(r => r.product))]), silent(overview)),
 		h("div", {}, totals(overview))),
 	overTime(overview, histories),
+	score(overview, looked),
 	ends(overview)));

@@ -152,6 +152,10 @@ export function clock(date) {
 	return date.toDateString() === today.toDateString() ? time : day + " " + time;
 }
 
+// Sentences of the server hold its own times, in UTC: ours read better.
+export const localTimes = text => String(text).replaceAll(
+	/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, at => clock(new Date(at)));
+
 // A time of the server: how long ago or ahead, and exactly.
 export function when(text, otherwise) {
 	if (!text)
@@ -203,6 +207,7 @@ export function facts(pairs) {
 const signs = { good: "\u2713", busy: "\u2026", ask: "?", bad: "!" };
 
 export function verdict(kind, sentence, ...more) {
+	sentence = localTimes(sentence);
 	return h("div", { class: "verdict " + kind, role: "status",
 		"aria-live": "polite", "aria-atomic": "true" },
 	h("span", { class: "sign", "aria-hidden": "true" }, signs[kind]),
@@ -293,7 +298,7 @@ function drawHead(overview) {
 			overview && h("span", { class: "badge " + overview.environment },
 				overview.environment),
 			overview && h("span", { class: "you" }, overview.you.name, ", ",
-				overview.you.roles),
+				overview.you.roles.replaceAll(" ", ", ")),
 			h("span", { class: "live", id: "live", role: "status" })),
 		h("div", { class: "lost", role: "alert", id: "lost" }));
 	morphChildren(document.getElementById("head"), fresh);

@@ -3,6 +3,7 @@
 import { ask, h, link, page, place, show, table, when } from "./frame.js";
 
 const words = {
+	all: () => "All devices",
 	release: (product, release) => "Devices of " + product + " that run " + release,
 	"no-release": product => "Devices of " + product +
 		" that have not said what they run",

@@ -144,6 +144,19 @@ function actions(r, you) {
 	return h("p", { class: "buttons" }, ...list);
 }
 
+// What a person who was woken up should do now, where that is not plain.
+function advice(r) {
+	if (r.state !== "paused" || r.pause === "person")
+		return null;
+	if (r.pause === "gate")
+		return "Nobody gets it now. Look at what went wrong below, and at a device or " +
+			"two. Then abort it, or resume it if the cause is known and harmless.";
+	if (r.pause === "insufficient-evidence")
+		return "Nobody gets it now. Too few devices said how it went: see whether they " +
+			"are switched off, then resume or abort it.";
+	return "Nobody gets it now. Find the cause, then resume or abort it.";
+}
+
 // ---- how it goes ----------------------------------------------------------------
 
 function headline(r, you) {
@@ -154,6 +167,7 @@ function headline(r, you) {
 			h("p", {}, "Reason: " + r.reason),
 		gate.words && !(r.verdict || "").includes(gate.words) &&
 			h("p", {}, gate.words),
+		advice(r) && h("p", {}, advice(r)),
 		r.asked && r.asked.verb && h("p", {}, r.asked.by + " asked to " +
 			r.asked.verb + ": a second person does the same, or nothing happens."),
 		actions(r, you));
@@ -333,6 +347,6 @@ page(async () => {
 	h("h1", {}, "Rollout ", r.name, " ", h("span", { class: "soft" },
 		r.product + " " + r.release)),
 	headline(r, overview.you),
-	reached(r), r.phases && phases(r), failures(r), darkness(r),
+	r.phase_count > 1 && reached(r), r.phases && phases(r), failures(r), darkness(r),
 	chart(r, samples, overview.releases, Date.parse(overview.now)), what(r), attempts(r),
 	history(acts, people)));

@@ -61,10 +61,15 @@ const codes = {
 };
 export const codeWords = code => codes[code] || "";
 
+// What the server signs by itself, for a day at a time.
+export const isOnline = what => what === "role timestamp" ||
+	what === "role snapshot";
+
 // "role targets" and so on: what ends, and what then.
 export function endWords(what) {
-	if (what === "timestamp")
-		return ["timestamp", "renewed by the server itself, half a day before"];
+	if (isOnline(what))
+		return [what.replace("role ", "") + " metadata",
+			"the server renews it by itself"];
 	if (what === "server certificate")
 		return ["server's TLS certificate", "pawl-server tls renew"];
 	if (what === "device CA")
@@ -72,6 +77,9 @@ export function endWords(what) {
 	return [what.replace(/^role /, "") + " metadata",
 		"release engineers sign it anew"];
 }
+
+const phaseStates = ["is about to open", "opened", "is proven good and watched",
+	"waits for a person", "passed"];
 
 // The acts of the audit log as sentences; o are its objects.
 const acts = {
@@ -99,7 +107,6 @@ const acts = {
 		", cohort " + o.cohort,
 	"device-renew": () => "renewed its certificate",
 	"device-quarantine": () => "went to quarantine: two keys claimed to be it",
-	"device-twin": () => "put a device into quarantine: it speaks from two boards",
 	"device-release": () => "released a device from quarantine",
 	"device-revoke": () => "revoked a device",
 	"device-retire": () => "retired a device",
@@ -109,6 +116,9 @@ const acts = {
 	"rollout-start": o => "started rollout " + o.rollout,
 	"rollout-pause": o => "paused rollout " + o.rollout,
 	"rollout-resume": o => "resumed rollout " + o.rollout,
+	"rollout-phase": o => "rollout " + o.rollout + ": phase " + o.phase + " " +
+		(phaseStates[o.state] || ""),
+	"rollout-ask": o => "asked for a second person, rollout " + o.rollout,
 	"rollout-advance": o => "opened the next phase of rollout " + o.rollout,
 	"rollout-abort": o => "aborted rollout " + o.rollout,
 	"rollout-supersede": o => "superseded rollout " + o.rollout,

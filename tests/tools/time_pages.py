@@ -1,0 +1,60 @@
+# Ask what the fleet's pages ask, over one kept connection as the admin, and print
+# the median and the worst of each: time_pages.py WORK HOST:PORT
+import http.client
+import json
+import ssl
+import statistics
+import sys
+import time
+
+ROUNDS = 20
+LISTS = ("all", "release/kiosk/2026.6", "cohort/stable", "silent/7",
+         "never-seen", "quarantined")
+
+
+class People:
+    def __init__(self, work, address):
+        context = ssl.create_default_context(cafile=work + "/server/ca.pem")
+        context.load_cert_chain(work + "/server/admin/admin.pem",
+                                work + "/admin.bare")
+        host, port = address.rsplit(":", 1)
+        self.http = http.client.HTTPSConnection(host, int(port),
+                                                context=context)
+
+    def ask(self, path):
+        start = time.perf_counter()
+        self.http.request("GET", path)
+        answer = self.http.getresponse()
+        body = answer.read()
+        took = (time.perf_counter() - start) * 1000
+        assert answer.status == 200, (path, answer.status, body)
+        return took, body
+
+
+def measure(people, path):
+    answers = [people.ask(path) for _ in range(ROUNDS)]
+    times = [took for took, _ in answers]
+    print("  %-46s %7.2f ms  (worst %7.2f)  %7d bytes" % (
+        path, statistics.median(times), max(times), len(answers[0][1])))
+    return statistics.median(times)
+
+
+def main():
+    work, address = sys.argv[1:3]
+    people = People(work, address)
+    p = "/v1/people/"
+    _, body = people.ask(p + "overview")
+    print("  devices: %d" % json.loads(body)["devices"])
+    home = sum(measure(people, path) for path in (
+        "/", p + "overview", p + "rollouts", p + "history/kiosk/14"))
+    lists = [measure(people, p + "list/" + name) for name in LISTS]
+    _, body = people.ask(p + "list/all")
+    device = json.loads(body)["devices"][50]["id"]
+    one = measure(people, p + "device/" + device)
+    audit = measure(people, p + "audit/0")
+    print("pages: fleet home %.1f ms, longest list %.1f ms, device %.1f ms, "
+          "audit %.1f ms (goal: each below 100 ms)" % (
+              home, max(lists), one, audit))
+
+
+main()
