@@ -265,10 +265,10 @@ static int get_choice(struct decoder *d, enum delta_predictor *out,
 	uint8_t choice;
 
 	*out = DELTA_AS_IS;
-	if (!delta_is_home(&d->segment, d->cover_at, d->cover_left))
+	if (!delta_is_home(&d->segment, d->cover_at, d->cover_left) ||
+	    d->streams[DELTA_CHOICES].rest.len == 0)
 		return 0;
 	choice = rd_u8(&d->streams[DELTA_CHOICES]);
-	/* A missing one reads as 0 and is found when the record ends. */
 	if (choice >= DELTA_PREDICTORS)
 		return err_set(e, ERR_FORMAT, "delta has an unknown predictor");
 	*out = choice;

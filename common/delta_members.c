@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "common/delta_record.h"
-#include "common/le.h"
 #include "common/mem.h"
 #include "common/scratch.h"
 
@@ -14,31 +13,33 @@
 int delta_parse_head(struct slice in, struct delta_head *out, struct err *e)
 {
 	struct rd r = rd_init(in);
-	struct delta_head h;
-	uint32_t version, zero;
+	uint64_t raw_len, packed_len = 0;
 
-	version = rd_le32(&r);
-	zero = rd_le32(&r);
-	h.raw_len = rd_le32(&r);
-	h.packed_len = rd_le32(&r);
-	if (rd_finish(&r, e))
-		return err_in(e, "delta head");
-	if (version != DELTA_HEAD_VERSION || zero != 0)
+	if (rd_u8(&r) != DELTA_HEAD_VERSION)
 		return err_set(e, ERR_FORMAT, "unknown delta format");
-	if (h.packed_len > h.raw_len || (h.packed_len == 0 && h.raw_len > 0))
+	if (delta_get_varint(&r, &raw_len, e) ||
+	    (raw_len > 0 && delta_get_varint(&r, &packed_len, e)) ||
+	    rd_finish(&r, e))
+		return err_in(e, "delta head");
+	if (packed_len > raw_len || (packed_len == 0 && raw_len > 0))
 		return err_set(e, ERR_FORMAT, "delta head is impossible");
-	if (h.raw_len > DELTA_LIST_MAX)
+	if (raw_len > DELTA_LIST_MAX)
 		return err_set(e, ERR_LIMIT, "delta has too many members");
-	*out = h;
+	*out = (struct delta_head){ (uint32_t)raw_len, (uint32_t)packed_len };
 	return 0;
 }
 
-void delta_format_head(const struct delta_head *h, uint8_t out[DELTA_HEAD_LEN])
+size_t delta_format_head(const struct delta_head *h,
+			 uint8_t out[DELTA_HEAD_MAX])
 {
-	le32_put(out, DELTA_HEAD_VERSION);
-	le32_put(out + 4, 0);
-	le32_put(out + 8, h->raw_len);
-	le32_put(out + 12, h->packed_len);
+	size_t len = 1;
+
+	out[len++] = DELTA_HEAD_VERSION;
+	len += delta_put_varint(h->raw_len, out + len);
+	if (h->raw_len > 0)
+		len += delta_put_varint(h->packed_len, out + len);
+	out[0] = (uint8_t)(len - 1);
+	return len;
 }
 
 /* ---- reading ------------------------------------------------------------- */

@@ -14,8 +14,8 @@
 #include "common/buf.h"
 #include "common/member.h"
 
-#define DELTA_HEAD_LEN     16
-#define DELTA_HEAD_VERSION 5
+#define DELTA_HEAD_MAX     12 /* a byte, a version, two numbers of 32 bits */
+#define DELTA_HEAD_VERSION 6
 #define DELTA_RECIPES_MAX  64
 #define DELTA_PARTS_MAX    32768      /* of the old, and steps of the new */
 #define DELTA_LIST_MAX     (1u << 20) /* bytes of the list */
@@ -28,14 +28,17 @@
 #define DELTA_WORK_TIMES 32
 #define DELTA_WORK_FREE  (UINT64_C(64) << 20)
 
-/* A payload begins with it; then the list follows. */
+/* A payload begins with its length (one byte) and it; then the list follows. */
 struct delta_head {
 	uint32_t raw_len, packed_len; /* of the list; equal: not compressed */
 };
 
+/* `in` is without the byte before it. */
 int delta_parse_head(struct slice in, struct delta_head *out,
 		     struct err *e) NODISCARD;
-void delta_format_head(const struct delta_head *h, uint8_t out[DELTA_HEAD_LEN]);
+/* That byte is put before it. Returns the length of both. */
+size_t delta_format_head(const struct delta_head *h,
+			 uint8_t out[DELTA_HEAD_MAX]);
 
 /* Of parts and steps: 0, or 1 + an index into the recipes. */
 #define DELTA_STORED 0

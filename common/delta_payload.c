@@ -74,18 +74,30 @@ static int inflate_list(enum package_codec codec, struct slice in,
 	return rc;
 }
 
+static int read_head(const struct delta_source *from, struct delta_head *out,
+		     uint64_t *len, struct err *e)
+{
+	uint8_t head[UINT8_MAX];
+	uint8_t head_len;
+
+	if (read_exactly(from, &head_len, 1, e) ||
+	    read_exactly(from, head, head_len, e))
+		return -1;
+	*len = (uint64_t)1 + head_len;
+	return delta_parse_head((struct slice){ head, head_len }, out, e);
+}
+
 int delta_read_members(enum package_codec codec,
 		       const struct delta_source *from, uint64_t new_len,
 		       struct delta_members *out, uint64_t *len, struct err *e)
 {
-	uint8_t head[DELTA_HEAD_LEN];
 	struct delta_head h = { 0 };
 	uint8_t *packed = NULL, *raw = NULL;
+	uint64_t head_len;
 	struct slice list;
 	int rc = -1;
 
-	if (read_exactly(from, head, sizeof(head), e) ||
-	    delta_parse_head((struct slice){ head, sizeof(head) }, &h, e))
+	if (read_head(from, &h, &head_len, e))
 		return -1;
 	packed = mem_alloc(h.packed_len + (size_t)1, 1);
 	raw = mem_alloc(h.raw_len + (size_t)1, 1);
@@ -97,7 +109,7 @@ int delta_read_members(enum package_codec codec,
 	else if (inflate_list(codec, (struct slice){ packed, h.packed_len },
 			      list, raw, e))
 		goto out;
-	*len = DELTA_HEAD_LEN + h.packed_len;
+	*len = head_len + h.packed_len;
 	rc = delta_parse_members(list, from->old_len, new_len, out, e);
 out:
 	free(packed);

@@ -12,7 +12,7 @@
 #include "common/delta_map.h"
 #include "common/rd.h"
 
-#define DELTA_VERSION    3
+#define DELTA_VERSION    4
 #define DELTA_RECORD_MAX (4u << 20) /* bytes of a record's decoded streams */
 #define DELTA_WINDOW     (8u << 20) /* of the codec */
 #define DELTA_PREFIX_MAX (6u << 20) /* a prefix and the inserts behind it */
@@ -28,7 +28,7 @@ enum delta_stream {
 	DELTA_GAPS,     /* varints: bytes of DELTA_INSERTS before each cover */
 	DELTA_LENGTHS,  /* varints: of the covers */
 	DELTA_OFFSETS,  /* zigzag varints: from the end of the cover before */
-	DELTA_CHOICES,  /* one predictor for each block of a cover */
+	DELTA_CHOICES,  /* predictors of blocks, up to the last that is not 0 */
 	DELTA_RIGHTS,   /* varints: right bytes before each wrong one */
 	DELTA_DIFFS,    /* what to add to the wrong ones */
 	DELTA_PREFIX,   /* varints: ranges of old bytes, see delta_unpack.h */

@@ -396,6 +396,9 @@ int wire_format_checkin(const struct wire_checkin *m, struct buf *out,
 	json_set_int(j, "activation", (int64_t)m->activation);
 	json_set_int(j, "interval", m->interval_sec);
 	json_set_text(j, "updater", m->updater);
+	if (m->has_boot)
+		json_set_hex(j, "boot",
+			     (struct slice){ m->boot, WIRE_BOOT_LEN });
 	return message_end(j, out, e);
 }
 
@@ -422,7 +425,7 @@ int wire_parse_checkin(struct slice in, struct wire_checkin *m, struct err *e)
 {
 	static const char *const known[] = {
 		"v",          "product",  "model",   "release", "confirmed",
-		"activation", "interval", "updater", NULL
+		"activation", "interval", "updater", "boot",    NULL
 	};
 	struct wire_checkin got = { 0 };
 	struct json *j;
@@ -439,6 +442,9 @@ int wire_parse_checkin(struct slice in, struct wire_checkin *m, struct err *e)
 	    get_u32(j, "interval", INTERVAL_MAX, &got.interval_sec, e) ||
 	    get_text(j, "updater", is_printable, got.updater,
 		     sizeof(got.updater), e))
+		goto out;
+	got.has_boot = json_get(j, "boot") != NULL;
+	if (got.has_boot && json_get_hex(j, "boot", got.boot, WIRE_BOOT_LEN, e))
 		goto out;
 	*m = got;
 	rc = 0;

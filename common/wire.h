@@ -30,6 +30,7 @@
 #define WIRE_CLAIM_LEN    16 /* 128 bits; 32 hex digits in four groups */
 #define WIRE_EVIDENCE_MAX 8192
 #define WIRE_CODE_MAX     32
+#define WIRE_BOOT_LEN     8
 #define WIRE_REASON_MAX   256
 
 struct wire_nonce {
@@ -90,6 +91,9 @@ struct wire_checkin {
 	uint64_t activation;   /* rises at each trial start */
 	uint32_t interval_sec; /* own poll interval */
 	char updater[RELEASE_VERSION_MAX + 1];
+	/* Another number after each start of the board; older ones say none. */
+	bool has_boot;
+	uint8_t boot[WIRE_BOOT_LEN];
 };
 
 enum wire_action {

@@ -218,7 +218,8 @@ static int count_record(struct walk *w, struct err *e)
 		if (choice >= DELTA_PREDICTORS)
 			return err_set(e, ERR_FORMAT,
 				       "delta has an unknown predictor");
-		w->totals->blocks[choice]++;
+		if (choice != DELTA_AS_IS)
+			w->totals->blocks[choice]++;
 	}
 	return 0;
 }

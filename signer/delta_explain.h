@@ -25,7 +25,7 @@ struct delta_share {
 struct delta_totals {
 	uint64_t records, headers; /* how many; bytes of all headers */
 	uint64_t raw[DELTA_STREAMS], packed[DELTA_STREAMS];
-	uint64_t blocks[DELTA_PREDICTORS]; /* by predictor */
+	uint64_t blocks[DELTA_PREDICTORS]; /* by predictor, as is: none */
 	uint64_t new_len;
 };
 

@@ -348,7 +348,8 @@ static int put_head(struct maker *m, const struct encoder_sink *to,
 	struct buf raw = BUF_INIT(DELTA_LIST_MAX);
 	struct buf packed = BUF_INIT(2 * (size_t)DELTA_LIST_MAX);
 	struct slice list;
-	uint8_t head[DELTA_HEAD_LEN];
+	uint8_t head[DELTA_HEAD_MAX];
+	size_t head_len;
 	int rc = -1;
 
 	if (delta_format_members(&m->views.members, &raw, e) ||
@@ -356,11 +357,11 @@ static int put_head(struct maker *m, const struct encoder_sink *to,
 				       DELTA_WINDOW, &packed, e)))
 		goto out;
 	list = packed.len < raw.len ? buf_slice(&packed) : buf_slice(&raw);
-	delta_format_head(
+	head_len = delta_format_head(
 		&(struct delta_head){ (uint32_t)raw.len, (uint32_t)list.len },
 		head);
-	*len = sizeof(head) + list.len;
-	if (to->write(to->ctx, (struct slice){ head, sizeof(head) }, e) == 0 &&
+	*len = head_len + list.len;
+	if (to->write(to->ctx, (struct slice){ head, head_len }, e) == 0 &&
 	    (list.len == 0 || to->write(to->ctx, list, e) == 0))
 		rc = 0;
 out:

@@ -11,53 +11,36 @@
 /* Another predictor than the block before had must save so many bytes. */
 #define CHANGE_MIN 2
 
+/* About what a region costs, in wrong bytes that predictors must save. */
+#define REGION_COST 8
+
 struct work {
 	struct delta_writer *writer;
 	const struct delta_patch *patch;
+	struct delta_segment segment; /* the patch's, maybe without regions */
 	struct delta_map map;
+	/* Of the blocks of the home file, chosen before the first is written.
+	 */
+	uint8_t *choices;
+	size_t choice_count;
+	uint64_t saved; /* wrong bytes, by predictors that need regions */
 	enum delta_predictor last;
 	uint64_t spare; /* bytes around blocks that may still be read */
+	/* Old bytes of the cover under way, if it is of no home, from here. */
+	const uint8_t *foreign;
+	uint64_t foreign_at;
 	uint8_t old[AROUND];
 	uint8_t fresh[DELTA_BEFORE + DELTA_BLOCK];
-	uint8_t diffs[2][DELTA_BLOCK]; /* the best so far, and the next */
+	uint8_t diff[DELTA_BLOCK];
 };
 
-static size_t count_wrong(const uint8_t *diff, size_t len)
-{
-	size_t count = 0;
+/* A block of a cover: where it stands in the old stream and in the segment. */
+struct place {
+	uint64_t old_at;
+	size_t at, len;
+};
 
-	for (size_t i = 0; i < len; i++)
-		count += diff[i] != 0;
-	return count;
-}
-
-/* The best predictor; its differences are then in diffs[0]. */
-static enum delta_predictor choose(struct work *w, const struct delta_block *b)
-{
-	enum delta_predictor best = DELTA_AS_IS;
-	size_t best_count;
-
-	delta_compare(DELTA_AS_IS, &w->map, b, w->fresh, w->diffs[0]);
-	best_count = count_wrong(w->diffs[0], b->len);
-	if (best_count == 0 || w->spare < DELTA_BEFORE + DELTA_AFTER)
-		return DELTA_AS_IS;
-	for (unsigned p = DELTA_AS_IS + 1; p < DELTA_PREDICTORS; p++) {
-		size_t count;
-
-		delta_compare(p, &w->map, b, w->fresh, w->diffs[1]);
-		count = count_wrong(w->diffs[1], b->len);
-		if (count + (p == w->last ? 0 : CHANGE_MIN) > best_count ||
-		    count >= best_count)
-			continue;
-		best = p;
-		best_count = count;
-		memcpy(w->diffs[0], w->diffs[1], b->len);
-	}
-	w->last = best;
-	if (best != DELTA_AS_IS)
-		w->spare -= DELTA_BEFORE + DELTA_AFTER;
-	return best;
-}
+/* ---- blocks -------------------------------------------------------------- */
 
 /* The bytes of the home file from at on that exist; zeroes for the others. */
 static void copy_around(const struct work *w, uint64_t at, size_t len,
@@ -82,52 +65,162 @@ static void copy_before(const struct work *w, size_t at, size_t len,
 	       before + len);
 }
 
-static int put_home(struct work *w, uint64_t old_at, size_t at, size_t len,
-		    struct err *e)
+/* What predictors see of a block of the home file. */
+static struct delta_block look_at(struct work *w, const struct place *p)
 {
-	const struct delta_segment *s = &w->patch->segment;
-	struct delta_block block = { w->old, len,
-				     (uint32_t)(old_at - s->old_at),
-				     s->within + (uint32_t)at };
-	enum delta_predictor choice;
+	const struct delta_block block = {
+		w->old, p->len, (uint32_t)(p->old_at - w->segment.old_at),
+		w->segment.within + (uint32_t)p->at
+	};
 
-	copy_around(w, block.old_at, len, w->old);
-	copy_before(w, at, len, w->fresh);
-	choice = choose(w, &block);
-	return delta_writer_block(w->writer, true, choice,
-				  (struct slice){ w->diffs[0], len }, e);
+	copy_around(w, block.old_at, p->len, w->old);
+	copy_before(w, p->at, p->len, w->fresh);
+	return block;
 }
 
-static int put_foreign(struct work *w, const uint8_t *old, size_t at,
-		       size_t len, struct err *e)
+/* The blocks of a cover, one after another; at: where it begins. */
+static int each_block(struct work *w, const struct delta_cover *c, size_t at,
+		      int (*visit)(struct work *w, const struct place *p,
+				   struct err *e),
+		      struct err *e)
 {
-	for (size_t i = 0; i < len; i++)
-		w->diffs[0][i] =
-			(uint8_t)(w->patch->fresh.ptr[at + i] - old[i]);
+	uint32_t done = 0;
+
+	while (done < c->len) {
+		struct place p = { c->old_at + done, at + done, 0 };
+
+		p.len = DELTA_BLOCK - (w->segment.within + p.at) % DELTA_BLOCK;
+		if (p.len > c->len - done)
+			p.len = c->len - done;
+		if (visit(w, &p, e))
+			return -1;
+		done += (uint32_t)p.len;
+	}
+	return 0;
+}
+
+/* ---- predictors ---------------------------------------------------------- */
+
+static bool needs_regions(enum delta_predictor p)
+{
+	return p > DELTA_AS_IS && p < DELTA_CARRY4;
+}
+
+static size_t count_wrong(struct work *w, const struct delta_block *b,
+			  enum delta_predictor p)
+{
+	size_t count = 0;
+
+	delta_compare(p, &w->map, b, w->fresh, w->diff);
+	for (size_t i = 0; i < b->len; i++)
+		count += w->diff[i] != 0;
+	return count;
+}
+
+static enum delta_predictor best_for(struct work *w,
+				     const struct delta_block *b)
+{
+	const size_t plain = count_wrong(w, b, DELTA_AS_IS);
+	enum delta_predictor best = DELTA_AS_IS;
+	size_t least = plain;
+
+	if (plain == 0 || w->spare < DELTA_BEFORE + DELTA_AFTER)
+		return DELTA_AS_IS;
+	for (unsigned p = DELTA_AS_IS + 1; p < DELTA_PREDICTORS; p++) {
+		size_t count;
+
+		if (w->segment.old.count == 0 && needs_regions(p))
+			continue;
+		count = count_wrong(w, b, p);
+		if (count + (p == w->last ? 0 : CHANGE_MIN) > least ||
+		    count >= least)
+			continue;
+		best = p;
+		least = count;
+	}
+	w->last = best;
+	if (best != DELTA_AS_IS)
+		w->spare -= DELTA_BEFORE + DELTA_AFTER;
+	if (needs_regions(best))
+		w->saved += plain - least;
+	return best;
+}
+
+static int choose(struct work *w, const struct place *p, struct err *e)
+{
+	const struct delta_block block = look_at(w, p);
+
+	(void)e;
+	w->choices[w->choice_count++] = (uint8_t)best_for(w, &block);
+	return 0;
+}
+
+static int choose_all(struct work *w, struct err *e)
+{
+	size_t at = 0;
+
+	w->choice_count = 0;
+	w->saved = 0;
+	w->last = DELTA_AS_IS;
+	w->spare = w->segment.len / DELTA_AROUND_SHARE;
+	delta_map_covers(&w->segment, w->patch->covers, &w->map);
+	for (uint32_t i = 0; i < w->segment.cover_count; i++) {
+		const struct delta_cover *c = &w->patch->covers[i];
+
+		at += c->gap;
+		if (delta_is_home(&w->segment, c->old_at, c->len) &&
+		    each_block(w, c, at, choose, e))
+			return -1;
+		at += c->len;
+	}
+	return 0;
+}
+
+/* Choose again without regions, if they do not pay for themselves. */
+static int plan(struct work *w, struct err *e)
+{
+	struct delta_segment *s = &w->segment;
+
+	if (choose_all(w, e))
+		return -1;
+	if (s->old.count == 0 || w->saved > REGION_COST * s->old.count)
+		return 0;
+	s->old.count = 0;
+	s->fresh.count = 0;
+	return w->saved > 0 ? choose_all(w, e) : 0;
+}
+
+/* ---- writing ------------------------------------------------------------- */
+
+static int put_home(struct work *w, const struct place *p, struct err *e)
+{
+	const struct delta_block block = look_at(w, p);
+	const enum delta_predictor choice = w->choices[w->choice_count++];
+
+	delta_compare(choice, &w->map, &block, w->fresh, w->diff);
+	return delta_writer_block(w->writer, true, choice,
+				  (struct slice){ w->diff, p->len }, e);
+}
+
+static int put_foreign(struct work *w, const struct place *p, struct err *e)
+{
+	const uint8_t *old = w->foreign + (p->old_at - w->foreign_at);
+
+	for (size_t i = 0; i < p->len; i++)
+		w->diff[i] = (uint8_t)(w->patch->fresh.ptr[p->at + i] - old[i]);
 	return delta_writer_block(w->writer, false, DELTA_AS_IS,
-				  (struct slice){ w->diffs[0], len }, e);
+				  (struct slice){ w->diff, p->len }, e);
 }
 
 static int put_cover(struct work *w, uint32_t index, size_t at, struct err *e)
 {
-	const struct delta_segment *s = &w->patch->segment;
 	const struct delta_cover *c = &w->patch->covers[index];
-	const bool home = delta_is_home(s, c->old_at, c->len);
-	uint32_t done = 0;
 
-	while (done < c->len) {
-		uint32_t place = s->within + (uint32_t)at + done;
-		size_t len = DELTA_BLOCK - place % DELTA_BLOCK;
-
-		if (len > c->len - done)
-			len = c->len - done;
-		if (home ? put_home(w, c->old_at + done, at + done, len, e)
-			 : put_foreign(w, w->patch->old[index] + done,
-				       at + done, len, e))
-			return -1;
-		done += (uint32_t)len;
-	}
-	return 0;
+	if (delta_is_home(&w->segment, c->old_at, c->len))
+		return each_block(w, c, at, put_home, e);
+	w->foreign = w->patch->old[index];
+	w->foreign_at = c->old_at;
+	return each_block(w, c, at, put_foreign, e);
 }
 
 /* Where new bytes behind a cover, or without any, would stand in the old. */
@@ -161,9 +254,11 @@ static int put_all(struct work *w, struct err *e)
 	const struct delta_cover *before = NULL;
 	size_t at = 0;
 
-	if (delta_writer_patch(w->writer, &p->segment, p->covers, e))
+	if (plan(w, e) ||
+	    delta_writer_patch(w->writer, &w->segment, p->covers, e))
 		return -1;
-	for (uint32_t i = 0; i < p->segment.cover_count; i++) {
+	w->choice_count = 0;
+	for (uint32_t i = 0; i < w->segment.cover_count; i++) {
 		const struct delta_cover *c = &p->covers[i];
 
 		if (put_insert(w, before, at, c->gap, e) ||
@@ -175,6 +270,12 @@ static int put_all(struct work *w, struct err *e)
 	return put_insert(w, before, at, p->fresh.len - at, e);
 }
 
+/* Each cover has one block more than whole ones, at each of its ends. */
+static size_t blocks_max(const struct delta_segment *s)
+{
+	return (size_t)(s->len / DELTA_BLOCK) + 2 * (size_t)s->cover_count;
+}
+
 int delta_patch_write(struct delta_writer *w, const struct delta_patch *p,
 		      struct err *e)
 {
@@ -183,12 +284,13 @@ int delta_patch_write(struct delta_writer *w, const struct delta_patch *p,
 
 	work->writer = w;
 	work->patch = p;
-	work->spare = p->segment.len / DELTA_AROUND_SHARE;
+	work->segment = p->segment;
+	work->choices = mem_alloc(blocks_max(&p->segment) + 1, 1);
 	work->map.spans = mem_alloc(delta_spans_max(&p->segment),
 				    sizeof(*work->map.spans));
-	delta_map_covers(&p->segment, p->covers, &work->map);
 	rc = put_all(work, e);
 	free(work->map.spans);
+	free(work->choices);
 	free(work);
 	return rc;
 }

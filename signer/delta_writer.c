@@ -170,10 +170,21 @@ static int flush(struct delta_writer *w, struct err *e)
 	return 0;
 }
 
+/* Readers take 0 for the predictors that are missing at the end. */
+static void cut_choices(struct delta_writer *w)
+{
+	struct buf *choices = &w->record->streams[DELTA_CHOICES];
+
+	while (choices->len > 0 &&
+	       choices->ptr[choices->len - 1] == DELTA_AS_IS)
+		choices->len--;
+}
+
 static int end_record(struct delta_writer *w, struct err *e)
 {
 	if (w->record->record.new_len == 0)
 		return 0;
+	cut_choices(w);
 	if (add_prefix(w, e))
 		return -1;
 	w->queue[w->queued++] = w->record;

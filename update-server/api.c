@@ -154,6 +154,15 @@ void api_explain_way(struct server_api *api, const struct rollout_device *d,
 	(void)pthread_rwlock_unlock(&api->orders_lock);
 }
 
+int api_get_successor(const struct json *j, struct store_successor *out,
+		      struct err *e)
+{
+	out->replaces = json_get(j, "replaces") != NULL;
+	return out->replaces ? json_get_hex(j, "replaces", out->replaced.bytes,
+					    DEVICE_ID_LEN, e)
+			     : 0;
+}
+
 struct json *api_answer(void)
 {
 	struct json *j = json_new_object();

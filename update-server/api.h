@@ -16,6 +16,7 @@
 #include "update-server/route.h"
 #include "update-server/store.h"
 #include "update-server/survey.h"
+#include "update-server/unknowns.h"
 #include "update-server/ways.h"
 
 #define API_METADATA "/metadata/"
@@ -29,6 +30,7 @@ struct server_api {
 	struct keeper *keeper;
 	struct meter *meter;
 	struct expiry expiry;
+	struct unknowns *unknowns;
 	/* The walk through the fleet, by the tick alone; what its last round
 	 * found, under the lock. points < 0: none yet. */
 	struct survey *survey;
@@ -41,6 +43,8 @@ struct server_api {
 	pthread_mutex_t publishing;
 	/* One change of the operators' orders at a time. */
 	pthread_mutex_t ordering;
+	/* One report over an air gap at a time. */
+	pthread_mutex_t reporting;
 	/* Reading an attempt, judging and saving it is one step. */
 	pthread_mutex_t attempts;
 	/* Enrolments that failed, all together: guessing is slow for all. */
@@ -151,6 +155,10 @@ bool api_found(struct server_api *api, struct score_facts *found,
 struct json *api_device_row(struct server_api *api,
 			    const struct store_device *d);
 
+/* The device that a body's "replaces" names, if it has one. */
+int api_get_successor(const struct json *j, struct store_successor *out,
+		      struct err *e) NODISCARD;
+
 /* {"v":1}, to be filled in. */
 struct json *api_answer(void);
 
@@ -185,10 +193,15 @@ int api_keys_json(struct server_api *api, const struct store_release *r,
 api_handler api_metadata_get, api_target_get, api_site_get;
 api_handler api_nonce, api_enrol, api_join;
 api_handler api_waiting_list, api_waiting_approve, api_waiting_deny;
+api_handler api_unknown_list, api_device_readopt;
+/* One that was refused: perhaps the registry has lost it. */
+void api_note_unknown(struct server_api *api, const struct peer *peer);
 api_handler api_checkin, api_report;
 api_handler api_envelope_get, api_envelopes_put, api_envelopes_get,
 	api_registry, api_registry_more;
 api_handler api_score_get, api_device_find;
+api_handler api_report_export, api_report_get, api_outpost_add,
+	api_outpost_report, api_outpost_list, api_outpost_show;
 api_handler api_renew, api_renewed;
 api_handler api_status, api_payload_head, api_payload_put, api_metadata_put,
 	api_publish, api_bundle;

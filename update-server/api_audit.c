@@ -126,32 +126,57 @@ static int compare_with(struct server_api *api, const struct merkle_head *known,
 	return 0;
 }
 
-/* What lies in the export folder; a head of size 0 if there is nothing that our
- * key has signed. */
+/* By our key or, since that was changed, by the one before it. */
+static int open_own(struct server_api *api, struct slice text,
+		    struct audit_checkpoint *out, struct err *e)
+{
+	static const char *const names[] = { KEEPER_LOG_PUB,
+					     KEEPER_FORMER_PUB };
+	struct err why = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct buf pem = BUF_INIT(EC_PEM_MAX_LEN);
+		struct ec_public key;
+		int rc = fs_read_file(api->dirfd, names[i], &pem, &why) ||
+					 ec_public_from_pem(buf_slice(&pem),
+							    &key, &why) ||
+					 audit_checkpoint_open(text, &key, out,
+							       &why)
+				 ? -1
+				 : 0;
+
+		buf_done(&pem);
+		if (rc == 0)
+			return 0;
+		if (i == 0 || why.code != ERR_NOT_FOUND)
+			*e = why;
+	}
+	return -1;
+}
+
+/* What lies in the export folder; a head of size 0 if there is nothing. */
 static int read_exported(struct server_api *api, struct merkle_head *out,
 			 struct err *e)
 {
 	struct buf text = BUF_INIT(AUDIT_CHECKPOINT_MAX + 1);
-	struct buf pem = BUF_INIT(EC_PEM_MAX_LEN);
 	struct audit_checkpoint c = { .time = 0 };
-	struct ec_public key;
 	char path[PATH_MAX_LEN];
 	int rc = -1;
 
-	if (fs_read_file(api->dirfd, "audit.pub", &pem, e) ||
-	    ec_public_from_pem(buf_slice(&pem), &key, e) ||
-	    text_format(path, sizeof(path), e, "%s/" EXPORTED_NAME,
-			api->config->audit_export) ||
-	    fs_read_path(path, &text, e)) {
+	if (text_format(path, sizeof(path), e, "%s/" EXPORTED_NAME,
+			api->config->audit_export))
+		return -1;
+	if (fs_read_path(path, &text, e))
 		rc = e->code == ERR_NOT_FOUND ? 0 : -1;
-		goto out;
-	}
-	rc = audit_checkpoint_open(buf_slice(&text), &key, &c, e);
-out:
+	else if (open_own(api, buf_slice(&text), &c, e) == 0)
+		rc = 0;
+	else if (e->code == ERR_UNTRUSTED)
+		err_in(e, "this server's log key did not sign it (a restored "
+			  "backup? bring keys/audit.key and audit.pub back as "
+			  "they were, or move it away)");
 	*out = c.head;
 	buf_done(&text);
-	buf_done(&pem);
-	return rc ? err_in(e, "[audit] export") : 0;
+	return rc ? err_in(e, "%s", path) : 0;
 }
 
 static int ask_head(struct server_api *api, struct merkle_head *out,

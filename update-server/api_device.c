@@ -266,6 +266,31 @@ static void count_checkin(struct server_api *api, const struct wire_decision *d)
 	meter_count(api->meter, d ? events[d->action] : METER_CHECKIN_FAILED);
 }
 
+/* One identity on two boards: neither is heard until a person has decided. */
+static int look_for_twin(struct server_api *api, const struct wire_checkin *m,
+			 const struct store_device *device, struct response *a,
+			 struct err *e)
+{
+	const struct audit_by by = { .kind = AUDIT_GATE, .now = utc_now() };
+	char id[2 * DEVICE_ID_LEN + 1];
+	bool twin = false;
+
+	if (store_device_twin(api->store, device, m, &by, &twin, e))
+		return -1;
+	if (!twin)
+		return 0;
+	hex_format((struct slice){ device->facts.id.bytes, DEVICE_ID_LEN }, id);
+	log_event(LOG_ERROR, "device-twin",
+		  "id=%s hint=\"it speaks from two boards: device release or "
+		  "device revoke\"",
+		  id);
+	a->cut = true;
+	a->cut_fingerprint = device->fingerprint;
+	return err_set(e, ERR_REFUSED,
+		       "this device is in quarantine until a person has "
+		       "looked at it: its identity speaks from two boards");
+}
+
 int api_checkin(struct server_api *api, const struct request *q,
 		struct response *a, struct err *e)
 {
@@ -277,7 +302,8 @@ int api_checkin(struct server_api *api, const struct request *q,
 	int rc = -1;
 
 	if (wire_parse_checkin(q->body, &m, e) || api_device_id(q, &id, e) ||
-	    store_device_find(api->store, &id, device, e))
+	    store_device_find(api->store, &id, device, e) ||
+	    look_for_twin(api, &m, device, a, e))
 		goto out;
 	(void)pthread_mutex_lock(&api->attempts);
 	rc = checkin(api, &m, device, d, e);

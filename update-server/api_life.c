@@ -76,6 +76,15 @@ const struct route server_routes[] = {
 	{ PEOPLE, METHOD_GET, P "history/", 0, ROUTE_PLAIN, api_history },
 	{ PEOPLE, METHOD_GET, P "list/", 0, ROUTE_PLAIN, api_list },
 
+	{ PEOPLE, METHOD_POST, P "report-export", SMALL_BODY, ROUTE_PLAIN,
+	  api_report_export },
+	{ PEOPLE, METHOD_GET, P "report/", 0, ROUTE_PLAIN, api_report_get },
+	{ PEOPLE, METHOD_POST, P "outpost-add", SMALL_BODY, ROUTE_PLAIN,
+	  api_outpost_add },
+	{ PEOPLE, METHOD_PUT, P "outpost-report", OUTPOST_FILE_MAX, ROUTE_PLAIN,
+	  api_outpost_report },
+	{ PEOPLE, METHOD_GET, P "outposts", 0, ROUTE_PLAIN, api_outpost_list },
+	{ PEOPLE, METHOD_GET, P "outpost/", 0, ROUTE_PLAIN, api_outpost_show },
 	{ PEOPLE, METHOD_GET, P "score", 0, ROUTE_PLAIN, api_score_get },
 	{ PEOPLE, METHOD_GET, P "status", 0, ROUTE_PLAIN, api_status },
 	{ PEOPLE, METHOD_GET, P "payload/", 0, ROUTE_PLAIN, api_payload_head },
@@ -112,6 +121,9 @@ const struct route server_routes[] = {
 	  api_device_revoke },
 	{ PEOPLE, METHOD_POST, P "device-retire", SMALL_BODY, ROUTE_PLAIN,
 	  api_device_retire },
+	{ PEOPLE, METHOD_GET, P "unknown", 0, ROUTE_PLAIN, api_unknown_list },
+	{ PEOPLE, METHOD_POST, P "device-readopt", SMALL_BODY, ROUTE_PLAIN,
+	  api_device_readopt },
 	{ PEOPLE, METHOD_POST, P "device-release", SMALL_BODY, ROUTE_PLAIN,
 	  api_device_release },
 	{ PEOPLE, METHOD_GET, P "cohorts", 0, ROUTE_PLAIN, api_cohort_list },
@@ -153,8 +165,10 @@ static int authorise_device(struct server_api *api, struct peer *peer,
 	struct device_id id;
 
 	if (store_device_authorise(api->store, &peer->fingerprint, &id, e)) {
-		if (e->code == ERR_REFUSED)
+		if (e->code == ERR_REFUSED) {
 			meter_count(api->meter, METER_REVOKED_SEEN);
+			api_note_unknown(api, peer);
+		}
 		return -1;
 	}
 	hex_format((struct slice){ id.bytes, DEVICE_ID_LEN }, peer->id);
@@ -220,11 +234,13 @@ int api_open(const struct config *c, struct keeper *k, struct meter *m,
 	api->started = utc_now();
 	(void)pthread_mutex_init(&api->publishing, NULL);
 	(void)pthread_mutex_init(&api->ordering, NULL);
+	(void)pthread_mutex_init(&api->reporting, NULL);
 	(void)pthread_mutex_init(&api->attempts, NULL);
 	(void)pthread_mutex_init(&api->guessing, NULL);
 	(void)pthread_mutex_init(&api->checkpointing, NULL);
 	(void)pthread_rwlock_init(&api->orders_lock, NULL);
 	expiry_init(&api->expiry);
+	api->unknowns = unknowns_new();
 	(void)pthread_mutex_init(&api->surveying, NULL);
 	api->survey = survey_new();
 	api->points = -1;
@@ -261,11 +277,13 @@ void api_close(struct server_api *api)
 	fs_close(&api->dirfd);
 	(void)pthread_mutex_destroy(&api->publishing);
 	(void)pthread_mutex_destroy(&api->ordering);
+	(void)pthread_mutex_destroy(&api->reporting);
 	(void)pthread_mutex_destroy(&api->attempts);
 	(void)pthread_mutex_destroy(&api->guessing);
 	(void)pthread_mutex_destroy(&api->checkpointing);
 	(void)pthread_rwlock_destroy(&api->orders_lock);
 	expiry_done(&api->expiry);
+	unknowns_free(api->unknowns);
 	(void)pthread_mutex_destroy(&api->surveying);
 	survey_free(api->survey);
 	orders_free(api->orders);

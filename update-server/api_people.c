@@ -45,14 +45,15 @@ static int set_roles(struct server_api *api, struct json *j, struct err *e)
 int api_status(struct server_api *api, const struct request *q,
 	       struct response *a, struct err *e)
 {
-	uint64_t active, revoked;
+	uint64_t active, revoked, quarantined;
 	int64_t root, targets, expires;
 	struct err why = { 0 };
 	struct json *j;
 
 	(void)q;
 	if (store_metadata_versions(api->store, &root, &targets, e) ||
-	    store_device_counts(api->store, &active, &revoked, e))
+	    store_device_counts(api->store, &active, &revoked, e) ||
+	    store_quarantine_count(api->store, &quarantined, e))
 		return -1;
 	(void)pthread_mutex_lock(&api->publishing);
 	expires = api->timestamp_expires;
@@ -66,6 +67,7 @@ int api_status(struct server_api *api, const struct request *q,
 	api_set_time(j, "timestamp_expires", expires);
 	json_set_int(j, "devices", (int64_t)active);
 	json_set_int(j, "revoked", (int64_t)revoked);
+	json_set_int(j, "quarantined", (int64_t)quarantined);
 	json_set_text(j, "log",
 		      store_check_whole(api->store, &why) ? why.msg : "whole");
 	if (set_roles(api, j, e)) {

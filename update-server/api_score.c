@@ -54,32 +54,20 @@ static void look_at_certificates(struct server_api *api, int64_t now,
 	}
 }
 
-struct roles_seen {
-	bool operator, officer;
-};
-
 static void see_person(void *ctx, const struct store_person *p)
 {
-	struct roles_seen *seen = ctx;
+	uint64_t *conflicts = ctx;
 
-	if (p->revoked)
-		return;
-	seen->operator= seen->operator|| strcmp(p->roles, "operator") == 0;
-	seen->officer = seen->officer || strcmp(p->roles, "officer") == 0;
+	*conflicts += !p->revoked && strchr(p->roles, ' ');
 }
 
 /* In a lab one person may do it all. */
 static int look_at_people(struct server_api *api, struct score_facts *f,
 			  struct err *e)
 {
-	struct roles_seen seen = { false, false };
-
 	if (api->environment != ENV_PRODUCTION)
 		return 0;
-	if (store_person_each(api->store, see_person, &seen, e))
-		return -1;
-	f->roles_empty = !seen.operator+ !seen.officer;
-	return 0;
+	return store_person_each(api->store, see_person, &f->role_conflicts, e);
 }
 
 /* Since the day began, or the server did. */

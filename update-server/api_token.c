@@ -118,8 +118,12 @@ static int read_batch(const struct json *j, struct store_batch *b,
 	    read_number(j, "per_hour", &b->per_hour, e) ||
 	    (json_get(j, "inactive") &&
 	     json_get_bool(j, "inactive", &inactive, e)) ||
-	    read_life(j, b, e))
+	    api_get_successor(j, &b->successor, e) || read_life(j, b, e))
 		return -1;
+	if (b->successor.replaces && count != 1)
+		return err_set(e, ERR_USAGE,
+			       "one device takes the place of another: "
+			       "one code");
 	b->count = (uint64_t)count;
 	b->activated = inactive ? 0 : b->created;
 	return 0;
@@ -128,10 +132,10 @@ static int read_batch(const struct json *j, struct store_batch *b,
 int api_token_create(struct server_api *api, const struct request *q,
 		     struct response *a, struct err *e)
 {
-	static const char *const known[] = { "v",        "product", "model",
-					     "cohort",   "count",   "days",
-					     "until",    "quota",   "per_hour",
-					     "inactive", NULL };
+	static const char *const known[] = { "v",        "product",  "model",
+					     "cohort",   "count",    "days",
+					     "until",    "quota",    "per_hour",
+					     "inactive", "replaces", NULL };
 	struct store_batch b = { .created = utc_now() };
 	struct audit_by by;
 	struct json *j;

@@ -54,19 +54,23 @@ static int get_code(const struct json *j, char code[WIRE_JOIN_CODE_LEN + 1],
 int api_waiting_approve(struct server_api *api, const struct request *q,
 			struct response *a, struct err *e)
 {
-	static const char *const known[] = { "v", "code", "cohort", NULL };
+	static const char *const known[] = { "v", "code", "cohort", "replaces",
+					     NULL };
 	char code[WIRE_JOIN_CODE_LEN + 1], cohort[NAME_MAX_LEN + 1];
+	struct store_successor successor;
 	struct audit_by by;
 	struct json *j;
 	int rc;
 
 	if (api_body(q, known, &j, e))
 		return -1;
-	rc = get_code(j, code, e) || api_get_name(j, "cohort", cohort, e) ? -1
-									  : 0;
+	rc = get_code(j, code, e) || api_get_name(j, "cohort", cohort, e) ||
+			     api_get_successor(j, &successor, e)
+		     ? -1
+		     : 0;
 	json_free(j);
 	if (rc || api_by(api, q, &by, e) ||
-	    store_waiting_approve(api->store, code, cohort, &by, e))
+	    store_waiting_approve(api->store, code, cohort, &successor, &by, e))
 		return -1;
 	log_event(LOG_INFO, "device-approved", "by=%s code=%s cohort=%s",
 		  q->peer->id, code, cohort);

@@ -105,6 +105,29 @@ static int verify(const struct json *j, const struct ec_public *key,
 	return rc;
 }
 
+static int parse(struct slice in, struct json **out, struct err *e)
+{
+	if (in.len > 0 && in.ptr[in.len - 1] == '\n')
+		in.len--;
+	if (in.len > AUDIT_CHECKPOINT_MAX)
+		return err_set(e, ERR_LIMIT, "too long");
+	return json_parse(in, out, e);
+}
+
+int audit_checkpoint_log(struct slice in, struct sha256 *out, struct err *e)
+{
+	const struct json *body;
+	struct json *j = NULL;
+	int rc = parse(in, &j, e) || json_get_object(j, "signed", &body, e) ||
+				 json_get_hex(body, "log", out->bytes,
+					      SHA256_LEN, e)
+			 ? err_in(e, "checkpoint")
+			 : 0;
+
+	json_free(j);
+	return rc;
+}
+
 int audit_checkpoint_open(struct slice in, const struct ec_public *key,
 			  struct audit_checkpoint *out, struct err *e)
 {
@@ -114,11 +137,7 @@ int audit_checkpoint_open(struct slice in, const struct ec_public *key,
 	struct json *j = NULL;
 	int rc = -1;
 
-	if (in.len > 0 && in.ptr[in.len - 1] == '\n')
-		in.len--;
-	if (in.len > AUDIT_CHECKPOINT_MAX)
-		return err_set(e, ERR_LIMIT, "checkpoint: too long");
-	if (json_parse(in, &j, e) || json_get_object(j, "signed", &body, e) ||
+	if (parse(in, &j, e) || json_get_object(j, "signed", &body, e) ||
 	    json_only(j, known, e) || read_body(body, key, &got, e) ||
 	    verify(j, key, e)) {
 		err_in(e, "checkpoint");

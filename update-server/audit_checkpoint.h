@@ -27,6 +27,10 @@ int audit_checkpoint_sign(const struct audit_checkpoint *c,
 			  const struct ec_private *key, struct buf *out,
 			  struct err *e) NODISCARD;
 
+/* The fingerprint of the key that it says it was signed by. */
+int audit_checkpoint_log(struct slice in, struct sha256 *out,
+			 struct err *e) NODISCARD;
+
 /* ERR_UNTRUSTED unless this key signed it; ERR_FORMAT. A newline at the end is
  * no part of it. */
 int audit_checkpoint_open(struct slice in, const struct ec_public *key,

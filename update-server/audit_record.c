@@ -15,6 +15,7 @@ enum kind {
 	NAMES,  /* an array */
 	ID,     /* of a device */
 	LIMIT,  /* 64 bits, as hex */
+	POINT,  /* a public key itself, uncompressed */
 	DIGEST, /* SHA-256, also of keys, certificates and texts */
 };
 
@@ -71,6 +72,18 @@ static const struct act acts[AUDIT_ACTS] = {
 				  false,
 				  { { "days", NUMBER },
 				    { "snapshot", NUMBER } } },
+	[AUDIT_REPORT_EXPORT] = { "report-export",
+				  false,
+				  { { "report", NUMBER },
+				    { "sha256", DIGEST } } },
+	[AUDIT_OUTPOST_ADD] = { "outpost-add",
+				false,
+				{ { "outpost", NAME }, { "key", DIGEST } } },
+	[AUDIT_OUTPOST_REPORT] = { "outpost-report",
+				   false,
+				   { { "outpost", NAME },
+				     { "report", NUMBER },
+				     { "sha256", DIGEST } } },
 	[AUDIT_COHORT_CREATE] = { "cohort-create",
 				  false,
 				  { { "cohort", NAME } } },
@@ -117,6 +130,7 @@ static const struct act acts[AUDIT_ACTS] = {
 	[AUDIT_DEVICE_QUARANTINE] = { "device-quarantine",
 				      true,
 				      { { "device", ID }, { "key", DIGEST } } },
+	[AUDIT_DEVICE_TWIN] = { "device-twin", true, { { "device", ID } } },
 	[AUDIT_DEVICE_RELEASE] = { "device-release",
 				   false,
 				   { { "device", ID } } },
@@ -153,6 +167,21 @@ static const struct act acts[AUDIT_ACTS] = {
 	[AUDIT_LOG_REPLAY] = { "log-replay",
 			       true,
 			       { { "first", NUMBER }, { "count", NUMBER } } },
+	[AUDIT_DEVICE_READOPT] = { "device-readopt",
+				   false,
+				   { { "device", ID },
+				     { "certificate", DIGEST },
+				     { "key", DIGEST },
+				     { "product", NAME },
+				     { "model", NAME },
+				     { "cohort", NAME },
+				     { "reason", DIGEST } } },
+	[AUDIT_LOG_KEY] = { "log-key",
+			    true,
+			    { { "from", DIGEST },
+			      { "key", DIGEST },
+			      { "point", POINT },
+			      { "lost", NUMBER } } },
 	[AUDIT_ROLLOUT_COMPLETE] = { "rollout-complete",
 				     true,
 				     { { "rollout", NAME } } },
@@ -265,7 +294,7 @@ static int check_names(const struct json *object, const char *name,
 static int check_object(const struct json *objects, const struct object *o,
 			struct err *e)
 {
-	uint8_t bytes[SHA256_LEN];
+	uint8_t bytes[EC_POINT_LEN];
 	int64_t number;
 
 	switch (o->kind) {
@@ -280,6 +309,8 @@ static int check_object(const struct json *objects, const struct object *o,
 		return json_get_hex(objects, o->name, bytes, DEVICE_ID_LEN, e);
 	case LIMIT:
 		return json_get_hex(objects, o->name, bytes, 8, e);
+	case POINT:
+		return json_get_hex(objects, o->name, bytes, EC_POINT_LEN, e);
 	case DIGEST:
 		break;
 	}

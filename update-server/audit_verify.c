@@ -22,6 +22,7 @@ struct run {
 	const struct audit_check *check;
 	struct known *known; /* by size, once sorted */
 	size_t count, next;
+	struct audit_keys keys;
 	struct merkle_tree tree;
 	int64_t time; /* of the record before */
 	struct audit_findings found;
@@ -95,6 +96,45 @@ out:
 	return rc;
 }
 
+/* ---- keys ---------------------------------------------------------------- */
+
+/*
+ * Found before anything is judged; that the record is the one that was signed,
+ * and in its place, is found later, as of every other.
+ */
+static int note_key(struct run *run, struct slice line, struct err *e)
+{
+	static const char mark[] = "{\"act\":\"log-key\"";
+	struct audit_record r = { 0 };
+	int rc;
+
+	if (!slice_equal(slice_sub(line, 0, sizeof(mark) - 1), slice_of(mark)))
+		return 0;
+	rc = audit_record_parse(line, &r, e) ||
+			     audit_keys_note(&run->keys, &r, e)
+		     ? -1
+		     : 0;
+	audit_record_done(&r);
+	return rc;
+}
+
+static int read_keys(struct run *run, struct err *e)
+{
+	for (size_t i = 0; i < run->check->key_count; i++)
+		if (audit_keys_pin(&run->keys, &run->check->keys[i], e))
+			return -1;
+	return each_line(run, AUDIT_RECORDS_FILE, note_key, e);
+}
+
+static size_t count_signers(const struct audit_keys *k)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < k->count; i++)
+		count += k->at[i].signed_once;
+	return count;
+}
+
 /* ---- checkpoints --------------------------------------------------------- */
 
 static int add_known(struct run *run, const struct audit_checkpoint *c,
@@ -111,11 +151,16 @@ static int add_known(struct run *run, const struct audit_checkpoint *c,
 
 static int take_checkpoint(struct run *run, struct slice line, struct err *e)
 {
-	struct audit_checkpoint c;
+	struct audit_checkpoint c = { .time = 0 };
 	const struct audit_checkpoint *last = &run->found.last;
+	bool judged = false;
 
-	if (audit_checkpoint_open(line, run->check->key, &c, e))
+	if (audit_keys_open(&run->keys, line, &c, &judged, e))
 		return -1;
+	if (!judged) {
+		run->found.passed_over++;
+		return 0;
+	}
 	if (run->found.checkpoints > 0 &&
 	    (c.head.size <= last->head.size || c.time < last->time))
 		return err_set(e, ERR_UNTRUSTED,
@@ -132,7 +177,7 @@ static int take_kept(struct run *run, const char *path, struct err *e)
 	int rc = -1;
 
 	if (fs_read_path(path, &text, e) ||
-	    audit_checkpoint_open(buf_slice(&text), run->check->key, &c, e))
+	    audit_keys_open_kept(&run->keys, buf_slice(&text), &c, e))
 		err_in(e, "%s", path);
 	else
 		rc = add_known(run, &c, path, e);
@@ -256,7 +301,8 @@ int audit_verify(const struct audit_check *check, struct audit_findings *out,
 	int rc = -1;
 
 	run->check = check;
-	if (each_line(run, AUDIT_CHECKPOINTS_FILE, take_checkpoint, e))
+	if (read_keys(run, e) ||
+	    each_line(run, AUDIT_CHECKPOINTS_FILE, take_checkpoint, e))
 		goto out;
 	for (size_t i = 0; i < check->kept_count; i++)
 		if (take_kept(run, check->kept[i], e))
@@ -269,6 +315,7 @@ int audit_verify(const struct audit_check *check, struct audit_findings *out,
 	if (each_line(run, AUDIT_RECORDS_FILE, take_record, e) ||
 	    check_end(run, e))
 		goto out;
+	run->found.keys = count_signers(&run->keys);
 	*out = run->found;
 	rc = 0;
 out:

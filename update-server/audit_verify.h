@@ -11,15 +11,15 @@
 #ifndef UPDATE_SERVER_AUDIT_VERIFY_H
 #define UPDATE_SERVER_AUDIT_VERIFY_H
 
-#include "update-server/audit_checkpoint.h"
-#include "update-server/audit_record.h"
+#include "update-server/audit_keys.h"
 
 #define AUDIT_RECORDS_FILE     "records.jsonl"
 #define AUDIT_CHECKPOINTS_FILE "checkpoints.jsonl"
 
 struct audit_check {
 	int dirfd;
-	const struct ec_public *key;
+	const struct ec_public *keys; /* that are pinned: audit_keys.h */
+	size_t key_count;
 	const char *const *kept; /* paths of other checkpoints */
 	size_t kept_count;
 	/* Each record as it is found well formed; may be NULL. */
@@ -29,7 +29,9 @@ struct audit_check {
 
 struct audit_findings {
 	uint64_t records, checkpoints;
-	uint64_t clock_back; /* records at which the clock had gone back */
+	uint64_t passed_over; /* checkpoints of earlier keys */
+	size_t keys;          /* that signed */
+	uint64_t clock_back;  /* records at which the clock had gone back */
 	struct audit_checkpoint last;
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `audit list`, `audit export DIR`, `audit verify DIR --key FILE`, and
- * `audit replay DIR LOG`. */
+/* `audit list`, `audit export DIR`, `audit verify DIR --key FILE`, `audit
+ * rotate DIR` and `audit replay DIR LOG`. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +12,7 @@
 #include "update-server/audit_words.h"
 #include "update-server/commands.h"
 #include "update-server/init.h"
+#include "update-server/log_key.h"
 #include "update-server/store.h"
 #include "update-server/ui.h"
 
@@ -195,53 +196,71 @@ static void print_findings(const struct audit_findings *f, bool json)
 	utc_format(f->last.time, time);
 	if (json) {
 		printf("{\"records\":%llu,\"checkpoints\":%llu,"
-		       "\"clock_back\":%llu,\"signed\":\"%s\"}\n",
+		       "\"clock_back\":%llu,\"keys\":%zu,"
+		       "\"passed_over\":%llu,\"signed\":\"%s\"}\n",
 		       (unsigned long long)f->records,
 		       (unsigned long long)f->checkpoints,
-		       (unsigned long long)f->clock_back, time);
+		       (unsigned long long)f->clock_back, f->keys,
+		       (unsigned long long)f->passed_over, time);
 		return;
 	}
 	printf("whole: %llu records, %llu checkpoints, the last of %s\n",
 	       (unsigned long long)f->records,
 	       (unsigned long long)f->checkpoints, time);
+	if (f->keys > 1)
+		printf("signed by %zu keys, one after another\n", f->keys);
+	if (f->passed_over > 0)
+		printf("%llu checkpoints are by keys before the one that was "
+		       "named: they were not judged\n",
+		       (unsigned long long)f->passed_over);
 	if (f->clock_back > 0)
 		printf("at %llu records the server's clock had gone back\n",
 		       (unsigned long long)f->clock_back);
 }
 
-static int verify(const char *dir, const char *key_file,
+static int read_key(const char *file, struct ec_public *out, struct err *e)
+{
+	struct buf pem = BUF_INIT(EC_PEM_MAX_LEN);
+	int rc = fs_read_path(file, &pem, e) ||
+				 ec_public_from_pem(buf_slice(&pem), out, e)
+			 ? err_in(e, "%s", file)
+			 : 0;
+
+	buf_done(&pem);
+	return rc;
+}
+
+static int verify(const char *dir, const struct opt_list *key_files,
 		  const struct opt_list *kept, struct audit_findings *found,
 		  struct err *e)
 {
-	struct buf pem = BUF_INIT(EC_PEM_MAX_LEN);
+	struct ec_public keys[AUDIT_KEYS_MAX];
 	struct audit_check check = { .dirfd = -1,
+				     .keys = keys,
+				     .key_count = key_files->count,
 				     .kept = kept->at,
 				     .kept_count = kept->count };
-	struct ec_public key;
-	int rc = -1;
+	int rc;
 
-	if (fs_read_path(key_file, &pem, e) ||
-	    ec_public_from_pem(buf_slice(&pem), &key, e)) {
-		err_in(e, "--key");
-		goto out;
-	}
-	check.key = &key;
-	if (fs_open_dir(dir, &check.dirfd, e) == 0)
-		rc = audit_verify(&check, found, e);
-out:
+	if (check.key_count > ARRAY_LEN(keys))
+		return err_set(e, ERR_USAGE, "--key: too many");
+	for (size_t i = 0; i < check.key_count; i++)
+		if (read_key(key_files->at[i], &keys[i], e))
+			return err_in(e, "--key");
+	if (fs_open_dir(dir, &check.dirfd, e))
+		return -1;
+	rc = audit_verify(&check, found, e);
 	fs_close(&check.dirfd);
-	buf_done(&pem);
 	return rc;
 }
 
 int command_audit_verify(int argc, char **argv, struct err *e)
 {
 	struct audit_findings found;
-	struct opt_list kept = { .count = 0 };
-	const char *key = NULL;
+	struct opt_list kept = { .count = 0 }, keys = { .count = 0 };
 	bool json = false;
 	const struct opt opts[] = {
-		OPT_TEXT("key", "FILE", &key, "the log key's public half"),
+		OPT_LIST("key", "FILE", &keys, "a log key's public half"),
 		OPT_LIST("checkpoint", "FILE", &kept,
 			 "a checkpoint that was kept elsewhere"),
 		OPT_FLAG("json", &json, "print JSON"),
@@ -252,12 +271,44 @@ int command_audit_verify(int argc, char **argv, struct err *e)
 
 	if (opt_parse(argc, argv, opts, &operands, &count, e))
 		return -1;
-	if (count != 1 || !key)
+	if (count != 1 || keys.count == 0)
 		return err_set(e, ERR_USAGE,
 			       "name an exported folder and --key audit.pub");
-	if (verify(operands[0], key, &kept, &found, e))
+	if (verify(operands[0], &keys, &kept, &found, e))
 		return -1;
 	print_findings(&found, json);
+	return 0;
+}
+
+/* ---- rotate -------------------------------------------------------------- */
+
+int command_audit_rotate(int argc, char **argv, struct err *e)
+{
+	struct log_key_change change;
+	bool lost = false;
+	const struct opt opts[] = {
+		OPT_FLAG("lost", &lost,
+			 "the key is gone: nobody hands over to the next"),
+		OPT_END,
+	};
+	char **operands, key[SHA256_HEX_LEN];
+	int count;
+
+	if (opt_parse(argc, argv, opts, &operands, &count, e))
+		return -1;
+	if (count != 1)
+		return err_set(e, ERR_USAGE,
+			       "name the server's folder (the server does not "
+			       "run)");
+	if (log_key_change(operands[0], lost, &change, e))
+		return -1;
+	sha256_format(&change.to, key);
+	printf("the log's key is %s now, by record %llu\n", key,
+	       (unsigned long long)change.record);
+	if (lost)
+		printf("give %s/audit.pub to the auditors yourself: no "
+		       "signature tells them that it is yours\n",
+		       operands[0]);
 	return 0;
 }
 
@@ -265,13 +316,21 @@ int command_audit_verify(int argc, char **argv, struct err *e)
 
 struct replay {
 	struct store *store;
-	uint64_t size; /* what the server has */
+	uint64_t size;         /* what the server has */
+	struct sha256 log_key; /* whose it is; then whose the log says it is */
+	bool other_key;
 };
 
 static int replay_record(void *ctx, const struct audit_record *r, struct err *e)
 {
-	const struct replay *p = ctx;
+	struct replay *p = ctx;
+	struct sha256 next;
 
+	if (r->act == AUDIT_LOG_KEY) {
+		if (json_get_hex(r->objects, "key", next.bytes, SHA256_LEN, e))
+			return -1;
+		p->other_key = !sha256_equal(&next, &p->log_key);
+	}
 	return store_replay_take(p->store, r, p->size, e);
 }
 
@@ -301,23 +360,22 @@ static int replay_all(struct replay *p, const struct audit_check *check,
 static int replay(const char *dir, const struct audit_check *asked,
 		  struct replay *p, struct audit_findings *found, struct err *e)
 {
-	struct buf pem = BUF_INIT(EC_PEM_MAX_LEN);
 	struct audit_check check = *asked;
 	char path[PATH_MAX_LEN];
 	enum environment ignored;
 	struct ec_public key;
-	int rc = -1;
+	int lock = -1, rc = -1;
 
 	if (text_format(path, sizeof(path), e, "%s/audit.pub", dir) ||
-	    fs_read_path(path, &pem, e) ||
-	    ec_public_from_pem(buf_slice(&pem), &key, e) ||
-	    init_open_store(dir, &ignored, &p->store, e))
-		goto out;
-	check.key = &key;
-	rc = replay_all(p, &check, found, e);
+	    read_key(path, &key, e) || init_lock(dir, &lock, e))
+		return -1;
+	ec_public_fingerprint(&key, &p->log_key);
+	check.keys = &key;
+	check.key_count = 1;
+	if (init_open_store(dir, &ignored, &p->store, e) == 0)
+		rc = replay_all(p, &check, found, e);
 	store_close(p->store);
-out:
-	buf_done(&pem);
+	fs_close(&lock);
 	return rc;
 }
 
@@ -351,5 +409,10 @@ int command_audit_replay(int argc, char **argv, struct err *e)
 		printf("%llu records came back; every rollout is paused: look "
 		       "at them, and resume\n",
 		       (unsigned long long)(found.records - p.size));
+	if (rc == 0 && p.other_key)
+		printf("the log has another key since this backup: bring "
+		       "keys/audit.key and audit.pub back as they were, or "
+		       "make a new one: pawl-server audit rotate %s --lost\n",
+		       operands[0]);
 	return rc;
 }

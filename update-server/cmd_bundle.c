@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `bundle export DIR --valid DAYS`: what a device installs from a medium. */
+/* `bundle export DIR`: what a device installs from a medium, or reports. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include "common/release.h"
 #include "common/text.h"
 
+#include "update-server/cmd_outpost.h"
 #include "update-server/commands.h"
 #include "update-server/ui.h"
 
@@ -315,11 +316,17 @@ out:
 int command_bundle_export(int argc, char **argv, struct err *e)
 {
 	uint64_t days = VALID_DAYS;
+	uint64_t since = 0;
+	bool reports = false;
 	struct ui u = { 0 };
 	struct bundle b = { .ui = &u, .dirfd = -1 };
 	const struct opt opts[] = {
 		OPT_NUMBER("valid", "DAYS", &days, DAYS_MAX,
 			   "how long it can be installed from (30)"),
+		OPT_FLAG("reports", &reports,
+			 "reports for outside, and nothing else"),
+		OPT_NUMBER("since", "N", &since, INT32_MAX,
+			   "reports from this one on"),
 		UI_OPTIONS(&u),
 		OPT_END,
 	};
@@ -328,7 +335,8 @@ int command_bundle_export(int argc, char **argv, struct err *e)
 	if (ui_start(&u, argc, argv, opts, 1, e) ||
 	    fs_make_dir(u.operands[0], 0755, &b.dirfd, e))
 		goto out;
-	rc = export(&b, days, e);
+	rc = reports ? outpost_export(&u, b.dirfd, since, e)
+		     : export(&b, days, e);
 out:
 	fs_close(&b.dirfd);
 	ui_done(&u);

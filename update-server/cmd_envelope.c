@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `device export` and `envelope import`: keys are sealed offline, between. */
+#include "update-server/cmd_envelope.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,7 +12,6 @@
 #include "common/registry.h"
 
 #include "update-server/commands.h"
-#include "update-server/ui.h"
 
 /* ---- device export ------------------------------------------------------- */
 
@@ -152,16 +153,16 @@ static int import_one(struct ui *u, int dirfd, const char *name,
 	return rc ? err_in(e, "%s", name) : 0;
 }
 
-static int import(struct ui *u, struct err *e)
+int envelope_import_folder(struct ui *u, const char *path, struct err *e)
 {
-	DIR *dir = opendir(u->operands[0]);
+	DIR *dir = opendir(path);
 	const struct dirent *entry;
 	struct sha256 package;
 	size_t count = 0;
 	int rc = 0;
 
 	if (!dir)
-		return err_sys(e, "%s", u->operands[0]);
+		return err_sys(e, "%s", path);
 	while (rc == 0 && (entry = readdir(dir))) {
 		if (!is_keys(entry->d_name, &package))
 			continue;
@@ -170,8 +171,7 @@ static int import(struct ui *u, struct err *e)
 	}
 	(void)closedir(dir); /* it was only read */
 	if (rc == 0 && count == 0)
-		rc = err_set(e, ERR_NOT_FOUND, "%s holds no *.keys",
-			     u->operands[0]);
+		rc = err_set(e, ERR_NOT_FOUND, "%s holds no *.keys", path);
 	if (rc == 0 && !u->json)
 		printf("keys of %zu packages imported\n", count);
 	else if (rc == 0)
@@ -186,7 +186,7 @@ int command_envelope_import(int argc, char **argv, struct err *e)
 	int rc = -1;
 
 	if (ui_start(&u, argc, argv, opts, 1, e) == 0)
-		rc = import(&u, e);
+		rc = envelope_import_folder(&u, u.operands[0], e);
 	ui_done(&u);
 	return rc;
 }

@@ -23,12 +23,14 @@ int command_device_waiting(int argc, char **argv, struct err *e)
 
 static int decide(int argc, char **argv, bool approve, struct err *e)
 {
-	const char *cohort = NULL;
+	const char *cohort = NULL, *replaces = NULL;
 	struct ui u = { 0 };
 	const struct opt opts[] = {
 		UI_OPTIONS(&u),
-		/* Only who approves has it. */
+		/* Only who approves has these. */
 		OPT_TEXT("cohort", "C", &cohort, "the cohort it joins"),
+		OPT_TEXT("replaces", "DEVICE", &replaces,
+			 "it takes this device's place"),
 		OPT_END,
 	};
 	char code[WIRE_JOIN_CODE_LEN + 1];
@@ -37,10 +39,11 @@ static int decide(int argc, char **argv, bool approve, struct err *e)
 
 	if (ui_start(&u, argc, argv, opts, 1, e))
 		goto out;
-	if (approve == !cohort) {
+	if (approve == !cohort || (!approve && replaces)) {
 		(void)err_set(e, ERR_USAGE,
 			      approve ? "--cohort is needed"
-				      : "--cohort is for who approves");
+				      : "--cohort and --replaces are for who "
+					"approves");
 		goto out;
 	}
 	if (wire_parse_join_code(slice_of(u.operands[0]), code, e)) {
@@ -51,6 +54,8 @@ static int decide(int argc, char **argv, bool approve, struct err *e)
 	json_set_text(body, "code", code);
 	if (approve)
 		json_set_text(body, "cohort", cohort);
+	if (replaces)
+		json_set_text(body, "replaces", replaces);
 	rc = ui_act(&u,
 		    approve ? "/v1/people/device-approve"
 			    : "/v1/people/device-deny",
@@ -239,6 +244,55 @@ int command_device_release(int argc, char **argv, struct err *e)
 			 "released: of its two keys the first one stands", e);
 }
 
+/* ---- ours, and unknown ----------------------------------------------------
+ */
+
+int command_device_unknown(int argc, char **argv, struct err *e)
+{
+	static const char *const columns[] = { "id", "first", "last", NULL };
+
+	return ui_list(argc, argv, "/v1/people/unknown", "unknown", columns, e);
+}
+
+int command_device_readopt(int argc, char **argv, struct err *e)
+{
+	static const char *const names[] = { "product", "model", "cohort",
+					     "reason" };
+	const char *values[ARRAY_LEN(names)] = { NULL };
+	struct ui u = { 0 };
+	const struct opt opts[] = {
+		UI_OPTIONS(&u),
+		OPT_TEXT("product", "P", &values[0], "what it is"),
+		OPT_TEXT("model", "M", &values[1], "which one"),
+		OPT_TEXT("cohort", "C", &values[2], "where it belongs"),
+		OPT_TEXT("reason", "TEXT", &values[3],
+			 "how you know that it is ours"),
+		OPT_END,
+	};
+	struct json *body = json_new_object();
+	int rc = -1;
+
+	if (ui_start(&u, argc, argv, opts, 1, e))
+		goto out;
+	json_set_text(body, "id", u.operands[0]);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (!values[i]) {
+			(void)err_set(e, ERR_USAGE, "--%s is missing",
+				      names[i]);
+			goto out;
+		}
+		json_set_text(body, names[i], values[i]);
+	}
+	rc = ui_act(&u, "/v1/people/device-readopt", body,
+		    "known again, in quarantine: device release lets it out",
+		    e);
+	body = NULL; /* taken over */
+out:
+	json_free(body);
+	ui_done(&u);
+	return rc;
+}
+
 /* ---- cohorts and the server ---------------------------------------------- */
 
 int command_cohort_create(int argc, char **argv, struct err *e)
@@ -272,11 +326,12 @@ int command_cohort_list(int argc, char **argv, struct err *e)
 
 int command_server_status(int argc, char **argv, struct err *e)
 {
-	static const char *const fields[] = { "version", "environment",
-					      "started", "root",
-					      "targets", "timestamp_expires",
-					      "devices", "revoked",
-					      "log",     NULL };
+	static const char *const fields[] = {
+		"version", "environment", "started",
+		"root",    "targets",     "timestamp_expires",
+		"devices", "revoked",     "quarantined",
+		"log",     NULL
+	};
 	struct ui u = { 0 };
 	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
 	struct json *answer = NULL;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `release import|list|show`: what release engineers published, brought in. */
+#include "update-server/cmd_release.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,7 +13,6 @@
 #include "common/tuf_client.h"
 
 #include "update-server/commands.h"
-#include "update-server/ui.h"
 
 #define METADATA_MAX (5u << 20)
 
@@ -349,19 +350,25 @@ static int import_folder(struct import *im, struct err *e)
 	return rc;
 }
 
+int release_import_folder(struct ui *u, int dirfd, struct err *e)
+{
+	struct import im = { .ui = u, .dirfd = dirfd };
+
+	return import_folder(&im, e);
+}
+
 int command_release_import(int argc, char **argv, struct err *e)
 {
 	struct ui u = { 0 };
-	struct import im = { .ui = &u, .dirfd = -1 };
 	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
-	int rc = -1;
+	int dirfd = -1, rc = -1;
 
 	if (ui_start(&u, argc, argv, opts, 1, e) ||
-	    fs_open_dir(u.operands[0], &im.dirfd, e))
+	    fs_open_dir(u.operands[0], &dirfd, e))
 		goto out;
-	rc = import_folder(&im, e);
+	rc = release_import_folder(&u, dirfd, e);
 out:
-	fs_close(&im.dirfd);
+	fs_close(&dirfd);
 	ui_done(&u);
 	return rc;
 }

@@ -16,7 +16,7 @@
 /* ---- create -------------------------------------------------------------- */
 
 struct order {
-	const char *product, *model, *cohort, *until, *format;
+	const char *product, *model, *cohort, *until, *format, *replaces;
 	uint64_t count, days, quota, per_hour;
 	bool inactive, plain;
 };
@@ -115,6 +115,8 @@ static int order_json(const struct order *o, struct json *body, struct err *e)
 		json_set_int(body, "per_hour", (int64_t)o->per_hour);
 	if (o->inactive)
 		json_set_bool(body, "inactive", true);
+	if (o->replaces)
+		json_set_text(body, "replaces", o->replaces);
 	if (o->until)
 		return set_until(body, o->until, e);
 	json_set_int(body, "days", (int64_t)(o->days ? o->days : TOKEN_DAYS));
@@ -159,6 +161,8 @@ int command_token_create(int argc, char **argv, struct err *e)
 			   "at most so many of them are used"),
 		OPT_NUMBER("per-hour", "N", &o.per_hour, TOKENS_MAX,
 			   "and so many in an hour"),
+		OPT_TEXT("replaces", "DEVICE", &o.replaces,
+			 "who uses it takes this device's place"),
 		OPT_TEXT("format", "F", &o.format, "plain, csv or labels"),
 		OPT_FLAG("plain", &o.plain, "print the codes and nothing else"),
 		UI_OPTIONS(&u),

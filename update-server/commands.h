@@ -18,6 +18,7 @@ int command_person_revoke(int argc, char **argv, struct err *e);
 int command_tls_next_ca(int argc, char **argv, struct err *e);
 int command_tls_switch_ca(int argc, char **argv, struct err *e);
 /* Needs neither a server nor its folder. */
+int command_audit_rotate(int argc, char **argv, struct err *e);
 int command_audit_replay(int argc, char **argv, struct err *e);
 int command_audit_verify(int argc, char **argv, struct err *e);
 
@@ -42,6 +43,8 @@ int command_device_revoke(int argc, char **argv, struct err *e);
 int command_device_export(int argc, char **argv, struct err *e);
 int command_envelope_import(int argc, char **argv, struct err *e);
 int command_device_retire(int argc, char **argv, struct err *e);
+int command_device_unknown(int argc, char **argv, struct err *e);
+int command_device_readopt(int argc, char **argv, struct err *e);
 int command_device_release(int argc, char **argv, struct err *e);
 int command_cohort_create(int argc, char **argv, struct err *e);
 int command_cohort_list(int argc, char **argv, struct err *e);
@@ -60,6 +63,10 @@ int command_rollout_approve(int argc, char **argv, struct err *e);
 int command_rollout_staged(int argc, char **argv, struct err *e);
 int command_rollout_discard(int argc, char **argv, struct err *e);
 int command_bundle_export(int argc, char **argv, struct err *e);
+int command_bundle_import(int argc, char **argv, struct err *e);
+int command_outpost_add(int argc, char **argv, struct err *e);
+int command_outpost_list(int argc, char **argv, struct err *e);
+int command_outpost_show(int argc, char **argv, struct err *e);
 int command_audit_list(int argc, char **argv, struct err *e);
 int command_audit_export(int argc, char **argv, struct err *e);
 int command_events(int argc, char **argv, struct err *e);

@@ -2,6 +2,7 @@
 #include "update-server/init.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,7 +36,6 @@
 #define TLS_PEM        "tls.pem"
 #define ADMIN_PEM      "admin/admin.pem"
 #define ONLINE_PUB     "online.pub"
-#define LOG_PUB        "audit.pub"
 #define OPERATOR_CONF  "admin/operator.conf"
 #define DATABASE       "store.sqlite"
 #define CONF_MAX       8192
@@ -406,7 +406,7 @@ static int make(struct work *w, struct err *e)
 	if (make_folders(w, e) || make_keys(w, e) ||
 	    make_certificates(w, &admin_pem, e) ||
 	    write_public(w, w->online, ONLINE_PUB, e) ||
-	    write_public(w, w->log, LOG_PUB, e) ||
+	    write_public(w, w->log, KEEPER_LOG_PUB, e) ||
 	    make_store(w, buf_slice(&admin_pem), e) ||
 	    write_operator_conf(w, e) || write_server_conf(w, e))
 		goto out;
@@ -543,6 +543,22 @@ int init_open_store(const char *dir, enum environment *environment,
 	if (rc == 0)
 		*environment = env;
 	config_done(&c);
+	return rc;
+}
+
+int init_lock(const char *dir, int *lock, struct err *e)
+{
+	int dirfd = -1, run = -1, rc = -1;
+
+	if (fs_open_dir(dir, &dirfd, e) || fs_mkdirs(dirfd, "run", 0700, e) ||
+	    fs_open(dirfd, "run", O_RDONLY | O_DIRECTORY | O_CLOEXEC, &run, e))
+		goto out;
+	rc = fs_lock(run, "server.lock", lock, e);
+	if (rc)
+		err_in(e, "stop the server first");
+out:
+	fs_close(&run);
+	fs_close(&dirfd);
 	return rc;
 }
 

@@ -29,6 +29,9 @@ int init_make(const struct init_options *o, struct err *e) NODISCARD;
 int init_open_store(const char *dir, enum environment *environment,
 		    struct store **out, struct err *e) NODISCARD;
 
+/* Held until *lock is closed, so that no server runs beside us. ERR_BUSY. */
+int init_lock(const char *dir, int *lock, struct err *e) NODISCARD;
+
 /* A new TLS certificate for the same key and the given names. */
 int init_renew_tls(const char *dir, const char *const *names,
 		   struct err *e) NODISCARD;

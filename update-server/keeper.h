@@ -17,6 +17,9 @@
 #define KEEPER_CA_KEY     "keys/device-ca.key"
 #define KEEPER_ONLINE_KEY "keys/online.key"
 #define KEEPER_LOG_KEY    "keys/audit.key"
+/* The public halves of the log key and of the one before it. */
+#define KEEPER_LOG_PUB    "audit.pub"
+#define KEEPER_FORMER_PUB "audit-former.pub"
 
 /* Ask and wait. A refusal of the keeper comes back as this call's failure. */
 int keeper_ask(struct keeper *k, const struct keeper_request *q,

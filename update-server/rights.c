@@ -22,7 +22,8 @@ static const struct right rights[] = {
 	{ P "token-activate", "officer" }, { P "device-approve", "officer" },
 	{ P "device-deny", "officer" },    { P "device-revoke", "officer" },
 	{ P "device-release", "officer" }, { P "device-retire", "officer" },
-	{ P "bundle", "officer" },
+	{ P "bundle", "officer" },         { P "report-export", "officer" },
+	{ P "outpost-report", "officer" }, { P "device-readopt", "officer" },
 };
 
 static const char *const roles_known[] = { "admin", "operator", "officer",

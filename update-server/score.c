@@ -101,10 +101,10 @@ static void judge_server(const struct score_facts *f, struct score *s)
 			       "%" PRIu64 " requests today were made with "
 			       "certificates that are not good here",
 			       f->revoked_seen);
-	if (f->roles_empty > 0)
+	if (f->role_conflicts > 0)
 		(void)snprintf(add(s, "roles", 5)->text, SCORE_TEXT_MAX,
-			       "the admin alone can do the work of an operator "
-			       "or an officer");
+			       "people who hold several roles: %" PRIu64,
+			       f->role_conflicts);
 }
 
 static int compare(const void *a, const void *b)

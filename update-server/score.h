@@ -32,8 +32,8 @@ struct score_facts {
 	/* Seconds until the first of them ends, below 0 if it has;
 	 * INT64_MAX: there is none. */
 	int64_t online_left, signed_left, certificate_left;
-	/* Nobody but the admin does this work: operator, officer. */
-	uint64_t roles_empty;
+	/* People who hold several roles, where each is meant for another. */
+	uint64_t role_conflicts;
 	bool log_behind;
 };
 

@@ -17,6 +17,7 @@
 #include "common/tuf_store.h"
 #include "update-server/audit_checkpoint.h"
 #include "update-server/audit_record.h"
+#include "update-server/outpost.h"
 #include "update-server/rights.h"
 #include "update-server/rollout.h"
 
@@ -113,6 +114,13 @@ struct store_claim {
 	int64_t expires; /* 0: counted from its batch's activation on */
 };
 
+/* A board that was reset, or got a new one, enrols anew: which identity ends
+ * with that, as retired. */
+struct store_successor {
+	bool replaces;
+	struct device_id replaced;
+};
+
 /* Codes that were made, are shipped, and are withdrawn together. */
 struct store_batch {
 	int64_t id; /* of its first code; the others follow it */
@@ -126,6 +134,7 @@ struct store_batch {
 	int64_t activated; /* 0: not yet */
 	int64_t life;      /* seconds from then on; 0: `expires` was given */
 	int64_t expires;   /* 0: not known before it is activated */
+	struct store_successor successor; /* of a batch of one alone */
 	/* Filled in by store_batch_each(). */
 	uint64_t used, revoked;
 	uint64_t refused[CLAIM_REFUSALS];
@@ -172,6 +181,8 @@ struct store_device {
 	uint32_t interval_sec;
 	char updater[RELEASE_VERSION_MAX + 1];
 	int64_t enrolled, last_seen; /* 0: never */
+	/* Filled in by store_enrol(), from claim or approval. */
+	struct store_successor successor;
 	/* Only store_device_each() says how its newest attempt stands. */
 	bool has_attempt;
 	enum attempt_state attempt;
@@ -240,6 +251,7 @@ int store_waiting_each(struct store *s, int64_t now,
 /* Who compared the code lets it in, or keeps it out. ERR_NOT_FOUND: it does not
  * wait (any more); ERR_CONFLICT: it was decided before. */
 int store_waiting_approve(struct store *s, const char *code, const char *cohort,
+			  const struct store_successor *successor,
 			  const struct audit_by *by, struct err *e) NODISCARD;
 int store_waiting_deny(struct store *s, const char *code,
 		       const struct audit_by *by, struct err *e) NODISCARD;
@@ -278,6 +290,23 @@ int store_device_retire(struct store *s, const struct device_id *id,
 			const struct audit_by *by, struct sha256 *fingerprint,
 			struct err *e) NODISCARD;
 
+/*
+ * A device that our CA certified and the registry does not know comes back, in
+ * quarantine (store_device_release() ends that). ERR_CONFLICT when id or key
+ * are known, and so for whoever was revoked; ERR_NOT_FOUND for no cohort. The
+ * log keeps the reason's digest.
+ */
+struct store_readopt {
+	struct device_id id;
+	struct sha256 fingerprint, spki;
+	char product[NAME_MAX_LEN + 1], model[NAME_MAX_LEN + 1];
+	char cohort[NAME_MAX_LEN + 1];
+};
+
+int store_readopt(struct store *s, const struct store_readopt *d,
+		  const struct audit_by *by, const char *reason,
+		  struct err *e) NODISCARD;
+
 /* A device's next certificate, in place of the one that it showed. */
 struct store_renewal {
 	struct device_id device;
@@ -303,6 +332,19 @@ int store_renew(struct store *s, const struct store_renewal *r,
 /* Out of quarantine: of its two next keys the one that came first stands. */
 int store_device_release(struct store *s, const struct device_id *id,
 			 const struct audit_by *by, struct err *e) NODISCARD;
+
+/*
+ * Does this check-in, of a device as it was found before, show that the
+ * identity speaks from a second board? A number of a start of the board that
+ * comes back after another one, twice, says so, for a board never has one
+ * again; so does an activation counter that falls a second time. Then the
+ * identity is in quarantine, on the disk, and *twin is true.
+ */
+int store_device_twin(struct store *s, const struct store_device *d,
+		      const struct wire_checkin *m, const struct audit_by *by,
+		      bool *twin, struct err *e) NODISCARD;
+int store_quarantine_count(struct store *s, uint64_t *count,
+			   struct err *e) NODISCARD;
 
 /*
  * Take in what runs on a device. Written at once if it changed; a mere sign of
@@ -588,5 +630,67 @@ int store_score_put(struct store *s, const struct store_score *score,
 int store_score_each(struct store *s,
 		     void (*visit)(void *ctx, const struct store_score *score),
 		     void *ctx, struct err *e) NODISCARD;
+
+/* ---- reports over an air gap --------------------------------------------- */
+
+/* The number and digest of this server's last report; 0: none yet. */
+int store_report_last(struct store *s, uint64_t *number, struct sha256 *digest,
+		      struct err *e) NODISCARD;
+/* The next one, and its act. */
+int store_report_add(struct store *s, uint64_t number, const char *text,
+		     const struct audit_by *by, struct err *e) NODISCARD;
+/* Those that were not signed yet are covered by this checkpoint. */
+int store_report_sign(struct store *s, uint64_t size, const char *checkpoint,
+		      struct err *e) NODISCARD;
+/* The numbers of the newest signed ones, from one on, in order. */
+int store_report_each(struct store *s, uint64_t since, size_t max,
+		      void (*visit)(void *ctx, uint64_t number), void *ctx,
+		      struct err *e) NODISCARD;
+
+struct report_proofs {
+	struct merkle_proof included, grown;
+};
+
+struct store_report {
+	uint64_t number; /* asked for */
+	uint64_t index;  /* of its record */
+	uint64_t size;   /* of the log, as it was signed */
+	uint64_t from;   /* at the report before; 0: there is none */
+	char text[OUTPOST_TEXT_MAX + 1];
+	char record[AUDIT_RECORD_MAX + 1];
+	char checkpoint[AUDIT_CHECKPOINT_MAX + 1];
+	struct report_proofs proofs;
+};
+
+/* ERR_NOT_FOUND. */
+int store_report_get(struct store *s, struct store_report *r,
+		     struct err *e) NODISCARD;
+
+/* A server that no network reaches, and its last report. */
+struct store_outpost {
+	char name[NAME_MAX_LEN + 1];
+	char key[EC_PEM_MAX_LEN + 1]; /* its log's, PEM */
+	struct sha256 fingerprint;
+	struct outpost_known known;
+	char report[OUTPOST_TEXT_MAX + 1];
+	int64_t added, received;
+};
+
+/* ERR_CONFLICT for a name or a key that is known. */
+int store_outpost_add(struct store *s, const struct store_outpost *o,
+		      const struct audit_by *by, struct err *e) NODISCARD;
+/* ERR_NOT_FOUND. */
+int store_outpost_find(struct store *s, const char *name,
+		       struct store_outpost *out, struct err *e) NODISCARD;
+int store_outpost_of_key(struct store *s, const struct sha256 *fingerprint,
+			 struct store_outpost *out, struct err *e) NODISCARD;
+int store_outpost_each(struct store *s,
+		       void (*visit)(void *ctx, const struct store_outpost *o),
+		       void *ctx, struct err *e) NODISCARD;
+/* o->report, verified to be the next after o->known. ERR_CONFLICT if another
+ * came meanwhile. */
+int store_outpost_report(struct store *s, const struct store_outpost *o,
+			 const struct outpost_known *next,
+			 const struct audit_by *by, struct err *e) NODISCARD;
 
 #endif

@@ -259,6 +259,16 @@ int store_audit_root(struct store *s, uint64_t size, struct sha256 *out,
 	return store_unlock(s, root_of(s, size, out, e));
 }
 
+int store_prove_locked(struct store *s, uint64_t index, uint64_t from,
+		       uint64_t size, struct report_proofs *out, struct err *e)
+{
+	const struct merkle_source source = { s, get_node };
+
+	if (merkle_prove_inclusion(&source, index, size, &out->included, e))
+		return -1;
+	return merkle_prove_consistency(&source, from, size, &out->grown, e);
+}
+
 /* ---- checkpoints --------------------------------------------------------- */
 
 int store_checkpoint_put(struct store *s, uint64_t size, const char *text,

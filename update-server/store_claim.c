@@ -46,12 +46,15 @@ static int add_claim(struct store *s, const struct store_batch *b, int64_t id,
 
 	if (sql_run(s->db,
 		    "INSERT INTO claim (id, hash, product, model, cohort,"
-		    " created, expires, batch) SELECT ?, ?, ?, ?, name, ?, ?, ?"
+		    " created, expires, batch, replaces)"
+		    " SELECT ?, ?, ?, ?, name, ?, ?, ?, ?"
 		    " FROM cohort WHERE name = ?",
 		    SQL_BIND(sql_int(id), sql_digest(hash),
 			     sql_text(b->product), sql_text(b->model),
 			     sql_int(b->created), sql_int(b->expires),
-			     sql_int(b->id), sql_text(b->cohort)),
+			     sql_int(b->id),
+			     store_successor_value(&b->successor),
+			     sql_text(b->cohort)),
 		    &changed, e))
 		return -1;
 	return changed == 1 ? 0
@@ -94,7 +97,9 @@ static int add_batch(struct store *s, struct store_batch *b,
 		     const struct sha256 *hashes, const struct audit_by *by,
 		     struct err *e)
 {
-	if (next_id(s, &b->id, e) ||
+	if (store_successor_check_locked(s, &b->successor, b->product, b->model,
+					 e) ||
+	    next_id(s, &b->id, e) ||
 	    sql_run(s->db,
 		    "INSERT INTO batch (id, count, quota, per_hour, life,"
 		    " activated) VALUES (?, ?, ?, ?, ?, ?)",
@@ -387,6 +392,7 @@ struct standing {
 	char cohort[NAME_MAX_LEN + 1];
 	enum claim_state state;
 	uint64_t quota, per_hour, used, used_lately;
+	struct store_successor successor;
 };
 
 static int look_up(struct store *s, const struct sha256 *claim, int64_t now,
@@ -400,7 +406,7 @@ static int look_up(struct store *s, const struct sha256 *claim, int64_t now,
 		"  other.batch = claim.batch AND other.state = 1),"
 		" (SELECT count(*) FROM claim AS other WHERE"
 		"  other.batch = claim.batch AND other.state = 1"
-		"  AND other.used > ?)"
+		"  AND other.used > ?), replaces"
 		" FROM claim JOIN batch ON batch.id = claim.batch"
 		" WHERE hash = ?",
 		SQL_BIND(sql_int(now - HOUR), sql_digest(claim)));
@@ -419,6 +425,7 @@ static int look_up(struct store *s, const struct sha256 *claim, int64_t now,
 		st->per_hour = (uint64_t)sql_get_int(q, 9);
 		st->used = (uint64_t)sql_get_int(q, 10);
 		st->used_lately = (uint64_t)sql_get_int(q, 11);
+		store_successor_read(q, 12, &st->successor);
 	}
 	return sql_end(q, e);
 }
@@ -494,6 +501,7 @@ int store_claim_take_locked(struct store *s, const struct sha256 *claim,
 	if (why != CLAIM_REFUSALS)
 		return refuse(why, e);
 	memcpy(f->cohort, st.cohort, sizeof(f->cohort));
+	d->successor = st.successor;
 	*token = st.id;
 	return sql_run(
 		s->db,

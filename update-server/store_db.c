@@ -136,11 +136,30 @@ static const char *const schema[] = {
 	("CREATE TABLE score (day INTEGER PRIMARY KEY, time INTEGER NOT NULL,"
 	 " points INTEGER NOT NULL, detail TEXT NOT NULL);"),
 
+	/* Reports over an air gap: handed out, and brought by outposts. */
+	"CREATE TABLE report (n INTEGER PRIMARY KEY, sha256 BLOB NOT NULL,"
+	" record INTEGER NOT NULL, size INTEGER NOT NULL DEFAULT 0,"
+	" checkpoint TEXT NOT NULL DEFAULT '', text TEXT NOT NULL);"
+	"CREATE TABLE outpost (name TEXT PRIMARY KEY, key TEXT NOT NULL,"
+	" fingerprint BLOB NOT NULL UNIQUE, number INTEGER NOT NULL DEFAULT 0,"
+	" sha256 BLOB, size INTEGER NOT NULL DEFAULT 0, root BLOB,"
+	" report TEXT NOT NULL DEFAULT '', added INTEGER NOT NULL,"
+	" received INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;",
+
 	/* Who was admin did everything; roles do not overlap now. */
 	"ALTER TABLE person ADD COLUMN cohorts TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE person ADD COLUMN share INTEGER NOT NULL DEFAULT 10000;"
 	"UPDATE person SET role = 'admin operator officer'"
 	" WHERE role = 'admin';",
+
+	/* What tells two boards of one identity: store_twin. */
+	"ALTER TABLE device ADD COLUMN boots BLOB;"
+	"ALTER TABLE device ADD COLUMN returns INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE device ADD COLUMN drops INTEGER NOT NULL DEFAULT 0;",
+
+	/* Which device a new identity takes the place of. */
+	"ALTER TABLE claim ADD COLUMN replaces BLOB;"
+	"ALTER TABLE waiting ADD COLUMN replaces BLOB;",
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)

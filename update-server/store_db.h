@@ -38,6 +38,9 @@ struct sql_value sql_digest(const struct sha256 *digest);
 struct sql_value sql_device(const struct device_id *id);
 
 /* Under the lock: */
+/* As store_readopt(), without a record. */
+int store_readopt_locked(struct store *s, const struct store_readopt *d,
+			 int64_t now, struct err *e) NODISCARD;
 int store_take_key_locked(struct store *s, const struct sha256 *spki,
 			  const char *who, struct err *e) NODISCARD;
 int store_flush_locked(struct store *s, struct err *e) NODISCARD;
@@ -65,9 +68,24 @@ int store_claim_take_locked(struct store *s, const struct sha256 *claim,
 /* Inside a transaction: use up an approval. Fills in the device's cohort. */
 int store_waiting_take_locked(struct store *s, struct store_device *d,
 			      int64_t now, struct err *e) NODISCARD;
+/* ERR_NOT_FOUND, ERR_CONFLICT unless who is to be replaced is of this kind and
+ * still belongs to the fleet. */
+int store_successor_check_locked(struct store *s,
+				 const struct store_successor *successor,
+				 const char *product, const char *model,
+				 struct err *e) NODISCARD;
+struct sql_value store_successor_value(const struct store_successor *successor);
+void store_successor_read(struct sql_query *q, int column,
+			  struct store_successor *out);
 /* Start a batch's life, unless it has. */
 int store_batch_start_locked(struct store *s, int64_t id, int64_t now,
 			     struct err *e) NODISCARD;
+
+/* That the log of `size` records holds the one at index, and has grown from its
+ * first `from`. */
+int store_prove_locked(struct store *s, uint64_t index, uint64_t from,
+		       uint64_t size, struct report_proofs *out,
+		       struct err *e) NODISCARD;
 
 void store_lock(struct store *s);
 /* Returns rc, so that calls can end in it. */

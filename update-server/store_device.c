@@ -76,6 +76,73 @@ int store_enrol_check(struct store *s, const struct store_ask *ask, bool *again,
 	return store_unlock(s, rc);
 }
 
+/* ---- successors ---------------------------------------------------------- */
+
+int store_successor_check_locked(struct store *s,
+				 const struct store_successor *successor,
+				 const char *product, const char *model,
+				 struct err *e)
+{
+	struct sql_query *q;
+	bool found, same;
+
+	if (!successor->replaces)
+		return 0;
+	q = sql_query(s->db,
+		      "SELECT product = ? AND model = ? FROM device"
+		      " WHERE id = ? AND revoked = 0",
+		      SQL_BIND(sql_text(product), sql_text(model),
+			       sql_device(&successor->replaced)));
+	found = sql_next(q);
+	same = found && sql_get_int(q, 0) != 0;
+	if (sql_end(q, e))
+		return -1;
+	if (!found)
+		return err_set(e, ERR_NOT_FOUND,
+			       "no device to be replaced has this id");
+	return same ? 0
+		    : err_set(e, ERR_CONFLICT,
+			      "the device to be replaced is of another product "
+			      "or model");
+}
+
+struct sql_value store_successor_value(const struct store_successor *successor)
+{
+	return successor->replaces ? sql_device(&successor->replaced)
+				   : sql_null();
+}
+
+void store_successor_read(struct sql_query *q, int column,
+			  struct store_successor *out)
+{
+	out->replaces = !sql_get_null(q, column);
+	if (out->replaces)
+		sql_get_blob(q, column, out->replaced.bytes, DEVICE_ID_LEN);
+}
+
+/* The old identity ends as the new one begins, so none is counted twice. */
+static int succeed(struct store *s, const struct store_device *d,
+		   const struct audit_by *by, struct err *e)
+{
+	struct audit_record r;
+	int64_t changed;
+
+	if (!d->successor.replaces)
+		return 0;
+	if (sql_run(s->db,
+		    "UPDATE device SET revoked = ? WHERE id = ?"
+		    " AND revoked = 0",
+		    SQL_BIND(sql_int(RETIRED),
+			     sql_device(&d->successor.replaced)),
+		    &changed, e))
+		return -1;
+	if (changed == 0)
+		return 0;
+	audit_record_init(&r, AUDIT_DEVICE_RETIRE, by);
+	audit_set_device(&r, &d->successor.replaced);
+	return store_log_locked(s, &r, e);
+}
+
 static int log_enrolment(struct store *s, const struct store_device *d,
 			 int64_t token, const struct audit_by *by,
 			 struct err *e)
@@ -126,7 +193,8 @@ static int enrol(struct store *s, const struct sha256 *claim,
 			     sql_blob(d->decrypt.proof, d->decrypt.proof_len)),
 		    NULL, e))
 		return -1;
-	return log_enrolment(s, d, token, by, e);
+	return log_enrolment(s, d, token, by, e) || succeed(s, d, by, e) ? -1
+									 : 0;
 }
 
 int store_enrol(struct store *s, const struct sha256 *claim,

@@ -176,7 +176,8 @@ static int release(struct store *s, const struct device_id *id,
 	int64_t changed;
 
 	if (sql_run(s->db,
-		    "UPDATE device SET quarantined = 0 WHERE id = ?"
+		    "UPDATE device SET quarantined = 0, boots = NULL,"
+		    " returns = 0, drops = 0 WHERE id = ?"
 		    " AND quarantined = 1 AND revoked = 0",
 		    SQL_BIND(sql_device(id)), &changed, e))
 		return -1;

@@ -110,6 +110,25 @@ static int renew_device(const struct replay *p, struct err *e)
 				      "device did not have");
 }
 
+static int copy_name(const struct replay *p, const char *name,
+		     char out[NAME_MAX_LEN + 1], struct err *e)
+{
+	return text_format(out, NAME_MAX_LEN + 1, e, "%s", name_in(p, name));
+}
+
+static int readopt_device(const struct replay *p, struct err *e)
+{
+	struct store_readopt d = { .id = p->device };
+
+	if (digest_in(p, "certificate", &d.fingerprint, e) ||
+	    digest_in(p, "key", &d.spki, e) || add_cohort(p, e) ||
+	    copy_name(p, "product", d.product, e) ||
+	    copy_name(p, "model", d.model, e) ||
+	    copy_name(p, "cohort", d.cohort, e))
+		return -1;
+	return store_readopt_locked(p->s, &d, p->r->time, e);
+}
+
 static int quarantine(const struct replay *p, struct err *e)
 {
 	return run_on_device(
@@ -178,7 +197,9 @@ static replay_act *const acts[AUDIT_ACTS] = {
 	[AUDIT_PERSON_REVOKE] = revoke_person,
 	[AUDIT_DEVICE_ENROL] = add_device,
 	[AUDIT_DEVICE_RENEW] = renew_device,
+	[AUDIT_DEVICE_READOPT] = readopt_device,
 	[AUDIT_DEVICE_QUARANTINE] = quarantine,
+	[AUDIT_DEVICE_TWIN] = quarantine,
 	[AUDIT_DEVICE_RELEASE] = release,
 	[AUDIT_DEVICE_REVOKE] = revoke,
 	[AUDIT_DEVICE_RETIRE] = retire,

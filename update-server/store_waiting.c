@@ -41,6 +41,18 @@ static int find_by_key(struct store *s, const struct sha256 *spki, bool *found,
 	return sql_end(q, e);
 }
 
+static int read_successor(struct store *s, struct store_device *d,
+			  struct err *e)
+{
+	struct sql_query *q =
+		sql_query(s->db, "SELECT replaces FROM waiting WHERE spki = ?",
+			  SQL_BIND(sql_digest(&d->spki)));
+
+	if (sql_next(q))
+		store_successor_read(q, 0, &d->successor);
+	return sql_end(q, e);
+}
+
 static bool is_of(const struct store_waiting *w, const char *product,
 		  const char *model)
 {
@@ -188,17 +200,20 @@ static int need_cohort(struct store *s, const char *cohort, struct err *e)
 }
 
 static int approve(struct store *s, const char *code, const char *cohort,
+		   const struct store_successor *successor,
 		   const struct audit_by *by, struct err *e)
 {
 	struct store_waiting w;
 	struct audit_record r;
 
 	if (find_open(s, code, by->now, &w, e) || need_cohort(s, cohort, e) ||
+	    store_successor_check_locked(s, successor, w.product, w.model, e) ||
 	    sql_run(s->db,
-		    "UPDATE waiting SET state = ?, cohort = ?, expires = ?"
-		    " WHERE spki = ?",
+		    "UPDATE waiting SET state = ?, cohort = ?, expires = ?,"
+		    " replaces = ? WHERE spki = ?",
 		    SQL_BIND(sql_int(WAITING_APPROVED), sql_text(cohort),
 			     sql_int(by->now + STORE_APPROVED_SEC),
+			     store_successor_value(successor),
 			     sql_digest(&w.spki)),
 		    NULL, e))
 		return -1;
@@ -211,6 +226,7 @@ static int approve(struct store *s, const char *code, const char *cohort,
 }
 
 int store_waiting_approve(struct store *s, const char *code, const char *cohort,
+			  const struct store_successor *successor,
 			  const struct audit_by *by, struct err *e)
 {
 	int rc;
@@ -218,7 +234,8 @@ int store_waiting_approve(struct store *s, const char *code, const char *cohort,
 	store_lock(s);
 	rc = sql_begin(s->db, e);
 	if (rc == 0)
-		rc = sql_finish(s->db, approve(s, code, cohort, by, e), e);
+		rc = sql_finish(s->db,
+				approve(s, code, cohort, successor, by, e), e);
 	return store_unlock(s, rc);
 }
 
@@ -270,6 +287,8 @@ int store_waiting_take_locked(struct store *s, struct store_device *d,
 		return err_set(e, ERR_REFUSED,
 			       "no officer has approved this device");
 	memcpy(d->facts.cohort, w.cohort, sizeof(d->facts.cohort));
+	if (read_successor(s, d, e))
+		return -1;
 	return sql_run(s->db, "DELETE FROM waiting WHERE spki = ?",
 		       SQL_BIND(sql_digest(&w.spki)), NULL, e);
 }

@@ -130,6 +130,23 @@ int boot_running(const struct boot *b, enum slot *out, struct err *e)
 	return rc;
 }
 
+void boot_start(const struct boot *b, char out[BOOT_ID_LEN])
+{
+	struct buf text = BUF_INIT(BOOT_ID_LEN);
+	struct slice rest, word;
+	struct err none;
+
+	out[0] = 0;
+	if (read_stream(b->config->boot_id, &text, &none) == 0) {
+		rest = buf_slice(&text);
+		word = next_word(&rest);
+		if (text_format(out, BOOT_ID_LEN, &none, "%.*s", (int)word.len,
+				(const char *)word.ptr))
+			out[0] = 0;
+	}
+	buf_done(&text);
+}
+
 int boot_number(const struct boot *b, char out[BOOT_ID_LEN], struct err *e)
 {
 	struct buf text = BUF_INIT(BOOT_ID_LEN);

@@ -64,6 +64,9 @@ int boot_write(const struct boot *b, const struct boot_record *r,
 int boot_running(const struct boot *b, enum slot *out, struct err *e) NODISCARD;
 
 /* The number of this boot; "" when nothing reboots. */
+/* The number that the system gave this start of the board, whatever the boot
+ * control; "" if there is none. */
+void boot_start(const struct boot *b, char out[BOOT_ID_LEN]);
 int boot_number(const struct boot *b, char out[BOOT_ID_LEN],
 		struct err *e) NODISCARD;
 

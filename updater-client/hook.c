@@ -25,8 +25,8 @@
 /* ---- the child ----------------------------------------------------------- */
 
 struct environment {
-	char slot[ENV_LEN], release[ENV_LEN];
-	char *at[4];
+	char slot[ENV_LEN], release[ENV_LEN], data[ENV_LEN];
+	char *at[5];
 };
 
 static void set_environment(const struct hook *h, char *path,
@@ -38,11 +38,15 @@ static void set_environment(const struct hook *h, char *path,
 		       h->slot ? h->slot : "");
 	(void)snprintf(env->release, sizeof(env->release), "PAWL_RELEASE=%s",
 		       h->release ? h->release : "");
+	(void)snprintf(env->data, sizeof(env->data), "PAWL_DATA=%s",
+		       h->data ? h->data : "");
 	env->at[n++] = path;
 	if (h->slot)
 		env->at[n++] = env->slot;
 	if (h->release)
 		env->at[n++] = env->release;
+	if (h->data)
+		env->at[n++] = env->data;
 	env->at[n] = NULL;
 }
 

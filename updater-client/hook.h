@@ -24,6 +24,7 @@ struct hook {
 	int dirfd;           /* the working folder; -1: "/" */
 	const char *slot;    /* PAWL_SLOT, or NULL */
 	const char *release; /* PAWL_RELEASE, or NULL */
+	const char *data;    /* PAWL_DATA, or NULL */
 	int64_t deadline_ms; /* from now */
 	int stop_fd;         /* as in struct channel */
 	/* What it started may live on when it succeeded: restart commands. */

@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/utc.h"
+#include "updater-client/data.h"
 #include "updater-client/fill.h"
 #include "updater-client/history.h"
 #include "updater-client/intake.h"
@@ -102,6 +103,7 @@ static int measure(const struct install *in, struct room *r, struct err *e)
 	if (fstat(s->slots.dirfd, &slots) || fstat(s->state_fd, &state))
 		return err_sys(e, "measuring free space");
 	r->same_disk = slots.st_dev == state.st_dev;
+	r->data_bytes = s->config->data_space;
 	for (size_t i = 0; i < in->plan.release.part_count; i++) {
 		if (s->config->slots[i].kind == SLOT_IMAGE &&
 		    measure_image(in, i, r, e))
@@ -477,6 +479,7 @@ static int conclude(struct install *in, struct err *e)
 {
 	int rc;
 
+	data_settle(in->s);
 	switch (in->s->journal.machine.state) {
 	case MACHINE_CONFIRMED:
 		rc = conclude_confirmed(in);
@@ -545,6 +548,8 @@ int install_recover(struct session *s, struct err *e)
 	if (rc == 0 && !is_same(&before, &s->journal.machine) &&
 	    s->journal.machine.state != MACHINE_IDLE)
 		rc = conclude(in, e);
+	else if (rc == 0)
+		data_settle(s); /* it may have been cut off just before */
 	free(in);
 	return rc;
 }

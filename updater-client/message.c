@@ -196,6 +196,8 @@ static void walk_checkin(struct walk *w, struct wire_checkin *m)
 	walk_u64(w, &m->activation);
 	walk_u32(w, &m->interval_sec);
 	walk_text(w, m->updater, sizeof(m->updater));
+	walk_bool(w, &m->has_boot);
+	walk_bytes(w, m->boot, sizeof(m->boot));
 }
 
 static void walk_decision(struct walk *w, struct wire_decision *m)

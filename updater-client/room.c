@@ -54,7 +54,7 @@ static uint64_t slot_inodes_for(const struct plan *p)
 
 static uint64_t state_room(const struct room *r, const struct plan *p)
 {
-	uint64_t room = STATE_EXTRA;
+	uint64_t room = STATE_EXTRA + r->data_bytes;
 
 	for (size_t i = 0; i < p->release.part_count; i++)
 		if (p->packages[i].package_len > r->spooled[i])

@@ -12,6 +12,7 @@ struct room {
 	uint64_t slot_bytes, slot_inodes;   /* free where the slots are */
 	uint64_t state_bytes, state_inodes; /* free where the spool is */
 	bool same_disk;
+	uint64_t data_bytes; /* what saving data before the switch may take */
 	/* Bytes of each package that are there already. */
 	uint64_t spooled[RELEASE_COMPONENTS_MAX];
 	/* What emptying the slot will give back. */

@@ -10,7 +10,8 @@
 #include "common/mem.h"
 #include "common/text.h"
 
-#define DAY_SEC 86400
+#define DAY_SEC   86400
+#define SPACE_MAX (UINT64_C(1) << 50)
 
 #define TEXT(section, name, member, required)                                  \
 	{                                                                      \
@@ -40,6 +41,11 @@ static const struct ini_key keys[] = {
 	SECONDS("trial", "deadline", deadline_sec, 1, DAY_SEC),
 	TEXT("restart", "command", restart_text, false),
 	SECONDS("restart", "deadline", restart_sec, 1, 3600),
+	TEXT("data", "save", save_text, false),
+	TEXT("data", "restore", restore_text, false),
+	SECONDS("data", "deadline", data_sec, 1, DAY_SEC),
+	{ "data", "space", INI_NUMBER, offsetof(struct settings, data_space), 0,
+	  SPACE_MAX, false },
 	TEXT("reboot", "command", reboot_text, false),
 	TEXT("reboot", "window", window_text, false),
 	TEXT("boot", "control", control_name, false),
@@ -427,8 +433,14 @@ static int check(struct settings *c, struct err *e)
 	    split_command(c->counter_text, "[floor] counter", &c->counter, e) ||
 	    split_command(c->control_text, "[boot] command", &c->boot, e) ||
 	    split_command(c->reboot_text, "[reboot] command", &c->reboot, e) ||
+	    split_command(c->save_text, "[data] save", &c->data_save, e) ||
+	    split_command(c->restore_text, "[data] restore", &c->data_restore,
+			  e) ||
 	    parse_control(c, e) || parse_window(c, e))
 		return -1;
+	if ((c->data_save.argc > 0) != (c->data_restore.argc > 0))
+		return err_set(e, ERR_CONFIG,
+			       "[data] save and restore go together");
 	if (c->retry_min_sec > c->retry_max_sec)
 		return err_set(e, ERR_CONFIG,
 			       "[poll] retry_min is more than retry_max");
@@ -440,6 +452,7 @@ int settings_parse(struct slice text, const char *file, struct settings *c,
 {
 	struct settings to = {
 		.restart_sec = 60,
+		.data_sec = 300,
 		.interval_sec = 3600,
 		.retry_min_sec = 120,
 		.retry_max_sec = 3600,

@@ -64,15 +64,18 @@ struct settings {
 	char *control_name, *boot_environment, *control_text;
 	char *cmdline, *boot_id; /* where the kernel says what it booted */
 	char *reboot_text, *window_text;
+	char *save_text, *restore_text;
 	uint64_t tries;        /* starts of a slot on trial */
 	uint64_t deadline_sec; /* 0: the release's own */
 	uint64_t restart_sec;
+	uint64_t data_sec, data_space; /* seconds, bytes */
 	uint64_t interval_sec, retry_min_sec, retry_max_sec;
 
 	/* made of the texts above */
 	enum environment environment;
 	enum boot_kind control;
 	struct settings_command health, restart, counter, boot, reboot;
+	struct settings_command data_save, data_restore; /* both or none */
 	bool has_window;
 	uint32_t window_from, window_to; /* minutes of the day, UTC */
 };

@@ -3,6 +3,7 @@
 
 #include "common/log.h"
 #include "common/utc.h"
+#include "updater-client/data.h"
 #include "updater-client/hook.h"
 #include "updater-client/ratchet.h"
 #include "updater-client/trial.h"
@@ -61,7 +62,7 @@ int switch_there(struct session *s, struct err *e)
 
 	r.trying = r.back != SLOT_NONE;
 	r.left = r.trying ? (uint32_t)s->config->tries : 0;
-	if (tell_boot(s, &r, e))
+	if (data_save(s, e) || tell_boot(s, &r, e))
 		return -1;
 	log_event(LOG_INFO, "slot-switched", "slot=%s", slot_name(to));
 	return 0;
@@ -70,6 +71,7 @@ int switch_there(struct session *s, struct err *e)
 int switch_back(struct session *s, struct err *e)
 {
 	const struct boot_record r = { .slot = way_back(s) };
+	bool unused;
 
 	if (r.slot == SLOT_NONE && s->boot.control->reboots)
 		return err_set(e, ERR_ROLLBACK,
@@ -80,6 +82,9 @@ int switch_back(struct session *s, struct err *e)
 	if (tell_boot(s, &r, e))
 		return -1;
 	log_event(LOG_INFO, "slot-switched", "slot=%s", slot_name(r.slot));
+	/* With a loader, what went back runs only after a boot. */
+	if (!s->boot.control->reboots)
+		data_restore(s, &unused);
 	trial_restart_old(s);
 	return 0;
 }

@@ -63,6 +63,26 @@ static int connect_to(struct session *s, const char *from, struct err *e)
 
 /* ---- the server's word --------------------------------------------------- */
 
+/* That one identity speaks from two boards is seen by it; what it is made of
+ * tells nobody else anything. */
+static void add_start(const struct session *s, struct wire_checkin *m)
+{
+	char text[BOOT_ID_LEN], id[2 * DEVICE_ID_LEN + 1];
+	struct buf both = BUF_INIT(BOOT_ID_LEN + sizeof(id));
+	struct sha256 digest;
+	struct err never;
+
+	boot_start(&s->boot, text);
+	hex_format((struct slice){ s->identity.device.bytes, DEVICE_ID_LEN },
+		   id);
+	if (text[0] && buf_addf(&both, &never, "%s %s", id, text) == 0) {
+		sha256_of(buf_slice(&both), &digest);
+		memcpy(m->boot, digest.bytes, WIRE_BOOT_LEN);
+		m->has_boot = true;
+	}
+	buf_done(&both);
+}
+
 static void describe(const struct session *s, struct wire_checkin *m)
 {
 	const struct settings *c = s->config;
@@ -77,6 +97,7 @@ static void describe(const struct session *s, struct wire_checkin *m)
 	(void)strncat(m->product, c->product, NAME_MAX_LEN);
 	if (c->model)
 		(void)strncat(m->model, c->model, NAME_MAX_LEN);
+	add_start(s, m);
 	if (!s->has_running)
 		return;
 	memcpy(m->release, s->running.id, sizeof(m->release));

@@ -40,10 +40,11 @@ people() {
 }
 
 # The next request is exactly one act of a person, of this kind.
-# device-approve and -deny need a device that waits, device-release two copies of one, envelopes/ an encrypted release,
+# device-readopt needs a device that the registry lost, device-approve and -deny one that waits, outpost-report another
+# server, device-release two copies of one, envelopes/ an encrypted release,
 # order-* keys of operators: their records are looked for in the tests of those.
 covered="payload/ metadata/ publish device-release envelopes/"
-covered="$covered device-approve device-deny"
+covered="$covered device-approve device-deny outpost-report device-readopt"
 covered="$covered order-plan order-sign order-discard"
 act() { # route, body, act
 	covered="$covered $1"
@@ -92,6 +93,9 @@ done
 acts | grep -v '^rollout' | cmp -s - "$WORK/acts" || die "noise in the log"
 acts | grep -qx rollout-complete || die "completion is an act of the gate"
 act bundle '{"v":1,"days":3}' bundle-export
+act report-export '{"v":1}' report-export
+act outpost-add "{\"v\":1,\"name\":\"bunker\",\"key\":\"$(
+	awk '{ printf "%s\\n", $0 }' "$WORK/server/audit.pub")\"}" outpost-add
 ids=$(people devices | grep -o '"id":"[0-9a-f]*"' | cut -d'"' -f4)
 id=$(echo "$ids" | head -n 1) other=$(echo "$ids" | tail -n 1)
 act registry "" device-export

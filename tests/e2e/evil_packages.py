@@ -587,7 +587,7 @@ STREAMS = ("segments", "gaps", "lengths", "offsets", "choices", "rights",
            "diffs", "prefix", "inserts")
 
 
-def record(new_len, version=3, raw=None, **streams):
+def record(new_len, version=4, raw=None, **streams):
     """Uncompressed; raw tells other lengths than there are."""
     data = [streams.get(name, b"") for name in STREAMS]
     header = bytes([version]) + number(new_len)
@@ -616,10 +616,13 @@ def stream(entries):
         e.content for e in entries if e.kind == FILE)
 
 
-def list_head(listed=b"", version=5, raw=None):
+def list_head(listed=b"", version=6, raw=None):
     """What a payload begins with: the list of compressed members."""
     told = len(listed) if raw is None else raw
-    return struct.pack("<4I", version, 0, told, len(listed)) + listed
+    head = bytes([version]) + number(told)
+    if told:
+        head += number(len(listed))
+    return bytes([len(head)]) + head + listed
 
 
 def delta(make, before=list_head()):
@@ -686,7 +689,6 @@ DELTAS = {
         new, regions=number(1) + (step(0) + step(2 ** 62) + step(0)) * 2 +
         step(0) * 2),
     "c02_a_predictor_that_is_none": lambda new: covered(new, choices=b"\x0f"),
-    "c02_no_predictor": lambda new: covered(new),
     "c02_predictors_left_over": lambda new: covered(new, choices=b"\0\0\0"),
     "c02_a_right_of_2_64": lambda new: covered(
         new, choices=b"\0", rights=number(2 ** 64 - 1), diffs=b"x"),
@@ -694,8 +696,8 @@ DELTAS = {
         new, choices=b"\0", rights=number(0), diffs=b"\0"),
     "c02_an_unknown_kind": lambda new: record(
         len(new), segments=number(2) + number(len(new)) + step(0)),
-    "c02_another_version": lambda new: inserted_whole(new, version=4),
-    "c02_the_version_before": lambda new: inserted_whole(new, version=2),
+    "c02_another_version": lambda new: inserted_whole(new, version=5),
+    "c02_the_version_before": lambda new: inserted_whole(new, version=3),
     "c02_a_header_longer_than_its_numbers": lambda new: bytes([200]) +
         inserted_whole(new)[1:],
     "c02_a_header_that_ends_early": lambda new: b"\x04" +
@@ -753,8 +755,8 @@ def steps(*each, count=None):
 
 MEMBERS = {
     "c02_no_list_of_members": b"",
-    "c02_a_list_of_another_version": list_head(version=6),
-    "c02_a_list_of_the_version_before": list_head(version=4),
+    "c02_a_list_of_another_version": list_head(version=7),
+    "c02_a_list_of_the_version_before": list_head(version=5),
     "c02_a_list_of_4_gib": list_head(raw=2 ** 32 - 1),
     "c02_a_list_that_is_cut_off": list_head(
         recipe() + number(1) + part()[:-1]),

@@ -14,6 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	static const struct ec_public nobody;
 	struct audit_checkpoint c;
 	struct audit_record r;
+	struct sha256 log;
 	struct err e;
 
 	if (audit_record_parse(in, &r, &e) == 0) {
@@ -22,6 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		assert(slice_equal(buf_slice(&again), in));
 		audit_record_done(&r);
 	}
+	if (audit_checkpoint_log(in, &log, &e) != 0)
+		assert(e.code != ERR_NONE);
 	assert(audit_checkpoint_open(in, &nobody, &c, &e) != 0);
 	buf_done(&again);
 	return 0;

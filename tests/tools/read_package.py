@@ -447,7 +447,7 @@ class Record:
     def __init__(self, codec, payload, at, old):
         end = at + 1 + payload[at]
         header = payload[at + 1:end]
-        assert header[0] == 3
+        assert header[0] == 4
         words = iter(numbers(header[1:]))
         self.left = next(words)
         assert self.left > 0
@@ -557,7 +557,7 @@ class Segment:
 
 def block(r, s, old, made, n, at, home):
     diff = r.differences(n)
-    choice = next(r.choices) if home else 0
+    choice = next(r.choices, 0) if home else 0
     if choice == 0:
         return bytes(a + b & 255 for a, b in zip(old[at:at + n], diff))
     end = s.old_at + s.old_len
@@ -570,13 +570,17 @@ def block(r, s, old, made, n, at, home):
 
 def read_list(codec, payload):
     """Recipes, parts of the old, steps of the new; and where records begin."""
-    version, zero, raw, packed = struct.unpack_from("<4I", payload)
-    assert version == 5 and zero == 0
-    data = payload[16:16 + packed]
+    at = 1 + payload[0]
+    assert payload[1] == 6
+    raw, *packed = numbers(payload[2:at])
+    assert len(packed) == (raw > 0)
+    packed = packed[0] if packed else 0
+    data = payload[at:at + packed]
     if raw != packed:
         data = decode(codec, 4194304, data)
     assert len(data) == raw
     left = iter(numbers(data))
+    records = at + packed
     recipes, parts, steps = [], [], []
     if raw:
         recipes = [[next(left) for _ in range(6)] for _ in range(next(left))]
@@ -588,7 +592,7 @@ def read_list(codec, payload):
             end = at + n
         steps = list(read_steps(left, next(left)))
     assert next(left, None) is None
-    return recipes, parts, steps, 16 + packed
+    return recipes, parts, steps, records
 
 
 def read_steps(left, count):

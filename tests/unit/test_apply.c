@@ -740,13 +740,13 @@ static void make_delta(struct kit *k, const char *content)
 	};
 	const struct delta_near nowhere = { 0 };
 	const struct delta_head no_members = { 0 };
-	uint8_t head[DELTA_HEAD_LEN];
+	uint8_t head[DELTA_HEAD_MAX];
 	struct err e = { 0 };
 	uint64_t len;
 
 	k->tar.len = 0;
-	delta_format_head(&no_members, head);
-	assert_ok(add_bytes(&k->tar, (struct slice){ head, sizeof(head) }, &e));
+	len = delta_format_head(&no_members, head);
+	assert_ok(add_bytes(&k->tar, (struct slice){ head, (size_t)len }, &e));
 	delta_writer_new(&setup, &w);
 	assert_ok(delta_writer_copy(w, 0, k->manifest.len, &e));
 	assert_ok(delta_writer_patch(w, &all, NULL, &e));
@@ -830,7 +830,7 @@ static void a_delta_reads_any_of_many_old_files(void **state)
 	const struct delta_writer_setup how = { .codec = PACKAGE_RAW,
 						.to = { &k->tar, add_bytes } };
 	struct delta_writer *w;
-	uint8_t head[DELTA_HEAD_LEN];
+	uint8_t head[DELTA_HEAD_MAX];
 	char path[8], content[EACH + 1];
 	struct err e = { 0 };
 	uint64_t len, at;
@@ -850,8 +850,8 @@ static void a_delta_reads_any_of_many_old_files(void **state)
 	k->slot = box_folder(&k->box, "slot");
 	k->release.base_digest = k->release.content_digest;
 
-	delta_format_head(&no_members, head);
-	assert_ok(add_bytes(&k->tar, (struct slice){ head, sizeof(head) }, &e));
+	len = delta_format_head(&no_members, head);
+	assert_ok(add_bytes(&k->tar, (struct slice){ head, (size_t)len }, &e));
 	delta_writer_new(&how, &w);
 	assert_ok(delta_writer_copy(w, 0, k->manifest.len, &e));
 	for (unsigned i = 0; i < FILES; i++) {

@@ -104,15 +104,16 @@ static void begin(struct kit *k, const struct delta_members *members)
 		.codec = PACKAGE_RAW, .to = { &k->delta, add_bytes }
 	};
 	struct buf text = BUF_INIT(1024);
-	uint8_t head[DELTA_HEAD_LEN];
+	uint8_t head[DELTA_HEAD_MAX];
+	size_t len;
 	struct delta_head h = { 0 };
 	struct err e = { 0 };
 
 	if (members)
 		assert_ok(delta_format_members(members, &text, &e));
 	h.raw_len = h.packed_len = (uint32_t)text.len;
-	delta_format_head(&h, head);
-	assert_ok(buf_add(&k->delta, (struct slice){ head, sizeof(head) }, &e));
+	len = delta_format_head(&h, head);
+	assert_ok(buf_add(&k->delta, (struct slice){ head, len }, &e));
 	assert_ok(buf_add(&k->delta, buf_slice(&text), &e));
 	delta_writer_new(&how, &k->writer);
 	buf_done(&text);

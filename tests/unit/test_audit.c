@@ -151,6 +151,76 @@ static void a_checkpoint_needs_its_key_and_every_byte(void **state)
 	ec_free(other);
 }
 
+/* A checkpoint as the key would sign it, if it could be told to. */
+static enum err_code odd_code(const char *body, const char *more,
+			      const char *sig_hex)
+{
+	struct ec_private *key = key_from(5);
+	struct buf sig = BUF_INIT(EC_SIG_MAX_LEN), text = BUF_INIT(4096);
+	char hex[2 * EC_SIG_MAX_LEN + 1];
+	struct audit_checkpoint got;
+	struct ec_public mine;
+	struct err e = { 0 };
+	int rc;
+
+	ec_public_of(key, &mine);
+	assert_ok(ec_sign(key, slice_of(body), &sig, &e));
+	hex_format(buf_slice(&sig), hex);
+	assert_ok(buf_addf(&text, &e, "{%s\"sig\":\"%s\",\"signed\":%s}", more,
+			   sig_hex ? sig_hex : hex, body));
+	rc = audit_checkpoint_open(buf_slice(&text), &mine, &got, &e);
+	buf_done(&sig);
+	buf_done(&text);
+	ec_free(key);
+	return rc ? e.code : ERR_NONE;
+}
+
+static void a_checkpoint_has_one_form(void **state)
+{
+	static const char good[] =
+		"{\"log\":\"%s\",\"root\":\"%064d\",\"size\":9,"
+		"\"time\":\"2026-11-27T03:00:00Z\",\"type\":\"%s\",\"v\":%d%s}";
+	char log[SHA256_HEX_LEN], body[500], long_sig[2 * EC_SIG_MAX_LEN + 3];
+	char more[AUDIT_CHECKPOINT_MAX + 20];
+	struct ec_private *key = key_from(5);
+	struct ec_public mine;
+	struct sha256 id;
+
+	(void)state;
+	ec_public_of(key, &mine);
+	ec_public_fingerprint(&mine, &id);
+	sha256_format(&id, log);
+#define BODY(l, t, v, m)                                                       \
+	(snprintf(body, sizeof(body), good, l, 0, t, v, m), body)
+	assert_int_equal(
+		odd_code(BODY(log, "audit-checkpoint", 1, ""), "", NULL),
+		ERR_NONE);
+	assert_int_equal(
+		odd_code(BODY(log, "audit-checkpoint", 2, ""), "", NULL),
+		ERR_FORMAT);
+	assert_int_equal(odd_code(BODY(log, "order", 1, ""), "", NULL),
+			 ERR_FORMAT);
+	assert_int_equal(odd_code(BODY(log, "audit-checkpoint", 1, ",\"x\":1"),
+				  "", NULL),
+			 ERR_FORMAT);
+	assert_int_equal(odd_code(BODY(log, "audit-checkpoint", 1, ""),
+				  "\"more\":1,", NULL),
+			 ERR_FORMAT);
+	assert_int_equal(odd_code(body, "", ""), ERR_FORMAT);
+	memset(long_sig, 'a', sizeof(long_sig) - 1);
+	long_sig[sizeof(long_sig) - 1] = 0;
+	assert_int_equal(odd_code(body, "", long_sig), ERR_FORMAT);
+	memset(more, ' ', sizeof(more) - 1);
+	more[sizeof(more) - 1] = 0;
+	assert_int_equal(odd_code(body, more, NULL), ERR_LIMIT);
+	/* the right signature, under another log's name */
+	log[0] = log[0] == '0' ? '1' : '0';
+	assert_int_equal(
+		odd_code(BODY(log, "audit-checkpoint", 1, ""), "", NULL),
+		ERR_UNTRUSTED);
+	ec_free(key);
+}
+
 /* ---- the log in the store ------------------------------------------------ */
 
 struct world {
@@ -348,7 +418,8 @@ static int verify(struct world *w, const char *folder, const char *kept,
 	const char *const paths[] = { path };
 	struct audit_findings found = { 0 };
 	struct audit_check check = { .dirfd = box_folder(&w->box, folder),
-				     .key = &w->public_key,
+				     .keys = &w->public_key,
+				     .key_count = 1,
 				     .kept = paths,
 				     .kept_count = kept ? 1 : 0 };
 	int rc;
@@ -538,6 +609,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_in_the_schema_is_never_written),
 		cmocka_unit_test(a_record_has_one_spelling),
 		cmocka_unit_test(a_checkpoint_needs_its_key_and_every_byte),
+		cmocka_unit_test(a_checkpoint_has_one_form),
 		TEST(an_act_that_fails_leaves_no_record),
 		TEST(without_room_for_the_log_only_urgent_acts_are_done),
 		TEST(a_clock_that_goes_back_is_noted),

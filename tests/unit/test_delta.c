@@ -371,6 +371,22 @@ static void predictors_are_applied_to_covers_of_the_home_file(void **state)
 	assert_int_equal(le32_get(new + 4000), want);
 }
 
+/* Two blocks, of which the first alone has its predictor told. */
+static void predictors_that_are_not_told_are_as_is(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	patch(8192, 1);
+	cover(0, 8192, 0);
+	choose(DELTA_CARRY4);
+	wrong(4, 5);
+	end_record();
+	assert_ok(apply(8192, &e));
+	assert_memory_not_equal(new + 4092, old + 4092, 4);
+	assert_memory_equal(new + 4096, old + 4096, 4096);
+}
+
 /* A range of the prefix. */
 static void range(int64_t move, uint64_t len)
 {
@@ -578,7 +594,7 @@ static void wrong_patches_are_refused(void **state)
 	record.new_len = 50;
 	end_record();
 	assert_apply_refused_saying(100, ERR_FORMAT, "cuts a copy");
-	/* A predictor that does not exist, and one that is missing. */
+	/* A predictor that does not exist, and one too many. */
 	buf_done(&records);
 	patch(100, 1);
 	cover(0, 100, 0);
@@ -588,6 +604,8 @@ static void wrong_patches_are_refused(void **state)
 	buf_done(&records);
 	patch(100, 1);
 	cover(0, 100, 0);
+	choose(0);
+	choose(0);
 	end_record();
 	assert_apply_refused(100, ERR_FORMAT);
 	/* Wrong bytes that are right, and one behind the record's end. */
@@ -870,6 +888,7 @@ int main(void)
 		TEST(copies_covers_and_inserts_rebuild_the_new),
 		TEST(a_patch_may_go_on_in_the_next_record),
 		TEST(predictors_are_applied_to_covers_of_the_home_file),
+		TEST(predictors_that_are_not_told_are_as_is),
 		TEST(inserts_may_refer_to_a_prefix_of_old_bytes),
 		TEST(frames_of_another_length_are_refused),
 		TEST(no_record_hides_behind_a_frame),

@@ -317,31 +317,56 @@ static void there_is_room_for_so_many_recipes(void **state)
 	delta_members_done(&m);
 }
 
+static void check_head(uint32_t raw_len, uint32_t packed_len,
+		       enum err_code code)
+{
+	const struct delta_head h = { raw_len, packed_len };
+	struct delta_head out = { 1, 2 };
+	uint8_t bytes[DELTA_HEAD_MAX];
+	const size_t len = delta_format_head(&h, bytes);
+	const struct slice in = { bytes + 1, len - 1 };
+
+	assert_int_equal(bytes[0], in.len);
+	if (code != ERR_NONE) {
+		assert_refused(delta_parse_head(in, &out, &e), code);
+		assert_int_equal(out.raw_len, 1);
+		return;
+	}
+	assert_ok(delta_parse_head(in, &out, &e));
+	assert_int_equal(out.raw_len, raw_len);
+	assert_int_equal(out.packed_len, packed_len);
+}
+
 static void a_head_comes_back_and_wrong_ones_are_refused(void **state)
 {
-	struct delta_head h = { 7, 7 }, out = { 0 };
-	uint8_t bytes[DELTA_HEAD_LEN + 1] = { 0 };
-	const struct slice in = { bytes, DELTA_HEAD_LEN };
+	(void)state;
+	check_head(0, 0, ERR_NONE);
+	check_head(7, 7, ERR_NONE);
+	check_head(DELTA_LIST_MAX, 300, ERR_NONE);
+	check_head(7, 8, ERR_FORMAT);
+	check_head(7, 0, ERR_FORMAT);
+	check_head(DELTA_LIST_MAX + 1, 9, ERR_LIMIT);
+	check_head(UINT32_MAX, UINT32_MAX, ERR_LIMIT);
+}
+
+static void heads_of_another_version_or_length_are_refused(void **state)
+{
+	struct delta_head out = { 0 };
+	uint8_t bytes[DELTA_HEAD_MAX + 1];
+	const size_t len =
+		delta_format_head(&(struct delta_head){ 700, 300 }, bytes);
 
 	(void)state;
-	delta_format_head(&h, bytes);
-	assert_ok(delta_parse_head(in, &out, &e));
-	assert_int_equal(out.raw_len, 7);
-	bytes[4] = 1;
-	assert_refused(delta_parse_head(in, &out, &e), ERR_FORMAT);
-	bytes[4] = 0;
-	assert_refused(delta_parse_head((struct slice){ bytes, sizeof(bytes) },
+	for (size_t n = 0; n < len - 1; n++)
+		assert_refused(delta_parse_head((struct slice){ bytes + 1, n },
+						&out, &e),
+			       ERR_FORMAT);
+	assert_refused(
+		delta_parse_head((struct slice){ bytes + 1, len }, &out, &e),
+		ERR_FORMAT);
+	bytes[1] = DELTA_HEAD_VERSION - 1;
+	assert_refused(delta_parse_head((struct slice){ bytes + 1, len - 1 },
 					&out, &e),
-		       ERR_FORMAT);
-	bytes[0] = DELTA_HEAD_VERSION - 1;
-	assert_refused(delta_parse_head(in, &out, &e), ERR_FORMAT);
-	delta_format_head(&(struct delta_head){ 7, 8 }, bytes);
-	assert_refused(delta_parse_head(in, &out, &e), ERR_FORMAT);
-	delta_format_head(&(struct delta_head){ 7, 0 }, bytes);
-	assert_refused(delta_parse_head(in, &out, &e), ERR_FORMAT);
-	delta_format_head(&(struct delta_head){ DELTA_LIST_MAX + 1, 9 }, bytes);
-	assert_refused(delta_parse_head(in, &out, &e), ERR_LIMIT);
-	assert_refused(delta_parse_head((struct slice){ bytes, 15 }, &out, &e),
 		       ERR_FORMAT);
 }
 
@@ -363,6 +388,7 @@ int main(void)
 		TEST(wrong_recipes_are_refused),
 		TEST(there_is_room_for_so_many_recipes),
 		TEST(a_head_comes_back_and_wrong_ones_are_refused),
+		TEST(heads_of_another_version_or_length_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -126,13 +126,14 @@ static void put_record(void)
 static void put_payload(void)
 {
 	struct buf list = BUF_INIT(DELTA_LIST_MAX);
-	uint8_t head[DELTA_HEAD_LEN];
+	uint8_t head[DELTA_HEAD_MAX];
+	size_t len;
 
 	assert_ok(delta_format_members(&members, &list, &e));
-	delta_format_head(
+	len = delta_format_head(
 		&(struct delta_head){ (uint32_t)list.len, (uint32_t)list.len },
 		head);
-	assert_ok(buf_add(&payload, (struct slice){ head, sizeof(head) }, &e));
+	assert_ok(buf_add(&payload, (struct slice){ head, len }, &e));
 	assert_ok(buf_add(&payload, buf_slice(&list), &e));
 	put_record();
 	buf_done(&list);
@@ -248,16 +249,18 @@ static int read_list(enum package_codec codec, struct slice packed,
 {
 	const struct delta_source from = { NULL, more, old_at, old.len };
 	struct delta_members got = { 0 };
-	uint8_t head[DELTA_HEAD_LEN];
+	uint8_t head[DELTA_HEAD_MAX];
+	size_t head_len;
 	uint64_t len;
 	int rc;
 
 	payload.len = 0;
 	payload_used = 0;
-	delta_format_head(&(struct delta_head){ raw_len, (uint32_t)(packed.len +
-								    at_end) },
-			  head);
-	assert_ok(buf_add(&payload, (struct slice){ head, sizeof(head) }, &e));
+	head_len = delta_format_head(
+		&(struct delta_head){ raw_len,
+				      (uint32_t)(packed.len + at_end) },
+		head);
+	assert_ok(buf_add(&payload, (struct slice){ head, head_len }, &e));
 	assert_ok(buf_add(&payload, packed, &e));
 	if (at_end > 0)
 		assert_ok(buf_add_le(&payload, 0, at_end, &e));
@@ -383,7 +386,7 @@ static void what_is_yielded_too_little_is_refused(void **state)
 
 static void a_list_that_is_cut_off_is_refused(void **state)
 {
-	const size_t whole = DELTA_HEAD_LEN + 20;
+	const size_t whole = 24;
 
 	(void)state;
 	put_payload();

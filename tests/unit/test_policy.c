@@ -637,6 +637,9 @@ static void room_is_judged_to_the_byte(void **state)
 	assert_refused(room_judge(&r, &p, &e), ERR_SPACE);
 	r.spooled[0] = 1;
 	assert_ok(room_judge(&r, &p, &e));
+	r.data_bytes = 1; /* to be saved before the switch */
+	assert_refused(room_judge(&r, &p, &e), ERR_SPACE);
+	r.data_bytes = 0;
 	r.slot_inodes = 10;
 	assert_refused(room_judge(&r, &p, &e), ERR_SPACE);
 }

@@ -117,7 +117,7 @@ static void the_server_and_its_people_count(void **state)
 	assert_string_equal(judged(&f).reasons[0].name, "revoked-seen");
 	assert_int_equal(judged(&f).points, 95);
 	f = fine;
-	f.roles_empty = 1;
+	f.role_conflicts = 1;
 	assert_string_equal(judged(&f).reasons[0].name, "roles");
 	assert_int_equal(judged(&f).points, 95);
 }
@@ -131,7 +131,7 @@ static void the_worst_comes_first_and_none_is_below_zero(void **state)
 				 .quarantined = 10,
 				 .ending = 10,
 				 .revoked_seen = 1,
-				 .roles_empty = 2,
+				 .role_conflicts = 2,
 				 .log_behind = true };
 	struct score s = judged(&f);
 

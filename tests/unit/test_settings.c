@@ -160,6 +160,24 @@ static void further_slots_have_names(void **state)
 	refuse(GOOD "[slot]\ncomponent = No/Name\n");
 }
 
+static void data_are_saved_and_brought_back_or_neither(void **state)
+{
+	struct settings c;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(parse(GOOD "[data]\nsave = /bin/save it\n"
+			     "restore = /bin/restore\nspace = 1000\n",
+			&c, &e));
+	assert_int_equal(c.data_save.argc, 2);
+	assert_int_equal(c.data_space, 1000);
+	assert_int_equal(c.data_sec, 300);
+	settings_done(&c);
+	refuse(GOOD "[data]\nsave = /bin/save\n");
+	refuse(GOOD "[data]\nrestore = /bin/restore\n");
+	refuse(GOOD "[data]\nsave = save\nrestore = /bin/restore\n");
+}
+
 static void plain_http_and_unpinned_servers_are_refused(void **state)
 {
 	(void)state;
@@ -203,6 +221,7 @@ int main(void)
 		cmocka_unit_test(what_is_missing_or_wrong_is_refused),
 		cmocka_unit_test(image_slots_are_two_places_and_a_boot_loader),
 		cmocka_unit_test(further_slots_have_names),
+		cmocka_unit_test(data_are_saved_and_brought_back_or_neither),
 		cmocka_unit_test(plain_http_and_unpinned_servers_are_refused),
 		cmocka_unit_test(local_programs_are_absolute_paths),
 		cmocka_unit_test(a_file_that_others_may_write_is_refused),

@@ -246,6 +246,27 @@ static void every_refusal_is_counted_where_it_belongs(void **state)
 	assert_int_equal(strangers, 3);
 }
 
+static void a_code_may_be_for_who_takes_anothers_place(void **state)
+{
+	struct world *w = *state;
+	struct store_batch b = a_batch(), next = a_batch();
+	const struct sha256 code = hash(6);
+	struct store_device d;
+	struct err e = { 0 };
+
+	add(w->s, &b);
+	assert_ok(enrol(w->s, 1, NOW, &e)); /* its id begins with 2 */
+	next.count = 1;
+	next.successor = (struct store_successor){ true, { { 9 } } };
+	assert_refused(store_batch_add(w->s, &next, &code, &by, &e),
+		       ERR_NOT_FOUND);
+	next.successor.replaced.bytes[0] = 2;
+	assert_ok(store_batch_add(w->s, &next, &code, &by, &e));
+	assert_ok(enrol(w->s, 6, NOW, &e));
+	assert_ok(store_device_find(w->s, &next.successor.replaced, &d, &e));
+	assert_true(d.retired);
+}
+
 static void every_refusal_has_words(void **state)
 {
 	(void)state;
@@ -266,6 +287,7 @@ int main(void)
 		TEST(so_many_in_an_hour_and_then_others_again),
 		TEST(a_batch_is_withdrawn_but_for_what_was_used),
 		TEST(every_refusal_is_counted_where_it_belongs),
+		TEST(a_code_may_be_for_who_takes_anothers_place),
 		cmocka_unit_test(every_refusal_has_words),
 	};
 

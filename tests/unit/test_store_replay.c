@@ -363,6 +363,46 @@ static void a_quarantine_and_its_end_come_back(void **state)
 	assert_true(is_let_in(w->backup, &w->gone.fingerprint));
 }
 
+/* Taken back one by one, before the next backup was made. */
+static void a_readopted_device_comes_back_in_quarantine(void **state)
+{
+	struct world *w = *state;
+	struct store_readopt d = { .id = { { 9 } },
+				   .fingerprint = hash(1009),
+				   .spki = hash(2009),
+				   .product = "kiosk",
+				   .model = "k1",
+				   .cohort = "late" };
+	struct device_id id = { { 0 } };
+	struct err e = { 0 };
+
+	assert_refused(store_readopt(w->live, &d, &by, "why", &e),
+		       ERR_NOT_FOUND); /* no such cohort */
+	assert_ok(store_cohort_add(w->live, "late", &by, &e));
+	assert_ok(store_readopt(w->live, &d, &by, "found in a drawer", &e));
+	/* an id, and a key, has one holder */
+	assert_refused(store_readopt(w->live, &d, &by, "why", &e),
+		       ERR_CONFLICT);
+	d.id.bytes[0]++;
+	assert_refused(store_readopt(w->live, &d, &by, "why", &e),
+		       ERR_CONFLICT);
+	d.id = w->gone.facts.id;
+	d.spki = hash(2010);
+	assert_ok(store_device_revoke(w->live, &w->gone.facts.id, &by,
+				      &d.fingerprint, &e));
+	assert_refused(store_readopt(w->live, &d, &by, "why", &e),
+		       ERR_CONFLICT);
+	assert_ok(replay(w, &e));
+	d.fingerprint = hash(1009);
+	assert_refused_saying(
+		store_device_authorise(w->backup, &d.fingerprint, &id, &e),
+		ERR_REFUSED, "quarantine");
+	id = (struct device_id){ { 9 } };
+	assert_ok(store_device_release(w->backup, &id, &by, &e));
+	assert_ok(store_device_authorise(w->backup, &d.fingerprint, &id, &e));
+	assert_int_equal(id.bytes[0], 9);
+}
+
 static void count_registered(void *ctx, const struct store_device *d)
 {
 	unsigned *count = ctx;
@@ -538,6 +578,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(devices_that_joined_are_known_again),
+		TEST(a_readopted_device_comes_back_in_quarantine),
 		TEST(cohorts_come_back_and_the_replay_is_recorded),
 		TEST(what_was_given_up_stays_given_up),
 		TEST(renewals_are_followed_over_two_steps),

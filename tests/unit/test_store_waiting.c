@@ -10,6 +10,8 @@ static const struct audit_by by = { .kind = AUDIT_PERSON,
 				    .person = { { 7 } },
 				    .now = NOW };
 
+static const struct store_successor nobody;
+
 struct world {
 	struct box box;
 	struct store *s;
@@ -94,7 +96,7 @@ static int approve(struct store *s, const char *code, int64_t now,
 					  .person = { { 7 } },
 					  .now = now };
 
-	return store_waiting_approve(s, code, "canary", &officer, e);
+	return store_waiting_approve(s, code, "canary", &nobody, &officer, e);
 }
 
 static void who_asks_again_has_the_same_code(void **state)
@@ -129,9 +131,9 @@ static void the_approved_one_is_let_in_once(void **state)
 	assert_ok(wait_at(w->s, &one, NOW, &e));
 	assert_refused(enrol(w->s, 1, NOW, &e), ERR_REFUSED);
 	assert_refused(approve(w->s, "ABCD-0002", NOW, &e), ERR_NOT_FOUND);
-	assert_refused(
-		store_waiting_approve(w->s, "ABCD-0001", "nobody", &by, &e),
-		ERR_NOT_FOUND);
+	assert_refused(store_waiting_approve(w->s, "ABCD-0001", "nobody",
+					     &nobody, &by, &e),
+		       ERR_NOT_FOUND);
 	assert_ok(approve(w->s, "ABCD-0001", NOW + 9, &e));
 	assert_refused(approve(w->s, "ABCD-0001", NOW + 9, &e), ERR_CONFLICT);
 	assert_refused(store_waiting_deny(w->s, "ABCD-0001", &by, &e),
@@ -234,6 +236,44 @@ static void the_same_key_of_another_model_asks_anew(void **state)
 	assert_refused(enrol(w->s, 1, NOW + 1, &e), ERR_REFUSED);
 }
 
+static void who_takes_anothers_place_ends_it(void **state)
+{
+	struct world *w = *state;
+	struct store_waiting one = a_device(1), two = a_device(2);
+	struct store_successor of_one = { .replaces = true,
+					  .replaced = { { 1 } } };
+	struct store_device d;
+	struct err e = { 0 };
+
+	assert_ok(wait_at(w->s, &one, NOW, &e));
+	assert_ok(wait_at(w->s, &two, NOW, &e));
+	assert_refused(store_waiting_approve(w->s, two.code, "canary", &of_one,
+					     &by, &e),
+		       ERR_NOT_FOUND);
+	assert_ok(approve(w->s, one.code, NOW, &e));
+	assert_ok(enrol(w->s, 1, NOW, &e));
+	assert_ok(store_waiting_approve(w->s, two.code, "canary", &of_one, &by,
+					&e));
+	assert_ok(store_device_find(w->s, &of_one.replaced, &d, &e));
+	assert_false(d.retired);
+	assert_ok(enrol(w->s, 2, NOW, &e));
+	assert_ok(store_device_find(w->s, &of_one.replaced, &d, &e));
+	assert_true(d.retired);
+	/* Not again, and not of another kind. */
+	two = a_device(3);
+	assert_ok(wait_at(w->s, &two, NOW, &e));
+	assert_refused(store_waiting_approve(w->s, two.code, "canary", &of_one,
+					     &by, &e),
+		       ERR_NOT_FOUND);
+	two = a_device(3);
+	strcpy(two.model, "k2");
+	assert_ok(wait_at(w->s, &two, NOW, &e));
+	of_one.replaced.bytes[0] = 2;
+	assert_refused(store_waiting_approve(w->s, two.code, "canary", &of_one,
+					     &by, &e),
+		       ERR_CONFLICT);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -246,6 +286,7 @@ int main(void)
 		TEST(a_crowd_does_not_wait),
 		TEST(the_list_is_of_those_who_still_wait),
 		TEST(the_same_key_of_another_model_asks_anew),
+		TEST(who_takes_anothers_place_ends_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,6 +107,7 @@ const acts = {
 		", cohort " + o.cohort,
 	"device-renew": () => "renewed its certificate",
 	"device-quarantine": () => "went to quarantine: two keys claimed to be it",
+	"device-twin": () => "put a device into quarantine: it speaks from two boards",
 	"device-release": () => "released a device from quarantine",
 	"device-revoke": () => "revoked a device",
 	"device-retire": () => "retired a device",

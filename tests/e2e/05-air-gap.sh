@@ -1,0 +1,142 @@
+#!/bin/sh
+# Two servers that no network joins: releases are carried in, reports out; what
+# is forged, old or missing on the way out is noticed.
+. "$(dirname "$0")/server-lib.sh"
+top=$WORK
+outer_pid='' inner_pid=''
+
+stop_both() {
+	for pid in $outer_pid $inner_pid; do
+		kill "$pid" 2>/dev/null || :
+		wait "$pid" 2>/dev/null || :
+	done
+}
+trap stop_both EXIT
+
+# What follows is done at this one of the two.
+at() { # outer|inner
+	WORK=$top/$1
+}
+
+make_site() {
+	mkdir -p "$top/$1"
+	at "$1"
+	make_server
+	start_server
+}
+make_site outer
+outer_pid=$server_pid
+make_site inner
+inner_pid=$server_pid
+
+# One repository, whose root knows the online keys of both.
+at outer
+printf 'a demo passphrase\na demo passphrase\n' >"$WORK/pass"
+for role in root targets; do
+	"$signer" key generate "$WORK/repo.$role" --environment demo \
+		--passphrase-fd 3 3<"$WORK/pass" >/dev/null 2>&1
+done
+"$signer" init "$WORK/repo" --environment demo --owner Tests --product kiosk \
+	--root-key "$WORK/repo.root.pub" --targets-key "$WORK/repo.targets.pub" \
+	--online-key "$WORK/server/online.pub" \
+	--online-key "$top/inner/server/online.pub" >/dev/null 2>&1
+make_release "$WORK/repo" r1 "$WORK/publish"
+want 0 op release import "$WORK/publish"
+
+# ---- in ----------------------------------------------------------------------
+
+want 0 op bundle export "$top/in" --valid 30
+at inner
+want 0 op bundle import "$top/in"
+said "releases *1"
+cp -r "$top/outer/repo" "$WORK/repo"
+op cohort create fleet >/dev/null
+make_device a fleet
+want 0 device a enroll --claim-file "$WORK/devices/a/claim"
+want 0 op rollout create first --release r1 --cohort fleet
+want 0 op rollout start first
+want 0 device a update
+want 0 device a check
+
+# ---- out ---------------------------------------------------------------------
+
+want 0 op bundle export "$top/out1" --reports
+said "report 1, and 0 before it"
+at outer
+want 6 op bundle import "$top/out1"
+said "by no outpost that is known here"
+# Another key than the inner server's, and then that one.
+want 0 op outpost add other "$WORK/server/audit.pub"
+want 6 op bundle import "$top/out1"
+want 0 op outpost add bunker "$top/inner/server/audit.pub"
+want 14 op outpost add bunker2 "$top/inner/server/audit.pub"
+want 14 op outpost add bunker "$WORK/server/online.pub"
+want 0 op bundle import "$top/out1"
+said "1 new report"
+want 0 op outpost show bunker
+said "first .*kiosk .*r1"
+want 0 op outpost show bunker --json
+said '"confirmed": 1'
+want 8 op bundle import "$top/out1"
+said "known already"
+want 0 op outpost list
+said "bunker"
+
+# What was changed on the way: a word of the report, and of its proof.
+at inner
+want 0 op bundle export "$top/out2" --reports
+said "report 2, and 1 before it"
+at outer
+for change in 's/confirmed/offered/' 's/"record":"{\\"act/"record":"{ \\"act/' \
+	's/\("included":\["\)[0-9a-f]\{8\}/\100000000/' \
+	's/\(\\"root\\":\\"\)[0-9a-f]\{8\}/\100000000/' 's/}$//'; do
+	rm -rf "$top/bad"
+	cp -r "$top/out2" "$top/bad"
+	rm "$top/bad/reports/1.json"
+	sed -i "$change" "$top/bad/reports/2.json"
+	cmp -s "$top/bad/reports/2.json" "$top/out2/reports/2.json" &&
+		die "nothing was changed: $change"
+	got=0
+	op bundle import "$top/bad" >"$WORK/said" 2>&1 || got=$?
+	[ "$got" -eq 6 ] || [ "$got" -eq 4 ] || {
+		cat "$WORK/said"
+		die "exit status $got: $change"
+	}
+done
+
+# One that got lost is missed; a later medium brings it as well.
+at inner
+want 0 op bundle export "$top/out3" --reports
+at outer
+rm -rf "$top/gap"
+mkdir -p "$top/gap/reports"
+cp "$top/out3/reports/3.json" "$top/gap/reports"
+want 14 op bundle import "$top/gap"
+said "report 3 comes, but 2 is missing"
+want 0 op bundle import "$top/out3"
+said "2 new reports"
+# An old medium brings nothing, whatever else it says.
+want 8 op bundle import "$top/out1"
+want 8 op bundle import "$top/out2"
+want 0 op outpost list --json
+said '"report": 3'
+# Where more got lost than every medium holds, all are written again.
+at inner
+want 0 op bundle export "$top/out4" --reports --since 3
+[ "$(cd "$top/out4/reports" && echo *)" = "3.json 4.json" ] || die "not 3 and 4"
+cmp "$top/out3/reports/3.json" "$top/out4/reports/3.json" || die "another 3"
+at outer
+want 0 op bundle import "$top/out4"
+# Nothing that a medium holds is no medium.
+mkdir -p "$top/empty"
+want 13 op bundle import "$top/empty"
+
+# All of it is in both logs.
+want 0 op audit list
+said "outpost-report .*outpost=bunker report=3"
+at inner
+want 0 op audit list
+said "report-export .*report=3"
+want 0 op audit export "$top/log"
+want 0 "$server" audit verify "$top/log" --key "$WORK/server/audit.pub"
+echo "what was carried over the air gap is what was said"

@@ -1,0 +1,106 @@
+#!/bin/sh
+# The audit log gets another key: the former hands over in the log itself, so
+# who knows the first audit.pub alone still verifies everything; a key that was
+# lost hands over to nobody, and the auditor is told to decide.
+command -v python3 >/dev/null || { echo "needs python3"; exit 77; }
+command -v openssl >/dev/null || { echo "needs openssl"; exit 77; }
+. "$(dirname "$0")/server-lib.sh"
+here=$(cd "$(dirname "$0")" && pwd)
+
+make_server
+"$BIN/tests/tools/open-key" "$WORK/server/admin/admin.key" \
+	"$WORK/server/admin/admin.secret" >"$WORK/alice.key"
+add() { # a record: a cohort of this name
+	curl -sS --fail-with-body --cacert "$WORK/server/ca.pem" \
+		--cert "$WORK/server/admin/admin.pem" --key "$WORK/alice.key" \
+		-H 'Content-Type: application/json' \
+		--data "{\"v\":1,\"name\":\"$1\"}" \
+		"https://$(listener people)/v1/people/cohorts" >/dev/null
+}
+verify() { # folder, key...
+	log=$WORK/$1
+	shift
+	set -- $(printf -- '--key %s ' "$@")
+	"$server" audit verify "$log" "$@"
+}
+first=$WORK/first.pub second=$WORK/second.pub third=$WORK/third.pub
+cp "$WORK/server/audit.pub" "$first"
+
+start_server
+add one
+want 0 op audit export "$WORK/log1"
+want 12 "$server" audit rotate "$WORK/server"
+said "stop the server first"
+want 12 "$server" audit replay "$WORK/server" "$WORK/log1"
+said "stop the server first"
+stop_server
+cp -a "$WORK/server" "$WORK/backup"
+
+want 0 "$server" audit rotate "$WORK/server"
+said "the log's key is"
+cp "$WORK/server/audit.pub" "$second"
+cmp -s "$first" "$second" && die "it is the same key"
+[ ! -e "$WORK/server/keys/audit-next.key" ] || die "it was left there"
+start_server
+add two
+want 0 op audit export "$WORK/log2"
+cp "$WORK/server/audit/checkpoint.json" "$WORK/kept.json"
+want 0 verify log2 "$first"
+said "signed by 2 keys"
+want 0 python3 "$here/../tools/verify_audit.py" "$WORK/log2" "$first"
+want 0 verify log2 "$second"
+said "were not judged"
+want 0 "$server" audit verify "$WORK/log2" --key "$first" \
+	--checkpoint "$WORK/kept.json"
+# Without the record that names it, the next key is nobody's.
+cp -r "$WORK/log2" "$WORK/bad"
+sed -i '/"act":"log-key"/d' "$WORK/bad/records.jsonl"
+want 6 verify bad "$first"
+said "another log's key"
+# And a thief who still has the former one cannot go on with it.
+stop_server
+cp -a "$WORK/server" "$WORK/after"
+cp "$WORK/backup/keys/audit.key" "$WORK/server/keys/"
+start_server
+add three
+want 0 op audit export "$WORK/log3"
+want 6 verify log3 "$first"
+said "another log's key"
+stop_server
+rm -r "$WORK/server"
+mv "$WORK/after" "$WORK/server"
+
+# Lost: the log says so, and no signature does.
+rm "$WORK/server/keys/audit.key"
+want 13 "$server" audit rotate "$WORK/server"
+said "if it is lost: --lost"
+want 0 "$server" audit rotate "$WORK/server" --lost
+said "to the auditors yourself"
+cp "$WORK/server/audit.pub" "$third"
+start_server
+add four
+want 0 op audit export "$WORK/log4"
+want 6 verify log4 "$first"
+said "because the one before it was lost"
+want 0 verify log4 "$first" "$third"
+said "signed by 3 keys"
+want 0 verify log4 "$third"
+stop_server
+
+# A restored backup knows the former key; the replay says what to do.
+rm -r "$WORK/server"
+cp -a "$WORK/backup" "$WORK/server"
+want 0 "$server" audit replay "$WORK/server" "$WORK/log2"
+said "audit rotate .* --lost"
+
+# What was cut or changed behind the keeper's back gets no new key either.
+python3 - "$WORK/backup" <<'EOF'
+import sqlite3, sys
+d = sqlite3.connect(sys.argv[1] + "/store.sqlite", isolation_level=None)
+for name in ("audit_kept", "audit_node_kept"):
+    d.execute("DROP TRIGGER " + name)
+d.execute("DELETE FROM audit WHERE n >= 2")
+d.execute("DELETE FROM audit_node WHERE ((at + 1) << level) > 2")
+EOF
+want 8 "$server" audit rotate "$WORK/backup" --lost
+said "audit log"

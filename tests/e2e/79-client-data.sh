@@ -1,0 +1,125 @@
+#!/bin/sh
+# Data outside the slots that a release changes: what a failed one has made of
+# them is undone with it, whoever takes it back; what a good one made stays.
+. "$(dirname "$0")/client-lib.sh"
+
+make_repo
+db=$WORK/one/db
+migrating() { # id, last line of its health command
+	make_tree "$1"
+	cat >>"$WORK/trees/$1/bin/health" <<SH
+echo "schema $1" >$db
+$2
+SH
+}
+has() { # words
+	grep -qx "$1" "$db" || die "the data are \"$(cat "$db")\", not \"$1\""
+}
+gone() {
+	[ ! -e "$WORK/one/state/data.kept" ] && [ ! -e "$WORK/one/state/data" ] ||
+		die "saved data were left behind"
+}
+
+migrating 1 true
+make_release 1
+make_device one
+cp "$WORK/one/client.conf" "$WORK/plain.conf"
+cat >"$WORK/save" <<SH
+#!/bin/sh
+echo "save \$PAWL_RELEASE" >>$WORK/calls
+[ ! -e $WORK/no-save ] && cp $db "\$PAWL_DATA/db"
+SH
+cat >"$WORK/restore" <<SH
+#!/bin/sh
+echo "restore \$PAWL_RELEASE in \$PAWL_SLOT" >>$WORK/calls
+[ ! -e $WORK/no-restore ] && cp "\$PAWL_DATA/db" $db
+SH
+printf '#!/bin/sh\necho "restart $PAWL_RELEASE with $(cat %s)" >>%s\n' \
+	"$db" "$WORK/calls" >"$WORK/restart"
+chmod 755 "$WORK/save" "$WORK/restore" "$WORK/restart"
+cat >>"$WORK/one/client.conf" <<INI
+[data]
+save = $WORK/save
+restore = $WORK/restore
+[restart]
+command = $WORK/restart
+INI
+
+# At first use nothing runs whose data could be saved.
+echo "schema 0" >"$db"
+on one update --quiet --from "$WORK/publish"
+grep -q save "$WORK/calls" && die "saved for nobody"
+has "schema 1"
+
+# A good release keeps what it made.
+migrating 2 true
+make_release 2 --from 1
+on one update --quiet --from "$WORK/publish"
+grep -qx 'save 1' "$WORK/calls" || die "not saved"
+has "schema 2"
+gone
+
+# A bad one does not; the old one starts on its own data again.
+migrating 3 "exit 9"
+make_release 3 --from 2
+: >"$WORK/calls"
+want 15 on one update --quiet --from "$WORK/publish"
+runs one 2
+has "schema 2"
+gone
+tail -n 1 "$WORK/calls" | grep -qx 'restart 2 with schema 2' ||
+	die "restarted on the other's data"
+grep -q 'restore 2 in .*/slots/b/tree' "$WORK/calls" || die "not restored"
+
+# Killed in its trial, and taken back by the guard, which knows no data.
+migrating 4 'kill -9 $PPID'
+make_release 4 --from 2
+want 137 on one update --quiet --from "$WORK/publish"
+has "schema 4"
+for n in 1 2 3 4; do
+	"$BIN/pawl-guard" "$WORK/one/slots"
+done
+runs one 2
+# Its start brings them back and says why the release is gone.
+want 15 on one update --quiet --from "$WORK/publish"
+has "schema 2"
+gone
+says one reason attempts
+
+# What cannot be saved is not risked.
+migrating 5 true
+make_release 5 --from 2
+touch "$WORK/no-save"
+want 1 on one update --quiet --from "$WORK/publish" 2>"$WORK/err"
+grep -q 'saving the data' "$WORK/err" || die "why, it does not say"
+runs one 2
+has "schema 2"
+says one state idle
+rm "$WORK/no-save"
+
+# What cannot be brought back waits, and nothing is installed over it.
+migrating 6 "exit 9"
+make_release 6 --from 2
+touch "$WORK/no-restore"
+want 15 on one update --quiet --from "$WORK/publish"
+has "schema 6"
+want 14 on one update --retry --quiet --from "$WORK/publish" 2>"$WORK/err"
+grep -q 'data.kept to give them up' "$WORK/err" || die "no way out"
+has "schema 6"
+rm "$WORK/no-restore"
+on one update --quiet --from "$WORK/publish"
+runs one 5
+grep -q 'restore 2' "$WORK/calls" || die "never restored"
+has "schema 5"
+gone
+
+# Room for it is looked for before anything is fetched.
+migrating 7 true
+make_release 7 --from 5
+sed -i '/^save/a space = 1000000000000000' "$WORK/one/client.conf"
+want 11 on one update --quiet --from "$WORK/publish"
+runs one 5
+
+# One without the other is a mistake.
+sed '/^restore/d' "$WORK/one/client.conf" >"$WORK/half.conf"
+want 3 "$client" status --config "$WORK/half.conf"

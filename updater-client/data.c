@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/data.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "common/fs.h"
+#include "common/log.h"
+#include "updater-client/hook.h"
+#include "updater-client/trial.h"
+
+#define FOLDER   "data"
+#define MARK     "data.kept"
+#define PATH_LEN 4096
+
+/* ---- the mark ------------------------------------------------------------ */
+
+static bool read_mark(const struct session *s, struct sha256 *digest)
+{
+	struct buf text = BUF_INIT(2 * SHA256_LEN);
+	struct err missing;
+	bool is = fs_read_file(s->state_fd, MARK, &text, &missing) == 0 &&
+		  text.len == 2 * SHA256_LEN &&
+		  hex_parse(buf_slice(&text), digest->bytes, SHA256_LEN,
+			    &missing) == 0;
+
+	buf_done(&text);
+	return is;
+}
+
+static int write_mark(const struct session *s, struct err *e)
+{
+	char hex[SHA256_HEX_LEN];
+
+	sha256_format(&s->journal.digest, hex);
+	return fs_replace_file(s->state_fd, MARK, slice_of(hex), 0600, e);
+}
+
+/* The mark first: what is half removed must not be brought back. */
+static int forget(const struct session *s, struct err *e)
+{
+	return fs_remove_tree(s->state_fd, MARK, e) ||
+			       fs_remove_tree(s->state_fd, FOLDER, e)
+		       ? -1
+		       : 0;
+}
+
+/* ---- the programs -------------------------------------------------------- */
+
+static int run(const struct session *s, const struct settings_command *program,
+	       struct err *e)
+{
+	char slot[PATH_LEN], folder[PATH_LEN];
+	struct hook h = {
+		.argv = program->argv,
+		.dirfd = -1,
+		.slot = slot,
+		.release = s->running.id,
+		.data = folder,
+		.deadline_ms = (int64_t)s->config->data_sec * 1000,
+		.stop_fd = -1,
+		.leaves_service = true,
+	};
+	struct hook_output unused;
+
+	if (session_place(s, slot, sizeof(slot), NULL, e) ||
+	    text_format(folder, sizeof(folder), e, "%s/%s", s->config->state,
+			FOLDER))
+		return -1;
+	return hook_run(&h, &unused, e);
+}
+
+int data_save(struct session *s, struct err *e)
+{
+	struct sha256 waiting;
+
+	if (s->config->data_save.argc == 0 || !s->has_running)
+		return 0;
+	if (read_mark(s, &waiting))
+		return err_set(e, ERR_CONFLICT,
+			       "the data from before an earlier release were "
+			       "not brought back yet: see that [data] restore "
+			       "works, or remove %s/%s to give them up",
+			       s->config->state, MARK);
+	if (forget(s, e) || fs_mkdirs(s->state_fd, FOLDER, 0700, e))
+		return err_in(e, "saving the data");
+	if (run(s, &s->config->data_save, e)) {
+		e->code = ERR_SYSTEM; /* of this device, not of the release */
+		return err_in(e, "saving the data");
+	}
+	/* Whatever the program has written, where and how. */
+	if (syncfs(s->state_fd))
+		return err_sys(e, "saving the data");
+	if (write_mark(s, e))
+		return err_in(e, "saving the data");
+	log_event(LOG_INFO, "data-saved", "release=%s", s->running.id);
+	return 0;
+}
+
+void data_restore(struct session *s, bool *restored)
+{
+	struct sha256 digest;
+	struct err e = { 0 };
+
+	*restored = false;
+	if (!read_mark(s, &digest) ||
+	    !sha256_equal(&digest, &s->journal.digest) || !s->has_running ||
+	    s->config->data_restore.argc == 0)
+		return;
+	if (run(s, &s->config->data_restore, &e) || forget(s, &e)) {
+		log_event(LOG_ERROR, "data-not-restored", "%s", e.msg);
+		return;
+	}
+	log_event(LOG_INFO, "data-restored", "release=%s", s->running.id);
+	*restored = true;
+}
+
+void data_settle(struct session *s)
+{
+	struct sha256 digest;
+	struct err e = { 0 };
+	bool restored = false;
+
+	if (!read_mark(s, &digest))
+		return;
+	switch (s->journal.machine.state) {
+	case MACHINE_INSTALLED:
+	case MACHINE_TRIAL:
+	case MACHINE_REBOOT:
+		return;
+	case MACHINE_ROLLED_BACK:
+		data_restore(s, &restored);
+		/* It was started on what the other one had left. */
+		if (restored)
+			trial_restart_old(s);
+		return;
+	default:
+		if (forget(s, &e))
+			log_event(LOG_WARNING, "data-not-forgotten", "%s",
+				  e.msg);
+	}
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * data - what a release does to data that survive a switch can be undone with
+ * it: a local program saves them before the switch, another brings them back
+ * when the release is rolled back.
+ *
+ *	STATE/data/       what the save program has put there
+ *	STATE/data.kept   the digest of the release that is tried with them
+ *
+ * The mark is written when the save is complete and durable, and goes when the
+ * release is confirmed or the data are back. So a cut repeats a step, and never
+ * brings back data of another time. Without [data] nothing of this happens.
+ */
+#ifndef UPDATER_CLIENT_DATA_H
+#define UPDATER_CLIENT_DATA_H
+
+#include "updater-client/session.h"
+
+/*
+ * Before the switch. ERR_CONFLICT while data of an earlier release wait to be
+ * brought back: they would be lost. Failing, nothing may be switched.
+ */
+int data_save(struct session *s, struct err *e) NODISCARD;
+
+/* The release was rolled back, and the old one is current again. Failing is
+ * logged, and tried again by data_settle(). *restored: they are back. */
+void data_restore(struct session *s, bool *restored);
+
+/* Whatever the journal says of the trial: bring back, forget, or wait. */
+void data_settle(struct session *s);
+
+#endif
