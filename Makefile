@@ -177,6 +177,8 @@ help:
 #@                    MUTANTS="common/json.c ...": of these sources alone)
 #@ make test-crash    every operation and 200 000 states of the disk after a power
 #@                    cut (STATES=n; root: docs/crash-proof.md)
+#@ make test-boot     GRUB in QEMU with the real client, power cuts
+#@                    and every torn state of their records (GROUP=boot: what it needs)
 #@ make test-foreign  the decoder's tests for ARCH="arm64 armhf s390x" under qemu-user, and
 #@                    the client installed for an image
 #@ make bench         benchmarks, each beside its peer
@@ -184,7 +186,7 @@ help:
 #@ make repro         build twice in different folders and compare
 #@ make install       PREFIX=/usr/local, DESTDIR=; or install-signer, install-server,
 #@                    install-client alone: packaging/README.md
-#@ make deps          install Debian packages (GROUP="build demo test lint long npm")
+#@ make deps          install Debian packages (GROUP="build demo test lint long boot npm")
 #@ make clean
 #@
 #@ CONFIG=release|asan|tsan|cover|fuzz chooses the build; V=1 shows commands;
@@ -233,6 +235,14 @@ test-crash:
 	@LONG=1 V=1 E2E_SECONDS=$(CRASH_SECONDS) $(SUBMAKE) check-crash
 CRASH_SECONDS ?= 10800
 
+# Real boot loaders in QEMU, and every torn state of their records. What a machine
+# lacks for one of them is said.
+test-boot: $(BIN)
+	@sh tests/check/deps.sh check build test
+	@V=1 BIN=$(CURDIR)/$(B) TESTS=tests/boot E2E_SECONDS=$(BOOT_SECONDS) \
+		sh tests/e2e/run.sh
+BOOT_SECONDS ?= 3600
+
 test-foreign:
 	@sh tests/check/deps.sh check build foreign
 	@sh tests/check/foreign.sh $(ARCH)
@@ -263,7 +273,8 @@ bench-delta: $(BIN) $(B)/tests/tools/delta-size
 SOURCES  := $(sort $(wildcard common/*.[ch] signer/*.[ch] update-server/*.[ch] \
 	updater-client/*.[ch] tests/*.c tests/*/*.[ch]))
 CSOURCES := $(filter %.c,$(SOURCES))
-SHELLS   := $(sort $(wildcard tests/*/*.sh keys-example/*.sh)) .ci/run
+SHELLS   := $(sort $(wildcard tests/*/*.sh keys-example/*.sh tests/boot/*-init \
+	tests/boot/*-health packaging/*/pawl-*boot)) .ci/run
 
 lint:
 	@sh tests/check/deps.sh install build test lint
@@ -318,7 +329,7 @@ endif
 
 .PHONY: all signer server client install-signer install-server install-client \
 	help deps demo test test-mutants check-unit check-fuzz check-e2e fuzz run-fuzz \
-	check-crash test-crash test-foreign \
+	check-crash test-crash test-boot test-foreign \
 	$(RUN_TESTS) $(RUN_FUZZ) \
 	bench bench-delta lint repro install clean
 .DELETE_ON_ERROR:

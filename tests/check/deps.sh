@@ -4,7 +4,7 @@
 #   deps.sh check GROUP...     name what is missing and the one command; exit 1
 #   deps.sh install GROUP...   install what is missing, as root or through sudo
 #
-# Groups: build demo test observe lint long foreign npm. DEPS=no forbids installing: it is then a check.
+# Groups: build demo test observe lint long foreign boot npm. DEPS=no forbids installing: it is then a check.
 # DEPS=none is a build for another machine: what this one has says nothing.
 set -eu
 

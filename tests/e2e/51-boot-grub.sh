@@ -6,6 +6,9 @@ command -v grub-editenv >/dev/null || {
 }
 . "$(dirname "$0")/boot-lib.sh"
 
+# What a boot with it does: tests/boot/10-grub.
+grub-script-check "$(dirname "$0")/../../packaging/grub/grub.cfg"
+
 block=$WORK/grubenv
 grub-editenv "$block" create
 grub-editenv "$block" set saved_entry=linux "words=two words" 'odd=a\b'

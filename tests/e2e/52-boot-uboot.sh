@@ -9,7 +9,10 @@ for tool in fw_printenv mkenvimage; do
 done
 . "$(dirname "$0")/boot-lib.sh"
 
-printf 'bootcmd=run pawl\nethaddr=02:00:00:00:00:01\n' >"$WORK/env.txt"
+# The environment that we ship; what a boot with it does: tests/boot/20-u-boot.
+cat "$(dirname "$0")/../../packaging/u-boot/pawl.env" - >"$WORK/env.txt" <<INI
+ethaddr=02:00:00:00:00:01
+INI
 mkenvimage -r -s 0x2000 -o "$WORK/env0" "$WORK/env.txt"
 cp "$WORK/env0" "$WORK/env1"
 cat >"$WORK/fw_env.config" <<INI
@@ -32,6 +35,8 @@ INI
 
 live_shortly
 [ "$(env_get ethaddr)" = 02:00:00:00:00:01 ] || die "ethaddr is lost"
+[ "$(env_get bootcmd)" = 'run pawl_choose; run pawl_start_slot' ] ||
+	die "bootcmd is lost"
 
 # A torn write of one copy reads as old or new, and is repaired.
 make_release 5 --from 1

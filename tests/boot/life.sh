@@ -1,0 +1,113 @@
+# The life of a machine with slots, whatever its loader: source it after guest.sh.
+# A test defines env_get NAME, which reads the loader's record from the disk; and
+# what the console shows as soon as the loader has counted, if it is not this:
+: "${counted:=pawl: slot a}"
+
+told() { # variable, value
+	got=$(env_get "$1")
+	[ "$got" = "$2" ] || die "the loader was told $1=$got, not $2"
+}
+
+# Release 4 cannot live: its init ends, and so the kernel panics.
+make_releases() {
+	make_repo
+	for id in 1 2 3; do make_slot $id; done
+	PANICS=1 make_slot 4
+	for id in 2 3 4; do make_slot_release $id; done
+} 2>/dev/null
+
+# A start of the machine, and what it must be: release, slot, state.
+starts() { # release, slot, commands
+	guest "$3
+state"
+	printed "^guest: release $1 in slot $2$"
+}
+is() { # word of the state...
+	for word; do
+		printed "^guest: state.* $word"
+	done
+}
+
+live() {
+	release_is_tried_and_kept
+	release_that_nobody_confirms
+	power_is_cut
+	release_that_never_comes_up
+}
+
+# From release 1, that the factory put into slot a, to 2 in slot b.
+release_is_tried_and_kept() {
+	starts 1 a "update 2"
+	printed '^guest: update ended with 0'
+	is state:reboot-pending
+	told pawl_slot b
+	told pawl_back a
+	told pawl_left 3
+	starts 2 b "update 2"
+	printed '^guest: update ended with 0'
+	is state:confirmed slot:b
+	told pawl_slot b
+	told pawl_back ''
+	told pawl_left ''
+	starts 2 b :
+}
+
+# It comes up, but the client does not run: three starts, the power cut at each of
+# them (once in the loader itself), and the old one again.
+release_that_nobody_confirms() {
+	starts 2 b "update 3"
+	told pawl_left 3
+	CUT=$counted guest :
+	told pawl_left 2
+	CUT='Run /init\|guest: release 3' guest :
+	told pawl_left 1
+	starts 3 a :
+	told pawl_left 0
+	starts 2 b "update 3"
+	printed '^guest: update ended with 15'
+	is state:rolled-back reason:attempts
+	told pawl_slot b
+}
+
+# A person wants it after all, and the power goes at every turn.
+power_is_cut() {
+	retry='update 3 --retry'
+	# While slot a is written: nothing has happened.
+	CUT='guest: now' guest "$retry & sleep 1; echo guest: now; wait"
+	told pawl_slot b
+	told pawl_left ''
+	# The loader was told this instant, and nothing was unmounted.
+	CUT='slot-switched' guest "$retry; sleep 60"
+	told pawl_left 3
+	# In the loader, which has counted; then in the trial itself.
+	CUT=$counted guest :
+	told pawl_left 2
+	CUT='guest: trial' guest "echo guest: trial; update 3"
+	# The moment it is confirmed. From here on it never goes back.
+	CUT='info confirmed' guest "update 3; sleep 60"
+	told pawl_slot a
+	told pawl_left ''
+	starts 3 a "update 3"
+	printed '^guest: update ended with 0'
+	is state:confirmed slot:a
+	told pawl_slot a
+	told pawl_failed ''
+}
+
+# The machine is left alone: it panics and restarts by itself until it is back.
+release_that_never_comes_up() {
+	starts 3 a "update 4"
+	printed '^guest: update ended with 0'
+	told pawl_left 3
+	REBOOTS=1 guest "update 4
+state"
+	[ "$(grep -c '^guest: release 4 in slot b' "$WORK/printed")" -eq 3 ] ||
+		die "not three trials: $(grep ^guest: "$WORK/printed")"
+	[ "$(grep '^guest: release' "$WORK/printed" | tail -n 1)" = \
+		'guest: release 3 in slot a' ] || die "it did not come back"
+	printed '^guest: update ended with 15'
+	is state:rolled-back reason:attempts slot:a
+	told pawl_slot a
+	told pawl_left ''
+	starts 3 a :
+}
