@@ -59,3 +59,176 @@ on one update --from "$WORK/publish" 2>"$WORK/said" || got=$?
 chmod 755 "$WORK/program"
 on one update --from "$WORK/publish"
 says one state reboot-pending
+
+# ---- Raspberry Pi: what packaging/raspberrypi does with autoboot.txt ---------------
+pi=$WORK/pi
+mkdir "$pi"
+cp "$(dirname "$0")/../../packaging/raspberrypi/pawl-tryboot" "$pi/tryboot"
+chmod 755 "$pi/tryboot"
+cat >"$pi/reboot" <<SH
+#!/bin/sh
+echo "\$1" >$pi/asked
+SH
+chmod 755 "$pi/reboot"
+cat >"$pi/conf" <<SH
+autoboot=$pi/autoboot.txt
+cmdline=$WORK/two/cmdline
+boot_id=$WORK/two/number
+reboot=$pi/reboot
+SH
+chmod 644 "$pi/conf"
+tryboot() {
+	"$pi/tryboot" "$pi/conf" "$@"
+}
+env_get() {
+	tryboot read | sed -n "s/^$1=//p"
+}
+# What the firmware reads: the partition of a section, in the first 512 bytes.
+firmware() { # all or tryboot
+	head -c 512 "$pi/autoboot.txt" | awk -v want="[$1]" '
+		/^\[/ { in_it = $0 == want }
+		in_it && sub(/^boot_partition=/, "") { print }'
+}
+starts() { # all or tryboot
+	case $(firmware "$1") in
+	2) restart_into two a ;;
+	3) restart_into two b ;;
+	*) die "the firmware finds no partition for $1" ;;
+	esac
+}
+# Somebody asks for a restart as [reboot] command does it.
+ask() {
+	: >"$pi/asked"
+	tryboot reboot
+	if [ "$(cat "$pi/asked")" = '0 tryboot' ]; then starts tryboot; else
+		starts all
+	fi
+}
+
+cat >"$WORK/control" <<INI
+control = command
+command = $pi/tryboot $pi/conf
+tries = 1
+INI
+rm -rf "$WORK/repo" "$WORK/publish" "$WORK"/key*
+make_repo
+make_release 11
+make_boot_device two
+want 1 on two update --from "$WORK/publish" 2>"$WORK/said"
+grep -q 'pawl-tryboot init makes one' "$WORK/said" || die "$(cat "$WORK/said")"
+tryboot init
+inode=$(stat -c %i "$pi/autoboot.txt")
+on two update --from "$WORK/publish"
+says two state reboot-pending
+told pawl_slot b
+told pawl_back a
+told pawl_left 1
+[ "$(firmware all)" = 2 ] || die "the new slot is not on trial"
+ask
+says two slot b
+told pawl_left 0
+on two update --from "$WORK/publish"
+says two state confirmed
+told pawl_slot b
+told pawl_back ""
+ask
+says two slot b
+
+# The power is cut in the trial, or before the restart that asks for it.
+make_release 12 --from 11
+for cut in trial before; do
+	on two update --retry --from "$WORK/publish"
+	[ $cut = before ] || ask
+	starts all
+	says two slot b
+	told pawl_slot b
+	told pawl_failed a
+	want 15 on two update --from "$WORK/publish"
+	says two reason attempts
+	ask
+	says two slot b
+done
+# Not healthy: back, by a restart that asks for nothing.
+make_tree 13
+echo "exit 7" >>"$WORK/trees/13/bin/health"
+make_release 13 --from 11
+on two update --from "$WORK/publish"
+ask
+says two slot a
+want 15 on two update --from "$WORK/publish"
+says two reason health
+ask
+says two slot b
+want 15 on two update --from "$WORK/publish"
+says two state rolled-back
+
+# Each of these was one write over one sector of one file.
+[ "$(stat -c %i "$pi/autoboot.txt")" = "$inode" ] || die "it is another file"
+[ "$(wc -c <"$pi/autoboot.txt")" -eq 512 ] || die "it is no longer one sector"
+# More than one start is more than this firmware gives.
+cp "$pi/autoboot.txt" "$pi/kept"
+if tryboot write pawl_slot=a pawl_back=b pawl_left=3 pawl_failed= 2>"$WORK/said"; then
+	die "three starts were promised"
+fi
+grep -q 'tries = 1' "$WORK/said" || die "no way out: $(cat "$WORK/said")"
+cmp "$pi/autoboot.txt" "$pi/kept" || die "what was refused was written"
+
+# ---- systemd-boot: what packaging/systemd-boot does with entries and their counts --
+sd=$WORK/sd
+mkdir -p "$sd/esp" "$sd/slot/boot"
+cp "$(dirname "$0")/../../packaging/systemd-boot/pawl-systemd-boot" "$sd/control"
+chmod 755 "$sd/control"
+echo kernel >"$sd/slot/boot/vmlinuz"
+echo disk >"$sd/slot/boot/initrd.img"
+# Nobody may mount here: what is mounted is a folder.
+cat >"$sd/conf" <<SH
+esp=$sd/esp
+cmdline=$WORK/one/cmdline
+mount() { cp -r $sd/slot/. "\$4"; }
+umount() { rm -rf "\$1"/boot; }
+SH
+chmod 644 "$sd/conf"
+entries=$sd/esp/loader/entries
+# As systemd-boot's manual says: without starts left last, else the highest version;
+# the one that starts loses one.
+boot() { # name
+	first=$(cd "$entries" && for file in *.conf; do
+		case $file in *+0-*) spent=1 ;; *) spent=0 ;; esac
+		echo "$spent $(sed -n 's/^version //p' "$file") $file"
+	done | sort -k1,1n -k2,2nr | sed -n '1s/.* //p')
+	slot=${first#pawl-}
+	slot=${slot%"${slot#?}"}
+	case $first in
+	*+*)
+		counts=${first#*+}
+		counts=${counts%.conf}
+		done=0
+		case $counts in *-*) done=${counts#*-} ;; esac
+		mv "$entries/$first" "$entries/${first%%+*}+$((${counts%-*} - 1))-$((done + 1)).conf"
+		;;
+	esac
+	cmp -s "$sd/slot/boot/vmlinuz" "$sd/esp/pawl/$slot/linux" ||
+		die "slot $slot has no kernel"
+	restart_into "$1" "$slot"
+}
+env_get() {
+	"$sd/control" "$sd/conf" read | sed -n "s/^$1=//p"
+}
+cat >"$WORK/control" <<INI
+control = command
+command = $sd/control $sd/conf
+INI
+rm -rf "$WORK/one" "$WORK/repo" "$WORK/publish" "$WORK"/key* "$WORK/trees"
+mkdir "$WORK/one"
+echo pawl.slot=a >"$WORK/one/cmdline"
+"$sd/control" "$sd/conf" init a
+live
+
+# Without an entry there is no record; two of one slot are one too many.
+cp -r "$entries" "$sd/kept"
+touch "$entries/pawl-a+1-2.conf" "$entries/pawl-a.conf"
+if "$sd/control" "$sd/conf" read 2>"$WORK/said"; then die "two entries of a slot"; fi
+grep -q 'too many' "$WORK/said" || die "$(cat "$WORK/said")"
+rm "$entries"/*
+if "$sd/control" "$sd/conf" read 2>"$WORK/said"; then die "no entry is a record"; fi
+grep -q 'no entry' "$WORK/said" || die "$(cat "$WORK/said")"
