@@ -377,6 +377,55 @@ int wire_renew_message(const struct sha256 *certificate,
 
 /* ---- check-in ------------------------------------------------------------ */
 
+static const char *const posture_names[POSTURE_BITS + 1] = {
+	[POSTURE_SANDBOX] = "sandbox",
+	[POSTURE_SECURE_BOOT] = "secure_boot",
+	[POSTURE_ROOT_READ_ONLY] = "root_read_only",
+	[POSTURE_HARDWARE_CLOCK] = "hardware_clock",
+	[POSTURE_HARDWARE_KEY] = "hardware_key",
+};
+
+const char *wire_posture_name(enum wire_posture_bit bit)
+{
+	return posture_names[bit];
+}
+
+static void set_posture(struct json *j, const struct wire_posture *p)
+{
+	struct json *posture;
+
+	if (p->known == 0)
+		return;
+	posture = json_new_object();
+	for (unsigned i = 0; i < POSTURE_BITS; i++)
+		if (p->known & 1U << i)
+			json_set_bool(posture, posture_names[i],
+				      p->yes & 1U << i);
+	json_set(j, "posture", posture);
+}
+
+static int get_posture(const struct json *j, struct wire_posture *p,
+		       struct err *e)
+{
+	const struct json *posture;
+	bool yes;
+
+	if (!json_get(j, "posture"))
+		return 0;
+	if (json_get_object(j, "posture", &posture, e) ||
+	    json_only(posture, posture_names, e))
+		return -1;
+	for (unsigned i = 0; i < POSTURE_BITS; i++) {
+		if (!json_get(posture, posture_names[i]))
+			continue;
+		if (json_get_bool(posture, posture_names[i], &yes, e))
+			return -1;
+		p->known |= 1U << i;
+		p->yes |= yes ? 1U << i : 0;
+	}
+	return 0;
+}
+
 int wire_format_checkin(const struct wire_checkin *m, struct buf *out,
 			struct err *e)
 {
@@ -399,6 +448,7 @@ int wire_format_checkin(const struct wire_checkin *m, struct buf *out,
 	if (m->has_boot)
 		json_set_hex(j, "boot",
 			     (struct slice){ m->boot, WIRE_BOOT_LEN });
+	set_posture(j, &m->posture);
 	return message_end(j, out, e);
 }
 
@@ -424,8 +474,9 @@ static int get_running(const struct json *j, struct wire_checkin *m,
 int wire_parse_checkin(struct slice in, struct wire_checkin *m, struct err *e)
 {
 	static const char *const known[] = {
-		"v",          "product",  "model",   "release", "confirmed",
-		"activation", "interval", "updater", "boot",    NULL
+		"v",         "product",    "model",    "release",
+		"confirmed", "activation", "interval", "updater",
+		"boot",      "posture",    NULL
 	};
 	struct wire_checkin got = { 0 };
 	struct json *j;
@@ -441,7 +492,8 @@ int wire_parse_checkin(struct slice in, struct wire_checkin *m, struct err *e)
 	    get_count(j, "activation", JSON_INT_MAX, &got.activation, e) ||
 	    get_u32(j, "interval", INTERVAL_MAX, &got.interval_sec, e) ||
 	    get_text(j, "updater", is_printable, got.updater,
-		     sizeof(got.updater), e))
+		     sizeof(got.updater), e) ||
+	    get_posture(j, &got.posture, e))
 		goto out;
 	got.has_boot = json_get(j, "boot") != NULL;
 	if (got.has_boot && json_get_hex(j, "boot", got.boot, WIRE_BOOT_LEN, e))

@@ -80,6 +80,26 @@ struct wire_renew {
 	struct decrypt_key decrypt; /* the same key, signed by the new one */
 };
 
+/*
+ * How a device is built, as it says itself: a fixed set, and nothing that tells
+ * one device from another of its kind. What it cannot tell is not known.
+ */
+enum wire_posture_bit {
+	POSTURE_SANDBOX,        /* its processes are confined */
+	POSTURE_SECURE_BOOT,    /* the firmware verifies what it starts */
+	POSTURE_ROOT_READ_ONLY, /* "/" is mounted so */
+	POSTURE_HARDWARE_CLOCK, /* a clock that runs while it is off */
+	POSTURE_HARDWARE_KEY,   /* its key cannot be copied off it */
+	POSTURE_BITS
+};
+
+struct wire_posture {
+	uint32_t known, yes; /* a bit for each; yes only where known */
+};
+
+/* "sandbox", "secure_boot"...: in messages and selectors. */
+const char *wire_posture_name(enum wire_posture_bit bit);
+
 struct wire_checkin {
 	char product[NAME_MAX_LEN + 1];
 	char model[NAME_MAX_LEN + 1];
@@ -94,6 +114,7 @@ struct wire_checkin {
 	/* Another number after each start of the board; older ones say none. */
 	bool has_boot;
 	uint8_t boot[WIRE_BOOT_LEN];
+	struct wire_posture posture; /* older ones say none */
 };
 
 enum wire_action {

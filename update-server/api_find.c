@@ -136,11 +136,27 @@ static const char *version_of(const struct finding *f,
 
 /* ---- the devices --------------------------------------------------------- */
 
+/* What it says of itself, as attributes. */
+static size_t read_posture(const struct wire_posture *p,
+			   struct selector_attribute out[POSTURE_BITS])
+{
+	size_t count = 0;
+
+	for (int i = 0; i < POSTURE_BITS; i++)
+		if (p->known >> i & 1)
+			out[count++] = (struct selector_attribute){
+				wire_posture_name((enum wire_posture_bit)i),
+				p->yes >> i & 1 ? "yes" : "no"
+			};
+	return count;
+}
+
 static bool is_wanted(const struct finding *f, const struct store_device *d)
 {
 	const struct rollout_device *r = &d->facts;
 	const struct fixes_device fd = { r->product, r->model, r->has_release,
 					 r->seq };
+	struct selector_attribute attributes[POSTURE_BITS];
 	const struct selector_facts facts = {
 		.texts = { [SELECT_PRODUCT] = r->product,
 			   [SELECT_MODEL] = r->model,
@@ -152,6 +168,8 @@ static bool is_wanted(const struct finding *f, const struct store_device *d)
 				   d->updater[0] ? d->updater : NULL },
 		.has_seq = r->has_release,
 		.seq = r->seq,
+		.attributes = attributes,
+		.attribute_count = read_posture(&d->posture, attributes),
 	};
 
 	if (f->lacks[0] &&

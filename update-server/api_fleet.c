@@ -101,6 +101,16 @@ int api_release_show(struct server_api *api, const struct request *q,
 
 /* ---- devices ------------------------------------------------------------- */
 
+/* "yes" and "no" of what it says of itself. */
+static void set_posture(struct json *j, const struct wire_posture *p)
+{
+	for (int i = 0; i < POSTURE_BITS; i++)
+		if (p->known >> i & 1)
+			json_set_text(
+				j, wire_posture_name((enum wire_posture_bit)i),
+				p->yes >> i & 1 ? "yes" : "no");
+}
+
 static struct json *device_json(const struct store_device *d)
 {
 	const struct rollout_device *f = &d->facts;
@@ -123,6 +133,7 @@ static struct json *device_json(const struct store_device *d)
 		api_set_digest(j, "digest", &f->digest);
 	json_set_int(j, "activation", (int64_t)d->activation);
 	json_set_text(j, "updater", d->updater);
+	set_posture(j, &d->posture);
 	api_set_time(j, "enrolled", d->enrolled);
 	api_set_time(j, "last_seen", d->last_seen);
 	return j;

@@ -167,12 +167,17 @@ static void print_device(const struct json *j)
 		"release",  "seq",       "digest",  "confirmed", "updater",
 		"enrolled", "last_seen", "way",     NULL
 	};
+	static const char *const says[] = { "sandbox",        "secure_boot",
+					    "root_read_only", "hardware_clock",
+					    "hardware_key",   NULL };
 	static const char *const attempts[] = { "id",      "rollout", "release",
 						"state",   "code",    "offered",
 						"changed", NULL };
 	static const char *const why[] = { "rollout", "release", "why", NULL };
 
 	ui_fields(j, fields);
+	printf("\nit says of itself:\n");
+	ui_fields(j, says);
 	printf("\nattempts:\n");
 	ui_table(json_get(j, "attempts"), attempts);
 	printf("\nrollouts:\n");

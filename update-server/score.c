@@ -26,6 +26,11 @@ static struct score_reason *add(struct score *s, const char *name,
 
 /* ---- devices ------------------------------------------------------------- */
 
+struct share_rule {
+	const char *name, *text;
+	unsigned worth;
+};
+
 /* The share of the points, rounded up: one device is never nothing. */
 static unsigned share(uint64_t n, uint64_t of, unsigned worth)
 {
@@ -36,32 +41,56 @@ static unsigned share(uint64_t n, uint64_t of, unsigned worth)
 	return (unsigned)((double)n / (double)of * worth) + 1U;
 }
 
+static void judge_share(const struct score_facts *f, struct score *s,
+			const struct share_rule *rule, uint64_t n)
+{
+	unsigned points = share(n, f->devices, rule->worth);
+
+	if (points > 0)
+		(void)snprintf(add(s, rule->name, points)->text, SCORE_TEXT_MAX,
+			       "%" PRIu64 " of %" PRIu64 " devices %s", n,
+			       f->devices, rule->text);
+}
+
 static void judge_devices(const struct score_facts *f, struct score *s)
 {
-	const struct {
-		const char *name, *text;
-		uint64_t n;
-		unsigned worth;
-	} rules[] = {
-		{ "behind", "lack a fix that a release brings", f->behind, 30 },
-		{ "silent", "have not been heard of for long", f->silent, 15 },
-		{ "unprovisioned", "run nothing of ours yet", f->unprovisioned,
-		  10 },
+	static const struct share_rule rules[] = {
+		{ "behind", "lack a fix that a release brings", 30 },
+		{ "silent", "have not been heard of for long", 15 },
+		{ "unprovisioned", "run nothing of ours yet", 10 },
 		{ "quarantined", "are in quarantine: two keys claim to be one",
-		  f->quarantined, 20 },
-		{ "ending", "have not renewed their certificate in time",
-		  f->ending, 10 },
+		  20 },
+		{ "ending", "have not renewed their certificate in time", 10 },
+	};
+	const uint64_t n[] = { f->behind, f->silent, f->unprovisioned,
+			       f->quarantined, f->ending };
+
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
+		judge_share(f, s, &rules[i], n[i]);
+}
+
+/* How they are built, as they say. */
+static void judge_posture(const struct score_facts *f, struct score *s)
+{
+	static const struct share_rule rules[POSTURE_BITS] = {
+		[POSTURE_SANDBOX] = { "sandbox",
+				      "run an updater that their "
+				      "kernel does not confine",
+				      8 },
+		[POSTURE_SECURE_BOOT] = { "secure-boot",
+					  "start what nobody verified", 4 },
+		[POSTURE_ROOT_READ_ONLY] = { "root-read-only",
+					     "have a writable root", 2 },
+		[POSTURE_HARDWARE_CLOCK] = { "hardware-clock",
+					     "have no clock that runs while "
+					     "they are off",
+					     1 },
+		[POSTURE_HARDWARE_KEY] = { "hardware-key",
+					   "keep their key in a file", 2 },
 	};
 
-	for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
-		unsigned points = share(rules[i].n, f->devices, rules[i].worth);
-
-		if (points > 0)
-			(void)snprintf(add(s, rules[i].name, points)->text,
-				       SCORE_TEXT_MAX,
-				       "%" PRIu64 " of %" PRIu64 " devices %s",
-				       rules[i].n, f->devices, rules[i].text);
-	}
+	for (int i = 0; i < POSTURE_BITS; i++)
+		judge_share(f, s, &rules[i], f->lacking[i]);
 }
 
 /* ---- the server ---------------------------------------------------------- */
@@ -119,6 +148,7 @@ void score_judge(const struct score_facts *f, struct score *out)
 	struct score s = { .points = 100 };
 
 	judge_devices(f, &s);
+	judge_posture(f, &s);
 	judge_server(f, &s);
 	qsort(s.reasons, s.count, sizeof(s.reasons[0]), compare);
 	for (size_t i = 0; i < s.count; i++)

@@ -11,9 +11,9 @@
 #ifndef UPDATE_SERVER_SCORE_H
 #define UPDATE_SERVER_SCORE_H
 
-#include "common/json.h"
+#include "common/wire.h"
 
-#define SCORE_REASONS_MAX 16
+#define SCORE_REASONS_MAX 20
 #define SCORE_TEXT_MAX    160
 
 /* What a survey of the registry and a look at the server found. */
@@ -25,6 +25,8 @@ struct score_facts {
 	uint64_t silent;        /* unheard of for too long */
 	uint64_t quarantined;   /* two keys claim to be it */
 	uint64_t ending;        /* certificate not renewed in time */
+	/* Say that it is not so, of each; who does not say is not counted. */
+	uint64_t lacking[POSTURE_BITS];
 	/* And of those that do not belong: */
 	uint64_t revoked;
 	/* Requests of these, and of strangers, since the day began. */

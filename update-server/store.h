@@ -180,6 +180,7 @@ struct store_device {
 	uint64_t activation;
 	uint32_t interval_sec;
 	char updater[RELEASE_VERSION_MAX + 1];
+	struct wire_posture posture;
 	int64_t enrolled, last_seen; /* 0: never */
 	/* Filled in by store_enrol(), from claim or approval. */
 	struct store_successor successor;
@@ -610,8 +611,8 @@ int store_attempt_totals(struct store *s, uint64_t counts[ATTEMPT_STATES],
 
 /*
  * As store_device_each(), but with what a survey looks at alone: id, product,
- * model, release and seq, times, certificate, and what became of it. What is
- * not yet written of last-seen times is not waited for.
+ * model, release and seq, times, certificate, posture, and what became of it.
+ * What is not yet written of last-seen times is not waited for.
  */
 int store_survey(struct store *s, const struct device_id *after, size_t max,
 		 void (*visit)(void *ctx, const struct store_device *d),

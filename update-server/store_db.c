@@ -160,6 +160,10 @@ static const char *const schema[] = {
 	/* Which device a new identity takes the place of. */
 	"ALTER TABLE claim ADD COLUMN replaces BLOB;"
 	"ALTER TABLE waiting ADD COLUMN replaces BLOB;",
+
+	/* A bit for each of enum wire_posture_bit. */
+	"ALTER TABLE device ADD COLUMN posture_known INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE device ADD COLUMN posture_yes INTEGER NOT NULL DEFAULT 0;",
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)

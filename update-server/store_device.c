@@ -12,7 +12,8 @@
 #define DEVICE_FIELDS                                                          \
 	"SELECT id, fingerprint, spki, product, model, cohort, revoked,"       \
 	" certificate, enrolled, last_seen, release, seq, digest, confirmed,"  \
-	" activation, interval, updater, quarantined"
+	" activation, interval, updater, quarantined, posture_known,"          \
+	" posture_yes"
 #define DEVICE_COLUMNS DEVICE_FIELDS " FROM device"
 #define NEWEST_ATTEMPT                                                         \
 	" FROM attempt WHERE device = device.id ORDER BY attempt.id DESC"      \
@@ -42,6 +43,8 @@ static void read_device(struct sql_query *q, struct store_device *d)
 	d->interval_sec = (uint32_t)sql_get_int(q, 15);
 	sql_get_text(q, 16, d->updater, sizeof(d->updater));
 	d->quarantined = sql_get_int(q, 17) != 0;
+	d->posture.known = (uint32_t)sql_get_int(q, 18);
+	d->posture.yes = (uint32_t)sql_get_int(q, 19);
 }
 
 /* The end of a query for one device. */
@@ -314,13 +317,13 @@ int store_device_find(struct store *s, const struct device_id *id,
 
 static void read_newest_attempt(struct sql_query *q, struct store_device *d)
 {
-	int64_t state = sql_get_int(q, 18);
+	int64_t state = sql_get_int(q, 20);
 
-	if (sql_get_null(q, 18) || state < 0 || state >= ATTEMPT_STATES)
+	if (sql_get_null(q, 20) || state < 0 || state >= ATTEMPT_STATES)
 		return;
 	d->has_attempt = true;
 	d->attempt = (enum attempt_state)state;
-	sql_get_text(q, 19, d->attempt_code, sizeof(d->attempt_code));
+	sql_get_text(q, 21, d->attempt_code, sizeof(d->attempt_code));
 }
 
 static int each_device(struct sql_query *q,
@@ -493,7 +496,9 @@ static bool same_state(const struct store_device *d,
 	       d->interval_sec == m->interval_sec && d->last_seen != 0 &&
 	       sha256_equal(&f->digest, &m->digest) &&
 	       strcmp(d->release, m->release) == 0 &&
-	       strcmp(d->updater, m->updater) == 0;
+	       strcmp(d->updater, m->updater) == 0 &&
+	       d->posture.known == m->posture.known &&
+	       d->posture.yes == m->posture.yes;
 }
 
 static int write_state(struct store *s, const struct store_device *d,
@@ -505,12 +510,14 @@ static int write_state(struct store *s, const struct store_device *d,
 		s->db,
 		"UPDATE device SET last_seen = ?, release = ?, seq = ?,"
 		" digest = ?, confirmed = ?, activation = ?,"
-		" interval = ?, updater = ? WHERE id = ?",
+		" interval = ?, updater = ?, posture_known = ?,"
+		" posture_yes = ? WHERE id = ?",
 		SQL_BIND(sql_int(now), has ? sql_text(m->release) : sql_null(),
 			 sql_int((int64_t)m->seq),
 			 has ? sql_digest(&m->digest) : sql_null(),
 			 sql_int(m->confirmed), sql_int((int64_t)m->activation),
 			 sql_int(m->interval_sec), sql_text(m->updater),
+			 sql_int(m->posture.known), sql_int(m->posture.yes),
 			 sql_device(&d->facts.id)),
 		NULL, e);
 }
@@ -529,6 +536,7 @@ static void take_state(struct store_device *d, const struct wire_checkin *m,
 	d->last_seen = now;
 	memcpy(d->release, m->release, sizeof(d->release));
 	memcpy(d->updater, m->updater, sizeof(d->updater));
+	d->posture = m->posture;
 }
 
 static int note_life(struct store *s, const struct device_id *id, int64_t now,

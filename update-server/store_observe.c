@@ -59,13 +59,14 @@ int store_survey(struct store *s, const struct device_id *after, size_t max,
 	int rc;
 
 	store_lock(s);
-	q = sql_query(s->db,
-		      "SELECT id, product, model, revoked, quarantined,"
-		      " enrolled, last_seen, release, seq, interval,"
-		      " certificate FROM device WHERE id > ?"
-		      " ORDER BY id LIMIT ?",
-		      SQL_BIND(after ? sql_device(after) : sql_blob("", 0),
-			       sql_int((int64_t)max)));
+	q = sql_query(
+		s->db,
+		"SELECT id, product, model, revoked, quarantined,"
+		" enrolled, last_seen, release, seq, interval,"
+		" certificate, posture_known, posture_yes FROM device WHERE id > ?"
+		" ORDER BY id LIMIT ?",
+		SQL_BIND(after ? sql_device(after) : sql_blob("", 0),
+			 sql_int((int64_t)max)));
 	while (sql_next(q)) {
 		struct rollout_device *f = &d->facts;
 
@@ -82,6 +83,8 @@ int store_survey(struct store *s, const struct device_id *after, size_t max,
 		f->seq = (uint64_t)sql_get_int(q, 8);
 		d->interval_sec = (uint32_t)sql_get_int(q, 9);
 		sql_get_text(q, 10, d->certificate, sizeof(d->certificate));
+		d->posture.known = (uint32_t)sql_get_int(q, 11);
+		d->posture.yes = (uint32_t)sql_get_int(q, 12);
 		visit(ctx, d);
 	}
 	rc = store_unlock(s, sql_end(q, e));

@@ -2,6 +2,7 @@
 #include "update-server/survey.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/mem.h"
 
@@ -100,6 +101,8 @@ static void see(void *ctx, const struct store_device *d)
 	n->quarantined += d->quarantined;
 	n->silent += is_silent(v, d);
 	n->ending += is_ending(v, d);
+	for (int i = 0; i < POSTURE_BITS; i++)
+		n->lacking[i] += (d->posture.known & ~d->posture.yes) >> i & 1;
 	if (!f->has_release)
 		n->unprovisioned++;
 	else
@@ -115,6 +118,7 @@ static void tell(const struct score_facts *found, struct score_facts *out)
 	out->quarantined = found->quarantined;
 	out->ending = found->ending;
 	out->revoked = found->revoked;
+	memcpy(out->lacking, found->lacking, sizeof(out->lacking));
 }
 
 int survey_step(struct survey *v, struct store *s, int64_t now, bool *done,

@@ -198,6 +198,10 @@ static void walk_checkin(struct walk *w, struct wire_checkin *m)
 	walk_text(w, m->updater, sizeof(m->updater));
 	walk_bool(w, &m->has_boot);
 	walk_bytes(w, m->boot, sizeof(m->boot));
+	walk_u32(w, &m->posture.known);
+	walk_u32(w, &m->posture.yes);
+	w->bad |= m->posture.known >> POSTURE_BITS ||
+		  m->posture.yes & ~m->posture.known;
 }
 
 static void walk_decision(struct walk *w, struct wire_decision *m)

@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/utc.h"
 #include "updater-client/install.h"
+#include "updater-client/posture.h"
 #include "updater-client/ratchet.h"
 #include "updater-client/renewal.h"
 #include "updater-client/report.h"
@@ -98,6 +99,7 @@ static void describe(const struct session *s, struct wire_checkin *m)
 	if (c->model)
 		(void)strncat(m->model, c->model, NAME_MAX_LEN);
 	add_start(s, m);
+	m->posture = posture_look();
 	if (!s->has_running)
 		return;
 	memcpy(m->release, s->running.id, sizeof(m->release));

@@ -67,6 +67,27 @@ static void every_fact_counts(void **state)
 	}
 }
 
+/* What devices say of how they are built; who says nothing costs nothing. */
+static void a_posture_counts_if_it_is_told(void **state)
+{
+	static const unsigned worth[POSTURE_BITS] = {
+		[POSTURE_SANDBOX] = 8,        [POSTURE_SECURE_BOOT] = 4,
+		[POSTURE_ROOT_READ_ONLY] = 2, [POSTURE_HARDWARE_CLOCK] = 1,
+		[POSTURE_HARDWARE_KEY] = 2,
+	};
+
+	(void)state;
+	for (int i = 0; i < POSTURE_BITS; i++) {
+		struct score_facts f = fine;
+
+		f.lacking[i] = 1000;
+		assert_int_equal(judged(&f).count, 1);
+		assert_int_equal(judged(&f).points, 100 - worth[i]);
+		f.lacking[i] = 1;
+		assert_int_equal(judged(&f).points, 99);
+	}
+}
+
 static void a_share_takes_off_its_share(void **state)
 {
 	struct score_facts f = fine;
@@ -172,6 +193,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_fleet_that_is_well_has_all_points),
 		cmocka_unit_test(every_fact_counts),
+		cmocka_unit_test(a_posture_counts_if_it_is_told),
 		cmocka_unit_test(a_share_takes_off_its_share),
 		cmocka_unit_test(what_is_about_to_end_counts),
 		cmocka_unit_test(the_server_and_its_people_count),

@@ -217,6 +217,30 @@ static void a_checkin_survives_with_and_without_a_release(void **state)
 	buf_done(&b);
 }
 
+static void a_posture_is_what_the_device_knows(void **state)
+{
+	struct wire_checkin in = { .product = "kiosk",
+				   .model = "k1",
+				   .interval_sec = 60,
+				   .updater = "1" };
+	struct wire_checkin out;
+	struct buf b = BUF_INIT(WIRE_BODY_MAX);
+	struct err e = { 0 };
+
+	(void)state;
+	for (uint32_t known = 0; known < 1U << POSTURE_BITS; known++) {
+		in.posture.known = known;
+		in.posture.yes = known & 0x15;
+		b.len = 0;
+		assert_ok(wire_format_checkin(&in, &b, &e));
+		assert_ok(wire_parse_checkin(buf_slice(&b), &out, &e));
+		assert_int_equal(out.posture.known, known);
+		assert_int_equal(out.posture.yes, known & 0x15);
+	}
+	assert_non_null(strstr(buf_text(&b), "\"secure_boot\":false"));
+	buf_done(&b);
+}
+
 static void a_checkin_with_wrong_types_is_refused(void **state)
 {
 #define REST                                                                   \
@@ -229,6 +253,11 @@ static void a_checkin_with_wrong_types_is_refused(void **state)
 		"{\"v\":1,\"confirmed\":true,\"release\":{\"id\":\"r\","
 		"\"seq\":-1,\"digest\":\"" HEX64 "\"}," REST "}",
 		"{\"v\":1,\"confirmed\":true,\"cohort\":\"vip\"," REST "}",
+		"{\"v\":1,\"confirmed\":true,\"posture\":true," REST "}",
+		"{\"v\":1,\"confirmed\":true,\"posture\":{\"sandbox\":1}," REST
+		"}",
+		"{\"v\":1,\"confirmed\":true,\"posture\":{\"place\":true}," REST
+		"}",
 	};
 	struct wire_checkin out;
 	struct err e = { 0 };
@@ -519,6 +548,7 @@ int main(void)
 		cmocka_unit_test(
 			an_identity_survives_and_unknown_members_are_ignored),
 		cmocka_unit_test(a_checkin_survives_with_and_without_a_release),
+		cmocka_unit_test(a_posture_is_what_the_device_knows),
 		cmocka_unit_test(a_checkin_with_wrong_types_is_refused),
 		cmocka_unit_test(a_decision_survives_and_its_reason_is_escaped),
 		cmocka_unit_test(a_report_survives_the_wire),
