@@ -9,6 +9,7 @@
 #include "common/mem.h"
 #include "common/tuf_store.h"
 #include "common/utc.h"
+#include "common/vital.h"
 
 #define FORMAT_VERSION 1
 #define NIGHTLY        "nightly/"
@@ -190,7 +191,21 @@ static bool is_argument(struct slice text)
 	return text.len <= ARG_MAX_LEN;
 }
 
-/* [["bin/check", "--quick"], ...]: programs inside the tree. */
+int release_health_check(const struct release_health *h, struct err *e)
+{
+	char *words[RELEASE_ARGS_MAX];
+	struct vital unused;
+
+	if (h->argc == 0)
+		return err_set(e, ERR_FORMAT, "health command is empty");
+	if (!vital_is_meant(h->argv[0]))
+		return tree_path_check(slice_of(h->argv[0]), TREE_SYSTEM, e);
+	memcpy(words, h->argv, h->argc * sizeof(*words));
+	words[0]++;
+	return vital_parse(words, h->argc, &unused, e);
+}
+
+/* [["bin/check", "--quick"], ["@tcp", "80"], ...] */
 static int read_health(const struct json *j, struct release *r, struct err *e)
 {
 	const struct json *list;
@@ -212,10 +227,7 @@ static int read_health(const struct json *j, struct release *r, struct err *e)
 					       "health command is wrong");
 			h->argv[h->argc++] = mem_dup_str(json_text(arg));
 		}
-		if (h->argc == 0)
-			return err_set(e, ERR_FORMAT,
-				       "health command is empty");
-		if (tree_path_check(slice_of(h->argv[0]), TREE_SYSTEM, e))
+		if (release_health_check(h, e))
 			return err_in(e, "health command");
 	}
 	return 0;

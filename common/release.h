@@ -38,7 +38,10 @@
 
 #define RELEASE_COMPONENTS_MAX 4
 
-/* One health command: a program in the release and its arguments. */
+/*
+ * One health command: a program in the release and its arguments; or, with an
+ * @ before it, a check that needs none (vital.h).
+ */
 struct release_health {
 	char *argv[RELEASE_ARGS_MAX + 1]; /* argv[0]: path inside the tree */
 	size_t argc;
@@ -132,6 +135,11 @@ int release_parse(const struct tuf_target *t, struct release *out,
 /* The whole targets entry {"custom", "hashes", "length"}. */
 struct json *release_format(const struct release *r);
 void release_done(struct release *r);
+
+/* Is the command one that may be signed, whatever the tree holds? ERR_FORMAT.
+ */
+int release_health_check(const struct release_health *h,
+			 struct err *e) NODISCARD;
 
 bool release_is_undo(const struct release *r);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/vital.h"
 
 #define LINKS_MAX       40 /* as the kernel allows */
 #define HEALTH_TEXT_MAX 1024
@@ -66,6 +67,12 @@ int health_parse(const char *text, struct release_health *out, struct err *e)
 			       "its path inside the tree, without a leading "
 			       "slash",
 			       text);
+	}
+	if (vital_is_meant(parsed.argv[0]) &&
+	    release_health_check(&parsed, e)) {
+		forget(&parsed);
+		e->code = ERR_USAGE;
+		return err_in(e, "health command \"%s\"", text);
 	}
 	*out = parsed;
 	return 0;
@@ -166,6 +173,8 @@ int health_check(const struct tree *t, const struct release_health *command,
 	const char *path = command->argv[0];
 	struct tree_entry entry, file;
 
+	if (vital_is_meant(path))
+		return 0; /* it needs nothing of the tree */
 	if (resolve(t, path, &entry, e))
 		return err_in(e, "health command %s", path);
 	/* A hard link has the attributes of the file that it is. */

@@ -38,6 +38,9 @@ static const struct ini_key keys[] = {
 	TEXT("slot", "component", component, false),
 	TEXT("slot", "root", slot_root, false),
 	TEXT("trial", "health", health_text, false),
+	{ "trial", "check", INI_LIST, offsetof(struct settings, check_texts), 0,
+	  0, false },
+	SECONDS("trial", "steady", steady_sec, 0, 3600),
 	SECONDS("trial", "deadline", deadline_sec, 1, DAY_SEC),
 	TEXT("restart", "command", restart_text, false),
 	SECONDS("restart", "deadline", restart_sec, 1, 3600),
@@ -82,6 +85,31 @@ static int split_command(char *text, const char *what,
 	if (c->argc > 0 && c->argv[0][0] != '/')
 		return err_set(e, ERR_CONFIG, "%s: %s is not an absolute path",
 			       what, c->argv[0]);
+	return 0;
+}
+
+/* The texts are cut in place here, too. */
+static int parse_checks(struct settings *c, struct err *e)
+{
+	if (c->check_texts.count > SETTINGS_CHECKS_MAX)
+		return err_set(e, ERR_CONFIG, "[trial] check: more than %d",
+			       SETTINGS_CHECKS_MAX);
+	for (size_t i = 0; i < c->check_texts.count; i++) {
+		char *words[VITAL_WORDS_MAX + 1];
+		char *rest = c->check_texts.at[i];
+		char *word;
+		size_t n = 0;
+
+		while (rest && n < ARRAY_LEN(words) &&
+		       (word = strsep(&rest, " \t")) != NULL)
+			if (word[0])
+				words[n++] = word;
+		if (vital_parse(words, n, &c->checks[i], e)) {
+			e->code = ERR_CONFIG;
+			return err_in(e, "[trial] check");
+		}
+		c->check_count++;
+	}
 	return 0;
 }
 
@@ -436,7 +464,7 @@ static int check(struct settings *c, struct err *e)
 	    split_command(c->save_text, "[data] save", &c->data_save, e) ||
 	    split_command(c->restore_text, "[data] restore", &c->data_restore,
 			  e) ||
-	    parse_control(c, e) || parse_window(c, e))
+	    parse_checks(c, e) || parse_control(c, e) || parse_window(c, e))
 		return -1;
 	if ((c->data_save.argc > 0) != (c->data_restore.argc > 0))
 		return err_set(e, ERR_CONFIG,

@@ -13,10 +13,12 @@
 #include "common/ini.h"
 #include "common/keyfile.h"
 #include "common/release.h"
+#include "common/vital.h"
 
-#define SETTINGS_DEFAULT  "/etc/pawl/client.conf"
-#define SETTINGS_ARGS_MAX 32
-#define SETTINGS_URLS_MAX 8
+#define SETTINGS_DEFAULT    "/etc/pawl/client.conf"
+#define SETTINGS_ARGS_MAX   32
+#define SETTINGS_URLS_MAX   8
+#define SETTINGS_CHECKS_MAX 8
 
 /* A local program: argv[0] is absolute; empty when not configured. */
 struct settings_command {
@@ -60,6 +62,7 @@ struct settings {
 	struct settings_slot slots[RELEASE_COMPONENTS_MAX];
 	size_t slot_count;
 	char *health_text, *restart_text;
+	struct ini_list check_texts;
 	char *counter_text;
 	char *control_name, *boot_environment, *control_text;
 	char *cmdline, *boot_id; /* where the kernel says what it booted */
@@ -67,6 +70,7 @@ struct settings {
 	char *save_text, *restore_text;
 	uint64_t tries;        /* starts of a slot on trial */
 	uint64_t deadline_sec; /* 0: the release's own */
+	uint64_t steady_sec;   /* how long all checks must hold */
 	uint64_t restart_sec;
 	uint64_t data_sec, data_space; /* seconds, bytes */
 	uint64_t interval_sec, retry_min_sec, retry_max_sec;
@@ -75,6 +79,8 @@ struct settings {
 	enum environment environment;
 	enum boot_kind control;
 	struct settings_command health, restart, counter, boot, reboot;
+	struct vital checks[SETTINGS_CHECKS_MAX]; /* borrow from the texts */
+	size_t check_count;
 	struct settings_command data_save, data_restore; /* both or none */
 	bool has_window;
 	uint32_t window_from, window_to; /* minutes of the day, UTC */

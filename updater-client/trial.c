@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "updater-client/trial.h"
 
+#include <poll.h>
 #include <string.h>
 
 #include "common/fs.h"
 #include "common/log.h"
 #include "common/steady.h"
+#include "updater-client/probe.h"
 
 #define PATH_LEN 4096
+#define PROBE_MS 5000 /* for one answer */
+#define PAUSE_MS 1000 /* before the next question */
 
 /* One trial under way. */
 struct trial {
@@ -62,17 +66,113 @@ static bool ask_release(struct trial *t, char **argv)
 	return ask(t, argv, t->tree_fd);
 }
 
-static bool ask_all(struct trial *t)
+/* ---- checks that need no program ------------------------------------------
+ */
+
+/* False when asked to stop. */
+static bool pause_between(const struct trial *t)
+{
+	struct pollfd p = { t->s->stop_fd, POLLIN, 0 };
+
+	return poll(&p, 1, PAUSE_MS) <= 0;
+}
+
+/* What was just started needs its time: until the deadline it may come true. */
+static bool await(struct trial *t, const struct vital *v)
+{
+	struct err e = { 0 };
+
+	for (;;) {
+		int64_t left = t->end_ms - steady_ms();
+
+		if (left <= 0 && e.code == ERR_NONE)
+			err_set(&e, ERR_NETWORK, "%s: not asked in time",
+				vital_name(v));
+		if (left <= 0) {
+			e.code = ERR_NETWORK; /* the reason is the deadline */
+			return failed(t, REASON_DEADLINE, &e);
+		}
+		if (probe_ask(v, left < PROBE_MS ? (int)left : PROBE_MS,
+			      t->s->stop_fd, &e) == 0)
+			return true;
+		if (e.code == ERR_BUSY)
+			return failed(t, REASON_HEALTH, &e);
+		if (!pause_between(t)) {
+			err_set(&e, ERR_BUSY, "asked to stop");
+			return failed(t, REASON_HEALTH, &e);
+		}
+	}
+}
+
+/* From here on it must be so. */
+static bool still(struct trial *t, const struct vital *v)
+{
+	struct err e = { 0 };
+
+	return probe_ask(v, PROBE_MS, t->s->stop_fd, &e) == 0 ||
+	       failed(t, REASON_HEALTH, &e);
+}
+
+/* The signed ones and our own, in this order. */
+static bool each_vital(struct trial *t,
+		       bool (*ask_one)(struct trial *t, const struct vital *v))
+{
+	const struct settings *c = t->s->config;
+	char *argv[RELEASE_ARGS_MAX + 1];
+	struct vital v;
+	struct err e = { 0 };
+	size_t at = 0, argc;
+
+	while (slot_health(&t->s->running, &at, argv)) {
+		if (!vital_is_meant(argv[0]))
+			continue;
+		for (argc = 0; argv[argc]; argc++)
+			;
+		argv[0]++;
+		if (vital_parse(argv, argc, &v, &e))
+			return failed(t, REASON_HEALTH, &e);
+		if (!ask_one(t, &v))
+			return false;
+	}
+	for (size_t i = 0; i < c->check_count; i++)
+		if (!ask_one(t, &c->checks[i]))
+			return false;
+	return true;
+}
+
+/* A service that starts, answers and dies again is not healthy. */
+static bool hold(struct trial *t)
+{
+	int64_t until = steady_ms() + (int64_t)t->s->config->steady_sec * 1000;
+	struct err e = { 0 };
+
+	while (steady_ms() < until) {
+		if (!pause_between(t)) {
+			err_set(&e, ERR_BUSY, "asked to stop");
+			return failed(t, REASON_HEALTH, &e);
+		}
+		if (!each_vital(t, still))
+			return false;
+	}
+	return true;
+}
+
+static bool ask_commands(struct trial *t)
 {
 	char *argv[RELEASE_ARGS_MAX + 1];
 	size_t at = 0;
 
 	while (slot_health(&t->s->running, &at, argv))
-		if (!ask_release(t, argv))
+		if (!vital_is_meant(argv[0]) && !ask_release(t, argv))
 			return false;
 	if (t->s->config->health.argc == 0)
 		return true;
 	return ask(t, t->s->config->health.argv, -1);
+}
+
+static bool ask_all(struct trial *t)
+{
+	return each_vital(t, await) && ask_commands(t) && hold(t);
 }
 
 static int restart(struct session *s, const char *slot,

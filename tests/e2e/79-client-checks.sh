@@ -1,0 +1,98 @@
+#!/bin/sh
+# Checks that need no program: a port, a web page, a file that stays fresh, of
+# the signed release and of the device. They may take their time to come true,
+# and then they must stay so.
+. "$(dirname "$0")/client-lib.sh"
+
+make_repo
+port=$(python3 -c 'import socket
+s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+stop_service() {
+	[ ! -s "$WORK/pid" ] || kill "$(cat "$WORK/pid")" 2>/dev/null || :
+	rm -f "$WORK/pid"
+}
+trap stop_service EXIT
+
+# The service of each release is its own: how it behaves stands in the tree.
+make_service() { # id, seconds until it listens, seconds that it lives, page
+	make_tree "$1"
+	mkdir "$WORK/trees/$1/www"
+	echo fine >"$WORK/trees/$1/www/$4"
+	cat >"$WORK/trees/$1/bin/serve" <<SH
+#!/bin/sh
+sleep $2
+exec timeout $3 python3 -m http.server $port --bind 127.0.0.1 -d www
+SH
+	chmod 755 "$WORK/trees/$1/bin/serve"
+}
+cat >"$WORK/restart" <<SH
+#!/bin/sh
+[ ! -s $WORK/pid ] || kill \$(cat $WORK/pid) 2>/dev/null
+cd "\$PAWL_SLOT" || exit 1
+touch $WORK/alive
+setsid bin/serve >/dev/null 2>&1 &
+echo \$! >$WORK/pid
+SH
+chmod 755 "$WORK/restart"
+release() { # id, options
+	id=$1
+	shift
+	"$signer" release create "$WORK/repo" --product gateway --id "$id" \
+		--input "$WORK/trees/$id" --health bin/health --quiet \
+		--health "@http $port /health" "$@" >/dev/null
+	resign
+}
+
+# It takes a while to start; the one before is still about.
+make_service 1 1 600 health
+release 1 --deadline 20
+make_device one
+cat >>"$WORK/one/client.conf" <<INI
+[trial]
+check = tcp $port
+check = fresh $WORK/alive 60
+steady = 1
+[restart]
+command = $WORK/restart
+INI
+on one update --quiet --from "$WORK/publish"
+runs one 1
+says one state confirmed
+
+# It listens, and its page is not what it should be.
+make_service 2 0 600 elsewhere
+release 2 --from 1 --deadline 4
+want 15 on one update --quiet --from "$WORK/publish"
+runs one 1
+says one reason deadline
+on one status --json | grep -q 'status 404' || die "the detail is lost"
+
+# It starts well and does not last.
+make_service 3 0 3 health
+sed -i 's/^steady = 1/steady = 15/' "$WORK/one/client.conf"
+release 3 --from 1 --deadline 30
+want 15 on one update --quiet --from "$WORK/publish"
+runs one 1
+says one reason health
+sed -i 's/^steady = 15/steady = 1/' "$WORK/one/client.conf"
+
+# A file that nobody writes any more.
+touch -d '2 minutes ago' "$WORK/alive"
+sed -i '/^touch/d' "$WORK/restart"
+make_service 4 0 600 health
+release 4 --from 1 --deadline 3
+want 15 on one update --quiet --from "$WORK/publish"
+runs one 1
+on one status --json | grep -q 'alive: written' || die "which file, it does not say"
+touch "$WORK/alive"
+on one update --quiet --retry --from "$WORK/publish"
+runs one 4
+
+# What cannot be asked is not signed, and not configured.
+for bad in '@tcp' '@tcp 0' '@http 80 health' '@unit -x' '@udp 53'; do
+	want 2 "$signer" release create "$WORK/repo" --product gateway \
+		--id 5 --input "$WORK/trees/4" --health "$bad" --quiet
+done
+sed 's/^check = tcp.*/check = tcp none/' "$WORK/one/client.conf" \
+	>"$WORK/bad.conf"
+want 3 "$client" status --config "$WORK/bad.conf"
