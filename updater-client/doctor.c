@@ -404,6 +404,23 @@ static void check_identity(struct visit *v)
 	ec_free(key);
 }
 
+/* Not opened: that would arm it. */
+static void check_watchdog(struct visit *v)
+{
+	const char *path = v->config->watchdog;
+	struct err e = { 0 };
+
+	if (!path)
+		return;
+	if (access(path, W_OK) == 0) {
+		diagnosis_ok(v->d, "watchdog", "%s can be armed", path);
+		return;
+	}
+	err_sys(&e, "%s", path);
+	diagnosis_fail(v->d, "watchdog", &e,
+		       "a release that hangs would not be reset");
+}
+
 static void check_counter(struct visit *v)
 {
 	struct err e = { 0 };
@@ -482,6 +499,7 @@ int doctor_run(const struct settings *c, const struct doctor_options *options,
 	check_space(&v);
 	check_programs(&v);
 	check_counter(&v);
+	check_watchdog(&v);
 	check_clock(&v);
 	check_sandbox(&v);
 	check_root(&v);

@@ -11,6 +11,7 @@
 
 #include "common/steady.h"
 #include "common/text.h"
+#include "updater-client/watchdog.h"
 
 #define SIGNS_EACH 4 /* signs of life in the time that the manager waits */
 
@@ -67,6 +68,7 @@ int notify_alive(int wait_ms)
 	int64_t period = period_ms();
 	int64_t now = steady_ms();
 
+	wait_ms = watchdog_feed(wait_ms);
 	if (period == 0)
 		return wait_ms;
 	if (now >= next) {

@@ -10,9 +10,10 @@
 void notify_manager(const char *state);
 
 /*
- * A manager may want a sign of life (WatchdogSec=). Whoever waits calls this
- * before each poll and waits no longer than it says: `wait_ms` (negative:
- * without end) or less. Only the process that the manager watches answers.
+ * A manager may want a sign of life (WatchdogSec=), and so may the hardware
+ * (watchdog.h). Whoever waits calls this before each poll and waits no longer
+ * than it says: `wait_ms` (negative: without end) or less. Only the process
+ * that the manager watches answers.
  */
 int notify_alive(int wait_ms);
 

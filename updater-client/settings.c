@@ -41,6 +41,8 @@ static const struct ini_key keys[] = {
 	{ "trial", "check", INI_LIST, offsetof(struct settings, check_texts), 0,
 	  0, false },
 	SECONDS("trial", "steady", steady_sec, 0, 3600),
+	TEXT("trial", "watchdog", watchdog, false),
+	SECONDS("trial", "watchdog_timeout", watchdog_sec, 1, 3600),
 	SECONDS("trial", "deadline", deadline_sec, 1, DAY_SEC),
 	TEXT("restart", "command", restart_text, false),
 	SECONDS("restart", "deadline", restart_sec, 1, 3600),
@@ -469,6 +471,10 @@ static int check(struct settings *c, struct err *e)
 	if ((c->data_save.argc > 0) != (c->data_restore.argc > 0))
 		return err_set(e, ERR_CONFIG,
 			       "[data] save and restore go together");
+	if (c->watchdog && c->watchdog[0] != '/')
+		return err_set(e, ERR_CONFIG,
+			       "[trial] watchdog: the absolute path of a "
+			       "device");
 	if (c->retry_min_sec > c->retry_max_sec)
 		return err_set(e, ERR_CONFIG,
 			       "[poll] retry_min is more than retry_max");
@@ -480,6 +486,7 @@ int settings_parse(struct slice text, const char *file, struct settings *c,
 {
 	struct settings to = {
 		.restart_sec = 60,
+		.watchdog_sec = 60,
 		.data_sec = 300,
 		.interval_sec = 3600,
 		.retry_min_sec = 120,

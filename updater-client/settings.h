@@ -62,6 +62,8 @@ struct settings {
 	struct settings_slot slots[RELEASE_COMPONENTS_MAX];
 	size_t slot_count;
 	char *health_text, *restart_text;
+	char *watchdog; /* NULL: none is armed through a trial */
+	uint64_t watchdog_sec;
 	struct ini_list check_texts;
 	char *counter_text;
 	char *control_name, *boot_environment, *control_text;

@@ -7,7 +7,9 @@
 #include "common/fs.h"
 #include "common/log.h"
 #include "common/steady.h"
+#include "updater-client/notify.h"
 #include "updater-client/probe.h"
+#include "updater-client/watchdog.h"
 
 #define PATH_LEN 4096
 #define PROBE_MS 5000 /* for one answer */
@@ -74,7 +76,7 @@ static bool pause_between(const struct trial *t)
 {
 	struct pollfd p = { t->s->stop_fd, POLLIN, 0 };
 
-	return poll(&p, 1, PAUSE_MS) <= 0;
+	return poll(&p, 1, notify_alive(PAUSE_MS)) <= 0;
 }
 
 /* What was just started needs its time: until the deadline it may come true. */
@@ -221,14 +223,26 @@ static bool prepare(struct trial *t)
 	return true;
 }
 
+/* A release is not bad because the device has lost its watchdog. */
+static void arm(const struct settings *c)
+{
+	struct err e = { 0 };
+
+	if (c->watchdog &&
+	    watchdog_arm(c->watchdog, (unsigned)c->watchdog_sec, &e))
+		log_event(LOG_ERROR, "watchdog-not-armed", "%s", e.msg);
+}
+
 void trial_run(struct session *s, struct trial_outcome *out)
 {
 	struct trial t = { .s = s, .out = out, .tree_fd = -1 };
 
 	memset(out, 0, sizeof(*out));
+	arm(s->config);
 	t.end_ms = steady_ms() + deadline_ms(s);
 	if (prepare(&t) && ask_all(&t))
 		out->event = EVENT_HEALTHY;
+	watchdog_disarm();
 	fs_close(&t.tree_fd);
 }
 

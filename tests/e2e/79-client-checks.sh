@@ -52,12 +52,18 @@ cat >>"$WORK/one/client.conf" <<INI
 check = tcp $port
 check = fresh $WORK/alive 60
 steady = 1
+watchdog = $WORK/watchdog
+watchdog_timeout = 4
 [restart]
 command = $WORK/restart
 INI
+: >"$WORK/watchdog"
 on one update --quiet --from "$WORK/publish"
 runs one 1
 says one state confirmed
+# A file stands in for the watchdog: fed meanwhile, and disarmed at the end.
+[ "$(tr -d V <"$WORK/watchdog" | wc -c)" -ge 2 ] || die "it was not fed"
+[ "$(tail -c 1 "$WORK/watchdog")" = V ] || die "it was left armed"
 
 # It listens, and its page is not what it should be.
 make_service 2 0 600 elsewhere
@@ -74,6 +80,7 @@ release 3 --from 1 --deadline 30
 want 15 on one update --quiet --from "$WORK/publish"
 runs one 1
 says one reason health
+[ "$(tail -c 1 "$WORK/watchdog")" = V ] || die "armed after the way back"
 sed -i 's/^steady = 15/steady = 1/' "$WORK/one/client.conf"
 
 # A file that nobody writes any more.
@@ -87,6 +94,13 @@ on one status --json | grep -q 'alive: written' || die "which file, it does not 
 touch "$WORK/alive"
 on one update --quiet --retry --from "$WORK/publish"
 runs one 4
+
+# Who kills the client in its trial leaves it armed: a real one would reset.
+make_service 6 0 600 health
+echo 'kill -9 $PPID' >>"$WORK/trees/6/bin/health"
+release 6 --from 4 --deadline 20
+want 137 on one update --quiet --from "$WORK/publish"
+[ "$(tail -c 1 "$WORK/watchdog" | tr '\0' 0)" = 0 ] || die "it was disarmed"
 
 # What cannot be asked is not signed, and not configured.
 for bad in '@tcp' '@tcp 0' '@http 80 health' '@unit -x' '@udp 53'; do
