@@ -721,3 +721,12 @@ int order_allows(const struct order_set *orders, const struct release *r,
 	*e = j.why;
 	return -1;
 }
+
+bool order_stands(const struct order_set *orders, enum order_place place)
+{
+	const struct order *o = orders->at[place];
+	struct judge j = { .halt = 0 };
+
+	find_halts(&j, orders);
+	return o && o->kind != ORDER_HALT && !is_halted(&j, o, place);
+}

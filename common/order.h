@@ -142,6 +142,9 @@ int order_allows(const struct order_set *orders, const struct release *r,
 		 const struct order_device *d, struct order_grant *out,
 		 struct err *e) NODISCARD;
 
+/* Is there an order that may open something, and that no halt closes? */
+bool order_stands(const struct order_set *orders, enum order_place place);
+
 /*
  * The highest number among them; 0 for none. What one operator signed far above
  * all that two signed (more than twice ORDER_AHEAD) is not counted; nor does

@@ -210,19 +210,40 @@ static bool is_whole(const struct order *o, const char *cohort, int64_t now)
 	return false;
 }
 
+/* A staged order that counts; NULL for none. */
+static const struct order *open_at(const struct order_set *now,
+				   enum order_place place)
+{
+	return order_stands(now, place) ? now->at[place] : NULL;
+}
+
 int order_draft_passed(const struct order_set *now, const struct release *r,
 		       const struct order_ask *ask, struct err *e)
 {
-	if (is_halt(now->at[ORDER_ONE]) || is_halt(now->at[ORDER_WIDE]))
+	const struct order *one = open_at(now, ORDER_ONE);
+	const struct order *wide = open_at(now, ORDER_WIDE);
+
+	if (!one && !wide &&
+	    (is_halt(now->at[ORDER_ONE]) || is_halt(now->at[ORDER_WIDE])))
 		return err_set(e, ERR_REFUSED, "%s is halted", r->id);
 	for (size_t i = 0; i < ask->cohorts.count; i++)
-		if (!is_whole(now->at[ORDER_ONE], ask->cohorts.at[i],
-			      ask->now) &&
-		    !is_whole(now->at[ORDER_WIDE], ask->cohorts.at[i],
-			      ask->now))
+		if (!is_whole(one, ask->cohorts.at[i], ask->now) &&
+		    !is_whole(wide, ask->cohorts.at[i], ask->now))
 			return err_set(e, ERR_REFUSED,
 				       "the last phase has not passed: %s is "
 				       "not open to all of cohort %.64s yet",
 				       r->id, ask->cohorts.at[i]);
 	return 0;
+}
+
+bool order_draft_replaces(const struct order *next, const struct order *former)
+{
+	const struct order_phase *p = former->phases;
+
+	if (former->kind != ORDER_BASELINE || former->phase_count != 1)
+		return false;
+	for (size_t i = 0; i < p->cohort_count; i++)
+		if (!has_cohort(next->phases, p->cohorts[i]))
+			return false;
+	return true;
 }

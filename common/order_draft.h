@@ -62,6 +62,9 @@ void order_draft_halt(const struct order_set *now, const struct release *r,
 int order_draft_passed(const struct order_set *now, const struct release *r,
 		       const struct order_ask *ask, struct err *e) NODISCARD;
 
+/* Does this baseline serve every cohort of a former one of its product? */
+bool order_draft_replaces(const struct order *next, const struct order *former);
+
 /* Which of its places asks for. */
 enum order_place order_ask_place(const struct order_ask *ask);
 

@@ -175,14 +175,66 @@ static int open_order(struct orders *o, struct report *out, struct err *e)
 	return rc;
 }
 
+static int drop_if_replaced(struct orders *o, const struct order *next,
+			    const char *path, struct report *out, struct err *e)
+{
+	struct buf bytes = BUF_INIT(ORDER_BYTES_MAX);
+	struct json *j = NULL;
+	struct order former;
+	int rc = -1;
+
+	if (document_get(o->repo, ORDER_ROLE_WIDE, path, &j, e) ||
+	    json_canonical(j, &bytes, e) ||
+	    order_parse(buf_slice(&bytes), &former, e))
+		goto out;
+	rc = 0;
+	if (order_draft_replaces(next, &former)) {
+		rc = document_remove(o->repo, ORDER_ROLE_WIDE, path,
+				     o->asked->now, out, e);
+		report_line(out, "takes the place of %s", path);
+	}
+	order_done(&former);
+out:
+	json_free(j);
+	buf_done(&bytes);
+	return rc ? err_in(e, "%s", path) : 0;
+}
+
+/* Former baselines of the product whose cohorts have a newer one now. */
+static int drop_former(struct orders *o, const struct order *next,
+		       struct report *out, struct err *e)
+{
+	const struct repo_role *held = repo_role(o->repo, ORDER_ROLE_WIDE);
+	/* What is listed changes while it is looked through. */
+	struct json *list = json_clone(json_get(repo_current(held), "targets"));
+	char prefix[PATH_MAX_LEN], own[PATH_MAX_LEN];
+	int rc = text_format(prefix, sizeof(prefix), e, "%s/%s/",
+			     order_folder(ORDER_BASE), next->product) ||
+				 order_path(ORDER_BASE, next->product,
+					    next->release, own, e)
+			 ? -1
+			 : 0;
+
+	for (void *m = json_first(list); rc == 0 && m; m = json_next(list, m))
+		if (strncmp(json_name(m), prefix, strlen(prefix)) == 0 &&
+		    strcmp(json_name(m), own) != 0)
+			rc = drop_if_replaced(o, next, json_name(m), out, e);
+	json_free(list);
+	return rc;
+}
+
 static int baseline(struct orders *o, struct report *out, struct err *e)
 {
 	struct order new;
 	int rc;
 
-	if (order_draft_baseline(&o->set, &o->release, o->asked, &new, e))
+	if (order_draft_passed(&o->set, &o->release, o->asked, e) ||
+	    order_draft_baseline(&o->set, &o->release, o->asked, &new, e))
 		return -1;
-	rc = put_order(o, ORDER_BASE, &new, out, e);
+	rc = put_order(o, ORDER_BASE, &new, out, e) ||
+			     drop_former(o, &new, out, e)
+		     ? -1
+		     : 0;
 	order_done(&new);
 	return rc;
 }

@@ -38,6 +38,7 @@ int cmd_scan(int argc, char **argv, struct err *e);
 int cmd_order_open(int argc, char **argv, struct err *e);
 int cmd_order_baseline(int argc, char **argv, struct err *e);
 int cmd_order_halt(int argc, char **argv, struct err *e);
+int cmd_order_take(int argc, char **argv, struct err *e);
 int cmd_order_assign(int argc, char **argv, struct err *e);
 int cmd_factory(int argc, char **argv, struct err *e);
 

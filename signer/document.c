@@ -59,6 +59,22 @@ static int write_file(const struct repo *r, const char *path,
 		       : 0;
 }
 
+int document_keep(struct repo *r, const char *role, const char *path,
+		  const struct sha256 *digest, struct slice bytes,
+		  struct err *e)
+{
+	struct sha256 got;
+
+	sha256_of(bytes, &got);
+	if (!sha256_equal(&got, digest))
+		return err_set(e, ERR_UNTRUSTED, "%s is not what is signed",
+			       path);
+	return check_path(role, path, e) ||
+			       write_file(r, path, digest, bytes, e)
+		       ? -1
+		       : 0;
+}
+
 /* entry NULL: take it off the list. */
 static int list_it(struct repo *r, const struct document *d, struct json *entry,
 		   int64_t now, struct report *out, struct err *e)

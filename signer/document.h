@@ -28,6 +28,15 @@ struct document {
 int document_put(struct repo *r, const struct document *d, int64_t now,
 		 struct report *out, struct err *e) NODISCARD;
 
+/*
+ * Keep the bytes of a document that a file made elsewhere lists under `path`
+ * with this digest. ERR_UNTRUSTED for other bytes; ERR_REFUSED for a path that
+ * the role may not list.
+ */
+int document_keep(struct repo *r, const char *role, const char *path,
+		  const struct sha256 *digest, struct slice bytes,
+		  struct err *e) NODISCARD;
+
 /* Take it off the list; the bytes stay. ERR_NOT_FOUND. */
 int document_remove(struct repo *r, const char *role, const char *path,
 		    int64_t now, struct report *out, struct err *e) NODISCARD;

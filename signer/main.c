@@ -50,6 +50,8 @@ static const struct command commands[] = {
 	  "operators: what whole cohorts run from now on", cmd_order_baseline },
 	{ "order halt", "REPO --product P --release ID",
 	  "operators: close a release for everybody", cmd_order_halt },
+	{ "order take", "REPO FOLDER",
+	  "go on from what operators signed elsewhere", cmd_order_take },
 	{ "order assign", "REPO --device ID --cohort C",
 	  "operators: move a device to another cohort", cmd_order_assign },
 	{ "inspect", "REPO|FILE", "what is staged, against what was signed",

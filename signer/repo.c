@@ -561,6 +561,43 @@ int repo_commit(struct repo *r, const char *role, struct err *e)
 	return 0;
 }
 
+int repo_take_over(struct repo *r, const char *role, struct json *envelope,
+		   struct slice bytes, struct err *e)
+{
+	struct repo_role *held = own_role(r, role);
+	char path[FILE_NAME_MAX];
+
+	if (!held || envelope_version(envelope) <= repo_version(r, role) ||
+	    held->staged) {
+		err_set(e, ERR_CONFLICT,
+			held && held->staged
+				? "%s is staged here, and another version of "
+				  "it was published: discard it, and make it "
+				  "again from there"
+				: "%s: it is not newer than the one here",
+			role);
+		json_free(envelope);
+		return -1;
+	}
+	if (published_path(role, envelope_version(envelope), path, e) ||
+	    fs_replace_file(r->dirfd, path, bytes, 0644, e)) {
+		json_free(envelope);
+		return -1;
+	}
+	json_free(held->published);
+	held->published = envelope;
+	return 0;
+}
+
+/* What operators published elsewhere came here by its newest version alone. */
+static bool may_lack(const char *role)
+{
+	enum role_kind kind;
+
+	return roles_kind(role, &kind) &&
+	       (kind == ROLE_ROLLOUT || kind == ROLE_ROLLOUT_WIDE);
+}
+
 int repo_each_version(struct repo *r, const char *role,
 		      int (*visit)(void *ctx, const struct json *envelope,
 				   struct err *e),
@@ -570,8 +607,11 @@ int repo_each_version(struct repo *r, const char *role,
 	int rc;
 
 	for (int64_t v = repo_version(r, role); v > 0; v--) {
-		if (load_published(r->dirfd, role, v, &envelope, e))
+		if (load_published(r->dirfd, role, v, &envelope, e)) {
+			if (e->code == ERR_NOT_FOUND && may_lack(role))
+				continue;
 			return -1;
+		}
 		rc = visit(ctx, envelope, e);
 		json_free(envelope);
 		if (rc)

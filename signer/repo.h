@@ -114,6 +114,14 @@ int repo_begin_first(const struct repo *r, const char *role, int64_t now,
 int repo_stage(struct repo *r, const char *role, struct json *envelope,
 	       size_t *dropped, struct err *e) NODISCARD;
 
+/*
+ * Keep a file that was signed and published elsewhere as the newest of its
+ * role; bytes are those of envelope, which is given away. ERR_CONFLICT when it
+ * is not newer than ours, or when something of the role is staged here.
+ */
+int repo_take_over(struct repo *r, const char *role, struct json *envelope,
+		   struct slice bytes, struct err *e) NODISCARD;
+
 /* Write the staged envelope again, after signatures were added. */
 int repo_save_staged(struct repo *r, const char *role, struct err *e) NODISCARD;
 

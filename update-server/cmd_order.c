@@ -276,20 +276,6 @@ static int put_phase(struct work *w, struct err *e)
 	return find_orders(w, product, undone, e) ? -1 : put_halt(w, place, e);
 }
 
-static bool covers(const struct order *next, const struct order *former)
-{
-	for (size_t i = 0; i < former->phases->cohort_count; i++) {
-		bool found = false;
-
-		for (size_t k = 0; k < next->phases->cohort_count; k++)
-			found |= strcmp(former->phases->cohorts[i],
-					next->phases->cohorts[k]) == 0;
-		if (!found)
-			return false;
-	}
-	return true;
-}
-
 static int drop_if_covered(struct work *w, const struct order *next,
 			   const char *path, const struct json *entry,
 			   struct err *e)
@@ -302,7 +288,7 @@ static int drop_if_covered(struct work *w, const struct order *next,
 	if (facts.document(facts.ctx, path, entry, &bytes, e) ||
 	    order_parse(buf_slice(&bytes), &former, e))
 		goto out;
-	rc = former.phase_count == 1 && covers(next, &former)
+	rc = order_draft_replaces(next, &former)
 		     ? order_change_remove(&w->change, path, e)
 		     : 0;
 	order_done(&former);

@@ -95,12 +95,18 @@ closed 10 few "a signed order halts 1"
 
 # ---- a baseline --------------------------------------------------------------
 
+want 10 order_for 1 baseline --cohort fleet
+over=$(date -u -d '+2 seconds' +%Y-%m-%dT%H:%M:%SZ)
+signed "op1 op2" 1 open --wide --cohort fleet --not-after "$over"
+opens many
+sleep 2
+closed 10 many "closed this phase at $over"
 signed "op1 op2" 1 baseline --cohort fleet
 opens many
 closed 10 few "1"
 on many update
 runs many 1
-says many order "baseline order 6, phase 1: 100.0000 % of fleet"
+says many order "baseline order 7, phase 1: 100.0000 % of fleet"
 
 # ---- what one operator may open, and whom --------------------------------------
 

@@ -54,9 +54,13 @@ static void a_planned_limit_is_compared_with_chance(void **state)
 
 	(void)state;
 	a.limit = "0400000000000000"; /* 1.6 % */
-	assert_refused(order_draft_open(&set, &release, &a, &o, &e), ERR_USAGE);
+	a.fleet = 1000;
+	assert_refused_saying(order_draft_open(&set, &release, &a, &o, &e),
+			      ERR_USAGE, "wants --share and --devices");
+	a.fleet = 0;
 	a.share = "1";
-	assert_refused(order_draft_open(&set, &release, &a, &o, &e), ERR_USAGE);
+	assert_refused_saying(order_draft_open(&set, &release, &a, &o, &e),
+			      ERR_USAGE, "wants --share and --devices");
 	a.fleet = 1000;
 	assert_ok(order_draft_open(&set, &release, &a, &o, &e));
 	assert_true(o.phases[0].limit == UINT64_C(0x0400000000000000));
@@ -84,6 +88,15 @@ static void what_is_asked_for_badly_is_told(void **state)
 	a.not_after = "tomorrow";
 	assert_refused_saying(order_draft_open(&set, &release, &a, &o, &e),
 			      ERR_USAGE, "--not-after");
+	a = ask_for("fleet");
+	a.not_before = "yesterday";
+	assert_refused_saying(order_draft_open(&set, &release, &a, &o, &e),
+			      ERR_USAGE, "--not-before");
+	a = ask_for("fleet");
+	for (size_t i = 0; i <= ORDER_COHORTS_MAX; i++)
+		a.cohorts.at[i] = "fleet";
+	a.cohorts.count = ORDER_COHORTS_MAX + 1;
+	assert_refused(order_draft_open(&set, &release, &a, &o, &e), ERR_USAGE);
 }
 
 static void after_a_halt_one_operator_drafts_nothing(void **state)
@@ -157,7 +170,40 @@ static void a_baseline_comes_after_the_last_phase(void **state)
 	order_done(&o);
 	order_draft_halt(&set, &release, NOW, &halt);
 	set.at[ORDER_ONE] = &halt;
+	assert_refused_saying(order_draft_passed(&set, &release, &a, &e),
+			      ERR_REFUSED, "is halted");
+	/* until two operators have opened it again */
+	staged.number = halt.number + 1;
+	assert_ok(order_draft_passed(&set, &release, &a, &e));
+	set.at[ORDER_WIDE] = &halt;
+	set.at[ORDER_ONE] = &staged;
 	assert_refused(order_draft_passed(&set, &release, &a, &e), ERR_REFUSED);
+	order_done(&staged);
+}
+
+static void a_baseline_takes_the_place_of_whom_it_serves(void **state)
+{
+	struct order_set set = { .at = { NULL } };
+	struct order_ask few = ask_for("fleet"), many = ask_for("canary");
+	struct order former, next, staged;
+	struct err e = { 0 };
+
+	(void)state;
+	many.cohorts.at[1] = "fleet";
+	many.cohorts.count = 2;
+	few.wide = true;
+	assert_ok(order_draft_baseline(&set, &release, &few, &former, &e));
+	assert_ok(order_draft_baseline(&set, &release, &many, &next, &e));
+	assert_ok(order_draft_open(&set, &release, &few, &staged, &e));
+	assert_true(order_draft_replaces(&next, &former));
+	assert_true(order_draft_replaces(&former, &former));
+	assert_false(order_draft_replaces(&former, &next));
+	assert_false(order_draft_replaces(&next, &staged));
+	former.phase_count = 2; /* that it does not look at */
+	assert_false(order_draft_replaces(&next, &former));
+	former.phase_count = 1;
+	order_done(&former);
+	order_done(&next);
 	order_done(&staged);
 }
 
@@ -170,6 +216,7 @@ int main(void)
 		cmocka_unit_test(after_a_halt_one_operator_drafts_nothing),
 		cmocka_unit_test(a_ladder_has_a_last_phase),
 		cmocka_unit_test(a_baseline_comes_after_the_last_phase),
+		cmocka_unit_test(a_baseline_takes_the_place_of_whom_it_serves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
