@@ -111,6 +111,10 @@ int api_checkpoint(struct server_api *api, struct err *e) NODISCARD;
  */
 int api_check_log(struct server_api *api, struct err *e) NODISCARD;
 
+/* The first start after a restore: every rollout is paused, on record; where
+ * something is missing, once it came back. After api_check_log(). */
+int api_note_restore(struct server_api *api, struct err *e) NODISCARD;
+
 /* Read anew what operators opened and which ways are signed, and follow the
  * assignments. */
 int api_read_orders(struct server_api *api, struct err *e) NODISCARD;

@@ -2,6 +2,7 @@
 /* The audit log as people read it, and its checkpoints. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/fs.h"
 #include "common/log.h"
@@ -215,6 +216,22 @@ int api_check_log(struct server_api *api, struct err *e)
 		  "records=%llu signed=%llu hint=\"was a backup restored? "
 		  "pawl-server audit replay\"",
 		  (unsigned long long)size, (unsigned long long)first);
+	return 0;
+}
+
+int api_note_restore(struct server_api *api, struct err *e)
+{
+	const struct audit_by by = api_by_system();
+	struct err none;
+	struct stat st;
+
+	if (api->behind || fs_stat(api->dirfd, STORE_RESTORED, &st, &none))
+		return 0;
+	if (store_note_restore(api->store, &by, e) ||
+	    fs_remove(api->dirfd, STORE_RESTORED, e))
+		return err_in(e, "after a restore");
+	log_event(LOG_WARNING, "backup-restored",
+		  "hint=\"every rollout is paused: resume what shall go on\"");
 	return 0;
 }
 

@@ -33,6 +33,21 @@ int store_open(const char *path, struct store **out, struct err *e) NODISCARD;
 /* Writes what is pending (last-seen times). */
 void store_close(struct store *s);
 
+/* A file in the server's folder from a restore until its next start. */
+#define STORE_RESTORED "restored"
+
+/* The whole database as of one moment, into a new file, while others go on;
+ * *records of the audit log are in it, or more. */
+int store_copy(struct store *s, const char *path, uint64_t *records,
+	       struct err *e) NODISCARD;
+/* Is the database sound, and each record the one that the audit log's tree is
+ * over? ERR_SYSTEM, ERR_UNTRUSTED. */
+int store_check(struct store *s, struct err *e) NODISCARD;
+/* It is a backup that was restored: every rollout is paused, and a record says
+ * so. */
+int store_note_restore(struct store *s, const struct audit_by *by,
+		       struct err *e) NODISCARD;
+
 /* ---- keys and people ----------------------------------------------------- */
 
 /*
@@ -434,6 +449,11 @@ int store_metadata_versions(struct store *s, int64_t *root, int64_t *targets,
 /* Exact match of "<dir>/<sha256>.<name>". ERR_NOT_FOUND. */
 int store_payload_find(struct store *s, const char *url, struct sha256 *digest,
 		       uint64_t *length, struct err *e) NODISCARD;
+/* Every payload that is listed. */
+int store_payload_each(struct store *s,
+		       int (*visit)(void *ctx, const struct sha256 *digest,
+				    uint64_t length, struct err *e),
+		       void *ctx, struct err *e) NODISCARD;
 bool store_payload_known(struct store *s, const struct sha256 *digest);
 
 struct store_file {

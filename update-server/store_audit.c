@@ -269,6 +269,35 @@ int store_prove_locked(struct store *s, uint64_t index, uint64_t from,
 	return merkle_prove_consistency(&source, from, size, &out->grown, e);
 }
 
+int store_audit_check_locked(struct store *s, struct err *e)
+{
+	struct sql_query *q = sql_query(
+		s->db,
+		"SELECT n, record, hash FROM audit LEFT JOIN audit_node"
+		" ON level = 0 AND at = n ORDER BY n",
+		SQL_NOTHING);
+	struct sha256 is, was;
+	int64_t n = 0, bad = -1;
+
+	for (; bad < 0 && sql_next(q); n++) {
+		merkle_leaf(sql_get_bytes(q, 1), &is);
+		if (sql_get_int(q, 0) != n || sql_get_null(q, 2)) {
+			bad = n;
+			break;
+		}
+		sql_get_blob(q, 2, was.bytes, SHA256_LEN);
+		if (!sha256_equal(&is, &was))
+			bad = n;
+	}
+	if (sql_end(q, e))
+		return -1;
+	return bad < 0 ? 0
+		       : err_set(e, ERR_UNTRUSTED,
+				 "audit log: record %lld is not the one that "
+				 "was written",
+				 (long long)bad);
+}
+
 /* ---- checkpoints --------------------------------------------------------- */
 
 int store_checkpoint_put(struct store *s, uint64_t size, const char *text,

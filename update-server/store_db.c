@@ -217,6 +217,63 @@ void store_close(struct store *s)
 	free(s);
 }
 
+int store_copy(struct store *s, const char *path, uint64_t *records,
+	       struct err *e)
+{
+	if (store_audit_size(s, records, e))
+		return -1;
+	store_lock(s);
+	return store_unlock(s, sql_run(s->db, "VACUUM INTO ?",
+				       SQL_BIND(sql_text(path)), NULL, e));
+}
+
+/* The first thing that SQLite finds wrong. */
+static int check_database(struct store *s, struct err *e)
+{
+	char found[128] = "";
+	struct sql_query *q =
+		sql_query(s->db, "PRAGMA integrity_check(1)", SQL_NOTHING);
+
+	if (sql_next(q))
+		sql_get_text(q, 0, found, sizeof(found));
+	if (sql_end(q, e))
+		return -1;
+	return strcmp(found, "ok") == 0
+		       ? 0
+		       : err_set(e, ERR_SYSTEM, "the database is damaged: %s",
+				 found);
+}
+
+static int check_references(struct store *s, struct err *e)
+{
+	char table[64] = "";
+	struct sql_query *q =
+		sql_query(s->db, "PRAGMA foreign_key_check", SQL_NOTHING);
+
+	if (sql_next(q))
+		sql_get_text(q, 0, table, sizeof(table));
+	if (sql_end(q, e))
+		return -1;
+	return table[0] == 0
+		       ? 0
+		       : err_set(e, ERR_SYSTEM,
+				 "the database refers to what is not there: "
+				 "table %s",
+				 table);
+}
+
+int store_check(struct store *s, struct err *e)
+{
+	int rc;
+
+	store_lock(s);
+	rc = check_database(s, e) || check_references(s, e) ||
+			     store_audit_check_locked(s, e)
+		     ? -1
+		     : 0;
+	return store_unlock(s, rc);
+}
+
 uint64_t store_changes(struct store *s)
 {
 	uint64_t changes;

@@ -94,6 +94,31 @@ int store_payload_find(struct store *s, const char *url, struct sha256 *digest,
 	return rc;
 }
 
+int store_payload_each(struct store *s,
+		       int (*visit)(void *ctx, const struct sha256 *digest,
+				    uint64_t length, struct err *e),
+		       void *ctx, struct err *e)
+{
+	struct sql_query *q;
+	struct sha256 digest;
+	int rc = 0;
+
+	store_lock(s);
+	q = sql_query(s->db,
+		      "SELECT DISTINCT digest, length FROM payload"
+		      " ORDER BY digest",
+		      SQL_NOTHING);
+	while (rc == 0 && sql_next(q)) {
+		sql_get_blob(q, 0, digest.bytes, SHA256_LEN);
+		rc = visit(ctx, &digest, (uint64_t)sql_get_int(q, 1), e);
+	}
+	if (rc == 0)
+		rc = sql_end(q, e);
+	else if (sql_end(q, &(struct err){ 0 }))
+		rc = -1;
+	return store_unlock(s, rc);
+}
+
 bool store_payload_known(struct store *s, const struct sha256 *digest)
 {
 	struct sql_query *q;

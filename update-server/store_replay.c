@@ -314,3 +314,28 @@ int store_replay_end(struct store *s, int rc, uint64_t first, uint64_t count,
 		rc = -1;
 	return store_unlock(s, sql_finish(s->db, rc, e));
 }
+
+/* ---- a backup that lacks nothing ----------------------------------------- */
+
+static int note_restore(struct store *s, const struct audit_by *by,
+			struct err *e)
+{
+	struct audit_record r;
+
+	if (pause_all(s, "a backup was restored", by, e))
+		return -1;
+	audit_record_init(&r, AUDIT_SERVER_RESTORE, by);
+	return store_log_locked(s, &r, e);
+}
+
+int store_note_restore(struct store *s, const struct audit_by *by,
+		       struct err *e)
+{
+	int rc;
+
+	store_lock(s);
+	rc = sql_begin(s->db, e);
+	if (rc == 0)
+		rc = sql_finish(s->db, note_restore(s, by, e), e);
+	return store_unlock(s, rc);
+}

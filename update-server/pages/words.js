@@ -127,6 +127,7 @@ const acts = {
 	"rollout-complete": o => "completed rollout " + o.rollout,
 	"order-stage": o => "signed version " + o.version + " of role " + o.role,
 	"order-discard": o => "discarded version " + o.version + " of role " + o.role,
+	"server-restore": () => "came up from a restored backup",
 	"log-replay": o => "took back " + o.count + " records after a restore",
 };
 export const actWords = (act, objects) => acts[act] ? acts[act](objects) : act;

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A server's folder, its backup, and the folder that comes of that. */
+#include "update-server/backup.h"
+
+#include "common/json.h"
+
+#include "tests/unit/box.h"
+#include "update-server/store.h"
+
+#define BLOB "blobs/ab/abcd"
+
+static const struct audit_by by = { .kind = AUDIT_SYSTEM, .now = 1000 };
+
+struct world {
+	struct box box;
+	char live[96], saved[96], back[96];
+};
+
+static void folder_of(const struct world *w, const char *name, char out[96])
+{
+	(void)snprintf(out, 96, "%s/%s", w->box.path, name);
+}
+
+static void make_server(struct world *w)
+{
+	char path[128];
+	struct store *s = NULL;
+	struct err e = { 0 };
+	int fd = box_folder(&w->box, "live");
+
+	put_file(fd, "server.conf", "[listen]\npeople = 127.0.0.1:0\n", 0600);
+	put_file(fd, "ca.pem", "a certificate", 0644);
+	assert_ok(fs_mkdirs(fd, "keys", 0700, &e));
+	assert_ok(fs_mkdirs(fd, "keeper/trust", 0700, &e));
+	assert_ok(fs_mkdirs(fd, "blobs/ab", 0700, &e));
+	put_file(fd, "keys/tls.key", "PRIVATE", 0600);
+	put_file(fd, "keys/keeper.secret", "PRIVATE", 0600);
+	put_file(fd, "keys/device-ca.pem", "another certificate", 0644);
+	put_file(fd, "keeper/versions.json",
+		 "{\"snapshot\":7,\"timestamp\":9,\"targets\":3}", 0600);
+	put_file(fd, "keeper/stray.key", "PRIVATE", 0600);
+	put_file(fd, BLOB, "payload", 0600);
+	put_file(fd, BLOB ".0123", "half of one", 0600);
+	(void)snprintf(path, sizeof(path), "%s/store.sqlite", w->live);
+	assert_ok(store_open(path, &s, &e));
+	assert_ok(store_cohort_add(s, "canary", &by, &e));
+	store_close(s);
+	fs_close(&fd);
+}
+
+static int setup(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	assert_non_null(w);
+	box_open(&w->box);
+	folder_of(w, "live", w->live);
+	folder_of(w, "saved", w->saved);
+	folder_of(w, "back", w->back);
+	make_server(w);
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+
+	box_close(&w->box);
+	free(w);
+	return 0;
+}
+
+static int save(struct world *w, bool payloads, struct err *e)
+{
+	struct backup_list l = { 0 };
+	int rc = backup_make(w->live, w->saved, payloads, &l, e);
+
+	backup_list_done(&l);
+	return rc;
+}
+
+static int put_back(struct world *w, struct err *e)
+{
+	struct backup_list l = { 0 };
+	int rc = backup_restore(w->saved, w->back, &l, e);
+
+	backup_list_done(&l);
+	return rc;
+}
+
+static bool there(const struct world *w, const char *path)
+{
+	struct stat st;
+	struct err e;
+
+	return fs_stat(w->box.dir, path, &st, &e) == 0;
+}
+
+static int64_t version_in(const struct world *w, const char *path,
+			  const char *name)
+{
+	struct buf text = BUF_INIT(4096);
+	struct json *j = NULL;
+	struct err e = { 0 };
+	int64_t version = -1;
+
+	assert_ok(fs_read_file(w->box.dir, path, &text, &e));
+	assert_ok(json_parse(buf_slice(&text), &j, &e));
+	assert_ok(json_get_int(j, name, 0, JSON_INT_MAX, &version, &e));
+	json_free(j);
+	buf_done(&text);
+	return version;
+}
+
+static void a_backup_holds_everything_but_keys(void **state)
+{
+	struct world *w = *state;
+	struct err e = { 0 };
+
+	assert_ok(save(w, true, &e));
+	assert_true(there(w, "saved/store.sqlite"));
+	assert_true(there(w, "saved/keeper/versions.json"));
+	assert_true(there(w, "saved/keys/device-ca.pem"));
+	assert_true(there(w, "saved/" BLOB));
+	assert_false(there(w, "saved/" BLOB ".0123"));
+	assert_false(there(w, "saved/keys/tls.key"));
+	assert_false(there(w, "saved/keys/keeper.secret"));
+	assert_false(there(w, "saved/keeper/stray.key"));
+	/* Not into what is there already. */
+	assert_refused(save(w, true, &e), ERR_CONFLICT);
+}
+
+static void payloads_may_be_left_out(void **state)
+{
+	struct world *w = *state;
+	struct err e = { 0 };
+
+	assert_ok(save(w, false, &e));
+	assert_true(there(w, "saved/store.sqlite"));
+	assert_false(there(w, "saved/blobs"));
+}
+
+static void count_cohort(void *ctx, const char *name, uint64_t devices)
+{
+	(void)devices;
+	if (strcmp(name, "canary") == 0)
+		++*(unsigned *)ctx;
+}
+
+static void what_was_saved_comes_back_marked_and_ahead(void **state)
+{
+	struct world *w = *state;
+	struct store *s = NULL;
+	struct err e = { 0 };
+	unsigned cohorts = 0;
+	char path[128];
+
+	assert_ok(save(w, true, &e));
+	assert_ok(put_back(w, &e));
+	assert_true(there(w, "back/" BLOB));
+	assert_true(there(w, "back/" STORE_RESTORED));
+	assert_true(version_in(w, "back/keeper/versions.json", "snapshot") >
+		    100007);
+	assert_true(version_in(w, "back/keeper/versions.json", "timestamp") >
+		    100009);
+	assert_int_equal(version_in(w, "back/keeper/versions.json", "targets"),
+			 3);
+	assert_int_equal(backup_missing_keys(w->back), 7);
+	(void)snprintf(path, sizeof(path), "%s/store.sqlite", w->back);
+	assert_ok(store_open(path, &s, &e));
+	assert_ok(store_check(s, &e));
+	assert_ok(store_cohort_each(s, count_cohort, &cohorts, &e));
+	assert_int_equal(cohorts, 1);
+	store_close(s);
+	assert_refused(put_back(w, &e), ERR_CONFLICT);
+}
+
+static void what_is_newer_there_stays(void **state)
+{
+	struct world *w = *state;
+	struct err e = { 0 };
+	int fd;
+
+	assert_ok(save(w, true, &e));
+	fd = box_folder(&w->box, "back");
+	assert_ok(fs_mkdirs(fd, "keeper", 0700, &e));
+	put_file(fd, "keeper/versions.json",
+		 "{\"snapshot\":70,\"timestamp\":90,\"targets\":3}", 0600);
+	put_file(fd, "server.conf", "# mine\n", 0600);
+	fs_close(&fd);
+	assert_ok(put_back(w, &e));
+	assert_int_equal(version_in(w, "back/keeper/versions.json", "snapshot"),
+			 70);
+	assert_false(there(w, "back/keeper/trust/x"));
+	fd = box_folder(&w->box, "back");
+	fs_close(&fd);
+}
+
+static void a_log_left_over_is_not_played_into_the_database(void **state)
+{
+	struct world *w = *state;
+	struct err e = { 0 };
+	int fd;
+
+	assert_ok(save(w, true, &e));
+	fd = box_folder(&w->box, "back");
+	put_file(fd, "store.sqlite-wal", "of another one", 0600);
+	fs_close(&fd);
+	assert_refused(put_back(w, &e), ERR_CONFLICT);
+	assert_false(there(w, "back/" BLOB));
+}
+
+static void spoil(const struct world *w, const char *path)
+{
+	struct err e = { 0 };
+
+	assert_ok(fs_replace_file(w->box.dir, path, slice_of("payloaD"), 0600,
+				  &e));
+}
+
+static void nothing_of_a_damaged_backup_is_used(void **state)
+{
+	struct world *w = *state;
+	struct err e = { 0 };
+
+	assert_ok(save(w, true, &e));
+	spoil(w, "saved/" BLOB);
+	assert_refused(put_back(w, &e), ERR_UNTRUSTED);
+	assert_false(there(w, "back/ca.pem"));
+	spoil(w, "saved/backup.json");
+	assert_refused(put_back(w, &e), ERR_FORMAT);
+	assert_ok(fs_remove(w->box.dir, "saved/backup.json", &e));
+	assert_refused(put_back(w, &e), ERR_NOT_FOUND);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_backup_holds_everything_but_keys),
+		TEST(payloads_may_be_left_out),
+		TEST(what_was_saved_comes_back_marked_and_ahead),
+		TEST(what_is_newer_there_stays),
+		TEST(a_log_left_over_is_not_played_into_the_database),
+		TEST(nothing_of_a_damaged_backup_is_used),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

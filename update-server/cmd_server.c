@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `server backup`, `server restore`, `server check`: by who installs it. */
+#include <stdio.h>
+
+#include "common/fs.h"
+#include "common/opt.h"
+#include "common/text.h"
+
+#include "update-server/backup.h"
+#include "update-server/blobs.h"
+#include "update-server/commands.h"
+#include "update-server/config.h"
+#include "update-server/init.h"
+#include "update-server/store.h"
+
+static int parse(int argc, char **argv, const struct opt *opts, int wanted,
+		 char ***operands, struct err *e)
+{
+	int count;
+
+	if (opt_parse(argc, argv, opts, operands, &count, e))
+		return -1;
+	return count == wanted ? 0
+			       : err_set(e, ERR_USAGE,
+					 wanted == 1 ? "name the server's "
+						       "folder"
+						     : "name two folders: "
+						       "from, to");
+}
+
+static uint64_t bytes_of(const struct backup_list *l)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < l->count; i++)
+		sum += l->files[i].len;
+	return sum;
+}
+
+static void say(const char *what, const struct backup_list *l)
+{
+	char size[16];
+
+	text_size(bytes_of(l), size);
+	printf("%s %zu files, %s, %llu records of the audit log\n", what,
+	       l->count, size, (unsigned long long)l->records);
+}
+
+int command_server_backup(int argc, char **argv, struct err *e)
+{
+	struct backup_list l = { 0 };
+	bool lean = false;
+	const struct opt opts[] = {
+		OPT_FLAG("without-payloads", &lean,
+			 "leave out what `release import` brings again"),
+		OPT_END,
+	};
+	char **operands;
+	int rc = -1;
+
+	if (parse(argc, argv, opts, 2, &operands, e) == 0)
+		rc = backup_make(operands[0], operands[1], !lean, &l, e);
+	if (rc == 0) {
+		say("saved", &l);
+		printf("the keys are not in it: keep %s/keys apart\n",
+		       operands[0]);
+	}
+	backup_list_done(&l);
+	return rc;
+}
+
+int command_server_restore(int argc, char **argv, struct err *e)
+{
+	struct backup_list l = { 0 };
+	const struct opt opts[] = { OPT_END };
+	char **operands;
+	int rc = -1;
+
+	if (parse(argc, argv, opts, 2, &operands, e) == 0)
+		rc = backup_restore(operands[0], operands[1], &l, e);
+	if (rc == 0) {
+		say("restored", &l);
+		if (backup_missing_keys(operands[1]) > 0)
+			printf("bring the keys back to %s/keys, mode 0600\n",
+			       operands[1]);
+		printf("it comes up with every rollout paused; if the audit "
+		       "log lacks something that was\nsigned, bring that back "
+		       "first: pawl-server audit replay\n");
+	}
+	backup_list_done(&l);
+	return rc;
+}
+
+/* ---- check --------------------------------------------------------------- */
+
+struct payloads {
+	int dirfd;
+	size_t count;
+};
+
+static int check_payload(void *ctx, const struct sha256 *digest,
+			 uint64_t length, struct err *e)
+{
+	struct payloads *p = ctx;
+	char hex[SHA256_HEX_LEN];
+	struct sha256 is;
+	uint64_t len;
+	int fd = -1, rc = -1;
+
+	sha256_format(digest, hex);
+	if (blobs_open(p->dirfd, digest, &fd, &len, e) ||
+	    sha256_of_range(fd, 0, len, &is, e))
+		goto out;
+	rc = len == length && sha256_equal(&is, digest)
+		     ? 0
+		     : err_set(e, ERR_UNTRUSTED,
+			       "its file holds something else");
+	p->count++;
+out:
+	fs_close(&fd);
+	return rc ? err_in(e, "payload %.16s", hex) : 0;
+}
+
+static int check(const char *dir, struct payloads *p, struct err *e)
+{
+	enum environment environment;
+	struct config c = { 0 };
+	struct store *s = NULL;
+	int rc = -1;
+
+	if (config_load(dir, NULL, &c, e) || fs_open_dir(dir, &p->dirfd, e) ||
+	    init_open_store(dir, &environment, &s, e) || store_check(s, e))
+		goto out;
+	rc = store_payload_each(s, check_payload, p, e);
+out:
+	store_close(s);
+	fs_close(&p->dirfd);
+	config_done(&c);
+	return rc;
+}
+
+int command_server_check(int argc, char **argv, struct err *e)
+{
+	struct payloads p = { .dirfd = -1 };
+	const struct opt opts[] = { OPT_END };
+	char **operands;
+
+	if (parse(argc, argv, opts, 1, &operands, e) ||
+	    check(operands[0], &p, e))
+		return -1;
+	if (backup_missing_keys(operands[0]) > 0)
+		return err_set(e, ERR_NOT_FOUND,
+			       "the server does not start without its keys");
+	printf("configuration, database, audit log, keys' files and %zu "
+	       "payloads are what they were\n",
+	       p.count);
+	return 0;
+}
