@@ -16,6 +16,7 @@
 #define LZMA_PRESET    (9 | LZMA_PRESET_EXTREME)
 #define LZMA_FAST      2
 #define SAMPLE_LEN     (512u << 10)
+#define SHORT_LEN      4096 /* of which all that can be made is made */
 #define DICTIONARY_MIN LZMA_DICT_SIZE_MIN
 #define LZMA_OVERHEAD  1024 /* what a frame of random bytes may grow, and */
 #define LZMA_SHARE     1024 /* one byte in so many */
@@ -153,11 +154,8 @@ static int lzma_with(const struct encode_how *how, struct slice in,
 	return 0;
 }
 
-/*
- * The model that does best on a sample from the middle; best_out, if the
- * sample is all there is, holds what it made of it.
- */
-static int try_models(const struct encode_how *how, struct slice sample,
+/* The model that does best; best_out is what it makes. */
+static int try_models(const struct encode_how *how, struct slice in,
 		      unsigned *best, struct buf *best_out, struct err *e)
 {
 	int rc = 0;
@@ -165,7 +163,7 @@ static int try_models(const struct encode_how *how, struct slice sample,
 	for (unsigned i = 0; i < ARRAY_LEN(models) && !rc; i++) {
 		struct buf out = BUF_INIT(SIZE_MAX);
 
-		rc = lzma_with(how, sample, &models[i], &out, e);
+		rc = lzma_with(how, in, &models[i], &out, e);
 		if (!rc && (i == 0 || out.len < best_out->len)) {
 			struct buf other = *best_out;
 
@@ -178,25 +176,29 @@ static int try_models(const struct encode_how *how, struct slice sample,
 	return rc;
 }
 
+/*
+ * A sample from the middle tells, and the fast setting: which model is best
+ * depends little on how well repetitions are found.
+ */
 int encode_model(const struct encode_how *how, struct slice in, unsigned *out,
 		 struct err *e)
 {
-	const struct encode_how alone = { .window_len = how->window_len };
+	const struct encode_how fast = { .window_len = how->window_len,
+					 .fast = true };
 	struct buf best = BUF_INIT(SIZE_MAX);
 	struct slice sample = in;
-	int rc = 0;
+	int rc;
 
 	*out = how->fast ? 1 : 0;
 	if (how->codec != PACKAGE_LZMA || how->fast)
 		return 0;
 	if (in.len > SAMPLE_LEN)
 		sample = slice_sub(in, (in.len - SAMPLE_LEN) / 2, SAMPLE_LEN);
-	rc = try_models(&alone, sample, out, &best, e);
+	rc = try_models(&fast, sample, out, &best, e);
 	buf_done(&best);
 	return rc;
 }
 
-/* All of it is the sample: what the best model makes is the result. */
 static int lzma_short(const struct encode_how *how, struct slice in,
 		      struct buf *out, struct err *e)
 {
@@ -215,7 +217,7 @@ static int lzma_all(const struct encode_how *how, struct slice in,
 {
 	unsigned model = how->fast ? 1 : how->model;
 
-	if (model == 0 && in.len <= SAMPLE_LEN && how->prefix.len == 0)
+	if (model == 0 && in.len <= SHORT_LEN && how->prefix.len == 0)
 		return lzma_short(how, in, out, e);
 	if (model == 0 && encode_model(how, in, &model, e))
 		return -1;

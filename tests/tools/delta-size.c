@@ -6,9 +6,9 @@
  * signer does, apply the delta as a device does, and print what that takes:
  *
  *	full BYTES delta BYTES content BYTES make_ms N apply_ms N make_kb N
- *apply_kb N
  *
- * JOBS in the environment is the number of threads, else there is one.
+ * JOBS in the environment is the number of threads, else there is one. With
+ * NOFULL there the full package is not compressed, for who needs only the rest.
  * With OUT (a folder) both packages and both manifests are left there, and the
  * tree that came out in OUT/new.
  */
@@ -72,7 +72,7 @@ static int make_all(struct job *j, struct err *e)
 	    pack_load(&j->how, j->new_path, &j->fresh, e) ||
 	    make(j, j->old, NULL, "old.pawl", &j->base, e))
 		return -1;
-	j->full_codec = PACKAGE_ZSTD;
+	j->full_codec = getenv("NOFULL") ? PACKAGE_RAW : PACKAGE_ZSTD;
 	if (make(j, j->fresh, NULL, "full.pawl", &j->full, e))
 		return -1;
 	getrusage(RUSAGE_SELF, &before);
