@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/le.h"
 #include "common/mem.h"
 
 #define PREFIX_LEN  3 /* bytes that choose a bucket of the suffix array */
@@ -14,10 +15,23 @@
 #define LONG_STEPS  64
 #define COVER_AGREE 12 /* fewer agreeing bytes do not pay for a cover */
 
+/*
+ * Which windows of so many bytes the old has, as a table of bits by their hash.
+ * Much of what is looked for is not there: the table says so at once, where the
+ * suffix array is a walk through all of memory.
+ */
+#define WINDOW     8
+#define TABLE_MIN  16 /* powers of two, in bits */
+#define TABLE_MAX  31
+#define TABLE_ROOM 4  /* bits for each byte of the old */
+#define AHEAD      16 /* positions for which the table is fetched early */
+
 struct matcher {
 	struct slice old;
 	int32_t *suffixes;
 	uint32_t *buckets; /* BUCKETS + 1 indices into suffixes */
+	uint64_t *windows; /* 2^table_log bits */
+	unsigned table_log;
 };
 
 void cover_list_add(struct cover_list *list, const struct cover *c)
@@ -62,6 +76,44 @@ static void fill_buckets(struct matcher *m)
 		m->buckets[next++] = (uint32_t)m->old.len;
 }
 
+/* ---- windows ------------------------------------------------------------- */
+
+static uint64_t hash_of(const struct matcher *m, const uint8_t *window)
+{
+	return le64_get(window) * UINT64_C(0x9e3779b97f4a7c15) >>
+	       (64 - m->table_log);
+}
+
+static void fill_windows(struct matcher *m)
+{
+	m->table_log = TABLE_MIN;
+	while (m->table_log < TABLE_MAX &&
+	       UINT64_C(1) << m->table_log < TABLE_ROOM * (uint64_t)m->old.len)
+		m->table_log++;
+	m->windows =
+		mem_alloc((size_t)1 << (m->table_log - 6), sizeof(*m->windows));
+	for (size_t i = 0; i + WINDOW <= m->old.len; i++) {
+		const uint64_t hash = hash_of(m, m->old.ptr + i);
+
+		m->windows[hash / 64] |= UINT64_C(1) << hash % 64;
+	}
+}
+
+/* May the old have the first `len` bytes of text? At least a window. */
+static bool may_have(const struct matcher *m, struct slice text, size_t len)
+{
+	const uint64_t first = hash_of(m, text.ptr);
+	const uint64_t last = hash_of(m, text.ptr + len - WINDOW);
+
+	if (text.len >= AHEAD + len)
+		__builtin_prefetch(
+			&m->windows[hash_of(m,
+					    text.ptr + AHEAD + len - WINDOW) /
+				    64]);
+	return (m->windows[first / 64] >> first % 64 & 1) != 0 &&
+	       (m->windows[last / 64] >> last % 64 & 1) != 0;
+}
+
 int matcher_new(struct slice old, struct matcher **out, struct err *e)
 {
 	struct matcher *m;
@@ -78,6 +130,7 @@ int matcher_new(struct slice old, struct matcher **out, struct err *e)
 		return err_set(e, ERR_SYSTEM, "suffix array: out of memory");
 	}
 	fill_buckets(m);
+	fill_windows(m);
 	*out = m;
 	return 0;
 }
@@ -88,6 +141,7 @@ void matcher_free(struct matcher *m)
 		return;
 	free(m->suffixes);
 	free(m->buckets);
+	free(m->windows);
 	free(m);
 }
 
@@ -168,18 +222,25 @@ static bool agrees(const struct pass *p, uint64_t i)
 	       p->m->old.ptr[old] == p->piece.ptr[i];
 }
 
-/* The longest match at p->at; of equal ones that of the cover under way. */
+/*
+ * The longest match at p->at; of equal ones that of the cover under way. One
+ * that could not end that cover is not looked for.
+ */
 static void match_here(struct pass *p)
 {
-	struct slice text = slice_sub(p->piece, (size_t)p->at, p->piece.len);
-	int64_t old = (int64_t)p->at + p->shift;
-	size_t same;
+	const struct slice text =
+		slice_sub(p->piece, (size_t)p->at, p->piece.len);
+	const int64_t old = (int64_t)p->at + p->shift;
+	const size_t least = (size_t)p->gain + 1;
+	size_t same = 0;
 
-	p->len = longest(p->m, text, &p->old_at);
-	if (old < 0 || (uint64_t)old >= p->m->old.len)
-		return;
-	same = agree_len(text, slice_sub(p->m->old, (size_t)old, p->m->old.len),
-			 0);
+	if (old >= 0 && (uint64_t)old < p->m->old.len)
+		same = agree_len(
+			text, slice_sub(p->m->old, (size_t)old, p->m->old.len),
+			0);
+	p->len = 0;
+	if (least < WINDOW || text.len < least || may_have(p->m, text, least))
+		p->len = longest(p->m, text, &p->old_at);
 	if (same >= p->len) {
 		p->len = same;
 		p->old_at = (uint64_t)old;
