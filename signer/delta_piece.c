@@ -10,30 +10,39 @@
 #define GAIN_COARSE 11
 #define GAIN_FINE   8
 
-#define COVER_COST   16 /* bytes that a cover is about worth */
-#define WAY_SHARE    16 /* by which another way must be better */
-#define COSTLY_TEXT  64 /* one byte in so many inserted is much of a text, */
-#define COSTLY_OTHER 4  /* and of other files */
-#define TEXT_SAMPLE  65536
-#define EXACT_MIN    4 /* bytes between two wrong ones that a cover is for */
+#define COVER_COST    16 /* bytes that a cover is about worth */
+#define WAY_SHARE     16 /* by which another way must be better */
+#define COSTLY_TEXT   64 /* one byte in so many inserted is much of a text, */
+#define COSTLY_OTHER  4  /* and of other files */
+#define TEXT_SAMPLE   65536
+#define EXACT_MIN     4 /* bytes between two wrong ones that a cover is for */
+#define ALIGNED_SHARE 2 /* how much more of a kind differences must be */
+
+/* What becomes of the covers that were found. */
+enum way_kind {
+	WAY_COVERS,
+	WAY_EXACT,   /* their wrong bytes are left to inserts */
+	WAY_ALIGNED, /* one instead, of the file as it was: samples and tables
+		      * in which each number changed a little */
+	WAY_NONE
+};
 
 /*
- * How covers are found: the gain (delta_match.h), how long they must be, and
- * whether wrong bytes are left to inserts. The first is right for most files.
- * Where much is left to insert another may cost less: that is measured, not
- * guessed.
+ * How covers are found: the gain (delta_match.h), and how long they must be.
+ * The first is right for most files. Where much is left to insert another may
+ * cost less: that is measured, not guessed.
  */
 static const struct way {
 	uint64_t least;
+	enum way_kind kind;
 	unsigned gain;
-	bool exact;
 } ways[] = {
-	{ 0, GAIN_COARSE, false },  { 0, GAIN_FINE, false },
-	{ 64, GAIN_COARSE, false }, { 0, GAIN_COARSE, true },
-	{ UINT64_MAX, 0, false },
+	{ 0, WAY_COVERS, GAIN_COARSE },  { 0, WAY_COVERS, GAIN_FINE },
+	{ 64, WAY_COVERS, GAIN_COARSE }, { 0, WAY_EXACT, GAIN_COARSE },
+	{ 0, WAY_ALIGNED, 0 },           { 0, WAY_NONE, 0 },
 };
 
-#define WAY_PLAIN (ARRAY_LEN(ways) - 1) /* no covers at all */
+#define WAY_PLAIN (ARRAY_LEN(ways) - 1)
 
 /* One piece being looked at. */
 struct search {
@@ -44,6 +53,7 @@ struct search {
 	struct cover_list coarse, fine;     /* all that were found */
 	bool has_fine;
 	struct cover_list parts; /* those that are taken */
+	bool aligned;            /* the file as it was is a way */
 	size_t likely;           /* home of a piece without any cover */
 };
 
@@ -130,12 +140,51 @@ static void add_exact(struct search *s, const struct cover *c)
 	}
 }
 
+static uint64_t sum_of_squares(const uint64_t counts[256])
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < 256; i++)
+		sum += counts[i] * counts[i];
+	return sum;
+}
+
+/*
+ * Only a file that is as long as it was, and if its differences are of fewer
+ * kinds than its bytes: the more equal ones, the higher are their squares.
+ */
+static bool can_align(const struct search *s)
+{
+	const struct slice piece = s->piece->bytes;
+	const uint64_t at = s->piece->hint;
+	const size_t file = delta_old_file_at(s->old, at);
+	uint64_t plain[256] = { 0 }, diffs[256] = { 0 };
+
+	if (file >= s->old->file_count ||
+	    s->old->file_ends[file] - at != piece.len)
+		return false;
+	for (size_t i = 0; i < piece.len; i++) {
+		plain[piece.ptr[i]]++;
+		diffs[(uint8_t)(piece.ptr[i] - s->old->text[at + i])]++;
+	}
+	return sum_of_squares(diffs) / ALIGNED_SHARE > sum_of_squares(plain);
+}
+
+static void add_aligned(struct search *s)
+{
+	const struct cover c = { 0, s->piece->hint, s->piece->bytes.len };
+
+	cover_list_add(&s->parts, &c);
+}
+
 static void take_way(struct search *s, const struct way *way)
 {
 	struct cover_list *from = &s->coarse;
 
 	s->parts.count = 0;
-	if (way->least == UINT64_MAX)
+	if (way->kind == WAY_ALIGNED)
+		add_aligned(s);
+	if (way->kind == WAY_ALIGNED || way->kind == WAY_NONE)
 		return;
 	if (way->gain == GAIN_FINE) {
 		from = &s->fine;
@@ -146,7 +195,7 @@ static void take_way(struct search *s, const struct way *way)
 	for (size_t i = 0; i < from->count; i++) {
 		const struct cover *c = &from->at[i];
 
-		if (way->exact)
+		if (way->kind == WAY_EXACT)
 			add_exact(s, c);
 		else if (c->len >= way->least)
 			cover_list_add(&s->parts, c);
@@ -268,7 +317,7 @@ static bool is_costly(const struct search *s)
 		if (text)
 			cost += count_wrong(s, c);
 	}
-	return s->coarse.count > 0 &&
+	return (s->coarse.count > 0 || s->aligned) &&
 	       cost > piece.len / (text ? COSTLY_TEXT : COSTLY_OTHER);
 }
 
@@ -326,13 +375,32 @@ static int prefer_plain(struct search *s, size_t *best, struct err *e)
 	return 0;
 }
 
+/* Some would be the same as none. */
+static bool is_way(const struct search *s, const struct way *way)
+{
+	switch (way->kind) {
+	case WAY_COVERS:
+	case WAY_EXACT:
+		return s->coarse.count > 0;
+	case WAY_ALIGNED:
+		return s->aligned;
+	case WAY_NONE:
+		break;
+	}
+	return true;
+}
+
 static int choose_way(struct search *s, size_t *out, struct err *e)
 {
 	uint64_t lens[ARRAY_LEN(ways)], best_len = UINT64_MAX;
 	size_t best = 0;
 
-	s->likely = find_home(s, &s->coarse);
+	if (s->coarse.count > 0)
+		s->likely = find_home(s, &s->coarse);
 	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		lens[i] = UINT64_MAX;
+		if (!is_way(s, &ways[i]))
+			continue;
 		if (measure_way(s, i, true, &lens[i], e))
 			return -1;
 		if (lens[i] + lens[i] / WAY_SHARE < best_len) {
@@ -357,6 +425,7 @@ static void begin(struct search *s, const struct delta_piecer *w,
 			      .piece = piece };
 	s->likely = delta_old_file_at(w->old, piece->hint);
 	find_covers(s, GAIN_COARSE, &s->coarse);
+	s->aligned = can_align(s);
 }
 
 static void end(struct search *s)

@@ -1,0 +1,84 @@
+#!/bin/sh
+# Whatever two files are: a delta is never larger than zstd --patch-from at its
+# highest level plus 2 %, but for what a package is made of (head, digests and
+# manifest: 170 bytes; and a codec that goes on in steps of 273 bytes where all
+# is repetition), and never larger than a full package.
+set -eu
+tool=$BIN/tests/tools/delta-size
+for need in zstd python3; do
+	command -v "$need" >/dev/null || {
+		echo "no $need here"
+		exit 77
+	}
+done
+cd "$WORK"
+python3 - <<'P'
+import os, random, struct
+r = random.Random(7)
+
+
+def put(name, old, new):
+    for side, data in (("old", old), ("new", new)):
+        os.makedirs("%s/%s" % (name, side))
+        with open("%s/%s/file" % (name, side), "wb") as f:
+            f.write(data)
+
+
+noise = r.randbytes(300000)
+blocks = [noise[i:i + 4096] for i in range(0, len(noise), 4096)]
+put("other", noise, r.randbytes(300000))
+put("inserted", noise, noise[:99999] + b"something new" + noise[100050:])
+put("shuffled", noise, b"".join(r.sample(blocks, len(blocks))))
+put("doubled", noise, noise * 3)
+put("halved", noise, noise[150000:])
+put("emptied", noise, b"x")
+put("filled", b"x", noise[:5000])
+put("zeroes", bytes(2000000), bytes(999999) + b"x" + bytes(1000001))
+put("pattern", b"0123456789abcde" * 20000,
+    b"0123456789abcde" * 9000 + b"Z" + b"0123456789abcdf" * 12000)
+words = [bytes(r.choices(b"abcdefghijklmnop", k=r.randint(3, 9)))
+         for _ in range(3000)]
+lines = [b"%s,%s,%d" % (r.choice(words), r.choice(words), r.randint(0, 99999))
+         for _ in range(9000)]
+put("sorted", b"\n".join(sorted(lines)), b"\n".join(sorted(lines[300:])))
+put("reordered", b"\n".join(lines), b"\n".join(r.sample(lines, len(lines))))
+put("values", b"\n".join(lines), b"\n".join(
+    l[:-2] + b"%d" % r.randint(0, 99) if r.random() < .3 else l
+    for l in lines))
+samples = bytes((x * y // 70 + r.randint(0, 3)) & 255
+                for y in range(300) for x in range(500))
+put("samples", samples, bytes((v + 10) & 255 for v in samples))
+numbers = [r.randint(0, 1 << 20) for _ in range(40000)]
+put("numbers", struct.pack("<40000I", *numbers),
+    struct.pack("<40000I", *(n + 16 if n % 3 else n for n in numbers)))
+P
+failed=0
+for pair in */; do
+	pair=${pair%/}
+	mkdir scratch
+	line=$("$tool" "$pair/old" "$pair/new" scratch lzma)
+	rm -rf scratch
+	# full N delta N ...
+	# shellcheck disable=SC2086 # a list of words
+	set -- $line
+	full=$2 delta=$4
+	zstd -qq --ultra -22 --patch-from="$pair/old/file" "$pair/new/file" \
+		-o peer
+	peer=$(stat -c %s peer)
+	rm peer
+	verdict=ok
+	[ $((delta * 100)) -le $((peer * 102 + 25600)) ] &&
+		[ "$delta" -le "$full" ] || verdict='not ok'
+	echo "$verdict $pair: $delta, zstd $peer, full $full"
+	[ "$verdict" = ok ] || failed=1
+done
+[ "$failed" = 0 ]
+# Samples that all changed alike are those of before and a difference.
+mkdir scratch
+"$tool" samples/old samples/new scratch lzma | {
+	read -r _ full _ delta _
+	[ $((delta * 10)) -lt "$full" ] || {
+		echo "samples: $delta of $full"
+		exit 1
+	}
+}
