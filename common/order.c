@@ -695,30 +695,29 @@ static void begin(struct judge *j)
 	j->bucket = bucket_of(&j->release->digest, &d->id);
 }
 
-int order_allows(const struct order_set *orders, const struct release *r,
-		 const struct order_device *d, struct order_grant *out,
-		 struct err *e)
+/* The rules, for whatever bucket the judge has in mind. */
+static int judge_bucket(struct judge *j, const struct order_set *orders,
+			struct order_grant *out, struct err *e)
 {
-	struct judge j = { .release = r, .device = d };
 	struct order_grant grant = { .number = 0 };
+	const struct release *r = j->release;
 
-	begin(&j);
 	for (size_t i = 0; i < ORDER_PLACES; i++)
 		if (orders->at[i] &&
 		    order_check(orders->at[i], (enum order_place)i, r, e))
 			return -1;
-	find_halts(&j, orders);
-	not_yet(&j, NEAR_NOTHING, "no signed order opens %s", r->id);
+	find_halts(j, orders);
+	not_yet(j, NEAR_NOTHING, "no signed order opens %s", r->id);
 	for (size_t i = 0; i < ORDER_PLACES; i++)
 		if (counts(orders, (enum order_place)i) &&
-		    order_opens(&j, orders->at[i], (enum order_place)i,
+		    order_opens(j, orders->at[i], (enum order_place)i,
 				&grant)) {
 			*out = grant;
 			return 0;
 		}
 	if (orders->one_expired)
-		err_in(&j.why, "the operators' role rollout has expired");
-	*e = j.why;
+		err_in(&j->why, "the operators' role rollout has expired");
+	*e = j->why;
 	return -1;
 }
 
@@ -729,4 +728,50 @@ bool order_stands(const struct order_set *orders, enum order_place place)
 
 	find_halts(&j, orders);
 	return o && o->kind != ORDER_HALT && !is_halted(&j, o, place);
+}
+
+int order_allows(const struct order_set *orders, const struct release *r,
+		 const struct order_device *d, struct order_grant *out,
+		 struct err *e)
+{
+	struct judge j = { .release = r, .device = d };
+
+	begin(&j);
+	return judge_bucket(&j, orders, out, e);
+}
+
+/* How far a grant goes: in one operator's order, not beyond his share. */
+static uint64_t end_of(const struct judge *j, const struct order_grant *g)
+{
+	const struct release *r = j->release;
+
+	for (size_t i = 0; i < r->one_operator_cohort_count; i++)
+		if (strcmp(r->one_operator_cohorts[i], j->device->cohort) == 0)
+			return g->limit;
+	if (g->place == ORDER_ONE && r->one_operator_limit < g->limit)
+		return r->one_operator_limit;
+	return g->limit;
+}
+
+int order_reach(const struct order_set *orders, const struct release *r,
+		const struct order_device *d, uint64_t *limit, struct err *e)
+{
+	struct judge j = { .release = r, .device = d };
+	struct order_grant grant;
+	struct err why;
+
+	begin(&j);
+	j.bucket = 0;
+	if (judge_bucket(&j, orders, &grant, e))
+		return -1;
+	*limit = end_of(&j, &grant);
+	/* Where one phase ends, another may go on; each step ends one of them.
+	 */
+	while (*limit < BUCKET_ALL) {
+		j.bucket = *limit + 1;
+		if (judge_bucket(&j, orders, &grant, &why))
+			break;
+		*limit = end_of(&j, &grant);
+	}
+	return 0;
 }

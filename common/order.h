@@ -141,6 +141,13 @@ struct order_grant {
 int order_allows(const struct order_set *orders, const struct release *r,
 		 const struct order_device *d, struct order_grant *out,
 		 struct err *e) NODISCARD;
+/*
+ * Up to which bucket may the devices of a cohort install it now? The device's
+ * own id is not asked. ERR_REFUSED, in words, if not even the first.
+ */
+int order_reach(const struct order_set *orders, const struct release *r,
+		const struct order_device *d, uint64_t *limit,
+		struct err *e) NODISCARD;
 
 /* Is there an order that may open something, and that no halt closes? */
 bool order_stands(const struct order_set *orders, enum order_place place);

@@ -95,8 +95,12 @@ int api_read_orders(struct server_api *api, struct err *e)
 	orders_free(before);
 	ways_free(ways_before);
 	/* Only an import replaces it, and there is one at a time. */
-	return rc ? -1
-		  : orders_each_assigned(orders, follow_assignment, api, e);
+	if (rc == 0)
+		rc = orders_each_assigned(orders, follow_assignment, api, e);
+	/* It pauses what is listed no more. */
+	if (api_read_rollouts(api, rc ? &why : e))
+		rc = -1;
+	return rc;
 }
 
 int api_ordered(struct server_api *api, const struct rollout *r,
@@ -110,29 +114,12 @@ int api_ordered(struct server_api *api, const struct rollout *r,
 	return rc;
 }
 
-enum rollout_verdict api_decide(struct server_api *api, const struct rollout *r,
-				const struct api_asked *asked,
-				struct rollout *goal, struct err *why)
+void api_order_reach(struct server_api *api, const struct rollout *r,
+		     int64_t now, struct orders_reach *out)
 {
-	const struct rollout_device *d = asked->device;
-	struct rollout_word word;
-	enum rollout_verdict verdict;
-
-	if (api->behind) {
-		*goal = *r;
-		return VERDICT_BEHIND;
-	}
 	(void)pthread_rwlock_rdlock(&api->orders_lock);
-	ways_judge(api->ways, r, d, asked->now, &word, goal);
+	orders_reach(api->orders, r, now, out);
 	(void)pthread_rwlock_unlock(&api->orders_lock);
-	verdict = rollout_decide(r, d, asked->past, &word, asked->now);
-	/* The orders are asked last, for they cost the most. */
-	if (verdict == VERDICT_OFFER &&
-	    api_ordered(api, goal, d, asked->now, why)) {
-		word.ordered = false;
-		verdict = rollout_decide(r, d, asked->past, &word, asked->now);
-	}
-	return verdict;
 }
 
 int api_way_allows(struct server_api *api, const struct rollout *r, int64_t now,

@@ -45,8 +45,15 @@ struct server_api {
 	pthread_mutex_t ordering;
 	/* One report over an air gap at a time. */
 	pthread_mutex_t reporting;
-	/* Reading an attempt, judging and saving it is one step. */
+	/* Reading an attempt, judging and saving it is one step, and so is a
+	 * change of a rollout. */
 	pthread_mutex_t attempts;
+	/* Under attempts: all rollouts as the store has them, in the order in
+	 * which they are offered. */
+	struct stage *rollouts;
+	size_t rollout_count;
+	bool gates_due;     /* an attempt changed since they were looked at */
+	int64_t next_gates; /* look at them then in any case */
 	/* Enrolments that failed, all together: guessing is slow for all. */
 	pthread_mutex_t guessing;
 	int64_t guess_minute;
@@ -123,10 +130,22 @@ int api_ordered(struct server_api *api, const struct rollout *r,
 		const struct rollout_device *d, int64_t now,
 		struct err *e) NODISCARD;
 
-/* The release, cohorts and share that a body names; ERR_REFUSED for a release
- * that is no longer listed. */
+/* As orders_reach(). */
+void api_order_reach(struct server_api *api, const struct rollout *r,
+		     int64_t now, struct orders_reach *out);
+
+/* The release and cohorts that a body names; ERR_REFUSED for a release that is
+ * no longer listed. */
 int api_rollout_read(struct server_api *api, const struct json *j,
 		     struct rollout *r, struct err *e) NODISCARD;
+
+/* ---- rollouts in memory: under `attempts` -------------------------------- */
+
+/* Read them anew: at start, and after each change of one. */
+int api_read_rollouts_locked(struct server_api *api, struct err *e) NODISCARD;
+int api_read_rollouts(struct server_api *api, struct err *e) NODISCARD;
+/* NULL if there is none. */
+const struct stage *api_stage_of(const struct server_api *api, int64_t rollout);
 
 /* For whom a decision is. */
 struct api_asked {
@@ -135,14 +154,71 @@ struct api_asked {
 	int64_t now;
 };
 
-/*
- * What becomes of a rollout at a device with this past. *goal is what it is
- * offered: the release, or the stone that leads there. *why, which starts
- * empty, is filled in when the orders are against it.
- */
-enum rollout_verdict api_decide(struct server_api *api, const struct rollout *r,
+/* What a device is offered, or why not. */
+struct api_goal {
+	struct rollout what; /* the release, or the stone that leads there */
+	size_t phase;        /* the device's own */
+	struct err order;    /* what the orders say against it; else empty */
+};
+
+/* What becomes of a rollout at a device with this past. */
+enum rollout_verdict api_decide(struct server_api *api, const struct stage *s,
 				const struct api_asked *asked,
-				struct rollout *goal, struct err *why);
+				struct api_goal *goal);
+/*
+ * The same with the device's own past with what it would be offered, and with
+ * whether it could open it. Not under the store's lock.
+ */
+enum rollout_verdict api_decide_past(struct server_api *api,
+				     const struct stage *s,
+				     const struct rollout_device *d,
+				     int64_t now, struct api_goal *goal);
+
+/* After whatever changed it: its epoch and timer; the same with its counters,
+ * stored and logged. */
+void api_attempt_settle(const struct stage *s, struct attempt *a,
+			enum stage_state before);
+void api_log_attempt(const struct attempt *a);
+int api_attempt_save(struct server_api *api, struct attempt *a,
+		     enum stage_state before, const char *evidence,
+		     struct err *e) NODISCARD;
+/* When its timer rings; 0: never. */
+int64_t api_attempt_due(const struct stage *s, const struct stage_attempt *a);
+
+/* ---- rollouts for people ------------------------------------------------- */
+
+/* One line: how it stands, and what it waits for. */
+void api_rollout_words(struct server_api *api, const struct stage *s,
+		       int64_t now, char *out, size_t size);
+/* The whole of docs/protocol.md; the answer of every act on one, too. */
+int api_rollout_answer(struct server_api *api, const char *name,
+		       struct response *a, struct err *e) NODISCARD;
+struct json *api_phases_json(const struct stage *s);
+struct json *api_order_json(struct server_api *api, const struct stage *s,
+			    int64_t now);
+
+/*
+ * What starting it would mean now: its ladder is made and measured over the
+ * devices that there are. *plan is the digest of all that was planned.
+ */
+int api_plan(struct server_api *api, struct stage *s, struct sha256 *plan,
+	     struct err *e) NODISCARD;
+/* What its signed release has: payloads, deltas. For who starts it. */
+int api_ready(struct server_api *api, const struct stage *s,
+	      struct stage_ready *out, struct err *e) NODISCARD;
+
+/* Why each rollout of its product is offered to a device or not; takes
+ * `attempts`. */
+int api_why_json(struct server_api *api, const struct store_device *d,
+		 struct json **out, struct err *e) NODISCARD;
+
+/* Under `attempts`: let every running rollout go as far as its evidence does.
+ */
+int api_look_at_gates(struct server_api *api, int64_t now,
+		      struct err *e) NODISCARD;
+/* Timers and gates, a bounded part of them; called about once a second. */
+void api_tick_rollouts(struct server_api *api, int64_t now);
+
 /* As ways_allow() and ways_explain(). */
 int api_way_allows(struct server_api *api, const struct rollout *r, int64_t now,
 		   struct err *e) NODISCARD;
@@ -215,7 +291,10 @@ api_handler api_release_list, api_release_show, api_token_create,
 	api_device_retire, api_device_release, api_cohort_list,
 	api_cohort_create;
 api_handler api_rollout_list, api_rollout_show, api_rollout_create,
-	api_rollout_start, api_rollout_pause, api_rollout_resume;
+	api_rollout_plan, api_rollout_approve, api_rollout_start,
+	api_rollout_pause, api_rollout_resume, api_rollout_advance,
+	api_rollout_abort, api_rollout_supersede, api_rollout_ack;
+api_handler api_device_why;
 api_handler api_order_list, api_order_get, api_order_sign, api_order_discard,
 	api_order_plan, api_document_get;
 api_handler api_events, api_events_from;

@@ -9,43 +9,22 @@
 #include "common/random.h"
 
 #include "update-server/api.h"
-#include "update-server/gate.h"
-
-#define CANDIDATES_MAX 8
 
 /* ---- what the check-in says ---------------------------------------------- */
 
-static void log_attempt(const struct attempt *a)
+/* What was offered and not installed ends with its rollout, and when the device
+ * is none of those any more that the rollout is for. */
+static bool is_over(const struct stage *s, const struct rollout_device *d,
+		    struct stage_attempt *a, int64_t now)
 {
-	char id[2 * DEVICE_ID_LEN + 1];
-
-	hex_format((struct slice){ a->device.bytes, DEVICE_ID_LEN }, id);
-	log_event(a->state == ATTEMPT_FAILED || a->state == ATTEMPT_ROLLED_BACK
-			  ? LOG_WARNING
-			  : LOG_INFO,
-		  "attempt-changed", "device=%s attempt=%lld state=%s code=%s",
-		  id, (long long)a->id, attempt_state_name(a->state), a->code);
-}
-
-static bool matters_to_rollout(enum attempt_state state)
-{
-	return state == ATTEMPT_CONFIRMED || state == ATTEMPT_ROLLED_BACK ||
-	       state == ATTEMPT_SKIPPED;
-}
-
-static int save(struct server_api *api, const struct attempt *a,
-		enum attempt_state before, const char *evidence, struct err *e)
-{
-	if (store_attempt_save(api->store, a, evidence, e))
-		return -1;
-	if (a->state == before)
-		return 0;
-	log_attempt(a);
-	if (a->state == ATTEMPT_FAILED && gate_class_of(a->code) == GATE_SEC)
-		meter_count(api->meter, METER_SECURITY);
-	if (!matters_to_rollout(a->state))
-		return 0;
-	return store_rollout_settle(api->store, a->rollout, a->changed, e);
+	if (a->state >= STAGE_INSTALLED)
+		return false;
+	if (s->status == STAGE_REPLACED)
+		return stage_attempt_end(a, STAGE_SUPERSEDED, "", now);
+	if (s->status == STAGE_ABORTED)
+		return stage_attempt_end(a, STAGE_WITHDRAWN, "", now);
+	return !stage_concerns(s, d) &&
+	       stage_attempt_end(a, STAGE_WITHDRAWN, "LEFT", now);
 }
 
 /* The newest attempt, after what the device says of itself. */
@@ -53,106 +32,86 @@ static int judge_attempt(struct server_api *api, const struct wire_checkin *m,
 			 const struct store_device *device, struct attempt *a,
 			 bool *found, struct err *e)
 {
-	enum attempt_state before;
+	int64_t now = device->last_seen;
+	const struct stage *s;
+	struct stage_goal goal;
+	enum stage_state before;
+	bool changed;
 
 	if (store_attempt_latest(api->store, &device->facts.id, a, found, e))
 		return -1;
-	if (!*found)
+	s = *found ? api_stage_of(api, a->rollout) : NULL;
+	if (!s)
 		return 0;
-	before = a->state;
-	if (!attempt_checkin(a, m, device->last_seen))
-		return 0;
-	return save(api, a, before, NULL, e);
+	goal = (struct stage_goal){ a->digest, a->seq, a->back_from };
+	before = (enum stage_state)a->at.state;
+	changed = stage_attempt_checkin(&a->at, &goal, m, now);
+	if (is_over(s, &device->facts, &a->at, now))
+		changed = true;
+	return changed ? api_attempt_save(api, a, before, NULL, e) : 0;
 }
 
 /* ---- what it shall have -------------------------------------------------- */
 
-/* The best rollouts that concern a device, newest release first. */
 struct choice {
 	struct server_api *api;
-	const struct rollout_device *device;
-	int64_t now;
-	struct rollout *candidates; /* CANDIDATES_MAX */
-	size_t count;
+	const struct store_device *device;
+	const struct attempt *latest; /* NULL: there was none */
+	int64_t now, seen;            /* when it came before; 0: never */
 	enum rollout_verdict verdict; /* why nothing, for people */
 	char name[NAME_MAX_LEN + 1];  /* of the rollout that said so */
 	struct err order;             /* what the orders say against it */
 };
 
-static void note_verdict(struct choice *c, const struct rollout *r,
-			 enum rollout_verdict verdict)
-{
-	if (c->verdict != VERDICT_NOT_FOR)
-		return;
-	c->verdict = verdict;
-	memcpy(c->name, r->name, sizeof(c->name));
-}
-
-static enum rollout_verdict decide_one(struct choice *c,
-				       const struct rollout *r,
-				       const struct rollout_past *past,
-				       struct rollout *goal)
-{
-	const struct api_asked asked = { c->device, past, c->now };
-	struct err why = { 0 };
-	enum rollout_verdict verdict =
-		api_decide(c->api, r, &asked, goal, &why);
-
-	if (c->order.code == ERR_NONE)
-		c->order = why;
-	return verdict;
-}
-
-static void consider(void *ctx, const struct rollout *r)
-{
-	static const struct rollout_past nothing;
-	struct choice *c = ctx;
-	struct rollout goal;
-	enum rollout_verdict verdict = decide_one(c, r, &nothing, &goal);
-
-	if (verdict == VERDICT_OFFER && c->count < CANDIDATES_MAX)
-		c->candidates[c->count++] = *r;
-	else if (verdict != VERDICT_NOT_FOR)
-		note_verdict(c, r, verdict);
-}
-
-static void fill_offer(struct wire_decision *d, const struct rollout *r,
+static void fill_offer(struct wire_decision *d, const struct rollout *goal,
 		       int64_t attempt)
 {
 	d->action = WIRE_UPDATE;
-	d->digest = r->digest;
+	d->digest = goal->digest;
 	d->attempt = (uint64_t)attempt;
-	memcpy(d->release, r->release, sizeof(d->release));
-	(void)snprintf(d->reason, sizeof(d->reason), "rollout %s: %s", r->name,
-		       rollout_why(VERDICT_OFFER));
+	memcpy(d->release, goal->release, sizeof(d->release));
+	(void)snprintf(d->reason, sizeof(d->reason), "rollout %s: %s",
+		       goal->name, rollout_why(VERDICT_OFFER));
 }
 
-static int offer(struct server_api *api, const struct store_device *device,
-		 const struct rollout *r, const struct attempt *latest,
-		 struct wire_decision *d, struct err *e)
+/* Asked again before it was through: the same attempt goes on. */
+static bool goes_on(const struct attempt *latest, const struct rollout *goal)
 {
-	const struct rollout_device *f = &device->facts;
-	struct attempt a = { .rollout = r->id,
-			     .device = f->id,
-			     .digest = r->digest,
-			     .seq = r->seq,
-			     .activation = device->activation,
-			     .offered = device->last_seen };
+	return latest && latest->rollout == goal->id &&
+	       sha256_equal(&latest->digest, &goal->digest) &&
+	       !stage_has_ended((enum stage_state)latest->at.state);
+}
 
-	if (f->has_release && f->seq > r->seq)
-		a.back_from = f->seq;
+static int offer(struct choice *c, const struct stage *s,
+		 const struct api_goal *goal, struct wire_decision *d,
+		 struct err *e)
+{
+	const struct rollout_device *f = &c->device->facts;
+	const struct rollout *what = &goal->what;
+	struct attempt a = { .device = f->id,
+			     .digest = what->digest,
+			     .seq = what->seq };
 
-	/* Asked again before it was through: the same attempt goes on. */
-	if (latest && latest->rollout == r->id &&
-	    sha256_equal(&latest->digest, &r->digest) &&
-	    latest->state < ATTEMPT_CONFIRMED) {
-		fill_offer(d, r, latest->id);
+	if (goes_on(c->latest, what)) {
+		fill_offer(d, what, c->latest->id);
 		return 0;
 	}
-	if (store_attempt_add(api->store, &a, e))
+	if (f->has_release && f->seq > what->seq)
+		a.back_from = f->seq;
+	a.at = (struct stage_attempt){
+		.activation = c->device->activation,
+		.offered = c->now,
+		.changed = c->now,
+		.interval_sec = c->device->interval_sec,
+		.phase = (uint8_t)goal->phase,
+		.counted = stage_counts(s, f, c->now),
+		.stone = !sha256_equal(&what->digest, &s->what.digest),
+	};
+	a.due = api_attempt_due(s, &a.at);
+	if (store_attempt_add(c->api->store, s, &a, c->seen, e))
 		return -1;
-	log_attempt(&a);
-	fill_offer(d, r, a.id);
+	c->api->gates_due = true;
+	fill_offer(d, what, a.id);
 	return 0;
 }
 
@@ -170,66 +129,63 @@ static void fill_nothing(struct wire_decision *d, const struct choice *c)
 			       c->name, rollout_why(c->verdict));
 }
 
-/* By its past with what it would be offered: the release, or the stone. */
-static int judge_past(struct choice *c, const struct rollout *r,
-		      struct rollout *goal, enum rollout_verdict *verdict,
-		      struct err *e)
+/* Of several reasons the first rollout's is told; but what a device's own past
+ * is against was open to it otherwise, and that is told before. */
+static void note_verdict(struct choice *c, const struct stage *s,
+			 enum rollout_verdict verdict,
+			 const struct api_goal *goal)
 {
-	static const struct rollout_past nothing;
-	const struct device_id *id = &c->device->id;
-	struct rollout_past past;
-	bool opens = false;
+	bool own = verdict == VERDICT_ROLLED_BACK ||
+		   verdict == VERDICT_RESTING || verdict == VERDICT_NO_KEY;
 
-	(void)decide_one(c, r, &nothing, goal);
-	if (store_past(c->api->store, id, goal, &past, e))
-		return -1;
-	*verdict = decide_one(c, r, &past, goal);
-	if (*verdict != VERDICT_OFFER)
-		return 0;
-	if (api_can_open(c->api, r->product, goal->release, id, &opens, e))
-		return -1;
-	if (!opens)
-		*verdict = VERDICT_NO_KEY;
-	return 0;
+	if (c->order.code == ERR_NONE)
+		c->order = goal->order;
+	if (verdict == VERDICT_NOT_FOR ||
+	    (c->verdict != VERDICT_NOT_FOR && !own))
+		return;
+	c->verdict = verdict;
+	memcpy(c->name, s->what.name, sizeof(c->name));
 }
 
-/* The first candidate that this device's own past does not forbid. */
-static int choose(struct server_api *api, struct choice *c,
-		  const struct store_device *device,
-		  const struct attempt *latest, struct wire_decision *d,
-		  struct err *e)
+/* The first rollout that has something for it; NULL if none has. */
+static int choose(struct choice *c, struct wire_decision *d,
+		  const struct stage **chosen, struct err *e)
 {
-	enum rollout_verdict verdict;
-	struct rollout goal;
+	const struct rollout_device *f = &c->device->facts;
+	struct api_goal goal;
 
-	for (size_t i = 0; i < c->count; i++) {
-		if (judge_past(c, &c->candidates[i], &goal, &verdict, e))
-			return -1;
-		if (verdict == VERDICT_OFFER)
-			return offer(api, device, &goal, latest, d, e);
-		c->verdict = verdict;
-		memcpy(c->name, goal.name, sizeof(c->name));
+	for (size_t i = 0; i < c->api->rollout_count; i++) {
+		const struct stage *s = &c->api->rollouts[i];
+		enum rollout_verdict verdict =
+			api_decide_past(c->api, s, f, c->now, &goal);
+
+		if (verdict == VERDICT_OFFER) {
+			*chosen = s;
+			return offer(c, s, &goal, d, e);
+		}
+		note_verdict(c, s, verdict, &goal);
 	}
+	*chosen = NULL;
 	fill_nothing(d, c);
 	return 0;
 }
 
-static int decide(struct server_api *api, const struct store_device *device,
-		  const struct attempt *latest, int64_t now,
-		  struct wire_decision *d, struct err *e)
+/* Whoever comes and is offered nothing is what darkness is compared with. */
+static int note_others(const struct choice *c, const struct stage *chosen,
+		       struct err *e)
 {
-	struct choice c = { .api = api,
-			    .device = &device->facts,
-			    .now = now,
-			    .verdict = VERDICT_NOT_FOR };
-	int rc;
+	const struct rollout_device *f = &c->device->facts;
 
-	c.candidates = mem_alloc(CANDIDATES_MAX, sizeof(*c.candidates));
-	rc = store_rollout_each(api->store, consider, &c, e);
-	if (rc == 0)
-		rc = choose(api, &c, device, latest, d, e);
-	free(c.candidates);
-	return rc;
+	for (size_t i = 0; i < c->api->rollout_count; i++) {
+		const struct stage *s = &c->api->rollouts[i];
+
+		if (s != chosen && s->status == STAGE_RUNNING &&
+		    stage_concerns(s, f) &&
+		    store_control_seen(c->api->store, s, &f->id, c->seen,
+				       c->now, e))
+			return -1;
+	}
+	return 0;
 }
 
 /* ---- handlers ------------------------------------------------------------ */
@@ -239,7 +195,12 @@ static int checkin(struct server_api *api, const struct wire_checkin *m,
 		   struct err *e)
 {
 	const struct rollout_device *f = &device->facts;
-	int64_t now = utc_now();
+	struct choice c = { .api = api,
+			    .device = device,
+			    .now = utc_now(),
+			    .seen = device->last_seen,
+			    .verdict = VERDICT_NOT_FOR };
+	const struct stage *chosen;
 	struct attempt latest;
 	bool found = false;
 
@@ -249,10 +210,11 @@ static int checkin(struct server_api *api, const struct wire_checkin *m,
 		return err_set(e, ERR_REFUSED,
 			       "this device is enrolled as %s %s", f->product,
 			       f->model);
-	if (store_device_seen(api->store, device, m, now, e) ||
+	if (store_device_seen(api->store, device, m, c.now, e) ||
 	    judge_attempt(api, m, device, &latest, &found, e))
 		return -1;
-	return decide(api, device, found ? &latest : NULL, now, d, e);
+	c.latest = found ? &latest : NULL;
+	return choose(&c, d, &chosen, e) || note_others(&c, chosen, e) ? -1 : 0;
 }
 
 static void count_checkin(struct server_api *api, const struct wire_decision *d)
@@ -324,16 +286,17 @@ out:
 static int report(struct server_api *api, const struct device_id *id,
 		  const struct wire_report *m, struct err *e)
 {
-	enum attempt_state before;
+	enum stage_state before;
 	struct attempt a;
 	bool tells_why = m->evidence[0] != 0;
 
 	if (store_attempt_find(api->store, (int64_t)m->attempt, id, &a, e))
 		return -1;
-	before = a.state;
-	if (!attempt_report(&a, m, utc_now()))
+	before = (enum stage_state)a.at.state;
+	if (!stage_attempt_report(&a.at, m, utc_now()))
 		return 0;
-	return save(api, &a, before, tells_why ? m->evidence : NULL, e);
+	return api_attempt_save(api, &a, before, tells_why ? m->evidence : NULL,
+				e);
 }
 
 int api_report(struct server_api *api, const struct request *q,

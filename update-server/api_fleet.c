@@ -165,7 +165,7 @@ struct json *api_device_row(struct server_api *api,
 
 	if (d->has_attempt)
 		(void)snprintf(words, sizeof(words), "%s%s%s",
-			       attempt_state_name(d->attempt),
+			       stage_state_name(d->attempt),
 			       d->attempt_code[0] ? " " : "", d->attempt_code);
 	json_set_text(j, "last_attempt", words);
 	set_way(api, j, d);
@@ -224,65 +224,16 @@ static void list_attempt(void *ctx, const struct attempt *a,
 	struct json *j = json_new_object();
 
 	json_set_int(j, "id", a->id);
+	json_set_int(j, "n", a->n);
 	json_set_text(j, "rollout", rollout);
 	json_set_text(j, "release", release);
-	json_set_text(j, "state", attempt_state_name(a->state));
-	json_set_text(j, "code", a->code);
-	api_set_time(j, "offered", a->offered);
-	api_set_time(j, "changed", a->changed);
+	json_set_text(j, "state",
+		      stage_state_name((enum stage_state)a->at.state));
+	json_set_text(j, "code", a->at.code);
+	api_set_time(j, "offered", a->at.offered);
+	api_set_time(j, "changed", a->at.changed);
 	json_set_text(j, "evidence", evidence);
 	json_add(ctx, j);
-}
-
-struct why_list {
-	struct server_api *api;
-	struct json *list;
-	const struct store_device *device;
-	int64_t now;
-};
-
-static void list_why(void *ctx, const struct rollout *r)
-{
-	static const struct rollout_past nothing;
-	struct why_list *w = ctx;
-	struct json *j = json_new_object();
-	struct err order = { 0 };
-	struct rollout goal;
-	const struct api_asked asked = { &w->device->facts, &nothing, w->now };
-	enum rollout_verdict verdict =
-		api_decide(w->api, r, &asked, &goal, &order);
-
-	json_set_text(j, "rollout", r->name);
-	json_set_text(j, "release", goal.release);
-	json_set_text(j, "why",
-		      verdict == VERDICT_NO_ORDER ? order.msg
-						  : rollout_why(verdict));
-	json_add(w->list, j);
-}
-
-/* What is open to a device that has no key of it is not offered either. */
-static int explain_keys(struct server_api *api, const struct store_device *d,
-			const struct json *rollouts, struct json *out,
-			struct err *e)
-{
-	const char *open_why = rollout_why(VERDICT_OFFER);
-	const struct rollout_device *f = &d->facts;
-	bool opens;
-
-	for (size_t i = 0; i < json_count(rollouts); i++) {
-		struct json *one = json_clone(json_at(rollouts, i));
-
-		json_add(out, one);
-		if (strcmp(json_text(json_get(one, "why")), open_why) != 0)
-			continue;
-		if (api_can_open(api, f->product,
-				 json_text(json_get(one, "release")), &f->id,
-				 &opens, e))
-			return -1;
-		if (!opens)
-			json_set_text(one, "why", rollout_why(VERDICT_NO_KEY));
-	}
-	return 0;
 }
 
 static int show_device(struct server_api *api, const struct store_device *d,
@@ -290,19 +241,17 @@ static int show_device(struct server_api *api, const struct store_device *d,
 {
 	struct json *j = device_json(d);
 	struct json *attempts = json_new_array();
-	struct json *rollouts = json_new_array();
-	struct why_list why = { api, json_new_array(), d, utc_now() };
+	struct json *rollouts = NULL;
 	int rc = -1;
 
 	json_set_int(j, "v", 1);
 	set_way(api, j, d);
 	if (store_attempt_each(api->store, &d->facts.id, list_attempt, attempts,
-			       e) == 0 &&
-	    store_rollout_each(api->store, list_why, &why, e) == 0)
-		rc = explain_keys(api, d, why.list, rollouts, e);
+			       e) == 0)
+		rc = api_why_json(api, d, &rollouts, e);
 	json_set(j, "attempts", attempts);
-	json_set(j, "rollouts", rollouts);
-	json_free(why.list);
+	if (rollouts)
+		json_set(j, "rollouts", rollouts);
 	if (rc == 0)
 		return response_json(a, 200, j, e);
 	json_free(j);

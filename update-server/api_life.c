@@ -139,8 +139,21 @@ const struct route server_routes[] = {
 	{ PEOPLE, METHOD_POST, P "rollouts", SMALL_BODY, ROUTE_PLAIN,
 	  api_rollout_create },
 	{ PEOPLE, METHOD_GET, P "rollout/", 0, ROUTE_PLAIN, api_rollout_show },
+	{ PEOPLE, METHOD_POST, P "rollout-plan", SMALL_BODY, ROUTE_PLAIN,
+	  api_rollout_plan },
+	{ PEOPLE, METHOD_POST, P "rollout-approve", SMALL_BODY, ROUTE_PLAIN,
+	  api_rollout_approve },
 	{ PEOPLE, METHOD_POST, P "rollout-start", SMALL_BODY, ROUTE_PLAIN,
 	  api_rollout_start },
+	{ PEOPLE, METHOD_POST, P "rollout-advance", SMALL_BODY, ROUTE_PLAIN,
+	  api_rollout_advance },
+	{ PEOPLE, METHOD_POST, P "rollout-abort", SMALL_BODY, ROUTE_PLAIN,
+	  api_rollout_abort },
+	{ PEOPLE, METHOD_POST, P "rollout-supersede", SMALL_BODY, ROUTE_PLAIN,
+	  api_rollout_supersede },
+	{ PEOPLE, METHOD_POST, P "rollout-ack", SMALL_BODY, ROUTE_PLAIN,
+	  api_rollout_ack },
+	{ PEOPLE, METHOD_GET, P "device-why/", 0, ROUTE_PLAIN, api_device_why },
 	{ PEOPLE, METHOD_POST, P "rollout-pause", SMALL_BODY, ROUTE_PLAIN,
 	  api_rollout_pause },
 	{ PEOPLE, METHOD_POST, P "rollout-resume", SMALL_BODY, ROUTE_PLAIN,
@@ -288,6 +301,7 @@ void api_close(struct server_api *api)
 	survey_free(api->survey);
 	orders_free(api->orders);
 	ways_free(api->ways);
+	free(api->rollouts);
 	free(api);
 }
 
@@ -341,6 +355,7 @@ void api_tick(struct server_api *api)
 	renew(api, now);
 	sample(api, now);
 	api_survey(api, now);
+	api_tick_rollouts(api, now);
 	if (now >= api->next_checkpoint || now < api->next_checkpoint - 86400) {
 		api->next_checkpoint = now + CHECKPOINT_SEC;
 		if (api_checkpoint(api, &e))

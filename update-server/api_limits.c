@@ -42,20 +42,22 @@ static int check_existing(struct server_api *api,
 			  const struct json *j, struct err *e)
 {
 	char name[NAME_MAX_LEN + 1];
-	struct rollout r;
+	struct stage s;
+	const struct rollout *r = &s.what;
 
 	if (api_get_name(j, "name", name, e) ||
-	    store_rollout_find(api->store, name, &r, e))
+	    store_rollout_find(api->store, name, &s, e))
 		return -1;
-	if (r.cohort_count == 0 && scope->cohorts[0])
+	if (r->cohort_count == 0 && scope->cohorts[0])
 		return err_set(e, ERR_REFUSED,
 			       "it is for all cohorts: you are registered "
 			       "for %s",
 			       scope->cohorts);
-	for (size_t i = 0; i < r.cohort_count; i++)
-		if (rights_check_cohort(scope, r.cohorts[i], e))
+	for (size_t i = 0; i < r->cohort_count; i++)
+		if (rights_check_cohort(scope, r->cohorts[i], e))
 			return -1;
-	return rights_check_share(scope, r.share, e);
+	return rights_check_share(scope,
+				  s.ladder.rungs[s.ladder.count - 1].share, e);
 }
 
 static void widen(const struct json *number, int64_t *share)

@@ -106,38 +106,55 @@ static void expose_certificates(struct server_api *api, struct exposition *x)
 
 /* ---- what goes on -------------------------------------------------------- */
 
-static void count_rollout(void *ctx, const struct rollout *r)
+static void count_rollouts(struct server_api *api,
+			   int64_t states[STAGE_REPLACED + 1],
+			   int64_t pauses[PAUSE_ORDER + 1])
 {
-	int64_t *counts = ctx;
+	(void)pthread_mutex_lock(&api->attempts);
+	for (size_t i = 0; i < api->rollout_count; i++) {
+		const struct stage *s = &api->rollouts[i];
 
-	counts[r->state]++;
+		states[s->status]++;
+		if (s->status == STAGE_PAUSED)
+			pauses[s->pause]++;
+	}
+	(void)pthread_mutex_unlock(&api->attempts);
 }
 
 static int expose_rollouts(struct server_api *api, struct exposition *x,
 			   struct err *e)
 {
-	int64_t rollouts[ROLLOUT_COMPLETED + 1] = { 0 };
-	uint64_t attempts[ATTEMPT_STATES];
+	int64_t states[STAGE_REPLACED + 1] = { 0 };
+	int64_t pauses[PAUSE_ORDER + 1] = { 0 };
+	uint64_t attempts[STAGE_STATES];
 
-	if (store_rollout_each(api->store, count_rollout, rollouts, e) ||
-	    store_attempt_totals(api->store, attempts, e))
+	if (store_attempt_totals(api->store, attempts, e))
 		return -1;
+	count_rollouts(api, states, pauses);
 	exposition_family(x, "pawl_rollouts", EXPOSE_GAUGE,
 			  "Rollouts by state.");
-	for (int i = 0; i <= ROLLOUT_COMPLETED; i++)
+	for (int i = 0; i <= STAGE_REPLACED; i++)
 		exposition_int(x,
 			       EXPOSE_LABELS({ "state",
-					       rollout_state_name((
-						       enum rollout_state)i) }),
-			       rollouts[i]);
+					       stage_status_name(
+						       (enum stage_status)i) }),
+			       states[i]);
+	exposition_family(x, "pawl_rollouts_paused", EXPOSE_GAUGE,
+			  "Paused rollouts, by what paused them.");
+	for (int i = PAUSE_PERSON; i <= PAUSE_ORDER; i++)
+		exposition_int(
+			x,
+			EXPOSE_LABELS({ "by", stage_pause_name(
+						      (enum stage_pause)i) }),
+			pauses[i]);
 	exposition_family(x, "pawl_attempts", EXPOSE_GAUGE,
 			  "Attempts of devices at updates, by state.");
-	for (int i = 0; i < ATTEMPT_STATES; i++)
-		exposition_int(x,
-			       EXPOSE_LABELS({ "state",
-					       attempt_state_name((
-						       enum attempt_state)i) }),
-			       (int64_t)attempts[i]);
+	for (int i = 0; i < STAGE_STATES; i++)
+		exposition_int(
+			x,
+			EXPOSE_LABELS({ "state", stage_state_name((
+							 enum stage_state)i) }),
+			(int64_t)attempts[i]);
 	return 0;
 }
 

@@ -356,8 +356,9 @@ int api_order_plan(struct server_api *api, const struct request *q,
 {
 	static const char *const known[] = { "v",       "product", "release",
 					     "cohorts", "share",   NULL };
-	struct rollout r = { .state = ROLLOUT_DRAFT };
-	uint64_t opened = 0;
+	struct store_opening open = { 0 };
+	struct rollout r = { .id = 0 };
+	int64_t share;
 	char limit[BUCKET_TEXT_LEN];
 	struct json *j;
 	int rc;
@@ -365,17 +366,18 @@ int api_order_plan(struct server_api *api, const struct request *q,
 	if (api_body(q, known, &j, e))
 		return -1;
 	rc = api_rollout_read(api, j, &r, e) ||
-	     store_rollout_plan(api->store, &r, &opened, e);
+	     json_get_int(j, "share", 1, ROLLOUT_SHARE_ALL, &share, e) ||
+	     store_rollout_plan(api->store, &r, (uint32_t)share, &open, e);
 	json_free(j);
 	if (rc)
 		return -1;
-	bucket_format_limit(r.limit, limit);
+	bucket_format_limit(open.limit, limit);
 	j = api_answer();
 	json_set_text(j, "product", r.product);
 	json_set_text(j, "release", r.release);
 	api_set_digest(j, "digest", &r.digest);
 	json_set_text(j, "limit", limit);
-	json_set_int(j, "devices", (int64_t)r.population);
-	json_set_int(j, "opens", (int64_t)opened);
+	json_set_int(j, "devices", (int64_t)open.population);
+	json_set_int(j, "opens", (int64_t)open.opened);
 	return response_json(a, 200, j, e);
 }

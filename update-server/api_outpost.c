@@ -14,56 +14,48 @@
 
 /* ---- our own ------------------------------------------------------------- */
 
-struct rollouts_told {
-	struct rollout *at; /* ROLLOUTS_MAX */
-	size_t count;
-};
-
-/* The newest ones: each is named in the order in which they were made. */
-static void note_rollout(void *ctx, const struct rollout *r)
+static void count_attempts(void *ctx, const struct store_counter *c)
 {
-	struct rollouts_told *told = ctx;
+	uint64_t *n = ctx;
 
-	if (told->count == ROLLOUTS_MAX)
-		memmove(told->at, told->at + 1,
-			--told->count * sizeof(*told->at));
-	told->at[told->count++] = *r;
+	n[c->state] += c->n;
 }
 
-static int rollout_told(struct server_api *api, const struct rollout *r,
+static int rollout_told(struct server_api *api, const struct stage *r,
 			struct json *list, struct err *e)
 {
 	struct json *j = json_new_object(), *counts = json_new_object();
-	uint64_t n[ATTEMPT_STATES];
-	int rc = store_rollout_counts(api->store, r->id, n, e);
+	uint64_t n[STAGE_STATES] = { 0 };
+	int rc = store_counter_each(api->store, r->what.id, count_attempts, n,
+				    e);
 
-	json_set_text(j, "name", r->name);
-	json_set_text(j, "product", r->product);
-	json_set_text(j, "release", r->release);
-	json_set_text(j, "state", rollout_state_name(r->state));
-	json_set_int(j, "population", (int64_t)r->population);
-	for (int i = 0; rc == 0 && i < ATTEMPT_STATES; i++)
+	json_set_text(j, "name", r->what.name);
+	json_set_text(j, "product", r->what.product);
+	json_set_text(j, "release", r->what.release);
+	json_set_text(j, "state", stage_status_name(r->status));
+	json_set_int(j, "population", (int64_t)r->ladder.population);
+	for (int i = 0; rc == 0 && i < STAGE_STATES; i++)
 		if (n[i] > 0)
 			json_set_int(counts,
-				     attempt_state_name((enum attempt_state)i),
+				     stage_state_name((enum stage_state)i),
 				     (int64_t)n[i]);
 	json_set(j, "attempts", counts);
 	json_add(list, j);
 	return rc;
 }
 
+/* Those of the newest releases. */
 static int set_rollouts(struct server_api *api, struct json *j, struct err *e)
 {
-	struct rollouts_told told = { .count = 0 };
 	struct json *list = json_new_array();
-	int rc;
+	struct stage *all = NULL;
+	size_t count = 0;
+	int rc = store_rollout_all(api->store, &all, &count, e);
 
-	told.at = mem_alloc(ROLLOUTS_MAX, sizeof(*told.at));
-	rc = store_rollout_each(api->store, note_rollout, &told, e);
-	for (size_t i = 0; rc == 0 && i < told.count; i++)
-		rc = rollout_told(api, &told.at[i], list, e);
+	for (size_t i = 0; rc == 0 && i < count && i < ROLLOUTS_MAX; i++)
+		rc = rollout_told(api, &all[i], list, e);
 	json_set(j, "rollouts", list);
-	free(told.at);
+	free(all);
 	return rc;
 }
 

@@ -1,14 +1,159 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What people see and do of rollouts. */
+/* Rollouts as people see them: docs/protocol.md has every member. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/log.h"
+#include "common/mem.h"
 
 #include "update-server/api.h"
+#include "update-server/stage_policy.h"
 
 #define ATTEMPTS_SHOWN 200
+#define WORDS_MAX      640
+
+/* ---- in words ------------------------------------------------------------ */
+
+/* "14:00" is not enough where it is tomorrow's. */
+static const char *when(int64_t at, char out[UTC_TEXT_LEN])
+{
+	utc_format(at, out);
+	return out;
+}
+
+static int64_t bake_of(const struct stage *s)
+{
+	return s->urgent ? 0 : s->ladder.rungs[s->phase].bake_sec;
+}
+
+/* The order opens less than the phase: nobody else is waited for. */
+static bool waits_for_order(struct server_api *api, const struct stage *s,
+			    int64_t now, struct orders_reach *reach)
+{
+	uint64_t limit;
+
+	if (s->status != STAGE_RUNNING || s->phase_state != PHASE_OPEN ||
+	    !stage_limit(s, &limit))
+		return false;
+	api_order_reach(api, &s->what, now, reach);
+	return reach->limit < limit;
+}
+
+static void order_words(const struct stage *s, const struct orders_reach *r,
+			char *out, size_t size)
+{
+	char opens[16], wanted[16];
+
+	if (!r->any) {
+		(void)snprintf(out, size, "waiting for the order: %s", r->why);
+		return;
+	}
+	bucket_format_share(r->limit, opens);
+	bucket_format_share(s->ladder.rungs[s->phase].limit, wanted);
+	(void)snprintf(out, size,
+		       "waiting for the order: what is signed opens %s, this "
+		       "phase is %s",
+		       opens, wanted);
+}
+
+static void running_words(struct server_api *api, const struct stage *s,
+			  int64_t now, char *out, size_t size)
+{
+	struct orders_reach reach;
+	char at[UTC_TEXT_LEN];
+	int used = snprintf(out, size, "phase %zu of %zu: ", s->phase + 1,
+			    s->ladder.count);
+
+	out += used;
+	size -= (size_t)used;
+	if (waits_for_order(api, s, now, &reach))
+		order_words(s, &reach, out, size);
+	else if (s->phase_state == PHASE_WAITING)
+		(void)snprintf(out, size,
+			       s->not_before[s->phase] > now ? "opens at %s"
+							     : "about to open",
+			       when(s->not_before[s->phase], at));
+	else if (s->phase_state == PHASE_BAKING)
+		(void)snprintf(out, size, "proven good, watching until %s",
+			       when(s->baking + bake_of(s), at));
+	else if (s->phase_state == PHASE_HELD)
+		(void)snprintf(out, size,
+			       "waiting for you to open what follows");
+	else
+		(void)snprintf(out, size, "open, evidence is gathered");
+}
+
+static const char *paused_by(enum stage_pause p)
+{
+	static const char *const words[] = {
+		[PAUSE_NONE] = "nobody",
+		[PAUSE_PERSON] = "a person",
+		[PAUSE_GATE] = "its gate",
+		[PAUSE_TROUBLE] = "payload or signature trouble",
+		[PAUSE_EVIDENCE] = "insufficient evidence",
+		[PAUSE_ORDER] = "the end of its order",
+	};
+
+	return words[p];
+}
+
+void api_rollout_words(struct server_api *api, const struct stage *s,
+		       int64_t now, char *out, size_t size)
+{
+	switch (s->status) {
+	case STAGE_DRAFT:
+		(void)snprintf(out, size, "a draft");
+		break;
+	case STAGE_PENDING:
+		(void)snprintf(
+			out, size,
+			"waiting for somebody else than %s to approve it",
+			s->author);
+		break;
+	case STAGE_SCHEDULED:
+		(void)snprintf(out, size, "not started");
+		break;
+	case STAGE_RUNNING:
+		running_words(api, s, now, out, size);
+		break;
+	case STAGE_PAUSED:
+		(void)snprintf(out, size, "PAUSED by %s: %s%s%s%s",
+			       paused_by(s->pause), s->reason,
+			       s->asked_by[0] ? "; " : "", s->asked_by,
+			       s->asked_by[0] ? " resumed it: a second person "
+						"must agree"
+					      : "");
+		break;
+	case STAGE_COMPLETED:
+		(void)snprintf(out, size,
+			       "completed; devices that come late get it");
+		break;
+	case STAGE_ABORTED:
+	case STAGE_REPLACED:
+	default:
+		(void)snprintf(out, size, "%s: %s",
+			       stage_status_name(s->status), s->reason);
+		break;
+	}
+}
+
+static const char *waits_for(struct server_api *api, const struct stage *s,
+			     int64_t now)
+{
+	struct orders_reach reach;
+
+	if (s->status == STAGE_PENDING)
+		return "approval";
+	if (s->status == STAGE_SCHEDULED)
+		return "start";
+	if (s->status == STAGE_PAUSED)
+		return s->asked_by[0] ? "second-person" : "person";
+	if (s->status == STAGE_RUNNING && s->phase_state == PHASE_HELD)
+		return "person";
+	return waits_for_order(api, s, now, &reach) ? "order" : "";
+}
+
+/* ---- one rollout --------------------------------------------------------- */
 
 static struct json *names_json(const char (*names)[NAME_MAX_LEN + 1],
 			       size_t count)
@@ -21,334 +166,456 @@ static struct json *names_json(const char (*names)[NAME_MAX_LEN + 1],
 }
 
 /* Basis points as people read them. */
-static void set_percent(struct json *j, int64_t share)
+static void set_percent(struct json *j, const char *name, int64_t share)
 {
 	char text[32];
 
 	(void)snprintf(text, sizeof(text), "%lld.%02lld %%",
 		       (long long)(share / 100), (long long)(share % 100));
-	json_set_text(j, "percent", text);
+	json_set_text(j, name, text);
 }
 
-static struct json *rollout_json(const struct rollout *r)
+/* The share that is open now; of canaries, what they are of all. */
+static uint32_t open_share(const struct stage *s)
+{
+	const struct ladder *l = &s->ladder;
+	const struct ladder_rung *r;
+	uint64_t limit;
+
+	if (!stage_limit(s, &limit))
+		return 0;
+	r = &l->rungs[s->phase];
+	if (r->limit != limit)
+		r--;
+	if (r->share > 0 || l->population == 0)
+		return r->share;
+	return (uint32_t)(r->size * GATE_ALL / l->population);
+}
+
+static void count_security(void *ctx, const struct store_counter *c)
+{
+	uint64_t *n = ctx;
+
+	if ((c->state == STAGE_FAILED || c->state == STAGE_ROLLED_BACK) &&
+	    gate_class_of(c->code) == GATE_SEC)
+		*n += c->n;
+}
+
+/* One is enough to tell a person, and it is told until somebody looked. */
+static int set_alert(struct server_api *api, struct json *j,
+		     const struct stage *s, struct err *e)
+{
+	char text[128] = "";
+	uint64_t n = 0;
+
+	if (store_counter_each(api->store, s->what.id, count_security, &n, e))
+		return -1;
+	if (n > s->acked)
+		(void)snprintf(text, sizeof(text),
+			       "%llu devices reported a wrong signature or a "
+			       "roll-back attack: look at why",
+			       (unsigned long long)(n - s->acked));
+	json_set_text(j, "alert", text);
+	return 0;
+}
+
+static int summary(struct server_api *api, const struct stage *s, int64_t now,
+		   struct json *j, struct err *e)
+{
+	const struct rollout *w = &s->what;
+	char words[WORDS_MAX];
+
+	api_rollout_words(api, s, now, words, sizeof(words));
+	json_set_text(j, "name", w->name);
+	json_set_text(j, "state", stage_status_name(s->status));
+	json_set_int(j, "revision", (int64_t)s->revision);
+	json_set_text(j, "verdict", words);
+	json_set_text(j, "pause", stage_pause_name(s->pause));
+	json_set_text(j, "reason", s->reason);
+	json_set_text(j, "waits_for", waits_for(api, s, now));
+	json_set_text(j, "product", w->product);
+	json_set_text(j, "release", w->release);
+	json_set_int(j, "seq", (int64_t)w->seq);
+	json_set(j, "cohorts", names_json(w->cohorts, w->cohort_count));
+	json_set_bool(j, "step_back", w->step_back);
+	json_set_bool(j, "urgent", s->urgent);
+	json_set_int(j, "priority", s->priority);
+	json_set_int(j, "phase", (int64_t)s->phase + 1);
+	json_set_int(j, "phase_count", (int64_t)s->ladder.count);
+	json_set_int(j, "share", open_share(s));
+	set_percent(j, "percent", open_share(s));
+	json_set_int(j, "population", (int64_t)s->ladder.population);
+	json_set_int(j, "epoch", s->epoch);
+	json_set_text(j, "author", s->author);
+	api_set_time(j, "created", s->created);
+	api_set_time(j, "changed", s->changed);
+	api_set_time(j, "started", s->started);
+	return set_alert(api, j, s, e);
+}
+
+/* ---- its parts ----------------------------------------------------------- */
+
+static const char *phase_state(const struct stage *s, size_t i)
+{
+	if (i < s->phase)
+		return stage_phase_name(PHASE_PASSED);
+	return stage_phase_name(i == s->phase ? s->phase_state : PHASE_WAITING);
+}
+
+/* With none bad, so high a rate can pass unseen. */
+static void set_detects(struct json *j, const struct stage *s, uint64_t adds)
+{
+	uint64_t needed = gate_needed(&s->policy.gate);
+	uint32_t bound = gate_upper(0, adds < needed ? adds : needed);
+	char text[96];
+
+	(void)snprintf(text, sizeof(text),
+		       "a failure rate below %u.%02u %% can pass unseen",
+		       bound / 100, bound % 100);
+	json_set_text(j, "detects", text);
+	json_set_int(j, "unseen", bound);
+}
+
+struct json *api_phases_json(const struct stage *s)
+{
+	struct json *list = json_new_array();
+	uint64_t before = 0;
+
+	for (size_t i = 0; i < s->ladder.count; i++) {
+		const struct ladder_rung *r = &s->ladder.rungs[i];
+		struct json *j = json_new_object();
+		char limit[BUCKET_TEXT_LEN];
+
+		bucket_format_limit(r->limit, limit);
+		json_set_int(j, "n", (int64_t)i + 1);
+		json_set_int(j, "share", r->share);
+		if (r->share > 0)
+			set_percent(j, "percent", r->share);
+		else
+			json_set_text(j, "percent", "canaries");
+		json_set_int(j, "size", (int64_t)r->size);
+		json_set_int(j, "adds", (int64_t)(r->size - before));
+		json_set_text(j, "limit", limit);
+		json_set_text(j, "state", phase_state(s, i));
+		json_set_int(j, "watch_sec", s->urgent ? 0 : r->bake_sec);
+		json_set_bool(j, "manual", r->manual);
+		api_set_time(j, "not_before", s->not_before[i]);
+		api_set_time(j, "opened", s->opened_at[i]);
+		api_set_time(j, "passed", s->passed_at[i]);
+		set_detects(j, s, r->size - before);
+		before = r->size;
+		json_add(list, j);
+	}
+	return list;
+}
+
+struct json *api_order_json(struct server_api *api, const struct stage *s,
+			    int64_t now)
 {
 	struct json *j = json_new_object();
+	uint64_t limit = s->ladder.rungs[s->phase].limit;
+	struct orders_reach reach;
+	char words[WORDS_MAX], share[16];
 
-	json_set_text(j, "name", r->name);
-	json_set_text(j, "state", rollout_state_name(r->state));
-	json_set_text(j, "product", r->product);
-	json_set_text(j, "release", r->release);
-	json_set_int(j, "seq", (int64_t)r->seq);
-	json_set(j, "cohorts", names_json(r->cohorts, r->cohort_count));
-	json_set_int(j, "share", r->share);
-	set_percent(j, r->share);
-	json_set_bool(j, "step_back", r->step_back);
-	json_set_int(j, "population", (int64_t)r->population);
-	json_set_text(j, "reason", r->reason);
-	api_set_time(j, "created", r->created);
-	api_set_time(j, "changed", r->changed);
+	api_order_reach(api, &s->what, now, &reach);
+	bucket_format_share(reach.limit, share);
+	json_set_bool(j, "needed", reach.needed);
+	json_set_bool(j, "short", reach.limit < limit);
+	json_set_text(j, "reach", reach.any ? share : "nothing");
+	if (!reach.needed)
+		(void)snprintf(words, sizeof(words), "no order is needed");
+	else if (reach.limit < limit)
+		order_words(s, &reach, words, sizeof(words));
+	else
+		(void)snprintf(words, sizeof(words),
+			       "the order opens what this phase wants");
+	json_set_text(j, "words", words);
 	return j;
 }
 
-static void list_rollout(void *ctx, const struct rollout *r)
+/* Counters, as a table of each phase, one of all, and the failures. */
+struct counted {
+	uint64_t n[LADDER_RUNGS_MAX][STAGE_STATES];
+	struct json *failures;
+};
+
+static void take_counter(void *ctx, const struct store_counter *c)
 {
-	json_add(ctx, rollout_json(r));
+	struct counted *all = ctx;
+	struct json *j;
+
+	all->n[c->phase][c->state] += c->n;
+	if (c->state != STAGE_FAILED && c->state != STAGE_ROLLED_BACK &&
+	    c->state != STAGE_LOST)
+		return;
+	j = json_new_object();
+	json_set_text(j, "class",
+		      c->state == STAGE_LOST
+			      ? "dark"
+			      : gate_class_name(gate_class_of(c->code)));
+	json_set_text(j, "code", c->code);
+	json_set_text(j, "state", stage_state_name(c->state));
+	json_set_int(j, "phase", (int64_t)c->phase + 1);
+	json_set_int(j, "epoch", c->epoch);
+	json_set_bool(j, "counted", c->counted);
+	json_set_int(j, "n", (int64_t)c->n);
+	json_add(all->failures, j);
+}
+
+static struct json *counts_json(const struct counted *c, size_t from, size_t to)
+{
+	struct json *j = json_new_object();
+
+	for (int state = 0; state < STAGE_STATES; state++) {
+		uint64_t n = 0;
+
+		for (size_t i = from; i < to; i++)
+			n += c->n[i][state];
+		json_set_int(j, stage_state_name((enum stage_state)state),
+			     (int64_t)n);
+	}
+	return j;
+}
+
+/* What a borrowed member cannot take, a copy can. */
+static struct json *with_counts(const struct json *phases,
+				const struct counted *c)
+{
+	struct json *list = json_new_array();
+
+	for (size_t i = 0; i < json_count(phases); i++) {
+		struct json *j = json_clone(json_at(phases, i));
+
+		json_set(j, "counts", counts_json(c, i, i + 1));
+		json_add(list, j);
+	}
+	return list;
+}
+
+static int set_counts(struct server_api *api, struct json *j,
+		      const struct stage *s, struct err *e)
+{
+	struct counted *c = mem_alloc(1, sizeof(*c));
+	struct json *phases = api_phases_json(s);
+	int rc;
+
+	c->failures = json_new_array();
+	rc = store_counter_each(api->store, s->what.id, take_counter, c, e);
+	json_set(j, "phases", with_counts(phases, c));
+	json_set(j, "counts", counts_json(c, 0, LADDER_RUNGS_MAX));
+	json_set(j, "failures", c->failures);
+	json_free(phases);
+	free(c);
+	return rc;
+}
+
+static struct json *control_json(const struct gate_dark *d)
+{
+	struct json *j = json_new_object();
+
+	json_set_int(j, "dark", (int64_t)d->dark);
+	json_set_int(j, "n", (int64_t)d->n);
+	json_set_int(j, "control_dark", (int64_t)d->control_dark);
+	json_set_int(j, "control_n", (int64_t)d->control_n);
+	json_set_int(j, "excess", gate_excess(d));
+	return j;
+}
+
+static struct json *gate_json(const struct stage *s, const struct tally *t,
+			      int64_t now)
+{
+	struct json *j = json_new_object();
+	struct gate_facts f, all;
+	enum gate_verdict v = stage_judge(s, t, now, &f);
+	uint64_t n = f.confirmed + f.bad;
+	char words[STAGE_REASON_MAX];
+
+	gate_describe(&s->policy.gate, &f, v, words, sizeof(words));
+	tally_facts(t, TALLY_PHASE_ALL,
+		    stage_dark_sec(&s->policy.timers, s->policy.poll_sec), now,
+		    &all);
+	json_set_text(j, "verdict", gate_verdict_name(v));
+	json_set_text(j, "words", words);
+	json_set_int(j, "confirmed", (int64_t)f.confirmed);
+	json_set_int(j, "bad", (int64_t)f.bad);
+	json_set_int(j, "trouble", (int64_t)f.trouble);
+	json_set_int(j, "other", (int64_t)f.other);
+	json_set_int(j, "dark", (int64_t)f.lost);
+	json_set_int(j, "started", (int64_t)f.started);
+	json_set_int(j, "size", (int64_t)f.size);
+	json_set_int(j, "needed", (int64_t)gate_needed(&s->policy.gate));
+	json_set_int(j, "max_fail", s->policy.gate.max_fail);
+	json_set_int(j, "lower", n ? gate_lower(f.bad, n) : 0);
+	json_set_int(j, "upper", n ? gate_upper(f.bad, n) : GATE_ALL);
+	json_set(j, "control", control_json(&all.dark));
+	return j;
+}
+
+static struct json *hours_json(const struct tally *t)
+{
+	struct json *list = json_new_array();
+
+	for (size_t i = 0; i < TALLY_HOURS; i++) {
+		const struct tally_hour *h = &t->hours[i];
+		struct json *j;
+
+		if (h->hour == TALLY_NO_HOUR)
+			continue;
+		j = json_new_object();
+		api_set_time(j, "hour", h->hour * TALLY_HOUR);
+		json_set_int(j, "installed", (int64_t)h->installed);
+		json_set_int(j, "dark", (int64_t)h->dark);
+		json_set_int(j, "seen", (int64_t)h->seen);
+		json_set_int(j, "last", (int64_t)h->last);
+		json_add(list, j);
+	}
+	return list;
+}
+
+static int set_gate(struct server_api *api, struct json *j,
+		    const struct stage *s, int64_t now, struct err *e)
+{
+	struct tally *t = mem_alloc(1, sizeof(*t));
+	int rc = store_tally(api->store, s, now, t, e);
+
+	if (rc == 0) {
+		json_set(j, "gate", gate_json(s, t, now));
+		json_set(j, "hours", hours_json(t));
+	}
+	free(t);
+	return rc;
+}
+
+static void set_window(struct json *j, const struct stage *s)
+{
+	struct json *w;
+
+	if (!s->has_window)
+		return;
+	w = json_new_object();
+	json_set_int(w, "from", s->window_from);
+	json_set_int(w, "to", s->window_to);
+	json_set_int(w, "zone_minutes", s->zone.offset_min);
+	json_set_bool(w, "summer_time", s->zone.summer_time);
+	json_set(j, "window", w);
+}
+
+static void set_excluded(struct json *j, const struct stage *s)
+{
+	struct json *list = json_new_array();
+	char id[2 * DEVICE_ID_LEN + 1];
+
+	for (size_t i = 0; i < s->excluded_count; i++) {
+		hex_format(
+			(struct slice){ s->excluded[i].bytes, DEVICE_ID_LEN },
+			id);
+		json_add(list, json_new_text(id));
+	}
+	json_set(j, "excluded", list);
+}
+
+static void set_asked(struct json *j, const struct stage *s)
+{
+	struct json *asked;
+
+	if (!s->asked_by[0])
+		return;
+	asked = json_new_object();
+	json_set_text(asked, "verb",
+		      stage_verb_name((enum stage_verb)s->asked_verb));
+	json_set_text(asked, "by", s->asked_by);
+	json_set(j, "asked", asked);
+}
+
+static void list_attempt(void *ctx, const struct attempt *a,
+			 const char *evidence)
+{
+	const struct stage_attempt *t = &a->at;
+	struct json *j = json_new_object();
+
+	json_set_hex(j, "device",
+		     (struct slice){ a->device.bytes, DEVICE_ID_LEN });
+	json_set_int(j, "n", a->n);
+	json_set_int(j, "phase", t->phase + 1);
+	json_set_text(j, "state", stage_state_name((enum stage_state)t->state));
+	json_set_text(j, "code", t->code);
+	json_set_text(j, "class",
+		      t->code[0] ? gate_class_name(gate_class_of(t->code))
+				 : "");
+	json_set_bool(j, "counted", t->counted && !t->stone);
+	api_set_time(j, "offered", t->offered);
+	api_set_time(j, "changed", t->changed);
+	json_set_bool(j, "evidence", evidence[0] != 0);
+	json_add(ctx, j);
+}
+
+static int set_attempts(struct server_api *api, struct json *j,
+			const struct stage *s, struct err *e)
+{
+	struct json *list = json_new_array();
+	int rc = store_rollout_attempts(api->store, s->what.id, ATTEMPTS_SHOWN,
+					list_attempt, list, e);
+
+	json_set(j, "attempts", list);
+	return rc;
+}
+
+/* ---- answers ------------------------------------------------------------- */
+
+int api_rollout_answer(struct server_api *api, const char *name,
+		       struct response *a, struct err *e)
+{
+	struct stage *s = mem_alloc(1, sizeof(*s));
+	struct json *j = api_answer();
+	int64_t now = utc_now();
+	int rc = -1;
+
+	if (store_rollout_find(api->store, name, s, e) ||
+	    summary(api, s, now, j, e) || set_counts(api, j, s, e) ||
+	    set_gate(api, j, s, now, e) || set_attempts(api, j, s, e))
+		goto out;
+	json_set(j, "policy", stage_policy_json(&s->policy));
+	json_set(j, "order", api_order_json(api, s, now));
+	set_window(j, s);
+	set_excluded(j, s);
+	set_asked(j, s);
+	rc = response_json(a, 200, j, e);
+	j = NULL;
+out:
+	json_free(j);
+	free(s);
+	return rc;
+}
+
+int api_rollout_show(struct server_api *api, const struct request *q,
+		     struct response *a, struct err *e)
+{
+	return api_rollout_answer(api, api_rest(q, "/v1/people/rollout/"), a,
+				  e);
 }
 
 int api_rollout_list(struct server_api *api, const struct request *q,
 		     struct response *a, struct err *e)
 {
-	struct json *list = json_new_array();
-	struct json *j;
+	struct json *list = json_new_array(), *j;
+	struct stage *all = NULL;
+	int64_t now = utc_now();
+	size_t count = 0;
+	int rc = store_rollout_all(api->store, &all, &count, e);
 
 	(void)q;
-	if (store_rollout_each(api->store, list_rollout, list, e)) {
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		struct json *one = json_new_object();
+
+		rc = summary(api, &all[i], now, one, e);
+		json_add(list, one);
+	}
+	free(all);
+	if (rc) {
 		json_free(list);
 		return -1;
 	}
 	j = api_answer();
 	json_set(j, "rollouts", list);
 	return response_json(a, 200, j, e);
-}
-
-static void list_attempt(void *ctx, const struct attempt *a,
-			 const char *evidence)
-{
-	struct json *j = json_new_object();
-
-	json_set_hex(j, "device",
-		     (struct slice){ a->device.bytes, DEVICE_ID_LEN });
-	json_set_text(j, "state", attempt_state_name(a->state));
-	json_set_text(j, "code", a->code);
-	api_set_time(j, "changed", a->changed);
-	json_set_bool(j, "evidence", evidence[0] != 0);
-	json_add(ctx, j);
-}
-
-static struct json *counts_json(const uint64_t counts[ATTEMPT_STATES])
-{
-	struct json *j = json_new_object();
-
-	for (int i = 0; i < ATTEMPT_STATES; i++)
-		json_set_int(j, attempt_state_name((enum attempt_state)i),
-			     (int64_t)counts[i]);
-	return j;
-}
-
-/* A rollout with its attempts; the answer of every act on one, too. */
-static int show(struct server_api *api, const char *name, struct response *a,
-		struct err *e)
-{
-	uint64_t counts[ATTEMPT_STATES];
-	struct json *j, *attempts;
-	struct rollout r;
-
-	if (store_rollout_find(api->store, name, &r, e) ||
-	    store_rollout_counts(api->store, r.id, counts, e))
-		return -1;
-	attempts = json_new_array();
-	if (store_rollout_attempts(api->store, r.id, ATTEMPTS_SHOWN,
-				   list_attempt, attempts, e)) {
-		json_free(attempts);
-		return -1;
-	}
-	j = rollout_json(&r);
-	json_set_int(j, "v", 1);
-	json_set(j, "counts", counts_json(counts));
-	json_set(j, "attempts", attempts);
-	return response_json(a, 200, j, e);
-}
-
-int api_rollout_show(struct server_api *api, const struct request *q,
-		     struct response *a, struct err *e)
-{
-	return show(api, api_rest(q, "/v1/people/rollout/"), a, e);
-}
-
-/* ---- create -------------------------------------------------------------- */
-
-static int get_cohorts(const struct json *j, struct rollout *r, struct err *e)
-{
-	const struct json *list;
-
-	if (json_get_array(j, "cohorts", &list, e))
-		return -1;
-	r->cohort_count = json_count(list);
-	if (r->cohort_count == 0 || r->cohort_count > ROLLOUT_COHORTS_MAX)
-		return err_set(e, ERR_USAGE, "name 1 to %d cohorts",
-			       ROLLOUT_COHORTS_MAX);
-	for (size_t i = 0; i < r->cohort_count; i++) {
-		const char *name = json_text(json_at(list, i));
-
-		if (!name_is_valid(slice_of(name)))
-			return err_set(e, ERR_FORMAT, "cohorts: not a name");
-		memcpy(r->cohorts[i], name, strlen(name) + 1);
-	}
-	return 0;
-}
-
-static void take_models(struct rollout *r, const char *models)
-{
-	while (*models && r->model_count < RELEASE_MODELS_MAX) {
-		size_t len = strcspn(models, " ");
-
-		if (len > 0 && len <= NAME_MAX_LEN)
-			memcpy(r->models[r->model_count++], models, len);
-		models += len + (models[len] == ' ');
-	}
-}
-
-static int take_release(struct server_api *api, const char *product,
-			const char *id, struct rollout *r, struct err *e)
-{
-	struct store_release release = { 0 };
-	int rc = -1;
-
-	if (store_release_find(api->store, product, id, &release, e))
-		return -1;
-	if (!release.listed) {
-		(void)err_set(e, ERR_REFUSED,
-			      "release %s is no longer in the signed metadata",
-			      id);
-		goto out;
-	}
-	memcpy(r->product, release.product, sizeof(r->product));
-	memcpy(r->release, release.id, sizeof(r->release));
-	r->digest = release.digest;
-	r->seq = release.seq;
-	r->requires_seq = release.requires_seq;
-	r->not_before = release.not_before;
-	take_models(r, release.models);
-	rc = 0;
-out:
-	store_release_done(&release);
-	return rc;
-}
-
-int api_rollout_read(struct server_api *api, const struct json *j,
-		     struct rollout *r, struct err *e)
-{
-	char release[NAME_MAX_LEN + 1], product[NAME_MAX_LEN + 1] = "";
-	int64_t share;
-
-	if (api_get_name(j, "release", release, e) ||
-	    (json_get(j, "product") &&
-	     api_get_name(j, "product", product, e)) ||
-	    get_cohorts(j, r, e) ||
-	    json_get_int(j, "share", 1, ROLLOUT_SHARE_ALL, &share, e))
-		return -1;
-	r->share = (uint32_t)share;
-	if (json_get(j, "step_back") &&
-	    json_get_bool(j, "step_back", &r->step_back, e))
-		return -1;
-	if (take_release(api, product, release, r, e))
-		return -1;
-	return api_way_allows(api, r, utc_now(), e);
-}
-
-int api_rollout_create(struct server_api *api, const struct request *q,
-		       struct response *a, struct err *e)
-{
-	static const char *const known[] = { "v",         "name",  "release",
-					     "cohorts",   "share", "product",
-					     "step_back", NULL };
-	struct rollout r = { .state = ROLLOUT_DRAFT, .created = utc_now() };
-	struct audit_by by;
-	struct json *j;
-	int rc = -1;
-
-	if (api_body(q, known, &j, e))
-		return -1;
-	if (api_get_name(j, "name", r.name, e) ||
-	    api_rollout_read(api, j, &r, e) || api_by(api, q, &by, e) ||
-	    store_rollout_add(api->store, &r, &by, e))
-		goto out;
-	log_event(LOG_INFO, "rollout-created",
-		  "by=%s name=%s release=%s share=%u", q->peer->id, r.name,
-		  r.release, r.share);
-	rc = show(api, r.name, a, e);
-out:
-	json_free(j);
-	return rc;
-}
-
-/* What is opened must still be what the signed metadata lists. */
-static int check_release(struct server_api *api, const struct rollout *r,
-			 struct err *e)
-{
-	struct rollout now = { 0 };
-
-	if (take_release(api, r->product, r->release, &now, e))
-		return -1;
-	if (sha256_equal(&now.digest, &r->digest))
-		return 0;
-	return err_set(e, ERR_CONFLICT,
-		       "release %s has another content now: make a new rollout",
-		       r->release);
-}
-
-/* ---- start, pause, resume ------------------------------------------------ */
-
-/* The share may grow on the way; it never shrinks. */
-static int get_share(const struct json *j, struct rollout *r, struct err *e)
-{
-	int64_t share;
-
-	if (!json_get(j, "share"))
-		return 0;
-	if (json_get_int(j, "share", 1, ROLLOUT_SHARE_ALL, &share, e))
-		return -1;
-	if ((uint32_t)share < r->share && r->state != ROLLOUT_DRAFT)
-		return err_set(e, ERR_REFUSED,
-			       "a share only grows: it is %u.%02u %% now",
-			       r->share / 100, r->share % 100);
-	r->share = (uint32_t)share;
-	return 0;
-}
-
-static int open_rollout(struct server_api *api, const struct request *q,
-			bool starting, struct response *a, struct err *e)
-{
-	static const char *const known[] = { "v", "name", "share", NULL };
-	char name[NAME_MAX_LEN + 1];
-	struct audit_by by;
-	struct rollout r;
-	struct json *j;
-	int rc = -1;
-
-	if (api_body(q, known, &j, e))
-		return -1;
-	if (api_get_name(j, "name", name, e) ||
-	    store_rollout_find(api->store, name, &r, e) || get_share(j, &r, e))
-		goto out;
-	if (starting ? r.state == ROLLOUT_PAUSED : r.state != ROLLOUT_PAUSED) {
-		(void)err_set(e, ERR_CONFLICT, "rollout %s is %s: %s", r.name,
-			      rollout_state_name(r.state),
-			      starting ? "resume it"
-				       : "only a paused one "
-					 "is resumed");
-		goto out;
-	}
-	if (check_release(api, &r, e) || api_by(api, q, &by, e) ||
-	    store_rollout_open(api->store, &r, r.state, &by, e))
-		goto out;
-	log_event(LOG_INFO, starting ? "rollout-started" : "rollout-resumed",
-		  "by=%s name=%s share=%u population=%llu", q->peer->id, r.name,
-		  r.share, (unsigned long long)r.population);
-	rc = show(api, name, a, e);
-out:
-	json_free(j);
-	return rc;
-}
-
-int api_rollout_start(struct server_api *api, const struct request *q,
-		      struct response *a, struct err *e)
-{
-	return open_rollout(api, q, true, a, e);
-}
-
-int api_rollout_resume(struct server_api *api, const struct request *q,
-		       struct response *a, struct err *e)
-{
-	return open_rollout(api, q, false, a, e);
-}
-
-static int get_reason(const struct json *j, char out[WIRE_REASON_MAX],
-		      struct err *e)
-{
-	const char *text;
-
-	if (json_get_text(j, "reason", &text, e))
-		return -1;
-	if (!text[0] || strlen(text) >= WIRE_REASON_MAX)
-		return err_set(e, ERR_USAGE,
-			       "a reason has 1 to %d bytes: --reason TEXT",
-			       WIRE_REASON_MAX - 1);
-	memcpy(out, text, strlen(text) + 1);
-	return 0;
-}
-
-int api_rollout_pause(struct server_api *api, const struct request *q,
-		      struct response *a, struct err *e)
-{
-	static const char *const known[] = { "v", "name", "reason", NULL };
-	char name[NAME_MAX_LEN + 1], reason[WIRE_REASON_MAX];
-	struct audit_by by;
-	struct json *j;
-	struct rollout r;
-	int rc = -1;
-
-	if (api_body(q, known, &j, e))
-		return -1;
-	if (api_get_name(j, "name", name, e) || get_reason(j, reason, e) ||
-	    store_rollout_find(api->store, name, &r, e) ||
-	    api_by(api, q, &by, e) ||
-	    store_rollout_pause(api->store, name, reason, &by, e))
-		goto out;
-	log_event(LOG_WARNING, "rollout-paused", "by=%s name=%s why=%s",
-		  q->peer->id, name, reason);
-	rc = show(api, name, a, e);
-out:
-	json_free(j);
-	return rc;
 }

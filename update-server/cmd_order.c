@@ -124,7 +124,7 @@ static int print_plan(const struct asked *a, struct plan *p, struct err *e)
 	return 0;
 }
 
-int command_rollout_plan(int argc, char **argv, struct err *e)
+int command_order_plan(int argc, char **argv, struct err *e)
 {
 	struct asked a = { .folder = NULL };
 	const struct opt opts[] = {
@@ -523,7 +523,7 @@ int command_rollout_assign(int argc, char **argv, struct err *e)
 	return rc;
 }
 
-int command_rollout_approve(int argc, char **argv, struct err *e)
+int command_order_approve(int argc, char **argv, struct err *e)
 {
 	struct asked a = { .passphrase_fd = KEYRING_TERMINAL };
 	const struct opt opts[] = {

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `rollout create|list|show|start|pause|resume`. */
+/* `rollout
+ * list|status|watch|approve|start|pause|resume|advance|abort|supersede` and
+ * `gate show|ack`. */
 #include <stdio.h>
 #include <string.h>
-
-#include "common/bucket.h"
+#include <time.h>
 
 #include "update-server/commands.h"
 #include "update-server/ui.h"
+
+#define WATCH_SEC 2
+
+/* ---- in words ------------------------------------------------------------ */
 
 static void print_counts(const struct json *counts)
 {
@@ -19,26 +24,55 @@ static void print_counts(const struct json *counts)
 		       (long long)json_int(json_value(m)));
 		any = true;
 	}
-	printf(any ? "\n\n" : "no attempts yet\n");
-	(void)any;
+	printf(any ? "\n" : "no attempts yet\n");
+}
+
+static void print_gate(const struct json *j)
+{
+	static const char *const fields[] = {
+		"verdict", "words", "confirmed", "bad",  "dark",
+		"trouble", "other", "started",   "size", "needed",
+		"lower",   "upper", "max_fail",  NULL
+	};
+	static const char *const control[] = { "dark",         "n",
+					       "control_dark", "control_n",
+					       "excess",       NULL };
+	const struct json *gate = json_get(j, "gate");
+
+	ui_fields(gate, fields);
+	printf("\ndarkness, against devices that were offered nothing:\n");
+	ui_fields(json_get(gate, "control"), control);
 }
 
 static void print_rollout(const struct json *j)
 {
 	static const char *const fields[] = {
-		"name",    "state",   "product",    "release",
-		"cohorts", "percent", "population", "reason",
-		"created", "changed", NULL
+		"name",    "verdict", "state",   "revision", "alert",
+		"product", "release", "cohorts", "percent",  "population",
+		"author",  "started", "changed", NULL
 	};
-	static const char *const columns[] = { "device", "state", "code",
-					       "changed", NULL };
-	const struct json *attempts = json_get(j, "attempts");
+	static const char *const phases[] = { "n",     "percent", "size",
+					      "state", "opened",  "passed",
+					      NULL };
+	static const char *const failures[] = { "class", "code", "state",
+						"phase", "n",    NULL };
+	static const char *const attempts[] = { "device", "n",       "state",
+						"code",   "changed", NULL };
 
 	ui_fields(j, fields);
 	printf("\n");
+	ui_table(json_get(j, "phases"), phases);
+	printf("\n%s\n", json_text(json_get(json_get(j, "order"), "words")));
+	printf("%s\n", json_text(json_get(json_get(j, "gate"), "words")));
 	print_counts(json_get(j, "counts"));
-	if (json_count(attempts) > 0)
-		ui_table(attempts, columns);
+	if (json_count(json_get(j, "failures")) > 0) {
+		printf("\n");
+		ui_table(json_get(j, "failures"), failures);
+	}
+	if (json_count(json_get(j, "attempts")) > 0) {
+		printf("\n");
+		ui_table(json_get(j, "attempts"), attempts);
+	}
 }
 
 static int finish(struct ui *u, struct json *answer, struct err *e)
@@ -53,7 +87,166 @@ static int finish(struct ui *u, struct json *answer, struct err *e)
 	return rc;
 }
 
-/* Post and print what the rollout is now. */
+/* ---- looking ------------------------------------------------------------- */
+
+int command_rollout_list(int argc, char **argv, struct err *e)
+{
+	static const char *const columns[] = { "name",    "state",   "release",
+					       "cohorts", "percent", "verdict",
+					       "alert",   NULL };
+
+	return ui_list(argc, argv, "/v1/people/rollouts", "rollouts", columns,
+		       e);
+}
+
+static int fetch(struct ui *u, struct json **out, struct err *e)
+{
+	char path[256];
+
+	if (ui_path("/v1/people/rollout/", u->operands[0], path, sizeof(path),
+		    e))
+		return -1;
+	return people_get(u->client, path, out, e);
+}
+
+int command_rollout_status(int argc, char **argv, struct err *e)
+{
+	struct ui u = { 0 };
+	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
+	struct json *answer = NULL;
+	int rc = -1;
+
+	if (ui_start(&u, argc, argv, opts, 1, e) == 0 &&
+	    fetch(&u, &answer, e) == 0)
+		rc = finish(&u, answer, e);
+	ui_done(&u);
+	return rc;
+}
+
+int command_gate_show(int argc, char **argv, struct err *e)
+{
+	struct ui u = { 0 };
+	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
+	struct json *answer = NULL;
+	int rc = -1;
+
+	if (ui_start(&u, argc, argv, opts, 1, e) || fetch(&u, &answer, e))
+		goto out;
+	rc = 0;
+	if (u.json)
+		rc = ui_print_json(json_get(answer, "gate"), e);
+	else
+		print_gate(answer);
+out:
+	json_free(answer);
+	ui_done(&u);
+	return rc;
+}
+
+/* ---- watching ------------------------------------------------------------ */
+
+static bool is_state(const struct json *j, const char *state)
+{
+	return strcmp(json_text(json_get(j, "state")), state) == 0;
+}
+
+/* Whether it has come to an end that a script waits for; *rc is then set. */
+static bool is_through(const struct json *j, bool until_person, int *rc,
+		       struct err *e)
+{
+	const char *verdict = json_text(json_get(j, "verdict"));
+
+	*rc = 0;
+	if (is_state(j, "completed"))
+		return true;
+	if (is_state(j, "paused"))
+		*rc = err_set(e, ERR_HEALTH, "%s", verdict);
+	else if (is_state(j, "aborted") || is_state(j, "superseded"))
+		*rc = err_set(e, ERR_REFUSED, "%s", verdict);
+	else
+		return until_person &&
+		       strcmp(json_text(json_get(j, "waits_for")), "person") ==
+			       0;
+	return true;
+}
+
+static void tell_change(const struct ui *u, const struct json *j, char *last,
+			size_t size)
+{
+	const char *verdict = json_text(json_get(j, "verdict"));
+
+	if (strcmp(last, verdict) == 0)
+		return;
+	(void)snprintf(last, size, "%s", verdict);
+	if (!u->json)
+		ui_lines(verdict);
+	(void)fflush(stdout);
+}
+
+static int watch(struct ui *u, bool until_person, struct err *e)
+{
+	const struct timespec pause = { .tv_sec = WATCH_SEC };
+	struct json *answer = NULL;
+	char last[1024] = "";
+	bool through;
+	int rc;
+
+	for (;;) {
+		if (fetch(u, &answer, e))
+			return -1;
+		tell_change(u, answer, last, sizeof(last));
+		through = is_through(answer, until_person, &rc, e);
+		if (through && u->json && ui_print_json(answer, e))
+			rc = -1;
+		json_free(answer);
+		if (through)
+			return rc;
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
+int command_rollout_watch(int argc, char **argv, struct err *e)
+{
+	bool until_person = false;
+	struct ui u = { 0 };
+	const struct opt opts[] = {
+		OPT_FLAG("until-person", &until_person,
+			 "end, too, when it waits for somebody"),
+		UI_OPTIONS(&u),
+		OPT_END,
+	};
+	int rc = -1;
+
+	if (ui_start(&u, argc, argv, opts, 1, e) == 0)
+		rc = watch(&u, until_person, e);
+	ui_done(&u);
+	return rc;
+}
+
+/* ---- acting -------------------------------------------------------------- */
+
+struct act {
+	const char *path;
+	bool reason; /* must be said */
+	bool plan;
+};
+
+/* Who names no revision acts on what is there now, as the answer shows it. */
+static int set_revision(struct ui *u, struct json *body, uint64_t revision,
+			struct err *e)
+{
+	struct json *now = NULL;
+
+	if (revision == 0) {
+		if (fetch(u, &now, e))
+			return -1;
+		revision = (uint64_t)json_int(json_get(now, "revision"));
+		json_free(now);
+	}
+	json_set_int(body, "revision", (int64_t)revision);
+	return 0;
+}
+
 static int post(struct ui *u, const char *path, struct json *body,
 		struct err *e)
 {
@@ -64,140 +257,18 @@ static int post(struct ui *u, const char *path, struct json *body,
 	return finish(u, answer, e);
 }
 
-static struct json *names(const struct opt_list *list)
+static int run_act(int argc, char **argv, const struct act *act, struct err *e)
 {
-	struct json *j = json_new_array();
-
-	for (size_t i = 0; i < list->count; i++)
-		json_add(j, json_new_text(list->at[i]));
-	return j;
-}
-
-int command_rollout_create(int argc, char **argv, struct err *e)
-{
-	const char *release = NULL, *product = NULL, *share_text = NULL;
-	struct opt_list cohorts = { .count = 0 };
-	bool step_back = false;
+	const char *reason = NULL, *plan = NULL;
+	uint64_t revision = 0;
 	struct ui u = { 0 };
 	const struct opt opts[] = {
-		OPT_TEXT("release", "ID", &release, "what to roll out"),
-		OPT_TEXT("product", "P", &product,
-			 "of which product, if several have such a release"),
-		OPT_LIST("cohort", "C", &cohorts, "to whom"),
-		OPT_TEXT("share", "PERCENT", &share_text,
-			 "to how many of them (100)"),
-		OPT_FLAG("step-back", &step_back,
-			 "for devices that run something newer, by a signed "
-			 "authorisation"),
-		UI_OPTIONS(&u),
-		OPT_END,
-	};
-	uint32_t share = BUCKET_SHARE_ALL;
-	struct json *body;
-	int rc = -1;
-
-	if (ui_start(&u, argc, argv, opts, 1, e))
-		goto out;
-	if (!release || cohorts.count == 0) {
-		(void)err_set(e, ERR_USAGE,
-			      "--release and --cohort are needed");
-		goto out;
-	}
-	if (share_text && bucket_parse_share(share_text, &share, e)) {
-		err_in(e, "--share");
-		goto out;
-	}
-	body = json_new_object();
-	json_set_text(body, "name", u.operands[0]);
-	json_set_text(body, "release", release);
-	if (product)
-		json_set_text(body, "product", product);
-	json_set(body, "cohorts", names(&cohorts));
-	json_set_int(body, "share", share);
-	if (step_back)
-		json_set_bool(body, "step_back", true);
-	rc = post(&u, "/v1/people/rollouts", body, e);
-out:
-	ui_done(&u);
-	return rc;
-}
-
-int command_rollout_list(int argc, char **argv, struct err *e)
-{
-	static const char *const columns[] = {
-		"name",    "state",      "product", "release", "cohorts",
-		"percent", "population", "reason",  NULL
-	};
-
-	return ui_list(argc, argv, "/v1/people/rollouts", "rollouts", columns,
-		       e);
-}
-
-int command_rollout_show(int argc, char **argv, struct err *e)
-{
-	struct ui u = { 0 };
-	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
-	struct json *answer = NULL;
-	char path[256];
-	int rc = -1;
-
-	if (ui_start(&u, argc, argv, opts, 1, e) ||
-	    ui_path("/v1/people/rollout/", u.operands[0], path, sizeof(path),
-		    e) ||
-	    people_get(u.client, path, &answer, e))
-		goto out;
-	rc = finish(&u, answer, e);
-out:
-	ui_done(&u);
-	return rc;
-}
-
-static int open_rollout(int argc, char **argv, const char *path, struct err *e)
-{
-	const char *share_text = NULL;
-	struct ui u = { 0 };
-	const struct opt opts[] = {
-		OPT_TEXT("share", "PERCENT", &share_text,
-			 "a larger share than before"),
-		UI_OPTIONS(&u),
-		OPT_END,
-	};
-	struct json *body;
-	uint32_t share = 0;
-	int rc = -1;
-
-	if (ui_start(&u, argc, argv, opts, 1, e))
-		goto out;
-	if (share_text && bucket_parse_share(share_text, &share, e)) {
-		err_in(e, "--share");
-		goto out;
-	}
-	body = json_new_object();
-	json_set_text(body, "name", u.operands[0]);
-	if (share_text)
-		json_set_int(body, "share", share);
-	rc = post(&u, path, body, e);
-out:
-	ui_done(&u);
-	return rc;
-}
-
-int command_rollout_start(int argc, char **argv, struct err *e)
-{
-	return open_rollout(argc, argv, "/v1/people/rollout-start", e);
-}
-
-int command_rollout_resume(int argc, char **argv, struct err *e)
-{
-	return open_rollout(argc, argv, "/v1/people/rollout-resume", e);
-}
-
-int command_rollout_pause(int argc, char **argv, struct err *e)
-{
-	const char *reason = NULL;
-	struct ui u = { 0 };
-	const struct opt opts[] = {
-		OPT_TEXT("reason", "TEXT", &reason, "why, for the others"),
+		OPT_NUMBER("revision", "N", &revision, INT32_MAX,
+			   "only if it is still this one"),
+		act->plan ? (struct opt)OPT_TEXT("plan", "SHA256", &plan,
+						 "what `rollout plan` printed")
+			  : (struct opt)OPT_TEXT("reason", "TEXT", &reason,
+						 "why, for the others"),
 		UI_OPTIONS(&u),
 		OPT_END,
 	};
@@ -206,15 +277,79 @@ int command_rollout_pause(int argc, char **argv, struct err *e)
 
 	if (ui_start(&u, argc, argv, opts, 1, e))
 		goto out;
-	if (!reason) {
+	if (act->reason && !reason) {
 		(void)err_set(e, ERR_USAGE, "--reason TEXT is needed");
 		goto out;
 	}
 	body = json_new_object();
 	json_set_text(body, "name", u.operands[0]);
-	json_set_text(body, "reason", reason);
-	rc = post(&u, "/v1/people/rollout-pause", body, e);
+	if (reason)
+		json_set_text(body, "reason", reason);
+	if (plan)
+		json_set_text(body, "plan", plan);
+	if (set_revision(&u, body, revision, e))
+		json_free(body);
+	else
+		rc = post(&u, act->path, body, e);
 out:
 	ui_done(&u);
 	return rc;
+}
+
+#define P "/v1/people/rollout-"
+
+int command_rollout_agree(int argc, char **argv, struct err *e)
+{
+	static const struct act act = { P "approve", false, false };
+
+	return run_act(argc, argv, &act, e);
+}
+
+int command_rollout_start(int argc, char **argv, struct err *e)
+{
+	static const struct act act = { P "start", false, true };
+
+	return run_act(argc, argv, &act, e);
+}
+
+int command_rollout_pause(int argc, char **argv, struct err *e)
+{
+	static const struct act act = { P "pause", true, false };
+
+	return run_act(argc, argv, &act, e);
+}
+
+int command_rollout_resume(int argc, char **argv, struct err *e)
+{
+	static const struct act act = { P "resume", true, false };
+
+	return run_act(argc, argv, &act, e);
+}
+
+int command_rollout_advance(int argc, char **argv, struct err *e)
+{
+	static const struct act act = { P "advance", false, false };
+
+	return run_act(argc, argv, &act, e);
+}
+
+int command_rollout_abort(int argc, char **argv, struct err *e)
+{
+	static const struct act act = { P "abort", true, false };
+
+	return run_act(argc, argv, &act, e);
+}
+
+int command_rollout_supersede(int argc, char **argv, struct err *e)
+{
+	static const struct act act = { P "supersede", true, false };
+
+	return run_act(argc, argv, &act, e);
+}
+
+int command_gate_ack(int argc, char **argv, struct err *e)
+{
+	static const struct act act = { P "ack", true, false };
+
+	return run_act(argc, argv, &act, e);
 }

@@ -50,6 +50,7 @@ static const struct ini_key keys[] = {
 	NUMBER("devices", "certificate_days", device_days, 1, 365),
 	NUMBER("devices", "enrol_per_minute", enrol_rate, 1, 60000),
 	NUMBER("devices", "waiting_max", waiting_max, 0, 10000),
+	FLAG("people", "four_eyes", four_eyes),
 	TEXT("audit", "export", audit_export),
 	NUMBER("audit", "reserve_mb", reserve_mb, 0, 1000000),
 	LIMIT(connections, 1, 100000),
@@ -182,6 +183,7 @@ int config_parse(struct slice text, const char *file, struct config *c,
 		.waiting_max = 100,
 		.audit_export = mem_dup_str("audit"),
 		.reserve_mb = 64,
+		.four_eyes = true,
 		.limits = default_limits,
 	};
 

@@ -54,6 +54,8 @@ struct config {
 	uint64_t enrol_rate;  /* enrolments per minute, all together */
 	uint64_t
 		waiting_max; /* devices that wait for an officer; 0: none may */
+	/* In production, what opens much takes two people. */
+	bool four_eyes;
 	char *audit_export;  /* folder of the newest audit checkpoint */
 	uint64_t reserve_mb; /* of free disk, kept for the audit log */
 	struct limits limits;

@@ -324,29 +324,44 @@ static int check_role(const struct role *r, const char *name, int64_t now,
 		       r->problem);
 }
 
-static int judge(const struct orders *o, const struct chapter *c,
-		 const struct order_device *d, struct err *e)
+/* The orders of a chapter as they count now. */
+static int gather(const struct orders *o, const struct chapter *c, int64_t now,
+		  struct order_set *set, struct err *e)
 {
-	struct order_set set = { .one_expired = false };
-	struct order_grant grant;
 	bool wide_expired;
 
+	*set = (struct order_set){ .one_expired = false };
 	if (c->unreadable.code != ERR_NONE)
 		return err_set(e, ERR_REFUSED, "%s", c->unreadable.msg);
-	if (check_role(&o->one, ORDER_ROLE_ONE, d->clock, &set.one_expired,
-		       e) ||
-	    check_role(&o->wide, ORDER_ROLE_WIDE, d->clock, &wide_expired, e))
+	if (check_role(&o->one, ORDER_ROLE_ONE, now, &set->one_expired, e) ||
+	    check_role(&o->wide, ORDER_ROLE_WIDE, now, &wide_expired, e))
 		return -1;
 	if (wide_expired)
 		return err_set(e, ERR_REFUSED,
 			       "the operators' role rollout-wide has expired");
 	for (size_t i = 0; i < ORDER_PLACES; i++)
-		set.at[i] = c->has[i] ? &c->at[i] : NULL;
+		set->at[i] = c->has[i] ? &c->at[i] : NULL;
+	return 0;
+}
+
+static int judge(const struct orders *o, const struct chapter *c,
+		 const struct order_device *d, struct err *e)
+{
+	struct order_set set;
+	struct order_grant grant;
+
+	if (gather(o, c, d->clock, &set, e))
+		return -1;
 	if (order_allows(&set, &c->release, d, &grant, e)) {
 		e->code = ERR_REFUSED;
 		return -1;
 	}
 	return 0;
+}
+
+static bool needs_order(const struct orders *o, const struct chapter *c)
+{
+	return o->staging_signed || release_is_undo(&c->release);
 }
 
 int orders_judge(const struct orders *o, const struct rollout *r,
@@ -360,10 +375,43 @@ int orders_judge(const struct orders *o, const struct rollout *r,
 	if (!c)
 		return err_set(e, ERR_REFUSED,
 			       "%s is not in the signed metadata", r->release);
-	if (!o->staging_signed && !release_is_undo(&c->release))
+	if (!needs_order(o, c))
 		return 0;
 	memcpy(device.cohort, d->cohort, sizeof(device.cohort));
 	return judge(o, c, &device, e);
+}
+
+void orders_reach(const struct orders *o, const struct rollout *r, int64_t now,
+		  struct orders_reach *out)
+{
+	const struct chapter *c = o ? find(o, r) : NULL;
+	struct order_device d = { .clock = now };
+	struct order_set set;
+	struct err why = { 0 };
+	uint64_t limit;
+
+	*out = (struct orders_reach){ .needed = !c || needs_order(o, c),
+				      .limit = BUCKET_ALL };
+	if (!c)
+		(void)err_set(&why, ERR_REFUSED,
+			      "%s is not in the signed metadata", r->release);
+	if (!c || !out->needed || gather(o, c, now, &set, &why))
+		goto out;
+	for (size_t i = 0; i < r->cohort_count; i++) {
+		memcpy(d.cohort, r->cohorts[i], sizeof(d.cohort));
+		if (order_reach(&set, &c->release, &d, &limit, &why))
+			limit = 0;
+		else
+			out->any = true;
+		if (limit < out->limit)
+			out->limit = limit;
+	}
+out:
+	if (!out->needed)
+		out->any = true;
+	else if (!out->any)
+		out->limit = 0;
+	memcpy(out->why, why.msg, sizeof(out->why));
 }
 
 int orders_each_assigned(const struct orders *o,

@@ -32,6 +32,17 @@ int orders_judge(const struct orders *o, const struct rollout *r,
 		 const struct rollout_device *d, int64_t now,
 		 struct err *e) NODISCARD;
 
+/* How far the orders open a rollout now, to all of its cohorts. */
+struct orders_reach {
+	bool needed;    /* root wants orders, or it is an undo */
+	bool any;       /* something is open */
+	uint64_t limit; /* the least of the cohorts' limits, if any is open */
+	char why[ERR_MSG_LEN]; /* what is missing where nothing is open */
+};
+
+void orders_reach(const struct orders *o, const struct rollout *r, int64_t now,
+		  struct orders_reach *out);
+
 /* Each device that two operators assigned to a cohort. */
 int orders_each_assigned(const struct orders *o,
 			 int (*visit)(void *ctx, const struct device_id *device,

@@ -264,6 +264,8 @@ static struct json *release_detail(const struct release *r)
 	json_set_int(j, "content_seq", (int64_t)r->content_seq);
 	json_set_int(j, "content_bytes", (int64_t)r->content_len);
 	json_set_int(j, "entries", r->entries);
+	if (release_is_undo(r))
+		json_set_text(j, "undo_of", r->undo_of);
 	api_set_time(j, "issued", r->issued);
 	json_set(j, "fixes", fixes);
 	json_set(j, "packages", json_new_array());

@@ -4,69 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const state_names[] = {
-	[ROLLOUT_DRAFT] = "draft",
-	[ROLLOUT_RUNNING] = "running",
-	[ROLLOUT_PAUSED] = "paused",
-	[ROLLOUT_COMPLETED] = "completed",
-};
-
-static const char *const attempt_names[ATTEMPT_STATES] = {
-	[ATTEMPT_OFFERED] = "offered",
-	[ATTEMPT_DOWNLOADING] = "downloading",
-	[ATTEMPT_VERIFIED] = "verified",
-	[ATTEMPT_DEFERRED] = "deferred",
-	[ATTEMPT_INSTALLED] = "installed",
-	[ATTEMPT_CONFIRMED] = "confirmed",
-	[ATTEMPT_FAILED] = "failed",
-	[ATTEMPT_ROLLED_BACK] = "rolled-back",
-	[ATTEMPT_SKIPPED] = "skipped",
-	[ATTEMPT_SUPERSEDED] = "superseded",
-};
-
-static int find_name(const char *const *names, size_t count, struct slice name,
-		     size_t *out, struct err *e)
-{
-	for (size_t i = 0; i < count; i++)
-		if (slice_equal(slice_of(names[i]), name)) {
-			*out = i;
-			return 0;
-		}
-	return err_set(e, ERR_FORMAT, "unknown state");
-}
-
-const char *rollout_state_name(enum rollout_state state)
-{
-	return state_names[state];
-}
-
-int rollout_state_parse(struct slice name, enum rollout_state *out,
-			struct err *e)
-{
-	size_t i;
-
-	if (find_name(state_names, ARRAY_LEN(state_names), name, &i, e))
-		return -1;
-	*out = (enum rollout_state)i;
-	return 0;
-}
-
-const char *attempt_state_name(enum attempt_state state)
-{
-	return attempt_names[state];
-}
-
-int attempt_state_parse(struct slice name, enum attempt_state *out,
-			struct err *e)
-{
-	size_t i;
-
-	if (find_name(attempt_names, ARRAY_LEN(attempt_names), name, &i, e))
-		return -1;
-	*out = (enum attempt_state)i;
-	return 0;
-}
-
 /* ---- membership ---------------------------------------------------------- */
 
 static int compare_buckets(const void *a, const void *b)
@@ -151,11 +88,10 @@ static enum rollout_verdict decide_version(const struct rollout *r,
 	return past->left ? VERDICT_LEFT : VERDICT_OFFER;
 }
 
-enum rollout_verdict rollout_decide(const struct rollout *r,
-				    const struct rollout_device *d,
-				    const struct rollout_past *past,
-				    const struct rollout_word *word,
-				    int64_t now)
+enum rollout_verdict rollout_judge(const struct rollout *r,
+				   const struct rollout_device *d,
+				   const struct rollout_past *past,
+				   const struct rollout_word *word)
 {
 	enum rollout_verdict verdict;
 
@@ -164,24 +100,38 @@ enum rollout_verdict rollout_decide(const struct rollout *r,
 	verdict = decide_version(r, d, past, word);
 	if (verdict != VERDICT_OFFER)
 		return verdict;
-	if (word->below_floor)
-		return VERDICT_FLOOR;
-	if (r->state != ROLLOUT_RUNNING && r->state != ROLLOUT_COMPLETED)
-		return VERDICT_CLOSED;
-	if (r->not_before > now)
-		return VERDICT_EARLY;
-	if (bucket_of(&r->digest, &d->id) > r->limit)
-		return VERDICT_OUTSIDE;
-	if (!word->ordered)
-		return VERDICT_NO_ORDER;
-	if (past->rolled_back)
-		return VERDICT_ROLLED_BACK;
-	/* Every third failure earns a rest, so a broken device cannot hammer.
-	 */
-	if (past->failed > 0 && past->failed % ROLLOUT_ATTEMPTS == 0 &&
-	    now < past->last_failed + ROLLOUT_REST_SEC)
-		return VERDICT_RESTING;
-	return VERDICT_OFFER;
+	if (d->pinned && d->pin != r->seq)
+		return VERDICT_PINNED;
+	return word->below_floor ? VERDICT_FLOOR : VERDICT_OFFER;
+}
+
+const char *rollout_verdict_name(enum rollout_verdict verdict)
+{
+	static const char *const names[] = {
+		[VERDICT_OFFER] = "offer",
+		[VERDICT_CLOSED] = "closed",
+		[VERDICT_NOT_FOR] = "not-for",
+		[VERDICT_EXCLUDED] = "excluded",
+		[VERDICT_PINNED] = "pinned",
+		[VERDICT_UNDO] = "undo",
+		[VERDICT_ALREADY] = "already",
+		[VERDICT_NEWER] = "newer",
+		[VERDICT_STRANDED] = "stranded",
+		[VERDICT_FLOOR] = "floor",
+		[VERDICT_STEPPED] = "stepped",
+		[VERDICT_LEFT] = "left",
+		[VERDICT_EARLY] = "early",
+		[VERDICT_OUTSIDE] = "outside",
+		[VERDICT_WINDOW] = "window",
+		[VERDICT_NO_ORDER] = "no-order",
+		[VERDICT_ROLLED_BACK] = "rolled-back",
+		[VERDICT_RESTING] = "resting",
+		[VERDICT_TRIAL] = "trial",
+		[VERDICT_BEHIND] = "behind",
+		[VERDICT_NO_KEY] = "no-key",
+	};
+
+	return names[verdict];
 }
 
 const char *rollout_why(enum rollout_verdict verdict)
@@ -193,6 +143,9 @@ const char *rollout_why(enum rollout_verdict verdict)
 		[VERDICT_OFFER] = "open for this device",
 		[VERDICT_CLOSED] = "not running",
 		[VERDICT_NOT_FOR] = "for another product, model or cohort",
+		[VERDICT_EXCLUDED] = "this device is left out of it by name",
+		[VERDICT_PINNED] = "the device is pinned to another release",
+		[VERDICT_UNDO] = "undoes a release that does not run there",
 		[VERDICT_ALREADY] = "runs there already",
 		[VERDICT_NEWER] = "something newer runs there",
 		[VERDICT_STRANDED] = "stranded: no listed release leads there",
@@ -201,6 +154,7 @@ const char *rollout_why(enum rollout_verdict verdict)
 		[VERDICT_LEFT] = "was stepped back from there",
 		[VERDICT_EARLY] = "the release is not to be installed yet",
 		[VERDICT_OUTSIDE] = "its share is not open to this device yet",
+		[VERDICT_WINDOW] = "outside the hours in which it is offered",
 		[VERDICT_NO_ORDER] = "no signed order opens it to this device",
 		[VERDICT_ROLLED_BACK] = "this device tried it and came back",
 		[VERDICT_RESTING] = "failed there too often today",
@@ -220,125 +174,4 @@ uint32_t rollout_next_check(uint32_t interval_sec, uint64_t chance)
 		return 1;
 	return interval_sec - spread +
 	       (uint32_t)(chance % (2 * (uint64_t)spread + 1));
-}
-
-/* ---- attempts ------------------------------------------------------------ */
-
-static void move(struct attempt *a, enum attempt_state to, const char *code,
-		 int64_t now)
-{
-	size_t len = strlen(code);
-
-	a->state = to;
-	memset(a->code, 0, sizeof(a->code));
-	memcpy(a->code, code, len < WIRE_CODE_MAX ? len : WIRE_CODE_MAX);
-	a->changed = now;
-}
-
-static bool has_ended(const struct attempt *a)
-{
-	return a->state >= ATTEMPT_CONFIRMED;
-}
-
-static void take_progress(struct attempt *a, enum attempt_state to, int64_t now)
-{
-	/* Only forward: an installed release is not being downloaded. What was
-	 * put off goes on wherever it was. */
-	if (!has_ended(a) && (to > a->state || a->state == ATTEMPT_DEFERRED))
-		move(a, to, "", now);
-}
-
-static void take_failure(struct attempt *a, const struct wire_report *m,
-			 int64_t now)
-{
-	if (has_ended(a))
-		return;
-	/* Not open to it, by its orders: it did not try, so it did not fail. */
-	if (strcmp(m->code, ATTEMPT_REFUSED_CODE) == 0 &&
-	    a->state < ATTEMPT_INSTALLED)
-		move(a, ATTEMPT_DEFERRED, m->code, now);
-	else
-		move(a, ATTEMPT_FAILED, m->code, now);
-}
-
-/* A device may come back even after it was counted: then it says so. */
-static void take_rollback(struct attempt *a, const struct wire_report *m,
-			  int64_t now)
-{
-	if (!has_ended(a) || a->state == ATTEMPT_CONFIRMED ||
-	    a->state == ATTEMPT_ROLLED_BACK)
-		move(a, ATTEMPT_ROLLED_BACK, m->code, now);
-}
-
-bool attempt_report(struct attempt *a, const struct wire_report *m, int64_t now)
-{
-	if (m->sequence <= a->sequence)
-		return false;
-	a->sequence = m->sequence;
-	switch (m->state) {
-	case WIRE_DOWNLOADING:
-		take_progress(a, ATTEMPT_DOWNLOADING, now);
-		break;
-	case WIRE_VERIFIED:
-		take_progress(a, ATTEMPT_VERIFIED, now);
-		break;
-	case WIRE_DEFERRED:
-		take_progress(a, ATTEMPT_DEFERRED, now);
-		break;
-	case WIRE_INSTALLED:
-	case WIRE_CONFIRMED: /* a claim: the next check-in must show it */
-		take_progress(a, ATTEMPT_INSTALLED, now);
-		break;
-	case WIRE_FAILED:
-		take_failure(a, m, now);
-		break;
-	case WIRE_ROLLED_BACK:
-		take_rollback(a, m, now);
-		break;
-	}
-	return true;
-}
-
-static bool confirm(struct attempt *a, const struct wire_checkin *m,
-		    int64_t now)
-{
-	if (a->state == ATTEMPT_CONFIRMED || a->state == ATTEMPT_SUPERSEDED)
-		return false;
-	/* The same activation as at the offer means that nothing was started
-	 * since, so this cannot be the release that was installed. */
-	if (!m->confirmed || m->activation <= a->activation)
-		return false;
-	move(a, ATTEMPT_CONFIRMED, "", now);
-	return true;
-}
-
-/* What it was to leave runs still, or again. */
-static bool stays_ahead(struct attempt *a, int64_t now)
-{
-	if (a->state != ATTEMPT_INSTALLED)
-		return false;
-	move(a, ATTEMPT_ROLLED_BACK, "RUNS_NEWER", now);
-	return true;
-}
-
-bool attempt_checkin(struct attempt *a, const struct wire_checkin *m,
-		     int64_t now)
-{
-	bool newer = m->has_release && m->seq > a->seq;
-
-	if (m->has_release && sha256_equal(&m->digest, &a->digest))
-		return confirm(a, m, now);
-	if (newer && m->seq <= a->back_from)
-		return stays_ahead(a, now);
-	if (newer && !has_ended(a)) {
-		move(a, ATTEMPT_SKIPPED, "NEWER", now);
-		return true;
-	}
-	/* Installed or even confirmed, and now something older runs. */
-	if (!newer &&
-	    (a->state == ATTEMPT_INSTALLED || a->state == ATTEMPT_CONFIRMED)) {
-		move(a, ATTEMPT_ROLLED_BACK, "RUNS_OLDER", now);
-		return true;
-	}
-	return false;
 }

@@ -1,17 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rollout - who is offered what, and what became of it. Pure: facts in,
- * decision out; the clock and chance are parameters.
- *
- * A rollout opens a share of its cohorts. The share becomes a bucket limit
- * once, when it is opened: the m-th smallest bucket of the population, with
- * m = max(1, ceil(share x N)); so a share of anything is at least one device,
- * and a larger share always contains the smaller. A device that joins later
- * falls inside in proportion.
- *
- * An attempt is one device's try at one rollout's release, born at the first
- * offer. Only a check-in that runs the release confirmed, after a new
- * activation, makes it a success; what a report claims never does.
+ * rollout - what is offered to whom, as far as the release, the device and what
+ * is signed settle it. Pure: facts in, verdict out. When it is offered, phase
+ * by phase, is stage.h; what became of it is stage_attempt.h.
  */
 #ifndef UPDATE_SERVER_ROLLOUT_H
 #define UPDATE_SERVER_ROLLOUT_H
@@ -21,27 +12,10 @@
 
 #define ROLLOUT_SHARE_ALL   10000 /* basis points */
 #define ROLLOUT_COHORTS_MAX 16
-#define ROLLOUT_ATTEMPTS    3 /* failures in a row before a day's rest */
-#define ROLLOUT_REST_SEC    UTC_DAY
-
-/* ---- the rollout ---------------------------------------------------------
- */
-
-enum rollout_state {
-	ROLLOUT_DRAFT,
-	ROLLOUT_RUNNING,
-	ROLLOUT_PAUSED,
-	ROLLOUT_COMPLETED /* everybody has it; late joiners are still served */
-};
-
-const char *rollout_state_name(enum rollout_state state);
-int rollout_state_parse(struct slice name, enum rollout_state *out,
-			struct err *e) NODISCARD;
 
 struct rollout {
 	int64_t id;
 	char name[NAME_MAX_LEN + 1];
-	enum rollout_state state;
 	char product[NAME_MAX_LEN + 1];
 	char release[NAME_MAX_LEN + 1];
 	struct sha256 digest;
@@ -51,13 +25,8 @@ struct rollout {
 	size_t model_count;
 	char cohorts[ROLLOUT_COHORTS_MAX][NAME_MAX_LEN + 1];
 	size_t cohort_count;
-	uint32_t share; /* basis points */
 	/* For devices that run something newer, where that is authorised. */
 	bool step_back;
-	uint64_t limit; /* open up to this bucket; counts once started */
-	uint64_t population;
-	char reason[WIRE_REASON_MAX]; /* why it is paused */
-	int64_t created, changed;
 };
 
 /*
@@ -71,8 +40,7 @@ int rollout_limit(uint64_t *buckets, size_t count, uint32_t share,
 bool rollout_concerns(const struct rollout *r, const char *product,
 		      const char *model, const char *cohort);
 
-/* ---- the decision --------------------------------------------------------
- */
+/* ---- the decision -------------------------------------------------------- */
 
 /* From the registry, but for what runs now: that the device says itself. */
 struct rollout_device {
@@ -82,8 +50,11 @@ struct rollout_device {
 	char cohort[NAME_MAX_LEN + 1];
 	bool has_release;
 	bool confirmed;
+	bool pinned;
+	uint64_t pin; /* a pinned device takes this seq and no other */
 	uint64_t seq;
 	struct sha256 digest;
+	int64_t enrolled;
 };
 
 /* This device's attempts at this release, in whatever rollout. */
@@ -97,17 +68,21 @@ struct rollout_past {
 
 enum rollout_verdict {
 	VERDICT_OFFER,
-	VERDICT_CLOSED,      /* draft or paused */
-	VERDICT_NOT_FOR,     /* other product, model or cohort */
-	VERDICT_ALREADY,     /* runs it */
-	VERDICT_NEWER,       /* runs something newer */
-	VERDICT_STRANDED,    /* must take an older release first: none leads */
-	VERDICT_FLOOR,       /* nothing so old is installed any more */
-	VERDICT_STEPPED,     /* went back once, and has something newer again */
-	VERDICT_LEFT,        /* was stepped back from */
-	VERDICT_EARLY,       /* the release says not before */
-	VERDICT_OUTSIDE,     /* its bucket is not open yet */
-	VERDICT_NO_ORDER,    /* no signed order opens it to this device */
+	VERDICT_CLOSED,   /* neither running nor completed */
+	VERDICT_NOT_FOR,  /* other product, model or cohort */
+	VERDICT_EXCLUDED, /* left out by name */
+	VERDICT_PINNED,   /* the device keeps to another release */
+	VERDICT_UNDO,     /* an undo, and what it undoes does not run there */
+	VERDICT_ALREADY,  /* runs it */
+	VERDICT_NEWER,    /* runs something newer */
+	VERDICT_STRANDED, /* must take an older release first: none leads */
+	VERDICT_FLOOR,    /* nothing so old is installed any more */
+	VERDICT_STEPPED,  /* went back once, and has something newer again */
+	VERDICT_LEFT,     /* was stepped back from */
+	VERDICT_EARLY,    /* the release says not before */
+	VERDICT_OUTSIDE,  /* its bucket is not open yet */
+	VERDICT_WINDOW,   /* not in these hours */
+	VERDICT_NO_ORDER, /* no signed order opens it to this device */
 	VERDICT_ROLLED_BACK, /* tried it and came back */
 	VERDICT_RESTING,     /* failed too often; tomorrow again */
 	VERDICT_TRIAL,       /* something else is on trial there */
@@ -125,67 +100,20 @@ struct rollout_word {
 	bool back;        /* stepping back to it from what runs is authorised */
 };
 
-enum rollout_verdict rollout_decide(const struct rollout *r,
-				    const struct rollout_device *d,
-				    const struct rollout_past *past,
-				    const struct rollout_word *word,
-				    int64_t now);
+/*
+ * VERDICT_OFFER unless what runs there, or what is signed, is against it;
+ * whether it is open to the device now is not asked here.
+ */
+enum rollout_verdict rollout_judge(const struct rollout *r,
+				   const struct rollout_device *d,
+				   const struct rollout_past *past,
+				   const struct rollout_word *word);
 
-/* The verdict in words. */
+/* The verdict as a word ("outside"), and in words. */
+const char *rollout_verdict_name(enum rollout_verdict verdict);
 const char *rollout_why(enum rollout_verdict verdict);
 
 /* An interval with jitter of a tenth either way; chance is any 64 bits. */
 uint32_t rollout_next_check(uint32_t interval_sec, uint64_t chance);
-
-/* ---- attempts ------------------------------------------------------------
- */
-
-enum attempt_state {
-	ATTEMPT_OFFERED,
-	ATTEMPT_DOWNLOADING,
-	ATTEMPT_VERIFIED,
-	ATTEMPT_DEFERRED,
-	ATTEMPT_INSTALLED,
-	/* from here on: ended */
-	ATTEMPT_CONFIRMED,
-	ATTEMPT_FAILED,
-	ATTEMPT_ROLLED_BACK,
-	ATTEMPT_SKIPPED,
-	ATTEMPT_SUPERSEDED,
-	ATTEMPT_STATES
-};
-
-/* What a device reports that may not install now: exit status 10. The attempt
- * waits, and earns no rest. */
-#define ATTEMPT_REFUSED_CODE "REFUSED"
-
-const char *attempt_state_name(enum attempt_state state);
-int attempt_state_parse(struct slice name, enum attempt_state *out,
-			struct err *e) NODISCARD;
-
-struct attempt {
-	int64_t id, rollout;
-	struct device_id device;
-	struct sha256 digest; /* what was offered */
-	uint64_t seq;
-	uint64_t back_from; /* a step back: the seq that ran then; else 0 */
-	enum attempt_state state;
-	uint32_t sequence;   /* of the last report; 0: none yet */
-	uint64_t activation; /* the device's, when it was offered */
-	char code[WIRE_CODE_MAX + 1];
-	int64_t offered, changed;
-};
-
-/*
- * Take in a report. True if the attempt changed and must be stored; false for
- * a duplicate or one that was overtaken, which is acknowledged all the same.
- * Sequences start at 1.
- */
-bool attempt_report(struct attempt *a, const struct wire_report *m,
-		    int64_t now);
-
-/* Take in what a check-in says runs now. True if the attempt changed. */
-bool attempt_checkin(struct attempt *a, const struct wire_checkin *m,
-		     int64_t now);
 
 #endif

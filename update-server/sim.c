@@ -174,8 +174,8 @@ static uint32_t new_timer(struct timers *t)
 static void watch(struct sim *s, uint32_t i)
 {
 	const struct stage *g = &s->out->stage;
-	int64_t due = stage_attempt_due(&s->units[i].a, &g->policy.timers,
-					g->release.size);
+	int64_t due =
+		stage_attempt_due(&s->units[i].a, &g->policy.timers, g->size);
 	int64_t last = s->w->start + (int64_t)(s->minutes - 1) * MINUTE;
 	uint32_t n;
 	int64_t minute;
@@ -221,10 +221,12 @@ static void report(struct sim *s, uint32_t i, enum wire_state state,
 	settle(s, i, &before, now);
 }
 
-static const struct stage_release *offered(const struct sim *s,
-					   const struct unit *u)
+static struct stage_goal offered(const struct sim *s, const struct unit *u)
 {
-	return u->a.stone ? &s->out->stage.stone : &s->out->stage.release;
+	const struct rollout *r = &s->out->stage.what;
+
+	return u->a.stone ? s->w->stone
+			  : (struct stage_goal){ r->digest, r->seq, 0 };
 }
 
 static uint64_t seq_of(const struct sim *s, uint32_t i)
@@ -232,38 +234,38 @@ static uint64_t seq_of(const struct sim *s, uint32_t i)
 	const struct stage *g = &s->out->stage;
 
 	if (s->units[i].runs == RUNS_NEW)
-		return g->release.seq;
+		return g->what.seq;
 	if (s->units[i].runs == RUNS_STONE)
-		return g->stone.seq;
+		return s->w->stone.seq;
 	return is_drawn(s, i, DRAW_OLD, s->w->old) ? 1 : 2;
 }
 
-static void describe(const struct sim *s, uint32_t i, struct stage_device *d)
+static void describe(const struct sim *s, uint32_t i, struct rollout_device *d)
 {
-	const struct stage *g = &s->out->stage;
+	const struct rollout *r = &s->out->stage.what;
 	const struct unit *u = &s->units[i];
 	bool new = s->w->liars_are_new &&is_drawn(s, i, DRAW_LIAR, s->w->liars);
 
-	*d = (struct stage_device){
-		.product = g->product,
-		.model = "",
-		.cohort = g->cohorts[0],
+	*d = (struct rollout_device){
 		.has_release = true,
 		.confirmed = true,
 		.seq = seq_of(s, i),
 		.enrolled = s->w->start - (new ? UTC_DAY : 365 * UTC_DAY),
 	};
+	memcpy(d->product, r->product, sizeof(d->product));
+	memcpy(d->cohort, r->cohorts[0], sizeof(d->cohort));
 	if (u->runs == RUNS_NEW)
-		d->digest = g->release.digest;
+		d->digest = r->digest;
 	else if (u->runs == RUNS_STONE)
-		d->digest = g->stone.digest;
+		d->digest = s->w->stone.digest;
 }
 
-static void take_offer(struct sim *s, uint32_t i, const struct stage_device *d,
-		       size_t phase, int64_t now)
+static void take_offer(struct sim *s, uint32_t i,
+		       const struct rollout_device *d, size_t phase,
+		       int64_t now)
 {
 	struct unit *u = &s->units[i];
-	bool stone = d->seq < s->out->stage.release.requires_seq;
+	bool stone = d->seq < s->out->stage.what.requires_seq;
 
 	if (!u->has_attempt)
 		tally_control_leaves(&s->out->tally, u->seen);
@@ -290,12 +292,20 @@ static void take_offer(struct sim *s, uint32_t i, const struct stage_device *d,
 static bool serve(struct sim *s, uint32_t i, int64_t now)
 {
 	struct unit *u = &s->units[i];
-	struct stage_past past = { u->rolled_back, u->failed, u->last_failed };
-	struct stage_when when = { now, window_minute(&s->w->zone, now) };
+	struct rollout_past past = { .failed = u->failed,
+				     .last_failed = u->last_failed };
+	const struct rollout_word word = { .ordered = true };
+	struct rollout_device d;
+	struct stage_question ask = {
+		.device = &d,
+		.past = &past,
+		.word = &word,
+		.bucket = u->bucket,
+		.now = now,
+	};
 	struct stage_attempt before = u->a;
 	struct wire_checkin m = { .has_release = true, .confirmed = true };
-	struct stage_device d;
-	enum stage_answer answer;
+	struct stage_goal goal = offered(s, u);
 	size_t phase = 0;
 
 	describe(s, i, &d);
@@ -304,14 +314,12 @@ static bool serve(struct sim *s, uint32_t i, int64_t now)
 	m.activation = u->activation;
 	m.interval_sec = (uint32_t)s->w->interval_sec;
 	if (u->has_attempt) {
-		(void)stage_attempt_checkin(&u->a, offered(s, u), &m, now);
+		(void)stage_attempt_checkin(&u->a, &goal, &m, now);
 		settle(s, i, &before, now);
 	}
 	past.rolled_back = u->rolled_back;
 	s->out->checkins++;
-	answer = stage_decide(&s->out->stage, &d, u->bucket, &past, &when,
-			      &phase);
-	if (answer == ANSWER_OFFER || answer == ANSWER_STONE) {
+	if (stage_decide(&s->out->stage, &ask, &phase) == VERDICT_OFFER) {
 		take_offer(s, i, &d, phase, now);
 		u->seen = now;
 		return true;
@@ -420,7 +428,7 @@ static void expire(struct sim *s, uint32_t i, int64_t now)
 
 	if (!u->has_attempt)
 		return;
-	if (stage_attempt_tick(&u->a, &g->policy.timers, g->release.size, now))
+	if (stage_attempt_tick(&u->a, &g->policy.timers, g->size, now))
 		settle(s, i, &before, now);
 	else
 		watch(s, i);
@@ -438,17 +446,22 @@ static void act(struct sim *s, enum stage_verb verb, int64_t now)
 {
 	struct stage *g = &s->out->stage;
 	const struct stage_ready ready = { true, true, INT64_MAX, 10000 };
-	const struct stage_act a = { .verb = verb,
-				     .by = "first",
-				     .second = "second",
-				     .reason = "scenario",
-				     .revision = g->revision,
-				     .now = now };
+	struct stage_act a = { .verb = verb,
+			       .by = "first",
+			       .reason = "scenario",
+			       .revision = g->revision,
+			       .now = now };
 	bool changed = false;
 	struct err e;
 
 	if (stage_act(g, &a, &ready, &changed, &e) || !changed)
 		return;
+	if (g->asked_by[0]) {
+		a.by = "second";
+		a.revision = g->revision;
+		if (stage_act(g, &a, &ready, &changed, &e))
+			return;
+	}
 	if (g->epoch != s->out->tally.epoch)
 		tally_epoch(&s->out->tally, g->epoch);
 	if (verb == STAGE_SUPERSEDE)
@@ -555,9 +568,7 @@ static int make_ladder(struct sim *s, struct err *e)
 	struct stage *g = &s->out->stage;
 	uint64_t *buckets;
 
-	if (g->ladder.count == 0 &&
-	    ladder_choose(s->w->devices, gate_needed(&g->policy.gate),
-			  &g->ladder, e))
+	if (g->ladder.count == 0 && stage_make_ladder(g, s->w->devices, e))
 		return -1;
 	buckets = mem_alloc(s->w->devices, sizeof(*buckets));
 	for (uint32_t i = 0; i < s->w->devices; i++)
@@ -574,7 +585,7 @@ static void make_device(struct sim *s, uint32_t i)
 
 	for (size_t k = 0; k < 8; k++)
 		id.bytes[k] = (uint8_t)(draw(s, i, DRAW_ID) >> (8 * k));
-	u->bucket = bucket_of(&s->out->stage.release.digest, &id);
+	u->bucket = bucket_of(&s->out->stage.what.digest, &id);
 	u->seen = TALLY_NO_HOUR;
 	u->activation = 1;
 }
@@ -625,18 +636,17 @@ void sim_world_init(struct sim_world *w)
 		.restart_min = 3,
 		.download_min = 10,
 		.click_hours = 1,
-		.stage = { .name = "simulated",
+		.stone = { .digest = { { 3 } }, .seq = 3 },
+		.stage = { .what = { .name = "simulated",
+				     .product = "product",
+				     .cohorts = { "all" },
+				     .cohort_count = 1,
+				     .digest = { { 5 } },
+				     .seq = 5,
+				     .requires_seq = 2 },
+			   .size = 20000000,
 			   .revision = 1,
 			   .status = STAGE_RUNNING,
-			   .product = "product",
-			   .cohorts = { "all" },
-			   .cohort_count = 1,
-			   .release = { .digest = { { 5 } },
-					.seq = 5,
-					.requires_seq = 2,
-					.size = 20000000 },
-			   .has_stone = true,
-			   .stone = { .digest = { { 3 } }, .seq = 3 },
 			   .policy = stage_usual },
 	};
 }
@@ -653,6 +663,7 @@ int sim_run(const struct sim_world *w, const struct sim_teller *teller,
 			       SIM_DEVICES_MAX);
 	memset(out, 0, sizeof(*out));
 	out->stage = w->stage;
+	out->stage.zone = w->zone;
 	tally_init(&out->tally);
 	s.minutes = (uint32_t)w->hours * 60 + 1;
 	s.units = mem_alloc(w->devices, sizeof(*s.units));

@@ -49,6 +49,8 @@ struct sim_world {
 	uint64_t resume_hours; /* after which somebody resumes; 0: never */
 	uint64_t pause_after, supersede_after; /* hours; 0: never */
 
+	struct stage_goal stone; /* for those that need one first */
+
 	struct stage stage; /* revision, policy, flags; ladder if it has one */
 };
 

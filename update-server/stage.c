@@ -64,38 +64,39 @@ const char *stage_pause_name(enum stage_pause p)
 	return names[p];
 }
 
-const char *stage_why(enum stage_answer a)
+const char *stage_verb_name(enum stage_verb verb)
 {
-	static const char *const words[] = {
-		[ANSWER_OFFER] = "open for this device",
-		[ANSWER_STONE] = "needs an older release first, which is open",
-		[ANSWER_NOT_FOR] = "for other devices",
-		[ANSWER_ALREADY] = "runs there already",
-		[ANSWER_NEWER] = "something newer runs there",
-		[ANSWER_NO_STONE] = "needs an older release first",
-		[ANSWER_TRIAL] = "another release is on trial there",
-		[ANSWER_PINNED] = "the device is pinned to another release",
-		[ANSWER_CLOSED] = "not running",
-		[ANSWER_EARLY] = "the release is not to be installed yet",
-		[ANSWER_OUTSIDE] = "its share is not open to this device yet",
-		[ANSWER_WINDOW] = "outside the hours in which it is offered",
-		[ANSWER_ROLLED_BACK] = "this device tried it and came back",
-		[ANSWER_RESTING] = "failed there too often today",
+	static const char *const names[] = {
+		[STAGE_SUBMIT] = "submit",   [STAGE_APPROVE] = "approve",
+		[STAGE_START] = "start",     [STAGE_PAUSE] = "pause",
+		[STAGE_RESUME] = "resume",   [STAGE_ADVANCE] = "advance",
+		[STAGE_ABORT] = "abort",     [STAGE_SUPERSEDE] = "supersede",
+		[STAGE_ACK] = "acknowledge",
 	};
 
-	return words[a];
+	return names[verb];
+}
+
+int stage_make_ladder(struct stage *s, uint64_t population, struct err *e)
+{
+	const struct stage_policy *p = &s->policy;
+	uint64_t sample = gate_needed(&p->gate);
+	struct ladder l;
+
+	if (p->share_count == 0) {
+		if (ladder_choose(population, sample, &l, e))
+			return -1;
+	} else if (ladder_of_shares(p->shares, p->share_count, population,
+				    sample, &l, e)) {
+		return -1;
+	}
+	for (size_t i = 0; i < l.count && i < p->watch_count; i++)
+		l.rungs[i].bake_sec = p->watch[i];
+	s->ladder = l;
+	return 0;
 }
 
 /* ---- who ----------------------------------------------------------------- */
-
-static bool is_listed(const char (*names)[NAME_MAX_LEN + 1], size_t count,
-		      const char *name)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(names[i], name) == 0)
-			return true;
-	return false;
-}
 
 static bool is_excluded(const struct stage *s, const struct device_id *id)
 {
@@ -105,16 +106,13 @@ static bool is_excluded(const struct stage *s, const struct device_id *id)
 	return false;
 }
 
-bool stage_concerns(const struct stage *s, const struct stage_device *d)
+bool stage_concerns(const struct stage *s, const struct rollout_device *d)
 {
-	return strcmp(s->product, d->product) == 0 &&
-	       (s->model_count == 0 ||
-		is_listed(s->models, s->model_count, d->model)) &&
-	       is_listed(s->cohorts, s->cohort_count, d->cohort) &&
+	return rollout_concerns(&s->what, d->product, d->model, d->cohort) &&
 	       !is_excluded(s, &d->id);
 }
 
-bool stage_counts(const struct stage *s, const struct stage_device *d,
+bool stage_counts(const struct stage *s, const struct rollout_device *d,
 		  int64_t now)
 {
 	return d->enrolled + s->policy.new_device_sec <= now;
@@ -124,34 +122,28 @@ bool stage_is_preferred(const struct stage *a, const struct stage *b)
 {
 	if (a->priority != b->priority)
 		return a->priority > b->priority;
-	return a->release.seq > b->release.seq;
+	return a->what.seq > b->what.seq;
 }
 
 /* ---- the decision -------------------------------------------------------- */
 
-/* What the device runs already settles most cases. */
-static enum stage_answer decide_version(const struct stage *s,
-					const struct stage_device *d)
+static bool runs_undone(const struct stage *s, const struct rollout_device *d)
 {
-	if (d->has_release && sha256_equal(&d->digest, &s->release.digest))
-		return ANSWER_ALREADY;
-	if (d->pinned && d->pin != s->release.seq)
-		return ANSWER_PINNED;
-	if (s->is_undo &&
-	    !(d->has_release && sha256_equal(&d->digest, &s->undo_of)))
-		return ANSWER_NOT_FOR;
-	if (!d->has_release)
-		return ANSWER_OFFER;
-	if (d->seq >= s->release.seq)
-		return ANSWER_NEWER;
-	if (!d->confirmed)
-		return ANSWER_TRIAL;
-	if (d->seq >= s->release.requires_seq)
-		return ANSWER_OFFER;
-	if (s->has_stone && d->seq < s->stone.seq &&
-	    d->seq >= s->stone.requires_seq)
-		return ANSWER_STONE;
-	return ANSWER_NO_STONE;
+	return d->has_release && sha256_equal(&d->digest, &s->undo_of);
+}
+
+/* Who it is for, what runs there and what is signed settle most cases. */
+static enum rollout_verdict decide_device(const struct stage *s,
+					  const struct stage_question *q)
+{
+	enum rollout_verdict v =
+		rollout_judge(&s->what, q->device, q->past, q->word);
+
+	if (v != VERDICT_NOT_FOR && is_excluded(s, &q->device->id))
+		return VERDICT_EXCLUDED;
+	if (v == VERDICT_OFFER && s->is_undo && !runs_undone(s, q->device))
+		return VERDICT_UNDO;
+	return v;
 }
 
 static bool is_open(const struct stage *s, size_t phase)
@@ -161,10 +153,24 @@ static bool is_open(const struct stage *s, size_t phase)
 		s->phase_state != PHASE_WAITING);
 }
 
-static bool is_in_window(const struct stage *s, unsigned minute)
+bool stage_limit(const struct stage *s, uint64_t *limit)
 {
+	if (is_open(s, s->phase))
+		*limit = s->ladder.rungs[s->phase].limit;
+	else if (s->phase > 0)
+		*limit = s->ladder.rungs[s->phase - 1].limit;
+	else
+		return false;
+	return true;
+}
+
+static bool is_in_window(const struct stage *s, int64_t now)
+{
+	unsigned minute;
+
 	if (!s->has_window || s->urgent)
 		return true;
+	minute = window_minute(&s->zone, now);
 	if (s->window_from <= s->window_to)
 		return minute >= s->window_from && minute < s->window_to;
 	return minute >= s->window_from || minute < s->window_to;
@@ -172,50 +178,46 @@ static bool is_in_window(const struct stage *s, unsigned minute)
 
 /* Every third failure earns a rest, so a broken device cannot hammer. */
 static bool is_resting(const struct stage_policy *p,
-		       const struct stage_past *past, int64_t now)
+		       const struct rollout_past *past, int64_t now)
 {
 	return past->failed > 0 && past->failed % p->attempts == 0 &&
 	       now < past->last_failed + p->rest_sec;
 }
 
-static enum stage_answer decide_time(const struct stage *s, uint64_t bucket,
-				     const struct stage_when *when,
-				     size_t *phase)
+static enum rollout_verdict decide_time(const struct stage *s,
+					const struct stage_question *q,
+					size_t *phase)
 {
-	size_t mine = ladder_find(&s->ladder, bucket);
+	size_t mine = ladder_find(&s->ladder, q->bucket);
 
 	if (s->status != STAGE_RUNNING && s->status != STAGE_COMPLETED)
-		return ANSWER_CLOSED;
-	if (s->release.not_before > when->now)
-		return ANSWER_EARLY;
+		return VERDICT_CLOSED;
+	if (s->what.not_before > q->now)
+		return VERDICT_EARLY;
 	if (!is_open(s, mine))
-		return ANSWER_OUTSIDE;
-	if (s->expires && when->now >= s->expires)
-		return ANSWER_CLOSED;
-	if (!is_in_window(s, when->local_minute))
-		return ANSWER_WINDOW;
+		return VERDICT_OUTSIDE;
+	if (s->expires && q->now >= s->expires)
+		return VERDICT_CLOSED;
+	if (!is_in_window(s, q->now))
+		return VERDICT_WINDOW;
 	*phase = mine;
-	return ANSWER_OFFER;
+	return VERDICT_OFFER;
 }
 
-enum stage_answer stage_decide(const struct stage *s,
-			       const struct stage_device *d, uint64_t bucket,
-			       const struct stage_past *past,
-			       const struct stage_when *when, size_t *phase)
+enum rollout_verdict stage_decide(const struct stage *s,
+				  const struct stage_question *q, size_t *phase)
 {
-	enum stage_answer version, answer;
+	enum rollout_verdict v = decide_device(s, q);
 
-	if (!stage_concerns(s, d))
-		return ANSWER_NOT_FOR;
-	version = decide_version(s, d);
-	if (version != ANSWER_OFFER && version != ANSWER_STONE)
-		return version;
-	answer = decide_time(s, bucket, when, phase);
-	if (answer != ANSWER_OFFER)
-		return answer;
-	if (past->rolled_back)
-		return ANSWER_ROLLED_BACK;
-	if (is_resting(&s->policy, past, when->now))
-		return ANSWER_RESTING;
-	return version;
+	if (v == VERDICT_OFFER)
+		v = decide_time(s, q, phase);
+	if (v != VERDICT_OFFER)
+		return v;
+	if (!q->word->ordered)
+		return VERDICT_NO_ORDER;
+	if (q->past->rolled_back)
+		return VERDICT_ROLLED_BACK;
+	if (is_resting(&s->policy, q->past, q->now))
+		return VERDICT_RESTING;
+	return VERDICT_OFFER;
 }

@@ -15,9 +15,10 @@
 #ifndef UPDATE_SERVER_STAGE_H
 #define UPDATE_SERVER_STAGE_H
 
+#include "update-server/rollout.h"
 #include "update-server/stage_tally.h"
+#include "update-server/window.h"
 
-#define STAGE_COHORTS_MAX  16
 #define STAGE_EXCLUDED_MAX 32
 #define STAGE_REASON_MAX   256
 
@@ -65,13 +66,28 @@ struct stage_policy {
 	uint32_t four_eyes;      /* share above which resuming after a stop
 				    wants a second person; basis points */
 	uint32_t delta_coverage; /* basis points, or start is refused */
+	/* The ladder: growing shares, 0 first for canaries; none: the usual one
+	 * for so many devices. */
+	uint32_t shares[LADDER_RUNGS_MAX];
+	size_t share_count;
+	/* How long each phase is watched; phases beyond: as usual. */
+	int64_t watch[LADDER_RUNGS_MAX];
+	size_t watch_count;
 };
 
 /* What the documentation calls the usual policy. */
 extern const struct stage_policy stage_usual;
 
 struct stage {
-	char name[NAME_MAX_LEN + 1];
+	struct rollout what; /* and to whom */
+	struct device_id excluded[STAGE_EXCLUDED_MAX];
+	size_t excluded_count;
+	uint64_t size; /* bytes to download */
+	bool is_undo;  /* only for devices that run undo_of */
+	struct sha256 undo_of;
+	bool urgent; /* skips waiting: bakes and windows; nothing else */
+	int priority;
+
 	uint64_t revision; /* from 1 */
 	enum stage_status status;
 	enum stage_pause pause;
@@ -81,99 +97,63 @@ struct stage {
 	char author[NAME_MAX_LEN + 1];
 	char last_by[NAME_MAX_LEN + 1]; /* who made the last change, ... */
 	int last_verb;                  /* ... and which: see stage_act() */
-
-	/* to whom */
-	char product[NAME_MAX_LEN + 1];
-	char models[RELEASE_MODELS_MAX][NAME_MAX_LEN + 1]; /* none: any */
-	size_t model_count;
-	char cohorts[STAGE_COHORTS_MAX][NAME_MAX_LEN + 1];
-	size_t cohort_count;
-	struct device_id excluded[STAGE_EXCLUDED_MAX];
-	size_t excluded_count;
-
-	/* what */
-	struct stage_release release;
-	bool has_stone; /* offered first to who needs an older release first */
-	struct stage_release stone;
-	bool is_undo; /* only for devices that run undo_of */
-	struct sha256 undo_of;
-	bool urgent; /* skips waiting: bakes and windows; nothing else */
-	int priority;
+	/* Who asked for an act that wants a second person; "" for nobody. */
+	char asked_by[NAME_MAX_LEN + 1];
+	int asked_verb;
+	uint64_t acked; /* security failures that somebody has looked at */
+	int64_t created, changed, started;
 
 	/* when */
 	struct stage_policy policy;
 	struct ladder ladder; /* the very limits of the signed order */
 	int64_t not_before[LADDER_RUNGS_MAX];
+	int64_t opened_at[LADDER_RUNGS_MAX]; /* for people; 0: not yet */
+	int64_t passed_at[LADDER_RUNGS_MAX];
 	int64_t expires; /* the order's end; 0: none */
 	bool has_window;
 	uint16_t window_from, window_to; /* minutes of the local day */
+	struct window_zone zone;
 
 	size_t phase; /* the one that is open; all below it have passed */
 	enum stage_phase_state phase_state;
 	int64_t opened; /* this phase, or since when its evidence counts */
 	int64_t baking; /* since when; 0: not yet */
+	/* The signed order opens less than this phase: it gathers what evidence
+	 * there is, and nobody is to blame that it is little. Not stored. */
+	bool order_short;
 };
+
+/*
+ * The ladder that its policy has for so many devices; limits are still unset.
+ * ERR_REFUSED for nobody, ERR_USAGE for shares that do not grow.
+ */
+int stage_make_ladder(struct stage *s, uint64_t population,
+		      struct err *e) NODISCARD;
 
 /* ---- what a device gets -------------------------------------------------- */
 
-struct stage_device {
-	struct device_id id;
-	const char *product, *model, *cohort;
-	bool has_release, confirmed;
-	bool pinned;
-	uint64_t pin; /* a pinned device takes this seq and no other */
-	uint64_t seq;
-	struct sha256 digest;
-	int64_t enrolled;
-};
-
-/* Its attempts at this content, in whatever rollout. */
-struct stage_past {
-	bool rolled_back; /* and no person has cleared it since */
-	unsigned failed;
-	int64_t last_failed;
-};
-
-enum stage_answer {
-	ANSWER_OFFER,
-	ANSWER_STONE, /* the stepping stone is offered */
-	ANSWER_NOT_FOR,
-	ANSWER_ALREADY,
-	ANSWER_NEWER,
-	ANSWER_NO_STONE,
-	ANSWER_TRIAL,
-	ANSWER_PINNED,
-	ANSWER_CLOSED,
-	ANSWER_EARLY,
-	ANSWER_OUTSIDE,
-	ANSWER_WINDOW,
-	ANSWER_ROLLED_BACK,
-	ANSWER_RESTING
-};
-
-/* In words, for `device why`. */
-const char *stage_why(enum stage_answer a);
-
-bool stage_concerns(const struct stage *s, const struct stage_device *d);
-
-/*
- * Decide for this device now. `bucket` is that of the release and the device;
- * local_minute the minute of the local day (window.h). Of an offer *phase is
- * the device's own phase.
- */
-struct stage_when {
+struct stage_question {
+	const struct rollout_device *device;
+	const struct rollout_past *past;
+	const struct rollout_word *word;
+	uint64_t bucket; /* of the release and the device */
 	int64_t now;
-	unsigned local_minute;
 };
 
-enum stage_answer stage_decide(const struct stage *s,
-			       const struct stage_device *d, uint64_t bucket,
-			       const struct stage_past *past,
-			       const struct stage_when *when, size_t *phase);
+/* Is this device one of those it is for, whatever is open now? */
+bool stage_concerns(const struct stage *s, const struct rollout_device *d);
+
+/* Decide for this device now. Of an offer *phase is the device's own phase. */
+enum rollout_verdict stage_decide(const struct stage *s,
+				  const struct stage_question *q,
+				  size_t *phase);
 
 /* Does a new attempt of this device count in gates? */
-bool stage_counts(const struct stage *s, const struct stage_device *d,
+bool stage_counts(const struct stage *s, const struct rollout_device *d,
 		  int64_t now);
+
+/* Up to which bucket it is open now; false: to nobody. */
+bool stage_limit(const struct stage *s, uint64_t *limit);
 
 /* Of two rollouts that both have an offer: is a's the one to make? */
 bool stage_is_preferred(const struct stage *a, const struct stage *b);
@@ -211,18 +191,22 @@ enum stage_verb {
 	STAGE_RESUME,
 	STAGE_ADVANCE, /* a held phase */
 	STAGE_ABORT,
-	STAGE_SUPERSEDE
+	STAGE_SUPERSEDE,
+	STAGE_ACK /* somebody looked at what the alert says */
 };
+
+/* "submit", "approve", ... */
+const char *stage_verb_name(enum stage_verb verb);
 
 struct stage_act {
 	enum stage_verb verb;
 	const char *by;
-	const char *second; /* another person who agreed, or "" */
-	const char *reason; /* needed to pause, resume, abort and supersede */
+	const char *reason; /* needed to pause, resume, abort, supersede, ack */
 	/* The revision that the person saw; 0 with STAGE_PAUSE alone: stop,
 	 * whatever it is now. */
 	uint64_t revision;
 	int64_t now;
+	uint64_t security; /* for STAGE_ACK: how many it acknowledges */
 };
 
 /* What start insists on. */
@@ -234,9 +218,12 @@ struct stage_ready {
 };
 
 /*
- * ERR_CONFLICT: somebody changed it meanwhile (HTTP 412), or it is in another
- * state. ERR_REFUSED and ERR_USAGE say what is missing. The same act by the
- * same person again is a no-op: *changed is false. `ready` is for STAGE_START.
+ * Resuming after the gate stopped it above the four-eyes share takes two
+ * people: the first one's act is remembered in asked_by, and changes nothing
+ * else. ERR_CONFLICT: somebody changed it meanwhile (HTTP 412), or it is in
+ * another state. ERR_REFUSED and ERR_USAGE say what is missing. The same act by
+ * the same person again is a no-op: *changed is false. `ready` is for
+ * STAGE_START.
  */
 int stage_act(struct stage *s, const struct stage_act *act,
 	      const struct stage_ready *ready, bool *changed,

@@ -3,26 +3,36 @@
 
 #include <string.h>
 
+static const char *const names[STAGE_STATES] = {
+	[STAGE_OFFERED] = "offered",
+	[STAGE_DOWNLOADING] = "downloading",
+	[STAGE_VERIFIED] = "verified",
+	[STAGE_DEFERRED] = "deferred",
+	[STAGE_STALLED] = "stalled",
+	[STAGE_INSTALLED] = "installed",
+	[STAGE_LOST] = "dark",
+	[STAGE_CONFIRMED] = "confirmed",
+	[STAGE_FAILED] = "failed",
+	[STAGE_ROLLED_BACK] = "rolled-back",
+	[STAGE_SKIPPED] = "skipped",
+	[STAGE_WITHDRAWN] = "withdrawn",
+	[STAGE_SUPERSEDED] = "superseded",
+	[STAGE_EXPIRED] = "expired",
+};
+
 const char *stage_state_name(enum stage_state state)
 {
-	static const char *const names[] = {
-		[STAGE_OFFERED] = "offered",
-		[STAGE_DOWNLOADING] = "downloading",
-		[STAGE_VERIFIED] = "verified",
-		[STAGE_DEFERRED] = "deferred",
-		[STAGE_STALLED] = "stalled",
-		[STAGE_INSTALLED] = "installed",
-		[STAGE_LOST] = "dark",
-		[STAGE_CONFIRMED] = "confirmed",
-		[STAGE_FAILED] = "failed",
-		[STAGE_ROLLED_BACK] = "rolled-back",
-		[STAGE_SKIPPED] = "skipped",
-		[STAGE_WITHDRAWN] = "withdrawn",
-		[STAGE_SUPERSEDED] = "superseded",
-		[STAGE_EXPIRED] = "expired",
-	};
-
 	return names[state];
+}
+
+int stage_state_parse(struct slice name, enum stage_state *out, struct err *e)
+{
+	for (int i = 0; i < STAGE_STATES; i++)
+		if (slice_equal(slice_of(names[i]), name)) {
+			*out = (enum stage_state)i;
+			return 0;
+		}
+	return err_set(e, ERR_FORMAT, "unknown state");
 }
 
 static bool move(struct stage_attempt *a, enum stage_state to, const char *code,
@@ -60,7 +70,12 @@ static void take_progress(struct stage_attempt *a, enum stage_state to,
 static void take_failure(struct stage_attempt *a, const struct wire_report *m,
 			 int64_t now)
 {
-	if (!stage_has_ended(a->state))
+	if (stage_has_ended(a->state))
+		return;
+	/* Not open to it, by its orders: it did not try, so it did not fail. */
+	if (strcmp(m->code, STAGE_REFUSED_CODE) == 0 && !has_installed(a))
+		(void)move(a, STAGE_DEFERRED, m->code, now);
+	else
 		(void)move(a, STAGE_FAILED, m->code, now);
 }
 
@@ -133,13 +148,18 @@ static bool runs_older(struct stage_attempt *a, int64_t now)
 }
 
 bool stage_attempt_checkin(struct stage_attempt *a,
-			   const struct stage_release *what,
+			   const struct stage_goal *what,
 			   const struct wire_checkin *m, int64_t now)
 {
 	a->heard = now;
 	a->interval_sec = m->interval_sec;
 	if (m->has_release && sha256_equal(&m->digest, &what->digest))
 		return runs_it(a, m, now);
+	/* What it was to leave runs still, or again. */
+	if (m->has_release && m->seq > what->seq && m->seq <= what->back_from)
+		return (a->state == STAGE_INSTALLED ||
+			a->state == STAGE_LOST) &&
+		       move(a, STAGE_ROLLED_BACK, "RUNS_NEWER", now);
 	if (m->has_release && m->seq > what->seq)
 		return !stage_has_ended(a->state) &&
 		       move(a, STAGE_SKIPPED, "NEWER", now);

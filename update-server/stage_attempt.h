@@ -37,8 +37,10 @@ enum stage_state {
 	STAGE_STATES
 };
 
-/* "offered", "rolled-back", ... */
+/* "offered", "rolled-back", ... and back; ERR_FORMAT. */
 const char *stage_state_name(enum stage_state state);
+int stage_state_parse(struct slice name, enum stage_state *out,
+		      struct err *e) NODISCARD;
 
 static inline bool stage_has_ended(enum stage_state state)
 {
@@ -46,12 +48,15 @@ static inline bool stage_has_ended(enum stage_state state)
 }
 
 /* What is offered. */
-struct stage_release {
+struct stage_goal {
 	struct sha256 digest;
-	uint64_t seq, requires_seq;
-	int64_t not_before; /* 0: at once */
-	uint64_t size;      /* bytes to download */
+	uint64_t seq;
+	uint64_t back_from; /* a step back: the seq that ran then; else 0 */
 };
+
+/* What a device reports that may not install now: exit status 10. The attempt
+ * waits, and is no failure. */
+#define STAGE_REFUSED_CODE "REFUSED"
 
 /* All in seconds, but for min_rate in bytes a second. */
 struct stage_timers {
@@ -84,7 +89,7 @@ struct stage_attempt {
 bool stage_attempt_report(struct stage_attempt *a, const struct wire_report *m,
 			  int64_t now);
 bool stage_attempt_checkin(struct stage_attempt *a,
-			   const struct stage_release *what,
+			   const struct stage_goal *what,
 			   const struct wire_checkin *m, int64_t now);
 /* Time passed: STALLED, LOST or EXPIRED where it is due. */
 bool stage_attempt_tick(struct stage_attempt *a, const struct stage_timers *t,

@@ -64,8 +64,9 @@ static int64_t bake_sec(const struct stage *s)
 }
 
 /* The phase has passed: the next one, or the end. */
-static enum stage_event next_phase(struct stage *s)
+static enum stage_event next_phase(struct stage *s, int64_t now)
 {
+	s->passed_at[s->phase] = now;
 	s->baking = 0;
 	s->phase_state = PHASE_WAITING;
 	if (s->phase + 1 < s->ladder.count) {
@@ -83,12 +84,15 @@ static enum stage_event open_phase(struct stage *s, int64_t now)
 		return EVENT_NONE;
 	s->phase_state = PHASE_OPEN;
 	s->opened = now;
+	if (s->opened_at[s->phase] == 0)
+		s->opened_at[s->phase] = now;
 	return EVENT_OPENED;
 }
 
 static enum stage_event wait_for_evidence(struct stage *s, int64_t now)
 {
-	if (now < s->opened + s->policy.evidence_sec + bake_sec(s))
+	if (s->order_short ||
+	    now < s->opened + s->policy.evidence_sec + bake_sec(s))
 		return EVENT_NONE;
 	pause(s, PAUSE_EVIDENCE,
 	      "too few devices have said how it went: look at why, then resume "
@@ -115,7 +119,7 @@ static enum stage_event look(struct stage *s, enum gate_verdict v, int64_t now)
 		s->phase_state = PHASE_HELD;
 		return EVENT_HELD;
 	}
-	return next_phase(s);
+	return next_phase(s, now);
 }
 
 static enum stage_event tick(struct stage *s, const struct tally *t,
@@ -140,14 +144,23 @@ static enum stage_event tick(struct stage *s, const struct tally *t,
 	return look(s, v, now);
 }
 
+/* What somebody asked for was about how it stood then. */
+static void forget_asking(struct stage *s)
+{
+	s->asked_by[0] = 0;
+	s->asked_verb = 0;
+}
+
 enum stage_event stage_tick(struct stage *s, const struct tally *t, int64_t now)
 {
 	enum stage_event event = tick(s, t, now);
 
 	if (event != EVENT_NONE) {
 		s->revision++;
+		s->changed = now;
 		s->last_by[0] = 0;
 		s->last_verb = 0;
+		forget_asking(s);
 	}
 	return event;
 }
@@ -166,7 +179,7 @@ static bool wants_four_eyes(const struct stage *s)
 
 static int submit(struct stage *s, const struct stage_act *a)
 {
-	s->status = STAGE_PENDING;
+	s->status = wants_four_eyes(s) ? STAGE_PENDING : STAGE_SCHEDULED;
 	(void)snprintf(s->author, sizeof(s->author), "%s", a->by);
 	return 0;
 }
@@ -223,21 +236,19 @@ static int start(struct stage *s, const struct stage_act *a,
 	if (check_ready(s, ready, a->now, e))
 		return -1;
 	s->status = STAGE_RUNNING;
+	s->started = a->now;
 	s->phase = 0;
 	s->phase_state = PHASE_WAITING;
 	return 0;
 }
 
-static int check_second(const struct stage *s, const struct stage_act *a,
-			struct err *e)
+/* Two people agree where the gate stopped it and much is open. */
+static bool is_agreed(const struct stage *s, const struct stage_act *a)
 {
-	if (s->ladder.rungs[s->phase].share < s->policy.four_eyes ||
-	    (is_said(a->second) && strcmp(a->second, a->by) != 0))
-		return 0;
-	return err_set(e, ERR_REFUSED,
-		       "the gate stopped it at more than %u.%02u %%: a second "
-		       "person must agree",
-		       s->policy.four_eyes / 100, s->policy.four_eyes % 100);
+	return s->ladder.rungs[s->phase].share < s->policy.four_eyes ||
+	       !wants_four_eyes(s) ||
+	       (s->asked_verb == STAGE_RESUME && s->asked_by[0] &&
+		strcmp(s->asked_by, a->by) != 0);
 }
 
 static int resume(struct stage *s, const struct stage_act *a, struct err *e)
@@ -247,8 +258,11 @@ static int resume(struct stage *s, const struct stage_act *a, struct err *e)
 	if (s->expires && a->now >= s->expires)
 		return err_set(e, ERR_EXPIRED,
 			       "its signed order has ended: sign a new one");
-	if (tripped && check_second(s, a, e))
-		return -1;
+	if (tripped && !is_agreed(s, a)) {
+		s->asked_verb = STAGE_RESUME;
+		(void)snprintf(s->asked_by, sizeof(s->asked_by), "%s", a->by);
+		return 0;
+	}
 	/* What failed before was judged by a person now. */
 	s->epoch = (uint16_t)(s->epoch + (tripped ? 1 : 0));
 	s->status = s->phase_state == PHASE_PASSED ? STAGE_COMPLETED
@@ -278,10 +292,13 @@ static int apply(struct stage *s, const struct stage_act *a,
 	case STAGE_RESUME:
 		return resume(s, a, e);
 	case STAGE_ADVANCE:
-		(void)next_phase(s);
+		(void)next_phase(s, a->now);
 		return 0;
 	case STAGE_ABORT:
 		s->status = STAGE_ABORTED;
+		return 0;
+	case STAGE_ACK:
+		s->acked = a->security;
 		return 0;
 	case STAGE_SUPERSEDE:
 	default:
@@ -314,6 +331,8 @@ static bool is_possible(const struct stage *s, enum stage_verb verb)
 		return live || s->status <= STAGE_SCHEDULED;
 	case STAGE_SUPERSEDE:
 		return live || s->status == STAGE_COMPLETED;
+	case STAGE_ACK:
+		return true;
 	default:
 		return false;
 	}
@@ -322,7 +341,8 @@ static bool is_possible(const struct stage *s, enum stage_verb verb)
 static bool wants_reason(enum stage_verb verb)
 {
 	return verb == STAGE_PAUSE || verb == STAGE_RESUME ||
-	       verb == STAGE_ABORT || verb == STAGE_SUPERSEDE;
+	       verb == STAGE_ABORT || verb == STAGE_SUPERSEDE ||
+	       verb == STAGE_ACK;
 }
 
 static bool is_replay(const struct stage *s, const struct stage_act *a)
@@ -344,10 +364,10 @@ static int check_act(const struct stage *s, const struct stage_act *a,
 		return err_set(e, ERR_CONFLICT,
 			       "rollout %s was changed meanwhile (revision "
 			       "%llu now): look again",
-			       s->name, (unsigned long long)s->revision);
+			       s->what.name, (unsigned long long)s->revision);
 	if (!is_possible(s, a->verb))
 		return err_set(e, ERR_CONFLICT,
-			       "rollout %s is %s, phase %zu %s", s->name,
+			       "rollout %s is %s, phase %zu %s", s->what.name,
 			       stage_status_name(s->status), s->phase + 1,
 			       stage_phase_name(s->phase_state));
 	if (wants_reason(a->verb) && !is_said(a->reason))
@@ -367,11 +387,14 @@ int stage_act(struct stage *s, const struct stage_act *act,
 	if (check_act(s, act, e) || apply(&next, act, ready, e))
 		return -1;
 	next.revision++;
+	next.changed = act->now;
 	next.last_verb = (int)act->verb;
 	(void)snprintf(next.last_by, sizeof(next.last_by), "%s", act->by);
-	if (is_said(act->reason))
+	if (next.status != s->status) {
+		forget_asking(&next);
 		(void)snprintf(next.reason, sizeof(next.reason), "%s",
-			       act->reason);
+			       is_said(act->reason) ? act->reason : "");
+	}
 	*s = next;
 	*changed = true;
 	return 0;

@@ -154,6 +154,13 @@ void tally_move(struct tally *t, const struct tally_stops *stops,
 	}
 }
 
+void tally_add(struct tally *t, const struct stage_attempt *like, uint64_t n)
+{
+	assert(like->phase < LADDER_RUNGS_MAX);
+	t->states[like->phase][like->state] += n;
+	weigh(t, like, (int64_t)n);
+}
+
 void tally_epoch(struct tally *t, uint16_t epoch)
 {
 	t->epoch = epoch;

@@ -57,6 +57,10 @@ void tally_move(struct tally *t, const struct tally_stops *stops,
 		const struct stage_attempt *before,
 		const struct stage_attempt *after);
 
+/* So many attempts are like this one: for who kept the counters in rows. What
+ * ended first and the hours are not in them. */
+void tally_add(struct tally *t, const struct stage_attempt *like, uint64_t n);
+
 /*
  * A device that this rollout has offered nothing, and does not now, was seen;
  * `before` is when it was the last time (TALLY_NO_HOUR: never). The second: it

@@ -19,7 +19,7 @@
 #include "update-server/audit_record.h"
 #include "update-server/outpost.h"
 #include "update-server/rights.h"
-#include "update-server/rollout.h"
+#include "update-server/stage.h"
 
 #define STORE_LIST_MAX     256 /* bytes of names joined by spaces, see below */
 #define STORE_DETAIL_MAX   65536
@@ -201,7 +201,7 @@ struct store_device {
 	struct store_successor successor;
 	/* Only store_device_each() says how its newest attempt stands. */
 	bool has_attempt;
-	enum attempt_state attempt;
+	enum stage_state attempt;
 	char attempt_code[WIRE_CODE_MAX + 1];
 };
 
@@ -556,40 +556,110 @@ int store_release_each(struct store *s,
 
 /* ---- rollouts ------------------------------------------------------------ */
 
-int store_rollout_add(struct store *s, struct rollout *r,
+/* Revision 1; fills in its id. ERR_NOT_FOUND: no such cohort. ERR_CONFLICT: the
+ * name is taken. */
+int store_rollout_add(struct store *s, struct stage *r,
 		      const struct audit_by *by, struct err *e) NODISCARD;
-int store_rollout_find(struct store *s, const char *name, struct rollout *out,
+int store_rollout_find(struct store *s, const char *name, struct stage *out,
 		       struct err *e) NODISCARD;
-int store_rollout_each(struct store *s,
-		       void (*visit)(void *ctx, const struct rollout *r),
+/* All of them, newest release first; heap, for the caller to free. */
+int store_rollout_all(struct store *s, struct stage **out, size_t *count,
+		      struct err *e) NODISCARD;
+
+/* A change of a rollout, and what is recorded of it. */
+struct store_act {
+	enum audit_act act;
+	const struct audit_by *by;
+	uint64_t revision;  /* that it was decided on */
+	const char *reason; /* a person's, or NULL */
+};
+
+/*
+ * Compare and set: stores what the rollout is to be if its revision is still
+ * the one that the change was decided on (else ERR_CONFLICT), with the record
+ * of the act and, where it completes, of that. A new gate epoch counts from
+ * zero from here on.
+ */
+int store_rollout_save(struct store *s, const struct stage *next,
+		       const struct store_act *act, struct err *e) NODISCARD;
+
+/* The buckets of all devices that it is for; *buckets is heap, freed by the
+ * caller also on failure. */
+int store_rollout_buckets(struct store *s, const struct stage *r,
+			  uint64_t **buckets, size_t *count,
+			  struct err *e) NODISCARD;
+
+/* What opening a share would mean now. */
+struct store_opening {
+	uint64_t limit, population;
+	uint64_t opened; /* how many of these devices the limit opens */
+};
+
+int store_rollout_plan(struct store *s, const struct rollout *r, uint32_t share,
+		       struct store_opening *out, struct err *e) NODISCARD;
+
+/* Devices of the rollout's product: who is left out, and what runs on the
+ * others. */
+struct store_audience {
+	uint64_t devices; /* for which it is */
+	uint64_t other_model, other_cohort, excluded;
+	uint64_t newer;  /* of those it is for: run it, or something newer */
+	uint64_t silent; /* of those it is for: never came */
+	int64_t enrolled_after; /* in: since when a device is new */
+	uint64_t young; /* of those it is for: too new to count in gates */
+};
+
+int store_rollout_audience(struct store *s, const struct stage *r,
+			   struct store_audience *out, struct err *e) NODISCARD;
+/* What runs on the devices that it is for: a release and on how many. */
+int store_rollout_from(struct store *s, const struct stage *r,
+		       void (*visit)(void *ctx, const char *release,
+				     uint64_t devices),
+		       void *ctx, struct err *e) NODISCARD;
+
+/* ---- what came of it ----------------------------------------------------- */
+
+/* Its counters in the epoch that it is in. */
+int store_tally(struct store *s, const struct stage *r, int64_t now,
+		struct tally *out, struct err *e) NODISCARD;
+
+struct store_counter {
+	size_t phase;
+	uint16_t epoch;
+	enum stage_state state;
+	char code[WIRE_CODE_MAX + 1];
+	bool counted;
+	uint64_t n;
+};
+
+int store_counter_each(struct store *s, int64_t rollout,
+		       void (*visit)(void *ctx, const struct store_counter *c),
 		       void *ctx, struct err *e) NODISCARD;
 
 /*
- * Open it: compute the limit for its share from the devices that it concerns
- * now. Limits only grow. ERR_CONFLICT if it is not in the state `from`.
+ * A device that the rollout has offered nothing, and does not now, was seen;
+ * `before` is when it was the last time (0: never). Kept in memory and written
+ * by store_flush(), as other signs of life.
  */
-int store_rollout_open(struct store *s, struct rollout *r,
-		       enum rollout_state from, const struct audit_by *by,
+int store_control_seen(struct store *s, const struct stage *r,
+		       const struct device_id *id, int64_t before, int64_t now,
 		       struct err *e) NODISCARD;
-/*
- * What opening it would do now: fills in limit and population, and how many of
- * those devices the limit opens. Nothing changes.
- */
-int store_rollout_plan(struct store *s, struct rollout *r, uint64_t *opened,
-		       struct err *e) NODISCARD;
-int store_rollout_pause(struct store *s, const char *name, const char *reason,
-			const struct audit_by *by, struct err *e) NODISCARD;
-/* Completed, if it is open to all and no device is still to come. */
-int store_rollout_settle(struct store *s, int64_t id, int64_t now,
-			 struct err *e) NODISCARD;
-/* How many attempts are in each state. */
-int store_rollout_counts(struct store *s, int64_t id,
-			 uint64_t counts[ATTEMPT_STATES],
-			 struct err *e) NODISCARD;
 
 /* ---- attempts ------------------------------------------------------------ */
 
-/* What this device made of the rollout's release before. */
+struct attempt {
+	int64_t id, rollout;
+	uint32_t n; /* of this device in this rollout, from 1 */
+	struct device_id device;
+	struct sha256 digest; /* what was offered */
+	uint64_t seq;
+	uint64_t back_from; /* a step back: the seq that ran then; else 0 */
+	int64_t due;        /* when its timer rings; 0: never */
+	struct stage_attempt at;
+};
+
+/* What this device made of a release before: of the rollout's, or of the stone
+ * that stands in its place. */
 int store_past(struct store *s, const struct device_id *device,
 	       const struct rollout *r, struct rollout_past *out,
 	       struct err *e) NODISCARD;
@@ -601,12 +671,41 @@ int store_attempt_latest(struct store *s, const struct device_id *device,
 int store_attempt_find(struct store *s, int64_t id,
 		       const struct device_id *device, struct attempt *out,
 		       struct err *e) NODISCARD;
-/* A first offer; ends what the device had not installed of anything else. */
-int store_attempt_add(struct store *s, struct attempt *a,
-		      struct err *e) NODISCARD;
-/* Evidence may be NULL: what is there stays. */
-int store_attempt_save(struct store *s, const struct attempt *a,
-		       const char *evidence, struct err *e) NODISCARD;
+/*
+ * A first offer; fills in id and n, ends what the device had not installed of
+ * anything else, and takes the device out of the rollout's control group: it
+ * was `seen` there last (0: never).
+ */
+int store_attempt_add(struct store *s, const struct stage *r, struct attempt *a,
+		      int64_t seen, struct err *e) NODISCARD;
+/* With the rollout's counters. Evidence may be NULL: what is there stays. */
+int store_attempt_save(struct store *s, const struct stage *r,
+		       const struct attempt *a, const char *evidence,
+		       struct err *e) NODISCARD;
+#define STORE_DUE_MAX 256
+
+struct store_due {
+	struct attempt attempt;
+	int64_t last_seen;
+	uint32_t interval_sec;
+	bool is_out; /* of the fleet: its silence says nothing */
+};
+
+/* The first whose timers have rung by now. */
+int store_attempts_due(struct store *s, int64_t now, struct store_due *out,
+		       size_t *count, struct err *e) NODISCARD;
+/* As store_attempt_save(), so many at once. */
+struct store_change {
+	const struct stage *stage;
+	struct attempt attempt;
+};
+
+int store_attempts_save(struct store *s, const struct store_change *list,
+			size_t count, struct err *e) NODISCARD;
+/* The first of a rollout that have not installed. */
+int store_attempts_open(struct store *s, int64_t rollout, struct store_due *out,
+			size_t *count, struct err *e) NODISCARD;
+
 int store_attempt_each(struct store *s, const struct device_id *device,
 		       void (*visit)(void *ctx, const struct attempt *a,
 				     const char *rollout, const char *release,
@@ -626,7 +725,7 @@ void store_watch_commits(struct store *s, void (*seen)(void *ctx, uint64_t ns),
 /* Can it be written? Commits something that changes nothing. ERR_SPACE... */
 int store_probe(struct store *s, struct err *e) NODISCARD;
 /* How many attempts are in each state, over all rollouts; from counters. */
-int store_attempt_totals(struct store *s, uint64_t counts[ATTEMPT_STATES],
+int store_attempt_totals(struct store *s, uint64_t counts[STAGE_STATES],
 			 struct err *e) NODISCARD;
 
 /*

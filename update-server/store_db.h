@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "update-server/sql.h"
+#include "update-server/stage_tally.h"
 #include "update-server/store.h"
 
 #define SEEN_MAX 1024
@@ -21,12 +22,23 @@ struct seen {
 	int64_t when;
 };
 
+#define CONTROL_MAX 512
+
+/* What the hours of a rollout's control group gained since the last write. */
+struct control {
+	int64_t rollout, hour;
+	int64_t seen, last;
+};
+
 struct store {
 	struct sql *db;
 	pthread_mutex_t lock;
 	struct seen seen[SEEN_MAX]; /* not yet written */
 	size_t seen_count;
-	int dirfd;        /* where free space is looked for; the caller's */
+	struct control control[CONTROL_MAX]; /* likewise */
+	size_t control_count;
+	struct tally tally; /* to work on, under the lock */
+	int dirfd;          /* where free space is looked for; the caller's */
 	uint64_t reserve; /* bytes of it for the audit log; 0: not looked at */
 	uint64_t behind;  /* store_set_behind() */
 };
@@ -49,6 +61,24 @@ int store_log_locked(struct store *s, struct audit_record *r,
 		     struct err *e) NODISCARD;
 int store_pause_locked(struct store *s, const char *name, const char *reason,
 		       const struct audit_by *by, struct err *e) NODISCARD;
+/* An attempt of the rollout went from `before` (NULL: it is new) to `after`. */
+int store_tally_move_locked(struct store *s, int64_t rollout,
+			    const struct tally_stops *stops,
+			    const struct stage_attempt *before,
+			    const struct stage_attempt *after,
+			    struct err *e) NODISCARD;
+/* A device that is offered something is none of the others any more. There must
+ * be room for it, which is made outside a transaction. */
+int store_control_room_locked(struct store *s, struct err *e) NODISCARD;
+void store_control_leaves_locked(struct store *s, int64_t rollout,
+				 int64_t seen);
+int store_control_flush_locked(struct store *s, struct err *e) NODISCARD;
+/* A device leaves the fleet: what it had not installed ends. */
+int store_attempts_withdraw_locked(struct store *s, const struct device_id *id,
+				   int64_t now, struct err *e) NODISCARD;
+/* A new gate epoch: nothing has installed in it yet. */
+int store_tally_epoch_locked(struct store *s, int64_t rollout,
+			     struct err *e) NODISCARD;
 /* The next record of the log, as these very bytes. */
 int store_keep_record_locked(struct store *s, const struct audit_record *r,
 			     struct slice text, struct err *e) NODISCARD;

@@ -33,6 +33,7 @@ static void read_device(struct sql_query *q, struct store_device *d)
 	d->retired = sql_get_int(q, 6) == RETIRED;
 	sql_get_text(q, 7, d->certificate, sizeof(d->certificate));
 	d->enrolled = sql_get_int(q, 8);
+	f->enrolled = d->enrolled;
 	d->last_seen = sql_get_int(q, 9);
 	f->has_release = !sql_get_null(q, 10);
 	sql_get_text(q, 10, d->release, sizeof(d->release));
@@ -319,10 +320,10 @@ static void read_newest_attempt(struct sql_query *q, struct store_device *d)
 {
 	int64_t state = sql_get_int(q, 20);
 
-	if (sql_get_null(q, 20) || state < 0 || state >= ATTEMPT_STATES)
+	if (sql_get_null(q, 20) || state < 0 || state >= STAGE_STATES)
 		return;
 	d->has_attempt = true;
-	d->attempt = (enum attempt_state)state;
+	d->attempt = (enum stage_state)state;
 	sql_get_text(q, 21, d->attempt_code, sizeof(d->attempt_code));
 }
 
@@ -447,6 +448,8 @@ static int end_device(struct store *s, const struct device_id *id,
 			     sql_device(id)),
 		    NULL, e))
 		return -1;
+	if (store_attempts_withdraw_locked(s, id, by->now, e))
+		return -1;
 	audit_record_init(&r, act, by);
 	audit_set_device(&r, id);
 	return store_log_locked(s, &r, e);
@@ -569,10 +572,11 @@ int store_flush_locked(struct store *s, struct err *e)
 {
 	int rc = 0;
 
-	if (s->seen_count == 0)
+	if (s->seen_count == 0 && s->control_count == 0)
 		return 0;
 	if (sql_begin(s->db, e))
 		return -1;
+	rc = store_control_flush_locked(s, e);
 	for (size_t i = 0; rc == 0 && i < s->seen_count; i++)
 		rc = sql_run(s->db,
 			     "UPDATE device SET last_seen = max(last_seen, ?)"
@@ -581,8 +585,10 @@ int store_flush_locked(struct store *s, struct err *e)
 				      sql_device(&s->seen[i].id)),
 			     NULL, e);
 	rc = sql_finish(s->db, rc, e);
-	if (rc == 0)
+	if (rc == 0) {
 		s->seen_count = 0;
+		s->control_count = 0;
+	}
 	return rc;
 }
 

@@ -31,12 +31,12 @@ int store_probe(struct store *s, struct err *e)
 	return store_unlock(s, rc);
 }
 
-int store_attempt_totals(struct store *s, uint64_t counts[ATTEMPT_STATES],
+int store_attempt_totals(struct store *s, uint64_t counts[STAGE_STATES],
 			 struct err *e)
 {
 	struct sql_query *q;
 
-	for (int i = 0; i < ATTEMPT_STATES; i++)
+	for (int i = 0; i < STAGE_STATES; i++)
 		counts[i] = 0;
 	store_lock(s);
 	q = sql_query(s->db, "SELECT state, sum(n) FROM counter GROUP BY state",
@@ -44,7 +44,7 @@ int store_attempt_totals(struct store *s, uint64_t counts[ATTEMPT_STATES],
 	while (sql_next(q)) {
 		int64_t state = sql_get_int(q, 0);
 
-		if (state >= 0 && state < ATTEMPT_STATES)
+		if (state >= 0 && state < STAGE_STATES)
 			counts[state] = (uint64_t)sql_get_int(q, 1);
 	}
 	return store_unlock(s, sql_end(q, e));

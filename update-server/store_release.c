@@ -198,7 +198,7 @@ static int find_unlisted(struct store *s, char name[NAME_MAX_LEN + 1],
 		" WHERE r.product = rollout.product AND r.id = rollout.release"
 		" AND r.digest = rollout.digest AND r.listed = 1)"
 		" ORDER BY id LIMIT 1",
-		SQL_BIND(sql_int(ROLLOUT_RUNNING), sql_int(ROLLOUT_COMPLETED)));
+		SQL_BIND(sql_int(STAGE_RUNNING), sql_int(STAGE_COMPLETED)));
 
 	*found = sql_next(q);
 	if (*found)

@@ -269,8 +269,8 @@ static int pause_all(struct store *s, const char *reason,
 		q = sql_query(s->db,
 			      "SELECT name FROM rollout WHERE state IN (?, ?)"
 			      " ORDER BY id LIMIT 1",
-			      SQL_BIND(sql_int(ROLLOUT_RUNNING),
-				       sql_int(ROLLOUT_COMPLETED)));
+			      SQL_BIND(sql_int(STAGE_RUNNING),
+				       sql_int(STAGE_COMPLETED)));
 		found = sql_next(q);
 		if (found)
 			sql_get_text(q, 0, name, sizeof(name));

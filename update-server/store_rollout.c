@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store's rollouts and attempts. */
+/* The store's rollouts: what they are, how they stand, and each change of them
+ * with its record. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/mem.h"
 
+#include "update-server/stage_policy.h"
 #include "update-server/store_db.h"
 
-#define MODELS_TEXT  (RELEASE_MODELS_MAX * (NAME_MAX_LEN + 1))
-#define COHORTS_TEXT (ROLLOUT_COHORTS_MAX * (NAME_MAX_LEN + 1))
-#define MEMBERS_MAX  (16u << 20)
+#define MODELS_TEXT   (RELEASE_MODELS_MAX * (NAME_MAX_LEN + 1))
+#define COHORTS_TEXT  (ROLLOUT_COHORTS_MAX * (NAME_MAX_LEN + 1))
+#define EXCLUDED_TEXT (STAGE_EXCLUDED_MAX * (2 * DEVICE_ID_LEN + 1) + 1)
+#define MEMBERS_MAX   (16u << 20)
 
 /* ---- names joined by spaces ---------------------------------------------- */
 
@@ -64,21 +67,50 @@ static uint64_t read_limit(struct sql_query *q, int column)
 	return limit;
 }
 
-/* ---- rollouts ------------------------------------------------------------ */
+static void join_ids(const struct stage *r, char out[EXCLUDED_TEXT])
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < r->excluded_count; i++) {
+		hex_format(
+			(struct slice){ r->excluded[i].bytes, DEVICE_ID_LEN },
+			out + used);
+		used += 2 * DEVICE_ID_LEN;
+		out[used++] = ' ';
+	}
+	out[used] = 0;
+}
+
+static void split_ids(const char *text, struct stage *r)
+{
+	struct slice word = { (const uint8_t *)text, 2 * DEVICE_ID_LEN };
+	struct err ignored; /* we wrote it: one that is damaged is no id */
+
+	while (strlen((const char *)word.ptr) > word.len &&
+	       r->excluded_count < STAGE_EXCLUDED_MAX) {
+		if (hex_parse(word, r->excluded[r->excluded_count].bytes,
+			      DEVICE_ID_LEN, &ignored) == 0)
+			r->excluded_count++;
+		word.ptr += word.len + 1;
+	}
+}
+
+/* ---- reading ------------------------------------------------------------- */
 
 #define ROLLOUT_COLUMNS                                                        \
 	"SELECT id, name, state, product, release, digest, seq, requires_seq," \
-	" not_before, models, cohorts, share, bucket_limit, population,"       \
-	" reason, created, changed, step_back FROM rollout"
+	" not_before, models, cohorts, population, reason, created, changed,"  \
+	" step_back, revision, pause, verdict, epoch, author, last_by,"        \
+	" last_verb, asked_by, asked_verb, acked, started, policy, excluded,"  \
+	" size, undo_of, urgent, priority, expires, window_from, window_to,"   \
+	" phase, phase_state, opened, baking, zone, summer FROM rollout"
 
-static void read_rollout(struct sql_query *q, struct rollout *r)
+static void read_what(struct sql_query *q, struct rollout *r)
 {
 	char names[MODELS_TEXT];
 
-	memset(r, 0, sizeof(*r));
 	r->id = sql_get_int(q, 0);
 	sql_get_text(q, 1, r->name, sizeof(r->name));
-	r->state = (enum rollout_state)(sql_get_int(q, 2) & 3);
 	sql_get_text(q, 3, r->product, sizeof(r->product));
 	sql_get_text(q, 4, r->release, sizeof(r->release));
 	sql_get_blob(q, 5, r->digest.bytes, SHA256_LEN);
@@ -89,14 +121,163 @@ static void read_rollout(struct sql_query *q, struct rollout *r)
 	r->model_count = split(names, r->models, RELEASE_MODELS_MAX);
 	sql_get_text(q, 10, names, sizeof(names));
 	r->cohort_count = split(names, r->cohorts, ROLLOUT_COHORTS_MAX);
-	r->share = (uint32_t)sql_get_int(q, 11);
-	r->limit = read_limit(q, 12);
-	r->population = (uint64_t)sql_get_int(q, 13);
-	sql_get_text(q, 14, r->reason, sizeof(r->reason));
-	r->created = sql_get_int(q, 15);
-	r->changed = sql_get_int(q, 16);
-	r->step_back = sql_get_int(q, 17) != 0;
+	r->step_back = sql_get_int(q, 15) != 0;
 }
+
+/* A number of ours that must name something; else it is the last, which for
+ * every kind of state is the safe one. */
+static int bounded(struct sql_query *q, int column, int last)
+{
+	int64_t n = sql_get_int(q, column);
+
+	return n >= 0 && n <= last ? (int)n : last;
+}
+
+static void read_state(struct sql_query *q, struct stage *r)
+{
+	r->revision = (uint64_t)sql_get_int(q, 16);
+	r->status = (enum stage_status)bounded(q, 2, STAGE_REPLACED);
+	r->pause = (enum stage_pause)bounded(q, 17, PAUSE_ORDER);
+	r->verdict = (enum gate_verdict)bounded(q, 18, GATE_TRIP_TROUBLE);
+	sql_get_text(q, 12, r->reason, sizeof(r->reason));
+	r->epoch = (uint16_t)sql_get_int(q, 19);
+	sql_get_text(q, 20, r->author, sizeof(r->author));
+	sql_get_text(q, 21, r->last_by, sizeof(r->last_by));
+	r->last_verb = bounded(q, 22, STAGE_ACK);
+	sql_get_text(q, 23, r->asked_by, sizeof(r->asked_by));
+	r->asked_verb = bounded(q, 24, STAGE_ACK);
+	r->acked = (uint64_t)sql_get_int(q, 25);
+	r->created = sql_get_int(q, 13);
+	r->changed = sql_get_int(q, 14);
+	r->started = sql_get_int(q, 26);
+	r->phase = (size_t)bounded(q, 36, LADDER_RUNGS_MAX - 1);
+	r->phase_state = (enum stage_phase_state)bounded(q, 37, PHASE_PASSED);
+	r->opened = sql_get_int(q, 38);
+	r->baking = sql_get_int(q, 39);
+}
+
+static int read_rollout(struct sql_query *q, struct stage *r, struct err *e)
+{
+	char policy[STAGE_POLICY_TEXT], excluded[EXCLUDED_TEXT];
+
+	memset(r, 0, sizeof(*r));
+	read_what(q, &r->what);
+	read_state(q, r);
+	sql_get_text(q, 27, policy, sizeof(policy));
+	sql_get_text(q, 28, excluded, sizeof(excluded));
+	split_ids(excluded, r);
+	r->size = (uint64_t)sql_get_int(q, 29);
+	r->is_undo = !sql_get_null(q, 30);
+	if (r->is_undo)
+		sql_get_blob(q, 30, r->undo_of.bytes, SHA256_LEN);
+	r->urgent = sql_get_int(q, 31) != 0;
+	r->priority = (int)sql_get_int(q, 32);
+	r->expires = sql_get_int(q, 33);
+	r->has_window = !sql_get_null(q, 34);
+	r->window_from = (uint16_t)sql_get_int(q, 34);
+	r->window_to = (uint16_t)sql_get_int(q, 35);
+	r->zone.offset_min = (int)sql_get_int(q, 40);
+	r->zone.summer_time = sql_get_int(q, 41) != 0;
+	r->ladder.population = (uint64_t)sql_get_int(q, 11);
+	r->policy = stage_usual;
+	return stage_policy_read(slice_of(policy), &r->policy, e)
+		       ? err_in(e, "rollout %s", r->what.name)
+		       : 0;
+}
+
+static int read_phases(struct store *s, struct stage *r, struct err *e)
+{
+	struct sql_query *q = sql_query(
+		s->db,
+		"SELECT n, share, size, bucket_limit, bake, manual, not_before,"
+		" opened, passed FROM phase WHERE rollout = ? ORDER BY n",
+		SQL_BIND(sql_int(r->what.id)));
+
+	while (r->ladder.count < LADDER_RUNGS_MAX && sql_next(q)) {
+		size_t i = r->ladder.count++;
+		struct ladder_rung *rung = &r->ladder.rungs[i];
+
+		rung->share = (uint32_t)sql_get_int(q, 1);
+		rung->size = (uint64_t)sql_get_int(q, 2);
+		rung->limit = read_limit(q, 3);
+		rung->bake_sec = sql_get_int(q, 4);
+		rung->manual = sql_get_int(q, 5) != 0;
+		r->not_before[i] = sql_get_int(q, 6);
+		r->opened_at[i] = sql_get_int(q, 7);
+		r->passed_at[i] = sql_get_int(q, 8);
+	}
+	return sql_end(q, e);
+}
+
+static int find_rollout(struct store *s, const char *name, struct stage *out,
+			struct err *e)
+{
+	struct sql_query *q =
+		sql_query(s->db, ROLLOUT_COLUMNS " WHERE name = ?",
+			  SQL_BIND(sql_text(name)));
+	bool found = sql_next(q);
+	int rc = found ? read_rollout(q, out, e) : 0;
+
+	if (sql_end(q, rc ? &(struct err){ 0 } : e) || rc)
+		return -1;
+	if (!found)
+		return err_set(e, ERR_NOT_FOUND, "no rollout %s", name);
+	return read_phases(s, out, e);
+}
+
+int store_rollout_find(struct store *s, const char *name, struct stage *out,
+		       struct err *e)
+{
+	struct stage r;
+	int rc;
+
+	store_lock(s);
+	rc = store_unlock(s, find_rollout(s, name, &r, e));
+	if (rc == 0)
+		*out = r;
+	return rc;
+}
+
+static int read_all(struct store *s, struct stage **out, size_t *count,
+		    struct err *e)
+{
+	struct sql_query *q =
+		sql_query(s->db, ROLLOUT_COLUMNS " ORDER BY seq DESC, id DESC",
+			  SQL_NOTHING);
+	int rc = 0;
+
+	while (rc == 0 && sql_next(q)) {
+		if (*count % 16 == 0)
+			*out = mem_resize(*out, *count + 16, sizeof(**out));
+		rc = read_rollout(q, &(*out)[*count], e);
+		*count += rc == 0;
+	}
+	if (sql_end(q, rc ? &(struct err){ 0 } : e))
+		rc = -1;
+	for (size_t i = 0; rc == 0 && i < *count; i++)
+		rc = read_phases(s, &(*out)[i], e);
+	return rc;
+}
+
+int store_rollout_all(struct store *s, struct stage **out, size_t *count,
+		      struct err *e)
+{
+	struct stage *all = NULL;
+	size_t n = 0;
+	int rc;
+
+	store_lock(s);
+	rc = store_unlock(s, read_all(s, &all, &n, e));
+	if (rc) {
+		free(all);
+		return -1;
+	}
+	*out = all;
+	*count = n;
+	return 0;
+}
+
+/* ---- writing ------------------------------------------------------------- */
 
 static int cohort_must_exist(struct store *s, const char *name, struct err *e)
 {
@@ -110,66 +291,120 @@ static int cohort_must_exist(struct store *s, const char *name, struct err *e)
 	return found ? 0 : err_set(e, ERR_NOT_FOUND, "no cohort %s", name);
 }
 
-static int log_rollout(struct store *s, const struct rollout *r,
-		       const struct audit_by *by, struct err *e)
+static int log_creation(struct store *s, const struct stage *r,
+			const struct audit_by *by, struct err *e)
 {
+	const struct rollout *w = &r->what;
 	struct json *cohorts = json_new_array();
 	struct audit_record a;
 
-	for (size_t i = 0; i < r->cohort_count; i++)
-		json_add(cohorts, json_new_text(r->cohorts[i]));
+	for (size_t i = 0; i < w->cohort_count; i++)
+		json_add(cohorts, json_new_text(w->cohorts[i]));
 	audit_record_init(&a, AUDIT_ROLLOUT_CREATE, by);
-	json_set_text(a.objects, "rollout", r->name);
-	json_set_text(a.objects, "product", r->product);
-	json_set_text(a.objects, "release", r->release);
-	audit_set_digest(&a, "digest", &r->digest);
+	json_set_text(a.objects, "rollout", w->name);
+	json_set_text(a.objects, "product", w->product);
+	json_set_text(a.objects, "release", w->release);
+	audit_set_digest(&a, "digest", &w->digest);
 	json_set(a.objects, "cohorts", cohorts);
-	json_set_int(a.objects, "share", r->share);
-	json_set_int(a.objects, "step_back", r->step_back ? 1 : 0);
+	json_set_int(a.objects, "share",
+		     r->ladder.rungs[r->ladder.count - 1].share);
+	json_set_int(a.objects, "step_back", w->step_back ? 1 : 0);
 	return store_log_locked(s, &a, e);
 }
 
-static int add_rollout(struct store *s, struct rollout *r,
-		       const struct audit_by *by, struct err *e)
+static int write_phases(struct store *s, const struct stage *r, struct err *e)
 {
-	char models[MODELS_TEXT], cohorts[COHORTS_TEXT];
-	const struct rollout *in = r;
 	uint8_t limit[8];
 
-	for (size_t i = 0; i < r->cohort_count; i++)
-		if (cohort_must_exist(s, r->cohorts[i], e))
+	for (size_t i = 0; i < r->ladder.count; i++) {
+		const struct ladder_rung *rung = &r->ladder.rungs[i];
+
+		if (sql_run(s->db,
+			    "INSERT OR REPLACE INTO phase (rollout, n, share,"
+			    " size, bucket_limit, bake, manual, not_before,"
+			    " opened, passed)"
+			    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			    SQL_BIND(sql_int(r->what.id), sql_int((int64_t)i),
+				     sql_int(rung->share),
+				     sql_int((int64_t)rung->size),
+				     bind_limit(rung->limit, limit),
+				     sql_int(rung->bake_sec),
+				     sql_int(rung->manual),
+				     sql_int(r->not_before[i]),
+				     sql_int(r->opened_at[i]),
+				     sql_int(r->passed_at[i])),
+			    NULL, e))
 			return -1;
-	join(in->models, in->model_count, models);
-	join(in->cohorts, in->cohort_count, cohorts);
-	if (sql_run(s->db,
-		    "INSERT INTO rollout (name, state, product, release,"
-		    " digest, seq, requires_seq, not_before, models, cohorts,"
-		    " share, bucket_limit, population, created, changed,"
-		    " step_back)"
-		    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
-		    SQL_BIND(sql_text(r->name), sql_int(r->state),
-			     sql_text(r->product), sql_text(r->release),
-			     sql_digest(&r->digest), sql_int((int64_t)r->seq),
-			     sql_int((int64_t)r->requires_seq),
-			     sql_int(r->not_before), sql_text(models),
-			     sql_text(cohorts), sql_int(r->share),
-			     bind_limit(0, limit), sql_int(r->created),
-			     sql_int(r->created), sql_int(r->step_back)),
-		    NULL, e) == 0) {
-		r->id = sql_last_id(s->db);
-		return log_rollout(s, r, by, e);
 	}
-	if (e->code == ERR_CONFLICT)
-		return err_set(e, ERR_CONFLICT, "rollout %s exists already",
-			       r->name);
-	return -1;
+	return 0;
 }
 
-int store_rollout_add(struct store *s, struct rollout *r,
+static int insert_rollout(struct store *s, const struct stage *r,
+			  const char *policy, struct err *e)
+{
+	char models[MODELS_TEXT], cohorts[COHORTS_TEXT];
+	char excluded[EXCLUDED_TEXT];
+	const struct rollout *w = &r->what;
+
+	join(w->models, w->model_count, models);
+	join(w->cohorts, w->cohort_count, cohorts);
+	join_ids(r, excluded);
+	return sql_run(
+		s->db,
+		"INSERT INTO rollout (name, state, product, release, digest,"
+		" seq, requires_seq, not_before, models, cohorts, population,"
+		" created, changed, step_back, author, policy, excluded, size,"
+		" undo_of, urgent, priority, window_from, window_to, zone,"
+		" summer)"
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+		" ?, ?, ?, ?, ?, ?, ?)",
+		SQL_BIND(sql_text(w->name), sql_int(r->status),
+			 sql_text(w->product), sql_text(w->release),
+			 sql_digest(&w->digest), sql_int((int64_t)w->seq),
+			 sql_int((int64_t)w->requires_seq),
+			 sql_int(w->not_before), sql_text(models),
+			 sql_text(cohorts),
+			 sql_int((int64_t)r->ladder.population),
+			 sql_int(r->created), sql_int(r->created),
+			 sql_int(w->step_back), sql_text(r->author),
+			 sql_text(policy), sql_text(excluded),
+			 sql_int((int64_t)r->size),
+			 r->is_undo ? sql_digest(&r->undo_of) : sql_null(),
+			 sql_int(r->urgent), sql_int(r->priority),
+			 r->has_window ? sql_int(r->window_from) : sql_null(),
+			 r->has_window ? sql_int(r->window_to) : sql_null(),
+			 sql_int(r->zone.offset_min),
+			 sql_int(r->zone.summer_time)),
+		NULL, e);
+}
+
+static int add_rollout(struct store *s, struct stage *r,
+		       const struct audit_by *by, struct err *e)
+{
+	char policy[STAGE_POLICY_TEXT];
+
+	for (size_t i = 0; i < r->what.cohort_count; i++)
+		if (cohort_must_exist(s, r->what.cohorts[i], e))
+			return -1;
+	if (stage_policy_write(&r->policy, policy, e))
+		return -1;
+	if (insert_rollout(s, r, policy, e)) {
+		if (e->code == ERR_CONFLICT)
+			(void)err_set(e, ERR_CONFLICT,
+				      "rollout %s exists already",
+				      r->what.name);
+		return -1;
+	}
+	r->what.id = sql_last_id(s->db);
+	return write_phases(s, r, e) || log_creation(s, r, by, e) ? -1 : 0;
+}
+
+int store_rollout_add(struct store *s, struct stage *r,
 		      const struct audit_by *by, struct err *e)
 {
 	int rc;
 
+	r->revision = 1;
 	store_lock(s);
 	rc = sql_begin(s->db, e);
 	if (rc == 0)
@@ -177,573 +412,313 @@ int store_rollout_add(struct store *s, struct rollout *r,
 	return store_unlock(s, rc);
 }
 
-int store_rollout_find(struct store *s, const char *name, struct rollout *out,
-		       struct err *e)
-{
-	struct sql_query *q;
-	bool found;
-	int rc;
+/* ---- changes ------------------------------------------------------------- */
 
-	store_lock(s);
-	q = sql_query(s->db, ROLLOUT_COLUMNS " WHERE name = ?",
-		      SQL_BIND(sql_text(name)));
-	found = sql_next(q);
-	if (found)
-		read_rollout(q, out);
-	rc = sql_end(q, e);
-	if (rc == 0 && !found)
-		rc = err_set(e, ERR_NOT_FOUND, "no rollout %s", name);
-	return store_unlock(s, rc);
+static void set_limit(struct json *j, const struct stage *r)
+{
+	uint64_t limit = r->ladder.rungs[r->phase].limit;
+	uint8_t bytes[8];
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(limit >> (56 - 8 * i));
+	json_set_hex(j, "limit", (struct slice){ bytes, 8 });
 }
 
-int store_rollout_each(struct store *s,
-		       void (*visit)(void *ctx, const struct rollout *r),
-		       void *ctx, struct err *e)
-{
-	struct rollout r;
-	struct sql_query *q;
-
-	store_lock(s);
-	q = sql_query(s->db, ROLLOUT_COLUMNS " ORDER BY seq DESC, id DESC",
-		      SQL_NOTHING);
-	while (sql_next(q)) {
-		read_rollout(q, &r);
-		visit(ctx, &r);
-	}
-	return store_unlock(s, sql_end(q, e));
-}
-
-/* The buckets of all devices that a rollout concerns. */
-static int read_buckets(struct store *s, const struct rollout *r,
-			uint64_t **buckets, size_t *count, struct err *e)
-{
-	char model[NAME_MAX_LEN + 1], cohort[NAME_MAX_LEN + 1];
-	struct device_id id;
-	size_t room = 0;
-	struct sql_query *q = sql_query(s->db,
-					"SELECT id, model, cohort FROM device"
-					" WHERE product = ? AND revoked = 0",
-					SQL_BIND(sql_text(r->product)));
-
-	while (*count < MEMBERS_MAX && sql_next(q)) {
-		sql_get_blob(q, 0, id.bytes, DEVICE_ID_LEN);
-		sql_get_text(q, 1, model, sizeof(model));
-		sql_get_text(q, 2, cohort, sizeof(cohort));
-		if (!rollout_concerns(r, r->product, model, cohort))
-			continue;
-		if (*count == room) {
-			room = room ? 2 * room : 1024;
-			*buckets = mem_resize(*buckets, room, sizeof(uint64_t));
-		}
-		(*buckets)[(*count)++] = bucket_of(&r->digest, &id);
-	}
-	return sql_end(q, e);
-}
-
-static int log_opening(struct store *s, const struct rollout *r,
-		       enum rollout_state from, const struct audit_by *by,
-		       struct err *e)
+/* What each act has, as audit_record.c lists it. */
+static int log_act(struct store *s, const struct stage *r,
+		   const struct store_act *act, struct err *e)
 {
 	struct audit_record a;
-	uint8_t limit[8];
+	struct json *j;
 
-	for (size_t i = 0; i < sizeof(limit); i++)
-		limit[i] = (uint8_t)(r->limit >> (56 - 8 * i));
-	audit_record_init(&a,
-			  from == ROLLOUT_PAUSED ? AUDIT_ROLLOUT_RESUME
-						 : AUDIT_ROLLOUT_START,
-			  by);
-	json_set_text(a.objects, "rollout", r->name);
-	json_set_int(a.objects, "share", r->share);
-	json_set_hex(a.objects, "limit", (struct slice){ limit, 8 });
-	json_set_int(a.objects, "population", (int64_t)r->population);
+	audit_record_init(&a, act->act, act->by);
+	j = a.objects;
+	json_set_text(j, "rollout", r->what.name);
+	switch (act->act) {
+	case AUDIT_ROLLOUT_START:
+	case AUDIT_ROLLOUT_RESUME:
+		json_set_int(j, "share", r->ladder.rungs[r->phase].share);
+		set_limit(j, r);
+		json_set_int(j, "population", (int64_t)r->ladder.population);
+		break;
+	case AUDIT_ROLLOUT_PAUSE:
+		audit_set_secret(&a, "reason", r->reason);
+		break;
+	case AUDIT_ROLLOUT_PHASE:
+		json_set_int(j, "revision", (int64_t)r->revision);
+		json_set_int(j, "phase", (int64_t)r->phase + 1);
+		json_set_int(j, "state", (int64_t)r->phase_state);
+		set_limit(j, r);
+		break;
+	case AUDIT_ROLLOUT_COMPLETE:
+		break;
+	default:
+		json_set_int(j, "revision", (int64_t)r->revision);
+		if (act->reason)
+			audit_set_secret(&a, "reason", act->reason);
+		break;
+	}
 	return store_log_locked(s, &a, e);
 }
 
-static int open_rollout(struct store *s, struct rollout *r,
-			enum rollout_state from, const struct audit_by *by,
-			struct err *e)
+/* Completion is an act of its own, whoever it was that brought it about. */
+static int log_change(struct store *s, const struct stage *before,
+		      const struct stage *next, const struct store_act *act,
+		      struct err *e)
 {
-	uint64_t *buckets = NULL, limit = 0;
-	uint8_t bytes[8];
-	size_t count = 0;
-	int64_t changed;
-	int rc = -1;
+	const struct audit_by by = { .kind = AUDIT_GATE, .now = act->by->now };
+	const struct store_act completed = { .act = AUDIT_ROLLOUT_COMPLETE,
+					     .by = &by };
 
-	if (read_buckets(s, r, &buckets, &count, e) ||
-	    rollout_limit(buckets, count, r->share, &limit, e))
-		goto out;
-	if (limit > r->limit)
-		r->limit = limit;
-	if (sql_run(s->db,
-		    "UPDATE rollout SET state = ?, share = ?,"
-		    " bucket_limit = ?, population = ?, reason = '',"
-		    " changed = ? WHERE id = ? AND state = ?",
-		    SQL_BIND(sql_int(ROLLOUT_RUNNING), sql_int(r->share),
-			     bind_limit(r->limit, bytes),
-			     sql_int((int64_t)count), sql_int(by->now),
-			     sql_int(r->id), sql_int(from)),
-		    &changed, e))
-		goto out;
-	if (changed != 1) {
-		(void)err_set(e, ERR_CONFLICT,
-			      "rollout %s was changed by "
-			      "somebody else: look again",
-			      r->name);
-		goto out;
-	}
-	r->state = ROLLOUT_RUNNING;
-	r->population = count;
-	r->changed = by->now;
-	rc = log_opening(s, r, from, by, e);
-out:
-	free(buckets);
-	return rc;
+	if (log_act(s, next, act, e))
+		return -1;
+	if (act->act == AUDIT_ROLLOUT_COMPLETE ||
+	    act->act == AUDIT_ROLLOUT_RESUME ||
+	    next->status != STAGE_COMPLETED ||
+	    before->status == STAGE_COMPLETED)
+		return 0;
+	return log_act(s, next, &completed, e);
 }
 
-int store_rollout_open(struct store *s, struct rollout *r,
-		       enum rollout_state from, const struct audit_by *by,
-		       struct err *e)
+static int write_state(struct store *s, const struct stage *r,
+		       uint64_t revision, int64_t *changed, struct err *e)
+{
+	return sql_run(
+		s->db,
+		"UPDATE rollout SET state = ?, revision = ?, pause = ?,"
+		" verdict = ?, reason = ?, epoch = ?, author = ?, last_by = ?,"
+		" last_verb = ?, asked_by = ?, asked_verb = ?, acked = ?,"
+		" started = ?, changed = ?, population = ?, expires = ?,"
+		" phase = ?, phase_state = ?, opened = ?, baking = ?"
+		" WHERE id = ? AND revision = ?",
+		SQL_BIND(sql_int(r->status), sql_int((int64_t)r->revision),
+			 sql_int(r->pause), sql_int(r->verdict),
+			 sql_text(r->reason), sql_int(r->epoch),
+			 sql_text(r->author), sql_text(r->last_by),
+			 sql_int(r->last_verb), sql_text(r->asked_by),
+			 sql_int(r->asked_verb), sql_int((int64_t)r->acked),
+			 sql_int(r->started), sql_int(r->changed),
+			 sql_int((int64_t)r->ladder.population),
+			 sql_int(r->expires), sql_int((int64_t)r->phase),
+			 sql_int(r->phase_state), sql_int(r->opened),
+			 sql_int(r->baking), sql_int(r->what.id),
+			 sql_int((int64_t)revision)),
+		changed, e);
+}
+
+static int save_rollout(struct store *s, const struct stage *next,
+			const struct store_act *act, struct err *e)
+{
+	struct stage before;
+	int64_t changed = 0;
+
+	if (find_rollout(s, next->what.name, &before, e) ||
+	    write_state(s, next, act->revision, &changed, e))
+		return -1;
+	if (changed != 1)
+		return err_set(e, ERR_CONFLICT,
+			       "rollout %s was changed meanwhile (revision "
+			       "%llu now): look again",
+			       next->what.name,
+			       (unsigned long long)before.revision);
+	/* What the log lacks may be what stopped it. */
+	if (s->behind && next->status == STAGE_COMPLETED &&
+	    before.status != STAGE_COMPLETED)
+		return err_set(
+			e, ERR_CONFLICT,
+			"the end of the audit log is missing: no rollout "
+			"completes until it is replayed");
+	if (write_phases(s, next, e) ||
+	    (next->epoch != before.epoch &&
+	     store_tally_epoch_locked(s, next->what.id, e)))
+		return -1;
+	return log_change(s, &before, next, act, e);
+}
+
+int store_rollout_save(struct store *s, const struct stage *next,
+		       const struct store_act *act, struct err *e)
 {
 	int rc;
 
 	store_lock(s);
 	rc = sql_begin(s->db, e);
 	if (rc == 0)
-		rc = sql_finish(s->db, open_rollout(s, r, from, by, e), e);
+		rc = sql_finish(s->db, save_rollout(s, next, act, e), e);
 	return store_unlock(s, rc);
 }
 
-int store_rollout_plan(struct store *s, struct rollout *r, uint64_t *opened,
-		       struct err *e)
+/* By a rule: whoever looks at it decides. */
+int store_pause_locked(struct store *s, const char *name, const char *reason,
+		       const struct audit_by *by, struct err *e)
 {
+	const struct stage_act pause = {
+		.verb = STAGE_PAUSE,
+		.by = "the server",
+		.reason = reason,
+		.now = by->now,
+	};
+	struct store_act act = { .act = AUDIT_ROLLOUT_PAUSE, .by = by };
+	struct stage r;
+	bool changed = false;
+
+	if (find_rollout(s, name, &r, e))
+		return -1;
+	act.revision = r.revision;
+	if (stage_act(&r, &pause, NULL, &changed, e))
+		return -1;
+	return changed ? save_rollout(s, &r, &act, e) : 0;
+}
+
+/* ---- whom it is for ------------------------------------------------------ */
+
+struct members {
+	const struct stage *r;
+	uint64_t *buckets;
+	size_t count, room;
+};
+
+static void take_member(struct members *m, const struct device_id *id)
+{
+	if (m->count == m->room) {
+		m->room = m->room ? 2 * m->room : 1024;
+		m->buckets = mem_resize(m->buckets, m->room, sizeof(uint64_t));
+	}
+	m->buckets[m->count++] = bucket_of(&m->r->what.digest, id);
+}
+
+static int read_buckets(struct store *s, struct members *m, struct err *e)
+{
+	struct rollout_device d = { .pinned = false };
+	struct sql_query *q = sql_query(s->db,
+					"SELECT id, model, cohort FROM device"
+					" WHERE product = ? AND revoked = 0",
+					SQL_BIND(sql_text(m->r->what.product)));
+
+	memcpy(d.product, m->r->what.product, sizeof(d.product));
+	while (m->count < MEMBERS_MAX && sql_next(q)) {
+		sql_get_blob(q, 0, d.id.bytes, DEVICE_ID_LEN);
+		sql_get_text(q, 1, d.model, sizeof(d.model));
+		sql_get_text(q, 2, d.cohort, sizeof(d.cohort));
+		if (stage_concerns(m->r, &d))
+			take_member(m, &d.id);
+	}
+	return sql_end(q, e);
+}
+
+int store_rollout_buckets(struct store *s, const struct stage *r,
+			  uint64_t **buckets, size_t *count, struct err *e)
+{
+	struct members m = { .r = r };
+	int rc;
+
+	store_lock(s);
+	rc = store_unlock(s, read_buckets(s, &m, e));
+	*buckets = m.buckets;
+	*count = m.count;
+	return rc;
+}
+
+int store_rollout_plan(struct store *s, const struct rollout *r, uint32_t share,
+		       struct store_opening *out, struct err *e)
+{
+	struct stage *of = mem_alloc(1, sizeof(*of));
+	struct store_opening o = { 0 };
 	uint64_t *buckets = NULL;
 	size_t count = 0;
 	int rc;
 
-	store_lock(s);
-	rc = store_unlock(s, read_buckets(s, r, &buckets, &count, e));
+	of->what = *r;
+	rc = store_rollout_buckets(s, of, &buckets, &count, e);
 	if (rc == 0)
-		rc = rollout_limit(buckets, count, r->share, &r->limit, e);
+		rc = rollout_limit(buckets, count, share, &o.limit, e);
 	if (rc == 0) {
-		r->population = count;
-		*opened = 0;
-		while (*opened < count && buckets[*opened] <= r->limit)
-			(*opened)++;
+		o.population = count;
+		for (size_t i = 0; i < count; i++)
+			o.opened += buckets[i] <= o.limit;
+		*out = o;
 	}
 	free(buckets);
+	free(of);
 	return rc;
 }
 
-int store_pause_locked(struct store *s, const char *name, const char *reason,
-		       const struct audit_by *by, struct err *e)
+static void add_to_audience(const struct stage *r, struct store_audience *a,
+			    struct sql_query *q, const struct rollout_device *d)
 {
-	struct audit_record a;
-	int64_t changed = 0;
+	bool runs_ahead = d->seq >= r->what.seq;
 
-	if (sql_run(s->db,
-		    "UPDATE rollout SET state = ?, reason = ?, changed = ?"
-		    " WHERE name = ? AND state IN (?, ?)",
-		    SQL_BIND(sql_int(ROLLOUT_PAUSED), sql_text(reason),
-			     sql_int(by->now), sql_text(name),
-			     sql_int(ROLLOUT_RUNNING),
-			     sql_int(ROLLOUT_COMPLETED)),
-		    &changed, e))
-		return -1;
-	if (changed == 0)
-		return err_set(e, ERR_CONFLICT,
-			       "rollout %s is not running, so it cannot pause",
-			       name);
-	audit_record_init(&a, AUDIT_ROLLOUT_PAUSE, by);
-	json_set_text(a.objects, "rollout", name);
-	audit_set_secret(&a, "reason", reason);
-	return store_log_locked(s, &a, e);
-}
-
-int store_rollout_pause(struct store *s, const char *name, const char *reason,
-			const struct audit_by *by, struct err *e)
-{
-	int rc;
-
-	store_lock(s);
-	rc = sql_begin(s->db, e);
-	if (rc == 0)
-		rc = sql_finish(s->db,
-				store_pause_locked(s, name, reason, by, e), e);
-	return store_unlock(s, rc);
-}
-
-static int log_completion(struct store *s, int64_t id, int64_t now,
-			  struct err *e)
-{
-	const struct audit_by by = { .kind = AUDIT_GATE, .now = now };
-	char name[NAME_MAX_LEN + 1] = "";
-	struct audit_record a;
-	struct sql_query *q =
-		sql_query(s->db, "SELECT name FROM rollout WHERE id = ?",
-			  SQL_BIND(sql_int(id)));
-
-	if (sql_next(q))
-		sql_get_text(q, 0, name, sizeof(name));
-	if (sql_end(q, e))
-		return -1;
-	audit_record_init(&a, AUDIT_ROLLOUT_COMPLETE, &by);
-	json_set_text(a.objects, "rollout", name);
-	return store_log_locked(s, &a, e);
-}
-
-static int settle(struct store *s, int64_t id, int64_t now, struct err *e)
-{
-	int64_t changed = 0;
-
-	if (s->behind)
-		return 0;
-	/* Somebody still to come: a member that does not run it, confirmed; for
-	 * a step back, one that runs something newer. Who tried it and came
-	 * back keeps the rollout open: that is no success. Stops at the
-	 * first. */
-	if (sql_run(s->db,
-		    "UPDATE rollout SET state = ?, changed = ?"
-		    " WHERE id = ? AND state = ? AND share = ? AND NOT EXISTS ("
-		    "SELECT 1 FROM device d WHERE d.product = rollout.product"
-		    " AND d.revoked = 0 AND instr(' ' || rollout.cohorts || ' ',"
-		    " ' ' || d.cohort || ' ') > 0"
-		    " AND (rollout.models = '' OR instr(' ' || rollout.models ||"
-		    " ' ', ' ' || d.model || ' ') > 0)"
-		    " AND (CASE rollout.step_back WHEN 0 THEN"
-		    " d.seq < rollout.seq ELSE d.seq > rollout.seq END"
-		    " OR d.confirmed = 0))",
-		    SQL_BIND(sql_int(ROLLOUT_COMPLETED), sql_int(now),
-			     sql_int(id), sql_int(ROLLOUT_RUNNING),
-			     sql_int(ROLLOUT_SHARE_ALL)),
-		    &changed, e))
-		return -1;
-	return changed == 0 ? 0 : log_completion(s, id, now, e);
-}
-
-int store_rollout_settle(struct store *s, int64_t id, int64_t now,
-			 struct err *e)
-{
-	int rc;
-
-	store_lock(s);
-	rc = sql_begin(s->db, e);
-	if (rc == 0)
-		rc = sql_finish(s->db, settle(s, id, now, e), e);
-	return store_unlock(s, rc);
-}
-
-int store_rollout_counts(struct store *s, int64_t id,
-			 uint64_t counts[ATTEMPT_STATES], struct err *e)
-{
-	struct sql_query *q;
-
-	memset(counts, 0, ATTEMPT_STATES * sizeof(*counts));
-	store_lock(s);
-	q = sql_query(s->db, "SELECT state, n FROM counter WHERE rollout = ?",
-		      SQL_BIND(sql_int(id)));
-	while (sql_next(q)) {
-		int64_t state = sql_get_int(q, 0);
-
-		if (state >= 0 && state < ATTEMPT_STATES)
-			counts[state] = (uint64_t)sql_get_int(q, 1);
-	}
-	return store_unlock(s, sql_end(q, e));
-}
-
-/* ---- attempts ------------------------------------------------------------ */
-
-#define ATTEMPT_COLUMNS                                                        \
-	"SELECT a.id, a.rollout, a.device, a.digest, a.seq, a.state,"          \
-	" a.sequence, a.activation, a.code, a.offered, a.changed, a.evidence," \
-	" a.back_from"
-
-static void read_attempt(struct sql_query *q, struct attempt *a)
-{
-	int64_t state = sql_get_int(q, 5);
-
-	memset(a, 0, sizeof(*a));
-	a->id = sql_get_int(q, 0);
-	a->rollout = sql_get_int(q, 1);
-	sql_get_blob(q, 2, a->device.bytes, DEVICE_ID_LEN);
-	sql_get_blob(q, 3, a->digest.bytes, SHA256_LEN);
-	a->seq = (uint64_t)sql_get_int(q, 4);
-	a->state = state >= 0 && state < ATTEMPT_STATES
-			   ? (enum attempt_state)state
-			   : ATTEMPT_FAILED;
-	a->sequence = (uint32_t)sql_get_int(q, 6);
-	a->activation = (uint64_t)sql_get_int(q, 7);
-	sql_get_text(q, 8, a->code, sizeof(a->code));
-	a->offered = sql_get_int(q, 9);
-	a->changed = sql_get_int(q, 10);
-	a->back_from = (uint64_t)sql_get_int(q, 12);
-}
-
-static void add_attempt_of(struct rollout_past *past, int64_t state,
-			   int64_t changed)
-{
-	if (state == ATTEMPT_ROLLED_BACK)
-		past->rolled_back = true;
-	if (state != ATTEMPT_FAILED)
+	if (!rollout_concerns(&r->what, d->product, d->model, d->cohort)) {
+		if (rollout_concerns(&r->what, d->product,
+				     r->what.model_count ? r->what.models[0]
+							 : d->model,
+				     d->cohort))
+			a->other_model++;
+		else
+			a->other_cohort++;
 		return;
-	past->failed++;
-	if (changed > past->last_failed)
-		past->last_failed = changed;
-}
-
-/* Steps back that were confirmed: from where, to where, by which rollout. */
-static int read_steps(struct store *s, const struct device_id *device,
-		      const struct rollout *r, struct rollout_past *past,
-		      struct err *e)
-{
-	struct sql_query *q = sql_query(
-		s->db,
-		"SELECT rollout, seq, back_from FROM attempt"
-		" WHERE device = ? AND state = ? AND back_from > 0"
-		" AND cleared = 0",
-		SQL_BIND(sql_device(device), sql_int(ATTEMPT_CONFIRMED)));
-
-	while (sql_next(q)) {
-		uint64_t to = (uint64_t)sql_get_int(q, 1);
-
-		if (to < r->seq && r->seq <= (uint64_t)sql_get_int(q, 2))
-			past->left = true;
-		if (to == r->seq && sql_get_int(q, 0) == r->id)
-			past->stepped = true;
 	}
-	return sql_end(q, e);
+	if (!stage_concerns(r, d)) {
+		a->excluded++;
+		return;
+	}
+	a->devices++;
+	a->newer += runs_ahead && !r->what.step_back;
+	a->silent += sql_get_int(q, 5) == 0;
+	a->young += sql_get_int(q, 4) > a->enrolled_after;
 }
 
-int store_past(struct store *s, const struct device_id *device,
-	       const struct rollout *r, struct rollout_past *out, struct err *e)
+int store_rollout_audience(struct store *s, const struct stage *r,
+			   struct store_audience *out, struct err *e)
 {
-	struct rollout_past past = { 0 };
+	struct store_audience a = { .enrolled_after = out->enrolled_after };
+	struct rollout_device d = { .pinned = false };
 	struct sql_query *q;
 	int rc;
 
+	memcpy(d.product, r->what.product, sizeof(d.product));
 	store_lock(s);
 	q = sql_query(s->db,
-		      "SELECT state, changed FROM attempt"
-		      " WHERE device = ? AND digest = ? AND cleared = 0",
-		      SQL_BIND(sql_device(device), sql_digest(&r->digest)));
-	while (sql_next(q))
-		add_attempt_of(&past, sql_get_int(q, 0), sql_get_int(q, 1));
-	rc = sql_end(q, e);
-	if (rc == 0)
-		rc = read_steps(s, device, r, &past, e);
-	if (store_unlock(s, rc))
-		return -1;
-	*out = past;
-	return 0;
-}
-
-int store_attempt_latest(struct store *s, const struct device_id *device,
-			 struct attempt *out, bool *found, struct err *e)
-{
-	struct sql_query *q;
-
-	store_lock(s);
-	q = sql_query(s->db,
-		      ATTEMPT_COLUMNS " FROM attempt a WHERE a.device = ?"
-				      " ORDER BY a.id DESC LIMIT 1",
-		      SQL_BIND(sql_device(device)));
-	*found = sql_next(q);
-	if (*found)
-		read_attempt(q, out);
-	return store_unlock(s, sql_end(q, e));
-}
-
-int store_attempt_find(struct store *s, int64_t id,
-		       const struct device_id *device, struct attempt *out,
-		       struct err *e)
-{
-	struct sql_query *q;
-	bool found;
-	int rc;
-
-	store_lock(s);
-	q = sql_query(s->db,
-		      ATTEMPT_COLUMNS " FROM attempt a WHERE a.id = ?"
-				      " AND a.device = ?",
-		      SQL_BIND(sql_int(id), sql_device(device)));
-	found = sql_next(q);
-	if (found)
-		read_attempt(q, out);
+		      "SELECT id, model, cohort, seq, enrolled, last_seen"
+		      " FROM device WHERE product = ? AND revoked = 0",
+		      SQL_BIND(sql_text(r->what.product)));
+	while (sql_next(q)) {
+		sql_get_blob(q, 0, d.id.bytes, DEVICE_ID_LEN);
+		sql_get_text(q, 1, d.model, sizeof(d.model));
+		sql_get_text(q, 2, d.cohort, sizeof(d.cohort));
+		d.seq = (uint64_t)sql_get_int(q, 3);
+		add_to_audience(r, &a, q, &d);
+	}
 	rc = store_unlock(s, sql_end(q, e));
-	if (rc == 0 && !found)
-		return err_set(e, ERR_NOT_FOUND, "no such attempt");
+	if (rc == 0)
+		*out = a;
 	return rc;
 }
 
-static int count(struct store *s, int64_t rollout, int64_t state, int64_t by,
-		 struct err *e)
-{
-	return sql_run(s->db,
-		       "INSERT INTO counter (rollout, state, n)"
-		       " VALUES (?, ?, ?) ON CONFLICT (rollout, state)"
-		       " DO UPDATE SET n = n + excluded.n",
-		       SQL_BIND(sql_int(rollout), sql_int(state), sql_int(by)),
-		       NULL, e);
-}
-
-static int supersede(struct store *s, const struct attempt *a, struct err *e)
-{
-	struct sql_query *q = sql_query(
-		s->db,
-		"SELECT id, rollout, state FROM attempt"
-		" WHERE device = ? AND state < ?"
-		" AND (rollout != ? OR digest != ?) ORDER BY id LIMIT 1",
-		SQL_BIND(sql_device(&a->device), sql_int(ATTEMPT_INSTALLED),
-			 sql_int(a->rollout), sql_digest(&a->digest)));
-	bool found = sql_next(q);
-	int64_t id = found ? sql_get_int(q, 0) : 0;
-	int64_t rollout = found ? sql_get_int(q, 1) : 0;
-	int64_t state = found ? sql_get_int(q, 2) : 0;
-
-	if (sql_end(q, e))
-		return -1;
-	if (!found)
-		return 0;
-	if (sql_run(s->db,
-		    "UPDATE attempt SET state = ?, changed = ? WHERE id = ?",
-		    SQL_BIND(sql_int(ATTEMPT_SUPERSEDED), sql_int(a->offered),
-			     sql_int(id)),
-		    NULL, e) ||
-	    count(s, rollout, state, -1, e))
-		return -1;
-	return count(s, rollout, ATTEMPT_SUPERSEDED, 1, e);
-}
-
-static int add_attempt(struct store *s, struct attempt *a, struct err *e)
-{
-	/* At most one is open at a time, because each new one ends it. */
-	if (supersede(s, a, e) ||
-	    sql_run(s->db,
-		    "INSERT INTO attempt (rollout, device, digest, seq, state,"
-		    " sequence, activation, code, offered, changed, back_from)"
-		    " VALUES (?, ?, ?, ?, ?, 0, ?, '', ?, ?, ?)",
-		    SQL_BIND(sql_int(a->rollout), sql_device(&a->device),
-			     sql_digest(&a->digest), sql_int((int64_t)a->seq),
-			     sql_int(ATTEMPT_OFFERED),
-			     sql_int((int64_t)a->activation),
-			     sql_int(a->offered), sql_int(a->offered),
-			     sql_int((int64_t)a->back_from)),
-		    NULL, e))
-		return -1;
-	a->id = sql_last_id(s->db);
-	a->state = ATTEMPT_OFFERED;
-	return count(s, a->rollout, ATTEMPT_OFFERED, 1, e);
-}
-
-int store_attempt_add(struct store *s, struct attempt *a, struct err *e)
-{
-	int rc;
-
-	store_lock(s);
-	rc = sql_begin(s->db, e);
-	if (rc == 0)
-		rc = sql_finish(s->db, add_attempt(s, a, e), e);
-	return store_unlock(s, rc);
-}
-
-static int former_state(struct store *s, int64_t id, int64_t *state,
-			struct err *e)
-{
-	struct sql_query *q = sql_query(s->db,
-					"SELECT state FROM attempt"
-					" WHERE id = ?",
-					SQL_BIND(sql_int(id)));
-
-	*state = sql_next(q) ? sql_get_int(q, 0) : 0;
-	return sql_end(q, e);
-}
-
-static int save_attempt(struct store *s, const struct attempt *a,
-			const char *evidence, struct err *e)
-{
-	int64_t before;
-
-	if (former_state(s, a->id, &before, e) ||
-	    sql_run(s->db,
-		    "UPDATE attempt SET state = ?, sequence = ?, code = ?,"
-		    " changed = ?, evidence = coalesce(?, evidence)"
-		    " WHERE id = ?",
-		    SQL_BIND(sql_int(a->state), sql_int(a->sequence),
-			     sql_text(a->code), sql_int(a->changed),
-			     evidence ? sql_text(evidence) : sql_null(),
-			     sql_int(a->id)),
-		    NULL, e))
-		return -1;
-	if (before == (int64_t)a->state)
-		return 0;
-	if (count(s, a->rollout, before, -1, e))
-		return -1;
-	return count(s, a->rollout, a->state, 1, e);
-}
-
-int store_attempt_save(struct store *s, const struct attempt *a,
-		       const char *evidence, struct err *e)
-{
-	int rc;
-
-	store_lock(s);
-	rc = sql_begin(s->db, e);
-	if (rc == 0)
-		rc = sql_finish(s->db, save_attempt(s, a, evidence, e), e);
-	return store_unlock(s, rc);
-}
-
-int store_attempt_each(struct store *s, const struct device_id *device,
-		       void (*visit)(void *ctx, const struct attempt *a,
-				     const char *rollout, const char *release,
-				     const char *evidence),
+int store_rollout_from(struct store *s, const struct stage *r,
+		       void (*visit)(void *ctx, const char *release,
+				     uint64_t devices),
 		       void *ctx, struct err *e)
 {
-	char rollout[NAME_MAX_LEN + 1], release[NAME_MAX_LEN + 1];
-	char evidence[WIRE_EVIDENCE_MAX + 1];
-	struct attempt a;
+	char models[MODELS_TEXT], cohorts[COHORTS_TEXT];
+	char release[NAME_MAX_LEN + 1];
 	struct sql_query *q;
 
+	join(r->what.models, r->what.model_count, models);
+	join(r->what.cohorts, r->what.cohort_count, cohorts);
 	store_lock(s);
 	q = sql_query(s->db,
-		      /* It may have been the stone that leads to it. */
-		      ATTEMPT_COLUMNS
-		      ", r.name, coalesce((SELECT l.id"
-		      " FROM release l WHERE l.digest = a.digest"
-		      " AND l.product = r.product"
-		      " AND l.seq = a.seq), r.release)"
-		      " FROM attempt a"
-		      " JOIN rollout r ON r.id = a.rollout"
-		      " WHERE a.device = ? ORDER BY a.id",
-		      SQL_BIND(sql_device(device)));
+		      "SELECT coalesce(release, ''), count(*) FROM device"
+		      " WHERE product = ?1 AND revoked = 0 AND seq < ?2"
+		      " AND instr(' ' || ?3 || ' ', ' ' || cohort || ' ') > 0"
+		      " AND (?4 = '' OR instr(' ' || ?4 || ' ',"
+		      " ' ' || model || ' ') > 0)"
+		      " GROUP BY 1 ORDER BY 2 DESC",
+		      SQL_BIND(sql_text(r->what.product),
+			       sql_int((int64_t)r->what.seq), sql_text(cohorts),
+			       sql_text(models)));
 	while (sql_next(q)) {
-		read_attempt(q, &a);
-		sql_get_text(q, 11, evidence, sizeof(evidence));
-		sql_get_text(q, 13, rollout, sizeof(rollout));
-		sql_get_text(q, 14, release, sizeof(release));
-		visit(ctx, &a, rollout, release, evidence);
-	}
-	return store_unlock(s, sql_end(q, e));
-}
-
-int store_rollout_attempts(struct store *s, int64_t rollout, size_t max,
-			   void (*visit)(void *ctx, const struct attempt *a,
-					 const char *evidence),
-			   void *ctx, struct err *e)
-{
-	char evidence[WIRE_EVIDENCE_MAX + 1];
-	struct attempt a;
-	struct sql_query *q;
-
-	store_lock(s);
-	q = sql_query(s->db,
-		      ATTEMPT_COLUMNS " FROM attempt a WHERE a.rollout = ?"
-				      " ORDER BY a.id DESC LIMIT ?",
-		      SQL_BIND(sql_int(rollout), sql_int((int64_t)max)));
-	while (sql_next(q)) {
-		read_attempt(q, &a);
-		sql_get_text(q, 11, evidence, sizeof(evidence));
-		visit(ctx, &a, evidence);
+		sql_get_text(q, 0, release, sizeof(release));
+		visit(ctx, release, (uint64_t)sql_get_int(q, 1));
 	}
 	return store_unlock(s, sql_end(q, e));
 }

@@ -25,8 +25,8 @@ static double cpu_sec(void)
 static void bench_decision(void)
 {
 	struct stage *rollouts = mem_alloc(ROLLOUTS, sizeof(*rollouts));
-	struct stage_past past = { false, 0, 0 };
-	struct stage_when when = { 0, 0 };
+	static const struct rollout_past past;
+	static const struct rollout_word word = { .ordered = true };
 	struct sim_world w;
 	double from;
 	size_t phase, offers = 0;
@@ -34,27 +34,29 @@ static void bench_decision(void)
 	sim_world_init(&w);
 	for (size_t i = 0; i < ROLLOUTS; i++) {
 		rollouts[i] = w.stage;
-		rollouts[i].release.digest.bytes[1] = (uint8_t)i;
+		rollouts[i].what.digest.bytes[1] = (uint8_t)i;
 		rollouts[i].ladder.count = 1;
 		rollouts[i].ladder.rungs[0].limit = bucket_limit_of(100);
 		rollouts[i].phase_state = PHASE_OPEN;
 	}
 	from = cpu_sec();
 	for (uint32_t n = 0; n < DECISIONS; n++) {
-		struct stage_device d = { .product = w.stage.product,
-					  .model = "m",
-					  .cohort = "all",
-					  .has_release = true,
-					  .confirmed = true,
-					  .seq = 2 };
+		struct rollout_device d = { .product = "product",
+					    .model = "m",
+					    .cohort = "all",
+					    .has_release = true,
+					    .confirmed = true,
+					    .seq = 2 };
+		struct stage_question q = { .device = &d,
+					    .past = &past,
+					    .word = &word };
 
 		memcpy(d.id.bytes, &n, sizeof(n));
 		for (size_t i = 0; i < ROLLOUTS; i++) {
 			const struct stage *s = &rollouts[i];
-			uint64_t b = bucket_of(&s->release.digest, &d.id);
 
-			offers += stage_decide(s, &d, b, &past, &when,
-					       &phase) == ANSWER_OFFER;
+			q.bucket = bucket_of(&s->what.digest, &d.id);
+			offers += stage_decide(s, &q, &phase) == VERDICT_OFFER;
 		}
 	}
 	printf("figure fleet-decision %.2f us (20 rollouts, buckets hashed; "

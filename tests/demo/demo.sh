@@ -61,6 +61,14 @@ mkdir engineers operators trees devices
 
 signer() { run "$BIN/signer" "$@"; }
 operator() { run "$BIN/update-server" "$@" --operator server/admin/operator.conf; }
+# Start what its plan says, and no other.
+begin() { # rollout
+	operator rollout plan "$1"
+	plan=$("$BIN/update-server" rollout plan "$1" --json \
+		--operator server/admin/operator.conf |
+		sed -n 's/.*"plan": "\([0-9a-f]\{64\}\)".*/\1/p')
+	operator rollout start "$1" --plan "$plan"
+}
 client() { # device, arguments...
 	device=$1
 	shift
@@ -215,11 +223,14 @@ done
 act "Rollout of release 1 to everybody: the full package"
 order "1 2" 1 open --wide --cohort canary --cohort fleet
 operator rollout create first --release 1 --cohort canary --cohort fleet \
-	--share 100
-operator rollout start first
+	--watch 0
+begin first
 for device in $devices; do
 	client "$device" update
 done
+act "Three devices are too few to prove anything: a person has the last word"
+operator rollout watch first --until-person
+operator rollout advance first
 
 # Somebody copies the server's folder, all keys included, for later.
 cp -a --reflink=auto server server.before
@@ -237,16 +248,23 @@ operator release import publish.2
 
 act "First to the canary cohort: one operator may open that alone"
 order 1 2 open --cohort canary
-operator rollout create second-canary --release 2 --cohort canary --share 100
-operator rollout start second-canary
+operator rollout create second-canary --release 2 --cohort canary --watch 0
+begin second-canary
 for device in $devices; do
 	client "$device" update
 done
 
 act "The canary is well: now to all, which takes both operators"
 order "1 2" 2 open --wide --cohort canary --cohort fleet
-operator rollout create second --release 2 --cohort fleet --share 100
-operator rollout start second
+operator rollout create second --release 2 --cohort fleet --phases 50,100 \
+	--watch 0,0
+begin second
+for device in fleet-1 fleet-2; do
+	client "$device" update
+done
+act "One of two has it and is well: the next phase waits for a person"
+operator rollout watch second --until-person
+operator rollout advance second
 for device in fleet-1 fleet-2; do
 	client "$device" update
 done
@@ -261,14 +279,20 @@ sign
 signer publish repo publish.3
 operator release import publish.3
 order 1 3 open --cohort canary
+printf '[policy]\nstop-code = HEALTH_FAILED\nnew-device-days = 0\n' >strict
 operator rollout create third --release 3 --cohort canary --cohort fleet \
-	--share 100
-operator rollout start third
+	--policy strict
+begin third
 if client canary-1 update; then
 	die "canary-1 kept release 3"
 else
 	echo "  (exit status $?: the device took it back by itself)"
 fi
+act "The rollout has stopped itself, and says why"
+if operator rollout watch third; then
+	die "it went on"
+fi
+operator gate show third
 act "The canary does not try it twice, and the fleet was never to have it"
 for device in $devices; do
 	client "$device" update
@@ -327,6 +351,7 @@ echo "  \$ cheat-server run server &"
 serve "$cheat" server
 
 act "The thief offers the canary's release to everybody"
+operator rollout resume third --reason "so says the thief"
 for device in fleet-1 fleet-2; do
 	refuses 10 "$device"
 done
@@ -358,8 +383,8 @@ act "The operators have their server back, and open the way back themselves"
 serve "$BIN/update-server" server
 order "1 2" 2.undo open --wide --cohort canary --cohort fleet
 operator rollout create back --release 2.undo --cohort canary --cohort fleet \
-	--share 100
-operator rollout start back
+	--urgent
+begin back
 for device in $devices; do
 	client "$device" update
 	"$BIN/updater-client" status --json \

@@ -54,7 +54,7 @@ op cohort create fleet >/dev/null
 make_device a fleet
 want 0 device a enroll --claim-file "$WORK/devices/a/claim"
 want 0 op rollout create first --release r1 --cohort fleet
-want 0 op rollout start first
+want 0 begin first
 want 0 device a update
 want 0 device a check
 

@@ -118,7 +118,7 @@ gives '400 413 cut' "twenty megabytes of blanks" /v1/people/cohorts \
 make_device a fleet
 want 0 device a enroll --claim-file "$WORK/devices/a/claim"
 want 0 op rollout create first --release r1 --cohort fleet
-want 0 op rollout start first
+want 0 begin first
 blob=$(find "$WORK/server" -path '*blobs/*' -type f -size +4k | head -n 1)
 [ -n "$blob" ] || die "no payload on the disk"
 cp "$blob" "$WORK/kept"

@@ -26,14 +26,20 @@ want 0 op token list
 want 0 device a check
 [ ! -e "$WORK/devices/a/slots/current" ] || die "nothing was offered"
 
-want 0 op rollout create first --release r1 --cohort canary --cohort fleet
+want 0 op rollout create first --release r1 --cohort canary --cohort fleet \
+	--watch 0
 want 0 device a check
-want 0 op rollout start first
+want 2 op rollout start first # without a look at what it would do
+said "rollout plan first"
+want 0 begin first
 want 20 device a check
 for n in a b c; do
 	want 0 device "$n" update
 	want 0 device "$n" check
 done
+want 0 op rollout watch first --until-person
+want 0 op rollout advance first
+want 0 op rollout watch first
 want 0 op rollout show first --json
 [ "$(member confirmed <"$WORK/said")" -eq 3 ] || die "three are confirmed"
 [ "$(member state <"$WORK/said")" = completed ] || die "it is completed"
@@ -41,8 +47,9 @@ want 0 op rollout show first --json
 # A share of 1 % of two devices is exactly one device; the rest gets nothing.
 make_release "$WORK/repo" r2 "$WORK/publish" --from r1
 want 0 op release import "$WORK/publish"
-want 0 op rollout create second --release r2 --cohort fleet --share 1
-want 0 op rollout start second
+want 0 op rollout create second --release r2 --cohort fleet --phases 1,100 \
+	--watch 0,0
+want 0 begin second
 want 0 device a update # not of that cohort
 offered=0
 for n in b c; do
@@ -57,9 +64,22 @@ for n in b c; do
 	want 0 device "$n" check
 done
 want 14 op rollout start second
-want 0 op rollout resume second --share 100
-want 10 op rollout start second --share 5
+want 2 op rollout resume second
+want 0 op rollout resume second --reason "it is fine"
+want 14 op rollout pause second --revision 1 --reason "seen long ago"
+said "revision"
+# The first phase waits for a person, once its device has confirmed.
 for n in b c; do
+	want 0 device "$n" update
+	want 0 device "$n" check
+done
+want 0 op rollout watch second --until-person
+want 0 op rollout advance second
+for n in b c; do
+	while device "$n" check >/dev/null 2>&1 &&
+		! device "$n" status --json | grep -q '"r2"'; do
+		sleep 0.2
+	done
 	want 0 device "$n" update
 	readlink "$WORK/devices/$n/slots/current" >/dev/null || die "no slot"
 	device "$n" status --json | grep -q '"r2"' || die "$n runs r2"
@@ -71,7 +91,7 @@ touch "$WORK/trees/r3/broken"
 make_release "$WORK/repo" r3 "$WORK/publish" --from r2
 want 0 op release import "$WORK/publish"
 want 0 op rollout create third --release r3 --cohort fleet
-want 0 op rollout start third
+want 0 begin third
 want 15 device b update
 want 0 device b check
 id=$(op device list | awk '/rolled-back/ { print $1 }')
@@ -81,6 +101,10 @@ said "rolled-back"
 said "the health check of r3 speaks"
 want 0 op rollout show third
 said "rolled-back 1"
+want 0 op gate show third
+said "1 of 1 failed"
+want 0 op device why "$id"
+said "tried it and came back"
 
 # What a revoked device says is not heard any more.
 want 0 op device revoke "$id"

@@ -46,6 +46,8 @@ people() {
 covered="payload/ metadata/ publish device-release envelopes/"
 covered="$covered device-approve device-deny outpost-report device-readopt"
 covered="$covered order-plan order-sign order-discard"
+# A plan changes nothing; an approval is another person's, where that is asked for.
+covered="$covered rollout-plan rollout-approve rollout-advance"
 act() { # route, body, act
 	covered="$covered $1"
 	records >"$WORK/before"
@@ -80,10 +82,17 @@ want 0 device a enroll --claim-file "$WORK/devices/a/claim"
 want 0 device b enroll --claim-file "$WORK/devices/b/claim"
 [ "$(acts | grep -c '^device-enrol$')" -eq 2 ] || die "two enrolments"
 act rollouts '{"v":1,"name":"one","release":"r1","cohorts":["canary"],
-	"share":10000}' rollout-create
-act rollout-start '{"v":1,"name":"one"}' rollout-start
+	"share":10000,"watch":[0]}' rollout-create
+plan=$(people rollout-plan '{"v":1,"name":"one"}' |
+	sed 's/.*"plan":"\([0-9a-f]*\)".*/\1/')
+act rollout-start "{\"v\":1,\"name\":\"one\",\"revision\":1,
+	\"plan\":\"$plan\"}" rollout-start
 act rollout-pause '{"v":1,"name":"one","reason":"Bob is unsure"}' rollout-pause
-act rollout-resume '{"v":1,"name":"one"}' rollout-resume
+revision() { people rollout/one | sed 's/.*"revision":\([0-9]*\).*/\1/'; }
+act rollout-resume "{\"v\":1,\"name\":\"one\",\"revision\":$(revision),
+	\"reason\":\"she is sure\"}" rollout-resume
+act rollout-ack "{\"v\":1,\"name\":\"one\",\"revision\":$(revision),
+	\"reason\":\"nothing there\"}" rollout-ack
 # What devices say is not audit; that the rule saw all confirmed is.
 acts | grep -v '^rollout' >"$WORK/acts"
 for n in a b; do
@@ -91,7 +100,27 @@ for n in a b; do
 	want 0 device "$n" check
 done
 acts | grep -v '^rollout' | cmp -s - "$WORK/acts" || die "noise in the log"
-acts | grep -qx rollout-complete || die "completion is an act of the gate"
+# What time and evidence do is the gate's act; to go on is a person's.
+for n in $(seq 100); do
+	people rollout/one | grep -q '"waits_for":"person"' && break
+	sleep 0.1
+done
+acts | grep -qx rollout-phase || die "a phase is an act of the gate"
+people rollout-advance "{\"v\":1,\"name\":\"one\",\"revision\":$(revision)}" \
+	>/dev/null
+acts | tail -n 2 | tr '\n' ' ' | grep -qx 'rollout-advance rollout-complete ' ||
+	die "completion is an act of the gate"
+for verb in abort supersede; do
+	people rollouts "{\"v\":1,\"name\":\"$verb\",\"release\":\"r1\",
+		\"cohorts\":[\"canary\"]}" >/dev/null
+	plan=$(people rollout-plan "{\"v\":1,\"name\":\"$verb\"}" |
+		sed 's/.*"plan":"\([0-9a-f]*\)".*/\1/')
+	people rollout-start "{\"v\":1,\"name\":\"$verb\",\"revision\":1,
+		\"plan\":\"$plan\"}" >/dev/null
+	revision=$(people rollout/$verb | sed 's/.*"revision":\([0-9]*\).*/\1/')
+	act rollout-$verb "{\"v\":1,\"name\":\"$verb\",\"revision\":$revision,
+		\"reason\":\"another one\"}" rollout-$verb
+done
 act bundle '{"v":1,"days":3}' bundle-export
 act report-export '{"v":1}' report-export
 act outpost-add "{\"v\":1,\"name\":\"bunker\",\"key\":\"$(

@@ -14,6 +14,18 @@ people() { # path, body
 		-H 'Content-Type: application/json' ${2:+--data "$2"} \
 		"https://$(listener people)/v1/people/$1"
 }
+# See what a rollout would do, and start that very plan, by the wire alone.
+people_begin() { # name
+	people rollout-plan "{\"v\":1,\"name\":\"$1\"}" >"$WORK/plan" &&
+		people rollout-start "{\"v\":1,\"name\":\"$1\",\"revision\":$(
+			sed 's/.*"revision":\([0-9]*\).*/\1/' "$WORK/plan"
+		),\"plan\":\"$(sed 's/.*"plan":"\([0-9a-f]*\)".*/\1/' "$WORK/plan")\"}"
+}
+# An act on a rollout as it is now.
+people_act() { # verb, name, more members
+	now=$(people "rollout/$2" | sed 's/.*"revision":\([0-9]*\).*/\1/')
+	people "rollout-$1" "{\"v\":1,\"name\":\"$2\",\"revision\":$now${3:-}}"
+}
 restore() {
 	stop_server
 	rm -rf "$WORK/server"
@@ -36,7 +48,7 @@ for name in old stolen; do
 done
 people rollouts '{"v":1,"name":"one","release":"r1","cohorts":["default"],
 	"share":10000}' >/dev/null
-people rollout-start '{"v":1,"name":"one"}' >/dev/null
+people_begin one >/dev/null
 want 0 device old update
 make_device new default
 want 0 op audit export "$WORK/before"
@@ -112,7 +124,7 @@ want 0 device old check
 want 10 device stolen check
 want 10 device twin enroll --claim-file "$WORK/devices/new/claim"
 people rollout/one | grep -q '"state":"paused"' || die "it goes on by itself"
-people rollout-resume '{"v":1,"name":"one"}' | grep -q running || die "resume"
+people_act resume one ',"reason":"looked at"' | grep -q running || die "resume"
 
 # One history: whole, also against what was kept, and the replay is in it.
 want 0 op audit export "$WORK/log2"

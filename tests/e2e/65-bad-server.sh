@@ -80,7 +80,7 @@ want 0 op cohort create fleet
 make_device a fleet
 want 0 device a enroll --claim-file "$WORK/devices/a/claim"
 want 0 op rollout create one --release r1 --cohort fleet
-want 0 op rollout start one
+want 0 begin one
 want 0 device a update
 [ "$(readlink "$WORK/devices/a/slots/current")" = a/tree ] || die "r1 runs"
 # A release of some size that no delta makes small.
@@ -89,7 +89,7 @@ head -c 3000000 /dev/urandom >"$WORK/trees/r2/noise"
 make_release "$WORK/repo" r2 "$WORK/publish"
 want 0 op release import "$WORK/publish"
 want 0 op rollout create two --release r2 --cohort fleet
-want 0 op rollout start two
+want 0 begin two
 cp "$WORK/devices/a/client.conf" "$WORK/good.conf"
 pki "$WORK/pki"
 own=$WORK/pki/bad-ca.pem

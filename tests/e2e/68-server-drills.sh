@@ -90,7 +90,7 @@ bring() { # to the server
 offer() { # id
 	want 0 op rollout create "r$1" --release "$1" --cohort default \
 		--share 100
-	want 0 op rollout start "r$1"
+	want 0 begin "r$1"
 }
 takes() { # name, id
 	want 0 device "$1" update

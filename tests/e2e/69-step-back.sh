@@ -12,9 +12,9 @@ serve() {
 # Opened by a rollout of this name: name, release, cohort.
 open_back() {
 	people rollouts "{\"v\":1,\"name\":\"$1\",\"release\":\"$2\",
-		\"cohorts\":[\"$3\"],\"share\":10000,\"step_back\":true}" \
-		>"$WORK/said" 2>&1 || return 1
-	people rollout-start "{\"v\":1,\"name\":\"$1\"}" >"$WORK/said" 2>&1
+		\"cohorts\":[\"$3\"],\"share\":10000,\"watch\":[0],
+		\"step_back\":true}" >"$WORK/said" 2>&1 || return 1
+	people_begin "$1" >"$WORK/said" 2>&1
 }
 refused() { # words, name, release
 	! open_back "$2" "$3" fleet || die "$2 was opened"
@@ -28,7 +28,7 @@ hears() { # device, words
 open_to_both() {
 	people rollouts "{\"v\":1,\"name\":\"r$1\",\"release\":\"$1\",
 		\"cohorts\":[\"fleet\",\"vip\"],\"share\":10000}" >/dev/null
-	people rollout-start "{\"v\":1,\"name\":\"r$1\"}" >/dev/null
+	people_begin "r$1" >/dev/null
 }
 
 make_server
@@ -80,7 +80,11 @@ hears one "updated to 2"
 runs one 2
 hears two "runs there"
 runs two 3
-people rollout/back | grep -q '"state":"completed"' || die "not completed"
+for n in $(seq 100); do
+	people rollout/back | grep -q '"waits_for":"person"' && break
+	sleep 0.1
+done
+people_act advance back | grep -q '"state":"completed"' || die "not completed"
 people rollout/back | grep -q '"confirmed":1' || die "not counted"
 
 # What it left is not offered again, by no rollout; and what it has stays.

@@ -53,7 +53,7 @@ bring() { # what is signed, to the server
 offer() { # release
 	operator rollout create "r$1" --release "$1" --cohort canary \
 		--cohort fleet --share 100 >/dev/null
-	operator rollout start "r$1" >/dev/null
+	begin "r$1" >/dev/null
 }
 # A look decides as an update does, and is no attempt that the server counts:
 # after three it would not ask again today.

@@ -104,7 +104,7 @@ make_served_device few
 )
 on few enroll --claim-file "$WORK/few/claim"
 operator rollout create r1 --release 1 --cohort canary --share 100 >/dev/null
-operator rollout start r1 >/dev/null
+begin r1 >/dev/null
 person op1
 person op2
 
@@ -228,7 +228,7 @@ wanted 14 "already another file" as op1 release import "$WORK/late"
 make_release 2 --from 1
 operator release import "$WORK/publish" >/dev/null
 operator rollout create r2 --release 2 --cohort canary --share 100 >/dev/null
-operator rollout start r2 >/dev/null
+begin r2 >/dev/null
 wanted 0 "in force" signs op2 sign gateway 2 --cohort canary
 wanted 0 "CLOSES" signs op1 halt gateway 2
 wanted 0 "halts 2" on few update

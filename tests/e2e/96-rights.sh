@@ -127,16 +127,17 @@ want 0 op rollout create theirs --release r1 --cohort shop --share 10
 want 0 op rollout create whole --release r1 --cohort lab
 want 10 as more rollout start theirs
 want 10 as more rollout start whole
-want 10 as more rollout start mine --share 60
 make_device a lab
 want 0 device a enroll --claim-file "$WORK/devices/a/claim"
-want 0 as more rollout start mine
+plan=$(as more rollout plan mine --json |
+	sed -n 's/.*"plan": "\([0-9a-f]\{64\}\)".*/\1/p')
+want 0 as more rollout start mine --plan "$plan"
 # To stop what goes wrong is everybody's.
 make_device b shop
 want 0 device b enroll --claim-file "$WORK/devices/b/claim"
-want 0 op rollout start theirs
+want 0 begin theirs
 want 0 as more rollout pause theirs --reason "three in the night"
-want 10 as more rollout resume theirs
+want 10 as more rollout resume theirs --reason "it is mine"
 want 0 as more cohort create another
 
 want 0 op audit export "$WORK/log"

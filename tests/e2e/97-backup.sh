@@ -14,7 +14,7 @@ want 0 op release import "$WORK/publish"
 make_device a default
 want 0 device a enroll --claim-file "$WORK/devices/a/claim"
 want 0 op rollout create one --release r1 --cohort default
-want 0 op rollout start one
+want 0 begin one
 want 20 device a check
 follow() { # device: the servers' ports change with each start
 	sed -i -e "s|^url *=.*|url = https://$(listener device)|" \
@@ -102,7 +102,7 @@ said "server-restore"
 follow a
 # The keeper's memory came from the backup: what it signs now is new to devices.
 want 0 device a check
-want 0 op rollout resume one
+want 0 op rollout resume one --reason "looked at"
 want 20 device a check
 want 0 op audit export "$WORK/log2"
 want 0 "$server" audit verify "$WORK/log2" --key "$WORK/server/audit.pub" \

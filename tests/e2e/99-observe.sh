@@ -84,7 +84,7 @@ for n in a b; do
 	want 0 device "$n" check
 done
 want 0 op rollout create first --release r1 --cohort fleet
-want 0 op rollout start first
+want 0 begin first
 want 0 device a update
 want 0 device a check
 id=$(sed -n 's/.*"device-enrolled","id":"\([0-9a-f]*\)".*/\1/p' \
@@ -171,7 +171,7 @@ said "$points of 100, for 1 devices"
 said "1 of 1 devices keep their key in a file"
 said "1 of 1 devices lack a fix that a release brings"
 want 0 op rollout create second --release r2 --cohort fleet
-want 0 op rollout start second
+want 0 begin second
 sed -i "s|^url = .*|url = https://$(listener device)|" \
 	"$WORK/devices/a/client.conf"
 want 0 device a update

@@ -182,10 +182,16 @@ serve_release() {
 	operator release import "$WORK/publish"
 }
 
+# See what a rollout would do, and start that very plan.
+begin() { # name
+	plan=$(operator rollout plan "$1" --json |
+		sed -n 's/.*"plan": "\([0-9a-f]\{64\}\)".*/\1/p')
+	operator rollout start "$1" --plan "$plan"
+}
 # Offer a release to everybody.
 roll_out() { # id
 	operator rollout create "r$1" --release "$1" --cohort fleet --share 100
-	operator rollout start "r$1"
+	begin "r$1"
 }
 
 # An operator's requests without the wait for a key to be derived: once
@@ -200,11 +206,23 @@ people() {
 		-H 'Content-Type: application/json' ${2:+--data "$2"} \
 		"https://127.0.0.1:$((base + 2))/v1/people/$1"
 }
+# See what a rollout would do, and start that very plan, by the wire alone.
+people_begin() { # name
+	people rollout-plan "{\"v\":1,\"name\":\"$1\"}" >"$WORK/plan" &&
+		people rollout-start "{\"v\":1,\"name\":\"$1\",\"revision\":$(
+			sed 's/.*"revision":\([0-9]*\).*/\1/' "$WORK/plan"
+		),\"plan\":\"$(sed 's/.*"plan":"\([0-9a-f]*\)".*/\1/' "$WORK/plan")\"}"
+}
+# An act on a rollout as it is now.
+people_act() { # verb, name, more members
+	now=$(people "rollout/$2" | sed 's/.*"revision":\([0-9]*\).*/\1/')
+	people "rollout-$1" "{\"v\":1,\"name\":\"$2\",\"revision\":$now${3:-}}"
+}
 # As roll_out: id, and what else the rollout shall be.
 open_to_all() {
 	people rollouts "{\"v\":1,\"name\":\"r$1\",\"release\":\"$1\",
 		\"cohorts\":[\"fleet\"],\"share\":10000${2:-}}" >/dev/null
-	people rollout-start "{\"v\":1,\"name\":\"r$1\"}" >/dev/null
+	people_begin "r$1" >/dev/null
 }
 
 # A device that knows the server, and its claim code in $WORK/NAME/claim.

@@ -83,7 +83,8 @@ class Server:
         name = "r%d" % release
         self.op(0, "rollout", "create", name, "--release", str(release),
                 "--cohort", "default", "--share", "100")
-        self.op(0, "rollout", "start", name)
+        plan = json.loads(self.op(0, "rollout", "plan", name, "--json"))
+        self.op(0, "rollout", "start", name, "--plan", plan["plan"])
 
     def roles(self):
         said = json.loads(self.op(0, "server", "status", "--json"))

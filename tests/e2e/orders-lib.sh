@@ -69,7 +69,7 @@ offer() { # release
 	[ -e "$WORK/admin.key" ] || use_people
 	people rollouts "{\"v\":1,\"name\":\"r$1\",\"release\":\"$1\",
 		\"cohorts\":[\"canary\",\"fleet\"],\"share\":10000}" >/dev/null
-	people rollout-start "{\"v\":1,\"name\":\"r$1\"}" >/dev/null
+	people_begin "r$1" >/dev/null
 }
 
 # A device that was told of the server, enrolled into a cohort.

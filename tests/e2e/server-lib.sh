@@ -141,3 +141,10 @@ device() { # name, command...
 	shift
 	"$client" "$@" --config "$WORK/devices/$name/client.conf"
 }
+
+# See what a rollout would do, and start that very plan.
+begin() { # name
+	plan=$(op rollout plan "$1" --json |
+		sed -n 's/.*"plan": "\([0-9a-f]\{64\}\)".*/\1/p')
+	op rollout start "$1" --plan "$plan"
+}

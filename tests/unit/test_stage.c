@@ -10,18 +10,20 @@
 #define HOUR INT64_C(3600)
 
 static const struct stage_ready ready = { true, true, INT64_MAX, 10000 };
-static const struct stage_past nothing;
+static const struct rollout_past nothing;
+static const struct rollout_word ordered = { .ordered = true };
 
 static struct stage running(void)
 {
-	struct stage s = { .name = "r",
+	struct stage s = { .what = { .name = "r",
+				     .product = "kiosk",
+				     .cohorts = { "all" },
+				     .cohort_count = 1,
+				     .digest = { { 2 } },
+				     .seq = 2 },
 			   .revision = 1,
 			   .status = STAGE_RUNNING,
 			   .author = "ann",
-			   .product = "kiosk",
-			   .cohorts = { "all" },
-			   .cohort_count = 1,
-			   .release = { .digest = { { 2 } }, .seq = 2 },
 			   .policy = stage_usual };
 
 	s.ladder = (struct ladder){
@@ -34,15 +36,15 @@ static struct stage running(void)
 	return s;
 }
 
-static struct stage_device device(void)
+static struct rollout_device device(void)
 {
-	struct stage_device d = { .product = "kiosk",
-				  .model = "k1",
-				  .cohort = "all",
-				  .has_release = true,
-				  .confirmed = true,
-				  .seq = 1,
-				  .digest = { { 1 } } };
+	struct rollout_device d = { .product = "kiosk",
+				    .model = "k1",
+				    .cohort = "all",
+				    .has_release = true,
+				    .confirmed = true,
+				    .seq = 1,
+				    .digest = { { 1 } } };
 
 	return d;
 }
@@ -56,13 +58,24 @@ static struct tally confirmed(size_t phase, uint64_t n)
 	return t;
 }
 
-static enum stage_answer ask(const struct stage *s,
-			     const struct stage_device *d, uint64_t bucket)
+static enum rollout_verdict
+ask_with(const struct stage *s, const struct rollout_device *d, uint64_t bucket,
+	 const struct rollout_past *past, int64_t now)
 {
-	const struct stage_when when = { T0, 12 * 60 };
+	const struct stage_question q = { .device = d,
+					  .past = past,
+					  .word = &ordered,
+					  .bucket = bucket,
+					  .now = now };
 	size_t phase;
 
-	return stage_decide(s, d, bucket, &nothing, &when, &phase);
+	return stage_decide(s, &q, &phase);
+}
+
+static enum rollout_verdict ask(const struct stage *s,
+				const struct rollout_device *d, uint64_t bucket)
+{
+	return ask_with(s, d, bucket, &nothing, T0);
 }
 
 /* ---- decisions ----------------------------------------------------------- */
@@ -70,115 +83,118 @@ static enum stage_answer ask(const struct stage *s,
 static void a_device_is_offered_what_its_phase_has_opened(void **state)
 {
 	struct stage s = running();
-	struct stage_device d = device();
+	struct rollout_device d = device();
 
 	(void)state;
-	assert_int_equal(ask(&s, &d, 100), ANSWER_OUTSIDE); /* still waiting */
+	assert_int_equal(ask(&s, &d, 100), VERDICT_OUTSIDE); /* still waiting */
 	s.phase_state = PHASE_OPEN;
-	assert_int_equal(ask(&s, &d, 100), ANSWER_OFFER);
-	assert_int_equal(ask(&s, &d, 101), ANSWER_OUTSIDE);
+	assert_int_equal(ask(&s, &d, 100), VERDICT_OFFER);
+	assert_int_equal(ask(&s, &d, 101), VERDICT_OUTSIDE);
 	s.phase = 1;
 	s.phase_state = PHASE_WAITING;
-	assert_int_equal(ask(&s, &d, 100), ANSWER_OFFER);
-	assert_int_equal(ask(&s, &d, 101), ANSWER_OUTSIDE);
+	assert_int_equal(ask(&s, &d, 100), VERDICT_OFFER);
+	assert_int_equal(ask(&s, &d, 101), VERDICT_OUTSIDE);
 	s.phase_state = PHASE_HELD;
-	assert_int_equal(ask(&s, &d, 101), ANSWER_OFFER);
+	assert_int_equal(ask(&s, &d, 101), VERDICT_OFFER);
 	s.status = STAGE_PAUSED;
-	assert_int_equal(ask(&s, &d, 1), ANSWER_CLOSED);
+	assert_int_equal(ask(&s, &d, 1), VERDICT_CLOSED);
 	s.status = STAGE_COMPLETED;
 	s.phase = 2;
 	s.phase_state = PHASE_PASSED;
-	assert_int_equal(ask(&s, &d, UINT64_MAX), ANSWER_OFFER);
+	assert_int_equal(ask(&s, &d, UINT64_MAX), VERDICT_OFFER);
 }
 
 static void what_it_runs_settles_most(void **state)
 {
 	struct stage s = running();
-	struct stage_device d = device();
+	struct rollout_device d = device();
 
 	(void)state;
 	s.phase_state = PHASE_OPEN;
-	d.digest = s.release.digest;
-	assert_int_equal(ask(&s, &d, 1), ANSWER_ALREADY);
+	d.digest = s.what.digest;
+	assert_int_equal(ask(&s, &d, 1), VERDICT_ALREADY);
 	d = device();
 	d.seq = 3;
-	assert_int_equal(ask(&s, &d, 1), ANSWER_NEWER);
+	assert_int_equal(ask(&s, &d, 1), VERDICT_NEWER);
 	d = device();
 	d.confirmed = false;
-	assert_int_equal(ask(&s, &d, 1), ANSWER_TRIAL);
+	assert_int_equal(ask(&s, &d, 1), VERDICT_TRIAL);
 	d.has_release = false;
-	assert_int_equal(ask(&s, &d, 1), ANSWER_OFFER);
+	assert_int_equal(ask(&s, &d, 1), VERDICT_OFFER);
 	d = device();
 	d.pinned = true;
 	d.pin = 1;
-	assert_int_equal(ask(&s, &d, 1), ANSWER_PINNED);
+	assert_int_equal(ask(&s, &d, 1), VERDICT_PINNED);
 	d.pin = 2;
-	assert_int_equal(ask(&s, &d, 1), ANSWER_OFFER);
+	assert_int_equal(ask(&s, &d, 1), VERDICT_OFFER);
 }
 
 static void who_is_not_meant_is_left_alone(void **state)
 {
 	struct stage s = running();
-	struct stage_device d = device();
+	struct rollout_device d = device();
 
 	(void)state;
 	s.phase_state = PHASE_OPEN;
-	d.product = "door";
-	assert_int_equal(ask(&s, &d, 1), ANSWER_NOT_FOR);
+	memcpy(d.product, "door", 5);
+	assert_int_equal(ask(&s, &d, 1), VERDICT_NOT_FOR);
 	d = device();
-	d.cohort = "other";
-	assert_int_equal(ask(&s, &d, 1), ANSWER_NOT_FOR);
+	memcpy(d.cohort, "other", 6);
+	assert_int_equal(ask(&s, &d, 1), VERDICT_NOT_FOR);
 	d = device();
-	s.model_count = 1;
-	memcpy(s.models[0], "k2", 3);
-	assert_int_equal(ask(&s, &d, 1), ANSWER_NOT_FOR);
-	s.model_count = 0;
+	s.what.model_count = 1;
+	memcpy(s.what.models[0], "k2", 3);
+	assert_int_equal(ask(&s, &d, 1), VERDICT_NOT_FOR);
+	s.what.model_count = 0;
 	s.excluded_count = 1;
-	assert_int_equal(ask(&s, &d, 1), ANSWER_NOT_FOR);
+	assert_int_equal(ask(&s, &d, 1), VERDICT_EXCLUDED);
+	assert_false(stage_concerns(&s, &d));
 }
 
-static void a_stepping_stone_comes_first(void **state)
+static void what_is_signed_is_asked_before_it_is_offered(void **state)
 {
 	struct stage s = running();
-	struct stage_device d = device();
+	struct rollout_device d = device();
+	struct rollout_word word = { .ordered = false };
+	struct stage_question q = {
+		.device = &d, .past = &nothing, .word = &word, .now = T0
+	};
+	size_t phase;
 
 	(void)state;
 	s.phase_state = PHASE_OPEN;
-	s.release.seq = 9;
-	s.release.requires_seq = 5;
-	assert_int_equal(ask(&s, &d, 1), ANSWER_NO_STONE);
-	s.has_stone = true;
-	s.stone = (struct stage_release){ .seq = 6, .requires_seq = 1 };
-	assert_int_equal(ask(&s, &d, 1), ANSWER_STONE);
-	d.seq = 6;
-	assert_int_equal(ask(&s, &d, 1), ANSWER_OFFER);
-	d.seq = 1;
-	s.stone.requires_seq = 2;
-	assert_int_equal(ask(&s, &d, 1), ANSWER_NO_STONE);
+	assert_int_equal(stage_decide(&s, &q, &phase), VERDICT_NO_ORDER);
+	word.ordered = true;
+	assert_int_equal(stage_decide(&s, &q, &phase), VERDICT_OFFER);
+	word.stranded = true;
+	assert_int_equal(stage_decide(&s, &q, &phase), VERDICT_STRANDED);
+	/* the server may be stricter, and says so first */
+	word = (struct rollout_word){ .ordered = false };
+	s.status = STAGE_PAUSED;
+	assert_int_equal(stage_decide(&s, &q, &phase), VERDICT_CLOSED);
 }
 
 static void an_undo_is_for_who_runs_what_it_undoes(void **state)
 {
 	struct stage s = running();
-	struct stage_device d = device();
+	struct rollout_device d = device();
 
 	(void)state;
 	s.phase_state = PHASE_OPEN;
 	s.is_undo = true;
 	s.undo_of = (struct sha256){ { 3 } };
-	assert_int_equal(ask(&s, &d, 1), ANSWER_NOT_FOR);
+	assert_int_equal(ask(&s, &d, 1), VERDICT_UNDO);
 	d.digest = s.undo_of;
-	assert_int_equal(ask(&s, &d, 1), ANSWER_OFFER);
+	assert_int_equal(ask(&s, &d, 1), VERDICT_OFFER);
 }
 
-static enum stage_answer ask_at(struct stage *s, unsigned minute)
+static enum rollout_verdict ask_at(struct stage *s, unsigned minute)
 {
-	const struct stage_when when = { T0, minute };
-	struct stage_device d = device();
-	size_t phase;
+	struct rollout_device d = device();
 
 	s->phase_state = PHASE_OPEN;
-	return stage_decide(s, &d, 1, &nothing, &when, &phase);
+	return ask_with(s, &d, 1, &nothing,
+			T0 / UTC_DAY * UTC_DAY + (int64_t)minute * 60);
 }
 
 static void a_window_may_cross_midnight(void **state)
@@ -189,39 +205,33 @@ static void a_window_may_cross_midnight(void **state)
 	s.has_window = true;
 	s.window_from = 22 * 60;
 	s.window_to = 6 * 60;
-	assert_int_equal(ask_at(&s, 21 * 60 + 59), ANSWER_WINDOW);
-	assert_int_equal(ask_at(&s, 22 * 60), ANSWER_OFFER);
-	assert_int_equal(ask_at(&s, 0), ANSWER_OFFER);
-	assert_int_equal(ask_at(&s, 6 * 60), ANSWER_WINDOW);
+	assert_int_equal(ask_at(&s, 21 * 60 + 59), VERDICT_WINDOW);
+	assert_int_equal(ask_at(&s, 22 * 60), VERDICT_OFFER);
+	assert_int_equal(ask_at(&s, 0), VERDICT_OFFER);
+	assert_int_equal(ask_at(&s, 6 * 60), VERDICT_WINDOW);
 	s.window_to = 23 * 60;
-	assert_int_equal(ask_at(&s, 0), ANSWER_WINDOW);
-	assert_int_equal(ask_at(&s, 22 * 60 + 30), ANSWER_OFFER);
+	assert_int_equal(ask_at(&s, 0), VERDICT_WINDOW);
+	assert_int_equal(ask_at(&s, 22 * 60 + 30), VERDICT_OFFER);
 	s.urgent = true;
-	assert_int_equal(ask_at(&s, 0), ANSWER_OFFER);
+	assert_int_equal(ask_at(&s, 0), VERDICT_OFFER);
 }
 
 static void a_revert_is_not_offered_again_and_failures_rest(void **state)
 {
 	struct stage s = running();
-	struct stage_device d = device();
-	struct stage_past past = { .rolled_back = true };
-	struct stage_when when = { T0, 0 };
-	size_t phase;
+	struct rollout_device d = device();
+	struct rollout_past past = { .rolled_back = true };
 
 	(void)state;
 	s.phase_state = PHASE_OPEN;
-	assert_int_equal(stage_decide(&s, &d, 1, &past, &when, &phase),
-			 ANSWER_ROLLED_BACK);
-	past = (struct stage_past){ .failed = 3, .last_failed = T0 };
-	assert_int_equal(stage_decide(&s, &d, 1, &past, &when, &phase),
-			 ANSWER_RESTING);
+	assert_int_equal(ask_with(&s, &d, 1, &past, T0), VERDICT_ROLLED_BACK);
+	past = (struct rollout_past){ .failed = 3, .last_failed = T0 };
+	assert_int_equal(ask_with(&s, &d, 1, &past, T0), VERDICT_RESTING);
 	past.failed = 2;
-	assert_int_equal(stage_decide(&s, &d, 1, &past, &when, &phase),
-			 ANSWER_OFFER);
+	assert_int_equal(ask_with(&s, &d, 1, &past, T0), VERDICT_OFFER);
 	past.failed = 3;
-	when.now += s.policy.rest_sec;
-	assert_int_equal(stage_decide(&s, &d, 1, &past, &when, &phase),
-			 ANSWER_OFFER);
+	assert_int_equal(ask_with(&s, &d, 1, &past, T0 + s.policy.rest_sec),
+			 VERDICT_OFFER);
 }
 
 static void priority_goes_before_the_newest(void **state)
@@ -229,7 +239,7 @@ static void priority_goes_before_the_newest(void **state)
 	struct stage a = running(), b = running();
 
 	(void)state;
-	b.release.seq = 3;
+	b.what.seq = 3;
 	assert_true(stage_is_preferred(&b, &a));
 	a.priority = 1;
 	assert_true(stage_is_preferred(&a, &b));
@@ -355,7 +365,6 @@ static struct stage_act an_act(const struct stage *s, enum stage_verb verb)
 {
 	struct stage_act a = { .verb = verb,
 			       .by = "ann",
-			       .second = "",
 			       .reason = "because",
 			       .revision = s->revision,
 			       .now = T0 };
@@ -474,14 +483,23 @@ static void resuming_after_a_stop_wants_a_second_person(void **state)
 	s.phase = 1; /* 25 % */
 	s.phase_state = PHASE_BAKING;
 	a = an_act(&s, STAGE_RESUME);
-	assert_refused(act(&s, &a, &e), ERR_REFUSED);
-	a.second = "ann";
-	assert_refused(act(&s, &a, &e), ERR_REFUSED);
-	a.second = "bob";
+	/* the first one has asked, and nothing else has changed */
+	assert_ok(act(&s, &a, &e));
+	assert_int_equal(s.status, STAGE_PAUSED);
+	assert_string_equal(s.asked_by, "ann");
+	assert_int_equal(s.epoch, 0);
+	/* and is still one person, however often */
+	a = an_act(&s, STAGE_RESUME);
+	assert_ok(act(&s, &a, &e));
+	assert_int_equal(s.status, STAGE_PAUSED);
+	a = an_act(&s, STAGE_RESUME);
+	a.by = "bob";
 	a.reason = "";
 	assert_refused(act(&s, &a, &e), ERR_USAGE);
 	a.reason = "fixed in the field";
 	assert_ok(act(&s, &a, &e));
+	assert_int_equal(s.status, STAGE_RUNNING);
+	assert_string_equal(s.asked_by, "");
 	assert_int_equal(s.epoch, 1);
 	assert_int_equal(s.phase_state, PHASE_OPEN);
 	/* canaries are below the share that wants two */
@@ -552,7 +570,7 @@ int main(void)
 		cmocka_unit_test(a_device_is_offered_what_its_phase_has_opened),
 		cmocka_unit_test(what_it_runs_settles_most),
 		cmocka_unit_test(who_is_not_meant_is_left_alone),
-		cmocka_unit_test(a_stepping_stone_comes_first),
+		cmocka_unit_test(what_is_signed_is_asked_before_it_is_offered),
 		cmocka_unit_test(an_undo_is_for_who_runs_what_it_undoes),
 		cmocka_unit_test(a_window_may_cross_midnight),
 		cmocka_unit_test(

@@ -7,7 +7,7 @@
 
 #define T0 1000000
 
-static const struct stage_release what = { .digest = { { 2 } }, .seq = 2 };
+static const struct stage_goal what = { .digest = { { 2 } }, .seq = 2 };
 static const struct stage_timers timers = {
 	.start_min = 3600,
 	.progress_min = 6 * 3600,
@@ -185,9 +185,83 @@ static void what_has_installed_finishes_by_itself(void **state)
 	assert_true(stage_attempt_end(&b, STAGE_WITHDRAWN, "RETIRED", T0));
 }
 
+/* Until it went, what runs is newer than what it shall have: as it should. */
+static void a_step_back_waits_for_the_older_release(void **state)
+{
+	const struct stage_goal back = { { { 2 } }, 2, 5 };
+	struct stage_attempt a = offered();
+	struct wire_checkin m = { .has_release = true,
+				  .digest = { { 5 } },
+				  .seq = 5,
+				  .activation = 5,
+				  .confirmed = true };
+
+	(void)state;
+	assert_false(stage_attempt_checkin(&a, &back, &m, T0 + 1));
+	assert_int_equal(a.state, STAGE_OFFERED);
+	/* Something newer came in between. */
+	m.seq = 6;
+	assert_true(stage_attempt_checkin(&a, &back, &m, T0 + 1));
+	assert_int_equal(a.state, STAGE_SKIPPED);
+	a = installed();
+	m.seq = 5;
+	assert_true(stage_attempt_checkin(&a, &back, &m, T0 + 1));
+	assert_int_equal(a.state, STAGE_ROLLED_BACK);
+	assert_string_equal(a.code, "RUNS_NEWER");
+	a = installed();
+	m = (struct wire_checkin){ .has_release = true,
+				   .digest = { { 2 } },
+				   .seq = 2,
+				   .activation = 6,
+				   .confirmed = true };
+	assert_true(stage_attempt_checkin(&a, &back, &m, T0 + 1));
+	assert_int_equal(a.state, STAGE_CONFIRMED);
+	/* What a person does afterwards is no failure of it. */
+	m.seq = 5;
+	m.digest.bytes[0] = 5;
+	assert_false(stage_attempt_checkin(&a, &back, &m, T0 + 2));
+}
+
+static void a_refusal_by_an_order_is_put_off_and_no_failure(void **state)
+{
+	struct stage_attempt a = offered();
+
+	(void)state;
+	assert_true(says(&a, 1, WIRE_FAILED, STAGE_REFUSED_CODE));
+	assert_int_equal(a.state, STAGE_DEFERRED);
+	/* it goes on when the order is there */
+	assert_true(says(&a, 2, WIRE_DOWNLOADING, ""));
+	assert_int_equal(a.state, STAGE_DOWNLOADING);
+	/* another failure is one, and so is a refusal of what was installed */
+	assert_true(says(&a, 3, WIRE_FAILED, "UNTRUSTED"));
+	assert_int_equal(a.state, STAGE_FAILED);
+	a = installed();
+	assert_true(says(&a, a.sequence + 1, WIRE_FAILED, STAGE_REFUSED_CODE));
+	assert_int_equal(a.state, STAGE_FAILED);
+}
+
+static void states_have_names_that_parse(void **state)
+{
+	enum stage_state s;
+	struct err e = { 0 };
+
+	(void)state;
+	for (int i = 0; i < STAGE_STATES; i++) {
+		const char *name = stage_state_name((enum stage_state)i);
+
+		assert_ok(stage_state_parse(slice_of(name), &s, &e));
+		assert_int_equal(s, i);
+	}
+	assert_refused(stage_state_parse(slice_of("lost"), &s, &e), ERR_FORMAT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_step_back_waits_for_the_older_release),
+		cmocka_unit_test(
+			a_refusal_by_an_order_is_put_off_and_no_failure),
+		cmocka_unit_test(states_have_names_that_parse),
 		cmocka_unit_test(only_a_check_in_makes_a_success),
 		cmocka_unit_test(duplicates_and_late_reports_change_nothing),
 		cmocka_unit_test(

@@ -394,18 +394,20 @@ static void acts_are_found_by_what_they_are_about(void **state)
 {
 	struct store *s = *state;
 	struct store_device a = enrolled(s, 1, "canary");
-	struct rollout r = { .name = "r1", .product = "kiosk" };
+	struct stage r = { .what = { .name = "r1",
+				     .product = "kiosk",
+				     .release = "1.0",
+				     .cohorts = { "canary" },
+				     .cohort_count = 1 },
+			   .ladder = { .count = 1 },
+			   .policy = stage_usual };
 	char id[2 * DEVICE_ID_LEN + 1], text[400] = "";
 	struct sha256 print;
 	struct err e = { 0 };
 
 	(void)enrolled(s, 2, "canary");
-	memcpy(r.release, "1.0", 4);
-	memcpy(r.cohorts[0], "canary", 7);
-	r.cohort_count = 1;
-	r.share = 100;
 	assert_ok(store_rollout_add(s, &r, &by, &e));
-	memcpy(r.name, "r10", 4);
+	memcpy(r.what.name, "r10", 4);
 	assert_ok(store_rollout_add(s, &r, &by, &e));
 	assert_ok(store_device_revoke(s, &a.facts.id, &by, &print, &e));
 	hex_format((struct slice){ a.facts.id.bytes, DEVICE_ID_LEN }, id);

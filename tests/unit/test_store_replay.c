@@ -496,27 +496,40 @@ static void what_cannot_have_happened_is_refused_whole(void **state)
 	assert_nothing_changed(w, size);
 }
 
+static struct stage a_rollout(void)
+{
+	struct stage r = { .what = { .name = "one",
+				     .product = "kiosk",
+				     .release = "r",
+				     .digest = hash(500),
+				     .seq = 2,
+				     .cohorts = { "canary" },
+				     .cohort_count = 1 },
+			   .status = STAGE_RUNNING,
+			   .phase_state = PHASE_HELD,
+			   .policy = stage_usual };
+
+	r.ladder.count = 1;
+	r.ladder.rungs[0] = (struct ladder_rung){ .share = 10000,
+						  .size = 1,
+						  .limit = BUCKET_ALL };
+	return r;
+}
+
 static void rollouts_are_paused_for_a_person_to_look_at(void **state)
 {
 	struct world *w = *state;
-	struct rollout r = { .name = "one",
-			     .product = "kiosk",
-			     .release = "r",
-			     .digest = hash(500),
-			     .seq = 2,
-			     .cohorts = { "canary" },
-			     .cohort_count = 1,
-			     .share = 10000 };
+	struct stage r = a_rollout();
 	struct err e = { 0 };
 
 	assert_ok(store_rollout_add(w->live, &r, &by, &e));
-	assert_ok(store_rollout_open(w->live, &r, ROLLOUT_DRAFT, &by, &e));
 	store_close(w->backup);
 	take_backup(w);
 	(void)enrol(w->live, 3);
 	assert_ok(replay(w, &e));
 	assert_ok(store_rollout_find(w->backup, "one", &r, &e));
-	assert_int_equal(r.state, ROLLOUT_PAUSED);
+	assert_int_equal(r.status, STAGE_PAUSED);
+	assert_int_equal(r.revision, 2);
 	assert_string_equal(r.reason, "a backup was restored");
 }
 
@@ -545,31 +558,25 @@ static void while_it_is_behind_only_what_takes_away_is_done(void **state)
 static void while_it_is_behind_no_rollout_completes(void **state)
 {
 	struct world *w = *state;
-	struct rollout r = { .name = "one",
-			     .product = "kiosk",
-			     .release = "r",
-			     .digest = hash(500),
-			     .cohorts = { "canary" },
-			     .cohort_count = 1,
-			     .share = 10000 };
-	struct wire_checkin m = { .has_release = true,
-				  .release = "r",
-				  .confirmed = true,
-				  .digest = hash(500) };
+	struct stage r = a_rollout();
+	struct store_act act = { .act = AUDIT_ROLLOUT_COMPLETE,
+				 .by = &by,
+				 .revision = 1 };
 	struct err e = { 0 };
 
 	assert_ok(store_rollout_add(w->backup, &r, &by, &e));
-	assert_ok(store_rollout_open(w->backup, &r, ROLLOUT_DRAFT, &by, &e));
-	assert_ok(store_device_seen(w->backup, &w->old, &m, NOW, &e));
-	assert_ok(store_device_seen(w->backup, &w->gone, &m, NOW, &e));
 	store_set_behind(w->backup, 30);
-	assert_ok(store_rollout_settle(w->backup, r.id, NOW, &e));
+	r.status = STAGE_COMPLETED;
+	r.revision = 2;
+	assert_refused(store_rollout_save(w->backup, &r, &act, &e),
+		       ERR_CONFLICT);
 	assert_ok(store_rollout_find(w->backup, "one", &r, &e));
-	assert_int_equal(r.state, ROLLOUT_RUNNING);
+	assert_int_equal(r.status, STAGE_RUNNING);
+	assert_int_equal(r.revision, 1);
 	store_set_behind(w->backup, 0);
-	assert_ok(store_rollout_settle(w->backup, r.id, NOW, &e));
-	assert_ok(store_rollout_find(w->backup, "one", &r, &e));
-	assert_int_equal(r.state, ROLLOUT_COMPLETED);
+	r.status = STAGE_COMPLETED;
+	r.revision = 2;
+	assert_ok(store_rollout_save(w->backup, &r, &act, &e));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

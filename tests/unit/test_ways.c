@@ -285,14 +285,12 @@ static void what_a_device_is_led_to_is_the_whole_release(void **state)
 	list(d, 5, 3, NULL);
 	assert_ok(read_ways(d, &e));
 	r.id = 77;
-	r.limit = 4711;
 	ways_judge(d->ways, &r, &device, NOW, &word, &goal);
 	assert_int_equal(goal.seq, 5);
 	assert_int_equal(goal.digest.bytes[0], 5);
 	assert_int_equal(goal.requires_seq, 3);
 	/* It stays a part of the rollout. */
 	assert_int_equal(goal.id, 77);
-	assert_int_equal(goal.limit, 4711);
 	assert_int_equal(r.seq, 9);
 }
 

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Any bytes as a policy: what is taken is written and read again the same. */
+#include <assert.h>
+#include <string.h>
+
+#include "update-server/stage_policy.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct slice in = { data, size };
+	struct stage_policy p = stage_usual, again = stage_usual;
+	char text[STAGE_POLICY_TEXT];
+	struct err e = { 0 };
+
+	if (stage_policy_read(in, &p, &e)) {
+		assert(memcmp(&p, &stage_usual, sizeof(p)) == 0);
+		return 0;
+	}
+	assert(stage_policy_write(&p, text, &e) == 0);
+	assert(stage_policy_read(slice_of(text), &again, &e) == 0);
+	assert(memcmp(&p, &again, sizeof(p)) == 0);
+	return 0;
+}

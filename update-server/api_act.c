@@ -1,0 +1,544 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What people do to rollouts. Each act names the revision that they saw, and is
+ * refused with 412 if the rollout has changed since. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/mem.h"
+
+#include "update-server/api.h"
+#include "update-server/stage_policy.h"
+
+/* ---- what a body names --------------------------------------------------- */
+
+static int get_cohorts(const struct json *j, struct rollout *r, struct err *e)
+{
+	const struct json *list;
+
+	if (json_get_array(j, "cohorts", &list, e))
+		return -1;
+	r->cohort_count = json_count(list);
+	if (r->cohort_count == 0 || r->cohort_count > ROLLOUT_COHORTS_MAX)
+		return err_set(e, ERR_USAGE, "name 1 to %d cohorts",
+			       ROLLOUT_COHORTS_MAX);
+	for (size_t i = 0; i < r->cohort_count; i++) {
+		const char *name = json_text(json_at(list, i));
+
+		if (!name_is_valid(slice_of(name)))
+			return err_set(e, ERR_FORMAT, "cohorts: not a name");
+		memcpy(r->cohorts[i], name, strlen(name) + 1);
+	}
+	return 0;
+}
+
+static void take_models(struct rollout *r, const char *models)
+{
+	while (*models && r->model_count < RELEASE_MODELS_MAX) {
+		size_t len = strcspn(models, " ");
+
+		if (len > 0 && len <= NAME_MAX_LEN)
+			memcpy(r->models[r->model_count++], models, len);
+		models += len + (models[len] == ' ');
+	}
+}
+
+static int take_release(struct server_api *api, const char *product,
+			const char *id, struct rollout *r, struct err *e)
+{
+	struct store_release release = { 0 };
+	int rc = -1;
+
+	if (store_release_find(api->store, product, id, &release, e))
+		return -1;
+	if (!release.listed) {
+		(void)err_set(e, ERR_REFUSED,
+			      "release %s is no longer in the signed metadata",
+			      id);
+		goto out;
+	}
+	memcpy(r->product, release.product, sizeof(r->product));
+	memcpy(r->release, release.id, sizeof(r->release));
+	r->digest = release.digest;
+	r->seq = release.seq;
+	r->requires_seq = release.requires_seq;
+	r->not_before = release.not_before;
+	take_models(r, release.models);
+	rc = 0;
+out:
+	store_release_done(&release);
+	return rc;
+}
+
+int api_rollout_read(struct server_api *api, const struct json *j,
+		     struct rollout *r, struct err *e)
+{
+	char release[NAME_MAX_LEN + 1], product[NAME_MAX_LEN + 1] = "";
+
+	if (api_get_name(j, "release", release, e) ||
+	    (json_get(j, "product") &&
+	     api_get_name(j, "product", product, e)) ||
+	    get_cohorts(j, r, e))
+		return -1;
+	if (json_get(j, "step_back") &&
+	    json_get_bool(j, "step_back", &r->step_back, e))
+		return -1;
+	if (take_release(api, product, release, r, e))
+		return -1;
+	return api_way_allows(api, r, utc_now(), e);
+}
+
+/* ---- create -------------------------------------------------------------- */
+
+static int get_excluded(const struct json *j, struct stage *s, struct err *e)
+{
+	const struct json *list;
+
+	if (!json_get(j, "exclude"))
+		return 0;
+	if (json_get_array(j, "exclude", &list, e))
+		return -1;
+	if (json_count(list) > STAGE_EXCLUDED_MAX)
+		return err_set(e, ERR_LIMIT, "exclude: %d devices at most",
+			       STAGE_EXCLUDED_MAX);
+	for (size_t i = 0; i < json_count(list); i++)
+		if (hex_parse(slice_of(json_text(json_at(list, i))),
+			      s->excluded[i].bytes, DEVICE_ID_LEN, e))
+			return err_set(e, ERR_FORMAT,
+				       "exclude: not a device id");
+	s->excluded_count = json_count(list);
+	return 0;
+}
+
+static int get_minute(const struct json *j, const char *name, uint16_t *out,
+		      struct err *e)
+{
+	int64_t minute;
+
+	if (json_get_int(j, name, 0, 24 * 60 - 1, &minute, e))
+		return -1;
+	*out = (uint16_t)minute;
+	return 0;
+}
+
+static int get_window(const struct json *j, struct stage *s, struct err *e)
+{
+	static const char *const known[] = { "from", "to", "zone_minutes",
+					     "summer_time", NULL };
+	const struct json *w;
+	int64_t zone = 0;
+
+	if (!json_get(j, "window"))
+		return 0;
+	if (json_get_object(j, "window", &w, e) || json_only(w, known, e) ||
+	    get_minute(w, "from", &s->window_from, e) ||
+	    get_minute(w, "to", &s->window_to, e) ||
+	    (json_get(w, "zone_minutes") &&
+	     json_get_int(w, "zone_minutes", -12 * 60, 14 * 60, &zone, e)) ||
+	    (json_get(w, "summer_time") &&
+	     json_get_bool(w, "summer_time", &s->zone.summer_time, e)))
+		return err_in(e, "window");
+	if (s->window_from == s->window_to)
+		return err_set(e, ERR_USAGE,
+			       "window: from and to are the same");
+	s->zone.offset_min = (int)zone;
+	s->has_window = true;
+	return 0;
+}
+
+/* One object for both: the ladder is part of the policy. */
+static int get_policy(const struct json *j, struct stage_policy *p,
+		      struct err *e)
+{
+	static const char *const parts[] = { "shares", "watch" };
+	struct json *ladder;
+	int rc = 0;
+
+	if (json_get(j, "policy") &&
+	    stage_policy_take(json_get(j, "policy"), p, e))
+		return -1;
+	ladder = json_new_object();
+	if (json_get(j, "share")) {
+		struct json *one = json_new_array();
+
+		json_add(one, json_clone(json_get(j, "share")));
+		json_set(ladder, "shares", one);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		if (json_get(j, parts[i]))
+			json_set(ladder, parts[i],
+				 json_clone(json_get(j, parts[i])));
+	rc = stage_policy_take(ladder, p, e);
+	json_free(ladder);
+	return rc;
+}
+
+/* Elsewhere than in production everything is new, and nobody else is there. */
+static void set_usual(const struct server_api *api, struct stage_policy *p)
+{
+	bool production = api->environment == ENV_PRODUCTION;
+
+	*p = stage_usual;
+	p->poll_sec = (uint32_t)api->config->poll_sec;
+	if (!production)
+		p->new_device_sec = 0;
+	if (!production || !api->config->four_eyes)
+		p->four_eyes = GATE_ALL + 1;
+}
+
+/* Nobody does without the second person by saying so. */
+static int check_eyes(const struct server_api *api,
+		      const struct stage_policy *p, struct err *e)
+{
+	struct stage_policy usual;
+
+	set_usual(api, &usual);
+	return p->four_eyes <= usual.four_eyes
+		       ? 0
+		       : err_set(e, ERR_REFUSED,
+				 "above %u.%02u %% this server wants two "
+				 "people: four_eyes only gets smaller",
+				 usual.four_eyes / 100, usual.four_eyes % 100);
+}
+
+static int get_rest(struct server_api *api, const struct json *j,
+		    struct stage *s, struct err *e)
+{
+	int64_t priority = 0;
+
+	set_usual(api, &s->policy);
+	if (api_get_name(j, "name", s->what.name, e) ||
+	    api_rollout_read(api, j, &s->what, e) || get_excluded(j, s, e) ||
+	    get_window(j, s, e) || get_policy(j, &s->policy, e) ||
+	    check_eyes(api, &s->policy, e) ||
+	    (json_get(j, "priority") &&
+	     json_get_int(j, "priority", -100, 100, &priority, e)) ||
+	    (json_get(j, "urgent") &&
+	     json_get_bool(j, "urgent", &s->urgent, e)))
+		return -1;
+	s->priority = (int)priority;
+	return 0;
+}
+
+static const struct json *full_package(const struct json *detail)
+{
+	const struct json *list = json_get(detail, "packages");
+
+	for (size_t i = 0; i < json_count(list); i++)
+		if (strcmp(json_text(json_get(json_at(list, i), "kind")),
+			   "full") == 0)
+			return json_at(list, i);
+	return NULL;
+}
+
+static int find_undone(struct server_api *api, const char *id, struct stage *s,
+		       struct err *e)
+{
+	struct store_release r = { 0 };
+
+	if (store_release_find(api->store, s->what.product, id, &r, e))
+		return err_in(e, "what it undoes");
+	s->is_undo = true;
+	s->undo_of = r.digest;
+	store_release_done(&r);
+	return 0;
+}
+
+/* What only the release's detail says. */
+static int take_detail(struct server_api *api, struct stage *s, struct err *e)
+{
+	struct store_release r = { 0 };
+	struct json *detail = NULL;
+	const char *undone;
+	int rc = -1;
+
+	if (store_release_find(api->store, s->what.product, s->what.release, &r,
+			       e) ||
+	    json_parse(slice_of(r.detail), &detail, e))
+		goto out;
+	s->size = (uint64_t)json_int(json_get(full_package(detail), "bytes"));
+	undone = json_text(json_get(detail, "undo_of"));
+	rc = undone[0] ? find_undone(api, undone, s, e) : 0;
+out:
+	json_free(detail);
+	store_release_done(&r);
+	return rc;
+}
+
+/* For nobody yet: who they are is seen when it starts. */
+static int sketch(struct server_api *api, struct stage *s, struct err *e)
+{
+	struct sha256 plan;
+
+	if (api_plan(api, s, &plan, e) == 0)
+		return 0;
+	if (e->code != ERR_REFUSED || stage_make_ladder(s, 1, e))
+		return -1;
+	s->ladder.population = 0;
+	return 0;
+}
+
+/* Every person here is another; a draft would wait for nothing. */
+static int submit(struct stage *s, const char *by, int64_t now, struct err *e)
+{
+	struct stage_act act = { .verb = STAGE_SUBMIT, .by = by, .now = now };
+	bool changed;
+
+	s->revision = act.revision = 1;
+	s->created = now;
+	return stage_act(s, &act, NULL, &changed, e);
+}
+
+int api_rollout_create(struct server_api *api, const struct request *q,
+		       struct response *a, struct err *e)
+{
+	static const char *const known[] = { "v",        "name",      "release",
+					     "cohorts",  "product",   "exclude",
+					     "share",    "shares",    "watch",
+					     "policy",   "window",    "urgent",
+					     "priority", "step_back", NULL };
+	struct stage *s = mem_alloc(1, sizeof(*s));
+	struct audit_by by;
+	struct json *j = NULL;
+	int rc = -1;
+
+	if (api_body(q, known, &j, e) || get_rest(api, j, s, e) ||
+	    take_detail(api, s, e) || sketch(api, s, e) ||
+	    api_by(api, q, &by, e) || submit(s, q->peer->id, by.now, e) ||
+	    store_rollout_add(api->store, s, &by, e) ||
+	    api_read_rollouts(api, e))
+		goto out;
+	log_event(LOG_INFO, "rollout-created",
+		  "by=%s name=%s release=%s phases=%zu", q->peer->id,
+		  s->what.name, s->what.release, s->ladder.count);
+	rc = api_rollout_answer(api, s->what.name, a, e);
+out:
+	json_free(j);
+	free(s);
+	return rc;
+}
+
+/* ---- acts ---------------------------------------------------------------- */
+
+struct kind {
+	enum stage_verb verb;
+	enum audit_act act;
+	const char *event;
+};
+
+struct asked {
+	char name[NAME_MAX_LEN + 1];
+	char reason[STAGE_REASON_MAX];
+	uint64_t revision; /* 0: whatever it is now */
+	bool has_plan;
+	struct sha256 plan;
+};
+
+static int get_reason(const struct json *j, char out[STAGE_REASON_MAX],
+		      struct err *e)
+{
+	const char *text;
+
+	if (!json_get(j, "reason"))
+		return 0;
+	if (json_get_text(j, "reason", &text, e))
+		return -1;
+	if (!text[0] || strlen(text) >= STAGE_REASON_MAX)
+		return err_set(e, ERR_USAGE,
+			       "a reason has 1 to %d bytes: --reason TEXT",
+			       STAGE_REASON_MAX - 1);
+	memcpy(out, text, strlen(text) + 1);
+	return 0;
+}
+
+static int read_asked(const struct request *q, const struct kind *kind,
+		      struct asked *out, struct err *e)
+{
+	static const char *const known[] = { "v",      "name", "revision",
+					     "reason", "plan", NULL };
+	int64_t revision = 0;
+	struct json *j;
+	int rc = -1;
+
+	if (api_body(q, known, &j, e))
+		return -1;
+	if (api_get_name(j, "name", out->name, e) ||
+	    get_reason(j, out->reason, e))
+		goto out;
+	if ((kind->verb != STAGE_PAUSE || json_get(j, "revision")) &&
+	    json_get_int(j, "revision", 1, INT64_C(1) << 52, &revision, e))
+		goto out;
+	out->revision = (uint64_t)revision;
+	out->has_plan = json_get(j, "plan") != NULL;
+	if (out->has_plan &&
+	    json_get_hex(j, "plan", out->plan.bytes, SHA256_LEN, e))
+		goto out;
+	rc = 0;
+out:
+	json_free(j);
+	return rc;
+}
+
+/* What is opened must still be what the signed metadata lists. */
+static int check_release(struct server_api *api, const struct stage *s,
+			 struct err *e)
+{
+	struct rollout now = { 0 };
+
+	if (take_release(api, s->what.product, s->what.release, &now, e))
+		return -1;
+	if (sha256_equal(&now.digest, &s->what.digest))
+		return 0;
+	return err_set(e, ERR_CONFLICT,
+		       "release %s has another content now: make a new rollout",
+		       s->what.release);
+}
+
+/* Start insists on the plan that a person saw. */
+static int prepare_start(struct server_api *api, const struct asked *k,
+			 struct stage *s, struct stage_ready *ready,
+			 struct err *e)
+{
+	struct sha256 plan;
+
+	if (check_release(api, s, e) || api_plan(api, s, &plan, e) ||
+	    api_ready(api, s, ready, e))
+		return -1;
+	if (!k->has_plan)
+		return err_set(e, ERR_USAGE,
+			       "see what it would do first (rollout plan %s), "
+			       "and start that plan: --plan SHA256",
+			       s->what.name);
+	if (sha256_equal(&plan, &k->plan))
+		return 0;
+	return err_set(
+		e, ERR_CONFLICT,
+		"the fleet is not what was planned for any more: rollout "
+		"plan %s again",
+		s->what.name);
+}
+
+static void count_security(void *ctx, const struct store_counter *c)
+{
+	uint64_t *n = ctx;
+
+	if ((c->state == STAGE_FAILED || c->state == STAGE_ROLLED_BACK) &&
+	    gate_class_of(c->code) == GATE_SEC)
+		*n += c->n;
+}
+
+static int prepare(struct server_api *api, const struct kind *kind,
+		   const struct asked *k, struct stage *s,
+		   struct stage_act *act, struct stage_ready *ready,
+		   struct err *e);
+
+/* Everything that is decided is decided on what the store has now. */
+static int apply(struct server_api *api, const struct kind *kind,
+		 const struct asked *k, const char *name,
+		 const struct audit_by *by, struct stage *s, struct err *e)
+{
+	struct stage_act act = { .verb = kind->verb,
+				 .by = name,
+				 .reason = k->reason,
+				 .revision = k->revision,
+				 .now = by->now };
+	struct store_act stored = { .act = kind->act, .by = by };
+	struct stage_ready ready = { .verified = false };
+	bool changed = false;
+
+	if (store_rollout_find(api->store, k->name, s, e))
+		return -1;
+	stored.revision = s->revision;
+	if (prepare(api, kind, k, s, &act, &ready, e) ||
+	    stage_act(s, &act, &ready, &changed, e))
+		return -1;
+	if (!changed)
+		return 0;
+	if (s->asked_by[0])
+		stored.act = AUDIT_ROLLOUT_ASK;
+	if (k->reason[0])
+		stored.reason = k->reason;
+	if (store_rollout_save(api->store, s, &stored, e) ||
+	    api_read_rollouts_locked(api, e))
+		return -1;
+	/* What it opens is open when the answer says so. */
+	if (api_look_at_gates(api, by->now, e))
+		return -1;
+	log_event(LOG_INFO, s->asked_by[0] ? "rollout-asked" : kind->event,
+		  "by=%s name=%s revision=%llu why=%s", name, s->what.name,
+		  (unsigned long long)s->revision, k->reason);
+	return 0;
+}
+
+static int prepare(struct server_api *api, const struct kind *kind,
+		   const struct asked *k, struct stage *s,
+		   struct stage_act *act, struct stage_ready *ready,
+		   struct err *e)
+{
+	/* An old revision is told before anything else is. */
+	if (k->revision != 0 && k->revision != s->revision)
+		return 0;
+	if (kind->verb == STAGE_START && s->status == STAGE_SCHEDULED)
+		return prepare_start(api, k, s, ready, e);
+	if (kind->verb == STAGE_RESUME)
+		return check_release(api, s, e);
+	if (kind->verb == STAGE_ACK)
+		return store_counter_each(api->store, s->what.id,
+					  count_security, &act->security, e);
+	return 0;
+}
+
+/* A conflict is about the revision that the person saw: 412. */
+static int answer_conflict(struct response *a, const struct err *why,
+			   struct err *e)
+{
+	a->status = 412;
+	return wire_format_error(why, &a->body, e);
+}
+
+static int act_on(struct server_api *api, const struct request *q,
+		  const struct kind *kind, struct response *a, struct err *e)
+{
+	struct stage *s = mem_alloc(1, sizeof(*s));
+	struct asked k = { .revision = 0 };
+	struct audit_by by;
+	struct err why = { 0 };
+	int rc = -1;
+
+	if (read_asked(q, kind, &k, e) || api_by(api, q, &by, e))
+		goto out;
+	(void)pthread_mutex_lock(&api->attempts);
+	rc = apply(api, kind, &k, q->peer->id, &by, s, e);
+	(void)pthread_mutex_unlock(&api->attempts);
+	if (rc && e->code == ERR_CONFLICT) {
+		why = *e;
+		rc = answer_conflict(a, &why, e);
+	} else if (rc == 0) {
+		rc = api_rollout_answer(api, k.name, a, e);
+	}
+out:
+	free(s);
+	return rc;
+}
+
+#define ACT(handler, verb, act, event)                                         \
+	int handler(struct server_api *api, const struct request *q,           \
+		    struct response *a, struct err *e)                         \
+	{                                                                      \
+		static const struct kind kind = { verb, act, event };          \
+                                                                               \
+		return act_on(api, q, &kind, a, e);                            \
+	}
+
+ACT(api_rollout_approve, STAGE_APPROVE, AUDIT_ROLLOUT_APPROVE,
+    "rollout-approved")
+ACT(api_rollout_start, STAGE_START, AUDIT_ROLLOUT_START, "rollout-started")
+ACT(api_rollout_pause, STAGE_PAUSE, AUDIT_ROLLOUT_PAUSE, "rollout-paused")
+ACT(api_rollout_resume, STAGE_RESUME, AUDIT_ROLLOUT_RESUME, "rollout-resumed")
+ACT(api_rollout_advance, STAGE_ADVANCE, AUDIT_ROLLOUT_ADVANCE,
+    "rollout-advanced")
+ACT(api_rollout_abort, STAGE_ABORT, AUDIT_ROLLOUT_ABORT, "rollout-aborted")
+ACT(api_rollout_supersede, STAGE_SUPERSEDE, AUDIT_ROLLOUT_SUPERSEDE,
+    "rollout-superseded")
+ACT(api_rollout_ack, STAGE_ACK, AUDIT_ROLLOUT_ACK, "rollout-acknowledged")

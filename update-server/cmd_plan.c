@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `rollout create` and `rollout plan NAME`, `device why`. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/bucket.h"
+#include "common/fs.h"
+#include "common/ini.h"
+#include "common/mem.h"
+#include "common/text.h"
+
+#include "update-server/commands.h"
+#include "update-server/sim_file.h"
+#include "update-server/stage_policy.h"
+#include "update-server/ui.h"
+
+/* ---- what create is told ------------------------------------------------- */
+
+struct creation {
+	const char *release, *product, *share, *phases, *watch, *window;
+	const char *policy;
+	struct opt_list cohorts, exclude, set;
+	bool step_back, urgent;
+	uint64_t priority;
+};
+
+static struct json *names(const struct opt_list *list)
+{
+	struct json *j = json_new_array();
+
+	for (size_t i = 0; i < list->count; i++)
+		json_add(j, json_new_text(list->at[i]));
+	return j;
+}
+
+/* The next of words that commas separate. */
+static bool next_word(const char **at, char out[64])
+{
+	size_t len = strcspn(*at, ",");
+
+	if (len == 0 || len >= 64)
+		return false;
+	memcpy(out, *at, len);
+	out[len] = 0;
+	*at += len + ((*at)[len] == ',');
+	return true;
+}
+
+/* "canary,5,25,100" */
+static int set_shares(struct json *body, const char *text, struct err *e)
+{
+	struct json *list = json_new_array();
+	char word[64];
+	uint32_t share;
+
+	json_set(body, "shares", list);
+	for (const char *at = text; *at;) {
+		if (!next_word(&at, word))
+			return err_set(e, ERR_USAGE,
+				       "--phases canary,5,25,100: percentages");
+		share = 0;
+		if (strcmp(word, "canary") != 0 &&
+		    bucket_parse_share(word, &share, e))
+			return err_in(e, "--phases");
+		json_add(list, json_new_int(share));
+	}
+	return 0;
+}
+
+/* "4h,90m,30": seconds without a letter. */
+static int parse_time(const char *word, int64_t *out, struct err *e)
+{
+	static const struct {
+		char letter;
+		int64_t seconds;
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+	size_t len = strlen(word);
+	struct slice digits = { (const uint8_t *)word, len };
+	int64_t unit = 1;
+	uint64_t n;
+
+	for (size_t i = 0; len > 0 && i < ARRAY_LEN(units); i++)
+		if (word[len - 1] == units[i].letter) {
+			unit = units[i].seconds;
+			digits.len = len - 1;
+		}
+	if (num_parse(digits, 365 * 86400, &n, e))
+		return err_set(e, ERR_USAGE,
+			       "--watch 4h,90m,30s: a time for each phase");
+	*out = (int64_t)n * unit;
+	return 0;
+}
+
+static int set_watch(struct json *body, const char *text, struct err *e)
+{
+	struct json *list = json_new_array();
+	char word[64] = "";
+	int64_t seconds = 0;
+
+	json_set(body, "watch", list);
+	for (const char *at = text; *at;) {
+		if (!next_word(&at, word) || parse_time(word, &seconds, e))
+			return err_set(e, ERR_USAGE,
+				       "--watch 4h,90m,30s: a time for each "
+				       "phase");
+		json_add(list, json_new_int(seconds));
+	}
+	return 0;
+}
+
+static int parse_minute(struct slice text, int64_t *out, struct err *e)
+{
+	struct slice hour = { text.ptr, 2 }, minute = { text.ptr + 3, 2 };
+	uint64_t h, m;
+
+	if (text.len != 5 || text.ptr[2] != ':' || num_parse(hour, 23, &h, e) ||
+	    num_parse(minute, 59, &m, e))
+		return err_set(e, ERR_USAGE, "--window 22:00-06:00");
+	*out = (int64_t)(h * 60 + m);
+	return 0;
+}
+
+static int set_window(struct json *body, const char *text, struct err *e)
+{
+	struct slice all = slice_of(text);
+	struct json *j = json_new_object();
+	int64_t from, to;
+
+	json_set(body, "window", j);
+	if (all.len != 11 || all.ptr[5] != '-' ||
+	    parse_minute((struct slice){ all.ptr, 5 }, &from, e) ||
+	    parse_minute((struct slice){ all.ptr + 6, 5 }, &to, e))
+		return err_set(e, ERR_USAGE, "--window 22:00-06:00");
+	json_set_int(j, "from", from);
+	json_set_int(j, "to", to);
+	return 0;
+}
+
+/* What such a file does not speak of is the server's to say. */
+static void drop_others(struct json *policy)
+{
+	static const char *const others[] = { "four_eyes",   "delta_coverage",
+					      "start_polls", "min_rate",
+					      "shares",      "watch" };
+
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		json_remove(policy, others[i]);
+}
+
+/* What was tried with `simulate` is what is used: the same file. */
+static int set_policy(struct json *body, const char *path, struct err *e)
+{
+	struct buf text = BUF_INIT(INI_MAX_LEN);
+	struct sim_world *w = mem_alloc(1, sizeof(*w));
+	const struct stage *s = &w->stage;
+	struct json *policy, *window;
+	int rc = -1;
+
+	if (fs_read_path(path, &text, e) ||
+	    sim_file_parse(buf_slice(&text), path, w, e))
+		goto out;
+	policy = stage_policy_json(&s->policy);
+	drop_others(policy);
+	json_set(body, "policy", policy);
+	json_set_bool(body, "urgent", s->urgent);
+	if (s->has_window) {
+		window = json_new_object();
+		json_set_int(window, "from", s->window_from);
+		json_set_int(window, "to", s->window_to);
+		json_set_int(window, "zone_minutes", w->zone.offset_min);
+		json_set_bool(window, "summer_time", w->zone.summer_time);
+		json_set(body, "window", window);
+	}
+	rc = 0;
+out:
+	buf_done(&text);
+	free(w);
+	return rc;
+}
+
+/* "new_device_sec=0" */
+static int set_values(struct json *body, const struct opt_list *list,
+		      struct err *e)
+{
+	const struct json *from = json_get(body, "policy");
+	struct json *j = from ? json_clone(from) : json_new_object();
+
+	for (size_t i = 0; i < list->count; i++) {
+		const char *equal = strchr(list->at[i], '=');
+		char name[64];
+		uint64_t value;
+
+		if (!equal ||
+		    num_parse(slice_of(equal + 1), UINT32_MAX, &value, e)) {
+			json_free(j);
+			return err_set(e, ERR_USAGE, "--set NAME=NUMBER");
+		}
+		if (text_format(name, sizeof(name), e, "%.*s",
+				(int)(equal - list->at[i]), list->at[i])) {
+			json_free(j);
+			return -1;
+		}
+		json_set_int(j, name, (int64_t)value);
+	}
+	json_set(body, "policy", j);
+	return 0;
+}
+
+static int describe(const struct creation *c, struct json *body, struct err *e)
+{
+	json_set_text(body, "release", c->release);
+	if (c->product)
+		json_set_text(body, "product", c->product);
+	json_set(body, "cohorts", names(&c->cohorts));
+	if (c->exclude.count > 0)
+		json_set(body, "exclude", names(&c->exclude));
+	if (c->policy && set_policy(body, c->policy, e))
+		return -1;
+	if (c->set.count > 0 && set_values(body, &c->set, e))
+		return -1;
+	if ((c->phases && set_shares(body, c->phases, e)) ||
+	    (c->share && set_shares(body, c->share, e)) ||
+	    (c->watch && set_watch(body, c->watch, e)) ||
+	    (c->window && set_window(body, c->window, e)))
+		return -1;
+	if (c->urgent)
+		json_set_bool(body, "urgent", true);
+	if (c->priority)
+		json_set_int(body, "priority", (int64_t)c->priority);
+	if (c->step_back)
+		json_set_bool(body, "step_back", true);
+	return 0;
+}
+
+/* ---- plans --------------------------------------------------------------- */
+
+static void print_plan(const struct json *j)
+{
+	static const char *const fields[] = { "name",       "product",
+					      "release",    "revision",
+					      "population", "egress_bytes",
+					      "plan",       NULL };
+	static const char *const phases[] = { "n",      "percent", "size",
+					      "adds",   "limit",   "watch_sec",
+					      "manual", "detects", NULL };
+	static const char *const left_out[] = { "devices", "why", NULL };
+	static const char *const from[] = { "release", "devices", "bytes",
+					    "delta", NULL };
+	const struct json *delta = json_get(j, "delta");
+
+	ui_fields(j, fields);
+	printf("\n");
+	ui_table(json_get(j, "phases"), phases);
+	printf("\n%s\n", json_text(json_get(json_get(j, "order"), "words")));
+	if (json_count(json_get(j, "left_out")) > 0) {
+		printf("\nleft out, or not counted:\n");
+		ui_table(json_get(j, "left_out"), left_out);
+	}
+	if (json_count(json_get(delta, "from")) > 0) {
+		printf("\nby packages:\n");
+		ui_table(json_get(delta, "from"), from);
+	}
+	printf("\nstart it with: pawl-server rollout start %s --plan %s\n",
+	       json_text(json_get(j, "name")), json_text(json_get(j, "plan")));
+}
+
+static int show_plan(struct ui *u, const char *name, struct err *e)
+{
+	struct json *answer = NULL, *body = json_new_object();
+	int rc = 0;
+
+	json_set_text(body, "name", name);
+	if (people_post(u->client, "/v1/people/rollout-plan", body, &answer, e))
+		return -1;
+	if (u->json)
+		rc = ui_print_json(answer, e);
+	else
+		print_plan(answer);
+	json_free(answer);
+	return rc;
+}
+
+int command_rollout_create(int argc, char **argv, struct err *e)
+{
+	struct creation c = { .release = NULL };
+	struct ui u = { 0 };
+	const struct opt opts[] = {
+		OPT_TEXT("release", "ID", &c.release, "what to roll out"),
+		OPT_TEXT("product", "P", &c.product,
+			 "of which product, if several have such a release"),
+		OPT_LIST("cohort", "C", &c.cohorts, "to whom"),
+		OPT_LIST("exclude", "ID", &c.exclude, "but not to this device"),
+		OPT_TEXT("phases", "LIST", &c.phases,
+			 "canary,5,25,100 (the usual ladder)"),
+		OPT_TEXT("share", "PERCENT", &c.share, "one phase of so many"),
+		OPT_TEXT("watch", "LIST", &c.watch,
+			 "how long each phase is watched: 4h,12h,24h"),
+		OPT_TEXT("window", "FROM-TO", &c.window, "22:00-06:00, UTC"),
+		OPT_TEXT("policy", "FILE", &c.policy,
+			 "a scenario as for simulate: its [policy]"),
+		OPT_LIST("set", "NAME=N", &c.set, "one number of the policy"),
+		OPT_FLAG("urgent", &c.urgent, "no waiting, no window"),
+		OPT_NUMBER("priority", "N", &c.priority, 100,
+			   "before others of less (0)"),
+		OPT_FLAG("step-back", &c.step_back,
+			 "for devices that run something newer, by a signed "
+			 "authorisation"),
+		UI_OPTIONS(&u),
+		OPT_END,
+	};
+	struct json *body = json_new_object(), *answer = NULL;
+	int rc = -1;
+
+	if (ui_start(&u, argc, argv, opts, 1, e))
+		goto out;
+	if (!c.release || c.cohorts.count == 0) {
+		(void)err_set(e, ERR_USAGE,
+			      "--release and --cohort are needed");
+		goto out;
+	}
+	json_set_text(body, "name", u.operands[0]);
+	if (describe(&c, body, e))
+		goto out;
+	rc = people_post(u.client, "/v1/people/rollouts", body, &answer, e);
+	body = NULL;
+	json_free(answer);
+	if (rc)
+		goto out;
+	rc = show_plan(&u, u.operands[0], e);
+	/* It is made all the same; when it can start, plan says so. */
+	if (rc && e->code == ERR_REFUSED) {
+		ui_lines(e->msg);
+		rc = 0;
+	}
+out:
+	json_free(body);
+	ui_done(&u);
+	return rc;
+}
+
+/* So many operands come before the first option. */
+static int leading_operands(int argc, char **argv)
+{
+	int n = 1;
+
+	while (n < argc && argv[n][0] != '-')
+		n++;
+	return n - 1;
+}
+
+int command_rollout_plan(int argc, char **argv, struct err *e)
+{
+	struct ui u = { 0 };
+	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
+	int rc = -1;
+
+	if (leading_operands(argc, argv) > 1)
+		return command_order_plan(argc, argv, e);
+	if (ui_start(&u, argc, argv, opts, 1, e) == 0)
+		rc = show_plan(&u, u.operands[0], e);
+	ui_done(&u);
+	return rc;
+}
+
+int command_rollout_approve(int argc, char **argv, struct err *e)
+{
+	return leading_operands(argc, argv) > 0
+		       ? command_rollout_agree(argc, argv, e)
+		       : command_order_approve(argc, argv, e);
+}
+
+/* ---- why a device gets what it gets -------------------------------------- */
+
+static void print_why(const struct json *j)
+{
+	static const char *const fields[] = { "device", "product", "model",
+					      "cohort", "runs",    "answer",
+					      "way",    NULL };
+	static const char *const columns[] = {
+		"rollout", "release",  "goal",           "state",
+		"why",     "phase",    "bucket_percent", "limit_percent",
+		"attempt", "attempts", "window",         NULL
+	};
+
+	ui_fields(j, fields);
+	printf("\n");
+	ui_table(json_get(j, "rollouts"), columns);
+}
+
+int command_device_why(int argc, char **argv, struct err *e)
+{
+	struct ui u = { 0 };
+	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
+	struct json *answer = NULL;
+	char path[256];
+	int rc = -1;
+
+	if (ui_start(&u, argc, argv, opts, 1, e) ||
+	    ui_path("/v1/people/device-why/", u.operands[0], path, sizeof(path),
+		    e) ||
+	    people_get(u.client, path, &answer, e))
+		goto out;
+	rc = 0;
+	if (u.json)
+		rc = ui_print_json(answer, e);
+	else
+		print_why(answer);
+out:
+	json_free(answer);
+	ui_done(&u);
+	return rc;
+}
