@@ -1,10 +1,10 @@
 #!/bin/sh
-# The threat model names a test for each thing that an attacker cannot do, as
+# The threat model, and the lists of attacks and faults, name a test for each thing that an attacker cannot do, as
 # `tests/FILE: name`. Each file must be there and hold the name; a unit test's
 # twice, for one that is not in its list does not run.
 set -eu
 bad=0
-for doc in docs/threat-model.md docs/attack-tests.md; do
+for doc in docs/threat-model.md docs/attack-tests.md docs/device-tests.md; do
 	grep -o '`tests/[^`]*`' "$doc" | tr -d '`' | sort -u >"${TMPDIR:-/tmp}/named.$$"
 	[ -s "${TMPDIR:-/tmp}/named.$$" ] || {
 		echo "$doc: names no tests" >&2

@@ -1,0 +1,57 @@
+#!/bin/sh
+# A device that cannot be heard: the server goes while an update is tried. A good
+# release stays, a bad one goes back, and what happened is told when it can be.
+. "$(dirname "$0")/client-lib.sh"
+
+make_server
+make_served_repo
+# Its health command takes the server away.
+make_unheard() { # id, status
+	make_tree "$1"
+	cat >"$WORK/trees/$1/bin/health" <<SH
+#!/bin/sh
+kill $server_pid
+while [ -d /proc/$server_pid ] && ! grep -q '^State:.Z' /proc/$server_pid/status
+do sleep 0.1; done 2>/dev/null
+exit $2
+SH
+}
+make_unheard 1 0
+serve_release 1
+use_people
+operator cohort create fleet
+make_served_device one
+on one enroll --claim-file "$WORK/one/claim" >/dev/null
+open_to_all 1
+
+on one update --quiet >"$WORK/out" 2>&1 || die "lost for want of a listener"
+runs one 1
+says one state confirmed
+on one status --json | grep -q '"reports_waiting": *[1-9]' ||
+	die "nothing is kept for the server"
+want 9 on one check
+says one state confirmed
+
+wait "$server_pid" || :
+start_server
+on one check
+says one reports_waiting 0
+operator device list | grep -q ' 1 .*confirmed' || die "it was never told"
+
+make_unheard 2 7
+serve_release 2 --from 1
+open_to_all 2
+want 15 on one update --quiet
+runs one 1
+says one reason health
+on one status --json | grep -q '"reports_waiting": *[1-9]' ||
+	die "nothing is kept for the server"
+wait "$server_pid" || :
+start_server
+# Nothing else is tried, and what runs is what is told: not what was installed.
+got=0
+on one check || got=$?
+[ $got -ne 20 ] || die "the bad one is offered and taken again"
+says one reports_waiting 0
+operator device list | grep -q 'fleet *1 *rolled-back HEALTH_FAILED' ||
+	die "it tells what does not run"
