@@ -233,7 +233,7 @@ export function confirmed({ title, words, verb, reason, danger }) {
 		const back = document.activeElement;
 		const box = h("dialog", { "aria-labelledby": "ask-title",
 			"aria-describedby": "ask-words" },
-		h("form", { method: "dialog", onsubmit: event => {
+		h("form", { method: "dialog", novalidate: true, onsubmit: event => {
 			event.preventDefault();
 			const said = text ? text.value.trim() : "";
 			if (text && !said) {
@@ -330,10 +330,22 @@ function whyLost(error) {
 	return error.message.endsWith(".") ? error.message : error.message + ".";
 }
 
+let listening = null;
+
+// A page that nobody sees, or that was left, listens no more: browsers keep few
+// connections, and remember pages that were left.
+for (const event of ["pagehide", "visibilitychange"])
+	window.addEventListener(event, () => {
+		if (listening && (event === "pagehide" || document.hidden))
+			listening.abort();
+	}, true);
+
 // Read what the server sends when something changed, and call `changed`.
 async function follow(changed) {
+	listening = new AbortController();
 	const response = await fetch("/v1/people/events", { headers: head(),
-		cache: "no-store", credentials: "same-origin" });
+		cache: "no-store", credentials: "same-origin",
+		signal: listening.signal });
 	if (!response.ok)
 		throw new Refused(response.status, "no events");
 	const reader = response.body.getReader();
@@ -354,6 +366,11 @@ async function follow(changed) {
 }
 
 const sleep = ms => new Promise(done => setTimeout(done, ms));
+const comeBack = () => new Promise(done => {
+	for (const event of ["pageshow", "visibilitychange"])
+		window.addEventListener(event, () => document.hidden || done(),
+			{ capture: true, once: true });
+});
 const QUIET_MS = 1500;   // between two looks, however much happens
 const STALE_MS = 15000;  // between two looks, however little happens
 
@@ -370,13 +387,14 @@ export async function page(load, draw) {
 	const events = async () => {
 		for (;;) {
 			try {
-				await follow(poke);
+				if (!document.hidden)
+					await follow(poke);
 			} catch (error) {
 				// The next look says what is wrong.
 				if (error.status === 404)
 					return;
 			}
-			await sleep(5000);
+			await Promise.race([sleep(5000), comeBack()]);
 		}
 	};
 	document.addEventListener("visibilitychange", poke);

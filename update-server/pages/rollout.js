@@ -163,7 +163,7 @@ function headline(r, you) {
 	const gate = r.gate || {};
 	return verdict(rolloutKind(r), r.verdict || rolloutState(r.state),
 		r.alert && h("p", {}, h("strong", {}, r.alert)),
-		r.reason && !(r.verdict || "").includes(r.reason) &&
+		r.reason && r.state !== "running" && !(r.verdict || "").includes(r.reason) &&
 			h("p", {}, "Reason: " + r.reason),
 		gate.words && !(r.verdict || "").includes(gate.words) &&
 			h("p", {}, gate.words),
