@@ -12,6 +12,7 @@
 #include "common/mem.h"
 
 #include "update-server/api.h"
+#include "update-server/backup_note.h"
 #include "update-server/scrape.h"
 
 #define MEGABYTE UINT64_C(1000000)
@@ -56,6 +57,9 @@ static void expose_disk(struct server_api *api, struct exposition *x)
 		exposition_int(x, EXPOSE_PLAIN,
 			       (int64_t)(fs.f_bavail * fs.f_frsize));
 	}
+	exposition_family(x, "pawl_backup_timestamp_seconds", EXPOSE_GAUGE,
+			  "When `server backup` was last done; 0: never.");
+	exposition_int(x, EXPOSE_PLAIN, backup_noted(api->dirfd));
 	exposition_family(x, "pawl_disk_reserve_bytes", EXPOSE_GAUGE,
 			  "With less than this free, acts are refused.");
 	exposition_int(x, EXPOSE_PLAIN,

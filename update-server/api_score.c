@@ -7,9 +7,11 @@
 #include "common/mem.h"
 
 #include "update-server/api.h"
+#include "update-server/backup_note.h"
 
 #define ROUND_SEC  600 /* from the end of one round to the next */
-#define DAY_LEN    10  /* of a time's text */
+#define BACKUP_SEC (7 * UTC_DAY)
+#define DAY_LEN    10 /* of a time's text */
 #define DETAIL_MAX (STORE_DETAIL_MAX - 1)
 
 /* ---- facts of the server's ----------------------------------------------- */
@@ -127,6 +129,8 @@ static int step(struct server_api *api, int64_t now, struct err *e)
 	look_at_certificates(api, now, &f);
 	look_at_strangers(api, now, &f);
 	f.log_behind = api->behind;
+	f.backup_late = api->environment == ENV_PRODUCTION &&
+			now - backup_noted(api->dirfd) > BACKUP_SEC;
 	return keep(api, &f, now, e);
 }
 

@@ -5,8 +5,10 @@
 #include "common/fs.h"
 #include "common/opt.h"
 #include "common/text.h"
+#include "common/utc.h"
 
 #include "update-server/backup.h"
+#include "update-server/backup_note.h"
 #include "update-server/blobs.h"
 #include "update-server/commands.h"
 #include "update-server/config.h"
@@ -60,6 +62,8 @@ int command_server_backup(int argc, char **argv, struct err *e)
 
 	if (parse(argc, argv, opts, 2, &operands, e) == 0)
 		rc = backup_make(operands[0], operands[1], !lean, &l, e);
+	if (rc == 0 && backup_note(operands[0], utc_now(), e))
+		rc = err_in(e, "the backup is whole, but not noted");
 	if (rc == 0) {
 		say("saved", &l);
 		printf("the keys are not in it: keep %s/keys apart\n",

@@ -130,6 +130,9 @@ static void judge_server(const struct score_facts *f, struct score *s)
 			       "%" PRIu64 " requests today were made with "
 			       "certificates that are not good here",
 			       f->revoked_seen);
+	if (f->backup_late)
+		(void)snprintf(add(s, "backup", 5)->text, SCORE_TEXT_MAX,
+			       "no backup was made for 7 days");
 	if (f->role_conflicts > 0)
 		(void)snprintf(add(s, "roles", 5)->text, SCORE_TEXT_MAX,
 			       "people who hold several roles: %" PRIu64,

@@ -37,6 +37,7 @@ struct score_facts {
 	/* People who hold several roles, where each is meant for another. */
 	uint64_t role_conflicts;
 	bool log_behind;
+	bool backup_late;
 };
 
 struct score_reason {

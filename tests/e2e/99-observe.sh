@@ -99,6 +99,7 @@ shows 'pawl_checkins_total{outcome="update"} 1'
 shows 'pawl_revoked_seen_total [1-9][0-9]*'
 shows 'pawl_attempts{state="confirmed"} 1'
 shows 'pawl_audit_behind 0'
+shows 'pawl_backup_timestamp_seconds 0'
 shows 'pawl_requests_total{listener="device",route="/v1/checkin",method="POST",status="200"} [1-9]'
 shows 'pawl_requests_total{listener="device",route="/v1/checkin",method="POST",status="403"} [1-9]'
 shows 'pawl_request_seconds_count{listener="device"} [1-9][0-9]*'
@@ -126,6 +127,10 @@ done
 shows 'pawl_devices{state="all"} [0-9]*'
 want 0 op score
 said "of 100, for"
+want 0 "$server" server backup "$WORK/server" "$WORK/backup"
+answers 200 /metrics
+shows 'pawl_backup_timestamp_seconds 1[0-9]*'
+
 # What cannot shake hands is counted with its reason.
 curl -sk -o /dev/null "https://$(listener device)/" || :
 printf 'GET / HTTP/1.0\r\n\r\n' | timeout 5 curl -s -o /dev/null -m 2 \

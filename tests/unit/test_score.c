@@ -134,6 +134,10 @@ static void the_server_and_its_people_count(void **state)
 	assert_string_equal(judged(&f).reasons[0].name, "log");
 	assert_int_equal(judged(&f).points, 75);
 	f = fine;
+	f.backup_late = true;
+	assert_string_equal(judged(&f).reasons[0].name, "backup");
+	assert_int_equal(judged(&f).points, 95);
+	f = fine;
 	f.revoked_seen = 3;
 	assert_string_equal(judged(&f).reasons[0].name, "revoked-seen");
 	assert_int_equal(judged(&f).points, 95);
