@@ -11,6 +11,7 @@ MANDIR     ?= $(PREFIX)/share/man
 DOCDIR     ?= $(PREFIX)/share/doc/pawl
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+COMPDIR    ?= $(PREFIX)/share/bash-completion/completions
 INSTALL    ?= install
 PKG_CONFIG ?= pkg-config
 VERSION    := $(shell cat VERSION)
@@ -306,15 +307,18 @@ install: install-signer install-server install-client
 install-signer: signer
 	$(call put,0755,$(B)/signer,$(BINDIR)/pawl-signer)
 	$(call put,0644,docs/man/pawl-signer.1,$(MANDIR)/man1/pawl-signer.1)
+	$(call put,0644,packaging/completion/pawl.bash,$(COMPDIR)/pawl-signer)
 install-server: server
 	$(call put,0755,$(B)/update-server,$(SBINDIR)/pawl-server)
 	$(call put,0644,docs/man/pawl-server.8,$(MANDIR)/man8/pawl-server.8)
+	$(call put,0644,packaging/completion/pawl.bash,$(COMPDIR)/pawl-server)
 	$(call put,0644,packaging/systemd/pawl-server.sysusers,$(SYSUSERSDIR)/pawl-server.conf)
 	$(call unit,pawl-server.service)
 install-client: client
 	$(call put,0755,$(B)/updater-client,$(SBINDIR)/pawl-client)
 	$(call put,0755,$(B)/pawl-guard,$(SBINDIR)/pawl-guard)
 	$(call put,0644,docs/man/pawl-client.8,$(MANDIR)/man8/pawl-client.8)
+	$(call put,0644,packaging/completion/pawl.bash,$(COMPDIR)/pawl-client)
 	$(call put,0644,docs/man/pawl-client.conf.5,$(MANDIR)/man5/pawl-client.conf.5)
 	$(call unit,pawl-client.service)
 

@@ -17,6 +17,7 @@ MAKEFLAGS='' make --no-print-directory -C "$top" DEPS=none PREFIX=/usr "$@" \
 sed -e '/^#/d' -e 's|@SBINDIR@|/usr/sbin|; s|@BINDIR@|/usr/bin|' \
 	-e 's|@MANDIR@|/usr/share/man|; s|@UNITDIR@|/usr/lib/systemd/system|' \
 	-e 's|@SYSUSERSDIR@|/usr/lib/sysusers.d|' \
+	-e 's|@COMPDIR@|/usr/share/bash-completion/completions|' \
 	"$top/packaging/files/$part.txt" | sort >"$to.listed"
 diff -u "$to.listed" "$to.is" || {
 	echo "install-$part: not what packaging/files/$part.txt lists" >&2

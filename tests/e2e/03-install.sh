@@ -18,6 +18,43 @@ for program in signer/usr/bin/pawl-signer server/usr/sbin/pawl-server \
 	grep -q "^$name: " "$WORK/said"
 done
 
+# Completion knows what the program itself says that it can do.
+complete() { # program, words..., the last one being typed
+	bash -c 'set -u; . "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+		complete() { :; }; _pawl "$1" 2>/dev/null
+		[ "${#COMPREPLY[@]}" -eq 0 ] || printf "%s\n" "${COMPREPLY[@]}"' \
+		bash "$top/packaging/completion/pawl.bash" "$@"
+}
+completes() { # word that must be among them, then as complete
+	word=$1
+	shift
+	complete "$@" | grep -qx -- "$word" || {
+		echo "FAILED: completion of \"$*\" lacks $word: $(complete "$@")"
+		exit 1
+	}
+}
+if command -v bash >/dev/null; then
+	s=$WORK/server/usr/sbin/pawl-server c=$WORK/client/usr/sbin/pawl-client
+	completes run "$s" ru
+	completes token "$s" ""
+	completes create "$s" token ""
+	completes activate "$s" token a
+	completes --product "$s" token create --pro
+	completes --quota "$s" token create --product kiosk --q
+	completes --claim-file "$c" enroll --
+	completes generate "$WORK/signer/usr/bin/pawl-signer" key ""
+	[ -z "$(complete "$s" nonsense "")" ] || exit 1
+	for program in "$s" "$c" "$WORK/signer/usr/bin/pawl-signer"; do
+		said=$("$program" --help | sed '1,/^Commands:/d' | grep -c '^  [a-z]')
+		known=$(bash -c '. "$1"; _pawl_commands "$2" | wc -l' bash \
+			"$top/packaging/completion/pawl.bash" "$program")
+		[ "$said" -eq "$known" ] || {
+			echo "FAILED: $program has $said commands, completion $known"
+			exit 1
+		}
+	done
+fi
+
 # A file more, or a mode that is not the listed one, is noticed.
 if (
 	cd "$WORK/client" && touch usr/sbin/left-over

@@ -14,7 +14,8 @@ EXTERNALSRC_BUILD = "${WORKDIR}/build"
 
 DEPENDS = "curl jansson libarchive libinih libseccomp libubootenv lz4 mbedtls openssl xz zlib zstd"
 
-inherit pkgconfig systemd
+# Completion for bash goes into a package of its own.
+inherit pkgconfig systemd bash-completion
 
 # CC, AR, CFLAGS and LDFLAGS come from the environment; B= keeps what is built out
 # of the checkout.
