@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "updater-client/identity.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -348,4 +350,72 @@ int identity_promote(int state_fd, struct err *e)
 out:
 	buf_done(&certificate);
 	return rc ? err_in(e, "the device's next identity") : 0;
+}
+
+/* ---- the end ------------------------------------------------------------- */
+
+static int overwrite(int state_fd, const char *name, struct err *e)
+{
+	static const uint8_t zeroes[4096];
+	struct stat st;
+	int fd = -1, rc = -1;
+
+	if (fs_stat(state_fd, name, &st, e) ||
+	    fs_open(state_fd, name, O_RDWR, &fd, e))
+		return -1;
+	/* A key and a certificate are smaller; anything else is not ours. */
+	if (st.st_size <= (off_t)sizeof(zeroes))
+		rc = fs_write_at(fd, 0,
+				 (struct slice){ zeroes, (size_t)st.st_size },
+				 e) ||
+				     fs_sync(fd, e)
+			     ? -1
+			     : 0;
+	else
+		(void)err_set(e, ERR_LIMIT, "%s: too large for a key", name);
+	fs_close(&fd);
+	return rc ? -1 : fs_remove(state_fd, name, e);
+}
+
+static bool has_end(const char *name, const char *end)
+{
+	size_t len = strlen(name), tail = strlen(end);
+
+	return len > tail && strcmp(name + len - tail, end) == 0;
+}
+
+static bool is_secret(const char *name)
+{
+	return strcmp(name, DECRYPT_NAME) == 0 ||
+	       (strncmp(name, "identity.", 9) == 0 &&
+		(has_end(name, ".key") || has_end(name, ".crt")));
+}
+
+static int forget_secrets(int state_fd, struct err *e)
+{
+	struct dirent *entry;
+	int fd = openat(state_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	int rc = 0;
+
+	if (!dir) {
+		(void)err_sys(e, "the state folder");
+		fs_close(&fd);
+		return -1;
+	}
+	while (rc == 0 && (entry = readdir(dir)))
+		if (is_secret(entry->d_name))
+			rc = overwrite(state_fd, entry->d_name, e);
+	(void)closedir(dir); /* only read from */
+	return rc;
+}
+
+int identity_forget(int state_fd, struct err *e)
+{
+	return forget_secrets(state_fd, e) ||
+			       fs_remove(state_fd, CODE_NAME, e) ||
+			       fs_remove(state_fd, RECORD_NAME, e) ||
+			       fs_sync(state_fd, e)
+		       ? -1
+		       : 0;
 }

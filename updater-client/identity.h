@@ -77,4 +77,11 @@ int identity_store_next(int state_fd, const char *certificate,
 /* The next one is the present one from here on. */
 int identity_promote(int state_fd, struct err *e) NODISCARD;
 
+/*
+ * Be nobody: every key of every generation is overwritten and removed, and the
+ * record last, so a cut leaves a device that does it again. What the medium
+ * keeps of overwritten blocks is beyond us.
+ */
+int identity_forget(int state_fd, struct err *e) NODISCARD;
+
 #endif

@@ -16,6 +16,7 @@
 #include "updater-client/identity.h"
 #include "updater-client/install.h"
 #include "updater-client/join.h"
+#include "updater-client/retire.h"
 #include "updater-client/status.h"
 #include "updater-client/update.h"
 #include "updater-client/worker.h"
@@ -413,6 +414,30 @@ static int cmd_enroll(int argc, char **argv, struct err *e)
 	return rc;
 }
 
+static int cmd_retire(int argc, char **argv, struct err *e)
+{
+	struct common c = COMMON_INIT;
+	const char *device = NULL;
+	const struct opt opts[] = {
+		COMMON_OPTS(&c),
+		OPT_TEXT("device", "ID", &device,
+			 "which device you believe this to be"),
+		OPT_END,
+	};
+	int rc = begin(argc, argv, opts, &c, e);
+
+	if (rc == 0 && !device)
+		rc = err_set(e, ERR_USAGE, "retire needs --device ID");
+	if (rc == 0)
+		rc = retire_device(&c.config, device, c.stop_fd, e);
+	if (rc == 0)
+		(void)printf("its keys are gone; have the server know: "
+			     "pawl-server device retire %s\n",
+			     device);
+	end(&c);
+	return rc;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct command commands[] = {
@@ -432,6 +457,8 @@ int main(int argc, char **argv)
 		  cmd_status },
 		{ "doctor", "[--offline]",
 		  "can this device update, switch and come back?", cmd_doctor },
+		{ "retire", "--device ID", "out of service: its keys go",
+		  cmd_retire },
 		{ "daemon", "", "check and update from time to time",
 		  cmd_daemon },
 	};

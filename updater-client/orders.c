@@ -57,6 +57,14 @@ static int follow(struct orders *o, struct err *e)
 	return rc;
 }
 
+void orders_follow(struct orders *o)
+{
+	struct err ignored;
+
+	if (o->staging_signed && o->enrolled && follow(o, &ignored))
+		o->followed = false;
+}
+
 /* ---- the orders of one release ------------------------------------------- */
 
 struct found {

@@ -34,6 +34,13 @@ struct orders {
 };
 
 /*
+ * Follow a signed assignment of this device, where orders are signed at all.
+ * Nothing is judged by what it finds, so that it fails is no matter here: who
+ * judges an order follows first, and fails.
+ */
+void orders_follow(struct orders *o);
+
+/*
  * May this release be installed now? `opened` is then what opened it, for
  * people; "" where no order is needed. ERR_REFUSED says in words why not.
  * Metadata must be refreshed. A signed assignment of this device is followed

@@ -330,9 +330,11 @@ static int choose(struct trust *t, const struct message_choose *m,
 	l.lab = site.environment == ENV_LAB;
 	if (keep_site(t, &changed, e) || survey(t, m, l.lab, &device, e))
 		return -1;
+	begin_orders(t, m, &from, &orders);
+	orders_follow(&orders);
+	take_assignment(t, &orders);
 	if (m->look)
 		return look(t, &l, answer, e);
-	begin_orders(t, m, &from, &orders);
 	l.choice.gate = &gate;
 	if (offer_all(t, &l, e) == 0)
 		rc = answer_choice(&l, answer, e);

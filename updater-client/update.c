@@ -286,7 +286,8 @@ static int choose_and_install(struct session *s,
 
 /*
  * Nothing to install, but perhaps something to know: a newer root, the floor,
- * where the servers will be. That it cannot be had now is no failure.
+ * its cohort, where the servers will be. That it cannot be had now is no
+ * failure.
  */
 static void look_around(struct session *s, const struct update_options *options,
 			struct err *trouble)
@@ -296,6 +297,7 @@ static void look_around(struct session *s, const struct update_options *options,
 	struct err e = { 0 };
 
 	describe_device(s, options, &ask.device);
+	describe_member(s, &ask);
 	if (choose_and_learn(s, &ask, &m, &e) == 0)
 		return;
 	log_event(LOG_WARNING, "not-refreshed", "reason=\"%s\"", e.msg);

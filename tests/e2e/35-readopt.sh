@@ -1,7 +1,8 @@
 #!/bin/sh
 # A device that neither the restored backup nor any log knows: ours by its
 # certificate, refused, seen by a person, taken back by id with a reason into
-# quarantine, and let out. Whoever was revoked does not come back so.
+# quarantine, and let out. Whoever was revoked does not come back so, and who
+# retires leaves no key.
 command -v curl >/dev/null || { echo "needs curl"; exit 77; }
 . "$(dirname "$0")/server-lib.sh"
 
@@ -72,3 +73,24 @@ want 0 op audit list
 said "device-readopt .*device=$lost"
 grep -q "serial 17" "$WORK/said" && die "free text in the log"
 want 0 op device show "$lost"
+
+# The other way: taken out of service, where it stands and on the server. Its
+# keys are gone, and what it becomes later is somebody else.
+want 2 device lost retire
+want 14 device lost retire --device "$gone"
+said "this is device $lost"
+want 0 device lost check
+want 0 device lost retire --device "$lost"
+said "pawl-server device retire $lost"
+want 0 op device retire "$lost"
+find "$WORK/devices/lost/state" \( -name 'identity*' -o -name '*.key' \) |
+	grep . && die "something of its identity is left"
+want 10 device lost check
+said "not enrolled yet"
+op token create --product kiosk --model k1 --cohort default --plain \
+	>"$WORK/devices/lost/claim"
+sed -i "s|^enrol *=.*|enrol = https://$(listener enrolment)|" \
+	"$WORK/devices/lost/client.conf"
+want 0 device lost enroll --claim-file "$WORK/devices/lost/claim"
+want 0 device lost check
+[ "$(id_of lost)" != "$lost" ] || die "it is the same device again"

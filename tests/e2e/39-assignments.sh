@@ -65,10 +65,14 @@ says one cohort_version 1
 on one update
 runs one 1
 
-# A cohort that nobody made is made by being assigned to.
+# A cohort that nobody made is made by being assigned to. Nothing is offered
+# then, and the device follows all the same.
 assigned lab
 bring
 registered lab
+looks 0
+says one cohort lab
+says one cohort_version 2
 
 # Who works on with an old copy may not move it by an older word: not under a
 # version that was given, nor by leaving the newer word out.

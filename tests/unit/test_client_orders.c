@@ -405,6 +405,35 @@ static void an_assignment_is_followed_before_orders_are_judged(void **state)
 	assert_string_equal(a->orders.device.cohort, "canary");
 }
 
+/* Nothing is to be installed, and still one learns where one belongs. */
+static void an_assignment_is_followed_without_an_order(void **state)
+{
+	static const char path[] =
+		"assign/09000000000000000000000000000000.json";
+	struct device_id own = { { 9 } };
+	struct asking *a = *state;
+
+	assign(a->repo, &own, &own, "lab", 3);
+	publish(a->repo);
+	look_again(a);
+	a->orders.staging_signed = false;
+	orders_follow(&a->orders);
+	a->orders.staging_signed = true;
+	a->orders.enrolled = false;
+	orders_follow(&a->orders);
+	assert_false(a->orders.moved);
+	a->orders.enrolled = true;
+	orders_follow(&a->orders);
+	assert_true(a->orders.moved);
+	assert_string_equal(a->orders.device.cohort, "lab");
+	/* What cannot be had is no matter until an order is judged. */
+	repo_document(a->repo, "rollout-wide", path, "{}");
+	publish(a->repo);
+	look_again(a);
+	orders_follow(&a->orders);
+	assert_false(a->orders.moved || a->orders.followed);
+}
+
 static void what_was_followed_before_is_nothing_new(void **state)
 {
 	struct device_id own = { { 9 } };
@@ -552,6 +581,7 @@ int main(void)
 		TEST(what_is_no_order_closes_everything),
 		TEST(one_operators_role_says_nothing_for_two),
 		TEST(an_assignment_is_followed_before_orders_are_judged),
+		TEST(an_assignment_is_followed_without_an_order),
 		TEST(what_was_followed_before_is_nothing_new),
 		TEST(an_older_assignment_moves_nobody),
 		TEST(an_assignment_that_is_not_ones_own_stops_everything),

@@ -210,6 +210,68 @@ static void a_waiting_device_keeps_its_code_until_it_is_somebody(void **state)
 	assert_string_equal(code, "");
 }
 
+static void put(struct world *w, const char *name, const char *text)
+{
+	struct err e = { 0 };
+
+	assert_ok(fs_replace_file(w->box.dir, name, slice_of(text), 0600, &e));
+}
+
+/* Whoever kept a key open sees what became of it. */
+static void who_retires_leaves_no_key(void **state)
+{
+	static const char *const secrets[] = {
+		"identity.key",    "identity.crt", "identity.12.key",
+		"identity.13.crt", "decrypt.key",  "join.code"
+	};
+	struct world *w = *state;
+	struct message_identity id;
+	struct err e = { 0 };
+	struct stat st;
+	uint8_t bytes[64];
+	size_t got;
+	bool found;
+	int fd = -1;
+
+	enrol(w);
+	for (size_t i = 2; i < ARRAY_LEN(secrets); i++)
+		put(w, secrets[i], "0123456789");
+	put(w, "other.key", "0123456789");
+	assert_ok(fs_open(w->box.dir, "identity.key", O_RDONLY, &fd, &e));
+	assert_ok(identity_forget(w->box.dir, &e));
+	for (size_t i = 0; i < ARRAY_LEN(secrets); i++)
+		assert_refused(fs_stat(w->box.dir, secrets[i], &st, &e),
+			       ERR_NOT_FOUND);
+	assert_ok(fs_read_at(fd, 0, bytes, sizeof(bytes), &got, &e));
+	assert_int_equal(got, 2 * EC_SCALAR_LEN);
+	for (size_t i = 0; i < got; i++)
+		assert_int_equal(bytes[i], 0);
+	fs_close(&fd);
+	assert_ok(identity_load(w->box.dir, &id, &found, &e));
+	assert_false(found);
+	/* nothing else went, and once more is fine */
+	assert_ok(fs_stat(w->box.dir, "other.key", &st, &e));
+	assert_ok(identity_forget(w->box.dir, &e));
+}
+
+/* What is too large for a key is not ours; the record stays, to be looked at.
+ */
+static void what_cannot_be_wiped_is_told(void **state)
+{
+	static char large[5000];
+	struct world *w = *state;
+	struct message_identity id;
+	struct err e = { 0 };
+	bool found;
+
+	enrol(w);
+	memset(large, 'x', sizeof(large) - 1);
+	put(w, "identity.7.key", large);
+	assert_refused(identity_forget(w->box.dir, &e), ERR_LIMIT);
+	assert_ok(identity_load(w->box.dir, &id, &found, &e));
+	assert_true(found);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +279,8 @@ int main(void)
 		TEST(the_next_key_is_made_once_and_the_present_one_stays),
 		TEST(one_record_switches_and_nothing_before_it_does),
 		TEST(a_waiting_device_keeps_its_code_until_it_is_somebody),
+		TEST(who_retires_leaves_no_key),
+		TEST(what_cannot_be_wiped_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
