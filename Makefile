@@ -178,7 +178,7 @@ help:
 #@                    MUTANTS="common/json.c ...": of these sources alone)
 #@ make test-crash    every operation and 200 000 states of the disk after a power
 #@                    cut (STATES=n; root: docs/crash-proof.md)
-#@ make test-boot     GRUB in QEMU with the real client, power cuts
+#@ make test-boot     GRUB, U-Boot and others in QEMU with the real client, power cuts
 #@                    and every torn state of their records (GROUP=boot: what it needs)
 #@ make test-foreign  the decoder's tests for ARCH="arm64 armhf s390x" under qemu-user, and
 #@                    the client installed for an image

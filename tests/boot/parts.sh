@@ -101,7 +101,9 @@ u_boot() { # board
 	case $board in
 	qemu_arm64)
 		fragments="$fragments $here/u-boot-arm64.config"
-		set -- CROSS_COMPILE=aarch64-linux-gnu- u-boot.bin
+		# Its PCI bus, and so the SD card, before the environment is read.
+		set -- CROSS_COMPILE=aarch64-linux-gnu- \
+			KCPPFLAGS=-DCONFIG_SYS_EARLY_PCI_INIT u-boot.bin
 		;;
 	sandbox)
 		fragments="$fragments $here/u-boot-sandbox.config"
@@ -129,8 +131,8 @@ u_boot() { # board
 		sed -i 's/\<ENVL_NOWHERE\>/ENVL_MMC/' \
 			"$source/board/sandbox/sandbox.c"
 	}
-	rm -rf "$to"
 	mkdir -p "$to"
+	rm -f "$to/done"
 	{
 		make -s -C "$source" O="$to" "${board}_defconfig"
 		# shellcheck disable=SC2086 # a list of files
