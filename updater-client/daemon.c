@@ -59,7 +59,7 @@ static int one_round(const struct settings *c, int stop_fd,
 		     struct update_outcome *outcome, uint32_t *failures,
 		     struct err *e)
 {
-	const struct update_options options = { 0 };
+	const struct update_options options = { .unattended = true };
 	struct err unkept = { 0 };
 	struct session s;
 	uint32_t before;

@@ -92,6 +92,7 @@ static void check_programs(struct visit *v)
 	check_program(v, "[trial] health", &c->health);
 	check_program(v, "[restart] command", &c->restart);
 	check_program(v, "[reboot] command", &c->reboot);
+	check_program(v, "[install] consent", &c->consent);
 	check_program(v, "[data] save", &c->data_save);
 	check_program(v, "[data] restore", &c->data_restore);
 	check_program(v, "[boot] command", &c->boot);

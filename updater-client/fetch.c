@@ -247,14 +247,17 @@ static int judge_status(long status, const struct transfer *t, const char *url)
 
 static int perform(struct fetch *f, struct transfer *t, const char *url)
 {
-	bool large = t->room > LARGE;
+	/* Slow on purpose, it is judged by its speed alone, too. */
+	bool large = t->room > LARGE || f->setup.rate > 0;
 	CURLcode code;
 
 	f->why[0] = 0;
 	t->rc = 0;
 	if (SET(CURLOPT_URL, url) != CURLE_OK ||
 	    SET(CURLOPT_WRITEDATA, t) != CURLE_OK ||
-	    SET(CURLOPT_TIMEOUT, large ? 0L : SMALL_SEC) != CURLE_OK)
+	    SET(CURLOPT_TIMEOUT, large ? 0L : SMALL_SEC) != CURLE_OK ||
+	    SET(CURLOPT_MAX_RECV_SPEED_LARGE, (curl_off_t)f->setup.rate) !=
+		    CURLE_OK)
 		return err_set(t->e, ERR_SYSTEM, "libcurl refuses an option");
 	code = curl_easy_perform(f->curl);
 	if (t->rc)

@@ -26,6 +26,7 @@ struct fetch_setup {
 	struct slice ca;               /* PEM; the only CAs trusted */
 	struct slice certificate, key; /* PEM; empty: none */
 	int64_t now;                   /* see tls_clock.h */
+	uint64_t rate; /* bytes a second that may come; 0: any */
 	/* Whoever answers will do: for what proves itself, see source.h. */
 	bool unverified;
 };

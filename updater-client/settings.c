@@ -11,6 +11,7 @@
 #include "common/text.h"
 
 #define DAY_SEC   86400
+#define RATE_MIN  2048 /* slower than that counts as a stalled connection */
 #define SPACE_MAX (UINT64_C(1) << 50)
 
 #define TEXT(section, name, member, required)                                  \
@@ -51,6 +52,12 @@ static const struct ini_key keys[] = {
 	SECONDS("data", "deadline", data_sec, 1, DAY_SEC),
 	{ "data", "space", INI_NUMBER, offsetof(struct settings, data_space), 0,
 	  SPACE_MAX, false },
+	TEXT("install", "window", install_window_text, false),
+	TEXT("install", "consent", consent_text, false),
+	SECONDS("install", "consent_deadline", consent_sec, 1, 3600),
+	SECONDS("install", "defer_max", defer_max_sec, 1, 365 * DAY_SEC),
+	{ "server", "rate", INI_NUMBER, offsetof(struct settings, rate),
+	  RATE_MIN, UINT64_C(1) << 40, false },
 	TEXT("reboot", "command", reboot_text, false),
 	TEXT("reboot", "window", window_text, false),
 	TEXT("boot", "control", control_name, false),
@@ -359,31 +366,46 @@ static bool parse_minute(struct slice text, uint32_t *minute)
 	return hour < 24 && min < 60;
 }
 
-static int parse_window(struct settings *c, struct err *e)
+static int parse_window(const char *what, const char *value,
+			struct settings_window *w, struct err *e)
 {
-	struct slice text = slice_of(c->window_text);
+	struct slice text = slice_of(value);
 
-	c->has_window = c->window_text != NULL;
-	if (!c->has_window)
+	w->text = value;
+	if (!value)
 		return 0;
 	if (text.len != 11 || text.ptr[5] != '-' ||
-	    !parse_minute(slice_sub(text, 0, 5), &c->window_from) ||
-	    !parse_minute(slice_sub(text, 6, 5), &c->window_to))
+	    !parse_minute(slice_sub(text, 0, 5), &w->from) ||
+	    !parse_minute(slice_sub(text, 6, 5), &w->to))
 		return err_set(e, ERR_CONFIG,
-			       "[reboot] window: HH:MM-HH:MM in UTC, not %s",
-			       c->window_text);
+			       "%s window: HH:MM-HH:MM in UTC, not %s", what,
+			       value);
 	return 0;
+}
+
+static int parse_windows(struct settings *c, struct err *e)
+{
+	return parse_window("[reboot]", c->window_text, &c->reboot_window, e) ||
+			       parse_window("[install]", c->install_window_text,
+					    &c->install_window, e)
+		       ? -1
+		       : 0;
+}
+
+bool settings_window_is_open(const struct settings_window *w, int64_t now)
+{
+	uint32_t minute = (uint32_t)(now % DAY_SEC / 60);
+
+	if (!w->text)
+		return true;
+	if (w->from <= w->to)
+		return minute >= w->from && minute < w->to;
+	return minute >= w->from || minute < w->to;
 }
 
 bool settings_may_reboot(const struct settings *c, int64_t now)
 {
-	uint32_t minute = (uint32_t)(now % DAY_SEC / 60);
-
-	if (!c->has_window)
-		return true;
-	if (c->window_from <= c->window_to)
-		return minute >= c->window_from && minute < c->window_to;
-	return minute >= c->window_from || minute < c->window_to;
+	return settings_window_is_open(&c->reboot_window, now);
 }
 
 static int parse_control(struct settings *c, struct err *e)
@@ -463,10 +485,12 @@ static int check(struct settings *c, struct err *e)
 	    split_command(c->counter_text, "[floor] counter", &c->counter, e) ||
 	    split_command(c->control_text, "[boot] command", &c->boot, e) ||
 	    split_command(c->reboot_text, "[reboot] command", &c->reboot, e) ||
+	    split_command(c->consent_text, "[install] consent", &c->consent,
+			  e) ||
 	    split_command(c->save_text, "[data] save", &c->data_save, e) ||
 	    split_command(c->restore_text, "[data] restore", &c->data_restore,
 			  e) ||
-	    parse_checks(c, e) || parse_control(c, e) || parse_window(c, e))
+	    parse_checks(c, e) || parse_control(c, e) || parse_windows(c, e))
 		return -1;
 	if ((c->data_save.argc > 0) != (c->data_restore.argc > 0))
 		return err_set(e, ERR_CONFIG,
@@ -488,6 +512,7 @@ int settings_parse(struct slice text, const char *file, struct settings *c,
 		.restart_sec = 60,
 		.watchdog_sec = 60,
 		.data_sec = 300,
+		.consent_sec = 60,
 		.interval_sec = 3600,
 		.retry_min_sec = 120,
 		.retry_max_sec = 3600,

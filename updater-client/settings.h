@@ -41,6 +41,12 @@ enum slot_kind {
 	SLOT_FILE /* an image in a file of its own, in a folder as trees are */
 };
 
+/* A part of each day, in UTC; without one it is always open. */
+struct settings_window {
+	const char *text;  /* NULL: none */
+	uint32_t from, to; /* minutes of the day */
+};
+
 /* [slot] and each [slot NAME]: where a component of a release goes. */
 struct settings_slot {
 	char component[NAME_MAX_LEN + 1]; /* "": whichever; the only slot */
@@ -70,6 +76,9 @@ struct settings {
 	char *cmdline, *boot_id; /* where the kernel says what it booted */
 	char *reboot_text, *window_text;
 	char *save_text, *restore_text;
+	char *consent_text, *install_window_text;
+	uint64_t consent_sec, defer_max_sec;
+	uint64_t rate;         /* bytes a second that may come; 0: any */
 	uint64_t tries;        /* starts of a slot on trial */
 	uint64_t deadline_sec; /* 0: the release's own */
 	uint64_t steady_sec;   /* how long all checks must hold */
@@ -84,8 +93,8 @@ struct settings {
 	struct vital checks[SETTINGS_CHECKS_MAX]; /* borrow from the texts */
 	size_t check_count;
 	struct settings_command data_save, data_restore; /* both or none */
-	bool has_window;
-	uint32_t window_from, window_to; /* minutes of the day, UTC */
+	struct settings_command consent;
+	struct settings_window reboot_window, install_window;
 };
 
 /* What packages for this slot hold. */
@@ -96,6 +105,7 @@ size_t settings_slot_of(const struct settings *c, const char *component);
 
 /* Is this second within the window in which we reboot? */
 bool settings_may_reboot(const struct settings *c, int64_t now);
+bool settings_window_is_open(const struct settings_window *w, int64_t now);
 
 /* Read and check a file. On success end with settings_done(). */
 int settings_load(const char *path, struct settings *c,

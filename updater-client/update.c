@@ -7,6 +7,7 @@
 #include "common/fs.h"
 #include "common/log.h"
 #include "common/utc.h"
+#include "updater-client/consent.h"
 #include "updater-client/install.h"
 #include "updater-client/posture.h"
 #include "updater-client/ratchet.h"
@@ -273,6 +274,11 @@ static int choose_and_install(struct session *s,
 	out->result = UPDATE_AVAILABLE;
 	if (options->only_check)
 		return 0;
+	if (options->unattended && !consent_given(s, &m.plan, out->reason)) {
+		out->result = UPDATE_WAIT;
+		report_flush(s);
+		return 0;
+	}
 	if (install_release(s, &m.plan, ask, e)) {
 		if (e->code == ERR_HEALTH)
 			tell_what_runs(s, out);

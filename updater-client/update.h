@@ -14,11 +14,12 @@ struct update_options {
 	bool retry;       /* also what was rolled back here */
 	bool repair;      /* also what runs already */
 	bool step_back;   /* also an older release, if that is authorised */
+	bool unattended;  /* nobody asked for it: see consent.h */
 };
 
 enum update_result {
 	UPDATE_NOTHING,   /* up to date */
-	UPDATE_WAIT,      /* the server says: not now */
+	UPDATE_WAIT,      /* the server, or this device, says: not now */
 	UPDATE_AVAILABLE, /* only_check: there is one */
 	UPDATE_DONE,      /* installed and confirmed */
 	UPDATE_REBOOT,    /* the next boot starts another slot */
@@ -31,7 +32,7 @@ struct update_outcome {
 	bool is_delta;
 	uint64_t package_len;
 	uint32_t next_check_sec;      /* as the server asked; 0: it did not */
-	char reason[WIRE_REASON_MAX]; /* the server's words */
+	char reason[WIRE_REASON_MAX]; /* the words of who says so */
 };
 
 /*

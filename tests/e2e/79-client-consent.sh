@@ -1,0 +1,111 @@
+#!/bin/sh
+# When the daemon may install: a window of the day, a local program, and for how
+# long they may put it off. Who updates by hand has decided; and how fast a
+# package may come.
+. "$(dirname "$0")/client-lib.sh"
+
+make_server
+make_served_repo
+use_people
+operator cohort create fleet
+make_tree 1
+head -c 400000 /dev/urandom >"$WORK/trees/1/lib/noise"
+serve_release 1
+make_served_device one
+on one enroll --claim-file "$WORK/one/claim" >/dev/null
+open_to_all 1
+cat >"$WORK/consent" <<SH
+#!/bin/sh
+echo "asked for \$PAWL_RELEASE" >>$WORK/calls
+[ -e $WORK/yes ]
+SH
+chmod 755 "$WORK/consent"
+cp "$WORK/one/client.conf" "$WORK/plain.conf"
+configure() { # lines of [install]
+	{
+		cat "$WORK/plain.conf"
+		printf '[server]\nrate = 150000\n[install]\n'
+		cat
+	} >"$WORK/one/client.conf"
+}
+daemon=
+stop_daemon() {
+	[ -z "$daemon" ] || kill "$daemon" 2>/dev/null || :
+	[ -z "$daemon" ] || wait "$daemon" || :
+	daemon=
+}
+trap 'stop_daemon; stop_server' EXIT
+start_daemon() {
+	: >"$WORK/daemon.log"
+	"$client" daemon --config "$WORK/one/client.conf" \
+		2>"$WORK/daemon.log" &
+	daemon=$!
+}
+until_log() { # words
+	for _ in $(seq 150); do
+		! grep -q "$1" "$WORK/daemon.log" || return 0
+		sleep 0.1
+	done
+	cat "$WORK/daemon.log"
+	die "the daemon never says: $1"
+}
+# A window of an hour that does not come for two.
+closed=$(date -u -d '+2 hours' +%H:%M)-$(date -u -d '+3 hours' +%H:%M)
+
+# The program says no, and is asked again.
+echo "consent = $WORK/consent" | configure
+start_daemon
+until_log 'update-deferred release=1'
+[ ! -e "$WORK/one/slots/current" ] || die "installed against its will"
+[ -z "$(ls "$WORK/one/state/spool")" ] || die "fetched against its will"
+operator device list | grep -q deferred || die "the server was not told"
+# At each poll anew.
+stop_daemon
+from=$(date +%s)
+: >"$WORK/yes"
+start_daemon
+until_log 'confirmed release=1'
+[ "$(grep -c 'asked for 1' "$WORK/calls")" -eq 2 ] || die "not asked twice"
+runs one 1
+[ ! -e "$WORK/one/state/deferred.json" ] || die "it is still put off"
+[ $(($(date +%s) - from)) -ge 2 ] || die "400 kB at 150 kB/s came at once"
+stop_daemon
+
+# A window that is closed; a person need not wait for it.
+echo "window = $closed" | configure
+serve_release 2 --from 1
+open_to_all 2
+start_daemon
+until_log 'update-deferred release=2 reason="waits for its window'
+stop_daemon
+runs one 1
+on one update --quiet
+runs one 2
+# Nor does what is urgent.
+serve_release 3 --from 2 --urgent
+open_to_all 3
+start_daemon
+until_log 'confirmed release=3'
+stop_daemon
+
+# Not for ever.
+rm "$WORK/yes"
+printf 'window = %s\nconsent = %s\ndefer_max = 3\n' "$closed" \
+	"$WORK/consent" | configure
+serve_release 4 --from 3
+open_to_all 4
+start_daemon
+until_log 'update-deferred release=4'
+stop_daemon
+sleep 3
+start_daemon
+until_log 'confirmed release=4'
+runs one 4
+stop_daemon
+
+# Bad input.
+for bad in 'window = 25:00-26:00' 'window = always' 'consent = mine' \
+	'defer_max = 0'; do
+	echo "$bad" | configure
+	want 3 on one status
+done

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "updater-client/consent.h"
+
+#include <stdio.h>
+
+#include "common/fs.h"
+#include "common/json.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "common/utc.h"
+#include "updater-client/hook.h"
+#include "updater-client/report.h"
+
+#define FILE_NAME "deferred.json"
+#define FILE_MAX  1024
+
+/* ---- since when ---------------------------------------------------------- */
+
+/* 0: this release was not put off yet. */
+static int64_t waits_since(const struct session *s, const struct sha256 *digest)
+{
+	static const char *const members[] = { "v", "digest", "since", NULL };
+	struct buf file = BUF_INIT(FILE_MAX);
+	struct json *j = NULL;
+	struct sha256 of;
+	struct err none;
+	const char *text;
+	int64_t since = 0;
+
+	if (fs_read_file(s->state_fd, FILE_NAME, &file, &none) ||
+	    json_parse(buf_slice(&file), &j, &none) ||
+	    json_only(j, members, &none) ||
+	    json_get_hex(j, "digest", of.bytes, SHA256_LEN, &none) ||
+	    !sha256_equal(&of, digest) ||
+	    json_get_text(j, "since", &text, &none) ||
+	    utc_parse(slice_of(text), &since, &none))
+		since = 0;
+	json_free(j);
+	buf_done(&file);
+	return since;
+}
+
+static int note(const struct session *s, const struct sha256 *digest,
+		struct err *e)
+{
+	struct buf bytes = BUF_INIT(FILE_MAX);
+	struct json *j = json_new_object();
+	char since[UTC_TEXT_LEN];
+	int rc;
+
+	utc_format(s->now, since);
+	json_set_int(j, "v", 1);
+	json_set_hex(j, "digest", (struct slice){ digest->bytes, SHA256_LEN });
+	json_set_text(j, "since", since);
+	rc = json_print(j, false, &bytes, e) ||
+			     fs_replace_file(s->state_fd, FILE_NAME,
+					     buf_slice(&bytes), 0600, e)
+		     ? -1
+		     : 0;
+	json_free(j);
+	buf_done(&bytes);
+	return rc;
+}
+
+static void forget(const struct session *s)
+{
+	struct err e = { 0 };
+
+	if (fs_remove_tree(s->state_fd, FILE_NAME, &e))
+		log_event(LOG_WARNING, "deferral-not-forgotten", "%s", e.msg);
+}
+
+/* ---- what it waits for --------------------------------------------------- */
+
+static bool window_is_open(const struct session *s, const struct plan *plan,
+			   char why[WIRE_REASON_MAX])
+{
+	if (plan->urgent ||
+	    settings_window_is_open(&s->config->install_window, s->now))
+		return true;
+	(void)snprintf(why, WIRE_REASON_MAX, "waits for its window, %s UTC",
+		       s->config->install_window.text);
+	return false;
+}
+
+/* Exit status 0 is yes; whatever else happens is: not now. */
+static bool program_agrees(const struct session *s, const struct plan *plan,
+			   char why[WIRE_REASON_MAX])
+{
+	const struct hook h = {
+		.argv = s->config->consent.argv,
+		.dirfd = -1,
+		.release = plan->release.id,
+		.deadline_ms = (int64_t)s->config->consent_sec * 1000,
+		.stop_fd = s->stop_fd,
+	};
+	struct hook_output unused;
+	struct err e = { 0 };
+
+	if (s->config->consent.argc == 0 || hook_run(&h, &unused, &e) == 0)
+		return true;
+	if (e.code == ERR_CONFIG)
+		log_event(LOG_ERROR, "consent-not-asked", "%s", e.msg);
+	text_escape(slice_of(e.msg), why, WIRE_REASON_MAX);
+	return false;
+}
+
+bool consent_given(struct session *s, const struct plan *plan,
+		   char why[WIRE_REASON_MAX])
+{
+	const struct sha256 *digest = &plan->release.digest;
+	const int64_t since = waits_since(s, digest);
+	const int64_t most = (int64_t)s->config->defer_max_sec;
+	struct err e = { 0 };
+
+	if ((since > 0 && most > 0 && s->now - since >= most) ||
+	    (window_is_open(s, plan, why) && program_agrees(s, plan, why))) {
+		forget(s);
+		return true;
+	}
+	log_event(LOG_INFO, "update-deferred", "release=%s reason=\"%s\"",
+		  plan->release.id, why);
+	if (since > 0)
+		return false;
+	report_add(s, WIRE_DEFERRED, "", slice_of(why));
+	/* Not kept, it is only put off for longer. */
+	if (note(s, digest, &e))
+		log_event(LOG_WARNING, "deferral-not-kept", "%s", e.msg);
+	return false;
+}

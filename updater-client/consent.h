@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * consent - may an update that the daemon found be installed now? A window of
+ * the day and a local program decide, for so long as the configuration lets
+ * them; who runs the update by hand has decided already.
+ *
+ *	STATE/deferred.json   which release waits, and since when
+ */
+#ifndef UPDATER_CLIENT_CONSENT_H
+#define UPDATER_CLIENT_CONSENT_H
+
+#include "updater-client/session.h"
+
+/*
+ * An urgent release waits for no window; after [install] defer_max neither
+ * counts. False: `why` says what it waits for. The first time that a release is
+ * put off, the server is told.
+ */
+bool consent_given(struct session *s, const struct plan *plan,
+		   char why[WIRE_REASON_MAX]);
+
+#endif
