@@ -298,7 +298,8 @@ api_handler api_device_why;
 api_handler api_order_list, api_order_get, api_order_sign, api_order_discard,
 	api_order_plan, api_document_get;
 api_handler api_events, api_events_from;
-api_handler api_page, api_overview, api_names, api_acts, api_history, api_list;
+api_handler api_page, api_overview, api_names, api_acts, api_history, api_list,
+	api_attempts;
 api_handler api_audit_list, api_audit_head, api_audit_checkpoints;
 
 #endif

@@ -75,6 +75,7 @@ const struct route server_routes[] = {
 	{ PEOPLE, METHOD_GET, P "audit-of/", 0, ROUTE_PLAIN, api_acts },
 	{ PEOPLE, METHOD_GET, P "history/", 0, ROUTE_PLAIN, api_history },
 	{ PEOPLE, METHOD_GET, P "list/", 0, ROUTE_PLAIN, api_list },
+	{ PEOPLE, METHOD_GET, P "attempts/", 0, ROUTE_PLAIN, api_attempts },
 
 	{ PEOPLE, METHOD_POST, P "report-export", SMALL_BODY, ROUTE_PLAIN,
 	  api_report_export },

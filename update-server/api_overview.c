@@ -451,3 +451,110 @@ int api_list(struct server_api *api, const struct request *q,
 	set_next(j, &asked, &p);
 	return response_json(a, 200, j, e);
 }
+
+/* ---- attempts of a rollout ------------------------------------------------
+ */
+
+/* How pages sum states up; each is a range of them. */
+static const struct group {
+	const char *word;
+	enum stage_state from, to;
+} groups[] = {
+	{ "flight", STAGE_OFFERED, STAGE_STALLED },
+	{ "awaiting", STAGE_INSTALLED, STAGE_INSTALLED },
+	{ "dark", STAGE_LOST, STAGE_LOST },
+	{ "confirmed", STAGE_CONFIRMED, STAGE_CONFIRMED },
+	{ "failed", STAGE_FAILED, STAGE_ROLLED_BACK },
+	{ "skipped", STAGE_SKIPPED, STAGE_EXPIRED },
+};
+
+/* after-<state>-<id> */
+static int parse_after_attempt(const char *text, struct overview_attempts *l,
+			       struct err *e)
+{
+	static const char word[] = "after-";
+	uint64_t state, id;
+	size_t len;
+
+	if (strncmp(text, word, sizeof(word) - 1) != 0)
+		return -1;
+	text += sizeof(word) - 1;
+	len = strcspn(text, "-");
+	if (!text[len] ||
+	    num_parse((struct slice){ (const uint8_t *)text, len },
+		      STAGE_STATES - 1, &state, e) ||
+	    num_parse(slice_of(text + len + 1), JSON_INT_MAX, &id, e))
+		return -1;
+	l->has_after = true;
+	l->after_state = (enum stage_state)state;
+	l->after = (int64_t)id;
+	return 0;
+}
+
+static int parse_attempts(const char *rest, char name[NAME_MAX_LEN + 1],
+			  struct overview_attempts *l, struct err *e)
+{
+	char word[NAME_MAX_LEN + 1];
+
+	if (path_name(&rest, name) || path_name(&rest, word))
+		return -1;
+	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
+		if (strcmp(groups[i].word, word) != 0)
+			continue;
+		l->from = groups[i].from;
+		l->to = groups[i].to;
+		return rest[0] ? parse_after_attempt(rest, l, e) : 0;
+	}
+	return -1;
+}
+
+struct attempts_page {
+	struct json *list;
+	struct overview_attempt last;
+	size_t count;
+};
+
+static void list_attempt(void *ctx, const struct overview_attempt *a)
+{
+	struct attempts_page *p = ctx;
+	struct json *j = json_new_object();
+
+	json_set_hex(j, "device",
+		     (struct slice){ a->device.bytes, DEVICE_ID_LEN });
+	json_set_text(j, "state", stage_state_name(a->state));
+	json_set_text(j, "code", a->code);
+	json_set_int(j, "phase", (int64_t)a->phase + 1);
+	api_set_time(j, "changed", a->changed);
+	json_add(p->list, j);
+	p->last = *a;
+	p->count++;
+}
+
+/* attempts/<rollout>/<group>[/after-...] */
+int api_attempts(struct server_api *api, const struct request *q,
+		 struct response *a, struct err *e)
+{
+	struct overview_attempts l = { .max = LIST_PAGE };
+	struct attempts_page p = { .count = 0 };
+	char name[NAME_MAX_LEN + 1], next[64];
+	struct stage rollout;
+	struct json *j;
+
+	if (parse_attempts(api_rest(q, "/v1/people/attempts/"), name, &l, e))
+		return err_set(e, ERR_NOT_FOUND, "no such list");
+	if (store_rollout_find(api->store, name, &rollout, e))
+		return -1;
+	l.rollout = rollout.what.id;
+	j = api_answer();
+	p.list = json_new_array();
+	json_set(j, "attempts", p.list);
+	if (store_overview_attempts(api->store, &l, list_attempt, &p, e)) {
+		json_free(j);
+		return -1;
+	}
+	if (p.count == l.max &&
+	    text_format(next, sizeof(next), e, "after-%d-%" PRId64,
+			(int)p.last.state, p.last.id) == 0)
+		json_set_text(j, "next", next);
+	return response_json(a, 200, j, e);
+}

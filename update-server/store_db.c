@@ -260,6 +260,7 @@ static const char *const schema[] = {
 	" dark INTEGER NOT NULL DEFAULT 0, seen INTEGER NOT NULL DEFAULT 0,"
 	" last INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (rollout, hour))"
 	" WITHOUT ROWID;",
+	store_overview_attempts_index,
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)

@@ -44,7 +44,8 @@ struct store {
 };
 
 /* Two steps of the schema: what store_overview reads. */
-extern const char store_overview_tables[], store_overview_triggers[];
+extern const char store_overview_tables[], store_overview_triggers[],
+	store_overview_attempts_index[];
 
 struct sql_value sql_digest(const struct sha256 *digest);
 struct sql_value sql_device(const struct device_id *id);

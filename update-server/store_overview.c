@@ -86,6 +86,9 @@ const char store_overview_tables[] =
 	"CREATE INDEX audit_device ON audit (" DEVICE_IN ")"
 	" WHERE " DEVICE_AT " > 0;";
 
+const char store_overview_attempts_index[] =
+	"CREATE INDEX attempt_state ON attempt (rollout, state, id);";
+
 const char store_overview_triggers[] =
 	"CREATE TRIGGER device_comes AFTER INSERT ON device"
 	" WHEN new.revoked = 0" COUNT
@@ -398,6 +401,36 @@ int store_overview_list(struct store *s, const struct overview_list *l,
 		d.last_seen = sql_get_int(q, 6);
 		d.day = sql_get_int(q, 7);
 		visit(ctx, &d);
+	}
+	return store_unlock(s, sql_end(q, e));
+}
+
+int store_overview_attempts(struct store *s, const struct overview_attempts *l,
+			    void (*visit)(void *ctx,
+					  const struct overview_attempt *a),
+			    void *ctx, struct err *e)
+{
+	int64_t state = l->has_after ? (int64_t)l->after_state : -1;
+	struct sql_query *q;
+
+	store_lock(s);
+	q = sql_query(s->db,
+		      "SELECT id, device, state, code, changed, phase"
+		      " FROM attempt WHERE rollout = ?"
+		      " AND state BETWEEN ? AND ? AND (state, id) > (?, ?)"
+		      " ORDER BY state, id LIMIT ?",
+		      SQL_BIND(sql_int(l->rollout), sql_int(l->from),
+			       sql_int(l->to), sql_int(state),
+			       sql_int(l->after), sql_int((int64_t)l->max)));
+	while (sql_next(q)) {
+		struct overview_attempt a = { .id = sql_get_int(q, 0) };
+
+		sql_get_blob(q, 1, a.device.bytes, DEVICE_ID_LEN);
+		a.state = (enum stage_state)sql_get_int(q, 2);
+		sql_get_text(q, 3, a.code, sizeof(a.code));
+		a.changed = sql_get_int(q, 4);
+		a.phase = (uint32_t)sql_get_int(q, 5);
+		visit(ctx, &a);
 	}
 	return store_unlock(s, sql_end(q, e));
 }

@@ -101,6 +101,31 @@ struct overview_device {
 	int64_t last_seen, day;
 };
 
+/* Attempts of one rollout in a range of states, by state and age. */
+struct overview_attempts {
+	int64_t rollout;
+	enum stage_state from, to;
+	/* Where to go on: after this one. */
+	bool has_after;
+	enum stage_state after_state;
+	int64_t after;
+	size_t max;
+};
+
+struct overview_attempt {
+	int64_t id;
+	struct device_id device;
+	enum stage_state state;
+	char code[WIRE_CODE_MAX + 1];
+	int64_t changed;
+	uint32_t phase; /* from 0 */
+};
+
+int store_overview_attempts(struct store *s, const struct overview_attempts *l,
+			    void (*visit)(void *ctx,
+					  const struct overview_attempt *a),
+			    void *ctx, struct err *e) NODISCARD;
+
 int store_overview_list(struct store *s, const struct overview_list *l,
 			void (*visit)(void *ctx,
 				      const struct overview_device *d),

@@ -40,6 +40,7 @@ class Browser:
 
     def start(self, folder, width, height, dark):
         args = ["--headless=new", "--disable-gpu", "--no-first-run",
+                # Root, as in a container, has no sandbox; the pages are ours.
                 "--disable-dev-shm-usage", "--no-sandbox",
                 "--disable-background-networking", "--disable-sync",
                 "--no-proxy-server", "--hide-scrollbars",

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "tests/unit/check.h"
+#include "tests/unit/fleet.h"
 
 #define DAY0   INT64_C(20000) /* days since 1970 */
 #define NOW    (DAY0 * UTC_DAY + 3600)
@@ -428,6 +429,88 @@ static void acts_are_found_by_what_they_are_about(void **state)
 	assert_string_equal(e.msg, "enough");
 }
 
+/* ---- attempts of a rollout ----------------------------------------------- */
+
+struct attempts_seen {
+	char text[400];
+	struct overview_attempt last;
+	size_t count;
+};
+
+static void note_attempt(void *ctx, const struct overview_attempt *a)
+{
+	struct attempts_seen *seen = ctx;
+
+	(void)snprintf(seen->text + strlen(seen->text),
+		       sizeof(seen->text) - strlen(seen->text), "%u:%s%s ",
+		       a->device.bytes[0], stage_state_name(a->state), a->code);
+	seen->last = *a;
+	seen->count++;
+}
+
+/* All of a range of states, two at a time. */
+static struct attempts_seen attempts_of(struct store *s, const struct stage *r,
+					enum stage_state from,
+					enum stage_state to)
+{
+	struct overview_attempts l = {
+		.rollout = r->what.id, .from = from, .to = to, .max = 2
+	};
+	struct attempts_seen seen = { .count = 0 };
+	struct err e = { 0 };
+	size_t before;
+
+	do {
+		before = seen.count;
+		assert_ok(store_overview_attempts(s, &l, note_attempt, &seen,
+						  &e));
+		l.has_after = true;
+		l.after_state = seen.last.state;
+		l.after = seen.last.id;
+	} while (seen.count > before);
+	return seen;
+}
+
+static void attempts_are_listed_by_what_became_of_them(void **state)
+{
+	static const struct {
+		enum stage_state to;
+		const char *code;
+	} ends[] = {
+		{ STAGE_ROLLED_BACK, "B" }, { STAGE_CONFIRMED, "" },
+		{ STAGE_FAILED, "A" },      { STAGE_CONFIRMED, "" },
+		{ STAGE_LOST, "" },         { STAGE_CONFIRMED, "" },
+	};
+	struct stage one = fleet_rollout(*state, "one", 2);
+	struct stage two = fleet_rollout(*state, "two", 3);
+	struct attempt a;
+
+	for (unsigned i = 0; i < ARRAY_LEN(ends); i++) {
+		struct store_device d = fleet_device(*state, i + 1);
+
+		a = fleet_offer(*state, &one, &d);
+		if (ends[i].to != STAGE_FAILED)
+			fleet_move(*state, &one, &a, STAGE_INSTALLED, "");
+		fleet_move(*state, &one, &a, ends[i].to, ends[i].code);
+	}
+	assert_string_equal(
+		attempts_of(*state, &one, STAGE_CONFIRMED, STAGE_CONFIRMED)
+			.text,
+		"2:confirmed 4:confirmed 6:confirmed ");
+	assert_string_equal(
+		attempts_of(*state, &one, STAGE_FAILED, STAGE_ROLLED_BACK).text,
+		"3:failedA 1:rolled-backB ");
+	assert_string_equal(
+		attempts_of(*state, &one, STAGE_LOST, STAGE_LOST).text,
+		"5:dark ");
+	assert_int_equal(
+		attempts_of(*state, &one, STAGE_OFFERED, STAGE_STALLED).count,
+		0);
+	assert_int_equal(
+		attempts_of(*state, &two, STAGE_OFFERED, STAGE_EXPIRED).count,
+		0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, gone)
 
 int main(void)
@@ -440,6 +523,9 @@ int main(void)
 		TEST(samples_are_taken_and_thinned_out),
 		TEST(lists_are_what_their_numbers_count),
 		TEST(acts_are_found_by_what_they_are_about),
+		cmocka_unit_test_setup_teardown(
+			attempts_are_listed_by_what_became_of_them, fleet_fresh,
+			fleet_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
