@@ -73,6 +73,7 @@ struct server_api {
 	struct orders *orders;
 	struct ways *ways;
 	int64_t timestamp_expires; /* under publishing; 0: nothing is served */
+	int64_t next_retention;
 	int64_t next_flush, next_try, next_sample;
 	int64_t started;
 };
@@ -272,6 +273,7 @@ int api_keys_json(struct server_api *api, const struct store_release *r,
 
 api_handler api_metadata_get, api_target_get, api_site_get;
 api_handler api_nonce, api_enrol, api_join;
+api_handler api_device_forget;
 api_handler api_waiting_list, api_waiting_approve, api_waiting_deny;
 api_handler api_unknown_list, api_device_readopt;
 /* One that was refused: perhaps the registry has lost it. */

@@ -326,6 +326,30 @@ int api_device_retire(struct server_api *api, const struct request *q,
 	return end_device(api, q, store_device_retire, "retired", a, e);
 }
 
+int api_device_forget(struct server_api *api, const struct request *q,
+		      struct response *a, struct err *e)
+{
+	static const char *const known[] = { "v", "id", NULL };
+	struct device_id id;
+	struct audit_by by;
+	struct json *j;
+	int rc;
+
+	if (api_body(q, known, &j, e))
+		return -1;
+	rc = json_get_hex(j, "id", id.bytes, DEVICE_ID_LEN, e);
+	json_free(j);
+	if (rc || api_by(api, q, &by, e) ||
+	    store_device_forget(api->store, &id, &by, e))
+		return -1;
+	/* A backup of yesterday must not bring it back unnoticed. */
+	if (api_checkpoint(api, e))
+		return err_in(e, "it is forgotten, but the audit log could "
+				 "not be signed");
+	log_event(LOG_INFO, "device-forgotten", "by=%s", q->peer->id);
+	return response_json(a, 200, api_answer(), e);
+}
+
 int api_device_release(struct server_api *api, const struct request *q,
 		       struct response *a, struct err *e)
 {

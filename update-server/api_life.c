@@ -15,10 +15,11 @@
 #define FLUSH_SEC 10
 #define RETRY_SEC 60
 /* Acts of one person: an import of everything that may be listed fits. */
-#define ACTS_BURST      20000
-#define ACTS_PER_MINUTE 600
-#define CHECKPOINT_SEC  60
-#define MEGABYTE        1000000
+#define ACTS_BURST          20000
+#define ACTS_PER_MINUTE     600
+#define CHECKPOINT_SEC      60
+#define RETENTION_FIRST_SEC 300
+#define MEGABYTE            1000000
 
 #define ENROLMENT (1u << LISTENER_ENROLMENT)
 #define DEVICE    (1u << LISTENER_DEVICE)
@@ -125,6 +126,8 @@ const struct route server_routes[] = {
 	{ PEOPLE, METHOD_GET, P "unknown", 0, ROUTE_PLAIN, api_unknown_list },
 	{ PEOPLE, METHOD_POST, P "device-readopt", SMALL_BODY, ROUTE_PLAIN,
 	  api_device_readopt },
+	{ PEOPLE, METHOD_POST, P "device-forget", SMALL_BODY, ROUTE_PLAIN,
+	  api_device_forget },
 	{ PEOPLE, METHOD_POST, P "device-release", SMALL_BODY, ROUTE_PLAIN,
 	  api_device_release },
 	{ PEOPLE, METHOD_GET, P "cohorts", 0, ROUTE_PLAIN, api_cohort_list },
@@ -348,6 +351,24 @@ static void sample(struct server_api *api, int64_t now)
 		log_event(LOG_ERROR, "counts-not-written", "why=%s", e.msg);
 }
 
+/* Once a day, and some time after the start. */
+static void retain(struct server_api *api, int64_t now)
+{
+	struct store_retained gone;
+	struct err e = { 0 };
+
+	if (api->next_retention == 0)
+		api->next_retention = now + RETENTION_FIRST_SEC;
+	if (now < api->next_retention)
+		return;
+	api->next_retention = now + UTC_DAY;
+	if (store_retain(api->store, now, &gone, &e))
+		log_event(LOG_ERROR, "retention-failed", "why=%s", e.msg);
+	else if (gone.evidence > 0 || gone.attempts > 0)
+		log_event(LOG_INFO, "retention", "evidence=%lld attempts=%lld",
+			  (long long)gone.evidence, (long long)gone.attempts);
+}
+
 void api_tick(struct server_api *api)
 {
 	int64_t now = utc_now();
@@ -357,6 +378,7 @@ void api_tick(struct server_api *api)
 	sample(api, now);
 	api_survey(api, now);
 	api_tick_rollouts(api, now);
+	retain(api, now);
 	if (now >= api->next_checkpoint || now < api->next_checkpoint - 86400) {
 		api->next_checkpoint = now + CHECKPOINT_SEC;
 		if (api_checkpoint(api, &e))

@@ -136,6 +136,7 @@ static const struct act acts[AUDIT_ACTS] = {
 				   { { "device", ID } } },
 	[AUDIT_DEVICE_REVOKE] = { "device-revoke", true, { { "device", ID } } },
 	[AUDIT_DEVICE_RETIRE] = { "device-retire", true, { { "device", ID } } },
+	[AUDIT_DEVICE_FORGET] = { "device-forget", true, { { "device", ID } } },
 	[AUDIT_DEVICE_EXPORT] = { "device-export",
 				  false,
 				  { { "devices", NUMBER } } },

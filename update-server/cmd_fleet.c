@@ -243,6 +243,12 @@ int command_device_retire(int argc, char **argv, struct err *e)
 			 "retired: it is no part of the fleet any more", e);
 }
 
+int command_device_forget(int argc, char **argv, struct err *e)
+{
+	return on_device(argc, argv, "/v1/people/device-forget",
+			 "forgotten: only the audit log knows its id", e);
+}
+
 int command_device_release(int argc, char **argv, struct err *e)
 {
 	return on_device(argc, argv, "/v1/people/device-release",

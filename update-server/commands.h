@@ -45,6 +45,7 @@ int command_device_show(int argc, char **argv, struct err *e);
 int command_device_revoke(int argc, char **argv, struct err *e);
 int command_device_export(int argc, char **argv, struct err *e);
 int command_envelope_import(int argc, char **argv, struct err *e);
+int command_device_forget(int argc, char **argv, struct err *e);
 int command_device_retire(int argc, char **argv, struct err *e);
 int command_device_unknown(int argc, char **argv, struct err *e);
 int command_device_readopt(int argc, char **argv, struct err *e);

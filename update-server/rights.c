@@ -38,6 +38,7 @@ static const struct right rights[] = {
 	{ P "device-revoke", "officer" },
 	{ P "device-release", "officer" },
 	{ P "device-retire", "officer" },
+	{ P "device-forget", "officer" },
 	{ P "bundle", "officer" },
 	{ P "report-export", "officer" },
 	{ P "outpost-report", "officer" },

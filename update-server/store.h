@@ -378,6 +378,23 @@ int store_flush(struct store *s, struct err *e) NODISCARD;
 /* Another number than before, once anything was written by this process. */
 uint64_t store_changes(struct store *s);
 
+/* ---- what is kept no longer -----------------------------------------------
+ */
+
+struct store_retained {
+	int64_t evidence, attempts; /* how many went */
+};
+
+/* Evidence goes after 30 days, an attempt that ended after 400. */
+int store_retain(struct store *s, int64_t now, struct store_retained *out,
+		 struct err *e) NODISCARD;
+/*
+ * Nothing of the device is left but what the audit log says of its id, and that
+ * its keys are taken. ERR_CONFLICT while it belongs to the fleet.
+ */
+int store_device_forget(struct store *s, const struct device_id *id,
+			const struct audit_by *by, struct err *e) NODISCARD;
+
 /* ---- the audit log ------------------------------------------------------- */
 
 /* Refuse acts but urgent ones while the disk has less than this free. */

@@ -110,6 +110,8 @@ void store_successor_read(struct sql_query *q, int column,
 			  struct store_successor *out);
 /* Every record is the one whose hash is in the tree. */
 int store_audit_check_locked(struct store *s, struct err *e) NODISCARD;
+int store_forget_locked(struct store *s, const struct device_id *id,
+			struct err *e) NODISCARD;
 /* Start a batch's life, unless it has. */
 int store_batch_start_locked(struct store *s, int64_t id, int64_t now,
 			     struct err *e) NODISCARD;

@@ -147,6 +147,11 @@ static int revoke(const struct replay *p, struct err *e)
 			     e);
 }
 
+static int forget(const struct replay *p, struct err *e)
+{
+	return store_forget_locked(p->s, &p->device, e);
+}
+
 static int retire(const struct replay *p, struct err *e)
 {
 	return run_on_device(p, "UPDATE device SET revoked = 2 WHERE id = ?",
@@ -203,6 +208,7 @@ static replay_act *const acts[AUDIT_ACTS] = {
 	[AUDIT_DEVICE_RELEASE] = release,
 	[AUDIT_DEVICE_REVOKE] = revoke,
 	[AUDIT_DEVICE_RETIRE] = retire,
+	[AUDIT_DEVICE_FORGET] = forget,
 };
 
 /* ---- one record ---------------------------------------------------------- */

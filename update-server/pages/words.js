@@ -111,6 +111,7 @@ const acts = {
 	"device-release": () => "released a device from quarantine",
 	"device-revoke": () => "revoked a device",
 	"device-retire": () => "retired a device",
+	"device-forget": () => "had a device forgotten",
 	"device-export": o => "exported the keys of " + o.devices + " devices",
 	"rollout-create": o => "created rollout " + o.rollout + " of " + o.release,
 	"rollout-approve": o => "approved rollout " + o.rollout,

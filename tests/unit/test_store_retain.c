@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What goes after its time, what goes by a person's word, and what stays. */
+#include "tests/unit/fleet.h"
+
+#define DAY 86400
+
+struct seen {
+	unsigned attempts, evidence;
+};
+
+static void look(void *ctx, const struct attempt *a, const char *rollout,
+		 const char *release, const char *evidence)
+{
+	struct seen *s = ctx;
+
+	(void)a;
+	(void)rollout;
+	(void)release;
+	s->attempts++;
+	s->evidence += evidence[0] != 0;
+}
+
+static struct seen attempts_of(struct store *s, const struct store_device *d)
+{
+	struct seen seen = { 0 };
+	struct err e = { 0 };
+
+	assert_ok(store_attempt_each(s, &d->facts.id, look, &seen, &e));
+	return seen;
+}
+
+/* An attempt that failed, with its last words. */
+static struct attempt failed(struct store *s, struct stage *r,
+			     const struct store_device *d)
+{
+	struct attempt a = fleet_offer(s, r, d);
+	struct err e = { 0 };
+
+	fleet_move(s, r, &a, STAGE_FAILED, "HEALTH_FAILED");
+	assert_ok(store_attempt_save(s, r, &a, "last words", &e));
+	return a;
+}
+
+static void evidence_goes_first_and_then_the_attempt(void **state)
+{
+	struct store_device d = fleet_device(*state, 1);
+	struct stage one = fleet_rollout(*state, "one", 2);
+	struct attempt a = failed(*state, &one, &d);
+	int64_t when = a.at.changed;
+	struct store_retained gone;
+	static struct tally t;
+	struct err e = { 0 };
+
+	assert_ok(store_retain(*state, when + 30 * DAY, &gone, &e));
+	assert_int_equal(gone.evidence, 0);
+	assert_int_equal(attempts_of(*state, &d).evidence, 1);
+	assert_ok(store_retain(*state, when + 30 * DAY + 1, &gone, &e));
+	assert_int_equal(gone.evidence, 1);
+	assert_int_equal(attempts_of(*state, &d).evidence, 0);
+	assert_ok(store_retain(*state, when + 400 * DAY, &gone, &e));
+	assert_int_equal(gone.attempts, 0);
+	assert_ok(store_retain(*state, when + 400 * DAY + 1, &gone, &e));
+	assert_int_equal(gone.attempts, 1);
+	assert_int_equal(attempts_of(*state, &d).attempts, 0);
+	/* What was counted stays counted. */
+	assert_ok(store_tally(*state, &one, FLEET_NOW, &t, &e));
+	assert_int_equal(tally_count(&t, STAGE_FAILED), 1);
+}
+
+static void an_attempt_that_goes_on_is_kept(void **state)
+{
+	struct store_device d = fleet_device(*state, 1);
+	struct stage one = fleet_rollout(*state, "one", 2);
+	struct store_retained gone;
+	struct err e = { 0 };
+
+	(void)fleet_offer(*state, &one, &d);
+	assert_ok(store_retain(*state, FLEET_NOW + 4000 * DAY, &gone, &e));
+	assert_int_equal(gone.attempts, 0);
+	assert_int_equal(attempts_of(*state, &d).attempts, 1);
+}
+
+static void nothing_is_left_of_a_forgotten_device_but_its_keys(void **state)
+{
+	struct store_device d = fleet_device(*state, 1), out;
+	struct store_device other = fleet_device(*state, 2);
+	struct stage one = fleet_rollout(*state, "one", 2);
+	struct stage two = fleet_rollout(*state, "two", 3);
+	const struct audit_by by = { .kind = AUDIT_SYSTEM, .now = FLEET_NOW };
+	struct sha256 cut;
+	static struct tally t;
+	struct err e = { 0 };
+
+	(void)failed(*state, &one, &d);
+	(void)fleet_offer(*state, &two, &d);
+	(void)fleet_offer(*state, &two, &other);
+	assert_refused(store_device_forget(*state, &d.facts.id, &by, &e),
+		       ERR_CONFLICT);
+	assert_ok(store_device_retire(*state, &d.facts.id, &by, &cut, &e));
+	assert_ok(store_device_forget(*state, &d.facts.id, &by, &e));
+	assert_refused(store_device_find(*state, &d.facts.id, &out, &e),
+		       ERR_NOT_FOUND);
+	assert_refused(store_device_forget(*state, &d.facts.id, &by, &e),
+		       ERR_NOT_FOUND);
+	assert_int_equal(attempts_of(*state, &d).attempts, 0);
+	/* Its key is known for ever, to nobody's name. */
+	assert_refused(store_key_take(*state, &d.spki, "another", &e),
+		       ERR_CONFLICT);
+	/* What it had not ended is counted no more, what it ended is. */
+	assert_ok(store_tally(*state, &two, FLEET_NOW, &t, &e));
+	assert_int_equal(tally_count(&t, STAGE_OFFERED), 1);
+	assert_ok(store_tally(*state, &one, FLEET_NOW, &t, &e));
+	assert_int_equal(tally_count(&t, STAGE_FAILED), 1);
+	assert_int_equal(attempts_of(*state, &other).attempts, 1);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, fleet_fresh, fleet_gone)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(evidence_goes_first_and_then_the_attempt),
+		TEST(an_attempt_that_goes_on_is_kept),
+		TEST(nothing_is_left_of_a_forgotten_device_but_its_keys),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is kept no longer: old attempts, older evidence, and a device that a
+ * person wants forgotten. */
+#include "update-server/stage_attempt.h"
+#include "update-server/store_db.h"
+
+#define EVIDENCE_SEC (30 * UTC_DAY)
+#define ATTEMPTS_SEC (400 * UTC_DAY)
+
+/* ---- by age -------------------------------------------------------------- */
+
+static int retain(struct store *s, int64_t now, struct store_retained *out,
+		  struct err *e)
+{
+	return sql_run(s->db,
+		       "UPDATE attempt SET evidence = '' WHERE evidence != ''"
+		       " AND changed < ?",
+		       SQL_BIND(sql_int(now - EVIDENCE_SEC)), &out->evidence,
+		       e) || sql_run(s->db,
+				     "DELETE FROM attempt WHERE changed < ?"
+				     " AND state >= ?",
+				     SQL_BIND(sql_int(now - ATTEMPTS_SEC),
+					      sql_int(STAGE_CONFIRMED)),
+				     &out->attempts, e)
+		       ? -1
+		       : 0;
+}
+
+int store_retain(struct store *s, int64_t now, struct store_retained *out,
+		 struct err *e)
+{
+	int rc;
+
+	*out = (struct store_retained){ 0 };
+	store_lock(s);
+	rc = sql_begin(s->db, e);
+	if (rc == 0)
+		rc = sql_finish(s->db, retain(s, now, out, e), e);
+	return store_unlock(s, rc);
+}
+
+/* ---- by a person's word -------------------------------------------------- */
+
+static int may_be_forgotten(struct store *s, const struct device_id *id,
+			    struct err *e)
+{
+	struct sql_query *q =
+		sql_query(s->db, "SELECT revoked FROM device WHERE id = ?",
+			  SQL_BIND(sql_device(id)));
+	bool found = sql_next(q);
+	bool ended = found && sql_get_int(q, 0) != 0;
+
+	if (sql_end(q, e))
+		return -1;
+	if (!found)
+		return err_set(e, ERR_NOT_FOUND, "no such device");
+	return ended ? 0
+		     : err_set(e, ERR_CONFLICT,
+			       "it belongs to the fleet: device retire or "
+			       "device revoke comes first");
+}
+
+/* An attempt that had not ended is counted no more. */
+static int uncount(struct store *s, const struct device_id *id, struct err *e)
+{
+	return sql_run(
+		s->db,
+		"UPDATE counter SET n = n - 1 WHERE n > 0 AND EXISTS"
+		" (SELECT 1 FROM attempt AS a WHERE a.device = ? AND a.state < ?"
+		" AND a.rollout = counter.rollout AND a.phase = counter.phase"
+		" AND a.epoch = counter.epoch AND a.state = counter.state"
+		" AND a.code = counter.code AND a.counted = counter.counted)",
+		SQL_BIND(sql_device(id), sql_int(STAGE_CONFIRMED)), NULL, e);
+}
+
+/* The keys stay taken, for ever, but nothing says whose they were. */
+int store_forget_locked(struct store *s, const struct device_id *id,
+			struct err *e)
+{
+	char who[2 * DEVICE_ID_LEN + 1];
+
+	hex_format((struct slice){ id->bytes, DEVICE_ID_LEN }, who);
+	if (uncount(s, id, e) ||
+	    sql_run(s->db, "DELETE FROM attempt WHERE device = ?",
+		    SQL_BIND(sql_device(id)), NULL, e) ||
+	    sql_run(s->db, "UPDATE claim SET device = NULL WHERE device = ?",
+		    SQL_BIND(sql_device(id)), NULL, e) ||
+	    sql_run(s->db, "UPDATE key SET who = 'forgotten' WHERE who = ?",
+		    SQL_BIND(sql_text(who)), NULL, e))
+		return -1;
+	return sql_run(s->db, "DELETE FROM device WHERE id = ?",
+		       SQL_BIND(sql_device(id)), NULL, e);
+}
+
+static int forget(struct store *s, const struct device_id *id,
+		  const struct audit_by *by, struct err *e)
+{
+	struct audit_record r;
+
+	if (may_be_forgotten(s, id, e) || store_forget_locked(s, id, e))
+		return -1;
+	audit_record_init(&r, AUDIT_DEVICE_FORGET, by);
+	audit_set_device(&r, id);
+	return store_log_locked(s, &r, e);
+}
+
+int store_device_forget(struct store *s, const struct device_id *id,
+			const struct audit_by *by, struct err *e)
+{
+	int rc;
+
+	store_lock(s);
+	rc = sql_begin(s->db, e);
+	if (rc == 0)
+		rc = sql_finish(s->db, forget(s, id, by, e), e);
+	return store_unlock(s, rc);
+}
