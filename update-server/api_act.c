@@ -428,65 +428,73 @@ static void count_security(void *ctx, const struct store_counter *c)
 		*n += c->n;
 }
 
-static int prepare(struct server_api *api, const struct kind *kind,
-		   const struct asked *k, struct stage *s,
-		   struct stage_act *act, struct stage_ready *ready,
-		   struct err *e);
+/* Somebody's act on the rollout as the store has it now. */
+struct acting {
+	struct server_api *api;
+	const struct kind *kind;
+	const struct asked *asked;
+	const char *name; /* of the person */
+	struct audit_by by;
+	struct stage s;
+	struct stage_ready ready;
+};
 
-/* Everything that is decided is decided on what the store has now. */
-static int apply(struct server_api *api, const struct kind *kind,
-		 const struct asked *k, const char *name,
-		 const struct audit_by *by, struct stage *s, struct err *e)
+static int prepare(struct acting *w, struct stage_act *act, struct err *e)
 {
-	struct stage_act act = { .verb = kind->verb,
-				 .by = name,
-				 .reason = k->reason,
-				 .revision = k->revision,
-				 .now = by->now };
-	struct store_act stored = { .act = kind->act, .by = by };
-	struct stage_ready ready = { .verified = false };
-	bool changed = false;
+	const struct asked *k = w->asked;
 
-	if (store_rollout_find(api->store, k->name, s, e))
-		return -1;
-	stored.revision = s->revision;
-	if (prepare(api, kind, k, s, &act, &ready, e) ||
-	    stage_act(s, &act, &ready, &changed, e))
-		return -1;
-	if (!changed)
+	/* An old revision is told before anything else is. */
+	if (k->revision != 0 && k->revision != w->s.revision)
 		return 0;
-	if (s->asked_by[0])
-		stored.act = AUDIT_ROLLOUT_ASK;
-	if (k->reason[0])
-		stored.reason = k->reason;
-	if (store_rollout_save(api->store, s, &stored, e) ||
-	    api_read_rollouts_locked(api, e))
-		return -1;
-	/* What it opens is open when the answer says so. */
-	if (api_look_at_gates(api, by->now, e))
-		return -1;
-	log_event(LOG_INFO, s->asked_by[0] ? "rollout-asked" : kind->event,
-		  "by=%s name=%s revision=%llu why=%s", name, s->what.name,
-		  (unsigned long long)s->revision, k->reason);
+	if (w->kind->verb == STAGE_START && w->s.status == STAGE_SCHEDULED)
+		return prepare_start(w->api, k, &w->s, &w->ready, e);
+	if (w->kind->verb == STAGE_RESUME)
+		return check_release(w->api, &w->s, e);
+	if (w->kind->verb == STAGE_ACK)
+		return store_counter_each(w->api->store, w->s.what.id,
+					  count_security, &act->security, e);
 	return 0;
 }
 
-static int prepare(struct server_api *api, const struct kind *kind,
-		   const struct asked *k, struct stage *s,
-		   struct stage_act *act, struct stage_ready *ready,
-		   struct err *e)
+static int store_act(struct acting *w, uint64_t revision, struct err *e)
 {
-	/* An old revision is told before anything else is. */
-	if (k->revision != 0 && k->revision != s->revision)
-		return 0;
-	if (kind->verb == STAGE_START && s->status == STAGE_SCHEDULED)
-		return prepare_start(api, k, s, ready, e);
-	if (kind->verb == STAGE_RESUME)
-		return check_release(api, s, e);
-	if (kind->verb == STAGE_ACK)
-		return store_counter_each(api->store, s->what.id,
-					  count_security, &act->security, e);
-	return 0;
+	const struct asked *k = w->asked;
+	bool asks = w->s.asked_by[0] != 0;
+	const struct store_act act = {
+		.act = asks ? AUDIT_ROLLOUT_ASK : w->kind->act,
+		.by = &w->by,
+		.revision = revision,
+		.reason = k->reason[0] ? k->reason : NULL,
+	};
+
+	if (store_rollout_save(w->api->store, &w->s, &act, e) ||
+	    api_read_rollouts_locked(w->api, e))
+		return -1;
+	log_event(LOG_INFO, asks ? "rollout-asked" : w->kind->event,
+		  "by=%s name=%s revision=%llu why=%s", w->name, w->s.what.name,
+		  (unsigned long long)w->s.revision, k->reason);
+	/* What it opens is open when the answer says so. */
+	return api_look_at_gates(w->api, w->by.now, e);
+}
+
+static int apply(struct acting *w, struct err *e)
+{
+	const struct asked *k = w->asked;
+	struct stage_act act = { .verb = w->kind->verb,
+				 .by = w->name,
+				 .reason = k->reason,
+				 .revision = k->revision,
+				 .now = w->by.now };
+	bool changed = false;
+	uint64_t revision;
+
+	if (store_rollout_find(w->api->store, k->name, &w->s, e))
+		return -1;
+	revision = w->s.revision;
+	if (prepare(w, &act, e) ||
+	    stage_act(&w->s, &act, &w->ready, &changed, e))
+		return -1;
+	return changed ? store_act(w, revision, e) : 0;
 }
 
 /* A conflict is about the revision that the person saw: 412. */
@@ -500,16 +508,19 @@ static int answer_conflict(struct response *a, const struct err *why,
 static int act_on(struct server_api *api, const struct request *q,
 		  const struct kind *kind, struct response *a, struct err *e)
 {
-	struct stage *s = mem_alloc(1, sizeof(*s));
+	struct acting *w = mem_alloc(1, sizeof(*w));
 	struct asked k = { .revision = 0 };
-	struct audit_by by;
 	struct err why = { 0 };
 	int rc = -1;
 
-	if (read_asked(q, kind, &k, e) || api_by(api, q, &by, e))
+	w->api = api;
+	w->kind = kind;
+	w->asked = &k;
+	w->name = q->peer->id;
+	if (read_asked(q, kind, &k, e) || api_by(api, q, &w->by, e))
 		goto out;
 	(void)pthread_mutex_lock(&api->attempts);
-	rc = apply(api, kind, &k, q->peer->id, &by, s, e);
+	rc = apply(w, e);
 	(void)pthread_mutex_unlock(&api->attempts);
 	if (rc && e->code == ERR_CONFLICT) {
 		why = *e;
@@ -518,7 +529,7 @@ static int act_on(struct server_api *api, const struct request *q,
 		rc = api_rollout_answer(api, k.name, a, e);
 	}
 out:
-	free(s);
+	free(w);
 	return rc;
 }
 
