@@ -8,13 +8,8 @@
 
 #define WIRE_VERSION  1
 #define ENROL_LABEL   "pawl/enrol/v2"
-#define JOIN_LABEL    "pawl/join/v1"
-#define JOIN_GROUP    4
 #define RETRY_MAX     3600
 #define INTERVAL_MAX  (31 * UTC_DAY)
-#define CLAIM_GROUPS  4
-#define CLAIM_GROUP   8 /* hex digits */
-#define CLAIM_TEXT    (CLAIM_GROUPS * (CLAIM_GROUP + 1) - 1)
 #define EVIDENCE_STEP 512
 
 static const char *const action_names[] = {
@@ -758,7 +753,7 @@ int wire_status(enum err_code code)
 	return 500;
 }
 
-/* ---- claims -------------------------------------------------------------- */
+/* ---- proofs -------------------------------------------------------------- */
 
 int wire_enrol_message(const struct wire_enrol *m, const struct ec_public *key,
 		       struct buf *out, struct err *e)
@@ -799,105 +794,4 @@ int wire_enrol_check(const struct wire_enrol *m, struct ec_public *key,
 out:
 	buf_wipe(&message);
 	return rc;
-}
-
-/* Five bits each; no I, L, O, U, which are misread (Crockford's base 32). */
-static const char join_digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-
-void wire_join_code(const struct ec_public *key,
-		    const uint8_t nonce[WIRE_NONCE_LEN],
-		    char out[WIRE_JOIN_CODE_LEN + 1])
-{
-	uint8_t in[sizeof(JOIN_LABEL) - 1 + WIRE_NONCE_LEN + EC_SPKI_LEN];
-	struct sha256 digest;
-	uint64_t bits = 0;
-
-	memcpy(in, JOIN_LABEL, sizeof(JOIN_LABEL) - 1);
-	memcpy(in + sizeof(JOIN_LABEL) - 1, nonce, WIRE_NONCE_LEN);
-	ec_public_to_spki(key, in + sizeof(JOIN_LABEL) - 1 + WIRE_NONCE_LEN);
-	sha256_of((struct slice){ in, sizeof(in) }, &digest);
-	for (size_t i = 0; i < 5; i++)
-		bits = bits << 8 | digest.bytes[i];
-	for (size_t i = 0; i < WIRE_JOIN_CODE_LEN; i++) {
-		if (i == JOIN_GROUP) {
-			out[i] = '-';
-			continue;
-		}
-		out[i] = join_digits[bits >> 35 & 31];
-		bits <<= 5;
-	}
-	out[WIRE_JOIN_CODE_LEN] = 0;
-}
-
-int wire_parse_join_code(struct slice text, char out[WIRE_JOIN_CODE_LEN + 1],
-			 struct err *e)
-{
-	char got[WIRE_JOIN_CODE_LEN + 1] = "";
-	size_t n = 0;
-
-	for (size_t i = 0; i < text.len; i++) {
-		char c = (char)text.ptr[i];
-
-		if (c == '-' && i == JOIN_GROUP)
-			continue;
-		if (c >= 'a' && c <= 'z')
-			c = (char)(c - 'a' + 'A');
-		if (n == WIRE_JOIN_CODE_LEN || c == 0 ||
-		    !strchr(join_digits, c))
-			goto bad;
-		if (n == JOIN_GROUP)
-			got[n++] = '-';
-		got[n++] = c;
-	}
-	if (n != WIRE_JOIN_CODE_LEN)
-		goto bad;
-	memcpy(out, got, sizeof(got));
-	return 0;
-bad:
-	return err_set(e, ERR_FORMAT, "not a code as XXXX-XXXX");
-}
-
-static bool is_space(uint8_t c)
-{
-	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
-int wire_parse_claim(struct slice text, uint8_t claim[WIRE_CLAIM_LEN],
-		     struct err *e)
-{
-	uint8_t digits[CLAIM_GROUPS * CLAIM_GROUP];
-
-	while (text.len > 0 && is_space(text.ptr[text.len - 1]))
-		text.len--;
-	while (text.len > 0 && is_space(text.ptr[0]))
-		text = slice_sub(text, 1, text.len);
-	if (text.len != CLAIM_TEXT)
-		goto bad;
-	for (size_t i = 0; i < CLAIM_GROUPS; i++) {
-		const uint8_t *group = text.ptr + i * (CLAIM_GROUP + 1);
-
-		if (i > 0 && group[-1] != '-')
-			goto bad;
-		memcpy(digits + i * CLAIM_GROUP, group, CLAIM_GROUP);
-	}
-	if (hex_parse((struct slice){ digits, sizeof(digits) }, claim,
-		      WIRE_CLAIM_LEN, e) == 0)
-		return 0;
-bad:
-	return err_set(e, ERR_FORMAT,
-		       "a claim code is four groups of eight "
-		       "hex digits, joined by '-'");
-}
-
-void wire_format_claim(const uint8_t claim[WIRE_CLAIM_LEN], char out[36])
-{
-	char digits[CLAIM_GROUPS * CLAIM_GROUP + 1];
-
-	hex_format((struct slice){ claim, WIRE_CLAIM_LEN }, digits);
-	for (size_t i = 0; i < CLAIM_GROUPS; i++) {
-		memcpy(out + i * (CLAIM_GROUP + 1), digits + i * CLAIM_GROUP,
-		       CLAIM_GROUP);
-		out[i * (CLAIM_GROUP + 1) + CLAIM_GROUP] = '-';
-	}
-	out[CLAIM_TEXT] = 0;
 }

@@ -61,7 +61,7 @@ struct wire_identity {
 
 /*
  * The answer to a device without a claim code: the identity, or that it waits
- * for an officer, who is to compare the code of wire_join_code().
+ * for an officer, who is to compare the code of claim_join_code().
  */
 struct wire_joined {
 	bool admitted;
@@ -213,25 +213,5 @@ int wire_enrol_check(const struct wire_enrol *m, struct ec_public *key,
 int wire_renew_message(const struct sha256 *certificate,
 		       const struct ec_public *new_key, struct buf *out,
 		       struct err *e) NODISCARD;
-
-#define WIRE_JOIN_CODE_LEN 9 /* "XXXX-XXXX" */
-
-/*
- * What a waiting device shows and an officer compares: 40 bits of the SHA-256
- * of "pawl/join/v1", the server's nonce and the key's SubjectPublicKeyInfo, in
- * digits and letters that nobody confuses. The nonce comes first: who would
- * have another key show the same code has until its connection idles out.
- */
-void wire_join_code(const struct ec_public *key,
-		    const uint8_t nonce[WIRE_NONCE_LEN],
-		    char out[WIRE_JOIN_CODE_LEN + 1]);
-/* As people type it: in either case, with or without the dash. */
-int wire_parse_join_code(struct slice text, char out[WIRE_JOIN_CODE_LEN + 1],
-			 struct err *e) NODISCARD;
-
-/* A claim code as people see it: "xxxxxxxx-xxxxxxxx-xxxxxxxx-xxxxxxxx". */
-int wire_parse_claim(struct slice text, uint8_t claim[WIRE_CLAIM_LEN],
-		     struct err *e) NODISCARD;
-void wire_format_claim(const uint8_t claim[WIRE_CLAIM_LEN], char out[36]);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/claim.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/random.h"
@@ -226,7 +227,7 @@ static int wait_for_officer(struct server_api *api, const struct wire_enrol *m,
 	memcpy(w->nonce, m->nonce, WIRE_NONCE_LEN);
 	memcpy(w->product, m->product, sizeof(w->product));
 	memcpy(w->model, m->model, sizeof(w->model));
-	wire_join_code(&key, m->nonce, w->code);
+	claim_join_code(&key, m->nonce, w->code);
 	return store_wait(api->store, w, api->config->waiting_max, ask->now, e);
 }
 

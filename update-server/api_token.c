@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/claim.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/random.h"
@@ -25,7 +26,7 @@ static struct json *codes_json(const struct store_batch *b, claim_code *codes)
 	for (uint64_t i = 0; i < b->count; i++) {
 		struct json *j = json_new_object();
 
-		wire_format_claim(codes[i], code);
+		claim_format(codes[i], code);
 		json_set_int(j, "id", b->id + (int64_t)i);
 		json_set_text(j, "claim", code);
 		json_add(list, j);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Devices that ask to join without a claim code, as officers see and judge
  * them. */
+#include "common/claim.h"
 #include "common/log.h"
 
 #include "update-server/api.h"
@@ -40,15 +41,16 @@ int api_waiting_list(struct server_api *api, const struct request *q,
 	return -1;
 }
 
-static int get_code(const struct json *j, char code[WIRE_JOIN_CODE_LEN + 1],
+static int get_code(const struct json *j, char code[CLAIM_JOIN_LEN + 1],
 		    struct err *e)
 {
 	const char *text;
 
 	if (json_get_text(j, "code", &text, e))
 		return -1;
-	return wire_parse_join_code(slice_of(text), code, e) ? err_in(e, "code")
-							     : 0;
+	return claim_parse_join_code(slice_of(text), code, e)
+		       ? err_in(e, "code")
+		       : 0;
 }
 
 int api_waiting_approve(struct server_api *api, const struct request *q,
@@ -56,7 +58,7 @@ int api_waiting_approve(struct server_api *api, const struct request *q,
 {
 	static const char *const known[] = { "v", "code", "cohort", "replaces",
 					     NULL };
-	char code[WIRE_JOIN_CODE_LEN + 1], cohort[NAME_MAX_LEN + 1];
+	char code[CLAIM_JOIN_LEN + 1], cohort[NAME_MAX_LEN + 1];
 	struct store_successor successor;
 	struct audit_by by;
 	struct json *j;
@@ -81,7 +83,7 @@ int api_waiting_deny(struct server_api *api, const struct request *q,
 		     struct response *a, struct err *e)
 {
 	static const char *const known[] = { "v", "code", NULL };
-	char code[WIRE_JOIN_CODE_LEN + 1];
+	char code[CLAIM_JOIN_LEN + 1];
 	struct audit_by by;
 	struct json *j;
 	int rc;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "common/claim.h"
 #include "common/text.h"
 #include "common/wire.h"
 
@@ -33,7 +34,7 @@ static int decide(int argc, char **argv, bool approve, struct err *e)
 			 "it takes this device's place"),
 		OPT_END,
 	};
-	char code[WIRE_JOIN_CODE_LEN + 1];
+	char code[CLAIM_JOIN_LEN + 1];
 	struct json *body;
 	int rc = -1;
 
@@ -46,7 +47,7 @@ static int decide(int argc, char **argv, bool approve, struct err *e)
 					"approves");
 		goto out;
 	}
-	if (wire_parse_join_code(slice_of(u.operands[0]), code, e)) {
+	if (claim_parse_join_code(slice_of(u.operands[0]), code, e)) {
 		(void)err_set(e, ERR_USAGE, "the device shows it: XXXX-XXXX");
 		goto out;
 	}

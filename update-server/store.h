@@ -14,6 +14,7 @@
 #ifndef UPDATE_SERVER_STORE_H
 #define UPDATE_SERVER_STORE_H
 
+#include "common/claim.h"
 #include "common/tuf_store.h"
 #include "update-server/audit_checkpoint.h"
 #include "update-server/audit_record.h"
@@ -237,7 +238,7 @@ int store_enrol(struct store *s, const struct sha256 *claim,
 /* A device without a claim code, until an officer has decided. */
 struct store_waiting {
 	struct sha256 spki;
-	char code[WIRE_JOIN_CODE_LEN + 1];
+	char code[CLAIM_JOIN_LEN + 1];
 	uint8_t nonce[WIRE_NONCE_LEN]; /* that the code is made with */
 	char product[NAME_MAX_LEN + 1];
 	char model[NAME_MAX_LEN + 1];

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/claim.h"
 #include "common/mem.h"
 #include "updater-client/confine.h"
 #include "updater-client/identity.h"
@@ -77,11 +78,11 @@ static int add_proof(struct wire_enrol *m, const struct ec_private *key,
 static int keep_waiting(int state_fd, const struct ec_private *key,
 			const struct wire_joined *joined, struct err *e)
 {
-	char code[WIRE_JOIN_CODE_LEN + 1];
+	char code[CLAIM_JOIN_LEN + 1];
 	struct ec_public own;
 
 	ec_public_of(key, &own);
-	wire_join_code(&own, joined->nonce, code);
+	claim_join_code(&own, joined->nonce, code);
 	if (identity_store_code(state_fd, code, e))
 		return -1;
 	return err_set(e, ERR_BUSY,

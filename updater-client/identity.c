@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/claim.h"
 #include "common/fs.h"
 #include "common/json.h"
 #include "common/mem.h"
@@ -209,20 +210,20 @@ int identity_store(int state_fd, const struct wire_identity *id, struct err *e)
 	return 0;
 }
 
-int identity_store_code(int state_fd, const char code[WIRE_JOIN_CODE_LEN + 1],
+int identity_store_code(int state_fd, const char code[CLAIM_JOIN_LEN + 1],
 			struct err *e)
 {
 	return fs_replace_file(state_fd, CODE_NAME, slice_of(code), 0600, e);
 }
 
-void identity_load_code(int state_fd, char code[WIRE_JOIN_CODE_LEN + 1])
+void identity_load_code(int state_fd, char code[CLAIM_JOIN_LEN + 1])
 {
-	struct buf text = BUF_INIT(WIRE_JOIN_CODE_LEN);
+	struct buf text = BUF_INIT(CLAIM_JOIN_LEN);
 	struct err none = { 0 };
 
 	code[0] = 0;
 	if (fs_read_file(state_fd, CODE_NAME, &text, &none) == 0 &&
-	    wire_parse_join_code(buf_slice(&text), code, &none))
+	    claim_parse_join_code(buf_slice(&text), code, &none))
 		code[0] = 0;
 	buf_done(&text);
 }

@@ -16,6 +16,7 @@
 #ifndef UPDATER_CLIENT_IDENTITY_H
 #define UPDATER_CLIENT_IDENTITY_H
 
+#include "common/claim.h"
 #include "common/x509.h"
 #include "updater-client/message.h"
 
@@ -45,9 +46,9 @@ int identity_store(int state_fd, const struct wire_identity *id,
  * gone once it has an identity. "" if it does not wait. A file that holds
  * anything else counts as none.
  */
-int identity_store_code(int state_fd, const char code[WIRE_JOIN_CODE_LEN + 1],
+int identity_store_code(int state_fd, const char code[CLAIM_JOIN_LEN + 1],
 			struct err *e) NODISCARD;
-void identity_load_code(int state_fd, char code[WIRE_JOIN_CODE_LEN + 1]);
+void identity_load_code(int state_fd, char code[CLAIM_JOIN_LEN + 1]);
 
 /* *found is false for a device that is not enrolled. */
 int identity_load(int state_fd, struct message_identity *out, bool *found,

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/claim.h"
 #include "common/fs.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -50,7 +51,7 @@ static int read_claim(const char *file, uint8_t claim[WIRE_CLAIM_LEN],
 					: fs_read_path(file, &text, e);
 
 	if (rc == 0)
-		rc = wire_parse_claim(trim(buf_slice(&text)), claim, e);
+		rc = claim_parse(trim(buf_slice(&text)), claim, e);
 	buf_wipe(&text);
 	return rc ? err_in(e, "the claim code") : 0;
 }

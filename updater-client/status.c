@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "common/claim.h"
 #include "common/fs.h"
 #include "common/image.h"
 #include "common/image_disk.h"
@@ -168,7 +169,7 @@ static struct json *refused_json(const struct journal *journal)
 
 static void add_identity(struct json *j, const struct session *s)
 {
-	char code[WIRE_JOIN_CODE_LEN + 1];
+	char code[CLAIM_JOIN_LEN + 1];
 
 	json_set_bool(j, "enrolled", s->enrolled);
 	if (!s->enrolled) {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/claim.h"
 #include "common/mem.h"
 #include "common/wire.h"
 
@@ -46,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct slice in = { data, len };
 	uint8_t claim[WIRE_CLAIM_LEN];
-	char printed[36], code[WIRE_JOIN_CODE_LEN + 1];
+	char printed[36], code[CLAIM_JOIN_LEN + 1];
 	struct wire_decision *decision = mem_alloc(1, sizeof(*decision));
 	struct err failure, e = { 0 };
 
@@ -62,12 +63,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		assert(memchr(decision->reason, '\n', WIRE_REASON_MAX) == NULL);
 	if (wire_parse_error(in, &failure, &e) == 0)
 		assert(failure.code != ERR_NONE);
-	if (wire_parse_claim(in, claim, &e) == 0) {
-		wire_format_claim(claim, printed);
+	if (claim_parse(in, claim, &e) == 0) {
+		claim_format(claim, printed);
 		assert(strlen(printed) == sizeof(printed) - 1);
 	}
-	if (wire_parse_join_code(in, code, &e) == 0)
-		assert(strlen(code) == WIRE_JOIN_CODE_LEN);
+	if (claim_parse_join_code(in, code, &e) == 0)
+		assert(strlen(code) == CLAIM_JOIN_LEN);
 	free(decision);
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "updater-client/identity.h"
 
+#include "common/claim.h"
 #include "common/utc.h"
 #include "tests/unit/box.h"
 
@@ -191,7 +192,7 @@ static void one_record_switches_and_nothing_before_it_does(void **state)
 static void a_waiting_device_keeps_its_code_until_it_is_somebody(void **state)
 {
 	struct world *w = *state;
-	char code[WIRE_JOIN_CODE_LEN + 1];
+	char code[CLAIM_JOIN_LEN + 1];
 	struct err e = { 0 };
 
 	identity_load_code(w->box.dir, code);

@@ -394,35 +394,6 @@ static void every_error_has_an_http_status(void **state)
 	assert_int_equal(wire_status(ERR_SYSTEM), 500);
 }
 
-static void a_claim_code_is_read_as_it_is_printed(void **state)
-{
-	static const char *const bad[] = {
-		"",
-		"0123",
-		"01234567-01234567-01234567-0123456",
-		"01234567-01234567-01234567-012345678",
-		"01234567+01234567+01234567+01234567",
-		"01234567-01234567-01234567-0123456g",
-		"0123456701234567-01234567-01234567-",
-	};
-	uint8_t claim[WIRE_CLAIM_LEN], out[WIRE_CLAIM_LEN];
-	char printed[36];
-	struct err e = { 0 };
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(claim); i++)
-		claim[i] = (uint8_t)(i * 17);
-	wire_format_claim(claim, printed);
-	assert_string_equal(printed, "00112233-44556677-8899aabb-ccddeeff");
-	assert_ok(wire_parse_claim(text(printed), out, &e));
-	assert_memory_equal(claim, out, sizeof(claim));
-	assert_ok(wire_parse_claim(
-		text(" 00112233-44556677-8899aabb-ccddeeff\n"), out, &e));
-	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		assert_refused(wire_parse_claim(text(bad[i]), out, &e),
-			       ERR_FORMAT);
-}
-
 static void who_has_no_claim_code_says_none(void **state)
 {
 	struct wire_enrol in = an_enrolment(), out;
@@ -474,38 +445,6 @@ static void who_asks_is_told_to_wait_or_who_it_is(void **state)
 	buf_done(&b);
 }
 
-static void a_join_code_is_of_key_and_nonce_and_can_be_typed(void **state)
-{
-	static const char *const bad[] = { "",           "ABCD",
-					   "ABCD-EFG",   "ABCD-EFGHJ",
-					   "ABCDE-FGH",  "ABCD-EFGI",
-					   "ABCD--EFGH", "ABCD EFGH",
-					   "0123-4567\n" };
-	char first[WIRE_JOIN_CODE_LEN + 1], other[WIRE_JOIN_CODE_LEN + 1];
-	uint8_t nonce[WIRE_NONCE_LEN] = { 1 };
-	struct ec_public key, another;
-	struct err e = { 0 };
-
-	(void)state;
-	a_point(2, &key);
-	a_point(3, &another);
-	wire_join_code(&key, nonce, first);
-	assert_int_equal(strlen(first), WIRE_JOIN_CODE_LEN);
-	wire_join_code(&another, nonce, other);
-	assert_string_not_equal(first, other);
-	nonce[31] = 1;
-	wire_join_code(&key, nonce, other);
-	assert_string_not_equal(first, other);
-	assert_ok(wire_parse_join_code(slice_of(first), other, &e));
-	assert_string_equal(first, other);
-	assert_ok(wire_parse_join_code(text("abcdefgh"), other, &e));
-	assert_string_equal(other, "ABCD-EFGH");
-	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		assert_refused(wire_parse_join_code(text(bad[i]), other, &e),
-			       ERR_FORMAT);
-	assert_string_equal(other, "ABCD-EFGH");
-}
-
 static void
 what_an_enrolling_device_signs_holds_label_nonce_claim_keys(void **state)
 {
@@ -538,8 +477,6 @@ int main(void)
 		cmocka_unit_test(an_enrolment_survives_the_wire),
 		cmocka_unit_test(who_has_no_claim_code_says_none),
 		cmocka_unit_test(who_asks_is_told_to_wait_or_who_it_is),
-		cmocka_unit_test(
-			a_join_code_is_of_key_and_nonce_and_can_be_typed),
 		cmocka_unit_test(an_enrolment_with_bad_members_is_refused),
 		cmocka_unit_test(
 			a_renewal_survives_the_wire_and_binds_both_keys),
@@ -557,7 +494,6 @@ int main(void)
 		cmocka_unit_test(a_report_with_a_foreign_code_is_refused),
 		cmocka_unit_test(an_error_survives_the_wire),
 		cmocka_unit_test(every_error_has_an_http_status),
-		cmocka_unit_test(a_claim_code_is_read_as_it_is_printed),
 		cmocka_unit_test(
 			what_an_enrolling_device_signs_holds_label_nonce_claim_keys),
 	};

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The two codes of enrolment that people carry from one screen to another: the
+ * claim code that lets a device in, and the short one by which an officer
+ * recognizes a device that has none.
+ */
+#ifndef PAWL_COMMON_CLAIM_H
+#define PAWL_COMMON_CLAIM_H
+
+#include "common/wire.h"
+
+#define CLAIM_JOIN_LEN 9 /* "XXXX-XXXX" */
+
+/*
+ * What a waiting device shows and an officer compares: 40 bits of the SHA-256
+ * of "pawl/join/v1", the server's nonce and the key's SubjectPublicKeyInfo, in
+ * digits and letters that nobody confuses. The nonce comes first: who would
+ * have another key show the same code has until its connection idles out.
+ */
+void claim_join_code(const struct ec_public *key,
+		     const uint8_t nonce[WIRE_NONCE_LEN],
+		     char out[CLAIM_JOIN_LEN + 1]);
+/* As people type it: in either case, with or without the dash. */
+int claim_parse_join_code(struct slice text, char out[CLAIM_JOIN_LEN + 1],
+			  struct err *e) NODISCARD;
+
+#define CLAIM_TEXT_LEN 35
+
+/* A claim code as people see it: "xxxxxxxx-xxxxxxxx-xxxxxxxx-xxxxxxxx". */
+int claim_parse(struct slice text, uint8_t claim[WIRE_CLAIM_LEN],
+		struct err *e) NODISCARD;
+void claim_format(const uint8_t claim[WIRE_CLAIM_LEN],
+		  char out[CLAIM_TEXT_LEN + 1]);
+
+#endif
