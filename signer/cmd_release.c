@@ -20,6 +20,8 @@ int cmd_release_create(int argc, char **argv, struct err *e)
 		OPT_LIST("from", "ID", &s.from, "make a delta from this one"),
 		OPT_FLAG("from-all", &s.from_all,
 			 "make a delta from each listed release"),
+		OPT_FLAG("plain", &s.plain,
+			 "deltas that do not depend on the device's libraries"),
 		OPT_LIST("with-image", "NAME=FILE", &s.with_images,
 			 "a further component, which goes along: an image"),
 		OPT_LIST("with-tree", "NAME=PATH", &s.with_trees,

@@ -310,7 +310,7 @@ static int see(struct maker *m, struct err *e)
 
 /* More members, or more work in them, than a delta may have: then none. */
 static int open_views(struct maker *m, const struct delta_job *job,
-		      struct err *e)
+		      struct err *gave_up, struct err *e)
 {
 	struct view_how how = { .plain = job->plain };
 
@@ -321,6 +321,7 @@ static int open_views(struct maker *m, const struct delta_job *job,
 	if (how.plain || e->code != ERR_LIMIT)
 		return -1;
 	how.plain = true;
+	*gave_up = *e;
 	view_pair_done(&m->views);
 	return view_pair_open(&m->views, job->old, job->fresh, &how, e) ||
 			       see(m, e)
@@ -433,6 +434,7 @@ static int run(struct maker *m, const struct delta_job *job,
 	       struct delta_made *out, struct err *e)
 {
 	struct delta_made made = { .len = 0 };
+	struct err *gave_up = &made.gave_up;
 	uint64_t len;
 
 	m->setup = (struct delta_writer_setup){ .codec = job->codec,
@@ -441,8 +443,9 @@ static int run(struct maker *m, const struct delta_job *job,
 						.old_at = delta_old_read };
 	m->pieces.old = &m->old;
 	m->pieces.setup = &m->setup;
-	if (crew_new(job->jobs, &m->setup.crew, e) || open_views(m, job, e) ||
-	    see_sifted(m, e) || put_head(m, &job->to, &made.len, e))
+	if (crew_new(job->jobs, &m->setup.crew, e) ||
+	    open_views(m, job, gave_up, e) || see_sifted(m, e) ||
+	    put_head(m, &job->to, &made.len, e))
 		return -1;
 	m->setup.prefix_max = spare_reads(m);
 	delta_writer_new(&m->setup, &m->writer);

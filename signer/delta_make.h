@@ -28,6 +28,8 @@ struct delta_made {
 	/* Compressed members that are made again: 0 and none without any. */
 	uint64_t scratch_len, memory;
 	bool kinds[MEMBER_KINDS];
+	/* Why members were left as they are; ERR_NONE if they were not. */
+	struct err gave_up;
 };
 
 int delta_make(const struct delta_job *job, struct delta_made *out,

@@ -353,6 +353,8 @@ static int make_delta(const struct pack_job *job, bool plain,
 	if (rc)
 		return -1;
 	h->plain_len = made.len;
+	if (job->gave_up && made.gave_up.code != ERR_NONE)
+		*job->gave_up = made.gave_up;
 	describe_members(&made, r);
 	return 0;
 }
@@ -500,5 +502,7 @@ int pack_make(const struct pack_job *job, struct release *r, struct err *e)
 	 */
 	if (!job->base || job->plain || r->scratch_len == 0 || job->content_key)
 		return -1;
+	if (job->gave_up)
+		*job->gave_up = *e;
 	return rewind_file(job->fd, e) || make_proven(job, true, r, e) ? -1 : 0;
 }

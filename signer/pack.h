@@ -69,7 +69,12 @@ struct pack_job {
 	int fd;            /* empty, open for reading and writing */
 	int scratch_dirfd; /* as above */
 	bool quiet;
-	bool plain;    /* a delta without members (delta_make.h) */
+	bool plain; /* a delta without members (delta_make.h) */
+	/*
+	 * Where to say why it has none all the same (ERR_NONE: it may have);
+	 * NULL: nowhere.
+	 */
+	struct err *gave_up;
 	unsigned jobs; /* threads for a delta; 0: one for each processor */
 	/*
 	 * STREAM_KEY_LEN random bytes, for this package alone; NULL: it is not

@@ -311,6 +311,7 @@ static int make_package(struct create *c, const struct pack_tree *content,
 			struct err *e)
 {
 	struct made *made = &c->made[c->made_count];
+	struct err gave_up = { 0 };
 	struct pack_job job = {
 		.content = content,
 		.base = base,
@@ -318,6 +319,8 @@ static int make_package(struct create *c, const struct pack_tree *content,
 		.fd = -1,
 		.scratch_dirfd = c->scratch_dirfd,
 		.quiet = c->quiet,
+		.plain = c->spec->plain,
+		.gave_up = &gave_up,
 		.jobs = (unsigned)c->spec->jobs,
 	};
 	char target[PATH_MAX_LEN], url[PATH_MAX_LEN];
@@ -335,6 +338,11 @@ static int make_package(struct create *c, const struct pack_tree *content,
 	    release_url_path(target, &r->package_digest, url, e) ||
 	    text_format(made->path, sizeof(made->path), e, "targets/%s", url))
 		goto out;
+	if (gave_up.code != ERR_NONE)
+		report_note(c->out,
+			    "delta from %s: compressed content is sent as it "
+			    "is, as with --plain: %s",
+			    r->base_id, gave_up.msg);
 	rc = 0;
 out:
 	fs_close(&job.fd);

@@ -60,6 +60,7 @@ static const struct ini_key spec_keys[] = {
 	SPEC_BOOL("from-all", from_all),
 	SPEC_BOOL("with-undo", with_undo),
 	SPEC_BOOL("nightly", nightly),
+	SPEC_BOOL("plain", plain),
 	{ "release", "deadline", INI_NUMBER,
 	  offsetof(struct spec_file, deadline), 1, DEADLINE_MAX_SEC, false },
 };
@@ -114,6 +115,7 @@ static void take_file(struct spec *s)
 	s->from_all |= f->from_all;
 	s->with_undo |= f->with_undo;
 	s->nightly |= f->nightly;
+	s->plain |= f->plain;
 }
 
 int spec_complete(struct spec *s, struct err *e)

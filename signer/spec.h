@@ -21,7 +21,7 @@ struct spec_file {
 	struct ini_list models, health, fixes, from, allowed, one_cohorts;
 	struct ini_list with_trees, with_images;
 	uint64_t deadline;
-	bool urgent, from_all, nightly, with_undo;
+	bool urgent, from_all, nightly, with_undo, plain;
 };
 
 /* What counts; texts are borrowed from the command line or from `file`. */
@@ -35,7 +35,7 @@ struct spec {
 	struct opt_list one_cohorts; /* that one operator may open */
 	struct opt_list allowed;     /* files that may hold a private key */
 	uint64_t deadline;
-	bool urgent, from_all, nightly, with_undo;
+	bool urgent, from_all, nightly, with_undo, plain;
 	const char *encrypt, *wrap_key; /* of the command line alone */
 	uint64_t passphrase_fd;
 	uint64_t jobs;           /* threads; 0: one for each processor */
