@@ -131,7 +131,7 @@ act registry "" device-export
 act device-revoke "{\"v\":1,\"id\":\"$id\"}" device-revoke
 act device-retire "{\"v\":1,\"id\":\"$other\"}" device-retire
 want 22 people device-forget '{"v":1,"id":"00000000000000000000000000000000"}'
-act device-forget "{\"v\":1,\"id\":\"$other\"}" device-forget
+act device-forget "{\"v\":1,\"id\":\"$id\"}" device-forget
 
 # A revocation was exported before it was acknowledged.
 cp "$WORK/server/audit/checkpoint.json" "$WORK/kept.json"
