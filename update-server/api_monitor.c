@@ -162,6 +162,141 @@ static int expose_rollouts(struct server_api *api, struct exposition *x,
 	return 0;
 }
 
+/* Rollouts that go on, or stopped: each with its gate as it stands. */
+#define GATES_MAX 16
+
+struct gates {
+	struct gate_of {
+		struct stage stage;
+		struct gate_facts facts;
+		enum gate_verdict verdict;
+	} at[GATES_MAX];
+	size_t count;
+};
+
+static void find_gates(struct server_api *api, struct gates *g)
+{
+	(void)pthread_mutex_lock(&api->attempts);
+	for (size_t i = 0; i < api->rollout_count; i++) {
+		const struct stage *s = &api->rollouts[i];
+
+		if (g->count < GATES_MAX &&
+		    (s->status == STAGE_RUNNING || s->status == STAGE_PAUSED))
+			g->at[g->count++].stage = *s;
+	}
+	(void)pthread_mutex_unlock(&api->attempts);
+}
+
+static int judge_gates(struct server_api *api, struct gates *g, struct err *e)
+{
+	struct tally *t = mem_alloc(1, sizeof(*t));
+	int64_t now = utc_now();
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < g->count; i++) {
+		struct gate_of *o = &g->at[i];
+
+		rc = store_tally(api->store, &o->stage, now, t, e);
+		if (rc == 0)
+			o->verdict = stage_judge(&o->stage, t, now, &o->facts);
+	}
+	free(t);
+	return rc;
+}
+
+static void expose_gate_devices(const struct gates *g, struct exposition *x)
+{
+	exposition_family(x, "pawl_gate_devices", EXPOSE_GAUGE,
+			  "What the gate of a rollout's open phase counts.");
+	for (size_t i = 0; i < g->count; i++) {
+		const char *name = g->at[i].stage.what.name;
+		const struct gate_facts *f = &g->at[i].facts;
+		const struct {
+			const char *result;
+			uint64_t n;
+		} counts[] = {
+			{ "confirmed", f->confirmed },
+			{ "bad", f->bad },
+			{ "trouble", f->trouble },
+			{ "other", f->other },
+			{ "dark", f->lost },
+			{ "started", f->started },
+		};
+
+		for (size_t k = 0; k < ARRAY_LEN(counts); k++)
+			exposition_int(
+				x,
+				EXPOSE_LABELS({ "rollout", name },
+					      { "result", counts[k].result }),
+				(int64_t)counts[k].n);
+	}
+}
+
+/* By the exact bounds that the gate itself goes by. */
+static void expose_gate_bounds(const struct gates *g, struct exposition *x)
+{
+	exposition_family(x, "pawl_gate_failure_ratio", EXPOSE_GAUGE,
+			  "Failures of the open phase: proven at least (99 %), "
+			  "at most (95 %), and the limit.");
+	for (size_t i = 0; i < g->count; i++) {
+		const char *name = g->at[i].stage.what.name;
+		const struct gate_facts *f = &g->at[i].facts;
+		uint64_t n = f->confirmed + f->bad;
+		const struct {
+			const char *bound;
+			uint32_t is;
+		} bounds[] = {
+			{ "least", n ? gate_lower(f->bad, n) : 0 },
+			{ "most", n ? gate_upper(f->bad, n) : GATE_ALL },
+			{ "limit", g->at[i].stage.policy.gate.max_fail },
+		};
+
+		for (size_t k = 0; k < ARRAY_LEN(bounds); k++)
+			exposition_ratio(
+				x,
+				EXPOSE_LABELS({ "rollout", name },
+					      { "bound", bounds[k].bound }),
+				bounds[k].is);
+	}
+}
+
+static void expose_gate_states(const struct gates *g, struct exposition *x)
+{
+	exposition_family(x, "pawl_gate_state", EXPOSE_GAUGE,
+			  "The gate's verdict on the open phase; always 1.");
+	for (size_t i = 0; i < g->count; i++)
+		exposition_int(
+			x,
+			EXPOSE_LABELS({ "rollout", g->at[i].stage.what.name },
+				      { "verdict",
+					gate_verdict_name(g->at[i].verdict) }),
+			1);
+	exposition_family(x, "pawl_rollout_phase", EXPOSE_GAUGE,
+			  "The phase that is open, from 1.");
+	for (size_t i = 0; i < g->count; i++)
+		exposition_int(
+			x,
+			EXPOSE_LABELS({ "rollout", g->at[i].stage.what.name }),
+			(int64_t)g->at[i].stage.phase + 1);
+}
+
+static int expose_gates(struct server_api *api, struct exposition *x,
+			struct err *e)
+{
+	struct gates *g = mem_alloc(1, sizeof(*g));
+	int rc;
+
+	find_gates(api, g);
+	rc = judge_gates(api, g, e);
+	if (rc == 0) {
+		expose_gate_states(g, x);
+		expose_gate_devices(g, x);
+		expose_gate_bounds(g, x);
+	}
+	free(g);
+	return rc;
+}
+
 /* As the last round of the survey found the fleet. */
 static void expose_fleet(struct server_api *api, struct exposition *x)
 {
@@ -232,7 +367,7 @@ static int print_metrics(struct server_api *api, struct response *a,
 	expose_certificates(api, &x);
 	expose_fleet(api, &x);
 	if (expose_expiry(api, &x, e) || expose_rollouts(api, &x, e) ||
-	    expose_log(api, &x, e))
+	    expose_gates(api, &x, e) || expose_log(api, &x, e))
 		return -1;
 	return exposition_end(&x, e);
 }

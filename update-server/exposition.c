@@ -102,6 +102,18 @@ void exposition_int(struct exposition *x, const struct exposition_label *labels,
 	put(x, "\n");
 }
 
+void exposition_ratio(struct exposition *x,
+		      const struct exposition_label *labels, size_t count,
+		      uint32_t basis_points)
+{
+	put(x, x->name);
+	put_labels(x, labels, count, NULL);
+	if (!x->failed)
+		x->failed = buf_addf(x->out, &x->e, " %u.%04u\n",
+				     (unsigned)basis_points / 10000,
+				     (unsigned)basis_points % 10000) != 0;
+}
+
 int exposition_end(struct exposition *x, struct err *e)
 {
 	if (!x->failed)

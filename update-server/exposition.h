@@ -48,6 +48,10 @@ void exposition_family(struct exposition *x, const char *name,
 		       enum exposition_kind kind, const char *help);
 void exposition_int(struct exposition *x, const struct exposition_label *labels,
 		    size_t count, int64_t value);
+/* Basis points as a ratio: 270 is 0.0270. */
+void exposition_ratio(struct exposition *x,
+		      const struct exposition_label *labels, size_t count,
+		      uint32_t basis_points);
 int exposition_end(struct exposition *x, struct err *e) NODISCARD;
 
 /* ---- how long things took ------------------------------------------------ */

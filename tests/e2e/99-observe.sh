@@ -87,6 +87,10 @@ want 0 op rollout create first --release r1 --cohort fleet
 want 0 begin first
 want 0 device a update
 want 0 device a check
+answers 200 /metrics
+shows 'pawl_gate_state{rollout="first",verdict="[a-z]*"} 1'
+shows 'pawl_gate_devices{rollout="first",result="confirmed"} [01]'
+shows 'pawl_gate_failure_ratio{rollout="first",bound="limit"} 0.0200'
 id=$(sed -n 's/.*"device-enrolled","id":"\([0-9a-f]*\)".*/\1/p' \
 	"$WORK/server.log" | tail -n 1)
 want 0 op device revoke "$id"

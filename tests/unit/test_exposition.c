@@ -68,6 +68,17 @@ static void whole_numbers_stay_whole(void **state)
 	       "a 9223372036854775807\na -9223372036854775808\n");
 }
 
+static void a_ratio_is_exact(void **state)
+{
+	(void)state;
+	exposition_family(&x, "a", EXPOSE_GAUGE, "A.");
+	exposition_ratio(&x, EXPOSE_PLAIN, 0);
+	exposition_ratio(&x, EXPOSE_PLAIN, 270);
+	exposition_ratio(&x, EXPOSE_LABELS({ "r", "one" }), 10000);
+	expect("# HELP a A.\n# TYPE a gauge\n"
+	       "a 0.0000\na 0.0270\na{r=\"one\"} 1.0000\n");
+}
+
 static void buckets_add_up(void **state)
 {
 	struct histogram h = { 0 };
@@ -128,6 +139,7 @@ int main(void)
 			a_family_is_named_once_and_its_samples_follow, start),
 		cmocka_unit_test_setup(a_value_forges_no_line, start),
 		cmocka_unit_test_setup(whole_numbers_stay_whole, start),
+		cmocka_unit_test_setup(a_ratio_is_exact, start),
 		cmocka_unit_test_setup(buckets_add_up, start),
 		cmocka_unit_test_setup(a_histogram_needs_no_labels, start),
 		cmocka_unit_test_setup(too_much_is_told_at_the_end, start),
