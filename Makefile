@@ -183,6 +183,7 @@ help:
 #@ make test-foreign  the decoder's tests for ARCH="arm64 armhf s390x" under qemu-user, and
 #@                    the client installed for an image
 #@ make bench         benchmarks, each beside its peer
+#@ make drill-emergency  an urgent release through a fleet (DEVICES=1000 POLL=60)
 #@ make bench-delta   deltas of CORPUS=dir beside other tools (PICTURE=file)
 #@ make repro         build twice in different folders and compare
 #@ make install       PREFIX=/usr/local, DESTDIR=; or install-signer, install-server,
@@ -267,6 +268,10 @@ bench: $(BENCH) $(BIN) $(TOOLS)
 	@for s in $(filter-out %_corpus.sh,$(sort $(wildcard tests/bench/*.sh))); do \
 		BIN=$(CURDIR)/$(B) sh $$s || exit 1; done
 
+drill-emergency: $(BIN) $(TOOLS)
+	@WORK=$$(mktemp -d) && { BIN=$(CURDIR)/$(B) WORK=$$WORK \
+		sh tests/drill/emergency.sh; rc=$$?; rm -rf $$WORK; exit $$rc; }
+
 bench-delta: $(BIN) $(B)/tests/tools/delta-size
 	@BIN=$(CURDIR)/$(B) CORPUS="$(CORPUS)" PICTURE="$(PICTURE)" \
 		sh tests/bench/delta_corpus.sh
@@ -335,7 +340,7 @@ endif
 	help deps demo test test-mutants check-unit check-fuzz check-e2e fuzz run-fuzz \
 	check-crash test-crash test-boot test-foreign \
 	$(RUN_TESTS) $(RUN_FUZZ) \
-	bench bench-delta lint repro install clean
+	bench bench-delta drill-emergency lint repro install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

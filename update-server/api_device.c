@@ -9,6 +9,7 @@
 #include "common/random.h"
 
 #include "update-server/api.h"
+#include "update-server/urgency.h"
 
 /* ---- what the check-in says ---------------------------------------------- */
 
@@ -188,6 +189,25 @@ static int note_others(const struct choice *c, const struct stage *chosen,
 	return 0;
 }
 
+/* As a rule, or sooner while something urgent waits for it. */
+static uint32_t interval_for(const struct server_api *api,
+			     const struct rollout_device *f)
+{
+	uint32_t poll_sec = (uint32_t)api->config->poll_sec;
+
+	for (size_t i = 0; i < api->rollout_count; i++) {
+		const struct stage *s = &api->rollouts[i];
+		bool has = f->has_release && f->confirmed &&
+			   sha256_equal(&f->digest, &s->what.digest);
+
+		if (s->urgent && s->status == STAGE_RUNNING && !has &&
+		    stage_concerns(s, f))
+			return urgency_interval(poll_sec, s->ladder.population,
+						api->config->checkin_rate);
+	}
+	return poll_sec;
+}
+
 /* ---- handlers ------------------------------------------------------------ */
 
 static int checkin(struct server_api *api, const struct wire_checkin *m,
@@ -214,6 +234,7 @@ static int checkin(struct server_api *api, const struct wire_checkin *m,
 	    judge_attempt(api, m, device, &latest, &found, e))
 		return -1;
 	c.latest = found ? &latest : NULL;
+	d->next_check_sec = interval_for(api, f);
 	return choose(&c, d, &chosen, e) || note_others(&c, chosen, e) ? -1 : 0;
 }
 
@@ -274,8 +295,7 @@ int api_checkin(struct server_api *api, const struct request *q,
 	if (rc)
 		goto out;
 	random_bytes(&chance, sizeof(chance));
-	d->next_check_sec =
-		rollout_next_check((uint32_t)api->config->poll_sec, chance);
+	d->next_check_sec = rollout_next_check(d->next_check_sec, chance);
 	rc = wire_format_decision(d, &a->body, e);
 out:
 	free(d);

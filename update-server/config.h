@@ -47,11 +47,12 @@ struct config {
 	char *tls_certificate; /* PEM */
 	char *tls_key;         /* keyfile */
 	char *device_ca;       /* PEM: what device certificates chain to */
-	char *tls_unlock;     /* how to open it: unlock.h; NULL: ask a person */
-	char *keeper_unlock;  /* how the keeper opens its own keys: unlock.h */
-	uint64_t poll_sec;    /* between two check-ins of a device */
-	uint64_t device_days; /* life of a device certificate */
-	uint64_t enrol_rate;  /* enrolments per minute, all together */
+	char *tls_unlock;    /* how to open it: unlock.h; NULL: ask a person */
+	char *keeper_unlock; /* how the keeper opens its own keys: unlock.h */
+	uint64_t poll_sec;   /* between two check-ins of a device */
+	uint64_t checkin_rate; /* check-ins a second that we mean to take */
+	uint64_t device_days;  /* life of a device certificate */
+	uint64_t enrol_rate;   /* enrolments per minute, all together */
 	uint64_t
 		waiting_max; /* devices that wait for an officer; 0: none may */
 	/* In production, what opens much takes two people. */
