@@ -14,6 +14,7 @@
 #include "common/mem.h"
 #include "common/tree.h"
 #include "tests/unit/check.h"
+#include "updater-client/confine.h"
 #include "updater-client/worker.h"
 
 #define CONTENT "the content of a file in a slot\n"
@@ -199,6 +200,87 @@ static void a_worker_has_no_descriptor_that_it_was_not_given(void **state)
 	close(extra);
 }
 
+/* ---- locked up ----------------------------------------------------------- */
+
+static bool kernel_has_seccomp(void)
+{
+	char text[CONFINE_TEXT_MAX];
+
+	confine_describe(text);
+	return strstr(text, "system calls by seccomp") != NULL;
+}
+
+/* Alive or, as it answers only once, dead and not yet buried. */
+static bool is_locked_up(pid_t pid)
+{
+	char path[64], line[256];
+	bool is = false;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f))
+		is |= strcmp(line, "Seccomp:\t2\n") == 0;
+	(void)fclose(f);
+	return is;
+}
+
+/* Whatever it is given to work on: has it given up the rest before? */
+static void must_lock_itself_up(const struct worker_task *task,
+				const struct message_apply *work)
+{
+	struct message m = { .kind = MESSAGE_APPLY, .apply = *work };
+	struct message answer;
+	struct worker w = { 0 };
+	struct err e = { 0 };
+
+	assert_ok(worker_start(task, -1, &w, &e));
+	assert_false(is_locked_up(w.pid)); /* nothing was asked yet */
+	/* What comes of it is another test's. */
+	if (ipc_ask(&w.channel, &m, MESSAGE_DONE, 10000, &answer, &e))
+		assert_int_not_equal(e.code, ERR_NETWORK);
+	assert_true(is_locked_up(w.pid));
+	worker_stop(&w);
+}
+
+static void who_checks_is_locked_up(void **state)
+{
+	struct place *p = *state;
+	const struct worker_task task = {
+		.name = "checker",
+		.run = checker_run,
+		.ctx = &p->setup,
+		.keep = { p->setup.slot_fd, p->setup.manifest_fd },
+		.keep_count = 2,
+	};
+
+	if (!kernel_has_seccomp())
+		skip();
+	must_lock_itself_up(&task, &p->apply);
+}
+
+static void who_writes_is_locked_up(void **state)
+{
+	struct place *p = *state;
+	struct writer_setup setup = WRITER_SETUP_INIT;
+	const struct worker_task task = {
+		.name = "writer",
+		.run = writer_run,
+		.ctx = &setup,
+		.keep = { p->setup.slot_fd, p->setup.manifest_fd },
+		.keep_count = 2,
+	};
+
+	if (!kernel_has_seccomp())
+		skip();
+	setup.new_fd = p->setup.slot_fd;
+	setup.manifest_fd = p->setup.manifest_fd;
+	must_lock_itself_up(&task, &p->apply);
+	setup.manifest_fd = -1; /* an image */
+	must_lock_itself_up(&task, &p->apply);
+}
+
 static void die_early(void *ctx, struct channel *control)
 {
 	(void)ctx;
@@ -303,6 +385,8 @@ int main(void)
 		AT_PLACE(a_slot_as_signed_is_good),
 		AT_PLACE(every_flipped_byte_is_found),
 		AT_PLACE(what_is_missing_or_too_much_is_found),
+		AT_PLACE(who_checks_is_locked_up),
+		AT_PLACE(who_writes_is_locked_up),
 		cmocka_unit_test(
 			a_worker_has_no_descriptor_that_it_was_not_given),
 		cmocka_unit_test(a_worker_that_dies_hangs_or_lies_is_noticed),
