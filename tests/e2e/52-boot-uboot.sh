@@ -70,3 +70,38 @@ on one update --from "$WORK/publish" 2>"$WORK/said" || got=$?
 grep -q 'no copy of the U-Boot environment' "$WORK/said" || die "no reason"
 cmp "$WORK/env0" "$WORK/keep0" && cmp "$WORK/env1" "$WORK/keep1" ||
 	die "a damaged environment was written over"
+
+# Slots that are images are switched just so: full, and then by delta.
+mkenvimage -r -s 0x2000 -o "$WORK/env0" "$WORK/env.txt"
+cp "$WORK/env0" "$WORK/env1"
+make_boot_device two
+head -c 400000 /dev/urandom >"$WORK/two/slot-a"
+cp "$WORK/two/slot-a" "$WORK/two/slot-b"
+cat >>"$WORK/two/client.conf" <<INI
+[slot]
+kind = image
+a = $WORK/two/slot-a
+b = $WORK/two/slot-b
+INI
+from=
+for id in i1 i2; do
+	{
+		seq 1 30000 | sed "s/77/seventy-seven in $id/"
+		head -c 100000 /dev/zero
+	} >"$WORK/$id"
+	# shellcheck disable=SC2086 # an option or nothing
+	"$signer" release create "$WORK/repo" --product gateway --id $id \
+		--content image --input "$WORK/$id" --quiet $from >/dev/null
+	resign
+	from="--from $id"
+	on two update --quiet --json --from "$WORK/publish" >"$WORK/out"
+	boot two
+	on two update --quiet --from "$WORK/publish"
+	says two state confirmed
+	told pawl_left ""
+	running=$(env_get pawl_slot)
+	cmp -n "$(wc -c <"$WORK/$id")" "$WORK/$id" "$WORK/two/slot-$running" ||
+		die "slot $running does not hold $id"
+done
+grep -q '"package": *"delta"' "$WORK/out" || die "no delta was taken"
+told pawl_slot a
