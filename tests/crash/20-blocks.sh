@@ -117,3 +117,28 @@ for fault in skip-files skip-folders; do
 	PRELOAD=
 	explore "$fault" runs1 100 --expect-bad
 done
+
+# Releases of several components: each slot holds all of one, or none.
+make_releases_of_parts 2>/dev/null
+printf '[slot modem]\nkind = file\n[slot web]\n' >>"$WORK/client.conf"
+releases=$releases_of_parts
+make_image empty parts1 update --from "$WORK/publish.c1"
+AGAIN=20
+prove components parts1 $((states / 10)) c2 update --from "$WORK/publish.c2"
+
+# Images, and GRUB's block: what the next boot starts is one of them, whole.
+make_image_releases 2>/dev/null
+make_image_device loader
+at=$WORK/loader
+sed "s|^root = .*|root = $WORK/root.json|; s|$at/slot|$disk/slot|
+	s|$at/state|$disk/state|; s|$at/grubenv|$disk/grubenv|" \
+	"$at/client.conf" >"$WORK/client.conf"
+releases=$image_releases
+cp "$WORK/empty" "$WORK/images0"
+mount -t "$CRASH_FS" -o loop "$WORK/images0" "$disk"
+cp "$at/slot-a" "$at/slot-b" "$disk/"
+umount "$disk"
+make_image images0 images1 update --from "$WORK/publish.i1"
+boot_into loader b
+make_image images1 images2 update --from "$WORK/publish.i1"
+prove images images2 $((states / 10)) i2 update --from "$WORK/publish.i2"
