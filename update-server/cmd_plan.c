@@ -109,15 +109,24 @@ static int set_watch(struct json *body, const char *text, struct err *e)
 	return 0;
 }
 
+/* Two digits; above 99 if they are none. */
+static unsigned two_digits(const uint8_t *at)
+{
+	unsigned tens = at[0] - (unsigned)'0', ones = at[1] - (unsigned)'0';
+
+	return tens > 9 || ones > 9 ? 100 : 10 * tens + ones;
+}
+
+/* "06:30" */
 static int parse_minute(struct slice text, int64_t *out, struct err *e)
 {
-	struct slice hour = { text.ptr, 2 }, minute = { text.ptr + 3, 2 };
-	uint64_t h, m;
+	unsigned hour, minute;
 
-	if (text.len != 5 || text.ptr[2] != ':' || num_parse(hour, 23, &h, e) ||
-	    num_parse(minute, 59, &m, e))
+	hour = two_digits(text.ptr);
+	minute = two_digits(text.ptr + 3);
+	if (text.ptr[2] != ':' || hour > 23 || minute > 59)
 		return err_set(e, ERR_USAGE, "--window 22:00-06:00");
-	*out = (int64_t)(h * 60 + m);
+	*out = (int64_t)hour * 60 + minute;
 	return 0;
 }
 

@@ -1,0 +1,44 @@
+#!/bin/sh
+# The edges of staged rollouts, each by its name: small fleets, second persons,
+# devices that come another way, put it off, leave, or fail too often.
+. "$(dirname "$0")/server-lib.sh"
+here=$(dirname "$0")
+make_server
+make_repo "$WORK/repo"
+for id in r1 r2 r3; do
+	make_release "$WORK/repo" "$id" "$WORK/publish"
+done
+start_server
+want 0 op release import "$WORK/publish"
+for cohort in fleet one other empty; do
+	want 0 op cohort create "$cohort"
+done
+want 0 "$server" person create "$WORK/bob" --name bob --environment demo \
+	--ca "$WORK/server/ca.pem" --url "https://$(listener people)"
+want 0 "$server" person add "$WORK/server" "$WORK/bob/person.pem" \
+	--role operator
+{ cat "$WORK/bob/person.secret"; echo; } >"$WORK/secret"
+"$BIN/tests/tools/open-key" "$WORK/bob/person.key" "$WORK/secret" \
+	>"$WORK/bob.key"
+cp "$WORK/bob/person.pem" "$WORK/bob/bob.pem"
+"$BIN/tests/tools/open-key" "$WORK/server/admin/admin.key" \
+	"$WORK/server/admin/admin.secret" >"$WORK/admin.key"
+python3 "$here/edge_cases.py" "$WORK" || die "see above"
+
+# Nobody is in it: made all the same, and not to be started.
+want 0 op rollout create later --release r1 --cohort empty
+said "no device would be in this rollout"
+want 10 op rollout plan later
+want 4 op rollout create x --release r1 --cohort fleet --phases 5,5
+want 2 op rollout create x --release r1 --cohort fleet --watch soon
+want 2 op rollout create x --release r1 --cohort fleet --window 22-6
+want 2 op rollout create x --release r1 --cohort fleet --set new_device_sec
+want 4 op rollout create x --release r1 --cohort fleet --set no_such=1
+printf '[policy]\nmax-fail = 300\nstop-code = SMOKE\n' >"$WORK/policy"
+want 0 op rollout create x --release r1 --cohort fleet --policy "$WORK/policy" \
+	--set attempts=5 --window 22:00-06:00 --phases canary,50,100 --watch 0,1m
+want 0 op rollout status x --json
+said '"max_fail": 300'
+said '"SMOKE"'
+said '"attempts": 5'
+said '"from": 1320'

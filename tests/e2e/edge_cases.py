@@ -1,0 +1,212 @@
+"""What 94-staged-edges.sh asks of the server: edge_cases.py WORK."""
+import sys
+import time
+
+from fleet import Fleet, People, Refused
+
+work = sys.argv[1]
+admin, bob = People(work), People(work, "bob", "bob")
+releases = {r["id"]: {k: r[k] for k in ("id", "seq", "digest")}
+            for r in admin.get("releases")["releases"]}
+
+
+def equal(got, wanted, what):
+    if got != wanted:
+        sys.exit("%s: %r, not %r" % (what, got, wanted))
+
+
+def refused(status, what, *args, **more):
+    try:
+        what(*args, **more)
+    except Refused as e:
+        equal(e.status, status, str(e))
+        return str(e)
+    sys.exit("not refused: %s %s" % (args, more))
+
+
+def until(name, what, seconds=15):
+    end = time.time() + seconds
+    while time.time() < end:
+        r = admin.rollout(name)
+        if what(r):
+            return r
+        time.sleep(0.1)
+    sys.exit("%s: %s, %s" % (name, r["verdict"], r["counts"]))
+
+
+def state_of(d, rollout):
+    """Of its newest attempt there."""
+    return [a for a in admin.get("device/" + d.id)["attempts"]
+            if a["rollout"] == rollout][-1]
+
+
+def why(d, rollout):
+    return next(r for r in admin.get("device-why/" + d.id)["rollouts"]
+                if r["rollout"] == rollout)
+
+
+fleet = Fleet(work, admin, 12)
+single = Fleet(work, admin, 1, "one")
+other = Fleet(work, admin, 2, "other")
+for d in [*fleet, *single, *other]:
+    d.check_in()
+
+# one device is one phase, and a share of less than one is one
+admin.create("one", "r1", cohort="one")
+plan = admin.post("/v1/people/rollout-plan", name="one")
+equal([p["size"] for p in plan["phases"]], [1], "one phase")
+admin.create("least", "r1", shares=[1])
+equal(admin.rollout("least")["phases"][0]["size"], 1, "a hundredth percent")
+
+# a second person: the author does not approve, and nobody waves eyes away
+admin.create("eyes", "r1", shares=[2000, 10000], watch=[0, 0],
+             policy={"four_eyes": 0})
+equal(admin.rollout("eyes")["waits_for"], "approval", "waits for")
+refused(403, admin.act, "approve", "eyes")
+refused(412, admin.start, "eyes")
+equal(bob.act("approve", "eyes")["state"], "scheduled", "approved")
+admin.start("eyes")
+offered = fleet.check_in()
+equal(len(offered), 3, "a fifth of twelve")
+for d in offered[:2]:
+    d.revert()
+until("eyes", lambda r: r["state"] == "paused")
+r = admin.act("resume", "eyes", reason="a cable")
+equal((r["state"], r["waits_for"]), ("paused", "second-person"), "asked")
+equal(r["reason"], "2 of the first 5 failed", "the gate's reason stays")
+equal(admin.act("resume", "eyes", reason="a cable")["state"], "paused",
+      "the same person twice")
+r = bob.act("resume", "eyes", reason="seen, too")
+equal((r["state"], r["epoch"]), ("running", 1), "two agree")
+admin.act("abort", "eyes", reason="enough of it")
+until("eyes", lambda r: r["counts"]["withdrawn"] == 1)
+equal(why(fleet[0], "eyes")["verdict"], "closed", "an aborted one")
+refused(412, admin.act, "resume", "eyes", reason="no")
+
+# who is left out by name, and why a device gets what it gets
+admin.begin("named", "r2", exclude=[fleet[0].id], shares=[10000], watch=[0],
+            policy={"attempts": 2, "rest_sec": 3600, "breaker": 10000})
+equal(fleet[0].check_in()["action"], "nothing", "left out")
+w = why(fleet[0], "named")
+equal(w["verdict"], "excluded", "in a word")
+equal(why(fleet[1], "named")["limit"], "all", "all are open")
+# reports come twice, late, and in any order; each is acknowledged
+d = fleet[1]
+d.check_in()
+attempt = d.offer["attempt"]
+d.report("installed", sequence=5)
+d.report("downloading", sequence=6)
+d.report("failed", "NETWORK", sequence=2)
+d.report("installed", sequence=5)
+equal(state_of(d, "named")["state"], "installed", "out of order")
+d.run(releases["r2"])
+d.check_in()
+equal(state_of(d, "named")["state"], "confirmed", "seen")
+# and what it runs now is the truth, even if every report was lost
+d = fleet[2]
+d.check_in()
+d.run(releases["r2"])
+d.check_in()
+equal(state_of(d, "named")["state"], "confirmed", "reports lost")
+# the same activation: nothing was started since the offer
+d = fleet[3]
+d.check_in()
+d.release = releases["r2"]
+d.check_in()
+equal(state_of(d, "named")["state"], "offered", "not started")
+d.release = None
+# put off by a person, and taken up later
+d.check_in()
+d.report("deferred")
+equal(state_of(d, "named")["state"], "deferred", "put off")
+equal(d.check_in()["attempt"], d.offer["attempt"], "the same offer")
+d.update(releases["r2"])
+equal(state_of(d, "named")["state"], "confirmed", "taken up")
+# something newer came by hand
+d = fleet[4]
+d.check_in()
+d.run(releases["r3"])
+equal(d.check_in()["action"], "nothing", "newer")
+equal(state_of(d, "named")["state"], "skipped", "newer")
+# came by hand before it was offered: no attempt, and counted out of band
+d = other[0]
+d.run(releases["r2"])
+d.check_in()
+equal(admin.get("device/" + d.id)["attempts"], [], "out of band")
+# too often: a rest
+d = fleet[5]
+for n in (1, 2):
+    d.check_in()
+    d.report("failed", "NETWORK")
+equal(d.check_in()["action"], "nothing", "after two of two")
+w = why(d, "named")
+equal((w["verdict"], w["attempt"], w["attempts"]), ("resting", 2, 2), "rests")
+# a device that is revoked in the midst of it counts no more
+d = fleet[6]
+d.check_in()
+d.report("downloading")
+admin.post("/v1/people/device-revoke", id=d.id)
+r = until("named", lambda r: r["counts"]["withdrawn"] == 1)
+equal(r["gate"]["bad"], 0, "nobody's fault")
+
+# superseded: what has installed finishes, the rest ends, at once or when it
+# comes; a report about it is acknowledged and changes nothing
+a, b = fleet[7], fleet[8]
+a.check_in()
+b.check_in()
+before = b.offer["attempt"]
+a.install()
+admin.act("supersede", "named", reason="r3 is here")
+b.report("downloading", attempt=before)
+r = until("named", lambda r: r["counts"]["superseded"] >= 1)
+equal(state_of(b, "named")["state"], "superseded", "had not installed")
+a.run(releases["r2"])
+a.check_in()
+equal(state_of(a, "named")["state"], "confirmed", "had installed")
+
+# the newest goes first, unless another has priority; urgent waits for nothing
+admin.begin("new", "r3", shares=[10000], watch=[3600], urgent=True)
+admin.begin("old", "r2", shares=[10000], watch=[3600], priority=5)
+equal(fleet[9].check_in()["release"]["id"], "r2", "priority")
+admin.act("pause", "old", reason="a look", revision=admin.rollout(
+    "old")["revision"])
+equal(fleet[9].check_in()["release"]["id"], "r3", "the other one")
+equal(state_of(fleet[9], "old")["state"], "superseded", "one at a time")
+fleet[9].update(releases["r3"])
+until("new", lambda r: r["waits_for"] == "person", 5)
+# paused: nothing is offered; what waits may be told without a revision
+equal(admin.post("/v1/people/rollout-pause", name="new",
+                 reason="now")["state"], "paused", "at once")
+equal(fleet[10].check_in()["action"], "nothing", "paused")
+refused(412, admin.act, "advance", "new")
+
+# a window is of the clock on the wall there
+minute = int(time.time()) // 60 % 1440
+admin.begin("night", "r3", cohort="other", shares=[10000], priority=9,
+            window={"from": (minute + 120) % 1440,
+                    "to": (minute + 180) % 1440})
+equal(other[1].check_in()["reason"],
+      "rollout night: outside the hours in which it is offered", "window")
+admin.begin("day", "r3", cohort="other", shares=[10000], priority=9,
+            window={"from": (minute + 120) % 1440,
+                    "to": (minute + 180) % 1440, "zone_minutes": 150})
+equal(other[1].check_in()["action"], "update", "two and a half hours east")
+
+# payloads that cannot be had stop it by a breaker of their own
+admin.begin("breaker", "r3", shares=[10000], priority=9, watch=[0],
+            policy={"breaker": 100})
+for d in (fleet[0], fleet[10], fleet[11]):
+    d.check_in()
+    d.report("failed", "NOT_FOUND")
+r = until("breaker", lambda r: r["state"] == "paused")
+equal(r["pause"], "payload-trouble", "the breaker")
+
+# what nobody may say
+refused(400, admin.create, "bad", "r1", policy={"max_fail": 0})
+refused(400, admin.create, "bad", "r1", policy={"no_such": 1})
+refused(400, admin.create, "bad", "r1", shares=[5, 5])
+refused(400, admin.create, "bad", "r1", window={"from": 5, "to": 5})
+refused(400, admin.create, "bad", "r1", exclude=["12"])
+refused(404, admin.create, "bad", "r9")
+refused(404, admin.create, "bad", "r1", cohort="nobody")
+refused(409, admin.create, "one", "r1")
