@@ -50,6 +50,10 @@ static const char *const names[] = { "error", "warning", "info", "debug" };
 
 static size_t format_text(const struct log_head *head, int priority,
 			  const char *fmt, va_list ap, char line[LINE_LEN])
+	PRINTF(3, 0);
+
+static size_t format_text(const struct log_head *head, int priority,
+			  const char *fmt, va_list ap, char line[LINE_LEN])
 {
 	char said[LINE_LEN / 2], start[96];
 	size_t len;
