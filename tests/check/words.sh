@@ -18,6 +18,10 @@ refuse '\b(sprintf|strcpy|strcat|strncpy|strtok|sscanf|atoi|atol|strtol|strtoul|
 # shellcheck disable=SC2046
 refuse 'sqlite3_exec\(.*(%|\+)' 'SQL is prepared, never pasted' \
 	$(find update-server -name '*.c')
+# It extracts as whoever packed it says, and changes the process's umask.
+# shellcheck disable=SC2086
+refuse 'archive_write_disk_?[a-z]*\(|archive_read_extract' 'trees are written by us' \
+	$sources
 # shellcheck disable=SC2046
 refuse '__attribute__\(\(cleanup' 'no cleanup attribute' \
 	$(find common signer update-server updater-client -name '*.[ch]')

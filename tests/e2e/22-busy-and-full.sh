@@ -62,6 +62,25 @@ exec 4>&-
 [ "$(runs device)" = 2 ] || die 'the first client did not finish'
 echo 'ok the first client finished'
 
+# ---- a state folder that others may write -----------------------------------
+
+# Whoever could write there could be the device: nothing is done in it.
+for mode in 770 707; do
+	fresh
+	client device status >/dev/null
+	chmod "$mode" device/state
+	status=0
+	client device update --from r2 >out 2>err || status=$?
+	[ "$status" -eq 3 ] && [ "$(grep -c . err)" -eq 1 ] || {
+		cat out err >&2
+		die "a state folder of mode $mode: status $status"
+	}
+	echo "ok a state folder of mode $mode: $(cat err)"
+	chmod 700 device/state
+	client device update --from r2 >/dev/null 2>&1
+	[ "$(runs device)" = 2 ] || die "not even when it is private again"
+done
+
 # ---- files may not grow ----------------------------------------------------
 
 # Every write beyond so many blocks fails with EFBIG, wherever it is.

@@ -103,6 +103,55 @@ static void a_record_has_one_spelling(void **state)
 			       ERR_FORMAT);
 }
 
+/* Each canonical, and each with something that no schema has. */
+static void what_is_read_keeps_to_the_schema_too(void **state)
+{
+	static const char *const good[] = {
+		"{\"act\":\"import\",\"actor\":{\"id\":\"abababababababababababababababababababababababababababababababab\",\"kind\":\"person\"},\"n\":3,\"objects\":{\"releases\":1,\"roles\":[\"rollout\"],\"root\":1,\"targets\":2},\"time\":\"2026-11-27T03:00:00Z\",\"v\":1}",
+		"{\"act\":\"device-revoke\",\"actor\":{\"id\":\"abababababababababababababababababababababababababababababababab\",\"kind\":\"person\"},\"n\":3,\"objects\":{\"device\":\"00000000000000000000000000000000\"},\"time\":\"2026-11-27T03:00:00Z\",\"v\":1}",
+		"{\"act\":\"rollout-start\",\"actor\":{\"id\":\"abababababababababababababababababababababababababababababababab\",\"kind\":\"person\"},\"n\":3,\"objects\":{\"limit\":\"ffffffffffffffff\",\"population\":3,\"rollout\":\"r\",\"share\":1},\"time\":\"2026-11-27T03:00:00Z\",\"v\":1}",
+		"{\"act\":\"log-key\",\"actor\":{\"kind\":\"system\"},\"n\":3,\"objects\":{\"from\":\"abababababababababababababababababababababababababababababababab\",\"key\":\"abababababababababababababababababababababababababababababababab\",\"lost\":0,\"point\":\"0400000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000\"},\"time\":\"2026-11-27T03:00:00Z\",\"v\":1}",
+		"{\"act\":\"device-renew\",\"actor\":{\"id\":\"00000000000000000000000000000000\",\"kind\":\"device\"},\"n\":3,\"objects\":{\"certificate\":\"abababababababababababababababababababababababababababababababab\",\"device\":\"00000000000000000000000000000000\",\"from\":\"abababababababababababababababababababababababababababababababab\",\"key\":\"abababababababababababababababababababababababababababababababab\"},\"time\":\"2026-11-27T03:00:00Z\",\"v\":1}",
+	};
+	static const char
+		*const bad[] = {
+			"{\"act\":\"import\",\"actor\":{\"id\":\"abababababababababababababababababababababababababababababababab\",\"kind\":\"person\"},\"n\":3,\"objects\":{\"releases\":1,\"roles\":\"rollout\",\"root\":1,\"targets\":2},\"time\":\"2026-11-27T03:00:00Z\",\"v\":1}",
+			"{\"act\":\"import\",\"actor\":{\"id\":\"abababababababababababababababababababababababababababababababab\",\"kind\":\"person\"},\"n\":3,\"objects\":{\"releases\":1,\"roles\":[\"../x\"],\"root\":1,\"targets\":2},\"time\":\"2026-11-27T03:00:00Z\",\"v\":1}",
+			"{\"act\":\"import\",\"actor\":{\"id\":\"abababababababababababababababababababababababababababababababab\",\"kind\":\"person\"},\"n\":3,\"objects\":{\"releases\":1,\"roles\":[1],\"root\":1,\"targets\":2},\"time\":\"2026-11-27T03:00:00Z\",\"v\":1}",
+			"{\"act\":\"import\",\"actor\":{\"id\":\"abababababababababababababababababababababababababababababababab\",\"kind\":\"person\"},\"n\":3,\"objects\":{\"releases\":1,\"roles\":[\"rollout\"],\"root\":\"1\",\"targets\":2},\"time\":\"2026-11-27T03:00:00Z\",\"v\":1}",
+			"{\"act\":\"device-revoke\",\"actor\":{\"id\":\"abababababababababababababababababababababababababababababababab\",\"kind\":\"person\"},\"n\":3,\"objects\":{\"device\":\"00\"},\"time\":\"2026-11-27T03:00:00Z\",\"v\":1}",
+			"{\"act\":\"device-revoke\",\"actor\":{\"id\":\"abababababababababababababababababababababababababababababababab\",\"kind\":\"person\"},\"n\":3,\"objects\":{\"device\":\"00000000000000000000000000000000\",\"name\":\"bob\"},\"time\":\"2026-11-27T03:00:00Z\",\"v\":1}",
+			"{\"act\":\"device-revoke\",\"actor\":{\"id\":\"abababababababababababababababababababababababababababababababab\",\"kind\":\"person\"},\"n\":3,\"objects\":{},\"time\":\"2026-11-27T03:00:00Z\",\"v\":1}",
+			"{\"act\":\"rollout-start\",\"actor\":{\"id\":\"abababababababababababababababababababababababababababababababab\",\"kind\":\"person\"},\"n\":3,\"objects\":{\"limit\":\"f\",\"population\":3,\"rollout\":\"r\",\"share\":1},\"time\":\"2026-11-27T03:00:00Z\",\"v\":1}",
+			"{\"act\":\"rollout-start\",\"actor\":{\"id\":\"abababababababababababababababababababababababababababababababab\",\"kind\":\"person\"},\"n\":3,\"objects\":{\"limit\":\"ffffffffffffffff\",\"population\":3,\"rollout\":\"R R\",\"share\":1},\"time\":\"2026-11-27T03:00:00Z\",\"v\":1}",
+			"{\"act\":\"log-key\",\"actor\":{\"kind\":\"system\"},\"n\":3,\"objects\":{\"from\":\"abababababababababababababababababababababababababababababababab\",\"key\":\"abababababababababababababababababababababababababababababababab\",\"lost\":0,\"point\":\"04\"},\"time\":\"2026-11-27T03:00:00Z\",\"v\":1}",
+			"{\"act\":\"log-key\",\"actor\":{\"kind\":\"system\"},\"n\":3,\"objects\":{\"from\":\"abababababababababababababababababababababababababababababababab\",\"key\":\"00\",\"lost\":0,\"point\":\"0400000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000\"},\"time\":\"2026-11-27T03:00:00Z\",\"v\":1}",
+			"{\"act\":\"device-renew\",\"actor\":{\"id\":\"00\",\"kind\":\"device\"},\"n\":3,\"objects\":{\"certificate\":\"abababababababababababababababababababababababababababababababab\",\"device\":\"00000000000000000000000000000000\",\"from\":\"abababababababababababababababababababababababababababababababab\",\"key\":\"abababababababababababababababababababababababababababababababab\"},\"time\":\"2026-11-27T03:00:00Z\",\"v\":1}",
+			"{\"act\":\"device-revoke\",\"actor\":{\"id\":\"00\",\"kind\":\"person\"},\"n\":3,\"objects\":{\"device\":\"00000000000000000000000000000000\"},\"time\":\"2026-11-27T03:00:00Z\",\"v\":1}",
+			"{\"act\":\"device-revoke\",\"actor\":{\"kind\":\"nobody\"},\"n\":3,\"objects\":{\"device\":\"00000000000000000000000000000000\"},\"time\":\"2026-11-27T03:00:00Z\",\"v\":1}",
+			"{\"act\":\"device-revoke\",\"actor\":{\"id\":\"abababababababababababababababababababababababababababababababab\",\"kind\":\"system\"},\"n\":3,\"objects\":{\"device\":\"00000000000000000000000000000000\"},\"time\":\"2026-11-27T03:00:00Z\",\"v\":1}",
+			"{\"act\":\"device-bless\",\"actor\":{\"id\":\"abababababababababababababababababababababababababababababababab\",\"kind\":\"person\"},\"n\":3,\"objects\":{\"device\":\"00000000000000000000000000000000\"},\"time\":\"2026-11-27T03:00:00Z\",\"v\":1}",
+			"{\"act\":\"device-revoke\",\"actor\":{\"id\":\"abababababababababababababababababababababababababababababababab\",\"kind\":\"person\"},\"n\":3,\"objects\":{\"device\":\"00000000000000000000000000000000\"},\"time\":\"2026-11-27T03:00:00Z\",\"v\":2}",
+			"{\"act\":\"device-revoke\",\"actor\":{\"id\":\"abababababababababababababababababababababababababababababababab\",\"kind\":\"person\"},\"more\":1,\"n\":3,\"objects\":{\"device\":\"00000000000000000000000000000000\"},\"time\":\"2026-11-27T03:00:00Z\",\"v\":1}",
+			"[]",
+		};
+	static char text[AUDIT_RECORD_MAX + 2];
+	struct audit_record r;
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		assert_ok(audit_record_parse(slice_of(good[i]), &r, &e));
+		audit_record_done(&r);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		if (audit_record_parse(slice_of(bad[i]), &r, &e) != -1 ||
+		    e.code != ERR_FORMAT)
+			fail_msg("%s", bad[i]);
+	memset(text, ' ', sizeof(text) - 1);
+	assert_refused(audit_record_parse(slice_of(text), &r, &e), ERR_LIMIT);
+}
+
 /* ---- checkpoints --------------------------------------------------------- */
 
 static struct ec_private *key_from(uint8_t fill)
@@ -608,6 +657,7 @@ int main(void)
 		cmocka_unit_test(a_record_is_canonical_and_read_back),
 		cmocka_unit_test(what_is_not_in_the_schema_is_never_written),
 		cmocka_unit_test(a_record_has_one_spelling),
+		cmocka_unit_test(what_is_read_keeps_to_the_schema_too),
 		cmocka_unit_test(a_checkpoint_needs_its_key_and_every_byte),
 		cmocka_unit_test(a_checkpoint_has_one_form),
 		TEST(an_act_that_fails_leaves_no_record),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/check.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -203,8 +204,9 @@ static void a_strangers_signature_is_refused(void **state)
 	size_t added;
 
 	(void)state;
-	assert_refused(merge(to, signed_by(1, MALLORY), root, &added, &e),
-		       ERR_UNTRUSTED);
+	assert_refused_saying(
+		merge(to, signed_by(1, MALLORY), root, &added, &e),
+		ERR_UNTRUSTED, "which is no targets key");
 	assert_int_equal(envelope_signature_count(to), 0);
 	json_free(to);
 	json_free(root);
@@ -388,6 +390,22 @@ static void malformed_files_are_refused(void **state)
 		"\"spec_version\":\"1.0.34\",\"version\":0,"
 		"\"issued\":\"2026-11-22T00:00:00Z\","
 		"\"expires\":\"2027-11-22T00:00:00Z\"}}",
+		"{\"signatures\":[],\"signed\":{\"_type\":\"snapshot\","
+		"\"spec_version\":\"1.0.34\",\"version\":1,"
+		"\"issued\":\"2026-11-22T00:00:00Z\","
+		"\"expires\":\"2027-11-22T00:00:00Z\"}}",
+		"{\"signatures\":[],\"signed\":{\"_type\":\"targets\","
+		"\"spec_version\":\"1.0.34\",\"version\":1,"
+		""
+		"\"expires\":\"2027-11-22T00:00:00Z\"}}",
+		"{\"signatures\":[],\"signed\":{\"_type\":\"targets\","
+		"\"spec_version\":\"1.0.34\",\"version\":1,"
+		"\"issued\":\"yesterday\","
+		"\"expires\":\"2027-11-22T00:00:00Z\"}}",
+		"{\"signatures\":[],\"signed\":{\"_type\":\"targets\","
+		"\"spec_version\":\"1.0.34\",\"version\":1,"
+		"\"issued\":\"2026-11-22T00:00:00Z\","
+		"\"expires\":\"tomorrow\"}}",
 	};
 	static const char good[] = "{\"signatures\":[" SIG "]," BODY "}";
 	struct json *envelope;
@@ -399,6 +417,100 @@ static void malformed_files_are_refused(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		if (envelope_parse(slice_of(bad[i]), &envelope, &e) == 0)
 			fail_msg("not refused: %s", bad[i]);
+}
+
+static void what_is_too_large_is_refused(void **state)
+{
+	static char text[ENVELOPE_MAX_LEN + 2];
+	struct buf small = BUF_INIT(4096);
+	struct json *envelope;
+	struct err e = { 0 };
+	char sig[2 * EC_SIG_MAX_LEN + 3];
+
+	(void)state;
+	memset(text, ' ', sizeof(text) - 1);
+	assert_refused(envelope_parse(slice_of(text), &envelope, &e),
+		       ERR_LIMIT);
+	memset(sig, 'a', sizeof(sig) - 1);
+	sig[sizeof(sig) - 1] = 0;
+	assert_ok(buf_addf(&small, &e,
+			   "{\"signatures\":[{\"keyid\":\"" ID
+			   "\",\"sig\":\"%s\"}]," BODY "}",
+			   sig));
+	assert_refused(envelope_parse(buf_slice(&small), &envelope, &e),
+		       ERR_LIMIT);
+	buf_done(&small);
+}
+
+/* A root key of one role has no say in another's. */
+static void a_key_signs_for_its_own_roles_alone(void **state)
+{
+	struct json *root = make_root(), *to = make_targets(1);
+	char keyid[TUF_KEYID_LEN];
+	struct ec_public key;
+	struct err e = { 0 };
+	size_t added;
+
+	(void)state;
+	assert_ok(roleedit_add(tuf_envelope_signed(root), "root",
+			       &publics[CAROL], &e));
+	assert_ok(tuf_keyid(&publics[CAROL], keyid, &e));
+	assert_refused(envelope_role_key(envelope_signed(root), "targets",
+					 keyid, &key, &e),
+		       ERR_NOT_FOUND);
+	assert_ok(envelope_role_key(envelope_signed(root), "root", keyid, &key,
+				    &e));
+	assert_refused(merge(to, signed_by(1, CAROL), root, &added, &e),
+		       ERR_UNTRUSTED);
+	json_free(to);
+	json_free(root);
+}
+
+static void odd_signatures_are_wrong_ones(void **state)
+{
+	char large[4096] = "";
+	const char *const odd[] = { "", "0", "zz", large };
+	struct json *root = make_root(), *to = make_targets(1);
+	struct err e = { 0 };
+	size_t added;
+
+	(void)state;
+	memset(large, 'a', sizeof(large) - 2);
+	for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
+		struct json *from = signed_by(1, ALICE);
+		struct json *signature = (struct json *)(uintptr_t)json_at(
+			json_get(from, "signatures"), 0);
+
+		json_set_text(signature, "sig", odd[i]);
+		assert_refused(merge(to, from, root, &added, &e),
+			       ERR_UNTRUSTED);
+	}
+	json_free(to);
+	json_free(root);
+}
+
+static void no_more_signatures_come_together_than_are_read(void **state)
+{
+	struct json *root = make_root(), *to = make_targets(1);
+	struct json *list = json_new_array();
+	struct err e = { 0 };
+	size_t added;
+
+	(void)state;
+	for (int i = 0; i < ENVELOPE_SIGNATURES_MAX; i++) {
+		struct json *signature = json_new_object();
+		char keyid[TUF_KEYID_LEN];
+
+		(void)snprintf(keyid, sizeof(keyid), "%064d", i);
+		json_set_text(signature, "keyid", keyid);
+		json_set_text(signature, "sig", "00");
+		json_add(list, signature);
+	}
+	json_set(to, "signatures", list);
+	assert_refused(merge(to, signed_by(1, ALICE), root, &added, &e),
+		       ERR_LIMIT);
+	json_free(to);
+	json_free(root);
 }
 
 static void a_crowd_of_signatures_is_refused(void **state)
@@ -435,6 +547,11 @@ int main(void)
 		cmocka_unit_test(what_was_written_is_read),
 		cmocka_unit_test(every_cut_is_refused),
 		cmocka_unit_test(malformed_files_are_refused),
+		cmocka_unit_test(what_is_too_large_is_refused),
+		cmocka_unit_test(a_key_signs_for_its_own_roles_alone),
+		cmocka_unit_test(odd_signatures_are_wrong_ones),
+		cmocka_unit_test(
+			no_more_signatures_come_together_than_are_read),
 		cmocka_unit_test(a_crowd_of_signatures_is_refused),
 	};
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/registry.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/unit/check.h"
@@ -192,6 +193,82 @@ static void a_swapped_decryption_key_is_refused(void **state)
 	assert_device_refused(&d, ERR_UNTRUSTED);
 }
 
+/* One member of the signed part is another, under a good signature. */
+static void assert_export_refused(const char *member, struct json *value,
+				  enum err_code code)
+{
+	struct buf file = BUF_INIT(REGISTRY_FILE_MAX);
+	struct json *j = registry_new(MADE), *root;
+	const struct json *devices;
+	struct err e = { 0 };
+	int64_t made;
+
+	json_set(j, member, value);
+	assert_ok(registry_sign(j, officer, &file, &e));
+	assert_refused(registry_open(buf_slice(&file), &officer_public, &root,
+				     &devices, &made, &e),
+		       code);
+	buf_done(&file);
+}
+
+static void an_officer_cannot_sign_anything_else_as_an_export(void **state)
+{
+	(void)state;
+	assert_export_refused("type", json_new_text("order"), ERR_FORMAT);
+	assert_export_refused("more", json_new_text("x"), ERR_FORMAT);
+	assert_export_refused("made", json_new_text("today"), ERR_FORMAT);
+	assert_export_refused("v", json_new_text("1"), ERR_FORMAT);
+}
+
+static void around_the_signed_part_stands_the_signature_alone(void **state)
+{
+	char hex[2 * EC_SIG_MAX_LEN + 4], text[600];
+	const struct json *devices;
+	struct json *root;
+	struct err e = { 0 };
+	int64_t made;
+
+	(void)state;
+	(void)snprintf(text, sizeof(text),
+		       "{\"more\":1,\"signature\":\"00\",\"signed\":{}}");
+	assert_refused(registry_open(slice_of(text), &officer_public, &root,
+				     &devices, &made, &e),
+		       ERR_FORMAT);
+	for (size_t len = 1; len < sizeof(hex); len += sizeof(hex) - 3) {
+		memset(hex, 'a', sizeof(hex));
+		hex[len] = 0;
+		(void)snprintf(text, sizeof(text),
+			       "{\"signature\":\"%s\",\"signed\":{}}", hex);
+		assert_refused(registry_open(slice_of(text), &officer_public,
+					     &root, &devices, &made, &e),
+			       ERR_FORMAT);
+	}
+}
+
+static void a_device_has_names_and_nothing_more(void **state)
+{
+	static const char *const names[] = { "product", "model", "cohort" };
+	struct registry_device d, out;
+	struct err e = { 0 };
+	struct json *j;
+
+	(void)state;
+	a_device(&d);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		j = registry_device_format(&d);
+		json_set_text(j, names[i], "../x");
+		assert_refused(
+			registry_device_parse(j, buf_slice(&ca_pem), &out, &e),
+			ERR_FORMAT);
+		json_free(j);
+	}
+	j = registry_device_format(&d);
+	json_set_text(j, "more", "x");
+	assert_refused(registry_device_parse(j, buf_slice(&ca_pem), &out, &e),
+		       ERR_FORMAT);
+	json_free(j);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -200,6 +277,11 @@ int main(void)
 		cmocka_unit_test(
 			a_device_that_the_ca_did_not_certify_is_refused),
 		cmocka_unit_test(a_swapped_decryption_key_is_refused),
+		cmocka_unit_test(
+			an_officer_cannot_sign_anything_else_as_an_export),
+		cmocka_unit_test(
+			around_the_signed_part_stands_the_signature_alone),
+		cmocka_unit_test(a_device_has_names_and_nothing_more),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
