@@ -288,10 +288,10 @@ api_handler api_renew, api_renewed;
 api_handler api_status, api_payload_head, api_payload_put, api_metadata_put,
 	api_publish, api_bundle;
 api_handler api_release_list, api_release_show, api_token_create,
-	api_token_list, api_token_batches, api_token_activate, api_token_revoke,
-	api_device_list, api_device_more, api_device_show, api_device_revoke,
-	api_device_retire, api_device_release, api_cohort_list,
-	api_cohort_create;
+	api_token_list, api_token_more, api_token_batches, api_token_activate,
+	api_token_revoke, api_device_list, api_device_more, api_device_show,
+	api_device_revoke, api_device_retire, api_device_release,
+	api_cohort_list, api_cohort_create;
 api_handler api_rollout_list, api_rollout_show, api_rollout_create,
 	api_rollout_plan, api_rollout_approve, api_rollout_start,
 	api_rollout_pause, api_rollout_resume, api_rollout_advance,

@@ -101,6 +101,7 @@ const struct route server_routes[] = {
 	{ PEOPLE, METHOD_GET, P "releases", 0, ROUTE_PLAIN, api_release_list },
 	{ PEOPLE, METHOD_GET, P "release/", 0, ROUTE_PLAIN, api_release_show },
 	{ PEOPLE, METHOD_GET, P "tokens", 0, ROUTE_PLAIN, api_token_list },
+	{ PEOPLE, METHOD_GET, P "tokens/", 0, ROUTE_PLAIN, api_token_more },
 	{ PEOPLE, METHOD_POST, P "tokens", SMALL_BODY, ROUTE_PLAIN,
 	  api_token_create },
 	{ PEOPLE, METHOD_GET, P "token-batches", 0, ROUTE_PLAIN,

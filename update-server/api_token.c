@@ -12,6 +12,7 @@
 
 #define TOKENS_MAX     10000 /* of one batch */
 #define TOKEN_DAYS_MAX 400
+#define TOKENS_PAGE    2000 /* of one answer */
 
 /* ---- making -------------------------------------------------------------- */
 
@@ -162,6 +163,8 @@ int api_token_create(struct server_api *api, const struct request *q,
 struct list {
 	struct json *items;
 	int64_t now;
+	int64_t last; /* where the next page begins */
+	size_t count;
 };
 
 static const char *claim_state(const struct store_claim *c, int64_t now)
@@ -192,21 +195,48 @@ static void list_claim(void *ctx, const struct store_claim *c)
 		json_set_hex(j, "device",
 			     (struct slice){ c->device.bytes, DEVICE_ID_LEN });
 	json_add(l->items, j);
+	l->last = c->id;
+	l->count++;
+}
+
+static int list_page(struct server_api *api, int64_t after, struct response *a,
+		     struct err *e)
+{
+	struct list l = { .items = json_new_array(), .now = utc_now() };
+	struct json *j = api_answer();
+	char next[24];
+	int rc = store_claim_each(api->store, after, TOKENS_PAGE, list_claim,
+				  &l, e);
+
+	json_set(j, "tokens", l.items);
+	if (rc == 0 && l.count == TOKENS_PAGE) {
+		rc = text_format(next, sizeof(next), e, "%lld",
+				 (long long)l.last);
+		if (rc == 0)
+			json_set_text(j, "next", next);
+	}
+	if (rc == 0)
+		return response_json(a, 200, j, e);
+	json_free(j);
+	return -1;
 }
 
 int api_token_list(struct server_api *api, const struct request *q,
 		   struct response *a, struct err *e)
 {
-	struct list l = { json_new_array(), utc_now() };
-	struct json *j = api_answer();
-	int rc = store_claim_each(api->store, list_claim, &l, e);
-
 	(void)q;
-	json_set(j, "tokens", l.items);
-	if (rc == 0)
-		return response_json(a, 200, j, e);
-	json_free(j);
-	return -1;
+	return list_page(api, 0, a, e);
+}
+
+int api_token_more(struct server_api *api, const struct request *q,
+		   struct response *a, struct err *e)
+{
+	uint64_t after;
+
+	if (num_parse(slice_of(api_rest(q, "/v1/people/tokens/")), JSON_INT_MAX,
+		      &after, e))
+		return err_set(e, ERR_NOT_FOUND, "not a claim code's number");
+	return list_page(api, (int64_t)after, a, e);
 }
 
 static const char *batch_state(const struct store_batch *b, int64_t now)
@@ -261,7 +291,7 @@ static void list_batch(void *ctx, const struct store_batch *b)
 int api_token_batches(struct server_api *api, const struct request *q,
 		      struct response *a, struct err *e)
 {
-	struct list l = { json_new_array(), utc_now() };
+	struct list l = { .items = json_new_array(), .now = utc_now() };
 	struct json *j = api_answer();
 	uint64_t strangers = 0;
 	int rc = store_batch_each(api->store, list_batch, &l, e);

@@ -172,7 +172,8 @@ int store_batch_activate(struct store *s, int64_t id, const struct audit_by *by,
 /* All its unused codes; *count is how many they were. ERR_NOT_FOUND. */
 int store_batch_revoke(struct store *s, int64_t id, const struct audit_by *by,
 		       uint64_t *count, struct err *e) NODISCARD;
-int store_claim_each(struct store *s,
+/* Up to max codes in their order, after one (0: the first). */
+int store_claim_each(struct store *s, int64_t after, size_t max,
 		     void (*visit)(void *ctx, const struct store_claim *c),
 		     void *ctx, struct err *e) NODISCARD;
 /* ERR_CONFLICT if it was used. */

@@ -275,7 +275,7 @@ int store_claim_revoke(struct store *s, int64_t id, const struct audit_by *by,
 
 /* ---- lists --------------------------------------------------------------- */
 
-int store_claim_each(struct store *s,
+int store_claim_each(struct store *s, int64_t after, size_t max,
 		     void (*visit)(void *ctx, const struct store_claim *c),
 		     void *ctx, struct err *e)
 {
@@ -285,8 +285,9 @@ int store_claim_each(struct store *s,
 	q = sql_query(s->db,
 		      "SELECT claim.id, product, model, cohort, state, device,"
 		      " created, expires, batch, activated FROM claim"
-		      " JOIN batch ON batch.id = claim.batch ORDER BY claim.id",
-		      SQL_NOTHING);
+		      " JOIN batch ON batch.id = claim.batch WHERE claim.id > ?"
+		      " ORDER BY claim.id LIMIT ?",
+		      SQL_BIND(sql_int(after), sql_int((int64_t)max)));
 	while (sql_next(q)) {
 		struct store_claim c = { .id = sql_get_int(q, 0) };
 

@@ -53,11 +53,18 @@ static void a_claim_code_is_read_as_it_is_printed(void **state)
 
 static void a_join_code_is_of_key_and_nonce_and_can_be_typed(void **state)
 {
-	static const char *const bad[] = { "",           "ABCD",
-					   "ABCD-EFG",   "ABCD-EFGHJ",
-					   "ABCDE-FGH",  "ABCD-EFGI",
-					   "ABCD--EFGH", "ABCD EFGH",
-					   "0123-4567\n" };
+	static const char *const bad[] = {
+		"",
+		"ABCD",
+		"ABCD-EFG",
+		"ABCD-EFGHJ",
+		"ABCDE-FGH",
+		"ABCD-EFGI",
+		"ABCD--EFGH",
+		"ABCD EFGH",
+		"0123-4567\n",
+		"ABCD-EFGHJKMNPQRSTVWXYZ0123456789"
+	};
 	char first[CLAIM_JOIN_LEN + 1], other[CLAIM_JOIN_LEN + 1];
 	uint8_t nonce[WIRE_NONCE_LEN] = { 1 };
 	struct ec_public key, another;

@@ -267,6 +267,28 @@ static void a_code_may_be_for_who_takes_anothers_place(void **state)
 	assert_true(d.retired);
 }
 
+static void count_claim(void *ctx, const struct store_claim *c)
+{
+	int64_t *last = ctx;
+
+	assert_true(c->id > *last);
+	*last = c->id;
+}
+
+static void the_list_comes_in_pages(void **state)
+{
+	struct world *w = *state;
+	struct store_batch b = a_batch();
+	struct err e = { 0 };
+	int64_t last = 0;
+
+	add(w->s, &b);
+	assert_ok(store_claim_each(w->s, 0, 2, count_claim, &last, &e));
+	assert_int_equal(last, b.id + 1);
+	assert_ok(store_claim_each(w->s, last, 100, count_claim, &last, &e));
+	assert_int_equal(last, b.id + 4);
+}
+
 static void every_refusal_has_words(void **state)
 {
 	(void)state;
@@ -288,6 +310,7 @@ int main(void)
 		TEST(a_batch_is_withdrawn_but_for_what_was_used),
 		TEST(every_refusal_is_counted_where_it_belongs),
 		TEST(a_code_may_be_for_who_takes_anothers_place),
+		TEST(the_list_comes_in_pages),
 		cmocka_unit_test(every_refusal_has_words),
 	};
 
