@@ -75,6 +75,7 @@ releases_of_parts="--release c1=$WORK/both/c1 --release c2=$WORK/both/c2"
 
 # The same with images: $WORK/images/1 to 3, publish.i1 to publish.i3.
 make_image_releases() {
+	from=
 	mkdir -p "$WORK/images"
 	for id in 1 2 3; do
 		{

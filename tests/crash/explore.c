@@ -400,7 +400,7 @@ static int explore_run(const struct options *o, const struct states_run *run,
 		goto out;
 	x.share = o->states ? share_of(o->states, count) : UINT64_MAX;
 	x.saves_share =
-		o->saves ? share_of(2 * o->saves, o->states ? o->states : count)
+		o->saves ? share_of(4 * o->saves, o->states ? o->states : count)
 			 : 0;
 	if (work_all(&x, rounds, e))
 		goto out;
