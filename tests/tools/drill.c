@@ -28,6 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/claim.h"
 #include "common/fs.h"
 #include "common/mem.h"
 #include "common/steady.h"
@@ -239,7 +240,7 @@ static void join(size_t n)
 	int rc = -1;
 
 	must(ec_generate(&key, &e), &e);
-	must(wire_parse_claim(slice_of(fleet.codes[n]), m->claim, &e), &e);
+	must(claim_parse(slice_of(fleet.codes[n]), m->claim, &e), &e);
 	memcpy(m->product, "kiosk", 6);
 	memcpy(m->model, "k1", 3);
 	for (int tries = 0; rc && tries < 50; tries++) {
