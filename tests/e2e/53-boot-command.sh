@@ -224,11 +224,19 @@ echo pawl.slot=a >"$WORK/one/cmdline"
 "$sd/control" "$sd/conf" init a
 live
 
-# Without an entry there is no record; two of one slot are one too many.
-cp -r "$entries" "$sd/kept"
-touch "$entries/pawl-a+1-2.conf" "$entries/pawl-a.conf"
-if "$sd/control" "$sd/conf" read 2>"$WORK/said"; then die "two entries of a slot"; fi
-grep -q 'too many' "$WORK/said" || die "$(cat "$WORK/said")"
+# A renaming that was cut off leaves two entries of a slot: the fewest starts count,
+# and the next write leaves one.
+"$sd/control" "$sd/conf" write pawl_slot=b pawl_back=a pawl_left=3 pawl_failed=
+cp "$entries/pawl-b+3.conf" "$entries/pawl-b+2-1.conf"
+cp "$entries/pawl-b+3.conf" "$entries/pawl-b.conf"
+told pawl_left 2
+restart_into one b
+"$sd/control" "$sd/conf" write pawl_slot=b pawl_back= pawl_left= pawl_failed=
+told pawl_slot b
+told pawl_left ""
+[ "$(cd "$entries" && echo pawl-b*)" = pawl-b.conf ] || die "it was not repaired"
+
+# Without an entry there is no record.
 rm "$entries"/*
 if "$sd/control" "$sd/conf" read 2>"$WORK/said"; then die "no entry is a record"; fi
 grep -q 'no entry' "$WORK/said" || die "$(cat "$WORK/said")"
