@@ -184,6 +184,7 @@ help:
 #@                    the client installed for an image
 #@ make bench         benchmarks, each beside its peer
 #@ make drill-emergency  an urgent release through a fleet (DEVICES=1000 POLL=60)
+#@ make screenshots   the pictures of docs/pages.md, in a real browser
 #@ make bench-delta   deltas of CORPUS=dir beside other tools (PICTURE=file)
 #@ make repro         build twice in different folders and compare
 #@ make install       PREFIX=/usr/local, DESTDIR=; or install-signer, install-server,
@@ -272,6 +273,11 @@ drill-emergency: $(BIN) $(TOOLS)
 	@WORK=$$(mktemp -d) && { BIN=$(CURDIR)/$(B) WORK=$$WORK \
 		sh tests/drill/emergency.sh; rc=$$?; rm -rf $$WORK; exit $$rc; }
 
+# What docs/pages.md shows, drawn by the pages themselves.
+screenshots: $(BIN) $(TOOLS)
+	@sh tests/check/deps.sh check build test long
+	@BIN=$(CURDIR)/$(B) sh tests/tools/screenshots.sh docs
+
 bench-delta: $(BIN) $(B)/tests/tools/delta-size
 	@BIN=$(CURDIR)/$(B) CORPUS="$(CORPUS)" PICTURE="$(PICTURE)" \
 		sh tests/bench/delta_corpus.sh
@@ -340,7 +346,7 @@ endif
 	help deps demo test test-mutants check-unit check-fuzz check-e2e fuzz run-fuzz \
 	check-crash test-crash test-boot test-foreign \
 	$(RUN_TESTS) $(RUN_FUZZ) \
-	bench bench-delta drill-emergency lint repro install clean
+	bench bench-delta drill-emergency screenshots lint repro install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

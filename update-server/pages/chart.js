@@ -99,7 +99,8 @@ export function lines(words, series, from, to, planned, most) {
 	const main = document.getElementById("main");
 	WIDTH = Math.max(300, Math.min(1050, main.clientWidth - 80));
 	const lines = series.filter(s => s.points.length > 0);
-	const all = [...lines, ...(planned ? [planned] : [])];
+	const all = [...lines, ...(planned ? [{ points: planned.points.filter(
+		([at], i) => i === 0 || at <= to) }] : [])];
 	const top = most || niceTop(Math.max(1, ...all.flatMap(s => s.points.map(p => p[1]))));
 	const x = at => LEFT + (WIDTH - LEFT - RIGHT) * (at - from) /
 		Math.max(1, to - from);
@@ -122,7 +123,8 @@ export function lines(words, series, from, to, planned, most) {
 	...times.map((at, i) => h("text", { x: x(at), y: HEIGHT - 8,
 		"text-anchor": i === 0 ? "start" : i === last ? "end" : "middle" },
 	timeLabel(at, to - from))),
-	planned && h("path", { class: "plan", d: path(planned.points) }),
+	planned && h("path", { class: "plan", d: path(planned.points.filter(
+		([at], i) => i === 0 || at <= to)) }),
 	...lines.map((s, i) => h("path", { class: "line l" + (i % 7 + 1),
 		d: path(s.points), "stroke-dasharray": dashes[i % 7] || null })),
 	...endLabels(lines, y));

@@ -15,6 +15,17 @@ const states = {
 	retired: ["ask", "Retired: it is no part of the fleet any more."],
 };
 
+// Its state, and how its last update went.
+function standing(d) {
+	const last = d.attempts.at(-1);
+	const group = last && groupOf(last.state);
+	if (d.state !== "active" || !group || !["failed", "dark"].includes(group.id))
+		return states[d.state] || ["ask", d.state];
+	return ["ask", "In service; its update to " + last.release + " " +
+		(group.id === "dark" ? "was installed, and then it fell silent."
+			: "failed: " + (codeWords(last.code) || last.code) + ".")];
+}
+
 function attemptState(a) {
 	const group = groupOf(a.state);
 	return (group ? group.sign + " " : "") + a.state.replace("-", " ");
@@ -68,7 +79,7 @@ function whyTable(why) {
 }
 
 page(() => ask("device/" + id), (d, overview) => {
-	const [kind, words] = states[d.state] || ["ask", d.state];
+	const [kind, words] = standing(d);
 	document.title = "Device " + id.slice(0, 8) + " - Pawl";
 	show(
 		h("p", { class: "over" }, link("/", "Fleet")),

@@ -211,6 +211,8 @@ function phaseLine(p) {
 	return bits;
 }
 
+const stopped = (r, p) => r.state === "paused" && p.n === r.phase;
+
 function phases(r) {
 	return section("phases", "Phases", h("ol", { class: "phases" },
 		...(r.phases || []).map(p => h("li", {},
@@ -218,10 +220,11 @@ function phases(r) {
 				h("span", { class: "soft" }, plural(p.adds, "device",
 					"devices") + (p.n > 1 ? " more, " +
 					number(p.size) + " in all" : "")),
-				h("span", { class: "tag " + (p.state === "passed" ? "good"
+				h("span", { class: "tag " + (stopped(r, p) ? "bad"
+					: p.state === "passed" ? "good"
 					: p.state === "waiting for you" ? "ask"
 						: p.state === "waiting" ? "" : "busy") },
-				phaseState[p.state] || p.state)),
+				stopped(r, p) ? "paused" : phaseState[p.state] || p.state)),
 			p.state === "waiting" ? null
 				: phaseStrip("phase" + p.n, p.counts || {}, p.adds),
 			h("p", { class: "help" }, ...phaseLine(p)),
@@ -233,14 +236,14 @@ function reached(r) {
 	const total = r.population || 0;
 	return section("reached", "Where its devices are",
 		phaseStrip("all", r.counts || {}, total),
-		h("p", { class: "help" }, "Success means: started, and said that it is well. ",
-			groups.filter(g => g.id !== "confirmed").map(g =>
-				g.name + ": " + g.means).join("; ") + "."));
+		h("details", {}, h("summary", {}, "What these words mean"),
+			facts(groups.map(g => [g.name, g.means]))));
 }
 
-function failures(r) {
-	const samples = f => (r.attempts || []).filter(a => a.code === f.code &&
-		a.state === f.state).slice(0, 3);
+function failures(r, bad) {
+	const samples = f => [...r.attempts, ...bad].filter((a, i, all) =>
+		a.code === f.code && a.state === f.state && a.phase === f.phase &&
+		all.findIndex(b => b.device === a.device) === i).slice(0, 3);
 	return section("failures", "What went wrong", table("Failures", [
 		["Reason", f => h("span", {}, h("code", {}, f.code), " ",
 			codeWords(f.code))],
@@ -297,7 +300,7 @@ function attempts(r) {
 		["Reason", a => a.code ? h("span", {}, h("code", {}, a.code), " ",
 			codeWords(a.code)) : ""],
 		["Since", a => when(a.changed)],
-	], (r.attempts || []).slice(0, 20), "Nothing was offered yet."));
+	], (r.attempts || []).slice(0, 10), "Nothing was offered yet."));
 }
 
 function history(acts, people) {
@@ -340,13 +343,17 @@ page(async () => {
 		ask("rollout/" + name), ask("audit-of/rollout/" + name), ask("names")]);
 	const days = Math.min(400, 1 + Math.ceil((Date.now() -
 		Date.parse(r.started || r.created)) / 86400e3));
-	return { r, people, acts: records.map(text => JSON.parse(text)),
+	const bad = await Promise.all((r.failures || []).length === 0 ? []
+		: ["failed", "dark"].map(group => ask("attempts/" + name + "/" + group)));
+	return { r, people, bad: bad.flatMap(b => b.attempts), acts: records.map(text => JSON.parse(text)),
 		samples: await ask("history/" + r.product + "/" + days) };
-}, ({ r, acts, people, samples }, overview) => show(
+}, ({ r, acts, people, samples, bad }, overview) => show(
 	h("p", { class: "over" }, link("/", "Fleet"), " \u203a Rollouts"),
 	h("h1", {}, "Rollout ", r.name, " ", h("span", { class: "soft" },
 		r.product + " " + r.release)),
 	headline(r, overview.you),
-	r.phase_count > 1 && reached(r), r.phases && phases(r), failures(r), darkness(r),
+	r.state === "paused" && failures(r, bad), // why comes first
+	r.phase_count > 1 && reached(r), r.phases && phases(r),
+	r.state !== "paused" && failures(r, bad), darkness(r),
 	chart(r, samples, overview.releases, Date.parse(overview.now)), what(r), attempts(r),
 	history(acts, people)));

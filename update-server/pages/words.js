@@ -16,7 +16,7 @@ export const groups = [
 	{ id: "failed", name: "failed or went back", sign: "\u2717",
 		states: ["failed", "rolled-back"],
 		means: "did not verify, start or stay well; it runs what it ran before" },
-	{ id: "dark", name: "dark since", sign: "\u25cf", states: ["dark", "lost"],
+	{ id: "dark", name: "gone dark", sign: "\u25cf", states: ["dark", "lost"],
 		means: "installed it and was not heard of again" },
 	{ id: "skipped", name: "left out", sign: "\u2013",
 		states: ["skipped", "withdrawn", "superseded", "expired", "retired"],
@@ -49,6 +49,7 @@ const classes = {
 	release: "the release itself: counts against it",
 	environment: "the device's surroundings: network, disk, people",
 	infrastructure: "our own servers or files",
+	dark: "devices that installed it and fell silent",
 	security: "a wrong signature or an old version: a person must look",
 };
 export const failureClass = name => classes[name] || name;
@@ -58,6 +59,14 @@ const codes = {
 	HEALTH_FAILED: "its own health check failed",
 	RUNS_OLDER: "came back with the old release",
 	VERIFY_FAILED: "what was installed is not what was signed",
+	NETWORK: "the network failed",
+	SPACE: "no room on the device",
+	BUSY: "something else had the device",
+	NOT_FOUND: "a file is missing on our side",
+	EXPIRED: "what is signed has ended",
+	UNTRUSTED: "a signature is wrong",
+	ROLLBACK: "an older version was offered",
+	REFUSED: "the device may not install it now",
 };
 export const codeWords = code => codes[code] || "";
 
