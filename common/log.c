@@ -48,6 +48,7 @@ static bool is_journal(void)
 
 static const char *const names[] = { "error", "warning", "info", "debug" };
 
+PRINTF(3, 0)
 static size_t format_text(const struct log_head *head, int priority,
 			  const char *fmt, va_list ap, char line[LINE_LEN])
 	PRINTF(3, 0);
