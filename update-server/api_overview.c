@@ -239,17 +239,16 @@ int api_acts(struct server_api *api, const struct request *q,
 {
 	const char *rest = api_rest(q, "/v1/people/audit-of/");
 	char kind[NAME_MAX_LEN + 1], name[NAME_MAX_LEN + 1];
-	bool of_device;
+	struct overview_acts about = { .name = name, .max = LIST_PAGE };
 	struct json *j, *list;
 
 	if (path_name(&rest, kind) || path_name(&rest, name) || rest[0])
 		return err_set(e, ERR_NOT_FOUND, "no such records");
-	of_device = strcmp(kind, "device") == 0;
-	if (!of_device && strcmp(kind, "rollout") != 0)
+	about.of_device = strcmp(kind, "device") == 0;
+	if (!about.of_device && strcmp(kind, "rollout") != 0)
 		return err_set(e, ERR_NOT_FOUND, "no such records");
 	list = json_new_array();
-	if (store_overview_acts(api->store, of_device, name, LIST_PAGE,
-				add_record, list, e)) {
+	if (store_overview_acts(api->store, &about, add_record, list, e)) {
 		json_free(list);
 		return -1;
 	}
@@ -289,6 +288,8 @@ int api_history(struct server_api *api, const struct request *q,
 	const char *rest = api_rest(q, "/v1/people/history/");
 	struct samples s = { .list = json_new_array() };
 	char product[NAME_MAX_LEN + 1];
+	struct overview_span span = { .product = product,
+				      .max = HISTORY_VALUES };
 	struct json *j = api_answer();
 	uint64_t days;
 
@@ -299,9 +300,8 @@ int api_history(struct server_api *api, const struct request *q,
 		goto bad;
 	}
 	json_set_text(j, "product", product);
-	if (store_overview_history(api->store, product,
-				   utc_now() - (int64_t)days * UTC_DAY,
-				   HISTORY_VALUES, add_value, &s, e))
+	span.since = utc_now() - (int64_t)days * UTC_DAY;
+	if (store_overview_history(api->store, &span, add_value, &s, e))
 		goto bad;
 	return response_json(a, 200, j, e);
 bad:

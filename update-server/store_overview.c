@@ -242,8 +242,7 @@ int store_overview_cohorts(struct store *s,
 	"SELECT record FROM audit WHERE " at " > 0 AND " in                    \
 	" = ? ORDER BY n DESC LIMIT ?"
 
-int store_overview_acts(struct store *s, bool of_device, const char *name,
-			size_t max,
+int store_overview_acts(struct store *s, const struct overview_acts *about,
 			int (*visit)(void *ctx, struct slice record,
 				     struct err *e),
 			void *ctx, struct err *e)
@@ -253,10 +252,11 @@ int store_overview_acts(struct store *s, bool of_device, const char *name,
 	int rc = 0;
 
 	store_lock(s);
-	q = sql_query(s->db,
-		      of_device ? ACTS(DEVICE_AT, DEVICE_IN)
-				: ACTS(ROLLOUT_AT, ROLLOUT_IN),
-		      SQL_BIND(sql_text(name), sql_int((int64_t)max)));
+	q = sql_query(
+		s->db,
+		about->of_device ? ACTS(DEVICE_AT, DEVICE_IN)
+				 : ACTS(ROLLOUT_AT, ROLLOUT_IN),
+		SQL_BIND(sql_text(about->name), sql_int((int64_t)about->max)));
 	while (rc == 0 && sql_next(q))
 		rc = visit(ctx, sql_get_bytes(q, 0), e);
 	if (sql_end(q, rc == 0 ? e : &ignored))
@@ -298,8 +298,7 @@ int store_overview_sample(struct store *s, int64_t now, struct err *e)
 	return store_unlock(s, sql_finish(s->db, rc, e));
 }
 
-int store_overview_history(struct store *s, const char *product, int64_t since,
-			   size_t max,
+int store_overview_history(struct store *s, const struct overview_span *span,
 			   void (*visit)(void *ctx, int64_t at,
 					 const char *release, uint64_t devices),
 			   void *ctx, struct err *e)
@@ -311,8 +310,8 @@ int store_overview_history(struct store *s, const char *product, int64_t since,
 	q = sql_query(s->db,
 		      "SELECT at, release, n FROM fleet_history"
 		      " WHERE product = ? AND at >= ? ORDER BY at LIMIT ?",
-		      SQL_BIND(sql_text(product), sql_int(since),
-			       sql_int((int64_t)max)));
+		      SQL_BIND(sql_text(span->product), sql_int(span->since),
+			       sql_int((int64_t)span->max)));
 	while (sql_next(q)) {
 		sql_get_text(q, 1, release, sizeof(release));
 		visit(ctx, sql_get_int(q, 0), release,

@@ -44,10 +44,15 @@ int store_overview_cohorts(struct store *s,
 /* ---- who did what ---------------------------------------------------------
  */
 
-/* The newest records of the audit log about a rollout, or about a device, the
- * newest first. */
-int store_overview_acts(struct store *s, bool of_device, const char *name,
-			size_t max,
+/* Which records of the audit log: about a rollout by its name, or about a
+ * device by its id in hex; so many of the newest, the newest first. */
+struct overview_acts {
+	bool of_device;
+	const char *name;
+	size_t max;
+};
+
+int store_overview_acts(struct store *s, const struct overview_acts *about,
 			int (*visit)(void *ctx, struct slice record,
 				     struct err *e),
 			void *ctx, struct err *e) NODISCARD;
@@ -61,8 +66,13 @@ int store_overview_acts(struct store *s, bool of_device, const char *name,
 int store_overview_sample(struct store *s, int64_t now,
 			  struct err *e) NODISCARD;
 /* Samples of a product since then, oldest first, `max` values at most. */
-int store_overview_history(struct store *s, const char *product, int64_t since,
-			   size_t max,
+struct overview_span {
+	const char *product;
+	int64_t since;
+	size_t max;
+};
+
+int store_overview_history(struct store *s, const struct overview_span *span,
 			   void (*visit)(void *ctx, int64_t at,
 					 const char *release, uint64_t devices),
 			   void *ctx, struct err *e) NODISCARD;

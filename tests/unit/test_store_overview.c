@@ -256,31 +256,37 @@ static void samples_are_taken_and_thinned_out(void **state)
 	runs(s, &a, "2.0", 2, NOW + 10);
 	assert_ok(store_overview_sample(s, base + 1205, &e));
 	assert_ok(store_overview_sample(s, base + 3600, &e));
-	assert_ok(store_overview_history(s, "kiosk", base, 10, append_sample,
-					 text, &e));
+	assert_ok(store_overview_history(
+		s, &(const struct overview_span){ "kiosk", base, 10 },
+		append_sample, text, &e));
 	assert_string_equal(text, "0/1.0:1 1200/2.0:1 3600/2.0:1 ");
 	text[0] = '\0';
-	assert_ok(store_overview_history(s, "kiosk", base + 1, 1, append_sample,
-					 text, &e));
+	assert_ok(store_overview_history(
+		s, &(const struct overview_span){ "kiosk", base + 1, 1 },
+		append_sample, text, &e));
 	assert_string_equal(text, "1200/2.0:1 ");
 	text[0] = '\0';
-	assert_ok(store_overview_history(s, "other", 0, 10, append_sample, text,
-					 &e));
+	assert_ok(store_overview_history(
+		s, &(const struct overview_span){ "other", 0, 10 },
+		append_sample, text, &e));
 	assert_string_equal(text, "");
 	/* A week later one an hour is left, then one a day, then none. */
 	assert_ok(store_overview_sample(s, base + 8 * UTC_DAY, &e));
-	assert_ok(store_overview_history(s, "kiosk", base, 2, append_sample,
-					 text, &e));
+	assert_ok(store_overview_history(
+		s, &(const struct overview_span){ "kiosk", base, 2 },
+		append_sample, text, &e));
 	assert_string_equal(text, "0/1.0:1 3600/2.0:1 ");
 	text[0] = '\0';
 	assert_ok(store_overview_sample(s, base + 62 * UTC_DAY, &e));
-	assert_ok(store_overview_history(s, "kiosk", base, 2, append_sample,
-					 text, &e));
+	assert_ok(store_overview_history(
+		s, &(const struct overview_span){ "kiosk", base, 2 },
+		append_sample, text, &e));
 	assert_string_equal(text, "0/1.0:1 691200/2.0:1 ");
 	text[0] = '\0';
 	assert_ok(store_overview_sample(s, base + 500 * UTC_DAY, &e));
-	assert_ok(store_overview_history(s, "kiosk", 0, 10, append_sample, text,
-					 &e));
+	assert_ok(store_overview_history(
+		s, &(const struct overview_span){ "kiosk", 0, 10 },
+		append_sample, text, &e));
 	assert_string_equal(text, "43200000/2.0:1 ");
 }
 
@@ -412,20 +418,30 @@ static void acts_are_found_by_what_they_are_about(void **state)
 	assert_ok(store_rollout_add(s, &r, &by, &e));
 	assert_ok(store_device_revoke(s, &a.facts.id, &by, &print, &e));
 	hex_format((struct slice){ a.facts.id.bytes, DEVICE_ID_LEN }, id);
-	assert_ok(store_overview_acts(s, true, id, 10, append_act, text, &e));
+	assert_ok(store_overview_acts(
+		s, &(const struct overview_acts){ true, id, 10 }, append_act,
+		text, &e));
 	assert_string_equal(text, "device-revoke device-enrol ");
 	text[0] = '\0';
-	assert_ok(store_overview_acts(s, true, id, 1, append_act, text, &e));
+	assert_ok(store_overview_acts(
+		s, &(const struct overview_acts){ true, id, 1 }, append_act,
+		text, &e));
 	assert_string_equal(text, "device-revoke ");
 	text[0] = '\0';
-	assert_ok(store_overview_acts(s, false, "r1", 9, append_act, text, &e));
+	assert_ok(store_overview_acts(
+		s, &(const struct overview_acts){ false, "r1", 9 }, append_act,
+		text, &e));
 	assert_string_equal(text, "rollout-create ");
 	text[0] = '\0';
-	assert_ok(store_overview_acts(s, false, "r", 9, append_act, text, &e));
+	assert_ok(store_overview_acts(
+		s, &(const struct overview_acts){ false, "r", 9 }, append_act,
+		text, &e));
 	assert_string_equal(text, "");
-	assert_refused(
-		store_overview_acts(s, false, "r1", 9, stop_at_once, NULL, &e),
-		ERR_LIMIT);
+	assert_refused(store_overview_acts(
+			       s,
+			       &(const struct overview_acts){ false, "r1", 9 },
+			       stop_at_once, NULL, &e),
+		       ERR_LIMIT);
 	assert_string_equal(e.msg, "enough");
 }
 
