@@ -105,6 +105,9 @@ make_served_device few
 on few enroll --claim-file "$WORK/few/claim"
 operator rollout create r1 --release 1 --cohort canary --share 100 >/dev/null
 begin r1 >/dev/null
+operator rollout status r1 |
+	grep -q "waiting for the order: no signed order opens 1" ||
+	die "what does it wait for?"
 person op1
 person op2
 

@@ -439,6 +439,51 @@ static void one_operator_opens_no_more_than_the_release_says(void **state)
 	assert_true(ALLOWED(two, r, d));
 }
 
+/* What may be asked of a whole cohort is what each of its devices is told. */
+static void the_reach_is_how_far_devices_are_let_in(void **state)
+{
+	struct order o = an_order(ORDER_STAGED, 1);
+	struct order wide = an_order(ORDER_STAGED, 2);
+	struct order halt = an_order(ORDER_HALT, 3);
+	struct order_set set = { .at = { [ORDER_ONE] = &o } };
+	struct release r = a_release();
+	struct order_device d = a_device();
+	struct order_phase phases[2];
+	uint64_t limit = 0;
+	struct err e = { 0 };
+
+	(void)state;
+	phases[0] = phases[1] = first;
+	phases[0].limit = 1000;
+	phases[1].limit = 50;
+	o.phases = phases;
+	o.phase_count = 2;
+	assert_ok(order_reach(&set, &r, &d, &limit, &e));
+	assert_true(limit == 1000);
+	/* one operator alone: not beyond his share */
+	r.one_operator_cohort_count = 0;
+	assert_refused(order_reach(&set, &r, &d, &limit, &e), ERR_REFUSED);
+	r.has_one_operator_limit = true;
+	r.one_operator_limit = 20;
+	assert_ok(order_reach(&set, &r, &d, &limit, &e));
+	assert_true(limit == 20);
+	/* where one order ends, another goes on */
+	wide.phases = &phases[1];
+	wide.phase_count = 1;
+	phases[1].limit = 5000;
+	set.at[ORDER_WIDE] = &wide;
+	assert_ok(order_reach(&set, &r, &d, &limit, &e));
+	assert_true(limit == 5000);
+	phases[1].limit = BUCKET_ALL;
+	assert_ok(order_reach(&set, &r, &d, &limit, &e));
+	assert_true(limit == BUCKET_ALL);
+	memcpy(d.cohort, "other", 6);
+	assert_refused(order_reach(&set, &r, &d, &limit, &e), ERR_REFUSED);
+	memcpy(d.cohort, "canary", 7);
+	set.at[ORDER_WIDE] = &halt;
+	assert_refused(order_reach(&set, &r, &d, &limit, &e), ERR_REFUSED);
+}
+
 static void an_order_ends_and_so_does_a_phase(void **state)
 {
 	struct order o = an_order(ORDER_STAGED, 1);
@@ -794,6 +839,7 @@ int main(void)
 		cmocka_unit_test(the_pinned_cohort_decides),
 		cmocka_unit_test(
 			one_operator_opens_no_more_than_the_release_says),
+		cmocka_unit_test(the_reach_is_how_far_devices_are_let_in),
 		cmocka_unit_test(an_order_ends_and_so_does_a_phase),
 		cmocka_unit_test(nothing_is_open_before_its_time),
 		cmocka_unit_test(a_halt_of_either_role_closes_everything),

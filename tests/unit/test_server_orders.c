@@ -324,6 +324,35 @@ static void each_place_opens_and_a_halt_closes(void **state)
 	assert_open(d);
 }
 
+static void the_reach_is_the_least_of_the_cohorts(void **state)
+{
+	struct order o = an_order(ORDER_STAGED, 1);
+	struct rollout r = { .product = "kiosk",
+			     .release = "2",
+			     .cohorts = { "canary", "stable" },
+			     .cohort_count = 1 };
+	struct desk *d = *state;
+	struct orders_reach reach;
+
+	memset(r.digest.bytes, 5, SHA256_LEN);
+	orders_reach(NULL, &r, NOW, &reach);
+	assert_true(reach.needed && !reach.any && reach.limit == 0);
+	take_in(d);
+	orders_reach(d->orders, &r, NOW, &reach);
+	assert_true(reach.needed && !reach.any && reach.limit == 0);
+	assert_non_null(strstr(reach.why, "no signed order opens 2"));
+	list_order(d, ORDER_WIDE, &o);
+	take_in(d);
+	orders_reach(d->orders, &r, NOW, &reach);
+	assert_true(reach.any && reach.limit == BUCKET_ALL);
+	r.cohort_count = 2;
+	orders_reach(d->orders, &r, NOW, &reach);
+	assert_true(reach.any && reach.limit == 0);
+	r.digest.bytes[0] = 6;
+	orders_reach(d->orders, &r, NOW, &reach);
+	assert_non_null(strstr(reach.why, "not in the signed"));
+}
+
 static void where_the_server_stages_only_an_undo_needs_an_order(void **state)
 {
 	struct release undo = a_release("3", 3, 7);
@@ -686,6 +715,7 @@ int main(void)
 		TEST(only_what_is_listed_with_this_content_is_judged),
 		TEST(without_an_order_nothing_is_open),
 		TEST(each_place_opens_and_a_halt_closes),
+		TEST(the_reach_is_the_least_of_the_cohorts),
 		TEST(where_the_server_stages_only_an_undo_needs_an_order),
 		TEST(deltas_and_other_targets_are_no_releases),
 		TEST(a_products_own_role_lists_releases),
