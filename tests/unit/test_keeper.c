@@ -219,13 +219,18 @@ static void another_history_is_not_signed_even_after_a_restart(void **state)
 
 /* ---- enrolment ----------------------------------------------------------- */
 
+/* Instead of a new one, once. */
+static struct ec_private *next_decrypt;
+
 static void a_decrypt_key(void)
 {
-	struct ec_private *decrypt = NULL;
+	struct ec_private *decrypt = next_decrypt;
 	struct ec_public key;
 	struct err e = { 0 };
 
-	assert_ok(ec_generate(&decrypt, &e));
+	next_decrypt = NULL;
+	if (!decrypt)
+		assert_ok(ec_generate(&decrypt, &e));
 	ec_public_of(decrypt, &key);
 	assert_ok(decrypt_key_prove(device_key, &key, &q.enrol.decrypt, &e));
 	ec_free(decrypt);
@@ -416,7 +421,136 @@ static void certificates_are_made_at_a_bounded_rate(void **state)
 	assert_failed(ERR_BUSY);
 }
 
+/* A renewal is one, too: a thief with one identity gets no more than a crowd.
+ */
+static void renewals_are_counted_with_them(void **state)
+{
+	struct ec_private *next = key_from(98);
+	char pem[X509_PEM_MAX_LEN];
+
+	prepare_enrolment();
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_done();
+	memcpy(pem, a.certificate, sizeof(pem));
+	prepare_renewal(pem, device_key, next);
+	for (int i = 1; i < RATE; i++) {
+		keeper_office_do(*state, &q, NOW, &a);
+		assert_done();
+	}
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_failed(ERR_BUSY);
+	ec_free(next);
+}
+
+/* The scalar 1, which stands in every test of every library. */
+static struct ec_private *known_key(void)
+{
+	uint8_t scalar[EC_SCALAR_LEN] = { 0 };
+	struct ec_private *key = NULL;
+	struct err e;
+
+	scalar[EC_SCALAR_LEN - 1] = 1;
+	assert_ok(ec_private_from_scalar(scalar, &key, &e));
+	return key;
+}
+
+static void a_key_that_everybody_has_gets_none(void **state)
+{
+	struct ec_private *known = known_key(), *own = device_key;
+	char pem[X509_PEM_MAX_LEN];
+
+	prepare_enrolment();
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_done();
+	memcpy(pem, a.certificate, sizeof(pem));
+	prepare_renewal(pem, own, known);
+	keeper_office_do(*state, &q, NOW + 60, &a);
+	assert_failed(ERR_REFUSED);
+	device_key = known;
+	prepare_enrolment();
+	device_key = own;
+	keeper_office_do(*state, &q, NOW + 60, &a);
+	assert_failed(ERR_REFUSED);
+	next_decrypt = known; /* taken over */
+	prepare_enrolment();
+	keeper_office_do(*state, &q, NOW + 60, &a);
+	assert_failed(ERR_REFUSED);
+}
+
+/* ---- what it remembers --------------------------------------------------- */
+
+static void assert_no_office(const char *path, const char *text,
+			     enum err_code code)
+{
+	struct keeper_setup setup = { .dirfd = repo->dirfd, .ca_pem = "" };
+	struct keeper_office *o = NULL;
+	struct err e = { 0 };
+
+	assert_ok(fs_replace_file(repo->dirfd, path, slice_of(text), 0600, &e));
+	assert_refused(keeper_office_open(&setup, &o, &e), code);
+	assert_ok(fs_remove(repo->dirfd, path, &e));
+}
+
+/* Half a memory would sign a second file of some version, or another log. */
+static void a_memory_that_is_no_memory_is_not_gone_on_from(void **state)
+{
+	struct buf text = BUF_INIT(16384);
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(buf_addf(&text, &e, "{\"roles\":{"));
+	for (int i = 0; i < 65; i++)
+		assert_ok(buf_addf(&text, &e, "%s\"role-%d\":1",
+				   i > 0 ? "," : "", i));
+	assert_ok(buf_addf(&text, &e,
+			   "},\"snapshot\":1,\"timestamp\":1,\"targets\":1,"
+			   "\"network\":1,\"network_targets\":1,"
+			   "\"network_expires\":1}"));
+	assert_no_office("keeper/versions.json", buf_text(&text), ERR_LIMIT);
+	assert_no_office("keeper/versions.json", "{\"snapshot\":1}",
+			 ERR_FORMAT);
+	assert_no_office("keeper/audit.json",
+			 "{\"root\":\"00000000000000000000000000000000000000000"
+			 "00000000000000000000000\",\"size\":1}",
+			 ERR_FORMAT);
+	buf_done(&text);
+}
+
+/* A number is on the disk before anything is signed with it. */
+static void what_cannot_be_remembered_is_not_signed(void **state)
+{
+	struct err e = { 0 };
+
+	offer();
+	ask(*state, KEEPER_PUBLISH, 1, 0);
+	assert_done();
+	assert_ok(fs_remove(repo->dirfd, "keeper/versions.json", &e));
+	assert_ok(fs_mkdir(repo->dirfd, "keeper/versions.json", 0700, &e));
+	ask(*state, KEEPER_REFRESH, 0, 0);
+	assert_true(a.failure.code != ERR_NONE);
+	assert_int_equal(a.timestamp_len, 0);
+	assert_ok(fs_remove_tree(repo->dirfd, "keeper/versions.json", &e));
+}
+
 /* ---- metadata ------------------------------------------------------------ */
+
+/* One that ends soon is made anew, not signed for once more. */
+static void a_snapshot_is_used_again_for_half_its_life(void **state)
+{
+	int64_t first;
+
+	offer();
+	ask(*state, KEEPER_PUBLISH, 1, 0);
+	assert_done();
+	first = a.snapshot_version;
+	q = (struct keeper_request){ .op = KEEPER_REFRESH };
+	keeper_office_do(*state, &q, NOW + KEEPER_SNAPSHOT_SEC / 2 - 1, &a);
+	assert_done();
+	assert_int_equal(a.snapshot_version, first);
+	keeper_office_do(*state, &q, NOW + KEEPER_SNAPSHOT_SEC / 2 + 1, &a);
+	assert_done();
+	assert_int_equal(a.snapshot_version, first + 1);
+}
 
 static void nothing_is_signed_before_an_import(void **state)
 {
@@ -847,6 +981,11 @@ int main(void)
 		TEST(delegated_roles_that_do_not_verify_are_not_listed),
 		TEST(a_role_stays_listed_when_its_delegation_ends),
 		TEST(publications_are_read_strictly),
+		TEST(renewals_are_counted_with_them),
+		TEST(a_key_that_everybody_has_gets_none),
+		TEST(a_memory_that_is_no_memory_is_not_gone_on_from),
+		TEST(what_cannot_be_remembered_is_not_signed),
+		TEST(a_snapshot_is_used_again_for_half_its_life),
 		TEST(a_roles_version_does_not_run_ahead),
 		TEST(versions_rise_over_a_restart),
 		TEST(what_does_not_verify_is_not_signed),
