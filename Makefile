@@ -189,7 +189,7 @@ help:
 #@ make repro         build twice in different folders and compare
 #@ make install       PREFIX=/usr/local, DESTDIR=; or install-signer, install-server,
 #@                    install-client alone: packaging/README.md
-#@ make deps          install Debian packages (GROUP="build demo test lint long boot npm")
+#@ make deps          install Debian packages (GROUP="build demo test observe lint long boot npm")
 #@ make clean
 #@
 #@ CONFIG=release|asan|tsan|cover|fuzz chooses the build; V=1 shows commands;
