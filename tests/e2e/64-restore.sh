@@ -103,7 +103,7 @@ restore
 cp -r "$WORK/log" "$WORK/bad"
 sed -i 's/device-revoke/device-retire/' "$WORK/bad/records.jsonl"
 want 6 "$server" audit replay "$WORK/server" "$WORK/bad"
-sed -i '$d' "$WORK/bad/records.jsonl"
+sed '$d' "$WORK/log/records.jsonl" >"$WORK/bad/records.jsonl"
 want 8 "$server" audit replay "$WORK/server" "$WORK/bad"
 want 14 "$server" audit replay "$WORK/server" "$WORK/before"
 said "nothing to replay"
