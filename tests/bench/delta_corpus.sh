@@ -16,13 +16,21 @@
 #
 #   figure delta-bytes-PAIR N bytes peer PEER N ratio R
 #   figure delta-encode-PAIR N ms-cpu peer PEER N ratio R
-#   figure delta-apply-PAIR N ms-cpu
-#   figure delta-memory-PAIR N kB-resident     of encoding, with peers' own
+#   figure delta-memory-PAIR N kB-resident peer PEER N ratio R   of encoding
+#   figure delta-apply-PAIR N ms-cpu peer PEER N ratio R
+#   figure delta-apply-memory-PAIR N kB-resident peer PEER N ratio R
+#
+# Applying writes the new content and compares its digest (peers: writes it). In
+# the environment: CODEC (lzma or zstd), PAIRS (names; all), NOPEERS (ours
+# alone), PEER_SEC (a peer may take so long; 600), NOFULL (the full package is
+# not compressed).
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 : "${BIN:?the folder of the programs}"
 : "${CORPUS:?a folder with pairs, see the top of this file}"
 tool=$BIN/tests/tools/delta-size
+CORPUS=$(cd "$CORPUS" && pwd)
+failed=0
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -57,21 +65,60 @@ as_file() { # INPUT FILE
 # Milliseconds of CPU that a command took, and its peak memory in kB.
 cpu_and_kb() {
 	python3 -c 'import resource, subprocess, sys
-subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+p = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)
+if p.returncode:
+    sys.exit(p.returncode)
 u = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(int((u.ru_utime + u.ru_stime) * 1000), u.ru_maxrss)' "$@"
 }
 
-peer() { # NAME COMMAND...: the command writes $work/out
-	tool_name=$1
-	shift
-	command -v "$1" >/dev/null || return 0
+encode() { # COMMAND...: the command writes $work/out
 	rm -f "$work/out"
-	took=$(cpu_and_kb "$@")
+	took=$(cpu_and_kb timeout "${PEER_SEC:-600}" "$@") || {
+		echo "skipped delta-$pair: $tool_name ended with status $?"
+		return 1
+	}
 	figure "delta-bytes-$pair" "$delta" bytes "$tool_name" "$(size "$work/out")"
 	figure "delta-encode-$pair" "$make_ms" ms-cpu "$tool_name" "${took% *}"
 	figure "delta-memory-$pair" "$make_kb" kB-resident "$tool_name" \
 		"${took#* }"
+}
+
+apply() { # COMMAND...: the command writes $work/back
+	took=$(cpu_and_kb "$@") && cmp "$work/back" "$work/new.file" || {
+		echo "skipped delta-$pair: $tool_name gives other bytes"
+		return 0
+	}
+	rm -f "$work/back"
+	figure "delta-apply-$pair" "$apply_ms" ms-cpu "$tool_name" "${took% *}"
+	figure "delta-apply-memory-$pair" "$apply_kb" kB-resident \
+		"$tool_name" "${took#* }"
+}
+
+peer() { # NAME PROGRAM: is it here?
+	tool_name=$1
+	[ -z "${NOPEERS:-}" ] && command -v "$2" >/dev/null
+}
+
+peers() {
+	if peer bsdiff bsdiff; then
+		encode bsdiff "$work/old.file" "$work/new.file" "$work/out" &&
+			apply bspatch "$work/old.file" "$work/back" "$work/out"
+	fi
+	if peer xdelta3 xdelta3; then
+		encode xdelta3 -q -9 -S lzma -e -B 1073741824 \
+			-s "$work/old.file" "$work/new.file" "$work/out" &&
+			apply xdelta3 -q -d -B 1073741824 \
+				-s "$work/old.file" "$work/out" "$work/back"
+	fi
+	if peer zstd-22-patch-from zstd; then
+		encode zstd -qq --ultra -22 --long=31 \
+			"--patch-from=$work/old.file" "$work/new.file" \
+			-o "$work/out" &&
+			apply zstd -qq -d --long=31 \
+				"--patch-from=$work/old.file" "$work/out" \
+				-o "$work/back"
+	fi
 }
 
 compare() { # PAIR OLD NEW
@@ -86,30 +133,36 @@ compare() { # PAIR OLD NEW
 	attributes=app
 	[ -d "$2" ] && [ "$(id -u)" = 0 ] && attributes=system
 	line=$("$tool" "$work/old/" "$work/new/" "$work/scratch" \
-		"${CODEC:-lzma}" "$attributes")
+		"${CODEC:-lzma}" "$attributes") || {
+		echo "not ok $pair: no delta was made"
+		failed=1
+		return 0
+	}
 	# full N delta N content N make_ms N apply_ms N make_kb N
 	# shellcheck disable=SC2086 # a list of words
 	set -- $line
 	full=$2 delta=$4 make_ms=$8
 	shift 8
-	make_kb=$4
-	echo "figure delta-apply-$pair $2 ms-cpu"
+	# apply_ms N make_kb N apply_kb N
+	apply_ms=$2 make_kb=$4 apply_kb=$6
+	echo "figure delta-bytes-$pair $delta bytes"
+	echo "figure delta-encode-$pair $make_ms ms-cpu"
+	echo "figure delta-memory-$pair $make_kb kB-resident"
+	echo "figure delta-apply-$pair $apply_ms ms-cpu"
+	echo "figure delta-apply-memory-$pair $apply_kb kB-resident"
 	figure "delta-bytes-$pair" "$delta" bytes full-package "$full"
-	peer bsdiff bsdiff "$work/old.file" "$work/new.file" "$work/out"
-	peer xdelta3 xdelta3 -q -9 -S lzma -e -B 1073741824 \
-		-s "$work/old.file" "$work/new.file" "$work/out"
-	peer zstd-22-patch-from zstd -qq --ultra -22 --long=31 \
-		"--patch-from=$work/old.file" "$work/new.file" -o "$work/out"
+	peers || return 0
 }
 
 for dir in "$CORPUS"/*/; do
 	dir=${dir%/}
-	[ -e "$dir/old" ] && [ -e "$dir/new" ] || continue
 	[ -n "${PAIRS:-}" ] && case " $PAIRS " in
 	*" ${dir##*/} "*) ;;
 	*) continue ;;
 	esac
-	compare "${dir##*/}" "$dir/old" "$dir/new"
+	if [ -e "$dir/old" ] && [ -e "$dir/new" ]; then
+		compare "${dir##*/}" "$dir/old" "$dir/new"
+	fi
 	for kind in ext4 squashfs; do
 		[ -e "$dir/old.$kind" ] && [ -e "$dir/new.$kind" ] || continue
 		compare "${dir##*/}-$kind" "$dir/old.$kind" "$dir/new.$kind"
@@ -118,3 +171,4 @@ done
 if [ -n "${PICTURE:-}" ]; then
 	python3 "$here/bench/delta_picture.py" <"$work/figures" >"$PICTURE"
 fi
+[ "$failed" = 0 ]

@@ -6,6 +6,7 @@
  * signer does, apply the delta as a device does, and print what that takes:
  *
  *	full BYTES delta BYTES content BYTES make_ms N apply_ms N make_kb N
+ *	apply_kb N
  *
  * JOBS in the environment is the number of threads, else there is one. With
  * NOFULL there the full package is not compressed, for who needs only the rest.
@@ -81,14 +82,10 @@ static int make_all(struct job *j, struct err *e)
 	getrusage(RUSAGE_SELF, &after);
 	j->make_ms = cpu_ms(&after) - cpu_ms(&before);
 	j->make_kb = after.ru_maxrss;
-	if (!j->keep)
-		return 0;
-	if (fs_replace_file(j->out, "old.manifest",
-			    buf_slice(&j->old->manifest), 0644, e) ||
-	    fs_replace_file(j->out, "new.manifest",
-			    buf_slice(&j->fresh->manifest), 0644, e))
-		return -1;
-	return 0;
+	return j->keep ? fs_replace_file(j->out, "new.manifest",
+					 buf_slice(&j->fresh->manifest), 0644,
+					 e)
+		       : 0;
 }
 
 /* ---- applying, as a device ----------------------------------------------- */
@@ -103,8 +100,13 @@ static int read_file_at(void *ctx, uint64_t offset, void *out, size_t len,
 	return got == len ? 0 : err_set(e, ERR_FORMAT, "package is cut off");
 }
 
-static int apply_one(const struct job *j, const char *package,
-		     const struct release *r, int old, const char *to,
+struct applying {
+	const char *package, *to; /* in the folder out */
+	int out, old;             /* old: the old tree, or -1 */
+	struct slice old_manifest;
+};
+
+static int apply_one(const struct applying *j, const struct release *r,
 		     struct err *e)
 {
 	int fd = -1, dir = -1;
@@ -113,13 +115,12 @@ static int apply_one(const struct job *j, const char *package,
 	struct buf manifest = BUF_INIT(TREE_MANIFEST_MAX);
 	int rc = -1;
 
-	if (!fs_open(j->out, package, O_RDONLY, &fd, e) &&
-	    !fs_mkdir(j->out, to, 0755, e) &&
-	    !fs_open(j->out, to, O_RDONLY | O_DIRECTORY, &dir, e) &&
+	if (!fs_open(j->out, j->package, O_RDONLY, &fd, e) &&
+	    !fs_mkdir(j->out, j->to, 0755, e) &&
+	    !fs_open(j->out, j->to, O_RDONLY | O_DIRECTORY, &dir, e) &&
 	    !package_open(&from, r->package_len, r->head_len, &r->head_digest,
 			  &reader, e)) {
-		const struct apply a = { r,   reader,
-					 old, buf_slice(&j->old->manifest),
+		const struct apply a = { r,   reader, j->old, j->old_manifest,
 					 dir, NULL };
 
 		rc = apply_tree(&a, &manifest, e);
@@ -131,27 +132,65 @@ static int apply_one(const struct job *j, const char *package,
 	return rc;
 }
 
-/* In a child, so that its time and memory can be told from ours. */
-static int apply_delta_child(const struct job *j, struct rusage *use,
+/*
+ * What the program does when it is started as `delta-size --apply`, in the
+ * folder out: the release is read from standard input as it lies in memory,
+ * for it was written by the same program, and holds no pointers.
+ */
+static int apply_here(struct err *e)
+{
+	struct applying j = {
+		.package = "delta.pawl", .to = "new", .out = -1, .old = -1
+	};
+	struct buf manifest = BUF_INIT(TREE_MANIFEST_MAX);
+	struct release r;
+	int rc = -1;
+
+	if (fread(&r, sizeof(r), 1, stdin) != 1)
+		return err_set(e, ERR_SYSTEM, "no release came");
+	if (!fs_open_dir(".", &j.out, e) &&
+	    !fs_open(j.out, "old", O_RDONLY | O_DIRECTORY, &j.old, e) &&
+	    !fs_read_file(j.out, "old.manifest", &manifest, e)) {
+		j.old_manifest = buf_slice(&manifest);
+		rc = apply_one(&j, &r, e);
+	}
+	buf_done(&manifest);
+	fs_close(&j.old);
+	fs_close(&j.out);
+	return rc;
+}
+
+static void exec_apply(const struct job *j, int from)
+{
+	if (dup2(from, STDIN_FILENO) == STDIN_FILENO && !fchdir(j->out))
+		execl("/proc/self/exe", "delta-size", "--apply", (char *)NULL);
+	_exit(127);
+}
+
+/* A program of its own, so that its time and memory can be told from ours. */
+static int apply_delta_alone(const struct job *j, struct rusage *use,
 			     struct err *e)
 {
-	int old = -1, status = 0;
+	const struct slice release = { (const uint8_t *)&j->delta,
+				       sizeof(j->delta) };
+	int ends[2], status = 0, rc;
 	pid_t child;
 
-	if (fs_open(j->out, "old", O_RDONLY | O_DIRECTORY, &old, e))
+	if (fs_replace_file(j->out, "old.manifest",
+			    buf_slice(&j->old->manifest), 0644, e))
 		return -1;
+	if (pipe2(ends, O_CLOEXEC))
+		return err_sys(e, "pipe");
 	child = fork();
-	if (child == 0) {
-		int rc = apply_one(j, "delta.pawl", &j->delta, old, "new", e);
-
-		if (rc)
-			fprintf(stderr, "delta-size: %s\n", e->msg);
-		_exit(rc ? 1 : 0);
-	}
-	fs_close(&old);
-	if (child < 0 || wait4(child, &status, 0, use) != child || status != 0)
-		return err_set(e, ERR_SYSTEM, "the delta was not applied");
-	return 0;
+	if (child == 0)
+		exec_apply(j, ends[0]);
+	close(ends[0]);
+	rc = child < 0 ? err_sys(e, "fork") : fs_write(ends[1], release, e);
+	close(ends[1]);
+	if (child > 0 &&
+	    (wait4(child, &status, 0, use) != child || status != 0))
+		rc = err_set(e, ERR_SYSTEM, "the delta was not applied");
+	return rc;
 }
 
 static int read_jobs(unsigned *out, struct err *e)
@@ -171,16 +210,17 @@ static int run(struct job *j, struct err *e)
 {
 	struct rusage use;
 
-	if (make_all(j, e) ||
-	    apply_one(j, "old.pawl", &j->base, -1, "old", e) ||
-	    apply_delta_child(j, &use, e))
+	const struct applying old = { "old.pawl", "old", j->out, -1, { 0 } };
+
+	if (make_all(j, e) || apply_one(&old, &j->base, e) ||
+	    apply_delta_alone(j, &use, e))
 		return -1;
 	printf("full %llu delta %llu content %llu make_ms %ld apply_ms %ld "
-	       "make_kb %ld\n",
+	       "make_kb %ld apply_kb %ld\n",
 	       (unsigned long long)j->full.package_len,
 	       (unsigned long long)j->delta.package_len,
 	       (unsigned long long)j->delta.content_len, j->make_ms,
-	       cpu_ms(&use), j->make_kb);
+	       cpu_ms(&use), j->make_kb, use.ru_maxrss);
 	return 0;
 }
 
@@ -194,6 +234,12 @@ int main(int argc, char **argv)
 	struct err e = { 0 };
 	int rc = -1;
 
+	if (argc == 2 && strcmp(argv[1], "--apply") == 0) {
+		rc = apply_here(&e);
+		if (rc)
+			fprintf(stderr, "delta-size: %s\n", e.msg);
+		return rc ? (int)e.code : 0;
+	}
 	if (argc < 4) {
 		fputs("usage: delta-size OLD NEW SCRATCH [zstd|lzma] "
 		      "[app|system] [OUT]\n",
