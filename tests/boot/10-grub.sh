@@ -37,7 +37,7 @@ env_get() { # variable, as GRUB reads it
 }
 . "$here/life.sh"
 
-make_guest amd64 "$busybox/root/bin/busybox" virtio_pci virtio_scsi sd_mod virtio_blk
+make_guest amd64 "$busybox/root/bin/busybox" virtio_pci virtio_scsi sd_mod virtio_blk softdog
 mkdir -p "$WORK/loader/grub"
 sed 's|^set pawl_options=.*|set pawl_options="ro panic=1 console=ttyS0 quiet no_timer_check kit=/dev/vda script=/dev/vdb"|' \
 	"$top/packaging/grub/grub.cfg" >"$WORK/loader/grub/grub.cfg"

@@ -17,7 +17,7 @@ machine() {
 		-bios "$u_boot/u-boot.bin" -display none -serial stdio \
 		-monitor none -net none $once -device sdhci-pci \
 		-drive "file=$WORK/disk,format=raw,if=none,id=disk" \
-		-device sd-card,drive=disk \
+		-device sd-card,drive=disk -device i6300esb \
 		-drive "file=$WORK/kit.image,format=raw,if=none,id=kit,readonly=on" \
 		-device virtio-blk-pci,drive=kit \
 		-drive "file=$WORK/script,format=raw,if=none,id=script,readonly=on" \
@@ -68,7 +68,7 @@ environment = /etc/pawl/fw_env.config
 INI
 cross_client
 make_guest arm64 "$busybox/root/bin/busybox" ext4 crc32c_generic sdhci_pci \
-	virtio_pci virtio_blk
+	virtio_pci virtio_blk i6300esb
 gzip -6 <"$WORK/slot/boot/vmlinuz" >"$WORK/slot/boot/Image"
 rm "$WORK/slot/boot/vmlinuz"
 mkdir -p "$WORK/loader" "$WORK/kit/etc/pawl"

@@ -167,10 +167,17 @@ state = /data/state
 [trust]
 root = /etc/pawl/root.json
 environment = lab
+[trial]
+health = /usr/lib/pawl/local-health
+watchdog = /dev/watchdog
+watchdog_timeout = 20
 [slot]
 kind = image
 path = /data/slots
 INI
+	mkdir -p "$WORK/kit/usr/lib/pawl"
+	cp "$here/local-health" "$WORK/kit/usr/lib/pawl/local-health"
+	chmod 755 "$WORK/kit/usr/lib/pawl/local-health"
 	chmod 644 "$WORK/kit/etc/pawl/client.conf"
 	truncate -s 192M "$WORK/kit.image"
 	filled "$WORK/kit" -b 4096 -O ^has_journal -m 0 "$WORK/kit.image"

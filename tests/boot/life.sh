@@ -52,8 +52,8 @@ release_is_tried_and_kept() {
 	starts 2 b :
 }
 
-# It comes up, but the client does not run: three starts, the power cut at each of
-# them (once in the loader itself), and the old one again.
+# It comes up, but nobody confirms it: the power is cut in the loader itself and in the
+# kernel, and then all hangs in the trial, until the watchdog resets the machine.
 release_that_nobody_confirms() {
 	starts 2 b "update 3"
 	told pawl_left 3
@@ -61,7 +61,9 @@ release_that_nobody_confirms() {
 	told pawl_left 2
 	CUT='Run /init\|guest: release 3' guest :
 	told pawl_left 1
-	starts 3 a :
+	guest "touch /tmp/hang; update 3; echo guest: not reset"
+	printed '^guest: release 3 in slot a$'
+	grep -q '^guest: not reset' "$WORK/printed" && die "it did not hang"
 	told pawl_left 0
 	starts 2 b "update 3"
 	printed '^guest: update ended with 15'
