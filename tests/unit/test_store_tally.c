@@ -64,8 +64,8 @@ static void step(struct walk *w, int64_t now)
 	a->at.state = (uint8_t)(draw(&w->seed) % STAGE_STATES);
 	memset(a->at.code, 0, sizeof(a->at.code));
 	if (a->at.state == STAGE_FAILED || a->at.state == STAGE_ROLLED_BACK)
-		memcpy(a->at.code, codes[draw(&w->seed) % ARRAY_LEN(codes)],
-		       14);
+		(void)snprintf(a->at.code, sizeof(a->at.code), "%s",
+			       codes[draw(&w->seed) % ARRAY_LEN(codes)]);
 	if (a->at.state >= STAGE_INSTALLED && a->at.installed == 0)
 		a->at.installed = now;
 	if (a->at.state == before.state)
