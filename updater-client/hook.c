@@ -54,7 +54,7 @@ static NORETURN void run_child(const struct hook *h, int out, pid_t parent)
 {
 	char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
 		      "/sbin:/bin";
-	struct environment env;
+	struct environment env = { .at = { NULL } };
 	sigset_t none;
 	int null;
 
