@@ -30,8 +30,8 @@ void cover_list_done(struct cover_list *list);
 struct matcher;
 
 /*
- * old must outlive the matcher and be at most MATCHER_OLD_MAX bytes. Takes 4
- * bytes of memory for each of them, and 64 MiB.
+ * old must outlive the matcher and be at most MATCHER_OLD_MAX bytes. Takes 4 to
+ * 5 bytes of memory for each of them, and 64 MiB.
  */
 int matcher_new(struct slice old, struct matcher **out,
 		struct err *e) NODISCARD;
