@@ -469,5 +469,6 @@ int main(int argc, char **argv)
 	};
 
 	worker_harden();
+	mem_give_back();
 	return program_main(&program, argc, argv);
 }

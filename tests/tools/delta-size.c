@@ -23,6 +23,7 @@
 
 #include "common/apply.h"
 #include "common/fs.h"
+#include "common/mem.h"
 #include "common/text.h"
 #include "signer/crew.h"
 #include "signer/pack.h"
@@ -234,6 +235,7 @@ int main(int argc, char **argv)
 	struct err e = { 0 };
 	int rc = -1;
 
+	mem_give_back(); /* as devices do */
 	if (argc == 2 && strcmp(argv[1], "--apply") == 0) {
 		rc = apply_here(&e);
 		if (rc)
