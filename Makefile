@@ -93,8 +93,12 @@ $(B)/.deps: tests/packages.txt
 $(B)/obj/%.o: %.c Makefile | $(B)/.deps
 	$(Q_CC)mkdir -p $(@D) && $(CC) $(BASE_CFLAGS) $(CFLAGS) -c -o $@ $<
 
-# Flash is what a device has least of, and the client of it computes little.
+# Flash is what a device has least of, and the client computes little but where
+# it touches each byte: of all else it has a copy that was built to be small.
 $(B)/obj/updater-client/%.o: CFLAGS += $(if $(filter release,$(CONFIG)),-Os)
+$(B)/obj/small/%.o: %.c Makefile | $(B)/.deps
+	$(Q_CC)mkdir -p $(@D) && $(CC) $(BASE_CFLAGS) $(CFLAGS) -Os -c -o $@ $<
+FAST := common/apply% common/delta% common/stream.c
 
 # The pages are part of the program.
 $(B)/obj/update-server/page.o: $(wildcard update-server/pages/*)
@@ -110,13 +114,21 @@ FORCE:
 
 $(B)/libcommon.a: $(call obj,common/*.c)
 	$(Q_AR)mkdir -p $(@D) && rm -f $@ && $(AR) rcsD $@ $^
+COMMON := $(sort $(wildcard common/*.c))
+$(B)/libcommon-small.a: $(patsubst %.c,$(B)/obj/%.o,$(filter $(FAST),$(COMMON))) \
+		$(patsubst %.c,$(B)/obj/small/%.o,$(filter-out $(FAST),$(COMMON)))
+	$(Q_AR)mkdir -p $(@D) && rm -f $@ && $(AR) rcsD $@ $^
+LIBCOMMON                := $(B)/libcommon.a
+LIBCOMMON_signer         := $(LIBCOMMON)
+LIBCOMMON_update-server  := $(LIBCOMMON)
+LIBCOMMON_updater-client := $(if $(filter release,$(CONFIG)),$(B)/libcommon-small.a,$(LIBCOMMON))
 
 # Every object of a program but main.o also stands in an archive, so that tests
 # link the program's own modules.
 define program
 $(B)/lib$(1).a: $(filter-out %/main.o %/guard.o,$(call obj,$(1)/*.c))
 	$$(Q_AR)mkdir -p $$(@D) && rm -f $$@ && $$(AR) rcsD $$@ $$^
-$(B)/$(1): $(B)/obj/$(1)/main.o $(B)/lib$(1).a $(B)/libcommon.a
+$(B)/$(1): $(B)/obj/$(1)/main.o $(B)/lib$(1).a $(LIBCOMMON_$(1))
 	$$(Q_LD)$$(CC) $$(LDFLAGS) -o $$@ $$^ -Wl,--as-needed $$(LIBS_$(1))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
@@ -124,7 +136,7 @@ $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 # It starts where the client does not: on the C library alone.
 $(B)/pawl-guard: $(addprefix $(B)/obj/,updater-client/guard.o \
 		$(addprefix updater-client/,boot_symlink.o boot_record.o slot_link.o)) \
-		$(B)/libcommon.a
+		$(LIBCOMMON_updater-client)
 	$(Q_LD)$(CC) $(LDFLAGS) -o $@ $^
 
 ARCHIVES := $(PROGRAMS:%=$(B)/lib%.a) $(B)/libcommon.a
