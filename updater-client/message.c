@@ -25,6 +25,8 @@ static void number(struct walk *w, uint64_t *value, size_t len, uint64_t max)
 	if (w->writing) {
 		w->bad |= *value > max ||
 			  buf_add_le(w->out, *value, len, &unused) != 0;
+		/* Nobody counts to what is refused. */
+		*value = w->bad ? 0 : *value;
 		return;
 	}
 	rd_copy(&w->in, bytes, len);
