@@ -89,7 +89,7 @@ mkdir -p "$WORK/kit/etc/pawl" "$WORK/kit/usr/lib/pawl"
 cp "$adapter" "$WORK/kit/usr/lib/pawl/pawl-systemd-boot"
 chmod 755 "$WORK/kit/usr/lib/pawl/pawl-systemd-boot"
 options='ro panic=1 console=ttyS0 no_timer_check kit=/dev/vda script=/dev/vdb'
-printf '%s\n' esp=/loader "options='$options'" \
+printf '%s\n' esp=/loader at=/tmp/slot "options='$options'" \
 	>"$WORK/kit/etc/pawl/systemd-boot.conf"
 cat >"$WORK/control" <<INI
 a = /dev/sda2
@@ -111,6 +111,7 @@ cat >"$WORK/factory.conf" <<SH
 esp=$WORK/loader
 options='$options'
 cmdline=/dev/null
+at=$WORK/at
 mount() { cp -r "$WORK/slot/." "\$4"; }
 umount() { rm -rf "\$1"/* "\$1"/.[!.]*; }
 SH

@@ -184,6 +184,7 @@ echo disk >"$sd/slot/boot/initrd.img"
 cat >"$sd/conf" <<SH
 esp=$sd/esp
 cmdline=$WORK/one/cmdline
+at=$sd/at
 mount() { cp -r $sd/slot/. "\$4"; }
 umount() { rm -rf "\$1"/boot; }
 SH
@@ -222,6 +223,21 @@ rm -rf "$WORK/one" "$WORK/repo" "$WORK/publish" "$WORK"/key* "$WORK/trees"
 mkdir "$WORK/one"
 echo pawl.slot=a >"$WORK/one/cmdline"
 "$sd/control" "$sd/conf" init a
+grep -q 'systemd\.mask=systemd-bless-boot' "$entries/pawl-a.conf" ||
+	die "systemd would call its start good before the client does"
+
+# Tried before there is another system, as doctor does: it lasts, and goes again.
+mv "$sd/slot/boot" "$sd/boot"
+"$sd/control" "$sd/conf" write pawl_slot=b pawl_back=a pawl_left=0 pawl_failed=
+told pawl_slot b
+told pawl_back a
+told pawl_left 0
+told pawl_failed ""
+"$sd/control" "$sd/conf" write pawl_slot=a pawl_back= pawl_left= pawl_failed=
+told pawl_slot a
+told pawl_back ""
+[ "$(echo "$entries"/*)" = "$entries/pawl-a.conf" ] || die "an entry is left"
+mv "$sd/boot" "$sd/slot/boot"
 live
 
 # A renaming that was cut off leaves two entries of a slot: the fewest starts count,

@@ -49,7 +49,7 @@ start_now() { # the server lives on this day, and keeps its ports
 	later "$server" person create "boss$day" --name "boss$day" \
 		--url "https://$people" --ca server/ca.pem \
 		--environment demo >/dev/null
-	later "$server" person add server "boss$day/person.pem" --role admin \
+	later "$server" person add server "boss$day/person.pem" --role operator --role officer \
 		>/dev/null
 	conf=$WORK/boss$day/operator.conf
 }
