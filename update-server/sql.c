@@ -11,19 +11,19 @@
 #include "common/steady.h"
 #include "common/text.h"
 
-#define STATEMENTS_MAX 160
-#define BUSY_MS        5000
+#define BUSY_MS 5000
 
 struct sql_query {
 	struct sql *db;
-	const char *text; /* NULL: a free place */
+	struct sql_query *next;
+	const char *text;
 	sqlite3_stmt *statement;
 	struct err failure;
 };
 
 struct sql {
 	sqlite3 *handle;
-	struct sql_query queries[STATEMENTS_MAX];
+	struct sql_query *queries; /* as many as the program has texts */
 	void (*seen)(void *ctx, uint64_t ns); /* a commit; NULL: nobody */
 	void *seen_ctx;
 };
@@ -100,8 +100,13 @@ void sql_close(struct sql *db)
 {
 	if (!db)
 		return;
-	for (size_t i = 0; i < STATEMENTS_MAX; i++)
-		(void)sqlite3_finalize(db->queries[i].statement);
+	while (db->queries) {
+		struct sql_query *q = db->queries;
+
+		db->queries = q->next;
+		(void)sqlite3_finalize(q->statement);
+		free(q);
+	}
 	(void)sqlite3_close(db->handle);
 	free(db);
 }
@@ -188,22 +193,19 @@ int sql_finish(struct sql *db, int rc, struct err *e)
 	return -1;
 }
 
+/* The first ones asked for are those asked for most: they stay in front. */
 static struct sql_query *find_query(struct sql *db, const char *text)
 {
-	for (size_t i = 0; i < STATEMENTS_MAX; i++) {
-		struct sql_query *q = &db->queries[i];
+	struct sql_query **at = &db->queries;
 
-		if (!q->text) {
-			q->db = db;
-			q->text = text;
-			return q;
-		}
-		if (q->text == text)
-			return q;
+	while (*at && (*at)->text != text)
+		at = &(*at)->next;
+	if (!*at) {
+		*at = mem_alloc(1, sizeof(**at));
+		(*at)->db = db;
+		(*at)->text = text;
 	}
-	/* More statements than places: raise STATEMENTS_MAX. */
-	assert(false);
-	return NULL;
+	return *at;
 }
 
 static int bind(sqlite3_stmt *s, int at, const struct sql_value *v)
