@@ -11,6 +11,20 @@
 
 /* ---- rows ---------------------------------------------------------------- */
 
+/* A device says what codes there are: no row outlives those that it counts, or
+ * one device could fill the disk with codes that it has no more. */
+static int drop_empty(struct store *s, int64_t rollout,
+		      const struct stage_attempt *a, struct err *e)
+{
+	return sql_run(s->db,
+		       "DELETE FROM counter WHERE rollout = ? AND phase = ?"
+		       " AND epoch = ? AND state = ? AND code = ? AND n = 0",
+		       SQL_BIND(sql_int(rollout), sql_int(a->phase),
+				sql_int(a->epoch), sql_int(a->state),
+				sql_text(a->code)),
+		       NULL, e);
+}
+
 static int count(struct store *s, int64_t rollout,
 		 const struct stage_attempt *a, int64_t by, struct err *e)
 {
@@ -139,7 +153,8 @@ int store_tally_move_locked(struct store *s, int64_t rollout,
 	    before->epoch == after->epoch &&
 	    strcmp(before->code, after->code) == 0)
 		return 0;
-	if ((before && count(s, rollout, before, -1, e)) ||
+	if ((before && (count(s, rollout, before, -1, e) ||
+			drop_empty(s, rollout, before, e))) ||
 	    count(s, rollout, after, 1, e))
 		return -1;
 	if (before && before->state == after->state)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/fleet.h"
+#include "update-server/sql.h"
 
 #define DEVICES 60
 
@@ -171,6 +172,42 @@ static void old_hours_are_forgotten(void **state)
 	assert_int_equal(seen, 0);
 }
 
+static int64_t counter_rows(void)
+{
+	struct sql *db = NULL;
+	struct err e = { 0 };
+	struct sql_query *q;
+	int64_t n;
+
+	assert_ok(sql_open(fleet_path, &db, &e));
+	q = sql_query(db, "SELECT count(*) FROM counter", SQL_NOTHING);
+	assert_true(sql_next(q));
+	n = sql_get_int(q, 0);
+	assert_ok(sql_end(q, &e));
+	sql_close(db);
+	return n;
+}
+
+/* A device may say another code each time: it is one device. */
+static void codes_that_nobody_has_any_more_take_no_room(void **state)
+{
+	struct store_device d = fleet_device(*state, 1);
+	struct stage r = fleet_rollout(*state, "one", 2);
+	struct attempt a = { .device = d.facts.id,
+			     .digest = r.what.digest,
+			     .seq = 2,
+			     .at = { .offered = FLEET_NOW } };
+	struct err e = { 0 };
+
+	assert_ok(store_attempt_add(*state, &r, &a, 0, &e));
+	a.at.state = STAGE_ROLLED_BACK;
+	for (unsigned i = 0; i < 20; i++) {
+		(void)snprintf(a.at.code, sizeof(a.at.code), "CODE_%u", i);
+		assert_ok(store_attempt_save(*state, &r, &a, NULL, &e));
+	}
+	assert_int_equal(counter_rows(), 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fleet_fresh, fleet_gone)
 
 int main(void)
@@ -179,6 +216,7 @@ int main(void)
 		TEST(rows_say_what_the_tally_says),
 		TEST(others_are_counted_by_the_hour_and_written_together),
 		TEST(old_hours_are_forgotten),
+		TEST(codes_that_nobody_has_any_more_take_no_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
