@@ -70,18 +70,25 @@ static int run(const struct session *s, const struct settings_command *program,
 	return hook_run(&h, &unused, e);
 }
 
-int data_save(struct session *s, struct err *e)
+int data_check(const struct session *s, struct err *e)
 {
 	struct sha256 waiting;
 
+	if (s->config->data_restore.argc == 0 ||
+	    s->journal.machine.state != MACHINE_ROLLED_BACK ||
+	    !read_mark(s, &waiting))
+		return 0;
+	return err_set(e, ERR_CONFLICT,
+		       "the data from before an earlier release were not "
+		       "brought back yet: see that [data] restore works, or "
+		       "remove %s/%s to give them up",
+		       s->config->state, MARK);
+}
+
+int data_save(struct session *s, struct err *e)
+{
 	if (s->config->data_save.argc == 0 || !s->has_running)
 		return 0;
-	if (read_mark(s, &waiting))
-		return err_set(e, ERR_CONFLICT,
-			       "the data from before an earlier release were "
-			       "not brought back yet: see that [data] restore "
-			       "works, or remove %s/%s to give them up",
-			       s->config->state, MARK);
 	if (forget(s, e) || fs_mkdirs(s->state_fd, FOLDER, 0700, e))
 		return err_in(e, "saving the data");
 	if (run(s, &s->config->data_save, e)) {
@@ -107,7 +114,13 @@ void data_restore(struct session *s, bool *restored)
 	    !sha256_equal(&digest, &s->journal.digest) || !s->has_running ||
 	    s->config->data_restore.argc == 0)
 		return;
-	if (run(s, &s->config->data_restore, &e) || forget(s, &e)) {
+	if (run(s, &s->config->data_restore, &e)) {
+		log_event(LOG_ERROR, "data-not-restored", "%s", e.msg);
+		return;
+	}
+	/* Wherever they are now: until then the copy is the only one. */
+	sync();
+	if (forget(s, &e)) {
 		log_event(LOG_ERROR, "data-not-restored", "%s", e.msg);
 		return;
 	}
@@ -115,10 +128,25 @@ void data_restore(struct session *s, bool *restored)
 	*restored = true;
 }
 
+/* No start of that release came since they were saved. */
+static bool never_ran(const struct session *s)
+{
+	return s->boot.control->reboots &&
+	       (s->journal.machine.reason == REASON_NOT_SWITCHED ||
+		strcmp(s->journal.boot, s->boot_number) == 0);
+}
+
+static void let_go(const struct session *s)
+{
+	struct err e = { 0 };
+
+	if (forget(s, &e))
+		log_event(LOG_WARNING, "data-not-forgotten", "%s", e.msg);
+}
+
 void data_settle(struct session *s)
 {
 	struct sha256 digest;
-	struct err e = { 0 };
 	bool restored = false;
 
 	if (!read_mark(s, &digest))
@@ -129,14 +157,18 @@ void data_settle(struct session *s)
 	case MACHINE_REBOOT:
 		return;
 	case MACHINE_ROLLED_BACK:
+		/* What the old one has written meanwhile is newer. */
+		if (never_ran(s) ||
+		    !sha256_equal(&digest, &s->journal.digest)) {
+			let_go(s);
+			return;
+		}
 		data_restore(s, &restored);
 		/* It was started on what the other one had left. */
 		if (restored)
 			trial_restart_old(s);
 		return;
 	default:
-		if (forget(s, &e))
-			log_event(LOG_WARNING, "data-not-forgotten", "%s",
-				  e.msg);
+		let_go(s);
 	}
 }

@@ -8,8 +8,9 @@
  *	STATE/data.kept   the digest of the release that is tried with them
  *
  * The mark is written when the save is complete and durable, and goes when the
- * release is confirmed or the data are back. So a cut repeats a step, and never
- * brings back data of another time. Without [data] nothing of this happens.
+ * release is confirmed, the data are back, or a loader never started it. So a
+ * cut repeats a step, and never brings back data of another time. Without
+ *[data] nothing of this happens.
  */
 #ifndef UPDATER_CLIENT_DATA_H
 #define UPDATER_CLIENT_DATA_H
@@ -17,9 +18,12 @@
 #include "updater-client/session.h"
 
 /*
- * Before the switch. ERR_CONFLICT while data of an earlier release wait to be
- * brought back: they would be lost. Failing, nothing may be switched.
+ * Before anything else is begun. ERR_CONFLICT while data of an earlier release
+ * wait to be brought back: they would be lost.
  */
+int data_check(const struct session *s, struct err *e) NODISCARD;
+
+/* Before the switch. Failing, nothing may be switched. */
 int data_save(struct session *s, struct err *e) NODISCARD;
 
 /* The release was rolled back, and the old one is current again. Failing is

@@ -557,9 +557,15 @@ int install_recover(struct session *s, struct err *e)
 int install_release(struct session *s, struct plan *plan,
 		    const struct message_choose *choose, struct err *e)
 {
-	struct install *in = install_new(s);
+	struct install *in;
 	int rc;
 
+	if (data_check(s, e)) {
+		report_failure(s, e);
+		report_flush(s);
+		return -1;
+	}
+	in = install_new(s);
 	in->plan = *plan;
 	in->choose = choose;
 	s->journal.digest = plan->release.digest;
@@ -608,11 +614,14 @@ static int check_way_back(struct session *s, struct err *e)
 
 int install_rollback(struct session *s, struct err *e)
 {
-	bool trial = s->journal.machine.state == MACHINE_TRIAL;
+	const enum machine_state state = s->journal.machine.state;
 	struct install *in;
 	int rc;
 
-	if (!trial) {
+	if (data_check(s, e))
+		return -1;
+	/* Else it is the release under way that is taken back. */
+	if (state != MACHINE_TRIAL && state != MACHINE_REBOOT) {
 		if (check_way_back(s, e))
 			return -1;
 		s->journal.digest = s->running.digest;

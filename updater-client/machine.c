@@ -81,7 +81,9 @@ static enum machine_reason why_not(const struct machine *m,
 {
 	if (in->failed == m->to)
 		return REASON_ATTEMPTS;
-	return in->reboots ? REASON_NOT_SWITCHED : REASON_FOREIGN;
+	return m->state == MACHINE_REBOOT && in->next == m->to
+		       ? REASON_NOT_SWITCHED
+		       : REASON_FOREIGN;
 }
 
 /*

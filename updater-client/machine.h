@@ -44,7 +44,7 @@ enum machine_reason {
 	REASON_ATTEMPTS, /* trials were interrupted too often */
 	REASON_PERSON,   /* somebody asked for it */
 	REASON_FOREIGN,  /* the other slot was made current by somebody else */
-	REASON_NOT_SWITCHED, /* told to start it, the loader started the old */
+	REASON_NOT_SWITCHED, /* still told to start it, the loader never did */
 	REASONS
 };
 

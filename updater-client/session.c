@@ -374,7 +374,9 @@ int session_step(struct session *s, const struct machine_input *in,
 		return -1;
 	if (*action == ACTION_TRY)
 		j->activation++;
-	if (*action == ACTION_SWITCH || *action == ACTION_BACK)
+	/* Back to what runs is no switch: when was the one that it undoes? */
+	if (*action == ACTION_SWITCH ||
+	    (*action == ACTION_BACK && s->current == j->machine.to))
 		memcpy(j->boot, s->boot_number, sizeof(j->boot));
 	if (j->machine.reason != REASON_NONE)
 		policy_refuse(j->refused, &j->refused_count, &j->digest);

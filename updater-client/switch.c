@@ -83,8 +83,9 @@ int switch_back(struct session *s, struct err *e)
 		return -1;
 	log_event(LOG_INFO, "slot-switched", "slot=%s", slot_name(r.slot));
 	/* With a loader, what went back runs only after a boot. */
-	if (!s->boot.control->reboots)
-		data_restore(s, &unused);
+	if (s->boot.control->reboots)
+		return 0;
+	data_restore(s, &unused);
 	trial_restart_old(s);
 	return 0;
 }

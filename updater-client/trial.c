@@ -190,8 +190,7 @@ static int restart(struct session *s, const char *slot,
 		.leaves_service = true,
 	};
 
-	/* A boot has started everything already. */
-	if (s->config->restart.argc == 0 || s->boot.control->reboots)
+	if (s->config->restart.argc == 0)
 		return 0;
 	return hook_run(&h, output, e);
 }
@@ -218,7 +217,9 @@ static bool prepare(struct trial *t)
 	}
 	if (session_place(t->s, t->slot, sizeof(t->slot), &t->tree_fd, &e))
 		return failed(t, REASON_HEALTH, &e);
-	if (restart(t->s, t->slot, &t->out->evidence, &e))
+	/* A boot has started everything already. */
+	if (!t->s->boot.control->reboots &&
+	    restart(t->s, t->slot, &t->out->evidence, &e))
 		return failed(t, REASON_RESTART, &e);
 	return true;
 }

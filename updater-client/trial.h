@@ -21,7 +21,8 @@ struct trial_outcome {
 /* Ask the release in the current slot. */
 void trial_run(struct session *s, struct trial_outcome *out);
 
-/* After a switch back: make the old tree run again. Failing is logged. */
+/* Make the old tree run again: after a switch back of the link, or because its
+ * data were changed under it. Failing is logged. */
 void trial_restart_old(struct session *s);
 
 #endif

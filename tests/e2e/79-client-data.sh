@@ -15,8 +15,9 @@ SH
 has() { # words
 	grep -qx "$1" "$db" || die "the data are \"$(cat "$db")\", not \"$1\""
 }
-gone() {
-	[ ! -e "$WORK/one/state/data.kept" ] && [ ! -e "$WORK/one/state/data" ] ||
+gone() { # device (one)
+	kept=$WORK/${1:-one}/state/data
+	[ ! -e "$kept.kept" ] && [ ! -e "$kept" ] ||
 		die "saved data were left behind"
 }
 
@@ -106,10 +107,18 @@ has "schema 6"
 want 14 on one update --retry --quiet --from "$WORK/publish" 2>"$WORK/err"
 grep -q 'data.kept to give them up' "$WORK/err" || die "no way out"
 has "schema 6"
+# Nor is it gone with that attempt, or with a person's who wants the other slot.
+want 14 on one rollback 2>"$WORK/err"
+grep -q 'data.kept to give them up' "$WORK/err" || die "went back over them"
+[ -e "$WORK/one/state/data.kept" ] && [ -e "$WORK/one/state/data/db" ] ||
+	die "what waits was deleted"
+says one state rolled-back
 rm "$WORK/no-restore"
+: >"$WORK/calls"
 on one update --quiet --from "$WORK/publish"
 runs one 5
-grep -q 'restore 2' "$WORK/calls" || die "never restored"
+grep -q '^restore 2' "$WORK/calls" || die "never restored"
+grep -qx 'restart 2 with schema 2' "$WORK/calls" || die "not on its own data"
 has "schema 5"
 gone
 
@@ -123,3 +132,117 @@ runs one 5
 # One without the other is a mistake.
 sed '/^restore/d' "$WORK/one/client.conf" >"$WORK/half.conf"
 want 3 "$client" status --config "$WORK/half.conf"
+
+# ---- with a boot loader ----------------------------------------------------------
+
+. "$(dirname "$0")/boot-lib.sh"
+record=$WORK/record
+: >"$record"
+cat >"$WORK/program" <<SH
+#!/bin/sh
+case \$1 in
+read) cat $record ;;
+write) shift; printf '%s\n' "\$@" | grep -v '=\$' >$record.new; mv $record.new $record ;;
+esac
+SH
+chmod 755 "$WORK/program"
+env_get() {
+	sed -n "s/^$1=//p" "$record"
+}
+env_set() {
+	for pair; do
+		grep -v "^${pair%%=*}=" "$record" >"$record.new" || :
+		[ -z "${pair#*=}" ] || echo "$pair" >>"$record.new"
+		mv "$record.new" "$record"
+	done
+}
+cat >"$WORK/control" <<INI
+control = command
+command = $WORK/program
+[data]
+save = $WORK/save
+restore = $WORK/restore
+[restart]
+command = $WORK/restart
+INI
+prepare() { # id, last line of its health command, options
+	id=$1
+	migrating "$id" "$2"
+	shift 2
+	make_release "$id" "$@"
+	on two update --quiet --from "$WORK/publish"
+	says two state reboot-pending
+	: >"$WORK/calls"
+}
+not_restored() {
+	grep -q restore "$WORK/calls" && die "older data were brought back"
+	gone two
+}
+
+migrating 11 true
+make_release 11
+make_boot_device two
+on two update --quiet --from "$WORK/publish"
+boot two
+on two update --quiet --from "$WORK/publish"
+says two state confirmed
+has "schema 11"
+
+# Back after a boot that started the old one on the other's data: started anew.
+prepare 12 "exit 9" --from 11
+boot two
+want 15 on two update --quiet --from "$WORK/publish"
+has "schema 12"
+boot two
+: >"$WORK/calls"
+want 15 on two update --quiet --from "$WORK/publish"
+has "schema 11"
+gone two
+tail -n 1 "$WORK/calls" | grep -qx 'restart 11 with schema 11' ||
+	die "it goes on with data that were changed under it"
+
+# A release that never ran changed nothing: what is there is newer.
+prepare 13 true --from 11
+echo "schema late" >"$db"
+restart_into two b
+want 15 on two update --quiet --from "$WORK/publish"
+says two reason not-switched
+has "schema late"
+not_restored
+
+# Nor did one that is withdrawn before the boot; and it is that one that is not
+# taken again.
+on two update --quiet --retry --from "$WORK/publish"
+says two state reboot-pending
+: >"$WORK/calls"
+echo "schema later" >"$db"
+on two rollback --quiet
+says two state rolled-back
+says two reason person
+told pawl_slot b
+has "schema later"
+not_restored
+want 10 on two update --quiet --from "$WORK/publish"
+says two state rolled-back
+
+# One that ran, whoever takes it back: the loader and a person, or somebody who
+# starts the old one in the midst of the trial.
+prepare 14 true --from 11
+boot two
+echo "schema 14" >"$db"
+for n in 1 2 3; do
+	boot two
+done
+says two slot b
+on two rollback --quiet
+has "schema later"
+gone two
+prepare 15 'kill -9 $PPID' --from 11
+boot two
+want 137 on two update --quiet --from "$WORK/publish"
+has "schema 15"
+restart_into two b
+want 15 on two update --quiet --from "$WORK/publish"
+says two reason foreign
+has "schema later"
+gone two

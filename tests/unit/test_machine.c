@@ -204,6 +204,39 @@ static void a_foreign_switch_back_has_a_reason_too(void **state)
 	assert_int_equal(m.reason, REASON_FOREIGN);
 }
 
+/* Told to start B, the loader started A: was B ever started? */
+static void who_ignores_the_record_is_told_from_who_changed_it(void **state)
+{
+	static const struct {
+		enum machine_state state;
+		enum slot next;
+		enum machine_reason reason;
+	} rows[] = {
+		{ MACHINE_REBOOT, SLOT_B, REASON_NOT_SWITCHED },
+		{ MACHINE_REBOOT, SLOT_A, REASON_FOREIGN },
+		{ MACHINE_TRIAL, SLOT_B, REASON_FOREIGN },
+		{ MACHINE_TRIAL, SLOT_A, REASON_FOREIGN },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct machine_input in = { .event = EVENT_START,
+						  .current = SLOT_A,
+						  .reboots = true,
+						  .rebooted = true,
+						  .next = rows[i].next };
+		struct machine m = { .state = rows[i].state,
+				     .from = SLOT_A,
+				     .to = SLOT_B,
+				     .attempts_left = 2 };
+		enum machine_action action;
+		struct err e = { 0 };
+
+		assert_ok(machine_step(&m, &in, &action, &e));
+		assert_int_equal(m.reason, rows[i].reason);
+	}
+}
+
 static void a_person_goes_back_from_a_confirmed_release(void **state)
 {
 	struct machine m = { .state = MACHINE_CONFIRMED };
@@ -358,6 +391,8 @@ int main(void)
 		cmocka_unit_test(clean_stops_in_the_trial_use_up_nothing),
 		cmocka_unit_test(clean_stops_without_end_do),
 		cmocka_unit_test(a_foreign_switch_back_has_a_reason_too),
+		cmocka_unit_test(
+			who_ignores_the_record_is_told_from_who_changed_it),
 		cmocka_unit_test(a_person_goes_back_from_a_confirmed_release),
 		cmocka_unit_test(nobody_goes_back_from_nothing),
 		cmocka_unit_test(a_confirmation_is_for_a_trial),
