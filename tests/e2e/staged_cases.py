@@ -86,6 +86,7 @@ late = Fleet(work, people, 1)
 equal(late[0].check_in()["action"], "update", "late, and still served")
 late[0].update(releases["r1"])
 equal(people.rollout("whole")["counts"]["confirmed"], 201, "the late one")
+fleet += late
 
 # ---- a bad one ---------------------------------------------------------------
 
