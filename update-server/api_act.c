@@ -466,6 +466,7 @@ static int store_act(struct acting *w, uint64_t revision, struct err *e)
 		.revision = revision,
 		.reason = k->reason[0] ? k->reason : NULL,
 	};
+	struct err why = { 0 };
 
 	if (store_rollout_save(w->api->store, &w->s, &act, e) ||
 	    api_read_rollouts_locked(w->api, e))
@@ -473,8 +474,12 @@ static int store_act(struct acting *w, uint64_t revision, struct err *e)
 	log_event(LOG_INFO, asks ? "rollout-asked" : w->kind->event,
 		  "by=%s name=%s revision=%llu why=%s", w->name, w->s.what.name,
 		  (unsigned long long)w->s.revision, k->reason);
-	/* What it opens is open when the answer says so. */
-	return api_look_at_gates(w->api, w->by.now, e);
+	/* What it opens is open when the answer says so. The act itself is
+	 * done, whatever becomes of that: the tick tries again. */
+	if (api_look_at_gates(w->api, w->by.now, &why))
+		log_event(LOG_ERROR, "rollouts-not-advanced", "why=%s",
+			  why.msg);
+	return 0;
 }
 
 static int apply(struct acting *w, struct err *e)

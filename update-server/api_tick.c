@@ -88,6 +88,7 @@ static int end_open(struct server_api *api, const struct stage *s,
 		s->status == STAGE_ABORTED ? STAGE_WITHDRAWN : STAGE_SUPERSEDED;
 	size_t count;
 
+	b->count = 0;
 	if (store_attempts_open(api->store, s->what.id, b->due, &count, e))
 		return -1;
 	for (size_t i = 0; i < count; i++) {
@@ -166,19 +167,25 @@ static int look_at(struct server_api *api, const struct stage *s, int64_t now,
 	return rc;
 }
 
+/* What fails of one rollout must not keep the gates of another from stopping
+ * it: each is looked at, and the first failure is told. */
 int api_look_at_gates(struct server_api *api, int64_t now, struct err *e)
 {
 	bool any = false, changed;
+	struct err more;
 	int rc = 0;
 
-	for (size_t i = 0; i < api->rollout_count && rc == 0; i++) {
-		if (api->rollouts[i].status != STAGE_RUNNING)
+	for (size_t i = 0; i < api->rollout_count; i++) {
+		const struct stage *s = &api->rollouts[i];
+
+		if (s->status != STAGE_RUNNING)
 			continue;
-		rc = look_at(api, &api->rollouts[i], now, &changed, e);
+		if (look_at(api, s, now, &changed, rc ? &more : e))
+			rc = -1;
 		any = any || changed;
 	}
-	if (any && api_read_rollouts_locked(api, e))
-		return -1;
+	if (any && api_read_rollouts_locked(api, rc ? &more : e))
+		rc = -1;
 	return rc;
 }
 
@@ -187,29 +194,36 @@ int api_look_at_gates(struct server_api *api, int64_t now, struct err *e)
 static int end_all(struct server_api *api, struct batch *b, int64_t now,
 		   struct err *e)
 {
+	struct err more;
+	int rc = 0;
+
 	for (size_t i = 0; i < api->rollout_count; i++) {
 		const struct stage *s = &api->rollouts[i];
 
 		if ((s->status == STAGE_ABORTED ||
 		     s->status == STAGE_REPLACED) &&
-		    end_open(api, s, b, now, e))
-			return -1;
+		    end_open(api, s, b, now, rc ? &more : e))
+			rc = -1;
 	}
-	return 0;
+	return rc;
 }
 
+/* The gates whatever becomes of the attempts; and before what is only tidied
+ * up. */
 static int tick(struct server_api *api, int64_t now, struct err *e)
 {
 	struct batch *b = mem_alloc(1, sizeof(*b));
+	struct err more;
 	int rc = ring_timers(api, b, now, e);
 
-	if (rc == 0 && (api->gates_due || now >= api->next_gates ||
-			now < api->next_gates - GATES_SEC)) {
+	if (api->gates_due || now >= api->next_gates ||
+	    now < api->next_gates - GATES_SEC) {
 		api->gates_due = false;
 		api->next_gates = now + GATES_SEC;
-		rc = end_all(api, b, now, e) || api_look_at_gates(api, now, e)
-			     ? -1
-			     : 0;
+		if (api_look_at_gates(api, now, rc ? &more : e))
+			rc = -1;
+		if (end_all(api, b, now, rc ? &more : e))
+			rc = -1;
 	}
 	free(b);
 	return rc;

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Two rollouts of which the disk is too full to let one go on. */
+#include "update-server/api.h"
+
+#include "common/fs.h"
+#include "tests/unit/fleet.h"
+
+struct world {
+	struct store *store; /* first: fleet.h's own state */
+	struct server_api api;
+	struct stage goes_on, stops;
+	struct peer ann;
+};
+
+static void add_person(struct world *w)
+{
+	struct store_person p = { .name = "ann", .roles = "operator" };
+	struct sha256 spki = fleet_hash(9);
+	struct err e = { 0 };
+
+	p.fingerprint = w->ann.fingerprint = fleet_hash(8);
+	memcpy(w->ann.id, "ann", 4);
+	assert_ok(store_person_add(w->store, &p, &spki, &fleet_by, &e));
+}
+
+/* One waits to be opened; the other has seen what it stops for. The newer one
+ * comes first. */
+static void make_rollouts(struct world *w)
+{
+	struct store_act open = { .act = AUDIT_ROLLOUT_PHASE, .by = &fleet_by };
+	struct store_device d = fleet_device(w->store, 1);
+	struct err e = { 0 };
+	struct attempt a;
+
+	w->goes_on = fleet_stage("goes-on", 3);
+	w->goes_on.phase_state = PHASE_WAITING;
+	w->stops = fleet_stage("stops", 2);
+	w->stops.policy.stops.count = 1;
+	memcpy(w->stops.policy.stops.code[0], "STOP_NOW", 9);
+	assert_ok(store_rollout_add(w->store, &w->goes_on, &fleet_by, &e));
+	assert_ok(store_rollout_add(w->store, &w->stops, &fleet_by, &e));
+	open.revision = w->stops.revision++;
+	assert_ok(store_rollout_save(w->store, &w->stops, &open, &e));
+	a = fleet_offer(w->store, &w->stops, &d);
+	fleet_move(w->store, &w->stops, &a, STAGE_INSTALLED, "");
+	fleet_move(w->store, &w->stops, &a, STAGE_ROLLED_BACK, "STOP_NOW");
+}
+
+static int setup(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	struct err e = { 0 };
+	void *store;
+
+	assert_non_null(w);
+	if (fleet_fresh(&store))
+		return -1;
+	w->store = w->api.store = store;
+	w->api.acts.burst = w->api.acts.per_minute = 10;
+	(void)pthread_mutex_init(&w->api.attempts, NULL);
+	(void)pthread_mutex_init(&w->api.guessing, NULL);
+	(void)pthread_rwlock_init(&w->api.orders_lock, NULL);
+	add_person(w);
+	make_rollouts(w);
+	assert_ok(fs_open_dir(fleet_folder, &w->api.dirfd, &e));
+	assert_ok(api_read_rollouts(&w->api, &e));
+	store_set_reserve(w->store, w->api.dirfd, UINT64_MAX);
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+	void *store = w->store;
+
+	fs_close(&w->api.dirfd);
+	(void)pthread_mutex_destroy(&w->api.attempts);
+	(void)pthread_mutex_destroy(&w->api.guessing);
+	(void)pthread_rwlock_destroy(&w->api.orders_lock);
+	free(w->api.rollouts);
+	free(w);
+	return fleet_gone(&store);
+}
+
+static struct stage stored(const struct world *w, const char *name)
+{
+	struct stage s;
+	struct err e = { 0 };
+
+	assert_ok(store_rollout_find(w->store, name, &s, &e));
+	return s;
+}
+
+static void what_cannot_go_on_keeps_no_other_from_stopping(void **state)
+{
+	struct world *w = *state;
+	struct err e = { 0 };
+
+	assert_string_equal(w->api.rollouts[0].what.name, "goes-on");
+	assert_refused(api_look_at_gates(&w->api, FLEET_NOW + 2, &e),
+		       ERR_SPACE);
+	assert_int_equal(stored(w, "stops").status, STAGE_PAUSED);
+	assert_int_equal(
+		api_stage_of(&w->api, stored(w, "stops").what.id)->status,
+		STAGE_PAUSED);
+	assert_int_equal(stored(w, "goes-on").phase_state, PHASE_WAITING);
+	/* and it does as soon as there is room */
+	store_set_reserve(w->store, w->api.dirfd, 0);
+	assert_ok(api_look_at_gates(&w->api, FLEET_NOW + 3, &e));
+	assert_int_equal(stored(w, "goes-on").phase_state, PHASE_OPEN);
+}
+
+static void the_tick_stops_it_too(void **state)
+{
+	struct world *w = *state;
+
+	api_tick_rollouts(&w->api, FLEET_NOW + 2);
+	assert_int_equal(stored(w, "stops").status, STAGE_PAUSED);
+}
+
+static void what_a_person_did_is_answered_as_done(void **state)
+{
+	static const char body[] = "{\"v\":1,\"name\":\"stops\","
+				   "\"reason\":\"smoke\"}";
+	struct world *w = *state;
+	const struct request q = { .listener = LISTENER_PEOPLE,
+				   .method = METHOD_POST,
+				   .path = "/v1/people/rollout-pause",
+				   .peer = &w->ann,
+				   .body = slice_of(body) };
+	struct response a = { .body = BUF_INIT(RESPONSE_BODY_MAX) };
+	struct err e = { 0 };
+
+	assert_ok(api_rollout_pause(&w->api, &q, &a, &e));
+	assert_int_equal(a.status, 200);
+	assert_int_equal(stored(w, "stops").pause, PAUSE_PERSON);
+	buf_done(&a.body);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(what_cannot_go_on_keeps_no_other_from_stopping),
+		TEST(the_tick_stops_it_too),
+		TEST(what_a_person_did_is_answered_as_done),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
