@@ -24,6 +24,7 @@
 #define VERSIONS_AHEAD INT64_C(1000000)
 #define KEEPER_MAX     65536
 #define DEPTH_MAX      4
+#define CHANGED        "it was changed meanwhile"
 
 /* ---- copying ------------------------------------------------------------- */
 
@@ -246,6 +247,15 @@ static int read_list(int dirfd, struct backup_list *l, struct err *e)
 	return rc ? err_in(e, LIST) : 0;
 }
 
+static const struct backup_file *find(const struct backup_list *l,
+				      const char *path)
+{
+	for (size_t i = 0; i < l->count; i++)
+		if (strcmp(l->files[i].path, path) == 0)
+			return &l->files[i];
+	return NULL;
+}
+
 static int check_file(int dirfd, const struct backup_file *f, struct err *e)
 {
 	struct sha256 is;
@@ -266,17 +276,13 @@ out:
 
 static int check_all(int dirfd, const struct backup_list *l, struct err *e)
 {
-	bool has_store = false;
-
-	for (size_t i = 0; i < l->count; i++) {
+	for (size_t i = 0; i < l->count; i++)
 		if (check_file(dirfd, &l->files[i], e))
 			return -1;
-		has_store =
-			has_store || strcmp(l->files[i].path, DATABASE) == 0;
-	}
-	return has_store ? 0
-			 : err_set(e, ERR_FORMAT,
-				   "there is no database in this backup");
+	return find(l, DATABASE)
+		       ? 0
+		       : err_set(e, ERR_FORMAT,
+				 "there is no database in this backup");
 }
 
 static int put_back(const struct work *w, const struct backup_file *f,
@@ -290,13 +296,13 @@ static int put_back(const struct work *w, const struct backup_file *f,
 	    copy_fd(fd, f->len, w->to, f->path, &is, e) == 0)
 		rc = sha256_equal(&is, &f->digest)
 			     ? 0
-			     : err_set(e, ERR_UNTRUSTED,
-				       "it was changed meanwhile");
+			     : err_set(e, ERR_UNTRUSTED, CHANGED);
 	fs_close(&fd);
 	return rc ? err_in(e, "%s", f->path) : 0;
 }
 
-/* What is there stays: it is newer, or somebody's wish. */
+/* What is there stays: it is newer, or somebody's wish. The keeper's memory is
+ * put back by raise_versions(). */
 static int put_all(const struct work *w, struct err *e)
 {
 	bool keeps_memory = exists(w->to, KEEPER);
@@ -306,7 +312,8 @@ static int put_all(const struct work *w, struct err *e)
 		bool memory = strncmp(f->path, "keeper/", 7) == 0;
 
 		if (strcmp(f->path, DATABASE) == 0 ||
-		    (memory && keeps_memory) || exists(w->to, f->path))
+		    strcmp(f->path, KEEPER) == 0 || (memory && keeps_memory) ||
+		    exists(w->to, f->path))
 			continue;
 		if (put_back(w, f, e))
 			return -1;
@@ -326,36 +333,36 @@ static int raise(struct json *j, const char *name, struct err *e)
 }
 
 /* Devices have seen versions that this keeper does not remember: it must never
- * sign one of them again. */
-static int raise_versions(int dirfd, struct err *e)
+ * sign one of them again. So they never stand there as they were saved: a
+ * restore that ended early finds none, or those that were raised. */
+static int raise_versions(const struct work *w, struct err *e)
 {
+	const struct backup_file *saved = find(w->list, KEEPER);
 	struct buf text = BUF_INIT(KEEPER_MAX);
 	struct json *j = NULL;
+	struct sha256 is;
 	int rc = -1;
 
-	if (fs_read_file(dirfd, KEEPER, &text, e)) {
-		rc = e->code == ERR_NOT_FOUND ? 0 : -1;
+	if (!saved || exists(w->to, KEEPER))
+		return 0;
+	if (fs_read_file(w->from, KEEPER, &text, e))
+		goto out;
+	sha256_of(buf_slice(&text), &is);
+	if (!sha256_equal(&is, &saved->digest)) {
+		(void)err_set(e, ERR_UNTRUSTED, CHANGED);
 		goto out;
 	}
 	if (json_parse(buf_slice(&text), &j, e) || raise(j, "snapshot", e) ||
 	    raise(j, "timestamp", e))
 		goto out;
 	text.len = 0;
-	if (json_print(j, true, &text, e) == 0)
-		rc = fs_replace_file(dirfd, KEEPER, buf_slice(&text), 0600, e);
+	if (json_print(j, true, &text, e) == 0 &&
+	    make_parents(w->to, KEEPER, e) == 0)
+		rc = fs_replace_file(w->to, KEEPER, buf_slice(&text), 0600, e);
 out:
 	json_free(j);
 	buf_done(&text);
 	return rc ? err_in(e, KEEPER) : 0;
-}
-
-static const struct backup_file *database_of(const struct backup_list *l)
-{
-	size_t i = 0;
-
-	while (strcmp(l->files[i].path, DATABASE) != 0)
-		i++;
-	return &l->files[i];
 }
 
 /* The database comes last: until then nothing takes the folder for a server's,
@@ -363,13 +370,12 @@ static const struct backup_file *database_of(const struct backup_list *l)
 static int restore(const struct work *w, struct err *e)
 {
 	char mark[UTC_TEXT_LEN];
-	bool keeps_memory = exists(w->to, KEEPER);
 
 	utc_format(w->list->time, mark);
-	if (put_all(w, e) || (!keeps_memory && raise_versions(w->to, e)) ||
+	if (put_all(w, e) || raise_versions(w, e) ||
 	    fs_replace_file(w->to, STORE_RESTORED, slice_of(mark), 0600, e))
 		return -1;
-	return put_back(w, database_of(w->list), e);
+	return put_back(w, find(w->list, DATABASE), e);
 }
 
 int backup_restore(const char *from, const char *dir, struct backup_list *l,

@@ -197,6 +197,28 @@ static void what_is_newer_there_stays(void **state)
 	fs_close(&fd);
 }
 
+/* A payload cannot be put where no folder can be. */
+static void what_was_cut_short_is_ahead_all_the_same(void **state)
+{
+	struct world *w = *state;
+	struct err e = { 0 };
+	int fd;
+
+	assert_ok(save(w, true, &e));
+	fd = box_folder(&w->box, "back");
+	put_file(fd, "blobs", "no folder", 0600);
+	assert_int_equal(put_back(w, &e), -1);
+	assert_false(there(w, "back/store.sqlite"));
+	assert_ok(fs_remove(fd, "blobs", &e));
+	fs_close(&fd);
+	assert_ok(put_back(w, &e));
+	assert_true(there(w, "back/" BLOB));
+	assert_true(version_in(w, "back/keeper/versions.json", "snapshot") >
+		    100007);
+	assert_true(version_in(w, "back/keeper/versions.json", "timestamp") >
+		    100009);
+}
+
 static void a_log_left_over_is_not_played_into_the_database(void **state)
 {
 	struct world *w = *state;
@@ -243,6 +265,7 @@ int main(void)
 		TEST(payloads_may_be_left_out),
 		TEST(what_was_saved_comes_back_marked_and_ahead),
 		TEST(what_is_newer_there_stays),
+		TEST(what_was_cut_short_is_ahead_all_the_same),
 		TEST(a_log_left_over_is_not_played_into_the_database),
 		TEST(nothing_of_a_damaged_backup_is_used),
 	};
