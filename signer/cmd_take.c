@@ -196,6 +196,20 @@ static int take_newer(struct take *t, struct report *out, struct err *e)
 	return 0;
 }
 
+/* As far as a server takes it: what runs further leaves no room for others. */
+static int check_distance(const struct take *t, struct err *e)
+{
+	const int64_t before = repo_version(t->repo, t->role);
+
+	if (before == 0 || t->version - before <= (int64_t)ORDER_AHEAD)
+		return 0;
+	return err_set(e, ERR_REFUSED,
+		       "%s: version %lld runs ahead of version %lld, by more "
+		       "than %u",
+		       t->role, (long long)t->version, (long long)before,
+		       ORDER_AHEAD);
+}
+
 static int take_role(struct repo *r, int dirfd, const char *role,
 		     struct report *out, struct err *e)
 {
@@ -209,7 +223,7 @@ static int take_role(struct repo *r, int dirfd, const char *role,
 		report_line(out, "%s: nothing newer than version %lld", role,
 			    (long long)repo_version(r, role));
 	else if (rc == 0)
-		rc = take_newer(&t, out, e);
+		rc = check_distance(&t, e) || take_newer(&t, out, e) ? -1 : 0;
 	json_free(t.envelope);
 	buf_done(&t.bytes);
 	return rc;

@@ -115,6 +115,24 @@ copy 'e["signatures"] = []'
 takes 6 "not signed by enough of its keys" "$WORK/evil"
 copy 'e["signed"]["version"] = 5'
 takes 4 "another role or version" "$WORK/evil"
+# By its operator, but further than a server would take it: 3 and a thousand.
+for version in 1003 1004; do
+	copy "e['signed']['version'] = $version
+import subprocess
+body = json.dumps(e['signed'], sort_keys=True, separators=(',', ':'))
+e['signatures'] = [dict(s, sig=subprocess.run(['openssl', 'dgst', '-sha256',
+    '-sign', '$WORK/op2.pem'], input=body.encode(), check=True,
+    capture_output=True).stdout.hex()) for s in e['signatures']]"
+	mv "$WORK/evil/metadata/4.rollout.json" \
+		"$WORK/evil/metadata/$version.rollout.json"
+	rm -rf "$WORK/ahead"
+	cp -a "$WORK/repo" "$WORK/ahead"
+	status=0
+	[ $version -eq 1003 ] || status=10
+	want $status "version $version" "$signer" order take "$WORK/ahead" "$WORK/evil"
+done
+grep -q "runs ahead of version 3, by more than 1000" "$WORK/said" ||
+	die "why, it does not say"
 copy 'e["signed"]["targets"].popitem()'
 takes 6 "missing 1 of" "$WORK/evil"
 copy pass
