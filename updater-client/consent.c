@@ -62,14 +62,6 @@ static int note(const struct session *s, const struct sha256 *digest,
 	return rc;
 }
 
-static void forget(const struct session *s)
-{
-	struct err e = { 0 };
-
-	if (fs_remove_tree(s->state_fd, FILE_NAME, &e))
-		log_event(LOG_WARNING, "deferral-not-forgotten", "%s", e.msg);
-}
-
 /* ---- what it waits for --------------------------------------------------- */
 
 static bool window_is_open(const struct session *s, const struct plan *plan,
@@ -114,10 +106,8 @@ bool consent_given(struct session *s, const struct plan *plan,
 	struct err e = { 0 };
 
 	if ((since > 0 && most > 0 && s->now - since >= most) ||
-	    (window_is_open(s, plan, why) && program_agrees(s, plan, why))) {
-		forget(s);
+	    (window_is_open(s, plan, why) && program_agrees(s, plan, why)))
 		return true;
-	}
 	log_event(LOG_INFO, "update-deferred", "release=%s reason=\"%s\"",
 		  plan->release.id, why);
 	if (since > 0)
@@ -127,4 +117,12 @@ bool consent_given(struct session *s, const struct plan *plan,
 	if (note(s, digest, &e))
 		log_event(LOG_WARNING, "deferral-not-kept", "%s", e.msg);
 	return false;
+}
+
+void consent_done(const struct session *s)
+{
+	struct err e = { 0 };
+
+	if (fs_remove_tree(s->state_fd, FILE_NAME, &e))
+		log_event(LOG_WARNING, "deferral-not-forgotten", "%s", e.msg);
 }

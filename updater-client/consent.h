@@ -19,4 +19,7 @@
 bool consent_given(struct session *s, const struct plan *plan,
 		   char why[WIRE_REASON_MAX]);
 
+/* It is installed. Until then its time goes on, whatever fails meanwhile. */
+void consent_done(const struct session *s);
+
 #endif

@@ -9,8 +9,8 @@
  *
  * The mark is written when the save is complete and durable, and goes when the
  * release is confirmed, the data are back, or a loader never started it. So a
- * cut repeats a step, and never brings back data of another time. Without
- *[data] nothing of this happens.
+ * cut repeats a step, and never brings back data of another time. Nothing of
+ * this happens without [data].
  */
 #ifndef UPDATER_CLIENT_DATA_H
 #define UPDATER_CLIENT_DATA_H

@@ -215,6 +215,10 @@ static int ask_file(const struct vital *v, struct err *e)
 			       strerror(errno));
 	/* Both by the same clock, whatever it says. */
 	age = (int64_t)time(NULL) - st.st_mtime;
+	if (age < -(int64_t)v->sec)
+		return err_set(e, ERR_HEALTH,
+			       "fresh %s: written %lld seconds ahead of now",
+			       v->text, (long long)-age);
 	if (age > (int64_t)v->sec)
 		return err_set(e, ERR_HEALTH,
 			       "fresh %s: written %lld seconds ago", v->text,

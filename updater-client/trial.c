@@ -33,6 +33,14 @@ static bool failed(struct trial *t, enum machine_reason reason,
 	return false;
 }
 
+static bool stopped(struct trial *t)
+{
+	struct err e = { 0 };
+
+	err_set(&e, ERR_BUSY, "asked to stop");
+	return failed(t, REASON_HEALTH, &e);
+}
+
 static bool ask(struct trial *t, char *const *argv, int dirfd)
 {
 	int64_t left = t->end_ms - steady_ms();
@@ -99,20 +107,28 @@ static bool await(struct trial *t, const struct vital *v)
 			return true;
 		if (e.code == ERR_BUSY)
 			return failed(t, REASON_HEALTH, &e);
-		if (!pause_between(t)) {
-			err_set(&e, ERR_BUSY, "asked to stop");
-			return failed(t, REASON_HEALTH, &e);
-		}
+		if (!pause_between(t))
+			return stopped(t);
 	}
 }
 
-/* From here on it must be so. */
+/*
+ * From here on it must be so. Only a file may be old because the clock was set:
+ * it has its seconds to be written again.
+ */
 static bool still(struct trial *t, const struct vital *v)
 {
+	const int64_t grace = v->kind == VITAL_FRESH ? (int64_t)v->sec : 0;
+	const int64_t until = steady_ms() + grace * 1000;
 	struct err e = { 0 };
 
-	return probe_ask(v, PROBE_MS, t->s->stop_fd, &e) == 0 ||
-	       failed(t, REASON_HEALTH, &e);
+	while (probe_ask(v, PROBE_MS, t->s->stop_fd, &e)) {
+		if (e.code == ERR_BUSY || steady_ms() >= until)
+			return failed(t, REASON_HEALTH, &e);
+		if (!pause_between(t))
+			return stopped(t);
+	}
+	return true;
 }
 
 /* The signed ones and our own, in this order. */
@@ -146,13 +162,10 @@ static bool each_vital(struct trial *t,
 static bool hold(struct trial *t)
 {
 	int64_t until = steady_ms() + (int64_t)t->s->config->steady_sec * 1000;
-	struct err e = { 0 };
 
 	while (steady_ms() < until) {
-		if (!pause_between(t)) {
-			err_set(&e, ERR_BUSY, "asked to stop");
-			return failed(t, REASON_HEALTH, &e);
-		}
+		if (!pause_between(t))
+			return stopped(t);
 		if (!each_vital(t, still))
 			return false;
 	}

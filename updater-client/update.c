@@ -284,6 +284,7 @@ static int choose_and_install(struct session *s,
 			tell_what_runs(s, out);
 		return -1;
 	}
+	consent_done(s);
 	describe_plan(&m.plan, out); /* it may have become the full one */
 	out->result = is_pending(s) ? UPDATE_REBOOT : UPDATE_DONE;
 	tell_what_runs(s, out);

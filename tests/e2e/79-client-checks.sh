@@ -95,10 +95,38 @@ touch "$WORK/alive"
 on one update --quiet --retry --from "$WORK/publish"
 runs one 4
 
+# A clock that is set in the midst of it makes the file old, or of the future;
+# then it counts whether it is written again.
+holds() { # id, from, time of the file, again (true, false)
+	make_service "$1" 0 600 health
+	echo "touch $WORK/holds" >>"$WORK/trees/$1/bin/health"
+	release "$1" --from "$2" --deadline 20
+	rm -f "$WORK/holds"
+	touch "$WORK/alive"
+	(
+		while [ ! -e "$WORK/holds" ]; do sleep 0.1; done
+		touch -d "$3" "$WORK/alive"
+		sleep 2
+		! $4 || touch "$WORK/alive"
+	) &
+}
+sed -i -e 's/^steady = 1/steady = 3/' -e 's/alive 60$/alive 4/' \
+	"$WORK/one/client.conf"
+holds 41 4 '1 hour ago' true
+on one update --quiet --from "$WORK/publish"
+runs one 41
+holds 42 41 '1 hour' false
+want 15 on one update --quiet --from "$WORK/publish"
+runs one 41
+on one status --json | grep -q 'seconds ahead of now' || die "not found out"
+sed -i -e 's/^steady = 3/steady = 1/' -e 's/alive 4$/alive 60/' \
+	"$WORK/one/client.conf"
+touch "$WORK/alive"
+
 # Who kills the client in its trial leaves it armed: a real one would reset.
 make_service 6 0 600 health
 echo 'kill -9 $PPID' >>"$WORK/trees/6/bin/health"
-release 6 --from 4 --deadline 20
+release 6 --from 41 --deadline 20
 want 137 on one update --quiet --from "$WORK/publish"
 [ "$(tail -c 1 "$WORK/watchdog" | tr '\0' 0)" = 0 ] || die "it was disarmed"
 

@@ -105,6 +105,32 @@ until_log 'confirmed release=4'
 runs one 4
 stop_daemon
 
+# Nor for longer because a try fails.
+serve_release 5 --from 4
+open_to_all 5
+late() { # more sections
+	printf 'window = %s\ndefer_max = 3\n%s\n' "$closed" "$1" | configure
+}
+late ''
+start_daemon
+until_log 'update-deferred release=5'
+stop_daemon
+sleep 3
+late "[data]
+save = /bin/true
+restore = /bin/true
+space = 1000000000000000"
+start_daemon
+until_log 'space'
+stop_daemon
+runs one 4
+late ''
+start_daemon
+until_log 'confirmed release=5'
+grep -q 'update-deferred' "$WORK/daemon.log" && die "put off once more"
+runs one 5
+stop_daemon
+
 # Bad input.
 for bad in 'window = 25:00-26:00' 'window = always' 'consent = mine' \
 	'defer_max = 0'; do

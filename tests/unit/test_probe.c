@@ -147,6 +147,12 @@ static void a_file_is_fresh_by_its_time(void **state)
 	assert_refused(probe_ask(&v, 100, -1, &e), ERR_HEALTH);
 	v.sec = 60;
 	assert_ok(probe_ask(&v, 100, -1, &e));
+	/* Written before the clock was set back. */
+	old[1].tv_sec = time(NULL) + 50;
+	assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+	assert_ok(probe_ask(&v, 100, -1, &e));
+	v.sec = 30;
+	assert_refused(probe_ask(&v, 100, -1, &e), ERR_HEALTH);
 	box_close(&box);
 }
 
