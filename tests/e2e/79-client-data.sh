@@ -60,16 +60,35 @@ grep -qx 'save 1' "$WORK/calls" || die "not saved"
 has "schema 2"
 gone
 
-# A bad one does not; the old one starts on its own data again.
+# A bad one does not; the old one starts on its own data again. They are on the
+# disk before their copy goes: who asks for that leaves a line.
+cat >"$WORK/sync.c" <<C
+#include <fcntl.h>
+#include <unistd.h>
+void sync(void)
+{
+	int fd = open("$WORK/calls", O_WRONLY | O_APPEND);
+
+	if (access("$WORK/one/state/data.kept", F_OK) == 0 &&
+	    access("$WORK/one/state/data/db", F_OK) == 0 &&
+	    write(fd, "sync before\n", 12) == 12)
+		close(fd);
+}
+C
+"${CC:-cc}" -shared -fPIC -o "$WORK/sync.so" "$WORK/sync.c"
 migrating 3 "exit 9"
 make_release 3 --from 2
 : >"$WORK/calls"
-want 15 on one update --quiet --from "$WORK/publish"
+want 15 env LD_PRELOAD="$WORK/sync.so" ASAN_OPTIONS=verify_asan_link_order=0 \
+	"$client" update --quiet --from "$WORK/publish" \
+	--config "$WORK/one/client.conf"
 runs one 2
 has "schema 2"
 gone
 tail -n 1 "$WORK/calls" | grep -qx 'restart 2 with schema 2' ||
 	die "restarted on the other's data"
+grep -A 1 '^restore' "$WORK/calls" | grep -qx 'sync before' ||
+	die "the copy went first"
 grep -q 'restore 2 in .*/slots/b/tree' "$WORK/calls" || die "not restored"
 
 # Killed in its trial, and taken back by the guard, which knows no data.
