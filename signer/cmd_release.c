@@ -5,6 +5,15 @@
 #include "signer/crew.h"
 #include "signer/release_create.h"
 
+static int create_in(char **operands, int count, struct spec *s, bool quiet,
+		     struct report *out, struct err *e)
+{
+	if (count != 1)
+		return err_set(e, ERR_USAGE, "one REPO is needed");
+	s->path = operands[0];
+	return release_create(s, quiet, out, e);
+}
+
 int cmd_release_create(int argc, char **argv, struct err *e)
 {
 	struct spec s = { .passphrase_fd = KEYRING_TERMINAL };
@@ -12,14 +21,12 @@ int cmd_release_create(int argc, char **argv, struct err *e)
 	bool quiet = false;
 	const struct opt opts[] = {
 		OPT_TEXT("product", "P", &s.product, "which product"),
-		OPT_TEXT("id", "ID", &s.id, "the release's id, used once"),
+		OPT_TEXT("id", "ID", &s.id, "its id, used once"),
 		OPT_TEXT("input", "PATH", &s.input,
 			 "the content: a folder, a tar or an image"),
-		OPT_TEXT("version", "TEXT", &s.version,
-			 "what people call it (the id)"),
+		OPT_TEXT("version", "TEXT", &s.version, "its name (the id)"),
 		OPT_LIST("from", "ID", &s.from, "make a delta from this one"),
-		OPT_FLAG("from-all", &s.from_all,
-			 "make a delta from each listed release"),
+		OPT_FLAG("from-all", &s.from_all, "a delta from each listed"),
 		OPT_FLAG("plain", &s.plain,
 			 "deltas that do not depend on the device's libraries"),
 		OPT_LIST("with-image", "NAME=FILE", &s.with_images,
@@ -39,8 +46,7 @@ int cmd_release_create(int argc, char **argv, struct err *e)
 			 "a file that may hold a private key; signed as such"),
 		OPT_LIST("fixes", "CVE", &s.fixes, "what it mends"),
 		OPT_FLAG("urgent", &s.urgent,
-			 "devices do not wait for a "
-			 "window"),
+			 "devices do not wait for a window"),
 		OPT_TEXT("not-before", "UTC", &s.not_before,
 			 "not installed before, as 2026-12-24T06:00:00Z"),
 		OPT_TEXT("requires", "ID", &s.requires_id,
@@ -85,11 +91,7 @@ int cmd_release_create(int argc, char **argv, struct err *e)
 
 	if (opt_parse(argc, argv, opts, &operands, &count, e))
 		return -1;
-	if (count == 1) {
-		s.path = operands[0];
-		rc = release_create(&s, quiet, &out, e);
-	} else
-		rc = err_set(e, ERR_USAGE, "one REPO is needed");
+	rc = create_in(operands, count, &s, quiet, &out, e);
 	spec_done(&s);
 	return report_end(&out, rc, e);
 }

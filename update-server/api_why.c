@@ -43,6 +43,20 @@ static void take_try(void *ctx, const struct attempt *a, const char *rollout,
 	t->open = !stage_has_ended(t->state);
 }
 
+/* A minute of the day, as HH:MM. */
+struct clock_text {
+	char text[16];
+};
+
+static struct clock_text clock_of(unsigned minute)
+{
+	struct clock_text c;
+
+	(void)snprintf(c.text, sizeof(c.text), "%02u:%02u", minute / 60,
+		       minute % 60);
+	return c;
+}
+
 static void set_window(struct json *j, const struct stage *s, int64_t now)
 {
 	unsigned minute = window_minute(&s->zone, now);
@@ -50,11 +64,9 @@ static void set_window(struct json *j, const struct stage *s, int64_t now)
 
 	if (!s->has_window)
 		return;
-	(void)snprintf(text, sizeof(text),
-		       "%02u:%02u to %02u:%02u; it is %02u:%02u there",
-		       s->window_from / 60, s->window_from % 60,
-		       s->window_to / 60, s->window_to % 60, minute / 60,
-		       minute % 60);
+	(void)snprintf(text, sizeof(text), "%s to %s; it is %s there",
+		       clock_of(s->window_from).text,
+		       clock_of(s->window_to).text, clock_of(minute).text);
 	json_set_text(j, "window", text);
 }
 

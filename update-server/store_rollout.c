@@ -217,8 +217,9 @@ static int find_rollout(struct store *s, const char *name, struct stage *out,
 			  SQL_BIND(sql_text(name)));
 	bool found = sql_next(q);
 	int rc = found ? read_rollout(q, out, e) : 0;
+	struct err ended = { 0 };
 
-	if (sql_end(q, rc ? &(struct err){ 0 } : e) || rc)
+	if (sql_end(q, rc ? &ended : e) || rc)
 		return -1;
 	if (!found)
 		return err_set(e, ERR_NOT_FOUND, "no rollout %s", name);
@@ -244,6 +245,7 @@ static int read_all(struct store *s, struct stage **out, size_t *count,
 	struct sql_query *q =
 		sql_query(s->db, ROLLOUT_COLUMNS " ORDER BY seq DESC, id DESC",
 			  SQL_NOTHING);
+	struct err ended = { 0 };
 	int rc = 0;
 
 	while (rc == 0 && sql_next(q)) {
@@ -252,7 +254,7 @@ static int read_all(struct store *s, struct stage **out, size_t *count,
 		rc = read_rollout(q, &(*out)[*count], e);
 		*count += rc == 0;
 	}
-	if (sql_end(q, rc ? &(struct err){ 0 } : e))
+	if (sql_end(q, rc ? &ended : e))
 		rc = -1;
 	for (size_t i = 0; rc == 0 && i < *count; i++)
 		rc = read_phases(s, &(*out)[i], e);

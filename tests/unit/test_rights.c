@@ -20,15 +20,15 @@ enum work {
 };
 
 static const struct row {
-	enum method method;
 	const char *path;
+	enum method method;
 	enum work work;
 } rows[] = {
-	{ METHOD_GET, "/metadata/", READ },
-	{ METHOD_GET, "/targets/", READ },
-#define PAGE(path)              { METHOD_GET, path, READ },
-#define GET(path)               { METHOD_GET, P path, READ },
-#define ACT(method, path, work) { METHOD_##method, P path, work },
+	{ "/metadata/", METHOD_GET, READ },
+	{ "/targets/", METHOD_GET, READ },
+#define PAGE(path)              { path, METHOD_GET, READ },
+#define GET(path)               { P path, METHOD_GET, READ },
+#define ACT(method, path, work) { P path, METHOD_##method, work },
 #include "tests/unit/rights_rows.h"
 };
 

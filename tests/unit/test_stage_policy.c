@@ -89,8 +89,8 @@ static void nonsense_is_refused_and_changes_nothing(void **state)
 		"{\"stop_codes\":[\"small\"]}",
 		"{\"stop_codes\":[1]}",
 		"{\"stop_codes\":\"SMOKE\"}",
-		"{\"stop_codes\":[\"A\",\"B\",\"C\",\"D\",\"E\",\"F\",\"G\","
-		"\"H\",\"I\"]}",
+		("{\"stop_codes\":[\"A\",\"B\",\"C\",\"D\",\"E\",\"F\",\"G\","
+		 "\"H\",\"I\"]}"),
 		"{\"shares\":[5,5]}",
 		"{\"shares\":[10001]}",
 		"{\"shares\":[-1]}",
