@@ -459,7 +459,9 @@ static int prepare(struct acting *w, struct stage_act *act, struct err *e)
 static int store_act(struct acting *w, uint64_t revision, struct err *e)
 {
 	const struct asked *k = w->asked;
-	bool asks = w->s.asked_by[0] != 0;
+	/* Somebody may have asked before: then this act is itself. */
+	bool asks =
+		w->kind->verb == STAGE_RESUME && w->s.status == STAGE_PAUSED;
 	const struct store_act act = {
 		.act = asks ? AUDIT_ROLLOUT_ASK : w->kind->act,
 		.by = &w->by,

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two rollouts of which the disk is too full to let one go on. */
+/* Two rollouts, of which one stops; the disk may be too full to let the other
+ * go on. */
 #include "update-server/api.h"
 
 #include "common/fs.h"
 #include "tests/unit/fleet.h"
+#include "update-server/sql.h"
 
 struct world {
 	struct store *store; /* first: fleet.h's own state */
@@ -14,7 +16,9 @@ struct world {
 
 static void add_person(struct world *w)
 {
-	struct store_person p = { .name = "ann", .roles = "operator" };
+	struct store_person p = { .name = "ann",
+				  .roles = "operator",
+				  .scope = { .share = 10000 } };
 	struct sha256 spki = fleet_hash(9);
 	struct err e = { 0 };
 
@@ -119,23 +123,74 @@ static void the_tick_stops_it_too(void **state)
 	assert_int_equal(stored(w, "stops").status, STAGE_PAUSED);
 }
 
-static void what_a_person_did_is_answered_as_done(void **state)
+static int64_t records_of(const char *act)
 {
-	static const char body[] = "{\"v\":1,\"name\":\"stops\","
-				   "\"reason\":\"smoke\"}";
-	struct world *w = *state;
-	const struct request q = { .listener = LISTENER_PEOPLE,
-				   .method = METHOD_POST,
-				   .path = "/v1/people/rollout-pause",
-				   .peer = &w->ann,
-				   .body = slice_of(body) };
+	struct sql *db = NULL;
+	struct sql_query *q;
+	int64_t n;
+	struct err e = { 0 };
+
+	assert_ok(sql_open(fleet_path, &db, &e));
+	q = sql_query(db,
+		      "SELECT count(*) FROM audit"
+		      " WHERE instr(CAST(record AS TEXT), ?)",
+		      SQL_BIND(sql_text(act)));
+	assert_true(sql_next(q));
+	n = sql_get_int(q, 0);
+	assert_ok(sql_end(q, &e));
+	sql_close(db);
+	return n;
+}
+
+static void post(struct world *w, api_handler *act, const char *path)
+{
+	char body[128];
+	struct request q = { .listener = LISTENER_PEOPLE,
+			     .method = METHOD_POST,
+			     .path = path,
+			     .peer = &w->ann };
 	struct response a = { .body = BUF_INIT(RESPONSE_BODY_MAX) };
 	struct err e = { 0 };
 
-	assert_ok(api_rollout_pause(&w->api, &q, &a, &e));
+	(void)snprintf(body, sizeof(body),
+		       "{\"v\":1,\"name\":\"stops\",\"reason\":\"seen\","
+		       "\"revision\":%llu}",
+		       (unsigned long long)stored(w, "stops").revision);
+	q.body = slice_of(body);
+	assert_ok(act(&w->api, &q, &a, &e));
 	assert_int_equal(a.status, 200);
-	assert_int_equal(stored(w, "stops").pause, PAUSE_PERSON);
 	buf_done(&a.body);
+}
+
+static void what_a_person_did_is_answered_as_done(void **state)
+{
+	struct world *w = *state;
+
+	post(w, api_rollout_pause, "/v1/people/rollout-pause");
+	assert_int_equal(stored(w, "stops").pause, PAUSE_PERSON);
+}
+
+/* While somebody's asking for a second person stands. */
+static void what_others_do_meanwhile_is_recorded_as_what_it_is(void **state)
+{
+	struct world *w = *state;
+	struct store_act ask = { .act = AUDIT_ROLLOUT_ASK,
+				 .by = &fleet_by,
+				 .reason = "seen" };
+	struct stage *s = &w->stops;
+	struct err e = { 0 };
+
+	store_set_reserve(w->store, w->api.dirfd, 0);
+	s->status = STAGE_PAUSED;
+	s->pause = PAUSE_GATE;
+	s->asked_verb = STAGE_RESUME;
+	memcpy(s->asked_by, "bob", 4);
+	ask.revision = s->revision++;
+	assert_ok(store_rollout_save(w->store, s, &ask, &e));
+	post(w, api_rollout_ack, "/v1/people/rollout-ack");
+	assert_int_equal(records_of("\"rollout-ack\""), 1);
+	assert_int_equal(records_of("\"rollout-ask\""), 1); /* bob's */
+	assert_string_equal(stored(w, "stops").asked_by, "bob");
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -146,6 +201,7 @@ int main(void)
 		TEST(what_cannot_go_on_keeps_no_other_from_stopping),
 		TEST(the_tick_stops_it_too),
 		TEST(what_a_person_did_is_answered_as_done),
+		TEST(what_others_do_meanwhile_is_recorded_as_what_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
