@@ -24,6 +24,7 @@
 #define VERSIONS_AHEAD INT64_C(1000000)
 #define KEEPER_MAX     65536
 #define DEPTH_MAX      4
+#define PART           ".part"
 #define CHANGED        "it was changed meanwhile"
 
 /* ---- copying ------------------------------------------------------------- */
@@ -41,7 +42,7 @@ static int make_parents(int dirfd, const char *path, struct err *e)
 	return fs_mkdirs(dirfd, parent, 0700, e);
 }
 
-/* Whole and on the disk, or not there. The digest is of what was written. */
+/* The digest is of what was written. What there is of a failure is left. */
 static int copy_fd(int from, uint64_t len, int dirfd, const char *path,
 		   struct sha256 *digest, struct err *e)
 {
@@ -285,19 +286,41 @@ static int check_all(int dirfd, const struct backup_list *l, struct err *e)
 				 "there is no database in this backup");
 }
 
-static int put_back(const struct work *w, const struct backup_file *f,
-		    struct err *e)
+static int copy_back(const struct work *w, const struct backup_file *f,
+		     const char *part, struct err *e)
 {
 	struct sha256 is;
 	uint64_t len;
 	int fd = -1, rc = -1;
 
 	if (open_file(w->from, f->path, &fd, &len, e) == 0 &&
-	    copy_fd(fd, f->len, w->to, f->path, &is, e) == 0)
+	    copy_fd(fd, f->len, w->to, part, &is, e) == 0)
 		rc = sha256_equal(&is, &f->digest)
 			     ? 0
 			     : err_set(e, ERR_UNTRUSTED, CHANGED);
 	fs_close(&fd);
+	return rc;
+}
+
+/* Whole and on the disk, or not there under its name: what is there stays. */
+static int put_back(const struct work *w, const struct backup_file *f,
+		    struct err *e)
+{
+	char part[BACKUP_PATH_MAX + sizeof(PART)];
+	struct err none;
+	int rc = text_format(part, sizeof(part), e, "%s" PART, f->path);
+
+	/* Of a restore that was cut off. */
+	if (rc == 0 && exists(w->to, part))
+		rc = fs_remove(w->to, part, e);
+	if (rc == 0)
+		rc = copy_back(w, f, part, e) ||
+				     fs_rename(w->to, part, f->path, e)
+			     ? -1
+			     : 0;
+	/* If it stays, the next restore takes it away. */
+	if (rc && fs_remove(w->to, part, &none))
+		rc = -1;
 	return rc ? err_in(e, "%s", f->path) : 0;
 }
 

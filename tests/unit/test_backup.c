@@ -2,6 +2,9 @@
 /* A server's folder, its backup, and the folder that comes of that. */
 #include "update-server/backup.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "common/json.h"
 
 #include "tests/unit/box.h"
@@ -219,6 +222,50 @@ static void what_was_cut_short_is_ahead_all_the_same(void **state)
 		    100009);
 }
 
+static void limit_files(rlim_t size)
+{
+	struct rlimit l;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &l), 0);
+	l.rlim_cur = size;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &l), 0);
+}
+
+static uint64_t length_of(const struct world *w, const char *path)
+{
+	struct stat st;
+	struct err e = { 0 };
+
+	assert_ok(fs_stat(w->box.dir, path, &st, &e));
+	return (uint64_t)st.st_size;
+}
+
+/* The disk is full in the middle of a payload, and then it is not. */
+static void half_a_file_is_never_taken_for_one(void **state)
+{
+	static char large[65537];
+	struct world *w = *state;
+	struct err e = { 0 };
+
+	memset(large, 'x', sizeof(large) - 1);
+	assert_ok(fs_replace_file(w->box.dir, "live/" BLOB, slice_of(large),
+				  0600, &e));
+	assert_ok(save(w, true, &e));
+	(void)signal(SIGXFSZ, SIG_IGN);
+	limit_files(32768);
+	assert_int_equal(put_back(w, &e), -1);
+	limit_files(RLIM_INFINITY);
+	assert_false(there(w, "back/" BLOB));
+	assert_false(there(w, "back/" BLOB ".part"));
+	/* nor what a power cut left */
+	assert_ok(fs_replace_file(w->box.dir, "back/" BLOB ".part",
+				  slice_of("half"), 0600, &e));
+	assert_ok(put_back(w, &e));
+	assert_int_equal(length_of(w, "back/" BLOB), sizeof(large) - 1);
+	assert_false(there(w, "back/" BLOB ".part"));
+	assert_false(there(w, "back/store.sqlite.part"));
+}
+
 static void a_log_left_over_is_not_played_into_the_database(void **state)
 {
 	struct world *w = *state;
@@ -266,6 +313,7 @@ int main(void)
 		TEST(what_was_saved_comes_back_marked_and_ahead),
 		TEST(what_is_newer_there_stays),
 		TEST(what_was_cut_short_is_ahead_all_the_same),
+		TEST(half_a_file_is_never_taken_for_one),
 		TEST(a_log_left_over_is_not_played_into_the_database),
 		TEST(nothing_of_a_damaged_backup_is_used),
 	};
