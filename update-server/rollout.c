@@ -157,7 +157,7 @@ const char *rollout_why(enum rollout_verdict verdict)
 		[VERDICT_WINDOW] = "outside the hours in which it is offered",
 		[VERDICT_NO_ORDER] = "no signed order opens it to this device",
 		[VERDICT_ROLLED_BACK] = "this device tried it and came back",
-		[VERDICT_RESTING] = "failed there too often today",
+		[VERDICT_RESTING] = "tried there too often: tomorrow again",
 		[VERDICT_TRIAL] = "another release is on trial there",
 		[VERDICT_BEHIND] = "the server was restored from a backup",
 		[VERDICT_NO_KEY] = no_key,

@@ -64,6 +64,8 @@ struct rollout_past {
 	bool rolled_back; /* and no person has cleared it since */
 	unsigned failed;
 	int64_t last_failed;
+	unsigned ended; /* in whatever way */
+	int64_t last_ended;
 };
 
 enum rollout_verdict {
@@ -84,7 +86,7 @@ enum rollout_verdict {
 	VERDICT_WINDOW,   /* not in these hours */
 	VERDICT_NO_ORDER, /* no signed order opens it to this device */
 	VERDICT_ROLLED_BACK, /* tried it and came back */
-	VERDICT_RESTING,     /* failed too often; tomorrow again */
+	VERDICT_RESTING,     /* tried too often; tomorrow again */
 	VERDICT_TRIAL,       /* something else is on trial there */
 	VERDICT_BEHIND,      /* the server was restored from a backup */
 	VERDICT_NO_KEY,      /* encrypted, and no key was sealed for it */

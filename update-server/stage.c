@@ -5,6 +5,9 @@
 #include <string.h>
 
 #define HOUR INT64_C(3600)
+/* Far more than come of anything but a device that says one thing and then
+ * another, each time for a new attempt. */
+#define ENDED_MAX 50
 
 const struct stage_policy stage_usual = {
 	.gate = { .max_fail = 200, .coverage = 8000, .breaker = 2000 },
@@ -176,10 +179,13 @@ static bool is_in_window(const struct stage *s, int64_t now)
 	return minute >= s->window_from || minute < s->window_to;
 }
 
-/* Every third failure earns a rest, so a broken device cannot hammer. */
+/* Every third failure earns a rest, so a broken device cannot hammer; nor can
+ * one whose attempts end otherwise fill the disk with them. */
 static bool is_resting(const struct stage_policy *p,
 		       const struct rollout_past *past, int64_t now)
 {
+	if (past->ended >= ENDED_MAX && now < past->last_ended + UTC_DAY)
+		return true;
 	return past->failed > 0 && past->failed % p->attempts == 0 &&
 	       now < past->last_failed + p->rest_sec;
 }

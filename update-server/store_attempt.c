@@ -68,6 +68,11 @@ static void add_attempt_of(struct rollout_past *past, int64_t state,
 {
 	if (state == STAGE_ROLLED_BACK)
 		past->rolled_back = true;
+	if (state >= STAGE_CONFIRMED) {
+		past->ended++;
+		if (changed > past->last_ended)
+			past->last_ended = changed;
+	}
 	if (state != STAGE_FAILED)
 		return;
 	past->failed++;

@@ -52,13 +52,14 @@ static void make_rollouts(struct world *w)
 
 static int setup(void **state)
 {
-	struct world *w = calloc(1, sizeof(*w));
 	struct err e = { 0 };
+	struct world *w;
 	void *store;
 
-	assert_non_null(w);
 	if (fleet_fresh(&store))
 		return -1;
+	w = calloc(1, sizeof(*w));
+	assert_non_null(w);
 	w->store = w->api.store = store;
 	w->api.acts.burst = w->api.acts.per_minute = 10;
 	(void)pthread_mutex_init(&w->api.attempts, NULL);

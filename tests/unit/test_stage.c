@@ -234,6 +234,24 @@ static void a_revert_is_not_offered_again_and_failures_rest(void **state)
 			 VERDICT_OFFER);
 }
 
+static void what_ends_again_and_again_rests_too(void **state)
+{
+	struct stage s = running();
+	struct rollout_device d = device();
+	struct rollout_past past = { .ended = 49, .last_ended = T0 };
+
+	(void)state;
+	s.phase_state = PHASE_OPEN;
+	assert_int_equal(ask_with(&s, &d, 1, &past, T0), VERDICT_OFFER);
+	past.ended = 50;
+	assert_int_equal(ask_with(&s, &d, 1, &past, T0), VERDICT_RESTING);
+	past.ended = 51; /* no more than one a day from here on */
+	assert_int_equal(ask_with(&s, &d, 1, &past, T0 + UTC_DAY - 1),
+			 VERDICT_RESTING);
+	assert_int_equal(ask_with(&s, &d, 1, &past, T0 + UTC_DAY),
+			 VERDICT_OFFER);
+}
+
 static void priority_goes_before_the_newest(void **state)
 {
 	struct stage a = running(), b = running();
@@ -575,6 +593,7 @@ int main(void)
 		cmocka_unit_test(a_window_may_cross_midnight),
 		cmocka_unit_test(
 			a_revert_is_not_offered_again_and_failures_rest),
+		cmocka_unit_test(what_ends_again_and_again_rests_too),
 		cmocka_unit_test(priority_goes_before_the_newest),
 		cmocka_unit_test(a_rollout_goes_through_its_phases),
 		cmocka_unit_test(an_urgent_release_skips_waiting_but_no_gate),

@@ -42,6 +42,29 @@ static void attempts_are_counted_and_superseded(void **state)
 		       ERR_NOT_FOUND);
 }
 
+/* A device says it runs something newer, then older: each is another one. */
+static void all_that_ended_is_told(void **state)
+{
+	static const enum stage_state ends[] = { STAGE_SKIPPED, STAGE_CONFIRMED,
+						 STAGE_WITHDRAWN,
+						 STAGE_FAILED };
+	struct store_device d = fleet_device(*state, 1);
+	struct stage r = fleet_rollout(*state, "one", 2);
+	struct rollout_past past;
+	struct attempt a;
+	struct err e = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		a = fleet_offer(*state, &r, &d);
+		fleet_move(*state, &r, &a, ends[i], "");
+	}
+	a = fleet_offer(*state, &r, &d); /* it has not ended */
+	assert_ok(store_past(*state, &d.facts.id, &r.what, &past, &e));
+	assert_int_equal(past.ended, ARRAY_LEN(ends));
+	assert_int_equal(past.last_ended, FLEET_NOW + 1);
+	assert_int_equal(past.failed, 1);
+}
+
 /* A stone and what it leads to are two attempts of one rollout. */
 static void another_release_of_a_rollout_is_another_attempt(void **state)
 {
@@ -223,6 +246,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(attempts_are_counted_and_superseded),
+		TEST(all_that_ended_is_told),
 		TEST(another_release_of_a_rollout_is_another_attempt),
 		TEST(a_confirmed_step_back_is_remembered),
 		TEST(timers_ring_in_their_order_and_once),
