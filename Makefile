@@ -270,7 +270,7 @@ fuzz:
 run-fuzz: $(FUZZ)
 	@for f in $(FUZZ); do n=$${f##*/fuzz_}; mkdir -p $(B)/corpus/$$n; \
 		echo "== $$f"; ./$$f -max_total_time=$(FUZZ_SECONDS) \
-		-verbosity=0 -artifact_prefix=$(B)/ \
+		-timeout=60 -verbosity=0 -artifact_prefix=$(B)/ \
 		$(B)/corpus/$$n tests/fuzz/corpus/$$n || exit 1; done
 
 test-mutants: $(TESTS)

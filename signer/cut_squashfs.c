@@ -542,8 +542,18 @@ static int compare_chunks(const void *a, const void *b)
 	return x->at < y->at ? -1 : x->at > y->at;
 }
 
-/* As they stand in the image, NULL if they overlap. Files with the same content
- * share blocks. */
+/* Whether it holds what is to be read from it: a part, stored as it is, is as
+ * long as it says; and files with the same content share whole blocks. */
+static bool is_sound(const struct chunk *c, const struct chunk *same)
+{
+	if (!c->is_packed && c->raw_len > c->packed_len)
+		return false;
+	return !same ||
+	       (c->packed_len == same->packed_len &&
+		c->raw_len == same->raw_len && c->is_packed == same->is_packed);
+}
+
+/* As they stand in the image, NULL if they overlap or are not sound. */
 static struct chunk **sort_chunks(const struct image *m)
 {
 	struct chunk **sorted = mem_alloc(m->chunk_count + 1, sizeof(void *));
@@ -554,11 +564,11 @@ static struct chunk **sort_chunks(const struct image *m)
 	qsort(sorted, m->chunk_count, sizeof(void *), compare_chunks);
 	for (size_t i = 0; i < m->chunk_count; i++) {
 		const struct chunk *c = sorted[i];
-		const bool again = i > 0 && c->at == sorted[i - 1]->at &&
-				   c->packed_len == sorted[i - 1]->packed_len;
+		const bool again = i > 0 && c->at == sorted[i - 1]->at;
 
 		if ((!again && c->at < end) || c->at > m->len ||
-		    c->packed_len > m->len - c->at) {
+		    c->packed_len > m->len - c->at ||
+		    !is_sound(c, again ? sorted[i - 1] : NULL)) {
 			free(sorted);
 			return NULL;
 		}
