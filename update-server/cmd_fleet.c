@@ -188,26 +188,7 @@ static void print_device(const struct json *j)
 
 int command_device_show(int argc, char **argv, struct err *e)
 {
-	struct ui u = { 0 };
-	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
-	struct json *answer = NULL;
-	char path[256];
-	int rc = -1;
-
-	if (ui_start(&u, argc, argv, opts, 1, e) ||
-	    ui_path("/v1/people/device/", u.operands[0], path, sizeof(path),
-		    e) ||
-	    people_get(u.client, path, &answer, e))
-		goto out;
-	rc = 0;
-	if (u.json)
-		rc = ui_print_json(answer, e);
-	else
-		print_device(answer);
-out:
-	json_free(answer);
-	ui_done(&u);
-	return rc;
+	return ui_show(argc, argv, "/v1/people/device/", print_device, e);
 }
 
 static int on_device(int argc, char **argv, const char *path, const char *done,
@@ -336,7 +317,7 @@ int command_cohort_list(int argc, char **argv, struct err *e)
 	return ui_list(argc, argv, "/v1/people/cohorts", "cohorts", columns, e);
 }
 
-int command_server_status(int argc, char **argv, struct err *e)
+static void print_status(const struct json *j)
 {
 	static const char *const fields[] = {
 		"version", "environment", "started",
@@ -344,23 +325,12 @@ int command_server_status(int argc, char **argv, struct err *e)
 		"devices", "revoked",     "quarantined",
 		"log",     NULL
 	};
-	struct ui u = { 0 };
-	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
-	struct json *answer = NULL;
-	int rc = -1;
 
-	if (ui_start(&u, argc, argv, opts, 0, e) ||
-	    people_get(u.client, "/v1/people/status", &answer, e))
-		goto out;
-	rc = 0;
-	if (u.json) {
-		rc = ui_print_json(answer, e);
-	} else {
-		ui_fields(answer, fields);
-		ui_roles(answer);
-	}
-out:
-	json_free(answer);
-	ui_done(&u);
-	return rc;
+	ui_fields(j, fields);
+	ui_roles(j);
+}
+
+int command_server_status(int argc, char **argv, struct err *e)
+{
+	return ui_show(argc, argv, "/v1/people/status", print_status, e);
 }

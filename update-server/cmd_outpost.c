@@ -281,24 +281,5 @@ static void print_outpost(const struct json *j)
 
 int command_outpost_show(int argc, char **argv, struct err *e)
 {
-	struct ui u = { 0 };
-	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
-	struct json *answer = NULL;
-	char path[128];
-	int rc = -1;
-
-	if (ui_start(&u, argc, argv, opts, 1, e) ||
-	    ui_path("/v1/people/outpost/", u.operands[0], path, sizeof(path),
-		    e) ||
-	    people_get(u.client, path, &answer, e))
-		goto out;
-	rc = 0;
-	if (u.json)
-		rc = ui_print_json(answer, e);
-	else
-		print_outpost(answer);
-out:
-	json_free(answer);
-	ui_done(&u);
-	return rc;
+	return ui_show(argc, argv, "/v1/people/outpost/", print_outpost, e);
 }

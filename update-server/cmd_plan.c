@@ -399,24 +399,5 @@ static void print_why(const struct json *j)
 
 int command_device_why(int argc, char **argv, struct err *e)
 {
-	struct ui u = { 0 };
-	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
-	struct json *answer = NULL;
-	char path[256];
-	int rc = -1;
-
-	if (ui_start(&u, argc, argv, opts, 1, e) ||
-	    ui_path("/v1/people/device-why/", u.operands[0], path, sizeof(path),
-		    e) ||
-	    people_get(u.client, path, &answer, e))
-		goto out;
-	rc = 0;
-	if (u.json)
-		rc = ui_print_json(answer, e);
-	else
-		print_why(answer);
-out:
-	json_free(answer);
-	ui_done(&u);
-	return rc;
+	return ui_show(argc, argv, "/v1/people/device-why/", print_why, e);
 }

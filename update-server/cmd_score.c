@@ -57,21 +57,5 @@ static void print_score(const struct json *j)
 
 int command_score(int argc, char **argv, struct err *e)
 {
-	struct ui u = { 0 };
-	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
-	struct json *answer = NULL;
-	int rc = -1;
-
-	if (ui_start(&u, argc, argv, opts, 0, e) ||
-	    people_get(u.client, "/v1/people/score", &answer, e))
-		goto out;
-	rc = 0;
-	if (u.json)
-		rc = ui_print_json(answer, e);
-	else
-		print_score(answer);
-out:
-	json_free(answer);
-	ui_done(&u);
-	return rc;
+	return ui_show(argc, argv, "/v1/people/score", print_score, e);
 }

@@ -105,6 +105,33 @@ out:
 	return rc;
 }
 
+int ui_show(int argc, char **argv, const char *path,
+	    void (*print)(const struct json *answer), struct err *e)
+{
+	const bool wants_one = path[strlen(path) - 1] == '/';
+	struct ui u = { 0 };
+	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
+	struct json *answer = NULL;
+	char whole[256];
+	int rc = -1;
+
+	if (ui_start(&u, argc, argv, opts, wants_one, e))
+		goto out;
+	if (wants_one && ui_path(path, u.operands[0], whole, sizeof(whole), e))
+		goto out;
+	if (people_get(u.client, wants_one ? whole : path, &answer, e))
+		goto out;
+	rc = 0;
+	if (u.json)
+		rc = ui_print_json(answer, e);
+	else
+		print(answer);
+out:
+	json_free(answer);
+	ui_done(&u);
+	return rc;
+}
+
 int ui_act(struct ui *u, const char *path, struct json *body, const char *done,
 	   struct err *e)
 {

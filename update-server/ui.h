@@ -36,6 +36,11 @@ void ui_done(struct ui *u);
 int ui_list(int argc, char **argv, const char *path, const char *list,
 	    const char *const *columns, struct err *e) NODISCARD;
 
+/* GET and print: as JSON, or by print. A path that ends in '/' wants an operand
+ * behind it. */
+int ui_show(int argc, char **argv, const char *path,
+	    void (*print)(const struct json *answer), struct err *e) NODISCARD;
+
 /* GET a list whose answers name where the next page starts, as one answer. */
 int ui_get_pages(struct ui *u, const char *path, const char *list,
 		 struct json **out, struct err *e) NODISCARD;
