@@ -710,6 +710,46 @@ static void health_programs_stand_inside_the_release(void **state)
 	assert_parses();
 }
 
+/* A check that is said: its words are judged wherever they are read. */
+static void set_vital(const char *kind, const char *argument)
+{
+	struct json *list = json_new_array(), *command = json_new_array();
+
+	json_add(command, json_new_text(kind));
+	if (argument)
+		json_add(command, json_new_text(argument));
+	json_add(list, command);
+	json_set(pawl, "health", list);
+}
+
+static void checks_that_are_said_are_known_ones(void **state)
+{
+	static struct {
+		char kind[16], argument[16];
+	} wrong[] = {
+		{ "@tcp", "0" },           { "@tcp", "" },
+		{ "@udp", "80" },          { "@", "" },
+		{ "@unit", "*.service" },  { "@http", "80" },
+		{ "@fresh", "run/alive" }, { "@bin/check", "" },
+	};
+	struct release_health h = { .argc = 2 };
+	struct err e = { 0 };
+
+	(void)state;
+	make(PACKAGE_FULL);
+	set_vital("@tcp", "80");
+	assert_parses();
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		set_vital(wrong[i].kind,
+			  wrong[i].argument[0] ? wrong[i].argument : NULL);
+		assert_parse_refused_saying(ERR_FORMAT, "health command");
+		h.argv[0] = wrong[i].kind;
+		h.argv[1] = wrong[i].argument;
+		h.argc = wrong[i].argument[0] ? 2 : 1;
+		assert_refused(release_health_check(&h, &e), ERR_FORMAT);
+	}
+}
+
 static void a_package_stands_under_its_own_name_alone(void **state)
 {
 	struct tuf_target t;
@@ -843,6 +883,7 @@ int main(void)
 		TEST(texts_keep_to_their_alphabets),
 		TEST(lists_have_limits),
 		TEST(health_programs_stand_inside_the_release),
+		TEST(checks_that_are_said_are_known_ones),
 		TEST(a_package_stands_under_its_own_name_alone),
 		TEST(nightlies_stand_under_their_own_folder),
 		TEST(files_are_served_under_their_digest),
