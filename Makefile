@@ -39,6 +39,7 @@ HARD := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fno-strict-overflow \
 	-fno-delete-null-pointer-checks -fPIE
 HARD_LD := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
 
+comma := ,
 try = $(shell echo 'int main(void){return 0;}' | \
 	$(CC) -Werror $(1) -O2 -xc - -o /dev/null 2>/dev/null && echo '$(1)')
 
@@ -56,7 +57,8 @@ CFLAGS_tsan     := -O1 -g -fsanitize=thread $(SANITIZE)
 CFLAGS_cover    := -O0 -g --coverage
 CFLAGS_fuzz     := -O1 -g -fsanitize=fuzzer-no-link,address,undefined $(SANITIZE)
 CFLAGS_analyze  := -O2 -fanalyzer
-LDFLAGS_release := $(HARD_LD) -Wl,--gc-sections
+LDFLAGS_release := $(HARD_LD) -Wl,--gc-sections \
+		   $(call try,-Wl$(comma)-z$(comma)pack-relative-relocs)
 LDFLAGS_asan    := -fsanitize=address,undefined
 LDFLAGS_tsan    := -fsanitize=thread
 LDFLAGS_cover   := --coverage
