@@ -67,11 +67,10 @@ static int note(const struct session *s, const struct sha256 *digest,
 static bool window_is_open(const struct session *s, const struct plan *plan,
 			   char why[WIRE_REASON_MAX])
 {
-	if (plan->urgent ||
-	    settings_window_is_open(&s->config->install_window, s->now))
+	if (plan->urgent || hours_include(&s->config->install_hours, s->now))
 		return true;
-	(void)snprintf(why, WIRE_REASON_MAX, "waits for its window, %s UTC",
-		       s->config->install_window.text);
+	(void)snprintf(why, WIRE_REASON_MAX, "waits for its window, %s",
+		       s->config->install_hours.text);
 	return false;
 }
 

@@ -52,14 +52,14 @@ static const struct ini_key keys[] = {
 	SECONDS("data", "deadline", data_sec, 1, DAY_SEC),
 	{ "data", "space", INI_NUMBER, offsetof(struct settings, data_space), 0,
 	  SPACE_MAX, false },
-	TEXT("install", "window", install_window_text, false),
+	TEXT("install", "window", install_hours_text, false),
 	TEXT("install", "consent", consent_text, false),
 	SECONDS("install", "consent_deadline", consent_sec, 1, 3600),
 	SECONDS("install", "defer_max", defer_max_sec, 1, 365 * DAY_SEC),
 	{ "server", "rate", INI_NUMBER, offsetof(struct settings, rate),
 	  RATE_MIN, UINT64_C(1) << 40, false },
 	TEXT("reboot", "command", reboot_text, false),
-	TEXT("reboot", "window", window_text, false),
+	TEXT("reboot", "window", reboot_hours_text, false),
 	TEXT("boot", "control", control_name, false),
 	TEXT("boot", "environment", boot_environment, false),
 	TEXT("boot", "command", control_text, false),
@@ -350,62 +350,13 @@ static int check_names(const struct settings *c, struct err *e)
 	return 0;
 }
 
-/* HH:MM */
-static bool parse_minute(struct slice text, uint32_t *minute)
+static int parse_hours(struct settings *c, struct err *e)
 {
-	uint64_t hour = 0, min = 0;
-
-	if (text.len != 5 || text.ptr[2] != ':')
-		return false;
-	for (size_t i = 0; i < 5; i++)
-		if (i != 2 && (text.ptr[i] < '0' || text.ptr[i] > '9'))
-			return false;
-	hour = (text.ptr[0] - '0') * 10u + (text.ptr[1] - '0');
-	min = (text.ptr[3] - '0') * 10u + (text.ptr[4] - '0');
-	*minute = (uint32_t)(hour * 60 + min);
-	return hour < 24 && min < 60;
-}
-
-static int parse_window(const char *what, const char *value,
-			struct settings_window *w, struct err *e)
-{
-	struct slice text = slice_of(value);
-
-	w->text = value;
-	if (!value)
-		return 0;
-	if (text.len != 11 || text.ptr[5] != '-' ||
-	    !parse_minute(slice_sub(text, 0, 5), &w->from) ||
-	    !parse_minute(slice_sub(text, 6, 5), &w->to))
-		return err_set(e, ERR_CONFIG,
-			       "%s window: HH:MM-HH:MM in UTC, not %s", what,
-			       value);
+	if (hours_parse(c->reboot_hours_text, &c->reboot_hours, e))
+		return err_in(e, "[reboot] window");
+	if (hours_parse(c->install_hours_text, &c->install_hours, e))
+		return err_in(e, "[install] window");
 	return 0;
-}
-
-static int parse_windows(struct settings *c, struct err *e)
-{
-	return parse_window("[reboot]", c->window_text, &c->reboot_window, e) ||
-			       parse_window("[install]", c->install_window_text,
-					    &c->install_window, e)
-		       ? -1
-		       : 0;
-}
-
-bool settings_window_is_open(const struct settings_window *w, int64_t now)
-{
-	uint32_t minute = (uint32_t)(now % DAY_SEC / 60);
-
-	if (!w->text)
-		return true;
-	if (w->from <= w->to)
-		return minute >= w->from && minute < w->to;
-	return minute >= w->from || minute < w->to;
-}
-
-bool settings_may_reboot(const struct settings *c, int64_t now)
-{
-	return settings_window_is_open(&c->reboot_window, now);
 }
 
 static int parse_control(struct settings *c, struct err *e)
@@ -490,7 +441,7 @@ static int check(struct settings *c, struct err *e)
 	    split_command(c->save_text, "[data] save", &c->data_save, e) ||
 	    split_command(c->restore_text, "[data] restore", &c->data_restore,
 			  e) ||
-	    parse_checks(c, e) || parse_control(c, e) || parse_windows(c, e))
+	    parse_checks(c, e) || parse_control(c, e) || parse_hours(c, e))
 		return -1;
 	if ((c->data_save.argc > 0) != (c->data_restore.argc > 0))
 		return err_set(e, ERR_CONFIG,

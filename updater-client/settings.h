@@ -14,6 +14,7 @@
 #include "common/keyfile.h"
 #include "common/release.h"
 #include "common/vital.h"
+#include "updater-client/hours.h"
 
 #define SETTINGS_DEFAULT    "/etc/pawl/client.conf"
 #define SETTINGS_ARGS_MAX   32
@@ -39,12 +40,6 @@ enum slot_kind {
 	SLOT_TREE,
 	SLOT_IMAGE,
 	SLOT_FILE /* an image in a file of its own, in a folder as trees are */
-};
-
-/* A part of each day, in UTC; without one it is always open. */
-struct settings_window {
-	const char *text;  /* NULL: none */
-	uint32_t from, to; /* minutes of the day */
 };
 
 /* [slot] and each [slot NAME]: where a component of a release goes. */
@@ -74,9 +69,9 @@ struct settings {
 	char *counter_text;
 	char *control_name, *boot_environment, *control_text;
 	char *cmdline, *boot_id; /* where the kernel says what it booted */
-	char *reboot_text, *window_text;
+	char *reboot_text, *reboot_hours_text;
 	char *save_text, *restore_text;
-	char *consent_text, *install_window_text;
+	char *consent_text, *install_hours_text;
 	uint64_t consent_sec, defer_max_sec;
 	uint64_t rate;         /* bytes a second that may come; 0: any */
 	uint64_t tries;        /* starts of a slot on trial */
@@ -94,7 +89,7 @@ struct settings {
 	size_t check_count;
 	struct settings_command data_save, data_restore; /* both or none */
 	struct settings_command consent;
-	struct settings_window reboot_window, install_window;
+	struct hours reboot_hours, install_hours;
 };
 
 /* What packages for this slot hold. */
@@ -102,10 +97,6 @@ enum package_content settings_content(const struct settings_slot *s);
 
 /* The slot for a component: an index, or slot_count when there is none. */
 size_t settings_slot_of(const struct settings *c, const char *component);
-
-/* Is this second within the window in which we reboot? */
-bool settings_may_reboot(const struct settings *c, int64_t now);
-bool settings_window_is_open(const struct settings_window *w, int64_t now);
 
 /* Read and check a file. On success end with settings_done(). */
 int settings_load(const char *path, struct settings *c,

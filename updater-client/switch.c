@@ -124,8 +124,8 @@ void switch_reboot(struct session *s)
 	log_event(LOG_INFO, "reboot-pending", "slot=%s",
 		  slot_name(s->record.slot));
 	if (s->config->reboot.argc == 0 ||
-	    !settings_may_reboot(s->config,
-				 policy_now(utc_now(), s->journal.time_floor)))
+	    !hours_include(&s->config->reboot_hours,
+			   policy_now(utc_now(), s->journal.time_floor)))
 		return;
 	if (hook_run(&h, &unused, &e))
 		log_event(LOG_ERROR, "reboot-failed", "%s", e.msg);
