@@ -17,6 +17,7 @@
 #include "common/text.h"
 
 #define COPY_STEP    65536
+#define BLOCK_LEN    4096 /* what a hole has at least */
 #define TEMP_TRIES   16
 #define REMOVE_DEPTH 32 /* open folders while a tree is removed */
 
@@ -193,14 +194,16 @@ static bool same_folder(int a, int b)
 	       x.st_ino == y.st_ino;
 }
 
-int fs_rename(int dirfd, const char *from, const char *to, struct err *e)
+static int rename_by(int (*how)(const struct place *src,
+				const struct place *dst),
+		     int dirfd, const char *from, const char *to, struct err *e)
 {
 	struct place src = { .fd = -1 }, dst = { .fd = -1 };
 	int rc = -1;
 
 	if (place_open(dirfd, from, &src, e) || place_open(dirfd, to, &dst, e))
 		goto out;
-	if (renameat(src.fd, src.name, dst.fd, dst.name)) {
+	if (how(&src, &dst)) {
 		err_sys(e, "%s to %s", from, to);
 		goto out;
 	}
@@ -214,6 +217,27 @@ out:
 	place_close(&src);
 	place_close(&dst);
 	return rc;
+}
+
+static int replace(const struct place *src, const struct place *dst)
+{
+	return renameat(src->fd, src->name, dst->fd, dst->name);
+}
+
+static int exchange(const struct place *src, const struct place *dst)
+{
+	return renameat2(src->fd, src->name, dst->fd, dst->name,
+			 RENAME_EXCHANGE);
+}
+
+int fs_rename(int dirfd, const char *from, const char *to, struct err *e)
+{
+	return rename_by(replace, dirfd, from, to, e);
+}
+
+int fs_exchange(int dirfd, const char *a, const char *b, struct err *e)
+{
+	return rename_by(exchange, dirfd, a, b, e);
 }
 
 int fs_remove(int dirfd, const char *path, struct err *e)
@@ -517,6 +541,39 @@ int fs_write_at(int fd, uint64_t offset, struct slice bytes, struct err *e)
 		offset += (uint64_t)n;
 	}
 	return 0;
+}
+
+/* What is left of the block at this offset, at most all of the bytes. */
+static struct slice block_of(uint64_t offset, struct slice bytes)
+{
+	return slice_sub(bytes, 0, BLOCK_LEN - offset % BLOCK_LEN);
+}
+
+static bool is_zero(struct slice s)
+{
+	return s.ptr[0] == 0 && memcmp(s.ptr, s.ptr + 1, s.len - 1) == 0;
+}
+
+int fs_write_sparse(int fd, uint64_t offset, struct slice bytes, struct err *e)
+{
+	size_t len = 0; /* of what waits to be written at once */
+
+	while (len < bytes.len) {
+		struct slice block = block_of(offset + len,
+					      slice_sub(bytes, len, bytes.len));
+
+		if (!is_zero(block)) {
+			len += block.len;
+			continue;
+		}
+		if (fs_write_at(fd, offset, slice_sub(bytes, 0, len), e))
+			return -1;
+		len += block.len;
+		bytes = slice_sub(bytes, len, bytes.len);
+		offset += len;
+		len = 0;
+	}
+	return fs_write_at(fd, offset, bytes, e);
 }
 
 int fs_zero_range(int fd, uint64_t offset, uint64_t len, struct err *e)

@@ -68,6 +68,10 @@ int fs_stat(int dirfd, const char *path, struct stat *st,
 int fs_rename(int dirfd, const char *from, const char *to,
 	      struct err *e) NODISCARD;
 
+/* Swap two names that exist, at once, then sync the folder(s). */
+int fs_exchange(int dirfd, const char *a, const char *b,
+		struct err *e) NODISCARD;
+
 /* Remove one file or link; nothing there is fine. Syncs the folder. */
 int fs_remove(int dirfd, const char *path, struct err *e) NODISCARD;
 
@@ -98,6 +102,13 @@ int fs_replace_file(int dirfd, const char *path, struct slice bytes,
 int fs_write(int fd, struct slice bytes, struct err *e) NODISCARD;
 int fs_write_at(int fd, uint64_t offset, struct slice bytes,
 		struct err *e) NODISCARD;
+
+/*
+ * The same into a part of a file that was never written: zeros are left out, so
+ * whole blocks of them become holes, and who is done sets the length.
+ */
+int fs_write_sparse(int fd, uint64_t offset, struct slice bytes,
+		    struct err *e) NODISCARD;
 
 /* Read up to len bytes; *got < len only at the end of the file. */
 int fs_read(int fd, void *out, size_t len, size_t *got,

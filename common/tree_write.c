@@ -12,7 +12,7 @@
 
 #include "common/fs.h"
 #include "common/mem.h"
-#include "common/xattr.h"
+#include "common/tree_set.h"
 
 #define SHOWN_LEN   160
 #define NEW_FOLDER  0700
@@ -26,6 +26,7 @@ struct tree_writer {
 	struct slice folder_path; /* and its path */
 	struct tree_entry entry;  /* the file that is being written */
 	int file;                 /* or -1 */
+	uint64_t written;         /* of it, holes included */
 };
 
 static int about(struct err *e, struct slice path)
@@ -77,72 +78,22 @@ void tree_write_free(struct tree_writer *w)
 
 /* ---- attributes ---------------------------------------------------------- */
 
-static int set_xattrs(const struct tree_entry *entry, const struct xattr_at *at,
-		      struct err *e)
-{
-	struct slice rest = entry->xattrs;
-	struct tree_xattr x;
-
-	while (tree_xattr_next(&rest, &x))
-		if (xattr_set(at, &x, e))
-			return -1;
-	return 0;
-}
-
-static void times_of(const struct tree_entry *entry, struct timespec out[2])
-{
-	out[0] = (struct timespec){ .tv_sec = entry->mtime_sec,
-				    .tv_nsec = (long)entry->mtime_nsec };
-	out[1] = out[0];
-}
-
-/*
- * Of an open file or folder. The order matters: a change of owner clears
- * setuid and capabilities, and everything else changes the time.
- */
+/* Of an open file or folder. */
 static int set_attributes(const struct tree_writer *w,
 			  const struct tree_entry *entry, int fd, struct err *e)
 {
-	const struct xattr_at at = { fd, -1, "" };
-	struct timespec times[2];
-
-	if (w->tree->attributes == TREE_SYSTEM) {
-		if (fchown(fd, entry->uid, entry->gid))
-			return err_sys(e, "set the owner");
-		if (set_xattrs(entry, &at, e))
-			return -1;
-	}
-	if (fchmod(fd, entry->mode))
-		return err_sys(e, "set the mode");
-	times_of(entry, times);
-	if (w->tree->attributes == TREE_SYSTEM && futimens(fd, times))
-		return err_sys(e, "set the time");
-	return 0;
+	if (w->tree->attributes == TREE_SYSTEM)
+		return tree_set(entry, fd, e);
+	return fchmod(fd, entry->mode) ? err_sys(e, "set the mode") : 0;
 }
 
-/* Of a link or a device, which cannot be opened. */
 static int set_attributes_at(const struct tree_writer *w,
 			     const struct tree_entry *entry, const char *name,
 			     struct err *e)
 {
-	const struct xattr_at at = { -1, w->folder, name };
-	struct timespec times[2];
-
 	if (w->tree->attributes != TREE_SYSTEM)
 		return 0;
-	if (fchownat(w->folder, name, entry->uid, entry->gid,
-		     AT_SYMLINK_NOFOLLOW))
-		return err_sys(e, "set the owner");
-	if (set_xattrs(entry, &at, e))
-		return -1;
-	/* We made it a moment ago in a folder of ours: it is no link. */
-	if (entry->type != TREE_SYMLINK &&
-	    fchmodat(w->folder, name, entry->mode, 0))
-		return err_sys(e, "set the mode");
-	times_of(entry, times);
-	if (utimensat(w->folder, name, times, AT_SYMLINK_NOFOLLOW))
-		return err_sys(e, "set the time");
-	return 0;
+	return tree_set_at(entry, w->folder, name, e);
 }
 
 /* ---- entries ------------------------------------------------------------- */
@@ -153,7 +104,9 @@ static int end_file(struct tree_writer *w, struct err *e)
 
 	if (w->file < 0)
 		return 0;
-	rc = set_attributes(w, &w->entry, w->file, e);
+	/* It may end with a hole. */
+	rc = (w->written > 0 && fs_truncate(w->file, w->written, e)) ||
+	     set_attributes(w, &w->entry, w->file, e);
 	fs_close(&w->file);
 	return rc ? about(e, w->entry.path) : 0;
 }
@@ -244,6 +197,7 @@ static int make_entry(struct tree_writer *w, const struct tree_entry *entry,
 		return fs_mkdir(w->folder, name, NEW_FOLDER, e);
 	case TREE_FILE:
 		w->entry = *entry;
+		w->written = 0;
 		return fs_create(w->folder, name, NEW_FILE, &w->file, e);
 	case TREE_SYMLINK:
 		return make_link(w, entry, name, e);
@@ -269,7 +223,10 @@ int tree_write_entry(struct tree_writer *w, const struct tree_entry *entry,
 
 int tree_write_data(struct tree_writer *w, struct slice bytes, struct err *e)
 {
-	return fs_write(w->file, bytes, e) ? about(e, w->entry.path) : 0;
+	if (fs_write_sparse(w->file, w->written, bytes, e))
+		return about(e, w->entry.path);
+	w->written += bytes.len;
+	return 0;
 }
 
 bool tree_write_clone(struct tree_writer *w, int fd)

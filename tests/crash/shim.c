@@ -209,6 +209,10 @@ SIMPLE(unlinkat, (int fd, const char *path, int flags), (fd, path, flags), MOVE,
        fd, path)
 SIMPLE(renameat, (int from, const char *old, int fd, const char *path),
        (from, old, fd, path), MOVE, fd, path)
+SIMPLE(renameat2,
+       (int from, const char *old, int fd, const char *path,
+	unsigned int flags),
+       (from, old, fd, path, flags), MOVE, fd, path)
 SIMPLE(fchmod, (int fd, mode_t mode), (fd, mode), MOVE, fd, NULL)
 SIMPLE(fchmodat, (int fd, const char *path, mode_t mode, int flags),
        (fd, path, mode, flags), MOVE, fd, path)

@@ -323,6 +323,20 @@ static void renaming_replaces_and_moves(void **state)
 	assert_refused(fs_rename(dir, "b", "a", &e), ERR_NOT_FOUND);
 }
 
+static void two_names_are_swapped_at_once(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	put("f", "one");
+	put("g", "two");
+	assert_ok(fs_exchange(dir, "f", "g", &e));
+	assert_holds("f", "two");
+	assert_holds("g", "one");
+	assert_refused(fs_exchange(dir, "f", "h", &e), ERR_NOT_FOUND);
+	assert_holds("f", "two");
+}
+
 static void removing_what_is_not_there_is_fine(void **state)
 {
 	struct err e = { 0 };
@@ -461,6 +475,42 @@ static void a_range_becomes_zeros_and_no_more(void **state)
 	fs_close(&fd);
 }
 
+static void zeros_become_holes_and_the_rest_stays(void **state)
+{
+	enum {
+		LEN = 1 << 20,
+		AT = 500001
+	};
+	uint8_t *bytes = calloc(1, LEN), *back = malloc(LEN);
+	struct err e = { 0 };
+	struct stat st;
+	size_t got;
+	int fd;
+
+	(void)state;
+	bytes[0] = 'a';
+	bytes[AT] = 'b';
+	assert_ok(fs_create(dir, "f", 0600, &fd, &e));
+	/* In pieces that keep to no boundary. */
+	for (size_t at = 0; at < LEN; at += 7777)
+		assert_ok(fs_write_sparse(
+			fd, at,
+			slice_sub((struct slice){ bytes, LEN }, at, 7777), &e));
+	assert_ok(fs_truncate(fd, LEN, &e));
+	assert_ok(fs_read_at(fd, 0, back, LEN, &got, &e));
+	assert_int_equal(got, LEN);
+	assert_memory_equal(bytes, back, LEN);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_true(st.st_blocks * 512 <= 4 * 4096);
+	fs_close(&fd);
+	assert_ok(fs_open(dir, "f", O_RDONLY, &fd, &e));
+	assert_refused(fs_write_sparse(fd, 0, slice_of("x"), &e), ERR_SYSTEM);
+	assert_ok(fs_write_sparse(fd, 0, (struct slice){ bytes + 1, 9 }, &e));
+	fs_close(&fd);
+	free(bytes);
+	free(back);
+}
+
 static void ranges_are_copied_between_files(void **state)
 {
 	static uint8_t bytes[200000], back[200000];
@@ -574,12 +624,14 @@ int main(void)
 		TEST(a_file_larger_than_its_limit_is_refused),
 		TEST(folders_are_made_with_their_parents),
 		TEST(renaming_replaces_and_moves),
+		TEST(two_names_are_swapped_at_once),
 		TEST(removing_what_is_not_there_is_fine),
 		TEST(a_tree_goes_with_all_that_hinders),
 		TEST(a_bottomless_tree_goes_too),
 		TEST(a_wide_tree_goes_too),
 		TEST(bytes_go_where_they_belong),
 		TEST(a_range_becomes_zeros_and_no_more),
+		TEST(zeros_become_holes_and_the_rest_stays),
 		TEST(ranges_are_copied_between_files),
 		TEST(a_lock_is_held_by_one_and_names_its_holder),
 		TEST(free_space_is_what_the_system_says),

@@ -368,6 +368,41 @@ static int stop_at(void *ctx, uint64_t bytes, struct err *e)
 					       : 0;
 }
 
+static void zeros_of_a_file_take_no_room(void **state)
+{
+	static uint8_t bytes[1 << 20];
+	struct tree_entry entry = { TREE_FILE, .mode = 0644,
+				    .len = sizeof(bytes) };
+	int dir = box_folder(&box, "new");
+	struct tree_writer *w = NULL;
+	struct err e = { 0 };
+	struct made m;
+	struct stat st;
+
+	(void)state;
+	bytes[300000] = 'x';
+	entry.path = slice_of("holes");
+	sha256_of((struct slice){ bytes, sizeof(bytes) }, &entry.digest);
+	begin(&m, TREE_APP);
+	assert_ok(tree_add(&m.manifest, &entry, &e));
+	finish(&m);
+	assert_ok(tree_write_begin(dir, &m.tree, &w, &e));
+	assert_ok(tree_write_entry(w, &entry, &e));
+	for (size_t at = 0; at < sizeof(bytes); at += 30000)
+		assert_ok(tree_write_data(
+			w,
+			slice_sub((struct slice){ bytes, sizeof(bytes) }, at,
+				  30000),
+			&e));
+	assert_ok(tree_write_end(w, &e));
+	tree_write_free(w);
+	assert_ok(tree_check(dir, &m.tree, true, NULL, &e));
+	assert_int_equal(fstatat(dir, "holes", &st, 0), 0);
+	assert_true(st.st_blocks * 512 <= 16384);
+	done(&m);
+	fs_close(&dir);
+}
+
 static void a_watcher_can_stop_the_check(void **state)
 {
 	int dir = box_folder(&box, "new");
@@ -629,6 +664,8 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			what_exists_is_never_written_through, setup, teardown),
+		cmocka_unit_test_setup_teardown(zeros_of_a_file_take_no_room,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_watcher_can_stop_the_check,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_system_keeps_every_attribute,
