@@ -261,9 +261,6 @@ static const char *const schema[] = {
 	" last INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (rollout, hour))"
 	" WITHOUT ROWID;",
 	store_overview_attempts_index,
-
-	/* What the slot that does not run still holds; NULL: not known. */
-	"ALTER TABLE device ADD COLUMN before BLOB;",
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)

@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/random.h"
 #include "common/steady.h"
+#include "updater-client/keep.h"
 #include "updater-client/notify.h"
 #include "updater-client/pace.h"
 #include "updater-client/session.h"
@@ -101,6 +102,18 @@ static void tell(int rc, const struct update_outcome *outcome,
 		log_event(LOG_INFO, "updated", "release=%s", outcome->release);
 }
 
+/* Perhaps the whole device stops, and then the new slot starts. */
+static void take_along(const struct settings *c, int stop_fd)
+{
+	struct err unheard = { 0 };
+	struct session s;
+
+	if (session_open(&s, c, stop_fd, &unheard))
+		return; /* somebody else is at work */
+	keep_again(&s);
+	session_close(&s);
+}
+
 int daemon_run(const struct settings *c, int stop_fd, struct err *e)
 {
 	const struct pace pace = { c->interval_sec, c->retry_min_sec,
@@ -131,6 +144,8 @@ int daemon_run(const struct settings *c, int stop_fd, struct err *e)
 		wait = next_wait(c, rc, &outcome, failures);
 	}
 	notify_manager("STOPPING=1");
+	if (c->keep.count > 0 && is_under_way(state_fd))
+		take_along(c, stop_fd);
 	log_event(LOG_INFO, "daemon-stopped", "reason=asked");
 	fs_close(&lock_fd);
 	fs_close(&state_fd);

@@ -12,6 +12,7 @@
 #include "updater-client/confine.h"
 #include "updater-client/counter.h"
 #include "updater-client/identity.h"
+#include "updater-client/keep.h"
 #include "updater-client/session.h"
 #include "updater-client/slot_image.h"
 
@@ -177,6 +178,26 @@ static void check_space(struct visit *v)
 			       have, want);
 	else
 		diagnosis_ok(v->d, "space", "%s free for the slots", have);
+}
+
+/* What [keep] names can be copied. */
+static void check_keep(struct visit *v)
+{
+	struct tree_copy_size size;
+	struct err e = { 0 };
+	char text[16];
+
+	if (v->config->keep.count == 0)
+		return;
+	if (keep_measure(v->session, &size, &e)) {
+		diagnosis_fail(v->d, "keep", &e,
+			       "it could not be taken along, so nothing would "
+			       "be installed");
+		return;
+	}
+	text_size(size.bytes, text);
+	diagnosis_ok(v->d, "keep", "%llu files to take along, %s",
+		     (unsigned long long)size.inodes, text);
 }
 
 /* ---- slots and switching ------------------------------------------------- */
@@ -498,6 +519,7 @@ int doctor_run(const struct settings *c, const struct doctor_options *options,
 	check_slots(&v);
 	check_boot(&v);
 	check_space(&v);
+	check_keep(&v);
 	check_programs(&v);
 	check_counter(&v);
 	check_watchdog(&v);

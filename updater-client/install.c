@@ -13,6 +13,7 @@
 #include "updater-client/fill.h"
 #include "updater-client/history.h"
 #include "updater-client/intake.h"
+#include "updater-client/keep.h"
 #include "updater-client/ratchet.h"
 #include "updater-client/report.h"
 #include "updater-client/room.h"
@@ -91,6 +92,7 @@ static void measure_old(const struct install *in,
 static int measure(const struct install *in, struct room *r, struct err *e)
 {
 	const struct session *s = in->s;
+	struct tree_copy_size kept;
 	struct slot_release old;
 	struct stat slots, state;
 	bool found;
@@ -104,6 +106,10 @@ static int measure(const struct install *in, struct room *r, struct err *e)
 		return err_sys(e, "measuring free space");
 	r->same_disk = slots.st_dev == state.st_dev;
 	r->data_bytes = s->config->data_space;
+	if (keep_measure(s, &kept, e))
+		return -1;
+	r->keep_bytes = kept.bytes;
+	r->keep_inodes = kept.inodes;
 	for (size_t i = 0; i < in->plan.release.part_count; i++) {
 		if (s->config->slots[i].kind == SLOT_IMAGE &&
 		    measure_image(in, i, r, e))

@@ -33,7 +33,7 @@ static int judge_inodes(const char *where, uint64_t needed, uint64_t free,
 /* Where the slots' records are; trees are there, too. */
 static uint64_t slot_room(const struct room *r, const struct plan *p)
 {
-	uint64_t room = 0;
+	uint64_t room = r->keep_bytes;
 
 	for (size_t i = 0; i < p->release.part_count; i++) {
 		room += p->packages[i].scratch_len;
@@ -43,9 +43,9 @@ static uint64_t slot_room(const struct room *r, const struct plan *p)
 	return room;
 }
 
-static uint64_t slot_inodes_for(const struct plan *p)
+static uint64_t slot_inodes_for(const struct room *r, const struct plan *p)
 {
-	uint64_t inodes = 0;
+	uint64_t inodes = r->keep_inodes;
 
 	for (size_t i = 0; i < p->release.part_count; i++)
 		inodes += (uint64_t)p->release.parts[i].entries + SLOT_INODES;
@@ -65,7 +65,7 @@ static uint64_t state_room(const struct room *r, const struct plan *p)
 int room_judge(const struct room *r, const struct plan *p, struct err *e)
 {
 	uint64_t slot = slot_room(r, p);
-	uint64_t slot_inodes = slot_inodes_for(p);
+	uint64_t slot_inodes = slot_inodes_for(r, p);
 	uint64_t state = state_room(r, p);
 	uint64_t slot_free = r->slot_bytes + r->freed_bytes;
 	uint64_t inodes_free = r->slot_inodes + r->freed_inodes;

@@ -13,6 +13,7 @@ struct room {
 	uint64_t state_bytes, state_inodes; /* free where the spool is */
 	bool same_disk;
 	uint64_t data_bytes; /* what saving data before the switch may take */
+	uint64_t keep_bytes, keep_inodes; /* what is taken along: keep.h */
 	/* Bytes of each package that are there already. */
 	uint64_t spooled[RELEASE_COMPONENTS_MAX];
 	/* What emptying the slot will give back. */

@@ -52,6 +52,8 @@ static const struct ini_key keys[] = {
 	SECONDS("data", "deadline", data_sec, 1, DAY_SEC),
 	{ "data", "space", INI_NUMBER, offsetof(struct settings, data_space), 0,
 	  SPACE_MAX, false },
+	{ "keep", "path", INI_LIST, offsetof(struct settings, keep), 0, 0,
+	  false },
 	TEXT("install", "window", install_hours_text, false),
 	TEXT("install", "consent", consent_text, false),
 	SECONDS("install", "consent_deadline", consent_sec, 1, 3600),
@@ -394,6 +396,37 @@ static int parse_control(struct settings *c, struct err *e)
 	return 0;
 }
 
+/* Does one name what stands within the other, or the same? */
+static bool overlap(const char *a, const char *b)
+{
+	size_t len = strlen(a) < strlen(b) ? strlen(a) : strlen(b);
+
+	return strncmp(a, b, len) == 0 && (a[len] == 0 || a[len] == '/') &&
+	       (b[len] == 0 || b[len] == '/');
+}
+
+static int check_keep(const struct settings *c, struct err *e)
+{
+	if (c->keep.count > SETTINGS_KEEP_MAX)
+		return err_set(e, ERR_CONFIG, "[keep] path: more than %d",
+			       SETTINGS_KEEP_MAX);
+	for (size_t i = 0; i < c->keep.count; i++) {
+		const char *path = c->keep.at[i];
+
+		if (tree_path_check(slice_of(path), TREE_SYSTEM, e)) {
+			e->code = ERR_CONFIG;
+			return err_in(e, "[keep] path");
+		}
+		for (size_t k = 0; k < i; k++)
+			if (overlap(path, c->keep.at[k]))
+				return err_set(e, ERR_CONFIG,
+					       "[keep] path: %s and %s are "
+					       "one within the other",
+					       c->keep.at[k], path);
+	}
+	return 0;
+}
+
 static bool is_https(const char *url)
 {
 	return strncmp(url, "https://", 8) == 0;
@@ -430,6 +463,7 @@ static int check(struct settings *c, struct err *e)
 		return err_in(e, "[trust] environment");
 	}
 	if (check_names(c, e) || check_server(c, e) || parse_slots(c, e) ||
+	    check_keep(c, e) ||
 	    split_command(c->health_text, "[trial] health", &c->health, e) ||
 	    split_command(c->restart_text, "[restart] command", &c->restart,
 			  e) ||

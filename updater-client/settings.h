@@ -20,6 +20,7 @@
 #define SETTINGS_ARGS_MAX   32
 #define SETTINGS_URLS_MAX   8
 #define SETTINGS_CHECKS_MAX 8
+#define SETTINGS_KEEP_MAX   16
 
 /* A local program: argv[0] is absolute; empty when not configured. */
 struct settings_command {
@@ -71,6 +72,7 @@ struct settings {
 	char *cmdline, *boot_id; /* where the kernel says what it booted */
 	char *reboot_text, *reboot_hours_text;
 	char *save_text, *restore_text;
+	struct ini_list keep; /* paths beneath a slot's keep; see keep.h */
 	char *consent_text, *install_hours_text;
 	uint64_t consent_sec, defer_max_sec;
 	uint64_t rate;         /* bytes a second that may come; 0: any */

@@ -5,6 +5,7 @@
 #include "common/utc.h"
 #include "updater-client/data.h"
 #include "updater-client/hook.h"
+#include "updater-client/keep.h"
 #include "updater-client/ratchet.h"
 #include "updater-client/trial.h"
 
@@ -62,7 +63,7 @@ int switch_there(struct session *s, struct err *e)
 
 	r.trying = r.back != SLOT_NONE;
 	r.left = r.trying ? (uint32_t)s->config->tries : 0;
-	if (data_save(s, e) || tell_boot(s, &r, e))
+	if (data_save(s, e) || keep_carry(s, e) || tell_boot(s, &r, e))
 		return -1;
 	log_event(LOG_INFO, "slot-switched", "slot=%s", slot_name(to));
 	return 0;
@@ -127,6 +128,7 @@ void switch_reboot(struct session *s)
 	    !hours_include(&s->config->reboot_hours,
 			   policy_now(utc_now(), s->journal.time_floor)))
 		return;
+	keep_again(s);
 	if (hook_run(&h, &unused, &e))
 		log_event(LOG_ERROR, "reboot-failed", "%s", e.msg);
 }

@@ -92,10 +92,9 @@ stop_daemon
 
 # Not for ever.
 rm "$WORK/yes"
-# The engineers may sign a shorter time than the device's own.
-printf 'window = %s\nconsent = %s\ndefer_max = 3600\n' "$closed" \
+printf 'window = %s\nconsent = %s\ndefer_max = 3\n' "$closed" \
 	"$WORK/consent" | configure
-serve_release 4 --from 3 --defer-max 3
+serve_release 4 --from 3
 open_to_all 4
 start_daemon
 until_log 'update-deferred release=4'

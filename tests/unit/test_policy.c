@@ -640,6 +640,14 @@ static void room_is_judged_to_the_byte(void **state)
 	r.data_bytes = 1; /* to be saved before the switch */
 	assert_refused(room_judge(&r, &p, &e), ERR_SPACE);
 	r.data_bytes = 0;
+	r.keep_bytes = 1; /* to be taken along */
+	assert_refused(room_judge(&r, &p, &e), ERR_SPACE);
+	r.slot_bytes++;
+	assert_ok(room_judge(&r, &p, &e));
+	r.keep_inodes = 83;
+	assert_refused(room_judge(&r, &p, &e), ERR_SPACE);
+	r.keep_inodes = 82;
+	assert_ok(room_judge(&r, &p, &e));
 	r.slot_inodes = 10;
 	assert_refused(room_judge(&r, &p, &e), ERR_SPACE);
 }

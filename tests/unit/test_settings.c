@@ -178,6 +178,28 @@ static void data_are_saved_and_brought_back_or_neither(void **state)
 	refuse(GOOD "[data]\nsave = save\nrestore = /bin/restore\n");
 }
 
+static void what_is_kept_is_named_beneath_one_folder(void **state)
+{
+	struct settings c;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(parse(GOOD "[keep]\npath = etc/ssh\npath = etc/ssh.old\n", &c,
+			&e));
+	assert_int_equal(c.keep.count, 2);
+	assert_string_equal(c.keep.at[1], "etc/ssh.old");
+	settings_done(&c);
+	refuse(GOOD "[keep]\npath = /etc\n");
+	refuse(GOOD "[keep]\npath = etc/../../x\n");
+	refuse(GOOD "[keep]\npath = .\n");
+	refuse(GOOD "[keep]\npath = etc\npath = etc\n");
+	refuse(GOOD "[keep]\npath = etc/ssh/key\npath = etc/ssh\n");
+	refuse(GOOD "[keep]\npath = a\npath = b\npath = c\npath = d\n"
+		    "path = e\npath = f\npath = g\npath = h\npath = i\n"
+		    "path = j\npath = k\npath = l\npath = m\npath = n\n"
+		    "path = o\npath = p\npath = q\n");
+}
+
 static void plain_http_and_unpinned_servers_are_refused(void **state)
 {
 	(void)state;
@@ -222,6 +244,7 @@ int main(void)
 		cmocka_unit_test(image_slots_are_two_places_and_a_boot_loader),
 		cmocka_unit_test(further_slots_have_names),
 		cmocka_unit_test(data_are_saved_and_brought_back_or_neither),
+		cmocka_unit_test(what_is_kept_is_named_beneath_one_folder),
 		cmocka_unit_test(plain_http_and_unpinned_servers_are_refused),
 		cmocka_unit_test(local_programs_are_absolute_paths),
 		cmocka_unit_test(a_file_that_others_may_write_is_refused),
