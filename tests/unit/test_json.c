@@ -406,6 +406,27 @@ static void printed_text_is_ascii_and_reads_back(void **state)
 	buf_done(&out);
 }
 
+/* What was read is never so deep; what is made here could be. */
+static void nothing_deeper_is_written_than_is_read(void **state)
+{
+	struct buf out = BUF_INIT(1000);
+	struct json *j = json_new_array();
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t depth = 0; depth <= JSON_DEPTH_MAX; depth++) {
+		struct json *outer = json_new_array();
+
+		json_add(outer, j);
+		j = outer;
+	}
+	assert_ok(json_canonical(json_at(j, 0), &out, &e));
+	assert_refused_saying(json_canonical(j, &out, &e), ERR_LIMIT,
+			      "nested too deep");
+	json_free(j);
+	buf_done(&out);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -418,6 +439,7 @@ int main(void)
 			strings_that_lie_about_their_bytes_are_refused),
 		cmocka_unit_test(duplicate_members_are_refused),
 		cmocka_unit_test(limits_hold_exactly),
+		cmocka_unit_test(nothing_deeper_is_written_than_is_read),
 		cmocka_unit_test(hostile_shapes_are_refused_at_once),
 		cmocka_unit_test(canonical_form_sorts_by_code_point),
 		cmocka_unit_test(canonical_form_escapes_two_characters_alone),
