@@ -9,7 +9,7 @@
 #define FORMAT_VERSION 1
 
 static const char *const members[] = { "v",       "type",   "device", "cohort",
-				       "version", "issued", NULL };
+				       "version", "issued", "lab",    NULL };
 
 static int read_issued(const struct json *j, int64_t *out, struct err *e)
 {
@@ -51,6 +51,8 @@ static int read_members(const struct json *j, struct assign *a, struct err *e)
 	    json_get_int(j, "version", 1, JSON_INT_MAX, &version, e))
 		return -1;
 	a->version = (uint64_t)version;
+	if (json_get(j, "lab") && json_get_bool(j, "lab", &a->lab, e))
+		return -1;
 	return read_issued(j, &a->issued, e);
 }
 
@@ -101,6 +103,8 @@ int assign_format(const struct assign *a, struct buf *out, struct err *e)
 	json_set_text(j, "cohort", a->cohort);
 	json_set_int(j, "version", (int64_t)a->version);
 	json_set_text(j, "issued", issued);
+	if (a->lab)
+		json_set_bool(j, "lab", true);
 	rc = json_canonical(j, out, e);
 	json_free(j);
 	return rc;
@@ -115,24 +119,24 @@ int assign_path(const struct device_id *device, char out[PATH_MAX_LEN],
 	return text_format(out, PATH_MAX_LEN, e, "assign/%s.json", hex);
 }
 
-int assign_judge(const struct assign *a, const struct device_id *device,
-		 const char *pinned, uint64_t version, bool *follow,
-		 struct err *e)
+int assign_judge(const struct assign *a, const struct assign *pinned,
+		 bool *follow, struct err *e)
 {
-	if (memcmp(a->device.bytes, device->bytes, DEVICE_ID_LEN) != 0)
+	if (memcmp(a->device.bytes, pinned->device.bytes, DEVICE_ID_LEN) != 0)
 		return err_set(e, ERR_REFUSED,
 			       "the assignment is for another device");
-	if (a->version < version)
+	if (a->version < pinned->version)
 		return err_set(e, ERR_ROLLBACK,
 			       "the assignment has version %llu, this device "
 			       "follows %llu",
 			       (unsigned long long)a->version,
-			       (unsigned long long)version);
-	if (a->version == version && strcmp(a->cohort, pinned) != 0)
+			       (unsigned long long)pinned->version);
+	if (a->version == pinned->version &&
+	    (strcmp(a->cohort, pinned->cohort) != 0 || a->lab != pinned->lab))
 		return err_set(e, ERR_ROLLBACK,
 			       "another assignment with version %llu was "
 			       "followed before",
-			       (unsigned long long)version);
-	*follow = a->version > version;
+			       (unsigned long long)pinned->version);
+	*follow = a->version > pinned->version;
 	return 0;
 }

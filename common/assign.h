@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * assign - a device is moved to another cohort: the document
+ * assign - a device is moved to another cohort, or into the lab: the document
  * assign/<device id>.json, a target of the role rollout-wide, so that two
  * operators must have signed it.
  *
- * A device pins the cohort that it was enrolled with, as version 0. It follows
- * an assignment only if that names it and has a higher version than its own.
+ * A device pins the cohort that it was enrolled with, as version 0, and is no
+ * lab device then. It follows an assignment only if that names it and has a
+ * higher version than its own. Each says all of it: one without "lab" takes a
+ * device out of the lab again.
  */
 #ifndef COMMON_ASSIGN_H
 #define COMMON_ASSIGN_H
@@ -18,6 +20,7 @@
 struct assign {
 	struct device_id device;
 	char cohort[NAME_MAX_LEN + 1];
+	bool lab;         /* what the role nightly signs is for it, too */
 	uint64_t version; /* from 1 */
 	int64_t issued;
 };
@@ -33,10 +36,9 @@ int assign_path(const struct device_id *device, char out[PATH_MAX_LEN],
 /*
  * Does it change what the device pinned? ERR_REFUSED for another device's,
  * ERR_ROLLBACK for a version below the pinned one or the same version with
- * another cohort. *follow is false when it says what is pinned already.
+ * another cohort or lab. *follow is false when it says what is pinned already.
  */
-int assign_judge(const struct assign *a, const struct device_id *device,
-		 const char *pinned, uint64_t version, bool *follow,
-		 struct err *e) NODISCARD;
+int assign_judge(const struct assign *a, const struct assign *pinned,
+		 bool *follow, struct err *e) NODISCARD;
 
 #endif

@@ -21,6 +21,7 @@
 
 struct asked {
 	struct report out;
+	bool lab;
 	const char *repo, *product, *id, *device;
 	struct order_ask order;
 };
@@ -38,13 +39,17 @@ struct orders {
 static int find_release(const struct repo *r, const char *product,
 			const char *id, struct release *out, struct err *e)
 {
+	const struct repo_role *nightly = repo_role(r, "nightly");
 	char role[ROLE_NAME_LEN];
 
-	return repo_role_of(r, product, role, e) ||
-			       listing_full(repo_current(repo_role(r, role)),
-					    product, id, out, e)
-		       ? -1
-		       : 0;
+	if (repo_role_of(r, product, role, e))
+		return -1;
+	if (listing_full(repo_current(repo_role(r, role)), product, id, out,
+			 e) == 0)
+		return 0;
+	if (e->code != ERR_NOT_FOUND || !nightly)
+		return -1;
+	return listing_full(repo_current(nightly), product, id, out, e);
 }
 
 static int read_order(struct orders *o, enum order_place place, struct err *e)
@@ -262,7 +267,7 @@ static int next_version(const struct repo *r, const char *path, uint64_t *out,
 static int assign(struct repo *r, const struct asked *a, struct report *out,
 		  struct err *e)
 {
-	struct assign to = { .issued = a->order.now };
+	struct assign to = { .issued = a->order.now, .lab = a->lab };
 	struct buf bytes = BUF_INIT(ASSIGN_BYTES_MAX);
 	struct json *j = NULL;
 	char path[PATH_MAX_LEN];
@@ -283,8 +288,9 @@ static int assign(struct repo *r, const struct asked *a, struct report *out,
 			r, &(struct document){ ORDER_ROLE_WIDE, path, j },
 			a->order.now, out, e);
 	if (rc == 0)
-		report_line(out, "staged: %s to %s, version %llu", a->device,
-			    to.cohort, (unsigned long long)to.version);
+		report_line(out, "staged: %s to %s, version %llu%s", a->device,
+			    to.cohort, (unsigned long long)to.version,
+			    to.lab ? ", a lab device" : "");
 	json_free(j);
 	buf_done(&bytes);
 	return rc;
@@ -383,6 +389,7 @@ int cmd_order_assign(int argc, char **argv, struct err *e)
 	const struct opt opts[] = {
 		OPT_TEXT("device", "ID", &a.device, "which device"),
 		OPT_LIST("cohort", "C", &a.order.cohorts, "its new cohort"),
+		OPT_FLAG("lab", &a.lab, "it takes nightly builds, too"),
 		OPT_FLAG("json", &a.out.json, "print JSON"),
 		OPT_END,
 	};

@@ -65,12 +65,11 @@ struct audit_by api_by_system(void)
 	return (struct audit_by){ .kind = AUDIT_SYSTEM, .now = utc_now() };
 }
 
-static int follow_assignment(void *ctx, const struct device_id *device,
-			     const char *cohort, struct err *e)
+static int follow_assignment(void *ctx, const struct assign *a, struct err *e)
 {
 	const struct server_api *api = ctx;
 
-	return store_device_assign(api->store, device, cohort, utc_now(), e);
+	return store_device_assign(api->store, a, utc_now(), e);
 }
 
 int api_read_orders(struct server_api *api, struct err *e)

@@ -64,6 +64,7 @@ static int take_release(struct server_api *api, const char *product,
 	r->seq = release.seq;
 	r->requires_seq = release.requires_seq;
 	r->not_before = release.not_before;
+	r->lab_only = release.lab_only;
 	take_models(r, release.models);
 	rc = 0;
 out:

@@ -141,7 +141,8 @@ static void note_verdict(struct choice *c, const struct stage *s,
 
 	if (c->order.code == ERR_NONE)
 		c->order = goal->order;
-	if (verdict == VERDICT_NOT_FOR ||
+	/* A device that is for production hears nothing of nightly builds. */
+	if (verdict == VERDICT_NOT_FOR || verdict == VERDICT_LAB ||
 	    (c->verdict != VERDICT_NOT_FOR && !own))
 		return;
 	c->verdict = verdict;

@@ -45,6 +45,8 @@ static struct json *release_json(const struct store_release *r)
 	json_set_text(j, "models", r->models);
 	api_set_digest(j, "digest", &r->digest);
 	json_set_bool(j, "listed", r->listed);
+	if (r->lab_only)
+		json_set_bool(j, "lab_only", true);
 	api_set_time(j, "imported", r->imported);
 	if (json_parse(slice_of(r->detail), &detail, &ignored) == 0) {
 		json_set_bool(j, "encrypted", api_is_encrypted(detail));
@@ -126,6 +128,7 @@ static struct json *device_json(const struct store_device *d)
 	json_set_text(j, "product", f->product);
 	json_set_text(j, "model", f->model);
 	json_set_text(j, "cohort", f->cohort);
+	json_set_bool(j, "lab", f->lab);
 	json_set_text(j, "release", d->release);
 	json_set_int(j, "seq", (int64_t)f->seq);
 	json_set_bool(j, "confirmed", f->confirmed);

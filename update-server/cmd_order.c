@@ -24,6 +24,7 @@ struct asked {
 	struct opt_list keys;
 	const char *folder, *plan, *sha256, *role;
 	uint64_t passphrase_fd, version;
+	bool lab;
 };
 
 /* One command's work; on the heap, for it is large. */
@@ -357,7 +358,7 @@ static int next_version(struct work *w, const char *path, uint64_t *out,
 static int put_assignment(struct work *w, struct err *e)
 {
 	const struct asked *a = w->asked;
-	struct assign to = { .issued = a->order.now };
+	struct assign to = { .issued = a->order.now, .lab = a->lab };
 	struct buf bytes = BUF_INIT(ASSIGN_BYTES_MAX);
 	char path[PATH_MAX_LEN];
 	int rc = -1;
@@ -512,6 +513,7 @@ int command_rollout_assign(int argc, char **argv, struct err *e)
 	struct asked a = { .passphrase_fd = KEYRING_TERMINAL };
 	const struct opt opts[] = {
 		OPT_LIST("cohort", "C", &a.order.cohorts, "its new cohort"),
+		OPT_FLAG("lab", &a.lab, "it takes nightly builds, too"),
 		KEY_OPTIONS(&a),
 		OPT_END,
 	};

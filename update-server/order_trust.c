@@ -181,8 +181,7 @@ int order_trust_release(struct order_trust *t, const char *product,
 		return err_set(e, ERR_USAGE, "PRODUCT and RELEASE are names");
 	if (tuf_client_each(t->client, note_release, &w, e) ||
 	    text_format(role, sizeof(role), e, "product-%s", product) ||
-	    look_in(t, role, &w, e) ||
-	    (t->environment == ENV_LAB && look_in(t, "nightly", &w, e)))
+	    look_in(t, role, &w, e) || look_in(t, "nightly", &w, e))
 		return -1;
 	if (w.found)
 		return 0;

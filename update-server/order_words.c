@@ -118,6 +118,8 @@ static void say_move(struct json *lines, const struct assign *a)
 	hex_format((struct slice){ a->device.bytes, DEVICE_ID_LEN }, hex);
 	say(lines, "device %s MOVES to cohort %s, version %llu", hex, a->cohort,
 	    (unsigned long long)a->version);
+	say(lines, a->lab ? "  a LAB device: takes what CI alone signs"
+			  : "  no lab device");
 }
 
 struct json *order_words(const char *role, const struct json *next,

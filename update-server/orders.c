@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/assign.h"
 #include "common/mem.h"
 #include "common/release.h"
 #include "common/tuf_delegation.h"
@@ -296,15 +295,21 @@ void orders_free(struct orders *o)
 static const struct chapter *find(const struct orders *o,
 				  const struct rollout *r)
 {
+	const struct chapter *nightly = NULL;
+
 	for (size_t i = 0; i < o->chapter_count; i++) {
 		const struct chapter *c = &o->chapters[i];
 
-		if (strcmp(c->release.product, r->product) == 0 &&
-		    strcmp(c->release.id, r->release) == 0 &&
-		    sha256_equal(&c->release.digest, &r->digest))
+		if (strcmp(c->release.product, r->product) != 0 ||
+		    strcmp(c->release.id, r->release) != 0 ||
+		    !sha256_equal(&c->release.digest, &r->digest))
+			continue;
+		/* What one key says of it never comes before what more do. */
+		if (!c->release.nightly)
 			return c;
+		nightly = c;
 	}
-	return NULL;
+	return nightly;
 }
 
 /* As on the device: a file that cannot be had is never "no halt". */
@@ -415,13 +420,12 @@ out:
 }
 
 int orders_each_assigned(const struct orders *o,
-			 int (*visit)(void *ctx, const struct device_id *device,
-				      const char *cohort, struct err *e),
+			 int (*visit)(void *ctx, const struct assign *a,
+				      struct err *e),
 			 void *ctx, struct err *e)
 {
 	for (size_t i = 0; i < o->assigned_count; i++)
-		if (visit(ctx, &o->assigned[i].device, o->assigned[i].cohort,
-			  e))
+		if (visit(ctx, &o->assigned[i], e))
 			return -1;
 	return 0;
 }

@@ -10,6 +10,7 @@
 #ifndef UPDATE_SERVER_ORDERS_H
 #define UPDATE_SERVER_ORDERS_H
 
+#include "common/assign.h"
 #include "common/order.h"
 #include "update-server/store.h"
 
@@ -43,10 +44,10 @@ struct orders_reach {
 void orders_reach(const struct orders *o, const struct rollout *r, int64_t now,
 		  struct orders_reach *out);
 
-/* Each device that two operators assigned to a cohort. */
+/* Each device that two operators assigned, to a cohort or to the lab. */
 int orders_each_assigned(const struct orders *o,
-			 int (*visit)(void *ctx, const struct device_id *device,
-				      const char *cohort, struct err *e),
+			 int (*visit)(void *ctx, const struct assign *a,
+				      struct err *e),
 			 void *ctx, struct err *e) NODISCARD;
 
 #endif

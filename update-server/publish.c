@@ -272,6 +272,28 @@ static struct json *release_detail(const struct release *r)
 	return j;
 }
 
+static bool is_lab_only(const struct import *im, const struct release *r)
+{
+	return r->nightly && im->api->environment != ENV_LAB;
+}
+
+/* Does it have the name or number of another release? */
+static bool is_taken(const struct import *im, const struct release *r)
+{
+	for (size_t i = 0; i < im->release_count; i++) {
+		const struct store_release *s = &im->releases[i];
+		bool same_id = strcmp(s->id, r->id) == 0;
+
+		if (strcmp(s->product, r->product) != 0 ||
+		    (!same_id && s->seq != r->seq))
+			continue;
+		if (!s->lab_only || !same_id || s->seq != r->seq ||
+		    !sha256_equal(&s->digest, &r->digest))
+			return true;
+	}
+	return false;
+}
+
 static int new_release(struct import *im, const struct release *r,
 		       struct err *e)
 {
@@ -302,6 +324,7 @@ static int new_release(struct import *im, const struct release *r,
 	s->requires_seq = r->requires_seq;
 	s->not_before = r->not_before;
 	s->digest = r->digest;
+	s->lab_only = is_lab_only(im, r);
 	im->details[n] = release_detail(r);
 	im->release_count++;
 	return 0;
@@ -386,10 +409,13 @@ static int take_target(struct import *im, const struct tuf_target *t,
 			goto out;
 		is_package = false; /* something else that devices fetch */
 	}
-	/* Elsewhere no device takes it; its one key must not get in the way of
-	 * a release that has the same name or number. */
-	if (r.nightly && im->api->environment != ENV_LAB)
+	/* Its one key must not get in the way of what more of them sign. */
+	if (is_package && is_lab_only(im, &r) && is_taken(im, &r)) {
+		log_event(LOG_WARNING, "nightly-ignored",
+			  "product=%s release=%s seq=%llu", r.product, r.id,
+			  (unsigned long long)r.seq);
 		is_package = false;
+	}
 	if (check_payload(im, t, is_package ? &r : NULL, e) ||
 	    add_payload(im, t, e))
 		goto out;
@@ -409,11 +435,20 @@ static int visit_target(void *ctx, const struct tuf_target *t, struct err *e)
 	return err_in(e, "%s", shown);
 }
 
-/* Whom nobody signs for, or no longer, has nothing that a device could find. */
+static int visit_role(struct import *im, const char *role, struct err *e)
+{
+	return tuf_client_each_in(im->client, NULL, role, visit_target, im, e)
+		       ? err_in(e, "%s", role)
+		       : 0;
+}
+
+/* Whom nobody signs for, or no longer, has nothing that a device could find.
+ * Nightly comes last, so that all others have taken their names by then. */
 static int visit_roles(struct import *im, struct err *e)
 {
 	const struct tuf_role_state *roles;
 	size_t count = tuf_client_roles(im->client, &roles);
+	bool has_nightly = false;
 
 	for (size_t i = 0; i < count; i++) {
 		const struct err *why = &roles[i].unusable;
@@ -426,12 +461,14 @@ static int visit_roles(struct import *im, struct err *e)
 		if (why->code != ERR_NONE)
 			memcpy(r->problem, why->msg, sizeof(r->problem));
 		im->role_count++;
-		if (why->code == ERR_NONE &&
-		    tuf_client_each_in(im->client, NULL, r->name, visit_target,
-				       im, e))
-			return err_in(e, "%s", r->name);
+		if (why->code != ERR_NONE)
+			continue;
+		if (strcmp(r->name, "nightly") == 0)
+			has_nightly = true;
+		else if (visit_role(im, r->name, e))
+			return -1;
 	}
-	return 0;
+	return has_nightly ? visit_role(im, "nightly", e) : 0;
 }
 
 /* ---- what operators signed ----------------------------------------------- */

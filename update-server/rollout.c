@@ -97,6 +97,8 @@ enum rollout_verdict rollout_judge(const struct rollout *r,
 
 	if (!rollout_concerns(r, d->product, d->model, d->cohort))
 		return VERDICT_NOT_FOR;
+	if (r->lab_only && !d->lab)
+		return VERDICT_LAB;
 	verdict = decide_version(r, d, past, word);
 	if (verdict != VERDICT_OFFER)
 		return verdict;
@@ -129,6 +131,7 @@ const char *rollout_verdict_name(enum rollout_verdict verdict)
 		[VERDICT_TRIAL] = "trial",
 		[VERDICT_BEHIND] = "behind",
 		[VERDICT_NO_KEY] = "no-key",
+		[VERDICT_LAB] = "lab",
 	};
 
 	return names[verdict];
@@ -161,6 +164,7 @@ const char *rollout_why(enum rollout_verdict verdict)
 		[VERDICT_TRIAL] = "another release is on trial there",
 		[VERDICT_BEHIND] = "the server was restored from a backup",
 		[VERDICT_NO_KEY] = no_key,
+		[VERDICT_LAB] = "a nightly build, and this is no lab device",
 	};
 
 	return words[verdict];

@@ -27,6 +27,7 @@ struct rollout {
 	size_t cohort_count;
 	/* For devices that run something newer, where that is authorised. */
 	bool step_back;
+	bool lab_only; /* a nightly build, and the fleet is no lab */
 };
 
 /*
@@ -36,7 +37,7 @@ struct rollout {
 int rollout_limit(uint64_t *buckets, size_t count, uint32_t share,
 		  uint64_t *limit, struct err *e) NODISCARD;
 
-/* Is this device one of those a rollout is for, whatever is open now? */
+/* Is it for such devices, whatever is open now? */
 bool rollout_concerns(const struct rollout *r, const char *product,
 		      const char *model, const char *cohort);
 
@@ -48,6 +49,7 @@ struct rollout_device {
 	char product[NAME_MAX_LEN + 1];
 	char model[NAME_MAX_LEN + 1];
 	char cohort[NAME_MAX_LEN + 1];
+	bool lab; /* two operators assigned it there */
 	bool has_release;
 	bool confirmed;
 	bool pinned;
@@ -90,6 +92,7 @@ enum rollout_verdict {
 	VERDICT_TRIAL,       /* something else is on trial there */
 	VERDICT_BEHIND,      /* the server was restored from a backup */
 	VERDICT_NO_KEY,      /* encrypted, and no key was sealed for it */
+	VERDICT_LAB,         /* a nightly build, and this is no lab device */
 };
 
 /* What signed metadata says of it, for this device. */

@@ -112,7 +112,7 @@ static bool is_excluded(const struct stage *s, const struct device_id *id)
 bool stage_concerns(const struct stage *s, const struct rollout_device *d)
 {
 	return rollout_concerns(&s->what, d->product, d->model, d->cohort) &&
-	       !is_excluded(s, &d->id);
+	       (d->lab || !s->what.lab_only) && !is_excluded(s, &d->id);
 }
 
 bool stage_counts(const struct stage *s, const struct rollout_device *d,

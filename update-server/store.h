@@ -14,6 +14,7 @@
 #ifndef UPDATE_SERVER_STORE_H
 #define UPDATE_SERVER_STORE_H
 
+#include "common/assign.h"
 #include "common/claim.h"
 #include "common/tuf_store.h"
 #include "update-server/audit_checkpoint.h"
@@ -371,10 +372,9 @@ int store_quarantine_count(struct store *s, uint64_t *count,
 int store_device_seen(struct store *s, struct store_device *d,
 		      const struct wire_checkin *m, int64_t now,
 		      struct err *e) NODISCARD;
-/* Two operators moved it to this cohort, which is made if need be; one that is
- * not registered is passed over. */
-int store_device_assign(struct store *s, const struct device_id *id,
-			const char *cohort, int64_t now,
+/* Two operators moved it to this cohort, which is made if need be, into the lab
+ * or out of it; one that is not registered is passed over. */
+int store_device_assign(struct store *s, const struct assign *a, int64_t now,
 			struct err *e) NODISCARD;
 int store_flush(struct store *s, struct err *e) NODISCARD;
 /* Another number than before, once anything was written by this process. */
@@ -506,8 +506,9 @@ struct store_release {
 	uint64_t seq, requires_seq;
 	int64_t not_before;
 	struct sha256 digest;
-	bool listed;  /* in the newest targets metadata */
-	char *detail; /* JSON for people; heap of whoever made this */
+	bool listed;   /* in the newest targets metadata */
+	bool lab_only; /* a nightly build, and the fleet is no lab */
+	char *detail;  /* JSON for people; heap of whoever made this */
 	int64_t imported;
 };
 
@@ -621,7 +622,7 @@ int store_rollout_plan(struct store *s, const struct rollout *r, uint32_t share,
  * others. */
 struct store_audience {
 	uint64_t devices; /* for which it is */
-	uint64_t other_model, other_cohort, excluded;
+	uint64_t other_model, other_cohort, no_lab, excluded;
 	uint64_t newer;  /* of those it is for: run it, or something newer */
 	uint64_t silent; /* of those it is for: never came */
 	int64_t enrolled_after; /* in: since when a device is new */

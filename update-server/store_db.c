@@ -261,6 +261,11 @@ static const char *const schema[] = {
 	" last INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (rollout, hour))"
 	" WITHOUT ROWID;",
 	store_overview_attempts_index,
+
+	/* Nightly builds outside a lab are for lab devices alone. */
+	"ALTER TABLE device ADD COLUMN lab INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE release ADD COLUMN lab_only INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE rollout ADD COLUMN lab_only INTEGER NOT NULL DEFAULT 0;",
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)

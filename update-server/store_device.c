@@ -13,7 +13,7 @@
 	"SELECT id, fingerprint, spki, product, model, cohort, revoked,"       \
 	" certificate, enrolled, last_seen, release, seq, digest, confirmed,"  \
 	" activation, interval, updater, quarantined, posture_known,"          \
-	" posture_yes"
+	" posture_yes, lab"
 #define DEVICE_COLUMNS DEVICE_FIELDS " FROM device"
 #define NEWEST_ATTEMPT                                                         \
 	" FROM attempt WHERE device = device.id ORDER BY attempt.id DESC"      \
@@ -46,6 +46,7 @@ static void read_device(struct sql_query *q, struct store_device *d)
 	d->quarantined = sql_get_int(q, 17) != 0;
 	d->posture.known = (uint32_t)sql_get_int(q, 18);
 	d->posture.yes = (uint32_t)sql_get_int(q, 19);
+	f->lab = sql_get_int(q, 20) != 0;
 }
 
 /* The end of a query for one device. */
@@ -318,13 +319,13 @@ int store_device_find(struct store *s, const struct device_id *id,
 
 static void read_newest_attempt(struct sql_query *q, struct store_device *d)
 {
-	int64_t state = sql_get_int(q, 20);
+	int64_t state = sql_get_int(q, 21);
 
-	if (sql_get_null(q, 20) || state < 0 || state >= STAGE_STATES)
+	if (sql_get_null(q, 21) || state < 0 || state >= STAGE_STATES)
 		return;
 	d->has_attempt = true;
 	d->attempt = (enum stage_state)state;
-	sql_get_text(q, 21, d->attempt_code, sizeof(d->attempt_code));
+	sql_get_text(q, 22, d->attempt_code, sizeof(d->attempt_code));
 }
 
 static int each_device(struct sql_query *q,
@@ -600,28 +601,30 @@ int store_flush(struct store *s, struct err *e)
 
 /* ---- assignments --------------------------------------------------------- */
 
-static int assign(struct store *s, const struct device_id *id,
-		  const char *cohort, int64_t now, struct err *e)
+static int assign(struct store *s, const struct assign *a, int64_t now,
+		  struct err *e)
 {
 	if (sql_run(s->db,
 		    "INSERT OR IGNORE INTO cohort (name, created)"
 		    " VALUES (?, ?)",
-		    SQL_BIND(sql_text(cohort), sql_int(now)), NULL, e))
+		    SQL_BIND(sql_text(a->cohort), sql_int(now)), NULL, e))
 		return -1;
 	return sql_run(s->db,
-		       "UPDATE device SET cohort = ?1 WHERE id = ?2"
-		       " AND cohort != ?1",
-		       SQL_BIND(sql_text(cohort), sql_device(id)), NULL, e);
+		       "UPDATE device SET cohort = ?1, lab = ?2 WHERE id = ?3"
+		       " AND (cohort != ?1 OR lab != ?2)",
+		       SQL_BIND(sql_text(a->cohort), sql_int(a->lab),
+				sql_device(&a->device)),
+		       NULL, e);
 }
 
-int store_device_assign(struct store *s, const struct device_id *id,
-			const char *cohort, int64_t now, struct err *e)
+int store_device_assign(struct store *s, const struct assign *a, int64_t now,
+			struct err *e)
 {
 	int rc;
 
 	store_lock(s);
 	rc = sql_begin(s->db, e);
 	if (rc == 0)
-		rc = sql_finish(s->db, assign(s, id, cohort, now, e), e);
+		rc = sql_finish(s->db, assign(s, a, now, e), e);
 	return store_unlock(s, rc);
 }

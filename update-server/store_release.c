@@ -171,19 +171,22 @@ static int put_release(struct store *s, const struct store_release *r,
 	return sql_run(
 		s->db,
 		"INSERT INTO release (product, id, version, models, seq,"
-		" requires_seq, not_before, digest, listed, detail, imported)"
-		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)"
+		" requires_seq, not_before, digest, listed, detail, imported,"
+		" lab_only)"
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)"
 		" ON CONFLICT (product, id) DO UPDATE SET"
 		" version = excluded.version, models = excluded.models,"
 		" seq = excluded.seq, requires_seq = excluded.requires_seq,"
 		" not_before = excluded.not_before, digest = excluded.digest,"
-		" listed = 1, detail = excluded.detail",
+		" listed = 1, detail = excluded.detail,"
+		" lab_only = excluded.lab_only",
 		SQL_BIND(sql_text(r->product), sql_text(r->id),
 			 sql_text(r->version), sql_text(r->models),
 			 sql_int((int64_t)r->seq),
 			 sql_int((int64_t)r->requires_seq),
 			 sql_int(r->not_before), sql_digest(&r->digest),
-			 sql_text(r->detail), sql_int(now)),
+			 sql_text(r->detail), sql_int(now),
+			 sql_int(r->lab_only)),
 		NULL, e);
 }
 
@@ -196,7 +199,8 @@ static int find_unlisted(struct store *s, char name[NAME_MAX_LEN + 1],
 		"SELECT name FROM rollout WHERE state IN (?, ?)"
 		" AND NOT EXISTS (SELECT 1 FROM release r"
 		" WHERE r.product = rollout.product AND r.id = rollout.release"
-		" AND r.digest = rollout.digest AND r.listed = 1)"
+		" AND r.digest = rollout.digest AND r.listed = 1"
+		" AND r.lab_only = rollout.lab_only)"
 		" ORDER BY id LIMIT 1",
 		SQL_BIND(sql_int(STAGE_RUNNING), sql_int(STAGE_COMPLETED)));
 
@@ -379,7 +383,7 @@ int store_online(struct store *s, const struct store_online *in,
 
 #define RELEASE_COLUMNS                                                        \
 	"SELECT product, id, version, models, seq, requires_seq, not_before,"  \
-	" digest, listed, imported, detail FROM release"
+	" digest, listed, imported, detail, lab_only FROM release"
 
 static void read_release(struct sql_query *q, struct store_release *r)
 {
@@ -395,6 +399,7 @@ static void read_release(struct sql_query *q, struct store_release *r)
 	sql_get_blob(q, 7, r->digest.bytes, SHA256_LEN);
 	r->listed = sql_get_int(q, 8) != 0;
 	r->imported = sql_get_int(q, 9);
+	r->lab_only = sql_get_int(q, 11) != 0;
 	if (detail.len > STORE_DETAIL_MAX)
 		detail.len = 0;
 	r->detail = mem_alloc(detail.len + 1, 1);

@@ -103,7 +103,8 @@ static void split_ids(const char *text, struct stage *r)
 	" step_back, revision, pause, verdict, epoch, author, last_by,"        \
 	" last_verb, asked_by, asked_verb, acked, started, policy, excluded,"  \
 	" size, undo_of, urgent, priority, expires, window_from, window_to,"   \
-	" phase, phase_state, opened, baking, zone, summer FROM rollout"
+	" phase, phase_state, opened, baking, zone, summer, lab_only"          \
+	" FROM rollout"
 
 static void read_what(struct sql_query *q, struct rollout *r)
 {
@@ -122,6 +123,7 @@ static void read_what(struct sql_query *q, struct rollout *r)
 	sql_get_text(q, 10, names, sizeof(names));
 	r->cohort_count = split(names, r->cohorts, ROLLOUT_COHORTS_MAX);
 	r->step_back = sql_get_int(q, 15) != 0;
+	r->lab_only = sql_get_int(q, 42) != 0;
 }
 
 /* A number of ours that must name something; else it is the last, which for
@@ -357,9 +359,9 @@ static int insert_rollout(struct store *s, const struct stage *r,
 		" seq, requires_seq, not_before, models, cohorts, population,"
 		" created, changed, step_back, author, policy, excluded, size,"
 		" undo_of, urgent, priority, window_from, window_to, zone,"
-		" summer)"
+		" summer, lab_only)"
 		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-		" ?, ?, ?, ?, ?, ?, ?)",
+		" ?, ?, ?, ?, ?, ?, ?, ?)",
 		SQL_BIND(sql_text(w->name), sql_int(r->status),
 			 sql_text(w->product), sql_text(w->release),
 			 sql_digest(&w->digest), sql_int((int64_t)w->seq),
@@ -376,7 +378,7 @@ static int insert_rollout(struct store *s, const struct stage *r,
 			 r->has_window ? sql_int(r->window_from) : sql_null(),
 			 r->has_window ? sql_int(r->window_to) : sql_null(),
 			 sql_int(r->zone.offset_min),
-			 sql_int(r->zone.summer_time)),
+			 sql_int(r->zone.summer_time), sql_int(w->lab_only)),
 		NULL, e);
 }
 
@@ -592,7 +594,8 @@ static int read_buckets(struct store *s, struct members *m, struct err *e)
 {
 	struct rollout_device d = { .pinned = false };
 	struct sql_query *q = sql_query(s->db,
-					"SELECT id, model, cohort FROM device"
+					"SELECT id, model, cohort, lab"
+					" FROM device"
 					" WHERE product = ? AND revoked = 0",
 					SQL_BIND(sql_text(m->r->what.product)));
 
@@ -601,6 +604,7 @@ static int read_buckets(struct store *s, struct members *m, struct err *e)
 		sql_get_blob(q, 0, d.id.bytes, DEVICE_ID_LEN);
 		sql_get_text(q, 1, d.model, sizeof(d.model));
 		sql_get_text(q, 2, d.cohort, sizeof(d.cohort));
+		d.lab = sql_get_int(q, 3) != 0;
 		if (stage_concerns(m->r, &d))
 			take_member(m, &d.id);
 	}
@@ -659,6 +663,10 @@ static void add_to_audience(const struct stage *r, struct store_audience *a,
 			a->other_cohort++;
 		return;
 	}
+	if (r->what.lab_only && !d->lab) {
+		a->no_lab++;
+		return;
+	}
 	if (!stage_concerns(r, d)) {
 		a->excluded++;
 		return;
@@ -680,7 +688,7 @@ int store_rollout_audience(struct store *s, const struct stage *r,
 	memcpy(d.product, r->what.product, sizeof(d.product));
 	store_lock(s);
 	q = sql_query(s->db,
-		      "SELECT id, model, cohort, seq, enrolled, last_seen"
+		      "SELECT id, model, cohort, seq, enrolled, last_seen, lab"
 		      " FROM device WHERE product = ? AND revoked = 0",
 		      SQL_BIND(sql_text(r->what.product)));
 	while (sql_next(q)) {
@@ -688,6 +696,7 @@ int store_rollout_audience(struct store *s, const struct stage *r,
 		sql_get_text(q, 1, d.model, sizeof(d.model));
 		sql_get_text(q, 2, d.cohort, sizeof(d.cohort));
 		d.seq = (uint64_t)sql_get_int(q, 3);
+		d.lab = sql_get_int(q, 6) != 0;
 		add_to_audience(r, &a, q, &d);
 	}
 	rc = store_unlock(s, sql_end(q, e));
@@ -713,11 +722,11 @@ int store_rollout_from(struct store *s, const struct stage *r,
 		      " WHERE product = ?1 AND revoked = 0 AND seq < ?2"
 		      " AND instr(' ' || ?3 || ' ', ' ' || cohort || ' ') > 0"
 		      " AND (?4 = '' OR instr(' ' || ?4 || ' ',"
-		      " ' ' || model || ' ') > 0)"
+		      " ' ' || model || ' ') > 0) AND lab >= ?5"
 		      " GROUP BY 1 ORDER BY 2 DESC",
 		      SQL_BIND(sql_text(r->what.product),
 			       sql_int((int64_t)r->what.seq), sql_text(cohorts),
-			       sql_text(models)));
+			       sql_text(models), sql_int(r->what.lab_only)));
 	while (sql_next(q)) {
 		sql_get_text(q, 0, release, sizeof(release));
 		visit(ctx, release, (uint64_t)sql_get_int(q, 1));

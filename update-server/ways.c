@@ -18,8 +18,8 @@
 /* One product. */
 struct realm {
 	char product[NAME_MAX_LEN + 1];
-	struct way way;
-	struct release *releases; /* of full packages, as way lists them */
+	struct way way, lab_way;  /* the latter with nightly builds */
+	struct release *releases; /* of full packages, as lab_way lists them */
 	size_t release_count;
 	uint64_t floor;
 	bool has_floor;
@@ -56,6 +56,17 @@ static int need_realm(struct ways *w, const char *product, struct realm **out,
 	return 0;
 }
 
+/* Is a release for such devices: of the lab, or of production? */
+static bool is_open_to(const struct ways *w, const struct release *r, bool lab)
+{
+	return lab || w->lab || !r->nightly;
+}
+
+static const struct way *way_of(const struct realm *realm, bool lab)
+{
+	return lab ? &realm->lab_way : &realm->way;
+}
+
 /* ---- what is listed ------------------------------------------------------ */
 
 /* Takes *r over. */
@@ -67,7 +78,9 @@ static int keep_release(struct ways *w, struct release *r, struct err *e)
 		release_done(r);
 		return -1;
 	}
-	way_add(&realm->way, r);
+	if (is_open_to(w, r, false))
+		way_add(&realm->way, r);
+	way_add(&realm->lab_way, r);
 	if (realm->release_count % 64 == 0)
 		realm->releases =
 			mem_resize(realm->releases, realm->release_count + 64,
@@ -144,8 +157,7 @@ static int take_release(struct ways *w, const char *path,
 	if (tuf_target_read(path, entry, &t, e))
 		return -1;
 	/* What cannot be read was refused when it was imported. */
-	if (release_parse(&t, &r, &other) == 0 && r.kind == PACKAGE_FULL &&
-	    (w->lab || !r.nightly))
+	if (release_parse(&t, &r, &other) == 0 && r.kind == PACKAGE_FULL)
 		return keep_release(w, &r, e);
 	release_done(&r);
 	return 0;
@@ -238,6 +250,7 @@ void ways_free(struct ways *w)
 		free(realm->releases);
 		free(realm->backs);
 		way_done(&realm->way);
+		way_done(&realm->lab_way);
 	}
 	free(w);
 }
@@ -245,13 +258,14 @@ void ways_free(struct ways *w)
 /* ---- decisions ----------------------------------------------------------- */
 
 /* An undo runs under a seq that is above its content's. */
-static uint64_t content_of(const struct realm *realm,
+static uint64_t content_of(const struct ways *w, const struct realm *realm,
 			   const struct rollout_device *d)
 {
 	for (size_t i = 0; i < realm->release_count; i++) {
 		const struct release *r = &realm->releases[i];
 
-		if (r->seq == d->seq && sha256_equal(&r->digest, &d->digest))
+		if (r->seq == d->seq && is_open_to(w, r, d->lab) &&
+		    sha256_equal(&r->digest, &d->digest))
 			return r->content_seq;
 	}
 	return d->seq;
@@ -275,31 +289,30 @@ static bool is_below_floor(const struct realm *realm, const struct rollout *r,
 			   const struct rollout_device *d)
 {
 	const struct way_release *listed =
-		way_find(&realm->way, r->release, &r->digest);
+		way_find(way_of(realm, d->lab), r->release, &r->digest);
 
 	if (!listed || listed->content_seq >= realm->floor)
 		return false;
 	return !(d->has_release && r->seq > d->seq &&
-		 way_is_stone(&realm->way, realm->floor, r->release));
+		 way_is_stone(way_of(realm, d->lab), realm->floor, r->release));
 }
 
-static const struct release *find_release(const struct realm *realm,
+static const struct release *find_release(const struct ways *w,
+					  const struct realm *realm, bool lab,
 					  const char *id)
 {
-	for (size_t i = 0; i < realm->release_count; i++)
-		if (strcmp(realm->releases[i].id, id) == 0)
-			return &realm->releases[i];
+	for (size_t i = 0; i < realm->release_count; i++) {
+		const struct release *r = &realm->releases[i];
+
+		if (is_open_to(w, r, lab) && strcmp(r->id, id) == 0)
+			return r;
+	}
 	return NULL;
 }
 
 /* The same rollout, for now with the release that leads there. */
-static void lead_over(const struct realm *realm, const char *stone,
-		      struct rollout *goal)
+static void lead_over(const struct release *r, struct rollout *goal)
 {
-	const struct release *r = find_release(realm, stone);
-
-	if (!r)
-		return;
 	memcpy(goal->release, r->id, sizeof(goal->release));
 	goal->digest = r->digest;
 	goal->seq = r->seq;
@@ -312,7 +325,8 @@ void ways_judge(const struct ways *w, const struct rollout *r,
 		struct rollout_word *word, struct rollout *goal)
 {
 	const struct realm *realm = w ? find_realm(w, r->product) : NULL;
-	const char *stone;
+	const struct release *stone;
+	const char *first;
 	uint64_t runs;
 
 	*goal = *r;
@@ -321,12 +335,14 @@ void ways_judge(const struct ways *w, const struct rollout *r,
 		word->stranded = d->has_release && d->seq < r->requires_seq;
 		return;
 	}
-	runs = content_of(realm, d);
+	runs = content_of(w, realm, d);
 	if (d->has_release && r->seq > d->seq && r->requires_seq > runs) {
-		stone = way_first(&realm->way, r->release, &r->digest, runs);
+		first = way_first(way_of(realm, d->lab), r->release, &r->digest,
+				  runs);
+		stone = first ? find_release(w, realm, d->lab, first) : NULL;
 		word->stranded = !stone;
 		if (stone)
-			lead_over(realm, stone, goal);
+			lead_over(stone, goal);
 	}
 	word->back = d->has_release && r->step_back &&
 		     may_step_back(realm, r, d, now);
@@ -345,11 +361,12 @@ int ways_allow(const struct ways *w, const struct rollout *r, int64_t now,
 	       struct err *e)
 {
 	const struct realm *realm = w ? find_realm(w, r->product) : NULL;
+	const struct way *way = realm ? way_of(realm, r->lab_only) : NULL;
 	const struct way_release *listed =
-		realm ? way_find(&realm->way, r->release, &r->digest) : NULL;
+		way ? way_find(way, r->release, &r->digest) : NULL;
 
 	if (listed && listed->content_seq < realm->floor &&
-	    !way_is_stone(&realm->way, realm->floor, r->release))
+	    !way_is_stone(way, realm->floor, r->release))
 		return err_set(e, ERR_REFUSED,
 			       "%s lies below the floor, seq %llu: no device "
 			       "takes it",
@@ -371,16 +388,17 @@ static bool is_for(const struct release *r, const char *model)
 	return r->model_count == 0;
 }
 
-static const struct release *newest(const struct realm *realm,
-				    const char *model)
+static const struct release *newest(const struct ways *w,
+				    const struct realm *realm,
+				    const struct rollout_device *d)
 {
 	const struct release *best = NULL;
 
 	for (size_t i = 0; i < realm->release_count; i++) {
 		const struct release *r = &realm->releases[i];
 
-		if (!release_is_undo(r) && is_for(r, model) &&
-		    (!best || r->seq > best->seq))
+		if (!release_is_undo(r) && is_for(r, d->model) &&
+		    is_open_to(w, r, d->lab) && (!best || r->seq > best->seq))
 			best = r;
 	}
 	return best;
@@ -390,17 +408,19 @@ void ways_explain(const struct ways *w, const struct rollout_device *d,
 		  char out[WIRE_REASON_MAX])
 {
 	const struct realm *realm = w ? find_realm(w, d->product) : NULL;
-	const struct release *r = realm ? newest(realm, d->model) : NULL;
+	const struct release *r = realm ? newest(w, realm, d) : NULL;
+	uint64_t runs;
 
 	out[0] = 0;
-	if (!r || !d->has_release || r->seq <= d->seq ||
-	    !way_is_closed(&realm->way, r->id, &r->digest,
-			   content_of(realm, d)))
+	if (!r || !d->has_release || r->seq <= d->seq)
+		return;
+	runs = content_of(w, realm, d);
+	if (!way_is_closed(way_of(realm, d->lab), r->id, &r->digest, runs))
 		return;
 	(void)snprintf(out, WIRE_REASON_MAX,
 		       "stranded: %s needs at least seq %llu first, seq %llu "
 		       "runs, and no listed release leads there: sign a "
 		       "stepping stone (release create --stepping-stone)",
 		       r->id, (unsigned long long)r->requires_seq,
-		       (unsigned long long)content_of(realm, d));
+		       (unsigned long long)runs);
 }

@@ -16,9 +16,9 @@
 struct ways;
 
 /*
- * Read the newest metadata of the store and the documents beneath dirfd; in a
- * lab, what nightly lists counts, too. A store that nothing was imported to yet
- * knows no ways.
+ * Read the newest metadata of the store and the documents beneath dirfd. What
+ * nightly lists counts for lab devices alone, or for all where the fleet is a
+ * lab. A store that nothing was imported to yet knows no ways.
  */
 int ways_read(struct store *s, int dirfd, bool lab, struct ways **out,
 	      struct err *e) NODISCARD;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define MAGIC       UINT64_C(0x31544f434c574150) /* "PAWLCOT1" */
-#define PAYLOAD_LEN (8 + DEVICE_ID_LEN + NAME_MAX_LEN + 1)
+#define PAYLOAD_LEN (8 + DEVICE_ID_LEN + NAME_MAX_LEN + 1 + 1)
 
 static struct slice format_payload(const struct cohort *c,
 				   uint8_t out[PAYLOAD_LEN])
@@ -13,6 +13,7 @@ static struct slice format_payload(const struct cohort *c,
 		out[i] = (uint8_t)(c->version >> (8 * i));
 	memcpy(out + 8, c->device.bytes, DEVICE_ID_LEN);
 	memcpy(out + 8 + DEVICE_ID_LEN, c->name, sizeof(c->name));
+	out[PAYLOAD_LEN - 1] = c->lab;
 	return (struct slice){ out, PAYLOAD_LEN };
 }
 
@@ -20,15 +21,20 @@ int cohort_parse(struct slice in, struct cohort *out, struct err *e)
 {
 	struct cohort c = { .version = 0 };
 	struct rd r = rd_init(in);
+	uint8_t lab;
 
 	c.version = rd_le64(&r);
 	rd_copy(&r, c.device.bytes, DEVICE_ID_LEN);
 	rd_copy(&r, c.name, sizeof(c.name));
+	lab = rd_u8(&r);
 	while (!r.bad && r.rest.len > 0)
 		if (rd_u8(&r) != 0)
 			return err_set(e, ERR_FORMAT, "unknown fields");
 	if (rd_finish(&r, e))
 		return -1;
+	if (lab > 1)
+		return err_set(e, ERR_FORMAT, "neither in the lab nor out");
+	c.lab = lab == 1;
 	if (!name_is_valid((struct slice){ (const uint8_t *)c.name,
 					   strnlen(c.name, sizeof(c.name)) }))
 		return err_set(e, ERR_FORMAT, "not a cohort");

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cohort - the cohort that this device pinned, in two checksummed copies
- * (cohort.0, cohort.1), so that a power cut leaves the old or the new one.
+ * cohort - the cohort that this device pinned, and whether it is a lab device,
+ * in two checksummed copies (cohort.0, cohort.1), so that a power cut leaves
+ * the old or the new one.
  *
- * It is what the server said at enrolment, as version 0; afterwards only an
- * assignment that two operators signed changes it. Orders are judged by this
- * name, never by what the server thinks.
+ * The name is what the server said at enrolment, as version 0, and then it is
+ * no lab device; afterwards only an assignment that two operators signed
+ * changes either. Orders are judged by this name, never by what the server
+ * thinks.
  */
 #ifndef UPDATER_CLIENT_COHORT_H
 #define UPDATER_CLIENT_COHORT_H
@@ -20,6 +22,7 @@ struct cohort {
 	struct device_id device; /* whose: another identity begins anew */
 	char name[NAME_MAX_LEN + 1];
 	uint64_t version; /* of the assignment; 0: as enrolled */
+	bool lab;         /* nightly builds are for it, too */
 };
 
 /* Pin it, durably when it returns 0. */

@@ -183,6 +183,7 @@ static void walk_site(struct walk *w, struct message_site *m)
 	walk_bool(w, &m->assigned);
 	walk_text(w, m->cohort, sizeof(m->cohort));
 	walk_u64(w, &m->cohort_version);
+	walk_bool(w, &m->lab);
 	w->bad |= m->assigned && !name_is_valid(slice_of(m->cohort));
 }
 
@@ -263,6 +264,7 @@ static void walk_choose(struct walk *w, struct message_choose *m)
 	walk_bytes(w, m->id.bytes, sizeof(m->id.bytes));
 	walk_text(w, m->cohort, sizeof(m->cohort));
 	walk_u64(w, &m->cohort_version);
+	walk_bool(w, &m->lab);
 	walk_bool(w, &m->refresh);
 	walk_bool(w, &m->look);
 }

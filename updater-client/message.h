@@ -104,6 +104,7 @@ struct message_site {
 	bool assigned;  /* a signed assignment was found and is followed: */
 	char cohort[NAME_MAX_LEN + 1];
 	uint64_t cohort_version;
+	bool lab;
 };
 
 struct message_choose {
@@ -114,6 +115,7 @@ struct message_choose {
 	struct device_id id;
 	char cohort[NAME_MAX_LEN + 1]; /* as pinned */
 	uint64_t cohort_version;
+	bool lab;
 	bool refresh; /* fetch metadata first; else what is loaded */
 	bool look;    /* choose nothing: only learn time, floor and site */
 };

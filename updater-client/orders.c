@@ -11,15 +11,16 @@
 
 static int judge_assignment(struct orders *o, struct slice in, struct err *e)
 {
-	struct assign a;
+	struct assign a, pinned = { .device = o->device.id,
+				    .version = o->cohort_version,
+				    .lab = o->lab };
 	bool is_newer;
-
 	struct err why = { 0 };
 
+	memcpy(pinned.cohort, o->device.cohort, sizeof(pinned.cohort));
 	if (assign_parse(in, &a, e))
 		return -1;
-	if (assign_judge(&a, &o->device.id, o->device.cohort, o->cohort_version,
-			 &is_newer, &why)) {
+	if (assign_judge(&a, &pinned, &is_newer, &why)) {
 		/* An older one is not followed; what is pinned stands. */
 		if (why.code == ERR_ROLLBACK)
 			return 0;
@@ -31,6 +32,7 @@ static int judge_assignment(struct orders *o, struct slice in, struct err *e)
 	o->moved = true;
 	memcpy(o->device.cohort, a.cohort, sizeof(o->device.cohort));
 	o->cohort_version = a.version;
+	o->lab = a.lab;
 	return 0;
 }
 
@@ -63,6 +65,11 @@ void orders_follow(struct orders *o)
 
 	if (o->staging_signed && o->enrolled && follow(o, &ignored))
 		o->followed = false;
+}
+
+bool orders_lab(const struct orders *o)
+{
+	return o->followed && o->lab;
 }
 
 /* ---- the orders of one release ------------------------------------------- */

@@ -23,6 +23,7 @@ struct orders {
 	bool enrolled;       /* else there is neither id nor cohort */
 	struct order_device device;
 	uint64_t cohort_version;
+	bool lab;   /* as pinned; what counts says orders_lab() */
 	bool moved; /* by a signed assignment, found on the way */
 
 	bool followed;
@@ -35,10 +36,16 @@ struct orders {
 
 /*
  * Follow a signed assignment of this device, where orders are signed at all.
- * Nothing is judged by what it finds, so that it fails is no matter here: who
- * judges an order follows first, and fails.
+ * That it fails is no matter here: who judges an order follows first, and
+ * fails.
  */
 void orders_follow(struct orders *o);
+
+/*
+ * Is it a lab device by what was signed? Not where that could not be looked up,
+ * whatever is pinned.
+ */
+bool orders_lab(const struct orders *o);
 
 /*
  * May this release be installed now? `opened` is then what opened it, for

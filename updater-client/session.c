@@ -230,11 +230,13 @@ static int follow_assignment(struct session *s, struct err *e)
 	    s->site.cohort_version <= s->cohort.version)
 		return 0;
 	to.version = s->site.cohort_version;
+	to.lab = s->site.lab;
 	memcpy(to.name, s->site.cohort, sizeof(to.name));
 	if (cohort_pin(s->state_fd, &to, e))
 		return -1;
-	log_event(LOG_INFO, "cohort-assigned", "from=%s to=%s version=%llu",
-		  s->cohort.name, to.name, (unsigned long long)to.version);
+	log_event(LOG_INFO, "cohort-assigned",
+		  "from=%s to=%s lab=%s version=%llu", s->cohort.name, to.name,
+		  to.lab ? "yes" : "no", (unsigned long long)to.version);
 	s->cohort = to;
 	return 0;
 }

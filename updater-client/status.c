@@ -182,6 +182,7 @@ static void add_identity(struct json *j, const struct session *s)
 		     (struct slice){ s->identity.device.bytes, DEVICE_ID_LEN });
 	json_set_text(j, "cohort", s->cohort.name);
 	json_set_int(j, "cohort_version", (int64_t)s->cohort.version);
+	json_set_bool(j, "lab", s->cohort.lab);
 }
 
 /* A wrong clock is no failure here, but the first thing to look at. */
@@ -368,10 +369,11 @@ static int print_people(const struct json *status, const struct session *s,
 	if (buf_addf(out, e, "product      %s%s%s, %s\n", c->product,
 		     c->model ? ", model " : "", c->model ? c->model : "",
 		     environment_name(c->environment)) ||
-	    buf_addf(out, e, "device       %s%s%s\n",
+	    buf_addf(out, e, "device       %s%s%s%s\n",
 		     s->enrolled ? member(status, "device") : "not enrolled",
 		     s->enrolled ? ", cohort " : "",
-		     s->enrolled ? s->cohort.name : "") ||
+		     s->enrolled ? s->cohort.name : "",
+		     s->enrolled && s->cohort.lab ? ", of the lab" : "") ||
 	    buf_addf(out, e, "runs         %s%s%s\n",
 		     s->has_running ? s->running.id : "nothing of ours",
 		     s->has_running ? " " : "",

@@ -21,12 +21,12 @@ struct survey_job {
 	const struct tuf_source *from;
 	const struct policy_device *device;
 	int64_t now;
-	bool lab; /* the environment: nightly releases are for us, too */
+	bool lab; /* a lab device: nightly releases are for us, too */
 };
 
 /*
  * Visit what the roles list that may speak of this product: the top-level
- * targets, "product-<product>", and in a lab "nightly", where there are such.
+ * targets, "product-<product>", and for the lab "nightly", where they exist.
  */
 int survey_each(const struct survey_job *job,
 		int (*visit)(void *ctx, const struct tuf_target *t,

@@ -26,6 +26,7 @@ struct trust {
 	bool assigned;
 	char cohort[NAME_MAX_LEN + 1];
 	uint64_t cohort_version;
+	bool assigned_lab;
 };
 
 /* ---- metadata ------------------------------------------------------------ */
@@ -114,6 +115,7 @@ static void tell_site(const struct trust *t, struct message *answer)
 		.floor = t->survey.floor,
 		.assigned = t->assigned,
 		.cohort_version = t->cohort_version,
+		.lab = t->assigned_lab,
 	};
 	memcpy(answer->site.cohort, t->cohort, sizeof(t->cohort));
 	if (tuf_client_signed(t->client, TUF_TARGETS))
@@ -145,7 +147,8 @@ static int offer_target(void *ctx, const struct tuf_target *target,
 		*e = why;
 		return err_in(e, "%s", target->path);
 	}
-	/* Whatever role lists it: one key is enough for a nightly. */
+	/* Whatever role lists it: one key is enough for a nightly. A device
+	 * that leaves the lab in this run takes none any more. */
 	if (l->lab || !release.nightly)
 		policy_offer(&l->choice, l->device, &release, l->now);
 	release_done(&release);
@@ -205,6 +208,7 @@ static int64_t announced(const struct trust *t)
 	return sec;
 }
 
+/* Also who this device is by what is signed: its cohort, a lab device. */
 static void begin_orders(struct trust *t, const struct message_choose *m,
 			 const struct tuf_source *from, struct orders *o)
 {
@@ -217,6 +221,7 @@ static void begin_orders(struct trust *t, const struct message_choose *m,
 		.staging_signed = site.staging_signed,
 		.enrolled = m->enrolled,
 		.cohort_version = m->cohort_version,
+		.lab = m->lab,
 		.device = { .id = m->id,
 			    .clock = m->clock,
 			    .floor = policy_now(
@@ -224,6 +229,7 @@ static void begin_orders(struct trust *t, const struct message_choose *m,
 			    .announced = announced(t) },
 	};
 	memcpy(o->device.cohort, m->cohort, sizeof(m->cohort));
+	orders_follow(o);
 }
 
 /* The controlling process hears of it in the next MESSAGE_SITE. */
@@ -233,6 +239,7 @@ static void take_assignment(struct trust *t, const struct orders *o)
 		return;
 	t->assigned = true;
 	t->cohort_version = o->cohort_version;
+	t->assigned_lab = o->lab;
 	memcpy(t->cohort, o->device.cohort, sizeof(t->cohort));
 }
 
@@ -326,13 +333,14 @@ static int choose(struct trust *t, const struct message_choose *m,
 		return err_in(e, "metadata");
 	if (check_environment(t, e))
 		return -1;
-	tuf_client_site(t->client, &site);
-	l.lab = site.environment == ENV_LAB;
-	if (keep_site(t, &changed, e) || survey(t, m, l.lab, &device, e))
+	if (keep_site(t, &changed, e))
 		return -1;
 	begin_orders(t, m, &from, &orders);
-	orders_follow(&orders);
 	take_assignment(t, &orders);
+	tuf_client_site(t->client, &site);
+	l.lab = site.environment == ENV_LAB || orders_lab(&orders);
+	if (survey(t, m, l.lab, &device, e))
+		return -1;
 	if (m->look)
 		return look(t, &l, answer, e);
 	l.choice.gate = &gate;

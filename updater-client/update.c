@@ -201,6 +201,7 @@ static void describe_member(const struct session *s, struct message_choose *m)
 	m->id = s->identity.device;
 	memcpy(m->cohort, s->cohort.name, sizeof(m->cohort));
 	m->cohort_version = s->cohort.version;
+	m->lab = s->cohort.lab;
 }
 
 static int choose(struct session *s, const struct message_choose *choose,

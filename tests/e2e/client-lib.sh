@@ -4,6 +4,8 @@ set -eu
 : "${BIN:?}" "${WORK:?}"
 signer=$BIN/signer
 client=$BIN/updater-client
+# Of repository, server and devices.
+: "${environment:=lab}"
 # What makes a folder complete without a server.
 online=--with-online
 
@@ -28,7 +30,7 @@ make_key() {
 	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 \
 		-out "$WORK/key.pem" 2>/dev/null
 	openssl pkey -in "$WORK/key.pem" -pubout -out "$WORK/key.pub"
-	"$signer" key external "$WORK/key" --environment lab \
+	"$signer" key external "$WORK/key" --environment "$environment" \
 		--public "$WORK/key.pub" -- openssl pkeyutl -sign \
 		-inkey "$WORK/key.pem" >/dev/null
 }
@@ -36,7 +38,7 @@ make_key() {
 # A lab repository in $WORK/repo whose one key signs everything.
 make_repo() {
 	make_key
-	"$signer" init "$WORK/repo" --environment lab --owner Tests \
+	"$signer" init "$WORK/repo" --environment "$environment" --owner Tests \
 		--product gateway --key "$WORK/key" --with-online \
 		--passphrase-fd 3 3<"$WORK/pass" >/dev/null
 }
@@ -87,7 +89,7 @@ product = gateway
 state = $WORK/$1/state
 [trust]
 root = $WORK/$1/root.json
-environment = lab
+environment = $environment
 [slot]
 path = $WORK/$1/slots
 INI
@@ -155,7 +157,7 @@ make_server() {
 	for n in 1 2 3 4 5; do
 		base=$((20000 + ($$ * 7 + n * 3001) % 20000))
 		rm -rf "$WORK/server"
-		"$server" init "$WORK/server" --environment lab \
+		"$server" init "$WORK/server" --environment "$environment" \
 			--name 127.0.0.1 \
 			--enrol-listen "127.0.0.1:$base" \
 			--device-listen "127.0.0.1:$((base + 1))" \
@@ -170,7 +172,7 @@ make_server() {
 make_served_repo() {
 	online=
 	make_key
-	"$signer" init "$WORK/repo" --environment lab --owner Tests \
+	"$signer" init "$WORK/repo" --environment "$environment" --owner Tests \
 		--product gateway --key "$WORK/key" \
 		--online-key "$WORK/server/online.pub" \
 		--passphrase-fd 3 3<"$WORK/pass" >/dev/null

@@ -19,7 +19,7 @@ make_keys() { # name...
 			-out "$WORK/$name.pem" 2>/dev/null
 		openssl pkey -in "$WORK/$name.pem" -pubout \
 			-out "$WORK/$name.pub"
-		"$signer" key external "$WORK/$name" --environment lab \
+		"$signer" key external "$WORK/$name" --environment "$environment" \
 			--public "$WORK/$name.pub" -- openssl pkeyutl -sign \
 			-inkey "$WORK/$name.pem" >/dev/null
 	done
@@ -31,7 +31,7 @@ make_keys() { # name...
 make_ordered_repo() {
 	online=
 	make_keys key op1 op2
-	"$signer" init "$WORK/repo" --environment lab --owner Tests \
+	"$signer" init "$WORK/repo" --environment "$environment" --owner Tests \
 		--staging signed --product gateway --key "$WORK/key" \
 		--online-key "$WORK/server/online.pub" "$@" >/dev/null
 	"$signer" role add "$WORK/repo" rollout --key "$WORK/op1.pub" \

@@ -42,8 +42,8 @@ void orders_reach(const struct orders *o, const struct rollout *r, int64_t now,
 }
 
 int orders_each_assigned(const struct orders *o,
-			 int (*visit)(void *ctx, const struct device_id *device,
-				      const char *cohort, struct err *e),
+			 int (*visit)(void *ctx, const struct assign *a,
+				      struct err *e),
 			 void *ctx, struct err *e)
 {
 	(void)o;

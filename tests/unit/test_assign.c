@@ -31,6 +31,42 @@ static void what_is_accepted_is_written_again_byte_for_byte(void **state)
 	buf_done(&out);
 }
 
+static void a_lab_device_is_said_to_be_one_and_no_other_is(void **state)
+{
+	static const char lab[] =
+		"{\"cohort\":\"canary\","
+		"\"device\":\"000102030405060708090a0b0c0d0e0f\","
+		"\"issued\":\"2026-11-27T03:00:00Z\",\"lab\":true,"
+		"\"type\":\"assignment\",\"v\":1,\"version\":3}";
+	static const char *const wrong[] = {
+		/* there is one spelling of what is no lab device */
+		"{\"cohort\":\"canary\","
+		"\"device\":\"000102030405060708090a0b0c0d0e0f\","
+		"\"issued\":\"2026-11-27T03:00:00Z\",\"lab\":false,"
+		"\"type\":\"assignment\",\"v\":1,\"version\":3}",
+		"{\"cohort\":\"canary\","
+		"\"device\":\"000102030405060708090a0b0c0d0e0f\","
+		"\"issued\":\"2026-11-27T03:00:00Z\",\"lab\":1,"
+		"\"type\":\"assignment\",\"v\":1,\"version\":3}",
+	};
+	struct buf out = BUF_INIT(ASSIGN_BYTES_MAX);
+	struct assign a;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(assign_parse(slice_of(GOLDEN), &a, &e));
+	assert_false(a.lab);
+	assert_ok(assign_parse(slice_of(lab), &a, &e));
+	assert_true(a.lab);
+	assert_ok(assign_format(&a, &out, &e));
+	assert_string_equal(buf_text(&out), lab);
+	assert_refused_saying(assign_parse(slice_of(wrong[0]), &a, &e),
+			      ERR_FORMAT, "canonical");
+	assert_refused_saying(assign_parse(slice_of(wrong[1]), &a, &e),
+			      ERR_FORMAT, "\"lab\"");
+	buf_done(&out);
+}
+
 static void whatever_differs_from_the_one_spelling_is_refused(void **state)
 {
 	static const char *const wrong[] = {
@@ -110,23 +146,27 @@ static void a_later_format_asks_for_a_newer_updater(void **state)
 static void only_a_rising_version_moves_a_device(void **state)
 {
 	struct assign a = { .device = own, .cohort = "canary", .version = 3 };
-	struct device_id other = { { 9 } };
+	struct assign pinned = { .device = own, .cohort = "stable" };
 	struct err e = { 0 };
 	bool follow = false;
 
 	(void)state;
-	assert_ok(assign_judge(&a, &own, "stable", 0, &follow, &e));
+	assert_ok(assign_judge(&a, &pinned, &follow, &e));
 	assert_true(follow);
-	assert_ok(assign_judge(&a, &own, "stable", 2, &follow, &e));
+	pinned.version = 2;
+	assert_ok(assign_judge(&a, &pinned, &follow, &e));
 	assert_true(follow);
-	assert_ok(assign_judge(&a, &own, "canary", 3, &follow, &e));
+	pinned.version = 3;
+	assert_refused(assign_judge(&a, &pinned, &follow, &e), ERR_ROLLBACK);
+	strcpy(pinned.cohort, "canary");
+	assert_ok(assign_judge(&a, &pinned, &follow, &e));
 	assert_false(follow);
-	assert_refused(assign_judge(&a, &own, "stable", 3, &follow, &e),
-		       ERR_ROLLBACK);
-	assert_refused(assign_judge(&a, &own, "stable", 4, &follow, &e),
-		       ERR_ROLLBACK);
-	assert_refused(assign_judge(&a, &other, "stable", 0, &follow, &e),
-		       ERR_REFUSED);
+	pinned.lab = true;
+	assert_refused(assign_judge(&a, &pinned, &follow, &e), ERR_ROLLBACK);
+	pinned.version = 4;
+	assert_refused(assign_judge(&a, &pinned, &follow, &e), ERR_ROLLBACK);
+	pinned = (struct assign){ .device = { { 9 } }, .cohort = "stable" };
+	assert_refused(assign_judge(&a, &pinned, &follow, &e), ERR_REFUSED);
 }
 
 static void its_path_names_the_device(void **state)
@@ -145,6 +185,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			what_is_accepted_is_written_again_byte_for_byte),
+		cmocka_unit_test(
+			a_lab_device_is_said_to_be_one_and_no_other_is),
 		cmocka_unit_test(
 			whatever_differs_from_the_one_spelling_is_refused),
 		cmocka_unit_test(too_long_is_refused_unread),

@@ -83,20 +83,39 @@ static void list(struct repo *r, enum order_place place, const struct order *o)
 	buf_done(&text);
 }
 
+static void put_assignment(struct repo *r, const struct assign *a,
+			   const struct device_id *id)
+{
+	struct buf text = BUF_INIT(ASSIGN_BYTES_MAX);
+	char path[PATH_MAX_LEN];
+	struct err e = { 0 };
+
+	assert_ok(assign_format(a, &text, &e));
+	assert_ok(assign_path(id, path, &e));
+	repo_document(r, "rollout-wide", path, buf_text(&text));
+	buf_done(&text);
+}
+
 static void assign(struct repo *r, const struct device_id *whose,
 		   const struct device_id *id, const char *cohort,
 		   uint64_t version)
 {
 	struct assign a = { .device = *whose, .version = version };
-	struct buf text = BUF_INIT(ASSIGN_BYTES_MAX);
-	char path[PATH_MAX_LEN];
 	struct err e = { 0 };
 
 	assert_ok(text_format(a.cohort, sizeof(a.cohort), &e, "%s", cohort));
-	assert_ok(assign_format(&a, &text, &e));
-	assert_ok(assign_path(id, path, &e));
-	repo_document(r, "rollout-wide", path, buf_text(&text));
-	buf_done(&text);
+	put_assignment(r, &a, id);
+}
+
+static void assign_lab(struct repo *r, const struct device_id *own, bool lab,
+		       uint64_t version)
+{
+	const struct assign a = { .device = *own,
+				  .cohort = "canary",
+				  .version = version,
+				  .lab = lab };
+
+	put_assignment(r, &a, own);
 }
 
 /* ---- the device ---------------------------------------------------------- */
@@ -434,6 +453,45 @@ static void an_assignment_is_followed_without_an_order(void **state)
 	assert_false(a->orders.moved || a->orders.followed);
 }
 
+/* A device is of the lab by what was signed, looked up in this very run. */
+static void a_lab_device_is_one_by_its_assignment_alone(void **state)
+{
+	static const char path[] =
+		"assign/09000000000000000000000000000000.json";
+	struct device_id own = { { 9 } };
+	struct asking *a = *state;
+
+	assign_lab(a->repo, &own, true, 3);
+	publish(a->repo);
+	look_again(a);
+	assert_false(orders_lab(&a->orders));
+	orders_follow(&a->orders);
+	assert_true(a->orders.moved && orders_lab(&a->orders));
+	/* What is pinned holds without another assignment. */
+	look_again(a);
+	a->orders.cohort_version = 3;
+	strcpy(a->orders.device.cohort, "canary");
+	a->orders.lab = true;
+	orders_follow(&a->orders);
+	assert_true(!a->orders.moved && orders_lab(&a->orders));
+	/* The next one takes it out again. */
+	assign_lab(a->repo, &own, false, 4);
+	publish(a->repo);
+	look_again(a);
+	a->orders.lab = true;
+	orders_follow(&a->orders);
+	assert_true(a->orders.moved);
+	assert_false(orders_lab(&a->orders));
+	/* While it cannot be looked up, nobody is. */
+	repo_document(a->repo, "rollout-wide", path, "{}");
+	publish(a->repo);
+	look_again(a);
+	a->orders.lab = true;
+	orders_follow(&a->orders);
+	assert_false(orders_lab(&a->orders));
+	assert_true(a->orders.lab);
+}
+
 static void what_was_followed_before_is_nothing_new(void **state)
 {
 	struct device_id own = { { 9 } };
@@ -571,6 +629,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(where_the_server_stages_only_an_undo_needs_an_order),
 		TEST(who_is_not_enrolled_has_no_order),
+		TEST(a_lab_device_is_one_by_its_assignment_alone),
 		TEST(what_opened_is_said),
 		TEST(a_share_is_the_limit_of_the_order),
 		TEST(a_halt_that_is_withheld_is_never_no_halt),

@@ -81,6 +81,21 @@ static void what_was_pinned_last_counts(void **state)
 	assert_int_equal(c.version, 0);
 }
 
+static void a_lab_device_stays_one_until_it_is_told(void **state)
+{
+	struct cohort c = { .device = own, .name = "canary", .lab = true };
+	bool reset = false;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_false(loaded(&own, &reset).lab);
+	assert_ok(cohort_pin(folder_fd, &c, &e));
+	assert_true(loaded(&own, &reset).lab);
+	assert_false(loaded(&other, &reset).lab);
+	pin("canary", 1);
+	assert_false(loaded(&own, &reset).lab);
+}
+
 static void damage(const char *name)
 {
 	struct err e = { 0 };
@@ -112,7 +127,7 @@ static void one_damaged_copy_costs_a_step_and_two_are_said(void **state)
 
 static void only_a_name_is_a_cohort(void **state)
 {
-	uint8_t bytes[8 + DEVICE_ID_LEN + NAME_MAX_LEN + 1] = { 1 };
+	uint8_t bytes[8 + DEVICE_ID_LEN + NAME_MAX_LEN + 1 + 1] = { 1 };
 	struct slice in = { bytes, sizeof(bytes) };
 	struct cohort c = { .version = 99 };
 	struct err e = { 0 };
@@ -121,8 +136,14 @@ static void only_a_name_is_a_cohort(void **state)
 	assert_refused(cohort_parse(in, &c, &e), ERR_FORMAT);
 	memset(bytes + 8 + DEVICE_ID_LEN, 'a', NAME_MAX_LEN + 1);
 	assert_refused(cohort_parse(in, &c, &e), ERR_FORMAT);
-	bytes[sizeof(bytes) - 1] = 0;
+	bytes[sizeof(bytes) - 2] = 0;
 	assert_ok(cohort_parse(in, &c, &e));
+	assert_false(c.lab);
+	bytes[sizeof(bytes) - 1] = 1;
+	assert_ok(cohort_parse(in, &c, &e));
+	assert_true(c.lab);
+	bytes[sizeof(bytes) - 1] = 2;
+	assert_refused_saying(cohort_parse(in, &c, &e), ERR_FORMAT, "lab");
 	in.len--;
 	assert_refused_saying(cohort_parse(in, &c, &e), ERR_FORMAT,
 			      "truncated");
@@ -185,6 +206,9 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			one_damaged_copy_costs_a_step_and_two_are_said, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			a_lab_device_stays_one_until_it_is_told, setup,
 			teardown),
 		cmocka_unit_test(only_a_name_is_a_cohort),
 		cmocka_unit_test_setup_teardown(

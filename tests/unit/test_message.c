@@ -94,6 +94,7 @@ static size_t make_samples(struct message *m)
 	m[n].site.time_floor = 5;
 	m[n].site.assigned = true;
 	m[n].site.cohort_version = 3;
+	m[n].site.lab = true;
 	strcpy(m[n].site.cohort, "canary");
 	m[n++].site.environment = ENV_PRODUCTION;
 	m[n].kind = MESSAGE_CHECKIN;
@@ -115,6 +116,7 @@ static size_t make_samples(struct message *m)
 	m[n].choose.enrolled = true;
 	m[n].choose.floor = 7;
 	m[n].choose.cohort_version = 2;
+	m[n].choose.lab = true;
 	strcpy(m[n].choose.cohort, "canary");
 	strcpy(m[n].choose.device.running, "1");
 	m[n++].choose.refresh = true;

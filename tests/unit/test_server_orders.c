@@ -127,6 +127,7 @@ static void list_assignment(struct desk *d, const struct device_id *whose,
 {
 	struct assign a = { .device = *whose,
 			    .cohort = "lab",
+			    .lab = true,
 			    .version = version };
 	struct buf text = BUF_INIT(ASSIGN_BYTES_MAX);
 	char path[PATH_MAX_LEN];
@@ -601,16 +602,17 @@ struct seen {
 	unsigned count;
 	struct device_id last;
 	char cohort[NAME_MAX_LEN + 1];
+	bool lab;
 };
 
-static int see(void *ctx, const struct device_id *device, const char *cohort,
-	       struct err *e)
+static int see(void *ctx, const struct assign *a, struct err *e)
 {
 	struct seen *s = ctx;
 
 	s->count++;
-	s->last = *device;
-	strcpy(s->cohort, cohort);
+	s->last = a->device;
+	strcpy(s->cohort, a->cohort);
+	s->lab = a->lab;
 	return s->count == 3 ? err_set(e, ERR_SYSTEM, "enough") : 0;
 }
 
@@ -627,6 +629,7 @@ static void each_assigned_device_is_told(void **state)
 	assert_int_equal(seen.count, 1);
 	assert_int_equal(seen.last.bytes[0], 7);
 	assert_string_equal(seen.cohort, "lab");
+	assert_true(seen.lab);
 	/* and its error ends it */
 	for (size_t i = 1; i < 3; i++)
 		list_assignment(d, &ids[i], &ids[i], 1);

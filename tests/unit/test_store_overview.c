@@ -189,11 +189,14 @@ static void counts_follow_assignments_and_ends(void **state)
 	struct store_device a = enrolled(s, 1, "canary");
 	struct store_device b = enrolled(s, 2, "canary");
 	struct store_device c = enrolled(s, 3, "canary");
+	const struct assign move = { .device = a.facts.id,
+				     .cohort = "stable",
+				     .version = 1 };
 	struct sha256 print;
 	struct err e = { 0 };
 
 	runs(s, &a, "1.0", 1, NOW);
-	assert_ok(store_device_assign(s, &a.facts.id, "stable", NOW, &e));
+	assert_ok(store_device_assign(s, &move, NOW, &e));
 	assert_cohorts(s, "canary:2 stable:1 ");
 	assert_ok(store_device_revoke(s, &b.facts.id, &by, &print, &e));
 	assert_ok(store_device_retire(s, &c.facts.id, &by, &print, &e));

@@ -261,13 +261,15 @@ static void cohorts_come_back_and_the_replay_is_recorded(void **state)
 	struct world *w = *state;
 	struct store_device d, found;
 	uint64_t live, backup;
+	struct assign a = { .cohort = "signed", .version = 1 };
 	struct err e = { 0 };
 
 	assert_ok(store_cohort_add(w->live, "later", &by, &e));
 	(void)give_claim_in(w->live, 4, "later");
 	d = enrol(w->live, 4);
 	/* One that an assignment made: no record tells of it. */
-	assert_ok(store_device_assign(w->live, &d.facts.id, "signed", NOW, &e));
+	a.device = d.facts.id;
+	assert_ok(store_device_assign(w->live, &a, NOW, &e));
 	(void)give_claim_in(w->live, 6, "signed");
 	(void)enrol(w->live, 6);
 	assert_ok(replay(w, &e));

@@ -243,10 +243,57 @@ static void a_share_is_of_the_devices_that_it_is_for(void **state)
 	assert_int_equal(audience.excluded, 1);
 	assert_int_equal(audience.silent, 3);
 	assert_int_equal(audience.young, 0);
+	r.what.lab_only = true;
+	assert_ok(store_rollout_audience(*state, &r, &audience, &e));
+	assert_int_equal(audience.devices, 0);
+	assert_int_equal(audience.no_lab, 4);
+	r.what.lab_only = false;
 	r.what.model_count = 1;
 	memcpy(r.what.models[0], "k9", 3);
 	assert_ok(store_rollout_audience(*state, &r, &audience, &e));
 	assert_int_equal(audience.other_model, 4);
+}
+
+static void count_devices(void *ctx, const char *release, uint64_t devices)
+{
+	(void)release;
+	*(uint64_t *)ctx += devices;
+}
+
+static void a_nightly_build_is_for_lab_devices_alone(void **state)
+{
+	struct stage r = fleet_stage("one", 2), out;
+	struct store_audience audience = { .enrolled_after = FLEET_NOW + 1 };
+	struct assign move = { .cohort = "canary", .lab = true, .version = 1 };
+	struct store_device d = fleet_device(*state, 1), found;
+	uint64_t *buckets = NULL, devices = 0;
+	size_t count = 0;
+	struct err e = { 0 };
+
+	(void)fleet_device(*state, 2);
+	r.what.lab_only = true;
+	move.device = d.facts.id;
+	memcpy(move.cohort, d.facts.cohort, sizeof(move.cohort));
+	assert_ok(store_device_assign(*state, &move, FLEET_NOW, &e));
+	assert_ok(store_device_find(*state, &d.facts.id, &found, &e));
+	assert_true(found.facts.lab);
+	assert_ok(store_rollout_buckets(*state, &r, &buckets, &count, &e));
+	assert_int_equal(count, 1);
+	free(buckets);
+	assert_ok(store_rollout_audience(*state, &r, &audience, &e));
+	assert_int_equal(audience.devices, 1);
+	assert_int_equal(audience.no_lab, 1);
+	assert_ok(store_rollout_from(*state, &r, count_devices, &devices, &e));
+	assert_int_equal(devices, 1);
+	assert_ok(store_rollout_add(*state, &r, &fleet_by, &e));
+	assert_ok(store_rollout_find(*state, "one", &out, &e));
+	assert_true(out.what.lab_only);
+	/* and out of the lab again */
+	move.lab = false;
+	assert_ok(store_device_assign(*state, &move, FLEET_NOW, &e));
+	assert_ok(store_rollout_buckets(*state, &r, &buckets, &count, &e));
+	assert_int_equal(count, 0);
+	free(buckets);
 }
 
 static void a_release_that_is_withdrawn_pauses_its_rollout(void **state)
@@ -348,6 +395,7 @@ int main(void)
 		TEST(completing_is_an_act_of_the_gate),
 		TEST(a_new_epoch_begins_with_no_installation),
 		TEST(a_share_is_of_the_devices_that_it_is_for),
+		TEST(a_nightly_build_is_for_lab_devices_alone),
 		TEST(a_release_that_is_withdrawn_pauses_its_rollout),
 		TEST(an_old_store_keeps_its_rollouts_and_attempts),
 	};

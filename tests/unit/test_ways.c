@@ -14,6 +14,7 @@ struct desk {
 	struct store *store;
 	struct ways *ways;
 	bool lab;
+	bool lab_device;     /* and what asks in production is one of the lab */
 	const char *problem; /* of product-kiosk; NULL: none */
 };
 
@@ -220,6 +221,7 @@ static const char *led(struct desk *d, uint64_t from, uint64_t to,
 	struct rollout_device device = runs(from);
 	struct rollout_word word;
 
+	device.lab = d->lab_device;
 	ways_judge(d->ways, &r, &device, NOW, &word, &goal);
 	assert_true(word.ordered);
 	return word.stranded ? "" : goal.release;
@@ -252,6 +254,7 @@ static const char *explained(struct desk *d, uint64_t seq)
 	static char why[WIRE_REASON_MAX];
 	struct rollout_device device = runs(seq);
 
+	device.lab = d->lab_device;
 	ways_explain(d->ways, &device, why);
 	return why;
 }
@@ -370,9 +373,60 @@ static void nightly_builds_count_in_a_lab_alone(void **state)
 	list_release(d, &l);
 	assert_ok(read_ways(d, &e));
 	assert_string_equal(explained(d, 4), "");
+	/* In production for a device that was assigned there. */
+	d->lab_device = true;
+	assert_string_not_equal(explained(d, 4), "");
+	d->lab_device = false;
 	d->lab = true;
 	assert_ok(read_ways(d, &e));
 	assert_string_not_equal(explained(d, 4), "");
+}
+
+/* A stone that one key signed leads nobody out of production. */
+static void nightly_stones_lead_lab_devices_alone(void **state)
+{
+	struct desk *d = *state;
+	const struct listed stone = { .role = "nightly",
+				      .seq = 5,
+				      .nightly = true };
+	struct rollout r = rollout_of(5, 0);
+	struct err e = { 0 };
+
+	repo_delegate(d->repo, "targets", "nightly", SPARE_KEY,
+		      "nightly/*/*/*");
+	list_release(d, &stone);
+	list(d, 9, 5, "5");
+	assert_ok(read_ways(d, &e));
+	assert_string_equal(led(d, 4, 9, 5), "");
+	d->lab_device = true;
+	assert_string_equal(led(d, 4, 9, 5), "5");
+	/* The floor is for nightly builds, too. */
+	r.lab_only = true;
+	assert_ok(ways_allow(d->ways, &r, NOW, &e));
+	list(d, 9, 8, NULL);
+	list_floor(d, "targets", 8);
+	assert_ok(read_ways(d, &e));
+	assert_refused_saying(ways_allow(d->ways, &r, NOW, &e), ERR_REFUSED,
+			      "below the floor");
+}
+
+/* What a device runs is not what one key says of the same seq and content. */
+static void a_nightly_listing_changes_no_others_content(void **state)
+{
+	struct desk *d = *state;
+	const struct listed undo = {
+		.role = "nightly", .seq = 10, .content_seq = 4, .nightly = true
+	};
+	struct err e = { 0 };
+
+	repo_delegate(d->repo, "targets", "nightly", SPARE_KEY,
+		      "nightly/*/*/*");
+	list_release(d, &undo);
+	list(d, 12, 5, NULL);
+	assert_ok(read_ways(d, &e));
+	assert_string_equal(led(d, 10, 12, 5), "12");
+	d->lab_device = true;
+	assert_string_equal(led(d, 10, 12, 5), "");
 }
 
 /* ---- the floor ----------------------------------------------------------- */
@@ -556,6 +610,8 @@ int main(void)
 		TEST(an_undo_counts_as_its_content),
 		TEST(nothing_imported_knows_no_ways),
 		TEST(nightly_builds_count_in_a_lab_alone),
+		TEST(nightly_stones_lead_lab_devices_alone),
+		TEST(a_nightly_listing_changes_no_others_content),
 		TEST(what_lies_below_the_floor_is_known),
 		TEST(a_stone_below_it_leads_upwards_only),
 		TEST(the_first_role_that_lists_a_floor_is_believed),
