@@ -17,6 +17,7 @@ int err_set(struct err *e, enum err_code code, const char *fmt, ...)
 	va_list ap;
 
 	e->code = code;
+	e->retry_sec = 0;
 	va_start(ap, fmt);
 	(void)vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
 	va_end(ap);
@@ -52,6 +53,7 @@ int err_sys(struct err *e, const char *fmt, ...)
 
 int err_in(struct err *e, const char *fmt, ...)
 {
+	const uint32_t retry_sec = e->retry_sec;
 	char inner[sizeof(e->msg)];
 	char outer[CONTEXT_LEN];
 	va_list ap;
@@ -60,8 +62,10 @@ int err_in(struct err *e, const char *fmt, ...)
 	(void)vsnprintf(outer, sizeof(outer), fmt, ap);
 	va_end(ap);
 	memcpy(inner, e->msg, sizeof(inner));
-	return err_set(e, e->code, "%s: %.*s", outer,
-		       (int)(sizeof(e->msg) - CONTEXT_LEN - 3), inner);
+	err_set(e, e->code, "%s: %.*s", outer,
+		(int)(sizeof(e->msg) - CONTEXT_LEN - 3), inner);
+	e->retry_sec = retry_sec;
+	return -1;
 }
 
 const char *err_name(enum err_code code)

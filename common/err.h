@@ -12,6 +12,8 @@
 #ifndef COMMON_ERR_H
 #define COMMON_ERR_H
 
+#include <stdint.h>
+
 #include "common/base.h"
 
 /* The numbers are exit statuses, so they never change their meaning. */
@@ -38,6 +40,9 @@ enum err_code {
 
 struct err {
 	enum err_code code;
+	/* ERR_NETWORK: the other end wants to be left alone for so long; 0: it
+	 * did not say */
+	uint32_t retry_sec;
 	char msg[ERR_MSG_LEN];
 };
 

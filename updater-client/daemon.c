@@ -82,13 +82,13 @@ static int one_round(const struct settings *c, int stop_fd,
 
 static uint64_t next_wait(const struct settings *c, int rc,
 			  const struct update_outcome *outcome,
-			  uint32_t failures)
+			  uint32_t failures, uint32_t asked_sec)
 {
 	const struct pace pace = { c->interval_sec, c->retry_min_sec,
 				   c->retry_max_sec };
 
 	if (rc && failures > 0)
-		return pace_retry(&pace, failures, draw());
+		return pace_retry(&pace, failures, asked_sec, draw());
 	return pace_next(&pace, outcome->next_check_sec, draw());
 }
 
@@ -141,7 +141,7 @@ int daemon_run(const struct settings *c, int stop_fd, struct err *e)
 		failures++; /* if not even the journal can be opened */
 		rc = one_round(c, stop_fd, &outcome, &failures, &failure);
 		tell(rc, &outcome, &failure);
-		wait = next_wait(c, rc, &outcome, failures);
+		wait = next_wait(c, rc, &outcome, failures, failure.retry_sec);
 	}
 	notify_manager("STOPPING=1");
 	if (c->keep.count > 0 && is_under_way(state_fd))

@@ -48,12 +48,19 @@ static long status_of(CURL *curl)
 	return status;
 }
 
+/* Overloaded, it says so in few words: one of our other servers may not be. */
+static bool is_busy(long status)
+{
+	return status == 503;
+}
+
 static int take(struct transfer *t, struct slice bytes)
 {
 	long status = status_of(t->fetch->curl);
 	size_t skip;
 
-	if (!t->any_status && status != 200 && status != 206) {
+	if (status != 200 && status != 206 &&
+	    (!t->any_status || is_busy(status))) {
 		t->refused += bytes.len;
 		return t->refused > ERROR_BODY_MAX ? -1 : 0;
 	}
@@ -231,6 +238,22 @@ static int explain(const struct fetch *f, CURLcode code, const char *url,
 	}
 }
 
+/* It may say for how long (RFC 9110, 10.2.3). */
+static int say_busy(const struct transfer *t, const char *url)
+{
+	curl_off_t sec = 0;
+
+	(void)curl_easy_getinfo(t->fetch->curl, CURLINFO_RETRY_AFTER, &sec);
+	if (sec <= 0)
+		return err_set(t->e, ERR_NETWORK, "%s: the server is busy",
+			       url);
+	err_set(t->e, ERR_NETWORK,
+		"%s: the server is busy, and wants to be asked in %lld s", url,
+		(long long)sec);
+	t->e->retry_sec = sec < UINT32_MAX ? (uint32_t)sec : UINT32_MAX;
+	return -1;
+}
+
 static int judge_status(long status, const struct transfer *t, const char *url)
 {
 	if (status == 200 || status == 206)
@@ -238,9 +261,8 @@ static int judge_status(long status, const struct transfer *t, const char *url)
 	if (status == 403 || status == 404)
 		return err_set(t->e, ERR_NOT_FOUND, "%s: not there (%ld)", url,
 			       status);
-	if (status == 429 || status == 503)
-		return err_set(t->e, ERR_NETWORK,
-			       "%s: the server is busy (%ld)", url, status);
+	if (is_busy(status) || status == 429)
+		return say_busy(t, url);
 	return err_set(t->e, ERR_NETWORK, "%s: the server answered %ld", url,
 		       status);
 }
@@ -267,7 +289,9 @@ static int perform(struct fetch *f, struct transfer *t, const char *url)
 			       url);
 	if (code != CURLE_OK)
 		return explain(f, code, url, t->e);
-	return t->any_status ? 0 : judge_status(status_of(f->curl), t, url);
+	if (t->any_status && !is_busy(status_of(f->curl)))
+		return 0;
+	return judge_status(status_of(f->curl), t, url);
 }
 
 /* Is another of our servers worth a try? Not once bytes were delivered. */

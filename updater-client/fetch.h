@@ -46,7 +46,10 @@ void fetch_free(struct fetch *f);
 int fetch_get(struct fetch *f, const char *path, uint64_t from, uint64_t to,
 	      const struct sink *sink, struct err *e) NODISCARD;
 
-/* POST JSON; any status is an answer. The body is appended to answer. */
+/*
+ * POST JSON; any status but that of a busy server is an answer. The body is
+ * appended to answer.
+ */
 int fetch_post(struct fetch *f, const char *path, struct slice body,
 	       struct buf *answer, unsigned *status, struct err *e) NODISCARD;
 

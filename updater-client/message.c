@@ -127,6 +127,7 @@ static void walk_failure(struct walk *w, struct err *failure)
 {
 	failure->code = (enum err_code)walk_small(w, failure->code, ERR_HEALTH);
 	w->bad |= failure->code == ERR_NONE;
+	walk_u32(w, &failure->retry_sec);
 	walk_text(w, failure->msg, sizeof(failure->msg));
 }
 

@@ -33,7 +33,8 @@ uint64_t pace_next(const struct pace *p, uint32_t server_sec, uint32_t random)
 			    spread(2 * tenth, random));
 }
 
-uint64_t pace_retry(const struct pace *p, uint32_t failures, uint32_t random)
+uint64_t pace_retry(const struct pace *p, uint32_t failures,
+		    uint32_t server_sec, uint32_t random)
 {
 	uint64_t sec = p->retry_min_sec;
 
@@ -41,5 +42,8 @@ uint64_t pace_retry(const struct pace *p, uint32_t failures, uint32_t random)
 		sec *= 2;
 	if (sec > p->retry_max_sec)
 		sec = p->retry_max_sec;
-	return at_least_one(sec - sec / 2 + spread(sec / 2, random));
+	sec = sec - sec / 2 + spread(sec / 2, random);
+	if (server_sec > PACE_MAX_SEC)
+		server_sec = PACE_MAX_SEC;
+	return at_least_one(sec > server_sec ? sec : server_sec);
 }

@@ -24,7 +24,11 @@ uint64_t pace_first(const struct pace *p, uint32_t random);
  */
 uint64_t pace_next(const struct pace *p, uint32_t server_sec, uint32_t random);
 
-/* After `failures` rounds in a row that failed: doubling, half of it random. */
-uint64_t pace_retry(const struct pace *p, uint32_t failures, uint32_t random);
+/*
+ * After `failures` rounds in a row that failed: doubling, half of it random;
+ * not before the seconds that a busy server asked for (0: it did not).
+ */
+uint64_t pace_retry(const struct pace *p, uint32_t failures,
+		    uint32_t server_sec, uint32_t random);
 
 #endif

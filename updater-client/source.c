@@ -11,9 +11,11 @@
 #include "updater-client/intake.h"
 #include "updater-client/whereabouts.h"
 
-#define CA_MAX       65536
-#define RETRIES      5 /* cuts in a row without a new byte */
-#define REPORT_BYTES (256u << 10)
+#define CA_MAX  65536
+#define RETRIES 5 /* cuts in a row without a new byte */
+/* A server that wants to be left alone for longer is asked in another round. */
+#define RETRY_PATIENCE_SEC 10
+#define REPORT_BYTES       (256u << 10)
 
 static const char *const routes[ROUTES] = {
 	[ROUTE_NONCE] = "v1/nonce",     [ROUTE_ENROL] = "v1/enrol",
@@ -333,7 +335,8 @@ static int fill(struct source *s, const struct message_package *m,
 				     &sink, e);
 
 		intake_cut(a->spool);
-		if (rc && e->code != ERR_NETWORK)
+		if (rc && (e->code != ERR_NETWORK ||
+			   e->retry_sec > RETRY_PATIENCE_SEC))
 			return -1;
 		if (intake_is_complete(a->spool))
 			break;
@@ -510,7 +513,7 @@ int source_envelope(struct channel *source, const struct message_envelope *m,
 
 static int judge_answer(struct slice answer, uint64_t status, struct err *e)
 {
-	struct err failure;
+	struct err failure = { 0 };
 	struct err unused;
 
 	if (status == 200)

@@ -256,6 +256,34 @@ def wrong_servers(first):
         server.shutdown()
 
 
+def busy_is_left_alone(device, server):
+    """Two seconds is the longest that this daemon waits of its own accord."""
+    asked = []
+
+    def busy(handler, _):
+        asked.append(time.monotonic())
+        handler.answer(503, b"{}", **{"Retry-After": "5"})
+
+    server.answers["/v1/checkin"] = busy
+    done, _ = client(device, "update", "--quiet")
+    check("busy: the words", b"busy, and wants to be asked in 5 s" in
+          done.stdout and done.returncode == 9, (done.returncode, done.stdout))
+    with open(os.path.join(device.dir, "client.conf"), "a") as f:
+        f.write("[poll]\ninterval = 1\nretry_min = 1\nretry_max = 2\n")
+    asked.clear()
+    daemon = subprocess.Popen(
+        (os.path.join(evil_cases.BIN, "updater-client"), "daemon", "--config",
+         os.path.join(device.dir, "client.conf")),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 20
+    while len(asked) < 2 and time.monotonic() < until:
+        time.sleep(.1)
+    daemon.terminate()
+    daemon.wait(20)
+    check("busy: left alone for so long", len(asked) == 2 and
+          asked[1] - asked[0] > 4.5, [t - asked[0] for t in asked])
+
+
 def redirected(handler, _):
     handler.answer(302, b"", Location=handler.server.url + "/elsewhere")
 
@@ -289,6 +317,7 @@ def lies_at_check_in(first):
         "no entry": 403,
         "too many requests": 429,
     }
+    busy_is_left_alone(device, server)
     before = device.slots()
     for name, answer in cases.items():
         server.answers["/v1/checkin"] = answer

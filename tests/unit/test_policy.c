@@ -827,11 +827,15 @@ static void failures_back_off_to_a_cap(void **state)
 	const struct pace p = { 1000, 120, 3600 };
 
 	(void)state;
-	assert_int_equal(pace_retry(&p, 1, UINT32_MAX), 120);
-	assert_int_equal(pace_retry(&p, 1, 0), 60);
-	assert_int_equal(pace_retry(&p, 2, UINT32_MAX), 240);
-	assert_int_equal(pace_retry(&p, 9, UINT32_MAX), 3600);
-	assert_int_equal(pace_retry(&p, UINT32_MAX, UINT32_MAX), 3600);
+	assert_int_equal(pace_retry(&p, 1, 0, UINT32_MAX), 120);
+	assert_int_equal(pace_retry(&p, 1, 0, 0), 60);
+	assert_int_equal(pace_retry(&p, 2, 0, UINT32_MAX), 240);
+	assert_int_equal(pace_retry(&p, 9, 0, UINT32_MAX), 3600);
+	assert_int_equal(pace_retry(&p, UINT32_MAX, 0, UINT32_MAX), 3600);
+	/* A busy server is left alone, but not for ever. */
+	assert_int_equal(pace_retry(&p, 1, 90, UINT32_MAX), 120);
+	assert_int_equal(pace_retry(&p, 1, 300, UINT32_MAX), 300);
+	assert_int_equal(pace_retry(&p, 9, UINT32_MAX, 0), PACE_MAX_SEC);
 }
 
 int main(void)

@@ -369,7 +369,8 @@ static void a_report_with_a_foreign_code_is_refused(void **state)
 
 static void an_error_survives_the_wire(void **state)
 {
-	struct err in = { ERR_EXPIRED, "too\nlate" }, out, e = { 0 };
+	struct err in = { .code = ERR_EXPIRED, .msg = "too\nlate" };
+	struct err out, e = { 0 };
 	struct buf b = BUF_INIT(WIRE_BODY_MAX);
 
 	(void)state;
