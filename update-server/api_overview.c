@@ -165,8 +165,11 @@ static int fill_overview(struct server_api *api, const struct request *q,
 	json_set(j, "releases", releases);
 	json_set(j, "cohorts", cohorts);
 	/* Only once there is one: the first survey takes a while. */
-	if (api_found(api, &found, &points))
+	if (api_found(api, &found, &points)) {
 		json_set_int(j, "score", points);
+		json_set_int(j, "clockless",
+			     (int64_t)found.lacking[POSTURE_HARDWARE_CLOCK]);
+	}
 	if (set_asker(api, q, j, e) || set_totals(api, j, e) ||
 	    set_silent(api, j, now, e) || set_ends(api, j, e) ||
 	    set_waiting(api, j, now, e) ||

@@ -202,6 +202,7 @@ static int set_left_out(struct server_api *api, const struct stage *s,
 	add_left_out(list, "never came to the server yet", a.silent);
 	add_left_out(list, "too new to count in gates", a.young);
 	json_set(j, "left_out", list);
+	json_set_int(j, "clockless", (int64_t)a.clockless);
 	return 0;
 }
 

@@ -262,6 +262,11 @@ static void print_plan(const struct json *j)
 	printf("\n");
 	ui_table(json_get(j, "phases"), phases);
 	printf("\n%s\n", json_text(json_get(json_get(j, "order"), "words")));
+	if (json_int(json_get(j, "clockless")) > 0)
+		printf("%lld of them have no clock: when a phase of an order "
+		       "begins for these, the server says (not before its "
+		       "time by the keeper's clock)\n",
+		       (long long)json_int(json_get(j, "clockless")));
 	if (json_count(json_get(j, "left_out")) > 0) {
 		printf("\nleft out, or not counted:\n");
 		ui_table(json_get(j, "left_out"), left_out);

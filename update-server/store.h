@@ -625,6 +625,8 @@ struct store_audience {
 	uint64_t other_model, other_cohort, no_lab, excluded;
 	uint64_t newer;  /* of those it is for: run it, or something newer */
 	uint64_t silent; /* of those it is for: never came */
+	uint64_t
+		clockless; /* of those it is for: say that they have no clock */
 	int64_t enrolled_after; /* in: since when a device is new */
 	uint64_t young; /* of those it is for: too new to count in gates */
 };

@@ -675,6 +675,7 @@ static void add_to_audience(const struct stage *r, struct store_audience *a,
 	a->newer += runs_ahead && !r->what.step_back;
 	a->silent += sql_get_int(q, 5) == 0;
 	a->young += sql_get_int(q, 4) > a->enrolled_after;
+	a->clockless += sql_get_int(q, 7) >> POSTURE_HARDWARE_CLOCK & 1;
 }
 
 int store_rollout_audience(struct store *s, const struct stage *r,
@@ -687,10 +688,11 @@ int store_rollout_audience(struct store *s, const struct stage *r,
 
 	memcpy(d.product, r->what.product, sizeof(d.product));
 	store_lock(s);
-	q = sql_query(s->db,
-		      "SELECT id, model, cohort, seq, enrolled, last_seen, lab"
-		      " FROM device WHERE product = ? AND revoked = 0",
-		      SQL_BIND(sql_text(r->what.product)));
+	q = sql_query(
+		s->db,
+		"SELECT id, model, cohort, seq, enrolled, last_seen, lab,"
+		" posture_known & ~posture_yes FROM device WHERE product = ? AND revoked = 0",
+		SQL_BIND(sql_text(r->what.product)));
 	while (sql_next(q)) {
 		sql_get_blob(q, 0, d.id.bytes, DEVICE_ID_LEN);
 		sql_get_text(q, 1, d.model, sizeof(d.model));

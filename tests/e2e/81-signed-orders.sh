@@ -186,6 +186,14 @@ order_for 3 open --cohort canary --cohort fleet
 sign op2
 bring
 offer 3
+# Orders bind a device without a clock to the server's word for its time: whoever
+# plans hears of how many.
+without=$(sed -n 's/.*"population":\([0-9]*\).*/\1/p' "$WORK/plan")
+[ ! -e /dev/rtc ] || without=0
+grep -q "\"clockless\":$without[,}]" "$WORK/plan" || {
+	cat "$WORK/plan"
+	die "the plan does not count $without devices without a clock"
+}
 refused 10 many "two must sign"
 device=$(on many status --json | sed -n 's/^ *"device": "\(.*\)",$/\1/p')
 order assign --device "$device" --cohort canary

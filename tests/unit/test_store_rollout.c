@@ -296,6 +296,31 @@ static void a_nightly_build_is_for_lab_devices_alone(void **state)
 	free(buckets);
 }
 
+/* Who does not say is not counted. */
+static void devices_without_a_clock_are_counted(void **state)
+{
+	static const struct wire_posture says[] = {
+		{ .known = 1u << POSTURE_HARDWARE_CLOCK },
+		{ .known = 1u << POSTURE_HARDWARE_CLOCK,
+		  .yes = 1u << POSTURE_HARDWARE_CLOCK },
+		{ .known = 1u << POSTURE_SANDBOX },
+	};
+	struct stage r = fleet_stage("one", 2);
+	struct store_audience audience = { .enrolled_after = FLEET_NOW + 1 };
+	struct wire_checkin m = { .interval_sec = 60 };
+	struct err e = { 0 };
+
+	for (unsigned i = 0; i < ARRAY_LEN(says); i++) {
+		struct store_device d = fleet_device(*state, i + 1);
+
+		m.posture = says[i];
+		assert_ok(store_device_seen(*state, &d, &m, FLEET_NOW, &e));
+	}
+	assert_ok(store_rollout_audience(*state, &r, &audience, &e));
+	assert_int_equal(audience.devices, 3);
+	assert_int_equal(audience.clockless, 1);
+}
+
 static void a_release_that_is_withdrawn_pauses_its_rollout(void **state)
 {
 	struct store_import none = { 0 };
@@ -396,6 +421,7 @@ int main(void)
 		TEST(a_new_epoch_begins_with_no_installation),
 		TEST(a_share_is_of_the_devices_that_it_is_for),
 		TEST(a_nightly_build_is_for_lab_devices_alone),
+		TEST(devices_without_a_clock_are_counted),
 		TEST(a_release_that_is_withdrawn_pauses_its_rollout),
 		TEST(an_old_store_keeps_its_rollouts_and_attempts),
 	};

@@ -127,6 +127,8 @@ function silent(overview) {
 				percent(s.devices, overview.devices) + ")"))]),
 		["enrolled, but never seen",
 			link("/list/never-seen", number(overview.never_seen))],
+		...overview.clockless ? [["without a clock: the server says when " +
+			"an order begins for them", number(overview.clockless)]] : [],
 	]));
 }
 

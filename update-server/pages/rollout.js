@@ -96,6 +96,9 @@ function planWords(plan) {
 			" concerned. Phases: " + phases + ".",
 		...plan.left_out.map(l => "Left out: " +
 			plural(l.devices, "device", "devices") + ", " + l.why + "."),
+		plan.clockless && "Without a clock: " +
+			plural(plan.clockless, "device", "devices") +
+			". When an order begins for them, the server says.",
 		plan.order && "Order: " + (plan.order.words || plan.order) + ".",
 		plan.phases[0] && plan.phases[0].detects,
 	].filter(Boolean).map(String);
