@@ -8,8 +8,15 @@ make_device one
 cp -a "$WORK/one" "$WORK/fresh0"
 on one update --quiet --from "$WORK/publish.1"
 cp -a "$WORK/one" "$WORK/fresh1"
+cp -a "$WORK/one" "$WORK/keeps1"
 on one update --quiet --from "$WORK/publish.2"
 mv "$WORK/one" "$WORK/fresh2"
+
+# What is the device's own comes along.
+printf '[keep]\npath = etc/id\n' >>"$WORK/keeps1/client.conf"
+slot=$(readlink "$WORK/keeps1/slots/current")
+mkdir -p "$WORK/keeps1/slots/${slot%/tree}/keep/etc"
+echo ours >"$WORK/keeps1/slots/${slot%/tree}/keep/etc/id"
 
 make_image_releases 2>/dev/null
 cp -r "$WORK/publish.i1" "$WORK/publish"
@@ -57,6 +64,11 @@ bad="update --from $WORK/publish.3"
 		try $how 15 fresh2 2 --status 15 -- $bad
 	done
 	try short 7 fresh1 2 -- $update
+	try stop 7 keeps1 2 -- $update
+	try stop 19 keeps1 2 --again -- $update
+	for how in full dead eio; do
+		try $how 19 keeps1 2 -- $update
+	done
 	try unreadable 40 fresh1 2 -- $update
 
 	# Several components: all of one release, or all of the other.

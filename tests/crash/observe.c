@@ -162,6 +162,27 @@ static int look_ahead(const struct world *w, const struct slot_tree *t,
 		       : 0;
 }
 
+/* The first of [keep] is a file of the device's own, which is there from the
+ * beginning: whatever runs finds it. */
+static int check_kept(const struct world *w, const struct slot_tree *t,
+		      enum slot s, struct err *e)
+{
+	struct buf text = BUF_INIT(CLAIM_LINE_MAX);
+	char name[PATH_MAX_LEN];
+	int rc = 0;
+
+	if (w->settings.keep.count == 0)
+		return 0;
+	if (text_format(name, sizeof(name), e, "%s/keep/%s", slot_name(s),
+			w->settings.keep.at[0]) ||
+	    fs_read_file(t->dirfd, name, &text, e))
+		rc = -1;
+	else if (!slice_equal(buf_slice(&text), slice_of("ours\n")))
+		rc = err_set(e, ERR_CONFLICT, "%s: is another", name);
+	buf_done(&text);
+	return rc;
+}
+
 static int observe_slots(const struct world *w, const struct slot_tree *t,
 			 struct observed *o, struct err *e)
 {
@@ -182,8 +203,11 @@ static int observe_slots(const struct world *w, const struct slot_tree *t,
 			return err_set(e, ERR_CONFLICT,
 				       "slot %s runs and holds no release",
 				       slot_name(s));
-		if (found)
-			memcpy(o->runs, r.id, sizeof(o->runs));
+		if (!found)
+			continue;
+		memcpy(o->runs, r.id, sizeof(o->runs));
+		if (check_kept(w, t, s, e))
+			return -1;
 	}
 	return 0;
 }
