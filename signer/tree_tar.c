@@ -3,6 +3,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -199,20 +200,42 @@ static int fill_entry(struct tar *t, struct tree_entry *entry, struct err *e)
 	return t->attributes == TREE_SYSTEM ? fill_system(t, entry, e) : 0;
 }
 
+/* libarchive leaves out the hole at the end. */
+static int take_hole(struct tar *t, uint64_t left, struct err *e)
+{
+	static const uint8_t zeros[4096];
+
+	while (left > 0) {
+		size_t some =
+			left < sizeof(zeros) ? (size_t)left : sizeof(zeros);
+
+		if (spool_data(t->to, (struct slice){ zeros, some }, e))
+			return -1;
+		left -= some;
+	}
+	return 0;
+}
+
 static int take_content(struct tar *t, struct err *e)
 {
 	/* Of a sparse member the holes come as zeroes; hence the limit. */
+	const la_int64_t size = archive_entry_size(t->member);
 	uint8_t bytes[BLOCK_LEN];
+	uint64_t left = (uint64_t)size;
 	la_ssize_t len;
 
-	if (archive_entry_size(t->member) < 0 ||
-	    (uint64_t)archive_entry_size(t->member) >
-		    SPOOL_CONTENT_MAX - spool_len(t->to))
+	if (size < 0 || left > SPOOL_CONTENT_MAX - spool_len(t->to))
 		return refuse(t, ERR_LIMIT, "is too large", e);
-	while ((len = archive_read_data(t->archive, bytes, sizeof(bytes))) > 0)
+	while ((len = archive_read_data(t->archive, bytes, sizeof(bytes))) >
+	       0) {
+		if ((uint64_t)len > left)
+			return refuse(t, ERR_FORMAT, "is longer than it says",
+				      e);
+		left -= (uint64_t)len;
 		if (spool_data(t->to, (struct slice){ bytes, (size_t)len }, e))
 			return -1;
-	return len < 0 ? tar_error(t, e) : 0;
+	}
+	return len < 0 ? tar_error(t, e) : take_hole(t, left, e);
 }
 
 static int take_member(struct tar *t, struct err *e)
@@ -256,6 +279,26 @@ static int take_members(struct tar *t, struct err *e)
 	}
 }
 
+/*
+ * Names in a pax tar are UTF-8, and libarchive converts them to what the locale
+ * says: they are to stay what they are, wherever the signer runs.
+ */
+static locale_t speak_utf8(locale_t *before)
+{
+	locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+
+	*before = utf8 ? uselocale(utf8) : (locale_t)0;
+	return utf8;
+}
+
+static void speak_as(locale_t before, locale_t now)
+{
+	if (!now)
+		return;
+	(void)uselocale(before);
+	freelocale(now);
+}
+
 int tree_tar(int fd, enum tree_attributes attributes, struct spool *to,
 	     const struct tree_watch *watch, struct err *e)
 {
@@ -265,11 +308,14 @@ int tree_tar(int fd, enum tree_attributes attributes, struct spool *to,
 		.watch = watch,
 		.xattrs = BUF_INIT(TREE_XATTRS_MAX * (TREE_XATTR_MAX + 260)),
 	};
+	locale_t before, utf8;
 	int rc = -1;
 
+	utf8 = speak_utf8(&before);
 	if (!open_tar(&t, fd, e))
 		rc = take_members(&t, e);
 	archive_read_free(t.archive);
+	speak_as(before, utf8);
 	buf_done(&t.xattrs);
 	return rc;
 }

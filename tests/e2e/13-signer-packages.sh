@@ -57,6 +57,16 @@ tar --owner=root:0 --group=root:0 -cf root.tar -C tree .
 create three --id 3 --input root.tar --attributes system --from 1
 [ "$(digest 1)" != "$(digest 3)" ]
 
+# Names are UTF-8, whatever the locale of who releases; holes are zeros, also at
+# the end.
+mkdir odd
+echo name >"odd/$(printf '\303\274ber')"
+truncate -s 3M odd/holes
+tar --sparse --format=posix --owner=root:0 --group=root:0 -cf odd.tar -C odd .
+LC_ALL=C create three --id 4 --input odd.tar
+LC_ALL=C create three --id 5 --input odd 2>said
+[ "$(digest 4)" = "$(digest 5)" ]
+
 # ---- sequence numbers, per product -----------------------------------------
 
 "$signer" release create one --product sensor --id 1 --input tree --quiet \
