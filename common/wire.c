@@ -370,6 +370,112 @@ int wire_renew_message(const struct sha256 *certificate,
 	return buf_add(out, (struct slice){ spki, sizeof(spki) }, e);
 }
 
+/* ---- readopt ------------------------------------------------------------- */
+
+int wire_format_readopt(const struct wire_readopt *m, struct buf *out,
+			struct err *e)
+{
+	struct json *j = message_new(), *chain = json_new_array();
+
+	for (size_t i = 0; i < m->count; i++) {
+		const struct wire_link *link = &m->links[i];
+		struct json *one = json_new_object();
+
+		set_digest(one, "certificate", &link->certificate);
+		json_set_hex(one, "key",
+			     (struct slice){ link->key.point, EC_POINT_LEN });
+		json_set_hex(one, "proof",
+			     (struct slice){ link->proof, link->proof_len });
+		json_add(chain, one);
+	}
+	json_set(j, "chain", chain);
+	if (m->has_decrypt)
+		decrypt_key_set(j, &m->decrypt);
+	return message_end(j, out, e);
+}
+
+static int get_link(const struct json *j, struct wire_link *link, struct err *e)
+{
+	static const char *const known[] = { "certificate", "key", "proof",
+					     NULL };
+
+	if (json_get_hex(j, "certificate", link->certificate.bytes, SHA256_LEN,
+			 e) ||
+	    json_get_hex(j, "key", link->key.point, EC_POINT_LEN, e) ||
+	    ec_public_check(&link->key, e) ||
+	    get_proof(j, link->proof, &link->proof_len, e))
+		return -1;
+	return json_only(j, known, e);
+}
+
+static int get_chain(const struct json *j, struct wire_readopt *m,
+		     struct err *e)
+{
+	const struct json *chain;
+
+	if (json_get_array(j, "chain", &chain, e))
+		return -1;
+	m->count = json_count(chain);
+	if (m->count > WIRE_LINKS_MAX)
+		return err_set(e, ERR_LIMIT, "chain: more than %d renewals",
+			       WIRE_LINKS_MAX);
+	for (size_t i = 0; i < m->count; i++)
+		if (get_link(json_at(chain, i), &m->links[i], e))
+			return err_in(e, "chain");
+	return 0;
+}
+
+int wire_parse_readopt(struct slice in, struct wire_readopt *m, struct err *e)
+{
+	static const char *const known[] = { "v", "chain", "decrypt_key",
+					     "decrypt_proof", NULL };
+	struct json *j;
+	int rc;
+
+	*m = (struct wire_readopt){ .count = 0 };
+	if (message_open(in, known, &j, e))
+		return -1;
+	m->has_decrypt =
+		json_get(j, "decrypt_key") || json_get(j, "decrypt_proof");
+	rc = get_chain(j, m, e) || (m->has_decrypt &&
+				    decrypt_key_get(j, &m->decrypt, e))
+		     ? -1
+		     : 0;
+	json_free(j);
+	if (rc)
+		m->count = 0;
+	return rc;
+}
+
+int wire_format_readopted(const struct wire_readopted *m, struct buf *out,
+			  struct err *e)
+{
+	struct json *j = message_new();
+
+	if (!m->known)
+		json_set_hex(j, "waiting",
+			     (struct slice){ m->nonce, WIRE_NONCE_LEN });
+	return message_end(j, out, e);
+}
+
+int wire_parse_readopted(struct slice in, struct wire_readopted *m,
+			 struct err *e)
+{
+	struct wire_readopted got = { 0 };
+	struct json *j;
+	int rc = 0;
+
+	if (message_open(in, NULL, &j, e))
+		return -1;
+	got.known = !json_get(j, "waiting");
+	if (!got.known)
+		rc = json_get_hex(j, "waiting", got.nonce, WIRE_NONCE_LEN, e);
+	json_free(j);
+	if (rc == 0)
+		*m = got;
+	return rc;
+}
+
 /* ---- check-in ------------------------------------------------------------ */
 
 static const char *const posture_names[POSTURE_BITS + 1] = {

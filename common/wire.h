@@ -13,6 +13,7 @@
  *	POST /v1/report  wire_report   -> {"v":1}
  *	POST /v1/renew   wire_renew    -> struct wire_identity
  *	POST /v1/renewed {"v":1}       -> {"v":1}
+ *	POST /v1/readopt wire_readopt  -> struct wire_readopted
  *	GET  /metadata/<file>, GET /targets/<dir>/<sha256>.<name> (Range, ETag)
  * An error is {"v":1,"error":"<err_name>","message":"..."} with the status of
  * wire_status(). Unknown members are refused by the server and ignored by the
@@ -78,6 +79,39 @@ struct wire_renew {
 	uint8_t proof[EC_SIG_MAX_LEN];
 	size_t proof_len;
 	struct decrypt_key decrypt; /* the same key, signed by the new one */
+};
+
+/*
+ * A renewal that is over, as its device remembers it: the certificate that was
+ * renewed, its key, and that key's signature over wire_renew_message() with the
+ * key that came next.
+ */
+struct wire_link {
+	struct sha256 certificate;
+	struct ec_public key;
+	uint8_t proof[EC_SIG_MAX_LEN];
+	size_t proof_len;
+};
+
+#define WIRE_LINKS_MAX 32 /* more than five years of 90 days each */
+
+/*
+ * What a device shows to a server that knows it no more (an old backup was
+ * restored): its renewals, the oldest first. The last link's proof is over the
+ * key of the certificate that the connection shows.
+ */
+struct wire_readopt {
+	struct wire_link links[WIRE_LINKS_MAX];
+	size_t count;
+	bool has_decrypt; /* asking: signed by the certificate's key */
+	struct decrypt_key decrypt;
+};
+
+/* It is known again; or a person has to compare the code of claim_join_code(),
+ * made with this nonce and the certificate's key. */
+struct wire_readopted {
+	bool known;
+	uint8_t nonce[WIRE_NONCE_LEN];
 };
 
 /*
@@ -172,6 +206,14 @@ int wire_format_renew(const struct wire_renew *m, struct buf *out,
 		      struct err *e) NODISCARD;
 int wire_parse_renew(struct slice in, struct wire_renew *m,
 		     struct err *e) NODISCARD;
+int wire_format_readopt(const struct wire_readopt *m, struct buf *out,
+			struct err *e) NODISCARD;
+int wire_parse_readopt(struct slice in, struct wire_readopt *m,
+		       struct err *e) NODISCARD;
+int wire_format_readopted(const struct wire_readopted *m, struct buf *out,
+			  struct err *e) NODISCARD;
+int wire_parse_readopted(struct slice in, struct wire_readopted *m,
+			 struct err *e) NODISCARD;
 int wire_format_checkin(const struct wire_checkin *m, struct buf *out,
 			struct err *e) NODISCARD;
 int wire_parse_checkin(struct slice in, struct wire_checkin *m,

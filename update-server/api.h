@@ -8,6 +8,8 @@
 
 #include <pthread.h>
 
+#include "common/claim.h"
+
 #include "update-server/expiry.h"
 #include "update-server/keeper.h"
 #include "update-server/meter.h"
@@ -240,6 +242,10 @@ struct json *api_device_row(struct server_api *api,
 int api_get_successor(const struct json *j, struct store_successor *out,
 		      struct err *e) NODISCARD;
 
+/* The short code that a body names, as devices show it. */
+int api_get_code(const struct json *j, char code[CLAIM_JOIN_LEN + 1],
+		 struct err *e) NODISCARD;
+
 /* {"v":1}, to be filled in. */
 struct json *api_answer(void);
 
@@ -275,7 +281,8 @@ api_handler api_metadata_get, api_target_get, api_site_get;
 api_handler api_nonce, api_enrol, api_join;
 api_handler api_device_forget;
 api_handler api_waiting_list, api_waiting_approve, api_waiting_deny;
-api_handler api_unknown_list, api_device_readopt;
+api_handler api_unknown_list, api_device_readopt, api_readopt_close;
+api_handler api_return;
 /* One that was refused: perhaps the registry has lost it. */
 void api_note_unknown(struct server_api *api, const struct peer *peer);
 api_handler api_checkin, api_report;

@@ -53,6 +53,8 @@ const struct route server_routes[] = {
 	  api_renew },
 	{ DEVICE, METHOD_POST, "/v1/renewed", SMALL_BODY, ROUTE_RENEWAL,
 	  api_renewed },
+	{ DEVICE, METHOD_POST, "/v1/readopt", WIRE_BODY_MAX, ROUTE_RETURN,
+	  api_return },
 
 	{ DEVICE, METHOD_GET, "/v1/envelope/", 0, ROUTE_PLAIN,
 	  api_envelope_get },
@@ -127,6 +129,8 @@ const struct route server_routes[] = {
 	{ PEOPLE, METHOD_GET, P "unknown", 0, ROUTE_PLAIN, api_unknown_list },
 	{ PEOPLE, METHOD_POST, P "device-readopt", SMALL_BODY, ROUTE_PLAIN,
 	  api_device_readopt },
+	{ PEOPLE, METHOD_POST, P "readopt-close", SMALL_BODY, ROUTE_PLAIN,
+	  api_readopt_close },
 	{ PEOPLE, METHOD_POST, P "device-forget", SMALL_BODY, ROUTE_PLAIN,
 	  api_device_forget },
 	{ PEOPLE, METHOD_POST, P "device-release", SMALL_BODY, ROUTE_PLAIN,
@@ -177,12 +181,15 @@ const size_t server_route_count = ARRAY_LEN(server_routes);
 
 /* ---- who may speak ------------------------------------------------------- */
 
-static int authorise_device(struct server_api *api, struct peer *peer,
-			    struct err *e)
+static int authorise_device(struct server_api *api, const struct route *route,
+			    struct peer *peer, struct err *e)
 {
 	struct device_id id;
 
 	if (store_device_authorise(api->store, &peer->fingerprint, &id, e)) {
+		peer->id[0] = 0;
+		if (e->code == ERR_REFUSED && route->kind == ROUTE_RETURN)
+			return 0;
 		if (e->code == ERR_REFUSED) {
 			meter_count(api->meter, METER_REVOKED_SEEN);
 			api_note_unknown(api, peer);
@@ -213,7 +220,7 @@ int server_authorise(struct server_api *api, enum listener listener,
 	if (!peer->present)
 		return err_set(e, ERR_REFUSED, "show a certificate");
 	if (listener == LISTENER_DEVICE)
-		return authorise_device(api, peer, e);
+		return authorise_device(api, route, peer, e);
 	return authorise_person(api, route, peer, e);
 }
 

@@ -42,6 +42,22 @@ static int set_roles(struct server_api *api, struct json *j, struct err *e)
 	return rc;
 }
 
+/* After a restore it stays open until somebody has looked. */
+static int set_readopt(struct server_api *api, struct json *j, struct err *e)
+{
+	char text[64] = "closed", since[UTC_TEXT_LEN];
+	int64_t opened;
+
+	if (store_readopt_since(api->store, &opened, e))
+		return -1;
+	utc_format(opened, since);
+	if (opened &&
+	    text_format(text, sizeof(text), e, "open since %s", since))
+		return -1;
+	json_set_text(j, "readopt", text);
+	return 0;
+}
+
 int api_status(struct server_api *api, const struct request *q,
 	       struct response *a, struct err *e)
 {
@@ -70,7 +86,7 @@ int api_status(struct server_api *api, const struct request *q,
 	json_set_int(j, "quarantined", (int64_t)quarantined);
 	json_set_text(j, "log",
 		      store_check_whole(api->store, &why) ? why.msg : "whole");
-	if (set_roles(api, j, e)) {
+	if (set_readopt(api, j, e) || set_roles(api, j, e)) {
 		json_free(j);
 		return -1;
 	}

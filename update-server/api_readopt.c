@@ -3,6 +3,7 @@
  * know: seen, listed, and taken back one by one. */
 #include <stdlib.h>
 
+#include "common/claim.h"
 #include "common/log.h"
 #include "common/mem.h"
 
@@ -39,13 +40,14 @@ void api_note_unknown(struct server_api *api, const struct peer *peer)
 		return;
 	hex_format((struct slice){ id.bytes, DEVICE_ID_LEN }, text);
 	log_event(LOG_WARNING, "device-unknown",
-		  "id=%s hint=\"device unknown, device readopt\"", text);
+		  "id=%s hint=\"was a backup restored? device unknown\"", text);
 }
 
 static void list_one(void *ctx, const struct unknown *one)
 {
 	struct json *j = json_new_object();
 
+	json_set_text(j, "code", one->code);
 	json_set_hex(j, "id", (struct slice){ one->id.bytes, DEVICE_ID_LEN });
 	api_set_digest(j, "certificate", &one->fingerprint);
 	api_set_time(j, "first", one->first);
@@ -56,34 +58,29 @@ static void list_one(void *ctx, const struct unknown *one)
 int api_unknown_list(struct server_api *api, const struct request *q,
 		     struct response *a, struct err *e)
 {
-	struct json *j = api_answer(), *list = json_new_array();
+	struct json *j, *list;
+	int64_t since;
 
 	(void)q;
+	if (store_readopt_since(api->store, &since, e))
+		return -1;
+	j = api_answer();
+	list = json_new_array();
+	api_set_time(j, "open_since", since);
 	unknowns_each(api->unknowns, list_one, list);
 	json_set(j, "unknown", list);
 	return response_json(a, 200, j, e);
 }
 
-static int get_name(const struct json *j, const char *name,
-		    char out[NAME_MAX_LEN + 1], struct err *e)
-{
-	const char *text;
-
-	if (json_get_text(j, name, &text, e))
-		return -1;
-	if (!name_is_valid(slice_of(text)))
-		return err_set(e, ERR_FORMAT, "%s: not a name", name);
-	return text_format(out, NAME_MAX_LEN + 1, e, "%s", text);
-}
-
 struct ask {
+	char code[CLAIM_JOIN_LEN + 1];
 	struct store_readopt d;
 	char reason[REASON_MAX + 1];
 };
 
 static int read_ask(const struct request *q, struct ask *ask, struct err *e)
 {
-	static const char *const known[] = { "v",     "id",     "product",
+	static const char *const known[] = { "v",     "code",   "product",
 					     "model", "cohort", "reason",
 					     NULL };
 	const char *reason;
@@ -92,10 +89,10 @@ static int read_ask(const struct request *q, struct ask *ask, struct err *e)
 
 	if (api_body(q, known, &j, e))
 		return -1;
-	if (json_get_hex(j, "id", ask->d.id.bytes, DEVICE_ID_LEN, e) ||
-	    get_name(j, "product", ask->d.product, e) ||
-	    get_name(j, "model", ask->d.model, e) ||
-	    get_name(j, "cohort", ask->d.cohort, e) ||
+	if (api_get_code(j, ask->code, e) ||
+	    api_get_name(j, "product", ask->d.product, e) ||
+	    api_get_name(j, "model", ask->d.model, e) ||
+	    api_get_name(j, "cohort", ask->d.cohort, e) ||
 	    json_get_text(j, "reason", &reason, e) ||
 	    text_format(ask->reason, sizeof(ask->reason), e, "%s", reason))
 		goto out;
@@ -103,6 +100,19 @@ static int read_ask(const struct request *q, struct ask *ask, struct err *e)
 out:
 	json_free(j);
 	return rc;
+}
+
+static int check_open(struct server_api *api, struct err *e)
+{
+	int64_t since;
+
+	if (store_readopt_since(api->store, &since, e))
+		return -1;
+	return since ? 0
+		     : err_set(e, ERR_REFUSED,
+			       "devices come back after a restore alone, until "
+			       "an admin has closed that: this one enrolls "
+			       "anew");
 }
 
 int api_device_readopt(struct server_api *api, const struct request *q,
@@ -114,8 +124,10 @@ int api_device_readopt(struct server_api *api, const struct request *q,
 	struct audit_by by;
 
 	if (read_ask(q, &ask, e) || api_by(api, q, &by, e) ||
-	    unknowns_take(api->unknowns, &ask.d.id, &one, e))
+	    check_open(api, e) ||
+	    unknowns_take(api->unknowns, ask.code, &one, e))
 		return -1;
+	ask.d.id = one.id;
 	ask.d.fingerprint = one.fingerprint;
 	ask.d.spki = one.spki;
 	/* If that fails, the device asks again and is listed again. */
@@ -124,5 +136,21 @@ int api_device_readopt(struct server_api *api, const struct request *q,
 	hex_format((struct slice){ ask.d.id.bytes, DEVICE_ID_LEN }, text);
 	log_event(LOG_WARNING, "device-readopted", "by=%s id=%s", q->peer->id,
 		  text);
+	return response_json(a, 200, api_answer(), e);
+}
+
+int api_readopt_close(struct server_api *api, const struct request *q,
+		      struct response *a, struct err *e)
+{
+	static const char *const known[] = { "v", NULL };
+	struct audit_by by;
+	struct json *j;
+
+	if (api_body(q, known, &j, e))
+		return -1;
+	json_free(j);
+	if (api_by(api, q, &by, e) || store_readopt_close(api->store, &by, e))
+		return -1;
+	log_event(LOG_WARNING, "readopt-closed", "by=%s", q->peer->id);
 	return response_json(a, 200, api_answer(), e);
 }

@@ -41,8 +41,8 @@ int api_waiting_list(struct server_api *api, const struct request *q,
 	return -1;
 }
 
-static int get_code(const struct json *j, char code[CLAIM_JOIN_LEN + 1],
-		    struct err *e)
+int api_get_code(const struct json *j, char code[CLAIM_JOIN_LEN + 1],
+		 struct err *e)
 {
 	const char *text;
 
@@ -66,7 +66,7 @@ int api_waiting_approve(struct server_api *api, const struct request *q,
 
 	if (api_body(q, known, &j, e))
 		return -1;
-	rc = get_code(j, code, e) || api_get_name(j, "cohort", cohort, e) ||
+	rc = api_get_code(j, code, e) || api_get_name(j, "cohort", cohort, e) ||
 			     api_get_successor(j, &successor, e)
 		     ? -1
 		     : 0;
@@ -90,7 +90,7 @@ int api_waiting_deny(struct server_api *api, const struct request *q,
 
 	if (api_body(q, known, &j, e))
 		return -1;
-	rc = get_code(j, code, e);
+	rc = api_get_code(j, code, e);
 	json_free(j);
 	if (rc || api_by(api, q, &by, e) ||
 	    store_waiting_deny(api->store, code, &by, e))

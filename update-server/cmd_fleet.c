@@ -242,7 +242,8 @@ int command_device_release(int argc, char **argv, struct err *e)
 
 int command_device_unknown(int argc, char **argv, struct err *e)
 {
-	static const char *const columns[] = { "id", "first", "last", NULL };
+	static const char *const columns[] = { "code", "id", "first", "last",
+					       NULL };
 
 	return ui_list(argc, argv, "/v1/people/unknown", "unknown", columns, e);
 }
@@ -263,11 +264,16 @@ int command_device_readopt(int argc, char **argv, struct err *e)
 		OPT_END,
 	};
 	struct json *body = json_new_object();
+	char code[CLAIM_JOIN_LEN + 1];
 	int rc = -1;
 
 	if (ui_start(&u, argc, argv, opts, 1, e))
 		goto out;
-	json_set_text(body, "id", u.operands[0]);
+	if (claim_parse_join_code(slice_of(u.operands[0]), code, e)) {
+		(void)err_set(e, ERR_USAGE, "the device shows it: XXXX-XXXX");
+		goto out;
+	}
+	json_set_text(body, "code", code);
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		if (!values[i]) {
 			(void)err_set(e, ERR_USAGE, "--%s is missing",
@@ -282,6 +288,21 @@ int command_device_readopt(int argc, char **argv, struct err *e)
 	body = NULL; /* taken over */
 out:
 	json_free(body);
+	ui_done(&u);
+	return rc;
+}
+
+int command_server_close_readopt(int argc, char **argv, struct err *e)
+{
+	struct ui u = { 0 };
+	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
+	int rc = -1;
+
+	if (ui_start(&u, argc, argv, opts, 0, e) == 0)
+		rc = ui_act(&u, "/v1/people/readopt-close", json_new_object(),
+			    "closed: whom the registry does not know enrolls "
+			    "anew",
+			    e);
 	ui_done(&u);
 	return rc;
 }
@@ -323,7 +344,7 @@ static void print_status(const struct json *j)
 		"version", "environment", "started",
 		"root",    "targets",     "timestamp_expires",
 		"devices", "revoked",     "quarantined",
-		"log",     NULL
+		"log",     "readopt",     NULL
 	};
 
 	ui_fields(j, fields);

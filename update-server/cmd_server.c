@@ -100,6 +100,7 @@ int command_server_restore(int argc, char **argv, struct err *e)
 struct payloads {
 	int dirfd;
 	size_t count;
+	int64_t readopt_since; /* 0: closed */
 };
 
 static int check_payload(void *ctx, const struct sha256 *digest,
@@ -133,7 +134,8 @@ static int check(const char *dir, struct payloads *p, struct err *e)
 	int rc = -1;
 
 	if (config_load(dir, NULL, &c, e) || fs_open_dir(dir, &p->dirfd, e) ||
-	    init_open_store(dir, &environment, &s, e) || store_check(s, e))
+	    init_open_store(dir, &environment, &s, e) || store_check(s, e) ||
+	    store_readopt_since(s, &p->readopt_since, e))
 		goto out;
 	rc = store_payload_each(s, check_payload, p, e);
 out:
@@ -141,6 +143,19 @@ out:
 	fs_close(&p->dirfd);
 	config_done(&c);
 	return rc;
+}
+
+static void say_readopt(int64_t since)
+{
+	char text[UTC_TEXT_LEN];
+
+	if (since == 0)
+		return;
+	utc_format(since, text);
+	printf("since %s devices that it does not know may come back; when "
+	       "all have, an\nadmin ends that: pawl-server server "
+	       "close-readopt\n",
+	       text);
 }
 
 int command_server_check(int argc, char **argv, struct err *e)
@@ -158,5 +173,6 @@ int command_server_check(int argc, char **argv, struct err *e)
 	printf("configuration, database, audit log, keys' files and %zu "
 	       "payloads are what they were\n",
 	       p.count);
+	say_readopt(p.readopt_since);
 	return 0;
 }

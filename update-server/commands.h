@@ -87,6 +87,7 @@ int command_audit_export(int argc, char **argv, struct err *e);
 int command_events(int argc, char **argv, struct err *e);
 int command_ui(int argc, char **argv, struct err *e);
 int command_score(int argc, char **argv, struct err *e);
+int command_server_close_readopt(int argc, char **argv, struct err *e);
 int command_server_status(int argc, char **argv, struct err *e);
 
 #endif

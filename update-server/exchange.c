@@ -401,7 +401,7 @@ static int welcome(struct exchange *x, struct err *e)
 	const struct peer *p = x->peer;
 
 	if (p->present && utc_now() > p->not_after &&
-	    x->route->kind != ROUTE_RENEWAL)
+	    x->route->kind != ROUTE_RENEWAL && x->route->kind != ROUTE_RETURN)
 		return err_set(e, ERR_EXPIRED,
 			       "this certificate has ended: it can only be "
 			       "renewed");

@@ -81,7 +81,10 @@ enum route_kind {
 	ROUTE_PLAIN,
 	ROUTE_UPLOAD,  /* the body goes to upload_fd, not to memory */
 	ROUTE_RENEWAL, /* open to a device whose certificate has ended */
-	ROUTE_PAGE,    /* for browsers; a link from elsewhere may lead here */
+	/* The same, and to one that the registry does not know; the handler
+	 * judges. peer->id is empty then. */
+	ROUTE_RETURN,
+	ROUTE_PAGE, /* for browsers; a link from elsewhere may lead here */
 };
 
 struct route {

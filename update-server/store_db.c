@@ -266,6 +266,8 @@ static const char *const schema[] = {
 	"ALTER TABLE device ADD COLUMN lab INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE release ADD COLUMN lab_only INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE rollout ADD COLUMN lab_only INTEGER NOT NULL DEFAULT 0;",
+	/* One row since a backup was restored, until somebody closes it. */
+	"CREATE TABLE readopt (opened INTEGER NOT NULL);",
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)

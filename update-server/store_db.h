@@ -54,6 +54,9 @@ struct sql_value sql_device(const struct device_id *id);
 /* As store_readopt(), without a record. */
 int store_readopt_locked(struct store *s, const struct store_readopt *d,
 			 int64_t now, struct err *e) NODISCARD;
+/* The backup lacks what devices have: they may come back. */
+int store_readopt_open_locked(struct store *s, int64_t now,
+			      struct err *e) NODISCARD;
 int store_take_key_locked(struct store *s, const struct sha256 *spki,
 			  const char *who, struct err *e) NODISCARD;
 int store_flush_locked(struct store *s, struct err *e) NODISCARD;

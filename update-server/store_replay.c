@@ -203,6 +203,7 @@ static replay_act *const acts[AUDIT_ACTS] = {
 	[AUDIT_DEVICE_ENROL] = add_device,
 	[AUDIT_DEVICE_RENEW] = renew_device,
 	[AUDIT_DEVICE_READOPT] = readopt_device,
+	[AUDIT_DEVICE_RETURN] = renew_device,
 	[AUDIT_DEVICE_QUARANTINE] = quarantine,
 	[AUDIT_DEVICE_TWIN] = quarantine,
 	[AUDIT_DEVICE_RELEASE] = release,
@@ -316,6 +317,7 @@ int store_replay_end(struct store *s, int rc, uint64_t first, uint64_t count,
 		     const struct audit_by *by, struct err *e)
 {
 	if (rc == 0 && (pause_all(s, "a backup was restored", by, e) ||
+			store_readopt_open_locked(s, by->now, e) ||
 			note(s, first, count, by, e)))
 		rc = -1;
 	return store_unlock(s, sql_finish(s->db, rc, e));
@@ -328,7 +330,8 @@ static int note_restore(struct store *s, const struct audit_by *by,
 {
 	struct audit_record r;
 
-	if (pause_all(s, "a backup was restored", by, e))
+	if (pause_all(s, "a backup was restored", by, e) ||
+	    store_readopt_open_locked(s, by->now, e))
 		return -1;
 	audit_record_init(&r, AUDIT_SERVER_RESTORE, by);
 	return store_log_locked(s, &r, e);

@@ -228,6 +228,14 @@ void identity_load_code(int state_fd, char code[CLAIM_JOIN_LEN + 1])
 	buf_done(&text);
 }
 
+int identity_drop_code(int state_fd, struct err *e)
+{
+	char code[CLAIM_JOIN_LEN + 1];
+
+	identity_load_code(state_fd, code);
+	return code[0] ? fs_remove(state_fd, CODE_NAME, e) : 0;
+}
+
 int identity_load(int state_fd, struct message_identity *out, bool *found,
 		  struct err *e)
 {
@@ -317,10 +325,45 @@ int identity_store_next(int state_fd, const char *certificate, struct err *e)
 	return fs_replace_file(state_fd, name, slice_of(certificate), 0600, e);
 }
 
+int identity_load_chain(int state_fd, struct wire_readopt *out, struct err *e)
+{
+	struct buf text = BUF_INIT(WIRE_BODY_MAX);
+	char name[NAME_LEN];
+	struct record r;
+	int rc = -1;
+
+	out->count = 0;
+	if (load_record(state_fd, &r, e))
+		return err_in(e, "the device's identity");
+	file_name(r.generation, "chain", name);
+	if (fs_read_file(state_fd, name, &text, e) == 0)
+		rc = wire_parse_readopt(buf_slice(&text), out, e);
+	buf_done(&text);
+	return rc;
+}
+
+int identity_store_chain(int state_fd, const struct wire_readopt *chain,
+			 struct err *e)
+{
+	struct buf text = BUF_INIT(WIRE_BODY_MAX);
+	char name[NAME_LEN];
+	struct record r;
+	int rc = -1;
+
+	if (load_record(state_fd, &r, e))
+		goto out;
+	file_name(r.generation + 1, "chain", name);
+	if (wire_format_readopt(chain, &text, e) == 0)
+		rc = fs_replace_file(state_fd, name, buf_slice(&text), 0600, e);
+out:
+	buf_done(&text);
+	return rc ? err_in(e, "the device's renewals") : 0;
+}
+
 /* Of no more use to anybody; should one stay, nothing reads it. */
 static void forget(int state_fd, int64_t generation)
 {
-	static const char *const suffixes[] = { "key", "crt" };
+	static const char *const suffixes[] = { "key", "crt", "chain" };
 	char name[NAME_LEN];
 	struct err unused;
 
@@ -357,14 +400,14 @@ out:
 
 static int overwrite(int state_fd, const char *name, struct err *e)
 {
-	static const uint8_t zeroes[4096];
+	static const uint8_t zeroes[WIRE_BODY_MAX];
 	struct stat st;
 	int fd = -1, rc = -1;
 
 	if (fs_stat(state_fd, name, &st, e) ||
 	    fs_open(state_fd, name, O_RDWR, &fd, e))
 		return -1;
-	/* A key and a certificate are smaller; anything else is not ours. */
+	/* All of ours are smaller. */
 	if (st.st_size <= (off_t)sizeof(zeroes))
 		rc = fs_write_at(fd, 0,
 				 (struct slice){ zeroes, (size_t)st.st_size },
@@ -389,7 +432,8 @@ static bool is_secret(const char *name)
 {
 	return strcmp(name, DECRYPT_NAME) == 0 ||
 	       (strncmp(name, "identity.", 9) == 0 &&
-		(has_end(name, ".key") || has_end(name, ".crt")));
+		(has_end(name, ".key") || has_end(name, ".crt") ||
+		 has_end(name, ".chain")));
 }
 
 static int forget_secrets(int state_fd, struct err *e)

@@ -4,13 +4,15 @@
  * for it, an id and the cohort, in the state folder (readable by us alone).
  *
  *	identity.key   the TLS key's scalar, hex    identity.crt   certificate
+ *	identity.chain the renewals up to here (struct wire_readopt), for a
+ *	               server that has forgotten them; none in the beginning
  *	decrypt.key    another key's, to which content keys are sealed
  *	identity.json  {"v":1,"device":..,"cohort":..,"generation":N,
  *	                "renew_at":..}, written last: enrolled
  *
- * A renewal makes the next generation, identity.<N+1>.key and .crt, beside the
- * present one. Which is the device's is what the record says, so one rename
- * switches, and no power cut leaves a key without its certificate. The
+ * A renewal makes the next generation, identity.<N+1>.key, .crt and .chain,
+ * beside the present one. Which is the device's is what the record says, so one
+ * rename switches, and no power cut leaves a key without its certificate. The
  * decryption key stays.
  */
 #ifndef UPDATER_CLIENT_IDENTITY_H
@@ -43,12 +45,14 @@ int identity_store(int state_fd, const struct wire_identity *id,
 
 /*
  * The code that a device shows while it waits for an officer, in join.code;
- * gone once it has an identity. "" if it does not wait. A file that holds
+ * gone once it is let in. "" if it does not wait. A file that holds
  * anything else counts as none.
  */
 int identity_store_code(int state_fd, const char code[CLAIM_JOIN_LEN + 1],
 			struct err *e) NODISCARD;
 void identity_load_code(int state_fd, char code[CLAIM_JOIN_LEN + 1]);
+/* Nobody waits for it any more. */
+int identity_drop_code(int state_fd, struct err *e) NODISCARD;
 
 /* *found is false for a device that is not enrolled. */
 int identity_load(int state_fd, struct message_identity *out, bool *found,
@@ -75,6 +79,15 @@ int identity_begin(int state_fd, struct ec_private **present,
 		   struct err *e) NODISCARD;
 int identity_store_next(int state_fd, const char *certificate,
 			struct err *e) NODISCARD;
+/*
+ * The present one's renewals, as they are sent: ERR_NOT_FOUND for none. What is
+ * damaged, ERR_FORMAT or ERR_LIMIT, was nobody's proof.
+ */
+int identity_load_chain(int state_fd, struct wire_readopt *out,
+			struct err *e) NODISCARD;
+/* Those of the next one, before it is the present one. */
+int identity_store_chain(int state_fd, const struct wire_readopt *chain,
+			 struct err *e) NODISCARD;
 /* The next one is the present one from here on. */
 int identity_promote(int state_fd, struct err *e) NODISCARD;
 

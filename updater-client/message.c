@@ -380,6 +380,7 @@ static void walk_fields(struct walk *w, struct message *m)
 	case MESSAGE_PROGRESS:
 	case MESSAGE_RENEW:
 	case MESSAGE_RENEWED:
+	case MESSAGE_READOPT:
 		walk_u64(w, &m->count);
 		break;
 	case MESSAGE_FAIL:

@@ -52,6 +52,8 @@ enum message_kind {
 	MESSAGE_KEY,
 	/* to the trust process: metadata and site alone -> DONE: 1, if new */
 	MESSAGE_RESCUE,
+	/* to the process that renews -> DONE: 1, if a person has to decide */
+	MESSAGE_READOPT,
 };
 
 struct message_get {
@@ -67,6 +69,7 @@ enum message_route {
 	ROUTE_RENEW,
 	ROUTE_RENEWED,
 	ROUTE_JOIN,
+	ROUTE_READOPT,
 	ROUTES
 };
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "updater-client/renew.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/claim.h"
 #include "common/mem.h"
 #include "updater-client/confine.h"
 #include "updater-client/identity.h"
@@ -57,10 +59,9 @@ static int add_proof(struct wire_renew *m, const struct keys *k, struct err *e)
 	return rc;
 }
 
-/* Content keys stay sealed to the same key; the next identity vouches for it.
- */
-static int add_decrypt_key(struct wire_renew *m, int state_fd,
-			   const struct ec_private *next, struct err *e)
+/* Content keys stay sealed to the same key; the identity vouches for it. */
+static int add_decrypt_key(struct decrypt_key *out, int state_fd,
+			   const struct ec_private *by, struct err *e)
 {
 	struct ec_private *decrypt = NULL;
 	struct ec_public public_key;
@@ -68,7 +69,7 @@ static int add_decrypt_key(struct wire_renew *m, int state_fd,
 
 	if (identity_open_decrypt_key(state_fd, &decrypt, e) == 0) {
 		ec_public_of(decrypt, &public_key);
-		rc = decrypt_key_prove(next, &public_key, &m->decrypt, e);
+		rc = decrypt_key_prove(by, &public_key, out, e);
 	}
 	ec_free(decrypt);
 	return rc;
@@ -117,13 +118,106 @@ static int renew(const struct renew_setup *setup, struct channel *source,
 
 	if (load_keys(setup->state_fd, &k, e) == 0 &&
 	    add_request(&m, k.next, e) == 0 && add_proof(&m, &k, e) == 0 &&
-	    add_decrypt_key(&m, setup->state_fd, k.next, e) == 0 &&
+	    add_decrypt_key(&m.decrypt, setup->state_fd, k.next, e) == 0 &&
 	    ask(source, &m, &id, e) == 0 && check_identity(&id, &k, e) == 0)
 		rc = identity_store_next(setup->state_fd, id.certificate, e);
 	ec_free(k.present);
 	ec_free(k.next);
 	return rc;
 }
+
+/* ---- the chain of renewals ----------------------------------------------- */
+
+/* Whatever lies there and is no chain proves nothing: one begins anew. */
+static int load_chain(int state_fd, struct wire_readopt *out, struct err *e)
+{
+	if (identity_load_chain(state_fd, out, e) == 0)
+		return 0;
+	return e->code == ERR_NOT_FOUND || e->code == ERR_FORMAT ||
+			       e->code == ERR_LIMIT
+		       ? 0
+		       : -1;
+}
+
+static struct wire_link *new_link(struct wire_readopt *chain)
+{
+	if (chain->count == WIRE_LINKS_MAX) {
+		chain->count--;
+		memmove(&chain->links[0], &chain->links[1],
+			chain->count * sizeof(chain->links[0]));
+	}
+	return &chain->links[chain->count++];
+}
+
+/* A server that has lost this renewal can follow it by what the old key signs
+ * here, which is about to be deleted. */
+static int extend_chain(int state_fd, struct err *e)
+{
+	struct wire_readopt *chain = mem_alloc(1, sizeof(*chain));
+	struct wire_renew m = { 0 };
+	struct wire_link *link;
+	struct keys k = { 0 };
+	int rc = -1;
+
+	if (load_keys(state_fd, &k, e) || add_proof(&m, &k, e) ||
+	    load_chain(state_fd, chain, e))
+		goto out;
+	link = new_link(chain);
+	link->certificate = k.certificate.fingerprint;
+	link->key = k.certificate.public_key;
+	memcpy(link->proof, m.proof, sizeof(link->proof));
+	link->proof_len = m.proof_len;
+	rc = identity_store_chain(state_fd, chain, e);
+out:
+	ec_free(k.present);
+	ec_free(k.next);
+	free(chain);
+	return rc;
+}
+
+/* What an officer compares is made with the key that this connection proves. */
+static int take_answer(int state_fd, const struct keys *k,
+		       const struct wire_readopted *m, struct err *e)
+{
+	char code[CLAIM_JOIN_LEN + 1];
+
+	if (m->known)
+		return identity_drop_code(state_fd, e);
+	claim_join_code(&k->certificate.public_key, m->nonce, code);
+	return identity_store_code(state_fd, code, e);
+}
+
+static int readopt(const struct renew_setup *setup, struct channel *source,
+		   uint64_t *waits, struct err *e)
+{
+	struct wire_readopt *chain = mem_alloc(1, sizeof(*chain));
+	struct buf body = BUF_INIT(WIRE_BODY_MAX);
+	struct buf got = BUF_INIT(WIRE_BODY_MAX);
+	struct wire_readopted m = { 0 };
+	struct keys k = { 0 };
+	int rc = -1;
+
+	if (load_keys(setup->state_fd, &k, e) ||
+	    load_chain(setup->state_fd, chain, e) ||
+	    add_decrypt_key(&chain->decrypt, setup->state_fd, k.present, e))
+		goto out;
+	chain->has_decrypt = true;
+	if (wire_format_readopt(chain, &body, e) == 0 &&
+	    source_post(source, ROUTE_READOPT, buf_slice(&body), &got, e) ==
+		    0 &&
+	    wire_parse_readopted(buf_slice(&got), &m, e) == 0)
+		rc = take_answer(setup->state_fd, &k, &m, e);
+	*waits = m.known ? 0 : 1;
+out:
+	ec_free(k.present);
+	ec_free(k.next);
+	free(chain);
+	buf_done(&body);
+	buf_done(&got);
+	return rc;
+}
+
+/* ---- the process --------------------------------------------------------- */
 
 /* Any answer but a refusal shows that the server takes the next one. */
 static int confirm(const struct renew_setup *setup, struct channel *source,
@@ -133,19 +227,26 @@ static int confirm(const struct renew_setup *setup, struct channel *source,
 	int rc = -1;
 
 	if (source_post(source, ROUTE_RENEWED, slice_of("{\"v\":1}"), &got,
-			e) == 0)
+			e) == 0 &&
+	    extend_chain(setup->state_fd, e) == 0)
 		rc = identity_promote(setup->state_fd, e);
 	buf_done(&got);
 	return rc;
 }
 
-static int handle(const struct renew_setup *setup, struct channel *present,
-		  struct channel *next, const struct message *m, struct err *e)
+struct peers {
+	struct channel present, next;
+};
+
+static int handle(const struct renew_setup *setup, struct peers *to,
+		  const struct message *m, uint64_t *count, struct err *e)
 {
 	if (m->kind == MESSAGE_RENEW)
-		return renew(setup, present, e);
+		return renew(setup, &to->present, e);
 	if (m->kind == MESSAGE_RENEWED)
-		return confirm(setup, next, e);
+		return confirm(setup, &to->next, e);
+	if (m->kind == MESSAGE_READOPT)
+		return readopt(setup, &to->present, count, e);
 	return err_set(e, ERR_REFUSED, "message %d is not for renewal",
 		       m->kind);
 }
@@ -154,22 +255,23 @@ void renew_run(void *ctx, struct channel *control)
 {
 	const struct renew_setup *setup = ctx;
 	const struct confine c = { .writes = { setup->state_fd } };
-	struct channel present = CHANNEL_INIT, next = CHANNEL_INIT;
+	struct peers to = { CHANNEL_INIT, CHANNEL_INIT };
 	struct err failure = { 0 };
+	uint64_t count = 0;
 	struct message m;
 	int rc;
 
-	present.fd = setup->present_fd;
-	next.fd = setup->next_fd;
+	to.present.fd = setup->present_fd;
+	to.next.fd = setup->next_fd;
 	for (bool confined = false;
 	     ipc_receive(control, IPC_FOREVER, &m, &failure) == 0;) {
 		rc = confined ? 0 : confine_enter(&c, &failure);
 		confined = rc == 0;
 		if (rc == 0)
-			rc = handle(setup, &present, &next, &m, &failure);
-		if (ipc_answer(control, rc, 0, &failure, &failure))
+			rc = handle(setup, &to, &m, &count, &failure);
+		if (ipc_answer(control, rc, count, &failure, &failure))
 			break;
 	}
-	ipc_close(&present);
-	ipc_close(&next);
+	ipc_close(&to.present);
+	ipc_close(&to.next);
 }

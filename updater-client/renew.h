@@ -7,6 +7,10 @@
  * Whatever is cut short is taken up again: the same key is sent again and is
  * given the same certificate; a certificate that is here is tried again. The
  * conversation is held in a process that has the keys but no network.
+ *
+ * Each renewal leaves a link of a chain behind: the old key's signature over
+ * the new one. By it a server that was restored from an old backup finds from
+ * what it knows to what the device has become (readopt).
  */
 #ifndef UPDATER_CLIENT_RENEW_H
 #define UPDATER_CLIENT_RENEW_H
@@ -20,7 +24,7 @@ struct renew_setup {
 };
 
 /* The life of the process; ctx is a struct renew_setup. Requests: RENEW,
- * RENEWED. */
+ * RENEWED, READOPT. */
 void renew_run(void *ctx, struct channel *control);
 
 #endif

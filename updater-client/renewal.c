@@ -73,44 +73,89 @@ static int start(struct session *s, struct parties *p, struct err *e)
 
 /* A source reads its identity when it begins; then the other may use it. */
 static int step(struct worker *source, int64_t now, struct worker *renew,
-		enum message_kind what, struct err *e)
+		enum message_kind what, uint64_t *count, struct err *e)
 {
 	struct message begin = { .kind = MESSAGE_BEGIN, .now = now };
 	struct message ask = { .kind = what }, m;
 
 	if (ipc_ask(&source->channel, &begin, MESSAGE_DONE, SESSION_ASK_MS, &m,
-		    e))
+		    e) ||
+	    ipc_ask(&renew->channel, &ask, MESSAGE_DONE, SESSION_ASK_MS, &m, e))
 		return -1;
-	return ipc_ask(&renew->channel, &ask, MESSAGE_DONE, SESSION_ASK_MS, &m,
-		       e);
+	if (count)
+		*count = m.count;
+	return 0;
 }
 
 static int converse(struct parties *p, bool waiting, int64_t now, struct err *e)
 {
-	if (!waiting && step(&p->present, now, &p->renew, MESSAGE_RENEW, e))
+	if (!waiting &&
+	    step(&p->present, now, &p->renew, MESSAGE_RENEW, NULL, e))
 		return -1;
-	return step(&p->next, now, &p->renew, MESSAGE_RENEWED, e);
+	return step(&p->next, now, &p->renew, MESSAGE_RENEWED, NULL, e);
+}
+
+static void stop(struct parties *p)
+{
+	worker_stop(&p->renew);
+	worker_stop(&p->present);
+	worker_stop(&p->next);
+}
+
+static int64_t now_of(const struct session *s)
+{
+	return policy_now(utc_now(), s->journal.time_floor);
+}
+
+static int renew(struct session *s, bool waiting, struct err *e)
+{
+	struct parties p = { 0 };
+	int rc = -1;
+
+	if (start(s, &p, e) == 0)
+		rc = converse(&p, waiting, now_of(s), e);
+	stop(&p);
+	return rc;
 }
 
 int renewal_run(struct session *s, struct err *e)
 {
-	int64_t now = policy_now(utc_now(), s->journal.time_floor);
 	struct identity_renewal look;
-	struct parties p = { 0 };
-	int rc = -1;
+	int rc;
 
 	if (identity_look(s->state_fd, &look, e))
 		return -1;
-	if (!look.waiting && now < look.at)
+	if (!look.waiting && now_of(s) < look.at)
 		return 0;
-	if (start(s, &p, e) == 0)
-		rc = converse(&p, look.waiting, now, e);
-	worker_stop(&p.renew);
-	worker_stop(&p.present);
-	worker_stop(&p.next);
+	rc = renew(s, look.waiting, e);
+	/* A server that was restored has forgotten the next one, and renews the
+	 * present one again: for the same key. */
+	if (rc && look.waiting && e->code == ERR_REFUSED)
+		rc = renew(s, false, e);
 	if (rc)
 		return err_in(e, "renewing the certificate");
 	log_event(LOG_INFO, "certificate-renewed", "cohort=%s",
 		  s->identity.cohort);
+	return 0;
+}
+
+int renewal_readopt(struct session *s, struct err *e)
+{
+	struct parties p = { 0 };
+	uint64_t waits = 0;
+	int rc = -1;
+
+	if (start(s, &p, e) == 0)
+		rc = step(&p.present, now_of(s), &p.renew, MESSAGE_READOPT,
+			  &waits, e);
+	stop(&p);
+	if (rc)
+		return err_in(e, "asking to be known again");
+	if (waits)
+		return err_set(e, ERR_BUSY,
+			       "the server does not know this device any more, "
+			       "and an officer has to compare the code that "
+			       "`status` shows");
+	log_event(LOG_INFO, "readopted", "cohort=%s", s->identity.cohort);
 	return 0;
 }

@@ -16,4 +16,11 @@
  */
 int renewal_run(struct session *s, struct err *e) NODISCARD;
 
+/*
+ * The server has refused our certificate: it may have been restored from an old
+ * backup. Show it the renewals that it has forgotten. ERR_BUSY if a person has
+ * to look first: the code is in `status`; ERR_REFUSED if nobody is let in so.
+ */
+int renewal_readopt(struct session *s, struct err *e) NODISCARD;
+
 #endif

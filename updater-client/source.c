@@ -21,7 +21,7 @@ static const char *const routes[ROUTES] = {
 	[ROUTE_NONCE] = "v1/nonce",     [ROUTE_ENROL] = "v1/enrol",
 	[ROUTE_CHECKIN] = "v1/checkin", [ROUTE_REPORT] = "v1/report",
 	[ROUTE_RENEW] = "v1/renew",     [ROUTE_RENEWED] = "v1/renewed",
-	[ROUTE_JOIN] = "v1/join",
+	[ROUTE_JOIN] = "v1/join",       [ROUTE_READOPT] = "v1/readopt",
 };
 
 /* The process' own state. */

@@ -172,12 +172,11 @@ static void add_identity(struct json *j, const struct session *s)
 	char code[CLAIM_JOIN_LEN + 1];
 
 	json_set_bool(j, "enrolled", s->enrolled);
-	if (!s->enrolled) {
-		identity_load_code(s->state_fd, code);
-		if (code[0])
-			json_set_text(j, "join_code", code);
+	identity_load_code(s->state_fd, code);
+	if (code[0])
+		json_set_text(j, "join_code", code);
+	if (!s->enrolled)
 		return;
-	}
 	json_set_hex(j, "device",
 		     (struct slice){ s->identity.device.bytes, DEVICE_ID_LEN });
 	json_set_text(j, "cohort", s->cohort.name);

@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/utc.h"
 #include "updater-client/consent.h"
+#include "updater-client/identity.h"
 #include "updater-client/install.h"
 #include "updater-client/posture.h"
 #include "updater-client/ratchet.h"
@@ -41,9 +42,12 @@ static int may_update(const struct session *s,
  * ended is refused when we connect, in the server's words. */
 static void keep_identity(struct session *s)
 {
-	struct err failure = { 0 };
+	struct err failure = { 0 }, why = { 0 };
+	int rc = renewal_run(s, &failure);
 
-	if (renewal_run(s, &failure))
+	if (rc && failure.code == ERR_REFUSED && renewal_readopt(s, &why) == 0)
+		rc = renewal_run(s, &failure);
+	if (rc)
 		log_event(LOG_WARNING, "certificate-not-renewed",
 			  "error=%s reason=\"%s\"", err_name(failure.code),
 			  failure.msg);
@@ -320,6 +324,20 @@ static bool is_stranded(const struct err *e)
 	return e->code == ERR_UNTRUSTED || e->code == ERR_EXPIRED;
 }
 
+/* Refused by a server that may have forgotten us. What it says to that is news
+ * only if a person is to act. */
+static int come_back(struct session *s, struct wire_decision *decision,
+		     struct err *e)
+{
+	struct err why = { 0 };
+
+	if (renewal_readopt(s, &why) == 0)
+		return check_in(s, decision, e);
+	if (why.code == ERR_BUSY)
+		*e = why;
+	return -1;
+}
+
 /*
  * The check-in, and once in a run the way out for who slept through a change of
  * the server's certificates. When there is no news, `e` is why it failed.
@@ -331,7 +349,9 @@ static int reach_server(struct session *s, struct wire_decision *decision,
 	bool changed = false;
 
 	if (check_in(s, decision, e) == 0)
-		return 0;
+		return identity_drop_code(s->state_fd, e);
+	if (e->code == ERR_REFUSED)
+		return come_back(s, decision, e);
 	if (!is_stranded(e))
 		return -1;
 	log_event(LOG_WARNING, "stranded", "reason=\"%s\"", e->msg);

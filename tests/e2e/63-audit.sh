@@ -40,11 +40,12 @@ people() {
 }
 
 # The next request is exactly one act of a person, of this kind.
-# device-readopt needs a device that the registry lost, device-approve and -deny one that waits, outpost-report another
+# device-readopt and readopt-close need a registry that was restored, device-approve and -deny one that waits, outpost-report another
 # server, device-release two copies of one, envelopes/ an encrypted release,
 # order-* keys of operators: their records are looked for in the tests of those.
 covered="payload/ metadata/ publish device-release envelopes/"
 covered="$covered device-approve device-deny outpost-report device-readopt"
+covered="$covered readopt-close"
 covered="$covered order-plan order-sign order-discard"
 # A plan changes nothing; an approval is another person's, where that is asked for.
 covered="$covered rollout-plan rollout-approve rollout-advance"

@@ -5,6 +5,7 @@ for tool in faketime python3 openssl curl; do
 	command -v "$tool" >/dev/null || { echo "needs $tool"; exit 77; }
 done
 . "$(dirname "$0")/server-lib.sh"
+. "$(dirname "$0")/later-lib.sh"
 here=$(cd "$(dirname "$0")" && pwd)
 
 make_server
@@ -18,10 +19,6 @@ for n in a b c; do
 	want 0 device "$n" check
 done
 
-state() { echo "$WORK/devices/$1/state"; }
-generation() {
-	sed -n 's/.*"generation": *\([0-9]*\).*/\1/p' "$(state "$1")/identity.json"
-}
 renewals() { # how many the log has
 	python3 -c 'import sqlite3, sys
 d = sqlite3.connect(sys.argv[1])
@@ -31,40 +28,6 @@ print(d.execute("SELECT count(*) FROM audit WHERE CAST(record AS TEXT) LIKE ?",
 renew() { # name, key file, how
 	python3 "$here/renew.py" "$(state "$1")" \
 		"https://$(listener device)" "$WORK/server/ca.pem" "$2" ${3:-}
-}
-later() { # days, name, command...
-	days=$1 name=$2
-	shift 2
-	faketime -f "+${days}d" "$client" "$@" \
-		--config "$WORK/devices/$name/client.conf"
-}
-# The server itself, not the faketime around it.
-stop_later() {
-	[ -s "$WORK/server/run/server.lock" ] || return 0
-	pid=$(tr -dc 0-9 <"$WORK/server/run/server.lock")
-	kill "$pid" 2>/dev/null || return 0
-	while kill -0 "$pid" 2>/dev/null; do
-		sleep 0.1
-	done
-}
-trap stop_later EXIT
-start_later() { # days: the server lives then, too, and keeps its ports
-	device_at=$(listener device)
-	sed -i "s/^device = .*/device = $device_at/" "$WORK/server/server.conf"
-	stop_later
-	rm -f "$WORK/server/run/listeners.json"
-	# The server's own certificate lives 397 days.
-	[ "$1" -lt 300 ] || faketime -f "+${1}d" "$server" tls renew \
-		"$WORK/server" >/dev/null
-	faketime -f "+${1}d" "$server" run "$WORK/server" \
-		>>"$WORK/server.log" 2>&1 &
-	server_pid=$!
-	tries=0
-	while [ ! -s "$WORK/server/run/listeners.json" ]; do
-		tries=$((tries + 1))
-		[ "$tries" -lt 600 ] || die "the server does not start"
-		sleep 0.1
-	done
 }
 ends() { # name: days until its certificate ends
 	f=$(state "$1")/identity.crt

@@ -40,6 +40,8 @@ TWICE(enrol)
 TWICE(identity)
 TWICE(joined)
 TWICE(renew)
+TWICE(readopt)
+TWICE(readopted)
 TWICE(checkin)
 TWICE(report)
 
@@ -56,6 +58,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	twice_identity(in);
 	twice_joined(in);
 	twice_renew(in);
+	twice_readopt(in);
+	twice_readopted(in);
 	twice_checkin(in);
 	twice_report(in);
 	/* Foreign reasons are escaped, so this one changes on its way. */

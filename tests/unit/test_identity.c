@@ -187,6 +187,45 @@ static void one_record_switches_and_nothing_before_it_does(void **state)
 	ec_free(key);
 }
 
+/* The chain of renewals is of the generation that it leads to. */
+static void renewals_are_the_present_ones_from_the_switch_on(void **state)
+{
+	static struct wire_readopt chain, found;
+	struct wire_identity second;
+	struct ec_private *next = NULL;
+	struct ec_public present;
+	struct world *w = *state;
+	struct stat st;
+	struct err e = { 0 };
+
+	enrol(w);
+	assert_refused(identity_load_chain(w->box.dir, &found, &e),
+		       ERR_NOT_FOUND);
+	begin(w, &present, &next);
+	chain.count = 1;
+	chain.links[0].key = present;
+	chain.links[0].proof_len = 8;
+	issue(w, next, NOW + 61 * UTC_DAY, &second);
+	assert_ok(identity_store_next(w->box.dir, second.certificate, &e));
+	assert_ok(identity_store_chain(w->box.dir, &chain, &e));
+	assert_refused(identity_load_chain(w->box.dir, &found, &e),
+		       ERR_NOT_FOUND);
+	assert_ok(identity_promote(w->box.dir, &e));
+	assert_ok(identity_load_chain(w->box.dir, &found, &e));
+	assert_memory_equal(&found, &chain, sizeof(chain));
+	/* What is damaged is said to be, and proves nothing. */
+	assert_ok(fs_replace_file(w->box.dir, "identity.1.chain",
+				  slice_of("{\"v\":1,\"chain\":[{]}"), 0600,
+				  &e));
+	assert_refused(identity_load_chain(w->box.dir, &found, &e), ERR_FORMAT);
+	assert_int_equal(found.count, 0);
+	/* Who retires leaves no trace of it. */
+	assert_ok(identity_forget(w->box.dir, &e));
+	assert_refused(fs_stat(w->box.dir, "identity.1.chain", &st, &e),
+		       ERR_NOT_FOUND);
+	ec_free(next);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
 
 static void a_waiting_device_keeps_its_code_until_it_is_somebody(void **state)
@@ -259,7 +298,7 @@ static void who_retires_leaves_no_key(void **state)
  */
 static void what_cannot_be_wiped_is_told(void **state)
 {
-	static char large[5000];
+	static char large[WIRE_BODY_MAX + 2];
 	struct world *w = *state;
 	struct message_identity id;
 	struct err e = { 0 };
@@ -277,6 +316,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_renewal_is_due_when_two_thirds_are_over),
+		TEST(renewals_are_the_present_ones_from_the_switch_on),
 		TEST(the_next_key_is_made_once_and_the_present_one_stays),
 		TEST(one_record_switches_and_nothing_before_it_does),
 		TEST(a_waiting_device_keeps_its_code_until_it_is_somebody),

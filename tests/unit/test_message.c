@@ -147,6 +147,7 @@ static size_t make_samples(struct message *m)
 	m[n++].kind = MESSAGE_RESCUE;
 	m[n++].kind = MESSAGE_RENEW;
 	m[n++].kind = MESSAGE_RENEWED;
+	m[n++].kind = MESSAGE_READOPT;
 	return n;
 }
 
@@ -159,7 +160,7 @@ static void every_kind_survives_the_way(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	assert_int_equal(n, MESSAGE_RESCUE);
+	assert_int_equal(n, MESSAGE_READOPT);
 	for (size_t i = 0; i < n; i++) {
 		struct buf first = BUF_INIT(MESSAGE_MAX);
 		struct buf again = BUF_INIT(MESSAGE_MAX);

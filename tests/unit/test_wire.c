@@ -120,6 +120,116 @@ static void a_renewal_survives_the_wire_and_binds_both_keys(void **state)
 	buf_done(&b);
 }
 
+/* A chain of real points: any other key is refused. */
+static struct wire_readopt a_chain(size_t count)
+{
+	struct wire_readopt m = { .count = count };
+	struct ec_private *key = NULL;
+	struct err e = { 0 };
+
+	assert_ok(ec_generate(&key, &e));
+	for (size_t i = 0; i < count; i++) {
+		struct wire_link *link = &m.links[i];
+
+		link->certificate.bytes[3] = (uint8_t)(i + 1);
+		ec_public_of(key, &link->key);
+		memset(link->proof, 0x30, EC_SIG_MAX_LEN);
+		link->proof_len = EC_SIG_MAX_LEN;
+	}
+	m.has_decrypt = count > 1;
+	if (m.has_decrypt)
+		assert_ok(decrypt_key_prove(key, &m.links[0].key, &m.decrypt,
+					    &e));
+	ec_free(key);
+	return m;
+}
+
+static void the_longest_chain_of_renewals_fits_and_no_longer_one(void **state)
+{
+	static struct wire_readopt in, out;
+	struct buf b = BUF_INIT(WIRE_BODY_MAX);
+	struct buf longer = BUF_INIT(WIRE_BODY_MAX);
+	const char *tail;
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t n = 0; n <= WIRE_LINKS_MAX; n += WIRE_LINKS_MAX / 2) {
+		in = a_chain(n);
+		b.len = 0;
+		assert_ok(wire_format_readopt(&in, &b, &e));
+		assert_ok(wire_parse_readopt(buf_slice(&b), &out, &e));
+		assert_memory_equal(&in, &out, sizeof(in));
+	}
+	/* One link more, by hand. */
+	tail = strstr(buf_text(&b), "{\"certificate\"");
+	assert_ok(buf_addf(&longer, &e, "{\"v\":1,\"chain\":[%.*s,%s",
+			   (int)(strchr(tail, '}') - tail + 1), tail, tail));
+	assert_refused(wire_parse_readopt(buf_slice(&longer), &out, &e),
+		       ERR_LIMIT);
+	assert_int_equal(out.count, 0);
+	buf_done(&b);
+	buf_done(&longer);
+}
+
+static void a_chain_with_bad_members_is_refused(void **state)
+{
+	static const char *const bad[] = {
+		"{\"v\":1}",
+		"{\"v\":2,\"chain\":[]}",
+		"{\"v\":1,\"chain\":{}}",
+		"{\"v\":1,\"chain\":[1]}",
+		"{\"v\":1,\"chain\":[{}]}",
+		"{\"v\":1,\"chain\":[],\"more\":1}",
+		"{\"v\":1,\"chain\":[],\"decrypt_key\":\"a\"}",
+		"{\"v\":1,\"chain\":[],\"decrypt_proof\":\"00\"}",
+		"{\"v\":1,\"chain\":[]",
+	};
+	static const char *const spoilt[] = { "\"certificate\"", "\"key\"",
+					      "\"proof\"", "\"04" };
+	static struct wire_readopt in, out;
+	struct buf b = BUF_INIT(WIRE_BODY_MAX);
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_refused(wire_parse_readopt(slice_of(bad[i]), &out, &e),
+			       ERR_FORMAT);
+	in = a_chain(1);
+	for (size_t i = 0; i < ARRAY_LEN(spoilt); i++) {
+		b.len = 0;
+		assert_ok(wire_format_readopt(&in, &b, &e));
+		assert_ok(wire_parse_readopt(buf_slice(&b), &out, &e));
+		*(strstr((char *)b.ptr, spoilt[i]) + 2) = '9';
+		assert_refused(wire_parse_readopt(buf_slice(&b), &out, &e),
+			       ERR_FORMAT);
+	}
+	buf_done(&b);
+}
+
+static void the_answer_to_it_survives_the_wire(void **state)
+{
+	struct wire_readopted in = { .nonce = { 1, 2 } }, out;
+	struct buf b = BUF_INIT(WIRE_BODY_MAX);
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(wire_format_readopted(&in, &b, &e));
+	assert_ok(wire_parse_readopted(buf_slice(&b), &out, &e));
+	assert_false(out.known);
+	assert_memory_equal(out.nonce, in.nonce, sizeof(in.nonce));
+	b.len = 0;
+	in.known = true;
+	assert_ok(wire_format_readopted(&in, &b, &e));
+	assert_string_equal(buf_text(&b), "{\"v\":1}");
+	assert_ok(wire_parse_readopted(buf_slice(&b), &out, &e));
+	assert_true(out.known);
+	assert_refused(wire_parse_readopted(slice_of("{\"v\":1,\"waiting\":"
+						     "\"00\"}"),
+					    &out, &e),
+		       ERR_FORMAT);
+	buf_done(&b);
+}
+
 static void an_enrolment_with_bad_members_is_refused(void **state)
 {
 	static const char *const bad[] = {
@@ -481,6 +591,10 @@ int main(void)
 		cmocka_unit_test(an_enrolment_with_bad_members_is_refused),
 		cmocka_unit_test(
 			a_renewal_survives_the_wire_and_binds_both_keys),
+		cmocka_unit_test(
+			the_longest_chain_of_renewals_fits_and_no_longer_one),
+		cmocka_unit_test(a_chain_with_bad_members_is_refused),
+		cmocka_unit_test(the_answer_to_it_survives_the_wire),
 		cmocka_unit_test(
 			what_is_larger_than_a_body_is_refused_unparsed),
 		cmocka_unit_test(

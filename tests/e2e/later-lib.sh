@@ -1,0 +1,69 @@
+# For tests in which months pass, after server-lib.sh: server and devices live on
+# another day. Source it; libfaketime does it, without the programs' knowledge.
+
+state() { echo "$WORK/devices/$1/state"; }
+generation() {
+	sed -n 's/.*"generation": *\([0-9]*\).*/\1/p' "$(state "$1")/identity.json"
+}
+
+later() { # days, name of a device, command...
+	days=$1 name=$2
+	shift 2
+	faketime -f "+${days}d" "$client" "$@" \
+		--config "$WORK/devices/$name/client.conf"
+}
+op_later() { # days, command...
+	days=$1
+	shift
+	faketime -f "+${days}d" "$server" "$@" \
+		--operator "$WORK/server/admin/operator.conf"
+}
+
+# The server itself, not the faketime around it.
+stop_later() {
+	[ -s "$WORK/server/run/server.lock" ] || return 0
+	pid=$(tr -dc 0-9 <"$WORK/server/run/server.lock")
+	kill "$pid" 2>/dev/null || return 0
+	while kill -0 "$pid" 2>/dev/null; do
+		sleep 0.1
+	done
+}
+trap stop_later EXIT
+
+start_later() { # days: the server lives then, too, and keeps its ports
+	for l in device enrolment people; do
+		! grep -qs "\"$l\"" "$WORK/server/run/listeners.json" ||
+			sed -i "s/^$l = .*/$l = $(listener $l)/" \
+				"$WORK/server/server.conf"
+	done
+	stop_later
+	rm -f "$WORK/server/run/listeners.json"
+	# The server's own certificate lives 90 days.
+	[ "$1" -lt 62 ] || faketime -f "+${1}d" "$server" tls renew \
+		"$WORK/server" >/dev/null
+	faketime -f "+${1}d" "$server" run "$WORK/server" \
+		>>"$WORK/server.log" 2>&1 &
+	tries=0
+	while [ ! -s "$WORK/server/run/listeners.json" ]; do
+		tries=$((tries + 1))
+		[ "$tries" -lt 600 ] || die "the server does not start"
+		sleep 0.1
+	done
+}
+
+# What is kept apart of a server's folder, and what comes up after its disk died.
+keep_aside() {
+	cp -a "$WORK/server/keys" "$WORK/kept.keys"
+	cp -a "$WORK/server/admin" "$WORK/kept.admin"
+}
+restore_aside() { # the folder of the backup
+	cp "$WORK/server/run/listeners.json" "$WORK/listeners.json"
+	stop_later
+	rm -rf "$WORK/server"
+	want 0 "$server" server restore "$1" "$WORK/server"
+	mkdir -p "$WORK/server/keys"
+	cp -a "$WORK/kept.keys/." "$WORK/server/keys"
+	cp -a "$WORK/kept.admin" "$WORK/server/admin"
+	mkdir -p "$WORK/server/run"
+	mv "$WORK/listeners.json" "$WORK/server/run"
+}
