@@ -143,13 +143,23 @@ static bool close_traps(struct fetch *f)
 	       SET(CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
 	       SET(CURLOPT_MAXREDIRS, 0L) == CURLE_OK &&
 	       SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK &&
-	       SET(CURLOPT_PROXY, "") == CURLE_OK &&
-	       SET(CURLOPT_NOPROXY, "*") == CURLE_OK &&
 	       SET(CURLOPT_HTTPAUTH, 0L) == CURLE_OK &&
 	       SET(CURLOPT_ACCEPT_ENCODING, NULL) == CURLE_OK &&
 	       SET(CURLOPT_PATH_AS_IS, 1L) == CURLE_OK &&
 	       SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) ==
 		       CURLE_OK;
+}
+
+/* The one that is configured, or none: whatever the environment says. */
+static bool set_proxy(struct fetch *f)
+{
+	const char *proxy = f->setup.proxy;
+
+	return SET(CURLOPT_PROXY, proxy ? proxy : "") == CURLE_OK &&
+	       SET(CURLOPT_NOPROXY, proxy ? "" : "*") == CURLE_OK &&
+	       SET(CURLOPT_PROXYTYPE, (long)CURLPROXY_HTTP) == CURLE_OK &&
+	       SET(CURLOPT_HTTPPROXYTUNNEL, proxy ? 1L : 0L) == CURLE_OK &&
+	       SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) == CURLE_OK;
 }
 
 static bool set_bounds(struct fetch *f)
@@ -180,8 +190,8 @@ int fetch_new(const struct fetch_setup *setup, struct fetch **out,
 		curl_slist_append(NULL, "Content-Type: application/json");
 	if (f->json_headers)
 		(void)curl_slist_append(f->json_headers, "Expect:");
-	if (!f->curl || !f->json_headers || !close_traps(f) || !set_bounds(f) ||
-	    !set_peer(f)) {
+	if (!f->curl || !f->json_headers || !close_traps(f) || !set_proxy(f) ||
+	    !set_bounds(f) || !set_peer(f)) {
 		fetch_free(f);
 		return err_set(e, ERR_SYSTEM,
 			       "libcurl lacks something that is needed "
@@ -210,13 +220,43 @@ static bool is_expired(CURL *curl)
 	return tls_clock_is_expired(result);
 }
 
+/* It did not even let us talk to the server. */
+static bool is_proxy_s(const struct fetch *f, CURLcode code, long *status)
+{
+	if (!f->setup.proxy)
+		return false;
+	*status = 0;
+	(void)curl_easy_getinfo(f->curl, CURLINFO_HTTP_CONNECTCODE, status);
+	return *status >= 300 || code == CURLE_COULDNT_RESOLVE_PROXY ||
+	       code == CURLE_COULDNT_CONNECT;
+}
+
+static int explain_proxy(long status, const char *shown, const char *url,
+			 struct err *e)
+{
+	if (status == 407)
+		return err_set(
+			e, ERR_NETWORK,
+			"%s: the proxy wants a name and a password: "
+			"[server] proxy = http://NAME:PASSWORD@HOST:PORT",
+			url);
+	if (status >= 300)
+		return err_set(e, ERR_NETWORK,
+			       "%s: the proxy does not let us through (%ld)",
+			       url, status);
+	return err_set(e, ERR_NETWORK, "%s: through the proxy: %s", url, shown);
+}
+
 static int explain(const struct fetch *f, CURLcode code, const char *url,
 		   struct err *e)
 {
+	long status;
 	const char *why = f->why[0] ? f->why : curl_easy_strerror(code);
 	char shown[CURL_ERROR_SIZE];
 
 	text_escape(slice_of(why), shown, sizeof(shown));
+	if (is_proxy_s(f, code, &status))
+		return explain_proxy(status, shown, url, e);
 	switch (code) {
 	case CURLE_PEER_FAILED_VERIFICATION:
 		if (is_expired(f->curl))
@@ -224,8 +264,13 @@ static int explain(const struct fetch *f, CURLcode code, const char *url,
 				       "%s: its certificate has expired, or "
 				       "our clock is ahead of the truth",
 				       url);
-		return err_set(e, ERR_UNTRUSTED, "%s is not our server: %s",
-			       url, shown);
+		return err_set(e, ERR_UNTRUSTED, "%s is not our server: %s%s",
+			       url, shown,
+			       f->setup.proxy
+				       ? " (does the proxy open what is "
+					 "encrypted? It has to pass this host "
+					 "on untouched)"
+				       : "");
 	case CURLE_SSL_CERTPROBLEM:
 		return err_set(e, ERR_CONFIG, "our own certificate: %s", shown);
 	case CURLE_SSL_CACERT_BADFILE:

@@ -3,9 +3,10 @@
  * fetch - requests over mutually authenticated TLS, through libcurl.
  *
  * The server is whoever holds a certificate of the pinned CA for the host in
- * the URL; the system's CAs, redirects, other protocols, proxies, netrc and
- * libcurl's environment variables play no part. Every transfer has a limit of
- * bytes, a lowest speed and, but for packages, a deadline.
+ * the URL; the system's CAs, redirects, other protocols, netrc and libcurl's
+ * environment variables play no part, nor does a proxy but the one that is
+ * given, which sees whom we call and no more (CONNECT). Every transfer has a
+ * limit of bytes, a lowest speed and, but for packages, a deadline.
  */
 #ifndef UPDATER_CLIENT_FETCH_H
 #define UPDATER_CLIENT_FETCH_H
@@ -26,7 +27,8 @@ struct fetch_setup {
 	struct slice ca;               /* PEM; the only CAs trusted */
 	struct slice certificate, key; /* PEM; empty: none */
 	int64_t now;                   /* see tls_clock.h */
-	uint64_t rate; /* bytes a second that may come; 0: any */
+	const char *proxy; /* http://[user:password@]host:port; NULL: none */
+	uint64_t rate;     /* bytes a second that may come; 0: any */
 	/* Whoever answers will do: for what proves itself, see source.h. */
 	bool unverified;
 };

@@ -63,6 +63,7 @@ static int start_source(struct session *s, int peer_fd, struct err *e)
 		.urls = &s->config->enrol,
 		.url_count = 1,
 		.ca_path = s->config->ca,
+		.proxy = s->config->proxy,
 		.state_fd = -1,
 		.site_fd = -1,
 		.spool_fd = -1,

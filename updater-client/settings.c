@@ -35,6 +35,7 @@ static const struct ini_key keys[] = {
 	  false },
 	TEXT("server", "enrol", enrol, false),
 	TEXT("server", "ca", ca, false),
+	TEXT("server", "proxy", proxy, false),
 	TEXT("slot", "path", slot_path, true),
 	TEXT("slot", "component", component, false),
 	TEXT("slot", "root", slot_root, false),
@@ -432,6 +433,15 @@ static bool is_https(const char *url)
 	return strncmp(url, "https://", 8) == 0;
 }
 
+static bool is_proxy(const char *url)
+{
+	static const char scheme[] = "http://";
+	const size_t len = sizeof(scheme) - 1;
+
+	return strncmp(url, scheme, len) == 0 && url[len] != 0 &&
+	       !strchr(url + len, '/');
+}
+
 static int check_server(const struct settings *c, struct err *e)
 {
 	if (c->urls.count > SETTINGS_URLS_MAX)
@@ -448,6 +458,10 @@ static int check_server(const struct settings *c, struct err *e)
 			       "[server] enrol: %s does not start with "
 			       "https://",
 			       c->enrol);
+	if (c->proxy && !is_proxy(c->proxy))
+		return err_set(e, ERR_CONFIG,
+			       "[server] proxy: http://HOST:PORT or "
+			       "http://NAME:PASSWORD@HOST:PORT");
 	if ((c->urls.count > 0 || c->enrol) && !c->ca)
 		return err_set(e, ERR_CONFIG,
 			       "[server] ca: which certificates are the "

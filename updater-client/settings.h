@@ -57,7 +57,7 @@ struct settings {
 	char *product, *model, *state;
 	char *root, *environment_name;
 	struct ini_list urls;
-	char *enrol, *ca;
+	char *enrol, *ca, *proxy;
 	char *slot_path, *component;
 	char *slot_root; /* images: where the one that runs is mounted */
 	/* The first is [slot], which is started; the rest goes along. */

@@ -168,6 +168,7 @@ static int load_identity(struct source *s, struct fetch_setup *setup,
 static int begin_network(struct source *s, int64_t now, struct err *e)
 {
 	struct fetch_setup setup = { .now = now,
+				     .proxy = s->setup->proxy,
 				     .rate = s->setup->rate,
 				     .unverified = s->setup->stranded };
 	struct whereabouts_configured configured = { s->setup->urls,

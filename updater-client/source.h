@@ -38,6 +38,7 @@ struct source_setup {
 	char *const *urls;
 	size_t url_count;
 	const char *ca_path;
+	const char *proxy;  /* as in struct fetch_setup */
 	uint64_t rate;      /* as in struct fetch_setup */
 	bool with_identity; /* else as a device that is not enrolled */
 	int state_fd;       /* holds the identity */
