@@ -188,9 +188,9 @@ bring
 offer 3
 # Orders bind a device without a clock to the server's word for its time: whoever
 # plans hears of how many.
-without=$(sed -n 's/.*"population":\([0-9]*\).*/\1/p' "$WORK/plan")
-[ ! -e /dev/rtc ] || without=0
-grep -q "\"clockless\":$without[,}]" "$WORK/plan" || {
+without=$(sed -n 's/.*"population": *\([0-9]*\).*/\1/p' "$WORK/plan")
+[ ! -e /dev/rtc0 ] || without=0
+grep -q "\"clockless\": *$without,*$" "$WORK/plan" || {
 	cat "$WORK/plan"
 	die "the plan does not count $without devices without a clock"
 }

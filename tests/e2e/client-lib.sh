@@ -186,8 +186,9 @@ serve_release() {
 
 # See what a rollout would do, and start that very plan.
 begin() { # name
-	plan=$(operator rollout plan "$1" --json |
-		sed -n 's/.*"plan": "\([0-9a-f]\{64\}\)".*/\1/p')
+	operator rollout plan "$1" --json >"$WORK/plan" || return
+	plan=$(sed -n 's/.*"plan": "\([0-9a-f]\{64\}\)".*/\1/p' \
+		"$WORK/plan")
 	operator rollout start "$1" --plan "$plan"
 }
 # Offer a release to everybody.
