@@ -16,6 +16,7 @@
 #define ARG_MAX_LEN    1024
 #define FIX_MAX_LEN    32
 #define DEADLINE_MAX   86400
+#define DEFER_MAX      (400 * 86400) /* seconds */
 
 /* Every member there may be; which of them must be is up to the readers. */
 static const char *const members[] = { "type",
@@ -31,6 +32,7 @@ static const char *const members[] = { "type",
 				       "min_updater",
 				       "support_end",
 				       "urgent",
+				       "defer_max",
 				       "issued",
 				       "not_before",
 				       "undo_of",
@@ -353,6 +355,18 @@ static int read_way(const struct json *j, struct release *r, struct err *e)
 	return 0;
 }
 
+/* When a device installs it. */
+static int read_when(const struct json *j, struct release *r, struct err *e)
+{
+	if (json_get_bool(j, "urgent", &r->urgent, e) ||
+	    (json_get(j, "not_before") &&
+	     read_time(j, "not_before", &r->not_before, e)))
+		return -1;
+	if (!json_get(j, "defer_max"))
+		return 0;
+	return read_number(j, "defer_max", 1, DEFER_MAX, &r->defer_max_sec, e);
+}
+
 static int read_release(const struct json *j, struct release *r, struct err *e)
 {
 	const struct text_list models = { RELEASE_MODELS_MAX, name_is_valid,
@@ -370,11 +384,7 @@ static int read_release(const struct json *j, struct release *r, struct err *e)
 	if (read_number(j, "seq", 1, JSON_INT_MAX, &r->seq, e) ||
 	    read_number(j, "content_seq", 1, r->seq, &r->content_seq, e) ||
 	    read_number(j, "requires_seq", 0, r->seq, &r->requires_seq, e) ||
-	    json_get_bool(j, "urgent", &r->urgent, e) ||
-	    read_time(j, "issued", &r->issued, e))
-		return -1;
-	if (json_get(j, "not_before") &&
-	    read_time(j, "not_before", &r->not_before, e))
+	    read_time(j, "issued", &r->issued, e) || read_when(j, r, e))
 		return -1;
 	if (read_undo(j, r, e) || read_one_operator(j, r, e) ||
 	    read_way(j, r, e))
@@ -759,6 +769,8 @@ static void set_release(struct json *j, const struct release *r)
 	set_number(j, "content_seq", r->content_seq);
 	set_way(j, r);
 	json_set_bool(j, "urgent", r->urgent);
+	if (r->defer_max_sec != 0)
+		set_number(j, "defer_max", r->defer_max_sec);
 	set_time(j, "issued", r->issued);
 	if (r->not_before != 0)
 		set_time(j, "not_before", r->not_before);

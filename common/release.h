@@ -61,6 +61,7 @@ struct release {
 	size_t model_count;
 	uint64_t seq, content_seq, requires_seq;
 	bool urgent;
+	uint64_t defer_max_sec; /* how long a device may put it off; 0: any */
 	int64_t issued, not_before; /* not_before 0: at once */
 	/*
 	 * An undo: the content of an older release (content_seq) under a newer

@@ -47,6 +47,8 @@ int cmd_release_create(int argc, char **argv, struct err *e)
 		OPT_LIST("fixes", "CVE", &s.fixes, "what it mends"),
 		OPT_FLAG("urgent", &s.urgent,
 			 "devices do not wait for a window"),
+		OPT_NUMBER("defer-max", "SEC", &s.defer_max, 34560000,
+			   "devices put it off for no longer"),
 		OPT_TEXT("not-before", "UTC", &s.not_before,
 			 "not installed before, as 2026-12-24T06:00:00Z"),
 		OPT_TEXT("requires", "ID", &s.requires_id,

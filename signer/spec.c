@@ -12,6 +12,7 @@
 
 #define DEADLINE_DEFAULT_SEC 300
 #define DEADLINE_MAX_SEC     86400
+#define DEFER_MAX_SEC        34560000 /* 400 days */
 #define FIX_MAX_LEN          64
 #define UNDO_LIFE            (30 * UTC_DAY)
 
@@ -61,6 +62,8 @@ static const struct ini_key spec_keys[] = {
 	SPEC_BOOL("with-undo", with_undo),
 	SPEC_BOOL("nightly", nightly),
 	SPEC_BOOL("plain", plain),
+	{ "release", "defer-max", INI_NUMBER,
+	  offsetof(struct spec_file, defer_max), 1, DEFER_MAX_SEC, false },
 	{ "release", "deadline", INI_NUMBER,
 	  offsetof(struct spec_file, deadline), 1, DEADLINE_MAX_SEC, false },
 };
@@ -111,6 +114,8 @@ static void take_file(struct spec *s)
 	take_list(&s->allowed, &f->allowed);
 	if (s->deadline == 0)
 		s->deadline = f->deadline;
+	if (s->defer_max == 0)
+		s->defer_max = f->defer_max;
 	s->urgent |= f->urgent;
 	s->from_all |= f->from_all;
 	s->with_undo |= f->with_undo;
@@ -322,7 +327,9 @@ static int copy_updater(const struct spec *s, struct release *out,
 
 int spec_release(const struct spec *s, struct release *out, struct err *e)
 {
-	*out = (struct release){ .urgent = s->urgent, .nightly = s->nightly };
+	*out = (struct release){ .urgent = s->urgent,
+				 .nightly = s->nightly,
+				 .defer_max_sec = s->defer_max };
 	if (copy_name(out->product, s->product, "product", e) ||
 	    copy_name(out->id, s->id, "id", e) ||
 	    copy_name(out->component, s->component ? s->component : "main",

@@ -20,7 +20,7 @@ struct spec_file {
 	char *stepping_stone, *min_updater, *support_end;
 	struct ini_list models, health, fixes, from, allowed, one_cohorts;
 	struct ini_list with_trees, with_images;
-	uint64_t deadline;
+	uint64_t deadline, defer_max;
 	bool urgent, from_all, nightly, with_undo, plain;
 };
 
@@ -34,7 +34,7 @@ struct spec {
 	struct opt_list with_trees, with_images; /* NAME=PATH: components */
 	struct opt_list one_cohorts; /* that one operator may open */
 	struct opt_list allowed;     /* files that may hold a private key */
-	uint64_t deadline;
+	uint64_t deadline, defer_max;
 	bool urgent, from_all, nightly, with_undo, plain;
 	const char *encrypt, *wrap_key; /* of the command line alone */
 	uint64_t passphrase_fd;
@@ -53,9 +53,10 @@ void spec_done(struct spec *s);
 
 /*
  * Fill what the spec says of a release: product, id, version, models, urgent,
- * fixes, health, deadline, component, content, attributes, not_before,
- * min_updater, support_end, and what one operator may open. ERR_USAGE names the
- * word that is missing or wrong. The caller calls release_done().
+ * fixes, health, deadline, defer_max, component, content, attributes,
+ * not_before, min_updater, support_end, and what one operator may open.
+ * ERR_USAGE names the word that is missing or wrong. The caller calls
+ * release_done().
  */
 int spec_release(const struct spec *s, struct release *out,
 		 struct err *e) NODISCARD;

@@ -96,12 +96,21 @@ static bool program_agrees(const struct session *s, const struct plan *plan,
 	return false;
 }
 
+/* What the engineers signed and what is configured: the shorter; 0: any. */
+static uint64_t longest(const struct session *s, const struct plan *plan)
+{
+	const uint64_t ours = s->config->defer_max_sec;
+	const uint64_t theirs = plan->defer_max_sec;
+
+	return ours == 0 || (theirs > 0 && theirs < ours) ? theirs : ours;
+}
+
 bool consent_given(struct session *s, const struct plan *plan,
 		   char why[WIRE_REASON_MAX])
 {
 	const struct sha256 *digest = &plan->release.digest;
 	const int64_t since = waits_since(s, digest);
-	const int64_t most = (int64_t)s->config->defer_max_sec;
+	const int64_t most = (int64_t)longest(s, plan);
 	struct err e = { 0 };
 
 	if ((since > 0 && most > 0 && s->now - since >= most) ||

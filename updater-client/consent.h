@@ -12,9 +12,9 @@
 #include "updater-client/session.h"
 
 /*
- * An urgent release waits for no window; after [install] defer_max neither
- * counts. False: `why` says what it waits for. The first time that a release is
- * put off, the server is told.
+ * An urgent release waits for no window; after [install] defer_max, or after
+ * what the release itself allows, neither counts. False: `why` says what it
+ * waits for. The first time that a release is put off, the server is told.
  */
 bool consent_given(struct session *s, const struct plan *plan,
 		   char why[WIRE_REASON_MAX]);

@@ -343,6 +343,7 @@ static void walk_plan(struct walk *w, struct plan *p)
 	for (size_t i = 0; i < p->release.part_count; i++)
 		walk_plan_package(w, &p->packages[i]);
 	walk_bool(w, &p->urgent);
+	walk_u64(w, &p->defer_max_sec);
 }
 
 static void walk_report(struct walk *w, struct wire_report *m)

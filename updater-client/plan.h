@@ -29,6 +29,7 @@ struct plan {
 	/* One for each of release.parts, in the same order. */
 	struct plan_package packages[RELEASE_COMPONENTS_MAX];
 	bool urgent;
+	uint64_t defer_max_sec; /* how long it may be put off; 0: any */
 };
 
 /*

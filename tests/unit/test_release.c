@@ -242,11 +242,13 @@ static void the_way_to_a_release_survives_the_round_trip(void **state)
 	json_set_text(pawl, "stepping_stone", "2026.09");
 	json_set_text(pawl, "min_updater", "1.20.3");
 	json_set_text(pawl, "support_end", "2030-01-01T00:00:00Z");
+	json_set_int(pawl, "defer_max", 86400);
 	t = target();
 	assert_ok(release_parse(&t, &r, &e));
 	assert_string_equal(r.stepping_stone, "2026.09");
 	assert_string_equal(r.min_updater, "1.20.3");
 	assert_true(r.support_end == 1893456000);
+	assert_true(r.defer_max_sec == 86400);
 	json_free(entry);
 	entry = release_format(&r);
 	release_done(&r);
@@ -394,6 +396,8 @@ static void numbers_keep_to_their_ranges(void **state)
 		{ "content_seq", 0 },
 		{ "requires_seq", 8 },
 		{ "requires_seq", -1 },
+		{ "defer_max", 0 },
+		{ "defer_max", 34560001 },
 		{ "health_deadline", 0 },
 		{ "health_deadline", 86401 },
 		{ "window", PACKAGE_WINDOW_MAX + 1 },
