@@ -132,6 +132,14 @@ int api_way_allows(struct server_api *api, const struct rollout *r, int64_t now,
 	return rc;
 }
 
+void api_way_back(struct server_api *api, const struct rollout *r, int64_t now,
+		  struct ways_back *out)
+{
+	(void)pthread_rwlock_rdlock(&api->orders_lock);
+	ways_back(api->ways, r, now, out);
+	(void)pthread_rwlock_unlock(&api->orders_lock);
+}
+
 void api_explain_way(struct server_api *api, const struct rollout_device *d,
 		     char out[WIRE_REASON_MAX])
 {

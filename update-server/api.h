@@ -194,8 +194,18 @@ int64_t api_attempt_due(const struct stage *s, const struct stage_attempt *a);
 void api_rollout_words(struct server_api *api, const struct stage *s,
 		       int64_t now, char *out, size_t size);
 /* The whole of docs/protocol.md; the answer of every act on one, too. */
+int api_rollout_json(struct server_api *api, const char *name,
+		     struct json **out, struct err *e) NODISCARD;
 int api_rollout_answer(struct server_api *api, const char *name,
 		       struct response *a, struct err *e) NODISCARD;
+/* Make one as a body describes it, by this person. */
+int api_rollout_make(struct server_api *api, const struct json *j,
+		     const char *person, const struct audit_by *by,
+		     struct err *e) NODISCARD;
+/* An act on one, and which; of a conflict *a is the answer, 412. */
+int api_rollout_do(struct server_api *api, const struct request *q,
+		   enum stage_verb verb, char name[NAME_MAX_LEN + 1],
+		   struct response *a, struct err *e) NODISCARD;
 struct json *api_phases_json(const struct stage *s);
 struct json *api_order_json(struct server_api *api, const struct stage *s,
 			    int64_t now);
@@ -225,6 +235,9 @@ void api_tick_rollouts(struct server_api *api, int64_t now);
 /* As ways_allow() and ways_explain(). */
 int api_way_allows(struct server_api *api, const struct rollout *r, int64_t now,
 		   struct err *e) NODISCARD;
+/* As ways_back(). */
+void api_way_back(struct server_api *api, const struct rollout *r, int64_t now,
+		  struct ways_back *out);
 void api_explain_way(struct server_api *api, const struct rollout_device *d,
 		     char out[WIRE_REASON_MAX]);
 
@@ -302,7 +315,8 @@ api_handler api_release_list, api_release_show, api_token_create,
 api_handler api_rollout_list, api_rollout_show, api_rollout_create,
 	api_rollout_plan, api_rollout_approve, api_rollout_start,
 	api_rollout_pause, api_rollout_resume, api_rollout_advance,
-	api_rollout_abort, api_rollout_supersede, api_rollout_ack;
+	api_rollout_abort, api_rollout_supersede, api_rollout_ack,
+	api_rollout_rollback, api_back_show;
 api_handler api_device_why;
 api_handler api_order_list, api_order_get, api_order_sign, api_order_discard,
 	api_order_plan, api_document_get;

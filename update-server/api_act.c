@@ -291,6 +291,27 @@ static int submit(struct stage *s, const char *by, int64_t now, struct err *e)
 	return stage_act(s, &act, NULL, &changed, e);
 }
 
+int api_rollout_make(struct server_api *api, const struct json *j,
+		     const char *person, const struct audit_by *by,
+		     struct err *e)
+{
+	struct stage *s = mem_alloc(1, sizeof(*s));
+	int rc = -1;
+
+	if (get_rest(api, j, s, e) || take_detail(api, s, e) ||
+	    sketch(api, s, e) || submit(s, person, by->now, e) ||
+	    store_rollout_add(api->store, s, by, e) ||
+	    api_read_rollouts(api, e))
+		goto out;
+	log_event(LOG_INFO, "rollout-created",
+		  "by=%s name=%s release=%s phases=%zu", person, s->what.name,
+		  s->what.release, s->ladder.count);
+	rc = 0;
+out:
+	free(s);
+	return rc;
+}
+
 int api_rollout_create(struct server_api *api, const struct request *q,
 		       struct response *a, struct err *e)
 {
@@ -299,24 +320,17 @@ int api_rollout_create(struct server_api *api, const struct request *q,
 					     "share",    "shares",    "watch",
 					     "policy",   "window",    "urgent",
 					     "priority", "step_back", NULL };
-	struct stage *s = mem_alloc(1, sizeof(*s));
+	char name[NAME_MAX_LEN + 1];
 	struct audit_by by;
 	struct json *j = NULL;
 	int rc = -1;
 
-	if (api_body(q, known, &j, e) || get_rest(api, j, s, e) ||
-	    take_detail(api, s, e) || sketch(api, s, e) ||
-	    api_by(api, q, &by, e) || submit(s, q->peer->id, by.now, e) ||
-	    store_rollout_add(api->store, s, &by, e) ||
-	    api_read_rollouts(api, e))
-		goto out;
-	log_event(LOG_INFO, "rollout-created",
-		  "by=%s name=%s release=%s phases=%zu", q->peer->id,
-		  s->what.name, s->what.release, s->ladder.count);
-	rc = api_rollout_answer(api, s->what.name, a, e);
-out:
+	if (api_body(q, known, &j, e) == 0 &&
+	    api_get_name(j, "name", name, e) == 0 &&
+	    api_by(api, q, &by, e) == 0 &&
+	    api_rollout_make(api, j, q->peer->id, &by, e) == 0)
+		rc = api_rollout_answer(api, name, a, e);
 	json_free(j);
-	free(s);
 	return rc;
 }
 
@@ -514,50 +528,80 @@ static int answer_conflict(struct response *a, const struct err *why,
 }
 
 static int act_on(struct server_api *api, const struct request *q,
-		  const struct kind *kind, struct response *a, struct err *e)
+		  const struct kind *kind, struct asked *k, struct err *e)
 {
 	struct acting *w = mem_alloc(1, sizeof(*w));
-	struct asked k = { .revision = 0 };
-	struct err why = { 0 };
 	int rc = -1;
 
 	w->api = api;
 	w->kind = kind;
-	w->asked = &k;
+	w->asked = k;
 	w->name = q->peer->id;
-	if (read_asked(q, kind, &k, e) || api_by(api, q, &w->by, e))
-		goto out;
-	(void)pthread_mutex_lock(&api->attempts);
-	rc = apply(w, e);
-	(void)pthread_mutex_unlock(&api->attempts);
-	if (rc && e->code == ERR_CONFLICT) {
-		why = *e;
-		rc = answer_conflict(a, &why, e);
-	} else if (rc == 0) {
-		rc = api_rollout_answer(api, k.name, a, e);
+	if (read_asked(q, kind, k, e) == 0 && api_by(api, q, &w->by, e) == 0) {
+		(void)pthread_mutex_lock(&api->attempts);
+		rc = apply(w, e);
+		(void)pthread_mutex_unlock(&api->attempts);
 	}
-out:
 	free(w);
 	return rc;
 }
 
-#define ACT(handler, verb, act, event)                                         \
+static const struct kind kinds[] = {
+	[STAGE_APPROVE] = { STAGE_APPROVE, AUDIT_ROLLOUT_APPROVE,
+			    "rollout-approved" },
+	[STAGE_START] = { STAGE_START, AUDIT_ROLLOUT_START, "rollout-started" },
+	[STAGE_PAUSE] = { STAGE_PAUSE, AUDIT_ROLLOUT_PAUSE, "rollout-paused" },
+	[STAGE_RESUME] = { STAGE_RESUME, AUDIT_ROLLOUT_RESUME,
+			   "rollout-resumed" },
+	[STAGE_ADVANCE] = { STAGE_ADVANCE, AUDIT_ROLLOUT_ADVANCE,
+			    "rollout-advanced" },
+	[STAGE_ABORT] = { STAGE_ABORT, AUDIT_ROLLOUT_ABORT, "rollout-aborted" },
+	[STAGE_SUPERSEDE] = { STAGE_SUPERSEDE, AUDIT_ROLLOUT_SUPERSEDE,
+			      "rollout-superseded" },
+	[STAGE_ACK] = { STAGE_ACK, AUDIT_ROLLOUT_ACK, "rollout-acknowledged" },
+	[STAGE_ROLLBACK] = { STAGE_ROLLBACK, AUDIT_ROLLOUT_ROLLBACK,
+			     "rollout-rolled-back" },
+};
+
+int api_rollout_do(struct server_api *api, const struct request *q,
+		   enum stage_verb verb, char name[NAME_MAX_LEN + 1],
+		   struct response *a, struct err *e)
+{
+	struct asked k = { .revision = 0 };
+	struct err why;
+
+	if (act_on(api, q, &kinds[verb], &k, e)) {
+		if (e->code != ERR_CONFLICT)
+			return -1;
+		why = *e;
+		return answer_conflict(a, &why, e);
+	}
+	memcpy(name, k.name, sizeof(k.name));
+	return 0;
+}
+
+static int act(struct server_api *api, const struct request *q,
+	       enum stage_verb verb, struct response *a, struct err *e)
+{
+	char name[NAME_MAX_LEN + 1];
+
+	if (api_rollout_do(api, q, verb, name, a, e))
+		return -1;
+	return a->status == 412 ? 0 : api_rollout_answer(api, name, a, e);
+}
+
+#define ACT(handler, verb)                                                     \
 	int handler(struct server_api *api, const struct request *q,           \
 		    struct response *a, struct err *e)                         \
 	{                                                                      \
-		static const struct kind kind = { verb, act, event };          \
-                                                                               \
-		return act_on(api, q, &kind, a, e);                            \
+		return act(api, q, verb, a, e);                                \
 	}
 
-ACT(api_rollout_approve, STAGE_APPROVE, AUDIT_ROLLOUT_APPROVE,
-    "rollout-approved")
-ACT(api_rollout_start, STAGE_START, AUDIT_ROLLOUT_START, "rollout-started")
-ACT(api_rollout_pause, STAGE_PAUSE, AUDIT_ROLLOUT_PAUSE, "rollout-paused")
-ACT(api_rollout_resume, STAGE_RESUME, AUDIT_ROLLOUT_RESUME, "rollout-resumed")
-ACT(api_rollout_advance, STAGE_ADVANCE, AUDIT_ROLLOUT_ADVANCE,
-    "rollout-advanced")
-ACT(api_rollout_abort, STAGE_ABORT, AUDIT_ROLLOUT_ABORT, "rollout-aborted")
-ACT(api_rollout_supersede, STAGE_SUPERSEDE, AUDIT_ROLLOUT_SUPERSEDE,
-    "rollout-superseded")
-ACT(api_rollout_ack, STAGE_ACK, AUDIT_ROLLOUT_ACK, "rollout-acknowledged")
+ACT(api_rollout_approve, STAGE_APPROVE)
+ACT(api_rollout_start, STAGE_START)
+ACT(api_rollout_pause, STAGE_PAUSE)
+ACT(api_rollout_resume, STAGE_RESUME)
+ACT(api_rollout_advance, STAGE_ADVANCE)
+ACT(api_rollout_abort, STAGE_ABORT)
+ACT(api_rollout_supersede, STAGE_SUPERSEDE)
+ACT(api_rollout_ack, STAGE_ACK)

@@ -238,6 +238,9 @@ static int summary(struct server_api *api, const struct stage *s, int64_t now,
 	json_set_int(j, "seq", (int64_t)w->seq);
 	json_set(j, "cohorts", names_json(w->cohorts, w->cohort_count));
 	json_set_bool(j, "step_back", w->step_back);
+	json_set_bool(j, "rolled_back",
+		      s->status == STAGE_PAUSED &&
+			      s->last_verb == STAGE_ROLLBACK);
 	json_set_bool(j, "urgent", s->urgent);
 	json_set_int(j, "priority", s->priority);
 	json_set_int(j, "phase", (int64_t)s->phase + 1);
@@ -562,8 +565,8 @@ static int set_attempts(struct server_api *api, struct json *j,
 
 /* ---- answers ------------------------------------------------------------- */
 
-int api_rollout_answer(struct server_api *api, const char *name,
-		       struct response *a, struct err *e)
+int api_rollout_json(struct server_api *api, const char *name,
+		     struct json **out, struct err *e)
 {
 	struct stage *s = mem_alloc(1, sizeof(*s));
 	struct json *j = api_answer();
@@ -579,12 +582,22 @@ int api_rollout_answer(struct server_api *api, const char *name,
 	set_window(j, s);
 	set_excluded(j, s);
 	set_asked(j, s);
-	rc = response_json(a, 200, j, e);
+	*out = j;
 	j = NULL;
+	rc = 0;
 out:
 	json_free(j);
 	free(s);
 	return rc;
+}
+
+int api_rollout_answer(struct server_api *api, const char *name,
+		       struct response *a, struct err *e)
+{
+	struct json *j;
+
+	return api_rollout_json(api, name, &j, e) ? -1
+						  : response_json(a, 200, j, e);
 }
 
 int api_rollout_show(struct server_api *api, const struct request *q,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `rollout
- * list|status|watch|approve|start|pause|resume|advance|abort|supersede` and
- * `gate show|ack`. */
+ * list|status|watch|approve|start|pause|resume|advance|abort|supersede|rollback`
+ * and `gate show|ack`. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -9,7 +9,8 @@
 #include "update-server/commands.h"
 #include "update-server/ui.h"
 
-#define WATCH_SEC 2
+#define WATCH_SEC   2
+#define REQUEST_MAX 16384
 
 /* ---- in words ------------------------------------------------------------ */
 
@@ -345,6 +346,116 @@ int command_rollout_supersede(int argc, char **argv, struct err *e)
 	static const struct act act = { P "supersede", true, false };
 
 	return run_act(argc, argv, &act, e);
+}
+
+/* ---- the way back -------------------------------------------------------- */
+
+static void print_back(const struct json *j)
+{
+	static const char *const fields[] = { "words",   "to",    "runs",
+					      "holds",   "floor", "undo_until",
+					      "rollout", NULL };
+	static const char *const steps[] = { "step", NULL };
+	static const char *const head[] = { "name", "verdict", "revision",
+					    NULL };
+	static const char *const before[] = { "release", "devices", NULL };
+	const struct json *back = json_get(j, "back");
+
+	ui_fields(j, head);
+	printf("\n");
+	ui_fields(back, fields);
+	if (json_count(json_get(back, "before")) > 0) {
+		printf("\nwhat their other slot still holds:\n");
+		ui_table(json_get(back, "before"), before);
+	}
+	if (json_get(back, "failed"))
+		printf("\nits rollout was not made: %s\n",
+		       json_text(json_get(back, "failed")));
+	printf("\n");
+	ui_table(json_get(back, "next"), steps);
+}
+
+/* A file of this name that is there already stays as it is. */
+static int write_file(const char *path, struct slice text, struct err *e)
+{
+	FILE *f = fopen(path, "wxe");
+	int rc;
+
+	if (!f)
+		return err_sys(e, "%s", path);
+	rc = fwrite(text.ptr, 1, text.len, f) == text.len ? 0 : -1;
+	if (fclose(f) || rc)
+		return err_sys(e, "%s", path);
+	return 0;
+}
+
+static int write_request(const struct ui *u, const struct json *request,
+			 const char *path, struct err *e)
+{
+	struct buf text = BUF_INIT(REQUEST_MAX);
+	char usual[NAME_MAX_LEN + 32];
+	int rc = -1;
+
+	if (!path) {
+		(void)snprintf(usual, sizeof(usual), "%s-way-back.json",
+			       u->operands[0]);
+		path = usual;
+	}
+	if (json_print(request, true, &text, e) == 0 &&
+	    write_file(path, buf_slice(&text), e) == 0) {
+		if (!u->json)
+			printf("\nthe request, for the release engineers: %s\n",
+			       path);
+		rc = 0;
+	}
+	buf_done(&text);
+	return rc;
+}
+
+static int roll_back(struct ui *u, const char *reason, const char *file,
+		     struct err *e)
+{
+	struct json *body = json_new_object(), *answer = NULL;
+	int rc = -1;
+
+	json_set_text(body, "name", u->operands[0]);
+	json_set_text(body, "reason", reason);
+	if (set_revision(u, body, 0, e)) {
+		json_free(body);
+		return -1;
+	}
+	if (people_post(u->client, P "rollback", body, &answer, e))
+		return -1;
+	rc = 0;
+	if (u->json)
+		rc = ui_print_json(answer, e);
+	else
+		print_back(answer);
+	if (rc == 0 && json_get(answer, "request"))
+		rc = write_request(u, json_get(answer, "request"), file, e);
+	json_free(answer);
+	return rc;
+}
+
+int command_rollout_rollback(int argc, char **argv, struct err *e)
+{
+	const char *reason = NULL, *file = NULL;
+	struct ui u = { 0 };
+	const struct opt opts[] = {
+		OPT_TEXT("reason", "TEXT", &reason, "why, for the others"),
+		OPT_TEXT("request", "FILE", &file,
+			 "where to write what engineers are asked for "
+			 "(NAME-way-back.json)"),
+		UI_OPTIONS(&u),
+		OPT_END,
+	};
+	int rc = -1;
+
+	if (ui_start(&u, argc, argv, opts, 1, e) == 0)
+		rc = reason ? roll_back(&u, reason, file, e)
+			    : err_set(e, ERR_USAGE, "--reason TEXT is needed");
+	ui_done(&u);
+	return rc;
 }
 
 int command_gate_ack(int argc, char **argv, struct err *e)

@@ -60,6 +60,7 @@ int command_rollout_agree(int argc, char **argv, struct err *e);
 int command_rollout_advance(int argc, char **argv, struct err *e);
 int command_rollout_abort(int argc, char **argv, struct err *e);
 int command_rollout_supersede(int argc, char **argv, struct err *e);
+int command_rollout_rollback(int argc, char **argv, struct err *e);
 int command_gate_show(int argc, char **argv, struct err *e);
 int command_gate_ack(int argc, char **argv, struct err *e);
 int command_device_why(int argc, char **argv, struct err *e);

@@ -74,7 +74,7 @@ const char *stage_verb_name(enum stage_verb verb)
 		[STAGE_START] = "start",     [STAGE_PAUSE] = "pause",
 		[STAGE_RESUME] = "resume",   [STAGE_ADVANCE] = "advance",
 		[STAGE_ABORT] = "abort",     [STAGE_SUPERSEDE] = "supersede",
-		[STAGE_ACK] = "acknowledge",
+		[STAGE_ACK] = "acknowledge", [STAGE_ROLLBACK] = "roll back",
 	};
 
 	return names[verb];

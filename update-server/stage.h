@@ -192,7 +192,9 @@ enum stage_verb {
 	STAGE_ADVANCE, /* a held phase */
 	STAGE_ABORT,
 	STAGE_SUPERSEDE,
-	STAGE_ACK /* somebody looked at what the alert says */
+	STAGE_ACK,      /* somebody looked at what the alert says */
+	STAGE_ROLLBACK, /* stop, for the fleet shall come back from it */
+	STAGE_VERB_LAST = STAGE_ROLLBACK
 };
 
 /* "submit", "approve", ... */
@@ -201,7 +203,8 @@ const char *stage_verb_name(enum stage_verb verb);
 struct stage_act {
 	enum stage_verb verb;
 	const char *by;
-	const char *reason; /* needed to pause, resume, abort, supersede, ack */
+	/* Needed to pause, resume, abort, supersede, acknowledge, roll back. */
+	const char *reason;
 	/* The revision that the person saw; 0 with STAGE_PAUSE alone: stop,
 	 * whatever it is now. */
 	uint64_t revision;
@@ -235,6 +238,7 @@ int stage_act(struct stage *s, const struct stage_act *act,
 
 enum stage_way_back {
 	BACK_UNDO, /* operators open the undo release at once */
+	BACK_STEP, /* likewise, by a step back that is authorised */
 	BACK_ASK   /* release engineers must sign: the request says what */
 };
 
@@ -243,7 +247,11 @@ struct stage_back_facts {
 	int64_t undo_until;
 	uint64_t undo_content_seq;
 	uint64_t floor; /* committed, or 0 */
+	bool has_step;  /* authorised now, to what is not below the floor */
 };
+
+/* "undo", "step-back", "ask". */
+const char *stage_back_name(enum stage_way_back way);
 
 /* How a fleet comes back from a release; *why for people. */
 enum stage_way_back stage_way_back(const struct stage_back_facts *f,

@@ -300,6 +300,11 @@ static int apply(struct stage *s, const struct stage_act *a,
 	case STAGE_ACK:
 		s->acked = a->security;
 		return 0;
+	case STAGE_ROLLBACK:
+		/* What stopped it before wants two people all the same. */
+		if (s->status != STAGE_PAUSED)
+			pause(s, PAUSE_PERSON, a->reason);
+		return 0;
 	case STAGE_SUPERSEDE:
 	default:
 		s->status = STAGE_REPLACED;
@@ -330,6 +335,7 @@ static bool is_possible(const struct stage *s, enum stage_verb verb)
 	case STAGE_ABORT:
 		return live || s->status <= STAGE_SCHEDULED;
 	case STAGE_SUPERSEDE:
+	case STAGE_ROLLBACK:
 		return live || s->status == STAGE_COMPLETED;
 	case STAGE_ACK:
 		return true;
@@ -342,7 +348,7 @@ static bool wants_reason(enum stage_verb verb)
 {
 	return verb == STAGE_PAUSE || verb == STAGE_RESUME ||
 	       verb == STAGE_ABORT || verb == STAGE_SUPERSEDE ||
-	       verb == STAGE_ACK;
+	       verb == STAGE_ACK || verb == STAGE_ROLLBACK;
 }
 
 static bool is_replay(const struct stage *s, const struct stage_act *a)
@@ -402,22 +408,39 @@ int stage_act(struct stage *s, const struct stage_act *act,
 
 /* ---- back ---------------------------------------------------------------- */
 
+const char *stage_back_name(enum stage_way_back way)
+{
+	static const char *const names[] = {
+		[BACK_UNDO] = "undo",
+		[BACK_STEP] = "step-back",
+		[BACK_ASK] = "ask",
+	};
+
+	return names[way];
+}
+
 enum stage_way_back stage_way_back(const struct stage_back_facts *f,
 				   int64_t now, const char **why)
 {
+	bool ended = f->has_undo && now >= f->undo_until;
+	bool below = f->has_undo && f->undo_content_seq < f->floor;
+
+	if (f->has_undo && !ended && !below) {
+		*why = "the undo release is ready: operators open it";
+		return BACK_UNDO;
+	}
+	if (f->has_step) {
+		*why = "a step back is signed: operators open it";
+		return BACK_STEP;
+	}
 	if (!f->has_undo)
 		*why = "no undo release was signed: release engineers must "
 		       "sign the old content anew, or a step back";
-	else if (now >= f->undo_until)
-		*why = "the undo release has ended: release engineers must "
-		       "sign";
-	else if (f->undo_content_seq < f->floor)
+	else if (below)
 		*why = "the floor was raised above the old content: only a "
 		       "newer release helps";
 	else
-		*why = "the undo release is ready: operators open it";
-	return f->has_undo && now < f->undo_until &&
-			       f->undo_content_seq >= f->floor
-		       ? BACK_UNDO
-		       : BACK_ASK;
+		*why = "the undo release has ended: release engineers must "
+		       "sign";
+	return BACK_ASK;
 }

@@ -682,6 +682,19 @@ int store_rollout_from(struct store *s, const struct stage *r,
 				     uint64_t devices),
 		       void *ctx, struct err *e) NODISCARD;
 
+/* How many of its product run its release, in whatever cohort; a counter. */
+int store_rollout_running(struct store *s, const struct rollout *r,
+			  uint64_t *out, struct err *e) NODISCARD;
+/*
+ * What their other slot still holds: a release of ours, and in how many, the
+ * most first. As far as check-ins and reports tell; devices that never said
+ * what they ran before are in none.
+ */
+int store_rollout_before(struct store *s, const struct rollout *r,
+			 void (*visit)(void *ctx, const char *release,
+				       uint64_t devices),
+			 void *ctx, struct err *e) NODISCARD;
+
 /* ---- what came of it ----------------------------------------------------- */
 
 /* Its counters in the epoch that it is in. */

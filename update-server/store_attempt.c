@@ -303,6 +303,25 @@ int store_attempt_add(struct store *s, const struct stage *r, struct attempt *a,
 	return store_unlock(s, rc);
 }
 
+/* From here on the slot that does not run is written over. */
+static int overwrite(struct store *s, const struct attempt *a, struct err *e)
+{
+	return sql_run(s->db,
+		       "UPDATE device SET before = NULL WHERE id = ?"
+		       " AND before IS NOT NULL AND digest IS NOT ?",
+		       SQL_BIND(sql_device(&a->device), sql_digest(&a->digest)),
+		       NULL, e);
+}
+
+static bool begins_to_write(const struct stage_attempt *before,
+			    const struct stage_attempt *after)
+{
+	return before->state != after->state &&
+	       (after->state == STAGE_DOWNLOADING ||
+		after->state == STAGE_VERIFIED ||
+		after->state == STAGE_INSTALLED);
+}
+
 static int save_attempt(struct store *s, const struct stage *r,
 			const struct attempt *a, const char *evidence,
 			struct err *e)
@@ -314,6 +333,8 @@ static int save_attempt(struct store *s, const struct stage *r,
 		return -1;
 	if (!found)
 		return err_set(e, ERR_NOT_FOUND, "no such attempt");
+	if (begins_to_write(&before.at, &a->at) && overwrite(s, a, e))
+		return -1;
 	return write_attempt(s, a, evidence, e) ||
 			       store_tally_move_locked(s, a->rollout,
 						       &r->policy.stops,

@@ -268,6 +268,9 @@ static const char *const schema[] = {
 	"ALTER TABLE rollout ADD COLUMN lab_only INTEGER NOT NULL DEFAULT 0;",
 	/* One row since a backup was restored, until somebody closes it. */
 	"CREATE TABLE readopt (opened INTEGER NOT NULL);",
+
+	/* What the slot that does not run still holds; NULL: not known. */
+	"ALTER TABLE device ADD COLUMN before BLOB;",
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)

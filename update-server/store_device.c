@@ -513,7 +513,8 @@ static int write_state(struct store *s, const struct store_device *d,
 	return sql_run(
 		s->db,
 		"UPDATE device SET last_seen = ?, release = ?, seq = ?,"
-		" digest = ?, confirmed = ?, activation = ?,"
+		" before = CASE WHEN digest IS NOT ?4 THEN digest ELSE before"
+		" END, digest = ?4, confirmed = ?, activation = ?,"
 		" interval = ?, updater = ?, posture_known = ?,"
 		" posture_yes = ? WHERE id = ?",
 		SQL_BIND(sql_int(now), has ? sql_text(m->release) : sql_null(),

@@ -145,9 +145,9 @@ static void read_state(struct sql_query *q, struct stage *r)
 	r->epoch = (uint16_t)sql_get_int(q, 19);
 	sql_get_text(q, 20, r->author, sizeof(r->author));
 	sql_get_text(q, 21, r->last_by, sizeof(r->last_by));
-	r->last_verb = bounded(q, 22, STAGE_ACK);
+	r->last_verb = bounded(q, 22, STAGE_VERB_LAST);
 	sql_get_text(q, 23, r->asked_by, sizeof(r->asked_by));
-	r->asked_verb = bounded(q, 24, STAGE_ACK);
+	r->asked_verb = bounded(q, 24, STAGE_VERB_LAST);
 	r->acked = (uint64_t)sql_get_int(q, 25);
 	r->created = sql_get_int(q, 13);
 	r->changed = sql_get_int(q, 14);
@@ -590,11 +590,24 @@ static void take_member(struct members *m, const struct device_id *id)
 	m->buckets[m->count++] = bucket_of(&m->r->what.digest, id);
 }
 
+/* An undo's phases are of those that run what it undoes, few as they may be. */
+static bool may_run_it(const struct stage *r, struct sql_query *q)
+{
+	struct sha256 digest;
+
+	if (!r->is_undo)
+		return true;
+	if (sql_get_null(q, 3))
+		return false;
+	sql_get_blob(q, 3, digest.bytes, SHA256_LEN);
+	return sha256_equal(&digest, &r->undo_of);
+}
+
 static int read_buckets(struct store *s, struct members *m, struct err *e)
 {
 	struct rollout_device d = { .pinned = false };
 	struct sql_query *q = sql_query(s->db,
-					"SELECT id, model, cohort, lab"
+					"SELECT id, model, cohort, digest, lab"
 					" FROM device"
 					" WHERE product = ? AND revoked = 0",
 					SQL_BIND(sql_text(m->r->what.product)));
@@ -604,8 +617,8 @@ static int read_buckets(struct store *s, struct members *m, struct err *e)
 		sql_get_blob(q, 0, d.id.bytes, DEVICE_ID_LEN);
 		sql_get_text(q, 1, d.model, sizeof(d.model));
 		sql_get_text(q, 2, d.cohort, sizeof(d.cohort));
-		d.lab = sql_get_int(q, 3) != 0;
-		if (stage_concerns(m->r, &d))
+		d.lab = sql_get_int(q, 4) != 0;
+		if (stage_concerns(m->r, &d) && may_run_it(m->r, q))
 			take_member(m, &d.id);
 	}
 	return sql_end(q, e);
@@ -705,6 +718,49 @@ int store_rollout_audience(struct store *s, const struct stage *r,
 	if (rc == 0)
 		*out = a;
 	return rc;
+}
+
+int store_rollout_running(struct store *s, const struct rollout *r,
+			  uint64_t *out, struct err *e)
+{
+	struct sql_query *q;
+
+	store_lock(s);
+	q = sql_query(s->db,
+		      "SELECT coalesce(sum(n), 0) FROM fleet_count"
+		      " WHERE product = ? AND seq = ?",
+		      SQL_BIND(sql_text(r->product), sql_int((int64_t)r->seq)));
+	*out = sql_next(q) ? (uint64_t)sql_get_int(q, 0) : 0;
+	return store_unlock(s, sql_end(q, e));
+}
+
+int store_rollout_before(struct store *s, const struct rollout *r,
+			 void (*visit)(void *ctx, const char *release,
+				       uint64_t devices),
+			 void *ctx, struct err *e)
+{
+	char release[NAME_MAX_LEN + 1];
+	struct sql_query *q;
+
+	store_lock(s);
+	q = sql_query(s->db,
+		      /* Of releases of the same content the first. */
+		      "SELECT (SELECT l.id FROM release l"
+		      " WHERE l.product = ?1 AND l.digest = g.before"
+		      " ORDER BY l.seq LIMIT 1), n FROM"
+		      " (SELECT before, count(*) AS n FROM device"
+		      " WHERE product = ?1 AND release = ?2 AND seq = ?3"
+		      " AND revoked = 0 AND before IS NOT NULL"
+		      " GROUP BY before) g ORDER BY n DESC",
+		      SQL_BIND(sql_text(r->product), sql_text(r->release),
+			       sql_int((int64_t)r->seq)));
+	while (sql_next(q)) {
+		if (sql_get_null(q, 0))
+			continue;
+		sql_get_text(q, 0, release, sizeof(release));
+		visit(ctx, release, (uint64_t)sql_get_int(q, 1));
+	}
+	return store_unlock(s, sql_end(q, e));
 }
 
 int store_rollout_from(struct store *s, const struct stage *r,

@@ -424,3 +424,89 @@ void ways_explain(const struct ways *w, const struct rollout_device *d,
 		       r->id, (unsigned long long)r->requires_seq,
 		       (unsigned long long)runs);
 }
+
+/* ---- back ---------------------------------------------------------------- */
+
+static bool still_helps(const struct realm *realm, const struct release *r,
+			int64_t now)
+{
+	return r->undo_until > now && r->content_seq >= realm->floor;
+}
+
+static void name_content(const struct realm *realm, const struct release *undo,
+			 char out[NAME_MAX_LEN + 1])
+{
+	for (size_t i = 0; i < realm->release_count; i++) {
+		const struct release *r = &realm->releases[i];
+
+		if (r->seq == undo->content_seq && !release_is_undo(r))
+			memcpy(out, r->id, sizeof(r->id));
+	}
+}
+
+static void find_undo(const struct realm *realm, const char *of, int64_t now,
+		      struct ways_back *out)
+{
+	bool helps = false;
+
+	for (size_t i = 0; i < realm->release_count && !helps; i++) {
+		const struct release *r = &realm->releases[i];
+
+		if (strcmp(r->undo_of, of) != 0)
+			continue;
+		helps = still_helps(realm, r, now);
+		out->has_undo = true;
+		memcpy(out->undo, r->id, sizeof(out->undo));
+		out->undo_until = r->undo_until;
+		out->undo_content_seq = r->content_seq;
+		name_content(realm, r, out->undo_to);
+	}
+}
+
+static void find_step(const struct realm *realm, uint64_t from, int64_t now,
+		      struct ways_back *out)
+{
+	for (size_t i = 0; i < realm->back_count; i++) {
+		const struct stepback *b = &realm->backs[i];
+
+		if (b->from != from || b->expires <= now)
+			continue;
+		for (size_t n = 0; n < realm->release_count; n++) {
+			const struct release *r = &realm->releases[n];
+
+			if (r->seq != b->to || r->content_seq < realm->floor)
+				continue;
+			out->has_step = true;
+			memcpy(out->step_to, r->id, sizeof(out->step_to));
+		}
+	}
+}
+
+static void find_older(const struct realm *realm, uint64_t seq,
+		       struct ways_back *out)
+{
+	uint64_t best = 0;
+
+	for (size_t i = 0; i < realm->release_count; i++) {
+		const struct release *r = &realm->releases[i];
+
+		if (release_is_undo(r) || r->seq >= seq || r->seq <= best)
+			continue;
+		best = r->seq;
+		memcpy(out->older, r->id, sizeof(out->older));
+	}
+}
+
+void ways_back(const struct ways *w, const struct rollout *r, int64_t now,
+	       struct ways_back *out)
+{
+	const struct realm *realm = w ? find_realm(w, r->product) : NULL;
+
+	*out = (struct ways_back){ .has_undo = false };
+	if (!realm)
+		return;
+	out->floor = realm->floor;
+	find_undo(realm, r->release, now, out);
+	find_step(realm, r->seq, now, out);
+	find_older(realm, r->seq, out);
+}

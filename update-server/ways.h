@@ -41,6 +41,23 @@ void ways_judge(const struct ways *w, const struct rollout *r,
 int ways_allow(const struct ways *w, const struct rollout *r, int64_t now,
 	       struct err *e) NODISCARD;
 
+/* What is signed of the ways back from a release. */
+struct ways_back {
+	bool has_undo;
+	char undo[NAME_MAX_LEN + 1]; /* of several the one that still helps */
+	int64_t undo_until;
+	uint64_t undo_content_seq;
+	char undo_to[NAME_MAX_LEN +
+		     1]; /* whose content that is; "": unlisted */
+	bool has_step;   /* authorised now, to a listed release at the floor */
+	char step_to[NAME_MAX_LEN + 1];
+	uint64_t floor;               /* 0: none was committed */
+	char older[NAME_MAX_LEN + 1]; /* the newest that is listed below it */
+};
+
+void ways_back(const struct ways *w, const struct rollout *r, int64_t now,
+	       struct ways_back *out);
+
 /*
  * Is there no way for this device to the newest listed release that is for its
  * model? Says in words what is missing; "" if there is a way.

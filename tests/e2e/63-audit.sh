@@ -122,6 +122,9 @@ for verb in abort supersede; do
 	act rollout-$verb "{\"v\":1,\"name\":\"$verb\",\"revision\":$revision,
 		\"reason\":\"another one\"}" rollout-$verb
 done
+revision=$(people rollout/one | sed 's/.*"revision":\([0-9]*\).*/\1/')
+act rollout-rollback "{\"v\":1,\"name\":\"one\",\"revision\":$revision,
+	\"reason\":\"dark screens\"}" rollout-rollback
 act bundle '{"v":1,"days":3}' bundle-export
 act report-export '{"v":1}' report-export
 act outpost-add "{\"v\":1,\"name\":\"bunker\",\"key\":\"$(

@@ -578,7 +578,7 @@ static void an_act_has_its_time(void **state)
 
 static void a_fleet_comes_back_by_what_is_signed(void **state)
 {
-	struct stage_back_facts f = { true, T0 + 1, 5, 5 };
+	struct stage_back_facts f = { true, T0 + 1, 5, 5, false };
 	const char *why;
 
 	(void)state;
@@ -588,12 +588,46 @@ static void a_fleet_comes_back_by_what_is_signed(void **state)
 	assert_int_equal(stage_way_back(&f, T0, &why), BACK_ASK);
 	f.has_undo = false;
 	assert_int_equal(stage_way_back(&f, T0, &why), BACK_ASK);
+	f.has_step = true;
+	assert_int_equal(stage_way_back(&f, T0, &why), BACK_STEP);
+	f = (struct stage_back_facts){ true, T0 + 1, 5, 5, true };
+	assert_int_equal(stage_way_back(&f, T0, &why), BACK_UNDO);
+}
+
+static void going_back_stops_and_launders_no_stop(void **state)
+{
+	struct stage s = running();
+	struct stage_act a = an_act(&s, STAGE_ROLLBACK);
+	struct err e = { 0 };
+
+	(void)state;
+	a.reason = NULL;
+	assert_refused(act(&s, &a, &e), ERR_USAGE);
+	a.reason = "dark screens";
+	assert_ok(act(&s, &a, &e));
+	assert_int_equal(s.status, STAGE_PAUSED);
+	assert_int_equal(s.pause, PAUSE_PERSON);
+	assert_string_equal(s.reason, "dark screens");
+	s.status = STAGE_COMPLETED;
+	a = an_act(&s, STAGE_ROLLBACK);
+	assert_ok(act(&s, &a, &e));
+	assert_int_equal(s.status, STAGE_PAUSED);
+	/* A gate's stop stays one: it wants two people. */
+	s.pause = PAUSE_GATE;
+	a = an_act(&s, STAGE_ROLLBACK);
+	a.by = "somebody else";
+	assert_ok(act(&s, &a, &e));
+	assert_int_equal(s.pause, PAUSE_GATE);
+	s.status = STAGE_SCHEDULED;
+	a = an_act(&s, STAGE_ROLLBACK);
+	assert_refused(act(&s, &a, &e), ERR_CONFLICT);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_device_is_offered_what_its_phase_has_opened),
+		cmocka_unit_test(going_back_stops_and_launders_no_stop),
 		cmocka_unit_test(what_it_runs_settles_most),
 		cmocka_unit_test(who_is_not_meant_is_left_alone),
 		cmocka_unit_test(what_is_signed_is_asked_before_it_is_offered),

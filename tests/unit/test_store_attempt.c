@@ -242,6 +242,85 @@ static void a_kill_loses_no_acknowledged_report(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fleet_fresh, fleet_gone)
 
+/* ---- what the other slot holds --------------------------------------------
+ */
+
+static void comes(struct store *s, struct store_device *d, unsigned release)
+{
+	struct wire_checkin m = { .product = "kiosk",
+				  .model = "k1",
+				  .has_release = true,
+				  .confirmed = true,
+				  .seq = release,
+				  .digest = fleet_hash(500 + release) };
+	struct err e = { 0 };
+
+	(void)snprintf(m.release, sizeof(m.release), "%u", release);
+	m.activation = d->activation + 1;
+	assert_ok(store_device_seen(s, d, &m, FLEET_NOW, &e));
+}
+
+static void count_held(void *ctx, const char *release, uint64_t devices)
+{
+	unsigned *held = ctx;
+
+	held[release[0] - '0'] += (unsigned)devices;
+}
+
+/* Of those that run 3: how many hold 1, and how many 2. */
+static void expect_held(struct store *s, unsigned one, unsigned two)
+{
+	struct rollout r = { .product = "kiosk", .release = "3", .seq = 3 };
+	unsigned held[10] = { 0 };
+	struct err e = { 0 };
+
+	assert_ok(store_rollout_before(s, &r, count_held, held, &e));
+	assert_int_equal(held[1], one);
+	assert_int_equal(held[2], two);
+}
+
+static void list_releases(struct store *s)
+{
+	struct store_release list[3] = { 0 };
+	const struct store_import in = { .releases = list, .release_count = 3 };
+	struct err e = { 0 };
+
+	for (unsigned i = 0; i < 3; i++) {
+		memcpy(list[i].product, "kiosk", 6);
+		(void)snprintf(list[i].id, sizeof(list[i].id), "%u", i + 1);
+		list[i].seq = i + 1;
+		list[i].digest = fleet_hash(500 + i + 1);
+		list[i].detail = (char[]){ "{}" };
+	}
+	assert_ok(store_import(s, &in, &fleet_by, &e));
+}
+
+static void the_other_slot_holds_what_ran_before(void **state)
+{
+	struct store_device a = fleet_device(*state, 1),
+			    b = fleet_device(*state, 2);
+	struct stage four = fleet_rollout(*state, "four", 4);
+	struct rollout r = { .product = "kiosk", .release = "3", .seq = 3 };
+	struct attempt try;
+	uint64_t runs = 0;
+	struct err e = { 0 };
+
+	list_releases(*state);
+	comes(*state, &a, 1);
+	comes(*state, &a, 3);
+	comes(*state, &a, 3);
+	comes(*state, &b, 2);
+	comes(*state, &b, 3);
+	expect_held(*state, 1, 1);
+	assert_ok(store_rollout_running(*state, &r, &runs, &e));
+	assert_int_equal(runs, 2);
+	/* An offer writes nothing; a download does. */
+	try = fleet_offer(*state, &four, &a);
+	expect_held(*state, 1, 1);
+	fleet_move(*state, &four, &try, STAGE_DOWNLOADING, "");
+	expect_held(*state, 0, 1);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -252,6 +331,7 @@ int main(void)
 		TEST(timers_ring_in_their_order_and_once),
 		TEST(who_leaves_the_fleet_counts_no_more),
 		TEST(a_kill_loses_no_acknowledged_report),
+		TEST(the_other_slot_holds_what_ran_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

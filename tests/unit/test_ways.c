@@ -600,6 +600,62 @@ static void a_rollout_back_needs_an_authorisation_that_lives(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* ---- back ---------------------------------------------------------------- */
+
+static struct ways_back back_from(struct desk *d, uint64_t seq, int64_t now)
+{
+	const struct rollout r = rollout_of(seq, 0);
+	struct ways_back out;
+
+	ways_back(d->ways, &r, now, &out);
+	return out;
+}
+
+static void the_way_back_is_what_is_signed(void **state)
+{
+	struct desk *d = *state;
+	const struct listed undo = { .seq = 10, .content_seq = 4 };
+	struct err e = { 0 };
+	struct ways_back b;
+
+	b = back_from(d, 9, NOW);
+	assert_false(b.has_undo);
+	list(d, 9, 0, NULL);
+	list(d, 4, 0, NULL);
+	list_release(d, &undo); /* of 9 */
+	list_back(d, 9, 4, NOW + UTC_DAY);
+	assert_ok(read_ways(d, &e));
+	b = back_from(d, 9, NOW);
+	assert_true(b.has_undo);
+	assert_string_equal(b.undo, "10");
+	assert_string_equal(b.undo_to, "4");
+	assert_int_equal(b.undo_content_seq, 4);
+	assert_int_equal(b.undo_until, NOW + 9 * UTC_DAY);
+	assert_true(b.has_step);
+	assert_string_equal(b.step_to, "4");
+	assert_string_equal(b.older, "4");
+	assert_int_equal(b.floor, 0);
+	/* each for what it was signed for, until it ends */
+	assert_false(back_from(d, 4, NOW).has_undo);
+	assert_false(back_from(d, 4, NOW).has_step);
+	assert_string_equal(back_from(d, 4, NOW).older, "");
+	assert_false(back_from(d, 9, NOW + UTC_DAY).has_step);
+}
+
+static void no_step_leads_back_below_the_floor(void **state)
+{
+	struct desk *d = *state;
+	struct err e = { 0 };
+
+	list(d, 9, 0, NULL);
+	list(d, 4, 0, NULL);
+	list_back(d, 9, 4, NOW + UTC_DAY);
+	list_floor(d, "targets", 5);
+	assert_ok(read_ways(d, &e));
+	assert_false(back_from(d, 9, NOW).has_step);
+	assert_int_equal(back_from(d, 9, NOW).floor, 5);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -621,6 +677,8 @@ int main(void)
 		TEST(a_step_back_is_exactly_what_was_signed),
 		TEST(more_steps_back_than_anybody_needs_are_refused),
 		TEST(a_rollout_back_needs_an_authorisation_that_lives),
+		TEST(the_way_back_is_what_is_signed),
+		TEST(no_step_leads_back_below_the_floor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,6 +72,31 @@ function abort(r) {
 		danger: true });
 }
 
+// What comes of it is asked first: where nothing is signed, nobody goes back.
+async function rollBack(r) {
+	let found = null;
+	try {
+		found = await ask("rollback/" + name);
+	} catch (error) {
+		await doing("", Promise.reject(error));
+		return;
+	}
+	const b = found.back;
+	await perform(r, "rollback", [
+		"From the next check-in on " + name + " is offered to nobody.",
+		plural(b.runs, "device runs", "devices run") + " " + r.release +
+			(b.to ? "; " + plural(b.holds, "has", "have") + " " + b.to +
+				" in the other slot still." : "."),
+		b.floor_committed ? "The floor has been raised: no older release goes in."
+			: "No floor is in the way.",
+		b.words[0].toUpperCase() + b.words.slice(1) + ".",
+		b.rollout && "Rollout " + b.rollout + " is made for them, and starts when " +
+			"somebody starts it.",
+	].filter(Boolean), true, { title: "Take the fleet back from " + r.release + "?",
+		verb: "Stop it and go back", done: "has stopped; see the way back below",
+		danger: true });
+}
+
 function approve(r) {
 	return perform(r, "approve", [
 		r.author + " made it, you approve it: " + r.product + " " + r.release +
@@ -137,6 +162,8 @@ function actions(r, you) {
 		add("Resume\u2026", resume, "main");
 	if (r.state === "running")
 		add("Pause\u2026", pause, "");
+	if (["running", "paused", "completed"].includes(r.state) && !r.rolled_back)
+		add("Take the fleet back\u2026", rollBack, "danger");
 	if (["running", "paused", "scheduled"].includes(r.state))
 		add("Abort\u2026", abort, "danger");
 	if (list.length === 0)
@@ -260,6 +287,21 @@ function failures(r, bad) {
 	], [...(r.failures || [])].sort((a, b) => b.n - a.n), "Nothing so far."));
 }
 
+function wayBack({ back: b, request }) {
+	return section("back", "The way back", facts([
+		["How", b.words],
+		["Run it", number(b.runs)],
+		b.to && ["Have " + b.to + " in the other slot", number(b.holds)],
+		["Floor", b.floor === 0 ? "none was committed" : "seq " + b.floor +
+			(b.floor_committed ? ": no older release goes in" : "")],
+		b.undo && ["The undo ends", when(b.undo_until)],
+		b.rollout && ["Its rollout", link("/rollouts/" + b.rollout, b.rollout)],
+	]), h("p", { class: "help" }, "What is to be done next, by hand:"),
+	h("ol", {}, ...b.next.map(s => h("li", {}, h("code", {}, s.step)))),
+	request && h("details", {}, h("summary", {}, "What to ask the engineers for"),
+		h("pre", {}, JSON.stringify(request, null, 2))));
+}
+
 // Darkness counts only as far as it is more than that of devices outside.
 function darkness(r) {
 	const c = (r.gate || {}).control;
@@ -348,13 +390,14 @@ page(async () => {
 		Date.parse(r.started || r.created)) / 86400e3));
 	const bad = await Promise.all((r.failures || []).length === 0 ? []
 		: ["failed", "dark"].map(group => ask("attempts/" + name + "/" + group)));
-	return { r, people, bad: bad.flatMap(b => b.attempts), acts: records.map(text => JSON.parse(text)),
+	const back = r.rolled_back ? await ask("rollback/" + name) : null;
+	return { r, people, back, bad: bad.flatMap(b => b.attempts), acts: records.map(text => JSON.parse(text)),
 		samples: await ask("history/" + r.product + "/" + days) };
-}, ({ r, acts, people, samples, bad }, overview) => show(
+}, ({ r, acts, people, samples, bad, back }, overview) => show(
 	h("p", { class: "over" }, link("/", "Fleet"), " \u203a Rollouts"),
 	h("h1", {}, "Rollout ", r.name, " ", h("span", { class: "soft" },
 		r.product + " " + r.release)),
-	headline(r, overview.you),
+	headline(r, overview.you), back && wayBack(back),
 	r.state === "paused" && failures(r, bad), // why comes first
 	r.phase_count > 1 && reached(r), r.phases && phases(r),
 	r.state !== "paused" && failures(r, bad), darkness(r),

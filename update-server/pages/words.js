@@ -133,6 +133,7 @@ const acts = {
 	"rollout-advance": o => "opened the next phase of rollout " + o.rollout,
 	"rollout-abort": o => "aborted rollout " + o.rollout,
 	"rollout-supersede": o => "superseded rollout " + o.rollout,
+	"rollout-rollback": o => "asked to take the fleet back from rollout " + o.rollout,
 	"rollout-ack": o => "looked at the alert of rollout " + o.rollout,
 	"rollout-complete": o => "completed rollout " + o.rollout,
 	"order-stage": o => "signed version " + o.version + " of role " + o.role,

@@ -1,0 +1,137 @@
+#!/bin/sh
+# A fleet comes back from a release: it stops, its operators see how many run it
+# and what their other slot holds, and open the undo that was signed with it; or
+# else ask the engineers, with a file, and open what they sign then.
+. "$(dirname "$0")/client-lib.sh"
+. "$(dirname "$0")/orders-lib.sh"
+
+said() {
+	grep -q -- "$1" "$WORK/said" || {
+		cat "$WORK/said"
+		die "it did not say: $1"
+	}
+}
+does() { # status, command...
+	wanted=$1
+	shift
+	got=0
+	"$@" >"$WORK/said" 2>&1 || got=$?
+	[ "$got" -eq "$wanted" ] || {
+		cat "$WORK/said"
+		die "exit status $got, not $wanted: $*"
+	}
+}
+opened() { # operators, order_for...
+	who=$1
+	shift
+	order_for "$@" >/dev/null
+	# shellcheck disable=SC2086 # one word for each operator
+	sign $who
+	bring
+}
+
+make_server
+make_ordered_repo
+sign op1 op2
+make_release 1
+operator release import "$WORK/publish" >/dev/null
+operator cohort create canary
+operator cohort create fleet
+make_member a fleet
+make_member b fleet
+opened "op1 op2" 1 open --wide --cohort fleet
+offer 1
+for n in a b; do
+	on "$n" update
+	on "$n" check || :
+done
+make_release 2 --from 1 --with-undo
+opened "op1 op2" 2 open --wide --cohort fleet
+offer 2
+for n in a b; do
+	on "$n" update
+	on "$n" check || :
+	runs "$n" 2
+done
+make_member c fleet
+
+# ---- the undo that was signed beforehand --------------------------------------
+
+does 2 operator rollout rollback r2
+said "--reason TEXT is needed"
+does 13 operator rollout rollback nothing --reason x
+people rollback/r2 >"$WORK/said"
+said '"way":"undo"'
+people rollout/r2 >"$WORK/said"
+said '"state":"running"'
+does 0 operator rollout rollback r2 --reason "screens stay dark"
+said "PAUSED by a person: screens stay dark"
+said "the undo release is ready"
+said "^runs  *2"
+said "^holds  *2"
+said "^floor  *0"
+said "rollout sign gateway 2.undo --cohort canary --cohort fleet --wide"
+# It is offered to nobody any more.
+on c update
+runs c 1
+operator rollout plan r2.undo --json >"$WORK/said"
+said '"population": 2,'
+# Asked again it is the same.
+does 0 operator rollout rollback r2 --reason "screens stay dark"
+begin r2.undo >/dev/null
+# It goes nowhere without its order; with it, to who runs what it undoes.
+refused 0 a "no signed order opens 2.undo" update
+opened op1 2.undo open --cohort canary
+opened "op1 op2" 2.undo open --wide --cohort fleet
+for n in a b; do
+	on "$n" update
+	on "$n" check || :
+	diff -r "$WORK/$n/slots/current/" "$WORK/trees/1" || die "$n: not 1"
+	says "$n" release 2.undo
+done
+people rollout/r2.undo >"$WORK/said"
+said '"confirmed":2'
+on c update
+runs c 1
+operator audit list >"$WORK/said"
+said rollout-rollback
+
+# ---- nothing was signed beforehand ---------------------------------------------
+
+make_release 3 --from 2
+opened "op1 op2" 3 open --wide --cohort fleet
+offer 3
+on a update
+on a check || :
+runs a 3
+cd "$WORK"
+does 0 operator rollout rollback r3 --reason "too hot"
+said "no undo release was signed"
+said "^runs  *1"
+said "for the release engineers: r3-way-back.json"
+grep -q '"way-back-request"' r3-way-back.json
+grep -q 'stepback REPO --product gateway --from 3 --to 1"' r3-way-back.json
+grep -q '"reason": "too hot"' r3-way-back.json
+# What is there is not written over.
+does 1 operator rollout rollback r3 --reason "too hot"
+said "r3-way-back.json"
+"$signer" stepback "$WORK/repo" --product gateway --from 3 --to 1 >/dev/null
+sign key
+opened "op1 op2" 1 open --wide --cohort fleet
+does 0 operator rollout rollback r3 --reason "too hot"
+said "a step back is signed"
+begin r3.back >/dev/null
+on a update
+on a check || :
+diff -r "$WORK/a/slots/current/" "$WORK/trees/1" || die "a: not 1"
+
+# ---- the floor has been raised above the old content ------------------------------
+
+"$signer" floor "$WORK/repo" --product gateway --release 3 >/dev/null
+sign key
+bring
+people rollback/r3 >"$WORK/said"
+said '"way":"ask"'
+said '"floor_committed":true'
+grep -q stepback "$WORK/said" && die "a step back below the floor" || :
+echo "a fleet comes back"

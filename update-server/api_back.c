@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The way back from a release: how many run it, what their other slot holds,
+ * what is signed already, and what is to be asked for where nothing is. No
+ * server takes a device back by itself.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/text.h"
+
+#include "update-server/api.h"
+
+#define SHOWN    8   /* releases that other slots hold */
+#define PRIORITY 100 /* before whatever else is offered */
+
+struct back {
+	struct server_api *api;
+	struct stage s; /* the rollout that the fleet comes back from */
+	struct ways_back signed_ways;
+	enum stage_way_back way;
+	const char *words;
+	uint64_t runs;
+	struct json *before;
+	char most[NAME_MAX_LEN + 1]; /* what most of them hold */
+	uint64_t holds;              /* how many hold what is gone back to */
+	char rollout[NAME_MAX_LEN + 1];
+};
+
+/* What the fleet would run then; "" if nothing older is known. */
+static const char *goal_of(const struct back *b)
+{
+	if (b->way == BACK_STEP)
+		return b->signed_ways.step_to;
+	if (b->way == BACK_UNDO && b->signed_ways.undo_to[0])
+		return b->signed_ways.undo_to;
+	return b->most[0] ? b->most : b->signed_ways.older;
+}
+
+/* ---- facts --------------------------------------------------------------- */
+
+static void take_before(void *ctx, const char *release, uint64_t devices)
+{
+	struct back *b = ctx;
+	struct json *j;
+
+	if (!b->most[0])
+		memcpy(b->most, release, strlen(release) + 1);
+	if (json_count(b->before) == SHOWN)
+		return;
+	j = json_new_object();
+	json_set_text(j, "release", release);
+	json_set_int(j, "devices", (int64_t)devices);
+	json_add(b->before, j);
+}
+
+/* An undo is the content of an older release, by which other slots know it. */
+static int count_holds(struct back *b, struct err *e)
+{
+	const char *goal;
+
+	if (store_rollout_running(b->api->store, &b->s.what, &b->runs, e) ||
+	    store_rollout_before(b->api->store, &b->s.what, take_before, b, e))
+		return -1;
+	goal = goal_of(b);
+	for (size_t i = 0; i < json_count(b->before); i++) {
+		const struct json *j = json_at(b->before, i);
+
+		if (strcmp(json_text(json_get(j, "release")), goal) == 0)
+			b->holds = (uint64_t)json_int(json_get(j, "devices"));
+	}
+	return 0;
+}
+
+static int name_rollout(struct back *b, struct err *e)
+{
+	const char *how = b->way == BACK_UNDO ? "undo" : "back";
+
+	if (b->way == BACK_ASK)
+		return 0;
+	return text_format(b->rollout, sizeof(b->rollout), e, "%s.%s",
+			   b->s.what.name, how);
+}
+
+static int look(struct server_api *api, const char *name, struct back *b,
+		struct err *e)
+{
+	const struct ways_back *w = &b->signed_ways;
+	struct stage_back_facts f;
+	int64_t now = utc_now();
+
+	b->api = api;
+	b->before = json_new_array();
+	if (store_rollout_find(api->store, name, &b->s, e))
+		return -1;
+	api_way_back(api, &b->s.what, now, &b->signed_ways);
+	f = (struct stage_back_facts){
+		.has_undo = w->has_undo,
+		.undo_until = w->undo_until,
+		.undo_content_seq = w->undo_content_seq,
+		.floor = w->floor,
+		.has_step = w->has_step,
+	};
+	b->way = stage_way_back(&f, now, &b->words);
+	return count_holds(b, e) || name_rollout(b, e) ? -1 : 0;
+}
+
+static void done(struct back *b)
+{
+	if (b)
+		json_free(b->before);
+	free(b);
+}
+
+/* ---- in words ------------------------------------------------------------ */
+
+static void add_step(struct json *list, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void add_step(struct json *list, const char *format, ...)
+{
+	struct json *j = json_new_object();
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	json_set_text(j, "step", text);
+	json_add(list, j);
+}
+
+/* The cohorts as options of a command. */
+static void cohort_options(const struct rollout *r, char *out, size_t size)
+{
+	size_t used = 0;
+
+	out[0] = 0;
+	for (size_t i = 0; i < r->cohort_count && used < size; i++)
+		used += (size_t)snprintf(out + used, size - used,
+					 " --cohort %s", r->cohorts[i]);
+}
+
+static struct json *steps(const struct back *b)
+{
+	const struct rollout *r = &b->s.what;
+	struct json *list = json_new_array();
+	const char *id = b->way == BACK_UNDO ? b->signed_ways.undo
+					     : b->signed_ways.step_to;
+	char cohorts[256];
+
+	if (b->way == BACK_ASK) {
+		add_step(list,
+			 "give the request to the release engineers; "
+			 "when what they signed is imported: "
+			 "pawl-server rollout rollback %s",
+			 r->name);
+		return list;
+	}
+	cohort_options(r, cohorts, sizeof(cohorts));
+	add_step(list, "pawl-server rollout sign %s %s%s --wide --key FILE",
+		 r->product, id, cohorts);
+	add_step(list, "pawl-server rollout plan %s", b->rollout);
+	add_step(list, "pawl-server rollout start %s --plan SHA256",
+		 b->rollout);
+	return list;
+}
+
+static void add_wish(struct json *list, const char *what, const char *command)
+{
+	struct json *j = json_new_object();
+
+	json_set_text(j, "what", what);
+	json_set_text(j, "command", command);
+	json_add(list, j);
+}
+
+static struct json *wishes(const struct back *b)
+{
+	const struct rollout *r = &b->s.what;
+	struct json *list = json_new_array();
+	const char *goal = goal_of(b);
+	char text[384];
+
+	(void)snprintf(text, sizeof(text),
+		       "pawl-signer release create REPO --product %s --id "
+		       "NEW-ID --input CONTENT-OF-%s",
+		       r->product, goal[0] ? goal : "AN-OLDER-RELEASE");
+	add_wish(list, "the old content as a new release", text);
+	/* No step back leads below the floor. */
+	if (!goal[0] || b->signed_ways.floor >= r->seq)
+		return list;
+	(void)snprintf(text, sizeof(text),
+		       "pawl-signer stepback REPO --product %s --from %s --to "
+		       "%s",
+		       r->product, r->release, goal);
+	add_wish(list, "or a step back", text);
+	return list;
+}
+
+/* For people to carry: nobody signs it, and no program obeys it. */
+static struct json *request_json(const struct back *b, const char *reason,
+				 const char *by)
+{
+	const struct rollout *r = &b->s.what;
+	struct json *j = json_new_object();
+
+	json_set_int(j, "v", 1);
+	json_set_text(j, "type", "way-back-request");
+	json_set_text(j, "rollout", r->name);
+	json_set_text(j, "product", r->product);
+	json_set_text(j, "from", r->release);
+	json_set_int(j, "from_seq", (int64_t)r->seq);
+	api_set_digest(j, "from_digest", &r->digest);
+	json_set_text(j, "to", goal_of(b));
+	json_set_int(j, "floor", (int64_t)b->signed_ways.floor);
+	json_set_int(j, "devices", (int64_t)b->runs);
+	json_set_text(j, "because", b->words);
+	json_set_text(j, "reason", reason);
+	json_set_text(j, "asked_by", by);
+	api_set_time(j, "asked", utc_now());
+	json_set(j, "wants", wishes(b));
+	return j;
+}
+
+static struct json *back_json(const struct back *b)
+{
+	const struct ways_back *w = &b->signed_ways;
+	struct json *j = json_new_object();
+
+	json_set_text(j, "way", stage_back_name(b->way));
+	json_set_text(j, "words", b->words);
+	json_set_text(j, "to", goal_of(b));
+	json_set_int(j, "runs", (int64_t)b->runs);
+	json_set_int(j, "holds", (int64_t)b->holds);
+	json_set(j, "before", json_clone(b->before));
+	json_set_int(j, "floor", (int64_t)w->floor);
+	json_set_bool(j, "floor_committed", w->floor >= b->s.what.seq);
+	json_set_text(j, "undo", w->undo);
+	api_set_time(j, "undo_until", w->undo_until);
+	json_set_text(j, "rollout", b->rollout);
+	json_set(j, "next", steps(b));
+	return j;
+}
+
+/* ---- handlers ------------------------------------------------------------ */
+
+int api_back_show(struct server_api *api, const struct request *q,
+		  struct response *a, struct err *e)
+{
+	struct back *b = mem_alloc(1, sizeof(*b));
+	struct json *j;
+	int rc = look(api, api_rest(q, "/v1/people/rollback/"), b, e);
+
+	if (rc == 0) {
+		j = api_answer();
+		json_set(j, "back", back_json(b));
+		if (b->way == BACK_ASK)
+			json_set(j, "request",
+				 request_json(b, b->s.reason, q->peer->id));
+		rc = response_json(a, 200, j, e);
+	}
+	done(b);
+	return rc;
+}
+
+/* Canaries that run it and a person, then all: it waits for nothing else. */
+static struct json *describe(const struct back *b)
+{
+	const struct rollout *r = &b->s.what;
+	struct json *j = api_answer(), *list = json_new_array();
+
+	json_set_text(j, "name", b->rollout);
+	json_set_text(j, "product", r->product);
+	json_set_text(j, "release",
+		      b->way == BACK_UNDO ? b->signed_ways.undo
+					  : b->signed_ways.step_to);
+	for (size_t i = 0; i < r->cohort_count; i++)
+		json_add(list, json_new_text(r->cohorts[i]));
+	json_set(j, "cohorts", list);
+	list = json_new_array();
+	json_add(list, json_new_int(0));
+	json_add(list, json_new_int(ROLLOUT_SHARE_ALL));
+	json_set(j, "shares", list);
+	json_set_bool(j, "urgent", true);
+	json_set_int(j, "priority", PRIORITY);
+	json_set_bool(j, "step_back", b->way == BACK_STEP);
+	return j;
+}
+
+/* The fleet has stopped, whatever becomes of this. */
+static void make_way(const struct back *b, const struct request *q,
+		     struct json *back)
+{
+	struct stage *there = mem_alloc(1, sizeof(*there));
+	struct json *j = describe(b);
+	struct audit_by by = { .kind = AUDIT_PERSON,
+			       .person = q->peer->fingerprint,
+			       .now = utc_now() };
+	struct err why;
+
+	/* It is there when somebody asked before. */
+	if (store_rollout_find(b->api->store, b->rollout, there, &why) &&
+	    api_rollout_make(b->api, j, q->peer->id, &by, &why)) {
+		json_set_text(back, "failed", why.msg);
+		log_event(LOG_ERROR, "way-back-not-made", "name=%s why=%s",
+			  b->rollout, why.msg);
+	}
+	json_free(j);
+	free(there);
+}
+
+int api_rollout_rollback(struct server_api *api, const struct request *q,
+			 struct response *a, struct err *e)
+{
+	struct back *b = mem_alloc(1, sizeof(*b));
+	struct json *answer = NULL, *back;
+	char name[NAME_MAX_LEN + 1];
+	int rc = api_rollout_do(api, q, STAGE_ROLLBACK, name, a, e);
+
+	if (rc || a->status == 412)
+		goto out;
+	rc = -1;
+	if (look(api, name, b, e) || api_rollout_json(api, name, &answer, e))
+		goto out;
+	back = back_json(b);
+	if (b->way == BACK_ASK)
+		json_set(answer, "request",
+			 request_json(b, b->s.reason, q->peer->id));
+	else
+		make_way(b, q, back);
+	json_set(answer, "back", back);
+	rc = response_json(a, 200, answer, e);
+	answer = NULL;
+out:
+	json_free(answer);
+	done(b);
+	return rc;
+}
