@@ -203,6 +203,16 @@ static int check_eyes(const struct server_api *api,
 				 usual.four_eyes / 100, usual.four_eyes % 100);
 }
 
+static int get_where(const struct json *j, struct stage *s, struct err *e)
+{
+	const char *text = "";
+
+	if ((json_get(j, "where") && json_get_text(j, "where", &text, e)) ||
+	    stage_set_where(s, slice_of(text), e))
+		return err_in(e, "where");
+	return 0;
+}
+
 static int get_rest(struct server_api *api, const struct json *j,
 		    struct stage *s, struct err *e)
 {
@@ -211,8 +221,8 @@ static int get_rest(struct server_api *api, const struct json *j,
 	set_usual(api, &s->policy);
 	if (api_get_name(j, "name", s->what.name, e) ||
 	    api_rollout_read(api, j, &s->what, e) || get_excluded(j, s, e) ||
-	    get_window(j, s, e) || get_policy(j, &s->policy, e) ||
-	    check_eyes(api, &s->policy, e) ||
+	    get_where(j, s, e) || get_window(j, s, e) ||
+	    get_policy(j, &s->policy, e) || check_eyes(api, &s->policy, e) ||
 	    (json_get(j, "priority") &&
 	     json_get_int(j, "priority", -100, 100, &priority, e)) ||
 	    (json_get(j, "urgent") &&
@@ -319,7 +329,8 @@ int api_rollout_create(struct server_api *api, const struct request *q,
 					     "cohorts",  "product",   "exclude",
 					     "share",    "shares",    "watch",
 					     "policy",   "window",    "urgent",
-					     "priority", "step_back", NULL };
+					     "priority", "step_back", "where",
+					     NULL };
 	char name[NAME_MAX_LEN + 1];
 	struct audit_by by;
 	struct json *j = NULL;

@@ -10,30 +10,19 @@
 #include "common/mem.h"
 
 #include "update-server/api.h"
-#include "update-server/selector.h"
 
 #define PREFIX    "/v1/people/device-find/"
 #define QUERY_MAX 480 /* bytes; the path has twice as many */
 #define CVE_MAX   64
 #define PAGE      2000 /* devices looked at for one answer */
 
-/* Versions by release, of which a device says the id alone. */
-struct versions {
-	struct version_of {
-		char product[NAME_MAX_LEN + 1];
-		char id[NAME_MAX_LEN + 1];
-		char version[RELEASE_VERSION_MAX + 1];
-	} * at;
-	size_t count;
-};
-
 struct finding {
 	struct server_api *api;
 	struct selector where;
 	char lacks[CVE_MAX + 1]; /* "": whatever */
 	struct fixes *fixes;
-	struct versions versions;
-	struct err failed; /* while reading the releases */
+	bool broken; /* reading the releases was: */
+	struct err failed;
 	struct json *list;
 	struct device_id last;
 	size_t seen;
@@ -91,17 +80,9 @@ static int read_path(const struct request *q, struct finding *f,
 static void see_release(void *ctx, const struct store_release *r)
 {
 	struct finding *f = ctx;
-	struct versions *v = &f->versions;
-	struct version_of *n;
-
-	if (f->failed.code != ERR_NONE || fixes_add(f->fixes, r, &f->failed))
-		return;
-	if (v->count % 64 == 0)
-		v->at = mem_resize(v->at, v->count + 64, sizeof(*v->at));
-	n = &v->at[v->count++];
-	memcpy(n->product, r->product, sizeof(n->product));
-	memcpy(n->id, r->id, sizeof(n->id));
-	memcpy(n->version, r->version, sizeof(n->version));
+	/* The first failure is told. */
+	if (!f->broken && fixes_add(f->fixes, r, &f->failed))
+		f->broken = true;
 }
 
 static int read_releases(struct finding *f, struct err *e)
@@ -109,7 +90,7 @@ static int read_releases(struct finding *f, struct err *e)
 	f->fixes = fixes_new();
 	if (store_release_each(f->api->store, see_release, f, e))
 		return -1;
-	if (f->failed.code != ERR_NONE) {
+	if (f->broken) {
 		*e = f->failed;
 		return -1;
 	}
@@ -121,61 +102,18 @@ static int read_releases(struct finding *f, struct err *e)
 	return 0;
 }
 
-static const char *version_of(const struct finding *f,
-			      const struct store_device *d)
-{
-	for (size_t i = 0; i < f->versions.count; i++) {
-		const struct version_of *v = &f->versions.at[i];
-
-		if (strcmp(v->id, d->release) == 0 &&
-		    strcmp(v->product, d->facts.product) == 0)
-			return v->version;
-	}
-	return NULL;
-}
-
 /* ---- the devices --------------------------------------------------------- */
-
-/* What it says of itself, as attributes. */
-static size_t read_posture(const struct wire_posture *p,
-			   struct selector_attribute out[POSTURE_BITS])
-{
-	size_t count = 0;
-
-	for (int i = 0; i < POSTURE_BITS; i++)
-		if (p->known >> i & 1)
-			out[count++] = (struct selector_attribute){
-				wire_posture_name((enum wire_posture_bit)i),
-				p->yes >> i & 1 ? "yes" : "no"
-			};
-	return count;
-}
 
 static bool is_wanted(const struct finding *f, const struct store_device *d)
 {
 	const struct rollout_device *r = &d->facts;
 	const struct fixes_device fd = { r->product, r->model, r->has_release,
 					 r->seq };
-	struct selector_attribute attributes[POSTURE_BITS];
-	const struct selector_facts facts = {
-		.texts = { [SELECT_PRODUCT] = r->product,
-			   [SELECT_MODEL] = r->model,
-			   [SELECT_COHORT] = r->cohort,
-			   [SELECT_RELEASE] =
-				   r->has_release ? d->release : NULL,
-			   [SELECT_VERSION] = version_of(f, d),
-			   [SELECT_UPDATER] =
-				   d->updater[0] ? d->updater : NULL },
-		.has_seq = r->has_release,
-		.seq = r->seq,
-		.attributes = attributes,
-		.attribute_count = read_posture(&d->posture, attributes),
-	};
 
 	if (f->lacks[0] &&
 	    (d->revoked || !fixes_lacks(f->fixes, f->lacks, &fd)))
 		return false;
-	return selector_matches(&f->where, &facts);
+	return rollout_selects(&f->where, r);
 }
 
 static void see_device(void *ctx, const struct store_device *d)
@@ -213,7 +151,6 @@ int api_device_find(struct server_api *api, const struct request *q,
 out:
 	json_free(f->list);
 	fixes_free(f->fixes);
-	free(f->versions.at);
 	free(f);
 	return rc;
 }

@@ -129,14 +129,14 @@ static struct json *device_json(const struct store_device *d)
 	json_set_text(j, "model", f->model);
 	json_set_text(j, "cohort", f->cohort);
 	json_set_bool(j, "lab", f->lab);
-	json_set_text(j, "release", d->release);
+	json_set_text(j, "release", f->release);
 	json_set_int(j, "seq", (int64_t)f->seq);
 	json_set_bool(j, "confirmed", f->confirmed);
 	if (f->has_release)
 		api_set_digest(j, "digest", &f->digest);
 	json_set_int(j, "activation", (int64_t)d->activation);
-	json_set_text(j, "updater", d->updater);
-	set_posture(j, &d->posture);
+	json_set_text(j, "updater", d->facts.updater);
+	set_posture(j, &d->facts.posture);
 	api_set_time(j, "enrolled", d->enrolled);
 	api_set_time(j, "last_seen", d->last_seen);
 	return j;

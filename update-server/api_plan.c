@@ -24,6 +24,7 @@ static int digest_of(const struct stage *s, struct sha256 *out, struct err *e)
 	json_set_text(j, "name", s->what.name);
 	api_set_digest(j, "digest", &s->what.digest);
 	json_set_int(j, "population", (int64_t)s->ladder.population);
+	json_set_text(j, "where", s->where);
 	json_set_int(j, "revision", (int64_t)s->revision);
 	json_set(j, "phases", api_phases_json(s));
 	json_set(j, "policy", stage_policy_json(&s->policy));
@@ -197,7 +198,9 @@ static int set_left_out(struct server_api *api, const struct stage *s,
 	add_left_out(list, "in other cohorts", a.other_cohort);
 	add_left_out(list, "of other models", a.other_model);
 	add_left_out(list, "no lab devices", a.no_lab);
+	add_left_out(list, "not selected", a.unselected);
 	add_left_out(list, "excluded by name", a.excluded);
+	add_left_out(list, "do not run what it undoes", a.not_undone);
 	add_left_out(list, "run it already, or something newer", a.newer);
 	add_left_out(list, "never came to the server yet", a.silent);
 	add_left_out(list, "too new to count in gates", a.young);
@@ -245,6 +248,7 @@ static int plan_json(struct server_api *api, struct stage *s, struct json *j,
 	json_set_text(j, "name", s->what.name);
 	json_set_text(j, "product", s->what.product);
 	json_set_text(j, "release", s->what.release);
+	json_set_text(j, "where", s->where);
 	json_set_int(j, "revision", (int64_t)s->revision);
 	api_set_digest(j, "plan", &plan);
 	json_set_int(j, "population", (int64_t)s->ladder.population);

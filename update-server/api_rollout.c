@@ -237,6 +237,7 @@ static int summary(struct server_api *api, const struct stage *s, int64_t now,
 	json_set_text(j, "release", w->release);
 	json_set_int(j, "seq", (int64_t)w->seq);
 	json_set(j, "cohorts", names_json(w->cohorts, w->cohort_count));
+	json_set_text(j, "where", s->where);
 	json_set_bool(j, "step_back", w->step_back);
 	json_set_bool(j, "rolled_back",
 		      s->status == STAGE_PAUSED &&

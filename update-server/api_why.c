@@ -71,12 +71,16 @@ static void set_window(struct json *j, const struct stage *s, int64_t now)
 }
 
 static void set_sentence(struct json *j, enum rollout_verdict verdict,
-			 const struct api_goal *goal, const struct tries *t)
+			 const struct api_goal *goal, const struct tries *t,
+			 const char *where)
 {
 	char text[ERR_MSG_LEN + 64];
 
 	if (verdict == VERDICT_NO_ORDER)
 		(void)snprintf(text, sizeof(text), "%s", goal->order.msg);
+	else if (verdict == VERDICT_SELECTOR)
+		(void)snprintf(text, sizeof(text), "%s: %s",
+			       rollout_why(verdict), where);
 	else
 		(void)snprintf(text, sizeof(text), "%s", rollout_why(verdict));
 	json_set_text(j, "verdict", rollout_verdict_name(verdict));
@@ -107,7 +111,7 @@ static int why_one(struct server_api *api, const struct stage *s,
 	if (strcmp(goal.what.release, s->what.release) != 0)
 		json_set_text(j, "goal", goal.what.release);
 	json_set_text(j, "state", stage_status_name(s->status));
-	set_sentence(j, verdict, &goal, &t);
+	set_sentence(j, verdict, &goal, &t, s->where);
 	json_set_int(j, "attempts", s->policy.attempts);
 	set_bucket(j, "bucket", "bucket_percent",
 		   bucket_of(&s->what.digest, &d->facts.id));
@@ -187,7 +191,7 @@ int api_device_why(struct server_api *api, const struct request *q,
 	json_set_text(j, "product", d->facts.product);
 	json_set_text(j, "model", d->facts.model);
 	json_set_text(j, "cohort", d->facts.cohort);
-	json_set_text(j, "runs", d->release);
+	json_set_text(j, "runs", d->facts.release);
 	set_answer(j, list);
 	api_explain_way(api, &d->facts, way);
 	if (way[0])

@@ -19,7 +19,7 @@
 
 struct creation {
 	const char *release, *product, *share, *phases, *watch, *window;
-	const char *policy;
+	const char *policy, *where;
 	struct opt_list cohorts, exclude, set;
 	bool step_back, urgent;
 	uint64_t priority;
@@ -233,6 +233,8 @@ static int describe(const struct creation *c, struct json *body, struct err *e)
 	    (c->watch && set_watch(body, c->watch, e)) ||
 	    (c->window && set_window(body, c->window, e)))
 		return -1;
+	if (c->where)
+		json_set_text(body, "where", c->where);
 	if (c->urgent)
 		json_set_bool(body, "urgent", true);
 	if (c->priority)
@@ -246,10 +248,10 @@ static int describe(const struct creation *c, struct json *body, struct err *e)
 
 static void print_plan(const struct json *j)
 {
-	static const char *const fields[] = { "name",       "product",
-					      "release",    "revision",
-					      "population", "egress_bytes",
-					      "plan",       NULL };
+	static const char *const fields[] = {
+		"name",       "product",      "release", "where", "revision",
+		"population", "egress_bytes", "plan",    NULL
+	};
 	static const char *const phases[] = { "n",      "percent", "size",
 					      "adds",   "limit",   "watch_sec",
 					      "manual", "detects", NULL };
@@ -304,6 +306,8 @@ int command_rollout_create(int argc, char **argv, struct err *e)
 		OPT_TEXT("product", "P", &c.product,
 			 "of which product, if several have such a release"),
 		OPT_LIST("cohort", "C", &c.cohorts, "to whom"),
+		OPT_TEXT("where", "SELECTOR", &c.where,
+			 "of them only such, as for device list"),
 		OPT_LIST("exclude", "ID", &c.exclude, "but not to this device"),
 		OPT_TEXT("phases", "LIST", &c.phases,
 			 "canary,5,25,100 (the usual ladder)"),

@@ -48,9 +48,9 @@ static void print_gate(const struct json *j)
 static void print_rollout(const struct json *j)
 {
 	static const char *const fields[] = {
-		"name",    "verdict", "state",   "revision", "alert",
-		"product", "release", "cohorts", "percent",  "population",
-		"author",  "started", "changed", NULL
+		"name",       "verdict", "state",   "revision", "alert",
+		"product",    "release", "cohorts", "where",    "percent",
+		"population", "author",  "started", "changed",  NULL
 	};
 	static const char *const phases[] = { "n",     "percent", "size",
 					      "state", "opened",  "passed",

@@ -81,7 +81,7 @@ static const struct command commands[] = {
 	{ "cohort create", "NAME", "a new cohort", command_cohort_create },
 	{ "cohort list", "", "cohorts and their devices", command_cohort_list },
 	{ "rollout create",
-	  "NAME --release ID --cohort C... [--phases LIST] [--policy FILE]",
+	  "NAME --release ID --cohort C... [--where SELECTOR] [--phases LIST] [--policy FILE]",
 	  "describe a rollout, and see its plan", command_rollout_create },
 	{ "rollout list", "", "all rollouts", command_rollout_list },
 	{ "rollout plan",

@@ -55,6 +55,47 @@ bool rollout_concerns(const struct rollout *r, const char *product,
 	       is_listed(r->cohorts, r->cohort_count, cohort);
 }
 
+static const char *known(const char *text)
+{
+	return text[0] ? text : NULL;
+}
+
+/* What it says of itself, as attributes. */
+static size_t list_posture(const struct wire_posture *p,
+			   struct selector_attribute out[POSTURE_BITS])
+{
+	size_t count = 0;
+
+	for (int i = 0; i < POSTURE_BITS; i++)
+		if (p->known >> i & 1)
+			out[count++] = (struct selector_attribute){
+				wire_posture_name((enum wire_posture_bit)i),
+				p->yes >> i & 1 ? "yes" : "no"
+			};
+	return count;
+}
+
+bool rollout_selects(const struct selector *s, const struct rollout_device *d)
+{
+	struct selector_attribute attributes[POSTURE_BITS];
+	const struct selector_facts facts = {
+		.texts = { [SELECT_PRODUCT] = d->product,
+			   [SELECT_MODEL] = d->model,
+			   [SELECT_COHORT] = d->cohort,
+			   [SELECT_RELEASE] =
+				   d->has_release ? known(d->release) : NULL,
+			   [SELECT_VERSION] =
+				   d->has_release ? known(d->version) : NULL,
+			   [SELECT_UPDATER] = known(d->updater) },
+		.has_seq = d->has_release,
+		.seq = d->seq,
+		.attributes = attributes,
+		.attribute_count = list_posture(&d->posture, attributes),
+	};
+
+	return s->count == 0 || selector_matches(s, &facts);
+}
+
 /* ---- the decision -------------------------------------------------------- */
 
 /* What runs is newer: back only once, and only where that was signed. */
@@ -114,6 +155,7 @@ const char *rollout_verdict_name(enum rollout_verdict verdict)
 		[VERDICT_CLOSED] = "closed",
 		[VERDICT_NOT_FOR] = "not-for",
 		[VERDICT_EXCLUDED] = "excluded",
+		[VERDICT_SELECTOR] = "not-selected",
 		[VERDICT_PINNED] = "pinned",
 		[VERDICT_UNDO] = "undo",
 		[VERDICT_ALREADY] = "already",
@@ -147,6 +189,7 @@ const char *rollout_why(enum rollout_verdict verdict)
 		[VERDICT_CLOSED] = "not running",
 		[VERDICT_NOT_FOR] = "for another product, model or cohort",
 		[VERDICT_EXCLUDED] = "this device is left out of it by name",
+		[VERDICT_SELECTOR] = "its selector does not match this device",
 		[VERDICT_PINNED] = "the device is pinned to another release",
 		[VERDICT_UNDO] = "undoes a release that does not run there",
 		[VERDICT_ALREADY] = "runs there already",

@@ -8,7 +8,10 @@
 #define UPDATE_SERVER_ROLLOUT_H
 
 #include "common/bucket.h"
+#include "common/release.h"
 #include "common/wire.h"
+
+#include "update-server/selector.h"
 
 #define ROLLOUT_SHARE_ALL   10000 /* basis points */
 #define ROLLOUT_COHORTS_MAX 16
@@ -57,7 +60,15 @@ struct rollout_device {
 	uint64_t seq;
 	struct sha256 digest;
 	int64_t enrolled;
+	/* What a selector may ask for besides; "" where it is not known. */
+	char release[NAME_MAX_LEN + 1];
+	char version[RELEASE_VERSION_MAX + 1]; /* of a release of ours */
+	char updater[RELEASE_VERSION_MAX + 1];
+	struct wire_posture posture;
 };
+
+/* Is it one of those that a selector selects? */
+bool rollout_selects(const struct selector *s, const struct rollout_device *d);
 
 /* This device's attempts at this release, in whatever rollout. */
 struct rollout_past {
@@ -75,6 +86,7 @@ enum rollout_verdict {
 	VERDICT_CLOSED,   /* neither running nor completed */
 	VERDICT_NOT_FOR,  /* other product, model or cohort */
 	VERDICT_EXCLUDED, /* left out by name */
+	VERDICT_SELECTOR, /* not one of those that are selected */
 	VERDICT_PINNED,   /* the device keeps to another release */
 	VERDICT_UNDO,     /* an undo, and what it undoes does not run there */
 	VERDICT_ALREADY,  /* runs it */

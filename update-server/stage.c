@@ -99,6 +99,16 @@ int stage_make_ladder(struct stage *s, uint64_t population, struct err *e)
 	return 0;
 }
 
+int stage_set_where(struct stage *s, struct slice text, struct err *e)
+{
+	if (selector_parse(text, &s->selector, e))
+		return -1;
+	memset(s->where, 0, sizeof(s->where));
+	if (text.len > 0) /* bounded by the parser */
+		memcpy(s->where, text.ptr, text.len);
+	return 0;
+}
+
 /* ---- who ----------------------------------------------------------------- */
 
 static bool is_excluded(const struct stage *s, const struct device_id *id)
@@ -112,7 +122,8 @@ static bool is_excluded(const struct stage *s, const struct device_id *id)
 bool stage_concerns(const struct stage *s, const struct rollout_device *d)
 {
 	return rollout_concerns(&s->what, d->product, d->model, d->cohort) &&
-	       (d->lab || !s->what.lab_only) && !is_excluded(s, &d->id);
+	       (d->lab || !s->what.lab_only) && !is_excluded(s, &d->id) &&
+	       rollout_selects(&s->selector, d);
 }
 
 bool stage_counts(const struct stage *s, const struct rollout_device *d,
@@ -144,6 +155,11 @@ static enum rollout_verdict decide_device(const struct stage *s,
 
 	if (v != VERDICT_NOT_FOR && is_excluded(s, &q->device->id))
 		return VERDICT_EXCLUDED;
+	/* What it runs may be what a selector asks for: once it has updated,
+	 * that is said and not this. */
+	if (v != VERDICT_NOT_FOR && v != VERDICT_ALREADY &&
+	    v != VERDICT_NEWER && !rollout_selects(&s->selector, q->device))
+		return VERDICT_SELECTOR;
 	if (v == VERDICT_OFFER && s->is_undo && !runs_undone(s, q->device))
 		return VERDICT_UNDO;
 	return v;

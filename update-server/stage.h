@@ -80,6 +80,9 @@ extern const struct stage_policy stage_usual;
 
 struct stage {
 	struct rollout what; /* and to whom */
+	/* Of them only those that it selects; by stage_set_where(). */
+	char where[SELECTOR_TEXT_MAX + 1];
+	struct selector selector;
 	struct device_id excluded[STAGE_EXCLUDED_MAX];
 	size_t excluded_count;
 	uint64_t size; /* bytes to download */
@@ -129,6 +132,11 @@ struct stage {
  */
 int stage_make_ladder(struct stage *s, uint64_t population,
 		      struct err *e) NODISCARD;
+
+/* Narrow it to devices that a selector matches; "" is all. As
+ * selector_parse(). */
+int stage_set_where(struct stage *s, struct slice text,
+		    struct err *e) NODISCARD;
 
 /* ---- what a device gets -------------------------------------------------- */
 

@@ -194,11 +194,8 @@ struct store_device {
 	struct sha256 spki;
 	struct decrypt_key decrypt; /* read by store_registry_each() alone */
 	char certificate[X509_PEM_MAX_LEN];
-	char release[NAME_MAX_LEN + 1];
 	uint64_t activation;
 	uint32_t interval_sec;
-	char updater[RELEASE_VERSION_MAX + 1];
-	struct wire_posture posture;
 	int64_t enrolled, last_seen; /* 0: never */
 	/* Filled in by store_enrol(), from claim or approval. */
 	struct store_successor successor;
@@ -666,6 +663,8 @@ int store_rollout_plan(struct store *s, const struct rollout *r, uint32_t share,
 struct store_audience {
 	uint64_t devices; /* for which it is */
 	uint64_t other_model, other_cohort, no_lab, excluded;
+	uint64_t unselected; /* in its cohorts, and its selector is against */
+	uint64_t not_undone; /* of an undo: do not run what it undoes */
 	uint64_t newer;  /* of those it is for: run it, or something newer */
 	uint64_t silent; /* of those it is for: never came */
 	uint64_t

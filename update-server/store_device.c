@@ -13,7 +13,8 @@
 	"SELECT id, fingerprint, spki, product, model, cohort, revoked,"       \
 	" certificate, enrolled, last_seen, release, seq, digest, confirmed,"  \
 	" activation, interval, updater, quarantined, posture_known,"          \
-	" posture_yes, lab"
+	" posture_yes, (SELECT version FROM release l"                         \
+	" WHERE l.product = device.product AND l.id = device.release), lab"
 #define DEVICE_COLUMNS DEVICE_FIELDS " FROM device"
 #define NEWEST_ATTEMPT                                                         \
 	" FROM attempt WHERE device = device.id ORDER BY attempt.id DESC"      \
@@ -36,17 +37,18 @@ static void read_device(struct sql_query *q, struct store_device *d)
 	f->enrolled = d->enrolled;
 	d->last_seen = sql_get_int(q, 9);
 	f->has_release = !sql_get_null(q, 10);
-	sql_get_text(q, 10, d->release, sizeof(d->release));
+	sql_get_text(q, 10, f->release, sizeof(f->release));
 	f->seq = (uint64_t)sql_get_int(q, 11);
 	sql_get_blob(q, 12, f->digest.bytes, SHA256_LEN);
 	f->confirmed = sql_get_int(q, 13) != 0;
 	d->activation = (uint64_t)sql_get_int(q, 14);
 	d->interval_sec = (uint32_t)sql_get_int(q, 15);
-	sql_get_text(q, 16, d->updater, sizeof(d->updater));
+	sql_get_text(q, 16, f->updater, sizeof(f->updater));
 	d->quarantined = sql_get_int(q, 17) != 0;
-	d->posture.known = (uint32_t)sql_get_int(q, 18);
-	d->posture.yes = (uint32_t)sql_get_int(q, 19);
-	f->lab = sql_get_int(q, 20) != 0;
+	f->posture.known = (uint32_t)sql_get_int(q, 18);
+	f->posture.yes = (uint32_t)sql_get_int(q, 19);
+	sql_get_text(q, 20, f->version, sizeof(f->version));
+	f->lab = sql_get_int(q, 21) != 0;
 }
 
 /* The end of a query for one device. */
@@ -319,13 +321,13 @@ int store_device_find(struct store *s, const struct device_id *id,
 
 static void read_newest_attempt(struct sql_query *q, struct store_device *d)
 {
-	int64_t state = sql_get_int(q, 21);
+	int64_t state = sql_get_int(q, 22);
 
-	if (sql_get_null(q, 21) || state < 0 || state >= STAGE_STATES)
+	if (sql_get_null(q, 22) || state < 0 || state >= STAGE_STATES)
 		return;
 	d->has_attempt = true;
 	d->attempt = (enum stage_state)state;
-	sql_get_text(q, 22, d->attempt_code, sizeof(d->attempt_code));
+	sql_get_text(q, 23, d->attempt_code, sizeof(d->attempt_code));
 }
 
 static int each_device(struct sql_query *q,
@@ -499,10 +501,10 @@ static bool same_state(const struct store_device *d,
 	       f->confirmed == m->confirmed && d->activation == m->activation &&
 	       d->interval_sec == m->interval_sec && d->last_seen != 0 &&
 	       sha256_equal(&f->digest, &m->digest) &&
-	       strcmp(d->release, m->release) == 0 &&
-	       strcmp(d->updater, m->updater) == 0 &&
-	       d->posture.known == m->posture.known &&
-	       d->posture.yes == m->posture.yes;
+	       strcmp(f->release, m->release) == 0 &&
+	       strcmp(f->updater, m->updater) == 0 &&
+	       f->posture.known == m->posture.known &&
+	       f->posture.yes == m->posture.yes;
 }
 
 static int write_state(struct store *s, const struct store_device *d,
@@ -539,9 +541,24 @@ static void take_state(struct store_device *d, const struct wire_checkin *m,
 	d->activation = m->activation;
 	d->interval_sec = m->interval_sec;
 	d->last_seen = now;
-	memcpy(d->release, m->release, sizeof(d->release));
-	memcpy(d->updater, m->updater, sizeof(d->updater));
-	d->posture = m->posture;
+	memcpy(f->release, m->release, sizeof(f->release));
+	memcpy(f->updater, m->updater, sizeof(f->updater));
+	f->posture = m->posture;
+}
+
+/* Of the release that it runs now. */
+static int read_version(struct store *s, struct rollout_device *f,
+			struct err *e)
+{
+	struct sql_query *q = sql_query(
+		s->db,
+		"SELECT version FROM release WHERE product = ? AND id = ?",
+		SQL_BIND(sql_text(f->product), sql_text(f->release)));
+
+	memset(f->version, 0, sizeof(f->version));
+	if (sql_next(q))
+		sql_get_text(q, 0, f->version, sizeof(f->version));
+	return sql_end(q, e);
 }
 
 static int note_life(struct store *s, const struct device_id *id, int64_t now,
@@ -558,15 +575,18 @@ static int note_life(struct store *s, const struct device_id *id, int64_t now,
 int store_device_seen(struct store *s, struct store_device *d,
 		      const struct wire_checkin *m, int64_t now, struct err *e)
 {
+	bool same = same_state(d, m);
 	int rc;
 
 	store_lock(s);
-	if (same_state(d, m))
+	if (same)
 		rc = note_life(s, &d->facts.id, now, e);
 	else
 		rc = write_state(s, d, m, now, e);
 	if (rc == 0)
 		take_state(d, m, now);
+	if (rc == 0 && !same)
+		rc = read_version(s, &d->facts, e);
 	return store_unlock(s, rc);
 }
 

@@ -83,8 +83,8 @@ int store_survey(struct store *s, const struct device_id *after, size_t max,
 		f->seq = (uint64_t)sql_get_int(q, 8);
 		d->interval_sec = (uint32_t)sql_get_int(q, 9);
 		sql_get_text(q, 10, d->certificate, sizeof(d->certificate));
-		d->posture.known = (uint32_t)sql_get_int(q, 11);
-		d->posture.yes = (uint32_t)sql_get_int(q, 12);
+		d->facts.posture.known = (uint32_t)sql_get_int(q, 11);
+		d->facts.posture.yes = (uint32_t)sql_get_int(q, 12);
 		visit(ctx, d);
 	}
 	rc = store_unlock(s, sql_end(q, e));

@@ -103,8 +103,8 @@ static void split_ids(const char *text, struct stage *r)
 	" step_back, revision, pause, verdict, epoch, author, last_by,"        \
 	" last_verb, asked_by, asked_verb, acked, started, policy, excluded,"  \
 	" size, undo_of, urgent, priority, expires, window_from, window_to,"   \
-	" phase, phase_state, opened, baking, zone, summer, lab_only"          \
-	" FROM rollout"
+	" phase, phase_state, opened, baking, zone, summer, lab_only,"         \
+	" selector FROM rollout"
 
 static void read_what(struct sql_query *q, struct rollout *r)
 {
@@ -161,6 +161,7 @@ static void read_state(struct sql_query *q, struct stage *r)
 static int read_rollout(struct sql_query *q, struct stage *r, struct err *e)
 {
 	char policy[STAGE_POLICY_TEXT], excluded[EXCLUDED_TEXT];
+	char where[SELECTOR_TEXT_MAX + 1];
 
 	memset(r, 0, sizeof(*r));
 	read_what(q, &r->what);
@@ -182,7 +183,9 @@ static int read_rollout(struct sql_query *q, struct stage *r, struct err *e)
 	r->zone.summer_time = sql_get_int(q, 41) != 0;
 	r->ladder.population = (uint64_t)sql_get_int(q, 11);
 	r->policy = stage_usual;
-	return stage_policy_read(slice_of(policy), &r->policy, e)
+	sql_get_text(q, 43, where, sizeof(where));
+	return stage_policy_read(slice_of(policy), &r->policy, e) ||
+			       stage_set_where(r, slice_of(where), e)
 		       ? err_in(e, "rollout %s", r->what.name)
 		       : 0;
 }
@@ -359,9 +362,9 @@ static int insert_rollout(struct store *s, const struct stage *r,
 		" seq, requires_seq, not_before, models, cohorts, population,"
 		" created, changed, step_back, author, policy, excluded, size,"
 		" undo_of, urgent, priority, window_from, window_to, zone,"
-		" summer, lab_only)"
+		" summer, lab_only, selector)"
 		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-		" ?, ?, ?, ?, ?, ?, ?, ?)",
+		" ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		SQL_BIND(sql_text(w->name), sql_int(r->status),
 			 sql_text(w->product), sql_text(w->release),
 			 sql_digest(&w->digest), sql_int((int64_t)w->seq),
@@ -378,7 +381,8 @@ static int insert_rollout(struct store *s, const struct stage *r,
 			 r->has_window ? sql_int(r->window_from) : sql_null(),
 			 r->has_window ? sql_int(r->window_to) : sql_null(),
 			 sql_int(r->zone.offset_min),
-			 sql_int(r->zone.summer_time), sql_int(w->lab_only)),
+			 sql_int(r->zone.summer_time), sql_int(w->lab_only),
+			 sql_text(r->where)),
 		NULL, e);
 }
 
@@ -575,6 +579,52 @@ int store_pause_locked(struct store *s, const char *name, const char *reason,
 
 /* ---- whom it is for ------------------------------------------------------ */
 
+/* What decides who is meant; a release's version is looked up only where a
+ * selector may ask for it. */
+#define MEMBERS                                                                \
+	"SELECT id, model, cohort, release, seq, digest, enrolled, last_seen," \
+	" updater, posture_known, posture_yes, lab, "
+#define OF_PRODUCT " FROM device WHERE product = ? AND revoked = 0"
+#define ITS_VERSION                                                            \
+	"(SELECT version FROM release l WHERE l.product = device.product"      \
+	" AND l.id = device.release)"
+
+static struct sql_query *query_members(struct store *s, const struct stage *r)
+{
+	return sql_query(s->db,
+			 r->selector.count > 0 ? MEMBERS ITS_VERSION OF_PRODUCT
+					       : MEMBERS "NULL" OF_PRODUCT,
+			 SQL_BIND(sql_text(r->what.product)));
+}
+
+static void read_member(struct sql_query *q, const struct stage *r,
+			struct rollout_device *d)
+{
+	memset(d, 0, sizeof(*d));
+	memcpy(d->product, r->what.product, sizeof(d->product));
+	sql_get_blob(q, 0, d->id.bytes, DEVICE_ID_LEN);
+	sql_get_text(q, 1, d->model, sizeof(d->model));
+	sql_get_text(q, 2, d->cohort, sizeof(d->cohort));
+	d->has_release = !sql_get_null(q, 3);
+	sql_get_text(q, 3, d->release, sizeof(d->release));
+	d->seq = (uint64_t)sql_get_int(q, 4);
+	sql_get_blob(q, 5, d->digest.bytes, SHA256_LEN);
+	d->enrolled = sql_get_int(q, 6);
+	sql_get_text(q, 8, d->updater, sizeof(d->updater));
+	d->posture.known = (uint32_t)sql_get_int(q, 9);
+	d->posture.yes = (uint32_t)sql_get_int(q, 10);
+	d->lab = sql_get_int(q, 11) != 0;
+	sql_get_text(q, 12, d->version, sizeof(d->version));
+}
+
+/* An undo's phases are of those that run what it undoes, few as they may be. */
+static bool is_member(const struct stage *r, const struct rollout_device *d)
+{
+	return stage_concerns(r, d) &&
+	       (!r->is_undo ||
+		(d->has_release && sha256_equal(&d->digest, &r->undo_of)));
+}
+
 struct members {
 	const struct stage *r;
 	uint64_t *buckets;
@@ -590,35 +640,14 @@ static void take_member(struct members *m, const struct device_id *id)
 	m->buckets[m->count++] = bucket_of(&m->r->what.digest, id);
 }
 
-/* An undo's phases are of those that run what it undoes, few as they may be. */
-static bool may_run_it(const struct stage *r, struct sql_query *q)
-{
-	struct sha256 digest;
-
-	if (!r->is_undo)
-		return true;
-	if (sql_get_null(q, 3))
-		return false;
-	sql_get_blob(q, 3, digest.bytes, SHA256_LEN);
-	return sha256_equal(&digest, &r->undo_of);
-}
-
 static int read_buckets(struct store *s, struct members *m, struct err *e)
 {
-	struct rollout_device d = { .pinned = false };
-	struct sql_query *q = sql_query(s->db,
-					"SELECT id, model, cohort, digest, lab"
-					" FROM device"
-					" WHERE product = ? AND revoked = 0",
-					SQL_BIND(sql_text(m->r->what.product)));
+	struct rollout_device d;
+	struct sql_query *q = query_members(s, m->r);
 
-	memcpy(d.product, m->r->what.product, sizeof(d.product));
 	while (m->count < MEMBERS_MAX && sql_next(q)) {
-		sql_get_blob(q, 0, d.id.bytes, DEVICE_ID_LEN);
-		sql_get_text(q, 1, d.model, sizeof(d.model));
-		sql_get_text(q, 2, d.cohort, sizeof(d.cohort));
-		d.lab = sql_get_int(q, 4) != 0;
-		if (stage_concerns(m->r, &d) && may_run_it(m->r, q))
+		read_member(q, m->r, &d);
+		if (is_member(m->r, &d))
 			take_member(m, &d.id);
 	}
 	return sql_end(q, e);
@@ -661,19 +690,28 @@ int store_rollout_plan(struct store *s, const struct rollout *r, uint32_t share,
 	return rc;
 }
 
-static void add_to_audience(const struct stage *r, struct store_audience *a,
-			    struct sql_query *q, const struct rollout_device *d)
+/* Not of its cohorts, or of its cohorts and of another model. */
+static void add_other(const struct stage *r, struct store_audience *a,
+		      const struct rollout_device *d)
 {
-	bool runs_ahead = d->seq >= r->what.seq;
+	const struct rollout *w = &r->what;
+	const char *model = w->model_count ? w->models[0] : d->model;
 
+	if (rollout_concerns(w, d->product, model, d->cohort))
+		a->other_model++;
+	else
+		a->other_cohort++;
+}
+
+static void add_to_audience(const struct stage *r, struct store_audience *a,
+			    const struct rollout_device *d, bool silent)
+{
 	if (!rollout_concerns(&r->what, d->product, d->model, d->cohort)) {
-		if (rollout_concerns(&r->what, d->product,
-				     r->what.model_count ? r->what.models[0]
-							 : d->model,
-				     d->cohort))
-			a->other_model++;
-		else
-			a->other_cohort++;
+		add_other(r, a, d);
+		return;
+	}
+	if (!rollout_selects(&r->selector, d)) {
+		a->unselected++;
 		return;
 	}
 	if (r->what.lab_only && !d->lab) {
@@ -684,35 +722,32 @@ static void add_to_audience(const struct stage *r, struct store_audience *a,
 		a->excluded++;
 		return;
 	}
+	if (!is_member(r, d)) {
+		a->not_undone++;
+		return;
+	}
 	a->devices++;
-	a->newer += runs_ahead && !r->what.step_back;
-	a->silent += sql_get_int(q, 5) == 0;
-	a->young += sql_get_int(q, 4) > a->enrolled_after;
-	a->clockless += sql_get_int(q, 7) >> POSTURE_HARDWARE_CLOCK & 1;
+	a->newer += d->seq >= r->what.seq && !r->what.step_back;
+	a->silent += silent;
+	a->young += d->enrolled > a->enrolled_after;
+	a->clockless +=
+		(d->posture.known & ~d->posture.yes) >> POSTURE_HARDWARE_CLOCK &
+		1;
 }
 
 int store_rollout_audience(struct store *s, const struct stage *r,
 			   struct store_audience *out, struct err *e)
 {
 	struct store_audience a = { .enrolled_after = out->enrolled_after };
-	struct rollout_device d = { .pinned = false };
+	struct rollout_device d;
 	struct sql_query *q;
 	int rc;
 
-	memcpy(d.product, r->what.product, sizeof(d.product));
 	store_lock(s);
-	q = sql_query(
-		s->db,
-		"SELECT id, model, cohort, seq, enrolled, last_seen, lab,"
-		" posture_known & ~posture_yes FROM device WHERE product = ? AND revoked = 0",
-		SQL_BIND(sql_text(r->what.product)));
+	q = query_members(s, r);
 	while (sql_next(q)) {
-		sql_get_blob(q, 0, d.id.bytes, DEVICE_ID_LEN);
-		sql_get_text(q, 1, d.model, sizeof(d.model));
-		sql_get_text(q, 2, d.cohort, sizeof(d.cohort));
-		d.seq = (uint64_t)sql_get_int(q, 3);
-		d.lab = sql_get_int(q, 6) != 0;
-		add_to_audience(r, &a, q, &d);
+		read_member(q, r, &d);
+		add_to_audience(r, &a, &d, sql_get_int(q, 7) == 0);
 	}
 	rc = store_unlock(s, sql_end(q, e));
 	if (rc == 0)
@@ -763,31 +798,60 @@ int store_rollout_before(struct store *s, const struct rollout *r,
 	return store_unlock(s, sql_end(q, e));
 }
 
+/* How many run what; few releases, so a list will do. */
+struct running {
+	struct running_release {
+		char id[NAME_MAX_LEN + 1];
+		uint64_t devices;
+	} * at;
+	size_t count;
+};
+
+static void add_running(struct running *all, const char *id)
+{
+	struct running_release *r;
+	size_t i = 0;
+
+	while (i < all->count && strcmp(all->at[i].id, id) != 0)
+		i++;
+	if (i == all->count) {
+		all->at = mem_resize(all->at, i + 1, sizeof(*all->at));
+		r = &all->at[all->count++];
+		memset(r, 0, sizeof(*r));
+		memcpy(r->id, id, strlen(id));
+	}
+	all->at[i].devices++;
+}
+
+static int compare_running(const void *a, const void *b)
+{
+	const struct running_release *x = a, *y = b;
+
+	return (x->devices < y->devices) - (x->devices > y->devices);
+}
+
 int store_rollout_from(struct store *s, const struct stage *r,
 		       void (*visit)(void *ctx, const char *release,
 				     uint64_t devices),
 		       void *ctx, struct err *e)
 {
-	char models[MODELS_TEXT], cohorts[COHORTS_TEXT];
-	char release[NAME_MAX_LEN + 1];
+	struct running all = { .count = 0 };
+	struct rollout_device d;
 	struct sql_query *q;
+	int rc;
 
-	join(r->what.models, r->what.model_count, models);
-	join(r->what.cohorts, r->what.cohort_count, cohorts);
 	store_lock(s);
-	q = sql_query(s->db,
-		      "SELECT coalesce(release, ''), count(*) FROM device"
-		      " WHERE product = ?1 AND revoked = 0 AND seq < ?2"
-		      " AND instr(' ' || ?3 || ' ', ' ' || cohort || ' ') > 0"
-		      " AND (?4 = '' OR instr(' ' || ?4 || ' ',"
-		      " ' ' || model || ' ') > 0) AND lab >= ?5"
-		      " GROUP BY 1 ORDER BY 2 DESC",
-		      SQL_BIND(sql_text(r->what.product),
-			       sql_int((int64_t)r->what.seq), sql_text(cohorts),
-			       sql_text(models), sql_int(r->what.lab_only)));
+	q = query_members(s, r);
 	while (sql_next(q)) {
-		sql_get_text(q, 0, release, sizeof(release));
-		visit(ctx, release, (uint64_t)sql_get_int(q, 1));
+		read_member(q, r, &d);
+		if (d.seq < r->what.seq && is_member(r, &d))
+			add_running(&all, d.release);
 	}
-	return store_unlock(s, sql_end(q, e));
+	rc = store_unlock(s, sql_end(q, e));
+	if (all.count > 0)
+		qsort(all.at, all.count, sizeof(*all.at), compare_running);
+	for (size_t i = 0; rc == 0 && i < all.count; i++)
+		visit(ctx, all.at[i].id, all.at[i].devices);
+	free(all.at);
+	return rc;
 }

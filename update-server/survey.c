@@ -102,7 +102,9 @@ static void see(void *ctx, const struct store_device *d)
 	n->silent += is_silent(v, d);
 	n->ending += is_ending(v, d);
 	for (int i = 0; i < POSTURE_BITS; i++)
-		n->lacking[i] += (d->posture.known & ~d->posture.yes) >> i & 1;
+		n->lacking[i] +=
+			(d->facts.posture.known & ~d->facts.posture.yes) >> i &
+			1;
 	if (!f->has_release)
 		n->unprovisioned++;
 	else

@@ -34,11 +34,13 @@ want 2 op rollout create x --release r1 --cohort fleet --watch soon
 want 2 op rollout create x --release r1 --cohort fleet --window 22-6
 want 2 op rollout create x --release r1 --cohort fleet --set new_device_sec
 want 4 op rollout create x --release r1 --cohort fleet --set no_such=1
+want 4 op rollout create x --release r1 --cohort fleet --where "model or"
 printf '[policy]\nmax-fail = 300\nstop-code = SMOKE\n' >"$WORK/policy"
 want 0 op rollout create x --release r1 --cohort fleet --policy "$WORK/policy" \
-	--set attempts=5 --window 22:00-06:00 --phases canary,50,100 --watch 0,1m
+	--set attempts=5 --where "model = k1" --window 22:00-06:00 --phases canary,50,100 --watch 0,1m
 want 0 op rollout status x --json
 said '"max_fail": 300'
 said '"SMOKE"'
 said '"attempts": 5'
 said '"from": 1320'
+said '"where": "model = k1"'

@@ -192,6 +192,32 @@ admin.begin("day", "r3", cohort="other", shares=[10000], priority=9,
                     "to": (minute + 180) % 1440, "zone_minutes": 150})
 equal(other[1].check_in()["action"], "update", "two and a half hours east")
 
+# who is selected, and why not; who leaves it in the midst of it ends there, and
+# is nobody's fault
+SAFE = {"sandbox": True}
+a, b = fleet[0], fleet[10]
+a.check_in(posture=SAFE)
+b.check_in()
+WHERE = "attr.sandbox = yes"
+admin.create("safe", "r3", where=WHERE, shares=[10000], watch=[0], priority=8)
+equal(admin.rollout("safe")["where"], WHERE, "where")
+plan = admin.post("/v1/people/rollout-plan", name="safe")
+equal(plan["population"], 1, "selected")
+equal({"why": "not selected", "devices": 10} in plan["left_out"], True,
+      "counted: %s" % plan["left_out"])
+admin.start("safe")
+equal(b.check_in()["action"], "nothing", "not selected")
+w = why(b, "safe")
+equal((w["verdict"], w["why"]), ("not-selected",
+      "its selector does not match this device: " + WHERE), "why not")
+equal(a.check_in(posture=SAFE)["release"]["id"], "r3", "selected")
+a.report("downloading")
+equal(a.check_in()["action"], "nothing", "it left the selector")
+equal(state_of(a, "safe")["state"], "withdrawn", "in flight")
+equal(state_of(a, "safe")["code"], "LEFT", "why")
+equal(admin.rollout("safe")["gate"]["bad"], 0, "nobody's fault")
+admin.act("abort", "safe", reason="seen")
+
 # payloads that cannot be had stop it by a breaker of their own
 admin.begin("breaker", "r3", shares=[10000], priority=9, watch=[0],
             policy={"breaker": 100})
@@ -207,6 +233,8 @@ refused(400, admin.create, "bad", "r1", policy={"no_such": 1})
 refused(400, admin.create, "bad", "r1", shares=[5, 5])
 refused(400, admin.create, "bad", "r1", window={"from": 5, "to": 5})
 refused(400, admin.create, "bad", "r1", exclude=["12"])
+refused(400, admin.create, "bad", "r1", where="model ~ k1")
+refused(413, admin.create, "bad", "r1", where="m" * 300)
 refused(404, admin.create, "bad", "r9")
 refused(404, admin.create, "bad", "r1", cohort="nobody")
 refused(409, admin.create, "one", "r1")

@@ -159,6 +159,41 @@ static void who_is_not_meant_is_left_alone(void **state)
 	assert_false(stage_concerns(&s, &d));
 }
 
+static void a_selector_narrows_and_nothing_else(void **state)
+{
+	struct stage s = running();
+	struct rollout_device d = device();
+	struct err e = { 0 };
+
+	(void)state;
+	s.phase_state = PHASE_OPEN;
+	assert_ok(stage_set_where(
+		&s, slice_of("model = k1 and attr.sandbox = yes"), &e));
+	assert_string_equal(s.where, "model = k1 and attr.sandbox = yes");
+	/* What it does not say is no match. */
+	assert_int_equal(ask(&s, &d, 1), VERDICT_SELECTOR);
+	assert_false(stage_concerns(&s, &d));
+	d.posture.known = d.posture.yes = 1u << POSTURE_SANDBOX;
+	assert_int_equal(ask(&s, &d, 1), VERDICT_OFFER);
+	assert_true(stage_concerns(&s, &d));
+	/* Never wider than the cohorts. */
+	memcpy(d.cohort, "other", 6);
+	assert_int_equal(ask(&s, &d, 1), VERDICT_NOT_FOR);
+	assert_ok(stage_set_where(&s, slice_of("cohort = other"), &e));
+	assert_int_equal(ask(&s, &d, 1), VERDICT_NOT_FOR);
+	/* Once it has what it was for, that is said. */
+	d = device();
+	assert_ok(stage_set_where(&s, slice_of("seq < 2"), &e));
+	assert_int_equal(ask(&s, &d, 1), VERDICT_OFFER);
+	d.seq = 2;
+	d.digest = s.what.digest;
+	assert_int_equal(ask(&s, &d, 1), VERDICT_ALREADY);
+	assert_refused(stage_set_where(&s, slice_of("seq <"), &e), ERR_FORMAT);
+	assert_string_equal(s.where, "seq < 2");
+	assert_ok(stage_set_where(&s, slice_of(""), &e));
+	assert_string_equal(s.where, "");
+}
+
 static void what_is_signed_is_asked_before_it_is_offered(void **state)
 {
 	struct stage s = running();
@@ -653,6 +688,7 @@ int main(void)
 		cmocka_unit_test(resuming_after_a_person_keeps_the_epoch),
 		cmocka_unit_test(an_act_has_its_time),
 		cmocka_unit_test(a_fleet_comes_back_by_what_is_signed),
+		cmocka_unit_test(a_selector_narrows_and_nothing_else),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

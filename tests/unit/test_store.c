@@ -450,7 +450,7 @@ static void signs_of_life_are_batched_and_changes_are_not(void **state)
 
 	assert_ok(store_device_seen(*state, &d, &m, NOW + 1, &e));
 	assert_ok(store_device_find(*state, &d.facts.id, &out, &e));
-	assert_string_equal(out.release, "r");
+	assert_string_equal(out.facts.release, "r");
 	assert_int_equal(out.last_seen, NOW + 1);
 	assert_ok(store_device_seen(*state, &d, &m, NOW + 2, &e));
 	assert_ok(store_device_find(*state, &d.facts.id, &out, &e));

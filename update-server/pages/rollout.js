@@ -365,6 +365,7 @@ function what(r) {
 			r.product + " " + r.release)],
 		["Cohorts", h("span", {}, ...r.cohorts.map((c, i) => [i ? ", " : "",
 			link("/list/cohort/" + c, c)]))],
+		r.where && ["Of them only", h("code", {}, r.where)],
 		["Open to", r.percent + " of " + plural(r.population, "device",
 			"devices")],
 		r.author && ["Made by", r.author],
