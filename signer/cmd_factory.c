@@ -163,7 +163,11 @@ static int add_device(const struct factory *f, struct buf *out, struct err *e)
 					"# Keys, certificate and trusted "
 					"metadata; made at first use, mode "
 					"0700.\n"
-					"state = %s\n\n",
+					"state = %s\n"
+					"# What programs of this device are "
+					"told, as \"status --json\".\n"
+					"# status = /run/pawl/status.json"
+					"\n\n",
 					f->state)
 		       ? -1
 		       : 0;

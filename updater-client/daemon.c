@@ -11,6 +11,7 @@
 #include "updater-client/notify.h"
 #include "updater-client/pace.h"
 #include "updater-client/session.h"
+#include "updater-client/status.h"
 #include "updater-client/update.h"
 
 #define WAIT_MAX_MS 3600000
@@ -130,6 +131,7 @@ int daemon_run(const struct settings *c, int stop_fd, struct err *e)
 	}
 	if (is_under_way(state_fd))
 		wait = 0;
+	status_publish(c);
 	notify_manager("READY=1");
 	log_event(LOG_INFO, "daemon-started", "interval=%llu",
 		  (unsigned long long)c->interval_sec);

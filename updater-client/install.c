@@ -19,6 +19,7 @@
 #include "updater-client/room.h"
 #include "updater-client/slot_image.h"
 #include "updater-client/source.h"
+#include "updater-client/status.h"
 #include "updater-client/switch.h"
 #include "updater-client/trial.h"
 
@@ -350,6 +351,7 @@ static int drive(struct install *in, struct machine_input next, struct err *e)
 	for (;;) {
 		if (session_step(in->s, &next, &action, e))
 			return -1;
+		status_publish(in->s->config);
 		if (action == ACTION_REST)
 			return 0;
 		if (action == ACTION_RENEW)

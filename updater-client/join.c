@@ -15,6 +15,7 @@
 #include "updater-client/enroll.h"
 #include "updater-client/session.h"
 #include "updater-client/source.h"
+#include "updater-client/status.h"
 
 #define CLAIM_FILE_MAX 128
 #define RETRY_MS       5000
@@ -203,6 +204,7 @@ int join_fleet(const struct settings *c, const struct join_how *how,
 		rc = run_patiently(&s, &t, how->wait_sec, out, e);
 	mem_wipe(&t, sizeof(t));
 	session_close(&s);
+	status_publish(c);
 	if (rc == 0)
 		log_event(LOG_INFO, "enrolled", "cohort=%s", out->cohort);
 	return rc;

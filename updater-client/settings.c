@@ -29,6 +29,7 @@ static const struct ini_key keys[] = {
 	TEXT("device", "product", product, true),
 	TEXT("device", "model", model, false),
 	TEXT("device", "state", state, true),
+	TEXT("device", "status", status, false),
 	TEXT("trust", "root", root, true),
 	TEXT("trust", "environment", environment_name, true),
 	{ "server", "url", INI_LIST, offsetof(struct settings, urls), 0, 0,
@@ -350,6 +351,11 @@ static int check_names(const struct settings *c, struct err *e)
 		return err_set(e, ERR_CONFIG,
 			       "[slot] path and [device] state must be "
 			       "absolute paths");
+	if (c->status &&
+	    (c->status[0] != '/' || c->status[strlen(c->status) - 1] == '/'))
+		return err_set(e, ERR_CONFIG,
+			       "[device] status must be an absolute path of "
+			       "a file");
 	return 0;
 }
 

@@ -54,7 +54,7 @@ struct settings_slot {
 };
 
 struct settings {
-	char *product, *model, *state;
+	char *product, *model, *state, *status;
 	char *root, *environment_name;
 	struct ini_list urls;
 	char *enrol, *ca, *proxy;

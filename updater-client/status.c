@@ -9,6 +9,8 @@
 #include "common/image.h"
 #include "common/image_disk.h"
 #include "common/json.h"
+#include "common/log.h"
+#include "common/text.h"
 #include "common/utc.h"
 #include "updater-client/confine.h"
 #include "updater-client/history.h"
@@ -19,6 +21,7 @@
 #include "updater-client/trouble.h"
 
 #define SHOWN_HISTORY 5
+#define STATUS_MAX    (1u << 20)
 
 /* Reading all of an image takes too long for a look: is there room for it? */
 static bool image_is_there(const struct settings_slot *slot, enum slot which,
@@ -406,4 +409,33 @@ int status_print(const struct settings *c, bool as_json, struct buf *out,
 	json_free(status);
 	session_close(&s);
 	return rc;
+}
+
+/* ---- for programs -------------------------------------------------------- */
+
+static int publish(const struct settings *c, struct err *e)
+{
+	const char *name = strrchr(c->status, '/') + 1;
+	struct buf text = BUF_INIT(STATUS_MAX);
+	char folder[PATH_MAX_LEN];
+	int dirfd = -1;
+	int rc = -1;
+
+	if (text_format(folder, sizeof(folder), e, "%.*s",
+			(int)(name - c->status), c->status) == 0 &&
+	    fs_open_dir(folder, &dirfd, e) == 0 &&
+	    status_print(c, true, &text, e) == 0)
+		rc = fs_replace_file(dirfd, name, buf_slice(&text), 0644, e);
+	fs_close(&dirfd);
+	buf_done(&text);
+	return rc;
+}
+
+void status_publish(const struct settings *c)
+{
+	struct err e = { 0 };
+
+	if (c->status && publish(c, &e))
+		log_event(LOG_WARNING, "status-not-published",
+			  "file=%s reason=\"%s\"", c->status, e.msg);
 }

@@ -9,4 +9,11 @@
 int status_print(const struct settings *c, bool as_json, struct buf *out,
 		 struct err *e) NODISCARD;
 
+/*
+ * The JSON to [device] status, for the programs of this device; nothing without
+ * it. They read the old document or the new one, never half of it. A failure is
+ * logged, and hinders nothing.
+ */
+void status_publish(const struct settings *c);
+
 #endif

@@ -14,6 +14,7 @@
 #include "updater-client/ratchet.h"
 #include "updater-client/renewal.h"
 #include "updater-client/report.h"
+#include "updater-client/status.h"
 #include "updater-client/trouble.h"
 
 static int may_update(const struct session *s,
@@ -421,7 +422,7 @@ static void remember(struct session *s, const struct err *trouble)
 		log_event(LOG_WARNING, "trouble-not-kept", "%s", e.msg);
 }
 
-int update_run(struct session *s, const struct update_options *options,
+static int run(struct session *s, const struct update_options *options,
 	       struct update_outcome *out, struct err *e)
 {
 	struct err before = { 0 }, trouble = { 0 };
@@ -450,5 +451,14 @@ int update_run(struct session *s, const struct update_options *options,
 	rc = options->from ? from_folder(s, options, out, e)
 			   : from_server(s, options, out, &trouble, e);
 	remember(s, rc ? e : &trouble);
+	return rc;
+}
+
+int update_run(struct session *s, const struct update_options *options,
+	       struct update_outcome *out, struct err *e)
+{
+	int rc = run(s, options, out, e);
+
+	status_publish(s->config);
 	return rc;
 }

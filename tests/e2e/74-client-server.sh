@@ -26,6 +26,26 @@ says one cohort fleet
 [ "$(stat -c %a "$WORK/one/state")" = 700 ] || die "the state is open"
 [ "$(stat -c %a "$WORK/one/state/identity.key")" = 600 ] || die "open key"
 
+# What programs of the device are told, and what it was in the middle of a trial.
+mkdir "$WORK/one/run"
+cat >"$WORK/one/watch" <<SH
+#!/bin/sh
+cp $WORK/one/run/status.json $WORK/one/trial.json
+SH
+chmod 755 "$WORK/one/watch"
+cat >>"$WORK/one/client.conf" <<INI
+[device]
+status = $WORK/one/run/status.json
+[trial]
+health = $WORK/one/watch
+INI
+programs_know() { # state
+	on one status --json >"$WORK/status"
+	cmp "$WORK/status" "$WORK/one/run/status.json"
+	grep -q "^  *\"state\": *\"$1\"" "$WORK/status" || die "not $1"
+	[ "$(ls "$WORK/one/run")" = status.json ] || die "half a file is left"
+}
+
 # Nothing offered, then an update, then the next by delta.
 want 0 on one check
 serve_release 1
@@ -33,6 +53,8 @@ roll_out 1
 want 20 on one check
 on one update
 runs one 1
+programs_know confirmed
+grep -q '"state": *"trial"' "$WORK/one/trial.json" || die "it was not on trial"
 serve_release 2 --from 1
 roll_out 2
 on one update --json >"$WORK/out"
@@ -50,6 +72,7 @@ roll_out 3
 want 15 on one update
 runs one 2
 on one status
+programs_know rolled-back
 says one reports_waiting 0
 operator rollout show r3 | grep HEALTH_FAILED ||
 	die "the server does not know why"
