@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "signer/delta_search.h"
 
 /* A range of the text, and where it stands in the view. */
 struct delta_stretch {
@@ -200,41 +201,68 @@ static const struct view_span **sort_fresh(const struct stream_view *fresh)
 	return out;
 }
 
-/* Which spans are searched: all, or of too many those that changed. Returns how
- * many bytes they have. */
-static size_t choose_spans(const struct delta_old *o,
-			   const struct stream_view *fresh, bool *chosen)
+/* By old span: the new view holds the very bytes. */
+static void find_same(const struct delta_old *o,
+		      const struct stream_view *fresh, bool *same)
 {
 	const struct view_span **sorted = sort_fresh(fresh);
-	uint64_t all = 0;
-	size_t len = 0;
 
-	for (size_t i = 0; i < o->view->span_count; i++)
-		all += is_searched(&o->view->spans[i]) ? o->view->spans[i].len
-						       : 0;
 	for (size_t i = 0; i < o->view->span_count; i++) {
 		const struct view_span *s = &o->view->spans[i];
 
-		if (!is_searched(s) || s->len > DELTA_SEARCH_MAX - len)
-			continue;
-		chosen[i] = all <= DELTA_SEARCH_MAX || !has_digest(s) ||
-			    !bsearch(&s, sorted, fresh->span_count,
-				     sizeof(void *), compare_digests);
-		if (chosen[i])
-			len += (size_t)s->len;
+		same[i] = has_digest(s) &&
+			  bsearch(&s, sorted, fresh->span_count, sizeof(void *),
+				  compare_digests);
 	}
 	free(sorted);
+}
+
+/*
+ * Choose what is searched, by span: what changed, as far as there is room, then
+ * what of the rest has something to give. Returns how many bytes they have.
+ */
+static size_t choose_spans(const struct delta_old *o, const bool *same,
+			   const bool *useful, bool *chosen)
+{
+	size_t len = 0;
+
+	for (unsigned round = 0; round < 2; round++)
+		for (size_t i = 0; i < o->view->span_count; i++) {
+			const struct view_span *s = &o->view->spans[i];
+
+			if (!is_searched(s) || same[i] != (round == 1) ||
+			    (same[i] && !useful[i]) ||
+			    s->len > DELTA_SEARCH_MAX - len)
+				continue;
+			chosen[i] = true;
+			len += (size_t)s->len;
+		}
 	return len;
 }
 
-static int read_text(struct delta_old *o, const struct stream_view *fresh,
+static int find_useful(struct delta_old *o, struct stream_view *fresh,
+		       const bool *same, bool *useful, struct err *e)
+{
+	bool *fresh_same = mem_alloc(fresh->span_count + 1, 1);
+	const struct delta_search search = { o->view, fresh, same, fresh_same };
+	int rc;
+
+	for (size_t i = 0; i < fresh->span_count; i++)
+		fresh_same[i] =
+			fresh->spans[i].is_zero ||
+			delta_old_find(o, &fresh->spans[i]) != DELTA_NOWHERE;
+	rc = delta_search_useful(&search, useful, e);
+	free(fresh_same);
+	return rc;
+}
+
+static int read_text(struct delta_old *o, const bool *chosen, size_t len,
 		     struct err *e)
 {
 	const size_t count = o->view->span_count;
-	bool *chosen = mem_alloc(count + 1, sizeof(*chosen));
 	int rc = 0;
 
-	o->text = mem_alloc(choose_spans(o, fresh, chosen) + 1, 1);
+	o->text = mem_alloc(len + 1, 1);
 	o->stretches = mem_alloc(count + 1, sizeof(*o->stretches));
 	o->file_ends = mem_alloc(count + 1, sizeof(*o->file_ends));
 	for (size_t i = 0; i < count && rc == 0; i++) {
@@ -246,7 +274,6 @@ static int read_text(struct delta_old *o, const struct stream_view *fresh,
 			       (size_t)s->len, e);
 		add_stretch(o, s->at, s->len);
 	}
-	free(chosen);
 	return rc;
 }
 
@@ -307,12 +334,31 @@ int delta_old_read(void *ctx, uint64_t at, void *out, size_t len, struct err *e)
 	return 0;
 }
 
-int delta_old_load(struct delta_old *o, const struct stream_view *fresh,
+static int load_text(struct delta_old *o, struct stream_view *fresh,
+		     struct err *e)
+{
+	const size_t count = o->view->span_count + 1;
+	bool *same = mem_alloc(count, 1), *useful = mem_alloc(count, 1);
+	bool *chosen = mem_alloc(count, 1);
+	int rc;
+
+	find_same(o, fresh, same);
+	rc = find_useful(o, fresh, same, useful, e);
+	if (!rc)
+		rc = read_text(o, chosen, choose_spans(o, same, useful, chosen),
+			       e);
+	free(same);
+	free(useful);
+	free(chosen);
+	return rc;
+}
+
+int delta_old_load(struct delta_old *o, struct stream_view *fresh,
 		   struct err *e)
 {
 	if (o->matcher)
 		return 0;
-	if (read_text(o, fresh, e))
+	if (load_text(o, fresh, e))
 		return err_in(e, "old release");
 	return matcher_new((struct slice){ o->text, o->text_len }, &o->matcher,
 			   e);

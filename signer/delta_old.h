@@ -3,10 +3,9 @@
  * delta_old - the old stream as who writes a delta knows it: which contents it
  * holds whole, and the text in which all else is searched.
  *
- * The text is what the view of the old stream (stream_view.h) consists of, but
- * for what is compressed (of very large ones what changed alone, as far as
- * there is room). A place in it is not a place of the view; both are known
- * here.
+ * The text is what of the view of the old stream (stream_view.h) is worth
+ * searching (delta_search.h), as far as there is room. A place in it is not a
+ * place of the view; both are known here.
  */
 #ifndef SIGNER_DELTA_OLD_H
 #define SIGNER_DELTA_OLD_H
@@ -16,7 +15,7 @@
 
 /*
  * Old content to search in, at most: the search takes five times as much
- * memory. When there is more, unchanged files are left out, then others.
+ * memory.
  */
 #define DELTA_SEARCH_MAX ((size_t)300 << 20)
 
@@ -54,7 +53,7 @@ uint64_t delta_old_hint(const struct delta_old *o, const struct view_span *s);
  * Read the text and prepare the search, unless that was done. What the new view
  * holds too counts as unchanged.
  */
-int delta_old_load(struct delta_old *o, const struct stream_view *fresh,
+int delta_old_load(struct delta_old *o, struct stream_view *fresh,
 		   struct err *e) NODISCARD;
 
 /* A place of the old stream in the text, 0 if it is not there; the reverse. */
