@@ -7,14 +7,23 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
+#include "common/buf.h"
 #include "common/mem.h"
+
+#define CHUNK_LEN   65536u /* of bytes that LZMA2 has as they are, at most */
+#define CHUNK_FIRST 1      /* it begins a dictionary */
+#define CHUNK_NEXT  2
+#define DROP_LEN    8192
 
 static const uint8_t zstd_magic[4] = { 0x28, 0xb5, 0x2f, 0xfd };
 
 struct decompressor {
 	enum package_codec codec;
 	uint32_t window_len;
+	bool began;        /* with the frame itself */
 	size_t magic_seen; /* zstd: bytes of the magic number compared so far */
+	struct buf prefix; /* zstd */
+	bool has_prefix;   /* LZMA */
 	ZSTD_DCtx *zstd;
 	lzma_stream lzma;
 };
@@ -30,8 +39,7 @@ static int log2_of(uint32_t power)
 	return log;
 }
 
-static int start_zstd(struct decompressor *d, struct slice prefix,
-		      struct err *e)
+static int start_zstd(struct decompressor *d, struct err *e)
 {
 	if (!d->zstd)
 		d->zstd = ZSTD_createDCtx();
@@ -40,20 +48,15 @@ static int start_zstd(struct decompressor *d, struct slice prefix,
 	d->magic_seen = 0;
 	if (ZSTD_isError(ZSTD_DCtx_reset(d->zstd, ZSTD_reset_session_only)) ||
 	    ZSTD_isError(ZSTD_DCtx_setParameter(d->zstd, ZSTD_d_windowLogMax,
-						log2_of(d->window_len))) ||
-	    ZSTD_isError(ZSTD_DCtx_refPrefix(d->zstd, prefix.ptr, prefix.len)))
+						log2_of(d->window_len))))
 		return err_set(e, ERR_LIMIT, "zstd: window of %u bytes refused",
 			       d->window_len);
 	return 0;
 }
 
-static int start_lzma(struct decompressor *d, struct slice prefix,
-		      struct err *e)
+static int start_lzma(struct decompressor *d, struct err *e)
 {
-	lzma_options_lzma options = { .dict_size = d->window_len,
-				      .preset_dict = prefix.ptr,
-				      .preset_dict_size =
-					      (uint32_t)prefix.len };
+	lzma_options_lzma options = { .dict_size = d->window_len };
 	const lzma_filter chain[] = {
 		{ .id = LZMA_FILTER_LZMA2, .options = &options },
 		{ .id = LZMA_VLI_UNKNOWN, .options = NULL },
@@ -66,17 +69,73 @@ static int start_lzma(struct decompressor *d, struct slice prefix,
 	return 0;
 }
 
-int decompress_reset(struct decompressor *d, struct slice prefix, struct err *e)
+int decompress_reset(struct decompressor *d, struct err *e)
 {
+	d->began = false;
+	d->has_prefix = false;
+	buf_done(&d->prefix);
 	switch (d->codec) {
 	case PACKAGE_RAW:
 		return 0;
 	case PACKAGE_ZSTD:
-		return start_zstd(d, prefix, e);
+		return start_zstd(d, e);
 	case PACKAGE_LZMA:
-		return start_lzma(d, prefix, e);
+		return start_lzma(d, e);
 	}
 	return err_set(e, ERR_FORMAT, "unknown compression %d", (int)d->codec);
+}
+
+/* ---- prefixes ------------------------------------------------------------ */
+
+/* All of `in`; what comes out was handed in by who calls. */
+static int feed_lzma(struct decompressor *d, struct slice in, struct err *e)
+{
+	uint8_t drop[DROP_LEN];
+
+	d->lzma.next_in = in.ptr;
+	d->lzma.avail_in = in.len;
+	do {
+		lzma_ret rc;
+
+		d->lzma.next_out = drop;
+		d->lzma.avail_out = sizeof(drop);
+		rc = lzma_code(&d->lzma, LZMA_RUN);
+		if (rc != LZMA_OK)
+			return err_set(e, ERR_SYSTEM, "lzma: no prefix (%d)",
+				       (int)rc);
+	} while (d->lzma.avail_in > 0 || d->lzma.avail_out == 0);
+	return 0;
+}
+
+/*
+ * As a chunk that is not compressed, which leaves the decoder as a preset
+ * dictionary does, but without a second copy of it all.
+ */
+static int add_chunk(struct decompressor *d, struct slice bytes, struct err *e)
+{
+	const uint8_t head[] = { d->has_prefix ? CHUNK_NEXT : CHUNK_FIRST,
+				 (uint8_t)((bytes.len - 1) >> 8),
+				 (uint8_t)(bytes.len - 1) };
+
+	d->has_prefix = true;
+	return feed_lzma(d, (struct slice){ head, sizeof(head) }, e) ||
+			       feed_lzma(d, bytes, e)
+		       ? -1
+		       : 0;
+}
+
+int decompress_prefix(struct decompressor *d, struct slice bytes, struct err *e)
+{
+	if (d->codec == PACKAGE_ZSTD)
+		return buf_add(&d->prefix, bytes, e);
+	while (d->codec == PACKAGE_LZMA && bytes.len > 0) {
+		const struct slice chunk = slice_sub(bytes, 0, CHUNK_LEN);
+
+		if (add_chunk(d, chunk, e))
+			return -1;
+		bytes = slice_sub(bytes, chunk.len, bytes.len);
+	}
+	return 0;
 }
 
 static bool window_is_valid(uint32_t len)
@@ -89,7 +148,6 @@ int decompress_new(enum package_codec codec, uint32_t window_len,
 		   struct decompressor **out, struct err *e)
 {
 	static const lzma_stream lzma_init = LZMA_STREAM_INIT;
-	const struct slice nothing = { 0 };
 	struct decompressor *d;
 
 	if (codec != PACKAGE_RAW && !window_is_valid(window_len))
@@ -99,7 +157,8 @@ int decompress_new(enum package_codec codec, uint32_t window_len,
 	d->codec = codec;
 	d->window_len = window_len;
 	d->lzma = lzma_init;
-	if (decompress_reset(d, nothing, e)) {
+	d->prefix = (struct buf)BUF_INIT(window_len);
+	if (decompress_reset(d, e)) {
 		decompress_free(d);
 		return -1;
 	}
@@ -113,6 +172,7 @@ void decompress_free(struct decompressor *d)
 		return;
 	ZSTD_freeDCtx(d->zstd);
 	lzma_end(&d->lzma);
+	buf_done(&d->prefix);
 	free(d);
 }
 
@@ -134,6 +194,10 @@ static int run_zstd(struct decompressor *d, struct decompress_step *s,
 	ZSTD_outBuffer out = { s->out, s->out_len, 0 };
 	size_t rc;
 
+	if (!d->began && ZSTD_isError(ZSTD_DCtx_refPrefix(
+				 d->zstd, d->prefix.ptr, d->prefix.len)))
+		return err_set(e, ERR_SYSTEM, "zstd: no prefix");
+	d->began = true;
 	if (check_magic(d, s->in, e))
 		return -1;
 	rc = ZSTD_decompressStream(d->zstd, &out, &in);

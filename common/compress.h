@@ -43,12 +43,16 @@ struct decompress_step {
 int decompress(struct decompressor *d, struct decompress_step *s,
 	       struct err *e) NODISCARD;
 
+/* Start again with another frame. */
+int decompress_reset(struct decompressor *d, struct err *e) NODISCARD;
+
 /*
- * Start again with another frame. It may refer to the prefix, which is empty
- * for most and must live until the frame has ended.
+ * After that, in pieces: what the frame may refer to as if it had been decoded
+ * before it, in all at most the window. LZMA2 holds it in its window alone,
+ * zstd beside it.
  */
-int decompress_reset(struct decompressor *d, struct slice prefix,
-		     struct err *e) NODISCARD;
+int decompress_prefix(struct decompressor *d, struct slice bytes,
+		      struct err *e) NODISCARD;
 void decompress_free(struct decompressor *d);
 
 #endif

@@ -20,7 +20,7 @@ struct decoder {
 	struct delta_unpack *unpack;
 	/* the record under way */
 	struct delta_record record;
-	struct rd streams[DELTA_STREAMS];
+	struct rd streams[DELTA_INSERTS];
 	uint64_t record_left; /* bytes that it has still to yield */
 	uint64_t old_end;     /* of the segment before */
 	uint64_t right_left;  /* covered bytes before the next wrong one */
@@ -51,16 +51,11 @@ static int read_old(struct decoder *d, uint64_t at, uint8_t *out, size_t len,
 	return d->io->old_at(d->io->ctx, at, out, len, e);
 }
 
-/* For delta_unpack: a range of the prefix is an operation like others. */
-static int read_range(void *ctx, uint64_t at, void *out, size_t len,
-		      struct err *e)
+/* For delta_unpack: the prefix. */
+static int read_prefix(void *ctx, uint64_t at, void *out, size_t len,
+		       struct err *e)
 {
-	struct decoder *d = ctx;
-
-	if (d->ops_left == 0)
-		return err_set(e, ERR_LIMIT, "delta has too many operations");
-	d->ops_left--;
-	return read_old(d, at, out, len, e);
+	return read_old(ctx, at, out, len, e);
 }
 
 static int read_records(void *ctx, void *out, size_t len, size_t *got,
@@ -203,15 +198,19 @@ static int copy(struct decoder *d, struct err *e)
 /* A gap may go on in the next record. */
 static int insert(struct decoder *d, uint64_t len, struct err *e)
 {
-	struct slice bytes;
-
 	if (len > d->record_left)
 		len = d->record_left;
-	bytes = rd_slice(&d->streams[DELTA_INSERTS], (size_t)len);
-	if (bytes.len != len)
-		return err_set(e, ERR_FORMAT, "delta inserts what it has not");
-	remember(d, bytes.ptr, bytes.len);
-	return yield(d, bytes, e);
+	while (len > 0) {
+		const size_t some = len < BUFFER_LEN ? (size_t)len : BUFFER_LEN;
+
+		if (delta_unpack_inserts(d->unpack, d->old, some, e))
+			return -1;
+		remember(d, d->old, some);
+		if (yield(d, (struct slice){ d->old, some }, e))
+			return -1;
+		len -= some;
+	}
+	return 0;
 }
 
 /* How many right bytes come before the next wrong one; NEVER when there is
@@ -341,9 +340,11 @@ static int patch(struct decoder *d, struct err *e)
 
 static int end_record(struct decoder *d, struct err *e)
 {
-	for (size_t i = 0; i < DELTA_STREAMS; i++)
+	for (size_t i = 0; i < DELTA_INSERTS; i++)
 		if (rd_finish(&d->streams[i], e))
 			return err_in(e, "delta record");
+	if (!delta_unpack_is_done(d->unpack))
+		return err_set(e, ERR_FORMAT, "delta record is too long");
 	if (d->right_left != NEVER)
 		return err_set(e, ERR_FORMAT, "delta changes what it has not");
 	return 0;
@@ -383,8 +384,8 @@ int delta_apply(enum package_codec codec, uint64_t old_len, uint64_t new_len,
 {
 	const uint64_t longer = old_len > new_len ? old_len : new_len;
 	struct decoder *d = mem_alloc(1, sizeof(*d));
-	const struct delta_source from = { d, read_records, read_range,
-					   old_len };
+	const struct delta_source from = { d, read_records, read_prefix,
+					   old_len, &d->ops_left };
 	int rc;
 
 	d->io = io;

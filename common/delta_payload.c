@@ -469,7 +469,7 @@ int delta_payload_apply(enum package_codec codec, uint64_t old_len,
 			struct delta_allowance *may, struct err *e)
 {
 	const struct delta_source from = { io->ctx, io->more, io->old_at,
-					   old_len };
+					   old_len, NULL };
 	struct rebuild *r = mem_alloc(1, sizeof(*r));
 	uint64_t list_len;
 	int rc = -1;

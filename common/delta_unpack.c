@@ -4,20 +4,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/buf.h"
 #include "common/compress.h"
 #include "common/mem.h"
 
 #define BUFFER_LEN 65536
+
+/* A stream as it is read: what is left of it, packed and not. */
+struct frame {
+	size_t packed, raw;
+	bool stored, ended;
+};
 
 struct delta_unpack {
 	struct delta_source from;
 	struct decompressor *decompressor;
 	uint8_t *raw; /* the record's streams, decoded, one after another */
 	size_t raw_cap;
-	struct buf prefix;
+	struct frame inserts;
+	size_t prefix_left; /* bytes that the prefix may still have */
 	size_t in_len, in_used;
 	uint8_t in[BUFFER_LEN];
+	uint8_t old[BUFFER_LEN];
 };
 
 int delta_unpack_new(enum package_codec codec, const struct delta_source *from,
@@ -26,7 +33,6 @@ int delta_unpack_new(enum package_codec codec, const struct delta_source *from,
 	struct delta_unpack *u = mem_alloc(1, sizeof(*u));
 
 	u->from = *from;
-	u->prefix = (struct buf)BUF_INIT(DELTA_PREFIX_MAX);
 	if (decompress_new(codec, DELTA_WINDOW, &u->decompressor, e)) {
 		delta_unpack_free(u);
 		return -1;
@@ -41,7 +47,6 @@ void delta_unpack_free(struct delta_unpack *u)
 		return;
 	decompress_free(u->decompressor);
 	free(u->raw);
-	buf_done(&u->prefix);
 	free(u);
 }
 
@@ -87,16 +92,24 @@ static int read_exactly(struct delta_unpack *u, uint8_t *out, size_t len,
 static int add_range(struct delta_unpack *u, uint64_t at, uint64_t len,
 		     struct err *e)
 {
-	uint8_t *to;
-
 	if (len == 0 || len > u->from.old_len - at)
 		return err_set(e, ERR_FORMAT, "delta reads beside the old");
-	if (len > u->prefix.max - u->prefix.len)
+	if (u->from.ranges_left && (*u->from.ranges_left)-- == 0)
+		return err_set(e, ERR_LIMIT, "delta has too many operations");
+	if (len > u->prefix_left)
 		return err_set(e, ERR_LIMIT, "delta has too long a prefix");
-	to = buf_reserve(&u->prefix, (size_t)len, e);
-	if (!to || u->from.old_at(u->from.ctx, at, to, (size_t)len, e))
-		return -1;
-	u->prefix.len += (size_t)len;
+	u->prefix_left -= (size_t)len;
+	while (len > 0) {
+		const size_t some =
+			len < sizeof(u->old) ? (size_t)len : sizeof(u->old);
+
+		if (u->from.old_at(u->from.ctx, at, u->old, some, e) ||
+		    decompress_prefix(u->decompressor,
+				      (struct slice){ u->old, some }, e))
+			return -1;
+		at += some;
+		len -= some;
+	}
 	return 0;
 }
 
@@ -105,7 +118,7 @@ static int read_prefix(struct delta_unpack *u, struct rd *ranges,
 {
 	uint64_t at = 0, len = 0;
 
-	u->prefix = (struct buf)BUF_INIT(DELTA_PREFIX_MAX - inserts_len);
+	u->prefix_left = DELTA_PREFIX_MAX - inserts_len;
 	while (ranges->rest.len > 0) {
 		if (delta_get_place(ranges, at, u->from.old_len, &at, e) ||
 		    delta_get_varint(ranges, &len, e) ||
@@ -118,90 +131,116 @@ static int read_prefix(struct delta_unpack *u, struct rd *ranges,
 
 /* ---- streams ------------------------------------------------------------- */
 
-/* One frame of packed_len bytes must yield raw_len bytes, no less, no more. */
-static int inflate_frame(struct delta_unpack *u, size_t packed_len,
-			 uint8_t *out, size_t raw_len, struct err *e)
+static struct frame begin_frame(uint32_t packed, uint32_t raw)
 {
-	struct decompress_step s = { .ended = false };
+	return (struct frame){ packed, raw, packed == raw, false };
+}
 
-	if (decompress_reset(u->decompressor, buf_slice(&u->prefix), e))
-		return -1;
-	while (!s.ended) {
-		s.out = out;
-		s.out_len = raw_len;
-		if (peek(u, packed_len, &s.in, e) ||
+static int wrong_length(struct err *e)
+{
+	return err_set(e, ERR_FORMAT, "delta stream has a wrong length");
+}
+
+/*
+ * The next len bytes of a compressed stream, and behind its last one the end of
+ * the frame, which must be where it was said.
+ */
+static int inflate(struct delta_unpack *u, struct frame *f, uint8_t *out,
+		   size_t len, struct err *e)
+{
+	while (len > 0 || (f->raw == 0 && !f->ended)) {
+		struct decompress_step s = { .out = out, .out_len = len };
+
+		if (f->ended)
+			return wrong_length(e);
+		if (peek(u, f->packed, &s.in, e) ||
 		    decompress(u->decompressor, &s, e))
 			return -1;
 		if (!s.ended && s.used == 0 && s.got == 0)
-			return err_set(e, ERR_FORMAT,
-				       "delta stream has a wrong length");
+			return wrong_length(e);
 		u->in_used += s.used;
-		packed_len -= s.used;
+		f->packed -= s.used;
+		f->raw -= s.got;
+		f->ended = s.ended;
 		out += s.got;
-		raw_len -= s.got;
+		len -= s.got;
 	}
-	if (packed_len > 0 || raw_len > 0)
-		return err_set(e, ERR_FORMAT,
-			       "delta stream has a wrong length");
-	return 0;
+	return f->ended && f->packed > 0 ? wrong_length(e) : 0;
 }
 
-/* Pass over a packed stream. */
-static int skip(struct delta_unpack *u, size_t len, uint8_t *out,
-		size_t out_len, struct err *e)
+static int read_some(struct delta_unpack *u, struct frame *f, uint8_t *out,
+		     size_t len, struct err *e)
 {
-	memset(out, 0, out_len);
-	while (len > 0) {
+	if (!f->stored)
+		return inflate(u, f, out, len, e);
+	f->packed -= len;
+	f->raw -= len;
+	return read_exactly(u, out, len, e);
+}
+
+/* Pass over what is left of a packed stream. */
+static int skip(struct delta_unpack *u, struct frame *f, struct err *e)
+{
+	while (f->packed > 0) {
 		struct slice got;
 
-		if (peek(u, len, &got, e))
+		if (peek(u, f->packed, &got, e))
 			return -1;
 		if (got.len == 0)
 			return err_set(e, ERR_FORMAT, "delta is cut off");
 		u->in_used += got.len;
-		len -= got.len;
+		f->packed -= got.len;
 	}
+	f->raw = 0;
 	return 0;
 }
 
-static int read_inserts(struct delta_unpack *u, const struct delta_record *r,
-			struct rd *ranges, uint8_t *out, struct err *e)
+static int begin_inserts(struct delta_unpack *u, struct rd *ranges,
+			 struct err *e)
 {
-	const size_t len = r->raw_len[DELTA_INSERTS];
-	const size_t packed = r->packed_len[DELTA_INSERTS];
-
 	if (!u->from.old_at)
-		return skip(u, packed, out, len, e);
-	if (read_prefix(u, ranges, len, e))
+		return skip(u, &u->inserts, e);
+	if (decompress_reset(u->decompressor, e))
 		return -1;
-	return packed == len ? read_exactly(u, out, len, e)
-			     : inflate_frame(u, packed, out, len, e);
+	return read_prefix(u, ranges, u->inserts.raw, e);
 }
 
 static int read_streams(struct delta_unpack *u, const struct delta_record *r,
-			struct rd streams[DELTA_STREAMS], struct err *e)
+			struct rd streams[DELTA_INSERTS], struct err *e)
 {
 	uint8_t *out = u->raw;
 
 	for (size_t i = 0; i < DELTA_INSERTS; i++) {
-		const size_t len = r->raw_len[i], packed = r->packed_len[i];
+		const size_t len = r->raw_len[i];
+		struct frame f = begin_frame(r->packed_len[i], r->raw_len[i]);
 
 		streams[i] = rd_init((struct slice){ out, len });
-		if (packed == len ? read_exactly(u, out, len, e)
-				  : inflate_frame(u, packed, out, len, e))
+		if (!f.stored && decompress_reset(u->decompressor, e))
+			return -1;
+		if (read_some(u, &f, out, len, e))
 			return -1;
 		out += len;
 	}
-	streams[DELTA_INSERTS] =
-		rd_init((struct slice){ out, r->raw_len[DELTA_INSERTS] });
-	if (read_inserts(u, r, &streams[DELTA_PREFIX], out, e))
-		return -1;
-	buf_done(&u->prefix);
-	return 0;
+	u->inserts = begin_frame(r->packed_len[DELTA_INSERTS],
+				 r->raw_len[DELTA_INSERTS]);
+	return begin_inserts(u, &streams[DELTA_PREFIX], e);
+}
+
+int delta_unpack_inserts(struct delta_unpack *u, uint8_t *out, size_t len,
+			 struct err *e)
+{
+	if (len > u->inserts.raw)
+		return err_set(e, ERR_FORMAT, "delta inserts what it has not");
+	return read_some(u, &u->inserts, out, len, e);
+}
+
+bool delta_unpack_is_done(const struct delta_unpack *u)
+{
+	return u->inserts.raw == 0;
 }
 
 int delta_unpack_next(struct delta_unpack *u, struct delta_record *record,
-		      struct rd streams[DELTA_STREAMS], struct err *e)
+		      struct rd streams[DELTA_INSERTS], struct err *e)
 {
 	uint8_t header[UINT8_MAX];
 	uint8_t len = 0;
@@ -211,7 +250,7 @@ int delta_unpack_next(struct delta_unpack *u, struct delta_record *record,
 	if (read_exactly(u, &len, 1, e) || read_exactly(u, header, len, e) ||
 	    delta_parse_record((struct slice){ header, len }, &r, e))
 		return -1;
-	for (size_t i = 0; i < DELTA_STREAMS; i++)
+	for (size_t i = 0; i < DELTA_INSERTS; i++)
 		sum += r.raw_len[i];
 	/* Also for no bytes at all, so that what points to them is valid. */
 	if (sum > u->raw_cap || !u->raw) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * delta_unpack - the streams of one delta record after another, decompressed
- * into memory that is bounded by DELTA_RECORD_MAX.
+ * into memory that is bounded by DELTA_RECORD_MAX; of DELTA_INSERTS, the last
+ * one, as much as is asked for.
  *
  * What is inserted often resembles old content, so DELTA_INSERTS may have been
  * compressed with a prefix (common/compress.h) of old bytes: DELTA_PREFIX holds
@@ -22,13 +23,13 @@ struct delta_source {
 	int (*more)(void *ctx, void *out, size_t len, size_t *got,
 		    struct err *e);
 	/*
-	 * One range of the prefix, which lies within the old stream. NULL:
-	 * there is no old stream; inserts are passed over, and their bytes are
-	 * zeroes.
+	 * A part of the prefix, which lies within the old stream. NULL: there
+	 * is no old stream; inserts are passed over.
 	 */
 	int (*old_at)(void *ctx, uint64_t at, void *out, size_t len,
 		      struct err *e);
 	uint64_t old_len;
+	uint64_t *ranges_left; /* that prefixes may still have; NULL: any */
 };
 
 struct delta_unpack;
@@ -37,10 +38,20 @@ int delta_unpack_new(enum package_codec codec, const struct delta_source *from,
 		     struct delta_unpack **out, struct err *e) NODISCARD;
 void delta_unpack_free(struct delta_unpack *u);
 
-/* The next record; its streams' bytes live until the next call. */
+/*
+ * The next record, after all of the one before; its streams' bytes live until
+ * the next call.
+ */
 int delta_unpack_next(struct delta_unpack *u, struct delta_record *record,
-		      struct rd streams[DELTA_STREAMS],
+		      struct rd streams[DELTA_INSERTS],
 		      struct err *e) NODISCARD;
+
+/* The record's next inserts: exactly len bytes. */
+int delta_unpack_inserts(struct delta_unpack *u, uint8_t *out, size_t len,
+			 struct err *e) NODISCARD;
+
+/* Whether all of the record's inserts were asked for. */
+bool delta_unpack_is_done(const struct delta_unpack *u);
 
 /* Whether no record follows, as far as is known: failing to read ends too. */
 bool delta_unpack_at_end(struct delta_unpack *u, struct err *e);

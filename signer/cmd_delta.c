@@ -270,7 +270,8 @@ static int open_delta(int *fd, struct package_reader **out, struct err *e)
 static int explain_package(struct explain *x, struct package_reader *package,
 			   struct err *e)
 {
-	const struct delta_source from = { package, more, NULL, INT64_MAX };
+	const struct delta_source from = { package, more, NULL, INT64_MAX,
+					   NULL };
 	const struct delta_visit visit = { x, tell_segment };
 	const enum package_codec codec = package_header(package)->codec;
 	struct delta_totals totals;

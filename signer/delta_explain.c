@@ -13,7 +13,7 @@ struct walk {
 	const struct delta_visit *visit;
 	struct delta_totals *totals;
 	struct delta_record record;
-	struct rd streams[DELTA_STREAMS];
+	struct rd streams[DELTA_INSERTS];
 	uint64_t record_left, old_end;
 	uint64_t right_left; /* covered bytes before the next wrong one */
 	/* the segment under way */

@@ -251,6 +251,83 @@ static void a_stream_is_packed_the_same_in_any_pieces(void **state)
 	free(text);
 }
 
+/* Decode what stands behind a prefix that comes in pieces. */
+static int decode_behind(enum package_codec codec, struct slice prefix,
+			 struct slice in, struct buf *out, struct err *e)
+{
+	struct decompressor *d = NULL;
+	struct decompress_step s = { .in = in };
+	int rc = decompress_new(codec, PACKAGE_WINDOW_MAX, &d, e);
+
+	/* One decoder for several frames, as readers have it. */
+	for (unsigned i = 0; i < 2 && !rc; i++) {
+		struct slice rest = prefix;
+
+		rc = decompress_reset(d, e);
+		while (rest.len > 0 && !rc) {
+			const struct slice piece = slice_sub(rest, 0, 70001);
+
+			rc = decompress_prefix(d, piece, e);
+			rest = slice_sub(rest, piece.len, rest.len);
+		}
+	}
+	if (!rc) {
+		s.out = buf_reserve(out, TEXT_LEN, e);
+		s.out_len = TEXT_LEN;
+		rc = decompress(d, &s, e);
+		out->len = s.got;
+	}
+	decompress_free(d);
+	return rc;
+}
+
+static void a_frame_refers_to_what_was_handed_in_before(void **state)
+{
+	static const size_t lens[] = { 1, 65536, 65537, 150001 };
+	uint8_t *text = make_text();
+	const size_t half = TEXT_LEN / 2, len = 20000;
+	const struct slice in = { text + half, len };
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < 2 * ARRAY_LEN(lens); i++) {
+		const enum package_codec codec = codecs[i % 2];
+		const struct slice prefix = { text, lens[i / 2] };
+		struct buf packed = BUF_INIT(8 << 20), out = BUF_INIT(8 << 20);
+
+		/* Two models, of which one counts positions. */
+		for (unsigned model = 1; model <= 5; model += 4) {
+			const struct encode_how how = {
+				.codec = codec,
+				.window_len = PACKAGE_WINDOW_MAX,
+				.prefix = prefix,
+				.model = model
+			};
+
+			packed.len = 0;
+			out.len = 0;
+			assert_ok(encode_with(&how, in, &packed, &e));
+			assert_ok(decode_behind(codec, prefix,
+						buf_slice(&packed), &out, &e));
+			assert_int_equal(out.len, len);
+			assert_memory_equal(out.ptr, in.ptr, len);
+		}
+		/* It was of use, and another one is another frame. */
+		if (prefix.len > len) {
+			const struct slice other = { text + 1, prefix.len };
+
+			assert_true(packed.len < 100);
+			out.len = 0;
+			if (!decode_behind(codec, other, buf_slice(&packed),
+					   &out, &e))
+				assert_memory_not_equal(out.ptr, in.ptr, len);
+		}
+		buf_done(&packed);
+		buf_done(&out);
+	}
+	free(text);
+}
+
 static void a_codec_that_is_none_is_refused(void **state)
 {
 	struct decompressor *d = NULL;
@@ -272,6 +349,7 @@ int main(void)
 		cmocka_unit_test(only_one_frame_is_taken),
 		cmocka_unit_test(skippable_and_other_frames_are_refused),
 		cmocka_unit_test(a_frame_cut_anywhere_never_ends),
+		cmocka_unit_test(a_frame_refers_to_what_was_handed_in_before),
 		cmocka_unit_test(a_stream_is_packed_the_same_in_any_pieces),
 	};
 

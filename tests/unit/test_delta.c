@@ -515,9 +515,9 @@ static int passing_more(void *ctx, void *out, size_t len, size_t *got,
 static void passing_over_inserts_ends_with_the_input(void **state)
 {
 	size_t fails = SIZE_MAX;
-	const struct delta_source from = { &fails, passing_more, NULL,
-					   OLD_LEN };
-	struct rd got[DELTA_STREAMS];
+	const struct delta_source from = { &fails, passing_more, NULL, OLD_LEN,
+					   NULL };
+	struct rd got[DELTA_INSERTS];
 	struct delta_record r;
 	struct delta_unpack *u = NULL;
 	struct err e = { 0 };

@@ -247,7 +247,7 @@ static void other_lengths_lead_to_the_full_package(void **state)
 static int read_list(enum package_codec codec, struct slice packed,
 		     uint32_t raw_len, size_t at_end)
 {
-	const struct delta_source from = { NULL, more, old_at, old.len };
+	const struct delta_source from = { NULL, more, old_at, old.len, NULL };
 	struct delta_members got = { 0 };
 	uint8_t head[DELTA_HEAD_MAX];
 	size_t head_len;
