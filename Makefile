@@ -292,7 +292,7 @@ screenshots: $(BIN) $(TOOLS)
 	@sh tests/check/deps.sh check build test long
 	@BIN=$(CURDIR)/$(B) sh tests/tools/screenshots.sh docs
 
-bench-delta: $(BIN) $(B)/tests/tools/delta-size
+bench-delta: $(BIN) $(B)/tests/tools/delta-size $(B)/tests/tools/delta-apply
 	@BIN=$(CURDIR)/$(B) CORPUS="$(CORPUS)" PICTURE="$(PICTURE)" \
 		sh tests/bench/delta_corpus.sh
 

@@ -41,7 +41,7 @@ compare() { # NAME OLD NEW
 	as_tar "$2" "$work/old.tar"
 	as_tar "$3" "$work/new.tar"
 	line=$("$tool" "$2" "$3" "$work" lzma)
-	# full N delta N content N make_ms N apply_ms N
+	# full N delta N content N make_ms N make_kb N apply_ms N ...
 	# shellcheck disable=SC2086 # a list of words
 	set -- $line
 	full=$2 delta=$4 content=$6 make_ms=$8
@@ -49,7 +49,7 @@ compare() { # NAME OLD NEW
 	figure "delta-$name-of-full" "$delta" bytes full "$full"
 	echo "figure delta-$name-content $content bytes"
 	echo "figure delta-$name-make $make_ms ms-cpu"
-	echo "figure delta-$name-apply $2 ms-cpu"
+	echo "figure delta-$name-apply $4 ms-cpu"
 	if command -v zstd >/dev/null; then
 		zstd -qq -19 --long=31 --patch-from="$work/old.tar" \
 			"$work/new.tar" -o "$work/zstd"

@@ -19,9 +19,15 @@
 #   figure delta-memory-PAIR N kB-resident peer PEER N ratio R   of encoding
 #   figure delta-apply-PAIR N ms-cpu peer PEER N ratio R
 #   figure delta-apply-memory-PAIR N kB-resident peer PEER N ratio R
+#   figure delta-apply-own-PAIR N kB-heap-and-stack
+#   figure delta-apply-cpu-PAIR N ms-cpu peer PEER N ratio R
+#   figure delta-apply-read-PAIR N bytes peer old-content N ratio R
 #
-# Applying writes the new content and compares its digest (peers: writes it). In
-# the environment: CODEC (lzma or zstd), PAIRS (names; all), NOPEERS (ours
+# Applying looks at all of the old content, writes the new one and compares its
+# digests (peers: writes it); apply-cpu is the delta alone, without any of these,
+# and apply-read what of the old content that reads.
+#
+# In the environment: CODEC (lzma or zstd), PAIRS (names; all), NOPEERS (ours
 # alone), PEER_SEC (a peer may take so long; 600), NOFULL (the full package is
 # not compressed).
 set -eu
@@ -45,6 +51,11 @@ figure() { # NAME VALUE UNIT PEER VALUE
 	}' | tee -a "$work/figures"
 }
 
+content_of() { # FOLDER: bytes of its files
+	find "$1" -type f -printf '%i %s\n' | sort -u |
+		awk '{ n += $2 } END { printf "%d\n", n }'
+}
+
 as_tree() { # INPUT FOLDER: a file becomes a tree of one file
 	if [ -d "$1" ]; then
 		ln -s "$1" "$2"
@@ -58,7 +69,7 @@ as_file() { # INPUT FILE
 	if [ -d "$1" ]; then
 		tar --sort=name --numeric-owner --mtime=@0 -cf "$2" -C "$1" .
 	else
-		ln "$1" "$2" 2>/dev/null || cp "$1" "$2"
+		ln -L "$1" "$2" 2>/dev/null || cp "$1" "$2"
 	fi
 }
 
@@ -93,6 +104,8 @@ apply() { # COMMAND...: the command writes $work/back
 	figure "delta-apply-$pair" "$apply_ms" ms-cpu "$tool_name" "${took% *}"
 	figure "delta-apply-memory-$pair" "$apply_kb" kB-resident \
 		"$tool_name" "${took#* }"
+	figure "delta-apply-cpu-$pair" "$bare_ms" ms-cpu "$tool_name" \
+		"${took% *}"
 }
 
 peer() { # NAME PROGRAM: is it here?
@@ -138,18 +151,25 @@ compare() { # PAIR OLD NEW
 		failed=1
 		return 0
 	}
-	# full N delta N content N make_ms N apply_ms N make_kb N
+	# full N delta N content N make_ms N
 	# shellcheck disable=SC2086 # a list of words
 	set -- $line
 	full=$2 delta=$4 make_ms=$8
 	shift 8
-	# apply_ms N make_kb N apply_kb N
-	apply_ms=$2 make_kb=$4 apply_kb=$6
+	# make_kb N apply_ms N apply_kb N own_kb N
+	make_kb=$2 apply_ms=$4 apply_kb=$6 own_kb=$8
+	shift 8
+	# bare_ms N old_read N
+	bare_ms=$2 old_read=$4
 	echo "figure delta-bytes-$pair $delta bytes"
 	echo "figure delta-encode-$pair $make_ms ms-cpu"
 	echo "figure delta-memory-$pair $make_kb kB-resident"
 	echo "figure delta-apply-$pair $apply_ms ms-cpu"
 	echo "figure delta-apply-memory-$pair $apply_kb kB-resident"
+	echo "figure delta-apply-own-$pair $own_kb kB-heap-and-stack"
+	figure "delta-apply-read-$pair" "$old_read" bytes old-content \
+		"$(content_of "$work/old/")"
+	echo "figure delta-apply-cpu-$pair $bare_ms ms-cpu"
 	figure "delta-bytes-$pair" "$delta" bytes full-package "$full"
 	peers || return 0
 }

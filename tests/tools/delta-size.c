@@ -5,15 +5,17 @@
  * Make a full package of NEW and a delta from OLD (folders or tars), as the
  * signer does, apply the delta as a device does, and print what that takes:
  *
- *	full BYTES delta BYTES content BYTES make_ms N apply_ms N make_kb N
- *	apply_kb N
+ *	full BYTES delta BYTES content BYTES make_ms N make_kb N apply_ms N
+ *	apply_kb N own_kb N bare_ms N old_read BYTES
  *
+ * The last five are told by delta-apply, which applies it.
  * JOBS in the environment is the number of threads, else there is one. With
  * NOFULL there the full package is not compressed, for who needs only the rest.
  * With OUT (a folder) both packages and both manifests are left there, and the
  * tree that came out in OUT/new.
  */
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,28 +103,25 @@ static int read_file_at(void *ctx, uint64_t offset, void *out, size_t len,
 	return got == len ? 0 : err_set(e, ERR_FORMAT, "package is cut off");
 }
 
-struct applying {
-	const char *package, *to; /* in the folder out */
-	int out, old;             /* old: the old tree, or -1 */
-	struct slice old_manifest;
-};
-
-static int apply_one(const struct applying *j, const struct release *r,
-		     struct err *e)
+/* The old tree, from its full package. */
+static int put_old(const struct job *j, struct err *e)
 {
+	const struct release *r = &j->base;
 	int fd = -1, dir = -1;
 	const struct package_source from = { &fd, read_file_at };
 	struct package_reader *reader = NULL;
 	struct buf manifest = BUF_INIT(TREE_MANIFEST_MAX);
 	int rc = -1;
 
-	if (!fs_open(j->out, j->package, O_RDONLY, &fd, e) &&
-	    !fs_mkdir(j->out, j->to, 0755, e) &&
-	    !fs_open(j->out, j->to, O_RDONLY | O_DIRECTORY, &dir, e) &&
+	if (!fs_open(j->out, "old.pawl", O_RDONLY, &fd, e) &&
+	    !fs_mkdir(j->out, "old", 0755, e) &&
+	    !fs_open(j->out, "old", O_RDONLY | O_DIRECTORY, &dir, e) &&
 	    !package_open(&from, r->package_len, r->head_len, &r->head_digest,
 			  &reader, e)) {
-		const struct apply a = { r,   reader, j->old, j->old_manifest,
-					 dir, NULL };
+		const struct apply a = { .release = r,
+					 .package = reader,
+					 .old_dirfd = -1,
+					 .new_dirfd = dir };
 
 		rc = apply_tree(&a, &manifest, e);
 	}
@@ -133,63 +132,71 @@ static int apply_one(const struct applying *j, const struct release *r,
 	return rc;
 }
 
-/*
- * What the program does when it is started as `delta-size --apply`, in the
- * folder out: the release is read from standard input as it lies in memory,
- * for it was written by the same program, and holds no pointers.
- */
-static int apply_here(struct err *e)
-{
-	struct applying j = {
-		.package = "delta.pawl", .to = "new", .out = -1, .old = -1
-	};
-	struct buf manifest = BUF_INIT(TREE_MANIFEST_MAX);
-	struct release r;
-	int rc = -1;
-
-	if (fread(&r, sizeof(r), 1, stdin) != 1)
-		return err_set(e, ERR_SYSTEM, "no release came");
-	if (!fs_open_dir(".", &j.out, e) &&
-	    !fs_open(j.out, "old", O_RDONLY | O_DIRECTORY, &j.old, e) &&
-	    !fs_read_file(j.out, "old.manifest", &manifest, e)) {
-		j.old_manifest = buf_slice(&manifest);
-		rc = apply_one(&j, &r, e);
-	}
-	buf_done(&manifest);
-	fs_close(&j.old);
-	fs_close(&j.out);
-	return rc;
-}
-
-static void exec_apply(const struct job *j, int from)
-{
-	if (dup2(from, STDIN_FILENO) == STDIN_FILENO && !fchdir(j->out))
-		execl("/proc/self/exe", "delta-size", "--apply", (char *)NULL);
-	_exit(127);
-}
-
-/* A program of its own, so that its time and memory can be told from ours. */
-static int apply_delta_alone(const struct job *j, struct rusage *use,
-			     struct err *e)
+/* What delta-apply needs beside packages and trees. */
+static int leave_files(const struct job *j, struct err *e)
 {
 	const struct slice release = { (const uint8_t *)&j->delta,
 				       sizeof(j->delta) };
+
+	return fs_replace_file(j->out, "old.manifest",
+			       buf_slice(&j->old->manifest), 0644, e) ||
+			       fs_replace_file(j->out, "delta.release", release,
+					       0644, e)
+		       ? -1
+		       : 0;
+}
+
+/* delta-apply stands beside this program. */
+static void exec_apply(const struct job *j, int to, const char *how)
+{
+	char path[PATH_MAX];
+	const ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	char *name;
+
+	if (len <= 0)
+		_exit(127);
+	path[len] = '\0';
+	name = strrchr(path, '/');
+	*name = '\0';
+	if (dup2(to, STDOUT_FILENO) == STDOUT_FILENO && !fchdir(j->out) &&
+	    (size_t)len + sizeof("delta-apply") < sizeof(path)) {
+		strcat(path, "/delta-apply");
+		execl(path, "delta-apply", ".", how, (char *)NULL);
+	}
+	_exit(127);
+}
+
+static int read_line(int fd, char *out, size_t len, struct err *e)
+{
+	size_t have = 0;
+	ssize_t got;
+
+	while (have < len - 1 && (got = read(fd, out + have, len - 1 - have)))
+		if (got < 0)
+			return err_sys(e, "read from delta-apply");
+		else
+			have += (size_t)got;
+	out[have] = '\0';
+	out[strcspn(out, "\n")] = '\0';
+	return 0;
+}
+
+/* A program of its own, so that its time and memory can be told from ours. */
+static int apply_alone(const struct job *j, const char *how, char *line,
+		       size_t len, struct err *e)
+{
 	int ends[2], status = 0, rc;
 	pid_t child;
 
-	if (fs_replace_file(j->out, "old.manifest",
-			    buf_slice(&j->old->manifest), 0644, e))
-		return -1;
 	if (pipe2(ends, O_CLOEXEC))
 		return err_sys(e, "pipe");
 	child = fork();
 	if (child == 0)
-		exec_apply(j, ends[0]);
-	close(ends[0]);
-	rc = child < 0 ? err_sys(e, "fork") : fs_write(ends[1], release, e);
+		exec_apply(j, ends[1], how);
 	close(ends[1]);
-	if (child > 0 &&
-	    (wait4(child, &status, 0, use) != child || status != 0))
+	rc = child < 0 ? err_sys(e, "fork") : read_line(ends[0], line, len, e);
+	close(ends[0]);
+	if (child > 0 && (waitpid(child, &status, 0) != child || status != 0))
 		rc = err_set(e, ERR_SYSTEM, "the delta was not applied");
 	return rc;
 }
@@ -209,19 +216,18 @@ static int read_jobs(unsigned *out, struct err *e)
 
 static int run(struct job *j, struct err *e)
 {
-	struct rusage use;
+	char whole[256], bare[256];
 
-	const struct applying old = { "old.pawl", "old", j->out, -1, { 0 } };
-
-	if (make_all(j, e) || apply_one(&old, &j->base, e) ||
-	    apply_delta_alone(j, &use, e))
+	if (make_all(j, e) || put_old(j, e) || leave_files(j, e) ||
+	    apply_alone(j, NULL, whole, sizeof(whole), e) ||
+	    apply_alone(j, "bare", bare, sizeof(bare), e))
 		return -1;
-	printf("full %llu delta %llu content %llu make_ms %ld apply_ms %ld "
-	       "make_kb %ld apply_kb %ld\n",
+	printf("full %llu delta %llu content %llu make_ms %ld make_kb %ld %s "
+	       "%s\n",
 	       (unsigned long long)j->full.package_len,
 	       (unsigned long long)j->delta.package_len,
-	       (unsigned long long)j->delta.content_len, j->make_ms,
-	       cpu_ms(&use), j->make_kb, use.ru_maxrss);
+	       (unsigned long long)j->delta.content_len, j->make_ms, j->make_kb,
+	       whole, bare);
 	return 0;
 }
 
@@ -235,13 +241,6 @@ int main(int argc, char **argv)
 	struct err e = { 0 };
 	int rc = -1;
 
-	mem_give_back(); /* as devices do */
-	if (argc == 2 && strcmp(argv[1], "--apply") == 0) {
-		rc = apply_here(&e);
-		if (rc)
-			fprintf(stderr, "delta-size: %s\n", e.msg);
-		return rc ? (int)e.code : 0;
-	}
 	if (argc < 4) {
 		fputs("usage: delta-size OLD NEW SCRATCH [zstd|lzma] "
 		      "[app|system] [OUT]\n",
