@@ -398,9 +398,23 @@ out:
 
 /* ---- the end ------------------------------------------------------------- */
 
+static int write_zeroes(int fd, size_t len, struct err *e)
+{
+	static const uint8_t zeroes[512];
+
+	for (size_t at = 0; at < len; at += sizeof(zeroes)) {
+		struct slice piece = { zeroes, sizeof(zeroes) };
+
+		if (len - at < piece.len)
+			piece.len = len - at;
+		if (fs_write_at(fd, at, piece, e))
+			return -1;
+	}
+	return fs_sync(fd, e);
+}
+
 static int overwrite(int state_fd, const char *name, struct err *e)
 {
-	static const uint8_t zeroes[WIRE_BODY_MAX];
 	struct stat st;
 	int fd = -1, rc = -1;
 
@@ -408,13 +422,8 @@ static int overwrite(int state_fd, const char *name, struct err *e)
 	    fs_open(state_fd, name, O_RDWR, &fd, e))
 		return -1;
 	/* All of ours are smaller. */
-	if (st.st_size <= (off_t)sizeof(zeroes))
-		rc = fs_write_at(fd, 0,
-				 (struct slice){ zeroes, (size_t)st.st_size },
-				 e) ||
-				     fs_sync(fd, e)
-			     ? -1
-			     : 0;
+	if (st.st_size <= WIRE_BODY_MAX)
+		rc = write_zeroes(fd, (size_t)st.st_size, e);
 	else
 		(void)err_set(e, ERR_LIMIT, "%s: too large for a key", name);
 	fs_close(&fd);
