@@ -307,6 +307,20 @@ static int dry_switch(struct session *s, struct err *e)
 	return boot_write(&s->boot, &back, e);
 }
 
+/* A link that led to an empty slot, if only for a moment, would start nothing.
+ */
+static bool has_another(const struct session *s)
+{
+	struct slot_release unused;
+	struct err unreadable;
+	bool found = false;
+
+	return s->current != SLOT_NONE &&
+	       slot_tree_release(&s->slots, slot_other(s->current), &unused,
+				 &found, &unreadable) == 0 &&
+	       found;
+}
+
 static void check_boot(struct visit *v)
 {
 	struct session *s = v->session;
@@ -326,13 +340,16 @@ static void check_boot(struct visit *v)
 			       name);
 		return;
 	}
-	if (!s->boot.control->reboots) {
+	if (!s->boot.control->reboots && !has_another(s)) {
 		diagnosis_ok(v->d, "boot-control",
-			     "%s: slot %s runs, and its folder can switch",
+			     "%s: slot %s runs, and its folder can switch; "
+			     "there is no other release to switch to",
 			     name, slot_name(s->current));
 		return;
 	}
-	if (dry_switch(s, &e))
+	if (dry_switch(s, &e) ||
+	    (!s->boot.control->reboots &&
+	     slot_link_keep(s->slots.dirfd, slot_other(s->current), &e)))
 		diagnosis_fail(v->d, "boot-control", &e,
 			       "this device could not switch");
 	else

@@ -76,6 +76,11 @@ static int prepare_one(int dirfd, enum slot s, struct err *e)
 	return fs_symlink(dirfd, link_target(s), spare(s), e);
 }
 
+int slot_link_keep(int dirfd, enum slot s, struct err *e)
+{
+	return prepare_one(dirfd, s, e) || fs_sync(dirfd, e) ? -1 : 0;
+}
+
 int slot_link_prepare(int dirfd, struct err *e)
 {
 	if (prepare_one(dirfd, SLOT_A, e) || prepare_one(dirfd, SLOT_B, e))

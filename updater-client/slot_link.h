@@ -37,6 +37,9 @@ int slot_link_current(int dirfd, const char *path, enum slot *out,
 /* Make both links, so that neither switch needs room later. */
 int slot_link_prepare(int dirfd, struct err *e) NODISCARD;
 
+/* Only the one that leads to s. */
+int slot_link_keep(int dirfd, enum slot s, struct err *e) NODISCARD;
+
 /* The switch: durable and read back. SLOT_NONE takes the link away. */
 int slot_link_switch(int dirfd, const char *path, enum slot to,
 		     struct err *e) NODISCARD;

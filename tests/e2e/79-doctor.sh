@@ -38,6 +38,21 @@ grep -q '"result": *"warn"' "$WORK/json" || die "no result in JSON"
 grep -q '"name": *"sandbox"' "$WORK/json" || die "no sandbox in JSON"
 runs one 1
 
+# With another release to switch to it really does, and back, without a trace.
+make_release 2 --from 1
+on one update --quiet --from "$WORK/publish"
+runs one 2
+list "$WORK/one" >"$WORK/before"
+link=$(stat -c %z "$WORK/one/slots/current")
+finds one ok boot-control "symlink: switched to slot a and back to b"
+[ "$(stat -c %z "$WORK/one/slots/current")" != "$link" ] ||
+	die "it says so and did not switch"
+list "$WORK/one" >"$WORK/after"
+cmp "$WORK/before" "$WORK/after" || die "the doctor left something behind"
+runs one 2
+on one rollback --quiet
+runs one 1
+
 # Who may write the configuration's folder can put another there.
 mkdir "$WORK/open"
 cp "$WORK/one/client.conf" "$WORK/open/"
