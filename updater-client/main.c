@@ -13,6 +13,7 @@
 #include "updater-client/advice.h"
 #include "updater-client/daemon.h"
 #include "updater-client/doctor.h"
+#include "updater-client/doctor_image.h"
 #include "updater-client/identity.h"
 #include "updater-client/install.h"
 #include "updater-client/join.h"
@@ -56,8 +57,7 @@ static int open_stop(int *fd, struct err *e)
 	return *fd < 0 ? err_sys(e, "signals") : 0;
 }
 
-static int begin(int argc, char **argv, const struct opt *opts,
-		 struct common *c, struct err *e)
+static int parse(int argc, char **argv, const struct opt *opts, struct err *e)
 {
 	char **operands;
 	int count;
@@ -67,9 +67,21 @@ static int begin(int argc, char **argv, const struct opt *opts,
 	if (count > 0)
 		return err_set(e, ERR_USAGE, "%s: what is \"%s\"?", argv[0],
 			       operands[0]);
-	if (settings_load(c->config_path, &c->config, e))
-		return -1;
-	return open_stop(&c->stop_fd, e);
+	return 0;
+}
+
+static int load(struct common *c, struct err *e)
+{
+	return settings_load(c->config_path, &c->config, e) ||
+			       open_stop(&c->stop_fd, e)
+		       ? -1
+		       : 0;
+}
+
+static int begin(int argc, char **argv, const struct opt *opts,
+		 struct common *c, struct err *e)
+{
+	return parse(argc, argv, opts, e) || load(c, e) ? -1 : 0;
 }
 
 static void end(struct common *c)
@@ -329,16 +341,23 @@ static int cmd_doctor(int argc, char **argv, struct err *e)
 {
 	struct common c = COMMON_INIT;
 	struct doctor_options options = { 0 };
+	struct doctor_image image = { 0 };
 	struct diagnosis *d = mem_alloc(1, sizeof(*d));
 	const struct opt opts[] = {
 		COMMON_OPTS(&c),
 		OPT_FLAG("offline", &options.offline, "do not ask the server"),
+		OPT_TEXT("image", "DIR", &image.image,
+			 "of an image's file system: is it the same for all?"),
+		OPT_TEXT("factory", "DIR", &image.factory,
+			 "with --image: what \"signer factory\" wrote"),
 		OPT_END,
 	};
-	int rc = begin(argc, argv, opts, &c, e);
+	int rc = parse(argc, argv, opts, e);
 
-	options.config_path = c.config_path;
+	options.config_path = image.config_path = c.config_path;
 	if (rc == 0)
+		rc = image.image ? doctor_image(&image, d, e) : load(&c, e);
+	if (rc == 0 && !image.image)
 		rc = doctor_run(&c.config, &options, c.stop_fd, d, e);
 	if (rc == 0)
 		rc = c.json ? diagnosis_to_json(d, e) : print_diagnosis(d, e);
