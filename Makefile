@@ -196,6 +196,8 @@ help:
 #@                    and every torn state of their records (GROUP=boot: what it needs)
 #@ make test-foreign  the decoder's tests for ARCH="arm64 armhf s390x" under qemu-user, and
 #@                    the client installed for an image
+#@ make test-innocents  the secret scan over a whole Debian root: no false alarm
+#@                    (ROOT=dir: that one; GROUP=long: what it needs)
 #@ make bench         benchmarks, each beside its peer
 #@ make drill-emergency  an urgent release through a fleet (DEVICES=1000 POLL=60)
 #@ make screenshots   the pictures of docs/pages.md, in a real browser
@@ -278,6 +280,9 @@ run-fuzz: $(FUZZ)
 test-mutants: $(TESTS)
 	@B=$(B) LIBS="$(LIBS_tests)" sh tests/check/mutants.sh $(if $(SECONDS),--seconds $(SECONDS)) $(MUTANTS)
 
+test-innocents: $(BIN)
+	@BIN=$(CURDIR)/$(B) sh tests/check/innocents.sh $(ROOT)
+
 bench: $(BENCH) $(BIN) $(TOOLS)
 	@for b in $(BENCH); do ./$$b || exit 1; done
 	@for s in $(filter-out %_corpus.sh,$(sort $(wildcard tests/bench/*.sh))); do \
@@ -358,7 +363,7 @@ endif
 
 .PHONY: all signer server client install-signer install-server install-client \
 	help deps demo test test-mutants check-unit check-fuzz check-e2e fuzz run-fuzz \
-	check-crash test-crash test-boot test-foreign \
+	check-crash test-crash test-boot test-foreign test-innocents \
 	$(RUN_TESTS) $(RUN_FUZZ) \
 	bench bench-delta drill-emergency screenshots lint repro install clean
 .DELETE_ON_ERROR:
