@@ -317,6 +317,7 @@ api_handler api_rollout_list, api_rollout_show, api_rollout_create,
 	api_rollout_pause, api_rollout_resume, api_rollout_advance,
 	api_rollout_abort, api_rollout_supersede, api_rollout_ack,
 	api_rollout_rollback, api_back_show;
+api_handler api_device_pin, api_device_unpin, api_device_clear;
 api_handler api_device_why;
 api_handler api_order_list, api_order_get, api_order_sign, api_order_discard,
 	api_order_plan, api_document_get;

@@ -24,6 +24,8 @@ static bool is_over(const struct stage *s, const struct rollout_device *d,
 		return stage_attempt_end(a, STAGE_SUPERSEDED, "", now);
 	if (s->status == STAGE_ABORTED)
 		return stage_attempt_end(a, STAGE_WITHDRAWN, "", now);
+	if (rollout_is_pinned(&s->what, d))
+		return stage_attempt_end(a, STAGE_SKIPPED, "PINNED", now);
 	return !stage_concerns(s, d) &&
 	       stage_attempt_end(a, STAGE_WITHDRAWN, "LEFT", now);
 }

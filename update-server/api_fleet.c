@@ -129,6 +129,7 @@ static struct json *device_json(const struct store_device *d)
 	json_set_text(j, "model", f->model);
 	json_set_text(j, "cohort", f->cohort);
 	json_set_bool(j, "lab", f->lab);
+	json_set_text(j, "pin", d->pin_release);
 	json_set_text(j, "release", f->release);
 	json_set_int(j, "seq", (int64_t)f->seq);
 	json_set_bool(j, "confirmed", f->confirmed);

@@ -164,9 +164,10 @@ static void print_evidence(const struct json *attempts)
 static void print_device(const struct json *j)
 {
 	static const char *const fields[] = {
-		"id",      "state",    "product",   "model",  "cohort",
-		"lab",     "release",  "seq",       "digest", "confirmed",
-		"updater", "enrolled", "last_seen", "way",    NULL
+		"id",       "state",     "product",   "model",
+		"cohort",   "lab",       "pin",       "release",
+		"seq",      "digest",    "confirmed", "updater",
+		"enrolled", "last_seen", "way",       NULL
 	};
 	static const char *const says[] = { "sandbox",        "secure_boot",
 					    "root_read_only", "hardware_clock",
@@ -235,6 +236,62 @@ int command_device_release(int argc, char **argv, struct err *e)
 {
 	return on_device(argc, argv, "/v1/people/device-release",
 			 "released: of its two keys the first one stands", e);
+}
+
+/* ---- what is said of one, and why ----------------------------------------
+ */
+
+static int say_of(int argc, char **argv, bool pins, const char *path,
+		  const char *done, struct err *e)
+{
+	const char *reason = NULL, *release = NULL;
+	struct ui u = { 0 };
+	const struct opt opts[] = {
+		UI_OPTIONS(&u),
+		OPT_TEXT("reason", "TEXT", &reason, "why, for the others"),
+		pins ? (struct opt)OPT_TEXT("release", "ID", &release,
+					    "which (what it runs)")
+		     : (struct opt)OPT_END,
+		OPT_END,
+	};
+	struct json *body;
+	int rc = -1;
+
+	if (ui_start(&u, argc, argv, opts, 1, e))
+		goto out;
+	if (!reason || !name_is_valid(slice_of(u.operands[0]))) {
+		(void)err_set(e, ERR_USAGE,
+			      reason ? "not a device id"
+				     : "--reason TEXT is needed");
+		goto out;
+	}
+	body = json_new_object();
+	json_set_text(body, "id", u.operands[0]);
+	json_set_text(body, "reason", reason);
+	if (release)
+		json_set_text(body, "release", release);
+	rc = ui_act(&u, path, body, done, e);
+out:
+	ui_done(&u);
+	return rc;
+}
+
+int command_device_pin(int argc, char **argv, struct err *e)
+{
+	return say_of(argc, argv, true, "/v1/people/device-pin",
+		      "pinned: it is offered no other release", e);
+}
+
+int command_device_unpin(int argc, char **argv, struct err *e)
+{
+	return say_of(argc, argv, false, "/v1/people/device-unpin",
+		      "unpinned: it takes what comes", e);
+}
+
+int command_device_clear(int argc, char **argv, struct err *e)
+{
+	return say_of(argc, argv, false, "/v1/people/device-clear",
+		      "cleared: it is offered again what it came back from", e);
 }
 
 /* ---- ours, and unknown ----------------------------------------------------

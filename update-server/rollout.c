@@ -143,7 +143,7 @@ enum rollout_verdict rollout_judge(const struct rollout *r,
 	verdict = decide_version(r, d, past, word);
 	if (verdict != VERDICT_OFFER)
 		return verdict;
-	if (d->pinned && d->pin != r->seq)
+	if (rollout_is_pinned(r, d))
 		return VERDICT_PINNED;
 	return word->below_floor ? VERDICT_FLOOR : VERDICT_OFFER;
 }

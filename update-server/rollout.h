@@ -67,6 +67,13 @@ struct rollout_device {
 	struct wire_posture posture;
 };
 
+/* Does it keep to another release than this one? */
+static inline bool rollout_is_pinned(const struct rollout *r,
+				     const struct rollout_device *d)
+{
+	return d->pinned && d->pin != r->seq;
+}
+
 /* Is it one of those that a selector selects? */
 bool rollout_selects(const struct selector *s, const struct rollout_device *d);
 

@@ -13,6 +13,12 @@
 #define NIGHT_LAST 180       /* switched off within so many minutes */
 #define NIGHT_LONG 480
 #define NOBODY     UINT32_MAX
+#define UNDONE                                                                 \
+	{                                                                      \
+		{                                                              \
+			4                                                      \
+		}                                                              \
+	}
 #define REVERT_SEC (6 * 3600)
 
 enum runs {
@@ -40,7 +46,9 @@ enum draw {
 	DRAW_DEFER,
 	DRAW_OLD,
 	DRAW_START,
-	DRAW_NIGHT /* one for each night from here on */
+	DRAW_NIGHT, /* one for each night from here on */
+	DRAW_PIN = 100000,
+	DRAW_UNDO
 };
 
 struct unit {
@@ -243,6 +251,7 @@ static uint64_t seq_of(const struct sim *s, uint32_t i)
 static void describe(const struct sim *s, uint32_t i, struct rollout_device *d)
 {
 	const struct rollout *r = &s->out->stage.what;
+	static const struct sha256 undone = UNDONE;
 	const struct unit *u = &s->units[i];
 	bool new = s->w->liars_are_new &&is_drawn(s, i, DRAW_LIAR, s->w->liars);
 
@@ -252,6 +261,10 @@ static void describe(const struct sim *s, uint32_t i, struct rollout_device *d)
 		.seq = seq_of(s, i),
 		.enrolled = s->w->start - (new ? UTC_DAY : 365 * UTC_DAY),
 	};
+	d->pinned = is_drawn(s, i, DRAW_PIN, s->w->pinned);
+	d->pin = 1;
+	if (is_drawn(s, i, DRAW_UNDO, s->w->undo))
+		d->digest = undone;
 	memcpy(d->product, r->product, sizeof(d->product));
 	memcpy(d->cohort, r->cohorts[0], sizeof(d->cohort));
 	if (u->runs == RUNS_NEW)
@@ -563,19 +576,30 @@ static void tick(struct sim *s, int64_t now)
 	people(s, now);
 }
 
+/* As the server plans: without who is pinned elsewhere, and of an undo over
+ * those that run what it undoes. */
+static bool is_member(const struct sim *s, uint32_t i)
+{
+	return !is_drawn(s, i, DRAW_PIN, s->w->pinned) &&
+	       (s->w->undo == 0 || is_drawn(s, i, DRAW_UNDO, s->w->undo));
+}
+
 static int make_ladder(struct sim *s, struct err *e)
 {
 	struct stage *g = &s->out->stage;
-	uint64_t *buckets;
+	uint64_t *buckets = mem_alloc(s->w->devices, sizeof(*buckets));
+	size_t count = 0;
+	int rc = 0;
 
-	if (g->ladder.count == 0 && stage_make_ladder(g, s->w->devices, e))
-		return -1;
-	buckets = mem_alloc(s->w->devices, sizeof(*buckets));
 	for (uint32_t i = 0; i < s->w->devices; i++)
-		buckets[i] = s->units[i].bucket;
-	ladder_measure(&g->ladder, buckets, s->w->devices);
+		if (is_member(s, i))
+			buckets[count++] = s->units[i].bucket;
+	if (g->ladder.count == 0)
+		rc = stage_make_ladder(g, count, e);
+	if (rc == 0)
+		ladder_measure(&g->ladder, buckets, count);
 	free(buckets);
-	return 0;
+	return rc;
 }
 
 static void make_device(struct sim *s, uint32_t i)
@@ -664,6 +688,10 @@ int sim_run(const struct sim_world *w, const struct sim_teller *teller,
 	memset(out, 0, sizeof(*out));
 	out->stage = w->stage;
 	out->stage.zone = w->zone;
+	out->stage.is_undo = w->undo > 0;
+	out->stage.undo_of = (struct sha256)UNDONE;
+	if (w->order_hours)
+		out->stage.expires = w->start + (int64_t)w->order_hours * 3600;
 	tally_init(&out->tally);
 	s.minutes = (uint32_t)w->hours * 60 + 1;
 	s.units = mem_alloc(w->devices, sizeof(*s.units));

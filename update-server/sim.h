@@ -42,12 +42,15 @@ struct sim_world {
 	bool liars_are_new; /* they enrolled yesterday */
 	uint64_t defer;     /* put it off for a day */
 	uint64_t old;       /* need the stepping stone first */
+	uint64_t pinned;    /* keep to another release */
+	uint64_t undo; /* an undo, and so many run what it undoes; 0: none */
 	uint64_t canaries_away_hours; /* the lowest 20 are silent at first */
 
 	/* the people */
 	uint64_t click_hours;  /* after which somebody advances what is held */
 	uint64_t resume_hours; /* after which somebody resumes; 0: never */
 	uint64_t pause_after, supersede_after; /* hours; 0: never */
+	uint64_t order_hours; /* after which the signed order ends; 0: never */
 
 	struct stage_goal stone; /* for those that need one first */
 

@@ -50,6 +50,7 @@ static const struct ini_key keys[] = {
 	OTHER("fleet", "liars-are-new", INI_BOOL, liars_are_new),
 	WORLD("fleet", "defer", defer, ALL),
 	WORLD("fleet", "need-stone", old, ALL),
+	WORLD("fleet", "pinned", pinned, ALL),
 	NUMBER("fleet", "zone-minutes", zone_minutes, 0, 14 * 60),
 	NUMBER("fleet", "zone-west-minutes", west, 0, 12 * 60),
 	OTHER("fleet", "summer-time", INI_BOOL, summer_time),
@@ -64,6 +65,7 @@ static const struct ini_key keys[] = {
 	WORLD("release", "download-minutes", download_min, 10000),
 	WORLD("release", "restart-minutes", restart_min, 10000),
 	OTHER("release", "urgent", INI_BOOL, urgent),
+	WORLD("release", "undo", undo, ALL),
 
 	NUMBER("policy", "max-fail", max_fail, 1, ALL),
 	NUMBER("policy", "min-sample", min_sample, 0, SIM_DEVICES_MAX),
@@ -89,6 +91,7 @@ static const struct ini_key keys[] = {
 	WORLD("run", "resume-after-hours", resume_hours, 10000),
 	WORLD("run", "pause-at-hour", pause_after, 10000),
 	WORLD("run", "supersede-at-hour", supersede_after, 10000),
+	WORLD("run", "order-ends-at-hour", order_hours, 10000),
 };
 
 static void set_defaults(struct values *v)

@@ -196,7 +196,8 @@ struct store_device {
 	char certificate[X509_PEM_MAX_LEN];
 	uint64_t activation;
 	uint32_t interval_sec;
-	int64_t enrolled, last_seen; /* 0: never */
+	int64_t enrolled, last_seen;        /* 0: never */
+	char pin_release[NAME_MAX_LEN + 1]; /* of facts.pin */
 	/* Filled in by store_enrol(), from claim or approval. */
 	struct store_successor successor;
 	/* Only store_device_each() says how its newest attempt stands. */
@@ -419,6 +420,29 @@ int store_device_assign(struct store *s, const struct assign *a, int64_t now,
 int store_flush(struct store *s, struct err *e) NODISCARD;
 /* Another number than before, once anything was written by this process. */
 uint64_t store_changes(struct store *s);
+
+/* The release that a device keeps to; seq 0: to none any more. ERR_CONFLICT if
+ * that is so already, or it is no part of the fleet. */
+struct store_pin {
+	struct device_id device;
+	uint64_t seq;
+	char release[NAME_MAX_LEN + 1];
+	const char *reason;
+};
+
+int store_device_pin(struct store *s, const struct store_pin *p,
+		     const struct audit_by *by, struct err *e) NODISCARD;
+
+/* What it made of releases is held against it no longer: *cleared attempts.
+ * ERR_CONFLICT if there is nothing. */
+struct store_clear {
+	struct device_id device;
+	const char *reason;
+};
+
+int store_device_clear(struct store *s, const struct store_clear *c,
+		       const struct audit_by *by, int64_t *cleared,
+		       struct err *e) NODISCARD;
 
 /* ---- what is kept no longer -----------------------------------------------
  */
@@ -664,6 +688,7 @@ struct store_audience {
 	uint64_t devices; /* for which it is */
 	uint64_t other_model, other_cohort, no_lab, excluded;
 	uint64_t unselected; /* in its cohorts, and its selector is against */
+	uint64_t pinned;     /* to another release */
 	uint64_t not_undone; /* of an undo: do not run what it undoes */
 	uint64_t newer;  /* of those it is for: run it, or something newer */
 	uint64_t silent; /* of those it is for: never came */

@@ -271,6 +271,10 @@ static const char *const schema[] = {
 
 	/* What the slot that does not run still holds; NULL: not known. */
 	"ALTER TABLE device ADD COLUMN before BLOB;",
+
+	/* The seq that a device keeps to; NULL: to none. */
+	"ALTER TABLE device ADD COLUMN pin INTEGER;"
+	"ALTER TABLE device ADD COLUMN pin_release TEXT;",
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)

@@ -14,7 +14,8 @@
 	" certificate, enrolled, last_seen, release, seq, digest, confirmed,"  \
 	" activation, interval, updater, quarantined, posture_known,"          \
 	" posture_yes, (SELECT version FROM release l"                         \
-	" WHERE l.product = device.product AND l.id = device.release), lab"
+	" WHERE l.product = device.product AND l.id = device.release), lab,"   \
+	" pin, pin_release"
 #define DEVICE_COLUMNS DEVICE_FIELDS " FROM device"
 #define NEWEST_ATTEMPT                                                         \
 	" FROM attempt WHERE device = device.id ORDER BY attempt.id DESC"      \
@@ -49,6 +50,9 @@ static void read_device(struct sql_query *q, struct store_device *d)
 	f->posture.yes = (uint32_t)sql_get_int(q, 19);
 	sql_get_text(q, 20, f->version, sizeof(f->version));
 	f->lab = sql_get_int(q, 21) != 0;
+	f->pinned = !sql_get_null(q, 22);
+	f->pin = (uint64_t)sql_get_int(q, 22);
+	sql_get_text(q, 23, d->pin_release, sizeof(d->pin_release));
 }
 
 /* The end of a query for one device. */
@@ -321,13 +325,13 @@ int store_device_find(struct store *s, const struct device_id *id,
 
 static void read_newest_attempt(struct sql_query *q, struct store_device *d)
 {
-	int64_t state = sql_get_int(q, 22);
+	int64_t state = sql_get_int(q, 24);
 
-	if (sql_get_null(q, 22) || state < 0 || state >= STAGE_STATES)
+	if (sql_get_null(q, 24) || state < 0 || state >= STAGE_STATES)
 		return;
 	d->has_attempt = true;
 	d->attempt = (enum stage_state)state;
-	sql_get_text(q, 23, d->attempt_code, sizeof(d->attempt_code));
+	sql_get_text(q, 25, d->attempt_code, sizeof(d->attempt_code));
 }
 
 static int each_device(struct sql_query *q,

@@ -583,7 +583,8 @@ int store_pause_locked(struct store *s, const char *name, const char *reason,
  * selector may ask for it. */
 #define MEMBERS                                                                \
 	"SELECT id, model, cohort, release, seq, digest, enrolled, last_seen," \
-	" updater, posture_known, posture_yes, lab, "
+	" updater, posture_known, posture_yes, lab,"                           \
+	" pin, "
 #define OF_PRODUCT " FROM device WHERE product = ? AND revoked = 0"
 #define ITS_VERSION                                                            \
 	"(SELECT version FROM release l WHERE l.product = device.product"      \
@@ -614,13 +615,15 @@ static void read_member(struct sql_query *q, const struct stage *r,
 	d->posture.known = (uint32_t)sql_get_int(q, 9);
 	d->posture.yes = (uint32_t)sql_get_int(q, 10);
 	d->lab = sql_get_int(q, 11) != 0;
-	sql_get_text(q, 12, d->version, sizeof(d->version));
+	d->pinned = !sql_get_null(q, 12);
+	d->pin = (uint64_t)sql_get_int(q, 12);
+	sql_get_text(q, 13, d->version, sizeof(d->version));
 }
 
 /* An undo's phases are of those that run what it undoes, few as they may be. */
 static bool is_member(const struct stage *r, const struct rollout_device *d)
 {
-	return stage_concerns(r, d) &&
+	return stage_concerns(r, d) && !rollout_is_pinned(&r->what, d) &&
 	       (!r->is_undo ||
 		(d->has_release && sha256_equal(&d->digest, &r->undo_of)));
 }
@@ -720,6 +723,10 @@ static void add_to_audience(const struct stage *r, struct store_audience *a,
 	}
 	if (!stage_concerns(r, d)) {
 		a->excluded++;
+		return;
+	}
+	if (rollout_is_pinned(&r->what, d)) {
+		a->pinned++;
 		return;
 	}
 	if (!is_member(r, d)) {

@@ -218,6 +218,44 @@ equal(state_of(a, "safe")["code"], "LEFT", "why")
 equal(admin.rollout("safe")["gate"]["bad"], 0, "nobody's fault")
 admin.act("abort", "safe", reason="seen")
 
+# one that is pinned is left alone, also in the midst of it; one that came back
+# is asked again once somebody has cleared it
+a, b, c = fleet[0], fleet[10], fleet[11]
+post = admin.post
+c.run(releases["r1"])
+c.check_in()
+post("/v1/people/device-pin", id=c.id, reason="a customer's wish")
+equal(admin.get("device/" + c.id)["pin"], "r1", "pinned to what it runs")
+refused(409, post, "/v1/people/device-pin", id=c.id, reason="again")
+refused(404, post, "/v1/people/device-pin", id=c.id, reason="x", release="r9")
+refused(400, post, "/v1/people/device-pin", id=a.id, reason="runs none")
+refused(400, post, "/v1/people/device-pin", id=c.id, reason="")
+admin.create("keep", "r2", shares=[10000], watch=[0], priority=8,
+             policy={"min_sample": 100})
+plan = post("/v1/people/rollout-plan", name="keep")
+equal({"why": "pinned to another release", "devices": 1} in plan["left_out"],
+      True, "counted: %s" % plan["left_out"])
+admin.start("keep")
+equal(c.check_in()["action"], "nothing", "pinned")
+equal(why(c, "keep")["verdict"], "pinned", "why")
+equal(a.check_in()["release"]["id"], "r2", "not pinned")
+post("/v1/people/device-pin", id=a.id, reason="later", release="r1")
+equal(a.check_in()["action"], "nothing", "pinned in the midst of it")
+equal((state_of(a, "keep")["state"], state_of(a, "keep")["code"]),
+      ("skipped", "PINNED"), "its attempt")
+post("/v1/people/device-unpin", id=a.id, reason="it is later")
+refused(409, post, "/v1/people/device-unpin", id=a.id, reason="twice")
+equal(a.check_in()["action"], "update", "unpinned")
+a.revert()
+equal(a.check_in()["action"], "nothing", "it came back")
+equal(why(a, "keep")["verdict"], "rolled-back", "why not")
+post("/v1/people/device-clear", id=a.id, reason="a new power supply")
+refused(409, post, "/v1/people/device-clear", id=a.id, reason="nothing left")
+equal(a.check_in()["action"], "update", "cleared")
+post("/v1/people/device-unpin", id=c.id, reason="done")
+c.release = None
+admin.act("abort", "keep", reason="seen")
+
 # payloads that cannot be had stop it by a breaker of their own
 admin.begin("breaker", "r3", shares=[10000], priority=9, watch=[0],
             policy={"breaker": 100})

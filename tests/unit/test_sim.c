@@ -235,6 +235,56 @@ static void a_device_that_was_offline_at_the_start_gets_it_later(void **state)
 	assert_int_equal(r.confirmed, w.devices);
 }
 
+static void who_is_pinned_elsewhere_is_left_alone(void **state)
+{
+	struct sim_world w = two_phases();
+	struct sim_result r;
+
+	(void)state;
+	w.stage.ladder.count = 0;
+	w.devices = 2000;
+	w.pinned = 2500;
+	w.hours = 200;
+	r = run(&w);
+	assert_int_equal(r.stage.status, STAGE_COMPLETED);
+	assert_int_equal(r.confirmed, r.stage.ladder.population);
+	assert_in_range(r.confirmed, 1400, 1600);
+	assert_int_equal(r.exposed, r.confirmed);
+}
+
+/* Few of a large fleet run it: its canaries are of these. */
+static void an_undo_reaches_those_that_run_what_it_undoes(void **state)
+{
+	struct sim_world w = two_phases();
+	struct sim_result r;
+
+	(void)state;
+	w.stage.ladder.count = 0;
+	w.devices = 20000;
+	w.undo = 50;
+	w.stage.urgent = true;
+	w.hours = 48;
+	r = run(&w);
+	assert_int_equal(r.stage.status, STAGE_COMPLETED);
+	assert_int_equal(r.stage.ladder.rungs[0].size, 20);
+	assert_in_range(r.confirmed, 60, 150);
+	assert_int_equal(r.confirmed, r.stage.ladder.population);
+	assert_int_equal(r.exposed, r.confirmed);
+}
+
+static void the_end_of_its_order_pauses_it(void **state)
+{
+	struct sim_world w = two_phases();
+	struct sim_result r;
+
+	(void)state;
+	w.order_hours = 2;
+	r = run(&w);
+	assert_int_equal(r.stage.status, STAGE_PAUSED);
+	assert_int_equal(r.stage.pause, PAUSE_ORDER);
+	assert_true(r.exposed < w.devices);
+}
+
 static void who_puts_it_off_gets_it_a_day_later(void **state)
 {
 	struct sim_world w = two_phases();
@@ -487,6 +537,9 @@ int main(void)
 		cmocka_unit_test(the_same_world_has_the_same_history),
 		cmocka_unit_test(every_field_of_the_gates_changes_an_outcome),
 		cmocka_unit_test(every_time_of_the_policy_changes_an_outcome),
+		cmocka_unit_test(who_is_pinned_elsewhere_is_left_alone),
+		cmocka_unit_test(an_undo_reaches_those_that_run_what_it_undoes),
+		cmocka_unit_test(the_end_of_its_order_pauses_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,6 +91,7 @@ page(() => ask("device/" + id), (d, overview) => {
 			["Cohort", link("/list/cohort/" + d.cohort, d.cohort)],
 			["Runs", d.release ? link("/list/release/" + d.product + "/" +
 				d.release, d.release) : "unknown"],
+			d.pin && ["Pinned to", d.pin],
 			["Said that it is well", d.confirmed ? "yes" : "not yet"],
 			["Last seen", when(d.last_seen)],
 			["Enrolled", when(d.enrolled)],
