@@ -5,43 +5,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sqlite3.h>
-
 #include "common/mem.h"
 #include "common/steady.h"
-#include "common/text.h"
-
-#define BUSY_MS 5000
+#include "update-server/sql_engine.h"
 
 struct sql_query {
 	struct sql *db;
 	struct sql_query *next;
 	const char *text;
-	sqlite3_stmt *statement;
+	struct sql_statement *statement;
 	struct err failure;
 };
 
 struct sql {
-	sqlite3 *handle;
+	const struct sql_engine *engine;
+	struct sql_handle *handle;
 	struct sql_query *queries; /* as many as the program has texts */
 	void (*seen)(void *ctx, uint64_t ns); /* a commit; NULL: nobody */
 	void *seen_ctx;
 };
-
-static int fail(sqlite3 *handle, struct err *e, const char *what)
-{
-	int code = sqlite3_extended_errcode(handle) & 0xff;
-
-	if (code == SQLITE_FULL)
-		return err_set(e, ERR_SPACE, "database: %s: disk full", what);
-	if (code == SQLITE_CONSTRAINT)
-		return err_set(e, ERR_CONFLICT, "database: %s: %s", what,
-			       sqlite3_errmsg(handle));
-	if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
-		return err_set(e, ERR_BUSY, "database: %s: in use", what);
-	return err_set(e, ERR_SYSTEM, "database: %s: %s", what,
-		       sqlite3_errmsg(handle));
-}
 
 struct sql_value sql_null(void)
 {
@@ -63,36 +45,16 @@ struct sql_value sql_blob(const void *bytes, size_t len)
 	return (struct sql_value){ .kind = SQL_BLOB, .bytes = { bytes, len } };
 }
 
-static int run_literal(struct sql *db, const char *text, struct err *e)
+int sql_open(const struct sql_engine *engine, const char *path,
+	     struct sql **out, struct err *e)
 {
-	if (sqlite3_exec(db->handle, text, NULL, NULL, NULL) != SQLITE_OK)
-		return fail(db->handle, e, "statement");
-	return 0;
-}
+	struct sql_handle *handle;
 
-int sql_open(const char *path, struct sql **out, struct err *e)
-{
-	struct sql *db = mem_alloc(1, sizeof(*db));
-	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
-			  SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
-
-	if (sqlite3_open_v2(path, &db->handle, flags, NULL) != SQLITE_OK) {
-		(void)fail(db->handle, e, path);
-		sql_close(db);
+	if (engine->open(path, &handle, e))
 		return -1;
-	}
-	(void)sqlite3_extended_result_codes(db->handle, 1);
-	(void)sqlite3_busy_timeout(db->handle, BUSY_MS);
-	(void)sqlite3_limit(db->handle, SQLITE_LIMIT_LENGTH, 16 << 20);
-	if (run_literal(db, "PRAGMA journal_mode=WAL", e) ||
-	    run_literal(db, "PRAGMA synchronous=FULL", e) ||
-	    run_literal(db, "PRAGMA foreign_keys=ON", e) ||
-	    run_literal(db, "PRAGMA trusted_schema=OFF", e)) {
-		err_in(e, "%s", path);
-		sql_close(db);
-		return -1;
-	}
-	*out = db;
+	*out = mem_alloc(1, sizeof(**out));
+	(*out)->engine = engine;
+	(*out)->handle = handle;
 	return 0;
 }
 
@@ -104,31 +66,12 @@ void sql_close(struct sql *db)
 		struct sql_query *q = db->queries;
 
 		db->queries = q->next;
-		(void)sqlite3_finalize(q->statement);
+		if (q->statement)
+			db->engine->finalize(q->statement);
 		free(q);
 	}
-	(void)sqlite3_close(db->handle);
+	db->engine->close(db->handle);
 	free(db);
-}
-
-static int schema_version(struct sql *db, size_t *version, struct err *e)
-{
-	struct sql_query *q = sql_query(db, "PRAGMA user_version", SQL_NOTHING);
-
-	if (sql_next(q))
-		*version = (size_t)sql_get_int(q, 0);
-	return sql_end(q, e);
-}
-
-static int set_schema_version(struct sql *db, size_t version, struct err *e)
-{
-	/* A pragma takes no bound values; the number is our own. */
-	char text[64];
-
-	if (text_format(text, sizeof(text), e, "PRAGMA user_version=%zu",
-			version))
-		return -1;
-	return run_literal(db, text, e);
 }
 
 int sql_migrate(struct sql *db, const char *const *steps, size_t count,
@@ -136,7 +79,7 @@ int sql_migrate(struct sql *db, const char *const *steps, size_t count,
 {
 	size_t version = 0;
 
-	if (schema_version(db, &version, e))
+	if (db->engine->version(db->handle, &version, e))
 		return -1;
 	if (version > count)
 		return err_set(e, ERR_CONFIG,
@@ -148,11 +91,9 @@ int sql_migrate(struct sql *db, const char *const *steps, size_t count,
 
 		if (sql_begin(db, e))
 			return -1;
-		rc = run_literal(db, steps[version], e) ||
-				     set_schema_version(db, version + 1, e)
-			     ? -1
-			     : 0;
-		if (sql_finish(db, rc, e))
+		rc = db->engine->run(db->handle, steps[version], e) ||
+		     db->engine->set_version(db->handle, version + 1, e);
+		if (sql_finish(db, rc ? -1 : 0, e))
 			return err_in(e, "schema step %zu", version + 1);
 	}
 	return 0;
@@ -160,7 +101,7 @@ int sql_migrate(struct sql *db, const char *const *steps, size_t count,
 
 int sql_begin(struct sql *db, struct err *e)
 {
-	return sql_run(db, "BEGIN IMMEDIATE", SQL_NOTHING, NULL, e);
+	return db->engine->begin(db->handle, e);
 }
 
 void sql_watch_commits(struct sql *db, void (*seen)(void *ctx, uint64_t ns),
@@ -208,25 +149,6 @@ static struct sql_query *find_query(struct sql *db, const char *text)
 	return *at;
 }
 
-static int bind(sqlite3_stmt *s, int at, const struct sql_value *v)
-{
-	const void *bytes = v->bytes.ptr ? (const void *)v->bytes.ptr : "";
-
-	switch (v->kind) {
-	case SQL_INT:
-		return sqlite3_bind_int64(s, at, v->number);
-	case SQL_TEXT:
-		return sqlite3_bind_text64(s, at, bytes, v->bytes.len,
-					   SQLITE_STATIC, SQLITE_UTF8);
-	case SQL_BLOB:
-		return sqlite3_bind_blob64(s, at, bytes, v->bytes.len,
-					   SQLITE_STATIC);
-	case SQL_NULL:
-		break;
-	}
-	return sqlite3_bind_null(s, at);
-}
-
 struct sql_query *sql_query(struct sql *db, const char *text,
 			    const struct sql_value *values, size_t count)
 {
@@ -234,47 +156,34 @@ struct sql_query *sql_query(struct sql *db, const char *text,
 
 	q->failure.code = ERR_NONE;
 	if (!q->statement &&
-	    sqlite3_prepare_v3(db->handle, text, -1, SQLITE_PREPARE_PERSISTENT,
-			       &q->statement, NULL) != SQLITE_OK) {
-		(void)fail(db->handle, &q->failure, text);
+	    db->engine->prepare(db->handle, text, &q->statement, &q->failure))
 		return q;
-	}
-	assert((size_t)sqlite3_bind_parameter_count(q->statement) == count);
-	for (size_t i = 0; i < count; i++)
-		if (bind(q->statement, (int)i + 1, &values[i]) != SQLITE_OK)
-			(void)fail(db->handle, &q->failure, text);
+	assert(db->engine->parameters(q->statement) == count);
+	for (size_t i = 0; i < count && q->failure.code == ERR_NONE; i++)
+		(void)db->engine->bind(q->statement, i, &values[i],
+				       &q->failure);
 	return q;
 }
 
 bool sql_next(struct sql_query *q)
 {
-	int rc;
-
-	if (q->failure.code != ERR_NONE)
-		return false;
-	rc = sqlite3_step(q->statement);
-	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		(void)fail(q->db->handle, &q->failure, q->text);
-	return rc == SQLITE_ROW;
+	return q->failure.code == ERR_NONE &&
+	       q->db->engine->step(q->statement, &q->failure) > 0;
 }
 
 int64_t sql_get_int(struct sql_query *q, int column)
 {
-	return sqlite3_column_int64(q->statement, column);
+	return q->db->engine->integer(q->statement, column);
 }
 
 bool sql_get_null(struct sql_query *q, int column)
 {
-	return sqlite3_column_type(q->statement, column) == SQLITE_NULL;
+	return q->db->engine->is_null(q->statement, column);
 }
 
 struct slice sql_get_bytes(struct sql_query *q, int column)
 {
-	struct slice s = { 0 };
-
-	s.ptr = sqlite3_column_blob(q->statement, column);
-	s.len = (size_t)sqlite3_column_bytes(q->statement, column);
-	return s;
+	return q->db->engine->bytes(q->statement, column);
 }
 
 void sql_get_text(struct sql_query *q, int column, char *out, size_t size)
@@ -308,10 +217,8 @@ void sql_get_blob(struct sql_query *q, int column, void *out, size_t len)
 
 int sql_end(struct sql_query *q, struct err *e)
 {
-	if (q->statement) {
-		(void)sqlite3_reset(q->statement);
-		(void)sqlite3_clear_bindings(q->statement);
-	}
+	if (q->statement)
+		q->db->engine->reset(q->statement);
 	if (q->failure.code == ERR_NONE)
 		return 0;
 	*e = q->failure;
@@ -328,16 +235,26 @@ int sql_run(struct sql *db, const char *text, const struct sql_value *values,
 	if (sql_end(q, e))
 		return -1;
 	if (changed)
-		*changed = sqlite3_changes64(db->handle);
+		*changed = db->engine->changed(db->handle);
 	return 0;
 }
 
 int64_t sql_last_id(struct sql *db)
 {
-	return sqlite3_last_insert_rowid(db->handle);
+	return db->engine->last_id(db->handle);
 }
 
 uint64_t sql_changes(struct sql *db)
 {
-	return (uint64_t)sqlite3_total_changes64(db->handle);
+	return db->engine->changes(db->handle);
+}
+
+int sql_copy(struct sql *db, const char *path, struct err *e)
+{
+	return db->engine->copy(db->handle, path, e);
+}
+
+int sql_check(struct sql *db, struct err *e)
+{
+	return db->engine->check(db->handle, e);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sql - SQLite behind a few calls: prepared statements alone, values bound,
- * every text and blob read back with a limit. Not thread-safe: its one user,
- * the store, holds a lock around each operation.
+ * sql - a database behind a few calls: prepared statements alone, values bound,
+ * every text and blob read back with a limit. Which database is a table of
+ * operations (sql_engine.h). Not thread-safe: its one user, the store, holds a
+ * lock around each operation.
  *
  *	struct sql_query *q = sql_query(db, "SELECT b FROM t WHERE a = ?",
  *					SQL_BIND(sql_text(a)));
@@ -16,23 +17,10 @@
 #ifndef UPDATE_SERVER_SQL_H
 #define UPDATE_SERVER_SQL_H
 
-#include "common/rd.h"
+#include "update-server/sql_engine.h"
 
 struct sql;       /* one connection */
 struct sql_query; /* one statement in use; owned by the connection */
-
-enum sql_kind {
-	SQL_NULL,
-	SQL_INT,
-	SQL_TEXT,
-	SQL_BLOB
-};
-
-struct sql_value {
-	enum sql_kind kind;
-	int64_t number;
-	struct slice bytes; /* borrowed until sql_end() */
-};
 
 struct sql_value sql_null(void);
 struct sql_value sql_int(int64_t value);
@@ -44,8 +32,9 @@ struct sql_value sql_blob(const void *bytes, size_t len);
 		ARRAY_LEN(((const struct sql_value[]){ __VA_ARGS__ }))
 #define SQL_NOTHING NULL, 0
 
-/* Open or create a database file: WAL, synchronous=FULL, foreign keys. */
-int sql_open(const char *path, struct sql **out, struct err *e) NODISCARD;
+/* Open or create a database. */
+int sql_open(const struct sql_engine *engine, const char *path,
+	     struct sql **out, struct err *e) NODISCARD;
 void sql_close(struct sql *db);
 
 /*
@@ -80,5 +69,10 @@ int sql_run(struct sql *db, const char *text, const struct sql_value *values,
 int64_t sql_last_id(struct sql *db);
 /* How many rows were changed by this connection, ever. */
 uint64_t sql_changes(struct sql *db);
+
+/* Copy all of it to a file that is not there yet. */
+int sql_copy(struct sql *db, const char *path, struct err *e) NODISCARD;
+/* ERR_SYSTEM with the first thing that is found wrong. */
+int sql_check(struct sql *db, struct err *e) NODISCARD;
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "update-server/sql_sqlite.h"
 
 /*
  * Step i takes the schema from version i to i + 1. A step that was released is
@@ -303,7 +304,7 @@ int store_open(const char *path, struct store **out, struct err *e)
 	struct store *s = mem_alloc(1, sizeof(*s));
 
 	(void)pthread_mutex_init(&s->lock, NULL);
-	if (sql_open(path, &s->db, e) ||
+	if (sql_open(&sql_sqlite, path, &s->db, e) ||
 	    sql_migrate(s->db, schema, ARRAY_LEN(schema), e)) {
 		sql_close(s->db);
 		(void)pthread_mutex_destroy(&s->lock);
@@ -334,43 +335,7 @@ int store_copy(struct store *s, const char *path, uint64_t *records,
 	if (store_audit_size(s, records, e))
 		return -1;
 	store_lock(s);
-	return store_unlock(s, sql_run(s->db, "VACUUM INTO ?",
-				       SQL_BIND(sql_text(path)), NULL, e));
-}
-
-/* The first thing that SQLite finds wrong. */
-static int check_database(struct store *s, struct err *e)
-{
-	char found[128] = "";
-	struct sql_query *q =
-		sql_query(s->db, "PRAGMA integrity_check(1)", SQL_NOTHING);
-
-	if (sql_next(q))
-		sql_get_text(q, 0, found, sizeof(found));
-	if (sql_end(q, e))
-		return -1;
-	return strcmp(found, "ok") == 0
-		       ? 0
-		       : err_set(e, ERR_SYSTEM, "the database is damaged: %s",
-				 found);
-}
-
-static int check_references(struct store *s, struct err *e)
-{
-	char table[64] = "";
-	struct sql_query *q =
-		sql_query(s->db, "PRAGMA foreign_key_check", SQL_NOTHING);
-
-	if (sql_next(q))
-		sql_get_text(q, 0, table, sizeof(table));
-	if (sql_end(q, e))
-		return -1;
-	return table[0] == 0
-		       ? 0
-		       : err_set(e, ERR_SYSTEM,
-				 "the database refers to what is not there: "
-				 "table %s",
-				 table);
+	return store_unlock(s, sql_copy(s->db, path, e));
 }
 
 int store_check(struct store *s, struct err *e)
@@ -378,10 +343,7 @@ int store_check(struct store *s, struct err *e)
 	int rc;
 
 	store_lock(s);
-	rc = check_database(s, e) || check_references(s, e) ||
-			     store_audit_check_locked(s, e)
-		     ? -1
-		     : 0;
+	rc = sql_check(s->db, e) || store_audit_check_locked(s, e) ? -1 : 0;
 	return store_unlock(s, rc);
 }
 

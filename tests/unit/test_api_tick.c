@@ -6,6 +6,7 @@
 #include "common/fs.h"
 #include "tests/unit/fleet.h"
 #include "update-server/sql.h"
+#include "update-server/sql_sqlite.h"
 
 struct world {
 	struct store *store; /* first: fleet.h's own state */
@@ -131,7 +132,7 @@ static int64_t records_of(const char *act)
 	int64_t n;
 	struct err e = { 0 };
 
-	assert_ok(sql_open(fleet_path, &db, &e));
+	assert_ok(sql_open(&sql_sqlite, fleet_path, &db, &e));
 	q = sql_query(db,
 		      "SELECT count(*) FROM audit"
 		      " WHERE instr(CAST(record AS TEXT), ?)",

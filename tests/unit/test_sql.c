@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update-server/sql.h"
+#include "update-server/sql_sqlite.h"
 
 #include "tests/unit/box.h"
 
@@ -21,7 +22,7 @@ static int setup(void **state)
 	assert_non_null(w);
 	box_open(&w->box);
 	(void)snprintf(path, sizeof(path), "%s/db", w->box.path);
-	assert_ok(sql_open(path, &w->db, &e));
+	assert_ok(sql_open(&sql_sqlite, path, &w->db, &e));
 	for (unsigned i = 0; i < TEXTS; i++)
 		(void)snprintf(texts[i], sizeof(texts[i]), "SELECT %u + ?", i);
 	*state = w;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/fleet.h"
 #include "update-server/sql.h"
+#include "update-server/sql_sqlite.h"
 
 #define DEVICES 60
 
@@ -179,7 +180,7 @@ static int64_t counter_rows(void)
 	struct sql_query *q;
 	int64_t n;
 
-	assert_ok(sql_open(fleet_path, &db, &e));
+	assert_ok(sql_open(&sql_sqlite, fleet_path, &db, &e));
 	q = sql_query(db, "SELECT count(*) FROM counter", SQL_NOTHING);
 	assert_true(sql_next(q));
 	n = sql_get_int(q, 0);

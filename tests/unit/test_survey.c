@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "update-server/sql.h"
+#include "update-server/sql_sqlite.h"
 
 #include "tests/unit/check.h"
 
@@ -48,7 +49,7 @@ static void run(const char *text)
 	struct sql *db = NULL;
 	struct err e = { 0 };
 
-	assert_ok(sql_open(path, &db, &e));
+	assert_ok(sql_open(&sql_sqlite, path, &db, &e));
 	assert_ok(sql_run(db, text, SQL_NOTHING, NULL, &e));
 	sql_close(db);
 }
