@@ -28,10 +28,14 @@
 #define STORE_ROLES_MAX    64
 #define STORE_METADATA_MAX (5u << 20)
 
+struct sql_engine;
 struct store;
 
 /* Opens or creates the file, and brings its schema up to date. */
 int store_open(const char *path, struct store **out, struct err *e) NODISCARD;
+/* The same in another database than SQLite: sql_engine.h. */
+int store_open_with(const struct sql_engine *engine, const char *path,
+		    struct store **out, struct err *e) NODISCARD;
 /* Writes what is pending (last-seen times). */
 void store_close(struct store *s);
 

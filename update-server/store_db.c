@@ -301,10 +301,16 @@ int store_unlock(struct store *s, int rc)
 
 int store_open(const char *path, struct store **out, struct err *e)
 {
+	return store_open_with(&sql_sqlite, path, out, e);
+}
+
+int store_open_with(const struct sql_engine *engine, const char *path,
+		    struct store **out, struct err *e)
+{
 	struct store *s = mem_alloc(1, sizeof(*s));
 
 	(void)pthread_mutex_init(&s->lock, NULL);
-	if (sql_open(&sql_sqlite, path, &s->db, e) ||
+	if (sql_open(engine, path, &s->db, e) ||
 	    sql_migrate(s->db, schema, ARRAY_LEN(schema), e)) {
 		sql_close(s->db);
 		(void)pthread_mutex_destroy(&s->lock);
