@@ -13,6 +13,12 @@
 /* Five bits each; no I, L, O, U, which are misread (Crockford's base 32). */
 static const char join_digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
+/* Is this the place of a dash? */
+static bool is_dash(size_t i)
+{
+	return i % (JOIN_GROUP + 1) == JOIN_GROUP;
+}
+
 void claim_join_code(const struct ec_public *key,
 		     const uint8_t nonce[WIRE_NONCE_LEN],
 		     char out[CLAIM_JOIN_LEN + 1])
@@ -25,14 +31,14 @@ void claim_join_code(const struct ec_public *key,
 	memcpy(in + sizeof(JOIN_LABEL) - 1, nonce, WIRE_NONCE_LEN);
 	ec_public_to_spki(key, in + sizeof(JOIN_LABEL) - 1 + WIRE_NONCE_LEN);
 	sha256_of((struct slice){ in, sizeof(in) }, &digest);
-	for (size_t i = 0; i < 5; i++)
+	for (size_t i = 0; i < 8; i++)
 		bits = bits << 8 | digest.bytes[i];
 	for (size_t i = 0; i < CLAIM_JOIN_LEN; i++) {
-		if (i == JOIN_GROUP) {
+		if (is_dash(i)) {
 			out[i] = '-';
 			continue;
 		}
-		out[i] = join_digits[bits >> 35 & 31];
+		out[i] = join_digits[bits >> 59];
 		bits <<= 5;
 	}
 	out[CLAIM_JOIN_LEN] = 0;
@@ -47,13 +53,14 @@ int claim_parse_join_code(struct slice text, char out[CLAIM_JOIN_LEN + 1],
 	for (size_t i = 0; i < text.len; i++) {
 		char c = (char)text.ptr[i];
 
-		if (c == '-' && i == JOIN_GROUP)
+		if (c == '-' && n > 0 && n < CLAIM_JOIN_LEN && is_dash(n) &&
+		    text.ptr[i - 1] != '-')
 			continue;
 		if (c >= 'a' && c <= 'z')
 			c = (char)(c - 'a' + 'A');
 		if (n == CLAIM_JOIN_LEN || c == 0 || !strchr(join_digits, c))
 			goto bad;
-		if (n == JOIN_GROUP)
+		if (is_dash(n))
 			got[n++] = '-';
 		got[n++] = c;
 	}
@@ -62,7 +69,7 @@ int claim_parse_join_code(struct slice text, char out[CLAIM_JOIN_LEN + 1],
 	memcpy(out, got, sizeof(got));
 	return 0;
 bad:
-	return err_set(e, ERR_FORMAT, "not a code as XXXX-XXXX");
+	return err_set(e, ERR_FORMAT, "not a code as XXXX-XXXX-XXXX");
 }
 
 static bool is_space(uint8_t c)

@@ -9,18 +9,19 @@
 
 #include "common/wire.h"
 
-#define CLAIM_JOIN_LEN 9 /* "XXXX-XXXX" */
+#define CLAIM_JOIN_LEN 14 /* "XXXX-XXXX-XXXX" */
 
 /*
- * What a waiting device shows and an officer compares: 40 bits of the SHA-256
+ * What a waiting device shows and an officer compares: 60 bits of the SHA-256
  * of "pawl/join/v1", the server's nonce and the key's SubjectPublicKeyInfo, in
- * digits and letters that nobody confuses. The nonce comes first: who would
- * have another key show the same code has until its connection idles out.
+ * digits and letters that nobody confuses. So many, because a server that was
+ * taken over chooses the nonce and may search for another key whose code is the
+ * same, for as long as the device waits.
  */
 void claim_join_code(const struct ec_public *key,
 		     const uint8_t nonce[WIRE_NONCE_LEN],
 		     char out[CLAIM_JOIN_LEN + 1]);
-/* As people type it: in either case, with or without the dash. */
+/* As people type it: in either case, with or without the dashes. */
 int claim_parse_join_code(struct slice text, char out[CLAIM_JOIN_LEN + 1],
 			  struct err *e) NODISCARD;
 

@@ -35,7 +35,7 @@ static const char *const environments[] = {
 
 static const char *const purposes[] = {
 	"release", "online", "ca",   "tls",     "device",
-	"log",     "person", "wrap", "example",
+	"log",     "person", "wrap", "example", "ledger",
 };
 
 const char *environment_name(enum environment env)
@@ -64,7 +64,7 @@ static int set_purpose(const char *purpose, struct keyfile_info *info,
 		}
 	return err_set(e, ERR_FORMAT,
 		       "purpose is release, online, ca, tls, device, log, "
-		       "person, wrap or example");
+		       "person, wrap, ledger or example");
 }
 
 /* ---- the envelope as JSON ------------------------------------------------ */

@@ -8,7 +8,8 @@
  * associated data. Layout: docs/key-file.md. Members:
  *
  *	"format":"pawl-key-1", "environment":"demo|lab|production",
- *	"purpose":"release|online|ca|tls|device|log|person|wrap|example",
+ *	"purpose":"release|online|ca|tls|device|log|person|wrap|example|
+ *		ledger",
  *	"public": PEM, "kdf":{"name","rounds","salt"}, "nonce": hex,
  *	"sealed": hex
  *

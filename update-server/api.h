@@ -104,6 +104,14 @@ int api_by(struct server_api *api, const struct request *q, struct audit_by *by,
  * scope. Part of api_by(). */
 int api_limits(struct server_api *api, const struct request *q,
 	       struct err *e) NODISCARD;
+/*
+ * Tell the keeper what the person signed: the body's "warrant", which must say
+ * what the request says. Before the store is told; a keeper that heard it twice
+ * knows it once. ERR_REFUSED, or whatever the keeper has against it.
+ */
+int api_warrant(struct server_api *api, const struct request *q,
+		const struct json *body, const struct warrant *want,
+		struct err *e) NODISCARD;
 /* The server itself, now. */
 struct audit_by api_by_system(void);
 

@@ -92,6 +92,8 @@ static int register_device(struct server_api *api, const struct wire_enrol *m,
 
 	q->op = KEEPER_ENROL;
 	q->enrol = *m;
+	if (claim && store_claim_place(api->store, claim, &q->place, e))
+		goto out;
 	if (keeper_ask(api->keeper, q, a, e) ||
 	    x509_inspect(slice_of(a->certificate), &info, e))
 		goto out;
@@ -224,6 +226,7 @@ static int wait_for_officer(struct server_api *api, const struct wire_enrol *m,
 	if (wire_enrol_check(m, &key, e))
 		return -1;
 	w->spki = ask->spki;
+	w->key = key;
 	memcpy(w->nonce, m->nonce, WIRE_NONCE_LEN);
 	memcpy(w->product, m->product, sizeof(w->product));
 	memcpy(w->model, m->model, sizeof(w->model));

@@ -286,11 +286,24 @@ typedef int end_of_device(struct store *s, const struct device_id *id,
 			  const struct audit_by *by, struct sha256 *fingerprint,
 			  struct err *e);
 
+/* Of a device that there is, so that nobody ends another by a slip. */
+static int tell_keeper(struct server_api *api, const struct request *q,
+		       const struct json *body, const struct device_id *id,
+		       struct err *e)
+{
+	const struct warrant want = { .act = WARRANT_END, .device = *id };
+	struct store_device *d = mem_alloc(1, sizeof(*d));
+	int rc = store_device_find(api->store, id, d, e);
+
+	free(d);
+	return rc ? -1 : api_warrant(api, q, body, &want, e);
+}
+
 static int end_device(struct server_api *api, const struct request *q,
 		      end_of_device *end, const char *what, struct response *a,
 		      struct err *e)
 {
-	static const char *const known[] = { "v", "id", NULL };
+	static const char *const known[] = { "v", "id", "warrant", NULL };
 	char text[2 * DEVICE_ID_LEN + 1];
 	struct device_id id;
 	struct audit_by by;
@@ -299,10 +312,13 @@ static int end_device(struct server_api *api, const struct request *q,
 
 	if (api_body(q, known, &j, e))
 		return -1;
-	rc = json_get_hex(j, "id", id.bytes, DEVICE_ID_LEN, e);
+	rc = json_get_hex(j, "id", id.bytes, DEVICE_ID_LEN, e) ||
+			     api_by(api, q, &by, e) ||
+			     tell_keeper(api, q, j, &id, e)
+		     ? -1
+		     : 0;
 	json_free(j);
-	if (rc || api_by(api, q, &by, e) ||
-	    end(api->store, &id, &by, &a->cut_fingerprint, e))
+	if (rc || end(api->store, &id, &by, &a->cut_fingerprint, e))
 		return -1;
 	/* Refused at the next request, and open connections end now. */
 	a->cut = true;

@@ -28,7 +28,9 @@
 
 #define SMALL_BODY 4096
 /* The whole file of a role, as devices take it, in an envelope of ours. */
-#define ORDER_BODY  ((size_t)1100000)
+#define ORDER_BODY ((size_t)1100000)
+/* The digests of CODES_MAX codes. */
+#define CODES_BODY  ((size_t)1000000)
 #define PAYLOAD_MAX ((size_t)64 << 30)
 #define P           "/v1/people/"
 
@@ -104,7 +106,7 @@ const struct route server_routes[] = {
 	{ PEOPLE, METHOD_GET, P "release/", 0, ROUTE_PLAIN, api_release_show },
 	{ PEOPLE, METHOD_GET, P "tokens", 0, ROUTE_PLAIN, api_token_list },
 	{ PEOPLE, METHOD_GET, P "tokens/", 0, ROUTE_PLAIN, api_token_more },
-	{ PEOPLE, METHOD_POST, P "tokens", SMALL_BODY, ROUTE_PLAIN,
+	{ PEOPLE, METHOD_POST, P "tokens", CODES_BODY, ROUTE_PLAIN,
 	  api_token_create },
 	{ PEOPLE, METHOD_GET, P "token-batches", 0, ROUTE_PLAIN,
 	  api_token_batches },

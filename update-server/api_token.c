@@ -3,68 +3,93 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/claim.h"
 #include "common/log.h"
 #include "common/mem.h"
-#include "common/random.h"
 
 #include "update-server/api.h"
 
-#define TOKENS_MAX     10000 /* of one batch */
-#define TOKEN_DAYS_MAX 400
-#define TOKENS_PAGE    2000 /* of one answer */
+#define TOKENS_PAGE 2000 /* of one answer */
 
 /* ---- making -------------------------------------------------------------- */
 
-typedef uint8_t claim_code[WIRE_CLAIM_LEN];
-
-/* The only time that the codes are seen. */
-static struct json *codes_json(const struct store_batch *b, claim_code *codes)
+static struct json *ids_json(const struct store_batch *b)
 {
 	struct json *list = json_new_array();
-	char code[36];
 
 	for (uint64_t i = 0; i < b->count; i++) {
 		struct json *j = json_new_object();
 
-		claim_format(codes[i], code);
 		json_set_int(j, "id", b->id + (int64_t)i);
-		json_set_text(j, "claim", code);
 		json_add(list, j);
 	}
-	mem_wipe(code, sizeof(code));
 	return list;
 }
 
-static int answer_batch(const struct store_batch *b, claim_code *codes,
-			struct response *a, struct err *e)
+static int answer_batch(const struct store_batch *b, struct response *a,
+			struct err *e)
 {
 	struct json *j = api_answer();
 
 	json_set_int(j, "batch", b->id);
 	json_set_bool(j, "active", b->activated > 0);
 	api_set_time(j, "expires", b->expires);
-	json_set(j, "tokens", codes_json(b, codes));
+	json_set(j, "tokens", ids_json(b));
 	return response_json(a, 200, j, e);
 }
 
-static int make_batch(struct server_api *api, struct store_batch *b,
-		      const struct audit_by *by, struct response *a,
+/* What the officer must have signed of it. */
+static struct warrant warrant_for(const struct store_batch *b)
+{
+	struct warrant w = { .act = WARRANT_CREATE,
+			     .codes = b->codes,
+			     .count = b->count,
+			     .quota = b->quota,
+			     .per_hour = b->per_hour,
+			     .life = b->life,
+			     .until = b->life > 0 ? 0 : b->expires,
+			     .inactive = b->activated == 0,
+			     .replaces = b->successor.replaces,
+			     .device = b->successor.replaced };
+
+	memcpy(w.product, b->product, sizeof(w.product));
+	memcpy(w.model, b->model, sizeof(w.model));
+	memcpy(w.cohort, b->cohort, sizeof(w.cohort));
+	return w;
+}
+
+/* The codes stay with who made them; here come their digests. */
+static int read_hashes(const struct json *j, uint64_t count, struct sha256 *out,
+		       struct err *e)
+{
+	const struct json *list;
+
+	if (json_get_array(j, "hashes", &list, e))
+		return -1;
+	if (json_count(list) != count)
+		return err_set(e, ERR_FORMAT, "hashes: one for each code");
+	for (uint64_t i = 0; i < count; i++)
+		if (sha256_parse(slice_of(json_text(json_at(list, i))), &out[i],
+				 e))
+			return err_in(e, "hashes");
+	return 0;
+}
+
+static int make_batch(struct server_api *api, const struct request *q,
+		      const struct json *j, struct store_batch *b,
 		      struct err *e)
 {
-	claim_code *codes = mem_alloc(b->count, sizeof(*codes));
 	struct sha256 *hashes = mem_alloc(b->count, sizeof(*hashes));
+	struct warrant w;
+	struct audit_by by;
 	int rc = -1;
 
-	for (uint64_t i = 0; i < b->count; i++) {
-		random_bytes(codes[i], WIRE_CLAIM_LEN);
-		sha256_of((struct slice){ codes[i], WIRE_CLAIM_LEN },
-			  &hashes[i]);
-	}
-	if (store_batch_add(api->store, b, hashes, by, e) == 0)
-		rc = answer_batch(b, codes, a, e);
-	mem_wipe(codes, b->count * sizeof(*codes));
-	free(codes);
+	if (read_hashes(j, b->count, hashes, e) || api_by(api, q, &by, e))
+		goto out;
+	codes_root(hashes, b->count, &b->codes);
+	w = warrant_for(b);
+	if (api_warrant(api, q, j, &w, e) == 0)
+		rc = store_batch_add(api->store, b, hashes, &by, e);
+out:
 	free(hashes);
 	return rc;
 }
@@ -75,7 +100,7 @@ static int read_number(const struct json *j, const char *name, uint64_t *out,
 	int64_t number = 0;
 
 	if (json_get(j, name) &&
-	    json_get_int(j, name, 1, TOKENS_MAX, &number, e))
+	    json_get_int(j, name, 1, CODES_MAX, &number, e))
 		return -1;
 	*out = (uint64_t)number;
 	return 0;
@@ -88,7 +113,7 @@ static int read_life(const struct json *j, struct store_batch *b, struct err *e)
 	int64_t days;
 
 	if (!json_get(j, "until")) {
-		if (json_get_int(j, "days", 1, TOKEN_DAYS_MAX, &days, e))
+		if (json_get_int(j, "days", 1, WARRANT_DAYS_MAX, &days, e))
 			return -1;
 		b->life = days * UTC_DAY;
 		return 0;
@@ -99,10 +124,10 @@ static int read_life(const struct json *j, struct store_batch *b, struct err *e)
 	    utc_parse(slice_of(until), &b->expires, e))
 		return err_in(e, "until");
 	if (b->expires <= b->created ||
-	    b->expires > b->created + TOKEN_DAYS_MAX * UTC_DAY)
+	    b->expires > b->created + WARRANT_DAYS_MAX * UTC_DAY)
 		return err_set(e, ERR_USAGE,
 			       "until: within the next %d days, please",
-			       TOKEN_DAYS_MAX);
+			       WARRANT_DAYS_MAX);
 	return 0;
 }
 
@@ -115,7 +140,7 @@ static int read_batch(const struct json *j, struct store_batch *b,
 	if (api_get_name(j, "product", b->product, e) ||
 	    api_get_name(j, "model", b->model, e) ||
 	    api_get_name(j, "cohort", b->cohort, e) ||
-	    json_get_int(j, "count", 1, TOKENS_MAX, &count, e) ||
+	    json_get_int(j, "count", 1, CODES_MAX, &count, e) ||
 	    read_number(j, "quota", &b->quota, e) ||
 	    read_number(j, "per_hour", &b->per_hour, e) ||
 	    (json_get(j, "inactive") &&
@@ -137,25 +162,24 @@ int api_token_create(struct server_api *api, const struct request *q,
 	static const char *const known[] = { "v",        "product",  "model",
 					     "cohort",   "count",    "days",
 					     "until",    "quota",    "per_hour",
-					     "inactive", "replaces", NULL };
+					     "inactive", "replaces", "hashes",
+					     "warrant",  NULL };
 	struct store_batch b = { .created = utc_now() };
-	struct audit_by by;
 	struct json *j;
 	int rc = -1;
 
 	if (api_body(q, known, &j, e))
 		return -1;
-	if (read_batch(j, &b, e) == 0 && api_by(api, q, &by, e) == 0)
-		rc = make_batch(api, &b, &by, a, e);
+	if (read_batch(j, &b, e) == 0)
+		rc = make_batch(api, q, j, &b, e);
 	json_free(j);
-	if (rc == 0)
-		log_event(LOG_INFO, "tokens-created",
-			  "by=%s batch=%lld count=%llu product=%s model=%s "
-			  "cohort=%s",
-			  q->peer->id, (long long)b.id,
-			  (unsigned long long)b.count, b.product, b.model,
-			  b.cohort);
-	return rc;
+	if (rc)
+		return -1;
+	log_event(LOG_INFO, "tokens-created",
+		  "by=%s batch=%lld count=%llu product=%s model=%s cohort=%s",
+		  q->peer->id, (long long)b.id, (unsigned long long)b.count,
+		  b.product, b.model, b.cohort);
+	return answer_batch(&b, a, e);
 }
 
 /* ---- lists --------------------------------------------------------------- */
@@ -283,6 +307,7 @@ static void list_batch(void *ctx, const struct store_batch *b)
 	api_set_time(j, "created", b->created);
 	api_set_time(j, "activated", b->activated);
 	api_set_time(j, "expires", b->expires);
+	api_set_digest(j, "codes_root", &b->codes);
 	json_set_int(j, "refused", (int64_t)refused);
 	json_set(j, "refusals", refused_json(b));
 	json_add(l->items, j);
@@ -309,25 +334,53 @@ int api_token_batches(struct server_api *api, const struct request *q,
 
 /* ---- activation and revocation ------------------------------------------- */
 
+static int activate(struct server_api *api, const struct request *q,
+		    const struct json *body, int64_t *id, struct err *e)
+{
+	struct warrant want = { .act = WARRANT_ACTIVATE };
+	struct audit_by by;
+
+	return json_get_int(body, "batch", 1, JSON_INT_MAX, id, e) ||
+			       api_by(api, q, &by, e) ||
+			       store_batch_codes(api->store, *id, &want.codes,
+						 e) ||
+			       api_warrant(api, q, body, &want, e) ||
+			       store_batch_activate(api->store, *id, &by, e)
+		       ? -1
+		       : 0;
+}
+
 int api_token_activate(struct server_api *api, const struct request *q,
 		       struct response *a, struct err *e)
 {
-	static const char *const known[] = { "v", "batch", NULL };
-	struct audit_by by;
+	static const char *const known[] = { "v", "batch", "warrant", NULL };
 	struct json *j;
-	int64_t id;
+	int64_t id = 0;
 	int rc;
 
 	if (api_body(q, known, &j, e))
 		return -1;
-	rc = json_get_int(j, "batch", 1, JSON_INT_MAX, &id, e);
+	rc = activate(api, q, j, &id, e);
 	json_free(j);
-	if (rc || api_by(api, q, &by, e) ||
-	    store_batch_activate(api->store, id, &by, e))
+	if (rc)
 		return -1;
 	log_event(LOG_INFO, "tokens-activated", "by=%s batch=%lld", q->peer->id,
 		  (long long)id);
 	return response_json(a, 200, api_answer(), e);
+}
+
+/* Codes that no officer signed open nothing; here they can be withdrawn. */
+static int tell_keeper(struct server_api *api, const struct request *q,
+		       const struct json *body, bool whole, int64_t id,
+		       struct err *e)
+{
+	struct warrant want = { .act = WARRANT_WITHDRAW, .one = !whole };
+
+	if (whole ? store_batch_codes(api->store, id, &want.codes, e)
+		  : store_claim_codes(api->store, id, &want.codes, &want.index,
+				      e))
+		return e->code == ERR_CONFLICT ? 0 : -1;
+	return api_warrant(api, q, body, &want, e);
 }
 
 static int revoke(struct server_api *api, const struct request *q,
@@ -343,7 +396,7 @@ static int revoke(struct server_api *api, const struct request *q,
 		return err_set(e, ERR_USAGE, "either id or batch");
 	if (json_get_int(body, whole ? "batch" : "id", 1, JSON_INT_MAX, &id,
 			 e) ||
-	    api_by(api, q, &by, e) ||
+	    api_by(api, q, &by, e) || tell_keeper(api, q, body, whole, id, e) ||
 	    (whole ? store_batch_revoke(api->store, id, &by, &count, e)
 		   : store_claim_revoke(api->store, id, &by, e)))
 		return -1;
@@ -358,7 +411,8 @@ static int revoke(struct server_api *api, const struct request *q,
 int api_token_revoke(struct server_api *api, const struct request *q,
 		     struct response *a, struct err *e)
 {
-	static const char *const known[] = { "v", "id", "batch", NULL };
+	static const char *const known[] = { "v", "id", "batch", "warrant",
+					     NULL };
 	struct json *j;
 	int rc;
 

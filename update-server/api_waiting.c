@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Devices that ask to join without a claim code, as officers see and judge
  * them. */
+#include <string.h>
+
 #include "common/claim.h"
 #include "common/log.h"
 
@@ -21,6 +23,8 @@ static void list_waiting(void *ctx, const struct store_waiting *w)
 	json_set_text(j, "model", w->model);
 	json_set_text(j, "cohort", w->cohort);
 	api_set_digest(j, "key", &w->spki);
+	json_set_hex(j, "point", (struct slice){ w->key.point, EC_POINT_LEN });
+	json_set_hex(j, "nonce", (struct slice){ w->nonce, WIRE_NONCE_LEN });
 	api_set_time(j, "since", w->since);
 	api_set_time(j, "expires", w->expires);
 	json_add(ctx, j);
@@ -53,30 +57,60 @@ int api_get_code(const struct json *j, char code[CLAIM_JOIN_LEN + 1],
 		       : 0;
 }
 
+/* An approval of the very key that waits under this code. */
+static int tell_keeper(struct server_api *api, const struct request *q,
+		       const struct json *body, const char *code,
+		       struct warrant *want, struct err *e)
+{
+	struct store_waiting w;
+
+	if (store_waiting_find(api->store, code, utc_now(), &w, e))
+		return -1;
+	if (w.state != WAITING_OPEN) /* the store says it in its own words */
+		return 0;
+	want->act = WARRANT_APPROVE;
+	want->key = w.spki;
+	memcpy(want->product, w.product, sizeof(want->product));
+	memcpy(want->model, w.model, sizeof(want->model));
+	return api_warrant(api, q, body, want, e);
+}
+
+static int approve(struct server_api *api, const struct request *q,
+		   const struct json *body, struct err *e)
+{
+	char code[CLAIM_JOIN_LEN + 1];
+	struct store_successor successor;
+	struct warrant w = { .time = 0 };
+	struct audit_by by;
+
+	if (api_get_code(body, code, e) ||
+	    api_get_name(body, "cohort", w.cohort, e) ||
+	    api_get_successor(body, &successor, e) || api_by(api, q, &by, e))
+		return -1;
+	w.replaces = successor.replaces;
+	w.device = successor.replaced;
+	if (tell_keeper(api, q, body, code, &w, e) ||
+	    store_waiting_approve(api->store, code, w.cohort, &successor, &by,
+				  e))
+		return -1;
+	log_event(LOG_INFO, "device-approved", "by=%s code=%s cohort=%s",
+		  q->peer->id, code, w.cohort);
+	return 0;
+}
+
 int api_waiting_approve(struct server_api *api, const struct request *q,
 			struct response *a, struct err *e)
 {
-	static const char *const known[] = { "v", "code", "cohort", "replaces",
-					     NULL };
-	char code[CLAIM_JOIN_LEN + 1], cohort[NAME_MAX_LEN + 1];
-	struct store_successor successor;
-	struct audit_by by;
+	static const char *const known[] = { "v",        "code",    "cohort",
+					     "replaces", "warrant", NULL };
 	struct json *j;
 	int rc;
 
 	if (api_body(q, known, &j, e))
 		return -1;
-	rc = api_get_code(j, code, e) || api_get_name(j, "cohort", cohort, e) ||
-			     api_get_successor(j, &successor, e)
-		     ? -1
-		     : 0;
+	rc = approve(api, q, j, e);
 	json_free(j);
-	if (rc || api_by(api, q, &by, e) ||
-	    store_waiting_approve(api->store, code, cohort, &successor, &by, e))
-		return -1;
-	log_event(LOG_INFO, "device-approved", "by=%s code=%s cohort=%s",
-		  q->peer->id, code, cohort);
-	return response_json(a, 200, api_answer(), e);
+	return rc ? -1 : response_json(a, 200, api_answer(), e);
 }
 
 int api_waiting_deny(struct server_api *api, const struct request *q,

@@ -433,7 +433,7 @@ unsigned backup_missing_keys(const char *dir)
 	static const char *const keys[] = {
 		"keys/device-ca.key", "keys/online.key", "keys/audit.key",
 		"keys/server-ca.key", "keys/tls.key",    "keys/tls.secret",
-		"keys/keeper.secret",
+		"keys/keeper.secret", "keys/ledger.key",
 	};
 	unsigned missing = 0;
 	struct err none;

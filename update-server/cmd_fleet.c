@@ -48,7 +48,8 @@ static int decide(int argc, char **argv, bool approve, struct err *e)
 		goto out;
 	}
 	if (claim_parse_join_code(slice_of(u.operands[0]), code, e)) {
-		(void)err_set(e, ERR_USAGE, "the device shows it: XXXX-XXXX");
+		(void)err_set(e, ERR_USAGE,
+			      "the device shows it: XXXX-XXXX-XXXX");
 		goto out;
 	}
 	body = json_new_object();
@@ -327,7 +328,8 @@ int command_device_readopt(int argc, char **argv, struct err *e)
 	if (ui_start(&u, argc, argv, opts, 1, e))
 		goto out;
 	if (claim_parse_join_code(slice_of(u.operands[0]), code, e)) {
-		(void)err_set(e, ERR_USAGE, "the device shows it: XXXX-XXXX");
+		(void)err_set(e, ERR_USAGE,
+			      "the device shows it: XXXX-XXXX-XXXX");
 		goto out;
 	}
 	json_set_text(body, "code", code);

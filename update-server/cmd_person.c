@@ -17,6 +17,7 @@
 
 #include "update-server/commands.h"
 #include "update-server/init.h"
+#include "update-server/people_roll.h"
 #include "update-server/rights.h"
 #include "update-server/store.h"
 
@@ -181,7 +182,7 @@ int command_person_create(int argc, char **argv, struct err *e)
 
 /* Self-signed, for a person, and valid now: what `person create` makes. */
 static int read_person(const char *path, enum environment environment,
-		       struct store_person *p, struct sha256 *spki,
+		       struct store_person *p, struct keeper_person *k,
 		       struct err *e)
 {
 	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN);
@@ -201,26 +202,59 @@ static int read_person(const char *path, enum environment environment,
 	if (text_format(p->name, sizeof(p->name), e, "%s", info.common_name))
 		goto out;
 	p->fingerprint = info.fingerprint;
-	ec_public_fingerprint(&info.public_key, spki);
-	rc = 0;
+	rc = init_keeper_person(buf_slice(&pem), p->roles, k, e);
 out:
 	buf_done(&pem);
 	return rc ? err_in(e, "%s", path) : 0;
 }
 
+/* Whom the server knows as just this person. */
+static bool is_known(struct store *s, const struct store_person *p)
+{
+	struct store_person known;
+	struct err ignored;
+
+	return store_person_find(s, &p->fingerprint, &known, &ignored) == 0 &&
+	       strcmp(known.roles, p->roles) == 0;
+}
+
+/* The server's registry first: a key that has another holder ends it there. Cut
+ * off in between, it is done again, and so is who came before the keeper's. */
+static int register_person(const char *dir, struct store *s,
+			   const struct store_person *p,
+			   const struct keeper_person *k, struct err *e)
+{
+	const struct audit_by by = { .kind = AUDIT_SYSTEM, .now = utc_now() };
+	struct err known = { 0 };
+	struct sha256 spki;
+	bool added;
+
+	ec_public_fingerprint(&k->key, &spki);
+	if (store_person_add(s, p, &spki, &by, &known) &&
+	    (known.code != ERR_CONFLICT || !is_known(s, p))) {
+		*e = known;
+		return -1;
+	}
+	if (people_roll_add(dir, k, &added, e))
+		return -1;
+	if (added || known.code == ERR_NONE)
+		return 0;
+	*e = known;
+	return -1;
+}
+
 static int add(const char *dir, const char *path, struct store_person *p,
 	       struct err *e)
 {
-	const struct audit_by by = { .kind = AUDIT_SYSTEM, .now = utc_now() };
 	enum environment environment;
 	struct store *s = NULL;
-	struct sha256 spki;
+	struct keeper_person k;
 	int rc = -1;
 
 	if (init_open_store(dir, &environment, &s, e))
 		return -1;
-	if (read_person(path, environment, p, &spki, e) == 0)
-		rc = store_person_add(s, p, &spki, &by, e);
+	if (read_person(path, environment, p, &k, e) == 0)
+		rc = register_person(dir, s, p, &k, e);
 	store_close(s);
 	return rc;
 }
@@ -349,7 +383,11 @@ int command_person_revoke(int argc, char **argv, struct err *e)
 		return err_in(e, "the fingerprint");
 	if (init_open_store(operands[0], &ignored, &s, e))
 		return -1;
-	rc = store_person_revoke(s, &fingerprint, &by, e);
+	/* The keeper's list first: what was signed before is no good then. */
+	rc = people_roll_revoke(operands[0], &fingerprint, e) ||
+			     store_person_revoke(s, &fingerprint, &by, e)
+		     ? -1
+		     : 0;
 	store_close(s);
 	if (rc == 0)
 		printf("revoked: the next request is refused\n");

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `token`: claim codes, in batches. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/claim.h"
+#include "common/mem.h"
 #include "common/text.h"
 #include "common/utc.h"
 
 #include "update-server/commands.h"
 #include "update-server/ui.h"
+#include "update-server/warrant_desk.h"
 
 #define TOKEN_DAYS 30
-#define TOKENS_MAX 10000
+#define TOKENS_MAX CODES_MAX
 #define DAYS_MAX   400
 
 /* ---- create -------------------------------------------------------------- */
@@ -78,6 +82,12 @@ static int check_order(const struct order *o, struct err *e)
 	if (!o->product || !o->model || !o->cohort)
 		return err_set(e, ERR_USAGE,
 			       "--product, --model and --cohort are needed");
+	if (o->count == 0)
+		return err_set(e, ERR_USAGE, "--count: at least 1");
+	if (o->replaces && o->count != 1)
+		return err_set(e, ERR_USAGE,
+			       "one device takes the place of another: one "
+			       "code");
 	if (o->format && strcmp(o->format, "csv") != 0 &&
 	    strcmp(o->format, "labels") != 0 && strcmp(o->format, "plain") != 0)
 		return err_set(e, ERR_USAGE,
@@ -123,23 +133,61 @@ static int order_json(const struct order *o, struct json *body, struct err *e)
 	return 0;
 }
 
-static int create(struct ui *u, const struct order *o, struct err *e)
-{
-	struct json *body = json_new_object(), *answer = NULL;
-	int rc;
+typedef uint8_t claim_code[WIRE_CLAIM_LEN];
 
-	if (order_json(o, body, e)) {
+/* The server numbers the codes; what they are, only we know. */
+static struct json *with_codes(const struct json *answer, claim_code *codes,
+			       uint64_t count)
+{
+	const struct json *given = json_get(answer, "tokens");
+	struct json *all = json_clone(answer), *list = json_new_array();
+	char code[CLAIM_TEXT_LEN + 1];
+
+	for (uint64_t i = 0; i < count; i++) {
+		struct json *one = json_new_object();
+
+		claim_format(codes[i], code);
+		json_set_int(one, "id",
+			     json_int(json_get(json_at(given, i), "id")));
+		json_set_text(one, "claim", code);
+		json_add(list, one);
+	}
+	json_set(all, "tokens", list);
+	mem_wipe(code, sizeof(code));
+	return all;
+}
+
+static int post(struct ui *u, const struct order *o, claim_code *codes,
+		struct json **out, struct err *e)
+{
+	const struct warrant_desk desk = { u->client, u->client };
+	struct json *body = json_new_object();
+
+	if (order_json(o, body, e) ||
+	    warrant_desk_codes(&desk, body, codes, o->count, e)) {
 		json_free(body);
 		return -1;
 	}
-	if (people_post(u->client, "/v1/people/tokens", body, &answer, e))
-		return -1;
-	rc = 0;
-	if (u->json)
-		rc = ui_print_json(answer, e);
-	else
-		print_batch(o, answer);
+	return people_post(u->client, "/v1/people/tokens", body, out, e);
+}
+
+static int create(struct ui *u, const struct order *o, struct err *e)
+{
+	claim_code *codes = mem_alloc(o->count, sizeof(*codes));
+	struct json *answer = NULL, *whole = NULL;
+	int rc = post(u, o, codes, &answer, e);
+
+	if (rc == 0) {
+		whole = with_codes(answer, codes, o->count);
+		if (u->json)
+			rc = ui_print_json(whole, e);
+		else
+			print_batch(o, whole);
+	}
 	json_free(answer);
+	json_free(whole);
+	mem_wipe(codes, o->count * sizeof(*codes));
+	free(codes);
 	return rc;
 }
 

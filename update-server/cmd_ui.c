@@ -21,6 +21,7 @@
 #include "update-server/commands.h"
 #include "update-server/door.h"
 #include "update-server/ui.h"
+#include "update-server/warrant_desk.h"
 
 #define VISITORS_MAX 64
 #define WAIT_SEC     60 /* for a request, or to take an answer */
@@ -189,6 +190,26 @@ static int hear_body(struct visitor *v, size_t all)
 	return 0;
 }
 
+/* A page asks for what the keeper wants signed: the operator's own key, which
+ * stays on this side, signs it. What is no such act passes as it is. */
+static int add_warrant(struct visitor *v, const char *path, struct slice *body,
+		       struct buf *act, struct err *e)
+{
+	const struct warrant_desk desk = { v->house->client, v->client };
+	struct json *j = NULL;
+	int rc = -1;
+
+	if (!warrant_desk_takes(path))
+		return 0;
+	if (json_parse(*body, &j, e) == 0 && json_is_object(j) &&
+	    warrant_desk_add(&desk, path, j, e) == 0)
+		rc = json_print(j, false, act, e);
+	json_free(j);
+	if (rc == 0)
+		*body = buf_slice(act);
+	return rc;
+}
+
 static int go_through(struct visitor *v, const struct http_request *q,
 		      struct slice body, struct err *e)
 {
@@ -201,13 +222,22 @@ static int go_through(struct visitor *v, const struct http_request *q,
 				  .line = take_line,
 				  .bytes = take_bytes,
 				  .is_over = has_gone };
+	struct buf act = BUF_INIT(DOOR_BODY_MAX + WARRANT_MAX * 2);
+	int rc;
 
 	if (text_format(path, sizeof(path), e, "%.*s", (int)q->path.len,
 			(const char *)q->path.ptr))
 		return -1;
 	if (!v->client && people_open_another(v->house->client, &v->client, e))
 		return -1;
-	return people_relay(v->client, &r, e);
+	if (q->method == METHOD_POST &&
+	    add_warrant(v, path, &r.body, &act, e)) {
+		buf_done(&act);
+		return -1;
+	}
+	rc = people_relay(v->client, &r, e);
+	buf_done(&act);
+	return rc;
 }
 
 /* One request and its answer; -1 when the connection is to end. */

@@ -40,12 +40,14 @@
 #define DATABASE       "store.sqlite"
 #define CONF_MAX       8192
 #define DEFAULT_COHORT "default"
+#define ADMIN_ROLES    "admin operator officer"
 
 struct work {
 	const struct init_options *o;
 	int dirfd;
 	int64_t now;
-	struct ec_private *device_ca, *online, *log, *server_ca, *tls, *admin;
+	struct ec_private *device_ca, *online, *log, *ledger;
+	struct ec_private *server_ca, *tls, *admin;
 	struct buf keeper_secret, tls_secret, admin_secret;
 };
 
@@ -103,6 +105,8 @@ static int make_keys(struct work *w, struct err *e)
 	    make_key(w, KEEPER_ONLINE_KEY, "online", &w->keeper_secret,
 		     &w->online, e) ||
 	    make_key(w, KEEPER_LOG_KEY, "log", &w->keeper_secret, &w->log, e) ||
+	    make_key(w, KEEPER_LEDGER_KEY, "ledger", &w->keeper_secret,
+		     &w->ledger, e) ||
 	    make_key(w, SERVER_CA_KEY, "ca", &w->keeper_secret, &w->server_ca,
 		     e) ||
 	    make_key(w, TLS_KEY, "tls", &w->tls_secret, &w->tls, e))
@@ -190,6 +194,19 @@ static int write_public(struct work *w, const struct ec_private *of,
 
 /* ---- the registry -------------------------------------------------------- */
 
+int init_keeper_person(struct slice pem, const char *roles,
+		       struct keeper_person *out, struct err *e)
+{
+	struct x509_info info;
+
+	if (x509_inspect(pem, &info, e))
+		return -1;
+	*out = (struct keeper_person){ .certificate = info.fingerprint,
+				       .key = info.public_key,
+				       .not_after = info.not_after };
+	return text_format(out->roles, sizeof(out->roles), e, "%s", roles);
+}
+
 static int take_key(struct store *s, const struct ec_private *key,
 		    const char *who, struct err *e)
 {
@@ -222,7 +239,7 @@ static int fill_store(struct work *w, struct store *s, struct slice admin_pem,
 {
 	const struct audit_by by = { .kind = AUDIT_SYSTEM, .now = w->now };
 	struct store_person person = {
-		.roles = "admin operator officer",
+		.roles = ADMIN_ROLES,
 		.scope = { .share = RIGHTS_SHARE_ALL },
 	};
 	struct x509_info info;
@@ -233,6 +250,7 @@ static int fill_store(struct work *w, struct store *s, struct slice admin_pem,
 	    take_key(s, w->device_ca, "device CA", e) ||
 	    take_key(s, w->online, "online key", e) ||
 	    take_key(s, w->log, "audit log key", e) ||
+	    take_key(s, w->ledger, "keeper's ledger", e) ||
 	    take_key(s, w->server_ca, "server CA", e) ||
 	    take_key(s, w->tls, "server", e) ||
 	    store_cohort_add(s, DEFAULT_COHORT, &by, e) ||
@@ -257,6 +275,23 @@ static int make_store(struct work *w, struct slice admin_pem, struct err *e)
 		return -1;
 	rc = fill_store(w, s, admin_pem, e);
 	store_close(s);
+	return rc;
+}
+
+/* The keeper's own list begins with the first admin, as ours does. */
+static int make_people(struct work *w, struct slice admin_pem, struct err *e)
+{
+	struct keeper_people *people = mem_alloc(1, sizeof(*people));
+	struct keeper_seal seal = { .ledger = { 0 } };
+	int rc = -1;
+
+	people->count = 1;
+	if (init_keeper_person(admin_pem, ADMIN_ROLES, &people->at[0], e) ==
+		    0 &&
+	    keeper_seal_of(w->ledger, &seal, e) == 0)
+		rc = keeper_people_save(w->dirfd, &seal, people, e);
+	mem_wipe(&seal, sizeof(seal));
+	free(people);
 	return rc;
 }
 
@@ -407,6 +442,7 @@ static int make(struct work *w, struct err *e)
 	    make_certificates(w, &admin_pem, e) ||
 	    write_public(w, w->online, ONLINE_PUB, e) ||
 	    write_public(w, w->log, KEEPER_LOG_PUB, e) ||
+	    make_people(w, buf_slice(&admin_pem), e) ||
 	    make_store(w, buf_slice(&admin_pem), e) ||
 	    write_operator_conf(w, e) || write_server_conf(w, e))
 		goto out;
@@ -434,6 +470,7 @@ out:
 	ec_free(w.device_ca);
 	ec_free(w.online);
 	ec_free(w.log);
+	ec_free(w.ledger);
 	ec_free(w.server_ca);
 	ec_free(w.tls);
 	ec_free(w.admin);

@@ -9,6 +9,8 @@
 
 #include "common/keyfile.h"
 
+#include "update-server/keeper_people.h"
+
 #define INIT_NAMES_MAX 64
 
 struct store;
@@ -23,6 +25,10 @@ struct init_options {
 
 /* ERR_CONFLICT if the folder holds a server already, or anything at all. */
 int init_make(const struct init_options *o, struct err *e) NODISCARD;
+
+/* What the keeper's list of people says of who has this certificate. */
+int init_keeper_person(struct slice pem, const char *roles,
+		       struct keeper_person *out, struct err *e) NODISCARD;
 
 /* The database of an installed server, for who installs it; beside a server
  * that runs, too. Closed with store_close(). */

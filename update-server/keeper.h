@@ -4,8 +4,8 @@
  * process itself (keeper_start() and keeper_stop() are declared in route.h).
  *
  * The keeper alone opens the device CA's, the online and the audit log's key,
- * with a passphrase that only it reads (see unlock.h). Thread-safe: requests
- * wait their turn.
+ * and the one that seals its own memory, with a passphrase that only it reads
+ * (see unlock.h). Thread-safe: requests wait their turn.
  */
 #ifndef UPDATE_SERVER_KEEPER_H
 #define UPDATE_SERVER_KEEPER_H
@@ -17,6 +17,7 @@
 #define KEEPER_CA_KEY     "keys/device-ca.key"
 #define KEEPER_ONLINE_KEY "keys/online.key"
 #define KEEPER_LOG_KEY    "keys/audit.key"
+#define KEEPER_LEDGER_KEY "keys/ledger.key"
 /* The public halves of the log key and of the one before it. */
 #define KEEPER_LOG_PUB    "audit.pub"
 #define KEEPER_FORMER_PUB "audit-former.pub"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update-server/keeper_office.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,8 @@
 #include "common/tuf_write.h"
 
 #include "update-server/folder_source.h"
+#include "update-server/keeper_people.h"
+#include "update-server/keeper_registry.h"
 #include "update-server/online_role.h"
 
 #define TRUST_DIR     "keeper/trust"
@@ -22,6 +25,7 @@
 #define VERSIONS_MAX  16384
 #define ROLES_MAX     64 /* ever listed: a snapshot may not drop one */
 #define AUDIT_FILE    "keeper/audit.json"
+#define LEDGER_FILE   "keeper/ledger"
 /* By how much a role's version may rise at once: nobody uses the numbers up. */
 #define ROLE_AHEAD 1000
 
@@ -41,6 +45,10 @@ struct keeper_office {
 	char *ca_pem;
 	struct versions versions;
 	struct audit_checkpoint audit; /* signed last; size 0: none */
+	struct keeper_seal seal;
+	struct keeper_people *people; /* as they were read last */
+	struct keeper_registry *registry;
+	struct ledger *ledger;
 	/* Token bucket over certificates, in thousandths of one. */
 	uint64_t tokens;
 	int64_t filled;
@@ -188,6 +196,31 @@ static int save_audit(struct keeper_office *o, const struct audit_checkpoint *c,
 	return rc;
 }
 
+static int take_record(void *ctx, const struct json *record, struct err *e)
+{
+	struct keeper_office *o = ctx;
+
+	return keeper_registry_take(o->registry, record, e);
+}
+
+static int open_memory(struct keeper_office *o, struct err *e)
+{
+	const struct ledger_reader reader = { take_record, o };
+
+	if (!o->setup.ledger)
+		return 0;
+	o->registry = keeper_registry_new();
+	o->people = mem_alloc(1, sizeof(*o->people));
+	return keeper_seal_of(o->setup.ledger, &o->seal, e) ||
+			       keeper_people_load(o->setup.dirfd, &o->seal,
+						  o->people, e) ||
+			       ledger_open(o->setup.dirfd, LEDGER_FILE,
+					   o->seal.ledger, &reader, &o->ledger,
+					   e)
+		       ? -1
+		       : 0;
+}
+
 int keeper_office_open(const struct keeper_setup *setup,
 		       struct keeper_office **out, struct err *e)
 {
@@ -198,7 +231,7 @@ int keeper_office_open(const struct keeper_setup *setup,
 	o->setup.ca_pem = o->ca_pem;
 	o->tokens = setup->enrol_rate * 1000;
 	if (fs_mkdirs(setup->dirfd, TRUST_DIR, 0700, e) ||
-	    load_versions(o, e) || load_audit(o, e)) {
+	    load_versions(o, e) || load_audit(o, e) || open_memory(o, e)) {
 		keeper_office_close(o);
 		return -1;
 	}
@@ -213,6 +246,11 @@ void keeper_office_close(struct keeper_office *o)
 	ec_free(o->setup.ca);
 	ec_free(o->setup.online);
 	ec_free(o->setup.log);
+	ec_free(o->setup.ledger);
+	ledger_close(o->ledger);
+	keeper_registry_free(o->registry);
+	free(o->people);
+	mem_wipe(&o->seal, sizeof(o->seal));
 	free(o->ca_pem);
 	free(o);
 }
@@ -239,28 +277,44 @@ static int take_token(struct keeper_office *o, int64_t now, struct err *e)
 	return 0;
 }
 
-static int enrol(struct keeper_office *o, const struct wire_enrol *m,
-		 int64_t now, struct keeper_answer *a, struct err *e)
+/* On the disk before anybody hears of it. */
+static int write_down(struct keeper_office *o, struct json *record,
+		      struct err *e)
+{
+	int rc = ledger_append(o->ledger, record, e);
+
+	/* It was judged before it was written: it is what would be read. */
+	if (rc == 0) {
+		rc = keeper_registry_take(o->registry, record, e);
+		assert(rc == 0);
+	}
+	json_free(record);
+	return rc;
+}
+
+/* A certificate of our template, in the ledger. */
+static int issue(struct keeper_office *o, const struct ec_public *key,
+		 struct keeper_issue *i, struct keeper_answer *a, struct err *e)
 {
 	struct buf pem = BUF_INIT(sizeof(a->certificate) - 1);
 	char name[2 * DEVICE_ID_LEN + 1];
 	struct x509_template t = {
 		.kind = X509_DEVICE,
 		.common_name = name,
-		.not_before = now - CLOCK_SLACK,
-		.not_after = now + (int64_t)o->setup.device_days * UTC_DAY,
+		.not_before = i->now - CLOCK_SLACK,
+		.not_after = i->now + (int64_t)o->setup.device_days * UTC_DAY,
 	};
-	struct ec_public key;
+	struct x509_info info;
 	int rc = -1;
 
-	if (take_token(o, now, e) || wire_enrol_check(m, &key, e) ||
-	    key_check_allowed(&key, o->setup.environment, e) ||
-	    key_check_allowed(&m->decrypt.key, o->setup.environment, e))
+	hex_format((struct slice){ i->device.bytes, DEVICE_ID_LEN }, name);
+	if (x509_issue(&t, key, slice_of(o->ca_pem), o->setup.ca, &pem, e) ||
+	    x509_inspect(buf_slice(&pem), &info, e))
 		goto out;
-	random_bytes(a->device.bytes, DEVICE_ID_LEN);
-	hex_format((struct slice){ a->device.bytes, DEVICE_ID_LEN }, name);
-	if (x509_issue(&t, &key, slice_of(o->ca_pem), o->setup.ca, &pem, e))
+	i->certificate = info.fingerprint;
+	if (write_down(o, keeper_registry_issue(i), e))
 		goto out;
+	a->device = i->device;
 	memcpy(a->certificate, buf_text(&pem), pem.len + 1);
 	rc = 0;
 out:
@@ -268,10 +322,85 @@ out:
 	return rc;
 }
 
+static int admit(struct keeper_office *o, const struct keeper_request *q,
+		 struct keeper_issue *i, struct err *e)
+{
+	struct keeper_ask ask = { .key = i->key,
+				  .place = &q->place,
+				  .product = q->enrol.product,
+				  .model = q->enrol.model,
+				  .now = i->now };
+	struct sha256 claim;
+	bool again;
+
+	if (!q->enrol.asks) {
+		sha256_of((struct slice){ q->enrol.claim, WIRE_CLAIM_LEN },
+			  &claim);
+		ask.claim = &claim;
+		i->place = &q->place;
+	}
+	if (keeper_registry_admit(o->registry, &ask, &again, &i->device, e))
+		return -1;
+	if (!again)
+		random_bytes(i->device.bytes, DEVICE_ID_LEN);
+	return 0;
+}
+
+static int enrol(struct keeper_office *o, const struct keeper_request *q,
+		 int64_t now, struct keeper_answer *a, struct err *e)
+{
+	const struct wire_enrol *m = &q->enrol;
+	struct keeper_issue i = { .now = now };
+	struct ec_public key;
+
+	if (take_token(o, now, e) || wire_enrol_check(m, &key, e) ||
+	    key_check_allowed(&key, o->setup.environment, e) ||
+	    key_check_allowed(&m->decrypt.key, o->setup.environment, e))
+		return -1;
+	ec_public_fingerprint(&key, &i.key);
+	return admit(o, q, &i, e) || issue(o, &key, &i, a, e) ? -1 : 0;
+}
+
+/* The list as the installer left it, unless it is older than what we knew. */
+static int read_people(struct keeper_office *o, struct err *e)
+{
+	struct keeper_people *now = mem_alloc(1, sizeof(*now));
+	int rc = keeper_people_load(o->setup.dirfd, &o->seal, now, e);
+
+	if (rc == 0 && now->version < o->people->version)
+		rc = err_set(e, ERR_ROLLBACK,
+			     "keeper/people.json: an older one than before");
+	if (rc == 0)
+		*o->people = *now;
+	free(now);
+	return rc;
+}
+
+static int take_warrant(struct keeper_office *o, const struct keeper_request *q,
+			int64_t now, struct err *e)
+{
+	struct json *record;
+	struct ec_public key;
+	struct warrant w;
+	bool known;
+
+	if (warrant_parse(slice_of(q->warrant), &w, e) || read_people(o, e) ||
+	    keeper_people_check(o->people, &w.by, "officer", now, &key, e) ||
+	    warrant_verify(slice_of(q->warrant), &key, e) ||
+	    keeper_registry_judge(o->registry, &w, now, &known, e))
+		return -1;
+	if (known)
+		return 0;
+	return keeper_registry_warrant(slice_of(q->warrant), now, &record, e) ||
+			       write_down(o, record, e)
+		       ? -1
+		       : 0;
+}
+
 /*
  * The device's own next key: asked for by itself, approved by the key of its
  * certificate, which must be one of ours. That this may have expired is the
- * one thing forgiven: the registry, not the calendar, decides who belongs.
+ * one thing forgiven: whether the device was ended, not the calendar, decides.
  */
 static int proven_next(const struct keeper_office *o,
 		       const struct keeper_request *q, int64_t now,
@@ -306,28 +435,19 @@ out:
 static int renew(struct keeper_office *o, const struct keeper_request *q,
 		 int64_t now, struct keeper_answer *a, struct err *e)
 {
-	struct buf pem = BUF_INIT(sizeof(a->certificate) - 1);
+	struct keeper_issue i = { .now = now };
 	struct x509_info old;
-	struct x509_template t = {
-		.kind = X509_DEVICE,
-		.common_name = old.common_name,
-		.not_before = now - CLOCK_SLACK,
-		.not_after = now + (int64_t)o->setup.device_days * UTC_DAY,
-	};
 	struct ec_public key;
-	int rc = -1;
 
 	if (take_token(o, now, e) || proven_next(o, q, now, &old, &key, e) ||
 	    key_check_allowed(&key, o->setup.environment, e) ||
-	    hex_parse(slice_of(old.common_name), a->device.bytes, DEVICE_ID_LEN,
+	    hex_parse(slice_of(old.common_name), i.device.bytes, DEVICE_ID_LEN,
 		      e) ||
-	    x509_issue(&t, &key, slice_of(o->ca_pem), o->setup.ca, &pem, e))
-		goto out;
-	memcpy(a->certificate, buf_text(&pem), pem.len + 1);
-	rc = 0;
-out:
-	buf_done(&pem);
-	return rc;
+	    keeper_registry_check(o->registry, &i.device, e))
+		return -1;
+	ec_public_fingerprint(&key, &i.key);
+	i.from = &old.fingerprint;
+	return issue(o, &key, &i, a, e);
 }
 
 /* ---- metadata ------------------------------------------------------------ */
@@ -744,10 +864,13 @@ void keeper_office_do(struct keeper_office *o, const struct keeper_request *q,
 	memset(a, 0, sizeof(*a));
 	switch (q->op) {
 	case KEEPER_ENROL:
-		rc = enrol(o, &q->enrol, now, a, &e);
+		rc = enrol(o, q, now, a, &e);
 		break;
 	case KEEPER_RENEW:
 		rc = renew(o, q, now, a, &e);
+		break;
+	case KEEPER_WARRANT:
+		rc = take_warrant(o, q, now, &e);
 		break;
 	case KEEPER_HEAD:
 		a->head = o->audit.head;

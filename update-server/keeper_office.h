@@ -4,9 +4,13 @@
  * snapshots and timestamps. It signs no bytes that it is handed.
  *
  * A certificate is built from our template around the public key of a request
- * whose signature and possession proof were verified here. Snapshot and
- * timestamp are built here for targets metadata that was verified here, from
- * the keeper's own trusted root, into the keeper's own folder. A version
+ * whose signature and possession proof were verified here, and only for whom an
+ * officer's own signature stands: a claim code of a batch that an officer
+ * signed, good once; an approval of that key; or, at a renewal, the old key's
+ * signature for a device that nobody has ended. All that, and every certificate
+ * that was made, is in the keeper's own ledger before it is answered. Snapshot
+ * and timestamp are built here for targets metadata that was verified here,
+ * from the keeper's own trusted root, into the keeper's own folder. A version
  * number is on the disk as used before anything is signed with it, so none is
  * ever signed twice. A checkpoint of the audit log is signed only for a log
  * that provably grew from the one signed last.
@@ -14,7 +18,8 @@
  * Files beneath the server's folder: metadata/ (read: what the server offers
  * for publication), keeper/trust/ (own TUF client), keeper/versions.json,
  * keeper/snapshot.json (the newest for the network), keeper/audit.json (the
- * head of the audit log that was signed last).
+ * head of the audit log that was signed last), keeper/ledger (see ledger.h),
+ * keeper/people.json (read: see keeper_people.h).
  */
 #ifndef UPDATE_SERVER_KEEPER_OFFICE_H
 #define UPDATE_SERVER_KEEPER_OFFICE_H
@@ -34,6 +39,8 @@ struct keeper_setup {
 	struct ec_private *ca;     /* taken over */
 	struct ec_private *online; /* taken over */
 	struct ec_private *log;    /* taken over */
+	/* Seals its memory; taken over. NULL: an office for the log alone. */
+	struct ec_private *ledger;
 	const char *ca_pem;
 	uint64_t device_days;
 	uint64_t enrol_rate; /* certificates per minute */

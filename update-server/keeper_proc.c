@@ -61,6 +61,15 @@ static int unlock(const struct config *c, struct keeper_setup *setup,
 	    open_key(setup->dirfd, KEEPER_LOG_KEY, buf_slice(&secret),
 		     setup->environment, &setup->log, e))
 		goto out;
+	if (open_key(setup->dirfd, KEEPER_LEDGER_KEY, buf_slice(&secret),
+		     setup->environment, &setup->ledger, e)) {
+		if (e->code == ERR_NOT_FOUND)
+			err_in(e,
+			       "this server is older than the keeper's ledger "
+			       "(pawl-server person add makes what is missing, "
+			       "for each person)");
+		goto out;
+	}
 	rc = 0;
 out:
 	buf_wipe(&secret);
@@ -81,11 +90,12 @@ static int open_office(const struct config *c, int dirfd,
 	setup.ca_pem = buf_text(&ca_pem);
 	rc = keeper_office_open(&setup, out, e);
 	/* Taken over, also by an opening that failed. */
-	setup.ca = setup.online = setup.log = NULL;
+	setup.ca = setup.online = setup.log = setup.ledger = NULL;
 out:
 	ec_free(setup.ca);
 	ec_free(setup.online);
 	ec_free(setup.log);
+	ec_free(setup.ledger);
 	buf_done(&ca_pem);
 	return rc;
 }

@@ -42,8 +42,31 @@ static void get_text(struct rd *r, char *dst, size_t size)
 
 /* ---- requests ------------------------------------------------------------ */
 
-static int put_enrol(const struct wire_enrol *m, struct buf *out, struct err *e)
+static int put_digests(const struct merkle_proof *p, struct buf *out,
+		       struct err *e)
 {
+	for (size_t i = 0; i < p->count; i++)
+		if (put_bytes(out, p->at[i].bytes, SHA256_LEN, e))
+			return -1;
+	return 0;
+}
+
+static int put_place(const struct codes_place *place, struct buf *out,
+		     struct err *e)
+{
+	if (put_bytes(out, place->root.bytes, SHA256_LEN, e) ||
+	    buf_add_le(out, place->index, 8, e) ||
+	    buf_add_le(out, place->count, 8, e) ||
+	    buf_add_le(out, place->proof.count, 1, e))
+		return -1;
+	return put_digests(&place->proof, out, e);
+}
+
+static int put_enrol(const struct keeper_request *q, struct buf *out,
+		     struct err *e)
+{
+	const struct wire_enrol *m = &q->enrol;
+
 	if (put_bytes(out, m->claim, WIRE_CLAIM_LEN, e) ||
 	    put_bytes(out, m->nonce, WIRE_NONCE_LEN, e) ||
 	    put_bytes(out, m->csr, strlen(m->csr), e))
@@ -51,7 +74,12 @@ static int put_enrol(const struct wire_enrol *m, struct buf *out, struct err *e)
 	if (put_bytes(out, m->proof, m->proof_len, e) ||
 	    put_bytes(out, m->decrypt.key.point, EC_POINT_LEN, e))
 		return -1;
-	return put_bytes(out, m->decrypt.proof, m->decrypt.proof_len, e);
+	if (put_bytes(out, m->decrypt.proof, m->decrypt.proof_len, e) ||
+	    put_bytes(out, m->product, strlen(m->product), e) ||
+	    put_bytes(out, m->model, strlen(m->model), e) ||
+	    buf_add_le(out, m->asks, 1, e))
+		return -1;
+	return m->asks ? 0 : put_place(&q->place, out, e);
 }
 
 static int put_publish(const struct keeper_request *q, struct buf *out,
@@ -87,12 +115,8 @@ static int put_head(const struct merkle_head *h, struct buf *out, struct err *e)
 static int put_growth(const struct keeper_request *q, struct buf *out,
 		      struct err *e)
 {
-	if (put_head(&q->head, out, e))
-		return -1;
-	for (size_t i = 0; i < q->proof.count; i++)
-		if (put_bytes(out, q->proof.at[i].bytes, SHA256_LEN, e))
-			return -1;
-	return 0;
+	return put_head(&q->head, out, e) || put_digests(&q->proof, out, e) ? -1
+									    : 0;
 }
 
 int keeper_format_request(const struct keeper_request *q, struct buf *out,
@@ -102,7 +126,9 @@ int keeper_format_request(const struct keeper_request *q, struct buf *out,
 		return -1;
 	switch (q->op) {
 	case KEEPER_ENROL:
-		return put_enrol(&q->enrol, out, e);
+		return put_enrol(q, out, e);
+	case KEEPER_WARRANT:
+		return put_bytes(out, q->warrant, strlen(q->warrant), e);
 	case KEEPER_PUBLISH:
 		return put_publish(q, out, e);
 	case KEEPER_BUNDLE:
@@ -118,8 +144,51 @@ int keeper_format_request(const struct keeper_request *q, struct buf *out,
 	return 0;
 }
 
-static void get_enrol(struct rd *r, struct wire_enrol *m)
+static void get_digest(struct rd *r, struct sha256 *out)
 {
+	if (get_bytes(r, out->bytes, SHA256_LEN) != SHA256_LEN)
+		r->bad = true;
+}
+
+/* A proof is what is left of the message. */
+static void get_digests(struct rd *r, struct merkle_proof *p)
+{
+	while (!r->bad && r->rest.len > 0) {
+		if (p->count == MERKLE_PROOF_MAX) {
+			r->bad = true;
+			return;
+		}
+		get_digest(r, &p->at[p->count++]);
+	}
+}
+
+static void get_place(struct rd *r, struct codes_place *place)
+{
+	size_t digests;
+
+	get_digest(r, &place->root);
+	place->index = rd_le64(r);
+	place->count = rd_le64(r);
+	digests = rd_u8(r);
+	if (place->count > CODES_MAX || place->index >= place->count)
+		r->bad = true;
+	get_digests(r, &place->proof);
+	if (place->proof.count != digests)
+		r->bad = true;
+}
+
+static void get_name(struct rd *r, char out[NAME_MAX_LEN + 1])
+{
+	get_text(r, out, NAME_MAX_LEN + 1);
+	if (!name_is_valid(slice_of(out)))
+		r->bad = true;
+}
+
+static void get_enrol(struct rd *r, struct keeper_request *q)
+{
+	struct wire_enrol *m = &q->enrol;
+	uint8_t asks;
+
 	if (get_bytes(r, m->claim, WIRE_CLAIM_LEN) != WIRE_CLAIM_LEN ||
 	    get_bytes(r, m->nonce, WIRE_NONCE_LEN) != WIRE_NONCE_LEN)
 		r->bad = true;
@@ -129,6 +198,14 @@ static void get_enrol(struct rd *r, struct wire_enrol *m)
 		r->bad = true;
 	m->decrypt.proof_len =
 		get_bytes(r, m->decrypt.proof, sizeof(m->decrypt.proof));
+	get_name(r, m->product);
+	get_name(r, m->model);
+	asks = rd_u8(r);
+	if (asks > 1)
+		r->bad = true;
+	m->asks = asks != 0;
+	if (!m->asks)
+		get_place(r, &q->place);
 }
 
 static void get_version(struct rd *r, int64_t *out)
@@ -158,31 +235,12 @@ static void get_publish(struct rd *r, struct keeper_request *q)
 	}
 }
 
-static void get_digest(struct rd *r, struct sha256 *out)
-{
-	if (get_bytes(r, out->bytes, SHA256_LEN) != SHA256_LEN)
-		r->bad = true;
-}
-
 static void get_head(struct rd *r, struct merkle_head *h)
 {
 	h->size = rd_le64(r);
 	if (h->size > MERKLE_SIZE_MAX)
 		r->bad = true;
 	get_digest(r, &h->root);
-}
-
-/* The proof is what is left of the message. */
-static void get_growth(struct rd *r, struct keeper_request *q)
-{
-	get_head(r, &q->head);
-	while (!r->bad && r->rest.len > 0) {
-		if (q->proof.count == MERKLE_PROOF_MAX) {
-			r->bad = true;
-			return;
-		}
-		get_digest(r, &q->proof.at[q->proof.count++]);
-	}
 }
 
 int keeper_parse_request(struct slice in, struct keeper_request *q,
@@ -194,7 +252,7 @@ int keeper_parse_request(struct slice in, struct keeper_request *q,
 	got.op = (enum keeper_op)rd_u8(&r);
 	switch (got.op) {
 	case KEEPER_ENROL:
-		get_enrol(&r, &got.enrol);
+		get_enrol(&r, &got);
 		break;
 	case KEEPER_PUBLISH:
 		get_publish(&r, &got);
@@ -203,13 +261,17 @@ int keeper_parse_request(struct slice in, struct keeper_request *q,
 		got.days = rd_le32(&r);
 		break;
 	case KEEPER_CHECKPOINT:
-		get_growth(&r, &got);
+		get_head(&r, &got.head);
+		get_digests(&r, &got.proof);
 		break;
 	case KEEPER_RENEW:
 		get_text(&r, got.certificate, sizeof(got.certificate));
 		get_text(&r, got.renew.csr, sizeof(got.renew.csr));
 		got.renew.proof_len =
 			get_bytes(&r, got.renew.proof, sizeof(got.renew.proof));
+		break;
+	case KEEPER_WARRANT:
+		get_text(&r, got.warrant, sizeof(got.warrant));
 		break;
 	case KEEPER_REFRESH:
 	case KEEPER_HEAD:
@@ -250,6 +312,8 @@ int keeper_format_answer(enum keeper_op op, const struct keeper_answer *a,
 		return -1;
 	if (a->failure.code != ERR_NONE)
 		return put_failure(&a->failure, out, e);
+	if (op == KEEPER_WARRANT)
+		return 0;
 	if (op == KEEPER_HEAD)
 		return put_head(&a->head, out, e);
 	if (op == KEEPER_CHECKPOINT)
@@ -278,6 +342,8 @@ int keeper_parse_answer(enum keeper_op op, struct slice in,
 		    DEVICE_ID_LEN)
 			r.bad = true;
 		get_text(&r, a->certificate, sizeof(a->certificate));
+	} else if (op == KEEPER_WARRANT) {
+		return rd_finish(&r, e);
 	} else if (op == KEEPER_HEAD) {
 		get_head(&r, &a->head);
 	} else if (op == KEEPER_CHECKPOINT) {

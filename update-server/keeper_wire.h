@@ -13,6 +13,7 @@
 #include "common/wire.h"
 
 #include "update-server/audit_checkpoint.h"
+#include "update-server/warrant.h"
 
 #define KEEPER_MESSAGE_MAX 65536
 #define KEEPER_FILE_MAX    16384 /* a timestamp; our snapshots are as small */
@@ -25,11 +26,14 @@ enum keeper_op {
 	KEEPER_HEAD,       /* of the audit log, as the keeper knows it */
 	KEEPER_CHECKPOINT, /* a new one, for a log that grew from there */
 	KEEPER_RENEW,      /* the next certificate of a device */
+	KEEPER_WARRANT,    /* what an officer signed, to be remembered */
 };
 
 struct keeper_request {
 	enum keeper_op op;
-	struct wire_enrol enrol; /* without product and model */
+	struct wire_enrol enrol;
+	struct codes_place place; /* enrol: of its claim code, if it has one */
+	char warrant[WARRANT_MAX + 1];
 	struct wire_renew renew;
 	char certificate[X509_PEM_MAX_LEN]; /* renew: the one now */
 	/* publish: versions to take up; targets 0: those that it has */

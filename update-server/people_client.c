@@ -329,6 +329,11 @@ const struct ec_private *people_identity(const struct people_client *c)
 	return c->identity;
 }
 
+struct slice people_certificate(const struct people_client *c)
+{
+	return buf_slice(&c->certificate);
+}
+
 /* ---- requests ------------------------------------------------------------ */
 
 static size_t take(char *bytes, size_t size, size_t count, void *ctx)

@@ -34,8 +34,9 @@ enum people_trust {
 int people_trust(const struct people_client *c, enum people_trust what,
 		 char out[PATH_MAX_LEN], struct err *e) NODISCARD;
 
-/* This person's own key, to sign with; borrowed. */
+/* This person's own key, to sign with, and certificate (PEM); borrowed. */
 const struct ec_private *people_identity(const struct people_client *c);
+struct slice people_certificate(const struct people_client *c);
 
 /*
  * One request; its answer, or the server's own error. path starts with '/'.

@@ -64,12 +64,12 @@ static struct slice next_name(struct slice *names)
 	return name;
 }
 
-static bool holds(const char *names, const char *name)
+bool rights_holds(const char *names, const char *role)
 {
 	struct slice left = slice_of(names);
 
 	while (left.len > 0)
-		if (slice_equal(next_name(&left), slice_of(name)))
+		if (slice_equal(next_name(&left), slice_of(role)))
 			return true;
 	return false;
 }
@@ -108,7 +108,7 @@ int rights_check(const char *roles, const struct route *route, struct err *e)
 	const char *needed = role_for(route);
 
 	if (rights_are_roles(slice_of(roles)) &&
-	    (route->method == METHOD_GET || holds(roles, needed)))
+	    (route->method == METHOD_GET || rights_holds(roles, needed)))
 		return 0;
 	return err_set(e, ERR_REFUSED,
 		       "you are registered as %s: this takes %s %s", roles,
@@ -123,7 +123,7 @@ bool rights_is_boundless(const struct rights_scope *s)
 int rights_check_cohort(const struct rights_scope *s, const char *cohort,
 			struct err *e)
 {
-	if (s->cohorts[0] == 0 || holds(s->cohorts, cohort))
+	if (s->cohorts[0] == 0 || rights_holds(s->cohorts, cohort))
 		return 0;
 	return err_set(e, ERR_REFUSED,
 		       "cohort %s is not yours: you are registered for %s",

@@ -19,6 +19,8 @@
 
 /* Are these names of roles, joined by single spaces, none twice? */
 bool rights_are_roles(struct slice names);
+/* Is this role one of them? */
+bool rights_holds(const char *names, const char *role);
 /* ERR_REFUSED, naming who may, if the roles do not allow this route. */
 int rights_check(const char *roles, const struct route *route,
 		 struct err *e) NODISCARD;

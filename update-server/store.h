@@ -19,6 +19,7 @@
 #include "common/tuf_store.h"
 #include "update-server/audit_checkpoint.h"
 #include "update-server/audit_record.h"
+#include "update-server/codes.h"
 #include "update-server/outpost.h"
 #include "update-server/rights.h"
 #include "update-server/stage.h"
@@ -156,6 +157,7 @@ struct store_batch {
 	int64_t life;      /* seconds from then on; 0: `expires` was given */
 	int64_t expires;   /* 0: not known before it is activated */
 	struct store_successor successor; /* of a batch of one alone */
+	struct sha256 codes; /* the root of their tree: see codes.h */
 	/* Filled in by store_batch_each(). */
 	uint64_t used, revoked;
 	uint64_t refused[CLAIM_REFUSALS];
@@ -181,6 +183,15 @@ int store_batch_revoke(struct store *s, int64_t id, const struct audit_by *by,
 int store_claim_each(struct store *s, int64_t after, size_t max,
 		     void (*visit)(void *ctx, const struct store_claim *c),
 		     void *ctx, struct err *e) NODISCARD;
+/* Where a code stands in its batch. ERR_NOT_FOUND. */
+int store_claim_place(struct store *s, const struct sha256 *hash,
+		      struct codes_place *out, struct err *e) NODISCARD;
+/* The root of a batch, or of the batch of a token and its place there; what was
+ * made before officers signed has none (ERR_CONFLICT). ERR_NOT_FOUND. */
+int store_batch_codes(struct store *s, int64_t batch, struct sha256 *codes,
+		      struct err *e) NODISCARD;
+int store_claim_codes(struct store *s, int64_t token, struct sha256 *codes,
+		      uint64_t *index, struct err *e) NODISCARD;
 /* ERR_CONFLICT if it was used. */
 int store_claim_revoke(struct store *s, int64_t id, const struct audit_by *by,
 		       struct err *e) NODISCARD;
@@ -243,6 +254,7 @@ int store_enrol(struct store *s, const struct sha256 *claim,
 struct store_waiting {
 	struct sha256 spki;
 	char code[CLAIM_JOIN_LEN + 1];
+	struct ec_public key;
 	uint8_t nonce[WIRE_NONCE_LEN]; /* that the code is made with */
 	char product[NAME_MAX_LEN + 1];
 	char model[NAME_MAX_LEN + 1];
@@ -265,6 +277,9 @@ struct store_waiting {
  */
 int store_wait(struct store *s, struct store_waiting *w, uint64_t max,
 	       int64_t now, struct err *e) NODISCARD;
+/* Who waits under this code, whatever was decided. ERR_NOT_FOUND. */
+int store_waiting_find(struct store *s, const char *code, int64_t now,
+		       struct store_waiting *out, struct err *e) NODISCARD;
 /* By the time since when. */
 int store_waiting_each(struct store *s, int64_t now,
 		       void (*visit)(void *ctx, const struct store_waiting *w),

@@ -3,7 +3,10 @@
  * The store's claim codes, of which it knows the SHA-256 alone, and batches of
  * them: made together, activated when they are shipped, withdrawn together.
  */
+#include <stdlib.h>
 #include <string.h>
+
+#include "common/mem.h"
 
 #include "update-server/store_db.h"
 
@@ -102,11 +105,11 @@ static int add_batch(struct store *s, struct store_batch *b,
 	    next_id(s, &b->id, e) ||
 	    sql_run(s->db,
 		    "INSERT INTO batch (id, count, quota, per_hour, life,"
-		    " activated) VALUES (?, ?, ?, ?, ?, ?)",
+		    " activated, codes) VALUES (?, ?, ?, ?, ?, ?, ?)",
 		    SQL_BIND(sql_int(b->id), sql_int((int64_t)b->count),
 			     sql_int((int64_t)b->quota),
 			     sql_int((int64_t)b->per_hour), sql_int(b->life),
-			     sql_int(b->activated)),
+			     sql_int(b->activated), sql_digest(&b->codes)),
 		    NULL, e))
 		return -1;
 	for (uint64_t i = 0; i < b->count; i++)
@@ -321,6 +324,7 @@ static void read_batch(struct sql_query *q, struct store_batch *b)
 	b->expires = sql_get_int(q, 10);
 	b->used = (uint64_t)sql_get_int(q, 11);
 	b->revoked = (uint64_t)sql_get_int(q, 12);
+	sql_get_blob(q, 13, b->codes.bytes, SHA256_LEN);
 }
 
 static int read_refusals(struct store *s, struct store_batch *b, struct err *e)
@@ -352,7 +356,7 @@ int store_batch_each(struct store *s,
 		      " (SELECT count(*) FROM claim WHERE batch = batch.id"
 		      "  AND state = 1),"
 		      " (SELECT count(*) FROM claim WHERE batch = batch.id"
-		      "  AND state = 2)"
+		      "  AND state = 2), coalesce(codes, zeroblob(32))"
 		      " FROM batch JOIN claim ON claim.id = batch.id"
 		      " ORDER BY batch.id",
 		      SQL_NOTHING);
@@ -380,6 +384,119 @@ int store_claim_strangers(struct store *s, uint64_t *count, struct err *e)
 	rc = store_unlock(s, read_refusals(s, &nobodys, e));
 	*count = nobodys.refused[CLAIM_NOT_KNOWN];
 	return rc;
+}
+
+/* ---- places -------------------------------------------------------------- */
+
+static int find_place(struct store *s, const struct sha256 *hash,
+		      int64_t *batch, struct codes_place *out, struct err *e)
+{
+	struct sql_query *q = sql_query(
+		s->db,
+		"SELECT batch, claim.id - batch, count FROM claim"
+		" JOIN batch ON batch.id = claim.batch WHERE hash = ?",
+		SQL_BIND(sql_digest(hash)));
+	bool found = sql_next(q);
+
+	if (found) {
+		*batch = sql_get_int(q, 0);
+		out->index = (uint64_t)sql_get_int(q, 1);
+		out->count = (uint64_t)sql_get_int(q, 2);
+	}
+	if (sql_end(q, e))
+		return -1;
+	return found ? 0 : err_set(e, ERR_NOT_FOUND, "no such claim code");
+}
+
+static int read_hashes(struct store *s, int64_t batch, struct sha256 *out,
+		       uint64_t count, struct err *e)
+{
+	struct sql_query *q = sql_query(
+		s->db, "SELECT hash FROM claim WHERE batch = ? ORDER BY id",
+		SQL_BIND(sql_int(batch)));
+	uint64_t n = 0;
+
+	for (; sql_next(q); n++)
+		if (n < count)
+			sql_get_blob(q, 0, out[n].bytes, SHA256_LEN);
+	if (sql_end(q, e))
+		return -1;
+	return n == count ? 0
+			  : err_set(e, ERR_SYSTEM,
+				    "database: a batch of claim codes is not "
+				    "whole");
+}
+
+static int place_of(struct store *s, const struct sha256 *hash,
+		    struct codes_place *out, struct err *e)
+{
+	struct sha256 *all;
+	int64_t batch = 0;
+	int rc = -1;
+
+	if (find_place(s, hash, &batch, out, e))
+		return -1;
+	all = mem_alloc(out->count, sizeof(*all));
+	if (read_hashes(s, batch, all, out->count, e) == 0)
+		rc = codes_prove(all, out->count, out->index, out, e);
+	free(all);
+	return rc;
+}
+
+int store_claim_place(struct store *s, const struct sha256 *hash,
+		      struct codes_place *out, struct err *e)
+{
+	store_lock(s);
+	return store_unlock(s, place_of(s, hash, out, e));
+}
+
+/* A query for a root, an index. */
+static int read_codes(struct sql_query *q, struct sha256 *codes,
+		      uint64_t *index, struct err *e)
+{
+	bool found = sql_next(q), is_signed = found && !sql_get_null(q, 0);
+
+	if (is_signed)
+		sql_get_blob(q, 0, codes->bytes, SHA256_LEN);
+	if (found)
+		*index = (uint64_t)sql_get_int(q, 1);
+	if (sql_end(q, e))
+		return -1;
+	if (!found)
+		return err_set(
+			e, ERR_NOT_FOUND,
+			"no such claim codes (token batches lists them)");
+	return is_signed ? 0
+			 : err_set(e, ERR_CONFLICT,
+				   "no officer signed these codes, so they are "
+				   "good for nothing: make new ones "
+				   "(token create)");
+}
+
+int store_batch_codes(struct store *s, int64_t batch, struct sha256 *codes,
+		      struct err *e)
+{
+	uint64_t ignored;
+	struct sql_query *q;
+
+	store_lock(s);
+	q = sql_query(s->db, "SELECT codes, 0 FROM batch WHERE id = ?",
+		      SQL_BIND(sql_int(batch)));
+	return store_unlock(s, read_codes(q, codes, &ignored, e));
+}
+
+int store_claim_codes(struct store *s, int64_t token, struct sha256 *codes,
+		      uint64_t *index, struct err *e)
+{
+	struct sql_query *q;
+
+	store_lock(s);
+	q = sql_query(s->db,
+		      "SELECT codes, claim.id - batch.id FROM claim"
+		      " JOIN batch ON batch.id = claim.batch"
+		      " WHERE claim.id = ?",
+		      SQL_BIND(sql_int(token)));
+	return store_unlock(s, read_codes(q, codes, index, e));
 }
 
 /* ---- use ----------------------------------------------------------------- */

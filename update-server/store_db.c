@@ -276,6 +276,11 @@ static const char *const schema[] = {
 	/* The seq that a device keeps to; NULL: to none. */
 	"ALTER TABLE device ADD COLUMN pin INTEGER;"
 	"ALTER TABLE device ADD COLUMN pin_release TEXT;",
+
+	/* What an officer signs for the keeper: the root of a batch's codes,
+	 * the whole key of a device that waits. */
+	"ALTER TABLE batch ADD COLUMN codes BLOB;"
+	"ALTER TABLE waiting ADD COLUMN point BLOB;",
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)

@@ -6,7 +6,10 @@
 
 #define COLUMNS                                                                \
 	"SELECT spki, code, nonce, product, model, state, cohort, since,"      \
-	" expires FROM waiting"
+	" expires, coalesce(point, '') FROM waiting"
+
+#define NOBODY_WAITS                                                           \
+	"no device of this code waits (any more): a code is good for an hour"
 
 static void read_waiting(struct sql_query *q, struct store_waiting *w)
 {
@@ -19,6 +22,7 @@ static void read_waiting(struct sql_query *q, struct store_waiting *w)
 	sql_get_text(q, 6, w->cohort, sizeof(w->cohort));
 	w->since = sql_get_int(q, 7);
 	w->expires = sql_get_int(q, 8);
+	sql_get_blob(q, 9, w->key.point, EC_POINT_LEN);
 }
 
 static int forget_expired(struct store *s, int64_t now, struct err *e)
@@ -102,12 +106,13 @@ static int add(struct store *s, struct store_waiting *w, uint64_t max,
 		return -1;
 	return sql_run(s->db,
 		       "INSERT INTO waiting (spki, code, nonce, product,"
-		       " model, state, cohort, since, expires)"
-		       " VALUES (?, ?, ?, ?, ?, 0, '', ?, ?)",
+		       " model, state, cohort, since, expires, point)"
+		       " VALUES (?, ?, ?, ?, ?, 0, '', ?, ?, ?)",
 		       SQL_BIND(sql_digest(&w->spki), sql_text(w->code),
 				sql_blob(w->nonce, WIRE_NONCE_LEN),
 				sql_text(w->product), sql_text(w->model),
-				sql_int(w->since), sql_int(w->expires)),
+				sql_int(w->since), sql_int(w->expires),
+				sql_blob(w->key.point, EC_POINT_LEN)),
 		       NULL, e);
 }
 
@@ -138,6 +143,25 @@ int store_wait(struct store *s, struct store_waiting *w, uint64_t max,
 	rc = sql_begin(s->db, e);
 	if (rc == 0)
 		rc = sql_finish(s->db, wait_in(s, w, max, now, e), e);
+	return store_unlock(s, rc);
+}
+
+int store_waiting_find(struct store *s, const char *code, int64_t now,
+		       struct store_waiting *out, struct err *e)
+{
+	struct sql_query *q;
+	bool found;
+	int rc;
+
+	store_lock(s);
+	q = sql_query(s->db, COLUMNS " WHERE code = ? AND expires > ?",
+		      SQL_BIND(sql_text(code), sql_int(now)));
+	found = sql_next(q);
+	if (found)
+		read_waiting(q, out);
+	rc = sql_end(q, e);
+	if (rc == 0 && !found)
+		rc = err_set(e, ERR_NOT_FOUND, NOBODY_WAITS);
 	return store_unlock(s, rc);
 }
 
@@ -173,9 +197,7 @@ static int find_open(struct store *s, const char *code, int64_t now,
 	if (sql_end(q, e))
 		return -1;
 	if (!found)
-		return err_set(e, ERR_NOT_FOUND,
-			       "no device of this code waits (any more): a "
-			       "code is good for an hour");
+		return err_set(e, ERR_NOT_FOUND, NOBODY_WAITS);
 	if (w->state != WAITING_OPEN)
 		return err_set(e, ERR_CONFLICT, "it was %s already",
 			       w->state == WAITING_APPROVED ? "approved"

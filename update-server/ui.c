@@ -6,6 +6,8 @@
 
 #include "common/text.h"
 
+#include "update-server/warrant_desk.h"
+
 #define CELL_MAX    200
 #define COLUMNS_MAX 12
 #define PRINT_MAX   (16u << 20)
@@ -135,9 +137,14 @@ out:
 int ui_act(struct ui *u, const char *path, struct json *body, const char *done,
 	   struct err *e)
 {
+	const struct warrant_desk desk = { u->client, u->client };
 	struct json *answer = NULL;
 	int rc;
 
+	if (warrant_desk_add(&desk, path, body, e)) {
+		json_free(body);
+		return -1;
+	}
 	if (people_post(u->client, path, body, &answer, e))
 		return -1;
 	rc = 0;

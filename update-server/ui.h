@@ -45,8 +45,8 @@ int ui_show(int argc, char **argv, const char *path,
 int ui_get_pages(struct ui *u, const char *path, const char *list,
 		 struct json **out, struct err *e) NODISCARD;
 
-/* POST; the answer is only looked at for --json, else `done` is said. Takes
- * body over. */
+/* POST, with the person's signature where the keeper wants it; the answer is
+ * only looked at for --json, else `done` is said. Takes body over. */
 int ui_act(struct ui *u, const char *path, struct json *body, const char *done,
 	   struct err *e) NODISCARD;
 

@@ -71,7 +71,7 @@ readopt() { # code, more
 want 2 readopt "$code" --cohort default
 said "reason is missing"
 want 2 readopt "$lost" --cohort default --reason "by its id"
-want 13 readopt 0000-0000 --cohort default --reason x
+want 13 readopt 0000-0000-0000 --cohort default --reason x
 said "no unknown device with this code"
 want 13 readopt "$code" --cohort nowhere --reason "it is ours"
 said "no cohort"

@@ -43,7 +43,7 @@ other=$(code_of b)
 [ "$other" != "$code" ] || die "one code for two"
 
 # Somebody else's code, no code, no cohort: nobody is let in by that.
-want 13 op device approve 0000-0000 --cohort shop
+want 13 op device approve 0000-0000-0000 --cohort shop
 want 2 op device approve nonsense --cohort shop
 want 2 op device approve "$code"
 want 13 op device approve "$code" --cohort nowhere
@@ -68,7 +68,7 @@ want 12 ask b
 want 0 op device deny "$other"
 want 10 ask b
 said "an officer decided against this device"
-want 13 op device deny 0000-0000
+want 13 op device deny 0000-0000-0000
 
 # A stranger's key gets nothing of an approval; no more may wait than may.
 python3 - "$here" "$(listener enrolment)" "$WORK" <<'PY' || die "strangers"

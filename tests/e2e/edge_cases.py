@@ -145,7 +145,7 @@ equal((w["verdict"], w["attempt"], w["attempts"]), ("resting", 2, 2), "rests")
 d = fleet[6]
 d.check_in()
 d.report("downloading")
-admin.post("/v1/people/device-revoke", id=d.id)
+admin.command("device", "revoke", d.id)
 r = until("named", lambda r: r["counts"]["withdrawn"] == 1)
 equal(r["gate"]["bad"], 0, "nobody's fault")
 

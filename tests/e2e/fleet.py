@@ -9,6 +9,7 @@ import http.client
 import json
 import os
 import ssl
+import subprocess
 
 crypto = ctypes.CDLL(ctypes.util.find_library("crypto"))
 for name in ("EVP_PKEY_Q_keygen", "EVP_MD_CTX_new", "EVP_sha256"):
@@ -118,6 +119,7 @@ class Wire:
 
 class People(Wire):
     def __init__(self, work, folder="server/admin", name="admin"):
+        self.folder = work + "/" + folder
         context = ssl.create_default_context(cafile=work + "/server/ca.pem")
         context.load_cert_chain("%s/%s/%s.pem" % (work, folder, name),
                                 "%s/%s.key" % (work, name))
@@ -125,6 +127,13 @@ class People(Wire):
 
     def get(self, path):
         return self.ask("GET", "/v1/people/" + path)
+
+    def command(self, *words):
+        """What the keeper wants signed, the program signs."""
+        return subprocess.run(
+            [os.environ["BIN"] + "/update-server", *words, "--operator",
+             self.folder + "/operator.conf"],
+            check=True, capture_output=True, text=True).stdout
 
     def act(self, verb, name, **more):
         """On the rollout as it is now, unless a revision is named."""
@@ -233,13 +242,13 @@ class Device:
 class Fleet(list):
     def __init__(self, work, people, count, cohort="fleet"):
         os.makedirs(work + "/wire", exist_ok=True)
-        codes = people.post("/v1/people/tokens", product="kiosk", model="k1",
-                            cohort=cohort, count=count, days=1)
-        for n, token in enumerate(codes["tokens"]):
+        codes = people.command("token", "create", "--product", "kiosk",
+                               "--model", "k1", "--cohort", cohort, "--count",
+                               str(count), "--days", "1", "--plain").split()
+        for n, code in enumerate(codes):
             wire = Wire(work, "enrolment")
             device = Device(work, len(os.listdir(work + "/wire")) + n)
-            device.enrol(wire, token if isinstance(token, str)
-                         else token["claim"])
+            device.enrol(wire, code)
             wire.close()
             self.append(device)
 

@@ -46,5 +46,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	answer(KEEPER_RENEW, in);
 	answer(KEEPER_HEAD, in);
 	answer(KEEPER_CHECKPOINT, in);
+	answer(KEEPER_WARRANT, in);
 	return 0;
 }

@@ -169,7 +169,7 @@ static void what_was_saved_comes_back_marked_and_ahead(void **state)
 		    100009);
 	assert_int_equal(version_in(w, "back/keeper/versions.json", "targets"),
 			 3);
-	assert_int_equal(backup_missing_keys(w->back), 7);
+	assert_int_equal(backup_missing_keys(w->back), 8);
 	(void)snprintf(path, sizeof(path), "%s/store.sqlite", w->back);
 	assert_ok(store_open(path, &s, &e));
 	assert_ok(store_check(s, &e));

@@ -236,15 +236,15 @@ static void a_waiting_device_keeps_its_code_until_it_is_somebody(void **state)
 
 	identity_load_code(w->box.dir, code);
 	assert_string_equal(code, "");
-	assert_ok(identity_store_code(w->box.dir, "ABCD-EFGH", &e));
+	assert_ok(identity_store_code(w->box.dir, "ABCD-EFGH-JKMN", &e));
 	identity_load_code(w->box.dir, code);
-	assert_string_equal(code, "ABCD-EFGH");
+	assert_string_equal(code, "ABCD-EFGH-JKMN");
 	/* What anybody else wrote there is none. */
 	assert_ok(fs_replace_file(w->box.dir, "join.code",
 				  slice_of("\033[2J\033[1;1"), 0600, &e));
 	identity_load_code(w->box.dir, code);
 	assert_string_equal(code, "");
-	assert_ok(identity_store_code(w->box.dir, "ABCD-EFGH", &e));
+	assert_ok(identity_store_code(w->box.dir, "ABCD-EFGH-JKMN", &e));
 	enrol(w);
 	identity_load_code(w->box.dir, code);
 	assert_string_equal(code, "");

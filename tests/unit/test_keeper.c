@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update-server/keeper.h"
 
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "common/x509.h"
+#include "tests/unit/officer.h"
 #include "tests/unit/tuf_repo.h"
 #include "update-server/init.h"
 #include "update-server/keeper_office.h"
+#include "update-server/keeper_people.h"
 
-#define RATE 5
+#define RATE       5
+#define LEDGER_KEY 89
+#define CODES      9
 
 static struct repo *repo;
 static struct ec_private *device_key;
@@ -37,6 +43,7 @@ static struct keeper_office *open_office(void)
 				      .ca = key_from(77),
 				      .online = key_from(ONLINE_KEY + 1),
 				      .log = key_from(88),
+				      .ledger = key_from(LEDGER_KEY),
 				      .ca_pem = buf_text(&ca_pem),
 				      .device_days = 90,
 				      .enrol_rate = RATE };
@@ -47,35 +54,28 @@ static struct keeper_office *open_office(void)
 	return o;
 }
 
-static int open_all(void **state)
+/* What the keeper knows of people: one officer, and one who is none. */
+static void write_people(int64_t after)
 {
-	struct x509_template t = { .kind = X509_CA,
-				   .common_name = "CA",
-				   .not_before = NOW - 10,
-				   .not_after = NOW + 1000 * UTC_DAY };
-	struct ec_private *ca = key_from(77);
-	struct ec_public public_key;
-	struct err e;
+	struct keeper_people people = { .version = after, .count = 2 };
+	struct ec_private *key = key_from(LEDGER_KEY);
+	struct keeper_seal seal;
+	struct err e = { 0 };
 
-	repo = repo_new();
-	assert_ok(fs_mkdir(repo->dirfd, "metadata", 0700, &e));
-	device_key = key_from(99);
-	ec_public_of(ca, &public_key);
-	ca_pem.len = 0;
-	assert_ok(x509_issue(&t, &public_key, (struct slice){ 0 }, ca, &ca_pem,
-			     &e));
-	ec_free(ca);
-	*state = open_office();
-	return 0;
-}
+	assert_ok(keeper_seal_of(key, &seal, &e));
+	ec_free(key);
+	for (uint8_t i = 0; i < 2; i++) {
+		struct keeper_person *p = &people.at[i];
 
-static int close_all(void **state)
-{
-	keeper_office_close(*state);
-	ec_free(device_key);
-	repo_free(repo);
-	buf_done(&ca_pem);
-	return 0;
+		key = officer_key(i ? NOBODY : OFFICER);
+		ec_public_of(key, &p->key);
+		ec_free(key);
+		p->certificate = officer_certificate();
+		p->certificate.bytes[3] = i;
+		p->not_after = NOW + 1000 * UTC_DAY;
+		strcpy(p->roles, i ? "admin operator auditor" : "officer");
+	}
+	assert_ok(keeper_people_save(repo->dirfd, &seal, &people, &e));
 }
 
 /* Lay what the repository published where the keeper looks for it. */
@@ -219,6 +219,74 @@ static void another_history_is_not_signed_even_after_a_restart(void **state)
 
 /* ---- enrolment ----------------------------------------------------------- */
 
+/* The digests of codes 1, 2, 3...: a code is so many bytes of its number. */
+static void make_hashes(struct sha256 *out)
+{
+	uint8_t code[WIRE_CLAIM_LEN];
+
+	for (uint8_t i = 0; i < CODES; i++) {
+		memset(code, i + 1, sizeof(code));
+		sha256_of((struct slice){ code, sizeof(code) }, &out[i]);
+	}
+}
+
+static void tell(struct keeper_office *o, const struct warrant *w, uint8_t key)
+{
+	q = (struct keeper_request){ .op = KEEPER_WARRANT };
+	sign_with(w, key, q.warrant);
+	keeper_office_do(o, &q, NOW, &a);
+}
+
+static void make_batch(struct keeper_office *o)
+{
+	struct sha256 hashes[CODES];
+	struct warrant w;
+
+	make_hashes(hashes);
+	w = a_batch_of(hashes, CODES, NOW);
+	w.life = 400 * UTC_DAY;
+	tell(o, &w, OFFICER);
+	assert_done();
+}
+
+/* The code that is presented; after each other they are all good. */
+static uint64_t claim_number = 1;
+
+static int open_all(void **state)
+{
+	struct x509_template t = { .kind = X509_CA,
+				   .common_name = "CA",
+				   .not_before = NOW - 10,
+				   .not_after = NOW + 1000 * UTC_DAY };
+	struct ec_private *ca = key_from(77);
+	struct ec_public public_key;
+	struct err e;
+
+	repo = repo_new();
+	assert_ok(fs_mkdir(repo->dirfd, "metadata", 0700, &e));
+	device_key = key_from(99);
+	ec_public_of(ca, &public_key);
+	ca_pem.len = 0;
+	assert_ok(x509_issue(&t, &public_key, (struct slice){ 0 }, ca, &ca_pem,
+			     &e));
+	ec_free(ca);
+	assert_ok(fs_mkdirs(repo->dirfd, "keeper", 0700, &e));
+	write_people(0);
+	*state = open_office();
+	claim_number = 1;
+	make_batch(*state);
+	return 0;
+}
+
+static int close_all(void **state)
+{
+	keeper_office_close(*state);
+	ec_free(device_key);
+	repo_free(repo);
+	buf_done(&ca_pem);
+	return 0;
+}
+
 /* Instead of a new one, once. */
 static struct ec_private *next_decrypt;
 
@@ -240,11 +308,16 @@ static void prepare_enrolment(void)
 {
 	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN), sig = BUF_INIT(80);
 	struct buf message = BUF_INIT(512);
+	struct sha256 hashes[CODES];
 	struct ec_public own;
 	struct err e;
 
 	q = (struct keeper_request){ .op = KEEPER_ENROL };
-	memset(q.enrol.claim, 1, sizeof(q.enrol.claim));
+	memset(q.enrol.claim, (int)claim_number, sizeof(q.enrol.claim));
+	strcpy(q.enrol.product, "kiosk");
+	strcpy(q.enrol.model, "k1");
+	make_hashes(hashes);
+	assert_ok(codes_prove(hashes, CODES, claim_number - 1, &q.place, &e));
 	memset(q.enrol.nonce, 2, sizeof(q.enrol.nonce));
 	assert_ok(x509_request(device_key, "device", &pem, &e));
 	memcpy(q.enrol.csr, buf_text(&pem), pem.len + 1);
@@ -475,6 +548,216 @@ static void a_key_that_everybody_has_gets_none(void **state)
 	prepare_enrolment();
 	keeper_office_do(*state, &q, NOW + 60, &a);
 	assert_failed(ERR_REFUSED);
+}
+
+/* ---- whose word counts --------------------------------------------------- */
+
+static struct warrant approval(void)
+{
+	struct warrant w = { .act = WARRANT_APPROVE,
+			     .by = officer_certificate(),
+			     .time = NOW,
+			     .product = "kiosk",
+			     .model = "k1",
+			     .cohort = "shop" };
+	struct ec_public own;
+
+	ec_public_of(device_key, &own);
+	ec_public_fingerprint(&own, &w.key);
+	return w;
+}
+
+/* A request without a code. */
+static void prepare_asking(void)
+{
+	struct buf message = BUF_INIT(512), sig = BUF_INIT(80);
+	struct ec_public own;
+	struct err e;
+
+	prepare_enrolment();
+	q.enrol.asks = true;
+	memset(q.enrol.claim, 0, sizeof(q.enrol.claim));
+	ec_public_of(device_key, &own);
+	assert_ok(wire_enrol_message(&q.enrol, &own, &message, &e));
+	assert_ok(ec_sign(device_key, buf_slice(&message), &sig, &e));
+	memcpy(q.enrol.proof, sig.ptr, sig.len);
+	q.enrol.proof_len = sig.len;
+	buf_done(&message);
+	buf_done(&sig);
+}
+
+static void restart(void **state)
+{
+	keeper_office_close(*state);
+	*state = open_office();
+}
+
+static void only_an_officers_own_word_is_taken(void **state)
+{
+	struct warrant w = approval();
+
+	prepare_asking();
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_failed(ERR_REFUSED);
+	/* In the officer's name, by somebody else. */
+	tell(*state, &w, NOBODY);
+	assert_failed(ERR_UNTRUSTED);
+	/* By one who is known, and no officer; by one who is not known. */
+	w.by.bytes[3] = 1;
+	tell(*state, &w, NOBODY);
+	assert_failed(ERR_REFUSED);
+	w.by.bytes[3] = 2;
+	tell(*state, &w, OFFICER);
+	assert_failed(ERR_REFUSED);
+	prepare_asking();
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_failed(ERR_REFUSED);
+	w = approval();
+	tell(*state, &w, OFFICER);
+	assert_done();
+	prepare_asking();
+	keeper_office_do(*state, &q, NOW + 60, &a);
+	assert_done();
+}
+
+static void a_word_that_was_cut_is_none(void **state)
+{
+	struct warrant w = approval();
+
+	q = (struct keeper_request){ .op = KEEPER_WARRANT };
+	sign_with(&w, OFFICER, q.warrant);
+	q.warrant[strlen(q.warrant) - 1] = 0;
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_failed(ERR_FORMAT);
+}
+
+static void a_list_of_people_that_is_older_is_not_gone_by(void **state)
+{
+	struct buf before = BUF_INIT(65536);
+	struct warrant w = approval();
+	struct err e = { 0 };
+
+	assert_ok(fs_read_file(repo->dirfd, "keeper/people.json", &before, &e));
+	write_people(1);
+	tell(*state, &w, OFFICER);
+	assert_done();
+	assert_ok(fs_replace_file(repo->dirfd, "keeper/people.json",
+				  buf_slice(&before), 0600, &e));
+	tell(*state, &w, OFFICER);
+	assert_failed(ERR_ROLLBACK);
+	buf_done(&before);
+}
+
+/* Not by this request, nor any later one, nor after a restart. */
+static void a_code_makes_one_device(void **state)
+{
+	struct ec_private *own = device_key;
+	struct device_id id;
+
+	prepare_enrolment();
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_done();
+	id = a.device;
+	for (int i = 0; i < 2; i++) {
+		device_key = key_from(55);
+		prepare_enrolment();
+		ec_free(device_key);
+		device_key = own;
+		keeper_office_do(*state, &q, NOW + 60, &a);
+		assert_failed(ERR_REFUSED);
+		restart(state);
+	}
+	/* The answer was lost: the same device. */
+	prepare_enrolment();
+	keeper_office_do(*state, &q, NOW + 60, &a);
+	assert_done();
+	assert_memory_equal(&a.device, &id, sizeof(id));
+	/* A code of no batch. */
+	claim_number = 2;
+	prepare_enrolment();
+	q.place.root.bytes[0] ^= 1;
+	keeper_office_do(*state, &q, NOW + 60, &a);
+	assert_failed(ERR_REFUSED);
+	prepare_enrolment();
+	strcpy(q.enrol.model, "k2");
+	keeper_office_do(*state, &q, NOW + 60, &a);
+	assert_failed(ERR_REFUSED);
+}
+
+static void who_was_ended_is_renewed_never_again(void **state)
+{
+	struct warrant w = { .act = WARRANT_END,
+			     .by = officer_certificate(),
+			     .time = NOW };
+	struct ec_private *next = key_from(98);
+	char pem[X509_PEM_MAX_LEN];
+
+	prepare_enrolment();
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_done();
+	memcpy(pem, a.certificate, sizeof(pem));
+	w.device = a.device;
+	tell(*state, &w, OFFICER);
+	assert_done();
+	for (int i = 0; i < 2; i++) {
+		prepare_renewal(pem, device_key, next);
+		keeper_office_do(*state, &q, NOW + 60, &a);
+		assert_failed(ERR_REFUSED);
+		assert_string_equal(a.certificate, "");
+		restart(state);
+	}
+	ec_free(next);
+}
+
+static void every_certificate_is_in_the_ledger(void **state)
+{
+	struct buf ledger = BUF_INIT(65536);
+	struct ec_private *next = key_from(98);
+	char pem[X509_PEM_MAX_LEN], hex[SHA256_HEX_LEN];
+	struct rlimit all, none;
+	struct x509_info info;
+	struct err e = { 0 };
+
+	prepare_enrolment();
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_done();
+	memcpy(pem, a.certificate, sizeof(pem));
+	for (int i = 0; i < 2; i++) {
+		ledger.len = 0;
+		assert_ok(fs_read_file(repo->dirfd, "keeper/ledger", &ledger,
+				       &e));
+		assert_ok(x509_inspect(slice_of(a.certificate), &info, &e));
+		sha256_format(&info.fingerprint, hex);
+		assert_non_null(strstr(buf_text(&ledger), hex));
+		prepare_renewal(pem, device_key, next);
+		keeper_office_do(*state, &q, NOW + 60, &a);
+		assert_done();
+	}
+	/* What cannot be written down is not made. */
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &all), 0);
+	none = all;
+	none.rlim_cur = ledger.len;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	prepare_renewal(pem, device_key, next);
+	keeper_office_do(*state, &q, NOW + 120, &a);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &all), 0);
+	assert_true(a.failure.code != ERR_NONE);
+	assert_string_equal(a.certificate, "");
+	ec_free(next);
+	buf_done(&ledger);
+}
+
+static void a_ledger_of_another_hand_is_not_gone_on_from(void **state)
+{
+	struct keeper_setup setup = { .dirfd = repo->dirfd,
+				      .ledger = key_from(3),
+				      .ca_pem = "" };
+	struct keeper_office *o = NULL;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_refused(keeper_office_open(&setup, &o, &e), ERR_UNTRUSTED);
 }
 
 /* ---- what it remembers --------------------------------------------------- */
@@ -983,6 +1266,13 @@ int main(void)
 		TEST(publications_are_read_strictly),
 		TEST(renewals_are_counted_with_them),
 		TEST(a_key_that_everybody_has_gets_none),
+		TEST(only_an_officers_own_word_is_taken),
+		TEST(a_word_that_was_cut_is_none),
+		TEST(a_list_of_people_that_is_older_is_not_gone_by),
+		TEST(a_code_makes_one_device),
+		TEST(who_was_ended_is_renewed_never_again),
+		TEST(every_certificate_is_in_the_ledger),
+		TEST(a_ledger_of_another_hand_is_not_gone_on_from),
 		TEST(a_memory_that_is_no_memory_is_not_gone_on_from),
 		TEST(what_cannot_be_remembered_is_not_signed),
 		TEST(a_snapshot_is_used_again_for_half_its_life),

@@ -56,7 +56,7 @@ static struct store_waiting a_device(unsigned n)
 				   .model = "k1" };
 
 	w.nonce[0] = (uint8_t)n;
-	(void)snprintf(w.code, sizeof(w.code), "ABCD-%04u", n);
+	(void)snprintf(w.code, sizeof(w.code), "ABCD-EFGH-%04u", n);
 	return w;
 }
 
@@ -109,16 +109,16 @@ static void who_asks_again_has_the_same_code(void **state)
 	assert_int_equal(one.state, WAITING_OPEN);
 	/* With another nonce, of another connection. */
 	again.nonce[0] = 99;
-	strcpy(again.code, "ZZZZ-ZZZZ");
+	strcpy(again.code, "ZZZZ-ZZZZ-ZZZZ");
 	assert_ok(wait_at(w->s, &again, NOW + 5, &e));
-	assert_string_equal(again.code, "ABCD-0001");
+	assert_string_equal(again.code, "ABCD-EFGH-0001");
 	assert_int_equal(again.nonce[0], 1);
 	assert_int_equal(again.since, NOW);
 	/* After its hour it begins anew. */
 	again.nonce[0] = 99;
-	strcpy(again.code, "ZZZZ-ZZZZ");
+	strcpy(again.code, "ZZZZ-ZZZZ-ZZZZ");
 	assert_ok(wait_at(w->s, &again, NOW + STORE_WAITING_SEC, &e));
-	assert_string_equal(again.code, "ZZZZ-ZZZZ");
+	assert_string_equal(again.code, "ZZZZ-ZZZZ-ZZZZ");
 }
 
 static void the_approved_one_is_let_in_once(void **state)
@@ -130,13 +130,13 @@ static void the_approved_one_is_let_in_once(void **state)
 	assert_refused(enrol(w->s, 1, NOW, &e), ERR_REFUSED);
 	assert_ok(wait_at(w->s, &one, NOW, &e));
 	assert_refused(enrol(w->s, 1, NOW, &e), ERR_REFUSED);
-	assert_refused(approve(w->s, "ABCD-0002", NOW, &e), ERR_NOT_FOUND);
-	assert_refused(store_waiting_approve(w->s, "ABCD-0001", "nobody",
+	assert_refused(approve(w->s, "ABCD-EFGH-0002", NOW, &e), ERR_NOT_FOUND);
+	assert_refused(store_waiting_approve(w->s, "ABCD-EFGH-0001", "nobody",
 					     &nobody, &by, &e),
 		       ERR_NOT_FOUND);
-	assert_ok(approve(w->s, "ABCD-0001", NOW + 9, &e));
-	assert_refused(approve(w->s, "ABCD-0001", NOW + 9, &e), ERR_CONFLICT);
-	assert_refused(store_waiting_deny(w->s, "ABCD-0001", &by, &e),
+	assert_ok(approve(w->s, "ABCD-EFGH-0001", NOW + 9, &e));
+	assert_refused(approve(w->s, "ABCD-EFGH-0001", NOW + 9, &e), ERR_CONFLICT);
+	assert_refused(store_waiting_deny(w->s, "ABCD-EFGH-0001", &by, &e),
 		       ERR_CONFLICT);
 	assert_ok(wait_at(w->s, &one, NOW + 10, &e));
 	assert_int_equal(one.state, WAITING_APPROVED);
@@ -230,7 +230,7 @@ static void the_same_key_of_another_model_asks_anew(void **state)
 	assert_ok(approve(w->s, one.code, NOW, &e));
 	one = a_device(1);
 	strcpy(one.model, "k2");
-	strcpy(one.code, "ZZZZ-ZZZZ");
+	strcpy(one.code, "ZZZZ-ZZZZ-ZZZZ");
 	assert_ok(wait_at(w->s, &one, NOW + 1, &e));
 	assert_int_equal(one.state, WAITING_OPEN);
 	assert_refused(enrol(w->s, 1, NOW + 1, &e), ERR_REFUSED);
