@@ -114,7 +114,7 @@ PY
 turn
 want 10 device lost check
 said "not (or no longer) registered"
-want 10 readopt AAAA-AAAA --cohort default --reason "it is ours"
+want 10 readopt AAAA-AAAA-AAAA --cohort default --reason "it is ours"
 said "after a restore alone"
 turn
 

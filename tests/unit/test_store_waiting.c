@@ -135,7 +135,8 @@ static void the_approved_one_is_let_in_once(void **state)
 					     &nobody, &by, &e),
 		       ERR_NOT_FOUND);
 	assert_ok(approve(w->s, "ABCD-EFGH-0001", NOW + 9, &e));
-	assert_refused(approve(w->s, "ABCD-EFGH-0001", NOW + 9, &e), ERR_CONFLICT);
+	assert_refused(approve(w->s, "ABCD-EFGH-0001", NOW + 9, &e),
+		       ERR_CONFLICT);
 	assert_refused(store_waiting_deny(w->s, "ABCD-EFGH-0001", &by, &e),
 		       ERR_CONFLICT);
 	assert_ok(wait_at(w->s, &one, NOW + 10, &e));
