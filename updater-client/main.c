@@ -305,12 +305,21 @@ static int cmd_status(int argc, char **argv, struct err *e)
 	struct buf out = BUF_INIT(OUTPUT_MAX);
 	struct common c = COMMON_INIT;
 	const struct opt opts[] = { COMMON_OPTS(&c), OPT_END };
-	int rc = begin(argc, argv, opts, &c, e);
+	struct err damage = { 0 }, unknown = { 0 };
+	int rc = parse(argc, argv, opts, e);
 
+	/* The truth is owed also to who has damaged the configuration. */
+	if (rc == 0 && load(&c, &damage))
+		rc = settings_recall(c.config_path, &c.config, &unknown);
 	if (rc == 0)
-		rc = status_print(&c.config, c.json, &out, e);
+		rc = status_print(&c.config, damage.code ? damage.msg : NULL,
+				  c.json, &out, e);
 	if (rc == 0)
 		(void)fputs(buf_text(&out), stdout);
+	if (damage.code) {
+		*e = damage;
+		rc = -1;
+	}
 	buf_done(&out);
 	end(&c);
 	return rc;

@@ -94,6 +94,21 @@ static int load_identity(struct session *s, struct err *e)
 	return 0;
 }
 
+/* For who asks when the file was damaged since. */
+static void remember_config(const struct session *s)
+{
+	const struct slice now = buf_slice(&s->config->file);
+	struct buf before = BUF_INIT(INI_MAX_LEN);
+	struct err e = { 0 };
+
+	if (now.len > 0 &&
+	    (fs_read_file(s->state_fd, SETTINGS_GOOD, &before, &e) ||
+	     !slice_equal(buf_slice(&before), now)) &&
+	    fs_replace_file(s->state_fd, SETTINGS_GOOD, now, 0600, &e))
+		log_event(LOG_WARNING, "configuration-not-kept", "%s", e.msg);
+	buf_done(&before);
+}
+
 int session_open(struct session *s, const struct settings *c, int stop_fd,
 		 struct err *e)
 {
@@ -110,6 +125,7 @@ int session_open(struct session *s, const struct settings *c, int stop_fd,
 		return -1;
 	}
 	raise_time(&s->journal);
+	remember_config(s);
 	if (s->reset)
 		log_event(LOG_WARNING, "journal-reset",
 			  "both records were damaged; the slots are as they "

@@ -574,6 +574,69 @@ int settings_load(const char *path, struct settings *c, struct err *e)
 
 	if (read_private(path, &text, e) == 0)
 		rc = settings_parse(buf_slice(&text), path, c, e);
+	if (rc == 0)
+		c->file = text;
+	else
+		buf_done(&text);
+	return rc;
+}
+
+/* The value of a line "state = /...", wherever it stands. */
+static struct slice state_in(struct slice line)
+{
+	static const char blank[] = " \t\r=";
+	const struct slice key = slice_of("state");
+	struct slice value = { NULL, 0 };
+
+	while (line.len > 0 && strchr(blank, line.ptr[line.len - 1]))
+		line.len--;
+	if (line.len <= key.len ||
+	    !slice_equal(slice_sub(line, 0, key.len), key))
+		return value;
+	value = slice_sub(line, key.len, line.len);
+	while (value.len > 0 && strchr(blank, value.ptr[0]))
+		value = slice_sub(value, 1, value.len);
+	return value.len > 0 && value.ptr[0] == '/' ? value
+						    : (struct slice){ 0 };
+}
+
+/* Whatever else became of the file. */
+static void find_state(const char *path, char out[PATH_MAX_LEN])
+{
+	struct buf text = BUF_INIT(INI_MAX_LEN);
+	struct slice rest, value = { NULL, 0 };
+	struct err unread = { 0 };
+
+	if (fs_read_path(path, &text, &unread))
+		buf_done(&text); /* then it is where it is by default */
+	for (rest = buf_slice(&text); rest.len > 0 && value.len == 0;) {
+		const uint8_t *end = memchr(rest.ptr, '\n', rest.len);
+		size_t len = end ? (size_t)(end - rest.ptr) : rest.len;
+
+		value = state_in(slice_sub(rest, 0, len));
+		rest = slice_sub(rest, len + 1, rest.len);
+	}
+	if (value.len == 0)
+		value = slice_of(SETTINGS_STATE);
+	if (text_format(out, PATH_MAX_LEN, &unread, "%.*s", (int)value.len,
+			(const char *)value.ptr))
+		out[0] = 0;
+	buf_done(&text);
+}
+
+int settings_recall(const char *path, struct settings *c, struct err *e)
+{
+	struct buf text = BUF_INIT(INI_MAX_LEN);
+	char state[PATH_MAX_LEN];
+	int fd = -1;
+	int rc = -1;
+
+	find_state(path, state);
+	if (fs_open_dir(state, &fd, e) == 0 &&
+	    fs_check_private(fd, state, e) == 0 &&
+	    fs_read_file(fd, SETTINGS_GOOD, &text, e) == 0)
+		rc = settings_parse(buf_slice(&text), SETTINGS_GOOD, c, e);
+	fs_close(&fd);
 	buf_done(&text);
 	return rc;
 }
@@ -583,5 +646,6 @@ void settings_done(struct settings *c)
 	struct ini_key schema[ALL_KEYS_MAX];
 
 	ini_done(schema, all_keys(c, schema), c);
+	buf_done(&c->file);
 	memset(c, 0, sizeof(*c));
 }

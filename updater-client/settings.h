@@ -17,6 +17,8 @@
 #include "updater-client/hours.h"
 
 #define SETTINGS_DEFAULT    "/etc/pawl/client.conf"
+#define SETTINGS_STATE      "/var/lib/pawl"    /* where nobody says otherwise */
+#define SETTINGS_GOOD       "client.conf.good" /* in the state folder */
 #define SETTINGS_ARGS_MAX   32
 #define SETTINGS_URLS_MAX   8
 #define SETTINGS_CHECKS_MAX 8
@@ -83,6 +85,8 @@ struct settings {
 	uint64_t data_sec, data_space; /* seconds, bytes */
 	uint64_t interval_sec, retry_min_sec, retry_max_sec;
 
+	struct buf file; /* all of it, where it was read from one */
+
 	/* made of the texts above */
 	enum environment environment;
 	enum boot_kind control;
@@ -104,6 +108,14 @@ size_t settings_slot_of(const struct settings *c, const char *component);
 int settings_load(const char *path, struct settings *c,
 		  struct err *e) NODISCARD;
 void settings_done(struct settings *c);
+
+/*
+ * The file is damaged: read the copy that was made when it was whole, from the
+ * state folder that the file still names, or else SETTINGS_STATE. For a look
+ * alone; nothing is installed by it.
+ */
+int settings_recall(const char *path, struct settings *c,
+		    struct err *e) NODISCARD;
 
 /* The same from bytes; `file` is the name for messages. */
 int settings_parse(struct slice text, const char *file, struct settings *c,

@@ -392,8 +392,17 @@ static int print_people(const struct json *status, const struct session *s,
 	return print_history(status, out, e);
 }
 
-int status_print(const struct settings *c, bool as_json, struct buf *out,
-		 struct err *e)
+static int print_damage(const char *damage, struct buf *out, struct err *e)
+{
+	return damage ? buf_addf(out, e,
+				 "configured   %s; what follows is seen with "
+				 "the one before\n",
+				 damage)
+		      : 0;
+}
+
+int status_print(const struct settings *c, const char *damage, bool as_json,
+		 struct buf *out, struct err *e)
 {
 	struct session s;
 	struct json *status;
@@ -402,8 +411,11 @@ int status_print(const struct settings *c, bool as_json, struct buf *out,
 	if (session_peek(&s, c, e))
 		return -1;
 	status = status_json(&s);
+	if (damage)
+		json_set_text(status, "configuration", damage);
 	rc = as_json ? json_print(status, true, out, e)
-		     : print_people(status, &s, out, e);
+		     : print_damage(damage, out, e) ||
+			       print_people(status, &s, out, e);
 	if (rc == 0 && as_json)
 		rc = buf_addf(out, e, "\n");
 	json_free(status);
@@ -424,7 +436,7 @@ static int publish(const struct settings *c, struct err *e)
 	if (text_format(folder, sizeof(folder), e, "%.*s",
 			(int)(name - c->status), c->status) == 0 &&
 	    fs_open_dir(folder, &dirfd, e) == 0 &&
-	    status_print(c, true, &text, e) == 0)
+	    status_print(c, NULL, true, &text, e) == 0)
 		rc = fs_replace_file(dirfd, name, buf_slice(&text), 0644, e);
 	fs_close(&dirfd);
 	buf_done(&text);

@@ -5,9 +5,12 @@
 
 #include "updater-client/settings.h"
 
-/* Append the text. Takes no lock and changes nothing. */
-int status_print(const struct settings *c, bool as_json, struct buf *out,
-		 struct err *e) NODISCARD;
+/*
+ * Append the text. Takes no lock and changes nothing. `damage` is what is wrong
+ * with the configuration, of which *c is an earlier one; or NULL.
+ */
+int status_print(const struct settings *c, const char *damage, bool as_json,
+		 struct buf *out, struct err *e) NODISCARD;
 
 /*
  * The JSON to [device] status, for the programs of this device; nothing without

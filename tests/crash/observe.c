@@ -318,7 +318,7 @@ static int observe_status(const struct world *w, const struct observed *o,
 	struct json *status = NULL;
 	int rc = -1;
 
-	if (status_print(&w->settings, true, &text, e) == 0 &&
+	if (status_print(&w->settings, NULL, true, &text, e) == 0 &&
 	    json_parse(buf_slice(&text), &status, e) == 0)
 		rc = check_status(o, status, e);
 	json_free(status);

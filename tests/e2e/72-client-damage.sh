@@ -93,3 +93,35 @@ cat "$WORK/busy"
 grep -q "[0-9]" "$WORK/busy" || die "the message names nobody"
 wait "$first" || die "the first client failed"
 runs one 8
+
+# A damaged configuration: what runs goes on, nothing is installed, and status
+# says both what is so and what is wrong.
+cp "$WORK/one/client.conf" "$WORK/whole.conf"
+still() { # words
+	want 3 on one status >"$WORK/out" 2>"$WORK/err"
+	grep -q "^configured .*$1" "$WORK/out" && grep -q "$1" "$WORK/err" ||
+		die "it does not say $1"
+	grep -q '^runs *8 ' "$WORK/out" || die "it does not say what runs"
+	grep -q '^state *confirmed' "$WORK/out" || die "nor the state"
+	want 3 on one status --json >"$WORK/out" 2>"$WORK/err"
+	grep -q '"release": "8"' "$WORK/out" &&
+		grep -q '"configuration": "' "$WORK/out" || die "nor in JSON"
+	want 3 on one update --from "$WORK/publish" 2>/dev/null
+	[ "$(cat "$WORK/one/slots/current/version")" = 8 ] || die "it went"
+}
+echo "unknown = 1" >>"$WORK/one/client.conf"
+still unknown
+{ echo 'rubbish'; sed 's/^path.*/path =/; s/^product.*//' "$WORK/whole.conf"; } \
+	>"$WORK/one/client.conf"
+still client.conf
+chmod 666 "$WORK/one/client.conf"
+cp "$WORK/whole.conf" "$WORK/one/client.conf"
+still 'client.conf'
+# Where nothing is left of it that could be known, it says that alone.
+chmod 644 "$WORK/one/client.conf"
+: >"$WORK/one/client.conf"
+[ -e /var/lib/pawl ] ||
+	want 3 on one status 2>"$WORK/err" >"$WORK/out"
+cp "$WORK/whole.conf" "$WORK/one/client.conf"
+on one status | grep -q '^configured' && die "it is whole again"
+runs one 8

@@ -235,6 +235,65 @@ static void a_file_that_others_may_write_is_refused(void **state)
 	assert_refused(settings_load(path, &c, &e), ERR_CONFIG);
 }
 
+static void write_text(int dirfd, const char *name, const char *text)
+{
+	struct err e = { 0 };
+
+	assert_ok(fs_replace_file(dirfd, name, slice_of(text), 0600, &e));
+}
+
+/* By the state folder that is left of it. */
+static void a_damaged_file_leads_to_the_one_before(void **state)
+{
+	char folder[] = "/tmp/pawl-conf.XXXXXX", path[64], text[200];
+	struct settings c;
+	struct err e = { 0 };
+	int fd = -1;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	assert_ok(fs_open_dir(folder, &fd, &e));
+	(void)snprintf(path, sizeof(path), "%s/client.conf", folder);
+	(void)snprintf(text, sizeof(text),
+		       "rubbish\nstateful = /x\nstate\t= %s \r\n", folder);
+	write_text(fd, "client.conf", text);
+	assert_refused(settings_recall(path, &c, &e), ERR_NOT_FOUND);
+	write_text(fd, SETTINGS_GOOD, GOOD);
+	assert_ok(settings_recall(path, &c, &e));
+	assert_string_equal(c.product, "gateway");
+	settings_done(&c);
+	/* Nor is that one believed without looking. */
+	write_text(fd, SETTINGS_GOOD, "[device]\n");
+	assert_refused(settings_recall(path, &c, &e), ERR_CONFIG);
+	write_text(fd, SETTINGS_GOOD, GOOD);
+	assert_int_equal(fchmod(fd, 0777), 0);
+	assert_refused(settings_recall(path, &c, &e), ERR_CONFIG);
+	assert_ok(fs_remove_tree(fd, SETTINGS_GOOD, &e));
+	assert_ok(fs_remove_tree(fd, "client.conf", &e));
+	fs_close(&fd);
+	assert_int_equal(rmdir(folder), 0);
+}
+
+/* A session keeps it for that: what was read is there, and only from a file. */
+static void what_was_read_is_remembered(void **state)
+{
+	char path[] = "/tmp/pawl-conf.XXXXXX";
+	struct settings c;
+	struct err e = { 0 };
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_ok(fs_write(fd, slice_of(GOOD), &e));
+	assert_ok(settings_load(path, &c, &e));
+	assert_true(slice_equal(buf_slice(&c.file), slice_of(GOOD)));
+	settings_done(&c);
+	assert_ok(parse(GOOD, &c, &e));
+	assert_int_equal(c.file.len, 0);
+	settings_done(&c);
+	close(fd);
+	assert_int_equal(unlink(path), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -248,6 +307,8 @@ int main(void)
 		cmocka_unit_test(plain_http_and_unpinned_servers_are_refused),
 		cmocka_unit_test(local_programs_are_absolute_paths),
 		cmocka_unit_test(a_file_that_others_may_write_is_refused),
+		cmocka_unit_test(a_damaged_file_leads_to_the_one_before),
+		cmocka_unit_test(what_was_read_is_remembered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
