@@ -7,7 +7,9 @@
  * server's online key) can be imported later; nobody can sign before.
  */
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/example_keys.h"
 #include "common/fs.h"
@@ -16,6 +18,7 @@
 #include "common/text.h"
 #include "common/utc.h"
 #include "signer/commands.h"
+#include "signer/interview.h"
 #include "signer/names.h"
 #include "signer/online.h"
 #include "signer/roleedit.h"
@@ -27,16 +30,176 @@ struct init {
 	const char *owner, *contact;
 	struct opt_list products, root_keys, targets_keys, online_keys, keys;
 	uint64_t root_threshold, targets_threshold;
-	uint64_t root_days, targets_days, medium_days, passphrase_fd;
+	uint64_t days[ROLE_KINDS]; /* 0: as usual */
+	uint64_t medium_days, passphrase_fd;
 	bool with_online;
 	enum environment env;
+	/* What was answered, to be freed. */
+	char *answers[4];
+	size_t answer_count;
 };
+
+/* How long each kind of file lives. */
+static const struct life {
+	const char *option, *name; /* a role of the kind, for its limits */
+	size_t at;                 /* in the settings */
+} lives[ROLE_KINDS] = {
+#define LIFE(kind, option, name, member)                                       \
+	[kind] = { option, name, offsetof(struct repo_settings, member) }
+	LIFE(ROLE_ROOT, "root-days", "root", root_days),
+	LIFE(ROLE_TARGETS, "targets-days", "targets", targets_days),
+	LIFE(ROLE_PRODUCT, "product-days", "product-x", product_days),
+	LIFE(ROLE_NIGHTLY, "nightly-days", "nightly", nightly_days),
+	LIFE(ROLE_ROLLOUT, "rollout-days", "rollout", rollout_days),
+	LIFE(ROLE_ROLLOUT_WIDE, "rollout-wide-days", "rollout-wide",
+	     rollout_wide_days),
+#undef LIFE
+};
+
+static uint64_t *setting(struct repo_settings *s, size_t kind)
+{
+	return (uint64_t *)(void *)((char *)s + lives[kind].at);
+}
+
+/* What the environment's policy lets it be. */
+static struct interview_range days_allowed(const struct init *i, size_t kind)
+{
+	const char *name = lives[kind].name;
+
+	return (struct interview_range){ i->env == ENV_PRODUCTION
+						 ? roles_days_min(name)
+						 : 1,
+					 roles_days_max(name) };
+}
+
+/* ---- questions ----------------------------------------------------------- */
+
+static int check_environment(void *ctx, const char *answer, struct err *e)
+{
+	return environment_parse(slice_of(answer), ctx, e);
+}
+
+/* Names between blanks; the list borrows from its first element. */
+static int split_products(char *text, struct opt_list *out, struct err *e)
+{
+	out->count = 0;
+	for (char *word; (word = strsep(&text, " ")) != NULL;) {
+		if (!*word)
+			continue;
+		if (out->count == ARRAY_LEN(out->at))
+			return err_set(e, ERR_USAGE, "too many of them");
+		if (roles_check_product(word, e))
+			return -1;
+		out->at[out->count++] = word;
+	}
+	return out->count ? 0 : err_set(e, ERR_USAGE, "a name is needed");
+}
+
+static int check_products(void *ctx, const char *answer, struct err *e)
+{
+	char *copy = mem_dup_str(answer);
+	int rc = split_products(copy, ctx, e);
+
+	free(copy);
+	return rc;
+}
+
+/* *to if it was not said. */
+static int ask_text(struct init *i, const struct interview_question *q,
+		    const char **to, struct err *e)
+{
+	const struct interview person = { stdin, stderr };
+	char *answer;
+
+	if (*to)
+		return 0;
+	if (interview_text(&person, q, &answer, e))
+		return -1;
+	i->answers[i->answer_count++] = answer;
+	*to = answer;
+	return 0;
+}
+
+static int ask_days(struct init *i, struct err *e)
+{
+	static const char *const questions[ROLE_KINDS] = {
+		[ROLE_ROOT] = "Days that root lives",
+		[ROLE_TARGETS] = "Days that targets live",
+		[ROLE_PRODUCT] = "Days that files of product roles live",
+		[ROLE_NIGHTLY] = "Days that nightly lives",
+		[ROLE_ROLLOUT] = "Days that what one operator signs lives",
+		[ROLE_ROLLOUT_WIDE] = "Days that what two operators sign lives",
+	};
+	const struct interview person = { stdin, stderr };
+	struct repo_settings usual;
+
+	repo_settings_default(&usual);
+	for (size_t kind = 0; kind < ROLE_KINDS; kind++) {
+		const struct interview_range range = days_allowed(i, kind);
+
+		if (i->days[kind] > 0)
+			continue;
+		i->days[kind] = *setting(&usual, kind);
+		if (interview_number(&person, questions[kind], &range,
+				     &i->days[kind], e))
+			return -1;
+	}
+	return 0;
+}
+
+/* On a terminal, whoever did not say what is needed is asked for everything. */
+static int ask(struct init *i, struct err *e)
+{
+	struct opt_list unused;
+	const struct interview_question
+		environment = { "Environment (demo, lab, production; never changes)",
+				"lab", check_environment, &i->env },
+		owner = { "Owner, who answers for it (never published)", NULL,
+			  NULL, NULL },
+		contact = { "Contact, how to reach them (never published)", "",
+			    NULL, NULL },
+		products = { "Products, with blanks between", NULL,
+			     check_products, &unused };
+	const char *names = NULL;
+
+	if (ask_text(i, &environment, &i->environment, e) ||
+	    environment_parse(slice_of(i->environment), &i->env, e) ||
+	    ask_text(i, &owner, &i->owner, e) ||
+	    ask_text(i, &contact, &i->contact, e))
+		return -1;
+	if (i->products.count == 0 &&
+	    (ask_text(i, &products, &names, e) ||
+	     split_products(i->answers[i->answer_count - 1], &i->products, e)))
+		return -1;
+	return ask_days(i, e);
+}
+
+static bool lacks_something(const struct init *i)
+{
+	return !i->environment || !i->owner || i->products.count == 0;
+}
 
 /* ---- what was asked for -------------------------------------------------- */
 
+static int check_days(const struct init *i, struct err *e)
+{
+	for (size_t kind = 0; kind < ROLE_KINDS; kind++) {
+		const struct interview_range range = days_allowed(i, kind);
+
+		if (i->days[kind] > 0 &&
+		    (i->days[kind] < range.min || i->days[kind] > range.max))
+			return err_set(e, ERR_USAGE,
+				       "--%s: %s allows %llu to %llu",
+				       lives[kind].option, i->environment,
+				       (unsigned long long)range.min,
+				       (unsigned long long)range.max);
+	}
+	return 0;
+}
+
 static int check_asked(struct init *i, struct err *e)
 {
-	if (!i->environment || !i->owner || i->products.count == 0)
+	if (lacks_something(i))
 		return err_set(e, ERR_USAGE,
 			       "--environment, --owner and at least one "
 			       "--product are needed");
@@ -54,7 +217,7 @@ static int check_asked(struct init *i, struct err *e)
 		return err_set(e, ERR_REFUSED,
 			       "in production the online key lives on the "
 			       "server: --online-key FILE.pub");
-	return 0;
+	return check_days(i, e);
 }
 
 /* Production asks for two of everything, others for one. */
@@ -74,14 +237,13 @@ static int fill_settings(const struct init *i, struct repo_settings *s)
 {
 	repo_settings_default(s);
 	s->owner = mem_dup_str(i->owner);
-	s->contact = i->contact ? mem_dup_str(i->contact) : NULL;
+	s->contact = i->contact && *i->contact ? mem_dup_str(i->contact) : NULL;
 	for (size_t n = 0; n < i->products.count; n++)
 		s->products.at[s->products.count++] =
 			mem_dup_str(i->products.at[n]);
-	if (i->root_days > 0)
-		s->root_days = i->root_days;
-	if (i->targets_days > 0)
-		s->targets_days = i->targets_days;
+	for (size_t kind = 0; kind < ROLE_KINDS; kind++)
+		if (i->days[kind] > 0)
+			*setting(s, kind) = i->days[kind];
 	return 0;
 }
 
@@ -273,6 +435,9 @@ static int init(struct init *i, struct report *out, struct err *e)
 	struct keyring keys = { 0 };
 	int rc;
 
+	if (lacks_something(i) && isatty(STDIN_FILENO) && !out->json &&
+	    ask(i, e))
+		return -1;
 	if (check_asked(i, e))
 		return -1;
 	set_defaults(i);
@@ -282,6 +447,9 @@ static int init(struct init *i, struct report *out, struct err *e)
 	keyring_close(&keys);
 	return rc;
 }
+
+#define DAYS(kind, max, help)                                                  \
+	OPT_NUMBER(lives[kind].option, "N", &i.days[kind], (max), (help))
 
 int cmd_init(int argc, char **argv, struct err *e)
 {
@@ -313,10 +481,17 @@ int cmd_init(int argc, char **argv, struct err *e)
 			   "signatures that releases need (production: 2)"),
 		OPT_TEXT("staging", "HOW", &i.staging,
 			 "who opens a rollout: server or signed (production)"),
-		OPT_NUMBER("root-days", "N", &i.root_days, RULES_ROOT_DAYS_MAX,
-			   "life of root (730)"),
-		OPT_NUMBER("targets-days", "N", &i.targets_days,
-			   RULES_TARGETS_DAYS_MAX, "life of targets (400)"),
+		DAYS(ROLE_ROOT, RULES_ROOT_DAYS_MAX, "life of root (730)"),
+		DAYS(ROLE_TARGETS, RULES_TARGETS_DAYS_MAX,
+		     "life of targets (400)"),
+		DAYS(ROLE_PRODUCT, RULES_TARGETS_DAYS_MAX,
+		     "life of product roles' files (400)"),
+		DAYS(ROLE_NIGHTLY, RULES_SHORT_DAYS_MAX,
+		     "life of nightly (30)"),
+		DAYS(ROLE_ROLLOUT, RULES_SHORT_DAYS_MAX,
+		     "life of what one operator signs (30)"),
+		DAYS(ROLE_ROLLOUT_WIDE, RULES_TARGETS_DAYS_MAX,
+		     "life of what two operators sign (400)"),
 		OPT_NUMBER("medium-days", "N", &i.medium_days,
 			   RULES_MEDIUM_DAYS_MAX,
 			   "life of a bundle on a medium, at most (90)"),
@@ -336,5 +511,7 @@ int cmd_init(int argc, char **argv, struct err *e)
 		rc = init(&i, &out, e);
 	} else
 		rc = err_set(e, ERR_USAGE, "one REPO is needed");
+	for (size_t n = 0; n < i.answer_count; n++)
+		free(i.answers[n]);
 	return report_end(&out, rc, e);
 }

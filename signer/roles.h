@@ -26,7 +26,8 @@ enum role_kind {
 	ROLE_PRODUCT,
 	ROLE_NIGHTLY,
 	ROLE_ROLLOUT,
-	ROLE_ROLLOUT_WIDE
+	ROLE_ROLLOUT_WIDE,
+	ROLE_KINDS
 };
 
 /* False when there is no such role. */

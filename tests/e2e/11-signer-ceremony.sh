@@ -68,6 +68,42 @@ refused 14 "already" init
 refused 14 "already" "$signer" key import repo --role targets \
 	home/carol.key.pub
 
+# Who does not say what is needed is asked for all of it, on a terminal; what
+# production does not allow is asked again.
+refused 2 "are needed" "$signer" init asked
+refused 2 "production allows 30 to 730" init --root-days 29
+refused 2 "production allows 7 to 400" init --product-days 6
+python3 - "$signer" "$WORK/asked" <<'PY'
+import os, pty, sys
+answers = ["production", "ACME", "security@acme.example", "gateway rollout",
+           "gateway sensor", "29", "365", "", "200", "14", "", "300"]
+pid, tty = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], [sys.argv[1], "init", sys.argv[2]])
+said = b""
+while True:
+    try:
+        part = os.read(tty, 1000)
+    except OSError:
+        break
+    if not part:
+        break
+    said += part
+    if said.endswith(b": ") and answers:
+        os.write(tty, answers.pop(0).encode() + b"\n")
+status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+text = said.decode()
+print(text)
+assert status == 0 and not answers, (status, answers)
+assert "30 to 730 [730]" in text and "folder of signed documents" in text
+PY
+for line in 'owner = ACME' 'contact = security@acme.example' \
+	'product = gateway' 'product = sensor' 'root_days = 365' \
+	'targets_days = 400' 'product_days = 200' 'nightly_days = 14' \
+	'rollout_days = 30' 'rollout_wide_days = 300'; do
+	grep -qx "$line" asked/pawl.ini
+done
+
 # A key in two roles, a threshold of one: nobody signs such a root.
 cp -a repo good
 "$signer" key import repo --role root home/alice.key.pub
