@@ -344,6 +344,8 @@ install-server: server
 	$(call put,0644,packaging/completion/pawl.bash,$(COMPDIR)/pawl-server)
 	$(call put,0644,packaging/systemd/pawl-server.sysusers,$(SYSUSERSDIR)/pawl-server.conf)
 	$(call unit,pawl-server.service)
+	$(call unit,pawl-server-tls.service)
+	$(call unit,pawl-server-tls.timer)
 install-client: client
 	$(call put,0755,$(B)/updater-client,$(SBINDIR)/pawl-client)
 	$(call put,0755,$(B)/pawl-guard,$(SBINDIR)/pawl-guard)

@@ -26,6 +26,7 @@ struct x509_cert {
 	uint8_t usage; /* 0: no keyUsage */
 	bool server_auth, client_auth, other_purpose;
 	struct slice subject_id, issuer_id; /* key ids; empty if missing */
+	struct slice alt_names;             /* what the extension holds */
 	bool has_unknown; /* an extension that is none of the above */
 	bool ecdsa_sha256;
 	struct slice signature;

@@ -388,6 +388,22 @@ static void retain(struct server_api *api, int64_t now)
 			  (long long)gone.evidence, (long long)gone.attempts);
 }
 
+/* Each minute, and whenever a command beside us waits for it. */
+static void sign_log(struct server_api *api, int64_t now)
+{
+	struct err e = { 0 }, none;
+	struct stat st;
+	bool wanted = fs_stat(api->dirfd, STORE_WANTED, &st, &none) == 0;
+
+	if (!wanted && now < api->next_checkpoint &&
+	    now >= api->next_checkpoint - UTC_DAY)
+		return;
+	api->next_checkpoint = now + CHECKPOINT_SEC;
+	if (api_checkpoint(api, &e) ||
+	    (wanted && fs_remove(api->dirfd, STORE_WANTED, &e)))
+		log_event(LOG_ERROR, "audit-not-signed", "why=%s", e.msg);
+}
+
 void api_tick(struct server_api *api)
 {
 	int64_t now = utc_now();
@@ -398,12 +414,7 @@ void api_tick(struct server_api *api)
 	api_survey(api, now);
 	api_tick_rollouts(api, now);
 	retain(api, now);
-	if (now >= api->next_checkpoint || now < api->next_checkpoint - 86400) {
-		api->next_checkpoint = now + CHECKPOINT_SEC;
-		if (api_checkpoint(api, &e))
-			log_event(LOG_ERROR, "audit-not-signed", "why=%s",
-				  e.msg);
-	}
+	sign_log(api, now);
 	if (now < api->next_flush)
 		return;
 	api->next_flush = now + FLUSH_SEC;

@@ -400,6 +400,10 @@ static int revoke(struct server_api *api, const struct request *q,
 	    (whole ? store_batch_revoke(api->store, id, &by, &count, e)
 		   : store_claim_revoke(api->store, id, &by, e)))
 		return -1;
+	/* A backup of yesterday must not bring it back unnoticed. */
+	if (api_checkpoint(api, e))
+		return err_in(e, "it is revoked, but the audit log could not "
+				 "be signed: repeat this");
 	log_event(LOG_INFO, "token-revoked", "by=%s %s=%lld count=%llu",
 		  q->peer->id, whole ? "batch" : "id", (long long)id,
 		  (unsigned long long)count);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/opt.h"
+#include "common/x509.h"
 
 #include "update-server/commands.h"
 #include "update-server/config.h"
@@ -41,6 +42,24 @@ static void add_name(const char **names, const char *name)
 		count++;
 	if (count < INIT_NAMES_MAX)
 		names[count] = name;
+}
+
+/* What it is called now, unless it is told otherwise. */
+static int keep_names(const char *dir, struct opt_list *names, struct buf *held,
+		      struct err *e)
+{
+	const char *name, *end;
+
+	if (names->count > 0)
+		return 0;
+	if (init_tls_names(dir, held, e))
+		return -1;
+	name = (const char *)held->ptr;
+	end = name + held->len;
+	for (; name < end && names->count < ARRAY_LEN(names->at);
+	     name += strlen(name) + 1)
+		names->at[names->count++] = name;
+	return 0;
 }
 
 static int collect_names(const struct opt_list *given, const char **names,
@@ -142,20 +161,25 @@ static int renew_with(int argc, char **argv,
 	struct opt_list names = { .count = 0 };
 	const struct opt opts[] = {
 		OPT_LIST("name", "DNS-or-IP", &names,
-			 "a name by which devices reach this server"),
+			 "a name by which devices reach this server "
+			 "(without: those that it has)"),
 		OPT_END,
 	};
+	struct buf held = BUF_INIT(X509_PEM_MAX_LEN);
 	char **operands;
-	int count;
+	int count, rc = -1;
 
 	if (opt_parse(argc, argv, opts, &operands, &count, e))
 		return -1;
 	if (count != 1)
 		return err_set(e, ERR_USAGE, "name one folder");
-	if (collect_names(&names, all, e) || renew(operands[0], all, e))
-		return -1;
-	printf("%s; restart the server to use it\n", what);
-	return 0;
+	if (keep_names(operands[0], &names, &held, e) == 0 &&
+	    collect_names(&names, all, e) == 0)
+		rc = renew(operands[0], all, e);
+	buf_done(&held);
+	if (rc == 0)
+		printf("%s; restart the server to use it\n", what);
+	return rc;
 }
 
 int command_tls_renew(int argc, char **argv, struct err *e)

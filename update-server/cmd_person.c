@@ -371,6 +371,7 @@ int command_person_revoke(int argc, char **argv, struct err *e)
 	struct sha256 fingerprint;
 	struct store *s = NULL;
 	char **operands;
+	bool runs = true;
 	int count, rc;
 
 	if (opt_parse(argc, argv, opts, &operands, &count, e))
@@ -389,7 +390,13 @@ int command_person_revoke(int argc, char **argv, struct err *e)
 		     ? -1
 		     : 0;
 	store_close(s);
+	/* A backup of yesterday must not bring them back unnoticed. */
+	if (rc == 0 && init_await_checkpoint(operands[0], &runs, e))
+		rc = err_in(e, "revoked, but in no checkpoint of the log yet");
 	if (rc == 0)
-		printf("revoked: the next request is refused\n");
+		printf("revoked: the next request is refused%s\n",
+		       runs ? ""
+			    : "; in the log's checkpoint once the server "
+			      "runs");
 	return rc;
 }

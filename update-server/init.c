@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "common/random.h"
 #include "common/text.h"
 #include "common/x509.h"
+#include "common/x509_names.h"
 
 #include "update-server/config.h"
 #include "update-server/keeper.h"
@@ -20,7 +22,7 @@
 
 #define SECRET_BYTES   32
 #define CA_DAYS        3650
-#define TLS_DAYS       397
+#define TLS_DAYS       90 /* renewed each month: docs/server-conf.md */
 #define PERSON_DAYS    365
 #define SLACK_SEC      3600 /* clocks that are a little behind ours */
 #define KEEPER_SECRET  "keys/keeper.secret"
@@ -497,7 +499,8 @@ static int open_key(int dirfd, const char *path, struct slice secret,
 }
 
 /* Before it is put in place: no certificate that the log does not know. */
-static int log_renewal(const struct config *c, struct slice pem, struct err *e)
+static int log_certificate(const struct config *c, enum audit_act act,
+			   struct slice pem, struct err *e)
 {
 	const struct audit_by by = { .kind = AUDIT_SYSTEM, .now = utc_now() };
 	char path[PATH_MAX_LEN];
@@ -510,7 +513,7 @@ static int log_renewal(const struct config *c, struct slice pem, struct err *e)
 	    text_format(path, sizeof(path), e, "%s/" DATABASE, c->dir) ||
 	    store_open(path, &s, e))
 		return -1;
-	audit_record_init(&r, AUDIT_TLS_RENEW, &by);
+	audit_record_init(&r, act, &by);
 	audit_set_digest(&r, "certificate", &info.fingerprint);
 	rc = store_log(s, &r, e);
 	store_close(s);
@@ -535,7 +538,7 @@ static int renew(const struct config *c, const struct x509_template *t,
 	    fs_read_file(dirfd, TLS_KEY, &key, e) ||
 	    keyfile_inspect(buf_slice(&key), &info, e) ||
 	    x509_issue(t, &info.public_key, buf_slice(&ca), issuer, &pem, e) ||
-	    log_renewal(c, buf_slice(&pem), e) ||
+	    log_certificate(c, AUDIT_TLS_RENEW, buf_slice(&pem), e) ||
 	    fs_replace_file(dirfd, TLS_PEM, buf_slice(&pem), 0644, e))
 		goto out;
 	rc = 0;
@@ -547,6 +550,19 @@ out:
 	buf_done(&key);
 	fs_close(&dirfd);
 	return rc;
+}
+
+int init_tls_names(const char *dir, struct buf *out, struct err *e)
+{
+	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN);
+	int dirfd = -1, rc = -1;
+
+	if (fs_open_dir(dir, &dirfd, e) == 0 &&
+	    fs_read_file(dirfd, TLS_PEM, &pem, e) == 0)
+		rc = x509_names(buf_slice(&pem), out, e);
+	buf_done(&pem);
+	fs_close(&dirfd);
+	return rc ? err_in(e, TLS_PEM) : 0;
 }
 
 int init_renew_tls(const char *dir, const char *const *names, struct err *e)
@@ -595,6 +611,52 @@ int init_lock(const char *dir, int *lock, struct err *e)
 		err_in(e, "stop the server first");
 out:
 	fs_close(&run);
+	fs_close(&dirfd);
+	return rc;
+}
+
+/* ---- acts beside the running server -------------------------------------- */
+
+#define AWAIT_STEP_MS 50
+#define AWAIT_STEPS   400
+
+/* The server takes the file away once it has done it. */
+static int await_gone(int dirfd, const char *path, struct err *e)
+{
+	for (int i = 0; i < AWAIT_STEPS; i++) {
+		struct err why = { 0 };
+		struct stat st;
+
+		if (fs_stat(dirfd, path, &st, &why)) {
+			if (why.code == ERR_NOT_FOUND)
+				return 0;
+			*e = why;
+			return -1;
+		}
+		(void)poll(NULL, 0, AWAIT_STEP_MS);
+	}
+	return err_set(e, ERR_BUSY,
+		       "the running server has not signed and exported it "
+		       "(its log says why): it tries again each "
+		       "minute");
+}
+
+int init_await_checkpoint(const char *dir, bool *runs, struct err *e)
+{
+	struct err taken = { 0 };
+	int dirfd = -1, lock = -1, rc = -1;
+
+	*runs = init_lock(dir, &lock, &taken) != 0;
+	fs_close(&lock);
+	if (!*runs)
+		return 0;
+	if (taken.code != ERR_BUSY) {
+		*e = taken;
+		return -1;
+	}
+	if (fs_open_dir(dir, &dirfd, e) == 0 &&
+	    fs_replace_file(dirfd, STORE_WANTED, slice_of(""), 0600, e) == 0)
+		rc = await_gone(dirfd, STORE_WANTED, e);
 	fs_close(&dirfd);
 	return rc;
 }
@@ -652,7 +714,8 @@ static int make_next(const struct config *c, struct err *e)
 	if (keyfile_seal(key, info.environment, "ca", buf_slice(&secret), &file,
 			 e) == 0 &&
 	    x509_issue(&t, &public_key, (struct slice){ NULL, 0 }, key, &pem,
-		       e) == 0)
+		       e) == 0 &&
+	    log_certificate(c, AUDIT_TLS_NEXT_CA, buf_slice(&pem), e) == 0)
 		rc = write_next(dirfd, buf_slice(&file), buf_slice(&pem), e);
 out:
 	ec_free(key);
@@ -676,23 +739,29 @@ int init_next_ca(const char *dir, struct err *e)
 	return rc;
 }
 
-/* Cut off in between, it is done again: the certificate moves last. */
-static int move_next(const char *dir, struct err *e)
+/* Cut off in between, it is done again, and recorded again: the certificate
+ * moves last. */
+static int move_next(const struct config *c, struct err *e)
 {
+	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN);
 	struct err moved = { 0 };
-	struct stat st;
 	int dirfd = -1, rc = -1;
 
-	if (fs_open_dir(dir, &dirfd, e))
+	if (fs_open_dir(c->dir, &dirfd, e))
 		return -1;
-	if (fs_stat(dirfd, NEXT_CA_PEM, &st, e)) {
+	if (fs_read_file(dirfd, NEXT_CA_PEM, &pem, e)) {
 		err_in(e, "no next CA (tls next-ca makes one)");
+	} else if (log_certificate(c, AUDIT_TLS_SWITCH_CA, buf_slice(&pem),
+				   e)) {
+		goto out;
 	} else if (fs_rename(dirfd, NEXT_CA_KEY, SERVER_CA_KEY, &moved) &&
 		   moved.code != ERR_NOT_FOUND) {
 		*e = moved;
 	} else {
 		rc = fs_rename(dirfd, NEXT_CA_PEM, SERVER_CA_PEM, e);
 	}
+out:
+	buf_done(&pem);
 	fs_close(&dirfd);
 	return rc;
 }
@@ -704,7 +773,7 @@ int init_switch_ca(const char *dir, const char *const *names, struct err *e)
 
 	if (config_load(dir, NULL, &c, e))
 		return -1;
-	rc = move_next(c.dir, e);
+	rc = move_next(&c, e);
 	config_done(&c);
 	return rc ? -1 : init_renew_tls(dir, names, e);
 }

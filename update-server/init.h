@@ -38,6 +38,15 @@ int init_open_store(const char *dir, enum environment *environment,
 /* Held until *lock is closed, so that no server runs beside us. ERR_BUSY. */
 int init_lock(const char *dir, int *lock, struct err *e) NODISCARD;
 
+/*
+ * After an act beside the running server: wait until its signed checkpoint, and
+ * the exported one, say it too. *runs is false if no server runs, and then it
+ * does when it starts. ERR_BUSY if it does not come to it.
+ */
+int init_await_checkpoint(const char *dir, bool *runs, struct err *e) NODISCARD;
+
+/* The names of the present TLS certificate, each with a NUL behind it. */
+int init_tls_names(const char *dir, struct buf *out, struct err *e) NODISCARD;
 /* A new TLS certificate for the same key and the given names. */
 int init_renew_tls(const char *dir, const char *const *names,
 		   struct err *e) NODISCARD;

@@ -42,6 +42,8 @@ void store_close(struct store *s);
 
 /* A file in the server's folder from a restore until its next start. */
 #define STORE_RESTORED "restored"
+/* Likewise: whoever acts beside the server waits for a checkpoint. */
+#define STORE_WANTED "run/checkpoint-wanted"
 
 /* The whole database as of one moment, into a new file, while others go on;
  * *records of the audit log are in it, or more. */

@@ -98,3 +98,10 @@ for part in server client; do
 	}
 	if grep "pawl-$part" "$WORK/said"; then exit 1; fi
 done
+echo '[Unit]' >"$WORK/server/usr/lib/systemd/system/timers.target"
+systemd-analyze verify --man=no --root="$WORK/server" \
+	/usr/lib/systemd/system/pawl-server-tls.timer 2>"$WORK/said" || {
+	cat "$WORK/said"
+	exit 1
+}
+if grep "pawl-server-tls" "$WORK/said"; then exit 1; fi

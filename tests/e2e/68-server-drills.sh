@@ -37,7 +37,7 @@ start_now() { # the server lives on this day, and keeps its ports
 	people=$(listener people)
 	stop_now
 	rm -f server/run/listeners.json
-	# Its certificate lives 397 days, and a person's a year.
+	# Its certificate lives 90 days, and a person's a year.
 	later "$server" tls renew server >/dev/null
 	later "$server" run server >>"$WORK/server.log" 2>&1 &
 	tries=0
