@@ -121,6 +121,21 @@ void api_order_reach(struct server_api *api, const struct rollout *r,
 	(void)pthread_rwlock_unlock(&api->orders_lock);
 }
 
+void api_order_times(struct server_api *api, struct stage *s, int64_t now)
+{
+	struct orders_times t;
+
+	/* Those that are over have no times any more. */
+	if (s->status < STAGE_SCHEDULED || s->status > STAGE_PAUSED)
+		return;
+	(void)pthread_rwlock_rdlock(&api->orders_lock);
+	orders_times(api->orders, &s->what, &s->ladder, now, &t);
+	(void)pthread_rwlock_unlock(&api->orders_lock);
+	memcpy(s->not_before, t.not_before, sizeof(s->not_before));
+	s->expires = t.expires;
+	s->metadata_ends = t.metadata;
+}
+
 int api_way_allows(struct server_api *api, const struct rollout *r, int64_t now,
 		   struct err *e)
 {

@@ -145,6 +145,9 @@ int api_ordered(struct server_api *api, const struct rollout *r,
 void api_order_reach(struct server_api *api, const struct rollout *r,
 		     int64_t now, struct orders_reach *out);
 
+/* What the orders and the metadata, as they are now, say of its times. */
+void api_order_times(struct server_api *api, struct stage *s, int64_t now);
+
 /* The release and cohorts that a body names; ERR_REFUSED for a release that is
  * no longer listed. */
 int api_rollout_read(struct server_api *api, const struct json *j,

@@ -523,6 +523,7 @@ static int apply(struct acting *w, struct err *e)
 
 	if (store_rollout_find(w->api->store, k->name, &w->s, e))
 		return -1;
+	api_order_times(w->api, &w->s, w->by.now);
 	revision = w->s.revision;
 	if (prepare(w, &act, e) ||
 	    stage_act(&w->s, &act, &w->ready, &changed, e))

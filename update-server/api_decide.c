@@ -27,6 +27,8 @@ int api_read_rollouts_locked(struct server_api *api, struct err *e)
 
 	if (store_rollout_all(api->store, &all, &count, e))
 		return -1;
+	for (size_t i = 0; i < count; i++)
+		api_order_times(api, &all[i], utc_now());
 	if (count > 0)
 		qsort(all, count, sizeof(*all), compare_preference);
 	free(api->rollouts);

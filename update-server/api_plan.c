@@ -48,6 +48,8 @@ int api_plan(struct server_api *api, struct stage *s, struct sha256 *plan,
 	if (rc == 0)
 		ladder_measure(&s->ladder, buckets, count);
 	free(buckets);
+	/* What is planned is the same when an order's time has come. */
+	memset(s->not_before, 0, sizeof(s->not_before));
 	return rc == 0 ? digest_of(s, plan, e) : -1;
 }
 
@@ -246,6 +248,7 @@ static int plan_json(struct server_api *api, struct stage *s, struct json *j,
 	if (api_plan(api, s, &plan, e) || set_left_out(api, s, now, j, e) ||
 	    set_egress(api, s, j, e))
 		return -1;
+	api_order_times(api, s, now);
 	json_set_text(j, "name", s->what.name);
 	json_set_text(j, "product", s->what.product);
 	json_set_text(j, "release", s->what.release);

@@ -92,6 +92,7 @@ static const char *paused_by(enum stage_pause p)
 		[PAUSE_TROUBLE] = "payload or signature trouble",
 		[PAUSE_EVIDENCE] = "insufficient evidence",
 		[PAUSE_ORDER] = "the end of its order",
+		[PAUSE_METADATA] = "the end of its metadata",
 	};
 
 	return words[p];
@@ -326,6 +327,8 @@ struct json *api_order_json(struct server_api *api, const struct stage *s,
 	json_set_bool(j, "needed", reach.needed);
 	json_set_bool(j, "short", reach.limit < limit);
 	json_set_text(j, "reach", reach.any ? share : "nothing");
+	api_set_time(j, "ends", s->expires);
+	api_set_time(j, "metadata_ends", s->metadata_ends);
 	if (!reach.needed)
 		(void)snprintf(words, sizeof(words), "no order is needed");
 	else if (reach.limit < limit)
@@ -574,8 +577,10 @@ int api_rollout_json(struct server_api *api, const char *name,
 	int64_t now = utc_now();
 	int rc = -1;
 
-	if (store_rollout_find(api->store, name, s, e) ||
-	    summary(api, s, now, j, e) || set_counts(api, j, s, e) ||
+	if (store_rollout_find(api->store, name, s, e))
+		goto out;
+	api_order_times(api, s, now);
+	if (summary(api, s, now, j, e) || set_counts(api, j, s, e) ||
 	    set_gate(api, j, s, now, e) || set_attempts(api, j, s, e))
 		goto out;
 	json_set(j, "policy", stage_policy_json(&s->policy));
@@ -621,6 +626,7 @@ int api_rollout_list(struct server_api *api, const struct request *q,
 	for (size_t i = 0; rc == 0 && i < count; i++) {
 		struct json *one = json_new_object();
 
+		api_order_times(api, &all[i], now);
 		rc = summary(api, &all[i], now, one, e);
 		json_add(list, one);
 	}

@@ -156,6 +156,7 @@ static int look_at(struct server_api *api, const struct stage *s, int64_t now,
 	int rc;
 
 	*next = *s;
+	api_order_times(api, next, now);
 	api_order_reach(api, &s->what, now, &reach);
 	next->order_short = stage_limit(s, &limit) && reach.limit < limit;
 	rc = store_tally(api->store, s, now, t, e);

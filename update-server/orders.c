@@ -19,6 +19,7 @@ struct chapter {
 	struct order at[ORDER_PLACES];
 	bool has[ORDER_PLACES];
 	struct err unreadable; /* an order of it is */
+	int64_t expires;       /* of the file that lists it */
 };
 
 /* One of the two roles as devices find it. */
@@ -32,6 +33,7 @@ struct role {
 struct orders {
 	int dirfd; /* borrowed while it is read */
 	bool staging_signed;
+	int64_t targets_expire;
 	struct role one, wide;
 	struct chapter *chapters;
 	size_t chapter_count;
@@ -41,14 +43,21 @@ struct orders {
 
 /* ---- metadata that was imported ------------------------------------------ */
 
-static int read_role(struct store *s, const struct store_role *found,
-		     struct role *r, struct err *e)
+static int read_end(const struct json *file, int64_t *out, struct err *e)
 {
 	const char *text;
 
+	return json_get_text(documents_signed(file), "expires", &text, e) ||
+			       utc_parse(slice_of(text), out, e)
+		       ? -1
+		       : 0;
+}
+
+static int read_role(struct store *s, const struct store_role *found,
+		     struct role *r, struct err *e)
+{
 	if (documents_metadata(s, found->name, found->version, &r->file, e) ||
-	    json_get_text(documents_signed(r->file), "expires", &text, e) ||
-	    utc_parse(slice_of(text), &r->expires, e))
+	    read_end(r->file, &r->expires, e))
 		return -1;
 	memcpy(r->problem, found->problem, sizeof(r->problem));
 	return 0;
@@ -65,7 +74,8 @@ static bool is_delegated(const struct json *targets, const char *role)
 /* ---- releases ------------------------------------------------------------ */
 
 static int take_release(struct orders *o, const char *path,
-			const struct json *entry, struct err *e)
+			const struct json *entry, int64_t expires,
+			struct err *e)
 {
 	struct tuf_target t;
 	struct release r = { 0 };
@@ -83,7 +93,8 @@ static int take_release(struct orders *o, const char *path,
 	if (o->chapter_count % 64 == 0)
 		o->chapters = mem_resize(o->chapters, o->chapter_count + 64,
 					 sizeof(*o->chapters));
-	o->chapters[o->chapter_count] = (struct chapter){ .release = r };
+	o->chapters[o->chapter_count] =
+		(struct chapter){ .release = r, .expires = expires };
 	o->chapter_count++;
 	return 0;
 }
@@ -93,9 +104,12 @@ static int take_releases(struct orders *o, const struct json *file,
 {
 	const struct json *targets =
 		json_get(documents_signed(file), "targets");
+	int64_t expires;
 
+	if (read_end(file, &expires, e))
+		return -1;
 	for (void *m = json_first(targets); m; m = json_next(targets, m))
-		if (take_release(o, json_name(m), json_value(m), e))
+		if (take_release(o, json_name(m), json_value(m), expires, e))
 			return err_in(e, "%s", json_name(m));
 	return 0;
 }
@@ -234,7 +248,10 @@ static int read_top(struct orders *o, struct store *s, int64_t root,
 	if (rc == 0) {
 		o->one.delegated = is_delegated(file, ORDER_ROLE_ONE);
 		o->wide.delegated = is_delegated(file, ORDER_ROLE_WIDE);
-		rc = take_releases(o, file, e);
+		rc = read_end(file, &o->targets_expire, e) ||
+				     take_releases(o, file, e)
+			     ? -1
+			     : 0;
 	}
 	json_free(file);
 	return rc;
@@ -417,6 +434,100 @@ out:
 	else if (!out->any)
 		out->limit = 0;
 	memcpy(out->why, why.msg, sizeof(out->why));
+}
+
+/* ---- over time ----------------------------------------------------------- */
+
+/* At these alone, what is open changes. */
+#define MOMENTS_MAX (ORDER_PLACES * (2 * ORDER_PHASES_MAX + 1) + 2)
+
+struct moments {
+	int64_t at[MOMENTS_MAX];
+	size_t count;
+};
+
+static void add_moment(struct moments *m, int64_t at)
+{
+	if (at > 0)
+		m->at[m->count++] = at;
+}
+
+static int compare_moments(const void *a, const void *b)
+{
+	const int64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static void gather_moments(const struct orders *o, const struct chapter *c,
+			   struct moments *m)
+{
+	m->count = 0;
+	for (size_t i = 0; i < ORDER_PLACES; i++) {
+		const struct order *order = &c->at[i];
+
+		if (!c->has[i])
+			continue;
+		add_moment(m, order->expires);
+		for (size_t n = 0; n < order->phase_count; n++) {
+			add_moment(m, order->phases[n].not_before);
+			add_moment(m, order->phases[n].not_after);
+		}
+	}
+	add_moment(m, o->one.expires);
+	add_moment(m, o->wide.expires);
+	qsort(m->at, m->count, sizeof(m->at[0]), compare_moments);
+}
+
+/* When so much is open, from now on; 0 if it is already, or never is. */
+static int64_t opens_at(const struct orders *o, const struct rollout *r,
+			const struct moments *m, uint64_t limit, int64_t now)
+{
+	struct orders_reach reach;
+
+	orders_reach(o, r, now, &reach);
+	if (reach.any && reach.limit >= limit)
+		return 0;
+	for (size_t i = 0; i < m->count; i++) {
+		if (m->at[i] <= now)
+			continue;
+		orders_reach(o, r, m->at[i], &reach);
+		if (reach.any && reach.limit >= limit)
+			return m->at[i];
+	}
+	return 0;
+}
+
+static int64_t ends_at(const struct orders *o, const struct rollout *r,
+		       const struct moments *m)
+{
+	struct orders_reach reach;
+
+	for (size_t i = m->count; i-- > 0;) {
+		orders_reach(o, r, m->at[i] - 1, &reach);
+		if (reach.any)
+			return m->at[i];
+	}
+	return 0;
+}
+
+void orders_times(const struct orders *o, const struct rollout *r,
+		  const struct ladder *l, int64_t now, struct orders_times *out)
+{
+	const struct chapter *c = o ? find(o, r) : NULL;
+	struct moments m;
+
+	*out = (struct orders_times){ .expires = 0 };
+	if (!c)
+		return;
+	out->metadata =
+		c->expires < o->targets_expire ? c->expires : o->targets_expire;
+	if (!needs_order(o, c))
+		return;
+	gather_moments(o, c, &m);
+	out->expires = ends_at(o, r, &m);
+	for (size_t i = 0; i < l->count; i++)
+		out->not_before[i] = opens_at(o, r, &m, l->rungs[i].limit, now);
 }
 
 int orders_each_assigned(const struct orders *o,

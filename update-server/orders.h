@@ -44,6 +44,20 @@ struct orders_reach {
 void orders_reach(const struct orders *o, const struct rollout *r, int64_t now,
 		  struct orders_reach *out);
 
+/* When the orders, as they are now, open and close a rollout. */
+struct orders_times {
+	/* From when on they open each rung to all of its cohorts; 0: now, or
+	 * never, or no order is needed. */
+	int64_t not_before[LADDER_RUNGS_MAX];
+	int64_t expires; /* from when on nothing is open, for good; 0: never */
+	/* The end of the metadata that lists the release; 0: none does. */
+	int64_t metadata;
+};
+
+void orders_times(const struct orders *o, const struct rollout *r,
+		  const struct ladder *l, int64_t now,
+		  struct orders_times *out);
+
 /* Each device that two operators assigned, to a cohort or to the lab. */
 int orders_each_assigned(const struct orders *o,
 			 int (*visit)(void *ctx, const struct assign *a,

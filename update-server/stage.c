@@ -62,6 +62,7 @@ const char *stage_pause_name(enum stage_pause p)
 		[PAUSE_TROUBLE] = "payload-trouble",
 		[PAUSE_EVIDENCE] = "insufficient-evidence",
 		[PAUSE_ORDER] = "order-ended",
+		[PAUSE_METADATA] = "metadata-expired",
 	};
 
 	return names[p];

@@ -47,7 +47,8 @@ enum stage_pause {
 	PAUSE_GATE,     /* failures, darkness, a stop code */
 	PAUSE_TROUBLE,  /* payloads or signatures */
 	PAUSE_EVIDENCE, /* it never came */
-	PAUSE_ORDER     /* the signed order ended */
+	PAUSE_ORDER,    /* the signed order ended */
+	PAUSE_METADATA  /* what lists the release has expired */
 };
 
 const char *stage_status_name(enum stage_status s);
@@ -124,6 +125,7 @@ struct stage {
 	/* The signed order opens less than this phase: it gathers what evidence
 	 * there is, and nobody is to blame that it is little. Not stored. */
 	bool order_short;
+	int64_t metadata_ends; /* of what lists it; 0: not known. Not stored. */
 };
 
 /*

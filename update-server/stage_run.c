@@ -131,7 +131,15 @@ static enum stage_event tick(struct stage *s, const struct tally *t,
 	if (s->status != STAGE_RUNNING)
 		return EVENT_NONE;
 	if (s->expires && now >= s->expires) {
-		pause(s, PAUSE_ORDER, "the signed order has ended");
+		pause(s, PAUSE_ORDER,
+		      "the signed order has ended: sign a new one, then "
+		      "resume");
+		return EVENT_PAUSED;
+	}
+	if (s->metadata_ends && now >= s->metadata_ends) {
+		pause(s, PAUSE_METADATA,
+		      "the signed metadata has expired: have it extended, "
+		      "import it, then resume");
 		return EVENT_PAUSED;
 	}
 	if (s->phase_state == PHASE_WAITING && s->phase == 0)
@@ -258,6 +266,10 @@ static int resume(struct stage *s, const struct stage_act *a, struct err *e)
 	if (s->expires && a->now >= s->expires)
 		return err_set(e, ERR_EXPIRED,
 			       "its signed order has ended: sign a new one");
+	if (s->metadata_ends && a->now >= s->metadata_ends)
+		return err_set(e, ERR_EXPIRED,
+			       "the signed metadata has expired: have it "
+			       "extended, and import it");
 	if (tripped && !is_agreed(s, a)) {
 		s->asked_verb = STAGE_RESUME;
 		(void)snprintf(s->asked_by, sizeof(s->asked_by), "%s", a->by);

@@ -41,6 +41,16 @@ void orders_reach(const struct orders *o, const struct rollout *r, int64_t now,
 	*out = (struct orders_reach){ .any = true, .limit = BUCKET_ALL };
 }
 
+void orders_times(const struct orders *o, const struct rollout *r,
+		  const struct ladder *l, int64_t now, struct orders_times *out)
+{
+	(void)o;
+	(void)r;
+	(void)l;
+	(void)now;
+	*out = (struct orders_times){ .expires = 0 };
+}
+
 int orders_each_assigned(const struct orders *o,
 			 int (*visit)(void *ctx, const struct assign *a,
 				      struct err *e),

@@ -354,6 +354,63 @@ static void the_reach_is_the_least_of_the_cohorts(void **state)
 	assert_non_null(strstr(reach.why, "not in the signed"));
 }
 
+static void what_opens_when_and_until_when_is_known(void **state)
+{
+	static const struct ladder l = {
+		.rungs = { { .limit = 100 },
+			   { .limit = 1000 },
+			   { .limit = BUCKET_ALL } },
+		.count = 3,
+	};
+	struct order_phase phases[] = { everybody, everybody };
+	struct order o = an_order(ORDER_STAGED, 1);
+	struct order base = an_order(ORDER_BASELINE, 2);
+	struct order halt = an_order(ORDER_HALT, 3);
+	struct rollout r = { .product = "kiosk",
+			     .release = "2",
+			     .cohorts = { "canary" },
+			     .cohort_count = 1 };
+	struct desk *d = *state;
+	struct orders_times t;
+
+	memset(r.digest.bytes, 5, SHA256_LEN);
+	orders_times(NULL, &r, &l, NOW, &t);
+	assert_int_equal(t.expires, 0);
+	take_in(d);
+	orders_times(d->orders, &r, &l, NOW, &t);
+	assert_int_equal(t.expires, 0);
+	assert_true(t.metadata > NOW);
+	phases[0].limit = 500;
+	phases[1].limit = 2000;
+	phases[1].not_before = NOW + 3600;
+	phases[1].not_after = NOW + 7200;
+	o.phases = phases;
+	o.phase_count = 2;
+	list_order(d, ORDER_WIDE, &o);
+	take_in(d);
+	orders_times(d->orders, &r, &l, NOW, &t);
+	assert_int_equal(t.not_before[0], 0);
+	assert_int_equal(t.not_before[1], NOW + 3600);
+	assert_int_equal(t.not_before[2], 0); /* never: it waits openly */
+	assert_int_equal(t.expires, o.expires);
+	orders_times(d->orders, &r, &l, NOW + 3600, &t);
+	assert_int_equal(t.not_before[1], 0);
+	/* An end that has passed is known, too. */
+	orders_times(d->orders, &r, &l, o.expires + 9, &t);
+	assert_int_equal(t.expires, o.expires);
+	/* A baseline goes on until its role ends. */
+	list_order(d, ORDER_BASE, &base);
+	take_in(d);
+	orders_times(d->orders, &r, &l, NOW, &t);
+	assert_true(t.expires > o.expires);
+	assert_int_equal(t.not_before[2], 0);
+	/* What is halted has not ended: it waits for an order. */
+	list_order(d, ORDER_WIDE, &halt);
+	take_in(d);
+	orders_times(d->orders, &r, &l, NOW, &t);
+	assert_int_equal(t.expires, 0);
+}
+
 static void where_the_server_stages_only_an_undo_needs_an_order(void **state)
 {
 	struct release undo = a_release("3", 3, 7);
@@ -736,6 +793,7 @@ int main(void)
 		TEST(what_is_no_assignment_is_no_book),
 		TEST(metadata_that_cannot_be_read_is_no_book),
 		TEST(a_role_without_an_end_is_no_book),
+		TEST(what_opens_when_and_until_when_is_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -629,6 +629,30 @@ static void a_fleet_comes_back_by_what_is_signed(void **state)
 	assert_int_equal(stage_way_back(&f, T0, &why), BACK_UNDO);
 }
 
+static void metadata_that_expires_in_its_midst_pauses_it(void **state)
+{
+	struct stage s = running();
+	struct tally t = confirmed(0, 0);
+	struct stage_act a;
+	struct err e = { 0 };
+
+	(void)state;
+	s.phase_state = PHASE_OPEN;
+	s.opened = T0;
+	s.metadata_ends = T0 + 10;
+	assert_int_equal(stage_tick(&s, &t, T0 + 9), EVENT_NONE);
+	assert_int_equal(stage_tick(&s, &t, T0 + 10), EVENT_PAUSED);
+	assert_int_equal(s.pause, PAUSE_METADATA);
+	assert_non_null(strstr(s.reason, "expired: have it extended"));
+	a = an_act(&s, STAGE_RESUME);
+	a.now = T0 + 11;
+	assert_refused(act(&s, &a, &e), ERR_EXPIRED);
+	s.metadata_ends = T0 + 1000;
+	assert_ok(act(&s, &a, &e));
+	assert_int_equal(s.status, STAGE_RUNNING);
+	assert_int_equal(s.epoch, 0);
+}
+
 static void going_back_stops_and_launders_no_stop(void **state)
 {
 	struct stage s = running();
@@ -689,6 +713,7 @@ int main(void)
 		cmocka_unit_test(an_act_has_its_time),
 		cmocka_unit_test(a_fleet_comes_back_by_what_is_signed),
 		cmocka_unit_test(a_selector_narrows_and_nothing_else),
+		cmocka_unit_test(metadata_that_expires_in_its_midst_pauses_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

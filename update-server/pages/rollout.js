@@ -184,6 +184,12 @@ function advice(r) {
 	if (r.pause === "insufficient-evidence")
 		return "Nobody gets it now. Too few devices said how it went: see whether they " +
 			"are switched off, then resume or abort it.";
+	if (r.pause === "order-ended")
+		return "Nobody gets it now. Operators sign another order for it (pawl-server rollout " +
+			"sign); then resume it.";
+	if (r.pause === "metadata-expired")
+		return "Nobody gets it now: devices take nothing that such metadata lists. The release " +
+			"engineers extend it (pawl-signer extend); import that, then resume.";
 	return "Nobody gets it now. Find the cause, then resume or abort it.";
 }
 
@@ -374,6 +380,7 @@ function what(r) {
 		r.urgent && ["Urgent", "yes: it skips waiting, never signatures or gates"],
 		r.step_back && ["Step back", "yes: for devices that run something newer"],
 		r.order && r.order.words && ["Signed order", r.order.words],
+		r.order && r.order.ends && ["The order ends", when(r.order.ends)],
 		r.window && ["Window", two(r.window.from) + " to " + two(r.window.to)],
 	]), r.policy && h("details", {}, h("summary", {}, "Policy"),
 		facts(Object.entries(r.policy).map(([key, value]) => [
