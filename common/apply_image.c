@@ -6,11 +6,14 @@
 #include "common/image.h"
 #include "common/image_disk.h"
 
+#define POINT_PLAIN (4u << 20) /* so much is never written twice */
+
 struct work {
 	const struct apply_image *apply;
 	struct buf old_manifest; /* deltas */
 	struct tree old;
 	struct image_writer *writer;
+	struct package_point kept; /* the last point that was told */
 };
 
 static int old_read_at(void *ctx, uint32_t index, uint64_t offset, void *out,
@@ -49,14 +52,53 @@ static int check_base(struct work *w, struct err *e)
 	return tree_parse(buf_slice(&w->old_manifest), &w->old, e);
 }
 
+/* ---- going on ------------------------------------------------------------ */
+
+static int go_on(struct work *w, uint64_t len, struct err *e)
+{
+	const struct apply_image *a = w->apply;
+	struct buf head = BUF_INIT(IMAGE_BLOCK);
+	int rc = -1;
+
+	if (fs_read_file(a->scratch_dirfd, APPLY_IMAGE_HEAD, &head, e) == 0)
+		rc = image_writer_resume(a->new_fd, len, buf_slice(&head),
+					 w->kept.plain, &w->writer, e);
+	buf_done(&head);
+	if (rc)
+		e->code = ERR_CONFLICT;
+	return rc;
+}
+
+/* The head goes first: without it nobody could go on from there. */
+static int new_point(void *ctx, const struct package_point *at, struct err *e)
+{
+	struct work *w = ctx;
+	const struct apply_resume *r = w->apply->resume;
+	struct slice head;
+
+	if (at->plain < IMAGE_BLOCK ||
+	    (at->packed - w->kept.packed < r->every &&
+	     at->plain - w->kept.plain < POINT_PLAIN))
+		return 0;
+	if (image_writer_keep(w->writer, &head, e) ||
+	    (w->kept.plain == 0 &&
+	     fs_replace_file(w->apply->scratch_dirfd, APPLY_IMAGE_HEAD, head,
+			     0600, e)))
+		return -1;
+	w->kept = *at;
+	return r->keep(r->ctx, at, e);
+}
+
 /* ---- the sink ------------------------------------------------------------ */
 
 static int new_begin(void *ctx, const struct tree *t, struct err *e)
 {
 	struct work *w = ctx;
 
-	return image_writer_new(w->apply->new_fd, t->content_len, &w->writer,
-				e);
+	return w->kept.plain > 0
+		       ? go_on(w, t->content_len, e)
+		       : image_writer_new(w->apply->new_fd, t->content_len,
+					  &w->writer, e);
 }
 
 static int new_entry(void *ctx, const struct tree_entry *entry, struct err *e)
@@ -87,7 +129,8 @@ int apply_image(const struct apply_image *a, struct err *e)
 			  .old_manifest = BUF_INIT(IMAGE_MANIFEST_MAX) };
 	struct buf manifest = BUF_INIT(IMAGE_MANIFEST_MAX);
 	const bool delta = a->release->kind == PACKAGE_DELTA;
-	const struct tree_sink sink = {
+	const bool resumes = a->resume && !delta;
+	struct tree_sink sink = {
 		.ctx = &w,
 		.begin = new_begin,
 		.entry = new_entry,
@@ -104,6 +147,10 @@ int apply_image(const struct apply_image *a, struct err *e)
 	};
 	int rc = -1;
 
+	if (resumes) {
+		w.kept = sink.from = a->resume->from;
+		sink.point = new_point;
+	}
 	if (a->release->content == PACKAGE_TREE)
 		err_set(e, ERR_REFUSED, "package holds a tree, not an image");
 	else if (!delta || !check_base(&w, e))

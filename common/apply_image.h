@@ -10,14 +10,31 @@
 #include "common/release.h"
 #include "common/tree_disk.h" /* struct tree_watch */
 
+/*
+ * Of full packages: where a former run got to (zeros: nowhere), and how this
+ * one tells where a later one could go on. That is on the medium then; what it
+ * takes beside the image lies in scratch_dirfd, under APPLY_IMAGE_HEAD, and is
+ * removed by who knows that nobody goes on any more.
+ */
+struct apply_resume {
+	struct package_point from;
+	uint64_t every; /* bytes of payload between two points, at least */
+	void *ctx;
+	int (*keep)(void *ctx, const struct package_point *at, struct err *e);
+};
+
+#define APPLY_IMAGE_HEAD "head"
+
 struct apply_image {
 	const struct release *release;
 	struct package_reader *package;
 	int old_fd;        /* deltas: where the old image is; else -1 */
 	uint64_t old_len;  /* deltas: its length; the digest is signed */
 	int new_fd;        /* with room for the new one */
-	int scratch_dirfd; /* deltas: a folder with room for scratch_len */
-	const struct tree_watch *watch; /* may be NULL */
+	int scratch_dirfd; /* a folder with room for scratch_len, or for what
+			      resuming takes */
+	const struct tree_watch *watch;    /* may be NULL */
+	const struct apply_resume *resume; /* may be NULL: from the start */
 };
 
 /*
@@ -26,6 +43,7 @@ struct apply_image {
  * then nothing was written, and the full package is the way out. ERR_UNTRUSTED
  * when a package says something else than was signed; what was written then
  * does not start. Only the read-back tells that the result is the signed one.
+ * ERR_CONFLICT also when what resume needs is not there any more.
  */
 int apply_image(const struct apply_image *a, struct err *e) NODISCARD;
 

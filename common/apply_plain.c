@@ -3,12 +3,26 @@
 
 #include "common/payload.h"
 
-static int flow_on(struct tree_flow *flow, struct payload *payload,
-		   struct err *e)
+static int begin(struct tree_flow *flow, struct payload *payload,
+		 const struct package_point *from, struct err *e)
 {
+	if (tree_flow_next(flow, e))
+		return -1;
+	if (from->plain == 0)
+		return 0;
+	return payload_resume(payload, from, e) ||
+			       tree_flow_skip(flow, from->plain, e)
+		       ? -1
+		       : 0;
+}
+
+static int flow_on(struct tree_flow *flow, struct payload *payload,
+		   const struct tree_sink *sink, struct err *e)
+{
+	struct package_point at;
 	struct slice bytes;
 
-	if (tree_flow_next(flow, e))
+	if (begin(flow, payload, &sink->from, e))
 		return -1;
 	for (;;) {
 		if (payload_next(payload, &bytes, e))
@@ -19,6 +33,9 @@ static int flow_on(struct tree_flow *flow, struct payload *payload,
 			return err_set(e, ERR_UNTRUSTED,
 				       "the image is longer than signed");
 		if (tree_flow_data(flow, bytes, e))
+			return -1;
+		if (sink->point && payload_point(payload, &at) &&
+		    sink->point(sink->ctx, &at, e))
 			return -1;
 	}
 }
@@ -37,7 +54,7 @@ int apply_plain(const struct release *r, struct package_reader *package,
 			       "the image is longer or shorter than signed");
 	if (payload_open(package, &payload, e) == 0 &&
 	    tree_flow_begin(r, manifest, sink, watch, &flow, e) == 0)
-		rc = flow_on(flow, payload, e);
+		rc = flow_on(flow, payload, sink, e);
 	tree_flow_free(flow);
 	payload_close(payload);
 	return rc;

@@ -602,6 +602,14 @@ int fs_truncate(int fd, uint64_t len, struct err *e)
 	return ftruncate(fd, (off_t)len) ? err_sys(e, "truncate") : 0;
 }
 
+int fs_reserve(int fd, uint64_t len, struct err *e)
+{
+	if (fallocate(fd, 0, 0, (off_t)len) == 0)
+		return 0;
+	return errno == EOPNOTSUPP || errno == ENOSYS ? fs_truncate(fd, len, e)
+						      : err_sys(e, "no room");
+}
+
 int fs_sync(int fd, struct err *e)
 {
 	return fsync(fd) ? err_sys(e, "sync") : 0;

@@ -124,6 +124,9 @@ int fs_zero_range(int fd, uint64_t offset, uint64_t len,
 		  struct err *e) NODISCARD;
 
 int fs_truncate(int fd, uint64_t len, struct err *e) NODISCARD;
+
+/* Make a file so long, with blocks for all of it where the disk can do that. */
+int fs_reserve(int fd, uint64_t len, struct err *e) NODISCARD;
 int fs_sync(int fd, struct err *e) NODISCARD;
 
 /* Copy len bytes between files, by reflink or in the kernel if possible. */

@@ -107,6 +107,43 @@ int image_writer_add(struct image_writer *w, struct slice bytes, struct err *e)
 	return 0;
 }
 
+int image_writer_keep(struct image_writer *w, struct slice *head, struct err *e)
+{
+	const struct slice part = { w->block, w->len };
+
+	if (w->at < IMAGE_BLOCK)
+		return err_set(e, ERR_CONFLICT, "nothing is there to go on");
+	if (put_zeros(w, e) || fs_write_at(w->fd, w->at, part, e) ||
+	    fs_sync(w->fd, e))
+		return err_in(e, "the image");
+	*head = (struct slice){ w->head, w->head_len };
+	return 0;
+}
+
+int image_writer_resume(int fd, uint64_t len, struct slice head, uint64_t at,
+			struct image_writer **out, struct err *e)
+{
+	struct image_writer *w;
+	size_t got = 0;
+
+	if (head.len != IMAGE_BLOCK || at < IMAGE_BLOCK || at >= len)
+		return err_set(e, ERR_CONFLICT, "nothing is there to go on");
+	if (check_room(fd, len, e))
+		return -1;
+	w = mem_alloc(1, sizeof(*w));
+	w->fd = fd;
+	w->head_len = IMAGE_BLOCK;
+	memcpy(w->head, head.ptr, IMAGE_BLOCK);
+	w->len = (size_t)(at % IMAGE_BLOCK);
+	w->at = at - w->len;
+	if (fs_read_at(fd, w->at, w->block, w->len, &got, e) || got != w->len) {
+		image_writer_free(w);
+		return err_set(e, ERR_CONFLICT, "the image is cut off");
+	}
+	*out = w;
+	return 0;
+}
+
 int image_writer_end(struct image_writer *w, struct err *e)
 {
 	if ((w->len > 0 && put_block(w, e)) || put_zeros(w, e) ||

@@ -27,6 +27,18 @@ int image_writer_new(int fd, uint64_t len, struct image_writer **out,
 		     struct err *e) NODISCARD;
 int image_writer_add(struct image_writer *w, struct slice bytes,
 		     struct err *e) NODISCARD;
+
+/*
+ * A later writer may go on behind what was added so far, when this returns 0:
+ * it is on the medium, but for the first IMAGE_BLOCK bytes, which come last
+ * and of which *head borrows. Of at least so many bytes.
+ */
+int image_writer_keep(struct image_writer *w, struct slice *head,
+		      struct err *e) NODISCARD;
+/* That later writer: of an image of len bytes, with its head, at `at`. */
+int image_writer_resume(int fd, uint64_t len, struct slice head, uint64_t at,
+			struct image_writer **out, struct err *e) NODISCARD;
+
 /* After the last byte: everything is on the medium when it returns 0. */
 int image_writer_end(struct image_writer *w, struct err *e) NODISCARD;
 /* Without the end before it, what is there does not start. */

@@ -17,6 +17,7 @@ struct package_reader {
 	uint64_t head_len;
 	uint8_t *head;         /* header and chunk table, verified */
 	uint32_t next;         /* index of the chunk that is read next */
+	size_t skip;           /* of its bytes, which nobody wants */
 	struct stream *stream; /* NULL: nothing can be decrypted */
 	struct buf plain;      /* of the chunk, when it was encrypted */
 	struct slice ready;    /* what package_read() hands out next */
@@ -261,7 +262,28 @@ static int next_chunk(struct package_reader *r, struct err *e)
 	    package_check_chunk(r, r->next, chunk, e) ||
 	    open_chunk(r, chunk, e))
 		return -1;
+	if (r->skip >= r->ready.len)
+		return err_set(e, ERR_FORMAT, "the package ends before that");
+	r->ready = slice_sub(r->ready, r->skip, r->ready.len);
+	r->skip = 0;
 	r->next++;
+	return 0;
+}
+
+uint32_t package_chunk_payload(enum package_cipher cipher)
+{
+	return cipher == PACKAGE_PLAIN ? PACKAGE_CHUNK_LEN : STREAM_PLAIN_LEN;
+}
+
+int package_seek(struct package_reader *r, uint64_t offset, struct err *e)
+{
+	const uint32_t each = package_chunk_payload(r->header.cipher);
+
+	if (offset / each >= r->header.chunk_count)
+		return err_set(e, ERR_FORMAT, "the package ends before that");
+	r->ready = (struct slice){ 0 };
+	r->next = (uint32_t)(offset / each);
+	r->skip = (size_t)(offset % each);
 	return 0;
 }
 

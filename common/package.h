@@ -96,6 +96,24 @@ int package_decrypt(struct package_reader *r,
 		    struct err *e) NODISCARD;
 
 /*
+ * Bytes of payload that each chunk but the last holds, and how far a payload
+ * had come, packed and plain, when its decoder needed nothing of before: there
+ * a reader may go on later (payload.h).
+ */
+uint32_t package_chunk_payload(enum package_cipher cipher);
+struct package_point {
+	uint64_t packed; /* bytes of payload */
+	uint64_t plain;  /* of what it decodes to */
+};
+
+/*
+ * Begin at this byte of the payload. The chunks before it are not read.
+ * ERR_FORMAT when there is no such byte.
+ */
+int package_seek(struct package_reader *r, uint64_t offset,
+		 struct err *e) NODISCARD;
+
+/*
  * Up to len payload bytes; *got is 0 only at the end. ERR_REFUSED for an
  * encrypted package without package_decrypt(). The bytes of an encrypted chunk
  * come only after its tag was right.

@@ -11,7 +11,8 @@
 struct payload {
 	struct package_reader *package;
 	struct decompressor *decompressor;
-	uint64_t left; /* plain bytes still to come */
+	uint64_t left;  /* plain bytes still to come */
+	uint64_t taken; /* bytes of payload read so far */
 	size_t in_len, in_used;
 	bool in_ended, ended;
 	uint8_t in[BUFFER_LEN];
@@ -51,6 +52,7 @@ static int fill(struct payload *p, struct err *e)
 	p->in_used = 0;
 	if (package_read(p->package, p->in, sizeof(p->in), &p->in_len, e))
 		return -1;
+	p->taken += p->in_len;
 	p->in_ended = p->in_len == 0;
 	return 0;
 }
@@ -83,21 +85,54 @@ static int check_end(struct payload *p, struct err *e)
 	return 0;
 }
 
+static bool is_raw(const struct payload *p)
+{
+	return package_header(p->package)->codec == PACKAGE_RAW;
+}
+
+/* More is to come, so another frame begins, which knows nothing of this one. */
+static int next_frame(struct payload *p, struct err *e)
+{
+	p->ended = false;
+	return decompress_reset(p->decompressor, e);
+}
+
 int payload_next(struct payload *p, struct slice *out, struct err *e)
 {
+	const bool raw = is_raw(p);
 	size_t got = 0;
-	bool raw = package_header(p->package)->codec == PACKAGE_RAW;
 
 	while (got == 0) {
 		if (fill(p, e))
 			return -1;
-		if (p->ended && (!raw || p->in_ended)) {
+		if (p->ended && (p->in_ended || (!raw && p->left == 0))) {
 			*out = (struct slice){ 0 };
 			return check_end(p, e);
 		}
-		if (step(p, &got, e))
+		if ((p->ended && !raw && next_frame(p, e)) || step(p, &got, e))
 			return -1;
 	}
 	*out = (struct slice){ p->out, got };
+	return 0;
+}
+
+bool payload_point(const struct payload *p, struct package_point *out)
+{
+	if (!p->ended || p->left == 0)
+		return false;
+	out->packed = p->taken - (p->in_len - p->in_used);
+	out->plain = package_header(p->package)->plain_len - p->left;
+	return true;
+}
+
+int payload_resume(struct payload *p, const struct package_point *at,
+		   struct err *e)
+{
+	if (at->plain >= p->left || (is_raw(p) && at->plain != at->packed))
+		return err_set(e, ERR_FORMAT, "nothing begins there");
+	if (package_seek(p->package, at->packed, e))
+		return -1;
+	p->left -= at->plain;
+	p->taken = at->packed;
 	return 0;
 }

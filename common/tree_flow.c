@@ -146,6 +146,15 @@ int tree_flow_data(struct tree_flow *f, struct slice bytes, struct err *e)
 	return advance(f, bytes.len, e);
 }
 
+int tree_flow_skip(struct tree_flow *f, uint64_t len, struct err *e)
+{
+	assert(f->sink->reads_back && f->left == f->entry.len);
+	if (len >= f->left)
+		return err_set(e, ERR_FORMAT, "nothing is left to be written");
+	f->left -= len;
+	return advance(f, len, e);
+}
+
 int tree_flow_clone(struct tree_flow *f, uint32_t old_index, bool *done,
 		    struct err *e)
 {

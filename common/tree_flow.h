@@ -35,6 +35,13 @@ struct tree_sink {
 	 * of files are not compared as they pass as well.
 	 */
 	bool reads_back;
+	/*
+	 * Only where all is read back, for the content of an image: it was
+	 * written up to `from` before, and point(), if not NULL, is told where
+	 * a later run could go on.
+	 */
+	struct package_point from;
+	int (*point)(void *ctx, const struct package_point *at, struct err *e);
 };
 
 struct tree_flow;
@@ -65,6 +72,9 @@ uint64_t tree_flow_left(const struct tree_flow *f);
 /* Content of the current file, at most what is missing. */
 int tree_flow_data(struct tree_flow *f, struct slice bytes,
 		   struct err *e) NODISCARD;
+
+/* That much of the file that has just begun is there already. */
+int tree_flow_skip(struct tree_flow *f, uint64_t len, struct err *e) NODISCARD;
 
 /* All of the current file, of which nothing came yet; see struct tree_sink. */
 int tree_flow_clone(struct tree_flow *f, uint32_t old_index, bool *done,

@@ -23,6 +23,7 @@
 
 struct encoder {
 	enum package_codec codec;
+	uint32_t window_len;
 	struct encoder_sink to;
 	ZSTD_CCtx *zstd;
 	lzma_stream lzma;
@@ -293,6 +294,7 @@ int encoder_new(enum package_codec codec, uint32_t window_len,
 	int rc = 0;
 
 	c->codec = codec;
+	c->window_len = window_len;
 	c->to = *to;
 	c->lzma = lzma_init;
 	if (codec == PACKAGE_ZSTD)
@@ -385,4 +387,10 @@ int encoder_end(struct encoder *c, struct err *e)
 	if (c->codec == PACKAGE_LZMA)
 		return run_lzma(c, nothing, LZMA_FINISH, e);
 	return 0;
+}
+
+int encoder_again(struct encoder *c, struct err *e)
+{
+	/* zstd begins a frame by itself. */
+	return c->codec == PACKAGE_LZMA ? start_lzma(c, c->window_len, e) : 0;
 }

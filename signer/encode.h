@@ -50,6 +50,8 @@ int encoder_new(enum package_codec codec, uint32_t window_len,
 		struct err *e) NODISCARD;
 int encoder_add(struct encoder *c, struct slice bytes, struct err *e) NODISCARD;
 int encoder_end(struct encoder *c, struct err *e) NODISCARD;
+/* After encoder_end(): another frame, which knows nothing of those before. */
+int encoder_again(struct encoder *c, struct err *e) NODISCARD;
 void encoder_free(struct encoder *c);
 
 #endif

@@ -172,14 +172,12 @@ static int describe(struct full *f, struct archive_entry *m,
 	return describe_xattrs(m, entry, e);
 }
 
-static int put_content(struct full *f, uint32_t index, uint64_t len,
-		       struct err *e)
+static int put_content(struct full *f, uint32_t index, uint64_t at,
+		       uint64_t end, struct err *e)
 {
-	uint64_t at = 0;
-
-	while (at < len) {
+	while (at < end) {
 		size_t some =
-			len - at < READ_LEN ? (size_t)(len - at) : READ_LEN;
+			end - at < READ_LEN ? (size_t)(end - at) : READ_LEN;
 
 		if (pack_tree_read(f->tree, index, at, f->bytes, some, e) ||
 		    put(f, (struct slice){ f->bytes, some }, e))
@@ -201,18 +199,28 @@ static int put_entry(struct full *f, uint32_t index, struct err *e)
 	tree_entry(&f->tree->tree, index, &entry);
 	if (!describe(f, m, &entry, e))
 		rc = archive_write_header(f->archive, m) == ARCHIVE_OK
-			     ? put_content(f, index, entry.len, e)
+			     ? put_content(f, index, 0, entry.len, e)
 			     : tar_error(f, e);
 	archive_entry_free(m);
 	return rc;
 }
 
+/* In frames, so that a device that was cut off can go on at one of them. */
 static int run_image(struct full *f, struct err *e)
 {
-	return put_content(f, 0, f->tree->tree.content_len, e) ||
-			       encoder_end(f->to, e)
-		       ? -1
-		       : 0;
+	const uint64_t len = f->tree->tree.content_len;
+	uint64_t at = 0;
+
+	while (at < len) {
+		const uint64_t end =
+			len - at < PACK_FRAME_LEN ? len : at + PACK_FRAME_LEN;
+
+		if ((at > 0 && encoder_again(f->to, e)) ||
+		    put_content(f, 0, at, end, e) || encoder_end(f->to, e))
+			return -1;
+		at = end;
+	}
+	return len > 0 ? 0 : encoder_end(f->to, e);
 }
 
 static int run_tree(struct full *f, struct err *e)

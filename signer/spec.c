@@ -403,7 +403,9 @@ int spec_codec(const struct spec *s, enum package_codec *out, struct err *e)
 		*out = PACKAGE_ZSTD;
 	else if (strcmp(s->codec, "lzma") == 0)
 		*out = PACKAGE_LZMA;
+	else if (strcmp(s->codec, "none") == 0)
+		*out = PACKAGE_RAW;
 	else
-		return err_set(e, ERR_USAGE, "codec: zstd or lzma");
+		return err_set(e, ERR_USAGE, "codec: zstd, lzma or none");
 	return 0;
 }

@@ -3,9 +3,11 @@
 
 #include <string.h>
 
+#include "common/apply_image.h"
 #include "common/fs.h"
 #include "common/secret.h"
 #include "updater-client/intake.h"
+#include "updater-client/relay.h"
 #include "updater-client/slot_image.h"
 #include "updater-client/unwrap.h"
 #include "updater-client/writer.h"
@@ -47,7 +49,9 @@ static int tree_new(const struct session *s, enum slot to,
 		    const struct place *p, struct writer_setup *w,
 		    struct err *e)
 {
-	if (slot_tree_make(&s->slots, to, p->part, e) ||
+	/* Of what comes through a window some may be there from before. */
+	if ((s->window > 0 && slot_tree_clear(&s->slots, to, p->part, e)) ||
+	    slot_tree_make(&s->slots, to, p->part, e) ||
 	    slot_tree_folder(&s->slots, to, p->part, &w->new_fd, e) ||
 	    slot_tree_new_manifest(&s->slots, to, p->part, &w->manifest_fd, e))
 		return -1;
@@ -135,7 +139,11 @@ static int run_worker(struct session *s, const struct worker_task *task,
 
 	if (worker_start(task, s->stop_fd, &worker, e))
 		return -1;
-	if (ipc_send(&worker.channel, m, e) == 0)
+	if (ipc_send(&worker.channel, m, e))
+		rc = -1;
+	else if (m->apply.window > 0)
+		rc = relay_run(s, &worker, part, e);
+	else
 		rc = ipc_follow(&worker.channel, what,
 				part->content_len + part->manifest_len,
 				s->quiet, WRITER_IDLE_MS, e);
@@ -189,18 +197,33 @@ static void close_all(struct writer_setup *w)
 	fs_close(&w->scratch_fd);
 }
 
-/* What is only read: the package and, for a delta, what runs. */
-static int open_sources(const struct session *s, const struct place *p,
+/* For a delta, what runs. */
+static int open_base(const struct session *s, const struct place *p,
+		     const struct plan_package *package, struct writer_setup *w,
+		     struct err *e)
+{
+	if (package->kind != PACKAGE_DELTA ||
+	    kind_of(p)->open_base(s, p, w, e) == 0)
+		return 0;
+	e->code = ERR_CONFLICT; /* the full package is the way out */
+	return -1;
+}
+
+static int open_package(const struct session *s,
 			const struct plan_package *package,
 			struct writer_setup *w, struct err *e)
 {
-	if (package->kind == PACKAGE_DELTA &&
-	    kind_of(p)->open_base(s, p, w, e)) {
-		e->code = ERR_CONFLICT; /* the full package is the way out */
-		return -1;
-	}
 	return intake_open_file(s->spool_fd, &package->package_digest,
-				&w->package_fd, e);
+				s->window > 0, &w->package_fd, e);
+}
+
+int fill_may(const struct session *s, enum slot to, struct err *e)
+{
+	/* The link does not know what a loader has started. */
+	return to == s->current ? err_set(e, ERR_CONFLICT,
+					  "slot %s runs and is not written",
+					  slot_name(to))
+				: 0;
 }
 
 /* The slot is touched last, when all that it needs is there. */
@@ -213,17 +236,14 @@ int fill_begin(struct session *s, enum slot to, const struct plan *plan,
 		int rc;
 
 		rc = find_place(s, &plan->release.parts[i], &p, e) ||
-		     open_sources(s, &p, &plan->packages[i], &w, e);
+		     open_base(s, &p, &plan->packages[i], &w, e) ||
+		     (s->window == 0 &&
+		      open_package(s, &plan->packages[i], &w, e));
 		close_all(&w);
 		if (rc)
 			return -1;
 	}
-	/* The link does not know what a loader has started. */
-	if (to == s->current)
-		return err_set(e, ERR_CONFLICT,
-			       "slot %s runs and is not written",
-			       slot_name(to));
-	return slot_tree_empty(&s->slots, to, e);
+	return fill_may(s, to, e) || slot_tree_empty(&s->slots, to, e) ? -1 : 0;
 }
 
 int fill_write(struct session *s, enum slot to, const struct plan *plan,
@@ -247,9 +267,14 @@ int fill_write(struct session *s, enum slot to, const struct plan *plan,
 	m->apply.package = *package;
 	if (find_place(s, &plan->release.parts[index], &p, e) ||
 	    unwrap(s, &plan->release, sealed, m, e) ||
-	    open_sources(s, &p, package, &w, e) ||
-	    kind_of(&p)->open_new(s, to, &p, &w, e))
+	    open_base(s, &p, package, &w, e) ||
+	    kind_of(&p)->open_new(s, to, &p, &w, e) ||
+	    (s->window > 0 && relay_begin(s, plan, index, e)) ||
+	    open_package(s, package, &w, e))
 		goto out;
+	m->apply.window = s->window;
+	if (s->window > 0)
+		m->apply.from = s->checkpoint.at;
 	task.keep[0] = w.package_fd;
 	task.keep[1] = w.old_fd;
 	task.keep[2] = w.old_manifest_fd;
@@ -260,6 +285,20 @@ int fill_write(struct session *s, enum slot to, const struct plan *plan,
 out:
 	secret_free(m, sizeof(*m));
 	close_all(&w);
+	return rc;
+}
+
+int fill_end(const struct session *s, enum slot to, struct err *e)
+{
+	int fd = -1;
+	int rc;
+
+	if (s->window == 0)
+		return 0;
+	if (slot_tree_own(&s->slots, to, &fd, e))
+		return -1;
+	rc = fs_remove(fd, APPLY_IMAGE_HEAD, e);
+	fs_close(&fd);
 	return rc;
 }
 

@@ -19,12 +19,19 @@ int fill_begin(struct session *s, enum slot to, const struct plan *plan,
 	       struct err *e) NODISCARD;
 
 /*
- * Write one component of the plan from its spooled package; `sealed` is our
- * sealed key of an encrypted one. ERR_CONFLICT: the base of a delta is damaged.
+ * Write one component of the plan from its spooled package, or (s->window) as
+ * it comes, from where the checkpoint says; `sealed` is our sealed key of an
+ * encrypted one. ERR_CONFLICT: the base of a delta is damaged.
  */
 int fill_write(struct session *s, enum slot to, const struct plan *plan,
 	       size_t index, const uint8_t sealed[KEYBOX_SEALED_LEN],
 	       struct err *e) NODISCARD;
+
+/* May this slot be written? ERR_CONFLICT when it runs. */
+int fill_may(const struct session *s, enum slot to, struct err *e) NODISCARD;
+
+/* All is written, and nobody goes on: what only that would need is removed. */
+int fill_end(const struct session *s, enum slot to, struct err *e) NODISCARD;
 
 /*
  * Read all components back from the medium and compare them with what was

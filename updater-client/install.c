@@ -15,6 +15,7 @@
 #include "updater-client/intake.h"
 #include "updater-client/keep.h"
 #include "updater-client/ratchet.h"
+#include "updater-client/relay.h"
 #include "updater-client/report.h"
 #include "updater-client/room.h"
 #include "updater-client/slot_image.h"
@@ -90,6 +91,14 @@ static void measure_old(const struct install *in,
 	}
 }
 
+static void measure_package(const struct install *in, size_t i, struct room *r)
+{
+	const struct sha256 *digest = &in->plan.packages[i].package_digest;
+
+	r->spooled[i] = intake_size(in->s->spool_fd, digest, false);
+	r->windows[i] = intake_size(in->s->spool_fd, digest, true);
+}
+
 static int measure(const struct install *in, struct room *r, struct err *e)
 {
 	const struct session *s = in->s;
@@ -115,21 +124,46 @@ static int measure(const struct install *in, struct room *r, struct err *e)
 		if (s->config->slots[i].kind == SLOT_IMAGE &&
 		    measure_image(in, i, r, e))
 			return -1;
-		r->spooled[i] = intake_size(
-			s->spool_fd, &in->plan.packages[i].package_digest);
+		measure_package(in, i, r);
 	}
+	r->complete = s->checkpoint.part;
+	r->window_max = s->config->spool_window;
 	if (found)
 		measure_old(in, &old, r);
 	return 0;
 }
 
+/* Whole if there is room, else in passing; as configured. */
+static int choose_window(struct install *in, const struct room *r,
+			 struct err *e)
+{
+	const enum spool_mode mode = in->s->config->spool;
+	uint32_t window;
+
+	in->s->window = 0;
+	if (mode != SPOOL_NEVER && room_judge(r, &in->plan, 0, e) == 0)
+		return 0;
+	if (mode == SPOOL_ALWAYS ||
+	    (mode == SPOOL_AUTO && e->code != ERR_SPACE))
+		return -1;
+	window = room_window(r, &in->plan);
+	if (room_judge(r, &in->plan, window, e))
+		return -1;
+	in->s->window = window;
+	return 0;
+}
+
 static int judge_room(struct install *in, struct err *e)
 {
+	struct session *s = in->s;
 	struct room room = { 0 };
 
-	if (measure(in, &room, e) || room_judge(&room, &in->plan, e))
+	/* As if there were a window: what is complete takes no more room. */
+	s->window = ROOM_WINDOW_MIN;
+	if (relay_open(s, &in->plan, e) || measure(in, &room, e) ||
+	    choose_window(in, &room, e) || relay_open(s, &in->plan, e))
 		return -1;
-	return switch_prove(in->s, e);
+	return switch_prove(s, e);
 }
 
 static uint64_t scratch_of(const struct plan *p)
@@ -203,7 +237,7 @@ static int tidy_spool(const struct install *in, struct err *e)
 
 	for (size_t i = 0; i < count; i++)
 		keep[i] = in->plan.packages[i].package_digest;
-	return intake_clean(in->s->spool_fd, keep, count, e);
+	return intake_clean(in->s->spool_fd, keep, count, in->s->window > 0, e);
 }
 
 static int do_fetch(struct install *in, struct err *e)
@@ -217,7 +251,7 @@ static int do_fetch(struct install *in, struct err *e)
 	report_flush(in->s);
 	if (tidy_spool(in, e))
 		return -1;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count && in->s->window == 0; i++)
 		if (fetch_package(in, i, e))
 			return count > 1 ? err_in(e, "%s",
 						  in->plan.release.parts[i]
@@ -228,21 +262,63 @@ static int do_fetch(struct install *in, struct err *e)
 
 /* ---- APPLY --------------------------------------------------------------- */
 
-/* All are there and read back before the slot says that it holds any. */
-static int do_apply(struct install *in, struct err *e)
+/* From the start, or where a former run was cut off. */
+static int begin_slot(struct install *in, size_t *part, struct err *e)
 {
 	struct session *s = in->s;
 	enum slot to = s->journal.machine.to;
 
-	in->plan.release.floor = ratchet_floor(s);
-	report_add(s, WIRE_VERIFIED, "", slice_of(""));
-	if (fill_begin(s, to, &in->plan, e))
+	*part = s->checkpoint.part;
+	if (s->checkpoint.slot == to)
+		return fill_may(s, to, e);
+	return fill_begin(s, to, &in->plan, e);
+}
+
+/* One component; what passed through a window leaves room for the next. */
+static int write_part(struct install *in, size_t i, struct err *e)
+{
+	struct session *s = in->s;
+	const enum slot to = s->journal.machine.to;
+
+	if (s->window == 0)
+		return fill_write(s, to, &in->plan, i, in->sealed[i], e);
+	if ((s->checkpoint.slot == SLOT_NONE &&
+	     relay_complete(s, &in->plan, i, e)) ||
+	    fill_write(s, to, &in->plan, i, in->sealed[i], e) ||
+	    relay_complete(s, &in->plan, i + 1, e))
 		return -1;
-	for (size_t i = 0; i < in->plan.release.part_count; i++)
-		if (fill_write(s, to, &in->plan, i, in->sealed[i], e))
+	return intake_clean(s->spool_fd, NULL, 0, true, e);
+}
+
+/* All are there and read back before the slot says that it holds any. */
+static int fill_slot(struct install *in, struct err *e)
+{
+	struct session *s = in->s;
+	enum slot to = s->journal.machine.to;
+	size_t i;
+
+	if (s->window == 0)
+		report_add(s, WIRE_VERIFIED, "", slice_of(""));
+	if (begin_slot(in, &i, e))
+		return -1;
+	for (; i < in->plan.release.part_count; i++)
+		if (write_part(in, i, e))
 			return -1;
-	if (fill_check(s, to, &in->plan.release, e) ||
-	    slot_tree_seal(&s->slots, to, &in->plan.release, e))
+	if (s->window > 0)
+		report_add(s, WIRE_VERIFIED, "", slice_of(""));
+	return fill_check(s, to, &in->plan.release, e) ? relay_spoil(s) : 0;
+}
+
+static int do_apply(struct install *in, struct err *e)
+{
+	struct session *s = in->s;
+
+	in->plan.release.floor = ratchet_floor(s);
+	/* A slot with a record is whole: nothing goes on there any more. */
+	if (fill_slot(in, e) || relay_forget(s, e) ||
+	    fill_end(s, s->journal.machine.to, e) ||
+	    slot_tree_seal(&s->slots, s->journal.machine.to, &in->plan.release,
+			   e))
 		return -1;
 	report_add(s, WIRE_INSTALLED, "", slice_of(""));
 	report_flush(s);
@@ -429,7 +505,7 @@ static int conclude_confirmed(struct install *in)
 	note(in, "confirmed", "", "");
 	report_add(in->s, WIRE_CONFIRMED, "", slice_of(""));
 	/* The package has done its work; its room is given back. */
-	if (intake_clean(in->s->spool_fd, NULL, 0, &unused))
+	if (intake_clean(in->s->spool_fd, NULL, 0, false, &unused))
 		log_event(LOG_WARNING, "spool-not-emptied", "%s", unused.msg);
 	return 0;
 }

@@ -39,22 +39,38 @@ out:
 	return rc;
 }
 
-static int wait_readable(struct channel *c, int timeout_ms, struct err *e)
+/* Of those that are ready, the first. */
+static size_t first_ready(const struct pollfd *p, size_t count)
+{
+	size_t i = 0;
+
+	while (i < count && p[i].revents == 0)
+		i++;
+	return i;
+}
+
+int ipc_wait(struct channel *const c[], size_t count, int timeout_ms,
+	     size_t *which, struct err *e)
 {
 	int64_t end = steady_ms() + timeout_ms;
+	struct pollfd p[IPC_WAIT_MAX + 1];
 
 	for (;;) {
-		struct pollfd p[2] = { { c->fd, POLLIN, 0 },
-				       { c->stop_fd, POLLIN, 0 } };
 		int64_t left = end - steady_ms();
-		int n = poll(p, 2, notify_alive(left > 0 ? (int)left : 0));
+		int n;
 
+		for (size_t i = 0; i < count; i++)
+			p[i] = (struct pollfd){ c[i]->fd, POLLIN, 0 };
+		p[count] = (struct pollfd){ c[0]->stop_fd, POLLIN, 0 };
+		n = poll(p, count + 1, notify_alive(left > 0 ? (int)left : 0));
 		if (n < 0 && errno != EINTR)
 			return err_sys(e, "poll");
-		if (n > 0 && p[1].revents)
+		if (n > 0 && p[count].revents)
 			return err_set(e, ERR_BUSY, "asked to stop");
-		if (n > 0)
+		if (n > 0) {
+			*which = first_ready(p, count);
 			return 0;
+		}
 		if (n == 0 && steady_ms() >= end)
 			return err_set(e, ERR_NETWORK,
 				       "no answer within %d seconds",
@@ -65,12 +81,14 @@ static int wait_readable(struct channel *c, int timeout_ms, struct err *e)
 int ipc_receive(struct channel *c, int timeout_ms, struct message *m,
 		struct err *e)
 {
+	struct channel *const alone[] = { c };
 	uint8_t *room;
+	size_t which;
 	ssize_t got;
 
 	c->in.len = 0;
 	room = buf_reserve(&c->in, MESSAGE_MAX, e);
-	if (!room || wait_readable(c, timeout_ms, e))
+	if (!room || ipc_wait(alone, 1, timeout_ms, &which, e))
 		return -1;
 	do {
 		got = recv(c->fd, room, MESSAGE_MAX, MSG_TRUNC);

@@ -39,6 +39,14 @@ int ipc_send(struct channel *c, const struct message *m,
 int ipc_receive(struct channel *c, int timeout_ms, struct message *m,
 		struct err *e) NODISCARD;
 
+/*
+ * Wait until one of several channels has a message (or has ended): *which. As
+ * ipc_receive() otherwise. A closed channel is skipped.
+ */
+#define IPC_WAIT_MAX 2
+int ipc_wait(struct channel *const c[], size_t count, int timeout_ms,
+	     size_t *which, struct err *e) NODISCARD;
+
 /* Receive a message that must be of this kind. */
 int ipc_expect(struct channel *c, enum message_kind kind, int timeout_ms,
 	       struct message *m, struct err *e) NODISCARD;

@@ -150,9 +150,23 @@ static void walk_package(struct walk *w, struct message_package *m)
 	walk_digest(w, &m->package_digest);
 	walk_u64(w, &m->head_len);
 	walk_u64(w, &m->package_len);
+	walk_u32(w, &m->window);
+	walk_u32(w, &m->first);
 	w->bad |= m->head_len < PACKAGE_HEADER_LEN ||
 		  m->head_len > PACKAGE_HEAD_MAX ||
-		  m->package_len < m->head_len;
+		  m->package_len < m->head_len ||
+		  m->window > PACKAGE_CHUNKS_MAX ||
+		  m->first > PACKAGE_CHUNKS_MAX ||
+		  (m->window == 0 && m->first > 0);
+}
+
+static void walk_point(struct walk *w, struct package_point *p)
+{
+	walk_u64(w, &p->packed);
+	walk_u64(w, &p->plain);
+	w->bad |= p->packed > (uint64_t)JSON_INT_MAX ||
+		  p->plain > (uint64_t)JSON_INT_MAX ||
+		  (p->packed > 0) != (p->plain > 0);
 }
 
 static void walk_envelope(struct walk *w, struct message_envelope *m)
@@ -337,6 +351,16 @@ static void walk_plan_package(struct walk *w, struct plan_package *p)
 		  p->window_len > PACKAGE_WINDOW_MAX;
 }
 
+static void walk_apply(struct walk *w, struct message *m)
+{
+	walk_part(w, &m->apply.part);
+	walk_plan_package(w, &m->apply.package);
+	walk_u32(w, &m->apply.window);
+	walk_point(w, &m->apply.from);
+	w->bad |= m->apply.window > PACKAGE_CHUNKS_MAX;
+	walk_bytes(w, m->content_key, sizeof(m->content_key));
+}
+
 static void walk_plan(struct walk *w, struct plan *p)
 {
 	walk_release(w, &p->release);
@@ -379,6 +403,7 @@ static void walk_fields(struct walk *w, struct message *m)
 		break;
 	case MESSAGE_DONE:
 	case MESSAGE_PROGRESS:
+	case MESSAGE_TAKEN:
 	case MESSAGE_RENEW:
 	case MESSAGE_RENEWED:
 	case MESSAGE_READOPT:
@@ -419,9 +444,10 @@ static void walk_fields(struct walk *w, struct message *m)
 		walk_plan(w, &m->plan);
 		break;
 	case MESSAGE_APPLY:
-		walk_part(w, &m->apply.part);
-		walk_plan_package(w, &m->apply.package);
-		walk_bytes(w, m->content_key, sizeof(m->content_key));
+		walk_apply(w, m);
+		break;
+	case MESSAGE_POINT:
+		walk_point(w, &m->point);
 		break;
 	case MESSAGE_ENVELOPE:
 		walk_envelope(w, &m->envelope);

@@ -54,6 +54,11 @@ enum message_kind {
 	MESSAGE_RESCUE,
 	/* to the process that renews -> DONE: 1, if a person has to decide */
 	MESSAGE_READOPT,
+	/* While a package is written as it comes: from who writes, a point to
+	 * go on at; and to the source, by way of the controlling process, that
+	 * chunks before this one are done with. */
+	MESSAGE_POINT,
+	MESSAGE_TAKEN,
 };
 
 struct message_get {
@@ -82,7 +87,10 @@ struct message_package {
 	char path[PATH_MAX_LEN];
 	struct sha256 head_digest, package_digest;
 	uint64_t head_len, package_len;
+	uint32_t window, first; /* as in struct intake_package */
 };
+
+#define MESSAGE_ENOUGH UINT64_MAX /* TAKEN: nothing more is wanted */
 
 struct message_envelope {
 	struct sha256 package;
@@ -135,6 +143,8 @@ struct message_enrol {
 struct message_apply {
 	struct slot_part part;
 	struct plan_package package;
+	uint32_t window; /* of its file, which is still being filled; or 0 */
+	struct package_point from; /* where a former run got to */
 };
 
 struct message_identity {
@@ -149,8 +159,8 @@ struct message {
 	uint8_t content_key[STREAM_KEY_LEN];
 	union {
 		struct err failure;
-		uint64_t count; /* PROGRESS; RENEW...: unused; PACKAGE's DONE:
-				   bytes fetched */
+		uint64_t count; /* PROGRESS, TAKEN; RENEW...: unused; PACKAGE's
+				   DONE: bytes fetched */
 		int64_t now;    /* BEGIN, OPEN: the clock */
 		struct slice data;
 		struct message_get get;
@@ -164,6 +174,7 @@ struct message {
 		struct message_choose choose;
 		struct plan plan;
 		struct message_apply apply;
+		struct package_point point;
 		struct wire_report report;
 		struct message_enrol enrol;
 		struct message_identity identity;

@@ -35,7 +35,7 @@ static uint64_t slot_room(const struct room *r, const struct plan *p)
 {
 	uint64_t room = r->keep_bytes;
 
-	for (size_t i = 0; i < p->release.part_count; i++) {
+	for (size_t i = r->complete; i < p->release.part_count; i++) {
 		room += p->packages[i].scratch_len;
 		room += r->is_image[i] ? (uint64_t)SLOT_EXTRA
 				       : slot_part_room(&p->release.parts[i]);
@@ -47,26 +47,107 @@ static uint64_t slot_inodes_for(const struct room *r, const struct plan *p)
 {
 	uint64_t inodes = r->keep_inodes;
 
-	for (size_t i = 0; i < p->release.part_count; i++)
+	for (size_t i = r->complete; i < p->release.part_count; i++)
 		inodes += (uint64_t)p->release.parts[i].entries + SLOT_INODES;
 	return inodes;
 }
 
-static uint64_t state_room(const struct room *r, const struct plan *p)
+static uint64_t longest_head(const struct plan *p)
 {
-	uint64_t room = STATE_EXTRA + r->data_bytes;
+	uint64_t longest = 0;
 
 	for (size_t i = 0; i < p->release.part_count; i++)
-		if (p->packages[i].package_len > r->spooled[i])
-			room += p->packages[i].package_len - r->spooled[i];
-	return room;
+		if (p->packages[i].head_len > longest)
+			longest = p->packages[i].head_len;
+	return longest;
 }
 
-int room_judge(const struct room *r, const struct plan *p, struct err *e)
+static uint64_t sum_of(const uint64_t bytes[RELEASE_COMPONENTS_MAX])
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < RELEASE_COMPONENTS_MAX; i++)
+		sum += bytes[i];
+	return sum;
+}
+
+static uint64_t less(uint64_t from, uint64_t what)
+{
+	return from > what ? from - what : 0;
+}
+
+/* Beyond what is there already, which goes if it is of the other kind. */
+static uint64_t state_room(const struct room *r, const struct plan *p,
+			   uint32_t window)
+{
+	uint64_t room = 0, there = sum_of(r->windows);
+
+	if (window > 0) {
+		room = longest_head(p) + (uint64_t)window * PACKAGE_CHUNK_LEN;
+		there += sum_of(r->spooled);
+	} else {
+		for (size_t i = 0; i < p->release.part_count; i++)
+			room += less(p->packages[i].package_len, r->spooled[i]);
+	}
+	return STATE_EXTRA + r->data_bytes + less(room, there);
+}
+
+/* Of one that is there: another length would lose what is in it. */
+static uint32_t window_of(const struct room *r, const struct plan *p)
+{
+	for (size_t i = 0; i < p->release.part_count; i++) {
+		const uint64_t chunks =
+			less(r->windows[i], p->packages[i].head_len) /
+			PACKAGE_CHUNK_LEN;
+
+		if (chunks >= ROOM_WINDOW_MIN &&
+		    chunks <= r->window_max / PACKAGE_CHUNK_LEN)
+			return (uint32_t)chunks;
+	}
+	return 0;
+}
+
+static uint64_t longest_payload(const struct plan *p)
+{
+	uint64_t longest = 0;
+
+	for (size_t i = 0; i < p->release.part_count; i++) {
+		const uint64_t len =
+			p->packages[i].package_len - p->packages[i].head_len;
+
+		if (len > longest)
+			longest = len;
+	}
+	return longest;
+}
+
+uint32_t room_window(const struct room *r, const struct plan *p)
+{
+	const uint64_t free_bytes =
+		r->same_disk
+			? less(r->slot_bytes + r->freed_bytes, slot_room(r, p))
+			: r->state_bytes;
+	const uint64_t most = (longest_payload(p) + PACKAGE_CHUNK_LEN - 1) /
+			      PACKAGE_CHUNK_LEN;
+	uint64_t chunks = less(free_bytes + sum_of(r->spooled),
+			       STATE_EXTRA + r->data_bytes + longest_head(p)) /
+			  PACKAGE_CHUNK_LEN;
+
+	if (window_of(r, p) > 0)
+		return window_of(r, p);
+	if (chunks > most)
+		chunks = most;
+	if (chunks > r->window_max / PACKAGE_CHUNK_LEN)
+		chunks = r->window_max / PACKAGE_CHUNK_LEN;
+	return chunks > ROOM_WINDOW_MIN ? (uint32_t)chunks : ROOM_WINDOW_MIN;
+}
+
+int room_judge(const struct room *r, const struct plan *p, uint32_t window,
+	       struct err *e)
 {
 	uint64_t slot = slot_room(r, p);
 	uint64_t slot_inodes = slot_inodes_for(r, p);
-	uint64_t state = state_room(r, p);
+	uint64_t state = state_room(r, p, window);
 	uint64_t slot_free = r->slot_bytes + r->freed_bytes;
 	uint64_t inodes_free = r->slot_inodes + r->freed_inodes;
 

@@ -21,6 +21,7 @@ static void begin(struct session *s, const struct settings *c, int stop_fd)
 	s->site_fd = -1;
 	s->slots.dirfd = s->file.fd[0] = s->file.fd[1] = -1;
 	s->floor_file.fd[0] = s->floor_file.fd[1] = -1;
+	s->stream_file.fd[0] = s->stream_file.fd[1] = -1;
 	s->stop_fd = stop_fd;
 }
 
@@ -28,6 +29,7 @@ void session_close(struct session *s)
 {
 	session_disconnect(s);
 	slot_tree_close(&s->slots);
+	twin_close(&s->stream_file);
 	twin_close(&s->floor_file);
 	twin_close(&s->file);
 	fs_close(&s->site_fd);

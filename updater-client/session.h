@@ -10,6 +10,7 @@
 #define UPDATER_CLIENT_SESSION_H
 
 #include "updater-client/boot.h"
+#include "updater-client/checkpoint.h"
 #include "updater-client/cohort.h"
 #include "updater-client/floor_record.h"
 #include "updater-client/journal.h"
@@ -45,6 +46,11 @@ struct session {
 	bool enrolled;
 	struct message_identity identity; /* its cohort: as enrolled */
 	struct cohort cohort;             /* as pinned */
+
+	/* Once a release is installed: relay.h */
+	struct twin_file stream_file;
+	struct checkpoint checkpoint;
+	uint32_t window; /* chunks of a package that are kept; 0: all */
 
 	/* once connected */
 	bool from_folder;

@@ -10,9 +10,11 @@
 #include "common/mem.h"
 #include "common/text.h"
 
-#define DAY_SEC   86400
-#define RATE_MIN  2048 /* slower than that counts as a stalled connection */
-#define SPACE_MAX (UINT64_C(1) << 50)
+#define DAY_SEC    86400
+#define RATE_MIN   2048 /* slower than that counts as a stalled connection */
+#define WINDOW_MIN (256u << 10)
+#define WINDOW_MAX (64u << 20)
+#define SPACE_MAX  (UINT64_C(1) << 50)
 
 #define TEXT(section, name, member, required)                                  \
 	{                                                                      \
@@ -62,6 +64,10 @@ static const struct ini_key keys[] = {
 	SECONDS("install", "defer_max", defer_max_sec, 1, 365 * DAY_SEC),
 	{ "server", "rate", INI_NUMBER, offsetof(struct settings, rate),
 	  RATE_MIN, UINT64_C(1) << 40, false },
+	TEXT("fetch", "spool", spool_name, false),
+	{ "fetch", "window", INI_NUMBER,
+	  offsetof(struct settings, spool_window), WINDOW_MIN, WINDOW_MAX,
+	  false },
 	TEXT("reboot", "command", reboot_text, false),
 	TEXT("reboot", "window", reboot_hours_text, false),
 	TEXT("boot", "control", control_name, false),
@@ -434,6 +440,22 @@ static int check_keep(const struct settings *c, struct err *e)
 	return 0;
 }
 
+static int parse_spool(struct settings *c, struct err *e)
+{
+	static const char *const names[] = { "auto", "always", "never" };
+	size_t mode = 0;
+
+	while (c->spool_name && mode < ARRAY_LEN(names) &&
+	       strcmp(c->spool_name, names[mode]) != 0)
+		mode++;
+	if (mode == ARRAY_LEN(names))
+		return err_set(e, ERR_CONFIG,
+			       "[fetch] spool: auto, always or never, not %s",
+			       c->spool_name);
+	c->spool = (enum spool_mode)mode;
+	return 0;
+}
+
 static bool is_https(const char *url)
 {
 	return strncmp(url, "https://", 8) == 0;
@@ -495,7 +517,8 @@ static int check(struct settings *c, struct err *e)
 	    split_command(c->save_text, "[data] save", &c->data_save, e) ||
 	    split_command(c->restore_text, "[data] restore", &c->data_restore,
 			  e) ||
-	    parse_checks(c, e) || parse_control(c, e) || parse_hours(c, e))
+	    parse_checks(c, e) || parse_control(c, e) || parse_hours(c, e) ||
+	    parse_spool(c, e))
 		return -1;
 	if ((c->data_save.argc > 0) != (c->data_restore.argc > 0))
 		return err_set(e, ERR_CONFIG,
@@ -514,6 +537,7 @@ int settings_parse(struct slice text, const char *file, struct settings *c,
 		   struct err *e)
 {
 	struct settings to = {
+		.spool_window = 16u << 20,
 		.restart_sec = 60,
 		.watchdog_sec = 60,
 		.data_sec = 300,

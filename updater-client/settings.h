@@ -45,6 +45,13 @@ enum slot_kind {
 	SLOT_FILE /* an image in a file of its own, in a folder as trees are */
 };
 
+/* Where a package is until it is written. */
+enum spool_mode {
+	SPOOL_AUTO,   /* whole in the state, if there is room for it */
+	SPOOL_ALWAYS, /* else the update waits for room */
+	SPOOL_NEVER   /* it is written as it comes */
+};
+
 /* [slot] and each [slot NAME]: where a component of a release goes. */
 struct settings_slot {
 	char component[NAME_MAX_LEN + 1]; /* "": whichever; the only slot */
@@ -77,6 +84,8 @@ struct settings {
 	struct ini_list keep; /* paths beneath a slot's keep; see keep.h */
 	char *consent_text, *install_hours_text;
 	uint64_t consent_sec, defer_max_sec;
+	char *spool_name;
+	uint64_t spool_window; /* most bytes of a package that is not spooled */
 	uint64_t rate;         /* bytes a second that may come; 0: any */
 	uint64_t tries;        /* starts of a slot on trial */
 	uint64_t deadline_sec; /* 0: the release's own */
@@ -90,6 +99,7 @@ struct settings {
 	/* made of the texts above */
 	enum environment environment;
 	enum boot_kind control;
+	enum spool_mode spool;
 	struct settings_command health, restart, counter, boot, reboot;
 	struct vital checks[SETTINGS_CHECKS_MAX]; /* borrow from the texts */
 	size_t check_count;

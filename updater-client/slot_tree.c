@@ -105,6 +105,19 @@ int slot_tree_empty(const struct slot_tree *t, enum slot s, struct err *e)
 	return 0;
 }
 
+int slot_tree_clear(const struct slot_tree *t, enum slot s, const char *part,
+		    struct err *e)
+{
+	static const char *const names[] = { "tree", "manifest" };
+	char name[NAME_LEN];
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (beneath_part(s, part, names[i], name, e) ||
+		    fs_remove_tree(t->dirfd, name, e))
+			return err_in(e, "slot %s", slot_name(s));
+	return 0;
+}
+
 int slot_tree_make(const struct slot_tree *t, enum slot s, const char *part,
 		   struct err *e)
 {

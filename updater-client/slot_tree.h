@@ -47,6 +47,10 @@ int slot_tree_empty(const struct slot_tree *t, enum slot s,
 int slot_tree_own(const struct slot_tree *t, enum slot s, int *dirfd,
 		  struct err *e) NODISCARD;
 
+/* Take away what a part has of an unfinished slot. */
+int slot_tree_clear(const struct slot_tree *t, enum slot s, const char *part,
+		    struct err *e) NODISCARD;
+
 /* In a slot that was just emptied: the folder for a tree. */
 int slot_tree_make(const struct slot_tree *t, enum slot s, const char *part,
 		   struct err *e) NODISCARD;

@@ -16,6 +16,8 @@
 /* A server that wants to be left alone for longer is asked in another round. */
 #define RETRY_PATIENCE_SEC 10
 #define REPORT_BYTES       (256u << 10)
+#define SHARE              8 /* of a window, that is told at once */
+#define SHOW_MS            10000
 
 static const char *const routes[ROUTES] = {
 	[ROUTE_NONCE] = "v1/nonce",     [ROUTE_ENROL] = "v1/enrol",
@@ -284,7 +286,8 @@ static int answer_envelope(struct source *s, struct channel *to,
 struct arrival {
 	struct intake *spool;
 	struct channel *to;
-	uint64_t shown; /* bytes that the other side knows of */
+	uint64_t shown;  /* bytes that the other side knows of */
+	uint64_t report; /* it is told after so many more */
 	uint64_t fetched;
 };
 
@@ -297,26 +300,42 @@ static int show_arrival(struct arrival *a, struct err *e)
 	return ipc_send(a->to, &m, e);
 }
 
+/* What is said meanwhile: that places are free, or enough of it. */
+static int hear(struct arrival *a, int timeout_ms, struct err *e)
+{
+	struct pollfd p = { a->to->fd, POLLIN, 0 };
+	struct message m;
+
+	if (poll(&p, 1, timeout_ms) <= 0)
+		return 0;
+	if (ipc_receive(a->to, 0, &m, e))
+		return -1;
+	if (m.kind != MESSAGE_TAKEN || m.count >= PACKAGE_CHUNKS_MAX)
+		return err_set(e, ERR_BUSY, "asked to stop");
+	intake_taken(a->spool, (uint32_t)m.count);
+	return 0;
+}
+
+/* Who fetches must not say nothing for so long that it seems to hang. */
+static int wait_for_place(struct arrival *a, struct err *e)
+{
+	while (intake_is_full(a->spool))
+		if (show_arrival(a, e) || hear(a, SHOW_MS, e))
+			return -1;
+	return 0;
+}
+
 static int take_arrival(void *ctx, struct slice bytes, struct err *e)
 {
 	struct arrival *a = ctx;
 
 	a->fetched += bytes.len;
-	if (intake_add(a->spool, bytes, e))
-		return -1;
-	if (intake_len(a->spool) - a->shown < REPORT_BYTES)
+	while (bytes.len > 0)
+		if (wait_for_place(a, e) || intake_add(a->spool, &bytes, e))
+			return -1;
+	if (intake_len(a->spool) - a->shown < a->report)
 		return 0;
-	return show_arrival(a, e);
-}
-
-/* Wait before trying again; longer each time. The other side may hang up. */
-static int pause_retry(struct channel *to, unsigned tries, struct err *e)
-{
-	struct pollfd p = { to->fd, POLLIN, 0 };
-
-	if (poll(&p, 1, 1000 << tries) > 0)
-		return err_set(e, ERR_BUSY, "asked to stop");
-	return 0;
+	return hear(a, 0, e) || show_arrival(a, e) ? -1 : 0;
 }
 
 static int fill(struct source *s, const struct message_package *m,
@@ -332,7 +351,8 @@ static int fill(struct source *s, const struct message_package *m,
 		return -1;
 	while (!intake_is_complete(a->spool)) {
 		uint64_t before = intake_len(a->spool);
-		int rc = s->ops->get(s->self, path, before, m->package_len,
+		int rc = wait_for_place(a, e) ||
+			 s->ops->get(s->self, path, before, m->package_len,
 				     &sink, e);
 
 		intake_cut(a->spool);
@@ -351,24 +371,32 @@ static int fill(struct source *s, const struct message_package *m,
 			tries = 0;
 		else if (tries++ == retries)
 			return -1;
-		if (show_arrival(a, e) || pause_retry(a->to, tries, e))
+		/* Longer each time. */
+		if (show_arrival(a, e) || hear(a, 1000 << tries, e))
 			return -1;
 	}
-	return intake_finish(a->spool, e);
+	/* Who reads it already waits for its end. */
+	return intake_finish(a->spool, e) || show_arrival(a, e) ? -1 : 0;
 }
 
 static int answer_package(struct source *s, struct channel *to,
 			  const struct message_package *m, uint64_t *fetched,
 			  struct err *e)
 {
-	struct arrival a = { .to = to };
+	struct arrival a = { .to = to, .report = REPORT_BYTES };
 	struct intake_package package = {
 		.digest = m->package_digest,
 		.head_digest = m->head_digest,
 		.head_len = m->head_len,
 		.len = m->package_len,
+		.window = m->window,
+		.first = m->first,
 	};
 	int rc = -1;
+
+	/* A small window is of use only to who knows what is in it. */
+	if (m->window > 0)
+		a.report = (m->window / SHARE + 1ull) * PACKAGE_CHUNK_LEN;
 
 	if (s->setup->spool_fd < 0)
 		return err_set(e, ERR_REFUSED, "no packages here");
@@ -419,6 +447,8 @@ static int serve(struct source *s, struct channel *from, bool is_control)
 
 	if (ipc_receive(from, 0, &m, &failure))
 		return -1;
+	if (m.kind == MESSAGE_TAKEN)
+		return 0; /* the package has come to its end already */
 	rc = handle(s, from, &m, is_control, &count, &failure);
 	return ipc_answer(from, rc, count, &failure, &failure);
 }

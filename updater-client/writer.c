@@ -74,12 +74,100 @@ static int keep_manifest(int fd, struct slice manifest, struct err *e)
 	return 0;
 }
 
-/* The package as signed, its encryption opened. */
-static int open_package(const struct writer_setup *setup,
-			const struct message *m, struct package_reader **out,
-			struct err *e)
+/* ---- a package that is still arriving ------------------------------------ */
+
+struct arriving {
+	int fd;
+	struct channel *control;
+	uint64_t head_len;
+	uint64_t there;   /* bytes of the package that may be read */
+	uint32_t window;  /* chunks; 0: all is there */
+	uint32_t each;    /* bytes of payload in one */
+	uint32_t next;    /* the chunk that is read next */
+	uint32_t restart; /* with which a later run would begin */
+	uint32_t told;    /* chunks before it may be overwritten */
+};
+
+static int await(struct arriving *a, uint64_t end, struct err *e)
 {
-	struct package_source from = intake_source(&setup->package_fd);
+	struct message m;
+
+	while (a->window > 0 && a->there < end) {
+		if (ipc_expect(a->control, MESSAGE_PROGRESS, IPC_FOREVER, &m,
+			       e))
+			return -1;
+		a->there = m.count;
+	}
+	return 0;
+}
+
+/*
+ * What a later run would begin with is kept as long as the window allows: the
+ * more of it is there then, the less is fetched twice.
+ */
+static int tell_taken(struct arriving *a, struct err *e)
+{
+	struct message m = { .kind = MESSAGE_TAKEN };
+	const uint32_t ahead = a->window / 4 > 2 ? a->window / 4 : 2;
+
+	m.count = a->next - a->restart <= a->window - ahead ? a->restart
+							    : a->next;
+	if (m.count <= (uint64_t)a->told + a->window / 8)
+		return 0;
+	a->told = (uint32_t)m.count;
+	return ipc_send(a->control, &m, e);
+}
+
+/* As a reader asks: the head, or one chunk. */
+static int read_arriving(void *ctx, uint64_t offset, void *out, size_t len,
+			 struct err *e)
+{
+	struct arriving *a = ctx;
+	const uint64_t at = intake_place(a->head_len, a->window, offset);
+	const struct package_source file = intake_source(&a->fd);
+
+	if (await(a, offset + len, e) ||
+	    file.read_at(file.ctx, at, out, len, e))
+		return -1;
+	if (a->window == 0 || offset < a->head_len)
+		return 0;
+	a->next = (uint32_t)((offset - a->head_len) / PACKAGE_CHUNK_LEN) + 1;
+	return tell_taken(a, e);
+}
+
+/* Control has it on the disk before it frees what came before. */
+static int tell_point(void *ctx, const struct package_point *at, struct err *e)
+{
+	struct arriving *a = ctx;
+	const struct message m = { .kind = MESSAGE_POINT, .point = *at };
+
+	a->restart = (uint32_t)(at->packed / a->each);
+	return ipc_send(a->control, &m, e) || tell_taken(a, e) ? -1 : 0;
+}
+
+static struct arriving begin_arriving(const struct writer_setup *setup,
+				      const struct message_apply *m,
+				      struct channel *control)
+{
+	struct arriving a = {
+		.fd = setup->package_fd,
+		.control = control,
+		.head_len = m->package.head_len,
+		.window = m->window,
+		.each = package_chunk_payload(
+			m->package.encrypted ? PACKAGE_STREAM : PACKAGE_PLAIN),
+	};
+
+	a.restart = (uint32_t)(m->from.packed / a.each);
+	a.next = a.told = a.restart;
+	return a;
+}
+
+/* The package as signed, its encryption opened. */
+static int open_package(struct arriving *a, const struct message *m,
+			struct package_reader **out, struct err *e)
+{
+	const struct package_source from = { a, read_arriving };
 	struct package_reader *package = NULL;
 	const struct plan_package *plan = &m->apply.package;
 
@@ -101,17 +189,25 @@ static int write_image(const struct writer_setup *setup,
 {
 	struct teller teller = { .control = control };
 	const struct tree_watch watch = { &teller, tell };
+	struct arriving from = begin_arriving(setup, &m->apply, control);
+	const struct apply_resume resume = {
+		.from = m->apply.from,
+		.every = from.window / 4 * (uint64_t)PACKAGE_CHUNK_LEN,
+		.ctx = &from,
+		.keep = tell_point,
+	};
 	struct release release;
 	struct apply_image a = { .release = &release,
 				 .old_fd = setup->old_fd,
 				 .old_len = setup->old_len,
 				 .new_fd = setup->new_fd,
 				 .scratch_dirfd = setup->scratch_fd,
-				 .watch = &watch };
+				 .watch = &watch,
+				 .resume = from.window > 0 ? &resume : NULL };
 	int rc;
 
 	plan_release(&m->apply.part, &m->apply.package, &release);
-	if (open_package(setup, m, &a.package, e))
+	if (open_package(&from, m, &a.package, e))
 		return -1;
 	rc = apply_image(&a, e);
 	package_close(a.package);
@@ -124,6 +220,7 @@ static int write_tree(const struct writer_setup *setup, const struct message *m,
 	struct teller teller = { .control = control };
 	const struct tree_watch watch = { &teller, tell };
 	const struct plan_package *plan = &m->apply.package;
+	struct arriving from = begin_arriving(setup, &m->apply, control);
 	struct package_reader *package = NULL;
 	struct buf base = BUF_INIT(TREE_MANIFEST_MAX);
 	struct buf manifest =
@@ -136,7 +233,7 @@ static int write_tree(const struct writer_setup *setup, const struct message *m,
 
 	plan_release(&m->apply.part, plan, &release);
 	if (read_base(setup, plan, &base, e) ||
-	    open_package(setup, m, &package, e))
+	    open_package(&from, m, &package, e))
 		goto out;
 	a.package = package;
 	a.old_dirfd = plan->kind == PACKAGE_DELTA ? setup->old_fd : -1;

@@ -15,7 +15,7 @@
 #define WRITER_IDLE_MS 300000 /* no progress for so long: it hangs */
 
 struct writer_setup {
-	int package_fd;      /* a complete spooled package */
+	int package_fd;      /* a complete package, or a window on one */
 	int old_fd;          /* deltas: what runs; else -1 */
 	int old_manifest_fd; /* deltas of trees: its manifest; else -1 */
 	int new_fd;          /* the emptied tree, or where the image goes */
@@ -31,7 +31,9 @@ struct writer_setup {
 
 /*
  * MESSAGE_APPLY -> PROGRESS..., DONE. ERR_CONFLICT: the base of the delta is
- * damaged. ctx is a struct writer_setup.
+ * damaged. ctx is a struct writer_setup. With a window it is told by PROGRESS
+ * up to which byte the package is there, and says by TAKEN and POINT what it
+ * does not need any more, and where a later run could go on.
  */
 void writer_run(void *ctx, struct channel *control);
 

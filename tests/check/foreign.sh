@@ -14,7 +14,7 @@ cd "$(dirname "$0")/../.."
 units="rd buf text digest aead hkdf hpke stream bucket merkle package payload member scratch
 	delta_members delta_payload
 	tree tree_disk delta_map delta_predict delta_prefix delta apply release
-	order journal twin floor_record wire"
+	order journal twin floor_record checkpoint wire"
 corpora="package member delta delta_predict tree release order journal floor_record
 	keybox wire"
 

@@ -66,6 +66,7 @@ MODULES = [
     ("updater-client/orders.c", "client_orders"),
     ("updater-client/policy.c", "policy"),
     ("updater-client/floor_record.c", "floor_record twin ratchet"),
+    ("updater-client/checkpoint.c", "checkpoint twin"),
     ("updater-client/ratchet.c", "ratchet"),
     ("updater-client/counter.c", "counter ratchet"),
     ("updater-client/survey.c", "client_survey"),

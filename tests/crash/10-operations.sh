@@ -29,6 +29,11 @@ boot_into one a
 on one update --quiet --from "$WORK/publish.i2"
 mv "$WORK/one" "$WORK/image2" # i2 runs in slot a, i1 is in slot b
 
+make_stream_release 2>/dev/null
+cp -a "$WORK/image2" "$WORK/one"
+echo "$stream_settings" >>"$WORK/one/client.conf"
+mv "$WORK/one" "$WORK/stream2"
+
 make_releases_of_parts 2>/dev/null
 make_device_of_parts one
 cp -a "$WORK/one" "$WORK/parts0"
@@ -94,5 +99,13 @@ bad="update --from $WORK/publish.3"
 	try stop 9 image0 i1 -- $install
 	for how in full dead eio short; do
 		try $how 12 image2 i3 -- $update
+	done
+
+	# Written as it comes: what was begun is gone on with, or begun anew.
+	update="update --from $WORK/publish.i4"
+	try stop 5 stream2 i4 -- $update
+	try stop 15 stream2 i4 --again -- $update
+	for how in full dead eio short; do
+		try $how 20 stream2 i4 -- $update
 	done
 }

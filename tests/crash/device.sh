@@ -95,10 +95,26 @@ make_image_releases() {
 	done
 }
 
+# One more, i4, that is not compressed, so that it can be gone on with at any
+# chunk; and what has a device take it as it comes.
+make_stream_release() {
+	head -c 700000 /dev/urandom >"$WORK/images/4"
+	"$signer" release create "$WORK/repo" --product gateway --id i4 \
+		--content image --codec none --quiet \
+		--input "$WORK/images/4" >/dev/null
+	"$signer" sign "$WORK/repo" --key "$WORK/key" \
+		--passphrase-fd 3 3<"$WORK/pass" >/dev/null
+	"$signer" publish "$WORK/repo" "$WORK/publish.i4" --with-online \
+		>/dev/null
+}
+stream_settings='[fetch]
+spool = never
+window = 262144'
+
 # A device whose loader is GRUB; it runs slot a, as the factory made it.
 make_image_device() { # name
 	make_device "$1"
-	head -c 400000 /dev/zero | tr '\0' x >"$WORK/$1/slot-a"
+	head -c 720000 /dev/zero | tr '\0' x >"$WORK/$1/slot-a"
 	cp "$WORK/$1/slot-a" "$WORK/$1/slot-b"
 	cat >>"$WORK/$1/client.conf" <<INI
 [slot]
@@ -120,7 +136,7 @@ boot_into() { # name, slot
 }
 
 image_releases="--release i1=$WORK/images/1 --release i2=$WORK/images/2
-	--release i3=$WORK/images/3"
+	--release i3=$WORK/images/3 --release i4=$WORK/images/4"
 
 # Each release's tree, as options.
 releases="--release 1=$WORK/trees/1 --release 2=$WORK/trees/2 --release 3=$WORK/trees/3"

@@ -62,6 +62,9 @@ publish good
 operator cohort create fleet
 for d in one two; do
 	make_served_device $d
+	# Decrypted as it comes, and (below) from the spool.
+	[ $d = two ] ||
+		printf '[fetch]\nspool = never\n' >>"$WORK/$d/client.conf"
 	on $d enroll --claim-file "$WORK/$d/claim" >/dev/null
 done
 id_of() {

@@ -163,9 +163,78 @@ static void a_slot_that_cannot_be_written_is_an_error(void **state)
 
 #define WITH_SLOT(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+/* Cut at any byte, kept or not: another writer goes on where it was kept. */
+static void another_writer_goes_on_where_it_was_kept(void **state)
+{
+	static const size_t cuts[] = { IMAGE_BLOCK, IMAGE_BLOCK + 1,
+				       3 * IMAGE_BLOCK - 9, 5 * IMAGE_BLOCK };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cuts); i++) {
+		const size_t len = 5 * IMAGE_BLOCK + 7;
+		struct image_writer *w = NULL;
+		struct slice all = { image, len }, head;
+		struct buf kept = BUF_INIT(IMAGE_BLOCK);
+		struct err e = { 0 };
+
+		assert_ok(fs_write_at(slot, 0,
+				      (struct slice){ before, SLOT_LEN }, &e));
+		assert_ok(image_writer_new(slot, len, &w, &e));
+		assert_ok(image_writer_add(w, slice_sub(all, 0, cuts[i]), &e));
+		assert_ok(image_writer_keep(w, &head, &e));
+		assert_ok(buf_add(&kept, head, &e));
+		/* What comes after it is lost, and may be there. */
+		assert_ok(image_writer_add(w, slice_sub(all, cuts[i], 3), &e));
+		image_writer_free(w);
+		read_slot();
+		for (size_t k = 0; k < IMAGE_BLOCK; k++)
+			assert_int_equal(after[k], 0); /* it does not start */
+		assert_ok(image_writer_resume(slot, len, buf_slice(&kept),
+					      cuts[i], &w, &e));
+		assert_ok(
+			image_writer_add(w, slice_sub(all, cuts[i], len), &e));
+		assert_ok(image_writer_end(w, &e));
+		image_writer_free(w);
+		buf_done(&kept);
+		read_slot();
+		assert_memory_equal(after, image, len);
+		assert_memory_equal(after + len, before + len, SLOT_LEN - len);
+	}
+}
+
+static void where_nothing_was_kept_nobody_goes_on(void **state)
+{
+	const struct slice head = { image, IMAGE_BLOCK };
+	struct image_writer *w = NULL;
+	struct slice unused;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(image_writer_new(slot, SLOT_LEN, &w, &e));
+	assert_ok(image_writer_add(w, (struct slice){ image, IMAGE_BLOCK - 1 },
+				   &e));
+	assert_refused(image_writer_keep(w, &unused, &e), ERR_CONFLICT);
+	image_writer_free(w);
+	assert_refused(image_writer_resume(slot, SLOT_LEN,
+					   slice_sub(head, 0, 9), IMAGE_BLOCK,
+					   &w, &e),
+		       ERR_CONFLICT);
+	assert_refused(image_writer_resume(slot, SLOT_LEN, head,
+					   IMAGE_BLOCK - 1, &w, &e),
+		       ERR_CONFLICT);
+	assert_refused(
+		image_writer_resume(slot, SLOT_LEN, head, SLOT_LEN, &w, &e),
+		ERR_CONFLICT);
+	assert_refused(image_writer_resume(slot, SLOT_LEN + 1, head,
+					   IMAGE_BLOCK, &w, &e),
+		       ERR_SPACE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		WITH_SLOT(another_writer_goes_on_where_it_was_kept),
+		WITH_SLOT(where_nothing_was_kept_nobody_goes_on),
 		WITH_SLOT(
 			any_length_in_any_pieces_is_written_and_nothing_behind),
 		WITH_SLOT(what_is_not_ended_does_not_start),

@@ -72,7 +72,7 @@ static int remove_place(void **state)
 {
 	struct place *p = *state;
 	struct err e;
-	int rc = intake_clean(p->dirfd, NULL, 0, &e);
+	int rc = intake_clean(p->dirfd, NULL, 0, false, &e);
 
 	fs_close(&p->dirfd);
 	rc = rc || rmdir(p->path);
@@ -97,8 +97,10 @@ static void feed(struct place *p, struct intake *s, size_t from, size_t to)
 	while (from < to) {
 		size_t len = to - from < 1777 ? to - from : 1777;
 
-		assert_ok(intake_add(s, (struct slice){ p->bytes + from, len },
-				     &e));
+		struct slice piece = { p->bytes + from, len };
+
+		assert_ok(intake_add(s, &piece, &e));
+		assert_int_equal(piece.len, 0);
 		from += len;
 	}
 }
@@ -117,7 +119,8 @@ static void a_package_arrives_in_pieces(void **state)
 	assert_true(intake_is_complete(s));
 	assert_ok(intake_finish(s, &e));
 	intake_close(s);
-	assert_ok(intake_open_file(p->dirfd, &p->package.digest, &fd, &e));
+	assert_ok(
+		intake_open_file(p->dirfd, &p->package.digest, false, &fd, &e));
 	assert_ok(sha256_of_range(fd, 0, sizeof(p->bytes), &digest, &e));
 	assert_true(sha256_equal(&digest, &p->package.digest));
 	fs_close(&fd);
@@ -149,7 +152,7 @@ static void a_cut_costs_less_than_a_chunk(void **state)
 		feed(p, s, kept, sizeof(p->bytes));
 		assert_ok(intake_finish(s, &e));
 		intake_close(s);
-		assert_ok(intake_clean(p->dirfd, NULL, 0, &e));
+		assert_ok(intake_clean(p->dirfd, NULL, 0, false, &e));
 	}
 }
 
@@ -182,18 +185,18 @@ static void a_changed_byte_is_refused_where_it_is(void **state)
 		uint64_t kept;
 
 		p->bytes[at[i]] ^= 1;
-		assert_refused(intake_add(s, all, &e), ERR_UNTRUSTED);
+		assert_refused(intake_add(s, &all, &e), ERR_UNTRUSTED);
 		p->bytes[at[i]] ^= 1;
 		kept = intake_len(s);
 		assert_true(kept <= at[i]);
 		/* not even on the disk */
-		assert_int_equal(intake_size(p->dirfd, &p->package.digest),
-				 kept);
+		assert_int_equal(
+			intake_size(p->dirfd, &p->package.digest, false), kept);
 		/* And the right bytes still finish it. */
 		feed(p, s, (size_t)kept, sizeof(p->bytes));
 		assert_true(intake_is_complete(s));
 		intake_close(s);
-		assert_ok(intake_clean(p->dirfd, NULL, 0, &e));
+		assert_ok(intake_clean(p->dirfd, NULL, 0, false, &e));
 	}
 }
 
@@ -201,10 +204,11 @@ static void more_than_signed_is_refused(void **state)
 {
 	struct place *p = *state;
 	struct intake *s = reopen(p);
+	struct slice more = slice_of("x");
 	struct err e = { 0 };
 
 	feed(p, s, 0, sizeof(p->bytes));
-	assert_refused(intake_add(s, slice_of("x"), &e), ERR_LIMIT);
+	assert_refused(intake_add(s, &more, &e), ERR_LIMIT);
 	intake_close(s);
 }
 
@@ -245,7 +249,7 @@ static void what_rotted_on_the_disk_is_fetched_again(void **state)
 	flip_on_disk(p, HEAD + PACKAGE_CHUNK_LEN + 5);
 	s = reopen(p);
 	assert_int_equal(intake_len(s), HEAD + PACKAGE_CHUNK_LEN);
-	assert_int_equal(intake_size(p->dirfd, &p->package.digest),
+	assert_int_equal(intake_size(p->dirfd, &p->package.digest, false),
 			 HEAD + PACKAGE_CHUNK_LEN);
 	intake_close(s);
 	flip_on_disk(p, 3);
@@ -265,7 +269,8 @@ static void reading_beyond_the_end_is_an_error(void **state)
 
 	feed(p, s, 0, HEAD);
 	intake_close(s);
-	assert_ok(intake_open_file(p->dirfd, &p->package.digest, &fd, &e));
+	assert_ok(
+		intake_open_file(p->dirfd, &p->package.digest, false, &fd, &e));
 	from = intake_source(&fd);
 	assert_ok(from.read_at(from.ctx, HEAD - 20, bytes, 20, &e));
 	assert_refused(from.read_at(from.ctx, HEAD - 19, bytes, 20, &e),
@@ -286,11 +291,138 @@ static void only_the_packages_of_one_plan_are_kept(void **state)
 	p->package.digest = keep[1];
 	s = reopen(p); /* of another component: both stay */
 	intake_close(s);
-	assert_int_equal(intake_size(p->dirfd, &keep[0]), sizeof(p->bytes));
-	assert_ok(intake_clean(p->dirfd, keep, 2, &e));
-	assert_int_equal(intake_size(p->dirfd, &keep[0]), sizeof(p->bytes));
-	assert_ok(intake_clean(p->dirfd, &keep[1], 1, &e));
-	assert_int_equal(intake_size(p->dirfd, &keep[0]), 0);
+	assert_int_equal(intake_size(p->dirfd, &keep[0], false),
+			 sizeof(p->bytes));
+	assert_ok(intake_clean(p->dirfd, keep, 2, false, &e));
+	assert_int_equal(intake_size(p->dirfd, &keep[0], false),
+			 sizeof(p->bytes));
+	assert_ok(intake_clean(p->dirfd, &keep[1], 1, false, &e));
+	assert_int_equal(intake_size(p->dirfd, &keep[0], false), 0);
+}
+
+/* ---- windows ------------------------------------------------------------- */
+
+static struct intake *open_window(struct place *p, uint32_t first)
+{
+	struct intake_package package = p->package;
+	struct intake *s = NULL;
+	struct err e = { 0 };
+
+	package.window = 2;
+	package.first = first;
+	assert_ok(intake_open(p->dirfd, &package, &s, &e));
+	return s;
+}
+
+/* All that it takes; how much that was. */
+static size_t pour(struct place *p, struct intake *s)
+{
+	const uint64_t from = intake_len(s);
+	struct slice rest = { p->bytes + from, sizeof(p->bytes) - from };
+	struct err e = { 0 };
+
+	assert_ok(intake_add(s, &rest, &e));
+	return sizeof(p->bytes) - from - rest.len;
+}
+
+static void expect_chunk(struct place *p, uint32_t chunk, size_t len)
+{
+	const uint64_t at = HEAD + (uint64_t)chunk * PACKAGE_CHUNK_LEN;
+	struct package_source from;
+	uint8_t bytes[PACKAGE_CHUNK_LEN];
+	struct err e = { 0 };
+	int fd = -1;
+
+	assert_ok(
+		intake_open_file(p->dirfd, &p->package.digest, true, &fd, &e));
+	from = intake_source(&fd);
+	assert_ok(from.read_at(from.ctx, intake_place(HEAD, 2, at), bytes, len,
+			       &e));
+	assert_memory_equal(bytes, p->bytes + at, len);
+	fs_close(&fd);
+}
+
+static void a_window_takes_what_it_has_places_for(void **state)
+{
+	struct place *p = *state;
+	struct intake *s = open_window(p, 0);
+	const uint64_t size = HEAD + 2 * PACKAGE_CHUNK_LEN;
+	struct err e = { 0 };
+
+	/* All of it is there from the start. */
+	assert_int_equal(intake_size(p->dirfd, &p->package.digest, true), size);
+	assert_int_equal(pour(p, s), size);
+	assert_true(intake_is_full(s));
+	assert_int_equal(pour(p, s), 0);
+	expect_chunk(p, 0, PACKAGE_CHUNK_LEN);
+	intake_taken(s, 1);
+	assert_false(intake_is_full(s));
+	assert_int_equal(pour(p, s), LAST_LEN);
+	assert_true(intake_is_complete(s) && !intake_is_full(s));
+	expect_chunk(p, 1, PACKAGE_CHUNK_LEN);
+	expect_chunk(p, 2, LAST_LEN);
+	assert_ok(intake_finish(s, &e));
+	intake_close(s);
+	assert_int_equal(intake_size(p->dirfd, &p->package.digest, true), size);
+}
+
+static void a_window_goes_on_with_what_is_in_it(void **state)
+{
+	struct place *p = *state;
+	struct intake *s = open_window(p, 0);
+
+	(void)pour(p, s);
+	intake_taken(s, 1);
+	(void)pour(p, s);
+	intake_close(s);
+	/* From the second chunk on all is there. */
+	s = open_window(p, 1);
+	assert_true(intake_is_complete(s));
+	intake_close(s);
+	/* The first one's place has the third in it: that comes again. */
+	s = open_window(p, 0);
+	assert_int_equal(intake_len(s), HEAD);
+	assert_int_equal(pour(p, s), 2 * PACKAGE_CHUNK_LEN);
+	intake_close(s);
+	s = open_window(p, 2);
+	assert_int_equal(intake_len(s), HEAD + 2 * PACKAGE_CHUNK_LEN);
+	intake_close(s);
+}
+
+static void a_window_that_is_gone_cannot_be_gone_on_with(void **state)
+{
+	struct place *p = *state;
+	struct intake_package package = p->package;
+	struct intake *s = NULL;
+	struct err e = { 0 };
+
+	package.window = 2;
+	package.first = 1;
+	assert_refused(intake_open(p->dirfd, &package, &s, &e), ERR_CONFLICT);
+	s = open_window(p, 0);
+	(void)pour(p, s);
+	intake_close(s);
+	package.first = CHUNKS + 1;
+	assert_refused(intake_open(p->dirfd, &package, &s, &e), ERR_CONFLICT);
+}
+
+static void windows_and_whole_packages_do_not_stay_together(void **state)
+{
+	struct place *p = *state;
+	struct intake *s = reopen(p);
+	struct err e = { 0 };
+
+	intake_close(s);
+	s = open_window(p, 0);
+	intake_close(s);
+	assert_ok(intake_clean(p->dirfd, &p->package.digest, 1, true, &e));
+	assert_int_equal(intake_size(p->dirfd, &p->package.digest, true),
+			 HEAD + 2 * PACKAGE_CHUNK_LEN);
+	assert_refused(intake_open_file(p->dirfd, &p->package.digest, false,
+					&(int){ -1 }, &e),
+		       ERR_NOT_FOUND);
+	assert_ok(intake_clean(p->dirfd, &p->package.digest, 1, false, &e));
+	assert_int_equal(intake_size(p->dirfd, &p->package.digest, true), 0);
 }
 
 static void impossible_lengths_are_refused(void **state)
@@ -324,6 +456,10 @@ int main(void)
 		AT_PLACE(what_rotted_on_the_disk_is_fetched_again),
 		AT_PLACE(reading_beyond_the_end_is_an_error),
 		AT_PLACE(only_the_packages_of_one_plan_are_kept),
+		AT_PLACE(a_window_takes_what_it_has_places_for),
+		AT_PLACE(a_window_goes_on_with_what_is_in_it),
+		AT_PLACE(a_window_that_is_gone_cannot_be_gone_on_with),
+		AT_PLACE(windows_and_whole_packages_do_not_stay_together),
 		AT_PLACE(impossible_lengths_are_refused),
 	};
 

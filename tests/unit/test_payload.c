@@ -142,9 +142,150 @@ static void a_frame_that_does_not_end_is_refused(void **state)
 	buf_done(&p.bytes);
 }
 
+/* TEXT three times, each a frame of its own. */
+static void make_frames(struct raw_package *p, struct release *r,
+			enum package_codec codec, struct slice rest)
+{
+	struct package_header h = { .kind = PACKAGE_FULL,
+				    .content = PACKAGE_IMAGE,
+				    .codec = codec,
+				    .window_len = 4096,
+				    .plain_len = 3 * strlen(TEXT) };
+	struct buf payload = BUF_INIT(1 << 20);
+	struct err e = { 0 };
+
+	for (int i = 0; i < 3; i++)
+		assert_ok(
+			encode_all(codec, slice_of(TEXT), 4096, &payload, &e));
+	assert_ok(buf_add(&payload, rest, &e));
+	raw_make(p, h, buf_slice(&payload), r);
+	buf_done(&payload);
+}
+
+static void several_frames_are_one_payload(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(codecs); i++) {
+		struct raw_package p = { 0 };
+		struct release r = { .seq = 1 };
+		struct buf out = BUF_INIT(1 << 20);
+
+		make_frames(&p, &r, codecs[i], slice_of(""));
+		assert_ok(read_all(&p, &r, &out, &e));
+		assert_string_equal(buf_text(&out), TEXT TEXT TEXT);
+		buf_done(&out);
+		buf_done(&p.bytes);
+		/* And nothing follows the last. */
+		make_frames(&p, &r, codecs[i], slice_of("x"));
+		assert_refused(read_all(&p, &r, &out, &e),
+			       codecs[i] == PACKAGE_RAW ? ERR_LIMIT
+							: ERR_FORMAT);
+		buf_done(&out);
+		buf_done(&p.bytes);
+	}
+}
+
+/* From each point that one reader is told another gets exactly the rest. */
+static void read_from(struct raw_package *p, const struct release *r,
+		      const struct package_point *at)
+{
+	struct package_reader *reader = NULL;
+	struct payload *payload = NULL;
+	struct buf out = BUF_INIT(1 << 20);
+	struct slice got = { (const uint8_t *)"", 1 };
+	struct err e = { 0 };
+
+	assert_ok(raw_open(p, r, &reader, &e));
+	assert_ok(payload_open(reader, &payload, &e));
+	assert_ok(payload_resume(payload, at, &e));
+	while (got.len > 0) {
+		assert_ok(payload_next(payload, &got, &e));
+		assert_ok(buf_add(&out, got, &e));
+	}
+	assert_string_equal(buf_text(&out), (TEXT TEXT TEXT) + at->plain);
+	payload_close(payload);
+	package_close(reader);
+	buf_done(&out);
+}
+
+static void another_reader_goes_on_at_any_point(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 1; i < ARRAY_LEN(codecs); i++) {
+		struct raw_package p = { 0 };
+		struct release r = { .seq = 1 };
+		struct package_reader *reader = NULL;
+		struct payload *payload = NULL;
+		struct package_point at;
+		struct slice got;
+		unsigned points = 0;
+
+		make_frames(&p, &r, codecs[i], slice_of(""));
+		assert_ok(raw_open(&p, &r, &reader, &e));
+		assert_ok(payload_open(reader, &payload, &e));
+		assert_false(payload_point(payload, &at));
+		do {
+			assert_ok(payload_next(payload, &got, &e));
+			if (got.len == 0 || !payload_point(payload, &at))
+				continue;
+			read_from(&p, &r, &at);
+			points++;
+		} while (got.len > 0);
+		assert_int_equal(points, 2); /* the end is none */
+		assert_false(payload_point(payload, &at));
+		payload_close(payload);
+		package_close(reader);
+		buf_done(&p.bytes);
+	}
+}
+
+static int resume(enum package_codec codec, const struct package_point *at,
+		  struct err *failure)
+{
+	struct raw_package p = { 0 };
+	struct release r = { .seq = 1 };
+	struct package_reader *reader = NULL;
+	struct payload *payload = NULL;
+	struct err e = { 0 };
+	int rc;
+
+	make_frames(&p, &r, codec, slice_of(""));
+	assert_ok(raw_open(&p, &r, &reader, &e));
+	assert_ok(payload_open(reader, &payload, &e));
+	rc = payload_resume(payload, at, failure);
+	payload_close(payload);
+	package_close(reader);
+	buf_done(&p.bytes);
+	return rc;
+}
+
+static void what_is_no_point_is_refused(void **state)
+{
+	const uint64_t len = 3 * strlen(TEXT);
+	struct package_point at = { 5, 6 };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_refused(resume(PACKAGE_RAW, &at, &e), ERR_FORMAT);
+	at = (struct package_point){ len, len };
+	assert_refused(resume(PACKAGE_RAW, &at, &e), ERR_FORMAT);
+	assert_refused(resume(PACKAGE_ZSTD, &at, &e), ERR_FORMAT);
+	at = (struct package_point){ 1u << 20, 6 };
+	assert_refused(resume(PACKAGE_ZSTD, &at, &e), ERR_FORMAT);
+	at = (struct package_point){ 7, 7 };
+	assert_ok(resume(PACKAGE_RAW, &at, &e));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(several_frames_are_one_payload),
+		cmocka_unit_test(another_reader_goes_on_at_any_point),
+		cmocka_unit_test(what_is_no_point_is_refused),
 		cmocka_unit_test(the_plain_bytes_come_out),
 		cmocka_unit_test(more_than_the_header_says_is_refused),
 		cmocka_unit_test(less_than_the_header_says_is_refused),

@@ -628,28 +628,28 @@ static void room_is_judged_to_the_byte(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	assert_ok(room_judge(&r, &p, &e));
+	assert_ok(room_judge(&r, &p, 0, &e));
 	r.slot_bytes--;
-	assert_refused(room_judge(&r, &p, &e), ERR_SPACE);
+	assert_refused(room_judge(&r, &p, 0, &e), ERR_SPACE);
 	r.freed_bytes = 1;
-	assert_ok(room_judge(&r, &p, &e));
+	assert_ok(room_judge(&r, &p, 0, &e));
 	r.state_bytes--;
-	assert_refused(room_judge(&r, &p, &e), ERR_SPACE);
+	assert_refused(room_judge(&r, &p, 0, &e), ERR_SPACE);
 	r.spooled[0] = 1;
-	assert_ok(room_judge(&r, &p, &e));
+	assert_ok(room_judge(&r, &p, 0, &e));
 	r.data_bytes = 1; /* to be saved before the switch */
-	assert_refused(room_judge(&r, &p, &e), ERR_SPACE);
+	assert_refused(room_judge(&r, &p, 0, &e), ERR_SPACE);
 	r.data_bytes = 0;
 	r.keep_bytes = 1; /* to be taken along */
-	assert_refused(room_judge(&r, &p, &e), ERR_SPACE);
+	assert_refused(room_judge(&r, &p, 0, &e), ERR_SPACE);
 	r.slot_bytes++;
-	assert_ok(room_judge(&r, &p, &e));
+	assert_ok(room_judge(&r, &p, 0, &e));
 	r.keep_inodes = 83;
-	assert_refused(room_judge(&r, &p, &e), ERR_SPACE);
+	assert_refused(room_judge(&r, &p, 0, &e), ERR_SPACE);
 	r.keep_inodes = 82;
-	assert_ok(room_judge(&r, &p, &e));
+	assert_ok(room_judge(&r, &p, 0, &e));
 	r.slot_inodes = 10;
-	assert_refused(room_judge(&r, &p, &e), ERR_SPACE);
+	assert_refused(room_judge(&r, &p, 0, &e), ERR_SPACE);
 }
 
 static void one_disk_must_hold_both(void **state)
@@ -663,9 +663,9 @@ static void one_disk_must_hold_both(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	assert_refused(room_judge(&r, &p, &e), ERR_SPACE);
+	assert_refused(room_judge(&r, &p, 0, &e), ERR_SPACE);
 	r.slot_bytes += p.packages[0].package_len + (1 << 20);
-	assert_ok(room_judge(&r, &p, &e));
+	assert_ok(room_judge(&r, &p, 0, &e));
 }
 
 static void room_is_for_all_components_together(void **state)
@@ -682,21 +682,87 @@ static void room_is_for_all_components_together(void **state)
 	p.release.part_count = 2;
 	r.slot_bytes = slot_part_room(&p.release.parts[0]) +
 		       slot_part_room(&p.release.parts[1]);
-	assert_ok(room_judge(&r, &p, &e));
+	assert_ok(room_judge(&r, &p, 0, &e));
 	r.slot_bytes--;
-	assert_refused(room_judge(&r, &p, &e), ERR_SPACE);
+	assert_refused(room_judge(&r, &p, 0, &e), ERR_SPACE);
 	r.slot_bytes++;
 	r.state_bytes--;
-	assert_refused(room_judge(&r, &p, &e), ERR_SPACE);
+	assert_refused(room_judge(&r, &p, 0, &e), ERR_SPACE);
 	r.spooled[1] = 1;
-	assert_ok(room_judge(&r, &p, &e));
+	assert_ok(room_judge(&r, &p, 0, &e));
 	/* One that has its own device takes none of that, but must fit. */
 	r.is_image[1] = true;
 	r.image_bytes[1] = 3000;
 	r.slot_bytes++; /* a record and its folder are counted amply */
-	assert_ok(room_judge(&r, &p, &e));
+	assert_ok(room_judge(&r, &p, 0, &e));
 	r.image_bytes[1] = 2999;
-	assert_refused(room_judge(&r, &p, &e), ERR_SPACE);
+	assert_refused(room_judge(&r, &p, 0, &e), ERR_SPACE);
+}
+
+static void what_has_no_room_whole_passes_through_a_window(void **state)
+{
+	const uint64_t chunk = PACKAGE_CHUNK_LEN;
+	struct plan p = big_plan();
+	struct room r = { .slot_bytes = 1u << 30,
+			  .slot_inodes = 100,
+			  .state_bytes = (1u << 20) + 96 + 6 * chunk,
+			  .state_inodes = 100,
+			  .window_max = 16u << 20 };
+	struct err e = { 0 };
+
+	(void)state;
+	p.packages[0].head_len = 96;
+	p.packages[0].package_len = 96 + 100 * chunk;
+	assert_refused(room_judge(&r, &p, 0, &e), ERR_SPACE);
+	assert_int_equal(room_window(&r, &p), 6);
+	assert_ok(room_judge(&r, &p, 6, &e));
+	assert_refused(room_judge(&r, &p, 7, &e), ERR_SPACE);
+	/* What was spooled before makes room, whole chunks only. */
+	r.spooled[0] = 2 * chunk + 5;
+	assert_int_equal(room_window(&r, &p), 8);
+	assert_ok(room_judge(&r, &p, 8, &e));
+	r.spooled[0] = 0;
+	/* No larger than allowed, than the package, or than it is already. */
+	r.window_max = 5 * chunk;
+	assert_int_equal(room_window(&r, &p), 5);
+	r.window_max = 16u << 20;
+	r.state_bytes = 1u << 30;
+	assert_int_equal(room_window(&r, &p), 100);
+	p.packages[0].package_len = 96 + 10 * chunk - 1;
+	assert_int_equal(room_window(&r, &p), 10);
+	r.windows[0] = 96 + 7 * chunk;
+	assert_int_equal(room_window(&r, &p), 7);
+	r.windows[0] = 3; /* no window at all */
+	assert_int_equal(room_window(&r, &p), 10);
+	/* Too little is said, not made do with. */
+	r.windows[0] = 0;
+	r.state_bytes = (1u << 20) + 96 + 4 * chunk - 1;
+	assert_int_equal(room_window(&r, &p), 4);
+	assert_refused(room_judge(&r, &p, 4, &e), ERR_SPACE);
+}
+
+static void one_disk_has_a_window_beside_the_slot(void **state)
+{
+	struct plan p = big_plan();
+	uint64_t slot = slot_part_room(&p.release.parts[0]);
+	struct room r = { .slot_bytes =
+				  slot + (1u << 20) + 4 * PACKAGE_CHUNK_LEN,
+			  .slot_inodes = 1000,
+			  .window_max = 16u << 20,
+			  .same_disk = true };
+	struct err e = { 0 };
+
+	(void)state;
+	p.packages[0].package_len = 1u << 30;
+	assert_int_equal(room_window(&r, &p), 4);
+	assert_ok(room_judge(&r, &p, 4, &e));
+	r.slot_bytes--;
+	assert_refused(room_judge(&r, &p, 4, &e), ERR_SPACE);
+	/* A component that is there already takes no more room. */
+	r.complete = 1;
+	r.slot_bytes -= slot;
+	r.slot_bytes++;
+	assert_ok(room_judge(&r, &p, 4, &e));
 }
 
 /* ---- pace ---------------------------------------------------------------- */
@@ -861,6 +927,9 @@ int main(void)
 		cmocka_unit_test(two_releases_of_one_number_are_never_mixed),
 		cmocka_unit_test(a_release_has_what_the_device_has_slots_for),
 		cmocka_unit_test(room_is_for_all_components_together),
+		cmocka_unit_test(
+			what_has_no_room_whole_passes_through_a_window),
+		cmocka_unit_test(one_disk_has_a_window_beside_the_slot),
 		cmocka_unit_test(a_refused_newest_leaves_the_next_one),
 		cmocka_unit_test(up_to_date_is_no_failure),
 		cmocka_unit_test(a_hindrance_is_said),

@@ -1,0 +1,250 @@
+#!/bin/sh
+# No room for a package: it is written as it comes, each chunk verified first.
+# Cut off anywhere it goes on at the last point and fetches at most one chunk
+# again; what was begun is never started, and what is replaced on the way is
+# noticed at the next chunk.
+. "$(dirname "$0")/boot-lib.sh"
+. "$(dirname "$0")/wire-lib.sh"
+
+record=$WORK/record
+: >"$record"
+cat >"$WORK/program" <<SH
+#!/bin/sh
+set -eu
+verb=\$1
+shift
+case \$verb in
+read) cat $record ;;
+write) printf '%s\n' "\$@" | grep -v '=\$' >$record.new; mv $record.new $record ;;
+*) exit 2 ;;
+esac
+SH
+printf '#!/bin/sh\nexit 0\n' >"$WORK/health"
+chmod 755 "$WORK/program" "$WORK/health"
+env_get() {
+	sed -n "s/^$1=//p" "$record"
+}
+env_set() {
+	for pair; do
+		grep -v "^${pair%%=*}=" "$record" >"$record.new" || :
+		[ -z "${pair#*=}" ] || echo "$pair" >>"$record.new"
+		mv "$record.new" "$record"
+	done
+}
+
+# Three frames and a little; a megabyte of each does not compress.
+make_image() { # id
+	mkdir -p "$WORK/images"
+	for n in 1 2 3; do
+		head -c 1000000 /dev/urandom
+		head -c 15000000 /dev/zero
+	done >"$WORK/images/$1"
+	seq 1 300000 | sed "s/77/seventy-seven in $1/" >>"$WORK/images/$1"
+}
+image_release() { # id, options
+	id=$1
+	shift
+	[ -s "$WORK/images/$id" ] || make_image "$id"
+	"$signer" release create "$WORK/repo" --product gateway --id "$id" \
+		--content image --input "$WORK/images/$id" --quiet "$@" \
+		>/dev/null
+	resign
+}
+image_device() { # name
+	make_served_device "$1"
+	truncate -s 60000000 "$WORK/$1/slot-a" "$WORK/$1/slot-b"
+	cat >>"$WORK/$1/client.conf" <<INI
+[slot]
+kind = image
+a = $WORK/$1/slot-a
+b = $WORK/$1/slot-b
+root = $WORK
+[trial]
+health = $WORK/health
+[boot]
+control = command
+command = $WORK/program
+cmdline = $WORK/$1/cmdline
+number = $WORK/$1/number
+[fetch]
+spool = never
+window = 2700000
+INI
+	restart_into "$1" a
+	on "$1" enroll --claim-file "$WORK/$1/claim"
+}
+holds() { # device, slot, id
+	cmp -n "$(stat -c %s "$WORK/images/$3")" "$WORK/$1/slot-$2" \
+		"$WORK/images/$3" || die "slot $2 of $1 does not hold $3"
+}
+# The window, and nothing else, is what the state holds of a package.
+window() { # device
+	find "$WORK/$1/state/spool" -name '*.window'
+}
+is_unfinished() { # device, slot
+	[ ! -e "$WORK/$1/slots/$2/release.json" ] ||
+		die "slot $2 of $1 says that it is whole"
+	[ "$(env_get pawl_slot)" != "$2" ] || die "slot $2 was switched to"
+}
+
+# ---- served, and cut off in the middle ---------------------------------------
+make_server
+make_served_repo
+online=
+image_release 1
+operator release import "$WORK/publish"
+operator cohort create fleet
+image_device one
+roll_out 1
+order
+python3 "$(dirname "$0")/../tools/wire.py" "$WORK/port" "$WORK/orders" \
+	"$WORK/count" $((base + 1)) &
+wire_pid=$!
+trap stop_all EXIT
+for _ in $(seq 100); do
+	[ -s "$WORK/port" ] && break
+	sleep 0.1
+done
+sed -i "s|^url = .*|url = https://127.0.0.1:$(cat "$WORK/port")|" \
+	"$WORK/one/client.conf"
+
+# Killed five times, at no moment in particular; then resets, and the end.
+size=$(find "$WORK/publish/targets" -name '*main-full.pawl' -exec stat -c %s {} +)
+order slow=1500000
+kills=0
+for wait in 0.9 0.7 1.1 0.8 1.0; do
+	"$client" update --quiet --config "$WORK/one/client.conf" \
+		2>>"$WORK/err" &
+	pid=$!
+	sleep "$wait"
+	kill -KILL $pid 2>/dev/null || die "it ended before it was killed"
+	wait $pid 2>/dev/null || :
+	kills=$((kills + 1))
+	is_unfinished one b
+done
+before=$(carried)
+[ "$before" -gt 1000000 ] || die "only $before bytes before the last kill"
+[ -s "$(window one)" ] || die "nothing passes through a window"
+order cut=400000
+on one update --json >"$WORK/out"
+holds one b 1
+says one state reboot-pending
+[ -z "$(window one)" ] || die "the window is left behind"
+# What a cut found on its way was carried and never came (wire-lib.sh); each run
+# fetches metadata as well.
+came_once $(($(carried) - kills * 40000)) "$size" $((kills + size / 400000))
+boot one
+order
+on one update --quiet
+says one state confirmed
+
+# Replaced on the server in the middle: noticed at the next chunk.
+image_release 2
+operator release import "$WORK/publish"
+roll_out 2
+payload=$(find "$WORK/server" -type f -size +2900k ! -name '*.db*' \
+	-newer "$WORK/out")
+[ -f "$payload" ] || die "where is the package? $payload"
+cp "$payload" "$WORK/good"
+chmod u+w "$payload"
+order slow=1000000
+"$client" update --quiet --config "$WORK/one/client.conf" 2>"$WORK/said" &
+pid=$!
+sleep 0.7
+head -c $((size - 2000000)) /dev/zero | dd of="$payload" bs=65536 \
+	oflag=seek_bytes seek=2000000 conv=notrunc iflag=fullblock 2>/dev/null
+order away
+sleep 0.2
+order
+got=0
+wait $pid || got=$?
+[ $got -eq 6 ] || die "status $got for a package that was replaced"
+grep -q 'chunk [0-9]* of the package is damaged' "$WORK/said" ||
+	die "why? $(cat "$WORK/said")"
+is_unfinished one a
+# What was good is gone on with.
+cat "$WORK/good" >"$payload"
+before=$(carried)
+on one update --quiet
+holds one a 2
+[ $(($(carried) - before)) -lt $((size - 1000000)) ] ||
+	die "what was good was fetched again"
+stop_all
+trap - EXIT
+
+# ---- from a folder: trees, files and deltas, all of a release -----------------
+online=--with-online
+rm -rf "$WORK/repo" "$WORK/key"
+make_repo
+make_parts() { # id
+	make_tree "$1"
+	head -c 700000 /dev/urandom >"$WORK/trees/$1/noise"
+	[ "$1" = 1 ] || cp "$WORK/trees/1/noise" "$WORK/trees/$1/noise"
+	seq 1 90000 | sed "s/7/firmware $1/" >"$WORK/modem.$1"
+}
+release_of_parts() { # id, options
+	id=$1
+	shift
+	make_parts "$id"
+	make_release "$id" --with-image "modem=$WORK/modem.$id" "$@"
+}
+release_of_parts 1
+make_device two
+cat >>"$WORK/two/client.conf" <<INI
+[slot modem]
+kind = file
+[fetch]
+spool = never
+window = 262144
+INI
+runs_both() { # id
+	runs two "$1"
+	cmp "$WORK/two/slots/current/../parts/modem/tree/image" \
+		"$WORK/modem.$1" || die "no firmware of $1"
+}
+# Killed at every hundredth of a second, until it is done.
+for n in $(seq 1 60); do
+	"$client" update --quiet --from "$WORK/publish" \
+		--config "$WORK/two/client.conf" 2>/dev/null &
+	pid=$!
+	sleep "0.$(printf %02d "$n")"
+	[ ! -e "$WORK/two/slots/current" ] || break
+	[ ! -e "$WORK/two/slots/a/release.json" ] || break
+	kill -KILL $pid 2>/dev/null || break
+	wait $pid 2>/dev/null || :
+done
+wait $pid 2>/dev/null || :
+on two update --quiet --from "$WORK/publish"
+runs_both 1
+release_of_parts 2 --from 1
+on two update --json --from "$WORK/publish" >"$WORK/out"
+grep -q '"package": *"delta"' "$WORK/out" || die "no delta was taken"
+runs_both 2
+# Its base is damaged: the full packages, in the same run.
+release_of_parts 3 --from 2
+echo x >>"$WORK/two/slots/current/noise"
+on two update --json --from "$WORK/publish" >"$WORK/out" 2>"$WORK/said"
+grep -q base-damaged "$WORK/said" || die "the damage went unnoticed"
+runs_both 3
+[ -z "$(ls "$WORK/two/state/spool")" ] || die "something is left behind"
+
+# ---- a disk with no room for it ------------------------------------------------
+# Chosen by itself; as configured, the update waits for room.
+[ "$(id -u)" -eq 0 ] || exit 0
+mkdir "$WORK/disk"
+mount -t tmpfs -o size=1700k tmpfs "$WORK/disk" 2>/dev/null || exit 0
+trap 'umount "$WORK/disk"' EXIT
+make_device small
+sed -i "s|^state = .*|state = $WORK/disk/state|" "$WORK/small/client.conf"
+release_of_parts 4
+cat >>"$WORK/small/client.conf" <<INI
+[slot modem]
+kind = file
+[fetch]
+spool = always
+INI
+want 11 on small update --quiet --from "$WORK/publish" 2>"$WORK/said"
+grep -q 'no room for the package' "$WORK/said" || die "why? $(cat "$WORK/said")"
+sed -i 's/^spool = .*/spool = auto/' "$WORK/small/client.conf"
+on small update --quiet --from "$WORK/publish"
+runs small 4
