@@ -106,7 +106,8 @@ MODULES = [
 B = os.environ.get("B", "build/release")
 CC = shlex.split(os.environ.get("CC", "gcc"))
 CFLAGS = ["-std=c11", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", "-I.",
-          '-DVERSION="0"', "-O0", "-w", "-fPIE"]
+          '-DVERSION="%s"' % open("VERSION").read().strip(), "-O0", "-w",
+          "-fPIE"]
 # make says which; without it, those that are known here.
 LIBS = shlex.split(os.environ.get("LIBS") or (
     "-lcmocka -lubootenv -lseccomp -luv -lsqlite3 -lmbedtls -lcurl -lssl "
@@ -237,11 +238,10 @@ def survives(mutant):
     return "survived"
 
 
-def insist_on_tests(sources):
+def insist_on_tests(sources, pool):
     """Tests that fail anyway would find everything."""
-    for source in sources:
-        with open(source) as f:
-            why = survives((source, 0, "", f.read()))
+    whole = [(s, 0, "", open(s).read()) for s in sources]
+    for source, why in zip(sources, pool.map(survives, whole)):
         if why != "survived":
             sys.exit("%s: %s" % (source, why or "its tests fail without a "
                                  "mutant (built? PAWL_VECTORS?)"))
@@ -260,18 +260,17 @@ def main():
         seconds, args = int(args[1]), args[2:]
     sources = args or sorted({s for p, _ in MODULES for s in glob.glob(p)})
     known = allowed()
-    if not seconds:
-        insist_on_tests(sorted({s.partition(":")[0] for s in sources}))
     todo = [m for s, _, line in (a.partition(":") for a in sources)
             for m in mutants(s)
             if (s, m[2]) not in known and line in ("", str(m[1]))]
     if seconds:
         # Another sample each day, the same one all day.
         random.Random(time.strftime("%F")).shuffle(todo)
-    deadline = time.time() + seconds if seconds else None
     bad = done = 0
     workers = len(os.sched_getaffinity(0))
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        insist_on_tests(sorted({s.partition(":")[0] for s in sources}), pool)
+        deadline = time.time() + seconds if seconds else None
         for i in range(0, len(todo), 8 * workers):
             if deadline and time.time() > deadline:
                 break

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/member.h"
 #include "tests/unit/check.h"
 #include "updater-client/pace.h"
 #include "updater-client/room.h"
@@ -255,6 +256,21 @@ static void a_delta_needs_its_very_base(void **state)
 	judged(&d, &r, ERR_CONFLICT);
 }
 
+/* What the delta was made with must unpack here in the same way. */
+static void a_delta_needs_the_libraries_it_was_made_with(void **state)
+{
+	struct policy_device d = device();
+	struct release r = delta("3", 3, 2);
+
+	(void)state;
+	r.library_count = 2;
+	member_library(MEMBER_DEFLATE, r.libraries[0]);
+	member_library(MEMBER_DEFLATE, r.libraries[1]);
+	judged(&d, &r, ERR_NONE);
+	strcpy(r.libraries[1], "lz4 0.0.1");
+	judged(&d, &r, ERR_CONFLICT);
+}
+
 /* ---- choosing ------------------------------------------------------------ */
 
 static struct policy_choice choose(const struct policy_device *d,
@@ -370,11 +386,13 @@ static void a_release_has_what_the_device_has_slots_for(void **state)
 {
 	struct policy_device d = device_of_two();
 	struct release r = part_of(release("3", 3), "main");
+	struct err e = { 0 };
 
 	(void)state;
 	judged(&d, &r, ERR_NONE);
 	strcpy(d.slots[1].component, "radio");
-	judged(&d, &r, ERR_REFUSED);
+	assert_refused_saying(policy_allows(&d, &r, NOW, &e), ERR_REFUSED,
+			      "modem, for which this device has no slot");
 	d = device(); /* whose only slot takes any component, but one alone */
 	judged(&d, &r, ERR_REFUSED);
 	r = release("3", 3);
@@ -406,6 +424,19 @@ static void up_to_date_is_no_failure(void **state)
 {
 	struct policy_device d = device();
 	struct release all[] = { release("1", 1), release("2", 2) };
+	struct policy_choice c = choose(&d, all, ARRAY_LEN(all));
+	struct err e = { 0 };
+
+	(void)state;
+	assert_false(c.found);
+	assert_ok(policy_verdict(&c, &d, &e));
+}
+
+/* There is another package of the same, or there is not: then that is said. */
+static void a_delta_of_another_base_is_no_hindrance(void **state)
+{
+	struct policy_device d = device();
+	struct release all[] = { delta("3", 3, 1) };
 	struct policy_choice c = choose(&d, all, ARRAY_LEN(all));
 	struct err e = { 0 };
 
@@ -534,6 +565,13 @@ static void an_offer_that_is_closed_is_reached_over_its_stone(void **state)
 	c = choose(&d, all, ARRAY_LEN(all));
 	assert_true(c.found);
 	assert_string_equal(c.packages[0].id, "4");
+	policy_done(&c);
+	/* Where nothing runs, the direct way is open: no stone is meant. */
+	all[0] = release("4", 4);
+	d.has_running = false;
+	d.content_seq = 0;
+	c = choose(&d, all, 1);
+	assert_false(c.found);
 	policy_done(&c);
 	way_done(&way);
 }
@@ -792,6 +830,8 @@ static void an_undo_is_for_what_runs_and_in_time(void **state)
 	judged(&d, &r, ERR_REFUSED);
 	d.has_running = false;
 	judged(&d, &r, ERR_REFUSED);
+	strcpy(d.running, "2"); /* as left behind */
+	judged(&d, &r, ERR_REFUSED);
 	/* below the floor lies its content, not its number */
 	d = device();
 	strcpy(d.running, "2");
@@ -919,6 +959,8 @@ int main(void)
 		cmocka_unit_test(what_was_rolled_back_is_not_retried),
 		cmocka_unit_test(only_the_latest_refusals_are_remembered),
 		cmocka_unit_test(a_delta_needs_its_very_base),
+		cmocka_unit_test(a_delta_needs_the_libraries_it_was_made_with),
+		cmocka_unit_test(a_delta_of_another_base_is_no_hindrance),
 		cmocka_unit_test(the_newest_and_then_the_smallest_is_chosen),
 		cmocka_unit_test(
 			of_each_component_the_smallest_package_is_chosen),
