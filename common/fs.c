@@ -682,6 +682,18 @@ static int lock_is_busy(int fd, const char *path, struct err *e)
 		       path, got > 0 ? pid : "(unknown)");
 }
 
+bool fs_is_locked(int dirfd, const char *path)
+{
+	struct err unused;
+	int fd = -1;
+	bool is = false;
+
+	if (fs_open(dirfd, path, O_RDONLY, &fd, &unused) == 0)
+		is = flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
+	fs_close(&fd);
+	return is;
+}
+
 int fs_lock(int dirfd, const char *path, int *fd, struct err *e)
 {
 	struct place p;

@@ -141,6 +141,9 @@ int fs_copy_range(int from, uint64_t from_offset, int to, uint64_t to_offset,
  */
 int fs_lock(int dirfd, const char *path, int *fd, struct err *e) NODISCARD;
 
+/* Does somebody hold it? Nothing is made, and nobody is told. */
+bool fs_is_locked(int dirfd, const char *path);
+
 /* Bytes and inodes that an ordinary user may still take. */
 int fs_free_space(int dirfd, uint64_t *bytes, uint64_t *inodes,
 		  struct err *e) NODISCARD;

@@ -75,6 +75,15 @@ static int parse_fresh(char *const *words, struct vital *v, struct err *e)
 	return 0;
 }
 
+/* The word says it all. */
+static int parse_daemon(char *const *words, struct vital *v, struct err *e)
+{
+	(void)words;
+	(void)v;
+	(void)e;
+	return 0;
+}
+
 static const struct {
 	const char *word;
 	size_t words; /* the first included */
@@ -84,6 +93,7 @@ static const struct {
 	[VITAL_TCP] = { "tcp", 2, parse_tcp },
 	[VITAL_HTTP] = { "http", 3, parse_http },
 	[VITAL_FRESH] = { "fresh", 3, parse_fresh },
+	[VITAL_DAEMON] = { "daemon", 1, parse_daemon },
 };
 
 int vital_parse(char *const *words, size_t count, struct vital *out,
@@ -97,7 +107,7 @@ int vital_parse(char *const *words, size_t count, struct vital *out,
 		kind++;
 	if (count == 0 || kind == ARRAY_LEN(kinds))
 		return err_set(e, ERR_FORMAT,
-			       "a check is unit, tcp, http or fresh");
+			       "a check is unit, tcp, http, fresh or daemon");
 	if (count != kinds[kind].words)
 		return err_set(e, ERR_FORMAT, "%s takes %zu words more",
 			       kinds[kind].word, kinds[kind].words - 1);

@@ -8,6 +8,7 @@
  *	tcp PORT         127.0.0.1 accepts a connection
  *	http PORT PATH   127.0.0.1 answers GET with a status of 200 to 299
  *	fresh FILE SEC   the file was written no longer than so many seconds ago
+ *	daemon           our own daemon runs: there will be a next update
  *
  * Pure: words in, check out. Who asks is the device: updater-client/probe.h.
  */
@@ -26,12 +27,15 @@ enum vital_kind {
 	VITAL_UNIT,
 	VITAL_TCP,
 	VITAL_HTTP,
-	VITAL_FRESH
+	VITAL_FRESH,
+	VITAL_DAEMON
 };
 
 struct vital {
 	enum vital_kind kind;
-	const char *text; /* unit, path of the request, or file; borrowed */
+	/* Unit, path of the request, file, or (who asks knows it) the folder of
+	 * the daemon's lock; borrowed. */
+	const char *text;
 	uint16_t port;
 	uint32_t sec;
 };
@@ -43,7 +47,7 @@ bool vital_is_meant(const char *word);
 int vital_parse(char *const *words, size_t count, struct vital *out,
 		struct err *e) NODISCARD;
 
-/* "unit", "tcp", "http", "fresh". */
+/* "unit", "tcp", "http", "fresh", "daemon". */
 const char *vital_name(const struct vital *v);
 
 #endif

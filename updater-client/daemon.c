@@ -10,6 +10,7 @@
 #include "updater-client/keep.h"
 #include "updater-client/notify.h"
 #include "updater-client/pace.h"
+#include "updater-client/probe.h"
 #include "updater-client/session.h"
 #include "updater-client/status.h"
 #include "updater-client/update.h"
@@ -125,7 +126,7 @@ int daemon_run(const struct settings *c, int stop_fd, struct err *e)
 
 	/* The daemon's own lock: people's commands run between its rounds. */
 	if (fs_make_dir(c->state, 0700, &state_fd, e) ||
-	    fs_lock(state_fd, "daemon.lock", &lock_fd, e)) {
+	    fs_lock(state_fd, PROBE_DAEMON_LOCK, &lock_fd, e)) {
 		fs_close(&state_fd);
 		return err_in(e, "the daemon");
 	}

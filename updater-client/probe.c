@@ -226,6 +226,18 @@ static int ask_file(const struct vital *v, struct err *e)
 	return 0;
 }
 
+static int ask_daemon(const struct vital *v, struct err *e)
+{
+	int fd = -1;
+	bool runs;
+
+	if (fs_open_dir(v->text, &fd, e))
+		return -1;
+	runs = fs_is_locked(fd, PROBE_DAEMON_LOCK);
+	fs_close(&fd);
+	return runs ? 0 : err_set(e, ERR_HEALTH, "daemon: it does not run");
+}
+
 int probe_ask(const struct vital *v, int limit_ms, int stop_fd, struct err *e)
 {
 	switch (v->kind) {
@@ -233,6 +245,8 @@ int probe_ask(const struct vital *v, int limit_ms, int stop_fd, struct err *e)
 		return ask_unit(v, limit_ms, stop_fd, e);
 	case VITAL_FRESH:
 		return ask_file(v, e);
+	case VITAL_DAEMON:
+		return ask_daemon(v, e);
 	default:
 		return ask_port(v, limit_ms, stop_fd, e);
 	}

@@ -10,6 +10,8 @@
 
 #include "common/vital.h"
 
+#define PROBE_DAEMON_LOCK "daemon.lock" /* in the state folder */
+
 /*
  * 0 when it is so now. ERR_HEALTH says what is not; ERR_BUSY when asked to
  * stop; within limit_ms.

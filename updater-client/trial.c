@@ -131,6 +131,16 @@ static bool still(struct trial *t, const struct vital *v)
 	return true;
 }
 
+/* Where the daemon's lock is, no release and no line of [trial] says. */
+static bool ask_with_place(struct trial *t, struct vital v,
+			   bool (*ask_one)(struct trial *t,
+					   const struct vital *v))
+{
+	if (v.kind == VITAL_DAEMON)
+		v.text = t->s->config->state;
+	return ask_one(t, &v);
+}
+
 /* The signed ones and our own, in this order. */
 static bool each_vital(struct trial *t,
 		       bool (*ask_one)(struct trial *t, const struct vital *v))
@@ -149,11 +159,11 @@ static bool each_vital(struct trial *t,
 		argv[0]++;
 		if (vital_parse(argv, argc, &v, &e))
 			return failed(t, REASON_HEALTH, &e);
-		if (!ask_one(t, &v))
+		if (!ask_with_place(t, v, ask_one))
 			return false;
 	}
 	for (size_t i = 0; i < c->check_count; i++)
-		if (!ask_one(t, &c->checks[i]))
+		if (!ask_with_place(t, c->checks[i], ask_one))
 			return false;
 	return true;
 }

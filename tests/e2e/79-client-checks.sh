@@ -138,3 +138,19 @@ done
 sed 's/^check = tcp.*/check = tcp none/' "$WORK/one/client.conf" \
 	>"$WORK/bad.conf"
 want 3 "$client" status --config "$WORK/bad.conf"
+
+# A release that leaves no daemon for the next one is not kept.
+make_tree 7
+"$signer" release create "$WORK/repo" --product gateway --id 7 --input \
+	"$WORK/trees/7" --health @daemon --deadline 2 --quiet >/dev/null
+resign
+make_device two
+want 15 on two update --quiet --from "$WORK/publish" 2>"$WORK/err"
+grep -q 'daemon: it does not run' "$WORK/err" || die "why, it does not say"
+"$client" daemon --config "$WORK/two/client.conf" 2>"$WORK/log" &
+daemon=$!
+while ! grep -q daemon-started "$WORK/log"; do sleep 0.1; done
+on two update --retry --quiet --from "$WORK/publish"
+kill "$daemon"
+wait "$daemon"
+runs two 7

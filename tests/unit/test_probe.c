@@ -156,6 +156,28 @@ static void a_file_is_fresh_by_its_time(void **state)
 	box_close(&box);
 }
 
+static void the_daemon_runs_while_it_holds_its_lock(void **state)
+{
+	struct box box;
+	struct vital v = { .kind = VITAL_DAEMON };
+	struct err e = { 0 };
+	int fd = -1;
+
+	(void)state;
+	box_open(&box);
+	v.text = box.path;
+	assert_refused(probe_ask(&v, 100, -1, &e), ERR_HEALTH);
+	assert_int_equal(count_names(box.dir), 0);
+	assert_ok(fs_lock(box.dir, PROBE_DAEMON_LOCK, &fd, &e));
+	assert_ok(probe_ask(&v, 100, -1, &e));
+	fs_close(&fd);
+	/* What one that ended has left behind. */
+	assert_refused(probe_ask(&v, 100, -1, &e), ERR_HEALTH);
+	v.text = "/nowhere";
+	assert_int_equal(probe_ask(&v, 100, -1, &e), -1);
+	box_close(&box);
+}
+
 static void a_unit_that_nobody_knows_is_not_active(void **state)
 {
 	const struct vital v = { .kind = VITAL_UNIT,
@@ -176,6 +198,7 @@ int main(void)
 		WITH_SERVER(a_server_that_hangs_is_not_waited_for),
 		WITH_SERVER(who_is_asked_to_stop_stops),
 		cmocka_unit_test(a_file_is_fresh_by_its_time),
+		cmocka_unit_test(the_daemon_runs_while_it_holds_its_lock),
 		cmocka_unit_test(a_unit_that_nobody_knows_is_not_active),
 	};
 

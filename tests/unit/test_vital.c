@@ -28,7 +28,7 @@ static void refuse(const char *text)
 	assert_int_equal(v.port, 77);
 }
 
-static void the_four_kinds_are_known(void **state)
+static void the_five_kinds_are_known(void **state)
 {
 	struct vital v;
 	struct err e = { 0 };
@@ -48,6 +48,8 @@ static void the_four_kinds_are_known(void **state)
 	assert_int_equal(v.kind, VITAL_FRESH);
 	assert_int_equal(v.sec, 30);
 	assert_string_equal(vital_name(&v), "fresh");
+	assert_ok(parse("daemon", &v, &e));
+	assert_int_equal(v.kind, VITAL_DAEMON);
 	assert_true(vital_is_meant("@tcp"));
 	assert_false(vital_is_meant("bin/tcp"));
 }
@@ -57,6 +59,7 @@ static void whatever_else_is_refused(void **state)
 	static const char *const bad[] = {
 		"",
 		"udp 80",
+		"daemon pawl",
 		"tcp",
 		"tcp 0",
 		"tcp 65536",
@@ -86,7 +89,7 @@ static void whatever_else_is_refused(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_four_kinds_are_known),
+		cmocka_unit_test(the_five_kinds_are_known),
 		cmocka_unit_test(whatever_else_is_refused),
 	};
 
