@@ -49,6 +49,20 @@ want 2 op device approve "$code"
 want 13 op device approve "$code" --cohort nowhere
 want 12 ask a
 
+# A server that names another key for the code gets no signature for it.
+exchange() {
+	python3 - "$WORK/server/store.sqlite" "$code" "$other" <<'PY'
+import sqlite3, sys
+d = sqlite3.connect(sys.argv[1], timeout=20, isolation_level=None)
+for new, old in (("x", sys.argv[2]), (sys.argv[2], sys.argv[3]), (sys.argv[3], "x")):
+    d.execute("UPDATE waiting SET code = ? WHERE code = ?", (new, old))
+PY
+}
+exchange
+want 6 op device approve "$code" --cohort shop
+said "nothing was signed"
+exchange
+
 # The officer approves: the device waits for it, and is in; the other is not.
 device a enroll --ask --wait 60 >"$WORK/a.said" 2>&1 &
 waiter=$!

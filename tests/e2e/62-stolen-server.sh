@@ -1,0 +1,106 @@
+#!/bin/sh
+# Somebody owns the server process: its files, its memory and the socket to its
+# keeper. The keeper certifies no key of his without a claim code that is good,
+# or an officer's own signature, and renews nobody who was ended.
+. "$(dirname "$0")/server-lib.sh"
+thief=$BIN/tests/tools/stolen-server
+[ -x "$thief" ] || { echo "no stolen-server: make check-e2e builds it"; exit 77; }
+
+make_server
+make_repo "$WORK/repo"
+make_release "$WORK/repo" r1 "$WORK/publish"
+start_server
+want 0 op release import "$WORK/publish"
+codes() { # file, options
+	file=$1
+	shift
+	op token create --product kiosk --model k1 --cohort default --plain \
+		"$@" >"$file"
+}
+codes "$WORK/open" --count 5
+codes "$WORK/inactive" --inactive
+codes "$WORK/quota" --count 2 --quota 1
+for name in used ended live; do
+	make_device $name default
+	want 0 device $name enroll --claim-file "$WORK/devices/$name/claim"
+done
+id=$(device ended status --json | sed -n 's/.*"device": *"\([0-9a-f]*\)".*/\1/p')
+want 0 op device revoke "$id"
+# The fourth code of the open ones is withdrawn, then a batch of its own is.
+codes "$WORK/withdrawn" --count 3
+want 0 op token list
+number=$(op token list --json | grep -c '"id"')
+want 0 op token revoke "$number"
+codes "$WORK/gone"
+want 0 op token revoke --batch "$((number + 1))"
+stop_server
+
+nth() { sed -n "$1p" "$WORK/$2"; }
+try() {
+	"$thief" "$WORK/server" "$@" >"$WORK/tried" 2>&1 || {
+		cat "$WORK/tried"
+		die "the thief could not even try"
+	}
+}
+refuses() { # what he tried, why not
+	grep -q "^$1: .*$2" "$WORK/tried" || {
+		cat "$WORK/tried"
+		die "$1: not refused by: $2"
+	}
+}
+makes() { # what he tried
+	grep -q "^$1: made [0-9a-f]\{64\}$" "$WORK/tried" || {
+		cat "$WORK/tried"
+		die "$1: nothing was made"
+	}
+}
+
+used=$(cat "$WORK/devices/used/claim")
+try ask approve batch "guess=$(nth 2 open)" people "code=$used" "code=$(nth 1 inactive)" \
+	"code=$(nth 1 open):k2" "code=$(nth 3 withdrawn)" "code=$(nth 1 gone)" \
+	"renew=$WORK/devices/ended/state" "steal=$WORK/devices/live/state"
+refuses ask "no officer's word stands for this device"
+refuses approve "signature"
+refuses batch "signature"
+refuses "guess=$(nth 2 open)" "claim code:"
+refuses people "not written with the keeper's secret"
+refuses "code=$used" "it was used already"
+refuses "code=$(nth 1 inactive)" "not activated"
+refuses "code=$(nth 1 open):k2" "another product or model"
+refuses "code=$(nth 3 withdrawn)" "it was revoked"
+refuses "code=$(nth 1 gone)" "it was revoked"
+refuses "renew=$WORK/devices/ended/state" "has revoked or retired this device"
+refuses "steal=$WORK/devices/live/state" "proof by the old key"
+! grep -q ": made" "$WORK/tried" || { cat "$WORK/tried"; die "made"; }
+
+# What he can: use up a code that a device shows him, once and for one key; and
+# carry what a device itself has signed. Each such certificate is in the ledger.
+before=$(wc -l <"$WORK/server/keeper/ledger")
+try "code=$(nth 1 open)" "code=$(nth 1 open)" "code=$(nth 1 quota)" \
+	"code=$(nth 2 quota)" "renew=$WORK/devices/live/state"
+makes "renew=$WORK/devices/live/state"
+[ "$(grep -c ": made" "$WORK/tried")" -eq 3 ] || { cat "$WORK/tried"; die "not 3"; }
+refuses "code=$(nth 1 open)" "it was used already"
+refuses "code=$(nth 2 quota)" "as many of its batch as may be"
+[ "$(wc -l <"$WORK/server/keeper/ledger")" -eq $((before + 3)) ] ||
+	die "not each certificate is in the ledger"
+for made in $(sed -n 's/.*: made //p' "$WORK/tried"); do
+	grep -q "\"certificate\":\"$made\"" "$WORK/server/keeper/ledger" ||
+		die "$made is not in the ledger"
+done
+# A new keeper remembers it.
+try "code=$(nth 1 open)"
+refuses "code=$(nth 1 open)" "it was used already"
+
+# A ledger in which one digit was changed is not gone on from.
+cp "$WORK/server/keeper/ledger" "$WORK/ledger"
+sed -i '2s/"at":"20\([0-9]\)[0-9]-/"at":"20\10-/' "$WORK/server/keeper/ledger"
+want 6 "$server" run "$WORK/server"
+said "keeper/ledger: line 2: it was not written by this keeper"
+cp "$WORK/ledger" "$WORK/server/keeper/ledger"
+# Half of a last line, as a crash leaves it, is taken away.
+printf '{"mac":"00' >>"$WORK/server/keeper/ledger"
+start_server
+cmp -s "$WORK/ledger" "$WORK/server/keeper/ledger" || die "half a line is left"
+# And who has learned of all that ends what was made.
+want 0 op device list
