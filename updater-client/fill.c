@@ -349,11 +349,13 @@ static int check_part(struct session *s, enum slot which,
 int fill_check(struct session *s, enum slot which, const struct slot_release *r,
 	       struct err *e)
 {
+	s->unlike = false;
 	for (size_t i = 0; i < r->part_count; i++) {
 		const struct slot_part *part = &r->parts[i];
 
 		if (check_part(s, which, part, e) == 0)
 			continue;
+		s->unlike = e->code == ERR_UNTRUSTED;
 		return r->part_count > 1
 			       ? err_in(e, "slot %s, %s", slot_name(which),
 					part->component)

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -151,6 +152,10 @@ void report_failure(struct session *s, const struct err *failure)
 	if (report_is_passing(failure->code))
 		return;
 	error_code(failure->code, code);
+	/* No signature is wrong: what was written did not stay so. */
+	if (s->unlike && failure->code == ERR_UNTRUSTED)
+		(void)snprintf(code, sizeof(code), "VERIFY_FAILED");
+	s->unlike = false;
 	report_add(s, WIRE_FAILED, code, slice_of(failure->msg));
 }
 

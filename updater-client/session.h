@@ -40,7 +40,8 @@ struct session {
 	struct err boot_failure;   /* boot control cannot be read */
 	char boot_number[BOOT_ID_LEN];
 	enum slot current; /* the slot that runs */
-	bool has_running;  /* a release of ours runs: */
+	bool unlike;      /* read back, a slot was not what was written there */
+	bool has_running; /* a release of ours runs: */
 	struct slot_release running;
 
 	bool enrolled;
