@@ -136,6 +136,24 @@ void api_order_times(struct server_api *api, struct stage *s, int64_t now)
 	s->metadata_ends = t.metadata;
 }
 
+bool api_lacks_baseline(struct server_api *api, const struct stage *s)
+{
+	const struct ladder *l = &s->ladder;
+	bool lacks, later = false;
+	struct err ignored; /* then it is told once too often */
+
+	if (s->status != STAGE_COMPLETED || l->count == 0 ||
+	    l->rungs[l->count - 1].share != ROLLOUT_SHARE_ALL || s->where[0] ||
+	    s->what.step_back)
+		return false;
+	(void)pthread_rwlock_rdlock(&api->orders_lock);
+	lacks = orders_lack_baseline(api->orders, &s->what);
+	(void)pthread_rwlock_unlock(&api->orders_lock);
+	return lacks &&
+	       (store_rollout_later(api->store, &s->what, &later, &ignored) ||
+		!later);
+}
+
 int api_way_allows(struct server_api *api, const struct rollout *r, int64_t now,
 		   struct err *e)
 {

@@ -145,6 +145,12 @@ int api_ordered(struct server_api *api, const struct rollout *r,
 void api_order_reach(struct server_api *api, const struct rollout *r,
 		     int64_t now, struct orders_reach *out);
 
+/*
+ * Its last phase has passed, to all of its cohorts, and it is the newest that
+ * came so far: two operators are waited for, to sign it as the baseline.
+ */
+bool api_lacks_baseline(struct server_api *api, const struct stage *s);
+
 /* What the orders and the metadata, as they are now, say of its times. */
 void api_order_times(struct server_api *api, struct stage *s, int64_t now);
 

@@ -83,6 +83,30 @@ static void running_words(struct server_api *api, const struct stage *s,
 		(void)snprintf(out, size, "open, evidence is gathered");
 }
 
+static void completed_words(struct server_api *api, const struct stage *s,
+			    char *out, size_t size)
+{
+	const struct rollout *w = &s->what;
+	size_t used;
+
+	if (!api_lacks_baseline(api, s)) {
+		(void)snprintf(out, size,
+			       "completed; devices that come late get it");
+		return;
+	}
+	used = (size_t)snprintf(out, size,
+				"completed, waiting for you: two operators "
+				"sign the baseline, or devices that come when "
+				"its order has ended get nothing: pawl-server "
+				"rollout baseline %s %s",
+				w->product, w->release);
+	for (size_t i = 0; i < w->cohort_count && used < size; i++)
+		used += (size_t)snprintf(out + used, size - used,
+					 " --cohort %s", w->cohorts[i]);
+	if (used < size)
+		(void)snprintf(out + used, size - used, " --key FILE");
+}
+
 static const char *paused_by(enum stage_pause p)
 {
 	static const char *const words[] = {
@@ -126,8 +150,7 @@ void api_rollout_words(struct server_api *api, const struct stage *s,
 					      : "");
 		break;
 	case STAGE_COMPLETED:
-		(void)snprintf(out, size,
-			       "completed; devices that come late get it");
+		completed_words(api, s, out, size);
 		break;
 	case STAGE_ABORTED:
 	case STAGE_REPLACED:
@@ -151,6 +174,8 @@ static const char *waits_for(struct server_api *api, const struct stage *s,
 		return s->asked_by[0] ? "second-person" : "person";
 	if (s->status == STAGE_RUNNING && s->phase_state == PHASE_HELD)
 		return "person";
+	if (api_lacks_baseline(api, s))
+		return "baseline";
 	return waits_for_order(api, s, now, &reach) ? "order" : "";
 }
 

@@ -436,6 +436,43 @@ out:
 	memcpy(out->why, why.msg, sizeof(out->why));
 }
 
+/* ---- baselines ----------------------------------------------------------- */
+
+static bool names_cohort(const struct order *o, const char *cohort)
+{
+	for (size_t i = 0; i < o->phase_count; i++)
+		for (size_t n = 0; n < o->phases[i].cohort_count; n++)
+			if (strcmp(o->phases[i].cohorts[n], cohort) == 0)
+				return true;
+	return false;
+}
+
+static bool has_baseline(const struct orders *o, const struct rollout *r,
+			 const char *cohort)
+{
+	for (size_t i = 0; i < o->chapter_count; i++) {
+		const struct chapter *c = &o->chapters[i];
+
+		if (strcmp(c->release.product, r->product) == 0 &&
+		    c->release.seq >= r->seq && c->has[ORDER_BASE] &&
+		    names_cohort(&c->at[ORDER_BASE], cohort))
+			return true;
+	}
+	return false;
+}
+
+bool orders_lack_baseline(const struct orders *o, const struct rollout *r)
+{
+	const struct chapter *c = o ? find(o, r) : NULL;
+
+	if (!c || !needs_order(o, c) || release_is_undo(&c->release))
+		return false;
+	for (size_t i = 0; i < r->cohort_count; i++)
+		if (!has_baseline(o, r, r->cohorts[i]))
+			return true;
+	return false;
+}
+
 /* ---- over time ----------------------------------------------------------- */
 
 /* At these alone, what is open changes. */

@@ -58,6 +58,13 @@ void orders_times(const struct orders *o, const struct rollout *r,
 		  const struct ladder *l, int64_t now,
 		  struct orders_times *out);
 
+/*
+ * Is there a cohort of this rollout for which neither its release nor a later
+ * one of the product is the baseline? False where no order is needed, and for
+ * an undo.
+ */
+bool orders_lack_baseline(const struct orders *o, const struct rollout *r);
+
 /* Each device that two operators assigned, to a cohort or to the lab. */
 int orders_each_assigned(const struct orders *o,
 			 int (*visit)(void *ctx, const struct assign *a,

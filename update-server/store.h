@@ -727,6 +727,9 @@ int store_rollout_from(struct store *s, const struct stage *r,
 				     uint64_t devices),
 		       void *ctx, struct err *e) NODISCARD;
 
+/* Has a rollout of a later release to the same cohorts completed? */
+int store_rollout_later(struct store *s, const struct rollout *r, bool *out,
+			struct err *e) NODISCARD;
 /* How many of its product run its release, in whatever cohort; a counter. */
 int store_rollout_running(struct store *s, const struct rollout *r,
 			  uint64_t *out, struct err *e) NODISCARD;

@@ -762,6 +762,23 @@ int store_rollout_audience(struct store *s, const struct stage *r,
 	return rc;
 }
 
+int store_rollout_later(struct store *s, const struct rollout *r, bool *out,
+			struct err *e)
+{
+	char cohorts[COHORTS_TEXT];
+	struct sql_query *q;
+
+	join(r->cohorts, r->cohort_count, cohorts);
+	store_lock(s);
+	q = sql_query(s->db,
+		      "SELECT 1 FROM rollout WHERE product = ? AND state = ?"
+		      " AND cohorts = ? AND seq > ? LIMIT 1",
+		      SQL_BIND(sql_text(r->product), sql_int(STAGE_COMPLETED),
+			       sql_text(cohorts), sql_int((int64_t)r->seq)));
+	*out = sql_next(q);
+	return store_unlock(s, sql_end(q, e));
+}
+
 int store_rollout_running(struct store *s, const struct rollout *r,
 			  uint64_t *out, struct err *e)
 {

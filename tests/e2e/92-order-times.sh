@@ -31,7 +31,9 @@ make_member a fleet
 use_people
 soon=$(at 8) over=$(at 14)
 opened --not-before "$soon" --not-after "$over"
-offer 1
+people rollouts '{"v":1,"name":"r1","release":"1","watch":[0],
+	"cohorts":["canary","fleet"],"share":10000}' >/dev/null
+people_begin r1 >/dev/null
 until_says "phase 1 of 1: opens at $soon"
 until_says "\"ends\":\"$over\""
 refused 0 a "" update # offered nothing
@@ -48,3 +50,19 @@ grep -q "its signed order has ended" "$WORK/said"
 opened
 people_act resume r1 ',"reason":"signed anew"' >"$WORK/said"
 until_says '"state":"running"'
+
+# ---- the last phase has passed ---------------------------------------------------
+
+until_says '"waits_for":"person"'
+people_act advance r1 >"$WORK/said"
+until_says '"waits_for":"baseline"'
+grep -q "waiting for you: two operators sign the baseline" "$WORK/said"
+grep -q "rollout baseline gateway 1 --cohort canary --cohort fleet --key FILE" \
+	"$WORK/said" || die "no command"
+operator rollout list | grep -q "waiting for you: two operators" ||
+	die "the list does not say it"
+order_for 1 baseline --cohort canary --cohort fleet >/dev/null
+sign op1 op2
+bring
+until_says "completed; devices that come late get it"
+grep -q '"waits_for":""' "$WORK/said"

@@ -51,6 +51,13 @@ void orders_times(const struct orders *o, const struct rollout *r,
 	*out = (struct orders_times){ .expires = 0 };
 }
 
+bool orders_lack_baseline(const struct orders *o, const struct rollout *r)
+{
+	(void)o;
+	(void)r;
+	return false;
+}
+
 int orders_each_assigned(const struct orders *o,
 			 int (*visit)(void *ctx, const struct assign *a,
 				      struct err *e),

@@ -393,6 +393,7 @@ static void what_opens_when_and_until_when_is_known(void **state)
 	assert_int_equal(t.not_before[1], NOW + 3600);
 	assert_int_equal(t.not_before[2], 0); /* never: it waits openly */
 	assert_int_equal(t.expires, o.expires);
+	assert_true(orders_lack_baseline(d->orders, &r));
 	orders_times(d->orders, &r, &l, NOW + 3600, &t);
 	assert_int_equal(t.not_before[1], 0);
 	/* An end that has passed is known, too. */
@@ -403,6 +404,10 @@ static void what_opens_when_and_until_when_is_known(void **state)
 	take_in(d);
 	orders_times(d->orders, &r, &l, NOW, &t);
 	assert_true(t.expires > o.expires);
+	assert_false(orders_lack_baseline(d->orders, &r));
+	memcpy(r.cohorts[0], "stable", 7);
+	assert_true(orders_lack_baseline(d->orders, &r));
+	memcpy(r.cohorts[0], "canary", 7);
 	assert_int_equal(t.not_before[2], 0);
 	/* What is halted has not ended: it waits for an order. */
 	list_order(d, ORDER_WIDE, &halt);
