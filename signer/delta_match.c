@@ -11,6 +11,7 @@
 
 #define PREFIX_LEN  3 /* bytes that choose a bucket of the suffix array */
 #define BUCKETS     (1u << (8 * PREFIX_LEN))
+#define KEY_STEP    32
 #define FIRST_ALLOC 1024
 #define LONG_MATCH  1024 /* from here on positions are sampled */
 #define LONG_STEPS  64
@@ -32,6 +33,7 @@ struct matcher {
 	struct slice old;
 	int32_t *suffixes;
 	uint32_t *buckets; /* BUCKETS + 1 indices into suffixes */
+	uint64_t *keys;    /* of each KEY_STEP'th suffix, behind the prefix */
 	uint64_t *windows; /* 2^table_log bits */
 	unsigned table_log;
 };
@@ -92,6 +94,63 @@ static void fill_buckets(struct matcher *m)
 		m->buckets[i] = sum;
 		sum += count;
 	}
+}
+
+/* The eight bytes behind a prefix, as a number that sorts as they do; what is
+ * not there as zeroes. */
+static uint64_t key_of(struct slice text)
+{
+	const struct slice s = slice_sub(text, PREFIX_LEN, sizeof(uint64_t));
+	uint64_t key = 0;
+
+	for (size_t i = 0; i < s.len; i++)
+		key |= (uint64_t)s.ptr[i] << (56 - 8 * i);
+	return key;
+}
+
+static void fill_keys(struct matcher *m)
+{
+	const size_t count = m->old.len / KEY_STEP + 1;
+
+	m->keys = take_table(count, sizeof(*m->keys));
+	for (size_t i = 0; i * KEY_STEP < m->old.len; i++)
+		m->keys[i] = key_of(slice_sub(
+			m->old, (size_t)m->suffixes[i * KEY_STEP], m->old.len));
+}
+
+/* The first of keys from..end that is not less than `key`; end: none is. */
+static uint32_t first_key(const struct matcher *m, uint32_t from, uint32_t end,
+			  uint64_t key)
+{
+	while (from < end) {
+		const uint32_t middle = from + (end - from) / 2;
+
+		if (m->keys[middle] < key)
+			from = middle + 1;
+		else
+			end = middle;
+	}
+	return from;
+}
+
+/*
+ * Suffixes low to high begin with the text's prefix: draw both near to it, by
+ * keys that lie side by side, for each look at a suffix is two far away.
+ */
+static void narrow(const struct matcher *m, struct slice text, uint32_t *low,
+		   uint32_t *high)
+{
+	const uint64_t key = key_of(text);
+	const uint32_t begin = (*low + KEY_STEP - 1) / KEY_STEP;
+	const uint32_t end = *high / KEY_STEP + 1;
+	const uint32_t first = first_key(m, begin, end, key);
+	const uint32_t behind =
+		key < UINT64_MAX ? first_key(m, first, end, key + 1) : end;
+
+	if (first > begin)
+		*low = (first - 1) * KEY_STEP;
+	if (behind < end)
+		*high = behind * KEY_STEP;
 }
 
 /* ---- windows ------------------------------------------------------------- */
@@ -155,6 +214,7 @@ int matcher_new(struct slice old, struct matcher **out, struct err *e)
 		return err_set(e, ERR_SYSTEM, "suffix array: out of memory");
 	}
 	fill_buckets(m);
+	fill_keys(m);
 	fill_windows(m);
 	*out = m;
 	return 0;
@@ -166,6 +226,7 @@ void matcher_free(struct matcher *m)
 		return;
 	free(m->suffixes);
 	free(m->buckets);
+	free(m->keys);
 	free(m->windows);
 	free(m);
 }
@@ -202,6 +263,8 @@ static size_t longest(const struct matcher *m, struct slice text, uint64_t *at)
 	if (low == high)
 		return 0;
 	high--;
+	if (high - low > KEY_STEP)
+		narrow(m, text, &low, &high);
 	/* Suffixes at the very end may be shorter than the prefix. */
 	low_len = agree_len(text, suffix(m, low), 0);
 	high_len = agree_len(text, suffix(m, high), 0);

@@ -6,6 +6,7 @@
 #include "common/mem.h"
 
 /* The frame of a stream may be a little larger than the stream. */
+#define GUESS_MIN  ((size_t)64 << 10) /* bytes of inserts */
 #define PACKED_MAX (DELTA_RECORD_MAX + (64u << 10))
 
 void delta_packing_new(struct delta_packing **out)
@@ -52,31 +53,87 @@ static int pack_stream(struct delta_packing *p, size_t i,
 	return 0;
 }
 
+static void drop_prefix(struct delta_packing *p)
+{
+	p->streams[DELTA_PREFIX].len = 0;
+	p->packed[DELTA_PREFIX].len = 0;
+	p->record.raw_len[DELTA_PREFIX] = 0;
+	p->record.packed_len[DELTA_PREFIX] = 0;
+}
+
+/* The inserts behind the prefix, if that is less than what is there. */
 static int try_prefix(struct delta_packing *p, struct encode_how *how,
 		      struct err *e)
 {
 	struct buf *inserts = &p->packed[DELTA_INSERTS];
 	struct buf packed = BUF_INIT(PACKED_MAX);
-	int rc = -1;
 
 	how->prefix = buf_slice(&p->prefix);
-	if (encode_with(how, buf_slice(&p->streams[DELTA_INSERTS]), &packed, e))
-		goto out;
-	rc = 0;
+	if (encode_with(how, buf_slice(&p->streams[DELTA_INSERTS]), &packed,
+			e)) {
+		buf_done(&packed);
+		return -1;
+	}
 	if (packed.len + p->packed[DELTA_PREFIX].len >= inserts->len) {
-		p->streams[DELTA_PREFIX].len = 0;
-		p->packed[DELTA_PREFIX].len = 0;
-		p->record.raw_len[DELTA_PREFIX] = 0;
-		p->record.packed_len[DELTA_PREFIX] = 0;
-		goto out;
+		drop_prefix(p);
+		buf_done(&packed);
+		return 0;
 	}
 	p->record.packed_len[DELTA_INSERTS] = (uint32_t)packed.len;
 	buf_done(inserts);
 	*inserts = packed;
 	return 0;
-out:
+}
+
+static int measure(struct encode_how how, struct slice prefix, struct slice in,
+		   size_t *len, struct err *e)
+{
+	struct buf packed = BUF_INIT(PACKED_MAX);
+	int rc;
+
+	how.prefix = prefix;
+	how.fast = true;
+	rc = encode_with(&how, in, &packed, e);
+	*len = packed.len;
 	buf_done(&packed);
 	return rc;
+}
+
+/*
+ * Of many inserts the fast setting tells whether a prefix is of use: by a wide
+ * margin or hardly at all.
+ */
+static int guess_prefix(struct delta_packing *p, const struct encode_how *how,
+			bool *useful, struct err *e)
+{
+	const struct slice in = buf_slice(&p->streams[DELTA_INSERTS]);
+	const struct slice nothing = { 0 };
+	size_t plain = 0, behind = 0;
+
+	if (measure(*how, nothing, in, &plain, e) ||
+	    measure(*how, buf_slice(&p->prefix), in, &behind, e))
+		return -1;
+	*useful = behind + p->packed[DELTA_PREFIX].len < plain;
+	return 0;
+}
+
+static int pack_behind(struct delta_packing *p, struct encode_how *how,
+		       struct err *e)
+{
+	bool useful;
+
+	if (how->fast || p->streams[DELTA_INSERTS].len < GUESS_MIN)
+		return pack_stream(p, DELTA_INSERTS, how, e) ||
+				       try_prefix(p, how, e)
+			       ? -1
+			       : 0;
+	if (guess_prefix(p, how, &useful, e))
+		return -1;
+	if (useful)
+		how->prefix = buf_slice(&p->prefix);
+	else
+		drop_prefix(p);
+	return pack_stream(p, DELTA_INSERTS, how, e);
 }
 
 static int pack_inserts(struct delta_packing *p, const struct encode_how *how,
@@ -86,13 +143,12 @@ static int pack_inserts(struct delta_packing *p, const struct encode_how *how,
 
 	if (pack_stream(p, DELTA_PREFIX, how, e))
 		return -1;
-	if (p->prefix.len > 0 &&
-	    encode_model(how, buf_slice(&p->streams[DELTA_INSERTS]),
+	if (p->prefix.len == 0)
+		return pack_stream(p, DELTA_INSERTS, &same, e);
+	if (encode_model(how, buf_slice(&p->streams[DELTA_INSERTS]),
 			 &same.model, e))
 		return -1;
-	if (pack_stream(p, DELTA_INSERTS, &same, e))
-		return -1;
-	return p->prefix.len > 0 ? try_prefix(p, &same, e) : 0;
+	return pack_behind(p, &same, e);
 }
 
 /* Parts are streams, those that take the longest first. */

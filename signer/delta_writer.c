@@ -9,7 +9,8 @@
 #define SEGMENT_MAX 2048 /* of a segment without its covers */
 #define ROOM_MIN    (3 * DELTA_BLOCK) /* for the worst block */
 #define NEAR_STEP   65536 /* a long insert moves on in the old file */
-#define INSERTS_MAX (DELTA_PREFIX_MAX / 2)
+#define PREFIX_LEN  ((size_t)5 << 20) /* less than readers have room for */
+#define INSERTS_MAX (PREFIX_LEN / 2)
 #define ROOM_PREFIX (2 * DELTA_NUMBER_MAX * DELTA_RANGES_MAX)
 
 /*
@@ -116,7 +117,7 @@ static int read_prefix(struct delta_writer *w, const struct delta_range *ranges,
 static int add_prefix(struct delta_writer *w, struct err *e)
 {
 	const uint64_t room =
-		DELTA_PREFIX_MAX - w->record->streams[DELTA_INSERTS].len;
+		PREFIX_LEN - w->record->streams[DELTA_INSERTS].len;
 	const uint64_t limit = w->prefix_left < room ? w->prefix_left : room;
 	struct delta_range *ranges;
 	size_t count;

@@ -15,7 +15,7 @@
 #define ZSTD_FAST      6
 #define LZMA_PRESET    (9 | LZMA_PRESET_EXTREME)
 #define LZMA_FAST      2
-#define SAMPLE_LEN     (512u << 10)
+#define SAMPLE_LEN     (256u << 10)
 #define SHORT_LEN      4096 /* of which all that can be made is made */
 #define DICTIONARY_MIN LZMA_DICT_SIZE_MIN
 #define LZMA_OVERHEAD  1024 /* what a frame of random bytes may grow, and */
