@@ -27,6 +27,7 @@ struct maker {
 	struct delta_writer_setup setup;
 	struct delta_writer *writer;
 	struct view_pair views;
+	size_t search_max;
 	struct delta_old old;
 	struct delta_piecer pieces;
 	struct step *steps;
@@ -153,31 +154,71 @@ static int put_piece(struct maker *m, uint8_t *bytes,
 
 /* ---- the new stream ------------------------------------------------------ */
 
+/* A piece of a span: len bytes from `at` on. */
+static int put_some(struct maker *m, const struct view_span *s, uint64_t at,
+		    const struct delta_piece *like, struct err *e)
+{
+	uint8_t *bytes = mem_alloc(like->bytes.len, 1);
+	struct delta_piece piece = *like;
+
+	piece.bytes.ptr = bytes;
+	if (view_read(&m->views.fresh, s, at, bytes, piece.bytes.len, e)) {
+		free(bytes);
+		return -1;
+	}
+	return put_piece(m, bytes, &piece, e);
+}
+
+static size_t piece_len(const struct view_span *s, uint64_t at, size_t most)
+{
+	return s->len - at < most ? (size_t)(s->len - at) : most;
+}
+
+/* Each piece is matched against the part of its home that it comes from, as if
+ * both were files. */
+static int put_parts(struct maker *m, const struct view_span *s,
+		     const struct view_span *home, struct err *e)
+{
+	const size_t most = delta_old_part_max(&m->old);
+
+	for (uint64_t at = 0; at < s->len; at += most) {
+		const uint64_t from = at < home->len ? at : home->len - 1;
+		struct delta_piece piece = { .within = 0 };
+
+		/* Those before still point to the text. */
+		if (run_steps(m, e) || delta_old_move(&m->old, home, from, e))
+			return -1;
+		piece.bytes.len = piece_len(s, at, most);
+		piece.hint = delta_old_text_at(&m->old, home->at + from);
+		if (put_some(m, s, at, &piece, e))
+			return -1;
+	}
+	return 0;
+}
+
 /* A span that the old view does not hold, in pieces. */
 static int put_changed(struct maker *m, const struct view_span *s,
 		       struct err *e)
 {
-	uint64_t hint, at = 0;
+	const struct view_span *home;
+	struct delta_piece piece = { .within = 0 };
+	uint64_t hint;
 
 	if (delta_old_load(&m->old, &m->views.fresh, e))
 		return -1;
+	home = delta_old_home(&m->old, s);
+	if (home && delta_old_is_huge(&m->old, home))
+		return put_parts(m, s, home, e);
+	if (home && !delta_old_has(&m->old, home) &&
+	    (run_steps(m, e) || delta_old_move(&m->old, home, 0, e)))
+		return -1;
 	hint = delta_old_hint(&m->old, s);
-	while (at < s->len) {
-		const size_t len = s->len - at < DELTA_PIECE_MAX
-					   ? (size_t)(s->len - at)
-					   : DELTA_PIECE_MAX;
-		uint8_t *bytes = mem_alloc(len, 1);
-		const struct delta_piece piece = { { bytes, len },
-						   at,
-						   hint + at };
-
-		if (view_read(&m->views.fresh, s, at, bytes, len, e)) {
-			free(bytes);
+	for (uint64_t at = 0; at < s->len; at += piece.bytes.len) {
+		piece.bytes.len = piece_len(s, at, DELTA_PIECE_MAX);
+		piece.within = at;
+		piece.hint = hint + at;
+		if (put_some(m, s, at, &piece, e))
 			return -1;
-		}
-		if (put_piece(m, bytes, &piece, e))
-			return -1;
-		at += len;
 	}
 	return 0;
 }
@@ -304,7 +345,7 @@ static int see(struct maker *m, struct err *e)
 				     m->views.fresh.map.len, e))
 		return -1;
 	delta_old_done(&m->old);
-	delta_old_init(&m->old, &m->views.old);
+	delta_old_init(&m->old, &m->views.old, m->search_max);
 	return 0;
 }
 
@@ -460,7 +501,10 @@ static int run(struct maker *m, const struct delta_job *job,
 int delta_make(const struct delta_job *job, struct delta_made *out,
 	       struct err *e)
 {
-	struct maker m = { .watch = job->watch };
+	struct maker m = { .watch = job->watch,
+			   .search_max = job->search_max > 0
+						 ? job->search_max
+						 : DELTA_SEARCH_MAX };
 	int rc;
 
 	m.steps = mem_alloc(STEPS_MAX, sizeof(*m.steps));

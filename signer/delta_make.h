@@ -4,7 +4,8 @@
  * stream into another's.
  *
  * A file whose content the old tree holds under any name is a copy and costs
- * next to nothing; the others are matched against the whole old stream.
+ * next to nothing; the others are matched against what of the old stream is
+ * worth searching.
  */
 #ifndef SIGNER_DELTA_MAKE_H
 #define SIGNER_DELTA_MAKE_H
@@ -19,8 +20,9 @@ struct delta_job {
 	enum package_codec codec;
 	struct encoder_sink to;
 	const struct tree_watch *watch; /* bytes of the new; may be NULL */
-	bool plain;    /* no members, no files of images: for any device */
-	unsigned jobs; /* threads, which change nothing else; see crew.h */
+	bool plain;        /* no members, no files of images: for any device */
+	unsigned jobs;     /* threads, which change nothing else; see crew.h */
+	size_t search_max; /* see delta_old.h; 0: the usual */
 };
 
 struct delta_made {

@@ -7,6 +7,9 @@
 #include "common/mem.h"
 #include "signer/delta_search.h"
 
+/* Other texts than one for each part that has room, at most. */
+#define MOVES_SPARE 8
+
 /* A range of the text, and where it stands in the view. */
 struct delta_stretch {
 	uint64_t at, old_at, len;
@@ -87,11 +90,12 @@ static void sort(const struct view_span **list, size_t count,
 		qsort(list, count, sizeof(void *), compare);
 }
 
-void delta_old_init(struct delta_old *o, struct stream_view *view)
+void delta_old_init(struct delta_old *o, struct stream_view *view,
+		    size_t search_max)
 {
 	const size_t count = view->span_count + 1;
 
-	*o = (struct delta_old){ .view = view };
+	*o = (struct delta_old){ .view = view, .search_max = search_max };
 	o->known = mem_alloc(count, sizeof(void *));
 	o->exact = mem_alloc(count, sizeof(void *));
 	o->alike = mem_alloc(count, sizeof(void *));
@@ -156,7 +160,8 @@ static const struct view_span *closest_inner(const struct delta_old *o,
 	return best;
 }
 
-uint64_t delta_old_hint(const struct delta_old *o, const struct view_span *s)
+const struct view_span *delta_old_home(const struct delta_old *o,
+				       const struct view_span *s)
 {
 	const struct view_span *old = NULL;
 
@@ -170,7 +175,14 @@ uint64_t delta_old_hint(const struct delta_old *o, const struct view_span *s)
 	}
 	if (!old && s->source == SPAN_INNER)
 		old = closest_inner(o, s);
-	return old ? delta_old_text_at(o, old->at) : 0;
+	return old;
+}
+
+uint64_t delta_old_hint(const struct delta_old *o, const struct view_span *s)
+{
+	const struct view_span *home = delta_old_home(o, s);
+
+	return home ? delta_old_text_at(o, home->at) : 0;
 }
 
 /* ---- the text ------------------------------------------------------------ */
@@ -232,7 +244,7 @@ static size_t choose_spans(const struct delta_old *o, const bool *same,
 
 			if (!is_searched(s) || same[i] != (round == 1) ||
 			    (same[i] && !useful[i]) ||
-			    s->len > DELTA_SEARCH_MAX - len)
+			    s->len > o->search_max - len)
 				continue;
 			chosen[i] = true;
 			len += (size_t)s->len;
@@ -293,40 +305,67 @@ static const struct delta_stretch *stretch_at(const struct delta_old *o,
 	return &o->stretches[low];
 }
 
-uint64_t delta_old_text_at(const struct delta_old *o, uint64_t old_at)
+/* The stretch that holds a place of the view; NULL: the text has it not. */
+static const struct delta_stretch *stretch_of(const struct delta_old *o,
+					      uint64_t old_at)
 {
 	size_t low = 0, high = o->stretch_count;
-	const struct delta_stretch *s;
+	const struct delta_stretch *s = o->stretches;
 
 	while (high - low > 1) {
 		size_t middle = low + (high - low) / 2;
 
-		if (o->stretches[middle].old_at <= old_at)
+		if (s[middle].old_at <= old_at)
 			low = middle;
 		else
 			high = middle;
 	}
-	s = &o->stretches[low];
-	return old_at - s->old_at < s->len ? s->at + (old_at - s->old_at) : 0;
+	return high > 0 && old_at - s[low].old_at < s[low].len ? &s[low] : NULL;
+}
+
+uint64_t delta_old_text_at(const struct delta_old *o, uint64_t old_at)
+{
+	const struct delta_stretch *s = stretch_of(o, old_at);
+
+	return s ? s->at + (old_at - s->old_at) : 0;
+}
+
+/* The span of the view that holds a place of a home file. */
+static const struct view_span *span_of(const struct delta_old *o, uint64_t at)
+{
+	size_t low = 0, high = o->view->span_count;
+
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (o->view->spans[middle].at <= at)
+			low = middle;
+		else
+			high = middle;
+	}
+	return &o->view->spans[low];
 }
 
 /*
- * Ranges of home files, all of which are searched; two that touch may come as
- * one, and stand apart in what is searched.
+ * Ranges of home files. They stand in the text, or did when it was another one;
+ * two that touch may come as one, and stand apart.
  */
 int delta_old_read(void *ctx, uint64_t at, void *out, size_t len, struct err *e)
 {
 	const struct delta_old *o = ctx;
 	uint8_t *to = out;
 
-	(void)e;
 	while (len > 0) {
-		const uint64_t from = delta_old_text_at(o, at);
-		const struct delta_stretch *s = stretch_at(o, from);
-		const uint64_t left = s->at + s->len - from;
+		const struct delta_stretch *s = stretch_of(o, at);
+		const struct view_span *span = s ? NULL : span_of(o, at);
+		const uint64_t left =
+			s ? s->old_at + s->len - at : span->at + span->len - at;
 		const size_t some = left < len ? (size_t)left : len;
 
-		memcpy(to, o->text + from, some);
+		if (s)
+			memcpy(to, o->text + s->at + (at - s->old_at), some);
+		else if (view_read(o->view, span, at - span->at, to, some, e))
+			return -1;
 		to += some;
 		at += some;
 		len -= some;
@@ -334,23 +373,48 @@ int delta_old_read(void *ctx, uint64_t at, void *out, size_t len, struct err *e)
 	return 0;
 }
 
+/* Is all searched that changed? Else it will be, one part after another. */
+static void see_what_is_left(struct delta_old *o, const bool *chosen)
+{
+	uint64_t changed = 0;
+
+	o->whole = true;
+	for (size_t i = 0; i < o->view->span_count; i++) {
+		const struct view_span *s = &o->view->spans[i];
+
+		if (o->same[i] || !is_searched(s))
+			continue;
+		changed += s->len;
+		o->whole = o->whole && chosen[i];
+	}
+	o->moves_left = 2 * (changed / o->search_max) + MOVES_SPARE;
+}
+
 static int load_text(struct delta_old *o, struct stream_view *fresh,
 		     struct err *e)
 {
 	const size_t count = o->view->span_count + 1;
-	bool *same = mem_alloc(count, 1), *useful = mem_alloc(count, 1);
-	bool *chosen = mem_alloc(count, 1);
+	bool *useful = mem_alloc(count, 1), *chosen = mem_alloc(count, 1);
 	int rc;
 
-	find_same(o, fresh, same);
-	rc = find_useful(o, fresh, same, useful, e);
-	if (!rc)
-		rc = read_text(o, chosen, choose_spans(o, same, useful, chosen),
-			       e);
-	free(same);
+	o->same = mem_alloc(count, 1);
+	find_same(o, fresh, o->same);
+	rc = find_useful(o, fresh, o->same, useful, e);
+	if (!rc) {
+		const size_t len = choose_spans(o, o->same, useful, chosen);
+
+		see_what_is_left(o, chosen);
+		rc = read_text(o, chosen, len, e);
+	}
 	free(useful);
 	free(chosen);
 	return rc;
+}
+
+static int prepare(struct delta_old *o, struct err *e)
+{
+	return matcher_new((struct slice){ o->text, o->text_len }, &o->matcher,
+			   e);
 }
 
 int delta_old_load(struct delta_old *o, struct stream_view *fresh,
@@ -360,16 +424,102 @@ int delta_old_load(struct delta_old *o, struct stream_view *fresh,
 		return 0;
 	if (load_text(o, fresh, e))
 		return err_in(e, "old release");
-	return matcher_new((struct slice){ o->text, o->text_len }, &o->matcher,
-			   e);
+	return prepare(o, e);
 }
 
-void delta_old_done(struct delta_old *o)
+/* ---- another text -------------------------------------------------------- */
+
+bool delta_old_is_huge(const struct delta_old *o, const struct view_span *home)
+{
+	return home->len > o->search_max;
+}
+
+bool delta_old_has(const struct delta_old *o, const struct view_span *home)
+{
+	return o->whole || o->moves_left == 0 ||
+	       (!delta_old_is_huge(o, home) && stretch_of(o, home->at));
+}
+
+static void drop_text(struct delta_old *o)
 {
 	matcher_free(o->matcher);
 	free(o->text);
 	free(o->stretches);
 	free(o->file_ends);
+	o->matcher = NULL;
+	o->text = NULL;
+	o->stretches = NULL;
+	o->file_ends = NULL;
+	o->text_len = 0;
+	o->stretch_count = 0;
+	o->file_count = 0;
+}
+
+size_t delta_old_part_max(const struct delta_old *o)
+{
+	return o->search_max / 2;
+}
+
+/* A part of a huge file, with as much on either side as there is room. */
+static int read_part(struct delta_old *o, const struct view_span *home,
+		     uint64_t at, struct err *e)
+{
+	const uint64_t before = o->search_max / 4;
+	const uint64_t from = at > before ? at - before : 0;
+	uint64_t len = home->len - from;
+
+	if (len > o->search_max)
+		len = o->search_max;
+	o->text = mem_alloc((size_t)len, 1);
+	o->stretches = mem_alloc(1, sizeof(*o->stretches));
+	o->file_ends = mem_alloc(1, sizeof(*o->file_ends));
+	if (view_read(o->view, home, from, o->text, (size_t)len, e))
+		return -1;
+	add_stretch(o, home->at + from, len);
+	return 0;
+}
+
+/* A file, and of those that follow it what changed, as far as there is room. */
+static int read_from(struct delta_old *o, const struct view_span *home,
+		     struct err *e)
+{
+	const size_t count = o->view->span_count;
+	const size_t first = (size_t)(home - o->view->spans);
+	bool *chosen = mem_alloc(count + 1, 1);
+	size_t len = 0;
+	int rc;
+
+	for (size_t i = first; i < count; i++) {
+		const struct view_span *s = &o->view->spans[i];
+
+		if (i > first && (o->same[i] || !is_searched(s)))
+			continue;
+		if (s->len > o->search_max - len)
+			break;
+		chosen[i] = true;
+		len += (size_t)s->len;
+	}
+	rc = read_text(o, chosen, len, e);
+	free(chosen);
+	return rc;
+}
+
+int delta_old_move(struct delta_old *o, const struct view_span *home,
+		   uint64_t at, struct err *e)
+{
+	drop_text(o);
+	if (!delta_old_is_huge(o, home))
+		o->moves_left--;
+	if (delta_old_is_huge(o, home) ? read_part(o, home, at, e)
+				       : read_from(o, home, e))
+		return err_in(e, "old release");
+	return prepare(o, e);
+}
+
+void delta_old_done(struct delta_old *o)
+{
+	drop_text(o);
+	free(o->same);
 	free(o->known);
 	free(o->exact);
 	free(o->alike);

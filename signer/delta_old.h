@@ -15,7 +15,7 @@
 
 /*
  * Old content to search in, at most: the search takes five times as much
- * memory.
+ * memory. When there is more, other parts of it come later.
  */
 #define DELTA_SEARCH_MAX ((size_t)300 << 20)
 
@@ -37,16 +37,25 @@ struct delta_old {
 	uint64_t *file_ends; /* where the files of the text end, ascending */
 	size_t file_count;
 	struct matcher *matcher;
+	bool *same; /* by span of the view: the new view holds it too */
+	bool whole; /* all that changed is searched */
+	size_t search_max;
+	uint64_t moves_left;
 };
 
-/* The view is borrowed. */
-void delta_old_init(struct delta_old *o, struct stream_view *view);
+/* The view is borrowed; search_max: DELTA_SEARCH_MAX, or less for tests. */
+void delta_old_init(struct delta_old *o, struct stream_view *view,
+		    size_t search_max);
 void delta_old_done(struct delta_old *o);
 
 /* Where the view holds these very bytes, or DELTA_NOWHERE. */
 uint64_t delta_old_find(const struct delta_old *o, const struct view_span *s);
 
-/* Where in the text a span likely comes from. */
+/* The file that a span likely comes from; NULL: nobody knows. */
+const struct view_span *delta_old_home(const struct delta_old *o,
+				       const struct view_span *s);
+
+/* Where in the text that file begins, or 0. */
 uint64_t delta_old_hint(const struct delta_old *o, const struct view_span *s);
 
 /*
@@ -56,6 +65,23 @@ uint64_t delta_old_hint(const struct delta_old *o, const struct view_span *s);
 int delta_old_load(struct delta_old *o, struct stream_view *fresh,
 		   struct err *e) NODISCARD;
 
+/*
+ * When there is more than can be searched at once, another text may be wanted
+ * for a span: is its home in this one? A huge one is in none as a whole.
+ */
+bool delta_old_has(const struct delta_old *o, const struct view_span *home);
+bool delta_old_is_huge(const struct delta_old *o, const struct view_span *home);
+
+/* New bytes that are searched together in a part of a huge file. */
+size_t delta_old_part_max(const struct delta_old *o);
+
+/*
+ * Search around a place of a home: in what of a huge file is about there; of
+ * another one in it and what follows it. What points to the text dies.
+ */
+int delta_old_move(struct delta_old *o, const struct view_span *home,
+		   uint64_t at, struct err *e) NODISCARD;
+
 /* A place of the old stream in the text, 0 if it is not there; the reverse. */
 uint64_t delta_old_text_at(const struct delta_old *o, uint64_t old_at);
 uint64_t delta_old_stream_at(const struct delta_old *o, uint64_t at);
@@ -64,7 +90,7 @@ uint64_t delta_old_stream_at(const struct delta_old *o, uint64_t at);
 size_t delta_old_file_at(const struct delta_old *o, uint64_t at);
 uint64_t delta_old_file_begin(const struct delta_old *o, size_t file);
 
-/* For delta_writer: bytes of the old stream that stand in the text. */
+/* For delta_writer: bytes of home files, of this text or one before. */
 int delta_old_read(void *ctx, uint64_t at, void *out, size_t len,
 		   struct err *e) NODISCARD;
 

@@ -340,7 +340,7 @@ static int make_delta(const struct pack_job *job, bool plain,
 	const struct delta_job delta = { job->base,  job->content,
 					 job->codec, { w, add_payload },
 					 &watch,     plain,
-					 job->jobs };
+					 job->jobs,  job->search_max };
 	int rc;
 
 	h->window_len = DELTA_WINDOW;

@@ -75,7 +75,8 @@ struct pack_job {
 	 * NULL: nowhere.
 	 */
 	struct err *gave_up;
-	unsigned jobs; /* threads for a delta; 0: one for each processor */
+	unsigned jobs;     /* threads for a delta; 0: one for each processor */
+	size_t search_max; /* of old content at once; 0: the usual */
 	/*
 	 * STREAM_KEY_LEN random bytes, for this package alone; NULL: it is not
 	 * encrypted.

@@ -11,6 +11,7 @@
  * The last five are told by delta-apply, which applies it.
  * JOBS in the environment is the number of threads, else there is one. With
  * NOFULL there the full package is not compressed, for who needs only the rest.
+ * SEARCH: bytes of old content that are searched at once.
  * With OUT (a folder) both packages and both manifests are left there, and the
  * tree that came out in OUT/new.
  */
@@ -35,7 +36,7 @@ struct job {
 	const char *old_path, *new_path;
 	struct pack_settings how;
 	enum package_codec codec, full_codec;
-	unsigned jobs;
+	uint64_t jobs, search_max;
 	int out; /* OUT, or the scratch folder */
 	bool keep;
 	struct pack_tree *old, *fresh;
@@ -59,7 +60,8 @@ static int make(struct job *j, struct pack_tree *content,
 				.fd = -1,
 				.scratch_dirfd = j->how.scratch_dirfd,
 				.quiet = true,
-				.jobs = j->jobs };
+				.jobs = (unsigned)j->jobs,
+				.search_max = (size_t)j->search_max };
 	int rc = -1;
 
 	if (!fs_create(j->out, name, 0644, &job.fd, e))
@@ -201,16 +203,15 @@ static int apply_alone(const struct job *j, const char *how, char *line,
 	return rc;
 }
 
-static int read_jobs(unsigned *out, struct err *e)
+static int read_number(const char *name, uint64_t most, uint64_t *out,
+		       struct err *e)
 {
-	const char *text = getenv("JOBS");
-	uint64_t jobs = 1;
+	const char *text = getenv(name);
 
 	if (text &&
 	    num_parse((struct slice){ (const uint8_t *)text, strlen(text) },
-		      CREW_MAX, &jobs, e))
-		return err_in(e, "JOBS");
-	*out = (unsigned)jobs;
+		      most, out, e))
+		return err_in(e, "%s", name);
 	return 0;
 }
 
@@ -237,6 +238,7 @@ int main(int argc, char **argv)
 				  .scratch_dirfd = -1,
 				  .quiet = true },
 			 .codec = PACKAGE_LZMA,
+			 .jobs = 1,
 			 .out = -1 };
 	struct err e = { 0 };
 	int rc = -1;
@@ -254,7 +256,8 @@ int main(int argc, char **argv)
 	if (argc > 5 && strcmp(argv[5], "system") == 0)
 		j.how.attributes = TREE_SYSTEM;
 	j.keep = argc > 6;
-	if (!read_jobs(&j.jobs, &e) &&
+	if (!read_number("JOBS", CREW_MAX, &j.jobs, &e) &&
+	    !read_number("SEARCH", UINT32_MAX, &j.search_max, &e) &&
 	    !fs_open_dir(argv[3], &j.how.scratch_dirfd, &e) &&
 	    !fs_make_dir(argv[j.keep ? 6 : 3], 0755, &j.out, &e))
 		rc = run(&j, &e);
