@@ -527,6 +527,27 @@ static int get_posture(const struct json *j, struct wire_posture *p,
 	return 0;
 }
 
+static const char *const first_use_names[] = {
+	[WIRE_FIRST_USE_UNSAID] = "",
+	[WIRE_FIRST_USE_PENDING] = "pending",
+	[WIRE_FIRST_USE_DONE] = "done",
+};
+
+static int get_first_use(const struct json *j, enum wire_first_use *out,
+			 struct err *e)
+{
+	const size_t said = WIRE_FIRST_USE_PENDING;
+	size_t word;
+
+	if (!json_get(j, "first_use"))
+		return 0;
+	if (get_word(j, "first_use", &first_use_names[said],
+		     ARRAY_LEN(first_use_names) - said, &word, e))
+		return -1;
+	*out = (enum wire_first_use)(said + word);
+	return 0;
+}
+
 int wire_format_checkin(const struct wire_checkin *m, struct buf *out,
 			struct err *e)
 {
@@ -550,6 +571,8 @@ int wire_format_checkin(const struct wire_checkin *m, struct buf *out,
 		json_set_hex(j, "boot",
 			     (struct slice){ m->boot, WIRE_BOOT_LEN });
 	set_posture(j, &m->posture);
+	if (m->first_use != WIRE_FIRST_USE_UNSAID)
+		json_set_text(j, "first_use", first_use_names[m->first_use]);
 	return message_end(j, out, e);
 }
 
@@ -575,9 +598,9 @@ static int get_running(const struct json *j, struct wire_checkin *m,
 int wire_parse_checkin(struct slice in, struct wire_checkin *m, struct err *e)
 {
 	static const char *const known[] = {
-		"v",         "product",    "model",    "release",
-		"confirmed", "activation", "interval", "updater",
-		"boot",      "posture",    NULL
+		"v",         "product",    "model",     "release",
+		"confirmed", "activation", "interval",  "updater",
+		"boot",      "posture",    "first_use", NULL
 	};
 	struct wire_checkin got = { 0 };
 	struct json *j;
@@ -594,7 +617,8 @@ int wire_parse_checkin(struct slice in, struct wire_checkin *m, struct err *e)
 	    get_u32(j, "interval", INTERVAL_MAX, &got.interval_sec, e) ||
 	    get_text(j, "updater", is_printable, got.updater,
 		     sizeof(got.updater), e) ||
-	    get_posture(j, &got.posture, e))
+	    get_posture(j, &got.posture, e) ||
+	    get_first_use(j, &got.first_use, e))
 		goto out;
 	got.has_boot = json_get(j, "boot") != NULL;
 	if (got.has_boot && json_get_hex(j, "boot", got.boot, WIRE_BOOT_LEN, e))

@@ -134,6 +134,13 @@ struct wire_posture {
 /* "sandbox", "secure_boot"...: in messages and selectors. */
 const char *wire_posture_name(enum wire_posture_bit bit);
 
+/* At first use a device writes both of its slots with what is signed for it. */
+enum wire_first_use {
+	WIRE_FIRST_USE_UNSAID, /* an older updater */
+	WIRE_FIRST_USE_PENDING,
+	WIRE_FIRST_USE_DONE
+};
+
 struct wire_checkin {
 	char product[NAME_MAX_LEN + 1];
 	char model[NAME_MAX_LEN + 1];
@@ -149,6 +156,7 @@ struct wire_checkin {
 	bool has_boot;
 	uint8_t boot[WIRE_BOOT_LEN];
 	struct wire_posture posture; /* older ones say none */
+	enum wire_first_use first_use;
 };
 
 enum wire_action {

@@ -113,6 +113,12 @@ static void set_posture(struct json *j, const struct wire_posture *p)
 				p->yes >> i & 1 ? "yes" : "no");
 }
 
+/* It was seen, and neither slot holds what the factory put there. */
+static bool is_active(const struct store_device *d)
+{
+	return d->last_seen != 0 && d->first_use != WIRE_FIRST_USE_PENDING;
+}
+
 static struct json *device_json(const struct store_device *d)
 {
 	const struct rollout_device *f = &d->facts;
@@ -123,7 +129,7 @@ static struct json *device_json(const struct store_device *d)
 		      d->retired       ? "retired"
 		      : d->revoked     ? "revoked"
 		      : d->quarantined ? "quarantined"
-		      : d->last_seen   ? "active"
+		      : is_active(d)   ? "active"
 				       : "enrolled");
 	json_set_text(j, "product", f->product);
 	json_set_text(j, "model", f->model);
@@ -138,6 +144,10 @@ static struct json *device_json(const struct store_device *d)
 	json_set_int(j, "activation", (int64_t)d->activation);
 	json_set_text(j, "updater", d->facts.updater);
 	set_posture(j, &d->facts.posture);
+	if (d->first_use != WIRE_FIRST_USE_UNSAID)
+		json_set_text(j, "first_use",
+			      d->first_use == WIRE_FIRST_USE_DONE ? "done"
+								  : "pending");
 	api_set_time(j, "enrolled", d->enrolled);
 	api_set_time(j, "last_seen", d->last_seen);
 	return j;

@@ -320,6 +320,8 @@ static void expose_fleet(struct server_api *api, struct exposition *x)
 		       (int64_t)f.quarantined);
 	exposition_int(x, EXPOSE_LABELS({ "state", "ending" }),
 		       (int64_t)f.ending);
+	exposition_int(x, EXPOSE_LABELS({ "state", "first-use" }),
+		       (int64_t)f.first_use);
 	exposition_int(x, EXPOSE_LABELS({ "state", "revoked" }),
 		       (int64_t)f.revoked);
 	exposition_family(x, "pawl_security_score", EXPOSE_GAUGE,

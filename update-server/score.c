@@ -61,9 +61,13 @@ static void judge_devices(const struct score_facts *f, struct score *s)
 		{ "quarantined", "are in quarantine: two keys claim to be one",
 		  20 },
 		{ "ending", "have not renewed their certificate in time", 10 },
+		{ "first-use",
+		  "have a slot that still holds what the factory "
+		  "put there",
+		  10 },
 	};
-	const uint64_t n[] = { f->behind, f->silent, f->unprovisioned,
-			       f->quarantined, f->ending };
+	const uint64_t n[] = { f->behind,      f->silent, f->unprovisioned,
+			       f->quarantined, f->ending, f->first_use };
 
 	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
 		judge_share(f, s, &rules[i], n[i]);
@@ -180,6 +184,7 @@ struct json *score_json(const struct score_facts *f, const struct score *s)
 	json_set_int(j, "silent", (int64_t)f->silent);
 	json_set_int(j, "quarantined", (int64_t)f->quarantined);
 	json_set_int(j, "ending", (int64_t)f->ending);
+	json_set_int(j, "first_use", (int64_t)f->first_use);
 	json_set_int(j, "revoked", (int64_t)f->revoked);
 	return j;
 }

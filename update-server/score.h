@@ -25,6 +25,7 @@ struct score_facts {
 	uint64_t silent;        /* unheard of for too long */
 	uint64_t quarantined;   /* two keys claim to be it */
 	uint64_t ending;        /* certificate not renewed in time */
+	uint64_t first_use;     /* hold slots that are not ours yet */
 	/* Say that it is not so, of each; who does not say is not counted. */
 	uint64_t lacking[POSTURE_BITS];
 	/* And of those that do not belong: */

@@ -214,6 +214,7 @@ struct store_device {
 	uint64_t activation;
 	uint32_t interval_sec;
 	int64_t enrolled, last_seen;        /* 0: never */
+	enum wire_first_use first_use;      /* as it said last */
 	char pin_release[NAME_MAX_LEN + 1]; /* of facts.pin */
 	/* Filled in by store_enrol(), from claim or approval. */
 	struct store_successor successor;

@@ -270,6 +270,9 @@ static const char *const schema[] = {
 	/* One row since a backup was restored, until somebody closes it. */
 	"CREATE TABLE readopt (opened INTEGER NOT NULL);",
 
+	/* enum wire_first_use, as the device said last. */
+	"ALTER TABLE device ADD COLUMN first_use INTEGER NOT NULL DEFAULT 0;",
+
 	/* What the slot that does not run still holds; NULL: not known. */
 	"ALTER TABLE device ADD COLUMN before BLOB;",
 

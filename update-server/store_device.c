@@ -15,7 +15,7 @@
 	" activation, interval, updater, quarantined, posture_known,"          \
 	" posture_yes, (SELECT version FROM release l"                         \
 	" WHERE l.product = device.product AND l.id = device.release), lab,"   \
-	" pin, pin_release"
+	" pin, pin_release, first_use"
 #define DEVICE_COLUMNS DEVICE_FIELDS " FROM device"
 #define NEWEST_ATTEMPT                                                         \
 	" FROM attempt WHERE device = device.id ORDER BY attempt.id DESC"      \
@@ -53,6 +53,7 @@ static void read_device(struct sql_query *q, struct store_device *d)
 	f->pinned = !sql_get_null(q, 22);
 	f->pin = (uint64_t)sql_get_int(q, 22);
 	sql_get_text(q, 23, d->pin_release, sizeof(d->pin_release));
+	d->first_use = (enum wire_first_use)sql_get_int(q, 24);
 }
 
 /* The end of a query for one device. */
@@ -325,13 +326,13 @@ int store_device_find(struct store *s, const struct device_id *id,
 
 static void read_newest_attempt(struct sql_query *q, struct store_device *d)
 {
-	int64_t state = sql_get_int(q, 24);
+	int64_t state = sql_get_int(q, 25);
 
-	if (sql_get_null(q, 24) || state < 0 || state >= STAGE_STATES)
+	if (sql_get_null(q, 25) || state < 0 || state >= STAGE_STATES)
 		return;
 	d->has_attempt = true;
 	d->attempt = (enum stage_state)state;
-	sql_get_text(q, 25, d->attempt_code, sizeof(d->attempt_code));
+	sql_get_text(q, 26, d->attempt_code, sizeof(d->attempt_code));
 }
 
 static int each_device(struct sql_query *q,
@@ -508,7 +509,7 @@ static bool same_state(const struct store_device *d,
 	       strcmp(f->release, m->release) == 0 &&
 	       strcmp(f->updater, m->updater) == 0 &&
 	       f->posture.known == m->posture.known &&
-	       f->posture.yes == m->posture.yes;
+	       f->posture.yes == m->posture.yes && d->first_use == m->first_use;
 }
 
 static int write_state(struct store *s, const struct store_device *d,
@@ -522,14 +523,14 @@ static int write_state(struct store *s, const struct store_device *d,
 		" before = CASE WHEN digest IS NOT ?4 THEN digest ELSE before"
 		" END, digest = ?4, confirmed = ?, activation = ?,"
 		" interval = ?, updater = ?, posture_known = ?,"
-		" posture_yes = ? WHERE id = ?",
+		" posture_yes = ?, first_use = ? WHERE id = ?",
 		SQL_BIND(sql_int(now), has ? sql_text(m->release) : sql_null(),
 			 sql_int((int64_t)m->seq),
 			 has ? sql_digest(&m->digest) : sql_null(),
 			 sql_int(m->confirmed), sql_int((int64_t)m->activation),
 			 sql_int(m->interval_sec), sql_text(m->updater),
 			 sql_int(m->posture.known), sql_int(m->posture.yes),
-			 sql_device(&d->facts.id)),
+			 sql_int(m->first_use), sql_device(&d->facts.id)),
 		NULL, e);
 }
 
@@ -548,6 +549,7 @@ static void take_state(struct store_device *d, const struct wire_checkin *m,
 	memcpy(f->release, m->release, sizeof(f->release));
 	memcpy(f->updater, m->updater, sizeof(f->updater));
 	f->posture = m->posture;
+	d->first_use = m->first_use;
 }
 
 /* Of the release that it runs now. */

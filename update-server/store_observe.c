@@ -59,14 +59,14 @@ int store_survey(struct store *s, const struct device_id *after, size_t max,
 	int rc;
 
 	store_lock(s);
-	q = sql_query(
-		s->db,
-		"SELECT id, product, model, revoked, quarantined,"
-		" enrolled, last_seen, release, seq, interval,"
-		" certificate, posture_known, posture_yes FROM device WHERE id > ?"
-		" ORDER BY id LIMIT ?",
-		SQL_BIND(after ? sql_device(after) : sql_blob("", 0),
-			 sql_int((int64_t)max)));
+	q = sql_query(s->db,
+		      "SELECT id, product, model, revoked, quarantined,"
+		      " enrolled, last_seen, release, seq, interval,"
+		      " certificate, posture_known, posture_yes, first_use"
+		      " FROM device WHERE id > ?"
+		      " ORDER BY id LIMIT ?",
+		      SQL_BIND(after ? sql_device(after) : sql_blob("", 0),
+			       sql_int((int64_t)max)));
 	while (sql_next(q)) {
 		struct rollout_device *f = &d->facts;
 
@@ -85,6 +85,7 @@ int store_survey(struct store *s, const struct device_id *after, size_t max,
 		sql_get_text(q, 10, d->certificate, sizeof(d->certificate));
 		d->facts.posture.known = (uint32_t)sql_get_int(q, 11);
 		d->facts.posture.yes = (uint32_t)sql_get_int(q, 12);
+		d->first_use = (enum wire_first_use)sql_get_int(q, 13);
 		visit(ctx, d);
 	}
 	rc = store_unlock(s, sql_end(q, e));

@@ -101,6 +101,7 @@ static void see(void *ctx, const struct store_device *d)
 	n->quarantined += d->quarantined;
 	n->silent += is_silent(v, d);
 	n->ending += is_ending(v, d);
+	n->first_use += d->first_use == WIRE_FIRST_USE_PENDING;
 	for (int i = 0; i < POSTURE_BITS; i++)
 		n->lacking[i] +=
 			(d->facts.posture.known & ~d->facts.posture.yes) >> i &
@@ -119,6 +120,7 @@ static void tell(const struct score_facts *found, struct score_facts *out)
 	out->silent = found->silent;
 	out->quarantined = found->quarantined;
 	out->ending = found->ending;
+	out->first_use = found->first_use;
 	out->revoked = found->revoked;
 	memcpy(out->lacking, found->lacking, sizeof(out->lacking));
 }

@@ -220,6 +220,8 @@ static void walk_checkin(struct walk *w, struct wire_checkin *m)
 	walk_u32(w, &m->posture.yes);
 	w->bad |= m->posture.known >> POSTURE_BITS ||
 		  m->posture.yes & ~m->posture.known;
+	m->first_use = (enum wire_first_use)walk_small(w, m->first_use,
+						       WIRE_FIRST_USE_DONE);
 }
 
 static void walk_decision(struct walk *w, struct wire_decision *m)

@@ -99,6 +99,7 @@ static size_t make_samples(struct message *m)
 	m[n++].site.environment = ENV_PRODUCTION;
 	m[n].kind = MESSAGE_CHECKIN;
 	strcpy(m[n].checkin.product, "gateway");
+	m[n].checkin.first_use = WIRE_FIRST_USE_DONE;
 	m[n++].checkin.has_release = true;
 	m[n].kind = MESSAGE_DECISION;
 	m[n].decision.action = WIRE_WAIT;

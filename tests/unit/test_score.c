@@ -44,6 +44,7 @@ static void every_fact_counts(void **state)
 		{ "unprovisioned", fine, 1, 10 },
 		{ "quarantined", fine, 1, 20 },
 		{ "ending", fine, 1, 10 },
+		{ "first-use", fine, 1, 10 },
 	};
 
 	(void)state;
@@ -52,7 +53,7 @@ static void every_fact_counts(void **state)
 
 		rules[0].f.behind = rules[1].f.silent = n;
 		rules[2].f.unprovisioned = rules[3].f.quarantined = n;
-		rules[4].f.ending = n;
+		rules[4].f.ending = rules[5].f.first_use = n;
 		for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
 			struct score s = judged(&rules[i].f);
 			unsigned off = all ? rules[i].all : rules[i].one;
@@ -187,7 +188,8 @@ static void the_page_reads_the_same(void **state)
 		"{\"points\":99,\"reasons\":[{\"name\":\"silent\",\"points\":1,"
 		"\"text\":\"7 of 1000 devices have not been heard of for "
 		"long\"}],\"devices\":1000,\"unprovisioned\":0,\"behind\":0,"
-		"\"silent\":7,\"quarantined\":0,\"ending\":0,\"revoked\":2}");
+		"\"silent\":7,\"quarantined\":0,\"ending\":0,"
+		"\"first_use\":0,\"revoked\":2}");
 	json_free(j);
 	buf_done(&text);
 }

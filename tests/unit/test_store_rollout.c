@@ -321,6 +321,22 @@ static void devices_without_a_clock_are_counted(void **state)
 	assert_int_equal(audience.clockless, 1);
 }
 
+/* What it says is on the disk, also when nothing else has changed. */
+static void first_use_is_kept_as_it_was_said_last(void **state)
+{
+	struct store_device d = fleet_device(*state, 1), found;
+	struct wire_checkin m = { .interval_sec = 60 };
+	struct err e = { 0 };
+
+	for (int i = WIRE_FIRST_USE_UNSAID; i <= WIRE_FIRST_USE_DONE; i++) {
+		m.first_use = (enum wire_first_use)i;
+		assert_ok(store_device_seen(*state, &d, &m, FLEET_NOW, &e));
+		assert_int_equal(d.first_use, i);
+		assert_ok(store_device_find(*state, &d.facts.id, &found, &e));
+		assert_int_equal(found.first_use, i);
+	}
+}
+
 static void a_release_that_is_withdrawn_pauses_its_rollout(void **state)
 {
 	struct store_import none = { 0 };
@@ -422,6 +438,7 @@ int main(void)
 		TEST(a_share_is_of_the_devices_that_it_is_for),
 		TEST(a_nightly_build_is_for_lab_devices_alone),
 		TEST(devices_without_a_clock_are_counted),
+		TEST(first_use_is_kept_as_it_was_said_last),
 		TEST(a_release_that_is_withdrawn_pauses_its_rollout),
 		TEST(an_old_store_keeps_its_rollouts_and_attempts),
 	};

@@ -351,6 +351,30 @@ static void a_posture_is_what_the_device_knows(void **state)
 	buf_done(&b);
 }
 
+static void how_far_first_use_is_may_be_said(void **state)
+{
+	struct wire_checkin in = { .product = "kiosk",
+				   .model = "k1",
+				   .interval_sec = 60,
+				   .updater = "1" };
+	struct wire_checkin out;
+	struct buf b = BUF_INIT(WIRE_BODY_MAX);
+	struct err e = { 0 };
+
+	(void)state;
+	for (int i = WIRE_FIRST_USE_UNSAID; i <= WIRE_FIRST_USE_DONE; i++) {
+		in.first_use = (enum wire_first_use)i;
+		b.len = 0;
+		assert_ok(wire_format_checkin(&in, &b, &e));
+		assert_int_equal(strstr(buf_text(&b), "first_use") != NULL,
+				 i != WIRE_FIRST_USE_UNSAID);
+		assert_ok(wire_parse_checkin(buf_slice(&b), &out, &e));
+		assert_int_equal(out.first_use, i);
+	}
+	assert_non_null(strstr(buf_text(&b), "\"first_use\":\"done\""));
+	buf_done(&b);
+}
+
 static void a_checkin_with_wrong_types_is_refused(void **state)
 {
 #define REST                                                                   \
@@ -363,6 +387,9 @@ static void a_checkin_with_wrong_types_is_refused(void **state)
 		"{\"v\":1,\"confirmed\":true,\"release\":{\"id\":\"r\","
 		"\"seq\":-1,\"digest\":\"" HEX64 "\"}," REST "}",
 		"{\"v\":1,\"confirmed\":true,\"cohort\":\"vip\"," REST "}",
+		"{\"v\":1,\"confirmed\":true,\"first_use\":true," REST "}",
+		"{\"v\":1,\"confirmed\":true,\"first_use\":\"\"," REST "}",
+		"{\"v\":1,\"confirmed\":true,\"first_use\":\"x\"," REST "}",
 		"{\"v\":1,\"confirmed\":true,\"posture\":true," REST "}",
 		"{\"v\":1,\"confirmed\":true,\"posture\":{\"sandbox\":1}," REST
 		"}",
@@ -601,6 +628,7 @@ int main(void)
 			an_identity_survives_and_unknown_members_are_ignored),
 		cmocka_unit_test(a_checkin_survives_with_and_without_a_release),
 		cmocka_unit_test(a_posture_is_what_the_device_knows),
+		cmocka_unit_test(how_far_first_use_is_may_be_said),
 		cmocka_unit_test(a_checkin_with_wrong_types_is_refused),
 		cmocka_unit_test(a_decision_survives_and_its_reason_is_escaped),
 		cmocka_unit_test(a_report_survives_the_wire),
