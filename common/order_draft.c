@@ -8,7 +8,8 @@
 #include "common/mem.h"
 #include "common/utc.h"
 
-#define STAGED_DAYS 30
+#define STAGED_DAYS_MIN 14
+#define STAGED_DAYS     30
 
 enum order_place order_ask_place(const struct order_ask *ask)
 {
@@ -144,6 +145,18 @@ static int add_phase(const struct order *former, const struct order_ask *ask,
 	return read_phase(ask, &out->phases[before], e);
 }
 
+/* Whoever must sign every other day soon signs without looking. */
+static int check_days(const struct order_ask *ask, struct err *e)
+{
+	if (!ask->production || ask->emergency || ask->days == 0 ||
+	    ask->days >= STAGED_DAYS_MIN)
+		return 0;
+	return err_set(e, ERR_REFUSED,
+		       "production wants an order to live for %d days at least "
+		       "(--not-after ends a phase before)",
+		       STAGED_DAYS_MIN);
+}
+
 int order_draft_open(const struct order_set *now, const struct release *r,
 		     const struct order_ask *ask, struct order *out,
 		     struct err *e)
@@ -151,7 +164,7 @@ int order_draft_open(const struct order_set *now, const struct release *r,
 	uint64_t days = ask->days ? ask->days : STAGED_DAYS;
 	struct order o;
 
-	if (check_halts(now, ask, r, e))
+	if (check_halts(now, ask, r, e) || check_days(ask, e))
 		return -1;
 	begin(now, r, ORDER_STAGED, ask->now, &o);
 	o.expires = ask->now + (int64_t)days * UTC_DAY;

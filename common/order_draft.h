@@ -18,7 +18,9 @@ struct order_ask {
 	struct opt_list cohorts, devices;
 	uint64_t days, fleet;
 	bool wide, emergency;
-	int64_t now; /* set before anything is drafted */
+	/* Set before anything is drafted: */
+	int64_t now;
+	bool production;
 };
 
 /* For the table of a command that opens a phase. */

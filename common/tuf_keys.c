@@ -172,6 +172,15 @@ int tuf_keyring_read(const struct tuf_rules *rules, const struct json *keys,
 	return 0;
 }
 
+bool tuf_keyring_shares(const struct tuf_keyring *a,
+			const struct tuf_keyring *b)
+{
+	for (size_t i = 0; i < a->count; i++)
+		if (ring_has_identity(b, &a->keys[i].identity))
+			return true;
+	return false;
+}
+
 int tuf_keyring_check_allowed(const struct tuf_keyring *ring,
 			      enum environment env, struct err *e)
 {

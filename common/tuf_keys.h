@@ -81,6 +81,10 @@ int tuf_keyring_read(const struct tuf_rules *rules, const struct json *keys,
 		     const struct json *role, struct tuf_keyring *out,
 		     struct err *e) NODISCARD;
 
+/* Is one public key in both? */
+bool tuf_keyring_shares(const struct tuf_keyring *a,
+			const struct tuf_keyring *b);
+
 /*
  * ERR_REFUSED if one of the keys is known to everybody, as the keys of
  * keys-example/ are outside a demo (see example_keys.h).

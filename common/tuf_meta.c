@@ -160,17 +160,6 @@ int tuf_root_keyring(const struct tuf_rules *rules,
 	return 0;
 }
 
-static bool rings_share_a_key(const struct tuf_keyring *a,
-			      const struct tuf_keyring *b)
-{
-	for (size_t i = 0; i < a->count; i++)
-		for (size_t k = 0; k < b->count; k++)
-			if (sha256_equal(&a->keys[i].identity,
-					 &b->keys[k].identity))
-				return true;
-	return false;
-}
-
 /*
  * One person or one stolen key must never be enough in production. Snapshot
  * and timestamp are both the keeper's and may share its key.
@@ -187,7 +176,7 @@ static int check_production(const struct tuf_keyring rings[4], struct err *e)
 		for (int other = role + 1; other <= TUF_TARGETS; other++) {
 			if (role == TUF_TIMESTAMP && other == TUF_SNAPSHOT)
 				continue;
-			if (rings_share_a_key(&rings[role], &rings[other]))
+			if (tuf_keyring_shares(&rings[role], &rings[other]))
 				return err_set(e, ERR_REFUSED,
 					       "one key in two roles of a "
 					       "production root");
@@ -240,8 +229,12 @@ static int check_root_of_ours(const struct json *body,
 	for (size_t i = 0; i < ARRAY_LEN(role_names); i++)
 		if (tuf_keyring_check_allowed(&rings[i], site.environment, e))
 			return err_in(e, "%s", role_names[i]);
-	return site.environment == ENV_PRODUCTION ? check_production(rings, e)
-						  : 0;
+	if (site.environment != ENV_PRODUCTION)
+		return 0;
+	if (!site.staging_signed)
+		return err_set(e, ERR_REFUSED,
+			       "production needs signed orders (staging)");
+	return check_production(rings, e);
 }
 
 static int check_root(const struct tuf_rules *rules, const struct json *body,

@@ -7,6 +7,7 @@
 
 #include "common/mem.h"
 #include "common/text.h"
+#include "common/tuf_duty.h"
 #include "common/tuf_store.h"
 
 void tuf_trust_drop(struct tuf_meta **m)
@@ -86,7 +87,14 @@ int tuf_trust_delegated_ring(const struct tuf_client *c,
 	tuf_root_site(c->root, &site);
 	if (c->policy.rules.foreign)
 		return 0;
-	return tuf_keyring_check_allowed(ring, site.environment, e);
+	if (tuf_keyring_check_allowed(ring, site.environment, e))
+		return -1;
+	return site.environment != ENV_PRODUCTION
+		       ? 0
+		       : tuf_duty_check(
+				 &c->policy.rules, c->root->body,
+				 json_get(c->targets->body, "delegations"),
+				 d->name, ring, e);
 }
 
 void tuf_trust_date(struct tuf_client *c, const struct tuf_meta *m,

@@ -313,6 +313,7 @@ static int act(struct asked *a, order_act *what, struct err *e)
 		return -1;
 	o.repo = &r;
 	a->order.now = utc_now();
+	a->order.production = r.environment == ENV_PRODUCTION;
 	if (!what)
 		rc = assign(&r, a, &a->out, e);
 	else if (orders_find(&o, a->product, a->id, e) == 0)

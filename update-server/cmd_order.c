@@ -392,6 +392,7 @@ static int make(struct work *w, prepare_change *prepare, struct err *e)
 	struct asked *a = w->asked;
 
 	a->order.now = utc_now();
+	a->order.production = w->trust.environment == ENV_PRODUCTION;
 	if (a->keys.count == 0)
 		return err_set(e, ERR_USAGE, "--key FILE is needed");
 	if ((prepare != put_assignment &&

@@ -23,6 +23,7 @@ import time
 
 # Which unit tests hold which sources.
 MODULES = [
+    ("common/tuf_duty.c", "tuf_duty tuf_runs"),
     ("common/tuf_*.c", "tuf_meta tuf_delegation tuf_client tuf_runs tuf_import"
      " tuf_write tuf_store tuf_example"),
     ("common/json.c", "json tuf_meta"),

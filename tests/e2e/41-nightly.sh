@@ -61,6 +61,8 @@ operator cohort create canary
 operator cohort create fleet
 make_member pilot fleet
 make_member shop fleet
+want 10 order_for 1 open --wide --cohort fleet --days 3 2>"$WORK/said"
+grep -q "14 days at least" "$WORK/said" || die "an order for three days"
 order_for 1 open --wide --cohort fleet >/dev/null
 sign op1 op2
 bring

@@ -99,6 +99,34 @@ static void what_is_asked_for_badly_is_told(void **state)
 	assert_refused(order_draft_open(&set, &release, &a, &o, &e), ERR_USAGE);
 }
 
+static void in_production_an_order_lives_for_two_weeks_at_least(void **state)
+{
+	struct order_set set = { .at = { NULL } };
+	struct order_ask a = ask_for("fleet");
+	struct err e = { 0 };
+	struct order o;
+
+	(void)state;
+	a.days = 13;
+	assert_ok(order_draft_open(&set, &release, &a, &o, &e));
+	assert_int_equal(o.expires, NOW + 13 * UTC_DAY);
+	order_done(&o);
+	a.production = true;
+	assert_refused_saying(order_draft_open(&set, &release, &a, &o, &e),
+			      ERR_REFUSED, "14 days at least");
+	a.emergency = true;
+	assert_ok(order_draft_open(&set, &release, &a, &o, &e));
+	order_done(&o);
+	a.emergency = false;
+	a.days = 14;
+	assert_ok(order_draft_open(&set, &release, &a, &o, &e));
+	order_done(&o);
+	a.days = 0;
+	assert_ok(order_draft_open(&set, &release, &a, &o, &e));
+	assert_int_equal(o.expires, NOW + 30 * UTC_DAY);
+	order_done(&o);
+}
+
 static void after_a_halt_one_operator_drafts_nothing(void **state)
 {
 	struct order_set set = { .at = { NULL } };
@@ -213,6 +241,8 @@ int main(void)
 		cmocka_unit_test(a_ladder_grows_by_one_phase),
 		cmocka_unit_test(a_planned_limit_is_compared_with_chance),
 		cmocka_unit_test(what_is_asked_for_badly_is_told),
+		cmocka_unit_test(
+			in_production_an_order_lives_for_two_weeks_at_least),
 		cmocka_unit_test(after_a_halt_one_operator_drafts_nothing),
 		cmocka_unit_test(a_ladder_has_a_last_phase),
 		cmocka_unit_test(a_baseline_comes_after_the_last_phase),

@@ -432,6 +432,7 @@ static void production_needs_two_of_each_and_no_key_twice(void **state)
 	struct err e;
 
 	json_set_text(pawl, "environment", "production");
+	json_set_text(pawl, "staging", "signed");
 	assert_refused(read_role(r, "root", TUF_ROOT, &e), ERR_REFUSED);
 	repo_grant(r, "root", KEY(0) | KEY(5), 2);
 	assert_refused(read_role(r, "root", TUF_ROOT, &e), ERR_REFUSED);
@@ -441,6 +442,10 @@ static void production_needs_two_of_each_and_no_key_twice(void **state)
 	assert_refused(read_role(r, "root", TUF_ROOT, &e), ERR_REFUSED);
 	repo_grant(r, "targets", KEY(1) | KEY(6), 2);
 	assert_ok(read_role(r, "root", TUF_ROOT, &e));
+	/* No server opens rollouts on its own there. */
+	json_set_text(pawl, "staging", "server");
+	assert_refused_saying(read_role(r, "root", TUF_ROOT, &e), ERR_REFUSED,
+			      "signed orders");
 }
 
 static int check_signatures(const char *text, struct err *e)

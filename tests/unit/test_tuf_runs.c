@@ -419,6 +419,54 @@ static void a_clock_that_is_behind_cannot_revive_expired_files(void **state)
 	assert_ok(repo_refresh(r, &e));
 }
 
+/* The next root of a production repository is its first. */
+static void make_production(struct repo *r)
+{
+	struct json *pawl = member(repo_body(r, "root"), "pawl");
+
+	json_set_text(pawl, "environment", "production");
+	json_set_text(pawl, "staging", "signed");
+	repo_grant(r, "root", KEY(0) | KEY(5), 2);
+	repo_grant(r, "targets", KEY(1) | KEY(6), 2);
+	json_set_int(repo_body(r, "root"), "version", 0);
+	repo_publish(r, "root");
+	repo_release(r);
+	repo_trust(r);
+}
+
+static int visit_nothing(void *ctx, const struct tuf_target *t, struct err *e)
+{
+	(void)ctx;
+	(void)t;
+	(void)e;
+	return 0;
+}
+
+/* Whoever signed the delegation: the device counts for itself. */
+static void in_production_two_operators_are_two(void **state)
+{
+	struct repo *r = *state;
+	struct tuf_client *c = NULL;
+	struct err e;
+
+	repo_delegate(r, "targets", "rollout-wide", SPARE_KEY, "baseline/*/*");
+	repo_publish(r, "rollout-wide");
+	repo_release(r);
+	repo_trust(r);
+	assert_ok(tuf_client_open(r->dirfd, &r->policy, r->now, &c, &e));
+	assert_ok(tuf_client_refresh(c, &r->source, &e));
+	assert_ok(tuf_client_each_in(c, &r->source, "rollout-wide",
+				     visit_nothing, NULL, &e));
+	tuf_client_close(c);
+	make_production(r);
+	assert_ok(tuf_client_open(r->dirfd, &r->policy, r->now, &c, &e));
+	assert_ok(tuf_client_refresh(c, &r->source, &e));
+	assert_refused_saying(tuf_client_each_in(c, &r->source, "rollout-wide",
+						 visit_nothing, NULL, &e),
+			      ERR_REFUSED, "threshold of 2 for rollout-wide");
+	tuf_client_close(c);
+}
+
 static void in_production_one_key_proves_no_time(void **state)
 {
 	struct repo *r = *state;
@@ -426,14 +474,7 @@ static void in_production_one_key_proves_no_time(void **state)
 	struct err e;
 
 	json_set_text(repo_body(r, "root"), "issued", "2026-05-20T00:00:00Z");
-	json_set_text(member(repo_body(r, "root"), "pawl"), "environment",
-		      "production");
-	repo_grant(r, "root", KEY(0) | KEY(5), 2);
-	repo_grant(r, "targets", KEY(1) | KEY(6), 2);
-	json_set_int(repo_body(r, "root"), "version", 0);
-	repo_publish(r, "root");
-	repo_release(r);
-	repo_trust(r);
+	make_production(r);
 	json_set_text(repo_body(r, "timestamp"), "issued",
 		      "2026-05-28T00:00:00Z");
 	assert_ok(tuf_client_open(r->dirfd, &r->policy, r->now, &c, &e));
@@ -488,6 +529,7 @@ int main(void)
 		T(import_refuses_what_is_not_signed_or_not_the_same),
 		T(time_floor_is_the_latest_issued_of_root_and_targets),
 		T(a_clock_that_is_behind_cannot_revive_expired_files),
+		T(in_production_two_operators_are_two),
 		T(in_production_one_key_proves_no_time),
 		T(foreign_repositories_need_no_fields_of_ours),
 	};
