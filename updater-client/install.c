@@ -11,6 +11,7 @@
 #include "common/utc.h"
 #include "updater-client/data.h"
 #include "updater-client/fill.h"
+#include "updater-client/first_use.h"
 #include "updater-client/history.h"
 #include "updater-client/intake.h"
 #include "updater-client/keep.h"
@@ -320,9 +321,20 @@ static int do_apply(struct install *in, struct err *e)
 	    slot_tree_seal(&s->slots, s->journal.machine.to, &in->plan.release,
 			   e))
 		return -1;
+	first_use_vouch(s, s->journal.machine.to);
 	report_add(s, WIRE_INSTALLED, "", slice_of(""));
 	report_flush(s);
 	return 0;
+}
+
+/* Whatever the factory left in the journal: it is nobody's device yet. */
+static int may_confirm(const struct session *s, struct err *e)
+{
+	if (s->enrolled || s->config->environment != ENV_PRODUCTION)
+		return 0;
+	return err_set(e, ERR_REFUSED,
+		       "a production device is enrolled before it confirms "
+		       "anything");
 }
 
 static bool falls_back(struct install *in)
@@ -391,7 +403,7 @@ static int perform(struct install *in, enum machine_action action,
 		next->event = EVENT_SWITCHED;
 		return rc;
 	case ACTION_KEEP:
-		rc = switch_keep(in->s, e);
+		rc = may_confirm(in->s, e) || switch_keep(in->s, e);
 		next->event = EVENT_KEPT;
 		return rc;
 	case ACTION_REBOOT:

@@ -8,6 +8,7 @@
 #ifndef UPDATER_CLIENT_JOURNAL_H
 #define UPDATER_CLIENT_JOURNAL_H
 
+#include "common/keybox.h"
 #include "updater-client/machine.h"
 #include "updater-client/policy.h"
 #include "updater-client/twin.h"
@@ -30,6 +31,10 @@ struct journal {
 	struct sha256 refused[POLICY_REFUSED_MAX];
 	uint32_t refused_count;
 	char boot[JOURNAL_BOOT_LEN]; /* in which the last switch was made */
+	/* Slots, a bit each, of signed content that this identity saw to:
+	 * first_use.h */
+	struct device_id vouched_by;
+	uint32_t vouched;
 };
 
 /*

@@ -13,6 +13,7 @@
 #include "common/text.h"
 #include "common/utc.h"
 #include "updater-client/confine.h"
+#include "updater-client/first_use.h"
 #include "updater-client/history.h"
 #include "updater-client/identity.h"
 #include "updater-client/report.h"
@@ -175,6 +176,7 @@ static void add_identity(struct json *j, const struct session *s)
 	char code[CLAIM_JOIN_LEN + 1];
 
 	json_set_bool(j, "enrolled", s->enrolled);
+	json_set_text(j, "standing", first_use_standing(s));
 	identity_load_code(s->state_fd, code);
 	if (code[0])
 		json_set_text(j, "join_code", code);
@@ -376,6 +378,7 @@ static int print_people(const struct json *status, const struct session *s,
 		     s->enrolled ? ", cohort " : "",
 		     s->enrolled ? s->cohort.name : "",
 		     s->enrolled && s->cohort.lab ? ", of the lab" : "") ||
+	    buf_addf(out, e, "standing     %s\n", member(status, "standing")) ||
 	    buf_addf(out, e, "runs         %s%s%s\n",
 		     s->has_running ? s->running.id : "nothing of ours",
 		     s->has_running ? " " : "",

@@ -8,10 +8,12 @@
 #include "common/log.h"
 #include "common/utc.h"
 #include "updater-client/consent.h"
+#include "updater-client/first_use.h"
 #include "updater-client/identity.h"
 #include "updater-client/install.h"
 #include "updater-client/posture.h"
 #include "updater-client/ratchet.h"
+#include "updater-client/reimage.h"
 #include "updater-client/renewal.h"
 #include "updater-client/report.h"
 #include "updater-client/status.h"
@@ -403,6 +405,37 @@ static int from_folder(struct session *s, const struct update_options *options,
 	return choose_and_install(s, options, &ask, out, e);
 }
 
+/*
+ * Nothing else is to be done: what the factory left is written over, slot by
+ * slot. Failing that is no failure of this run; it is tried at the next.
+ */
+static void see_to_first_use(struct session *s,
+			     const struct update_options *options,
+			     struct update_outcome *out)
+{
+	bool busy = true;
+
+	for (int slots = 0; busy && slots < 2; slots++) {
+		struct message_choose ask = { 0 };
+		struct err e = { 0 };
+
+		if (!s->enrolled || !s->has_running || first_use_is_done(s) ||
+		    is_pending(s))
+			break;
+		describe_device(s, options, &ask.device);
+		describe_member(s, &ask);
+		if (reimage_step(s, &ask, options->unattended, &busy, &e)) {
+			log_event(LOG_WARNING, "first-use-not-done",
+				  "error=%s reason=\"%s\"", err_name(e.code), e.msg);
+			break;
+		}
+		if (busy)
+			tell_what_runs(s, out);
+	}
+	if (is_pending(s))
+		out->result = UPDATE_REBOOT;
+}
+
 /* A trial that a former run began has ended badly: that is news enough. */
 static void tell_rollback(struct session *s, struct update_outcome *out)
 {
@@ -450,6 +483,8 @@ static int run(struct session *s, const struct update_options *options,
 	}
 	rc = options->from ? from_folder(s, options, out, e)
 			   : from_server(s, options, out, &trouble, e);
+	if (rc == 0 && !options->only_check)
+		see_to_first_use(s, options, out);
 	remember(s, rc ? e : &trouble);
 	return rc;
 }
