@@ -107,6 +107,7 @@ static const struct fill_kind kinds[] = {
 	[SLOT_TREE] = { tree_base, tree_new, tree_check_setup },
 	[SLOT_IMAGE] = { image_base, image_new, image_check },
 	[SLOT_FILE] = { tree_base, tree_new, tree_check_setup },
+	[SLOT_HANDLER] = { tree_base, tree_new, tree_check_setup },
 };
 
 static const struct fill_kind *kind_of(const struct place *p)
@@ -320,8 +321,8 @@ static void describe_check(const struct place *p, const struct slot_part *part,
 		m->apply.package.attributes = p->slot->attributes;
 }
 
-static int check_part(struct session *s, enum slot which,
-		      const struct slot_part *part, struct err *e)
+int fill_check_part(struct session *s, enum slot which,
+		    const struct slot_part *part, struct err *e)
 {
 	struct checker_setup c = { -1, -1 };
 	struct worker_task task = {
@@ -353,7 +354,7 @@ int fill_check(struct session *s, enum slot which, const struct slot_release *r,
 	for (size_t i = 0; i < r->part_count; i++) {
 		const struct slot_part *part = &r->parts[i];
 
-		if (check_part(s, which, part, e) == 0)
+		if (fill_check_part(s, which, part, e) == 0)
 			continue;
 		s->unlike = e->code == ERR_UNTRUSTED;
 		return r->part_count > 1

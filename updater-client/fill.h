@@ -33,6 +33,10 @@ int fill_may(const struct session *s, enum slot to, struct err *e) NODISCARD;
 /* All is written, and nobody goes on: what only that would need is removed. */
 int fill_end(const struct session *s, enum slot to, struct err *e) NODISCARD;
 
+/* Read one component back from the medium and compare it. */
+int fill_check_part(struct session *s, enum slot which,
+		    const struct slot_part *part, struct err *e) NODISCARD;
+
 /*
  * Read all components back from the medium and compare them with what was
  * signed.

@@ -68,8 +68,8 @@ static NORETURN void run_child(const struct hook *h, int out, pid_t parent)
 	null = open("/dev/null", O_RDWR);
 	if (out < 0)
 		out = null;
-	if (dup2(null, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
-	    dup2(out, STDERR_FILENO) < 0)
+	if (dup2(h->input_fd > 0 ? h->input_fd : null, STDIN_FILENO) < 0 ||
+	    dup2(out, STDOUT_FILENO) < 0 || dup2(out, STDERR_FILENO) < 0)
 		_exit(EXIT_NO_PROGRAM);
 	(void)close_range(STDERR_FILENO + 1, ~0U, 0);
 	(void)sigemptyset(&none);

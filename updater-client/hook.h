@@ -3,9 +3,9 @@
  * hook - run one foreign program safely: a health command of a release, or a
  * program that the configuration names.
  *
- * It gets a session and process group of its own, /dev/null as input, no other
- * descriptor, a cleared environment, and a deadline after which the whole
- * group is killed. The last of its output is kept as evidence.
+ * It gets a session and process group of its own, /dev/null as input (or one
+ * file), no other descriptor, a cleared environment, and a deadline after which
+ * the whole group is killed. The last of its output is kept as evidence.
  */
 #ifndef UPDATER_CLIENT_HOOK_H
 #define UPDATER_CLIENT_HOOK_H
@@ -25,6 +25,7 @@ struct hook {
 	const char *slot;    /* PAWL_SLOT, or NULL */
 	const char *release; /* PAWL_RELEASE, or NULL */
 	const char *data;    /* PAWL_DATA, or NULL */
+	int input_fd;        /* its input; 0: none, /dev/null */
 	int64_t deadline_ms; /* from now */
 	int stop_fd;         /* as in struct channel */
 	/* What it started may live on when it succeeded: restart commands. */

@@ -19,6 +19,7 @@
 #include "updater-client/relay.h"
 #include "updater-client/report.h"
 #include "updater-client/room.h"
+#include "updater-client/slot_handler.h"
 #include "updater-client/slot_image.h"
 #include "updater-client/source.h"
 #include "updater-client/status.h"
@@ -316,8 +317,9 @@ static int do_apply(struct install *in, struct err *e)
 
 	in->plan.release.floor = ratchet_floor(s);
 	/* A slot with a record is whole: nothing goes on there any more. */
-	if (fill_slot(in, e) || relay_forget(s, e) ||
-	    fill_end(s, s->journal.machine.to, e) ||
+	if (fill_slot(in, e) ||
+	    slot_handler_prepare(s, s->journal.machine.to, e) ||
+	    relay_forget(s, e) || fill_end(s, s->journal.machine.to, e) ||
 	    slot_tree_seal(&s->slots, s->journal.machine.to, &in->plan.release,
 			   e))
 		return -1;
@@ -357,14 +359,30 @@ static bool falls_back(struct install *in)
 static void do_try(struct install *in, struct machine_input *next)
 {
 	struct session *s = in->s;
+	struct err e = { 0 };
 
-	trial_run(s, &in->trial);
+	/* What goes along is there before what uses it starts. */
+	if (slot_handler_put(s, s->journal.machine.to, false, &e))
+		trial_fail(s, &e, &in->trial);
+	else
+		trial_run(s, &in->trial);
 	next->event = in->trial.event;
 	next->reason = in->trial.reason;
 	memcpy(s->journal.detail, in->trial.detail, sizeof(s->journal.detail));
 }
 
 /* ---- the drive ----------------------------------------------------------- */
+
+/* A part that will not go back must not keep the rest from it: that is tried
+ * again at each start. */
+static void give_back(struct session *s)
+{
+	struct err e = { 0 };
+
+	if (slot_handler_put(s, s->journal.machine.from, true, &e))
+		log_event(LOG_ERROR, "handler-failed", "error=%s reason=\"%s\"",
+			  err_name(e.code), e.msg);
+}
 
 /* Do one action; what came of it is the next input. */
 static int perform(struct install *in, enum machine_action action,
@@ -399,6 +417,7 @@ static int perform(struct install *in, enum machine_action action,
 		break;
 	case ACTION_BACK:
 		/* Failing, it is tried again at the next start. */
+		give_back(in->s);
 		rc = switch_back(in->s, e);
 		next->event = EVENT_SWITCHED;
 		return rc;
@@ -631,6 +650,14 @@ static void recall_from(struct install *in)
 		memcpy(in->from, r.id, sizeof(in->from));
 }
 
+static bool is_at_rest(const struct session *s)
+{
+	const enum machine_state state = s->journal.machine.state;
+
+	return state == MACHINE_IDLE || state == MACHINE_CONFIRMED ||
+	       state == MACHINE_ROLLED_BACK;
+}
+
 int install_recover(struct session *s, struct err *e)
 {
 	const struct machine before = s->journal.machine;
@@ -646,6 +673,8 @@ int install_recover(struct session *s, struct err *e)
 		rc = conclude(in, e);
 	else if (rc == 0)
 		data_settle(s); /* it may have been cut off just before */
+	if (is_at_rest(s))
+		slot_handler_settle(s);
 	free(in);
 	return rc;
 }

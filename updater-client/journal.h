@@ -35,6 +35,8 @@ struct journal {
 	 * first_use.h */
 	struct device_id vouched_by;
 	uint32_t vouched;
+	/* The slot whose images the handlers hold; NONE: not known */
+	enum slot handled;
 };
 
 /*

@@ -10,11 +10,12 @@
 #include "common/mem.h"
 #include "common/text.h"
 
-#define DAY_SEC    86400
-#define RATE_MIN   2048 /* slower than that counts as a stalled connection */
-#define WINDOW_MIN (256u << 10)
-#define WINDOW_MAX (64u << 20)
-#define SPACE_MAX  (UINT64_C(1) << 50)
+#define DAY_SEC     86400
+#define HANDLER_SEC 300
+#define RATE_MIN    2048 /* slower than that counts as a stalled connection */
+#define WINDOW_MIN  (256u << 10)
+#define WINDOW_MAX  (64u << 20)
+#define SPACE_MAX   (UINT64_C(1) << 50)
 
 #define TEXT(section, name, member, required)                                  \
 	{                                                                      \
@@ -82,7 +83,7 @@ static const struct ini_key keys[] = {
 	SECONDS("poll", "retry_max", retry_max_sec, 1, DAY_SEC),
 };
 
-#define SLOT_KEYS    4 /* of [slot NAME], and of [slot] too */
+#define SLOT_KEYS    6 /* of [slot NAME], and of [slot] too */
 #define ALL_KEYS_MAX (ARRAY_LEN(keys) + RELEASE_COMPONENTS_MAX * SLOT_KEYS)
 
 /* Words between spaces; the texts are cut in place and borrowed. */
@@ -155,6 +156,12 @@ static void slot_keys(size_t i, const char *section,
 		  at + offsetof(struct settings_slot, a), 0, 0, false },
 		{ section, "b", INI_TEXT,
 		  at + offsetof(struct settings_slot, b), 0, 0, false },
+		{ section, "program", INI_TEXT,
+		  at + offsetof(struct settings_slot, program_text), 0, 0,
+		  false },
+		{ section, "deadline", INI_NUMBER,
+		  at + offsetof(struct settings_slot, program_sec), 1, DAY_SEC,
+		  false },
 	};
 
 	memcpy(out, of, sizeof(of));
@@ -280,9 +287,23 @@ static int check_devices(const struct settings_slot *s, struct err *e)
 	return 0;
 }
 
+static int parse_handler(struct settings_slot *s, struct err *e)
+{
+	if (s->program_sec == 0)
+		s->program_sec = HANDLER_SEC;
+	if (split_command(s->program_text, s->section, &s->program, e))
+		return -1;
+	if ((s->kind == SLOT_HANDLER) != (s->program.argc > 0))
+		return err_set(e, ERR_CONFIG,
+			       "[%s] program goes with kind = handler",
+			       s->section);
+	return 0;
+}
+
 static int parse_slot(struct settings_slot *s, struct err *e)
 {
-	static const char *const names[] = { "tree", "image", "file" };
+	static const char *const names[] = { "tree", "image", "file",
+					     "handler" };
 	size_t kind = 0;
 
 	while (s->kind_name && kind < ARRAY_LEN(names) &&
@@ -290,10 +311,14 @@ static int parse_slot(struct settings_slot *s, struct err *e)
 		kind++;
 	if (kind == ARRAY_LEN(names))
 		return err_set(e, ERR_CONFIG,
-			       "[%s] kind: tree, image or file, not %s",
+			       "[%s] kind: tree, image, file or handler, not "
+			       "%s",
 			       s->section, s->kind_name);
 	s->kind = (enum slot_kind)kind;
-	return parse_attributes(s, e) || check_devices(s, e) ? -1 : 0;
+	return parse_attributes(s, e) || check_devices(s, e) ||
+			       parse_handler(s, e)
+		       ? -1
+		       : 0;
 }
 
 /* Of several slots each has a name, and no two write to one device. */
@@ -337,6 +362,10 @@ static int parse_slots(struct settings *c, struct err *e)
 	for (size_t i = 0; i < c->slot_count; i++)
 		if (parse_slot(&c->slots[i], e))
 			return -1;
+	if (c->slots[0].kind == SLOT_HANDLER)
+		return err_set(e, ERR_CONFIG,
+			       "[slot] kind: what is started is no handler's; "
+			       "name the slot: [slot NAME]");
 	if (c->slots[0].kind != SLOT_IMAGE && c->slot_root)
 		return err_set(e, ERR_CONFIG,
 			       "[slot] root goes with kind = image");

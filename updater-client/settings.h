@@ -42,7 +42,8 @@ enum boot_kind {
 enum slot_kind {
 	SLOT_TREE,
 	SLOT_IMAGE,
-	SLOT_FILE /* an image in a file of its own, in a folder as trees are */
+	SLOT_FILE, /* an image in a file of its own, in a folder as trees are */
+	SLOT_HANDLER /* the same, and a program takes it on: slot_handler.h */
 };
 
 /* Where a package is until it is written. */
@@ -60,6 +61,10 @@ struct settings_slot {
 	enum tree_attributes attributes;
 	char *kind_name, *attributes_name;
 	char *a, *b; /* images */
+	/* handlers */
+	char *program_text;
+	struct settings_command program;
+	uint64_t program_sec; /* for each word that it is told */
 };
 
 struct settings {

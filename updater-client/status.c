@@ -70,7 +70,7 @@ static bool part_is_intact(const struct session *s, enum slot which,
 	if (slot_tree_manifest(&s->slots, which, i > 0 ? slot->component : NULL,
 			       &fd, &unused))
 		return false;
-	if (slot->kind == SLOT_FILE)
+	if (slot->kind == SLOT_FILE || slot->kind == SLOT_HANDLER)
 		intact = is_manifest_of(fd, r);
 	else if (sha256_of_range(fd, 0, r->manifest_len, &digest, &unused) == 0)
 		intact = sha256_equal(&digest, &r->digest);

@@ -270,6 +270,15 @@ void trial_run(struct session *s, struct trial_outcome *out)
 	fs_close(&t.tree_fd);
 }
 
+void trial_fail(struct session *s, const struct err *why,
+		struct trial_outcome *out)
+{
+	struct trial t = { .s = s, .out = out, .tree_fd = -1 };
+
+	memset(out, 0, sizeof(*out));
+	(void)failed(&t, REASON_RESTART, why); /* false, always */
+}
+
 void trial_restart_old(struct session *s)
 {
 	struct hook_output output;

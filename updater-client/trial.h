@@ -21,6 +21,11 @@ struct trial_outcome {
 /* Ask the release in the current slot. */
 void trial_run(struct session *s, struct trial_outcome *out);
 
+/* It cannot even begin: what goes along with it failed. Asked to stop, it goes
+ * on at the next start. */
+void trial_fail(struct session *s, const struct err *why,
+		struct trial_outcome *out);
+
 /* Make the old tree run again: after a switch back of the link, or because its
  * data were changed under it. Failing is logged. */
 void trial_restart_old(struct session *s);

@@ -426,7 +426,8 @@ static void see_to_first_use(struct session *s,
 		describe_member(s, &ask);
 		if (reimage_step(s, &ask, options->unattended, &busy, &e)) {
 			log_event(LOG_WARNING, "first-use-not-done",
-				  "error=%s reason=\"%s\"", err_name(e.code), e.msg);
+				  "error=%s reason=\"%s\"", err_name(e.code),
+				  e.msg);
 			break;
 		}
 		if (busy)

@@ -148,6 +148,23 @@ static void environment_input_and_descriptors_are_bare(void **state)
 	close(extra);
 }
 
+static void it_may_be_given_one_file_to_read(void **state)
+{
+	char *argv[] = SHELL_ARGS("head -c 7; echo x >&0 || echo read only");
+	struct hook h = { .argv = argv, .dirfd = -1, .deadline_ms = 5000 };
+	struct hook_output output;
+	struct err e = { 0 };
+
+	(void)state;
+	h.input_fd = open("/proc/self/exe", O_RDONLY);
+	assert_true(h.input_fd > 0);
+	h.stop_fd = -1;
+	assert_ok(hook_run(&h, &output, &e));
+	assert_memory_equal(output.bytes, "\177ELF", 4);
+	assert_true(said(&output, "read only\n"));
+	close(h.input_fd);
+}
+
 static void being_asked_to_stop_ends_it(void **state)
 {
 	char *argv[] = SHELL_ARGS("sleep 60");
@@ -225,6 +242,7 @@ int main(void)
 		cmocka_unit_test(what_was_left_behind_dies_with_the_command),
 		cmocka_unit_test(endless_output_is_bounded_and_its_end_kept),
 		cmocka_unit_test(environment_input_and_descriptors_are_bare),
+		cmocka_unit_test(it_may_be_given_one_file_to_read),
 		cmocka_unit_test(being_asked_to_stop_ends_it),
 		cmocka_unit_test(a_program_that_others_may_write_is_not_run),
 		cmocka_unit_test(a_restarted_service_lives_on),

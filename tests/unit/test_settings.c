@@ -118,6 +118,47 @@ static void image_slots_are_two_places_and_a_boot_loader(void **state)
 	refuse(GOOD "[slot]\nb = /dev/mmcblk0p3\n");
 }
 
+static void a_handler_has_a_program_and_a_name(void **state)
+{
+#define HANDLER "[slot mcu]\nkind = handler\n"
+	struct settings c;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(parse(GOOD HANDLER "program = /usr/lib/x /dev/ttyS1\n", &c,
+			&e));
+	assert_int_equal(c.slots[1].kind, SLOT_HANDLER);
+	assert_int_equal(settings_content(&c.slots[1]), PACKAGE_IMAGE);
+	assert_int_equal(c.slots[1].program.argc, 2);
+	assert_string_equal(c.slots[1].program.argv[1], "/dev/ttyS1");
+	assert_int_equal(c.slots[1].program_sec, 300);
+	settings_done(&c);
+	refuse(GOOD HANDLER);
+	refuse(GOOD HANDLER "program = x\n");
+	refuse(GOOD HANDLER "program = /x\ndeadline = 0\n");
+	refuse(GOOD "[slot mcu]\nkind = file\nprogram = /x\n");
+	refuse(GOOD "[slot]\nkind = handler\nprogram = /x\n");
+}
+
+static void a_package_is_spooled_or_passes_through(void **state)
+{
+	struct settings c;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(parse(GOOD, &c, &e));
+	assert_int_equal(c.spool, SPOOL_AUTO);
+	assert_int_equal(c.spool_window, 16u << 20);
+	settings_done(&c);
+	assert_ok(parse(GOOD "[fetch]\nspool = never\nwindow = 262144\n", &c,
+			&e));
+	assert_int_equal(c.spool, SPOOL_NEVER);
+	assert_int_equal(c.spool_window, 262144);
+	settings_done(&c);
+	refuse(GOOD "[fetch]\nspool = sometimes\n");
+	refuse(GOOD "[fetch]\nwindow = 262143\n");
+}
+
 static void further_slots_have_names(void **state)
 {
 	struct settings c;
@@ -301,6 +342,8 @@ int main(void)
 		cmocka_unit_test(everything_is_read),
 		cmocka_unit_test(what_is_missing_or_wrong_is_refused),
 		cmocka_unit_test(image_slots_are_two_places_and_a_boot_loader),
+		cmocka_unit_test(a_handler_has_a_program_and_a_name),
+		cmocka_unit_test(a_package_is_spooled_or_passes_through),
 		cmocka_unit_test(further_slots_have_names),
 		cmocka_unit_test(data_are_saved_and_brought_back_or_neither),
 		cmocka_unit_test(what_is_kept_is_named_beneath_one_folder),
