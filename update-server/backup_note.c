@@ -4,7 +4,8 @@
 #include "common/fs.h"
 #include "common/utc.h"
 
-#define NOTE "last-backup"
+/* Where the fenced server may read what changes while it runs: fence.h. */
+#define NOTE "run/last-backup"
 
 int backup_note(const char *dir, int64_t now, struct err *e)
 {
@@ -12,7 +13,8 @@ int backup_note(const char *dir, int64_t now, struct err *e)
 	int dirfd = -1, rc = -1;
 
 	utc_format(now, text);
-	if (fs_open_dir(dir, &dirfd, e) == 0)
+	if (fs_open_dir(dir, &dirfd, e) == 0 &&
+	    fs_mkdirs(dirfd, "run", 0700, e) == 0)
 		rc = fs_replace_file(dirfd, NOTE, slice_of(text), 0644, e);
 	fs_close(&dirfd);
 	return rc;

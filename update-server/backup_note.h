@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* backup_note - when the last backup of a server was made, as its folder says:
- * DIR/last-backup. */
+ * DIR/run/last-backup. */
 #ifndef UPDATE_SERVER_BACKUP_NOTE_H
 #define UPDATE_SERVER_BACKUP_NOTE_H
 

@@ -21,6 +21,7 @@
 #include "common/x509.h"
 
 #include "update-server/config.h"
+#include "update-server/fence.h"
 #include "update-server/server.h"
 #include "update-server/unlock.h"
 
@@ -269,7 +270,7 @@ static int run(struct config *c, bool as_json, struct err *e)
 	    lock_folder(c, &run_dirfd, &lock, e) ||
 	    keeper_start(c, &keeper, e) ||
 	    open_listeners(c, meter, &server, e) || drop_privileges(c, e) ||
-	    api_open(c, keeper, meter, &api, e))
+	    api_open(c, keeper, meter, &api, e) || fence_enter(c, e))
 		goto out;
 	rc = serve(server, api, run_dirfd, as_json, e);
 out:

@@ -69,6 +69,8 @@ static int lite_open(const char *path, struct sql_handle **out, struct err *e)
 	if (lite_run(h, "PRAGMA journal_mode=WAL", e) ||
 	    lite_run(h, "PRAGMA synchronous=FULL", e) ||
 	    lite_run(h, "PRAGMA foreign_keys=ON", e) ||
+	    /* A server behind its fence makes no files in /tmp. */
+	    lite_run(h, "PRAGMA temp_store=MEMORY", e) ||
 	    lite_run(h, "PRAGMA trusted_schema=OFF", e)) {
 		err_in(e, "%s", path);
 		lite_close(h);

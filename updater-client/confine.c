@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <linux/landlock.h>
 #include <linux/sched.h>
 #include <seccomp.h>
 #include <stdio.h>
@@ -15,29 +14,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "common/fs.h"
+#include "common/landlock.h"
 
-/* ---- files: Landlock, Documentation/userspace-api/landlock.rst ------------
- */
-
-#define ABI_REFER    2 /* before it, no link or rename between folders at all */
-#define ABI_TRUNCATE 3
-#ifndef LANDLOCK_ACCESS_FS_TRUNCATE /* Linux 6.2 */
-#define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14)
-#endif
-
-#define RIGHTS_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
-#define RIGHTS_WRITE                                                           \
-	(RIGHTS_READ | LANDLOCK_ACCESS_FS_WRITE_FILE |                         \
-	 LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |      \
-	 LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR |          \
-	 LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |          \
-	 LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |        \
-	 LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_REFER)
-/* Those that a file can have. */
-#define RIGHTS_FILE                                                            \
-	(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |        \
-	 LANDLOCK_ACCESS_FS_TRUNCATE)
+/* ---- files --------------------------------------------------------------- */
 
 /* Where a resolver, its modules and TLS libraries look. */
 static const char *const network_files[] = {
@@ -50,91 +29,25 @@ static const char *const network_files[] = {
 	"/proc/sys/crypto"
 };
 
-/* The C library has no names for these calls yet. */
-static int landlock_abi(void)
-{
-	return (int)syscall(SYS_landlock_create_ruleset, NULL, (size_t)0,
-			    LANDLOCK_CREATE_RULESET_VERSION);
-}
-
-static uint64_t handled(int abi)
-{
-	uint64_t rights = RIGHTS_WRITE | LANDLOCK_ACCESS_FS_EXECUTE;
-
-	return abi >= ABI_TRUNCATE ? rights | LANDLOCK_ACCESS_FS_TRUNCATE
-				   : rights;
-}
-
-static int allow(int rules, int fd, uint64_t rights, struct err *e)
-{
-	struct landlock_path_beneath_attr rule = { .parent_fd = fd };
-	struct stat st;
-
-	if (fstat(fd, &st))
-		return err_sys(e, "confine");
-	rule.allowed_access =
-		S_ISDIR(st.st_mode) ? rights : rights & RIGHTS_FILE;
-	if (syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH,
-		    &rule, 0U))
-		return err_sys(e, "Landlock");
-	return 0;
-}
-
-static int allow_path(int rules, const char *path, struct err *e)
-{
-	int fd = open(path, O_PATH | O_CLOEXEC);
-	int rc;
-
-	if (fd < 0) /* what is not there cannot be read either */
-		return 0;
-	rc = allow(rules, fd, RIGHTS_READ, e);
-	close(fd);
-	return rc;
-}
-
-static int allow_folders(int rules, const int *fds, uint64_t rights,
-			 struct err *e)
+static void allow_folders(struct landlock *l, const int *fds, bool writes)
 {
 	for (size_t i = 0; i < CONFINE_FOLDERS_MAX && fds[i] != 0; i++)
-		if (fds[i] > 0 && allow(rules, fds[i], rights, e))
-			return -1;
-	return 0;
-}
-
-static int allow_all(int rules, int abi, const struct confine *c, struct err *e)
-{
-	uint64_t write = handled(abi) & ~(uint64_t)LANDLOCK_ACCESS_FS_EXECUTE;
-
-	if (allow_folders(rules, c->reads, RIGHTS_READ, e) ||
-	    allow_folders(rules, c->writes, write, e) ||
-	    (c->file && allow_path(rules, c->file, e)))
-		return -1;
-	for (size_t i = 0; c->network && i < ARRAY_LEN(network_files); i++)
-		if (allow_path(rules, network_files[i], e))
-			return -1;
-	return 0;
+		if (fds[i] > 0)
+			landlock_fd(l, fds[i], writes);
 }
 
 static int limit_files(const struct confine *c, struct err *e)
 {
-	int abi = landlock_abi();
-	const struct landlock_ruleset_attr attr = {
-		.handled_access_fs = handled(abi),
-	};
-	int rules, rc = -1;
+	struct landlock l;
 
-	if (abi < ABI_REFER)
-		return 0;
-	rules = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr),
-			     0U);
-	if (rules < 0)
-		return err_sys(e, "Landlock");
-	if (allow_all(rules, abi, c, e) == 0)
-		rc = syscall(SYS_landlock_restrict_self, rules, 0U)
-			     ? err_sys(e, "Landlock")
-			     : 0;
-	close(rules);
-	return rc;
+	landlock_begin(&l);
+	allow_folders(&l, c->reads, false);
+	allow_folders(&l, c->writes, true);
+	if (c->file)
+		landlock_path(&l, c->file, false);
+	for (size_t i = 0; c->network && i < ARRAY_LEN(network_files); i++)
+		landlock_path(&l, network_files[i], false);
+	return landlock_enter(&l, e);
 }
 
 /* ---- system calls: seccomp ----------------------------------------------- */
@@ -330,11 +243,9 @@ int confine_enter(const struct confine *c, struct err *e)
 
 void confine_describe(char out[CONFINE_TEXT_MAX])
 {
-	int abi = landlock_abi();
-
 	(void)snprintf(out, CONFINE_TEXT_MAX, "%s, %s",
 		       has_seccomp() ? "system calls by seccomp"
 				     : "this kernel has no seccomp filters",
-		       abi >= ABI_REFER ? "files by Landlock"
-					: "no Landlock (Linux 5.19) here");
+		       landlock_is_there() ? "files by Landlock"
+					   : "no Landlock (Linux 5.19) here");
 }

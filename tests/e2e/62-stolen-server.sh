@@ -24,6 +24,10 @@ for name in used ended live; do
 	make_device $name default
 	want 0 device $name enroll --claim-file "$WORK/devices/$name/claim"
 done
+# Each thread of it is behind the fence (tests/unit/test_fence.c looks from there).
+[ "$(sed -n 's/^NoNewPrivs:[[:space:]]*//p' /proc/"$server_pid"/task/*/status |
+	sort -u)" = 1 ] || grep -q server-not-fenced "$WORK/server.log" ||
+	die "the server is not fenced"
 id=$(device ended status --json | sed -n 's/.*"device": *"\([0-9a-f]*\)".*/\1/p')
 want 0 op device revoke "$id"
 # The fourth code of the open ones is withdrawn, then a batch of its own is.

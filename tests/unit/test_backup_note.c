@@ -24,7 +24,8 @@ static int start(void **state)
 static int stop(void **state)
 {
 	(void)state;
-	(void)unlinkat(dirfd_of, "last-backup", 0);
+	(void)unlinkat(dirfd_of, "run/last-backup", 0);
+	(void)unlinkat(dirfd_of, "run", AT_REMOVEDIR);
 	(void)close(dirfd_of);
 	return rmdir(folder);
 }
@@ -33,8 +34,9 @@ static void write_note(const char *text)
 {
 	struct err e = { 0 };
 
-	assert_ok(fs_replace_file(dirfd_of, "last-backup", slice_of(text), 0600,
-				  &e));
+	assert_ok(fs_mkdirs(dirfd_of, "run", 0700, &e));
+	assert_ok(fs_replace_file(dirfd_of, "run/last-backup", slice_of(text),
+				  0600, &e));
 }
 
 static void the_last_one_is_remembered(void **state)
