@@ -9,6 +9,7 @@
 #include "common/random.h"
 
 #include "update-server/api.h"
+#include "update-server/redact.h"
 #include "update-server/urgency.h"
 
 /* ---- what the check-in says ---------------------------------------------- */
@@ -310,15 +311,17 @@ static int report(struct server_api *api, const struct device_id *id,
 		  const struct wire_report *m, struct err *e)
 {
 	enum stage_state before;
+	char evidence[WIRE_EVIDENCE_MAX + 1];
 	struct attempt a;
-	bool tells_why = m->evidence[0] != 0;
 
 	if (store_attempt_find(api->store, (int64_t)m->attempt, id, &a, e))
 		return -1;
 	before = (enum stage_state)a.at.state;
 	if (!stage_attempt_report(&a.at, m, utc_now()))
 		return 0;
-	return api_attempt_save(api, &a, before, tells_why ? m->evidence : NULL,
+	/* Whoever may look at the fleet reads it. */
+	(void)redact(slice_of(m->evidence), evidence, sizeof(evidence));
+	return api_attempt_save(api, &a, before, evidence[0] ? evidence : NULL,
 				e);
 }
 

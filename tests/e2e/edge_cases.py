@@ -261,9 +261,11 @@ admin.begin("breaker", "r3", shares=[10000], priority=9, watch=[0],
             policy={"breaker": 100})
 for d in (fleet[0], fleet[10], fleet[11]):
     d.check_in()
-    d.report("failed", "NOT_FOUND")
+    d.report("failed", "NOT_FOUND", evidence="GET https://u:pw@host/x: 404")
 r = until("breaker", lambda r: r["state"] == "paused")
 equal(r["pause"], "payload-trouble", "the breaker")
+equal(state_of(fleet[0], "breaker")["evidence"],
+      "GET https://[redacted]@host/x: 404", "no secret is kept")
 
 # what nobody may say
 refused(400, admin.create, "bad", "r1", policy={"max_fail": 0})

@@ -207,7 +207,8 @@ class Device:
         self.offer = answer if answer["action"] == "update" else None
         return answer
 
-    def report(self, state, code="", attempt=None, sequence=None):
+    def report(self, state, code="", attempt=None, sequence=None,
+               evidence=""):
         attempt = attempt or self.offer["attempt"]
         if sequence is None:
             sequence = self.sequence.get(attempt, 0) + 1
@@ -216,7 +217,7 @@ class Device:
         return self.wire.post("/v1/report", attempt=attempt,
                               sequence=sequence, state=state, code=code,
                               activation=self.activation,
-                              running="0" * 64, evidence="")
+                              running="0" * 64, evidence=evidence)
 
     def install(self):
         for state in ("downloading", "verified", "installed"):
