@@ -80,12 +80,12 @@ FUZZ  := $(call bin,tests/fuzz/fuzz_*.c)
 BENCH := $(call bin,tests/bench/bench_*.c)
 TOOLS := $(call bin,tests/tools/*.c tests/*.c)
 CRASH := $(addprefix $(B)/tests/crash/,operations recorder explore shim.so)
-BIN   := $(PROGRAMS:%=$(B)/%) $(B)/pawl-guard
+BIN   := $(PROGRAMS:%=$(B)/%) $(B)/pawl-guard $(B)/pawl-token
 
 all: $(BIN)
 signer: $(B)/signer
 server: $(B)/update-server
-client: $(B)/updater-client $(B)/pawl-guard
+client: $(B)/updater-client $(B)/pawl-guard $(B)/pawl-token
 
 # Plain make never installs: it names what is missing and the one command.
 $(B)/.deps: tests/packages.txt
@@ -128,7 +128,7 @@ LIBCOMMON_updater-client := $(if $(filter release,$(CONFIG)),$(B)/libcommon-smal
 # Every object of a program but main.o also stands in an archive, so that tests
 # link the program's own modules.
 define program
-$(B)/lib$(1).a: $(filter-out %/main.o %/guard.o,$(call obj,$(1)/*.c))
+$(B)/lib$(1).a: $(filter-out %/main.o %/guard.o %/token_main.o,$(call obj,$(1)/*.c))
 	$$(Q_AR)mkdir -p $$(@D) && rm -f $$@ && $$(AR) rcsD $$@ $$^
 $(B)/$(1): $(B)/obj/$(1)/main.o $(B)/lib$(1).a $(LIBCOMMON_$(1))
 	$$(Q_LD)$$(CC) $$(LDFLAGS) -o $$@ $$^ -Wl,--as-needed $$(LIBS_$(1))
@@ -140,6 +140,11 @@ $(B)/pawl-guard: $(addprefix $(B)/obj/,updater-client/guard.o \
 		$(addprefix updater-client/,boot_symlink.o boot_record.o slot_link.o)) \
 		$(LIBCOMMON_updater-client)
 	$(Q_LD)$(CC) $(LDFLAGS) -o $@ $^
+
+# What a device needs whose keys are in a token, and no other.
+$(B)/pawl-token: $(B)/obj/updater-client/token_main.o $(B)/libupdater-client.a \
+		$(LIBCOMMON_updater-client)
+	$(Q_LD)$(CC) $(LDFLAGS) -o $@ $^ -Wl,--as-needed $(LIBS_updater-client)
 
 ARCHIVES := $(PROGRAMS:%=$(B)/lib%.a) $(B)/libcommon.a
 link_test = $(Q_LD)mkdir -p $(@D) && $(CC) $(LDFLAGS) $(1) -o $@ \
@@ -349,6 +354,7 @@ install-server: server
 install-client: client
 	$(call put,0755,$(B)/updater-client,$(SBINDIR)/pawl-client)
 	$(call put,0755,$(B)/pawl-guard,$(SBINDIR)/pawl-guard)
+	$(call put,0755,$(B)/pawl-token,$(SBINDIR)/pawl-token)
 	$(call put,0644,docs/man/pawl-client.8,$(MANDIR)/man8/pawl-client.8)
 	$(call put,0644,packaging/completion/pawl.bash,$(COMPDIR)/pawl-client)
 	$(call put,0644,docs/man/pawl-client.conf.5,$(MANDIR)/man5/pawl-client.conf.5)

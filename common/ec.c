@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/ec.h"
 
+#include <assert.h>
 #include <mbedtls/bignum.h>
 #include <mbedtls/ecdsa.h>
 #include <mbedtls/ecp.h>
@@ -15,7 +16,8 @@
 #include "common/secret.h"
 
 struct ec_private {
-	uint8_t *scalar; /* EC_SCALAR_LEN bytes, where secrets lie */
+	uint8_t *scalar; /* EC_SCALAR_LEN bytes, where secrets lie; or */
+	struct ec_holder holder; /* NULL, and somebody else has it */
 	struct ec_public public_key;
 };
 
@@ -126,17 +128,41 @@ int ec_private_from_scalar(const uint8_t scalar[EC_SCALAR_LEN],
 	return rc;
 }
 
+int ec_private_held(const struct ec_public *public_key,
+		    const struct ec_holder *holder, struct ec_private **out,
+		    struct err *e)
+{
+	struct ec_private *key;
+
+	if (ec_public_check(public_key, e))
+		return -1;
+	key = mem_alloc(1, sizeof(*key));
+	key->holder = *holder;
+	key->public_key = *public_key;
+	*out = key;
+	return 0;
+}
+
+bool ec_is_held(const struct ec_private *key)
+{
+	return !key->scalar;
+}
+
 void ec_free(struct ec_private *key)
 {
 	if (!key)
 		return;
-	secret_free(key->scalar, EC_SCALAR_LEN);
+	if (key->scalar)
+		secret_free(key->scalar, EC_SCALAR_LEN);
+	else
+		key->holder.free(key->holder.ctx);
 	free(key);
 }
 
 void ec_private_scalar(const struct ec_private *key,
 		       uint8_t scalar[EC_SCALAR_LEN])
 {
+	assert(key->scalar);
 	memcpy(scalar, key->scalar, EC_SCALAR_LEN);
 }
 
@@ -204,56 +230,6 @@ void ec_public_fingerprint(const struct ec_public *key, struct sha256 *out)
 	sha256_of((struct slice){ spki, sizeof(spki) }, out);
 }
 
-static int format_signature(const struct work *w, struct buf *sig,
-			    struct err *e)
-{
-	struct der_writer out = der_writer(sig);
-	uint8_t number[EC_SCALAR_LEN];
-	struct slice bytes = { number, sizeof(number) };
-	size_t begin = der_begin(&out, DER_SEQUENCE);
-
-	mbed_must(mbedtls_mpi_write_binary(&w->r, number, sizeof(number)));
-	der_put_unsigned(&out, bytes);
-	mbed_must(mbedtls_mpi_write_binary(&w->s, number, sizeof(number)));
-	der_put_unsigned(&out, bytes);
-	der_end(&out, begin);
-	return der_finish(&out, e);
-}
-
-/*
- * Signed with a random k straight from the kernel, not a deterministic one: two
- * signatures over one message, one of them disturbed, then give nothing away.
- */
-int ec_sign(const struct ec_private *key, struct slice message, struct buf *sig,
-	    struct err *e)
-{
-	struct buf made = BUF_INIT(EC_SIG_MAX_LEN);
-	struct sha256 hash;
-	struct work w;
-	int rc = -1;
-
-	sha256_of(message, &hash);
-	work_init(&w);
-	mbed_must(mbedtls_mpi_read_binary(&w.d, key->scalar, EC_SCALAR_LEN));
-	if (mbedtls_ecdsa_sign(&w.group, &w.r, &w.s, &w.d, hash.bytes,
-			       SHA256_LEN, random_for_mbedtls, NULL)) {
-		err_set(e, ERR_SYSTEM, "signing failed");
-		goto out;
-	}
-	if (format_signature(&w, &made, e))
-		goto out;
-	/* A signature from a disturbed computation could reveal the key. */
-	if (ec_verify(&key->public_key, message, buf_slice(&made), e)) {
-		err_set(e, ERR_SYSTEM, "own signature does not verify");
-		goto out;
-	}
-	rc = buf_add(sig, buf_slice(&made), e);
-out:
-	work_done(&w);
-	buf_wipe(&made);
-	return rc;
-}
-
 /* 0 < number < n, which is the range of both halves of a signature. */
 static int load_number(const struct work *w, struct slice bytes,
 		       mbedtls_mpi *number)
@@ -277,14 +253,13 @@ static int parse_signature(struct work *w, struct slice sig, struct err *e)
 	return 0;
 }
 
-int ec_verify(const struct ec_public *key, struct slice message,
-	      struct slice sig, struct err *e)
+static int verify_digest(const struct ec_public *key,
+			 const struct sha256 *digest, struct slice sig,
+			 struct err *e)
 {
-	struct sha256 hash;
 	struct work w;
 	int rc = -1;
 
-	sha256_of(message, &hash);
 	work_init(&w);
 	if (parse_signature(&w, sig, e))
 		goto out;
@@ -292,7 +267,7 @@ int ec_verify(const struct ec_public *key, struct slice message,
 		e->code = ERR_UNTRUSTED;
 		goto out;
 	}
-	if (mbedtls_ecdsa_verify(&w.group, hash.bytes, SHA256_LEN, &w.point,
+	if (mbedtls_ecdsa_verify(&w.group, digest->bytes, SHA256_LEN, &w.point,
 				 &w.r, &w.s)) {
 		err_set(e, ERR_UNTRUSTED, "signature does not verify");
 		goto out;
@@ -301,6 +276,88 @@ int ec_verify(const struct ec_public *key, struct slice message,
 out:
 	work_done(&w);
 	return rc;
+}
+
+int ec_verify(const struct ec_public *key, struct slice message,
+	      struct slice sig, struct err *e)
+{
+	struct sha256 digest;
+
+	sha256_of(message, &digest);
+	return verify_digest(key, &digest, sig, e);
+}
+
+static int format_signature(const struct work *w, struct buf *sig,
+			    struct err *e)
+{
+	struct der_writer out = der_writer(sig);
+	uint8_t number[EC_SCALAR_LEN];
+	struct slice bytes = { number, sizeof(number) };
+	size_t begin = der_begin(&out, DER_SEQUENCE);
+
+	mbed_must(mbedtls_mpi_write_binary(&w->r, number, sizeof(number)));
+	der_put_unsigned(&out, bytes);
+	mbed_must(mbedtls_mpi_write_binary(&w->s, number, sizeof(number)));
+	der_put_unsigned(&out, bytes);
+	der_end(&out, begin);
+	return der_finish(&out, e);
+}
+
+/* r and s, by whoever has the key. */
+static int make_signature(struct work *w, const struct ec_private *key,
+			  const struct sha256 *digest, struct err *e)
+{
+	uint8_t rs[EC_RS_LEN];
+
+	if (!key->scalar) {
+		if (key->holder.sign(key->holder.ctx, digest, rs, e))
+			return -1;
+		mbed_must(mbedtls_mpi_read_binary(&w->r, rs, EC_SCALAR_LEN));
+		mbed_must(mbedtls_mpi_read_binary(&w->s, rs + EC_SCALAR_LEN,
+						  EC_SCALAR_LEN));
+		return 0;
+	}
+	mbed_must(mbedtls_mpi_read_binary(&w->d, key->scalar, EC_SCALAR_LEN));
+	return mbedtls_ecdsa_sign(&w->group, &w->r, &w->s, &w->d, digest->bytes,
+				  SHA256_LEN, random_for_mbedtls, NULL)
+		       ? err_set(e, ERR_SYSTEM, "signing failed")
+		       : 0;
+}
+
+/*
+ * Signed with a random k straight from the kernel, not a deterministic one: two
+ * signatures over one message, one of them disturbed, then give nothing away.
+ */
+int ec_sign_digest(const struct ec_private *key, const struct sha256 *digest,
+		   struct buf *sig, struct err *e)
+{
+	struct buf made = BUF_INIT(EC_SIG_MAX_LEN);
+	struct work w;
+	int rc = -1;
+
+	work_init(&w);
+	if (make_signature(&w, key, digest, e) ||
+	    format_signature(&w, &made, e))
+		goto out;
+	/* A signature from a disturbed computation could reveal the key. */
+	if (verify_digest(&key->public_key, digest, buf_slice(&made), e)) {
+		err_set(e, ERR_SYSTEM, "own signature does not verify");
+		goto out;
+	}
+	rc = buf_add(sig, buf_slice(&made), e);
+out:
+	work_done(&w);
+	buf_wipe(&made);
+	return rc;
+}
+
+int ec_sign(const struct ec_private *key, struct slice message, struct buf *sig,
+	    struct err *e)
+{
+	struct sha256 digest;
+
+	sha256_of(message, &digest);
+	return ec_sign_digest(key, &digest, sig, e);
 }
 
 int ec_agree(const struct ec_private *key, const struct ec_public *with,
@@ -316,6 +373,10 @@ int ec_agree(const struct ec_private *key, const struct ec_public *with,
 	work_init(&w);
 	if (load_point(&w, with, e))
 		goto out;
+	if (!key->scalar) {
+		rc = key->holder.agree(key->holder.ctx, with, shared, e);
+		goto out;
+	}
 	mbed_must(mbedtls_mpi_read_binary(&w.d, key->scalar, EC_SCALAR_LEN));
 	mbed_must(mbedtls_ecp_mul(&w.group, &product, &w.d, &w.point,
 				  random_for_mbedtls, NULL));

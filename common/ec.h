@@ -20,6 +20,7 @@
 #define EC_SPKI_LEN    91 /* its SubjectPublicKeyInfo in DER */
 #define EC_SCALAR_LEN  32
 #define EC_SIG_MAX_LEN 72
+#define EC_RS_LEN      64 /* both halves of a signature, 32 bytes each */
 #define EC_SHARED_LEN  32
 #define EC_PEM_MAX_LEN 512
 
@@ -34,9 +35,31 @@ void ec_free(struct ec_private *key);
 
 int ec_private_from_scalar(const uint8_t scalar[EC_SCALAR_LEN],
 			   struct ec_private **out, struct err *e) NODISCARD;
-/* The caller wipes what it was given. */
+/* The caller wipes what it was given. Never of a key that others hold. */
 void ec_private_scalar(const struct ec_private *key,
 		       uint8_t scalar[EC_SCALAR_LEN]);
+
+/*
+ * Who holds a key that is not in our memory, in a token for one. Its signatures
+ * are verified as ours are, so a wrong one is a failure, never a signature;
+ * what it agrees on cannot be checked, and opens nothing if it is wrong.
+ */
+struct ec_holder {
+	void *ctx;
+	/* ECDSA: r and s, each of EC_SCALAR_LEN bytes, big-endian. */
+	int (*sign)(void *ctx, const struct sha256 *digest,
+		    uint8_t rs[EC_RS_LEN], struct err *e);
+	/* As ec_agree(); the point was checked. */
+	int (*agree)(void *ctx, const struct ec_public *with,
+		     uint8_t shared[EC_SHARED_LEN], struct err *e);
+	void (*free)(void *ctx);
+};
+
+/* ERR_FORMAT unless the public key is a point; then ctx stays the caller's. */
+int ec_private_held(const struct ec_public *public_key,
+		    const struct ec_holder *holder, struct ec_private **out,
+		    struct err *e) NODISCARD;
+bool ec_is_held(const struct ec_private *key);
 
 void ec_public_of(const struct ec_private *key, struct ec_public *out);
 bool ec_public_equal(const struct ec_public *a, const struct ec_public *b);
@@ -64,6 +87,10 @@ void ec_public_fingerprint(const struct ec_public *key, struct sha256 *out);
 /* Sign and verify what was signed before returning it. Appends DER to sig. */
 int ec_sign(const struct ec_private *key, struct slice message, struct buf *sig,
 	    struct err *e) NODISCARD;
+
+/* The same for one who has hashed already. */
+int ec_sign_digest(const struct ec_private *key, const struct sha256 *digest,
+		   struct buf *sig, struct err *e) NODISCARD;
 
 /* ERR_UNTRUSTED unless sig is key's signature over SHA-256(message). */
 int ec_verify(const struct ec_public *key, struct slice message,

@@ -232,12 +232,35 @@ out:
 	return rc;
 }
 
+/* Refused, not killed: a library may try its luck and live without. */
+static int limit_module(struct err *e)
+{
+	scmp_filter_ctx f;
+	int rc = -1;
+
+	if (!has_seccomp())
+		return 0;
+	f = seccomp_init(SCMP_ACT_ALLOW);
+	if (!f)
+		return err_set(e, ERR_SYSTEM, "seccomp: no filter");
+	if (rule_each(f, SCMP_ACT_ERRNO(EPERM), never, ARRAY_LEN(never), e) ==
+	    0) {
+		rc = seccomp_load(f);
+		if (rc)
+			rc = failed(rc, e);
+	}
+	seccomp_release(f);
+	return rc;
+}
+
 /* ---- both ---------------------------------------------------------------- */
 
 int confine_enter(const struct confine *c, struct err *e)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L))
 		return err_sys(e, "no new privileges");
+	if (c->module)
+		return limit_module(e);
 	return limit_files(c, e) || limit_calls(c->network, e) ? -1 : 0;
 }
 

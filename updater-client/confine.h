@@ -22,6 +22,11 @@
 /* What stays allowed, beside descriptors that are open already. */
 struct confine {
 	bool network; /* sockets, threads of the resolver, its files */
+	/*
+	 * A foreign library that needs nobody knows what: all, but to start
+	 * programs and what takes a system over. Alone.
+	 */
+	bool module;
 	/* Folders, everything beneath included; 0 ends the list, -1 is skipped.
 	 */
 	int reads[CONFINE_FOLDERS_MAX];

@@ -420,6 +420,8 @@ static void check_identity(struct visit *v)
 	struct session *s = v->session;
 	struct ec_private *key = NULL;
 	struct err e = { 0 };
+	struct device_keys keys;
+	struct worker token;
 	struct stat st;
 
 	if (!s->enrolled) {
@@ -428,7 +430,8 @@ static void check_identity(struct visit *v)
 			       "update from folders");
 		return;
 	}
-	if (identity_open_decrypt_key(s->state_fd, &key, &e)) {
+	if (session_keys(s, 0, &token, &keys, &e) ||
+	    identity_open_decrypt_key(&keys, &key, &e)) {
 		diagnosis_fail(v->d, "identity", &e,
 			       "encrypted releases cannot be read");
 	} else if (fstat(s->state_fd, &st) || (st.st_mode & 077)) {
@@ -436,11 +439,18 @@ static void check_identity(struct visit *v)
 			      v->config->state);
 		diagnosis_fail(v->d, "identity", &e,
 			       "chmod 700: its keys are files there");
+	} else if (keys.token) {
+		diagnosis_ok(v->d, "identity", "enrolled; its keys are in %s",
+			     device_key_is_in_hardware(&keys)
+				     ? "hardware"
+				     : "a token that does not say it is "
+				       "hardware");
 	} else
 		diagnosis_ok(v->d, "identity",
 			     "enrolled; its keys are files that only this "
 			     "user reads");
 	ec_free(key);
+	worker_stop(&token);
 }
 
 /* Not opened: that would arm it. */

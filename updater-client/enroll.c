@@ -38,14 +38,14 @@ static int add_request(struct wire_enrol *m, const struct ec_private *key,
 	return rc;
 }
 
-static int add_decrypt_key(struct wire_enrol *m, int state_fd,
+static int add_decrypt_key(struct wire_enrol *m, const struct device_keys *keys,
 			   const struct ec_private *key, struct err *e)
 {
 	struct ec_private *decrypt = NULL;
 	struct ec_public public_key;
 	int rc = -1;
 
-	if (identity_decrypt_key(state_fd, &decrypt, e) == 0) {
+	if (identity_decrypt_key(keys, &decrypt, e) == 0) {
 		ec_public_of(decrypt, &public_key);
 		rc = decrypt_key_prove(key, &public_key, &m->decrypt, e);
 	}
@@ -137,7 +137,8 @@ static int check_identity(const struct wire_identity *id,
 	return 0;
 }
 
-static int converse(const struct enroll_setup *setup, struct channel *source,
+static int converse(const struct enroll_setup *setup,
+		    const struct device_keys *keys, struct channel *source,
 		    const struct message_enrol *m, struct wire_identity *id,
 		    struct err *e)
 {
@@ -149,10 +150,10 @@ static int converse(const struct enroll_setup *setup, struct channel *source,
 	memcpy(request.claim, m->claim, sizeof(request.claim));
 	memcpy(request.product, m->product, sizeof(request.product));
 	memcpy(request.model, m->model, sizeof(request.model));
-	if (identity_key(setup->state_fd, &key, e) ||
+	if (identity_key(keys, &key, e) ||
 	    get_nonce(source, request.nonce, e) ||
 	    add_request(&request, key, e) ||
-	    add_decrypt_key(&request, setup->state_fd, key, e) ||
+	    add_decrypt_key(&request, keys, key, e) ||
 	    add_proof(&request, key, e) ||
 	    ask(setup, source, &request, key, id, e) ||
 	    check_identity(id, key, e))
@@ -168,12 +169,18 @@ static int handle(const struct enroll_setup *setup, struct channel *source,
 		  const struct message *m, struct message *answer,
 		  struct err *e)
 {
+	struct channel token = CHANNEL_INIT;
+	const struct device_keys keys =
+		device_keys_at(setup->state_fd, setup->token_fd, &token);
 	struct wire_identity id = { 0 };
+	int rc;
 
 	if (m->kind != MESSAGE_ENROL)
 		return err_set(e, ERR_REFUSED,
 			       "message %d is not for enrolling", m->kind);
-	if (converse(setup, source, &m->enrol, &id, e))
+	rc = converse(setup, &keys, source, &m->enrol, &id, e);
+	ipc_close(&token);
+	if (rc)
 		return -1;
 	*answer = (struct message){ .kind = MESSAGE_IDENTITY };
 	answer->identity.device = id.device;

@@ -18,6 +18,7 @@
 
 struct enroll_setup {
 	int state_fd;
+	int token_fd; /* -1: keys are files */
 	int source_fd;
 };
 

@@ -8,6 +8,7 @@
 #include "common/mem.h"
 #include "common/text.h"
 #include "updater-client/tls_clock.h"
+#include "updater-client/tls_key.h"
 
 #define URL_LEN        2048
 #define CONNECT_SEC    20L
@@ -22,7 +23,8 @@ struct fetch {
 	CURL *curl;
 	struct curl_slist *json_headers;
 	struct fetch_setup setup;
-	size_t url; /* the one that worked last */
+	struct tls_key *lent; /* with a key that is held elsewhere */
+	size_t url;           /* the one that worked last */
 	char why[CURL_ERROR_SIZE];
 };
 
@@ -93,6 +95,8 @@ static CURLcode on_ssl_ctx(CURL *curl, void *ssl_ctx, void *ctx)
 	const struct fetch *f = ctx;
 
 	(void)curl;
+	if (f->lent && !tls_key_lend(f->lent, ssl_ctx))
+		return CURLE_SSL_CERTPROBLEM;
 	if (f->setup.unverified)
 		return CURLE_OK;
 	tls_clock_set(ssl_ctx, f->setup.now);
@@ -129,7 +133,7 @@ static bool set_peer(struct fetch *f)
 		SET(CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx) == CURLE_OK &&
 		SET(CURLOPT_SSL_CTX_DATA, f) == CURLE_OK;
 
-	if (!good || f->setup.certificate.len == 0)
+	if (!good || f->setup.certificate.len == 0 || f->setup.held)
 		return good;
 	return set_blob(f, CURLOPT_SSLCERT_BLOB, f->setup.certificate) &&
 	       set_blob(f, CURLOPT_SSLKEY_BLOB, f->setup.key);
@@ -197,6 +201,11 @@ int fetch_new(const struct fetch_setup *setup, struct fetch **out,
 			       "libcurl lacks something that is needed "
 			       "(7.85 with OpenSSL)");
 	}
+	if (setup->held &&
+	    tls_key_new(setup->certificate, setup->held, &f->lent, e)) {
+		fetch_free(f);
+		return -1;
+	}
 	*out = f;
 	return 0;
 }
@@ -207,6 +216,7 @@ void fetch_free(struct fetch *f)
 		return;
 	curl_slist_free_all(f->json_headers);
 	curl_easy_cleanup(f->curl);
+	tls_key_free(f->lent); /* after the connections that use it */
 	free(f);
 }
 
@@ -332,6 +342,8 @@ static int perform(struct fetch *f, struct transfer *t, const char *url)
 	if (code == CURLE_WRITE_ERROR && t->refused > 0)
 		return err_set(t->e, ERR_LIMIT, "%s: an endless error page",
 			       url);
+	if (tls_key_failure(f->lent, t->e))
+		return -1;
 	if (code != CURLE_OK)
 		return explain(f, code, url, t->e);
 	if (t->any_status && !is_busy(status_of(f->curl)))

@@ -11,7 +11,7 @@
 #ifndef UPDATER_CLIENT_FETCH_H
 #define UPDATER_CLIENT_FETCH_H
 
-#include "common/buf.h"
+#include "common/ec.h"
 
 /* Where the bytes of an answer go, piece by piece. */
 struct sink {
@@ -26,6 +26,7 @@ struct fetch_setup {
 	size_t url_count;
 	struct slice ca;               /* PEM; the only CAs trusted */
 	struct slice certificate, key; /* PEM; empty: none */
+	const struct ec_private *held; /* in place of key, if not NULL */
 	int64_t now;                   /* see tls_clock.h */
 	const char *proxy; /* http://[user:password@]host:port; NULL: none */
 	uint64_t rate;     /* bytes a second that may come; 0: any */

@@ -9,6 +9,7 @@
 #include "updater-client/intake.h"
 #include "updater-client/relay.h"
 #include "updater-client/slot_image.h"
+#include "updater-client/token_start.h"
 #include "updater-client/unwrap.h"
 #include "updater-client/writer.h"
 
@@ -157,18 +158,19 @@ static int unwrap(struct session *s, const struct slot_release *r,
 		  const uint8_t *sealed, struct message *to, struct err *e)
 {
 	const struct plan_package *p = &to->apply.package;
-	const struct worker_task task = {
+	struct unwrap_setup setup = { s->state_fd, -1 };
+	struct worker_task task = {
 		.name = "unwrap",
 		.run = unwrap_run,
-		.ctx = &s->state_fd,
+		.ctx = &setup,
 		.keep = { s->state_fd },
-		.keep_count = 1,
+		.keep_count = 2,
 	};
 	struct message m = { .kind = MESSAGE_UNWRAP,
 			     .unwrap = { .device = s->identity.device } };
-	struct worker worker = { 0 };
+	struct worker worker = { 0 }, token = { 0 };
 	struct message *answer;
-	int rc;
+	int rc = -1;
 
 	if (!p->encrypted)
 		return 0;
@@ -176,15 +178,19 @@ static int unwrap(struct session *s, const struct slot_release *r,
 	memcpy(m.unwrap.release, r->id, sizeof(m.unwrap.release));
 	memcpy(m.unwrap.target, p->target, sizeof(m.unwrap.target));
 	memcpy(m.unwrap.sealed, sealed, KEYBOX_SEALED_LEN);
-	if (worker_start(&task, s->stop_fd, &worker, e))
+	if (token_start(s->config, s->state_fd, TOKEN_AGREE, s->stop_fd, &token,
+			e))
 		return -1;
+	setup.token_fd = task.keep[1] = token_fd(&token);
 	answer = secret_new(sizeof(*answer));
-	rc = ipc_ask(&worker.channel, &m, MESSAGE_KEY, SESSION_ASK_MS, answer,
-		     e);
+	if (worker_start(&task, s->stop_fd, &worker, e) == 0)
+		rc = ipc_ask(&worker.channel, &m, MESSAGE_KEY, SESSION_ASK_MS,
+			     answer, e);
 	if (rc == 0)
 		memcpy(to->content_key, answer->content_key, STREAM_KEY_LEN);
 	secret_free(answer, sizeof(*answer));
 	worker_stop(&worker);
+	worker_stop(&token);
 	return rc;
 }
 

@@ -12,11 +12,10 @@
 #include "common/mem.h"
 #include "updater-client/cohort.h"
 
-#define DECRYPT_NAME "decrypt.key"
+#define DECRYPT_NAME "decrypt"
 #define RECORD_NAME  "identity.json"
 #define CODE_NAME    "join.code"
 #define RECORD_MAX   1024
-#define HEX_LEN      (2 * EC_SCALAR_LEN)
 #define NAME_LEN     48
 #define GENERATIONS  1000000
 
@@ -25,93 +24,48 @@ struct record {
 	int64_t generation, renew_at;
 };
 
-/* "identity.key" at first, later "identity.3.key". */
-static void file_name(int64_t generation, const char *suffix,
-		      char out[NAME_LEN])
+/* "identity", later "identity.3": how device_key.h names a key. */
+static void key_name(int64_t generation, char out[NAME_LEN])
 {
 	if (generation == 0)
-		(void)snprintf(out, NAME_LEN, "identity.%s", suffix);
+		(void)snprintf(out, NAME_LEN, "identity");
 	else
-		(void)snprintf(out, NAME_LEN, "identity.%lld.%s",
-			       (long long)generation, suffix);
+		(void)snprintf(out, NAME_LEN, "identity.%lld",
+			       (long long)generation);
 }
 
-static int store_key(int state_fd, const char *name,
-		     const struct ec_private *key, struct err *e)
+/* Its certificate and its chain beside it. */
+static void crt_name(int64_t generation, char out[NAME_LEN])
 {
-	uint8_t scalar[EC_SCALAR_LEN];
-	char hex[HEX_LEN + 1];
-	int rc;
-
-	ec_private_scalar(key, scalar);
-	hex_format((struct slice){ scalar, sizeof(scalar) }, hex);
-	rc = fs_replace_file(state_fd, name, slice_of(hex), 0600, e);
-	mem_wipe(scalar, sizeof(scalar));
-	mem_wipe(hex, sizeof(hex));
-	return rc;
+	key_name(generation, out);
+	(void)strncat(out, ".crt", NAME_LEN - strlen(out) - 1);
 }
 
-static int make_key(int state_fd, const char *name, struct ec_private **out,
-		    struct err *e)
+static void chain_name(int64_t generation, char out[NAME_LEN])
 {
-	struct ec_private *key = NULL;
-
-	/* getrandom waits until the kernel's generator is seeded. */
-	if (ec_generate(&key, e))
-		return -1;
-	if (store_key(state_fd, name, key, e)) {
-		ec_free(key);
-		return -1;
-	}
-	*out = key;
-	return 0;
+	key_name(generation, out);
+	(void)strncat(out, ".chain", NAME_LEN - strlen(out) - 1);
 }
 
-static int load_key(int state_fd, const char *name, struct ec_private **out,
-		    struct err *e)
-{
-	struct buf hex = BUF_INIT(HEX_LEN);
-	uint8_t scalar[EC_SCALAR_LEN];
-	int rc = -1;
-
-	if (fs_read_file(state_fd, name, &hex, e) == 0 &&
-	    hex_parse(buf_slice(&hex), scalar, sizeof(scalar), e) == 0)
-		rc = ec_private_from_scalar(scalar, out, e);
-	mem_wipe(scalar, sizeof(scalar));
-	buf_wipe(&hex);
-	return rc;
-}
-
-static int have_key(int state_fd, const char *name, struct ec_private **out,
-		    struct err *e)
-{
-	struct err why = { 0 };
-
-	if (load_key(state_fd, name, out, &why) == 0)
-		return 0;
-	if (why.code == ERR_NOT_FOUND)
-		return make_key(state_fd, name, out, e);
-	*e = why;
-	return err_in(e, "the device's key");
-}
-
-int identity_key(int state_fd, struct ec_private **out, struct err *e)
+int identity_key(const struct device_keys *keys, struct ec_private **out,
+		 struct err *e)
 {
 	char name[NAME_LEN];
 
-	file_name(0, "key", name);
-	return have_key(state_fd, name, out, e);
+	key_name(0, name);
+	return device_key_have(keys, name, out, e);
 }
 
-int identity_decrypt_key(int state_fd, struct ec_private **out, struct err *e)
+int identity_decrypt_key(const struct device_keys *keys,
+			 struct ec_private **out, struct err *e)
 {
-	return have_key(state_fd, DECRYPT_NAME, out, e);
+	return device_key_have(keys, DECRYPT_NAME, out, e);
 }
 
-int identity_open_decrypt_key(int state_fd, struct ec_private **out,
-			      struct err *e)
+int identity_open_decrypt_key(const struct device_keys *keys,
+			      struct ec_private **out, struct err *e)
 {
-	if (load_key(state_fd, DECRYPT_NAME, out, e) == 0)
+	if (device_key_load(keys, DECRYPT_NAME, out, e) == 0)
 		return 0;
 	/* Nothing brings it back: what is sealed is sealed to it alone. */
 	if (e->code == ERR_NOT_FOUND)
@@ -120,7 +74,7 @@ int identity_open_decrypt_key(int state_fd, struct ec_private **out,
 			       "this device revoked, empty its state folder "
 			       "and enroll it with a new claim code; then "
 			       "keys can be sealed to it",
-			       DECRYPT_NAME);
+			       keys->token ? "in the token" : "decrypt.key");
 	return err_in(e, "the device's decryption key");
 }
 
@@ -200,7 +154,7 @@ int identity_store(int state_fd, const struct wire_identity *id, struct err *e)
 
 	memcpy(r.id.cohort, id->cohort, sizeof(r.id.cohort));
 	memcpy(pinned.name, id->cohort, sizeof(pinned.name));
-	file_name(0, "crt", name);
+	crt_name(0, name);
 	if (set_renewal(&r, slice_of(id->certificate), e) ||
 	    fs_replace_file(state_fd, name, slice_of(id->certificate), 0600,
 			    e) ||
@@ -254,24 +208,21 @@ int identity_load(int state_fd, struct message_identity *out, bool *found,
 	return err_in(e, "the device's identity");
 }
 
-int identity_read(int state_fd, enum identity_which which,
-		  struct buf *certificate, struct buf *key, struct err *e)
+int identity_open(const struct device_keys *keys, enum identity_which which,
+		  struct buf *certificate, struct ec_private **key,
+		  struct err *e)
 {
-	char key_name[NAME_LEN], cert_name[NAME_LEN];
-	struct ec_private *private = NULL;
+	char key_file[NAME_LEN], crt_file[NAME_LEN];
 	struct record r;
-	int rc = -1;
 
-	if (load_record(state_fd, &r, e))
-		goto out;
-	file_name(r.generation + which, "key", key_name);
-	file_name(r.generation + which, "crt", cert_name);
-	if (fs_read_file(state_fd, cert_name, certificate, e) == 0 &&
-	    load_key(state_fd, key_name, &private, e) == 0)
-		rc = x509_private_pem(private, key, e);
-out:
-	ec_free(private);
-	return rc ? err_in(e, "the device's identity") : 0;
+	if (load_record(keys->state_fd, &r, e))
+		return err_in(e, "the device's identity");
+	key_name(r.generation + which, key_file);
+	crt_name(r.generation + which, crt_file);
+	if (fs_read_file(keys->state_fd, crt_file, certificate, e) ||
+	    device_key_load(keys, key_file, key, e))
+		return err_in(e, "the device's identity");
+	return 0;
 }
 
 /* ---- renewal ------------------------------------------------------------- */
@@ -285,33 +236,29 @@ int identity_look(int state_fd, struct identity_renewal *out, struct err *e)
 
 	if (load_record(state_fd, &r, e))
 		return err_in(e, "the device's identity");
-	file_name(r.generation + 1, "crt", name);
+	crt_name(r.generation + 1, name);
 	out->at = r.renew_at;
 	out->waiting = fs_stat(state_fd, name, &st, &why) == 0;
 	return 0;
 }
 
-int identity_begin(int state_fd, struct ec_private **present,
+int identity_begin(const struct device_keys *keys, struct ec_private **present,
 		   struct buf *certificate, struct ec_private **next,
 		   struct err *e)
 {
-	char key_name[NAME_LEN], cert_name[NAME_LEN], next_name[NAME_LEN];
+	char name[NAME_LEN];
 	struct record r;
 
-	if (load_record(state_fd, &r, e))
-		return err_in(e, "the device's identity");
-	file_name(r.generation, "key", key_name);
-	file_name(r.generation, "crt", cert_name);
-	file_name(r.generation + 1, "key", next_name);
-	if (fs_read_file(state_fd, cert_name, certificate, e) ||
-	    load_key(state_fd, key_name, present, e))
-		return err_in(e, "the device's identity");
-	if (have_key(state_fd, next_name, next, e)) {
-		ec_free(*present);
-		*present = NULL;
+	if (identity_open(keys, IDENTITY_PRESENT, certificate, present, e))
 		return -1;
+	if (load_record(keys->state_fd, &r, e) == 0) {
+		key_name(r.generation + 1, name);
+		if (device_key_have(keys, name, next, e) == 0)
+			return 0;
 	}
-	return 0;
+	ec_free(*present);
+	*present = NULL;
+	return -1;
 }
 
 int identity_store_next(int state_fd, const char *certificate, struct err *e)
@@ -321,7 +268,7 @@ int identity_store_next(int state_fd, const char *certificate, struct err *e)
 
 	if (load_record(state_fd, &r, e))
 		return -1;
-	file_name(r.generation + 1, "crt", name);
+	crt_name(r.generation + 1, name);
 	return fs_replace_file(state_fd, name, slice_of(certificate), 0600, e);
 }
 
@@ -335,7 +282,7 @@ int identity_load_chain(int state_fd, struct wire_readopt *out, struct err *e)
 	out->count = 0;
 	if (load_record(state_fd, &r, e))
 		return err_in(e, "the device's identity");
-	file_name(r.generation, "chain", name);
+	chain_name(r.generation, name);
 	if (fs_read_file(state_fd, name, &text, e) == 0)
 		rc = wire_parse_readopt(buf_slice(&text), out, e);
 	buf_done(&text);
@@ -352,7 +299,7 @@ int identity_store_chain(int state_fd, const struct wire_readopt *chain,
 
 	if (load_record(state_fd, &r, e))
 		goto out;
-	file_name(r.generation + 1, "chain", name);
+	chain_name(r.generation + 1, name);
 	if (wire_format_readopt(chain, &text, e) == 0)
 		rc = fs_replace_file(state_fd, name, buf_slice(&text), 0600, e);
 out:
@@ -361,35 +308,38 @@ out:
 }
 
 /* Of no more use to anybody; should one stay, nothing reads it. */
-static void forget(int state_fd, int64_t generation)
+static void forget(const struct device_keys *keys, int64_t generation)
 {
-	static const char *const suffixes[] = { "key", "crt", "chain" };
 	char name[NAME_LEN];
 	struct err unused;
 
-	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
-		file_name(generation, suffixes[i], name);
-		if (fs_remove(state_fd, name, &unused))
-			return;
-	}
+	key_name(generation, name);
+	if (device_key_destroy(keys, name, &unused))
+		return;
+	crt_name(generation, name);
+	if (fs_remove(keys->state_fd, name, &unused))
+		return;
+	chain_name(generation, name);
+	if (fs_remove(keys->state_fd, name, &unused))
+		return;
 }
 
-int identity_promote(int state_fd, struct err *e)
+int identity_promote(const struct device_keys *keys, struct err *e)
 {
 	struct buf certificate = BUF_INIT(X509_PEM_MAX_LEN);
 	char name[NAME_LEN];
 	struct record r;
 	int rc = -1;
 
-	if (load_record(state_fd, &r, e))
+	if (load_record(keys->state_fd, &r, e))
 		goto out;
 	r.generation++;
-	file_name(r.generation, "crt", name);
-	if (fs_read_file(state_fd, name, &certificate, e) ||
+	crt_name(r.generation, name);
+	if (fs_read_file(keys->state_fd, name, &certificate, e) ||
 	    set_renewal(&r, buf_slice(&certificate), e) ||
-	    store_record(state_fd, &r, e))
+	    store_record(keys->state_fd, &r, e))
 		goto out;
-	forget(state_fd, r.generation - 1);
+	forget(keys, r.generation - 1);
 	rc = 0;
 out:
 	buf_done(&certificate);
@@ -398,54 +348,17 @@ out:
 
 /* ---- the end ------------------------------------------------------------- */
 
-static int write_zeroes(int fd, size_t len, struct err *e)
+/* Certificates and chains; no secrets. */
+static bool is_ours(const char *name)
 {
-	static const uint8_t zeroes[512];
+	size_t len = strlen(name);
 
-	for (size_t at = 0; at < len; at += sizeof(zeroes)) {
-		struct slice piece = { zeroes, sizeof(zeroes) };
-
-		if (len - at < piece.len)
-			piece.len = len - at;
-		if (fs_write_at(fd, at, piece, e))
-			return -1;
-	}
-	return fs_sync(fd, e);
+	return strncmp(name, "identity.", 9) == 0 &&
+	       ((len >= 12 && strcmp(name + len - 4, ".crt") == 0) ||
+		(len >= 14 && strcmp(name + len - 6, ".chain") == 0));
 }
 
-static int overwrite(int state_fd, const char *name, struct err *e)
-{
-	struct stat st;
-	int fd = -1, rc = -1;
-
-	if (fs_stat(state_fd, name, &st, e) ||
-	    fs_open(state_fd, name, O_RDWR, &fd, e))
-		return -1;
-	/* All of ours are smaller. */
-	if (st.st_size <= WIRE_BODY_MAX)
-		rc = write_zeroes(fd, (size_t)st.st_size, e);
-	else
-		(void)err_set(e, ERR_LIMIT, "%s: too large for a key", name);
-	fs_close(&fd);
-	return rc ? -1 : fs_remove(state_fd, name, e);
-}
-
-static bool has_end(const char *name, const char *end)
-{
-	size_t len = strlen(name), tail = strlen(end);
-
-	return len > tail && strcmp(name + len - tail, end) == 0;
-}
-
-static bool is_secret(const char *name)
-{
-	return strcmp(name, DECRYPT_NAME) == 0 ||
-	       (strncmp(name, "identity.", 9) == 0 &&
-		(has_end(name, ".key") || has_end(name, ".crt") ||
-		 has_end(name, ".chain")));
-}
-
-static int forget_secrets(int state_fd, struct err *e)
+static int forget_rest(int state_fd, struct err *e)
 {
 	struct dirent *entry;
 	int fd = openat(state_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -458,18 +371,19 @@ static int forget_secrets(int state_fd, struct err *e)
 		return -1;
 	}
 	while (rc == 0 && (entry = readdir(dir)))
-		if (is_secret(entry->d_name))
-			rc = overwrite(state_fd, entry->d_name, e);
+		if (is_ours(entry->d_name))
+			rc = fs_remove(state_fd, entry->d_name, e);
 	(void)closedir(dir); /* only read from */
 	return rc;
 }
 
-int identity_forget(int state_fd, struct err *e)
+int identity_forget(const struct device_keys *keys, struct err *e)
 {
-	return forget_secrets(state_fd, e) ||
-			       fs_remove(state_fd, CODE_NAME, e) ||
-			       fs_remove(state_fd, RECORD_NAME, e) ||
-			       fs_sync(state_fd, e)
+	return device_key_destroy(keys, "", e) ||
+			       forget_rest(keys->state_fd, e) ||
+			       fs_remove(keys->state_fd, CODE_NAME, e) ||
+			       fs_remove(keys->state_fd, RECORD_NAME, e) ||
+			       fs_sync(keys->state_fd, e)
 		       ? -1
 		       : 0;
 }

@@ -3,14 +3,14 @@
  * identity - who this device is to the server: a key made here, a certificate
  * for it, an id and the cohort, in the state folder (readable by us alone).
  *
- *	identity.key   the TLS key's scalar, hex    identity.crt   certificate
+ *	identity       the TLS key (device_key.h)   identity.crt   certificate
  *	identity.chain the renewals up to here (struct wire_readopt), for a
  *	               server that has forgotten them; none in the beginning
- *	decrypt.key    another key's, to which content keys are sealed
+ *	decrypt        another key, to which content keys are sealed
  *	identity.json  {"v":1,"device":..,"cohort":..,"generation":N,
  *	                "renew_at":..}, written last: enrolled
  *
- * A renewal makes the next generation, identity.<N+1>.key, .crt and .chain,
+ * A renewal makes the next generation, identity.<N+1>, its .crt and .chain,
  * beside the present one. Which is the device's is what the record says, so one
  * rename switches, and no power cut leaves a key without its certificate. The
  * decryption key stays.
@@ -20,7 +20,7 @@
 
 #include "common/claim.h"
 #include "common/x509.h"
-#include "updater-client/message.h"
+#include "updater-client/device_key.h"
 
 enum identity_which {
 	IDENTITY_PRESENT,
@@ -28,16 +28,16 @@ enum identity_which {
 };
 
 /* The key, made and stored if there is none yet. */
-int identity_key(int state_fd, struct ec_private **out,
+int identity_key(const struct device_keys *keys, struct ec_private **out,
 		 struct err *e) NODISCARD;
 
 /* The decryption key, likewise; never the same one. */
-int identity_decrypt_key(int state_fd, struct ec_private **out,
-			 struct err *e) NODISCARD;
+int identity_decrypt_key(const struct device_keys *keys,
+			 struct ec_private **out, struct err *e) NODISCARD;
 
 /* The same, which must be there: ERR_NOT_FOUND. */
-int identity_open_decrypt_key(int state_fd, struct ec_private **out,
-			      struct err *e) NODISCARD;
+int identity_open_decrypt_key(const struct device_keys *keys,
+			      struct ec_private **out, struct err *e) NODISCARD;
 
 /* Store what the server gave, the certificate first; the cohort is pinned. */
 int identity_store(int state_fd, const struct wire_identity *id,
@@ -58,9 +58,9 @@ int identity_drop_code(int state_fd, struct err *e) NODISCARD;
 int identity_load(int state_fd, struct message_identity *out, bool *found,
 		  struct err *e) NODISCARD;
 
-/* Certificate and key as PEM, for TLS. The caller wipes key. */
-int identity_read(int state_fd, enum identity_which which,
-		  struct buf *certificate, struct buf *key,
+/* Certificate (PEM) and key, for TLS. */
+int identity_open(const struct device_keys *keys, enum identity_which which,
+		  struct buf *certificate, struct ec_private **key,
 		  struct err *e) NODISCARD;
 
 /* How a renewal stands. */
@@ -72,9 +72,9 @@ struct identity_renewal {
 int identity_look(int state_fd, struct identity_renewal *out,
 		  struct err *e) NODISCARD;
 
-/* The present key and certificate, and the next key, made and on the disk if
- * there is none yet. The caller frees both keys. */
-int identity_begin(int state_fd, struct ec_private **present,
+/* The present key and certificate, and the next key, made and stored if there
+ * is none yet. The caller frees both keys. */
+int identity_begin(const struct device_keys *keys, struct ec_private **present,
 		   struct buf *certificate, struct ec_private **next,
 		   struct err *e) NODISCARD;
 int identity_store_next(int state_fd, const char *certificate,
@@ -89,13 +89,12 @@ int identity_load_chain(int state_fd, struct wire_readopt *out,
 int identity_store_chain(int state_fd, const struct wire_readopt *chain,
 			 struct err *e) NODISCARD;
 /* The next one is the present one from here on. */
-int identity_promote(int state_fd, struct err *e) NODISCARD;
+int identity_promote(const struct device_keys *keys, struct err *e) NODISCARD;
 
 /*
- * Be nobody: every key of every generation is overwritten and removed, and the
- * record last, so a cut leaves a device that does it again. What the medium
- * keeps of overwritten blocks is beyond us.
+ * Be nobody: every key of every generation is destroyed, and the record last,
+ * so a cut leaves a device that does it again.
  */
-int identity_forget(int state_fd, struct err *e) NODISCARD;
+int identity_forget(const struct device_keys *keys, struct err *e) NODISCARD;
 
 #endif

@@ -104,7 +104,8 @@ int ipc_receive(struct channel *c, int timeout_ms, struct message *m,
 	if (message_parse(buf_slice(&c->in), m, e))
 		return -1;
 	/* Other kinds are borrowed from. */
-	if (m->kind == MESSAGE_KEY || m->kind == MESSAGE_APPLY)
+	if (m->kind == MESSAGE_KEY || m->kind == MESSAGE_APPLY ||
+	    m->kind == MESSAGE_TOKEN)
 		buf_wipe(&c->in);
 	if (m->kind != MESSAGE_FAIL)
 		return 0;

@@ -16,6 +16,7 @@
 #include "updater-client/session.h"
 #include "updater-client/source.h"
 #include "updater-client/status.h"
+#include "updater-client/token_start.h"
 
 #define CLAIM_FILE_MAX 128
 #define RETRY_MS       5000
@@ -66,6 +67,7 @@ static int start_source(struct session *s, int peer_fd, struct err *e)
 		.ca_path = s->config->ca,
 		.proxy = s->config->proxy,
 		.state_fd = -1,
+		.token_fd = -1,
 		.site_fd = -1,
 		.spool_fd = -1,
 		.peer_fd = peer_fd,
@@ -81,16 +83,17 @@ static int start_source(struct session *s, int peer_fd, struct err *e)
 	return worker_start(&task, s->stop_fd, &s->source, e);
 }
 
-static int start_enroll(struct session *s, int source_fd, struct worker *out,
+static int start_enroll(struct session *s, int source_fd,
+			const struct worker *token, struct worker *out,
 			struct err *e)
 {
-	struct enroll_setup setup = { s->state_fd, source_fd };
+	struct enroll_setup setup = { s->state_fd, token_fd(token), source_fd };
 	const struct worker_task task = {
 		.name = "enroll",
 		.run = enroll_run,
 		.ctx = &setup,
-		.keep = { s->state_fd, source_fd },
-		.keep_count = 2,
+		.keep = { s->state_fd, source_fd, setup.token_fd },
+		.keep_count = 3,
 	};
 
 	return worker_start(&task, s->stop_fd, out, e);
@@ -128,13 +131,17 @@ static int converse(struct session *s, struct worker *enroll,
 static int run(struct session *s, const struct ticket *t,
 	       struct message_identity *out, struct err *e)
 {
-	struct worker enroll = { 0 };
+	struct worker enroll = { 0 }, token = { 0 };
 	int link[2];
 	int rc;
 
 	if (ipc_pair(link, e))
 		return -1;
-	rc = start_source(s, link[0], e) || start_enroll(s, link[1], &enroll, e)
+	rc = start_source(s, link[0], e) ||
+			     token_start(s->config, s->state_fd,
+					 TOKEN_SIGN | TOKEN_KEEP, s->stop_fd,
+					 &token, e) ||
+			     start_enroll(s, link[1], &token, &enroll, e)
 		     ? -1
 		     : 0;
 	fs_close(&link[0]);
@@ -142,6 +149,7 @@ static int run(struct session *s, const struct ticket *t,
 	if (rc == 0)
 		rc = converse(s, &enroll, t, out, e);
 	worker_stop(&enroll);
+	worker_stop(&token);
 	worker_stop(&s->source);
 	return rc;
 }

@@ -184,6 +184,21 @@ static void walk_unwrap(struct walk *w, struct message_unwrap *m)
 	walk_bytes(w, m->sealed, sizeof(m->sealed));
 }
 
+/* What a name may be made of; "" is none. */
+static bool is_key_name(const char *name)
+{
+	return strspn(name, "abcdefghijklmnopqrstuvwxyz.0123456789") ==
+	       strlen(name);
+}
+
+static void walk_token(struct walk *w, struct message_token *m)
+{
+	m->act = (enum token_act)walk_small(w, m->act, TOKEN_ACT_KIND);
+	walk_text(w, m->name, sizeof(m->name));
+	w->bad |= !is_key_name(m->name);
+	walk_bytes(w, m->bytes, sizeof(m->bytes));
+}
+
 static void walk_site(struct walk *w, struct message_site *m)
 {
 	walk_time(w, &m->time_floor);
@@ -460,6 +475,9 @@ static void walk_fields(struct walk *w, struct message *m)
 	case MESSAGE_KEY:
 		walk_bytes(w, m->content_key, sizeof(m->content_key));
 		break;
+	case MESSAGE_TOKEN:
+		walk_token(w, &m->token);
+		break;
 	case MESSAGE_REPORT:
 		walk_report(w, &m->report);
 		break;
@@ -483,7 +501,7 @@ int message_format(const struct message *m, struct buf *out, struct err *e)
 	if (buf_add_le(out, (uint64_t)m->kind, 1, e))
 		return -1;
 	walk_fields(&w, &copy);
-	mem_wipe(copy.content_key, sizeof(copy.content_key));
+	mem_wipe(&copy, sizeof(copy));
 	if (!w.bad && out->len - before <= MESSAGE_MAX)
 		return 0;
 	out->len = before;

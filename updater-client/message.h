@@ -59,6 +59,8 @@ enum message_kind {
 	 * chunks before this one are done with. */
 	MESSAGE_POINT,
 	MESSAGE_TAKEN,
+	/* to the process with the token, and back */
+	MESSAGE_TOKEN,
 };
 
 struct message_get {
@@ -103,6 +105,24 @@ struct message_unwrap {
 	char target[PATH_MAX_LEN];
 	struct device_id device;
 	uint8_t sealed[KEYBOX_SEALED_LEN];
+};
+
+#define TOKEN_NAME_LEN 32 /* of a key, with its NUL */
+
+/* What is asked (token.h), what of, and what is answered. */
+enum token_act {
+	TOKEN_ACT_FIND,    /* -> its point */
+	TOKEN_ACT_MAKE,    /* -> nothing */
+	TOKEN_ACT_SIGN,    /* a digest -> r and s */
+	TOKEN_ACT_AGREE,   /* a point -> the shared secret */
+	TOKEN_ACT_DESTROY, /* -> nothing; without a name: all of them */
+	TOKEN_ACT_KIND,    /* -> 1: hardware */
+};
+
+struct message_token {
+	enum token_act act;
+	char name[TOKEN_NAME_LEN];
+	uint8_t bytes[EC_POINT_LEN]; /* the rest is zero */
 };
 
 struct message_site {
@@ -168,6 +188,7 @@ struct message {
 		struct message_package package;
 		struct message_envelope envelope;
 		struct message_unwrap unwrap;
+		struct message_token token; /* whoever has it wipes it */
 		struct message_site site;
 		struct wire_checkin checkin;
 		struct wire_decision decision;

@@ -38,7 +38,7 @@ static void look_at_firmware(struct wire_posture *p)
 	buf_done(&variable);
 }
 
-struct wire_posture posture_look(void)
+struct wire_posture posture_look(bool hardware_keys)
 {
 	struct wire_posture p = { 0, 0 };
 	char text[CONFINE_TEXT_MAX];
@@ -49,8 +49,7 @@ struct wire_posture posture_look(void)
 	if (statvfs("/", &root) == 0)
 		know(&p, POSTURE_ROOT_READ_ONLY, root.f_flag & ST_RDONLY);
 	know(&p, POSTURE_HARDWARE_CLOCK, access(RTC, F_OK) == 0);
-	/* Keys are files here, whatever the board could do. */
-	know(&p, POSTURE_HARDWARE_KEY, false);
+	know(&p, POSTURE_HARDWARE_KEY, hardware_keys);
 	look_at_firmware(&p);
 	return p;
 }

@@ -9,7 +9,7 @@
 
 #include "common/wire.h"
 
-struct wire_posture posture_look(void);
+struct wire_posture posture_look(bool hardware_keys);
 
 /* What the UEFI variable SecureBoot holds: four bytes of attributes, and one
  * that is 1 or 0 (UEFI 2.10, section 3.3). Pure; nothing else is known. */

@@ -15,12 +15,13 @@ struct keys {
 	struct x509_info certificate; /* the present one */
 };
 
-static int load_keys(int state_fd, struct keys *k, struct err *e)
+static int load_keys(const struct device_keys *from, struct keys *k,
+		     struct err *e)
 {
 	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN);
 	int rc = -1;
 
-	if (identity_begin(state_fd, &k->present, &pem, &k->next, e) == 0)
+	if (identity_begin(from, &k->present, &pem, &k->next, e) == 0)
 		rc = x509_inspect(buf_slice(&pem), &k->certificate, e);
 	buf_done(&pem);
 	return rc;
@@ -60,14 +61,15 @@ static int add_proof(struct wire_renew *m, const struct keys *k, struct err *e)
 }
 
 /* Content keys stay sealed to the same key; the identity vouches for it. */
-static int add_decrypt_key(struct decrypt_key *out, int state_fd,
+static int add_decrypt_key(struct decrypt_key *out,
+			   const struct device_keys *keys,
 			   const struct ec_private *by, struct err *e)
 {
 	struct ec_private *decrypt = NULL;
 	struct ec_public public_key;
 	int rc = -1;
 
-	if (identity_open_decrypt_key(state_fd, &decrypt, e) == 0) {
+	if (identity_open_decrypt_key(keys, &decrypt, e) == 0) {
 		ec_public_of(decrypt, &public_key);
 		rc = decrypt_key_prove(by, &public_key, out, e);
 	}
@@ -108,7 +110,7 @@ static int check_identity(const struct wire_identity *id, const struct keys *k,
 	return 0;
 }
 
-static int renew(const struct renew_setup *setup, struct channel *source,
+static int renew(const struct device_keys *keys, struct channel *source,
 		 struct err *e)
 {
 	struct wire_identity id = { 0 };
@@ -116,11 +118,11 @@ static int renew(const struct renew_setup *setup, struct channel *source,
 	struct keys k = { 0 };
 	int rc = -1;
 
-	if (load_keys(setup->state_fd, &k, e) == 0 &&
-	    add_request(&m, k.next, e) == 0 && add_proof(&m, &k, e) == 0 &&
-	    add_decrypt_key(&m.decrypt, setup->state_fd, k.next, e) == 0 &&
+	if (load_keys(keys, &k, e) == 0 && add_request(&m, k.next, e) == 0 &&
+	    add_proof(&m, &k, e) == 0 &&
+	    add_decrypt_key(&m.decrypt, keys, k.next, e) == 0 &&
 	    ask(source, &m, &id, e) == 0 && check_identity(&id, &k, e) == 0)
-		rc = identity_store_next(setup->state_fd, id.certificate, e);
+		rc = identity_store_next(keys->state_fd, id.certificate, e);
 	ec_free(k.present);
 	ec_free(k.next);
 	return rc;
@@ -151,7 +153,7 @@ static struct wire_link *new_link(struct wire_readopt *chain)
 
 /* A server that has lost this renewal can follow it by what the old key signs
  * here, which is about to be deleted. */
-static int extend_chain(int state_fd, struct err *e)
+static int extend_chain(const struct device_keys *keys, struct err *e)
 {
 	struct wire_readopt *chain = mem_alloc(1, sizeof(*chain));
 	struct wire_renew m = { 0 };
@@ -159,15 +161,15 @@ static int extend_chain(int state_fd, struct err *e)
 	struct keys k = { 0 };
 	int rc = -1;
 
-	if (load_keys(state_fd, &k, e) || add_proof(&m, &k, e) ||
-	    load_chain(state_fd, chain, e))
+	if (load_keys(keys, &k, e) || add_proof(&m, &k, e) ||
+	    load_chain(keys->state_fd, chain, e))
 		goto out;
 	link = new_link(chain);
 	link->certificate = k.certificate.fingerprint;
 	link->key = k.certificate.public_key;
 	memcpy(link->proof, m.proof, sizeof(link->proof));
 	link->proof_len = m.proof_len;
-	rc = identity_store_chain(state_fd, chain, e);
+	rc = identity_store_chain(keys->state_fd, chain, e);
 out:
 	ec_free(k.present);
 	ec_free(k.next);
@@ -187,7 +189,7 @@ static int take_answer(int state_fd, const struct keys *k,
 	return identity_store_code(state_fd, code, e);
 }
 
-static int readopt(const struct renew_setup *setup, struct channel *source,
+static int readopt(const struct device_keys *keys, struct channel *source,
 		   uint64_t *waits, struct err *e)
 {
 	struct wire_readopt *chain = mem_alloc(1, sizeof(*chain));
@@ -197,16 +199,15 @@ static int readopt(const struct renew_setup *setup, struct channel *source,
 	struct keys k = { 0 };
 	int rc = -1;
 
-	if (load_keys(setup->state_fd, &k, e) ||
-	    load_chain(setup->state_fd, chain, e) ||
-	    add_decrypt_key(&chain->decrypt, setup->state_fd, k.present, e))
+	if (load_keys(keys, &k, e) || load_chain(keys->state_fd, chain, e) ||
+	    add_decrypt_key(&chain->decrypt, keys, k.present, e))
 		goto out;
 	chain->has_decrypt = true;
 	if (wire_format_readopt(chain, &body, e) == 0 &&
 	    source_post(source, ROUTE_READOPT, buf_slice(&body), &got, e) ==
 		    0 &&
 	    wire_parse_readopted(buf_slice(&got), &m, e) == 0)
-		rc = take_answer(setup->state_fd, &k, &m, e);
+		rc = take_answer(keys->state_fd, &k, &m, e);
 	*waits = m.known ? 0 : 1;
 out:
 	ec_free(k.present);
@@ -220,7 +221,7 @@ out:
 /* ---- the process --------------------------------------------------------- */
 
 /* Any answer but a refusal shows that the server takes the next one. */
-static int confirm(const struct renew_setup *setup, struct channel *source,
+static int confirm(const struct device_keys *keys, struct channel *source,
 		   struct err *e)
 {
 	struct buf got = BUF_INIT(WIRE_BODY_MAX);
@@ -228,8 +229,8 @@ static int confirm(const struct renew_setup *setup, struct channel *source,
 
 	if (source_post(source, ROUTE_RENEWED, slice_of("{\"v\":1}"), &got,
 			e) == 0 &&
-	    extend_chain(setup->state_fd, e) == 0)
-		rc = identity_promote(setup->state_fd, e);
+	    extend_chain(keys, e) == 0)
+		rc = identity_promote(keys, e);
 	buf_done(&got);
 	return rc;
 }
@@ -238,15 +239,15 @@ struct peers {
 	struct channel present, next;
 };
 
-static int handle(const struct renew_setup *setup, struct peers *to,
+static int handle(const struct device_keys *keys, struct peers *to,
 		  const struct message *m, uint64_t *count, struct err *e)
 {
 	if (m->kind == MESSAGE_RENEW)
-		return renew(setup, &to->present, e);
+		return renew(keys, &to->present, e);
 	if (m->kind == MESSAGE_RENEWED)
-		return confirm(setup, &to->next, e);
+		return confirm(keys, &to->next, e);
 	if (m->kind == MESSAGE_READOPT)
-		return readopt(setup, &to->present, count, e);
+		return readopt(keys, &to->present, count, e);
 	return err_set(e, ERR_REFUSED, "message %d is not for renewal",
 		       m->kind);
 }
@@ -256,6 +257,9 @@ void renew_run(void *ctx, struct channel *control)
 	const struct renew_setup *setup = ctx;
 	const struct confine c = { .writes = { setup->state_fd } };
 	struct peers to = { CHANNEL_INIT, CHANNEL_INIT };
+	struct channel token = CHANNEL_INIT;
+	const struct device_keys keys =
+		device_keys_at(setup->state_fd, setup->token_fd, &token);
 	struct err failure = { 0 };
 	uint64_t count = 0;
 	struct message m;
@@ -268,10 +272,11 @@ void renew_run(void *ctx, struct channel *control)
 		rc = confined ? 0 : confine_enter(&c, &failure);
 		confined = rc == 0;
 		if (rc == 0)
-			rc = handle(setup, &to, &m, &count, &failure);
+			rc = handle(&keys, &to, &m, &count, &failure);
 		if (ipc_answer(control, rc, count, &failure, &failure))
 			break;
 	}
 	ipc_close(&to.present);
 	ipc_close(&to.next);
+	ipc_close(&token);
 }

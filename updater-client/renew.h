@@ -19,6 +19,7 @@
 
 struct renew_setup {
 	int state_fd;
+	int token_fd;   /* -1: keys are files */
 	int present_fd; /* to a source with the present identity */
 	int next_fd;    /* to one with the next */
 };

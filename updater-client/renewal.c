@@ -7,14 +7,17 @@
 #include "updater-client/identity.h"
 #include "updater-client/renew.h"
 #include "updater-client/source.h"
+#include "updater-client/token_start.h"
 
 /* The processes: each source speaks with one of the two certificates. */
 struct parties {
 	struct worker present, next, renew;
+	struct worker present_token, next_token, token; /* of each */
 };
 
 static int start_source(struct session *s, enum identity_which which,
-			int peer_fd, struct worker *out, struct err *e)
+			int peer_fd, struct worker *token, struct worker *out,
+			struct err *e)
 {
 	struct source_setup setup = {
 		.folder_fd = -1,
@@ -24,6 +27,7 @@ static int start_source(struct session *s, enum identity_which which,
 		.proxy = s->config->proxy,
 		.with_identity = true,
 		.state_fd = s->state_fd,
+		.token_fd = token_fd(token),
 		.site_fd = s->site_fd,
 		.which = which,
 		.spool_fd = -1,
@@ -33,26 +37,42 @@ static int start_source(struct session *s, enum identity_which which,
 		.name = "source",
 		.run = source_run,
 		.ctx = &setup,
-		.keep = { s->state_fd, s->site_fd, peer_fd },
-		.keep_count = 3,
+		.keep = { s->state_fd, s->site_fd, peer_fd, setup.token_fd },
+		.keep_count = 4,
 	};
 
 	return worker_start(&task, s->stop_fd, out, e);
 }
 
 static int start_renew(struct session *s, int present_fd, int next_fd,
-		       struct worker *out, struct err *e)
+		       struct parties *p, struct err *e)
 {
-	struct renew_setup setup = { s->state_fd, present_fd, next_fd };
+	struct renew_setup setup = { s->state_fd, token_fd(&p->token),
+				     present_fd, next_fd };
 	const struct worker_task task = {
 		.name = "renew",
 		.run = renew_run,
 		.ctx = &setup,
-		.keep = { s->state_fd, present_fd, next_fd },
-		.keep_count = 3,
+		.keep = { s->state_fd, present_fd, next_fd, setup.token_fd },
+		.keep_count = 4,
 	};
 
-	return worker_start(&task, s->stop_fd, out, e);
+	return worker_start(&task, s->stop_fd, &p->renew, e);
+}
+
+static int start_tokens(struct session *s, struct parties *p, struct err *e)
+{
+	const struct settings *c = s->config;
+
+	return token_start(c, s->state_fd, TOKEN_SIGN, s->stop_fd,
+			   &p->present_token, e) ||
+			       token_start(c, s->state_fd, TOKEN_SIGN,
+					   s->stop_fd, &p->next_token, e) ||
+			       token_start(c, s->state_fd,
+					   TOKEN_SIGN | TOKEN_KEEP, s->stop_fd,
+					   &p->token, e)
+		       ? -1
+		       : 0;
 }
 
 static int start(struct session *s, struct parties *p, struct err *e)
@@ -61,10 +81,12 @@ static int start(struct session *s, struct parties *p, struct err *e)
 	int rc = -1;
 
 	if (ipc_pair(present, e) == 0 && ipc_pair(next, e) == 0 &&
-	    start_source(s, IDENTITY_PRESENT, present[0], &p->present, e) ==
-		    0 &&
-	    start_source(s, IDENTITY_NEXT, next[0], &p->next, e) == 0)
-		rc = start_renew(s, present[1], next[1], &p->renew, e);
+	    start_tokens(s, p, e) == 0 &&
+	    start_source(s, IDENTITY_PRESENT, present[0], &p->present_token,
+			 &p->present, e) == 0 &&
+	    start_source(s, IDENTITY_NEXT, next[0], &p->next_token, &p->next,
+			 e) == 0)
+		rc = start_renew(s, present[1], next[1], p, e);
 	for (size_t i = 0; i < 2; i++) {
 		fs_close(&present[i]);
 		fs_close(&next[i]);
@@ -101,6 +123,9 @@ static void stop(struct parties *p)
 	worker_stop(&p->renew);
 	worker_stop(&p->present);
 	worker_stop(&p->next);
+	worker_stop(&p->present_token);
+	worker_stop(&p->next_token);
+	worker_stop(&p->token);
 }
 
 static int64_t now_of(const struct session *s)

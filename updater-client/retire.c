@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "updater-client/identity.h"
 #include "updater-client/session.h"
+#include "updater-client/token_start.h"
 
 /* A key that was made for an enrolment which never came about goes, too. */
 static int check_device(const struct session *s, const char *device,
@@ -22,6 +23,18 @@ static int check_device(const struct session *s, const char *device,
 		       : err_set(e, ERR_CONFLICT, "this is device %s", own);
 }
 
+static int forget(const struct session *s, struct err *e)
+{
+	struct device_keys keys;
+	struct worker token;
+	int rc = session_keys(s, TOKEN_KEEP, &token, &keys, e);
+
+	if (rc == 0)
+		rc = identity_forget(&keys, e);
+	worker_stop(&token);
+	return rc;
+}
+
 int retire_device(const struct settings *c, const char *device, int stop_fd,
 		  struct err *e)
 {
@@ -31,7 +44,7 @@ int retire_device(const struct settings *c, const char *device, int stop_fd,
 	if (session_open(&s, c, stop_fd, e))
 		return -1;
 	if (check_device(&s, device, e) == 0)
-		rc = identity_forget(s.state_fd, e);
+		rc = forget(&s, e);
 	if (rc == 0)
 		log_event(LOG_WARNING, "retired", "device=%s", device);
 	session_close(&s);

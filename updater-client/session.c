@@ -10,6 +10,7 @@
 #include "updater-client/born.h"
 #include "updater-client/identity.h"
 #include "updater-client/source.h"
+#include "updater-client/token_start.h"
 #include "updater-client/trust.h"
 #include "updater-client/whereabouts.h"
 
@@ -174,19 +175,25 @@ static int start_source(struct session *s, int folder_fd, int peer_fd,
 		.rate = s->config->rate,
 		.with_identity = true,
 		.state_fd = s->state_fd,
+		.token_fd = -1,
 		.site_fd = s->site_fd,
 		.spool_fd = s->spool_fd,
 		.peer_fd = peer_fd,
 	};
-	const struct worker_task task = {
+	struct worker_task task = {
 		.name = "source",
 		.run = source_run,
 		.ctx = &setup,
 		.keep = { folder_fd, s->state_fd, s->site_fd, s->spool_fd,
 			  peer_fd },
-		.keep_count = 5,
+		.keep_count = 6,
 	};
 
+	/* A folder is not told who we are. */
+	if (folder_fd < 0 && token_start(s->config, s->state_fd, TOKEN_SIGN,
+					 s->stop_fd, &s->token, e))
+		return -1;
+	setup.token_fd = task.keep[5] = token_fd(&s->token);
 	return worker_start(&task, s->stop_fd, &s->source, e);
 }
 
@@ -202,6 +209,7 @@ static int start_stranger(struct session *s, int folder_fd, int peer_fd,
 		.ca_path = s->config->ca,
 		.proxy = s->config->proxy,
 		.state_fd = -1,
+		.token_fd = -1,
 		.site_fd = -1,
 		.stranded = true,
 		.spool_fd = -1,
@@ -341,6 +349,7 @@ void session_disconnect(struct session *s)
 {
 	worker_stop(&s->trust);
 	worker_stop(&s->source);
+	worker_stop(&s->token);
 }
 
 /* ---- the machine --------------------------------------------------------- */
@@ -413,6 +422,19 @@ int session_step(struct session *s, const struct machine_input *in,
 		*j = before;
 		return -1;
 	}
+	return 0;
+}
+
+int session_keys(const struct session *s, unsigned token_rights,
+		 struct worker *token, struct device_keys *out, struct err *e)
+{
+	*token = (struct worker){ 0 };
+	*out = (struct device_keys){ .state_fd = s->state_fd };
+	if (token_start(s->config, s->state_fd, token_rights, s->stop_fd, token,
+			e))
+		return -1;
+	if (token_fd(token) >= 0)
+		out->token = &token->channel;
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "updater-client/boot.h"
 #include "updater-client/checkpoint.h"
 #include "updater-client/cohort.h"
+#include "updater-client/device_key.h"
 #include "updater-client/floor_record.h"
 #include "updater-client/journal.h"
 #include "updater-client/settings.h"
@@ -56,6 +57,7 @@ struct session {
 	/* once connected */
 	bool from_folder;
 	struct worker source, trust;
+	struct worker token; /* the source's, if keys are not files */
 	struct message_site site;
 	int64_t now;
 };
@@ -110,6 +112,14 @@ int session_save(struct session *s, struct err *e) NODISCARD;
  */
 int session_place(const struct session *s, char *path, size_t size, int *dirfd,
 		  struct err *e) NODISCARD;
+
+/*
+ * The device's keys, for this process itself: with a process for the token, if
+ * they are in one. End that with worker_stop(), in any case.
+ */
+int session_keys(const struct session *s, unsigned token_rights,
+		 struct worker *token, struct device_keys *out,
+		 struct err *e) NODISCARD;
 
 /* The slot that runs has not proved itself yet. */
 bool session_is_on_trial(const struct session *s);

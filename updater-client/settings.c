@@ -40,6 +40,12 @@ static const struct ini_key keys[] = {
 	TEXT("server", "enrol", enrol, false),
 	TEXT("server", "ca", ca, false),
 	TEXT("server", "proxy", proxy, false),
+	TEXT("keys", "module", token.module, false),
+	TEXT("keys", "token", token.label, false),
+	TEXT("keys", "pin", token.pin, false),
+	TEXT("keys", "provider", token.provider, false),
+	{ "keys", "variable", INI_LIST,
+	  offsetof(struct settings, token.variables), 0, 0, false },
 	TEXT("slot", "path", slot_path, true),
 	TEXT("slot", "component", component, false),
 	TEXT("slot", "root", slot_root, false),
@@ -526,6 +532,40 @@ static int check_server(const struct settings *c, struct err *e)
 	return 0;
 }
 
+static bool is_variable(const char *text)
+{
+	size_t len = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+
+	return len > 0 && text[len] == '=';
+}
+
+static int check_token(const struct settings_token *t, struct err *e)
+{
+	if (t->module && t->provider)
+		return err_set(e, ERR_CONFIG,
+			       "[keys] module and provider: only one of them");
+	if ((t->module || t->label) && (!t->module || !t->label))
+		return err_set(e, ERR_CONFIG,
+			       "[keys] module and token go together");
+	if (t->module && t->module[0] != '/')
+		return err_set(e, ERR_CONFIG,
+			       "[keys] module: the absolute path of a PKCS#11 "
+			       "module");
+	if (t->pin && (!t->module || t->pin[0] != '/'))
+		return err_set(e, ERR_CONFIG,
+			       "[keys] pin: the absolute path of a file, with "
+			       "module");
+	if (t->variables.count > 0 && !t->module && !t->provider)
+		return err_set(e, ERR_CONFIG,
+			       "[keys] variable goes with module or provider");
+	for (size_t i = 0; i < t->variables.count; i++)
+		if (!is_variable(t->variables.at[i]))
+			return err_set(e, ERR_CONFIG,
+				       "[keys] variable: NAME=VALUE, not %s",
+				       t->variables.at[i]);
+	return 0;
+}
+
 static int check(struct settings *c, struct err *e)
 {
 	if (environment_parse(slice_of(c->environment_name), &c->environment,
@@ -533,7 +573,8 @@ static int check(struct settings *c, struct err *e)
 		e->code = ERR_CONFIG;
 		return err_in(e, "[trust] environment");
 	}
-	if (check_names(c, e) || check_server(c, e) || parse_slots(c, e) ||
+	if (check_names(c, e) || check_server(c, e) ||
+	    check_token(&c->token, e) || parse_slots(c, e) ||
 	    check_keep(c, e) ||
 	    split_command(c->health_text, "[trial] health", &c->health, e) ||
 	    split_command(c->restart_text, "[restart] command", &c->restart,

@@ -67,11 +67,20 @@ struct settings_slot {
 	uint64_t program_sec; /* for each word that it is told */
 };
 
+/* [keys]: the token that the device's keys are in; without one they are files.
+ * See token.h. */
+struct settings_token {
+	char *module, *label, *pin; /* PKCS#11 */
+	char *provider;             /* a TPM: OpenSSL's provider for it */
+	struct ini_list variables;  /* NAME=VALUE, for either */
+};
+
 struct settings {
 	char *product, *model, *state, *status;
 	char *root, *environment_name;
 	struct ini_list urls;
 	char *enrol, *ca, *proxy;
+	struct settings_token token;
 	char *slot_path, *component;
 	char *slot_root; /* images: where the one that runs is mounted */
 	/* The first is [slot], which is started; the rest goes along. */

@@ -34,6 +34,8 @@ struct source {
 	struct whereabouts where;
 	struct fetch *fetch[WHEREABOUTS_MAX]; /* one for each list */
 	struct buf ca, certificate, key;
+	struct channel token;
+	struct ec_private *held; /* the TLS key, if it is in a token */
 };
 
 /* Passes bytes on and remembers that there were some. */
@@ -157,14 +159,24 @@ static const struct source_ops source_network = { network_get, network_post,
 static int load_identity(struct source *s, struct fetch_setup *setup,
 			 struct err *e)
 {
+	const struct device_keys keys = device_keys_at(
+		s->setup->state_fd, s->setup->token_fd, &s->token);
+	struct ec_private *key = NULL;
+	int rc = 0;
+
 	if (!s->setup->with_identity)
 		return 0;
-	if (identity_read(s->setup->state_fd, s->setup->which, &s->certificate,
-			  &s->key, e))
+	if (identity_open(&keys, s->setup->which, &s->certificate, &key, e))
 		return -1;
 	setup->certificate = buf_slice(&s->certificate);
+	if (ec_is_held(key)) {
+		setup->held = s->held = key;
+		return 0;
+	}
+	rc = x509_private_pem(key, &s->key, e);
 	setup->key = buf_slice(&s->key);
-	return 0;
+	ec_free(key);
+	return rc;
 }
 
 static int begin_network(struct source *s, int64_t now, struct err *e)
@@ -461,6 +473,7 @@ void source_run(void *ctx, struct channel *control)
 		.ca = BUF_INIT(CA_MAX),
 		.certificate = BUF_INIT(X509_PEM_MAX_LEN),
 		.key = BUF_SECRET(X509_PEM_MAX_LEN),
+		.token = CHANNEL_INIT,
 	};
 
 	peer.fd = s.setup->peer_fd;
@@ -479,6 +492,8 @@ void source_run(void *ctx, struct channel *control)
 	for (size_t i = 0; i < WHEREABOUTS_MAX; i++)
 		fetch_free(s.fetch[i]);
 	whereabouts_done(&s.where);
+	ec_free(s.held);
+	ipc_close(&s.token);
 	buf_wipe(&s.key);
 	buf_done(&s.certificate);
 	buf_done(&s.ca);

@@ -3,7 +3,8 @@
  * source - the process that brings bytes: from the server over mutually
  * authenticated TLS, or from a folder or stick.
  *
- * It holds the device's TLS key and the network, and knows files by name only.
+ * It has the network and the device's TLS key, or of one that lies in a token
+ * only the way to have digests signed; it knows files by name only.
  * It reads no metadata and no package; what it spools it compares with signed
  * digests that others verified. Requests come over two channels, from the
  * controlling process and from the one that verifies metadata, and are
@@ -42,6 +43,7 @@ struct source_setup {
 	uint64_t rate;      /* as in struct fetch_setup */
 	bool with_identity; /* else as a device that is not enrolled */
 	int state_fd;       /* holds the identity */
+	int token_fd;       /* to its key, if that is elsewhere; else -1 */
 	int site_fd;        /* the sites that were verified; -1: none */
 	/*
 	 * No server of ours can be verified any more: ask this one, whoever it

@@ -92,6 +92,19 @@ static void add_start(const struct session *s, struct wire_checkin *m)
 	buf_done(&both);
 }
 
+/* Asked each time: a token may be exchanged, and need not be there. */
+static bool has_hardware_keys(const struct session *s)
+{
+	struct device_keys keys;
+	struct worker token;
+	struct err unheard;
+	bool has = session_keys(s, 0, &token, &keys, &unheard) == 0 &&
+		   device_key_is_in_hardware(&keys);
+
+	worker_stop(&token);
+	return has;
+}
+
 static void describe(const struct session *s, struct wire_checkin *m)
 {
 	const struct settings *c = s->config;
@@ -107,7 +120,7 @@ static void describe(const struct session *s, struct wire_checkin *m)
 	if (c->model)
 		(void)strncat(m->model, c->model, NAME_MAX_LEN);
 	add_start(s, m);
-	m->posture = posture_look();
+	m->posture = posture_look(has_hardware_keys(s));
 	if (!s->has_running)
 		return;
 	memcpy(m->release, s->running.id, sizeof(m->release));

@@ -127,6 +127,21 @@ static bool has_a_socket_of_these_kinds(void)
 	       absent(socket(AF_VSOCK, SOCK_STREAM, 0));
 }
 
+/* A foreign library has all its ways, and starts nothing. */
+static bool does_all_but_start_programs(void)
+{
+	static char program[] = "/bin/true";
+	char *const argv[] = { program, NULL };
+
+	return open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0 &&
+	       create(beside, "made") >= 0 &&
+	       unlinkat(beside, "made", 0) == 0 &&
+	       socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0 &&
+	       execv(argv[0], argv) < 0 && errno == EPERM &&
+	       ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0 && errno == EPERM &&
+	       mount("none", "/tmp", "tmpfs", 0, NULL) < 0 && errno == EPERM;
+}
+
 static void *nothing(void *unused)
 {
 	return unused;
@@ -242,6 +257,16 @@ static void no_program_starts(void **state)
 	assert_int_equal(WTERMSIG(try(&with, mounts)), SIGSYS);
 }
 
+static void a_foreign_library_may_all_but_take_over(void **state)
+{
+	const struct confine c = { .module = true };
+
+	(void)state;
+	if (!has("system calls by seccomp"))
+		skip();
+	succeeds(&c, does_all_but_start_programs);
+}
+
 static void it_gains_nothing_by_a_program_of_another(void **state)
 {
 	const struct confine c = { .network = false };
@@ -304,6 +329,7 @@ int main(void)
 		cmocka_unit_test(what_is_open_stays_usable),
 		cmocka_unit_test(only_the_network_has_sockets),
 		cmocka_unit_test(no_program_starts),
+		cmocka_unit_test(a_foreign_library_may_all_but_take_over),
 		cmocka_unit_test(it_gains_nothing_by_a_program_of_another),
 		cmocka_unit_test(a_folder_that_is_closed_is_refused),
 	};

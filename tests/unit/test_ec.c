@@ -541,6 +541,126 @@ static void refuses_the_public_keys_that_wycheproof_refuses(void **state)
 	json_decref(root);
 }
 
+/* ---- a key that others hold ---------------------------------------------- */
+
+struct elsewhere {
+	uint8_t rs[EC_RS_LEN];
+	bool gone;
+	unsigned freed;
+};
+
+static int elsewhere_sign(void *ctx, const struct sha256 *digest,
+			  uint8_t rs[EC_RS_LEN], struct err *e)
+{
+	const struct elsewhere *h = ctx;
+	struct sha256 wanted;
+
+	sha256_of(slice_of("sample"), &wanted);
+	assert_true(sha256_equal(digest, &wanted));
+	if (h->gone)
+		return err_set(e, ERR_SYSTEM, "gone");
+	memcpy(rs, h->rs, EC_RS_LEN);
+	return 0;
+}
+
+static int elsewhere_agree(void *ctx, const struct ec_public *with,
+			   uint8_t shared[EC_SHARED_LEN], struct err *e)
+{
+	const struct elsewhere *h = ctx;
+
+	if (h->gone)
+		return err_set(e, ERR_SYSTEM, "gone");
+	memcpy(shared, with->point + 1, EC_SHARED_LEN);
+	return 0;
+}
+
+static void elsewhere_free(void *ctx)
+{
+	struct elsewhere *h = ctx;
+
+	h->freed++;
+}
+
+static struct ec_private *hold(struct elsewhere *h)
+{
+	const struct ec_holder holder = { h, elsewhere_sign, elsewhere_agree,
+					  elsewhere_free };
+	struct ec_private *key = NULL;
+	struct ec_public known;
+	struct err e = { 0 };
+
+	known_key(&known);
+	assert_ok(ec_private_held(&known, &holder, &key, &e));
+	assert_true(ec_is_held(key));
+	return key;
+}
+
+static void what_its_holder_signs_is_verified(void **state)
+{
+	struct elsewhere h = { .gone = false };
+	struct ec_private *key = hold(&h);
+	struct buf sig = BUF_INIT(EC_SIG_MAX_LEN);
+	struct ec_public known;
+	struct err e = { 0 };
+
+	(void)state;
+	from_hex(RFC_R, h.rs);
+	from_hex(RFC_S, h.rs + EC_SCALAR_LEN);
+	assert_ok(ec_sign(key, slice_of("sample"), &sig, &e));
+	known_key(&known);
+	assert_ok(ec_verify(&known, slice_of("sample"), buf_slice(&sig), &e));
+	sig.len = 0;
+	/* One that is wrong, and none: nothing comes out. */
+	h.rs[3] ^= 1;
+	assert_refused(ec_sign(key, slice_of("sample"), &sig, &e), ERR_SYSTEM);
+	h.gone = true;
+	assert_refused(ec_sign(key, slice_of("sample"), &sig, &e), ERR_SYSTEM);
+	assert_string_equal(e.msg, "gone");
+	assert_int_equal(sig.len, 0);
+	buf_done(&sig);
+	ec_free(key);
+	assert_int_equal(h.freed, 1);
+}
+
+static void its_holder_is_given_points_alone(void **state)
+{
+	struct elsewhere h = { .gone = false };
+	struct ec_private *key = hold(&h);
+	uint8_t shared[EC_SHARED_LEN] = { 0 };
+	struct ec_public with;
+	struct err e = { 0 };
+
+	(void)state;
+	known_key(&with);
+	assert_ok(ec_agree(key, &with, shared, &e));
+	assert_memory_equal(shared, with.point + 1, EC_SHARED_LEN);
+	with.point[40] ^= 1;
+	assert_refused(ec_agree(key, &with, shared, &e), ERR_FORMAT);
+	h.gone = true;
+	known_key(&with);
+	assert_refused(ec_agree(key, &with, shared, &e), ERR_SYSTEM);
+	ec_free(key);
+}
+
+static void what_is_no_point_is_held_by_nobody(void **state)
+{
+	struct elsewhere h = { .gone = false };
+	const struct ec_holder holder = { &h, elsewhere_sign, elsewhere_agree,
+					  elsewhere_free };
+	struct ec_private *key = NULL;
+	struct ec_public bad;
+	struct err e = { 0 };
+
+	(void)state;
+	known_key(&bad);
+	bad.point[1] ^= 1;
+	assert_refused(ec_private_held(&bad, &holder, &key, &e), ERR_FORMAT);
+	assert_int_equal(h.freed, 0);
+	assert_ok(ec_generate(&key, &e));
+	assert_false(ec_is_held(key));
+	ec_free(key);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -562,6 +682,9 @@ int main(void)
 		cmocka_unit_test(
 			refuses_another_algorithm_or_curve_around_a_good_point),
 		cmocka_unit_test(refuses_points_that_are_not_on_the_curve),
+		cmocka_unit_test(what_its_holder_signs_is_verified),
+		cmocka_unit_test(its_holder_is_given_points_alone),
+		cmocka_unit_test(what_is_no_point_is_held_by_nobody),
 		cmocka_unit_test(agrees_with_wycheproof),
 		cmocka_unit_test(agrees_on_the_secret_of_the_standard),
 		cmocka_unit_test(agrees_on_secrets_with_wycheproof),

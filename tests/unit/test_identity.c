@@ -11,6 +11,7 @@
 /* A state folder, and a CA that gives certificates. */
 struct world {
 	struct box box;
+	struct device_keys keys;
 	struct ec_private *ca;
 	struct buf ca_pem;
 };
@@ -30,6 +31,7 @@ static int open_world(void **state)
 	if (!w)
 		return -1;
 	box_open(&w->box);
+	w->keys.state_fd = w->box.dir;
 	w->ca_pem.max = X509_PEM_MAX_LEN;
 	assert_ok(ec_generate(&w->ca, &e));
 	ec_public_of(w->ca, &key);
@@ -77,7 +79,7 @@ static void enrol(struct world *w)
 	struct wire_identity id;
 	struct err e = { 0 };
 
-	assert_ok(identity_key(w->box.dir, &key, &e));
+	assert_ok(identity_key(&w->keys, &key, &e));
 	issue(w, key, NOW, &id);
 	assert_ok(identity_store(w->box.dir, &id, &e));
 	ec_free(key);
@@ -88,14 +90,18 @@ static void speaks_with(struct world *w, enum identity_which which,
 			const char *certificate)
 {
 	struct buf crt = BUF_INIT(X509_PEM_MAX_LEN);
-	struct buf key = BUF_INIT(X509_PEM_MAX_LEN);
+	struct ec_private *key = NULL;
+	struct x509_info info;
+	struct ec_public own;
 	struct err e = { 0 };
 
-	assert_ok(identity_read(w->box.dir, which, &crt, &key, &e));
+	assert_ok(identity_open(&w->keys, which, &crt, &key, &e));
 	assert_string_equal(buf_text(&crt), certificate);
-	assert_true(key.len > 0);
+	ec_public_of(key, &own);
+	assert_ok(x509_inspect(buf_slice(&crt), &info, &e));
+	assert_true(ec_public_equal(&own, &info.public_key));
 	buf_done(&crt);
-	buf_wipe(&key);
+	ec_free(key);
 }
 
 static void begin(struct world *w, struct ec_public *present,
@@ -105,7 +111,7 @@ static void begin(struct world *w, struct ec_public *present,
 	struct ec_private *key = NULL;
 	struct err e = { 0 };
 
-	assert_ok(identity_begin(w->box.dir, &key, &pem, next, &e));
+	assert_ok(identity_begin(&w->keys, &key, &pem, next, &e));
 	ec_public_of(key, present);
 	ec_free(key);
 	buf_done(&pem);
@@ -154,21 +160,21 @@ static void one_record_switches_and_nothing_before_it_does(void **state)
 	struct err e = { 0 };
 
 	enrol(w);
-	assert_ok(identity_key(w->box.dir, &key, &e));
+	assert_ok(identity_key(&w->keys, &key, &e));
 	issue(w, key, NOW, &first);
 	assert_ok(identity_store(w->box.dir, &first, &e));
 	begin(w, &present, &next);
 	ec_public_of(next, &was);
 	issue(w, next, NOW + 61 * UTC_DAY, &second);
 	/* Each half on its own: still the present one. */
-	assert_int_equal(identity_promote(w->box.dir, &e), -1);
+	assert_int_equal(identity_promote(&w->keys, &e), -1);
 	speaks_with(w, IDENTITY_PRESENT, first.certificate);
 	assert_ok(identity_store_next(w->box.dir, second.certificate, &e));
 	assert_ok(identity_look(w->box.dir, &look, &e));
 	assert_true(look.waiting);
 	speaks_with(w, IDENTITY_PRESENT, first.certificate);
 	speaks_with(w, IDENTITY_NEXT, second.certificate);
-	assert_ok(identity_promote(w->box.dir, &e));
+	assert_ok(identity_promote(&w->keys, &e));
 	speaks_with(w, IDENTITY_PRESENT, second.certificate);
 	assert_ok(identity_look(w->box.dir, &look, &e));
 	assert_false(look.waiting);
@@ -210,7 +216,7 @@ static void renewals_are_the_present_ones_from_the_switch_on(void **state)
 	assert_ok(identity_store_chain(w->box.dir, &chain, &e));
 	assert_refused(identity_load_chain(w->box.dir, &found, &e),
 		       ERR_NOT_FOUND);
-	assert_ok(identity_promote(w->box.dir, &e));
+	assert_ok(identity_promote(&w->keys, &e));
 	assert_ok(identity_load_chain(w->box.dir, &found, &e));
 	assert_memory_equal(&found, &chain, sizeof(chain));
 	/* What is damaged is said to be, and proves nothing. */
@@ -220,7 +226,7 @@ static void renewals_are_the_present_ones_from_the_switch_on(void **state)
 	assert_refused(identity_load_chain(w->box.dir, &found, &e), ERR_FORMAT);
 	assert_int_equal(found.count, 0);
 	/* Who retires leaves no trace of it. */
-	assert_ok(identity_forget(w->box.dir, &e));
+	assert_ok(identity_forget(&w->keys, &e));
 	assert_refused(fs_stat(w->box.dir, "identity.1.chain", &st, &e),
 		       ERR_NOT_FOUND);
 	ec_free(next);
@@ -278,7 +284,7 @@ static void who_retires_leaves_no_key(void **state)
 		put(w, secrets[i], "0123456789");
 	put(w, "other.key", "0123456789");
 	assert_ok(fs_open(w->box.dir, "identity.key", O_RDONLY, &fd, &e));
-	assert_ok(identity_forget(w->box.dir, &e));
+	assert_ok(identity_forget(&w->keys, &e));
 	for (size_t i = 0; i < ARRAY_LEN(secrets); i++)
 		assert_refused(fs_stat(w->box.dir, secrets[i], &st, &e),
 			       ERR_NOT_FOUND);
@@ -291,7 +297,7 @@ static void who_retires_leaves_no_key(void **state)
 	assert_false(found);
 	/* nothing else went, and once more is fine */
 	assert_ok(fs_stat(w->box.dir, "other.key", &st, &e));
-	assert_ok(identity_forget(w->box.dir, &e));
+	assert_ok(identity_forget(&w->keys, &e));
 }
 
 /* What is too large for a key is not ours; the record stays, to be looked at.
@@ -307,7 +313,7 @@ static void what_cannot_be_wiped_is_told(void **state)
 	enrol(w);
 	memset(large, 'x', sizeof(large) - 1);
 	put(w, "identity.7.key", large);
-	assert_refused(identity_forget(w->box.dir, &e), ERR_LIMIT);
+	assert_refused(identity_forget(&w->keys, &e), ERR_LIMIT);
 	assert_ok(identity_load(w->box.dir, &id, &found, &e));
 	assert_true(found);
 }

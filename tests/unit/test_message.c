@@ -149,6 +149,10 @@ static size_t make_samples(struct message *m)
 	m[n++].kind = MESSAGE_RENEW;
 	m[n++].kind = MESSAGE_RENEWED;
 	m[n++].kind = MESSAGE_READOPT;
+	m[n].kind = MESSAGE_TOKEN;
+	m[n].token.act = TOKEN_ACT_KIND;
+	strcpy(m[n].token.name, "identity.3");
+	m[n++].token.bytes[EC_POINT_LEN - 1] = 7;
 	return n;
 }
 
@@ -161,7 +165,7 @@ static void every_kind_survives_the_way(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	assert_int_equal(n, MESSAGE_READOPT);
+	assert_int_equal(n, MESSAGE_TOKEN);
 	for (size_t i = 0; i < n; i++) {
 		struct buf first = BUF_INIT(MESSAGE_MAX);
 		struct buf again = BUF_INIT(MESSAGE_MAX);

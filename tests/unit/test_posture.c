@@ -34,7 +34,7 @@ static void anything_else_is_not_known(void **state)
 
 static void what_is_looked_up_is_known(void **state)
 {
-	struct wire_posture p = posture_look();
+	struct wire_posture p = posture_look(false);
 
 	(void)state;
 	assert_int_equal(p.yes & ~p.known, 0);
@@ -43,6 +43,8 @@ static void what_is_looked_up_is_known(void **state)
 	assert_true(p.known & 1U << POSTURE_HARDWARE_CLOCK);
 	assert_true(p.known & 1U << POSTURE_HARDWARE_KEY);
 	assert_false(p.yes & 1U << POSTURE_HARDWARE_KEY);
+	p = posture_look(true);
+	assert_true(p.yes & 1U << POSTURE_HARDWARE_KEY);
 }
 
 int main(void)

@@ -249,6 +249,41 @@ static void plain_http_and_unpinned_servers_are_refused(void **state)
 	refuse(GOOD "[server]\nenrol = ftp://a\nca = /ca\n");
 }
 
+static void keys_are_in_one_token_or_in_files(void **state)
+{
+	struct settings c;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(parse(GOOD, &c, &e));
+	assert_null(c.token.module);
+	assert_null(c.token.provider);
+	settings_done(&c);
+	assert_ok(parse(GOOD "[keys]\nmodule = /lib/p11.so\ntoken = pawl\n"
+			     "pin = /etc/pawl/pin\nvariable = A_1=/x y\n"
+			     "variable = B=\n",
+			&c, &e));
+	assert_string_equal(c.token.module, "/lib/p11.so");
+	assert_string_equal(c.token.label, "pawl");
+	assert_string_equal(c.token.pin, "/etc/pawl/pin");
+	assert_int_equal(c.token.variables.count, 2);
+	assert_string_equal(c.token.variables.at[0], "A_1=/x y");
+	settings_done(&c);
+	assert_ok(parse(GOOD "[keys]\nprovider = tpm2\n", &c, &e));
+	settings_done(&c);
+	refuse(GOOD "[keys]\nmodule = /lib/p11.so\n");
+	refuse(GOOD "[keys]\ntoken = pawl\n");
+	refuse(GOOD "[keys]\nmodule = p11.so\ntoken = pawl\n");
+	refuse(GOOD "[keys]\nmodule = /lib/p11.so\ntoken = pawl\n"
+		    "provider = tpm2\n");
+	refuse(GOOD "[keys]\nmodule = /lib/p11.so\ntoken = pawl\npin = x\n");
+	refuse(GOOD "[keys]\nprovider = tpm2\npin = /etc/pawl/pin\n");
+	refuse(GOOD "[keys]\nvariable = A=b\n");
+	refuse(GOOD "[keys]\nprovider = tpm2\nvariable = =b\n");
+	refuse(GOOD "[keys]\nprovider = tpm2\nvariable = A\n");
+	refuse(GOOD "[keys]\nprovider = tpm2\nvariable = a=b\n");
+}
+
 static void local_programs_are_absolute_paths(void **state)
 {
 	(void)state;
@@ -348,6 +383,7 @@ int main(void)
 		cmocka_unit_test(data_are_saved_and_brought_back_or_neither),
 		cmocka_unit_test(what_is_kept_is_named_beneath_one_folder),
 		cmocka_unit_test(plain_http_and_unpinned_servers_are_refused),
+		cmocka_unit_test(keys_are_in_one_token_or_in_files),
 		cmocka_unit_test(local_programs_are_absolute_paths),
 		cmocka_unit_test(a_file_that_others_may_write_is_refused),
 		cmocka_unit_test(a_damaged_file_leads_to_the_one_before),

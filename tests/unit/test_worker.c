@@ -18,12 +18,13 @@
 
 #define PATIENCE_MS 10000
 
-static struct worker start(int *state_fd)
+static struct worker start(const int *state_fd)
 {
+	struct unwrap_setup setup = { *state_fd, -1 };
 	const struct worker_task task = {
 		.name = "unwrap",
 		.run = unwrap_run,
-		.ctx = state_fd,
+		.ctx = &setup,
 		.keep = { *state_fd },
 		.keep_count = 1,
 	};

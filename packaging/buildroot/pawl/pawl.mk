@@ -12,7 +12,7 @@ PAWL_SITE_METHOD = local
 PAWL_LICENSE = Apache-2.0
 PAWL_LICENSE_FILES = LICENSE
 PAWL_DEPENDENCIES = host-pkgconf inih jansson libarchive libcurl openssl \
-	libseccomp libubootenv lz4 mbedtls xz zlib zstd
+	libseccomp libubootenv lz4 mbedtls p11-kit xz zlib zstd
 
 PAWL_MAKE_OPTS = DEPS=none PREFIX=/usr
 

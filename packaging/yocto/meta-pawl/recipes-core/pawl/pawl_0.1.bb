@@ -12,7 +12,7 @@ inherit externalsrc
 EXTERNALSRC = "${PAWL_SOURCE}"
 EXTERNALSRC_BUILD = "${WORKDIR}/build"
 
-DEPENDS = "curl jansson libarchive libinih libseccomp libubootenv lz4 mbedtls openssl xz zlib zstd"
+DEPENDS = "curl jansson libarchive libinih libseccomp libubootenv lz4 mbedtls openssl p11-kit xz zlib zstd"
 
 # Completion for bash goes into a package of its own.
 inherit pkgconfig systemd bash-completion
@@ -36,3 +36,7 @@ SYSTEMD_SERVICE:${PN} = "pawl-client.service"
 PACKAGES =+ "${PN}-guard"
 FILES:${PN}-guard = "${sbindir}/pawl-guard"
 RDEPENDS:${PN} += "${PN}-guard"
+
+# For devices whose keys are in a token: docs/device-keys.md
+PACKAGES =+ "${PN}-token"
+FILES:${PN}-token = "${sbindir}/pawl-token"
