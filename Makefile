@@ -97,10 +97,12 @@ $(B)/obj/%.o: %.c Makefile | $(B)/.deps
 
 # Flash is what a device has least of, and the client computes little but where
 # it touches each byte: of all else it has a copy that was built to be small.
-$(B)/obj/updater-client/%.o: CFLAGS += $(if $(filter release,$(CONFIG)),-Os)
+SMALL := $(or $(call try,-Oz),-Os)
+$(B)/obj/updater-client/%.o: CFLAGS += $(if $(filter release,$(CONFIG)),$(SMALL))
 $(B)/obj/small/%.o: %.c Makefile | $(B)/.deps
-	$(Q_CC)mkdir -p $(@D) && $(CC) $(BASE_CFLAGS) $(CFLAGS) -Os -c -o $@ $<
-FAST := common/apply% common/delta% common/stream.c
+	$(Q_CC)mkdir -p $(@D) && $(CC) $(BASE_CFLAGS) $(CFLAGS) $(SMALL) -c -o $@ $<
+FAST := $(addprefix common/,delta.c delta_arm.c delta_arm64.c delta_map.c delta_predict.c \
+	delta_record.c delta_unpack.c delta_x86.c stream.c)
 
 # The pages are part of the program.
 $(B)/obj/update-server/page.o: $(wildcard update-server/pages/*)

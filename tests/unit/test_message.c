@@ -149,6 +149,10 @@ static size_t make_samples(struct message *m)
 	m[n++].kind = MESSAGE_RENEW;
 	m[n++].kind = MESSAGE_RENEWED;
 	m[n++].kind = MESSAGE_READOPT;
+	m[n].kind = MESSAGE_POINT;
+	m[n].point.packed = 5;
+	m[n++].point.plain = 7;
+	m[n++].kind = MESSAGE_TAKEN;
 	m[n].kind = MESSAGE_TOKEN;
 	m[n].token.act = TOKEN_ACT_KIND;
 	strcpy(m[n].token.name, "identity.3");
