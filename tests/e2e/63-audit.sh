@@ -139,16 +139,11 @@ act outpost-add "{\"v\":1,\"name\":\"bunker\",\"key\":\"$(
 ids=$(people devices | grep -o '"id":"[0-9a-f]*"' | cut -d'"' -f4)
 id=$(echo "$ids" | head -n 1) other=$(echo "$ids" | tail -n 1)
 act registry "" device-export
-<<<<<<< HEAD
 act device-pin "{\"v\":1,\"id\":\"$id\",\"reason\":\"a wish\"}" device-pin
 act device-unpin "{\"v\":1,\"id\":\"$id\",\"reason\":\"over\"}" device-unpin
 covered="$covered device-clear" # edge_cases.py
-act device-revoke "{\"v\":1,\"id\":\"$id\"}" device-revoke
-act device-retire "{\"v\":1,\"id\":\"$other\"}" device-retire
-=======
 one_act device-revoke device-revoke op device revoke "$id"
 one_act device-retire device-retire op device retire "$other"
->>>>>>> f292fb6 (keeper: it certifies whom an officer's own signature stands for)
 want 22 people device-forget '{"v":1,"id":"00000000000000000000000000000000"}'
 act device-forget "{\"v\":1,\"id\":\"$id\"}" device-forget
 
