@@ -266,11 +266,11 @@ static int run_act(int argc, char **argv, const struct act *act, struct err *e)
 	const struct opt opts[] = {
 		OPT_NUMBER("revision", "N", &revision, INT32_MAX,
 			   "only if it is still this one"),
+		OPT_TEXT("reason", "TEXT", &reason, "why, for the others"),
+		UI_OPTIONS(&u),
 		act->plan ? (struct opt)OPT_TEXT("plan", "SHA256", &plan,
 						 "what `rollout plan` printed")
-			  : (struct opt)OPT_TEXT("reason", "TEXT", &reason,
-						 "why, for the others"),
-		UI_OPTIONS(&u),
+			  : (struct opt)OPT_END,
 		OPT_END,
 	};
 	struct json *body;

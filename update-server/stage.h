@@ -213,7 +213,8 @@ const char *stage_verb_name(enum stage_verb verb);
 struct stage_act {
 	enum stage_verb verb;
 	const char *by;
-	/* Needed to pause, resume, abort, supersede, acknowledge, roll back. */
+	/* Needed to pause, resume, abort, supersede, acknowledge, roll back;
+	 * and to start what is for one device alone, where two people are. */
 	const char *reason;
 	/* The revision that the person saw; 0 with STAGE_PAUSE alone: stop,
 	 * whatever it is now. */

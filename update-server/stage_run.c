@@ -243,6 +243,12 @@ static int start(struct stage *s, const struct stage_act *a,
 {
 	if (check_ready(s, ready, a->now, e))
 		return -1;
+	/* Where two people are wanted, the other one has approved it. */
+	if (wants_four_eyes(s) && s->ladder.population == 1 &&
+	    !is_said(a->reason))
+		return err_set(e, ERR_USAGE,
+			       "it is aimed at one device: say why, --reason "
+			       "TEXT");
 	s->status = STAGE_RUNNING;
 	s->started = a->now;
 	s->phase = 0;

@@ -487,6 +487,28 @@ static void start_refuses_what_could_not_end_well(void **state)
 	assert_refused(stage_act(&s, &a, &ready, &changed, &e), ERR_REFUSED);
 }
 
+static void who_aims_at_one_device_says_why(void **state)
+{
+	struct stage s = running(), alone;
+	struct stage_act a;
+	bool changed;
+	struct err e = { 0 };
+
+	(void)state;
+	s.status = STAGE_SCHEDULED;
+	s.ladder.population = 1;
+	alone = s;
+	a = an_act(&s, STAGE_START);
+	a.reason = "";
+	assert_refused(stage_act(&s, &a, &ready, &changed, &e), ERR_USAGE);
+	a.reason = "a customer's board, to be looked at";
+	assert_ok(stage_act(&s, &a, &ready, &changed, &e));
+	/* One person who decides alone, elsewhere, need not. */
+	alone.policy.four_eyes = BUCKET_SHARE_ALL + 1;
+	a.reason = "";
+	assert_ok(stage_act(&alone, &a, &ready, &changed, &e));
+}
+
 static void an_edit_of_an_old_revision_is_refused(void **state)
 {
 	struct stage s = running(), before;
@@ -714,6 +736,7 @@ int main(void)
 		cmocka_unit_test(a_fleet_comes_back_by_what_is_signed),
 		cmocka_unit_test(a_selector_narrows_and_nothing_else),
 		cmocka_unit_test(metadata_that_expires_in_its_midst_pauses_it),
+		cmocka_unit_test(who_aims_at_one_device_says_why),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

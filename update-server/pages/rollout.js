@@ -137,11 +137,13 @@ async function start(r) {
 		await doing("", Promise.reject(error));
 		return;
 	}
+	const aimed = plan.population === 1; // then one says why
 	const agreed = await confirmed({ title: "Start " + name + "?",
-		words: planWords(plan), verb: "Start" });
+		words: planWords(plan), verb: "Start", reason: aimed });
 	if (agreed !== null)
 		await doing(done("is started"), act("rollout-start", {
-			name, revision: r.revision, plan: plan.plan }));
+			name, revision: r.revision, plan: plan.plan,
+			...(aimed ? { reason: agreed } : {}) }));
 }
 
 function actions(r, you) {
