@@ -31,6 +31,9 @@ struct server_api {
 	struct store *store;
 	struct keeper *keeper;
 	struct meter *meter;
+	/* What the server shows of itself, to devices by file too: letter.h */
+	const struct ec_private *tls_key;
+	struct slice tls_certificate;
 	struct expiry expiry;
 	struct unknowns *unknowns;
 	/* The walk through the fleet, by the tick alone; what its last round
@@ -311,6 +314,7 @@ api_handler api_metadata_get, api_target_get, api_site_get;
 api_handler api_nonce, api_enrol, api_join;
 api_handler api_device_forget;
 api_handler api_waiting_list, api_waiting_approve, api_waiting_deny;
+api_handler api_join_carried;
 api_handler api_unknown_list, api_device_readopt, api_readopt_close;
 api_handler api_return;
 /* One that was refused: perhaps the registry has lost it. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/claim.h"
+#include "common/letter.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/random.h"
@@ -162,15 +163,20 @@ static int enrol(struct server_api *api, const struct wire_enrol *m,
 	return again ? 0 : admit(api, m, &ask, d, e);
 }
 
+static void identity_of(const struct store_device *d, struct wire_identity *m)
+{
+	m->device = d->facts.id;
+	memcpy(m->cohort, d->facts.cohort, sizeof(m->cohort));
+	memcpy(m->certificate, d->certificate, sizeof(m->certificate));
+}
+
 static int answer_identity(const struct store_device *d, struct response *a,
 			   struct err *e)
 {
 	struct wire_identity *m = mem_alloc(1, sizeof(*m));
 	int rc;
 
-	m->device = d->facts.id;
-	memcpy(m->cohort, d->facts.cohort, sizeof(m->cohort));
-	memcpy(m->certificate, d->certificate, sizeof(m->certificate));
+	identity_of(d, m);
 	rc = wire_format_identity(m, &a->body, e);
 	free(m);
 	return rc;
@@ -215,12 +221,12 @@ out:
 /* ---- without a claim code ------------------------------------------------ */
 
 static int wait_for_officer(struct server_api *api, const struct wire_enrol *m,
-			    const struct store_ask *ask,
+			    const struct store_ask *ask, uint64_t max,
 			    struct store_waiting *w, struct err *e)
 {
 	struct ec_public key;
 
-	if (api->config->waiting_max == 0)
+	if (max == 0)
 		return err_set(e, ERR_REFUSED,
 			       "a device needs a claim code here");
 	if (wire_enrol_check(m, &key, e))
@@ -231,11 +237,13 @@ static int wait_for_officer(struct server_api *api, const struct wire_enrol *m,
 	memcpy(w->product, m->product, sizeof(w->product));
 	memcpy(w->model, m->model, sizeof(w->model));
 	claim_join_code(&key, m->nonce, w->code);
-	return store_wait(api->store, w, api->config->waiting_max, ask->now, e);
+	return store_wait(api->store, w, max, ask->now, e);
 }
 
+/* No more than `max` may wait. */
 static int join(struct server_api *api, const struct wire_enrol *m,
-		struct store_device *d, struct wire_joined *out, struct err *e)
+		uint64_t max, struct store_device *d, struct wire_joined *out,
+		struct err *e)
 {
 	struct store_waiting w = { .state = WAITING_OPEN };
 	struct store_ask ask;
@@ -247,7 +255,7 @@ static int join(struct server_api *api, const struct wire_enrol *m,
 		return -1;
 	if (out->admitted)
 		return 0;
-	if (wait_for_officer(api, m, &ask, &w, e))
+	if (wait_for_officer(api, m, &ask, max, &w, e))
 		return -1;
 	out->admitted = w.state == WAITING_APPROVED;
 	out->retry_sec = JOIN_RETRY_SEC;
@@ -273,12 +281,53 @@ int api_join(struct server_api *api, const struct request *q,
 
 	if (read_enrol(api, q, m, e))
 		goto out;
-	if (join(api, m, d, out, e)) {
+	if (join(api, m, api->config->waiting_max, d, out, e)) {
 		log_event(LOG_WARNING, "join-refused", "why=%s", e->msg);
 		count_guess(api);
 		goto out;
 	}
 	rc = out->admitted ? answer_identity(d, a, e)
+			   : wire_format_joined(out, &a->body, e);
+out:
+	free(m);
+	free(d);
+	free(out);
+	return rc;
+}
+
+/* ---- carried here by an officer -------------------------------------------
+ */
+
+static int answer_letter(const struct server_api *api,
+			 const struct store_device *d, struct response *a,
+			 struct err *e)
+{
+	struct wire_identity *m = mem_alloc(1, sizeof(*m));
+	int rc;
+
+	identity_of(d, m);
+	rc = letter_seal(m, api->tls_key, api->tls_certificate, &a->body, e);
+	free(m);
+	return rc;
+}
+
+/*
+ * As /v1/join, for a device that has no connection: its nonce is its own, and
+ * the proof of its key as old as the file. Who compared the code stands for it.
+ */
+int api_join_carried(struct server_api *api, const struct request *q,
+		     struct response *a, struct err *e)
+{
+	struct wire_enrol *m = mem_alloc(1, sizeof(*m));
+	struct store_device *d = mem_alloc(1, sizeof(*d));
+	struct wire_joined *out = mem_alloc(1, sizeof(*out));
+	int rc = -1;
+
+	if (store_check_whole(api->store, e) ||
+	    wire_parse_enrol(q->body, m, e) || letter_check_nonce(m, e) ||
+	    join(api, m, UINT64_MAX, d, out, e))
+		goto out;
+	rc = out->admitted ? answer_letter(api, d, a, e)
 			   : wire_format_joined(out, &a->body, e);
 out:
 	free(m);

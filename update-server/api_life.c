@@ -115,6 +115,8 @@ const struct route server_routes[] = {
 	{ PEOPLE, METHOD_POST, P "token-revoke", SMALL_BODY, ROUTE_PLAIN,
 	  api_token_revoke },
 	{ PEOPLE, METHOD_GET, P "waiting", 0, ROUTE_PLAIN, api_waiting_list },
+	{ PEOPLE, METHOD_POST, P "device-join", WIRE_BODY_MAX, ROUTE_PLAIN,
+	  api_join_carried },
 	{ PEOPLE, METHOD_POST, P "device-approve", SMALL_BODY, ROUTE_PLAIN,
 	  api_waiting_approve },
 	{ PEOPLE, METHOD_POST, P "device-deny", SMALL_BODY, ROUTE_PLAIN,
@@ -256,6 +258,13 @@ static int open_parts(struct server_api *api, struct err *e)
 static void note_commit(void *ctx, uint64_t ns)
 {
 	meter_committed(ctx, ns);
+}
+
+void api_show(struct server_api *api, const struct ec_private *key,
+	      struct slice certificate)
+{
+	api->tls_key = key;
+	api->tls_certificate = certificate;
 }
 
 int api_open(const struct config *c, struct keeper *k, struct meter *m,

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `device`, `cohort` and `server status`. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/buf.h"
 #include "common/claim.h"
+#include "common/fs.h"
+#include "common/letter.h"
+#include "common/mem.h"
+#include "common/named.h"
 #include "common/text.h"
 #include "common/wire.h"
 
@@ -22,8 +27,92 @@ int command_device_waiting(int argc, char **argv, struct err *e)
 	return ui_list(argc, argv, "/v1/people/waiting", "waiting", columns, e);
 }
 
+/* ---- by file ------------------------------------------------------------- */
+
+/* A device that never sees the server: its request, and what it is given. */
+struct carried {
+	const char *request, *out;
+	struct buf text;
+};
+
+/*
+ * The officer read the code from the device itself: a file that somebody put in
+ * the place of its own is of another key.
+ */
+static int read_request(struct carried *c, const char *code, struct err *e)
+{
+	struct wire_enrol *m = mem_alloc(1, sizeof(*m));
+	char is[CLAIM_JOIN_LEN + 1];
+	struct ec_public key;
+	int rc = -1;
+
+	if (fs_read_path(c->request, &c->text, e) ||
+	    wire_parse_enrol(buf_slice(&c->text), m, e) ||
+	    wire_enrol_check(m, &key, e) || letter_check_nonce(m, e)) {
+		(void)named_in(e, c->request);
+		goto out;
+	}
+	claim_join_code(&key, m->nonce, is);
+	rc = strcmp(is, code) == 0
+		     ? 0
+		     : err_set(e, ERR_UNTRUSTED,
+			       "%s: of another device than the one that shows "
+			       "this code",
+			       c->request);
+out:
+	free(m);
+	return rc;
+}
+
+/* It waits from now on, or is in already: then its answer is written. */
+static int carry(struct ui *u, const struct carried *c, bool *in, struct err *e)
+{
+	struct buf text = BUF_INIT(LETTER_MAX);
+	struct json *body = NULL, *answer = NULL;
+	int dirfd = -1, rc = -1;
+	char name[NAMED_MAX];
+
+	if (json_parse(buf_slice(&c->text), &body, e) ||
+	    people_post(u->client, "/v1/people/device-join", body, &answer, e))
+		return -1;
+	*in = json_get(answer, "identity") != NULL;
+	if (!*in)
+		rc = 0;
+	else if (json_print(answer, false, &text, e) == 0 &&
+		 named_open(c->out, &dirfd, name, e) == 0)
+		rc = fs_replace_file(dirfd, name, buf_slice(&text), 0644, e);
+	fs_close(&dirfd);
+	buf_done(&text);
+	json_free(answer);
+	return rc;
+}
+
+static int approve_carried(struct ui *u, const struct carried *c,
+			   struct json *body, struct err *e)
+{
+	bool in = false;
+
+	if (carry(u, c, &in, e)) {
+		json_free(body);
+		return -1;
+	}
+	if (in) {
+		json_free(body);
+		printf("it was let in before; %s is its answer\n", c->out);
+		return 0;
+	}
+	if (ui_act(u, "/v1/people/device-approve", body,
+		   "approved: its answer is written", e) ||
+	    carry(u, c, &in, e))
+		return -1;
+	return in ? 0
+		  : err_set(e, ERR_CONFLICT,
+			    "approved, and not let in: run it again");
+}
+
 static int decide(int argc, char **argv, bool approve, struct err *e)
 {
+	struct carried c = { .text = BUF_INIT(WIRE_BODY_MAX) };
 	const char *cohort = NULL, *replaces = NULL;
 	struct ui u = { 0 };
 	const struct opt opts[] = {
@@ -32,6 +121,9 @@ static int decide(int argc, char **argv, bool approve, struct err *e)
 		OPT_TEXT("cohort", "C", &cohort, "the cohort it joins"),
 		OPT_TEXT("replaces", "DEVICE", &replaces,
 			 "it takes this device's place"),
+		OPT_TEXT("request", "FILE", &c.request,
+			 "what a device without a connection asks"),
+		OPT_TEXT("out", "FILE", &c.out, "where its answer goes"),
 		OPT_END,
 	};
 	char code[CLAIM_JOIN_LEN + 1];
@@ -40,6 +132,12 @@ static int decide(int argc, char **argv, bool approve, struct err *e)
 
 	if (ui_start(&u, argc, argv, opts, 1, e))
 		goto out;
+	if (!c.request != !c.out || (!approve && c.request)) {
+		(void)err_set(e, ERR_USAGE,
+			      "--request and --out are for who approves, and "
+			      "go together");
+		goto out;
+	}
 	if (approve == !cohort || (!approve && replaces)) {
 		(void)err_set(e, ERR_USAGE,
 			      approve ? "--cohort is needed"
@@ -52,12 +150,18 @@ static int decide(int argc, char **argv, bool approve, struct err *e)
 			      "the device shows it: XXXX-XXXX-XXXX");
 		goto out;
 	}
+	if (c.request && read_request(&c, code, e))
+		goto out;
 	body = json_new_object();
 	json_set_text(body, "code", code);
 	if (approve)
 		json_set_text(body, "cohort", cohort);
 	if (replaces)
 		json_set_text(body, "replaces", replaces);
+	if (c.request) {
+		rc = approve_carried(&u, &c, body, e);
+		goto out;
+	}
 	rc = ui_act(&u,
 		    approve ? "/v1/people/device-approve"
 			    : "/v1/people/device-deny",
@@ -66,6 +170,7 @@ static int decide(int argc, char **argv, bool approve, struct err *e)
 			    : "denied",
 		    e);
 out:
+	buf_done(&c.text);
 	ui_done(&u);
 	return rc;
 }

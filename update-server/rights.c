@@ -37,6 +37,7 @@ static const struct right rights[] = {
 	{ P "tokens", "officer" },
 	{ P "token-revoke", "officer" },
 	{ P "token-activate", "officer" },
+	{ P "device-join", "officer" },
 	{ P "device-approve", "officer" },
 	{ P "device-deny", "officer" },
 	{ P "device-revoke", "officer" },

@@ -133,6 +133,11 @@ int api_open(const struct config *c, struct keeper *k, struct meter *m,
 	     struct server_api **out, struct err *e) NODISCARD;
 void api_close(struct server_api *api);
 
+/* What the server shows of itself: for devices that get it in a file. Both are
+ * borrowed. */
+void api_show(struct server_api *api, const struct ec_private *key,
+	      struct slice certificate);
+
 /* Called about once a second on a worker thread, never twice at a time:
  * renewing the timestamp, ageing rollouts. */
 void api_tick(struct server_api *api);

@@ -39,8 +39,9 @@ static int read_passphrase(const struct config *c, struct buf *out,
 			       e);
 }
 
-/* The key as PEM, in memory alone. */
-static int load_tls_key(const struct config *c, struct buf *pem, struct err *e)
+/* In memory alone. */
+static int load_tls_key(const struct config *c, struct ec_private **out,
+			struct err *e)
 {
 	struct buf file = BUF_INIT(KEYFILE_MAX_LEN);
 	struct buf passphrase = BUF_SECRET(PASSPHRASE_MAX_LEN);
@@ -51,14 +52,13 @@ static int load_tls_key(const struct config *c, struct buf *pem, struct err *e)
 	if (read_passphrase(c, &passphrase, e) ||
 	    fs_read_path(c->tls_key, &file, e) ||
 	    keyfile_open(buf_slice(&file), buf_slice(&passphrase), &key, &info,
-			 e) ||
-	    x509_private_pem(key, pem, e)) {
+			 e)) {
 		(void)err_in(e, "TLS key %s", c->tls_key);
 		goto out;
 	}
+	*out = key;
 	rc = 0;
 out:
-	ec_free(key);
 	buf_wipe(&passphrase);
 	buf_done(&file);
 	return rc;
@@ -193,10 +193,11 @@ out:
 /* ---- the life of the server ---------------------------------------------- */
 
 /* Bind while we may bind low ports; nothing is accepted yet. */
+/* *own and *certificate are what the server shows of itself. */
 static int open_listeners(const struct config *c, struct meter *m,
+			  struct ec_private **own, struct buf *certificate,
 			  struct server **out, struct err *e)
 {
-	struct buf certificate = BUF_INIT(PEM_MAX);
 	struct buf key = BUF_SECRET(X509_PEM_MAX_LEN);
 	struct buf ca = BUF_INIT(PEM_MAX);
 	struct server_setup setup = { .limits = &c->limits,
@@ -208,10 +209,11 @@ static int open_listeners(const struct config *c, struct meter *m,
 				      .tick = api_tick };
 	int rc = -1;
 
-	if (fs_read_path(c->tls_certificate, &certificate, e) ||
-	    fs_read_path(c->device_ca, &ca, e) || load_tls_key(c, &key, e))
+	if (fs_read_path(c->tls_certificate, certificate, e) ||
+	    fs_read_path(c->device_ca, &ca, e) || load_tls_key(c, own, e) ||
+	    x509_private_pem(*own, &key, e))
 		goto out;
-	setup.certificate = buf_slice(&certificate);
+	setup.certificate = buf_slice(certificate);
 	setup.key = buf_slice(&key);
 	setup.device_ca = buf_slice(&ca);
 	for (int i = 0; i < LISTENER_COUNT; i++)
@@ -219,7 +221,6 @@ static int open_listeners(const struct config *c, struct meter *m,
 	setup.metrics = c->metrics;
 	rc = server_open(&setup, out, e);
 out:
-	buf_done(&certificate);
 	buf_wipe(&key);
 	buf_done(&ca);
 	return rc;
@@ -264,20 +265,26 @@ static int run(struct config *c, bool as_json, struct err *e)
 	struct keeper *keeper = NULL;
 	struct server *server = NULL;
 	struct server_api *api = NULL;
+	struct buf certificate = BUF_INIT(PEM_MAX);
+	struct ec_private *own = NULL;
 	int run_dirfd = -1, lock = -1, rc = -1;
 
 	if (prepare_process(&c->limits, e) ||
 	    lock_folder(c, &run_dirfd, &lock, e) ||
 	    keeper_start(c, &keeper, e) ||
-	    open_listeners(c, meter, &server, e) || drop_privileges(c, e) ||
-	    api_open(c, keeper, meter, &api, e) || fence_enter(c, e))
+	    open_listeners(c, meter, &own, &certificate, &server, e) ||
+	    drop_privileges(c, e) || api_open(c, keeper, meter, &api, e) ||
+	    fence_enter(c, e))
 		goto out;
+	api_show(api, own, buf_slice(&certificate));
 	rc = serve(server, api, run_dirfd, as_json, e);
 out:
 	api_close(api);
 	server_close(server);
 	keeper_stop(keeper);
 	meter_free(meter);
+	ec_free(own);
+	buf_done(&certificate);
 	fs_close(&lock);
 	fs_close(&run_dirfd);
 	return rc;

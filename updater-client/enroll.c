@@ -4,10 +4,14 @@
 #include <string.h>
 
 #include "common/claim.h"
+#include "common/fs.h"
+#include "common/letter.h"
 #include "common/mem.h"
 #include "updater-client/confine.h"
 #include "updater-client/identity.h"
 #include "updater-client/source.h"
+
+#define CAS_MAX 65536
 
 static int get_nonce(struct channel *source, uint8_t nonce[WIRE_NONCE_LEN],
 		     struct err *e)
@@ -137,6 +141,14 @@ static int check_identity(const struct wire_identity *id,
 	return 0;
 }
 
+static void fill_request(const struct message_enrol *m, struct wire_enrol *to)
+{
+	to->asks = m->asks;
+	memcpy(to->claim, m->claim, sizeof(to->claim));
+	memcpy(to->product, m->product, sizeof(to->product));
+	memcpy(to->model, m->model, sizeof(to->model));
+}
+
 static int converse(const struct enroll_setup *setup,
 		    const struct device_keys *keys, struct channel *source,
 		    const struct message_enrol *m, struct wire_identity *id,
@@ -146,10 +158,7 @@ static int converse(const struct enroll_setup *setup,
 	struct ec_private *key = NULL;
 	int rc = -1;
 
-	request.asks = m->asks;
-	memcpy(request.claim, m->claim, sizeof(request.claim));
-	memcpy(request.product, m->product, sizeof(request.product));
-	memcpy(request.model, m->model, sizeof(request.model));
+	fill_request(m, &request);
 	if (identity_key(keys, &key, e) ||
 	    get_nonce(source, request.nonce, e) ||
 	    add_request(&request, key, e) ||
@@ -162,6 +171,73 @@ static int converse(const struct enroll_setup *setup,
 out:
 	mem_wipe(&request, sizeof(request));
 	ec_free(key);
+	return rc;
+}
+
+/* ---- by file ------------------------------------------------------------- */
+
+/* Nobody gives us a nonce; the officer compares what is made of ours. */
+static int write_request(const struct enroll_setup *setup,
+			 const struct device_keys *keys,
+			 const struct message_enrol *m, struct err *e)
+{
+	struct buf body = BUF_INIT(WIRE_BODY_MAX);
+	struct wire_enrol request = { 0 };
+	struct wire_joined waits = { 0 };
+	struct ec_private *key = NULL;
+	struct err shown = { 0 };
+	int rc = -1;
+
+	fill_request(m, &request);
+	letter_draw_nonce(&request);
+	memcpy(waits.nonce, request.nonce, sizeof(waits.nonce));
+	if (identity_key(keys, &key, e) == 0 &&
+	    add_request(&request, key, e) == 0 &&
+	    add_decrypt_key(&request, keys, key, e) == 0 &&
+	    add_proof(&request, key, e) == 0 &&
+	    wire_format_enrol(&request, &body, e) == 0 &&
+	    fs_write(setup->request_fd, buf_slice(&body), e) == 0 &&
+	    fs_sync(setup->request_fd, e) == 0)
+		rc = 0;
+	/* The code is kept; that it waits is said by who asked. */
+	if (rc == 0 && keep_waiting(setup->state_fd, key, &waits, &shown) &&
+	    shown.code != ERR_BUSY) {
+		*e = shown;
+		rc = -1;
+	}
+	ec_free(key);
+	buf_done(&body);
+	return rc;
+}
+
+static int read_all(int fd, size_t max, struct buf *out, struct err *e)
+{
+	uint8_t *room = buf_reserve(out, max, e);
+	size_t got;
+
+	if (!room || fs_read(fd, room, max, &got, e))
+		return -1;
+	out->len += got;
+	return 0;
+}
+
+static int read_response(const struct enroll_setup *setup,
+			 const struct device_keys *keys, int64_t now,
+			 struct wire_identity *id, struct err *e)
+{
+	struct buf text = BUF_INIT(LETTER_MAX);
+	struct buf cas = BUF_INIT(CAS_MAX);
+	struct ec_private *key = NULL;
+	int rc = -1;
+
+	if (read_all(setup->response_fd, LETTER_MAX, &text, e) == 0 &&
+	    read_all(setup->ca_fd, CAS_MAX, &cas, e) == 0 &&
+	    letter_open(buf_slice(&text), buf_slice(&cas), now, id, e) == 0 &&
+	    identity_key(keys, &key, e) == 0 && check_identity(id, key, e) == 0)
+		rc = identity_store(setup->state_fd, id, e);
+	ec_free(key);
+	buf_done(&text);
+	buf_done(&cas);
 	return rc;
 }
 
@@ -178,10 +254,17 @@ static int handle(const struct enroll_setup *setup, struct channel *source,
 	if (m->kind != MESSAGE_ENROL)
 		return err_set(e, ERR_REFUSED,
 			       "message %d is not for enrolling", m->kind);
-	rc = converse(setup, &keys, source, &m->enrol, &id, e);
+	if (setup->request_fd >= 0) {
+		*answer = (struct message){ .kind = MESSAGE_DONE };
+		rc = write_request(setup, &keys, &m->enrol, e);
+	} else if (setup->response_fd >= 0) {
+		rc = read_response(setup, &keys, m->enrol.clock, &id, e);
+	} else {
+		rc = converse(setup, &keys, source, &m->enrol, &id, e);
+	}
 	ipc_close(&token);
-	if (rc)
-		return -1;
+	if (rc || setup->request_fd >= 0)
+		return rc;
 	*answer = (struct message){ .kind = MESSAGE_IDENTITY };
 	answer->identity.device = id.device;
 	memcpy(answer->identity.cohort, id.cohort,

@@ -2,6 +2,7 @@
 #include "updater-client/join.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "common/steady.h"
 #include "common/utc.h"
 #include "updater-client/enroll.h"
+#include "updater-client/identity.h"
 #include "updater-client/session.h"
 #include "updater-client/source.h"
 #include "updater-client/status.h"
@@ -87,7 +89,9 @@ static int start_enroll(struct session *s, int source_fd,
 			const struct worker *token, struct worker *out,
 			struct err *e)
 {
-	struct enroll_setup setup = { s->state_fd, token_fd(token), source_fd };
+	struct enroll_setup setup = { s->state_fd, token_fd(token),
+				      source_fd,   -1,
+				      -1,          -1 };
 	const struct worker_task task = {
 		.name = "enroll",
 		.run = enroll_run,
@@ -99,24 +103,28 @@ static int start_enroll(struct session *s, int source_fd,
 	return worker_start(&task, s->stop_fd, out, e);
 }
 
+static void describe(const struct session *s, const struct ticket *t,
+		     struct message *ask)
+{
+	*ask = (struct message){ .kind = MESSAGE_ENROL };
+	ask->enrol.clock = policy_now(utc_now(), s->journal.time_floor);
+	ask->enrol.asks = t->asks;
+	memcpy(ask->enrol.claim, t->claim, WIRE_CLAIM_LEN);
+	(void)strncat(ask->enrol.product, s->config->product, NAME_MAX_LEN);
+	if (s->config->model)
+		(void)strncat(ask->enrol.model, s->config->model, NAME_MAX_LEN);
+}
+
 static int converse(struct session *s, struct worker *enroll,
 		    const struct ticket *t, struct message_identity *out,
 		    struct err *e)
 {
-	struct message begin = {
-		.kind = MESSAGE_BEGIN,
-		.now = policy_now(utc_now(), s->journal.time_floor),
-	};
-	struct message ask = { .kind = MESSAGE_ENROL };
-	struct message m;
+	struct message begin = { .kind = MESSAGE_BEGIN };
+	struct message ask, m;
 	int rc;
 
-	ask.enrol.clock = begin.now;
-	ask.enrol.asks = t->asks;
-	memcpy(ask.enrol.claim, t->claim, WIRE_CLAIM_LEN);
-	(void)strncat(ask.enrol.product, s->config->product, NAME_MAX_LEN);
-	if (s->config->model)
-		(void)strncat(ask.enrol.model, s->config->model, NAME_MAX_LEN);
+	describe(s, t, &ask);
+	begin.now = ask.enrol.clock;
 	rc = ipc_ask(&s->source.channel, &begin, MESSAGE_DONE, SESSION_ASK_MS,
 		     &m, e);
 	if (rc == 0)
@@ -172,10 +180,89 @@ static int may_join(const struct session *s, struct err *e)
 			       "this device is enrolled already, in the "
 			       "cohort %s",
 			       s->identity.cohort);
-	if (!s->config->enrol)
-		return err_set(e, ERR_CONFIG,
-			       "[server] enrol is not configured");
 	return 0;
+}
+
+/* ---- by file ------------------------------------------------------------- */
+
+static int open_file(const char *path, int flags, int *fd, struct err *e)
+{
+	*fd = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0644);
+	return *fd < 0 ? err_sys(e, "%s", path) : 0;
+}
+
+static int run_by_file(struct session *s, struct enroll_setup *setup,
+		       const struct ticket *t, struct message_identity *out,
+		       struct err *e)
+{
+	const struct worker_task task = {
+		.name = "enroll",
+		.run = enroll_run,
+		.ctx = setup,
+		.keep = { setup->state_fd, setup->token_fd, setup->request_fd,
+			  setup->response_fd, setup->ca_fd },
+		.keep_count = 5,
+	};
+	const bool asks = setup->request_fd >= 0;
+	struct worker enroll = { 0 };
+	struct message ask, m;
+	int rc;
+
+	describe(s, t, &ask);
+	if (worker_start(&task, s->stop_fd, &enroll, e))
+		return -1;
+	rc = ipc_ask(&enroll.channel, &ask,
+		     asks ? MESSAGE_DONE : MESSAGE_IDENTITY, SESSION_ASK_MS, &m,
+		     e);
+	worker_stop(&enroll);
+	if (rc == 0 && !asks)
+		*out = m.identity;
+	return rc;
+}
+
+static int say_code(const struct session *s, const char *file, struct err *e)
+{
+	char code[CLAIM_JOIN_LEN + 1];
+
+	identity_load_code(s->state_fd, code);
+	return err_set(e, ERR_BUSY,
+		       "bring %s to an officer, who is to be told the code of "
+		       "this device: %s",
+		       file, code);
+}
+
+static int join_by_file(struct session *s, const struct join_how *how,
+			struct message_identity *out, struct err *e)
+{
+	struct enroll_setup setup = { s->state_fd, -1, -1, -1, -1, -1 };
+	const struct ticket t = { .asks = true };
+	struct worker token = { 0 };
+	int rc;
+
+	if (how->request)
+		rc = open_file(how->request, O_WRONLY | O_CREAT | O_TRUNC,
+			       &setup.request_fd, e);
+	else if (!s->config->ca)
+		rc = err_set(e, ERR_CONFIG,
+			     "[server] ca: whose answer would it be?");
+	else
+		rc = open_file(how->response, O_RDONLY, &setup.response_fd,
+			       e) ||
+		     open_file(s->config->ca, O_RDONLY, &setup.ca_fd, e);
+	if (rc == 0)
+		rc = token_start(s->config, s->state_fd,
+				 TOKEN_SIGN | TOKEN_KEEP, s->stop_fd, &token,
+				 e);
+	setup.token_fd = token_fd(&token);
+	if (rc == 0)
+		rc = run_by_file(s, &setup, &t, out, e);
+	worker_stop(&token);
+	fs_close(&setup.request_fd);
+	fs_close(&setup.response_fd);
+	fs_close(&setup.ca_fd);
+	if (rc)
+		return -1;
+	return how->request ? say_code(s, how->request, e) : 0;
 }
 
 /* Ask now and then until somebody has decided, or the time is over. */
@@ -207,8 +294,15 @@ int join_fleet(const struct settings *c, const struct join_how *how,
 
 	if (session_open(&s, c, stop_fd, e))
 		return -1;
-	if (may_join(&s, e) == 0 &&
-	    (t.asks || read_claim(how->claim_file, t.claim, e) == 0))
+	if (may_join(&s, e)) {
+		session_close(&s);
+		return -1;
+	}
+	if (how->request || how->response)
+		rc = join_by_file(&s, how, out, e);
+	else if (!s.config->enrol)
+		rc = err_set(e, ERR_CONFIG, "[server] enrol is not configured");
+	else if (t.asks || read_claim(how->claim_file, t.claim, e) == 0)
 		rc = run_patiently(&s, &t, how->wait_sec, out, e);
 	mem_wipe(&t, sizeof(t));
 	session_close(&s);

@@ -426,14 +426,22 @@ static int cmd_enroll(int argc, char **argv, struct err *e)
 			 "without one: show a code for an officer to approve"),
 		OPT_NUMBER("wait", "SECONDS", &how.wait_sec, 86400,
 			   "so long for the officer (0)"),
+		OPT_TEXT("request", "FILE", &how.request,
+			 "without a connection: what an officer is to be "
+			 "brought"),
+		OPT_TEXT("response", "FILE", &how.response,
+			 "and what the officer gave back"),
 		OPT_END,
 	};
 	int rc = begin(argc, argv, opts, &c, e);
 
-	if (rc == 0 && asks == (how.claim_file != NULL))
+	if (rc == 0 && asks + (how.claim_file != NULL) + (how.request != NULL) +
+				       (how.response != NULL) !=
+			       1)
 		rc = err_set(e, ERR_USAGE,
-			     "enroll needs --claim-file (a claim code is "
-			     "never an argument) or --ask");
+			     "enroll needs one of --claim-file (a claim code "
+			     "is never an argument), --ask, --request and "
+			     "--response");
 	if (rc == 0)
 		rc = join_fleet(&c.config, &how, c.stop_fd, &id, e);
 	if (rc == 0)

@@ -44,7 +44,7 @@ people() {
 # server, device-release two copies of one, envelopes/ an encrypted release,
 # order-* keys of operators: their records are looked for in the tests of those.
 covered="payload/ metadata/ publish device-release envelopes/"
-covered="$covered device-approve device-deny outpost-report device-readopt"
+covered="$covered device-join device-approve device-deny outpost-report device-readopt"
 covered="$covered readopt-close"
 covered="$covered order-plan order-sign order-discard"
 # A plan changes nothing; an approval is another person's, where that is asked for.

@@ -8,6 +8,7 @@
 ACT(POST, "bundle", OFFICER)
 ACT(POST, "cohorts", OPERATOR)
 ACT(POST, "device-approve", OFFICER)
+ACT(POST, "device-join", OFFICER)
 ACT(POST, "device-deny", OFFICER)
 ACT(POST, "device-clear", OPERATOR)
 ACT(POST, "device-pin", OPERATOR)
