@@ -24,6 +24,7 @@ int cmd_release_list(int argc, char **argv, struct err *e);
 int cmd_release_show(int argc, char **argv, struct err *e);
 int cmd_floor(int argc, char **argv, struct err *e);
 int cmd_site(int argc, char **argv, struct err *e);
+int cmd_log_key(int argc, char **argv, struct err *e);
 int cmd_stepback(int argc, char **argv, struct err *e);
 int cmd_inspect(int argc, char **argv, struct err *e);
 int cmd_sign(int argc, char **argv, struct err *e);

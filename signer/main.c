@@ -70,6 +70,8 @@ static const struct command commands[] = {
 	  "seal an encrypted release's keys to devices", cmd_wrap },
 	{ "site", "REPO --url URL --ca FILE.pem",
 	  "where the servers are and whose certificates are theirs", cmd_site },
+	{ "log-key", "REPO AUDIT.pub...",
+	  "which keys may sign the server's audit log", cmd_log_key },
 	{ "factory", "REPO DIR --url URL", "what every new device is given",
 	  cmd_factory },
 };

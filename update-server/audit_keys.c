@@ -39,6 +39,34 @@ int audit_keys_pin(struct audit_keys *k, const struct ec_public *key,
 	return 0;
 }
 
+int audit_keys_pin_listed(struct audit_keys *k, const struct ec_public *key,
+			  int64_t until, struct err *e)
+{
+	struct audit_key *own;
+
+	if (add(k, key, &own, e))
+		return -1;
+	own->pinned = true;
+	own->until = until;
+	k->listed_only = true;
+	return 0;
+}
+
+static int check_end(const struct audit_key *key,
+		     const struct audit_checkpoint *c, struct err *e)
+{
+	char end[UTC_TEXT_LEN], when[UTC_TEXT_LEN];
+
+	if (key->until == 0 || c->time <= key->until)
+		return 0;
+	utc_format(key->until, end);
+	utc_format(c->time, when);
+	return err_set(e, ERR_EXPIRED,
+		       "checkpoint of %s: by a key that was signed until %s: "
+		       "audit rotate, and pawl-signer log-key",
+		       when, end);
+}
+
 int audit_keys_note(struct audit_keys *k, const struct audit_record *r,
 		    struct err *e)
 {
@@ -81,6 +109,11 @@ static int judge_turn(const struct audit_keys *k, const struct audit_key *next,
 			       "it was signed by another log's key");
 	if (next->pinned)
 		return 0;
+	if (k->listed_only)
+		return err_set(e, ERR_UNTRUSTED,
+			       "it was signed by the key of record %llu, which "
+			       "is not in the list that engineers signed",
+			       (unsigned long long)next->record);
 	if (next->lost)
 		return err_set(e, ERR_UNTRUSTED,
 			       "it was signed by a key that record %llu names "
@@ -111,7 +144,8 @@ int audit_keys_open(struct audit_keys *k, struct slice line,
 		return 0;
 	if (now && next != now && judge_turn(k, next, now, e))
 		return -1;
-	if (audit_checkpoint_open(line, &next->key, &c, e))
+	if (audit_checkpoint_open(line, &next->key, &c, e) ||
+	    check_end(next, &c, e))
 		return -1;
 	if (next->named && c.head.size <= next->record)
 		return err_set(e, ERR_UNTRUSTED,
@@ -135,7 +169,10 @@ int audit_keys_open_kept(const struct audit_keys *k, struct slice line,
 		if (sha256_equal(&k->at[i].id, &id) &&
 		    (k->at[i].pinned || k->at[i].signed_once))
 			return audit_checkpoint_open(line, &k->at[i].key, out,
-						     e);
+						     e) ||
+					       check_end(&k->at[i], out, e)
+				       ? -1
+				       : 0;
 	return err_set(e, ERR_UNTRUSTED,
 		       "checkpoint: it was signed by another log's key");
 }

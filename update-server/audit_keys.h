@@ -7,6 +7,9 @@
  * record. Where the former key was lost, nobody can sign so: then the next one
  * counts for who pins it as well. A key that was replaced never signs again.
  *
+ * Where engineers signed the list of keys (common/log_keys.h), each of them is
+ * pinned until its end, and no other one counts, whoever hands over to it.
+ *
  * Checkpoints by other keys from before the first pinned one are passed over:
  * what follows is over the same records. Pure.
  */
@@ -22,7 +25,8 @@ struct audit_key {
 	struct ec_public key;
 	struct sha256 id; /* fingerprint */
 	bool pinned;
-	bool named; /* by a record: */
+	int64_t until; /* 0: not said */
+	bool named;    /* by a record: */
 	uint64_t record;
 	struct sha256 from; /* the one before it, */
 	bool lost;          /* which was lost */
@@ -33,10 +37,15 @@ struct audit_keys {
 	struct audit_key at[AUDIT_KEYS_MAX];
 	size_t count;
 	uint64_t covered; /* records under the newest checkpoint */
+	bool listed_only;
 };
 
 int audit_keys_pin(struct audit_keys *k, const struct ec_public *key,
 		   struct err *e) NODISCARD;
+
+/* One of a signed list: what it signed after `until` is ERR_EXPIRED. */
+int audit_keys_pin_listed(struct audit_keys *k, const struct ec_public *key,
+			  int64_t until, struct err *e) NODISCARD;
 
 /* What a record says of keys: `log-key` alone. Before any checkpoint. */
 int audit_keys_note(struct audit_keys *k, const struct audit_record *r,

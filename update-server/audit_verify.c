@@ -118,8 +118,21 @@ static int note_key(struct run *run, struct slice line, struct err *e)
 	return rc;
 }
 
+static int pin_listed(struct run *run, struct err *e)
+{
+	const struct log_keys *l = run->check->listed;
+
+	for (size_t i = 0; l && i < l->count; i++)
+		if (audit_keys_pin_listed(&run->keys, &l->at[i].key,
+					  l->at[i].until, e))
+			return -1;
+	return 0;
+}
+
 static int read_keys(struct run *run, struct err *e)
 {
+	if (pin_listed(run, e))
+		return -1;
 	for (size_t i = 0; i < run->check->key_count; i++)
 		if (audit_keys_pin(&run->keys, &run->check->keys[i], e))
 			return -1;

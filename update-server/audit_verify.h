@@ -11,6 +11,8 @@
 #ifndef UPDATE_SERVER_AUDIT_VERIFY_H
 #define UPDATE_SERVER_AUDIT_VERIFY_H
 
+#include "common/log_keys.h"
+
 #include "update-server/audit_keys.h"
 
 #define AUDIT_RECORDS_FILE     "records.jsonl"
@@ -20,7 +22,8 @@ struct audit_check {
 	int dirfd;
 	const struct ec_public *keys; /* that are pinned: audit_keys.h */
 	size_t key_count;
-	const char *const *kept; /* paths of other checkpoints */
+	const struct log_keys *listed; /* NULL; or pinned as well */
+	const char *const *kept;       /* paths of other checkpoints */
 	size_t kept_count;
 	/* Each record as it is found well formed; may be NULL. */
 	int (*visit)(void *ctx, const struct audit_record *r, struct err *e);

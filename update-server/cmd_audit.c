@@ -7,12 +7,14 @@
 
 #include "common/fs.h"
 #include "common/text.h"
+#include "common/utc.h"
 
 #include "update-server/audit_verify.h"
 #include "update-server/audit_words.h"
 #include "update-server/commands.h"
 #include "update-server/init.h"
 #include "update-server/log_key.h"
+#include "update-server/signed_keys.h"
 #include "update-server/store.h"
 #include "update-server/ui.h"
 
@@ -230,11 +232,18 @@ static int read_key(const char *file, struct ec_public *out, struct err *e)
 	return rc;
 }
 
-static int verify(const char *dir, const struct opt_list *key_files,
-		  const struct opt_list *kept, struct audit_findings *found,
-		  struct err *e)
+/* By what an export is judged. */
+struct judge {
+	struct opt_list keys, kept;
+	const char *root, *published; /* or what engineers signed */
+};
+
+static int verify(const char *dir, const struct judge *by,
+		  struct audit_findings *found, struct err *e)
 {
+	const struct opt_list *key_files = &by->keys, *kept = &by->kept;
 	struct ec_public keys[AUDIT_KEYS_MAX];
+	struct log_keys listed;
 	struct audit_check check = { .dirfd = -1,
 				     .keys = keys,
 				     .key_count = key_files->count,
@@ -247,6 +256,12 @@ static int verify(const char *dir, const struct opt_list *key_files,
 	for (size_t i = 0; i < check.key_count; i++)
 		if (read_key(key_files->at[i], &keys[i], e))
 			return err_in(e, "--key");
+	if (by->root) {
+		if (signed_keys_load(by->published, by->root, utc_now(),
+				     &listed, e))
+			return -1;
+		check.listed = &listed;
+	}
 	if (fs_open_dir(dir, &check.dirfd, e))
 		return -1;
 	rc = audit_verify(&check, found, e);
@@ -257,11 +272,15 @@ static int verify(const char *dir, const struct opt_list *key_files,
 int command_audit_verify(int argc, char **argv, struct err *e)
 {
 	struct audit_findings found;
-	struct opt_list kept = { .count = 0 }, keys = { .count = 0 };
+	struct judge by = { .root = NULL };
 	bool json = false;
 	const struct opt opts[] = {
-		OPT_LIST("key", "FILE", &keys, "a log key's public half"),
-		OPT_LIST("checkpoint", "FILE", &kept,
+		OPT_LIST("key", "FILE", &by.keys, "a log key's public half"),
+		OPT_TEXT("root", "FILE", &by.root,
+			 "a root: by the keys that engineers signed"),
+		OPT_TEXT("published", "DIR", &by.published,
+			 "what pawl-signer publish wrote: where they stand"),
+		OPT_LIST("checkpoint", "FILE", &by.kept,
 			 "a checkpoint that was kept elsewhere"),
 		OPT_FLAG("json", &json, "print JSON"),
 		OPT_END,
@@ -271,10 +290,12 @@ int command_audit_verify(int argc, char **argv, struct err *e)
 
 	if (opt_parse(argc, argv, opts, &operands, &count, e))
 		return -1;
-	if (count != 1 || keys.count == 0)
+	if (count != 1 || (by.keys.count == 0) == !by.root ||
+	    !by.root != !by.published)
 		return err_set(e, ERR_USAGE,
-			       "name an exported folder and --key audit.pub");
-	if (verify(operands[0], &keys, &kept, &found, e))
+			       "name an exported folder, and --key audit.pub "
+			       "or --root and --published");
+	if (verify(operands[0], &by, &found, e))
 		return -1;
 	print_findings(&found, json);
 	return 0;

@@ -104,3 +104,51 @@ d.execute("DELETE FROM audit_node WHERE ((at + 1) << level) > 2")
 EOF
 want 8 "$server" audit rotate "$WORK/backup" --lost
 said "audit log"
+
+# Engineers sign which keys count: an auditor who has their root needs no key of
+# the server, and a hand-over that they did not sign is none.
+make_repo "$WORK/repo" "$WORK/backup/online.pub"
+publish() { # folder
+	for role in root targets; do
+		# Root is staged only the first time.
+		"$signer" sign "$WORK/repo" --key "$WORK/repo.$role" --passphrase-fd 3 \
+			3<"$WORK/pass" >/dev/null 2>&1 || [ "$role" = root ]
+	done
+	want 0 "$signer" publish "$WORK/repo" "$1"
+}
+by_list() { # export, folder
+	"$server" audit verify "$WORK/$1" --published "$WORK/$2" \
+		--root "$WORK/pub1/metadata/1.root.json"
+}
+want 0 "$signer" log-key "$WORK/repo" "$first"
+said "1 keys of the audit log"
+publish "$WORK/pub1"
+want 0 by_list log1 pub1
+want 6 by_list log2 pub1
+said "not in the list that engineers signed"
+want 10 "$signer" log-key "$WORK/repo" "$first"
+said "no key signs for longer"
+want 2 "$signer" log-key "$WORK/repo"
+want 2 "$signer" log-key "$WORK/repo" "$second" "$second"
+want 2 "$server" audit verify "$WORK/log2" --published "$WORK/pub1"
+want 2 "$server" audit verify "$WORK/log2" --key "$first" --published "$WORK/pub1"
+want 0 "$signer" log-key "$WORK/repo" "$second" "$third" --days 366
+said "3 keys of the audit log"
+publish "$WORK/pub2"
+for log in log1 log2 log4; do # also the one whose former key was lost
+	want 0 by_list "$log" pub2
+done
+said "signed by 3 keys"
+# The list is what they signed, and by whom is for the auditor's root to say.
+list=$(echo "$WORK"/pub2/targets/*.log-keys.json | tr ' ' '\n' | tail -1)
+cp -r "$WORK/pub2" "$WORK/pub3"
+sed -i 's/"until":"20/"until":"21/' "$WORK/pub3/targets/$(basename "$list")"
+want 6 by_list log4 pub3
+make_repo "$WORK/other" "$WORK/backup/online.pub"
+want 0 "$signer" log-key "$WORK/other" "$first"
+for role in root targets; do
+	"$signer" sign "$WORK/other" --key "$WORK/other.$role" --passphrase-fd 3 \
+		3<"$WORK/pass" >/dev/null 2>&1
+done
+want 0 "$signer" publish "$WORK/other" "$WORK/pub4"
+want 6 by_list log1 pub4

@@ -217,11 +217,59 @@ static void their_number_is_bounded(void **state)
 	assert_refused(audit_keys_pin(&known, &publics[0], &e), ERR_LIMIT);
 }
 
+static void list(size_t which, int64_t until)
+{
+	assert_ok(audit_keys_pin_listed(&known, &publics[which], until, &e));
+}
+
+/* Engineers signed which keys count: a hand-over to another one is none. */
+static void who_is_not_in_the_list_signs_nothing(void **state)
+{
+	(void)state;
+	list(0, NOW + 1);
+	assert_ok(note(a_record(5, 0, 1, false)));
+	assert_ok(signs(0, 6));
+	assert_refused_saying(signs(1, 7), ERR_UNTRUSTED,
+			      "not in the list that engineers signed");
+	list(1, NOW + 1);
+	assert_ok(signs(1, 7));
+	/* and it counts no more */
+	assert_refused(signs(0, 8), ERR_UNTRUSTED);
+}
+
+/* Nobody hands over, and an auditor need not be told: the list says it. */
+static void a_lost_key_is_followed_by_the_one_in_the_list(void **state)
+{
+	(void)state;
+	list(0, NOW + 1);
+	assert_ok(note(a_record(5, 0, 1, true)));
+	assert_ok(signs(0, 4));
+	assert_refused(signs(1, 7), ERR_UNTRUSTED);
+	list(1, NOW + 1);
+	assert_ok(signs(1, 7));
+}
+
+static void what_is_signed_after_the_end_counts_no_more(void **state)
+{
+	(void)state;
+	list(0, NOW);
+	list(1, NOW - 1);
+	assert_ok(note(a_record(5, 0, 1, false)));
+	assert_ok(signs(0, 6));
+	assert_refused_saying(signs(1, 7), ERR_EXPIRED, "signed until");
+	/* Nor as one that was kept elsewhere. */
+	assert_ok(open_kept(0, 6, true, NULL));
+	assert_refused(open_kept(1, 7, true, NULL), ERR_EXPIRED);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		TEST(what_is_signed_after_the_end_counts_no_more),
+		TEST(a_lost_key_is_followed_by_the_one_in_the_list),
+		TEST(who_is_not_in_the_list_signs_nothing),
 		TEST(the_former_key_hands_over_to_the_next),
 		TEST(pinning_brings_no_former_key_back),
 		TEST(nobody_hands_over_for_another),
