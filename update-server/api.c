@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "common/fs.h"
+#include "common/log.h"
+
 const char *api_rest(const struct request *q, const char *prefix)
 {
 	return q->path + strlen(prefix);
@@ -72,6 +75,27 @@ static int follow_assignment(void *ctx, const struct assign *a, struct err *e)
 	return store_device_assign(api->store, a, utc_now(), e);
 }
 
+/* A list that cannot be read says nothing; devices do not look at it. */
+static void read_log_key(struct server_api *api)
+{
+	struct log_listed l = { .until = 0 };
+	struct buf pem = BUF_INIT(EC_PEM_MAX_LEN);
+	struct err e = { 0 };
+	struct ec_public own;
+
+	if (fs_read_file(api->dirfd, KEEPER_LOG_PUB, &pem, &e) ||
+	    ec_public_from_pem(buf_slice(&pem), &own, &e) ||
+	    log_listed(api->store, api->dirfd, &own, &l, &e))
+		log_event(LOG_ERROR, "log-keys-not-read", "why=%s", e.msg);
+	buf_done(&pem);
+	(void)pthread_rwlock_wrlock(&api->orders_lock);
+	api->log_key = l;
+	(void)pthread_rwlock_unlock(&api->orders_lock);
+	if (l.has_list && !l.listed)
+		log_event(LOG_ERROR, "log-key-not-listed",
+			  "hint=\"pawl-signer log-key REPO audit.pub\"");
+}
+
 int api_read_orders(struct server_api *api, struct err *e)
 {
 	struct orders *orders = NULL, *before;
@@ -93,6 +117,7 @@ int api_read_orders(struct server_api *api, struct err *e)
 	(void)pthread_rwlock_unlock(&api->orders_lock);
 	orders_free(before);
 	ways_free(ways_before);
+	read_log_key(api);
 	/* Only an import replaces it, and there is one at a time. */
 	if (rc == 0)
 		rc = orders_each_assigned(orders, follow_assignment, api, e);
@@ -100,6 +125,14 @@ int api_read_orders(struct server_api *api, struct err *e)
 	if (api_read_rollouts(api, rc ? &why : e))
 		rc = -1;
 	return rc;
+}
+
+void api_log_key(struct server_api *api, struct log_listed *out, int64_t *end)
+{
+	(void)pthread_rwlock_rdlock(&api->orders_lock);
+	*out = api->log_key;
+	(void)pthread_rwlock_unlock(&api->orders_lock);
+	*end = log_listed_end(out, api->log_key_since);
 }
 
 int api_ordered(struct server_api *api, const struct rollout *r,

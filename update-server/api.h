@@ -12,6 +12,7 @@
 
 #include "update-server/expiry.h"
 #include "update-server/keeper.h"
+#include "update-server/log_listed.h"
 #include "update-server/meter.h"
 #include "update-server/orders.h"
 #include "update-server/rate.h"
@@ -77,6 +78,9 @@ struct server_api {
 	pthread_rwlock_t orders_lock;
 	struct orders *orders;
 	struct ways *ways;
+	/* Under orders_lock too: what engineers say of the log's key. */
+	struct log_listed log_key;
+	int64_t log_key_since;     /* it signs; set at start */
 	int64_t timestamp_expires; /* under publishing; 0: nothing is served */
 	int64_t next_retention;
 	int64_t next_flush, next_try, next_sample;
@@ -139,6 +143,8 @@ int api_note_restore(struct server_api *api, struct err *e) NODISCARD;
 /* Read anew what operators opened and which ways are signed, and follow the
  * assignments. */
 int api_read_orders(struct server_api *api, struct err *e) NODISCARD;
+/* What engineers say of the log's key; *end: when it has to be changed. */
+void api_log_key(struct server_api *api, struct log_listed *out, int64_t *end);
 /* As orders_judge(). */
 int api_ordered(struct server_api *api, const struct rollout *r,
 		const struct rollout_device *d, int64_t now,

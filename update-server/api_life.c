@@ -296,7 +296,8 @@ int api_open(const struct config *c, struct keeper *k, struct meter *m,
 		return -1;
 	}
 	store_watch_commits(api->store, note_commit, m);
-	if (api_check_log(api, e) || api_note_restore(api, e)) {
+	if (api_check_log(api, e) || api_note_restore(api, e) ||
+	    store_log_key_since(api->store, &api->log_key_since, e)) {
 		api_close(api);
 		return -1;
 	}

@@ -94,6 +94,8 @@ static void expose_certificates(struct server_api *api, struct exposition *x)
 		{ "tls", api->config->tls_certificate },
 		{ "device-ca", api->config->device_ca },
 	};
+	struct log_listed log_key;
+	int64_t end;
 
 	exposition_family(x, "pawl_certificate_expiry_timestamp_seconds",
 			  EXPOSE_GAUGE,
@@ -106,6 +108,8 @@ static void expose_certificates(struct server_api *api, struct exposition *x)
 				       EXPOSE_LABELS({ "name", files[i].name }),
 				       when);
 	}
+	api_log_key(api, &log_key, &end);
+	exposition_int(x, EXPOSE_LABELS({ "name", "log-key" }), end);
 }
 
 /* ---- what goes on -------------------------------------------------------- */

@@ -38,7 +38,9 @@ static int set_ends(struct server_api *api, struct json *j, struct err *e)
 {
 	struct expiry_of *roles = mem_alloc(EXPIRY_MAX, sizeof(*roles));
 	struct json *list = json_new_array();
+	struct log_listed log_key;
 	size_t count = 0;
+	int64_t end;
 	int rc = expiry_read(&api->expiry, api->store, roles, &count, e);
 
 	for (size_t i = 0; rc == 0 && i < count; i++) {
@@ -52,6 +54,8 @@ static int set_ends(struct server_api *api, struct json *j, struct err *e)
 	add_certificate(list, "server certificate",
 			api->config->tls_certificate);
 	add_certificate(list, "device CA", api->config->device_ca);
+	api_log_key(api, &log_key, &end);
+	add_end(list, "log key", end);
 	json_set(j, "ends", list);
 	free(roles);
 	return rc;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What people bring and ask about the server itself: status, import, bundle. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -58,6 +59,26 @@ static int set_readopt(struct server_api *api, struct json *j, struct err *e)
 	return 0;
 }
 
+/* In words, for a person: until when the log's key signs, and by whose word. */
+static void set_log_key(struct server_api *api, struct json *j)
+{
+	char text[160], until[UTC_TEXT_LEN];
+	struct log_listed l;
+	int64_t end;
+
+	api_log_key(api, &l, &end);
+	utc_format(end, until);
+	(void)snprintf(text, sizeof(text),
+		       l.listed ? "signs until %s, as engineers signed"
+		       : l.has_list
+			       ? "is not in the list that engineers signed: "
+				 "pawl-signer log-key"
+			       : "signs until %s, by its age; engineers have "
+				 "listed none (pawl-signer log-key)",
+		       until);
+	json_set_text(j, "log_key", text);
+}
+
 int api_status(struct server_api *api, const struct request *q,
 	       struct response *a, struct err *e)
 {
@@ -86,6 +107,7 @@ int api_status(struct server_api *api, const struct request *q,
 	json_set_int(j, "quarantined", (int64_t)quarantined);
 	json_set_text(j, "log",
 		      store_check_whole(api->store, &why) ? why.msg : "whole");
+	set_log_key(api, j);
 	if (set_readopt(api, j, e) || set_roles(api, j, e)) {
 		json_free(j);
 		return -1;

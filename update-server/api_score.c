@@ -45,8 +45,11 @@ static void look_at_certificates(struct server_api *api, int64_t now,
 {
 	const char *const files[] = { api->config->tls_certificate,
 				      api->config->device_ca };
+	struct log_listed log_key;
+	int64_t end;
 
-	f->certificate_left = INT64_MAX;
+	api_log_key(api, &log_key, &end);
+	f->certificate_left = end - now;
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
 		int64_t when = expiry_of_certificate(files[i]);
 

@@ -512,7 +512,8 @@ static void print_status(const struct json *j)
 		"version", "environment", "started",
 		"root",    "targets",     "timestamp_expires",
 		"devices", "revoked",     "quarantined",
-		"log",     "readopt",     NULL
+		"log",     "log_key",     "readopt",
+		NULL
 	};
 
 	ui_fields(j, fields);

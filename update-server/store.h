@@ -501,6 +501,10 @@ int store_room(struct store *s, uint64_t more, struct err *e) NODISCARD;
 /* An act whose effect is not in the store. Frees *r. */
 int store_log(struct store *s, struct audit_record *r, struct err *e) NODISCARD;
 
+/* Since when the log's key signs: the newest record that names it. */
+int store_log_key_since(struct store *s, int64_t *since,
+			struct err *e) NODISCARD;
+
 int store_audit_size(struct store *s, uint64_t *size, struct err *e) NODISCARD;
 int store_audit_each(struct store *s, uint64_t from, size_t max,
 		     int (*visit)(void *ctx, struct slice record,

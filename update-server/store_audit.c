@@ -203,6 +203,23 @@ int store_audit_size(struct store *s, uint64_t *size, struct err *e)
 	return store_unlock(s, last_record(s, size, &ignored, e));
 }
 
+int store_log_key_since(struct store *s, int64_t *since, struct err *e)
+{
+	struct sql_query *q;
+
+	*since = 0;
+	store_lock(s);
+	/* By the first record, unless a later one names another key. */
+	q = sql_query(s->db,
+		      "SELECT time FROM audit WHERE n = 0"
+		      " OR instr(CAST(record AS TEXT), '\"act\":\"log-key\"')"
+		      " ORDER BY n DESC LIMIT 1",
+		      SQL_NOTHING);
+	if (sql_next(q))
+		*since = sql_get_int(q, 0);
+	return store_unlock(s, sql_end(q, e));
+}
+
 int store_audit_each(struct store *s, uint64_t from, size_t max,
 		     int (*visit)(void *ctx, struct slice record,
 				  struct err *e),

@@ -152,3 +152,29 @@ for role in root targets; do
 done
 want 0 "$signer" publish "$WORK/other" "$WORK/pub4"
 want 6 by_list log1 pub4
+
+# The server is told, and devices go on: a list is nothing to them.
+rm -rf "$WORK/server" "$WORK/repo" "$WORK"/repo.*
+make_server
+start_server
+want 0 op server status
+said "log_key .*by its age; engineers have listed none"
+make_repo "$WORK/repo"
+make_release "$WORK/repo" r1 "$WORK/pub5"
+want 0 "$signer" log-key "$WORK/repo" "$first"
+publish "$WORK/pub6"
+want 0 op release import "$WORK/pub6"
+want 0 op server status
+said "log_key .*is not in the list"
+grep -q log-key-not-listed "$WORK/server.log" || die "nothing in the log"
+want 0 "$signer" log-key "$WORK/repo" "$WORK/server/audit.pub" --days 30
+publish "$WORK/pub7"
+want 0 op release import "$WORK/pub7"
+want 0 op server status
+said "log_key .*as engineers signed"
+make_device d default
+want 0 device d enroll --claim-file "$WORK/devices/d/claim"
+want 0 op rollout create one --release r1 --cohort default
+want 0 begin one
+want 0 device d update
+stop_server

@@ -81,6 +81,9 @@ export function endWords(what) {
 			"the server renews it by itself"];
 	if (what === "server certificate")
 		return ["server's TLS certificate", "pawl-server tls renew"];
+	if (what === "log key")
+		return ["audit log's key", "pawl-server audit rotate, then " +
+			"pawl-signer log-key"];
 	if (what === "device CA")
 		return ["device CA", "devices cannot renew after that"];
 	return [what.replace(/^role /, "") + " metadata",
@@ -94,6 +97,8 @@ const phaseStates = ["is about to open", "opened", "is proven good and watched",
 const acts = {
 	init: () => "set the server up",
 	"tls-renew": () => "renewed the server's TLS certificate",
+	"tls-next-ca": () => "made another CA for the server",
+	"tls-switch-ca": () => "put the server's next CA in place",
 	"person-add": o => "let a person in, as " + o.roles.join(", "),
 	"person-revoke": () => "revoked a person",
 	"payload-upload": () => "uploaded a package",
@@ -115,6 +120,8 @@ const acts = {
 	"device-enrol": o => "enrolled: " + o.product + " " + o.model +
 		", cohort " + o.cohort,
 	"device-renew": () => "renewed its certificate",
+	"device-return": () => "came back after a restore, by its renewals",
+	"readopt-close": () => "ended the return of devices after a restore",
 	"device-quarantine": () => "went to quarantine: two keys claimed to be it",
 	"device-twin": () => "put a device into quarantine: it speaks from two boards",
 	"device-release": () => "released a device from quarantine",
