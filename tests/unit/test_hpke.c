@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/hpke.h"
 
+#include <openssl/evp.h>
 #include <string.h>
 
 #include "tests/unit/check.h"
 #include "tests/unit/reference.h"
+#include "tests/unit/vectors.h"
 
 #define INFO "Ode on a Grecian Urn"
 
@@ -101,6 +103,111 @@ static void derives_the_keys_of_the_standard(void **state)
 		from_hex(rfc[i].exporter, wanted);
 		assert_memory_equal(c.exporter, wanted, SHA256_LEN);
 	}
+}
+
+static struct ec_private *vector_key(const json_t *c, const char *name)
+{
+	return key_of(vectors_text(c, name));
+}
+
+static void assert_vector(const json_t *c, const char *name, const uint8_t *is,
+			  size_t len)
+{
+	struct buf wanted = BUF_INIT(1024);
+
+	assert_true(slice_equal(vectors_bytes(c, name, &wanted),
+				(struct slice){ is, len }));
+	buf_done(&wanted);
+}
+
+/* Opened by another library, under the key and nonce that we derived. */
+static void assert_opens(const json_t *message, const struct hpke_context *k,
+			 bool chacha)
+{
+	EVP_CIPHER_CTX *x = EVP_CIPHER_CTX_new();
+	struct buf aad = BUF_INIT(256), sealed = BUF_INIT(256);
+	struct buf nonce = BUF_INIT(64);
+	struct slice more = vectors_bytes(message, "aad", &aad);
+	struct slice in = vectors_bytes(message, "ct", &sealed);
+	uint8_t out[256], own[AEAD_NONCE_LEN];
+	int len, n;
+
+	/* Section 5.2: the number is added to the base nonce. */
+	memcpy(own, k->nonce, sizeof(own));
+	n = (int)json_integer_value(json_object_get(message, "seq"));
+	own[AEAD_NONCE_LEN - 1] ^= (uint8_t)n;
+	own[AEAD_NONCE_LEN - 2] ^= (uint8_t)(n >> 8);
+	assert_true(slice_equal(vectors_bytes(message, "nonce", &nonce),
+				(struct slice){ own, sizeof(own) }));
+	assert_int_equal(EVP_DecryptInit_ex(x,
+					    chacha ? EVP_chacha20_poly1305()
+						   : EVP_aes_128_gcm(),
+					    NULL, k->key, own),
+			 1);
+	assert_int_equal(
+		EVP_DecryptUpdate(x, NULL, &len, more.ptr, (int)more.len), 1);
+	assert_int_equal(
+		EVP_CIPHER_CTX_ctrl(
+			x, EVP_CTRL_AEAD_SET_TAG, AEAD_TAG_LEN,
+			(void *)(uintptr_t)(in.ptr + in.len - AEAD_TAG_LEN)),
+		1);
+	assert_int_equal(EVP_DecryptUpdate(x, out, &len, in.ptr,
+					   (int)(in.len - AEAD_TAG_LEN)),
+			 1);
+	assert_int_equal(EVP_DecryptFinal_ex(x, out + len, &n), 1);
+	assert_vector(message, "pt", out, (size_t)len);
+	EVP_CIPHER_CTX_free(x);
+	buf_done(&aad);
+	buf_done(&sealed);
+	buf_done(&nonce);
+}
+
+static void try_case(const json_t *c)
+{
+	struct ec_private *ephemeral = vector_key(c, "skEm");
+	struct ec_private *receiver = vector_key(c, "skRm");
+	int aead = (int)json_integer_value(json_object_get(c, "aead_id"));
+	json_t *messages = json_object_get(c, "encryptions");
+	size_t key_len = strlen(vectors_text(c, "key")) / 2;
+	struct buf info = BUF_INIT(256);
+	uint8_t shared[SHA256_LEN];
+	struct ec_public enc, to;
+	struct hpke_context k;
+	struct err e = { 0 };
+
+	assert_true(aead == 1 || aead == 3);
+	ec_public_of(ephemeral, &enc);
+	ec_public_of(receiver, &to);
+	assert_vector(c, "enc", enc.point, EC_POINT_LEN);
+	assert_vector(c, "pkRm", to.point, EC_POINT_LEN);
+	assert_ok(hpke_encap(ephemeral, &to, shared, &e));
+	assert_vector(c, "shared_secret", shared, SHA256_LEN);
+	assert_ok(hpke_decap(receiver, &enc, shared, &e));
+	assert_vector(c, "shared_secret", shared, SHA256_LEN);
+	assert_ok(hpke_schedule((uint16_t)aead, key_len, shared,
+				vectors_bytes(c, "info", &info), &k, &e));
+	assert_vector(c, "key", k.key, key_len);
+	assert_vector(c, "base_nonce", k.nonce, AEAD_NONCE_LEN);
+	assert_vector(c, "exporter_secret", k.exporter, SHA256_LEN);
+	assert_true(json_array_size(messages) > 0);
+	for (size_t i = 0; i < json_array_size(messages); i++)
+		assert_opens(json_array_get(messages, i), &k, aead == 3);
+	ec_free(ephemeral);
+	ec_free(receiver);
+	buf_done(&info);
+}
+
+/* The set that was published with the RFC: each step, and what it seals. */
+static void agrees_with_the_published_set(void **state)
+{
+	json_t *all = vectors_load("hpke_rfc9180_p256.json");
+	size_t tried = 0;
+
+	(void)state;
+	for (size_t i = 0; i < json_array_size(all); i++, tried++)
+		try_case(json_array_get(all, i));
+	assert_int_equal(tried, 2);
+	json_decref(all);
 }
 
 static void seals_what_the_reference_seals(void **state)
@@ -228,6 +335,7 @@ int main(void)
 		cmocka_unit_test(a_key_is_as_long_as_the_cipher_takes),
 		cmocka_unit_test(agrees_on_the_secrets_of_the_standard),
 		cmocka_unit_test(derives_the_keys_of_the_standard),
+		cmocka_unit_test(agrees_with_the_published_set),
 		cmocka_unit_test(seals_what_the_reference_seals),
 		cmocka_unit_test(opens_for_the_receiver_in_this_context_only),
 		cmocka_unit_test(refuses_what_was_cut_or_changed),

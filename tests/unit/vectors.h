@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Published test vectors (C2SP/wycheproof, testvectors_v1). Their folder comes
- * from PAWL_VECTORS; without it such a test says that it was skipped.
+ * Published test vectors (C2SP/wycheproof, testvectors_v1, and the set of RFC
+ * 9180). Their folder comes from PAWL_VECTORS; without it such a test says that
+ * it was skipped.
  */
 #ifndef TESTS_UNIT_VECTORS_H
 #define TESTS_UNIT_VECTORS_H
