@@ -96,6 +96,20 @@ static void what_was_changed_on_the_disk_is_found(void **state)
 	}
 }
 
+static void what_is_longer_than_wanted_is_not_read(void **state)
+{
+	struct err e = { 0 };
+	struct buf out;
+
+	(void)state;
+	assert_int_equal(put("payload"), 0);
+	assert_ok(read_it(7, &out, &e));
+	buf_done(&out);
+	assert_refused_saying(read_it(6, &out, &e), ERR_LIMIT,
+			      "document is too long");
+	assert_int_equal(out.len, 0);
+}
+
 /* Neither a link to the right bytes nor a folder is a payload. */
 static void what_is_no_file_is_not_served(void **state)
 {
@@ -120,6 +134,7 @@ int main(void)
 		TEST(what_came_in_is_read_again),
 		TEST(other_bytes_do_not_come_in),
 		TEST(what_was_changed_on_the_disk_is_found),
+		TEST(what_is_longer_than_wanted_is_not_read),
 		TEST(what_is_no_file_is_not_served),
 	};
 

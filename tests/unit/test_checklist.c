@@ -223,6 +223,9 @@ static void a_backup_is_compared_again_after_90_days(void **state)
 {
 	static const char *const bad[] = { "2026-11-24", "2026-08-01",
 					   "2026-02-30", "today", "" };
+	struct report out = { .json = true };
+	struct buf text = BUF_INIT(1000);
+	size_t open = 0;
 	struct err e = { 0 };
 
 	(void)state;
@@ -233,7 +236,15 @@ static void a_backup_is_compared_again_after_90_days(void **state)
 		assert_refused(checklist_backup(&r, bad[i], NOW, &e),
 			       ERR_USAGE);
 	assert_open(NOW, "backup");
+	/* What cannot be read is no answer, in either direction. */
+	assert_ok(fs_mkdir(r.dirfd, "checklist.json", 0700, &e));
+	assert_refused(checklist_run(&r, NOW, &out, &open, &e), ERR_REFUSED);
+	json_free(out.object);
+	assert_ok(fs_remove_tree(r.dirfd, "checklist.json", &e));
 	assert_ok(checklist_backup(&r, "2026-11-22", NOW, &e));
+	assert_ok(fs_read_file(r.dirfd, "checklist.json", &text, &e));
+	assert_int_equal(text.ptr[text.len - 1], '\n');
+	buf_done(&text);
 	assert_fine(NOW + 89 * UTC_DAY);
 	assert_open(NOW + 91 * UTC_DAY, "backup");
 }

@@ -54,6 +54,26 @@ static void is_what_its_device_signed(void **state)
 	assert_ok(decrypt_key_check(&k, &keys.identity_public, &e));
 }
 
+/* What is signed says what for, so that no other signature passes for it. */
+static void the_proof_is_of_a_message_that_names_itself(void **state)
+{
+	uint8_t spki[2][EC_SPKI_LEN];
+	struct buf message = BUF_INIT(512);
+	struct decrypt_key k;
+	struct err e = { 0 };
+
+	(void)state;
+	made(&k);
+	ec_public_to_spki(&keys.identity_public, spki[0]);
+	ec_public_to_spki(&keys.decrypt_public, spki[1]);
+	assert_ok(buf_add(&message, slice_of("pawl/decrypt-key/v1"), &e));
+	assert_ok(
+		buf_add(&message, (struct slice){ spki[0], sizeof(spki) }, &e));
+	assert_ok(ec_verify(&keys.identity_public, buf_slice(&message),
+			    (struct slice){ k.proof, k.proof_len }, &e));
+	buf_done(&message);
+}
+
 /* D07: whoever keeps the list puts a key of his own in its place. */
 static void cannot_be_swapped_for_another(void **state)
 {
@@ -88,6 +108,7 @@ static void is_never_the_identity_itself(void **state)
 
 static void survives_json(void **state)
 {
+	char longest[2 * EC_SIG_MAX_LEN + 3] = "";
 	struct json *j = json_new_object();
 	struct decrypt_key in, out;
 	struct err e = { 0 };
@@ -104,6 +125,13 @@ static void survives_json(void **state)
 	assert_refused(decrypt_key_get(j, &out, &e), ERR_FORMAT);
 	json_set_text(j, "decrypt_proof", "");
 	assert_refused(decrypt_key_get(j, &out, &e), ERR_FORMAT);
+	json_set_text(j, "decrypt_proof", "abc");
+	assert_refused_saying(decrypt_key_get(j, &out, &e), ERR_FORMAT,
+			      "not a signature");
+	memset(longest, 'a', sizeof(longest) - 1);
+	json_set_text(j, "decrypt_proof", longest);
+	assert_refused_saying(decrypt_key_get(j, &out, &e), ERR_FORMAT,
+			      "not a signature");
 	json_free(j);
 }
 
@@ -112,6 +140,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(is_what_its_device_signed),
 		cmocka_unit_test(cannot_be_swapped_for_another),
+		cmocka_unit_test(the_proof_is_of_a_message_that_names_itself),
 		cmocka_unit_test(is_never_the_identity_itself),
 		cmocka_unit_test(survives_json),
 	};

@@ -202,6 +202,11 @@ static void wants_exactly_one_host(void **state)
 	assert_int_equal(status_of_text(GET HOST END), 400);
 	assert_int_equal(status_of_text("GET / HTTP/1.1\r\nHost:\r\n\r\n"),
 			 400);
+	/* a name that begins like it, or with it */
+	assert_int_equal(status_of_text("GET / HTTP/1.1\r\nHos: a\r\n\r\n"),
+			 400);
+	assert_int_equal(status_of_text("GET / HTTP/1.1\r\nHosts: a\r\n\r\n"),
+			 400);
 	assert_int_equal(status_of_text("GET / HTTP/1.1\r\nHost: a b\r\n\r\n"),
 			 400);
 	assert_int_equal(status_of_text("GET / HTTP/1.1\r\nHost: a/b\r\n\r\n"),
@@ -352,6 +357,7 @@ static void a_plain_path_is_names_and_single_slashes(void **state)
 	assert_true(http_path_is_plain(slice_of("/metadata/1.root.json")));
 	assert_true(http_path_is_plain(slice_of("/v1/check-in_2.x")));
 	assert_true(http_path_is_plain(slice_of("/a..b")));
+	assert_false(http_path_is_plain((struct slice){ NULL, 0 }));
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		if (http_path_is_plain(slice_of(bad[i])))
 			fail_msg("%s", bad[i]);

@@ -130,10 +130,10 @@ static void refuses_another_passphrase(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	assert_refused(keyfile_open(buf_slice(&sealed),
-				    slice_of("correct horsf"), &opened, NULL,
-				    &e),
-		       ERR_UNTRUSTED);
+	assert_refused_saying(keyfile_open(buf_slice(&sealed),
+					   slice_of("correct horsf"), &opened,
+					   NULL, &e),
+			      ERR_UNTRUSTED, "wrong passphrase");
 	assert_null(opened);
 }
 
@@ -275,7 +275,7 @@ static void refuses_unknown_words(void **state)
 		{ "public", "no key" },     { "sealed", "00" },
 		{ "nonce", "00" },          { "comment", "hello" },
 	};
-	struct json *j;
+	struct json *j, *kdf;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -285,6 +285,14 @@ static void refuses_unknown_words(void **state)
 	}
 	j = parsed();
 	set_kdf(j, "scrypt", -1, NULL);
+	assert_opens_not(j, ERR_FORMAT);
+	/* One that has nothing but what every other one has as well. */
+	j = parsed();
+	kdf = json_new_object();
+	json_set_text(kdf, "name", "scrypt");
+	json_set_text(kdf, "salt",
+		      json_text(json_get(json_get(j, "kdf"), "salt")));
+	json_set(j, "kdf", kdf);
 	assert_opens_not(j, ERR_FORMAT);
 	j = parsed();
 	set_kdf(j, NULL, -1, "00");
@@ -321,7 +329,10 @@ static void refuses_truncated_and_oversized_files(void **state)
 			ERR_FORMAT);
 	memset(big, ' ', sizeof(big) - 1);
 	assert_refused(keyfile_inspect(slice_of(big), &info, &e), ERR_LIMIT);
-	assert_refused(keyfile_inspect(slice_of("[]"), &info, &e), ERR_FORMAT);
+	assert_refused_saying(keyfile_inspect(slice_of("[]"), &info, &e),
+			      ERR_FORMAT, "not an object");
+	/* It is a line of text, for whoever looks at it. */
+	assert_int_equal(sealed.ptr[sealed.len - 1], '\n');
 }
 
 static void refuses_to_seal_badly(void **state)

@@ -164,7 +164,7 @@ static void the_next_file_is_judged_by_the_rules_of_a_step(void **state)
 	assert_ok(order_import_file(d->store, "rollout", &file, &e));
 	next = next_after(d, json_get(file, "signed"), 3, &digest);
 	/* nobody has listed that release here */
-	assert_refused(check(d, next, &e), ERR_NOT_FOUND);
+	assert_refused_saying(check(d, next, &e), ERR_NOT_FOUND, "no release");
 	d->import.release = is_listed;
 	assert_ok(check(d, next, &e));
 	/* a version of before */
@@ -173,6 +173,65 @@ static void the_next_file_is_judged_by_the_rules_of_a_step(void **state)
 	json_free(next);
 	next = next_after(d, json_get(file, "signed"), 5000, &digest);
 	assert_refused_saying(check(d, next, &e), ERR_REFUSED, "runs ahead");
+	json_free(next);
+	json_free(file);
+}
+
+/* By the store, where nobody else knows better. */
+static void an_order_is_for_a_release_that_is_listed_now(void **state)
+{
+	static const struct audit_by by = { .kind = AUDIT_PERSON, .now = NOW };
+	char detail[] = "{}";
+	struct store_release release = { .product = "kiosk",
+					 .id = "2",
+					 .version = "2",
+					 .seq = 2,
+					 .detail = detail };
+	struct store_import in = { .releases = &release, .release_count = 1 };
+	struct desk *d = *state;
+	struct json *file, *next;
+	struct sha256 digest;
+	struct err e = { 0 };
+
+	import(d);
+	memset(release.digest.bytes, 5, SHA256_LEN);
+	assert_ok(store_import(d->store, &in, &by, &e));
+	assert_ok(order_import_file(d->store, "rollout", &file, &e));
+	next = next_after(d, json_get(file, "signed"), 3, &digest);
+	assert_ok(check(d, next, &e));
+	in.release_count = 0;
+	assert_ok(store_import(d->store, &in, &by, &e));
+	assert_refused_saying(check(d, next, &e), ERR_NOT_FOUND,
+			      "no longer in the signed metadata");
+	json_free(next);
+	json_free(file);
+}
+
+/* What counts now and cannot be read is not taken for nothing. */
+static void a_file_that_is_gone_stops_everything(void **state)
+{
+	static const struct audit_by by = { .kind = AUDIT_PERSON, .now = NOW };
+	static const char *const both[] = { "rollout", "rollout-wide" };
+	struct desk *d = *state;
+	struct json *file, *next;
+	struct sha256 digest;
+	struct err e = { 0 };
+
+	import(d);
+	d->import.release = is_listed;
+	assert_ok(order_import_file(d->store, "rollout", &file, &e));
+	next = next_after(d, json_get(file, "signed"), 3, &digest);
+	assert_ok(check(d, next, &e));
+	for (size_t i = 0; i < ARRAY_LEN(both); i++) {
+		struct store_role role = { .version = 77 };
+		struct store_import in = { .roles = &role, .role_count = 1 };
+
+		strcpy(role.name, both[i]);
+		assert_ok(store_import(d->store, &in, &by, &e));
+		assert_refused_saying(check(d, next, &e), ERR_NOT_FOUND,
+				      both[i]);
+		import(d); /* and rollout is there again */
+	}
 	json_free(next);
 	json_free(file);
 }
@@ -209,6 +268,8 @@ int main(void)
 		cmocka_unit_test(two_roles_are_the_operators),
 		TEST(what_counts_is_what_was_imported_last),
 		TEST(the_next_file_is_judged_by_the_rules_of_a_step),
+		TEST(an_order_is_for_a_release_that_is_listed_now),
+		TEST(a_file_that_is_gone_stops_everything),
 		TEST(a_document_that_is_not_there_is_no_order),
 	};
 

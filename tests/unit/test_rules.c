@@ -92,11 +92,17 @@ static struct findings judge(const struct json *envelope)
 static void assert_refuses(struct json *envelope, const char *text)
 {
 	struct findings found = judge(envelope);
+	size_t refusals = 0;
 	struct err e = { 0 };
 
 	json_free(envelope);
 	assert_true(mentions(&found, true, text));
 	assert_refused(findings_judge(&found, &e), ERR_REFUSED);
+	/* One refusal is all there is to say; of several the others are told.
+	 */
+	for (size_t i = 0; i < found.count; i++)
+		refusals += found.at[i].refuses;
+	assert_true((refusals > 1) == (strstr(e.msg, "more: see") != NULL));
 }
 
 static void a_production_root_with_spares_is_fine(void **state)

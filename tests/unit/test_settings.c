@@ -30,6 +30,34 @@ static void refuse(const char *text)
 	assert_refused(parse(text, &c, &e), ERR_CONFIG);
 }
 
+static void refuse_saying(const char *text, const char *words)
+{
+	struct settings c;
+	struct err e = { 0 };
+
+	assert_refused_saying(parse(text, &c, &e), ERR_CONFIG, words);
+}
+
+struct many {
+	const char *each, *end; /* around a number */
+	size_t n;
+};
+
+/* So many times: lines, or words. */
+static void refuse_many(const char *before, const struct many *m,
+			const char *words)
+{
+	struct buf text = BUF_INIT(8192);
+	struct err e = { 0 };
+
+	assert_ok(buf_add(&text, slice_of(before), &e));
+	for (size_t i = 0; i < m->n; i++)
+		assert_ok(buf_addf(&text, &e, "%s%zu%s", m->each, i, m->end));
+	assert_ok(buf_add(&text, slice_of("\n"), &e));
+	refuse_saying(buf_text(&text), words);
+	buf_done(&text);
+}
+
 static void the_least_is_enough(void **state)
 {
 	struct settings c;
@@ -289,6 +317,73 @@ static void local_programs_are_absolute_paths(void **state)
 	(void)state;
 	refuse(GOOD "[trial]\nhealth = check\n");
 	refuse(GOOD "[restart]\ncommand = ./restart\n");
+	refuse_saying(GOOD "[floor]\ncounter = count\n", "[floor] counter");
+	refuse_saying(GOOD "[boot]\ncontrol = command\ncommand = boot\n",
+		      "[boot] command: boot is not");
+	refuse_saying(GOOD LOADER "[reboot]\ncommand = reboot\n",
+		      "[reboot] command");
+	refuse_saying(GOOD "[install]\nconsent = ask\n", "[install] consent");
+}
+
+static void lists_have_ends(void **state)
+{
+	const struct many words = { " ", "", SETTINGS_ARGS_MAX };
+	const struct many checks = { "check = tcp 8", "\n",
+				     SETTINGS_CHECKS_MAX + 1 };
+	const struct many slots = { "[slot s", "]\npath = /s\n",
+				    RELEASE_COMPONENTS_MAX };
+	const struct many urls = { "url = https://a", "\n",
+				   SETTINGS_URLS_MAX + 1 };
+
+	(void)state;
+	refuse_many(GOOD "[restart]\ncommand = /x", &words,
+		    "[restart] command: more than 32 arguments");
+	refuse_many(GOOD "[trial]\n", &checks, "[trial] check: more than 8");
+	refuse_many(GOOD, &slots, "more than 4 slots");
+	refuse_many(GOOD "[server]\nca = /ca\n", &urls,
+		    "[server] url: more than 8");
+}
+
+static void what_goes_together_comes_together(void **state)
+{
+	(void)state;
+	refuse_saying(GOOD LOADER "[slot]\nkind = image\na = /x\n",
+		      "[slot] a and b");
+	refuse_saying(GOOD LOADER "[slot]\nkind = image\nb = /x\n",
+		      "[slot] a and b");
+	refuse_saying(GOOD "[slot]\nroot = /x\n", "goes with kind = image");
+	refuse_saying(GOOD "[boot]\ncontrol = lilo\n", "not lilo");
+	refuse_saying(GOOD "[boot]\ncontrol = command\n",
+		      "goes with control = command");
+	refuse_saying(GOOD LOADER "[boot]\ncommand = /x\n",
+		      "goes with control = command");
+	refuse_saying(GOOD "[reboot]\ncommand = /sbin/reboot\n",
+		      "with the symlink nothing reboots");
+}
+
+static void every_value_is_judged(void **state)
+{
+	(void)state;
+	refuse_saying(GOOD "[device]\nmodel = A Model\n", "");
+	refuse_saying("[device]\nproduct = x\nmodel = A/b\nstate = /s\n"
+		      "[trust]\nroot = /r\nenvironment = lab\n"
+		      "[slot]\npath = /p\n",
+		      "[device] model: not a name");
+	refuse_saying(GOOD "[device]\nstatus = status.json\n",
+		      "[device] status");
+	refuse_saying(GOOD "[device]\nstatus = /run/pawl/\n",
+		      "[device] status");
+	refuse_saying(GOOD "[reboot]\nwindow = 25:00-26:00\n",
+		      "[reboot] window");
+	refuse_saying(GOOD "[install]\nwindow = soon\n", "[install] window");
+	refuse_saying(GOOD "[trial]\ncheck = tcp 0\n", "[trial] check");
+	refuse_saying(GOOD "[fetch]\nspool = sometimes\n", "not sometimes");
+	refuse_saying(GOOD SERVER "[server]\nproxy = socks5://a:1\n",
+		      "[server] proxy");
+	refuse_saying(GOOD SERVER "[server]\nproxy = http://\n",
+		      "[server] proxy");
+	refuse_saying(GOOD SERVER "[server]\nproxy = http://a:1/x\n",
+		      "[server] proxy");
 }
 
 static void a_file_that_others_may_write_is_refused(void **state)
@@ -306,9 +401,36 @@ static void a_file_that_others_may_write_is_refused(void **state)
 	assert_int_equal(fchmod(fd, 0644), 0);
 	assert_ok(settings_load(path, &c, &e));
 	settings_done(&c);
+	assert_ok(fs_write(fd, slice_of("[slot]\nkind = drum\n"), &e));
+	assert_refused_saying(settings_load(path, &c, &e), ERR_CONFIG, "drum");
 	close(fd);
 	assert_int_equal(unlink(path), 0);
 	assert_refused(settings_load(path, &c, &e), ERR_CONFIG);
+}
+
+/* Not one byte of what is too long is believed. */
+static void a_file_without_end_is_refused(void **state)
+{
+	static char spaces[INI_MAX_LEN - sizeof(GOOD) + 1];
+	char path[] = "/tmp/pawl-conf.XXXXXX";
+	struct settings c;
+	struct err e = { 0 };
+	int fd = mkstemp(path);
+
+	(void)state;
+	memset(spaces, '\n', sizeof(spaces));
+	assert_true(fd >= 0);
+	assert_ok(fs_write(fd, slice_of(GOOD), &e));
+	assert_ok(fs_write(
+		fd, (struct slice){ (uint8_t *)spaces, sizeof(spaces) - 1 },
+		&e));
+	assert_ok(settings_load(path, &c, &e));
+	settings_done(&c);
+	assert_ok(fs_write(fd, slice_of("\n"), &e));
+	assert_refused_saying(settings_load(path, &c, &e), ERR_CONFIG,
+			      "too long");
+	close(fd);
+	assert_int_equal(unlink(path), 0);
 }
 
 static void write_text(int dirfd, const char *name, const char *text)
@@ -385,7 +507,11 @@ int main(void)
 		cmocka_unit_test(plain_http_and_unpinned_servers_are_refused),
 		cmocka_unit_test(keys_are_in_one_token_or_in_files),
 		cmocka_unit_test(local_programs_are_absolute_paths),
+		cmocka_unit_test(lists_have_ends),
+		cmocka_unit_test(what_goes_together_comes_together),
+		cmocka_unit_test(every_value_is_judged),
 		cmocka_unit_test(a_file_that_others_may_write_is_refused),
+		cmocka_unit_test(a_file_without_end_is_refused),
 		cmocka_unit_test(a_damaged_file_leads_to_the_one_before),
 		cmocka_unit_test(what_was_read_is_remembered),
 	};

@@ -109,6 +109,29 @@ static void a_new_site_comes_first_and_the_way_back_ends(void **state)
 	assert_tried(dirfd, NOW, "https://two", "https://one");
 }
 
+/* As many as a site may name: the list has room for no more. */
+static void servers_are_bounded(void **state)
+{
+	char *many[SITE_URLS_MAX + 1];
+	struct whereabouts_configured c = { many, SITE_URLS_MAX,
+					    buf_slice(&ca) };
+	const struct site one = site("https://one", 1, 9, NOW);
+	struct whereabouts w;
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(many); i++)
+		many[i] = urls[0];
+	assert_ok(whereabouts_load(box.dir, &c, NOW, &w, &e));
+	whereabouts_done(&w);
+	c.url_count++;
+	assert_refused_saying(whereabouts_load(box.dir, &c, NOW, &w, &e),
+			      ERR_LIMIT, "more than 8 servers");
+	assert_true(keep(box.dir, &one));
+	assert_refused_saying(whereabouts_load(box.dir, &c, NOW, &w, &e),
+			      ERR_LIMIT, "more than 8 servers");
+}
+
 static void what_is_withdrawn_is_no_way_back(void **state)
 {
 	int dirfd = box.dir;
@@ -165,6 +188,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		IN_BOX(without_a_site_the_configuration_counts),
 		IN_BOX(a_new_site_comes_first_and_the_way_back_ends),
+		IN_BOX(servers_are_bounded),
 		IN_BOX(what_is_withdrawn_is_no_way_back),
 		IN_BOX(a_damaged_site_is_none),
 		IN_BOX(the_newest_site_says_where_the_stranded_ask),
