@@ -136,6 +136,11 @@ static int run_worker(struct session *s, const struct worker_task *task,
 		      const struct message *m, const char *what, struct err *e)
 {
 	const struct slot_part *part = &m->apply.part;
+	struct ipc_work work = { .what = what,
+				 .total =
+					 part->content_len + part->manifest_len,
+				 .quiet = s->quiet,
+				 .idle_ms = WRITER_IDLE_MS };
 	struct worker worker = { 0 };
 	int rc = -1;
 
@@ -144,11 +149,9 @@ static int run_worker(struct session *s, const struct worker_task *task,
 	if (ipc_send(&worker.channel, m, e))
 		rc = -1;
 	else if (m->apply.window > 0)
-		rc = relay_run(s, &worker, part, e);
+		rc = relay_run(s, &worker, &m->apply, e);
 	else
-		rc = ipc_follow(&worker.channel, what,
-				part->content_len + part->manifest_len,
-				s->quiet, WRITER_IDLE_MS, e);
+		rc = ipc_follow(&worker.channel, &work, e);
 	worker_stop(&worker);
 	return rc;
 }

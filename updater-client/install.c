@@ -224,11 +224,17 @@ static int fetch_package(struct install *in, size_t i, struct err *e)
 		},
 	};
 
+	struct ipc_work work = { .what = "fetching",
+				 .total = p->package_len,
+				 .quiet = in->s->quiet,
+				 .idle_ms = SOURCE_IDLE_MS };
+
 	memcpy(m.package.path, p->path, sizeof(p->path));
-	if (ipc_send(&in->s->source.channel, &m, e))
+	if (ipc_send(&in->s->source.channel, &m, e) ||
+	    ipc_follow(&in->s->source.channel, &work, e))
 		return -1;
-	return ipc_follow(&in->s->source.channel, "fetching", p->package_len,
-			  in->s->quiet, SOURCE_IDLE_MS, e);
+	source_tell(work.count, p->package_len);
+	return 0;
 }
 
 /* What a former run has left there is of use only if it is one of these. */

@@ -221,11 +221,6 @@ int intake_add(struct intake *s, struct slice *bytes, struct err *e)
 	return 0;
 }
 
-void intake_cut(struct intake *s)
-{
-	s->part.len = 0;
-}
-
 /* ---- going on ------------------------------------------------------------ */
 
 /* The head, or the chunk at s->len: is it there, and good? */
@@ -335,6 +330,11 @@ int intake_open(int dirfd, const struct intake_package *p, struct intake **out,
 uint64_t intake_len(const struct intake *s)
 {
 	return s->len;
+}
+
+uint64_t intake_next(const struct intake *s)
+{
+	return s->len + s->part.len;
 }
 
 bool intake_is_complete(const struct intake *s)

@@ -35,8 +35,10 @@ struct intake;
 int intake_open(int dirfd, const struct intake_package *p, struct intake **out,
 		struct err *e) NODISCARD;
 
-/* Bytes that are there and verified: where to go on. */
+/* Bytes that are there and verified: where another run goes on. */
 uint64_t intake_len(const struct intake *s);
+/* Where this one goes on after a cut: it has part of a chunk in memory. */
+uint64_t intake_next(const struct intake *s);
 bool intake_is_complete(const struct intake *s);
 
 /*
@@ -49,9 +51,6 @@ int intake_add(struct intake *s, struct slice *bytes, struct err *e) NODISCARD;
 /* A window without a free place; chunks before this one are done with. */
 bool intake_is_full(const struct intake *s);
 void intake_taken(struct intake *s, uint32_t chunk);
-
-/* Forget bytes that came but are no whole chunk: the transfer was cut. */
-void intake_cut(struct intake *s);
 
 /* Make durable; only a complete one. */
 int intake_finish(struct intake *s, struct err *e) NODISCARD;

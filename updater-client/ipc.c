@@ -134,23 +134,24 @@ int ipc_ask(struct channel *c, const struct message *question,
 	return ipc_expect(c, kind, timeout_ms, answer, e);
 }
 
-int ipc_follow(struct channel *c, const char *what, uint64_t total, bool quiet,
-	       int idle_ms, struct err *e)
+int ipc_follow(struct channel *c, struct ipc_work *work, struct err *e)
 {
 	struct progress progress;
 	struct message m;
 	int rc;
 
-	progress_start(&progress, what, total, quiet);
+	progress_start(&progress, work->what, work->total, work->quiet);
 	do {
-		rc = ipc_receive(c, idle_ms, &m, e);
+		rc = ipc_receive(c, work->idle_ms, &m, e);
 		if (rc == 0 && m.kind == MESSAGE_PROGRESS)
 			progress_set(&progress, m.count);
 	} while (rc == 0 && m.kind == MESSAGE_PROGRESS);
 	if (rc == 0 && m.kind != MESSAGE_DONE)
 		rc = err_set(e, ERR_FORMAT, "message %d is no answer", m.kind);
-	if (rc == 0)
-		progress_set(&progress, total);
+	if (rc == 0) {
+		work->count = m.count;
+		progress_set(&progress, work->total);
+	}
 	progress_end(&progress, rc == 0);
 	return rc;
 }

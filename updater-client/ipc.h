@@ -56,12 +56,18 @@ int ipc_ask(struct channel *c, const struct message *question,
 	    enum message_kind kind, int timeout_ms, struct message *answer,
 	    struct err *e) NODISCARD;
 
-/*
- * Follow a worker's PROGRESS to its DONE, showing people how far it is: `what`
- * and the `total` of what it counts.
- */
-int ipc_follow(struct channel *c, const char *what, uint64_t total, bool quiet,
-	       int idle_ms, struct err *e) NODISCARD;
+/* A worker's work, as people see it. */
+struct ipc_work {
+	const char *what;
+	uint64_t total; /* of what it counts */
+	bool quiet;
+	int idle_ms;
+	uint64_t count; /* what its DONE said */
+};
+
+/* Follow a worker's PROGRESS to its DONE. */
+int ipc_follow(struct channel *c, struct ipc_work *work,
+	       struct err *e) NODISCARD;
 
 /* Answer with what a request's work returned: DONE with count, or FAIL. */
 int ipc_answer(struct channel *c, int rc, uint64_t count,

@@ -136,6 +136,7 @@ struct relay {
 	struct worker *writer;
 	struct progress progress;
 	bool fetched, written;
+	uint64_t count; /* bytes that were fetched */
 };
 
 static int from_source(struct relay *r, struct err *e)
@@ -148,6 +149,7 @@ static int from_source(struct relay *r, struct err *e)
 	}
 	if (m.kind == MESSAGE_DONE) {
 		r->fetched = true;
+		r->count = m.count;
 		return 0;
 	}
 	if (m.kind != MESSAGE_PROGRESS)
@@ -200,8 +202,10 @@ static int step(struct relay *r, struct err *e)
 }
 
 int relay_run(struct session *s, struct worker *writer,
-	      const struct slot_part *part, struct err *e)
+	      const struct message_apply *m, struct err *e)
 {
+	const struct slot_part *part = &m->part;
+	const struct plan_package *package = &m->package;
 	const uint64_t total = part->content_len + part->manifest_len;
 	struct relay r = { .s = s, .writer = writer };
 	int rc = 0;
@@ -212,6 +216,8 @@ int relay_run(struct session *s, struct worker *writer,
 	if (rc == 0)
 		progress_set(&r.progress, total);
 	progress_end(&r.progress, rc == 0);
+	if (rc == 0)
+		source_tell(r.count, package->package_len);
 	if (rc && !r.fetched && e->code != ERR_BUSY)
 		stop_source(s);
 	return rc;

@@ -42,6 +42,6 @@ int relay_begin(struct session *s, const struct plan *plan, size_t part,
  * but where the writer failed nobody goes on.
  */
 int relay_run(struct session *s, struct worker *writer,
-	      const struct slot_part *part, struct err *e) NODISCARD;
+	      const struct message_apply *m, struct err *e) NODISCARD;
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/fs.h"
+#include "common/log.h"
 #include "updater-client/confine.h"
 #include "updater-client/identity.h"
 #include "updater-client/intake.h"
@@ -350,6 +351,15 @@ static int take_arrival(void *ctx, struct slice bytes, struct err *e)
 	return hear(a, 0, e) || show_arrival(a, e) ? -1 : 0;
 }
 
+/* Longer each time. */
+static int pause_ms(const struct source *s, unsigned tries)
+{
+	const uint64_t sec = UINT64_C(1) << tries;
+	const uint64_t most = s->setup->pause_max_sec;
+
+	return 1000 * (int)(sec < most ? sec : most);
+}
+
 static int fill(struct source *s, const struct message_package *m,
 		struct arrival *a, struct err *e)
 {
@@ -362,12 +372,11 @@ static int fill(struct source *s, const struct message_package *m,
 	if (text_format(path, sizeof(path), e, "targets/%s", m->path))
 		return -1;
 	while (!intake_is_complete(a->spool)) {
-		uint64_t before = intake_len(a->spool);
+		uint64_t before = intake_next(a->spool);
 		int rc = wait_for_place(a, e) ||
 			 s->ops->get(s->self, path, before, m->package_len,
 				     &sink, e);
 
-		intake_cut(a->spool);
 		if (rc && (e->code != ERR_NETWORK ||
 			   e->retry_sec > RETRY_PATIENCE_SEC))
 			return -1;
@@ -379,12 +388,11 @@ static int fill(struct source *s, const struct message_package *m,
 		if (!rc)
 			err_set(e, ERR_NETWORK, "%s: shorter than signed",
 				path);
-		if (intake_len(a->spool) > before)
+		if (intake_next(a->spool) > before)
 			tries = 0;
 		else if (tries++ == retries)
 			return -1;
-		/* Longer each time. */
-		if (show_arrival(a, e) || hear(a, 1000 << tries, e))
+		if (show_arrival(a, e) || hear(a, pause_ms(s, tries), e))
 			return -1;
 	}
 	/* Who reads it already waits for its end. */
@@ -555,6 +563,12 @@ int source_envelope(struct channel *source, const struct message_envelope *m,
 	}
 	buf_done(&got);
 	return rc;
+}
+
+void source_tell(uint64_t fetched, uint64_t package_len)
+{
+	log_event(LOG_INFO, "package-fetched", "bytes=%llu of=%llu",
+		  (unsigned long long)fetched, (unsigned long long)package_len);
 }
 
 static int judge_answer(struct slice answer, uint64_t status, struct err *e)

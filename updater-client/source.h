@@ -39,12 +39,13 @@ struct source_setup {
 	char *const *urls;
 	size_t url_count;
 	const char *ca_path;
-	const char *proxy;  /* as in struct fetch_setup */
-	uint64_t rate;      /* as in struct fetch_setup */
-	bool with_identity; /* else as a device that is not enrolled */
-	int state_fd;       /* holds the identity */
-	int token_fd;       /* to its key, if that is elsewhere; else -1 */
-	int site_fd;        /* the sites that were verified; -1: none */
+	const char *proxy;      /* as in struct fetch_setup */
+	uint64_t rate;          /* as in struct fetch_setup */
+	uint64_t pause_max_sec; /* between two tries after a cut */
+	bool with_identity;     /* else as a device that is not enrolled */
+	int state_fd;           /* holds the identity */
+	int token_fd;           /* to its key, if that is elsewhere; else -1 */
+	int site_fd;            /* the sites that were verified; -1: none */
 	/*
 	 * No server of ours can be verified any more: ask this one, whoever it
 	 * is, for metadata and the site alone, and tell it nothing.
@@ -74,6 +75,9 @@ int source_envelope(struct channel *source, const struct message_envelope *m,
  */
 int source_post(struct channel *source, enum message_route route,
 		struct slice body, struct buf *answer, struct err *e) NODISCARD;
+
+/* For people and tests: what a run has fetched of a package of that length. */
+void source_tell(uint64_t fetched, uint64_t package_len);
 
 /* A folder as a source; self is a pointer to its descriptor. */
 extern const struct source_ops source_folder;

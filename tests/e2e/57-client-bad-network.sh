@@ -14,7 +14,7 @@ size=$(package_size "$WORK/out")
 came_once "$(carried)" "$size" 3
 
 # Gone in the middle, for longer than the client tries in one run: that run says
-# so, and a later one goes on where it was.
+# so, and the daemon goes on where it was when the line is there again.
 offer 2 3000000
 before=$(carried)
 order slow=2000000
@@ -26,9 +26,21 @@ got=0
 wait $pid || got=$?
 [ $got -eq 9 ] || die "status $got for an outage: $(cat "$WORK/err")"
 kept=$(stat -c %s "$WORK"/one/state/spool/*)
-want 9 on one update --quiet
+# The daemon fails as well, and comes back by itself once the line does.
+"$client" daemon --config "$WORK/one/client.conf" 2>"$WORK/err" &
+pid=$!
+for _ in $(seq 200); do
+	! grep -q 'error=network' "$WORK/err" || break
+	sleep 0.1
+done
+grep -q 'error=network' "$WORK/err" || die "the daemon did not notice"
 order
-on one update --quiet
+for _ in $(seq 300); do
+	! grep -q 'confirmed release=2' "$WORK/err" || break
+	sleep 0.1
+done
+kill -TERM $pid
+wait $pid
 runs one 2
 echo "kept $kept over the outage"
 came_once $(($(carried) - before)) "$size" 1

@@ -156,16 +156,17 @@ static void a_cut_costs_less_than_a_chunk(void **state)
 	}
 }
 
-static void a_cut_while_running_is_forgotten_bytewise(void **state)
+static void a_cut_while_running_costs_no_byte(void **state)
 {
 	struct place *p = *state;
 	struct intake *s = reopen(p);
 
 	feed(p, s, 0, HEAD + 100);
-	intake_cut(s);
 	assert_int_equal(intake_len(s), HEAD);
-	feed(p, s, HEAD, sizeof(p->bytes));
+	assert_int_equal(intake_next(s), HEAD + 100);
+	feed(p, s, HEAD + 100, sizeof(p->bytes));
 	assert_true(intake_is_complete(s));
+	assert_int_equal(intake_next(s), sizeof(p->bytes));
 	intake_close(s);
 }
 
@@ -449,7 +450,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		AT_PLACE(a_package_arrives_in_pieces),
 		AT_PLACE(a_cut_costs_less_than_a_chunk),
-		AT_PLACE(a_cut_while_running_is_forgotten_bytewise),
+		AT_PLACE(a_cut_while_running_costs_no_byte),
 		AT_PLACE(a_changed_byte_is_refused_where_it_is),
 		AT_PLACE(more_than_signed_is_refused),
 		AT_PLACE(less_than_signed_is_not_finished),
