@@ -126,8 +126,44 @@ make_image empty parts1 update --from "$WORK/publish.c1"
 AGAIN=20
 prove components parts1 $((states / 10)) c2 update --from "$WORK/publish.c2"
 
+# The same with a handler, whose chip is a file on that disk: what is sent to it
+# is in no slot, and is sent again.
+cat >"$WORK/handler" <<SH
+#!/bin/sh
+case \$1 in
+check) cmp -s - $disk/chip ;;
+write | undo) cat >$disk/chip && sync $disk/chip ;;
+esac
+SH
+chmod 755 "$WORK/handler"
+sed -i "s|^kind = file|kind = handler\nprogram = $WORK/handler|" \
+	"$WORK/client.conf"
+make_image empty chip1 update --from "$WORK/publish.c1"
+prove handler chip1 $((states / 20)) c2 update --from "$WORK/publish.c2"
+
+# Trees with every attribute.
+cp "$WORK/client.conf" "$WORK/client.conf.parts"
+sed -i '/^\[slot modem\]/,$d' "$WORK/client.conf"
+printf '[slot]\nattributes = system\n' >>"$WORK/client.conf"
+for id in s1 s2; do
+	make_small_tree $id
+	setfattr -n user.of -v $id "$WORK/trees/$id/version" 2>/dev/null || :
+	chown -R 7:8 "$WORK/trees/$id/lib"
+	chmod 4755 "$WORK/trees/$id/bin/health"
+	mkfifo "$WORK/trees/$id/lib/pipe"
+	from=
+	[ $id = s1 ] || from="--from s1"
+	# shellcheck disable=SC2086 # an option or nothing
+	make_release $id --attributes system $from 2>/dev/null
+	cp -a "$WORK/publish" "$WORK/publish.$id"
+done
+releases="--release s1=$WORK/trees/s1 --release s2=$WORK/trees/s2"
+make_image empty system1 update --from "$WORK/publish.s1"
+prove system-tree system1 $((states / 20)) s2 update --from "$WORK/publish.s2"
+
 # Images, and GRUB's block: what the next boot starts is one of them, whole.
 make_image_releases 2>/dev/null
+make_stream_release 2>/dev/null
 make_image_device loader
 at=$WORK/loader
 sed "s|^root = .*|root = $WORK/root.json|; s|$at/slot|$disk/slot|
@@ -142,3 +178,33 @@ make_image images0 images1 update --from "$WORK/publish.i1"
 boot_into loader b
 make_image images1 images2 update --from "$WORK/publish.i1"
 prove images images2 $((states / 10)) i2 update --from "$WORK/publish.i2"
+
+# One that is written as it comes: what was begun is gone on with, or anew.
+echo "$stream_settings" >>"$WORK/client.conf"
+boot_into loader a
+make_image images2 images3 update --from "$WORK/publish.i2"
+boot_into loader b
+make_image images3 images4 update --from "$WORK/publish.i2"
+prove stream images4 $((states / 10)) i4 update --from "$WORK/publish.i4"
+
+# The record of U-Boot: two copies of its environment, files here.
+if command -v mkenvimage >/dev/null; then
+	sed -i "/^\[fetch\]/,\$d
+		s|^control = grub|control = uboot|
+		s|^environment = .*grubenv|environment = $WORK/fw_env.config|" \
+		"$WORK/client.conf"
+	printf '%s 0 0x2000\n' "$disk/env0" "$disk/env1" >"$WORK/fw_env.config"
+	echo bootdelay=1 | mkenvimage -r -s 0x2000 -o "$WORK/env0" -
+	cp "$WORK/images0" "$WORK/uboot0"
+	mount -t "$CRASH_FS" -o loop "$WORK/uboot0" "$disk"
+	cp "$WORK/env0" "$disk/env0"
+	cp "$WORK/env0" "$disk/env1"
+	umount "$disk"
+	boot_into loader a
+	make_image uboot0 uboot1 update --from "$WORK/publish.i1"
+	boot_into loader b
+	make_image uboot1 uboot2 update --from "$WORK/publish.i1"
+	prove uboot uboot2 $((states / 20)) i2 update --from "$WORK/publish.i2"
+else
+	echo "no u-boot-tools: no states of the record of U-Boot"
+fi
