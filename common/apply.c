@@ -9,7 +9,7 @@
 #include "common/image.h"
 #include "common/tree_write.h"
 
-#define OPEN_FILES 8 /* old files kept open, for reads jump between them */
+#define OPEN_FILES 64 /* old files kept open, for reads jump between them */
 
 /* ---- any source, any sink ------------------------------------------------ */
 

@@ -28,7 +28,8 @@
 #include "common/mem.h"
 #include "common/text.h"
 
-#define LOOK_LEN ((uint64_t)1 << 20)
+#define LOOK_LEN   ((uint64_t)1 << 20)
+#define OPEN_FILES 64 /* as common/apply.c has */
 
 struct job {
 	int dir, old, package;
@@ -36,8 +37,10 @@ struct job {
 	struct release release;
 	/* bare */
 	struct tree tree;
-	int file;
-	uint32_t index; /* of the file that is open */
+	struct {
+		int fd;
+		uint32_t index;
+	} files[OPEN_FILES];
 	uint64_t old_read;
 	/* as a device */
 	uint64_t seen; /* bytes of the new tree when memory was looked at */
@@ -124,20 +127,24 @@ static int apply_whole(struct job *j, struct package_reader *package,
 
 /* ---- bare ---------------------------------------------------------------- */
 
-static int open_old(struct job *j, uint32_t index, struct err *e)
+static int open_old(struct job *j, uint32_t index, int *fd, struct err *e)
 {
+	const size_t at = index % OPEN_FILES;
 	char path[PATH_MAX_LEN + 1];
 	struct tree_entry entry;
 
-	if (j->file >= 0 && j->index == index)
-		return 0;
-	fs_close(&j->file);
-	tree_entry(&j->tree, index, &entry);
-	if (text_format(path, sizeof(path), e, "%.*s", (int)entry.path.len,
-			(const char *)entry.path.ptr))
-		return -1;
-	j->index = index;
-	return fs_open(j->old, path, O_RDONLY, &j->file, e);
+	if (j->files[at].fd < 0 || j->files[at].index != index) {
+		fs_close(&j->files[at].fd);
+		tree_entry(&j->tree, index, &entry);
+		if (text_format(path, sizeof(path), e, "%.*s",
+				(int)entry.path.len,
+				(const char *)entry.path.ptr) ||
+		    fs_open(j->old, path, O_RDONLY, &j->files[at].fd, e))
+			return -1;
+		j->files[at].index = index;
+	}
+	*fd = j->files[at].fd;
+	return 0;
 }
 
 static int read_old(void *ctx, uint32_t index, uint64_t offset, void *out,
@@ -145,9 +152,10 @@ static int read_old(void *ctx, uint32_t index, uint64_t offset, void *out,
 {
 	struct job *j = ctx;
 	size_t got;
+	int fd;
 
-	if (open_old(j, index, e) ||
-	    fs_read_at(j->file, offset, out, len, &got, e))
+	if (open_old(j, index, &fd, e) ||
+	    fs_read_at(fd, offset, out, len, &got, e))
 		return -1;
 	j->old_read += len;
 	return got == len ? 0 : err_set(e, ERR_CONFLICT, "old tree changed");
@@ -197,10 +205,12 @@ static int apply_bare(struct job *j, struct package_reader *package,
 					 &sink,       NULL,    j->dir };
 	int rc = tree_parse(buf_slice(&j->old_manifest), &j->tree, e);
 
-	j->file = -1;
+	for (size_t i = 0; i < OPEN_FILES; i++)
+		j->files[i].fd = -1;
 	if (!rc)
 		rc = apply_package(&flow, manifest, e);
-	fs_close(&j->file);
+	for (size_t i = 0; i < OPEN_FILES; i++)
+		fs_close(&j->files[i].fd);
 	tree_done(&j->tree);
 	return rc;
 }
