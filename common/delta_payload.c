@@ -231,6 +231,7 @@ static int unpack_part(struct rebuild *r, const struct delta_part *p,
 
 	if (p->recipe != DELTA_STORED) {
 		task = task_for(r, p->recipe, p->raw_len);
+		task.packed_len = p->packed_len;
 		task.put = keep_old;
 		rc = member_start(&task, &stream, e);
 	}

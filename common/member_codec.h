@@ -12,7 +12,7 @@
 
 enum member_kind {
 	MEMBER_DEFLATE = 1, /* RFC 1951, or in the frame of RFC 1950; zlib */
-	MEMBER_LZ4,         /* LZ4 blocks, each behind its length (32 bits) */
+	MEMBER_LZ4,         /* LZ4 blocks, each behind its length, or one */
 	MEMBER_XZ,          /* a .xz stream of one block; liblzma */
 	MEMBER_ZSTD,        /* a frame of RFC 8878 */
 	MEMBER_KINDS
@@ -25,8 +25,9 @@ enum {
 	DEFLATE_STRATEGY,  /* 0 to 3 */
 	DEFLATE_FRAMED,    /* 1: as of RFC 1950 */
 
-	LZ4_LEVEL = 0, /* 3 to 12: of the "HC" compressor */
+	LZ4_LEVEL = 0, /* 3 to 12: of the "HC" compressor; 1: the fast one */
 	LZ4_BLOCK,     /* bytes of content in each block but the last */
+	LZ4_BARE,      /* 1: one block, without its length */
 
 	XZ_PRESET = 0, /* 0 to 9; 16 more: "extreme" */
 	XZ_DICT,       /* bytes of the dictionary, from 4096 on */
@@ -55,6 +56,7 @@ struct member_task {
 	struct member_recipe recipe; /* valid */
 	bool pack;                   /* compress; else the other way */
 	uint64_t raw_len;            /* of the content */
+	uint64_t packed_len;         /* unpacking: of all that goes in */
 	uint64_t memory_max; /* for unpacking, which has a window, too */
 	uint8_t *room;       /* member_room() bytes, or NULL */
 	void *ctx;

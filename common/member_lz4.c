@@ -8,13 +8,16 @@
 #include "common/mem.h"
 #include "common/member_codec.h"
 
-#define SIZE_LEN  4
-#define BLOCK_MIN 16
+#define SIZE_LEN   4
+#define BLOCK_MIN  16
+#define LEVEL_FAST 1
 
 /* A block is compressed whole, so both sides of it stand in the room. */
 struct state {
 	LZ4_streamHC_t *hc; /* packing */
 	int level;
+	bool bare;
+	size_t bare_len; /* unpacking: of the one block */
 	size_t block_len;
 	uint64_t raw_left; /* unpacking: content that is still to come */
 	uint8_t *raw, *packed;
@@ -23,10 +26,10 @@ struct state {
 
 static bool is_valid(const uint64_t *params)
 {
-	return params[LZ4_LEVEL] >= 3 &&
+	return params[LZ4_LEVEL] != 0 && params[LZ4_LEVEL] != 2 &&
 	       params[LZ4_LEVEL] <= LZ4HC_CLEVEL_MAX &&
 	       params[LZ4_BLOCK] >= BLOCK_MIN &&
-	       params[LZ4_BLOCK] <= MEMBER_BLOCK_MAX && params[2] == 0 &&
+	       params[LZ4_BLOCK] <= MEMBER_BLOCK_MAX && params[LZ4_BARE] <= 1 &&
 	       params[3] == 0 && params[4] == 0;
 }
 
@@ -49,11 +52,27 @@ static uint64_t room(const uint64_t *params)
 	return block_len + packed_max(block_len);
 }
 
+/* One block holds all of it. */
+static bool fits(const struct member_task *t)
+{
+	const uint64_t *params = t->recipe.params;
+
+	return params[LZ4_BARE] == 0 ||
+	       (t->raw_len <= params[LZ4_BLOCK] &&
+		t->packed_len <= packed_max((size_t)params[LZ4_BLOCK]));
+}
+
 static int start(const struct member_task *t, void **out, struct err *e)
 {
-	struct state *s = mem_alloc(1, sizeof(*s));
+	struct state *s;
+
+	if (!fits(t))
+		return err_set(e, ERR_LIMIT, "compressed content is too long");
+	s = mem_alloc(1, sizeof(*s));
 
 	s->level = (int)t->recipe.params[LZ4_LEVEL];
+	s->bare = t->recipe.params[LZ4_BARE] != 0;
+	s->bare_len = (size_t)t->packed_len;
 	s->block_len = (size_t)t->recipe.params[LZ4_BLOCK];
 	s->raw_left = t->raw_len;
 	s->raw = t->room;
@@ -70,6 +89,18 @@ static int start(const struct member_task *t, void **out, struct err *e)
 
 /* ---- packing ------------------------------------------------------------- */
 
+static int compress(struct state *s)
+{
+	const char *raw = (const char *)s->raw;
+	char *packed = (char *)s->packed;
+	const int most = (int)packed_max(s->block_len);
+
+	if (s->level == LEVEL_FAST)
+		return LZ4_compress_default(raw, packed, (int)s->raw_len, most);
+	return LZ4_compress_HC_extStateHC(s->hc, raw, packed, (int)s->raw_len,
+					  most, s->level);
+}
+
 static int pack_block(struct state *s, struct member_out *to, struct err *e)
 {
 	uint8_t size[SIZE_LEN];
@@ -77,14 +108,12 @@ static int pack_block(struct state *s, struct member_out *to, struct err *e)
 
 	if (s->raw_len == 0)
 		return 0;
-	len = LZ4_compress_HC_extStateHC(
-		s->hc, (const char *)s->raw, (char *)s->packed, (int)s->raw_len,
-		(int)packed_max(s->block_len), s->level);
+	len = compress(s);
 	if (len <= 0)
 		return err_set(e, ERR_SYSTEM, "lz4: cannot compress");
 	s->raw_len = 0;
 	le32_put(size, (uint32_t)len);
-	if (member_put(to, size, SIZE_LEN, e))
+	if (!s->bare && member_put(to, size, SIZE_LEN, e))
 		return -1;
 	return member_put(to, s->packed, (size_t)len, e);
 }
@@ -107,6 +136,18 @@ static int pack(void *state, struct slice in, bool last, struct member_out *to,
 }
 
 /* ---- unpacking ----------------------------------------------------------- */
+
+/* How much content there is, who asks may not know. */
+static int unpack_bare(struct state *s, struct member_out *to, struct err *e)
+{
+	const int len =
+		LZ4_decompress_safe((const char *)s->packed, (char *)s->raw,
+				    (int)s->packed_len, (int)s->block_len);
+
+	if (len < 0)
+		return err_set(e, ERR_FORMAT, "lz4: damaged content");
+	return member_put(to, s->raw, (size_t)len, e);
+}
 
 static int unpack_block(struct state *s, struct member_out *to, struct err *e)
 {
@@ -139,6 +180,12 @@ static int unpack(void *state, struct slice in, size_t *used, bool *ended,
 {
 	struct state *s = state;
 
+	if (s->bare) {
+		if (in.len > 0)
+			*used += gather(s, &in, s->bare_len);
+		*ended = s->packed_len == s->bare_len;
+		return *ended ? unpack_bare(s, to, e) : 0;
+	}
 	while (in.len > 0 && s->raw_left > 0) {
 		size_t len;
 

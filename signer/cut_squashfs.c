@@ -146,6 +146,9 @@ static bool choose_unpacker(struct image *m)
 	case 4:
 		kind = MEMBER_XZ;
 		break;
+	case 5:
+		kind = MEMBER_LZ4;
+		break;
 	case 6:
 		kind = MEMBER_ZSTD;
 		break;
@@ -156,6 +159,10 @@ static bool choose_unpacker(struct image *m)
 	/* Blocks are compressed each in one go, zlib's with its frame. */
 	if (kind == MEMBER_DEFLATE)
 		m->unpacker.params[DEFLATE_FRAMED] = 1;
+	if (kind == MEMBER_LZ4) {
+		m->unpacker.params[LZ4_BLOCK] = BLOCK_MAX;
+		m->unpacker.params[LZ4_BARE] = 1;
+	}
 	if (kind == MEMBER_ZSTD) {
 		m->unpacker.params[ZSTD_SIZE] = 1;
 		m->unpacker.params[ZSTD_WHOLE] = 1;

@@ -74,6 +74,7 @@ static int run(struct member_task *t, struct slice in, bool open_end,
 	const size_t room = (size_t)member_room(&t->recipe);
 	int rc;
 
+	t->packed_len = t->pack ? 0 : in.len;
 	t->room = room ? mem_alloc(room, 1) : NULL;
 	rc = member_start(t, &s, e);
 	if (!rc)
@@ -136,7 +137,7 @@ bool member_yields(const struct member_recipe *r, struct slice raw,
 static bool prove_lz4(struct slice raw, struct slice packed,
 		      struct member_recipe *r)
 {
-	static const uint8_t levels[] = { 9, 12, 8, 10, 11, 3, 4, 5, 6, 7 };
+	static const uint8_t levels[] = { 9, 12, 1, 8, 10, 11, 3, 4, 5, 6, 7 };
 
 	for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
 		r->params[LZ4_LEVEL] = levels[i];

@@ -67,4 +67,9 @@ again xz
 compare zstd -comp zstd -Xcompression-level 7
 small
 again zstd
+compare lz4 -comp lz4
+small
+again lz4
+compare lz4-hc -comp lz4 -Xhc -b 65536
+small
 compare lzo -comp lzo

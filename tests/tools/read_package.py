@@ -635,6 +635,10 @@ def unpack(data, content, kind, params):
         out = lzma.decompress(data, lzma.FORMAT_XZ)
     elif kind == 4:
         out = decode(1, 0, data)
+    elif params[2]:
+        room = ctypes.create_string_buffer(params[1])
+        got = lz4().LZ4_decompress_safe(data, room, len(data), params[1])
+        out = room.raw[:max(got, 0)]
     else:
         out, at = b"", 0
         while at < len(data):
@@ -662,8 +666,11 @@ def pack(data, kind, params):
         block = data[at:at + params[1]]
         size = lz4().LZ4_compressBound(len(block))
         room = ctypes.create_string_buffer(size)
-        n = lz4().LZ4_compress_HC(block, room, len(block), size, params[0])
-        out += struct.pack("<I", n) + room.raw[:n]
+        if params[0] == 1:
+            n = lz4().LZ4_compress_default(block, room, len(block), size)
+        else:
+            n = lz4().LZ4_compress_HC(block, room, len(block), size, params[0])
+        out += (b"" if params[2] else struct.pack("<I", n)) + room.raw[:n]
     return out
 
 

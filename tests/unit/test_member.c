@@ -15,6 +15,9 @@ static const struct member_recipe recipes[] = {
 	{ MEMBER_DEFLATE, { 1, 9, 0, 1 } },
 	{ MEMBER_LZ4, { 9, 65536, 0, 0 } },
 	{ MEMBER_LZ4, { 3, MEMBER_BLOCK_MAX, 0, 0 } },
+	{ MEMBER_LZ4, { 1, 65536, 0, 0 } },
+	{ MEMBER_LZ4, { 1, 1 << 20, 1, 0 } },
+	{ MEMBER_LZ4, { 12, 1 << 19, 1, 0 } },
 	{ MEMBER_XZ, { 6, 65536, 1, 0, 0 } },
 	{ MEMBER_XZ, { 16 + 1, 1 << 20, 4, 4, 1 } },
 	{ MEMBER_XZ, { 0, 4096, 10, 7, 0 } },
@@ -46,6 +49,7 @@ static int run(const struct member_recipe *r, bool pack, uint64_t raw_len,
 	struct member_task t = { .recipe = *r,
 				 .pack = pack,
 				 .raw_len = raw_len,
+				 .packed_len = pack ? 0 : in.len,
 				 .memory_max = memory_max,
 				 .ctx = out,
 				 .put = keep };
@@ -82,7 +86,7 @@ static void content_comes_back_and_pieces_do_not_matter(void **state)
 		assert_ok(run(&recipes[i], true, RAW_LEN, content, 777, &again,
 			      &e));
 		assert_true(slice_equal(buf_slice(&packed), buf_slice(&again)));
-		assert_true(packed.len < RAW_LEN / 2);
+		assert_true(packed.len < RAW_LEN);
 		assert_ok(run(&recipes[i], false, RAW_LEN, buf_slice(&packed),
 			      999, &out, &e));
 		assert_true(slice_equal(buf_slice(&out), content));
@@ -226,7 +230,7 @@ static void recipes_have_bounds(void **state)
 		{ MEMBER_LZ4, { 13, 65536, 0, 0 } },
 		{ MEMBER_LZ4, { 9, 15, 0, 0 } },
 		{ MEMBER_LZ4, { 9, MEMBER_BLOCK_MAX + 1, 0, 0 } },
-		{ MEMBER_LZ4, { 9, 65536, 1, 0 } },
+		{ MEMBER_LZ4, { 9, 65536, 2, 0 } },
 		{ MEMBER_LZ4, { 9, 65536, 0, 0, 1 } },
 		{ MEMBER_DEFLATE, { 9, 8, 0, 0, 1 } },
 		{ MEMBER_XZ, { 32, 65536, 1, 0, 0 } },
@@ -267,6 +271,38 @@ static void a_library_is_known_by_name_and_version(void **state)
 	assert_false(member_library_is_here(""));
 }
 
+/* One block, whose content is no longer than was said, and all there. */
+static void a_bare_block_is_one(void **state)
+{
+	const struct member_recipe r = { MEMBER_LZ4, { 9, 4096, 1 } };
+	const struct member_recipe small = { MEMBER_LZ4, { 9, 2048, 1 } };
+	struct buf packed = BUF_INIT(1 << 20), out = BUF_INIT(1 << 20);
+	struct err e = { 0 };
+
+	(void)state;
+	assert_refused(run(&r, true, 4097, (struct slice){ raw, 4097 }, 999,
+			   &packed, &e),
+		       ERR_LIMIT);
+	assert_ok(run(&r, true, 4096, (struct slice){ raw, 4096 }, 999, &packed,
+		      &e));
+	assert_ok(run(&r, false, 4096, buf_slice(&packed), 100, &out, &e));
+	assert_memory_equal(out.ptr, raw, 4096);
+	assert_refused(
+		run(&small, false, 2048, buf_slice(&packed), 100, &out, &e),
+		ERR_LIMIT);
+	packed.len--;
+	assert_refused(run(&r, false, 4096, buf_slice(&packed), 100, &out, &e),
+		       ERR_FORMAT);
+	packed.len++;
+	assert_refused(run(&r, false, 4095, buf_slice(&packed), 100, &out, &e),
+		       ERR_LIMIT);
+	packed.len = 6000;
+	assert_refused(run(&r, false, 4096, buf_slice(&packed), 100, &out, &e),
+		       ERR_LIMIT);
+	buf_done(&packed);
+	buf_done(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -277,6 +313,7 @@ int main(void)
 		cmocka_unit_test(a_compressor_gets_no_more_memory_than_it_may),
 		cmocka_unit_test(an_unpacker_gets_no_more_memory_than_it_may),
 		cmocka_unit_test(what_is_made_in_one_go_is_short),
+		cmocka_unit_test(a_bare_block_is_one),
 		cmocka_unit_test(recipes_have_bounds),
 		cmocka_unit_test(a_library_is_known_by_name_and_version),
 	};
