@@ -129,9 +129,7 @@ int store_quarantine_count(struct store *s, uint64_t *count, struct err *e)
 
 	*count = 0;
 	store_lock(s);
-	q = sql_query(s->db,
-		      "SELECT count(*) FROM device WHERE quarantined = 1"
-		      " AND revoked = 0",
+	q = sql_query(s->db, "SELECT n FROM fleet_aside WHERE state = 3",
 		      SQL_NOTHING);
 	if (sql_next(q))
 		*count = (uint64_t)sql_get_int(q, 0);

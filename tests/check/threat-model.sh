@@ -4,7 +4,8 @@
 # twice, for one that is not in its list does not run.
 set -eu
 bad=0
-for doc in docs/threat-model.md docs/attack-tests.md docs/device-tests.md; do
+for doc in docs/threat-model.md docs/attack-tests.md docs/device-tests.md \
+	docs/fleet-tests.md; do
 	grep -o '`tests/[^`]*`' "$doc" | tr -d '`' | sort -u >"${TMPDIR:-/tmp}/named.$$"
 	[ -s "${TMPDIR:-/tmp}/named.$$" ] || {
 		echo "$doc: names no tests" >&2

@@ -1,0 +1,146 @@
+"""What 92-fleet-cases.sh asks of the server: fleet_cases.py WORK SERVER."""
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+
+from fleet import Fleet, People
+
+work, server = sys.argv[1:3]
+people = People(work)
+RANGES = 10000
+
+
+def equal(got, wanted, what):
+    if got != wanted:
+        sys.exit("%s: %r, not %r" % (what, got, wanted))
+
+
+def until(name, what, seconds=15):
+    end = time.time() + seconds
+    while time.time() < end:
+        r = people.rollout(name)
+        if what(r):
+            return r
+        time.sleep(0.1)
+    sys.exit("%s: %s, %s" % (name, r["verdict"], r["counts"]))
+
+
+class Commits(threading.Thread):
+    """Counts how often the store was seen changed, until it is stopped."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen, self.stopped = 0, False
+
+    def run(self):
+        db = sqlite3.connect("file:%s/server/store.sqlite?mode=ro" % work,
+                             uri=True)
+        before = None
+        while not self.stopped:
+            now = db.execute("PRAGMA data_version").fetchone()[0]
+            self.seen += before is not None and now != before
+            before = now
+            time.sleep(0.01)
+        db.close()
+
+
+def payload():
+    """Of the release's full package: its path below the base URL."""
+    package = people.get("release/r1")["detail"]["packages"][0]
+    folder, name = package["path"].rsplit("/", 1)
+    return "/targets/%s/%s.%s" % (folder, package["sha256"], name)
+
+
+def fetch(device, path, first, last):
+    """Bytes of a payload over the device's kept connection."""
+    wire = device.wire
+    wire.connection.request("GET", path, headers={
+        "Range": "bytes=%d-%d" % (first, last)})
+    answer = wire.connection.getresponse()
+    data = answer.read()
+    equal(answer.status, 206, "a range")
+    return data, answer.getheader("ETag")
+
+
+def ten_thousand_range_requests_write_nothing(fleet):
+    d = fleet[0]
+    d.check_in()
+    path = payload()
+    time.sleep(11)  # last-seen times are written by then
+    commits = Commits()
+    commits.start()
+    start = time.time()
+    for n in range(RANGES):
+        data, _ = fetch(d, path, n % 100, n % 100 + 9)
+        if len(data) != 10:
+            sys.exit("not what was asked for")
+    took = time.time() - start
+    commits.stopped = True
+    commits.join()
+    if commits.seen > 5:  # what a tick may write meanwhile
+        sys.exit("%d commits during %d requests" % (commits.seen, RANGES))
+    print("figure range-requests %.0f /s, %d commits of others" % (
+        RANGES / took, commits.seen))
+
+
+def a_download_outlives_its_link(fleet):
+    """An import in the midst of it takes nothing away."""
+    d, path = fleet[0], payload()
+    first, tag = fetch(d, path, 0, 999)
+    done = subprocess.run(
+        [server, "release", "import", work + "/publish2", "--operator",
+         work + "/server/admin/operator.conf"], capture_output=True,
+        text=True, timeout=60)
+    equal(done.returncode, 0, done.stderr)
+    rest, again = fetch(d, path, 1000, 1999)
+    whole, _ = fetch(d, path, 0, 1999)
+    equal(again, tag, "the same file")
+    equal(first + rest, whole, "what it holds")
+
+
+def one_poll_policy_for_every_cohort(fleet, other):
+    for d in [*fleet, *other]:
+        answer = d.check_in()["next_check"]
+        if not 3600 * 0.9 - 1 <= answer <= 3600 * 1.1 + 1:
+            sys.exit("next_check %d" % answer)
+
+
+def an_offer_that_was_never_seen_is_cancelled(fleet):
+    """Its answer was lost; the device never heard of it."""
+    people.begin("lost", "r1", shares=[10000], watch=[0])
+    attempts = [d.check_in()["attempt"] for d in fleet]
+    people.act("abort", "lost", reason="not this one")
+    r = until("lost", lambda r: r["counts"]["withdrawn"] == len(fleet))
+    equal(r["counts"]["offered"], 0, "open offers")
+    equal(fleet[0].check_in()["action"], "nothing", "after it")
+    # One that was seen all the same is acknowledged and changes nothing.
+    fleet[0].report("downloading", attempt=attempts[0])
+    equal(people.rollout("lost")["counts"]["withdrawn"], len(fleet), "still")
+
+
+def final_reports_pass_whatever_else_is_asked(fleet):
+    """One device asks as fast as it can; nobody's last word is refused."""
+    people.begin("quota", "r1", shares=[10000], watch=[0])
+    busy, others = fleet[0], fleet[1:]
+    for d in others:
+        d.check_in()
+        d.install()
+    for n in range(300):
+        busy.check_in()
+        busy.report("downloading", sequence=n + 1)
+    for d in others:
+        d.report("failed", "SPACE")
+    r = people.rollout("quota")
+    equal(r["counts"]["failed"], len(others), "final reports")
+    people.act("abort", "quota", reason="seen")
+
+
+fleet = Fleet(work, people, 6)
+other = Fleet(work, people, 6, "other")
+one_poll_policy_for_every_cohort(fleet, other)
+an_offer_that_was_never_seen_is_cancelled(fleet)
+final_reports_pass_whatever_else_is_asked(fleet)
+ten_thousand_range_requests_write_nothing(fleet)
+a_download_outlives_its_link(fleet)
