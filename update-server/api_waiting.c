@@ -18,7 +18,10 @@ static void list_waiting(void *ctx, const struct store_waiting *w)
 	struct json *j = json_new_object();
 
 	json_set_text(j, "code", w->code);
-	json_set_text(j, "state", states[w->state]);
+	json_set_text(j, "state",
+		      w->state == WAITING_OPEN && w->seconded
+			      ? "second-officer"
+			      : states[w->state]);
 	json_set_text(j, "product", w->product);
 	json_set_text(j, "model", w->model);
 	json_set_text(j, "cohort", w->cohort);
@@ -75,8 +78,19 @@ static int tell_keeper(struct server_api *api, const struct request *q,
 	return api_warrant(api, q, body, want, e);
 }
 
+/* Nobody lets in a device of his own, where there is a second person. */
+static int ask_second(struct server_api *api, const char *code,
+		      const char *cohort, const struct audit_by *by,
+		      bool *first, struct err *e)
+{
+	*first = false;
+	if (api->environment != ENV_PRODUCTION || !api->config->four_eyes)
+		return 0;
+	return store_waiting_second(api->store, code, cohort, by, first, e);
+}
+
 static int approve(struct server_api *api, const struct request *q,
-		   const struct json *body, struct err *e)
+		   const struct json *body, bool *first, struct err *e)
 {
 	char code[CLAIM_JOIN_LEN + 1];
 	struct store_successor successor;
@@ -89,6 +103,14 @@ static int approve(struct server_api *api, const struct request *q,
 		return -1;
 	w.replaces = successor.replaces;
 	w.device = successor.replaced;
+	if (ask_second(api, code, w.cohort, &by, first, e))
+		return -1;
+	if (*first) {
+		log_event(LOG_INFO, "device-approved-once",
+			  "by=%s code=%s cohort=%s", q->peer->id, code,
+			  w.cohort);
+		return 0;
+	}
 	if (tell_keeper(api, q, body, code, &w, e) ||
 	    store_waiting_approve(api->store, code, w.cohort, &successor, &by,
 				  e))
@@ -103,14 +125,20 @@ int api_waiting_approve(struct server_api *api, const struct request *q,
 {
 	static const char *const known[] = { "v",        "code",    "cohort",
 					     "replaces", "warrant", NULL };
+	bool first = false;
 	struct json *j;
 	int rc;
 
 	if (api_body(q, known, &j, e))
 		return -1;
-	rc = approve(api, q, j, e);
+	rc = approve(api, q, j, &first, e);
 	json_free(j);
-	return rc ? -1 : response_json(a, 200, api_answer(), e);
+	if (rc)
+		return -1;
+	j = api_answer();
+	if (first)
+		json_set_bool(j, "second_person", true);
+	return response_json(a, 200, j, e);
 }
 
 int api_waiting_deny(struct server_api *api, const struct request *q,

@@ -117,6 +117,13 @@ static const struct act acts[AUDIT_ACTS] = {
 				     { "product", NAME },
 				     { "model", NAME },
 				     { "cohort", NAME } } },
+	/* The first officer of two. */
+	[AUDIT_DEVICE_ASK] = { "device-ask",
+			       false,
+			       { { "key", DIGEST },
+				 { "product", NAME },
+				 { "model", NAME },
+				 { "cohort", NAME } } },
 	[AUDIT_DEVICE_DENY] = { "device-deny", true, { { "key", DIGEST } } },
 	[AUDIT_DEVICE_ENROL] = { "device-enrol",
 				 false,

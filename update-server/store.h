@@ -267,6 +267,7 @@ struct store_waiting {
 		WAITING_DENIED
 	} state;
 	char cohort[NAME_MAX_LEN + 1]; /* once approved */
+	bool seconded;                 /* one officer of two has approved it */
 	int64_t since, expires;
 };
 
@@ -292,6 +293,14 @@ int store_waiting_each(struct store *s, int64_t now,
 int store_waiting_approve(struct store *s, const char *code, const char *cohort,
 			  const struct store_successor *successor,
 			  const struct audit_by *by, struct err *e) NODISCARD;
+/*
+ * Where one officer is not enough, before that: *first is true when this is the
+ * first one, and that is noted, on record. Else it is another one who says the
+ * same. ERR_CONFLICT for the same officer again, or another cohort.
+ */
+int store_waiting_second(struct store *s, const char *code, const char *cohort,
+			 const struct audit_by *by, bool *first,
+			 struct err *e) NODISCARD;
 int store_waiting_deny(struct store *s, const char *code,
 		       const struct audit_by *by, struct err *e) NODISCARD;
 

@@ -273,6 +273,10 @@ static const char *const schema[] = {
 	/* enum wire_first_use, as the device said last. */
 	"ALTER TABLE device ADD COLUMN first_use INTEGER NOT NULL DEFAULT 0;",
 
+	/* Where two officers are needed: the first, and what was said. */
+	"ALTER TABLE waiting ADD COLUMN first BLOB;"
+	"ALTER TABLE waiting ADD COLUMN first_cohort TEXT;",
+
 	/* What the slot that does not run still holds; NULL: not known. */
 	"ALTER TABLE device ADD COLUMN before BLOB;",
 

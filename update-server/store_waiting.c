@@ -6,7 +6,7 @@
 
 #define COLUMNS                                                                \
 	"SELECT spki, code, nonce, product, model, state, cohort, since,"      \
-	" expires, coalesce(point, '') FROM waiting"
+	" expires, coalesce(point, ''), first IS NOT NULL FROM waiting"
 
 #define NOBODY_WAITS                                                           \
 	"no device of this code waits (any more): a code is good for an hour"
@@ -23,6 +23,7 @@ static void read_waiting(struct sql_query *q, struct store_waiting *w)
 	w->since = sql_get_int(q, 7);
 	w->expires = sql_get_int(q, 8);
 	sql_get_blob(q, 9, w->key.point, EC_POINT_LEN);
+	w->seconded = sql_get_int(q, 10) != 0;
 }
 
 static int forget_expired(struct store *s, int64_t now, struct err *e)
@@ -258,6 +259,81 @@ int store_waiting_approve(struct store *s, const char *code, const char *cohort,
 	if (rc == 0)
 		rc = sql_finish(s->db,
 				approve(s, code, cohort, successor, by, e), e);
+	return store_unlock(s, rc);
+}
+
+static int note_first(struct store *s, const struct store_waiting *w,
+		      const char *cohort, const struct audit_by *by,
+		      struct err *e)
+{
+	struct audit_record r;
+
+	if (sql_run(s->db,
+		    "UPDATE waiting SET first = ?, first_cohort = ?,"
+		    " expires = ? WHERE spki = ?",
+		    SQL_BIND(sql_digest(&by->person), sql_text(cohort),
+			     sql_int(by->now + STORE_APPROVED_SEC),
+			     sql_digest(&w->spki)),
+		    NULL, e))
+		return -1;
+	audit_record_init(&r, AUDIT_DEVICE_ASK, by);
+	audit_set_digest(&r, "key", &w->spki);
+	json_set_text(r.objects, "product", w->product);
+	json_set_text(r.objects, "model", w->model);
+	json_set_text(r.objects, "cohort", cohort);
+	return store_log_locked(s, &r, e);
+}
+
+static int compare_first(struct store *s, const struct store_waiting *w,
+			 const char *cohort, const struct audit_by *by,
+			 struct err *e)
+{
+	struct sql_query *q =
+		sql_query(s->db,
+			  "SELECT first = ?2, first_cohort = ?3 FROM waiting"
+			  " WHERE spki = ?1",
+			  SQL_BIND(sql_digest(&w->spki),
+				   sql_digest(&by->person), sql_text(cohort)));
+	bool same = true, agrees = false;
+
+	if (sql_next(q)) {
+		same = sql_get_int(q, 0) != 0;
+		agrees = sql_get_int(q, 1) != 0;
+	}
+	if (sql_end(q, e))
+		return -1;
+	if (same)
+		return err_set(e, ERR_CONFLICT,
+			       "you have approved it: now a second officer "
+			       "has to");
+	return agrees ? 0
+		      : err_set(e, ERR_CONFLICT,
+				"the first officer approved it for another "
+				"cohort: deny it, and let it ask again");
+}
+
+static int second(struct store *s, const char *code, const char *cohort,
+		  const struct audit_by *by, bool *first, struct err *e)
+{
+	struct store_waiting w;
+
+	if (find_open(s, code, by->now, &w, e) || need_cohort(s, cohort, e))
+		return -1;
+	*first = !w.seconded;
+	return *first ? note_first(s, &w, cohort, by, e)
+		      : compare_first(s, &w, cohort, by, e);
+}
+
+int store_waiting_second(struct store *s, const char *code, const char *cohort,
+			 const struct audit_by *by, bool *first, struct err *e)
+{
+	int rc;
+
+	store_lock(s);
+	rc = sql_begin(s->db, e);
+	if (rc == 0)
+		rc = sql_finish(s->db, second(s, code, cohort, by, first, e),
+				e);
 	return store_unlock(s, rc);
 }
 

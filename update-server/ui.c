@@ -150,6 +150,8 @@ int ui_act(struct ui *u, const char *path, struct json *body, const char *done,
 	rc = 0;
 	if (u->json)
 		rc = ui_print_json(answer, e);
+	else if (json_get(answer, "second_person"))
+		printf("noted: a second person has to say the same\n");
 	else
 		printf("%s\n", done);
 	json_free(answer);

@@ -138,3 +138,27 @@ operator release show 2 --json >"$WORK/said"
 if grep -q lab_only "$WORK/said"; then die "an engineer's is a nightly"; fi
 operator release show n2 --json | grep -q '"listed": false' ||
 	die "both are listed"
+
+# Two people run it now: whom one officer lets in is nobody yet, whatever he says
+# twice, and a second one's word decides.
+sed -i 's/^four_eyes = no$/four_eyes = yes/' "$WORK/server/server.conf"
+stop_server
+start_server
+make_served_device asks fleet
+want 12 on asks enroll --ask 2>"$WORK/said"
+code=$(on asks status --json | sed -n 's/.*"join_code": *"\([^"]*\)".*/\1/p')
+"$server" person create "$WORK/mia" --name mia --environment production \
+	--url "https://127.0.0.1:$((base + 2))" --ca "$WORK/server/ca.pem" >/dev/null
+"$server" person add "$WORK/server" "$WORK/mia/person.pem" --role officer >/dev/null
+mia() { "$server" "$@" --operator "$WORK/mia/operator.conf"; }
+operator device approve "$code" --cohort fleet >"$WORK/said"
+grep -q "a second person has to say the same" "$WORK/said" || die "one was enough"
+operator device waiting | grep -q "second-officer" || die "the list"
+want 12 on asks enroll --ask 2>"$WORK/said"
+want 14 operator device approve "$code" --cohort fleet 2>"$WORK/said"
+grep -q "a second officer" "$WORK/said" || die "the same one again"
+want 14 mia device approve "$code" --cohort canary 2>"$WORK/said"
+mia device approve "$code" --cohort fleet >"$WORK/said"
+grep -q "it is let in" "$WORK/said" || die "two were not enough"
+on asks enroll --ask
+operator audit list | grep -q "device-ask" || die "no record of the first"

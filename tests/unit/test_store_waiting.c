@@ -99,6 +99,50 @@ static int approve(struct store *s, const char *code, int64_t now,
 	return store_waiting_approve(s, code, "canary", &nobody, &officer, e);
 }
 
+static int second(struct store *s, unsigned officer, const char *cohort,
+		  bool *first, struct err *e)
+{
+	const struct audit_by by_one = { .kind = AUDIT_PERSON,
+					 .person = { { (uint8_t)officer } },
+					 .now = NOW };
+
+	return store_waiting_second(s, "ABCD-EFGH-0001", cohort, &by_one, first,
+				    e);
+}
+
+static void two_officers_say_the_same(void **state)
+{
+	struct world *w = *state;
+	struct store_waiting one = a_device(1), found;
+	uint64_t before, after;
+	bool first = false;
+	struct err e = { 0 };
+
+	assert_refused(second(w->s, 7, "canary", &first, &e), ERR_NOT_FOUND);
+	assert_ok(wait_at(w->s, &one, NOW, &e));
+	assert_refused(second(w->s, 7, "nobody", &first, &e), ERR_NOT_FOUND);
+	assert_ok(store_audit_size(w->s, &before, &e));
+	assert_ok(second(w->s, 7, "canary", &first, &e));
+	assert_true(first);
+	assert_ok(store_audit_size(w->s, &after, &e));
+	assert_int_equal(after, before + 1);
+	assert_ok(store_waiting_find(w->s, "ABCD-EFGH-0001", NOW, &found, &e));
+	assert_true(found.seconded);
+	assert_int_equal(found.state, WAITING_OPEN);
+	/* Not let in by that, nor by the same officer once more. */
+	assert_refused(enrol(w->s, 1, NOW, &e), ERR_REFUSED);
+	assert_refused_saying(second(w->s, 7, "canary", &first, &e),
+			      ERR_CONFLICT, "a second officer");
+	assert_ok(store_cohort_add(w->s, "other", &by, &e));
+	assert_refused_saying(second(w->s, 8, "other", &first, &e),
+			      ERR_CONFLICT, "another cohort");
+	assert_ok(second(w->s, 8, "canary", &first, &e));
+	assert_false(first);
+	assert_ok(approve(w->s, "ABCD-EFGH-0001", NOW, &e));
+	assert_ok(enrol(w->s, 1, NOW, &e));
+	assert_refused(second(w->s, 9, "canary", &first, &e), ERR_NOT_FOUND);
+}
+
 static void who_asks_again_has_the_same_code(void **state)
 {
 	struct world *w = *state;
@@ -280,6 +324,7 @@ static void who_takes_anothers_place_ends_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(two_officers_say_the_same),
 		TEST(who_asks_again_has_the_same_code),
 		TEST(the_approved_one_is_let_in_once),
 		TEST(neither_code_nor_approval_last_for_ever),

@@ -120,6 +120,7 @@ const acts = {
 	"device-enrol": o => "enrolled: " + o.product + " " + o.model +
 		", cohort " + o.cohort,
 	"device-renew": () => "renewed its certificate",
+	"device-ask": () => "approved a device, as the first of two officers",
 	"device-return": () => "came back after a restore, by its renewals",
 	"readopt-close": () => "ended the return of devices after a restore",
 	"device-quarantine": () => "went to quarantine: two keys claimed to be it",
