@@ -96,6 +96,7 @@ MODULES = [
     ("update-server/http.c", "http"),
     ("update-server/blobs.c", "blobs"),
     ("update-server/order_change.c", "order_change"),
+    ("update-server/order_trust.c", "order_trust"),
     ("update-server/order_desk.c", "order_desk order_change"),
     ("update-server/order_import.c", "order_import"),
     ("update-server/audit_record.c", "audit"),
