@@ -484,6 +484,7 @@ static const char *const posture_names[POSTURE_BITS + 1] = {
 	[POSTURE_ROOT_READ_ONLY] = "root_read_only",
 	[POSTURE_HARDWARE_CLOCK] = "hardware_clock",
 	[POSTURE_HARDWARE_KEY] = "hardware_key",
+	[POSTURE_CONFIG_PRIVATE] = "config_private",
 };
 
 const char *wire_posture_name(enum wire_posture_bit bit)

@@ -124,6 +124,7 @@ enum wire_posture_bit {
 	POSTURE_ROOT_READ_ONLY, /* "/" is mounted so */
 	POSTURE_HARDWARE_CLOCK, /* a clock that runs while it is off */
 	POSTURE_HARDWARE_KEY,   /* its key cannot be copied off it */
+	POSTURE_CONFIG_PRIVATE, /* nobody else may write what decides there */
 	POSTURE_BITS
 };
 

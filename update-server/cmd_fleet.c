@@ -275,13 +275,10 @@ static void print_device(const struct json *j)
 		"seq",      "digest",    "confirmed", "updater",
 		"enrolled", "last_seen", "way",       NULL
 	};
-	static const char *const says[] = { "sandbox",
-					    "secure_boot",
-					    "root_read_only",
-					    "hardware_clock",
-					    "hardware_key",
-					    "first_use",
-					    NULL };
+	static const char *const says[] = { "sandbox",        "secure_boot",
+					    "root_read_only", "hardware_clock",
+					    "hardware_key",   "config_private",
+					    "first_use",      NULL };
 	static const char *const attempts[] = { "id",      "rollout", "release",
 						"state",   "code",    "offered",
 						"changed", NULL };

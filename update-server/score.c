@@ -91,6 +91,10 @@ static void judge_posture(const struct score_facts *f, struct score *s)
 					     1 },
 		[POSTURE_HARDWARE_KEY] = { "hardware-key",
 					   "keep their key in a file", 2 },
+		[POSTURE_CONFIG_PRIVATE] = { "config-private",
+					     "let others write what decides "
+					     "which updates they take",
+					     4 },
 	};
 
 	for (int i = 0; i < POSTURE_BITS; i++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "updater-client/posture.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -38,7 +39,57 @@ static void look_at_firmware(struct wire_posture *p)
 	buf_done(&variable);
 }
 
-struct wire_posture posture_look(bool hardware_keys)
+/* What is not there is nobody's to write; its user will be told. */
+static bool is_private(const char *path, int flags)
+{
+	int fd = open(path, flags | O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct err why;
+	bool is = fd < 0 || fs_check_private(fd, path, &why) == 0;
+
+	fs_close(&fd);
+	return is;
+}
+
+/* Whoever may write a folder can put another file there. */
+static bool is_in_private_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char folder[PATH_MAX_LEN];
+	struct err too_long;
+
+	if (!slash)
+		return is_private(".", O_DIRECTORY);
+	return text_format(folder, sizeof(folder), &too_long, "%.*s",
+			   slash == path ? 1 : (int)(slash - path),
+			   path) == 0 &&
+	       is_private(folder, O_DIRECTORY);
+}
+
+/* The file itself was looked at before it was read. */
+static bool is_config_private(const struct settings *c)
+{
+	const char *const files[] = {
+		c->root,
+		c->ca,
+		c->health.argv[0],
+		c->restart.argv[0],
+		c->reboot.argv[0],
+		c->consent.argv[0],
+		c->boot.argv[0],
+		c->counter.argv[0],
+		c->data_save.argv[0],
+		c->data_restore.argv[0],
+	};
+
+	if (c->path && !is_in_private_folder(c->path))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		if (files[i] && !is_private(files[i], 0))
+			return false;
+	return true;
+}
+
+struct wire_posture posture_look(const struct settings *c, bool hardware_keys)
 {
 	struct wire_posture p = { 0, 0 };
 	char text[CONFINE_TEXT_MAX];
@@ -50,6 +101,7 @@ struct wire_posture posture_look(bool hardware_keys)
 		know(&p, POSTURE_ROOT_READ_ONLY, root.f_flag & ST_RDONLY);
 	know(&p, POSTURE_HARDWARE_CLOCK, access(RTC, F_OK) == 0);
 	know(&p, POSTURE_HARDWARE_KEY, hardware_keys);
+	know(&p, POSTURE_CONFIG_PRIVATE, is_config_private(c));
 	look_at_firmware(&p);
 	return p;
 }

@@ -8,8 +8,9 @@
 #define UPDATER_CLIENT_POSTURE_H
 
 #include "common/wire.h"
+#include "updater-client/settings.h"
 
-struct wire_posture posture_look(bool hardware_keys);
+struct wire_posture posture_look(const struct settings *c, bool hardware_keys);
 
 /* What the UEFI variable SecureBoot holds: four bytes of attributes, and one
  * that is 1 or 0 (UEFI 2.10, section 3.3). Pure; nothing else is known. */

@@ -668,9 +668,10 @@ int settings_load(const char *path, struct settings *c, struct err *e)
 
 	if (read_private(path, &text, e) == 0)
 		rc = settings_parse(buf_slice(&text), path, c, e);
-	if (rc == 0)
+	if (rc == 0) {
 		c->file = text;
-	else
+		c->path = path;
+	} else
 		buf_done(&text);
 	return rc;
 }

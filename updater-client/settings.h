@@ -76,6 +76,7 @@ struct settings_token {
 };
 
 struct settings {
+	const char *path; /* of the file, as it was named; NULL: none */
 	char *product, *model, *state, *status;
 	char *root, *environment_name;
 	struct ini_list urls;

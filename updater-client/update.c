@@ -120,7 +120,7 @@ static void describe(const struct session *s, struct wire_checkin *m)
 	if (c->model)
 		(void)strncat(m->model, c->model, NAME_MAX_LEN);
 	add_start(s, m);
-	m->posture = posture_look(has_hardware_keys(s));
+	m->posture = posture_look(c, has_hardware_keys(s));
 	m->first_use = first_use_is_done(s) ? WIRE_FIRST_USE_DONE
 					    : WIRE_FIRST_USE_PENDING;
 	if (!s->has_running)

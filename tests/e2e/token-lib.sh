@@ -83,6 +83,7 @@ whole_life() { # hardware
 	own=$(grep -o '[0-9a-f]\{32\}' "$WORK/said" | head -n 1)
 	operator device show "$own" --json >"$WORK/said"
 	said "\"hardware_key\": *\"$1\""
+	said '"config_private": *"yes"'
 	on one doctor >"$WORK/said" || :
 	said 'identity.*enrolled; its keys are in'
 

@@ -74,7 +74,7 @@ static void a_posture_counts_if_it_is_told(void **state)
 	static const unsigned worth[POSTURE_BITS] = {
 		[POSTURE_SANDBOX] = 8,        [POSTURE_SECURE_BOOT] = 4,
 		[POSTURE_ROOT_READ_ONLY] = 2, [POSTURE_HARDWARE_CLOCK] = 1,
-		[POSTURE_HARDWARE_KEY] = 2,
+		[POSTURE_HARDWARE_KEY] = 2,   [POSTURE_CONFIG_PRIVATE] = 4,
 	};
 
 	(void)state;
