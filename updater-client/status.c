@@ -11,6 +11,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "common/tuf_store.h"
 #include "common/utc.h"
 #include "updater-client/confine.h"
 #include "updater-client/first_use.h"
@@ -23,6 +24,8 @@
 
 #define SHOWN_HISTORY 5
 #define STATUS_MAX    (1u << 20)
+#define MEDIUM        "metadata/" TUF_MEDIUM_FILE
+#define MEDIUM_MAX    65536
 
 /* Reading all of an image takes too long for a look: is there room for it? */
 static bool image_is_there(const struct settings_slot *slot, enum slot which,
@@ -87,6 +90,16 @@ static bool is_intact(const struct session *s, enum slot which,
 	return true;
 }
 
+/* Written and read back; it has not started yet. */
+static bool is_only_installed(const struct session *s, enum slot which)
+{
+	const struct machine *m = &s->journal.machine;
+
+	return which != s->current && which == m->to &&
+	       m->reason == REASON_NONE &&
+	       (m->state == MACHINE_INSTALLED || m->state == MACHINE_REBOOT);
+}
+
 static const char *slot_state(const struct session *s, enum slot which,
 			      const struct slot_release *r, bool found)
 {
@@ -101,7 +114,7 @@ static const char *slot_state(const struct session *s, enum slot which,
 	if (policy_is_refused(j->refused, j->refused_count, &r->digest) ||
 	    r->content_seq < s->floor.stored)
 		return "bad";
-	return "good";
+	return is_only_installed(s, which) ? "installed" : "good";
 }
 
 static struct json *components_json(const struct slot_release *r)
@@ -237,6 +250,33 @@ static void add_journal(struct json *j, const struct session *s)
 	}
 }
 
+/*
+ * How old the last medium was made that was believed: what it says is as old.
+ * The file was verified when it was kept.
+ */
+static void add_medium(struct json *j, const struct session *s)
+{
+	struct buf file = BUF_INIT(MEDIUM_MAX);
+	struct json *medium = NULL;
+	const struct json *signed_part;
+	const char *issued;
+	struct err none;
+	int64_t sec;
+
+	if (fs_read_file(s->state_fd, MEDIUM, &file, &none) ||
+	    json_parse(buf_slice(&file), &medium, &none) ||
+	    json_get_object(medium, "signed", &signed_part, &none) ||
+	    json_get_text(signed_part, "issued", &issued, &none) ||
+	    utc_parse(slice_of(issued), &sec, &none))
+		goto out;
+	json_set_text(j, "medium_issued", issued);
+	json_set_int(j, "medium_days",
+		     utc_now() > sec ? (utc_now() - sec) / UTC_DAY : 0);
+out:
+	json_free(medium);
+	buf_done(&file);
+}
+
 static struct json *status_json(const struct session *s)
 {
 	const struct settings *c = s->config;
@@ -257,6 +297,7 @@ static struct json *status_json(const struct session *s)
 	if (s->has_running)
 		add_release(j, &s->running);
 	add_journal(j, s);
+	add_medium(j, s);
 	json_add(slots, slot_json(s, SLOT_A));
 	json_add(slots, slot_json(s, SLOT_B));
 	json_set(j, "slots", slots);
@@ -313,6 +354,16 @@ static int print_history(const struct json *status, struct buf *out,
 			return -1;
 	}
 	return 0;
+}
+
+static int print_medium(const struct json *status, struct buf *out,
+			struct err *e)
+{
+	if (!json_get(status, "medium_issued"))
+		return 0;
+	return buf_addf(out, e, "medium       of %s, %lld days old\n",
+			member(status, "medium_issued"),
+			(long long)json_int(json_get(status, "medium_days")));
 }
 
 static int print_trouble(const struct json *status, struct buf *out,
@@ -389,7 +440,7 @@ static int print_people(const struct json *status, const struct session *s,
 	    (s->has_running && s->running.order[0] &&
 	     buf_addf(out, e, "opened by    %s\n", s->running.order)) ||
 	    print_state(status, s, out, e) || print_trouble(status, out, e) ||
-	    print_slots(status, out, e) ||
+	    print_medium(status, out, e) || print_slots(status, out, e) ||
 	    buf_addf(out, e, "confined by  %s\n", member(status, "confined")))
 		return -1;
 	return print_history(status, out, e);

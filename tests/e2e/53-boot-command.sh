@@ -59,6 +59,13 @@ on one update --from "$WORK/publish" 2>"$WORK/said" || got=$?
 chmod 755 "$WORK/program"
 on one update --from "$WORK/publish"
 says one state reboot-pending
+# What was never started is not called good.
+on one status >"$WORK/said"
+grep -q '^slot a *installed, ' "$WORK/said" &&
+	grep -q '^slot b *good, ' "$WORK/said" || {
+	cat "$WORK/said"
+	die "a slot that has not started yet is called something else"
+}
 
 # ---- Raspberry Pi: what packaging/raspberrypi does with autoboot.txt ---------------
 pi=$WORK/pi

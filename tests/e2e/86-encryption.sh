@@ -184,10 +184,18 @@ operator bundle export "$WORK/stick" --valid 3
 [ "$(ls "$WORK/stick/envelopes" | wc -l)" -ge 2 ] || die "no keys on the stick"
 want 13 on two update --from "$WORK/stick"
 [ ! -e "$WORK/two/slots/current" ] || die "two has installed"
+! on one status | grep -q '^medium' || die "it has not seen a stick yet"
 on one update --from "$WORK/stick" --json >"$WORK/out" ||
 	die "$(cat "$WORK/out")"
 grep -q '"package": *"delta"' "$WORK/out" || die "$(cat "$WORK/out")"
 runs one 2
+# What it was told there is as old as the stick is, and it says so.
+says one medium_days 0
+if command -v faketime >/dev/null; then
+	faketime -f '+5d' "$client" status --config "$WORK/one/client.conf" |
+		grep -q '^medium  *of 20..-.*Z, 5 days old$' ||
+		die "it does not say how old the stick is"
+fi
 
 # No plain byte of them on the server, on the stick or in a device's spool.
 stop_server
