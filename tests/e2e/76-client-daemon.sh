@@ -45,6 +45,57 @@ start_daemon
 sleep 1
 want 12 "$client" daemon --config "$WORK/one/client.conf"
 roll_out 1
+# Nobody can talk to a device: none of its processes has a socket that listens,
+# or that hears datagrams; looked at while it is busy.
+listens() { # what of /proc/PID/net belongs to its processes
+	python3 - "$daemon_pid" <<'PY'
+import glob, os, re, sys
+todo, seen = [sys.argv[1]], []
+while todo:
+    pid = todo.pop()
+    seen.append(pid)
+    for path in glob.glob("/proc/%s/task/*/children" % pid):
+        try:
+            todo += open(path).read().split()
+        except OSError:
+            pass
+sockets = set()
+for pid in seen:
+    for path in glob.glob("/proc/%s/fd/*" % pid):
+        try:
+            sockets.update(re.findall(r"socket:\[(\d+)\]", os.readlink(path)))
+        except OSError:
+            pass
+assert len(seen) > 0
+for name in "tcp", "tcp6", "udp", "udp6", "raw", "raw6":
+    try:
+        lines = open("/proc/net/" + name).read().splitlines()[1:]
+    except OSError:
+        continue
+    for line in lines:
+        words = line.split()
+        # 0A: listens; a datagram socket with a peer hears nobody else.
+        open_to_all = words[3] == "0A" if name.startswith("tcp") \
+            else words[2].endswith(":0000")
+        if words[9] in sockets and open_to_all:
+            print(name, words[1])
+for line in open("/proc/net/unix").read().splitlines()[1:]:
+    words = line.split()
+    # __SO_ACCEPTCON
+    if words[6] in sockets and int(words[3], 16) & 0x10000:
+        print("unix", words[7:])
+print("looked at", len(seen), "with", len(sockets), file=sys.stderr)
+PY
+}
+for _ in $(seq 20); do
+	listens >"$WORK/listens" 2>>"$WORK/looked" || die "nobody looked"
+	[ ! -s "$WORK/listens" ] || die "it listens: $(cat "$WORK/listens")"
+	sleep 0.1
+done
+grep -q 'looked at [3-9] with [2-9]' "$WORK/looked" || {
+	cat "$WORK/looked"
+	die "its processes were never seen at work"
+}
 until_says release 1
 until_says state confirmed
 
