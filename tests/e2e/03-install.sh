@@ -98,6 +98,21 @@ for part in server client; do
 	}
 	if grep "pawl-$part" "$WORK/said"; then exit 1; fi
 done
+# How much of the machine they leave open, in tenths; 83 would be no limit at all.
+for limit in client:50 server:15; do
+	unit=$WORK/${limit%:*}/usr/lib/systemd/system/pawl-${limit%:*}.service
+	systemd-analyze security --offline=true --no-pager \
+		--threshold="${limit#*:}" "$unit" >"$WORK/said" || {
+		grep -E '✗|Overall' "$WORK/said"
+		exit 1
+	}
+done
+# What the client confines itself by is not what its unit takes away.
+for call in seccomp landlock_create_ruleset landlock_add_rule \
+	landlock_restrict_self; do
+	grep -q "^SystemCallFilter=.*\<$call\>" \
+		"$WORK/client/usr/lib/systemd/system/pawl-client.service"
+done
 echo '[Unit]' >"$WORK/server/usr/lib/systemd/system/timers.target"
 systemd-analyze verify --man=no --root="$WORK/server" \
 	/usr/lib/systemd/system/pawl-server-tls.timer 2>"$WORK/said" || {
