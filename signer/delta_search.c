@@ -7,16 +7,16 @@
 #include "common/mem.h"
 
 #define WINDOW     16 /* bytes that a sample is of */
-#define SAMPLE     8  /* of so many places about one is sampled, */
+#define SAMPLE     16 /* of so many places about one is sampled, */
 #define CHUNK_LEN  ((size_t)1 << 20)
 #define TABLE_MIN  16 /* powers of two, in bits */
 #define TABLE_MAX  30
-#define TABLE_ROOM 4 /* bits for each byte of new content */
+#define TABLE_ROOM 8 /* bits for each byte of new content */
 
 /* Found samples that make a span useful: so many, and a share of its own. What
  * is found by chance, for the table is a hash table, is less. */
 #define FOUND_MIN   4
-#define FOUND_SHARE 64
+#define FOUND_SHARE 32
 
 /* Samples, as a table of bits by their hash. */
 struct samples {
