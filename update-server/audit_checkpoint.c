@@ -25,6 +25,12 @@ static struct json *body_json(const struct audit_checkpoint *c,
 		     (struct slice){ c->head.root.bytes, SHA256_LEN });
 	json_set_int(j, "size", (int64_t)c->head.size);
 	json_set_text(j, "time", time);
+	if (c->ledger.size > 0) {
+		json_set_int(j, "ledger_size", (int64_t)c->ledger.size);
+		json_set_hex(
+			j, "ledger_root",
+			(struct slice){ c->ledger.root.bytes, SHA256_LEN });
+	}
 	return j;
 }
 
@@ -56,11 +62,28 @@ out:
 	return rc;
 }
 
+/* Both members, or neither. */
+static int read_ledger(const struct json *j, struct audit_checkpoint *c,
+		       struct err *e)
+{
+	int64_t size;
+
+	if (!json_get(j, "ledger_size") && !json_get(j, "ledger_root"))
+		return 0;
+	if (json_get_int(j, "ledger_size", 1, JSON_INT_MAX, &size, e) ||
+	    json_get_hex(j, "ledger_root", c->ledger.root.bytes, SHA256_LEN, e))
+		return -1;
+	c->ledger.size = (uint64_t)size;
+	return 0;
+}
+
 static int read_body(const struct json *j, const struct ec_public *key,
 		     struct audit_checkpoint *c, struct err *e)
 {
-	static const char *const known[] = { "v",    "type", "log", "root",
-					     "size", "time", NULL };
+	static const char *const known[] = {
+		"v",    "type",        "log",         "root", "size",
+		"time", "ledger_size", "ledger_root", NULL
+	};
 	const char *type, *time;
 	struct sha256 log, ours;
 	int64_t version, size;
@@ -80,7 +103,7 @@ static int read_body(const struct json *j, const struct ec_public *key,
 		return err_set(e, ERR_UNTRUSTED,
 			       "it was signed by another log's key");
 	c->head.size = (uint64_t)size;
-	return 0;
+	return read_ledger(j, c, e);
 }
 
 static int verify(const struct json *j, const struct ec_public *key,

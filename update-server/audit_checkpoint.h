@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * audit_checkpoint - a signed head of the audit log: so many records, with this
- * root, at this time. One line of canonical JSON:
+ * root, at this time; and likewise of the keeper's ledger. One line of
+ *canonical JSON:
  *
- *	{"sig":"<hex DER>","signed":{"log":"<key fingerprint>","root":"<hex>",
- *	 "size":12,"time":"...","type":"audit-checkpoint","v":1}}
+ *	{"sig":"<hex DER>","signed":{"ledger_root":"<hex>","ledger_size":5,
+ *	 "log":"<key fingerprint>","root":"<hex>","size":12,"time":"...",
+ *	 "type":"audit-checkpoint","v":1}}
  *
  * The signature is ECDSA-SHA-256 over the canonical bytes of "signed", by the
  * log key, which signs nothing else. Pure.
@@ -20,6 +22,7 @@
 
 struct audit_checkpoint {
 	struct merkle_head head;
+	struct merkle_head ledger; /* size 0: nothing is said of it */
 	int64_t time;
 };
 

@@ -19,6 +19,7 @@
 #define LIST     "backup.json"
 #define DATABASE "store.sqlite"
 #define KEEPER   "keeper/versions.json"
+#define LEDGER   "keeper/ledger"
 /* More than a keeper signs in any time that a backup may be old: a timestamp
  * every few hours, a snapshot for each import. */
 #define VERSIONS_AHEAD INT64_C(1000000)
@@ -120,7 +121,7 @@ static int save_entry(const struct work *w, const char *folder,
 		return e->code == ERR_NOT_FOUND ? 0 : -1;
 	if (S_ISDIR(st.st_mode))
 		return save_tree(w, path, depth + 1, e);
-	if (!backup_path_is_ours(slice_of(path)) ||
+	if (strcmp(path, LEDGER) == 0 || !backup_path_is_ours(slice_of(path)) ||
 	    (strncmp(path, "blobs/", 6) == 0 && strchr(d->d_name, '.')))
 		return 0;
 	if (save_file(w, path, e) == 0)
@@ -224,6 +225,8 @@ int backup_make(const char *dir, const char *to, bool payloads,
 	if (fs_open_dir(dir, &w.from, e) || fs_make_dir(to, 0700, &w.to, e) ||
 	    named_only(w.to, nothing, e) || save_store(&w, dir, to, e) ||
 	    save_public(&w, e) || save_tree(&w, "keeper", 0, e) ||
+	    /* It only grows: the head that was signed of it comes before. */
+	    (exists(w.from, LEDGER) && save_file(&w, LEDGER, e)) ||
 	    (payloads && save_tree(&w, "blobs", 0, e)))
 		goto out;
 	rc = save_list(&w, e);

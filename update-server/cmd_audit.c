@@ -13,6 +13,7 @@
 #include "update-server/audit_words.h"
 #include "update-server/commands.h"
 #include "update-server/init.h"
+#include "update-server/ledger_check.h"
 #include "update-server/log_key.h"
 #include "update-server/signed_keys.h"
 #include "update-server/store.h"
@@ -236,10 +237,12 @@ static int read_key(const char *file, struct ec_public *out, struct err *e)
 struct judge {
 	struct opt_list keys, kept;
 	const char *root, *published; /* or what engineers signed */
+	const char *ledger;           /* the keeper's own; NULL: none */
 };
 
 static int verify(const char *dir, const struct judge *by,
-		  struct audit_findings *found, struct err *e)
+		  struct ledger_check *ledger, struct audit_findings *found,
+		  struct err *e)
 {
 	const struct opt_list *key_files = &by->keys, *kept = &by->kept;
 	struct ec_public keys[AUDIT_KEYS_MAX];
@@ -248,7 +251,9 @@ static int verify(const char *dir, const struct judge *by,
 				     .keys = keys,
 				     .key_count = key_files->count,
 				     .kept = kept->at,
-				     .kept_count = kept->count };
+				     .kept_count = kept->count,
+				     .visit = ledger_check_see,
+				     .ctx = ledger };
 	int rc;
 
 	if (check.key_count > ARRAY_LEN(keys))
@@ -269,6 +274,46 @@ static int verify(const char *dir, const struct judge *by,
 	return rc;
 }
 
+static void tell_certificate(const struct sha256 *certificate, bool in_ledger)
+{
+	char hex[SHA256_HEX_LEN];
+
+	sha256_format(certificate, hex);
+	printf("%s is in the %s alone\n", hex,
+	       in_ledger ? "keeper's ledger" : "audit log");
+}
+
+/* What the keeper says that it made, against what the server says. */
+static int check_ledger(struct ledger_check *c, const char *path,
+			const struct audit_findings *found, struct err *e)
+{
+	uint64_t count;
+
+	if (found->last.ledger.size == 0)
+		return err_set(e, ERR_UNTRUSTED,
+			       "no keeper has signed a ledger in this log");
+	if (ledger_check_file(c, path, &found->last.ledger, tell_certificate,
+			      &count, e))
+		return -1;
+	return count == 0 ? 0
+			  : err_set(e, ERR_UNTRUSTED,
+				    "ledger and log do not name the same "
+				    "certificates (%llu): find out about each",
+				    (unsigned long long)count);
+}
+
+static int verify_both(const char *dir, const struct judge *by,
+		       struct audit_findings *found, struct err *e)
+{
+	struct ledger_check *c = ledger_check_new();
+	int rc = verify(dir, by, c, found, e);
+
+	if (rc == 0 && by->ledger)
+		rc = check_ledger(c, by->ledger, found, e);
+	ledger_check_free(c);
+	return rc;
+}
+
 int command_audit_verify(int argc, char **argv, struct err *e)
 {
 	struct audit_findings found;
@@ -282,6 +327,8 @@ int command_audit_verify(int argc, char **argv, struct err *e)
 			 "what pawl-signer publish wrote: where they stand"),
 		OPT_LIST("checkpoint", "FILE", &by.kept,
 			 "a checkpoint that was kept elsewhere"),
+		OPT_TEXT("ledger", "FILE", &by.ledger,
+			 "the keeper's ledger, to be held against it"),
 		OPT_FLAG("json", &json, "print JSON"),
 		OPT_END,
 	};
@@ -295,7 +342,7 @@ int command_audit_verify(int argc, char **argv, struct err *e)
 		return err_set(e, ERR_USAGE,
 			       "name an exported folder, and --key audit.pub "
 			       "or --root and --published");
-	if (verify(operands[0], &by, &found, e))
+	if (verify_both(operands[0], &by, &found, e))
 		return -1;
 	print_findings(&found, json);
 	return 0;

@@ -143,6 +143,21 @@ out:
 	return rc;
 }
 
+/* A keeper of before has signed none. */
+static int read_ledger_head(const struct json *j, struct merkle_head *out,
+			    struct err *e)
+{
+	int64_t size;
+
+	if (!json_get(j, "ledger_size"))
+		return 0;
+	if (read_version(j, "ledger_size", &size, e) ||
+	    json_get_hex(j, "ledger_root", out->root.bytes, SHA256_LEN, e))
+		return -1;
+	out->size = (uint64_t)size;
+	return 0;
+}
+
 static int load_audit(struct keeper_office *o, struct err *e)
 {
 	struct buf file = BUF_INIT(VERSIONS_MAX);
@@ -162,7 +177,8 @@ static int load_audit(struct keeper_office *o, struct err *e)
 	if (json_parse(buf_slice(&file), &j, e) ||
 	    read_version(j, "size", &size, e) ||
 	    read_version(j, "time", &c.time, e) ||
-	    json_get_hex(j, "root", c.head.root.bytes, SHA256_LEN, e)) {
+	    json_get_hex(j, "root", c.head.root.bytes, SHA256_LEN, e) ||
+	    read_ledger_head(j, &c.ledger, e)) {
 		err_in(e, AUDIT_FILE);
 		goto out;
 	}
@@ -186,6 +202,9 @@ static int save_audit(struct keeper_office *o, const struct audit_checkpoint *c,
 	json_set_int(j, "time", c->time);
 	json_set_hex(j, "root",
 		     (struct slice){ c->head.root.bytes, SHA256_LEN });
+	json_set_int(j, "ledger_size", (int64_t)c->ledger.size);
+	json_set_hex(j, "ledger_root",
+		     (struct slice){ c->ledger.root.bytes, SHA256_LEN });
 	if (json_print(j, true, &file, e) == 0)
 		rc = fs_replace_file(o->setup.dirfd, AUDIT_FILE,
 				     buf_slice(&file), 0600, e);
@@ -205,7 +224,7 @@ static int take_record(void *ctx, const struct json *record, struct err *e)
 
 static int open_memory(struct keeper_office *o, struct err *e)
 {
-	const struct ledger_reader reader = { take_record, o };
+	const struct ledger_reader reader = { take_record, o, o->audit.ledger };
 
 	if (!o->setup.ledger)
 		return 0;
@@ -836,7 +855,9 @@ static int checkpoint(struct keeper_office *o, const struct keeper_request *q,
 		      int64_t now, struct keeper_answer *a, struct err *e)
 {
 	struct buf text = BUF_INIT(AUDIT_CHECKPOINT_MAX);
-	struct audit_checkpoint c = { .head = q->head, .time = now };
+	struct audit_checkpoint c = { .head = q->head,
+				      .ledger = o->audit.ledger,
+				      .time = now };
 	int rc = -1;
 
 	if (merkle_check_consistency(&o->audit.head, &q->head, &q->proof, e))
@@ -846,6 +867,8 @@ static int checkpoint(struct keeper_office *o, const struct keeper_request *q,
 			      (unsigned long long)o->audit.head.size);
 	if (c.time < o->audit.time)
 		c.time = o->audit.time;
+	if (o->ledger)
+		ledger_head(o->ledger, &c.ledger);
 	if (save_audit(o, &c, e) == 0 &&
 	    audit_checkpoint_sign(&c, o->setup.log, &text, e) == 0) {
 		memcpy(a->checkpoint, buf_text(&text), text.len + 1);

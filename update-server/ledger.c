@@ -19,6 +19,7 @@ struct ledger {
 	struct merkle_tree tree;
 	uint64_t len; /* of whole lines */
 	bool broken;
+	bool unsealed; /* a copy that is only looked at */
 };
 
 /* HMAC-SHA256, which is what HKDF's first step is. */
@@ -53,6 +54,21 @@ struct reading {
 	struct buf line, record;
 };
 
+/* Where it has the size that was signed, it has the root. */
+static int check_growth(const struct ledger *l, const struct merkle_head *from,
+			struct err *e)
+{
+	struct sha256 root;
+
+	if (from->size != l->tree.size)
+		return 0;
+	merkle_root(&l->tree, &root);
+	return sha256_equal(&root, &from->root)
+		       ? 0
+		       : err_set(e, ERR_UNTRUSTED,
+				 "its records are not those that were signed");
+}
+
 static int take_json(struct reading *r, const struct json *j, struct err *e)
 {
 	const struct json *record;
@@ -64,11 +80,12 @@ static int take_json(struct reading *r, const struct json *j, struct err *e)
 	    json_canonical(record, &r->record, e))
 		return -1;
 	mac_of(r->l, buf_slice(&r->record), &is);
-	if (!sha256_equal(&is, &was))
+	if (!r->l->unsealed && !sha256_equal(&is, &was))
 		return err_set(e, ERR_UNTRUSTED,
 			       "it was not written by this keeper, or not "
 			       "there");
-	if (grow(r->l, buf_slice(&r->record), &is, e))
+	if (grow(r->l, buf_slice(&r->record), &is, e) ||
+	    check_growth(r->l, &r->reader->grown_from, e))
 		return -1;
 	return r->reader->take(r->reader->ctx, record, e);
 }
@@ -86,13 +103,20 @@ static int take_line(struct reading *r, struct slice line, struct err *e)
 	return err_in(e, "line %llu", (unsigned long long)r->l->tree.size + 1);
 }
 
+/* Of a copy, what was signed is looked at. */
+static bool is_over(const struct reading *r)
+{
+	return r->l->unsealed && r->l->tree.size >= r->reader->grown_from.size;
+}
+
 /* All whole lines that the buffer holds; the rest stays in it. */
 static int take_lines(struct reading *r, uint64_t *done, struct err *e)
 {
 	struct slice left = buf_slice(&r->line);
 	const uint8_t *end;
 
-	while (left.len > 0 && (end = memchr(left.ptr, '\n', left.len))) {
+	while (left.len > 0 && !is_over(r) &&
+	       (end = memchr(left.ptr, '\n', left.len))) {
 		size_t len = (size_t)(end - left.ptr);
 
 		if (len >= LEDGER_LINE_MAX)
@@ -102,7 +126,7 @@ static int take_lines(struct reading *r, uint64_t *done, struct err *e)
 		*done += len + 1;
 		left = slice_sub(left, len + 1, left.len);
 	}
-	if (left.len >= LEDGER_LINE_MAX)
+	if (left.len >= LEDGER_LINE_MAX && !is_over(r))
 		return err_set(e, ERR_UNTRUSTED, "a line too long");
 	memmove(r->line.ptr, left.ptr, left.len);
 	r->line.len = left.len;
@@ -123,8 +147,13 @@ static int read_all(struct reading *r, uint64_t *done, struct err *e)
 		at += got;
 		if (take_lines(r, done, e))
 			return -1;
-	} while (got == STEP);
-	return 0;
+	} while (got == STEP && !is_over(r));
+	if (r->l->tree.size >= r->reader->grown_from.size)
+		return 0;
+	return err_set(e, ERR_ROLLBACK,
+		       "it has %llu records, and %llu were signed",
+		       (unsigned long long)r->l->tree.size,
+		       (unsigned long long)r->reader->grown_from.size);
 }
 
 /* Back to where the last whole line ends. */
@@ -138,7 +167,7 @@ static int read_ledger(struct reading *r, struct err *e)
 	int rc = read_all(r, &r->l->len, e);
 
 	/* The end of a line that a crash cut off: nobody was told of it. */
-	if (rc == 0 && r->line.len > 0)
+	if (rc == 0 && r->line.len > 0 && !r->l->unsealed)
 		rc = cut(r->l, e);
 	buf_done(&r->line);
 	buf_done(&r->record);
@@ -182,6 +211,23 @@ int ledger_open(int dirfd, const char *path, const uint8_t key[LEDGER_KEY_LEN],
 	}
 	*out = l;
 	return 0;
+}
+
+int ledger_inspect(const char *path, const struct ledger_reader *reader,
+		   struct err *e)
+{
+	struct ledger *l = mem_alloc(1, sizeof(*l));
+	struct reading r = { .l = l,
+			     .reader = reader,
+			     .line = BUF_INIT(LEDGER_LINE_MAX + STEP),
+			     .record = BUF_INIT(LEDGER_LINE_MAX) };
+	int rc;
+
+	l->unsealed = true;
+	l->fd = open(path, O_RDONLY | O_CLOEXEC);
+	rc = l->fd < 0 ? err_sys(e, "open") : read_ledger(&r, e);
+	ledger_close(l);
+	return rc ? err_in(e, "%s", path) : 0;
 }
 
 void ledger_close(struct ledger *l)

@@ -25,10 +25,12 @@ struct ledger;
 struct ledger_reader {
 	int (*take)(void *ctx, const struct json *record, struct err *e);
 	void *ctx;
+	/* What it must have grown from; size 0: nothing. */
+	struct merkle_head grown_from;
 };
 
 /* Open or begin it. ERR_UNTRUSTED for a line that was not written here, or that
- * the reader does not take. */
+ * the reader does not take; ERR_ROLLBACK where it is shorter than it was. */
 int ledger_open(int dirfd, const char *path, const uint8_t key[LEDGER_KEY_LEN],
 		const struct ledger_reader *reader, struct ledger **out,
 		struct err *e) NODISCARD;
@@ -38,6 +40,11 @@ void ledger_close(struct ledger *l);
  * it was; where not even that can be had, nothing is appended any more. */
 int ledger_append(struct ledger *l, const struct json *record,
 		  struct err *e) NODISCARD;
+
+/* Read a copy of it, without its key: what a signed head (grown_from) says of
+ * its records is all that is known of them, and what came later is left out. */
+int ledger_inspect(const char *path, const struct ledger_reader *reader,
+		   struct err *e) NODISCARD;
 
 void ledger_head(const struct ledger *l, struct merkle_head *out);
 

@@ -92,6 +92,7 @@ for made in $(sed -n 's/.*: made //p' "$WORK/tried"); do
 	grep -q "\"certificate\":\"$made\"" "$WORK/server/keeper/ledger" ||
 		die "$made is not in the ledger"
 done
+made_all=$(sed -n 's/.*: made //p' "$WORK/tried")
 # A new keeper remembers it.
 try "code=$(nth 1 open)"
 refuses "code=$(nth 1 open)" "it was used already"
@@ -106,5 +107,15 @@ cp "$WORK/ledger" "$WORK/server/keeper/ledger"
 printf '{"mac":"00' >>"$WORK/server/keeper/ledger"
 start_server
 cmp -s "$WORK/ledger" "$WORK/server/keeper/ledger" || die "half a line is left"
-# And who has learned of all that ends what was made.
-want 0 op device list
+# The ledger's head is signed with the log's, and who holds one against the other
+# finds each certificate that was made behind the server's back.
+want 0 op cohort create later
+want 0 op audit export "$WORK/log"
+want 6 "$server" audit verify "$WORK/log" --key "$WORK/server/audit.pub" \
+	--ledger "$WORK/server/keeper/ledger"
+for made in $made_all; do
+	said "$made is in the keeper's ledger alone"
+done
+[ "$(grep -c "alone$" "$WORK/said")" -eq 3 ] || die "others than those three"
+want 8 "$server" audit verify "$WORK/log" --key "$WORK/server/audit.pub" \
+	--ledger /dev/null

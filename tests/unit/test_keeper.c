@@ -748,6 +748,38 @@ static void every_certificate_is_in_the_ledger(void **state)
 	buf_done(&ledger);
 }
 
+/* With the audit log's head the keeper signs that of its own memory, and goes
+ * on from none that is shorter. */
+static void the_ledger_is_signed_and_never_set_back(void **state)
+{
+	struct keeper_setup setup = { .dirfd = repo->dirfd,
+				      .ledger = key_from(LEDGER_KEY),
+				      .ca_pem = "" };
+	struct ec_private *log = key_from(88);
+	struct buf before = BUF_INIT(65536);
+	struct keeper_office *o = NULL;
+	struct audit_checkpoint c;
+	struct ec_public key;
+	struct err e = { 0 };
+
+	ec_public_of(log, &key);
+	ec_free(log);
+	assert_ok(fs_read_file(repo->dirfd, "keeper/ledger", &before, &e));
+	prepare_enrolment();
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_done();
+	head_of(1, 0);
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_done();
+	assert_ok(audit_checkpoint_open(slice_of(a.checkpoint), &key, &c, &e));
+	assert_int_equal(c.ledger.size, 2);
+	restart(state);
+	assert_ok(fs_replace_file(repo->dirfd, "keeper/ledger",
+				  buf_slice(&before), 0600, &e));
+	assert_refused(keeper_office_open(&setup, &o, &e), ERR_ROLLBACK);
+	buf_done(&before);
+}
+
 static void a_ledger_of_another_hand_is_not_gone_on_from(void **state)
 {
 	struct keeper_setup setup = { .dirfd = repo->dirfd,
@@ -1273,6 +1305,7 @@ int main(void)
 		TEST(who_was_ended_is_renewed_never_again),
 		TEST(every_certificate_is_in_the_ledger),
 		TEST(a_ledger_of_another_hand_is_not_gone_on_from),
+		TEST(the_ledger_is_signed_and_never_set_back),
 		TEST(a_memory_that_is_no_memory_is_not_gone_on_from),
 		TEST(what_cannot_be_remembered_is_not_signed),
 		TEST(a_snapshot_is_used_again_for_half_its_life),

@@ -24,7 +24,7 @@ static int take(void *ctx, const struct json *record, struct err *e)
 
 static int open_it(struct world *w, struct err *e)
 {
-	const struct ledger_reader reader = { take, w };
+	const struct ledger_reader reader = { .take = take, .ctx = w };
 
 	w->count = 0;
 	return ledger_open(w->box.dir, "ledger", key, &reader, &w->l, e);
@@ -178,7 +178,7 @@ static void another_keeper_reads_none_of_it(void **state)
 {
 	static const uint8_t other[LEDGER_KEY_LEN] = { 9 };
 	struct world *w = *state;
-	const struct ledger_reader reader = { take, w };
+	const struct ledger_reader reader = { .take = take, .ctx = w };
 	struct err e = { 0 };
 
 	close_it(w);
@@ -206,6 +206,54 @@ static void too_long_a_line_is_none(void **state)
 	assert_ok(buf_add(&file, slice_of(text), &e));
 	write_file(w, buf_slice(&file));
 	assert_refused(open_it(w, &e), ERR_UNTRUSTED);
+	buf_done(&file);
+}
+
+static void it_has_grown_from_what_was_signed(void **state)
+{
+	struct world *w = *state;
+	struct ledger_reader reader = { .take = take, .ctx = w };
+	struct err e = { 0 };
+
+	ledger_head(w->l, &reader.grown_from);
+	assert_ok(append(w, 5, &e));
+	close_it(w);
+	w->count = 0;
+	assert_ok(ledger_open(w->box.dir, "ledger", key, &reader, &w->l, &e));
+	assert_int_equal(w->count, 6);
+	close_it(w);
+	reader.grown_from.size = 7;
+	assert_refused(
+		ledger_open(w->box.dir, "ledger", key, &reader, &w->l, &e),
+		ERR_ROLLBACK);
+	reader.grown_from.size = 4;
+	assert_refused(
+		ledger_open(w->box.dir, "ledger", key, &reader, &w->l, &e),
+		ERR_UNTRUSTED);
+}
+
+/* An auditor has no key of it, and the head that was signed. */
+static void a_copy_is_read_as_far_as_it_was_signed(void **state)
+{
+	struct world *w = *state;
+	struct ledger_reader reader = { .take = take, .ctx = w };
+	struct buf file = BUF_INIT(65536);
+	struct err e = { 0 };
+	char path[96];
+
+	ledger_head(w->l, &reader.grown_from);
+	assert_ok(append(w, 5, &e));
+	(void)snprintf(path, sizeof(path), "%s/ledger", w->box.path);
+	w->count = 0;
+	assert_ok(ledger_inspect(path, &reader, &e));
+	assert_int_equal(w->count, 5);
+	reader.grown_from.size = 7;
+	assert_refused(ledger_inspect(path, &reader, &e), ERR_ROLLBACK);
+	reader.grown_from.size = 5;
+	read_file(w, &file);
+	*strstr(buf_text(&file), "\"n\":3") = ' ';
+	write_file(w, buf_slice(&file));
+	assert_refused(ledger_inspect(path, &reader, &e), ERR_UNTRUSTED);
 	buf_done(&file);
 }
 
@@ -243,6 +291,8 @@ int main(void)
 		TEST(no_line_is_changed_moved_or_left_out),
 		TEST(another_keeper_reads_none_of_it),
 		TEST(too_long_a_line_is_none),
+		TEST(it_has_grown_from_what_was_signed),
+		TEST(a_copy_is_read_as_far_as_it_was_signed),
 		TEST(a_full_disk_changes_nothing),
 	};
 
