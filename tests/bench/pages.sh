@@ -12,9 +12,20 @@ trap 'stop_server; rm -rf "$WORK"' EXIT
 
 make_server
 start_server
+make_repo "$WORK/repo"
+make_release "$WORK/repo" 2026.8 "$WORK/publish"
+op release import "$WORK/publish" >/dev/null
+for c in beta stable canary; do op cohort create $c >/dev/null; done
 stop_server
 echo "pages of a fleet of $devices devices (filling the store...)"
 python3 "$here/../tools/fill_fleet.py" "$WORK/server/store.sqlite" "$devices"
+# A rollout in its midst, with what devices made of it.
+start_server
+op rollout create summer --release 2026.8 --cohort beta --cohort stable \
+	>/dev/null
+begin summer >/dev/null
+stop_server
+python3 "$here/../tools/fill_rollout.py" "$WORK/server/store.sqlite" summer good
 admin=$WORK/server/admin
 "$BIN/tests/tools/bare-key" "$admin/admin.key" "$(cat "$admin/admin.secret")" \
 	>"$WORK/admin.bare"

@@ -52,9 +52,20 @@ def main():
     device = json.loads(body)["devices"][50]["id"]
     one = measure(people, p + "device/" + device)
     audit = measure(people, p + "audit/0")
-    print("pages: fleet home %.1f ms, longest list %.1f ms, device %.1f ms, "
-          "audit %.1f ms (goal: each below 100 ms)" % (
-              home, max(lists), one, audit))
+    _, body = people.ask(p + "rollouts")
+    named = json.loads(body)["rollouts"]
+    rollout = sum(measure(people, path) for path in (
+        "/rollouts/" + named[0]["name"], p + "overview",
+        p + "rollout/" + named[0]["name"], p + "names",
+        p + "audit-of/rollout/" + named[0]["name"],
+        p + "attempts/" + named[0]["name"] + "/failed",
+        p + "attempts/" + named[0]["name"] + "/dark",
+        p + "history/kiosk/14")) if named else 0
+    for name, took in (("fleet home", home), ("longest list", max(lists)),
+                       ("device", one), ("audit", audit),
+                       ("rollout", rollout)):
+        print("figure page-%s %.1f ms (goal: below 100)" % (
+            name.replace(" ", "-"), took))
 
 
 main()
