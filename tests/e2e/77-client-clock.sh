@@ -33,3 +33,12 @@ runs one 1
 at '2016-01-01 00:00:00' one update
 runs one 2
 on one update
+
+# Ten years ahead and ten years behind, and right again: each is the same.
+serve_release 3 --from 2
+roll_out 3
+want 7 at "$(date -u -d '+10 years' '+%F %T')" one update
+runs one 2
+at "$(date -u -d '-10 years' '+%F %T')" one update
+runs one 3
+on one update

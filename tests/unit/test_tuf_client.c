@@ -345,6 +345,31 @@ static void expired_files_are_never_kept(void **state)
 	assert_ok(repo_refresh(r, &e));
 }
 
+/* Whoever lost the online keys rotates them by root: that must get through. */
+static void an_expired_role_lets_a_new_root_in(void **state)
+{
+	static const char *const roles[] = { "timestamp", "snapshot",
+					     "targets" };
+	struct repo *r = *state;
+	int64_t root = 1;
+	struct err e;
+
+	assert_ok(repo_refresh(r, &e));
+	for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
+		struct json *body = repo_body(r, roles[i]);
+
+		json_set_text(body, "expires", "2026-05-28T20:26:40Z");
+		repo_release(r);
+		repo_publish(r, "root");
+		root++;
+		assert_refused(repo_refresh(r, &e), ERR_EXPIRED);
+		assert_int_equal(repo_trusted(r, "root.json"), root);
+		json_set_text(body, "expires", "2026-06-28T20:26:40Z");
+	}
+	repo_release(r);
+	assert_ok(repo_refresh(r, &e));
+}
+
 static void trusted_files_expire_too(void **state)
 {
 	struct repo *r = *state;
@@ -590,6 +615,7 @@ int main(void)
 		T(equal_version_goes_on_with_what_is_missing),
 		T(announced_snapshot_may_not_go_back),
 		T(expired_files_are_never_kept),
+		T(an_expired_role_lets_a_new_root_in),
 		T(trusted_files_expire_too),
 		T(announced_length_and_digest_bind),
 		T(version_must_be_the_announced_one),
