@@ -31,6 +31,7 @@ static const char *const members[] = { "type",
 				       "stepping_stone",
 				       "min_updater",
 				       "support_end",
+				       "retry",
 				       "urgent",
 				       "defer_max",
 				       "issued",
@@ -361,6 +362,9 @@ static int read_when(const struct json *j, struct release *r, struct err *e)
 	if (json_get_bool(j, "urgent", &r->urgent, e) ||
 	    (json_get(j, "not_before") &&
 	     read_time(j, "not_before", &r->not_before, e)))
+		return -1;
+	if (json_get(j, "retry") &&
+	    read_number(j, "retry", 1, RELEASE_RETRY_MAX, &r->retry, e))
 		return -1;
 	if (!json_get(j, "defer_max"))
 		return 0;
@@ -771,6 +775,8 @@ static void set_release(struct json *j, const struct release *r)
 	json_set_bool(j, "urgent", r->urgent);
 	if (r->defer_max_sec != 0)
 		set_number(j, "defer_max", r->defer_max_sec);
+	if (r->retry != 0)
+		set_number(j, "retry", r->retry);
 	set_time(j, "issued", r->issued);
 	if (r->not_before != 0)
 		set_time(j, "not_before", r->not_before);

@@ -27,6 +27,7 @@
 #include "common/tree.h"
 #include "common/tuf_client.h"
 
+#define RELEASE_RETRY_MAX     1000
 #define RELEASE_MODELS_MAX    32
 #define RELEASE_HEALTH_MAX    8
 #define RELEASE_ARGS_MAX      16
@@ -85,6 +86,8 @@ struct release {
 	char stepping_stone[NAME_MAX_LEN + 1];
 	char min_updater[RELEASE_UPDATER_MAX + 1]; /* "1.2.3"; "": any */
 	int64_t support_end; /* until when it is cared for; 0: not said */
+	/* How often devices that took it back were told to try it again. */
+	uint64_t retry;
 	char *fixes[RELEASE_FIXES_MAX]; /* CVE ids */
 	size_t fix_count;
 	struct release_health health[RELEASE_HEALTH_MAX];

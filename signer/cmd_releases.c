@@ -282,6 +282,51 @@ static int withdraw(const struct asked *a, struct report *out, struct err *e)
 	return rc;
 }
 
+/* ---- retry --------------------------------------------------------------- */
+
+static int retry_in(struct repo *r, const struct asked *a, struct report *out,
+		    struct err *e)
+{
+	struct wanted w = { .asked = a, .out = out };
+	int64_t now = utc_now(), retry;
+	struct json *envelope;
+
+	if (!each_release(r, note_role, &w))
+		return err_unknown(a, e);
+	if (repo_begin(r, w.role, now, &envelope, e))
+		return -1;
+	retry = listing_retry(tuf_envelope_signed(envelope), a->product, a->id);
+	if (retry == 0) {
+		json_free(envelope);
+		return err_set(e, ERR_LIMIT,
+			       "%s was tried again often enough: release it "
+			       "anew",
+			       a->id);
+	}
+	if (change_stage(r, w.role, envelope, now, out, e))
+		return -1;
+	report_line(out,
+		    "staged: devices that took %s %s back try it again, once "
+		    "(%lld)",
+		    a->product, a->id, (long long)retry);
+	json_set_int(report_object(out), "retry", retry);
+	return 0;
+}
+
+static int try_again(const struct asked *a, struct report *out, struct err *e)
+{
+	struct repo r;
+	int rc;
+
+	if (!a->product || !a->id)
+		return err_set(e, ERR_USAGE, "--product and --id are needed");
+	if (watch_open(a->repo, REPO_WRITE, &r, out, e))
+		return -1;
+	rc = retry_in(&r, a, out, e);
+	repo_close(&r);
+	return rc;
+}
+
 /* -------------------------------------------------------------------------- */
 
 static int run(int argc, char **argv,
@@ -318,6 +363,11 @@ int cmd_release_list(int argc, char **argv, struct err *e)
 int cmd_release_show(int argc, char **argv, struct err *e)
 {
 	return run(argc, argv, show, e);
+}
+
+int cmd_release_retry(int argc, char **argv, struct err *e)
+{
+	return run(argc, argv, try_again, e);
 }
 
 int cmd_release_withdraw(int argc, char **argv, struct err *e)

@@ -19,6 +19,7 @@ int cmd_role_remove(int argc, char **argv, struct err *e);
 int cmd_role_list(int argc, char **argv, struct err *e);
 int cmd_init(int argc, char **argv, struct err *e);
 int cmd_release_create(int argc, char **argv, struct err *e);
+int cmd_release_retry(int argc, char **argv, struct err *e);
 int cmd_release_withdraw(int argc, char **argv, struct err *e);
 int cmd_release_list(int argc, char **argv, struct err *e);
 int cmd_release_show(int argc, char **argv, struct err *e);

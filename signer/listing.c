@@ -94,6 +94,7 @@ static struct json *describe_release(const struct json *list,
 		"stepping_stone",
 		"min_updater",
 		"support_end",
+		"retry",
 	};
 	const char *product = json_text(json_get(package, "product"));
 	const char *id = json_text(json_get(package, "release"));
@@ -246,6 +247,53 @@ void listing_allow(struct json *targets, const struct release *r,
 	for (size_t i = 0; i < paths->count; i++)
 		json_add(list, json_new_text(paths->at[i]));
 	set_exception(targets, name, list);
+}
+
+/* A copy of an entry that is a package, with another number. */
+static struct json *with_retry(const struct json *entry, int64_t retry)
+{
+	struct json *package = json_clone(listing_package(entry));
+	struct json *custom = json_clone(json_get(entry, "custom"));
+	struct json *copy = json_clone(entry);
+
+	json_set_int(package, "retry", retry);
+	json_set(custom, "pawl", package);
+	json_set(copy, "custom", custom);
+	return copy;
+}
+
+int64_t listing_retry(struct json *targets, const char *product, const char *id)
+{
+	const struct json *list = json_get(targets, "targets");
+	struct json *changed;
+	int64_t retry = 0;
+	bool found = false;
+
+	for (void *m = json_first(list); m; m = json_next(list, m)) {
+		const struct json *entry = json_value(m);
+		int64_t has =
+			json_int(json_get(listing_package(entry), "retry"));
+
+		if (!listing_is_of(entry, product, id))
+			continue;
+		found = true;
+		if (has > retry)
+			retry = has;
+	}
+	if (!found || retry >= RELEASE_RETRY_MAX)
+		return 0;
+	retry++;
+	changed = json_new_object();
+	for (void *m = json_first(list); m; m = json_next(list, m)) {
+		const struct json *entry = json_value(m);
+
+		json_set(changed, json_name(m),
+			 listing_is_of(entry, product, id)
+				 ? with_retry(entry, retry)
+				 : json_clone(entry));
+	}
+	json_set(targets, "targets", changed);
+	return retry;
 }
 
 size_t listing_withdraw(struct json *targets, const char *product,

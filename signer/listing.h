@@ -35,6 +35,14 @@ int listing_full_of(const struct json *targets, const char *product,
 		    const char *id, const char *component, struct release *out,
 		    struct err *e) NODISCARD;
 
+/*
+ * Have devices that took the release back try it once more: the number in each
+ * of its packages becomes one more than the highest. Returns it; 0: there is no
+ * such release, or RELEASE_RETRY_MAX is reached.
+ */
+int64_t listing_retry(struct json *targets, const char *product,
+		      const char *id);
+
 /* Remove every package of a release; how many there were. */
 size_t listing_withdraw(struct json *targets, const char *product,
 			const char *id);

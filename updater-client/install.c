@@ -360,6 +360,21 @@ static bool falls_back(struct install *in)
 	return true;
 }
 
+/* ---- SWITCH ---- */
+
+/* Who signed that it may be tried again meant once. */
+static int spend_retry(struct install *in, struct err *e)
+{
+	struct journal *j = &in->s->journal;
+	struct sha256 spent;
+
+	if (in->plan.retry == 0)
+		return 0;
+	policy_spent(&in->plan.release.digest, in->plan.retry, &spent);
+	policy_refuse(j->refused, &j->refused_count, &spent);
+	return session_save(in->s, e);
+}
+
 /* ---- TRY --------------------------------------------------- */
 
 static void do_try(struct install *in, struct machine_input *next)
@@ -415,7 +430,7 @@ static int perform(struct install *in, enum machine_action action,
 		}
 		break;
 	case ACTION_SWITCH:
-		rc = switch_there(in->s, e);
+		rc = spend_retry(in, e) || switch_there(in->s, e) ? -1 : 0;
 		next->event = EVENT_SWITCHED;
 		break;
 	case ACTION_TRY:

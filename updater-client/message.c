@@ -385,6 +385,7 @@ static void walk_plan(struct walk *w, struct plan *p)
 		walk_plan_package(w, &p->packages[i]);
 	walk_bool(w, &p->urgent);
 	walk_u64(w, &p->defer_max_sec);
+	walk_u64(w, &p->retry);
 }
 
 static void walk_report(struct walk *w, struct wire_report *m)

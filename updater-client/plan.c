@@ -34,6 +34,7 @@ int plan_from(const struct release *packages, size_t count, struct plan *out,
 	memset(out, 0, sizeof(*out));
 	out->urgent = packages[0].urgent;
 	out->defer_max_sec = packages[0].defer_max_sec;
+	out->retry = packages[0].retry;
 	if (slot_release_from(packages, count, &out->release, e))
 		return -1;
 	for (size_t i = 0; i < count; i++)

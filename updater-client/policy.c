@@ -32,6 +32,29 @@ void policy_refuse(struct sha256 *refused, uint32_t *count,
 	refused[(*count)++] = *digest;
 }
 
+void policy_spent(const struct sha256 *release, uint64_t retry,
+		  struct sha256 *out)
+{
+	uint8_t bytes[SHA256_LEN + 8];
+
+	memcpy(bytes, release->bytes, SHA256_LEN);
+	for (int i = 0; i < 8; i++)
+		bytes[SHA256_LEN + i] = (uint8_t)(retry >> (56 - 8 * i));
+	sha256_of((struct slice){ bytes, sizeof(bytes) }, out);
+}
+
+/* Rolled back here, and nobody who signs has said since to try it again. */
+static bool is_given_up(const struct policy_device *d, const struct release *r)
+{
+	struct sha256 spent;
+
+	if (!policy_is_refused(d->refused, d->refused_count, &r->digest))
+		return false;
+	policy_spent(&r->digest, r->retry, &spent);
+	return r->retry == 0 ||
+	       policy_is_refused(d->refused, d->refused_count, &spent);
+}
+
 static bool is_for_model(const struct policy_device *d, const struct release *r)
 {
 	if (r->model_count == 0)
@@ -224,8 +247,7 @@ int policy_allows(const struct policy_device *d, const struct release *r,
 	if (r->not_before > now)
 		return err_set(e, ERR_REFUSED, "%s is not to be used yet",
 			       r->id);
-	if (!d->retry &&
-	    policy_is_refused(d->refused, d->refused_count, &r->digest))
+	if (!d->retry && is_given_up(d, r))
 		return err_set(e, ERR_REFUSED,
 			       "%s was rolled back on this device and is not "
 			       "tried again (update --retry does)",

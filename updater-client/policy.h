@@ -103,6 +103,13 @@ int64_t policy_now(int64_t clock, int64_t floor);
 /* Remember a digest that was rolled back; the oldest is forgotten. */
 void policy_refuse(struct sha256 *refused, uint32_t *count,
 		   const struct sha256 *digest);
+/*
+ * What is remembered, besides, of a release that is signed with "retry": which
+ * number of it was used up here, when it was switched to. The next one lets it
+ * be tried again, once.
+ */
+void policy_spent(const struct sha256 *release, uint64_t retry,
+		  struct sha256 *out);
 bool policy_is_refused(const struct sha256 *refused, uint32_t count,
 		       const struct sha256 *digest);
 

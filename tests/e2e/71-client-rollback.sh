@@ -62,10 +62,32 @@ says one reason health
 [ "$(wc -l <"$WORK/restarts")" -eq 2 ] || die "not restarted twice"
 tail -n 1 "$WORK/restarts" | grep -q 'restarted 4 in .*/slots/b/tree' ||
 	die "the old release was not restarted"
+# Who signs may have it tried again, once for each time that they say so.
+retry() {
+	"$signer" release retry "$WORK/repo" --product gateway --id 5
+	resign
+}
+want 10 on one update --from "$WORK/publish"
+retry
+want 15 on one update --from "$WORK/publish"
+runs one 4
+want 10 on one update --from "$WORK/publish"
+want 13 "$signer" release retry "$WORK/repo" --product gateway --id none
 rm "$WORK/red"
-on one update --retry --from "$WORK/publish"
+want 10 on one update --from "$WORK/publish"
+retry
+"$signer" release show "$WORK/repo" --product gateway --id 5 --json |
+	grep -q '"retry": 2' || die "how often is not said"
+on one update --from "$WORK/publish"
 runs one 5
 says one state confirmed
+# Or a person at the device.
+touch "$WORK/red"
+make_release 51 --from 5
+want 15 on one update --from "$WORK/publish"
+rm "$WORK/red"
+on one update --retry --from "$WORK/publish"
+runs one 51
 
 # First use: with nothing to go back to, nothing runs.
 make_tree 6
@@ -77,4 +99,4 @@ want 15 on two update --from "$WORK/publish"
 says two state rolled-back
 # The one before it is taken instead.
 want 0 on two update --from "$WORK/publish"
-runs two 5
+runs two 51

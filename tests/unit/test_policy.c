@@ -223,6 +223,28 @@ static void what_was_rolled_back_is_not_retried(void **state)
 	judged(&d, &r, ERR_NONE);
 }
 
+/* Each signed number lets it be tried once more, here. */
+static void who_signs_may_have_it_tried_again(void **state)
+{
+	struct policy_device d = device();
+	struct release r = release("3", 3);
+	struct sha256 spent;
+
+	(void)state;
+	policy_refuse(d.refused, &d.refused_count, &r.digest);
+	r.retry = 1;
+	judged(&d, &r, ERR_NONE);
+	policy_spent(&r.digest, 1, &spent);
+	policy_refuse(d.refused, &d.refused_count, &spent);
+	judged(&d, &r, ERR_REFUSED);
+	r.retry = 2;
+	judged(&d, &r, ERR_NONE);
+	/* That of another release is of no use. */
+	r = release("4", 4);
+	policy_refuse(d.refused, &d.refused_count, &r.digest);
+	judged(&d, &r, ERR_REFUSED);
+}
+
 static void only_the_latest_refusals_are_remembered(void **state)
 {
 	struct policy_device d = device();
@@ -957,6 +979,7 @@ int main(void)
 		cmocka_unit_test(who_has_no_way_is_stranded),
 		cmocka_unit_test(not_before_is_kept),
 		cmocka_unit_test(what_was_rolled_back_is_not_retried),
+		cmocka_unit_test(who_signs_may_have_it_tried_again),
 		cmocka_unit_test(only_the_latest_refusals_are_remembered),
 		cmocka_unit_test(a_delta_needs_its_very_base),
 		cmocka_unit_test(a_delta_needs_the_libraries_it_was_made_with),

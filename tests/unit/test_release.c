@@ -243,12 +243,14 @@ static void the_way_to_a_release_survives_the_round_trip(void **state)
 	json_set_text(pawl, "min_updater", "1.20.3");
 	json_set_text(pawl, "support_end", "2030-01-01T00:00:00Z");
 	json_set_int(pawl, "defer_max", 86400);
+	json_set_int(pawl, "retry", 3);
 	t = target();
 	assert_ok(release_parse(&t, &r, &e));
 	assert_string_equal(r.stepping_stone, "2026.09");
 	assert_string_equal(r.min_updater, "1.20.3");
 	assert_true(r.support_end == 1893456000);
 	assert_true(r.defer_max_sec == 86400);
+	assert_true(r.retry == 3);
 	json_free(entry);
 	entry = release_format(&r);
 	release_done(&r);
@@ -396,6 +398,8 @@ static void numbers_keep_to_their_ranges(void **state)
 		{ "content_seq", 0 },
 		{ "requires_seq", 8 },
 		{ "requires_seq", -1 },
+		{ "retry", 0 },
+		{ "retry", RELEASE_RETRY_MAX + 1 },
 		{ "defer_max", 0 },
 		{ "defer_max", 34560001 },
 		{ "health_deadline", 0 },
