@@ -112,6 +112,7 @@ static int why_one(struct server_api *api, const struct stage *s,
 		json_set_text(j, "goal", goal.what.release);
 	json_set_text(j, "state", stage_status_name(s->status));
 	set_sentence(j, verdict, &goal, &t, s->where);
+	json_set_text(j, "where", s->where);
 	json_set_int(j, "attempts", s->policy.attempts);
 	set_bucket(j, "bucket", "bucket_percent",
 		   bucket_of(&s->what.digest, &d->facts.id));

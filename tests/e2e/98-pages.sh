@@ -74,6 +74,8 @@ for who in eve:auditor bob:operator; do
 		"$WORK/${who%:*}/person.pem" --role "${who#*:}"
 done
 
+"$BIN/tests/tools/open-key" "$WORK/server/admin/admin.key" \
+	"$WORK/server/admin/admin.secret" >"$WORK/admin.key"
 open_door admin "$WORK/server/admin/operator.conf"
 open_door eve "$WORK/eve/operator.conf"
 python3 "$here/pages.py" "$WORK" "$server" "$server_pid"

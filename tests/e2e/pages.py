@@ -9,6 +9,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "tools"))
+from fleet import Fleet, People  # noqa: E402
 from webdriver import Browser  # noqa: E402
 
 WORK, SERVER, PID = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -201,6 +202,42 @@ def act_on_a_rollout(o):
     o.b.console()  # the browser notes the 412 by itself
 
 
+def approve_and_look(o):
+    """What another operator made, and what one device's word stirred up."""
+    op("rollout", "create", "fourth", "--release", "r3", "--cohort", "fleet",
+       "--set", "four_eyes=0", who="bob")
+    o.go("/rollouts/fourth")
+    o.b.wait_text(".verdict", "somebody else than bob")
+    o.press("Approve")
+    o.b.wait_text("dialog", "bob made it, you approve it")
+    o.b.click("dialog button[type=submit]")
+    o.noted("is approved")
+    check(state_of("fourth") == "scheduled", "approved")
+    op("rollout", "abort", "fourth", "--reason", "seen")
+    people = People(WORK)
+    op("cohort", "create", "odd")
+    device = Fleet(WORK, people, 1, "odd")[0]
+    device.check_in()
+    people.begin("odd", "r3", cohort="odd", watch=[0])
+    device.check_in()
+    device.report("failed", "UNTRUSTED")
+    o.go("/rollouts/odd")
+    o.b.wait_text(".verdict", "wrong signature")
+    o.dialog("I looked at it", "a cable that flips bits")
+    o.noted("is acknowledged")
+    check(people.rollout("odd")["alert"] == "", "looked at")
+    o.b.wait("no alert", "return !document.querySelector('.verdict')."
+             "innerText.includes('wrong signature')")
+    # Where nothing is signed, the page says what to ask the engineers for.
+    o.dialog("Take the fleet back", "it flips bits")
+    o.noted("has stopped")
+    o.b.wait_text("#back", "no undo release was signed")
+    check("release engineers" in o.b.text("#back") and
+          people.rollout("odd")["rolled_back"], "the way back is shown")
+    people.act("abort", "odd", reason="seen")
+    o.quiet("approving")
+
+
 def start_and_advance(o):
     o.go("/rollouts/third")
     o.press("Start")
@@ -342,6 +379,7 @@ def main():
         see_what_is_wrong(o)
         text_stays_text(o)
         act_on_a_rollout(o)
+        approve_and_look(o)
         start_and_advance(o)
         follow(o)
         by_keyboard_alone(o)

@@ -72,6 +72,8 @@ function whyTable(why) {
 			["Release", r => (r.goal || r.release) + (r.goal &&
 				r.goal !== r.release ? " first, then " + r.release : "")],
 			["Why", r => r.why],
+			["Of them only", r => r.where ? h("code", {}, r.where) : ""],
+			["Window", r => r.window || ""],
 			["Its place", r => r.bucket_percent
 				? r.bucket_percent + ", open up to " + r.limit_percent : ""],
 			["Attempts", r => r.attempts ? r.attempt + " of " + r.attempts : ""],
