@@ -10,7 +10,7 @@
 #define ROOM_MIN    (3 * DELTA_BLOCK) /* for the worst block */
 #define NEAR_STEP   65536 /* a long insert moves on in the old file */
 #define PREFIX_LEN  ((size_t)5 << 20) /* less than readers have room for */
-#define INSERTS_MAX (PREFIX_LEN / 2)
+#define INSERTS_MIN ((size_t)1 << 20)
 #define ROOM_PREFIX (2 * DELTA_NUMBER_MAX * DELTA_RANGES_MAX)
 
 /*
@@ -304,18 +304,27 @@ int delta_writer_patch(struct delta_writer *w, const struct delta_segment *s,
 
 /*
  * What follows an old file is cut sooner, so that there is as much room for a
- * prefix as for inserts.
+ * prefix as for inserts; or for all of the file, if that leaves enough.
  */
+static size_t inserts_max(const struct delta_near *near)
+{
+	const uint64_t len = near->to - near->from;
+
+	if (near->from >= near->to)
+		return DELTA_RECORD_MAX;
+	return len > PREFIX_LEN / 2 && len <= PREFIX_LEN - INSERTS_MIN
+		       ? PREFIX_LEN - (size_t)len
+		       : PREFIX_LEN / 2;
+}
+
 static size_t insert_room(const struct delta_writer *w,
 			  const struct delta_near *near)
 {
 	const size_t len = w->record->streams[DELTA_INSERTS].len;
-	size_t most = room(w);
+	const size_t limit = inserts_max(near);
+	const size_t most = room(w);
 
-	if (near->from < near->to && len < INSERTS_MAX &&
-	    most > INSERTS_MAX - len)
-		most = INSERTS_MAX - len;
-	return most;
+	return len < limit && most > limit - len ? limit - len : most;
 }
 
 int delta_writer_insert(struct delta_writer *w, struct slice bytes,
@@ -339,8 +348,8 @@ int delta_writer_insert(struct delta_writer *w, struct slice bytes,
 							: here.to - here.at;
 		w->record->record.new_len += part.len;
 		bytes = slice_sub(bytes, part.len, bytes.len);
-		if (here.from < here.to &&
-		    w->record->streams[DELTA_INSERTS].len >= INSERTS_MAX &&
+		if (w->record->streams[DELTA_INSERTS].len >=
+			    inserts_max(near) &&
 		    end_record(w, e))
 			return -1;
 	}
