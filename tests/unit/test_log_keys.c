@@ -96,6 +96,7 @@ static void nothing_else_stands_in_it(void **state)
 		"\"type\":\"site\",\"v\":1}",
 	};
 	struct buf b = BUF_INIT(STATEMENT_MAX_LEN);
+	struct buf more = BUF_INIT(STATEMENT_MAX_LEN);
 	const struct log_keys k = sample(1);
 	struct log_keys back;
 	struct err e = { 0 };
@@ -109,10 +110,40 @@ static void nothing_else_stands_in_it(void **state)
 	assert_refused(log_keys_parse(slice_sub(buf_slice(&b), 0, b.len - 1),
 				      &back, &e),
 		       ERR_FORMAT);
+	/* one more member, in its place */
 	at = strstr((char *)b.ptr, "\"until\"");
 	assert_non_null(at);
+	assert_ok(buf_addf(&more, &e, "%.*s\"role\":1,%s",
+			   (int)(at - (char *)b.ptr), (char *)b.ptr, at));
+	assert_refused(log_keys_parse(buf_slice(&more), &back, &e), ERR_FORMAT);
 	at[1] = 'U';
 	assert_refused(log_keys_parse(buf_slice(&b), &back, &e), ERR_FORMAT);
+	buf_done(&b);
+	buf_done(&more);
+}
+
+/* The same key in each place but the last of the longest list, by hand. */
+static void a_longer_list_is_refused(void **state)
+{
+	const struct log_keys k = sample(1);
+	struct buf one = BUF_INIT(STATEMENT_MAX_LEN);
+	struct buf b = BUF_INIT(STATEMENT_MAX_LEN);
+	struct log_keys back;
+	const char *at, *end;
+	struct err e = { 0 };
+
+	(void)state;
+	print(&k, &one);
+	at = strstr(buf_text(&one), "{\"point\"");
+	end = strchr(at, ']');
+	assert_ok(buf_addf(&b, &e, "%.*s", (int)(at - buf_text(&one)),
+			   buf_text(&one)));
+	for (size_t i = 0; i <= LOG_KEYS_MAX; i++)
+		assert_ok(buf_addf(&b, &e, "%s%.*s", i ? "," : "",
+				   (int)(end - at), at));
+	assert_ok(buf_addf(&b, &e, "%s", end));
+	assert_refused(log_keys_parse(buf_slice(&b), &back, &e), ERR_LIMIT);
+	buf_done(&one);
 	buf_done(&b);
 }
 
@@ -123,6 +154,7 @@ int main(void)
 		cmocka_unit_test(who_is_not_listed_is_not_found),
 		cmocka_unit_test(a_list_that_is_wrong_is_refused),
 		cmocka_unit_test(nothing_else_stands_in_it),
+		cmocka_unit_test(a_longer_list_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

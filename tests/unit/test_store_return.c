@@ -266,6 +266,7 @@ static void a_second_board_gives_both_away(void **state)
 {
 	struct world *w = *state;
 	enum store_origin unused;
+	uint64_t before;
 	struct err e = { 0 };
 
 	/* Somebody else's key was accepted for the same certificate. */
@@ -274,7 +275,9 @@ static void a_second_board_gives_both_away(void **state)
 	assert_int_equal(w->r.from, 0);
 	assert_true(is_let_in(w, 555));
 	assert_int_equal(origin(w), ORIGIN_FORKED); /* promoted meanwhile */
+	before = records(w);
 	assert_ok(store_return_fork(w->s, &w->r, &by, &e));
+	assert_int_equal(records(w), before + 1);
 	assert_false(is_let_in(w, 555));
 	assert_refused_saying(store_return_find(w->s, &w->r, &unused, &e),
 			      ERR_REFUSED, "quarantine");
@@ -284,6 +287,12 @@ static void a_second_board_gives_both_away(void **state)
 static void who_was_revoked_does_not_come_back(void **state)
 {
 	struct world *w = *state;
+	const struct store_readopt d = { .id = w->device.facts.id,
+					 .fingerprint = hash(300),
+					 .spki = key_hash(30),
+					 .product = "kiosk",
+					 .model = "k1",
+					 .cohort = "canary" };
 	enum store_origin unused;
 	struct sha256 fingerprint;
 	uint64_t before;
@@ -296,6 +305,9 @@ static void who_was_revoked_does_not_come_back(void **state)
 			      ERR_REFUSED, "revoked");
 	assert_refused(store_return(w->s, &w->r, &by, &e), ERR_REFUSED);
 	assert_false(is_let_in(w, 100 + LINKS));
+	/* Nor by an officer's hand. */
+	assert_refused_saying(store_readopt(w->s, &d, &by, "why", &e),
+			      ERR_CONFLICT, "revoked or retired");
 	assert_int_equal(records(w), before);
 }
 
