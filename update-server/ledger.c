@@ -128,7 +128,8 @@ static int take_lines(struct reading *r, uint64_t *done, struct err *e)
 	}
 	if (left.len >= LEDGER_LINE_MAX && !is_over(r))
 		return err_set(e, ERR_UNTRUSTED, "a line too long");
-	memmove(r->line.ptr, left.ptr, left.len);
+	if (left.len > 0) /* of an empty file there is no buffer */
+		memmove(r->line.ptr, left.ptr, left.len);
 	r->line.len = left.len;
 	return 0;
 }
