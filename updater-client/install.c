@@ -298,6 +298,24 @@ static int write_part(struct install *in, size_t i, struct err *e)
 	return intake_clean(s->spool_fd, NULL, 0, true, e);
 }
 
+/*
+ * A slot that is half written, and with which nobody goes on: it would take the
+ * room that the next try needs. What still has a record is not touched.
+ */
+static void discard(struct session *s, enum slot which)
+{
+	struct slot_release r;
+	struct err e = { 0 };
+	bool found = true;
+
+	if (which == SLOT_NONE || which == s->current ||
+	    relay_is_begun(s, which) ||
+	    slot_tree_release(&s->slots, which, &r, &found, &e) || found)
+		return;
+	if (slot_tree_empty(&s->slots, which, &e))
+		log_event(LOG_WARNING, "slot-not-emptied", "%s", e.msg);
+}
+
 /* All are there and read back before the slot says that it holds any. */
 static int fill_slot(struct install *in, struct err *e)
 {
@@ -310,8 +328,10 @@ static int fill_slot(struct install *in, struct err *e)
 	if (begin_slot(in, &i, e))
 		return -1;
 	for (; i < in->plan.release.part_count; i++)
-		if (write_part(in, i, e))
+		if (write_part(in, i, e)) {
+			discard(s, to);
 			return -1;
+		}
 	if (s->window > 0)
 		report_add(s, WIRE_VERIFIED, "", slice_of(""));
 	return fill_check(s, to, &in->plan.release, e) ? relay_spoil(s) : 0;
@@ -688,6 +708,8 @@ int install_recover(struct session *s, struct err *e)
 	in = install_new(s);
 	recall_from(in);
 	rc = drive(in, (struct machine_input){ .event = EVENT_START }, e);
+	if (rc == 0 && before.state == MACHINE_APPLYING)
+		discard(s, before.to);
 	/* An unfinished update that never got to the switch is only let go. */
 	if (rc == 0 && !is_same(&before, &s->journal.machine) &&
 	    s->journal.machine.state != MACHINE_IDLE)

@@ -28,10 +28,24 @@ static bool is_of(const struct session *s, const struct plan *plan)
 	       sha256_equal(&c->package, package_of(plan, c->part));
 }
 
+static int read_checkpoint(struct session *s, struct err *e)
+{
+	return s->stream_file.kind
+		       ? 0
+		       : checkpoint_open(s->state_fd, &s->stream_file,
+					 &s->checkpoint, e);
+}
+
+bool relay_is_begun(struct session *s, enum slot which)
+{
+	struct err unread;
+
+	return read_checkpoint(s, &unread) == 0 && s->checkpoint.slot == which;
+}
+
 int relay_open(struct session *s, const struct plan *plan, struct err *e)
 {
-	if (s->stream_file.kind == NULL &&
-	    checkpoint_open(s->state_fd, &s->stream_file, &s->checkpoint, e))
+	if (read_checkpoint(s, e))
 		return -1;
 	return is_of(s, plan) ? 0 : relay_forget(s, e);
 }

@@ -22,6 +22,9 @@ int relay_open(struct session *s, const struct plan *plan,
 	       struct err *e) NODISCARD;
 int relay_forget(struct session *s, struct err *e) NODISCARD;
 
+/* Is there one of that slot, of whatever plan? */
+bool relay_is_begun(struct session *s, enum slot which);
+
 /* What was written is no good: the next run begins anew. -1, always. */
 int relay_spoil(struct session *s);
 

@@ -51,9 +51,35 @@ make_release 4 --from 1
 on one update --from "$WORK/publish"
 runs one 4
 
+# Cut off while a slot is written, and the disk is full: what is half written
+# gives its room back, and the next update has it.
+rm -rf "$WORK/trees/4b"
+make_tree 4b
+head -c 3000000 /dev/urandom >"$WORK/trees/4b/noise"
+make_release 4b
+"$client" update --quiet --from "$WORK/publish" \
+	--config "$WORK/one/client.conf" 2>/dev/null &
+pid=$!
+half=$WORK/disk/slots/$(readlink "$WORK/disk/slots/current" | cut -c1 | tr ab ba)
+for _ in $(seq 1000); do
+	[ ! -e "$half/tree/noise" ] || break
+	sleep 0.002
+done
+kill -KILL $pid
+wait $pid || :
+if [ -e "$half/tree/lib" ] && [ ! -e "$half/release.json" ]; then
+	free=$(df -k --output=avail "$WORK/disk" | tail -n 1)
+	head -c $((free * 1024)) /dev/zero >"$WORK/disk/fill"
+	want 11 on one update --from "$WORK/publish"
+	[ -z "$(ls "$half")" ] || die "what is half written stays"
+	rm "$WORK/disk/fill"
+fi
+on one update --quiet --from "$WORK/publish"
+runs one 4b
+
 # No more names.
 make_tree 5
 for n in $(seq 500); do echo "$n" >"$WORK/trees/5/lib/file.$n"; done
-make_release 5 --from 4
+make_release 5
 want 11 on one update --from "$WORK/publish"
-runs one 4
+runs one 4b
