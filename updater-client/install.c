@@ -780,6 +780,22 @@ static int check_way_back(struct session *s, struct err *e)
 	return fill_check(s, back, &release, e);
 }
 
+/*
+ * The release under way is taken back to what ran before. If that lies below
+ * the floor it never starts again, and nothing is begun that could not end.
+ */
+static int check_undo(struct session *s, struct err *e)
+{
+	const enum slot back = s->journal.machine.from;
+	struct slot_release release;
+	bool found = false;
+
+	if (back == SLOT_NONE || ratchet_begin(s, e) ||
+	    slot_tree_release(&s->slots, back, &release, &found, e))
+		return back == SLOT_NONE ? 0 : -1;
+	return found ? ratchet_check_back(s, &release, e) : 0;
+}
+
 int install_rollback(struct session *s, struct err *e)
 {
 	const enum machine_state state = s->journal.machine.state;
@@ -795,7 +811,8 @@ int install_rollback(struct session *s, struct err *e)
 		s->journal.digest = s->running.digest;
 		memcpy(s->journal.release, s->running.id,
 		       sizeof(s->journal.release));
-	}
+	} else if (check_undo(s, e))
+		return -1;
 	s->journal.detail[0] = 0;
 	in = install_new(s);
 	rc = drive(in, (struct machine_input){ .event = EVENT_ROLLBACK }, e);

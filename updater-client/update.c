@@ -375,10 +375,11 @@ static int reach_server(struct session *s, struct wire_decision *decision,
 	log_event(LOG_WARNING, "stranded", "reason=\"%s\"", e->msg);
 	if (session_rescue(s, &changed, &why)) {
 		log_event(LOG_WARNING, "not-rescued", "reason=\"%s\"", why.msg);
-		return -1;
+		return err_in(e, "stranded, and nobody has the signed site");
 	}
 	if (!changed)
-		return -1;
+		return err_in(e, "stranded: the signed site names no other "
+				 "server");
 	log_event(LOG_INFO, "site-renewed", "by=the signed site");
 	return session_connect(s, -1, e) || check_in(s, decision, e) ? -1 : 0;
 }

@@ -108,6 +108,8 @@ for d in awake asleep; do
 	try 6 $d
 	tell stranded
 	runs $d 2
+	on $d status | grep -q '^trouble  *since .*: stranded' ||
+		die "the status of $d does not say that it is stranded"
 done
 want 10 "$signer" site "$WORK/repo" --url "$here" --ca "$WORK/old-ca.pem"
 

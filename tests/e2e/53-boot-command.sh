@@ -36,6 +36,7 @@ INI
 live
 
 # A write that does not last is found before anything is fetched.
+"$signer" floor "$WORK/repo" --product gateway --release 1 >/dev/null 2>&1
 make_release 5 --from 1
 cp "$WORK/program" "$WORK/good"
 sed 's/^write).*/write) : ;;/' "$WORK/good" >"$WORK/program"
@@ -66,6 +67,17 @@ grep -q '^slot a *installed, ' "$WORK/said" &&
 	cat "$WORK/said"
 	die "a slot that has not started yet is called something else"
 }
+# Where what ran lies below the floor, it is not taken back: one refusal, and
+# all stays as it was.
+on one status --json | grep -q '"floor": *1' || die "the floor is not stored"
+cp "$WORK/one/slots/b/release.json" "$WORK/release.json"
+sed -i 's/"content_seq": *[0-9]*/"content_seq": 0/' "$WORK/one/slots/b/release.json"
+for _ in 1 2; do
+	want 8 on one rollback 2>"$WORK/said"
+	grep -q 'below the floor' "$WORK/said" || die "$(cat "$WORK/said")"
+	says one state reboot-pending
+done
+cp "$WORK/release.json" "$WORK/one/slots/b/release.json"
 
 # ---- Raspberry Pi: what packaging/raspberrypi does with autoboot.txt ---------------
 pi=$WORK/pi
