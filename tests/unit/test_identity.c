@@ -4,6 +4,7 @@
 #include "common/claim.h"
 #include "common/utc.h"
 #include "tests/unit/box.h"
+#include "updater-client/cohort.h"
 
 #define NOW  1700000000
 #define LIFE (90 * UTC_DAY)
@@ -318,6 +319,78 @@ static void what_cannot_be_wiped_is_told(void **state)
 	assert_true(found);
 }
 
+static void content_keys_have_a_key_of_their_own(void **state)
+{
+	struct ec_private *tls = NULL, *decrypt = NULL, *again = NULL;
+	struct ec_public a, b, c;
+	struct world *w = *state;
+	struct err e = { 0 };
+
+	assert_refused_saying(identity_open_decrypt_key(&w->keys, &decrypt, &e),
+			      ERR_NOT_FOUND, "have this device revoked");
+	assert_ok(identity_key(&w->keys, &tls, &e));
+	assert_ok(identity_decrypt_key(&w->keys, &decrypt, &e));
+	assert_ok(identity_open_decrypt_key(&w->keys, &again, &e));
+	ec_public_of(tls, &a);
+	ec_public_of(decrypt, &b);
+	ec_public_of(again, &c);
+	assert_false(ec_public_equal(&a, &b));
+	assert_true(ec_public_equal(&b, &c));
+	ec_free(tls);
+	ec_free(decrypt);
+	ec_free(again);
+	/* A damaged one is not lost: nobody is told to start again. */
+	put(w, "decrypt.key", "damaged");
+	again = NULL;
+	assert_refused_saying(identity_open_decrypt_key(&w->keys, &again, &e),
+			      ERR_FORMAT, "the device's decryption key");
+	assert_refused(identity_decrypt_key(&w->keys, &again, &e), ERR_FORMAT);
+}
+
+static void who_enrols_is_pinned_to_a_cohort(void **state)
+{
+	struct world *w = *state;
+	struct message_identity id;
+	struct cohort pinned = { .version = 9 };
+	bool found, damaged;
+	struct err e = { 0 };
+
+	enrol(w);
+	assert_ok(identity_load(w->box.dir, &id, &found, &e));
+	assert_ok(cohort_load(w->box.dir, &id.device, "other", &pinned,
+			      &damaged, &e));
+	assert_string_equal(pinned.name, "canary");
+	assert_int_equal(pinned.version, 0);
+}
+
+static void a_record_that_names_nobody_is_refused(void **state)
+{
+	static const char *const wrong[] = {
+		"{\"v\":1,\"cohort\":\"c\",\"device\":\"01\","
+		"\"generation\":0,\"renew_at\":1}",
+		"{\"v\":1,\"cohort\":\"c\",\"generation\":0,\"renew_at\":1}",
+		"{}",
+		"",
+	};
+	struct wire_readopt chain = { .count = 0 };
+	struct world *w = *state;
+	struct message_identity id;
+	struct err e = { 0 };
+	bool found;
+
+	/* Without one there is nothing to go on from. */
+	assert_refused(identity_store_next(w->box.dir, "x", &e), ERR_NOT_FOUND);
+	assert_refused(identity_store_chain(w->box.dir, &chain, &e),
+		       ERR_NOT_FOUND);
+	assert_refused(identity_promote(&w->keys, &e), ERR_NOT_FOUND);
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		put(w, "identity.json", wrong[i]);
+		assert_int_equal(identity_load(w->box.dir, &id, &found, &e),
+				 -1);
+		assert_false(found);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -327,6 +400,9 @@ int main(void)
 		TEST(one_record_switches_and_nothing_before_it_does),
 		TEST(a_waiting_device_keeps_its_code_until_it_is_somebody),
 		TEST(who_retires_leaves_no_key),
+		TEST(content_keys_have_a_key_of_their_own),
+		TEST(who_enrols_is_pinned_to_a_cohort),
+		TEST(a_record_that_names_nobody_is_refused),
 		TEST(what_cannot_be_wiped_is_told),
 	};
 

@@ -157,6 +157,46 @@ static void half_a_key_is_none_and_makes_room(void **state)
 	assert_ok(request(b, TOKEN_ACT_FIND, "identity", &e));
 }
 
+static void what_is_not_there_is_not_used(void **state)
+{
+	struct token_box *b = box_of(state);
+	struct err e = { 0 };
+
+	assert_refused(request(b, TOKEN_ACT_SIGN, "identity.8", &e),
+		       ERR_NOT_FOUND);
+	assert_refused(request(b, TOKEN_ACT_AGREE, "decrypt", &e),
+		       ERR_NOT_FOUND);
+}
+
+/* Somebody put another one there: which is the device's? */
+static void two_of_one_name_are_nobodys(void **state)
+{
+	struct token_box *b = box_of(state);
+	const char *const words[] = { "/usr/bin/pkcs11-tool",
+				      "--module",
+				      b->module,
+				      "--token-label",
+				      "pawl",
+				      "--pin",
+				      TOKEN_PIN,
+				      "--keypairgen",
+				      "--key-type",
+				      "EC:prime256v1",
+				      "--label",
+				      "pawl.identity",
+				      NULL };
+	struct err e = { 0 };
+
+	if (access("/usr/bin/pkcs11-tool", X_OK))
+		skip();
+	make_both(b);
+	token_tool(b, words);
+	assert_refused(request(b, TOKEN_ACT_FIND, "identity", &e),
+		       ERR_CONFLICT);
+	assert_refused(request(b, TOKEN_ACT_SIGN, "identity", &e),
+		       ERR_CONFLICT);
+}
+
 static void a_token_that_is_not_there_is_named(void **state)
 {
 	struct token_box *b = box_of(state);
@@ -210,7 +250,7 @@ static void what_is_no_module_is_said(void **state)
 	(void)strncpy(b->module, "/nowhere/module.so", sizeof(b->module));
 	token_use(b, 0);
 	assert_refused_saying(request(b, TOKEN_ACT_KIND, "", &e), ERR_CONFIG,
-			      "/nowhere/module.so");
+			      "cannot open shared object");
 }
 
 static void a_provider_that_is_not_there_is_named(void **state)
@@ -236,6 +276,8 @@ int main(void)
 		TEST(one_that_signs_never_agrees),
 		TEST(any_other_message_is_refused),
 		TEST(half_a_key_is_none_and_makes_room),
+		TEST(what_is_not_there_is_not_used),
+		TEST(two_of_one_name_are_nobodys),
 		TEST(a_token_that_is_not_there_is_named),
 		TEST(the_pin_is_right_and_its_owners_alone),
 		TEST(what_is_no_module_is_said),
