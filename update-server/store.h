@@ -851,6 +851,19 @@ int store_attempt_each(struct store *s, const struct device_id *device,
 				     const char *rollout, const char *release,
 				     const char *evidence),
 		       void *ctx, struct err *e) NODISCARD;
+/* Where a rollout went wrong: so many of its failed, reverted and dark ones are
+ * of this model and cohort, and run this (what they ran before, but for those
+ * that went dark late). Of the first `max` of them; the most first. */
+struct store_bad {
+	char model[NAME_MAX_LEN + 1];
+	char cohort[NAME_MAX_LEN + 1];
+	char runs[NAME_MAX_LEN + 1]; /* "": it never said */
+	uint64_t n;
+};
+
+int store_rollout_bad(struct store *s, int64_t rollout, size_t max,
+		      void (*visit)(void *ctx, const struct store_bad *b),
+		      void *ctx, struct err *e) NODISCARD;
 /* The attempts of one rollout, newest first, `max` at most. */
 int store_rollout_attempts(struct store *s, int64_t rollout, size_t max,
 			   void (*visit)(void *ctx, const struct attempt *a,

@@ -504,3 +504,32 @@ int store_rollout_attempts(struct store *s, int64_t rollout, size_t max,
 	}
 	return store_unlock(s, sql_end(q, e));
 }
+
+int store_rollout_bad(struct store *s, int64_t rollout, size_t max,
+		      void (*visit)(void *ctx, const struct store_bad *b),
+		      void *ctx, struct err *e)
+{
+	struct store_bad b;
+	struct sql_query *q;
+
+	store_lock(s);
+	q = sql_query(s->db,
+		      "SELECT d.model, d.cohort, coalesce(d.release, ''),"
+		      " count(*) FROM (SELECT device FROM attempt"
+		      " WHERE rollout = ?1 AND state IN (?2, ?3, ?4)"
+		      " LIMIT ?5) b JOIN device d ON d.id = b.device"
+		      " GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3 LIMIT 50",
+		      SQL_BIND(sql_int(rollout), sql_int(STAGE_LOST),
+			       sql_int(STAGE_FAILED),
+			       sql_int(STAGE_ROLLED_BACK),
+			       sql_int((int64_t)max)));
+	while (sql_next(q)) {
+		memset(&b, 0, sizeof(b));
+		sql_get_text(q, 0, b.model, sizeof(b.model));
+		sql_get_text(q, 1, b.cohort, sizeof(b.cohort));
+		sql_get_text(q, 2, b.runs, sizeof(b.runs));
+		b.n = (uint64_t)sql_get_int(q, 3);
+		visit(ctx, &b);
+	}
+	return store_unlock(s, sql_end(q, e));
+}

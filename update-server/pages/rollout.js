@@ -292,7 +292,15 @@ function failures(r, bad) {
 		["For example", f => samples(f).map(a => h("span", {},
 			link("/devices/" + a.device, h("span", { class: "id" },
 				a.device.slice(0, 8))), " "))],
-	], [...(r.failures || [])].sort((a, b) => b.n - a.n), "Nothing so far."));
+	], [...(r.failures || [])].sort((a, b) => b.n - a.n), "Nothing so far."),
+	(r.bad_by || []).length > 0 && h("h3", {}, "On what"),
+	(r.bad_by || []).length > 0 && table("Failures by hardware", [
+		["Model", b => b.model],
+		["Cohort", b => link("/list/cohort/" + b.cohort, b.cohort)],
+		["Ran before", b => b.from ? link("/list/release/" + r.product + "/" +
+			b.from, b.from) : "nothing of ours"],
+		["Devices", b => number(b.n), "right"],
+	], r.bad_by));
 }
 
 function wayBack({ back: b, request }) {
