@@ -106,8 +106,9 @@ static int approve_carried(struct ui *u, const struct carried *c,
 	    carry(u, c, &in, e))
 		return -1;
 	return in ? 0
-		  : err_set(e, ERR_CONFLICT,
-			    "approved, and not let in: run it again");
+		  : err_set(e, ERR_BUSY,
+			    "not let in yet: where two officers are asked, "
+			    "the other one runs this with the same files");
 }
 
 static int decide(int argc, char **argv, bool approve, struct err *e)
