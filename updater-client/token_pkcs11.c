@@ -36,7 +36,7 @@ struct pkcs11 {
 /* prime256v1 by name. */
 static const CK_BYTE curve[] = { 0x06, 0x08, 0x2a, 0x86, 0x48,
 				 0xce, 0x3d, 0x03, 0x01, 0x07 };
-static CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+static const CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
 
 static int failed(const struct pkcs11 *t, const char *what, CK_RV rv,
 		  struct err *e)
@@ -365,7 +365,7 @@ static int pkcs11_make(void *self, const char *name, struct err *e)
 		{ CKA_LABEL, label.text, label.len },
 		{ CKA_ID, label.text, label.len },
 		ATTRIBUTE(CKA_EC_PARAMS, curve),
-		{ agrees ? CKA_DERIVE : CKA_VERIFY, &yes, sizeof(yes) },
+		ATTRIBUTE(agrees ? CKA_DERIVE : CKA_VERIFY, yes),
 	};
 	CK_ATTRIBUTE private[] = {
 		ATTRIBUTE(CKA_TOKEN, yes),
@@ -374,8 +374,8 @@ static int pkcs11_make(void *self, const char *name, struct err *e)
 		ATTRIBUTE(CKA_PRIVATE, yes),
 		ATTRIBUTE(CKA_SENSITIVE, yes),
 		ATTRIBUTE(CKA_EXTRACTABLE, no),
-		{ agrees ? CKA_DERIVE : CKA_SIGN, &yes, sizeof(yes) },
-		{ agrees ? CKA_SIGN : CKA_DERIVE, &no, sizeof(no) },
+		ATTRIBUTE(agrees ? CKA_DERIVE : CKA_SIGN, yes),
+		ATTRIBUTE(agrees ? CKA_SIGN : CKA_DERIVE, no),
 	};
 	CK_OBJECT_HANDLE made[2];
 	CK_RV rv;

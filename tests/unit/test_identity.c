@@ -365,13 +365,13 @@ static void who_enrols_is_pinned_to_a_cohort(void **state)
 
 static void a_record_that_names_nobody_is_refused(void **state)
 {
-	static const char *const wrong[] = {
+	static const char short_device[] =
 		"{\"v\":1,\"cohort\":\"c\",\"device\":\"01\","
-		"\"generation\":0,\"renew_at\":1}",
-		"{\"v\":1,\"cohort\":\"c\",\"generation\":0,\"renew_at\":1}",
-		"{}",
-		"",
-	};
+		"\"generation\":0,\"renew_at\":1}";
+	static const char no_device[] = "{\"v\":1,\"cohort\":\"c\","
+					"\"generation\":0,\"renew_at\":1}";
+	static const char *const wrong[] = { short_device, no_device, "{}",
+					     "" };
 	struct wire_readopt chain = { .count = 0 };
 	struct world *w = *state;
 	struct message_identity id;

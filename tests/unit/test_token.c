@@ -22,8 +22,10 @@ static int close_box(void **state)
 
 static struct token_box *box_of(void **state)
 {
-	if (!*state)
+	if (!*state) {
 		skip();
+		abort(); /* skip() does not come back, which nobody is told */
+	}
 	return *state;
 }
 
@@ -243,11 +245,11 @@ static void what_is_no_module_is_said(void **state)
 	struct token_box *b = box_of(state);
 	struct err e = { 0 };
 
-	(void)strncpy(b->module, "/usr/bin/true", sizeof(b->module));
+	(void)snprintf(b->module, sizeof(b->module), "/usr/bin/true");
 	token_use(b, 0);
 	assert_refused_saying(request(b, TOKEN_ACT_KIND, "", &e), ERR_CONFIG,
 			      "[keys] module");
-	(void)strncpy(b->module, "/nowhere/module.so", sizeof(b->module));
+	(void)snprintf(b->module, sizeof(b->module), "/nowhere/module.so");
 	token_use(b, 0);
 	assert_refused_saying(request(b, TOKEN_ACT_KIND, "", &e), ERR_CONFIG,
 			      "cannot open shared object");
