@@ -11,7 +11,7 @@
 #include "common/fs.h"
 #include "common/mem.h"
 
-#define START_MS  60000 /* deriving keys from a passphrase takes its time */
+#define START_MS  600000 /* it derives keys and reads its whole ledger first */
 #define ANSWER_MS 30000
 
 struct keeper {
