@@ -13,7 +13,7 @@ size_t log_keys_find(const struct log_keys *k, const struct ec_public *key)
 static int read_key(const struct json *j, struct log_keys *k, struct err *e)
 {
 	static const char *const members[] = { "point", "until", NULL };
-	struct ec_public key;
+	struct ec_public key = { { 0 } };
 
 	if (json_only(j, members, e) ||
 	    json_get_hex(j, "point", key.point, EC_POINT_LEN, e) ||

@@ -14,8 +14,12 @@ static int read_line(FILE *in, char line[INTERVIEW_LINE_MAX + 2], struct err *e)
 	int c;
 
 	while ((c = getc(in)) != EOF && c != '\n')
-		if (len <= INTERVIEW_LINE_MAX)
-			line[len++] = c ? (char)c : 0x7f; /* no end, either */
+		if (len <= INTERVIEW_LINE_MAX) {
+			line[len] = (char)c;
+			if (c == 0)
+				line[len] = 0x7f; /* no end, either */
+			len++;
+		}
 	line[len] = 0;
 	if (c == EOF && len == 0)
 		return err_set(e, ERR_USAGE,

@@ -315,7 +315,7 @@ static int end_device(struct server_api *api, const struct request *q,
 {
 	static const char *const known[] = { "v", "id", "warrant", NULL };
 	char text[2 * DEVICE_ID_LEN + 1];
-	struct device_id id;
+	struct device_id id = { { 0 } };
 	struct audit_by by;
 	struct json *j;
 	int rc;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What somebody says that an officer signed. */
 #include <assert.h>
-#include <string.h>
 
 #include "update-server/warrant.h"
 
@@ -18,7 +17,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		return 0;
 	/* One spelling: whatever is read is read the same again. */
 	assert(warrant_parse(in, &again, &e) == 0);
-	assert(memcmp(&w, &again, sizeof(w)) == 0);
 	assert(warrant_same(&w, &again, &e) == 0);
 	assert(warrant_verify(in, &nobody, &e));
 	return 0;

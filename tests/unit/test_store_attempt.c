@@ -282,6 +282,7 @@ static void expect_held(struct store *s, unsigned one, unsigned two)
 static void list_releases(struct store *s)
 {
 	struct store_release list[3] = { 0 };
+	char detail[] = "{}";
 	const struct store_import in = { .releases = list, .release_count = 3 };
 	struct err e = { 0 };
 
@@ -290,7 +291,7 @@ static void list_releases(struct store *s)
 		(void)snprintf(list[i].id, sizeof(list[i].id), "%u", i + 1);
 		list[i].seq = i + 1;
 		list[i].digest = fleet_hash(500 + i + 1);
-		list[i].detail = (char[]){ "{}" };
+		list[i].detail = detail;
 	}
 	assert_ok(store_import(s, &in, &fleet_by, &e));
 }
