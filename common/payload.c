@@ -12,6 +12,7 @@ struct payload {
 	struct package_reader *package;
 	struct decompressor *decompressor;
 	uint64_t left;  /* plain bytes still to come */
+	uint64_t begun; /* how many were, when this frame began */
 	uint64_t taken; /* bytes of payload read so far */
 	size_t in_len, in_used;
 	bool in_ended, ended;
@@ -26,7 +27,7 @@ int payload_open(struct package_reader *package, struct payload **out,
 	struct payload *p = mem_alloc(1, sizeof(*p));
 
 	p->package = package;
-	p->left = h->plain_len;
+	p->left = p->begun = h->plain_len;
 	if (decompress_new(h->codec, h->window_len, &p->decompressor, e)) {
 		payload_close(p);
 		return -1;
@@ -74,6 +75,8 @@ static int step(struct payload *p, size_t *got, struct err *e)
 	if (s.got > p->left)
 		return err_set(e, ERR_LIMIT, "payload is longer than signed");
 	p->left -= s.got;
+	if (s.ended && p->begun > 0 && p->left == p->begun)
+		return err_set(e, ERR_FORMAT, "payload has an empty frame");
 	*got = s.got;
 	return 0;
 }
@@ -94,6 +97,7 @@ static bool is_raw(const struct payload *p)
 static int next_frame(struct payload *p, struct err *e)
 {
 	p->ended = false;
+	p->begun = p->left;
 	return decompress_reset(p->decompressor, e);
 }
 
@@ -133,6 +137,7 @@ int payload_resume(struct payload *p, const struct package_point *at,
 	if (package_seek(p->package, at->packed, e))
 		return -1;
 	p->left -= at->plain;
+	p->begun = p->left;
 	p->taken = at->packed;
 	return 0;
 }

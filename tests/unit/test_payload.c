@@ -187,6 +187,37 @@ static void several_frames_are_one_payload(void **state)
 	}
 }
 
+/* Else a package could cost a device as many of them as fit in it. */
+static void an_empty_frame_among_others_is_refused(void **state)
+{
+	struct package_header h = { .kind = PACKAGE_FULL,
+				    .content = PACKAGE_IMAGE,
+				    .window_len = 4096,
+				    .plain_len = strlen(TEXT) };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(codecs); i++) {
+		struct raw_package p = { 0 };
+		struct release r = { .seq = 1 };
+		struct buf payload = BUF_INIT(1 << 20), out = BUF_INIT(1 << 20);
+		struct err e = { 0 };
+
+		h.codec = codecs[i];
+		if (h.codec == PACKAGE_RAW)
+			continue;
+		assert_ok(
+			encode_all(h.codec, slice_of(""), 4096, &payload, &e));
+		assert_ok(encode_all(h.codec, slice_of(TEXT), 4096, &payload,
+				     &e));
+		raw_make(&p, h, buf_slice(&payload), &r);
+		assert_refused_saying(read_all(&p, &r, &out, &e), ERR_FORMAT,
+				      "empty frame");
+		buf_done(&payload);
+		buf_done(&out);
+		buf_done(&p.bytes);
+	}
+}
+
 /* From each point that one reader is told another gets exactly the rest. */
 static void read_from(struct raw_package *p, const struct release *r,
 		      const struct package_point *at)
@@ -284,6 +315,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(several_frames_are_one_payload),
+		cmocka_unit_test(an_empty_frame_among_others_is_refused),
 		cmocka_unit_test(another_reader_goes_on_at_any_point),
 		cmocka_unit_test(what_is_no_point_is_refused),
 		cmocka_unit_test(the_plain_bytes_come_out),
