@@ -179,6 +179,7 @@ static int make_folder(struct item *it, int *from, int *to, struct err *e)
 static int copy_folder(struct copy *c, struct item *it, struct err *e)
 {
 	int from = -1, to = -1, own;
+	struct tree_entry unused;
 	int rc = -1;
 
 	if (make_folder(it, &from, &to, e))
@@ -192,6 +193,8 @@ static int copy_folder(struct copy *c, struct item *it, struct err *e)
 	/* What is put into it changes its time: so this is last. */
 	if (rc == 0 && to >= 0)
 		rc = set_like(c, it, from, to, e);
+	else if (rc == 0)
+		rc = describe(c, it, from, &unused, e);
 out:
 	fs_close(&from);
 	fs_close(&to);
@@ -218,6 +221,19 @@ static int copy_node(struct copy *c, const struct item *it, struct err *e)
 		       : 0;
 }
 
+/* Are there attributes that no copy could be given? */
+static int judge(struct copy *c, const struct item *it, struct err *e)
+{
+	struct tree_entry unused;
+	struct err why = { 0 };
+
+	if (describe(c, it, -1, &unused, &why) == 0 ||
+	    why.code == ERR_NOT_FOUND)
+		return 0; /* removed meanwhile */
+	*e = why;
+	return -1;
+}
+
 /* ---- the walk ------------------------------------------------------------ */
 
 static int copy_kind(struct copy *c, struct item *it, struct err *e)
@@ -235,7 +251,7 @@ static int copy_kind(struct copy *c, struct item *it, struct err *e)
 	if (S_ISDIR(it->st.st_mode))
 		return copy_folder(c, it, e);
 	if (c->sum)
-		return 0;
+		return judge(c, it, e);
 	return S_ISREG(it->st.st_mode) ? copy_file(c, it, e)
 				       : copy_node(c, it, e);
 }
@@ -256,61 +272,47 @@ static int copy_entry(struct copy *c, int from, int to, const char *name,
 	return copy_kind(c, &it, e) ? about(e, name) : 0;
 }
 
-/* Go one folder down on both sides. */
-static int enter(struct copy *c, int *from, int *to, const char *name,
-		 struct err *e)
+/* The folder on both sides. *made: it is new there, and without attributes. */
+static int enter(struct item *it, int *from, int *to, bool *made, struct err *e)
 {
-	struct item it = { .from = *from, .to = *to, .name = name };
 	struct stat there;
-	int from_next = -1, to_next = -1;
-	int rc = -1;
 
-	if (*to >= 0 && fstatat(*to, name, &there, AT_SYMLINK_NOFOLLOW) == 0) {
-		/* An earlier path led through it. */
-		rc = fs_open(*to, name, O_RDONLY | O_DIRECTORY, &to_next, e) ||
-		     fs_open(*from, name, O_RDONLY | O_DIRECTORY, &from_next,
-			     e);
-	} else {
-		rc = make_folder(&it, &from_next, &to_next, e);
-		if (rc == 0 && to_next >= 0)
-			rc = set_like(c, &it, from_next, to_next, e);
+	if (it->to < 0 ||
+	    fstatat(it->to, it->name, &there, AT_SYMLINK_NOFOLLOW)) {
+		*made = it->to >= 0;
+		return make_folder(it, from, to, e);
 	}
-	fs_close(from);
-	fs_close(to);
-	*from = from_next;
-	*to = to_next;
-	return rc ? about(e, name) : 0;
-}
-
-static int duplicate(int fd, int *out, struct err *e)
-{
-	*out = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	return fd >= 0 && *out < 0 ? err_sys(e, "open a folder") : 0;
+	/* An earlier path led through it. */
+	return fs_open(it->to, it->name, O_RDONLY | O_DIRECTORY, to, e) ||
+			       fs_open(it->from, it->name,
+				       O_RDONLY | O_DIRECTORY, from, e)
+		       ? -1
+		       : 0;
 }
 
 /* `path` is cut up. */
 static int walk(struct copy *c, int from, int to, char *path, struct err *e)
 {
-	int from_fd = -1, to_fd = -1;
-	char *name = path, *slash;
-	struct stat st;
+	struct item it = { .from = from, .to = to, .name = path };
+	char *slash = strchr(path, '/');
+	int from_next = -1, to_next = -1;
+	struct tree_entry unused;
+	bool made = false;
 	int rc;
 
-	rc = duplicate(from, &from_fd, e) || duplicate(to, &to_fd, e);
-	if (rc == 0 && fstat(from, &st))
-		rc = err_sys(e, "look at the folder");
-	if (rc == 0)
-		c->dev = st.st_dev;
-	while (rc == 0 && (slash = strchr(name, '/')) != NULL) {
-		*slash = 0;
-		rc = enter(c, &from_fd, &to_fd, name, e);
-		name = slash + 1;
-	}
-	if (rc == 0)
-		rc = copy_entry(c, from_fd, to_fd, name, e);
-	fs_close(&from_fd);
-	fs_close(&to_fd);
-	return rc ? -1 : 0;
+	if (!slash)
+		return copy_entry(c, from, to, path, e);
+	*slash = 0;
+	rc = enter(&it, &from_next, &to_next, &made, e) ||
+	     walk(c, from_next, to_next, slash + 1, e);
+	/* It is its owner's when all is in it, and not before. */
+	if (rc == 0 && made)
+		rc = set_like(c, &it, from_next, to_next, e);
+	else if (rc == 0 && c->sum)
+		rc = describe(c, &it, from_next, &unused, e);
+	fs_close(&from_next);
+	fs_close(&to_next);
+	return rc ? about(e, path) : 0;
 }
 
 static int run(struct copy *c, int from, int to, const char *path,
@@ -319,7 +321,7 @@ static int run(struct copy *c, int from, int to, const char *path,
 	struct err why = { 0 };
 	char *text;
 	struct stat st;
-	int rc;
+	int rc = 0;
 
 	if (fs_stat(from, path, &st, &why)) {
 		if (why.code == ERR_NOT_FOUND)
@@ -331,7 +333,12 @@ static int run(struct copy *c, int from, int to, const char *path,
 	c->bytes = mem_alloc(STEP_LEN, 1);
 	c->xattrs =
 		(struct buf)BUF_INIT(TREE_XATTRS_MAX * (TREE_XATTR_MAX + 260));
-	rc = walk(c, from, to, text, e);
+	if (fstat(from, &st))
+		rc = err_sys(e, "look at the folder");
+	if (rc == 0) {
+		c->dev = st.st_dev;
+		rc = walk(c, from, to, text, e);
+	}
 	buf_done(&c->xattrs);
 	free(c->bytes);
 	free(text);

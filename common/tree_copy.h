@@ -24,13 +24,17 @@ struct tree_copy_size {
 	uint64_t bytes, inodes;
 };
 
-/* Add what a copy of `path` takes at most; nothing, when it is not there. */
+/*
+ * Add what a copy of `path` takes at most; nothing, when it is not there. What
+ * could not be copied for its attributes is refused here already.
+ */
 int tree_copy_measure(int dirfd, const char *path, struct tree_copy_size *sum,
 		      struct err *e) NODISCARD;
 
 /*
- * Copy `path`; folders on the way are made like those that they copy. Nothing
- * to copy is fine, something in the way is not. Nothing is synced.
+ * Copy `path`; folders on the way are made like those that they copy, and are
+ * given away last. Nothing to copy is fine, something in the way is not.
+ * Nothing is synced. Let nobody else into `to` before all paths are copied.
  */
 int tree_copy(int from, int to, const char *path, struct err *e) NODISCARD;
 

@@ -11,7 +11,11 @@
 /* An open file or folder. */
 int tree_set(const struct tree_entry *entry, int fd, struct err *e) NODISCARD;
 
-/* A link, device or fifo, which cannot be opened, by its name in a folder. */
+/*
+ * A link, device or fifo, which cannot be opened, by its name in a folder;
+ * needs /proc. ERR_CONFLICT when something else stands there: no link is
+ * followed.
+ */
 int tree_set_at(const struct tree_entry *entry, int dirfd, const char *name,
 		struct err *e) NODISCARD;
 

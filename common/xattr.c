@@ -14,8 +14,8 @@
 static int proc_path(const struct xattr_at *at, char out[PROC_PATH_LEN],
 		     struct err *e)
 {
-	return text_format(out, PROC_PATH_LEN, e, "/proc/self/fd/%d/%s",
-			   at->dirfd, at->name);
+	return text_format(out, PROC_PATH_LEN, e, "/proc/self/fd/%d%s%s",
+			   at->dirfd, *at->name ? "/" : "", at->name);
 }
 
 static ssize_t list_names(const struct xattr_at *at, const char *path,
@@ -40,7 +40,8 @@ static int split_names(char *list, size_t len,
 	for (size_t at = 0; at < len; at += strlen(list + at) + 1) {
 		if (n == TREE_XATTRS_MAX)
 			return err_set(e, ERR_LIMIT,
-				       "too many extended attributes");
+				       "more than %d extended attributes",
+				       TREE_XATTRS_MAX);
 		names[n++] = list + at;
 	}
 	qsort(names, n, sizeof(names[0]), compare_names);
@@ -108,8 +109,11 @@ int xattr_set(const struct xattr_at *at, const struct tree_xattr *x,
 		return -1;
 	if (at->fd < 0 && proc_path(at, path, e))
 		return -1;
-	rc = at->fd >= 0
-		     ? fsetxattr(at->fd, name, x->value.ptr, x->value.len, 0)
-		     : lsetxattr(path, name, x->value.ptr, x->value.len, 0);
+	if (at->fd >= 0)
+		rc = fsetxattr(at->fd, name, x->value.ptr, x->value.len, 0);
+	else if (*at->name)
+		rc = lsetxattr(path, name, x->value.ptr, x->value.len, 0);
+	else /* leads to the entry itself and no further */
+		rc = setxattr(path, name, x->value.ptr, x->value.len, 0);
 	return rc ? err_sys(e, "extended attribute %s", name) : 0;
 }

@@ -9,7 +9,8 @@
 
 /*
  * What has the attributes: an open file or folder; or, with fd -1, the name in
- * a folder (a symbolic link, a device), which needs /proc.
+ * a folder (a symbolic link, a device), which needs /proc; to set one, dirfd
+ * may be what O_PATH | O_NOFOLLOW opened, and the name "".
  */
 struct xattr_at {
 	int fd;

@@ -2,6 +2,7 @@
 #include "updater-client/keep.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/fs.h"
@@ -55,7 +56,10 @@ int keep_measure(const struct session *s, struct tree_copy_size *out,
 	return 0;
 }
 
-/* All of it beside its name, on the disk. */
+/*
+ * All of it beside its name, on the disk. Until it is whole nobody else gets
+ * into it: folders in it are others', who could put a link where a file was.
+ */
 static int copy_all(const struct session *s, int own, struct err *e)
 {
 	const struct ini_list *paths = &s->config->keep;
@@ -63,10 +67,12 @@ static int copy_all(const struct session *s, int own, struct err *e)
 	int rc;
 
 	rc = open_kept(s, &from, e) || fs_remove_tree(own, KEEP_NEW, e) ||
-	     fs_mkdir(own, KEEP_NEW, 0755, e) ||
+	     fs_mkdir(own, KEEP_NEW, 0700, e) ||
 	     fs_open(own, KEEP_NEW, O_RDONLY | O_DIRECTORY, &to, e);
 	for (size_t i = 0; rc == 0 && from >= 0 && i < paths->count; i++)
 		rc = tree_copy(from, to, paths->at[i], e);
+	if (rc == 0 && fchmod(to, 0755))
+		rc = err_sys(e, "set the mode");
 	if (rc == 0 && syncfs(own))
 		rc = err_sys(e, "sync");
 	fs_close(&from);

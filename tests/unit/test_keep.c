@@ -68,6 +68,14 @@ static bool exists(const char *path)
 	return fs_stat(d.s.slots.dirfd, path, &st, &e) == 0;
 }
 
+static mode_t mode_of(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(fstatat(d.s.slots.dirfd, path, &st, 0), 0);
+	return st.st_mode & ALLPERMS;
+}
+
 static void what_is_named_is_taken_and_no_more(void **state)
 {
 	struct tree_copy_size size;
@@ -134,6 +142,9 @@ static void what_cannot_be_copied_is_an_error_of_the_device(void **state)
 	assert_refused(keep_carry(&d.s, &e), ERR_SYSTEM);
 	/* The one that was complete is still there. */
 	assert_true(exists("b/keep/var"));
+	assert_int_equal(mode_of("b/keep"), 0755);
+	/* Nobody else gets into what is not whole. */
+	assert_int_equal(mode_of("b/keep.new"), 0700);
 }
 
 /* Only while the boot that leads there is still to come. */

@@ -8,6 +8,7 @@
 #include <sys/xattr.h>
 
 #include "common/tree.h"
+#include "common/tree_set.h"
 #include "tests/unit/box.h"
 
 static struct box box;
@@ -193,6 +194,87 @@ static void a_link_is_never_walked_through(void **state)
 	assert_refused(tree_copy(from, to, "etc/f", &e), ERR_REFUSED);
 }
 
+/* Whoever owns the folder may have put it there meanwhile. */
+static void what_became_a_link_is_not_followed(void **state)
+{
+	const struct tree_entry fifo = { .type = TREE_FILE,
+					 .mode = 0666,
+					 .uid = geteuid(),
+					 .gid = getegid(),
+					 .mtime_sec = 5 };
+	struct err e = { 0 };
+	struct stat st;
+
+	(void)state;
+	put_file(box.dir, "secret", "x", 0600);
+	assert_int_equal(symlinkat("../secret", to, "pipe"), 0);
+	assert_refused(tree_set_at(&fifo, to, "pipe", &e), ERR_CONFLICT);
+	assert_int_equal(linkat(box.dir, "secret", to, "name", 0), 0);
+	assert_refused(tree_set_at(&fifo, to, "name", &e), ERR_CONFLICT);
+	assert_int_equal(fstatat(box.dir, "secret", &st, 0), 0);
+	assert_int_equal(st.st_mode & ALLPERMS, 0600);
+	assert_true(st.st_mtim.tv_sec > 5);
+	assert_int_equal(mkfifoat(to, "fifo", 0600), 0);
+	assert_ok(tree_set_at(&fifo, to, "fifo", &e));
+	assert_int_equal(fstatat(to, "fifo", &st, 0), 0);
+	assert_int_equal(st.st_mode & ALLPERMS, 0666);
+	assert_int_equal(st.st_mtim.tv_sec, 5);
+	assert_int_equal(linkat(to, "fifo", to, "twice", 0), 0);
+	assert_refused(tree_set_at(&fifo, to, "fifo", &e), ERR_CONFLICT);
+}
+
+/* One more of them than a copy could be given. */
+static void add_attributes(const char *path)
+{
+	struct err e = { 0 };
+	char name[32];
+	int fd = -1;
+
+	assert_ok(fs_open(from, path, O_RDONLY, &fd, &e));
+	for (int i = 0; i <= TREE_XATTRS_MAX; i++) {
+		(void)snprintf(name, sizeof(name), "user.n%d", i);
+		if (fsetxattr(fd, name, "x", 1, 0)) {
+			fs_close(&fd);
+			skip();
+		}
+	}
+	fs_close(&fd);
+}
+
+/* Or it would be found only when the package is written. */
+static void what_cannot_be_copied_is_not_measured(void **state)
+{
+	struct tree_copy_size size = { 0 };
+	struct err e = { 0 };
+	struct stat st;
+
+	(void)state;
+	make_folder("app", 0755);
+	put_file(from, "app/f", "x", 0600);
+	add_attributes("app/f");
+	assert_refused_saying(tree_copy_measure(from, "app/f", &size, &e),
+			      ERR_LIMIT, "extended attributes");
+	assert_refused_saying(tree_copy_measure(from, "app", &size, &e),
+			      ERR_LIMIT, "extended attributes");
+	/* A folder is given away when all is in it. */
+	assert_refused(tree_copy(from, to, "app/f", &e), ERR_LIMIT);
+	assert_int_equal(fstatat(to, "app", &st, 0), 0);
+	assert_int_equal(st.st_mode & ALLPERMS, 0700);
+}
+
+static void a_folder_that_cannot_be_copied_is_not_measured(void **state)
+{
+	struct tree_copy_size size = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	make_folder("app", 0755);
+	put_file(from, "app/f", "x", 0600);
+	add_attributes("app");
+	assert_refused(tree_copy_measure(from, "app", &size, &e), ERR_LIMIT);
+	assert_refused(tree_copy_measure(from, "app/f", &size, &e), ERR_LIMIT);
+}
+
 static void a_socket_is_left_out(void **state)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
@@ -260,6 +342,9 @@ int main(void)
 		TEST(holes_stay_holes),
 		TEST(what_is_not_there_is_nothing),
 		TEST(a_link_is_never_walked_through),
+		TEST(what_became_a_link_is_not_followed),
+		TEST(what_cannot_be_copied_is_not_measured),
+		TEST(a_folder_that_cannot_be_copied_is_not_measured),
 		TEST(a_socket_is_left_out),
 		TEST(too_deep_is_refused),
 		TEST(the_measure_is_no_less_than_the_copy),
