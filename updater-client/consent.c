@@ -16,7 +16,10 @@
 
 /* ---- since when ---------------------------------------------------------- */
 
-/* 0: this release was not put off yet. */
+/*
+ * 0: this release was not put off yet; or at a time that is still to come: a
+ * clock was wrong then, and would put it off for ever.
+ */
 static int64_t waits_since(const struct session *s, const struct sha256 *digest)
 {
 	static const char *const members[] = { "v", "digest", "since", NULL };
@@ -33,7 +36,7 @@ static int64_t waits_since(const struct session *s, const struct sha256 *digest)
 	    json_get_hex(j, "digest", of.bytes, SHA256_LEN, &none) ||
 	    !sha256_equal(&of, digest) ||
 	    json_get_text(j, "since", &text, &none) ||
-	    utc_parse(slice_of(text), &since, &none))
+	    utc_parse(slice_of(text), &since, &none) || since > s->now)
 		since = 0;
 	json_free(j);
 	buf_done(&file);
