@@ -98,6 +98,8 @@ static void check_programs(struct visit *v)
 	check_program(v, "[data] restore", &c->data_restore);
 	check_program(v, "[boot] command", &c->boot);
 	check_program(v, "[floor] counter", &c->counter);
+	for (size_t i = 0; i < c->slot_count; i++)
+		check_program(v, "[slot] program", &c->slots[i].program);
 	if (v->session->boot.control->reboots && c->reboot.argc == 0)
 		diagnosis_warn(v->d, "programs",
 			       "no [reboot] command: an update waits for "

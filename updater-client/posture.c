@@ -79,6 +79,7 @@ static bool is_config_private(const struct settings *c)
 		c->counter.argv[0],
 		c->data_save.argv[0],
 		c->data_restore.argv[0],
+		c->token.module,
 	};
 
 	if (c->path && !is_in_private_folder(c->path))
@@ -86,6 +87,12 @@ static bool is_config_private(const struct settings *c)
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
 		if (files[i] && !is_private(files[i], 0))
 			return false;
+	for (size_t i = 0; i < c->slot_count; i++) {
+		const char *handler = c->slots[i].program.argv[0];
+
+		if (handler && !is_private(handler, 0))
+			return false;
+	}
 	return true;
 }
 

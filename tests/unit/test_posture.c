@@ -59,8 +59,10 @@ static bool says_private(const struct settings *c)
 /* Each of them decides what this device takes, or how. */
 static void a_configuration_that_others_write_is_told(void **state)
 {
-	static const char *const names[] = { "root.json", "ca.pem", "health",
-					     "reboot" };
+	static const char *const names[] = {
+		"root.json", "ca.pem",    "health",
+		"reboot",    "module.so", "handler"
+	};
 	char paths[ARRAY_LEN(names)][PATH_MAX_LEN], conf[PATH_MAX_LEN];
 	struct settings c = { .path = conf };
 	struct box b;
@@ -77,6 +79,9 @@ static void a_configuration_that_others_write_is_told(void **state)
 	c.ca = paths[1];
 	c.health.argv[0] = paths[2];
 	c.reboot.argv[0] = paths[3];
+	c.token.module = paths[4];
+	c.slots[1].program.argv[0] = paths[5];
+	c.slot_count = 2;
 	assert_true(says_private(&c));
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		assert_int_equal(chmod(paths[i], 0666), 0);

@@ -252,7 +252,38 @@ static void what_is_no_module_is_said(void **state)
 	(void)snprintf(b->module, sizeof(b->module), "/nowhere/module.so");
 	token_use(b, 0);
 	assert_refused_saying(request(b, TOKEN_ACT_KIND, "", &e), ERR_CONFIG,
-			      "cannot open shared object");
+			      "No such file");
+}
+
+/* One that others may write would be run as root all the same. */
+static void a_module_that_others_may_write_is_not_loaded(void **state)
+{
+	struct token_box *b = box_of(state);
+	struct buf module = BUF_INIT(16 << 20);
+	struct err e = { 0 };
+	char path[128];
+
+	assert_ok(fs_read_path(b->module, &module, &e));
+	(void)snprintf(path, sizeof(path), "%s/own.so", b->box.path);
+	assert_ok(fs_replace_file(b->box.dir, "own.so", buf_slice(&module),
+				  0755, &e));
+	buf_done(&module);
+	(void)snprintf(b->module, sizeof(b->module), "%s", path);
+	token_use(b, 0);
+	assert_ok(request(b, TOKEN_ACT_KIND, "", &e));
+	assert_int_equal(chmod(path, 0775), 0);
+	token_use(b, 0);
+	assert_refused_saying(request(b, TOKEN_ACT_KIND, "", &e), ERR_CONFIG,
+			      "others may write it");
+	/* Nor by another name. */
+	assert_int_equal(symlinkat("own.so", b->box.dir, "link.so"), 0);
+	(void)snprintf(b->module, sizeof(b->module), "%s/link.so", b->box.path);
+	token_use(b, 0);
+	assert_refused_saying(request(b, TOKEN_ACT_KIND, "", &e), ERR_CONFIG,
+			      "others may write it");
+	assert_int_equal(chmod(path, 0755), 0);
+	token_use(b, 0);
+	assert_ok(request(b, TOKEN_ACT_KIND, "", &e));
 }
 
 static void a_provider_that_is_not_there_is_named(void **state)
@@ -283,6 +314,7 @@ int main(void)
 		TEST(a_token_that_is_not_there_is_named),
 		TEST(the_pin_is_right_and_its_owners_alone),
 		TEST(what_is_no_module_is_said),
+		TEST(a_module_that_others_may_write_is_not_loaded),
 		cmocka_unit_test(a_provider_that_is_not_there_is_named),
 	};
 
