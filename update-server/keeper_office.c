@@ -40,6 +40,12 @@ struct versions {
 	size_t role_count;
 };
 
+/* How many may come, in thousandths of one, and how many a minute. */
+struct bucket {
+	uint64_t tokens, rate;
+	int64_t filled;
+};
+
 struct keeper_office {
 	struct keeper_setup setup;
 	char *ca_pem;
@@ -49,9 +55,7 @@ struct keeper_office {
 	struct keeper_people *people; /* as they were read last */
 	struct keeper_registry *registry;
 	struct ledger *ledger;
-	/* Token bucket over certificates, in thousandths of one. */
-	uint64_t tokens;
-	int64_t filled;
+	struct bucket certificates, warrants;
 };
 
 /* ---- life ---------------------------------------------------------------- */
@@ -248,7 +252,8 @@ int keeper_office_open(const struct keeper_setup *setup,
 	o->setup = *setup;
 	o->ca_pem = mem_dup_str(setup->ca_pem);
 	o->setup.ca_pem = o->ca_pem;
-	o->tokens = setup->enrol_rate * 1000;
+	o->certificates = (struct bucket){ .rate = setup->enrol_rate };
+	o->warrants = (struct bucket){ .rate = KEEPER_WARRANT_RATE };
 	if (fs_mkdirs(setup->dirfd, TRUST_DIR, 0700, e) ||
 	    load_versions(o, e) || load_audit(o, e) || open_memory(o, e)) {
 		keeper_office_close(o);
@@ -276,23 +281,24 @@ void keeper_office_close(struct keeper_office *o)
 
 /* ---- enrol --------------------------------------------------------------- */
 
-static int take_token(struct keeper_office *o, int64_t now, struct err *e)
+static int take_token(struct bucket *b, int64_t now, const char *what,
+		      struct err *e)
 {
-	const uint64_t full = o->setup.enrol_rate * 1000;
-	int64_t passed = now - o->filled;
+	const uint64_t full = b->rate * 1000;
+	int64_t passed = now - b->filled;
 
-	if (o->filled == 0 || passed > 60)
+	if (b->filled == 0 || passed > 60)
 		passed = 60;
 	if (passed > 0) {
-		o->tokens += (uint64_t)passed * full / 60;
-		o->filled = now;
+		b->tokens += (uint64_t)passed * full / 60;
+		b->filled = now;
 	}
-	if (o->tokens > full)
-		o->tokens = full;
-	if (o->tokens < 1000)
+	if (b->tokens > full)
+		b->tokens = full;
+	if (b->tokens < 1000)
 		return err_set(e, ERR_BUSY,
-			       "too many enrolments just now: try again later");
-	o->tokens -= 1000;
+			       "too many %s just now: try again later", what);
+	b->tokens -= 1000;
 	return 0;
 }
 
@@ -372,7 +378,8 @@ static int enrol(struct keeper_office *o, const struct keeper_request *q,
 	struct keeper_issue i = { .now = now };
 	struct ec_public key;
 
-	if (take_token(o, now, e) || wire_enrol_check(m, &key, e) ||
+	if (take_token(&o->certificates, now, "enrolments", e) ||
+	    wire_enrol_check(m, &key, e) ||
 	    key_check_allowed(&key, o->setup.environment, e) ||
 	    key_check_allowed(&m->decrypt.key, o->setup.environment, e))
 		return -1;
@@ -410,6 +417,11 @@ static int take_warrant(struct keeper_office *o, const struct keeper_request *q,
 		return -1;
 	if (known)
 		return 0;
+	/* What is written down stays: nobody fills the disk. An end, of which
+	 * each device has one, never waits. */
+	if (w.act != WARRANT_END &&
+	    take_token(&o->warrants, now, "warrants", e))
+		return -1;
 	return keeper_registry_warrant(slice_of(q->warrant), now, &record, e) ||
 			       write_down(o, record, e)
 		       ? -1
@@ -458,7 +470,8 @@ static int renew(struct keeper_office *o, const struct keeper_request *q,
 	struct x509_info old;
 	struct ec_public key;
 
-	if (take_token(o, now, e) || proven_next(o, q, now, &old, &key, e) ||
+	if (take_token(&o->certificates, now, "enrolments", e) ||
+	    proven_next(o, q, now, &old, &key, e) ||
 	    key_check_allowed(&key, o->setup.environment, e) ||
 	    hex_parse(slice_of(old.common_name), i.device.bytes, DEVICE_ID_LEN,
 		      e) ||

@@ -30,6 +30,7 @@
 
 #define KEEPER_SNAPSHOT_SEC  (7 * UTC_DAY)
 #define KEEPER_TIMESTAMP_SEC UTC_DAY
+#define KEEPER_WARRANT_RATE  600 /* taken a minute; ends not counted */
 
 struct keeper_office;
 

@@ -37,6 +37,7 @@ struct approval {
 	char model[NAME_MAX_LEN + 1];
 	bool replaces;
 	struct device_id replaced;
+	int64_t signed_at; /* by the officer's clock; and by ours */
 	int64_t at;
 	bool used;
 	struct device_id device;
@@ -170,6 +171,7 @@ static void take_approval(struct keeper_registry *r, const struct warrant *w,
 	*a = (struct approval){ .key = w->key,
 				.replaces = w->replaces,
 				.replaced = w->device,
+				.signed_at = w->time,
 				.at = at };
 	memcpy(a->product, w->product, sizeof(a->product));
 	memcpy(a->model, w->model, sizeof(a->model));
@@ -347,8 +349,19 @@ static int judge_change(const struct keeper_registry *r,
 	return 0;
 }
 
+static bool says_the_same(const struct approval *a, const struct warrant *w)
+{
+	return strcmp(a->product, w->product) == 0 &&
+	       strcmp(a->model, w->model) == 0 && a->replaces == w->replaces &&
+	       memcmp(&a->replaced, &w->device, sizeof(w->device)) == 0;
+}
+
+/*
+ * The server has the words that it carried, and may bring them again: the same
+ * one lasts no longer for that, and none comes back once a later one stands.
+ */
 static int judge_approval(const struct keeper_registry *r,
-			  const struct warrant *w, struct err *e)
+			  const struct warrant *w, bool *known, struct err *e)
 {
 	const struct approval *a = find_approval(r, &w->key);
 
@@ -356,6 +369,11 @@ static int judge_approval(const struct keeper_registry *r,
 		return err_set(e, ERR_CONFLICT,
 			       "this key was let in once: a key has one "
 			       "holder, for ever");
+	*known = a && w->time <= a->signed_at;
+	if (*known && !says_the_same(a, w))
+		return err_set(e, ERR_CONFLICT,
+			       "this key was approved otherwise since, or in "
+			       "the same second: approve it once more");
 	if (!a && r->approval_count >= KEEPER_LIST_MAX)
 		return err_set(e, ERR_LIMIT,
 			       "the keeper takes no more approvals");
@@ -372,7 +390,7 @@ int keeper_registry_judge(const struct keeper_registry *r,
 	if (w->act == WARRANT_CREATE)
 		return judge_batch(r, w, known, e);
 	if (w->act == WARRANT_APPROVE)
-		return judge_approval(r, w, e);
+		return judge_approval(r, w, known, e);
 	if (w->act != WARRANT_END)
 		return judge_change(r, w, known, e);
 	*known = has_ended(r, &w->device);

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "common/x509.h"
@@ -629,6 +630,49 @@ static void a_word_that_was_cut_is_none(void **state)
 	q.warrant[strlen(q.warrant) - 1] = 0;
 	keeper_office_do(*state, &q, NOW, &a);
 	assert_failed(ERR_FORMAT);
+}
+
+static off_t ledger_length(void)
+{
+	struct stat st;
+
+	assert_int_equal(fstatat(repo->dirfd, "keeper/ledger", &st, 0), 0);
+	return st.st_size;
+}
+
+static void an_approval_is_written_down_once(void **state)
+{
+	struct warrant w = approval();
+	off_t before;
+
+	tell(*state, &w, OFFICER);
+	assert_done();
+	before = ledger_length();
+	for (int i = 0; i < 3; i++) {
+		tell(*state, &w, OFFICER);
+		assert_done();
+		restart(state);
+	}
+	assert_int_equal(ledger_length(), before);
+}
+
+static void warrants_come_at_a_rate_and_ends_always(void **state)
+{
+	struct warrant w = approval();
+	struct warrant end = { .act = WARRANT_END, .by = w.by, .time = NOW };
+
+	/* The batch was the first. */
+	for (int i = 1; i < KEEPER_WARRANT_RATE; i++) {
+		w.key.bytes[0] = (uint8_t)i;
+		w.key.bytes[1] = (uint8_t)(i >> 8);
+		tell(*state, &w, OFFICER);
+		assert_done();
+	}
+	w.key.bytes[2] ^= 1;
+	tell(*state, &w, OFFICER);
+	assert_failed(ERR_BUSY);
+	tell(*state, &end, OFFICER);
+	assert_done();
 }
 
 static void a_list_of_people_that_is_older_is_not_gone_by(void **state)
@@ -1300,6 +1344,8 @@ int main(void)
 		TEST(a_key_that_everybody_has_gets_none),
 		TEST(only_an_officers_own_word_is_taken),
 		TEST(a_word_that_was_cut_is_none),
+		TEST(an_approval_is_written_down_once),
+		TEST(warrants_come_at_a_rate_and_ends_always),
 		TEST(a_list_of_people_that_is_older_is_not_gone_by),
 		TEST(a_code_makes_one_device),
 		TEST(who_was_ended_is_renewed_never_again),

@@ -252,6 +252,43 @@ static void an_approval_is_for_one_key_for_a_day_and_once(void **state)
 	assert_refused(come_approved(*state, 3, NOW, &e), ERR_REFUSED);
 }
 
+/* Is there nothing to be written down? */
+static bool is_known(struct keeper_registry *r, const struct warrant *w,
+		     int64_t now)
+{
+	struct err e = { 0 };
+	bool known = false;
+
+	assert_ok(keeper_registry_judge(r, w, now, &known, &e));
+	return known;
+}
+
+static void an_approval_that_is_brought_again_is_nothing_new(void **state)
+{
+	struct warrant first = approval_of(1), later = approval_of(1);
+	struct err e = { 0 };
+
+	later.time = NOW + 60;
+	strcpy(later.model, "k2");
+	assert_false(is_known(*state, &first, NOW));
+	assert_ok(tell(*state, &first, NOW, &e));
+	/* Once more within its hour: not written, and it lasts no longer. */
+	assert_true(is_known(*state, &first, NOW + HOUR));
+	assert_ok(tell(*state, &first, NOW + HOUR, &e));
+	assert_refused(come_approved(*state, 1, NOW + UTC_DAY, &e),
+		       ERR_REFUSED);
+	/* A later word counts, and the earlier never again. */
+	assert_false(is_known(*state, &later, NOW + 60));
+	assert_ok(tell(*state, &later, NOW + 60, &e));
+	assert_refused(tell(*state, &first, NOW + 61, &e), ERR_CONFLICT);
+	assert_refused(come_approved(*state, 1, NOW + 62, &e), ERR_REFUSED);
+	later.time += 60;
+	later.replaces = true;
+	assert_ok(tell(*state, &later, NOW + 120, &e));
+	later.replaces = false;
+	assert_refused(tell(*state, &later, NOW + 120, &e), ERR_CONFLICT);
+}
+
 static void an_old_word_is_not_for_now(void **state)
 {
 	struct warrant w = approval_of(1);
@@ -356,6 +393,7 @@ int main(void)
 		TEST(a_batch_ends_when_it_was_said),
 		TEST(what_was_withdrawn_opens_nothing),
 		TEST(an_approval_is_for_one_key_for_a_day_and_once),
+		TEST(an_approval_that_is_brought_again_is_nothing_new),
 		TEST(an_old_word_is_not_for_now),
 		TEST(who_was_ended_stays_so),
 		TEST(a_successor_ends_whose_place_it_takes),
