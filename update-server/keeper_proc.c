@@ -72,6 +72,7 @@ static int unlock(const struct config *c, struct keeper_setup *setup,
 	}
 	rc = 0;
 out:
+	unlock_close(c->keeper_unlock);
 	buf_wipe(&secret);
 	return rc;
 }

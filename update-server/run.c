@@ -259,6 +259,16 @@ static int serve(struct server *s, struct server_api *api, int run_dirfd,
 	return rc;
 }
 
+/* The keeper has read its secret from a copy of the same descriptor; here,
+ * where strangers are heard, it must not be there to be read again. The TLS
+ * key's may be the next line of the same, so both go when both were read. */
+static void close_secrets(const struct config *c)
+{
+	unlock_close(c->keeper_unlock);
+	if (c->tls_unlock)
+		unlock_close(c->tls_unlock);
+}
+
 static int run(struct config *c, bool as_json, struct err *e)
 {
 	struct meter *meter = meter_new(server_routes, server_route_count);
@@ -272,8 +282,10 @@ static int run(struct config *c, bool as_json, struct err *e)
 	if (prepare_process(&c->limits, e) ||
 	    lock_folder(c, &run_dirfd, &lock, e) ||
 	    keeper_start(c, &keeper, e) ||
-	    open_listeners(c, meter, &own, &certificate, &server, e) ||
-	    drop_privileges(c, e) || api_open(c, keeper, meter, &api, e) ||
+	    open_listeners(c, meter, &own, &certificate, &server, e))
+		goto out;
+	close_secrets(c);
+	if (drop_privileges(c, e) || api_open(c, keeper, meter, &api, e) ||
 	    fence_enter(c, e))
 		goto out;
 	api_show(api, own, buf_slice(&certificate));

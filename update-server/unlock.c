@@ -13,6 +13,7 @@
 #include "common/text.h"
 
 #define WORDS_MAX 32
+#define FD_MAX    (1 << 20)
 
 static int read_file(const char *dir, const char *path, struct buf *out,
 		     struct err *e)
@@ -54,9 +55,23 @@ static int read_fd(const char *text, struct buf *out, struct err *e)
 {
 	uint64_t fd;
 
-	if (num_parse(slice_of(text), 1 << 20, &fd, e))
+	if (num_parse(slice_of(text), FD_MAX, &fd, e))
 		return err_in(e, "fd:%s", text);
 	return passphrase_read((int)fd, "", false, out, e);
+}
+
+static void close_fd(int fd)
+{
+	int null;
+
+	if (fd > STDERR_FILENO) {
+		(void)close(fd);
+		return;
+	}
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null >= 0)
+		(void)dup2(null, fd);
+	fs_close(&null);
 }
 
 /* Cut a line into words in place. */
@@ -150,4 +165,14 @@ int unlock_read(const char *how, const char *dir, struct buf *out,
 		return read_command(rest, out, e);
 	return err_set(e, ERR_CONFIG,
 		       "unlock: want file:, credential:, fd: or command:");
+}
+
+void unlock_close(const char *how)
+{
+	const char *rest = after(how, "fd:");
+	struct err ignored;
+	uint64_t fd;
+
+	if (rest && num_parse(slice_of(rest), FD_MAX, &fd, &ignored) == 0)
+		close_fd((int)fd);
 }

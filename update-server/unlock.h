@@ -20,4 +20,8 @@
 int unlock_read(const char *how, const char *dir, struct buf *out,
 		struct err *e) NODISCARD;
 
+/* So that nobody reads it a second time: closes an inherited descriptor, or
+ * turns a standard one to /dev/null. Nothing for the other kinds. */
+void unlock_close(const char *how);
+
 #endif

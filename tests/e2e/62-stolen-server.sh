@@ -105,7 +105,16 @@ said "keeper/ledger: line 2: it was not written by this keeper"
 cp "$WORK/ledger" "$WORK/server/keeper/ledger"
 # Half of a last line, as a crash leaves it, is taken away.
 printf '{"mac":"00' >>"$WORK/server/keeper/ledger"
-start_server
+# A secret that comes by a descriptor is in nobody's hands once it was read.
+secret=$WORK/server/keys/keeper.secret
+sed -i '/^\[keeper\]/,/^\[/s/^unlock = .*/unlock = fd:7/' "$WORK/server/server.conf"
+start_server 7<"$secret"
+for pid in "$server_pid" $(cat "/proc/$server_pid/task/$server_pid/children"); do
+	for fd in "/proc/$pid/fd/"*; do
+		[ "$(readlink "$fd")" != "$secret" ] ||
+			die "$fd is the keeper's secret"
+	done
+done
 cmp -s "$WORK/ledger" "$WORK/server/keeper/ledger" || die "half a line is left"
 # The ledger's head is signed with the log's, and who holds one against the other
 # finds each certificate that was made behind the server's back.
