@@ -505,7 +505,7 @@ void store_set_reserve(struct store *s, int dirfd, uint64_t bytes);
 void store_set_behind(struct store *s, uint64_t records);
 int store_check_whole(struct store *s, struct err *e) NODISCARD;
 /* ERR_SPACE unless so many bytes more leave the reserve alone. */
-int store_room(struct store *s, uint64_t more, struct err *e) NODISCARD;
+int store_room(const struct store *s, uint64_t more, struct err *e) NODISCARD;
 
 /* An act whose effect is not in the store. Frees *r. */
 int store_log(struct store *s, struct audit_record *r, struct err *e) NODISCARD;

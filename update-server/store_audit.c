@@ -46,7 +46,7 @@ int store_check_whole(struct store *s, struct err *e)
 	return store_unlock(s, check_whole(s, e));
 }
 
-int store_room(struct store *s, uint64_t more, struct err *e)
+int store_room(const struct store *s, uint64_t more, struct err *e)
 {
 	uint64_t bytes, inodes;
 	char size[16];
@@ -62,6 +62,11 @@ int store_room(struct store *s, uint64_t more, struct err *e)
 		       "the server's disk is full but for %s that are kept "
 		       "for the audit log: make room there",
 		       size);
+}
+
+int store_may_log_locked(const struct store *s, struct err *e)
+{
+	return store_room(s, 0, e) || check_whole(s, e) ? -1 : 0;
 }
 
 /* ---- append -------------------------------------------------------------- */
@@ -152,8 +157,7 @@ static int append(struct store *s, struct audit_record *r, struct err *e)
 	int64_t before;
 	int rc = -1;
 
-	if (!audit_act_is_urgent(r->act) &&
-	    (store_room(s, 0, e) || check_whole(s, e)))
+	if (!audit_act_is_urgent(r->act) && store_may_log_locked(s, e))
 		return -1;
 	if (last_record(s, &r->number, &before, e))
 		return -1;

@@ -377,17 +377,33 @@ uint64_t store_changes(struct store *s)
 
 /* ---- keys and people ----------------------------------------------------- */
 
+static int key_is_held(struct err *e)
+{
+	return err_set(e, ERR_CONFLICT,
+		       "this public key is known here already; a key has one "
+		       "holder, for ever");
+}
+
+int store_key_is_new_locked(struct store *s, const struct sha256 *spki,
+			    struct err *e)
+{
+	struct sql_query *q =
+		sql_query(s->db, "SELECT 1 FROM key WHERE spki = ?",
+			  SQL_BIND(sql_digest(spki)));
+	bool known = sql_next(q);
+
+	if (sql_end(q, e))
+		return -1;
+	return known ? key_is_held(e) : 0;
+}
+
 int store_take_key_locked(struct store *s, const struct sha256 *spki,
 			  const char *who, struct err *e)
 {
 	if (sql_run(s->db, "INSERT INTO key (spki, who) VALUES (?, ?)",
 		    SQL_BIND(sql_digest(spki), sql_text(who)), NULL, e) == 0)
 		return 0;
-	if (e->code == ERR_CONFLICT)
-		return err_set(e, ERR_CONFLICT,
-			       "this public key is known here already; a key "
-			       "has one holder, for ever");
-	return -1;
+	return e->code == ERR_CONFLICT ? key_is_held(e) : -1;
 }
 
 int store_key_take(struct store *s, const struct sha256 *spki, const char *who,

@@ -59,7 +59,12 @@ int store_readopt_open_locked(struct store *s, int64_t now,
 			      struct err *e) NODISCARD;
 int store_take_key_locked(struct store *s, const struct sha256 *spki,
 			  const char *who, struct err *e) NODISCARD;
+/* ERR_CONFLICT if somebody has, or had, this key. */
+int store_key_is_new_locked(struct store *s, const struct sha256 *spki,
+			    struct err *e) NODISCARD;
 int store_flush_locked(struct store *s, struct err *e) NODISCARD;
+/* Would a record that is not urgent be taken? ERR_SPACE, ERR_CONFLICT. */
+int store_may_log_locked(const struct store *s, struct err *e) NODISCARD;
 /* Inside a transaction; what it records is undone with it. Frees *r. */
 int store_log_locked(struct store *s, struct audit_record *r,
 		     struct err *e) NODISCARD;

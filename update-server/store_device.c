@@ -68,6 +68,24 @@ static int one_device(struct sql_query *q, bool *found,
 
 const struct sha256 store_no_claim;
 
+/* Whatever would refuse it later refuses it here: once the keeper is asked,
+ * there is a certificate. */
+static int may_enrol(struct store *s, const struct store_ask *ask,
+		     struct err *e)
+{
+	struct sha256 decrypt;
+
+	ec_public_fingerprint(ask->decrypt, &decrypt);
+	if (!sha256_equal(&ask->claim, &store_no_claim) &&
+	    store_claim_check_locked(s, ask, e))
+		return -1;
+	return store_key_is_new_locked(s, &ask->spki, e) ||
+			       store_key_is_new_locked(s, &decrypt, e) ||
+			       store_may_log_locked(s, e)
+		       ? -1
+		       : 0;
+}
+
 int store_enrol_check(struct store *s, const struct store_ask *ask, bool *again,
 		      struct store_device *out, struct err *e)
 {
@@ -83,8 +101,8 @@ int store_enrol_check(struct store *s, const struct store_ask *ask, bool *again,
 			       sql_text(ask->product), sql_text(ask->model),
 			       sql_blob(ask->decrypt->point, EC_POINT_LEN)));
 	rc = one_device(q, again, out, e);
-	if (rc == 0 && !*again && !sha256_equal(&ask->claim, &store_no_claim))
-		rc = store_claim_check_locked(s, ask, e);
+	if (rc == 0 && !*again)
+		rc = may_enrol(s, ask, e);
 	return store_unlock(s, rc);
 }
 

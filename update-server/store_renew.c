@@ -60,28 +60,18 @@ static int quarantine(struct store *s, const struct store_renewal *r,
 	return store_log_locked(s, &a, e);
 }
 
-static int key_is_new(struct store *s, const struct sha256 *spki, struct err *e)
-{
-	struct sql_query *q =
-		sql_query(s->db, "SELECT 1 FROM key WHERE spki = ?",
-			  SQL_BIND(sql_digest(spki)));
-	bool known = sql_next(q);
-
-	if (sql_end(q, e))
-		return -1;
-	return known ? err_set(e, ERR_CONFLICT,
-			       "this public key is known here already; a key "
-			       "has one holder, for ever")
-		     : 0;
-}
-
 static int check(struct store *s, struct store_renewal *r,
 		 const struct audit_by *by, struct standing *st, struct err *e)
 {
 	if (look(s, r, st, e))
 		return -1;
+	/* Else the keeper is asked, and there is a certificate: whatever would
+	 * refuse it later refuses it here. */
 	if (!st->pending)
-		return key_is_new(s, &r->spki, e);
+		return store_key_is_new_locked(s, &r->spki, e) ||
+				       store_may_log_locked(s, e)
+			       ? -1
+			       : 0;
 	return st->same ? 0 : quarantine(s, r, by, e);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update-server/store.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -622,6 +623,41 @@ static void both_certificates_are_good_until_the_new_one_was_shown(void **state)
 		       ERR_REFUSED);
 }
 
+/* Once the keeper has made a certificate it is too late to refuse. */
+static void what_cannot_be_registered_is_refused_before(void **state)
+{
+	struct store *s = *state;
+	struct store_device d = enrolled(s, 1), out;
+	struct store_renewal r = renewal_of(&d, 1);
+	struct store_ask ask = an_ask(2, 70);
+	struct err e = { 0 };
+	bool again;
+	int dirfd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	give_claim(s, 2);
+	assert_ok(store_enrol_check(s, &ask, &again, &out, &e));
+	ask.spki = d.spki;
+	assert_refused(store_enrol_check(s, &ask, &again, &out, &e),
+		       ERR_CONFLICT);
+	ask.spki = hash(70);
+	ask.decrypt = &d.decrypt.key;
+	assert_refused(store_enrol_check(s, &ask, &again, &out, &e),
+		       ERR_CONFLICT);
+	ask.decrypt = &nobodys;
+	store_set_reserve(s, dirfd, UINT64_MAX);
+	assert_refused(store_enrol_check(s, &ask, &again, &out, &e), ERR_SPACE);
+	assert_refused(store_renew_check(s, &r, &by, &again, &e), ERR_SPACE);
+	store_set_reserve(s, dirfd, 0);
+	store_set_behind(s, 9);
+	assert_refused(store_enrol_check(s, &ask, &again, &out, &e),
+		       ERR_CONFLICT);
+	assert_refused(store_renew_check(s, &r, &by, &again, &e), ERR_CONFLICT);
+	store_set_behind(s, 0);
+	assert_ok(store_enrol_check(s, &ask, &again, &out, &e));
+	assert_ok(store_renew_check(s, &r, &by, &again, &e));
+	assert_int_equal(close(dirfd), 0);
+}
+
 static void two_next_keys_put_an_identity_into_quarantine(void **state)
 {
 	struct store_device d = enrolled(*state, 1), now;
@@ -700,6 +736,7 @@ int main(void)
 		TEST(roles_are_remembered_when_their_delegation_ends),
 		TEST(devices_are_listed_in_pages),
 		TEST(both_certificates_are_good_until_the_new_one_was_shown),
+		TEST(what_cannot_be_registered_is_refused_before),
 		TEST(two_next_keys_put_an_identity_into_quarantine),
 		TEST(a_renewal_needs_a_new_key_and_a_device_that_belongs),
 	};
