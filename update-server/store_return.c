@@ -71,35 +71,52 @@ static bool is_of(const struct wire_link *link,
 	       sha256_equal(&own, spki);
 }
 
-/* Was this key the device's once? */
-static int was_ours(struct store *s, const struct store_return *r, size_t i,
-		    bool *out, struct err *e)
+/* Is this key the device's, or was it once? */
+static int was_ours(struct store *s, const struct store_return *r,
+		    const struct sha256 *key, bool *out, struct err *e)
 {
 	char who[2 * DEVICE_ID_LEN + 1];
 	struct sql_query *q;
-	struct sha256 own;
 
 	hex_format((struct slice){ r->id.bytes, DEVICE_ID_LEN }, who);
-	ec_public_fingerprint(&r->chain->links[i].key, &own);
 	q = sql_query(s->db, "SELECT 1 FROM key WHERE spki = ? AND who = ?",
-		      SQL_BIND(sql_digest(&own), sql_text(who)));
+		      SQL_BIND(sql_digest(key), sql_text(who)));
 	*out = sql_next(q);
 	return sql_end(q, e);
+}
+
+/*
+ * A copy of what the device was before a renewal proves nothing about what it
+ * is now: with it somebody could have the healthy device set apart.
+ */
+static int check_not_former(struct store *s, const struct store_return *r,
+			    struct err *e)
+{
+	bool former;
+
+	if (was_ours(s, r, &r->spki, &former, e))
+		return -1;
+	return former ? err_set(e, ERR_REFUSED,
+				"this key is known here, with another "
+				"certificate or as one that was replaced")
+		      : 0;
 }
 
 static int find_fork(struct store *s, struct store_return *r,
 		     enum store_origin *out, struct err *e)
 {
 	for (size_t i = r->chain->count; i-- > 0;) {
+		struct sha256 key;
 		bool ours;
 
-		if (was_ours(s, r, i, &ours, e))
+		ec_public_fingerprint(&r->chain->links[i].key, &key);
+		if (was_ours(s, r, &key, &ours, e))
 			return -1;
 		if (!ours)
 			continue;
 		r->from = i;
 		*out = ORIGIN_FORKED;
-		return 0;
+		return check_not_former(s, r, e);
 	}
 	return 0;
 }

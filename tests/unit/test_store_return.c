@@ -284,6 +284,26 @@ static void a_second_board_gives_both_away(void **state)
 	assert_refused(store_return(w->s, &w->r, &by, &e), ERR_REFUSED);
 }
 
+/* Whoever has it could have the device of today set apart. */
+static void a_key_that_was_replaced_accuses_nobody(void **state)
+{
+	struct world *w = *state;
+	enum store_origin unused;
+	struct err e = { 0 };
+
+	renew(w, 555, 55);
+	assert_true(is_let_in(w, 555));
+	w->chain.count = 1; /* that the old key signed for itself */
+	w->r.fingerprint = hash(100);
+	w->r.spki = key_hash(0);
+	assert_refused_saying(store_return_find(w->s, &w->r, &unused, &e),
+			      ERR_REFUSED, "replaced");
+	assert_true(is_let_in(w, 555));
+	/* A key that was given out and is not known here does. */
+	w->r.spki = key_hash(1);
+	assert_int_equal(origin(w), ORIGIN_FORKED);
+}
+
 static void who_was_revoked_does_not_come_back(void **state)
 {
 	struct world *w = *state;
@@ -404,6 +424,7 @@ int main(void)
 		TEST(another_decryption_key_is_not_vouched_for),
 		TEST(a_fingerprint_without_its_key_is_nothing),
 		TEST(a_second_board_gives_both_away),
+		TEST(a_key_that_was_replaced_accuses_nobody),
 		TEST(who_was_revoked_does_not_come_back),
 		TEST(a_key_that_has_another_holder_ends_it),
 		TEST(what_changed_meanwhile_is_asked_again),
