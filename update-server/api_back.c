@@ -17,6 +17,10 @@
 
 #define SHOWN    8   /* releases that other slots hold */
 #define PRIORITY 100 /* before whatever else is offered */
+#define TRIES    99  /* names of a rollout that leads back */
+
+#define COHORTS_LEN (ROLLOUT_COHORTS_MAX * (NAME_MAX_LEN + 11) + 1)
+#define STEP_LEN    (COHORTS_LEN + 512)
 
 struct back {
 	struct server_api *api;
@@ -29,6 +33,7 @@ struct back {
 	char most[NAME_MAX_LEN + 1]; /* what most of them hold */
 	uint64_t holds;              /* how many hold what is gone back to */
 	char rollout[NAME_MAX_LEN + 1];
+	bool is_made; /* somebody asked before */
 };
 
 /* What the fleet would run then; "" if nothing older is known. */
@@ -76,14 +81,71 @@ static int count_holds(struct back *b, struct err *e)
 	return 0;
 }
 
-static int name_rollout(struct back *b, struct err *e)
+/* The release that the way back leads to, by its own name. */
+static const char *release_of(const struct back *b)
+{
+	return b->way == BACK_UNDO ? b->signed_ways.undo
+				   : b->signed_ways.step_to;
+}
+
+/* Does it lead back already, for all that came from there? */
+static bool leads_back(const struct back *b, const struct stage *there)
+{
+	const struct rollout *from = &b->s.what, *r = &there->what;
+
+	if (there->status == STAGE_ABORTED || there->status == STAGE_REPLACED ||
+	    strcmp(r->product, from->product) != 0 ||
+	    strcmp(r->release, release_of(b)) != 0 ||
+	    r->step_back != (b->way == BACK_STEP) ||
+	    r->cohort_count != from->cohort_count)
+		return false;
+	for (size_t i = 0; i < r->cohort_count; i++)
+		if (strcmp(r->cohorts[i], from->cohorts[i]) != 0)
+			return false;
+	return true;
+}
+
+/* NAME.undo, NAME.undo.2, ...; of a name that is too long its beginning. */
+static void form_name(struct back *b, unsigned n)
 {
 	const char *how = b->way == BACK_UNDO ? "undo" : "back";
+	char end[16];
+	size_t len;
+
+	if (n == 1)
+		(void)snprintf(end, sizeof(end), ".%s", how);
+	else
+		(void)snprintf(end, sizeof(end), ".%s.%u", how, n);
+	len = NAME_MAX_LEN - strlen(end);
+	(void)snprintf(b->rollout, sizeof(b->rollout), "%.*s%s", (int)len,
+		       b->s.what.name, end);
+}
+
+/* Of what leads back already, or else one that is free. */
+static int name_rollout(struct back *b, struct err *e)
+{
+	struct stage *there;
+	struct err why = { 0 };
+	int rc = 1;
 
 	if (b->way == BACK_ASK)
 		return 0;
-	return text_format(b->rollout, sizeof(b->rollout), e, "%s.%s",
-			   b->s.what.name, how);
+	there = mem_alloc(1, sizeof(*there));
+	for (unsigned n = 1; rc > 0 && n <= TRIES; n++) {
+		form_name(b, n);
+		if (store_rollout_find(b->api->store, b->rollout, there, &why))
+			rc = why.code == ERR_NOT_FOUND ? 0 : -1;
+		else if (leads_back(b, there)) {
+			b->is_made = true;
+			rc = 0;
+		}
+	}
+	free(there);
+	if (rc < 0)
+		*e = why;
+	return rc > 0 ? err_set(e, ERR_CONFLICT,
+				"no name is free for a rollout that leads back")
+		      : rc;
 }
 
 static int look(struct server_api *api, const char *name, struct back *b,
@@ -124,7 +186,7 @@ static void add_step(struct json *list, const char *format, ...)
 static void add_step(struct json *list, const char *format, ...)
 {
 	struct json *j = json_new_object();
-	char text[512];
+	char text[STEP_LEN];
 	va_list args;
 
 	va_start(args, format);
@@ -149,9 +211,7 @@ static struct json *steps(const struct back *b)
 {
 	const struct rollout *r = &b->s.what;
 	struct json *list = json_new_array();
-	const char *id = b->way == BACK_UNDO ? b->signed_ways.undo
-					     : b->signed_ways.step_to;
-	char cohorts[256];
+	char cohorts[COHORTS_LEN];
 
 	if (b->way == BACK_ASK) {
 		add_step(list,
@@ -163,7 +223,7 @@ static struct json *steps(const struct back *b)
 	}
 	cohort_options(r, cohorts, sizeof(cohorts));
 	add_step(list, "pawl-server rollout sign %s %s%s --wide --key FILE",
-		 r->product, id, cohorts);
+		 r->product, release_of(b), cohorts);
 	add_step(list, "pawl-server rollout plan %s", b->rollout);
 	add_step(list, "pawl-server rollout start %s --plan SHA256",
 		 b->rollout);
@@ -276,9 +336,7 @@ static struct json *describe(const struct back *b)
 
 	json_set_text(j, "name", b->rollout);
 	json_set_text(j, "product", r->product);
-	json_set_text(j, "release",
-		      b->way == BACK_UNDO ? b->signed_ways.undo
-					  : b->signed_ways.step_to);
+	json_set_text(j, "release", release_of(b));
 	for (size_t i = 0; i < r->cohort_count; i++)
 		json_add(list, json_new_text(r->cohorts[i]));
 	json_set(j, "cohorts", list);
@@ -296,22 +354,21 @@ static struct json *describe(const struct back *b)
 static void make_way(const struct back *b, const struct request *q,
 		     struct json *back)
 {
-	struct stage *there = mem_alloc(1, sizeof(*there));
-	struct json *j = describe(b);
+	struct json *j;
 	struct audit_by by = { .kind = AUDIT_PERSON,
 			       .person = q->peer->fingerprint,
 			       .now = utc_now() };
 	struct err why;
 
-	/* It is there when somebody asked before. */
-	if (store_rollout_find(b->api->store, b->rollout, there, &why) &&
-	    api_rollout_make(b->api, j, q->peer->id, &by, &why)) {
+	if (b->is_made)
+		return;
+	j = describe(b);
+	if (api_rollout_make(b->api, j, q->peer->id, &by, &why)) {
 		json_set_text(back, "failed", why.msg);
 		log_event(LOG_ERROR, "way-back-not-made", "name=%s why=%s",
 			  b->rollout, why.msg);
 	}
 	json_free(j);
-	free(there);
 }
 
 int api_rollout_rollback(struct server_api *api, const struct request *q,

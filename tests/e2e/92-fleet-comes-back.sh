@@ -78,7 +78,31 @@ operator rollout plan r2.undo --json >"$WORK/said"
 said '"population": 2,'
 # Asked again it is the same.
 does 0 operator rollout rollback r2 --reason "screens stay dark"
-begin r2.undo >/dev/null
+said "rollout plan r2.undo$"
+# One that was ended leads nowhere, whoever it is called after.
+operator rollout abort r2.undo --reason "not this way" >/dev/null
+does 0 operator rollout rollback r2 --reason "screens stay dark"
+said "rollout plan r2.undo.2$"
+people rollout/r2.undo.2 >"$WORK/said"
+said '"release":"2.undo"'
+operator rollout abort r2.undo.2 --reason "nor this" >/dev/null
+# Nor one of something else; and the longest names have a way back, too.
+long=r2.$(printf '%061d' 0)
+cohorts=
+for i in $(seq 16); do
+	c=c$i.$(printf '%058d' 0)
+	operator cohort create "$c" >/dev/null
+	cohorts="$cohorts --cohort $c"
+done
+# shellcheck disable=SC2086 # one word for each
+operator rollout create "$long" --release 2 $cohorts >/dev/null
+short=$(echo "$long" | cut -c -59)
+operator rollout create "$short.undo" --release 1 --cohort fleet >/dev/null
+people rollback/"$long" >"$WORK/said"
+said "rollout sign gateway 2.undo$cohorts --wide --key FILE"
+said "rollout plan $(echo "$long" | cut -c -57).undo.2\""
+operator rollout rollback r2 --reason "screens stay dark" >/dev/null
+begin r2.undo.3 >/dev/null
 # It goes nowhere without its order; with it, to who runs what it undoes.
 refused 0 a "no signed order opens 2.undo" update
 opened op1 2.undo open --cohort canary
@@ -89,7 +113,7 @@ for n in a b; do
 	diff -r "$WORK/$n/slots/current/" "$WORK/trees/1" || die "$n: not 1"
 	says "$n" release 2.undo
 done
-people rollout/r2.undo >"$WORK/said"
+people rollout/r2.undo.3 >"$WORK/said"
 said '"confirmed":2'
 on c update
 runs c 1

@@ -138,6 +138,10 @@ want 0 device b enroll --claim-file "$WORK/devices/b/claim"
 want 0 begin theirs
 want 0 as more rollout pause theirs --reason "three in the night"
 want 10 as more rollout resume theirs --reason "it is mine"
+# What leads back is offered to all: a share is not enough for it, a stop is.
+want 10 as more rollout rollback mine --reason "it is dark"
+said "at most 50.00 %"
+want 0 as more rollout pause mine --reason "it is dark"
 want 0 as more cohort create another
 
 want 0 op audit export "$WORK/log"
