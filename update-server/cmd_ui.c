@@ -6,11 +6,14 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "common/fs.h"
@@ -26,12 +29,14 @@
 #define VISITORS_MAX 64
 #define WAIT_SEC     60 /* for a request, or to take an answer */
 #define READ_STEP    4096
+#define ASK_MS       60000
 
 struct house {
 	struct door door;
 	const struct people_client *client;
 	pthread_mutex_t lock;
 	unsigned visitors;
+	pthread_mutex_t asking; /* one question at a time */
 };
 
 struct visitor {
@@ -190,18 +195,87 @@ static int hear_body(struct visitor *v, size_t all)
 	return 0;
 }
 
+/* ---- what is signed -------------------------------------------------------
+ */
+
+/* A line from the terminal: "yes", and nothing that was typed before. */
+static bool says_yes(int tty)
+{
+	struct pollfd wait = { .fd = tty, .events = POLLIN };
+	char line[8];
+
+	return poll(&wait, 1, ASK_MS) == 1 &&
+	       read(tty, line, sizeof(line)) == 4 &&
+	       memcmp(line, "yes\n", 4) == 0;
+}
+
+/* On the terminal, which no page can write to: the page itself is the server's,
+ * and so is what it shows. */
+static int ask_person(const char *what, const struct device_id *device,
+		      struct err *e)
+{
+	char id[2 * DEVICE_ID_LEN + 1];
+	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	bool yes;
+
+	hex_format((struct slice){ device->bytes, DEVICE_ID_LEN }, id);
+	if (tty < 0)
+		return err_set(e, ERR_REFUSED,
+			       "nothing was signed: `pawl-server ui` has no "
+			       "terminal to ask you on; use `pawl-server "
+			       "device %s %s`",
+			       what, id);
+	(void)tcflush(tty, TCIFLUSH);
+	(void)dprintf(tty,
+		      "\nA page asks you to sign: %s device\n\n    %s\n\n"
+		      "for good. Is it the one that you mean? (yes, within a "
+		      "minute) ",
+		      what, id);
+	yes = says_yes(tty);
+	(void)dprintf(tty, yes ? "signed\n" : "\nnothing was signed\n");
+	(void)close(tty);
+	return yes ? 0
+		   : err_set(e, ERR_REFUSED,
+			     "nothing was signed: nobody said yes at the "
+			     "terminal of `pawl-server ui`");
+}
+
+/* The officer's key signs what the officer has read here, one act at a time,
+ * and of all acts only those that the pages have. */
+static int may_sign(struct visitor *v, const char *path, enum warrant_act act,
+		    const struct json *body, struct err *e)
+{
+	const char *what = strstr(path, "revoke") ? "revoke" : "retire";
+	struct device_id device;
+	int rc;
+
+	if (act != WARRANT_END)
+		return err_set(e, ERR_REFUSED,
+			       "nothing was signed: the pages do no such act; "
+			       "use the command (pawl-server device approve, "
+			       "token activate, token revoke)");
+	if (json_get_hex(body, "id", device.bytes, DEVICE_ID_LEN, e))
+		return -1;
+	(void)pthread_mutex_lock(&v->house->asking);
+	rc = ask_person(what, &device, e);
+	(void)pthread_mutex_unlock(&v->house->asking);
+	return rc;
+}
+
 /* A page asks for what the keeper wants signed: the operator's own key, which
  * stays on this side, signs it. What is no such act passes as it is. */
 static int add_warrant(struct visitor *v, const char *path, struct slice *body,
 		       struct buf *act, struct err *e)
 {
 	const struct warrant_desk desk = { v->house->client, v->client };
+	enum warrant_act kind;
 	struct json *j = NULL;
 	int rc = -1;
 
-	if (!warrant_desk_takes(path))
+	if (!warrant_desk_takes(path, &kind))
 		return 0;
-	if (json_parse(*body, &j, e) == 0 && json_is_object(j) &&
+	if (json_parse(*body, &j, e) == 0 &&
+	    may_sign(v, path, kind, j, e) == 0 &&
 	    warrant_desk_add(&desk, path, j, e) == 0)
 		rc = json_print(j, false, act, e);
 	json_free(j);
@@ -269,7 +343,7 @@ static int serve_one(struct visitor *v)
 		    slice_sub(buf_slice(&v->in), head_len, (size_t)q.body_len),
 		    &e)) {
 		if (!v->begun)
-			say_error(v, 502, &e);
+			say_error(v, e.code == ERR_REFUSED ? 403 : 502, &e);
 		return -1;
 	}
 	memmove(v->in.ptr, v->in.ptr + all, v->in.len - all);
@@ -415,6 +489,7 @@ int command_ui(int argc, char **argv, struct err *e)
 	door_init(&house.door, real);
 	house.client = u.client;
 	(void)pthread_mutex_init(&house.lock, NULL);
+	(void)pthread_mutex_init(&house.asking, NULL);
 	if (announce(&u, &house.door, e) == 0)
 		rc = stand_at(&house, fd, e);
 out:

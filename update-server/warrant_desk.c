@@ -169,7 +169,7 @@ static const struct {
 	{ "/v1/people/token-revoke", WARRANT_WITHDRAW },
 };
 
-static bool find_act(const char *path, enum warrant_act *act)
+bool warrant_desk_takes(const char *path, enum warrant_act *act)
 {
 	for (size_t i = 0; i < ARRAY_LEN(taken); i++)
 		if (strcmp(taken[i].path, path) == 0) {
@@ -179,20 +179,13 @@ static bool find_act(const char *path, enum warrant_act *act)
 	return false;
 }
 
-bool warrant_desk_takes(const char *path)
-{
-	enum warrant_act ignored;
-
-	return find_act(path, &ignored);
-}
-
 int warrant_desk_add(const struct warrant_desk *d, const char *path,
 		     struct json *body, struct err *e)
 {
 	struct warrant w = { .time = 0 };
 	int rc;
 
-	if (!find_act(path, &w.act))
+	if (!warrant_desk_takes(path, &w.act))
 		return 0;
 	if (w.act == WARRANT_APPROVE)
 		rc = for_approval(d, body, &w, e);

@@ -18,8 +18,8 @@ struct warrant_desk {
 	struct people_client *server;       /* a connection, to ask */
 };
 
-/* Is there something to sign for a POST to this path? */
-bool warrant_desk_takes(const char *path);
+/* Is there something to sign for a POST to this path? *act: as what. */
+bool warrant_desk_takes(const char *path, enum warrant_act *act);
 
 /*
  * Add "warrant" to the body of a POST to this path, if it takes one. What the

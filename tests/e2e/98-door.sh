@@ -5,9 +5,9 @@
 # behind it.
 . "$(dirname "$0")/server-lib.sh"
 
-door_pid=
+door_pid= asking_pid=
 close_door() {
-	[ -z "$door_pid" ] || kill "$door_pid" 2>/dev/null || :
+	for pid in $door_pid $asking_pid; do kill "$pid" 2>/dev/null || :; done
 	stop_server
 }
 trap close_door EXIT
@@ -15,19 +15,23 @@ trap close_door EXIT
 make_server
 want 13 op ui --json # nobody answers: said at once, not to the browser
 start_server
-"$server" ui --json --operator "$WORK/server/admin/operator.conf" \
+# As a service would run it: without a terminal.
+setsid "$server" ui --json --operator "$WORK/server/admin/operator.conf" \
 	>"$WORK/ui.json" 2>"$WORK/ui.log" &
 door_pid=$!
-tries=0
-until grep -q '#key=' "$WORK/ui.json"; do
-	tries=$((tries + 1))
-	[ "$tries" -lt 300 ] || die "no door: $(cat "$WORK/ui.log")"
-	sleep 0.1
-done
-url=$(member url <"$WORK/ui.json")
-at=${url%%/#*}
-key=${url##*#key=}
-port=${at##*:}
+come_in() { # file that it writes its address to
+	tries=0
+	until grep -qs '#key=' "$1"; do
+		tries=$((tries + 1))
+		[ "$tries" -lt 300 ] || die "no door: $(cat "$WORK/ui.log")"
+		sleep 0.1
+	done
+	url=$(member url <"$1")
+	at=${url%%/#*}
+	key=${url##*#key=}
+	port=${at##*:}
+}
+come_in "$WORK/ui.json"
 
 # wanted status, what, PATH CURL-OPTION...
 gives() {
@@ -109,6 +113,43 @@ gives 413 "a long body" /v1/people/cohorts -H "$bearer" \
 	--data-binary "@$WORK/long"
 gives 400 "two lengths" /v1/people/cohorts -H "$bearer" \
 	-H 'Transfer-Encoding: chunked' -H 'Content-Length: 3' -d abc
+
+# ---- what is signed ------------------------------------------------------------
+
+# The page is the server's own: the officer's key signs nothing for it that the
+# officer has not read elsewhere.
+ended() { grep -c '"act":"device-end"' "$WORK/server/keeper/ledger" || :; }
+for act in device-approve token-activate token-revoke; do
+	gives 403 "a signature that no page needs: $act" /v1/people/$act \
+		-H "$bearer" -d '{"v":1,"batch":1,"cohort":"default","code":"x"}'
+	grep -q 'nothing was signed: the pages do no such act' "$WORK/body" ||
+		die "not in words: $(cat "$WORK/body")"
+done
+one='{"v":1,"id":"00112233445566778899aabbccddeeff"}'
+for act in revoke retire; do
+	gives 403 "a signature without a terminal: $act" \
+		/v1/people/device-$act -H "$bearer" -d "$one"
+	grep -q "no terminal to ask you on; use .pawl-server device $act" \
+		"$WORK/body" || die "not in words: $(cat "$WORK/body")"
+done
+python3 "$(dirname "$0")/at_terminal.py" "$WORK/shown" no yess yes -- "$server" \
+	ui --json --operator "$WORK/server/admin/operator.conf" \
+	>"$WORK/asking.json" 2>"$WORK/ui.log" &
+asking_pid=$!
+first="$at $bearer"
+come_in "$WORK/asking.json"
+bearer="Authorization: Bearer $key"
+for no in no yess; do
+	gives 403 "who says $no at the terminal" /v1/people/device-revoke \
+		-H "$bearer" -d "$one"
+	grep -q 'nobody said yes' "$WORK/body" || die "$(cat "$WORK/body")"
+done
+[ "$(ended)" = 0 ] || die "it was signed all the same"
+gives 404 "a device that is none, signed for" /v1/people/device-revoke \
+	-H "$bearer" -d "$one"
+grep -q '^ *00112233445566778899aabbccddeeff' "$WORK/shown" &&
+	grep -q 'revoke device' "$WORK/shown" || die "which device? $(cat "$WORK/shown")"
+at=${first%% *} bearer=${first#* }
 
 # ---- what comes by itself, and the end ----------------------------------------
 

@@ -19,7 +19,8 @@ trap close_doors EXIT
 
 # name of the file, operator.conf
 open_door() {
-	"$server" ui --json --operator "$2" >"$WORK/$1.json" 2>"$WORK/$1.log" &
+	python3 "$here/at_terminal.py" "$WORK/$1.shown" yes -- "$server" ui \
+		--json --operator "$2" >"$WORK/$1.json" 2>"$WORK/$1.log" &
 	door_pids="$door_pids $!"
 	tries=0
 	until grep -qs '#key=' "$WORK/$1.json"; do

@@ -270,6 +270,8 @@ def act_on_devices(o):
         o.go("/devices/" + id_)
         o.dialog(verb)
         o.noted(done.capitalize())
+        with open(WORK + "/admin.shown") as shown:
+            check(id_ in shown.read(), "and the terminal said which device")
         o.b.wait_text(".verdict", done.capitalize())
         check(json.loads(op("device", "show", id_, "--json"))["state"] == done,
               "a device is " + done)
