@@ -82,6 +82,7 @@ int ipc_receive(struct channel *c, int timeout_ms, struct message *m,
 		struct err *e)
 {
 	struct channel *const alone[] = { c };
+	unsigned reset = 0;
 	uint8_t *room;
 	size_t which;
 	ssize_t got;
@@ -90,9 +91,12 @@ int ipc_receive(struct channel *c, int timeout_ms, struct message *m,
 	room = buf_reserve(&c->in, MESSAGE_MAX, e);
 	if (!room || ipc_wait(alone, 1, timeout_ms, &which, e))
 		return -1;
+	/* One that ended with something unread is told of first, and once: what
+	 * it said before that comes next. */
 	do {
 		got = recv(c->fd, room, MESSAGE_MAX, MSG_TRUNC);
-	} while (got < 0 && errno == EINTR);
+	} while (got < 0 &&
+		 (errno == EINTR || (errno == ECONNRESET && !reset++)));
 	if (got < 0)
 		return err_sys(e, "from another process of the client");
 	if (got == 0)
