@@ -70,7 +70,7 @@ fi
 
 results=$(mktemp "${TMPDIR:-/tmp}/pawl-e2e.XXXXXX")
 trap 'rm -f "$results"' EXIT
-jobs=${E2E_JOBS:-$(($(nproc) + 1))}
+jobs=${E2E_JOBS:-$(($(nproc) + 2))}
 for t in "${TESTS:-$here}"/[0-9]*.sh; do
 	case $(basename "$t" .sh) in
 	*${E2E:-}*) printf '%s\n' "$t" ;;
