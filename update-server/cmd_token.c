@@ -70,11 +70,12 @@ static void print_batch(const struct order *o, const struct json *answer)
 		return;
 	fprintf(stderr,
 		"batch %lld: %zu claim code(s), %s%s; they are not shown "
-		"again\n",
+		"again\nroot %.*s: for token activate and revoke (--root)\n",
 		(long long)json_int(json_get(answer, "batch")),
 		json_count(json_get(answer, "tokens")),
 		o->inactive ? "no good before `token activate`" : "good until ",
-		o->inactive ? "" : expires);
+		o->inactive ? "" : expires, WARRANT_ROOT_MIN,
+		json_text(json_get(answer, "codes_root")));
 }
 
 static int check_order(const struct order *o, struct err *e)
@@ -137,7 +138,7 @@ typedef uint8_t claim_code[WIRE_CLAIM_LEN];
 
 /* The server numbers the codes; what they are, only we know. */
 static struct json *with_codes(const struct json *answer, claim_code *codes,
-			       uint64_t count)
+			       uint64_t count, const struct sha256 *root)
 {
 	const struct json *given = json_get(answer, "tokens");
 	struct json *all = json_clone(answer), *list = json_new_array();
@@ -153,18 +154,20 @@ static struct json *with_codes(const struct json *answer, claim_code *codes,
 		json_add(list, one);
 	}
 	json_set(all, "tokens", list);
+	json_set_hex(all, "codes_root",
+		     (struct slice){ root->bytes, SHA256_LEN });
 	mem_wipe(code, sizeof(code));
 	return all;
 }
 
 static int post(struct ui *u, const struct order *o, claim_code *codes,
-		struct json **out, struct err *e)
+		struct sha256 *root, struct json **out, struct err *e)
 {
-	const struct warrant_desk desk = { u->client, u->client };
+	const struct warrant_desk desk = { u->client, u->client, NULL };
 	struct json *body = json_new_object();
 
 	if (order_json(o, body, e) ||
-	    warrant_desk_codes(&desk, body, codes, o->count, e)) {
+	    warrant_desk_codes(&desk, body, codes, o->count, root, e)) {
 		json_free(body);
 		return -1;
 	}
@@ -175,10 +178,11 @@ static int create(struct ui *u, const struct order *o, struct err *e)
 {
 	claim_code *codes = mem_alloc(o->count, sizeof(*codes));
 	struct json *answer = NULL, *whole = NULL;
-	int rc = post(u, o, codes, &answer, e);
+	struct sha256 root;
+	int rc = post(u, o, codes, &root, &answer, e);
 
 	if (rc == 0) {
-		whole = with_codes(answer, codes, o->count);
+		whole = with_codes(answer, codes, o->count, &root);
 		if (u->json)
 			rc = ui_print_json(whole, e);
 		else
@@ -250,6 +254,10 @@ int command_token_batches(int argc, char **argv, struct err *e)
 
 /* ---- activation and revocation ------------------------------------------- */
 
+#define ROOT_OPTION(u)                                                         \
+	OPT_TEXT("root", "ROOT", &(u)->root,                                   \
+		 "only if it is of these codes, as `token create` said")
+
 static int parse_id(const char *text, const char *what, uint64_t *id,
 		    struct err *e)
 {
@@ -262,7 +270,7 @@ static int parse_id(const char *text, const char *what, uint64_t *id,
 int command_token_activate(int argc, char **argv, struct err *e)
 {
 	struct ui u = { 0 };
-	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
+	const struct opt opts[] = { ROOT_OPTION(&u), UI_OPTIONS(&u), OPT_END };
 	struct json *body;
 	uint64_t id;
 	int rc = -1;
@@ -285,6 +293,7 @@ int command_token_revoke(int argc, char **argv, struct err *e)
 	const char *batch = NULL;
 	const struct opt opts[] = {
 		OPT_TEXT("batch", "BATCH", &batch, "all that are not used"),
+		ROOT_OPTION(&u),
 		UI_OPTIONS(&u),
 		OPT_END,
 	};

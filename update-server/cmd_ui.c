@@ -267,7 +267,7 @@ static int may_sign(struct visitor *v, const char *path, enum warrant_act act,
 static int add_warrant(struct visitor *v, const char *path, struct slice *body,
 		       struct buf *act, struct err *e)
 {
-	const struct warrant_desk desk = { v->house->client, v->client };
+	const struct warrant_desk desk = { v->house->client, v->client, NULL };
 	enum warrant_act kind;
 	struct json *j = NULL;
 	int rc = -1;

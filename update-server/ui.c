@@ -134,10 +134,26 @@ out:
 	return rc;
 }
 
+/* Which codes were activated or withdrawn, in what the server cannot change. */
+static void print_root(const struct json *body)
+{
+	char root[SHA256_HEX_LEN];
+	struct err ignored;
+	struct warrant w;
+
+	if (!json_get(body, "warrant") ||
+	    warrant_parse(slice_of(json_text(json_get(body, "warrant"))), &w,
+			  &ignored) ||
+	    (w.act != WARRANT_ACTIVATE && w.act != WARRANT_WITHDRAW))
+		return;
+	sha256_format(&w.codes, root);
+	printf("the codes' root is %.*s\n", WARRANT_ROOT_MIN, root);
+}
+
 int ui_act(struct ui *u, const char *path, struct json *body, const char *done,
 	   struct err *e)
 {
-	const struct warrant_desk desk = { u->client, u->client };
+	const struct warrant_desk desk = { u->client, u->client, u->root };
 	struct json *answer = NULL;
 	int rc;
 
@@ -145,6 +161,8 @@ int ui_act(struct ui *u, const char *path, struct json *body, const char *done,
 		json_free(body);
 		return -1;
 	}
+	if (!u->json)
+		print_root(body);
 	if (people_post(u->client, path, body, &answer, e))
 		return -1;
 	rc = 0;

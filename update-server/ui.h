@@ -13,6 +13,7 @@
 
 struct ui {
 	const char *operator_file;
+	const char *root; /* of the claim codes that an act is about, or NULL */
 	bool json;
 	char **operands;
 	int operand_count;

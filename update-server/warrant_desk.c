@@ -130,6 +130,28 @@ static const struct json *batch_of(const struct json *list, int64_t id)
 	return NULL;
 }
 
+/* The batch's number is the server's, and could lead to another batch; the root
+ * is known to who made the codes. */
+static int check_root(const char *want, const struct sha256 *is, struct err *e)
+{
+	char hex[SHA256_HEX_LEN];
+
+	if (!want)
+		return 0;
+	sha256_format(is, hex);
+	if (strlen(want) < WARRANT_ROOT_MIN)
+		return err_set(e, ERR_USAGE,
+			       "--root: the %d digits that `token create` "
+			       "printed",
+			       WARRANT_ROOT_MIN);
+	return strncmp(hex, want, strlen(want)) == 0
+		       ? 0
+		       : err_set(e, ERR_UNTRUSTED,
+				 "the server names other codes (root %.*s): "
+				 "nothing was signed",
+				 WARRANT_ROOT_MIN, hex);
+}
+
 static int for_codes(const struct warrant_desk *d, const struct json *body,
 		     struct warrant *w, struct err *e)
 {
@@ -148,7 +170,8 @@ static int for_codes(const struct warrant_desk *d, const struct json *body,
 			one ? "token" : "batch", one ? "list" : "batches");
 		goto out;
 	}
-	if (json_get_hex(b, "codes_root", w->codes.bytes, SHA256_LEN, e))
+	if (json_get_hex(b, "codes_root", w->codes.bytes, SHA256_LEN, e) ||
+	    check_root(d->root, &w->codes, e))
 		goto out;
 	w->one = one;
 	w->index = one ? (uint64_t)(id - json_int(json_get(b, "batch"))) : 0;
@@ -217,7 +240,7 @@ static int for_batch(const struct json *body, struct warrant *w, struct err *e)
 
 int warrant_desk_codes(const struct warrant_desk *d, struct json *body,
 		       uint8_t (*codes)[WIRE_CLAIM_LEN], uint64_t count,
-		       struct err *e)
+		       struct sha256 *root, struct err *e)
 {
 	struct sha256 *hashes = mem_alloc(count, sizeof(*hashes));
 	struct json *list = json_new_array();
@@ -233,6 +256,7 @@ int warrant_desk_codes(const struct warrant_desk *d, struct json *body,
 		json_add(list, json_new_text(hex));
 	}
 	codes_root(hashes, count, &w.codes);
+	*root = w.codes;
 	json_set(body, "hashes", list);
 	rc = for_batch(body, &w, e) || sign(d, &w, body, e) ? -1 : 0;
 	free(hashes);

@@ -16,7 +16,12 @@
 struct warrant_desk {
 	const struct people_client *person; /* who signs */
 	struct people_client *server;       /* a connection, to ask */
+	/* Codes that are activated or withdrawn: how their root begins, from
+	 * the person who made them; NULL: as the server says. */
+	const char *root;
 };
+
+#define WARRANT_ROOT_MIN 16 /* digits that tell one batch from others */
 
 /* Is there something to sign for a POST to this path? *act: as what. */
 bool warrant_desk_takes(const char *path, enum warrant_act *act);
@@ -31,10 +36,11 @@ int warrant_desk_add(const struct warrant_desk *d, const char *path,
 
 /*
  * Make so many claim codes: add their digests ("hashes") and the warrant to the
- * body of POST tokens. The codes never leave the caller, who wipes them.
+ * body of POST tokens. The codes never leave the caller, who wipes them; *root
+ * names them.
  */
 int warrant_desk_codes(const struct warrant_desk *d, struct json *body,
 		       uint8_t (*codes)[WIRE_CLAIM_LEN], uint64_t count,
-		       struct err *e) NODISCARD;
+		       struct sha256 *root, struct err *e) NODISCARD;
 
 #endif

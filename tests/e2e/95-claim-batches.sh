@@ -40,6 +40,7 @@ create() { # file, options...
 	want 0 op token create --product kiosk --model k1 --cohort default "$@"
 	grep -E '^[0-9a-f]{8}-' "$WORK/said" >"$file" || :
 	batch=$(sed -n 's/^batch \([0-9]*\):.*/\1/p' "$WORK/said")
+	root=$(sed -n 's/^root \([0-9a-f]*\):.*/\1/p' "$WORK/said")
 }
 
 # Before the shipment nothing of it is good; then all of it.
@@ -48,7 +49,12 @@ said "no good before .token activate"
 refused "not activated yet" a "$(code "$WORK/shipped" 1)"
 want 0 op token list
 said " inactive "
-want 0 op token activate "$batch"
+# The number is the server's word; the root is what was made here.
+want 6 op token activate "$batch" --root "0${root%?}"
+said "the server names other codes (root $root): nothing was signed"
+want 2 op token activate "$batch" --root "${root%?}"
+want 0 op token activate "$batch" --root "$root"
+said "the codes' root is $root"
 want 14 op token activate "$batch"
 want 13 op token activate 9999
 want 2 op token activate first
@@ -67,6 +73,7 @@ shipped=$batch
 # Three codes of which two may be used; two of three in an hour.
 create "$WORK/few" --count 3 --quota 2
 few=$batch
+want 6 op token revoke --batch "$shipped" --root "$root"
 joins c "$(code "$WORK/few" 1)"
 joins d "$(code "$WORK/few" 2)"
 refused "as many of its batch as may be" e "$(code "$WORK/few" 3)"
