@@ -236,6 +236,18 @@ int fill_may(const struct session *s, enum slot to, struct err *e)
 				: 0;
 }
 
+int fill_clear(const struct session *s, enum slot to,
+	       const struct slot_part *part, struct err *e)
+{
+	struct place p;
+
+	if (find_place(s, part, &p, e))
+		return -1;
+	if (p.slot->kind == SLOT_IMAGE)
+		return 0;
+	return slot_tree_clear(&s->slots, to, p.part, e);
+}
+
 /* The slot is touched last, when all that it needs is there. */
 int fill_begin(struct session *s, enum slot to, const struct plan *plan,
 	       struct err *e)

@@ -30,6 +30,11 @@ int fill_write(struct session *s, enum slot to, const struct plan *plan,
 /* May this slot be written? ERR_CONFLICT when it runs. */
 int fill_may(const struct session *s, enum slot to, struct err *e) NODISCARD;
 
+/* Take away what a component has of an unfinished slot; an image has nothing.
+ */
+int fill_clear(const struct session *s, enum slot to,
+	       const struct slot_part *part, struct err *e) NODISCARD;
+
 /* All is written, and nobody goes on: what only that would need is removed. */
 int fill_end(const struct session *s, enum slot to, struct err *e) NODISCARD;
 

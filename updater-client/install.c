@@ -155,6 +155,44 @@ static int choose_window(struct install *in, const struct room *r,
 	return 0;
 }
 
+/*
+ * What a former run has left half written there, and with which this one does
+ * not go on, gives its room back: nobody else would ever do that. What has a
+ * record is whole, and stays until the slot is begun.
+ */
+static int tidy_slot(struct install *in, struct err *e)
+{
+	struct session *s = in->s;
+	const enum slot to = s->journal.machine.to;
+	struct slot_release whole;
+	bool found;
+
+	if (fill_may(s, to, e) ||
+	    slot_tree_release(&s->slots, to, &whole, &found, e))
+		return -1;
+	if (found)
+		return 0;
+	if (s->checkpoint.slot == SLOT_NONE)
+		return slot_tree_empty(&s->slots, to, e);
+	for (size_t i = s->checkpoint.part; i < in->plan.release.part_count;
+	     i++)
+		if (fill_clear(s, to, &in->plan.release.parts[i], e))
+			return -1;
+	return 0;
+}
+
+/* What a former run has left there is of use only if it is one of these. */
+static int tidy_spool(const struct install *in, enum intake_kind kind,
+		      struct err *e)
+{
+	struct sha256 keep[RELEASE_COMPONENTS_MAX];
+	const size_t count = in->plan.release.part_count;
+
+	for (size_t i = 0; i < count; i++)
+		keep[i] = in->plan.packages[i].package_digest;
+	return intake_clean(in->s->spool_fd, keep, count, kind, e);
+}
+
 static int judge_room(struct install *in, struct err *e)
 {
 	struct session *s = in->s;
@@ -162,7 +200,8 @@ static int judge_room(struct install *in, struct err *e)
 
 	/* As if there were a window: what is complete takes no more room. */
 	s->window = ROOM_WINDOW_MIN;
-	if (relay_open(s, &in->plan, e) || measure(in, &room, e) ||
+	if (relay_open(s, &in->plan, e) || tidy_slot(in, e) ||
+	    tidy_spool(in, INTAKE_EITHER, e) || measure(in, &room, e) ||
 	    choose_window(in, &room, e) || relay_open(s, &in->plan, e))
 		return -1;
 	return switch_prove(s, e);
@@ -237,17 +276,6 @@ static int fetch_package(struct install *in, size_t i, struct err *e)
 	return 0;
 }
 
-/* What a former run has left there is of use only if it is one of these. */
-static int tidy_spool(const struct install *in, struct err *e)
-{
-	struct sha256 keep[RELEASE_COMPONENTS_MAX];
-	const size_t count = in->plan.release.part_count;
-
-	for (size_t i = 0; i < count; i++)
-		keep[i] = in->plan.packages[i].package_digest;
-	return intake_clean(in->s->spool_fd, keep, count, in->s->window > 0, e);
-}
-
 static int do_fetch(struct install *in, struct err *e)
 {
 	const size_t count = in->plan.release.part_count;
@@ -257,7 +285,7 @@ static int do_fetch(struct install *in, struct err *e)
 			return -1;
 	report_add(in->s, WIRE_DOWNLOADING, "", slice_of(""));
 	report_flush(in->s);
-	if (tidy_spool(in, e))
+	if (tidy_spool(in, in->s->window > 0 ? INTAKE_WINDOW : INTAKE_WHOLE, e))
 		return -1;
 	for (size_t i = 0; i < count && in->s->window == 0; i++)
 		if (fetch_package(in, i, e))
@@ -295,7 +323,7 @@ static int write_part(struct install *in, size_t i, struct err *e)
 	    fill_write(s, to, &in->plan, i, in->sealed[i], e) ||
 	    relay_complete(s, &in->plan, i + 1, e))
 		return -1;
-	return intake_clean(s->spool_fd, NULL, 0, true, e);
+	return intake_clean(s->spool_fd, NULL, 0, INTAKE_WHOLE, e);
 }
 
 /*
@@ -328,16 +356,14 @@ static int fill_slot(struct install *in, struct err *e)
 	if (begin_slot(in, &i, e))
 		return -1;
 	for (; i < in->plan.release.part_count; i++)
-		if (write_part(in, i, e)) {
-			discard(s, to);
+		if (write_part(in, i, e))
 			return -1;
-		}
 	if (s->window > 0)
 		report_add(s, WIRE_VERIFIED, "", slice_of(""));
 	return fill_check(s, to, &in->plan.release, e) ? relay_spoil(s) : 0;
 }
 
-static int do_apply(struct install *in, struct err *e)
+static int fill_and_seal(struct install *in, struct err *e)
 {
 	struct session *s = in->s;
 
@@ -349,6 +375,17 @@ static int do_apply(struct install *in, struct err *e)
 	    slot_tree_seal(&s->slots, s->journal.machine.to, &in->plan.release,
 			   e))
 		return -1;
+	return 0;
+}
+
+static int do_apply(struct install *in, struct err *e)
+{
+	struct session *s = in->s;
+
+	if (fill_and_seal(in, e)) {
+		discard(s, s->journal.machine.to);
+		return -1;
+	}
 	first_use_vouch(s, s->journal.machine.to);
 	report_add(s, WIRE_INSTALLED, "", slice_of(""));
 	report_flush(s);
@@ -577,7 +614,7 @@ static int conclude_confirmed(struct install *in)
 	note(in, "confirmed", "", "");
 	report_add(in->s, WIRE_CONFIRMED, "", slice_of(""));
 	/* The package has done its work; its room is given back. */
-	if (intake_clean(in->s->spool_fd, NULL, 0, false, &unused))
+	if (intake_clean(in->s->spool_fd, NULL, 0, INTAKE_WHOLE, &unused))
 		log_event(LOG_WARNING, "spool-not-emptied", "%s", unused.msg);
 	return 0;
 }

@@ -54,21 +54,27 @@ static void name_of(const struct sha256 *digest, bool window,
 		memcpy(out + SHA256_HEX_LEN - 1, ending, sizeof(ending));
 }
 
-static bool is_kept(const char *name, const struct sha256 *keep, size_t count,
-		    bool window)
+static bool is_named(const char *name, const struct sha256 *digest, bool window)
 {
-	char kept[NAME_LEN];
+	char wanted[NAME_LEN];
 
-	for (size_t i = 0; i < count; i++) {
-		name_of(&keep[i], window, kept);
-		if (strcmp(name, kept) == 0)
+	name_of(digest, window, wanted);
+	return strcmp(name, wanted) == 0;
+}
+
+static bool is_kept(const char *name, const struct sha256 *keep, size_t count,
+		    enum intake_kind kind)
+{
+	for (size_t i = 0; i < count; i++)
+		if ((kind != INTAKE_WINDOW &&
+		     is_named(name, &keep[i], false)) ||
+		    (kind != INTAKE_WHOLE && is_named(name, &keep[i], true)))
 			return true;
-	}
 	return false;
 }
 
 int intake_clean(int dirfd, const struct sha256 *keep, size_t count,
-		 bool window, struct err *e)
+		 enum intake_kind kind, struct err *e)
 {
 	struct dirent *entry;
 	DIR *dir;
@@ -86,7 +92,7 @@ int intake_clean(int dirfd, const struct sha256 *keep, size_t count,
 	while (rc == 0 && (entry = readdir(dir)) != NULL) {
 		if (strcmp(entry->d_name, ".") == 0 ||
 		    strcmp(entry->d_name, "..") == 0 ||
-		    is_kept(entry->d_name, keep, count, window))
+		    is_kept(entry->d_name, keep, count, kind))
 			continue;
 		rc = fs_remove_tree(dirfd, entry->d_name, e);
 	}

@@ -60,9 +60,15 @@ void intake_close(struct intake *s);
 int intake_open_file(int dirfd, const struct sha256 *digest, bool window,
 		     int *fd, struct err *e) NODISCARD;
 
-/* Remove everything in the folder but the packages, or windows, of `keep`. */
+enum intake_kind {
+	INTAKE_WHOLE,
+	INTAKE_WINDOW,
+	INTAKE_EITHER
+};
+
+/* Remove everything in the folder but what is of `keep` and of that kind. */
 int intake_clean(int dirfd, const struct sha256 *keep, size_t count,
-		 bool window, struct err *e) NODISCARD;
+		 enum intake_kind kind, struct err *e) NODISCARD;
 
 /* Bytes that this package, or its window, takes on the disk. */
 uint64_t intake_size(int dirfd, const struct sha256 *digest, bool window);

@@ -122,6 +122,9 @@ want 10 update
 grep -q 'slot mcu. prepare' "$WORK/said" || die "why? $(cat "$WORK/said")"
 [ ! -s "$chip/log" ] || die "it was written all the same"
 runs_both 4
+other=$(readlink "$WORK/one/slots/current" | cut -c1 | tr ab ba)
+[ -z "$(ls "$WORK/one/slots/$other")" ] ||
+	die "what was refused keeps its room in the slot"
 rm "$chip/small"
 
 # A program that others may write, and what is no handler's.

@@ -77,9 +77,55 @@ fi
 on one update --quiet --from "$WORK/publish"
 runs one 4b
 
+# So does a package that another has replaced before it came.
+make_release 4c --from 4b
+stale=$WORK/disk/state/spool/$(printf old | sha256sum | cut -c1-64)
+free=$(df -k --output=avail "$WORK/disk" | tail -n 1)
+head -c 3000000 /dev/zero >"$stale"
+head -c $(((free - 4000) * 1024)) /dev/zero >"$WORK/disk/fill"
+on one update --quiet --from "$WORK/publish"
+runs one 4c
+rm "$WORK/disk/fill"
+
+# A tree that is written as it comes, cut off near its end: it goes on, or a
+# newer one comes, in the room that the half of it takes.
+printf '[fetch]\nspool = never\nwindow = 262144\n' >>"$WORK/one/client.conf"
+cut_near_end() { # id
+	rm -rf "$WORK/trees/$1"
+	make_tree "$1"
+	head -c 3000000 /dev/urandom >"$WORK/trees/$1/noise"
+	make_release "$1"
+	package=$(find "$WORK/publish/targets/gateway/$1" -name "*full.pawl")
+	[ -f "$package" ] || die "where is the package? $package"
+	cp "$package" "$WORK/good"
+	free=$(df -k --output=avail "$WORK/disk" | tail -n 1)
+	half=$WORK/disk/slots/$(readlink "$WORK/disk/slots/current" | cut -c1 |
+		tr ab ba)
+	printf damaged | dd of="$package" bs=1 conv=notrunc status=none \
+		seek=$(($(stat -c %s "$package") - 200))
+	want 6 on one update --quiet --from "$WORK/publish"
+	cat "$WORK/good" >"$package"
+	[ "$(du -sk "$half" | cut -f1)" -gt 2000 ] || die "nothing was written"
+	[ ! -e "$half/release.json" ] || die "a half is called whole"
+	free=$(df -k --output=avail "$WORK/disk" | tail -n 1)
+	head -c $(((free - 2700) * 1024)) /dev/zero >"$WORK/disk/fill"
+}
+cut_near_end 4d
+on one update --quiet --from "$WORK/publish"
+runs one 4d
+rm "$WORK/disk/fill"
+cut_near_end 4e
+rm -rf "$WORK/trees/4f"
+cp -r "$WORK/trees/4e" "$WORK/trees/4f"
+echo 4f >"$WORK/trees/4f/version"
+make_release 4f
+on one update --quiet --from "$WORK/publish"
+runs one 4f
+rm "$WORK/disk/fill"
+
 # No more names.
 make_tree 5
 for n in $(seq 500); do echo "$n" >"$WORK/trees/5/lib/file.$n"; done
 make_release 5
 want 11 on one update --from "$WORK/publish"
-runs one 4b
+runs one 4f

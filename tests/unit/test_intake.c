@@ -72,7 +72,7 @@ static int remove_place(void **state)
 {
 	struct place *p = *state;
 	struct err e;
-	int rc = intake_clean(p->dirfd, NULL, 0, false, &e);
+	int rc = intake_clean(p->dirfd, NULL, 0, INTAKE_WHOLE, &e);
 
 	fs_close(&p->dirfd);
 	rc = rc || rmdir(p->path);
@@ -152,7 +152,7 @@ static void a_cut_costs_less_than_a_chunk(void **state)
 		feed(p, s, kept, sizeof(p->bytes));
 		assert_ok(intake_finish(s, &e));
 		intake_close(s);
-		assert_ok(intake_clean(p->dirfd, NULL, 0, false, &e));
+		assert_ok(intake_clean(p->dirfd, NULL, 0, INTAKE_WHOLE, &e));
 	}
 }
 
@@ -197,7 +197,7 @@ static void a_changed_byte_is_refused_where_it_is(void **state)
 		feed(p, s, (size_t)kept, sizeof(p->bytes));
 		assert_true(intake_is_complete(s));
 		intake_close(s);
-		assert_ok(intake_clean(p->dirfd, NULL, 0, false, &e));
+		assert_ok(intake_clean(p->dirfd, NULL, 0, INTAKE_WHOLE, &e));
 	}
 }
 
@@ -294,10 +294,10 @@ static void only_the_packages_of_one_plan_are_kept(void **state)
 	intake_close(s);
 	assert_int_equal(intake_size(p->dirfd, &keep[0], false),
 			 sizeof(p->bytes));
-	assert_ok(intake_clean(p->dirfd, keep, 2, false, &e));
+	assert_ok(intake_clean(p->dirfd, keep, 2, INTAKE_WHOLE, &e));
 	assert_int_equal(intake_size(p->dirfd, &keep[0], false),
 			 sizeof(p->bytes));
-	assert_ok(intake_clean(p->dirfd, &keep[1], 1, false, &e));
+	assert_ok(intake_clean(p->dirfd, &keep[1], 1, INTAKE_WHOLE, &e));
 	assert_int_equal(intake_size(p->dirfd, &keep[0], false), 0);
 }
 
@@ -416,13 +416,18 @@ static void windows_and_whole_packages_do_not_stay_together(void **state)
 	intake_close(s);
 	s = open_window(p, 0);
 	intake_close(s);
-	assert_ok(intake_clean(p->dirfd, &p->package.digest, 1, true, &e));
+	/* Before it is known which of the two it will be. */
+	assert_ok(intake_clean(p->dirfd, &p->package.digest, 1, INTAKE_EITHER,
+			       &e));
+	assert_ok(intake_clean(p->dirfd, &p->package.digest, 1, INTAKE_WINDOW,
+			       &e));
 	assert_int_equal(intake_size(p->dirfd, &p->package.digest, true),
 			 HEAD + 2 * PACKAGE_CHUNK_LEN);
 	assert_refused(intake_open_file(p->dirfd, &p->package.digest, false,
 					&(int){ -1 }, &e),
 		       ERR_NOT_FOUND);
-	assert_ok(intake_clean(p->dirfd, &p->package.digest, 1, false, &e));
+	assert_ok(intake_clean(p->dirfd, &p->package.digest, 1, INTAKE_WHOLE,
+			       &e));
 	assert_int_equal(intake_size(p->dirfd, &p->package.digest, true), 0);
 }
 
