@@ -500,7 +500,11 @@ static int perform(struct install *in, enum machine_action action,
 		next->event = EVENT_SWITCHED;
 		return rc;
 	case ACTION_KEEP:
-		rc = may_confirm(in->s, e) || switch_keep(in->s, e);
+		/* A person may confirm what was cut off before it had all. */
+		rc = may_confirm(in->s, e) ||
+		     slot_handler_put(in->s, in->s->journal.machine.to, false,
+				      e) ||
+		     switch_keep(in->s, e);
 		next->event = EVENT_KEPT;
 		return rc;
 	case ACTION_REBOOT:

@@ -105,23 +105,29 @@ cut_off
 ! cmp -s "$chip/flash" "$WORK/mcu.2" || die "the chip was not cut off"
 update || :
 runs_both 4
-release 5 --from 4
+# Cut off there, a person says that it stays: then the chip gets it first.
+release 4a --from 4
+touch "$chip/cut"
+cut_off
+on one confirm >/dev/null
+runs_both 4a
+release 5 --from 4a
 touch "$chip/break"
 sed -i 's/^	if \[ -e break.*/&\n	if [ -e broke ]; then rm broke; touch cut; fi/; s/rm break; exit 1/mv break broke; exit 1/' \
 	"$chip/tool"
 cut_off
 ! cmp -s "$chip/flash" "$WORK/mcu.4" || die "the chip was not cut off"
 want 15 update
-runs_both 4
+runs_both 4a
 
 # No room for it: refused before anything is switched.
 touch "$chip/small"
 : >"$chip/log"
-release 6 --from 4
+release 6 --from 4a
 want 10 update
 grep -q 'slot mcu. prepare' "$WORK/said" || die "why? $(cat "$WORK/said")"
 [ ! -s "$chip/log" ] || die "it was written all the same"
-runs_both 4
+runs_both 4a
 other=$(readlink "$WORK/one/slots/current" | cut -c1 | tr ab ba)
 [ -z "$(ls "$WORK/one/slots/$other")" ] ||
 	die "what was refused keeps its room in the slot"
@@ -131,7 +137,7 @@ rm "$chip/small"
 chmod 777 "$chip/handler"
 want 3 update
 grep -q 'others may write it' "$WORK/said" || die "why? $(cat "$WORK/said")"
-runs_both 4
+runs_both 4a
 chmod 755 "$chip/handler"
 update
 runs_both 6
