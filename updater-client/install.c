@@ -451,15 +451,32 @@ static void do_try(struct install *in, struct machine_input *next)
 
 /* ---- the drive ----------------------------------------------------------- */
 
-/* A part that will not go back must not keep the rest from it: that is tried
- * again at each start. */
-static void give_back(struct session *s)
+/*
+ * Without a way back what failed stays, and says so; only then can a release
+ * that mends it come. Anything else is tried again at the next start.
+ */
+static int do_back(struct install *in, struct machine_input *next,
+		   struct err *e)
 {
-	struct err e = { 0 };
+	struct session *s = in->s;
 
-	if (slot_handler_put(s, s->journal.machine.from, true, &e))
-		log_event(LOG_ERROR, "handler-failed", "error=%s reason=\"%s\"",
-			  err_name(e.code), e.msg);
+	next->event = EVENT_SWITCHED;
+	if (switch_back(s, e) == 0)
+		return 0;
+	if (e->code != ERR_ROLLBACK)
+		return -1;
+	/* The loader would count on, and end where nothing may run. */
+	if (s->current == s->journal.machine.to) {
+		struct err untold = { 0 };
+
+		if (switch_keep(s, &untold)) {
+			*e = untold;
+			return -1;
+		}
+	}
+	e->code = ERR_HEALTH;
+	next->event = EVENT_FAILED;
+	return 0;
 }
 
 /* Do one action; what came of it is the next input. */
@@ -494,11 +511,7 @@ static int perform(struct install *in, enum machine_action action,
 		do_try(in, next);
 		break;
 	case ACTION_BACK:
-		/* Failing, it is tried again at the next start. */
-		give_back(in->s);
-		rc = switch_back(in->s, e);
-		next->event = EVENT_SWITCHED;
-		return rc;
+		return do_back(in, next, e);
 	case ACTION_KEEP:
 		/* A person may confirm what was cut off before it had all. */
 		rc = may_confirm(in->s, e) ||
@@ -753,7 +766,8 @@ int install_recover(struct session *s, struct err *e)
 		discard(s, before.to);
 	/* An unfinished update that never got to the switch is only let go. */
 	if (rc == 0 && !is_same(&before, &s->journal.machine) &&
-	    s->journal.machine.state != MACHINE_IDLE)
+	    (s->journal.machine.state != MACHINE_IDLE ||
+	     in->failure.code != ERR_NONE))
 		rc = conclude(in, e);
 	else if (rc == 0)
 		data_settle(s); /* it may have been cut off just before */

@@ -8,7 +8,7 @@ struct rule {
 	enum machine_action action;
 };
 
-/* Everything but START, SWITCHED, UNHEALTHY, a stop and a person going back. */
+/* Everything but START, SWITCHED, UNHEALTHY, a stop and going back. */
 static const struct rule rules[] = {
 	{ MACHINE_IDLE, EVENT_CHOSEN, MACHINE_CHECKED, ACTION_ROOM },
 	{ MACHINE_CONFIRMED, EVENT_CHOSEN, MACHINE_CHECKED, ACTION_ROOM },
@@ -296,6 +296,13 @@ int machine_step(struct machine *m, const struct machine_input *in,
 	if (in->event == EVENT_CONFIRM && m->state == MACHINE_TRIAL &&
 	    in->current != m->to)
 		return impossible(m, in->event, e);
+	/* There was no way back: it stays, and other releases may come. */
+	if (m->state == MACHINE_TRIAL && m->reason != REASON_NONE &&
+	    in->event == EVENT_FAILED) {
+		rest(m);
+		*action = ACTION_REST;
+		return 0;
+	}
 	/* Once the way back was decided, only its end may follow. */
 	if (m->state == MACHINE_TRIAL && m->reason != REASON_NONE)
 		return impossible(m, in->event, e);

@@ -57,7 +57,8 @@ enum machine_event {
 	EVENT_SWITCHED, /* link or loader now says what it should */
 	EVENT_HEALTHY,
 	EVENT_UNHEALTHY,
-	EVENT_FAILED,   /* the action failed; nothing was activated */
+	EVENT_FAILED,   /* the action failed; nothing was activated. TRIAL,
+			   going back: there is nothing to go back to */
 	EVENT_KEPT,     /* the new slot is no longer on trial */
 	EVENT_STOPPED,  /* asked to stop; it goes on at the next start */
 	EVENT_CONFIRM,  /* a person confirms */

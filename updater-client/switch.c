@@ -7,6 +7,7 @@
 #include "updater-client/hook.h"
 #include "updater-client/keep.h"
 #include "updater-client/ratchet.h"
+#include "updater-client/slot_handler.h"
 #include "updater-client/trial.h"
 
 /* Tell boot control, and look what came of it. */
@@ -69,6 +70,17 @@ int switch_there(struct session *s, struct err *e)
 	return 0;
 }
 
+/* A part that will not go back must not keep the rest from it: that is tried
+ * again at each start. */
+static void give_back(struct session *s)
+{
+	struct err e = { 0 };
+
+	if (slot_handler_put(s, s->journal.machine.from, true, &e))
+		log_event(LOG_ERROR, "handler-failed", "error=%s reason=\"%s\"",
+			  err_name(e.code), e.msg);
+}
+
 int switch_back(struct session *s, struct err *e)
 {
 	const struct boot_record r = { .slot = way_back(s) };
@@ -80,6 +92,9 @@ int switch_back(struct session *s, struct err *e)
 			       "which did not prove itself",
 			       slot_name(s->journal.machine.from),
 			       slot_name(s->current));
+	/* What may not run again is not given to any part either. */
+	if (r.slot == s->journal.machine.from)
+		give_back(s);
 	if (tell_boot(s, &r, e))
 		return -1;
 	log_event(LOG_INFO, "slot-switched", "slot=%s", slot_name(r.slot));

@@ -77,7 +77,32 @@ for _ in 1 2; do
 	grep -q 'below the floor' "$WORK/said" || die "$(cat "$WORK/said")"
 	says one state reboot-pending
 done
+# Not healthy either, the new one stays for want of a way back; a release that
+# mends it comes.
+make_tree 6
+echo "exit 7" >>"$WORK/trees/6/bin/health"
 cp "$WORK/release.json" "$WORK/one/slots/b/release.json"
+boot one
+on one update --from "$WORK/publish"
+says one state confirmed
+make_release 6 --from 5
+on one update --from "$WORK/publish"
+says one state reboot-pending
+sed -i 's/"content_seq": *[0-9]*/"content_seq": 0/' "$WORK/one/slots/a/release.json"
+boot one
+told pawl_left 2
+want 15 on one update --from "$WORK/publish" 2>"$WORK/said"
+grep -q 'slot a may not run again' "$WORK/said" || die "$(cat "$WORK/said")"
+says one state idle
+says one slot b
+told pawl_slot b
+told pawl_left ""
+make_release 7 --from 6
+on one update --from "$WORK/publish"
+boot one
+on one update --from "$WORK/publish"
+says one state confirmed
+says one slot a
 
 # ---- Raspberry Pi: what packaging/raspberrypi does with autoboot.txt ---------------
 pi=$WORK/pi

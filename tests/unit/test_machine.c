@@ -68,6 +68,20 @@ static void an_unhealthy_release_goes_back_with_its_reason(void **state)
 	assert_int_equal(m.reason, REASON_DEADLINE);
 }
 
+/* Else no release could come that mends it. */
+static void without_a_way_back_what_failed_stays(void **state)
+{
+	struct machine m = on_trial(SLOT_A);
+
+	(void)state;
+	(void)step(&m, EVENT_UNHEALTHY, SLOT_B, REASON_HEALTH);
+	assert_int_equal(step(&m, EVENT_FAILED, SLOT_B, 0), ACTION_REST);
+	assert_int_equal(m.state, MACHINE_IDLE);
+	assert_int_equal(m.reason, REASON_NONE);
+	assert_int_equal(step(&m, EVENT_CHOSEN, SLOT_B, 0), ACTION_ROOM);
+	assert_int_equal(m.to, SLOT_A);
+}
+
 static void nothing_but_its_end_follows_the_way_back(void **state)
 {
 	struct machine m = on_trial(SLOT_A);
@@ -85,7 +99,7 @@ static void nothing_but_its_end_follows_the_way_back(void **state)
 		struct err e = { 0 };
 
 		if (event == EVENT_START || event == EVENT_SWITCHED ||
-		    event == EVENT_ROLLBACK)
+		    event == EVENT_ROLLBACK || event == EVENT_FAILED)
 			continue;
 		assert_refused(machine_step(&copy, &in, &action, &e),
 			       ERR_CONFLICT);
@@ -381,6 +395,7 @@ int main(void)
 		cmocka_unit_test(a_healthy_release_is_confirmed),
 		cmocka_unit_test(
 			an_unhealthy_release_goes_back_with_its_reason),
+		cmocka_unit_test(without_a_way_back_what_failed_stays),
 		cmocka_unit_test(nothing_but_its_end_follows_the_way_back),
 		cmocka_unit_test(the_first_install_goes_from_nothing_to_a),
 		cmocka_unit_test(

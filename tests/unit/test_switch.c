@@ -144,9 +144,14 @@ static void what_is_below_the_floor_does_not_run_again(void **state)
 	(void)state;
 	seal(SLOT_A, 4);
 	d.s.floor.stored = d.s.floor.verified = 5;
+	d.config.slot_count = 2;
+	d.config.slots[1].kind = SLOT_HANDLER;
+	d.s.journal.handled = SLOT_B;
 	assert_ok(switch_there(&d.s, &e));
 	assert_false(d.s.record.trying);
 	assert_ok(switch_back(&d.s, &e));
+	/* Nor is its image given to another chip. */
+	assert_int_equal(d.s.journal.handled, SLOT_B);
 	assert_refused(fs_stat(d.s.slots.dirfd, "current", &st, &e),
 		       ERR_NOT_FOUND);
 }
