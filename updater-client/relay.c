@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "common/progress.h"
+#include "common/steady.h"
 #include "updater-client/source.h"
 #include "updater-client/writer.h"
 
@@ -91,10 +92,15 @@ int relay_complete(struct session *s, const struct plan *plan, size_t part,
 
 /* ---- the source ---------------------------------------------------------- */
 
+/* Bytes of payload in a chunk. */
+static uint32_t chunk_of(const struct plan_package *p)
+{
+	return package_chunk_payload(p->encrypted ? PACKAGE_STREAM
+						  : PACKAGE_PLAIN);
+}
+
 static int ask(struct session *s, const struct plan_package *p, struct err *e)
 {
-	const enum package_cipher cipher =
-		p->encrypted ? PACKAGE_STREAM : PACKAGE_PLAIN;
 	struct message m = {
 		.kind = MESSAGE_PACKAGE,
 		.package = {
@@ -104,7 +110,7 @@ static int ask(struct session *s, const struct plan_package *p, struct err *e)
 			.package_len = p->package_len,
 			.window = s->window,
 			.first = (uint32_t)(s->checkpoint.at.packed /
-					    package_chunk_payload(cipher)),
+					    chunk_of(p)),
 		},
 	};
 
@@ -151,6 +157,10 @@ struct relay {
 	struct progress progress;
 	bool fetched, written;
 	uint64_t count; /* bytes that were fetched */
+	uint64_t head_len, window;
+	uint64_t there; /* bytes of the package that the writer may read */
+	uint64_t place; /* bytes of it for which there is a place */
+	int64_t since;  /* the writer could work, and has said nothing */
 };
 
 static int from_source(struct relay *r, struct err *e)
@@ -169,8 +179,18 @@ static int from_source(struct relay *r, struct err *e)
 	if (m.kind != MESSAGE_PROGRESS)
 		return err_set(e, ERR_FORMAT, "message %d is no answer",
 			       m.kind);
-	/* Who has written all needs to hear nothing any more. */
-	return r->written ? 0 : ipc_send(&r->writer->channel, &m, e);
+	/* Who has written all needs to hear nothing any more, and who hangs is
+	 * not told the same until there is no room for it. */
+	if (r->written || m.count == r->there)
+		return 0;
+	r->there = m.count;
+	return ipc_send(&r->writer->channel, &m, e);
+}
+
+/* Of the window, chunks before this one may be overwritten. */
+static void give_place(struct relay *r, uint64_t chunk)
+{
+	r->place = r->head_len + (chunk + r->window) * PACKAGE_CHUNK_LEN;
 }
 
 static int from_writer(struct relay *r, struct err *e)
@@ -180,6 +200,7 @@ static int from_writer(struct relay *r, struct err *e)
 
 	if (ipc_receive(&r->writer->channel, 0, &m, e))
 		return relay_spoil(r->s);
+	r->since = steady_ms();
 	switch (m.kind) {
 	case MESSAGE_PROGRESS:
 		progress_set(&r->progress, m.count);
@@ -188,6 +209,7 @@ static int from_writer(struct relay *r, struct err *e)
 		c.at = m.point;
 		return keep(r->s, &c, e);
 	case MESSAGE_TAKEN:
+		give_place(r, m.count);
 		return r->fetched ? 0 : ipc_send(&r->s->source.channel, &m, e);
 	case MESSAGE_DONE:
 		r->written = true;
@@ -198,11 +220,38 @@ static int from_writer(struct relay *r, struct err *e)
 	}
 }
 
+/* Who waits for more bytes may be silent; the source is not for long. */
+static bool is_writers_turn(const struct relay *r)
+{
+	return !r->written && (r->fetched || r->there >= r->place);
+}
+
+static int hangs(struct err *e)
+{
+	return err_set(e, ERR_NETWORK,
+		       "the process that writes has said nothing for %d "
+		       "seconds",
+		       WRITER_IDLE_MS / 1000);
+}
+
+/* How long it may still say nothing. */
+static int patience(struct relay *r)
+{
+	const int64_t now = steady_ms();
+	int64_t left;
+
+	if (!is_writers_turn(r))
+		r->since = now;
+	left = r->since + WRITER_IDLE_MS - now;
+	return left > 0 ? (int)left : 0;
+}
+
 static int step(struct relay *r, struct err *e)
 {
 	struct channel nobody = CHANNEL_INIT;
 	struct channel *both[IPC_WAIT_MAX] = { &r->writer->channel,
 					       &r->s->source.channel };
+	const int left = patience(r);
 	size_t which;
 
 	nobody.stop_fd = r->s->stop_fd;
@@ -210,8 +259,11 @@ static int step(struct relay *r, struct err *e)
 		both[0] = &nobody; /* its end is no news */
 	if (r->fetched)
 		both[1] = &nobody;
-	if (ipc_wait(both, IPC_WAIT_MAX, WRITER_IDLE_MS, &which, e))
-		return -1;
+	if (ipc_wait(both, IPC_WAIT_MAX, left, &which, e))
+		return e->code == ERR_NETWORK && is_writers_turn(r) ? hangs(e)
+								    : -1;
+	if (left == 0 && which != 0)
+		return hangs(e);
 	return which == 0 ? from_writer(r, e) : from_source(r, e);
 }
 
@@ -221,9 +273,16 @@ int relay_run(struct session *s, struct worker *writer,
 	const struct slot_part *part = &m->part;
 	const struct plan_package *package = &m->package;
 	const uint64_t total = part->content_len + part->manifest_len;
-	struct relay r = { .s = s, .writer = writer };
+	struct relay r = {
+		.s = s,
+		.writer = writer,
+		.head_len = package->head_len,
+		.window = m->window,
+		.since = steady_ms(),
+	};
 	int rc = 0;
 
+	give_place(&r, m->from.packed / chunk_of(package));
 	progress_start(&r.progress, "fetching and writing", total, s->quiet);
 	while (rc == 0 && !(r.fetched && r.written))
 		rc = step(&r, e);
