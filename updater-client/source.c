@@ -7,6 +7,7 @@
 
 #include "common/fs.h"
 #include "common/log.h"
+#include "common/steady.h"
 #include "updater-client/confine.h"
 #include "updater-client/identity.h"
 #include "updater-client/intake.h"
@@ -360,6 +361,17 @@ static int pause_ms(const struct source *s, unsigned tries)
 	return 1000 * (int)(sec < most ? sec : most);
 }
 
+/* The whole of it, whatever is said meanwhile: the server gets its time. */
+static int pause(struct arrival *a, int ms, struct err *e)
+{
+	const int64_t end = steady_ms() + ms;
+
+	for (int64_t left = ms; left > 0; left = end - steady_ms())
+		if (hear(a, (int)left, e))
+			return -1;
+	return 0;
+}
+
 static int fill(struct source *s, const struct message_package *m,
 		struct arrival *a, struct err *e)
 {
@@ -392,7 +404,7 @@ static int fill(struct source *s, const struct message_package *m,
 			tries = 0;
 		else if (tries++ == retries)
 			return -1;
-		if (show_arrival(a, e) || hear(a, pause_ms(s, tries), e))
+		if (show_arrival(a, e) || pause(a, pause_ms(s, tries), e))
 			return -1;
 	}
 	/* Who reads it already waits for its end. */
