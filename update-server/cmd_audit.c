@@ -274,13 +274,18 @@ static int verify(const char *dir, const struct judge *by,
 	return rc;
 }
 
-static void tell_certificate(const struct sha256 *certificate, bool in_ledger)
+static void tell_certificate(const struct sha256 *certificate,
+			     enum ledger_place where)
 {
+	static const char *const words[] = {
+		[LEDGER_LOG] = "audit log alone",
+		[LEDGER_SIGNED] = "keeper's ledger alone",
+		[LEDGER_TAIL] = "keeper's ledger alone, not signed yet",
+	};
 	char hex[SHA256_HEX_LEN];
 
 	sha256_format(certificate, hex);
-	printf("%s is in the %s alone\n", hex,
-	       in_ledger ? "keeper's ledger" : "audit log");
+	printf("%s is in the %s\n", hex, words[where]);
 }
 
 /* What the keeper says that it made, against what the server says. */

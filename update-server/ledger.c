@@ -103,20 +103,13 @@ static int take_line(struct reading *r, struct slice line, struct err *e)
 	return err_in(e, "line %llu", (unsigned long long)r->l->tree.size + 1);
 }
 
-/* Of a copy, what was signed is looked at. */
-static bool is_over(const struct reading *r)
-{
-	return r->l->unsealed && r->l->tree.size >= r->reader->grown_from.size;
-}
-
 /* All whole lines that the buffer holds; the rest stays in it. */
 static int take_lines(struct reading *r, uint64_t *done, struct err *e)
 {
 	struct slice left = buf_slice(&r->line);
 	const uint8_t *end;
 
-	while (left.len > 0 && !is_over(r) &&
-	       (end = memchr(left.ptr, '\n', left.len))) {
+	while (left.len > 0 && (end = memchr(left.ptr, '\n', left.len))) {
 		size_t len = (size_t)(end - left.ptr);
 
 		if (len >= LEDGER_LINE_MAX)
@@ -126,7 +119,7 @@ static int take_lines(struct reading *r, uint64_t *done, struct err *e)
 		*done += len + 1;
 		left = slice_sub(left, len + 1, left.len);
 	}
-	if (left.len >= LEDGER_LINE_MAX && !is_over(r))
+	if (left.len >= LEDGER_LINE_MAX)
 		return err_set(e, ERR_UNTRUSTED, "a line too long");
 	if (left.len > 0) /* of an empty file there is no buffer */
 		memmove(r->line.ptr, left.ptr, left.len);
@@ -148,7 +141,7 @@ static int read_all(struct reading *r, uint64_t *done, struct err *e)
 		at += got;
 		if (take_lines(r, done, e))
 			return -1;
-	} while (got == STEP && !is_over(r));
+	} while (got == STEP);
 	if (r->l->tree.size >= r->reader->grown_from.size)
 		return 0;
 	return err_set(e, ERR_ROLLBACK,

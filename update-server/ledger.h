@@ -41,8 +41,9 @@ void ledger_close(struct ledger *l);
 int ledger_append(struct ledger *l, const struct json *record,
 		  struct err *e) NODISCARD;
 
-/* Read a copy of it, without its key: what a signed head (grown_from) says of
- * its records is all that is known of them, and what came later is left out. */
+/* Read a copy of it, without its key: a signed head (grown_from) vouches for so
+ * many records. Who reads hears of those behind them, too, for which nobody has
+ * signed yet; the end of a line that is just being written is left out. */
 int ledger_inspect(const char *path, const struct ledger_reader *reader,
 		   struct err *e) NODISCARD;
 

@@ -16,7 +16,8 @@ struct list {
 };
 
 struct ledger_check {
-	struct list log, ledger;
+	struct list log, ledger, tail; /* the ledger's are in both */
+	uint64_t signed_size, records;
 };
 
 struct ledger_check *ledger_check_new(void)
@@ -30,6 +31,7 @@ void ledger_check_free(struct ledger_check *c)
 		return;
 	free(c->log.at);
 	free(c->ledger.at);
+	free(c->tail.at);
 	free(c);
 }
 
@@ -63,7 +65,12 @@ static int see_record(void *ctx, const struct json *record, struct err *e)
 {
 	struct ledger_check *c = ctx;
 
-	return json_get(record, "warrant") ? 0 : add(&c->ledger, record, e);
+	c->records++;
+	if (json_get(record, "warrant"))
+		return 0;
+	if (c->records > c->signed_size && add(&c->tail, record, e))
+		return -1;
+	return add(&c->ledger, record, e);
 }
 
 static int by_bytes(const void *a, const void *b)
@@ -77,19 +84,31 @@ static void sort(struct list *l)
 		qsort(l->at, l->count, sizeof(*l->at), by_bytes);
 }
 
+static enum ledger_place place_of(const struct ledger_check *c,
+				  const struct sha256 *certificate)
+{
+	return c->tail.count > 0 &&
+			       bsearch(certificate, c->tail.at, c->tail.count,
+				       sizeof(*c->tail.at), by_bytes)
+		       ? LEDGER_TAIL
+		       : LEDGER_SIGNED;
+}
+
 int ledger_check_file(struct ledger_check *c, const char *path,
 		      const struct merkle_head *head,
 		      void (*tell)(const struct sha256 *certificate,
-				   bool in_ledger),
+				   enum ledger_place where),
 		      uint64_t *count, struct err *e)
 {
 	const struct ledger_reader reader = { see_record, c, *head };
 	size_t i = 0, k = 0;
 
+	c->signed_size = head->size;
 	if (ledger_inspect(path, &reader, e))
 		return -1;
 	sort(&c->log);
 	sort(&c->ledger);
+	sort(&c->tail);
 	*count = 0;
 	while (i < c->log.count || k < c->ledger.count) {
 		int order = i == c->log.count ? 1
@@ -97,11 +116,11 @@ int ledger_check_file(struct ledger_check *c, const char *path,
 				    ? -1
 				    : by_bytes(&c->log.at[i], &c->ledger.at[k]);
 
-		if (order != 0) {
-			tell(order > 0 ? &c->ledger.at[k] : &c->log.at[i],
-			     order > 0);
-			++*count;
-		}
+		if (order < 0)
+			tell(&c->log.at[i], LEDGER_LOG);
+		else if (order > 0)
+			tell(&c->ledger.at[k], place_of(c, &c->ledger.at[k]));
+		*count += order != 0;
 		i += order <= 0;
 		k += order >= 0;
 	}

@@ -14,6 +14,13 @@
 
 struct ledger_check;
 
+/* Where alone a certificate was found. */
+enum ledger_place {
+	LEDGER_LOG,    /* in the log */
+	LEDGER_SIGNED, /* in what was signed of the ledger */
+	LEDGER_TAIL,   /* in the ledger, behind its signed head */
+};
+
 struct ledger_check *ledger_check_new(void);
 void ledger_check_free(struct ledger_check *c);
 
@@ -22,14 +29,15 @@ int ledger_check_see(void *ctx, const struct audit_record *r,
 		     struct err *e) NODISCARD;
 
 /*
- * Hold a copy of the ledger against what was seen and against its signed head.
+ * Hold a copy of the ledger against what was seen and against its signed head;
+ * what stands behind that head counts as the rest.
  * ERR_UNTRUSTED, ERR_ROLLBACK, or tell(ctx, ...) of each certificate that only
  * one of them names; *count: how many those are.
  */
 int ledger_check_file(struct ledger_check *c, const char *path,
 		      const struct merkle_head *head,
 		      void (*tell)(const struct sha256 *certificate,
-				   bool in_ledger),
+				   enum ledger_place where),
 		      uint64_t *count, struct err *e) NODISCARD;
 
 #endif

@@ -128,3 +128,12 @@ done
 [ "$(grep -c "alone$" "$WORK/said")" -eq 3 ] || die "others than those three"
 want 8 "$server" audit verify "$WORK/log" --key "$WORK/server/audit.pub" \
 	--ledger /dev/null
+# What he has made after the last checkpoint, and lets nobody sign, is told too.
+stop_server
+sed -i 's,^unlock = fd:7,unlock = file:keys/keeper.secret,' "$WORK/server/server.conf"
+try "code=$(nth 5 open)"
+makes "code=$(nth 5 open)"
+made=$(sed -n 's/.*: made //p' "$WORK/tried")
+want 6 "$server" audit verify "$WORK/log" --key "$WORK/server/audit.pub" \
+	--ledger "$WORK/server/keeper/ledger"
+said "$made is in the keeper's ledger alone, not signed yet"

@@ -5,13 +5,12 @@
 #include "update-server/ledger.h"
 
 static const uint8_t key[LEDGER_KEY_LEN] = { 1 };
-static unsigned in_ledger_alone, in_log_alone;
+static unsigned alone[3];
 
-static void tell(const struct sha256 *certificate, bool in_ledger)
+static void tell(const struct sha256 *certificate, enum ledger_place where)
 {
 	assert_true(certificate->bytes[0] > 0);
-	in_ledger_alone += in_ledger;
-	in_log_alone += !in_ledger;
+	alone[where]++;
 }
 
 static int take_any(void *ctx, const struct json *record, struct err *e)
@@ -84,8 +83,36 @@ static void what_only_one_of_them_names_is_told(void **state)
 	(void)snprintf(path, sizeof(path), "%s/ledger", box.path);
 	assert_ok(ledger_check_file(c, path, &head, tell, &count, &e));
 	assert_int_equal(count, 4);
-	assert_int_equal(in_ledger_alone, 2);
-	assert_int_equal(in_log_alone, 2);
+	assert_int_equal(alone[LEDGER_SIGNED], 2);
+	assert_int_equal(alone[LEDGER_LOG], 2);
+	assert_int_equal(alone[LEDGER_TAIL], 0);
+	ledger_check_free(c);
+	box_close(&box);
+}
+
+/* A server that was taken over lets no more be signed: what was made since then
+ * stands behind the last head. */
+static void what_is_not_signed_yet_is_told_as_well(void **state)
+{
+	struct ledger_check *c = ledger_check_new();
+	struct merkle_head head, whole;
+	struct box box;
+	struct err e = { 0 };
+	uint64_t count = 0;
+	char path[96];
+
+	(void)state;
+	memset(alone, 0, sizeof(alone));
+	box_open(&box);
+	write_ledger(&box, 3, 5, &head);
+	write_ledger(&box, 6, 9, &whole);
+	assert_true(whole.size > head.size);
+	for (uint8_t n = 3; n <= 6; n++)
+		see(c, n);
+	(void)snprintf(path, sizeof(path), "%s/ledger", box.path);
+	assert_ok(ledger_check_file(c, path, &head, tell, &count, &e));
+	assert_int_equal(count, 3);
+	assert_int_equal(alone[LEDGER_TAIL], 3);
 	ledger_check_free(c);
 	box_close(&box);
 }
@@ -94,6 +121,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_only_one_of_them_names_is_told),
+		cmocka_unit_test(what_is_not_signed_yet_is_told_as_well),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
