@@ -31,7 +31,7 @@ static struct json *of(uint8_t n)
 	return j;
 }
 
-/* A ledger of these certificates, after a warrant; its head. */
+/* A ledger of these certificates, the first after a warrant; its head. */
 static void write_ledger(struct box *b, uint8_t from, uint8_t to,
 			 struct merkle_head *head)
 {
@@ -42,7 +42,9 @@ static void write_ledger(struct box *b, uint8_t from, uint8_t to,
 
 	assert_ok(ledger_open(b->dir, "ledger", key, &reader, &l, &e));
 	json_set(j, "warrant", json_new_object());
-	assert_ok(ledger_append(l, j, &e));
+	ledger_head(l, head);
+	if (head->size == 0)
+		assert_ok(ledger_append(l, j, &e));
 	json_free(j);
 	for (uint8_t n = to; n >= from; n--) {
 		j = of(n);
