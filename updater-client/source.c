@@ -362,7 +362,7 @@ static int pause_ms(const struct source *s, unsigned tries)
 }
 
 /* The whole of it, whatever is said meanwhile: the server gets its time. */
-static int pause(struct arrival *a, int ms, struct err *e)
+static int pause_for(struct arrival *a, int ms, struct err *e)
 {
 	const int64_t end = steady_ms() + ms;
 
@@ -404,7 +404,7 @@ static int fill(struct source *s, const struct message_package *m,
 			tries = 0;
 		else if (tries++ == retries)
 			return -1;
-		if (show_arrival(a, e) || pause(a, pause_ms(s, tries), e))
+		if (show_arrival(a, e) || pause_for(a, pause_ms(s, tries), e))
 			return -1;
 	}
 	/* Who reads it already waits for its end. */
