@@ -70,7 +70,7 @@ static int check_end(const struct audit_key *key,
 int audit_keys_note(struct audit_keys *k, const struct audit_record *r,
 		    struct err *e)
 {
-	struct ec_public key;
+	struct ec_public key = { { 0 } };
 	struct sha256 said, from;
 	struct audit_key *own;
 

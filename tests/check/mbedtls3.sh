@@ -67,7 +67,7 @@ for t in random digest der pem ec aead hkdf hpke stream passphrase keyfile \
 	# shellcheck disable=SC2086
 	${CC:-cc} $flags -o "$cache/obj/test_$t" "tests/unit/test_$t.c" \
 		"$cache/obj/libcommon.a" "-L$lib" -lmbedx509 -lmbedcrypto \
-		-ljansson -linih -lcmocka
+		-ljansson -linih -lcrypto -lcmocka
 	LD_LIBRARY_PATH=$lib timeout 300 "$cache/obj/test_$t" \
 		>"$cache/obj/test_$t.log" 2>&1 || {
 		cat "$cache/obj/test_$t.log"
