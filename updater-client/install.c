@@ -173,7 +173,7 @@ static int tidy_slot(struct install *in, struct err *e)
 	if (found)
 		return 0;
 	if (s->checkpoint.slot == SLOT_NONE)
-		return slot_tree_empty(&s->slots, to, e);
+		return slot_tree_sweep(&s->slots, to, e);
 	for (size_t i = s->checkpoint.part; i < in->plan.release.part_count;
 	     i++)
 		if (fill_clear(s, to, &in->plan.release.parts[i], e))

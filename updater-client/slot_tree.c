@@ -84,6 +84,15 @@ int slot_tree_release(const struct slot_tree *t, enum slot s,
 	return rc;
 }
 
+int slot_tree_sweep(const struct slot_tree *t, enum slot s, struct err *e)
+{
+	bool is_folder;
+
+	if (look_for_folder(t, s, &is_folder, e))
+		return -1;
+	return is_folder ? slot_tree_empty(t, s, e) : 0;
+}
+
 int slot_tree_empty(const struct slot_tree *t, enum slot s, struct err *e)
 {
 	enum slot current;

@@ -42,6 +42,9 @@ int slot_tree_release(const struct slot_tree *t, enum slot s,
  */
 int slot_tree_empty(const struct slot_tree *t, enum slot s,
 		    struct err *e) NODISCARD;
+/* The same where it has a folder at all. */
+int slot_tree_sweep(const struct slot_tree *t, enum slot s,
+		    struct err *e) NODISCARD;
 
 /* The slot's own folder. */
 int slot_tree_own(const struct slot_tree *t, enum slot s, int *dirfd,
