@@ -149,7 +149,6 @@ says one state confirmed
 
 # Replaced on the server in the middle: noticed at the next chunk. Of a small
 # window the writer says more often what it has taken.
-sed -i 's/^window = .*/window = 262144/' "$WORK/one/client.conf"
 image_release 2
 operator release import "$WORK/publish"
 roll_out 2
