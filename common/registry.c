@@ -3,7 +3,10 @@
 
 #include <string.h>
 
+#include "common/signed_json.h"
+
 #define TYPE "registry"
+#define SIG  "signature"
 
 struct json *registry_new(int64_t made)
 {
@@ -34,47 +37,25 @@ struct json *registry_device_format(const struct registry_device *d)
 int registry_sign(struct json *signed_part, const struct ec_private *officer,
 		  struct buf *out, struct err *e)
 {
-	struct buf bytes = BUF_INIT(REGISTRY_FILE_MAX);
-	struct buf signature = BUF_INIT(EC_SIG_MAX_LEN);
-	struct json *file = json_new_object();
-	int rc = -1;
+	struct json *file = NULL;
+	int rc = signed_json_make(signed_part, SIG, officer, REGISTRY_FILE_MAX,
+				  &file, e) ||
+				 json_print(file, false, out, e)
+			 ? -1
+			 : 0;
 
-	if (json_canonical(signed_part, &bytes, e) == 0 &&
-	    ec_sign(officer, buf_slice(&bytes), &signature, e) == 0) {
-		json_set_hex(file, "signature", buf_slice(&signature));
-		json_set(file, "signed", signed_part);
-		signed_part = NULL;
-		rc = json_print(file, false, out, e);
-	}
-	json_free(signed_part);
 	json_free(file);
-	buf_done(&signature);
-	buf_done(&bytes);
 	return rc;
 }
 
 /* ---- reading ------------------------------------------------------------- */
 
-static int verify(const struct json *root, const struct json *signed_part,
-		  const struct ec_public *officer, struct err *e)
+static int verify(const struct json *root, const struct ec_public *officer,
+		  struct err *e)
 {
-	struct buf bytes = BUF_INIT(REGISTRY_FILE_MAX);
-	uint8_t signature[EC_SIG_MAX_LEN];
-	const char *hex;
-	size_t len;
-	int rc = -1;
-
-	if (json_get_text(root, "signature", &hex, e))
-		return -1;
-	len = strlen(hex) / 2;
-	if (strlen(hex) % 2 != 0 || len > sizeof(signature))
-		return err_set(e, ERR_FORMAT, "not a signature");
-	if (hex_parse(slice_of(hex), signature, len, e) == 0 &&
-	    json_canonical(signed_part, &bytes, e) == 0)
-		rc = ec_verify(officer, buf_slice(&bytes),
-			       (struct slice){ signature, len }, e);
-	buf_done(&bytes);
-	return rc ? err_in(e, "the officer's signature") : 0;
+	return signed_json_verify(root, SIG, officer, REGISTRY_FILE_MAX, e)
+		       ? err_in(e, "the officer's signature")
+		       : 0;
 }
 
 static int read_list(const struct json *signed_part,
@@ -113,8 +94,7 @@ int registry_open(struct slice file, const struct ec_public *officer,
 		return -1;
 	if (json_only(j, known, e) ||
 	    json_get_object(j, "signed", &signed_part, e) ||
-	    verify(j, signed_part, officer, e) ||
-	    read_list(signed_part, devices, made, e)) {
+	    verify(j, officer, e) || read_list(signed_part, devices, made, e)) {
 		json_free(j);
 		return -1;
 	}

@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/signed_json.h"
 #include "common/text.h"
 #include "common/utc.h"
 
 #define TYPE "audit-checkpoint"
+#define SIG  "sig"
 
 static struct json *body_json(const struct audit_checkpoint *c,
 			      const struct ec_public *key)
@@ -38,27 +40,17 @@ int audit_checkpoint_sign(const struct audit_checkpoint *c,
 			  const struct ec_private *key, struct buf *out,
 			  struct err *e)
 {
-	struct buf message = BUF_INIT(AUDIT_CHECKPOINT_MAX);
-	struct buf sig = BUF_INIT(EC_SIG_MAX_LEN);
-	struct json *j = json_new_object();
 	struct ec_public public_key;
-	struct json *body;
-	int rc = -1;
+	struct json *j = NULL;
+	int rc;
 
 	ec_public_of(key, &public_key);
-	body = body_json(c, &public_key);
-	if (json_canonical(body, &message, e) ||
-	    ec_sign(key, buf_slice(&message), &sig, e)) {
-		json_free(body);
-		goto out;
-	}
-	json_set(j, "signed", body);
-	json_set_hex(j, "sig", buf_slice(&sig));
-	rc = json_canonical(j, out, e);
-out:
+	rc = signed_json_make(body_json(c, &public_key), SIG, key,
+			      AUDIT_CHECKPOINT_MAX, &j, e) ||
+			     json_canonical(j, out, e)
+		     ? -1
+		     : 0;
 	json_free(j);
-	buf_done(&message);
-	buf_done(&sig);
 	return rc;
 }
 
@@ -106,28 +98,6 @@ static int read_body(const struct json *j, const struct ec_public *key,
 	return read_ledger(j, c, e);
 }
 
-static int verify(const struct json *j, const struct ec_public *key,
-		  struct err *e)
-{
-	struct buf message = BUF_INIT(AUDIT_CHECKPOINT_MAX);
-	uint8_t sig[EC_SIG_MAX_LEN];
-	const char *hex;
-	size_t len;
-	int rc = -1;
-
-	if (json_get_text(j, "sig", &hex, e))
-		return -1;
-	len = strlen(hex) / 2;
-	if (len == 0 || len > sizeof(sig))
-		return err_set(e, ERR_FORMAT, "sig: not a signature");
-	if (hex_parse(slice_of(hex), sig, len, e) == 0 &&
-	    json_canonical(json_get(j, "signed"), &message, e) == 0)
-		rc = ec_verify(key, buf_slice(&message),
-			       (struct slice){ sig, len }, e);
-	buf_done(&message);
-	return rc;
-}
-
 static int parse(struct slice in, struct json **out, struct err *e)
 {
 	if (in.len > 0 && in.ptr[in.len - 1] == '\n')
@@ -162,7 +132,7 @@ int audit_checkpoint_open(struct slice in, const struct ec_public *key,
 
 	if (parse(in, &j, e) || json_get_object(j, "signed", &body, e) ||
 	    json_only(j, known, e) || read_body(body, key, &got, e) ||
-	    verify(j, key, e)) {
+	    signed_json_verify(j, SIG, key, AUDIT_CHECKPOINT_MAX, e)) {
 		err_in(e, "checkpoint");
 		goto out;
 	}

@@ -5,8 +5,10 @@
 
 #include "common/json.h"
 #include "common/mem.h"
+#include "common/signed_json.h"
 
 #define TYPE "warrant"
+#define SIG  "sig"
 
 static const char *const names[WARRANT_ACTS] = {
 	[WARRANT_CREATE] = "token-create",
@@ -97,23 +99,13 @@ static struct json *body_json(const struct warrant *w)
 int warrant_sign(const struct warrant *w, const struct ec_private *key,
 		 struct buf *out, struct err *e)
 {
-	struct buf message = BUF_INIT(WARRANT_MAX);
-	struct buf sig = BUF_INIT(EC_SIG_MAX_LEN);
-	struct json *j = json_new_object(), *body = body_json(w);
-	int rc = -1;
+	struct json *j = NULL;
+	int rc = signed_json_make(body_json(w), SIG, key, WARRANT_MAX, &j, e) ||
+				 json_canonical(j, out, e)
+			 ? -1
+			 : 0;
 
-	if (json_canonical(body, &message, e) ||
-	    ec_sign(key, buf_slice(&message), &sig, e)) {
-		json_free(body);
-		goto out;
-	}
-	json_set(j, "signed", body);
-	json_set_hex(j, "sig", buf_slice(&sig));
-	rc = json_canonical(j, out, e);
-out:
 	json_free(j);
-	buf_done(&message);
-	buf_done(&sig);
 	return rc;
 }
 
@@ -307,32 +299,13 @@ out:
 	return rc ? err_in(e, "warrant") : 0;
 }
 
-static int verify(const struct json *j, const struct ec_public *key,
-		  struct err *e)
-{
-	struct buf message = BUF_INIT(WARRANT_MAX);
-	uint8_t sig[EC_SIG_MAX_LEN];
-	const char *hex;
-	size_t len;
-	int rc = -1;
-
-	if (json_get_text(j, "sig", &hex, e))
-		return -1;
-	len = strlen(hex) / 2;
-	if (len == 0 || len > sizeof(sig))
-		return err_set(e, ERR_FORMAT, "sig: not a signature");
-	if (hex_parse(slice_of(hex), sig, len, e) == 0 &&
-	    json_canonical(json_get(j, "signed"), &message, e) == 0)
-		rc = ec_verify(key, buf_slice(&message),
-			       (struct slice){ sig, len }, e);
-	buf_done(&message);
-	return rc;
-}
-
 int warrant_verify(struct slice in, const struct ec_public *key, struct err *e)
 {
 	struct json *j = NULL;
-	int rc = json_parse(in, &j, e) || verify(j, key, e) ? -1 : 0;
+	int rc = json_parse(in, &j, e) ||
+				 signed_json_verify(j, SIG, key, WARRANT_MAX, e)
+			 ? -1
+			 : 0;
 
 	json_free(j);
 	return rc ? err_in(e, "warrant") : 0;
