@@ -149,6 +149,7 @@ says one state confirmed
 
 # Replaced on the server in the middle: noticed at the next chunk. Of a small
 # window the writer says more often what it has taken.
+sed -i 's/^window = .*/window = 262144/' "$WORK/one/client.conf"
 image_release 2
 operator release import "$WORK/publish"
 roll_out 2
@@ -161,8 +162,8 @@ order slow=1000000
 "$client" update --quiet --config "$WORK/one/client.conf" 2>"$WORK/said" &
 pid=$!
 sleep 0.7
-head -c $((size - 2000000)) /dev/zero | dd of="$payload" bs=65536 \
-	oflag=seek_bytes seek=2000000 conv=notrunc iflag=fullblock 2>/dev/null
+head -c $((size - 2600000)) /dev/zero | dd of="$payload" bs=65536 \
+	oflag=seek_bytes seek=2600000 conv=notrunc iflag=fullblock 2>/dev/null
 order away
 sleep 0.2
 order
@@ -172,7 +173,8 @@ wait $pid || got=$?
 grep -q 'chunk [0-9]* of the package is damaged' "$WORK/said" ||
 	die "why? $(cat "$WORK/said")"
 is_unfinished one b
-# What was good is gone on with.
+# What was good is gone on with, from the last point: behind 1.8 MB, where the
+# first 16 MiB end.
 cat "$WORK/good" >"$payload"
 before=$(carried)
 order cut=200000
