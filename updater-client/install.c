@@ -13,14 +13,11 @@
 #include "updater-client/fill.h"
 #include "updater-client/first_use.h"
 #include "updater-client/history.h"
-#include "updater-client/intake.h"
-#include "updater-client/keep.h"
+#include "updater-client/preflight.h"
 #include "updater-client/ratchet.h"
 #include "updater-client/relay.h"
 #include "updater-client/report.h"
-#include "updater-client/room.h"
 #include "updater-client/slot_handler.h"
-#include "updater-client/slot_image.h"
 #include "updater-client/source.h"
 #include "updater-client/status.h"
 #include "updater-client/switch.h"
@@ -58,155 +55,6 @@ static int choose_full(struct install *in, struct err *e)
 
 /* ---- ROOM ---------------------------------------------------------------- */
 
-/* Also: may it be written at all? */
-static int measure_image(const struct install *in, size_t i, struct room *r,
-			 struct err *e)
-{
-	const struct session *s = in->s;
-	int fd = -1;
-	int rc;
-
-	if (slot_image_open_new(&s->config->slots[i], s->journal.machine.to,
-				&fd, e))
-		return -1;
-	r->is_image[i] = true;
-	rc = slot_image_room(fd, &r->image_bytes[i], e);
-	fs_close(&fd);
-	return rc;
-}
-
-/* What stands in the slot's own folder and goes when it is emptied. */
-static void measure_old(const struct install *in,
-			const struct slot_release *old, struct room *r)
-{
-	const struct settings *c = in->s->config;
-
-	for (size_t i = 0; i < old->part_count; i++) {
-		const struct slot_part *part = &old->parts[i];
-		size_t slot = settings_slot_of(c, part->component);
-
-		if (slot == c->slot_count || c->slots[slot].kind == SLOT_IMAGE)
-			continue;
-		/* Less than it will be: blocks are not known for sure. */
-		r->freed_bytes += part->content_len;
-		r->freed_inodes += part->entries;
-	}
-}
-
-static void measure_package(const struct install *in, size_t i, struct room *r)
-{
-	const struct sha256 *digest = &in->plan.packages[i].package_digest;
-
-	r->spooled[i] = intake_size(in->s->spool_fd, digest, false);
-	r->windows[i] = intake_size(in->s->spool_fd, digest, true);
-}
-
-static int measure(const struct install *in, struct room *r, struct err *e)
-{
-	const struct session *s = in->s;
-	struct tree_copy_size kept;
-	struct slot_release old;
-	struct stat slots, state;
-	bool found;
-
-	if (fs_free_space(s->slots.dirfd, &r->slot_bytes, &r->slot_inodes, e) ||
-	    fs_free_space(s->state_fd, &r->state_bytes, &r->state_inodes, e) ||
-	    slot_tree_release(&s->slots, s->journal.machine.to, &old, &found,
-			      e))
-		return -1;
-	if (fstat(s->slots.dirfd, &slots) || fstat(s->state_fd, &state))
-		return err_sys(e, "measuring free space");
-	r->same_disk = slots.st_dev == state.st_dev;
-	r->data_bytes = s->config->data_space;
-	if (keep_measure(s, &kept, e))
-		return -1;
-	r->keep_bytes = kept.bytes;
-	r->keep_inodes = kept.inodes;
-	for (size_t i = 0; i < in->plan.release.part_count; i++) {
-		if (s->config->slots[i].kind == SLOT_IMAGE &&
-		    measure_image(in, i, r, e))
-			return -1;
-		measure_package(in, i, r);
-	}
-	r->complete = s->checkpoint.part;
-	r->window_max = s->config->spool_window;
-	if (found)
-		measure_old(in, &old, r);
-	return 0;
-}
-
-/* Whole if there is room, else in passing; as configured. */
-static int choose_window(struct install *in, const struct room *r,
-			 struct err *e)
-{
-	const enum spool_mode mode = in->s->config->spool;
-	uint32_t window;
-
-	in->s->window = 0;
-	if (mode != SPOOL_NEVER && room_judge(r, &in->plan, 0, e) == 0)
-		return 0;
-	if (mode == SPOOL_ALWAYS ||
-	    (mode == SPOOL_AUTO && e->code != ERR_SPACE))
-		return -1;
-	window = room_window(r, &in->plan);
-	if (room_judge(r, &in->plan, window, e))
-		return -1;
-	in->s->window = window;
-	return 0;
-}
-
-/*
- * What a former run has left half written there, and with which this one does
- * not go on, gives its room back: nobody else would ever do that. What has a
- * record is whole, and stays until the slot is begun.
- */
-static int tidy_slot(struct install *in, struct err *e)
-{
-	struct session *s = in->s;
-	const enum slot to = s->journal.machine.to;
-	struct slot_release whole;
-	bool found;
-
-	if (fill_may(s, to, e) ||
-	    slot_tree_release(&s->slots, to, &whole, &found, e))
-		return -1;
-	if (found)
-		return 0;
-	if (s->checkpoint.slot == SLOT_NONE)
-		return slot_tree_sweep(&s->slots, to, e);
-	for (size_t i = s->checkpoint.part; i < in->plan.release.part_count;
-	     i++)
-		if (fill_clear(s, to, &in->plan.release.parts[i], e))
-			return -1;
-	return 0;
-}
-
-/* What a former run has left there is of use only if it is one of these. */
-static int tidy_spool(const struct install *in, enum intake_kind kind,
-		      struct err *e)
-{
-	struct sha256 keep[RELEASE_COMPONENTS_MAX];
-	const size_t count = in->plan.release.part_count;
-
-	for (size_t i = 0; i < count; i++)
-		keep[i] = in->plan.packages[i].package_digest;
-	return intake_clean(in->s->spool_fd, keep, count, kind, e);
-}
-
-static int judge_room(struct install *in, struct err *e)
-{
-	struct session *s = in->s;
-	struct room room = { 0 };
-
-	/* As if there were a window: what is complete takes no more room. */
-	s->window = ROOM_WINDOW_MIN;
-	if (relay_open(s, &in->plan, e) || tidy_slot(in, e) ||
-	    tidy_spool(in, INTAKE_EITHER, e) || measure(in, &room, e) ||
-	    choose_window(in, &room, e) || relay_open(s, &in->plan, e))
-		return -1;
-	return switch_prove(s, e);
-}
-
 static uint64_t scratch_of(const struct plan *p)
 {
 	uint64_t len = 0;
@@ -221,13 +69,13 @@ static int do_room(struct install *in, struct err *e)
 {
 	struct err unused = { 0 };
 
-	if (judge_room(in, e) == 0)
+	if (preflight_room(in->s, &in->plan, e) == 0)
 		return 0;
 	if (e->code != ERR_SPACE || scratch_of(&in->plan) == 0 || !in->choose ||
 	    choose_full(in, &unused))
 		return -1;
 	log_event(LOG_INFO, "delta-too-large", "reason=\"%s\"", e->msg);
-	return judge_room(in, e);
+	return preflight_room(in->s, &in->plan, e);
 }
 
 /* ---- FETCH --------------------------------------------------------------- */
@@ -285,7 +133,8 @@ static int do_fetch(struct install *in, struct err *e)
 			return -1;
 	report_add(in->s, WIRE_DOWNLOADING, "", slice_of(""));
 	report_flush(in->s);
-	if (tidy_spool(in, in->s->window > 0 ? INTAKE_WINDOW : INTAKE_WHOLE, e))
+	if (preflight_tidy(in->s, &in->plan,
+			   in->s->window > 0 ? INTAKE_WINDOW : INTAKE_WHOLE, e))
 		return -1;
 	for (size_t i = 0; i < count && in->s->window == 0; i++)
 		if (fetch_package(in, i, e))
