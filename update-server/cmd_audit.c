@@ -98,7 +98,8 @@ static int write_line(void *ctx, const char *line, struct err *e)
 	return fs_write(*fd, slice_of("\n"), e);
 }
 
-static int each_checkpoint(struct ui *u, uint64_t size, take_line *take,
+/* Up to one of at least *size records, which is then the one of *size. */
+static int each_checkpoint(struct ui *u, uint64_t *size, take_line *take,
 			   void *ctx, struct err *e)
 {
 	int64_t after = 0, last = 0;
@@ -123,44 +124,58 @@ static int each_checkpoint(struct ui *u, uint64_t size, take_line *take,
 		json_free(page);
 		if (rc)
 			return -1;
-	} while (last > after && (uint64_t)last < size);
+	} while (last > after && (uint64_t)last < *size);
+	*size = (uint64_t)last;
 	return 0;
 }
 
-typedef int each_line(struct ui *u, uint64_t size, take_line *take, void *ctx,
+static int each_signed(struct ui *u, uint64_t *size, take_line *take, void *ctx,
+		       struct err *e)
+{
+	return each_record(u, *size, take, ctx, e);
+}
+
+typedef int each_line(struct ui *u, uint64_t *size, take_line *take, void *ctx,
 		      struct err *e);
 
-/* Under another name until it is whole: an export that was cut short looks
+/* Under another name until all is whole: an export that was cut short looks
  * like none, not like a log that was. */
-static int write_file(struct ui *u, int dirfd, const char *name, uint64_t size,
+#define PART ".part"
+
+static int write_part(struct ui *u, int dirfd, const char *name, uint64_t *size,
 		      each_line *each, struct err *e)
 {
-	char part[64];
 	int fd = -1, rc = -1;
 
-	if (text_format(part, sizeof(part), e, "%s.part", name) ||
-	    fs_remove(dirfd, part, e) || fs_create(dirfd, part, 0644, &fd, e))
+	if (fs_remove(dirfd, name, e) || fs_create(dirfd, name, 0644, &fd, e))
 		return -1;
-	if (each(u, size, write_line, &fd, e) == 0 && fs_sync(fd, e) == 0)
-		rc = fs_rename(dirfd, part, name, e);
+	if (each(u, size, write_line, &fd, e) == 0)
+		rc = fs_sync(fd, e);
 	fs_close(&fd);
 	return rc;
 }
 
-static int export(struct ui *u, int dirfd, int64_t *size, struct err *e)
+/* The checkpoints are read first: others may have more signed meanwhile, and
+ * the records of each one that is written must be there. For the same reason
+ * they are put in place last. */
+static int export(struct ui *u, int dirfd, uint64_t *size, struct err *e)
 {
 	struct json *head = NULL;
+	int64_t at_least;
 	int rc = -1;
 
 	if (people_get(u->client, "/v1/people/audit-head", &head, e) ||
-	    json_get_int(head, "size", 0, JSON_INT_MAX, size, e))
+	    json_get_int(head, "size", 0, JSON_INT_MAX, &at_least, e))
 		goto out;
-	if (write_file(u, dirfd, AUDIT_RECORDS_FILE, (uint64_t)*size,
-		       each_record, e) ||
-	    write_file(u, dirfd, AUDIT_CHECKPOINTS_FILE, (uint64_t)*size,
-		       each_checkpoint, e))
+	*size = (uint64_t)at_least;
+	if (write_part(u, dirfd, AUDIT_CHECKPOINTS_FILE PART, size,
+		       each_checkpoint, e) ||
+	    write_part(u, dirfd, AUDIT_RECORDS_FILE PART, size, each_signed,
+		       e) ||
+	    fs_rename(dirfd, AUDIT_RECORDS_FILE PART, AUDIT_RECORDS_FILE, e))
 		goto out;
-	rc = 0;
+	rc = fs_rename(dirfd, AUDIT_CHECKPOINTS_FILE PART,
+		       AUDIT_CHECKPOINTS_FILE, e);
 out:
 	json_free(head);
 	return rc;
@@ -170,7 +185,7 @@ int command_audit_export(int argc, char **argv, struct err *e)
 {
 	struct ui u = { 0 };
 	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
-	int64_t size = 0;
+	uint64_t size = 0;
 	int dirfd = -1, rc = -1;
 
 	if (ui_start(&u, argc, argv, opts, 1, e) ||
@@ -178,11 +193,11 @@ int command_audit_export(int argc, char **argv, struct err *e)
 	    export(&u, dirfd, &size, e))
 		goto out;
 	if (u.json)
-		printf("{\"records\":%lld}\n", (long long)size);
+		printf("{\"records\":%llu}\n", (unsigned long long)size);
 	else
-		printf("%lld records; check them with\n"
+		printf("%llu records; check them with\n"
 		       "  pawl-server audit verify %s --key audit.pub\n",
-		       (long long)size, u.operands[0]);
+		       (unsigned long long)size, u.operands[0]);
 	rc = 0;
 out:
 	fs_close(&dirfd);

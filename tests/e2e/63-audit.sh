@@ -181,6 +181,28 @@ acts | grep -qx tls-renew || die "tls-renew"
 acts | head -n 1 | grep -qx init || die "init comes first"
 
 # Export; verify with nothing but the key, twice over.
+# Also while others act and have checkpoints signed: each export is whole.
+with="cacert = $WORK/server/ca.pem
+cert = $WORK/server/admin/admin.pem
+key = $WORK/alice.key
+output = /dev/null
+silent"
+for i in $(seq 60); do
+	printf '%s\nurl = https://%s/v1/people/%s\n%s\nnext\n' \
+		"$with" "$(listener people)" audit-head "" \
+		"$with" "$(listener people)" cohorts \
+		"header = \"Content-Type: application/json\"
+data = {\"v\":1,\"name\":\"other$i\"}"
+done | sed '$d' >"$WORK/others"
+curl -K "$WORK/others" &
+others=$!
+tries=0
+while [ "$tries" -lt 3 ] || kill -0 $others 2>/dev/null; do
+	tries=$((tries + 1))
+	want 0 op audit export "$WORK/other$tries"
+	want 0 "$server" audit verify "$WORK/other$tries" --key "$key"
+done
+wait $others
 want 0 op audit export "$WORK/log"
 count=$(wc -l <"$WORK/log/records.jsonl")
 want 0 "$server" audit verify "$WORK/log" --key "$key"
