@@ -8,12 +8,22 @@
 #include "common/le.h"
 #include "common/mem.h"
 
-#define MAGIC_LEN     4
-#define LZ4_MAGIC     0x184c2102u /* the "legacy" frame, which Linux reads */
-#define XZ_MAGIC      0x587a37fdu /* and "Z", 0 */
-#define ZSTD_MAGIC    0xfd2fb528u
-#define LZ4_BLOCK_LEN (8u << 20) /* of that frame */
-#define GZIP_HEAD_LEN 10
+#define MAGIC_LEN      4
+#define LZ4_MAGIC      0x184d2204u /* the frame of the lz4 program */
+#define LZ4_OLD_MAGIC  0x184c2102u /* the "legacy" one, which Linux reads */
+#define XZ_MAGIC       0x587a37fdu /* and "Z", 0 */
+#define ZSTD_MAGIC     0xfd2fb528u
+#define LZ4_OLD_BLOCK  (8u << 20)
+#define LZ4_BLOCK_BITS 8 /* of 64 KiB, which is code 4, up to 4 MiB: 7 */
+#define GZIP_HEAD_LEN  10
+
+/* Of a frame's first byte behind the magic number: doc/lz4_Frame_format.md. */
+#define LZ4_VERSION_MASK 0xc0
+#define LZ4_VERSION      0x40
+#define LZ4_BLOCK_CHECK  0x10 /* a checksum behind each block */
+#define LZ4_HAS_SIZE     0x08
+#define LZ4_RESERVED     0x02
+#define LZ4_HAS_DICT     0x01
 
 /* Of a gzip header: RFC 1952, 2.3.1. */
 #define GZIP_CRC      0x02
@@ -24,15 +34,18 @@
 
 /* ---- LZ4 ----------------------------------------------------------------- */
 
-/* The packed length of the blocks of a frame: all but the last are full. */
-static size_t lz4_blocks(struct slice in, size_t *raw_len)
+/*
+ * The packed length of the blocks of a frame: all but the last are full. One
+ * that is not compressed, or goes on from the one before, is none.
+ */
+static size_t lz4_blocks(struct slice in, size_t block_len, size_t *raw_len)
 {
-	uint8_t *raw = mem_alloc(LZ4_BLOCK_LEN, 1);
+	uint8_t *raw = mem_alloc(block_len, 1);
 	size_t len = 0;
-	int got = LZ4_BLOCK_LEN;
+	int got = (int)block_len;
 
 	*raw_len = 0;
-	while (got == LZ4_BLOCK_LEN && in.len - len > MAGIC_LEN &&
+	while (got == (int)block_len && in.len - len > MAGIC_LEN &&
 	       *raw_len < MEMBER_MAX) {
 		const size_t size = le32_get(in.ptr + len);
 
@@ -41,7 +54,7 @@ static size_t lz4_blocks(struct slice in, size_t *raw_len)
 			break;
 		got = LZ4_decompress_safe(
 			(const char *)in.ptr + len + MAGIC_LEN, (char *)raw,
-			(int)size, LZ4_BLOCK_LEN);
+			(int)size, (int)block_len);
 		if (got <= 0)
 			break;
 		len += MAGIC_LEN + size;
@@ -51,14 +64,35 @@ static size_t lz4_blocks(struct slice in, size_t *raw_len)
 	return len;
 }
 
-/* `in` is behind the magic number. */
-static bool look_lz4(struct slice in, struct member *m)
+/* How long the blocks of the frame that begins here are at most, and where
+ * behind its header the first one is; 0: it has none that a recipe can tell. */
+static size_t lz4_head(struct slice in, size_t *block_len)
 {
-	size_t raw_len;
+	const uint8_t flags = in.ptr[MAGIC_LEN], code = in.ptr[MAGIC_LEN + 1];
 
-	m->packed_len = lz4_blocks(in, &raw_len);
+	*block_len = LZ4_OLD_BLOCK;
+	if (le32_get(in.ptr) == LZ4_OLD_MAGIC)
+		return MAGIC_LEN;
+	if ((flags & LZ4_VERSION_MASK) != LZ4_VERSION ||
+	    (flags & (LZ4_BLOCK_CHECK | LZ4_RESERVED | LZ4_HAS_DICT)) != 0 ||
+	    (code & 0x8f) != 0 || code >> 4 < 4)
+		return 0;
+	*block_len = (size_t)1 << (LZ4_BLOCK_BITS + 2 * (code >> 4));
+	/* Two bytes, perhaps the content's size, and the header's checksum. */
+	return MAGIC_LEN + 2 + ((flags & LZ4_HAS_SIZE) != 0 ? 8 : 0) + 1;
+}
+
+static bool look_lz4(struct slice in, size_t *head, struct member *m)
+{
+	size_t block_len, raw_len;
+
+	*head = lz4_head(in, &block_len);
+	if (*head == 0)
+		return false;
+	m->packed_len =
+		lz4_blocks(slice_sub(in, *head, in.len), block_len, &raw_len);
 	m->raw_len = raw_len;
-	m->recipe = (struct member_recipe){ MEMBER_LZ4, { 9, LZ4_BLOCK_LEN } };
+	m->recipe = (struct member_recipe){ MEMBER_LZ4, { 9, block_len } };
 	return m->packed_len >= MEMBER_MIN && raw_len < MEMBER_MAX;
 }
 
@@ -129,6 +163,7 @@ static enum member_kind announced(const uint8_t *p)
 {
 	switch (le32_get(p)) {
 	case LZ4_MAGIC:
+	case LZ4_OLD_MAGIC:
 		return MEMBER_LZ4;
 	case XZ_MAGIC:
 		return p[4] == 'Z' && p[5] == 0 ? MEMBER_XZ : 0;
@@ -146,17 +181,19 @@ static bool look(struct slice file, size_t at, struct member *m)
 {
 	struct slice in = slice_sub(file, at, file.len);
 	const enum member_kind kind = announced(in.ptr);
+	bool found = false;
 	size_t head = 0;
 
 	if (kind == 0)
 		return false;
-	if (kind == MEMBER_LZ4)
-		head = MAGIC_LEN;
-	else if (kind == MEMBER_DEFLATE && (head = gzip_head(in)) == 0)
-		return false;
-	in = slice_sub(in, head, in.len);
+	if (kind == MEMBER_LZ4) {
+		found = look_lz4(in, &head, m);
+	} else if (kind != MEMBER_DEFLATE || (head = gzip_head(in)) > 0) {
+		in = slice_sub(in, head, in.len);
+		found = look_whole(kind, in, m);
+	}
 	m->at = at + head;
-	return kind == MEMBER_LZ4 ? look_lz4(in, m) : look_whole(kind, in, m);
+	return found;
 }
 
 void member_find(struct slice file, uint64_t at, bool proven,

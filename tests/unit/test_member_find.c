@@ -117,6 +117,88 @@ static void members_are_found_wherever_they_stand(void **state)
 	check_found(1, second, &lz4);
 }
 
+/* A frame as the lz4 program writes it: flags, block code, perhaps the
+ * content's size, and a checksum that nobody looks at. */
+static uint64_t put_lz4_frame(uint8_t flags, uint8_t code,
+			      const struct member_recipe *r)
+{
+	const uint8_t head[] = { 0x04, 0x22, 0x4d, 0x18, flags, code };
+	const uint8_t size[8] = { RAW_LEN & 255, RAW_LEN >> 8 };
+	const uint8_t check = 0x5a, end[4] = { 0 };
+	uint64_t at;
+
+	put(head, sizeof(head));
+	if (flags & 8)
+		put(size, sizeof(size));
+	put(&check, 1);
+	at = file.len;
+	put_packed(r);
+	put(end, sizeof(end));
+	return at;
+}
+
+static void frames_of_the_lz4_program_are_members(void **state)
+{
+	static const struct {
+		uint8_t flags, code;
+		struct member_recipe recipe;
+	} frames[] = {
+		{ 0x64, 0x40, { MEMBER_LZ4, { 1, 64 << 10, 0 } } },
+		{ 0x60, 0x50, { MEMBER_LZ4, { 9, 256 << 10, 0 } } },
+		{ 0x6c, 0x60, { MEMBER_LZ4, { 12, 1 << 20, 0 } } },
+		{ 0x48, 0x70, { MEMBER_LZ4, { 4, 4 << 20, 0 } } },
+	};
+	uint64_t at[ARRAY_LEN(frames)];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(frames); i++)
+		at[i] = put_lz4_frame(frames[i].flags, frames[i].code,
+				      &frames[i].recipe);
+	member_find(buf_slice(&file), 5000, true, &found);
+	assert_int_equal(found.count, ARRAY_LEN(frames));
+	for (size_t i = 0; i < ARRAY_LEN(frames); i++) {
+		check_found(i, at[i], &frames[i].recipe);
+		/* Several levels may make the same of so little. */
+		assert_int_equal(found.at[i].recipe.params[LZ4_BLOCK],
+				 frames[i].recipe.params[LZ4_BLOCK]);
+	}
+}
+
+/* Blocks of 16 KiB are in no such frame, so that there are three. */
+static void blocks_are_counted_up_to_one_that_is_not_full(void **state)
+{
+	const struct member_recipe few = { MEMBER_LZ4, { 9, 16384, 0 } };
+
+	(void)state;
+	(void)put_lz4_frame(0x64, 0x40, &few);
+	member_find(buf_slice(&file), 5000, false, &found);
+	assert_int_equal(found.count, 1);
+	assert_int_equal(found.at[0].raw_len, 16384);
+}
+
+static void other_frames_of_lz4_are_none(void **state)
+{
+	static const uint8_t heads[][2] = {
+		{ 0x24, 0x40 }, /* another version */
+		{ 0xa4, 0x40 }, { 0xe4, 0x40 },
+		{ 0x74, 0x40 }, /* checksums between the blocks */
+		{ 0x66, 0x40 }, /* reserved */
+		{ 0x65, 0x40 }, /* a dictionary */
+		{ 0x64, 0x30 }, /* no length of a block */
+		{ 0x64, 0xc0 }, { 0x64, 0x41 },
+		{ 0x64, 0x48 },
+	};
+	const struct member_recipe r = { MEMBER_LZ4, { 9, 64 << 10, 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
+		file.len = 0;
+		(void)put_lz4_frame(heads[i][0], heads[i][1], &r);
+		member_find(buf_slice(&file), 5000, false, &found);
+		assert_int_equal(found.count, 0);
+	}
+}
+
 static void streams_and_frames_are_made_again(void **state)
 {
 	static const struct member_recipe recipes[] = {
@@ -219,6 +301,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(members_are_found_wherever_they_stand),
+		TEST(frames_of_the_lz4_program_are_members),
+		TEST(blocks_are_counted_up_to_one_that_is_not_full),
+		TEST(other_frames_of_lz4_are_none),
 		TEST(streams_and_frames_are_made_again),
 		TEST(what_is_cut_off_is_no_member),
 		TEST(what_takes_too_much_memory_is_no_member),
