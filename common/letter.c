@@ -86,27 +86,6 @@ out:
 	return rc;
 }
 
-/* By any of the CAs; what the last one says is as good as another. */
-static int check_server(struct slice leaf, struct slice cas, int64_t now,
-			struct err *e)
-{
-	static const char end[] = "-----END CERTIFICATE-----";
-	int rc = err_set(e, ERR_CONFIG, "no CA certificate");
-
-	while (rc && cas.len > 0) {
-		const uint8_t *at =
-			memmem(cas.ptr, cas.len, end, sizeof(end) - 1);
-		size_t len =
-			at ? (size_t)(at - cas.ptr) + sizeof(end) - 1 : cas.len;
-
-		if (at)
-			rc = x509_verify(leaf, slice_sub(cas, 0, len),
-					 X509_SERVER, now, false, e);
-		cas = slice_sub(cas, len, cas.len);
-	}
-	return rc;
-}
-
 static int check(const struct json *j, struct slice identity, struct slice cas,
 		 int64_t now, struct err *e)
 {
@@ -128,7 +107,8 @@ static int check(const struct json *j, struct slice identity, struct slice cas,
 	if (!room || hex_parse(slice_of(hex), room, strlen(hex) / 2, e))
 		goto out;
 	signature.len += strlen(hex) / 2;
-	if (check_server(slice_of(pem), cas, now, e) ||
+	if (x509_verify_by_any(slice_of(pem), cas, X509_SERVER, now, false,
+			       e) ||
 	    x509_inspect(slice_of(pem), &server, e) ||
 	    message_of(identity, &message, e))
 		goto out;

@@ -122,8 +122,8 @@ static int check_keys(const struct registry_device *d, struct slice ca,
 	struct x509_info info;
 
 	hex_format((struct slice){ d->id.bytes, DEVICE_ID_LEN }, hex);
-	if (x509_verify(slice_of(d->certificate), ca, X509_DEVICE, utc_now(),
-			true, e) ||
+	if (x509_verify_by_any(slice_of(d->certificate), ca, X509_DEVICE,
+			       utc_now(), true, e) ||
 	    x509_inspect(slice_of(d->certificate), &info, e))
 		return err_in(e, "device %s", hex);
 	if (strcmp(info.common_name, hex) != 0)

@@ -89,8 +89,9 @@ static int check_issue(const struct x509_cert *leaf, const struct x509_cert *ca,
 }
 
 /*
- * Expiry can be forgiven, of the leaf and the CA; a start in the future never,
- * as nobody issues such a certificate.
+ * Expiry of the leaf can be forgiven. The CA's cannot: it is how a CA that was
+ * replaced is withdrawn at a date. Nor a start in the future, as nobody issues
+ * such a certificate.
  */
 static int check_dates(const struct x509_cert *leaf, const struct x509_cert *ca,
 		       int64_t now, bool expired_is_fine, struct err *e)
@@ -102,11 +103,12 @@ static int check_dates(const struct x509_cert *leaf, const struct x509_cert *ca,
 		return err_set(e, ERR_UNTRUSTED,
 			       "certificate is valid from %s on only", text);
 	}
-	if (!expired_is_fine &&
-	    (now > leaf->not_after || now > ca->not_after)) {
-		utc_format(leaf->not_after < ca->not_after ? leaf->not_after
-							   : ca->not_after,
-			   text);
+	if (now > ca->not_after) {
+		utc_format(ca->not_after, text);
+		return err_set(e, ERR_EXPIRED, "its CA ended at %s", text);
+	}
+	if (!expired_is_fine && now > leaf->not_after) {
+		utc_format(leaf->not_after, text);
 		return err_set(e, ERR_EXPIRED, "certificate expired at %s",
 			       text);
 	}
@@ -137,6 +139,62 @@ out:
 	buf_done(&leaf_der);
 	buf_done(&ca_der);
 	return rc;
+}
+
+/* ---- several CAs --------------------------------------------------------- */
+
+bool x509_next(struct slice *text, struct slice *one)
+{
+	static const char end[] = "-----END CERTIFICATE-----";
+	const uint8_t *at = memmem(text->ptr, text->len, end, sizeof(end) - 1);
+	size_t len;
+
+	if (!at)
+		return false;
+	len = (size_t)(at - text->ptr) + sizeof(end) - 1;
+	*one = slice_sub(*text, 0, len);
+	*text = slice_sub(*text, len, text->len);
+	return true;
+}
+
+/* One that has ended is told so by its own CA; the others know nothing. */
+int x509_verify_by_any(struct slice leaf, struct slice cas, enum x509_kind kind,
+		       int64_t now, bool expired_is_fine, struct err *e)
+{
+	struct slice one;
+	int rc = err_set(e, ERR_CONFIG, "no CA certificate");
+
+	while (rc && e->code != ERR_EXPIRED && x509_next(&cas, &one))
+		rc = x509_verify(leaf, one, kind, now, expired_is_fine, e);
+	return rc;
+}
+
+bool x509_names_issuer(struct slice leaf, struct slice ca)
+{
+	struct buf leaf_der = BUF_INIT(X509_PEM_MAX_LEN);
+	struct buf ca_der = BUF_INIT(X509_PEM_MAX_LEN);
+	struct x509_cert l = { .usage = 0 }, c = { .usage = 0 };
+	struct err ignored;
+	bool named = load(leaf, &leaf_der, &l, &ignored) == 0 &&
+		     load(ca, &ca_der, &c, &ignored) == 0 &&
+		     is_issued_by(&l, &c);
+
+	buf_done(&leaf_der);
+	buf_done(&ca_der);
+	return named;
+}
+
+bool x509_is_covered(struct slice leaf, struct slice cas, int64_t now)
+{
+	struct x509_info info;
+	struct slice one;
+	struct err ignored;
+
+	while (x509_next(&cas, &one))
+		if (x509_names_issuer(leaf, one))
+			return x509_inspect(one, &info, &ignored) == 0 &&
+			       now <= info.not_after;
+	return false;
 }
 
 int x509_request_key(struct slice pem, struct ec_public *out, struct err *e)

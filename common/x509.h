@@ -59,13 +59,31 @@ int x509_inspect(struct slice cert, struct x509_info *out,
 
 /*
  * Verify a leaf against exactly one CA: signature by the CA's key, depth 1,
- * CA:FALSE, key usage for the kind, and the dates at `now` unless
- * `expired_is_fine`. ERR_UNTRUSTED or ERR_EXPIRED; whatever our templates do
- * not make (an unknown extension, two purposes...) is untrusted. For
- * X509_PERSON `ca` is the pinned certificate itself.
+ * CA:FALSE, key usage for the kind, and the dates at `now`; of the leaf, not of
+ * the CA, a past end is forgiven if `expired_is_fine`. ERR_UNTRUSTED or
+ * ERR_EXPIRED; whatever our templates do not make (an unknown extension, two
+ * purposes...) is untrusted. For X509_PERSON `ca` is the pinned certificate
+ * itself.
  */
 int x509_verify(struct slice leaf, struct slice ca, enum x509_kind kind,
 		int64_t now, bool expired_is_fine, struct err *e) NODISCARD;
+
+/*
+ * Cut the first PEM certificate off a text that holds several, one behind the
+ * other; false when there is none any more.
+ */
+bool x509_next(struct slice *text, struct slice *one);
+
+/* The same by any CA of such a text. ERR_CONFIG if it holds none. */
+int x509_verify_by_any(struct slice leaf, struct slice cas, enum x509_kind kind,
+		       int64_t now, bool expired_is_fine,
+		       struct err *e) NODISCARD;
+
+/* Does the leaf name this CA as its issuer? By names and key ids alone. */
+bool x509_names_issuer(struct slice leaf, struct slice ca);
+/* Does it name one of several, whose end has not come? For a leaf that was
+ * verified before. */
+bool x509_is_covered(struct slice leaf, struct slice cas, int64_t now);
 
 /* Append a PKCS#10 request (PEM) whose subject is `common_name`. */
 int x509_request(const struct ec_private *key, const char *common_name,

@@ -98,6 +98,8 @@ int api_envelopes_get(struct server_api *api, const struct request *q,
 /* ---- the registry -------------------------------------------------------- */
 
 struct page {
+	struct slice cas;
+	int64_t now;
 	struct json *list;
 	struct device_id last;
 	size_t count;
@@ -111,22 +113,31 @@ static void list_registered(void *ctx, const struct store_device *d)
 				     .decrypt = d->decrypt };
 	struct page *p = ctx;
 
+	p->last = f->id;
+	p->count++;
+	/* Nobody could prove any more that it is a device of ours. */
+	if (!x509_is_covered(slice_of(d->certificate), p->cas, p->now))
+		return;
 	memcpy(r.product, f->product, sizeof(r.product));
 	memcpy(r.model, f->model, sizeof(r.model));
 	memcpy(r.cohort, f->cohort, sizeof(r.cohort));
 	json_add(p->list, registry_device_format(&r));
-	p->last = f->id;
-	p->count++;
 }
 
 static int list_page(struct server_api *api, const struct device_id *after,
 		     struct response *a, struct err *e)
 {
-	struct page p = { .list = json_new_array() };
+	struct buf cas = BUF_INIT(KEEPER_CA_PEM_MAX);
+	struct page p = { .now = utc_now(), .list = json_new_array() };
 	struct json *j;
+	int rc = fs_read_path(api->config->device_ca, &cas, e);
 
-	if (store_registry_each(api->store, after, REGISTRY_PAGE,
-				list_registered, &p, e)) {
+	p.cas = buf_slice(&cas);
+	if (rc == 0)
+		rc = store_registry_each(api->store, after, REGISTRY_PAGE,
+					 list_registered, &p, e);
+	buf_done(&cas);
+	if (rc) {
 		json_free(p.list);
 		return -1;
 	}

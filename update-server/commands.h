@@ -20,12 +20,14 @@ int command_person_list(int argc, char **argv, struct err *e);
 int command_person_revoke(int argc, char **argv, struct err *e);
 int command_tls_next_ca(int argc, char **argv, struct err *e);
 int command_tls_switch_ca(int argc, char **argv, struct err *e);
-/* Needs neither a server nor its folder. */
+int command_ca_status(int argc, char **argv, struct err *e);
+int command_ca_rotate(int argc, char **argv, struct err *e);
+int command_ca_withdraw(int argc, char **argv, struct err *e);
 int command_audit_rotate(int argc, char **argv, struct err *e);
 int command_audit_replay(int argc, char **argv, struct err *e);
 int command_audit_verify(int argc, char **argv, struct err *e);
 
-/* Neither does this. */
+/* Needs neither a server nor its folder. */
 int command_simulate(int argc, char **argv, struct err *e);
 
 /* Over mTLS to the people listener, as the person of --operator. */

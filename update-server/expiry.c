@@ -167,13 +167,17 @@ int expiry_read(struct expiry *x, struct store *s,
 int64_t expiry_of_certificate(const char *path)
 {
 	struct buf pem = BUF_INIT(PEM_MAX);
+	struct slice text, first;
 	struct x509_info info;
 	struct err ignored; /* who serves with it said what is wrong with it */
 	int64_t when = 0;
 
-	if (fs_read_path(path, &pem, &ignored) == 0 &&
-	    x509_inspect(buf_slice(&pem), &info, &ignored) == 0)
-		when = info.not_after;
+	if (fs_read_path(path, &pem, &ignored) == 0) {
+		text = buf_slice(&pem);
+		if (x509_next(&text, &first) &&
+		    x509_inspect(first, &info, &ignored) == 0)
+			when = info.not_after;
+	}
 	buf_done(&pem);
 	return when;
 }

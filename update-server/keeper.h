@@ -14,10 +14,13 @@
 #include "update-server/route.h"
 
 /* Where the keeper's keyfiles lie beneath the server's folder. */
-#define KEEPER_CA_KEY     "keys/device-ca.key"
-#define KEEPER_ONLINE_KEY "keys/online.key"
-#define KEEPER_LOG_KEY    "keys/audit.key"
-#define KEEPER_LEDGER_KEY "keys/ledger.key"
+#define KEEPER_CA_KEY "keys/device-ca.key"
+/* Of a `ca rotate` that was cut off, until somebody moves it. */
+#define KEEPER_NEXT_CA_KEY "keys/device-ca-next.key"
+#define KEEPER_ONLINE_KEY  "keys/online.key"
+#define KEEPER_LOG_KEY     "keys/audit.key"
+#define KEEPER_LEDGER_KEY  "keys/ledger.key"
+#define KEEPER_CA_PEM_MAX  16384
 /* The public halves of the log key and of the one before it. */
 #define KEEPER_LOG_PUB    "audit.pub"
 #define KEEPER_FORMER_PUB "audit-former.pub"

@@ -49,6 +49,7 @@ struct bucket {
 struct keeper_office {
 	struct keeper_setup setup;
 	char *ca_pem;
+	struct slice issuer; /* of ca_pem the first: its key is ours */
 	struct versions versions;
 	struct audit_checkpoint audit; /* signed last; size 0: none */
 	struct keeper_seal seal;
@@ -244,6 +245,27 @@ static int open_memory(struct keeper_office *o, struct err *e)
 		       : 0;
 }
 
+/* An office for the log alone has no CA. */
+static int find_issuer(struct keeper_office *o, struct err *e)
+{
+	struct slice cas = slice_of(o->ca_pem);
+	struct ec_public key;
+	struct x509_info info;
+
+	if (!o->setup.ca)
+		return 0;
+	if (!x509_next(&cas, &o->issuer))
+		return err_set(e, ERR_CONFIG, "device CA: no certificate");
+	if (x509_inspect(o->issuer, &info, e))
+		return err_in(e, "device CA");
+	ec_public_of(o->setup.ca, &key);
+	return ec_public_equal(&key, &info.public_key)
+		       ? 0
+		       : err_set(e, ERR_CONFIG,
+				 "the device CA's key is not that of the "
+				 "first certificate in its file");
+}
+
 int keeper_office_open(const struct keeper_setup *setup,
 		       struct keeper_office **out, struct err *e)
 {
@@ -254,7 +276,7 @@ int keeper_office_open(const struct keeper_setup *setup,
 	o->setup.ca_pem = o->ca_pem;
 	o->certificates = (struct bucket){ .rate = setup->enrol_rate };
 	o->warrants = (struct bucket){ .rate = KEEPER_WARRANT_RATE };
-	if (fs_mkdirs(setup->dirfd, TRUST_DIR, 0700, e) ||
+	if (find_issuer(o, e) || fs_mkdirs(setup->dirfd, TRUST_DIR, 0700, e) ||
 	    load_versions(o, e) || load_audit(o, e) || open_memory(o, e)) {
 		keeper_office_close(o);
 		return -1;
@@ -333,7 +355,7 @@ static int issue(struct keeper_office *o, const struct ec_public *key,
 	int rc = -1;
 
 	hex_format((struct slice){ i->device.bytes, DEVICE_ID_LEN }, name);
-	if (x509_issue(&t, key, slice_of(o->ca_pem), o->setup.ca, &pem, e) ||
+	if (x509_issue(&t, key, o->issuer, o->setup.ca, &pem, e) ||
 	    x509_inspect(buf_slice(&pem), &info, e))
 		goto out;
 	i->certificate = info.fingerprint;
@@ -430,8 +452,9 @@ static int take_warrant(struct keeper_office *o, const struct keeper_request *q,
 
 /*
  * The device's own next key: asked for by itself, approved by the key of its
- * certificate, which must be one of ours. That this may have expired is the
- * one thing forgiven: whether the device was ended, not the calendar, decides.
+ * certificate, which must be one of ours, be it of a CA before that one has
+ * ended. That this may have expired is the one thing forgiven: whether the
+ * device was ended, not the calendar, decides.
  */
 static int proven_next(const struct keeper_office *o,
 		       const struct keeper_request *q, int64_t now,
@@ -442,8 +465,8 @@ static int proven_next(const struct keeper_office *o,
 	struct slice proof = { q->renew.proof, q->renew.proof_len };
 	int rc = -1;
 
-	if (x509_verify(slice_of(q->certificate), slice_of(o->ca_pem),
-			X509_DEVICE, now, true, e) ||
+	if (x509_verify_by_any(slice_of(q->certificate), slice_of(o->ca_pem),
+			       X509_DEVICE, now, true, e) ||
 	    x509_inspect(slice_of(q->certificate), old, e)) {
 		err_in(e, "the certificate to be renewed");
 		goto out;

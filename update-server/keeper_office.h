@@ -42,7 +42,7 @@ struct keeper_setup {
 	struct ec_private *log;    /* taken over */
 	/* Seals its memory; taken over. NULL: an office for the log alone. */
 	struct ec_private *ledger;
-	const char *ca_pem;
+	const char *ca_pem; /* that of `ca` first, then those before it */
 	uint64_t device_days;
 	uint64_t enrol_rate; /* certificates per minute */
 };

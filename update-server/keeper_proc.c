@@ -42,9 +42,31 @@ out:
 	return rc;
 }
 
+/* The CA whose certificate is the first is ours, also where a rotation was cut
+ * off before its key was moved: that one is then beside it. */
+static const char *ca_key_of(int dirfd, const char *pem)
+{
+	struct buf file = BUF_INIT(KEYFILE_MAX_LEN);
+	const char *path = KEEPER_CA_KEY;
+	struct slice cas = slice_of(pem), first;
+	struct keyfile_info next;
+	struct x509_info info;
+	struct err ignored;
+
+	if (fs_read_file(dirfd, KEEPER_NEXT_CA_KEY, &file, &ignored) == 0 &&
+	    keyfile_inspect(buf_slice(&file), &next, &ignored) == 0 &&
+	    x509_next(&cas, &first) &&
+	    x509_inspect(first, &info, &ignored) == 0 &&
+	    ec_public_equal(&next.public_key, &info.public_key))
+		path = KEEPER_NEXT_CA_KEY;
+	buf_done(&file);
+	return path;
+}
+
 static int unlock(const struct config *c, struct keeper_setup *setup,
 		  struct err *e)
 {
+	const char *ca_key = ca_key_of(setup->dirfd, setup->ca_pem);
 	struct buf secret = BUF_SECRET(PASSPHRASE_MAX_LEN);
 	int rc = -1;
 
@@ -54,7 +76,7 @@ static int unlock(const struct config *c, struct keeper_setup *setup,
 		err_in(e, "keeper");
 		goto out;
 	}
-	if (open_key(setup->dirfd, KEEPER_CA_KEY, buf_slice(&secret),
+	if (open_key(setup->dirfd, ca_key, buf_slice(&secret),
 		     setup->environment, &setup->ca, e) ||
 	    open_key(setup->dirfd, KEEPER_ONLINE_KEY, buf_slice(&secret),
 		     setup->environment, &setup->online, e) ||
@@ -80,15 +102,17 @@ out:
 static int open_office(const struct config *c, int dirfd,
 		       struct keeper_office **out, struct err *e)
 {
-	struct buf ca_pem = BUF_INIT(X509_PEM_MAX_LEN);
+	struct buf ca_pem = BUF_INIT(KEEPER_CA_PEM_MAX);
 	struct keeper_setup setup = { .dirfd = dirfd,
 				      .device_days = c->device_days,
 				      .enrol_rate = c->enrol_rate };
 	int rc = -1;
 
-	if (unlock(c, &setup, e) || fs_read_path(c->device_ca, &ca_pem, e))
+	if (fs_read_path(c->device_ca, &ca_pem, e))
 		goto out;
 	setup.ca_pem = buf_text(&ca_pem);
+	if (unlock(c, &setup, e))
+		goto out;
 	rc = keeper_office_open(&setup, out, e);
 	/* Taken over, also by an opening that failed. */
 	setup.ca = setup.online = setup.log = setup.ledger = NULL;

@@ -323,6 +323,11 @@ int store_registry_each(struct store *s, const struct device_id *after,
 			size_t max,
 			void (*visit)(void *ctx, const struct store_device *d),
 			void *ctx, struct err *e) NODISCARD;
+/* The certificate (PEM; "" where only its fingerprint is known) of each device
+ * that is not revoked or retired, without an order. */
+int store_certificates_each(struct store *s,
+			    void (*visit)(void *ctx, const char *certificate),
+			    void *ctx, struct err *e) NODISCARD;
 /* The certificate of a device that is known by its fingerprint alone, since the
  * log was replayed; no other is touched. */
 int store_device_certify(struct store *s, const struct sha256 *fingerprint,

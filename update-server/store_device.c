@@ -438,6 +438,23 @@ int store_registry_each(struct store *s, const struct device_id *after,
 	return rc;
 }
 
+int store_certificates_each(struct store *s,
+			    void (*visit)(void *ctx, const char *certificate),
+			    void *ctx, struct err *e)
+{
+	char pem[X509_PEM_MAX_LEN];
+	struct sql_query *q;
+
+	store_lock(s);
+	q = sql_query(s->db, "SELECT certificate FROM device WHERE revoked = 0",
+		      NULL, 0);
+	while (sql_next(q)) {
+		sql_get_text(q, 0, pem, sizeof(pem));
+		visit(ctx, pem);
+	}
+	return store_unlock(s, sql_end(q, e));
+}
+
 int store_device_counts(struct store *s, uint64_t *active, uint64_t *revoked,
 			struct err *e)
 {

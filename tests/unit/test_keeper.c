@@ -477,6 +477,89 @@ static void a_certificate_of_another_ca_is_not_renewed(void **state)
 	ec_free(next);
 }
 
+/* An office whose CA took the place of the one of before, which ends then. */
+static struct keeper_office *open_rotated(int64_t end, struct buf *cas)
+{
+	struct x509_template t = { .kind = X509_CA,
+				   .common_name = "The next CA",
+				   .not_before = NOW - 10,
+				   .not_after = NOW + 4000 * UTC_DAY };
+	struct keeper_setup setup = { .dirfd = repo->dirfd,
+				      .environment = ENV_LAB,
+				      .ca = key_from(78),
+				      .online = key_from(ONLINE_KEY + 1),
+				      .log = key_from(88),
+				      .ledger = key_from(LEDGER_KEY),
+				      .device_days = 90,
+				      .enrol_rate = RATE };
+	struct ec_private *former = key_from(77);
+	struct keeper_office *o = NULL;
+	struct x509_info info;
+	struct ec_public key;
+	struct err e;
+
+	ec_public_of(setup.ca, &key);
+	assert_ok(x509_issue(&t, &key, (struct slice){ 0 }, setup.ca, cas, &e));
+	assert_ok(x509_inspect(buf_slice(&ca_pem), &info, &e));
+	t.common_name = info.common_name;
+	t.not_after = end;
+	if (end > 0)
+		assert_ok(x509_issue(&t, &info.public_key, (struct slice){ 0 },
+				     former, cas, &e));
+	setup.ca_pem = buf_text(cas);
+	assert_ok(keeper_office_open(&setup, &o, &e));
+	ec_free(former);
+	return o;
+}
+
+static void who_is_on_the_former_ca_moves_until_its_end(void **state)
+{
+	const int64_t end = NOW + 400 * UTC_DAY;
+	struct ec_private *next = key_from(98);
+	struct buf cas = BUF_INIT(2 * X509_PEM_MAX_LEN);
+	char pem[X509_PEM_MAX_LEN];
+	struct slice rest, first;
+	struct err e;
+
+	prepare_enrolment();
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_done();
+	memcpy(pem, a.certificate, sizeof(pem));
+	keeper_office_close(*state);
+	*state = open_rotated(end, &cas);
+	prepare_renewal(pem, device_key, next);
+	keeper_office_do(*state, &q, end, &a);
+	assert_done();
+	/* By the one that issues now, and by no other. */
+	rest = buf_slice(&cas);
+	assert_true(x509_next(&rest, &first));
+	assert_ok(x509_verify(slice_of(a.certificate), first, X509_DEVICE, end,
+			      false, &e));
+	keeper_office_do(*state, &q, end + 1, &a);
+	assert_failed(ERR_EXPIRED);
+	/* Withdrawn: it is a stranger's. */
+	keeper_office_close(*state);
+	cas.len = 0;
+	*state = open_rotated(0, &cas);
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_failed(ERR_UNTRUSTED);
+	buf_done(&cas);
+	ec_free(next);
+}
+
+static void a_key_that_is_not_the_first_cas_opens_no_office(void **state)
+{
+	struct keeper_setup setup = { .dirfd = repo->dirfd,
+				      .environment = ENV_LAB,
+				      .ca = key_from(79),
+				      .ca_pem = buf_text(&ca_pem) };
+	struct keeper_office *o = NULL;
+	struct err e;
+
+	(void)state;
+	assert_refused(keeper_office_open(&setup, &o, &e), ERR_CONFIG);
+}
+
 static void certificates_are_made_at_a_bounded_rate(void **state)
 {
 	prepare_enrolment();
@@ -1333,6 +1416,8 @@ int main(void)
 		TEST(a_key_that_is_not_proven_gets_none),
 		TEST(the_old_key_gets_the_next_one_a_certificate),
 		TEST(a_certificate_of_another_ca_is_not_renewed),
+		TEST(who_is_on_the_former_ca_moves_until_its_end),
+		TEST(a_key_that_is_not_the_first_cas_opens_no_office),
 		TEST(certificates_are_made_at_a_bounded_rate),
 		TEST(nothing_is_signed_before_an_import),
 		TEST(what_was_verified_is_signed_and_a_device_takes_it),

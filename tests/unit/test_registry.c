@@ -34,7 +34,7 @@ static int setup(void **state)
 	struct x509_template t = { .kind = X509_CA,
 				   .common_name = "device CA",
 				   .not_before = MADE - 100,
-				   .not_after = MADE + 100 * UTC_DAY };
+				   .not_after = MADE + 36500 * UTC_DAY };
 	struct slice none = { 0 };
 	char name[2 * DEVICE_ID_LEN + 1];
 	struct ec_public ca_public;
@@ -158,7 +158,7 @@ static void a_device_that_the_ca_did_not_certify_is_refused(void **state)
 	struct x509_template t = { .kind = X509_CA,
 				   .common_name = "device CA",
 				   .not_before = MADE - 100,
-				   .not_after = MADE + 100 * UTC_DAY };
+				   .not_after = MADE + 36500 * UTC_DAY };
 	struct buf other = BUF_INIT(X509_PEM_MAX_LEN);
 	struct buf other_ca = BUF_INIT(X509_PEM_MAX_LEN);
 	char name[2 * DEVICE_ID_LEN + 1];

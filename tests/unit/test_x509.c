@@ -314,9 +314,15 @@ static void judges_the_dates(void **state)
 		       ERR_UNTRUSTED);
 	assert_refused(verify(&leaf, X509_DEVICE, t.not_after + 1, &e),
 		       ERR_EXPIRED);
-	/* Only expiry can be forgiven. */
+	/* Only the leaf's expiry can be forgiven. */
+	t.not_after = NOW + 1;
+	leaf.len = 0;
+	issue(&t, &leaf);
 	assert_ok(x509_verify(buf_slice(&leaf), buf_slice(&ca), X509_DEVICE,
-			      t.not_after + YEAR, true, &e));
+			      NOW + YEAR, true, &e));
+	assert_refused(x509_verify(buf_slice(&leaf), buf_slice(&ca),
+				   X509_DEVICE, NOW + YEAR + 1, true, &e),
+		       ERR_EXPIRED);
 	assert_refused(x509_verify(buf_slice(&leaf), buf_slice(&ca),
 				   X509_DEVICE, t.not_before - 1, true, &e),
 		       ERR_UNTRUSTED);
@@ -337,6 +343,52 @@ static void an_expired_ca_vouches_for_nobody(void **state)
 	issue(&t, &leaf);
 	assert_refused(verify(&leaf, X509_DEVICE, NOW + 2 * YEAR, &e),
 		       ERR_EXPIRED);
+	buf_done(&leaf);
+}
+
+static void several_cas_are_each_asked_and_each_has_its_end(void **state)
+{
+	struct x509_template t = template_for(X509_CA);
+	struct x509_template device = template_for(X509_DEVICE);
+	struct buf all = BUF_INIT(4 * X509_PEM_MAX_LEN);
+	struct buf other = BUF_INIT(X509_PEM_MAX_LEN);
+	struct buf leaf = BUF_INIT(X509_PEM_MAX_LEN);
+	struct slice rest, one;
+	struct err e = { 0 };
+
+	(void)state;
+	issue(&device, &leaf);
+	/* A CA of another key and a name of its own, then ours. */
+	t.common_name = "another CA";
+	assert_ok(x509_issue(&t, &leaf_public, (struct slice){ 0 }, leaf_key,
+			     &other, &e));
+	assert_ok(buf_add(&all, buf_slice(&other), &e));
+	assert_refused(x509_verify_by_any(buf_slice(&leaf), buf_slice(&all),
+					  X509_DEVICE, NOW, false, &e),
+		       ERR_UNTRUSTED);
+	assert_false(x509_is_covered(buf_slice(&leaf), buf_slice(&all), NOW));
+	assert_ok(buf_add(&all, buf_slice(&ca), &e));
+	assert_ok(x509_verify_by_any(buf_slice(&leaf), buf_slice(&all),
+				     X509_DEVICE, NOW, false, &e));
+	assert_true(x509_is_covered(buf_slice(&leaf), buf_slice(&all), NOW));
+	assert_false(x509_names_issuer(buf_slice(&leaf), buf_slice(&other)));
+	rest = buf_slice(&all);
+	assert_true(x509_next(&rest, &one) && x509_next(&rest, &one));
+	assert_true(x509_names_issuer(buf_slice(&leaf), one));
+	assert_false(x509_next(&rest, &one));
+	/* The end of our CA is nothing that is forgiven with the leaf's. */
+	assert_refused(x509_verify_by_any(buf_slice(&leaf), buf_slice(&all),
+					  X509_DEVICE, NOW + 2 * YEAR, true,
+					  &e),
+		       ERR_EXPIRED);
+	assert_false(x509_is_covered(buf_slice(&leaf), buf_slice(&all),
+				     NOW + 2 * YEAR));
+	/* Nor is a text without a certificate anybody's word. */
+	assert_refused(x509_verify_by_any(buf_slice(&leaf), slice_of("\n"),
+					  X509_DEVICE, NOW, false, &e),
+		       ERR_CONFIG);
+	buf_done(&all);
+	buf_done(&other);
 	buf_done(&leaf);
 }
 
@@ -849,6 +901,8 @@ int main(void)
 		cmocka_unit_test(verifies_leaves_for_their_use_alone),
 		cmocka_unit_test(judges_the_dates),
 		cmocka_unit_test(an_expired_ca_vouches_for_nobody),
+		cmocka_unit_test(
+			several_cas_are_each_asked_and_each_has_its_end),
 		cmocka_unit_test(refuses_a_leaf_of_another_ca),
 		cmocka_unit_test(refuses_a_leaf_in_another_issuers_name),
 		cmocka_unit_test(refuses_a_leaf_as_issuer_and_a_ca_as_leaf),

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "update-server/device_ca.h"
+
+#include "common/keyfile.h"
+#include "tests/unit/box.h"
+#include "tests/unit/fleet.h"
+#include "update-server/init.h"
+
+static struct box box;
+static char dir[96];
+static struct device_cas cas;
+
+static int make_server(void **state)
+{
+	const struct init_options o = { .dir = dir,
+					.environment = ENV_LAB,
+					.names = { "localhost" },
+					.device = "127.0.0.1:0",
+					.enrolment = "127.0.0.1:0",
+					.people = "127.0.0.1:0",
+					.admin = "admin" };
+	struct err e = { 0 };
+
+	(void)state;
+	box_open(&box);
+	(void)snprintf(dir, sizeof(dir), "%s/srv", box.path);
+	assert_ok(init_make(&o, &e));
+	return 0;
+}
+
+static int take_away(void **state)
+{
+	(void)state;
+	box_close(&box);
+	return 0;
+}
+
+static struct buf read_file(const char *name, size_t max)
+{
+	struct buf b = BUF_INIT(max);
+	struct err e = { 0 };
+
+	assert_ok(fs_read_file(box.dir, name, &b, &e));
+	return b;
+}
+
+/* The key file's public half, which is said in the clear. */
+static struct ec_public key_in(const char *name)
+{
+	struct buf file = read_file(name, KEYFILE_MAX_LEN);
+	struct keyfile_info info;
+	struct err e = { 0 };
+
+	assert_ok(keyfile_inspect(buf_slice(&file), &info, &e));
+	buf_done(&file);
+	return info.public_key;
+}
+
+/* Certificate i of the file. */
+static struct x509_info ca_in_file(size_t i)
+{
+	struct buf file = read_file("srv/keys/device-ca.pem", 16384);
+	struct slice rest = buf_slice(&file), one = { NULL, 0 };
+	struct x509_info info;
+	struct err e = { 0 };
+
+	for (size_t n = 0; n <= i; n++)
+		assert_true(x509_next(&rest, &one));
+	assert_ok(x509_inspect(one, &info, &e));
+	assert_true(info.is_ca);
+	buf_done(&file);
+	return info;
+}
+
+static void the_former_one_gets_an_end_and_loses_its_key(void **state)
+{
+	struct x509_info first = ca_in_file(0), now, former;
+	struct ec_public key;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(device_ca_status(dir, &cas, &e));
+	assert_int_equal(cas.count, 1);
+	assert_ok(device_ca_rotate(dir, 30, &cas, &e));
+	assert_int_equal(cas.count, 2);
+	now = ca_in_file(0);
+	former = ca_in_file(1);
+	key = key_in("srv/keys/device-ca.key");
+	assert_true(ec_public_equal(&key, &now.public_key));
+	assert_false(ec_public_equal(&key, &first.public_key));
+	assert_true(ec_public_equal(&former.public_key, &first.public_key));
+	assert_string_equal(former.common_name, first.common_name);
+	assert_true(former.not_after >= utc_now() + 30 * UTC_DAY - 60);
+	assert_true(former.not_after <= utc_now() + 30 * UTC_DAY);
+	assert_true(now.not_after > utc_now() + 3000 * UTC_DAY);
+	assert_true(sha256_equal(&cas.at[1].fingerprint, &former.fingerprint));
+	/* It lives no longer for being replaced. */
+	assert_ok(device_ca_rotate(dir, 3650, &cas, &e));
+	assert_int_equal(cas.count, 3);
+	assert_int_equal(cas.at[1].not_after, now.not_after);
+	assert_int_equal(cas.at[2].not_after, former.not_after);
+}
+
+static void there_are_so_many_and_no_more(void **state)
+{
+	struct sha256 last;
+	struct err e = { 0 };
+
+	(void)state;
+	for (int i = 1; i < DEVICE_CA_MAX; i++)
+		assert_ok(device_ca_rotate(dir, 30, &cas, &e));
+	last = cas.at[1].fingerprint;
+	assert_refused(device_ca_rotate(dir, 30, &cas, &e), ERR_LIMIT);
+	assert_ok(device_ca_withdraw(dir, &last, 0, &cas, &e));
+	assert_int_equal(cas.count, DEVICE_CA_MAX - 1);
+	assert_ok(device_ca_rotate(dir, 30, &cas, &e));
+}
+
+/* Between certificate and key: what was begun is ended. */
+static void one_that_was_cut_off_is_ended_first(void **state)
+{
+	struct buf key = read_file("srv/keys/device-ca.key", KEYFILE_MAX_LEN);
+	struct x509_info second, third;
+	struct ec_public own;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(device_ca_rotate(dir, 30, &cas, &e));
+	second = ca_in_file(0);
+	assert_ok(fs_rename(box.dir, "srv/keys/device-ca.key",
+			    "srv/keys/device-ca-next.key", &e));
+	assert_ok(fs_replace_file(box.dir, "srv/keys/device-ca.key",
+				  buf_slice(&key), 0600, &e));
+	assert_ok(device_ca_rotate(dir, 30, &cas, &e));
+	third = ca_in_file(0);
+	own = key_in("srv/keys/device-ca.key");
+	assert_true(ec_public_equal(&own, &third.public_key));
+	own = ca_in_file(1).public_key;
+	assert_true(ec_public_equal(&own, &second.public_key));
+	/* A key of somewhere else is none. */
+	assert_ok(fs_replace_file(box.dir, "srv/keys/device-ca.key",
+				  buf_slice(&key), 0600, &e));
+	assert_refused(device_ca_rotate(dir, 30, &cas, &e), ERR_CONFLICT);
+	buf_done(&key);
+}
+
+/* One whose certificate nobody here has seen may be on it. */
+static void add_unread(void)
+{
+	enum environment ignored;
+	struct store *s = NULL;
+	struct store_device d;
+	struct err e = { 0 };
+
+	assert_ok(init_open_store(dir, &ignored, &s, &e));
+	assert_ok(store_cohort_add(s, "canary", &fleet_by, &e));
+	d = fleet_device(s, 1);
+	assert_string_equal(d.certificate, "pem");
+	store_close(s);
+}
+
+static void it_goes_when_nobody_is_left_on_it(void **state)
+{
+	struct sha256 own, former, none = { { 1 } };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(device_ca_rotate(dir, 30, &cas, &e));
+	own = cas.at[0].fingerprint;
+	former = cas.at[1].fingerprint;
+	assert_refused(device_ca_withdraw(dir, &own, 0, &cas, &e),
+		       ERR_CONFLICT);
+	assert_refused(device_ca_withdraw(dir, &none, 0, &cas, &e),
+		       ERR_NOT_FOUND);
+	assert_refused(device_ca_withdraw(dir, &former, 1, &cas, &e),
+		       ERR_CONFLICT);
+	add_unread();
+	assert_ok(device_ca_status(dir, &cas, &e));
+	assert_int_equal(cas.others, 1);
+	assert_ok(device_ca_withdraw(dir, &former, 0, &cas, &e));
+	assert_int_equal(cas.count, 1);
+	assert_true(sha256_equal(&cas.at[0].fingerprint, &own));
+}
+
+static void another_place_is_not_ours_to_write(void **state)
+{
+	struct buf conf = read_file("srv/server.conf", 8192);
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(buf_addf(&conf, &e, "\n[tls]\ndevice_ca = ca.pem\n"));
+	assert_ok(fs_replace_file(box.dir, "srv/server.conf", buf_slice(&conf),
+				  0600, &e));
+	assert_refused(device_ca_rotate(dir, 30, &cas, &e), ERR_CONFIG);
+	buf_done(&conf);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, make_server, take_away)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(the_former_one_gets_an_end_and_loses_its_key),
+		TEST(there_are_so_many_and_no_more),
+		TEST(one_that_was_cut_off_is_ended_first),
+		TEST(it_goes_when_nobody_is_left_on_it),
+		TEST(another_place_is_not_ours_to_write),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
