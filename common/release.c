@@ -25,6 +25,7 @@ static const char *const members[] = { "type",
 				       "release",
 				       "version",
 				       "models",
+				       "hardware",
 				       "seq",
 				       "content_seq",
 				       "requires_seq",
@@ -371,10 +372,27 @@ static int read_when(const struct json *j, struct release *r, struct err *e)
 	return read_number(j, "defer_max", 1, DEFER_MAX, &r->defer_max_sec, e);
 }
 
-static int read_release(const struct json *j, struct release *r, struct err *e)
+/* Whom it is for. "hardware" left out, and only that, is every revision. */
+static int read_audience(const struct json *j, struct release *r, struct err *e)
 {
 	const struct text_list models = { RELEASE_MODELS_MAX, name_is_valid,
 					  r->models, &r->model_count };
+	const struct text_list hardware = { RELEASE_HARDWARE_MAX, name_is_valid,
+					    r->hardware, &r->hardware_count };
+
+	if (read_list(j, "models", &models, e))
+		return -1;
+	if (!json_get(j, "hardware"))
+		return 0;
+	if (read_list(j, "hardware", &hardware, e))
+		return -1;
+	return r->hardware_count > 0
+		       ? 0
+		       : err_set(e, ERR_FORMAT, "\"hardware\" names none");
+}
+
+static int read_release(const struct json *j, struct release *r, struct err *e)
+{
 	const struct text_list fixes = { RELEASE_FIXES_MAX, is_fix, r->fixes,
 					 &r->fix_count };
 	const char *version;
@@ -383,7 +401,7 @@ static int read_release(const struct json *j, struct release *r, struct err *e)
 	    read_name(j, "release", r->id, e) ||
 	    json_get_text(j, "version", &version, e) ||
 	    text_format(r->version, sizeof(r->version), e, "%s", version) ||
-	    read_list(j, "models", &models, e))
+	    read_audience(j, r, e))
 		return -1;
 	if (read_number(j, "seq", 1, JSON_INT_MAX, &r->seq, e) ||
 	    read_number(j, "content_seq", 1, r->seq, &r->content_seq, e) ||
@@ -689,6 +707,8 @@ void release_done(struct release *r)
 {
 	for (size_t i = 0; i < r->model_count; i++)
 		free(r->models[i]);
+	for (size_t i = 0; i < r->hardware_count; i++)
+		free(r->hardware[i]);
 	for (size_t i = 0; i < r->fix_count; i++)
 		free(r->fixes[i]);
 	for (size_t i = 0; i < r->one_operator_cohort_count; i++)
@@ -769,6 +789,9 @@ static void set_release(struct json *j, const struct release *r)
 	json_set_text(j, "release", r->id);
 	json_set_text(j, "version", r->version);
 	json_set(j, "models", list_of(r->models, r->model_count));
+	if (r->hardware_count > 0)
+		json_set(j, "hardware",
+			 list_of(r->hardware, r->hardware_count));
 	set_number(j, "seq", r->seq);
 	set_number(j, "content_seq", r->content_seq);
 	set_way(j, r);

@@ -29,6 +29,7 @@
 
 #define RELEASE_RETRY_MAX     1000
 #define RELEASE_MODELS_MAX    32
+#define RELEASE_HARDWARE_MAX  16
 #define RELEASE_HEALTH_MAX    8
 #define RELEASE_ARGS_MAX      16
 #define RELEASE_FIXES_MAX     256
@@ -60,6 +61,12 @@ struct release {
 	char version[RELEASE_VERSION_MAX + 1]; /* text, never compared */
 	char *models[RELEASE_MODELS_MAX];      /* none: any model */
 	size_t model_count;
+	/*
+	 * Revisions of the hardware. They have no order that anybody could
+	 * know, so each is named; none: every revision.
+	 */
+	char *hardware[RELEASE_HARDWARE_MAX];
+	size_t hardware_count;
 	uint64_t seq, content_seq, requires_seq;
 	bool urgent;
 	uint64_t defer_max_sec; /* how long a device may put it off; 0: any */

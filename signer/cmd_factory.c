@@ -21,7 +21,8 @@
 
 struct factory {
 	const char *repo, *folder;
-	const char *enrol_url, *server_ca, *product, *model, *slot, *state;
+	const char *enrol_url, *server_ca, *product, *model, *hardware;
+	const char *slot, *state;
 	const char *config_folder, *attributes;
 	struct opt_list urls;
 };
@@ -77,6 +78,8 @@ static int check_asked(const struct factory *f, struct err *e)
 		return err_set(e, ERR_USAGE, "--product is needed");
 	if (f->model && !name_is_valid(slice_of(f->model)))
 		return err_set(e, ERR_USAGE, "--model: not a name");
+	if (f->hardware && !name_is_valid(slice_of(f->hardware)))
+		return err_set(e, ERR_USAGE, "--hardware: not a name");
 	if (strcmp(f->attributes, "app") != 0 &&
 	    strcmp(f->attributes, "system") != 0)
 		return err_set(e, ERR_USAGE, "--attributes app or system");
@@ -159,6 +162,9 @@ static int add_device(const struct factory *f, struct buf *out, struct err *e)
 			f->product) ||
 			       (f->model &&
 				buf_addf(out, e, "model = %s\n", f->model)) ||
+			       (f->hardware &&
+				buf_addf(out, e, "hardware = %s\n",
+					 f->hardware)) ||
 			       buf_addf(out, e,
 					"# Keys, certificate and trusted "
 					"metadata; made at first use, mode "
@@ -340,6 +346,8 @@ int cmd_factory(int argc, char **argv, struct err *e)
 			 "the CA that the device pins"),
 		OPT_TEXT("product", "P", &f.product, "what the device is"),
 		OPT_TEXT("model", "M", &f.model, "which model"),
+		OPT_TEXT("hardware", "REV", &f.hardware,
+			 "which revision of its hardware"),
 		OPT_TEXT("slot", "PATH", &f.slot,
 			 "where its trees live (/opt/pawl)"),
 		OPT_TEXT("attributes", "SET", &f.attributes,

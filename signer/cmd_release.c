@@ -34,6 +34,8 @@ int cmd_release_create(int argc, char **argv, struct err *e)
 		OPT_LIST("with-tree", "NAME=PATH", &s.with_trees,
 			 "or a folder or tar"),
 		OPT_LIST("model", "M", &s.models, "for these models (any)"),
+		OPT_LIST("hardware", "REV", &s.hardware,
+			 "for these revisions of their hardware (any)"),
 		OPT_TEXT("content", "KIND", &s.content,
 			 "tree (default) or image"),
 		OPT_TEXT("attributes", "SET", &s.attributes,

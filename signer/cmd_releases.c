@@ -180,6 +180,7 @@ static void show_release(const struct json *one, struct report *out)
 	report_line(out, "issued:     %s", json_text(json_get(one, "issued")));
 	show_content(one, out);
 	show_texts("model:      ", json_get(one, "models"), out);
+	show_texts("hardware:   ", json_get(one, "hardware"), out);
 	show_texts("fixes:      ", json_get(one, "fixes"), out);
 	show_health(json_get(one, "health"), out);
 	show_packages(json_get(one, "packages"), out);

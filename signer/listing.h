@@ -18,8 +18,8 @@ bool listing_is_of(const struct json *entry, const char *product,
 
 /*
  * All releases as an array: product, release, version, seq, digest, issued,
- * models, fixes, urgent, packages (path, kind, base, length, digest). The
- * caller owns it.
+ * models, hardware, fixes, urgent, packages (path, kind, base, length, digest).
+ * The caller owns it.
  */
 struct json *listing_releases(const struct json *targets);
 

@@ -53,6 +53,7 @@ static const struct ini_key spec_keys[] = {
 	SPEC_LIST("with-tree", with_trees),
 	SPEC_LIST("with-image", with_images),
 	SPEC_LIST("model", models),
+	SPEC_LIST("hardware", hardware),
 	SPEC_LIST("health", health),
 	SPEC_LIST("fixes", fixes),
 	SPEC_LIST("from", from),
@@ -108,6 +109,7 @@ static void take_file(struct spec *s)
 	take_list(&s->with_trees, &f->with_trees);
 	take_list(&s->with_images, &f->with_images);
 	take_list(&s->models, &f->models);
+	take_list(&s->hardware, &f->hardware);
 	take_list(&s->health, &f->health);
 	take_list(&s->fixes, &f->fixes);
 	take_list(&s->from, &f->from);
@@ -176,19 +178,31 @@ static int copy_version(const struct spec *s, struct release *out,
 	return 0;
 }
 
-static int copy_models(const struct spec *s, struct release *out, struct err *e)
+static int copy_names(const struct opt_list *from, const char *what, size_t max,
+		      char **out, size_t *count, struct err *e)
 {
 	char name[NAME_MAX_LEN + 1];
 
-	if (s->models.count > RELEASE_MODELS_MAX)
-		return err_set(e, ERR_USAGE, "at most %d models",
-			       RELEASE_MODELS_MAX);
-	for (size_t i = 0; i < s->models.count; i++) {
-		if (copy_name(name, s->models.at[i], "model", e))
+	if (from->count > max)
+		return err_set(e, ERR_USAGE, "%s: at most %zu", what, max);
+	for (size_t i = 0; i < from->count; i++) {
+		if (copy_name(name, from->at[i], what, e))
 			return -1;
-		out->models[out->model_count++] = mem_dup_str(name);
+		out[(*count)++] = mem_dup_str(name);
 	}
 	return 0;
+}
+
+static int copy_audience(const struct spec *s, struct release *out,
+			 struct err *e)
+{
+	return copy_names(&s->models, "model", RELEASE_MODELS_MAX, out->models,
+			  &out->model_count, e) ||
+			       copy_names(&s->hardware, "hardware",
+					  RELEASE_HARDWARE_MAX, out->hardware,
+					  &out->hardware_count, e)
+		       ? -1
+		       : 0;
 }
 
 static bool is_fix_id(const char *id)
@@ -334,7 +348,7 @@ int spec_release(const struct spec *s, struct release *out, struct err *e)
 	    copy_name(out->id, s->id, "id", e) ||
 	    copy_name(out->component, s->component ? s->component : "main",
 		      "component", e) ||
-	    copy_version(s, out, e) || copy_models(s, out, e) ||
+	    copy_version(s, out, e) || copy_audience(s, out, e) ||
 	    copy_fixes(s, out, e) || copy_trial(s, out, e) ||
 	    copy_content(s, out, e) || copy_updater(s, out, e) ||
 	    copy_time(s->not_before, "not-before", &out->not_before, e) ||

@@ -18,7 +18,8 @@ struct spec_file {
 	char *content, *attributes, *codec, *not_before, *requires_id;
 	char *undo_to, *undo_until, *one_share;
 	char *stepping_stone, *min_updater, *support_end;
-	struct ini_list models, health, fixes, from, allowed, one_cohorts;
+	struct ini_list models, hardware, health, fixes, from, allowed;
+	struct ini_list one_cohorts;
 	struct ini_list with_trees, with_images;
 	uint64_t deadline, defer_max;
 	bool urgent, from_all, nightly, with_undo, plain;
@@ -30,7 +31,7 @@ struct spec {
 	const char *content, *attributes, *codec, *not_before, *requires_id;
 	const char *undo_to, *undo_until, *one_share;
 	const char *stepping_stone, *min_updater, *support_end;
-	struct opt_list models, health, fixes, from;
+	struct opt_list models, hardware, health, fixes, from;
 	struct opt_list with_trees, with_images; /* NAME=PATH: components */
 	struct opt_list one_cohorts; /* that one operator may open */
 	struct opt_list allowed;     /* files that may hold a private key */
@@ -52,10 +53,10 @@ int spec_complete(struct spec *s, struct err *e) NODISCARD;
 void spec_done(struct spec *s);
 
 /*
- * Fill what the spec says of a release: product, id, version, models, urgent,
- * fixes, health, deadline, defer_max, component, content, attributes,
- * not_before, min_updater, support_end, and what one operator may open.
- * ERR_USAGE names the word that is missing or wrong. The caller calls
+ * Fill what the spec says of a release: product, id, version, models,
+ * hardware, urgent, fixes, health, deadline, defer_max, component, content,
+ * attributes, not_before, min_updater, support_end, and what one operator may
+ * open. ERR_USAGE names the word that is missing or wrong. The caller calls
  * release_done().
  */
 int spec_release(const struct spec *s, struct release *out,

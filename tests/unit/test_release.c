@@ -231,6 +231,34 @@ static void a_full_release_survives_the_round_trip(void **state)
 	release_done(&r);
 }
 
+static void revisions_of_hardware_survive_the_round_trip(void **state)
+{
+	static char b[] = "rev-b", c[] = "rev-c";
+	struct tuf_target t;
+	struct err e = { 0 };
+	struct release r;
+
+	(void)state;
+	make(PACKAGE_FULL);
+	assert_null(json_get(pawl, "hardware"));
+	t = target();
+	assert_ok(release_parse(&t, &r, &e));
+	assert_int_equal(r.hardware_count, 0);
+	r.hardware[0] = mem_dup_str(b);
+	r.hardware[1] = mem_dup_str(c);
+	r.hardware_count = 2;
+	json_free(entry);
+	entry = release_format(&r);
+	release_done(&r);
+	t = target();
+	assert_ok(release_parse(&t, &r, &e));
+	assert_int_equal(r.hardware_count, 2);
+	assert_string_equal(r.hardware[0], b);
+	assert_string_equal(r.hardware[1], c);
+	assert_int_equal(r.model_count, 1);
+	release_done(&r);
+}
+
 static void the_way_to_a_release_survives_the_round_trip(void **state)
 {
 	struct tuf_target t;
@@ -659,6 +687,17 @@ static void lists_have_limits(void **state)
 	set_list("models", "No Model", 1);
 	assert_parse_refused(ERR_FORMAT);
 	make(PACKAGE_FULL);
+	set_list("hardware", "rev-b", RELEASE_HARDWARE_MAX);
+	assert_parses();
+	set_list("hardware", "rev-b", RELEASE_HARDWARE_MAX + 1);
+	assert_parse_refused(ERR_LIMIT);
+	set_list("hardware", "Rev B", 1);
+	assert_parse_refused(ERR_FORMAT);
+	set_list("hardware", "rev-b", 0); /* for nobody, or for all? */
+	assert_parse_refused_saying(ERR_FORMAT, "names none");
+	json_set_text(pawl, "hardware", "rev-b");
+	assert_parse_refused(ERR_FORMAT);
+	make(PACKAGE_FULL);
 	set_list("fixes", "CVE-2026-1", RELEASE_FIXES_MAX + 1);
 	assert_parse_refused(ERR_LIMIT);
 	set_list("fixes", "CVE 2026", 1);
@@ -870,6 +909,7 @@ int main(void)
 		TEST(of_several_components_each_entry_names_all),
 		TEST(a_list_of_components_that_lies_is_refused),
 		TEST(a_full_release_survives_the_round_trip),
+		TEST(revisions_of_hardware_survive_the_round_trip),
 		TEST(the_way_to_a_release_survives_the_round_trip),
 		TEST(a_way_that_leads_nowhere_is_refused),
 		TEST(updaters_are_compared_by_number),
