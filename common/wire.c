@@ -557,6 +557,8 @@ int wire_format_checkin(const struct wire_checkin *m, struct buf *out,
 
 	json_set_text(j, "product", m->product);
 	json_set_text(j, "model", m->model);
+	if (m->hardware[0])
+		json_set_text(j, "hardware", m->hardware);
 	if (m->has_release) {
 		release = json_new_object();
 		json_set_text(release, "id", m->release);
@@ -599,9 +601,9 @@ static int get_running(const struct json *j, struct wire_checkin *m,
 int wire_parse_checkin(struct slice in, struct wire_checkin *m, struct err *e)
 {
 	static const char *const known[] = {
-		"v",         "product",    "model",     "release",
-		"confirmed", "activation", "interval",  "updater",
-		"boot",      "posture",    "first_use", NULL
+		"v",          "product",  "model",   "release", "confirmed",
+		"activation", "interval", "updater", "boot",    "posture",
+		"first_use",  "hardware", NULL
 	};
 	struct wire_checkin got = { 0 };
 	struct json *j;
@@ -612,6 +614,9 @@ int wire_parse_checkin(struct slice in, struct wire_checkin *m, struct err *e)
 	if (get_text(j, "product", is_name, got.product, sizeof(got.product),
 		     e) ||
 	    get_text(j, "model", is_name, got.model, sizeof(got.model), e) ||
+	    (json_get(j, "hardware") &&
+	     get_text(j, "hardware", is_name, got.hardware,
+		      sizeof(got.hardware), e)) ||
 	    get_running(j, &got, e) ||
 	    json_get_bool(j, "confirmed", &got.confirmed, e) ||
 	    get_count(j, "activation", JSON_INT_MAX, &got.activation, e) ||

@@ -145,6 +145,7 @@ enum wire_first_use {
 struct wire_checkin {
 	char product[NAME_MAX_LEN + 1];
 	char model[NAME_MAX_LEN + 1];
+	char hardware[NAME_MAX_LEN + 1]; /* its revision; "": not said */
 	bool has_release; /* false: vanilla, nothing of ours runs */
 	char release[NAME_MAX_LEN + 1];
 	uint64_t seq;

@@ -57,6 +57,8 @@ void facts_for_server(const struct session *s, struct wire_checkin *m)
 	(void)strncat(m->product, c->product, NAME_MAX_LEN);
 	if (c->model)
 		(void)strncat(m->model, c->model, NAME_MAX_LEN);
+	if (c->hardware)
+		(void)strncat(m->hardware, c->hardware, NAME_MAX_LEN);
 	add_start(s, m);
 	m->posture = posture_look(c, has_hardware_keys(s));
 	m->first_use = first_use_is_done(s) ? WIRE_FIRST_USE_DONE
@@ -99,6 +101,8 @@ void facts_for_policy(const struct session *s, struct policy_device *d)
 	(void)strncat(d->product, c->product, NAME_MAX_LEN);
 	if (c->model)
 		(void)strncat(d->model, c->model, NAME_MAX_LEN);
+	if (c->hardware)
+		(void)strncat(d->hardware, c->hardware, NAME_MAX_LEN);
 	d->has_running = s->has_running;
 	if (s->has_running) {
 		memcpy(d->running, s->running.id, sizeof(d->running));

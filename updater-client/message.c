@@ -221,6 +221,7 @@ static void walk_checkin(struct walk *w, struct wire_checkin *m)
 {
 	walk_text(w, m->product, sizeof(m->product));
 	walk_text(w, m->model, sizeof(m->model));
+	walk_text(w, m->hardware, sizeof(m->hardware));
 	walk_bool(w, &m->has_release);
 	walk_text(w, m->release, sizeof(m->release));
 	walk_u64(w, &m->seq);
@@ -264,6 +265,7 @@ static void walk_device(struct walk *w, struct policy_device *d)
 {
 	walk_text(w, d->product, sizeof(d->product));
 	walk_text(w, d->model, sizeof(d->model));
+	walk_text(w, d->hardware, sizeof(d->hardware));
 	d->slot_count =
 		walk_small(w, (unsigned)d->slot_count, RELEASE_COMPONENTS_MAX);
 	w->bad |= d->slot_count < 1;

@@ -55,14 +55,13 @@ static bool is_given_up(const struct policy_device *d, const struct release *r)
 	       policy_is_refused(d->refused, d->refused_count, &spent);
 }
 
-static bool is_for_model(const struct policy_device *d, const struct release *r)
+/* No list is for all; what we do not know of ourselves is on none. */
+static bool is_listed(char *const *names, size_t count, const char *own)
 {
-	if (r->model_count == 0)
-		return true;
-	for (size_t i = 0; i < r->model_count; i++)
-		if (strcmp(r->models[i], d->model) == 0)
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(names[i], own) == 0)
 			return true;
-	return false;
+	return count == 0;
 }
 
 /* The slot for this component: an index, or slot_count. */
@@ -132,9 +131,14 @@ static int judge_kind(const struct policy_device *d, const struct release *r,
 	if (strcmp(r->product, d->product) != 0)
 		return err_set(e, ERR_REFUSED, "%s is for the product %s",
 			       r->id, r->product);
-	if (!is_for_model(d, r))
+	if (!is_listed(r->models, r->model_count, d->model))
 		return err_set(e, ERR_REFUSED, "%s is not for the model %s",
 			       r->id, d->model[0] ? d->model : "(none)");
+	if (!is_listed(r->hardware, r->hardware_count, d->hardware))
+		return err_set(e, ERR_REFUSED,
+			       "%s is not for the hardware %s; if that is "
+			       "wrong, mend [device] hardware",
+			       r->id, d->hardware[0] ? d->hardware : "(none)");
 	if (judge_content(d, r, e))
 		return -1;
 	if (release_updater_check(r->min_updater, VERSION, e))

@@ -3,11 +3,12 @@
  * policy - which of the releases that verified metadata lists this device
  * takes, and how. Pure: facts in, decision and reason out.
  *
- * Everything is judged here and nowhere else: product and model, the updater,
- * never a step back in seq unless one is authorised, requires_seq, the floor,
- * an undo only of what runs and in time, the operators' order (through a gate),
- * what was rolled back on this device before, and a delta only on the very
- * base that it was made from. Version text is never compared.
+ * Everything is judged here and nowhere else: product, model and revision of
+ * the hardware, the updater, never a step back in seq unless one is authorised,
+ * requires_seq, the floor, an undo only of what runs and in time, the
+ * operators' order (through a gate), what was rolled back on this device
+ * before, and a delta only on the very base that it was made from. Version text
+ * is never compared.
  */
 #ifndef UPDATER_CLIENT_POLICY_H
 #define UPDATER_CLIENT_POLICY_H
@@ -27,7 +28,8 @@ struct policy_slot {
 
 struct policy_device {
 	char product[NAME_MAX_LEN + 1];
-	char model[NAME_MAX_LEN + 1]; /* "": none */
+	char model[NAME_MAX_LEN + 1];    /* "": none */
+	char hardware[NAME_MAX_LEN + 1]; /* its revision; "": not known */
 	/* A release is for us when its components are these, all of them. */
 	struct policy_slot slots[RELEASE_COMPONENTS_MAX];
 	size_t slot_count;

@@ -31,6 +31,7 @@
 static const struct ini_key keys[] = {
 	TEXT("device", "product", product, true),
 	TEXT("device", "model", model, false),
+	TEXT("device", "hardware", hardware, false),
 	TEXT("device", "state", state, true),
 	TEXT("device", "status", status, false),
 	TEXT("trust", "root", root, true),
@@ -388,6 +389,8 @@ static int check_names(const struct settings *c, struct err *e)
 		return err_set(e, ERR_CONFIG, "[device] product: not a name");
 	if (c->model && !name_is_valid(slice_of(c->model)))
 		return err_set(e, ERR_CONFIG, "[device] model: not a name");
+	if (c->hardware && !name_is_valid(slice_of(c->hardware)))
+		return err_set(e, ERR_CONFIG, "[device] hardware: not a name");
 	if (c->slot_path[0] != '/' || c->state[0] != '/')
 		return err_set(e, ERR_CONFIG,
 			       "[slot] path and [device] state must be "

@@ -77,7 +77,7 @@ struct settings_token {
 
 struct settings {
 	const char *path; /* of the file, as it was named; NULL: none */
-	char *product, *model, *state, *status;
+	char *product, *model, *hardware, *state, *status;
 	char *root, *environment_name;
 	struct ini_list urls;
 	char *enrol, *ca, *proxy;

@@ -291,6 +291,7 @@ static struct json *status_json(const struct session *s)
 	json_set_text(j, "confined", confined);
 	json_set_text(j, "product", c->product);
 	json_set_text(j, "model", c->model ? c->model : "");
+	json_set_text(j, "hardware", c->hardware ? c->hardware : "");
 	json_set_text(j, "environment", environment_name(c->environment));
 	add_identity(j, s);
 	json_set_text(j, "slot", slot_name(s->current));

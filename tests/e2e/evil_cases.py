@@ -403,6 +403,16 @@ def a10_release_for_another_model(r):
     change_custom(models=["m2"])(r)
 
 
+@case(REFUSED)
+def a10_release_for_another_revision(r):
+    change_custom(hardware=["rev-z"])(r)
+
+
+@case(FORMAT)
+def a10_release_for_no_revision(r):
+    change_custom(hardware=[])(r)
+
+
 @case(FORMAT, REFUSED, NOT_FOUND)
 def a10_release_for_another_product(r):
     change_custom(product="other")(r)

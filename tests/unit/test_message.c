@@ -99,12 +99,14 @@ static size_t make_samples(struct message *m)
 	m[n++].site.environment = ENV_PRODUCTION;
 	m[n].kind = MESSAGE_CHECKIN;
 	strcpy(m[n].checkin.product, "gateway");
+	strcpy(m[n].checkin.hardware, "rev-b");
 	m[n].checkin.first_use = WIRE_FIRST_USE_DONE;
 	m[n++].checkin.has_release = true;
 	m[n].kind = MESSAGE_DECISION;
 	m[n].decision.action = WIRE_WAIT;
 	strcpy(m[n++].decision.reason, "later");
 	m[n].kind = MESSAGE_CHOOSE;
+	strcpy(m[n].choose.device.hardware, "rev-b");
 	m[n].choose.device.slot_count = 2;
 	m[n].choose.device.slots[0].content = PACKAGE_TREE;
 	m[n].choose.device.slots[0].attributes = TREE_APP;

@@ -95,6 +95,48 @@ static void another_product_or_model_is_refused(void **state)
 	judged(&d, &r, ERR_REFUSED);
 }
 
+/* What is on no list is for all; who does not know its own is on none. */
+static void another_revision_of_the_hardware_is_refused(void **state)
+{
+	static char a[] = "rev-a", b[] = "rev-b";
+	struct policy_device d = device();
+	struct release r = release("3", 3);
+	struct err e = { 0 };
+
+	(void)state;
+	strcpy(d.hardware, "rev-b");
+	judged(&d, &r, ERR_NONE);
+	r.hardware[0] = a;
+	r.hardware_count = 1;
+	assert_refused_saying(policy_allows(&d, &r, NOW, &e), ERR_REFUSED,
+			      "3 is not for the hardware rev-b; ");
+	r.hardware[1] = b;
+	r.hardware_count = 2;
+	judged(&d, &r, ERR_NONE);
+	strcpy(d.hardware, "rev");
+	judged(&d, &r, ERR_REFUSED);
+	d.hardware[0] = 0;
+	assert_refused_saying(policy_allows(&d, &r, NOW, &e), ERR_REFUSED,
+			      "hardware (none); ");
+	r.hardware_count = 0;
+	judged(&d, &r, ERR_NONE);
+}
+
+/* Nor is it taken again, to repair what runs: it was never for this board. */
+static void the_hardware_counts_for_what_runs_too(void **state)
+{
+	static char a[] = "rev-a";
+	struct policy_device d = device();
+	struct release r = release("2", 2);
+
+	(void)state;
+	d.repair = true;
+	judged(&d, &r, ERR_NONE);
+	r.hardware[0] = a;
+	r.hardware_count = 1;
+	judged(&d, &r, ERR_REFUSED);
+}
+
 static void other_content_than_the_slot_takes_is_refused(void **state)
 {
 	struct policy_device d = device();
@@ -971,6 +1013,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_newer_release_of_the_product_is_taken),
 		cmocka_unit_test(another_product_or_model_is_refused),
+		cmocka_unit_test(another_revision_of_the_hardware_is_refused),
+		cmocka_unit_test(the_hardware_counts_for_what_runs_too),
 		cmocka_unit_test(other_content_than_the_slot_takes_is_refused),
 		cmocka_unit_test(an_image_is_for_slots_that_hold_images),
 		cmocka_unit_test(nothing_steps_back_whatever_its_version_says),

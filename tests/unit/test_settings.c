@@ -369,6 +369,8 @@ static void every_value_is_judged(void **state)
 		      "[trust]\nroot = /r\nenvironment = lab\n"
 		      "[slot]\npath = /p\n",
 		      "[device] model: not a name");
+	refuse_saying(GOOD "[device]\nhardware = Rev B\n",
+		      "[device] hardware: not a name");
 	refuse_saying(GOOD "[device]\nstatus = status.json\n",
 		      "[device] status");
 	refuse_saying(GOOD "[device]\nstatus = /run/pawl/\n",

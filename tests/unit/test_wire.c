@@ -375,6 +375,29 @@ static void how_far_first_use_is_may_be_said(void **state)
 	buf_done(&b);
 }
 
+static void the_revision_of_the_hardware_may_be_said(void **state)
+{
+	struct wire_checkin in = { .product = "kiosk",
+				   .model = "k1",
+				   .interval_sec = 60,
+				   .updater = "1" };
+	struct wire_checkin out = { .hardware = "other" };
+	struct buf b = BUF_INIT(WIRE_BODY_MAX);
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(wire_format_checkin(&in, &b, &e));
+	assert_null(strstr(buf_text(&b), "hardware"));
+	assert_ok(wire_parse_checkin(buf_slice(&b), &out, &e));
+	assert_string_equal(out.hardware, "");
+	strcpy(in.hardware, "rev-b");
+	b.len = 0;
+	assert_ok(wire_format_checkin(&in, &b, &e));
+	assert_ok(wire_parse_checkin(buf_slice(&b), &out, &e));
+	assert_string_equal(out.hardware, "rev-b");
+	buf_done(&b);
+}
+
 static void a_checkin_with_wrong_types_is_refused(void **state)
 {
 #define REST                                                                   \
@@ -390,6 +413,9 @@ static void a_checkin_with_wrong_types_is_refused(void **state)
 		"{\"v\":1,\"confirmed\":true,\"first_use\":true," REST "}",
 		"{\"v\":1,\"confirmed\":true,\"first_use\":\"\"," REST "}",
 		"{\"v\":1,\"confirmed\":true,\"first_use\":\"x\"," REST "}",
+		"{\"v\":1,\"confirmed\":true,\"hardware\":\"\"," REST "}",
+		"{\"v\":1,\"confirmed\":true,\"hardware\":\"B b\"," REST "}",
+		"{\"v\":1,\"confirmed\":true,\"hardware\":[\"b\"]," REST "}",
 		"{\"v\":1,\"confirmed\":true,\"posture\":true," REST "}",
 		"{\"v\":1,\"confirmed\":true,\"posture\":{\"sandbox\":1}," REST
 		"}",
@@ -629,6 +655,7 @@ int main(void)
 		cmocka_unit_test(a_checkin_survives_with_and_without_a_release),
 		cmocka_unit_test(a_posture_is_what_the_device_knows),
 		cmocka_unit_test(how_far_first_use_is_may_be_said),
+		cmocka_unit_test(the_revision_of_the_hardware_may_be_said),
 		cmocka_unit_test(a_checkin_with_wrong_types_is_refused),
 		cmocka_unit_test(a_decision_survives_and_its_reason_is_escaped),
 		cmocka_unit_test(a_report_survives_the_wire),
