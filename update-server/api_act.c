@@ -33,15 +33,20 @@ static int get_cohorts(const struct json *j, struct rollout *r, struct err *e)
 	return 0;
 }
 
-static void take_models(struct rollout *r, const char *models)
+/* Names between spaces into zeroed places; how many. */
+static size_t take_names(const char *text, char (*names)[NAME_MAX_LEN + 1],
+			 size_t max)
 {
-	while (*models && r->model_count < RELEASE_MODELS_MAX) {
-		size_t len = strcspn(models, " ");
+	size_t count = 0;
+
+	while (*text && count < max) {
+		size_t len = strcspn(text, " ");
 
 		if (len > 0 && len <= NAME_MAX_LEN)
-			memcpy(r->models[r->model_count++], models, len);
-		models += len + (models[len] == ' ');
+			memcpy(names[count++], text, len);
+		text += len + (text[len] == ' ');
 	}
+	return count;
 }
 
 static int take_release(struct server_api *api, const char *product,
@@ -65,7 +70,10 @@ static int take_release(struct server_api *api, const char *product,
 	r->requires_seq = release.requires_seq;
 	r->not_before = release.not_before;
 	r->lab_only = release.lab_only;
-	take_models(r, release.models);
+	r->model_count =
+		take_names(release.models, r->models, RELEASE_MODELS_MAX);
+	r->hardware_count =
+		take_names(release.hardware, r->hardware, RELEASE_HARDWARE_MAX);
 	rc = 0;
 out:
 	store_release_done(&release);

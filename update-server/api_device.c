@@ -27,6 +27,8 @@ static bool is_over(const struct stage *s, const struct rollout_device *d,
 		return stage_attempt_end(a, STAGE_WITHDRAWN, "", now);
 	if (rollout_is_pinned(&s->what, d))
 		return stage_attempt_end(a, STAGE_SKIPPED, "PINNED", now);
+	if (!rollout_fits(&s->what, d->hardware))
+		return stage_attempt_end(a, STAGE_SKIPPED, "HARDWARE", now);
 	return !stage_concerns(s, d) &&
 	       stage_attempt_end(a, STAGE_WITHDRAWN, "LEFT", now);
 }

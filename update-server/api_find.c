@@ -107,8 +107,8 @@ static int read_releases(struct finding *f, struct err *e)
 static bool is_wanted(const struct finding *f, const struct store_device *d)
 {
 	const struct rollout_device *r = &d->facts;
-	const struct fixes_device fd = { r->product, r->model, r->has_release,
-					 r->seq };
+	const struct fixes_device fd = { r->product, r->model, r->hardware,
+					 r->has_release, r->seq };
 
 	if (f->lacks[0] &&
 	    (d->revoked || !fixes_lacks(f->fixes, f->lacks, &fd)))

@@ -43,6 +43,7 @@ static struct json *release_json(const struct store_release *r)
 	json_set_int(j, "seq", (int64_t)r->seq);
 	json_set_int(j, "requires_seq", (int64_t)r->requires_seq);
 	json_set_text(j, "models", r->models);
+	json_set_text(j, "hardware", r->hardware);
 	api_set_digest(j, "digest", &r->digest);
 	json_set_bool(j, "listed", r->listed);
 	if (r->lab_only)
@@ -133,6 +134,7 @@ static struct json *device_json(const struct store_device *d)
 				       : "enrolled");
 	json_set_text(j, "product", f->product);
 	json_set_text(j, "model", f->model);
+	json_set_text(j, "hardware", f->hardware);
 	json_set_text(j, "cohort", f->cohort);
 	json_set_bool(j, "lab", f->lab);
 	json_set_text(j, "pin", d->pin_release);

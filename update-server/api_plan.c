@@ -199,6 +199,7 @@ static int set_left_out(struct server_api *api, const struct stage *s,
 	}
 	add_left_out(list, "in other cohorts", a.other_cohort);
 	add_left_out(list, "of other models", a.other_model);
+	add_left_out(list, "of other hardware revisions", a.other_hardware);
 	add_left_out(list, "no lab devices", a.no_lab);
 	add_left_out(list, "not selected", a.unselected);
 	add_left_out(list, "excluded by name", a.excluded);

@@ -91,22 +91,11 @@ struct look {
 	struct json *list;
 };
 
-/* Models are words between blanks; none: any. */
 static bool is_for(const struct store_release *r, const struct store_device *d)
 {
-	const char *models = r->models;
-
-	if (strcmp(d->facts.product, r->product) != 0)
-		return false;
-	while (*models) {
-		size_t len = strcspn(models, " ");
-
-		if (slice_equal(slice_sub(slice_of(models), 0, len),
-				slice_of(d->facts.model)))
-			return true;
-		models += len + (models[len] == ' ');
-	}
-	return !r->models[0];
+	return strcmp(d->facts.product, r->product) == 0 &&
+	       rollout_has_word(r->models, d->facts.model) &&
+	       rollout_has_word(r->hardware, d->facts.hardware);
 }
 
 /* Under the store's lock: only remembered. */

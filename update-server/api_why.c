@@ -191,6 +191,7 @@ int api_device_why(struct server_api *api, const struct request *q,
 	json_set_hex(j, "device", (struct slice){ id.bytes, DEVICE_ID_LEN });
 	json_set_text(j, "product", d->facts.product);
 	json_set_text(j, "model", d->facts.model);
+	json_set_text(j, "hardware", d->facts.hardware);
 	json_set_text(j, "cohort", d->facts.cohort);
 	json_set_text(j, "runs", d->facts.release);
 	set_answer(j, list);

@@ -271,10 +271,10 @@ static void print_evidence(const struct json *attempts)
 static void print_device(const struct json *j)
 {
 	static const char *const fields[] = {
-		"id",       "state",     "product",   "model",
-		"cohort",   "lab",       "pin",       "release",
-		"seq",      "digest",    "confirmed", "updater",
-		"enrolled", "last_seen", "way",       NULL
+		"id",     "state",     "product", "model",    "hardware",
+		"cohort", "lab",       "pin",     "release",  "seq",
+		"digest", "confirmed", "updater", "enrolled", "last_seen",
+		"way",    NULL
 	};
 	static const char *const says[] = { "sandbox",        "secure_boot",
 					    "root_read_only", "hardware_clock",

@@ -414,8 +414,9 @@ static void print_keys(const struct json *keys)
 static void print_release(const struct json *j)
 {
 	static const char *const fields[] = {
-		"product", "id",     "version", "seq",      "requires_seq",
-		"models",  "digest", "listed",  "imported", NULL
+		"product",      "id",       "version",  "seq",
+		"requires_seq", "models",   "hardware", "digest",
+		"listed",       "imported", NULL
 	};
 	static const char *const more[] = { "issued", "urgent", "fixes",
 					    "content_bytes", NULL };

@@ -10,6 +10,7 @@
 struct entry {
 	char product[NAME_MAX_LEN + 1];
 	char models[RELEASE_MODELS_MAX * (NAME_MAX_LEN + 1)]; /* by spaces */
+	char hardware[RELEASE_HARDWARE_MAX * (NAME_MAX_LEN + 1)]; /* too */
 	uint64_t seq, content_seq;
 	bool listed;
 	struct json *fixes; /* an array of texts */
@@ -63,6 +64,7 @@ int fixes_add(struct fixes *f, const struct store_release *r, struct err *e)
 
 	memcpy(n.product, r->product, sizeof(n.product));
 	memcpy(n.models, r->models, sizeof(n.models));
+	memcpy(n.hardware, r->hardware, sizeof(n.hardware));
 	if (json_parse(slice_of(r->detail), &detail, e) == 0)
 		rc = read_detail(detail, &n, e);
 	json_free(detail);
@@ -76,22 +78,6 @@ int fixes_add(struct fixes *f, const struct store_release *r, struct err *e)
 }
 
 /* ---- asking -------------------------------------------------------------- */
-
-/* Is a word one of those that spaces separate? None at all means any. */
-static bool has_model(const char *models, const char *model)
-{
-	size_t len = strlen(model);
-
-	if (!models[0])
-		return true;
-	for (const char *m = models; m; m = strchr(m, ' ')) {
-		m += *m == ' ';
-		if (strncmp(m, model, len) == 0 &&
-		    (m[len] == ' ' || m[len] == '\0'))
-			return true;
-	}
-	return false;
-}
 
 static bool brings(const struct entry *n, const char *cve)
 {
@@ -114,7 +100,8 @@ static uint64_t content_of(const struct fixes *f, const struct fixes_device *d)
 static bool is_for(const struct entry *n, const struct fixes_device *d)
 {
 	return n->listed && strcmp(n->product, d->product) == 0 &&
-	       has_model(n->models, d->model);
+	       rollout_has_word(n->models, d->model) &&
+	       rollout_has_word(n->hardware, d->hardware);
 }
 
 bool fixes_is_behind(const struct fixes *f, const struct fixes_device *d)

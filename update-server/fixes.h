@@ -6,8 +6,8 @@
  * A device has a fix from the first release on that brings it: what counts is
  * the content that it runs, so one that went back, by an undo under a newer
  * seq, lacks it again. Of releases only those count that are listed and are for
- * the device's product and model; where none of them brings a fix, the device
- * is not asked for it.
+ * the device's product, model and hardware; where none of them brings a fix,
+ * the device is not asked for it.
  */
 #ifndef UPDATE_SERVER_FIXES_H
 #define UPDATE_SERVER_FIXES_H
@@ -24,7 +24,7 @@ int fixes_add(struct fixes *f, const struct store_release *r,
 	      struct err *e) NODISCARD;
 
 struct fixes_device {
-	const char *product, *model;
+	const char *product, *model, *hardware; /* "": not known */
 	bool has_release; /* false: lacks whatever there is to have */
 	uint64_t seq;
 };

@@ -237,16 +237,17 @@ static int add_payload(struct import *im, const struct tuf_target *t,
 	return 0;
 }
 
-static void join_models(const struct release *r, char *out)
+/* out has room for as many names as there may be, and spaces. */
+static void join_names(char *const *names, size_t count, char *out)
 {
 	size_t used = 0;
 
-	for (size_t i = 0; i < r->model_count; i++) {
-		size_t len = strlen(r->models[i]);
+	for (size_t i = 0; i < count; i++) {
+		size_t len = strlen(names[i]);
 
 		if (i > 0)
 			out[used++] = ' ';
-		memcpy(out + used, r->models[i], len);
+		memcpy(out + used, names[i], len);
 		used += len;
 	}
 	out[used] = 0;
@@ -319,7 +320,8 @@ static int new_release(struct import *im, const struct release *r,
 	memcpy(s->product, r->product, sizeof(s->product));
 	memcpy(s->id, r->id, sizeof(s->id));
 	memcpy(s->version, r->version, sizeof(s->version));
-	join_models(r, s->models);
+	join_names(r->models, r->model_count, s->models);
+	join_names(r->hardware, r->hardware_count, s->hardware);
 	s->seq = r->seq;
 	s->requires_seq = r->requires_seq;
 	s->not_before = r->not_before;

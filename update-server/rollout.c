@@ -55,6 +55,27 @@ bool rollout_concerns(const struct rollout *r, const char *product,
 	       is_listed(r->cohorts, r->cohort_count, cohort);
 }
 
+bool rollout_fits(const struct rollout *r, const char *hardware)
+{
+	return r->hardware_count == 0 ||
+	       is_listed(r->hardware, r->hardware_count, hardware);
+}
+
+bool rollout_has_word(const char *words, const char *word)
+{
+	size_t len = strlen(word);
+
+	if (!words[0])
+		return true;
+	for (const char *w = words; w; w = strchr(w, ' ')) {
+		w += *w == ' ';
+		if (strncmp(w, word, len) == 0 && len > 0 &&
+		    (w[len] == ' ' || w[len] == 0))
+			return true;
+	}
+	return false;
+}
+
 static const char *known(const char *text)
 {
 	return text[0] ? text : NULL;
@@ -81,6 +102,7 @@ bool rollout_selects(const struct selector *s, const struct rollout_device *d)
 	const struct selector_facts facts = {
 		.texts = { [SELECT_PRODUCT] = d->product,
 			   [SELECT_MODEL] = d->model,
+			   [SELECT_HARDWARE] = known(d->hardware),
 			   [SELECT_COHORT] = d->cohort,
 			   [SELECT_RELEASE] =
 				   d->has_release ? known(d->release) : NULL,
@@ -138,6 +160,8 @@ enum rollout_verdict rollout_judge(const struct rollout *r,
 
 	if (!rollout_concerns(r, d->product, d->model, d->cohort))
 		return VERDICT_NOT_FOR;
+	if (!rollout_fits(r, d->hardware))
+		return VERDICT_HARDWARE;
 	if (r->lab_only && !d->lab)
 		return VERDICT_LAB;
 	verdict = decide_version(r, d, past, word);
@@ -154,6 +178,7 @@ const char *rollout_verdict_name(enum rollout_verdict verdict)
 		[VERDICT_OFFER] = "offer",
 		[VERDICT_CLOSED] = "closed",
 		[VERDICT_NOT_FOR] = "not-for",
+		[VERDICT_HARDWARE] = "hardware",
 		[VERDICT_EXCLUDED] = "excluded",
 		[VERDICT_SELECTOR] = "not-selected",
 		[VERDICT_PINNED] = "pinned",
@@ -184,10 +209,13 @@ const char *rollout_why(enum rollout_verdict verdict)
 	static const char no_key[] =
 		"encrypted, and no key was sealed for it: device export, "
 		"pawl-signer wrap, envelope import";
+	static const char hardware[] =
+		"for other revisions of the hardware than the device says";
 	static const char *const words[] = {
 		[VERDICT_OFFER] = "open for this device",
 		[VERDICT_CLOSED] = "not running",
 		[VERDICT_NOT_FOR] = "for another product, model or cohort",
+		[VERDICT_HARDWARE] = hardware,
 		[VERDICT_EXCLUDED] = "this device is left out of it by name",
 		[VERDICT_SELECTOR] = "its selector does not match this device",
 		[VERDICT_PINNED] = "the device is pinned to another release",

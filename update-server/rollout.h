@@ -26,6 +26,8 @@ struct rollout {
 	int64_t not_before;                                /* 0: at once */
 	char models[RELEASE_MODELS_MAX][NAME_MAX_LEN + 1]; /* none: any */
 	size_t model_count;
+	char hardware[RELEASE_HARDWARE_MAX][NAME_MAX_LEN + 1]; /* likewise */
+	size_t hardware_count;
 	char cohorts[ROLLOUT_COHORTS_MAX][NAME_MAX_LEN + 1];
 	size_t cohort_count;
 	/* For devices that run something newer, where that is authorised. */
@@ -44,6 +46,13 @@ int rollout_limit(uint64_t *buckets, size_t count, uint32_t share,
 bool rollout_concerns(const struct rollout *r, const char *product,
 		      const char *model, const char *cohort);
 
+/* Is its release for this revision of the hardware ("": the device does not
+ * say)? What a release lists, a device that does not say has no part in. */
+bool rollout_fits(const struct rollout *r, const char *hardware);
+
+/* Is a word one of those that single spaces separate? None means any. */
+bool rollout_has_word(const char *words, const char *word);
+
 /* ---- the decision -------------------------------------------------------- */
 
 /* From the registry, but for what runs now: that the device says itself. */
@@ -52,7 +61,8 @@ struct rollout_device {
 	char product[NAME_MAX_LEN + 1];
 	char model[NAME_MAX_LEN + 1];
 	char cohort[NAME_MAX_LEN + 1];
-	bool lab; /* two operators assigned it there */
+	char hardware[NAME_MAX_LEN + 1]; /* as it said last; "": nothing */
+	bool lab;                        /* two operators assigned it there */
 	bool has_release;
 	bool confirmed;
 	bool pinned;
@@ -92,6 +102,7 @@ enum rollout_verdict {
 	VERDICT_OFFER,
 	VERDICT_CLOSED,   /* neither running nor completed */
 	VERDICT_NOT_FOR,  /* other product, model or cohort */
+	VERDICT_HARDWARE, /* for other revisions of the hardware */
 	VERDICT_EXCLUDED, /* left out by name */
 	VERDICT_SELECTOR, /* not one of those that are selected */
 	VERDICT_PINNED,   /* the device keeps to another release */

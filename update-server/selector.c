@@ -8,9 +8,10 @@
 #define ATTRIBUTE "attr."
 
 static const char *const names[SELECT_TEXTS] = {
-	[SELECT_PRODUCT] = "product", [SELECT_MODEL] = "model",
-	[SELECT_COHORT] = "cohort",   [SELECT_RELEASE] = "release",
-	[SELECT_VERSION] = "version", [SELECT_UPDATER] = "updater",
+	[SELECT_PRODUCT] = "product",   [SELECT_MODEL] = "model",
+	[SELECT_HARDWARE] = "hardware", [SELECT_COHORT] = "cohort",
+	[SELECT_RELEASE] = "release",   [SELECT_VERSION] = "version",
+	[SELECT_UPDATER] = "updater",
 };
 
 /* ---- words --------------------------------------------------------------- */

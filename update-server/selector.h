@@ -8,8 +8,8 @@
  *	selector = "" | term { "and" term }
  *	term     = name ("=" | "!=") value { "|" value }
  *	         | "seq" ("=" | "!=" | "<" | "<=" | ">" | ">=") number
- *	name     = "product" | "model" | "cohort" | "release" | "version"
- *	         | "updater" | "attr." word
+ *	name     = "product" | "model" | "hardware" | "cohort" | "release"
+ *	         | "version" | "updater" | "attr." word
  *
  * There is no "or" between terms and no "not": every term can only narrow, so
  * whoever adds one never opens a rollout to more devices. For the same reason
@@ -29,6 +29,7 @@
 enum selector_what {
 	SELECT_PRODUCT,
 	SELECT_MODEL,
+	SELECT_HARDWARE,
 	SELECT_COHORT,
 	SELECT_RELEASE,
 	SELECT_VERSION,

@@ -123,6 +123,7 @@ static bool is_excluded(const struct stage *s, const struct device_id *id)
 bool stage_concerns(const struct stage *s, const struct rollout_device *d)
 {
 	return rollout_concerns(&s->what, d->product, d->model, d->cohort) &&
+	       rollout_fits(&s->what, d->hardware) &&
 	       (d->lab || !s->what.lab_only) && !is_excluded(s, &d->id) &&
 	       rollout_selects(&s->selector, d);
 }
@@ -158,8 +159,9 @@ static enum rollout_verdict decide_device(const struct stage *s,
 		return VERDICT_EXCLUDED;
 	/* What it runs may be what a selector asks for: once it has updated,
 	 * that is said and not this. */
-	if (v != VERDICT_NOT_FOR && v != VERDICT_ALREADY &&
-	    v != VERDICT_NEWER && !rollout_selects(&s->selector, q->device))
+	if (v != VERDICT_NOT_FOR && v != VERDICT_HARDWARE &&
+	    v != VERDICT_ALREADY && v != VERDICT_NEWER &&
+	    !rollout_selects(&s->selector, q->device))
 		return VERDICT_SELECTOR;
 	if (v == VERDICT_OFFER && s->is_undo && !runs_undone(s, q->device))
 		return VERDICT_UNDO;

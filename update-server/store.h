@@ -607,6 +607,7 @@ struct store_release {
 	char id[NAME_MAX_LEN + 1];
 	char version[RELEASE_VERSION_MAX + 1];
 	char models[RELEASE_MODELS_MAX * (NAME_MAX_LEN + 1)]; /* by spaces */
+	char hardware[RELEASE_HARDWARE_MAX * (NAME_MAX_LEN + 1)]; /* likewise */
 	uint64_t seq, requires_seq;
 	int64_t not_before;
 	struct sha256 digest;
@@ -726,7 +727,7 @@ int store_rollout_plan(struct store *s, const struct rollout *r, uint32_t share,
  * others. */
 struct store_audience {
 	uint64_t devices; /* for which it is */
-	uint64_t other_model, other_cohort, no_lab, excluded;
+	uint64_t other_model, other_hardware, other_cohort, no_lab, excluded;
 	uint64_t unselected; /* in its cohorts, and its selector is against */
 	uint64_t pinned;     /* to another release */
 	uint64_t not_undone; /* of an undo: do not run what it undoes */

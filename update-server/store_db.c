@@ -288,6 +288,12 @@ static const char *const schema[] = {
 	 * the whole key of a device that waits. */
 	"ALTER TABLE batch ADD COLUMN codes BLOB;"
 	"ALTER TABLE waiting ADD COLUMN point BLOB;",
+
+	/* Revisions of the hardware: what a device said last, and what the
+	 * releases are for, by spaces ('': any). */
+	"ALTER TABLE device ADD COLUMN hardware TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE release ADD COLUMN hardware TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE rollout ADD COLUMN hardware TEXT NOT NULL DEFAULT '';",
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)

@@ -15,7 +15,7 @@
 	" activation, interval, updater, quarantined, posture_known,"          \
 	" posture_yes, (SELECT version FROM release l"                         \
 	" WHERE l.product = device.product AND l.id = device.release), lab,"   \
-	" pin, pin_release, first_use"
+	" pin, pin_release, first_use, hardware"
 #define DEVICE_COLUMNS DEVICE_FIELDS " FROM device"
 #define NEWEST_ATTEMPT                                                         \
 	" FROM attempt WHERE device = device.id ORDER BY attempt.id DESC"      \
@@ -54,6 +54,7 @@ static void read_device(struct sql_query *q, struct store_device *d)
 	f->pin = (uint64_t)sql_get_int(q, 22);
 	sql_get_text(q, 23, d->pin_release, sizeof(d->pin_release));
 	d->first_use = (enum wire_first_use)sql_get_int(q, 24);
+	sql_get_text(q, 25, f->hardware, sizeof(f->hardware));
 }
 
 /* The end of a query for one device. */
@@ -344,13 +345,13 @@ int store_device_find(struct store *s, const struct device_id *id,
 
 static void read_newest_attempt(struct sql_query *q, struct store_device *d)
 {
-	int64_t state = sql_get_int(q, 25);
+	int64_t state = sql_get_int(q, 26);
 
-	if (sql_get_null(q, 25) || state < 0 || state >= STAGE_STATES)
+	if (sql_get_null(q, 26) || state < 0 || state >= STAGE_STATES)
 		return;
 	d->has_attempt = true;
 	d->attempt = (enum stage_state)state;
-	sql_get_text(q, 26, d->attempt_code, sizeof(d->attempt_code));
+	sql_get_text(q, 27, d->attempt_code, sizeof(d->attempt_code));
 }
 
 static int each_device(struct sql_query *q,
@@ -407,6 +408,7 @@ static void read_registered(struct sql_query *q, struct store_device *d)
 	sql_get_blob(q, 5, d->decrypt.key.point, EC_POINT_LEN);
 	d->decrypt.proof_len = (size_t)sql_get_int(q, 7);
 	sql_get_blob(q, 6, d->decrypt.proof, d->decrypt.proof_len);
+	sql_get_text(q, 8, f->hardware, sizeof(f->hardware));
 }
 
 int store_registry_each(struct store *s, const struct device_id *after,
@@ -422,7 +424,7 @@ int store_registry_each(struct store *s, const struct device_id *after,
 	q = sql_query(s->db,
 		      "SELECT id, product, model, cohort, certificate,"
 		      " decrypt_key, decrypt_proof,"
-		      " min(length(decrypt_proof), 72) FROM device"
+		      " min(length(decrypt_proof), 72), hardware FROM device"
 		      " WHERE id > ? AND revoked = 0 AND quarantined = 0"
 		      " AND decrypt_key IS NOT NULL"
 		      " AND decrypt_proof IS NOT NULL AND certificate != ''"
@@ -545,6 +547,7 @@ static bool same_state(const struct store_device *d,
 	       sha256_equal(&f->digest, &m->digest) &&
 	       strcmp(f->release, m->release) == 0 &&
 	       strcmp(f->updater, m->updater) == 0 &&
+	       strcmp(f->hardware, m->hardware) == 0 &&
 	       f->posture.known == m->posture.known &&
 	       f->posture.yes == m->posture.yes && d->first_use == m->first_use;
 }
@@ -560,14 +563,15 @@ static int write_state(struct store *s, const struct store_device *d,
 		" before = CASE WHEN digest IS NOT ?4 THEN digest ELSE before"
 		" END, digest = ?4, confirmed = ?, activation = ?,"
 		" interval = ?, updater = ?, posture_known = ?,"
-		" posture_yes = ?, first_use = ? WHERE id = ?",
+		" posture_yes = ?, first_use = ?, hardware = ? WHERE id = ?",
 		SQL_BIND(sql_int(now), has ? sql_text(m->release) : sql_null(),
 			 sql_int((int64_t)m->seq),
 			 has ? sql_digest(&m->digest) : sql_null(),
 			 sql_int(m->confirmed), sql_int((int64_t)m->activation),
 			 sql_int(m->interval_sec), sql_text(m->updater),
 			 sql_int(m->posture.known), sql_int(m->posture.yes),
-			 sql_int(m->first_use), sql_device(&d->facts.id)),
+			 sql_int(m->first_use), sql_text(m->hardware),
+			 sql_device(&d->facts.id)),
 		NULL, e);
 }
 
@@ -585,6 +589,7 @@ static void take_state(struct store_device *d, const struct wire_checkin *m,
 	d->last_seen = now;
 	memcpy(f->release, m->release, sizeof(f->release));
 	memcpy(f->updater, m->updater, sizeof(f->updater));
+	memcpy(f->hardware, m->hardware, sizeof(f->hardware));
 	f->posture = m->posture;
 	d->first_use = m->first_use;
 }

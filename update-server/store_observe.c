@@ -62,7 +62,8 @@ int store_survey(struct store *s, const struct device_id *after, size_t max,
 	q = sql_query(s->db,
 		      "SELECT id, product, model, revoked, quarantined,"
 		      " enrolled, last_seen, release, seq, interval,"
-		      " certificate, posture_known, posture_yes, first_use"
+		      " certificate, posture_known, posture_yes, first_use,"
+		      " hardware"
 		      " FROM device WHERE id > ?"
 		      " ORDER BY id LIMIT ?",
 		      SQL_BIND(after ? sql_device(after) : sql_blob("", 0),
@@ -86,6 +87,7 @@ int store_survey(struct store *s, const struct device_id *after, size_t max,
 		d->facts.posture.known = (uint32_t)sql_get_int(q, 11);
 		d->facts.posture.yes = (uint32_t)sql_get_int(q, 12);
 		d->first_use = (enum wire_first_use)sql_get_int(q, 13);
+		sql_get_text(q, 14, f->hardware, sizeof(f->hardware));
 		visit(ctx, d);
 	}
 	rc = store_unlock(s, sql_end(q, e));

@@ -172,21 +172,21 @@ static int put_release(struct store *s, const struct store_release *r,
 		s->db,
 		"INSERT INTO release (product, id, version, models, seq,"
 		" requires_seq, not_before, digest, listed, detail, imported,"
-		" lab_only)"
-		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)"
+		" lab_only, hardware)"
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?)"
 		" ON CONFLICT (product, id) DO UPDATE SET"
 		" version = excluded.version, models = excluded.models,"
 		" seq = excluded.seq, requires_seq = excluded.requires_seq,"
 		" not_before = excluded.not_before, digest = excluded.digest,"
 		" listed = 1, detail = excluded.detail,"
-		" lab_only = excluded.lab_only",
+		" lab_only = excluded.lab_only, hardware = excluded.hardware",
 		SQL_BIND(sql_text(r->product), sql_text(r->id),
 			 sql_text(r->version), sql_text(r->models),
 			 sql_int((int64_t)r->seq),
 			 sql_int((int64_t)r->requires_seq),
 			 sql_int(r->not_before), sql_digest(&r->digest),
 			 sql_text(r->detail), sql_int(now),
-			 sql_int(r->lab_only)),
+			 sql_int(r->lab_only), sql_text(r->hardware)),
 		NULL, e);
 }
 
@@ -383,7 +383,7 @@ int store_online(struct store *s, const struct store_online *in,
 
 #define RELEASE_COLUMNS                                                        \
 	"SELECT product, id, version, models, seq, requires_seq, not_before,"  \
-	" digest, listed, imported, detail, lab_only FROM release"
+	" digest, listed, imported, detail, lab_only, hardware FROM release"
 
 static void read_release(struct sql_query *q, struct store_release *r)
 {
@@ -400,6 +400,7 @@ static void read_release(struct sql_query *q, struct store_release *r)
 	r->listed = sql_get_int(q, 8) != 0;
 	r->imported = sql_get_int(q, 9);
 	r->lab_only = sql_get_int(q, 11) != 0;
+	sql_get_text(q, 12, r->hardware, sizeof(r->hardware));
 	if (detail.len > STORE_DETAIL_MAX)
 		detail.len = 0;
 	r->detail = mem_alloc(detail.len + 1, 1);

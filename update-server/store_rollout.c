@@ -10,6 +10,7 @@
 #include "update-server/store_db.h"
 
 #define MODELS_TEXT   (RELEASE_MODELS_MAX * (NAME_MAX_LEN + 1))
+#define HARDWARE_TEXT (RELEASE_HARDWARE_MAX * (NAME_MAX_LEN + 1))
 #define COHORTS_TEXT  (ROLLOUT_COHORTS_MAX * (NAME_MAX_LEN + 1))
 #define EXCLUDED_TEXT (STAGE_EXCLUDED_MAX * (2 * DEVICE_ID_LEN + 1) + 1)
 #define MEMBERS_MAX   (16u << 20)
@@ -104,7 +105,7 @@ static void split_ids(const char *text, struct stage *r)
 	" last_verb, asked_by, asked_verb, acked, started, policy, excluded,"  \
 	" size, undo_of, urgent, priority, expires, window_from, window_to,"   \
 	" phase, phase_state, opened, baking, zone, summer, lab_only,"         \
-	" selector FROM rollout"
+	" selector, hardware FROM rollout"
 
 static void read_what(struct sql_query *q, struct rollout *r)
 {
@@ -124,6 +125,8 @@ static void read_what(struct sql_query *q, struct rollout *r)
 	r->cohort_count = split(names, r->cohorts, ROLLOUT_COHORTS_MAX);
 	r->step_back = sql_get_int(q, 15) != 0;
 	r->lab_only = sql_get_int(q, 42) != 0;
+	sql_get_text(q, 44, names, sizeof(names));
+	r->hardware_count = split(names, r->hardware, RELEASE_HARDWARE_MAX);
 }
 
 /* A number of ours that must name something; else it is the last, which for
@@ -350,11 +353,12 @@ static int insert_rollout(struct store *s, const struct stage *r,
 			  const char *policy, struct err *e)
 {
 	char models[MODELS_TEXT], cohorts[COHORTS_TEXT];
-	char excluded[EXCLUDED_TEXT];
+	char excluded[EXCLUDED_TEXT], hardware[HARDWARE_TEXT];
 	const struct rollout *w = &r->what;
 
 	join(w->models, w->model_count, models);
 	join(w->cohorts, w->cohort_count, cohorts);
+	join(w->hardware, w->hardware_count, hardware);
 	join_ids(r, excluded);
 	return sql_run(
 		s->db,
@@ -362,9 +366,9 @@ static int insert_rollout(struct store *s, const struct stage *r,
 		" seq, requires_seq, not_before, models, cohorts, population,"
 		" created, changed, step_back, author, policy, excluded, size,"
 		" undo_of, urgent, priority, window_from, window_to, zone,"
-		" summer, lab_only, selector)"
+		" summer, lab_only, selector, hardware)"
 		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-		" ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		" ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		SQL_BIND(sql_text(w->name), sql_int(r->status),
 			 sql_text(w->product), sql_text(w->release),
 			 sql_digest(&w->digest), sql_int((int64_t)w->seq),
@@ -382,7 +386,7 @@ static int insert_rollout(struct store *s, const struct stage *r,
 			 r->has_window ? sql_int(r->window_to) : sql_null(),
 			 sql_int(r->zone.offset_min),
 			 sql_int(r->zone.summer_time), sql_int(w->lab_only),
-			 sql_text(r->where)),
+			 sql_text(r->where), sql_text(hardware)),
 		NULL, e);
 }
 
@@ -584,7 +588,7 @@ int store_pause_locked(struct store *s, const char *name, const char *reason,
 #define MEMBERS                                                                \
 	"SELECT id, model, cohort, release, seq, digest, enrolled, last_seen," \
 	" updater, posture_known, posture_yes, lab,"                           \
-	" pin, "
+	" pin, hardware, "
 #define OF_PRODUCT " FROM device WHERE product = ? AND revoked = 0"
 #define ITS_VERSION                                                            \
 	"(SELECT version FROM release l WHERE l.product = device.product"      \
@@ -617,7 +621,8 @@ static void read_member(struct sql_query *q, const struct stage *r,
 	d->lab = sql_get_int(q, 11) != 0;
 	d->pinned = !sql_get_null(q, 12);
 	d->pin = (uint64_t)sql_get_int(q, 12);
-	sql_get_text(q, 13, d->version, sizeof(d->version));
+	sql_get_text(q, 13, d->hardware, sizeof(d->hardware));
+	sql_get_text(q, 14, d->version, sizeof(d->version));
 }
 
 /* An undo's phases are of those that run what it undoes, few as they may be. */
@@ -711,6 +716,10 @@ static void add_to_audience(const struct stage *r, struct store_audience *a,
 {
 	if (!rollout_concerns(&r->what, d->product, d->model, d->cohort)) {
 		add_other(r, a, d);
+		return;
+	}
+	if (!rollout_fits(&r->what, d->hardware)) {
+		a->other_hardware++;
 		return;
 	}
 	if (!rollout_selects(&r->selector, d)) {

@@ -86,8 +86,8 @@ static bool is_ending(const struct survey *v, const struct store_device *d)
 static void see(void *ctx, const struct store_device *d)
 {
 	const struct rollout_device *f = &d->facts;
-	const struct fixes_device fd = { f->product, f->model, f->has_release,
-					 f->seq };
+	const struct fixes_device fd = { f->product, f->model, f->hardware,
+					 f->has_release, f->seq };
 	struct survey *v = ctx;
 	struct score_facts *n = &v->found;
 

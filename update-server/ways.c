@@ -310,6 +310,20 @@ static const struct release *find_release(const struct ways *w,
 	return NULL;
 }
 
+static bool is_named(char *const *names, size_t count, const char *own)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(names[i], own) == 0)
+			return true;
+	return count == 0;
+}
+
+static bool is_for(const struct release *r, const struct rollout_device *d)
+{
+	return is_named(r->models, r->model_count, d->model) &&
+	       is_named(r->hardware, r->hardware_count, d->hardware);
+}
+
 /* The same rollout, for now with the release that leads there. */
 static void lead_over(const struct release *r, struct rollout *goal)
 {
@@ -340,8 +354,9 @@ void ways_judge(const struct ways *w, const struct rollout *r,
 		first = way_first(way_of(realm, d->lab), r->release, &r->digest,
 				  runs);
 		stone = first ? find_release(w, realm, d->lab, first) : NULL;
-		word->stranded = !stone;
-		if (stone)
+		/* What the device would refuse leads it nowhere. */
+		word->stranded = !stone || !is_for(stone, d);
+		if (!word->stranded)
 			lead_over(stone, goal);
 	}
 	word->back = d->has_release && r->step_back &&
@@ -380,14 +395,6 @@ int ways_allow(const struct ways *w, const struct rollout *r, int64_t now,
 	return 0;
 }
 
-static bool is_for(const struct release *r, const char *model)
-{
-	for (size_t i = 0; i < r->model_count; i++)
-		if (strcmp(r->models[i], model) == 0)
-			return true;
-	return r->model_count == 0;
-}
-
 static const struct release *newest(const struct ways *w,
 				    const struct realm *realm,
 				    const struct rollout_device *d)
@@ -397,7 +404,7 @@ static const struct release *newest(const struct ways *w,
 	for (size_t i = 0; i < realm->release_count; i++) {
 		const struct release *r = &realm->releases[i];
 
-		if (!release_is_undo(r) && is_for(r, d->model) &&
+		if (!release_is_undo(r) && is_for(r, d) &&
 		    is_open_to(w, r, d->lab) && (!best || r->seq > best->seq))
 			best = r;
 	}

@@ -60,7 +60,7 @@ void ways_back(const struct ways *w, const struct rollout *r, int64_t now,
 
 /*
  * Is there no way for this device to the newest listed release that is for its
- * model? Says in words what is missing; "" if there is a way.
+ * model and hardware? Says in words what is missing; "" if there is a way.
  */
 void ways_explain(const struct ways *w, const struct rollout_device *d,
 		  char out[WIRE_REASON_MAX]);

@@ -20,6 +20,14 @@ static void add(uint64_t seq, const char *models, bool listed,
 
 static int start(void **state)
 {
+	static char detail[] = "{\"fixes\":[\"CVE-2026-6\"]}";
+	struct store_release b = { .product = "gateway",
+				   .id = "r",
+				   .seq = 6,
+				   .listed = true,
+				   .detail = detail };
+	struct err e = { 0 };
+
 	(void)state;
 	f = fixes_new();
 	add(1, "", true, "{\"fixes\":[]}");
@@ -28,6 +36,8 @@ static int start(void **state)
 	add(4, "", false, "{\"fixes\":[\"CVE-2026-4\"]}");
 	/* an undo of 2: the content of 1 */
 	add(5, "", true, "{\"content_seq\":1,\"fixes\":[]}");
+	memcpy(b.hardware, "rev-b rev-c", 12);
+	assert_ok(fixes_add(f, &b, &e));
 	return 0;
 }
 
@@ -42,6 +52,7 @@ static struct fixes_device runs(uint64_t seq, const char *model)
 {
 	return (struct fixes_device){ .product = "gateway",
 				      .model = model,
+				      .hardware = "",
 				      .has_release = seq > 0,
 				      .seq = seq };
 }
@@ -88,9 +99,13 @@ static void a_new_device_lacks_whatever_there_is(void **state)
 
 static void only_what_is_for_the_device_counts(void **state)
 {
-	struct fixes_device other = { "camera", "m2", true, 1 };
+	struct fixes_device other = { "camera", "m2", "", true, 1 };
+	struct fixes_device b = { "gateway", "m1", "rev-b", true, 1 };
 
 	(void)state;
+	assert_true(fixes_lacks(f, "CVE-2026-6", &b));
+	b.hardware = "rev-a";
+	assert_false(fixes_lacks(f, "CVE-2026-6", &b));
 	assert_true(lacks("CVE-2026-3", 2, "m2"));
 	assert_true(lacks("CVE-2026-3", 2, "m3"));
 	assert_false(lacks("CVE-2026-3", 2, "m1"));

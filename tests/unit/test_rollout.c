@@ -156,6 +156,12 @@ static void an_open_rollout_is_offered(void **state)
 			 VERDICT_OFFER);
 }
 
+static void only_for(struct rollout *r, const char *hardware)
+{
+	memcpy(r->hardware[r->hardware_count++], hardware,
+	       strlen(hardware) + 1);
+}
+
 static void every_rule_changes_the_decision(void **state)
 {
 	struct rollout r;
@@ -172,6 +178,11 @@ static void every_rule_changes_the_decision(void **state)
 	WITH(memcpy(d.model, "k2", 3), VERDICT_NOT_FOR);
 	WITH(memcpy(d.cohort, "vip", 4), VERDICT_NOT_FOR);
 	WITH(r.cohort_count = 0, VERDICT_NOT_FOR);
+	WITH(memcpy(d.hardware, "b", 2), VERDICT_OFFER);
+	WITH(only_for(&r, "a"), VERDICT_HARDWARE); /* it says nothing */
+	WITH((only_for(&r, "a"), memcpy(d.hardware, "b", 2)), VERDICT_HARDWARE);
+	WITH((only_for(&r, "b"), memcpy(d.hardware, "b", 2)), VERDICT_OFFER);
+	WITH((only_for(&r, "b"), d.cohort[0] = 0), VERDICT_NOT_FOR);
 	WITH(d.digest = new_digest, VERDICT_ALREADY);
 	WITH(d.seq = 3, VERDICT_NEWER);
 	WITH(d.seq = 2, VERDICT_NEWER);
@@ -179,6 +190,19 @@ static void every_rule_changes_the_decision(void **state)
 	WITH(d.pinned = true, VERDICT_PINNED);
 	WITH((d.pinned = true, d.pin = 2), VERDICT_OFFER);
 #undef WITH
+}
+
+static void words_are_told_apart(void **state)
+{
+	(void)state;
+	assert_true(rollout_has_word("", "b")); /* any */
+	assert_true(rollout_has_word("", ""));
+	assert_true(rollout_has_word("a b c", "a"));
+	assert_true(rollout_has_word("a b c", "b"));
+	assert_true(rollout_has_word("a b c", "c"));
+	assert_false(rollout_has_word("a bb c", "b"));
+	assert_false(rollout_has_word("a b", "bb"));
+	assert_false(rollout_has_word("a b", ""));
 }
 
 static void what_is_signed_of_the_way_decides(void **state)
@@ -256,6 +280,7 @@ int main(void)
 		cmocka_unit_test(nobody_and_impossible_shares_are_refused),
 		cmocka_unit_test(an_open_rollout_is_offered),
 		cmocka_unit_test(every_rule_changes_the_decision),
+		cmocka_unit_test(words_are_told_apart),
 		cmocka_unit_test(what_is_signed_of_the_way_decides),
 		cmocka_unit_test(
 			a_step_back_is_offered_once_and_only_if_authorised),

@@ -11,6 +11,7 @@ static const struct selector_attribute attributes[] = {
 static const struct selector_facts device = {
 	.texts = { [SELECT_PRODUCT] = "gateway",
 		   [SELECT_MODEL] = "m1",
+		   [SELECT_HARDWARE] = "rev-b",
 		   [SELECT_COHORT] = "home",
 		   [SELECT_RELEASE] = "2026.11.1",
 		   [SELECT_VERSION] = "2.1.0+b7" },
@@ -58,6 +59,8 @@ static void a_fact_is_compared_with_each_value(void **state)
 	assert_false(selects("model = m11"));
 	assert_false(selects("model = m"));
 	assert_true(selects("model = m2 | m1"));
+	assert_true(selects("hardware = rev-b"));
+	assert_false(selects("hardware = rev-a"));
 	assert_true(selects("model = m1|m2|m3"));
 	assert_false(selects("model = m2 | m3"));
 	assert_true(selects("version = 2.1.0+b7"));

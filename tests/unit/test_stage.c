@@ -146,6 +146,14 @@ static void who_is_not_meant_is_left_alone(void **state)
 	memcpy(s.what.models[0], "k2", 3);
 	assert_int_equal(ask(&s, &d, 1), VERDICT_NOT_FOR);
 	s.what.model_count = 0;
+	s.what.hardware_count = 1;
+	memcpy(s.what.hardware[0], "rev-b", 6);
+	assert_int_equal(ask(&s, &d, 1), VERDICT_HARDWARE);
+	assert_false(stage_concerns(&s, &d));
+	memcpy(d.hardware, "rev-b", 6);
+	assert_int_equal(ask(&s, &d, 1), VERDICT_OFFER);
+	assert_true(stage_concerns(&s, &d));
+	s.what.hardware_count = 0;
 	s.what.lab_only = true;
 	assert_int_equal(ask(&s, &d, 1), VERDICT_LAB);
 	assert_false(stage_concerns(&s, &d));

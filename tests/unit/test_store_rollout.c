@@ -22,6 +22,9 @@ static void everything_of_a_rollout_is_kept(void **state)
 	r.what.model_count = 2;
 	memcpy(r.what.models[0], "k1", 3);
 	memcpy(r.what.models[1], "k2", 3);
+	r.what.hardware_count = 2;
+	memcpy(r.what.hardware[0], "rev-a", 6);
+	memcpy(r.what.hardware[1], "rev-b", 6);
 	r.what.requires_seq = 1;
 	r.what.not_before = 77;
 	r.excluded_count = 1;
@@ -321,6 +324,36 @@ static void devices_without_a_clock_are_counted(void **state)
 	assert_int_equal(audience.clockless, 1);
 }
 
+/* It may say another one tomorrow, and then counts for others. */
+static void the_hardware_is_what_a_device_said_last(void **state)
+{
+	struct stage r = fleet_stage("one", 2);
+	struct store_audience audience = { .enrolled_after = FLEET_NOW + 1 };
+	struct store_device d = fleet_device(*state, 1), found;
+	struct wire_checkin m = { .interval_sec = 60, .hardware = "rev-a" };
+	uint64_t *buckets = NULL;
+	size_t count = 0;
+	struct err e = { 0 };
+
+	r.what.hardware_count = 1;
+	memcpy(r.what.hardware[0], "rev-b", 6);
+	assert_ok(store_device_seen(*state, &d, &m, FLEET_NOW, &e));
+	assert_string_equal(d.facts.hardware, "rev-a");
+	assert_ok(store_rollout_audience(*state, &r, &audience, &e));
+	assert_int_equal(audience.devices, 0);
+	assert_int_equal(audience.other_hardware, 1);
+	assert_int_equal(audience.other_model + audience.other_cohort, 0);
+	memcpy(m.hardware, "rev-b", 6);
+	assert_ok(store_device_seen(*state, &d, &m, FLEET_NOW, &e));
+	assert_ok(store_device_find(*state, &d.facts.id, &found, &e));
+	assert_string_equal(found.facts.hardware, "rev-b");
+	assert_ok(store_rollout_audience(*state, &r, &audience, &e));
+	assert_int_equal(audience.devices, 1);
+	assert_ok(store_rollout_buckets(*state, &r, &buckets, &count, &e));
+	assert_int_equal(count, 1);
+	free(buckets);
+}
+
 /* What it says is on the disk, also when nothing else has changed. */
 static void first_use_is_kept_as_it_was_said_last(void **state)
 {
@@ -439,6 +472,7 @@ int main(void)
 		TEST(a_nightly_build_is_for_lab_devices_alone),
 		TEST(devices_without_a_clock_are_counted),
 		TEST(first_use_is_kept_as_it_was_said_last),
+		TEST(the_hardware_is_what_a_device_said_last),
 		TEST(a_release_that_is_withdrawn_pauses_its_rollout),
 		TEST(an_old_store_keeps_its_rollouts_and_attempts),
 	};

@@ -47,13 +47,13 @@ static int teardown(void **state)
 struct listed {
 	const char *role;
 	uint64_t seq, content_seq, requires_seq;
-	const char *stone, *model;
+	const char *stone, *model, *hardware;
 	bool nightly;
 };
 
 static void list_release(struct desk *d, const struct listed *l)
 {
-	static char k9[] = "k9";
+	static char k9[] = "k9", rev_z[] = "rev-z";
 	struct release r = { .product = "kiosk",
 			     .version = "x",
 			     .seq = l->seq,
@@ -83,6 +83,8 @@ static void list_release(struct desk *d, const struct listed *l)
 		strcpy(r.stepping_stone, l->stone);
 	if (l->model)
 		r.models[r.model_count++] = k9;
+	if (l->hardware)
+		r.hardware[r.hardware_count++] = rev_z;
 	if (l->content_seq) {
 		strcpy(r.undo_of, "9");
 		r.undo_until = NOW + 9 * UTC_DAY;
@@ -327,6 +329,41 @@ static void a_release_for_another_model_strands_nobody(void **state)
 	list_release(d, &l);
 	assert_ok(read_ways(d, &e));
 	assert_string_equal(explained(d, 4), "");
+}
+
+static void a_release_for_other_hardware_strands_nobody(void **state)
+{
+	struct desk *d = *state;
+	const struct listed l = { .seq = 9,
+				  .requires_seq = 5,
+				  .hardware = "rev-z" };
+	struct err e = { 0 };
+
+	list_release(d, &l);
+	assert_ok(read_ways(d, &e));
+	assert_string_equal(explained(d, 4), "");
+}
+
+/* The device would refuse it: better said here than offered for ever. */
+static void a_stone_for_others_leads_nowhere(void **state)
+{
+	struct desk *d = *state;
+	const struct listed stones[] = {
+		{ .seq = 5, .hardware = "rev-z" },
+		{ .seq = 6, .model = "k9" },
+		{ .seq = 7 },
+	};
+	struct err e = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(stones); i++)
+		list_release(d, &stones[i]);
+	list(d, 9, 5, "5");
+	list(d, 10, 6, "6");
+	list(d, 11, 7, "7");
+	assert_ok(read_ways(d, &e));
+	assert_string_equal(led(d, 4, 9, 5), "");
+	assert_string_equal(led(d, 4, 10, 6), "");
+	assert_string_equal(led(d, 4, 11, 7), "7");
 }
 
 /* Seq 10 has the content of 4: it counts as 4 for what requires 5. */
@@ -663,6 +700,8 @@ int main(void)
 		TEST(what_a_device_is_led_to_is_the_whole_release),
 		TEST(without_a_stone_they_are_stranded),
 		TEST(a_release_for_another_model_strands_nobody),
+		TEST(a_release_for_other_hardware_strands_nobody),
+		TEST(a_stone_for_others_leads_nowhere),
 		TEST(an_undo_counts_as_its_content),
 		TEST(nothing_imported_knows_no_ways),
 		TEST(nightly_builds_count_in_a_lab_alone),
