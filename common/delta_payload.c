@@ -174,7 +174,11 @@ static int keep_old(void *ctx, struct slice bytes, struct err *e)
 	const uint64_t at = r->unpacked;
 
 	r->unpacked += bytes.len;
-	return fs_write_at(r->scratch.fd, at, bytes, e);
+	if (fs_write_at(r->scratch.fd, at, bytes, e))
+		return -1;
+	/* A block was done with, and the next may be far away. */
+	scratch_forget(r->room, r->room_len);
+	return 0;
 }
 
 static struct member_task task_for(struct rebuild *r, uint8_t recipe,
@@ -269,8 +273,11 @@ static int put_packed(void *ctx, struct slice bytes, struct err *e)
 			       "compressing again gives other bytes here: take "
 			       "the full package");
 	r->out_left -= bytes.len;
-	return r->keeping ? write_kept(r, bytes, e)
-			  : r->io->emit(r->io->ctx, bytes, e);
+	if (r->keeping ? write_kept(r, bytes, e)
+		       : r->io->emit(r->io->ctx, bytes, e))
+		return -1;
+	scratch_forget(r->room, r->room_len);
+	return 0;
 }
 
 static int begin_packing(struct rebuild *r, const struct delta_step *s,

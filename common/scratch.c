@@ -48,6 +48,12 @@ int scratch_map(const struct scratch *s, uint64_t at, size_t len, uint8_t **out,
 	return 0;
 }
 
+void scratch_forget(uint8_t *mapped, size_t len)
+{
+	if (mapped)
+		(void)madvise(mapped, len, MADV_DONTNEED);
+}
+
 void scratch_unmap(uint8_t *mapped, size_t len)
 {
 	if (mapped)

@@ -37,6 +37,8 @@ void scratch_close(struct scratch *s);
  */
 int scratch_map(const struct scratch *s, uint64_t at, size_t len, uint8_t **out,
 		struct err *e) NODISCARD;
+/* For now it is not looked at: it leaves memory, and what it holds stays. */
+void scratch_forget(uint8_t *mapped, size_t len);
 void scratch_unmap(uint8_t *mapped, size_t len);
 
 #endif
