@@ -85,6 +85,7 @@ struct attempt {
 	struct release release;
 	int package_fd, old_fd, new_fd;
 	uint64_t old_len;
+	const struct apply_resume *resume;
 };
 
 static int read_file_at(void *ctx, uint64_t offset, void *out, size_t len,
@@ -137,7 +138,8 @@ static int run(struct attempt *a, struct err *e)
 				   .old_fd = a->old_fd,
 				   .old_len = a->old_len,
 				   .new_fd = a->new_fd,
-				   .scratch_dirfd = how.scratch_dirfd };
+				   .scratch_dirfd = how.scratch_dirfd,
+				   .resume = a->resume };
 	size_t got;
 	int rc;
 
@@ -412,6 +414,131 @@ static void in_a_folder_an_image_is_one_file(void **state)
 	buf_done(&bytes);
 }
 
+/* ---- going on after a cut ------------------------------------------------ */
+
+struct points {
+	struct package_point last;
+	size_t count, stop_at; /* fails at this one, as a power cut would */
+};
+
+static int keep_point(void *ctx, const struct package_point *at, struct err *e)
+{
+	struct points *p = ctx;
+
+	assert_true(at->plain >= IMAGE_BLOCK);
+	assert_true(at->plain > p->last.plain && at->packed > p->last.packed);
+	p->last = *at;
+	return ++p->count == p->stop_at ? err_set(e, ERR_SYSTEM, "cut") : 0;
+}
+
+static int run_on(struct attempt *a, struct points *p, uint64_t every,
+		  struct err *e)
+{
+	const struct apply_resume resume = { p->last, every, p, keep_point };
+	int rc;
+
+	a->resume = &resume;
+	rc = run(a, e);
+	a->resume = NULL;
+	return rc;
+}
+
+static void drop_head(void)
+{
+	struct err e = { 0 };
+
+	assert_ok(fs_remove(how.scratch_dirfd, APPLY_IMAGE_HEAD, &e));
+}
+
+/* What was written before the cut is changed: nobody writes it again. (Frames
+ * of compressed ones, each of which is a point, are larger than this image.) */
+static void after_a_cut_it_goes_on_where_it_was(void **state)
+{
+	struct points p = { .stop_at = 3 };
+	const uint8_t mark = 'm';
+	struct attempt a;
+	struct err e = { 0 };
+
+	(void)state;
+	begin(&a, NULL, PACKAGE_RAW);
+	assert_refused(run_on(&a, &p, 1, &e), ERR_SYSTEM);
+	assert_int_equal(p.count, 3);
+	for (size_t at = 0; at < IMAGE_BLOCK; at++)
+		assert_int_equal(seen[at], 0);
+	assert_memory_equal(seen + IMAGE_BLOCK, newer + IMAGE_BLOCK,
+			    (size_t)p.last.plain - IMAGE_BLOCK);
+	assert_ok(fs_write_at(a.new_fd, IMAGE_BLOCK + 5,
+			      (struct slice){ &mark, 1 }, &e));
+	p.stop_at = 0;
+	assert_ok(run_on(&a, &p, 1, &e));
+	assert_int_equal(seen[IMAGE_BLOCK + 5], mark);
+	seen[IMAGE_BLOCK + 5] = newer[IMAGE_BLOCK + 5];
+	assert_memory_equal(seen, newer, IMAGE_LEN);
+	assert_untouched(IMAGE_LEN, SLOT_LEN);
+	drop_head();
+	end(&a);
+}
+
+/* Points cost a sync each, so they come no closer than is asked for. */
+static void points_are_as_far_apart_as_is_asked_for(void **state)
+{
+	struct buf head = BUF_INIT(IMAGE_BLOCK);
+	struct points p = { .count = 0 };
+	struct attempt a;
+	struct err e = { 0 };
+
+	(void)state;
+	begin(&a, NULL, PACKAGE_RAW);
+	assert_ok(run_on(&a, &p, 10u * IMAGE_BLOCK, &e));
+	assert_true(p.count >= 2 && p.count <= 4);
+	drop_head();
+	p = (struct points){ .count = 0 };
+	assert_ok(run_on(&a, &p, UINT64_MAX, &e));
+	assert_int_equal(p.count, 0);
+	/* Without a point there is no head to keep. */
+	assert_refused(
+		fs_read_file(how.scratch_dirfd, APPLY_IMAGE_HEAD, &head, &e),
+		ERR_NOT_FOUND);
+	buf_done(&head);
+	end(&a);
+}
+
+static void without_the_head_nobody_goes_on(void **state)
+{
+	const struct slice some = { newer, 100 };
+	struct points p = { .stop_at = 2 };
+	struct attempt a;
+	struct err e = { 0 };
+
+	(void)state;
+	begin(&a, NULL, PACKAGE_RAW);
+	assert_refused(run_on(&a, &p, 1, &e), ERR_SYSTEM);
+	p.stop_at = 0;
+	assert_ok(fs_replace_file(how.scratch_dirfd, APPLY_IMAGE_HEAD, some,
+				  0600, &e));
+	assert_refused(run_on(&a, &p, 1, &e), ERR_CONFLICT);
+	drop_head();
+	assert_refused(run_on(&a, &p, 1, &e), ERR_CONFLICT);
+	for (size_t at = 0; at < IMAGE_BLOCK; at++)
+		assert_int_equal(seen[at], 0);
+	end(&a);
+}
+
+/* A delta is applied from its beginning: a point would be of no use. */
+static void a_delta_tells_no_points(void **state)
+{
+	struct points p = { .stop_at = 1 };
+	struct attempt a;
+	struct err e = { 0 };
+
+	(void)state;
+	begin(&a, old_content, PACKAGE_ZSTD);
+	assert_ok(run_on(&a, &p, 1, &e));
+	assert_int_equal(p.count, 0);
+	assert_memory_equal(seen, newer, IMAGE_LEN);
+	end(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -425,6 +552,10 @@ int main(void)
 		cmocka_unit_test(another_length_than_signed_is_refused),
 		cmocka_unit_test(a_tree_is_no_image),
 		cmocka_unit_test(in_a_folder_an_image_is_one_file),
+		cmocka_unit_test(after_a_cut_it_goes_on_where_it_was),
+		cmocka_unit_test(points_are_as_far_apart_as_is_asked_for),
+		cmocka_unit_test(without_the_head_nobody_goes_on),
+		cmocka_unit_test(a_delta_tells_no_points),
 		cmocka_unit_test(another_result_than_signed_is_refused),
 		cmocka_unit_test(an_image_of_no_bytes_or_a_folder_is_no_image),
 	};
