@@ -159,15 +159,16 @@ $(B)/pawl-token: $(B)/obj/updater-client/token_main.o $(B)/libupdater-client.a \
 
 ARCHIVES := $(PROGRAMS:%=$(B)/lib%.a) $(B)/libcommon.a
 link_test = $(Q_LD)mkdir -p $(@D) && $(CC) $(LDFLAGS) $(1) -o $@ \
-	$(filter %.o %.a,$^) -Wl,--as-needed $(LIBS_tests)
+	$(filter %.o %.a,$^) -Wl,--as-needed $(or $(2),$(LIBS_tests))
 
 $(TESTS) $(BENCH): $(B)/%: $(B)/obj/%.o $(ARCHIVES)
 	$(call link_test)
-# A server built to cheat: the real one, but for a module of its own.
+# A server built to cheat: the real one, but for a module of its own. (The demo
+# has it, so that nothing of the tests' libraries is asked for.)
 CHEAT := $(B)/tests/tools/cheat-server
 $(CHEAT): $(B)/obj/update-server/main.o $(B)/obj/tests/tools/cheat-server.o \
 		$(ARCHIVES)
-	$(call link_test,) $(LIBS_update-server)
+	$(call link_test,,$(LIBS_update-server))
 $(filter-out $(CHEAT),$(TOOLS)): $(B)/%: $(B)/obj/%.o $(ARCHIVES)
 	$(call link_test,) $(LIBS_$(@F))
 LIBS_tuf-client := -lsodium
@@ -214,6 +215,8 @@ help:
 #@                    the client installed for an image
 #@ make test-innocents  the secret scan over a whole Debian root: no false alarm
 #@                    (ROOT=dir: that one; GROUP=long: what it needs)
+#@ make test-bare     the demo in a bare Debian: does the list of packages hold?
+#@                    (WHAT="demo test", SUITE=trixie; as root, with mmdebstrap)
 #@ make bench         benchmarks, each beside its peer
 #@ make drill-emergency  an urgent release through a fleet (DEVICES=1000 POLL=60)
 #@ make screenshots   the pictures of docs/pages.md, in a real browser
@@ -299,6 +302,9 @@ test-mutants: $(TESTS)
 test-innocents: $(BIN)
 	@BIN=$(CURDIR)/$(B) sh tests/check/innocents.sh $(ROOT)
 
+test-bare:
+	@sh tests/check/bare.sh $(WHAT)
+
 bench: $(BENCH) $(BIN) $(TOOLS)
 	@for b in $(BENCH); do ./$$b || exit 1; done
 	@for s in $(filter-out %_corpus.sh,$(sort $(wildcard tests/bench/*.sh))); do \
@@ -382,7 +388,7 @@ endif
 
 .PHONY: all signer server client install-signer install-server install-client \
 	help deps demo test test-mutants check-unit check-fuzz check-e2e fuzz run-fuzz \
-	check-crash test-crash test-boot test-foreign test-innocents \
+	check-crash test-crash test-boot test-foreign test-innocents test-bare \
 	$(RUN_TESTS) $(RUN_FUZZ) \
 	bench bench-delta drill-emergency screenshots lint repro install clean
 .DELETE_ON_ERROR:
