@@ -200,6 +200,14 @@ int store_claim_revoke(struct store *s, int64_t id, const struct audit_by *by,
 
 /* ---- devices ------------------------------------------------------------- */
 
+#define STORE_BOOTS_KEPT 4 /* so many boards are told apart */
+
+/* What a device's check-ins say of the boards that they come from. */
+struct store_boards {
+	uint8_t boots[STORE_BOOTS_KEPT][WIRE_BOOT_LEN]; /* the newest first */
+	int64_t returns, drops;
+};
+
 struct store_device {
 	struct rollout_device facts;
 	bool revoked; /* or retired: out of the fleet for good */
@@ -210,6 +218,7 @@ struct store_device {
 	struct sha256 fingerprint; /* of the certificate */
 	struct sha256 spki;
 	struct decrypt_key decrypt; /* read by store_registry_each() alone */
+	struct store_boards boards;
 	char certificate[X509_PEM_MAX_LEN];
 	uint64_t activation;
 	uint32_t interval_sec;

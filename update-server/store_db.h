@@ -47,6 +47,12 @@ struct store {
 extern const char store_overview_tables[], store_overview_triggers[],
 	store_overview_attempts_index[];
 
+/* The columns that store_boards_read() reads, of table device. */
+#define STORE_BOARDS "boots, returns, drops"
+
+void store_boards_read(struct sql_query *q, int column,
+		       struct store_boards *out);
+
 struct sql_value sql_digest(const struct sha256 *digest);
 struct sql_value sql_device(const struct device_id *id);
 

@@ -15,7 +15,7 @@
 	" activation, interval, updater, quarantined, posture_known,"          \
 	" posture_yes, (SELECT version FROM release l"                         \
 	" WHERE l.product = device.product AND l.id = device.release), lab,"   \
-	" pin, pin_release, first_use, hardware"
+	" pin, pin_release, first_use, hardware, " STORE_BOARDS
 #define DEVICE_COLUMNS DEVICE_FIELDS " FROM device"
 #define NEWEST_ATTEMPT                                                         \
 	" FROM attempt WHERE device = device.id ORDER BY attempt.id DESC"      \
@@ -55,6 +55,7 @@ static void read_device(struct sql_query *q, struct store_device *d)
 	sql_get_text(q, 23, d->pin_release, sizeof(d->pin_release));
 	d->first_use = (enum wire_first_use)sql_get_int(q, 24);
 	sql_get_text(q, 25, f->hardware, sizeof(f->hardware));
+	store_boards_read(q, 26, &d->boards);
 }
 
 /* The end of a query for one device. */
@@ -345,13 +346,13 @@ int store_device_find(struct store *s, const struct device_id *id,
 
 static void read_newest_attempt(struct sql_query *q, struct store_device *d)
 {
-	int64_t state = sql_get_int(q, 26);
+	int64_t state = sql_get_int(q, 29);
 
-	if (sql_get_null(q, 26) || state < 0 || state >= STAGE_STATES)
+	if (sql_get_null(q, 29) || state < 0 || state >= STAGE_STATES)
 		return;
 	d->has_attempt = true;
 	d->attempt = (enum stage_state)state;
-	sql_get_text(q, 27, d->attempt_code, sizeof(d->attempt_code));
+	sql_get_text(q, 30, d->attempt_code, sizeof(d->attempt_code));
 }
 
 static int each_device(struct sql_query *q,

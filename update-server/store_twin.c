@@ -4,69 +4,71 @@
 
 #include "update-server/store_db.h"
 
-#define BOOTS_KEPT 4 /* so many boards are told apart */
-#define TOO_OFTEN  2
+#define TOO_OFTEN 2
 
-struct memory {
-	uint8_t boots[BOOTS_KEPT][WIRE_BOOT_LEN]; /* the newest first */
-	int64_t returns, drops;
-	bool changed;
-};
+void store_boards_read(struct sql_query *q, int column,
+		       struct store_boards *out)
+{
+	*out = (struct store_boards){ .returns = sql_get_int(q, column + 1),
+				      .drops = sql_get_int(q, column + 2) };
+	if (!sql_get_null(q, column))
+		sql_get_blob(q, column, out->boots, sizeof(out->boots));
+}
 
 static int recall(struct store *s, const struct device_id *id,
-		  struct memory *out, struct err *e)
+		  struct store_boards *out, struct err *e)
 {
 	struct sql_query *q = sql_query(
-		s->db, "SELECT boots, returns, drops FROM device WHERE id = ?",
+		s->db, "SELECT " STORE_BOARDS " FROM device WHERE id = ?",
 		SQL_BIND(sql_device(id)));
 
-	*out = (struct memory){ .changed = false };
-	if (sql_next(q)) {
-		if (!sql_get_null(q, 0))
-			sql_get_blob(q, 0, out->boots, sizeof(out->boots));
-		out->returns = sql_get_int(q, 1);
-		out->drops = sql_get_int(q, 2);
-	}
+	*out = (struct store_boards){ .returns = 0 };
+	if (sql_next(q))
+		store_boards_read(q, 0, out);
 	return sql_end(q, e);
 }
 
 /* Whatever was here before and is here again was somewhere else meanwhile. */
-static void note_boot(struct memory *m, const uint8_t boot[WIRE_BOOT_LEN])
+static bool note_boot(struct store_boards *b, const uint8_t boot[WIRE_BOOT_LEN])
 {
 	static const uint8_t nothing[WIRE_BOOT_LEN];
 	size_t at = 0;
 
-	while (at < BOOTS_KEPT &&
-	       memcmp(m->boots[at], boot, WIRE_BOOT_LEN) != 0)
+	while (at < STORE_BOOTS_KEPT &&
+	       memcmp(b->boots[at], boot, WIRE_BOOT_LEN) != 0)
 		at++;
 	if (at == 0 || memcmp(boot, nothing, WIRE_BOOT_LEN) == 0)
-		return;
-	if (at < BOOTS_KEPT)
-		m->returns++;
+		return false;
+	if (at < STORE_BOOTS_KEPT)
+		b->returns++;
 	else
-		at = BOOTS_KEPT - 1;
-	memmove(m->boots[1], m->boots[0], at * WIRE_BOOT_LEN);
-	memcpy(m->boots[0], boot, WIRE_BOOT_LEN);
-	m->changed = true;
+		at = STORE_BOOTS_KEPT - 1;
+	memmove(b->boots[1], b->boots[0], at * WIRE_BOOT_LEN);
+	memcpy(b->boots[0], boot, WIRE_BOOT_LEN);
+	return true;
 }
 
-/* Once is a board whose state was restored; again and again is two boards. */
-static void note_activation(struct memory *m, uint64_t before, uint64_t now)
+/* A counter that falls once is that of a board whose state was restored; again
+ * and again, of two boards. */
+static bool note(struct store_boards *b, const struct store_device *d,
+		 const struct wire_checkin *m)
 {
-	if (now >= before)
-		return;
-	m->drops++;
-	m->changed = true;
+	bool changed = m->has_boot && note_boot(b, m->boot);
+
+	if (d->last_seen == 0 || m->activation >= d->activation)
+		return changed;
+	b->drops++;
+	return true;
 }
 
 static int remember(struct store *s, const struct device_id *id,
-		    const struct memory *m, struct err *e)
+		    const struct store_boards *b, struct err *e)
 {
 	return sql_run(s->db,
 		       "UPDATE device SET boots = ?, returns = ?, drops = ?"
 		       " WHERE id = ?",
-		       SQL_BIND(sql_blob(m->boots, sizeof(m->boots)),
-				sql_int(m->returns), sql_int(m->drops),
+		       SQL_BIND(sql_blob(b->boots, sizeof(b->boots)),
+				sql_int(b->returns), sql_int(b->drops),
 				sql_device(id)),
 		       NULL, e);
 }
@@ -85,28 +87,24 @@ static int quarantine(struct store *s, const struct device_id *id,
 }
 
 static int keep(struct store *s, const struct device_id *id,
-		const struct memory *m, bool twin, const struct audit_by *by,
-		struct err *e)
+		const struct store_boards *b, bool twin,
+		const struct audit_by *by, struct err *e)
 {
-	if (remember(s, id, m, e))
+	if (remember(s, id, b, e))
 		return -1;
 	return twin ? quarantine(s, id, by, e) : 0;
 }
 
-/* Most check-ins bring nothing new, and write nothing. */
+/* Both boards may speak at once: what counts is what stands in the row. */
 static int look(struct store *s, const struct store_device *d,
 		const struct wire_checkin *m, const struct audit_by *by,
 		bool *twin, struct err *e)
 {
-	struct memory seen;
+	struct store_boards seen;
 
 	if (recall(s, &d->facts.id, &seen, e))
 		return -1;
-	if (m->has_boot)
-		note_boot(&seen, m->boot);
-	if (d->last_seen != 0)
-		note_activation(&seen, d->activation, m->activation);
-	if (!seen.changed)
+	if (!note(&seen, d, m))
 		return 0;
 	*twin = seen.returns >= TOO_OFTEN || seen.drops >= TOO_OFTEN;
 	if (sql_begin(s->db, e))
@@ -118,7 +116,12 @@ int store_device_twin(struct store *s, const struct store_device *d,
 		      const struct wire_checkin *m, const struct audit_by *by,
 		      bool *twin, struct err *e)
 {
+	struct store_boards seen = d->boards;
+
 	*twin = false;
+	/* Most check-ins bring nothing new, and read and write nothing. */
+	if (!note(&seen, d, m))
+		return 0;
 	store_lock(s);
 	return store_unlock(s, look(s, d, m, by, twin, e));
 }
