@@ -182,17 +182,24 @@ static int note_others(const struct choice *c, const struct stage *chosen,
 		       struct err *e)
 {
 	const struct rollout_device *f = &c->device->facts;
+	const struct store_sign sign = { f->id, c->seen, c->now };
+	const struct stage *others[STORE_CONTROL_MAX];
+	size_t count = 0;
 
 	for (size_t i = 0; i < c->api->rollout_count; i++) {
 		const struct stage *s = &c->api->rollouts[i];
 
-		if (s != chosen && s->status == STAGE_RUNNING &&
-		    stage_concerns(s, f) &&
-		    store_control_seen(c->api->store, s, &f->id, c->seen,
-				       c->now, e))
+		if (s == chosen || s->status != STAGE_RUNNING ||
+		    !stage_concerns(s, f))
+			continue;
+		others[count++] = s;
+		if (count < ARRAY_LEN(others))
+			continue;
+		if (store_control_seen(c->api->store, others, count, &sign, e))
 			return -1;
+		count = 0;
 	}
-	return 0;
+	return store_control_seen(c->api->store, others, count, &sign, e);
 }
 
 /* As a rule, or sooner while something urgent waits for it. */

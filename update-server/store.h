@@ -791,13 +791,20 @@ int store_counter_each(struct store *s, int64_t rollout,
 		       void (*visit)(void *ctx, const struct store_counter *c),
 		       void *ctx, struct err *e) NODISCARD;
 
+#define STORE_CONTROL_MAX 64 /* rollouts in one call */
+
+struct store_sign {
+	struct device_id id;
+	int64_t before, now; /* when it was seen the last time; 0: never */
+};
+
 /*
- * A device that the rollout has offered nothing, and does not now, was seen;
- * `before` is when it was the last time (0: never). Kept in memory and written
- * by store_flush(), as other signs of life.
+ * A device was seen that these rollouts offer nothing now; those that never did
+ * count it as one of the others. Kept in memory and written by store_flush(),
+ * as other signs of life.
  */
-int store_control_seen(struct store *s, const struct stage *r,
-		       const struct device_id *id, int64_t before, int64_t now,
+int store_control_seen(struct store *s, const struct stage *const *rollouts,
+		       size_t count, const struct store_sign *sign,
 		       struct err *e) NODISCARD;
 
 /* ---- attempts ------------------------------------------------------------ */

@@ -292,7 +292,7 @@ int store_attempt_add(struct store *s, const struct stage *r, struct attempt *a,
 	a->at.changed = a->at.heard = a->at.offered;
 	a->at.epoch = r->epoch;
 	store_lock(s);
-	rc = store_control_room_locked(s, e);
+	rc = store_control_room_locked(s, 1, e);
 	if (rc == 0)
 		rc = sql_begin(s->db, e);
 	if (rc == 0)

@@ -83,8 +83,9 @@ int store_tally_move_locked(struct store *s, int64_t rollout,
 			    const struct stage_attempt *after,
 			    struct err *e) NODISCARD;
 /* A device that is offered something is none of the others any more. There must
- * be room for it, which is made outside a transaction. */
-int store_control_room_locked(struct store *s, struct err *e) NODISCARD;
+ * be room for so many rollouts, which is made outside a transaction. */
+int store_control_room_locked(struct store *s, size_t rollouts,
+			      struct err *e) NODISCARD;
 void store_control_leaves_locked(struct store *s, int64_t rollout,
 				 int64_t seen);
 int store_control_flush_locked(struct store *s, struct err *e) NODISCARD;

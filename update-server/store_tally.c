@@ -185,10 +185,11 @@ static void add_control(struct store *s, const struct control *c)
 	s->control[s->control_count++] = *c;
 }
 
-int store_control_room_locked(struct store *s, struct err *e)
+int store_control_room_locked(struct store *s, size_t rollouts, struct err *e)
 {
-	return s->control_count + 2 > CONTROL_MAX ? store_flush_locked(s, e)
-						  : 0;
+	return s->control_count + 2 * rollouts > CONTROL_MAX
+		       ? store_flush_locked(s, e)
+		       : 0;
 }
 
 void store_control_leaves_locked(struct store *s, int64_t rollout, int64_t seen)
@@ -199,46 +200,64 @@ void store_control_leaves_locked(struct store *s, int64_t rollout, int64_t seen)
 		add_control(s, &c);
 }
 
-static int is_offered(struct store *s, int64_t rollout,
-		      const struct device_id *id, bool *offered, struct err *e)
+/* One question for all of them: most devices have few attempts. */
+static int find_offered(struct store *s, const struct stage *const *rollouts,
+			size_t count, const struct device_id *id, bool *offered,
+			struct err *e)
 {
 	struct sql_query *q =
-		sql_query(s->db,
-			  "SELECT 1 FROM attempt WHERE device = ?"
-			  " AND rollout = ? LIMIT 1",
-			  SQL_BIND(sql_device(id), sql_int(rollout)));
+		sql_query(s->db, "SELECT rollout FROM attempt WHERE device = ?",
+			  SQL_BIND(sql_device(id)));
 
-	*offered = sql_next(q);
+	while (sql_next(q))
+		for (size_t i = 0; i < count; i++)
+			if (rollouts[i]->what.id == sql_get_int(q, 0))
+				offered[i] = true;
 	return sql_end(q, e);
 }
 
-static int control_seen(struct store *s, const struct stage *r,
-			const struct device_id *id, int64_t before, int64_t now,
+static int control_seen(struct store *s, const struct stage *const *rollouts,
+			size_t count, const struct store_sign *sign,
 			struct err *e)
 {
-	const struct control c = { r->what.id, now / TALLY_HOUR, 1, 1 };
-	bool offered;
+	bool offered[STORE_CONTROL_MAX] = { false };
 
-	if (store_control_room_locked(s, e) ||
-	    is_offered(s, r->what.id, id, &offered, e))
+	if (store_control_room_locked(s, count, e) ||
+	    find_offered(s, rollouts, count, &sign->id, offered, e))
 		return -1;
-	if (offered)
-		return 0;
-	store_control_leaves_locked(s, r->what.id,
-				    before < r->started ? 0 : before);
-	add_control(s, &c);
+	for (size_t i = 0; i < count; i++) {
+		const struct stage *r = rollouts[i];
+		const struct control c = { r->what.id, sign->now / TALLY_HOUR,
+					   1, 1 };
+
+		if (offered[i])
+			continue;
+		store_control_leaves_locked(
+			s, r->what.id,
+			sign->before < r->started ? 0 : sign->before);
+		add_control(s, &c);
+	}
 	return 0;
 }
 
-int store_control_seen(struct store *s, const struct stage *r,
-		       const struct device_id *id, int64_t before, int64_t now,
+int store_control_seen(struct store *s, const struct stage *const *rollouts,
+		       size_t count, const struct store_sign *sign,
 		       struct err *e)
 {
+	const struct stage *new[STORE_CONTROL_MAX];
+	int64_t before = sign->before;
+	size_t n = 0;
+
+	assert(count <= STORE_CONTROL_MAX);
 	/* Once an hour says it: nothing to look up in between. */
-	if (before >= r->started && before / TALLY_HOUR == now / TALLY_HOUR)
+	for (size_t i = 0; i < count; i++)
+		if (before < rollouts[i]->started ||
+		    before / TALLY_HOUR != sign->now / TALLY_HOUR)
+			new[n++] = rollouts[i];
+	if (n == 0)
 		return 0;
 	store_lock(s);
-	return store_unlock(s, control_seen(s, r, id, before, now, e));
+	return store_unlock(s, control_seen(s, new, n, sign, e));
 }
 
 static int write_control(struct store *s, const struct control *c,

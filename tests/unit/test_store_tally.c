@@ -113,6 +113,15 @@ static void rows_say_what_the_tally_says(void **state)
 	}
 }
 
+static void comes(struct store *s, const struct stage *r,
+		  const struct device_id *id, int64_t before, int64_t now)
+{
+	const struct store_sign sign = { *id, before, now };
+	struct err e = { 0 };
+
+	assert_ok(store_control_seen(s, &r, 1, &sign, &e));
+}
+
 static void others_are_counted_by_the_hour_and_written_together(void **state)
 {
 	struct store_device d = fleet_device(*state, 1);
@@ -127,11 +136,11 @@ static void others_are_counted_by_the_hour_and_written_together(void **state)
 	r.started = FLEET_NOW;
 	tally_init(&t);
 	/* before it began there was nobody to compare with */
-	assert_ok(store_control_seen(*state, &r, id, now - 7200, now, &e));
+	comes(*state, &r, id, now - 7200, now);
 	tally_control_seen(&t, TALLY_NO_HOUR, now);
-	assert_ok(store_control_seen(*state, &r, id, now, now + 60, &e));
+	comes(*state, &r, id, now, now + 60);
 	tally_control_seen(&t, now, now + 60);
-	assert_ok(store_control_seen(*state, &r, id, now + 60, now + 7200, &e));
+	comes(*state, &r, id, now + 60, now + 7200);
 	tally_control_seen(&t, now + 60, now + 7200);
 	assert_ok(store_tally(*state, &r, now + 7200, &stored, &e));
 	assert_int_equal(stored.hours[(now / 3600) % TALLY_HOURS].seen, 0);
@@ -146,7 +155,7 @@ static void others_are_counted_by_the_hour_and_written_together(void **state)
 	assert_ok(store_attempt_add(*state, &r, &a, now + 7200, &e));
 	tally_control_leaves(&t, now + 7200);
 	tally_move(&t, &r.policy.stops, NULL, &a.at);
-	assert_ok(store_control_seen(*state, &r, id, now, now + 20000, &e));
+	comes(*state, &r, id, now, now + 20000);
 	assert_ok(store_flush(*state, &e));
 	assert_ok(store_tally(*state, &r, now + 7300, &stored, &e));
 	assert_same(&stored, &t);
@@ -162,10 +171,9 @@ static void old_hours_are_forgotten(void **state)
 	uint64_t seen = 0;
 	struct err e = { 0 };
 
-	assert_ok(
-		store_control_seen(*state, &r, &d.facts.id, 0, FLEET_NOW, &e));
+	comes(*state, &r, &d.facts.id, 0, FLEET_NOW);
 	assert_ok(store_flush(*state, &e));
-	assert_ok(store_control_seen(*state, &r, &d.facts.id, 0, later, &e));
+	comes(*state, &r, &d.facts.id, 0, later);
 	assert_ok(store_flush(*state, &e));
 	assert_ok(store_tally(*state, &r, FLEET_NOW, &t, &e));
 	for (size_t i = 0; i < TALLY_HOURS; i++)
