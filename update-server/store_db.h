@@ -9,7 +9,7 @@
 #include "update-server/stage_tally.h"
 #include "update-server/store.h"
 
-#define SEEN_MAX 1024
+#define SEEN_MAX 4096
 
 /* The column "revoked": 0 as long as the device belongs to the fleet. */
 enum {
