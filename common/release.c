@@ -42,6 +42,7 @@ static const char *const members[] = { "type",
 				       "one_operator_limit",
 				       "one_operator_cohorts",
 				       "fixes",
+				       "sbom",
 				       "health",
 				       "health_deadline",
 				       "component",
@@ -391,6 +392,21 @@ static int read_audience(const struct json *j, struct release *r, struct err *e)
 		       : err_set(e, ERR_FORMAT, "\"hardware\" names none");
 }
 
+/* Only named: whoever has the file can tell whether it is this one. */
+static int read_sbom(const struct json *j, struct release *r, struct err *e)
+{
+	static const char *const known[] = { "length", "sha256", NULL };
+	const struct json *sbom;
+
+	if (!json_get(j, "sbom"))
+		return 0;
+	if (json_get_object(j, "sbom", &sbom, e) || json_only(sbom, known, e) ||
+	    read_number(sbom, "length", 1, JSON_INT_MAX, &r->sbom_len, e) ||
+	    read_digest(sbom, "sha256", &r->sbom, e))
+		return err_in(e, "sbom");
+	return 0;
+}
+
 static int read_release(const struct json *j, struct release *r, struct err *e)
 {
 	const struct text_list fixes = { RELEASE_FIXES_MAX, is_fix, r->fixes,
@@ -409,7 +425,7 @@ static int read_release(const struct json *j, struct release *r, struct err *e)
 	    read_time(j, "issued", &r->issued, e) || read_when(j, r, e))
 		return -1;
 	if (read_undo(j, r, e) || read_one_operator(j, r, e) ||
-	    read_way(j, r, e))
+	    read_way(j, r, e) || read_sbom(j, r, e))
 		return -1;
 	return read_list(j, "fixes", &fixes, e);
 }
@@ -783,6 +799,18 @@ static void set_way(struct json *j, const struct release *r)
 		set_time(j, "support_end", r->support_end);
 }
 
+static void set_sbom(struct json *j, const struct release *r)
+{
+	struct json *sbom;
+
+	if (r->sbom_len == 0)
+		return;
+	sbom = json_new_object();
+	set_number(sbom, "length", r->sbom_len);
+	set_digest(sbom, "sha256", &r->sbom);
+	json_set(j, "sbom", sbom);
+}
+
 static void set_release(struct json *j, const struct release *r)
 {
 	json_set_text(j, "product", r->product);
@@ -805,6 +833,7 @@ static void set_release(struct json *j, const struct release *r)
 		set_time(j, "not_before", r->not_before);
 	set_orders(j, r);
 	json_set(j, "fixes", list_of(r->fixes, r->fix_count));
+	set_sbom(j, r);
 }
 
 static void set_trial(struct json *j, const struct release *r)

@@ -97,6 +97,8 @@ struct release {
 	uint64_t retry;
 	char *fixes[RELEASE_FIXES_MAX]; /* CVE ids */
 	size_t fix_count;
+	struct sha256 sbom; /* of its bill of materials, a file elsewhere */
+	uint64_t sbom_len;  /* 0: none */
 	struct release_health health[RELEASE_HEALTH_MAX];
 	size_t health_count;
 	uint32_t health_deadline_sec; /* whole trial; default 300 */

@@ -71,6 +71,8 @@ int cmd_release_create(int argc, char **argv, struct err *e)
 			 "older updaters pass it over"),
 		OPT_TEXT("support-end", "UTC", &s.support_end,
 			 "until when it is cared for"),
+		OPT_TEXT("sbom", "FILE", &s.sbom,
+			 "its bill of materials, which is signed along"),
 		OPT_FLAG("nightly", &s.nightly,
 			 "for lab devices, signed by the role nightly"),
 		OPT_TEXT("encrypt", "WRAP.pub", &s.encrypt,

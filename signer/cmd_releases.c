@@ -8,10 +8,11 @@
 #include "signer/change.h"
 #include "signer/commands.h"
 #include "signer/listing.h"
+#include "signer/sbom.h"
 #include "signer/watch.h"
 
 struct asked {
-	const char *repo, *product, *id;
+	const char *repo, *product, *id, *sbom;
 };
 
 /* Everything that the roles list, one release after the other. */
@@ -182,6 +183,12 @@ static void show_release(const struct json *one, struct report *out)
 	show_texts("model:      ", json_get(one, "models"), out);
 	show_texts("hardware:   ", json_get(one, "hardware"), out);
 	show_texts("fixes:      ", json_get(one, "fixes"), out);
+	if (json_get(one, "sbom"))
+		report_line(
+			out, "sbom:       %s, %lld bytes",
+			json_text(json_get(json_get(one, "sbom"), "sha256")),
+			(long long)json_int(
+				json_get(json_get(one, "sbom"), "length")));
 	show_health(json_get(one, "health"), out);
 	show_packages(json_get(one, "packages"), out);
 }
@@ -190,6 +197,7 @@ struct wanted {
 	const struct asked *asked;
 	struct report *out;
 	char role[ROLE_NAME_LEN];
+	struct err sbom; /* what is against the file that was brought */
 };
 
 static bool is_wanted(const struct wanted *w, const struct listed *l)
@@ -210,6 +218,11 @@ static bool show_if_wanted(void *ctx, const struct listed *l)
 	report_line(w->out, "signed by:  %s", l->role);
 	json_set(report_object(w->out), "release", json_clone(l->release));
 	json_set_text(report_object(w->out), "role", l->role);
+	if (!w->asked->sbom)
+		return true;
+	if (sbom_compare(w->asked->sbom, json_get(l->release, "sbom"),
+			 &w->sbom) == 0)
+		report_line(w->out, "%s is this SBOM", w->asked->sbom);
 	return true;
 }
 
@@ -232,7 +245,10 @@ static int show(const struct asked *a, struct report *out, struct err *e)
 	if (!each_release(&r, show_if_wanted, &w))
 		rc = err_unknown(a, e);
 	repo_close(&r);
-	return rc;
+	if (w.sbom.code == ERR_NONE)
+		return rc;
+	*e = w.sbom;
+	return -1;
 }
 
 /* ---- withdraw ------------------------------------------------------------ */
@@ -330,11 +346,35 @@ static int try_again(const struct asked *a, struct report *out, struct err *e)
 
 /* -------------------------------------------------------------------------- */
 
+/* What came with it, and what is to be done with that. */
+struct job {
+	int argc;
+	char **argv;
+	int (*work)(const struct asked *a, struct report *out, struct err *e);
+};
+
+static int start(const struct job *job, const struct opt *opts, struct asked *a,
+		 struct report *out, struct err *e)
+{
+	char **operands;
+	int count, rc;
+
+	if (opt_parse(job->argc, job->argv, opts, &operands, &count, e))
+		return -1;
+	if (count == 1) {
+		a->repo = operands[0];
+		rc = job->work(a, out, e);
+	} else
+		rc = err_set(e, ERR_USAGE, "one REPO is needed");
+	return report_end(out, rc, e);
+}
+
 static int run(int argc, char **argv,
 	       int (*work)(const struct asked *a, struct report *out,
 			   struct err *e),
 	       struct err *e)
 {
+	const struct job job = { argc, argv, work };
 	struct asked a = { 0 };
 	struct report out = { 0 };
 	const struct opt opts[] = {
@@ -343,17 +383,8 @@ static int run(int argc, char **argv,
 		OPT_FLAG("json", &out.json, "print JSON"),
 		OPT_END,
 	};
-	char **operands;
-	int count, rc;
 
-	if (opt_parse(argc, argv, opts, &operands, &count, e))
-		return -1;
-	if (count == 1) {
-		a.repo = operands[0];
-		rc = work(&a, &out, e);
-	} else
-		rc = err_set(e, ERR_USAGE, "one REPO is needed");
-	return report_end(&out, rc, e);
+	return start(&job, opts, &a, &out, e);
 }
 
 int cmd_release_list(int argc, char **argv, struct err *e)
@@ -363,7 +394,19 @@ int cmd_release_list(int argc, char **argv, struct err *e)
 
 int cmd_release_show(int argc, char **argv, struct err *e)
 {
-	return run(argc, argv, show, e);
+	const struct job job = { argc, argv, show };
+	struct asked a = { 0 };
+	struct report out = { 0 };
+	const struct opt opts[] = {
+		OPT_TEXT("product", "P", &a.product, "the product"),
+		OPT_TEXT("id", "ID", &a.id, "the release"),
+		OPT_TEXT("sbom", "FILE", &a.sbom,
+			 "is this its bill of materials?"),
+		OPT_FLAG("json", &out.json, "print JSON"),
+		OPT_END,
+	};
+
+	return start(&job, opts, &a, &out, e);
 }
 
 int cmd_release_retry(int argc, char **argv, struct err *e)

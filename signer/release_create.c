@@ -21,6 +21,7 @@
 #include "signer/listing.h"
 #include "signer/pack.h"
 #include "signer/pack_tree.h"
+#include "signer/sbom.h"
 #include "signer/scan.h"
 #include "signer/spec.h"
 #include "signer/watch.h"
@@ -775,7 +776,8 @@ int release_create(struct spec *s, bool quiet, struct report *out,
 
 	if (spec_complete(s, e) || spec_codec(s, &c.codec, e) ||
 	    spec_release(s, &c.release, e) ||
-	    spec_components(s, &c.release, components, &c.part_count, e))
+	    spec_components(s, &c.release, components, &c.part_count, e) ||
+	    (s->sbom && sbom_read(s->sbom, &c.release, e)))
 		goto out;
 	for (size_t i = 0; i < c.part_count; i++)
 		c.parts[i].spec = components[i];

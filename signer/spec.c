@@ -50,6 +50,7 @@ static const struct ini_key spec_keys[] = {
 	SPEC_TEXT("stepping-stone", stepping_stone),
 	SPEC_TEXT("min-updater", min_updater),
 	SPEC_TEXT("support-end", support_end),
+	SPEC_TEXT("sbom", sbom),
 	SPEC_LIST("with-tree", with_trees),
 	SPEC_LIST("with-image", with_images),
 	SPEC_LIST("model", models),
@@ -106,6 +107,7 @@ static void take_file(struct spec *s)
 	take_text(&s->stepping_stone, f->stepping_stone);
 	take_text(&s->min_updater, f->min_updater);
 	take_text(&s->support_end, f->support_end);
+	take_text(&s->sbom, f->sbom);
 	take_list(&s->with_trees, &f->with_trees);
 	take_list(&s->with_images, &f->with_images);
 	take_list(&s->models, &f->models);

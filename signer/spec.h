@@ -17,7 +17,7 @@ struct spec_file {
 	char *product, *id, *version, *input, *component;
 	char *content, *attributes, *codec, *not_before, *requires_id;
 	char *undo_to, *undo_until, *one_share;
-	char *stepping_stone, *min_updater, *support_end;
+	char *stepping_stone, *min_updater, *support_end, *sbom;
 	struct ini_list models, hardware, health, fixes, from, allowed;
 	struct ini_list one_cohorts;
 	struct ini_list with_trees, with_images;
@@ -30,7 +30,7 @@ struct spec {
 	const char *product, *id, *version, *input, *component;
 	const char *content, *attributes, *codec, *not_before, *requires_id;
 	const char *undo_to, *undo_until, *one_share;
-	const char *stepping_stone, *min_updater, *support_end;
+	const char *stepping_stone, *min_updater, *support_end, *sbom;
 	struct opt_list models, hardware, health, fixes, from;
 	struct opt_list with_trees, with_images; /* NAME=PATH: components */
 	struct opt_list one_cohorts; /* that one operator may open */

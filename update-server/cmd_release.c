@@ -418,8 +418,8 @@ static void print_release(const struct json *j)
 		"requires_seq", "models",   "hardware", "digest",
 		"listed",       "imported", NULL
 	};
-	static const char *const more[] = { "issued", "urgent", "fixes",
-					    "content_bytes", NULL };
+	static const char *const more[] = { "issued", "urgent",        "fixes",
+					    "sbom",   "content_bytes", NULL };
 	static const char *const columns[] = { "kind", "from",      "bytes",
 					       "path", "encrypted", NULL };
 	const struct json *detail = json_get(j, "detail");

@@ -269,6 +269,8 @@ static struct json *release_detail(const struct release *r)
 		json_set_text(j, "undo_of", r->undo_of);
 	api_set_time(j, "issued", r->issued);
 	json_set(j, "fixes", fixes);
+	if (r->sbom_len > 0)
+		api_set_digest(j, "sbom", &r->sbom);
 	json_set(j, "packages", json_new_array());
 	return j;
 }

@@ -57,6 +57,33 @@ tar --owner=root:0 --group=root:0 -cf root.tar -C tree .
 create three --id 3 --input root.tar --attributes system --from 1
 [ "$(digest 1)" != "$(digest 3)" ]
 
+# The bill of materials is signed along, and told from any other file.
+init bill >/dev/null 2>&1
+echo '{"bomFormat":"CycloneDX"}' >bom-1
+echo '{"bomFormat":"CycloneDX","version":2}' >bom-2
+create bill --id 1 --input tree --health usr/check --sbom bom-1
+printf '[release]\nsbom = bom-2\n' >two.ini
+create bill --id 2 --input tree-2 --description two.ini --health usr/check \
+	--with-undo --undo-to 1
+is_bom() { # status, release, file
+	got=0
+	"$signer" release show bill --product gateway --id "$2" --sbom "$3" \
+		>said 2>&1 || got=$?
+	[ "$got" -eq "$1" ] || { cat said; echo "status $got, not $1"; exit 1; }
+}
+is_bom 0 1 bom-1
+grep -q "^sbom: *$(sha256sum bom-1 | cut -d' ' -f1), 26 bytes" said
+is_bom 0 2 bom-2
+is_bom 0 2.undo bom-1
+is_bom 6 1 bom-2
+is_bom 6 2.undo bom-2
+"$signer" inspect bill | grep -q "$(sha256sum bom-2 | cut -d' ' -f1)" ||
+	{ echo "inspect does not show the bill"; exit 1; }
+create bill --id 3 --input tree --health usr/check
+is_bom 13 3 bom-1
+! create bill --id 4 --input tree --sbom /dev/null 2>said || exit 1
+grep -q 'sbom: /dev/null is no file' said
+
 # Names are UTF-8, whatever the locale of who releases; holes are zeros, also at
 # the end.
 mkdir odd

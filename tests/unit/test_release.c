@@ -259,6 +259,59 @@ static void revisions_of_hardware_survive_the_round_trip(void **state)
 	release_done(&r);
 }
 
+static struct json *with_sbom(void)
+{
+	struct json *sbom = json_new_object();
+
+	make(PACKAGE_FULL);
+	json_set_int(sbom, "length", 4711);
+	json_set(sbom, "sha256", json_clone(json_get(pawl, "digest")));
+	json_set(pawl, "sbom", sbom);
+	return (struct json *)(uintptr_t)json_get(pawl, "sbom");
+}
+
+static void a_bill_of_materials_survives_the_round_trip(void **state)
+{
+	struct tuf_target t;
+	struct err e = { 0 };
+	struct release r;
+
+	(void)state;
+	make(PACKAGE_FULL);
+	assert_null(json_get(pawl, "sbom"));
+	for (int i = 0; i < 2; i++) {
+		if (i == 0)
+			(void)with_sbom();
+		t = target();
+		assert_ok(release_parse(&t, &r, &e));
+		assert_int_equal(r.sbom_len, 4711);
+		assert_true(sha256_equal(&r.sbom, &r.digest));
+		json_free(entry);
+		entry = release_format(&r);
+		release_done(&r);
+	}
+}
+
+static void a_bill_of_materials_is_length_and_digest(void **state)
+{
+	(void)state;
+	json_set_int(with_sbom(), "length", 0);
+	assert_parse_refused_saying(ERR_FORMAT, "sbom");
+	json_set_int(with_sbom(), "length", -1);
+	assert_parse_refused(ERR_FORMAT);
+	json_remove(with_sbom(), "length");
+	assert_parse_refused(ERR_FORMAT);
+	json_remove(with_sbom(), "sha256");
+	assert_parse_refused(ERR_FORMAT);
+	json_set_text(with_sbom(), "sha256", "00");
+	assert_parse_refused(ERR_FORMAT);
+	json_set_text(with_sbom(), "url", "https://example.com/sbom");
+	assert_parse_refused(ERR_FORMAT);
+	make(PACKAGE_FULL);
+	json_set_text(pawl, "sbom", "sbom.json");
+	assert_parse_refused(ERR_FORMAT);
+}
+
 static void the_way_to_a_release_survives_the_round_trip(void **state)
 {
 	struct tuf_target t;
@@ -910,6 +963,8 @@ int main(void)
 		TEST(a_list_of_components_that_lies_is_refused),
 		TEST(a_full_release_survives_the_round_trip),
 		TEST(revisions_of_hardware_survive_the_round_trip),
+		TEST(a_bill_of_materials_survives_the_round_trip),
+		TEST(a_bill_of_materials_is_length_and_digest),
 		TEST(the_way_to_a_release_survives_the_round_trip),
 		TEST(a_way_that_leads_nowhere_is_refused),
 		TEST(updaters_are_compared_by_number),
