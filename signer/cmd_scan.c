@@ -8,7 +8,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/fs.h"
 #include "common/opt.h"
@@ -22,7 +24,8 @@
 #define FOUND_STATUS ERR_REFUSED /* findings are a result, not a failure */
 #define PATH_SIZE    4096
 #define DEPTH_MAX    64
-#define LISTED_MAX   10000 /* findings that are listed in JSON */
+#define LISTED_MAX   10000      /* findings that are listed in JSON */
+#define SCRATCH      "/var/tmp" /* where TMPDIR does not say */
 
 struct search {
 	struct report *out;
@@ -77,13 +80,13 @@ static int found(void *ctx, const struct sift_finding *f, struct err *e)
 	return 0;
 }
 
-static int unread(void *ctx, const char *path, const char *why, bool bomb,
+static int unread(void *ctx, const char *path, const char *why, bool shut,
 		  struct err *e)
 {
 	struct search *s = ctx;
 
 	(void)e; /* as above */
-	if (!bomb) {
+	if (!shut) {
 		report_note(s->out, "%s was searched only in part: %s", path,
 			    why);
 		return 0;
@@ -110,9 +113,15 @@ static int pass_over(struct search *s, const struct err *why)
 	return 0;
 }
 
+/* Of a pipe the end is not known. */
 static int search_file(struct search *s, int fd, struct err *e)
 {
-	const struct sift_source source = { read_fd, &fd };
+	const off_t end = lseek(fd, 0, SEEK_END);
+	const struct peek_place place = { fd, 0, end > 0 ? (uint64_t)end : 0 };
+	const struct sift_source source = {
+		read_fd, &fd,
+		end > 0 && lseek(fd, 0, SEEK_SET) == 0 ? &place : NULL
+	};
 
 	s->files++;
 	return sift_file(s->sift, buf_slice(&s->path), &source, e)
@@ -244,8 +253,8 @@ static int conclude(struct search *s, struct err *e)
 	return 0;
 }
 
-static int search(char **paths, int count, struct scalars *known,
-		  bool exhaustive, struct report *out, struct err *e)
+static int search(char **paths, int count, const struct sift_settings *how,
+		  struct report *out, struct err *e)
 {
 	struct search s = {
 		.out = out,
@@ -255,7 +264,7 @@ static int search(char **paths, int count, struct scalars *known,
 	const struct sift_watch watch = { found, unread, &s };
 	int rc = 0;
 
-	s.sift = sift_new(&watch, known, exhaustive);
+	s.sift = sift_new(&watch, how);
 	for (int i = 0; rc == 0 && i < count; i++)
 		rc = search_path(&s, paths[i], e);
 	if (rc == 0)
@@ -286,13 +295,12 @@ static int load_known(const char *path, struct scalars **out,
 int cmd_scan(int argc, char **argv, struct err *e)
 {
 	struct report out = { 0 };
-	struct scalars *known = NULL;
-	const char *repo = NULL;
-	bool exhaustive = false;
+	struct sift_settings how = { .scratch_dirfd = -1 };
+	const char *repo = NULL, *scratch = getenv("TMPDIR");
 	const struct opt opts[] = {
 		OPT_TEXT("repo", "REPO", &repo,
 			 "also look for the private halves of its keys"),
-		OPT_FLAG("exhaustive", &exhaustive,
+		OPT_FLAG("exhaustive", &how.exhaustive,
 			 "for those at every offset of files up to 64 KiB"),
 		OPT_FLAG("json", &out.json, "print JSON"),
 		OPT_END,
@@ -305,10 +313,14 @@ int cmd_scan(int argc, char **argv, struct err *e)
 	if (count == 0)
 		rc = err_set(e, ERR_USAGE, "a PATH is needed");
 	else
-		rc = load_known(repo, &known, &out, e);
+		rc = load_known(repo, &how.known, &out, e);
 	if (rc == 0)
-		rc = search(operands, count, known, exhaustive, &out, e);
-	scalars_free(known);
+		rc = fs_open_dir(scratch ? scratch : SCRATCH,
+				 &how.scratch_dirfd, e);
+	if (rc == 0)
+		rc = search(operands, count, &how, &out, e);
+	scalars_free(how.known);
+	fs_close(&how.scratch_dirfd);
 	told = report_end(&out, rc < 0 ? -1 : 0, e);
 	return told ? -1 : rc;
 }

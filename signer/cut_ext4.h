@@ -18,6 +18,10 @@ struct cut {
 	int fd; /* the spool, where the bytes stand at `offset` */
 	uint64_t offset;
 	struct map_name name;
+	/* Who wants to know how names are written; NULL: nobody. */
+	void (*named)(void *ctx, struct map_name folder, struct map_name below,
+		      struct slice text);
+	void *ctx;
 };
 
 /* *done: its units and files were added; else nothing was. */

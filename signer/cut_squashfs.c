@@ -21,6 +21,9 @@
 #define BLOCK_MAX   (1u << 20)
 #define META_MAX    (256u << 20) /* of all metadata, unpacked */
 #define CHUNKS_MAX  (1u << 22)
+/* Files may share blocks, but a small image has no millions of them. */
+#define CHUNK_SHARE 16u
+#define CHUNKS_MIN  (1u << 16)
 
 enum inode_type {
 	INODE_FOLDER = 1,
@@ -333,6 +336,12 @@ struct inode_file {
 	uint32_t fragment, offset;
 };
 
+static bool has_room(const struct image *m)
+{
+	return m->chunk_count < CHUNKS_MAX &&
+	       m->chunk_count < CHUNKS_MIN + m->len / CHUNK_SHARE;
+}
+
 static bool add_blocks(struct image *m, const struct inode_file *f,
 		       struct rd *sizes)
 {
@@ -348,7 +357,7 @@ static bool add_blocks(struct image *m, const struct inode_file *f,
 					 .is_packed =
 						 (size & DATA_STORED) == 0 };
 
-		if (sizes->bad || m->chunk_count >= CHUNKS_MAX)
+		if (sizes->bad || !has_room(m))
 			return false;
 		left -= raw;
 		/* Nothing but zeroes: it stands nowhere. */
@@ -461,6 +470,16 @@ static bool read_inode(struct image *m, uint64_t block, uint32_t offset,
 	return true;
 }
 
+static struct map_name name_below(const struct image *m, const struct folder *f,
+				  struct slice text)
+{
+	const struct map_name below = map_name_below(f->name, text);
+
+	if (m->cut->named)
+		m->cut->named(m->cut->ctx, f->name, below, text);
+	return below;
+}
+
 /* A run of entries whose inodes stand in one block. */
 static bool read_run(struct image *m, const struct folder *f, struct rd *r)
 {
@@ -475,8 +494,8 @@ static bool read_run(struct image *m, const struct folder *f, struct rd *r)
 		(void)rd_le16(r); /* number, from the first */
 		(void)rd_le16(r); /* type */
 		name = rd_slice(r, (size_t)rd_le16(r) + 1);
-		if (!r->bad && !read_inode(m, block, offset,
-					   map_name_below(f->name, name)))
+		if (!r->bad &&
+		    !read_inode(m, block, offset, name_below(m, f, name)))
 			return false;
 	}
 	return !r->bad;

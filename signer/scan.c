@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "signer/scan.h"
 
+#include "common/text.h"
 #include "signer/pack_tree.h"
 #include "signer/sift.h"
+
+#define SHOWN_LEN 160
 
 /* The file that is being looked through. */
 struct reading {
@@ -61,19 +64,22 @@ static int found(void *ctx, const struct sift_finding *f, struct err *e)
 	return 0;
 }
 
-static int unread(void *ctx, const char *path, const char *why, bool bomb,
+static int unread(void *ctx, const char *path, const char *why, bool shut,
 		  struct err *e)
 {
 	struct reading *r = ctx;
+	char shown[SHOWN_LEN];
 
 	if (is_allowed(r))
 		return 0;
-	if (bomb)
-		return err_set(
-			e, ERR_REFUSED,
-			"%.200s %s, so it cannot be searched for private "
-			"keys (--allow-secret names an exception)",
-			path, why);
+	if (shut) {
+		text_escape(r->entry.path, shown, sizeof(shown));
+		return err_set(e, ERR_REFUSED,
+			       "%.200s %.160s: so it cannot be searched for "
+			       "private keys. Search what it is made of with "
+			       "`scan`, then say --allow-secret '%.96s'",
+			       path, why, shown);
+	}
 	report_note(r->scan->out, "%s was searched only in part: %s", path,
 		    why);
 	return 0;
@@ -81,10 +87,13 @@ static int unread(void *ctx, const char *path, const char *why, bool bomb,
 
 static int scan_files(struct reading *r, struct sift *sift, struct err *e)
 {
-	const struct sift_source source = { read_entry, r };
+	struct peek_place place = { .fd = r->tree->fd };
+	const struct sift_source source = { read_entry, r, &place };
 
 	for (r->index = 0; r->index < r->tree->tree.count; r->index++) {
 		tree_entry(&r->tree->tree, r->index, &r->entry);
+		place.offset = r->tree->offsets[r->index];
+		place.len = r->entry.len;
 		r->at = 0;
 		r->warned = false;
 		if (r->entry.type == TREE_FILE &&
@@ -98,7 +107,11 @@ int scan_content(const struct pack_tree *t, const struct scan *s, struct err *e)
 {
 	struct reading r = { .tree = t, .scan = s };
 	const struct sift_watch watch = { found, unread, &r };
-	struct sift *sift = sift_new(&watch, s->known, false);
+	const struct sift_settings settings = {
+		.known = s->known,
+		.scratch_dirfd = s->scratch_dirfd,
+	};
+	struct sift *sift = sift_new(&watch, &settings);
 	int rc = scan_files(&r, sift, e);
 
 	sift_free(sift);

@@ -19,14 +19,15 @@ struct scan {
 	 * openssl, carry published test keys.
 	 */
 	bool programs_may;
+	int scratch_dirfd;
 	struct report *out;
 };
 
 /*
  * ERR_REFUSED names the first file that holds a private key, with the offset
- * and what it is, or the first that cannot be looked through for its size or
- * depth. A path in `allowed` that holds none is ERR_USAGE: an exception must
- * be for something. Damaged archives are noted.
+ * and what it is, or the first that cannot be looked through for its size,
+ * depth or kind. A path in `allowed` that holds none is ERR_USAGE: an exception
+ * must be for something. Damaged archives are noted.
  */
 int scan_content(const struct pack_tree *t, const struct scan *s,
 		 struct err *e) NODISCARD;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/fs.h"
 #include "common/mem.h"
 #include "common/text.h"
 #include "signer/encoded.h"
@@ -41,7 +42,7 @@ struct level {
 	uint64_t covered;   /* up to here a finding reaches */
 	bool ended;         /* all of the file is in the window or behind us */
 	bool handed;        /* the first window was handed on */
-	const char *closed; /* what cannot be opened: "squashfs" */
+	const char *closed; /* what cannot be opened: "an erofs image" */
 	bool broken;        /* reading it failed for good: why is in error */
 	struct err error;
 	unsigned depth;
@@ -50,15 +51,17 @@ struct level {
 	 * nothing is found in its members: that says more.
 	 */
 	enum unwrap_kind archive;
+	enum peek_kind image;
 	struct note pending;
 	char path[PATH_SIZE];
 };
 
 struct sift {
 	const struct sift_watch *watch;
-	struct scalars *known;
-	bool exhaustive, program;
-	bool stopped; /* the watcher wants no more */
+	const struct sift_settings *settings;
+	bool program;
+	bool stopped;    /* the watcher wants no more */
+	unsigned images; /* that are open */
 	uint64_t bytes, told, published;
 	/* of the outermost file */
 	uint64_t input, expanded;
@@ -86,14 +89,13 @@ struct view {
 static int judge(struct view *v, struct err *e);
 static int sift_level(struct level *l, struct err *e);
 
-struct sift *sift_new(const struct sift_watch *watch, struct scalars *known,
-		      bool exhaustive)
+struct sift *sift_new(const struct sift_watch *watch,
+		      const struct sift_settings *settings)
 {
 	struct sift *s = mem_alloc(1, sizeof(*s));
 
 	s->watch = watch;
-	s->known = known;
-	s->exhaustive = exhaustive;
+	s->settings = settings;
 	for (size_t i = 0; i < DECODE_MAX; i++)
 		s->decoded[i] = mem_alloc(WINDOW, 1);
 	return s;
@@ -164,6 +166,11 @@ static int tell_at(struct level *l, const struct note *n, struct err *e)
 	return -1;
 }
 
+static bool holds_members(const struct level *l)
+{
+	return l->archive != UNWRAP_NONE || l->image != PEEK_NONE;
+}
+
 static int tell(struct view *v, const char *what, size_t at, size_t len,
 		struct err *e)
 {
@@ -183,7 +190,7 @@ static int tell(struct view *v, const char *what, size_t at, size_t len,
 	}
 	if (text_format(n.what, sizeof(n.what), e, "%s%s", what, v->suffix))
 		return -1;
-	if (l->archive == UNWRAP_NONE)
+	if (!holds_members(l))
 		return tell_at(l, &n, e);
 	if (l->pending.what[0] == 0)
 		l->pending = n;
@@ -195,12 +202,12 @@ static int tell_pending(struct level *l, struct err *e)
 	return l->pending.what[0] != 0 ? tell_at(l, &l->pending, e) : 0;
 }
 
-static int unread(const struct level *l, const char *why, bool bomb,
+static int unread(const struct level *l, const char *why, bool shut,
 		  struct err *e)
 {
 	const struct sift_watch *w = l->sift->watch;
 
-	if (w->unread(w->ctx, l->path, why, bomb, e) == 0)
+	if (w->unread(w->ctx, l->path, why, shut, e) == 0)
 		return 0;
 	l->sift->stopped = true;
 	return -1;
@@ -287,7 +294,8 @@ static int match_scalar(struct view *v, size_t at, struct err *e)
 	const char *name = NULL;
 
 	if (!is_covered(v, at))
-		name = scalars_match(v->level->sift->known, v->bytes.ptr + at);
+		name = scalars_match(v->level->sift->settings->known,
+				     v->bytes.ptr + at);
 	return name ? tell_key(v, name, at, e) : 0;
 }
 
@@ -368,7 +376,8 @@ static int search_all(struct view *v, struct err *e)
 	size_t at = 0;
 
 	if (high_bits(v->bytes.ptr, v->bytes.len) >= HIGH_BITS_MIN)
-		name = scalars_search(v->level->sift->known, v->bytes, &at);
+		name = scalars_search(v->level->sift->settings->known, v->bytes,
+				      &at);
 	return name ? tell_key(v, name, at, e) : 0;
 }
 
@@ -383,7 +392,7 @@ static int find_word(struct view *v, struct err *e)
 
 static int find_scalars(struct view *v, struct err *e)
 {
-	const struct sift *s = v->level->sift;
+	const struct sift_settings *s = v->level->sift->settings;
 	size_t small = s->exhaustive ? SIFT_EXHAUSTIVE : SIFT_SMALL;
 
 	if (scalars_count(s->known) == 0)
@@ -454,7 +463,7 @@ static int open_decoded(struct view *v, struct err *e)
 	/* A copy, for its members use the room in which it was decoded. */
 	uint8_t *copy = mem_alloc(v->bytes.len + 1, 1);
 	struct memory memory = { { copy, v->bytes.len } };
-	const struct sift_source source = { read_memory, &memory };
+	const struct sift_source source = { read_memory, &memory, NULL };
 	char name[64];
 	int rc;
 
@@ -500,7 +509,7 @@ static int judge_decoded(struct view *v, const struct encoded *run, size_t skip,
 		cover(v, run->at, run->len);
 	/* Not in an archive's own bytes: they come in while a member is at
 	 * work on the level that this would take; and members say more. */
-	if (rc == 0 && skip == 0 && v->level->archive == UNWRAP_NONE &&
+	if (rc == 0 && skip == 0 && !holds_members(v->level) &&
 	    unwrap_kind(inner.bytes) != UNWRAP_NONE)
 		rc = open_decoded(&inner, e);
 	return rc;
@@ -583,7 +592,10 @@ static void look_at_start(struct level *l)
 	const struct slice head = { l->window, l->have };
 
 	l->archive = unwrap_kind(head);
-	l->closed = unwrap_closed(head);
+	if (l->archive == UNWRAP_NONE)
+		l->image = peek_kind(head);
+	if (l->image == PEEK_NONE)
+		l->closed = unwrap_closed(head);
 	if (l->depth == 0)
 		l->sift->program =
 			l->have > 4 && memcmp(l->window, "\177ELF", 4) == 0;
@@ -665,9 +677,10 @@ static int hand_on(void *ctx, struct slice *bytes, struct err *e)
 struct inside {
 	struct level *outer;
 	struct unwrap *archive;
+	struct peek *image; /* or this */
 	struct base64 code;
 	struct slice rest; /* of the code's bytes */
-	bool bomb;
+	bool shut;
 };
 
 static int count_expanded(struct inside *in, size_t got, struct err *e)
@@ -675,8 +688,10 @@ static int count_expanded(struct inside *in, size_t got, struct err *e)
 	struct sift *s = in->outer->sift;
 
 	s->expanded += got;
-	in->bomb = s->expanded > SIFT_EXPANDED_MIN + s->input * SIFT_RATIO_MAX;
-	return in->bomb ? err_set(e, ERR_LIMIT, "expands without end") : 0;
+	if (s->expanded <= SIFT_EXPANDED_MIN + s->input * SIFT_RATIO_MAX)
+		return 0;
+	in->shut = true;
+	return err_set(e, ERR_LIMIT, "expands without end");
 }
 
 static int read_member(void *ctx, void *out, size_t len, size_t *got,
@@ -684,7 +699,8 @@ static int read_member(void *ctx, void *out, size_t len, size_t *got,
 {
 	struct inside *in = ctx;
 
-	if (unwrap_read(in->archive, out, len, got, e))
+	if (in->image ? peek_read(in->image, out, len, got, e)
+		      : unwrap_read(in->archive, out, len, got, e))
 		return -1;
 	return count_expanded(in, *got, e);
 }
@@ -701,16 +717,17 @@ static int forgive(struct inside *in, struct err *e)
 	    (e->code != ERR_FORMAT && e->code != ERR_LIMIT))
 		return -1;
 	memcpy(why, e->msg, sizeof(why));
-	return unread(l, why, in->bomb, e);
+	return unread(l, why, in->shut, e);
 }
 
-static int sift_member(struct inside *in, const char *name, struct err *e)
+static int sift_member(struct inside *in, const char *name,
+		       const struct peek_place *place, struct err *e)
 {
-	const struct sift_source source = { read_member, in };
+	const struct sift_source source = { read_member, in, place };
 	char shown[PATH_SIZE];
 
 	if (++in->outer->sift->members > SIFT_MEMBERS_MAX) {
-		in->bomb = true;
+		in->shut = true;
 		return err_set(e, ERR_LIMIT, "holds too many files");
 	}
 	shown[0] = '!';
@@ -735,9 +752,87 @@ static int sift_members(struct inside *in, struct err *e)
 			return -1;
 		if (end)
 			return 0;
-		if (sift_member(in, name, e))
+		if (sift_member(in, name, NULL, e))
 			return -1;
 	}
+}
+
+static int read_on(struct level *l, struct err *e)
+{
+	struct slice fresh;
+
+	while (!l->ended)
+		if (pull(l, &fresh, e))
+			return -1;
+	return 0;
+}
+
+/* ---- images -------------------------------------------------------------- */
+
+/* All of it to a file without a name, while it is judged as it is. */
+static int copy_level(struct level *l, struct peek_place *out, struct err *e)
+{
+	struct slice fresh = { l->window, l->have };
+	int rc =
+		fs_open_nameless(l->sift->settings->scratch_dirfd, &out->fd, e);
+
+	while (rc == 0 && fresh.len > 0) {
+		rc = fs_write(out->fd, fresh, e) || pull(l, &fresh, e);
+		out->len = l->base + l->have;
+	}
+	return rc ? -1 : 0;
+}
+
+static int sift_files(struct inside *in, struct err *e)
+{
+	struct peek_member member;
+	bool end = false;
+
+	for (;;) {
+		if (peek_next(in->image, &member, &end, e))
+			return -1;
+		if (end)
+			return 0;
+		if (sift_member(in, member.name, member.place, e))
+			return -1;
+	}
+}
+
+static int open_image(struct level *l, const struct peek_place *place,
+		      struct err *e)
+{
+	struct inside in = { .outer = l, .shut = true };
+	char why[ERR_MSG_LEN];
+	int rc;
+
+	l->sift->images++;
+	rc = peek_open(l->image, place, &in.image, e);
+	if (rc == 0)
+		rc = sift_files(&in, e);
+	l->sift->images--;
+	peek_close(in.image);
+	if (rc == 0 || l->sift->stopped)
+		return rc;
+	memcpy(why, e->msg, sizeof(why));
+	(void)err_set(e, e->code, "is %s that cannot be looked into: %s",
+		      peek_name(l->image), why);
+	return forgive(&in, e);
+}
+
+static int sift_image(struct level *l, struct err *e)
+{
+	const struct peek_place *place = l->source->place;
+	struct peek_place copy = { .fd = -1 };
+	uint64_t told = l->sift->told;
+	int rc;
+
+	rc = place ? read_on(l, e) : copy_level(l, &copy, e);
+	if (rc == 0)
+		rc = open_image(l, place ? place : &copy, e);
+	fs_close(&copy.fd);
+	if (rc == 0 && l->sift->told == told)
+		rc = tell_pending(l, e);
+	return rc;
 }
 
 static int sift_archive(struct level *l, struct err *e)
@@ -749,7 +844,7 @@ static int sift_archive(struct level *l, struct err *e)
 
 	rc = unwrap_open(l->archive, hand_on, l, &in.archive, e);
 	/* Too large to be opened: not searched whole, like a bomb. */
-	in.bomb = rc && e->code == ERR_LIMIT;
+	in.shut = rc && e->code == ERR_LIMIT;
 	if (rc == 0)
 		rc = sift_members(&in, e);
 	if (rc)
@@ -788,7 +883,7 @@ static int read_code(void *ctx, void *out, size_t len, size_t *got,
 static int sift_code(struct level *l, struct err *e)
 {
 	struct inside in = { .outer = l };
-	const struct sift_source source = { read_code, &in };
+	const struct sift_source source = { read_code, &in, NULL };
 
 	return sift_level(enter(l, &source, "!base64"), e) ? forgive(&in, e)
 							   : 0;
@@ -814,11 +909,19 @@ static int tell_closed(const struct level *l, struct err *e)
 	char why[WHAT_SIZE];
 
 	return text_format(why, sizeof(why), e,
-			   "%s is not opened here: scan what it was made from",
-			   l->closed) ||
-			       unread(l, why, false, e)
+			   "is %s, which is not opened here", l->closed) ||
+			       unread(l, why, true, e)
 		       ? -1
 		       : 0;
+}
+
+/* What can be opened and is too deep is judged as bytes alone. */
+static int tell_deep(struct level *l, struct err *e)
+{
+	l->archive = UNWRAP_NONE;
+	l->image = PEEK_NONE;
+	return unread(l, "nested too deep", true, e) || tell_pending(l, e) ? -1
+									   : 0;
 }
 
 static int sift_level(struct level *l, struct err *e)
@@ -828,24 +931,25 @@ static int sift_level(struct level *l, struct err *e)
 
 	if (pull(l, &fresh, e))
 		return -1;
-	code = l->archive == UNWRAP_NONE && is_large_code(l);
-	if ((l->archive != UNWRAP_NONE || code) &&
-	    l->depth + 1 >= SIFT_DEPTH_MAX) {
-		if (unread(l, "nested too deep", true, e) || tell_pending(l, e))
+	code = !holds_members(l) && is_large_code(l);
+	if ((holds_members(l) || code) && l->depth + 1 >= SIFT_DEPTH_MAX) {
+		if (tell_deep(l, e))
 			return -1;
 		code = false;
-		l->archive = UNWRAP_NONE;
+	} else if (l->image != PEEK_NONE &&
+		   l->sift->images == SIFT_IMAGES_MAX) {
+		if (tell_deep(l, e))
+			return -1;
 	}
 	if (l->closed && tell_closed(l, e))
 		return -1;
+	if (l->image != PEEK_NONE)
+		return sift_image(l, e);
 	if (l->archive != UNWRAP_NONE)
 		return sift_archive(l, e);
 	if (code && sift_code(l, e))
 		return -1;
-	while (!l->ended)
-		if (pull(l, &fresh, e))
-			return -1;
-	return 0;
+	return read_on(l, e);
 }
 
 int sift_file(struct sift *s, struct slice path,
@@ -865,7 +969,7 @@ int sift_file(struct sift *s, struct slice path,
 	l->source = source;
 	text_escape(path, l->path, sizeof(l->path));
 	s->input = s->expanded = 0;
-	s->members = 0;
+	s->members = s->images = 0;
 	s->stopped = false;
 	return sift_level(l, e);
 }

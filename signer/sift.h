@@ -6,8 +6,9 @@
  * depend on its size. What is base64 or hexadecimal is decoded (twice at most)
  * and looked at again; an archive or compressed file is looked at as it is and
  * opened (SIFT_DEPTH_MAX deep; a.tar.gz counts twice), its members in the same
- * way. What comes out of archives is bounded by what went in, so a bomb is told
- * and not followed.
+ * way; and so is the image of a disk or file system (peek.h). What comes out of
+ * them is bounded by what went in, so a bomb is told and not followed. An image
+ * within an archive takes a file without a name while it is looked at.
  *
  * Bare scalars of known keys are looked for where they have been seen: a file,
  * an archive member, a base64 word or a hexadecimal one that is nothing else;
@@ -19,9 +20,11 @@
 #ifndef SIGNER_SIFT_H
 #define SIGNER_SIFT_H
 
+#include "signer/peek.h"
 #include "signer/scalars.h"
 
 #define SIFT_DEPTH_MAX  16
+#define SIFT_IMAGES_MAX 4 /* of these, images */
 #define SIFT_SMALL      256
 #define SIFT_EXHAUSTIVE 65536
 /* What may come out of one file: this much, and so many times its size. */
@@ -40,8 +43,12 @@ struct sift_finding {
 struct sift_watch {
 	/* -1 ends it all. */
 	int (*found)(void *ctx, const struct sift_finding *f, struct err *e);
-	/* A file could not be looked at whole; bomb: for its size or depth. */
-	int (*unread)(void *ctx, const char *path, const char *why, bool bomb,
+	/*
+	 * A file could not be looked at whole. shut: what it holds is there to
+	 * be used and stays unseen, for its size, depth or kind; else it is a
+	 * damaged or encrypted archive.
+	 */
+	int (*unread)(void *ctx, const char *path, const char *why, bool shut,
 		      struct err *e);
 	void *ctx;
 };
@@ -51,13 +58,21 @@ struct sift_source {
 	int (*read)(void *ctx, void *out, size_t len, size_t *got,
 		    struct err *e);
 	void *ctx;
+	/* Where the same bytes can be read at any place; NULL: nowhere. */
+	const struct peek_place *place;
+};
+
+struct sift_settings {
+	struct scalars *known; /* may be NULL; borrowed */
+	bool exhaustive;
+	int scratch_dirfd; /* for files without a name */
 };
 
 struct sift;
 
-/* known may be NULL; it is borrowed, like watch. */
-struct sift *sift_new(const struct sift_watch *watch, struct scalars *known,
-		      bool exhaustive);
+/* Both are borrowed. */
+struct sift *sift_new(const struct sift_watch *watch,
+		      const struct sift_settings *settings);
 void sift_free(struct sift *s);
 
 /*

@@ -36,10 +36,14 @@ static int add_entry(struct stream_map *m, uint32_t index,
 		     const struct tree_entry *entry, bool may_cut,
 		     struct err *e)
 {
-	const struct cut cut = {
-		m, entry->len, m->tree->fd, m->tree->offsets[index],
-		map_name_below((struct map_name){ 0, 0 }, entry->path)
-	};
+	const struct cut cut = { m,
+				 entry->len,
+				 m->tree->fd,
+				 m->tree->offsets[index],
+				 map_name_below((struct map_name){ 0, 0 },
+						entry->path),
+				 NULL,
+				 NULL };
 	struct map_unit *u;
 	bool done = false;
 

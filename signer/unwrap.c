@@ -68,16 +68,31 @@ static const struct {
 	const char *bytes;
 	size_t len;
 } closed[] = {
-	{ "squashfs", 0, "hsqs", 4 },
-	{ "squashfs", 0, "sqsh", 4 },
-	{ "cramfs", 0, "\x45\x3d\xcd\x28", 4 },
-	{ "cramfs", 0, "\x28\xcd\x3d\x45", 4 },
-	{ "erofs", 1024, "\xe2\xe1\xf5\xe0", 4 },
-	{ "UBI", 0, "UBI#", 4 },
-	{ "UBIFS", 0, "\x31\x18\x10\x06", 4 },
-	{ "rar", 0, "Rar!\x1a\x07", 6 },
-	{ "cab", 0, "MSCF\0\0\0\0", 8 },
-	{ "package of Pawl", 0, "PAWLPKG", 8 },
+	{ "a squashfs image of an old version", 0, "hsqs", 4 },
+	{ "a squashfs image of an old version", 0, "sqsh", 4 },
+	{ "a cramfs image", 0, "\x45\x3d\xcd\x28", 4 },
+	{ "a cramfs image", 0, "\x28\xcd\x3d\x45", 4 },
+	{ "an erofs image", 1024, "\xe2\xe1\xf5\xe0", 4 },
+	{ "an f2fs image", 1024, "\x10\x20\xf5\xf2", 4 },
+	{ "a btrfs image", 65600, "_BHRfS_M", 8 },
+	{ "a UBI image", 0, "UBI#\x01", 5 },
+	{ "a UBIFS image", 0, "\x31\x18\x10\x06", 4 },
+	{ "a romfs image", 0, "-rom1fs-", 8 },
+	/* Its first node: a folder's entry, an inode, erased, or a summary. */
+	{ "a jffs2 image", 0, "\x85\x19\x01\xe0", 4 },
+	{ "a jffs2 image", 0, "\x85\x19\x02\xe0", 4 },
+	{ "a jffs2 image", 0, "\x85\x19\x03\x20", 4 },
+	{ "a jffs2 image", 0, "\x85\x19\x06\x20", 4 },
+	{ "a jffs2 image", 0, "\x19\x85\xe0\x01", 4 },
+	{ "a jffs2 image", 0, "\x19\x85\xe0\x02", 4 },
+	{ "a jffs2 image", 0, "\x19\x85\x20\x03", 4 },
+	{ "a jffs2 image", 0, "\x19\x85\x20\x06", 4 },
+	{ "an encrypted disk (LUKS)", 0, "LUKS\xba\xbe", 6 },
+	{ "a qcow2 image", 0, "QFI\xfb\0\0\0", 7 },
+	{ "a sparse image of Android", 0, "\x3a\xff\x26\xed", 4 },
+	{ "a rar archive", 0, "Rar!\x1a\x07", 6 },
+	{ "a cab archive", 0, "MSCF\0\0\0\0", 8 },
+	{ "a package of Pawl", 0, "PAWLPKG", 8 },
 };
 
 const char *unwrap_closed(struct slice head)

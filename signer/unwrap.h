@@ -29,9 +29,11 @@ enum unwrap_kind {
 enum unwrap_kind unwrap_kind(struct slice head);
 
 /*
- * What compresses and cannot be opened here, by its name ("squashfs"), from
- * the first 2048 bytes; NULL for everything else.
+ * What cannot be opened here and may hide a key, for it compresses, encrypts or
+ * scatters files: "an erofs image", from the first UNWRAP_CLOSED_LEN bytes;
+ * NULL for everything else.
  */
+#define UNWRAP_CLOSED_LEN 65608
 const char *unwrap_closed(struct slice head);
 
 struct unwrap;

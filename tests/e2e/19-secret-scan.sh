@@ -206,18 +206,51 @@ tar -czf - --sort=name large | base64 >large.b64
 scan 10 large.b64
 said 'large.b64!base64!/large/z.pem: byte 0: '
 
-# In the image of a file system: uncompressed it is seen, else it is said.
+# ---- images of file systems and disks --------------------------------------
+
+mkdir -p system/etc system/usr
+cp keys/pkcs8.pem system/etc/key
+seq 1 100000 >system/usr/numbers
 if command -v mke2fs >/dev/null; then
-	mke2fs -q -t ext4 -d tree disk.ext4 4M 2>/dev/null
+	mke2fs -q -t ext4 -d system disk.ext4 8M 2>/dev/null
 	mkdir images
 	cp disk.ext4 images/
 	scan 10 images
-	said 'images/disk.ext4: byte '
-	said 'a PEM private key'
+	said 'images/disk.ext4!/etc/key: byte 0: a PEM private key'
+	gzip -c disk.ext4 >disk.gz
+	scan 10 disk.gz
+	said 'disk.gz!/etc/key: byte 0: a PEM private key'
 fi
-{ printf hsqs && head -c 4096 /dev/zero; } >root.squashfs
-scan 0 root.squashfs
-said 'root.squashfs was searched only in part: squashfs is not opened here'
+if command -v mksquashfs >/dev/null; then
+	for packer in gzip xz zstd lz4; do
+		mksquashfs system image.squashfs -comp $packer -noappend -quiet \
+			-no-progress >/dev/null
+		scan 10 image.squashfs
+		said 'image.squashfs!/etc/key: byte 0: a PEM private key'
+	done
+	# In a partition, in an archive.
+	python3 - <<'END'
+import struct
+image = open("image.squashfs", "rb").read()
+sector = bytearray(512)
+sector[446:462] = struct.pack("<4xB3xII", 0x83, 1, len(image) // 512)
+sector[510:] = b"\x55\xaa"
+open("card.img", "wb").write(bytes(sector) + image)
+END
+	tar -cJf card.tar.xz card.img
+	scan 10 card.tar.xz
+	said 'card.tar.xz!/card.img!/partition 1!/etc/key: byte 0: '
+	mksquashfs system lzo.squashfs -comp lzo -noappend -quiet \
+		-no-progress >/dev/null
+	scan 10 lzo.squashfs
+	said 'lzo.squashfs: is a squashfs image that cannot be looked into: it'
+	said ' is packed with LZO: not searched whole'
+fi
+# What cannot be opened is told.
+{ head -c 1024 /dev/zero && printf '\342\341\365\340' &&
+	head -c 4096 /dev/zero; } >root.erofs
+scan 10 root.erofs
+said 'root.erofs: is an erofs image, which is not opened here: not searched'
 
 # ---- bombs and depth -------------------------------------------------------
 
@@ -322,6 +355,22 @@ said 'share/backup expands without end'
 cp deep.tar.xz two/share/backup
 create 10 2 two --from 1 --allow-secret share/data
 create 0 2 two --from 1 --allow-secret share/backup
+# An image in a tree is opened; what cannot be, needs a word and a signature.
+if command -v mksquashfs >/dev/null; then
+	cp image.squashfs two/share/backup
+	create 10 3 two --from 1
+	said 'share/backup!/etc/key holds a PEM private key at byte 0'
+	create 10 3 image.squashfs --component os --content image
+	said 'image!/etc/key holds a PEM private key at byte 0'
+fi
+cp root.erofs two/share/backup
+create 10 3 two --from 1
+said 'share/backup is an erofs image, which is not opened here: so it cannot'
+said "say --allow-secret 'share/backup'"
+"$signer" release list repo | grep -q ' 3 ' && die "a refused release is staged"
+create 0 3 two --from 1 --allow-secret share/backup
+"$signer" inspect repo | grep -q 'secrets_allowed.*"share/backup"' ||
+	die "the exception is not signed"
 "$signer" inspect repo | grep -q 'secrets_allowed.*"share/backup"' ||
 	die "the exception is not signed"
 

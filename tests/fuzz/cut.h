@@ -60,7 +60,7 @@ static inline void cut(int fd, size_t len, cut_function *function)
 	struct pack_tree tree = { .fd = fd, .offsets = &offset };
 	struct buf bytes = BUF_INIT(1 << 16);
 	struct stream_map m;
-	const struct cut c = { &m, len, fd, 0, { 1, 1 } };
+	const struct cut c = { &m, len, fd, 0, { 1, 1 }, NULL, NULL };
 	bool done;
 	struct err e;
 

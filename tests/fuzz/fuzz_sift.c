@@ -3,8 +3,10 @@
  * Input: a whole file. Damage inside it is told and never a failure; each
  * finding has a name and a place.
  */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "signer/sift.h"
 
@@ -32,11 +34,11 @@ static int found(void *ctx, const struct sift_finding *f, struct err *e)
 	return 0;
 }
 
-static int unread(void *ctx, const char *path, const char *why, bool bomb,
+static int unread(void *ctx, const char *path, const char *why, bool shut,
 		  struct err *e)
 {
 	(void)ctx;
-	(void)bomb;
+	(void)shut;
 	(void)e; /* nothing is refused */
 	if (!path[0] || !why[0])
 		abort();
@@ -47,12 +49,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	const struct sift_watch watch = { found, unread, NULL };
 	struct slice rest = { data, len };
-	const struct sift_source source = { read_piece, &rest };
-	struct sift *s = sift_new(&watch, NULL, false);
+	const struct sift_source source = { read_piece, &rest, NULL };
+	int dirfd = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct sift_settings settings = { .scratch_dirfd = dirfd };
+	struct sift *s;
 	struct err e;
 
+	s = sift_new(&watch, &settings);
 	if (sift_file(s, slice_of("file"), &source, &e))
 		abort();
 	sift_free(s);
+	close(dirfd);
 	return 0;
 }

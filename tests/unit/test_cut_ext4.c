@@ -131,7 +131,7 @@ static void finish(void)
 
 static bool cut_of(size_t len)
 {
-	struct cut c = { &map, len, -1, head_len, IMAGE_AT };
+	struct cut c = { &map, len, -1, head_len, IMAGE_AT, NULL, NULL };
 	bool done = false;
 	struct err e = { 0 };
 

@@ -37,7 +37,7 @@ static void load(const char *path)
 
 static int cut(bool *done, struct err *e)
 {
-	struct cut c = { &map, bytes.len, -1, 0, image_name };
+	struct cut c = { &map, bytes.len, -1, 0, image_name, NULL, NULL };
 
 	image_tree_init(&tree, buf_slice(&bytes));
 	c.fd = tree.fd;

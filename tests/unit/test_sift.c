@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/check.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/fs.h"
+#include "common/le.h"
 #include "signer/sift.h"
 
 #define PEM                                                                    \
@@ -17,8 +20,8 @@
 
 /* What the watcher was told, and a source over memory. */
 struct said {
-	unsigned found, unread, bombs;
-	char what[256], path[256];
+	unsigned found, unread, shut;
+	char what[256], path[256], why[256];
 	uint64_t at;
 	int answer;
 };
@@ -34,16 +37,16 @@ static int found(void *ctx, const struct sift_finding *f, struct err *e)
 	return s->answer ? err_set(e, ERR_REFUSED, "no") : 0;
 }
 
-static int unread(void *ctx, const char *path, const char *why, bool bomb,
+static int unread(void *ctx, const char *path, const char *why, bool shut,
 		  struct err *e)
 {
 	struct said *s = ctx;
 
 	(void)path;
-	(void)why;
 	(void)e; /* the tests do not refuse here */
 	s->unread++;
-	s->bombs += bomb;
+	s->shut += shut;
+	(void)snprintf(s->why, sizeof(s->why), "%s", why);
 	return 0;
 }
 
@@ -63,8 +66,9 @@ static int sift_bytes_of(struct slice bytes, struct scalars *known,
 			 bool exhaustive, struct said *said, struct err *e)
 {
 	const struct sift_watch watch = { found, unread, said };
-	const struct sift_source source = { read_memory, &bytes };
-	struct sift *s = sift_new(&watch, known, exhaustive);
+	const struct sift_source source = { read_memory, &bytes, NULL };
+	const struct sift_settings settings = { known, exhaustive, AT_FDCWD };
+	struct sift *s = sift_new(&watch, &settings);
 	int rc = sift_file(s, slice_of("file"), &source, e);
 
 	sift_free(s);
@@ -373,22 +377,146 @@ static void a_7z_is_opened(void **state)
 
 static void what_cannot_be_opened_is_said(void **state)
 {
-	static uint8_t image[2048];
+	static const struct {
+		size_t at;
+		const char *bytes;
+		size_t len;
+		const char *why;
+	} shut[] = {
+		{ 0, "hsqs", 4, "is a squashfs image of an old version" },
+		{ 0, "sqsh", 4, "is a squashfs image of an old version" },
+		{ 0, "\x45\x3d\xcd\x28", 4, "is a cramfs image" },
+		{ 0, "\x28\xcd\x3d\x45", 4, "is a cramfs image" },
+		{ 1024, "\xe2\xe1\xf5\xe0", 4, "is an erofs image" },
+		{ 1024, "\x10\x20\xf5\xf2", 4, "is an f2fs image" },
+		{ 65600, "_BHRfS_M", 8, "is a btrfs image" },
+		{ 0, "UBI#\x01", 5, "is a UBI image" },
+		{ 0, "\x31\x18\x10\x06", 4, "is a UBIFS image" },
+		{ 0, "-rom1fs-", 8, "is a romfs image" },
+		{ 0, "\x85\x19\x01\xe0", 4, "is a jffs2 image" },
+		{ 0, "\x85\x19\x02\xe0", 4, "is a jffs2 image" },
+		{ 0, "\x85\x19\x03\x20", 4, "is a jffs2 image" },
+		{ 0, "\x85\x19\x06\x20", 4, "is a jffs2 image" },
+		{ 0, "\x19\x85\xe0\x01", 4, "is a jffs2 image" },
+		{ 0, "\x19\x85\xe0\x02", 4, "is a jffs2 image" },
+		{ 0, "\x19\x85\x20\x03", 4, "is a jffs2 image" },
+		{ 0, "\x19\x85\x20\x06", 4, "is a jffs2 image" },
+		{ 0, "LUKS\xba\xbe", 6, "is an encrypted disk (LUKS)" },
+		{ 0, "QFI\xfb\0\0\0", 7, "is a qcow2 image" },
+		{ 0, "\x3a\xff\x26\xed", 4, "is a sparse image of Android" },
+		{ 0, "Rar!\x1a\x07", 6, "is a rar archive" },
+		{ 0, "MSCF\0\0\0\0", 8, "is a cab archive" },
+		{ 0, "PAWLPKG", 8, "is a package of Pawl" },
+	};
+	static uint8_t image[70000];
+	const struct slice bytes = { image, sizeof(image) };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(shut); i++) {
+		struct said said;
+
+		memset(image, 0, sizeof(image));
+		memcpy(image + shut[i].at, shut[i].bytes, shut[i].len);
+		look(bytes, &said);
+		assert_int_equal(said.shut, 1);
+		assert_memory_equal(said.why, shut[i].why, strlen(shut[i].why));
+		image[shut[i].at + shut[i].len - 1] ^= 0x40;
+		look(bytes, &said);
+		assert_int_equal(said.unread, 0);
+	}
+}
+
+/* ---- images -------------------------------------------------------------- */
+
+#define IMAGES "tests/fuzz/corpus/peek/"
+#define SECTOR 512u
+
+static void load(const char *path, struct buf *out)
+{
+	struct err e = { 0 };
+
+	*out = (struct buf)BUF_INIT(1 << 20);
+	assert_ok(fs_read_path(path, out, &e));
+}
+
+static void a_key_in_an_image_is_told_by_its_path(void **state)
+{
+	static const char *const images[] = { IMAGES "ext4",
+					      IMAGES "squashfs-key" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(images); i++) {
+		struct buf bytes;
+		struct said said;
+
+		load(images[i], &bytes);
+		look(buf_slice(&bytes), &said);
+		assert_int_equal(said.unread, 0);
+		assert_int_equal(said.found, 1);
+		assert_string_equal(said.path, "file!/etc/key");
+		assert_int_equal(said.at, 0);
+		/* What is cut off may hold one. */
+		bytes.len /= 3;
+		look(buf_slice(&bytes), &said);
+		assert_int_equal(said.shut, 1);
+		buf_done(&bytes);
+	}
+}
+
+/* A disk with one partition, which these bytes become. */
+static void wrap(struct buf *bytes)
+{
+	struct buf disk = BUF_INIT(1 << 20);
+	uint8_t sector[SECTOR] = {
+		[446 + 4] = 0x83, [446 + 8] = 1, [510] = 0x55, [511] = 0xaa
+	};
+	struct err e = { 0 };
+
+	le32_put(sector + 446 + 12, (uint32_t)(bytes->len / SECTOR + 1));
+	assert_ok(buf_add(&disk, (struct slice){ sector, SECTOR }, &e));
+	assert_ok(buf_add(&disk, buf_slice(bytes), &e));
+	buf_done(bytes);
+	*bytes = disk;
+}
+
+static void partitions_are_opened_but_not_without_end(void **state)
+{
+	struct buf bytes;
 	struct said said;
 
 	(void)state;
-	memset(image, 0, sizeof(image));
-	memcpy(image, "hsqs", 4);
-	look((struct slice){ image, sizeof(image) }, &said);
-	assert_int_equal(said.unread, 1);
-	assert_int_equal(said.bombs, 0);
-	memset(image, 0, sizeof(image));
-	memcpy(image + 1024, "\xe2\xe1\xf5\xe0", 4);
-	look((struct slice){ image, sizeof(image) }, &said);
-	assert_int_equal(said.unread, 1);
-	image[1024] = 0;
-	look((struct slice){ image, sizeof(image) }, &said);
+	load(IMAGES "squashfs-key", &bytes);
+	wrap(&bytes);
+	look(buf_slice(&bytes), &said);
 	assert_int_equal(said.unread, 0);
+	assert_int_equal(said.found, 1);
+	assert_string_equal(said.path, "file!/partition 1!/etc/key");
+	for (unsigned images = 2; images < SIFT_IMAGES_MAX; images++)
+		wrap(&bytes);
+	look(buf_slice(&bytes), &said);
+	assert_int_equal(said.unread, 0);
+	assert_int_equal(said.found, 1);
+	wrap(&bytes);
+	look(buf_slice(&bytes), &said);
+	assert_int_equal(said.shut, 1);
+	assert_string_equal(said.why, "nested too deep");
+	buf_done(&bytes);
+}
+
+/* Not only what is in files: what was deleted is still there. */
+static void what_no_file_has_is_found_in_an_image(void **state)
+{
+	struct err e = { 0 };
+	struct buf bytes;
+	struct said said;
+
+	(void)state;
+	load("tests/fuzz/corpus/cut_squashfs/xz", &bytes);
+	assert_ok(buf_add(&bytes, slice_of(PEM), &e));
+	look(buf_slice(&bytes), &said);
+	assert_int_equal(said.found, 1);
+	assert_string_equal(said.path, "file");
+	buf_done(&bytes);
 }
 
 static void what_only_begins_like_an_archive_is_nothing(void **state)
@@ -407,7 +535,7 @@ static void what_only_begins_like_an_archive_is_nothing(void **state)
 		memcpy(bytes + 5000, PEM, sizeof(PEM) - 1);
 		look((struct slice){ bytes, 20000 }, &said);
 		assert_int_equal(said.found, 1);
-		assert_int_equal(said.bombs, 0);
+		assert_int_equal(said.shut, 0);
 		assert_int_equal(said.at, 5000);
 	}
 	free(bytes);
@@ -427,6 +555,9 @@ int main(void)
 		cmocka_unit_test(a_known_scalar_is_found_as_text),
 		cmocka_unit_test(a_7z_is_opened),
 		cmocka_unit_test(what_cannot_be_opened_is_said),
+		cmocka_unit_test(a_key_in_an_image_is_told_by_its_path),
+		cmocka_unit_test(partitions_are_opened_but_not_without_end),
+		cmocka_unit_test(what_no_file_has_is_found_in_an_image),
 		cmocka_unit_test(what_only_begins_like_an_archive_is_nothing),
 	};
 
