@@ -85,6 +85,17 @@ static void remember(struct decoder *d, const uint8_t *bytes, size_t len)
 
 /* ---- segments ------------------------------------------------------------ */
 
+static int get_offset(struct decoder *d, uint64_t from, uint64_t *out,
+		      struct err *e)
+{
+	struct rd *r = &d->streams[DELTA_OFFSETS];
+
+	return d->record.offset_words
+		       ? delta_get_word(r, d->segment.old_at, d->old_len, out,
+					e)
+		       : delta_get_place(r, from, d->old_len, out, e);
+}
+
 static int get_cover(struct decoder *d, uint64_t *from, uint64_t *left,
 		     struct delta_cover *out, struct err *e)
 {
@@ -92,8 +103,7 @@ static int get_cover(struct decoder *d, uint64_t *from, uint64_t *left,
 
 	if (delta_get_varint(&d->streams[DELTA_GAPS], &gap, e) ||
 	    delta_get_varint(&d->streams[DELTA_LENGTHS], &len, e) ||
-	    delta_get_place(&d->streams[DELTA_OFFSETS], *from, d->old_len, &at,
-			    e))
+	    get_offset(d, *from, &at, e))
 		return -1;
 	if (len == 0)
 		return err_set(e, ERR_FORMAT, "delta has an empty cover");

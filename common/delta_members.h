@@ -15,7 +15,7 @@
 #include "common/member.h"
 
 #define DELTA_HEAD_MAX     12 /* a byte, a version, two numbers of 32 bits */
-#define DELTA_HEAD_VERSION 6
+#define DELTA_HEAD_VERSION 7
 #define DELTA_RECIPES_MAX  64
 #define DELTA_PARTS_MAX    32768      /* of the old, and steps of the new */
 #define DELTA_LIST_MAX     (1u << 20) /* bytes of the list */

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/delta_record.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+
 /* ---- numbers ------------------------------------------------------------- */
 
 size_t delta_put_varint(uint64_t value, uint8_t out[DELTA_NUMBER_MAX])
@@ -60,47 +65,98 @@ static int get_step(struct rd *r, uint64_t from, uint64_t *out, struct err *e)
 	return 0;
 }
 
-int delta_get_place(struct rd *r, uint64_t from, uint64_t limit, uint64_t *out,
-		    struct err *e)
+static int go_to(uint64_t zigzag, uint64_t from, uint64_t limit, uint64_t *out,
+		 struct err *e)
 {
-	uint64_t zigzag, step;
+	const uint64_t step = zigzag >> 1;
 
-	if (delta_get_varint(r, &zigzag, e))
-		return -1;
-	step = zigzag >> 1;
 	if ((zigzag & 1) != 0 ? step >= from : step > limit - from)
 		return err_set(e, ERR_FORMAT, "delta reads beside the old");
 	*out = (zigzag & 1) != 0 ? from - step - 1 : from + step;
 	return 0;
 }
 
+int delta_get_place(struct rd *r, uint64_t from, uint64_t limit, uint64_t *out,
+		    struct err *e)
+{
+	uint64_t zigzag;
+
+	if (delta_get_varint(r, &zigzag, e))
+		return -1;
+	return go_to(zigzag, from, limit, out, e);
+}
+
+int delta_get_word(struct rd *r, uint64_t home_at, uint64_t limit,
+		   uint64_t *out, struct err *e)
+{
+	const uint32_t word = rd_le32(r);
+	const uint64_t sign = word >> 31;
+
+	if (r->bad)
+		return err_set(e, ERR_FORMAT, "delta holds a wrong number");
+	return go_to((uint64_t)(sign ? ~word : word) << 1 | sign, home_at,
+		     limit, out, e);
+}
+
+static void transpose(uint8_t *bytes, size_t len, size_t rows)
+{
+	const size_t columns = len / rows;
+	uint8_t *from = mem_alloc(len + 1, 1);
+
+	memcpy(from, bytes, len);
+	for (size_t i = 0; i < len; i++)
+		bytes[i] = from[i % rows * columns + i / rows];
+	free(from);
+}
+
+void delta_join_words(uint8_t *bytes, size_t len)
+{
+	if (len > 0)
+		transpose(bytes, len, DELTA_WORD_LEN);
+}
+
+void delta_split_words(uint8_t *bytes, size_t len)
+{
+	if (len > 0)
+		transpose(bytes, len, len / DELTA_WORD_LEN);
+}
+
 /* ---- record headers ------------------------------------------------------ */
+
+#define HAS_WORDS (1u << DELTA_STREAMS) /* behind a bit for each stream */
+#define HAS_MAX   (2u * HAS_WORDS - 1)
 
 static int check_streams(const struct delta_record *r, struct err *e)
 {
+	const uint32_t offsets = r->raw_len[DELTA_OFFSETS];
 	uint64_t sum = 0;
 
-	for (size_t i = 0; i < DELTA_STREAMS; i++) {
-		if (r->packed_len[i] > r->raw_len[i] ||
-		    (r->packed_len[i] == 0 && r->raw_len[i] > 0))
-			return err_set(e, ERR_FORMAT,
-				       "delta record has impossible streams");
+	for (size_t i = 0; i < DELTA_STREAMS; i++)
 		sum += r->raw_len[i];
-	}
 	if (sum > DELTA_RECORD_MAX)
 		return err_set(e, ERR_LIMIT, "delta record is too large");
+	if (r->offset_words && (offsets == 0 || offsets % DELTA_WORD_LEN != 0))
+		return err_set(e, ERR_FORMAT,
+			       "delta record has impossible streams");
 	return 0;
 }
 
-/* The packed length of a stream without bytes is not told. */
+/* A stream that is there; the lowest bit of its length: it is compressed. */
 static int get_stream(struct rd *r, uint32_t *raw, uint32_t *packed,
 		      struct err *e)
 {
-	uint64_t raw_len = 0, packed_len = 0;
+	uint64_t told = 0, raw_len, packed_len;
 
-	if (get_limited(r, DELTA_RECORD_MAX, &raw_len, e) ||
-	    (raw_len > 0 && get_limited(r, DELTA_RECORD_MAX, &packed_len, e)))
+	if (get_limited(r, 2 * (uint64_t)DELTA_RECORD_MAX + 1, &told, e))
 		return -1;
+	raw_len = told >> 1;
+	packed_len = raw_len;
+	if ((told & 1) != 0 && get_limited(r, DELTA_RECORD_MAX, &packed_len, e))
+		return -1;
+	if (packed_len == 0 || packed_len > raw_len ||
+	    ((told & 1) != 0 && packed_len == raw_len))
+		return err_set(e, ERR_FORMAT,
+			       "delta record has impossible streams");
 	*raw = (uint32_t)raw_len;
 	*packed = (uint32_t)packed_len;
 	return 0;
@@ -109,15 +165,16 @@ static int get_stream(struct rd *r, uint32_t *raw, uint32_t *packed,
 int delta_parse_record(struct slice in, struct delta_record *out, struct err *e)
 {
 	struct rd r = rd_init(in);
-	struct delta_record record;
+	struct delta_record record = { 0 };
+	uint64_t has = 0;
 
-	if (rd_u8(&r) != DELTA_VERSION)
-		return err_set(e, ERR_FORMAT, "unknown delta record");
-	if (delta_get_varint(&r, &record.new_len, e))
+	if (delta_get_varint(&r, &record.new_len, e) ||
+	    get_limited(&r, HAS_MAX, &has, e))
 		return -1;
+	record.offset_words = (has & HAS_WORDS) != 0;
 	for (size_t i = 0; i < DELTA_STREAMS; i++)
-		if (get_stream(&r, &record.raw_len[i], &record.packed_len[i],
-			       e))
+		if ((has >> i & 1) != 0 && get_stream(&r, &record.raw_len[i],
+						      &record.packed_len[i], e))
 			return -1;
 	if (rd_finish(&r, e))
 		return err_in(e, "delta record");
@@ -132,13 +189,21 @@ int delta_parse_record(struct slice in, struct delta_record *out, struct err *e)
 size_t delta_format_record(const struct delta_record *r,
 			   uint8_t out[DELTA_HEADER_MAX])
 {
-	size_t len = 0;
+	uint32_t has = r->offset_words ? HAS_WORDS : 0;
+	size_t len = delta_put_varint(r->new_len, out);
 
-	out[len++] = DELTA_VERSION;
-	len += delta_put_varint(r->new_len, out + len);
-	for (size_t i = 0; i < DELTA_STREAMS; i++) {
-		len += delta_put_varint(r->raw_len[i], out + len);
+	for (size_t i = 0; i < DELTA_STREAMS; i++)
 		if (r->raw_len[i] > 0)
+			has |= 1u << i;
+	len += delta_put_varint(has, out + len);
+	for (size_t i = 0; i < DELTA_STREAMS; i++) {
+		const bool packed = r->packed_len[i] != r->raw_len[i];
+
+		if (r->raw_len[i] == 0)
+			continue;
+		len += delta_put_varint(2 * (uint64_t)r->raw_len[i] + packed,
+					out + len);
+		if (packed)
 			len += delta_put_varint(r->packed_len[i], out + len);
 	}
 	return len;

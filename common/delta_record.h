@@ -12,7 +12,6 @@
 #include "common/delta_map.h"
 #include "common/rd.h"
 
-#define DELTA_VERSION    4
 #define DELTA_RECORD_MAX (4u << 20) /* bytes of a record's decoded streams */
 #define DELTA_WINDOW     (8u << 20) /* of the codec */
 #define DELTA_PREFIX_MAX (6u << 20) /* a prefix and the inserts behind it */
@@ -27,7 +26,8 @@ enum delta_stream {
 	DELTA_SEGMENTS, /* varints: see struct delta_segment */
 	DELTA_GAPS,     /* varints: bytes of DELTA_INSERTS before each cover */
 	DELTA_LENGTHS,  /* varints: of the covers */
-	DELTA_OFFSETS,  /* zigzag varints: from the end of the cover before */
+	DELTA_OFFSETS,  /* zigzag varints: from the end of the cover before;
+			 * or words: from the beginning of the home */
 	DELTA_CHOICES,  /* predictors of blocks, up to the last that is not 0 */
 	DELTA_RIGHTS,   /* varints: right bytes before each wrong one */
 	DELTA_DIFFS,    /* what to add to the wrong ones */
@@ -40,10 +40,17 @@ struct delta_record {
 	uint64_t new_len; /* bytes of the new stream, at least 1 */
 	uint32_t raw_len[DELTA_STREAMS];
 	uint32_t packed_len[DELTA_STREAMS]; /* raw_len: not compressed */
+	bool offset_words;                  /* what DELTA_OFFSETS holds */
 };
 
-/* A version of one byte, a length of 64 bits, two of 32 for each stream. */
-#define DELTA_HEADER_MAX (1 + 10 + 10 * DELTA_STREAMS)
+/* A length of 64 bits, what is there, two lengths of 32 for each stream. */
+#define DELTA_HEADER_MAX (10 + 2 + 10 * DELTA_STREAMS)
+
+/*
+ * Words are signed, of 32 bits: first the lowest byte of each of them, then the
+ * next byte of each, and so on.
+ */
+#define DELTA_WORD_LEN 4
 
 /* `in` is a header, without the byte before it. */
 int delta_parse_record(struct slice in, struct delta_record *out,
@@ -89,5 +96,16 @@ int delta_get_segment(struct rd *r, uint64_t old_end, uint64_t old_len,
 /* A step from one place to another of at most `limit`, as a zigzag varint. */
 int delta_get_place(struct rd *r, uint64_t from, uint64_t limit, uint64_t *out,
 		    struct err *e) NODISCARD;
+
+/*
+ * A word, after delta_join_words(), instead: from the beginning of the home,
+ * which is at most `limit`.
+ */
+int delta_get_word(struct rd *r, uint64_t home_at, uint64_t limit,
+		   uint64_t *out, struct err *e) NODISCARD;
+
+/* Whole words: the bytes of each, lowest first, and back. */
+void delta_join_words(uint8_t *bytes, size_t len);
+void delta_split_words(uint8_t *bytes, size_t len);
 
 #endif

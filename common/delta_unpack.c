@@ -219,6 +219,8 @@ static int read_streams(struct delta_unpack *u, const struct delta_record *r,
 			return -1;
 		if (read_some(u, &f, out, len, e))
 			return -1;
+		if (i == DELTA_OFFSETS && r->offset_words)
+			delta_join_words(out, len);
 		out += len;
 	}
 	u->inserts = begin_frame(r->packed_len[DELTA_INSERTS],

@@ -73,23 +73,35 @@ static int get_number(struct walk *w, enum delta_stream stream, uint64_t *out,
 
 /* ---- segments ------------------------------------------------------------ */
 
+static int get_offset(struct walk *w, uint64_t from, uint64_t *out,
+		      struct err *e)
+{
+	struct rd *r = &w->streams[DELTA_OFFSETS];
+	const size_t before = r->rest.len;
+	const int rc =
+		w->record.offset_words
+			? delta_get_word(r, w->share.segment.old_at,
+					 w->from.old_len, out, e)
+			: delta_get_place(r, from, w->from.old_len, out, e);
+
+	charge(w, DELTA_OFFSETS, before - r->rest.len);
+	return rc;
+}
+
 static int get_covers(struct walk *w, struct err *e)
 {
 	const struct delta_segment *s = &w->share.segment;
-	struct rd *offsets = &w->streams[DELTA_OFFSETS];
 	uint64_t left = s->len, from = s->old_at;
 
 	w->covers = mem_resize(w->covers, s->cover_count + (size_t)1,
 			       sizeof(*w->covers));
 	for (uint32_t i = 0; i < s->cover_count; i++) {
-		const size_t before = offsets->rest.len;
 		uint64_t gap = 0, len = 0, at = 0;
 
 		if (get_number(w, DELTA_GAPS, &gap, e) ||
 		    get_number(w, DELTA_LENGTHS, &len, e) ||
-		    delta_get_place(offsets, from, w->from.old_len, &at, e))
+		    get_offset(w, from, &at, e))
 			return -1;
-		charge(w, DELTA_OFFSETS, before - offsets->rest.len);
 		if (gap > left || len > left - gap || len > UINT32_MAX)
 			return err_set(e, ERR_LIMIT, "delta yields too much");
 		left -= gap + len;

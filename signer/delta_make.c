@@ -81,8 +81,7 @@ static int write_step(struct maker *m, const struct step *step, struct err *e)
 			       : 0;
 	if (step->piece.within == 0)
 		m->layout = step->plan.layout;
-	if (flush_copy(m, e) ||
-	    delta_patch_write(m->writer, &step->plan.patch, e))
+	if (flush_copy(m, e) || delta_plan_write(&step->plan, m->writer, e))
 		return -1;
 	return advance(m, step->piece.bytes.len, e);
 }

@@ -7,6 +7,7 @@
 
 /* The frame of a stream may be a little larger than the stream. */
 #define GUESS_MIN  ((size_t)64 << 10) /* bytes of inserts */
+#define WORDS_MIN  32                 /* offsets */
 #define PACKED_MAX (DELTA_RECORD_MAX + (64u << 10))
 
 void delta_packing_new(struct delta_packing **out)
@@ -18,6 +19,7 @@ void delta_packing_new(struct delta_packing **out)
 		p->packed[i] = (struct buf)BUF_INIT(PACKED_MAX);
 	}
 	p->prefix = (struct buf)BUF_INIT(DELTA_PREFIX_MAX);
+	p->words = (struct buf)BUF_INIT(DELTA_RECORD_MAX);
 	*out = p;
 }
 
@@ -30,6 +32,7 @@ void delta_packing_free(struct delta_packing *p)
 		buf_done(&p->packed[i]);
 	}
 	buf_done(&p->prefix);
+	buf_done(&p->words);
 	free(p);
 }
 
@@ -52,6 +55,67 @@ static int pack_stream(struct delta_packing *p, size_t i,
 	p->record.packed_len[i] = (uint32_t)packed->len;
 	return 0;
 }
+
+/* What the fast setting makes of it. */
+static int measure(struct encode_how how, struct slice prefix, struct slice in,
+		   size_t *len, struct err *e)
+{
+	struct buf packed = BUF_INIT(PACKED_MAX);
+	int rc;
+
+	how.prefix = prefix;
+	how.fast = true;
+	rc = encode_with(&how, in, &packed, e);
+	*len = packed.len;
+	buf_done(&packed);
+	return rc;
+}
+
+/* ---- offsets ------------------------------------------------------------- */
+
+/*
+ * Are most varints so long that they are noise to one who compresses bytes?
+ * Words at least tell the place of each byte in its number.
+ */
+static bool may_be_words(const struct delta_packing *p)
+{
+	const size_t len = p->streams[DELTA_OFFSETS].len;
+	const size_t count = p->words.len / DELTA_WORD_LEN;
+
+	return count >= WORDS_MIN && len >= count * 2 + count / 2 &&
+	       p->words.len <= len + p->spare;
+}
+
+/* The words, which measured well, instead of what was packed. */
+static int take_words(struct delta_packing *p, const struct encode_how *how,
+		      struct err *e)
+{
+	const struct buf varints = p->streams[DELTA_OFFSETS];
+
+	p->streams[DELTA_OFFSETS] = p->words;
+	p->words = varints;
+	p->record.offset_words = true;
+	p->packed[DELTA_OFFSETS].len = 0;
+	return pack_stream(p, DELTA_OFFSETS, how, e);
+}
+
+static int pack_offsets(struct delta_packing *p, const struct encode_how *how,
+			struct err *e)
+{
+	const struct slice nothing = { 0 };
+	size_t len;
+
+	if (pack_stream(p, DELTA_OFFSETS, how, e))
+		return -1;
+	if (!may_be_words(p) || how->codec == PACKAGE_RAW)
+		return 0;
+	delta_split_words(p->words.ptr, p->words.len);
+	if (measure(*how, nothing, buf_slice(&p->words), &len, e))
+		return -1;
+	return len < p->packed[DELTA_OFFSETS].len ? take_words(p, how, e) : 0;
+}
+
+/* ---- inserts and their prefix -------------------------------------------- */
 
 static void drop_prefix(struct delta_packing *p)
 {
@@ -85,20 +149,6 @@ static int try_prefix(struct delta_packing *p, struct encode_how *how,
 	return 0;
 }
 
-static int measure(struct encode_how how, struct slice prefix, struct slice in,
-		   size_t *len, struct err *e)
-{
-	struct buf packed = BUF_INIT(PACKED_MAX);
-	int rc;
-
-	how.prefix = prefix;
-	how.fast = true;
-	rc = encode_with(&how, in, &packed, e);
-	*len = packed.len;
-	buf_done(&packed);
-	return rc;
-}
-
 /*
  * Of many inserts the fast setting tells whether a prefix is of use: by a wide
  * margin or hardly at all.
@@ -108,10 +158,12 @@ static int guess_prefix(struct delta_packing *p, const struct encode_how *how,
 {
 	const struct slice in = buf_slice(&p->streams[DELTA_INSERTS]);
 	const struct slice nothing = { 0 };
+	const struct encode_how fast = { .codec = how->codec,
+					 .window_len = how->window_len };
 	size_t plain = 0, behind = 0;
 
-	if (measure(*how, nothing, in, &plain, e) ||
-	    measure(*how, buf_slice(&p->prefix), in, &behind, e))
+	if (measure(fast, nothing, in, &plain, e) ||
+	    measure(fast, buf_slice(&p->prefix), in, &behind, e))
 		return -1;
 	*useful = behind + p->packed[DELTA_PREFIX].len < plain;
 	return 0;
@@ -163,6 +215,8 @@ static int pack_part(void *ctx, size_t index, struct err *e)
 
 	if (stream == DELTA_INSERTS)
 		return pack_inserts(p, &how, e);
+	if (stream == DELTA_OFFSETS)
+		return pack_offsets(p, &how, e);
 	return stream == DELTA_PREFIX ? 0 : pack_stream(p, stream, &how, e);
 }
 

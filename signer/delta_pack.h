@@ -3,7 +3,8 @@
  * delta_pack - compress the streams of delta records (common/delta_record.h).
  *
  * Each stream is compressed by itself, so a crew does many at a time. Inserts
- * are compressed with the prefix and without, and the smaller one is taken.
+ * are compressed with the prefix and without, offsets as varints and as words,
+ * and the smaller one is taken.
  */
 #ifndef SIGNER_DELTA_PACK_H
 #define SIGNER_DELTA_PACK_H
@@ -17,6 +18,9 @@ struct delta_packing {
 	/* As they are; that of the prefix is emptied if it is of no use. */
 	struct buf streams[DELTA_STREAMS];
 	struct buf prefix; /* the bytes that its ranges name */
+	/* DELTA_OFFSETS as words, one after another; empty: they cannot be. */
+	struct buf words;
+	size_t spare; /* bytes that the streams may grow by */
 	struct buf packed[DELTA_STREAMS];
 };
 

@@ -11,6 +11,9 @@
 /* Another predictor than the block before had must save so many bytes. */
 #define CHANGE_MIN 2
 
+#define APART_MIN   ((size_t)256 << 10)
+#define APART_SHARE 4
+
 /* About what a region costs, in wrong bytes that predictors must save. */
 #define REGION_COST 8
 
@@ -248,6 +251,19 @@ static int put_insert(struct work *w, const struct delta_cover *before,
 				   &near, e);
 }
 
+/*
+ * Much of it inserted, with a home that may have the same in another order: the
+ * prefix of its records should hold nothing but the home.
+ */
+static bool is_apart(const struct delta_patch *p)
+{
+	size_t len = p->fresh.len;
+
+	for (uint32_t i = 0; i < p->segment.cover_count; i++)
+		len -= p->covers[i].len;
+	return len >= APART_MIN && len >= p->home.len / APART_SHARE;
+}
+
 static int put_all(struct work *w, struct err *e)
 {
 	const struct delta_patch *p = w->patch;
@@ -288,7 +304,13 @@ int delta_patch_write(struct delta_writer *w, const struct delta_patch *p,
 	work->choices = mem_alloc(blocks_max(&p->segment) + 1, 1);
 	work->map.spans = mem_alloc(delta_spans_max(&p->segment),
 				    sizeof(*work->map.spans));
-	rc = put_all(work, e);
+	if (is_apart(p))
+		rc = delta_writer_cut(w, e) || put_all(work, e) ||
+				     delta_writer_cut(w, e)
+			     ? -1
+			     : 0;
+	else
+		rc = put_all(work, e);
 	free(work->map.spans);
 	free(work->choices);
 	free(work);

@@ -114,7 +114,17 @@ static void drop_short(struct cover_list *list, uint64_t least)
 	list->count = kept;
 }
 
-/* Not more covers than a segment may have: the shortest give way. */
+static bool is_text(struct slice piece)
+{
+	const size_t len = piece.len < TEXT_SAMPLE ? piece.len : TEXT_SAMPLE;
+
+	return !memchr(piece.ptr, 0, len);
+}
+
+/*
+ * Not more covers than a segment may have: the shortest give way. Of a text
+ * segments follow one another instead: it needs no map from end to end.
+ */
 static void limit_covers(struct cover_list *list)
 {
 	for (uint64_t least = 16; list->count > DELTA_COVERS_MAX; least *= 2)
@@ -200,7 +210,8 @@ static void take_way(struct search *s, const struct way *way)
 		else if (c->len >= way->least)
 			cover_list_add(&s->parts, c);
 	}
-	limit_covers(&s->parts);
+	if (!is_text(s->piece->bytes))
+		limit_covers(&s->parts);
 }
 
 /* ---- a plan -------------------------------------------------------------- */
@@ -222,8 +233,6 @@ static void set_covers(const struct search *s, struct delta_plan *out)
 		out->old[i] = s->old->text + c->old_at;
 		at = c->new_at + c->len;
 	}
-	out->patch.covers = out->covers;
-	out->patch.old = out->old;
 }
 
 static void set_home(const struct search *s, struct delta_patch *p)
@@ -237,57 +246,86 @@ static void set_home(const struct search *s, struct delta_patch *p)
 				  (size_t)(s->old->file_ends[home] - begin) };
 }
 
-static void set_segment(const struct search *s, struct delta_plan *out)
+/* Of the whole piece. */
+static void set_segment(const struct search *s, struct delta_patch *p,
+			struct delta_segment *layout)
 {
-	struct delta_patch *p = &out->patch;
-	struct delta_segment *segment = &p->segment;
-
 	if (s->layout)
-		out->layout = *s->layout;
+		*layout = *s->layout;
 	else
-		delta_find_layouts(p->home, s->piece->bytes, &out->layout);
-	*segment = out->layout;
-	segment->kind = DELTA_PATCH;
-	segment->len = s->piece->bytes.len;
-	segment->within = (uint32_t)s->piece->within;
-	segment->old_at = p->home_at;
-	segment->old_len = p->home.len;
-	segment->cover_count = (uint32_t)s->parts.count;
+		delta_find_layouts(p->home, s->piece->bytes, layout);
+	p->segment = *layout;
+	p->segment.kind = DELTA_PATCH;
+	p->segment.within = (uint32_t)s->piece->within;
+	p->segment.old_at = p->home_at;
+	p->segment.old_len = p->home.len;
+}
+
+/* Covers from `first` on, as many as a patch may have; the last has the rest
+ * of the piece. Returns where it ends. */
+static size_t cut_patch(const struct search *s, const struct delta_plan *plan,
+			size_t first, size_t begin, struct delta_patch *p)
+{
+	const size_t left = s->parts.count - first;
+	const bool is_last = left <= DELTA_COVERS_MAX;
+	const size_t count = is_last ? left : DELTA_COVERS_MAX;
+	size_t end = s->piece->bytes.len;
+
+	if (!is_last)
+		end = (size_t)(s->parts.at[first + count - 1].new_at +
+			       s->parts.at[first + count - 1].len);
+	p->covers = plan->covers + first;
+	p->old = plan->old + first;
+	p->fresh = slice_sub(s->piece->bytes, begin, end - begin);
+	p->segment.len = end - begin;
+	p->segment.within += (uint32_t)begin;
+	p->segment.cover_count = (uint32_t)count;
+	return end;
 }
 
 /* Of the parts that were taken. */
 static void make_plan(const struct search *s, struct delta_plan *out)
 {
 	const struct delta_piece *piece = s->piece;
-	struct delta_patch *p = &out->patch;
+	struct delta_patch whole = { .segment = { .kind = DELTA_PATCH } };
+	size_t first = 0, begin = 0;
 
 	*out = (struct delta_plan){ .layout = { .kind = DELTA_PATCH } };
-	p->segment.kind = DELTA_PATCH;
-	p->segment.len = piece->bytes.len;
-	p->fresh = piece->bytes;
 	if (piece->within + piece->bytes.len <= DELTA_FILE_MAX) {
-		set_home(s, p);
+		set_home(s, &whole);
 		if (s->parts.count > 0)
-			set_segment(s, out);
+			set_segment(s, &whole, &out->layout);
 	}
 	set_covers(s, out);
+	out->patches = mem_alloc(s->parts.count / DELTA_COVERS_MAX + 1,
+				 sizeof(*out->patches));
+	do {
+		struct delta_patch *p = &out->patches[out->patch_count++];
+
+		*p = whole;
+		begin = cut_patch(s, out, first, begin, p);
+		first += p->segment.cover_count;
+	} while (begin < piece->bytes.len);
+}
+
+int delta_plan_write(const struct delta_plan *plan, struct delta_writer *w,
+		     struct err *e)
+{
+	for (size_t i = 0; i < plan->patch_count; i++)
+		if (delta_patch_write(w, &plan->patches[i], e))
+			return -1;
+	return 0;
 }
 
 void delta_plan_done(struct delta_plan *plan)
 {
+	free(plan->patches);
 	free(plan->covers);
 	free(plan->old);
 	*plan = (struct delta_plan){ .covers = NULL };
 }
 
 /* ---- which way ----------------------------------------------------------- */
-
-static bool is_text(struct slice piece)
-{
-	const size_t len = piece.len < TEXT_SAMPLE ? piece.len : TEXT_SAMPLE;
-
-	return !memchr(piece.ptr, 0, len);
-}
 
 static uint64_t count_wrong(const struct search *s, const struct cover *c)
 {
@@ -344,7 +382,7 @@ static int measure(const struct search *s, bool fast, uint64_t *len,
 	setup.crew = NULL;
 	delta_writer_new(&setup, &writer);
 	make_plan(s, &plan);
-	rc = delta_patch_write(writer, &plan.patch, e);
+	rc = delta_plan_write(&plan, writer, e);
 	if (!rc)
 		rc = delta_writer_end(writer, len, e);
 	delta_plan_done(&plan);

@@ -27,11 +27,15 @@ struct delta_piecer {
 	const struct delta_writer_setup *setup; /* of the writer in the end */
 };
 
-/* What is written by delta_patch_write(); the piece's bytes are borrowed. */
+/*
+ * The piece as one patch, or more if it has more covers than a patch may; its
+ * bytes are borrowed.
+ */
 struct delta_plan {
-	struct delta_patch patch;
-	struct delta_cover *covers; /* heap, as is the next */
+	struct delta_patch *patches; /* heap, as are the next two */
+	struct delta_cover *covers;
 	const uint8_t **old;
+	size_t patch_count;
 	struct delta_segment layout; /* for later pieces of the same file */
 };
 
@@ -39,6 +43,8 @@ struct delta_plan {
 int delta_piece_plan(const struct delta_piecer *w,
 		     const struct delta_piece *piece,
 		     const struct delta_segment *layout, struct delta_plan *out,
+		     struct err *e) NODISCARD;
+int delta_plan_write(const struct delta_plan *plan, struct delta_writer *w,
 		     struct err *e) NODISCARD;
 void delta_plan_done(struct delta_plan *plan);
 

@@ -8,8 +8,10 @@
 #define COVER_MAX   20   /* of a cover: two numbers are of 32 bits */
 #define SEGMENT_MAX 2048 /* of a segment without its covers */
 #define ROOM_MIN    (3 * DELTA_BLOCK) /* for the worst block */
+#define WORDS_HALF  (UINT64_C(1) << 31)
 #define NEAR_STEP   65536 /* a long insert moves on in the old file */
-#define PREFIX_LEN  ((size_t)5 << 20) /* less than readers have room for */
+#define PREFIX_LEN  ((size_t)5 << 20)  /* less than readers have room for */
+#define PREFIX_REST ((size_t)64 << 10) /* for what else a record inserts */
 #define INSERTS_MIN ((size_t)1 << 20)
 #define ROOM_PREFIX (2 * DELTA_NUMBER_MAX * DELTA_RANGES_MAX)
 
@@ -26,6 +28,7 @@ struct delta_writer {
 	struct delta_packing *record; /* the one under way */
 	uint64_t old_end; /* of the segment before, in this record */
 	uint64_t rights;  /* since the last wrong byte, in this record */
+	bool no_words;    /* one of its offsets is too far from its home */
 	uint64_t len;     /* bytes written so far */
 	struct delta_prefix prefix;
 	uint64_t prefix_left;
@@ -188,10 +191,14 @@ static int end_record(struct delta_writer *w, struct err *e)
 	cut_choices(w);
 	if (add_prefix(w, e))
 		return -1;
+	w->record->spare = room(w);
+	if (w->no_words)
+		w->record->words.len = 0;
 	w->queue[w->queued++] = w->record;
 	delta_packing_new(&w->record);
 	w->old_end = 0;
 	w->rights = 0;
+	w->no_words = false;
 	return w->queued == QUEUE_MAX ? flush(w, e) : 0;
 }
 
@@ -263,6 +270,19 @@ static int add_layouts(struct buf *to, const struct delta_segment *s,
 	return 0;
 }
 
+/* One that has no word leaves the record without any. */
+static int add_word(struct delta_writer *w, uint64_t home_at, uint64_t at,
+		    struct err *e)
+{
+	struct buf *words = &w->record->words;
+	const uint64_t step = at - home_at; /* modulo 2^64 */
+
+	if (step + WORDS_HALF >= 2 * WORDS_HALF ||
+	    words->len + DELTA_WORD_LEN > words->max)
+		w->no_words = true;
+	return w->no_words ? 0 : buf_add_le(words, step, DELTA_WORD_LEN, e);
+}
+
 static int add_cover(struct delta_writer *w, uint64_t from,
 		     const struct delta_cover *c, struct err *e)
 {
@@ -295,7 +315,8 @@ int delta_writer_patch(struct delta_writer *w, const struct delta_segment *s,
 	if (s->cover_count > 0 && add_layouts(to, s, e))
 		return -1;
 	for (uint32_t i = 0; i < s->cover_count; i++) {
-		if (add_cover(w, from, &covers[i], e))
+		if (add_cover(w, from, &covers[i], e) ||
+		    add_word(w, s->old_at, covers[i].old_at, e))
 			return -1;
 		from = covers[i].old_at + covers[i].len;
 	}
@@ -313,7 +334,7 @@ static size_t inserts_max(const struct delta_near *near)
 	if (near->from >= near->to)
 		return DELTA_RECORD_MAX;
 	return len > PREFIX_LEN / 2 && len <= PREFIX_LEN - INSERTS_MIN
-		       ? PREFIX_LEN - (size_t)len
+		       ? PREFIX_LEN - PREFIX_REST - (size_t)len
 		       : PREFIX_LEN / 2;
 }
 
@@ -379,6 +400,11 @@ int delta_writer_block(struct delta_writer *w, bool home,
 	}
 	w->record->record.new_len += diff.len;
 	return 0;
+}
+
+int delta_writer_cut(struct delta_writer *w, struct err *e)
+{
+	return end_record(w, e);
 }
 
 int delta_writer_end(struct delta_writer *w, uint64_t *len, struct err *e)

@@ -51,6 +51,9 @@ int delta_writer_block(struct delta_writer *w, bool home,
 		       enum delta_predictor choice, struct slice diff,
 		       struct err *e) NODISCARD;
 
+/* What comes next begins a record. */
+int delta_writer_cut(struct delta_writer *w, struct err *e) NODISCARD;
+
 /* The last record; *len is then the length of all. */
 int delta_writer_end(struct delta_writer *w, uint64_t *len,
 		     struct err *e) NODISCARD;

@@ -251,10 +251,44 @@ static void a_record_header_survives_the_round_trip(void **state)
 		assert_refused(delta_parse_record((struct slice){ bytes, cut },
 						  &back, &e),
 			       ERR_FORMAT);
-	bytes[0] = DELTA_VERSION - 1;
-	assert_refused(
-		delta_parse_record((struct slice){ bytes, len }, &back, &e),
-		ERR_FORMAT);
+}
+
+static void a_record_header_has_one_form(void **state)
+{
+	/* Length 1; then what is there, and lengths. */
+	static const struct {
+		const char *bytes;
+		size_t len;
+		enum err_code code;
+	} forms[] = {
+		{ "\1\1\2", 3, ERR_NONE },
+		{ "\1\1\x10", 3, ERR_NONE },
+		{ "\1\1\x11\7", 4, ERR_NONE },
+		{ "\1\1\0", 3, ERR_FORMAT },       /* of no bytes, */
+		{ "\1\1\1\0", 4, ERR_FORMAT },     /* packed, */
+		{ "\1\1\x11\0", 4, ERR_FORMAT },   /* into none, */
+		{ "\1\1\x11\x8", 4, ERR_FORMAT },  /* no less, */
+		{ "\1\1\x11\x9", 4, ERR_FORMAT },  /* more */
+		{ "\1\x80\x8", 3, ERR_LIMIT },     /* unknown */
+		{ "\1\x80\4", 3, ERR_FORMAT },     /* words of no */
+		{ "\1\x88\4\x0e", 4, ERR_FORMAT }, /* or 7 bytes, */
+		{ "\1\x88\4\x10", 4, ERR_NONE },   /* or 8 */
+	};
+	struct delta_record r;
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+		const struct slice in = { (const uint8_t *)forms[i].bytes,
+					  forms[i].len };
+
+		if (forms[i].code == ERR_NONE)
+			assert_ok(delta_parse_record(in, &r, &e));
+		else
+			assert_refused(delta_parse_record(in, &r, &e),
+				       forms[i].code);
+	}
+	assert_true(r.offset_words && r.raw_len[DELTA_OFFSETS] == 8);
 }
 
 static void assert_record_refused(struct delta_record r, enum err_code code)
@@ -786,6 +820,64 @@ static void numbers_have_one_form(void **state)
 	assert_apply_refused(10, ERR_FORMAT);
 }
 
+/* Where three covers of ten bytes come from, told as words from the home. */
+static void three_words(const int32_t words[3], size_t count)
+{
+	uint8_t bytes[3 * DELTA_WORD_LEN];
+
+	/* The home begins with the second half of the old. */
+	add_varint(DELTA_SEGMENTS, DELTA_PATCH);
+	add_varint(DELTA_SEGMENTS, 30);
+	add_step(DELTA_SEGMENTS, OLD_LEN / 2);
+	add_varint(DELTA_SEGMENTS, OLD_LEN / 2);
+	add_varint(DELTA_SEGMENTS, 0);
+	add_varint(DELTA_SEGMENTS, 3);
+	add_varint(DELTA_SEGMENTS, 0);
+	record.new_len = 30;
+	record.offset_words = true;
+	for (size_t i = 0; i < 3; i++) {
+		add_varint(DELTA_GAPS, 0);
+		add_varint(DELTA_LENGTHS, 10);
+		le32_put(bytes + i * DELTA_WORD_LEN, (uint32_t)words[i]);
+	}
+	delta_split_words(bytes, count * DELTA_WORD_LEN);
+	add_bytes(&streams[DELTA_OFFSETS], bytes, count * DELTA_WORD_LEN);
+	end_record();
+}
+
+static void offsets_may_be_words(void **state)
+{
+	static const int32_t words[] = { -(OLD_LEN / 2), 5, OLD_LEN / 2 - 10 };
+	static const uint32_t at[] = { 0, OLD_LEN / 2 + 5, OLD_LEN - 10 };
+	struct err e = { 0 };
+
+	(void)state;
+	three_words(words, 3);
+	assert_ok(apply(30, &e));
+	for (size_t i = 0; i < 3; i++)
+		assert_memory_equal(new + 10 * i, old + at[i], 10);
+}
+
+static void words_beside_the_old_are_refused(void **state)
+{
+	static const int32_t wrong[][3] = {
+		{ 0, -(OLD_LEN / 2) - 1, 0 }, { 0, OLD_LEN / 2 - 9, 0 },
+		{ 0, OLD_LEN / 2 + 1, 0 },    { 0, INT32_MIN, 0 },
+		{ 0, INT32_MAX, 0 },
+	};
+	static const int32_t right[] = { 0, 0, 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		buf_done(&records);
+		three_words(wrong[i], 3);
+		assert_apply_refused(30, ERR_FORMAT);
+	}
+	buf_done(&records);
+	three_words(right, 2);
+	assert_apply_refused(30, ERR_FORMAT);
+}
+
 static void time_is_bounded_by_the_length_of_the_new(void **state)
 {
 	(void)state;
@@ -883,6 +975,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(a_record_header_survives_the_round_trip),
+		TEST(a_record_header_has_one_form),
 		TEST(impossible_records_are_refused),
 		TEST(copies_covers_and_inserts_rebuild_the_new),
 		TEST(a_patch_may_go_on_in_the_next_record),
@@ -902,6 +995,8 @@ int main(void)
 		TEST(more_than_was_signed_never_comes_out),
 		TEST(streams_are_used_up_exactly),
 		TEST(numbers_have_one_form),
+		TEST(offsets_may_be_words),
+		TEST(words_beside_the_old_are_refused),
 		TEST(time_is_bounded_by_the_length_of_the_new),
 		TEST(reads_of_the_old_are_bounded),
 		TEST(every_cut_and_every_extra_byte_is_refused),

@@ -81,6 +81,53 @@ static void a_prefix_of_no_use_is_left_out(void **state)
 	delta_packing_free(p);
 }
 
+/* Offsets of three bytes each, which as words are as many and half noise. */
+static struct delta_packing *record_of_offsets(size_t spare)
+{
+	struct delta_packing *p;
+
+	delta_packing_new(&p);
+	p->record.new_len = LEN;
+	p->spare = spare;
+	for (size_t i = 0; i < LEN / 4; i++) {
+		const uint8_t low = noise[i], high = noise[LEN + i] & 63;
+		const uint8_t varint[] = { 0x80 | low, 0x81 | high, 1 };
+		const uint8_t word[] = { 0, low & 1, high, 0 };
+
+		add(&p->streams[DELTA_OFFSETS], varint, sizeof(varint));
+		add(&p->words, word, sizeof(word));
+	}
+	return p;
+}
+
+static void offsets_are_words_if_these_are_smaller(void **state)
+{
+	struct delta_packing *p = record_of_offsets(LEN / 4);
+	uint8_t words[4 * (LEN / 4)];
+
+	(void)state;
+	memcpy(words, p->words.ptr, sizeof(words));
+	pack(NULL, &p, 1, PACKAGE_LZMA);
+	assert_true(p->record.offset_words);
+	assert_int_equal(p->record.raw_len[DELTA_OFFSETS], sizeof(words));
+	assert_true(p->record.packed_len[DELTA_OFFSETS] < LEN / 3);
+	delta_join_words(p->streams[DELTA_OFFSETS].ptr, sizeof(words));
+	assert_memory_equal(p->streams[DELTA_OFFSETS].ptr, words,
+			    sizeof(words));
+	delta_packing_free(p);
+}
+
+static void offsets_stay_where_there_is_no_room_for_words(void **state)
+{
+	struct delta_packing *p = record_of_offsets(LEN / 4 - 1);
+
+	(void)state;
+	pack(NULL, &p, 1, PACKAGE_LZMA);
+	assert_false(p->record.offset_words);
+	assert_int_equal(p->record.raw_len[DELTA_OFFSETS], 3 * (LEN / 4));
+	delta_packing_free(p);
+}
+
 static void a_crew_packs_as_one_does(void **state)
 {
 	struct delta_packing *alone[3], *together[3];
@@ -111,6 +158,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_prefix_is_taken_if_it_makes_inserts_smaller),
 		cmocka_unit_test(a_prefix_of_no_use_is_left_out),
+		cmocka_unit_test(offsets_are_words_if_these_are_smaller),
+		cmocka_unit_test(offsets_stay_where_there_is_no_room_for_words),
 		cmocka_unit_test(a_crew_packs_as_one_does),
 	};
 

@@ -579,6 +579,76 @@ static void drop_version(int dir)
 	}
 }
 
+#define LINE_LEN 16
+
+/* Lines of noise, in an order of chance unless the seed is 0. */
+static void put_lines(const char *folder, uint32_t count, uint32_t order)
+{
+	uint8_t *text = mem_alloc(count, LINE_LEN);
+	struct err e = { 0 };
+	int dir = box_folder(&box, folder), fd = -1;
+
+	seed = 1;
+	for (size_t i = 0; i < (size_t)count * LINE_LEN; i++)
+		text[i] = i % LINE_LEN == LINE_LEN - 1
+				  ? '\n'
+				  : (uint8_t)('a' + chance(26));
+	seed = order;
+	for (uint32_t i = order ? count : 0; i > 1; i--) {
+		uint8_t *one = text + (size_t)(i - 1) * LINE_LEN;
+		uint8_t *other = text + (size_t)chance(i) * LINE_LEN;
+		uint8_t line[LINE_LEN];
+
+		memcpy(line, one, LINE_LEN);
+		memmove(one, other, LINE_LEN);
+		memcpy(other, line, LINE_LEN);
+	}
+	assert_ok(fs_create(dir, "lines", 0644, &fd, &e));
+	assert_ok(fs_write(fd, (struct slice){ text, (size_t)count * LINE_LEN },
+			   &e));
+	fs_close(&fd);
+	fs_close(&dir);
+	free(text);
+}
+
+/* Returns the length of the delta, which was applied. */
+static uint64_t reorder_lines(uint32_t count, enum package_codec codec)
+{
+	struct release delta = { .seq = 2 };
+	struct pack_tree *old, *new_tree;
+	uint64_t len;
+	int fd;
+
+	put_lines("old", count, 0);
+	put_lines("new", count, 7);
+	old = load("old");
+	new_tree = load("new");
+	fd = make(new_tree, old, codec, &delta);
+	apply_and_check(fd, &delta, "old", buf_slice(&old->manifest),
+			"restored");
+	len = delta.package_len;
+	fs_close(&fd);
+	pack_tree_free(old);
+	pack_tree_free(new_tree);
+	return len;
+}
+
+static void lines_in_another_order_cost_their_places(void **state)
+{
+	(void)state;
+	/* A place among 5000 is told by 12 bits. */
+	assert_true(reorder_lines(5000, PACKAGE_LZMA) < 5000 * 5 / 2);
+}
+
+/* More covers than one patch may have. */
+static void any_number_of_lines_may_move(void **state)
+{
+	const uint32_t count = 140000;
+
+	(void)state;
+	assert_true(reorder_lines(count, PACKAGE_RAW) < count * 6);
+}
+
 static void the_number_of_threads_changes_nothing(void **state)
 {
 	static const unsigned numbers[] = { 1, 2, 5, 0 };
@@ -988,6 +1058,8 @@ int main(void)
 		TEST(an_empty_tree_is_a_release),
 		TEST(ten_thousand_entries_are_no_trouble),
 		TEST(a_delta_is_not_larger_than_its_content_compressed),
+		TEST(lines_in_another_order_cost_their_places),
+		TEST(any_number_of_lines_may_move),
 		TEST(the_number_of_threads_changes_nothing),
 		TEST(a_file_of_holes_is_not_read_for_hours),
 		TEST(a_damaged_package_restores_nothing),
