@@ -51,6 +51,22 @@ from_bad >out 2>err || status=$?
 [ "$(grep -c '^updater-client: ' err)" -eq 1 ] || die "$(cat err)"
 echo "ok a changed base without a full package: status $status"
 
+# ---- another base than the delta's ----------------------------------------------
+
+# A device that missed release 2 cannot take what was made of it.
+make_tree tree3 3
+create 3 tree3 --from 2
+sign_and_publish repo r3
+fresh
+client device update --from r3 --json >out 2>err ||
+	die "release 3 by one that has 1: $(cat err)"
+grep -q '"package": *"full"' out && [ "$(runs device)" = 3 ] ||
+	die "release 3 by one that has 1: $(cat out)"
+echo "ok a delta from 2 on a device that has 1: the full package"
+fresh
+cp r3/targets/gateway/3/*-from-2.pawl "bad/$delta"
+refused 'a delta from another base in its place' '4 5 6' from_bad
+
 # ---- a base that is written meanwhile ------------------------------------------
 
 for pause in 0.02; do
@@ -115,12 +131,26 @@ no_release 5 'sub/holes' odd
 (cd odd && tar -cSf ../odd.tar sub)
 no_release 5 'sub/holes' odd.tar
 rm odd/sub/holes
+
+# Root reads everything, so somebody else tries.
+echo secret >odd/sub/unreadable
+chmod 0 odd/sub/unreadable
 if [ "$(id -u)" != 0 ]; then
-	echo secret >odd/sub/unreadable
-	chmod 0 odd/sub/unreadable
-	no_release 11 'sub/unreadable' odd
-	rm -f odd/sub/unreadable
+	no_release 1 'sub/unreadable' odd
+elif command -v setpriv >/dev/null; then
+	mkdir nobody
+	cp -a repo odd "$BIN/signer" nobody
+	chown -R 65534:65534 nobody
+	chmod 711 .
+	status=0
+	(cd nobody && setpriv --reuid=65534 --regid=65534 --clear-groups \
+		./signer release create repo --product gateway --id 9 --quiet \
+		--input odd) >out 2>err || status=$?
+	[ "$status" = 1 ] && grep -q 'sub/unreadable.*denied' err ||
+		die "an unreadable file: status $status: $(cat err)"
+	echo "ok refused by name: $(cat err)"
 fi
+rm -f odd/sub/unreadable
 
 # 20 000 entries: one is removed and one is added, and the delta is small.
 mkdir many
@@ -138,10 +168,10 @@ release_many() { # id, options...
 	signer release create repo --product gateway --id "$id" --quiet \
 		--input many "$@" >/dev/null
 }
-release_many 3
+release_many 5
 rm many/57/123
 echo two >many/57/124
-release_many 4 --from 3
-size=$(cat repo/targets/gateway/4/*-from-3.pawl | wc -c)
+release_many 6 --from 5
+size=$(cat repo/targets/gateway/6/*-from-5.pawl | wc -c)
 [ "$size" -lt 4000 ] || die "20 000 entries: a delta of $size bytes"
 echo "ok 20 000 entries: a delta of $size bytes"
