@@ -194,7 +194,7 @@ static int unpack(void *state, struct slice in, size_t *used, bool *ended,
 			continue;
 		}
 		len = le32_get(s->packed);
-		if (len == 0 || len > packed_max(s->block_len) - SIZE_LEN)
+		if (len > packed_max(s->block_len) - SIZE_LEN)
 			return err_set(e, ERR_FORMAT, "lz4: damaged content");
 		*used += gather(s, &in, SIZE_LEN + len);
 		if (s->packed_len == SIZE_LEN + len && unpack_block(s, to, e))

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "common/le.h"
 #include "common/mem.h"
 #include "tests/unit/check.h"
 
@@ -299,8 +300,41 @@ static void a_bare_block_is_one(void **state)
 	packed.len = 6000;
 	assert_refused(run(&r, false, 4096, buf_slice(&packed), 100, &out, &e),
 		       ERR_LIMIT);
+	packed.len = 100;
+	memset(packed.ptr, 0xff, packed.len);
+	assert_refused(run(&r, false, 4096, buf_slice(&packed), 100, &out, &e),
+		       ERR_FORMAT);
 	buf_done(&packed);
 	buf_done(&out);
+}
+
+/* No more is gathered than the room holds: it is refused before it comes. */
+static void a_block_of_lz4_has_no_length_beyond_its_room(void **state)
+{
+	static const struct member_recipe r = { MEMBER_LZ4, { 9, 4096, 0 } };
+	const uint32_t most = (uint32_t)(member_room(&r) - 4096 - 4);
+	struct err e = { 0 };
+
+	(void)state;
+	for (uint32_t more = 0; more < 2; more++) {
+		struct member_task t = { .recipe = r, .raw_len = RAW_LEN };
+		uint8_t begin[5] = { 0 };
+		struct member_stream *s = NULL;
+		size_t used;
+
+		le32_put(begin, most + more);
+		t.room = mem_alloc((size_t)member_room(&r), 1);
+		assert_ok(member_start(&t, &s, &e));
+		if (more)
+			assert_refused(member_add(s, (struct slice){ begin, 5 },
+						  &used, &e),
+				       ERR_FORMAT);
+		else
+			assert_ok(member_add(s, (struct slice){ begin, 5 },
+					     &used, &e));
+		member_free(s);
+		free(t.room);
+	}
 }
 
 int main(void)
@@ -314,6 +348,7 @@ int main(void)
 		cmocka_unit_test(an_unpacker_gets_no_more_memory_than_it_may),
 		cmocka_unit_test(what_is_made_in_one_go_is_short),
 		cmocka_unit_test(a_bare_block_is_one),
+		cmocka_unit_test(a_block_of_lz4_has_no_length_beyond_its_room),
 		cmocka_unit_test(recipes_have_bounds),
 		cmocka_unit_test(a_library_is_known_by_name_and_version),
 	};
