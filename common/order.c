@@ -563,7 +563,7 @@ static void tell_outside(struct judge *j, const struct order_phase *p)
 
 	if (!has_cohort(p, j->device->cohort)) {
 		not_yet(j, NEAR_COHORT,
-			"the signed order opens %s to other cohorts; this "
+			"the signed order opens %s to other cohorts, this "
 			"device is in %s",
 			j->release->id,
 			j->device->cohort[0] ? j->device->cohort : "none");
@@ -572,7 +572,7 @@ static void tell_outside(struct judge *j, const struct order_phase *p)
 	bucket_format_share(p->limit, share);
 	bucket_format_share(j->bucket, own);
 	not_yet(j, NEAR_OUTSIDE,
-		"the signed order opens %s of %s to %s; this device's bucket "
+		"the signed order opens %s of %s to %s, this device's bucket "
 		"(at %s) is outside",
 		share, j->device->cohort, j->release->id, own);
 }

@@ -428,7 +428,9 @@ static int check_targets(const struct tuf_rules *rules, const struct json *body,
 		struct slice path = slice_of(json_name(m));
 
 		if (!rules->foreign && !target_path_is_valid(path))
-			return err_set(e, ERR_FORMAT, "a target's path");
+			return err_set(e, ERR_FORMAT,
+				       "a target's path is not made of plain "
+				       "lower-case names");
 		if (read_target(json_name(m), json_value(m), &target, e))
 			return err_in(e, "a target");
 	}

@@ -23,14 +23,21 @@ static const char *advice_for(enum err_code code)
 		       "device";
 	case ERR_NETWORK:
 		return "try again later";
+	case ERR_REFUSED:
+		return "nothing was activated: if it should be allowed here, "
+		       "ask who released it or who runs the server";
 	case ERR_SPACE:
 		return "make room and try again";
 	case ERR_NOT_FOUND:
 		return "nothing was activated: see that it is there";
+	case ERR_CONFLICT:
+		return "nothing was activated: it changed meanwhile, try again";
 	case ERR_HEALTH:
 		return "\"status\" keeps the reason";
 	default:
-		return NULL; /* the line names a file or a rule */
+		/* The line names the call, the key or the process to wait
+		 * for. */
+		return NULL;
 	}
 }
 

@@ -124,6 +124,15 @@ static int fetch_package(struct install *in, size_t i, struct err *e)
 	return 0;
 }
 
+/* Which package it was, for a release may have several. */
+static int in_part(const struct install *in, size_t i, struct err *e)
+{
+	const struct slot_release *r = &in->plan.release;
+
+	return err_in(e, "package %s of release %s", r->parts[i].component,
+		      r->id);
+}
+
 static int do_fetch(struct install *in, struct err *e)
 {
 	const size_t count = in->plan.release.part_count;
@@ -138,10 +147,7 @@ static int do_fetch(struct install *in, struct err *e)
 		return -1;
 	for (size_t i = 0; i < count && in->s->window == 0; i++)
 		if (fetch_package(in, i, e))
-			return count > 1 ? err_in(e, "%s",
-						  in->plan.release.parts[i]
-							  .component)
-					 : -1;
+			return in_part(in, i, e);
 	return 0;
 }
 
@@ -206,7 +212,7 @@ static int fill_slot(struct install *in, struct err *e)
 		return -1;
 	for (; i < in->plan.release.part_count; i++)
 		if (write_part(in, i, e))
-			return -1;
+			return in_part(in, i, e);
 	if (s->window > 0)
 		report_add(s, WIRE_VERIFIED, "", slice_of(""));
 	return fill_check(s, to, &in->plan.release, e) ? relay_spoil(s) : 0;
@@ -501,7 +507,7 @@ static int conclude_rolled_back(struct install *in, struct err *e)
 	report_add(s, WIRE_ROLLED_BACK, reason_code(reason), evidence);
 	if (reason == REASON_PERSON)
 		return 0;
-	return err_set(e, ERR_HEALTH, "%s was rolled back (%s%s%s); %s runs",
+	return err_set(e, ERR_HEALTH, "%s was rolled back (%s%s%s), %s runs",
 		       s->journal.release, machine_reason_name(reason),
 		       s->journal.detail[0] ? ": " : "", s->journal.detail,
 		       s->has_running ? s->running.id : "nothing");
@@ -516,7 +522,7 @@ static int conclude_reboot(struct install *in, struct err *e)
 	    j->machine.reason == REASON_PERSON)
 		return 0;
 	return err_set(e, ERR_HEALTH,
-		       "%s did not prove itself (%s%s%s); the next boot goes "
+		       "%s did not prove itself (%s%s%s), the next boot goes "
 		       "back to slot %s",
 		       j->release, machine_reason_name(j->machine.reason),
 		       j->detail[0] ? ": " : "", j->detail,

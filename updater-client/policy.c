@@ -193,7 +193,7 @@ static int judge_order(const struct policy_device *d, const struct release *r,
 			       r->id, (unsigned long long)r->requires_seq,
 			       (unsigned long long)d->content_seq);
 	return err_set(e, ERR_REFUSED,
-		       "%s needs at least seq %llu first; seq %llu runs", r->id,
+		       "%s needs at least seq %llu first, seq %llu runs", r->id,
 		       (unsigned long long)r->requires_seq,
 		       (unsigned long long)d->content_seq);
 }

@@ -2,12 +2,15 @@
 
 A good repository is made by the signer. Then OpenSSL signs, with the same keys,
 what the signer never would; or somebody without keys changes a file. The oracle
-for each case: the device says no with the right exit status, its slots are
-untouched, and the next run against the good repository installs the release.
+for each case: the device says no with the right exit status; its slots are
+untouched; its state folder is byte for byte as before, but for what
+leaves_nothing() names; the last line names the file, the rule and the way out;
+and the next run against the good repository installs the release.
 """
 import copy
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -197,9 +200,16 @@ class Device:
         return other
 
     def update(self, folder, *more):
-        return run(os.path.join(BIN, "updater-client"), "update", "--quiet",
-                   "--config", os.path.join(self.dir, "client.conf"),
-                   "--from", folder, *more, fine=False)
+        """stdout: all that it said; line: the last one on standard error."""
+        done = subprocess.run(
+            [os.path.join(BIN, "updater-client"), "update", "--quiet",
+             "--config", os.path.join(self.dir, "client.conf"),
+             "--from", folder, *more], timeout=60,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        done.stdout += done.stderr
+        done.line = (done.stderr.decode(errors="replace").splitlines()
+                     or [""])[-1]
+        return done
 
     def expect(self, status, folder):
         done = self.update(folder)
@@ -227,6 +237,16 @@ class Device:
                 found.append((os.path.relpath(p, top), data))
         return sorted(found)
 
+    def state(self):
+        """Every file of the state folder."""
+        found, top = {}, os.path.join(self.dir, "state")
+        for folder, _, files in os.walk(top):
+            for n in files:
+                p = os.path.join(folder, n)
+                with open(p, "rb") as f:
+                    found[os.path.relpath(p, top)] = f.read()
+        return found
+
     def trusted_root(self):
         name = os.path.join(self.dir, "state/metadata/root.json")
         with open(name, "rb") as f:
@@ -238,6 +258,83 @@ class Device:
                 return f.read(2).decode()
         except FileNotFoundError:
             return None
+
+
+# ---- what a refusal says, and what it leaves ----------------------------------
+
+# The way out, by class of refusal (docs/exit-status.md).
+WAY_OUT = {
+    FORMAT: "tell who made it",
+    LIMIT: "tell who made it",
+    UNTRUSTED: "suspect where it comes from",
+    EXPIRED: "is the clock right?",
+    ROLLBACK: "the source is behind this device",
+    NETWORK: "try again later",
+    REFUSED: "ask who released it",
+    SPACE: "make room",
+    HEALTH: '"status" keeps the reason',
+}
+ROLES = ("root", "timestamp", "snapshot", "targets")
+METADATA = re.compile(r"updater-client: metadata: (?:\d+\.)?(%s)(?:\.json)?: ." %
+                      "|".join(ROLES))
+PACKAGE = re.compile(r"updater-client: (?:package main of release 2: .|"
+                     r"no room for the slot and the package)")
+RELEASE = re.compile(r"updater-client: (?:box/[0-9]/main-\S+: .|2 \w)")
+
+
+def role_of(name):
+    """Of "2.root.json" and the like; None for what is no metadata."""
+    parts = name.split(".")
+    return parts[-2] if parts[-1] == "json" and parts[-2] in ROLES else None
+
+
+def says_why(result, touched):
+    """None, if the last line names the file (one of those that were touched),
+    the rule and the way out."""
+    line, _, way_out = result.line.partition("; ")
+    if WAY_OUT[result.returncode] not in way_out:
+        return "no way out: %r" % result.line
+    of = METADATA.match(line)
+    if of:
+        # Another root changes what every other file is judged by.
+        blamed = {role_of(n) for n in touched} & {of.group(1), "root"}
+        return None if blamed else (
+            "it blames %s, touched was %s: %r" % (of.group(1), touched, line))
+    if not PACKAGE.match(line) and not RELEASE.match(line):
+        return "no file is named: %r" % line
+    return None
+
+
+def leaves_nothing(device, before, result, served):
+    """None, if the state folder is as it was, but for: the lock, the copy of a
+    configuration that was good, the last error; metadata that stands before
+    what was refused, exactly as served (a root also when it has expired: the
+    next one is signed by its keys); with new metadata the journal, for it holds
+    the time floor; with a package that was begun its spool, the journal and how
+    it ended."""
+    after = device.state()
+    of = METADATA.match(result.line)
+    refused = ROLES.index(of.group(1)) if of else len(ROLES)
+    if of and result.returncode == EXPIRED and refused == 0:
+        refused = 1
+    begun = bool(PACKAGE.match(result.line)) or result.returncode == HEALTH
+    fine, learnt = {"lock", "client.conf.good", "trouble.json"}, begun
+    for role in ROLES[:refused]:
+        name = "metadata/%s.json" % role
+        if after.get(name) == before.get(name):
+            continue
+        if after.get(name) not in [data for n, data in served.items()
+                                   if role_of(n) == role]:
+            return "%s is nothing that was served" % name
+        fine.add(name)
+        learnt = learnt or role in ("root", "targets")
+    if learnt:
+        fine |= {"journal.0", "journal.1"}
+    if begun:
+        fine |= {"history.json"} | {n for n in after if n.startswith("spool/")}
+    changed = [n for n in set(before) | set(after)
+               if before.get(n) != after.get(n) and n not in fine]
+    return "it changed %s" % sorted(changed) if changed else None
 
 
 # ---- cases ------------------------------------------------------------------
@@ -835,12 +932,18 @@ def main():
     failed = 0
     for function, codes, active in CASES:
         r = Repository(keys, 2)
+        good = dict(r.files)
         function(r)
         r.write(path("evil"))
         device = first.copy("device")
+        kept = device.state()
         started = time.monotonic()
         result = device.update(path("evil"))
         why = judge(function.__name__, device, result, codes, before, active)
+        if not why and result.returncode:
+            touched = [n for n in r.files if r.files[n] != good.get(n)]
+            why = (says_why(result, touched) or
+                   leaves_nothing(device, kept, result, r.files))
         if not why and time.monotonic() - started > 20:
             why = "took too long"
         if not why:

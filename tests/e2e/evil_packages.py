@@ -4,7 +4,8 @@ Somebody with a release key (here one suffices) signs, with everything
 consistent, a package whose inside attacks the device: names, links, kinds,
 tars, bombs, other formats (the catalogue's B), and deltas (C). The packages are
 made here from docs/package-format.md and docs/delta-format.md, by no code of
-ours. The oracle is evil_cases.py's, and beside it: nothing outside the slots
+ours. The oracle is evil_cases.py's: status, slots, state folder and last line;
+and beside it: nothing outside the slots
 changed, and no program was started.
 """
 import hashlib
@@ -878,6 +879,7 @@ def judge(function, codes, keys, first):
     r.write(path("evil"))
     device = first.copy("device")
     running, untouched = device.slots(), outside(device)
+    kept = device.state()
     started = time.monotonic()
     result = update(device)
     took = time.monotonic() - started
@@ -898,6 +900,11 @@ def judge(function, codes, keys, first):
         return "something outside the slots was changed"
     if os.path.exists(path("started")):
         return "a program was started"
+    why = result.returncode and (
+        base.says_why(result, ()) or
+        base.leaves_nothing(device, kept, result, r.files))
+    if why:
+        return why
     if took > 20:
         return "it took %d s" % took
     if any(ord(c) < 32 and c != "\n" for c in said):
