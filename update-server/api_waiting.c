@@ -103,7 +103,9 @@ static int approve(struct server_api *api, const struct request *q,
 		return -1;
 	w.replaces = successor.replaces;
 	w.device = successor.replaced;
-	if (ask_second(api, code, w.cohort, &by, first, e))
+	/* The keeper wants both words, and counts them for itself. */
+	if (ask_second(api, code, w.cohort, &by, first, e) ||
+	    tell_keeper(api, q, body, code, &w, e))
 		return -1;
 	if (*first) {
 		log_event(LOG_INFO, "device-approved-once",
@@ -111,8 +113,7 @@ static int approve(struct server_api *api, const struct request *q,
 			  w.cohort);
 		return 0;
 	}
-	if (tell_keeper(api, q, body, code, &w, e) ||
-	    store_waiting_approve(api->store, code, w.cohort, &successor, &by,
+	if (store_waiting_approve(api->store, code, w.cohort, &successor, &by,
 				  e))
 		return -1;
 	log_event(LOG_INFO, "device-approved", "by=%s code=%s cohort=%s",

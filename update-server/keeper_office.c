@@ -376,6 +376,7 @@ static int admit(struct keeper_office *o, const struct keeper_request *q,
 				  .place = &q->place,
 				  .product = q->enrol.product,
 				  .model = q->enrol.model,
+				  .four_eyes = o->setup.four_eyes,
 				  .now = i->now };
 	struct sha256 claim;
 	bool again;
@@ -424,6 +425,20 @@ static int read_people(struct keeper_office *o, struct err *e)
 	return rc;
 }
 
+/* What an officer signed for a test server, or one that fell into other hands,
+ * is nobody's word here. */
+static int check_server(const struct keeper_office *o, const struct warrant *w,
+			struct err *e)
+{
+	for (size_t i = 0; w->bound && i < o->setup.server_count; i++)
+		if (sha256_equal(&o->setup.servers[i], &w->server))
+			return 0;
+	return err_set(e, ERR_REFUSED,
+		       "what was signed (warrant) is for another server: "
+		       "[server] ca of operator.conf begins with this server's "
+		       "ca.pem");
+}
+
 static int take_warrant(struct keeper_office *o, const struct keeper_request *q,
 			int64_t now, struct err *e)
 {
@@ -435,6 +450,7 @@ static int take_warrant(struct keeper_office *o, const struct keeper_request *q,
 	if (warrant_parse(slice_of(q->warrant), &w, e) || read_people(o, e) ||
 	    keeper_people_check(o->people, &w.by, "officer", now, &key, e) ||
 	    warrant_verify(slice_of(q->warrant), &key, e) ||
+	    check_server(o, &w, e) ||
 	    keeper_registry_judge(o->registry, &w, now, &known, e))
 		return -1;
 	if (known)

@@ -31,6 +31,7 @@
 #define KEEPER_SNAPSHOT_SEC  (7 * UTC_DAY)
 #define KEEPER_TIMESTAMP_SEC UTC_DAY
 #define KEEPER_WARRANT_RATE  600 /* taken a minute; ends not counted */
+#define KEEPER_SERVERS_MAX   2
 
 struct keeper_office;
 
@@ -43,6 +44,12 @@ struct keeper_setup {
 	/* Seals its memory; taken over. NULL: an office for the log alone. */
 	struct ec_private *ledger;
 	const char *ca_pem; /* that of `ca` first, then those before it */
+	/* Which server this is, to who signs warrants: its own CA, and the next
+	 * one. */
+	struct sha256 servers[KEEPER_SERVERS_MAX];
+	size_t server_count;
+	/* A device without a claim code needs the words of two officers. */
+	bool four_eyes;
 	uint64_t device_days;
 	uint64_t enrol_rate; /* certificates per minute */
 };

@@ -99,6 +99,34 @@ out:
 	return rc;
 }
 
+/* Its names to who signs warrants; the next CA is there only for a while. */
+static int read_servers(int dirfd, struct keeper_setup *setup, struct err *e)
+{
+	static const char *const files[KEEPER_SERVERS_MAX] = { "ca.pem",
+							       "ca-next.pem" };
+	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN);
+	int rc = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(files) && rc == 0; i++) {
+		struct err why = { 0 };
+		struct x509_info info;
+
+		pem.len = 0;
+		rc = fs_read_file(dirfd, files[i], &pem, &why);
+		if (rc && i > 0 && why.code == ERR_NOT_FOUND)
+			return 0;
+		if (rc == 0)
+			rc = x509_inspect(buf_slice(&pem), &info, &why);
+		if (rc == 0)
+			setup->servers[setup->server_count++] =
+				info.fingerprint;
+		else
+			*e = why;
+	}
+	buf_done(&pem);
+	return rc;
+}
+
 static int open_office(const struct config *c, int dirfd,
 		       struct keeper_office **out, struct err *e)
 {
@@ -108,11 +136,13 @@ static int open_office(const struct config *c, int dirfd,
 				      .enrol_rate = c->enrol_rate };
 	int rc = -1;
 
-	if (fs_read_path(c->device_ca, &ca_pem, e))
+	if (read_servers(dirfd, &setup, e) ||
+	    fs_read_path(c->device_ca, &ca_pem, e))
 		goto out;
 	setup.ca_pem = buf_text(&ca_pem);
 	if (unlock(c, &setup, e))
 		goto out;
+	setup.four_eyes = setup.environment == ENV_PRODUCTION && c->four_eyes;
 	rc = keeper_office_open(&setup, out, e);
 	/* Taken over, also by an opening that failed. */
 	setup.ca = setup.online = setup.log = setup.ledger = NULL;

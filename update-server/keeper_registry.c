@@ -6,6 +6,8 @@
 
 #include "common/mem.h"
 
+#include "update-server/keyed.h"
+
 #define HOUR    3600
 #define KEY_LEN 16 /* enough of a digest to know it again */
 
@@ -22,6 +24,7 @@ struct code {
 };
 
 struct batch {
+	struct sha256 root; /* of its codes */
 	struct warrant made;
 	int64_t activated; /* 0: not yet */
 	bool withdrawn;    /* all that were not used */
@@ -33,55 +36,49 @@ struct batch {
 
 struct approval {
 	struct sha256 key;
+	struct sha256 by;
+	bool seconded; /* by another officer, too */
 	char product[NAME_MAX_LEN + 1];
 	char model[NAME_MAX_LEN + 1];
+	char cohort[NAME_MAX_LEN + 1];
 	bool replaces;
 	struct device_id replaced;
-	int64_t signed_at; /* by the officer's clock; and by ours */
-	int64_t at;
+	int64_t signed_at; /* the later one, by its officer's clock */
+	int64_t at;        /* the first one, by ours */
 	bool used;
 	struct device_id device;
 };
 
 struct keeper_registry {
-	struct batch *batches;
-	size_t batch_count;
-	struct approval *approvals;
-	size_t approval_count;
-	struct device_id *ended;
-	size_t ended_count;
-	uint64_t codes; /* that there is room for */
+	struct keyed batches;   /* struct batch */
+	struct keyed approvals; /* struct approval */
+	struct keyed ended;     /* struct device_id */
+	uint64_t codes;         /* that there is room for */
 };
 
 struct keeper_registry *keeper_registry_new(void)
 {
-	return mem_alloc(1, sizeof(struct keeper_registry));
+	struct keeper_registry *r = mem_alloc(1, sizeof(*r));
+
+	r->batches = KEYED_INIT(struct batch, root);
+	r->approvals = KEYED_INIT(struct approval, key);
+	r->ended = KEYED_INIT(struct device_id, bytes);
+	return r;
 }
 
 void keeper_registry_free(struct keeper_registry *r)
 {
+	struct batch *batches;
+
 	if (!r)
 		return;
-	for (size_t i = 0; i < r->batch_count; i++)
-		free(r->batches[i].codes);
-	free(r->batches);
-	free(r->approvals);
-	free(r->ended);
+	batches = r->batches.items;
+	for (size_t i = 0; i < r->batches.count; i++)
+		free(batches[i].codes);
+	keyed_done(&r->batches);
+	keyed_done(&r->approvals);
+	keyed_done(&r->ended);
 	free(r);
-}
-
-/* Room for one more, doubled at each power of two. */
-static void *grow(void *list, size_t count, size_t size)
-{
-	void *more;
-
-	if (count & (count - 1))
-		return list;
-	more = mem_alloc(count ? 2 * count : 1, size);
-	if (count)
-		memcpy(more, list, count * size);
-	free(list);
-	return more;
 }
 
 /* ---- looking up ---------------------------------------------------------- */
@@ -89,28 +86,19 @@ static void *grow(void *list, size_t count, size_t size)
 static struct batch *find_batch(const struct keeper_registry *r,
 				const struct sha256 *root)
 {
-	for (size_t i = 0; i < r->batch_count; i++)
-		if (sha256_equal(&r->batches[i].made.codes, root))
-			return &r->batches[i];
-	return NULL;
+	return keyed_find(&r->batches, root);
 }
 
 static struct approval *find_approval(const struct keeper_registry *r,
 				      const struct sha256 *key)
 {
-	for (size_t i = 0; i < r->approval_count; i++)
-		if (sha256_equal(&r->approvals[i].key, key))
-			return &r->approvals[i];
-	return NULL;
+	return keyed_find(&r->approvals, key);
 }
 
 static bool has_ended(const struct keeper_registry *r,
 		      const struct device_id *device)
 {
-	for (size_t i = 0; i < r->ended_count; i++)
-		if (memcmp(&r->ended[i], device, sizeof(*device)) == 0)
-			return true;
-	return false;
+	return keyed_find(&r->ended, device->bytes) != NULL;
 }
 
 static enum code_state state_of(const struct batch *b, uint64_t index)
@@ -134,10 +122,8 @@ int keeper_registry_check(const struct keeper_registry *r,
 static void end_device(struct keeper_registry *r,
 		       const struct device_id *device)
 {
-	if (has_ended(r, device))
-		return;
-	r->ended = grow(r->ended, r->ended_count, sizeof(*r->ended));
-	r->ended[r->ended_count++] = *device;
+	if (!has_ended(r, device))
+		(void)keyed_add(&r->ended, device->bytes);
 }
 
 static struct code *code_at(struct keeper_registry *r, struct batch *b,
@@ -153,9 +139,29 @@ static struct code *code_at(struct keeper_registry *r, struct batch *b,
 static void take_batch(struct keeper_registry *r, const struct warrant *w,
 		       int64_t at)
 {
-	r->batches = grow(r->batches, r->batch_count, sizeof(*r->batches));
-	r->batches[r->batch_count++] =
-		(struct batch){ .made = *w, .activated = w->inactive ? 0 : at };
+	struct batch *b;
+
+	if (find_batch(r, &w->codes))
+		return;
+	b = keyed_add(&r->batches, &w->codes);
+	b->made = *w;
+	b->activated = w->inactive ? 0 : at;
+}
+
+static bool says_the_same(const struct approval *a, const struct warrant *w)
+{
+	return strcmp(a->product, w->product) == 0 &&
+	       strcmp(a->model, w->model) == 0 && a->replaces == w->replaces &&
+	       memcmp(&a->replaced, &w->device, sizeof(w->device)) == 0;
+}
+
+/* Another officer's word, for the same, on the day of the first one. */
+static bool seconds(const struct approval *a, const struct warrant *w,
+		    int64_t at)
+{
+	return !sha256_equal(&a->by, &w->by) && says_the_same(a, w) &&
+	       strcmp(a->cohort, w->cohort) == 0 &&
+	       at < a->at + KEEPER_APPROVED_SEC;
 }
 
 static void take_approval(struct keeper_registry *r, const struct warrant *w,
@@ -163,18 +169,24 @@ static void take_approval(struct keeper_registry *r, const struct warrant *w,
 {
 	struct approval *a = find_approval(r, &w->key);
 
-	if (!a) {
-		r->approvals = grow(r->approvals, r->approval_count,
-				    sizeof(*r->approvals));
-		a = &r->approvals[r->approval_count++];
+	if (a && !a->used && seconds(a, w, at)) {
+		/* Both end with the first: no one of them prolongs it. */
+		a->seconded = true;
+		if (a->signed_at < w->time)
+			a->signed_at = w->time;
+		return;
 	}
+	if (!a)
+		a = keyed_add(&r->approvals, &w->key);
 	*a = (struct approval){ .key = w->key,
+				.by = w->by,
 				.replaces = w->replaces,
 				.replaced = w->device,
 				.signed_at = w->time,
 				.at = at };
 	memcpy(a->product, w->product, sizeof(a->product));
 	memcpy(a->model, w->model, sizeof(a->model));
+	memcpy(a->cohort, w->cohort, sizeof(a->cohort));
 }
 
 static int take_change(struct keeper_registry *r, const struct warrant *w,
@@ -324,7 +336,7 @@ static int judge_batch(const struct keeper_registry *r, const struct warrant *w,
 	*known = b != NULL;
 	if (b)
 		return warrant_same(&b->made, w, e);
-	if (r->batch_count >= KEEPER_BATCHES_MAX)
+	if (r->batches.count >= KEEPER_BATCHES_MAX)
 		return err_set(e, ERR_LIMIT,
 			       "the keeper takes no more batches");
 	return 0;
@@ -349,19 +361,13 @@ static int judge_change(const struct keeper_registry *r,
 	return 0;
 }
 
-static bool says_the_same(const struct approval *a, const struct warrant *w)
-{
-	return strcmp(a->product, w->product) == 0 &&
-	       strcmp(a->model, w->model) == 0 && a->replaces == w->replaces &&
-	       memcmp(&a->replaced, &w->device, sizeof(w->device)) == 0;
-}
-
 /*
  * The server has the words that it carried, and may bring them again: the same
  * one lasts no longer for that, and none comes back once a later one stands.
  */
 static int judge_approval(const struct keeper_registry *r,
-			  const struct warrant *w, bool *known, struct err *e)
+			  const struct warrant *w, int64_t now, bool *known,
+			  struct err *e)
 {
 	const struct approval *a = find_approval(r, &w->key);
 
@@ -369,12 +375,14 @@ static int judge_approval(const struct keeper_registry *r,
 		return err_set(e, ERR_CONFLICT,
 			       "this key was let in once: a key has one "
 			       "holder, for ever");
+	if (a && !a->seconded && seconds(a, w, now))
+		return 0;
 	*known = a && w->time <= a->signed_at;
 	if (*known && !says_the_same(a, w))
 		return err_set(e, ERR_CONFLICT,
 			       "this key was approved otherwise since, or in "
 			       "the same second: approve it once more");
-	if (!a && r->approval_count >= KEEPER_LIST_MAX)
+	if (!a && r->approvals.count >= KEEPER_LIST_MAX)
 		return err_set(e, ERR_LIMIT,
 			       "the keeper takes no more approvals");
 	return 0;
@@ -390,11 +398,11 @@ int keeper_registry_judge(const struct keeper_registry *r,
 	if (w->act == WARRANT_CREATE)
 		return judge_batch(r, w, known, e);
 	if (w->act == WARRANT_APPROVE)
-		return judge_approval(r, w, known, e);
+		return judge_approval(r, w, now, known, e);
 	if (w->act != WARRANT_END)
 		return judge_change(r, w, known, e);
 	*known = has_ended(r, &w->device);
-	if (!*known && r->ended_count >= KEEPER_LIST_MAX)
+	if (!*known && r->ended.count >= KEEPER_LIST_MAX)
 		return err_set(e, ERR_LIMIT, "the keeper ends no more devices");
 	return 0;
 }
@@ -498,6 +506,11 @@ static int admit_by_approval(const struct keeper_registry *r,
 		 ask->now >= a->at + KEEPER_APPROVED_SEC)
 		return err_set(e, ERR_REFUSED,
 			       "no officer's word stands for this device");
+	else if (ask->four_eyes && !a->seconded)
+		return err_set(e, ERR_REFUSED,
+			       "one officer's word stands for this device, and "
+			       "it takes two: another says the same (device "
+			       "approve)");
 	return 0;
 }
 

@@ -54,6 +54,7 @@ struct keeper_ask {
 	const struct sha256 *claim; /* of its code; NULL: it was approved */
 	const struct codes_place *place; /* of that code */
 	const char *product, *model;
+	bool four_eyes; /* without a code, two officers have to say the same */
 	int64_t now;
 };
 

@@ -297,6 +297,23 @@ int people_open_another(const struct people_client *c,
 	return -1;
 }
 
+int people_server(const struct people_client *c, struct sha256 *out,
+		  struct err *e)
+{
+	static const char end[] = "-----END CERTIFICATE-----\n";
+	const struct slice all = buf_slice(&c->ca);
+	const uint8_t *at = memmem(all.ptr, all.len, end, strlen(end));
+	struct x509_info info;
+
+	if (!at || x509_inspect(slice_sub(all, 0,
+					  (size_t)(at - all.ptr) + strlen(end)),
+				&info, e))
+		return err_set(e, ERR_CONFIG,
+			       "[server] ca: no certificate of a P-256 key");
+	*out = info.fingerprint;
+	return 0;
+}
+
 void people_close(struct people_client *c)
 {
 	if (!c)

@@ -38,6 +38,11 @@ int people_trust(const struct people_client *c, enum people_trust what,
 const struct ec_private *people_identity(const struct people_client *c);
 struct slice people_certificate(const struct people_client *c);
 
+/* The certificate that is pinned as the server's CA (the first, where the file
+ * has several): which server this is, by no word of its own. */
+int people_server(const struct people_client *c, struct sha256 *out,
+		  struct err *e) NODISCARD;
+
 /*
  * One request; its answer, or the server's own error. path starts with '/'.
  * people_post() takes body over.

@@ -81,6 +81,8 @@ static struct json *body_json(const struct warrant *w)
 	json_set_text(j, "act", names[w->act]);
 	set_digest(j, "by", &w->by);
 	set_time(j, "time", w->time);
+	if (w->bound)
+		set_digest(j, "server", &w->server);
 	if (w->act == WARRANT_END)
 		set_device(j, "device", w);
 	else if (w->act == WARRANT_APPROVE)
@@ -243,6 +245,14 @@ static int get_members(const struct json *j, struct warrant *w, struct err *e)
 	return w->act == WARRANT_WITHDRAW ? get_index(j, w, e) : 0;
 }
 
+static int get_server(const struct json *j, struct warrant *w, struct err *e)
+{
+	w->bound = json_get(j, "server") != NULL;
+	return w->bound ? json_get_hex(j, "server", w->server.bytes, SHA256_LEN,
+				       e)
+			: 0;
+}
+
 static int get_body(const struct json *j, struct warrant *w, struct err *e)
 {
 	const char *type;
@@ -251,7 +261,8 @@ static int get_body(const struct json *j, struct warrant *w, struct err *e)
 	if (json_get_int(j, "v", 1, 1, &version, e) ||
 	    json_get_text(j, "type", &type, e) || get_act(j, w, e) ||
 	    json_get_hex(j, "by", w->by.bytes, SHA256_LEN, e) ||
-	    get_time(j, "time", &w->time, e) || get_members(j, w, e))
+	    get_time(j, "time", &w->time, e) || get_server(j, w, e) ||
+	    get_members(j, w, e))
 		return -1;
 	return strcmp(type, TYPE) == 0
 		       ? 0
@@ -320,6 +331,7 @@ int warrant_same(const struct warrant *a, const struct warrant *b,
 
 	one.by = other.by = (struct sha256){ { 0 } };
 	one.time = other.time = 0;
+	one.bound = other.bound = false;
 	x = body_json(&one);
 	y = body_json(&other);
 	same = json_same(x, y);

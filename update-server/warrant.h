@@ -17,7 +17,11 @@
  *	device-end      device                revoked or retired, for good
  *
  * "codes" is the root of a batch (codes.h) and names it; "key" is the SHA-256
- * of a SubjectPublicKeyInfo. What is accepted has one spelling.
+ * of a SubjectPublicKeyInfo. Beside the members of the act stands "server", the
+ * fingerprint of the server's CA certificate that the person pins: so the word
+ * for one server is none for another. (Left out in ledgers from before it was
+ * there; the keeper takes none without it any more.) What is accepted has one
+ * spelling.
  */
 #ifndef UPDATE_SERVER_WARRANT_H
 #define UPDATE_SERVER_WARRANT_H
@@ -46,6 +50,8 @@ enum warrant_act {
 struct warrant {
 	enum warrant_act act;
 	struct sha256 by; /* the person's certificate */
+	bool bound;
+	struct sha256 server; /* bound: to the server of this CA */
 	int64_t time;
 	/* create, activate, withdraw */
 	struct sha256 codes;
@@ -83,7 +89,8 @@ int warrant_parse(struct slice in, struct warrant *out,
 int warrant_verify(struct slice in, const struct ec_public *key,
 		   struct err *e) NODISCARD;
 
-/* ERR_REFUSED unless both say the same, whoever signed them and when. */
+/* ERR_REFUSED unless both say the same, whoever signed them, when and for which
+ * server. */
 int warrant_same(const struct warrant *a, const struct warrant *b,
 		 struct err *e) NODISCARD;
 

@@ -18,7 +18,9 @@ static int sign(const struct warrant_desk *d, struct warrant *w,
 	int rc = -1;
 
 	w->time = utc_now();
-	if (x509_inspect(people_certificate(d->person), &info, e))
+	w->bound = true;
+	if (people_server(d->person, &w->server, e) ||
+	    x509_inspect(people_certificate(d->person), &info, e))
 		goto out;
 	w->by = info.fingerprint;
 	if (warrant_sign(w, people_identity(d->person), &text, e))

@@ -292,6 +292,22 @@ static int try_theft(struct thief *t, const char *state, struct err *e)
 	return renew(t, state, t->key, e);
 }
 
+/* What an officer signed, as it stands in some server's ledger. */
+static int try_replay(struct thief *t, const char *file, struct err *e)
+{
+	struct buf text = BUF_INIT(WARRANT_MAX);
+	int rc = fs_read_path(file, &text, e);
+
+	t->q.op = KEEPER_WARRANT;
+	if (rc == 0) {
+		memcpy(t->q.warrant, buf_text(&text), text.len + 1);
+		rc = keeper_ask(t->keeper, &t->q, &t->a, e);
+	}
+	buf_done(&text);
+	/* Nothing was made, and the keeper has nothing against it. */
+	return rc ? -1 : err_set(e, ERR_NONE, "taken");
+}
+
 /* ---- all of it ----------------------------------------------------------- */
 
 static const struct {
@@ -302,6 +318,7 @@ static const struct {
 	{ "ask", try_asking },     { "approve", try_approval },
 	{ "batch", try_batch },    { "people", try_people },
 	{ "renew=", try_renewal }, { "steal=", try_theft },
+	{ "replay=", try_replay },
 };
 
 static int report(struct thief *t, const char *name, int rc,

@@ -41,14 +41,26 @@ static inline struct warrant a_batch_of(const struct sha256 *hashes,
 	return w;
 }
 
-/* What is signed, as text; out holds WARRANT_MAX + 1. */
-static inline void sign_with(const struct warrant *w, uint8_t fill, char *out)
+/* The server of these tests, by its CA. */
+static inline struct sha256 officer_server(void)
+{
+	return (struct sha256){ { 's', 'e', 'r', 'v' } };
+}
+
+/* What is signed, for no other server unless it says so, as text; out holds
+ * WARRANT_MAX + 1. */
+static inline void sign_with(const struct warrant *word, uint8_t fill,
+			     char *out)
 {
 	struct buf text = BUF_INIT(WARRANT_MAX);
 	struct ec_private *key = officer_key(fill);
+	struct warrant w = *word;
 	struct err e = { 0 };
 
-	assert_ok(warrant_sign(w, key, &text, &e));
+	if (!w.bound)
+		w.server = officer_server();
+	w.bound = true;
+	assert_ok(warrant_sign(&w, key, &text, &e));
 	memcpy(out, buf_text(&text), text.len + 1);
 	buf_done(&text);
 	ec_free(key);

@@ -46,6 +46,8 @@ static struct keeper_office *open_office(void)
 				      .log = key_from(88),
 				      .ledger = key_from(LEDGER_KEY),
 				      .ca_pem = buf_text(&ca_pem),
+				      .servers = { officer_server() },
+				      .server_count = 1,
 				      .device_days = 90,
 				      .enrol_rate = RATE };
 	struct keeper_office *o = NULL;
@@ -721,6 +723,35 @@ static off_t ledger_length(void)
 
 	assert_int_equal(fstatat(repo->dirfd, "keeper/ledger", &st, 0), 0);
 	return st.st_size;
+}
+
+/* A test server, say, that fell into other hands, with the same officers. */
+static void a_word_for_another_server_is_none_here(void **state)
+{
+	struct buf text = BUF_INIT(WARRANT_MAX);
+	struct ec_private *key = officer_key(OFFICER);
+	struct warrant w = approval();
+	off_t before = ledger_length();
+	struct err e = { 0 };
+
+	w.bound = true;
+	w.server = officer_server();
+	w.server.bytes[SHA256_LEN - 1] ^= 1;
+	tell(*state, &w, OFFICER);
+	assert_failed(ERR_REFUSED);
+	/* One that names none may be for any. */
+	w.bound = false;
+	assert_ok(warrant_sign(&w, key, &text, &e));
+	q = (struct keeper_request){ .op = KEEPER_WARRANT };
+	memcpy(q.warrant, buf_text(&text), text.len + 1);
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_failed(ERR_REFUSED);
+	assert_int_equal(ledger_length(), before);
+	prepare_asking();
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_failed(ERR_REFUSED);
+	buf_done(&text);
+	ec_free(key);
 }
 
 static void an_approval_is_written_down_once(void **state)
@@ -1429,6 +1460,7 @@ int main(void)
 		TEST(a_key_that_everybody_has_gets_none),
 		TEST(only_an_officers_own_word_is_taken),
 		TEST(a_word_that_was_cut_is_none),
+		TEST(a_word_for_another_server_is_none_here),
 		TEST(an_approval_is_written_down_once),
 		TEST(warrants_come_at_a_rate_and_ends_always),
 		TEST(a_list_of_people_that_is_older_is_not_gone_by),

@@ -12,8 +12,11 @@
 
 static struct sha256 hashes[CODES];
 
+static bool four_eyes; /* as it is in production */
+
 static int setup(void **state)
 {
+	four_eyes = false;
 	for (unsigned i = 0; i < CODES; i++)
 		hashes[i] = (struct sha256){ { (uint8_t)(i + 1) } };
 	*state = keeper_registry_new();
@@ -202,9 +205,11 @@ static void what_was_withdrawn_opens_nothing(void **state)
 static int come_approved(struct keeper_registry *r, unsigned n, int64_t now,
 			 struct err *e)
 {
-	struct keeper_ask ask = {
-		.key = key_of(n), .product = "kiosk", .model = "k1", .now = now
-	};
+	struct keeper_ask ask = { .key = key_of(n),
+				  .product = "kiosk",
+				  .model = "k1",
+				  .four_eyes = four_eyes,
+				  .now = now };
 	struct keeper_issue i = { .key = ask.key, .now = now };
 	struct json *record;
 	bool again = false;
@@ -287,6 +292,57 @@ static void an_approval_that_is_brought_again_is_nothing_new(void **state)
 	assert_ok(tell(*state, &later, NOW + 120, &e));
 	later.replaces = false;
 	assert_refused(tell(*state, &later, NOW + 120, &e), ERR_CONFLICT);
+}
+
+static struct warrant by_the_other(struct warrant w)
+{
+	w.by.bytes[0] ^= 1;
+	return w;
+}
+
+static void where_it_takes_two_officers_one_is_none(void **state)
+{
+	struct warrant w = approval_of(1), other = by_the_other(w);
+	struct err e = { 0 };
+
+	four_eyes = true;
+	assert_ok(tell(*state, &w, NOW, &e));
+	assert_refused(come_approved(*state, 1, NOW, &e), ERR_REFUSED);
+	/* The same one is nobody else, however often. */
+	w.time += 60;
+	assert_ok(tell(*state, &w, NOW + 60, &e));
+	assert_refused(come_approved(*state, 1, NOW + 60, &e), ERR_REFUSED);
+	/* Somebody else, of another cohort: no two say the same. */
+	strcpy(other.cohort, "lab");
+	other.time += 90;
+	assert_ok(tell(*state, &other, NOW + 90, &e));
+	assert_refused(come_approved(*state, 1, NOW + 90, &e), ERR_REFUSED);
+	strcpy(other.cohort, w.cohort);
+	other.time++;
+	assert_ok(tell(*state, &other, NOW + 91, &e));
+	w.time = other.time + 1;
+	assert_ok(tell(*state, &w, NOW + 92, &e));
+	assert_ok(come_approved(*state, 1, NOW + 92, &e));
+}
+
+static void two_words_are_of_one_day(void **state)
+{
+	struct warrant w = approval_of(1), other = by_the_other(w);
+	const int64_t late = NOW + UTC_DAY;
+	struct err e = { 0 };
+
+	four_eyes = true;
+	assert_ok(tell(*state, &w, NOW, &e));
+	other.time = late;
+	assert_ok(tell(*state, &other, late, &e));
+	assert_refused(come_approved(*state, 1, late, &e), ERR_REFUSED);
+	/* The second does not prolong the first, nor can it do so again. */
+	w.time = late + HOUR;
+	assert_ok(tell(*state, &w, late + HOUR, &e));
+	assert_true(is_known(*state, &w, late + HOUR));
+	assert_refused(come_approved(*state, 1, late + UTC_DAY, &e),
+		       ERR_REFUSED);
+	assert_ok(come_approved(*state, 1, late + UTC_DAY - 1, &e));
 }
 
 static void an_old_word_is_not_for_now(void **state)
@@ -394,6 +450,8 @@ int main(void)
 		TEST(what_was_withdrawn_opens_nothing),
 		TEST(an_approval_is_for_one_key_for_a_day_and_once),
 		TEST(an_approval_that_is_brought_again_is_nothing_new),
+		TEST(where_it_takes_two_officers_one_is_none),
+		TEST(two_words_are_of_one_day),
 		TEST(an_old_word_is_not_for_now),
 		TEST(who_was_ended_stays_so),
 		TEST(a_successor_ends_whose_place_it_takes),

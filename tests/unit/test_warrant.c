@@ -31,13 +31,15 @@ static void passes(const struct warrant *w)
 	char text[WARRANT_MAX + 1];
 	struct ec_private *key = officer_key(OFFICER);
 	struct ec_public own;
-	struct warrant got;
+	struct warrant want = *w, got;
 	struct err e = { 0 };
 
+	want.bound = true;
+	want.server = officer_server();
 	ec_public_of(key, &own);
 	sign_with(w, OFFICER, text);
 	assert_ok(warrant_parse(slice_of(text), &got, &e));
-	assert_memory_equal(&got, w, sizeof(got));
+	assert_memory_equal(&got, &want, sizeof(got));
 	assert_ok(warrant_verify(slice_of(text), &own, &e));
 	assert_ok(warrant_same(&got, w, &e));
 	ec_free(key);
@@ -169,6 +171,23 @@ static void nothing_hides_in_another_spelling(void **state)
 	assert_refused(warrant_parse(slice_of(text), &got, &e), ERR_FORMAT);
 }
 
+/* As a ledger from before holds it. */
+static void one_that_names_no_server_is_still_read(void **state)
+{
+	struct buf text = BUF_INIT(WARRANT_MAX);
+	struct ec_private *key = officer_key(OFFICER);
+	struct warrant w = of(WARRANT_END), got;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(warrant_sign(&w, key, &text, &e));
+	assert_null(strstr(buf_text(&text), "server"));
+	assert_ok(warrant_parse(buf_slice(&text), &got, &e));
+	assert_false(got.bound);
+	buf_done(&text);
+	ec_free(key);
+}
+
 static void another_word_is_another_word(void **state)
 {
 	struct warrant a = of(WARRANT_CREATE), b = a;
@@ -177,6 +196,8 @@ static void another_word_is_another_word(void **state)
 	(void)state;
 	b.time++;
 	b.by.bytes[0] ^= 1;
+	b.bound = true;
+	b.server = officer_server();
 	assert_ok(warrant_same(&a, &b, &e));
 	b.quota = 2;
 	assert_refused(warrant_same(&a, &b, &e), ERR_REFUSED);
@@ -194,6 +215,7 @@ int main(void)
 		cmocka_unit_test(by_nobody_else),
 		cmocka_unit_test(bounds_hold_whoever_signs),
 		cmocka_unit_test(nothing_hides_in_another_spelling),
+		cmocka_unit_test(one_that_names_no_server_is_still_read),
 		cmocka_unit_test(another_word_is_another_word),
 	};
 
