@@ -59,18 +59,70 @@ static int make_checkpoint(struct server_api *api, struct err *e)
 	return rc;
 }
 
+/* By our key or, since that was changed, by the one before it. */
+static int open_own(struct server_api *api, struct slice text,
+		    struct audit_checkpoint *out, struct err *e)
+{
+	static const char *const names[] = { KEEPER_LOG_PUB,
+					     KEEPER_FORMER_PUB };
+	struct err why = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct buf pem = BUF_INIT(EC_PEM_MAX_LEN);
+		struct ec_public key;
+		int rc = fs_read_file(api->dirfd, names[i], &pem, &why) ||
+					 ec_public_from_pem(buf_slice(&pem),
+							    &key, &why) ||
+					 audit_checkpoint_open(text, &key, out,
+							       &why)
+				 ? -1
+				 : 0;
+
+		buf_done(&pem);
+		if (rc == 0)
+			return 0;
+		if (i == 0 || why.code != ERR_NOT_FOUND)
+			*e = why;
+	}
+	return -1;
+}
+
+/* The keeper certifies, and takes words, of which our log says nothing: what it
+ * noted is signed soon, also where nobody acts. */
+static int ledger_grew(struct server_api *api, const char *text, bool *grew,
+		       struct err *e)
+{
+	struct keeper_request *q = mem_alloc(1, sizeof(*q));
+	struct keeper_answer *a = mem_alloc(1, sizeof(*a));
+	struct audit_checkpoint c;
+	int rc = -1;
+
+	q->op = KEEPER_HEAD;
+	if (keeper_ask(api->keeper, q, a, e) == 0 &&
+	    open_own(api, slice_of(text), &c, e) == 0) {
+		*grew = a->ledger_size > c.ledger.size;
+		rc = 0;
+	}
+	free(q);
+	free(a);
+	return rc;
+}
+
 /* An export that failed is tried again, also when nothing was added since. */
 static int checkpoint(struct server_api *api, struct err *e)
 {
 	char text[AUDIT_CHECKPOINT_MAX + 1];
 	uint64_t size, signed_size;
+	bool grew = false;
 
 	/* What tells that something is missing must not be written over. */
 	if (store_check_whole(api->store, e) ||
 	    store_audit_size(api->store, &size, e) ||
 	    store_checkpoint_latest(api->store, &signed_size, text, e))
 		return -1;
-	if (size != signed_size)
+	if (size == signed_size && size > 0 && ledger_grew(api, text, &grew, e))
+		return -1;
+	if (size != signed_size || grew)
 		return make_checkpoint(api, e);
 	if (size == api->exported)
 		return 0;
@@ -125,34 +177,6 @@ static int compare_with(struct server_api *api, const struct merkle_head *known,
 			  ? known->size
 			  : 0;
 	return 0;
-}
-
-/* By our key or, since that was changed, by the one before it. */
-static int open_own(struct server_api *api, struct slice text,
-		    struct audit_checkpoint *out, struct err *e)
-{
-	static const char *const names[] = { KEEPER_LOG_PUB,
-					     KEEPER_FORMER_PUB };
-	struct err why = { 0 };
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		struct buf pem = BUF_INIT(EC_PEM_MAX_LEN);
-		struct ec_public key;
-		int rc = fs_read_file(api->dirfd, names[i], &pem, &why) ||
-					 ec_public_from_pem(buf_slice(&pem),
-							    &key, &why) ||
-					 audit_checkpoint_open(text, &key, out,
-							       &why)
-				 ? -1
-				 : 0;
-
-		buf_done(&pem);
-		if (rc == 0)
-			return 0;
-		if (i == 0 || why.code != ERR_NOT_FOUND)
-			*e = why;
-	}
-	return -1;
 }
 
 /* What lies in the export folder; a head of size 0 if there is nothing. */

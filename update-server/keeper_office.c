@@ -949,6 +949,8 @@ void keeper_office_do(struct keeper_office *o, const struct keeper_request *q,
 		break;
 	case KEEPER_HEAD:
 		a->head = o->audit.head;
+		if (o->ledger)
+			a->ledger_size = ledger_size(o->ledger);
 		rc = 0;
 		break;
 	case KEEPER_CHECKPOINT:

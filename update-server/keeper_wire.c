@@ -315,7 +315,10 @@ int keeper_format_answer(enum keeper_op op, const struct keeper_answer *a,
 	if (op == KEEPER_WARRANT)
 		return 0;
 	if (op == KEEPER_HEAD)
-		return put_head(&a->head, out, e);
+		return put_head(&a->head, out, e) ||
+				       buf_add_le(out, a->ledger_size, 8, e)
+			       ? -1
+			       : 0;
 	if (op == KEEPER_CHECKPOINT)
 		return put_bytes(out, a->checkpoint, strlen(a->checkpoint), e);
 	if (op != KEEPER_ENROL && op != KEEPER_RENEW)
@@ -346,6 +349,7 @@ int keeper_parse_answer(enum keeper_op op, struct slice in,
 		return rd_finish(&r, e);
 	} else if (op == KEEPER_HEAD) {
 		get_head(&r, &a->head);
+		a->ledger_size = rd_le64(&r);
 	} else if (op == KEEPER_CHECKPOINT) {
 		get_text(&r, a->checkpoint, sizeof(a->checkpoint));
 	} else {

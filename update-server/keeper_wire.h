@@ -50,8 +50,9 @@ struct keeper_answer {
 	/* enrol, renew */
 	struct device_id device;
 	char certificate[X509_PEM_MAX_LEN];
-	/* head */
+	/* head; and how many records the keeper's ledger has */
 	struct merkle_head head;
+	uint64_t ledger_size;
 	/* checkpoint: one line, without its end */
 	char checkpoint[AUDIT_CHECKPOINT_MAX + 1];
 	/* the others */

@@ -280,6 +280,11 @@ int ledger_append(struct ledger *l, const struct json *record, struct err *e)
 	return rc ? err_in(e, "ledger") : 0;
 }
 
+uint64_t ledger_size(const struct ledger *l)
+{
+	return l->tree.size;
+}
+
 void ledger_head(const struct ledger *l, struct merkle_head *out)
 {
 	out->size = l->tree.size;

@@ -47,6 +47,7 @@ int ledger_append(struct ledger *l, const struct json *record,
 int ledger_inspect(const char *path, const struct ledger_reader *reader,
 		   struct err *e) NODISCARD;
 
+uint64_t ledger_size(const struct ledger *l);
 void ledger_head(const struct ledger *l, struct merkle_head *out);
 
 #endif

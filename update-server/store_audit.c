@@ -328,7 +328,8 @@ int store_checkpoint_put(struct store *s, uint64_t size, const char *text,
 	return store_unlock(
 		s, sql_run(s->db,
 			   "INSERT INTO audit_checkpoint (size, text)"
-			   " VALUES (?, ?)",
+			   " VALUES (?, ?) ON CONFLICT (size)"
+			   " DO UPDATE SET text = excluded.text",
 			   SQL_BIND(sql_int((int64_t)size), sql_text(text)),
 			   NULL, e));
 }

@@ -117,8 +117,8 @@ for pid in "$server_pid" $(cat "/proc/$server_pid/task/$server_pid/children"); d
 done
 cmp -s "$WORK/ledger" "$WORK/server/keeper/ledger" || die "half a line is left"
 # The ledger's head is signed with the log's, and who holds one against the other
-# finds each certificate that was made behind the server's back.
-want 0 op cohort create later
+# finds each certificate that was made behind the server's back; also where
+# nobody did anything since that the log would tell.
 want 0 op audit export "$WORK/log"
 want 6 "$server" audit verify "$WORK/log" --key "$WORK/server/audit.pub" \
 	--ledger "$WORK/server/keeper/ledger"
@@ -137,3 +137,31 @@ made=$(sed -n 's/.*: made //p' "$WORK/tried")
 want 6 "$server" audit verify "$WORK/log" --key "$WORK/server/audit.pub" \
 	--ledger "$WORK/server/keeper/ledger"
 said "$made is in the keeper's ledger alone, not signed yet"
+
+# What an officer signed for a test server, with the same certificate at both, a
+# thief of that one brings here in vain; what was signed for here is no news.
+"$server" person create "$WORK/both" --name both --environment demo \
+	--url https://127.0.0.1:1 --ca "$WORK/server/ca.pem" >/dev/null
+want 0 "$server" person add "$WORK/server" "$WORK/both/person.pem" --role officer
+mv "$WORK/server" "$WORK/real"
+make_server
+want 0 "$server" person add "$WORK/server" "$WORK/both/person.pem" --role officer
+start_server
+sed -i -e 's,^url = .*,listeners = ../server/run/listeners.json,' \
+	-e 's,^ca = .*,ca = ../server/ca.pem,' "$WORK/both/operator.conf"
+want 0 "$server" token create --product kiosk --model k1 --cohort default \
+	--operator "$WORK/both/operator.conf"
+stop_server
+word() { # ledger, file
+	sed -n 's/.*"warrant":\(.*"token-create".*\)}}$/\1/p' "$1" |
+		tail -n 1 | tr -d '\n' >"$2"
+	[ -s "$2" ] || die "no warrant in $1"
+}
+word "$WORK/server/keeper/ledger" "$WORK/foreign"
+word "$WORK/real/keeper/ledger" "$WORK/own"
+rm -rf "$WORK/server"
+mv "$WORK/real" "$WORK/server"
+try "replay=$WORK/foreign" "replay=$WORK/own"
+refuses "replay=$WORK/foreign" "is for another server"
+refuses "replay=$WORK/own" "taken"
+echo "who owns the server process certifies nobody"

@@ -211,6 +211,7 @@ static void another_history_is_not_signed_even_after_a_restart(void **state)
 	keeper_office_do(*state, &q, NOW, &a);
 	assert_done();
 	assert_int_equal(a.head.size, 1);
+	assert_int_equal(a.ledger_size, 1); /* the batch */
 	/* Nor one that was cut. */
 	grow_to_two(0);
 	keeper_office_do(*state, &q, NOW, &a);
@@ -931,6 +932,17 @@ static void the_ledger_is_signed_and_never_set_back(void **state)
 	assert_done();
 	assert_ok(audit_checkpoint_open(slice_of(a.checkpoint), &key, &c, &e));
 	assert_int_equal(c.ledger.size, 2);
+	/* Where it alone has grown, the same log is signed once more with it.
+	 */
+	prepare_enrolment();
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_done();
+	head_of(1, 0);
+	keeper_office_do(*state, &q, NOW, &a);
+	assert_done();
+	assert_ok(audit_checkpoint_open(slice_of(a.checkpoint), &key, &c, &e));
+	assert_int_equal(c.head.size, 1);
+	assert_int_equal(c.ledger.size, 3);
 	restart(state);
 	assert_ok(fs_replace_file(repo->dirfd, "keeper/ledger",
 				  buf_slice(&before), 0600, &e));
