@@ -278,6 +278,15 @@ int command_token_activate(int argc, char **argv, struct err *e)
 	if (ui_start(&u, argc, argv, opts, 1, e) ||
 	    parse_id(u.operands[0], "BATCH", &id, e))
 		goto out;
+	/* What opens something names what it opens. To withdraw is harmless,
+	 * and must be possible for who has lost the root with the codes. */
+	if (!u.root) {
+		(void)err_set(e, ERR_USAGE,
+			      "--root ROOT, which `token create` printed: the "
+			      "number is the server's word, and could lead to "
+			      "another batch");
+		goto out;
+	}
 	body = json_new_object();
 	json_set_int(body, "batch", (int64_t)id);
 	rc = ui_act(&u, "/v1/people/token-activate", body,

@@ -83,7 +83,8 @@ one_act token-revoke batch-revoke op token revoke --batch "$first"
 # shellcheck disable=SC2086
 one_act tokens token-create op token create $kiosk --days 3 --inactive
 first=$(sed 's/.*"first":\([0-9]*\).*/\1/' "$WORK/new")
-one_act token-activate token-activate op token activate "$first"
+root=$(sed -n 's/^root \([0-9a-f]*\):.*/\1/p' "$WORK/said")
+one_act token-activate token-activate op token activate "$first" --root "$root"
 make_device a canary
 make_device b canary
 want 0 device a enroll --claim-file "$WORK/devices/a/claim"

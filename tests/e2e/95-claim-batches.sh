@@ -55,9 +55,11 @@ said "the server names other codes (root $root): nothing was signed"
 want 2 op token activate "$batch" --root "${root%?}"
 want 0 op token activate "$batch" --root "$root"
 said "the codes' root is $root"
-want 14 op token activate "$batch"
-want 13 op token activate 9999
-want 2 op token activate first
+want 14 op token activate "$batch" --root "$root"
+want 13 op token activate 9999 --root "$root"
+want 2 op token activate first --root "$root"
+want 2 op token activate "$batch"
+said "the number is the server's word"
 joins a "$(code "$WORK/shipped" 1)"
 refused "used already" b "$(code "$WORK/shipped" 1)"
 
