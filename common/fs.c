@@ -221,7 +221,7 @@ out:
 
 static int replace(const struct place *src, const struct place *dst)
 {
-	return renameat(src->fd, src->name, dst->fd, dst->name);
+	return renameat2(src->fd, src->name, dst->fd, dst->name, 0);
 }
 
 static int exchange(const struct place *src, const struct place *dst)
@@ -307,7 +307,7 @@ static int move_up(struct removal *r, int dirfd, const char *name,
 	do {
 		if (text_format(up, sizeof(up), e, ".doomed%u", r->moved++))
 			return -1;
-		if (renameat(dirfd, name, r->top, up) == 0)
+		if (renameat2(dirfd, name, r->top, up, 0) == 0)
 			return 0;
 	} while (errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR);
 	return err_sys(e, "%s: cannot remove %s", r->path, name);
@@ -352,7 +352,6 @@ static int remove_pass(struct removal *r, DIR *d, unsigned depth, size_t *count,
 	struct dirent *entry;
 
 	*count = 0;
-	rewinddir(d);
 	for (;;) {
 		errno = 0;
 		entry = readdir(d);
@@ -371,21 +370,23 @@ static int remove_pass(struct removal *r, DIR *d, unsigned depth, size_t *count,
 static int remove_entries(struct removal *r, int fd, unsigned depth,
 			  struct err *e)
 {
-	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	DIR *d = own < 0 ? NULL : fdopendir(own);
-	size_t count = 0;
+	size_t count = 1;
 	int rc = 0;
 
-	if (!d) {
-		err_sys(e, "%s: cannot read", r->path);
-		fs_close(&own);
-		return -1;
-	}
 	/* Entries move while others go, so look until nothing is left. */
-	do {
+	while (rc == 0 && count > 0) {
+		int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		/* It shares where the pass before has come to. */
+		DIR *d = lseek(own, 0, SEEK_SET) < 0 ? NULL : fdopendir(own);
+
+		if (!d) {
+			err_sys(e, "%s: cannot read", r->path);
+			fs_close(&own);
+			return -1;
+		}
 		rc = remove_pass(r, d, depth, &count, e);
-	} while (rc == 0 && count > 0);
-	closedir(d);
+		closedir(d);
+	}
 	return rc;
 }
 
@@ -487,7 +488,7 @@ static int replace_at(const struct place *p, struct slice bytes, mode_t mode,
 		return -1;
 	if (fs_write(fd, bytes, e) || fs_sync(fd, e))
 		goto fail;
-	if (renameat(p->fd, temp, p->fd, p->name)) {
+	if (renameat2(p->fd, temp, p->fd, p->name, 0)) {
 		err_sys(e, "rename");
 		goto fail;
 	}

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
 void random_bytes(void *out, size_t len)
@@ -17,7 +18,8 @@ void random_bytes(void *out, size_t len)
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0) {
-			perror("getrandom");
+			(void)fprintf(stderr, "getrandom: %s\n",
+				      strerror(errno));
 			abort();
 		}
 		at += got;

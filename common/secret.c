@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/secret.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -27,7 +29,8 @@ void *secret_new(size_t len)
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED) {
-		perror("memory for a secret");
+		(void)fprintf(stderr, "memory for a secret: %s\n",
+			      strerror(errno));
 		abort();
 	}
 	(void)madvise(p, len, MADV_DONTDUMP);

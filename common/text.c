@@ -212,6 +212,13 @@ void text_escape(struct slice in, char *out, size_t size)
 		out[used] = 0;
 }
 
+void text_copy(char *out, size_t size, const char *in)
+{
+	while (*in && --size > 0)
+		*out++ = *in++;
+	*out = 0;
+}
+
 int text_format(char *out, size_t size, struct err *e, const char *fmt, ...)
 {
 	va_list ap;

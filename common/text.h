@@ -46,6 +46,9 @@ bool utf8_is_valid(struct slice in);
  */
 void text_escape(struct slice in, char *out, size_t size);
 
+/* Copy what is known to fit; the rest would be cut. size is above 0. */
+void text_copy(char *out, size_t size, const char *in);
+
 /*
  * snprintf for fixed arrays that must not be cut: ERR_LIMIT when it is.
  * Use it for paths and names, never for people's text.

@@ -7,8 +7,12 @@
 
 int64_t utc_now(void)
 {
-	int64_t sec = (int64_t)time(NULL);
+	struct timespec now = { 0 };
+	int64_t sec;
 
+	/* This clock is always there. */
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	sec = (int64_t)now.tv_sec;
 	if (sec < 0)
 		return 0;
 	return sec < UTC_LAST ? sec : UTC_LAST;

@@ -200,7 +200,7 @@ static int load_held(struct channel *token, const char *name,
 	memcpy(key.point, m.token.bytes, EC_POINT_LEN);
 	h = mem_alloc(1, sizeof(*h));
 	h->token = token;
-	(void)strncat(h->name, name, sizeof(h->name) - 1);
+	text_copy(h->name, sizeof(h->name), name);
 	holder.ctx = h;
 	if (ec_private_held(&key, &holder, out, e)) {
 		free(h);

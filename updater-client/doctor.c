@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "common/fs.h"
@@ -13,6 +12,7 @@
 #include "updater-client/counter.h"
 #include "updater-client/identity.h"
 #include "updater-client/keep.h"
+#include "updater-client/posture.h"
 #include "updater-client/session.h"
 #include "updater-client/slot_image.h"
 
@@ -406,9 +406,7 @@ static void check_sandbox(struct visit *v)
 
 static void check_root(struct visit *v)
 {
-	struct statvfs st;
-
-	if (statvfs("/", &st) == 0 && (st.f_flag & ST_RDONLY))
+	if (posture_root_is_read_only())
 		diagnosis_ok(v->d, "root", "mounted read-only");
 	else
 		diagnosis_warn(v->d, "root",
@@ -511,7 +509,7 @@ static void check_server(struct visit *v)
 			       "not asked: the device is not enrolled");
 		return;
 	}
-	(void)strncat(d->product, v->config->product, NAME_MAX_LEN);
+	text_copy(d->product, sizeof(d->product), v->config->product);
 	d->slot_count = 1;
 	d->slots[0].content = settings_content(&v->config->slots[0]);
 	d->slots[0].attributes = v->config->slots[0].attributes;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/text.h"
 #include "common/utc.h"
 #include "updater-client/first_use.h"
 #include "updater-client/posture.h"
@@ -54,11 +55,11 @@ void facts_for_server(const struct session *s, struct wire_checkin *m)
 		.interval_sec = (uint32_t)c->interval_sec,
 		.updater = VERSION,
 	};
-	(void)strncat(m->product, c->product, NAME_MAX_LEN);
+	text_copy(m->product, sizeof(m->product), c->product);
 	if (c->model)
-		(void)strncat(m->model, c->model, NAME_MAX_LEN);
+		text_copy(m->model, sizeof(m->model), c->model);
 	if (c->hardware)
-		(void)strncat(m->hardware, c->hardware, NAME_MAX_LEN);
+		text_copy(m->hardware, sizeof(m->hardware), c->hardware);
 	add_start(s, m);
 	m->posture = posture_look(c, has_hardware_keys(s));
 	m->first_use = first_use_is_done(s) ? WIRE_FIRST_USE_DONE
@@ -98,11 +99,11 @@ void facts_for_policy(const struct session *s, struct policy_device *d)
 	const struct settings *c = s->config;
 
 	describe_slots(s, d);
-	(void)strncat(d->product, c->product, NAME_MAX_LEN);
+	text_copy(d->product, sizeof(d->product), c->product);
 	if (c->model)
-		(void)strncat(d->model, c->model, NAME_MAX_LEN);
+		text_copy(d->model, sizeof(d->model), c->model);
 	if (c->hardware)
-		(void)strncat(d->hardware, c->hardware, NAME_MAX_LEN);
+		text_copy(d->hardware, sizeof(d->hardware), c->hardware);
 	d->has_running = s->has_running;
 	if (s->has_running) {
 		memcpy(d->running, s->running.id, sizeof(d->running));

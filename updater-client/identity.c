@@ -38,13 +38,13 @@ static void key_name(int64_t generation, char out[NAME_LEN])
 static void crt_name(int64_t generation, char out[NAME_LEN])
 {
 	key_name(generation, out);
-	(void)strncat(out, ".crt", NAME_LEN - strlen(out) - 1);
+	text_copy(out + strlen(out), NAME_LEN - strlen(out), ".crt");
 }
 
 static void chain_name(int64_t generation, char out[NAME_LEN])
 {
 	key_name(generation, out);
-	(void)strncat(out, ".chain", NAME_LEN - strlen(out) - 1);
+	text_copy(out + strlen(out), NAME_LEN - strlen(out), ".chain");
 }
 
 int identity_key(const struct device_keys *keys, struct ec_private **out,

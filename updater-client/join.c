@@ -110,9 +110,11 @@ static void describe(const struct session *s, const struct ticket *t,
 	ask->enrol.clock = policy_now(utc_now(), s->journal.time_floor);
 	ask->enrol.asks = t->asks;
 	memcpy(ask->enrol.claim, t->claim, WIRE_CLAIM_LEN);
-	(void)strncat(ask->enrol.product, s->config->product, NAME_MAX_LEN);
+	text_copy(ask->enrol.product, sizeof(ask->enrol.product),
+		  s->config->product);
 	if (s->config->model)
-		(void)strncat(ask->enrol.model, s->config->model, NAME_MAX_LEN);
+		text_copy(ask->enrol.model, sizeof(ask->enrol.model),
+			  s->config->model);
 }
 
 static int converse(struct session *s, struct worker *enroll,

@@ -32,9 +32,10 @@ void notify_manager(const char *state)
 	if (fd < 0)
 		return;
 	/* A manager that does not take it has lost only a hint. */
-	(void)sendto(fd, state, strlen(state), MSG_NOSIGNAL,
-		     (struct sockaddr *)&to,
-		     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+	if (connect(fd, (struct sockaddr *)&to,
+		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+				len)) == 0)
+		(void)send(fd, state, strlen(state), MSG_NOSIGNAL);
 	close(fd);
 }
 

@@ -96,16 +96,21 @@ static bool is_config_private(const struct settings *c)
 	return true;
 }
 
+bool posture_root_is_read_only(void)
+{
+	struct statvfs root;
+
+	return statvfs("/", &root) == 0 && (root.f_flag & ST_RDONLY);
+}
+
 struct wire_posture posture_look(const struct settings *c, bool hardware_keys)
 {
 	struct wire_posture p = { 0, 0 };
 	char text[CONFINE_TEXT_MAX];
-	struct statvfs root;
 
 	confine_describe(text);
 	know(&p, POSTURE_SANDBOX, !strstr(text, " no "));
-	if (statvfs("/", &root) == 0)
-		know(&p, POSTURE_ROOT_READ_ONLY, root.f_flag & ST_RDONLY);
+	know(&p, POSTURE_ROOT_READ_ONLY, posture_root_is_read_only());
 	know(&p, POSTURE_HARDWARE_CLOCK, access(RTC, F_OK) == 0);
 	know(&p, POSTURE_HARDWARE_KEY, hardware_keys);
 	know(&p, POSTURE_CONFIG_PRIVATE, is_config_private(c));

@@ -10,6 +10,9 @@
 #include "common/wire.h"
 #include "updater-client/settings.h"
 
+/* Of its file system; false when it cannot be told, too. */
+bool posture_root_is_read_only(void);
+
 struct wire_posture posture_look(const struct settings *c, bool hardware_keys);
 
 /* What the UEFI variable SecureBoot holds: four bytes of attributes, and one

@@ -2,18 +2,19 @@
 #include "updater-client/probe.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/fs.h"
 #include "common/steady.h"
 #include "common/text.h"
+#include "common/utc.h"
 #include "updater-client/confine.h"
 #include "updater-client/hook.h"
 #include "updater-client/worker.h"
@@ -210,11 +211,11 @@ static int ask_file(const struct vital *v, struct err *e)
 	struct stat st;
 	int64_t age;
 
-	if (stat(v->text, &st))
+	if (fstatat(AT_FDCWD, v->text, &st, 0))
 		return err_set(e, ERR_HEALTH, "fresh %s: %s", v->text,
 			       strerror(errno));
 	/* Both by the same clock, whatever it says. */
-	age = (int64_t)time(NULL) - st.st_mtime;
+	age = utc_now() - st.st_mtime;
 	if (age < -(int64_t)v->sec)
 		return err_set(e, ERR_HEALTH,
 			       "fresh %s: written %lld seconds ahead of now",

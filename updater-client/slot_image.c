@@ -61,9 +61,9 @@ static int check_apart(const struct settings_slot *c, enum slot s, int fd,
 	const char *other = path_of(c, slot_other(s));
 	struct stat mine, theirs, root;
 
-	if (fstat(fd, &mine) || stat("/", &root))
+	if (fstat(fd, &mine) || fstatat(AT_FDCWD, "/", &root, 0))
 		return err_sys(e, "slot %s (%s)", slot_name(s), path_of(c, s));
-	if (stat(other, &theirs))
+	if (fstatat(AT_FDCWD, other, &theirs, 0))
 		return err_sys(e, "slot %s (%s)", slot_name(slot_other(s)),
 			       other);
 	if (is_same(&mine, &theirs))
