@@ -16,7 +16,8 @@
 #include "updater-client/boot_reply.h"
 #include "updater-client/hook.h"
 
-#define DEADLINE_MS  30000
+/* A kernel may have to be copied, to a slow medium. */
+#define DEADLINE_MS  120000
 #define ARGUMENT_LEN 32
 
 static int run(const struct boot *b, char **words, size_t count,
