@@ -18,6 +18,8 @@
 
 static enum log_level highest = LOG_INFO;
 static bool as_json;
+static char last[LOG_LAST_LEN];
+static size_t last_len;
 
 void log_set_level(enum log_level level)
 {
@@ -74,6 +76,28 @@ static size_t format_text(const struct log_head *head, int priority,
 	return len;
 }
 
+struct slice log_last(void)
+{
+	return (struct slice){ (const uint8_t *)last, last_len };
+}
+
+/* The oldest lines make place. A line that has no room at all is not kept. */
+static void keep_line(const char *line, size_t len)
+{
+	size_t gone = 0;
+
+	if (len > sizeof(last))
+		return;
+	while (last_len - gone > sizeof(last) - len) {
+		const char *end = memchr(last + gone, '\n', last_len - gone);
+
+		gone = (size_t)(end + 1 - last);
+	}
+	memmove(last, last + gone, last_len - gone);
+	memcpy(last + last_len - gone, line, len);
+	last_len += len - gone;
+}
+
 void log_event(enum log_level level, const char *event, const char *fmt, ...)
 {
 	static const int priorities[] = { 3, 4, 6, 7 };
@@ -90,6 +114,7 @@ void log_event(enum log_level level, const char *event, const char *fmt, ...)
 	len = as_json ? log_json_format(&head, fmt, ap, line, sizeof(line))
 		      : format_text(&head, priorities[level], fmt, ap, line);
 	va_end(ap);
+	keep_line(line, len);
 	/* One write, so that lines of several processes do not mix. If nobody
 	 * reads standard error, there is nobody to tell. */
 	if (write(STDERR_FILENO, line, len) < 0)

@@ -16,7 +16,7 @@
 
 #include <stdbool.h>
 
-#include "common/base.h"
+#include "common/rd.h"
 
 enum log_level {
 	LOG_ERROR,
@@ -30,6 +30,13 @@ void log_set_level(enum log_level level);
 
 /* From now on one JSON object a line; at the start it is text. */
 void log_set_json(bool json);
+
+/*
+ * The last whole lines of this process, for who must tell others what came
+ * before: borrowed until the next event.
+ */
+#define LOG_LAST_LEN 1536
+struct slice log_last(void);
 
 void log_event(enum log_level level, const char *event, const char *fmt, ...)
 	PRINTF(3, 4);

@@ -11,9 +11,13 @@
 
 #include "common/fs.h"
 #include "common/log.h"
+#include "updater-client/hook.h"
 
 #define FOLDER   "reports"
 #define NAME_LEN 48
+
+#define BOOT_LOG_MS  10000
+#define BOOT_LOG_MAX 2048 /* its last bytes */
 
 /* Names sort by attempt and sequence: both are padded. */
 struct waiting {
@@ -105,6 +109,55 @@ static int keep(int state_fd, const struct wire_report *report, struct err *e)
 	return rc;
 }
 
+/* ---- evidence ------------------------------------------------------------ */
+
+/* There is room for all of it: see gather(). */
+static void add(struct buf *out, struct slice text)
+{
+	struct err full;
+
+	if (buf_add(out, text, &full))
+		return;
+}
+
+/* What the boot before has left, where somebody keeps it. */
+static void add_boot_log(const struct session *s, struct buf *out)
+{
+	const struct hook h = { .argv = s->config->boot_log.argv,
+				.dirfd = -1,
+				.deadline_ms = BOOT_LOG_MS,
+				.stop_fd = s->stop_fd };
+	struct hook_output said = { .len = 0 };
+	struct err e = { 0 };
+	size_t skip;
+
+	if (s->config->boot_log.argc == 0)
+		return;
+	if (hook_run(&h, &said, &e))
+		log_event(LOG_WARNING, "boot-log-not-read", "%s", e.msg);
+	skip = said.len > BOOT_LOG_MAX ? said.len - BOOT_LOG_MAX : 0;
+	add(out, slice_of("\n-- boot\n"));
+	add(out, (struct slice){ said.bytes + skip, said.len - skip });
+}
+
+/* Of what failed: what it said itself, and the last of what came before. */
+static void gather(const struct session *s, enum wire_state state,
+		   struct slice said, char out[WIRE_EVIDENCE_MAX + 1])
+{
+	struct buf all =
+		BUF_INIT(HOOK_OUTPUT_MAX + LOG_LAST_LEN + BOOT_LOG_MAX + 64);
+
+	add(&all, said);
+	if (state == WIRE_FAILED || state == WIRE_ROLLED_BACK) {
+		add(&all, slice_of("\n-- client\n"));
+		add(&all, log_last());
+	}
+	if (state == WIRE_ROLLED_BACK)
+		add_boot_log(s, &all);
+	text_escape(buf_slice(&all), out, WIRE_EVIDENCE_MAX + 1);
+	buf_done(&all);
+}
+
 void report_add(struct session *s, enum wire_state state, const char *code,
 		struct slice evidence)
 {
@@ -120,7 +173,7 @@ void report_add(struct session *s, enum wire_state state, const char *code,
 		return;
 	if (s->has_running)
 		m.running = s->running.digest;
-	text_escape(evidence, m.evidence, sizeof(m.evidence));
+	gather(s, state, evidence, m.evidence);
 	s->journal.report_sequence++;
 	if (text_format(m.code, sizeof(m.code), &e, "%s", code) ||
 	    session_save(s, &e) || keep(s->state_fd, &m, &e))

@@ -82,6 +82,7 @@ static const struct ini_key keys[] = {
 	TEXT("boot", "environment", boot_environment, false),
 	TEXT("boot", "command", control_text, false),
 	TEXT("boot", "cmdline", cmdline, false),
+	TEXT("boot", "log", boot_log_text, false),
 	TEXT("boot", "number", boot_id, false),
 	SECONDS("boot", "tries", tries, 1, 9),
 	TEXT("floor", "counter", counter_text, false),
@@ -584,6 +585,7 @@ static int check(struct settings *c, struct err *e)
 			  e) ||
 	    split_command(c->counter_text, "[floor] counter", &c->counter, e) ||
 	    split_command(c->control_text, "[boot] command", &c->boot, e) ||
+	    split_command(c->boot_log_text, "[boot] log", &c->boot_log, e) ||
 	    split_command(c->reboot_text, "[reboot] command", &c->reboot, e) ||
 	    split_command(c->consent_text, "[install] consent", &c->consent,
 			  e) ||

@@ -92,7 +92,7 @@ struct settings {
 	uint64_t watchdog_sec;
 	struct ini_list check_texts;
 	char *counter_text;
-	char *control_name, *boot_environment, *control_text;
+	char *control_name, *boot_environment, *control_text, *boot_log_text;
 	char *cmdline, *boot_id; /* where the kernel says what it booted */
 	char *reboot_text, *reboot_hours_text;
 	char *save_text, *restore_text;
@@ -115,7 +115,8 @@ struct settings {
 	enum environment environment;
 	enum boot_kind control;
 	enum spool_mode spool;
-	struct settings_command health, restart, counter, boot, reboot;
+	struct settings_command health, restart, counter, boot, boot_log;
+	struct settings_command reboot;
 	struct vital checks[SETTINGS_CHECKS_MAX]; /* borrow from the texts */
 	size_t check_count;
 	struct settings_command data_save, data_restore; /* both or none */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/log.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/utc.h"
 #include "tests/unit/check.h"
@@ -124,6 +126,33 @@ static void the_journal_gets_priorities_instead_of_the_time(void **state)
 	assert_int_equal(s.err[4], '-');
 }
 
+static void the_last_whole_lines_are_at_hand(void **state)
+{
+	const int was = dup(STDERR_FILENO);
+	const int nobody = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	struct slice last;
+
+	(void)state;
+	assert_true(was >= 0 && nobody >= 0);
+	assert_int_equal(dup2(nobody, STDERR_FILENO), STDERR_FILENO);
+	for (int i = 0; i < 1000; i++) {
+		log_event(LOG_INFO, "counted", "n=%d", i);
+		log_event(LOG_DEBUG, "hidden", "n=%d", i);
+	}
+	last = log_last();
+	assert_true(last.len <= LOG_LAST_LEN && last.len > LOG_LAST_LEN - 64);
+	assert_memory_equal(last.ptr, "20", 2); /* a line's beginning */
+	assert_memory_equal(last.ptr + last.len - 14, "counted n=999\n", 14);
+	assert_int_equal(last.ptr[last.len - 1], '\n');
+	assert_null(memmem(last.ptr, last.len, "hidden", 6));
+	/* What is longer than all of it takes nothing away. */
+	log_event(LOG_INFO, "long", "%02000d", 1);
+	assert_int_equal(log_last().len, last.len);
+	assert_int_equal(dup2(was, STDERR_FILENO), STDERR_FILENO);
+	close(was);
+	close(nobody);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -133,6 +162,7 @@ int main(void)
 		cmocka_unit_test(a_long_line_is_cut_and_still_ends),
 		cmocka_unit_test(
 			the_journal_gets_priorities_instead_of_the_time),
+		cmocka_unit_test(the_last_whole_lines_are_at_hand),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
