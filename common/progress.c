@@ -65,8 +65,27 @@ static void print_line(const struct progress *p)
 			      text);
 }
 
+static void print_json(const struct progress *p, const char *state)
+{
+	(void)printf("{\"phase\":\"%.24s\",\"done\":%llu,\"total\":%llu,"
+		     "\"state\":\"%s\"}\n",
+		     p->what, (unsigned long long)p->done,
+		     (unsigned long long)p->total, state);
+	(void)fflush(stdout);
+}
+
+static void show(const struct progress *p)
+{
+	if (p->kind == PROGRESS_JSON)
+		print_json(p, "running");
+	else if (p->terminal)
+		draw_bar(p);
+	else
+		print_line(p);
+}
+
 void progress_start(struct progress *p, const char *what, uint64_t total,
-		    bool quiet)
+		    enum progress_kind kind)
 {
 	const char *term = getenv("TERM");
 
@@ -74,39 +93,39 @@ void progress_start(struct progress *p, const char *what, uint64_t total,
 		.what = what,
 		.total = total,
 		.shown_ms = steady_ms(),
-		.quiet = quiet,
-		.terminal = isatty(STDERR_FILENO) && term &&
-			    strcmp(term, "dumb") != 0,
+		.kind = kind,
+		.terminal = kind == PROGRESS_PEOPLE && isatty(STDERR_FILENO) &&
+			    term && strcmp(term, "dumb") != 0,
 	};
-	if (!quiet && p->terminal)
+	if (p->terminal)
 		draw_bar(p);
+	else if (kind == PROGRESS_JSON)
+		print_json(p, "running");
 }
 
 void progress_set(struct progress *p, uint64_t done)
 {
-	unsigned tenth;
+	const unsigned parts = p->kind == PROGRESS_JSON ? 100 : 10;
+	unsigned part;
 	int64_t now;
 
 	p->done = done;
-	if (p->quiet)
+	if (p->kind == PROGRESS_QUIET)
 		return;
 	/* Most calls end here, without asking for the time. */
-	tenth = percent(p) / 10;
+	part = percent(p) * parts / 100;
 	if (!p->terminal && p->total > 0) {
-		if (tenth == p->shown_tenth || tenth == 10)
+		if (part == p->shown || part == parts)
 			return;
-		p->shown_tenth = tenth;
-		print_line(p);
+		p->shown = part;
+		show(p);
 		return;
 	}
 	now = steady_ms();
 	if (now - p->shown_ms < (p->terminal ? REDRAW_MS : LINE_MS))
 		return;
 	p->shown_ms = now;
-	if (p->terminal)
-		draw_bar(p);
-	else
-		print_line(p);
+	show(p);
 }
 
 void progress_end(struct progress *p, bool complete)
@@ -114,12 +133,12 @@ void progress_end(struct progress *p, bool complete)
 	const char *start = p->terminal ? ERASE_LINE : "";
 	char text[48];
 
-	if (p->quiet)
-		return;
 	/* Called in clean-up too: what never started has nothing to say. */
-	if (!p->what)
+	if (p->kind == PROGRESS_QUIET || !p->what)
 		return;
-	if (complete) {
+	if (p->kind == PROGRESS_JSON) {
+		print_json(p, complete ? "done" : "stopped");
+	} else if (complete) {
 		text_size(p->total > 0 ? p->total : p->done, text);
 		(void)fprintf(stderr, "%s%.24s: done, %s\n", start, p->what,
 			      text);
@@ -128,5 +147,5 @@ void progress_end(struct progress *p, bool complete)
 		(void)fprintf(stderr, "%s%.24s: stopped at %s\n", start,
 			      p->what, text);
 	}
-	p->quiet = true;
+	p->kind = PROGRESS_QUIET;
 }

@@ -70,7 +70,7 @@ static int one_round(const struct settings *c, int stop_fd,
 
 	if (session_open(&s, c, stop_fd, e))
 		return -1;
-	s.quiet = true;
+	s.progress = PROGRESS_QUIET;
 	rc = update_run(&s, &options, outcome, e);
 	before = s.journal.failures;
 	/* A release that was taken back is an answer, not an outage. */

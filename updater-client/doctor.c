@@ -540,7 +540,7 @@ int doctor_run(const struct settings *c, const struct doctor_options *options,
 			       "nothing further can be looked at");
 		return 0;
 	}
-	s.quiet = true;
+	s.progress = PROGRESS_QUIET;
 	v.session = &s;
 	check_journal(&v);
 	check_slots(&v);

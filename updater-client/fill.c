@@ -139,7 +139,7 @@ static int run_worker(struct session *s, const struct worker_task *task,
 	struct ipc_work work = { .what = what,
 				 .total =
 					 part->content_len + part->manifest_len,
-				 .quiet = s->quiet,
+				 .progress = s->progress,
 				 .idle_ms = WRITER_IDLE_MS };
 	struct worker worker = { 0 };
 	int rc = -1;

@@ -113,7 +113,7 @@ static int fetch_package(struct install *in, size_t i, struct err *e)
 
 	struct ipc_work work = { .what = "fetching",
 				 .total = p->package_len,
-				 .quiet = in->s->quiet,
+				 .progress = in->s->progress,
 				 .idle_ms = SOURCE_IDLE_MS };
 
 	memcpy(m.package.path, p->path, sizeof(p->path));

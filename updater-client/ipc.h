@@ -8,6 +8,7 @@
 
 #include <limits.h>
 
+#include "common/progress.h"
 #include "updater-client/message.h"
 
 #define IPC_FOREVER INT_MAX /* as long as the other end lives */
@@ -60,7 +61,7 @@ int ipc_ask(struct channel *c, const struct message *question,
 struct ipc_work {
 	const char *what;
 	uint64_t total; /* of what it counts */
-	bool quiet;
+	enum progress_kind progress;
 	int idle_ms;
 	uint64_t count; /* what its DONE said */
 };

@@ -28,7 +28,7 @@
 /* What every command has. */
 struct common {
 	const char *config_path;
-	bool json, quiet;
+	bool json, quiet, progress;
 	struct settings config;
 	int stop_fd;
 };
@@ -165,6 +165,13 @@ static void print_outcome(const struct session *s,
 	}
 }
 
+static enum progress_kind kind_of(const struct common *c)
+{
+	if (c->progress)
+		return PROGRESS_JSON;
+	return c->quiet || c->json ? PROGRESS_QUIET : PROGRESS_PEOPLE;
+}
+
 static int run_update(struct common *c, const struct update_options *options,
 		      struct err *e)
 {
@@ -174,7 +181,7 @@ static int run_update(struct common *c, const struct update_options *options,
 
 	if (session_open(&s, &c->config, c->stop_fd, e))
 		return -1;
-	s.quiet = c->quiet || c->json;
+	s.progress = kind_of(c);
 	rc = update_run(&s, options, &outcome, e);
 	if (rc == 0 && c->json)
 		rc = outcome_json(&outcome, e);
@@ -222,6 +229,8 @@ static int cmd_update(int argc, char **argv, struct err *e)
 		COMMON_OPTS(&c),
 		OPT_TEXT("from", "DIR", &options.from,
 			 "install from a folder or stick"),
+		OPT_FLAG("progress-json", &c.progress,
+			 "tell programs how far it is"),
 		OPT_FLAG("retry", &options.retry,
 			 "also a release that was rolled back here"),
 		OPT_FLAG("step-back", &options.step_back,
@@ -276,7 +285,7 @@ static int decide(int argc, char **argv,
 	if (rc == 0)
 		rc = session_open(&s, &c.config, c.stop_fd, e);
 	if (rc == 0) {
-		s.quiet = c.quiet || c.json;
+		s.progress = kind_of(&c);
 		rc = decision(&s, e);
 		if (rc == 0 && c.json)
 			rc = done_json(&s, result, e);

@@ -283,7 +283,7 @@ int relay_run(struct session *s, struct worker *writer,
 	int rc = 0;
 
 	give_place(&r, m->from.packed / chunk_of(package));
-	progress_start(&r.progress, "fetching and writing", total, s->quiet);
+	progress_start(&r.progress, "fetching and writing", total, s->progress);
 	while (rc == 0 && !(r.fetched && r.written))
 		rc = step(&r, e);
 	if (rc == 0)

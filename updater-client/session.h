@@ -25,7 +25,7 @@ struct session {
 	const struct settings *config;
 	int state_fd, lock_fd, metadata_fd, spool_fd, site_fd;
 	int stop_fd; /* readable once we are asked to stop; borrowed */
-	bool quiet;  /* no progress, no lines for people */
+	enum progress_kind progress;
 
 	struct twin_file file;
 	struct journal journal;

@@ -24,7 +24,22 @@ make_served_device one
 on one enroll --claim-file "$WORK/one/claim" >/dev/null
 open_to_all 1
 
-on one update --quiet >"$WORK/out" 2>&1 || die "lost for want of a listener"
+on one update --progress-json --json >"$WORK/out" 2>"$WORK/err" ||
+	die "lost for want of a listener"
+python3 - "$WORK/out" <<'PYTHON' || die "programs do not see how far it is"
+import json, sys
+
+lines = [line for line in open(sys.argv[1]) if line.startswith('{"phase"')]
+seen = [json.loads(line) for line in lines]
+phases = {}
+for p in seen:
+    assert 0 <= p["done"] <= p["total"] and p["state"] in ("running", "done")
+    assert p["done"] >= phases.get(p["phase"], p)["done"]
+    phases[p["phase"]] = p
+assert len(phases) >= 2, phases
+assert all(p["state"] == "done" and p["done"] == p["total"] > 0
+           for p in phases.values()), phases
+PYTHON
 runs one 1
 says one state confirmed
 on one status --json | grep -q '"reports_waiting": *[1-9]' ||
@@ -38,6 +53,9 @@ on one check
 says one reports_waiting 0
 operator device list | grep -q ' 1 .*confirmed' || die "it was never told"
 
+# What a boot left behind, and what must not leave the server's door again.
+printf '%s\n' 'Kernel panic - not syncing' 'wifi password=hunter2' >"$WORK/left"
+printf '\n[boot]\nlog = /bin/cat %s\n' "$WORK/left" >>"$WORK/one/client.conf"
 make_unheard 2 7
 serve_release 2 --from 1
 open_to_all 2
@@ -55,3 +73,10 @@ on one check || got=$?
 says one reports_waiting 0
 operator device list | grep -q 'fleet *1 *rolled-back HEALTH_FAILED' ||
 	die "it tells what does not run"
+id=$(on one status --json | sed -n 's/^ *"device": "\(.*\)",$/\1/p')
+operator device show "$id" >"$WORK/evidence"
+for said in '-- client' 'package-fetched bytes=' '-- boot' 'Kernel panic' \
+	'password=\[redacted'; do
+	grep -q -e "$said" "$WORK/evidence" || die "no '$said' in the evidence"
+done
+! grep -q hunter2 "$WORK/evidence" || die "a password is shown"

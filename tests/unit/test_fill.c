@@ -27,7 +27,7 @@ static int setup(void **state)
 	d.config.slots[0].attributes = TREE_APP;
 	d.s.config = &d.config;
 	d.s.stop_fd = -1;
-	d.s.quiet = true;
+	d.s.progress = PROGRESS_QUIET;
 	d.s.spool_fd = box_folder(&d.box, "spool");
 	assert_ok(slot_tree_open(d.slots, &d.s.slots, &e));
 	assert_ok(fs_mkdirs(d.s.slots.dirfd, "a/tree", 0755, &e));

@@ -9,10 +9,10 @@
 
 static int goes_all_the_way(void *ctx)
 {
-	const bool *quiet = ctx;
+	const enum progress_kind *kind = ctx;
 	struct progress p;
 
-	progress_start(&p, "applying", 5000000, *quiet);
+	progress_start(&p, "applying", 5000000, *kind);
 	for (uint64_t i = 0; i <= 5000000; i += 1000)
 		progress_set(&p, i);
 	progress_end(&p, true);
@@ -22,7 +22,7 @@ static int goes_all_the_way(void *ctx)
 static void a_pipe_gets_a_line_for_each_tenth(void **state)
 {
 	static struct said s;
-	bool quiet = false;
+	enum progress_kind quiet = PROGRESS_PEOPLE;
 
 	(void)state;
 	said_run(&s, goes_all_the_way, &quiet);
@@ -42,12 +42,52 @@ static void a_pipe_gets_a_line_for_each_tenth(void **state)
 static void quiet_means_silence(void **state)
 {
 	static struct said s;
-	bool quiet = true;
+	enum progress_kind quiet = PROGRESS_QUIET;
 
 	(void)state;
 	said_run(&s, goes_all_the_way, &quiet);
 	assert_string_equal(s.err, "");
 	assert_string_equal(s.out, "");
+}
+
+static int shows_programs(void *ctx)
+{
+	struct progress p;
+
+	(void)ctx;
+	progress_start(&p, "fetching", 1000, PROGRESS_JSON);
+	progress_set(&p, 9);
+	progress_set(&p, 10);
+	progress_set(&p, 11);
+	progress_set(&p, 999);
+	progress_set(&p, 1000);
+	progress_end(&p, true);
+	progress_end(&p, true);
+	progress_start(&p, "writing", 0, PROGRESS_JSON);
+	progress_set(&p, 7);
+	progress_end(&p, false);
+	return 0;
+}
+
+static void programs_get_an_object_for_each_percent(void **state)
+{
+	static struct said s;
+
+	(void)state;
+	said_run(&s, shows_programs, NULL);
+	assert_string_equal(s.err, "");
+#define LINE(phase, done, total, how)                                          \
+	"{\"phase\":\"" phase "\",\"done\":" done ",\"total\":" total          \
+	",\"state\":\"" how "\"}\n"
+	assert_string_equal(
+		s.out,
+		LINE("fetching", "0", "1000", "running") LINE("fetching", "10",
+							      "1000", "running")
+			LINE("fetching", "999", "1000",
+			     "running") LINE("fetching", "1000", "1000", "done")
+				LINE("writing", "0", "0", "running")
+					LINE("writing", "7", "0", "stopped"));
+#undef LINE
 }
 
 static int stops_short(void *ctx)
@@ -107,7 +147,7 @@ static void an_unknown_total_still_ends_with_the_count(void **state)
 static int on_a_terminal(void *ctx)
 {
 	int master = posix_openpt(O_RDWR | O_NOCTTY);
-	bool quiet = false;
+	enum progress_kind quiet = PROGRESS_PEOPLE;
 	char seen[4096];
 	ssize_t n;
 	int tty;
@@ -148,6 +188,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_pipe_gets_a_line_for_each_tenth),
 		cmocka_unit_test(quiet_means_silence),
+		cmocka_unit_test(programs_get_an_object_for_each_percent),
 		cmocka_unit_test(an_interruption_says_how_far_it_came),
 		cmocka_unit_test(an_unknown_total_still_ends_with_the_count),
 		cmocka_unit_test(a_terminal_gets_one_bar_that_is_redrawn),

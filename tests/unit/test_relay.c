@@ -41,7 +41,7 @@ static void open_ends(struct ends *t)
 
 	memset(t, 0, sizeof(*t));
 	t->s.stop_fd = -1;
-	t->s.quiet = true;
+	t->s.progress = PROGRESS_QUIET;
 	t->s.source.channel = t->writer.channel = (struct channel)CHANNEL_INIT;
 	assert_ok(ipc_pair(fds, &e));
 	t->s.source.channel.fd = fds[0];
