@@ -84,6 +84,8 @@ struct server_api {
 	int64_t timestamp_expires; /* under publishing; 0: nothing is served */
 	int64_t next_retention;
 	int64_t next_flush, next_try, next_sample;
+	int64_t next_move; /* of the store's tables; INT64_MAX: all are moved */
+	bool moving;
 	int64_t started;
 };
 

@@ -6,6 +6,7 @@
 #include "common/keybox.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/steady.h"
 
 #include "update-server/api.h"
 #include "update-server/publish.h"
@@ -13,7 +14,10 @@
 #include "update-server/store_overview.h"
 
 #define FLUSH_SEC 10
-#define RETRY_SEC 60
+/* Of each second, for tables that are moved; and after a failure. */
+#define MOVE_NS        100000000
+#define MOVE_AGAIN_SEC 60
+#define RETRY_SEC      60
 /* Acts of one person: an import of everything that may be listed fits. */
 #define ACTS_BURST          20000
 #define ACTS_PER_MINUTE     600
@@ -414,6 +418,34 @@ static void sign_log(struct server_api *api, int64_t now)
 		log_event(LOG_ERROR, "audit-not-signed", "why=%s", e.msg);
 }
 
+/* Large changes of the store, in the tenth part of the time. */
+static void move_tables(struct server_api *api, int64_t now)
+{
+	uint64_t until = steady_ns() + MOVE_NS;
+	bool more = true;
+	struct err e = { 0 };
+
+	if (now < api->next_move)
+		return;
+	while (more && steady_ns() < until)
+		if (store_move(api->store, &more, &e)) {
+			api->next_move = now + MOVE_AGAIN_SEC;
+			log_event(LOG_ERROR, "store-not-moved", "why=%s",
+				  e.msg);
+			return;
+		}
+	if (more && !api->moving)
+		log_event(LOG_INFO, "store-moving",
+			  "hint=\"its tables take a new shape while it serves"
+			  "\"");
+	if (!more && api->moving)
+		log_event(LOG_INFO, "store-moved", "in_sec=%lld",
+			  (long long)(now - api->started));
+	api->moving = more;
+	if (!more)
+		api->next_move = INT64_MAX;
+}
+
 void api_tick(struct server_api *api)
 {
 	int64_t now = utc_now();
@@ -425,6 +457,7 @@ void api_tick(struct server_api *api)
 	api_tick_rollouts(api, now);
 	retain(api, now);
 	sign_log(api, now);
+	move_tables(api, now);
 	if (now < api->next_flush)
 		return;
 	api->next_flush = now + FLUSH_SEC;

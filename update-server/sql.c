@@ -99,6 +99,16 @@ int sql_migrate(struct sql *db, const char *const *steps, size_t count,
 	return 0;
 }
 
+int sql_version(struct sql *db, size_t *version, struct err *e)
+{
+	return db->engine->version(db->handle, version, e);
+}
+
+int sql_script(struct sql *db, const char *text, struct err *e)
+{
+	return db->engine->run(db->handle, text, e);
+}
+
 int sql_begin(struct sql *db, struct err *e)
 {
 	return db->engine->begin(db->handle, e);

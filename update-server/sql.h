@@ -44,6 +44,11 @@ void sql_close(struct sql *db);
 int sql_migrate(struct sql *db, const char *const *steps, size_t count,
 		struct err *e) NODISCARD;
 
+/* How many steps a database has taken. */
+int sql_version(struct sql *db, size_t *version, struct err *e) NODISCARD;
+/* Statements without values, one after another. */
+int sql_script(struct sql *db, const char *text, struct err *e) NODISCARD;
+
 int sql_begin(struct sql *db, struct err *e) NODISCARD;
 /* Tell how long each commit took. Called within sql_finish(). */
 void sql_watch_commits(struct sql *db, void (*seen)(void *ctx, uint64_t ns),

@@ -463,6 +463,13 @@ int store_device_seen(struct store *s, struct store_device *d,
 int store_device_assign(struct store *s, const struct assign *a, int64_t now,
 			struct err *e) NODISCARD;
 int store_flush(struct store *s, struct err *e) NODISCARD;
+
+/*
+ * One step of what an older program's store still lacks and takes long in a
+ * large fleet; nobody else waits longer than some ten milliseconds for it.
+ * *more is false once nothing is left.
+ */
+int store_move(struct store *s, bool *more, struct err *e) NODISCARD;
 /* Another number than before, once anything was written by this process. */
 uint64_t store_changes(struct store *s);
 

@@ -47,6 +47,13 @@ struct store {
 extern const char store_overview_tables[], store_overview_triggers[],
 	store_overview_attempts_index[];
 
+/*
+ * store_move, as the store is opened and nobody else uses it: the first steps,
+ * or all. Is a move under way?
+ */
+int store_move_opened(struct store *s, bool whole, struct err *e) NODISCARD;
+int store_move_is_on(struct store *s, bool *on, struct err *e) NODISCARD;
+
 /* The columns that store_boards_read() reads, of table device. */
 #define STORE_BOARDS "boots, returns, drops"
 
