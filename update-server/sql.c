@@ -9,6 +9,8 @@
 #include "common/steady.h"
 #include "update-server/sql_engine.h"
 
+#define BUCKETS 256
+
 struct sql_query {
 	struct sql *db;
 	struct sql_query *next;
@@ -20,7 +22,8 @@ struct sql_query {
 struct sql {
 	const struct sql_engine *engine;
 	struct sql_handle *handle;
-	struct sql_query *queries; /* as many as the program has texts */
+	/* As many as the program has texts, by their addresses. */
+	struct sql_query *queries[BUCKETS];
 	void (*seen)(void *ctx, uint64_t ns); /* a commit; NULL: nobody */
 	void *seen_ctx;
 };
@@ -58,18 +61,24 @@ int sql_open(const struct sql_engine *engine, const char *path,
 	return 0;
 }
 
+static void close_queries(struct sql *db, struct sql_query *q)
+{
+	while (q) {
+		struct sql_query *next = q->next;
+
+		if (q->statement)
+			db->engine->finalize(q->statement);
+		free(q);
+		q = next;
+	}
+}
+
 void sql_close(struct sql *db)
 {
 	if (!db)
 		return;
-	while (db->queries) {
-		struct sql_query *q = db->queries;
-
-		db->queries = q->next;
-		if (q->statement)
-			db->engine->finalize(q->statement);
-		free(q);
-	}
+	for (size_t i = 0; i < BUCKETS; i++)
+		close_queries(db, db->queries[i]);
 	db->engine->close(db->handle);
 	free(db);
 }
@@ -144,10 +153,11 @@ int sql_finish(struct sql *db, int rc, struct err *e)
 	return -1;
 }
 
-/* The first ones asked for are those asked for most: they stay in front. */
 static struct sql_query *find_query(struct sql *db, const char *text)
 {
-	struct sql_query **at = &db->queries;
+	/* Literals lie one after another; few are shorter than eight bytes. */
+	size_t bucket = ((uintptr_t)text >> 3) % BUCKETS;
+	struct sql_query **at = &db->queries[bucket];
 
 	while (*at && (*at)->text != text)
 		at = &(*at)->next;
