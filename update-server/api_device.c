@@ -182,7 +182,8 @@ static int note_others(const struct choice *c, const struct stage *chosen,
 		       struct err *e)
 {
 	const struct rollout_device *f = &c->device->facts;
-	const struct store_sign sign = { f->id, c->seen, c->now };
+	const struct store_sign sign = { f->id, c->seen, c->now,
+					 c->latest == NULL && !chosen };
 	const struct stage *others[STORE_CONTROL_MAX];
 	size_t count = 0;
 

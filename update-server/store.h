@@ -803,6 +803,7 @@ int store_counter_each(struct store *s, int64_t rollout,
 struct store_sign {
 	struct device_id id;
 	int64_t before, now; /* when it was seen the last time; 0: never */
+	bool untried;        /* nothing was ever offered to it */
 };
 
 /*

@@ -282,33 +282,60 @@ int store_device_certify(struct store *s, const struct sha256 *fingerprint,
 			   NULL, e));
 }
 
+struct holder {
+	struct device_id id;
+	bool found, quarantined;
+};
+
+static int read_holder(struct sql_query *q, struct holder *out, struct err *e)
+{
+	*out = (struct holder){ .found = sql_next(q) };
+	if (out->found) {
+		sql_get_blob(q, 0, out->id.bytes, DEVICE_ID_LEN);
+		out->quarantined = sql_get_int(q, 1) != 0;
+	}
+	return sql_end(q, e);
+}
+
+/* By its certificate, as nearly always, or by the next one. */
+static int find_holder(struct store *s, const struct sha256 *fingerprint,
+		       struct holder *out, bool *is_next, struct err *e)
+{
+	*is_next = false;
+	if (read_holder(sql_query(s->db,
+				  "SELECT id, quarantined FROM device"
+				  " WHERE fingerprint = ? AND revoked = 0",
+				  SQL_BIND(sql_digest(fingerprint))),
+			out, e))
+		return -1;
+	if (out->found)
+		return 0;
+	*is_next = true;
+	return read_holder(sql_query(s->db,
+				     "SELECT id, quarantined FROM device"
+				     " WHERE next_fingerprint = ?"
+				     " AND revoked = 0",
+				     SQL_BIND(sql_digest(fingerprint))),
+			   out, e);
+}
+
 static int authorise(struct store *s, const struct sha256 *fingerprint,
 		     struct device_id *id, struct err *e)
 {
-	bool found, quarantined = false, is_next = false;
-	struct sql_query *q = sql_query(
-		s->db,
-		"SELECT id, quarantined, fingerprint != ?1 FROM device"
-		" WHERE (fingerprint = ?1 OR next_fingerprint = ?1)"
-		" AND revoked = 0",
-		SQL_BIND(sql_digest(fingerprint)));
+	struct holder h;
+	bool is_next;
 
-	found = sql_next(q);
-	if (found) {
-		sql_get_blob(q, 0, id->bytes, DEVICE_ID_LEN);
-		quarantined = sql_get_int(q, 1) != 0;
-		is_next = sql_get_int(q, 2) != 0;
-	}
-	if (sql_end(q, e))
+	if (find_holder(s, fingerprint, &h, &is_next, e))
 		return -1;
-	if (!found)
+	if (!h.found)
 		return err_set(e, ERR_REFUSED,
 			       "this certificate is not (or no longer) "
 			       "registered here");
-	if (quarantined)
+	if (h.quarantined)
 		return err_set(e, ERR_REFUSED,
 			       "this device is in quarantine until a person "
 			       "has looked at it");
+	*id = h.id;
 	return is_next ? promote(s, id, e) : 0;
 }
 

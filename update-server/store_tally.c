@@ -223,7 +223,8 @@ static int control_seen(struct store *s, const struct stage *const *rollouts,
 	bool offered[STORE_CONTROL_MAX] = { false };
 
 	if (store_control_room_locked(s, count, e) ||
-	    find_offered(s, rollouts, count, &sign->id, offered, e))
+	    (!sign->untried &&
+	     find_offered(s, rollouts, count, &sign->id, offered, e)))
 		return -1;
 	for (size_t i = 0; i < count; i++) {
 		const struct stage *r = rollouts[i];

@@ -116,7 +116,9 @@ static void rows_say_what_the_tally_says(void **state)
 static void comes(struct store *s, const struct stage *r,
 		  const struct device_id *id, int64_t before, int64_t now)
 {
-	const struct store_sign sign = { *id, before, now };
+	const struct store_sign sign = { .id = *id,
+					 .before = before,
+					 .now = now };
 	struct err e = { 0 };
 
 	assert_ok(store_control_seen(s, &r, 1, &sign, &e));
