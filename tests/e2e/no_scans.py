@@ -14,6 +14,7 @@ MAY = {
     "store_audit_check_locked": "server check, beside the server",
     "retain": "once an hour, what is kept no longer",
     "store_forget_locked": "who is forgotten, one at a time",
+    "store_certificates_each": "another CA for devices, which an admin asks for",
     "store_survey": "the tick, a few devices at a time",
 }
 
