@@ -21,7 +21,7 @@ as() { # name, command...
 	"$server" "$@" --operator "$WORK/$name/operator.conf"
 }
 
-for who in bob carol dave; do
+for who in bob carol dave erin; do
 	person "$who"
 	[ "$(stat -c %a "$WORK/$who/person.key")" = 600 ] || die "open key"
 done
@@ -30,6 +30,7 @@ want 10 as bob cohort list
 add bob operator
 add carol officer
 add dave auditor
+add erin admin
 
 # Everybody reads; each changes what is their work.
 want 0 as dave cohort list
@@ -39,6 +40,15 @@ said "takes an operator"
 want 10 as dave cohort create beta
 want 0 as carol token create --product kiosk --model k1 --cohort canary
 want 10 as bob token create --product kiosk --model k1 --cohort canary
+said "takes an officer"
+
+# An admin alone, stolen or of ill will, reads, and does nobody else's work.
+want 0 as erin device list
+want 10 as erin cohort create beta
+said "takes an operator"
+want 10 as erin token create --product kiosk --model k1 --cohort canary
+said "takes an officer"
+want 10 as erin device revoke 00000000000000000000000000000000
 said "takes an officer"
 
 # What cannot be a person: a key that is known, a CA, a device's or server's.
@@ -65,9 +75,9 @@ want 0 as carol cohort list
 
 # What was done beside the running server stands in its log, which verifies.
 want 0 op audit export "$WORK/log"
-[ "$(grep -c '"act":"person-add"' "$WORK/log/records.jsonl")" -eq 4 ] ||
-	die "not four people came"
+[ "$(grep -c '"act":"person-add"' "$WORK/log/records.jsonl")" -eq 5 ] ||
+	die "not five people came"
 grep '"act":"person-revoke"' "$WORK/log/records.jsonl" | grep -q "$bob" ||
 	die "nobody went"
-! grep -q "bob\|carol\|dave" "$WORK/log/records.jsonl" || die "a name"
+! grep -q "bob\|carol\|dave\|erin" "$WORK/log/records.jsonl" || die "a name"
 want 0 "$server" audit verify "$WORK/log" --key "$WORK/server/audit.pub"

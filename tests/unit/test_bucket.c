@@ -20,6 +20,46 @@ static void a_bucket_never_changes(void **state)
 	assert_true(bucket_of(&digest, &id) != UINT64_C(0xeffc53fc60f62975));
 }
 
+/* So many of 1000 devices are in this share for this content. */
+static unsigned inside(const struct sha256 *digest, uint64_t limit)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < 1000; i++) {
+		struct device_id id = { { 7 } };
+
+		memcpy(id.bytes + 8, &i, sizeof(i));
+		n += bucket_of(digest, &id) <= limit;
+	}
+	return n;
+}
+
+/* Contents are tried until one device, or two at once, are in the first
+ * hundredth: the price of each is a hundred times more, and the share stays
+ * what it is. */
+static void who_grinds_content_moves_devices_and_opens_no_more(void **state)
+{
+	const struct device_id victim = { { 1 } }, other = { { 2 } };
+	const uint64_t limit = bucket_limit_of(BUCKET_SHARE_ALL / 100);
+	unsigned one = 0, both = 0, tries = 40000;
+
+	(void)state;
+	for (uint32_t n = 0; n < tries; n++) {
+		struct sha256 digest = { { 3 } };
+
+		memcpy(digest.bytes + 4, &n, sizeof(n));
+		if (bucket_of(&digest, &victim) > limit)
+			continue;
+		one++;
+		both += bucket_of(&digest, &other) <= limit;
+		if (one <= 20) { /* 10 are due */
+			assert_in_range(inside(&digest, limit), 0, 30);
+		}
+	}
+	assert_in_range(one, tries / 100 - 100, tries / 100 + 100);
+	assert_in_range(both, 0, 20); /* 4 are due */
+}
+
 static void a_limit_has_one_spelling(void **state)
 {
 	static const char *const wrong[] = {
@@ -106,6 +146,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_bucket_never_changes),
+		cmocka_unit_test(
+			who_grinds_content_moves_devices_and_opens_no_more),
 		cmocka_unit_test(a_limit_has_one_spelling),
 		cmocka_unit_test(a_limit_is_shown_as_a_share),
 		cmocka_unit_test(a_share_is_a_percentage_with_two_decimals),
