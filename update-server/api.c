@@ -32,6 +32,21 @@ bad:
 	return -1;
 }
 
+int api_get_reason(const struct json *j, char out[STAGE_REASON_MAX],
+		   struct err *e)
+{
+	const char *text;
+
+	if (json_get_text(j, "reason", &text, e))
+		return -1;
+	if (!text[0] || strlen(text) >= STAGE_REASON_MAX)
+		return err_set(e, ERR_USAGE,
+			       "a reason has 1 to %d bytes: --reason TEXT",
+			       STAGE_REASON_MAX - 1);
+	memcpy(out, text, strlen(text) + 1);
+	return 0;
+}
+
 int api_get_name(const struct json *j, const char *member,
 		 char out[NAME_MAX_LEN + 1], struct err *e)
 {

@@ -99,6 +99,9 @@ const char *api_rest(const struct request *q, const char *prefix);
 int api_body(const struct request *q, const char *const *known,
 	     struct json **out, struct err *e) NODISCARD;
 /* A member that is a name; copies it. */
+/* The member "reason", which has to be there: ERR_USAGE. */
+int api_get_reason(const struct json *j, char out[STAGE_REASON_MAX],
+		   struct err *e) NODISCARD;
 int api_get_name(const struct json *j, const char *member,
 		 char out[NAME_MAX_LEN + 1], struct err *e) NODISCARD;
 
@@ -347,6 +350,7 @@ api_handler api_rollout_list, api_rollout_show, api_rollout_create,
 	api_rollout_abort, api_rollout_supersede, api_rollout_ack,
 	api_rollout_rollback, api_back_show;
 api_handler api_device_pin, api_device_unpin, api_device_clear;
+api_handler api_device_block, api_device_unblock;
 api_handler api_device_why;
 api_handler api_order_list, api_order_get, api_order_sign, api_order_discard,
 	api_order_plan, api_document_get;

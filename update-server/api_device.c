@@ -26,7 +26,9 @@ static bool is_over(const struct stage *s, const struct rollout_device *d,
 	if (s->status == STAGE_ABORTED)
 		return stage_attempt_end(a, STAGE_WITHDRAWN, "", now);
 	if (rollout_is_pinned(&s->what, d))
-		return stage_attempt_end(a, STAGE_SKIPPED, "PINNED", now);
+		return stage_attempt_end(a, STAGE_SKIPPED,
+					 d->blocked ? "BLOCKED" : "PINNED",
+					 now);
 	if (!rollout_fits(&s->what, d->hardware))
 		return stage_attempt_end(a, STAGE_SKIPPED, "HARDWARE", now);
 	return !stage_concerns(s, d) &&

@@ -38,6 +38,7 @@ int api_envelope_get(struct server_api *api, const struct request *q,
 
 	if (package_of(q, "/v1/envelope/", &package, e) ||
 	    api_device_id(q, &id, e) ||
+	    store_device_may_fetch(api->store, &id, e) ||
 	    envelopes_open(api->dirfd, &package, &fd, e))
 		return -1;
 	if (keybox_find(fd, &package, &id, sealed, e) == 0)

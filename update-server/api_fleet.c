@@ -130,6 +130,7 @@ static struct json *device_json(const struct store_device *d)
 		      d->retired       ? "retired"
 		      : d->revoked     ? "revoked"
 		      : d->quarantined ? "quarantined"
+		      : f->blocked     ? "blocked"
 		      : is_active(d)   ? "active"
 				       : "enrolled");
 	json_set_text(j, "product", f->product);
@@ -315,8 +316,9 @@ static int end_device(struct server_api *api, const struct request *q,
 		      end_of_device *end, const char *what, struct response *a,
 		      struct err *e)
 {
-	static const char *const known[] = { "v", "id", "warrant", NULL };
-	char text[2 * DEVICE_ID_LEN + 1];
+	static const char *const known[] = { "v", "id", "reason", "warrant",
+					     NULL };
+	char text[2 * DEVICE_ID_LEN + 1], reason[STAGE_REASON_MAX];
 	struct device_id id = { { 0 } };
 	struct audit_by by;
 	struct json *j;
@@ -325,11 +327,13 @@ static int end_device(struct server_api *api, const struct request *q,
 	if (api_body(q, known, &j, e))
 		return -1;
 	rc = json_get_hex(j, "id", id.bytes, DEVICE_ID_LEN, e) ||
+			     api_get_reason(j, reason, e) ||
 			     api_by(api, q, &by, e) ||
 			     tell_keeper(api, q, j, &id, e)
 		     ? -1
 		     : 0;
 	json_free(j);
+	by.reason = reason;
 	if (rc || end(api->store, &id, &by, &a->cut_fingerprint, e))
 		return -1;
 	/* Refused at the next request, and open connections end now. */
@@ -341,8 +345,8 @@ static int end_device(struct server_api *api, const struct request *q,
 			      "be signed: repeat this",
 			      what);
 	hex_format((struct slice){ id.bytes, DEVICE_ID_LEN }, text);
-	log_event(LOG_WARNING, "device-ended", "by=%s id=%s how=%s",
-		  q->peer->id, text, what);
+	log_event(LOG_WARNING, "device-ended", "by=%s id=%s how=%s why=%s",
+		  q->peer->id, text, what, reason);
 	return response_json(a, 200, api_answer(), e);
 }
 
@@ -358,26 +362,42 @@ int api_device_retire(struct server_api *api, const struct request *q,
 	return end_device(api, q, store_device_retire, "retired", a, e);
 }
 
-int api_device_forget(struct server_api *api, const struct request *q,
-		      struct response *a, struct err *e)
+/* A device and why, of an act that the keeper is not told of. */
+static int read_act(struct server_api *api, const struct request *q,
+		    struct device_id *id, char reason[STAGE_REASON_MAX],
+		    struct audit_by *by, struct err *e)
 {
-	static const char *const known[] = { "v", "id", NULL };
-	struct device_id id;
-	struct audit_by by;
+	static const char *const known[] = { "v", "id", "reason", NULL };
 	struct json *j;
 	int rc;
 
 	if (api_body(q, known, &j, e))
 		return -1;
-	rc = json_get_hex(j, "id", id.bytes, DEVICE_ID_LEN, e);
+	rc = json_get_hex(j, "id", id->bytes, DEVICE_ID_LEN, e) ||
+			     api_get_reason(j, reason, e) ||
+			     api_by(api, q, by, e)
+		     ? -1
+		     : 0;
 	json_free(j);
-	if (rc || api_by(api, q, &by, e) ||
+	by->reason = reason;
+	return rc;
+}
+
+int api_device_forget(struct server_api *api, const struct request *q,
+		      struct response *a, struct err *e)
+{
+	char reason[STAGE_REASON_MAX];
+	struct device_id id;
+	struct audit_by by;
+
+	if (read_act(api, q, &id, reason, &by, e) ||
 	    store_device_forget(api->store, &id, &by, e))
 		return -1;
 	/* A backup of yesterday must not bring it back unnoticed. */
 	if (api_checkpoint(api, e))
 		return err_in(e, "it is forgotten, but the audit log could "
 				 "not be signed");
+	/* What was said of it may say which one it was. */
 	log_event(LOG_INFO, "device-forgotten", "by=%s", q->peer->id);
 	return response_json(a, 200, api_answer(), e);
 }
@@ -385,23 +405,16 @@ int api_device_forget(struct server_api *api, const struct request *q,
 int api_device_release(struct server_api *api, const struct request *q,
 		       struct response *a, struct err *e)
 {
-	static const char *const known[] = { "v", "id", NULL };
-	char text[2 * DEVICE_ID_LEN + 1];
+	char text[2 * DEVICE_ID_LEN + 1], reason[STAGE_REASON_MAX];
 	struct device_id id;
 	struct audit_by by;
-	struct json *j;
-	int rc;
 
-	if (api_body(q, known, &j, e))
-		return -1;
-	rc = json_get_hex(j, "id", id.bytes, DEVICE_ID_LEN, e);
-	json_free(j);
-	if (rc || api_by(api, q, &by, e) ||
+	if (read_act(api, q, &id, reason, &by, e) ||
 	    store_device_release(api->store, &id, &by, e))
 		return -1;
 	hex_format((struct slice){ id.bytes, DEVICE_ID_LEN }, text);
-	log_event(LOG_INFO, "device-released", "by=%s id=%s", q->peer->id,
-		  text);
+	log_event(LOG_INFO, "device-released", "by=%s id=%s why=%s",
+		  q->peer->id, text, reason);
 	return response_json(a, 200, api_answer(), e);
 }
 

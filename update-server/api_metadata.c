@@ -37,6 +37,20 @@ int api_site_get(struct server_api *api, const struct request *q,
 	return api_target_get(api, q, a, e);
 }
 
+/* A device that is blocked may speak, and is given nothing. */
+static int check_blocked(struct server_api *api, const struct request *q,
+			 struct err *e)
+{
+	struct device_id id;
+
+	if (q->listener != LISTENER_DEVICE)
+		return 0;
+	return api_device_id(q, &id, e) ||
+			       store_device_may_fetch(api->store, &id, e)
+		       ? -1
+		       : 0;
+}
+
 int api_target_get(struct server_api *api, const struct request *q,
 		   struct response *a, struct err *e)
 {
@@ -44,6 +58,8 @@ int api_target_get(struct server_api *api, const struct request *q,
 	struct sha256 digest;
 	uint64_t length, len;
 
+	if (check_blocked(api, q, e))
+		return -1;
 	/* An exact match of verified metadata; a path of the disk is made from
 	 * the digest found there alone. */
 	if (strlen(url) >= PATH_MAX_LEN ||

@@ -266,8 +266,9 @@ int api_order_sign(struct server_api *api, const struct request *q,
 int api_order_discard(struct server_api *api, const struct request *q,
 		      struct response *a, struct err *e)
 {
-	static const char *const known[] = { "v", "role", "version", NULL };
-	char role[NAME_MAX_LEN + 1];
+	static const char *const known[] = { "v", "role", "version", "reason",
+					     NULL };
+	char role[NAME_MAX_LEN + 1], reason[STAGE_REASON_MAX];
 	struct audit_by by;
 	int64_t version;
 	struct json *j;
@@ -276,13 +277,15 @@ int api_order_discard(struct server_api *api, const struct request *q,
 	if (api_body(q, known, &j, e))
 		return -1;
 	rc = get_role(j, role, e) ||
-	     json_get_int(j, "version", 1, JSON_INT_MAX, &version, e);
+	     json_get_int(j, "version", 1, JSON_INT_MAX, &version, e) ||
+	     api_get_reason(j, reason, e) || api_by(api, q, &by, e);
 	json_free(j);
-	if (rc || api_by(api, q, &by, e) ||
-	    store_stage_drop(api->store, role, version, &by, e))
+	by.reason = reason;
+	if (rc || store_stage_drop(api->store, role, version, &by, e))
 		return -1;
-	log_event(LOG_INFO, "orders-discarded", "by=%s role=%s version=%lld",
-		  q->peer->id, role, (long long)version);
+	log_event(LOG_INFO, "orders-discarded",
+		  "by=%s role=%s version=%lld why=%s", q->peer->id, role,
+		  (long long)version, reason);
 	return response_json(a, 200, api_answer(), e);
 }
 

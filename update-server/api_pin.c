@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What operators say of one device: that it keeps to a release, and that what
- * it made of one is forgiven. */
+/* What people say of one device: that it keeps to a release, that what it made
+ * of one is forgiven, that it is given nothing for now. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,21 +16,6 @@ struct asked {
 	char release[NAME_MAX_LEN + 1]; /* "": what it runs */
 };
 
-static int get_reason(const struct json *j, char out[STAGE_REASON_MAX],
-		      struct err *e)
-{
-	const char *text;
-
-	if (json_get_text(j, "reason", &text, e))
-		return -1;
-	if (!text[0] || strlen(text) >= STAGE_REASON_MAX)
-		return err_set(e, ERR_USAGE,
-			       "a reason has 1 to %d bytes: --reason TEXT",
-			       STAGE_REASON_MAX - 1);
-	memcpy(out, text, strlen(text) + 1);
-	return 0;
-}
-
 static int read_asked(const struct request *q, bool with_release,
 		      struct asked *out, struct err *e)
 {
@@ -43,7 +28,7 @@ static int read_asked(const struct request *q, bool with_release,
 	if (api_body(q, with_release ? pin : other, &j, e))
 		return -1;
 	if (json_get_hex(j, "id", out->id.bytes, DEVICE_ID_LEN, e) == 0 &&
-	    get_reason(j, out->reason, e) == 0 &&
+	    api_get_reason(j, out->reason, e) == 0 &&
 	    (!json_get(j, "release") ||
 	     api_get_name(j, "release", out->release, e) == 0))
 		rc = 0;
@@ -154,4 +139,32 @@ int api_device_clear(struct server_api *api, const struct request *q,
 out:
 	free(d);
 	return rc;
+}
+
+static int set_block(struct server_api *api, const struct request *q, bool on,
+		     struct response *a, struct err *e)
+{
+	struct asked k = { .release = "" };
+	struct audit_by by;
+
+	if (read_asked(q, false, &k, e) || api_by(api, q, &by, e))
+		return -1;
+	by.reason = k.reason;
+	if (store_device_block(api->store, &k.id, on, &by, e))
+		return -1;
+	log_event(LOG_WARNING, on ? "device-blocked" : "device-unblocked",
+		  "by=%s id=%s why=%s", q->peer->id, k.hex, k.reason);
+	return response_json(a, 200, api_answer(), e);
+}
+
+int api_device_block(struct server_api *api, const struct request *q,
+		     struct response *a, struct err *e)
+{
+	return set_block(api, q, true, a, e);
+}
+
+int api_device_unblock(struct server_api *api, const struct request *q,
+		       struct response *a, struct err *e)
+{
+	return set_block(api, q, false, a, e);
 }

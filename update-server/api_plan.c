@@ -204,6 +204,7 @@ static int set_left_out(struct server_api *api, const struct stage *s,
 	add_left_out(list, "not selected", a.unselected);
 	add_left_out(list, "excluded by name", a.excluded);
 	add_left_out(list, "pinned to another release", a.pinned);
+	add_left_out(list, "blocked", a.blocked);
 	add_left_out(list, "do not run what it undoes", a.not_undone);
 	add_left_out(list, "run it already, or something newer", a.newer);
 	add_left_out(list, "never came to the server yet", a.silent);

@@ -387,6 +387,7 @@ static int revoke(struct server_api *api, const struct request *q,
 		  const struct json *body, struct response *a, struct err *e)
 {
 	bool whole = json_get(body, "batch") != NULL;
+	char reason[STAGE_REASON_MAX];
 	struct json *j;
 	struct audit_by by;
 	uint64_t count = 1;
@@ -396,17 +397,20 @@ static int revoke(struct server_api *api, const struct request *q,
 		return err_set(e, ERR_USAGE, "either id or batch");
 	if (json_get_int(body, whole ? "batch" : "id", 1, JSON_INT_MAX, &id,
 			 e) ||
-	    api_by(api, q, &by, e) || tell_keeper(api, q, body, whole, id, e) ||
-	    (whole ? store_batch_revoke(api->store, id, &by, &count, e)
+	    api_get_reason(body, reason, e) || api_by(api, q, &by, e) ||
+	    tell_keeper(api, q, body, whole, id, e))
+		return -1;
+	by.reason = reason;
+	if ((whole ? store_batch_revoke(api->store, id, &by, &count, e)
 		   : store_claim_revoke(api->store, id, &by, e)))
 		return -1;
 	/* A backup of yesterday must not bring it back unnoticed. */
 	if (api_checkpoint(api, e))
 		return err_in(e, "it is revoked, but the audit log could not "
 				 "be signed: repeat this");
-	log_event(LOG_INFO, "token-revoked", "by=%s %s=%lld count=%llu",
+	log_event(LOG_INFO, "token-revoked", "by=%s %s=%lld count=%llu why=%s",
 		  q->peer->id, whole ? "batch" : "id", (long long)id,
-		  (unsigned long long)count);
+		  (unsigned long long)count, reason);
 	j = api_answer();
 	json_set_int(j, "revoked", (int64_t)count);
 	return response_json(a, 200, j, e);
@@ -415,8 +419,8 @@ static int revoke(struct server_api *api, const struct request *q,
 int api_token_revoke(struct server_api *api, const struct request *q,
 		     struct response *a, struct err *e)
 {
-	static const char *const known[] = { "v", "id", "batch", "warrant",
-					     NULL };
+	static const char *const known[] = { "v",      "id",      "batch",
+					     "reason", "warrant", NULL };
 	struct json *j;
 	int rc;
 

@@ -17,6 +17,7 @@ enum kind {
 	LIMIT,  /* 64 bits, as hex */
 	POINT,  /* a public key itself, uncompressed */
 	DIGEST, /* SHA-256, also of keys, certificates and texts */
+	REASON, /* the same; left out where nobody was asked */
 };
 
 struct object {
@@ -61,7 +62,8 @@ static const struct act acts[AUDIT_ACTS] = {
 				 { "share", NUMBER } } },
 	[AUDIT_PERSON_REVOKE] = { "person-revoke",
 				  true,
-				  { { "person", DIGEST } } },
+				  { { "person", DIGEST },
+				    { "reason", REASON } } },
 	[AUDIT_PAYLOAD_UPLOAD] = { "payload-upload",
 				   false,
 				   { { "payload", DIGEST },
@@ -116,10 +118,13 @@ static const struct act acts[AUDIT_ACTS] = {
 				   { { "batch", NUMBER } } },
 	[AUDIT_TOKEN_REVOKE] = { "token-revoke",
 				 true,
-				 { { "token", NUMBER } } },
+				 { { "token", NUMBER },
+				   { "reason", REASON } } },
 	[AUDIT_BATCH_REVOKE] = { "batch-revoke",
 				 true,
-				 { { "batch", NUMBER }, { "count", NUMBER } } },
+				 { { "batch", NUMBER },
+				   { "count", NUMBER },
+				   { "reason", REASON } } },
 	[AUDIT_DEVICE_APPROVE] = { "device-approve",
 				   false,
 				   { { "key", DIGEST },
@@ -155,10 +160,22 @@ static const struct act acts[AUDIT_ACTS] = {
 	[AUDIT_DEVICE_TWIN] = { "device-twin", true, { { "device", ID } } },
 	[AUDIT_DEVICE_RELEASE] = { "device-release",
 				   false,
-				   { { "device", ID } } },
-	[AUDIT_DEVICE_REVOKE] = { "device-revoke", true, { { "device", ID } } },
-	[AUDIT_DEVICE_RETIRE] = { "device-retire", true, { { "device", ID } } },
-	[AUDIT_DEVICE_FORGET] = { "device-forget", true, { { "device", ID } } },
+				   { { "device", ID }, { "reason", REASON } } },
+	[AUDIT_DEVICE_REVOKE] = { "device-revoke",
+				  true,
+				  { { "device", ID }, { "reason", REASON } } },
+	[AUDIT_DEVICE_RETIRE] = { "device-retire",
+				  true,
+				  { { "device", ID }, { "reason", REASON } } },
+	[AUDIT_DEVICE_FORGET] = { "device-forget",
+				  true,
+				  { { "device", ID }, { "reason", REASON } } },
+	[AUDIT_DEVICE_BLOCK] = { "device-block",
+				 true,
+				 { { "device", ID }, { "reason", DIGEST } } },
+	[AUDIT_DEVICE_UNBLOCK] = { "device-unblock",
+				   false,
+				   { { "device", ID }, { "reason", DIGEST } } },
 	[AUDIT_DEVICE_EXPORT] = { "device-export",
 				  false,
 				  { { "devices", NUMBER } } },
@@ -284,7 +301,9 @@ static const struct act acts[AUDIT_ACTS] = {
 				  { "signatures", NUMBER } } },
 	[AUDIT_ORDER_DISCARD] = { "order-discard",
 				  true,
-				  { { "role", NAME }, { "version", NUMBER } } },
+				  { { "role", NAME },
+				    { "version", NUMBER },
+				    { "reason", REASON } } },
 };
 
 static const char *const actors[] = {
@@ -304,6 +323,16 @@ bool audit_act_is_urgent(enum audit_act act)
 	return acts[act].urgent;
 }
 
+static bool has_reason(enum audit_act act)
+{
+	const struct object *o = acts[act].objects;
+
+	for (size_t i = 0; i < OBJECTS_MAX && o[i].name; i++)
+		if (strcmp(o[i].name, "reason") == 0)
+			return true;
+	return false;
+}
+
 void audit_record_init(struct audit_record *r, enum audit_act act,
 		       const struct audit_by *by)
 {
@@ -311,6 +340,9 @@ void audit_record_init(struct audit_record *r, enum audit_act act,
 				    .by = *by,
 				    .time = by->now,
 				    .objects = json_new_object() };
+	if (by->reason && has_reason(act))
+		audit_set_secret(r, "reason", by->reason);
+	r->by.reason = NULL;
 }
 
 void audit_record_done(struct audit_record *r)
@@ -402,6 +434,10 @@ static int check_object(const struct json *objects, const struct object *o,
 		return json_get_hex(objects, o->name, bytes, 8, e);
 	case POINT:
 		return json_get_hex(objects, o->name, bytes, EC_POINT_LEN, e);
+	case REASON:
+		if (!json_get(objects, o->name))
+			return 0;
+		break;
 	case DIGEST:
 		break;
 	}

@@ -30,6 +30,9 @@ struct audit_by {
 	struct sha256 person;
 	struct device_id device;
 	int64_t now;
+	/* Why, where the act has it: its SHA-256 goes into the record.
+	 * Borrowed; NULL: nobody was asked. */
+	const char *reason;
 };
 
 /* The order is that of the table in audit_record.c; files hold names alone. */
@@ -91,6 +94,8 @@ enum audit_act {
 	AUDIT_DEVICE_ASK,
 	AUDIT_TLS_SWITCH_CA,
 	AUDIT_CA_ROTATE,
+	AUDIT_DEVICE_BLOCK,
+	AUDIT_DEVICE_UNBLOCK,
 	AUDIT_CA_WITHDRAW,
 	AUDIT_ACTS
 };

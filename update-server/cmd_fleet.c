@@ -300,52 +300,6 @@ int command_device_show(int argc, char **argv, struct err *e)
 	return ui_show(argc, argv, "/v1/people/device/", print_device, e);
 }
 
-static int on_device(int argc, char **argv, const char *path, const char *done,
-		     struct err *e)
-{
-	struct ui u = { 0 };
-	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
-	struct json *body;
-	int rc = -1;
-
-	if (ui_start(&u, argc, argv, opts, 1, e))
-		goto out;
-	if (!name_is_valid(slice_of(u.operands[0]))) {
-		(void)err_set(e, ERR_USAGE, "not a device id");
-		goto out;
-	}
-	body = json_new_object();
-	json_set_text(body, "id", u.operands[0]);
-	rc = ui_act(&u, path, body, done, e);
-out:
-	ui_done(&u);
-	return rc;
-}
-
-int command_device_revoke(int argc, char **argv, struct err *e)
-{
-	return on_device(argc, argv, "/v1/people/device-revoke",
-			 "revoked: its next request is refused", e);
-}
-
-int command_device_retire(int argc, char **argv, struct err *e)
-{
-	return on_device(argc, argv, "/v1/people/device-retire",
-			 "retired: it is no part of the fleet any more", e);
-}
-
-int command_device_forget(int argc, char **argv, struct err *e)
-{
-	return on_device(argc, argv, "/v1/people/device-forget",
-			 "forgotten: only the audit log knows its id", e);
-}
-
-int command_device_release(int argc, char **argv, struct err *e)
-{
-	return on_device(argc, argv, "/v1/people/device-release",
-			 "released: of its two keys the first one stands", e);
-}
-
 /* ---- what is said of one, and why ----------------------------------------
  */
 
@@ -382,6 +336,42 @@ static int say_of(int argc, char **argv, bool pins, const char *path,
 out:
 	ui_done(&u);
 	return rc;
+}
+
+int command_device_revoke(int argc, char **argv, struct err *e)
+{
+	return say_of(argc, argv, false, "/v1/people/device-revoke",
+		      "revoked: its next request is refused", e);
+}
+
+int command_device_retire(int argc, char **argv, struct err *e)
+{
+	return say_of(argc, argv, false, "/v1/people/device-retire",
+		      "retired: it is no part of the fleet any more", e);
+}
+
+int command_device_forget(int argc, char **argv, struct err *e)
+{
+	return say_of(argc, argv, false, "/v1/people/device-forget",
+		      "forgotten: only the audit log knows its id", e);
+}
+
+int command_device_release(int argc, char **argv, struct err *e)
+{
+	return say_of(argc, argv, false, "/v1/people/device-release",
+		      "released: of its two keys the first one stands", e);
+}
+
+int command_device_block(int argc, char **argv, struct err *e)
+{
+	return say_of(argc, argv, false, "/v1/people/device-block",
+		      "blocked: it is given nothing until device unblock", e);
+}
+
+int command_device_unblock(int argc, char **argv, struct err *e)
+{
+	return say_of(argc, argv, false, "/v1/people/device-unblock",
+		      "unblocked: it takes what comes", e);
 }
 
 int command_device_pin(int argc, char **argv, struct err *e)

@@ -553,9 +553,11 @@ int command_rollout_staged(int argc, char **argv, struct err *e)
 int command_rollout_discard(int argc, char **argv, struct err *e)
 {
 	struct asked a = { .role = ORDER_ROLE_WIDE };
+	const char *reason = NULL;
 	const struct opt opts[] = {
 		OPT_NUMBER("version", "N", &a.version, JSON_INT_MAX,
 			   "that waits (rollout staged)"),
+		OPT_TEXT("reason", "TEXT", &reason, "why, for the others"),
 		UI_OPTIONS(&a.ui),
 		OPT_END,
 	};
@@ -564,13 +566,15 @@ int command_rollout_discard(int argc, char **argv, struct err *e)
 
 	if (ui_start(&a.ui, argc, argv, opts, 0, e))
 		goto out;
-	if (a.version == 0) {
-		(void)err_set(e, ERR_USAGE, "--version N is needed");
+	if (a.version == 0 || !reason) {
+		(void)err_set(e, ERR_USAGE,
+			      "--version N and --reason TEXT are needed");
 		goto out;
 	}
 	body = json_new_object();
 	json_set_text(body, "role", a.role);
 	json_set_int(body, "version", (int64_t)a.version);
+	json_set_text(body, "reason", reason);
 	rc = people_post(a.ui.client, "/v1/people/order-discard", body, &answer,
 			 e);
 	if (rc == 0 && a.ui.json)

@@ -365,8 +365,12 @@ int command_person_list(int argc, char **argv, struct err *e)
 
 int command_person_revoke(int argc, char **argv, struct err *e)
 {
-	const struct audit_by by = { .kind = AUDIT_SYSTEM, .now = utc_now() };
-	const struct opt opts[] = { OPT_END };
+	struct audit_by by = { .kind = AUDIT_SYSTEM, .now = utc_now() };
+	const struct opt opts[] = {
+		OPT_TEXT("reason", "TEXT", &by.reason,
+			 "why: the log has its SHA-256"),
+		OPT_END,
+	};
 	enum environment ignored;
 	struct sha256 fingerprint;
 	struct store *s = NULL;
@@ -380,6 +384,8 @@ int command_person_revoke(int argc, char **argv, struct err *e)
 		return err_set(e, ERR_USAGE,
 			       "name the server's folder and a fingerprint "
 			       "(person list shows them)");
+	if (!by.reason || !by.reason[0])
+		return err_set(e, ERR_USAGE, "--reason TEXT is needed");
 	if (sha256_parse(slice_of(operands[1]), &fingerprint, e))
 		return err_in(e, "the fingerprint");
 	if (init_open_store(operands[0], &ignored, &s, e))

@@ -299,9 +299,10 @@ out:
 int command_token_revoke(int argc, char **argv, struct err *e)
 {
 	struct ui u = { 0 };
-	const char *batch = NULL;
+	const char *batch = NULL, *reason = NULL;
 	const struct opt opts[] = {
 		OPT_TEXT("batch", "BATCH", &batch, "all that are not used"),
+		OPT_TEXT("reason", "TEXT", &reason, "why, for the others"),
 		ROOT_OPTION(&u),
 		UI_OPTIONS(&u),
 		OPT_END,
@@ -319,8 +320,13 @@ int command_token_revoke(int argc, char **argv, struct err *e)
 	if (parse_id(batch ? batch : u.operands[0], batch ? "--batch" : "ID",
 		     &id, e))
 		goto out;
+	if (!reason) {
+		(void)err_set(e, ERR_USAGE, "--reason TEXT is needed");
+		goto out;
+	}
 	body = json_new_object();
 	json_set_int(body, batch ? "batch" : "id", (int64_t)id);
+	json_set_text(body, "reason", reason);
 	rc = ui_act(&u, "/v1/people/token-revoke", body, "revoked", e);
 out:
 	ui_done(&u);

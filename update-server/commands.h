@@ -54,6 +54,8 @@ int command_device_readopt(int argc, char **argv, struct err *e);
 int command_device_pin(int argc, char **argv, struct err *e);
 int command_device_unpin(int argc, char **argv, struct err *e);
 int command_device_clear(int argc, char **argv, struct err *e);
+int command_device_block(int argc, char **argv, struct err *e);
+int command_device_unblock(int argc, char **argv, struct err *e);
 int command_device_release(int argc, char **argv, struct err *e);
 int command_cohort_create(int argc, char **argv, struct err *e);
 int command_cohort_list(int argc, char **argv, struct err *e);

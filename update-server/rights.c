@@ -42,6 +42,8 @@ static const struct right rights[] = {
 	{ P "device-deny", "officer" },
 	{ P "device-revoke", "officer" },
 	{ P "device-release", "officer" },
+	{ P "device-block", "officer" },
+	{ P "device-unblock", "officer" },
 	{ P "device-retire", "officer" },
 	{ P "device-forget", "officer" },
 	{ P "bundle", "officer" },

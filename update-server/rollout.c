@@ -168,7 +168,7 @@ enum rollout_verdict rollout_judge(const struct rollout *r,
 	if (verdict != VERDICT_OFFER)
 		return verdict;
 	if (rollout_is_pinned(r, d))
-		return VERDICT_PINNED;
+		return d->blocked ? VERDICT_BLOCKED : VERDICT_PINNED;
 	return word->below_floor ? VERDICT_FLOOR : VERDICT_OFFER;
 }
 
@@ -182,6 +182,7 @@ const char *rollout_verdict_name(enum rollout_verdict verdict)
 		[VERDICT_EXCLUDED] = "excluded",
 		[VERDICT_SELECTOR] = "not-selected",
 		[VERDICT_PINNED] = "pinned",
+		[VERDICT_BLOCKED] = "blocked",
 		[VERDICT_UNDO] = "undo",
 		[VERDICT_ALREADY] = "already",
 		[VERDICT_NEWER] = "newer",
@@ -219,6 +220,7 @@ const char *rollout_why(enum rollout_verdict verdict)
 		[VERDICT_EXCLUDED] = "this device is left out of it by name",
 		[VERDICT_SELECTOR] = "its selector does not match this device",
 		[VERDICT_PINNED] = "the device is pinned to another release",
+		[VERDICT_BLOCKED] = "the device is blocked (device unblock)",
 		[VERDICT_UNDO] = "undoes a release that does not run there",
 		[VERDICT_ALREADY] = "runs there already",
 		[VERDICT_NEWER] = "something newer runs there",

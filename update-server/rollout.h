@@ -65,8 +65,8 @@ struct rollout_device {
 	bool lab;                        /* two operators assigned it there */
 	bool has_release;
 	bool confirmed;
-	bool pinned;
-	uint64_t pin; /* a pinned device takes this seq and no other */
+	bool pinned, blocked; /* who is blocked keeps to a seq that is none */
+	uint64_t pin;         /* a pinned device takes this seq and no other */
 	uint64_t seq;
 	struct sha256 digest;
 	int64_t enrolled;
@@ -76,6 +76,15 @@ struct rollout_device {
 	char updater[RELEASE_VERSION_MAX + 1];
 	struct wire_posture posture;
 };
+
+/* What people said: it is blocked, or keeps to one release, or neither. */
+static inline void rollout_keep_to(struct rollout_device *d, bool blocked,
+				   bool pinned, uint64_t pin)
+{
+	d->blocked = blocked;
+	d->pinned = pinned || blocked;
+	d->pin = blocked ? 0 : pin;
+}
 
 /* Does it keep to another release than this one? */
 static inline bool rollout_is_pinned(const struct rollout *r,
@@ -106,6 +115,7 @@ enum rollout_verdict {
 	VERDICT_EXCLUDED, /* left out by name */
 	VERDICT_SELECTOR, /* not one of those that are selected */
 	VERDICT_PINNED,   /* the device keeps to another release */
+	VERDICT_BLOCKED,  /* it is given nothing */
 	VERDICT_UNDO,     /* an undo, and what it undoes does not run there */
 	VERDICT_ALREADY,  /* runs it */
 	VERDICT_NEWER,    /* runs something newer */

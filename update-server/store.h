@@ -485,6 +485,17 @@ struct store_pin {
 int store_device_pin(struct store *s, const struct store_pin *p,
 		     const struct audit_by *by, struct err *e) NODISCARD;
 
+/*
+ * Nothing is offered or handed out to it, or that ends, for by->reason; its
+ * identity stays. ERR_CONFLICT if that is so already, or it is no part of the
+ * fleet.
+ */
+int store_device_block(struct store *s, const struct device_id *id, bool on,
+		       const struct audit_by *by, struct err *e) NODISCARD;
+/* ERR_REFUSED while it is blocked. */
+int store_device_may_fetch(struct store *s, const struct device_id *id,
+			   struct err *e) NODISCARD;
+
 /* What it made of releases is held against it no longer: *cleared attempts.
  * ERR_CONFLICT if there is nothing. */
 struct store_clear {
@@ -746,6 +757,7 @@ struct store_audience {
 	uint64_t other_model, other_hardware, other_cohort, no_lab, excluded;
 	uint64_t unselected; /* in its cohorts, and its selector is against */
 	uint64_t pinned;     /* to another release */
+	uint64_t blocked;    /* from all of them */
 	uint64_t not_undone; /* of an undo: do not run what it undoes */
 	uint64_t newer;  /* of those it is for: run it, or something newer */
 	uint64_t silent; /* of those it is for: never came */

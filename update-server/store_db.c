@@ -295,6 +295,9 @@ static const char *const schema[] = {
 	"ALTER TABLE device ADD COLUMN hardware TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE release ADD COLUMN hardware TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE rollout ADD COLUMN hardware TEXT NOT NULL DEFAULT '';",
+
+	/* Nothing is offered or handed out to it, until a person says so. */
+	"ALTER TABLE device ADD COLUMN blocked INTEGER NOT NULL DEFAULT 0;",
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)

@@ -15,7 +15,7 @@
 	" activation, interval, updater, quarantined, posture_known,"          \
 	" posture_yes, (SELECT version FROM release l"                         \
 	" WHERE l.product = device.product AND l.id = device.release), lab,"   \
-	" pin, pin_release, first_use, hardware, " STORE_BOARDS
+	" pin, pin_release, first_use, hardware, " STORE_BOARDS ", blocked"
 #define DEVICE_COLUMNS DEVICE_FIELDS " FROM device"
 #define NEWEST_ATTEMPT                                                         \
 	" FROM attempt WHERE device = device.id ORDER BY attempt.id DESC"      \
@@ -50,8 +50,8 @@ static void read_device(struct sql_query *q, struct store_device *d)
 	f->posture.yes = (uint32_t)sql_get_int(q, 19);
 	sql_get_text(q, 20, f->version, sizeof(f->version));
 	f->lab = sql_get_int(q, 21) != 0;
-	f->pinned = !sql_get_null(q, 22);
-	f->pin = (uint64_t)sql_get_int(q, 22);
+	rollout_keep_to(f, sql_get_int(q, 29) != 0, !sql_get_null(q, 22),
+			(uint64_t)sql_get_int(q, 22));
 	sql_get_text(q, 23, d->pin_release, sizeof(d->pin_release));
 	d->first_use = (enum wire_first_use)sql_get_int(q, 24);
 	sql_get_text(q, 25, f->hardware, sizeof(f->hardware));
@@ -373,13 +373,13 @@ int store_device_find(struct store *s, const struct device_id *id,
 
 static void read_newest_attempt(struct sql_query *q, struct store_device *d)
 {
-	int64_t state = sql_get_int(q, 29);
+	int64_t state = sql_get_int(q, 30);
 
-	if (sql_get_null(q, 29) || state < 0 || state >= STAGE_STATES)
+	if (sql_get_null(q, 30) || state < 0 || state >= STAGE_STATES)
 		return;
 	d->has_attempt = true;
 	d->attempt = (enum stage_state)state;
-	sql_get_text(q, 30, d->attempt_code, sizeof(d->attempt_code));
+	sql_get_text(q, 31, d->attempt_code, sizeof(d->attempt_code));
 }
 
 static int each_device(struct sql_query *q,
@@ -454,6 +454,7 @@ int store_registry_each(struct store *s, const struct device_id *after,
 		      " decrypt_key, decrypt_proof,"
 		      " min(length(decrypt_proof), 72), hardware FROM device"
 		      " WHERE id > ? AND revoked = 0 AND quarantined = 0"
+		      " AND blocked = 0"
 		      " AND decrypt_key IS NOT NULL"
 		      " AND decrypt_proof IS NOT NULL AND certificate != ''"
 		      " ORDER BY id LIMIT ?",

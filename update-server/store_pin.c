@@ -53,6 +53,59 @@ int store_device_pin(struct store *s, const struct store_pin *p,
 	return store_unlock(s, rc);
 }
 
+static int block(struct store *s, const struct device_id *id, bool on,
+		 const struct audit_by *by, struct err *e)
+{
+	struct audit_record r;
+	int64_t changed;
+
+	if (sql_run(s->db,
+		    "UPDATE device SET blocked = ?1 WHERE id = ?2"
+		    " AND revoked = 0 AND blocked != ?1",
+		    SQL_BIND(sql_int(on), sql_device(id)), &changed, e))
+		return -1;
+	if (changed == 0)
+		return err_set(e, ERR_CONFLICT,
+			       on ? "it is blocked already, or no part of the "
+				    "fleet"
+				  : "it is not blocked");
+	audit_record_init(&r, on ? AUDIT_DEVICE_BLOCK : AUDIT_DEVICE_UNBLOCK,
+			  by);
+	audit_set_device(&r, id);
+	return store_log_locked(s, &r, e);
+}
+
+int store_device_block(struct store *s, const struct device_id *id, bool on,
+		       const struct audit_by *by, struct err *e)
+{
+	int rc;
+
+	store_lock(s);
+	rc = sql_begin(s->db, e);
+	if (rc == 0)
+		rc = sql_finish(s->db, block(s, id, on, by, e), e);
+	return store_unlock(s, rc);
+}
+
+int store_device_may_fetch(struct store *s, const struct device_id *id,
+			   struct err *e)
+{
+	struct sql_query *q;
+	bool blocked;
+
+	store_lock(s);
+	q = sql_query(s->db,
+		      "SELECT 1 FROM device WHERE id = ? AND blocked = 1",
+		      SQL_BIND(sql_device(id)));
+	blocked = sql_next(q);
+	if (store_unlock(s, sql_end(q, e)))
+		return -1;
+	return blocked ? err_set(e, ERR_REFUSED,
+				 "this device is blocked until a person says "
+				 "otherwise")
+		       : 0;
+}
+
 /* What holds it back is read by store_past(): failures, reverts, ends, and
  * steps back. */
 static int clear(struct store *s, const struct store_clear *c,

@@ -588,7 +588,7 @@ int store_pause_locked(struct store *s, const char *name, const char *reason,
 #define MEMBERS                                                                \
 	"SELECT id, model, cohort, release, seq, digest, enrolled, last_seen," \
 	" updater, posture_known, posture_yes, lab,"                           \
-	" pin, hardware, "
+	" pin, hardware, blocked, "
 #define OF_PRODUCT " FROM device WHERE product = ? AND revoked = 0"
 #define ITS_VERSION                                                            \
 	"(SELECT version FROM release l WHERE l.product = device.product"      \
@@ -619,10 +619,10 @@ static void read_member(struct sql_query *q, const struct stage *r,
 	d->posture.known = (uint32_t)sql_get_int(q, 9);
 	d->posture.yes = (uint32_t)sql_get_int(q, 10);
 	d->lab = sql_get_int(q, 11) != 0;
-	d->pinned = !sql_get_null(q, 12);
-	d->pin = (uint64_t)sql_get_int(q, 12);
+	rollout_keep_to(d, sql_get_int(q, 14) != 0, !sql_get_null(q, 12),
+			(uint64_t)sql_get_int(q, 12));
 	sql_get_text(q, 13, d->hardware, sizeof(d->hardware));
-	sql_get_text(q, 14, d->version, sizeof(d->version));
+	sql_get_text(q, 15, d->version, sizeof(d->version));
 }
 
 /* An undo's phases are of those that run what it undoes, few as they may be. */
@@ -735,7 +735,8 @@ static void add_to_audience(const struct stage *r, struct store_audience *a,
 		return;
 	}
 	if (rollout_is_pinned(&r->what, d)) {
-		a->pinned++;
+		a->blocked += d->blocked;
+		a->pinned += !d->blocked;
 		return;
 	}
 	if (!is_member(r, d)) {

@@ -21,7 +21,7 @@ id_of() {
 		sed -n 's/.*"device": *"\([0-9a-f]*\)".*/\1/p'
 }
 gone=$(id_of gone)
-want 0 op device revoke "$gone"
+want 0 op device revoke --reason test "$gone"
 stop_server
 want 0 "$server" server backup "$WORK/server" "$WORK/backup"
 cp -a "$WORK/server/keys" "$WORK/keys"
@@ -86,7 +86,7 @@ want 10 device lost check
 said "quarantine"
 want 0 op device unknown
 grep -q "$lost" "$WORK/said" && die "it is still listed"
-want 0 op device release "$lost"
+want 0 op device release --reason test "$lost"
 want 0 device lost check
 want 0 device lost status
 grep -q "shows" "$WORK/said" && die "it shows a code that nobody needs"
@@ -126,7 +126,7 @@ said "this is device $lost"
 want 0 device lost check
 want 0 device lost retire --device "$lost"
 said "pawl-server device retire $lost"
-want 0 op device retire "$lost"
+want 0 op device retire --reason test "$lost"
 find "$WORK/devices/lost/state" \( -name 'identity*' -o -name '*.key' \) |
 	grep . && die "something of its identity is left"
 want 10 device lost check

@@ -107,7 +107,7 @@ want 0 op device why "$id"
 said "tried it and came back"
 
 # What a revoked device says is not heard any more.
-want 0 op device revoke "$id"
+want 0 op device revoke --reason test "$id"
 want 10 device b check
 want 20 device c check # and nobody else is touched
 

@@ -39,7 +39,7 @@ refused "$constant" c "$claim" kiosk k2 good
 spare=$(token)
 want 0 op token list
 id=$(awk '/ open / { id = $1 } END { print id }' "$WORK/said")
-want 0 op token revoke "$id"
+want 0 op token revoke --reason test "$id"
 refused "$constant" d "$spare" kiosk k1 good
 
 # What is wrong with the request itself.
@@ -102,7 +102,7 @@ case $(ask l "$(echo "$checkin" | sed s/k1/k9/)") in
 esac
 device=$(openssl x509 -in "$WORK/keys/l/cert.pem" -noout -subject |
 	sed 's/.*CN *= *//')
-want 0 op device revoke "$device"
+want 0 op device revoke --reason test "$device"
 case $(ask l "$checkin") in *200) die "a revoked device was heard" ;; esac
 # Its key is taken for ever.
 answer=$(enrol l "$(token)" kiosk k1 good)

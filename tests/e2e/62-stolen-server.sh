@@ -29,14 +29,14 @@ done
 	sort -u)" = 1 ] || grep -q server-not-fenced "$WORK/server.log" ||
 	die "the server is not fenced"
 id=$(device ended status --json | sed -n 's/.*"device": *"\([0-9a-f]*\)".*/\1/p')
-want 0 op device revoke "$id"
+want 0 op device revoke --reason test "$id"
 # The fourth code of the open ones is withdrawn, then a batch of its own is.
 codes "$WORK/withdrawn" --count 3
 want 0 op token list
 number=$(op token list --json | grep -c '"id"')
-want 0 op token revoke "$number"
+want 0 op token revoke --reason test "$number"
 codes "$WORK/gone"
-want 0 op token revoke --batch "$((number + 1))"
+want 0 op token revoke --reason test --batch "$((number + 1))"
 stop_server
 
 nth() { sed -n "$1p" "$WORK/$2"; }

@@ -78,8 +78,8 @@ kiosk="--product kiosk --model k1 --cohort canary"
 # shellcheck disable=SC2086
 one_act tokens token-create op token create $kiosk --count 3 --days 3
 first=$(sed 's/.*"first":\([0-9]*\).*/\1/' "$WORK/new")
-one_act token-revoke token-revoke op token revoke "$first"
-one_act token-revoke batch-revoke op token revoke --batch "$first"
+one_act token-revoke token-revoke op token revoke --reason test "$first"
+one_act token-revoke batch-revoke op token revoke --reason test --batch "$first"
 # shellcheck disable=SC2086
 one_act tokens token-create op token create $kiosk --days 3 --inactive
 first=$(sed 's/.*"first":\([0-9]*\).*/\1/' "$WORK/new")
@@ -143,17 +143,24 @@ act registry "" device-export
 act device-pin "{\"v\":1,\"id\":\"$id\",\"reason\":\"a wish\"}" device-pin
 act device-unpin "{\"v\":1,\"id\":\"$id\",\"reason\":\"over\"}" device-unpin
 covered="$covered device-clear" # edge_cases.py
-one_act device-revoke device-revoke op device revoke "$id"
-one_act device-retire device-retire op device retire "$other"
-want 22 people device-forget '{"v":1,"id":"00000000000000000000000000000000"}'
-act device-forget "{\"v\":1,\"id\":\"$id\"}" device-forget
+act device-block "{\"v\":1,\"id\":\"$id\",\"reason\":\"unsure\"}" device-block
+act device-unblock "{\"v\":1,\"id\":\"$id\",\"reason\":\"unsure\"}" device-unblock
+want 2 op device revoke "$id"
+said "reason TEXT is needed"
+one_act device-revoke device-revoke op device revoke --reason test "$id"
+one_act device-retire device-retire op device retire --reason test "$other"
+want 22 people device-forget \
+	'{"v":1,"id":"00000000000000000000000000000000","reason":"x"}'
+want 22 people device-forget "{\"v\":1,\"id\":\"$id\"}" # and why?
+act device-forget "{\"v\":1,\"id\":\"$id\",\"reason\":\"unsure\"}" device-forget
 
 # A revocation was exported before it was acknowledged.
 cp "$WORK/server/audit/checkpoint.json" "$WORK/kept.json"
 grep -q "\"size\":$(records | wc -l)," "$WORK/kept.json" || die "not exported"
 
 want 0 op audit list
-said "person .* device-revoke .*device=$id"
+said "person .* device-revoke .*device=$id reason=$(printf test | sha256sum |
+	cut -c1-64)"
 
 # Every route by which people change something was tried above.
 sed -n '/PEOPLE, METHOD_P[OU][ST]T*, P "/s/.*P "\([^"]*\)".*/\1/p' \
@@ -168,7 +175,7 @@ done
 # A refused act is none.
 records >"$WORK/before"
 want 14 op cohort create canary
-want 22 people token-revoke '{"v":1,"id":99999}'
+want 22 people token-revoke '{"v":1,"id":99999,"reason":"x"}'
 records | cmp -s - "$WORK/before" || die "a refusal was recorded"
 
 # Nothing personal, no free text, no claim code.
@@ -261,7 +268,7 @@ said "kept for the audit log"
 case $(people cohorts) in *later*) die "it was done" ;; esac
 # Here the revocation cannot be made known outside, so it is not acknowledged;
 # the device is refused all the same.
-want 14 op device revoke "$other"
+want 14 op device revoke --reason test "$other"
 said "it is revoked, but the audit log could not be signed"
 records | tail -n 1 | grep -q "\"device\":\"$other\"" || die "no record"
 stop_server

@@ -41,7 +41,7 @@ said "3 devices are on it still"
 make_device late default
 want 0 device late enroll --claim-file "$WORK/devices/late/claim"
 [ "$(on 2)" -eq 4 ] || die "the running server has the new one"
-want 0 op device revoke "$(id_of revoked)"
+want 0 op device revoke --reason test "$(id_of revoked)"
 
 # Cut off between certificate and key, the keeper finds the key where it is.
 mv "$keys/device-ca.key" "$keys/device-ca-next.key"

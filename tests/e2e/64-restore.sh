@@ -64,7 +64,7 @@ want 0 device new enroll --claim-file "$WORK/devices/new/claim"
 want 0 device new update
 id=$("$client" status --json --config "$WORK/devices/stolen/client.conf" |
 	sed -n 's/.*"device": *"\([0-9a-f]*\)".*/\1/p')
-want 0 op device revoke "$id"
+want 0 op device revoke --reason test "$id"
 want 10 device stolen check
 want 0 op audit export "$WORK/log"
 cp "$WORK/outside/checkpoint.json" "$WORK/kept.json"

@@ -39,21 +39,21 @@ want 0 op token batches
 batch=$(awk '$6 == 3 { print $1 }' "$WORK/said")
 [ -n "$batch" ] || { cat "$WORK/said"; die "no batch"; }
 
-want 0 op device revoke "$(id_of a)"
+want 0 op device revoke --reason test "$(id_of a)"
 is_out device-revoke
-want 0 op device retire "$(id_of b)"
+want 0 op device retire --reason test "$(id_of b)"
 is_out device-retire
-want 0 op device forget "$(id_of b)"
+want 0 op device forget --reason test "$(id_of b)"
 is_out device-forget
-want 0 op token revoke 4
+want 0 op token revoke --reason test 4
 is_out token-revoke
-want 0 op token revoke --batch "$batch"
+want 0 op token revoke --reason test --batch "$batch"
 is_out batch-revoke
 want 0 "$server" person create "$WORK/bob" --name bob --environment demo \
 	--url "https://$(listener people)" --ca "$WORK/server/ca.pem"
 want 0 "$server" person add "$WORK/server" "$WORK/bob/person.pem" --role auditor
 bob=$("$server" person list "$WORK/server" | grep bob | grep -o '[0-9a-f]\{64\}')
-want 0 "$server" person revoke "$WORK/server" "$bob"
+want 0 "$server" person revoke --reason test "$WORK/server" "$bob"
 is_out person-revoke
 [ ! -e "$WORK/server/run/checkpoint-wanted" ] || die "it waits for ever"
 
@@ -62,13 +62,13 @@ is_out person-revoke
 mv "$WORK/outside" "$WORK/aside"
 echo "no folder" >"$WORK/outside"
 got=0
-op device revoke "$(id_of c)" >"$WORK/said" 2>&1 || got=$?
+op device revoke --reason test "$(id_of c)" >"$WORK/said" 2>&1 || got=$?
 [ "$got" -ne 0 ] || die "acknowledged"
 said "could not be signed: repeat this"
 want 10 device c check
 rm "$WORK/outside"
 mv "$WORK/aside" "$WORK/outside"
-want 0 op device revoke "$(id_of c)"
+want 0 op device revoke --reason test "$(id_of c)"
 python3 - "$WORK/server/store.sqlite" "$WORK/outside/checkpoint.json" <<'PY' ||
 import json, sqlite3, sys
 d = sqlite3.connect(sys.argv[1])
@@ -84,7 +84,7 @@ want 0 "$server" person create "$WORK/eve" --name eve --environment demo \
 	--url "https://127.0.0.1:1" --ca "$WORK/server/ca.pem"
 want 0 "$server" person add "$WORK/server" "$WORK/eve/person.pem" --role auditor
 eve=$("$server" person list "$WORK/server" | grep eve | grep -o '[0-9a-f]\{64\}')
-want 0 "$server" person revoke "$WORK/server" "$eve"
+want 0 "$server" person revoke --reason test "$WORK/server" "$eve"
 said "once the server runs"
 
 # The server's certificate: 90 days, by the names that it had.

@@ -23,7 +23,7 @@ done
 id_of() {
 	device "$1" status --json | member device
 }
-want 0 op device revoke "$(id_of gone)"
+want 0 op device revoke --reason test "$(id_of gone)"
 
 # A backup of that day. Two months later one renews and comes to it again two
 # months after that; another is cut between the two halves of its renewal.

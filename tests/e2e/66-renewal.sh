@@ -105,14 +105,14 @@ id=$(awk '/ quarantined / { print $1 }' "$WORK/said")
 # Nor are keys of encrypted releases sealed to it, for the copy has its key, too.
 want 0 op device export "$WORK/registry"
 ! grep -q "$id" "$WORK/registry" || die "two copies would be given keys"
-want 0 op device release "$id"
+want 0 op device release --reason test "$id"
 want 0 op device export "$WORK/registry.released"
 grep -q "$id" "$WORK/registry.released" || die "it is not in the registry again"
-want 14 op device release "$id"
+want 14 op device release --reason test "$id"
 op audit list >"$WORK/said"
 said "device .* device-quarantine .*device=$id"
 said "person .* device-release .*device=$id"
-want 0 op device revoke "$id"
+want 0 op device revoke --reason test "$id"
 case $(renew c "$WORK/thief.key") in 200*) die "a revoked one renews" ;; esac
 
 # Four hundred days in a drawer: the certificate has long ended. It is good for

@@ -63,11 +63,11 @@ want 2 "$server" person create "$WORK/eve" --name eve --url "http://x:1" \
 
 # Revoked while the server runs: at once, once, and for ever.
 bob=$("$server" person list "$WORK/server" | sed -n 's/^bob .* //p')
-want 0 "$server" person revoke "$WORK/server" "$bob"
+want 0 "$server" person revoke --reason test "$WORK/server" "$bob"
 want 10 as bob cohort list
-want 14 "$server" person revoke "$WORK/server" "$bob"
-want 13 "$server" person revoke "$WORK/server" "$(echo "$bob" | tr 0-9a-f 1)"
-want 4 "$server" person revoke "$WORK/server" bob
+want 14 "$server" person revoke --reason test "$WORK/server" "$bob"
+want 13 "$server" person revoke --reason test "$WORK/server" "$(echo "$bob" | tr 0-9a-f 1)"
+want 4 "$server" person revoke --reason test "$WORK/server" bob
 want 14 "$server" person add "$WORK/server" "$WORK/bob/person.pem"
 "$server" person list "$WORK/server" | grep -q "^bob .* revoked$" ||
 	die "the list does not tell"

@@ -165,7 +165,7 @@ wanted 0 "it is in force" approved op2
 wanted 13 "waits\|no such" as op2 rollout approve
 
 wanted 0 "1 of 2" signs op1 halt gateway 1 --wide
-wanted 0 "discarded" as op2 rollout discard --version 3
+wanted 0 "discarded" as op2 rollout discard --reason test --version 3
 
 # ---- a folder that is carried, a baseline, a halt ----------------------------
 

@@ -166,7 +166,7 @@ operator release import "$WORK/publish"
 
 # Revoked devices are not in the next export, and the one before is too old.
 two=$(on two status --json | sed -n 's/.*"device": *"\([0-9a-f]*\)".*/\1/p')
-operator device revoke "$two"
+operator device revoke --reason test "$two"
 sleep 1
 operator device export "$WORK/registry.2"
 wrap 2 "$WORK/registry.2" | grep -q '0 new since the last one, 1 gone' ||

@@ -128,7 +128,7 @@ refused 13 'decryption key.*enrol' good
 mv "$WORK/lost.key" "$WORK/one/state/decrypt.key"
 
 # Its way out: a new identity, one new device at the next wrap.
-operator device revoke "$one"
+operator device revoke --reason test "$one"
 rm -rf "$WORK/one/state"
 operator token create --product gateway --model board --cohort fleet --plain \
 	>"$WORK/one/claim"
@@ -178,7 +178,7 @@ runs one 1
 
 # Revoked: not even what was sealed to it before.
 [ "$(fetch_envelope two "$package" "$WORK/two.env")" = 200 ] || die "two: none"
-operator device revoke "$two"
+operator device revoke --reason test "$two"
 said=$(fetch_envelope two "$package" "$WORK/gone.env" || :)
 [ "$said" != 200 ] || die "a revoked device is served: $said"
 operator device export "$WORK/registry.3" >/dev/null

@@ -64,18 +64,18 @@ joins a "$(code "$WORK/shipped" 1)"
 refused "used already" b "$(code "$WORK/shipped" 1)"
 
 # Withdrawn: one, then what is left.
-want 0 op token revoke $((batch + 1))
+want 0 op token revoke --reason test $((batch + 1))
 refused "it was revoked" b "$(code "$WORK/shipped" 2)"
-want 0 op token revoke --batch "$batch"
+want 0 op token revoke --reason test --batch "$batch"
 refused "it was revoked" b "$(code "$WORK/shipped" 3)"
-want 2 op token revoke
-want 2 op token revoke 1 --batch "$batch"
+want 2 op token revoke --reason test
+want 2 op token revoke --reason test 1 --batch "$batch"
 shipped=$batch
 
 # Three codes of which two may be used; two of three in an hour.
 create "$WORK/few" --count 3 --quota 2
 few=$batch
-want 6 op token revoke --batch "$shipped" --root "$root"
+want 6 op token revoke --reason test --batch "$shipped" --root "$root"
 joins c "$(code "$WORK/few" 1)"
 joins d "$(code "$WORK/few" 2)"
 refused "as many of its batch as may be" e "$(code "$WORK/few" 3)"

@@ -79,7 +79,7 @@ op server status | grep -q "quarantined  *1" || die "not in the status"
 want 10 device a check
 want 0 device b check
 # A person decides: it goes on.
-want 0 op device release "$a"
+want 0 op device release --reason test "$a"
 want 0 device a check
 
 # Boards that are never on together: a count that falls twice.
@@ -108,7 +108,7 @@ until grep -q held "$WORK/held"; do
 	[ $tries -lt 100 ] || die "$(cat "$WORK/held")"
 	sleep 0.1
 done
-want 0 op device revoke "$a"
+want 0 op device revoke --reason test "$a"
 wait $holder || die "a kept connection: $(cat "$WORK/held")"
 
 # A factory reset: another key, another code, the place of the old identity.

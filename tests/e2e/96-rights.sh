@@ -36,7 +36,7 @@ person both --role operator --role officer
 person gone --role operator --role officer --role admin
 person stranger
 gone=$("$server" person list "$WORK/server" | sed -n 's/^gone .* //p')
-want 0 "$server" person revoke "$WORK/server" "$gone"
+want 0 "$server" person revoke --reason test "$WORK/server" "$gone"
 want 0 "$server" person list "$WORK/server"
 said "^both .*operator officer"
 

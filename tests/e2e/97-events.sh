@@ -145,7 +145,7 @@ last=$!
 cohort four
 comes "$WORK/last" "cohort=four"
 bob=$("$server" person list "$WORK/server" | sed -n 's/^bob .* //p')
-want 0 "$server" person revoke "$WORK/server" "$bob"
+want 0 "$server" person revoke --reason test "$WORK/server" "$bob"
 got=0
 wait $last || got=$?
 [ $got -eq 10 ] || die "bob still listens: $got $(cat "$WORK/last.err")"

@@ -125,7 +125,7 @@ for act in device-approve token-activate token-revoke; do
 	grep -q 'nothing was signed: the pages do no such act' "$WORK/body" ||
 		die "not in words: $(cat "$WORK/body")"
 done
-one='{"v":1,"id":"00112233445566778899aabbccddeeff"}'
+one='{"v":1,"id":"00112233445566778899aabbccddeeff","reason":"x"}'
 for act in revoke retire; do
 	gives 403 "a signature without a terminal: $act" \
 		/v1/people/device-$act -H "$bearer" -d "$one"
@@ -172,7 +172,7 @@ kill "$listening"
 wait "$listening" 2>/dev/null || :
 
 admin=$("$server" person list "$WORK/server" | awk '{ print $NF; exit }')
-want 0 "$server" person revoke "$WORK/server" "$admin"
+want 0 "$server" person revoke --reason test "$WORK/server" "$admin"
 gives 403 "somebody who was revoked meanwhile" /v1/people/overview -H "$bearer"
 stop_server
 gives 502 "a server that is gone" /v1/people/overview -H "$bearer"

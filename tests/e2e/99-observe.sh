@@ -93,7 +93,7 @@ shows 'pawl_gate_devices{rollout="first",result="confirmed"} [01]'
 shows 'pawl_gate_failure_ratio{rollout="first",bound="limit"} 0.0200'
 id=$(sed -n 's/.*"device-enrolled","id":"\([0-9a-f]*\)".*/\1/p' \
 	"$WORK/server.log" | tail -n 1)
-want 0 op device revoke "$id"
+want 0 op device revoke --reason test "$id"
 want 10 device b check
 
 answers 200 /metrics

@@ -293,6 +293,7 @@ static void another_change_waits_for_the_first(void **state)
 	/* taken back by its version alone */
 	json_set_int(body, "v", 1);
 	json_set_text(body, "role", WIDE);
+	json_set_text(body, "reason", "the other one is right");
 	json_set_int(body, "version", 7);
 	assert_in_range(ask(d, api_order_discard, "/v1/people/order-discard",
 			    body, said),

@@ -189,6 +189,8 @@ static void every_rule_changes_the_decision(void **state)
 	WITH(d.confirmed = false, VERDICT_TRIAL);
 	WITH(d.pinned = true, VERDICT_PINNED);
 	WITH((d.pinned = true, d.pin = 2), VERDICT_OFFER);
+	WITH(rollout_keep_to(&d, true, true, 2), VERDICT_BLOCKED);
+	WITH(rollout_keep_to(&d, false, true, 3), VERDICT_PINNED);
 #undef WITH
 }
 

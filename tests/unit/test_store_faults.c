@@ -242,10 +242,19 @@ static int retire_device(struct world *w, struct err *e)
 				   &fingerprint, e);
 }
 
+static int block_device(struct world *w, struct err *e)
+{
+	struct audit_by by = fleet_by;
+
+	by.reason = "stolen";
+	return store_device_block(w->store, &w->device.facts.id, true, &by, e);
+}
+
 static const struct {
 	const char *name;
 	int (*change)(struct world *w, struct err *e);
 } changes[] = {
+	{ "a block", block_device },
 	{ "a cohort", add_cohort },
 	{ "a person", add_person },
 	{ "a revocation", revoke_device },

@@ -45,6 +45,62 @@ static void who_is_out_of_the_fleet_is_not_pinned(void **state)
 		       ERR_CONFLICT);
 }
 
+static void who_is_blocked_is_given_nothing(void **state)
+{
+	struct store_device d = fleet_device(*state, 1);
+	const struct store_pin p = { d.facts.id, 7, "seven", "a wish" };
+	struct audit_by by = fleet_by;
+	struct sha256 fingerprint;
+	struct err e = { 0 };
+
+	by.reason = "stolen";
+	assert_ok(store_device_pin(*state, &p, &fleet_by, &e));
+	assert_ok(store_device_may_fetch(*state, &d.facts.id, &e));
+	assert_ok(store_device_block(*state, &d.facts.id, true, &by, &e));
+	assert_refused(store_device_block(*state, &d.facts.id, true, &by, &e),
+		       ERR_CONFLICT);
+	d = seen(*state, 1);
+	assert_true(d.facts.blocked && d.facts.pinned);
+	assert_int_equal(d.facts.pin, 0); /* no release is that one */
+	assert_refused(store_device_may_fetch(*state, &d.facts.id, &e),
+		       ERR_REFUSED);
+	/* It is still who it is, and keeps to what was said before. */
+	assert_ok(store_device_authorise(*state, &d.fingerprint, &d.facts.id,
+					 &e));
+	assert_ok(store_device_block(*state, &d.facts.id, false, &by, &e));
+	d = seen(*state, 1);
+	assert_false(d.facts.blocked);
+	assert_int_equal(d.facts.pin, 7);
+	assert_ok(store_device_may_fetch(*state, &d.facts.id, &e));
+	assert_ok(store_device_retire(*state, &d.facts.id, &by, &fingerprint,
+				      &e));
+	assert_refused(store_device_block(*state, &d.facts.id, true, &by, &e),
+		       ERR_CONFLICT);
+}
+
+static void note_registered(void *ctx, const struct store_device *d)
+{
+	(void)d;
+	(*(unsigned *)ctx)++;
+}
+
+static void no_keys_are_sealed_to_who_is_blocked(void **state)
+{
+	struct store_device d = fleet_device(*state, 1);
+	struct audit_by by = fleet_by;
+	unsigned n = 0;
+	struct err e = { 0 };
+
+	by.reason = "stolen";
+	assert_ok(
+		store_registry_each(*state, NULL, 10, note_registered, &n, &e));
+	assert_int_equal(n, 1);
+	assert_ok(store_device_block(*state, &d.facts.id, true, &by, &e));
+	assert_ok(
+		store_registry_each(*state, NULL, 10, note_registered, &n, &e));
+	assert_int_equal(n, 1);
+}
+
 static void what_is_cleared_is_forgiven(void **state)
 {
 	struct store_device d = fleet_device(*state, 1);
@@ -78,6 +134,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(a_pin_is_kept_until_it_is_taken_away),
 		TEST(who_is_out_of_the_fleet_is_not_pinned),
+		TEST(who_is_blocked_is_given_nothing),
+		TEST(no_keys_are_sealed_to_who_is_blocked),
 		TEST(what_is_cleared_is_forgiven),
 	};
 
