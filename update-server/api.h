@@ -7,6 +7,7 @@
 #define UPDATE_SERVER_API_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "common/claim.h"
 
@@ -26,6 +27,8 @@
 #define API_TARGETS  "/targets/"
 
 struct server_api {
+	/* Within how many seconds we are gone; 0: we stay. */
+	atomic_uint drain_sec;
 	const struct config *config;
 	int dirfd; /* the server's folder */
 	enum environment environment;
@@ -35,6 +38,9 @@ struct server_api {
 	/* What the server shows of itself, to devices by file too: letter.h */
 	const struct ec_private *tls_key;
 	struct slice tls_certificate;
+	/* The CAs of devices, as they are gone by until the next start: what
+	 * is exchanged on the disk is out of this process's reach. */
+	struct buf device_cas;
 	struct expiry expiry;
 	struct unknowns *unknowns;
 	/* The walk through the fleet, by the tick alone; what its last round

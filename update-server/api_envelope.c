@@ -128,17 +128,13 @@ static void list_registered(void *ctx, const struct store_device *d)
 static int list_page(struct server_api *api, const struct device_id *after,
 		     struct response *a, struct err *e)
 {
-	struct buf cas = BUF_INIT(KEEPER_CA_PEM_MAX);
-	struct page p = { .now = utc_now(), .list = json_new_array() };
+	struct page p = { .cas = buf_slice(&api->device_cas),
+			  .now = utc_now(),
+			  .list = json_new_array() };
 	struct json *j;
-	int rc = fs_read_path(api->config->device_ca, &cas, e);
 
-	p.cas = buf_slice(&cas);
-	if (rc == 0)
-		rc = store_registry_each(api->store, after, REGISTRY_PAGE,
-					 list_registered, &p, e);
-	buf_done(&cas);
-	if (rc) {
+	if (store_registry_each(api->store, after, REGISTRY_PAGE,
+				list_registered, &p, e)) {
 		json_free(p.list);
 		return -1;
 	}

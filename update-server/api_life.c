@@ -6,6 +6,7 @@
 #include "common/keybox.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/random.h"
 #include "common/steady.h"
 
 #include "update-server/api.h"
@@ -15,9 +16,11 @@
 
 #define FLUSH_SEC 10
 /* Of each second, for tables that are moved; and after a failure. */
-#define MOVE_NS        100000000
-#define MOVE_AGAIN_SEC 60
-#define RETRY_SEC      60
+#define MOVE_NS         100000000
+#define MOVE_AGAIN_SEC  60
+#define RETRY_SEC       60
+#define DRAIN_RETRY_SEC 30 /* to twice that */
+#define DRAIN_MAX_SEC   3600
 /* Acts of one person: an import of everything that may be listed fits. */
 #define ACTS_BURST          20000
 #define ACTS_PER_MINUTE     600
@@ -221,6 +224,22 @@ static int authorise_device(struct server_api *api, const struct route *route,
 	return 0;
 }
 
+/* We are about to go: who comes is asked to come again, not all at once. What
+ * devices did is heard to the end. */
+static int check_draining(struct server_api *api, enum listener listener,
+			  const struct route *route, struct err *e)
+{
+	uint8_t spread;
+
+	if (atomic_load(&api->drain_sec) == 0 || listener == LISTENER_PEOPLE ||
+	    route->handle == api_report || route->handle == api_renewed)
+		return 0;
+	random_bytes(&spread, 1);
+	(void)err_set(e, ERR_BUSY, "this server is about to go: come again");
+	e->retry_sec = DRAIN_RETRY_SEC + spread % DRAIN_RETRY_SEC;
+	return -1;
+}
+
 static int authorise_person(struct server_api *api, const struct route *route,
 			    struct peer *peer, struct err *e)
 {
@@ -236,6 +255,8 @@ int server_authorise(struct server_api *api, enum listener listener,
 		     const struct route *route, struct peer *peer,
 		     struct err *e)
 {
+	if (check_draining(api, listener, route, e))
+		return -1;
 	if (listener == LISTENER_ENROLMENT)
 		return 0;
 	if (!peer->present)
@@ -251,8 +272,10 @@ static int open_parts(struct server_api *api, struct err *e)
 {
 	char path[PATH_MAX_LEN];
 
+	api->device_cas = (struct buf)BUF_INIT(KEEPER_CA_PEM_MAX);
 	if (environment_parse(slice_of(api->config->environment),
 			      &api->environment, e) ||
+	    fs_read_path(api->config->device_ca, &api->device_cas, e) ||
 	    fs_open_dir(api->config->dir, &api->dirfd, e) ||
 	    text_format(path, sizeof(path), e, "%s/store.sqlite",
 			api->config->dir) ||
@@ -328,6 +351,7 @@ void api_close(struct server_api *api)
 	if (!api)
 		return;
 	store_close(api->store);
+	buf_done(&api->device_cas);
 	fs_close(&api->dirfd);
 	(void)pthread_mutex_destroy(&api->publishing);
 	(void)pthread_mutex_destroy(&api->ordering);
@@ -450,6 +474,33 @@ static void move_tables(struct server_api *api, int64_t now)
 		api->next_move = INT64_MAX;
 }
 
+/* The file goes away: whoever wrote it sees that it was heard. */
+static void look_for_drain(struct server_api *api)
+{
+	struct buf file = BUF_INIT(256);
+	struct json *j = NULL;
+	struct err e = { 0 };
+	int64_t within;
+
+	if (fs_read_file(api->dirfd, STORE_DRAIN, &file, &e) == 0 &&
+	    json_parse(buf_slice(&file), &j, &e) == 0 &&
+	    json_get_int(j, "within", 1, DRAIN_MAX_SEC, &within, &e) == 0 &&
+	    fs_remove(api->dirfd, STORE_DRAIN, &e) == 0) {
+		atomic_store(&api->drain_sec, (unsigned)within);
+		log_event(LOG_INFO, "draining", "within_sec=%u",
+			  (unsigned)within);
+	} else if (e.code != ERR_NOT_FOUND) {
+		log_event(LOG_ERROR, "not-drained", "why=%s", e.msg);
+	}
+	json_free(j);
+	buf_done(&file);
+}
+
+unsigned api_drains(struct server_api *api)
+{
+	return atomic_load(&api->drain_sec);
+}
+
 void api_tick(struct server_api *api)
 {
 	int64_t now = utc_now();
@@ -462,6 +513,8 @@ void api_tick(struct server_api *api)
 	retain(api, now);
 	sign_log(api, now);
 	move_tables(api, now);
+	if (atomic_load(&api->drain_sec) == 0)
+		look_for_drain(api);
 	if (now < api->next_flush)
 		return;
 	api->next_flush = now + FLUSH_SEC;

@@ -89,10 +89,13 @@ static int expose_expiry(struct server_api *api, struct exposition *x,
 static void expose_certificates(struct server_api *api, struct exposition *x)
 {
 	const struct {
-		const char *name, *path;
-	} files[] = {
-		{ "tls", api->config->tls_certificate },
-		{ "device-ca", api->config->device_ca },
+		const char *name;
+		int64_t when;
+	} ends[] = {
+		{ "tls", expiry_of_pem(api->tls_certificate) },
+		/* Made meanwhile, and used from the next start on. */
+		{ "tls-renewed", expiry_of_file(api->dirfd, STORE_RENEWED) },
+		{ "device-ca", expiry_of_pem(buf_slice(&api->device_cas)) },
 	};
 	struct log_listed log_key;
 	int64_t end;
@@ -100,14 +103,11 @@ static void expose_certificates(struct server_api *api, struct exposition *x)
 	exposition_family(x, "pawl_certificate_expiry_timestamp_seconds",
 			  EXPOSE_GAUGE,
 			  "When a certificate ends, in Unix time.");
-	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		int64_t when = expiry_of_certificate(files[i].path);
-
-		if (when > 0)
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
+		if (ends[i].when > 0)
 			exposition_int(x,
-				       EXPOSE_LABELS({ "name", files[i].name }),
-				       when);
-	}
+				       EXPOSE_LABELS({ "name", ends[i].name }),
+				       ends[i].when);
 	api_log_key(api, &log_key, &end);
 	exposition_int(x, EXPOSE_LABELS({ "name", "log-key" }), end);
 }

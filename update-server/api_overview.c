@@ -24,11 +24,10 @@ static void add_end(struct json *list, const char *what, int64_t when)
 	json_add(list, j);
 }
 
-/* A file that cannot be read is left out: --check-config says why. */
 static void add_certificate(struct json *list, const char *what,
-			    const char *path)
+			    struct slice pem)
 {
-	int64_t when = expiry_of_certificate(path);
+	int64_t when = expiry_of_pem(pem);
 
 	if (when > 0)
 		add_end(list, what, when);
@@ -51,9 +50,8 @@ static int set_ends(struct server_api *api, struct json *j, struct err *e)
 				roles[i].role) == 0)
 			add_end(list, what, roles[i].when);
 	}
-	add_certificate(list, "server certificate",
-			api->config->tls_certificate);
-	add_certificate(list, "device CA", api->config->device_ca);
+	add_certificate(list, "server certificate", api->tls_certificate);
+	add_certificate(list, "device CA", buf_slice(&api->device_cas));
 	api_log_key(api, &log_key, &end);
 	add_end(list, "log key", end);
 	json_set(j, "ends", list);

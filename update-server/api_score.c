@@ -43,15 +43,15 @@ static int look_at_metadata(struct server_api *api, int64_t now,
 static void look_at_certificates(struct server_api *api, int64_t now,
 				 struct score_facts *f)
 {
-	const char *const files[] = { api->config->tls_certificate,
-				      api->config->device_ca };
+	const struct slice shown[] = { api->tls_certificate,
+				       buf_slice(&api->device_cas) };
 	struct log_listed log_key;
 	int64_t end;
 
 	api_log_key(api, &log_key, &end);
 	f->certificate_left = end - now;
-	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		int64_t when = expiry_of_certificate(files[i]);
+	for (size_t i = 0; i < ARRAY_LEN(shown); i++) {
+		int64_t when = expiry_of_pem(shown[i]);
 
 		if (when > 0)
 			f->certificate_left =

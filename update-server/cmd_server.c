@@ -15,6 +15,9 @@
 #include "update-server/init.h"
 #include "update-server/store.h"
 
+#define DRAIN_WITHIN 40
+#define DRAIN_MAX    3600
+
 static int parse(int argc, char **argv, const struct opt *opts, int wanted,
 		 char ***operands, struct err *e)
 {
@@ -174,5 +177,32 @@ int command_server_check(int argc, char **argv, struct err *e)
 	       "payloads are what they were\n",
 	       p.count);
 	say_readopt(p.readopt_since);
+	return 0;
+}
+
+int command_server_drain(int argc, char **argv, struct err *e)
+{
+	uint64_t within = DRAIN_WITHIN;
+	bool json = false, ran = false;
+	const struct opt opts[] = {
+		OPT_NUMBER("within", "SEC", &within, DRAIN_MAX,
+			   "what is under way is cut off then (40)"),
+		OPT_FLAG("json", &json, "print JSON"),
+		OPT_END,
+	};
+	char **operands;
+
+	if (parse(argc, argv, opts, 1, &operands, e))
+		return -1;
+	if (within == 0)
+		return err_set(e, ERR_USAGE, "--within: 1 to %d seconds",
+			       DRAIN_MAX);
+	if (init_drain(operands[0], within, &ran, e))
+		return -1;
+	if (json)
+		printf("{\"ran\":%s}\n", ran ? "true" : "false");
+	else
+		printf(ran ? "drained: the server has ended\n"
+			   : "no server runs there\n");
 	return 0;
 }

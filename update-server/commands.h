@@ -13,6 +13,7 @@ int command_run(int argc, char **argv, struct err *e);
 int command_tls_renew(int argc, char **argv, struct err *e);
 int command_server_backup(int argc, char **argv, struct err *e);
 int command_server_restore(int argc, char **argv, struct err *e);
+int command_server_drain(int argc, char **argv, struct err *e);
 int command_server_check(int argc, char **argv, struct err *e);
 int command_person_create(int argc, char **argv, struct err *e);
 int command_person_add(int argc, char **argv, struct err *e);

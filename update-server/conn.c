@@ -72,6 +72,7 @@ struct conn {
 	bool ending;  /* all is written but the farewell */
 	bool failed;  /* by the worker */
 	bool stalled; /* a write was under way at the last look */
+	bool marked;  /* it was under way when the draining began */
 
 	struct tls *tls;
 	struct peer peer;
@@ -846,6 +847,27 @@ void conn_pool_wake(struct conn_pool *p)
 			exchange_wake(c->exchange);
 			step(c);
 		}
+}
+
+void conn_pool_drain(struct conn_pool *p)
+{
+	close_lists(p,
+		    1U << LIST_STRANGERS | 1U << LIST_QUEUED | 1U << LIST_IDLE);
+	for (int l = 0; l < LISTENER_COUNT; l++)
+		for (struct conn *c = p->lists[l][LIST_BUSY].first; c;
+		     c = c->next)
+			c->marked = true;
+}
+
+size_t conn_pool_left(const struct conn_pool *p)
+{
+	size_t left = 0;
+
+	for (int l = 0; l < LISTENER_COUNT; l++)
+		for (const struct conn *c = p->lists[l][LIST_BUSY].first; c;
+		     c = c->next)
+			left += c->marked;
+	return left;
 }
 
 void conn_pool_finish(struct conn_pool *p, void (*done)(void *ctx), void *ctx)

@@ -39,6 +39,12 @@ void conn_pool_accept(struct conn_pool *p, struct uv_stream_s *listening,
 /* Ask every answer without an end whether there is more to say. */
 void conn_pool_wake(struct conn_pool *p);
 
+/* We are about to go: close what idles, and mark what is under way. Who comes
+ * now is served all the same. */
+void conn_pool_drain(struct conn_pool *p);
+/* How many of those that were marked are under way still. */
+size_t conn_pool_left(const struct conn_pool *p);
+
 /* Close what idles; let each request under way be its connection's last.
  * `done` is called when the last connection is gone, at once if none is. */
 void conn_pool_finish(struct conn_pool *p, void (*done)(void *ctx), void *ctx);

@@ -157,7 +157,10 @@ static void put_error(struct exchange *x, unsigned status, unsigned allow,
 	struct answer a = { .status = status,
 			    .type = "application/json",
 			    .allow = allow,
-			    .retry_after = status == 503 ? 5 : 0 };
+			    .retry_after = failure->retry_sec > 0
+						   ? failure->retry_sec
+					   : status == 503 ? 5
+							   : 0 };
 	struct err ignored;
 
 	if (wire_format_error(failure, &body, &ignored))
@@ -192,6 +195,11 @@ static void put_failure(struct exchange *x, const struct err *why)
 	unsigned status = (unsigned)wire_status(why->code);
 	struct err shown = *why;
 
+	/* It is we who go away, so the connection ends with this. */
+	if (why->code == ERR_BUSY && why->retry_sec > 0) {
+		refuse(x, 503, 0, why);
+		return;
+	}
 	if (status >= 500) {
 		log_event(LOG_ERROR, "request-failed", "path=%.*s why=%s",
 			  (int)x->http.path.len, (const char *)x->http.path.ptr,

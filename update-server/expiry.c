@@ -164,20 +164,26 @@ int expiry_read(struct expiry *x, struct store *s,
 	return rc;
 }
 
-int64_t expiry_of_certificate(const char *path)
+int64_t expiry_of_pem(struct slice pem)
+{
+	struct x509_info info;
+	struct slice first;
+	struct err ignored; /* who serves with it said what is wrong with it */
+
+	return x509_next(&pem, &first) &&
+			       x509_inspect(first, &info, &ignored) == 0
+		       ? info.not_after
+		       : 0;
+}
+
+int64_t expiry_of_file(int dirfd, const char *path)
 {
 	struct buf pem = BUF_INIT(PEM_MAX);
-	struct slice text, first;
-	struct x509_info info;
-	struct err ignored; /* who serves with it said what is wrong with it */
+	struct err ignored;
 	int64_t when = 0;
 
-	if (fs_read_path(path, &pem, &ignored) == 0) {
-		text = buf_slice(&pem);
-		if (x509_next(&text, &first) &&
-		    x509_inspect(first, &info, &ignored) == 0)
-			when = info.not_after;
-	}
+	if (fs_read_file(dirfd, path, &pem, &ignored) == 0)
+		when = expiry_of_pem(buf_slice(&pem));
 	buf_done(&pem);
 	return when;
 }

@@ -38,7 +38,9 @@ int expiry_read(struct expiry *x, struct store *s,
 		struct expiry_of out[EXPIRY_MAX], size_t *count,
 		struct err *e) NODISCARD;
 
-/* When a certificate file's first one ends; 0 if it cannot be read. */
-int64_t expiry_of_certificate(const char *path);
+/* When the first certificate of a text, or of a file, ends; 0 if it cannot be
+ * read. */
+int64_t expiry_of_pem(struct slice pem);
+int64_t expiry_of_file(int dirfd, const char *path);
 
 #endif

@@ -539,7 +539,9 @@ static int renew(const struct config *c, const struct x509_template *t,
 	    keyfile_inspect(buf_slice(&key), &info, e) ||
 	    x509_issue(t, &info.public_key, buf_slice(&ca), issuer, &pem, e) ||
 	    log_certificate(c, AUDIT_TLS_RENEW, buf_slice(&pem), e) ||
-	    fs_replace_file(dirfd, TLS_PEM, buf_slice(&pem), 0644, e))
+	    fs_replace_file(dirfd, TLS_PEM, buf_slice(&pem), 0644, e) ||
+	    fs_mkdirs(dirfd, "run", 0700, e) ||
+	    fs_replace_file(dirfd, STORE_RENEWED, buf_slice(&pem), 0644, e))
 		goto out;
 	rc = 0;
 out:
@@ -619,6 +621,9 @@ out:
 
 #define AWAIT_STEP_MS 50
 #define AWAIT_STEPS   400
+/* What the server waits at its end besides: [limits] stop_sec is 600 at most,
+ * 10 if nobody says else. */
+#define DRAIN_SLACK_SEC 30
 
 /* The server takes the file away once it has done it. */
 static int await_gone(int dirfd, const char *path, struct err *e)
@@ -659,6 +664,54 @@ int init_await_checkpoint(const char *dir, bool *runs, struct err *e)
 		rc = await_gone(dirfd, STORE_WANTED, e);
 	fs_close(&dirfd);
 	return rc;
+}
+
+static int ask_to_drain(const char *dir, uint64_t within, struct err *e)
+{
+	struct buf text = BUF_INIT(64);
+	int dirfd = -1, rc = -1;
+
+	if (buf_addf(&text, e, "{\"within\":%llu}\n",
+		     (unsigned long long)within) == 0 &&
+	    fs_open_dir(dir, &dirfd, e) == 0)
+		rc = fs_replace_file(dirfd, STORE_DRAIN, buf_slice(&text), 0600,
+				     e);
+	fs_close(&dirfd);
+	buf_done(&text);
+	return rc;
+}
+
+/* 0 once nobody holds the folder's lock. */
+static int lock_is_free(const char *dir, struct err *e)
+{
+	int lock = -1, rc = init_lock(dir, &lock, e);
+
+	fs_close(&lock);
+	return rc;
+}
+
+int init_drain(const char *dir, uint64_t within, bool *ran, struct err *e)
+{
+	/* Beside that, requests that came last are given their time. */
+	uint64_t steps = (within + DRAIN_SLACK_SEC) * 1000 / AWAIT_STEP_MS;
+	struct err taken = { 0 };
+
+	*ran = lock_is_free(dir, &taken) != 0;
+	if (!*ran)
+		return 0;
+	if (taken.code == ERR_BUSY && ask_to_drain(dir, within, e))
+		return -1;
+	for (uint64_t i = 0; taken.code == ERR_BUSY && i < steps; i++) {
+		taken = (struct err){ 0 };
+		if (lock_is_free(dir, &taken) == 0)
+			return 0;
+		(void)poll(NULL, 0, AWAIT_STEP_MS);
+	}
+	if (taken.code == ERR_BUSY)
+		return err_set(e, ERR_BUSY,
+			       "the server still runs: its log says why");
+	*e = taken;
+	return -1;
 }
 
 /* ---- another CA ---------------------------------------------------------- */

@@ -45,6 +45,13 @@ int init_lock(const char *dir, int *lock, struct err *e) NODISCARD;
  */
 int init_await_checkpoint(const char *dir, bool *runs, struct err *e) NODISCARD;
 
+/*
+ * Have the running server drain and end, within so many seconds; come back when
+ * it is gone. *ran is false if none ran. ERR_BUSY if it does not go.
+ */
+int init_drain(const char *dir, uint64_t within, bool *ran,
+	       struct err *e) NODISCARD;
+
 /* The names of the present TLS certificate, each with a NUL behind it. */
 int init_tls_names(const char *dir, struct buf *out, struct err *e) NODISCARD;
 /* A new TLS certificate for the same key and the given names. */

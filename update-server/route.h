@@ -141,5 +141,7 @@ void api_show(struct server_api *api, const struct ec_private *key,
 /* Called about once a second on a worker thread, never twice at a time:
  * renewing the timestamp, ageing rollouts. */
 void api_tick(struct server_api *api);
+/* Within how many seconds the server wants to be gone; 0: it stays. */
+unsigned api_drains(struct server_api *api);
 
 #endif

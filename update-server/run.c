@@ -206,7 +206,8 @@ static int open_listeners(const struct config *c, struct meter *m,
 				      .authorise = server_authorise,
 				      .pages = server_pages,
 				      .meter = m,
-				      .tick = api_tick };
+				      .tick = api_tick,
+				      .drains = api_drains };
 	int rc = -1;
 
 	if (fs_read_path(c->tls_certificate, certificate, e) ||
@@ -226,6 +227,16 @@ out:
 	return rc;
 }
 
+static int forget(int dirfd, const char *name, struct err *e)
+{
+	struct err why = { 0 };
+
+	if (fs_remove(dirfd, name, &why) == 0 || why.code == ERR_NOT_FOUND)
+		return 0;
+	*e = why;
+	return -1;
+}
+
 /*
  * run/ holds what lives as long as the process. The lock is taken before the
  * keeper is forked and shared with it, so that no second keeper ever counts
@@ -241,7 +252,11 @@ static int lock_folder(const struct config *c, int *run_dirfd, int *lock,
 	    fs_open(dirfd, "run", O_RDONLY | O_DIRECTORY, run_dirfd, e) ||
 	    fs_lock(*run_dirfd, "server.lock", lock, e))
 		goto out;
-	rc = 0;
+	/* What was for the server before us. */
+	rc = forget(*run_dirfd, "drain", e) ||
+			     forget(*run_dirfd, "tls-renewed.pem", e)
+		     ? -1
+		     : 0;
 out:
 	fs_close(&dirfd);
 	return rc;

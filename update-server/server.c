@@ -14,7 +14,8 @@
 #include "update-server/conn.h"
 #include "update-server/listen.h"
 
-#define TICK_MS 1000
+#define TICK_MS        1000
+#define DRAIN_LEAST_MS 2000 /* so long is it said at least */
 
 struct door {
 	struct server *server;
@@ -37,6 +38,8 @@ struct server {
 	bool ticking;
 	uv_signal_t sigterm, sigint;
 	bool stopping;
+	unsigned (*drains)(struct server_api *api);
+	uint64_t drain_since, drain_end; /* ms of the loop; 0: not draining */
 };
 
 static int fail(struct err *e, int rc, const char *what)
@@ -123,6 +126,7 @@ int server_open(const struct server_setup *setup, struct server **out,
 	tune_memory();
 	s->limits = setup->limits;
 	s->tick = setup->tick;
+	s->drains = setup->drains;
 	s->pool = conn_pool_new(&s->loop, s->limits);
 	/* These cannot fail: they only fill in memory. */
 	(void)uv_timer_init(&s->loop, &s->tick_timer);
@@ -186,6 +190,14 @@ static void on_stop_deadline(uv_timer_t *timer)
 	conn_pool_cut(s->pool);
 }
 
+static void stop(struct server *s, uint64_t wait_ms)
+{
+	s->stopping = true;
+	close_doors(s);
+	(void)uv_timer_start(&s->stop_timer, on_stop_deadline, wait_ms, 0);
+	conn_pool_finish(s->pool, on_all_done, s);
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
 	struct server *s = handle->data;
@@ -196,12 +208,32 @@ static void on_signal(uv_signal_t *handle, int number)
 		(void)raise(number);
 		return;
 	}
-	s->stopping = true;
 	log_event(LOG_INFO, "stop-requested", "signal=%d", number);
-	close_doors(s);
-	(void)uv_timer_start(&s->stop_timer, on_stop_deadline,
-			     s->limits->stop_sec * 1000, 0);
-	conn_pool_finish(s->pool, on_all_done, s);
+	stop(s, s->limits->stop_sec * 1000);
+}
+
+/* Each second from the wish on: end when nothing of before is under way any
+ * more, and some were told to come again; or when the time is over. */
+static void drain(struct server *s)
+{
+	uint64_t now = uv_now(&s->loop);
+	unsigned within = s->drains ? s->drains(s->api) : 0;
+	size_t left;
+
+	if (within == 0)
+		return;
+	if (s->drain_end == 0) {
+		s->drain_since = now;
+		s->drain_end = now + within * UINT64_C(1000);
+		conn_pool_drain(s->pool);
+	}
+	left = conn_pool_left(s->pool);
+	if (now < s->drain_end &&
+	    (left > 0 || now < s->drain_since + DRAIN_LEAST_MS))
+		return;
+	log_event(LOG_INFO, "drained", "sec=%llu left=%zu",
+		  (unsigned long long)(now - s->drain_since) / 1000, left);
+	stop(s, left > 0 ? 0 : s->limits->stop_sec * 1000);
 }
 
 void server_close(struct server *s)
@@ -234,8 +266,10 @@ static void after_tick(uv_work_t *work, int status)
 
 	(void)status;
 	s->ticking = false;
-	if (!s->stopping)
-		conn_pool_wake(s->pool);
+	if (s->stopping)
+		return;
+	conn_pool_wake(s->pool);
+	drain(s);
 }
 
 static void on_tick(uv_timer_t *timer)

@@ -4,6 +4,8 @@
  *
  * One loop serves all listeners. SIGTERM or SIGINT stops accepting, lets
  * requests under way finish for a while, then ends; a second one ends at once.
+ * To drain is gentler: for a while the listeners stay open, so that whoever
+ * comes can be told when to come again, and what was under way ends by itself.
  */
 #ifndef UPDATE_SERVER_SERVER_H
 #define UPDATE_SERVER_SERVER_H
@@ -25,6 +27,9 @@ struct server_setup {
 			 const struct route *route, struct peer *peer,
 			 struct err *e);
 	void (*tick)(struct server_api *api); /* NULL: none */
+	/* After each tick: whether to drain, and within how many seconds; 0:
+	 * no. NULL: never. */
+	unsigned (*drains)(struct server_api *api);
 };
 
 struct server;

@@ -44,6 +44,12 @@ void store_close(struct store *s);
 #define STORE_RESTORED "restored"
 /* Likewise: whoever acts beside the server waits for a checkpoint. */
 #define STORE_WANTED "run/checkpoint-wanted"
+/* A TLS certificate that was made while the server runs, by who cannot tell it
+ * otherwise; gone when the server starts. */
+#define STORE_RENEWED "run/tls-renewed.pem"
+/* {"within":SECONDS}, from who wants the server to drain, which takes it away.
+ */
+#define STORE_DRAIN "run/drain"
 
 /* The whole database as of one moment, into a new file, while others go on;
  * *records of the audit log are in it, or more. */

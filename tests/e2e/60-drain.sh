@@ -1,0 +1,87 @@
+#!/bin/sh
+# A server that is told to drain says so to whoever comes, hears what devices
+# have done, lets a download that is under way end, and is gone in its time.
+for tool in python3 curl openssl; do
+	command -v "$tool" >/dev/null || { echo "needs $tool"; exit 77; }
+done
+. "$(dirname "$0")/server-lib.sh"
+
+make_server
+make_repo "$WORK/repo"
+make_tree big
+head -c 12000000 /dev/urandom >"$WORK/trees/big/noise"
+make_release "$WORK/repo" big "$WORK/publish"
+want 0 "$server" server drain "$WORK/server"
+said "no server runs there"
+start_server
+want 0 op release import "$WORK/publish"
+make_device a default
+want 0 device a enroll --claim-file "$WORK/devices/a/claim"
+s=$WORK/devices/a/state
+{
+	printf 30310201010420
+	tr -d '\n' <"$s/identity.key"
+	printf a00a06082a8648ce3d030107
+} | python3 -c 'import sys
+sys.stdout.buffer.write(bytes.fromhex(sys.stdin.read()))' >"$WORK/a.der"
+openssl ec -inform DER -in "$WORK/a.der" -out "$WORK/a.pem" 2>/dev/null
+asks() { # path, options: as the device
+	path=$1
+	shift
+	curl -sS --cacert "$WORK/server/ca.pem" --cert "$s/identity.crt" \
+		--key "$WORK/a.pem" "$@" "https://$(listener device)$path"
+}
+url=$(cd "$WORK/publish" && find targets -name '*.pawl' -size +10000k | head -n 1)
+[ -n "$url" ] || url=$(cd "$WORK/publish" && find targets -type f -size +10000k |
+	head -n 1)
+begins() { # file, bytes a second: a slow download, in $down
+	asks "/$url" --limit-rate "$2" -o "$1" &
+	down=$!
+	tries=0
+	until [ -s "$1" ]; do
+		tries=$((tries + 1))
+		[ "$tries" -lt 200 ] || die "the download does not begin"
+		sleep 0.05
+	done
+}
+
+begins "$WORK/got" 3M
+"$server" server drain "$WORK/server" --within 60 --json >"$WORK/drained" &
+drain=$!
+until grep -q "info draining within_sec=60" "$WORK/server.log"; do
+	kill -0 "$drain" 2>/dev/null || die "it is not draining"
+	sleep 0.05
+done
+asks /metadata/timestamp.json -D "$WORK/head" >"$WORK/said" || die "no answer"
+grep -q "^HTTP/1.1 503" "$WORK/head" || die "$(cat "$WORK/head")"
+after=$(tr -d '\r' <"$WORK/head" | sed -n 's/^Retry-After: //p')
+[ "$after" -ge 30 ] && [ "$after" -le 60 ] || die "Retry-After: $after"
+grep -q "^Connection: close" "$WORK/head" || die "kept open"
+said "about to go"
+# What a device did is heard: this report is judged, not sent away.
+asks /v1/report -D "$WORK/head" -H 'Content-Type: application/json' -d '{}' \
+	>"$WORK/said"
+! grep -q "^HTTP/1.1 503" "$WORK/head" || die "a report was sent away"
+wait "$down" || die "the download was cut off"
+cmp -s "$WORK/got" "$WORK/publish/$url" || die "another file came"
+wait "$drain" || die "drain"
+grep -q '"ran":true' "$WORK/drained" || die "$(cat "$WORK/drained")"
+wait "$server_pid" || die "the server's end"
+server_pid=
+grep -q "drained sec=[0-9]* left=0" "$WORK/server.log" || die "not in the log"
+
+# In its time, whatever hangs; what was wished of one is no other's.
+start_server
+begins "$WORK/slow" 100k
+want 0 "$server" server drain "$WORK/server" --within 1
+! wait "$down" || die "whoever hangs holds it up"
+wait "$server_pid" || die "the server's end"
+server_pid=
+grep -q "drained sec=[0-9]* left=1" "$WORK/server.log" || die "none was left"
+echo '{"within":60}' >"$WORK/server/run/drain"
+start_server
+sleep 2.5
+asks /metadata/timestamp.json >"$WORK/said"
+said signatures
+want 2 "$server" server drain "$WORK/server" --within 0
+echo "it went in peace"
