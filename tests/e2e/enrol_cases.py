@@ -500,7 +500,7 @@ def listeners(device_key, device_pem):
 def revocation(device_key, device_pem, device_id):
     connection = connect("device", device_pem, device_key)
     before = post(connection, "/v1/checkin", CHECKIN)[0]
-    operate("device", "revoke", device_id)
+    operate("device", "revoke", device_id, "--reason", "test")
     try:
         after = post(connection, "/v1/checkin", CHECKIN)[0]
     except (OSError, http.client.HTTPException):
