@@ -274,12 +274,13 @@ test-crash:
 CRASH_SECONDS ?= 10800
 
 # Real boot loaders in QEMU, and every torn state of their records. What a machine
-# lacks for one of them is said.
+# lacks for one of them is said. Emulated machines compute, so no more of them than
+# there are cores.
 test-boot: $(BIN)
 	@sh tests/check/deps.sh check build test
 	@V=1 BIN=$(CURDIR)/$(B) TESTS=tests/boot E2E_SECONDS=$(BOOT_SECONDS) \
-		sh tests/e2e/run.sh
-BOOT_SECONDS ?= 3600
+		E2E_JOBS=$${E2E_JOBS:-$$(nproc)} sh tests/e2e/run.sh
+BOOT_SECONDS ?= 7200
 
 test-foreign:
 	@sh tests/check/deps.sh check build foreign
