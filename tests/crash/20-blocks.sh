@@ -161,8 +161,19 @@ releases="--release s1=$WORK/trees/s1 --release s2=$WORK/trees/s2"
 make_image empty system1 update --from "$WORK/publish.s1"
 prove system-tree system1 $((states / 20)) s2 update --from "$WORK/publish.s2"
 
-# Images, and GRUB's block: what the next boot starts is one of them, whole.
+# One file, which the link leads to.
 make_image_releases 2>/dev/null
+sed -i 's/^attributes = system/kind = file/' "$WORK/client.conf"
+for id in 1 2; do
+	mkdir -p "$WORK/files/$id"
+	cp "$WORK/images/$id" "$WORK/files/$id/image"
+	chmod 644 "$WORK/files/$id/image"
+done
+releases="--release i1=$WORK/files/1 --release i2=$WORK/files/2"
+make_image empty file1 update --from "$WORK/publish.i1"
+prove file file1 $((states / 20)) i2 update --from "$WORK/publish.i2"
+
+# Images, and GRUB's block: what the next boot starts is one of them, whole.
 make_stream_release 2>/dev/null
 make_image_device loader
 at=$WORK/loader
