@@ -443,18 +443,27 @@ def rebuild(choice, v, before, diff):
     return bytes(g + d & 255 for g, d in zip(v.guess[32:], diff))
 
 
+def planes(data):
+    """Signed words of 32 bits: first the lowest byte of each, and so on."""
+    n, rest = divmod(len(data), 4)
+    assert n and not rest
+    return [w for w, in struct.iter_unpack("<i", bytes(
+        data[i % 4 * n + i // 4] for i in range(4 * n)))]
+
+
 class Record:
     def __init__(self, codec, payload, at, old):
         end = at + 1 + payload[at]
-        header = payload[at + 1:end]
-        assert header[0] == 4
-        words = iter(numbers(header[1:]))
-        self.left = next(words)
-        assert self.left > 0
+        words = iter(numbers(payload[at + 1:end]))
+        self.left, there = next(words), next(words)
+        assert self.left > 0 and there < 1024
         sizes = []
-        for _ in range(9):
-            raw = next(words)
-            sizes.append((raw, next(words) if raw else 0))
+        for i in range(9):
+            code = next(words) if there >> i & 1 else 0
+            raw = code // 2
+            assert raw or not there >> i & 1
+            sizes.append((raw, next(words) if code & 1 else raw))
+            assert sizes[-1][1] < raw if code & 1 else True
         assert next(words, None) is None
         at, streams = end, []
         for raw, packed in sizes:
@@ -467,9 +476,12 @@ class Record:
                 data = decode_after(codec, prefix, data)
             assert len(data) == raw
             streams.append(data)
+        self.has_words = bool(there & 512)
         self.end = at
-        self.segments, self.gaps, self.lengths, self.offsets = (
-            iter(numbers(s)) for s in streams[:4])
+        self.segments, self.gaps, self.lengths = (
+            iter(numbers(s)) for s in streams[:3])
+        self.offsets = iter(planes(streams[3]) if self.has_words
+                            else map(step, numbers(streams[3])))
         self.choices = iter(streams[4])
         self.rights = iter(numbers(streams[5]))
         self.diffs = iter(streams[6])
@@ -527,7 +539,7 @@ class Segment:
         for _ in range(count):
             place += next(r.gaps)
             length = next(r.lengths)
-            at = end + step(next(r.offsets))
+            at = next(r.offsets) + (self.old_at if r.has_words else end)
             self.covers.append((place, at, length))
             if self.is_home(at, length):
                 spans.append([at - self.old_at, at - self.old_at + length,
@@ -571,7 +583,7 @@ def block(r, s, old, made, n, at, home):
 def read_list(codec, payload):
     """Recipes, parts of the old, steps of the new; and where records begin."""
     at = 1 + payload[0]
-    assert payload[1] == 6
+    assert payload[1] == 7
     raw, *packed = numbers(payload[2:at])
     assert len(packed) == (raw > 0)
     packed = packed[0] if packed else 0
