@@ -66,3 +66,23 @@ for codec in lzma zstd; do
 		"$out/new.manifest" "$out/new"
 	cmp "$WORK/new/program" "$out/new/program"
 done
+
+# Lines in another order: covers from anywhere, whose places are words then.
+mkdir "$WORK/sorted" "$WORK/shuffled"
+python3 - "$WORK" <<'P'
+import random
+import sys
+
+chance = random.Random(3)
+lines = ["%d,%d,name-%d\n" % (i, chance.randrange(10**6),
+                              chance.randrange(10**5)) for i in range(6000)]
+for folder in ("sorted", "shuffled"):
+    with open(f"{sys.argv[1]}/{folder}/lines", "w") as f:
+        f.writelines(lines)
+    chance.shuffle(lines)
+P
+out=$WORK/lines
+"$tool" "$WORK/sorted" "$WORK/shuffled" "$WORK/scratch" lzma app "$out"
+python3 "$here/tools/read_package.py" "$out/full.pawl" "$out/delta.pawl" \
+	"$out/old.manifest" "$out/old" "$out/new.manifest" "$out/new"
+cmp "$WORK/shuffled/lines" "$out/new/lines"
