@@ -13,7 +13,7 @@ make_unheard() { # id, status
 kill $server_pid
 while [ -d /proc/$server_pid ] && ! grep -q '^State:.Z' /proc/$server_pid/status
 do sleep 0.1; done 2>/dev/null
-exit $2
+[ -e $WORK/mended ] || exit $2
 SH
 }
 make_unheard 1 0
@@ -80,3 +80,17 @@ for said in '-- client' 'package-fetched bytes=' '-- boot' 'Kernel panic' \
 	grep -q -e "$said" "$WORK/evidence" || die "no '$said' in the evidence"
 done
 ! grep -q hunter2 "$WORK/evidence" || die "a password is shown"
+
+# What made it fail is mended. The device takes it again once who signs says so; the
+# server, too, offers it again only once a person says so.
+touch "$WORK/mended"
+want 0 on one check
+"$signer" release retry "$WORK/repo" --product gateway --id 2
+resign
+operator release import "$WORK/publish"
+want 0 on one check
+operator device clear "$id" --reason "the cause is mended"
+want 20 on one check
+on one update --quiet
+runs one 2
+says one state confirmed
