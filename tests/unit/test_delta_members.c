@@ -244,6 +244,7 @@ static void packs_hold_what_goes_out_and_are_finished(void **state)
 	CHECK_STEPS(ERR_FORMAT, PACK(9, 0));
 	CHECK_STEPS(ERR_FORMAT, PACK(0, 1), PASS(5));
 	CHECK_STEPS(ERR_LIMIT, PACK(9, 2), PASS(UINT32_MAX), PASS(1));
+	assert_non_null(strstr(e.msg, "packs too much"));
 	CHECK_STEPS(ERR_LIMIT, PACK(9, 1), PASS(UINT64_C(1) << 32));
 	CHECK_STEPS(ERR_FORMAT,
 		    { .kind = DELTA_PACK, .len = 1, .packed_len = 9 }, PASS(5));

@@ -123,6 +123,33 @@ static void put_record(void)
 	buf_done(&segments);
 }
 
+/* The same bytes, all of them inserted. */
+static void put_inserts(void)
+{
+	struct buf segments = BUF_INIT(1000);
+	uint8_t header[DELTA_HEADER_MAX], bytes[HEAD_LEN] = { 0 };
+	size_t len;
+
+	put_varint(&segments, DELTA_PATCH);
+	put_varint(&segments, HEAD_LEN + RAW_LEN);
+	for (size_t i = 0; i < 4; i++) /* no home, no covers */
+		put_varint(&segments, 0);
+	record = (struct delta_record){ .new_len = HEAD_LEN + RAW_LEN };
+	record.raw_len[DELTA_SEGMENTS] = (uint32_t)segments.len;
+	record.packed_len[DELTA_SEGMENTS] = (uint32_t)segments.len;
+	record.raw_len[DELTA_INSERTS] = HEAD_LEN + RAW_LEN;
+	record.packed_len[DELTA_INSERTS] = HEAD_LEN + RAW_LEN;
+	len = delta_format_record(&record, header);
+	assert_ok(buf_add_le(&payload, len, 1, &e));
+	assert_ok(buf_add(&payload, (struct slice){ header, len }, &e));
+	assert_ok(buf_add(&payload, buf_slice(&segments), &e));
+	assert_ok(buf_add(&payload, (struct slice){ bytes, HEAD_LEN }, &e));
+	assert_ok(buf_add(&payload, (struct slice){ raw, RAW_LEN }, &e));
+	buf_done(&segments);
+}
+
+static bool inserts; /* instead of copies */
+
 static void put_payload(void)
 {
 	struct buf list = BUF_INIT(DELTA_LIST_MAX);
@@ -135,7 +162,10 @@ static void put_payload(void)
 		head);
 	assert_ok(buf_add(&payload, (struct slice){ head, len }, &e));
 	assert_ok(buf_add(&payload, buf_slice(&list), &e));
-	put_record();
+	if (inserts)
+		put_inserts();
+	else
+		put_record();
 	buf_done(&list);
 }
 
@@ -149,6 +179,7 @@ static int setup(void **state)
 	payload = (struct buf)BUF_INIT(1 << 20);
 	out = (struct buf)BUF_INIT(1 << 20);
 	payload_used = 0;
+	inserts = false;
 	put_stream(&old, 1, 0);
 	copy_at = old.len;
 	put_members(9, put_stream(&new, 9, RAW_LEN - TAIL_LEN));
@@ -241,6 +272,44 @@ static void other_lengths_lead_to_the_full_package(void **state)
 	assert_ok(buf_addf(&new, &e, "five."));
 	put_payload();
 	assert_refused(apply_within(1u << 20, 1u << 20), ERR_CONFLICT);
+}
+
+/* It is seen where the member ends, not when all has gone out. */
+static void too_few_compressed_bytes_end_it_there(void **state)
+{
+	const struct member_recipe r = { MEMBER_DEFLATE, { 9, 8, 0, 0 } };
+	const struct delta_part part = { HEAD_LEN,
+					 (uint32_t)(old.len - HEAD_LEN),
+					 RAW_LEN, 1 };
+	const struct delta_step steps[] = {
+		{ .kind = DELTA_PASS, .len = HEAD_LEN },
+		{ .kind = DELTA_PACK,
+		  .len = 1,
+		  .packed_len = RAW_LEN, /* so many it does not give */
+		  .recipe = 1 },
+		{ .kind = DELTA_PASS, .len = RAW_LEN - TAIL_LEN },
+	};
+
+	(void)state;
+	delta_members_done(&members);
+	assert_int_equal(delta_members_recipe(&members, &r), 1);
+	delta_members_add_part(&members, &part);
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
+		delta_members_add_step(&members, &steps[i]);
+	new.len = 0;
+	assert_ok(buf_add(&new, (struct slice){ raw, RAW_LEN }, &e));
+	assert_ok(buf_add(&new, (struct slice){ raw, HEAD_LEN }, &e));
+	assert_ok(buf_add(&new, (struct slice){ raw, TAIL_LEN }, &e));
+	for (size_t i = 0; i < 2; i++) {
+		payload.len = 0;
+		payload_used = 0;
+		out.len = 0;
+		inserts = i == 1;
+		put_payload();
+		assert_refused_saying(apply_within(1u << 20, 1u << 20),
+				      ERR_CONFLICT, "other bytes here");
+		assert_true(out.len < HEAD_LEN + RAW_LEN - TAIL_LEN);
+	}
 }
 
 /* The list alone: `raw_len` is what its head says, `more` is behind it. */
@@ -403,6 +472,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(content_is_compressed_on_its_way),
 		TEST(other_lengths_lead_to_the_full_package),
+		TEST(too_few_compressed_bytes_end_it_there),
 		TEST(a_compressed_list_has_its_lengths),
 		TEST(a_wrong_length_of_an_old_member_is_refused),
 		TEST(parts_come_of_parts_and_packed_bytes_are_kept),
