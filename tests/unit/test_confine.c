@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -61,6 +62,16 @@ static bool denied(int rc)
 static bool absent(int rc)
 {
 	return rc < 0 && errno == ENOSYS;
+}
+
+/* What the client asks of its devices and pipes, and nothing else of them. */
+static bool asks_a_pipe_what_is_in_it(void)
+{
+	int pipes[2], n = 0;
+
+	return pipe(pipes) == 0 && write(pipes[1], "abc", 3) == 3 &&
+	       ioctl(pipes[0], FIONREAD, &n) == 0 && n == 3 &&
+	       absent(ioctl(pipes[0], FIOCLEX));
 }
 
 static int create(int dirfd, const char *name)
@@ -271,6 +282,7 @@ static void it_gains_nothing_by_a_program_of_another(void **state)
 {
 	const struct confine c = { .network = false };
 
+	succeeds(&c, asks_a_pipe_what_is_in_it);
 	(void)state;
 	succeeds(&c, gains_privileges);
 }
