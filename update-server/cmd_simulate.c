@@ -36,7 +36,7 @@ static void print_result(const struct sim_result *r)
 	       (unsigned long long)r->offers);
 }
 
-static struct json *result_json(const struct sim_result *r)
+static struct json *result_json(const struct sim_result *r, int64_t start)
 {
 	struct json *j = json_new_object();
 
@@ -51,12 +51,16 @@ static struct json *result_json(const struct sim_result *r)
 	json_set_int(j, "lost", (int64_t)r->bricked);
 	json_set_int(j, "checkins", (int64_t)r->checkins);
 	json_set_int(j, "offers", (int64_t)r->offers);
+	json_set_int(j, "reachable", (int64_t)r->reachable);
+	json_set_int(j, "nearly_all_sec",
+		     r->nearly_all ? r->nearly_all - start : 0);
+	json_set_int(j, "acts", r->acts);
 	return j;
 }
 
-static int print_json(const struct sim_result *r, struct err *e)
+static int print_json(const struct sim_result *r, int64_t start, struct err *e)
 {
-	struct json *j = result_json(r);
+	struct json *j = result_json(r, start);
 	int rc = ui_print_json(j, e);
 
 	json_free(j);
@@ -77,7 +81,7 @@ static int simulate(const char *file, bool as_json, struct err *e)
 		goto out;
 	if (!as_json)
 		print_result(r);
-	rc = as_json ? print_json(r, e) : 0;
+	rc = as_json ? print_json(r, w->start, e) : 0;
 out:
 	free(w);
 	free(r);

@@ -7,6 +7,8 @@
 
 #include "common/mem.h"
 
+#include "update-server/urgency.h"
+
 #define MINUTE     INT64_C(60)
 #define TICK_MIN   5
 #define NIGHT_FROM (20 * 60) /* minute of the local day */
@@ -19,6 +21,7 @@
 			4                                                      \
 		}                                                              \
 	}
+#define NEARLY_ALL 95 /* percent */
 #define REVERT_SEC (6 * 3600)
 
 enum runs {
@@ -345,10 +348,22 @@ static bool serve(struct sim *s, uint32_t i, int64_t now)
 
 /* ---- the device's side --------------------------------------------------- */
 
+/* As a rule, or sooner while something urgent waits for it. */
+static uint64_t interval_for(const struct sim *s, const struct unit *u)
+{
+	const struct stage *g = &s->out->stage;
+
+	if (!g->urgent || s->w->checkins_per_sec == 0 ||
+	    g->status != STAGE_RUNNING || u->runs == RUNS_NEW)
+		return s->w->interval_sec;
+	return urgency_interval((uint32_t)s->w->interval_sec,
+				g->ladder.population, s->w->checkins_per_sec);
+}
+
 static void check_in(struct sim *s, uint32_t i, int64_t now)
 {
 	struct unit *u = &s->units[i];
-	uint64_t spread = s->w->interval_sec / 5 + 1;
+	uint64_t interval = interval_for(s, u), spread = interval / 5 + 1;
 
 	if (u->runs == RUNS_NEW && u->a.state == STAGE_CONFIRMED &&
 	    now > u->a.changed + REVERT_SEC &&
@@ -360,7 +375,7 @@ static void check_in(struct sim *s, uint32_t i, int64_t now)
 		again(s, i, now + (int64_t)s->w->download_min * MINUTE);
 	else
 		again(s, i,
-		      now + (int64_t)(s->w->interval_sec - spread / 2 +
+		      now + (int64_t)(interval - spread / 2 +
 				      draw(s, i, (unsigned)(now / 60)) %
 					      spread));
 }
@@ -486,6 +501,7 @@ static void act(struct sim *s, enum stage_verb verb, int64_t now)
 					      "", now))
 				settle(s, i, &before, now);
 		}
+	s->out->acts++;
 	tell(s, now,
 	     verb == STAGE_ADVANCE ? "a person opened the next phase"
 				   : "a person acted");
@@ -574,6 +590,12 @@ static void tick(struct sim *s, int64_t now)
 	       EVENT_NONE)
 		say_event(s, event, now);
 	people(s, now);
+	if (s->out->nearly_all == 0 &&
+	    tally_count(&s->out->tally, STAGE_CONFIRMED) * 100 >=
+		    s->out->reachable * NEARLY_ALL) {
+		s->out->nearly_all = now;
+		tell(s, now, "95 % of those that come have confirmed");
+	}
 }
 
 /* As the server plans: without who is pinned elsewhere, and of an undo over
@@ -621,6 +643,7 @@ static void first_check_in(struct sim *s, uint32_t i)
 
 	if (is_drawn(s, i, DRAW_AWAY, s->w->away))
 		return;
+	s->out->reachable++;
 	if (s->units[i].bucket <= s->out->stage.ladder.rungs[0].limit)
 		at += (int64_t)s->w->canaries_away_hours * 3600;
 	again(s, i, at);

@@ -20,6 +20,9 @@ struct sim_world {
 	uint64_t hours; /* that are simulated */
 	int64_t start;
 	uint64_t interval_sec;
+	/* What the server bears: devices that something urgent waits for are
+	 * told to come as often as that allows; 0: nobody comes sooner. */
+	uint64_t checkins_per_sec;
 	struct window_zone zone;
 
 	/* the release */
@@ -63,6 +66,9 @@ struct sim_result {
 	uint64_t confirmed, bad, bricked, exposed;
 	uint64_t checkins, offers, pauses;
 	int64_t first_pause, completed; /* 0: never */
+	uint64_t reachable;             /* all but those that never come */
+	int64_t nearly_all; /* 95 % of those have confirmed; 0: never */
+	unsigned acts;      /* of people */
 };
 
 /* What an event was, for people; `text` is one line. */

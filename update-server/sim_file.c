@@ -42,6 +42,7 @@ static const struct ini_key keys[] = {
 	NUMBER("fleet", "devices", world.devices, 1, SIM_DEVICES_MAX),
 	WORLD("fleet", "seed", seed, UINT32_MAX),
 	NUMBER("fleet", "poll-seconds", world.interval_sec, 60, 86400),
+	WORLD("fleet", "checkins-per-second", checkins_per_sec, 1000000),
 	NUMBER("fleet", "models", world.models, 1, 1000),
 	WORLD("fleet", "night", night, ALL),
 	WORLD("fleet", "away", away, ALL),

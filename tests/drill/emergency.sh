@@ -5,6 +5,9 @@
 #
 #	DEVICES=1000 REAL=3 POLL=60 make drill-emergency
 #
+# The same at the size of a large fleet is simulated first: its ladder has more
+# phases, and it comes once an hour. SIMULATED=200000, AWAY=200 (of 10 000).
+#
 # DEVICES are on the wire alone (tests/tools/drill.c), REAL are real clients that
 # download, install and start; POLL is how often the fleet comes, in seconds.
 . "$(dirname "$0")/../e2e/server-lib.sh"
@@ -36,6 +39,28 @@ person() { # what, command...
 	want 0 "$@"
 }
 steps=0
+
+# ---- at the size of a large fleet --------------------------------------------
+
+simulated=${SIMULATED:-200000}
+printf '[fleet]\ndevices = %s\npoll-seconds = 3600\ncheckins-per-second = 300
+away = %s\n[release]\nurgent = yes\n[run]\nhours = 48\n' \
+	"$simulated" "${AWAY:-200}" >"$WORK/scenario"
+want 0 "$server" simulate "$WORK/scenario"
+cat "$WORK/said"
+want 0 "$server" simulate "$WORK/scenario" --json
+acts=$(member acts <"$WORK/said")
+reachable=$(member reachable <"$WORK/said")
+sec=$(member nearly_all_sec <"$WORK/said")
+[ "$sec" -gt 0 ] || die "the large fleet never had it"
+# Before the first phase opens, people have signed, published, imported, planned
+# and started, as below.
+echo "figure emergency-simulated $((sec / 60)) min from the start to 95 % of" \
+	"$reachable reachable devices (of $simulated) confirmed;" \
+	"$((acts + 5)) steps of people, who answer within 1 h; the fleet comes" \
+	"every 60 min, or as often as 300 check-ins a second allow"
+
+# ---- a small one, on the wire ------------------------------------------------
 
 make_server
 make_repo "$WORK/repo"

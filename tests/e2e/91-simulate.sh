@@ -17,6 +17,13 @@ grep -q 'phase 1 of 4: waits for a person' "$dir/out" || fail 'no canaries'
 grep -q '^completed, phase 4 of 4$' "$dir/out" || fail 'a good release stopped'
 grep -q 'confirmed 2000,' "$dir/out" || fail 'not everybody has it'
 
+printf '[fleet]\ndevices = 2000\ncheckins-per-second = 10\n[release]\nurgent = yes\n' \
+	>"$dir/urgent.ini"
+"$server" simulate "$dir/urgent.ini" >"$dir/out"
+grep -q '95 % of those that come' "$dir/out" || fail 'nearly all is not told'
+"$server" simulate --json "$dir/urgent.ini" >"$dir/out"
+grep -q '"acts": 2' "$dir/out" || fail 'what people did is not counted'
+
 printf '[fleet]\ndevices = 2000\n[release]\nfail = 5000\n' >"$dir/bad.ini"
 "$server" simulate --json "$dir/bad.ini" >"$dir/out"
 grep -q '"state": "paused"' "$dir/out" || fail 'a bad release went on'

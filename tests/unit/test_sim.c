@@ -398,6 +398,29 @@ static void nobody_is_refused_and_one_is_one_phase(void **state)
 	assert_refused(sim_run(&w, NULL, &r, &e), ERR_USAGE);
 }
 
+static void what_is_urgent_brings_devices_sooner(void **state)
+{
+	struct sim_world w = world();
+	struct sim_result a, b;
+
+	(void)state;
+	w.devices = 3000;
+	w.away = 1000;
+	w.stage.urgent = true;
+	a = run(&w);
+	w.checkins_per_sec = w.devices / 600;
+	b = run(&w);
+	assert_true(a.reachable < w.devices && a.reachable == b.reachable);
+	assert_true(a.nearly_all > w.start && a.acts > 0);
+	assert_true(b.nearly_all > w.start && b.nearly_all < a.nearly_all);
+	assert_true(b.confirmed >= b.reachable * 95 / 100);
+	/* once they have it they come as ever */
+	assert_true(b.checkins < 2 * a.checkins);
+	w.stage.urgent = false;
+	b = run(&w);
+	assert_true(b.nearly_all == 0 || b.nearly_all >= a.nearly_all);
+}
+
 static void the_same_world_has_the_same_history(void **state)
 {
 	struct sim_world w = two_phases();
@@ -534,6 +557,7 @@ int main(void)
 		cmocka_unit_test(
 			a_window_in_the_hour_that_is_missing_does_not_open),
 		cmocka_unit_test(nobody_is_refused_and_one_is_one_phase),
+		cmocka_unit_test(what_is_urgent_brings_devices_sooner),
 		cmocka_unit_test(the_same_world_has_the_same_history),
 		cmocka_unit_test(every_field_of_the_gates_changes_an_outcome),
 		cmocka_unit_test(every_time_of_the_policy_changes_an_outcome),
