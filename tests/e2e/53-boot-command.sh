@@ -35,6 +35,34 @@ INI
 
 live
 
+# A slot that a factory left on trial is confirmed by nobody before the device is
+# enrolled, where that is production: neither by a person nor by its own health, and
+# so the loader goes back.
+cp "$record" "$WORK/record.one"
+: >"$record"
+make_boot_device vendor
+on vendor update --from "$WORK/publish"
+boot vendor
+told pawl_slot b
+sed -i 's/^environment = .*lab$/environment = production/' "$WORK/vendor/client.conf"
+grep -q '^environment = production' "$WORK/vendor/client.conf" || die "not production"
+for how in "update --from $WORK/publish" confirm; do
+	# shellcheck disable=SC2086 # a command with its options
+	want 10 on vendor $how 2>"$WORK/said"
+	grep -q 'a production device is enrolled before' "$WORK/said" ||
+		die "$how: $(cat "$WORK/said")"
+	told pawl_back a
+	says vendor state trial
+done
+for left in 1 0; do
+	boot vendor
+	told pawl_left $left
+done
+boot vendor
+told pawl_slot a
+told pawl_back ""
+cp "$WORK/record.one" "$record"
+
 # A write that does not last is found before anything is fetched.
 "$signer" floor "$WORK/repo" --product gateway --release 1 >/dev/null 2>&1
 make_release 5 --from 1
