@@ -66,11 +66,11 @@ kill_server
 start_server
 is copying || die "a kill lost what was copied"
 serves 2
-until_is clearing
+until_is "clearing"
 kill_server
 start_server
 serves 3
-until_is done
+until_is "done"
 tries=0
 until grep -q 'store-moved' "$WORK/server.log"; do
 	tries=$((tries + 1))
