@@ -333,6 +333,7 @@ static struct json *describe(const struct back *b)
 {
 	const struct rollout *r = &b->s.what;
 	struct json *j = api_answer(), *list = json_new_array();
+	char where[SELECTOR_TEXT_MAX + 1];
 
 	json_set_text(j, "name", b->rollout);
 	json_set_text(j, "product", r->product);
@@ -344,6 +345,20 @@ static struct json *describe(const struct back *b)
 	json_add(list, json_new_int(0));
 	json_add(list, json_new_int(ROLLOUT_SHARE_ALL));
 	json_set(j, "shares", list);
+	/* Of whom it meant, by what an update leaves as it was; whom it left
+	 * out is left out. */
+	selector_lasting(&b->s.selector, where);
+	json_set_text(j, "where", where);
+	list = json_new_array();
+	for (size_t i = 0; i < b->s.excluded_count; i++) {
+		char hex[2 * DEVICE_ID_LEN + 1];
+
+		hex_format(
+			(struct slice){ b->s.excluded[i].bytes, DEVICE_ID_LEN },
+			hex);
+		json_add(list, json_new_text(hex));
+	}
+	json_set(j, "exclude", list);
 	json_set_bool(j, "urgent", true);
 	json_set_int(j, "priority", PRIORITY);
 	json_set_bool(j, "step_back", b->way == BACK_STEP);

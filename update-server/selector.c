@@ -278,3 +278,49 @@ bool selector_matches(const struct selector *s, const struct selector_facts *f)
 			return false;
 	return true;
 }
+
+/* ---- what lasts ---------------------------------------------------------- */
+
+static bool term_lasts(const struct selector_term *t)
+{
+	return t->what != SELECT_RELEASE && t->what != SELECT_VERSION &&
+	       t->what != SELECT_SEQ && t->what != SELECT_UPDATER;
+}
+
+/* Without blanks, so that it is never longer than what was parsed. */
+static void add(char *out, const char *text)
+{
+	size_t used = strlen(out);
+
+	text_copy(out + used, SELECTOR_TEXT_MAX + 1 - used, text);
+}
+
+static void add_term(char *out, const struct selector *s,
+		     const struct selector_term *t)
+{
+	const char *word = s->pool + t->at;
+
+	if (out[0])
+		add(out, " and ");
+	if (t->what == SELECT_ATTRIBUTE) {
+		add(out, ATTRIBUTE);
+		add(out, word);
+		word += strlen(word) + 1;
+	} else {
+		add(out, names[t->what]);
+	}
+	add(out, t->op == SELECT_IS ? "=" : "!=");
+	for (uint16_t i = 0; i < t->values; i++) {
+		add(out, i > 0 ? "|" : "");
+		add(out, word);
+		word += strlen(word) + 1;
+	}
+}
+
+void selector_lasting(const struct selector *s, char out[SELECTOR_TEXT_MAX + 1])
+{
+	out[0] = 0;
+	for (size_t i = 0; i < s->count; i++)
+		if (term_lasts(&s->terms[i]))
+			add_term(out, s, &s->terms[i]);
+}

@@ -85,4 +85,11 @@ int selector_parse(struct slice text, struct selector *out,
 
 bool selector_matches(const struct selector *s, const struct selector_facts *f);
 
+/*
+ * The terms that an update leaves as they were, as text: not release, version,
+ * seq and updater, for who was updated is no longer what was selected.
+ */
+void selector_lasting(const struct selector *s,
+		      char out[SELECTOR_TEXT_MAX + 1]);
+
 #endif

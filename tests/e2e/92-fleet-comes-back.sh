@@ -86,6 +86,18 @@ said "rollout plan r2.undo.2$"
 people rollout/r2.undo.2 >"$WORK/said"
 said '"release":"2.undo"'
 operator rollout abort r2.undo.2 --reason "nor this" >/dev/null
+# Whom it did not mean, by what an update leaves as it was, or left out by name,
+# its way back leaves alone as well.
+left=$(people devices | grep -o '"id":"[0-9a-f]*"' | cut -d'"' -f4 | head -n 1)
+operator rollout create narrow --release 2 --cohort fleet --exclude "$left" \
+	--where "seq < 9 and model != other and attr.sandbox = yes" >/dev/null
+begin narrow >/dev/null
+does 0 operator rollout rollback narrow --reason "not these either"
+people rollout/narrow.undo >"$WORK/said"
+said '"where":"model!=other and attr.sandbox=yes"'
+said "\"excluded\":\[\"$left\"\]"
+operator rollout abort narrow.undo --reason "seen" >/dev/null
+operator rollout abort narrow --reason "seen" >/dev/null
 # Nor one of something else; and the longest names have a way back, too.
 long=r2.$(printf '%061d' 0)
 cohorts=

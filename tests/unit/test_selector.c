@@ -189,6 +189,35 @@ static void the_longest_text_fits(void **state)
 	assert_true(selects(text));
 }
 
+static void assert_lasts(const char *text, const char *wanted)
+{
+	char out[SELECTOR_TEXT_MAX + 1];
+	struct selector s, again;
+	struct err e = { 0 };
+
+	assert_ok(selector_parse(slice_of(text), &s, &e));
+	selector_lasting(&s, out);
+	assert_string_equal(out, wanted);
+	assert_ok(selector_parse(slice_of(out), &again, &e));
+}
+
+static void what_an_update_changes_does_not_last(void **state)
+{
+	char text[SELECTOR_TEXT_MAX + 1] = "model=m1";
+
+	(void)state;
+	assert_lasts("", "");
+	assert_lasts("seq < 5 and release = r1 and version=1 and updater=2",
+		     "");
+	assert_lasts("seq<5 and  model = m1 | m2 and attr.disk != ssd|hdd and "
+		     "release=r1 and cohort!=shop and hardware=b2",
+		     "model=m1|m2 and attr.disk!=ssd|hdd and cohort!=shop and "
+		     "hardware=b2");
+	for (size_t i = 8; i < SELECTOR_TEXT_MAX; i++)
+		text[i] = i % 2 ? 'x' : '|';
+	assert_lasts(text, text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +231,7 @@ int main(void)
 		cmocka_unit_test(what_is_too_long_is_refused),
 		cmocka_unit_test(the_ninth_term_is_refused),
 		cmocka_unit_test(the_longest_text_fits),
+		cmocka_unit_test(what_an_update_changes_does_not_last),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
