@@ -112,6 +112,22 @@ static void expose_certificates(struct server_api *api, struct exposition *x)
 	exposition_int(x, EXPOSE_LABELS({ "name", "log-key" }), end);
 }
 
+/* After a restore devices that it forgot may come back, until an admin has
+ * closed that: nobody should forget it open. */
+static int expose_readopt(struct server_api *api, struct exposition *x,
+			  struct err *e)
+{
+	int64_t opened;
+
+	if (store_readopt_since(api->store, &opened, e))
+		return -1;
+	exposition_family(x, "pawl_readopt_open_since_seconds", EXPOSE_GAUGE,
+			  "Since when devices that a restore forgot may come "
+			  "back, in Unix time; 0: they may not.");
+	exposition_int(x, EXPOSE_PLAIN, opened);
+	return 0;
+}
+
 /* ---- what goes on -------------------------------------------------------- */
 
 static void count_rollouts(struct server_api *api,
@@ -372,8 +388,9 @@ static int print_metrics(struct server_api *api, struct response *a,
 	expose_disk(api, &x);
 	expose_certificates(api, &x);
 	expose_fleet(api, &x);
-	if (expose_expiry(api, &x, e) || expose_rollouts(api, &x, e) ||
-	    expose_gates(api, &x, e) || expose_log(api, &x, e))
+	if (expose_readopt(api, &x, e) || expose_expiry(api, &x, e) ||
+	    expose_rollouts(api, &x, e) || expose_gates(api, &x, e) ||
+	    expose_log(api, &x, e))
 		return -1;
 	return exposition_end(&x, e);
 }

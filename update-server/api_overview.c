@@ -147,6 +147,18 @@ static int set_asker(struct server_api *api, const struct request *q,
 		return -1;
 	json_set_text(me, "name", p.name);
 	json_set_text(me, "roles", p.roles);
+	json_set_int(me, "share", p.scope.share);
+	return 0;
+}
+
+/* Since when devices that a restore forgot come back; "": nobody does. */
+static int set_readopt(struct server_api *api, struct json *j, struct err *e)
+{
+	int64_t opened;
+
+	if (store_readopt_since(api->store, &opened, e))
+		return -1;
+	api_set_time(j, "readopt", opened);
 	return 0;
 }
 
@@ -172,9 +184,9 @@ static int fill_overview(struct server_api *api, const struct request *q,
 		json_set_int(j, "clockless",
 			     (int64_t)found.lacking[POSTURE_HARDWARE_CLOCK]);
 	}
-	if (set_asker(api, q, j, e) || set_totals(api, j, e) ||
-	    set_silent(api, j, now, e) || set_ends(api, j, e) ||
-	    set_waiting(api, j, now, e) ||
+	if (set_asker(api, q, j, e) || set_readopt(api, j, e) ||
+	    set_totals(api, j, e) || set_silent(api, j, now, e) ||
+	    set_ends(api, j, e) || set_waiting(api, j, now, e) ||
 	    store_overview_releases(api->store, list_release, releases, e))
 		return -1;
 	return store_overview_cohorts(api->store, list_cohort, cohorts, e);

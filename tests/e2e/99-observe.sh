@@ -113,6 +113,7 @@ shows 'pawl_disk_free_bytes [1-9][0-9]*'
 for role in root targets snapshot timestamp; do
 	shows "pawl_metadata_expiry_timestamp_seconds{role=\"$role\"} [1-9][0-9]*"
 done
+shows 'pawl_readopt_open_since_seconds 0'
 for name in tls device-ca; do
 	shows "pawl_certificate_expiry_timestamp_seconds{name=\"$name\"} [1-9][0-9]*"
 done

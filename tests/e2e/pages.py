@@ -268,7 +268,7 @@ def act_on_devices(o):
     for verb, done, id_ in (("Revoke", "revoked", ids[0]),
                             ("Retire", "retired", ids[1])):
         o.go("/devices/" + id_)
-        o.dialog(verb)
+        o.dialog(verb, reason="test")
         o.noted(done.capitalize())
         with open(WORK + "/admin.shown") as shown:
             check(id_ in shown.read(), "and the terminal said which device")

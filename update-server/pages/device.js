@@ -11,6 +11,8 @@ const states = {
 	enrolled: ["ask", "Enrolled, and never seen since."],
 	quarantined: ["bad", "In quarantine: two keys claimed to be this device. " +
 		"It is refused until an officer has looked at it."],
+	blocked: ["bad", "Blocked: it keeps its identity, and is given nothing " +
+		"until an officer unblocks it."],
 	revoked: ["bad", "Revoked: it is refused for good."],
 	retired: ["ask", "Retired: it is no part of the fleet any more."],
 };
@@ -38,9 +40,10 @@ function evidence(a) {
 
 async function end(verb, path, done, words) {
 	const agreed = await confirmed({ title: verb + " this device?", words,
-		verb, danger: true });
+		verb, danger: true, reason: true,
+		kept: "The server's own log keeps it, the audit log its SHA-256." });
 	if (agreed !== null)
-		await doing(done, act(path, { id }));
+		await doing(done, act(path, { id, reason: agreed }));
 }
 
 function actions(d, you) {
@@ -54,6 +57,14 @@ function actions(d, you) {
 					"Of the two keys the one that came first stands; the other is refused for ever.",
 					"The device is served again from its next request on."]) },
 		"Release from quarantine"),
+		d.state === "blocked" && h("button", { type: "button", class: "main",
+			onclick: () => end("Unblock", "device-unblock", "Unblocked.",
+				["It takes what comes again."]) }, "Unblock\u2026"),
+		["active", "enrolled"].includes(d.state) && h("button", { type: "button",
+			onclick: () => end("Block", "device-block", "Blocked.", [
+				"It is offered and handed out nothing, and keeps its identity.",
+				"What was on its way to it is skipped. Unblocking ends that."]) },
+		"Block\u2026"),
 		h("button", { type: "button", class: "danger", onclick: () =>
 			end("Revoke", "device-revoke", "Revoked.", [
 				"Its connections end now and every later request is refused, for ever.",

@@ -37,6 +37,11 @@ function concerns(overview, rollouts) {
 		list.push(["ask", h("li", {}, link("#joining",
 			plural(overview.waiting, "device asks", "devices ask")),
 		" to join without a claim code: an officer compares a short code")]);
+	if (overview.readopt)
+		list.push(["ask", h("li", {}, "A backup was restored: since ",
+			when(overview.readopt), " devices that it forgot may come back. ",
+			"An admin ends that: ", h("code", {},
+				"pawl-server server close-readopt"))]);
 	if (overview.quarantined > 0)
 		list.push(["ask", h("li", {}, link("/list/quarantined",
 			plural(overview.quarantined, "device", "devices")),

@@ -218,7 +218,7 @@ export function verdict(kind, sentence, ...more) {
 
 // What will happen in words, a reason if one is wanted, and a second look.
 // Resolves to the reason ("" if none is asked for), or null.
-export function confirmed({ title, words, verb, reason, danger }) {
+export function confirmed({ title, words, verb, reason, danger, kept }) {
 	return new Promise(resolve => {
 		const text = reason && h("textarea", { id: "reason", rows: "3",
 			maxlength: "200", required: true,
@@ -249,7 +249,7 @@ export function confirmed({ title, words, verb, reason, danger }) {
 		text && h("label", { for: "reason" }, "Reason"),
 		text,
 		text && h("p", { id: "reason-help", class: "help" },
-			"Everybody who may read the fleet sees it."),
+			kept || "Everybody who may read the fleet sees it."),
 		failed,
 		h("p", { class: "buttons" },
 			h("button", { type: "submit",

@@ -164,7 +164,9 @@ function actions(r, you) {
 		add("Resume\u2026", resume, "main");
 	if (r.state === "running")
 		add("Pause\u2026", pause, "");
-	if (["running", "paused", "completed"].includes(r.state) && !r.rolled_back)
+	// All of it at once, so it is not for whose share is bounded.
+	if (["running", "paused", "completed"].includes(r.state) &&
+		!r.rolled_back && you.share === 10000)
 		add("Take the fleet back\u2026", rollBack, "danger");
 	if (["running", "paused", "scheduled"].includes(r.state))
 		add("Abort\u2026", abort, "danger");
