@@ -46,6 +46,9 @@ int cmd_release_create(int argc, char **argv, struct err *e)
 			   "for all of them together (300)"),
 		OPT_LIST("allow-secret", "PATH", &s.allowed,
 			 "a file that may hold a private key; signed as such"),
+		OPT_FLAG("exhaustive", &s.exhaustive,
+			 "seek your own bare keys at every byte of a file's "
+			 "first MiB"),
 		OPT_LIST("fixes", "CVE", &s.fixes, "what it mends"),
 		OPT_FLAG("urgent", &s.urgent,
 			 "devices do not wait for a window"),

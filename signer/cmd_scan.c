@@ -301,7 +301,7 @@ int cmd_scan(int argc, char **argv, struct err *e)
 		OPT_TEXT("repo", "REPO", &repo,
 			 "also look for the private halves of its keys"),
 		OPT_FLAG("exhaustive", &how.exhaustive,
-			 "for those at every offset of files up to 64 KiB"),
+			 "for those at every byte of a file's first MiB"),
 		OPT_FLAG("json", &out.json, "print JSON"),
 		OPT_END,
 	};

@@ -6,6 +6,8 @@
 static const struct {
 	const char *digest, *where;
 } published[] = {
+	{ "c142a101726374766792f1007267120d3ad1f6d15edafb6dcf83d5cc2558909d",
+	  "Dovecot" },
 	{ "09cd48c2fbe44bf1e68565684f54c51299e75931ed42467cbc7be37c021e7ede",
 	  "GnuTLS" },
 	{ "23d51a270cb0711301b27f8cb0b6355126c6d856e1ae7e2f46fefa60c8c51d42",
@@ -76,6 +78,12 @@ static const struct {
 	  "OpenSSL" },
 	{ "d5ad6f88cf914734f625ce2fb886c81e249e11a598554089f8bb4299d7ed681f",
 	  "OpenSSL" },
+	{ "46221ced944bffdd6c2cf65e791eb3157f71f7d2e06ba9097208003309a238c5",
+	  "systemd.netdev(5)" },
+	{ "921da1b27f6a2edf789353705cfeb680df32603682c3f6cf2dc2193f7206d394",
+	  "wg-quick(8)" },
+	{ "fc304070d09d5a0d0fe8481eca82e6c0316b6fae8d138ae9ee82c3ac4791bef9",
+	  "wg(8)" },
 };
 
 const char *published_key(const struct sha256 *digest)

@@ -226,6 +226,7 @@ static int load_part(const struct create *c, struct part *p, struct err *e)
 	struct scan scan = {
 		.allowed = &c->spec->allowed,
 		.programs_may = c->repo->environment == ENV_DEMO,
+		.exhaustive = c->spec->exhaustive,
 		.scratch_dirfd = c->scratch_dirfd,
 		.out = c->out,
 	};

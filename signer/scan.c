@@ -109,6 +109,7 @@ int scan_content(const struct pack_tree *t, const struct scan *s, struct err *e)
 	const struct sift_watch watch = { found, unread, &r };
 	const struct sift_settings settings = {
 		.known = s->known,
+		.exhaustive = s->exhaustive,
 		.scratch_dirfd = s->scratch_dirfd,
 	};
 	struct sift *sift = sift_new(&watch, &settings);

@@ -19,6 +19,7 @@ struct scan {
 	 * openssl, carry published test keys.
 	 */
 	bool programs_may;
+	bool exhaustive; /* see sift.h */
 	int scratch_dirfd;
 	struct report *out;
 };

@@ -20,7 +20,8 @@
 #define SHORT_RUN     8192 /* of these all four alignments are tried */
 #define RANGES_MAX    64
 #define CODE_HEAD     4096
-#define ISLAND_STEP   32
+#define NEAR_STEP     4
+#define FAR_STEP      16
 #define QUIET_LEN     16
 #define HIGH_BITS_MIN 3
 
@@ -264,15 +265,17 @@ static unsigned high_bits(const uint8_t *bytes, size_t len)
 static bool repeats_little(const uint8_t *bytes, size_t len, unsigned max)
 {
 	uint64_t seen[4] = { 0 };
-	unsigned count = 0;
+	size_t repeated = 0, fresh = 0;
 
-	for (size_t i = 0; i < len && count <= max; i++) {
+	for (size_t i = 0; repeated <= max && fresh < len - max; i++) {
 		uint64_t *word = &seen[bytes[i] >> 6];
+		const size_t again = *word >> (bytes[i] & 63) & 1;
 
-		count += (unsigned)(*word >> (bytes[i] & 63) & 1);
+		repeated += again;
+		fresh += 1 - again;
 		*word |= UINT64_C(1) << (bytes[i] & 63);
 	}
-	return count <= max;
+	return repeated <= max;
 }
 
 /* About half of them are above 127: a quick look, before others. */
@@ -358,27 +361,47 @@ static int find_behind_headers(struct view *v, struct err *e)
 	return find_behind(v, 4, e) || find_behind(v, 2, e) ? -1 : 0;
 }
 
+/* Where the next one may begin: compilers align, and so do most formats. */
+static size_t next_place(const struct view *v, size_t at)
+{
+	const uint64_t offset = v->level->base + at;
+	const uint64_t step = offset < SIFT_NEAR ? NEAR_STEP : FAR_STEP;
+
+	return at + (size_t)((step - offset % step) % step);
+}
+
 static int find_islands(struct view *v, struct err *e)
 {
-	size_t i = v->from;
-
-	i += (ISLAND_STEP - (v->level->base + i) % ISLAND_STEP) % ISLAND_STEP;
-	for (; i < v->to; i += ISLAND_STEP)
+	for (size_t i = next_place(v, v->from); i < v->to;
+	     i = next_place(v, i + 1))
 		if (is_island(v->bytes, i) && try_scalar(v, i, e))
 			return -1;
 	return 0;
 }
 
 /* Text cannot hold one: about every other byte of it is above 127. */
-static int search_all(struct view *v, struct err *e)
+static int search_all(struct view *v, struct slice part, struct err *e)
 {
+	const size_t from = (size_t)(part.ptr - v->bytes.ptr);
 	const char *name = NULL;
 	size_t at = 0;
 
-	if (high_bits(v->bytes.ptr, v->bytes.len) >= HIGH_BITS_MIN)
-		name = scalars_search(v->level->sift->settings->known, v->bytes,
+	if (high_bits(part.ptr, part.len) >= HIGH_BITS_MIN)
+		name = scalars_search(v->level->sift->settings->known, part,
 				      &at);
-	return name ? tell_key(v, name, at, e) : 0;
+	return name ? tell_key(v, name, from + at, e) : 0;
+}
+
+/* The places that are left within the first SIFT_EXHAUSTIVE bytes of it. */
+static struct slice exhaustive_part(const struct view *v)
+{
+	const uint64_t base = v->decoded > 0 ? 0 : v->level->base;
+	const uint64_t left =
+		base < SIFT_EXHAUSTIVE ? SIFT_EXHAUSTIVE - base : 0;
+	const size_t to = v->to < left ? v->to : (size_t)left;
+
+	return slice_sub(v->bytes, v->from,
+			 to > v->from ? to - v->from + EC_SCALAR_LEN - 1 : 0);
 }
 
 /* Of a word that was decoded, only what is a scalar and no more. */
@@ -393,14 +416,15 @@ static int find_word(struct view *v, struct err *e)
 static int find_scalars(struct view *v, struct err *e)
 {
 	const struct sift_settings *s = v->level->sift->settings;
-	size_t small = s->exhaustive ? SIFT_EXHAUSTIVE : SIFT_SMALL;
 
 	if (scalars_count(s->known) == 0)
 		return 0;
+	if (s->exhaustive && search_all(v, exhaustive_part(v), e))
+		return -1;
 	if (v->decoded > 0 && v->whole && !s->exhaustive)
 		return find_word(v, e);
-	if (v->whole && v->bytes.len <= small)
-		return search_all(v, e);
+	if (v->whole && v->bytes.len <= SIFT_SMALL)
+		return s->exhaustive ? 0 : search_all(v, v->bytes, e);
 	if (find_behind_headers(v, e))
 		return -1;
 	return v->decoded == 0 ? find_islands(v, e) : 0;

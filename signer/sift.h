@@ -13,9 +13,10 @@
  * Bare scalars of known keys are looked for where they have been seen: a file,
  * an archive member, a base64 word or a hexadecimal one that is nothing else;
  * anywhere in a file of up to SIFT_SMALL bytes; behind the DER headers of an
- * OCTET STRING or INTEGER; in a binary, 32 random bytes at a multiple of 32
- * that do not stand between others. "Exhaustive" looks at each offset of files
- * of up to SIFT_EXHAUSTIVE bytes.
+ * OCTET STRING or INTEGER; in a binary, 32 random bytes that do not stand
+ * between others, at a multiple of 16, and of 4 within its first SIFT_NEAR
+ * bytes. "Exhaustive" looks at each offset of the first SIFT_EXHAUSTIVE bytes
+ * of each file, member and decoded word.
  */
 #ifndef SIGNER_SIFT_H
 #define SIGNER_SIFT_H
@@ -25,8 +26,9 @@
 
 #define SIFT_DEPTH_MAX  16
 #define SIFT_IMAGES_MAX 4 /* of these, images */
-#define SIFT_SMALL      256
-#define SIFT_EXHAUSTIVE 65536
+#define SIFT_SMALL      512
+#define SIFT_NEAR       (64u << 10)
+#define SIFT_EXHAUSTIVE (1u << 20)
 /* What may come out of one file: this much, and so many times its size. */
 #define SIFT_EXPANDED_MIN (UINT64_C(256) << 20)
 #define SIFT_RATIO_MAX    256

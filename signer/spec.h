@@ -37,6 +37,7 @@ struct spec {
 	struct opt_list allowed;     /* files that may hold a private key */
 	uint64_t deadline, defer_max;
 	bool urgent, from_all, nightly, with_undo, plain;
+	bool exhaustive;                /* of the command line alone */
 	const char *encrypt, *wrap_key; /* of the command line alone */
 	uint64_t passphrase_fd;
 	uint64_t jobs;           /* threads; 0: one for each processor */

@@ -348,6 +348,9 @@ said 'share/backup!/deep/inner.tgz!/sub/a.pem holds a PEM private key at byte 0'
 cp scalar two/share/backup
 create 10 2 two --from 1
 said 'share/backup holds the private half of key '
+cp anywhere two/share/backup
+create 10 2 two --from 1 --exhaustive
+said 'share/backup holds the private half of key '
 cp bomb.xz two/share/backup
 create 10 2 two --from 1
 said 'share/backup expands without end'
@@ -387,7 +390,8 @@ scan 13 nothing-there
 # Programs that carry what looks like keys: self tests, parsers, self-made text.
 for f in /usr/bin/openssl /usr/bin/python3 /usr/bin/ssh /usr/bin/curl \
 	/usr/lib/x86_64-linux-gnu/libgnutls.so.30 \
-	/usr/lib/x86_64-linux-gnu/libcrypto.so.3 /etc/ssl/certs/; do
+	/usr/lib/x86_64-linux-gnu/libcrypto.so.3 /etc/ssl/certs/ \
+	/usr/share/man/man5/systemd.netdev.5.gz /usr/share/man/man8/wg.8.gz; do
 	[ ! -e "$f" ] || scan 0 "$f"
 done
 # What every Debian has, and what handles keys there (make test-innocents: all).

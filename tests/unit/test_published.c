@@ -15,6 +15,18 @@ static void a_self_test_of_a_library_is_known(void **state)
 	assert_string_equal(published_key(&digest), "Mbed TLS");
 }
 
+static void an_example_of_a_manual_page_is_known(void **state)
+{
+	struct sha256 digest;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(sha256_parse(slice_of("46221ced944bffdd6c2cf65e791eb315"
+					"7f71f7d2e06ba9097208003309a238c5"),
+			       &digest, &e));
+	assert_string_equal(published_key(&digest), "systemd.netdev(5)");
+}
+
 /* One other bit is another key, and nobody's. */
 static void nothing_else_is(void **state)
 {
@@ -38,6 +50,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_self_test_of_a_library_is_known),
+		cmocka_unit_test(an_example_of_a_manual_page_is_known),
 		cmocka_unit_test(nothing_else_is),
 	};
 

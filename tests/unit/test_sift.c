@@ -275,6 +275,52 @@ static void a_known_scalar_is_found_where_such_things_lie(void **state)
 	free(bytes);
 }
 
+/* Where a scalar stands, alone in a large file, and who finds it there. */
+static void a_lonely_scalar_is_found_by_its_place(void **state)
+{
+	static const struct {
+		uint64_t at;
+		bool found, exhaustive;
+	} places[] = {
+		{ 20484, true, true },
+		{ 20486, false, true },
+		{ SIFT_NEAR - 4, true, true },
+		{ SIFT_NEAR + 4, false, true },
+		{ SIFT_NEAR + 16, true, true },
+		{ 260001, false, true }, /* in the second window */
+		{ SIFT_EXHAUSTIVE + 4096, true, true },
+		{ SIFT_EXHAUSTIVE + 4099, false, false },
+	};
+	uint8_t *bytes = noise();
+	struct mine m;
+
+	(void)state;
+	know(&m);
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		/* All of it, and no more than is needed: it takes time. */
+		const size_t len = (size_t)places[i].at + 9000;
+		uint8_t *to = bytes + places[i].at;
+		uint8_t before[EC_SCALAR_LEN];
+		uint64_t at = 0;
+
+		memcpy(before, to, sizeof(before));
+		memcpy(to, m.scalar, sizeof(before));
+		assert_int_equal(
+			search(&m, (struct slice){ bytes, len }, false, &at),
+			places[i].found);
+		if (!places[i].found)
+			assert_int_equal(search(&m,
+						(struct slice){ bytes, len },
+						true, &at),
+					 places[i].exhaustive);
+		if (places[i].exhaustive)
+			assert_int_equal(at, places[i].at);
+		memcpy(to, before, sizeof(before));
+	}
+	scalars_free(m.known);
+	free(bytes);
+}
+
 static void a_known_scalar_is_found_as_text(void **state)
 {
 	char text[256] = "secret=";
@@ -552,6 +598,7 @@ int main(void)
 		cmocka_unit_test(a_key_in_a_key_is_told_once),
 		cmocka_unit_test(a_refusal_ends_it),
 		cmocka_unit_test(a_known_scalar_is_found_where_such_things_lie),
+		cmocka_unit_test(a_lonely_scalar_is_found_by_its_place),
 		cmocka_unit_test(a_known_scalar_is_found_as_text),
 		cmocka_unit_test(a_7z_is_opened),
 		cmocka_unit_test(what_cannot_be_opened_is_said),
