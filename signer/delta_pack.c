@@ -75,14 +75,16 @@ static int measure(struct encode_how how, struct slice prefix, struct slice in,
 
 /*
  * Are most varints so long that they are noise to one who compresses bytes?
- * Words at least tell the place of each byte in its number.
+ * Words at least tell the place of each byte in its number. To look costs time,
+ * so where ways are only compared it must be plain.
  */
-static bool may_be_words(const struct delta_packing *p)
+static bool may_be_words(const struct delta_packing *p, bool fast)
 {
 	const size_t len = p->streams[DELTA_OFFSETS].len;
 	const size_t count = p->words.len / DELTA_WORD_LEN;
+	const size_t least = fast ? count * 3 : count * 2 + count / 2;
 
-	return count >= WORDS_MIN && len >= count * 2 + count / 2 &&
+	return count >= WORDS_MIN && len >= least &&
 	       p->words.len <= len + p->spare;
 }
 
@@ -107,7 +109,7 @@ static int pack_offsets(struct delta_packing *p, const struct encode_how *how,
 
 	if (pack_stream(p, DELTA_OFFSETS, how, e))
 		return -1;
-	if (!may_be_words(p) || how->codec == PACKAGE_RAW)
+	if (!may_be_words(p, how->fast) || how->codec == PACKAGE_RAW)
 		return 0;
 	delta_split_words(p->words.ptr, p->words.len);
 	if (measure(*how, nothing, buf_slice(&p->words), &len, e))
