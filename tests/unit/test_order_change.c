@@ -293,6 +293,26 @@ static void a_document_of_other_bytes_is_not_taken(void **state)
 	assert_refused(take(o, &e), ERR_UNTRUSTED);
 }
 
+/* What an operator signs without a look would stop every device that reads it.
+ */
+static void an_entry_that_devices_refuse_is_not_taken(void **state)
+{
+	struct office *o = *state;
+	struct json *targets;
+	struct err e = { 0 };
+
+	put_halt(o, 1);
+	assert_ok(order_change_make(&o->change, NOW, &e));
+	targets = json_clone(
+		json_get(json_get(o->change.envelope, "signed"), "targets"));
+	json_set_text(member(member(targets, PATH), "hashes"), "sha512", "no");
+	assert_ok(sign(o, SPARE_KEY, &e));
+	order_change_done(&o->change);
+	begin(o);
+	spoil(o, "targets", targets, SPARE_KEY);
+	assert_refused(take(o, &e), ERR_FORMAT);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -305,6 +325,7 @@ int main(void)
 		TEST(nothing_but_orders_is_taken),
 		TEST(changes_at_once_are_bounded),
 		TEST(a_document_of_other_bytes_is_not_taken),
+		TEST(an_entry_that_devices_refuse_is_not_taken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
