@@ -213,7 +213,8 @@ static int set_stone(struct create *c, struct err *e)
 
 /* ---- content ------------------------------------------------------------- */
 
-static int load_part(const struct create *c, struct part *p, struct err *e)
+static int load_part(const struct create *c, struct part *p, struct scan *scan,
+		     struct err *e)
 {
 	const struct release *r = &c->release;
 	const struct pack_settings how = {
@@ -223,6 +224,16 @@ static int load_part(const struct create *c, struct part *p, struct err *e)
 		.scratch_dirfd = c->scratch_dirfd,
 		.quiet = c->quiet,
 	};
+
+	return pack_load(&how, p->spec.input, &p->content, e) ||
+			       scan_content(p->content, scan, e)
+		       ? -1
+		       : 0;
+}
+
+/* All parts, and nothing in them that no device may be given. */
+static int load_parts(struct create *c, struct err *e)
+{
 	struct scan scan = {
 		.allowed = &c->spec->allowed,
 		.programs_may = c->repo->environment == ENV_DEMO,
@@ -230,14 +241,15 @@ static int load_part(const struct create *c, struct part *p, struct err *e)
 		.scratch_dirfd = c->scratch_dirfd,
 		.out = c->out,
 	};
-	int rc;
+	int rc = known_keys(c->repo, &scan.known, e);
 
-	if (pack_load(&how, p->spec.input, &p->content, e) ||
-	    known_keys(c->repo, &scan.known, e))
-		return -1;
-	rc = scan_content(p->content, &scan, e);
+	for (size_t i = 0; i < c->part_count && rc == 0; i++) {
+		rc = load_part(c, &c->parts[i], &scan, e);
+		if (rc && c->part_count > 1)
+			(void)err_in(e, "%s", c->parts[i].spec.name);
+	}
 	scalars_free(scan.known);
-	return rc;
+	return rc ? -1 : scan_check_allowed(&scan, e);
 }
 
 /* What the release names: its content, or the list of its components. */
@@ -267,11 +279,8 @@ static int load_content(struct create *c, struct err *e)
 {
 	const struct release *r = &c->release;
 
-	for (size_t i = 0; i < c->part_count; i++)
-		if (load_part(c, &c->parts[i], e))
-			return c->part_count > 1
-				       ? err_in(e, "%s", c->parts[i].spec.name)
-				       : -1;
+	if (load_parts(c, e))
+		return -1;
 	/* Nobody looks into an image; a device will, in the trial. */
 	for (size_t i = 0; r->content == PACKAGE_TREE && i < r->health_count;
 	     i++)

@@ -10,12 +10,11 @@
 /* The file that is being looked through. */
 struct reading {
 	const struct pack_tree *tree;
-	const struct scan *scan;
+	struct scan *scan;
 	struct tree_entry entry;
 	uint32_t index;
 	uint64_t at;
 	bool warned;
-	bool used[OPT_LIST_MAX]; /* exceptions that were needed */
 };
 
 static int read_entry(void *ctx, void *out, size_t len, size_t *got,
@@ -38,7 +37,7 @@ static bool is_allowed(struct reading *r)
 
 	for (size_t i = 0; i < allowed->count; i++)
 		if (slice_equal(slice_of(allowed->at[i]), r->entry.path)) {
-			r->used[i] = true;
+			r->scan->used[i] = true;
 			return true;
 		}
 	return false;
@@ -103,7 +102,7 @@ static int scan_files(struct reading *r, struct sift *sift, struct err *e)
 	return 0;
 }
 
-int scan_content(const struct pack_tree *t, const struct scan *s, struct err *e)
+int scan_content(const struct pack_tree *t, struct scan *s, struct err *e)
 {
 	struct reading r = { .tree = t, .scan = s };
 	const struct sift_watch watch = { found, unread, &r };
@@ -116,12 +115,16 @@ int scan_content(const struct pack_tree *t, const struct scan *s, struct err *e)
 	int rc = scan_files(&r, sift, e);
 
 	sift_free(sift);
-	for (size_t i = 0; rc == 0 && i < s->allowed->count; i++)
-		if (!r.used[i])
-			rc = err_set(
-				e, ERR_USAGE,
-				"--allow-secret %s: no file with a private "
-				"key",
-				s->allowed->at[i]);
 	return rc;
+}
+
+int scan_check_allowed(const struct scan *s, struct err *e)
+{
+	for (size_t i = 0; i < s->allowed->count; i++)
+		if (!s->used[i])
+			return err_set(e, ERR_USAGE,
+				       "--allow-secret %s: no file with a "
+				       "private key",
+				       s->allowed->at[i]);
+	return 0;
 }

@@ -13,6 +13,7 @@
 
 struct scan {
 	const struct opt_list *allowed; /* paths that may hold a key */
+	bool used[OPT_LIST_MAX];        /* which of them were needed */
 	struct scalars *known;          /* keys whose private half is sought */
 	/*
 	 * In a demo, programs (ELF) are only warned of: real ones, such as
@@ -27,10 +28,15 @@ struct scan {
 /*
  * ERR_REFUSED names the first file that holds a private key, with the offset
  * and what it is, or the first that cannot be looked through for its size,
- * depth or kind. A path in `allowed` that holds none is ERR_USAGE: an exception
- * must be for something. Damaged archives are noted.
+ * depth or kind. Damaged archives are noted.
  */
-int scan_content(const struct pack_tree *t, const struct scan *s,
+int scan_content(const struct pack_tree *t, struct scan *s,
 		 struct err *e) NODISCARD;
+
+/*
+ * After all content of a release: a path in `allowed` that was not needed is
+ * ERR_USAGE, for an exception must be for something.
+ */
+int scan_check_allowed(const struct scan *s, struct err *e) NODISCARD;
 
 #endif

@@ -374,8 +374,13 @@ said "say --allow-secret 'share/backup'"
 create 0 3 two --from 1 --allow-secret share/backup
 "$signer" inspect repo | grep -q 'secrets_allowed.*"share/backup"' ||
 	die "the exception is not signed"
-"$signer" inspect repo | grep -q 'secrets_allowed.*"share/backup"' ||
-	die "the exception is not signed"
+# An exception is for one component, whatever the others hold.
+create 10 5 one --component app --with-tree os=two
+said 'os: share/backup is an erofs image'
+create 0 5 one --component app --with-tree os=two --allow-secret share/backup
+create 2 6 one --component app --with-tree os=two \
+	--allow-secret share/backup --allow-secret share/data
+said '--allow-secret share/data: no file with a private key'
 
 # ---- what is innocent ------------------------------------------------------
 
