@@ -48,7 +48,7 @@ want 10 as erin cohort create beta
 said "takes an operator"
 want 10 as erin token create --product kiosk --model k1 --cohort canary
 said "takes an officer"
-want 10 as erin device revoke 00000000000000000000000000000000
+want 10 as erin device revoke --reason test 00000000000000000000000000000000
 said "takes an officer"
 
 # What cannot be a person: a key that is known, a CA, a device's or server's.
