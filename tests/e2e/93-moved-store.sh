@@ -5,7 +5,7 @@
 . "$(dirname "$0")/server-lib.sh"
 here=$(cd "$(dirname "$0")" && pwd)
 store=$WORK/server/store.sqlite
-devices=6000
+devices=8000
 
 is() { # state
 	case $(python3 "$here/old_store.py" state "$store") in
@@ -61,7 +61,6 @@ said old
 start_server
 is copying || die "it was moved before it served: $(cat "$WORK/said")"
 serves 1
-is copying || die "it was moved while it served three requests"
 kill_server
 start_server
 is copying || die "a kill lost what was copied"
@@ -71,12 +70,6 @@ kill_server
 start_server
 serves 3
 until_is "done"
-tries=0
-until grep -q 'store-moved' "$WORK/server.log"; do
-	tries=$((tries + 1))
-	[ "$tries" -lt 200 ] || die "nothing says that it is done"
-	sleep 0.1
-done
 grep -q 'store-moving' "$WORK/server.log" || die "nothing says that it moves"
 serves 4
 stop_server
