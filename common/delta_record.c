@@ -111,13 +111,13 @@ static void transpose(uint8_t *bytes, size_t len, size_t rows)
 
 void delta_join_words(uint8_t *bytes, size_t len)
 {
-	if (len > 0)
+	if (len >= DELTA_WORD_LEN)
 		transpose(bytes, len, DELTA_WORD_LEN);
 }
 
 void delta_split_words(uint8_t *bytes, size_t len)
 {
-	if (len > 0)
+	if (len >= DELTA_WORD_LEN)
 		transpose(bytes, len, len / DELTA_WORD_LEN);
 }
 

@@ -5,6 +5,23 @@
 #include "signer/crew.h"
 #include "signer/release_create.h"
 
+/* Parts of its table: the way back, and what keeps it from others' eyes. */
+#define UNDO_OPTIONS(s)                                                        \
+	OPT_FLAG("with-undo", &(s).with_undo,                                  \
+		 "sign the way back to the release before, too"),              \
+		OPT_TEXT("undo-to", "ID", &(s).undo_to,                        \
+			 "which (the newest that is no undo)"),                \
+		OPT_TEXT("undo-until", "UTC", &(s).undo_until,                 \
+			 "how long devices may take it (30 days)")
+
+#define ENCRYPT_OPTIONS(s)                                                     \
+	OPT_TEXT("encrypt", "WRAP.pub", &(s).encrypt,                          \
+		 "encrypt; content keys are kept sealed to this key"),         \
+		OPT_TEXT("wrap-key", "WRAP.key", &(s).wrap_key,                \
+			 "opens encrypted releases that deltas start from"),   \
+		OPT_NUMBER("passphrase-fd", "N", &(s).passphrase_fd, 1023,     \
+			   "read its passphrase from this descriptor")
+
 static int create_in(char **operands, int count, struct spec *s, bool quiet,
 		     struct report *out, struct err *e)
 {
@@ -58,12 +75,7 @@ int cmd_release_create(int argc, char **argv, struct err *e)
 			 "not installed before, as 2026-12-24T06:00:00Z"),
 		OPT_TEXT("requires", "ID", &s.requires_id,
 			 "oldest release that may go to it directly"),
-		OPT_FLAG("with-undo", &s.with_undo,
-			 "sign the way back to the release before, too"),
-		OPT_TEXT("undo-to", "ID", &s.undo_to,
-			 "which (the newest that is no undo)"),
-		OPT_TEXT("undo-until", "UTC", &s.undo_until,
-			 "how long devices may take it (30 days)"),
+		UNDO_OPTIONS(s),
 		OPT_TEXT("one-operator-share", "PERCENT", &s.one_share,
 			 "what one operator's order may open alone"),
 		OPT_LIST("one-operator-cohort", "C", &s.one_cohorts,
@@ -78,12 +90,7 @@ int cmd_release_create(int argc, char **argv, struct err *e)
 			 "its bill of materials, which is signed along"),
 		OPT_FLAG("nightly", &s.nightly,
 			 "for lab devices, signed by the role nightly"),
-		OPT_TEXT("encrypt", "WRAP.pub", &s.encrypt,
-			 "encrypt; content keys are kept sealed to this key"),
-		OPT_TEXT("wrap-key", "WRAP.key", &s.wrap_key,
-			 "opens encrypted releases that deltas start from"),
-		OPT_NUMBER("passphrase-fd", "N", &s.passphrase_fd, 1023,
-			   "read its passphrase from this descriptor"),
+		ENCRYPT_OPTIONS(s),
 		OPT_TEXT("component", "NAME", &s.component,
 			 "what --input is called among them (main)"),
 		OPT_TEXT("codec", "zstd|lzma|none", &s.codec, "which (zstd)"),
