@@ -281,10 +281,12 @@ bool selector_matches(const struct selector *s, const struct selector_facts *f)
 
 /* ---- what lasts ---------------------------------------------------------- */
 
+/* Attributes are how the software is built: an update may turn each of them. */
 static bool term_lasts(const struct selector_term *t)
 {
 	return t->what != SELECT_RELEASE && t->what != SELECT_VERSION &&
-	       t->what != SELECT_SEQ && t->what != SELECT_UPDATER;
+	       t->what != SELECT_SEQ && t->what != SELECT_UPDATER &&
+	       t->what != SELECT_ATTRIBUTE;
 }
 
 /* Without blanks, so that it is never longer than what was parsed. */
@@ -302,13 +304,7 @@ static void add_term(char *out, const struct selector *s,
 
 	if (out[0])
 		add(out, " and ");
-	if (t->what == SELECT_ATTRIBUTE) {
-		add(out, ATTRIBUTE);
-		add(out, word);
-		word += strlen(word) + 1;
-	} else {
-		add(out, names[t->what]);
-	}
+	add(out, names[t->what]);
 	add(out, t->op == SELECT_IS ? "=" : "!=");
 	for (uint16_t i = 0; i < t->values; i++) {
 		add(out, i > 0 ? "|" : "");

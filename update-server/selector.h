@@ -87,7 +87,8 @@ bool selector_matches(const struct selector *s, const struct selector_facts *f);
 
 /*
  * The terms that an update leaves as they were, as text: not release, version,
- * seq and updater, for who was updated is no longer what was selected.
+ * seq, updater and attributes, for who was updated is no longer what was
+ * selected: a release that turns its sandbox on is for those without one.
  */
 void selector_lasting(const struct selector *s,
 		      char out[SELECTOR_TEXT_MAX + 1]);

@@ -94,7 +94,7 @@ operator rollout create narrow --release 2 --cohort fleet --exclude "$left" \
 begin narrow >/dev/null
 does 0 operator rollout rollback narrow --reason "not these either"
 people rollout/narrow.undo >"$WORK/said"
-said '"where":"model!=other and attr.sandbox=yes"'
+said '"where":"model!=other"'
 said "\"excluded\":\[\"$left\"\]"
 operator rollout abort narrow.undo --reason "seen" >/dev/null
 operator rollout abort narrow --reason "seen" >/dev/null
