@@ -61,7 +61,7 @@ int cmd_release_create(int argc, char **argv, struct err *e)
 			 "\"prog arg\", run in the new tree before it is kept"),
 		OPT_NUMBER("deadline", "SEC", &s.deadline, 86400,
 			   "for all of them together (300)"),
-		OPT_LIST("allow-secret", "PATH", &s.allowed,
+		OPT_LIST("allow-secret", "[COMPONENT:]PATH", &s.allowed,
 			 "a file that may hold a private key; signed as such"),
 		OPT_FLAG("exhaustive", &s.exhaustive,
 			 "seek your own bare keys at every byte of a file's "

@@ -240,10 +240,14 @@ static int load_parts(struct create *c, struct err *e)
 		.exhaustive = c->spec->exhaustive,
 		.scratch_dirfd = c->scratch_dirfd,
 		.out = c->out,
+		.component_count = c->part_count,
 	};
 	int rc = known_keys(c->repo, &scan.known, e);
 
+	for (size_t i = 0; i < c->part_count; i++)
+		scan.components[i] = c->parts[i].spec.name;
 	for (size_t i = 0; i < c->part_count && rc == 0; i++) {
+		scan.component = i;
 		rc = load_part(c, &c->parts[i], &scan, e);
 		if (rc && c->part_count > 1)
 			(void)err_in(e, "%s", c->parts[i].spec.name);

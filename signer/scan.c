@@ -31,24 +31,54 @@ static int read_entry(void *ctx, void *out, size_t len, size_t *got,
 	return 0;
 }
 
-static bool is_allowed(struct reading *r)
+/* What is the exception for? A name that no component has is of the path. */
+static size_t owner_of(const struct scan *s, struct slice text,
+		       struct slice *path)
 {
-	const struct opt_list *allowed = r->scan->allowed;
+	struct slice name, rest;
 
-	for (size_t i = 0; i < allowed->count; i++)
-		if (slice_equal(slice_of(allowed->at[i]), r->entry.path)) {
-			r->scan->used[i] = true;
-			return true;
+	for (size_t i = 0; i < s->component_count; i++) {
+		name = slice_of(s->components[i]);
+		rest = slice_sub(text, name.len, text.len);
+		if (name.len > 0 && rest.len > 0 && rest.ptr[0] == ':' &&
+		    slice_equal(slice_sub(text, 0, name.len), name)) {
+			*path = slice_sub(rest, 1, rest.len);
+			return i;
 		}
-	return false;
+	}
+	*path = text;
+	return 0;
+}
+
+/* The exception for the file under way; NULL: there is none. */
+static const char *exception(struct reading *r)
+{
+	struct scan *s = r->scan;
+	struct slice path;
+
+	for (size_t i = 0; i < s->allowed->count; i++)
+		if (owner_of(s, slice_of(s->allowed->at[i]), &path) ==
+			    s->component &&
+		    slice_equal(path, r->entry.path)) {
+			s->used[i] = true;
+			return s->allowed->at[i];
+		}
+	return NULL;
 }
 
 static int found(void *ctx, const struct sift_finding *f, struct err *e)
 {
 	struct reading *r = ctx;
+	const char *allowed = exception(r);
 
-	if (is_allowed(r))
+	if (allowed) {
+		report_note(r->scan->out,
+			    "%s holds %s at byte %llu, which --allow-secret "
+			    "%s lets pass",
+			    f->path, f->what, (unsigned long long)f->offset,
+			    allowed);
 		return 0;
+	}
 	if (!f->program || !r->scan->programs_may)
 		return err_set(e, ERR_REFUSED,
 			       "%.200s holds %s at byte %llu: no device may be "
@@ -63,24 +93,38 @@ static int found(void *ctx, const struct sift_finding *f, struct err *e)
 	return 0;
 }
 
+static int refuse_unread(const struct reading *r, const char *path,
+			 const char *why, struct err *e)
+{
+	const struct scan *s = r->scan;
+	const bool further = s->component > 0;
+	char shown[SHOWN_LEN];
+
+	text_escape(r->entry.path, shown, sizeof(shown));
+	return err_set(e, ERR_REFUSED,
+		       "%.200s %.160s: so it cannot be searched for private "
+		       "keys. Search what it is made of with `scan`, then say "
+		       "--allow-secret '%s%s%.96s'",
+		       path, why, further ? s->components[s->component] : "",
+		       further ? ":" : "", shown);
+}
+
 static int unread(void *ctx, const char *path, const char *why, bool shut,
 		  struct err *e)
 {
 	struct reading *r = ctx;
-	char shown[SHOWN_LEN];
+	const char *allowed = exception(r);
 
-	if (is_allowed(r))
-		return 0;
-	if (shut) {
-		text_escape(r->entry.path, shown, sizeof(shown));
-		return err_set(e, ERR_REFUSED,
-			       "%.200s %.160s: so it cannot be searched for "
-			       "private keys. Search what it is made of with "
-			       "`scan`, then say --allow-secret '%.96s'",
-			       path, why, shown);
-	}
-	report_note(r->scan->out, "%s was searched only in part: %s", path,
-		    why);
+	if (shut && !allowed)
+		return refuse_unread(r, path, why, e);
+	if (shut)
+		report_note(r->scan->out,
+			    "%s %s: not searched whole, which --allow-secret "
+			    "%s lets pass",
+			    path, why, allowed);
+	else
+		report_note(r->scan->out, "%s was searched only in part: %s",
+			    path, why);
 	return 0;
 }
 
@@ -124,7 +168,8 @@ int scan_check_allowed(const struct scan *s, struct err *e)
 		if (!s->used[i])
 			return err_set(e, ERR_USAGE,
 				       "--allow-secret %s: no file with a "
-				       "private key",
+				       "private key (of a further component: "
+				       "COMPONENT:PATH)",
 				       s->allowed->at[i]);
 	return 0;
 }

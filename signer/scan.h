@@ -7,14 +7,22 @@
 #define SIGNER_SCAN_H
 
 #include "common/opt.h"
+#include "common/release.h"
 #include "signer/pack.h"
 #include "signer/report.h"
 #include "signer/scalars.h"
 
 struct scan {
-	const struct opt_list *allowed; /* paths that may hold a key */
-	bool used[OPT_LIST_MAX];        /* which of them were needed */
-	struct scalars *known;          /* keys whose private half is sought */
+	/*
+	 * PATH, of the first component, or COMPONENT:PATH: files that may hold
+	 * a key, or may not be searchable. What they let pass is noted.
+	 */
+	const struct opt_list *allowed;
+	bool used[OPT_LIST_MAX]; /* which of them were needed */
+	/* All of the release, borrowed, and which of them is under way. */
+	const char *components[RELEASE_COMPONENTS_MAX];
+	size_t component_count, component;
+	struct scalars *known; /* keys whose private half is sought */
 	/*
 	 * In a demo, programs (ELF) are only warned of: real ones, such as
 	 * openssl, carry published test keys.

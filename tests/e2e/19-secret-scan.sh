@@ -377,9 +377,15 @@ create 0 3 two --from 1 --allow-secret share/backup
 # An exception is for one component, whatever the others hold.
 create 10 5 one --component app --with-tree os=two
 said 'os: share/backup is an erofs image'
-create 0 5 one --component app --with-tree os=two --allow-secret share/backup
+said "say --allow-secret 'os:share/backup'"
+create 10 5 one --component app --with-tree os=two --allow-secret share/backup
+create 0 5 one --component app --with-tree os=two \
+	--allow-secret os:share/backup
+said 'not searched whole, which --allow-secret os:share/backup lets pass'
+"$signer" inspect repo | grep -q 'secrets_allowed.*"os:share/backup"' ||
+	die "the exception is not signed"
 create 2 6 one --component app --with-tree os=two \
-	--allow-secret share/backup --allow-secret share/data
+	--allow-secret os:share/backup --allow-secret share/data
 said '--allow-secret share/data: no file with a private key'
 
 # ---- what is innocent ------------------------------------------------------
