@@ -150,8 +150,16 @@ static int set_block(struct server_api *api, const struct request *q, bool on,
 	if (read_asked(q, false, &k, e) || api_by(api, q, &by, e))
 		return -1;
 	by.reason = k.reason;
-	if (store_device_block(api->store, &k.id, on, &by, e))
+	if (store_device_block(api->store, &k.id, on, &by, &a->cut_fingerprint,
+			       e))
 		return -1;
+	/* What it is downloading ends now, too. */
+	a->cut = on;
+	/* A backup of yesterday must not undo it unnoticed. */
+	if (api_checkpoint(api, e))
+		return err_in(e,
+			      "it is %s, but the audit log could not be signed",
+			      on ? "blocked" : "not blocked any more");
 	log_event(LOG_WARNING, on ? "device-blocked" : "device-unblocked",
 		  "by=%s id=%s why=%s", q->peer->id, k.hex, k.reason);
 	return response_json(a, 200, api_answer(), e);

@@ -574,7 +574,8 @@ static void exchange_on_worker(uv_work_t *work)
 	c->failed = exchange_want(c->exchange) == EXCHANGE_SEND && encrypt(c);
 }
 
-/* A certificate was revoked: its other connections end here and now. */
+/* A certificate was revoked, a device blocked: its other connections end here
+ * and now. */
 static void cut_certificate(const struct conn *c, const struct sha256 *print)
 {
 	for (int l = 0; l < LISTENER_COUNT; l++)

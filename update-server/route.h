@@ -64,7 +64,7 @@ struct response {
 	char etag[68];        /* quoted by the front; "" for none */
 	unsigned retry_after; /* seconds; 0 for none */
 	bool page;            /* for a browser: see answer.h */
-	/* A revocation: end every connection of this certificate, now. */
+	/* Revoked or blocked: end every connection of this certificate, now. */
 	bool cut;
 	struct sha256 cut_fingerprint;
 	/*

@@ -493,11 +493,12 @@ int store_device_pin(struct store *s, const struct store_pin *p,
 
 /*
  * Nothing is offered or handed out to it, or that ends, for by->reason; its
- * identity stays. ERR_CONFLICT if that is so already, or it is no part of the
- * fleet.
+ * identity stays, and its connections are those of this fingerprint.
+ * ERR_CONFLICT if that is so already, or it is no part of the fleet.
  */
 int store_device_block(struct store *s, const struct device_id *id, bool on,
-		       const struct audit_by *by, struct err *e) NODISCARD;
+		       const struct audit_by *by, struct sha256 *fingerprint,
+		       struct err *e) NODISCARD;
 /* ERR_REFUSED while it is blocked. */
 int store_device_may_fetch(struct store *s, const struct device_id *id,
 			   struct err *e) NODISCARD;

@@ -53,6 +53,18 @@ int store_device_pin(struct store *s, const struct store_pin *p,
 	return store_unlock(s, rc);
 }
 
+static int read_fingerprint(struct store *s, const struct device_id *id,
+			    struct sha256 *out, struct err *e)
+{
+	struct sql_query *q =
+		sql_query(s->db, "SELECT fingerprint FROM device WHERE id = ?",
+			  SQL_BIND(sql_device(id)));
+
+	if (sql_next(q))
+		sql_get_blob(q, 0, out->bytes, SHA256_LEN);
+	return sql_end(q, e);
+}
+
 static int block(struct store *s, const struct device_id *id, bool on,
 		 const struct audit_by *by, struct err *e)
 {
@@ -76,15 +88,25 @@ static int block(struct store *s, const struct device_id *id, bool on,
 }
 
 int store_device_block(struct store *s, const struct device_id *id, bool on,
-		       const struct audit_by *by, struct err *e)
+		       const struct audit_by *by, struct sha256 *fingerprint,
+		       struct err *e)
 {
+	struct sha256 whose = { { 0 } };
 	int rc;
 
 	store_lock(s);
 	rc = sql_begin(s->db, e);
 	if (rc == 0)
-		rc = sql_finish(s->db, block(s, id, on, by, e), e);
-	return store_unlock(s, rc);
+		rc = sql_finish(s->db,
+				read_fingerprint(s, id, &whose, e) ||
+						block(s, id, on, by, e)
+					? -1
+					: 0,
+				e);
+	if (store_unlock(s, rc))
+		return -1;
+	*fingerprint = whose;
+	return 0;
 }
 
 int store_device_may_fetch(struct store *s, const struct device_id *id,

@@ -141,6 +141,18 @@ static int release(const struct replay *p, struct err *e)
 		p, "UPDATE device SET quarantined = 0 WHERE id = ?", e);
 }
 
+static int block(const struct replay *p, struct err *e)
+{
+	return run_on_device(p, "UPDATE device SET blocked = 1 WHERE id = ?",
+			     e);
+}
+
+static int unblock(const struct replay *p, struct err *e)
+{
+	return run_on_device(p, "UPDATE device SET blocked = 0 WHERE id = ?",
+			     e);
+}
+
 static int revoke(const struct replay *p, struct err *e)
 {
 	return run_on_device(p, "UPDATE device SET revoked = 1 WHERE id = ?",
@@ -207,6 +219,8 @@ static replay_act *const acts[AUDIT_ACTS] = {
 	[AUDIT_DEVICE_QUARANTINE] = quarantine,
 	[AUDIT_DEVICE_TWIN] = quarantine,
 	[AUDIT_DEVICE_RELEASE] = release,
+	[AUDIT_DEVICE_BLOCK] = block,
+	[AUDIT_DEVICE_UNBLOCK] = unblock,
 	[AUDIT_DEVICE_REVOKE] = revoke,
 	[AUDIT_DEVICE_RETIRE] = retire,
 	[AUDIT_DEVICE_FORGET] = forget,

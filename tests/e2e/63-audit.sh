@@ -143,8 +143,13 @@ act registry "" device-export
 act device-pin "{\"v\":1,\"id\":\"$id\",\"reason\":\"a wish\"}" device-pin
 act device-unpin "{\"v\":1,\"id\":\"$id\",\"reason\":\"over\"}" device-unpin
 covered="$covered device-clear" # edge_cases.py
-act device-block "{\"v\":1,\"id\":\"$id\",\"reason\":\"unsure\"}" device-block
-act device-unblock "{\"v\":1,\"id\":\"$id\",\"reason\":\"unsure\"}" device-unblock
+# Exported before it is acknowledged: no backup undoes it unnoticed.
+for verb in block unblock; do
+	act device-$verb "{\"v\":1,\"id\":\"$id\",\"reason\":\"unsure\"}" \
+		device-$verb
+	grep -q "\"size\":$(records | wc -l)," \
+		"$WORK/server/audit/checkpoint.json" || die "$verb: not exported"
+done
 want 2 op device revoke "$id"
 said "reason TEXT is needed"
 one_act device-revoke device-revoke op device revoke --reason test "$id"

@@ -1,4 +1,5 @@
 """What 94-staged-edges.sh asks of the server: edge_cases.py WORK."""
+import http.client
 import sys
 import time
 
@@ -32,6 +33,17 @@ def until(name, what, seconds=15):
             return r
         time.sleep(0.1)
     sys.exit("%s: %s, %s" % (name, r["verdict"], r["counts"]))
+
+
+def cut_off(d):
+    """The connection that it keeps has ended; it may make another."""
+    try:
+        d.wire.ask("GET", "/targets/kiosk/r2/none")
+    except Refused as e:
+        sys.exit("its connection is open still: %s" % e)
+    except (OSError, http.client.HTTPException):
+        return
+    sys.exit("its connection is open still")
 
 
 def state_of(d, rollout):
@@ -254,6 +266,7 @@ post("/v1/people/device-clear", id=a.id, reason="a new disk")
 refused(404, a.wire.ask, "GET", "/targets/kiosk/r2/none")
 equal(a.check_in()["action"], "update", "before it is blocked")
 post("/v1/people/device-block", id=a.id, reason="stolen, or so they say")
+cut_off(a)
 refused(409, post, "/v1/people/device-block", id=a.id, reason="again")
 equal(admin.get("device/" + a.id)["state"], "blocked", "shown")
 refused(403, a.wire.ask, "GET", "/targets/kiosk/r2/none")

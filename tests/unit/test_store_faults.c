@@ -245,9 +245,11 @@ static int retire_device(struct world *w, struct err *e)
 static int block_device(struct world *w, struct err *e)
 {
 	struct audit_by by = fleet_by;
+	struct sha256 fingerprint;
 
 	by.reason = "stolen";
-	return store_device_block(w->store, &w->device.facts.id, true, &by, e);
+	return store_device_block(w->store, &w->device.facts.id, true, &by,
+				  &fingerprint, e);
 }
 
 static const struct {

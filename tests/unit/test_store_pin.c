@@ -56,8 +56,12 @@ static void who_is_blocked_is_given_nothing(void **state)
 	by.reason = "stolen";
 	assert_ok(store_device_pin(*state, &p, &fleet_by, &e));
 	assert_ok(store_device_may_fetch(*state, &d.facts.id, &e));
-	assert_ok(store_device_block(*state, &d.facts.id, true, &by, &e));
-	assert_refused(store_device_block(*state, &d.facts.id, true, &by, &e),
+	assert_ok(store_device_block(*state, &d.facts.id, true, &by,
+				     &fingerprint, &e));
+	/* By which its open connections are found. */
+	assert_true(sha256_equal(&fingerprint, &d.fingerprint));
+	assert_refused(store_device_block(*state, &d.facts.id, true, &by,
+					  &fingerprint, &e),
 		       ERR_CONFLICT);
 	d = seen(*state, 1);
 	assert_true(d.facts.blocked && d.facts.pinned);
@@ -67,14 +71,16 @@ static void who_is_blocked_is_given_nothing(void **state)
 	/* It is still who it is, and keeps to what was said before. */
 	assert_ok(store_device_authorise(*state, &d.fingerprint, &d.facts.id,
 					 &e));
-	assert_ok(store_device_block(*state, &d.facts.id, false, &by, &e));
+	assert_ok(store_device_block(*state, &d.facts.id, false, &by,
+				     &fingerprint, &e));
 	d = seen(*state, 1);
 	assert_false(d.facts.blocked);
 	assert_int_equal(d.facts.pin, 7);
 	assert_ok(store_device_may_fetch(*state, &d.facts.id, &e));
 	assert_ok(store_device_retire(*state, &d.facts.id, &by, &fingerprint,
 				      &e));
-	assert_refused(store_device_block(*state, &d.facts.id, true, &by, &e),
+	assert_refused(store_device_block(*state, &d.facts.id, true, &by,
+					  &fingerprint, &e),
 		       ERR_CONFLICT);
 }
 
@@ -88,6 +94,7 @@ static void no_keys_are_sealed_to_who_is_blocked(void **state)
 {
 	struct store_device d = fleet_device(*state, 1);
 	struct audit_by by = fleet_by;
+	struct sha256 fingerprint;
 	unsigned n = 0;
 	struct err e = { 0 };
 
@@ -95,7 +102,8 @@ static void no_keys_are_sealed_to_who_is_blocked(void **state)
 	assert_ok(
 		store_registry_each(*state, NULL, 10, note_registered, &n, &e));
 	assert_int_equal(n, 1);
-	assert_ok(store_device_block(*state, &d.facts.id, true, &by, &e));
+	assert_ok(store_device_block(*state, &d.facts.id, true, &by,
+				     &fingerprint, &e));
 	assert_ok(
 		store_registry_each(*state, NULL, 10, note_registered, &n, &e));
 	assert_int_equal(n, 1);

@@ -365,6 +365,32 @@ static void a_quarantine_and_its_end_come_back(void **state)
 	assert_true(is_let_in(w->backup, &w->gone.fingerprint));
 }
 
+static void a_block_and_its_end_come_back(void **state)
+{
+	struct world *w = *state;
+	struct sha256 cut;
+	struct audit_by who = by;
+	struct err e = { 0 };
+
+	who.reason = "stolen";
+	/* One that was blocked before the backup, too. */
+	assert_ok(store_device_block(w->live, &w->gone.facts.id, true, &who,
+				     &cut, &e));
+	store_close(w->backup);
+	take_backup(w);
+	assert_ok(store_device_block(w->live, &w->gone.facts.id, false, &who,
+				     &cut, &e));
+	assert_ok(store_device_block(w->live, &w->old.facts.id, true, &who,
+				     &cut, &e));
+	assert_ok(store_device_may_fetch(w->backup, &w->old.facts.id, &e));
+	assert_refused(store_device_may_fetch(w->backup, &w->gone.facts.id, &e),
+		       ERR_REFUSED);
+	assert_ok(replay(w, &e));
+	assert_refused(store_device_may_fetch(w->backup, &w->old.facts.id, &e),
+		       ERR_REFUSED);
+	assert_ok(store_device_may_fetch(w->backup, &w->gone.facts.id, &e));
+}
+
 /* Taken back one by one, before the next backup was made. */
 static void a_readopted_device_comes_back_in_quarantine(void **state)
 {
@@ -592,6 +618,7 @@ int main(void)
 		TEST(what_was_given_up_stays_given_up),
 		TEST(renewals_are_followed_over_two_steps),
 		TEST(a_quarantine_and_its_end_come_back),
+		TEST(a_block_and_its_end_come_back),
 		TEST(its_next_renewal_makes_such_a_device_whole),
 		TEST(a_fork_is_refused_whole),
 		TEST(what_cannot_have_happened_is_refused_whole),
