@@ -79,20 +79,16 @@ static int tell_keeper(struct server_api *api, const struct request *q,
 }
 
 /* Nobody lets in a device of his own, where there is a second person. */
-static int ask_second(struct server_api *api, const char *code,
-		      const char *cohort, const struct audit_by *by,
-		      bool *first, struct err *e)
+static bool wants_second(const struct server_api *api)
 {
-	*first = false;
-	if (api->environment != ENV_PRODUCTION || !api->config->four_eyes)
-		return 0;
-	return store_waiting_second(api->store, code, cohort, by, first, e);
+	return api->environment == ENV_PRODUCTION && api->config->four_eyes;
 }
 
 static int approve(struct server_api *api, const struct request *q,
 		   const struct json *body, bool *first, struct err *e)
 {
 	char code[CLAIM_JOIN_LEN + 1];
+	bool two = wants_second(api);
 	struct store_successor successor;
 	struct warrant w = { .time = 0 };
 	struct audit_by by;
@@ -103,9 +99,15 @@ static int approve(struct server_api *api, const struct request *q,
 		return -1;
 	w.replaces = successor.replaces;
 	w.device = successor.replaced;
-	/* The keeper wants both words, and counts them for itself. */
-	if (ask_second(api, code, w.cohort, &by, first, e) ||
-	    tell_keeper(api, q, body, code, &w, e))
+	/*
+	 * The keeper wants both words, counts them for itself, and hears each
+	 * before it is noted: what it refused may be said again.
+	 */
+	if ((two &&
+	     store_waiting_may_second(api->store, code, w.cohort, &by, e)) ||
+	    tell_keeper(api, q, body, code, &w, e) ||
+	    (two &&
+	     store_waiting_second(api->store, code, w.cohort, &by, first, e)))
 		return -1;
 	if (*first) {
 		log_event(LOG_INFO, "device-approved-once",

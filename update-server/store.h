@@ -312,7 +312,11 @@ int store_waiting_approve(struct store *s, const char *code, const char *cohort,
  * Where one officer is not enough, before that: *first is true when this is the
  * first one, and that is noted, on record. Else it is another one who says the
  * same. ERR_CONFLICT for the same officer again, or another cohort.
+ * store_waiting_may_second() says the same and notes nothing.
  */
+int store_waiting_may_second(struct store *s, const char *code,
+			     const char *cohort, const struct audit_by *by,
+			     struct err *e) NODISCARD;
 int store_waiting_second(struct store *s, const char *code, const char *cohort,
 			 const struct audit_by *by, bool *first,
 			 struct err *e) NODISCARD;

@@ -312,16 +312,34 @@ static int compare_first(struct store *s, const struct store_waiting *w,
 				"cohort: deny it, and let it ask again");
 }
 
+static int may_second(struct store *s, const char *code, const char *cohort,
+		      const struct audit_by *by, struct store_waiting *w,
+		      struct err *e)
+{
+	if (find_open(s, code, by->now, w, e) || need_cohort(s, cohort, e))
+		return -1;
+	return w->seconded ? compare_first(s, w, cohort, by, e) : 0;
+}
+
+int store_waiting_may_second(struct store *s, const char *code,
+			     const char *cohort, const struct audit_by *by,
+			     struct err *e)
+{
+	struct store_waiting w;
+
+	store_lock(s);
+	return store_unlock(s, may_second(s, code, cohort, by, &w, e));
+}
+
 static int second(struct store *s, const char *code, const char *cohort,
 		  const struct audit_by *by, bool *first, struct err *e)
 {
 	struct store_waiting w;
 
-	if (find_open(s, code, by->now, &w, e) || need_cohort(s, cohort, e))
+	if (may_second(s, code, cohort, by, &w, e))
 		return -1;
 	*first = !w.seconded;
-	return *first ? note_first(s, &w, cohort, by, e)
-		      : compare_first(s, &w, cohort, by, e);
+	return *first ? note_first(s, &w, cohort, by, e) : 0;
 }
 
 int store_waiting_second(struct store *s, const char *code, const char *cohort,

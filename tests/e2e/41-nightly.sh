@@ -151,6 +151,10 @@ code=$(on asks status --json | sed -n 's/.*"join_code": *"\([^"]*\)".*/\1/p')
 	--url "https://127.0.0.1:$((base + 2))" --ca "$WORK/server/ca.pem" >/dev/null
 "$server" person add "$WORK/server" "$WORK/mia/person.pem" --role officer >/dev/null
 mia() { "$server" "$@" --operator "$WORK/mia/operator.conf"; }
+# A word that is not for the keeper is no first word, and may be said again.
+people device-approve "{\"v\":1,\"code\":\"$code\",\"cohort\":\"fleet\"}" \
+	>"$WORK/said" && die "let in without the keeper" || :
+grep -q "the keeper wants your own signature" "$WORK/said" || die "why not"
 operator device approve "$code" --cohort fleet >"$WORK/said"
 grep -q "a second person has to say the same" "$WORK/said" || die "one was enough"
 operator device waiting | grep -q "second-officer" || die "the list"

@@ -110,6 +110,17 @@ static int second(struct store *s, unsigned officer, const char *cohort,
 				    e);
 }
 
+static int may_second(struct store *s, unsigned officer, const char *cohort,
+		      struct err *e)
+{
+	const struct audit_by by_one = { .kind = AUDIT_PERSON,
+					 .person = { { (uint8_t)officer } },
+					 .now = NOW };
+
+	return store_waiting_may_second(s, "ABCD-EFGH-0001", cohort, &by_one,
+					e);
+}
+
 static void two_officers_say_the_same(void **state)
 {
 	struct world *w = *state;
@@ -122,6 +133,10 @@ static void two_officers_say_the_same(void **state)
 	assert_ok(wait_at(w->s, &one, NOW, &e));
 	assert_refused(second(w->s, 7, "nobody", &first, &e), ERR_NOT_FOUND);
 	assert_ok(store_audit_size(w->s, &before, &e));
+	/* To ask is to say nothing yet. */
+	assert_refused(may_second(w->s, 7, "nobody", &e), ERR_NOT_FOUND);
+	assert_ok(may_second(w->s, 7, "canary", &e));
+	assert_ok(may_second(w->s, 7, "canary", &e));
 	assert_ok(second(w->s, 7, "canary", &first, &e));
 	assert_true(first);
 	assert_ok(store_audit_size(w->s, &after, &e));
@@ -133,7 +148,10 @@ static void two_officers_say_the_same(void **state)
 	assert_refused(enrol(w->s, 1, NOW, &e), ERR_REFUSED);
 	assert_refused_saying(second(w->s, 7, "canary", &first, &e),
 			      ERR_CONFLICT, "a second officer");
+	assert_refused(may_second(w->s, 7, "canary", &e), ERR_CONFLICT);
 	assert_ok(store_cohort_add(w->s, "other", &by, &e));
+	assert_refused(may_second(w->s, 8, "other", &e), ERR_CONFLICT);
+	assert_ok(may_second(w->s, 8, "canary", &e));
 	assert_refused_saying(second(w->s, 8, "other", &first, &e),
 			      ERR_CONFLICT, "another cohort");
 	assert_ok(second(w->s, 8, "canary", &first, &e));
