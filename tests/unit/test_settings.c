@@ -320,6 +320,8 @@ static void local_programs_are_absolute_paths(void **state)
 	refuse_saying(GOOD "[floor]\ncounter = count\n", "[floor] counter");
 	refuse_saying(GOOD "[boot]\ncontrol = command\ncommand = boot\n",
 		      "[boot] command: boot is not");
+	refuse_saying(GOOD "[boot]\nlog = journalctl -k\n",
+		      "[boot] log: journalctl is not");
 	refuse_saying(GOOD LOADER "[reboot]\ncommand = reboot\n",
 		      "[reboot] command");
 	refuse_saying(GOOD "[install]\nconsent = ask\n", "[install] consent");
