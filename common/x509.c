@@ -146,9 +146,11 @@ out:
 bool x509_next(struct slice *text, struct slice *one)
 {
 	static const char end[] = "-----END CERTIFICATE-----";
-	const uint8_t *at = memmem(text->ptr, text->len, end, sizeof(end) - 1);
+	const uint8_t *at = NULL;
 	size_t len;
 
+	if (text->len > 0)
+		at = memmem(text->ptr, text->len, end, sizeof(end) - 1);
 	if (!at)
 		return false;
 	len = (size_t)(at - text->ptr) + sizeof(end) - 1;
