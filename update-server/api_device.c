@@ -29,7 +29,7 @@ static bool is_over(const struct stage *s, const struct rollout_device *d,
 		return stage_attempt_end(a, STAGE_SKIPPED,
 					 d->blocked ? "BLOCKED" : "PINNED",
 					 now);
-	if (!rollout_fits(&s->what, d->hardware))
+	if (!rollout_fits(&s->what, d))
 		return stage_attempt_end(a, STAGE_SKIPPED, "HARDWARE", now);
 	return !stage_concerns(s, d) &&
 	       stage_attempt_end(a, STAGE_WITHDRAWN, "LEFT", now);

@@ -95,7 +95,8 @@ static bool is_for(const struct store_release *r, const struct store_device *d)
 {
 	return strcmp(d->facts.product, r->product) == 0 &&
 	       rollout_has_word(r->models, d->facts.model) &&
-	       rollout_has_word(r->hardware, d->facts.hardware);
+	       (d->facts.hardware_unheard ||
+		rollout_has_word(r->hardware, d->facts.hardware));
 }
 
 /* Under the store's lock: only remembered. */

@@ -55,10 +55,10 @@ bool rollout_concerns(const struct rollout *r, const char *product,
 	       is_listed(r->cohorts, r->cohort_count, cohort);
 }
 
-bool rollout_fits(const struct rollout *r, const char *hardware)
+bool rollout_fits(const struct rollout *r, const struct rollout_device *d)
 {
-	return r->hardware_count == 0 ||
-	       is_listed(r->hardware, r->hardware_count, hardware);
+	return r->hardware_count == 0 || d->hardware_unheard ||
+	       is_listed(r->hardware, r->hardware_count, d->hardware);
 }
 
 bool rollout_has_word(const char *words, const char *word)
@@ -160,7 +160,7 @@ enum rollout_verdict rollout_judge(const struct rollout *r,
 
 	if (!rollout_concerns(r, d->product, d->model, d->cohort))
 		return VERDICT_NOT_FOR;
-	if (!rollout_fits(r, d->hardware))
+	if (!rollout_fits(r, d))
 		return VERDICT_HARDWARE;
 	if (r->lab_only && !d->lab)
 		return VERDICT_LAB;

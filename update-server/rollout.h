@@ -46,10 +46,6 @@ int rollout_limit(uint64_t *buckets, size_t count, uint32_t share,
 bool rollout_concerns(const struct rollout *r, const char *product,
 		      const char *model, const char *cohort);
 
-/* Is its release for this revision of the hardware ("": the device does not
- * say)? What a release lists, a device that does not say has no part in. */
-bool rollout_fits(const struct rollout *r, const char *hardware);
-
 /* Is a word one of those that single spaces separate? None means any. */
 bool rollout_has_word(const char *words, const char *word);
 
@@ -62,7 +58,8 @@ struct rollout_device {
 	char model[NAME_MAX_LEN + 1];
 	char cohort[NAME_MAX_LEN + 1];
 	char hardware[NAME_MAX_LEN + 1]; /* as it said last; "": nothing */
-	bool lab;                        /* two operators assigned it there */
+	bool hardware_unheard; /* it has not come yet, or is too old to say */
+	bool lab;              /* two operators assigned it there */
 	bool has_release;
 	bool confirmed;
 	bool pinned, blocked; /* who is blocked keeps to a seq that is none */
@@ -76,6 +73,23 @@ struct rollout_device {
 	char updater[RELEASE_VERSION_MAX + 1];
 	struct wire_posture posture;
 };
+
+/*
+ * How much "" says, once hardware is read: whoever says first_use knows that
+ * member, too.
+ */
+static inline void rollout_hear(struct rollout_device *d,
+				enum wire_first_use said)
+{
+	d->hardware_unheard = !d->hardware[0] && said == WIRE_FIRST_USE_UNSAID;
+}
+
+/*
+ * Is its release for the revision of this device's hardware? What a release
+ * lists, a device that names none has no part in; of one that is unheard nobody
+ * knows, so it may come: it refuses by itself what is not for it.
+ */
+bool rollout_fits(const struct rollout *r, const struct rollout_device *d);
 
 /* What people said: it is blocked, or keeps to one release, or neither. */
 static inline void rollout_keep_to(struct rollout_device *d, bool blocked,

@@ -123,9 +123,8 @@ static bool is_excluded(const struct stage *s, const struct device_id *id)
 bool stage_concerns(const struct stage *s, const struct rollout_device *d)
 {
 	return rollout_concerns(&s->what, d->product, d->model, d->cohort) &&
-	       rollout_fits(&s->what, d->hardware) &&
-	       (d->lab || !s->what.lab_only) && !is_excluded(s, &d->id) &&
-	       rollout_selects(&s->selector, d);
+	       rollout_fits(&s->what, d) && (d->lab || !s->what.lab_only) &&
+	       !is_excluded(s, &d->id) && rollout_selects(&s->selector, d);
 }
 
 bool stage_counts(const struct stage *s, const struct rollout_device *d,

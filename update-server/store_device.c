@@ -55,6 +55,7 @@ static void read_device(struct sql_query *q, struct store_device *d)
 	sql_get_text(q, 23, d->pin_release, sizeof(d->pin_release));
 	d->first_use = (enum wire_first_use)sql_get_int(q, 24);
 	sql_get_text(q, 25, f->hardware, sizeof(f->hardware));
+	rollout_hear(f, d->first_use);
 	store_boards_read(q, 26, &d->boards);
 }
 
@@ -437,6 +438,7 @@ static void read_registered(struct sql_query *q, struct store_device *d)
 	d->decrypt.proof_len = (size_t)sql_get_int(q, 7);
 	sql_get_blob(q, 6, d->decrypt.proof, d->decrypt.proof_len);
 	sql_get_text(q, 8, f->hardware, sizeof(f->hardware));
+	rollout_hear(f, (enum wire_first_use)sql_get_int(q, 9));
 }
 
 int store_registry_each(struct store *s, const struct device_id *after,
@@ -452,7 +454,8 @@ int store_registry_each(struct store *s, const struct device_id *after,
 	q = sql_query(s->db,
 		      "SELECT id, product, model, cohort, certificate,"
 		      " decrypt_key, decrypt_proof,"
-		      " min(length(decrypt_proof), 72), hardware FROM device"
+		      " min(length(decrypt_proof), 72), hardware, first_use"
+		      " FROM device"
 		      " WHERE id > ? AND revoked = 0 AND quarantined = 0"
 		      " AND blocked = 0"
 		      " AND decrypt_key IS NOT NULL"
@@ -619,6 +622,7 @@ static void take_state(struct store_device *d, const struct wire_checkin *m,
 	memcpy(f->release, m->release, sizeof(f->release));
 	memcpy(f->updater, m->updater, sizeof(f->updater));
 	memcpy(f->hardware, m->hardware, sizeof(f->hardware));
+	rollout_hear(f, m->first_use);
 	f->posture = m->posture;
 	d->first_use = m->first_use;
 }

@@ -588,7 +588,7 @@ int store_pause_locked(struct store *s, const char *name, const char *reason,
 #define MEMBERS                                                                \
 	"SELECT id, model, cohort, release, seq, digest, enrolled, last_seen," \
 	" updater, posture_known, posture_yes, lab,"                           \
-	" pin, hardware, blocked, "
+	" pin, hardware, blocked, first_use, "
 #define OF_PRODUCT " FROM device WHERE product = ? AND revoked = 0"
 #define ITS_VERSION                                                            \
 	"(SELECT version FROM release l WHERE l.product = device.product"      \
@@ -622,7 +622,8 @@ static void read_member(struct sql_query *q, const struct stage *r,
 	rollout_keep_to(d, sql_get_int(q, 14) != 0, !sql_get_null(q, 12),
 			(uint64_t)sql_get_int(q, 12));
 	sql_get_text(q, 13, d->hardware, sizeof(d->hardware));
-	sql_get_text(q, 15, d->version, sizeof(d->version));
+	rollout_hear(d, (enum wire_first_use)sql_get_int(q, 15));
+	sql_get_text(q, 16, d->version, sizeof(d->version));
 }
 
 /* An undo's phases are of those that run what it undoes, few as they may be. */
@@ -718,7 +719,7 @@ static void add_to_audience(const struct stage *r, struct store_audience *a,
 		add_other(r, a, d);
 		return;
 	}
-	if (!rollout_fits(&r->what, d->hardware)) {
+	if (!rollout_fits(&r->what, d)) {
 		a->other_hardware++;
 		return;
 	}

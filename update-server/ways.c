@@ -321,7 +321,8 @@ static bool is_named(char *const *names, size_t count, const char *own)
 static bool is_for(const struct release *r, const struct rollout_device *d)
 {
 	return is_named(r->models, r->model_count, d->model) &&
-	       is_named(r->hardware, r->hardware_count, d->hardware);
+	       (d->hardware_unheard ||
+		is_named(r->hardware, r->hardware_count, d->hardware));
 }
 
 /* The same rollout, for now with the release that leads there. */

@@ -179,7 +179,8 @@ static void every_rule_changes_the_decision(void **state)
 	WITH(memcpy(d.cohort, "vip", 4), VERDICT_NOT_FOR);
 	WITH(r.cohort_count = 0, VERDICT_NOT_FOR);
 	WITH(memcpy(d.hardware, "b", 2), VERDICT_OFFER);
-	WITH(only_for(&r, "a"), VERDICT_HARDWARE); /* it says nothing */
+	WITH(only_for(&r, "a"), VERDICT_HARDWARE); /* it names none */
+	WITH((only_for(&r, "a"), d.hardware_unheard = true), VERDICT_OFFER);
 	WITH((only_for(&r, "a"), memcpy(d.hardware, "b", 2)), VERDICT_HARDWARE);
 	WITH((only_for(&r, "b"), memcpy(d.hardware, "b", 2)), VERDICT_OFFER);
 	WITH((only_for(&r, "b"), d.cohort[0] = 0), VERDICT_NOT_FOR);

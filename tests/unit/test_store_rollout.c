@@ -337,7 +337,13 @@ static void the_hardware_is_what_a_device_said_last(void **state)
 
 	r.what.hardware_count = 1;
 	memcpy(r.what.hardware[0], "rev-b", 6);
+	/* It has not come yet: nobody knows. */
+	assert_ok(store_device_find(*state, &d.facts.id, &found, &e));
+	assert_true(found.facts.hardware_unheard);
+	assert_ok(store_rollout_audience(*state, &r, &audience, &e));
+	assert_int_equal(audience.devices, 1);
 	assert_ok(store_device_seen(*state, &d, &m, FLEET_NOW, &e));
+	assert_false(d.facts.hardware_unheard);
 	assert_string_equal(d.facts.hardware, "rev-a");
 	assert_ok(store_rollout_audience(*state, &r, &audience, &e));
 	assert_int_equal(audience.devices, 0);
@@ -352,6 +358,16 @@ static void the_hardware_is_what_a_device_said_last(void **state)
 	assert_ok(store_rollout_buckets(*state, &r, &buckets, &count, &e));
 	assert_int_equal(count, 1);
 	free(buckets);
+	/* An updater from before this member; and one that names none. */
+	m.hardware[0] = 0;
+	assert_ok(store_device_seen(*state, &d, &m, FLEET_NOW, &e));
+	assert_true(d.facts.hardware_unheard);
+	m.first_use = WIRE_FIRST_USE_DONE;
+	assert_ok(store_device_seen(*state, &d, &m, FLEET_NOW, &e));
+	assert_false(d.facts.hardware_unheard);
+	assert_ok(store_rollout_audience(*state, &r, &audience, &e));
+	assert_int_equal(audience.devices, 0);
+	assert_int_equal(audience.other_hardware, 1);
 }
 
 /* What it says is on the disk, also when nothing else has changed. */
