@@ -110,6 +110,18 @@ static int read_word(const struct json *j, const char *name,
 
 /* ---- members ------------------------------------------------------------- */
 
+/* What only a newer one writes is for newer ones: that is no fault in it. */
+static int check_known(const struct json *j, const char *const *names,
+		       struct err *e)
+{
+	struct err why = { 0 };
+
+	if (json_only(j, names, &why) == 0)
+		return 0;
+	return err_set(e, ERR_REFUSED, "release needs a newer updater (%s)",
+		       why.msg);
+}
+
 static int read_name(const struct json *j, const char *name,
 		     char out[NAME_MAX_LEN + 1], struct err *e)
 {
@@ -179,7 +191,7 @@ static int read_list(const struct json *j, const char *name,
 	return 0;
 }
 
-static bool is_fix(struct slice text)
+bool release_fix_is_valid(struct slice text)
 {
 	for (size_t i = 0; i < text.len; i++) {
 		uint8_t c = text.ptr[i];
@@ -400,16 +412,18 @@ static int read_sbom(const struct json *j, struct release *r, struct err *e)
 
 	if (!json_get(j, "sbom"))
 		return 0;
-	if (json_get_object(j, "sbom", &sbom, e) || json_only(sbom, known, e) ||
+	if (json_get_object(j, "sbom", &sbom, e) ||
 	    read_number(sbom, "length", 1, JSON_INT_MAX, &r->sbom_len, e) ||
-	    read_digest(sbom, "sha256", &r->sbom, e))
+	    read_digest(sbom, "sha256", &r->sbom, e) ||
+	    check_known(sbom, known, e))
 		return err_in(e, "sbom");
 	return 0;
 }
 
 static int read_release(const struct json *j, struct release *r, struct err *e)
 {
-	const struct text_list fixes = { RELEASE_FIXES_MAX, is_fix, r->fixes,
+	const struct text_list fixes = { RELEASE_FIXES_MAX,
+					 release_fix_is_valid, r->fixes,
 					 &r->fix_count };
 	const char *version;
 
@@ -507,8 +521,8 @@ static int read_component(const struct json *j, struct release *r,
 	static const char *const known[] = { "name", "digest", NULL };
 	struct release_component c;
 
-	if (json_only(j, known, e) || read_name(j, "name", c.name, e) ||
-	    read_digest(j, "digest", &c.digest, e))
+	if (read_name(j, "name", c.name, e) ||
+	    read_digest(j, "digest", &c.digest, e) || check_known(j, known, e))
 		return -1;
 	if (find_component(r, c.name))
 		return err_set(e, ERR_FORMAT, "%s is there twice", c.name);
@@ -627,10 +641,10 @@ static int read_encryption(const struct json *j, struct release *r,
 	if (!json_get(j, "encryption"))
 		return 0;
 	if (json_get_object(j, "encryption", &encryption, e) ||
-	    json_only(encryption, known, e) ||
 	    json_get_text(encryption, "scheme", &scheme, e) ||
 	    json_get_hex(encryption, "commitment", r->commitment,
-			 STREAM_COMMITMENT_LEN, e))
+			 STREAM_COMMITMENT_LEN, e) ||
+	    check_known(encryption, known, e))
 		return err_in(e, "encryption");
 	if (strcmp(scheme, SCHEME) != 0)
 		return err_set(e, ERR_REFUSED,
@@ -670,7 +684,7 @@ static int read_target(const struct tuf_target *t, struct release *r,
 	r->package_len = t->length;
 	r->package_digest = t->sha256;
 	/* Whoever may sign nightlies can never name a release's own path. */
-	r->nightly = strncmp(t->path, NIGHTLY, strlen(NIGHTLY)) == 0;
+	r->nightly = release_is_nightly(t->path);
 	if (release_path(r, path, e))
 		return -1;
 	if (strcmp(path, t->path) != 0)
@@ -679,9 +693,25 @@ static int read_target(const struct tuf_target *t, struct release *r,
 	return 0;
 }
 
+static int read_known(const struct tuf_target *t, const struct json *j,
+		      struct release *r, struct err *e)
+{
+	if (read_release(j, r, e) || read_trial(j, r, e) ||
+	    read_content(j, r, e) || read_package(j, r, e) ||
+	    read_target(t, r, e))
+		return -1;
+	return check_known(j, members, e);
+}
+
+/*
+ * What says itself that it is for newer updaters may hold in every member what
+ * we cannot read. What can be read is judged with the rest (policy.h).
+ */
 static int read_all(const struct tuf_target *t, const struct json *j,
 		    struct release *r, struct err *e)
 {
+	const char *wanted = json_text(json_get(j, "min_updater"));
+	struct err newer = { 0 };
 	int64_t version;
 
 	if (json_get_int(j, "v", 1, JSON_INT_MAX, &version, e))
@@ -690,11 +720,12 @@ static int read_all(const struct tuf_target *t, const struct json *j,
 		return err_set(e, ERR_REFUSED,
 			       "release needs a newer updater (format %lld)",
 			       (long long)version);
-	if (json_only(j, members, e) || read_release(j, r, e) ||
-	    read_trial(j, r, e) || read_content(j, r, e) ||
-	    read_package(j, r, e) || read_target(t, r, e))
-		return -1;
-	return 0;
+	if (read_known(t, j, r, e) == 0)
+		return 0;
+	if (release_updater_check(wanted, VERSION, &newer) &&
+	    newer.code == ERR_REFUSED)
+		*e = newer;
+	return -1;
 }
 
 int release_parse(const struct tuf_target *t, struct release *out,
@@ -733,6 +764,11 @@ void release_done(struct release *r)
 		for (size_t n = 0; n < r->health[i].argc; n++)
 			free(r->health[i].argv[n]);
 	*r = (struct release){ .seq = 0 };
+}
+
+bool release_is_nightly(const char *target_path)
+{
+	return strncmp(target_path, NIGHTLY, strlen(NIGHTLY)) == 0;
 }
 
 bool release_is_undo(const struct release *r)

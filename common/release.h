@@ -142,7 +142,13 @@ struct release {
 	uint8_t commitment[STREAM_COMMITMENT_LEN];
 };
 
-/* ERR_NOT_FOUND when the entry is not a package (another "type"). */
+/*
+ * ERR_NOT_FOUND when the entry is not a package (another "type"). ERR_REFUSED
+ * when it is one for newer updaters, which older ones pass over: of a higher
+ * "v", with a member that is not known here, or with anything else that cannot
+ * be read under a min_updater above this version. Everything else that is
+ * wrong is ERR_FORMAT or ERR_LIMIT.
+ */
 int release_parse(const struct tuf_target *t, struct release *out,
 		  struct err *e) NODISCARD;
 /* The whole targets entry {"custom", "hashes", "length"}. */
@@ -155,6 +161,10 @@ int release_health_check(const struct release_health *h,
 			 struct err *e) NODISCARD;
 
 bool release_is_undo(const struct release *r);
+bool release_is_nightly(const char *target_path);
+
+/* An advisory's id: 1 to 32 letters, digits and '-'. */
+bool release_fix_is_valid(struct slice id);
 
 /* The digest of a release of several components, listed in this order. */
 void release_digest_of(const struct release_component *components, size_t count,

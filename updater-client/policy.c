@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/json.h"
 #include "common/utc.h"
 
 int64_t policy_now(int64_t clock, int64_t floor)
@@ -368,6 +369,52 @@ void policy_offer(struct policy_choice *c, const struct policy_device *d,
 	}
 	memcpy(c->opened, opened, sizeof(c->opened));
 	take(c, d, r);
+}
+
+/* Of a release that cannot be read no more is asked than whose it is. */
+static void pass_over(struct policy_choice *c, const struct policy_device *d,
+		      const struct tuf_target *t, const struct err *why)
+{
+	const struct json *pawl = json_get(t->custom, "pawl");
+	const int64_t seq = json_int(json_get(pawl, "seq"));
+	const uint64_t least = d->has_running && !d->has_offer ? d->seq + 1 : 1;
+
+	if (strcmp(json_text(json_get(pawl, "product")), d->product) != 0 ||
+	    (d->has_offer &&
+	     strcmp(json_text(json_get(pawl, "release")), d->offer) != 0))
+		return;
+	if (seq < 1 || (uint64_t)seq < least ||
+	    (uint64_t)seq < c->hindrance_seq)
+		return;
+	c->hindrance = *why;
+	err_in(&c->hindrance, "%s", t->path);
+	c->hindrance_seq = (uint64_t)seq;
+	c->stranded = false;
+}
+
+int policy_consider(struct policy_choice *c, const struct policy_device *d,
+		    const struct tuf_target *t, bool lab, int64_t now,
+		    struct err *e)
+{
+	struct release release = { 0 };
+	struct err why = { 0 };
+
+	if (release_parse(t, &release, &why) == 0) {
+		/* Whatever role lists it: one key is enough for a nightly. */
+		if (lab || !release.nightly)
+			policy_offer(c, d, &release, now);
+		release_done(&release);
+		return 0;
+	}
+	if (why.code == ERR_NOT_FOUND)
+		return 0; /* another type of target */
+	if (why.code == ERR_REFUSED) {
+		if (lab || !release_is_nightly(t->path))
+			pass_over(c, d, t, &why);
+		return 0;
+	}
+	*e = why;
+	return err_in(e, "%s", t->path);
 }
 
 void policy_done(struct policy_choice *c)

@@ -90,6 +90,15 @@ int policy_allows(const struct policy_device *d, const struct release *r,
  */
 void policy_offer(struct policy_choice *c, const struct policy_device *d,
 		  struct release *r, int64_t now);
+/*
+ * The same for a target as it is listed; only `lab` devices take nightlies. A
+ * release that is not for this updater is passed over, for what this one can
+ * take may stand beside it; the verdict tells of it when nothing else is
+ * found. ERR_FORMAT or ERR_LIMIT: a release that nobody could read.
+ */
+int policy_consider(struct policy_choice *c, const struct policy_device *d,
+		    const struct tuf_target *t, bool lab, int64_t now,
+		    struct err *e) NODISCARD;
 void policy_done(struct policy_choice *c);
 
 /*

@@ -132,27 +132,14 @@ struct listing {
 	bool lab;
 };
 
+/* A device that leaves the lab in this run takes no nightlies any more. */
 static int offer_target(void *ctx, const struct tuf_target *target,
 			struct err *e)
 {
 	struct listing *l = ctx;
-	struct release release = { 0 };
-	struct err why = { 0 };
 
-	if (release_parse(target, &release, &why)) {
-		/* Another type of target, or one for newer updaters: what this
-		 * one can take may stand beside it, as a stepping stone. */
-		if (why.code == ERR_NOT_FOUND || why.code == ERR_REFUSED)
-			return 0;
-		*e = why;
-		return err_in(e, "%s", target->path);
-	}
-	/* Whatever role lists it: one key is enough for a nightly. A device
-	 * that leaves the lab in this run takes none any more. */
-	if (l->lab || !release.nightly)
-		policy_offer(&l->choice, l->device, &release, l->now);
-	release_done(&release);
-	return 0;
+	return policy_consider(&l->choice, l->device, target, l->lab, l->now,
+			       e);
 }
 
 /* What the device said of itself, and what was verified about its ways. */

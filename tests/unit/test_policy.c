@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/json.h"
 #include "common/mem.h"
 #include "common/member.h"
 #include "tests/unit/check.h"
@@ -678,6 +679,189 @@ static void what_an_updater_is_too_old_for_is_passed_over(void **state)
 	judged(&d, &r, ERR_REFUSED);
 }
 
+/* One listed package, as of a signer that may be newer than this updater. */
+struct listed {
+	char path[PATH_MAX_LEN];
+	struct json *entry;
+	struct tuf_target target;
+};
+
+static struct json *pawl_of(const struct listed *l)
+{
+	return (struct json *)(uintptr_t)json_get(json_get(l->entry, "custom"),
+						  "pawl");
+}
+
+static void list(struct listed *l, const char *id, uint64_t seq, bool nightly)
+{
+	struct release r = release(id, seq);
+	struct err e = { 0 };
+
+	strcpy(r.component, "main");
+	r.nightly = nightly;
+	r.issued = NOW;
+	r.health_deadline_sec = 300;
+	r.manifest_len = 1;
+	r.head_len = 100;
+	assert_ok(release_path(&r, l->path, &e));
+	l->entry = release_format(&r);
+	l->target = (struct tuf_target){
+		.path = l->path,
+		.length = r.package_len,
+		.has_sha256 = true,
+		.custom = json_get(l->entry, "custom"),
+	};
+}
+
+static void list_future(struct listed *l, const char *id, uint64_t seq)
+{
+	list(l, id, seq, false);
+	json_set_int(pawl_of(l), "surprise", 1);
+}
+
+static void consider(struct policy_choice *c, const struct policy_device *d,
+		     const struct listed *l)
+{
+	struct err e = { 0 };
+
+	assert_ok(policy_consider(c, d, &l->target, false, NOW, &e));
+}
+
+static void a_release_for_newer_updaters_stops_no_other(void **state)
+{
+	struct policy_device d = device();
+	struct policy_choice c = { 0 };
+	struct listed future, good;
+
+	(void)state;
+	list_future(&future, "9", 9);
+	list(&good, "3", 3, false);
+	consider(&c, &d, &future);
+	consider(&c, &d, &good);
+	assert_true(c.found && c.seq == 3);
+	policy_done(&c);
+	c = (struct policy_choice){ 0 };
+	consider(&c, &d, &good);
+	consider(&c, &d, &future);
+	assert_true(c.found && c.seq == 3);
+	policy_done(&c);
+	json_free(future.entry);
+	json_free(good.entry);
+}
+
+static void verdict_of_future(const struct policy_device *d,
+			      const struct listed *l, enum err_code code)
+{
+	struct policy_choice c = { .stranded = true };
+	struct err e = { 0 };
+
+	consider(&c, d, l);
+	assert_false(c.found);
+	if (code == ERR_NONE)
+		assert_ok(policy_verdict(&c, d, &e));
+	else
+		assert_refused_saying(
+			policy_verdict(&c, d, &e), code,
+			code == ERR_REFUSED
+				? "gateway/9/main-full.pawl: release needs a "
+				  "newer updater"
+				: "the server offers");
+	assert_true(c.stranded == (code != ERR_REFUSED));
+}
+
+static void what_was_passed_over_is_said_when_nothing_fits(void **state)
+{
+	struct policy_device d = device();
+	struct listed future;
+
+	(void)state;
+	list_future(&future, "9", 9);
+	verdict_of_future(&d, &future, ERR_REFUSED);
+	d.has_offer = true;
+	strcpy(d.offer, "9");
+	verdict_of_future(&d, &future, ERR_REFUSED);
+	strcpy(d.offer, "8");
+	verdict_of_future(&d, &future, ERR_NOT_FOUND);
+	/* What runs, or is older, or another product's, is no news. */
+	d.has_offer = false;
+	d.seq = 9;
+	verdict_of_future(&d, &future, ERR_NONE);
+	d.seq = 8;
+	verdict_of_future(&d, &future, ERR_REFUSED);
+	d.has_running = false;
+	d.seq = 9;
+	verdict_of_future(&d, &future, ERR_REFUSED);
+	strcpy(d.product, "camera");
+	verdict_of_future(&d, &future, ERR_NONE);
+	json_free(future.entry);
+}
+
+/* The newest speaks, whichever of them is listed first. */
+static void a_newer_hindrance_is_kept_over_an_older(void **state)
+{
+	struct policy_device d = device();
+	struct policy_choice c = { 0 };
+	struct listed newer, older;
+
+	(void)state;
+	list_future(&newer, "9", 9);
+	list_future(&older, "7", 7);
+	consider(&c, &d, &newer);
+	consider(&c, &d, &older);
+	assert_true(c.hindrance_seq == 9);
+	assert_non_null(strstr(c.hindrance.msg, "gateway/9/"));
+	json_set_int(pawl_of(&older), "seq", 0);
+	json_set_int(pawl_of(&older), "v", 2);
+	c = (struct policy_choice){ 0 };
+	consider(&c, &d, &older);
+	assert_int_equal(c.hindrance.code, ERR_NONE);
+	json_free(newer.entry);
+	json_free(older.entry);
+}
+
+static void what_nobody_can_read_is_no_release_of_tomorrow(void **state)
+{
+	struct policy_device d = device();
+	struct policy_choice c = { 0 };
+	struct listed l;
+	struct err e = { 0 };
+
+	(void)state;
+	list(&l, "3", 3, false);
+	json_set_int(pawl_of(&l), "seq", 0);
+	assert_refused_saying(
+		policy_consider(&c, &d, &l.target, false, NOW, &e), ERR_FORMAT,
+		"gateway/3/main-full.pawl: ");
+	json_set_text(pawl_of(&l), "type", "order");
+	consider(&c, &d, &l);
+	assert_false(c.found);
+	assert_int_equal(c.hindrance.code, ERR_NONE);
+	json_free(l.entry);
+}
+
+static void nightlies_are_for_a_lab_readable_or_not(void **state)
+{
+	struct policy_device d = device();
+	struct policy_choice c = { 0 };
+	struct listed l;
+	struct err e = { 0 };
+
+	(void)state;
+	list(&l, "3", 3, true);
+	consider(&c, &d, &l);
+	assert_false(c.found);
+	assert_ok(policy_consider(&c, &d, &l.target, true, NOW, &e));
+	assert_true(c.found);
+	policy_done(&c);
+	c = (struct policy_choice){ 0 };
+	json_set_int(pawl_of(&l), "surprise", 1);
+	consider(&c, &d, &l);
+	assert_int_equal(c.hindrance.code, ERR_NONE);
+	assert_ok(policy_consider(&c, &d, &l.target, true, NOW, &e));
+	assert_int_equal(c.hindrance.code, ERR_REFUSED);
+	json_free(l.entry);
+}
+
 /* "Up to date" must not stand for "all that there is lies below the floor". */
 static void a_floor_that_leaves_nothing_is_said(void **state)
 {
@@ -1049,6 +1233,13 @@ int main(void)
 			an_offer_that_is_closed_is_reached_over_its_stone),
 		cmocka_unit_test(a_step_back_is_authorised_and_wanted),
 		cmocka_unit_test(what_an_updater_is_too_old_for_is_passed_over),
+		cmocka_unit_test(a_release_for_newer_updaters_stops_no_other),
+		cmocka_unit_test(
+			what_was_passed_over_is_said_when_nothing_fits),
+		cmocka_unit_test(a_newer_hindrance_is_kept_over_an_older),
+		cmocka_unit_test(
+			what_nobody_can_read_is_no_release_of_tomorrow),
+		cmocka_unit_test(nightlies_are_for_a_lab_readable_or_not),
 		cmocka_unit_test(a_floor_that_leaves_nothing_is_said),
 		cmocka_unit_test(time_never_runs_behind_what_was_signed),
 		cmocka_unit_test(room_is_judged_to_the_byte),

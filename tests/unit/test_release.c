@@ -184,7 +184,7 @@ static void a_list_of_components_that_lies_is_refused(void **state)
 	assert_parse_refused(ERR_FORMAT);
 	make_two("main");
 	json_set_text(component(0), "more", "x");
-	assert_parse_refused(ERR_FORMAT);
+	assert_parse_refused(ERR_REFUSED);
 	make_two("fpga");
 	assert_parse_refused_saying(ERR_FORMAT, "none of them");
 	make_two("main");
@@ -306,7 +306,7 @@ static void a_bill_of_materials_is_length_and_digest(void **state)
 	json_set_text(with_sbom(), "sha256", "00");
 	assert_parse_refused(ERR_FORMAT);
 	json_set_text(with_sbom(), "url", "https://example.com/sbom");
-	assert_parse_refused(ERR_FORMAT);
+	assert_parse_refused(ERR_REFUSED);
 	make(PACKAGE_FULL);
 	json_set_text(pawl, "sbom", "sbom.json");
 	assert_parse_refused(ERR_FORMAT);
@@ -435,7 +435,7 @@ static void each_member_is_required_and_typed(void **state)
 	assert_parse_refused(ERR_FORMAT);
 	json_remove(pawl, "not_before");
 	json_set_int(pawl, "surprise", 1);
-	assert_parse_refused(ERR_FORMAT);
+	assert_parse_refused(ERR_REFUSED);
 }
 
 static void what_is_no_package_is_not_found(void **state)
@@ -465,6 +465,64 @@ static void a_newer_format_asks_for_a_newer_updater(void **state)
 	json_set_int(pawl, "v", 2);
 	json_set_int(pawl, "surprise", 1);
 	assert_parse_refused(ERR_REFUSED);
+}
+
+/* Formats grow; what is wrong in what is known stays wrong. */
+static void an_unknown_member_asks_for_a_newer_updater(void **state)
+{
+	(void)state;
+	make(PACKAGE_FULL);
+	json_set_int(pawl, "surprise", 1);
+	assert_parse_refused_saying(ERR_REFUSED,
+				    "release needs a newer updater (unknown "
+				    "member \"surprise\")");
+	json_set_int(pawl, "seq", 0);
+	assert_parse_refused(ERR_FORMAT);
+}
+
+static void only_who_is_too_old_is_told_so(void **state)
+{
+	(void)state;
+	make(PACKAGE_FULL);
+	json_set_text(pawl, "content", "hologram");
+	assert_parse_refused(ERR_FORMAT);
+	json_set_text(pawl, "min_updater", VERSION);
+	assert_parse_refused(ERR_FORMAT);
+	json_set_text(pawl, "min_updater", "later");
+	assert_parse_refused(ERR_FORMAT);
+	json_set_text(pawl, "min_updater", "9999.0.0");
+	assert_parse_refused_saying(ERR_REFUSED,
+				    "it needs the updater 9999.0.0");
+	json_set_text(pawl, "content", "tree");
+	assert_parses();
+	json_set_int(pawl, "surprise", 1);
+	assert_parse_refused_saying(ERR_REFUSED,
+				    "it needs the updater 9999.0.0");
+}
+
+static void advisories_have_short_plain_ids(void **state)
+{
+	static const char *const wrong[] = {
+		"",
+		"CVE_1",
+		"CVE.1",
+		"a b",
+		"CVE-2026-111111111111111111111111",
+		"CVE:1",
+		"@",
+		"[",
+		"`",
+		"{",
+		"/"
+	};
+
+	(void)state;
+	assert_true(release_fix_is_valid(slice_of("CVE-2026-1234")));
+	assert_true(release_fix_is_valid(slice_of("azAZ09")));
+	assert_true(release_fix_is_valid(
+		slice_of("CVE-2026-11111111111111111111111")));
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+		assert_false(release_fix_is_valid(slice_of(wrong[i])));
 }
 
 static void numbers_keep_to_their_ranges(void **state)
@@ -953,7 +1011,7 @@ static void encryption_is_of_a_known_kind_and_complete(void **state)
 	assert_parse_refused(ERR_REFUSED);
 	json_set_text(encryption, "scheme", "stream-v1");
 	json_set_int(encryption, "more", 1);
-	assert_parse_refused(ERR_FORMAT);
+	assert_parse_refused_saying(ERR_REFUSED, "newer updater");
 }
 
 int main(void)
@@ -979,6 +1037,9 @@ int main(void)
 		TEST(each_member_is_required_and_typed),
 		TEST(what_is_no_package_is_not_found),
 		TEST(a_newer_format_asks_for_a_newer_updater),
+		TEST(an_unknown_member_asks_for_a_newer_updater),
+		TEST(only_who_is_too_old_is_told_so),
+		TEST(advisories_have_short_plain_ids),
 		TEST(numbers_keep_to_their_ranges),
 		TEST(an_undo_carries_older_content_and_an_end),
 		TEST(an_undo_says_all_of_it_or_nothing),
