@@ -13,10 +13,13 @@
 int delta_parse_head(struct slice in, struct delta_head *out, struct err *e)
 {
 	struct rd r = rd_init(in);
+	const uint8_t version = rd_u8(&r);
 	uint64_t raw_len, packed_len = 0;
 
-	if (rd_u8(&r) != DELTA_HEAD_VERSION)
-		return err_set(e, ERR_FORMAT, "unknown delta format");
+	if (in.len > 0 && version != DELTA_HEAD_VERSION)
+		return err_set(e, ERR_CONFLICT,
+			       "unknown delta format: it is for another "
+			       "updater");
 	if (delta_get_varint(&r, &raw_len, e) ||
 	    (raw_len > 0 && delta_get_varint(&r, &packed_len, e)) ||
 	    rd_finish(&r, e))

@@ -33,7 +33,10 @@ struct delta_head {
 	uint32_t raw_len, packed_len; /* of the list; equal: not compressed */
 };
 
-/* `in` is without the byte before it. */
+/*
+ * `in` is without the byte before it. ERR_CONFLICT: a delta for another
+ * updater, in whose place the full package can be taken.
+ */
 int delta_parse_head(struct slice in, struct delta_head *out,
 		     struct err *e) NODISCARD;
 /* That byte is put before it. Returns the length of both. */

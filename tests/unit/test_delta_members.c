@@ -365,10 +365,15 @@ static void heads_of_another_version_or_length_are_refused(void **state)
 	assert_refused(
 		delta_parse_head((struct slice){ bytes + 1, len }, &out, &e),
 		ERR_FORMAT);
+	/* No fault of the delta's: the full package stands in for it. */
 	bytes[1] = DELTA_HEAD_VERSION - 1;
 	assert_refused(delta_parse_head((struct slice){ bytes + 1, len - 1 },
 					&out, &e),
-		       ERR_FORMAT);
+		       ERR_CONFLICT);
+	bytes[1] = DELTA_HEAD_VERSION + 1;
+	assert_refused(delta_parse_head((struct slice){ bytes + 1, len - 1 },
+					&out, &e),
+		       ERR_CONFLICT);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
