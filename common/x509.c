@@ -159,16 +159,27 @@ bool x509_next(struct slice *text, struct slice *one)
 	return true;
 }
 
-/* One that has ended is told so by its own CA; the others know nothing. */
+/*
+ * One that has ended is told so by its own CA; the others know nothing. It may
+ * be the CA's end, and another with the same name and key follow: all are asked
+ * before that is said.
+ */
 int x509_verify_by_any(struct slice leaf, struct slice cas, enum x509_kind kind,
 		       int64_t now, bool expired_is_fine, struct err *e)
 {
+	struct err why = { 0 }, ended = { 0 };
 	struct slice one;
-	int rc = err_set(e, ERR_CONFIG, "no CA certificate");
 
-	while (rc && e->code != ERR_EXPIRED && x509_next(&cas, &one))
-		rc = x509_verify(leaf, one, kind, now, expired_is_fine, e);
-	return rc;
+	err_set(&why, ERR_CONFIG, "no CA certificate");
+	while (x509_next(&cas, &one)) {
+		if (x509_verify(leaf, one, kind, now, expired_is_fine, &why) ==
+		    0)
+			return 0;
+		if (why.code == ERR_EXPIRED && ended.code == ERR_NONE)
+			ended = why;
+	}
+	*e = ended.code == ERR_NONE ? why : ended;
+	return -1;
 }
 
 bool x509_names_issuer(struct slice leaf, struct slice ca)

@@ -392,6 +392,42 @@ static void several_cas_are_each_asked_and_each_has_its_end(void **state)
 	buf_done(&leaf);
 }
 
+/* The same CA, renewed, stands behind its own certificate that ended. */
+static void a_renewed_ca_is_asked_after_its_end(void **state)
+{
+	struct x509_template t = template_for(X509_CA);
+	struct x509_template device = template_for(X509_DEVICE);
+	struct buf all = BUF_INIT(4 * X509_PEM_MAX_LEN);
+	struct buf renewed = BUF_INIT(X509_PEM_MAX_LEN);
+	struct buf other = BUF_INIT(X509_PEM_MAX_LEN);
+	struct buf leaf = BUF_INIT(X509_PEM_MAX_LEN);
+	struct err e = { 0 };
+
+	(void)state;
+	device.not_after = NOW + 10 * YEAR;
+	issue(&device, &leaf);
+	t.not_after = NOW + 10 * YEAR;
+	assert_ok(x509_issue(&t, &ca_public, (struct slice){ 0 }, ca_key,
+			     &renewed, &e));
+	t.common_name = "another CA";
+	assert_ok(x509_issue(&t, &other_public, (struct slice){ 0 }, other_key,
+			     &other, &e));
+	assert_ok(buf_add(&all, buf_slice(&ca), &e));
+	assert_ok(buf_add(&all, buf_slice(&other), &e));
+	/* Nobody else knows it: its end is what is told. */
+	assert_refused_saying(x509_verify_by_any(buf_slice(&leaf),
+						 buf_slice(&all), X509_DEVICE,
+						 NOW + 2 * YEAR, false, &e),
+			      ERR_EXPIRED, "its CA ended");
+	assert_ok(buf_add(&all, buf_slice(&renewed), &e));
+	assert_ok(x509_verify_by_any(buf_slice(&leaf), buf_slice(&all),
+				     X509_DEVICE, NOW + 2 * YEAR, false, &e));
+	buf_done(&all);
+	buf_done(&renewed);
+	buf_done(&other);
+	buf_done(&leaf);
+}
+
 static void refuses_a_leaf_of_another_ca(void **state)
 {
 	struct x509_template t = template_for(X509_CA);
@@ -903,6 +939,7 @@ int main(void)
 		cmocka_unit_test(an_expired_ca_vouches_for_nobody),
 		cmocka_unit_test(
 			several_cas_are_each_asked_and_each_has_its_end),
+		cmocka_unit_test(a_renewed_ca_is_asked_after_its_end),
 		cmocka_unit_test(refuses_a_leaf_of_another_ca),
 		cmocka_unit_test(refuses_a_leaf_in_another_issuers_name),
 		cmocka_unit_test(refuses_a_leaf_as_issuer_and_a_ca_as_leaf),
