@@ -13,7 +13,6 @@
 #define DEADLINE_DEFAULT_SEC 300
 #define DEADLINE_MAX_SEC     86400
 #define DEFER_MAX_SEC        34560000 /* 400 days */
-#define FIX_MAX_LEN          64
 #define UNDO_LIFE            (30 * UTC_DAY)
 
 #define SPEC_TEXT(name, member)                                                \
@@ -207,25 +206,17 @@ static int copy_audience(const struct spec *s, struct release *out,
 		       : 0;
 }
 
-static bool is_fix_id(const char *id)
-{
-	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "abcdefghijklmnopqrstuvwxyz0123456789-_.";
-
-	return *id && strlen(id) <= FIX_MAX_LEN &&
-	       strspn(id, letters) == strlen(id);
-}
-
 static int copy_fixes(const struct spec *s, struct release *out, struct err *e)
 {
 	if (s->fixes.count > RELEASE_FIXES_MAX)
 		return err_set(e, ERR_USAGE, "at most %d fixes",
 			       RELEASE_FIXES_MAX);
 	for (size_t i = 0; i < s->fixes.count; i++) {
-		if (!is_fix_id(s->fixes.at[i]))
+		if (!release_fix_is_valid(slice_of(s->fixes.at[i])))
 			return err_set(e, ERR_USAGE,
 				       "fixes: \"%.80s\" is no id such as "
-				       "CVE-2026-1234",
+				       "CVE-2026-1234 (1 to 32 letters, "
+				       "digits and -)",
 				       s->fixes.at[i]);
 		out->fixes[out->fix_count++] = mem_dup_str(s->fixes.at[i]);
 	}

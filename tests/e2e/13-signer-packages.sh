@@ -133,6 +133,13 @@ status=0
 "$signer" release create one --description release.ini --id 5 2>said ||
 	status=$?
 [ $status -eq 3 ] && grep -q surprise said
+# What devices could not read is not signed.
+for fix in CVE_2026_1 CVE.1 CVE-2026-111111111111111111111111; do
+	status=0
+	"$signer" release create one --product gateway --id 5 --input tree-2 \
+		--fixes "$fix" 2>said || status=$?
+	[ $status -eq 2 ] && grep -q 'fixes: .*is no id' said
+done
 
 # ---- a private key in the content ------------------------------------------
 
