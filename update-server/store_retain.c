@@ -57,7 +57,7 @@ static int may_be_forgotten(struct store *s, const struct device_id *id,
 	return ended ? 0
 		     : err_set(e, ERR_CONFLICT,
 			       "it belongs to the fleet: device retire or "
-			       "device revoke comes first");
+			       "device revoke (--reason TEXT) comes first");
 }
 
 /* An attempt that had not ended is counted no more. */

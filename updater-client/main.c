@@ -477,7 +477,8 @@ static int cmd_retire(int argc, char **argv, struct err *e)
 		rc = retire_device(&c.config, device, c.stop_fd, e);
 	if (rc == 0)
 		(void)printf("its keys are gone; have the server know: "
-			     "pawl-server device retire %s\n",
+			     "pawl-server device retire %s "
+			     "--reason TEXT\n",
 			     device);
 	end(&c);
 	return rc;
