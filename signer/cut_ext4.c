@@ -6,7 +6,7 @@
 
 #include "common/fs.h"
 #include "common/mem.h"
-#include "common/text.h"
+#include "signer/ext4_open.h"
 
 #define MAGIC_AT   1080
 #define RUNS_MAX   (1u << 20)
@@ -33,6 +33,7 @@ struct walk {
 	struct map_name here; /* the folder under way */
 	struct run *runs;     /* file by file */
 	size_t run_count, run_cap;
+	uint64_t block_count; /* of all files so far */
 	bool failed;
 };
 
@@ -113,6 +114,11 @@ static int see_block(ext2_filsys fs, blk64_t *block, e2_blkcnt_t index,
 	(void)index;
 	(void)of;
 	(void)offset;
+	/* More than there are: files share some, or one has them again. */
+	if (++w->block_count > w->cut->len / w->fs->blocksize) {
+		w->failed = true;
+		return BLOCK_ABORT;
+	}
 	if (last && last->file == file && last->block + last->count == *block) {
 		last->count++;
 		return 0;
@@ -239,23 +245,17 @@ static bool has_magic(const struct cut *c)
 
 int cut_ext4(const struct cut *c, bool *done, struct err *e)
 {
-	const int flags = EXT2_FLAG_64BITS | EXT2_FLAG_SOFTSUPP_FEATURES |
-			  EXT2_FLAG_IGNORE_CSUM_ERRORS;
-	char path[64], options[64];
 	struct walk w = { .cut = c };
-	int rc = 0;
+	struct ext4 ext4;
+	struct err none;
+	int rc;
 
 	*done = false;
-	if (!has_magic(c))
+	if (!has_magic(c) || ext4_open(c->fd, c->offset, c->len, &ext4, &none))
 		return 0;
-	if (text_format(path, sizeof(path), e, "/proc/self/fd/%d", c->fd) ||
-	    text_format(options, sizeof(options), e, "offset=%llu",
-			(unsigned long long)c->offset))
-		return -1;
-	if (ext2fs_open2(path, options, flags, 0, 0, unix_io_manager, &w.fs))
-		return 0;
+	w.fs = ext4.fs;
 	rc = walk(&w, done, e);
-	ext2fs_close_free(&w.fs);
+	ext4_close(&ext4);
 	free(w.seen);
 	free(w.folders);
 	free(w.files);

@@ -6,7 +6,7 @@
 #include "common/buf.h"
 #include "common/le.h"
 #include "common/mem.h"
-#include "common/text.h"
+#include "signer/ext4_open.h"
 #include "signer/peek_back.h"
 
 /* The superblock: Documentation/filesystems/ext4/super.rst of Linux. */
@@ -14,7 +14,6 @@
 #define SUPER_LEN 264u
 #define MAGIC     0xef53u
 
-#define INODE_MIN   128u        /* bytes, on the disk */
 #define PATH_SIZE   4096u       /* deeper than that is not looked */
 #define ENTRIES_MAX (1u << 24)  /* of all folders, empty ones too */
 #define PENDING_MAX (64u << 20) /* bytes of what is to be visited */
@@ -28,8 +27,9 @@ struct spot {
 };
 
 struct image {
-	ext2_filsys fs;
-	uint8_t *seen; /* bits, by inode */
+	struct ext4 ext4;
+	ext2_filsys fs; /* its */
+	uint8_t *seen;  /* bits, by inode */
 	struct spot *folders, *files;
 	struct spot *here; /* the folder, or file, under way */
 	size_t pending;    /* bytes of these lists */
@@ -52,8 +52,11 @@ static bool begins(struct slice head)
 	       le32_get(super.ptr + 76) <= 1;   /* revision */
 }
 
-static int damaged(struct err *e, const char *what)
+static int damaged(const struct image *m, struct err *e, const char *what)
 {
+	if (ext4_is_spent(&m->ext4))
+		return err_set(e, ERR_LIMIT,
+			       "its blocks lead to each other without end");
 	return err_set(e, ERR_FORMAT, "%s is damaged", what);
 }
 
@@ -111,12 +114,12 @@ static int take_entry(struct image *m, ext2_ino_t number, struct slice name,
 	struct ext2_inode inode;
 
 	if (number == 0 || number > m->fs->super->s_inodes_count)
-		return number == 0 ? 0 : damaged(e, "a folder of it");
+		return number == 0 ? 0 : damaged(m, e, "a folder of it");
 	if (slice_equal(name, slice_of(".")) ||
 	    slice_equal(name, slice_of("..")) || !see(m, number))
 		return 0;
 	if (ext2fs_read_inode(m->fs, number, &inode))
-		return damaged(e, "an inode of it");
+		return damaged(m, e, "an inode of it");
 	if (LINUX_S_ISDIR(inode.i_mode))
 		return add_spot(m, &m->folders, number, name, e);
 	return LINUX_S_ISREG(inode.i_mode)
@@ -155,7 +158,7 @@ static int read_folder(struct image *m, struct err *e)
 	if (m->rc)
 		*e = m->error;
 	else if (rc)
-		m->rc = damaged(e, "a folder of it");
+		m->rc = damaged(m, e, "a folder of it");
 	return m->rc;
 }
 
@@ -169,11 +172,11 @@ static int open_file(struct image *m, struct err *e)
 	m->files = m->here->next;
 	m->here->next = NULL;
 	if (ext2fs_read_inode(m->fs, m->here->inode, &inode))
-		return damaged(e, "an inode of it");
+		return damaged(m, e, "an inode of it");
 	if ((inode.i_flags & EXT4_ENCRYPT_FL) != 0)
 		return err_set(e, ERR_FORMAT, "a file of it is encrypted");
 	if (ext2fs_file_open(m->fs, m->here->inode, 0, &m->file))
-		return damaged(e, "a file of it");
+		return damaged(m, e, "a file of it");
 	m->left = EXT2_I_SIZE(&inode);
 	return 0;
 }
@@ -218,7 +221,7 @@ static int read_file(void *image, void *out, size_t len, size_t *got,
 		if (ext2fs_file_read(m->file, to + *got, (unsigned)(len - *got),
 				     &some) ||
 		    some == 0)
-			return damaged(e, "a file of it");
+			return damaged(m, e, "a file of it");
 	m->left -= len;
 	return 0;
 }
@@ -234,27 +237,16 @@ static void close_image(void *image)
 		drop_spot(m, &m->folders);
 	while (m->files)
 		drop_spot(m, &m->files);
-	if (m->fs)
-		ext2fs_close_free(&m->fs);
+	ext4_close(&m->ext4);
 	free(m->seen);
 	free(m);
 }
 
 static int open_fs(struct image *m, const struct peek_place *at, struct err *e)
 {
-	const int flags = EXT2_FLAG_64BITS | EXT2_FLAG_SOFTSUPP_FEATURES |
-			  EXT2_FLAG_IGNORE_CSUM_ERRORS;
-	char path[64], options[64];
-
-	if (text_format(path, sizeof(path), e, "/proc/self/fd/%d", at->fd) ||
-	    text_format(options, sizeof(options), e, "offset=%llu",
-			(unsigned long long)at->offset))
+	if (ext4_open(at->fd, at->offset, at->len, &m->ext4, e))
 		return -1;
-	if (ext2fs_open2(path, options, flags, 0, 0, unix_io_manager, &m->fs))
-		return damaged(e, "its superblock");
-	/* Memory goes with the image's length: each inode has its place. */
-	if (m->fs->super->s_inodes_count > at->len / INODE_MIN)
-		return damaged(e, "its superblock");
+	m->fs = m->ext4.fs;
 	m->seen = mem_alloc(m->fs->super->s_inodes_count / 8 + (size_t)1, 1);
 	(void)see(m, EXT2_ROOT_INO);
 	return add_spot(m, &m->folders, EXT2_ROOT_INO, slice_of(""), e);

@@ -218,19 +218,66 @@ static void what_packed_it_is_named(void **state)
 	buf_done(&bytes);
 }
 
-/* Of what would take memory without end, nothing is taken. */
-static void more_inodes_than_there_is_room_for_are_refused(void **state)
+/* The superblock is changed: a number of 32 bits there. */
+static void refuse_super(size_t at, uint32_t value, size_t also, uint32_t its)
 {
 	char listed[LISTED_MAX];
 	struct err e = { 0 };
 
+	load(IMAGES "ext4");
+	le32_put(bytes.ptr + EXT_SUPER + at, value);
+	le32_put(bytes.ptr + EXT_SUPER + also, its);
+	assert_int_equal(list_bytes(0, listed, &e), -1);
+	assert_string_equal(e.msg, "its superblock says more than there is");
+	buf_done(&bytes);
+}
+
+/* Of what would take memory without end, nothing is taken. */
+static void what_there_is_no_room_for_is_refused(void **state)
+{
+	(void)state;
+	/* Inodes, of its group, and so of the whole. */
+	refuse_super(0, 8192, 40, 8192);
+	/* Blocks, and with them groups, each of as many inodes. */
+	refuse_super(4, UINT32_C(8192) << 12, 0, 24 << 12);
+	refuse_super(4, 98, 4, 98);
+	refuse_super(336, 1, 336, 1);
+	/* Groups alone: of a block each. */
+	refuse_super(32, 1, 254, 4096);
+}
+
+#define BOMB_AT   92u /* blocks at its end, that it can spare */
+#define BOMB_LEN  1024u
+#define I_FLAGS   32
+#define I_TRIPLE  (40 + 14 * 4)
+#define INODE_LEN 256
+
+/* Each block of pointers leads to the next one, again and again. */
+static void blocks_that_lead_to_each_other_end(void **state)
+{
+	char listed[LISTED_MAX];
+	struct err e = { 0 };
+	uint8_t *root, *block;
+
 	(void)state;
 	load(IMAGES "ext4");
-	/* Of its group, and so of the whole. */
-	le32_put(bytes.ptr + EXT_SUPER, 8192);
-	le32_put(bytes.ptr + EXT_SUPER + 40, 8192);
+	root = bytes.ptr + (size_t)le32_get(bytes.ptr + 2048 + 8) * BOMB_LEN +
+	       INODE_LEN;
+	le32_put(root + I_FLAGS, 0);
+	memset(root + 40, 0, 60);
+	le32_put(root + I_TRIPLE, BOMB_AT);
+	for (uint32_t i = BOMB_AT; i < BOMB_AT + 3; i++) {
+		block = bytes.ptr + (size_t)i * BOMB_LEN;
+		for (size_t k = 0; k < BOMB_LEN; k += 4)
+			le32_put(block + k, i + 1);
+	}
+	/* A folder without a name in it. */
+	block = bytes.ptr + (size_t)(BOMB_AT + 3) * BOMB_LEN;
+	memset(block, 0, BOMB_LEN);
+	le32_put(block + 4, BOMB_LEN);
 	assert_int_equal(list_bytes(0, listed, &e), -1);
-	assert_string_equal(e.msg, "its superblock is damaged");
+	assert_string_equal(e.msg, "its blocks lead to each other without end");
+	assert_int_equal(e.code, ERR_LIMIT);
 	buf_done(&bytes);
 }
 
@@ -285,8 +332,8 @@ int main(void)
 		cmocka_unit_test(partitions_have_places),
 		cmocka_unit_test(what_is_cut_off_fails_with_a_word),
 		cmocka_unit_test(what_packed_it_is_named),
-		cmocka_unit_test(
-			more_inodes_than_there_is_room_for_are_refused),
+		cmocka_unit_test(what_there_is_no_room_for_is_refused),
+		cmocka_unit_test(blocks_that_lead_to_each_other_end),
 		cmocka_unit_test(a_table_that_is_not_understood_is_told),
 		cmocka_unit_test(what_only_begins_alike_is_no_image),
 	};
