@@ -95,12 +95,12 @@ int keybox_add_header(const struct sha256 *package, uint32_t count,
 	return buf_add(out, (struct slice){ zeroes, sizeof(zeroes) }, e);
 }
 
-static int read_exactly(int fd, uint64_t offset, uint8_t *out, size_t len,
-			struct err *e)
+static int read_exactly(const struct keybox_file *f, uint64_t offset,
+			uint8_t *out, size_t len, struct err *e)
 {
 	size_t got;
 
-	if (fs_read_at(fd, offset, out, len, &got, e))
+	if (fs_read_at(f->fd, f->offset + offset, out, len, &got, e))
 		return -1;
 	return got == len ? 0 : err_set(e, ERR_FORMAT, "envelopes: cut off");
 }
@@ -132,20 +132,16 @@ static int parse_header(const uint8_t in[KEYBOX_HEADER_LEN],
 }
 
 /* The header, against the file's length and the package it must be of. */
-static int open_header(int fd, const struct sha256 *wanted, uint32_t *count,
-		       struct err *e)
+static int open_header(const struct keybox_file *f, const struct sha256 *wanted,
+		       uint32_t *count, struct err *e)
 {
 	uint8_t header[KEYBOX_HEADER_LEN];
 	struct sha256 package;
-	struct stat st;
 
-	if (fstat(fd, &st))
-		return err_sys(e, "envelopes");
-	if (read_exactly(fd, 0, header, sizeof(header), e) ||
+	if (read_exactly(f, 0, header, sizeof(header), e) ||
 	    parse_header(header, &package, count, e))
 		return -1;
-	if ((uint64_t)st.st_size !=
-	    KEYBOX_HEADER_LEN + (uint64_t)KEYBOX_RECORD_LEN * *count)
+	if (f->len != KEYBOX_HEADER_LEN + (uint64_t)KEYBOX_RECORD_LEN * *count)
 		return err_set(e, ERR_FORMAT,
 			       "envelopes: length and count differ");
 	if (!sha256_equal(&package, wanted))
@@ -154,23 +150,34 @@ static int open_header(int fd, const struct sha256 *wanted, uint32_t *count,
 	return 0;
 }
 
-static int read_record(int fd, uint32_t index, uint8_t out[KEYBOX_RECORD_LEN],
-		       struct err *e)
+static int read_record(const struct keybox_file *f, uint32_t index,
+		       uint8_t out[KEYBOX_RECORD_LEN], struct err *e)
 {
 	return read_exactly(
-		fd, KEYBOX_HEADER_LEN + (uint64_t)KEYBOX_RECORD_LEN * index,
-		out, KEYBOX_RECORD_LEN, e);
+		f, KEYBOX_HEADER_LEN + (uint64_t)KEYBOX_RECORD_LEN * index, out,
+		KEYBOX_RECORD_LEN, e);
+}
+
+int keybox_file(int fd, struct keybox_file *out, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return err_sys(e, "envelopes");
+	*out = (struct keybox_file){ .fd = fd, .len = (uint64_t)st.st_size };
+	return 0;
 }
 
 int keybox_check(int fd, const struct sha256 *package, struct err *e)
 {
 	uint8_t record[KEYBOX_RECORD_LEN], before[DEVICE_ID_LEN] = { 0 };
+	struct keybox_file f;
 	uint32_t count;
 
-	if (open_header(fd, package, &count, e))
+	if (keybox_file(fd, &f, e) || open_header(&f, package, &count, e))
 		return -1;
 	for (uint32_t i = 0; i < count; i++) {
-		if (read_record(fd, i, record, e))
+		if (read_record(&f, i, record, e))
 			return -1;
 		if (i > 0 && memcmp(before, record, DEVICE_ID_LEN) >= 0)
 			return err_set(e, ERR_FORMAT,
@@ -180,20 +187,20 @@ int keybox_check(int fd, const struct sha256 *package, struct err *e)
 	return 0;
 }
 
-int keybox_find(int fd, const struct sha256 *package,
+int keybox_find(const struct keybox_file *f, const struct sha256 *package,
 		const struct device_id *device,
 		uint8_t sealed[KEYBOX_SEALED_LEN], struct err *e)
 {
 	uint8_t record[KEYBOX_RECORD_LEN];
 	uint32_t low = 0, high;
 
-	if (open_header(fd, package, &high, e))
+	if (open_header(f, package, &high, e))
 		return -1;
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
 		int order;
 
-		if (read_record(fd, middle, record, e))
+		if (read_record(f, middle, record, e))
 			return -1;
 		order = memcmp(device->bytes, record, DEVICE_ID_LEN);
 		if (order == 0) {

@@ -47,8 +47,15 @@ int keybox_add_header(const struct sha256 *package, uint32_t count,
 /* Is the whole open file well formed, sorted, and of this package? */
 int keybox_check(int fd, const struct sha256 *package, struct err *e) NODISCARD;
 
-/* One device's, from an open file. ERR_NOT_FOUND: nothing for it in there. */
-int keybox_find(int fd, const struct sha256 *package,
+/* Where a file lies: an open one as it is, or a part of one. */
+struct keybox_file {
+	int fd;
+	uint64_t offset, len;
+};
+int keybox_file(int fd, struct keybox_file *out, struct err *e) NODISCARD;
+
+/* One device's, from a file. ERR_NOT_FOUND: nothing for it in there. */
+int keybox_find(const struct keybox_file *f, const struct sha256 *package,
 		const struct device_id *device,
 		uint8_t sealed[KEYBOX_SEALED_LEN], struct err *e) NODISCARD;
 

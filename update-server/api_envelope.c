@@ -32,6 +32,7 @@ int api_envelope_get(struct server_api *api, const struct request *q,
 {
 	uint8_t sealed[KEYBOX_SEALED_LEN];
 	struct sha256 package;
+	struct keybox_file f;
 	struct device_id id;
 	int fd = -1;
 	int rc = -1;
@@ -41,7 +42,8 @@ int api_envelope_get(struct server_api *api, const struct request *q,
 	    store_device_may_fetch(api->store, &id, e) ||
 	    envelopes_open(api->dirfd, &package, &fd, e))
 		return -1;
-	if (keybox_find(fd, &package, &id, sealed, e) == 0)
+	if (keybox_file(fd, &f, e) == 0 &&
+	    keybox_find(&f, &package, &id, sealed, e) == 0)
 		rc = buf_add(&a->body, (struct slice){ sealed, sizeof(sealed) },
 			     e);
 	a->type = "application/octet-stream";

@@ -18,11 +18,13 @@ static int is_sealed_for(struct server_api *api, const struct sha256 *package,
 			 const struct device_id *id, bool *out, struct err *e)
 {
 	uint8_t sealed[KEYBOX_SEALED_LEN];
+	struct keybox_file f;
 	struct err why = { 0 };
 	int fd = -1;
 
 	*out = envelopes_open(api->dirfd, package, &fd, &why) == 0 &&
-	       keybox_find(fd, package, id, sealed, &why) == 0;
+	       keybox_file(fd, &f, &why) == 0 &&
+	       keybox_find(&f, package, id, sealed, &why) == 0;
 	fs_close(&fd);
 	if (*out || why.code == ERR_NOT_FOUND)
 		return 0;

@@ -209,7 +209,7 @@ static int cmd_check(int argc, char **argv, struct err *e)
 	struct common c = COMMON_INIT;
 	const struct opt opts[] = {
 		COMMON_OPTS(&c),
-		OPT_TEXT("from", "DIR", &options.from,
+		OPT_TEXT("from", "PATH", &options.from,
 			 "look into a folder or stick"),
 		OPT_END,
 	};
@@ -227,7 +227,7 @@ static int cmd_update(int argc, char **argv, struct err *e)
 	struct common c = COMMON_INIT;
 	const struct opt opts[] = {
 		COMMON_OPTS(&c),
-		OPT_TEXT("from", "DIR", &options.from,
+		OPT_TEXT("from", "PATH", &options.from,
 			 "install from a folder or stick"),
 		OPT_FLAG("progress-json", &c.progress,
 			 "tell programs how far it is"),
@@ -490,9 +490,9 @@ int main(int argc, char **argv)
 		{ "enroll", "--claim-file FILE | --ask [--wait SECONDS]",
 		  "make a key and get an identity from the server",
 		  cmd_enroll },
-		{ "check", "[--from DIR]",
+		{ "check", "[--from PATH]",
 		  "is there an update? exit status 20 if so", cmd_check },
-		{ "update", "[--from DIR] [--retry] [--repair] [--step-back]",
+		{ "update", "[--from PATH] [--retry] [--repair] [--step-back]",
 		  "install the update, try it, keep it or go back",
 		  cmd_update },
 		{ "confirm", "", "keep the release that is on trial",

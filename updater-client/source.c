@@ -33,6 +33,7 @@ struct source {
 	const struct source_setup *setup;
 	const struct source_ops *ops; /* once begun */
 	void *self;
+	struct source_medium medium;
 	struct whereabouts where;
 	struct fetch *fetch[WHEREABOUTS_MAX]; /* one for each list */
 	struct buf ca, certificate, key;
@@ -222,12 +223,12 @@ static int begin(struct source *s, int64_t now, struct err *e)
 	if (s->setup->folder_fd < 0)
 		return begin_network(s, now, e);
 	s->ops = &source_folder;
-	/* The folder's operations only read it. */
-	s->self = (void *)(uintptr_t)&s->setup->folder_fd;
-	return confine_enter(
-		&(struct confine){ .reads = { s->setup->folder_fd },
-				   .writes = { s->setup->spool_fd } },
-		e);
+	s->self = &s->medium;
+	if (confine_enter(&(struct confine){ .reads = { s->setup->folder_fd },
+					     .writes = { s->setup->spool_fd } },
+			  e))
+		return -1;
+	return source_medium_open(s->setup->folder_fd, &s->medium, e);
 }
 
 /* ---- answers ------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 #ifndef UPDATER_CLIENT_SOURCE_H
 #define UPDATER_CLIENT_SOURCE_H
 
+#include "common/bundle.h"
 #include "updater-client/fetch.h"
 #include "updater-client/identity.h"
 #include "updater-client/ipc.h"
@@ -33,7 +34,7 @@ struct source_ops {
 };
 
 struct source_setup {
-	/* A folder: */
+	/* A folder, or a bundle in one file: */
 	int folder_fd; /* -1: the network */
 	/* The network: */
 	char *const *urls;
@@ -79,7 +80,19 @@ int source_post(struct channel *source, enum message_route route,
 /* For people and tests: what a run has fetched of a package of that length. */
 void source_tell(uint64_t fetched, uint64_t package_len);
 
-/* A folder as a source; self is a pointer to its descriptor. */
+/* What was carried here: a folder, or a bundle in one file. */
+struct source_medium {
+	int fd; /* borrowed */
+	bool is_bundle;
+	struct bundle bundle; /* where things are in it */
+};
+
+/* Look what an open descriptor is, which shall already be confined: nobody
+ * signed what is looked at. Lasts as long as the process. */
+int source_medium_open(int fd, struct source_medium *out,
+		       struct err *e) NODISCARD;
+
+/* A medium as a source; self is a struct source_medium. */
 extern const struct source_ops source_folder;
 
 #endif

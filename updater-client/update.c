@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "updater-client/update.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -60,8 +61,12 @@ static int connect_to(struct session *s, const char *from, struct err *e)
 	int folder_fd = -1;
 	int rc;
 
-	if (from && fs_open_dir(from, &folder_fd, e))
-		return -1;
+	/* A folder or a file; not waiting for what is neither. */
+	if (from)
+		folder_fd = open(from,
+				 O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (from && folder_fd < 0)
+		return err_sys(e, "%s", from);
 	if (folder_fd < 0)
 		keep_identity(s);
 	rc = session_connect(s, folder_fd, e);

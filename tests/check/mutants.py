@@ -28,6 +28,7 @@ MODULES = [
      " tuf_write tuf_store tuf_example"),
     ("common/json.c", "json tuf_meta"),
     ("common/package.c", "package payload apply"),
+    ("common/bundle.c", "bundle"),
     ("common/payload.c", "payload apply apply_tar"),
     ("common/compress.c", "compress payload"),
     ("common/apply*.c", "apply apply_tar apply_delta apply_image"),

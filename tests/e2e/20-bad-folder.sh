@@ -115,7 +115,11 @@ refused 'no folder' 13 from_bad
 fresh
 rm -rf bad
 echo x >bad
-refused 'a file instead of a folder' '1 10' from_bad
+refused 'a file that is no bundle' 4 from_bad
+fresh
+rm -rf bad
+mkfifo bad
+refused 'a pipe instead of a folder' 10 from_bad
 fresh
 rm -rf bad/metadata
 ln -s ../r2/metadata bad/metadata
@@ -126,3 +130,62 @@ ln -s r2 bad
 client device update --from bad >out 2>err ||
 	die 'a person may name the folder by a link'
 [ "$(runs device)" = 2 ] || die 'a folder named by a link changed nothing'
+
+# The same in one file.
+from_tar() {
+	client device update --from bad.tar
+}
+pack() { # options of tar
+	rm -f bad.tar
+	tar -C bad "$@" -cf bad.tar .
+}
+fresh
+pack
+from_tar >out 2>err || { cat err; die 'a bundle in one file'; }
+[ "$(runs device)" = 2 ] || die 'a bundle in one file changed nothing'
+fresh
+corrupt "bad/$full" $(($(size "bad/$full") / 2))
+corrupt "bad/$delta" $(($(size "bad/$delta") / 2))
+pack
+refused 'in a bundle: packages changed' 6 from_tar
+fresh
+rm "bad/$full" "bad/$delta"
+pack
+refused 'in a bundle: packages missing' 13 from_tar
+fresh
+pack
+for part in 1 3 5 9; do
+	fresh
+	pack
+	truncate -s $(($(size bad.tar) * part / 10)) bad.tar
+	refused "a bundle cut to $part tenths" 4 from_tar
+done
+fresh
+ln -s /etc/passwd bad/metadata/passwd
+pack
+refused 'in a bundle: a link' 10 from_tar
+fresh
+ln "bad/$full" bad/targets/another
+pack
+refused 'in a bundle: a hard link' 10 from_tar
+fresh
+mkfifo bad/metadata/pipe
+pack
+refused 'in a bundle: a pipe' 10 from_tar
+fresh
+pack -P --transform 's,^\./metadata/t,../metadata/t,'
+refused 'in a bundle: a name that climbs' 10 from_tar
+fresh
+pack -P --transform "s,^\./metadata/t,$WORK/t,"
+refused 'in a bundle: an absolute name' 10 from_tar
+fresh
+pack
+tar -C r1 -rf bad.tar ./metadata/timestamp.json
+refused 'in a bundle: a name twice' 10 from_tar
+fresh
+truncate -s 1M bad/targets/holes
+pack -S
+refused 'in a bundle: a file with holes' 10 from_tar
+fresh
+pack -z
+refused 'a bundle that is compressed' 4 from_tar

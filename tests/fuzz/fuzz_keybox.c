@@ -15,11 +15,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 static void look_up(int fd, const struct sha256 *package, struct slice record)
 {
 	uint8_t sealed[KEYBOX_SEALED_LEN];
+	struct keybox_file f;
 	struct device_id id;
 	struct err e;
 
 	memcpy(id.bytes, record.ptr, DEVICE_ID_LEN);
-	if (keybox_find(fd, package, &id, sealed, &e) ||
+	if (keybox_file(fd, &f, &e) ||
+	    keybox_find(&f, package, &id, sealed, &e) ||
 	    memcmp(sealed, record.ptr + DEVICE_ID_LEN, sizeof(sealed)) != 0)
 		abort();
 }

@@ -119,18 +119,20 @@ static void each_device_finds_its_own(void **state)
 	struct buf bytes = BUF_INIT(4096);
 	uint8_t sealed[KEYBOX_SEALED_LEN];
 	int fd = a_file(&bytes);
+	struct keybox_file f;
 	struct err e = { 0 };
 
 	(void)state;
 	assert_ok(keybox_check(fd, &package, &e));
+	assert_ok(keybox_file(fd, &f, &e));
 	for (uint8_t i = 0; i < DEVICES; i++) {
 		struct device_id id = { { (uint8_t)(i * 2 + 1) } };
 
-		assert_ok(keybox_find(fd, &package, &id, sealed, &e));
+		assert_ok(keybox_find(&f, &package, &id, sealed, &e));
 		assert_int_equal(sealed[0], i + 1);
 		assert_int_equal(sealed[KEYBOX_SEALED_LEN - 1], i + 1);
 		id.bytes[0]++;
-		assert_refused(keybox_find(fd, &package, &id, sealed, &e),
+		assert_refused(keybox_find(&f, &package, &id, sealed, &e),
 			       ERR_NOT_FOUND);
 	}
 	buf_done(&bytes);
@@ -194,6 +196,7 @@ static void a_file_of_more_devices_is_refused(void **state)
 	struct buf bytes = BUF_INIT(4096);
 	uint8_t sealed[KEYBOX_SEALED_LEN];
 	struct device_id id = { { 1 } };
+	struct keybox_file f;
 	struct err e = { 0 };
 
 	(void)state;
@@ -206,7 +209,8 @@ static void a_file_of_more_devices_is_refused(void **state)
 	assert_ok(fs_truncate(
 		fd, KEYBOX_HEADER_LEN + (uint64_t)KEYBOX_RECORD_LEN * count,
 		&e));
-	assert_refused(keybox_find(fd, &package, &id, sealed, &e), ERR_LIMIT);
+	assert_ok(keybox_file(fd, &f, &e));
+	assert_refused(keybox_find(&f, &package, &id, sealed, &e), ERR_LIMIT);
 	buf_done(&bytes);
 	close(fd);
 }
