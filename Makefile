@@ -24,7 +24,8 @@ PROGRAMS := signer update-server updater-client
 COMMON_LIBS              := -lmbedx509 -lmbedcrypto -ljansson -linih
 LIBS_signer              := -larchive -lzstd -llzma -lz -llz4 -lext2fs \
 			    -lcom_err -ldivsufsort -lpthread $(COMMON_LIBS)
-LIBS_update-server       := -luv -lsqlite3 -lcurl -lmbedtls -lpthread $(COMMON_LIBS)
+LIBS_update-server       := -luv -lsqlite3 -lcurl -lmbedtls -larchive -lpthread \
+			    $(COMMON_LIBS)
 LIBS_updater-client      := -lubootenv -lseccomp -lcurl -lssl -lcrypto -larchive -lzstd \
 			    -llzma -lz -llz4 $(COMMON_LIBS)
 LIBS_tests := -lcmocka $(foreach p,$(PROGRAMS),$(LIBS_$(p)))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `bundle export DIR`: what a device installs from a medium, or reports. */
+/* `bundle export PATH`: what a device installs from a medium, or reports. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include "common/release.h"
 #include "common/text.h"
 
+#include "update-server/bundle_file.h"
 #include "update-server/cmd_outpost.h"
 #include "update-server/commands.h"
 #include "update-server/ui.h"
@@ -17,13 +18,14 @@
 #define VALID_DAYS   30
 #define DAYS_MAX     400
 
-struct bundle {
+struct export
+{
 	struct ui *ui;
 	int dirfd;
 	size_t payloads;
 };
 
-static int put(struct bundle *b, const char *name, struct slice bytes,
+static int put(struct export *b, const char *name, struct slice bytes,
 	       struct err *e)
 {
 	char path[128];
@@ -33,7 +35,7 @@ static int put(struct bundle *b, const char *name, struct slice bytes,
 	return fs_replace_file(b->dirfd, path, bytes, 0644, e);
 }
 
-static int copy_metadata(struct bundle *b, int64_t version, const char *role,
+static int copy_metadata(struct export *b, int64_t version, const char *role,
 			 struct buf *keep, struct err *e)
 {
 	struct buf bytes = BUF_INIT(METADATA_MAX);
@@ -53,7 +55,7 @@ out:
 }
 
 /* A payload that is there already and right is not fetched again. */
-static bool is_there(struct bundle *b, const char *path, uint64_t len,
+static bool is_there(struct export *b, const char *path, uint64_t len,
 		     const struct sha256 *digest)
 {
 	struct sha256 is = { { 0 } };
@@ -71,7 +73,7 @@ static bool is_there(struct bundle *b, const char *path, uint64_t len,
 	return right;
 }
 
-static int fetch_payload(struct bundle *b, const char *url, const char *path,
+static int fetch_payload(struct export *b, const char *url, const char *path,
 			 uint64_t len, const struct sha256 *digest,
 			 struct err *e)
 {
@@ -102,7 +104,7 @@ out:
 }
 
 /* The keys of an encrypted package; without them nobody installs it. */
-static int copy_keys(struct bundle *b, const struct sha256 *package,
+static int copy_keys(struct export *b, const struct sha256 *package,
 		     struct err *e)
 {
 	char hex[SHA256_HEX_LEN], from[128], path[128], part[128];
@@ -142,7 +144,7 @@ static bool is_encrypted(const struct json *entry)
 			"encryption") != NULL;
 }
 
-static int copy_payload(struct bundle *b, const char *target,
+static int copy_payload(struct export *b, const char *target,
 			const struct json *entry, struct err *e)
 {
 	char url[PATH_MAX_LEN], path[PATH_MAX_LEN + 8],
@@ -180,7 +182,7 @@ static int copy_payload(struct bundle *b, const char *target,
  * A role may list what is not its own to say, or no longer counts: then the
  * server has nothing for a device, and neither has the bundle.
  */
-static int copy_payloads(struct bundle *b, struct slice file, bool delegated,
+static int copy_payloads(struct export *b, struct slice file, bool delegated,
 			 struct err *e)
 {
 	const struct json *body, *targets;
@@ -205,7 +207,7 @@ out:
 }
 
 /* A targets file, of whatever role, and what it lists. */
-static int copy_role(struct bundle *b, const char *role, int64_t version,
+static int copy_role(struct export *b, const char *role, int64_t version,
 		     struct err *e)
 {
 	struct buf file = BUF_INIT(METADATA_MAX);
@@ -219,7 +221,7 @@ static int copy_role(struct bundle *b, const char *role, int64_t version,
 }
 
 /* Everything that the snapshot lists. */
-static int copy_listed(struct bundle *b, const char *snapshot, struct err *e)
+static int copy_listed(struct export *b, const char *snapshot, struct err *e)
 {
 	static const char json[] = ".json";
 	const struct json *body, *meta;
@@ -255,7 +257,7 @@ out:
 }
 
 /* The timestamp comes last: without it there is nothing to install from. */
-static int copy_signed(struct bundle *b, const struct json *answer,
+static int copy_signed(struct export *b, const struct json *answer,
 		       struct err *e)
 {
 	const char *snapshot, *timestamp;
@@ -273,7 +275,7 @@ static int copy_signed(struct bundle *b, const struct json *answer,
 	return put(b, "timestamp.json", slice_of(timestamp), e);
 }
 
-static int copy_all(struct bundle *b, const struct json *answer, struct err *e)
+static int copy_all(struct export *b, const struct json *answer, struct err *e)
 {
 	const char *snapshot;
 	int64_t root;
@@ -290,7 +292,7 @@ static int copy_all(struct bundle *b, const struct json *answer, struct err *e)
 									: 0;
 }
 
-static int export(struct bundle *b, uint64_t days, struct err *e)
+static int export(struct export *b, uint64_t days, struct err *e)
 {
 	struct json *body = json_new_object(), *answer = NULL;
 	int rc = -1;
@@ -319,7 +321,8 @@ int command_bundle_export(int argc, char **argv, struct err *e)
 	uint64_t since = 0;
 	bool reports = false;
 	struct ui u = { 0 };
-	struct bundle b = { .ui = &u, .dirfd = -1 };
+	struct export b = { .ui = &u, .dirfd = -1 };
+	struct bundle_place place = BUNDLE_PLACE_INIT;
 	const struct opt opts[] = {
 		OPT_NUMBER("valid", "DAYS", &days, DAYS_MAX,
 			   "how long it can be installed from (30)"),
@@ -332,13 +335,13 @@ int command_bundle_export(int argc, char **argv, struct err *e)
 	};
 	int rc = -1;
 
-	if (ui_start(&u, argc, argv, opts, 1, e) ||
-	    fs_make_dir(u.operands[0], 0755, &b.dirfd, e))
-		goto out;
-	rc = reports ? outpost_export(&u, b.dirfd, since, e)
-		     : export(&b, days, e);
-out:
-	fs_close(&b.dirfd);
+	if (ui_start(&u, argc, argv, opts, 1, e) == 0 &&
+	    bundle_place_write(u.operands[0], &place, e) == 0) {
+		b.dirfd = place.dirfd;
+		rc = reports ? outpost_export(&u, b.dirfd, since, e)
+			     : export(&b, days, e);
+	}
+	rc = bundle_place_end(&place, rc, e);
 	ui_done(&u);
 	return rc;
 }

@@ -12,6 +12,7 @@
 #include "common/fs.h"
 #include "common/text.h"
 
+#include "update-server/bundle_file.h"
 #include "update-server/cmd_envelope.h"
 #include "update-server/cmd_release.h"
 #include "update-server/commands.h"
@@ -176,9 +177,11 @@ static bool has(int dirfd, const char *name)
 }
 
 /* Releases and keys came from outside, reports from inside. */
-static int import_parts(struct ui *u, int dirfd, struct err *e)
+static int import_parts(struct ui *u, const struct bundle_place *p,
+			struct err *e)
 {
 	char path[PATH_MAX_LEN];
+	const int dirfd = p->dirfd;
 	bool releases = has(dirfd, "metadata");
 	bool keys = has(dirfd, "envelopes"), reports = has(dirfd, REPORTS);
 
@@ -190,9 +193,9 @@ static int import_parts(struct ui *u, int dirfd, struct err *e)
 			u->operands[0]);
 	if (releases && release_import_folder(u, dirfd, e))
 		return -1;
-	if (keys && (text_format(path, sizeof(path), e, "%s/envelopes",
-				 u->operands[0]) ||
-		     envelope_import_folder(u, path, e)))
+	if (keys &&
+	    (text_format(path, sizeof(path), e, "%s/envelopes", p->path) ||
+	     envelope_import_folder(u, path, e)))
 		return -1;
 	return reports ? import_reports(u, dirfd, e) : 0;
 }
@@ -201,12 +204,13 @@ int command_bundle_import(int argc, char **argv, struct err *e)
 {
 	struct ui u = { 0 };
 	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
-	int dirfd = -1, rc = -1;
+	struct bundle_place place = BUNDLE_PLACE_INIT;
+	int rc = -1;
 
 	if (ui_start(&u, argc, argv, opts, 1, e) == 0 &&
-	    fs_open_dir(u.operands[0], &dirfd, e) == 0)
-		rc = import_parts(&u, dirfd, e);
-	fs_close(&dirfd);
+	    bundle_place_read(u.operands[0], &place, e) == 0)
+		rc = import_parts(&u, &place, e);
+	rc = bundle_place_end(&place, rc, e);
 	ui_done(&u);
 	return rc;
 }

@@ -45,9 +45,9 @@ want 0 op release import "$WORK/publish"
 
 # ---- in ----------------------------------------------------------------------
 
-want 0 op bundle export "$top/in" --valid 30
+want 0 op bundle export "$top/in.tar" --valid 30
 at inner
-want 0 op bundle import "$top/in"
+want 0 op bundle import "$top/in.tar"
 said "releases *1"
 cp -r "$top/outer/repo" "$WORK/repo"
 op cohort create fleet >/dev/null
@@ -126,7 +126,14 @@ want 0 op bundle export "$top/out4" --reports --since 3
 [ "$(cd "$top/out4/reports" && echo *)" = "3.json 4.json" ] || die "not 3 and 4"
 cmp "$top/out3/reports/3.json" "$top/out4/reports/3.json" || die "another 3"
 at outer
-want 0 op bundle import "$top/out4"
+# In one file, whoever made it; of one that climbs nothing is taken.
+tar -C "$top/out4" -P --transform 's,^\./,../,' -cf "$top/bad.tar" ./reports
+want 10 op bundle import "$top/bad.tar"
+said "no name of ours"
+tar -C "$top/out4" -cf "$top/out4.tar" .
+want 0 op bundle import "$top/out4.tar"
+[ -z "$(ls -d "$top"/*tar.* /var/tmp/pawl-bundle-* 2>/dev/null)" ] ||
+	die "what was unpacked is still there"
 # Nothing that a medium holds is no medium.
 mkdir -p "$top/empty"
 want 13 op bundle import "$top/empty"

@@ -185,7 +185,10 @@ operator bundle export "$WORK/stick" --valid 3
 want 13 on two update --from "$WORK/stick"
 [ ! -e "$WORK/two/slots/current" ] || die "two has installed"
 ! on one status | grep -q '^medium' || die "it has not seen a stick yet"
-on one update --from "$WORK/stick" --json >"$WORK/out" ||
+# The same in one file, keys included.
+operator bundle export "$WORK/stick.tar" --valid 3
+want 13 on two update --from "$WORK/stick.tar"
+on one update --from "$WORK/stick.tar" --json >"$WORK/out" ||
 	die "$(cat "$WORK/out")"
 grep -q '"package": *"delta"' "$WORK/out" || die "$(cat "$WORK/out")"
 runs one 2
