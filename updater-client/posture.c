@@ -99,8 +99,13 @@ static bool is_config_private(const struct settings *c)
 bool posture_root_is_read_only(void)
 {
 	struct statvfs root;
+	struct err unknown;
+	int fd = -1;
+	bool is = fs_open_dir("/", &fd, &unknown) == 0 &&
+		  fstatvfs(fd, &root) == 0 && (root.f_flag & ST_RDONLY);
 
-	return statvfs("/", &root) == 0 && (root.f_flag & ST_RDONLY);
+	fs_close(&fd);
+	return is;
 }
 
 struct wire_posture posture_look(const struct settings *c, bool hardware_keys)
