@@ -10,7 +10,8 @@
  *were exchanged: until it is empty
  *
  * Each step is one transaction, so a kill loses the one that it cut off. What
- * is to be done is read from the schema itself.
+ * is to be done is read from the schema itself, in that transaction: a command
+ * beside the server moves the same table.
  */
 #include "update-server/store_db.h"
 
@@ -96,13 +97,11 @@ static int begin(struct store *s, struct err *e)
 	struct buf text = BUF_INIT(DECLARATION_MAX);
 	int rc = -1;
 
-	if (sql_begin(s->db, e))
-		return -1;
 	if (declare(s, &text, e) == 0 &&
 	    sql_script(s->db, buf_text(&text), e) == 0)
 		rc = sql_script(s->db, mirror, e);
 	buf_done(&text);
-	return sql_finish(s->db, rc, e);
+	return rc;
 }
 
 /* ---- copy, and exchange -------------------------------------------------- */
@@ -144,31 +143,6 @@ static int copy(struct store *s, struct err *e)
 		       : 0;
 }
 
-/*
- * What other tables refer to is the name: they shall not follow the old table
- * as it is renamed. Rows that are copied were checked when they were made.
- */
-static int copy_step(struct store *s, struct err *e)
-{
-	struct err later;
-	int rc;
-
-	if (sql_script(s->db,
-		       "PRAGMA foreign_keys=OFF;"
-		       "PRAGMA legacy_alter_table=ON",
-		       e))
-		return -1;
-	rc = sql_begin(s->db, e);
-	if (rc == 0)
-		rc = sql_finish(s->db, copy(s, e), e);
-	if (sql_script(s->db,
-		       "PRAGMA foreign_keys=ON;"
-		       "PRAGMA legacy_alter_table=OFF",
-		       rc ? &later : e))
-		rc = -1;
-	return rc;
-}
-
 /* ---- clear --------------------------------------------------------------- */
 
 /* A table of gigabytes cannot be dropped in one step. */
@@ -189,13 +163,6 @@ static int clear(struct store *s, struct err *e)
 				     e);
 }
 
-static int clear_step(struct store *s, struct err *e)
-{
-	if (sql_begin(s->db, e))
-		return -1;
-	return sql_finish(s->db, clear(s, e), e);
-}
-
 /* ---- steps --------------------------------------------------------------- */
 
 static int step(struct store *s, enum work work, struct err *e)
@@ -204,18 +171,52 @@ static int step(struct store *s, enum work work, struct err *e)
 	case WORK_BEGIN:
 		return begin(s, e);
 	case WORK_COPY:
-		return copy_step(s, e);
+		return copy(s, e);
 	case WORK_CLEAR:
-		return clear_step(s, e);
+		return clear(s, e);
 	case WORK_NONE:
 		break;
 	}
 	return 0;
 }
 
+static int find_and_do(struct store *s, enum work *work, struct err *e)
+{
+	if (sql_begin(s->db, e))
+		return -1;
+	return sql_finish(s->db, find_work(s, work, e) ? -1 : step(s, *work, e),
+			  e);
+}
+
+/*
+ * What other tables refer to is the name: they shall not follow the old table
+ * as it is renamed. Rows that are copied were checked when they were made. In a
+ * transaction the engine would not hear of it.
+ */
+static int do_apart(struct store *s, enum work *work, struct err *e)
+{
+	struct err later;
+	int rc;
+
+	if (sql_script(s->db,
+		       "PRAGMA foreign_keys=OFF;"
+		       "PRAGMA legacy_alter_table=ON",
+		       e))
+		return -1;
+	rc = find_and_do(s, work, e);
+	if (sql_script(s->db,
+		       "PRAGMA foreign_keys=ON;"
+		       "PRAGMA legacy_alter_table=OFF",
+		       rc ? &later : e))
+		rc = -1;
+	return rc;
+}
+
+/* Most stores have nothing to do, and then write nothing. */
 static int move(struct store *s, enum work *work, struct err *e)
 {
-	if (find_work(s, work, e) || step(s, *work, e))
+	if (find_work(s, work, e) ||
+	    (*work != WORK_NONE && do_apart(s, work, e)))
 		return err_in(e, "moving the table of devices");
 	return 0;
 }

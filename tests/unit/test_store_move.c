@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of an older program's store, moved while it is read and written. */
+#include <pthread.h>
 #include <string.h>
 
 #include <sqlite3.h>
@@ -309,6 +310,46 @@ static void a_step_that_fails_leaves_the_last_one(void **state)
 	assert_moved(*state, DEVICES + 1);
 }
 
+struct mover {
+	pthread_t thread;
+	struct err e;
+	int rc;
+};
+
+static void *open_and_move(void *ctx)
+{
+	struct mover *m = ctx;
+	struct store *s = NULL;
+
+	m->rc = store_open(fleet_path, &s, &m->e);
+	for (bool more = true; m->rc == 0 && more;)
+		m->rc = store_move(s, &more, &m->e);
+	store_close(s);
+	return NULL;
+}
+
+/* The server, and a command beside it: each finds what the other did. */
+static void two_programs_move_it_together(void **state)
+{
+	struct mover movers[2] = { { .rc = -1 }, { .rc = -1 } };
+
+	(void)move_all(*state);
+	store_close(*state);
+	*state = NULL;
+	make_old_table();
+	for (size_t i = 0; i < ARRAY_LEN(movers); i++)
+		assert_int_equal(pthread_create(&movers[i].thread, NULL,
+						open_and_move, &movers[i]),
+				 0);
+	for (size_t i = 0; i < ARRAY_LEN(movers); i++) {
+		assert_int_equal(pthread_join(movers[i].thread, NULL), 0);
+		if (movers[i].rc)
+			fail_msg("%s", movers[i].e.msg);
+	}
+	*state = fleet_open();
+	assert_moved(*state, DEVICES + 1);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -324,6 +365,8 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_step_that_fails_leaves_the_last_one, setup, teardown),
+		cmocka_unit_test_setup_teardown(two_programs_move_it_together,
+						setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
