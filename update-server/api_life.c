@@ -10,6 +10,7 @@
 #include "common/steady.h"
 
 #include "update-server/api.h"
+#include "update-server/ca_record.h"
 #include "update-server/publish.h"
 #include "update-server/rights.h"
 #include "update-server/store_overview.h"
@@ -327,7 +328,8 @@ int api_open(const struct config *c, struct keeper *k, struct meter *m,
 		return -1;
 	}
 	store_watch_commits(api->store, note_commit, m);
-	if (api_check_log(api, e) || api_note_restore(api, e) ||
+	if (api_check_log(api, e) || ca_record_check(c, api->store, e) ||
+	    api_note_restore(api, e) ||
 	    store_log_key_since(api->store, &api->log_key_since, e)) {
 		api_close(api);
 		return -1;

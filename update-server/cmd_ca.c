@@ -120,7 +120,8 @@ int command_ca_rotate(int argc, char **argv, struct err *e)
 	    print_cas(&cas, json, e))
 		return -1;
 	if (!json)
-		printf("restart the server to use it\n");
+		printf("restart the server to use it, and keep a copy of "
+		       "keys/ again now\n");
 	return 0;
 }
 
@@ -151,6 +152,8 @@ int command_ca_withdraw(int argc, char **argv, struct err *e)
 	    print_cas(&cas, json, e))
 		return -1;
 	if (!json)
-		printf("restart the server: it trusts that one until then\n");
+		printf("restart the server: it trusts that one until then; "
+		       "keep a copy of keys/ again\nnow, for an older one "
+		       "has it still\n");
 	return 0;
 }

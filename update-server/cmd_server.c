@@ -10,6 +10,7 @@
 #include "update-server/backup.h"
 #include "update-server/backup_note.h"
 #include "update-server/blobs.h"
+#include "update-server/ca_record.h"
 #include "update-server/commands.h"
 #include "update-server/config.h"
 #include "update-server/init.h"
@@ -138,6 +139,7 @@ static int check(const char *dir, struct payloads *p, struct err *e)
 
 	if (config_load(dir, NULL, &c, e) || fs_open_dir(dir, &p->dirfd, e) ||
 	    init_open_store(dir, &environment, &s, e) || store_check(s, e) ||
+	    ca_record_check(&c, s, e) ||
 	    store_readopt_since(s, &p->readopt_since, e))
 		goto out;
 	rc = store_payload_each(s, check_payload, p, e);

@@ -157,9 +157,9 @@ static int open_key(struct desk *d, const char *path, struct rotation *r,
 	    x509_inspect(d->one[0], &first, e))
 		goto out;
 	if (!ec_public_equal(&info.public_key, &first.public_key)) {
-		(void)err_set(
-			e, ERR_CONFLICT,
-			"not the key of the first certificate in " CA_PEM);
+		(void)err_set(e, ERR_CONFLICT,
+			      "not the key of the first certificate in " CA_PEM
+			      ": bring both back from one copy of keys/");
 		goto out;
 	}
 	rc = keyfile_open(buf_slice(&file), buf_slice(&r->secret), &r->own,

@@ -263,7 +263,8 @@ static int find_issuer(struct keeper_office *o, struct err *e)
 		       ? 0
 		       : err_set(e, ERR_CONFIG,
 				 "the device CA's key is not that of the "
-				 "first certificate in its file");
+				 "first certificate in its file: bring both "
+				 "back from one copy of keys/");
 }
 
 int keeper_office_open(const struct keeper_setup *setup,

@@ -33,7 +33,9 @@ former() { "$server" ca status "$WORK/server" | awk '/^former/ { print $6 }'; }
 
 # Beside the running server, which goes on with the old one.
 want 2 "$server" ca rotate "$WORK/server" --overlap 0
+cp "$keys/device-ca.pem" "$WORK/older.pem"
 want 0 "$server" ca rotate "$WORK/server" --overlap 100
+said "keep a copy of keys/ again"
 said "^issues .* 0 devices"
 said "^former .* 3 devices"
 want 14 "$server" ca withdraw "$WORK/server" "$(former)"
@@ -87,6 +89,7 @@ want 0 later 101 sleeps check
 want 0 op_later 101 device show "$old"
 said retired
 [ "$(on 2)" -eq 0 ] || die "left: $(on 2)"
+cp "$keys/device-ca.pem" "$WORK/withdrawn.pem"
 want 0 "$server" ca withdraw "$WORK/server" "$(former)"
 [ "$(grep -c BEGIN "$keys/device-ca.pem")" -eq 1 ] || die "it is still there"
 start_later 101
@@ -98,8 +101,19 @@ want 0 op_later 101 audit export "$WORK/log"
 want 0 "$server" audit verify "$WORK/log" --key "$WORK/server/audit.pub" \
 	--ledger "$WORK/server/keeper/ledger"
 
-# Without the right key there is no server.
+# A copy of keys/ of before: neither by its CA nor by one that was withdrawn.
 stop_later
+want 0 "$server" server check "$WORK/server"
+cp "$keys/device-ca.pem" "$WORK/newest.pem"
+cp "$WORK/older.pem" "$keys/device-ca.pem"
+want 8 "$server" server check "$WORK/server"
+said "bring back the keys/ kept after it"
+cp "$WORK/withdrawn.pem" "$keys/device-ca.pem"
+want 8 timeout 30 "$server" run "$WORK/server"
+said "withdrawn: withdraw it again"
+cp "$WORK/newest.pem" "$keys/device-ca.pem"
+
+# Without the right key there is no server.
 cp "$keys/online.key" "$keys/device-ca.key"
 got=0
 "$server" run "$WORK/server" >"$WORK/said" 2>&1 || got=$?

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "update-server/ca_record.h"
+
+#include <string.h>
+
+#include "common/fs.h"
+#include "common/text.h"
+#include "common/x509.h"
+
+#include "update-server/keeper.h"
+
+#define CA_PEM "keys/device-ca.pem"
+
+struct memory {
+	struct slice pem;
+	struct sha256 first, newest;
+	int64_t rotated; /* 0: never */
+};
+
+/* Of each certificate in the file; *found: it is one of them. */
+static int look_for(struct slice pem, const struct sha256 *which, bool *found,
+		    struct err *e)
+{
+	struct x509_info info;
+	struct slice one;
+
+	*found = false;
+	while (!*found && x509_next(&pem, &one)) {
+		if (x509_inspect(one, &info, e))
+			return err_in(e, CA_PEM);
+		*found = sha256_equal(&info.fingerprint, which);
+	}
+	return 0;
+}
+
+static int see_withdrawn(const struct memory *m, const struct sha256 *which,
+			 struct err *e)
+{
+	char hex[SHA256_HEX_LEN];
+	bool found;
+
+	if (look_for(m->pem, which, &found, e))
+		return -1;
+	sha256_format(which, hex);
+	return found ? err_set(e, ERR_ROLLBACK,
+			       CA_PEM " trusts a CA that was withdrawn: "
+				      "withdraw it again (ca withdraw DIR %s), "
+				      "or bring back the keys/ kept after that",
+			       hex)
+		     : 0;
+}
+
+static int see(struct memory *m, const struct audit_record *r, struct err *e)
+{
+	struct sha256 which;
+
+	if (r->act != AUDIT_CA_ROTATE && r->act != AUDIT_CA_WITHDRAW)
+		return 0;
+	if (json_get_hex(r->objects, "certificate", which.bytes, SHA256_LEN, e))
+		return -1;
+	if (r->act == AUDIT_CA_WITHDRAW)
+		return see_withdrawn(m, &which, e);
+	m->newest = which;
+	m->rotated = r->time;
+	return 0;
+}
+
+/* Few of very many are about a CA: only these are read. */
+static int visit(void *ctx, struct slice text, struct err *e)
+{
+	static const char about[] = "\"act\":\"ca-";
+	struct audit_record r = { 0 };
+	int rc;
+
+	if (!memmem(text.ptr, text.len, about, sizeof(about) - 1))
+		return 0;
+	if (audit_record_parse(text, &r, e))
+		return -1;
+	rc = see(ctx, &r, e);
+	audit_record_done(&r);
+	return rc;
+}
+
+static int compare(const struct memory *m, struct err *e)
+{
+	char when[UTC_TEXT_LEN];
+
+	if (m->rotated == 0 || sha256_equal(&m->first, &m->newest))
+		return 0;
+	utc_format(m->rotated, when);
+	return err_set(e, ERR_ROLLBACK,
+		       CA_PEM " is not that of the ca rotate of %s: bring back "
+			      "the keys/ kept after it; if there is none, say "
+			      "ca rotate again",
+		       when);
+}
+
+static int check(struct store *s, struct slice pem, struct err *e)
+{
+	struct memory m = { .pem = pem };
+	struct slice rest = pem, one;
+	struct x509_info info;
+
+	if (!x509_next(&rest, &one))
+		return err_set(e, ERR_CONFIG, CA_PEM ": no certificate");
+	if (x509_inspect(one, &info, e))
+		return err_in(e, CA_PEM);
+	m.first = info.fingerprint;
+	return store_audit_each(s, 0, INT64_MAX, visit, &m, e) || compare(&m, e)
+		       ? -1
+		       : 0;
+}
+
+int ca_record_check(const struct config *c, struct store *s, struct err *e)
+{
+	struct buf pem = BUF_INIT(KEEPER_CA_PEM_MAX);
+	char path[PATH_MAX_LEN];
+	int rc = -1;
+
+	if (text_format(path, sizeof(path), e, "%s/" CA_PEM, c->dir))
+		return -1;
+	if (strcmp(path, c->device_ca) != 0)
+		return 0;
+	if (fs_read_path(path, &pem, e) == 0)
+		rc = check(s, buf_slice(&pem), e);
+	buf_done(&pem);
+	return rc;
+}

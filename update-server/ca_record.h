@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ca_record - are the device CAs in use those of the audit log? Whoever puts
+ * back a copy of keys/ that was made before `ca rotate` or `ca withdraw` would
+ * have a CA trusted again that was given up, by nothing but an old file.
+ */
+#ifndef UPDATE_SERVER_CA_RECORD_H
+#define UPDATE_SERVER_CA_RECORD_H
+
+#include "update-server/config.h"
+#include "update-server/store.h"
+
+/*
+ * ERR_ROLLBACK, with the way out, unless the first CA of keys/device-ca.pem is
+ * that of the newest `ca-rotate` record, and none of them was withdrawn. A file
+ * of another place is kept by somebody else, and not looked at. Reads the whole
+ * log once.
+ */
+int ca_record_check(const struct config *c, struct store *s,
+		    struct err *e) NODISCARD;
+
+#endif
