@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define PEM_BEGIN "-----begin "
+#define PEM_END   "-----end "
 
 struct reader {
 	const uint8_t *at, *end;
@@ -66,6 +67,30 @@ static const uint8_t *find(const uint8_t *at, const uint8_t *end,
 	return at;
 }
 
+static bool is_hex(uint8_t c)
+{
+	c = lower(c);
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
+/* A byte that was written as \xNN, or a line's end as \n: no part of a name. */
+static size_t escape_len(const uint8_t *at, const uint8_t *end)
+{
+	if (is_here(at, end, "\\n") || is_here(at, end, "\\r"))
+		return 2;
+	if (is_here(at, end, "\\x") && end - at >= 4 && is_hex(at[2]) &&
+	    is_hex(at[3]))
+		return 4;
+	return 0;
+}
+
+/* The same of what is no letter: a control, as old clients wrote a line's end.
+ */
+static bool is_control(const uint8_t *at, const uint8_t *end)
+{
+	return escape_len(at, end) == 4 && (at[2] == '0' || at[2] == '1');
+}
+
 static bool ends_value(uint8_t c)
 {
 	return c <= ' ' || c == '"' || c == '\'' || c == '&' || c == ',' ||
@@ -77,7 +102,8 @@ static size_t value_len(const uint8_t *at, const uint8_t *end)
 {
 	size_t len = 0;
 
-	while (at + len < end && !ends_value(at[len]))
+	while (at + len < end && !ends_value(at[len]) &&
+	       !is_control(at + len, end))
 		len++;
 	return len;
 }
@@ -86,15 +112,27 @@ static size_t value_len(const uint8_t *at, const uint8_t *end)
  */
 
 /* A block that never ends goes to the end: its rest is a key's. */
-static size_t pem_len(const struct reader *r)
+static size_t pem_rest(const struct reader *r)
 {
-	const uint8_t *end;
+	const uint8_t *end = find(r->at, r->end, PEM_END);
 
-	if (!is_here(r->at, r->end, PEM_BEGIN))
-		return 0;
-	end = find(r->at, r->end, "-----end ");
 	end = find(end < r->end ? end + 9 : end, r->end, "-----");
 	return (size_t)(end < r->end ? end + 5 - r->at : r->end - r->at);
+}
+
+static size_t pem_len(const struct reader *r)
+{
+	return is_here(r->at, r->end, PEM_BEGIN) ? pem_rest(r) : 0;
+}
+
+/* Only the last of a text was kept: a block may have lost its beginning. */
+static size_t headless_len(const struct reader *r)
+{
+	const uint8_t *end = find(r->at, r->end, PEM_END);
+
+	if (end == r->end || find(r->at, end, PEM_BEGIN) < end)
+		return 0;
+	return pem_rest(r);
 }
 
 /* user:password@ behind "://" */
@@ -144,11 +182,11 @@ static size_t sign_len(const uint8_t *at, const uint8_t *end)
 	const uint8_t *start = at;
 	bool signs = false;
 
-	while (at < end &&
-	       (*at == ' ' || *at == '\t' || *at == '"' || *at == '\'' ||
-		((*at == '=' || *at == ':') && !signs))) {
+	while (at < end && (*at == ' ' || *at == '\t' || *at == '"' ||
+			    *at == '\'' || is_here(at, end, "\\x09") ||
+			    ((*at == '=' || *at == ':') && !signs))) {
 		signs = signs || *at == '=' || *at == ':';
-		at++;
+		at += *at == '\\' ? 4 : 1;
 	}
 	return signs ? (size_t)(at - start) : 0;
 }
@@ -159,10 +197,11 @@ static size_t header_len(const struct reader *r)
 	const uint8_t *at = r->at;
 
 	if (!is_here(r->at, r->end, "authorization:") &&
+	    !is_here(r->at, r->end, "proxy-authorization:") &&
 	    !is_here(r->at, r->end, "cookie:") &&
 	    !is_here(r->at, r->end, "set-cookie:"))
 		return 0;
-	while (at < r->end && *at != '\n')
+	while (at < r->end && *at != '\n' && !is_here(at, r->end, "\\x0a"))
 		at++;
 	return (size_t)(at - r->at);
 }
@@ -203,26 +242,71 @@ static void take_name(struct reader *r, struct writer *w)
 		leave_out(r, w, value);
 }
 
-size_t redact(struct slice in, char *out, size_t size)
+static void step(struct reader *r, struct writer *w)
 {
-	struct reader r = { in.ptr, in.ptr + in.len, false };
-	struct writer w = { out, 0, size };
 	size_t len;
 
-	while (r.at < r.end) {
-		if ((len = pem_len(&r)) || (len = header_len(&r)) ||
-		    (len = token_len(&r))) {
-			leave_out(&r, &w, len);
-		} else if (is_here(r.at, r.end, "://")) {
-			copy(&r, &w, 3);
-			len = login_len(&r);
-			if (len > 0)
-				leave_out(&r, &w, len);
-		} else if (is_name(*r.at) && !r.in_word) {
-			take_name(&r, &w);
-		} else {
-			copy(&r, &w, 1);
-		}
+	if ((len = pem_len(r)) || (len = header_len(r)) ||
+	    (len = token_len(r))) {
+		leave_out(r, w, len);
+	} else if (is_here(r->at, r->end, "://")) {
+		copy(r, w, 3);
+		len = login_len(r);
+		if (len > 0)
+			leave_out(r, w, len);
+	} else if ((len = escape_len(r->at, r->end)) > 0) {
+		copy(r, w, len);
+		r->in_word = false;
+	} else if (is_name(*r->at) && !r->in_word) {
+		take_name(r, w);
+	} else {
+		copy(r, w, 1);
+	}
+}
+
+/* ---- sections -------------------------------------------------------------
+ */
+
+/* A line that begins a section of what a client gathered; 0: none is here. */
+static size_t heading_len(const uint8_t *at, const uint8_t *end)
+{
+	static const char *const lines[] = {
+		"\n-- client\n",       "\n-- boot\n",       "\n-- said\n",
+		"\\x0a-- client\\x0a", "\\x0a-- boot\\x0a",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+		if (is_here(at, end, lines[i]))
+			return strlen(lines[i]);
+	return 0;
+}
+
+/* What is unfinished in a section takes nothing of the next one along. */
+static void take_section(struct reader *r, struct writer *w)
+{
+	size_t len;
+
+	while ((len = headless_len(r)) > 0)
+		leave_out(r, w, len);
+	while (r->at < r->end)
+		step(r, w);
+}
+
+size_t redact(struct slice in, char *out, size_t size)
+{
+	const uint8_t *const end = in.ptr + in.len;
+	struct reader r = { in.ptr, in.ptr, false };
+	struct writer w = { out, 0, size };
+
+	while (r.at < end) {
+		size_t len = 0;
+
+		while (r.end < end && (len = heading_len(r.end, end)) == 0)
+			r.end++;
+		take_section(&r, &w);
+		r.end += len;
+		copy(&r, &w, len);
+		r.in_word = false;
 	}
 	out[w.len] = 0;
 	return w.len;

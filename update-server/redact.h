@@ -6,6 +6,11 @@
  *
  * It goes by how such things look, so it is the second line: who prints a
  * secret under no name prints it. What is taken out is shown as [redacted].
+ *
+ * Line ends may be \n, or \x0a in four letters, as clients up to 0.1 wrote
+ * them. Lines "-- client", "-- boot" and "-- said" begin sections, each
+ * redacted for itself: a block that never ends is taken out to the end of its
+ * section, one that never began from its start.
  */
 #ifndef UPDATE_SERVER_REDACT_H
 #define UPDATE_SERVER_REDACT_H
