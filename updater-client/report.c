@@ -16,8 +16,9 @@
 #define FOLDER   "reports"
 #define NAME_LEN 48
 
-#define BOOT_LOG_MS  10000
-#define BOOT_LOG_MAX 2048 /* its last bytes */
+#define BOOT_LOG_MS   10000
+#define BOOT_LOG_MAX  2048 /* its last bytes */
+#define BOOT_LOG_ROOM 3072 /* for them, escaped */
 
 /* Names sort by attempt and sequence: both are padded. */
 struct waiting {
@@ -87,6 +88,7 @@ static int forget(int state_fd, const char *name, struct err *e)
 	return fs_remove(state_fd, path, e);
 }
 
+/* A new one, or the same again with more to say. */
 static int keep(int state_fd, const struct wire_report *report, struct err *e)
 {
 	struct message m = { .kind = MESSAGE_REPORT, .report = *report };
@@ -95,13 +97,16 @@ static int keep(int state_fd, const struct wire_report *report, struct err *e)
 	char path[PATH_MAX_LEN];
 	int rc = -1;
 
-	list(state_fd, &w);
-	if (w.count == REPORT_PENDING_MAX && forget(state_fd, w.names[0], e))
-		return -1;
 	if (text_format(path, sizeof(path), e, FOLDER "/%020llu.%010u",
 			(unsigned long long)report->attempt,
-			(unsigned)report->sequence) == 0 &&
-	    message_format(&m, &bytes, e) == 0 &&
+			(unsigned)report->sequence))
+		return -1;
+	list(state_fd, &w);
+	if (w.count == REPORT_PENDING_MAX &&
+	    strcmp(w.names[w.count - 1], path + sizeof(FOLDER)) != 0 &&
+	    forget(state_fd, w.names[0], e))
+		return -1;
+	if (message_format(&m, &bytes, e) == 0 &&
 	    fs_mkdirs(state_fd, FOLDER, 0700, e) == 0)
 		rc = fs_replace_file(state_fd, path, buf_slice(&bytes), 0600,
 				     e);
@@ -111,51 +116,69 @@ static int keep(int state_fd, const struct wire_report *report, struct err *e)
 
 /* ---- evidence ------------------------------------------------------------ */
 
-/* There is room for all of it: see gather(). */
-static void add(struct buf *out, struct slice text)
+/*
+ * Add text at a place with room for that many bytes, a NUL among them, and cut
+ * what has none; the place behind it. Its lines stay lines, so that the server
+ * sees where a word begins; nothing else may act on a terminal.
+ */
+static char *add(char *at, size_t room, struct slice text)
 {
-	struct err full;
+	while (text.len > 0 && room > 1) {
+		size_t len = 0, used;
 
-	if (buf_add(out, text, &full))
-		return;
+		while (len < text.len && text.ptr[len] != '\n' &&
+		       text.ptr[len] != '\t')
+			len++;
+		text_escape(slice_sub(text, 0, len), at, room);
+		used = strlen(at);
+		if (len < text.len && room - used > 1)
+			at[used++] = (char)text.ptr[len++];
+		at += used;
+		room -= used;
+		text = slice_sub(text, len, text.len);
+	}
+	*at = 0;
+	return at;
 }
 
 /* What the boot before has left, where somebody keeps it. */
-static void add_boot_log(const struct session *s, struct buf *out)
+static struct slice read_boot_log(const struct session *s,
+				  struct hook_output *said)
 {
 	const struct hook h = { .argv = s->config->boot_log.argv,
 				.dirfd = -1,
 				.deadline_ms = BOOT_LOG_MS,
 				.stop_fd = s->stop_fd };
-	struct hook_output said = { .len = 0 };
 	struct err e = { 0 };
 	size_t skip;
 
-	if (s->config->boot_log.argc == 0)
-		return;
-	if (hook_run(&h, &said, &e))
+	if (hook_run(&h, said, &e))
 		log_event(LOG_WARNING, "boot-log-not-read", "%s", e.msg);
-	skip = said.len > BOOT_LOG_MAX ? said.len - BOOT_LOG_MAX : 0;
-	add(out, slice_of("\n-- boot\n"));
-	add(out, (struct slice){ said.bytes + skip, said.len - skip });
+	skip = said->len > BOOT_LOG_MAX ? said->len - BOOT_LOG_MAX : 0;
+	return (struct slice){ said->bytes + skip, said->len - skip };
 }
 
-/* Of what failed: what it said itself, and the last of what came before. */
-static void gather(const struct session *s, enum wire_state state,
-		   struct slice said, char out[WIRE_EVIDENCE_MAX + 1])
+/*
+ * Of what failed: the last of what came before, what the boot left, and what it
+ * said itself. That comes last, for whatever it says, it is as if the release
+ * had said it; it takes no room from the others.
+ */
+static void gather(enum wire_state state, struct slice said, struct slice boot,
+		   char out[WIRE_EVIDENCE_MAX + 1])
 {
-	struct buf all =
-		BUF_INIT(HOOK_OUTPUT_MAX + LOG_LAST_LEN + BOOT_LOG_MAX + 64);
+	const char *const end = out + WIRE_EVIDENCE_MAX + 1;
 
-	add(&all, said);
 	if (state == WIRE_FAILED || state == WIRE_ROLLED_BACK) {
-		add(&all, slice_of("\n-- client\n"));
-		add(&all, log_last());
+		out = add(out, (size_t)(end - out), slice_of("-- client\n"));
+		out = add(out, (size_t)(end - out), log_last());
+		if (boot.len > 0) {
+			out = add(out, (size_t)(end - out),
+				  slice_of("\n-- boot\n"));
+			out = add(out, BOOT_LOG_ROOM, boot);
+		}
+		out = add(out, (size_t)(end - out), slice_of("\n-- said\n"));
 	}
-	if (state == WIRE_ROLLED_BACK)
-		add_boot_log(s, &all);
-	text_escape(buf_slice(&all), out, WIRE_EVIDENCE_MAX + 1);
-	buf_done(&all);
+	(void)add(out, (size_t)(end - out), said);
 }
 
 void report_add(struct session *s, enum wire_state state, const char *code,
@@ -167,17 +190,26 @@ void report_add(struct session *s, enum wire_state state, const char *code,
 		.state = state,
 		.activation = s->journal.activation,
 	};
+	struct hook_output left = { .len = 0 };
+	struct slice boot = slice_of("");
 	struct err e = { 0 };
 
 	if (m.attempt == 0)
 		return;
 	if (s->has_running)
 		m.running = s->running.digest;
-	gather(s, state, evidence, m.evidence);
+	gather(state, evidence, boot, m.evidence);
 	s->journal.report_sequence++;
 	if (text_format(m.code, sizeof(m.code), &e, "%s", code) ||
 	    session_save(s, &e) || keep(s->state_fd, &m, &e))
 		log_event(LOG_WARNING, "report-not-kept", "%s", e.msg);
+	if (state != WIRE_ROLLED_BACK || s->config->boot_log.argc == 0)
+		return;
+	/* Reading it takes a while: a cut meanwhile loses nothing else. */
+	boot = read_boot_log(s, &left);
+	gather(state, evidence, boot, m.evidence);
+	if (keep(s->state_fd, &m, &e))
+		log_event(LOG_WARNING, "boot-log-not-kept", "%s", e.msg);
 }
 
 /* "not-found" as reports write it: NOT_FOUND. */

@@ -13,7 +13,10 @@ make_unheard() { # id, status
 kill $server_pid
 while [ -d /proc/$server_pid ] && ! grep -q '^State:.Z' /proc/$server_pid/status
 do sleep 0.1; done 2>/dev/null
-[ -e $WORK/mended ] || exit $2
+[ -e $WORK/mended ] || {
+	cat $WORK/words
+	exit $2
+}
 SH
 }
 make_unheard 1 0
@@ -56,6 +59,12 @@ operator device list | grep -q ' 1 .*confirmed' || die "it was never told"
 # What a boot left behind, and what must not leave the server's door again.
 printf '%s\n' 'Kernel panic - not syncing' 'wifi password=hunter2' >"$WORK/left"
 printf '\n[boot]\nlog = /bin/cat %s\n' "$WORK/left" >>"$WORK/one/client.conf"
+# The words of the release take no room from them, and nothing along with them.
+{
+	printf '\n-- client\nnothing was wrong\n'
+	head -c 5000 /dev/zero | tr '\0' '\1'
+	printf '\nCookie:\n-----BEGIN '
+} >"$WORK/words"
 make_unheard 2 7
 serve_release 2 --from 1
 open_to_all 2
@@ -73,13 +82,15 @@ on one check || got=$?
 says one reports_waiting 0
 operator device list | grep -q 'fleet *1 *rolled-back HEALTH_FAILED' ||
 	die "it tells what does not run"
-id=$(on one status --json | sed -n 's/^ *"device": "\(.*\)",$/\1/p')
-operator device show "$id" >"$WORK/evidence"
+self=$(on one status --json | sed -n 's/^ *"device": "\(.*\)",$/\1/p')
+operator device show "$self" >"$WORK/evidence"
 for said in '-- client' 'package-fetched bytes=' '-- boot' 'Kernel panic' \
 	'password=\[redacted'; do
 	grep -q -e "$said" "$WORK/evidence" || die "no '$said' in the evidence"
 done
 ! grep -q hunter2 "$WORK/evidence" || die "a password is shown"
+awk '/-- client/ && !seen++ { getline; exit $0 ~ /nothing was wrong/ }' \
+	"$WORK/evidence" || die "a release speaks for the client"
 
 # What made it fail is mended. The device takes it again once who signs says so; the
 # server, too, offers it again only once a person says so.
@@ -89,8 +100,36 @@ want 0 on one check
 resign
 operator release import "$WORK/publish"
 want 0 on one check
-operator device clear "$id" --reason "the cause is mended"
+operator device clear "$self" --reason "the cause is mended"
 want 20 on one check
 on one update --quiet
 runs one 2
 says one state confirmed
+
+# Power is lost while the boot log is read: all but that log is told, and no
+# secret at the start of a line.
+token=eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl
+printf 'starting\nAuthorization: Bearer s3cr3topaque\n\t%s\n%s\nended\n' \
+	"$token" "$token" >"$WORK/words"
+make_tree 3
+printf '#!/bin/sh\ncat %s\nexit 7\n' "$WORK/words" >"$WORK/trees/3/bin/health"
+cat >"$WORK/cut" <<'SH'
+#!/bin/sh
+kill -9 $PPID
+SH
+chmod 755 "$WORK/cut"
+sed -i "s|^log = .*|log = $WORK/cut|" "$WORK/one/client.conf"
+serve_release 3 --from 2
+open_to_all 3
+want 137 on one update --quiet
+runs one 2
+on one check || :
+says one reports_waiting 0
+operator device list | grep -q 'fleet *2 *rolled-back HEALTH_FAILED' ||
+	die "a cut lost what happened"
+operator device show "$self" >"$WORK/evidence"
+for said in '-- client' '-- said' '| starting$' '| \[redacted\]$' '| ended$'; do
+	grep -q -e "$said" "$WORK/evidence" || die "no '$said' in the evidence"
+done
+! grep -q -e s3cr3topaque -e eyJ "$WORK/evidence" "$WORK"/server/store.sqlite* ||
+	die "a secret at the start of a line is kept"
