@@ -88,6 +88,29 @@ static const char *release_of(const struct back *b)
 				   : b->signed_ways.step_to;
 }
 
+static bool is_excluded(const struct stage *s, const struct device_id *id)
+{
+	for (size_t i = 0; i < s->excluded_count; i++)
+		if (memcmp(s->excluded[i].bytes, id->bytes, DEVICE_ID_LEN) == 0)
+			return true;
+	return false;
+}
+
+/* As describe() would have it: a narrower one leaves devices behind. */
+static bool selects_the_same(const struct back *b, const struct stage *there)
+{
+	char where[SELECTOR_TEXT_MAX + 1];
+
+	selector_lasting(&b->s.selector, where);
+	if (strcmp(there->where, where) != 0 ||
+	    there->excluded_count != b->s.excluded_count)
+		return false;
+	for (size_t i = 0; i < there->excluded_count; i++)
+		if (!is_excluded(&b->s, &there->excluded[i]))
+			return false;
+	return true;
+}
+
 /* Does it lead back already, for all that came from there? */
 static bool leads_back(const struct back *b, const struct stage *there)
 {
@@ -97,7 +120,8 @@ static bool leads_back(const struct back *b, const struct stage *there)
 	    strcmp(r->product, from->product) != 0 ||
 	    strcmp(r->release, release_of(b)) != 0 ||
 	    r->step_back != (b->way == BACK_STEP) ||
-	    r->cohort_count != from->cohort_count)
+	    r->cohort_count != from->cohort_count ||
+	    !selects_the_same(b, there))
 		return false;
 	for (size_t i = 0; i < r->cohort_count; i++)
 		if (strcmp(r->cohorts[i], from->cohorts[i]) != 0)

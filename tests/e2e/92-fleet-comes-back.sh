@@ -88,15 +88,27 @@ said '"release":"2.undo"'
 operator rollout abort r2.undo.2 --reason "nor this" >/dev/null
 # Whom it did not mean, by what an update leaves as it was, or left out by name,
 # its way back leaves alone as well.
-left=$(people devices | grep -o '"id":"[0-9a-f]*"' | cut -d'"' -f4 | head -n 1)
+ids=$(people devices | grep -o '"id":"[0-9a-f]*"' | cut -d'"' -f4)
+left=$(echo "$ids" | head -n 1)
+right=$(echo "$ids" | tail -n 1)
 operator rollout create narrow --release 2 --cohort fleet --exclude "$left" \
 	--where "seq < 9 and model != other and attr.sandbox = yes" >/dev/null
 begin narrow >/dev/null
+# Not the way back of all: those that others made for fewer of them.
+operator rollout create narrow.undo --release 2.undo --cohort fleet \
+	--exclude "$left" --where "model != other and seq = 2" >/dev/null
+operator rollout create narrow.undo.2 --release 2.undo --cohort fleet \
+	--exclude "$left" --exclude "$right" --where "model!=other" >/dev/null
 does 0 operator rollout rollback narrow --reason "not these either"
-people rollout/narrow.undo >"$WORK/said"
+said "rollout plan narrow.undo.3$"
+does 0 operator rollout rollback narrow --reason "not these either"
+said "rollout plan narrow.undo.3$"
+people rollout/narrow.undo.3 >"$WORK/said"
 said '"where":"model!=other"'
 said "\"excluded\":\[\"$left\"\]"
-operator rollout abort narrow.undo --reason "seen" >/dev/null
+for n in narrow.undo narrow.undo.2 narrow.undo.3; do
+	operator rollout abort "$n" --reason "seen" >/dev/null
+done
 operator rollout abort narrow --reason "seen" >/dev/null
 # Nor one of something else; and the longest names have a way back, too.
 long=r2.$(printf '%061d' 0)
