@@ -8,6 +8,7 @@
 
 #include "common/example_keys.h"
 #include "common/mem.h"
+#include "common/release.h"
 #include "common/text.h"
 #include "common/utc.h"
 #include "signer/envelope.h"
@@ -538,6 +539,21 @@ void rules_sharing(const struct json *root, const struct json *targets,
 	free(v);
 }
 
+/* What we cannot read ourselves, no person here has seen: it is not signed. */
+static int read_package(const char *path, const struct json *entry,
+			struct err *e)
+{
+	struct release r = { .seq = 0 };
+	struct tuf_target t;
+
+	if (tuf_target_read(path, entry, &t, e))
+		return -1;
+	if (release_parse(&t, &r, e))
+		return e->code == ERR_NOT_FOUND ? 0 : -1;
+	release_done(&r);
+	return 0;
+}
+
 static void look_at_target(const char *role, const char *path,
 			   const struct json *entry, struct findings *out)
 {
@@ -558,7 +574,8 @@ static void look_at_target(const char *role, const char *path,
 		 json_get_int(entry, "length", 0, JSON_INT_MAX, &length,
 			      &why) ||
 		 json_get_hex(json_get(entry, "hashes"), "sha256", digest.bytes,
-			      SHA256_LEN, &why))
+			      SHA256_LEN, &why) ||
+		 read_package(path, entry, &why))
 		findings_add(out, true, "%s: %.120s", shown, why.msg);
 }
 

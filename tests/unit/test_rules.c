@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/release.h"
 #include "common/utc.h"
 #include "signer/envelope.h"
 #include "signer/roleedit.h"
@@ -500,6 +501,56 @@ static void targets_are_read_strictly(void **state)
 	}
 }
 
+/* A whole release in a list, perhaps with one member more than there are. */
+static struct findings judge_release(const char *more, const char *kind)
+{
+	struct release r = { .product = "gateway",
+			     .id = "1",
+			     .component = "main",
+			     .seq = 1,
+			     .content_seq = 1,
+			     .issued = NOW,
+			     .content = PACKAGE_TREE,
+			     .attributes = TREE_APP,
+			     .kind = PACKAGE_FULL,
+			     .health_deadline_sec = 300,
+			     .manifest_len = 1,
+			     .head_len = 100,
+			     .package_len = 1000 };
+	struct findings found = { 0 };
+	struct json *targets = json_new_object();
+	struct json *list = json_new_object();
+	struct json *pawl = json_new_object();
+	struct json *entry = release_format(&r);
+	struct json *ours = (struct json *)(uintptr_t)json_get(
+		json_get(entry, "custom"), "pawl");
+
+	if (more)
+		json_set_int(ours, more, 1);
+	json_set_text(ours, "type", kind);
+	json_set_text(pawl, "environment", "lab");
+	json_set(list, "gateway/1/main-full.pawl", entry);
+	json_set(targets, "pawl", pawl);
+	json_set(targets, "targets", list);
+	json_set_text(targets, "_type", "targets");
+	rules_targets(targets, &found);
+	json_free(targets);
+	return found;
+}
+
+static void a_release_that_we_cannot_read_is_not_signed(void **state)
+{
+	struct findings f = judge_release(NULL, "package");
+
+	(void)state;
+	assert_int_equal(f.count, 0);
+	f = judge_release("surprise", "package");
+	assert_int_equal(f.count, 1);
+	assert_true(mentions(&f, true, "unknown member \"surprise\""));
+	f = judge_release("seq_", "order"); /* something else */
+	assert_int_equal(f.count, 0);
+}
+
 /* ---- delegations --------------------------------------------------------- */
 
 /* Targets of production whose product has a role of its own, two of three. */
@@ -700,6 +751,7 @@ int main(void)
 		cmocka_unit_test(a_repository_keeps_its_environment),
 		cmocka_unit_test(issued_never_goes_back),
 		cmocka_unit_test(targets_are_read_strictly),
+		cmocka_unit_test(a_release_that_we_cannot_read_is_not_signed),
 		cmocka_unit_test(a_role_for_each_product_is_fine),
 		cmocka_unit_test(
 			production_wants_two_for_products_and_wide_rollouts),
