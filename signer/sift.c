@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/fs.h"
 #include "common/mem.h"
@@ -793,18 +794,58 @@ static int read_on(struct level *l, struct err *e)
 
 /* ---- images -------------------------------------------------------------- */
 
-/* All of it to a file without a name, while it is judged as it is. */
-static int copy_level(struct level *l, struct peek_place *out, struct err *e)
+/* What can be opened and is too deep or large is judged as bytes alone. */
+static int tell_shut(struct level *l, const char *why, struct err *e)
+{
+	l->archive = UNWRAP_NONE;
+	l->image = PEEK_NONE;
+	return unread(l, why, true, e) || tell_pending(l, e) ? -1 : 0;
+}
+
+/* Of blocks alone: what is zero takes none. */
+static int find_room(const struct level *l, int fd, uint64_t *blocks,
+		     struct err *e)
+{
+	uint64_t max = l->sift->settings->scratch_max, bytes, inodes;
+
+	if (fs_free_space(fd, &bytes, &inodes, e))
+		return -1;
+	max = max > 0 ? max : SIFT_SCRATCH_MAX;
+	*blocks = (bytes / 2 < max ? bytes / 2 : max) / 512;
+	return 0;
+}
+
+static bool is_within(int fd, uint64_t blocks)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && (uint64_t)st.st_blocks <= blocks;
+}
+
+/*
+ * All of it to a file without a name, while it is judged as it is. Not *fits:
+ * it ended before.
+ */
+static int copy_level(struct level *l, struct peek_place *out, bool *fits,
+		      struct err *e)
 {
 	struct slice fresh = { l->window, l->have };
-	int rc =
-		fs_open_nameless(l->sift->settings->scratch_dirfd, &out->fd, e);
+	uint64_t blocks = 0;
+	int rc = fs_open_nameless(l->sift->settings->scratch_dirfd, &out->fd,
+				  e) ||
+		 find_room(l, out->fd, &blocks, e);
 
+	*fits = true;
 	while (rc == 0 && fresh.len > 0) {
-		rc = fs_write(out->fd, fresh, e) || pull(l, &fresh, e);
-		out->len = l->base + l->have;
+		rc = fs_write_sparse(out->fd, out->len, fresh, e);
+		out->len += fresh.len;
+		*fits = is_within(out->fd, blocks);
+		if (!*fits)
+			break;
+		if (rc == 0)
+			rc = pull(l, &fresh, e);
 	}
-	return rc ? -1 : 0;
+	return rc || fs_truncate(out->fd, out->len, e) ? -1 : 0;
 }
 
 static int sift_files(struct inside *in, struct err *e)
@@ -848,12 +889,20 @@ static int sift_image(struct level *l, struct err *e)
 	const struct peek_place *place = l->source->place;
 	struct peek_place copy = { .fd = -1 };
 	uint64_t told = l->sift->told;
+	bool fits = true;
 	int rc;
 
-	rc = place ? read_on(l, e) : copy_level(l, &copy, e);
-	if (rc == 0)
+	rc = place ? read_on(l, e) : copy_level(l, &copy, &fits, e);
+	if (rc == 0 && fits)
 		rc = open_image(l, place ? place : &copy, e);
 	fs_close(&copy.fd);
+	if (rc == 0 && !fits)
+		return tell_shut(l,
+				 "is an image that is too large to be copied "
+				 "and looked into",
+				 e) || read_on(l, e)
+			       ? -1
+			       : 0;
 	if (rc == 0 && l->sift->told == told)
 		rc = tell_pending(l, e);
 	return rc;
@@ -939,15 +988,6 @@ static int tell_closed(const struct level *l, struct err *e)
 		       : 0;
 }
 
-/* What can be opened and is too deep is judged as bytes alone. */
-static int tell_deep(struct level *l, struct err *e)
-{
-	l->archive = UNWRAP_NONE;
-	l->image = PEEK_NONE;
-	return unread(l, "nested too deep", true, e) || tell_pending(l, e) ? -1
-									   : 0;
-}
-
 static int sift_level(struct level *l, struct err *e)
 {
 	struct slice fresh;
@@ -957,12 +997,12 @@ static int sift_level(struct level *l, struct err *e)
 		return -1;
 	code = !holds_members(l) && is_large_code(l);
 	if ((holds_members(l) || code) && l->depth + 1 >= SIFT_DEPTH_MAX) {
-		if (tell_deep(l, e))
+		if (tell_shut(l, "nested too deep", e))
 			return -1;
 		code = false;
 	} else if (l->image != PEEK_NONE &&
 		   l->sift->images == SIFT_IMAGES_MAX) {
-		if (tell_deep(l, e))
+		if (tell_shut(l, "nested too deep", e))
 			return -1;
 	}
 	if (l->closed && tell_closed(l, e))

@@ -33,6 +33,8 @@
 #define SIFT_EXPANDED_MIN (UINT64_C(256) << 20)
 #define SIFT_RATIO_MAX    256
 #define SIFT_MEMBERS_MAX  (1u << 20)
+/* The copy of an image out of an archive; nor half of what is free there. */
+#define SIFT_SCRATCH_MAX (UINT64_C(16) << 30)
 
 struct sift_finding {
 	const char *path; /* "a.tar.gz!/b/c": c in folder b of the archive */
@@ -67,7 +69,8 @@ struct sift_source {
 struct sift_settings {
 	struct scalars *known; /* may be NULL; borrowed */
 	bool exhaustive;
-	int scratch_dirfd; /* for files without a name */
+	int scratch_dirfd;    /* for files without a name */
+	uint64_t scratch_max; /* bytes of one; 0: SIFT_SCRATCH_MAX */
 };
 
 struct sift;

@@ -62,12 +62,15 @@ static int read_memory(void *ctx, void *out, size_t len, size_t *got,
 	return 0;
 }
 
+static uint64_t scratch_max;
+
 static int sift_bytes_of(struct slice bytes, struct scalars *known,
 			 bool exhaustive, struct said *said, struct err *e)
 {
 	const struct sift_watch watch = { found, unread, said };
 	const struct sift_source source = { read_memory, &bytes, NULL };
-	const struct sift_settings settings = { known, exhaustive, AT_FDCWD };
+	const struct sift_settings settings = { known, exhaustive, AT_FDCWD,
+						scratch_max };
 	struct sift *s = sift_new(&watch, &settings);
 	int rc = sift_file(s, slice_of("file"), &source, e);
 
@@ -565,6 +568,25 @@ static void what_no_file_has_is_found_in_an_image(void **state)
 	buf_done(&bytes);
 }
 
+static void an_image_that_is_too_large_to_be_copied_is_told(void **state)
+{
+	struct buf bytes;
+	struct said said;
+
+	(void)state;
+	load(IMAGES "squashfs-key", &bytes);
+	scratch_max = 1;
+	look(buf_slice(&bytes), &said);
+	scratch_max = 0;
+	assert_int_equal(said.shut, 1);
+	assert_string_equal(said.why, "is an image that is too large to be "
+				      "copied and looked into");
+	/* As bytes it is searched. */
+	assert_int_equal(said.found, 1);
+	assert_string_equal(said.path, "file");
+	buf_done(&bytes);
+}
+
 static void what_only_begins_like_an_archive_is_nothing(void **state)
 {
 	static const char *const starts[] = {
@@ -605,6 +627,8 @@ int main(void)
 		cmocka_unit_test(a_key_in_an_image_is_told_by_its_path),
 		cmocka_unit_test(partitions_are_opened_but_not_without_end),
 		cmocka_unit_test(what_no_file_has_is_found_in_an_image),
+		cmocka_unit_test(
+			an_image_that_is_too_large_to_be_copied_is_told),
 		cmocka_unit_test(what_only_begins_like_an_archive_is_nothing),
 	};
 
