@@ -617,10 +617,14 @@ static void look_at_start(struct level *l)
 	const struct slice head = { l->window, l->have };
 
 	l->archive = unwrap_kind(head);
-	if (l->archive == UNWRAP_NONE)
-		l->image = peek_kind(head);
+	l->image = peek_kind(head);
 	if (l->image == PEEK_NONE)
 		l->closed = unwrap_closed(head);
+	else if (l->archive != UNWRAP_NONE) {
+		/* A loader's bytes, most likely: but only one is opened. */
+		l->archive = UNWRAP_NONE;
+		l->closed = "an archive, too";
+	}
 	if (l->depth == 0)
 		l->sift->program =
 			l->have > 4 && memcmp(l->window, "\177ELF", 4) == 0;

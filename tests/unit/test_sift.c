@@ -568,6 +568,37 @@ static void what_no_file_has_is_found_in_an_image(void **state)
 	buf_done(&bytes);
 }
 
+/* The first KiB of ext4 and the first sector's start are a loader's. */
+static void an_image_that_begins_like_an_archive_is_opened(void **state)
+{
+	static const struct {
+		size_t at;
+		const char *bytes;
+	} starts[] = {
+		{ 0, "\x1f\x8b\x08" },
+		{ 0, "BZh9" },
+		{ 257, "ustar" },
+	};
+	struct said said;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(starts); i++) {
+		struct buf bytes;
+
+		load(IMAGES "ext4", &bytes);
+		memcpy(bytes.ptr + starts[i].at, starts[i].bytes,
+		       strlen(starts[i].bytes));
+		look(buf_slice(&bytes), &said);
+		assert_int_equal(said.found, 1);
+		assert_string_equal(said.path, "file!/etc/key");
+		/* It may be one all the same. */
+		assert_int_equal(said.shut, 1);
+		assert_string_equal(said.why, "is an archive, too, which is "
+					      "not opened here");
+		buf_done(&bytes);
+	}
+}
+
 static void an_image_that_is_too_large_to_be_copied_is_told(void **state)
 {
 	struct buf bytes;
@@ -627,6 +658,8 @@ int main(void)
 		cmocka_unit_test(a_key_in_an_image_is_told_by_its_path),
 		cmocka_unit_test(partitions_are_opened_but_not_without_end),
 		cmocka_unit_test(what_no_file_has_is_found_in_an_image),
+		cmocka_unit_test(
+			an_image_that_begins_like_an_archive_is_opened),
 		cmocka_unit_test(
 			an_image_that_is_too_large_to_be_copied_is_told),
 		cmocka_unit_test(what_only_begins_like_an_archive_is_nothing),
