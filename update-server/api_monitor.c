@@ -86,6 +86,24 @@ static int expose_expiry(struct server_api *api, struct exposition *x,
 	return rc;
 }
 
+/* A former one that has ended, or that nobody is on, is withdrawn. */
+static void expose_device_cas(struct server_api *api, struct exposition *x)
+{
+	static const char *const names[EXPIRY_CAS] = {
+		"device-ca",
+		"device-ca-former",
+		"device-ca-former-2",
+		"device-ca-former-3",
+	};
+	int64_t ends[EXPIRY_CAS];
+	size_t count = expiry_of_each(buf_slice(&api->device_cas), ends);
+
+	for (size_t i = 0; i < count; i++)
+		if (ends[i] > 0)
+			exposition_int(x, EXPOSE_LABELS({ "name", names[i] }),
+				       ends[i]);
+}
+
 static void expose_certificates(struct server_api *api, struct exposition *x)
 {
 	const struct {
@@ -95,7 +113,6 @@ static void expose_certificates(struct server_api *api, struct exposition *x)
 		{ "tls", expiry_of_pem(api->tls_certificate) },
 		/* Made meanwhile, and used from the next start on. */
 		{ "tls-renewed", expiry_of_file(api->dirfd, STORE_RENEWED) },
-		{ "device-ca", expiry_of_pem(buf_slice(&api->device_cas)) },
 	};
 	struct log_listed log_key;
 	int64_t end;
@@ -108,6 +125,7 @@ static void expose_certificates(struct server_api *api, struct exposition *x)
 			exposition_int(x,
 				       EXPOSE_LABELS({ "name", ends[i].name }),
 				       ends[i].when);
+	expose_device_cas(api, x);
 	api_log_key(api, &log_key, &end);
 	exposition_int(x, EXPOSE_LABELS({ "name", "log-key" }), end);
 }

@@ -33,6 +33,17 @@ static void add_certificate(struct json *list, const char *what,
 		add_end(list, what, when);
 }
 
+static void add_device_cas(struct json *list, struct slice pem)
+{
+	int64_t ends[EXPIRY_CAS];
+	size_t count = expiry_of_each(pem, ends);
+
+	for (size_t i = 0; i < count; i++)
+		if (ends[i] > 0)
+			add_end(list, i == 0 ? "device CA" : "former device CA",
+				ends[i]);
+}
+
 static int set_ends(struct server_api *api, struct json *j, struct err *e)
 {
 	struct expiry_of *roles = mem_alloc(EXPIRY_MAX, sizeof(*roles));
@@ -51,7 +62,7 @@ static int set_ends(struct server_api *api, struct json *j, struct err *e)
 			add_end(list, what, roles[i].when);
 	}
 	add_certificate(list, "server certificate", api->tls_certificate);
-	add_certificate(list, "device CA", buf_slice(&api->device_cas));
+	add_device_cas(list, buf_slice(&api->device_cas));
 	api_log_key(api, &log_key, &end);
 	add_end(list, "log key", end);
 	json_set(j, "ends", list);

@@ -176,6 +176,16 @@ int64_t expiry_of_pem(struct slice pem)
 		       : 0;
 }
 
+size_t expiry_of_each(struct slice pem, int64_t ends[EXPIRY_CAS])
+{
+	struct slice one;
+	size_t n = 0;
+
+	while (n < EXPIRY_CAS && x509_next(&pem, &one))
+		ends[n++] = expiry_of_pem(one);
+	return n;
+}
+
 int64_t expiry_of_file(int dirfd, const char *path)
 {
 	struct buf pem = BUF_INIT(PEM_MAX);

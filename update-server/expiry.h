@@ -43,4 +43,9 @@ int expiry_read(struct expiry *x, struct store *s,
 int64_t expiry_of_pem(struct slice pem);
 int64_t expiry_of_file(int dirfd, const char *path);
 
+/* The device CA, and those that it took the place of. */
+#define EXPIRY_CAS 4
+/* When each certificate of a text ends, in its order, to so many; how many. */
+size_t expiry_of_each(struct slice pem, int64_t ends[EXPIRY_CAS]);
+
 #endif

@@ -57,6 +57,8 @@ done
 sed "s|^people = .*|&\nmetrics = 127.0.0.1:0|" "$WORK/conf" >"$conf"
 printf '[log]\njson = true\n' >>"$conf"
 : >"$WORK/server.log"
+# The end of a former device CA is watched, too.
+want 0 "$server" ca rotate "$WORK/server" --overlap 200
 start_server
 
 # Alive at once; ready as soon as there is something to serve.
@@ -114,9 +116,17 @@ for role in root targets snapshot timestamp; do
 	shows "pawl_metadata_expiry_timestamp_seconds{role=\"$role\"} [1-9][0-9]*"
 done
 shows 'pawl_readopt_open_since_seconds 0'
-for name in tls device-ca; do
+for name in tls device-ca device-ca-former; do
 	shows "pawl_certificate_expiry_timestamp_seconds{name=\"$name\"} [1-9][0-9]*"
 done
+former=$(awk '/name="device-ca-former"/ { print $2 }' "$WORK/page")
+[ $((former - $(date +%s))) -le $((200 * 86400)) ] || die "it ends at $former"
+"$BIN/tests/tools/open-key" "$WORK/server/admin/admin.key" \
+	"$WORK/server/admin/admin.secret" >"$WORK/admin.key"
+curl -sS --cacert "$WORK/server/ca.pem" --key "$WORK/admin.key" \
+	--cert "$WORK/server/admin/admin.pem" \
+	"https://$(listener people)/v1/people/overview" >"$WORK/overview"
+grep -q '"what":"former device CA"' "$WORK/overview" || die "not in the overview"
 # No label and no value names a device, a person or a claim.
 for secret in "$id" "$(cat "$WORK/devices/a/claim")" admin fleet; do
 	! grep -v "^#" "$WORK/metrics" | grep -q -- "$secret" || die "metrics name $secret"

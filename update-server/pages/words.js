@@ -86,6 +86,9 @@ export function endWords(what) {
 			"pawl-signer log-key"];
 	if (what === "device CA")
 		return ["device CA", "devices cannot renew after that"];
+	if (what === "former device CA")
+		return ["former device CA", "devices still on it enrol anew; " +
+			"pawl-server ca status, ca withdraw"];
 	return [what.replace(/^role /, "") + " metadata",
 		"release engineers sign it anew"];
 }
