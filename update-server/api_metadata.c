@@ -37,13 +37,26 @@ int api_site_get(struct server_api *api, const struct request *q,
 	return api_target_get(api, q, a, e);
 }
 
-/* A device that is blocked may speak, and is given nothing. */
+/* Signed documents end so, and no package does (release.h). */
+static bool is_document(const char *url)
+{
+	static const char end[] = ".json";
+	size_t len = strlen(url), tail = sizeof(end) - 1;
+
+	return len > tail && strcmp(url + len - tail, end) == 0;
+}
+
+/*
+ * A device that is blocked may speak, and is given no package. What only holds
+ * it back it is given: a floor rises there too, a halt is heard, and whoever
+ * has to find the server anew finds it.
+ */
 static int check_blocked(struct server_api *api, const struct request *q,
-			 struct err *e)
+			 const char *url, struct err *e)
 {
 	struct device_id id;
 
-	if (q->listener != LISTENER_DEVICE)
+	if (q->listener != LISTENER_DEVICE || is_document(url))
 		return 0;
 	return api_device_id(q, &id, e) ||
 			       store_device_may_fetch(api->store, &id, e)
@@ -58,7 +71,7 @@ int api_target_get(struct server_api *api, const struct request *q,
 	struct sha256 digest;
 	uint64_t length, len;
 
-	if (check_blocked(api, q, e))
+	if (check_blocked(api, q, url, e))
 		return -1;
 	/* An exact match of verified metadata; a path of the disk is made from
 	 * the digest found there alone. */

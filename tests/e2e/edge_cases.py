@@ -270,6 +270,8 @@ cut_off(a)
 refused(409, post, "/v1/people/device-block", id=a.id, reason="again")
 equal(admin.get("device/" + a.id)["state"], "blocked", "shown")
 refused(403, a.wire.ask, "GET", "/targets/kiosk/r2/none")
+# a floor, a halt or where the server is now it may have, if there is one
+refused(404, a.wire.ask, "GET", "/targets/floor/none.json")
 refused(403, a.wire.ask, "GET", "/v1/envelope/" + "0" * 64)
 equal(a.check_in()["action"], "nothing", "blocked in the midst of it")
 equal((state_of(a, "keep")["state"], state_of(a, "keep")["code"]),
