@@ -27,7 +27,7 @@
 #define SIFT_DEPTH_MAX  16
 #define SIFT_IMAGES_MAX 4 /* of these, images */
 #define SIFT_SMALL      512
-#define SIFT_NEAR       (16u << 10)
+#define SIFT_NEAR       (4u << 10)
 #define SIFT_EXHAUSTIVE (1u << 20)
 /* What may come out of one file: this much, and so many times its size. */
 #define SIFT_EXPANDED_MIN (UINT64_C(256) << 20)
