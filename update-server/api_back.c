@@ -331,6 +331,26 @@ static struct json *back_json(const struct back *b)
 	return j;
 }
 
+/* Its rollout may leave out some of those that run it. */
+static int set_selected(const struct back *b, struct json *back, struct err *e)
+{
+	struct store_audience a = { .of_seq = b->s.what.seq };
+	struct stage *there;
+	struct err why;
+	int rc = 0;
+
+	if (b->way == BACK_ASK)
+		return 0;
+	there = mem_alloc(1, sizeof(*there));
+	if (store_rollout_find(b->api->store, b->rollout, there, &why) == 0) {
+		rc = store_rollout_audience(b->api->store, there, &a, e);
+		if (rc == 0)
+			json_set_int(back, "selected", (int64_t)a.on_seq);
+	}
+	free(there);
+	return rc;
+}
+
 /* ---- handlers ------------------------------------------------------------ */
 
 int api_back_show(struct server_api *api, const struct request *q,
@@ -430,6 +450,8 @@ int api_rollout_rollback(struct server_api *api, const struct request *q,
 	else
 		make_way(b, q, back);
 	json_set(answer, "back", back);
+	if (set_selected(b, back, e))
+		goto out;
 	rc = response_json(a, 200, answer, e);
 	answer = NULL;
 out:

@@ -350,6 +350,18 @@ int command_rollout_supersede(int argc, char **argv, struct err *e)
 
 /* ---- the way back -------------------------------------------------------- */
 
+/* Said where the way back leaves devices behind. */
+static void print_selected(const struct json *back)
+{
+	const struct json *selected = json_get(back, "selected");
+	const struct json *runs = json_get(back, "runs");
+
+	if (selected && json_int(selected) < json_int(runs))
+		printf("\nof %lld devices that run it, %lld are selected\n",
+		       (long long)json_int(runs),
+		       (long long)json_int(selected));
+}
+
 static void print_back(const struct json *j)
 {
 	static const char *const fields[] = { "words",   "to",    "runs",
@@ -368,6 +380,7 @@ static void print_back(const struct json *j)
 		printf("\nwhat their other slot still holds:\n");
 		ui_table(json_get(back, "before"), before);
 	}
+	print_selected(back);
 	if (json_get(back, "failed"))
 		printf("\nits rollout was not made: %s\n",
 		       json_text(json_get(back, "failed")));

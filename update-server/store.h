@@ -771,6 +771,8 @@ struct store_audience {
 	uint64_t blocked;    /* from all of them */
 	uint64_t not_undone; /* of an undo: do not run what it undoes */
 	uint64_t newer;  /* of those it is for: run it, or something newer */
+	uint64_t of_seq; /* in: what some of those it is for run */
+	uint64_t on_seq; /* how many of them */
 	uint64_t silent; /* of those it is for: never came */
 	uint64_t
 		clockless; /* of those it is for: say that they have no clock */

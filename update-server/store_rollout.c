@@ -746,6 +746,7 @@ static void add_to_audience(const struct stage *r, struct store_audience *a,
 	}
 	a->devices++;
 	a->newer += d->seq >= r->what.seq && !r->what.step_back;
+	a->on_seq += d->has_release && d->seq == a->of_seq;
 	a->silent += silent;
 	a->young += d->enrolled > a->enrolled_after;
 	a->clockless +=
@@ -756,7 +757,8 @@ static void add_to_audience(const struct stage *r, struct store_audience *a,
 int store_rollout_audience(struct store *s, const struct stage *r,
 			   struct store_audience *out, struct err *e)
 {
-	struct store_audience a = { .enrolled_after = out->enrolled_after };
+	struct store_audience a = { .enrolled_after = out->enrolled_after,
+				    .of_seq = out->of_seq };
 	struct rollout_device d;
 	struct sql_query *q;
 	int rc;

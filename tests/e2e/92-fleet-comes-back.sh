@@ -71,6 +71,7 @@ said "^runs  *2"
 said "^holds  *2"
 said "^floor  *0"
 said "rollout sign gateway 2.undo --cohort canary --cohort fleet --wide"
+if grep -q "are selected" "$WORK/said"; then die "it is for all"; fi
 # It is offered to nobody any more.
 on c update
 runs c 1
@@ -88,9 +89,11 @@ said '"release":"2.undo"'
 operator rollout abort r2.undo.2 --reason "nor this" >/dev/null
 # Whom it did not mean, by what an update leaves as it was, or left out by name,
 # its way back leaves alone as well.
-ids=$(people devices | grep -o '"id":"[0-9a-f]*"' | cut -d'"' -f4)
-left=$(echo "$ids" | head -n 1)
-right=$(echo "$ids" | tail -n 1)
+id_of() { # name
+	on "$1" status --json | sed -n 's/.*"device": *"\([0-9a-f]*\)".*/\1/p'
+}
+left=$(id_of a)
+right=$(id_of b)
 operator rollout create narrow --release 2 --cohort fleet --exclude "$left" \
 	--where "seq < 9 and model != other and attr.sandbox = yes" >/dev/null
 begin narrow >/dev/null
@@ -101,6 +104,7 @@ operator rollout create narrow.undo.2 --release 2.undo --cohort fleet \
 	--exclude "$left" --exclude "$right" --where "model!=other" >/dev/null
 does 0 operator rollout rollback narrow --reason "not these either"
 said "rollout plan narrow.undo.3$"
+said "^of 2 devices that run it, 1 are selected$"
 does 0 operator rollout rollback narrow --reason "not these either"
 said "rollout plan narrow.undo.3$"
 people rollout/narrow.undo.3 >"$WORK/said"
