@@ -821,10 +821,15 @@ for _name, _fields in LIES.items():
     case(FORMAT, LIMIT, UNTRUSTED, REFUSED, SPACE, HEALTH, active=True)(_f)
 
 
-@case(0)
+# Nothing else is listed here, so the device says what it passed over.
+@case(REFUSED)
 def b_release_for_newer_updaters_is_passed_over(r):
-    """Not an error: what this updater can take may stand beside it."""
     change_custom(v=2)(r)
+
+
+@case(REFUSED)
+def b_release_with_members_of_tomorrow_is_passed_over(r):
+    change_custom(surprise=1)(r)
 
 
 # ---- attacks in several steps ------------------------------------------------
