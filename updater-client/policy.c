@@ -137,8 +137,8 @@ static int judge_kind(const struct policy_device *d, const struct release *r,
 			       r->id, d->model[0] ? d->model : "(none)");
 	if (!is_listed(r->hardware, r->hardware_count, d->hardware))
 		return err_set(e, ERR_REFUSED,
-			       "%s is not for the hardware %s; if that is "
-			       "wrong, mend [device] hardware",
+			       "%s is not for the hardware %s ([device] "
+			       "hardware)",
 			       r->id, d->hardware[0] ? d->hardware : "(none)");
 	if (judge_content(d, r, e))
 		return -1;

@@ -78,7 +78,7 @@ refuses() { # device, revision
 	got=0
 	on "$1" update >"$WORK/said" 2>&1 || got=$?
 	[ "$got" -eq 10 ] || die "$1: status $got: $(cat "$WORK/said")"
-	grep -q "2 is not for the hardware $2; .*\[device\] hardware" \
+	grep -q "2 is not for the hardware $2 (\[device\] hardware)" \
 		"$WORK/said" || die "$1: no cause: $(cat "$WORK/said")"
 	# One line; what is fetched would have another.
 	[ "$(wc -l <"$WORK/said")" -eq 1 ] || die "$1: $(cat "$WORK/said")"

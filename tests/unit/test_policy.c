@@ -110,7 +110,7 @@ static void another_revision_of_the_hardware_is_refused(void **state)
 	r.hardware[0] = a;
 	r.hardware_count = 1;
 	assert_refused_saying(policy_allows(&d, &r, NOW, &e), ERR_REFUSED,
-			      "3 is not for the hardware rev-b; ");
+			      "3 is not for the hardware rev-b ([device] ");
 	r.hardware[1] = b;
 	r.hardware_count = 2;
 	judged(&d, &r, ERR_NONE);
@@ -118,7 +118,7 @@ static void another_revision_of_the_hardware_is_refused(void **state)
 	judged(&d, &r, ERR_REFUSED);
 	d.hardware[0] = 0;
 	assert_refused_saying(policy_allows(&d, &r, NOW, &e), ERR_REFUSED,
-			      "hardware (none); ");
+			      "hardware (none) ([device] ");
 	r.hardware_count = 0;
 	judged(&d, &r, ERR_NONE);
 }
