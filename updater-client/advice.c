@@ -31,7 +31,7 @@ static const char *advice_for(enum err_code code)
 	case ERR_NOT_FOUND:
 		return "nothing was activated: see that it is there";
 	case ERR_CONFLICT:
-		return "nothing was activated: it changed meanwhile, try again";
+		return "nothing was activated: try again, or with a full package";
 	case ERR_HEALTH:
 		return "\"status\" keeps the reason";
 	default:

@@ -259,15 +259,14 @@ static int may_confirm(const struct session *s, struct err *e)
 
 static bool falls_back(struct install *in)
 {
-	struct err why = in->failure;
+	struct err why = in->failure, none = { 0 };
 
+	/* Where there is no full one, what the delta lacked is the reason. */
 	if (why.code != ERR_CONFLICT || !in->choose ||
-	    !plan_has_delta(&in->plan))
+	    !plan_has_delta(&in->plan) || choose_full(in, &none))
 		return false;
 	log_event(LOG_WARNING, "base-damaged",
 		  "reason=\"%s\"; taking the full package", why.msg);
-	if (choose_full(in, &in->failure))
-		return false;
 	in->failure.code = ERR_NONE;
 	return true;
 }

@@ -20,7 +20,7 @@ from tuf_repository import Key, canonical, date
 
 BIN, WORK = sys.argv[1], sys.argv[2]
 FORMAT, LIMIT, UNTRUSTED, EXPIRED, ROLLBACK = 4, 5, 6, 7, 8
-NETWORK, REFUSED, SPACE, NOT_FOUND, HEALTH = 9, 10, 11, 13, 15
+NETWORK, REFUSED, SPACE, NOT_FOUND, CONFLICT, HEALTH = 9, 10, 11, 13, 14, 15
 
 
 def path(*parts):
@@ -271,6 +271,7 @@ WAY_OUT = {
     ROLLBACK: "the source is behind this device",
     NETWORK: "try again later",
     REFUSED: "ask who released it",
+    CONFLICT: "or with a full package",
     SPACE: "make room",
     HEALTH: '"status" keeps the reason',
 }

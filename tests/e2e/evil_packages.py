@@ -17,7 +17,7 @@ import sys
 import time
 
 import evil_cases as base
-from evil_cases import (FORMAT, LIMIT, REFUSED, UNTRUSTED, path, run)
+from evil_cases import (CONFLICT, FORMAT, LIMIT, REFUSED, UNTRUSTED, path, run)
 
 FOLDER, FILE, LINK, HARD, CHAR, BLOCK, FIFO = range(1, 8)
 CHUNK = 65536
@@ -588,13 +588,15 @@ STREAMS = ("segments", "gaps", "lengths", "offsets", "choices", "rights",
            "diffs", "prefix", "inserts")
 
 
-def record(new_len, version=4, raw=None, **streams):
-    """Uncompressed; raw tells other lengths than there are."""
+def record(new_len, raw=None, there=0, **streams):
+    """Uncompressed; raw tells other lengths than there are, and there names
+    more than there is."""
     data = [streams.get(name, b"") for name in STREAMS]
-    header = bytes([version]) + number(new_len)
-    for name, s in zip(STREAMS, data):
-        told = (raw or {}).get(name, len(s))
-        header += number(told) + (number(len(s)) if told else b"")
+    told = [(raw or {}).get(name, len(s)) for name, s in zip(STREAMS, data)]
+    for i, length in enumerate(told):
+        there |= (length > 0) << i
+    header = number(new_len) + number(there) + b"".join(
+        number(2 * length) for i, length in enumerate(told) if there >> i & 1)
     return bytes([len(header)]) + header + b"".join(data)
 
 
@@ -617,7 +619,7 @@ def stream(entries):
         e.content for e in entries if e.kind == FILE)
 
 
-def list_head(listed=b"", version=6, raw=None):
+def list_head(listed=b"", version=7, raw=None):
     """What a payload begins with: the list of compressed members."""
     told = len(listed) if raw is None else raw
     head = bytes([version]) + number(told)
@@ -697,8 +699,14 @@ DELTAS = {
         new, choices=b"\0", rights=number(0), diffs=b"\0"),
     "c02_an_unknown_kind": lambda new: record(
         len(new), segments=number(2) + number(len(new)) + step(0)),
-    "c02_another_version": lambda new: inserted_whole(new, version=5),
-    "c02_the_version_before": lambda new: inserted_whole(new, version=3),
+    "c02_a_stream_that_is_unknown": lambda new: inserted_whole(
+        new, there=1 << 10),
+    "c02_a_stream_of_no_bytes": lambda new: inserted_whole(new, there=1 << 1),
+    "c02_words_of_no_offsets": lambda new: inserted_whole(new, there=1 << 9),
+    "c02_three_quarters_of_a_word": lambda new: inserted_whole(
+        new, there=1 << 9, offsets=b"abc"),
+    "c02_words_that_nobody_asks_for": lambda new: inserted_whole(
+        new, there=1 << 9, offsets=b"abcd"),
     "c02_a_header_longer_than_its_numbers": lambda new: bytes([200]) +
         inserted_whole(new)[1:],
     "c02_a_header_that_ends_early": lambda new: b"\x04" +
@@ -755,9 +763,6 @@ def steps(*each, count=None):
 
 
 MEMBERS = {
-    "c02_no_list_of_members": b"",
-    "c02_a_list_of_another_version": list_head(version=7),
-    "c02_a_list_of_the_version_before": list_head(version=5),
     "c02_a_list_of_4_gib": list_head(raw=2 ** 32 - 1),
     "c02_a_list_that_is_cut_off": list_head(
         recipe() + number(1) + part()[:-1]),
@@ -804,6 +809,13 @@ _f = delta(packed_in_vain, listed(recipe(), steps=steps(
     number(0) + number(PACKED_IN_VAIN))))
 _f.__name__ = "c05_packing_what_no_content_explains"
 case(LIMIT)(_f)
+for _name, _before in (
+        ("c02_no_list_of_members", b""),
+        ("c02_a_list_of_another_version", list_head(version=8)),
+        ("c02_a_list_of_the_version_before", list_head(version=6))):
+    _f = delta(inserted_whole, _before)
+    _f.__name__ = _name
+    case(CONFLICT)(_f)
 for _name, _before in MEMBERS.items():
     _f = delta(inserted_whole, _before)
     _f.__name__ = _name
