@@ -8,7 +8,7 @@
 }
 . "$(dirname "$0")/client-lib.sh"
 mkdir -p "$WORK/disk"
-mount -t tmpfs -o size=12m,nr_inodes=400 tmpfs "$WORK/disk" 2>/dev/null || {
+mount -t tmpfs -o size=13m,nr_inodes=400 tmpfs "$WORK/disk" 2>/dev/null || {
 	echo "cannot mount a small disk here"
 	exit 77
 }
