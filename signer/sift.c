@@ -8,23 +8,20 @@
 #include "common/fs.h"
 #include "common/mem.h"
 #include "common/text.h"
+#include "signer/bare_keys.h"
 #include "signer/encoded.h"
 #include "signer/hexdump.h"
 #include "signer/published.h"
 #include "signer/secrets.h"
 #include "signer/unwrap.h"
 
-#define WINDOW        (256u << 10)
-#define PATH_SIZE     8192
-#define WHAT_SIZE     192
-#define DECODE_MAX    2    /* base64 in base64 */
-#define SHORT_RUN     8192 /* of these all four alignments are tried */
-#define RANGES_MAX    64
-#define CODE_HEAD     4096
-#define NEAR_STEP     4
-#define FAR_STEP      16
-#define QUIET_LEN     16
-#define HIGH_BITS_MIN 3
+#define WINDOW     (256u << 10)
+#define PATH_SIZE  8192
+#define WHAT_SIZE  192
+#define DECODE_MAX 2    /* base64 in base64 */
+#define SHORT_RUN  8192 /* of these all four alignments are tried */
+#define RANGES_MAX 64
+#define CODE_HEAD  4096
 
 /* What was found and where. */
 struct note {
@@ -236,199 +233,38 @@ static int find_containers(struct view *v, struct err *e)
 
 /* ---- scalars of known keys ----------------------------------------------- */
 
-static int tell_key(struct view *v, const char *name, size_t at, struct err *e)
+static int tell_key(void *ctx, const char *name, size_t at, struct err *e)
 {
 	char what[WHAT_SIZE];
 
 	if (text_format(what, sizeof(what), e, "the private half of %s", name))
 		return -1;
-	return tell(v, what, at, EC_SCALAR_LEN, e);
+	return tell(ctx, what, at, EC_SCALAR_LEN, e);
 }
 
-/* Bytes above 127, eight at a time. */
-static unsigned high_bits(const uint8_t *bytes, size_t len)
+static bool is_told(void *ctx, size_t at)
 {
-	uint64_t part;
-	unsigned count = 0;
-
-	for (; len >= sizeof(part); len -= sizeof(part)) {
-		memcpy(&part, bytes, sizeof(part));
-		bytes += sizeof(part);
-		part = (part & UINT64_C(0x8080808080808080)) >> 7;
-		count += (unsigned)(part * UINT64_C(0x0101010101010101) >> 56);
-	}
-	while (len-- > 0)
-		count += *bytes++ >> 7;
-	return count;
-}
-
-/* Does no more than `max` of these bytes repeat one before it? */
-static bool repeats_little(const uint8_t *bytes, size_t len, unsigned max)
-{
-	uint64_t seen[4] = { 0 };
-	size_t repeated = 0, fresh = 0;
-
-	for (size_t i = 0; repeated <= max && fresh < len - max; i++) {
-		uint64_t *word = &seen[bytes[i] >> 6];
-		const size_t again = *word >> (bytes[i] & 63) & 1;
-
-		repeated += again;
-		fresh += 1 - again;
-		*word |= UINT64_C(1) << (bytes[i] & 63);
-	}
-	return repeated <= max;
-}
-
-/* About half of them are above 127: a quick look, before others. */
-static bool is_even(const uint8_t *bytes)
-{
-	unsigned high = high_bits(bytes, EC_SCALAR_LEN);
-
-	return high >= 7 && high <= 25;
-}
-
-/* Of 32 random bytes, 99 in 100 are so: and hardly one comes twice. */
-static bool is_random(const uint8_t *bytes)
-{
-	return is_even(bytes) && repeats_little(bytes, EC_SCALAR_LEN, 5);
-}
-
-static int match_scalar(struct view *v, size_t at, struct err *e)
-{
-	const char *name = NULL;
-
-	if (!is_covered(v, at))
-		name = scalars_match(v->level->sift->settings->known,
-				     v->bytes.ptr + at);
-	return name ? tell_key(v, name, at, e) : 0;
-}
-
-static int try_scalar(struct view *v, size_t at, struct err *e)
-{
-	return at + EC_SCALAR_LEN <= v->bytes.len &&
-			       is_random(v->bytes.ptr + at)
-		       ? match_scalar(v, at, e)
-		       : 0;
-}
-
-/* Text, padding, tables of small numbers: neither code nor compressed. */
-static bool is_quiet(struct slice s, size_t at)
-{
-	struct slice part = slice_sub(s, at, QUIET_LEN);
-
-	return high_bits(part.ptr, part.len) == 0 ||
-	       !repeats_little(part.ptr, part.len, QUIET_LEN / 2);
-}
-
-/* An island: what is code, compressed or encrypted goes on on both sides. */
-static bool is_island(struct slice s, size_t at)
-{
-	return at + EC_SCALAR_LEN <= s.len && is_even(s.ptr + at) &&
-	       (at < QUIET_LEN || is_quiet(s, at - QUIET_LEN)) &&
-	       is_random(s.ptr + at) && is_quiet(s, at + EC_SCALAR_LEN);
-}
-
-/* Bytes of a DER header of 32 bytes that may be a scalar; 0 for none. */
-static size_t header_len(struct slice s, size_t at)
-{
-	struct slice h = slice_sub(s, at, 3);
-
-	if (h.len < 3)
-		return 0;
-	if (h.ptr[1] == 0x20)
-		return 2;
-	return h.ptr[0] == 2 && h.ptr[1] == 0x21 && h.ptr[2] == 0 ? 3 : 0;
-}
-
-static int find_behind(struct view *v, int tag, struct err *e)
-{
-	const uint8_t *p = v->bytes.ptr, *hit = p + v->from;
-	size_t len;
-
-	while ((hit = memchr(hit, tag, (size_t)(p + v->to - hit)))) {
-		len = header_len(v->bytes, (size_t)(hit - p));
-		if (len > 0 && try_scalar(v, (size_t)(hit - p) + len, e))
-			return -1;
-		hit++;
-	}
-	return 0;
-}
-
-/* 04 20, 02 20 and 02 21 00: OCTET STRING and INTEGER of 32 bytes. */
-static int find_behind_headers(struct view *v, struct err *e)
-{
-	if (v->from >= v->to)
-		return 0;
-	return find_behind(v, 4, e) || find_behind(v, 2, e) ? -1 : 0;
-}
-
-/* Where the next one may begin: compilers align, and so do most formats. */
-static size_t next_place(const struct view *v, size_t at)
-{
-	const uint64_t offset = v->level->base + at;
-	const uint64_t step = offset < SIFT_NEAR ? NEAR_STEP : FAR_STEP;
-
-	return at + (size_t)((step - offset % step) % step);
-}
-
-static int find_islands(struct view *v, struct err *e)
-{
-	for (size_t i = next_place(v, v->from); i < v->to;
-	     i = next_place(v, i + 1))
-		if (is_island(v->bytes, i) && try_scalar(v, i, e))
-			return -1;
-	return 0;
-}
-
-/* Text cannot hold one: about every other byte of it is above 127. */
-static int search_all(struct view *v, struct slice part, struct err *e)
-{
-	const size_t from = (size_t)(part.ptr - v->bytes.ptr);
-	const char *name = NULL;
-	size_t at = 0;
-
-	if (high_bits(part.ptr, part.len) >= HIGH_BITS_MIN)
-		name = scalars_search(v->level->sift->settings->known, part,
-				      &at);
-	return name ? tell_key(v, name, from + at, e) : 0;
-}
-
-/* The places that are left within the first SIFT_EXHAUSTIVE bytes of it. */
-static struct slice exhaustive_part(const struct view *v)
-{
-	const uint64_t base = v->decoded > 0 ? 0 : v->level->base;
-	const uint64_t left =
-		base < SIFT_EXHAUSTIVE ? SIFT_EXHAUSTIVE - base : 0;
-	const size_t to = v->to < left ? v->to : (size_t)left;
-
-	return slice_sub(v->bytes, v->from,
-			 to > v->from ? to - v->from + EC_SCALAR_LEN - 1 : 0);
-}
-
-/* Of a word that was decoded, only what is a scalar and no more. */
-static int find_word(struct view *v, struct err *e)
-{
-	size_t lead = v->bytes.len == EC_SCALAR_LEN + 1 && v->bytes.ptr[0] == 0;
-
-	return v->bytes.len == EC_SCALAR_LEN + lead ? match_scalar(v, lead, e)
-						    : 0;
+	return is_covered(ctx, at);
 }
 
 static int find_scalars(struct view *v, struct err *e)
 {
 	const struct sift_settings *s = v->level->sift->settings;
+	const struct bare_keys search = {
+		.known = s->known,
+		.exhaustive = s->exhaustive,
+		.bytes = v->bytes,
+		.from = v->from,
+		.to = v->to,
+		.base = v->level->base,
+		.whole = v->whole,
+		.decoded = v->decoded > 0,
+		.is_told = is_told,
+		.found = tell_key,
+		.ctx = v,
+	};
 
-	if (scalars_count(s->known) == 0)
-		return 0;
-	if (s->exhaustive && search_all(v, exhaustive_part(v), e))
-		return -1;
-	if (v->decoded > 0 && v->whole && !s->exhaustive)
-		return find_word(v, e);
-	if (v->whole && v->bytes.len <= SIFT_SMALL)
-		return s->exhaustive ? 0 : search_all(v, v->bytes, e);
-	if (find_behind_headers(v, e))
-		return -1;
-	return v->decoded == 0 ? find_islands(v, e) : 0;
+	return bare_keys_find(&search, e);
 }
 
 /* ---- base64 and hexadecimal ---------------------------------------------- */

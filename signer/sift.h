@@ -10,25 +10,16 @@
  * them is bounded by what went in, so a bomb is told and not followed. An image
  * within an archive takes a file without a name while it is looked at.
  *
- * Bare scalars of known keys are looked for where they have been seen: a file,
- * an archive member, a base64 word or a hexadecimal one that is nothing else;
- * anywhere in a file of up to SIFT_SMALL bytes; behind the DER headers of an
- * OCTET STRING or INTEGER; in a binary, 32 random bytes that do not stand
- * between others, at a multiple of 16, and of 4 within its first SIFT_NEAR
- * bytes. "Exhaustive" looks at each offset of the first SIFT_EXHAUSTIVE bytes
- * of each file, member and decoded word.
+ * Bare scalars of known keys are looked for where bare_keys.h says.
  */
 #ifndef SIGNER_SIFT_H
 #define SIGNER_SIFT_H
 
+#include "signer/bare_keys.h"
 #include "signer/peek.h"
-#include "signer/scalars.h"
 
 #define SIFT_DEPTH_MAX  16
 #define SIFT_IMAGES_MAX 4 /* of these, images */
-#define SIFT_SMALL      512
-#define SIFT_NEAR       (4u << 10)
-#define SIFT_EXHAUSTIVE (1u << 20)
 /* What may come out of one file: this much, and so many times its size. */
 #define SIFT_EXPANDED_MIN (UINT64_C(256) << 20)
 #define SIFT_RATIO_MAX    256

@@ -287,12 +287,12 @@ static void a_lonely_scalar_is_found_by_its_place(void **state)
 	} places[] = {
 		{ 3076, true, true },
 		{ 3078, false, true },
-		{ SIFT_NEAR - 4, true, true },
-		{ SIFT_NEAR + 4, false, true },
-		{ SIFT_NEAR + 16, true, true },
+		{ BARE_KEYS_NEAR - 4, true, true },
+		{ BARE_KEYS_NEAR + 4, false, true },
+		{ BARE_KEYS_NEAR + 16, true, true },
 		{ 260001, false, true }, /* in the second window */
-		{ SIFT_EXHAUSTIVE + 4096, true, true },
-		{ SIFT_EXHAUSTIVE + 4099, false, false },
+		{ BARE_KEYS_EXHAUSTIVE + 4096, true, true },
+		{ BARE_KEYS_EXHAUSTIVE + 4099, false, false },
 	};
 	uint8_t *bytes = noise();
 	struct mine m;
