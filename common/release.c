@@ -7,16 +7,16 @@
 #include "common/bucket.h"
 #include "common/json.h"
 #include "common/mem.h"
+#include "common/release_words.h"
 #include "common/tuf_store.h"
 #include "common/utc.h"
 #include "common/vital.h"
 
-#define FORMAT_VERSION 1
-#define NIGHTLY        "nightly/"
-#define ARG_MAX_LEN    1024
-#define FIX_MAX_LEN    32
-#define DEADLINE_MAX   86400
-#define DEFER_MAX      (400 * 86400) /* seconds */
+#define NIGHTLY      "nightly/"
+#define ARG_MAX_LEN  1024
+#define FIX_MAX_LEN  32
+#define DEADLINE_MAX 86400
+#define DEFER_MAX    (400 * 86400) /* seconds */
 
 /* Every member there may be; which of them must be is up to the readers. */
 static const char *const members[] = { "type",
@@ -65,35 +65,11 @@ static const char *const members[] = { "type",
 				       "encryption",
 				       NULL };
 
-/* ---- words --------------------------------------------------------------- */
-
-struct word {
-	const char *text;
-	int value;
-};
-
-/* The only scheme so far: docs/encryption.md. */
-#define SCHEME "stream-v1"
-
-static const struct word kinds[] = { { "full", PACKAGE_FULL },
-				     { "delta", PACKAGE_DELTA },
-				     { NULL, 0 } };
-static const struct word contents[] = { { "tree", PACKAGE_TREE },
-					{ "image", PACKAGE_IMAGE },
-					{ NULL, 0 } };
-static const struct word attribute_sets[] = { { "app", TREE_APP },
-					      { "system", TREE_SYSTEM },
-					      { NULL, 0 } };
-
-static const char *word_of(const struct word *words, int value)
-{
-	while (words->text && words->value != value)
-		words++;
-	return words->text ? words->text : "";
-}
+/* ---- members ------------------------------------------------------------- */
 
 static int read_word(const struct json *j, const char *name,
-		     const struct word *words, int *value, struct err *e)
+		     const struct release_word *words, int *value,
+		     struct err *e)
 {
 	const char *text;
 
@@ -107,8 +83,6 @@ static int read_word(const struct json *j, const char *name,
 	}
 	return err_set(e, ERR_FORMAT, "\"%s\" has an unknown value", name);
 }
-
-/* ---- members ------------------------------------------------------------- */
 
 /* What only a newer one writes is for newer ones: that is no fault in it. */
 static int check_known(const struct json *j, const char *const *names,
@@ -467,7 +441,7 @@ static int read_tree(const struct json *j, struct release *r, struct err *e)
 	uint64_t entries;
 	int value;
 
-	if (read_word(j, "attributes", attribute_sets, &value, e) ||
+	if (read_word(j, "attributes", release_attributes, &value, e) ||
 	    read_number(j, "manifest_length", 1, TREE_MANIFEST_MAX,
 			&r->manifest_len, e) ||
 	    read_number(j, "entries", 0, TREE_ENTRIES_MAX, &entries, e))
@@ -571,7 +545,7 @@ static int read_content(const struct json *j, struct release *r, struct err *e)
 	int value;
 
 	if (read_name(j, "component", r->component, e) ||
-	    read_word(j, "content", contents, &value, e) ||
+	    read_word(j, "content", release_contents, &value, e) ||
 	    read_digest(j, "digest", &r->digest, e) ||
 	    read_components(j, r, e) ||
 	    read_number(j, "content_length", 0, JSON_INT_MAX, &r->content_len,
@@ -646,7 +620,7 @@ static int read_encryption(const struct json *j, struct release *r,
 			 STREAM_COMMITMENT_LEN, e) ||
 	    check_known(encryption, known, e))
 		return err_in(e, "encryption");
-	if (strcmp(scheme, SCHEME) != 0)
+	if (strcmp(scheme, RELEASE_SCHEME) != 0)
 		return err_set(e, ERR_REFUSED,
 			       "encryption of this kind needs a newer updater");
 	r->encrypted = true;
@@ -658,7 +632,7 @@ static int read_package(const struct json *j, struct release *r, struct err *e)
 	uint64_t window;
 	int value;
 
-	if (read_word(j, "kind", kinds, &value, e) ||
+	if (read_word(j, "kind", release_kinds, &value, e) ||
 	    read_digest(j, "head_digest", &r->head_digest, e) ||
 	    read_number(j, "head_length", PACKAGE_HEADER_LEN, PACKAGE_HEAD_MAX,
 			&r->head_len, e) ||
@@ -716,7 +690,7 @@ static int read_all(const struct tuf_target *t, const struct json *j,
 
 	if (json_get_int(j, "v", 1, JSON_INT_MAX, &version, e))
 		return -1;
-	if (version != FORMAT_VERSION)
+	if (version != RELEASE_FORMAT)
 		return err_set(e, ERR_REFUSED,
 			       "release needs a newer updater (format %lld)",
 			       (long long)version);
@@ -774,206 +748,6 @@ bool release_is_nightly(const char *target_path)
 bool release_is_undo(const struct release *r)
 {
 	return r->undo_of[0] != 0;
-}
-
-/* ---- writing ------------------------------------------------------------- */
-
-static void set_number(struct json *j, const char *name, uint64_t value)
-{
-	json_set_int(j, name, (int64_t)value);
-}
-
-static void set_digest(struct json *j, const char *name,
-		       const struct sha256 *digest)
-{
-	json_set_hex(j, name, (struct slice){ digest->bytes, SHA256_LEN });
-}
-
-static void set_time(struct json *j, const char *name, int64_t sec)
-{
-	char text[UTC_TEXT_LEN];
-
-	utc_format(sec, text);
-	json_set_text(j, name, text);
-}
-
-static struct json *list_of(char *const *items, size_t count)
-{
-	struct json *list = json_new_array();
-
-	for (size_t i = 0; i < count; i++)
-		json_add(list, json_new_text(items[i]));
-	return list;
-}
-
-static void set_orders(struct json *j, const struct release *r)
-{
-	char limit[BUCKET_TEXT_LEN];
-
-	if (release_is_undo(r)) {
-		json_set_text(j, "undo_of", r->undo_of);
-		set_time(j, "undo_until", r->undo_until);
-	}
-	if (r->has_one_operator_limit) {
-		bucket_format_limit(r->one_operator_limit, limit);
-		json_set_text(j, "one_operator_limit", limit);
-	}
-	if (r->one_operator_cohort_count > 0)
-		json_set(j, "one_operator_cohorts",
-			 list_of(r->one_operator_cohorts,
-				 r->one_operator_cohort_count));
-}
-
-static void set_way(struct json *j, const struct release *r)
-{
-	set_number(j, "requires_seq", r->requires_seq);
-	if (r->stepping_stone[0])
-		json_set_text(j, "stepping_stone", r->stepping_stone);
-	if (r->min_updater[0])
-		json_set_text(j, "min_updater", r->min_updater);
-	if (r->support_end != 0)
-		set_time(j, "support_end", r->support_end);
-}
-
-static void set_sbom(struct json *j, const struct release *r)
-{
-	struct json *sbom;
-
-	if (r->sbom_len == 0)
-		return;
-	sbom = json_new_object();
-	set_number(sbom, "length", r->sbom_len);
-	set_digest(sbom, "sha256", &r->sbom);
-	json_set(j, "sbom", sbom);
-}
-
-static void set_release(struct json *j, const struct release *r)
-{
-	json_set_text(j, "product", r->product);
-	json_set_text(j, "release", r->id);
-	json_set_text(j, "version", r->version);
-	json_set(j, "models", list_of(r->models, r->model_count));
-	if (r->hardware_count > 0)
-		json_set(j, "hardware",
-			 list_of(r->hardware, r->hardware_count));
-	set_number(j, "seq", r->seq);
-	set_number(j, "content_seq", r->content_seq);
-	set_way(j, r);
-	json_set_bool(j, "urgent", r->urgent);
-	if (r->defer_max_sec != 0)
-		set_number(j, "defer_max", r->defer_max_sec);
-	if (r->retry != 0)
-		set_number(j, "retry", r->retry);
-	set_time(j, "issued", r->issued);
-	if (r->not_before != 0)
-		set_time(j, "not_before", r->not_before);
-	set_orders(j, r);
-	json_set(j, "fixes", list_of(r->fixes, r->fix_count));
-	set_sbom(j, r);
-}
-
-static void set_trial(struct json *j, const struct release *r)
-{
-	struct json *health = json_new_array();
-
-	for (size_t i = 0; i < r->health_count; i++)
-		json_add(health, list_of(r->health[i].argv, r->health[i].argc));
-	json_set(j, "health", health);
-	set_number(j, "health_deadline", r->health_deadline_sec);
-}
-
-static void set_components(struct json *j, const struct release *r)
-{
-	struct json *list;
-
-	if (r->component_count == 0)
-		return;
-	list = json_new_array();
-	for (size_t i = 0; i < r->component_count; i++) {
-		struct json *one = json_new_object();
-
-		json_set_text(one, "name", r->components[i].name);
-		set_digest(one, "digest", &r->components[i].digest);
-		json_add(list, one);
-	}
-	json_set(j, "components", list);
-}
-
-static void set_content(struct json *j, const struct release *r)
-{
-	json_set_text(j, "component", r->component);
-	set_components(j, r);
-	json_set_text(j, "content", word_of(contents, (int)r->content));
-	set_digest(j, "digest", &r->digest);
-	set_number(j, "content_length", r->content_len);
-	if (r->content != PACKAGE_TREE)
-		return;
-	json_set_text(j, "attributes",
-		      word_of(attribute_sets, (int)r->attributes));
-	set_number(j, "manifest_length", r->manifest_len);
-	set_number(j, "entries", r->entries);
-}
-
-static void set_encryption(struct json *j, const struct release *r)
-{
-	struct json *encryption;
-
-	if (!r->encrypted)
-		return;
-	encryption = json_new_object();
-	json_set_text(encryption, "scheme", SCHEME);
-	json_set_hex(encryption, "commitment",
-		     (struct slice){ r->commitment, STREAM_COMMITMENT_LEN });
-	json_set(j, "encryption", encryption);
-}
-
-static void set_members(struct json *j, const struct release *r)
-{
-	struct json *libraries;
-
-	if (r->library_count == 0)
-		return;
-	libraries = json_new_array();
-	for (size_t i = 0; i < r->library_count; i++)
-		json_add(libraries, json_new_text(r->libraries[i]));
-	json_set(j, "libraries", libraries);
-	set_number(j, "scratch", r->scratch_len);
-}
-
-static void set_package(struct json *j, const struct release *r)
-{
-	json_set_text(j, "kind", word_of(kinds, (int)r->kind));
-	set_digest(j, "head_digest", &r->head_digest);
-	set_number(j, "head_length", r->head_len);
-	set_number(j, "window", r->window_len);
-	set_number(j, "apply_memory", r->apply_memory);
-	set_encryption(j, r);
-	if (r->kind != PACKAGE_DELTA)
-		return;
-	json_set_text(j, "base", r->base_id);
-	set_digest(j, "base_digest", &r->base_digest);
-	set_members(j, r);
-}
-
-struct json *release_format(const struct release *r)
-{
-	struct json *entry = json_new_object();
-	struct json *custom = json_new_object();
-	struct json *pawl = json_new_object();
-	struct json *hashes = json_new_object();
-
-	json_set_text(pawl, "type", "package");
-	json_set_int(pawl, "v", FORMAT_VERSION);
-	set_release(pawl, r);
-	set_trial(pawl, r);
-	set_content(pawl, r);
-	set_package(pawl, r);
-	json_set(custom, "pawl", pawl);
-	set_digest(hashes, "sha256", &r->package_digest);
-	json_set(entry, "custom", custom);
-	json_set(entry, "hashes", hashes);
-	set_number(entry, "length", r->package_len);
-	return entry;
 }
 
 /* ---- names --------------------------------------------------------------- */
