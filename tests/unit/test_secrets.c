@@ -6,8 +6,11 @@
 
 #include "signer/secrets.h"
 
-#define B64    "MHcCAQEEIKb1y0fJ8v2nq3Qm5hZ9xw7d4s6a1e2r3t4y5u6i7o8poAoGCCqGSM49"
-#define SCALAR "0123456789abcdefghijklmnopqrstuv"
+#define B64 "MHcCAQEEIKb1y0fJ8v2nq3Qm5hZ9xw7d4s6a1e2r3t4y5u6i7o8poAoGCCqGSM49"
+#define SCALAR                                                                 \
+	"\xc7"                                                                 \
+	"123456789\xe5\x8b"                                                    \
+	"cdefghijklmnopqrstuv"
 #define HEX64  "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define BECH32 "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7LQPZRY9X8GF2TVDW0S3JN54KHCE"
 #define CURVE  "\xa0\x0a\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"
@@ -76,6 +79,11 @@ static const struct sample harmless[] = {
 	/* The bytes before a key, as a constant, and no key. */
 	SAMPLE("\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04"
 	       "\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"),
+	/* The next such constants behind it, and text: SoftHSM has them so. */
+	SAMPLE("\x30\x46\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x6f\x04\x3a\x04"
+	       "\x38\x30\x47\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x71\x04\x3b"
+	       "\x04\x39"
+	       "Could not encode EDDSA public key\0OSSLEDPublicKey.cpp"),
 	/* SNMP: version 1, a community, [0] */
 	SAMPLE("\x30\x29\x02\x01\x01\x04\x06public\xa0\x1c\x02\x04"),
 	/* A PKCS#12 MAC of the newest kind, which guards and holds nothing */
