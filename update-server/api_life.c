@@ -452,12 +452,12 @@ static void sign_log(struct server_api *api, int64_t now)
 static void move_tables(struct server_api *api, int64_t now)
 {
 	uint64_t until = steady_ns() + MOVE_NS;
-	bool more = true;
+	bool more = true, moved = false;
 	struct err e = { 0 };
 
 	if (now < api->next_move)
 		return;
-	while (more && steady_ns() < until)
+	for (; more && steady_ns() < until; moved = moved || more)
 		if (store_move(api->store, &more, &e)) {
 			api->next_move = now + MOVE_AGAIN_SEC;
 			log_event(LOG_ERROR, "store-not-moved", "why=%s",
@@ -468,7 +468,7 @@ static void move_tables(struct server_api *api, int64_t now)
 		log_event(LOG_INFO, "store-moving",
 			  "hint=\"its tables take a new shape while it serves"
 			  "\"");
-	if (!more && api->moving)
+	if (!more && (api->moving || moved))
 		log_event(LOG_INFO, "store-moved", "in_sec=%lld",
 			  (long long)(now - api->started));
 	api->moving = more;

@@ -76,6 +76,15 @@ stop_server
 want 0 python3 "$here/old_store.py" state "$store"
 said "^done $((devices + 1))\$"
 want 0 "$server" server check "$WORK/server"
+# A small one is moved within a second or two, and that is said all the same.
+want 0 python3 "$here/old_store.py" again "$store" 1700
+said old
+told=$(grep -c 'store-moved' "$WORK/server.log")
+start_server
+until_is "done"
+stop_server
+[ "$(grep -c 'store-moved' "$WORK/server.log")" -gt "$told" ] ||
+	die "nothing says that it was moved"
 for n in 1 2 3 4; do
 	python3 -c 'import sqlite3, sys
 assert sqlite3.connect(sys.argv[1]).execute(

@@ -1,4 +1,5 @@
-"""A store as an older program left it: old_store.py make DATABASE DEVICES. How
+"""A store as an older program left it: old_store.py make DATABASE DEVICES; the
+same of one that was moved, with so many devices left: old_store.py again. How
 far it is moved: old_store.py state DATABASE (copying, clearing or done)."""
 import re
 import sqlite3
@@ -15,8 +16,8 @@ CREATE INDEX device_aside ON device (revoked) WHERE quarantined != 0;
 """
 
 
-def make(db, devices):
-    """The device that is there, and so many others like it."""
+def shape_old(db):
+    """In a transaction that is begun here."""
     db.executescript("PRAGMA foreign_keys=OFF; PRAGMA legacy_alter_table=ON;"
                      "BEGIN")
     declared = db.execute("SELECT sql FROM sqlite_master"
@@ -32,6 +33,11 @@ def make(db, devices):
         db.execute(text)
     for text, in triggers:
         db.execute(text)
+
+
+def make(db, devices):
+    """The device that is there, and so many others like it."""
+    shape_old(db)
     names = [row[1] for row in db.execute("PRAGMA table_info(device)")]
     own = {"id": "substr(k.spki, 17)", "fingerprint": "k.spki",
            "spki": "k.spki"}
@@ -43,6 +49,13 @@ def make(db, devices):
     db.execute("INSERT INTO device SELECT " + ", ".join(
         own.get(name, "d." + name) for name in names) +
         " FROM first AS d JOIN key AS k ON k.who = 'copy'")
+    db.execute("COMMIT")
+
+
+def again(db, devices):
+    shape_old(db)
+    db.execute("DELETE FROM device WHERE id IN (SELECT id FROM device"
+               " ORDER BY enrolled, id LIMIT -1 OFFSET ?)", (devices,))
     db.execute("COMMIT")
 
 
@@ -65,6 +78,8 @@ def main():
     db = sqlite3.connect(sys.argv[2], isolation_level=None, timeout=20)
     if sys.argv[1] == "make":
         make(db, int(sys.argv[3]))
+    if sys.argv[1] == "again":
+        again(db, int(sys.argv[3]))
     print(state(db))
 
 
