@@ -185,7 +185,8 @@ int command_server_check(int argc, char **argv, struct err *e)
 int command_server_drain(int argc, char **argv, struct err *e)
 {
 	uint64_t within = DRAIN_WITHIN;
-	bool json = false, ran = false;
+	struct init_drained end = { .ran = false };
+	bool json = false;
 	const struct opt opts[] = {
 		OPT_NUMBER("within", "SEC", &within, DRAIN_MAX,
 			   "what is under way is cut off then (40)"),
@@ -199,12 +200,18 @@ int command_server_drain(int argc, char **argv, struct err *e)
 	if (within == 0)
 		return err_set(e, ERR_USAGE, "--within: 1 to %d seconds",
 			       DRAIN_MAX);
-	if (init_drain(operands[0], within, &ran, e))
+	if (init_drain(operands[0], within, &end, e))
 		return -1;
 	if (json)
-		printf("{\"ran\":%s}\n", ran ? "true" : "false");
-	else
-		printf(ran ? "drained: the server has ended\n"
-			   : "no server runs there\n");
-	return 0;
+		printf("{\"ran\":%s,\"cut\":%llu}\n",
+		       end.ran ? "true" : "false", (unsigned long long)end.cut);
+	else if (end.cut == 0)
+		printf(end.ran ? "drained: the server has ended\n"
+			       : "no server runs there\n");
+	if (end.cut == 0)
+		return 0;
+	return err_set(e, ERR_NETWORK,
+		       "the server has ended, and cut %llu requests off that "
+		       "took longer: give them more time, --within",
+		       (unsigned long long)end.cut);
 }

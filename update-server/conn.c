@@ -882,7 +882,14 @@ void conn_pool_finish(struct conn_pool *p, void (*done)(void *ctx), void *ctx)
 		done(ctx);
 }
 
-void conn_pool_cut(struct conn_pool *p)
+size_t conn_pool_cut(struct conn_pool *p)
 {
+	size_t busy = 0;
+
+	for (int l = 0; l < LISTENER_COUNT; l++)
+		for (const struct conn *c = p->lists[l][LIST_BUSY].first; c;
+		     c = c->next)
+			busy++;
 	close_lists(p, ~0U);
+	return busy;
 }

@@ -49,7 +49,7 @@ size_t conn_pool_left(const struct conn_pool *p);
  * `done` is called when the last connection is gone, at once if none is. */
 void conn_pool_finish(struct conn_pool *p, void (*done)(void *ctx), void *ctx);
 
-/* Close them all now. */
-void conn_pool_cut(struct conn_pool *p);
+/* Close them all now; how many of them were in the midst of a request. */
+size_t conn_pool_cut(struct conn_pool *p);
 
 #endif

@@ -690,21 +690,51 @@ static int lock_is_free(const char *dir, struct err *e)
 	return rc;
 }
 
-int init_drain(const char *dir, uint64_t within, bool *ran, struct err *e)
+/* What the server left behind, which is gone by now. */
+static int read_end(const char *dir, uint64_t *cut, struct err *e)
+{
+	struct buf file = BUF_INIT(256);
+	struct json *j = NULL;
+	int dirfd = -1, rc = -1;
+	struct err why = { 0 };
+	int64_t n;
+
+	if (fs_open_dir(dir, &dirfd, e))
+		return -1;
+	if (fs_read_file(dirfd, STORE_ENDED, &file, &why) ||
+	    json_parse(buf_slice(&file), &j, &why) ||
+	    json_get_int(j, "cut", 0, INT32_MAX, &n, &why))
+		(void)err_set(e, ERR_SYSTEM,
+			      "the server did not end in order (%s): its log "
+			      "says why",
+			      why.msg);
+	else
+		rc = 0;
+	if (rc == 0)
+		*cut = (uint64_t)n;
+	json_free(j);
+	buf_done(&file);
+	fs_close(&dirfd);
+	return rc;
+}
+
+int init_drain(const char *dir, uint64_t within, struct init_drained *out,
+	       struct err *e)
 {
 	/* Beside that, requests that came last are given their time. */
 	uint64_t steps = (within + DRAIN_SLACK_SEC) * 1000 / AWAIT_STEP_MS;
 	struct err taken = { 0 };
 
-	*ran = lock_is_free(dir, &taken) != 0;
-	if (!*ran)
+	out->cut = 0;
+	out->ran = lock_is_free(dir, &taken) != 0;
+	if (!out->ran)
 		return 0;
 	if (taken.code == ERR_BUSY && ask_to_drain(dir, within, e))
 		return -1;
 	for (uint64_t i = 0; taken.code == ERR_BUSY && i < steps; i++) {
 		taken = (struct err){ 0 };
 		if (lock_is_free(dir, &taken) == 0)
-			return 0;
+			return read_end(dir, &out->cut, e);
 		(void)poll(NULL, 0, AWAIT_STEP_MS);
 	}
 	if (taken.code == ERR_BUSY)

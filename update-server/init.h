@@ -45,11 +45,17 @@ int init_lock(const char *dir, int *lock, struct err *e) NODISCARD;
  */
 int init_await_checkpoint(const char *dir, bool *runs, struct err *e) NODISCARD;
 
+struct init_drained {
+	bool ran;     /* false: there was no server */
+	uint64_t cut; /* requests that took too long */
+};
+
 /*
  * Have the running server drain and end, within so many seconds; come back when
- * it is gone. *ran is false if none ran. ERR_BUSY if it does not go.
+ * it is gone. ERR_BUSY if it does not go, ERR_SYSTEM if it ended in some other
+ * way.
  */
-int init_drain(const char *dir, uint64_t within, bool *ran,
+int init_drain(const char *dir, uint64_t within, struct init_drained *out,
 	       struct err *e) NODISCARD;
 
 /* The names of the present TLS certificate, each with a NUL behind it. */

@@ -253,12 +253,25 @@ static int lock_folder(const struct config *c, int *run_dirfd, int *lock,
 	    fs_lock(*run_dirfd, "server.lock", lock, e))
 		goto out;
 	/* What was for the server before us. */
-	rc = forget(*run_dirfd, "drain", e) ||
+	rc = forget(*run_dirfd, "drain", e) || forget(*run_dirfd, "ended", e) ||
 			     forget(*run_dirfd, "tls-renewed.pem", e)
 		     ? -1
 		     : 0;
 out:
 	fs_close(&dirfd);
+	return rc;
+}
+
+/* For who waits for the end: init_drain(). */
+static int tell_end(const struct server *s, int run_dirfd, struct err *e)
+{
+	struct buf text = BUF_INIT(64);
+	int rc = buf_addf(&text, e, "{\"cut\":%zu}\n", server_cut(s));
+
+	if (rc == 0)
+		rc = fs_replace_file(run_dirfd, "ended", buf_slice(&text), 0600,
+				     e);
+	buf_done(&text);
 	return rc;
 }
 
@@ -271,6 +284,8 @@ static int serve(struct server *s, struct server_api *api, int run_dirfd,
 		rc = server_run(s, api, run_dirfd, e);
 	if (rc == 0) /* it names ports that are gone */
 		rc = fs_remove(run_dirfd, "listeners.json", e);
+	if (rc == 0)
+		rc = tell_end(s, run_dirfd, e);
 	return rc;
 }
 

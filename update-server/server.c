@@ -40,6 +40,7 @@ struct server {
 	bool stopping;
 	unsigned (*drains)(struct server_api *api);
 	uint64_t drain_since, drain_end; /* ms of the loop; 0: not draining */
+	size_t cut;                      /* requests, at the end */
 };
 
 static int fail(struct err *e, int rc, const char *what)
@@ -185,9 +186,8 @@ static void on_stop_deadline(uv_timer_t *timer)
 {
 	struct server *s = timer->data;
 
-	log_event(LOG_WARNING, "connections-cut", "after_sec=%u",
-		  (unsigned)s->limits->stop_sec);
-	conn_pool_cut(s->pool);
+	s->cut = conn_pool_cut(s->pool);
+	log_event(LOG_WARNING, "connections-cut", "requests=%zu", s->cut);
 }
 
 static void stop(struct server *s, uint64_t wait_ms)
@@ -234,6 +234,11 @@ static void drain(struct server *s)
 	log_event(LOG_INFO, "drained", "sec=%llu left=%zu",
 		  (unsigned long long)(now - s->drain_since) / 1000, left);
 	stop(s, left > 0 ? 0 : s->limits->stop_sec * 1000);
+}
+
+size_t server_cut(const struct server *s)
+{
+	return s->cut;
 }
 
 void server_close(struct server *s)

@@ -47,6 +47,9 @@ const char *server_metrics_address(const struct server *s);
 int server_run(struct server *s, struct server_api *api, int upload_dirfd,
 	       struct err *e) NODISCARD;
 
+/* How many requests server_run() cut off at its end, as they took too long. */
+size_t server_cut(const struct server *s);
+
 void server_close(struct server *s);
 
 #endif

@@ -50,6 +50,8 @@ void store_close(struct store *s);
 /* {"within":SECONDS}, from who wants the server to drain, which takes it away.
  */
 #define STORE_DRAIN "run/drain"
+/* {"cut":REQUESTS}, from a server that ended in order until the next starts. */
+#define STORE_ENDED "run/ended"
 
 /* The whole database as of one moment, into a new file, while others go on;
  * *records of the audit log are in it, or more. */

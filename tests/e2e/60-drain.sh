@@ -18,13 +18,7 @@ want 0 op release import "$WORK/publish"
 make_device a default
 want 0 device a enroll --claim-file "$WORK/devices/a/claim"
 s=$WORK/devices/a/state
-{
-	printf 30310201010420
-	tr -d '\n' <"$s/identity.key"
-	printf a00a06082a8648ce3d030107
-} | python3 -c 'import sys
-sys.stdout.buffer.write(bytes.fromhex(sys.stdin.read()))' >"$WORK/a.der"
-openssl ec -inform DER -in "$WORK/a.der" -out "$WORK/a.pem" 2>/dev/null
+device_pem a "$WORK/a.pem"
 asks() { # path, options: as the device
 	path=$1
 	shift
@@ -65,23 +59,44 @@ asks /v1/report -D "$WORK/head" -H 'Content-Type: application/json' -d '{}' \
 wait "$down" || die "the download was cut off"
 cmp -s "$WORK/got" "$WORK/publish/$url" || die "another file came"
 wait "$drain" || die "drain"
-grep -q '"ran":true' "$WORK/drained" || die "$(cat "$WORK/drained")"
+grep -q '"ran":true,"cut":0' "$WORK/drained" || die "$(cat "$WORK/drained")"
 wait "$server_pid" || die "the server's end"
 server_pid=
 grep -q "drained sec=[0-9]* left=0" "$WORK/server.log" || die "not in the log"
 
 # In its time, whatever hangs; what was wished of one is no other's.
 start_server
-begins "$WORK/slow" 100k
-want 0 "$server" server drain "$WORK/server" --within 1
+begins "$WORK/slow" 1M
+want 9 "$server" server drain "$WORK/server" --within 1 --json
+said '"ran":true,"cut":1'
+said "cut 1 requests off that took longer"
 ! wait "$down" || die "whoever hangs holds it up"
 wait "$server_pid" || die "the server's end"
 server_pid=
 grep -q "drained sec=[0-9]* left=1" "$WORK/server.log" || die "none was left"
 echo '{"within":60}' >"$WORK/server/run/drain"
 start_server
+[ ! -e "$WORK/server/run/ended" ] || die "the end of the one before"
 sleep 2.5
 asks /metadata/timestamp.json >"$WORK/said"
 said signatures
 want 2 "$server" server drain "$WORK/server" --within 0
+
+# Killed while somebody waits for its end: that is no draining.
+begins "$WORK/killed" 1M
+"$server" server drain "$WORK/server" --within 60 >"$WORK/drained" 2>&1 &
+drain=$!
+until [ "$(grep -c "info draining within_sec=60" "$WORK/server.log")" -eq 2 ]; do
+	kill -0 "$drain" 2>/dev/null || die "it is not draining"
+	sleep 0.05
+done
+kill -9 "$server_pid"
+wait "$server_pid" 2>/dev/null || :
+server_pid=
+kill "$down" 2>/dev/null || :
+wait "$down" 2>/dev/null || :
+got=0
+wait "$drain" || got=$?
+[ "$got" -eq 1 ] || die "a killed server: $got"
+grep -q "did not end in order" "$WORK/drained" || die "$(cat "$WORK/drained")"
 echo "it went in peace"

@@ -67,6 +67,17 @@ listener() {
 		"$WORK/server/run/listeners.json"
 }
 
+# The private key of a device that enrolled, as others read it.
+device_pem() { # name, file
+	{
+		printf 30310201010420
+		tr -d '\n' <"$WORK/devices/$1/state/identity.key"
+		printf a00a06082a8648ce3d030107
+	} | python3 -c 'import sys
+sys.stdout.buffer.write(bytes.fromhex(sys.stdin.read()))' >"$2.der"
+	openssl ec -inform DER -in "$2.der" -out "$2" 2>/dev/null
+}
+
 # An operator's command, as the first admin.
 op() {
 	"$server" "$@" --operator "$WORK/server/admin/operator.conf"
