@@ -46,6 +46,8 @@ struct conn_pool {
 	size_t alive;                  /* those and the closing ones */
 	unsigned handshakes;           /* on workers now */
 	unsigned next_listener;        /* whose handshake is next */
+	/* When the first of the CAs ends that they are known by. */
+	int64_t next_end;
 	bool finishing;
 	void (*done)(void *ctx);
 	void *done_ctx;
@@ -484,6 +486,21 @@ static void begin_end(struct conn *c)
 	flush(c);
 }
 
+static void meet(struct conn *c)
+{
+	struct tls_certificate shown;
+
+	c->peer.present = tls_peer(c->tls, &shown);
+	if (!c->peer.present)
+		return;
+	c->peer.fingerprint = shown.fingerprint;
+	c->peer.certificate = shown.der;
+	c->peer.not_after = shown.not_after;
+	c->peer.trusted_until = shown.trusted_until;
+	if (shown.trusted_until < c->pool->next_end)
+		c->pool->next_end = shown.trusted_until;
+}
+
 static void after_handshake(uv_work_t *work, int status)
 {
 	struct conn *c = work->data;
@@ -503,9 +520,7 @@ static void after_handshake(uv_work_t *work, int status)
 		c->ending = true; /* the alert was flushed */
 	} else if (c->handshake_done && !c->closing) {
 		/* Here and not on the worker: the loop looks at all peers. */
-		c->peer.present =
-			tls_peer(c->tls, &c->peer.fingerprint,
-				 &c->peer.not_after, &c->peer.certificate);
+		meet(c);
 		if (c->port->site.listener == LISTENER_DEVICE)
 			make_room_for_device(c);
 		c->exchange = exchange_new(&c->port->site, &c->peer);
@@ -757,6 +772,7 @@ struct conn_pool *conn_pool_new(struct uv_loop_s *loop,
 
 	p->loop = loop;
 	p->limits = limits;
+	p->next_end = INT64_MAX;
 	return p;
 }
 
@@ -848,6 +864,32 @@ void conn_pool_wake(struct conn_pool *p)
 			exchange_wake(c->exchange);
 			step(c);
 		}
+}
+
+/* Whatever they are at: a CA ends because its key may be known to others. */
+static void close_ended(struct conn_pool *p, struct list *l, int64_t now)
+{
+	struct conn *next;
+
+	for (struct conn *c = l->first; c; c = next) {
+		next = c->next;
+		if (!c->peer.present)
+			continue;
+		if (c->peer.trusted_until < now)
+			conn_close(c);
+		else if (c->peer.trusted_until < p->next_end)
+			p->next_end = c->peer.trusted_until;
+	}
+}
+
+void conn_pool_expire(struct conn_pool *p, int64_t now)
+{
+	if (now <= p->next_end)
+		return;
+	p->next_end = INT64_MAX;
+	for (int l = 0; l < LISTENER_COUNT; l++)
+		for (int i = 0; i < LIST_COUNT; i++)
+			close_ended(p, &p->lists[l][i], now);
 }
 
 void conn_pool_drain(struct conn_pool *p)

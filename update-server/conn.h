@@ -39,6 +39,9 @@ void conn_pool_accept(struct conn_pool *p, struct uv_stream_s *listening,
 /* Ask every answer without an end whether there is more to say. */
 void conn_pool_wake(struct conn_pool *p);
 
+/* Close those whose certificates' CA has ended by now. */
+void conn_pool_expire(struct conn_pool *p, int64_t now);
+
 /* We are about to go: close what idles, and mark what is under way. Who comes
  * now is served all the same. */
 void conn_pool_drain(struct conn_pool *p);

@@ -408,6 +408,9 @@ static int welcome(struct exchange *x, struct err *e)
 {
 	const struct peer *p = x->peer;
 
+	if (p->present && utc_now() > p->trusted_until)
+		return err_set(e, ERR_EXPIRED,
+			       "the CA of this certificate has ended");
 	if (p->present && utc_now() > p->not_after &&
 	    x->route->kind != ROUTE_RENEWAL && x->route->kind != ROUTE_RETURN)
 		return err_set(e, ERR_EXPIRED,

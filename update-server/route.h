@@ -23,6 +23,7 @@ struct peer {
 	bool present;              /* a client certificate was shown */
 	struct sha256 fingerprint; /* of its DER */
 	int64_t not_after;         /* its end, which may have passed */
+	int64_t trusted_until;     /* its CA's end: nothing is forgiven then */
 	struct slice certificate;  /* its DER; borrowed from the session */
 	char id[65];               /* filled in by server_api.authorise() */
 };

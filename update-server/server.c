@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/text.h"
+#include "common/utc.h"
 
 #include "update-server/conn.h"
 #include "update-server/listen.h"
@@ -273,6 +274,7 @@ static void after_tick(uv_work_t *work, int status)
 	s->ticking = false;
 	if (s->stopping)
 		return;
+	conn_pool_expire(s->pool, utc_now());
 	conn_pool_wake(s->pool);
 	drain(s);
 }

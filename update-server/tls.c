@@ -510,8 +510,27 @@ bool tls_lacks_certificate(const struct tls *t)
 	return flags != 0 && flags != UINT32_MAX;
 }
 
-bool tls_peer(const struct tls *t, struct sha256 *fingerprint,
-	      int64_t *not_after, struct slice *der)
+/* It was verified against one of them when the connection was opened. */
+static int64_t trusted_until(const struct tls_server *s, struct slice der)
+{
+	int64_t end = 0;
+
+	if (s->clients != TLS_CLIENTS_OF_CA)
+		return INT64_MAX;
+	for (const mbedtls_x509_crt *ca = &s->client_ca; ca; ca = ca->next) {
+		struct slice one = { ca->raw.p, ca->raw.len };
+		struct x509_info info;
+		struct err ignored;
+
+		if (x509_names_issuer(der, one) &&
+		    x509_inspect(one, &info, &ignored) == 0 &&
+		    info.not_after > end)
+			end = info.not_after;
+	}
+	return end;
+}
+
+bool tls_peer(const struct tls *t, struct tls_certificate *out)
 {
 	const mbedtls_x509_crt *crt = mbedtls_ssl_get_peer_cert(&t->ssl);
 	struct x509_info info;
@@ -519,11 +538,13 @@ bool tls_peer(const struct tls *t, struct sha256 *fingerprint,
 
 	if (!crt)
 		return false;
-	*der = (struct slice){ crt->raw.p, crt->raw.len };
-	sha256_of(*der, fingerprint);
+	out->der = (struct slice){ crt->raw.p, crt->raw.len };
+	sha256_of(out->der, &out->fingerprint);
 	/* One whose end we cannot read has ended. */
-	*not_after =
-		x509_inspect(*der, &info, &ignored) == 0 ? info.not_after : 0;
+	out->not_after = x509_inspect(out->der, &info, &ignored) == 0
+				 ? info.not_after
+				 : 0;
+	out->trusted_until = trusted_until(t->server, out->der);
 	return true;
 }
 

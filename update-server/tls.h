@@ -65,13 +65,21 @@ int tls_handshake(struct tls *t, bool *done, struct err *e) NODISCARD;
 /* After a handshake that failed: was it for the peer's certificate? */
 bool tls_lacks_certificate(const struct tls *t);
 
+struct tls_certificate {
+	struct sha256 fingerprint;
+	int64_t not_after;
+	/* When the CA ends that it is by, of several the last; INT64_MAX where
+	 * no CA is asked. */
+	int64_t trusted_until;
+	struct slice der; /* lives as long as the connection */
+};
+
 /*
- * The certificate that the peer proved to hold, and its end; false without one.
- * A device's may have ended (route.h says what it may still ask); nothing else
- * about it is forgiven. *der lives as long as t.
+ * The certificate that the peer proved to hold; false without one. A device's
+ * may have ended (route.h says what it may still ask); nothing else about it is
+ * forgiven.
  */
-bool tls_peer(const struct tls *t, struct sha256 *fingerprint,
-	      int64_t *not_after, struct slice *der);
+bool tls_peer(const struct tls *t, struct tls_certificate *out);
 
 /*
  * Read decrypted bytes: *got of them, 0 when more must be fed first, or *ended

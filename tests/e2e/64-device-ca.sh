@@ -7,6 +7,7 @@ for tool in faketime python3 openssl curl; do
 done
 . "$(dirname "$0")/server-lib.sh"
 . "$(dirname "$0")/later-lib.sh"
+here=$(cd "$(dirname "$0")" && pwd)
 
 make_server
 make_repo "$WORK/repo"
@@ -71,6 +72,22 @@ said '"devices": 3'
 [ "$(on 2)" -eq 1 ] || die "left: $(on 2)"
 want 14 "$server" ca withdraw "$WORK/server" "$(former)" --leave 2
 said "1 devices are on it, not 2"
+
+# The second at which the old one ends: who is connected by it is connected no
+# more, whatever it has asked before and although it asks nothing.
+ends=$("$server" ca status "$WORK/server" --json | python3 -c 'import datetime
+import json, sys
+end = json.load(sys.stdin)["cas"][1]["ends"]
+print(int(datetime.datetime.fromisoformat(end[:-1] + "+00:00").timestamp()))')
+device_pem sleeps "$WORK/sleeps.pem"
+for before in 8 60; do # a slow machine has a second try
+	after=$((ends - $(date +%s) - before))
+	start_after "$after"
+	[ "$(($(date +%s) + after))" -ge "$ends" ] || break
+done
+want 0 timeout 100 python3 "$here/kept.py" "$(listener device)" \
+	"$(state sleeps)/identity.crt" "$WORK/sleeps.pem" "$ends" "$after"
+said "ended in time"
 
 # Day 101: the old one has ended. Whoever has only its word is a stranger, by
 # the device's own certificate and key as by one that its stolen key would make.

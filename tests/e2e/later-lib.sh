@@ -31,6 +31,9 @@ stop_later() {
 trap stop_later EXIT
 
 start_later() { # days: the server lives then, too, and keeps its ports
+	start_after "$(($1 * 86400))"
+}
+start_after() { # seconds
 	for l in device enrolment people; do
 		! grep -qs "\"$l\"" "$WORK/server/run/listeners.json" ||
 			sed -i "s/^$l = .*/$l = $(listener $l)/" \
@@ -39,9 +42,9 @@ start_later() { # days: the server lives then, too, and keeps its ports
 	stop_later
 	rm -f "$WORK/server/run/listeners.json"
 	# The server's own certificate lives 90 days.
-	[ "$1" -lt 62 ] || faketime -f "+${1}d" "$server" tls renew \
+	[ "$1" -lt 5356800 ] || faketime -f "+$1" "$server" tls renew \
 		"$WORK/server" >/dev/null
-	faketime -f "+${1}d" "$server" run "$WORK/server" \
+	faketime -f "+$1" "$server" run "$WORK/server" \
 		>>"$WORK/server.log" 2>&1 &
 	tries=0
 	while [ ! -s "$WORK/server/run/listeners.json" ]; do

@@ -141,6 +141,10 @@ static const struct route routes[] = {
 	{ 1U << LISTENER_DEVICE, METHOD_GET, "/conflict", 0, false,
 	  get_conflict },
 	{ 1U << LISTENER_DEVICE, METHOD_GET, "/stream", 0, false, get_stream },
+	{ 1U << LISTENER_DEVICE, METHOD_GET, "/renew", 0, ROUTE_RENEWAL,
+	  get_path },
+	{ 1U << LISTENER_DEVICE, METHOD_GET, "/return", 0, ROUTE_RETURN,
+	  get_path },
 	{ 1U << LISTENER_PEOPLE, METHOD_GET, "/people", 0, false, get_path },
 	{ 1U << LISTENER_PEOPLE, METHOD_POST, "/act", 1000, ROUTE_PLAIN,
 	  post_echo },
@@ -155,7 +159,9 @@ static int setup(void **state)
 {
 	(void)state;
 	api = (struct server_api){ 0 };
-	peer = (struct peer){ .present = true, .not_after = INT64_MAX };
+	peer = (struct peer){ .present = true,
+			      .not_after = INT64_MAX,
+			      .trusted_until = INT64_MAX };
 	site = (struct exchange_site){ .listener = LISTENER_DEVICE,
 				       .routes = routes,
 				       .route_count = ARRAY_LEN(routes),
@@ -526,6 +532,30 @@ static void who_is_too_slow_is_told_so(void **state)
 	buf_done(&out);
 }
 
+/* A certificate's own end is forgiven who renews it; its CA's end to nobody. */
+static void the_end_of_a_ca_is_forgiven_nobody(void **state)
+{
+	static const char *const requests[] = {
+		"GET /path/a HTTP/1.1\r\n" H "\r\n",
+		"GET /renew HTTP/1.1\r\n" H "\r\n",
+		"GET /return HTTP/1.1\r\n" H "\r\n",
+	};
+
+	(void)state;
+	peer.not_after = utc_now() - 1;
+	assert_int_not_equal(status_of(requests[0]), 200);
+	assert_int_equal(status_of(requests[1]), 200);
+	assert_int_equal(status_of(requests[2]), 200);
+	peer.trusted_until = utc_now() - 1;
+	for (size_t i = 0; i < ARRAY_LEN(requests); i++)
+		assert_int_not_equal(status_of(requests[i]), 200);
+	peer.not_after = INT64_MAX;
+	assert_int_not_equal(status_of(requests[0]), 200);
+	/* Who shows no certificate has no CA. */
+	peer = (struct peer){ .present = false };
+	assert_int_equal(status_of(requests[0]), 200);
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, setup)
 
 /* ---- answers without an end ------------------------------------------- */
@@ -634,6 +664,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(a_stream_says_what_comes_each_time_that_it_is_woken),
 		TEST(a_stream_ends_when_its_listener_is_no_longer_welcome),
+		TEST(the_end_of_a_ca_is_forgiven_nobody),
 		TEST(the_head_of_a_stream_is_an_answer_like_others),
 		TEST(answers_are_the_same_however_the_bytes_come),
 		TEST(a_truncated_request_reaches_no_handler),
