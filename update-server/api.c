@@ -47,6 +47,16 @@ int api_get_reason(const struct json *j, char out[STAGE_REASON_MAX],
 	return 0;
 }
 
+int api_conflict(struct response *a, struct err *e)
+{
+	const struct err why = *e;
+
+	if (why.code != ERR_CONFLICT)
+		return -1;
+	a->status = 412;
+	return wire_format_error(&why, &a->body, e);
+}
+
 int api_get_name(const struct json *j, const char *member,
 		 char out[NAME_MAX_LEN + 1], struct err *e)
 {

@@ -104,6 +104,9 @@ const char *api_rest(const struct request *q, const char *prefix);
 /* A strict JSON body with "v":1 and no members but these. */
 int api_body(const struct request *q, const char *const *known,
 	     struct json **out, struct err *e) NODISCARD;
+/* What an act on a revision failed with: a conflict is about the revision that
+ * the person saw, and is the answer, 412; else -1, with e. */
+int api_conflict(struct response *a, struct err *e) NODISCARD;
 /* A member that is a name; copies it. */
 /* The member "reason", which has to be there: ERR_USAGE. */
 int api_get_reason(const struct json *j, char out[STAGE_REASON_MAX],
@@ -354,7 +357,7 @@ api_handler api_rollout_list, api_rollout_show, api_rollout_create,
 	api_rollout_plan, api_rollout_approve, api_rollout_start,
 	api_rollout_pause, api_rollout_resume, api_rollout_advance,
 	api_rollout_abort, api_rollout_supersede, api_rollout_ack,
-	api_rollout_rollback, api_back_show;
+	api_rollout_rollback, api_rollout_discard, api_back_show;
 api_handler api_device_pin, api_device_unpin, api_device_clear;
 api_handler api_device_block, api_device_unblock;
 api_handler api_device_why;

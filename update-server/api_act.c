@@ -539,14 +539,6 @@ static int apply(struct acting *w, struct err *e)
 	return changed ? store_act(w, revision, e) : 0;
 }
 
-/* A conflict is about the revision that the person saw: 412. */
-static int answer_conflict(struct response *a, const struct err *why,
-			   struct err *e)
-{
-	a->status = 412;
-	return wire_format_error(why, &a->body, e);
-}
-
 static int act_on(struct server_api *api, const struct request *q,
 		  const struct kind *kind, struct asked *k, struct err *e)
 {
@@ -588,14 +580,9 @@ int api_rollout_do(struct server_api *api, const struct request *q,
 		   struct response *a, struct err *e)
 {
 	struct asked k = { .revision = 0 };
-	struct err why;
 
-	if (act_on(api, q, &kinds[verb], &k, e)) {
-		if (e->code != ERR_CONFLICT)
-			return -1;
-		why = *e;
-		return answer_conflict(a, &why, e);
-	}
+	if (act_on(api, q, &kinds[verb], &k, e))
+		return api_conflict(a, e);
 	memcpy(name, k.name, sizeof(k.name));
 	return 0;
 }

@@ -186,6 +186,8 @@ const struct route server_routes[] = {
 	  api_rollout_ack },
 	{ PEOPLE, METHOD_POST, P "rollout-rollback", SMALL_BODY, ROUTE_PLAIN,
 	  api_rollout_rollback },
+	{ PEOPLE, METHOD_POST, P "rollout-discard", SMALL_BODY, ROUTE_PLAIN,
+	  api_rollout_discard },
 	{ PEOPLE, METHOD_GET, P "rollback/", 0, ROUTE_PLAIN, api_back_show },
 	{ PEOPLE, METHOD_GET, P "device-why/", 0, ROUTE_PLAIN, api_device_why },
 	{ PEOPLE, METHOD_POST, P "rollout-pause", SMALL_BODY, ROUTE_PLAIN,

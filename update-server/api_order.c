@@ -204,14 +204,6 @@ static int take_change(struct server_api *api, struct change *c,
 	return *live ? publish(api, c, by, e) : stage(api, c, by, e);
 }
 
-/* A conflict is about the version that the operator began with: 412. */
-static int answer_conflict(struct response *a, const struct err *why,
-			   struct err *e)
-{
-	a->status = 412;
-	return wire_format_error(why, &a->body, e);
-}
-
 static int answer_change(const struct change *c, bool live, struct response *a,
 			 struct err *e)
 {
@@ -228,7 +220,9 @@ static int answer_change(const struct change *c, bool live, struct response *a,
 int api_order_sign(struct server_api *api, const struct request *q,
 		   struct response *a, struct err *e)
 {
-	static const char *const known[] = { "v", "role", "envelope", NULL };
+	static const char *const known[] = { "v", "role", "envelope", "reason",
+					     NULL };
+	char reason[STAGE_REASON_MAX] = "";
 	struct change c = { .version = 0 };
 	struct audit_by by;
 	struct json *j;
@@ -237,26 +231,29 @@ int api_order_sign(struct server_api *api, const struct request *q,
 
 	if (api_body(q, known, &j, e))
 		return -1;
-	rc = read_change(api, j, &c, e) || api_by(api, q, &by, e) ? -1 : 0;
+	rc = read_change(api, j, &c, e) ||
+			     (json_get(j, "reason") &&
+			      api_get_reason(j, reason, e)) ||
+			     api_by(api, q, &by, e)
+		     ? -1
+		     : 0;
 	if (rc == 0) {
+		by.reason = reason[0] ? reason : NULL;
 		(void)pthread_mutex_lock(&api->ordering);
 		rc = take_change(api, &c, &by, &live, e);
 		(void)pthread_mutex_unlock(&api->ordering);
 	}
 	if (rc == 0) {
 		log_event(LOG_INFO, live ? "orders-live" : "orders-staged",
-			  "by=%s role=%s version=%lld signatures=%u",
+			  "by=%s role=%s version=%lld signatures=%u why=%s",
 			  q->peer->id, c.role, (long long)c.version,
-			  c.progress.valid);
+			  c.progress.valid, reason);
 		rc = answer_change(&c, live, a, e);
 	} else {
 		log_event(LOG_WARNING, "orders-refused", "by=%s why=%s",
 			  q->peer->id, e->msg);
-		if (e->code == ERR_CONFLICT) {
-			const struct err why = *e;
-
-			rc = answer_conflict(a, &why, e);
-		}
+		/* About the version that the operator began with. */
+		rc = api_conflict(a, e);
 	}
 	change_done(&c);
 	json_free(j);

@@ -22,7 +22,7 @@ struct asked {
 	struct ui ui;
 	struct order_ask order;
 	struct opt_list keys;
-	const char *folder, *plan, *sha256, *role;
+	const char *folder, *plan, *sha256, *role, *reason;
 	uint64_t passphrase_fd, version;
 	bool lab;
 };
@@ -441,8 +441,10 @@ static int work_on(struct asked *a, const char *role, prepare_change *prepare,
 	w->change.desk = &w->desk;
 	w->change.role = role;
 	if (order_trust_open(a->ui.client, &w->trust, e) == 0 &&
-	    order_desk_open(a->ui.client, a->folder, &w->desk, e) == 0)
+	    order_desk_open(a->ui.client, a->folder, &w->desk, e) == 0) {
+		w->desk.reason = a->reason;
 		rc = prepare ? make(w, prepare, e) : approve(w, e);
+	}
 	order_change_done(&w->change);
 	order_step_orders_done(&w->now, w->at);
 	release_done(&w->release);
@@ -478,6 +480,7 @@ int command_rollout_halt(int argc, char **argv, struct err *e)
 {
 	struct asked a = { .passphrase_fd = KEYRING_TERMINAL };
 	const struct opt opts[] = {
+		OPT_TEXT("reason", "TEXT", &a.reason, "why, for the others"),
 		OPT_FLAG("wide", &a.order.wide,
 			 "signed by two: as firm as a baseline"),
 		KEY_OPTIONS(&a),
@@ -485,8 +488,13 @@ int command_rollout_halt(int argc, char **argv, struct err *e)
 	};
 	int rc = -1;
 
-	if (ui_start(&a.ui, argc, argv, opts, 2, e) == 0)
-		rc = work_on(&a, role_of(&a), put_stop, e);
+	if (ui_start(&a.ui, argc, argv, opts, 2, e))
+		goto out;
+	/* In a folder nobody is told. */
+	rc = a.reason || a.folder
+		     ? work_on(&a, role_of(&a), put_stop, e)
+		     : err_set(e, ERR_USAGE, "--reason TEXT is needed");
+out:
 	ui_done(&a.ui);
 	return rc;
 }
@@ -550,7 +558,7 @@ int command_rollout_staged(int argc, char **argv, struct err *e)
 	return ui_list(argc, argv, "/v1/people/orders", "staged", columns, e);
 }
 
-int command_rollout_discard(int argc, char **argv, struct err *e)
+int command_order_discard(int argc, char **argv, struct err *e)
 {
 	struct asked a = { .role = ORDER_ROLE_WIDE };
 	const char *reason = NULL;

@@ -388,6 +388,13 @@ int command_rollout_approve(int argc, char **argv, struct err *e)
 		       : command_order_approve(argc, argv, e);
 }
 
+int command_rollout_discard(int argc, char **argv, struct err *e)
+{
+	return leading_operands(argc, argv) > 0
+		       ? command_rollout_drop(argc, argv, e)
+		       : command_order_discard(argc, argv, e);
+}
+
 /* ---- why a device gets what it gets -------------------------------------- */
 
 static void print_why(const struct json *j)

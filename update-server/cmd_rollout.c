@@ -348,6 +348,42 @@ int command_rollout_supersede(int argc, char **argv, struct err *e)
 	return run_act(argc, argv, &act, e);
 }
 
+/* Of what is gone there is nothing to show. */
+int command_rollout_drop(int argc, char **argv, struct err *e)
+{
+	const char *reason = NULL;
+	uint64_t revision = 0;
+	struct ui u = { 0 };
+	const struct opt opts[] = {
+		OPT_NUMBER("revision", "N", &revision, INT32_MAX,
+			   "only if it is still this one"),
+		OPT_TEXT("reason", "TEXT", &reason, "why, for the others"),
+		UI_OPTIONS(&u),
+		OPT_END,
+	};
+	struct json *body = NULL;
+	int rc = -1;
+
+	if (ui_start(&u, argc, argv, opts, 1, e))
+		goto out;
+	if (!reason) {
+		(void)err_set(e, ERR_USAGE, "--reason TEXT is needed");
+		goto out;
+	}
+	body = json_new_object();
+	json_set_text(body, "name", u.operands[0]);
+	json_set_text(body, "reason", reason);
+	if (set_revision(&u, body, revision, e))
+		goto out;
+	rc = ui_act(&u, P "discard", body, "discarded: its name is free again",
+		    e);
+	body = NULL; /* taken over */
+out:
+	json_free(body);
+	ui_done(&u);
+	return rc;
+}
+
 /* ---- the way back -------------------------------------------------------- */
 
 /* Said where the way back leaves devices behind. */

@@ -75,6 +75,8 @@ int command_device_why(int argc, char **argv, struct err *e);
 /* Of the same names as those for rollouts; the operands decide. */
 int command_order_plan(int argc, char **argv, struct err *e);
 int command_order_approve(int argc, char **argv, struct err *e);
+int command_order_discard(int argc, char **argv, struct err *e);
+int command_rollout_drop(int argc, char **argv, struct err *e);
 int command_rollout_start(int argc, char **argv, struct err *e);
 int command_rollout_pause(int argc, char **argv, struct err *e);
 int command_rollout_resume(int argc, char **argv, struct err *e);

@@ -146,7 +146,7 @@ static const struct command commands[] = {
 	  "PRODUCT RELEASE --cohort C... --key FILE [--wide] [--share PERCENT "
 	  "--devices N]",
 	  "sign an order that opens it", command_rollout_sign },
-	{ "rollout halt", "PRODUCT RELEASE --key FILE [--wide]",
+	{ "rollout halt", "PRODUCT RELEASE --reason TEXT --key FILE [--wide]",
 	  "sign an order that closes it", command_rollout_halt },
 	{ "rollout baseline", "PRODUCT RELEASE --cohort C... --key FILE",
 	  "sign it as what late devices get", command_rollout_baseline },
@@ -154,7 +154,8 @@ static const struct command commands[] = {
 	  "sign that a device moves to a cohort", command_rollout_assign },
 	{ "rollout staged", "", "what waits for signatures",
 	  command_rollout_staged },
-	{ "rollout discard", "--version N --reason TEXT", "let it wait no more",
+	{ "rollout discard", "NAME | --version N, --reason TEXT",
+	  "let go of one that never began; or of what waits for signatures",
 	  command_rollout_discard },
 	{ "simulate", "FILE [--json]",
 	  "what a rollout would do in an imagined fleet", command_simulate },

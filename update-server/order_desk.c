@@ -13,7 +13,9 @@
 int order_desk_open(struct people_client *server, const char *folder,
 		    struct order_desk *out, struct err *e)
 {
-	*out = (struct order_desk){ server, folder, -1 };
+	*out = (struct order_desk){ .server = server,
+				    .folder = folder,
+				    .dirfd = -1 };
 	return folder ? fs_make_dir(folder, 0755, &out->dirfd, e) : 0;
 }
 
@@ -142,6 +144,8 @@ int order_desk_sign(struct order_desk *d, const char *role,
 	body = json_new_object();
 	json_set_text(body, "role", role);
 	json_set(body, "envelope", json_clone(envelope));
+	if (d->reason)
+		json_set_text(body, "reason", d->reason);
 	return people_post(d->server, "/v1/people/order-sign", body, answer, e);
 }
 

@@ -16,6 +16,8 @@ struct order_desk {
 	struct people_client *server; /* borrowed */
 	const char *folder;           /* NULL: on the server */
 	int dirfd;
+	/* Why it is signed, for the server's log; NULL: not said. Borrowed. */
+	const char *reason;
 };
 
 /* The folder is made if need be. */

@@ -26,6 +26,7 @@ static const struct right rights[] = {
 	{ P "rollout-abort", "operator" },
 	{ P "rollout-supersede", "operator" },
 	{ P "rollout-ack", "operator" },
+	{ P "rollout-discard", "operator" },
 	{ P "rollout-rollback", "operator" },
 	{ P "device-pin", "operator" },
 	{ P "device-unpin", "operator" },

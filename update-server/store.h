@@ -747,6 +747,10 @@ struct store_act {
  */
 int store_rollout_save(struct store *s, const struct stage *next,
 		       const struct store_act *act, struct err *e) NODISCARD;
+/* One that was never started goes, and its name is free again. ERR_CONFLICT: it
+ * has another revision; ERR_REFUSED: it was started. */
+int store_rollout_discard(struct store *s, const char *name, uint64_t revision,
+			  const struct audit_by *by, struct err *e) NODISCARD;
 
 /* The buckets of all devices that it is for; *buckets is heap, freed by the
  * caller also on failure. */

@@ -92,10 +92,21 @@ want 0 device b enroll --claim-file "$WORK/devices/b/claim"
 [ "$(acts | grep -c '^device-enrol$')" -eq 2 ] || die "two enrolments"
 act rollouts '{"v":1,"name":"one","release":"r1","cohorts":["canary"],
 	"share":10000,"watch":[0]}' rollout-create
+# One that never begins goes again, by who saw what it is now.
+act rollouts '{"v":1,"name":"two","release":"r1","cohorts":["canary"],
+	"share":10000,"watch":[0]}' rollout-create
+want 2 op rollout discard two
+want 14 op rollout discard two --reason "a slip" --revision 7
+said "revision 1 now"
+one_act rollout-discard rollout-discard op rollout discard two \
+	--reason "a slip" --json
+want 13 op rollout status two
 plan=$(people rollout-plan '{"v":1,"name":"one"}' |
 	sed 's/.*"plan":"\([0-9a-f]*\)".*/\1/')
 act rollout-start "{\"v\":1,\"name\":\"one\",\"revision\":1,
 	\"plan\":\"$plan\"}" rollout-start
+want 10 op rollout discard one --reason "too late"
+said "rollout abort ends it"
 act rollout-pause '{"v":1,"name":"one","reason":"Bob is unsure"}' rollout-pause
 revision() { people rollout/one | sed 's/.*"revision":\([0-9]*\).*/\1/'; }
 act rollout-resume "{\"v\":1,\"name\":\"one\",\"revision\":$(revision),

@@ -114,10 +114,10 @@ person op2
 # ---- one operator ------------------------------------------------------------
 
 # Who has pinned no root signs nothing.
-wanted 3 "root = FILE is needed" "$server" rollout halt gateway 1 \
+wanted 3 "root = FILE is needed" "$server" rollout halt gateway 1 --reason test \
 	--key "$WORK/op1" --operator "$WORK/server/admin/operator.conf"
 wanted 2 "key FILE is needed" as op1 rollout sign gateway 1 --cohort canary
-wanted 10 "not a key of the role" as op1 rollout halt gateway 1 \
+wanted 10 "not a key of the role" as op1 rollout halt gateway 1 --reason test \
 	--key "$WORK/key" --passphrase-fd 3 3<"$WORK/pass"
 wanted 0 "no signed order opens 1" on few update
 
@@ -164,7 +164,7 @@ cp "$WORK/order" "$order"
 wanted 0 "it is in force" approved op2
 wanted 13 "waits\|no such" as op2 rollout approve
 
-wanted 0 "1 of 2" signs op1 halt gateway 1 --wide
+wanted 0 "1 of 2" signs op1 halt gateway 1 --wide --reason "it burns"
 wanted 0 "discarded" as op2 rollout discard --reason test --version 3
 
 # ---- a folder that is carried, a baseline, a halt ----------------------------
@@ -208,7 +208,11 @@ cmp "$WORK/stick/metadata/3.rollout-wide.json" \
 
 # Whoever is too late is told which version counts; nothing is lost.
 wanted 0 "signed, in" signs op1 halt gateway 1 --folder "$WORK/late"
-wanted 0 "it is in force" signs op2 halt gateway 1
+wanted 2 "reason TEXT is needed" as op2 rollout halt gateway 1 --key "$WORK/op2"
+wanted 0 "it is in force" signs op2 halt gateway 1 --reason "it burns"
+operator audit list --json | grep '"act":"import"' | tail -n 1 >"$WORK/said"
+grep -q '"reason":"'"$(printf 'it burns' | sha256sum | cut -d ' ' -f 1)" \
+	"$WORK/said" || die "why it was halted: $(cat "$WORK/said")"
 python3 - "$WORK/late/metadata" "$WORK/body" <<'PY'
 import glob, json, sys
 envelope = json.load(open(glob.glob(sys.argv[1] + "/*.rollout.json")[0]))
@@ -233,7 +237,7 @@ operator release import "$WORK/publish" >/dev/null
 operator rollout create r2 --release 2 --cohort canary --share 100 >/dev/null
 begin r2 >/dev/null
 wanted 0 "in force" signs op2 sign gateway 2 --cohort canary
-wanted 0 "CLOSES" signs op1 halt gateway 2
+wanted 0 "CLOSES" signs op1 halt gateway 2 --reason "it burns"
 wanted 0 "halts 2" on few update
 wanted 10 "only two operators" signs op2 sign gateway 2 --cohort canary
 wanted 0 "1 of 2" signs op2 sign gateway 2 --wide --cohort canary
