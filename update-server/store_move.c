@@ -69,15 +69,20 @@ static int declare(struct store *s, struct buf *out, struct err *e)
 	return sql_end(q, e) ? -1 : rc;
 }
 
+/* Each list is a page of an index, by id, which a table with row numbers does
+ * not put into its indexes by itself. */
 static const char mirror[] =
 	"CREATE INDEX fleet_members ON device_rows (product, cohort, seq);"
 	"CREATE UNIQUE INDEX fleet_next ON device_rows (next_fingerprint);"
-	"CREATE INDEX fleet_release ON device_rows (product, release)"
+	"CREATE INDEX fleet_release ON device_rows (product, release, id)"
 	" WHERE revoked = 0;"
-	"CREATE INDEX fleet_cohort ON device_rows (cohort) WHERE revoked = 0;"
-	"CREATE INDEX fleet_seen ON device_rows (seen_day) WHERE revoked = 0;"
-	"CREATE INDEX fleet_gone ON device_rows (revoked) WHERE revoked != 0;"
-	"CREATE INDEX fleet_apart ON device_rows (revoked)"
+	"CREATE INDEX fleet_cohort ON device_rows (cohort, id)"
+	" WHERE revoked = 0;"
+	"CREATE INDEX fleet_seen ON device_rows (seen_day, id)"
+	" WHERE revoked = 0;"
+	"CREATE INDEX fleet_gone ON device_rows (revoked, id)"
+	" WHERE revoked != 0;"
+	"CREATE INDEX fleet_apart ON device_rows (revoked, id)"
 	" WHERE quarantined != 0;"
 	"CREATE TABLE moving (at BLOB NOT NULL);"
 	"INSERT INTO moving VALUES (x'');"
