@@ -246,6 +246,11 @@ int api_rollout_make(struct server_api *api, const struct json *j,
 int api_rollout_do(struct server_api *api, const struct request *q,
 		   enum stage_verb verb, char name[NAME_MAX_LEN + 1],
 		   struct response *a, struct err *e) NODISCARD;
+/* Member "groups": by kinds of devices; member "flow": offers and bytes. */
+int api_set_kinds(struct server_api *api, struct json *j, const struct stage *s,
+		  struct err *e) NODISCARD;
+int api_set_flow(struct server_api *api, struct json *j, const struct stage *s,
+		 struct err *e) NODISCARD;
 struct json *api_phases_json(const struct stage *s);
 struct json *api_order_json(struct server_api *api, const struct stage *s,
 			    int64_t now);

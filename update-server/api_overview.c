@@ -432,6 +432,7 @@ static void list_device(void *ctx, const struct overview_device *d)
 	json_set_hex(j, "id", (struct slice){ d->id.bytes, DEVICE_ID_LEN });
 	json_set_text(j, "product", d->product);
 	json_set_text(j, "model", d->model);
+	json_set_text(j, "hardware", d->hardware);
 	json_set_text(j, "cohort", d->cohort);
 	json_set_text(j, "release", d->release);
 	json_set_bool(j, "confirmed", d->confirmed);

@@ -10,7 +10,6 @@
 #include "update-server/stage_policy.h"
 
 #define ATTEMPTS_SHOWN 200
-#define BAD_SHOWN      2000
 #define WORDS_MAX      640
 
 /* ---- in words ------------------------------------------------------------ */
@@ -582,28 +581,6 @@ static void list_attempt(void *ctx, const struct attempt *a,
 	json_add(ctx, j);
 }
 
-static void list_bad(void *ctx, const struct store_bad *b)
-{
-	struct json *j = json_new_object();
-
-	json_set_text(j, "model", b->model);
-	json_set_text(j, "cohort", b->cohort);
-	json_set_text(j, "from", b->runs);
-	json_set_int(j, "n", (int64_t)b->n);
-	json_add(ctx, j);
-}
-
-static int set_bad(struct server_api *api, struct json *j,
-		   const struct stage *s, struct err *e)
-{
-	struct json *list = json_new_array();
-	int rc = store_rollout_bad(api->store, s->what.id, BAD_SHOWN, list_bad,
-				   list, e);
-
-	json_set(j, "bad_by", list);
-	return rc;
-}
-
 static int set_attempts(struct server_api *api, struct json *j,
 			const struct stage *s, struct err *e)
 {
@@ -629,8 +606,8 @@ int api_rollout_json(struct server_api *api, const char *name,
 		goto out;
 	api_order_times(api, s, now);
 	if (summary(api, s, now, j, e) || set_counts(api, j, s, e) ||
-	    set_gate(api, j, s, now, e) || set_bad(api, j, s, e) ||
-	    set_attempts(api, j, s, e))
+	    set_gate(api, j, s, now, e) || api_set_kinds(api, j, s, e) ||
+	    api_set_flow(api, j, s, e) || set_attempts(api, j, s, e))
 		goto out;
 	json_set(j, "policy", stage_policy_json(&s->policy));
 	json_set(j, "order", api_order_json(api, s, now));

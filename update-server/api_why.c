@@ -91,6 +91,37 @@ static void set_sentence(struct json *j, enum rollout_verdict verdict,
 	}
 }
 
+/* What signed metadata says against it, whatever else does. */
+static void set_floor(struct server_api *api, const struct stage *s,
+		      const struct rollout_device *d, int64_t now,
+		      struct json *j)
+{
+	char text[NAME_MAX_LEN + 64] = "free";
+	struct rollout_word word;
+	struct rollout goal;
+
+	(void)pthread_rwlock_rdlock(&api->orders_lock);
+	ways_judge(api->ways, &s->what, d, now, &word, &goal);
+	(void)pthread_rwlock_unlock(&api->orders_lock);
+	if (word.below_floor)
+		(void)snprintf(text, sizeof(text), "below the floor");
+	else if (word.stranded)
+		(void)snprintf(text, sizeof(text),
+			       "needs an older release first: none leads here");
+	else if (strcmp(goal.release, s->what.release) != 0)
+		(void)snprintf(text, sizeof(text), "needs %s first",
+			       goal.release);
+	json_set_text(j, "floor", text);
+}
+
+/* Did the selector choose it? "" where there is none. */
+static const char *chosen(const struct stage *s, const struct rollout_device *d)
+{
+	if (!s->where[0])
+		return "";
+	return rollout_selects(&s->selector, d) ? "yes" : "no";
+}
+
 static int why_one(struct server_api *api, const struct stage *s,
 		   const struct store_device *d, struct json *list,
 		   struct err *e)
@@ -113,6 +144,8 @@ static int why_one(struct server_api *api, const struct stage *s,
 	json_set_text(j, "state", stage_status_name(s->status));
 	set_sentence(j, verdict, &goal, &t, s->where);
 	json_set_text(j, "where", s->where);
+	json_set_text(j, "selected", chosen(s, &d->facts));
+	set_floor(api, s, &d->facts, now, j);
 	json_set_int(j, "attempts", s->policy.attempts);
 	set_bucket(j, "bucket", "bucket_percent",
 		   bucket_of(&s->what.digest, &d->facts.id));

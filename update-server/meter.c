@@ -123,6 +123,22 @@ uint64_t meter_total(const struct meter *m, enum meter_event event)
 	return m ? (uint64_t)get(&m->events[event]) : 0;
 }
 
+uint64_t meter_sent_to(const struct meter *m, enum listener listener)
+{
+	return m ? (uint64_t)get(&m->sent[listener]) : 0;
+}
+
+uint64_t meter_busy(const struct meter *m, enum listener listener)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; m && i < STATUSES; i++)
+		for (size_t row = 0;
+		     statuses[i] == 503 && row <= m->route_count; row++)
+			n += (uint64_t)get(&m->rows[listener][row].statuses[i]);
+	return n;
+}
+
 void meter_committed(struct meter *m, uint64_t ns)
 {
 	if (m)

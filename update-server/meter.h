@@ -65,6 +65,11 @@ enum meter_event {
 void meter_count(struct meter *m, enum meter_event event);
 uint64_t meter_total(const struct meter *m, enum meter_event event);
 
+/* From the start on: bytes that went to clients of a listener, and requests
+ * that were told to come again later (503). */
+uint64_t meter_sent_to(const struct meter *m, enum listener listener);
+uint64_t meter_busy(const struct meter *m, enum listener listener);
+
 /* A transaction was committed. */
 void meter_committed(struct meter *m, uint64_t ns);
 

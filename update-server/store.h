@@ -20,6 +20,7 @@
 #include "update-server/audit_checkpoint.h"
 #include "update-server/audit_record.h"
 #include "update-server/codes.h"
+#include "update-server/kinds.h"
 #include "update-server/outpost.h"
 #include "update-server/rights.h"
 #include "update-server/stage.h"
@@ -856,6 +857,7 @@ struct attempt {
 	uint64_t seq;
 	uint64_t back_from; /* a step back: the seq that ran then; else 0 */
 	int64_t due;        /* when its timer rings; 0: never */
+	int64_t kind; /* what store_kind_each() counts it under; 0: none */
 	struct stage_attempt at;
 };
 
@@ -912,24 +914,28 @@ int store_attempt_each(struct store *s, const struct device_id *device,
 				     const char *rollout, const char *release,
 				     const char *evidence),
 		       void *ctx, struct err *e) NODISCARD;
-/* Where a rollout went wrong: so many of its failed, reverted and dark ones are
- * of this model and cohort, and run this (what they ran before, but for those
- * that went dark late). Of the first `max` of them; the most first. */
-struct store_bad {
-	char model[NAME_MAX_LEN + 1];
-	char cohort[NAME_MAX_LEN + 1];
-	char runs[NAME_MAX_LEN + 1]; /* "": it never said */
-	uint64_t n;
-};
-
-int store_rollout_bad(struct store *s, int64_t rollout, size_t max,
-		      void (*visit)(void *ctx, const struct store_bad *b),
-		      void *ctx, struct err *e) NODISCARD;
 /* The attempts of one rollout, newest first, `max` at most. */
 int store_rollout_attempts(struct store *s, int64_t rollout, size_t max,
 			   void (*visit)(void *ctx, const struct attempt *a,
 					 const char *evidence),
 			   void *ctx, struct err *e) NODISCARD;
+
+/* ---- kinds of devices ---------------------------------------------------- */
+
+/* What became of one rollout's attempts on one kind of device. */
+struct store_kind {
+	char cohort[NAME_MAX_LEN + 1];
+	char model[NAME_MAX_LEN + 1];
+	char hardware[NAME_MAX_LEN + 1]; /* "": it does not say */
+	char runs[NAME_MAX_LEN + 1];     /* when it was offered; "": likewise */
+	struct kinds_counts n;
+	bool has_sample;
+	struct device_id sample; /* the last that went wrong */
+};
+
+int store_kind_each(struct store *s, int64_t rollout,
+		    void (*visit)(void *ctx, const struct store_kind *k),
+		    void *ctx, struct err *e) NODISCARD;
 
 /* ---- for monitoring ------------------------------------------------------ */
 

@@ -11,8 +11,8 @@
 	"SELECT a.id, a.rollout, a.device, a.digest, a.seq, a.state,"          \
 	" a.sequence, a.activation, a.code, a.offered, a.changed, a.evidence," \
 	" a.back_from, a.n, a.phase, a.epoch, a.counted, a.stone,"             \
-	" a.installed, a.heard, a.interval, a.due"
-#define AFTER_COLUMNS 22
+	" a.installed, a.heard, a.interval, a.due, a.kind"
+#define AFTER_COLUMNS 23
 
 static void read_try(struct sql_query *q, struct stage_attempt *t)
 {
@@ -45,6 +45,7 @@ static void read_attempt(struct sql_query *q, struct attempt *a)
 	a->back_from = (uint64_t)sql_get_int(q, 12);
 	a->n = (uint32_t)sql_get_int(q, 13);
 	a->due = sql_get_int(q, 21);
+	a->kind = sql_get_int(q, 22);
 	read_try(q, &a->at);
 }
 
@@ -194,6 +195,18 @@ static int epoch_of(struct store *s, int64_t rollout, uint16_t *out,
 	return sql_end(q, e);
 }
 
+/* Whatever counts attempts hears of this one. */
+static int count_attempt(struct store *s, const struct tally_stops *stops,
+			 const struct attempt *a,
+			 const struct stage_attempt *before, struct err *e)
+{
+	return store_tally_move_locked(s, a->rollout, stops, before, &a->at,
+				       e) ||
+			       store_kind_move_locked(s, a, before, e)
+		       ? -1
+		       : 0;
+}
+
 /* An end that says nothing of the release, so no gate asks what stops it. */
 static int end_attempt(struct store *s, struct attempt *a, enum stage_state how,
 		       const char *code, int64_t now, struct err *e)
@@ -207,8 +220,7 @@ static int end_attempt(struct store *s, struct attempt *a, enum stage_state how,
 		return 0;
 	a->due = 0;
 	return write_attempt(s, a, NULL, e) ||
-			       store_tally_move_locked(s, a->rollout, &none,
-						       &before, &a->at, e)
+			       count_attempt(s, &none, a, &before, e)
 		       ? -1
 		       : 0;
 }
@@ -255,9 +267,9 @@ static int insert_attempt(struct store *s, const struct attempt *a,
 		"INSERT INTO attempt (rollout, device, digest, seq,"
 		" state, sequence, activation, code, offered, changed,"
 		" back_from, n, phase, epoch, counted, stone, installed,"
-		" heard, interval, due)"
+		" heard, interval, due, kind)"
 		" VALUES (?, ?, ?, ?, ?, 0, ?, '', ?, ?, ?, ?, ?, ?, ?,"
-		" ?, 0, ?, ?, ?)",
+		" ?, 0, ?, ?, ?, ?)",
 		SQL_BIND(sql_int(a->rollout), sql_device(&a->device),
 			 sql_digest(&a->digest), sql_int((int64_t)a->seq),
 			 sql_int(STAGE_OFFERED),
@@ -266,7 +278,7 @@ static int insert_attempt(struct store *s, const struct attempt *a,
 			 sql_int(a->n), sql_int(t->phase), sql_int(t->epoch),
 			 sql_int(t->counted), sql_int(t->stone),
 			 sql_int(t->offered), sql_int(t->interval_sec),
-			 sql_int(a->due)),
+			 sql_int(a->due), sql_int(a->kind)),
 		NULL, e);
 }
 
@@ -275,11 +287,11 @@ static int add_attempt(struct store *s, const struct stage *r,
 {
 	/* At most one is open at a time, because each new one ends it. */
 	if (supersede(s, a, e) || next_number(s, a, e) ||
+	    store_kind_of_locked(s, a->rollout, &a->device, &a->kind, e) ||
 	    insert_attempt(s, a, e))
 		return -1;
 	a->id = sql_last_id(s->db);
-	return store_tally_move_locked(s, a->rollout, &r->policy.stops, NULL,
-				       &a->at, e);
+	return count_attempt(s, &r->policy.stops, a, NULL, e);
 }
 
 int store_attempt_add(struct store *s, const struct stage *r, struct attempt *a,
@@ -336,9 +348,8 @@ static int save_attempt(struct store *s, const struct stage *r,
 	if (begins_to_write(&before.at, &a->at) && overwrite(s, a, e))
 		return -1;
 	return write_attempt(s, a, evidence, e) ||
-			       store_tally_move_locked(s, a->rollout,
-						       &r->policy.stops,
-						       &before.at, &a->at, e)
+			       count_attempt(s, &r->policy.stops, a, &before.at,
+					     e)
 		       ? -1
 		       : 0;
 }
@@ -501,35 +512,6 @@ int store_rollout_attempts(struct store *s, int64_t rollout, size_t max,
 		read_attempt(q, &a);
 		sql_get_text(q, 11, evidence, sizeof(evidence));
 		visit(ctx, &a, evidence);
-	}
-	return store_unlock(s, sql_end(q, e));
-}
-
-int store_rollout_bad(struct store *s, int64_t rollout, size_t max,
-		      void (*visit)(void *ctx, const struct store_bad *b),
-		      void *ctx, struct err *e)
-{
-	struct store_bad b;
-	struct sql_query *q;
-
-	store_lock(s);
-	q = sql_query(s->db,
-		      "SELECT d.model, d.cohort, coalesce(d.release, ''),"
-		      " count(*) FROM (SELECT device FROM attempt"
-		      " WHERE rollout = ?1 AND state IN (?2, ?3, ?4)"
-		      " LIMIT ?5) b JOIN device d ON d.id = b.device"
-		      " GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3 LIMIT 50",
-		      SQL_BIND(sql_int(rollout), sql_int(STAGE_LOST),
-			       sql_int(STAGE_FAILED),
-			       sql_int(STAGE_ROLLED_BACK),
-			       sql_int((int64_t)max)));
-	while (sql_next(q)) {
-		memset(&b, 0, sizeof(b));
-		sql_get_text(q, 0, b.model, sizeof(b.model));
-		sql_get_text(q, 1, b.cohort, sizeof(b.cohort));
-		sql_get_text(q, 2, b.runs, sizeof(b.runs));
-		b.n = (uint64_t)sql_get_int(q, 3);
-		visit(ctx, &b);
 	}
 	return store_unlock(s, sql_end(q, e));
 }

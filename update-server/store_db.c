@@ -298,6 +298,17 @@ static const char *const schema[] = {
 
 	/* Nothing is offered or handed out to it, until a person says so. */
 	"ALTER TABLE device ADD COLUMN blocked INTEGER NOT NULL DEFAULT 0;",
+
+	/* How a rollout went on each kind of device. An attempt from before
+	 * has none, and is in no kind's counters. */
+	"CREATE TABLE kind (id INTEGER PRIMARY KEY, rollout INTEGER NOT NULL,"
+	" cohort TEXT NOT NULL, model TEXT NOT NULL, hardware TEXT NOT NULL,"
+	" runs TEXT NOT NULL, offered INTEGER NOT NULL DEFAULT 0,"
+	" confirmed INTEGER NOT NULL DEFAULT 0,"
+	" bad INTEGER NOT NULL DEFAULT 0, other INTEGER NOT NULL DEFAULT 0,"
+	" dark INTEGER NOT NULL DEFAULT 0, sample BLOB,"
+	" UNIQUE (rollout, cohort, model, hardware, runs));"
+	"ALTER TABLE attempt ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;",
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)

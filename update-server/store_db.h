@@ -93,6 +93,17 @@ int store_tally_move_locked(struct store *s, int64_t rollout,
  * be room for so many rollouts, which is made outside a transaction. */
 int store_control_room_locked(struct store *s, size_t rollouts,
 			      struct err *e) NODISCARD;
+/* The kind of this device as it is now, in that rollout. */
+int store_kind_of_locked(struct store *s, int64_t rollout,
+			 const struct device_id *device, int64_t *out,
+			 struct err *e) NODISCARD;
+/* Its counters, after an attempt went from `before` (NULL: it is new). */
+int store_kind_move_locked(struct store *s, const struct attempt *a,
+			   const struct stage_attempt *before,
+			   struct err *e) NODISCARD;
+/* A device is forgotten: it is no kind's sample any more. */
+int store_kind_forget_locked(struct store *s, const struct device_id *id,
+			     struct err *e) NODISCARD;
 void store_control_leaves_locked(struct store *s, int64_t rollout,
 				 int64_t seen);
 int store_control_flush_locked(struct store *s, struct err *e) NODISCARD;

@@ -324,7 +324,7 @@ int store_overview_history(struct store *s, const struct overview_span *span,
 
 #define COLUMNS                                                                \
 	"SELECT id, product, model, cohort, coalesce(release, ''), confirmed," \
-	" last_seen, seen_day FROM device"
+	" last_seen, seen_day, hardware FROM device"
 #define AFTER " AND id > ? ORDER BY id LIMIT ?"
 
 static struct sql_query *start_list(struct store *s,
@@ -399,6 +399,7 @@ int store_overview_list(struct store *s, const struct overview_list *l,
 		d.confirmed = sql_get_int(q, 5) != 0;
 		d.last_seen = sql_get_int(q, 6);
 		d.day = sql_get_int(q, 7);
+		sql_get_text(q, 8, d.hardware, sizeof(d.hardware));
 		visit(ctx, &d);
 	}
 	return store_unlock(s, sql_end(q, e));

@@ -105,6 +105,7 @@ struct overview_device {
 	struct device_id id;
 	char product[NAME_MAX_LEN + 1];
 	char model[NAME_MAX_LEN + 1];
+	char hardware[NAME_MAX_LEN + 1]; /* its revision; "": not said */
 	char cohort[NAME_MAX_LEN + 1];
 	char release[NAME_MAX_LEN + 1];
 	bool confirmed;

@@ -80,7 +80,7 @@ int store_forget_locked(struct store *s, const struct device_id *id,
 	char who[2 * DEVICE_ID_LEN + 1];
 
 	hex_format((struct slice){ id->bytes, DEVICE_ID_LEN }, who);
-	if (uncount(s, id, e) ||
+	if (uncount(s, id, e) || store_kind_forget_locked(s, id, e) ||
 	    sql_run(s->db, "DELETE FROM attempt WHERE device = ?",
 		    SQL_BIND(sql_device(id)), NULL, e) ||
 	    sql_run(s->db, "UPDATE claim SET device = NULL WHERE device = ?",

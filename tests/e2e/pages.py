@@ -4,12 +4,13 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "tools"))
-from fleet import Fleet, People  # noqa: E402
+from fleet import Fleet, People, Refused  # noqa: E402
 from webdriver import Browser  # noqa: E402
 
 WORK, SERVER, PID = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -238,6 +239,67 @@ def approve_and_look(o):
     o.quiet("approving")
 
 
+def which_devices_fail(o):
+    """One revision of the hardware fails, the other does not."""
+    people = People(WORK)
+    op("cohort", "create", "mixed")
+    devices = Fleet(WORK, people, 14, "mixed")
+    try:
+        devices[0].check_in(hardware=EVIL)
+        raise SystemExit("FAILED: markup is taken for a revision")
+    except Refused as refused:
+        check(refused.status == 400, "markup is no revision")
+    people.begin("mixed", "r3", cohort="mixed", watch=[0])
+    runs = [{k: r[k] for k in ("id", "seq", "digest")}
+            for r in people.get("releases")["releases"]
+            if r["id"] == "r3"][0]
+    for n, d in enumerate(devices):
+        d.check_in(hardware="rev-%s" % "ba"[n > 3])
+    for d in devices[4:]:
+        d.install()
+        d.run(runs)
+        d.check_in(hardware="rev-a")
+    for d in devices[:4]:
+        d.install()
+        d.report("rolled-back", "HEALTH_FAILED")
+    o.go("/rollouts/mixed")
+    o.b.wait_text("#kinds", "fails more often than the others: 4 of 4")
+    check(o.b.run(
+        "const t = [...document.querySelectorAll('#kinds table')].find(t =>"
+        " t.caption.innerText.includes('hardware')); const r = t.tBodies[0]"
+        ".rows; return r.length === 2 && r[0].cells[0].innerText === 'rev-b'"
+        " && r[0].cells[5].innerText.startsWith('\u26a0') &&"
+        " r[1].cells[5].innerText === ''"),
+        "the revision that fails stands apart, in words")
+    check("14, of which 14 were begun" in o.b.text("#flow"), "what flows")
+    o.quiet("kinds")
+    o.go("/devices/" + devices[0].id)
+    o.b.wait_text("#facts", "rev-b")
+    check("free" in o.b.text("#why") and "1 of 3" in o.b.text("#why"),
+          "a device: its revision, its floor, its attempt")
+    # Whatever may ever come to stand in the store, it stays text.
+    db = sqlite3.connect(WORK + "/server/store.sqlite", timeout=20)
+    for sql in ("UPDATE device SET hardware = ?1, release = ?1 WHERE"
+                " cohort = 'mixed'",
+                "UPDATE kind SET hardware = ?1, runs = ?1, cohort = ?1"
+                " WHERE hardware = 'rev-b'",
+                "UPDATE attempt SET code = substr(?1, 1, 32), evidence = ?1"
+                " WHERE code = 'HEALTH_FAILED'",
+                "UPDATE counter SET code = substr(?1, 1, 32)"
+                " WHERE code = 'HEALTH_FAILED'"):
+        db.execute(sql, (EVIL,))
+        db.commit()
+    db.close()
+    for path in ("/rollouts/mixed", "/devices/" + devices[0].id,
+                 "/list/cohort/mixed", "/list/attempts/mixed/failed"):
+        o.go(path)
+        o.b.wait_text("main", "<img src=x")
+        check(o.b.run("return !('evil' in window) && document."
+                      "querySelectorAll('main img, main script').length"
+                      " === 0"), "it stays text on " + path.split("/")[1])
+        o.quiet(path)
+
+
 def start_and_advance(o):
     o.go("/rollouts/third")
     o.press("Start")
@@ -386,6 +448,7 @@ def main():
         follow(o)
         by_keyboard_alone(o)
         every_width_and_colour(o)
+        which_devices_fail(o)
         act_on_devices(o)
         who_may_only_read(o)
         the_end(o)

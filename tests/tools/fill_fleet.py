@@ -11,6 +11,7 @@ import time
 DAY = 86400
 COHORTS = (("stable", 0.86), ("beta", 0.11), ("canary", 0.03))
 MODELS = ("k1", "k2", "k2-outdoor")
+REVISIONS = ("rev-a", "rev-a", "rev-b", "rev-a", "rev-c", "")
 # release, seq, share of the fleet at the end
 RELEASES = (("2026.3", 3, 0.04), ("2026.5", 5, 0.17), ("2026.6", 6, 0.74),
             ("2026.7", 7, 0.05))
@@ -42,7 +43,8 @@ def devices(count, seed, now):
         yield (blob(b"id", n)[:16], blob(b"certificate", n), blob(b"key", n),
                rng.choice(MODELS), pick(rng, COHORTS)[0], now - 90 * DAY, seen,
                release, seq, blob(b"content", seq) if release else None,
-               1 if release else 0, 1 if silent > 0.9999 else 0)
+               1 if release else 0, 1 if silent > 0.9999 else 0,
+               REVISIONS[blob(b"revision", n)[0] % len(REVISIONS)])
 
 
 def fill(db, count, seed, now):
@@ -59,9 +61,10 @@ def fill(db, count, seed, now):
         db.executemany(
             "INSERT INTO device (id, fingerprint, spki, product, model,"
             " cohort, certificate, claim, enrolled, last_seen, release, seq,"
-            " digest, confirmed, interval, quarantined, seen_day) VALUES"
+            " digest, confirmed, interval, quarantined, seen_day, hardware)"
+            " VALUES"
             " (?1, ?2, ?3, 'kiosk', ?4, ?5, '', x'00', ?6, ?7, ?8, ?9, ?10,"
-            " ?11, 3600, ?12, ?7 / 86400)", part)
+            " ?11, 3600, ?12, ?7 / 86400, ?13)", part)
 
 
 # One by one a million devices would be counted for minutes: the triggers are

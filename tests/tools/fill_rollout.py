@@ -7,6 +7,7 @@ import sys
 import time
 
 HOUR = 3600
+WEAK = "rev-c"  # fill_fleet.py has it
 # enum stage_state
 OFFERED, DOWNLOADING, VERIFIED, DEFERRED = 0, 1, 2, 3
 INSTALLED, DARK, CONFIRMED, FAILED, BACK, SKIPPED = 5, 6, 7, 8, 9, 10
@@ -40,14 +41,39 @@ def attempts(db, rollout, plan, now):
         "SELECT digest, seq, cohorts FROM rollout WHERE id = ?",
         (rollout,)).fetchone()
     marks = ",".join("?" * len(cohorts.split()))
-    devices = db.execute(
-        "SELECT id FROM device WHERE cohort IN (%s) AND revoked = 0 AND"
+    found = db.execute(
+        "SELECT id, cohort, model, hardware, coalesce(release, '')"
+        " FROM device WHERE cohort IN (%s) AND revoked = 0 AND"
         " last_seen > ? ORDER BY fingerprint" % marks,
-        (*cohorts.split(), now - 2 * HOUR))
+        (*cohorts.split(), now - 2 * HOUR)).fetchall()
+    # What is wrong with the release shows on one revision first.
+    weak = [d for d in found if d[3] == WEAK]
+    rest = [d for d in found if d[3] != WEAK]
     for phase, parts in enumerate(plan):
         for state, code, count in parts:
             add(db, rollout, phase, state, code,
-                [next(devices)[0] for _ in range(count)], digest, seq, now)
+                [(weak if code == "BOOT_TIMEOUT" and weak else rest).pop(0)
+                 for _ in range(count)], digest, seq, now)
+
+
+def kind_of(db, rollout, device, state, code):
+    """The device's row of counters, with one more of these."""
+    column = ("confirmed" if state == CONFIRMED else "dark" if state == DARK
+              else "other" if code == "NETWORK"
+              else "bad" if state in (FAILED, BACK) else None)
+    db.execute("INSERT OR IGNORE INTO kind (rollout, cohort, model, hardware,"
+               " runs) VALUES (?, ?, ?, ?, ?)", (rollout, *device[1:]))
+    id_, = db.execute("SELECT id FROM kind WHERE rollout = ? AND cohort = ?"
+                      " AND model = ? AND hardware = ? AND runs = ?",
+                      (rollout, *device[1:])).fetchone()
+    db.execute("UPDATE kind SET offered = offered + 1 WHERE id = ?", (id_,))
+    if column:
+        db.execute("UPDATE kind SET %s = %s + 1 WHERE id = ?" %
+                   (column, column), (id_,))
+    if column in ("bad", "other", "dark"):
+        db.execute("UPDATE kind SET sample = ? WHERE id = ?",
+                   (device[0], id_))
+    return id_
 
 
 def add(db, rollout, phase, state, code, devices, digest, seq, now):
@@ -55,12 +81,13 @@ def add(db, rollout, phase, state, code, devices, digest, seq, now):
     db.executemany(
         "INSERT INTO attempt (rollout, device, digest, seq, state, sequence,"
         " activation, code, evidence, offered, changed, phase, installed,"
-        " heard, interval) VALUES"
-        " (?, ?, ?, ?, ?, 3, 1, ?, ?, ?, ?, ?, ?, ?, 3600)",
-        [(rollout, id_, digest, seq, state, code, SAID.get(code, ""),
+        " heard, interval, kind) VALUES"
+        " (?, ?, ?, ?, ?, 3, 1, ?, ?, ?, ?, ?, ?, ?, 3600, ?)",
+        [(rollout, d[0], digest, seq, state, code, SAID.get(code, ""),
           now - age, now - age + i % 500, phase,
-          now - age if state >= INSTALLED else 0, now - 60)
-         for i, id_ in enumerate(devices)])
+          now - age if state >= INSTALLED else 0, now - 60,
+          kind_of(db, rollout, d, state, code))
+         for i, d in enumerate(devices)])
     db.execute("INSERT INTO counter VALUES (?, ?, 0, ?, ?, 1, ?)",
                (rollout, phase, state, code, len(devices)))
 

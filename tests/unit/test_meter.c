@@ -70,6 +70,9 @@ static void requests_are_counted_by_pattern_and_status(void **state)
 	      "1\n");
 	shows("pawl_request_seconds_count{listener=\"device\"} 1\n");
 	shows("pawl_request_seconds_count{listener=\"people\"} 0\n");
+	assert_int_equal(meter_busy(m, LISTENER_DEVICE), 1);
+	assert_int_equal(meter_busy(m, LISTENER_PEOPLE), 0);
+	assert_int_equal(meter_busy(NULL, LISTENER_DEVICE), 0);
 }
 
 static void what_never_happened_has_no_row(void **state)
@@ -92,6 +95,9 @@ static void connections_come_and_go(void **state)
 	meter_closed(m, LISTENER_DEVICE);
 	meter_sent(m, LISTENER_DEVICE, 1000);
 	meter_sent(m, LISTENER_DEVICE, 24);
+	assert_int_equal(meter_sent_to(m, LISTENER_DEVICE), 1024);
+	assert_int_equal(meter_sent_to(m, LISTENER_PEOPLE), 0);
+	assert_int_equal(meter_sent_to(NULL, LISTENER_DEVICE), 0);
 	meter_tls_failed(m, LISTENER_DEVICE, METER_TLS_CERTIFICATE);
 	shows("pawl_connections_total{listener=\"device\"} 3\n");
 	shows("pawl_connections{listener=\"device\"} 2\n");

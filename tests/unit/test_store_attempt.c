@@ -322,35 +322,6 @@ static void the_other_slot_holds_what_ran_before(void **state)
 	expect_held(*state, 0, 1);
 }
 
-static void see_bad(void *ctx, const struct store_bad *b)
-{
-	char *out = ctx;
-
-	(void)snprintf(out + strlen(out), 200 - strlen(out), "%s %s %s %u;",
-		       b->model, b->cohort, b->runs, (unsigned)b->n);
-}
-
-static void where_it_went_wrong_is_told(void **state)
-{
-	struct stage r = fleet_rollout(*state, "one", 2);
-	char said[200] = "";
-	struct err e = { 0 };
-
-	for (unsigned n = 1; n <= 4; n++) {
-		struct store_device d = fleet_device(*state, n);
-		struct attempt a;
-
-		comes(*state, &d, n == 1 ? 3 : 1);
-		a = fleet_offer(*state, &r, &d);
-		fleet_move(*state, &r, &a, STAGE_INSTALLED, "");
-		fleet_move(*state, &r, &a,
-			   n == 4 ? STAGE_CONFIRMED : STAGE_ROLLED_BACK,
-			   n == 4 ? "" : "HEALTH_FAILED");
-	}
-	assert_ok(store_rollout_bad(*state, r.what.id, 100, see_bad, said, &e));
-	assert_string_equal(said, "k1 canary 1 2;k1 canary 3 1;");
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -362,7 +333,6 @@ int main(void)
 		TEST(who_leaves_the_fleet_counts_no_more),
 		TEST(a_kill_loses_no_acknowledged_report),
 		TEST(the_other_slot_holds_what_ran_before),
-		TEST(where_it_went_wrong_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,11 +83,13 @@ function whyTable(why) {
 			["Release", r => (r.goal || r.release) + (r.goal &&
 				r.goal !== r.release ? " first, then " + r.release : "")],
 			["Why", r => r.why],
-			["Of them only", r => r.where ? h("code", {}, r.where) : ""],
+			["Selector", r => r.where ? h("span", {}, r.selected + ": ",
+				h("code", {}, r.where)) : "none: all of them"],
+			["Floor", r => r.floor],
 			["Window", r => r.window || ""],
 			["Its place", r => r.bucket_percent
 				? r.bucket_percent + ", open up to " + r.limit_percent : ""],
-			["Attempts", r => r.attempts ? r.attempt + " of " + r.attempts : ""],
+			["Attempts", r => (r.attempt || 0) + " of " + r.attempts],
 		], why, "No rollout is for it."));
 }
 
@@ -101,6 +103,7 @@ page(() => ask("device/" + id), (d, overview) => {
 			actions(d, overview.you)),
 		section("facts", "What it is", facts([
 			["Product, model", d.product + ", " + d.model],
+			["Hardware revision", d.hardware || "it does not say"],
 			["Cohort", link("/list/cohort/" + d.cohort, d.cohort)],
 			["Runs", d.release ? link("/list/release/" + d.product + "/" +
 				d.release, d.release) : "unknown"],

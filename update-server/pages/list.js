@@ -44,6 +44,7 @@ const deviceColumns = [
 	["Device", d => link("/devices/" + d.id,
 		h("span", { class: "id" }, d.id))],
 	["Model", d => d.product + " " + d.model],
+	["Hardware", d => d.hardware || "not said"],
 	["Cohort", d => link("/list/cohort/" + d.cohort, d.cohort)],
 	["Runs", d => d.release
 		? d.release + (d.confirmed ? "" : " (on trial)") : "unknown"],

@@ -281,7 +281,7 @@ function reached(r) {
 }
 
 function failures(r, bad) {
-	const samples = f => [...r.attempts, ...bad].filter((a, i, all) =>
+	const devices = f => [...r.attempts, ...bad].filter((a, i, all) =>
 		a.code === f.code && a.state === f.state && a.phase === f.phase &&
 		all.findIndex(b => b.device === a.device) === i).slice(0, 3);
 	return section("failures", "What went wrong", table("Failures", [
@@ -291,18 +291,63 @@ function failures(r, bad) {
 		["Phase", f => f.phase],
 		["Devices", f => link("/list/attempts/" + name + "/" +
 			(groupOf(f.state) || { id: "failed" }).id, number(f.n)), "right"],
-		["For example", f => samples(f).map(a => h("span", {},
-			link("/devices/" + a.device, h("span", { class: "id" },
-				a.device.slice(0, 8))), " "))],
-	], [...(r.failures || [])].sort((a, b) => b.n - a.n), "Nothing so far."),
-	(r.bad_by || []).length > 0 && h("h3", {}, "On what"),
-	(r.bad_by || []).length > 0 && table("Failures by hardware", [
-		["Model", b => b.model],
-		["Cohort", b => link("/list/cohort/" + b.cohort, b.cohort)],
-		["Ran before", b => b.from ? link("/list/release/" + r.product + "/" +
-			b.from, b.from) : "nothing of ours"],
-		["Devices", b => number(b.n), "right"],
-	], r.bad_by));
+		["For example", f => samples(devices(f).map(a => a.device))],
+	], [...(r.failures || [])].sort((a, b) => b.n - a.n), "Nothing so far."));
+}
+
+const shares = bp => (bp / 100).toFixed(2).replace(/\.?0+$/, "") + " %";
+const samples = ids => ids.map(id => h("span", {}, link("/devices/" + id,
+	h("span", { class: "id" }, id.slice(0, 8))), " "));
+const ended = g => g.bad + g.confirmed;
+
+// One way to tell devices apart. A group that stands apart has a sign and words.
+function byKind(title, list, named) {
+	return [h("h3", {}, title), table(title, [
+		["Which", g => g.name === "*" ? "others, not told apart"
+			: g.name === "" ? "not said" : named(g.name)],
+		["Offered", g => number(g.offered), "right"],
+		["Failed", g => ended(g) === 0 ? "none has ended"
+			: number(g.bad) + " of " + number(ended(g)), "right"],
+		["Rate", g => ended(g) === 0 ? "" : shares(g.lower) + " to " +
+			shares(g.upper)],
+		["Dark", g => number(g.dark), "right"],
+		["Stands apart", g => g.apart ? h("strong", {}, "\u26a0 " + g.words)
+			: ""],
+		["For example", g => samples(g.samples)],
+	], list)];
+}
+
+// On which devices it goes how. Told only once there is something to compare.
+function kinds(r) {
+	const told = [
+		["By cohort", "cohort", n => link("/list/cohort/" + n, n)],
+		["By hardware revision", "hardware", n => n],
+		["By model", "model", n => n],
+		["By what ran before", "from", n => link("/list/release/" +
+			r.product + "/" + n, n)],
+	].filter(([, key]) => r.groups && (r.groups[key].length > 1 ||
+		r.groups[key].some(g => g.bad > 0 || g.dark > 0)));
+	return told.length === 0 ? null : section("kinds", "On which devices",
+		h("p", { class: "help" }, "Rates are of those that ended; the bounds " +
+			"are those that gates use. What stands apart fails, or goes dark, " +
+			"more often than chance explains."),
+		...told.flatMap(([title, key, named]) =>
+			byKind(title, r.groups[key], named)));
+}
+
+const bytes = n => n < 1e6 ? number(Math.round(n / 1e3)) + " kB"
+	: n < 1e9 ? (n / 1e6).toFixed(1) + " MB" : (n / 1e9).toFixed(1) + " GB";
+
+function flow(r) {
+	const f = r.flow;
+	return f && section("flow", "What flows", facts([
+		["Offers", number(f.offers) + ", of which " + number(f.begun) +
+			" were begun"],
+		["A whole package is", bytes(f.package_bytes)],
+		["Sent by this server", h("span", {}, bytes(f.sent_bytes) +
+			" to all devices, since ", when(f.since))],
+		["Told to come later", number(f.busy) + " requests (503), in that time"],
+	]));
 }
 
 function wayBack({ back: b, request }) {
@@ -420,6 +465,6 @@ page(async () => {
 	headline(r, overview.you), back && wayBack(back),
 	r.state === "paused" && failures(r, bad), // why comes first
 	r.phase_count > 1 && reached(r), r.phases && phases(r),
-	r.state !== "paused" && failures(r, bad), darkness(r),
+	r.state !== "paused" && failures(r, bad), kinds(r), darkness(r), flow(r),
 	chart(r, samples, overview.releases, Date.parse(overview.now)), what(r), attempts(r),
 	history(acts, people)));

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A rollout by kinds of devices, and what flows, as people see them. */
+#include <stdlib.h>
+
+#include "common/mem.h"
+
+#include "update-server/api.h"
+#include "update-server/kinds.h"
+
+/* ---- by kind ------------------------------------------------------------- */
+
+struct all_kinds {
+	struct kinds cohort, model, hardware, runs;
+};
+
+static void take_kind(void *ctx, const struct store_kind *k)
+{
+	struct all_kinds *all = ctx;
+	const struct device_id *sample = k->has_sample ? &k->sample : NULL;
+
+	kinds_add(&all->cohort, k->cohort, &k->n, sample);
+	kinds_add(&all->model, k->model, &k->n, sample);
+	kinds_add(&all->hardware, k->hardware, &k->n, sample);
+	kinds_add(&all->runs, k->runs, &k->n, sample);
+}
+
+static struct json *group_json(const struct kinds_group *g)
+{
+	struct json *j = json_new_object(), *samples = json_new_array();
+	char id[2 * DEVICE_ID_LEN + 1];
+
+	json_set_text(j, "name", g->name);
+	json_set_int(j, "offered", (int64_t)g->n.offered);
+	json_set_int(j, "confirmed", (int64_t)g->n.confirmed);
+	json_set_int(j, "bad", (int64_t)g->n.bad);
+	json_set_int(j, "other", (int64_t)g->n.other);
+	json_set_int(j, "dark", (int64_t)g->n.dark);
+	json_set_int(j, "lower", g->lower);
+	json_set_int(j, "upper", g->upper);
+	json_set_bool(j, "apart", g->fails_more || g->dark_more);
+	json_set_text(j, "words", g->words);
+	for (size_t i = 0; i < g->sample_count; i++) {
+		hex_format((struct slice){ g->samples[i].bytes, DEVICE_ID_LEN },
+			   id);
+		json_add(samples, json_new_text(id));
+	}
+	json_set(j, "samples", samples);
+	return j;
+}
+
+static void set_groups(struct json *j, const char *name, struct kinds *k)
+{
+	struct json *list = json_new_array();
+
+	kinds_judge(k);
+	for (size_t i = 0; i < k->count; i++)
+		json_add(list, group_json(&k->groups[i]));
+	json_set(j, name, list);
+}
+
+int api_set_kinds(struct server_api *api, struct json *j, const struct stage *s,
+		  struct err *e)
+{
+	struct all_kinds *all = mem_alloc(1, sizeof(*all));
+	struct json *groups = json_new_object();
+	int rc = store_kind_each(api->store, s->what.id, take_kind, all, e);
+
+	set_groups(groups, "cohort", &all->cohort);
+	set_groups(groups, "model", &all->model);
+	set_groups(groups, "hardware", &all->hardware);
+	set_groups(groups, "from", &all->runs);
+	json_set(j, "groups", groups);
+	free(all);
+	return rc;
+}
+
+/* ---- what flows ---------------------------------------------------------- */
+
+struct offers {
+	uint64_t made, begun;
+};
+
+static void take_counter(void *ctx, const struct store_counter *c)
+{
+	struct offers *o = ctx;
+
+	o->made += c->n;
+	if (c->state != STAGE_OFFERED && c->state != STAGE_DEFERRED &&
+	    c->state < STAGE_SKIPPED)
+		o->begun += c->n;
+}
+
+int api_set_flow(struct server_api *api, struct json *j, const struct stage *s,
+		 struct err *e)
+{
+	struct json *flow = json_new_object();
+	struct offers o = { 0, 0 };
+	int rc =
+		store_counter_each(api->store, s->what.id, take_counter, &o, e);
+
+	json_set_int(flow, "offers", (int64_t)o.made);
+	json_set_int(flow, "begun", (int64_t)o.begun);
+	json_set_int(flow, "package_bytes", (int64_t)s->size);
+	api_set_time(flow, "since", api->started);
+	json_set_int(flow, "sent_bytes",
+		     (int64_t)meter_sent_to(api->meter, LISTENER_DEVICE));
+	json_set_int(flow, "busy",
+		     (int64_t)meter_busy(api->meter, LISTENER_DEVICE));
+	json_set(j, "flow", flow);
+	return rc;
+}
