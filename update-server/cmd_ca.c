@@ -6,17 +6,15 @@
 
 #include "update-server/commands.h"
 #include "update-server/device_ca.h"
-#include "update-server/keeper.h"
+#include "update-server/ui.h"
 
 #define OVERLAP_DAYS 400 /* so long may a device lie in a drawer */
 #define DAYS_MAX     3650
 
 static int print_json(const struct device_cas *cas, struct err *e)
 {
-	struct buf text = BUF_INIT(KEEPER_CA_PEM_MAX);
 	struct json *j = json_new_object(), *list = json_new_array();
 	char hex[SHA256_HEX_LEN], when[UTC_TEXT_LEN];
-	int rc;
 
 	for (size_t i = 0; i < cas->count; i++) {
 		struct json *one = json_new_object();
@@ -33,13 +31,7 @@ static int print_json(const struct device_cas *cas, struct err *e)
 	json_set(j, "cas", list);
 	json_set_int(j, "others", (int64_t)cas->others);
 	json_set_int(j, "unread", (int64_t)cas->unread);
-	json_set_int(j, "v", 1);
-	rc = json_print(j, true, &text, e);
-	if (rc == 0)
-		(void)fwrite(text.ptr, 1, text.len, stdout);
-	json_free(j);
-	buf_done(&text);
-	return rc;
+	return ui_say_json(j, e);
 }
 
 static void print_words(const struct device_cas *cas)
@@ -64,31 +56,49 @@ static void print_words(const struct device_cas *cas)
 		       (unsigned long long)cas->unread);
 }
 
-static int print_cas(const struct device_cas *cas, bool json, struct err *e)
+/* What each of the three does: read its line, act, and show what there is now,
+ * with what to do next. */
+struct ca_command {
+	bool json;
+	char **operands;
+	struct device_cas cas;
+};
+
+static int parse(int argc, char **argv, const struct opt *opts, int wanted,
+		 struct ca_command *c, struct err *e)
 {
-	if (json)
-		return print_json(cas, e);
-	print_words(cas);
+	int count;
+
+	if (opt_parse(argc, argv, opts, &c->operands, &count, e))
+		return -1;
+	if (count == wanted)
+		return 0;
+	return err_set(e, ERR_USAGE,
+		       wanted == 1 ? "name the server's folder"
+				   : "name the server's folder and a "
+				     "fingerprint (ca status shows them)");
+}
+
+static int show(const struct ca_command *c, const char *next, struct err *e)
+{
+	if (c->json)
+		return print_json(&c->cas, e);
+	print_words(&c->cas);
+	printf("%s", next);
 	return 0;
 }
 
 int command_ca_status(int argc, char **argv, struct err *e)
 {
-	bool json = false;
+	struct ca_command c = { .json = false };
 	const struct opt opts[] = {
-		OPT_FLAG("json", &json, "print JSON"),
+		OPT_FLAG("json", &c.json, "print JSON"),
 		OPT_END,
 	};
-	struct device_cas cas;
-	char **operands;
-	int count;
 
-	if (opt_parse(argc, argv, opts, &operands, &count, e))
-		return -1;
-	if (count != 1)
-		return err_set(e, ERR_USAGE, "name the server's folder");
-	return device_ca_status(operands[0], &cas, e) ||
-			       print_cas(&cas, json, e)
+	return parse(argc, argv, opts, 1, &c, e) ||
+			       device_ca_status(c.operands[0], &c.cas, e) ||
+			       show(&c, "", e)
 		       ? -1
 		       : 0;
 }
@@ -96,64 +106,53 @@ int command_ca_status(int argc, char **argv, struct err *e)
 int command_ca_rotate(int argc, char **argv, struct err *e)
 {
 	uint64_t days = OVERLAP_DAYS;
-	bool json = false;
+	struct ca_command c = { .json = false };
 	const struct opt opts[] = {
 		OPT_NUMBER("overlap", "DAYS", &days, DAYS_MAX,
 			   "so long is the former one trusted (400)"),
-		OPT_FLAG("json", &json, "print JSON"),
+		OPT_FLAG("json", &c.json, "print JSON"),
 		OPT_END,
 	};
-	struct device_cas cas;
-	char **operands;
-	int count;
 
-	if (opt_parse(argc, argv, opts, &operands, &count, e))
+	if (parse(argc, argv, opts, 1, &c, e))
 		return -1;
-	if (count != 1)
-		return err_set(e, ERR_USAGE, "name the server's folder");
 	if (days == 0)
 		return err_set(e, ERR_USAGE,
 			       "--overlap: 1 to %d; who trusts it no longer "
 			       "says so with ca withdraw",
 			       DAYS_MAX);
-	if (device_ca_rotate(operands[0], days, &cas, e) ||
-	    print_cas(&cas, json, e))
-		return -1;
-	if (!json)
-		printf("restart the server to use it, and keep a copy of "
-		       "keys/ again now\n");
-	return 0;
+	return device_ca_rotate(c.operands[0], days, &c.cas, e) ||
+			       show(&c,
+				    "restart the server to use it, and keep a "
+				    "copy of keys/ again now\n",
+				    e)
+		       ? -1
+		       : 0;
 }
 
 int command_ca_withdraw(int argc, char **argv, struct err *e)
 {
 	uint64_t leave = 0;
-	bool json = false;
+	struct ca_command c = { .json = false };
 	const struct opt opts[] = {
 		OPT_NUMBER("leave", "N", &leave, UINT32_MAX,
 			   "so many devices are on it, and enrol anew"),
-		OPT_FLAG("json", &json, "print JSON"),
+		OPT_FLAG("json", &c.json, "print JSON"),
 		OPT_END,
 	};
 	struct sha256 fingerprint;
-	struct device_cas cas;
-	char **operands;
-	int count;
 
-	if (opt_parse(argc, argv, opts, &operands, &count, e))
+	if (parse(argc, argv, opts, 2, &c, e))
 		return -1;
-	if (count != 2)
-		return err_set(e, ERR_USAGE,
-			       "name the server's folder and a fingerprint "
-			       "(ca status shows them)");
-	if (sha256_parse(slice_of(operands[1]), &fingerprint, e))
+	if (sha256_parse(slice_of(c.operands[1]), &fingerprint, e))
 		return err_in(e, "the fingerprint");
-	if (device_ca_withdraw(operands[0], &fingerprint, leave, &cas, e) ||
-	    print_cas(&cas, json, e))
-		return -1;
-	if (!json)
-		printf("restart the server: it trusts that one until then; "
-		       "keep a copy of keys/ again\nnow, for an older one "
-		       "has it still\n");
-	return 0;
+	return device_ca_withdraw(c.operands[0], &fingerprint, leave, &c.cas,
+				  e) ||
+			       show(&c,
+				    "restart the server: it trusts that one "
+				    "until then; keep a copy of keys/ again\n"
+				    "now, for an older one has it still\n",
+				    e)
+		       ? -1
+		       : 0;
 }

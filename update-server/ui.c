@@ -52,6 +52,16 @@ int ui_print_json(const struct json *j, struct err *e)
 	return rc;
 }
 
+int ui_say_json(struct json *j, struct err *e)
+{
+	int rc;
+
+	json_set_int(j, "v", 1);
+	rc = ui_print_json(j, e);
+	json_free(j);
+	return rc;
+}
+
 int ui_get_pages(struct ui *u, const char *path, const char *list,
 		 struct json **out, struct err *e)
 {

@@ -54,6 +54,9 @@ int ui_act(struct ui *u, const char *path, struct json *body, const char *done,
 /* The whole answer as JSON, with a newline. */
 int ui_print_json(const struct json *j, struct err *e) NODISCARD;
 
+/* The same of what a command did by itself, with "v"; j is taken over. */
+int ui_say_json(struct json *j, struct err *e) NODISCARD;
+
 /* A table of an array of objects; the columns are members' names. */
 void ui_table(const struct json *list, const char *const *columns);
 
