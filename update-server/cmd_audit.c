@@ -370,13 +370,24 @@ int command_audit_verify(int argc, char **argv, struct err *e)
 
 /* ---- rotate -------------------------------------------------------------- */
 
+static int say_key(const char *key, uint64_t record, bool lost, struct err *e)
+{
+	struct json *j = json_new_object();
+
+	json_set_text(j, "key", key);
+	json_set_int(j, "record", (int64_t)record);
+	json_set_bool(j, "lost", lost);
+	return ui_say_json(j, e);
+}
+
 int command_audit_rotate(int argc, char **argv, struct err *e)
 {
 	struct log_key_change change;
-	bool lost = false;
+	bool lost = false, json = false;
 	const struct opt opts[] = {
 		OPT_FLAG("lost", &lost,
 			 "the key is gone: nobody hands over to the next"),
+		OPT_FLAG("json", &json, "print JSON"),
 		OPT_END,
 	};
 	char **operands, key[SHA256_HEX_LEN];
@@ -391,6 +402,8 @@ int command_audit_rotate(int argc, char **argv, struct err *e)
 	if (log_key_change(operands[0], lost, &change, e))
 		return -1;
 	sha256_format(&change.to, key);
+	if (json)
+		return say_key(key, change.record, lost, e);
 	printf("the log's key is %s now, by record %llu\n", key,
 	       (unsigned long long)change.record);
 	if (lost)
@@ -467,12 +480,23 @@ static int replay(const char *dir, const struct audit_check *asked,
 	return rc;
 }
 
+static int say_replayed(uint64_t records, bool other_key, struct err *e)
+{
+	struct json *j = json_new_object();
+
+	json_set_int(j, "records", (int64_t)records);
+	json_set_bool(j, "other_key", other_key);
+	return ui_say_json(j, e);
+}
+
 int command_audit_replay(int argc, char **argv, struct err *e)
 {
 	struct opt_list kept = { .count = 0 };
+	bool json = false;
 	const struct opt opts[] = {
 		OPT_LIST("checkpoint", "FILE", &kept,
 			 "a checkpoint that was kept elsewhere"),
+		OPT_FLAG("json", &json, "print JSON"),
 		OPT_END,
 	};
 	struct audit_check check = { .dirfd = -1 };
@@ -493,6 +517,8 @@ int command_audit_replay(int argc, char **argv, struct err *e)
 		return -1;
 	rc = replay(operands[0], &check, &p, &found, e);
 	fs_close(&check.dirfd);
+	if (rc == 0 && json)
+		return say_replayed(found.records - p.size, p.other_key, e);
 	if (rc == 0)
 		printf("%llu records came back; every rollout is paused: look "
 		       "at them, and resume\n",

@@ -3,12 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/fs.h"
 #include "common/opt.h"
 #include "common/x509.h"
 
 #include "update-server/commands.h"
 #include "update-server/config.h"
 #include "update-server/init.h"
+#include "update-server/ui.h"
 
 /* An address to listen on is a name in the certificate, unless it is "all". */
 static size_t add_listener_name(const char *listen, char *out, size_t size,
@@ -152,6 +154,31 @@ int command_init(int argc, char **argv, struct err *e)
 	return 0;
 }
 
+/* Which file it is in, and until when it is good. */
+static int say_certificate(const char *dir, const char *file, struct err *e)
+{
+	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN);
+	char path[PATH_MAX_LEN], end[UTC_TEXT_LEN];
+	struct x509_info info;
+	struct json *j;
+	int rc = text_format(path, sizeof(path), e, "%s/%s", dir, file) ||
+				 fs_read_path(path, &pem, e) ||
+				 x509_inspect(buf_slice(&pem), &info, e)
+			 ? -1
+			 : 0;
+
+	buf_done(&pem);
+	if (rc)
+		return -1;
+	utc_format(info.not_after, end);
+	j = json_new_object();
+	json_set_text(j, "file", path);
+	json_set_hex(j, "certificate",
+		     (struct slice){ info.fingerprint.bytes, SHA256_LEN });
+	json_set_text(j, "ends", end);
+	return ui_say_json(j, e);
+}
+
 static int renew_with(int argc, char **argv,
 		      int (*renew)(const char *dir, const char *const *names,
 				   struct err *e),
@@ -159,10 +186,12 @@ static int renew_with(int argc, char **argv,
 {
 	const char *all[INIT_NAMES_MAX + 1] = { NULL };
 	struct opt_list names = { .count = 0 };
+	bool json = false;
 	const struct opt opts[] = {
 		OPT_LIST("name", "DNS-or-IP", &names,
 			 "a name by which devices reach this server "
 			 "(without: those that it has)"),
+		OPT_FLAG("json", &json, "print JSON"),
 		OPT_END,
 	};
 	struct buf held = BUF_INIT(X509_PEM_MAX_LEN);
@@ -177,6 +206,8 @@ static int renew_with(int argc, char **argv,
 	    collect_names(&names, all, e) == 0)
 		rc = renew(operands[0], all, e);
 	buf_done(&held);
+	if (rc == 0 && json)
+		return say_certificate(operands[0], "tls.pem", e);
 	if (rc == 0)
 		printf("%s; restart the server to use it\n", what);
 	return rc;
@@ -195,7 +226,11 @@ int command_tls_switch_ca(int argc, char **argv, struct err *e)
 
 int command_tls_next_ca(int argc, char **argv, struct err *e)
 {
-	const struct opt opts[] = { OPT_END };
+	bool json = false;
+	const struct opt opts[] = {
+		OPT_FLAG("json", &json, "print JSON"),
+		OPT_END,
+	};
 	char **operands;
 	int count;
 
@@ -205,6 +240,8 @@ int command_tls_next_ca(int argc, char **argv, struct err *e)
 		return err_set(e, ERR_USAGE, "name one folder");
 	if (init_next_ca(operands[0], e))
 		return -1;
+	if (json)
+		return say_certificate(operands[0], "ca-next.pem", e);
 	printf("made %s/ca-next.pem: name it in the signed site, then wait "
 	       "until devices have it\n",
 	       operands[0]);

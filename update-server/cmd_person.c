@@ -20,6 +20,7 @@
 #include "update-server/people_roll.h"
 #include "update-server/rights.h"
 #include "update-server/store.h"
+#include "update-server/ui.h"
 
 #define PERSON_DAYS  365
 #define SLACK_SEC    3600
@@ -143,16 +144,27 @@ static int check_creation(const struct creation *c, struct err *e)
 	return 0;
 }
 
+static int say_person(const char *name, const char *folder, struct err *e)
+{
+	struct json *j = json_new_object();
+
+	json_set_text(j, "name", name);
+	json_set_text(j, "folder", folder);
+	return ui_say_json(j, e);
+}
+
 int command_person_create(int argc, char **argv, struct err *e)
 {
 	struct creation c = { .environment = ENV_LAB, .dirfd = -1 };
 	const char *environment = NULL;
+	bool json = false;
 	const struct opt opts[] = {
 		OPT_TEXT("name", "NAME", &c.name, "how you are called there"),
 		OPT_TEXT("url", "URL", &c.url, "of the people listener"),
 		OPT_TEXT("ca", "FILE", &c.ca, "the server's ca.pem"),
 		OPT_TEXT("environment", "E", &environment,
 			 "demo, lab (default) or production"),
+		OPT_FLAG("json", &json, "print JSON"),
 		OPT_END,
 	};
 	char **operands;
@@ -170,6 +182,8 @@ int command_person_create(int argc, char **argv, struct err *e)
 		return -1;
 	rc = write_conf(&c, e) || write_keys(&c, e) ? -1 : 0;
 	fs_close(&c.dirfd);
+	if (rc == 0 && json)
+		return say_person(c.name, operands[0], e);
 	if (rc == 0)
 		printf("made %s; give %s/person.pem to who installs the "
 		       "server:\n"
@@ -292,11 +306,26 @@ static int check_rights(const struct store_person *p, struct err *e)
 	return 0;
 }
 
+static struct json *person_json(const struct store_person *p)
+{
+	struct json *j = json_new_object();
+
+	json_set_text(j, "name", p->name);
+	json_set_text(j, "roles", p->roles);
+	json_set_text(j, "cohorts", p->scope.cohorts);
+	json_set_int(j, "share", p->scope.share);
+	json_set_hex(j, "certificate",
+		     (struct slice){ p->fingerprint.bytes, SHA256_LEN });
+	json_set_bool(j, "revoked", p->revoked);
+	return j;
+}
+
 int command_person_add(int argc, char **argv, struct err *e)
 {
 	struct store_person p = { 0 };
 	struct opt_list roles = { 0 }, cohorts = { 0 };
 	uint64_t share = 100;
+	bool json = false;
 	char hex[SHA256_HEX_LEN];
 	const struct opt opts[] = {
 		OPT_LIST("role", "ROLE", &roles,
@@ -306,6 +335,7 @@ int command_person_add(int argc, char **argv, struct err *e)
 			 "rollouts of these cohorts alone (repeat)"),
 		OPT_NUMBER("share", "PERCENT", &share, 100,
 			   "of a rollout's devices at most (100)"),
+		OPT_FLAG("json", &json, "print JSON"),
 		OPT_END,
 	};
 	char **operands;
@@ -323,6 +353,8 @@ int command_person_add(int argc, char **argv, struct err *e)
 	    join_names(&cohorts, p.scope.cohorts, sizeof(p.scope.cohorts), e) ||
 	    check_rights(&p, e) || add(operands[0], operands[1], &p, e))
 		return -1;
+	if (json)
+		return ui_say_json(person_json(&p), e);
 	sha256_format(&p.fingerprint, hex);
 	printf("%s is %s: %s\n", p.name, p.roles, hex);
 	return 0;
@@ -344,31 +376,61 @@ static void print_person(void *ctx, const struct store_person *p)
 	printf(" %s%s\n", hex, p->revoked ? " revoked" : "");
 }
 
+static void add_person(void *ctx, const struct store_person *p)
+{
+	json_add(ctx, person_json(p));
+}
+
 int command_person_list(int argc, char **argv, struct err *e)
 {
-	const struct opt opts[] = { OPT_END };
+	struct json *list = json_new_array(), *j;
+	bool json = false;
+	const struct opt opts[] = {
+		OPT_FLAG("json", &json, "print JSON"),
+		OPT_END,
+	};
 	enum environment ignored;
 	struct store *s = NULL;
 	char **operands;
 	int count, rc;
 
-	if (opt_parse(argc, argv, opts, &operands, &count, e))
-		return -1;
-	if (count != 1)
-		return err_set(e, ERR_USAGE, "name the server's folder");
-	if (init_open_store(operands[0], &ignored, &s, e))
-		return -1;
-	rc = store_person_each(s, print_person, NULL, e);
+	rc = opt_parse(argc, argv, opts, &operands, &count, e);
+	if (rc == 0 && count != 1)
+		rc = err_set(e, ERR_USAGE, "name the server's folder");
+	if (rc == 0)
+		rc = init_open_store(operands[0], &ignored, &s, e);
+	if (rc == 0)
+		rc = store_person_each(s, json ? add_person : print_person,
+				       list, e);
 	store_close(s);
-	return rc;
+	if (rc || !json) {
+		json_free(list);
+		return rc;
+	}
+	j = json_new_object();
+	json_set(j, "people", list);
+	return ui_say_json(j, e);
+}
+
+static int say_revoked(const struct sha256 *fingerprint, bool signed_too,
+		       struct err *e)
+{
+	struct json *j = json_new_object();
+
+	json_set_hex(j, "revoked",
+		     (struct slice){ fingerprint->bytes, SHA256_LEN });
+	json_set_bool(j, "checkpoint", signed_too);
+	return ui_say_json(j, e);
 }
 
 int command_person_revoke(int argc, char **argv, struct err *e)
 {
 	struct audit_by by = { .kind = AUDIT_SYSTEM, .now = utc_now() };
+	bool json = false;
 	const struct opt opts[] = {
 		OPT_TEXT("reason", "TEXT", &by.reason,
 			 "why: the log has its SHA-256"),
+		OPT_FLAG("json", &json, "print JSON"),
 		OPT_END,
 	};
 	enum environment ignored;
@@ -399,6 +461,8 @@ int command_person_revoke(int argc, char **argv, struct err *e)
 	/* A backup of yesterday must not bring them back unnoticed. */
 	if (rc == 0 && init_await_checkpoint(operands[0], &runs, e))
 		rc = err_in(e, "revoked, but in no checkpoint of the log yet");
+	if (rc == 0 && json)
+		return say_revoked(&fingerprint, runs, e);
 	if (rc == 0)
 		printf("revoked: the next request is refused%s\n",
 		       runs ? ""

@@ -15,6 +15,7 @@
 #include "update-server/config.h"
 #include "update-server/init.h"
 #include "update-server/store.h"
+#include "update-server/ui.h"
 
 #define DRAIN_WITHIN 40
 #define DRAIN_MAX    3600
@@ -43,6 +44,18 @@ static uint64_t bytes_of(const struct backup_list *l)
 	return sum;
 }
 
+static int say_backup(const char *what, const struct backup_list *l,
+		      struct err *e)
+{
+	struct json *j = json_new_object();
+
+	json_set_text(j, "done", what);
+	json_set_int(j, "files", (int64_t)l->count);
+	json_set_int(j, "bytes", (int64_t)bytes_of(l));
+	json_set_int(j, "records", (int64_t)l->records);
+	return ui_say_json(j, e);
+}
+
 static void say(const char *what, const struct backup_list *l)
 {
 	char size[16];
@@ -55,10 +68,11 @@ static void say(const char *what, const struct backup_list *l)
 int command_server_backup(int argc, char **argv, struct err *e)
 {
 	struct backup_list l = { 0 };
-	bool lean = false;
+	bool lean = false, json = false;
 	const struct opt opts[] = {
 		OPT_FLAG("without-payloads", &lean,
 			 "leave out what `release import` brings again"),
+		OPT_FLAG("json", &json, "print JSON"),
 		OPT_END,
 	};
 	char **operands;
@@ -68,7 +82,9 @@ int command_server_backup(int argc, char **argv, struct err *e)
 		rc = backup_make(operands[0], operands[1], !lean, &l, e);
 	if (rc == 0 && backup_note(operands[0], utc_now(), e))
 		rc = err_in(e, "the backup is whole, but not noted");
-	if (rc == 0) {
+	if (rc == 0 && json) {
+		rc = say_backup("saved", &l, e);
+	} else if (rc == 0) {
 		say("saved", &l);
 		printf("the keys are not in it: keep %s/keys apart\n",
 		       operands[0]);
@@ -80,13 +96,19 @@ int command_server_backup(int argc, char **argv, struct err *e)
 int command_server_restore(int argc, char **argv, struct err *e)
 {
 	struct backup_list l = { 0 };
-	const struct opt opts[] = { OPT_END };
+	bool json = false;
+	const struct opt opts[] = {
+		OPT_FLAG("json", &json, "print JSON"),
+		OPT_END,
+	};
 	char **operands;
 	int rc = -1;
 
 	if (parse(argc, argv, opts, 2, &operands, e) == 0)
 		rc = backup_restore(operands[0], operands[1], &l, e);
-	if (rc == 0) {
+	if (rc == 0 && json) {
+		rc = say_backup("restored", &l, e);
+	} else if (rc == 0) {
 		say("restored", &l);
 		if (backup_missing_keys(operands[1]) > 0)
 			printf("bring the keys back to %s/keys, mode 0600\n",
@@ -163,10 +185,26 @@ static void say_readopt(int64_t since)
 	       text);
 }
 
+static int say_check(const struct payloads *p, struct err *e)
+{
+	struct json *j = json_new_object();
+	char text[UTC_TEXT_LEN] = "";
+
+	if (p->readopt_since != 0)
+		utc_format(p->readopt_since, text);
+	json_set_int(j, "payloads", (int64_t)p->count);
+	json_set_text(j, "readopt", text);
+	return ui_say_json(j, e);
+}
+
 int command_server_check(int argc, char **argv, struct err *e)
 {
 	struct payloads p = { .dirfd = -1 };
-	const struct opt opts[] = { OPT_END };
+	bool json = false;
+	const struct opt opts[] = {
+		OPT_FLAG("json", &json, "print JSON"),
+		OPT_END,
+	};
 	char **operands;
 
 	if (parse(argc, argv, opts, 1, &operands, e) ||
@@ -175,6 +213,8 @@ int command_server_check(int argc, char **argv, struct err *e)
 	if (backup_missing_keys(operands[0]) > 0)
 		return err_set(e, ERR_NOT_FOUND,
 			       "the server does not start without its keys");
+	if (json)
+		return say_check(&p, e);
 	printf("configuration, database, audit log, keys' files and %zu "
 	       "payloads are what they were\n",
 	       p.count);

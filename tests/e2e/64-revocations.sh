@@ -4,7 +4,9 @@
 # an older state of the server cannot bring it back unnoticed. If it cannot be
 # exported, nobody is told that it was done. And the server's own certificate:
 # its acts are on record, and it keeps its names.
-command -v python3 >/dev/null || { echo "needs python3"; exit 77; }
+for tool in python3 openssl; do
+	command -v "$tool" >/dev/null || { echo "needs $tool"; exit 77; }
+done
 . "$(dirname "$0")/server-lib.sh"
 
 make_server
@@ -95,7 +97,9 @@ names() {
 want 0 "$server" tls renew "$WORK/server" --name updates.example --name 2001:db8::7
 before=$(names)
 case $before in *updates.example*2001:DB8*) ;; *) die "$before" ;; esac
-want 0 "$server" tls renew "$WORK/server"
+want 0 "$server" tls renew "$WORK/server" --json
+said "\"certificate\": \"$(openssl x509 -in "$WORK/server/tls.pem" \
+	-outform DER | sha256sum | cut -d ' ' -f 1)\""
 [ "$(names)" = "$before" ] || die "its names: $(names)"
 openssl x509 -in "$WORK/server/tls.pem" -noout -checkend $((89 * 86400)) >/dev/null ||
 	die "less than 89 days"

@@ -63,7 +63,16 @@ want 2 "$server" person create "$WORK/eve" --name eve --url "http://x:1" \
 
 # Revoked while the server runs: at once, once, and for ever.
 bob=$("$server" person list "$WORK/server" | sed -n 's/^bob .* //p')
-want 0 "$server" person revoke --reason test "$WORK/server" "$bob"
+want 0 "$server" person list "$WORK/server" --json
+python3 - "$WORK/said" "$bob" <<'PY' || die "the list as JSON"
+import json, sys
+people = json.load(open(sys.argv[1]))["people"]
+[bob] = [p for p in people if p["certificate"] == sys.argv[2]]
+assert bob["name"] == "bob" and not bob["revoked"], bob
+PY
+want 0 "$server" person revoke --reason test "$WORK/server" "$bob" --json
+said "\"revoked\": \"$bob\""
+said '"checkpoint": true'
 want 10 as bob cohort list
 want 14 "$server" person revoke --reason test "$WORK/server" "$bob"
 want 13 "$server" person revoke --reason test "$WORK/server" "$(echo "$bob" | tr 0-9a-f 1)"

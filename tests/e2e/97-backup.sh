@@ -34,6 +34,11 @@ busy=$!
 want 0 "$server" server backup "$WORK/server" "$WORK/backup"
 said "records of the audit log"
 want 14 "$server" server backup "$WORK/server" "$WORK/backup"
+want 0 "$server" server backup "$WORK/server" "$WORK/again" --json \
+	--without-payloads
+said '"done": "saved"'
+want 0 "$server" server check "$WORK/server" --json
+said '"payloads": [1-9]'
 want 0 "$server" server check "$WORK/server"
 said "are what they were"
 kill $busy 2>/dev/null || :
