@@ -176,11 +176,11 @@ LIBS_tuf-client := -lsodium
 
 # The crash proofs: programs over the client's own modules, and a library that is
 # preloaded into the real client.
-$(B)/tests/crash/operations: $(addprefix $(B)/obj/tests/crash/,operations.o \
-		observe.o picture.o) $(ARCHIVES)
+LOOKING := $(addprefix $(B)/obj/tests/crash/,claim.o observe.o picture.o secrets.o)
+$(B)/tests/crash/operations: $(B)/obj/tests/crash/operations.o $(LOOKING) $(ARCHIVES)
 	$(call link_test)
 $(B)/tests/crash/explore: $(addprefix $(B)/obj/tests/crash/,explore.o states.o \
-		medium.o observe.o picture.o) $(ARCHIVES)
+		medium.o) $(LOOKING) $(ARCHIVES)
 	$(call link_test)
 $(B)/tests/crash/recorder: $(B)/obj/tests/crash/recorder.o
 	$(call link_test) -lfuse3

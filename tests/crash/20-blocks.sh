@@ -3,25 +3,13 @@
 # what a power cut could have left of it is mounted and looked at, state by state
 # (explore.c). Of STATES states in all; LONG=1: 200 000, of larger trees.
 . "$(dirname "$0")/device.sh"
+. "$(dirname "$0")/blocks-lib.sh"
+lacks=$(lacks_blocks)
+[ -z "$lacks" ] || skip_blocks "$lacks"
+own_mounts
 states=${STATES:-2200}
 [ -z "${LONG:-}" ] || states=${STATES:-210000} FILES=${FILES:-120} SAVES=${SAVES:-20}
 
-skip() {
-	echo "$1: no crash states of a block device"
-	exit 77
-}
-[ "$(id -u)" -eq 0 ] || skip "not root"
-[ -c /dev/fuse ] || skip "no /dev/fuse"
-[ -c /dev/loop-control ] || skip "no loop devices"
-grep -qw "${CRASH_FS:=ext4}" /proc/filesystems || skip "no $CRASH_FS in this kernel"
-export CRASH_FS
-# Mounts of ours are nobody else's, and gone with us.
-[ -n "${CRASH_OWN:-}" ] || {
-	unshare -m true 2>/dev/null || skip "no mount namespace"
-	CRASH_OWN=1 exec unshare -m sh "$0"
-}
-
-disk=$WORK/disk
 mkdir "$disk"
 make_releases 2>/dev/null
 # The device stands in $disk, whatever is mounted there.
@@ -30,63 +18,6 @@ cp "$disk/client.conf" "$WORK/client.conf"
 sed -i "s|^root = .*|root = $WORK/root.json|" "$WORK/client.conf"
 mv "$disk/root.json" "$WORK/root.json"
 rm "$disk/client.conf"
-
-run_client() {
-	"$client" "$@" --quiet --config "$WORK/client.conf" >/dev/null
-}
-
-# An image of a device, from an image or nothing, after a command.
-make_image() { # from, to, command...
-	from=$1 to=$WORK/$2
-	shift 2
-	if [ -n "$from" ]; then
-		cp "$WORK/$from" "$to"
-	else
-		truncate -s "${CRASH_SIZE:-24M}" "$to"
-		case $CRASH_FS in
-		ext4) mkfs.ext4 -q -F -b 4096 -J size=4 -m 0 -N 1024 -E \
-			nodiscard,lazy_itable_init=0,lazy_journal_init=0 "$to" ;;
-		*) "mkfs.$CRASH_FS" -q ${CRASH_MKFS:-} "$to" >/dev/null ;;
-		esac
-	fi
-	mount -t "$CRASH_FS" -o loop "$to" "$disk"
-	[ $# -eq 0 ] || run_client "$@" || [ $? -eq 15 ]
-	umount "$disk"
-}
-
-# Run a command on a copy of an image and record it: $WORK/NAME.log, NAME.after.
-# With PRELOAD, that library's environment around it.
-record() { # name, before, command...
-	name=$1 before=$2
-	shift 2
-	cp "$WORK/$before" "$WORK/$name.after"
-	sh "$(dirname "$0")/record-run.sh" "$WORK/$name.after" \
-		"$WORK/$name.log" "$disk" env ${PRELOAD:-} "$client" "$@" \
-		--quiet --config "$WORK/client.conf" >/dev/null || [ $? -eq 15 ]
-}
-
-explore() { # name, before, states, options and command...
-	name=$1 before=$2 count=$3
-	shift 3
-	# shellcheck disable=SC2086 # lists of options
-	"$crash/explore" --name "$name" --before "$WORK/$before" \
-		--log "$WORK/$name.log" --after "$WORK/$name.after" \
-		--mount "$disk" --config "$WORK/client.conf" --fs "$CRASH_FS" \
-		$releases --states "$count" "$@" >"$WORK/explored" ||
-		die "$name: $(cat "$WORK/explored")"
-	cat "$WORK/explored"
-}
-
-# Record a command and look at so many states; in some the command is run again,
-# after which this release must run.
-prove() { # name, before, states, what runs in the end, command...
-	name=$1 before=$2 count=$3 runs=$4
-	shift 4
-	record "$name" "$before" "$@"
-	explore "$name" "$before" "$count" ${runs:+--runs "$runs" --again} \
-		${runs:+"${AGAIN:-100}"} ${OPTIONS:-} -- \
-		"$client" "$@" --quiet --config "$WORK/client.conf"
-}
 
 make_image "" empty
 make_image empty runs1 update --from "$WORK/publish.1"
@@ -107,16 +38,7 @@ for first in "$WORK"/state-*.image; do
 		update --from "$WORK/publish.2"
 done
 
-# Faults are seeded to see that they would be found.
-: >"$WORK/notes"
-truncate -s 4096 "$WORK/notes"
-for fault in skip-files skip-folders; do
-	PRELOAD="LD_PRELOAD=$crash/shim.so PAWL_SHIM_HOW=$fault
-		PAWL_SHIM_UNDER=$disk PAWL_SHIM_NOTES=$WORK/notes PAWL_SHIM_AT=0"
-	record "$fault" runs1 update --from "$WORK/publish.2"
-	PRELOAD=
-	explore "$fault" runs1 100 --expect-bad
-done
+seed update runs1 update --from "$WORK/publish.2"
 
 # Releases of several components: each slot holds all of one, or none.
 make_releases_of_parts 2>/dev/null

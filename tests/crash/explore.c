@@ -10,6 +10,8 @@
  *
  * Every K-th state, roughly, is mounted to be written and the command is run,
  * after which ID must run. --save keeps bad states, and some others, as images.
+ * --nowhere and --content are files of what must not lie about (secrets.h), nor
+ * ever have been written to the disk.
  * Needs root. Ends with 0 if states were seen and all are good, with 1 if one
  * is bad (with --expect-bad, the other way round).
  */
@@ -32,7 +34,8 @@
 
 #define WORKERS_MAX 16
 #define SHOWN_MAX   10 /* bad states told of */
-#define ROUNDS_MAX  4096
+#define ROUNDS_FEW  256
+#define ROUNDS_MAX  (1u << 17)
 #define LIMIT_SEC   60 /* for one run of the command */
 #define SEEN_START  4096
 
@@ -45,7 +48,7 @@ struct counts {
 struct options {
 	const char *name, *before, *log, *after, *mount, *config, *fs, *runs;
 	const char *save;
-	struct opt_list releases;
+	struct opt_list releases, nowhere, content;
 	uint64_t states, workers, again, saves, sector;
 	bool expect_bad, is_bad;
 	char **command;
@@ -298,20 +301,23 @@ static int explore(struct explorer *x, unsigned rounds, struct err *e)
 	return rc;
 }
 
-/* How many rounds make enough states, and how many those are. */
+/* How many rounds make enough states, and how many those are; there may be
+ * fewer in all, so that more rounds hardly make another. */
 static int count_states(struct explorer *x, unsigned *rounds, uint64_t *count,
 			struct err *e)
 {
+	uint64_t before = 0;
+
 	x->share = 0;
-	for (*rounds = 1; *rounds <= ROUNDS_MAX; *rounds *= 2) {
+	for (*rounds = 1;; *rounds *= 2) {
 		if (explore(x, *rounds, e))
 			return -1;
 		*count = x->seen.count;
-		if (*count >= x->o->states)
+		if (*count >= x->o->states || *rounds == ROUNDS_MAX ||
+		    (*rounds >= ROUNDS_FEW && *count - before < *count / 16))
 			return 0;
+		before = *count;
 	}
-	*rounds /= 2;
-	return 0;
 }
 
 static NORETURN void work(struct explorer *x, unsigned rounds)
@@ -384,6 +390,39 @@ static int judge(const struct options *o, const struct counts *c, struct err *e)
 	return 0;
 }
 
+/*
+ * Whatever was removed since, or never got a name: no write held a key, and
+ * content was written to no more than one place, which is the new slot's.
+ */
+static int check_writes(const struct options *o, const struct states_run *run,
+			const struct secrets *s, struct err *e)
+{
+	uint64_t at[SECRETS_MAX] = { 0 };
+
+	for (size_t i = 0; i < run->write_count; i++) {
+		const struct states_write *w = &run->writes[i];
+		struct slice bytes = { w->bytes, w->len };
+
+		if (secrets_has_key(s, bytes))
+			return err_set(e, ERR_CONFLICT,
+				       "%s: a content key was written",
+				       o->name);
+		for (size_t n = 0; n < s->content_count; n++) {
+			const uint8_t *is = secrets_find_content(s, n, bytes);
+			uint64_t where =
+				is ? w->offset + (uint64_t)(is - w->bytes) : 0;
+
+			if (is && at[n] && at[n] != where)
+				return err_set(e, ERR_CONFLICT,
+					       "%s: plain content was written "
+					       "twice",
+					       o->name);
+			at[n] = is ? where : at[n];
+		}
+	}
+	return 0;
+}
+
 static int explore_run(const struct options *o, const struct states_run *run,
 		       struct world *world, struct err *e)
 {
@@ -424,6 +463,8 @@ static int run(int argc, char **argv, struct err *e)
 		OPT_TEXT("config", "FILE", &o.config, "the client's"),
 		OPT_LIST("release", "ID=DIR", &o.releases, "its tree"),
 		OPT_TEXT("runs", "ID", &o.runs, "what runs in the end"),
+		OPT_LIST("nowhere", "FILE", &o.nowhere, "a key in plain"),
+		OPT_LIST("content", "FILE", &o.content, "in slots alone"),
 		OPT_TEXT("save", "DIR", &o.save, "for images of states"),
 		OPT_NUMBER("saves", "N", &o.saves, 1000, "how many good ones"),
 		OPT_NUMBER("states", "N", &o.states, 10000000,
@@ -450,9 +491,13 @@ static int run(int argc, char **argv, struct err *e)
 			       "something is missing; see --help");
 	if (world_load(o.config, o.releases.at, o.releases.count, &world, e))
 		return -1;
-	rc = states_load(o.log, &recorded, e);
+	rc = secrets_load(&o.nowhere, &o.content, &world.secrets, e);
+	if (rc == 0)
+		rc = states_load(o.log, &recorded, e);
 	if (rc == 0) {
-		rc = explore_run(&o, &recorded, &world, e);
+		rc = check_writes(&o, &recorded, &world.secrets, e)
+			     ? -1
+			     : explore_run(&o, &recorded, &world, e);
 		states_done(&recorded);
 	}
 	world_done(&world);

@@ -7,9 +7,11 @@
 #include "common/fs.h"
 #include "common/json.h"
 #include "updater-client/boot.h"
+#include "updater-client/identity.h"
 #include "updater-client/status.h"
 
 #define STATUS_MAX (512 * 1024)
+#define KEPT_MAX   1024
 
 /* ---- the world ----------------------------------------------------------- */
 
@@ -82,6 +84,7 @@ void world_done(struct world *w)
 	for (size_t i = 0; i < w->count; i++)
 		for (size_t k = 0; k < RELEASE_COMPONENTS_MAX; k++)
 			buf_done(&w->pictures[i][k]);
+	secrets_done(&w->secrets);
 	settings_done(&w->settings);
 }
 
@@ -128,14 +131,22 @@ static int compare_trees(const struct world *w, const struct slot_tree *t,
 	return 0;
 }
 
-static int compare_slot(const struct world *w, const struct slot_tree *t,
-			enum slot s, const char *id, struct err *e)
+/* w->count: there is none of this id. */
+static size_t find_release(const struct world *w, const char *id)
 {
 	size_t i = 0;
-	int rc = -1;
 
 	while (i < w->count && strcmp(w->ids[i], id) != 0)
 		i++;
+	return i;
+}
+
+static int compare_slot(const struct world *w, const struct slot_tree *t,
+			enum slot s, const char *id, struct err *e)
+{
+	size_t i = find_release(w, id);
+	int rc = -1;
+
 	if (i == w->count)
 		err_set(e, ERR_CONFLICT, "says that it holds \"%s\"", id);
 	else if (w->settings.slots[0].kind == SLOT_IMAGE)
@@ -167,7 +178,7 @@ static int look_ahead(const struct world *w, const struct slot_tree *t,
 static int check_kept(const struct world *w, const struct slot_tree *t,
 		      enum slot s, struct err *e)
 {
-	struct buf text = BUF_INIT(CLAIM_LINE_MAX);
+	struct buf text = BUF_INIT(KEPT_MAX);
 	char name[PATH_MAX_LEN];
 	int rc = 0;
 
@@ -183,6 +194,27 @@ static int check_kept(const struct world *w, const struct slot_tree *t,
 	return rc;
 }
 
+/* What runs is of no release: the factory's, whole, or with a loader whatever
+ * it started. */
+static int check_factory(const struct world *w, const struct slot_tree *t,
+			 const struct observed *o, struct err *e)
+{
+	if (find_release(w, "") < w->count)
+		return compare_slot(w, t, o->current, "", e);
+	return o->boots ? 0
+			: err_set(e, ERR_CONFLICT,
+				  "slot %s runs and holds no release",
+				  slot_name(o->current));
+}
+
+static bool is_there(const struct slot_tree *t, enum slot s)
+{
+	struct err none = { 0 };
+	struct stat st;
+
+	return fs_stat(t->dirfd, slot_name(s), &st, &none) == 0;
+}
+
 static int observe_slots(const struct world *w, const struct slot_tree *t,
 			 struct observed *o, struct err *e)
 {
@@ -196,13 +228,11 @@ static int observe_slots(const struct world *w, const struct slot_tree *t,
 			return -1;
 		if (found && compare_slot(w, t, s, r.id, e))
 			return -1;
+		o->unnamed += !found && is_there(t, s);
 		if (s != o->current)
 			continue;
-		/* With a loader it may be what the factory wrote. */
-		if (!found && !o->boots)
-			return err_set(e, ERR_CONFLICT,
-				       "slot %s runs and holds no release",
-				       slot_name(s));
+		if (!found && check_factory(w, t, o, e))
+			return -1;
 		if (!found)
 			continue;
 		memcpy(o->runs, r.id, sizeof(o->runs));
@@ -261,6 +291,44 @@ static int observe_records(struct observed *o, int state_fd, struct err *e)
 	return 0;
 }
 
+/* Who is enrolled has the key of its certificate, and the other one. */
+static int check_keys(int state_fd, struct err *e)
+{
+	const struct device_keys keys = { .state_fd = state_fd };
+	struct buf certificate = BUF_INIT(X509_PEM_MAX_LEN);
+	struct ec_private *key = NULL, *decrypt = NULL;
+	struct ec_public own;
+	struct x509_info info;
+	int rc = -1;
+
+	if (identity_open(&keys, IDENTITY_PRESENT, &certificate, &key, e) ||
+	    identity_open_decrypt_key(&keys, &decrypt, e) ||
+	    x509_inspect(buf_slice(&certificate), &info, e))
+		goto out;
+	ec_public_of(key, &own);
+	rc = ec_public_equal(&info.public_key, &own)
+		     ? 0
+		     : err_set(e, ERR_CONFLICT, "a certificate of another key");
+out:
+	ec_free(key);
+	ec_free(decrypt);
+	buf_done(&certificate);
+	return rc;
+}
+
+static int observe_identity(struct observed *o, int state_fd, struct err *e)
+{
+	struct message_identity id;
+	struct err none = { 0 };
+	struct stat st;
+
+	if (identity_load(state_fd, &id, &o->enrolled, e))
+		return -1;
+	o->answered = fs_stat(state_fd, "identity.crt", &st, &none) == 0;
+	identity_load_code(state_fd, o->code);
+	return o->enrolled ? check_keys(state_fd, e) : 0;
+}
+
 /* ---- the status ---------------------------------------------------------- */
 
 static int says(const struct json *status, const char *name, const char *wanted,
@@ -296,7 +364,7 @@ static int check_status(const struct observed *o, const struct json *status,
 	if (says(status, "slot", slot_name(o->current), e) ||
 	    says(status, "release", o->runs, e))
 		return -1;
-	for (size_t i = 0; i < json_count(slots); i++) {
+	for (size_t i = 0; o->runs[0] && i < json_count(slots); i++) {
 		const struct json *slot = json_at(slots, i);
 		const char *state = json_text(json_get(slot, "state"));
 
@@ -311,7 +379,20 @@ static int check_status(const struct observed *o, const struct json *status,
 	return 0;
 }
 
-static int observe_status(const struct world *w, const struct observed *o,
+/* Nothing of the factory's is left in a slot of who says that it is active. */
+static int check_standing(struct observed *o, const struct json *status,
+			  struct err *e)
+{
+	if (text_format(o->standing, sizeof(o->standing), e, "%s",
+			json_text(json_get(status, "standing"))))
+		return -1;
+	return strcmp(o->standing, "active") == 0 && o->unnamed > 0
+		       ? err_set(e, ERR_CONFLICT,
+				 "active, and a slot holds no release")
+		       : 0;
+}
+
+static int observe_status(const struct world *w, struct observed *o,
 			  struct err *e)
 {
 	struct buf text = BUF_INIT(STATUS_MAX);
@@ -320,112 +401,44 @@ static int observe_status(const struct world *w, const struct observed *o,
 
 	if (status_print(&w->settings, NULL, true, &text, e) == 0 &&
 	    json_parse(buf_slice(&text), &status, e) == 0)
-		rc = check_status(o, status, e);
+		rc = check_status(o, status, e) || check_standing(o, status, e)
+			     ? -1
+			     : 0;
 	json_free(status);
 	buf_done(&text);
 	return rc;
 }
 
+static int observe_state(const struct world *w, struct observed *o,
+			 int state_fd, struct err *e)
+{
+	return observe_records(o, state_fd, e) ||
+			       observe_identity(o, state_fd, e) ||
+			       observe_status(w, o, e) ||
+			       secrets_check(&w->secrets, state_fd, false, e)
+		       ? -1
+		       : 0;
+}
+
+/* Before its first command a device has no state, and perhaps no slots. */
 int observe(const struct world *w, struct observed *o, struct err *e)
 {
 	struct slot_tree slots = { .dirfd = -1, .path = w->settings.slot_path };
+	struct err none = { 0 };
 	int state_fd = -1, rc = -1;
+	bool fresh;
 
 	memset(o, 0, sizeof(*o));
 	o->boots = w->settings.control != CONTROL_SYMLINK;
-	/* Before its first command has made both, a device runs nothing. */
-	if (fs_open_dir(w->settings.state, &state_fd, e) ||
-	    fs_open_dir(w->settings.slot_path, &slots.dirfd, e))
+	fresh = fs_open_dir(w->settings.state, &state_fd, &none) != 0;
+	if (fresh && none.code != ERR_NOT_FOUND)
+		*e = none;
+	else if (fs_open_dir(w->settings.slot_path, &slots.dirfd, e))
 		rc = e->code == ERR_NOT_FOUND ? 0 : -1;
 	else if (observe_slots(w, &slots, o, e) == 0 &&
-		 observe_records(o, state_fd, e) == 0)
-		rc = observe_status(w, o, e);
+		 secrets_check(&w->secrets, slots.dirfd, true, e) == 0)
+		rc = fresh ? 0 : observe_state(w, o, state_fd, e);
 	slot_tree_close(&slots);
 	fs_close(&state_fd);
 	return rc;
-}
-
-/* ---- claims -------------------------------------------------------------- */
-
-/* The word after " name=" into out, "" if there is none. */
-static void value_of(const char *line, const char *name, char *out, size_t size)
-{
-	const char *at = strstr(line, name);
-	size_t len;
-
-	out[0] = 0;
-	if (!at)
-		return;
-	at += strlen(name);
-	len = strcspn(at, " \n");
-	if (len < size) {
-		memcpy(out, at, len);
-		out[len] = 0;
-	}
-}
-
-bool claim_read(struct claim *c, const char *line)
-{
-	char slot[8];
-
-	if (strncmp(line, "begin", 5) == 0) {
-		*c = (struct claim){ 0 };
-		return true;
-	}
-	if (strstr(line, " slot-switched ")) {
-		value_of(line, " slot=", slot, sizeof(slot));
-		c->kind = CLAIM_SWITCHED;
-		c->slot = strcmp(slot, "a") == 0   ? SLOT_A
-			  : strcmp(slot, "b") == 0 ? SLOT_B
-						   : SLOT_NONE;
-		return true;
-	}
-	if (!strstr(line, "Z info confirmed ") &&
-	    !strstr(line, "Z info rolled-back "))
-		return false;
-	c->kind = strstr(line, "Z info confirmed ") ? CLAIM_CONFIRMED
-						    : CLAIM_ROLLED_BACK;
-	value_of(line, " release=", c->release, sizeof(c->release));
-	return true;
-}
-
-const char *claim_name(const struct claim *c)
-{
-	static const char *const names[] = { "nothing", "switched", "confirmed",
-					     "rolled back" };
-
-	return names[c->kind];
-}
-
-static bool is_as_claimed(const struct claim *c, const struct observed *o)
-{
-	const struct machine *m = &o->journal.machine;
-
-	switch (c->kind) {
-	case CLAIM_SWITCHED:
-		/* A way back has begun if its reason is in the journal. */
-		return o->current == c->slot ||
-		       (m->reason != REASON_NONE && o->current == m->from);
-	case CLAIM_CONFIRMED:
-		return m->state == MACHINE_CONFIRMED &&
-		       strcmp(o->runs, c->release) == 0;
-	case CLAIM_ROLLED_BACK:
-		return m->state == MACHINE_ROLLED_BACK &&
-		       strcmp(o->runs, c->release) != 0 &&
-		       strcmp(o->journal.release, c->release) == 0;
-	default:
-		return true;
-	}
-}
-
-int claim_check(const struct claim *c, const struct observed *o, struct err *e)
-{
-	if (is_as_claimed(c, o))
-		return 0;
-	return err_set(e, ERR_CONFLICT,
-		       "claimed: %s (slot %s, release \"%s\"); now slot %s "
-		       "runs \"%s\" in the state %s",
-		       claim_name(c), slot_name(c->slot), c->release,
-		       slot_name(o->current), o->runs,
-		       machine_state_name(o->journal.machine.state));
 }

@@ -9,7 +9,8 @@
  *		--shim FILE --release ID=DIR... --runs ID [--every K]
  *		[--again] -- update --from DIR
  *
- * DIR/client.conf is the configuration. --every K takes every K-th operation,
+ * DIR/client.conf is the configuration; --nowhere and --content are files of
+ * what must not lie about (secrets.h). --every K takes every K-th operation,
  * and --again stops the run after a stop once more, somewhere.
  */
 #include <errno.h>
@@ -25,7 +26,7 @@
 #include "common/fs.h"
 #include "common/opt.h"
 #include "common/text.h"
-#include "tests/crash/observe.h"
+#include "tests/crash/claim.h"
 #include "tests/crash/shim.h"
 
 #define PATH_LEN  4096
@@ -36,7 +37,7 @@
 
 struct test {
 	const char *how, *fresh, *device, *client, *shim, *runs;
-	struct opt_list releases;
+	struct opt_list releases, nowhere, content;
 	uint64_t every, first, status;
 	bool again, retry;
 	char **command;
@@ -307,6 +308,8 @@ static int run(int argc, char **argv, struct err *e)
 		OPT_TEXT("shim", "FILE", &t.shim, "shim.so"),
 		OPT_LIST("release", "ID=DIR", &t.releases, "its tree"),
 		OPT_TEXT("runs", "ID", &t.runs, "what runs in the end"),
+		OPT_LIST("nowhere", "FILE", &t.nowhere, "a key in plain"),
+		OPT_LIST("content", "FILE", &t.content, "in slots alone"),
 		OPT_NUMBER("status", "N", &t.status, 255,
 			   "the command's own end"),
 		OPT_NUMBER("every", "K", &t.every, 1000000, "every K-th"),
@@ -327,7 +330,8 @@ static int run(int argc, char **argv, struct err *e)
 	if (open_notes(&t, e) || make_fresh(&t, e) ||
 	    world_load(t.config, t.releases.at, t.releases.count, &t.world, e))
 		return -1;
-	rc = check_all(&t, &count, e);
+	if (secrets_load(&t.nowhere, &t.content, &t.world.secrets, e) == 0)
+		rc = check_all(&t, &count, e);
 	world_done(&t.world);
 	buf_done(&t.lines);
 	if (rc)

@@ -17,7 +17,7 @@
 #ifndef TESTS_CRASH_STATES_H
 #define TESTS_CRASH_STATES_H
 
-#include "tests/crash/observe.h"
+#include "tests/crash/claim.h"
 
 #define STATES_SECTOR 512  /* no disk tears one of these */
 #define STATES_BLOCK  4096 /* of the file system */
