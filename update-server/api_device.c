@@ -14,6 +14,11 @@
 
 /* ---- what the check-in says ---------------------------------------------- */
 
+static bool skip(struct stage_attempt *a, enum stage_skip why, int64_t now)
+{
+	return stage_attempt_end(a, STAGE_SKIPPED, stage_skip_code(why), now);
+}
+
 /* What was offered and not installed ends with its rollout, and when the device
  * is none of those any more that the rollout is for. */
 static bool is_over(const struct stage *s, const struct rollout_device *d,
@@ -26,13 +31,38 @@ static bool is_over(const struct stage *s, const struct rollout_device *d,
 	if (s->status == STAGE_ABORTED)
 		return stage_attempt_end(a, STAGE_WITHDRAWN, "", now);
 	if (rollout_is_pinned(&s->what, d))
-		return stage_attempt_end(a, STAGE_SKIPPED,
-					 d->blocked ? "BLOCKED" : "PINNED",
-					 now);
+		return skip(a, d->blocked ? SKIP_BLOCKED : SKIP_PINNED, now);
 	if (!rollout_fits(&s->what, d))
-		return stage_attempt_end(a, STAGE_SKIPPED, "HARDWARE", now);
+		return skip(a, SKIP_HARDWARE, now);
 	return !stage_concerns(s, d) &&
 	       stage_attempt_end(a, STAGE_WITHDRAWN, "LEFT", now);
+}
+
+/* Nor is it for a device that cannot come to it any more: what runs there now,
+ * or the floor, leaves no way; or no key to it is left. */
+static int is_out_of_reach(struct server_api *api, const struct stage *s,
+			   const struct rollout_device *d,
+			   struct stage_attempt *a, int64_t now, bool *ended,
+			   struct err *e)
+{
+	struct rollout_word word;
+	struct rollout goal;
+	bool opens = true;
+
+	*ended = false;
+	if (a->state >= STAGE_INSTALLED || api->behind)
+		return 0;
+	(void)pthread_rwlock_rdlock(&api->orders_lock);
+	ways_judge(api->ways, &s->what, d, now, &word, &goal);
+	(void)pthread_rwlock_unlock(&api->orders_lock);
+	if (word.stranded || word.below_floor) {
+		*ended = skip(a, SKIP_INCOMPATIBLE, now);
+		return 0;
+	}
+	if (api_can_open(api, s->what.product, goal.release, &d->id, &opens, e))
+		return -1;
+	*ended = !opens && skip(a, SKIP_NO_PAYLOAD, now);
+	return 0;
 }
 
 /* The newest attempt, after what the device says of itself. */
@@ -44,7 +74,7 @@ static int judge_attempt(struct server_api *api, const struct wire_checkin *m,
 	const struct stage *s;
 	struct stage_goal goal;
 	enum stage_state before;
-	bool changed;
+	bool changed, ended;
 
 	if (store_attempt_latest(api->store, &device->facts.id, a, found, e))
 		return -1;
@@ -56,6 +86,9 @@ static int judge_attempt(struct server_api *api, const struct wire_checkin *m,
 	changed = stage_attempt_checkin(&a->at, &goal, m, now);
 	if (is_over(s, &device->facts, &a->at, now))
 		changed = true;
+	if (is_out_of_reach(api, s, &device->facts, &a->at, now, &ended, e))
+		return -1;
+	changed = changed || ended;
 	return changed ? api_attempt_save(api, a, before, NULL, e) : 0;
 }
 

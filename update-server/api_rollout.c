@@ -368,8 +368,20 @@ struct json *api_order_json(struct server_api *api, const struct stage *s,
 /* Counters, as a table of each phase, one of all, and the failures. */
 struct counted {
 	uint64_t n[LADDER_RUNGS_MAX][STAGE_STATES];
-	struct json *failures;
+	struct json *failures, *skips;
 };
+
+/* Ended, and says nothing of the release: why so. */
+static void add_skip(struct json *list, const struct store_counter *c)
+{
+	struct json *j = json_new_object();
+
+	json_set_text(j, "state", stage_state_name(c->state));
+	json_set_text(j, "code", c->code);
+	json_set_int(j, "phase", (int64_t)c->phase + 1);
+	json_set_int(j, "n", (int64_t)c->n);
+	json_add(list, j);
+}
 
 static void take_counter(void *ctx, const struct store_counter *c)
 {
@@ -377,6 +389,8 @@ static void take_counter(void *ctx, const struct store_counter *c)
 	struct json *j;
 
 	all->n[c->phase][c->state] += c->n;
+	if (c->state >= STAGE_SKIPPED)
+		add_skip(all->skips, c);
 	if (c->state != STAGE_FAILED && c->state != STAGE_ROLLED_BACK &&
 	    c->state != STAGE_LOST)
 		return;
@@ -432,10 +446,12 @@ static int set_counts(struct server_api *api, struct json *j,
 	int rc;
 
 	c->failures = json_new_array();
+	c->skips = json_new_array();
 	rc = store_counter_each(api->store, s->what.id, take_counter, c, e);
 	json_set(j, "phases", with_counts(phases, c));
 	json_set(j, "counts", counts_json(c, 0, LADDER_RUNGS_MAX));
 	json_set(j, "failures", c->failures);
+	json_set(j, "skips", c->skips);
 	json_free(phases);
 	free(c);
 	return rc;

@@ -35,6 +35,29 @@ int stage_state_parse(struct slice name, enum stage_state *out, struct err *e)
 	return err_set(e, ERR_FORMAT, "unknown state");
 }
 
+const char *stage_skip_code(enum stage_skip why)
+{
+	static const char *const codes[STAGE_SKIPS] = {
+		[SKIP_ALREADY] = "ALREADY",
+		[SKIP_NEWER] = "NEWER",
+		[SKIP_NO_PAYLOAD] = "NO_PAYLOAD",
+		[SKIP_INCOMPATIBLE] = "INCOMPATIBLE",
+		[SKIP_PINNED] = "PINNED",
+		[SKIP_BLOCKED] = "BLOCKED",
+		[SKIP_HARDWARE] = "HARDWARE",
+	};
+
+	return codes[why];
+}
+
+static bool is_skip(const char *code)
+{
+	for (int i = 0; i < STAGE_SKIPS; i++)
+		if (strcmp(stage_skip_code((enum stage_skip)i), code) == 0)
+			return true;
+	return false;
+}
+
 static bool move(struct stage_attempt *a, enum stage_state to, const char *code,
 		 int64_t now)
 {
@@ -72,8 +95,10 @@ static void take_failure(struct stage_attempt *a, const struct wire_report *m,
 {
 	if (stage_has_ended(a->state))
 		return;
-	/* Not open to it, by its orders: it did not try, so it did not fail. */
-	if (strcmp(m->code, STAGE_REFUSED_CODE) == 0 && !has_installed(a))
+	/* What is not for it, or not open to it, it did not try: no failure. */
+	if (is_skip(m->code) && !has_installed(a))
+		(void)move(a, STAGE_SKIPPED, m->code, now);
+	else if (strcmp(m->code, STAGE_REFUSED_CODE) == 0 && !has_installed(a))
 		(void)move(a, STAGE_DEFERRED, m->code, now);
 	else
 		(void)move(a, STAGE_FAILED, m->code, now);
@@ -128,7 +153,10 @@ static bool runs_it(struct stage_attempt *a, const struct wire_checkin *m,
 	if (a->state == STAGE_CONFIRMED)
 		return false;
 	/* The activation of the offer: nothing was started since, so what runs
-	 * is not what was installed. */
+	 * is not what was installed, but was there before. */
+	if (m->confirmed && m->activation <= a->activation && !has_installed(a))
+		return move(a, STAGE_SKIPPED, stage_skip_code(SKIP_ALREADY),
+			    now);
 	if (!m->confirmed || m->activation <= a->activation)
 		return a->state == STAGE_LOST &&
 		       move(a, STAGE_INSTALLED, "", now);
@@ -162,7 +190,7 @@ bool stage_attempt_checkin(struct stage_attempt *a,
 		       move(a, STAGE_ROLLED_BACK, "RUNS_NEWER", now);
 	if (m->has_release && m->seq > what->seq)
 		return !stage_has_ended(a->state) &&
-		       move(a, STAGE_SKIPPED, "NEWER", now);
+		       move(a, STAGE_SKIPPED, stage_skip_code(SKIP_NEWER), now);
 	return runs_older(a, now);
 }
 

@@ -58,6 +58,22 @@ struct stage_goal {
  * waits, and is no failure. */
 #define STAGE_REFUSED_CODE "REFUSED"
 
+/* Why an attempt is skipped; each has a code, which a device may report as well
+ * as the server infers it. It did not try, so it is no failure. */
+enum stage_skip {
+	SKIP_ALREADY,      /* it ran it before anything was installed */
+	SKIP_NEWER,        /* something newer came in between */
+	SKIP_NO_PAYLOAD,   /* none that it can open */
+	SKIP_INCOMPATIBLE, /* nothing that is signed leads there from here */
+	SKIP_PINNED,
+	SKIP_BLOCKED,
+	SKIP_HARDWARE, /* it is for other revisions */
+	STAGE_SKIPS
+};
+
+/* "ALREADY", "NEWER", "NO_PAYLOAD", ... */
+const char *stage_skip_code(enum stage_skip why);
+
 /* All in seconds, but for min_rate in bytes a second. */
 struct stage_timers {
 	int64_t start_min, progress_min, dark_min;

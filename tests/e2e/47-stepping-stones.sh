@@ -25,15 +25,23 @@ on one update
 on two update
 runs one 1
 
-# The way is closed, and nothing listed leads there.
+# 2 leads to 3, and is offered; then it is withdrawn, and nothing listed leads
+# there any more: what was offered is skipped, for no fault of the release.
 make_tree 2
 make_release 2
 make_tree 3
-make_release 3 --requires 2
+make_release 3 --requires 2 --stepping-stone 2
+operator release import "$WORK/publish" >/dev/null
+open_to_all 3
+want 20 on two check
+two=$(on two status --json | sed -n 's/.*"device": *"\([0-9a-f]*\)".*/\1/p')
+people "device/$two" | grep -q '"state":"offered"' || die "two is not led over 2"
 "$signer" release withdraw "$WORK/repo" --product gateway --id 2 >/dev/null
 resign
 operator release import "$WORK/publish" >/dev/null
-open_to_all 3
+on two check
+people "device/$two" | grep -q '"code":"INCOMPATIBLE"' ||
+	die "out of reach, and not skipped: $(people "device/$two")"
 on one update | tee "$WORK/said"
 runs one 1
 grep -q "stranded" "$WORK/said" || die "the server's reason is not shown"

@@ -89,6 +89,18 @@ on one update
 runs one 1
 [ ! -e "$WORK/two/slots/current" ] || die "two has installed too early"
 
+# Offered, and then the key is gone: it is skipped, and offered again when it is
+# back.
+want 20 on two check
+id=$(on two status --json | sed -n 's/.*"device": *"\([0-9a-f]*\)".*/\1/p')
+mv "$WORK/server/envelopes" "$WORK/server/put-aside"
+mkdir "$WORK/server/envelopes"
+on two check
+operator device show "$id" --json | grep -q '"code": "NO_PAYLOAD"' ||
+	die "without a key, and not skipped: $(operator device show "$id" --json)"
+rmdir "$WORK/server/envelopes"
+mv "$WORK/server/put-aside" "$WORK/server/envelopes"
+
 # D07: a server adds or swaps keys in what the officer signed.
 python3 - "$WORK/registry.1" "$WORK" <<'PY'
 import json, sys

@@ -125,7 +125,8 @@ d = fleet[3]
 d.check_in()
 d.release = releases["r2"]
 d.check_in()
-equal(state_of(d, "named")["state"], "offered", "not started")
+equal((state_of(d, "named")["state"], state_of(d, "named")["code"]),
+      ("skipped", "ALREADY"), "not started")
 d.release = None
 # put off by a person, and taken up later
 d.check_in()
@@ -139,7 +140,8 @@ d = fleet[4]
 d.check_in()
 d.run(releases["r3"])
 equal(d.check_in()["action"], "nothing", "newer")
-equal(state_of(d, "named")["state"], "skipped", "newer")
+equal((state_of(d, "named")["state"], state_of(d, "named")["code"]),
+      ("skipped", "NEWER"), "newer")
 # came by hand before it was offered: no attempt, and counted out of band
 d = other[0]
 d.run(releases["r2"])
@@ -292,6 +294,18 @@ equal(a.check_in()["action"], "update", "cleared")
 post("/v1/people/device-unpin", id=c.id, reason="done")
 c.release = None
 admin.act("abort", "keep", reason="seen")
+
+# what a device says is not for it is no failure of the release
+admin.begin("not-for", "r3", shares=[10000], watch=[0], priority=8)
+a.check_in()
+a.report("failed", "HARDWARE")
+equal((state_of(a, "not-for")["state"], state_of(a, "not-for")["code"]),
+      ("skipped", "HARDWARE"), "not for it")
+notfor = admin.rollout("not-for")
+equal([(s["state"], s["code"], s["n"]) for s in notfor["skips"]],
+      [("skipped", "HARDWARE", 1)], "counted by why")
+equal((notfor["gate"]["bad"], notfor["counts"]["skipped"]), (0, 1), "not as bad")
+admin.act("abort", "not-for", reason="seen")
 
 # payloads that cannot be had stop it by a breaker of their own
 admin.begin("breaker", "r3", shares=[10000], priority=9, watch=[0],

@@ -110,6 +110,48 @@ static void a_device_with_something_newer_is_skipped(void **state)
 	(void)state;
 	assert_true(runs(&a, 3, 6, true));
 	assert_int_equal(a.state, STAGE_SKIPPED);
+	assert_string_equal(a.code, "NEWER");
+}
+
+/* It had it before: nothing was installed, and nothing was started since. */
+static void a_device_that_had_it_already_is_skipped(void **state)
+{
+	struct stage_attempt a = offered(), b = offered(), c = installed();
+
+	(void)state;
+	assert_false(runs(&a, 2, 5, false)); /* on trial: wait and see */
+	assert_true(runs(&a, 2, 5, true));
+	assert_int_equal(a.state, STAGE_SKIPPED);
+	assert_string_equal(a.code, "ALREADY");
+	/* Started since the offer: installed, though no report came through. */
+	assert_true(runs(&b, 2, 6, true));
+	assert_int_equal(b.state, STAGE_CONFIRMED);
+	/* Said to be installed, and not started. */
+	assert_false(runs(&c, 2, 5, true));
+	assert_int_equal(c.state, STAGE_INSTALLED);
+}
+
+static void a_device_may_say_why_it_is_not_for_it(void **state)
+{
+	static const char *const codes[STAGE_SKIPS] = {
+		"ALREADY", "NEWER",   "NO_PAYLOAD", "INCOMPATIBLE",
+		"PINNED",  "BLOCKED", "HARDWARE",
+	};
+	struct stage_attempt a;
+
+	(void)state;
+	for (int i = 0; i < STAGE_SKIPS; i++) {
+		assert_string_equal(stage_skip_code((enum stage_skip)i),
+				    codes[i]);
+		a = offered();
+		assert_true(says(&a, 1, WIRE_FAILED, codes[i]));
+		assert_int_equal(a.state, STAGE_SKIPPED);
+		assert_string_equal(a.code, codes[i]);
+		/* It tried: now the word is no way out of a failure. */
+		a = installed();
+		assert_true(says(&a, 2, WIRE_FAILED, codes[i]));
+		assert_int_equal(a.state, STAGE_FAILED);
+	}
 }
 
 static void who_puts_it_off_goes_on_later(void **state)
@@ -267,6 +309,8 @@ int main(void)
 		cmocka_unit_test(
 			the_old_release_after_installing_is_a_roll_back),
 		cmocka_unit_test(a_device_with_something_newer_is_skipped),
+		cmocka_unit_test(a_device_that_had_it_already_is_skipped),
+		cmocka_unit_test(a_device_may_say_why_it_is_not_for_it),
 		cmocka_unit_test(who_puts_it_off_goes_on_later),
 		cmocka_unit_test(silence_is_judged_by_its_moment),
 		cmocka_unit_test(

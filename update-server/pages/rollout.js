@@ -295,6 +295,28 @@ function failures(r, bad) {
 	], [...(r.failures || [])].sort((a, b) => b.n - a.n), "Nothing so far."));
 }
 
+const skipWords = { skipped: "skipped", withdrawn: "the offer was taken back",
+	superseded: "another rollout took its place", expired: "it never came for it" };
+
+// Ended without saying anything of the release, by why; phases summed up.
+function leftOut(r) {
+	const sums = new Map();
+	for (const s of r.skips || []) {
+		const key = s.state + " " + s.code;
+		const sum = sums.get(key) || { ...s, n: 0 };
+		sum.n += s.n;
+		sums.set(key, sum);
+	}
+	return sums.size === 0 ? null : section("skips", "Left out, and why",
+		table("Left out, and why", [
+			["What", s => skipWords[s.state] || s.state],
+			["Why", s => s.code ? h("span", {}, h("code", {}, s.code), " ",
+				codeWords(s.code)) : ""],
+			["Devices", s => link("/list/attempts/" + name + "/skipped",
+				number(s.n)), "right"],
+		], [...sums.values()].sort((a, b) => b.n - a.n)));
+}
+
 const shares = bp => (bp / 100).toFixed(2).replace(/\.?0+$/, "") + " %";
 const samples = ids => ids.map(id => h("span", {}, link("/devices/" + id,
 	h("span", { class: "id" }, id.slice(0, 8))), " "));
@@ -464,7 +486,10 @@ page(async () => {
 		r.product + " " + r.release)),
 	headline(r, overview.you), back && wayBack(back),
 	r.state === "paused" && failures(r, bad), // why comes first
+	r.state === "paused" && kinds(r),
 	r.phase_count > 1 && reached(r), r.phases && phases(r),
-	r.state !== "paused" && failures(r, bad), kinds(r), darkness(r), flow(r),
+	r.state !== "paused" && failures(r, bad),
+	r.state !== "paused" && kinds(r), leftOut(r), darkness(r),
+	flow(r),
 	chart(r, samples, overview.releases, Date.parse(overview.now)), what(r), attempts(r),
 	history(acts, people)));

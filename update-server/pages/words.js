@@ -67,6 +67,15 @@ const codes = {
 	UNTRUSTED: "a signature is wrong",
 	ROLLBACK: "an older version was offered",
 	REFUSED: "the device may not install it now",
+	ALREADY: "it ran this release already",
+	NEWER: "it runs something newer",
+	NO_PAYLOAD: "no package that it can open",
+	INCOMPATIBLE: "nothing that is signed leads it there from what it runs",
+	PINNED: "it keeps to another release",
+	BLOCKED: "it is blocked: nothing is given to it",
+	HARDWARE: "for other revisions of the hardware",
+	LEFT: "it is none of those any more that the rollout is for",
+	RETIRED: "it left the fleet",
 };
 export const codeWords = code => codes[code] || "";
 
