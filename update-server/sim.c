@@ -32,6 +32,7 @@ enum runs {
 
 enum step {
 	STEP_CHECK_IN,
+	STEP_BEGUN,
 	STEP_LOADED,
 	STEP_BOOTED
 };
@@ -300,6 +301,10 @@ static void take_offer(struct sim *s, uint32_t i,
 	tally_move(&s->out->tally, &s->out->stage.policy.stops, NULL, &u->a);
 	s->out->offers++;
 	watch(s, i);
+	if (s->w->begin_min > 0) {
+		u->step = STEP_BEGUN;
+		return;
+	}
 	report(s, i, WIRE_DOWNLOADING, "", now);
 	u->step = STEP_LOADED;
 }
@@ -372,12 +377,31 @@ static void check_in(struct sim *s, uint32_t i, int64_t now)
 		u->activation++;
 	}
 	if (serve(s, i, now))
-		again(s, i, now + (int64_t)s->w->download_min * MINUTE);
+		again(s, i,
+		      now + (int64_t)(u->step == STEP_BEGUN
+					      ? s->w->begin_min
+					      : s->w->download_min) *
+				      MINUTE);
 	else
 		again(s, i,
 		      now + (int64_t)(interval - spread / 2 +
 				      draw(s, i, (unsigned)(now / 60)) %
 					      spread));
+}
+
+/* What it was offered, it takes up only now; unless that has ended. */
+static void begun(struct sim *s, uint32_t i, int64_t now)
+{
+	struct unit *u = &s->units[i];
+
+	u->step = STEP_CHECK_IN;
+	if (stage_has_ended(u->a.state)) {
+		check_in(s, i, now);
+		return;
+	}
+	report(s, i, WIRE_DOWNLOADING, "", now);
+	u->step = STEP_LOADED;
+	again(s, i, now + (int64_t)s->w->download_min * MINUTE);
 }
 
 static void loaded(struct sim *s, uint32_t i, int64_t now)
@@ -436,6 +460,9 @@ static void booted(struct sim *s, uint32_t i, int64_t now)
 static void wake(struct sim *s, uint32_t i, int64_t now)
 {
 	switch (s->units[i].step) {
+	case STEP_BEGUN:
+		begun(s, i, now);
+		break;
 	case STEP_LOADED:
 		loaded(s, i, now);
 		break;
@@ -470,10 +497,16 @@ static void tell(const struct sim *s, int64_t now, const char *text)
 		s->teller->tell(s->teller->ctx, now, text);
 }
 
+static struct stage_ready ready_of(const struct sim_world *w)
+{
+	return (struct stage_ready){ true, true, INT64_MAX,
+				     (uint32_t)w->delta_coverage };
+}
+
 static void act(struct sim *s, enum stage_verb verb, int64_t now)
 {
 	struct stage *g = &s->out->stage;
-	const struct stage_ready ready = { true, true, INT64_MAX, 10000 };
+	const struct stage_ready ready = ready_of(s->w);
 	struct stage_act a = { .verb = verb,
 			       .by = "first",
 			       .reason = "scenario",
@@ -489,6 +522,7 @@ static void act(struct sim *s, enum stage_verb verb, int64_t now)
 		a.revision = g->revision;
 		if (stage_act(g, &a, &ready, &changed, &e))
 			return;
+		s->out->acts++;
 	}
 	if (g->epoch != s->out->tally.epoch)
 		tally_epoch(&s->out->tally, g->epoch);
@@ -606,6 +640,20 @@ static bool is_member(const struct sim *s, uint32_t i)
 	       (s->w->undo == 0 || is_drawn(s, i, DRAW_UNDO, s->w->undo));
 }
 
+/* As a person does who has seen the plan; what is not ready is refused. */
+static int start(struct sim *s, struct err *e)
+{
+	const struct stage_ready ready = ready_of(s->w);
+	const struct stage_act a = { .verb = STAGE_START,
+				     .by = "first",
+				     .reason = "scenario",
+				     .revision = s->out->stage.revision,
+				     .now = s->w->start };
+	bool changed;
+
+	return stage_act(&s->out->stage, &a, &ready, &changed, e);
+}
+
 static int make_ladder(struct sim *s, struct err *e)
 {
 	struct stage *g = &s->out->stage;
@@ -682,6 +730,7 @@ void sim_world_init(struct sim_world *w)
 		.models = 1,
 		.restart_min = 3,
 		.download_min = 10,
+		.delta_coverage = GATE_ALL,
 		.click_hours = 1,
 		.stone = { .digest = { { 3 } }, .seq = 3 },
 		.stage = { .what = { .name = "simulated",
@@ -693,7 +742,7 @@ void sim_world_init(struct sim_world *w)
 				     .requires_seq = 2 },
 			   .size = 20000000,
 			   .revision = 1,
-			   .status = STAGE_RUNNING,
+			   .status = STAGE_SCHEDULED,
 			   .policy = stage_usual },
 	};
 }
@@ -726,7 +775,7 @@ int sim_run(const struct sim_world *w, const struct sim_teller *teller,
 	s.timers.free = NOBODY;
 	for (uint32_t i = 0; i < w->devices; i++)
 		make_device(&s, i);
-	if (make_ladder(&s, e) == 0) {
+	if (make_ladder(&s, e) == 0 && start(&s, e) == 0) {
 		run(&s);
 		sum_up(&s);
 		rc = 0;

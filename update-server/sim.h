@@ -35,8 +35,10 @@ struct sim_world {
 	uint64_t
 		bad_model; /* which of them fails more often, from 1; 0: none */
 	uint64_t bad_model_fail;
-	uint64_t restart_min;  /* from installing to its next check-in */
-	uint64_t download_min; /* minutes */
+	uint64_t restart_min;    /* from installing to its next check-in */
+	uint64_t begin_min;      /* from the offer until it begins; minutes */
+	uint64_t download_min;   /* minutes */
+	uint64_t delta_coverage; /* devices that a delta reaches */
 
 	/* the fleet */
 	uint64_t night;     /* switched off in any one night, from 20:00 on */
@@ -80,7 +82,8 @@ struct sim_teller {
 /* Defaults: a good release, 10 000 devices, three days, the usual policy. */
 void sim_world_init(struct sim_world *w);
 
-/* teller may be NULL. ERR_REFUSED, ERR_USAGE as ladder_choose(). */
+/* teller may be NULL. ERR_REFUSED, ERR_USAGE as ladder_choose(), and for what
+ * cannot be started. */
 int sim_run(const struct sim_world *w, const struct sim_teller *teller,
 	    struct sim_result *out, struct err *e) NODISCARD;
 

@@ -20,9 +20,10 @@ struct values {
 	uint64_t evidence_hours, new_device_days, attempts, rest_hours;
 	uint64_t give_up_hours, dark_polls, dark_minutes, start_minutes;
 	uint64_t progress_hours, poll_minutes;
+	uint64_t start_polls, min_rate, four_eyes, coverage_of_deltas;
 	uint64_t window_from, window_to;
 	bool summer_time, urgent, liars_are_new;
-	struct ini_list stop_codes;
+	struct ini_list stop_codes, shares, watch;
 };
 
 #define NUMBER(section, name, member, min, max)                                \
@@ -63,7 +64,9 @@ static const struct ini_key keys[] = {
 	WORLD("release", "missing", missing, ALL),
 	WORLD("release", "bad-model", bad_model, 1000),
 	WORLD("release", "bad-model-fail", bad_model_fail, ALL),
+	WORLD("release", "begin-minutes", begin_min, 10000),
 	WORLD("release", "download-minutes", download_min, 10000),
+	WORLD("release", "deltas-reach", delta_coverage, ALL),
 	WORLD("release", "restart-minutes", restart_min, 10000),
 	OTHER("release", "urgent", INI_BOOL, urgent),
 	WORLD("release", "undo", undo, ALL),
@@ -80,7 +83,13 @@ static const struct ini_key keys[] = {
 	NUMBER("policy", "dark-polls", dark_polls, 0, 1000),
 	NUMBER("policy", "dark-minutes", dark_minutes, 1, 100000),
 	NUMBER("policy", "start-minutes", start_minutes, 1, 100000),
+	NUMBER("policy", "start-polls", start_polls, 0, 1000),
 	NUMBER("policy", "progress-hours", progress_hours, 1, 10000),
+	NUMBER("policy", "min-rate", min_rate, 0, UINT32_MAX),
+	NUMBER("policy", "four-eyes", four_eyes, 0, ALL + 1),
+	NUMBER("policy", "delta-coverage", coverage_of_deltas, 0, ALL),
+	OTHER("policy", "share", INI_LIST, shares),
+	OTHER("policy", "watch-minutes", INI_LIST, watch),
 	NUMBER("policy", "poll-minutes", poll_minutes, 1, 1440),
 	NUMBER("policy", "window-from", window_from, 0, 1439),
 	NUMBER("policy", "window-to", window_to, 0, 1439),
@@ -111,6 +120,10 @@ static void set_defaults(struct values *v)
 		.dark_polls = p->timers.dark_polls,
 		.dark_minutes = (uint64_t)(p->timers.dark_min / 60),
 		.start_minutes = (uint64_t)(p->timers.start_min / 60),
+		.start_polls = p->timers.start_polls,
+		.min_rate = p->timers.min_rate,
+		.four_eyes = p->four_eyes,
+		.coverage_of_deltas = p->delta_coverage,
 		.progress_hours = (uint64_t)(p->timers.progress_min / HOUR),
 		.poll_minutes = p->poll_sec / 60,
 	};
@@ -132,7 +145,44 @@ static void take_policy(const struct values *v, struct stage_policy *p)
 	p->timers.dark_min = (int64_t)v->dark_minutes * 60;
 	p->timers.start_min = (int64_t)v->start_minutes * 60;
 	p->timers.progress_min = (int64_t)v->progress_hours * HOUR;
+	p->timers.start_polls = (uint32_t)v->start_polls;
+	p->timers.min_rate = (uint32_t)v->min_rate;
+	p->four_eyes = (uint32_t)v->four_eyes;
+	p->delta_coverage = (uint32_t)v->coverage_of_deltas;
 	p->poll_sec = (uint32_t)v->poll_minutes * 60;
+}
+
+/* One number for each phase, each in a line of its own. */
+static int take_phases(const struct ini_list *list, const char *what,
+		       uint64_t max, uint64_t out[LADDER_RUNGS_MAX],
+		       struct err *e)
+{
+	if (list->count > LADDER_RUNGS_MAX)
+		return err_set(e, ERR_CONFIG, "%s: %d phases at most", what,
+			       LADDER_RUNGS_MAX);
+	for (size_t i = 0; i < list->count; i++)
+		if (num_parse(slice_of(list->at[i]), max, &out[i], e)) {
+			e->code = ERR_CONFIG;
+			return err_in(e, "%s", what);
+		}
+	return 0;
+}
+
+static int take_ladder(const struct values *v, const char *file,
+		       struct stage_policy *p, struct err *e)
+{
+	uint64_t shares[LADDER_RUNGS_MAX], watch[LADDER_RUNGS_MAX];
+
+	if (take_phases(&v->shares, "share", ALL, shares, e) ||
+	    take_phases(&v->watch, "watch-minutes", 1000000, watch, e))
+		return err_in(e, "%s", file);
+	for (size_t i = 0; i < v->shares.count; i++)
+		p->shares[i] = (uint32_t)shares[i];
+	p->share_count = v->shares.count;
+	for (size_t i = 0; i < v->watch.count; i++)
+		p->watch[i] = (int64_t)watch[i] * 60;
+	p->watch_count = v->watch.count;
+	return 0;
 }
 
 static int take_stops(const struct values *v, const char *file,
@@ -173,6 +223,8 @@ static int take_world(struct values *v, const char *file, struct err *e)
 	w->stage.window_from = (uint16_t)v->window_from;
 	w->stage.window_to = (uint16_t)v->window_to;
 	take_policy(v, &w->stage.policy);
+	if (take_ladder(v, file, &w->stage.policy, e))
+		return -1;
 	return take_stops(v, file, &w->stage.policy.stops, e);
 }
 

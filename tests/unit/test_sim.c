@@ -437,7 +437,7 @@ static void the_same_world_has_the_same_history(void **state)
 
 /* ---- every field of the policy matters ----------------------------------- */
 
-#define TOLD 8
+#define TOLD 9
 
 static void outcome_of(const struct sim_world *w, int64_t told[TOLD])
 {
@@ -451,6 +451,7 @@ static void outcome_of(const struct sim_world *w, int64_t told[TOLD])
 		r.first_pause,
 		r.completed,
 		r.stage.pause,
+		r.acts,
 	};
 
 	memcpy(told, all, sizeof(all));
@@ -526,6 +527,72 @@ static void every_time_of_the_policy_changes_an_outcome(void **state)
 	MUTATE(rest_sec, 3600);
 }
 
+static void who_begins_late_is_judged_by_the_time_to_start(void **state)
+{
+	struct sim_world w = two_phases();
+
+	(void)state;
+	w.begin_min = 10 * 60;
+	w.stage.policy.timers.give_up = 7200;
+	MUTATE(timers.start_min, UTC_DAY);
+	MUTATE(timers.start_polls, 24);
+}
+
+/* Two people where the gate stopped it and much is open. */
+static void four_eyes_want_a_second_person(void **state)
+{
+	struct sim_world w = two_phases();
+
+	(void)state;
+	w.fail = 2000;
+	w.resume_hours = 1;
+	MUTATE(four_eyes, GATE_ALL + 1);
+}
+
+static void the_ladder_is_the_policys(void **state)
+{
+	struct sim_world w = world(), m;
+
+	(void)state;
+	w.devices = 3000;
+	m = w;
+	m.stage.policy.shares[0] = 5000;
+	m.stage.policy.shares[1] = BUCKET_SHARE_ALL;
+	m.stage.policy.share_count = 2;
+	differs("shares", &w, &m);
+	m = w;
+	m.stage.policy.watch[0] = 20 * 3600;
+	m.stage.policy.watch_count = 1;
+	differs("watch", &w, &m);
+}
+
+static void too_few_deltas_start_nothing(void **state)
+{
+	struct sim_world w = two_phases();
+	static struct sim_result r;
+	struct err e = { 0 };
+
+	(void)state;
+	w.delta_coverage = 8999;
+	assert_ok(sim_run(&w, NULL, &r, &e));
+	w.stage.policy.delta_coverage = 9000;
+	assert_refused(sim_run(&w, NULL, &r, &e), ERR_REFUSED);
+	w.delta_coverage = 9000;
+	assert_ok(sim_run(&w, NULL, &r, &e));
+}
+
+/* A window, and no window, are two outcomes, too. */
+static void a_window_of_the_policy_is_kept(void **state)
+{
+	struct sim_world w = two_phases(), m = w;
+
+	(void)state;
+	m.stage.has_window = true;
+	m.stage.window_from = 2 * 60;
+	m.stage.window_to = 3 * 60;
+	differs("window", &w, &m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -561,6 +628,12 @@ int main(void)
 		cmocka_unit_test(the_same_world_has_the_same_history),
 		cmocka_unit_test(every_field_of_the_gates_changes_an_outcome),
 		cmocka_unit_test(every_time_of_the_policy_changes_an_outcome),
+		cmocka_unit_test(
+			who_begins_late_is_judged_by_the_time_to_start),
+		cmocka_unit_test(four_eyes_want_a_second_person),
+		cmocka_unit_test(the_ladder_is_the_policys),
+		cmocka_unit_test(too_few_deltas_start_nothing),
+		cmocka_unit_test(a_window_of_the_policy_is_kept),
 		cmocka_unit_test(who_is_pinned_elsewhere_is_left_alone),
 		cmocka_unit_test(an_undo_reaches_those_that_run_what_it_undoes),
 		cmocka_unit_test(the_end_of_its_order_pauses_it),
