@@ -73,4 +73,5 @@ explore first-use vanilla0 $((states / 5)) --runs 1 --again "${AGAIN:-60}" -- \
 	"$driver" --config "$WORK/client.conf"
 
 # The seeded faults are found here, too.
+SEEDED=200
 seed first-use vanilla0 first-use

@@ -207,12 +207,48 @@ static int check_factory(const struct world *w, const struct slot_tree *t,
 				  slot_name(o->current));
 }
 
-static bool is_there(const struct slot_tree *t, enum slot s)
+static bool has_line(const struct buf *picture, const char *line, size_t len)
 {
-	struct err none = { 0 };
-	struct stat st;
+	const char *at = buf_text(picture);
 
-	return fs_stat(t->dirfd, slot_name(s), &st, &none) == 0;
+	for (; *at; at += strcspn(at, "\n"), at += *at == '\n')
+		if (strcspn(at, "\n") == len && memcmp(at, line, len) == 0)
+			return true;
+	return false;
+}
+
+/* Is this line of a picture in that of the factory's tree, and in no release's?
+ */
+static bool is_factory_line(const struct world *w, size_t factory,
+			    const char *line, size_t len)
+{
+	for (size_t i = 0; i < w->count; i++)
+		if (has_line(&w->pictures[i][0], line, len) != (i == factory))
+			return false;
+	return true;
+}
+
+/* In a slot that no record names may be anything, perhaps not even a tree. */
+static bool has_factory(const struct world *w, const struct slot_tree *t,
+			enum slot s)
+{
+	struct buf picture = BUF_INIT(PICTURE_MAX);
+	size_t factory = find_release(w, "");
+	struct err none = { 0 };
+	bool has = false;
+	const char *at;
+	int fd = -1;
+
+	if (factory < w->count &&
+	    slot_tree_folder(t, s, NULL, &fd, &none) == 0 &&
+	    picture_draw(fd, w->exact, &picture, &none) == 0)
+		for (at = buf_text(&picture); *at && !has;
+		     at += strcspn(at, "\n"), at += *at == '\n')
+			has = is_factory_line(w, factory, at,
+					      strcspn(at, "\n"));
+	fs_close(&fd);
+	buf_done(&picture);
+	return has;
 }
 
 static int observe_slots(const struct world *w, const struct slot_tree *t,
@@ -228,7 +264,7 @@ static int observe_slots(const struct world *w, const struct slot_tree *t,
 			return -1;
 		if (found && compare_slot(w, t, s, r.id, e))
 			return -1;
-		o->unnamed += !found && is_there(t, s);
+		o->has_factory |= !found && has_factory(w, t, s);
 		if (s != o->current)
 			continue;
 		if (!found && check_factory(w, t, o, e))
@@ -386,9 +422,9 @@ static int check_standing(struct observed *o, const struct json *status,
 	if (text_format(o->standing, sizeof(o->standing), e, "%s",
 			json_text(json_get(status, "standing"))))
 		return -1;
-	return strcmp(o->standing, "active") == 0 && o->unnamed > 0
+	return strcmp(o->standing, "active") == 0 && o->has_factory
 		       ? err_set(e, ERR_CONFLICT,
-				 "active, and a slot holds no release")
+				 "active, and a slot holds the factory's")
 		       : 0;
 }
 

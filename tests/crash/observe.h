@@ -43,7 +43,7 @@ struct observed {
 	enum slot current; /* images: that the next boot starts */
 	bool boots;        /* a switch takes effect at the next boot */
 	char runs[NAME_MAX_LEN + 1]; /* id of the release; "": nothing */
-	size_t unnamed; /* so many slots hold what no record names */
+	bool has_factory; /* a slot holds something that the factory wrote */
 	struct journal journal;
 	struct floor_record floor;
 	/* Who it is to a server. */
