@@ -34,7 +34,7 @@ prove rollback runs2 $((states / 8)) "" rollback
 
 # A second cut: the client is at work on what the first has left.
 for first in "$WORK"/state-*.image; do
-	prove recovery "${first##*/}" $((states / 10)) 2 \
+	prove recovery "${first##*/}" $((states / 5 / ${SAVES:-2})) 2 \
 		update --from "$WORK/publish.2"
 done
 

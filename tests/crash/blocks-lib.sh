@@ -40,7 +40,7 @@ make_image() { # from, to, command...
 	if [ -n "$from" ]; then
 		cp "$WORK/$from" "$to"
 	else
-		truncate -s "${CRASH_SIZE:-24M}" "$to"
+		truncate -s "${CRASH_SIZE:-16M}" "$to"
 		case $CRASH_FS in
 		ext4) mkfs.ext4 -q -F -b 4096 -J size=4 -m 0 -N 1024 -E \
 			nodiscard,lazy_itable_init=0,lazy_journal_init=0 "$to" ;;

@@ -14,24 +14,47 @@
 #include "common/digest.h"
 
 #define TEXT_LEN 4096
-#define FILE_MAX (64u << 20)
+#define PIECE    65536
 
 struct drawing {
 	struct buf *out;
 	bool exact;
 };
 
+/* Tells contents apart that a cut has made, fast; no one makes them to deceive.
+ */
+static void add_to_print(uint64_t print[2], const uint8_t *bytes, size_t len)
+{
+	uint64_t word = 0;
+
+	for (size_t i = 0; i < len; i += sizeof(word)) {
+		word = len - i; /* of a last one that is short */
+		memcpy(&word, bytes + i,
+		       len - i < sizeof(word) ? len - i : sizeof(word));
+		print[0] = (print[0] ^ word) * UINT64_C(0xff51afd7ed558ccd);
+		print[0] ^= print[0] >> 32;
+		print[1] = (print[1] + word) * UINT64_C(0xc4ceb9fe1a85ec53);
+		print[1] ^= print[1] >> 29;
+	}
+}
+
 static int draw_file(const struct drawing *d, int fd, const struct stat *st,
 		     struct err *e)
 {
-	char hex[SHA256_HEX_LEN];
-	struct sha256 digest;
+	uint64_t print[2] = { 1, 2 };
+	uint8_t bytes[PIECE];
+	uint64_t at = 0;
+	ssize_t got;
 
-	if (sha256_of_range(fd, 0, (uint64_t)st->st_size, &digest, e))
-		return -1;
-	sha256_format(&digest, hex);
-	return buf_addf(d->out, e, " %" PRIu64 " %s", (uint64_t)st->st_size,
-			hex);
+	while ((got = pread(fd, bytes, sizeof(bytes), (off_t)at)) > 0) {
+		add_to_print(print, bytes, (size_t)got);
+		at += (uint64_t)got;
+	}
+	if (got < 0 || at != (uint64_t)st->st_size)
+		return err_sys(e, "a file of %lld bytes",
+			       (long long)st->st_size);
+	return buf_addf(d->out, e, " %" PRIu64 " %016" PRIx64 "%016" PRIx64, at,
+			print[0], print[1]);
 }
 
 /* Each attribute's name and value, in the order of their names. */

@@ -9,9 +9,11 @@
 #include "common/mem.h"
 #include "tests/crash/record.h"
 
-#define LOG_MAX  (1u << 30)
-#define FEW      5 /* writes, of which all subsets are made */
-#define CUTS_MAX 8 /* of one write */
+#define LOG_MAX     (1u << 30)
+#define FEW         5 /* writes, of which all subsets are made */
+#define MANY        16
+#define CUTS_MAX    8  /* of one write */
+#define ROUNDS_EACH 8u /* random subsets for each there is, at most */
 
 /* ---- the log ------------------------------------------------------------- */
 
@@ -272,9 +274,19 @@ static int visit_random(struct walk *w)
 	return visit(w, STATE_SUBSET);
 }
 
+/* Of few writes there are not many more subsets, torn or not. */
+static unsigned rounds_of(const struct walk *w)
+{
+	size_t count = w->state.epoch->count;
+	unsigned most = count < MANY ? ROUNDS_EACH << count : w->rounds;
+
+	return most < w->rounds ? most : w->rounds;
+}
+
 static int visit_subsets(struct walk *w)
 {
 	size_t count = w->state.epoch->count;
+	unsigned rounds = rounds_of(w);
 	int rc = 0;
 
 	if (count <= FEW)
@@ -283,7 +295,7 @@ static int visit_subsets(struct walk *w)
 			rc = visit_mask(w, mask);
 	else
 		rc = visit_singles(w);
-	for (unsigned i = 0; i < w->rounds && count > 1 && rc == 0; i++)
+	for (unsigned i = 0; i < rounds && count > 1 && rc == 0; i++)
 		rc = visit_random(w);
 	return rc;
 }
