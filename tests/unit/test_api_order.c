@@ -4,149 +4,53 @@
  * not enough of them waits, what nobody may sign is refused, and whoever comes
  * second is told so. (What has enough is published: tests/e2e/84.)
  */
-#include <fcntl.h>
-#include <stdlib.h>
-
-#include "common/mem.h"
-#include "common/order_step.h"
-#include "tests/unit/tuf_repo.h"
-#include "update-server/api.h"
-#include "update-server/blobs.h"
-
-#define WIDE "rollout-wide"
-#define PATH WIDE "/kiosk/2.json"
-
-#define THIRD_KEY (OTHER_KEY + 1)
-
-struct desk {
-	struct repo *repo;
-	struct server_api api;
-	struct peer ann;
-};
-
-static const struct audit_by by = { .kind = AUDIT_SYSTEM, .now = NOW };
-
-/* ---- what was imported --------------------------------------------------- */
-
-static void take_file(struct desk *d, const char *role, struct store_file *f)
-{
-	repo_publish(d->repo, role);
-	repo_name(d->repo, role, f->name);
-	f->bytes = buf_slice(&repo_file(d->repo, f->name)->bytes);
-}
-
-/* Three operators, who all sign; release 2 is listed. */
-static void import(struct desk *d)
-{
-	char detail[] = "{}";
-	struct store_release release = { .product = "kiosk",
-					 .id = "2",
-					 .version = "2",
-					 .seq = 2,
-					 .detail = detail };
-	struct store_role role = { .name = WIDE };
-	struct store_file files[2] = { { .targets = 0 } };
-	struct store_import in = { .files = files,
-				   .file_count = 2,
-				   .roles = &role,
-				   .role_count = 1,
-				   .releases = &release,
-				   .release_count = 1 };
-	struct json *entry = repo_delegate(d->repo, "targets", WIDE, SPARE_KEY,
-					   WIDE "/*/*.json");
-	struct err e = { 0 };
-
-	repo_assign(d->repo,
-		    member(member(repo_body(d->repo, "targets"), "delegations"),
-			   "keys"),
-		    entry, KEY(SPARE_KEY) | KEY(OTHER_KEY) | KEY(THIRD_KEY), 3);
-	repo_find(d->repo, WIDE)->signers =
-		KEY(SPARE_KEY) | KEY(OTHER_KEY) | KEY(THIRD_KEY);
-	memset(release.digest.bytes, 5, SHA256_LEN);
-	take_file(d, "targets", &files[0]);
-	files[0].targets = repo_version(d->repo, "targets");
-	take_file(d, WIDE, &files[1]);
-	role.version = repo_version(d->repo, WIDE);
-	assert_ok(store_import(d->api.store, &in, &by, &e));
-}
-
-static void add_person(struct desk *d)
-{
-	struct store_person p = { .name = "ann",
-				  .roles = "operator",
-				  .scope = { .share = 10000 } };
-	struct sha256 spki = { { 9 } };
-	struct err e = { 0 };
-
-	p.fingerprint = d->ann.fingerprint = (struct sha256){ { 8 } };
-	memcpy(d->ann.id, "ann", 4);
-	assert_ok(store_person_add(d->api.store, &p, &spki, &by, &e));
-}
+#include "tests/unit/box.h"
+#include "tests/unit/fleet.h"
+#include "tests/unit/meeting.h"
 
 static int setup(void **state)
 {
-	struct desk *d = mem_alloc(1, sizeof(*d));
-	char path[96];
-	struct err e = { 0 };
+	struct meeting *d = mem_alloc(1, sizeof(*d));
+	const struct sha256 fingerprint = { { 8 } };
 
-	d->repo = repo_new();
-	(void)snprintf(path, sizeof(path), "%s/db", d->repo->dir);
-	assert_ok(store_open(path, &d->api.store, &e));
-	d->api.dirfd = d->repo->dirfd;
-	d->api.acts.burst = d->api.acts.per_minute = 100;
-	(void)pthread_mutex_init(&d->api.guessing, NULL);
-	(void)pthread_mutex_init(&d->api.ordering, NULL);
-	add_person(d);
+	meeting_open(d);
+	meeting_person(d, &fingerprint);
 	*state = d;
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	struct desk *d = *state;
-
-	(void)pthread_mutex_destroy(&d->api.guessing);
-	(void)pthread_mutex_destroy(&d->api.ordering);
-	store_close(d->api.store);
-	repo_free(d->repo);
-	free(d);
+	meeting_close(*state);
+	free(*state);
 	return 0;
 }
 
 /* ---- what comes ---------------------------------------------------------- */
 
 /* The next file, with a halt of that number, which was uploaded before. */
-static struct json *next_file(struct desk *d, uint64_t number)
+static struct json *next_file(struct meeting *d, uint64_t number)
 {
-	struct order o = { .kind = ORDER_HALT,
-			   .product = "kiosk",
-			   .release = "2",
-			   .number = number,
-			   .issued = NOW };
 	struct buf text = BUF_INIT(ORDER_BYTES_MAX);
-	struct order_put put = { .path = PATH, .type = "order" };
 	struct sha256 digest;
 	struct err e = { 0 };
 	struct json *next;
 	int fd = -1;
 
-	memset(o.digest.bytes, 5, SHA256_LEN);
-	assert_ok(order_format(&o, &text, &e));
-	put.bytes = buf_slice(&text);
-	sha256_of(put.bytes, &digest);
-	assert_ok(
-		fs_replace_file(d->repo->dirfd, "upload", put.bytes, 0600, &e));
+	meeting_halt(number, &text);
+	sha256_of(buf_slice(&text), &digest);
+	assert_ok(fs_replace_file(d->repo->dirfd, "upload", buf_slice(&text),
+				  0600, &e));
 	assert_ok(fs_open(d->repo->dirfd, "upload", O_RDONLY, &fd, &e));
 	assert_ok(blobs_put(d->repo->dirfd, fd, text.len, &digest, &e));
 	fs_close(&fd);
-	next = order_step_make(repo_body(d->repo, WIDE), NOW, NOW + UTC_DAY,
-			       &put, 1);
+	next = meeting_next(d, buf_slice(&text));
 	buf_done(&text);
 	return next;
 }
 
 /* A handler's answer: its status, with its words in `said`. */
-static unsigned ask(struct desk *d, api_handler *handler, const char *path,
+static unsigned ask(struct meeting *d, api_handler *handler, const char *path,
 		    const struct json *body, char said[2000])
 {
 	struct buf text = BUF_INIT(100000);
@@ -173,7 +77,7 @@ static unsigned ask(struct desk *d, api_handler *handler, const char *path,
 	return status;
 }
 
-static unsigned bring(struct desk *d, const char *role,
+static unsigned bring(struct meeting *d, const char *role,
 		      const struct json *envelope, char said[2000])
 {
 	struct json *body = json_new_object();
@@ -187,27 +91,50 @@ static unsigned bring(struct desk *d, const char *role,
 	return status;
 }
 
-static void signed_by(struct desk *d, struct json *envelope, unsigned key)
-{
-	struct err e = { 0 };
+#define REFUSED(code) (1000U + (code))
 
-	json_set(envelope, "signatures", json_new_array());
-	assert_ok(tuf_sign(envelope, d->repo->keys[key], &e));
+struct newest {
+	const char *hex;
+	bool names_it;
+};
+
+static int look_at(void *ctx, struct slice record, struct err *e)
+{
+	struct newest *n = ctx;
+
+	(void)e;
+	n->names_it = memmem(record.ptr, record.len, n->hex, strlen(n->hex));
+	return 0;
 }
 
-#define REFUSED(code) (1000U + (code))
+/* The newest record names what was signed by its digest. */
+static void assert_logged(struct meeting *d, const struct json *envelope)
+{
+	struct buf bytes = BUF_INIT(STORE_METADATA_MAX);
+	char hex[SHA256_HEX_LEN];
+	struct newest n = { hex, false };
+	struct sha256 digest;
+	struct err e = { 0 };
+
+	assert_ok(json_canonical(json_get(envelope, "signed"), &bytes, &e));
+	sha256_of(buf_slice(&bytes), &digest);
+	sha256_format(&digest, hex);
+	assert_ok(store_audit_each(d->api.store, 0, 1000, look_at, &n, &e));
+	assert_true(n.names_it);
+	buf_done(&bytes);
+}
 
 static void one_signature_of_three_waits(void **state)
 {
-	struct desk *d = *state;
+	struct meeting *d = *state;
 	struct json *next;
 	char said[2000];
 	uint64_t before, after;
 	struct err e = { 0 };
 
-	import(d);
+	meeting_import(d);
 	next = next_file(d, 1);
-	signed_by(d, next, SPARE_KEY);
+	meeting_sign(d, next, SPARE_KEY);
 	assert_ok(store_audit_size(d->api.store, &before, &e));
 	assert_int_equal(bring(d, WIDE, next, said), 200);
 	assert_non_null(strstr(said, "\"signatures\":1"));
@@ -223,22 +150,23 @@ static void one_signature_of_three_waits(void **state)
 	assert_int_equal(
 		ask(d, api_order_get, "/v1/people/order/" WIDE, NULL, said),
 		200);
-	assert_non_null(strstr(said, PATH));
+	assert_non_null(strstr(said, WIDE_PATH));
+	assert_logged(d, next);
 	json_free(next);
 }
 
 static void signatures_of_one_change_meet(void **state)
 {
-	struct desk *d = *state;
+	struct meeting *d = *state;
 	struct json *next;
 	char said[2000];
 
-	import(d);
+	meeting_import(d);
 	next = next_file(d, 1);
-	signed_by(d, next, SPARE_KEY);
+	meeting_sign(d, next, SPARE_KEY);
 	assert_int_equal(bring(d, WIDE, next, said), 200);
 	for (int i = 0; i < 2; i++) { /* the same one again adds nothing */
-		signed_by(d, next, OTHER_KEY);
+		meeting_sign(d, next, OTHER_KEY);
 		assert_int_equal(bring(d, WIDE, next, said), 200);
 		assert_non_null(
 			strstr(said, "\"signatures\":2,\"threshold\":3"));
@@ -250,14 +178,15 @@ static void signatures_of_one_change_meet(void **state)
 static void documents_are_read_by_their_digest(void **state)
 {
 	static const char base[] = "/v1/people/document/";
-	struct desk *d = *state;
+	struct meeting *d = *state;
 	char said[2000], path[128], hex[SHA256_HEX_LEN];
 	const struct json *entry;
 	struct json *next;
 
-	import(d);
+	meeting_import(d);
 	next = next_file(d, 1);
-	entry = json_get(json_get(json_get(next, "signed"), "targets"), PATH);
+	entry = json_get(json_get(json_get(next, "signed"), "targets"),
+			 WIDE_PATH);
 	(void)snprintf(
 		path, sizeof(path), "%s%s", base,
 		json_text(json_get(json_get(entry, "hashes"), "sha256")));
@@ -278,15 +207,15 @@ static void documents_are_read_by_their_digest(void **state)
 static void another_change_waits_for_the_first(void **state)
 {
 	struct json *body = json_new_object();
-	struct desk *d = *state;
+	struct meeting *d = *state;
 	struct json *one, *two;
 	char said[2000];
 
-	import(d);
+	meeting_import(d);
 	one = next_file(d, 1);
 	two = next_file(d, 2);
-	signed_by(d, one, SPARE_KEY);
-	signed_by(d, two, OTHER_KEY);
+	meeting_sign(d, one, SPARE_KEY);
+	meeting_sign(d, two, OTHER_KEY);
 	assert_int_equal(bring(d, WIDE, one, said), 200);
 	assert_int_equal(bring(d, WIDE, two, said), 412);
 	assert_non_null(strstr(said, "another change of " WIDE " waits"));
@@ -304,9 +233,15 @@ static void another_change_waits_for_the_first(void **state)
 			 REFUSED(ERR_REFUSED));
 	json_set_text(body, "role", WIDE);
 	json_set_int(body, "version", 2);
+	json_remove(body, "reason");
+	assert_int_equal(ask(d, api_order_discard, "/v1/people/order-discard",
+			     body, said),
+			 REFUSED(ERR_FORMAT));
+	json_set_text(body, "reason", "the other one is right");
 	assert_int_equal(ask(d, api_order_discard, "/v1/people/order-discard",
 			     body, said),
 			 200);
+	assert_string_equal(said, "{\"v\":1}");
 	assert_int_equal(bring(d, WIDE, two, said), 200);
 	json_free(body);
 	json_free(one);
@@ -315,18 +250,18 @@ static void another_change_waits_for_the_first(void **state)
 
 static void whoever_is_no_operator_signs_nothing(void **state)
 {
-	struct desk *d = *state;
+	struct meeting *d = *state;
 	struct json *next;
 	char said[2000];
 
-	import(d);
+	meeting_import(d);
 	next = next_file(d, 1);
 	json_set(next, "signatures", json_new_array());
 	assert_int_equal(bring(d, WIDE, next, said), REFUSED(ERR_UNTRUSTED));
 	assert_non_null(strstr(said, "no key of the role"));
-	signed_by(d, next, TARGETS_KEY);
+	meeting_sign(d, next, TARGETS_KEY);
 	assert_in_range(bring(d, WIDE, next, said), 1001, 1999);
-	signed_by(d, next, SPARE_KEY);
+	meeting_sign(d, next, SPARE_KEY);
 	json_set_text(member(next, "signed"), "expires",
 		      "2026-06-01T00:00:00Z");
 	assert_in_range(bring(d, WIDE, next, said), 1001, 1999);
@@ -335,13 +270,13 @@ static void whoever_is_no_operator_signs_nothing(void **state)
 
 static void only_orders_are_brought_here(void **state)
 {
-	struct desk *d = *state;
+	struct meeting *d = *state;
 	struct json *next;
 	char said[2000];
 
-	import(d);
+	meeting_import(d);
 	next = next_file(d, 1);
-	signed_by(d, next, SPARE_KEY);
+	meeting_sign(d, next, SPARE_KEY);
 	assert_int_equal(bring(d, "targets", next, said), REFUSED(ERR_REFUSED));
 	assert_non_null(strstr(said, "operators sign"));
 	assert_int_equal(bring(d, "../x", next, said), REFUSED(ERR_FORMAT));
@@ -352,14 +287,14 @@ static void only_orders_are_brought_here(void **state)
 
 static void a_version_that_is_overtaken_is_a_conflict(void **state)
 {
-	struct desk *d = *state;
+	struct meeting *d = *state;
 	struct json *next;
 	char said[2000];
 
-	import(d);
+	meeting_import(d);
 	next = next_file(d, 1);
-	signed_by(d, next, SPARE_KEY);
-	import(d); /* version 2 came in meanwhile */
+	meeting_sign(d, next, SPARE_KEY);
+	meeting_import(d); /* version 2 came in meanwhile */
 	assert_int_equal(bring(d, WIDE, next, said), 412);
 	assert_non_null(strstr(said, "make the change again"));
 	json_free(next);
@@ -367,13 +302,13 @@ static void a_version_that_is_overtaken_is_a_conflict(void **state)
 
 static void a_change_against_the_rules_is_not_kept(void **state)
 {
-	struct desk *d = *state;
+	struct meeting *d = *state;
 	struct json *next;
 	char said[2000];
 
-	import(d);
+	meeting_import(d);
 	next = next_file(d, 5000); /* far ahead of all that there are */
-	signed_by(d, next, SPARE_KEY);
+	meeting_sign(d, next, SPARE_KEY);
 	assert_int_equal(bring(d, WIDE, next, said), REFUSED(ERR_REFUSED));
 	assert_non_null(strstr(said, "runs ahead"));
 	assert_int_equal(
@@ -385,7 +320,7 @@ static void a_change_against_the_rules_is_not_kept(void **state)
 static void before_the_first_import_there_is_no_operator(void **state)
 {
 	struct json *envelope = json_new_object(), *body = json_new_object();
-	struct desk *d = *state;
+	struct meeting *d = *state;
 	char said[2000];
 
 	json_set_int(body, "version", 1);
@@ -402,17 +337,108 @@ static void before_the_first_import_there_is_no_operator(void **state)
 
 static void who_acts_too_often_is_slowed_down(void **state)
 {
-	struct desk *d = *state;
-	struct json *next;
+	struct json *next, *body = json_new_object();
+	struct meeting *d = *state;
 	char said[2000];
 
-	import(d);
+	meeting_import(d);
 	next = next_file(d, 1);
-	signed_by(d, next, SPARE_KEY);
+	meeting_sign(d, next, SPARE_KEY);
 	d->api.acts.burst = 1;
 	assert_int_equal(bring(d, WIDE, next, said), 200);
 	assert_int_equal(bring(d, WIDE, next, said), REFUSED(ERR_BUSY));
+	json_set_int(body, "v", 1);
+	json_set_text(body, "role", WIDE);
+	json_set_text(body, "reason", "in haste");
+	json_set_int(body, "version", 2);
+	assert_int_equal(ask(d, api_order_discard, "/v1/people/order-discard",
+			     body, said),
+			 REFUSED(ERR_BUSY));
+	assert_int_equal(
+		ask(d, api_order_get, "/v1/people/order/" WIDE, NULL, said),
+		200);
+	json_free(body);
 	json_free(next);
+}
+
+/* Three of three: it is published, or it does not count at all. */
+static void what_cannot_be_published_does_not_go_live(void **state)
+{
+	struct meeting *d = *state;
+	struct err e = { 0 };
+	struct json *next;
+	char said[2000];
+
+	meeting_import(d);
+	next = next_file(d, 1);
+	meeting_sign(d, next, SPARE_KEY);
+	assert_ok(tuf_sign(next, d->repo->keys[OTHER_KEY], &e));
+	assert_ok(tuf_sign(next, d->repo->keys[THIRD_KEY], &e));
+	put_file(d->repo->dirfd, "incoming", "no folder", 0600);
+	assert_in_range(bring(d, WIDE, next, said), 1001, 1999);
+	assert_non_null(strstr(said, "incoming"));
+	assert_ok(fs_remove(d->repo->dirfd, "incoming", &e));
+	/* The chain of a repository whose root was never imported. */
+	assert_in_range(bring(d, WIDE, next, said), 1001, 1999);
+	assert_non_null(strstr(said, "root.json"));
+	assert_int_equal(repo_version(d->repo, WIDE), 1);
+	json_free(next);
+}
+
+/* ---- planning ------------------------------------------------------------ */
+
+static unsigned plan(struct meeting *d, const char *release, int64_t share,
+		     char said[2000])
+{
+	struct json *body = json_new_object(), *cohorts = json_new_array();
+	unsigned status;
+
+	json_add(cohorts, json_new_text("canary"));
+	json_set_int(body, "v", 1);
+	json_set_text(body, "product", "kiosk");
+	json_set_text(body, "release", release);
+	json_set(body, "cohorts", cohorts);
+	json_set_int(body, "share", share);
+	status = ask(d, api_order_plan, "/v1/people/order-plan", body, said);
+	json_free(body);
+	return status;
+}
+
+static void a_plan_says_whom_a_share_opens(void **state)
+{
+	struct meeting *d = *state;
+	struct err e = { 0 };
+	char said[2000];
+
+	meeting_import(d);
+	assert_ok(store_cohort_add(d->api.store, "canary", &nobody, &e));
+	assert_int_equal(plan(d, "2", 5000, said), REFUSED(ERR_REFUSED));
+	for (unsigned i = 1; i <= 10; i++)
+		(void)fleet_device(d->api.store, i);
+	assert_int_equal(plan(d, "2", 5000, said), 200);
+	assert_non_null(strstr(said, "\"devices\":10,\"opens\":5"));
+	assert_int_equal(plan(d, "2", 10000, said), 200);
+	assert_non_null(strstr(said, "\"opens\":10"));
+}
+
+static void a_plan_of_nonsense_is_none(void **state)
+{
+	struct meeting *d = *state;
+	struct json *body = json_new_object();
+	struct err e = { 0 };
+	char said[2000];
+
+	meeting_import(d);
+	assert_ok(store_cohort_add(d->api.store, "canary", &nobody, &e));
+	(void)fleet_device(d->api.store, 1);
+	assert_int_equal(plan(d, "3", 5000, said), REFUSED(ERR_NOT_FOUND));
+	assert_int_equal(plan(d, "2", 0, said), REFUSED(ERR_FORMAT));
+	assert_int_equal(plan(d, "2", 10001, said), REFUSED(ERR_FORMAT));
+	json_set_int(body, "v", 2);
+	assert_int_equal(
+		ask(d, api_order_plan, "/v1/people/order-plan", body, said),
+		REFUSED(ERR_FORMAT));
+	json_free(body);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -430,6 +456,9 @@ int main(void)
 		TEST(a_change_against_the_rules_is_not_kept),
 		TEST(before_the_first_import_there_is_no_operator),
 		TEST(who_acts_too_often_is_slowed_down),
+		TEST(what_cannot_be_published_does_not_go_live),
+		TEST(a_plan_says_whom_a_share_opens),
+		TEST(a_plan_of_nonsense_is_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

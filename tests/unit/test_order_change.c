@@ -8,7 +8,8 @@
 #include <stdlib.h>
 
 #include "common/mem.h"
-#include "tests/unit/tuf_repo.h"
+#include "tests/unit/meeting.h"
+#include "tests/unit/people_server.h"
 
 #define PATH "rollout/kiosk/2.json"
 #define FILE "stick/metadata/2.rollout.json"
@@ -272,25 +273,73 @@ static void changes_at_once_are_bounded(void **state)
 	assert_string_equal(o->change.puts[3].path, PATH);
 }
 
+/* Where the only one lies that make_and_sign() made. */
+static void the_document(struct office *o, char name[200])
+{
+	static const char folder[] = "stick/targets/rollout/kiosk";
+	int fd = openat(o->repo->dirfd, folder, O_RDONLY | O_DIRECTORY);
+	DIR *d = fdopendir(fd);
+	const struct dirent *at;
+
+	assert_non_null(d);
+	name[0] = 0;
+	while ((at = readdir(d)))
+		if (at->d_name[0] != '.')
+			(void)snprintf(name, 200, "%s/%.100s", folder,
+				       at->d_name);
+	closedir(d);
+	assert_string_not_equal(name, "");
+}
+
 static void a_document_of_other_bytes_is_not_taken(void **state)
 {
 	struct office *o = *state;
-	char name[200], hex[SHA256_HEX_LEN];
-	struct sha256 digest;
+	char name[200];
 	struct err e = { 0 };
 
-	put_halt(o, 1);
-	assert_ok(order_change_make(&o->change, NOW, &e));
-	sha256_of(o->change.puts[0].bytes, &digest);
-	assert_ok(sign(o, SPARE_KEY, &e));
-	order_change_done(&o->change);
-	begin(o);
-	sha256_format(&digest, hex);
-	(void)snprintf(name, sizeof(name),
-		       "stick/targets/rollout/kiosk/%s.2.json", hex);
+	make_and_sign(o);
+	the_document(o, name);
 	assert_ok(fs_replace_file(o->repo->dirfd, name, slice_of("{}"), 0600,
 				  &e));
 	assert_refused(take(o, &e), ERR_UNTRUSTED);
+}
+
+/* What the carried folder lacks is asked of the server; never passed over. */
+static void a_document_that_is_nowhere_is_missed(void **state)
+{
+	struct office *o = *state;
+	struct people_server server;
+	struct meeting there = { 0 };
+	char name[200];
+	struct err e = { 0 };
+
+	meeting_open(&there);
+	people_server_open(&server);
+	meeting_person(&there, &server.person);
+	people_server_serve(&server, &there.api);
+	o->trust.server = server.client;
+	make_and_sign(o);
+	the_document(o, name);
+	assert_ok(fs_remove(o->repo->dirfd, name, &e));
+	assert_refused(take(o, &e), ERR_NOT_FOUND);
+	o->trust.server = NULL;
+	people_server_close(&server);
+	meeting_close(&there);
+}
+
+/* Which no device would read. */
+static void a_file_that_is_too_large_is_not_made(void **state)
+{
+	struct office *o = *state;
+	struct buf text = BUF_INIT(2000000);
+	struct err e = { 0 };
+
+	for (int i = 0; i < 100001; i++)
+		assert_ok(buf_add(&text, slice_of("0123456789"), &e));
+	json_set_text(repo_body(o->repo, "rollout"), "note", buf_text(&text));
+	put_halt(o, 1);
+	assert_refused(order_change_make(&o->change, NOW, &e), ERR_LIMIT);
+	buf_done(&text);
 }
 
 /* What an operator signs without a look would stop every device that reads it.
@@ -325,6 +374,8 @@ int main(void)
 		TEST(nothing_but_orders_is_taken),
 		TEST(changes_at_once_are_bounded),
 		TEST(a_document_of_other_bytes_is_not_taken),
+		TEST(a_document_that_is_nowhere_is_missed),
+		TEST(a_file_that_is_too_large_is_not_made),
 		TEST(an_entry_that_devices_refuse_is_not_taken),
 	};
 
