@@ -114,7 +114,7 @@ static bool is_old_tar(struct slice head)
 	struct slice field = slice_sub(head, 148, 8);
 	unsigned long sum = 0, told = 0;
 
-	if (head.len < 512 || head.ptr[0] == 0)
+	if (head.len < 512)
 		return false;
 	for (size_t i = 0; i < 512; i++)
 		sum += i >= 148 && i < 156 ? ' ' : head.ptr[i];
@@ -160,7 +160,7 @@ static la_ssize_t read_input(struct archive *a, void *ctx, const void **out)
 	struct unwrap *u = ctx;
 	struct slice bytes;
 
-	if (u->broken || u->next(u->ctx, &bytes, &u->error)) {
+	if (u->next(u->ctx, &bytes, &u->error)) {
 		u->broken = true;
 		archive_set_error(a, EIO, "input");
 		return -1;
@@ -203,11 +203,9 @@ static int read_whole(struct unwrap *u, struct err *e)
 	do {
 		if (u->next(u->ctx, &bytes, e))
 			return -1;
-		if (bytes.len > u->whole.max - u->whole.len)
+		if (buf_add(&u->whole, bytes, e))
 			return err_set(e, ERR_LIMIT, "larger than %u MB",
 				       UNWRAP_WHOLE_MAX >> 20);
-		if (buf_add(&u->whole, bytes, e))
-			return -1;
 	} while (bytes.len > 0);
 	return 0;
 }

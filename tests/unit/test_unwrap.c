@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "signer/unwrap.h"
 
+#include <archive.h>
+#include <archive_entry.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -211,6 +213,172 @@ static void what_is_no_archive_is_none(void **state)
 	assert_int_equal(unwrap_kind(slice_of("PK\x03")), UNWRAP_NONE);
 }
 
+/* ---- tars without a magic ------------------------------------------------ */
+
+/* The header of a member of 6 bytes with the sum that it has, and the member.
+ */
+static void add_old_tar(struct buf *to, const char *name)
+{
+	char header[512] = "";
+	struct err e = { 0 };
+	unsigned sum = 0;
+
+	(void)snprintf(header, 100, "%s", name);
+	memcpy(header + 100, "0000644", 8);
+	memcpy(header + 108, "0000000", 8);
+	memcpy(header + 116, "0000000", 8);
+	memcpy(header + 124, "00000000006", 12);
+	memcpy(header + 136, "00000000000", 12);
+	memset(header + 148, ' ', 8);
+	for (size_t i = 0; i < sizeof(header); i++)
+		sum += (unsigned char)header[i];
+	(void)snprintf(header + 148, 8, "%06o", sum);
+	assert_ok(buf_add(to, (struct slice){ (uint8_t *)header, 512 }, &e));
+	add(to, "secret");
+	add_zeroes(to, 506);
+}
+
+static void an_old_tar_is_known_by_its_sum(void **state)
+{
+	static const char *const names[] = { "a.key", "" };
+	char name[64], content[64];
+	struct unwrap *u = NULL;
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct buf in = BUF_INIT(INPUT_MAX);
+		struct feed f = { .step = 50 };
+
+		add_old_tar(&in, names[i]);
+		f.rest = buf_slice(&in);
+		assert_int_equal(unwrap_kind(f.rest), UNWRAP_ARCHIVE);
+		assert_ok(unwrap_open(UNWRAP_ARCHIVE, next, &f, &u, &e));
+		assert_ok(member(u, name, content, &e));
+		assert_string_equal(content, "secret");
+		unwrap_close(u);
+		assert_int_equal(unwrap_kind(slice_sub(buf_slice(&in), 0, 511)),
+				 UNWRAP_NONE);
+		in.ptr[200] ^= 1;
+		assert_int_equal(unwrap_kind(buf_slice(&in)), UNWRAP_NONE);
+		in.ptr[200] ^= 1;
+		/* The sum of something else than octal digits is none. */
+		in.ptr[155] = '*';
+		assert_int_equal(unwrap_kind(buf_slice(&in)), UNWRAP_NONE);
+		buf_done(&in);
+	}
+}
+
+static void zeroes_are_no_tar(void **state)
+{
+	struct buf in = BUF_INIT(INPUT_MAX);
+
+	(void)state;
+	add_zeroes(&in, 512);
+	assert_int_equal(unwrap_kind(buf_slice(&in)), UNWRAP_NONE);
+	buf_done(&in);
+}
+
+/* ---- what must be in memory whole ---------------------------------------- */
+
+static size_t make_7z(char *out, size_t max)
+{
+	struct archive *a = archive_write_new();
+	struct archive_entry *entry = archive_entry_new();
+	size_t used = 0;
+
+	assert_int_equal(archive_write_set_format_7zip(a), ARCHIVE_OK);
+	assert_int_equal(archive_write_open_memory(a, out, max, &used),
+			 ARCHIVE_OK);
+	archive_entry_set_pathname(entry, "a.key");
+	archive_entry_set_filetype(entry, AE_IFREG);
+	archive_entry_set_perm(entry, 0644);
+	archive_entry_set_size(entry, 6);
+	assert_int_equal(archive_write_header(a, entry), ARCHIVE_OK);
+	assert_int_equal(archive_write_data(a, "secret", 6), 6);
+	archive_entry_free(entry);
+	assert_int_equal(archive_write_free(a), ARCHIVE_OK);
+	return used;
+}
+
+static void a_7z_is_read_by_name(void **state)
+{
+	char archive[INPUT_MAX], name[64], content[64];
+	size_t len = make_7z(archive, sizeof(archive));
+	struct feed f = { { (uint8_t *)archive, len }, 50, false };
+	struct unwrap *u = NULL;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(unwrap_kind(f.rest), UNWRAP_WHOLE);
+	assert_ok(unwrap_open(UNWRAP_WHOLE, next, &f, &u, &e));
+	assert_ok(member(u, name, content, &e));
+	assert_string_equal(name, "a.key");
+	assert_string_equal(content, "secret");
+	unwrap_close(u);
+}
+
+static void a_7z_whose_input_fails_is_not_opened(void **state)
+{
+	char archive[INPUT_MAX];
+	size_t len = make_7z(archive, sizeof(archive));
+	struct feed f = { { (uint8_t *)archive, len }, 50, true };
+	struct unwrap *u = NULL;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_refused_saying(unwrap_open(UNWRAP_WHOLE, next, &f, &u, &e),
+			      ERR_SYSTEM, "the disk is gone");
+	assert_null(u);
+}
+
+static int endless(void *ctx, struct slice *bytes, struct err *e)
+{
+	static const uint8_t zeroes[1 << 20];
+
+	(void)ctx;
+	(void)e;
+	*bytes = (struct slice){ zeroes, sizeof(zeroes) };
+	return 0;
+}
+
+static void a_7z_without_an_end_is_refused(void **state)
+{
+	struct unwrap *u = NULL;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_refused_saying(unwrap_open(UNWRAP_WHOLE, endless, NULL, &u, &e),
+			      ERR_LIMIT, "larger than 64 MB");
+	assert_null(u);
+}
+
+/* ---- what cannot be looked into ------------------------------------------ */
+
+/* A member that says to be encrypted, by the first of its flags (APPNOTE.TXT,
+ * 4.4.4). */
+static void an_encrypted_member_is_told(void **state)
+{
+	static const uint8_t zip[] = {
+		'P', 'K', 3,   4,   20,  0,   1,   0,   0,   0,   0,
+		0,   0,   0,   0,   0,   0,   0,   6,   0,   0,   0,
+		6,   0,   0,   0,   5,   0,   0,   0,   'a', '.', 'k',
+		'e', 'y', 's', 'e', 'c', 'r', 'e', 't',
+	};
+	struct feed f = { { zip, sizeof(zip) }, 50, false };
+	const char *shown = NULL;
+	struct unwrap *u = NULL;
+	struct err e = { 0 };
+	bool end = false;
+
+	(void)state;
+	assert_int_equal(unwrap_kind(f.rest), UNWRAP_ARCHIVE);
+	assert_ok(unwrap_open(UNWRAP_ARCHIVE, next, &f, &u, &e));
+	assert_refused_saying(unwrap_next(u, &shown, &end, &e), ERR_FORMAT,
+			      "encrypted");
+	unwrap_close(u);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +387,12 @@ int main(void)
 		cmocka_unit_test(what_is_cut_yields_no_member),
 		cmocka_unit_test(a_failure_of_the_input_is_told),
 		cmocka_unit_test(what_is_no_archive_is_none),
+		cmocka_unit_test(an_old_tar_is_known_by_its_sum),
+		cmocka_unit_test(zeroes_are_no_tar),
+		cmocka_unit_test(a_7z_is_read_by_name),
+		cmocka_unit_test(a_7z_whose_input_fails_is_not_opened),
+		cmocka_unit_test(a_7z_without_an_end_is_refused),
+		cmocka_unit_test(an_encrypted_member_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
