@@ -127,22 +127,28 @@ $(B)/obj/updater-client/born.o: $(B)/.born
 FORCE:
 .PHONY: FORCE
 
-$(B)/libcommon.a: $(call obj,common/*.c)
+# SHA-256 is computed by one of two libraries, so by an object beside the archive.
+DIGESTS := $(wildcard common/digest_*.c)
+COMMON  := $(filter-out $(DIGESTS),$(sort $(wildcard common/*.c)))
+$(B)/libcommon.a: $(COMMON:%.c=$(B)/obj/%.o)
 	$(Q_AR)mkdir -p $(@D) && rm -f $@ && $(AR) rcsD $@ $^
-COMMON := $(sort $(wildcard common/*.c))
-$(B)/libcommon-small.a: $(patsubst %.c,$(B)/obj/small/%.o,$(COMMON))
+$(B)/libcommon-small.a: $(COMMON:%.c=$(B)/obj/small/%.o)
 	$(Q_AR)mkdir -p $(@D) && rm -f $@ && $(AR) rcsD $@ $^
 LIBCOMMON                := $(B)/libcommon.a
 LIBCOMMON_signer         := $(LIBCOMMON)
 LIBCOMMON_update-server  := $(LIBCOMMON)
 LIBCOMMON_updater-client := $(if $(filter release,$(CONFIG)),$(B)/libcommon-small.a,$(LIBCOMMON))
+DIGEST                := $(B)/obj/common/digest_mbedtls.o
+DIGEST_signer         := $(DIGEST)
+DIGEST_update-server  := $(DIGEST)
+DIGEST_updater-client := $(B)/obj/$(if $(filter release,$(CONFIG)),small/)common/digest_libcrypto.o
 
 # Every object of a program but main.o also stands in an archive, so that tests
 # link the program's own modules.
 define program
 $(B)/lib$(1).a: $(filter-out %/main.o %/guard.o %/token_main.o,$(call obj,$(1)/*.c))
 	$$(Q_AR)mkdir -p $$(@D) && rm -f $$@ && $$(AR) rcsD $$@ $$^
-$(B)/$(1): $(B)/obj/$(1)/main.o $(B)/lib$(1).a $(LIBCOMMON_$(1))
+$(B)/$(1): $(B)/obj/$(1)/main.o $(DIGEST_$(1)) $(B)/lib$(1).a $(LIBCOMMON_$(1))
 	$$(Q_LD)$$(CC) $$(LDFLAGS) -o $$@ $$^ -Wl,--as-needed $$(LIBS_$(1))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
@@ -154,15 +160,19 @@ $(B)/pawl-guard: $(addprefix $(B)/obj/,updater-client/guard.o \
 	$(Q_LD)$(CC) $(LDFLAGS) -o $@ $^
 
 # What a device needs whose keys are in a token, and no other.
-$(B)/pawl-token: $(B)/obj/updater-client/token_main.o $(B)/libupdater-client.a \
-		$(LIBCOMMON_updater-client)
+$(B)/pawl-token: $(B)/obj/updater-client/token_main.o $(DIGEST_updater-client) \
+		$(B)/libupdater-client.a $(LIBCOMMON_updater-client)
 	$(Q_LD)$(CC) $(LDFLAGS) -o $@ $^ -Wl,--as-needed $(LIBS_updater-client)
 
-ARCHIVES := $(PROGRAMS:%=$(B)/lib%.a) $(B)/libcommon.a
+LIBRARIES := $(PROGRAMS:%=$(B)/lib%.a) $(LIBCOMMON)
+ARCHIVES  := $(DIGEST) $(LIBRARIES)
 link_test = $(Q_LD)mkdir -p $(@D) && $(CC) $(LDFLAGS) $(1) -o $@ \
 	$(filter %.o %.a,$^) -Wl,--as-needed $(or $(2),$(LIBS_tests))
 
-$(TESTS) $(BENCH): $(B)/%: $(B)/obj/%.o $(ARCHIVES)
+TEST_LIBCRYPTO := $(B)/tests/unit/test_digest_libcrypto
+$(TEST_LIBCRYPTO): $(B)/%: $(B)/obj/%.o $(B)/obj/common/digest_libcrypto.o $(LIBRARIES)
+	$(call link_test)
+$(filter-out $(TEST_LIBCRYPTO),$(TESTS)) $(BENCH): $(B)/%: $(B)/obj/%.o $(ARCHIVES)
 	$(call link_test)
 # A server built to cheat: the real one, but for a module of its own. (The demo
 # has it, so that nothing of the tests' libraries is asked for.)

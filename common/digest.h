@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* digest - SHA-256 and SHA-512 (FIPS 180-4), whole or in pieces. */
+/*
+ * digest - SHA-256 and SHA-512 (FIPS 180-4), whole or in pieces.
+ *
+ * A program is linked with one of two computations of the same: that of mbedtls
+ * (digest_mbedtls.c; signer, server and tools) or that of libcrypto
+ * (digest_libcrypto.c; the client, which hashes every byte that it takes in or
+ * reads back, and whose TLS has that library loaded anyway: it uses a
+ * processor's instructions for SHA-256, where mbedtls is C alone).
+ */
 #ifndef COMMON_DIGEST_H
 #define COMMON_DIGEST_H
 
@@ -16,21 +24,18 @@ struct sha256 {
 	uint8_t bytes[SHA256_LEN];
 };
 
-enum digest_kind {
-	DIGEST_SHA256,
-	DIGEST_SHA512
+/* A SHA-256 under way: the caller's storage, nothing to release. What is in it
+ * is the library's. */
+#define DIGEST_ROOM 128
+struct digest {
+	uint64_t room[DIGEST_ROOM / sizeof(uint64_t)];
 };
 
-struct digest; /* a computation under way */
-
-/* Heap; end it with digest_free(). */
-struct digest *digest_new(enum digest_kind kind);
+/* Whatever was in *d is forgotten. */
+void digest_start(struct digest *d);
 void digest_add(struct digest *d, struct slice bytes);
-/* Writes 32 or 64 bytes; afterwards only digest_free() is allowed. */
-void digest_finish(struct digest *d, uint8_t *out);
-/* Start again as if just made. */
-void digest_reset(struct digest *d);
-void digest_free(struct digest *d);
+/* Wipes *d: only digest_start() is allowed afterwards. */
+void digest_finish(struct digest *d, struct sha256 *out);
 
 void sha256_of(struct slice bytes, struct sha256 *out);
 void sha512_of(struct slice bytes, uint8_t out[SHA512_LEN]);

@@ -246,17 +246,17 @@ int image_digest(int fd, uint64_t len, bool from_medium,
 		 const struct tree_watch *watch, struct sha256 *out,
 		 struct err *e)
 {
-	struct digest *d = digest_new(DIGEST_SHA256);
 	const int flags = fcntl(fd, F_GETFL);
+	struct digest d;
 	int rc;
 
 	if (from_medium)
 		pass_by_caches(fd);
-	rc = digest_all(fd, len, watch, d, e);
+	digest_start(&d);
+	rc = digest_all(fd, len, watch, &d, e);
 	if (flags < 0 || fcntl(fd, F_SETFL, flags))
 		rc = err_sys(e, "reading the image");
 	if (rc == 0)
-		digest_finish(d, out->bytes);
-	digest_free(d);
+		digest_finish(&d, out);
 	return rc;
 }

@@ -14,19 +14,19 @@ static const char label[] =
 static void second_half(const struct wire_enrol *m, uint8_t out[HALF])
 {
 	static const char of_nonce[] = "pawl/letter/nonce/v1";
-	struct digest *d = digest_new(DIGEST_SHA256);
+	struct digest d;
 	struct sha256 sum;
 
-	digest_add(d, (struct slice){ (const uint8_t *)of_nonce,
-				      sizeof(of_nonce) });
-	digest_add(d, (struct slice){ m->nonce, HALF });
+	digest_start(&d);
+	digest_add(&d, (struct slice){ (const uint8_t *)of_nonce,
+				       sizeof(of_nonce) });
+	digest_add(&d, (struct slice){ m->nonce, HALF });
 	/* Names end with the zero that none of them holds. */
-	digest_add(d, (struct slice){ (const uint8_t *)m->product,
-				      strlen(m->product) + 1 });
-	digest_add(d, (struct slice){ (const uint8_t *)m->model,
-				      strlen(m->model) + 1 });
-	digest_finish(d, sum.bytes);
-	digest_free(d);
+	digest_add(&d, (struct slice){ (const uint8_t *)m->product,
+				       strlen(m->product) + 1 });
+	digest_add(&d, (struct slice){ (const uint8_t *)m->model,
+				       strlen(m->model) + 1 });
+	digest_finish(&d, &sum);
 	memcpy(out, sum.bytes, HALF);
 }
 

@@ -11,12 +11,12 @@
 void merkle_leaf(struct slice record, struct sha256 *out)
 {
 	static const uint8_t prefix[] = { 0x00 };
-	struct digest *d = digest_new(DIGEST_SHA256);
+	struct digest d;
 
-	digest_add(d, (struct slice){ prefix, 1 });
-	digest_add(d, record);
-	digest_finish(d, out->bytes);
-	digest_free(d);
+	digest_start(&d);
+	digest_add(&d, (struct slice){ prefix, 1 });
+	digest_add(&d, record);
+	digest_finish(&d, out);
 }
 
 void merkle_node(const struct sha256 *left, const struct sha256 *right,

@@ -458,20 +458,20 @@ static int read_tree(const struct json *j, struct release *r, struct err *e)
 void release_digest_of(const struct release_component *components, size_t count,
 		       struct sha256 *out)
 {
-	struct digest *d = digest_new(DIGEST_SHA256);
+	struct digest d;
 	char hex[SHA256_HEX_LEN];
 
+	digest_start(&d);
 	/* No name holds a newline, so no two lists are the same bytes. */
-	digest_add(d, slice_of(LIST_NAME));
+	digest_add(&d, slice_of(LIST_NAME));
 	for (size_t i = 0; i < count; i++) {
 		sha256_format(&components[i].digest, hex);
-		digest_add(d, slice_of(components[i].name));
-		digest_add(d, slice_of("\n"));
-		digest_add(d, slice_of(hex));
-		digest_add(d, slice_of("\n"));
+		digest_add(&d, slice_of(components[i].name));
+		digest_add(&d, slice_of("\n"));
+		digest_add(&d, slice_of(hex));
+		digest_add(&d, slice_of("\n"));
 	}
-	digest_finish(d, out->bytes);
-	digest_free(d);
+	digest_finish(&d, out);
 }
 
 static const struct release_component *find_component(const struct release *r,

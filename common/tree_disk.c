@@ -31,7 +31,7 @@ struct check {
 	bool from_medium;
 	uint64_t done;
 	uint32_t *names; /* system trees: by file, its names in the tree */
-	struct digest *digest;
+	struct digest digest;
 	uint8_t *bytes; /* READ_LEN of them */
 	struct buf xattrs;
 	size_t depth;
@@ -187,18 +187,18 @@ static int check_content(struct check *c, const struct spot *s, int fd,
 
 	if (c->from_medium && drop_cache(fd, e))
 		return about(e, s->entry->path);
-	digest_reset(c->digest);
+	digest_start(&c->digest);
 	do {
 		if (fs_read(fd, c->bytes, READ_LEN, &len, e))
 			return about(e, s->entry->path);
 		if (len > left)
 			break;
 		left -= len;
-		digest_add(c->digest, (struct slice){ c->bytes, len });
+		digest_add(&c->digest, (struct slice){ c->bytes, len });
 		if (advance(c, len, e))
 			return -1;
 	} while (len > 0);
-	digest_finish(c->digest, got.bytes);
+	digest_finish(&c->digest, &got);
 	if (left > 0 || len > 0 || !sha256_equal(&got, &s->entry->digest))
 		return differs(e, s->entry->path, "content differs");
 	return 0;
@@ -427,7 +427,6 @@ int tree_check(int dirfd, const struct tree *t, bool from_medium,
 		.tree = t,
 		.watch = watch,
 		.from_medium = from_medium,
-		.digest = digest_new(DIGEST_SHA256),
 		.bytes = mem_alloc(READ_LEN, 1),
 		.xattrs = BUF_INIT(TREE_XATTRS_MAX * (TREE_XATTR_MAX + 260)),
 	};
@@ -439,7 +438,6 @@ int tree_check(int dirfd, const struct tree *t, bool from_medium,
 	while (c.depth > 0)
 		fs_close(&c.frames[--c.depth].fd);
 	buf_done(&c.xattrs);
-	digest_free(c.digest);
 	free(c.bytes);
 	free(c.names);
 	return rc;

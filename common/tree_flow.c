@@ -16,7 +16,7 @@ struct tree_flow {
 	struct tree_entry entry; /* the one before it */
 	uint64_t left;           /* bytes missing of it */
 	uint64_t done;
-	struct digest *digest;
+	struct digest digest;
 };
 
 static int check_release(const struct release *r, const struct tree *t,
@@ -53,7 +53,6 @@ int tree_flow_begin(const struct release *r, struct slice manifest,
 	f = mem_alloc(1, sizeof(*f));
 	f->sink = sink;
 	f->watch = watch;
-	f->digest = digest_new(DIGEST_SHA256);
 	if (tree_parse(manifest, &f->tree, e) ||
 	    check_release(r, &f->tree, e) ||
 	    sink->begin(sink->ctx, &f->tree, e) ||
@@ -70,7 +69,6 @@ void tree_flow_free(struct tree_flow *f)
 	if (!f)
 		return;
 	tree_done(&f->tree);
-	digest_free(f->digest);
 	free(f);
 }
 
@@ -81,7 +79,7 @@ static int compare_digest(struct tree_flow *f, struct err *e)
 
 	if (f->sink->reads_back)
 		return 0;
-	digest_finish(f->digest, got.bytes);
+	digest_finish(&f->digest, &got);
 	if (sha256_equal(&got, &f->entry.digest))
 		return 0;
 	text_escape(f->entry.path, shown, sizeof(shown));
@@ -114,7 +112,7 @@ int tree_flow_next(struct tree_flow *f, struct err *e)
 		return -1;
 	if (f->entry.type != TREE_FILE)
 		return 0;
-	digest_reset(f->digest);
+	digest_start(&f->digest);
 	return f->left == 0 ? compare_digest(f, e) : 0;
 }
 
@@ -137,7 +135,7 @@ int tree_flow_data(struct tree_flow *f, struct slice bytes, struct err *e)
 	if (bytes.len == 0)
 		return 0;
 	if (!f->sink->reads_back)
-		digest_add(f->digest, bytes);
+		digest_add(&f->digest, bytes);
 	if (f->sink->data(f->sink->ctx, bytes, e))
 		return -1;
 	f->left -= bytes.len;

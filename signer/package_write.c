@@ -102,12 +102,12 @@ static int put_chunk(struct cutting *c, uint32_t index, struct err *e)
 static int put_head(const struct cutting *c, struct slice header,
 		    struct release *r, struct err *e)
 {
-	struct digest *digest = digest_new(DIGEST_SHA256);
+	struct digest digest;
 
-	digest_add(digest, header);
-	digest_add(digest, buf_slice(&c->table));
-	digest_finish(digest, r->head_digest.bytes);
-	digest_free(digest);
+	digest_start(&digest);
+	digest_add(&digest, header);
+	digest_add(&digest, buf_slice(&c->table));
+	digest_finish(&digest, &r->head_digest);
 	if (fs_write_at(c->fd, 0, header, e) ||
 	    fs_write_at(c->fd, header.len, buf_slice(&c->table), e))
 		return -1;

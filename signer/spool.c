@@ -33,7 +33,7 @@ struct spool {
 	enum tree_attributes attributes;
 	int fd;
 	uint64_t len;
-	struct digest *digest; /* of the file that is being added */
+	struct digest digest; /* of the file that is being added */
 	bool in_file;
 	struct item *items;
 	uint32_t count, cap;
@@ -52,7 +52,6 @@ int spool_new(int scratch_dirfd, enum tree_attributes attributes,
 	s = mem_alloc(1, sizeof(*s));
 	s->attributes = attributes;
 	s->fd = fd;
-	s->digest = digest_new(DIGEST_SHA256);
 	*out = s;
 	return 0;
 }
@@ -64,7 +63,6 @@ void spool_free(struct spool *s)
 	for (uint32_t i = 0; i < s->count; i++)
 		free(s->items[i].text);
 	fs_close(&s->fd);
-	digest_free(s->digest);
 	free(s->items);
 	free(s->contents);
 	free(s);
@@ -93,7 +91,7 @@ static void end_file(struct spool *s)
 		return;
 	c = &s->contents[s->content_count - 1];
 	c->len = s->len - c->offset;
-	digest_finish(s->digest, c->digest.bytes);
+	digest_finish(&s->digest, &c->digest);
 	s->in_file = false;
 }
 
@@ -107,7 +105,7 @@ static void begin_file(struct spool *s)
 	}
 	s->contents[s->content_count++] =
 		(struct content){ .offset = s->len, .first = NOWHERE };
-	digest_reset(s->digest);
+	digest_start(&s->digest);
 	s->in_file = true;
 }
 
@@ -200,7 +198,7 @@ int spool_data(struct spool *s, struct slice bytes, struct err *e)
 {
 	if (fs_write(s->fd, bytes, e))
 		return err_in(e, "spool");
-	digest_add(s->digest, bytes);
+	digest_add(&s->digest, bytes);
 	s->len += bytes.len;
 	return 0;
 }

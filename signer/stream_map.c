@@ -364,10 +364,11 @@ static int digest(struct stream_map *m, size_t unit, uint32_t file,
 	const uint64_t len = unit != NOTHING ? m->units[unit].packed_len
 					     : m->files[file].len;
 	uint8_t *bytes = mem_alloc(READ_LEN, 1);
-	struct digest *d = digest_new(DIGEST_SHA256);
+	struct digest d;
 	uint64_t at = 0;
 	int rc = 0;
 
+	digest_start(&d);
 	while (at < len && rc == 0) {
 		const size_t some =
 			len - at < READ_LEN ? (size_t)(len - at) : READ_LEN;
@@ -377,11 +378,10 @@ static int digest(struct stream_map *m, size_t unit, uint32_t file,
 					       some, e)
 			     : map_read_file(m, file, at, bytes, some, e);
 		if (!rc)
-			digest_add(d, (struct slice){ bytes, some });
+			digest_add(&d, (struct slice){ bytes, some });
 		at += some;
 	}
-	digest_finish(d, out->bytes);
-	digest_free(d);
+	digest_finish(&d, out);
 	free(bytes);
 	return rc;
 }

@@ -2,9 +2,8 @@
 # A full update of an image slot, with read-back: CPU seconds of all processes
 # of the client, beside what no installer can do without (zstd -d into the
 # slot, sync), one SHA-256 of the image, and SWUpdate with the same image, the same
-# compressor and a signature, which reads nothing back. The goal is 2.5 times that;
-# where the processor has instructions for SHA-256, SWUpdate uses them through
-# OpenSSL, and Mbed TLS has none of that. SIZE in MB of an ext4 image that FROM fills.
+# compressor and a signature, which reads nothing back. The goal is 2.5 times that.
+# SIZE in MB of an ext4 image that FROM fills.
 set -eu
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/pawl-image.XXXXXX")
 export WORK

@@ -61,8 +61,9 @@ for f in common/*.c; do
 	${CC:-cc} $flags -c -o "$o" "$f"
 done
 rm -f "$cache/obj/libcommon.a"
+rm -f "$cache/obj/digest_libcrypto.o" # the same by the other library
 ar rcs "$cache/obj/libcommon.a" "$cache"/obj/*.o
-for t in random digest der pem ec aead hkdf hpke stream passphrase keyfile \
+for t in random digest digest_mbedtls der pem ec aead hkdf hpke stream passphrase keyfile \
 	example_keys x509 x509_openssl; do
 	# shellcheck disable=SC2086
 	${CC:-cc} $flags -o "$cache/obj/test_$t" "tests/unit/test_$t.c" \

@@ -49,22 +49,22 @@ static struct peek_place place_at(uint64_t offset)
 static int list_member(struct peek *p, const char *name, char *out,
 		       struct err *e)
 {
-	struct digest *d = digest_new(DIGEST_SHA256);
+	struct digest d;
 	struct sha256 sum = { { 0 } };
 	uint8_t piece[1009];
 	uint64_t len = 0;
 	size_t got = sizeof(piece);
 	int rc = 0;
 
+	digest_start(&d);
 	while (rc == 0 && got == sizeof(piece)) {
 		rc = peek_read(p, piece, sizeof(piece), &got, e);
 		if (rc == 0) {
-			digest_add(d, (struct slice){ piece, got });
+			digest_add(&d, (struct slice){ piece, got });
 			len += got;
 		}
 	}
-	digest_finish(d, sum.bytes);
-	digest_free(d);
+	digest_finish(&d, &sum);
 	(void)snprintf(out + strlen(out), LISTED_MAX - strlen(out),
 		       "%s %llu %02x%02x%02x%02x\n", name,
 		       (unsigned long long)len, sum.bytes[0], sum.bytes[1],

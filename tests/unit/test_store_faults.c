@@ -85,23 +85,23 @@ static void add_table(struct digest *sum, struct sql_handle *h,
 
 static struct sha256 picture(void)
 {
-	struct digest *sum = digest_new(DIGEST_SHA256);
+	struct digest sum;
 	struct sql_statement *q = NULL;
 	struct sql_handle *h = NULL;
 	struct sha256 out;
 	struct err e = { 0 };
 
+	digest_start(&sum);
 	assert_ok(sql_sqlite.open(fleet_path, &h, &e));
 	assert_ok(sql_sqlite.prepare(h,
 				     "SELECT name FROM sqlite_master"
 				     " WHERE type = 'table' ORDER BY name",
 				     &q, &e));
 	while (sql_sqlite.step(q, &e) > 0)
-		add_table(sum, h, sql_sqlite.bytes(q, 0));
+		add_table(&sum, h, sql_sqlite.bytes(q, 0));
 	sql_sqlite.finalize(q);
 	sql_sqlite.close(h);
-	digest_finish(sum, out.bytes);
-	digest_free(sum);
+	digest_finish(&sum, &out);
 	return out;
 }
 
