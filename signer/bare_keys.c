@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "signer/bare_keys.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#define NEAR_STEP     4
-#define FAR_STEP      16
-#define QUIET_LEN     16
-#define HIGH_BITS_MIN 3
+#include "common/mem.h"
+#include "signer/surprise.h"
+
+#define STEP      16 /* compilers align, and so do most formats */
+#define QUIET_LEN 16
 
 /* ---- what random bytes look like ----------------------------------------- */
 
@@ -89,108 +91,90 @@ static size_t header_len(struct slice s, size_t at)
 	return h.ptr[0] == 2 && h.ptr[1] == 0x21 && h.ptr[2] == 0 ? 3 : 0;
 }
 
-static int match(const struct bare_keys *b, size_t at, struct err *e)
+static void mark(uint8_t *places, size_t at)
 {
-	const char *name = NULL;
-
-	if (!b->is_told(b->ctx, at))
-		name = scalars_match(b->known, b->bytes.ptr + at);
-	return name ? b->found(b->ctx, name, at, e) : 0;
+	places[at >> 3] |= (uint8_t)(1u << (at & 7));
 }
 
-static int try_place(const struct bare_keys *b, size_t at, struct err *e)
-{
-	return at + EC_SCALAR_LEN <= b->bytes.len &&
-			       is_random(b->bytes.ptr + at)
-		       ? match(b, at, e)
-		       : 0;
-}
-
-static int find_behind(const struct bare_keys *b, int tag, struct err *e)
+static void mark_behind(const struct bare_keys *b, int tag, uint8_t *places)
 {
 	const uint8_t *p = b->bytes.ptr, *hit = p + b->from;
-	size_t len;
 
 	while ((hit = memchr(hit, tag, (size_t)(p + b->to - hit)))) {
-		len = header_len(b->bytes, (size_t)(hit - p));
-		if (len > 0 && try_place(b, (size_t)(hit - p) + len, e))
-			return -1;
-		hit++;
+		const size_t at = (size_t)(hit++ - p);
+		const size_t len = header_len(b->bytes, at);
+
+		if (len > 0 && at + len + EC_SCALAR_LEN <= b->bytes.len &&
+		    is_random(p + at + len))
+			mark(places, at + len);
 	}
-	return 0;
 }
 
-/* 04 20, 02 20 and 02 21 00: OCTET STRING and INTEGER of 32 bytes. */
-static int find_behind_headers(const struct bare_keys *b, struct err *e)
+static void mark_islands(const struct bare_keys *b, uint8_t *places)
 {
-	if (b->from >= b->to)
+	const size_t off = (size_t)((b->base + b->from) % STEP);
+
+	for (size_t i = b->from + (STEP - off) % STEP; i < b->to; i += STEP)
+		if (is_island(b->bytes, i))
+			mark(places, i);
+}
+
+/* Whatever begins in [from, to) and ends within the bytes. */
+static uint64_t mark_random(const struct bare_keys *b, uint8_t *places)
+{
+	const size_t last = b->bytes.len - EC_SCALAR_LEN + 1;
+	const size_t to = b->to < last ? b->to : last;
+	const size_t max = b->places < SIZE_MAX ? (size_t)b->places : SIZE_MAX;
+
+	if (b->decoded && b->places != BARE_KEYS_ALL)
 		return 0;
-	return find_behind(b, 4, e) || find_behind(b, 2, e) ? -1 : 0;
+	return surprise_mark(b->bytes, b->from, to, max, places);
 }
 
-/* Where the next one may begin: compilers align, and so do most formats. */
-static size_t next_place(const struct bare_keys *b, size_t at)
+static int find_places(const struct bare_keys *b, uint64_t *used, struct err *e)
 {
-	const uint64_t offset = b->base + at;
-	const uint64_t step = offset < BARE_KEYS_NEAR ? NEAR_STEP : FAR_STEP;
+	uint8_t *places = mem_alloc(b->bytes.len / 8 + 1, 1);
+	const struct scalars_search search = {
+		.bytes = b->bytes,
+		.places = places,
+		.count = b->bytes.len - EC_SCALAR_LEN + 1,
+		.found = b->found,
+		.ctx = b->ctx,
+	};
+	int rc;
 
-	return at + (size_t)((step - offset % step) % step);
-}
-
-static int find_islands(const struct bare_keys *b, struct err *e)
-{
-	for (size_t i = next_place(b, b->from); i < b->to;
-	     i = next_place(b, i + 1))
-		if (is_island(b->bytes, i) && try_place(b, i, e))
-			return -1;
-	return 0;
-}
-
-/* Text cannot hold one: about every other byte of it is above 127. */
-static int search_all(const struct bare_keys *b, struct slice part,
-		      struct err *e)
-{
-	const size_t from = (size_t)(part.ptr - b->bytes.ptr);
-	const char *name = NULL;
-	size_t at = 0;
-
-	if (high_bits(part.ptr, part.len) >= HIGH_BITS_MIN)
-		name = scalars_search(b->known, part, &at);
-	return name ? b->found(b->ctx, name, from + at, e) : 0;
-}
-
-/* The places that are left within the first BARE_KEYS_EXHAUSTIVE bytes of it.
- */
-static struct slice exhaustive_part(const struct bare_keys *b)
-{
-	const uint64_t base = b->decoded ? 0 : b->base;
-	const uint64_t left =
-		base < BARE_KEYS_EXHAUSTIVE ? BARE_KEYS_EXHAUSTIVE - base : 0;
-	const size_t to = b->to < left ? b->to : (size_t)left;
-
-	return slice_sub(b->bytes, b->from,
-			 to > b->from ? to - b->from + EC_SCALAR_LEN - 1 : 0);
+	*used = mark_random(b, places);
+	if (*used == b->places || b->decoded) {
+		/* 04 20, 02 20 and 02 21 00: of 32 bytes. */
+		mark_behind(b, 4, places);
+		mark_behind(b, 2, places);
+		if (!b->decoded)
+			mark_islands(b, places);
+	}
+	rc = scalars_search(b->known, &search, e);
+	free(places);
+	return rc;
 }
 
 /* Of a word that was decoded, only what is a scalar and no more. */
 static int find_word(const struct bare_keys *b, struct err *e)
 {
-	size_t lead = b->bytes.len == EC_SCALAR_LEN + 1 && b->bytes.ptr[0] == 0;
+	const size_t lead =
+		b->bytes.len == EC_SCALAR_LEN + 1 && b->bytes.ptr[0] == 0;
+	const char *name = NULL;
 
-	return b->bytes.len == EC_SCALAR_LEN + lead ? match(b, lead, e) : 0;
+	if (b->bytes.len == EC_SCALAR_LEN + lead)
+		name = scalars_match(b->known, b->bytes.ptr + lead);
+	return name ? b->found(b->ctx, name, lead, e) : 0;
 }
 
-int bare_keys_find(const struct bare_keys *b, struct err *e)
+int bare_keys_find(const struct bare_keys *b, uint64_t *used, struct err *e)
 {
-	if (scalars_count(b->known) == 0)
+	*used = 0;
+	if (scalars_count(b->known) == 0 || b->from >= b->to ||
+	    b->bytes.len < EC_SCALAR_LEN)
 		return 0;
-	if (b->exhaustive && search_all(b, exhaustive_part(b), e))
-		return -1;
-	if (b->decoded && b->whole && !b->exhaustive)
+	if (b->decoded && b->whole)
 		return find_word(b, e);
-	if (b->whole && b->bytes.len <= BARE_KEYS_SMALL)
-		return b->exhaustive ? 0 : search_all(b, b->bytes, e);
-	if (find_behind_headers(b, e))
-		return -1;
-	return b->decoded ? 0 : find_islands(b, e);
+	return find_places(b, used, e);
 }

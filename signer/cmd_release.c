@@ -64,8 +64,7 @@ int cmd_release_create(int argc, char **argv, struct err *e)
 		OPT_LIST("allow-secret", "[COMPONENT:]PATH", &s.allowed,
 			 "a file that may hold a private key; signed as such"),
 		OPT_FLAG("exhaustive", &s.exhaustive,
-			 "seek your own bare keys at every byte of a file's "
-			 "first MiB"),
+			 "seek your own bare keys in all that could be random"),
 		OPT_LIST("fixes", "CVE", &s.fixes, "what it mends"),
 		OPT_FLAG("urgent", &s.urgent,
 			 "devices do not wait for a window"),

@@ -14,6 +14,7 @@
 
 #include "common/fs.h"
 #include "common/opt.h"
+#include "common/progress.h"
 #include "common/text.h"
 #include "signer/commands.h"
 #include "signer/known.h"
@@ -25,6 +26,7 @@
 #define PATH_SIZE    4096
 #define DEPTH_MAX    64
 #define LISTED_MAX   10000      /* findings that are listed in JSON */
+#define SLOW_LEN     (4 << 20)  /* from here on it is told how far it is */
 #define SCRATCH      "/var/tmp" /* where TMPDIR does not say */
 
 struct search {
@@ -34,6 +36,7 @@ struct search {
 	uint64_t files, found, unread;
 	struct buf path; /* of what is being looked at */
 	unsigned depth;
+	bool slow; /* each place that could be random is tried */
 };
 
 /* ---- what is found ------------------------------------------------------- */
@@ -98,11 +101,21 @@ static int unread(void *ctx, const char *path, const char *why, bool shut,
 
 /* ---- files and folders --------------------------------------------------- */
 
+struct reading {
+	int fd;
+	struct progress *bar;
+	uint64_t at;
+};
+
 static int read_fd(void *ctx, void *out, size_t len, size_t *got, struct err *e)
 {
-	const int *fd = ctx;
+	struct reading *r = ctx;
 
-	return fs_read(*fd, out, len, got, e);
+	if (fs_read(r->fd, out, len, got, e))
+		return -1;
+	r->at += *got;
+	progress_set(r->bar, r->at);
+	return 0;
 }
 
 /* One file that cannot be read does not end the search; the end tells. */
@@ -117,16 +130,23 @@ static int pass_over(struct search *s, const struct err *why)
 static int search_file(struct search *s, int fd, struct err *e)
 {
 	const off_t end = lseek(fd, 0, SEEK_END);
-	const struct peek_place place = { fd, 0, end > 0 ? (uint64_t)end : 0 };
+	const uint64_t len = end > 0 ? (uint64_t)end : 0;
+	const struct peek_place place = { fd, 0, len };
+	struct progress bar;
+	struct reading reading = { .fd = fd, .bar = &bar };
 	const struct sift_source source = {
-		read_fd, &fd,
+		read_fd, &reading,
 		end > 0 && lseek(fd, 0, SEEK_SET) == 0 ? &place : NULL
 	};
+	int rc;
 
 	s->files++;
-	return sift_file(s->sift, buf_slice(&s->path), &source, e)
-		       ? pass_over(s, e)
-		       : 0;
+	progress_start(&bar, "searching", len,
+		       s->slow && len >= SLOW_LEN ? PROGRESS_PEOPLE
+						  : PROGRESS_QUIET);
+	rc = sift_file(s->sift, buf_slice(&s->path), &source, e);
+	progress_end(&bar, rc == 0);
+	return rc ? pass_over(s, e) : 0;
 }
 
 static int search_fd(struct search *s, int fd, struct err *e);
@@ -260,6 +280,7 @@ static int search(char **paths, int count, const struct sift_settings *how,
 		.out = out,
 		.findings = json_new_array(),
 		.path = BUF_INIT(PATH_SIZE),
+		.slow = how->exhaustive,
 	};
 	const struct sift_watch watch = { found, unread, &s };
 	int rc = 0;
@@ -301,7 +322,7 @@ int cmd_scan(int argc, char **argv, struct err *e)
 		OPT_TEXT("repo", "REPO", &repo,
 			 "also look for the private halves of its keys"),
 		OPT_FLAG("exhaustive", &how.exhaustive,
-			 "for those at every byte of a file's first MiB"),
+			 "for those in all that could be random, however long"),
 		OPT_FLAG("json", &out.json, "print JSON"),
 		OPT_END,
 	};

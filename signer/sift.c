@@ -45,6 +45,7 @@ struct level {
 	bool broken;        /* reading it failed for good: why is in error */
 	struct err error;
 	unsigned depth;
+	uint64_t tried; /* places for a scalar that could be random */
 	/*
 	 * Of an archive, what is found in its own bytes is told only if
 	 * nothing is found in its members: that says more.
@@ -63,7 +64,7 @@ struct sift {
 	unsigned images; /* that are open */
 	uint64_t bytes, told, published;
 	/* of the outermost file */
-	uint64_t input, expanded;
+	uint64_t input, expanded, tried;
 	unsigned members;
 	struct level *levels[SIFT_DEPTH_MAX]; /* made when first needed */
 	uint8_t *decoded[DECODE_MAX];
@@ -242,29 +243,43 @@ static int tell_key(void *ctx, const char *name, size_t at, struct err *e)
 	return tell(ctx, what, at, EC_SCALAR_LEN, e);
 }
 
-static bool is_told(void *ctx, size_t at)
+/* Of the file, and of all that came out of the outermost one. */
+static uint64_t places_left(const struct level *l)
 {
-	return is_covered(ctx, at);
+	const struct sift *s = l->sift;
+	const uint64_t all = SIFT_PLACES_ALL + s->input / SIFT_BYTES_PER_PLACE;
+	const uint64_t rest = all > s->tried ? all - s->tried : 0;
+
+	if (s->settings->exhaustive)
+		return BARE_KEYS_ALL;
+	/* What is opened is searched there. */
+	if (holds_members(l) || l->tried >= SIFT_PLACES)
+		return 0;
+	return rest < SIFT_PLACES - l->tried ? rest : SIFT_PLACES - l->tried;
 }
 
 static int find_scalars(struct view *v, struct err *e)
 {
-	const struct sift_settings *s = v->level->sift->settings;
+	struct level *l = v->level;
 	const struct bare_keys search = {
-		.known = s->known,
-		.exhaustive = s->exhaustive,
+		.known = l->sift->settings->known,
 		.bytes = v->bytes,
 		.from = v->from,
 		.to = v->to,
-		.base = v->level->base,
+		.base = l->base,
 		.whole = v->whole,
 		.decoded = v->decoded > 0,
-		.is_told = is_told,
+		.places = places_left(l),
 		.found = tell_key,
 		.ctx = v,
 	};
+	uint64_t used;
 
-	return bare_keys_find(&search, e);
+	if (bare_keys_find(&search, &used, e))
+		return -1;
+	l->tried += used;
+	l->sift->tried += used;
+	return 0;
 }
 
 /* ---- base64 and hexadecimal ---------------------------------------------- */
@@ -872,7 +887,7 @@ int sift_file(struct sift *s, struct slice path,
 	l->sift = s;
 	l->source = source;
 	text_escape(path, l->path, sizeof(l->path));
-	s->input = s->expanded = 0;
+	s->input = s->expanded = s->tried = 0;
 	s->members = s->images = 0;
 	s->stopped = false;
 	return sift_level(l, e);

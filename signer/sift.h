@@ -10,7 +10,11 @@
  * them is bounded by what went in, so a bomb is told and not followed. An image
  * within an archive takes a file without a name while it is looked at.
  *
- * Bare scalars of known keys are looked for where bare_keys.h says.
+ * Bare scalars of known keys are looked for where bare_keys.h says, at so many
+ * places that could be random: SIFT_PLACES of each file, member and image's
+ * file that is not itself opened; and of all that comes out of one file,
+ * SIFT_PLACES_ALL and one for SIFT_BYTES_PER_PLACE of its bytes. "Exhaustive"
+ * sets no such bound.
  */
 #ifndef SIGNER_SIFT_H
 #define SIGNER_SIFT_H
@@ -26,6 +30,10 @@
 #define SIFT_MEMBERS_MAX  (1u << 20)
 /* The copy of an image out of an archive; nor half of what is free there. */
 #define SIFT_SCRATCH_MAX (UINT64_C(16) << 30)
+
+#define SIFT_PLACES          (UINT64_C(32) << 10)
+#define SIFT_PLACES_ALL      (UINT64_C(128) << 10)
+#define SIFT_BYTES_PER_PLACE 16
 
 struct sift_finding {
 	const char *path; /* "a.tar.gz!/b/c": c in folder b of the archive */

@@ -308,11 +308,18 @@ said 'scalar.json: byte 7: the private half'
 tar -czf scalar.tgz scalar
 scan 10 --repo repo scalar.tgz
 said 'scalar.tgz!/scalar: byte 0: the private half'
-# Anywhere: only when each place is asked for, and then it is found.
+# Anywhere, in programs as in text.
 (head -c 20011 /dev/zero && cat scalar && head -c 30000 /dev/zero) >anywhere
-scan 0 --repo repo anywhere
-scan 10 --repo repo --exhaustive anywhere
+scan 10 --repo repo anywhere
 said 'anywhere: byte 20011: the private half'
+(cat "$signer" && printf x && cat scalar && cat "$signer") >program
+scan 10 --repo repo --exhaustive program
+said "program: byte $(($(stat -c %s "$signer") + 1)): the private half"
+# Behind much noise: when each place is asked for.
+(head -c 100001 /dev/urandom && cat scalar && head -c 10000 /dev/urandom) >noise
+scan 0 --repo repo noise
+scan 10 --repo repo --exhaustive noise
+said 'noise: byte 100001: the private half'
 # The example keys need no repository.
 "$BIN/tests/tools/bare-key" "$top/keys-example/example-1.key" \
 	'pawl example key' >example.pem
@@ -348,7 +355,7 @@ said 'share/backup!/deep/inner.tgz!/sub/a.pem holds a PEM private key at byte 0'
 cp scalar two/share/backup
 create 10 2 two --from 1
 said 'share/backup holds the private half of key '
-cp anywhere two/share/backup
+cp noise two/share/backup
 create 10 2 two --from 1 --exhaustive
 said 'share/backup holds the private half of key '
 cp bomb.xz two/share/backup
