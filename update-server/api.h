@@ -55,6 +55,8 @@ struct server_api {
 	pthread_mutex_t publishing;
 	/* One change of the operators' orders at a time. */
 	pthread_mutex_t ordering;
+	/* One payload is read from end to end at a time. */
+	pthread_mutex_t verifying;
 	/* One report over an air gap at a time. */
 	pthread_mutex_t reporting;
 	/* Reading an attempt, judging and saving it is one step, and so is a
@@ -353,6 +355,7 @@ api_handler api_report_export, api_report_get, api_outpost_add,
 api_handler api_renew, api_renewed;
 api_handler api_status, api_payload_head, api_payload_put, api_metadata_put,
 	api_publish, api_bundle;
+api_handler api_payload_verify, api_payload_unused, api_payload_remove;
 api_handler api_release_list, api_release_show, api_token_create,
 	api_token_list, api_token_more, api_token_batches, api_token_activate,
 	api_token_revoke, api_device_list, api_device_more, api_device_show,

@@ -160,6 +160,12 @@ const struct route server_routes[] = {
 	{ PEOPLE, METHOD_GET, P "cohorts", 0, ROUTE_PLAIN, api_cohort_list },
 	{ PEOPLE, METHOD_POST, P "cohorts", SMALL_BODY, ROUTE_PLAIN,
 	  api_cohort_create },
+	{ PEOPLE, METHOD_GET, P "payload-verify/", 0, ROUTE_PLAIN,
+	  api_payload_verify },
+	{ PEOPLE, METHOD_GET, P "payloads-unused", 0, ROUTE_PLAIN,
+	  api_payload_unused },
+	{ PEOPLE, METHOD_POST, P "payloads-remove", SMALL_BODY, ROUTE_PLAIN,
+	  api_payload_remove },
 	{ PEOPLE, METHOD_GET, P "audit/", 0, ROUTE_PLAIN, api_audit_list },
 	{ PEOPLE, METHOD_GET, P "audit-head", 0, ROUTE_PLAIN, api_audit_head },
 	{ PEOPLE, METHOD_GET, P "audit-checkpoints/", 0, ROUTE_PLAIN,
@@ -312,6 +318,7 @@ int api_open(const struct config *c, struct keeper *k, struct meter *m,
 	api->dirfd = -1;
 	api->started = utc_now();
 	(void)pthread_mutex_init(&api->publishing, NULL);
+	(void)pthread_mutex_init(&api->verifying, NULL);
 	(void)pthread_mutex_init(&api->ordering, NULL);
 	(void)pthread_mutex_init(&api->reporting, NULL);
 	(void)pthread_mutex_init(&api->attempts, NULL);
@@ -358,6 +365,7 @@ void api_close(struct server_api *api)
 	buf_done(&api->device_cas);
 	fs_close(&api->dirfd);
 	(void)pthread_mutex_destroy(&api->publishing);
+	(void)pthread_mutex_destroy(&api->verifying);
 	(void)pthread_mutex_destroy(&api->ordering);
 	(void)pthread_mutex_destroy(&api->reporting);
 	(void)pthread_mutex_destroy(&api->attempts);

@@ -68,6 +68,13 @@ static const struct act acts[AUDIT_ACTS] = {
 				   false,
 				   { { "payload", DIGEST },
 				     { "bytes", NUMBER } } },
+	/* It makes room: the last of the disk may be used for it. */
+	[AUDIT_PAYLOADS_REMOVE] = { "payloads-remove",
+				    true,
+				    { { "files", NUMBER },
+				      { "bytes", NUMBER },
+				      { "plan", DIGEST },
+				      { "reason", DIGEST } } },
 	[AUDIT_METADATA_UPLOAD] = { "metadata-upload",
 				    false,
 				    { { "file", NAME },

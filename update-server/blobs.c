@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update-server/blobs.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "common/fs.h"
 #include "common/mem.h"
@@ -78,9 +83,26 @@ int blobs_open(int dirfd, const struct sha256 *digest, int *fd, uint64_t *len,
 		fs_close(&got);
 		return err_set(e, ERR_SYSTEM, "%s: not a file", name);
 	}
+	/* Whoever holds it alone takes it away: blobs_remove(). */
+	if (flock(got, LOCK_SH | LOCK_NB)) {
+		fs_close(&got);
+		return err_set(e, ERR_NOT_FOUND, "%s is being removed", name);
+	}
 	*fd = got;
 	*len = (uint64_t)st.st_size;
 	return 0;
+}
+
+int blobs_touch(int dirfd, const struct sha256 *digest, uint64_t *len,
+		struct err *e)
+{
+	int fd = -1, rc;
+
+	if (blobs_open(dirfd, digest, &fd, len, e))
+		return -1;
+	rc = futimens(fd, NULL) ? err_sys(e, "a payload's time") : 0;
+	fs_close(&fd);
+	return rc;
 }
 
 static int read_all(int fd, size_t len, struct buf *out, struct err *e)
@@ -117,5 +139,134 @@ int blobs_read(int dirfd, const struct sha256 *digest, struct buf *out,
 	}
 	fs_close(&fd);
 	buf_done(&bytes);
+	return rc;
+}
+
+/* ---- all of them --------------------------------------------------------- */
+
+struct walk {
+	int (*visit)(void *ctx, const struct blob *b, struct err *e);
+	void *ctx;
+};
+
+static bool is_hex(const char *text, size_t len)
+{
+	return strspn(text, "0123456789abcdef") >= len;
+}
+
+/* "<sha256>", or "<sha256>.<16 digits>" of copy_in(). */
+static bool read_name(const char *folder, const char *name, struct blob *out)
+{
+	const size_t hex = 2 * SHA256_LEN;
+	size_t len = strlen(name);
+	struct err ignored;
+
+	if (strncmp(name, folder, 2) != 0)
+		return false;
+	out->whole = len == hex;
+	if (!out->whole && (len != hex + 17 || name[hex] != '.' ||
+			    !is_hex(name + hex + 1, 16)))
+		return false;
+	return hex_parse((struct slice){ (const uint8_t *)name, hex },
+			 out->digest.bytes, SHA256_LEN, &ignored) == 0 &&
+	       text_format(out->name, sizeof(out->name), &ignored, "%s/%s",
+			   folder, name) == 0;
+}
+
+/* What went away meanwhile is not there. */
+static int see(const struct walk *w, int in, const char *folder,
+	       const char *name, struct err *e)
+{
+	struct blob b = { .len = 0 };
+	struct stat st;
+
+	if (!read_name(folder, name, &b))
+		return 0;
+	if (fstatat(in, name, &st, AT_SYMLINK_NOFOLLOW))
+		return errno == ENOENT ? 0 : err_sys(e, "blobs/%s", b.name);
+	if (!S_ISREG(st.st_mode))
+		return 0;
+	b.len = (uint64_t)st.st_size;
+	b.since = st.st_mtim.tv_sec;
+	return w->visit(w->ctx, &b, e);
+}
+
+static int open_folder(int at, const char *name, DIR **out, struct err *e)
+{
+	int fd = openat(at, name,
+			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	*out = fd < 0 ? NULL : fdopendir(fd);
+	if (*out)
+		return 0;
+	(void)err_sys(e, "blobs: %s", name);
+	fs_close(&fd);
+	return -1;
+}
+
+static int see_folder(const struct walk *w, int blobs, const char *folder,
+		      struct err *e)
+{
+	struct dirent *entry;
+	DIR *d;
+	int rc = 0;
+
+	if (open_folder(blobs, folder, &d, e))
+		return -1;
+	while (rc == 0 && (entry = readdir(d)))
+		rc = see(w, dirfd(d), folder, entry->d_name, e);
+	(void)closedir(d);
+	return rc;
+}
+
+int blobs_each(int at,
+	       int (*visit)(void *ctx, const struct blob *b, struct err *e),
+	       void *ctx, struct err *e)
+{
+	const struct walk w = { visit, ctx };
+	struct err missing = { 0 };
+	struct dirent *entry;
+	int rc = 0;
+	DIR *d;
+
+	if (open_folder(at, "blobs", &d, &missing)) {
+		if (missing.code == ERR_NOT_FOUND)
+			return 0; /* nothing came yet */
+		*e = missing;
+		return -1;
+	}
+	while (rc == 0 && (entry = readdir(d)))
+		if (strlen(entry->d_name) == 2 && is_hex(entry->d_name, 2))
+			rc = see_folder(&w, dirfd(d), entry->d_name, e);
+	(void)closedir(d);
+	return rc;
+}
+
+static int take_away(int dirfd, int fd, const char *path, int64_t before,
+		     struct err *e)
+{
+	struct stat st;
+
+	if (flock(fd, LOCK_EX | LOCK_NB))
+		return errno == EWOULDBLOCK
+			       ? err_set(e, ERR_BUSY, "%s is being read", path)
+			       : err_sys(e, "%s", path);
+	if (fstat(fd, &st))
+		return err_sys(e, "%s", path);
+	if (st.st_mtim.tv_sec >= before)
+		return err_set(e, ERR_CONFLICT, "%s came meanwhile", path);
+	return fs_remove(dirfd, path, e);
+}
+
+int blobs_remove(int dirfd, const struct blob *b, int64_t before, struct err *e)
+{
+	char path[BLOB_NAME_MAX + sizeof("blobs/")];
+	int fd = -1, rc;
+
+	if (text_format(path, sizeof(path), e, "blobs/%s", b->name) ||
+	    fs_open(dirfd, path, O_RDONLY | O_CLOEXEC, &fd, e))
+		return -1;
+	rc = take_away(dirfd, fd, path, before, e);
+	fs_close(&fd);
 	return rc;
 }

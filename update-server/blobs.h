@@ -14,7 +14,8 @@
 int blobs_put(int dirfd, int fd, uint64_t len, const struct sha256 *digest,
 	      struct err *e) NODISCARD;
 
-/* Open for reading; ERR_NOT_FOUND. */
+/* Open for reading; ERR_NOT_FOUND. As long as it is open, blobs_remove() leaves
+ * it alone. */
 int blobs_open(int dirfd, const struct sha256 *digest, int *fd, uint64_t *len,
 	       struct err *e) NODISCARD;
 
@@ -24,5 +25,34 @@ int blobs_open(int dirfd, const struct sha256 *digest, int *fd, uint64_t *len,
  */
 int blobs_read(int dirfd, const struct sha256 *digest, struct buf *out,
 	       struct err *e) NODISCARD;
+
+/* Somebody was told that it is here: it counts as come now. ERR_NOT_FOUND. */
+int blobs_touch(int dirfd, const struct sha256 *digest, uint64_t *len,
+		struct err *e) NODISCARD;
+
+/* ---- all of them --------------------------------------------------------- */
+
+#define BLOB_NAME_MAX 128
+
+struct blob {
+	char name[BLOB_NAME_MAX]; /* "ab/<sha256>", beneath blobs/ */
+	bool whole;               /* else a copy that was cut off */
+	struct sha256 digest;     /* where it is whole */
+	uint64_t len;
+	int64_t since; /* when it came */
+};
+
+/* Each file of blobs/, in no order. What else lies there is passed over. */
+int blobs_each(int at,
+	       int (*visit)(void *ctx, const struct blob *b, struct err *e),
+	       void *ctx, struct err *e) NODISCARD;
+
+/*
+ * Take one away for good: its room is free when this returns. ERR_BUSY if
+ * somebody reads it; ERR_CONFLICT if it came, or was touched, after `before`;
+ * ERR_NOT_FOUND.
+ */
+int blobs_remove(int dirfd, const struct blob *b, int64_t before,
+		 struct err *e) NODISCARD;
 
 #endif

@@ -29,6 +29,7 @@ struct import {
 	struct role roles[TUF_IMPORT_ROLES_MAX];
 	size_t role_count;
 	size_t uploaded, present;
+	bool again; /* also what the server has: it may be damaged there */
 };
 
 /* ---- what the folder holds ----------------------------------------------- */
@@ -211,6 +212,8 @@ static int need_payload(struct import *im, const char *target,
 	sha256_format(&digest, hex);
 	if (text_format(path, sizeof(path), e, "/v1/people/payload/%s", hex))
 		return -1;
+	if (im->again)
+		return upload_payload(im, target, &digest, e);
 	if (people_get(im->ui->client, path, &answer, e) == 0) {
 		json_free(answer);
 		im->present++;
@@ -360,15 +363,22 @@ int release_import_folder(struct ui *u, int dirfd, struct err *e)
 int command_release_import(int argc, char **argv, struct err *e)
 {
 	struct ui u = { 0 };
-	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
-	int dirfd = -1, rc = -1;
+	struct import im = { .ui = &u, .dirfd = -1 };
+	const struct opt opts[] = {
+		OPT_FLAG("again", &im.again,
+			 "bring the payloads that it has, too: it may have "
+			 "lost or damaged them"),
+		UI_OPTIONS(&u),
+		OPT_END,
+	};
+	int rc = -1;
 
 	if (ui_start(&u, argc, argv, opts, 1, e) ||
-	    fs_open_dir(u.operands[0], &dirfd, e))
+	    fs_open_dir(u.operands[0], &im.dirfd, e))
 		goto out;
-	rc = release_import_folder(&u, dirfd, e);
+	rc = import_folder(&im, e);
 out:
-	fs_close(&dirfd);
+	fs_close(&im.dirfd);
 	ui_done(&u);
 	return rc;
 }

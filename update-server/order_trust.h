@@ -41,6 +41,14 @@ int order_trust_release(struct order_trust *t, const char *product,
 			const char *id, struct release *out,
 			struct err *e) NODISCARD;
 
+/* Each of its packages as the metadata lists them, of all components; visit
+ * returns -1 with e to end it. ERR_NOT_FOUND if there is none. */
+int order_trust_packages(struct order_trust *t, const char *product,
+			 const char *id,
+			 int (*visit)(void *ctx, const struct tuf_target *t,
+				      const struct release *r, struct err *e),
+			 void *ctx, struct err *e) NODISCARD;
+
 /* A listed document by its verified entry, appended. */
 int order_trust_document(struct order_trust *t, const char *path,
 			 const struct json *entry, struct buf *out,

@@ -15,6 +15,7 @@ static const struct right rights[] = {
 	{ P "payload/", "operator" },
 	{ P "metadata/", "operator" },
 	{ P "publish", "operator" },
+	{ P "payloads-remove", "operator" },
 	{ P "envelopes/", "operator" },
 	{ P "cohorts", "operator" },
 	{ P "rollouts", "operator" },

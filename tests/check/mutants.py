@@ -103,6 +103,7 @@ MODULES = [
     ("update-server/blobs.c", "blobs"),
     ("update-server/order_change.c", "order_change"),
     ("update-server/api_order.c", "api_order"),
+    ("update-server/unused.c", "unused"),
     ("update-server/order_trust.c", "order_trust"),
     ("update-server/order_desk.c", "order_desk order_change"),
     ("update-server/order_import.c", "order_import"),

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 
 #include "tests/unit/box.h"
 
@@ -126,6 +127,112 @@ static void what_is_no_file_is_not_served(void **state)
 	assert_refused(read_it(100, &out, &e), ERR_SYSTEM);
 }
 
+struct seen {
+	struct blob at[8];
+	size_t count;
+};
+
+static int see(void *ctx, const struct blob *b, struct err *e)
+{
+	struct seen *s = ctx;
+
+	if (s->count == ARRAY_LEN(s->at))
+		return err_set(e, ERR_LIMIT, "too many");
+	s->at[s->count++] = *b;
+	return 0;
+}
+
+static void each_file_is_seen_and_nothing_else(void **state)
+{
+	static const char *const others[] = { "blobs/README", "blobs/zz",
+					      "blobs/ab/short" };
+	struct seen seen = { .count = 0 };
+	struct err e = { 0 };
+	char part[130];
+
+	(void)state;
+	assert_ok(blobs_each(box.dir, see, &seen, &e));
+	assert_int_equal(seen.count, 0);
+	assert_int_equal(put("payload"), 0);
+	assert_ok(fs_mkdirs(box.dir, "blobs/ab", 0700, &e));
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		assert_ok(fs_replace_file(box.dir, others[i], slice_of("x"),
+					  0600, &e));
+	(void)snprintf(part, sizeof(part), "blobs/ab/%s", name + 9);
+	assert_ok(fs_replace_file(box.dir, part, slice_of("x"), 0600, &e));
+	(void)snprintf(part, sizeof(part), "%s.0123456789abcdeg", name);
+	assert_ok(fs_replace_file(box.dir, part, slice_of("x"), 0600, &e));
+	assert_ok(blobs_each(box.dir, see, &seen, &e));
+	assert_int_equal(seen.count, 1);
+	assert_true(seen.at[0].whole);
+	assert_true(sha256_equal(&seen.at[0].digest, &digest));
+	assert_int_equal(seen.at[0].len, 7);
+	/* A copy that was cut off. */
+	(void)snprintf(part, sizeof(part), "%s.0123456789abcdef", name);
+	assert_ok(fs_replace_file(box.dir, part, slice_of("x"), 0600, &e));
+	seen.count = 0;
+	assert_ok(blobs_each(box.dir, see, &seen, &e));
+	assert_int_equal(seen.count, 2);
+	assert_int_not_equal(seen.at[0].whole, seen.at[1].whole);
+	/* Whoever sees it may end it. */
+	seen.count = ARRAY_LEN(seen.at);
+	assert_refused(blobs_each(box.dir, see, &seen, &e), ERR_LIMIT);
+}
+
+/* Not seeing what is there would be taken for there being nothing. */
+static void what_cannot_be_looked_into_is_said(void **state)
+{
+	struct seen seen = { .count = 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(fs_mkdirs(box.dir, "blobs", 0700, &e));
+	assert_ok(
+		fs_replace_file(box.dir, "blobs/ab", slice_of("x"), 0600, &e));
+	assert_int_equal(blobs_each(box.dir, see, &seen, &e), -1);
+	assert_ok(fs_remove_tree(box.dir, "blobs", &e));
+	assert_ok(fs_replace_file(box.dir, "blobs", slice_of("x"), 0600, &e));
+	assert_int_equal(blobs_each(box.dir, see, &seen, &e), -1);
+	assert_int_equal(seen.count, 0);
+}
+
+static void what_is_read_or_came_meanwhile_stays(void **state)
+{
+	struct timespec old[2] = { { .tv_sec = 100 }, { .tv_sec = 100 } };
+	struct seen seen = { .count = 0 };
+	struct err e = { 0 };
+	uint64_t len = 0;
+	int fd = -1, lock = -1;
+
+	(void)state;
+	assert_int_equal(put("payload"), 0);
+	assert_int_equal(utimensat(box.dir, name, old, 0), 0);
+	assert_ok(blobs_each(box.dir, see, &seen, &e));
+	assert_ok(blobs_open(box.dir, &digest, &fd, &len, &e));
+	assert_refused(blobs_remove(box.dir, &seen.at[0], 101, &e), ERR_BUSY);
+	fs_close(&fd);
+	assert_refused(blobs_remove(box.dir, &seen.at[0], 100, &e),
+		       ERR_CONFLICT);
+	assert_ok(blobs_touch(box.dir, &digest, &len, &e));
+	assert_int_equal(len, 7);
+	assert_refused(blobs_remove(box.dir, &seen.at[0], 101, &e),
+		       ERR_CONFLICT);
+	assert_int_equal(utimensat(box.dir, name, old, 0), 0);
+	/* Whoever takes it away holds it alone: it is not given out any more.
+	 */
+	assert_ok(fs_open(box.dir, name, O_RDONLY, &lock, &e));
+	assert_int_equal(flock(lock, LOCK_EX | LOCK_NB), 0);
+	assert_refused(blobs_open(box.dir, &digest, &fd, &len, &e),
+		       ERR_NOT_FOUND);
+	fs_close(&lock);
+	assert_ok(blobs_remove(box.dir, &seen.at[0], 101, &e));
+	assert_refused(blobs_open(box.dir, &digest, &fd, &len, &e),
+		       ERR_NOT_FOUND);
+	assert_refused(blobs_touch(box.dir, &digest, &len, &e), ERR_NOT_FOUND);
+	assert_refused(blobs_remove(box.dir, &seen.at[0], 101, &e),
+		       ERR_NOT_FOUND);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -136,6 +243,9 @@ int main(void)
 		TEST(what_was_changed_on_the_disk_is_found),
 		TEST(what_is_longer_than_wanted_is_not_read),
 		TEST(what_is_no_file_is_not_served),
+		TEST(each_file_is_seen_and_nothing_else),
+		TEST(what_cannot_be_looked_into_is_said),
+		TEST(what_is_read_or_came_meanwhile_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

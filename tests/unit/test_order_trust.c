@@ -280,6 +280,79 @@ static void a_role_that_is_withheld_is_an_error(void **state)
 	}
 }
 
+static int count_package(void *ctx, const struct tuf_target *t,
+			 const struct release *r, struct err *e)
+{
+	unsigned *seen = ctx;
+
+	(void)e;
+	assert_true(t->has_sha256);
+	*seen = *seen * 10 + r->digest.bytes[0];
+	return 0;
+}
+
+static int end_it(void *ctx, const struct tuf_target *t,
+		  const struct release *r, struct err *e)
+{
+	(void)ctx;
+	(void)t;
+	(void)r;
+	return err_set(e, ERR_BUSY, "enough");
+}
+
+static void each_package_of_a_release_is_seen(void **state)
+{
+	unsigned seen = 0;
+	struct err e = { 0 };
+
+	(void)state;
+	list("targets", "1", false, 4);
+	list("product-kiosk", "2", false, 5);
+	list("nightly", "n2", true, 6);
+	publish();
+	assert_ok(open_trust(&e));
+	assert_ok(order_trust_packages(&desk.trust, "kiosk", "1", count_package,
+				       &seen, &e));
+	assert_int_equal(seen, 4);
+	assert_ok(order_trust_packages(&desk.trust, "kiosk", "2", count_package,
+				       &seen, &e));
+	assert_int_equal(seen, 45);
+	assert_ok(order_trust_packages(&desk.trust, "kiosk", "n2",
+				       count_package, &seen, &e));
+	assert_int_equal(seen, 456);
+	assert_refused(order_trust_packages(&desk.trust, "kiosk", "2", end_it,
+					    NULL, &e),
+		       ERR_BUSY);
+	assert_refused_saying(order_trust_packages(&desk.trust, "kiosk", "3",
+						   count_package, &seen, &e),
+			      ERR_NOT_FOUND, "release 3 of kiosk");
+	assert_refused(order_trust_packages(&desk.trust, "door", "2",
+					    count_package, &seen, &e),
+		       ERR_NOT_FOUND);
+	assert_int_equal(seen, 456);
+}
+
+/* Nor what of a release is missing. */
+static void a_role_that_is_withheld_hides_no_package(void **state)
+{
+	static const char *const files[] = { "1.product-kiosk.json",
+					     "1.nightly.json" };
+	unsigned seen = 0;
+	struct err e = { 0 };
+
+	(void)state;
+	list("targets", "1", false, 4);
+	publish();
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		assert_ok(open_trust(&e));
+		strcpy(desk.repo->broken, files[i]);
+		assert_refused(order_trust_packages(&desk.trust, "kiosk", "1",
+						    count_package, &seen, &e),
+			       ERR_NETWORK);
+		desk.repo->broken[0] = 0;
+	}
+}
+
 /* ---- documents ----------------------------------------------------------- */
 
 static const struct json *entry_of(const char *path)
@@ -346,6 +419,8 @@ int main(void)
 		TEST(a_role_that_was_never_signed_is_none),
 		TEST(a_release_is_found_whoever_lists_it),
 		TEST(a_role_that_is_withheld_is_an_error),
+		TEST(each_package_of_a_release_is_seen),
+		TEST(a_role_that_is_withheld_hides_no_package),
 		TEST(a_document_is_what_its_entry_says),
 		TEST(other_bytes_in_its_place_are_found),
 	};

@@ -156,6 +156,7 @@ const acts = {
 	"rollout-ask": o => "asked for a second person, rollout " + o.rollout,
 	"rollout-advance": o => "opened the next phase of rollout " + o.rollout,
 	"rollout-abort": o => "aborted rollout " + o.rollout,
+	"payloads-remove": o => "removed " + o.files + " payload files of no use",
 	"rollout-discard": o => "discarded rollout " + o.rollout + ", which never began",
 	"rollout-supersede": o => "superseded rollout " + o.rollout,
 	"device-pin": o => "pinned a device to " + o.release,
