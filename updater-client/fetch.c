@@ -351,12 +351,20 @@ static int perform(struct fetch *f, struct transfer *t, const char *url)
 	return judge_status(status_of(f->curl), t, url);
 }
 
+/* What is signed to be there may be lost on one server; that there is no newer
+ * root, one of them can say for all. */
+static bool is_lost(const struct transfer *t, const char *path)
+{
+	return t->e->code == ERR_NOT_FOUND &&
+	       strncmp(path, "/targets/", 9) == 0;
+}
+
 /* Is another of our servers worth a try? Not once bytes were delivered. */
-static bool may_try_next(const struct transfer *t)
+static bool may_try_next(const struct transfer *t, const char *path)
 {
 	return !t->started && t->rc == 0 &&
 	       (t->e->code == ERR_NETWORK || t->e->code == ERR_UNTRUSTED ||
-		t->e->code == ERR_EXPIRED);
+		t->e->code == ERR_EXPIRED || is_lost(t, path));
 }
 
 static int perform_somewhere(struct fetch *f, const struct transfer *start,
@@ -374,7 +382,7 @@ static int perform_somewhere(struct fetch *f, const struct transfer *start,
 			return -1;
 		if (perform(f, &t, url) == 0)
 			return 0;
-		if (!may_try_next(&t))
+		if (!may_try_next(&t, path))
 			return -1;
 	}
 	if (f->setup.url_count == 0)

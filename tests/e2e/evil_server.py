@@ -377,6 +377,55 @@ def forged_files(device, server, before):
         del server.answers[name]
 
 
+def package_paths():
+    with open(path("published-2/metadata/2.targets.json")) as f:
+        targets = json.load(f)["signed"]["targets"]
+    for name, entry in targets.items():
+        folder, _, last = name.rpartition("/")
+        yield "/targets/%s/%s.%s" % (folder, entry["hashes"]["sha256"], last)
+
+
+def mirrors(first):
+    """Two servers of one site, and packages that one or both have lost."""
+    one, two = Evil(), Evil()
+    device = first.copy("mirrored")
+    reports = []
+
+    def reported(handler, body):
+        reports.append(json.loads(body))
+        handler.answer(200, as_json())
+    for server in (one, two):
+        server.answers = {"/v1/nonce": as_json(nonce="00" * 32),
+                          "/v1/enrol": identity(), "/v1/report": reported,
+                          "/v1/checkin": decision()}
+    configure(device, one)
+    with open(os.path.join(device.dir, "client.conf"), "a") as f:
+        f.write("url = %s\n" % two.url)
+    done, _ = enroll(device)
+    check("a device of two servers enrols", done.returncode == 0, done.stdout)
+    before = device.slots()
+    for server in (one, two):
+        server.answers.update((p, 404) for p in package_paths())
+    done, _ = client(device, "update", "--quiet")
+    check("a package is gone from all mirrors",
+          done.returncode == 13 and device.running() == "r1" and
+          device.slots() == before and
+          [r["code"] for r in reports if r["state"] == "failed"] ==
+          ["NOT_FOUND"] and
+          all(any(p in s.asked for p in package_paths()) for s in (one, two)),
+          (done.returncode, reports, one.asked, two.asked, done.stdout))
+    for p in package_paths():
+        del two.answers[p]
+    one.asked.clear()
+    done, _ = client(device, "update", "--quiet")
+    check("a package is gone from one mirror",
+          done.returncode == 0 and device.running() == "r2" and
+          any(p in one.asked for p in package_paths()),
+          (done.returncode, one.asked, two.asked, done.stdout))
+    one.shutdown()
+    two.shutdown()
+
+
 def main():
     make_tls()
     keys = evil_cases.make_good()
@@ -388,6 +437,7 @@ def main():
     assert first.running() == "r1"
     lies_at_enrolment(first)
     wrong_servers(first)
+    mirrors(first)
     lies_at_check_in(first)
     if failed:
         sys.exit("%d failed" % failed)
