@@ -762,6 +762,9 @@ int sim_run(const struct sim_world *w, const struct sim_teller *teller,
 	out->stage.zone = w->zone;
 	out->stage.is_undo = w->undo > 0;
 	out->stage.undo_of = (struct sha256)UNDONE;
+	if (w->metadata_hours)
+		out->stage.metadata_ends =
+			w->start + (int64_t)w->metadata_hours * 3600;
 	if (w->order_hours)
 		out->stage.expires = w->start + (int64_t)w->order_hours * 3600;
 	tally_init(&out->tally);

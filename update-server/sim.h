@@ -56,6 +56,8 @@ struct sim_world {
 	uint64_t resume_hours; /* after which somebody resumes; 0: never */
 	uint64_t pause_after, supersede_after; /* hours; 0: never */
 	uint64_t order_hours; /* after which the signed order ends; 0: never */
+	uint64_t metadata_hours; /* after which what lists it expires; 0: never
+				  */
 
 	struct stage_goal stone; /* for those that need one first */
 

@@ -102,6 +102,7 @@ static const struct ini_key keys[] = {
 	WORLD("run", "pause-at-hour", pause_after, 10000),
 	WORLD("run", "supersede-at-hour", supersede_after, 10000),
 	WORLD("run", "order-ends-at-hour", order_hours, 10000),
+	WORLD("run", "metadata-ends-at-hour", metadata_hours, 10000),
 };
 
 static void set_defaults(struct values *v)

@@ -28,7 +28,7 @@ on one status --json | grep time_floor
 serve_release 2 --from 1
 roll_out 2
 # Ahead of the truth, metadata and certificates are past their end.
-want 7 at '2060-01-01 00:00:00' one update
+want 7 at '2099-12-31 23:59:59' one update
 runs one 1
 at '2016-01-01 00:00:00' one update
 runs one 2

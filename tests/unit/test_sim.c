@@ -285,6 +285,22 @@ static void the_end_of_its_order_pauses_it(void **state)
 	assert_true(r.exposed < w.devices);
 }
 
+/* What is out finishes; nobody is offered what no device would take. */
+static void the_end_of_its_metadata_pauses_it(void **state)
+{
+	struct sim_world w = two_phases();
+	struct sim_result r;
+
+	(void)state;
+	w.metadata_hours = 2;
+	r = run(&w);
+	assert_int_equal(r.stage.status, STAGE_PAUSED);
+	assert_int_equal(r.stage.pause, PAUSE_METADATA);
+	assert_int_equal(r.first_pause, w.start + 2 * 3600);
+	assert_true(r.exposed < w.devices);
+	assert_int_equal(r.confirmed, r.exposed);
+}
+
 static void who_puts_it_off_gets_it_a_day_later(void **state)
 {
 	struct sim_world w = two_phases();
@@ -637,6 +653,7 @@ int main(void)
 		cmocka_unit_test(who_is_pinned_elsewhere_is_left_alone),
 		cmocka_unit_test(an_undo_reaches_those_that_run_what_it_undoes),
 		cmocka_unit_test(the_end_of_its_order_pauses_it),
+		cmocka_unit_test(the_end_of_its_metadata_pauses_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

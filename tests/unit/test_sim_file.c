@@ -65,13 +65,15 @@ static void every_key_of_the_policy_arrives(void **state)
 			"poll-minutes = 14\nfour-eyes = 15\n"
 			"delta-coverage = 16\nshare = 0\nshare = 10000\n"
 			"watch-minutes = 17\n"
-			"[run]\norder-ends-at-hour = 18\n",
+			"[run]\norder-ends-at-hour = 18\n"
+			"metadata-ends-at-hour = 19\n",
 			&w, &e));
 	assert_int_equal(w.pinned, 7);
 	assert_int_equal(w.undo, 9);
 	assert_int_equal(w.begin_min, 11);
 	assert_int_equal(w.delta_coverage, 12);
 	assert_int_equal(w.order_hours, 18);
+	assert_int_equal(w.metadata_hours, 19);
 	assert_int_equal(p->gate.min_sample, 1);
 	assert_int_equal(p->gate.coverage, 2);
 	assert_int_equal(p->gate.breaker, 3);
