@@ -13,6 +13,7 @@
 
 #include "update-server/api.h"
 #include "update-server/backup_note.h"
+#include "update-server/home.h"
 #include "update-server/scrape.h"
 
 #define MEGABYTE UINT64_C(1000000)
@@ -48,8 +49,8 @@ static void expose_disk(struct server_api *api, struct exposition *x)
 
 	exposition_family(x, "pawl_database_bytes", EXPOSE_GAUGE,
 			  "Size of the database's files.");
-	expose_file(api, x, "store.sqlite");
-	expose_file(api, x, "store.sqlite-wal");
+	expose_file(api, x, HOME_DATABASE);
+	expose_file(api, x, HOME_DATABASE "-wal");
 	if (fstatvfs(api->dirfd, &fs) == 0) {
 		exposition_family(x, "pawl_disk_free_bytes", EXPOSE_GAUGE,
 				  "What is free where the server's folder "

@@ -13,13 +13,13 @@
 #include "common/text.h"
 #include "common/utc.h"
 
-#include "update-server/init.h"
+#include "update-server/beside.h"
+#include "update-server/home.h"
 #include "update-server/store.h"
 
-#define LIST     "backup.json"
-#define DATABASE "store.sqlite"
-#define KEEPER   "keeper/versions.json"
-#define LEDGER   "keeper/ledger"
+#define LIST   "backup.json"
+#define KEEPER "keeper/versions.json"
+#define LEDGER "keeper/ledger"
 /* More than a keeper signs in any time that a backup may be old: a timestamp
  * every few hours, a snapshot for each import. */
 #define VERSIONS_AHEAD INT64_C(1000000)
@@ -157,16 +157,16 @@ static int save_tree(const struct work *w, const char *path, unsigned depth,
 static int save_store(const struct work *w, const char *dir, const char *to,
 		      struct err *e)
 {
-	struct backup_file f = { .path = DATABASE };
+	struct backup_file f = { .path = HOME_DATABASE };
 	enum environment ignored;
 	char path[PATH_MAX_LEN];
 	struct store *s = NULL;
 	int fd = -1, rc = -1;
 
-	if (text_format(path, sizeof(path), e, "%s/" DATABASE, to) ||
-	    init_open_store(dir, &ignored, &s, e) ||
+	if (text_format(path, sizeof(path), e, "%s/" HOME_DATABASE, to) ||
+	    beside_open_store(dir, &ignored, &s, e) ||
 	    store_copy(s, path, &w->list->records, e) ||
-	    open_file(w->to, DATABASE, &fd, &f.len, e))
+	    open_file(w->to, HOME_DATABASE, &fd, &f.len, e))
 		goto out;
 	if (fchmod(fd, 0600)) {
 		(void)err_sys(e, "permissions");
@@ -178,20 +178,16 @@ static int save_store(const struct work *w, const char *dir, const char *to,
 out:
 	fs_close(&fd);
 	store_close(s);
-	return rc ? err_in(e, DATABASE) : 0;
+	return rc ? err_in(e, HOME_DATABASE) : 0;
 }
 
 static int save_public(const struct work *w, struct err *e)
 {
 	static const char *const files[] = {
-		"server.conf",
-		"ca.pem",
-		"ca-next.pem",
-		"tls.pem",
-		"online.pub",
-		"audit.pub",
-		"audit/checkpoint.json",
-		"keys/device-ca.pem",
+		"server.conf",           HOME_CA_PEM,
+		HOME_NEXT_CA_PEM,        HOME_TLS_PEM,
+		HOME_ONLINE_PUB,         "audit.pub",
+		"audit/checkpoint.json", HOME_DEVICE_CA_PEM,
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
@@ -283,7 +279,7 @@ static int check_all(int dirfd, const struct backup_list *l, struct err *e)
 	for (size_t i = 0; i < l->count; i++)
 		if (check_file(dirfd, &l->files[i], e))
 			return -1;
-	return find(l, DATABASE)
+	return find(l, HOME_DATABASE)
 		       ? 0
 		       : err_set(e, ERR_FORMAT,
 				 "there is no database in this backup");
@@ -337,7 +333,7 @@ static int put_all(const struct work *w, struct err *e)
 		const struct backup_file *f = &w->list->files[i];
 		bool memory = strncmp(f->path, "keeper/", 7) == 0;
 
-		if (strcmp(f->path, DATABASE) == 0 ||
+		if (strcmp(f->path, HOME_DATABASE) == 0 ||
 		    strcmp(f->path, KEEPER) == 0 || (memory && keeps_memory) ||
 		    exists(w->to, f->path))
 			continue;
@@ -401,7 +397,7 @@ static int restore(const struct work *w, struct err *e)
 	if (put_all(w, e) || raise_versions(w, e) ||
 	    fs_replace_file(w->to, STORE_RESTORED, slice_of(mark), 0600, e))
 		return -1;
-	return put_back(w, find(w->list, DATABASE), e);
+	return put_back(w, find(w->list, HOME_DATABASE), e);
 }
 
 int backup_restore(const char *from, const char *dir, struct backup_list *l,
@@ -413,12 +409,12 @@ int backup_restore(const char *from, const char *dir, struct backup_list *l,
 	if (fs_open_dir(from, &w.from, e) || read_list(w.from, l, e) ||
 	    check_all(w.from, l, e) || fs_make_dir(dir, 0700, &w.to, e))
 		goto out;
-	if (init_lock(dir, &lock, e))
+	if (beside_lock(dir, &lock, e))
 		goto out;
 	/* A log of another database would be played into the restored one. */
-	if (exists(w.to, DATABASE) || exists(w.to, DATABASE "-wal")) {
+	if (exists(w.to, HOME_DATABASE) || exists(w.to, HOME_DATABASE "-wal")) {
 		(void)err_set(e, ERR_CONFLICT,
-			      "%s holds a database: move " DATABASE
+			      "%s holds a database: move " HOME_DATABASE
 			      "* away first",
 			      dir);
 		goto out;
@@ -435,7 +431,7 @@ unsigned backup_missing_keys(const char *dir)
 {
 	static const char *const keys[] = {
 		"keys/device-ca.key", "keys/online.key", "keys/audit.key",
-		"keys/server-ca.key", "keys/tls.key",    "keys/tls.secret",
+		HOME_CA_KEY,          HOME_TLS_KEY,      "keys/tls.secret",
 		"keys/keeper.secret", "keys/ledger.key",
 	};
 	unsigned missing = 0;

@@ -9,6 +9,8 @@
 #include "common/text.h"
 #include "common/utc.h"
 
+#include "update-server/home.h"
+
 #define TYPE "pawl-backup"
 
 void backup_list_done(struct backup_list *l)
@@ -55,15 +57,11 @@ static bool is_plain(struct slice path)
 bool backup_path_is_ours(struct slice path)
 {
 	static const char *const single[] = {
-		"store.sqlite",
-		"server.conf",
-		"ca.pem",
-		"ca-next.pem",
-		"tls.pem",
-		"online.pub",
-		"audit.pub",
-		"audit/checkpoint.json",
-		"keys/device-ca.pem",
+		HOME_DATABASE,      "server.conf",
+		HOME_CA_PEM,        HOME_NEXT_CA_PEM,
+		HOME_TLS_PEM,       HOME_ONLINE_PUB,
+		"audit.pub",        "audit/checkpoint.json",
+		HOME_DEVICE_CA_PEM,
 	};
 
 	if (path.len >= BACKUP_PATH_MAX || !is_plain(path))

@@ -7,9 +7,8 @@
 #include "common/text.h"
 #include "common/x509.h"
 
+#include "update-server/home.h"
 #include "update-server/keeper.h"
-
-#define CA_PEM "keys/device-ca.pem"
 
 struct memory {
 	struct slice pem;
@@ -27,7 +26,7 @@ static int look_for(struct slice pem, const struct sha256 *which, bool *found,
 	*found = false;
 	while (!*found && x509_next(&pem, &one)) {
 		if (x509_inspect(one, &info, e))
-			return err_in(e, CA_PEM);
+			return err_in(e, HOME_DEVICE_CA_PEM);
 		*found = sha256_equal(&info.fingerprint, which);
 	}
 	return 0;
@@ -43,9 +42,10 @@ static int see_withdrawn(const struct memory *m, const struct sha256 *which,
 		return -1;
 	sha256_format(which, hex);
 	return found ? err_set(e, ERR_ROLLBACK,
-			       CA_PEM " trusts a CA that was withdrawn: "
-				      "withdraw it again (ca withdraw DIR %s), "
-				      "or bring back the keys/ kept after that",
+			       HOME_DEVICE_CA_PEM
+			       " trusts a CA that was withdrawn: "
+			       "withdraw it again (ca withdraw DIR %s), "
+			       "or bring back the keys/ kept after that",
 			       hex)
 		     : 0;
 }
@@ -89,9 +89,10 @@ static int compare(const struct memory *m, struct err *e)
 		return 0;
 	utc_format(m->rotated, when);
 	return err_set(e, ERR_ROLLBACK,
-		       CA_PEM " is not that of the ca rotate of %s: bring back "
-			      "the keys/ kept after it; if there is none, say "
-			      "ca rotate again",
+		       HOME_DEVICE_CA_PEM
+		       " is not that of the ca rotate of %s: bring back "
+		       "the keys/ kept after it; if there is none, say "
+		       "ca rotate again",
 		       when);
 }
 
@@ -102,9 +103,10 @@ static int check(struct store *s, struct slice pem, struct err *e)
 	struct x509_info info;
 
 	if (!x509_next(&rest, &one))
-		return err_set(e, ERR_CONFIG, CA_PEM ": no certificate");
+		return err_set(e, ERR_CONFIG,
+			       HOME_DEVICE_CA_PEM ": no certificate");
 	if (x509_inspect(one, &info, e))
-		return err_in(e, CA_PEM);
+		return err_in(e, HOME_DEVICE_CA_PEM);
 	m.first = info.fingerprint;
 	return store_audit_each(s, 0, INT64_MAX, visit, &m, e) || compare(&m, e)
 		       ? -1
@@ -117,7 +119,8 @@ int ca_record_check(const struct config *c, struct store *s, struct err *e)
 	char path[PATH_MAX_LEN];
 	int rc = -1;
 
-	if (text_format(path, sizeof(path), e, "%s/" CA_PEM, c->dir))
+	if (text_format(path, sizeof(path), e, "%s/" HOME_DEVICE_CA_PEM,
+			c->dir))
 		return -1;
 	if (strcmp(path, c->device_ca) != 0)
 		return 0;

@@ -11,8 +11,8 @@
 
 #include "update-server/audit_verify.h"
 #include "update-server/audit_words.h"
+#include "update-server/beside.h"
 #include "update-server/commands.h"
-#include "update-server/init.h"
 #include "update-server/ledger_check.h"
 #include "update-server/log_key.h"
 #include "update-server/signed_keys.h"
@@ -468,12 +468,12 @@ static int replay(const char *dir, const struct audit_check *asked,
 	int lock = -1, rc = -1;
 
 	if (text_format(path, sizeof(path), e, "%s/audit.pub", dir) ||
-	    read_key(path, &key, e) || init_lock(dir, &lock, e))
+	    read_key(path, &key, e) || beside_lock(dir, &lock, e))
 		return -1;
 	ec_public_fingerprint(&key, &p->log_key);
 	check.keys = &key;
 	check.key_count = 1;
-	if (init_open_store(dir, &ignored, &p->store, e) == 0)
+	if (beside_open_store(dir, &ignored, &p->store, e) == 0)
 		rc = replay_all(p, &check, found, e);
 	store_close(p->store);
 	fs_close(&lock);

@@ -9,7 +9,9 @@
 
 #include "update-server/commands.h"
 #include "update-server/config.h"
+#include "update-server/home.h"
 #include "update-server/init.h"
+#include "update-server/server_tls.h"
 #include "update-server/ui.h"
 
 /* An address to listen on is a name in the certificate, unless it is "all". */
@@ -54,7 +56,7 @@ static int keep_names(const char *dir, struct opt_list *names, struct buf *held,
 
 	if (names->count > 0)
 		return 0;
-	if (init_tls_names(dir, held, e))
+	if (server_tls_names(dir, held, e))
 		return -1;
 	name = (const char *)held->ptr;
 	end = name + held->len;
@@ -207,7 +209,7 @@ static int renew_with(int argc, char **argv,
 		rc = renew(operands[0], all, e);
 	buf_done(&held);
 	if (rc == 0 && json)
-		return say_certificate(operands[0], "tls.pem", e);
+		return say_certificate(operands[0], HOME_TLS_PEM, e);
 	if (rc == 0)
 		printf("%s; restart the server to use it\n", what);
 	return rc;
@@ -215,12 +217,12 @@ static int renew_with(int argc, char **argv,
 
 int command_tls_renew(int argc, char **argv, struct err *e)
 {
-	return renew_with(argc, argv, init_renew_tls, "renewed", e);
+	return renew_with(argc, argv, server_tls_renew, "renewed", e);
 }
 
 int command_tls_switch_ca(int argc, char **argv, struct err *e)
 {
-	return renew_with(argc, argv, init_switch_ca,
+	return renew_with(argc, argv, server_tls_switch_ca,
 			  "ca.pem is the next CA now", e);
 }
 
@@ -238,10 +240,10 @@ int command_tls_next_ca(int argc, char **argv, struct err *e)
 		return -1;
 	if (count != 1)
 		return err_set(e, ERR_USAGE, "name one folder");
-	if (init_next_ca(operands[0], e))
+	if (server_tls_next_ca(operands[0], e))
 		return -1;
 	if (json)
-		return say_certificate(operands[0], "ca-next.pem", e);
+		return say_certificate(operands[0], HOME_NEXT_CA_PEM, e);
 	printf("made %s/ca-next.pem: name it in the signed site, then wait "
 	       "until devices have it\n",
 	       operands[0]);

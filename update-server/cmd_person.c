@@ -15,15 +15,15 @@
 #include "common/utc.h"
 #include "common/x509.h"
 
+#include "update-server/beside.h"
 #include "update-server/commands.h"
+#include "update-server/home.h"
 #include "update-server/init.h"
 #include "update-server/people_roll.h"
 #include "update-server/rights.h"
 #include "update-server/store.h"
 #include "update-server/ui.h"
 
-#define PERSON_DAYS  365
-#define SLACK_SEC    3600
 #define SECRET_BYTES 32
 #define CONF_MAX     4096
 
@@ -56,12 +56,8 @@ static int write_secret(const struct creation *c, struct buf *secret,
 static int write_certificate(const struct creation *c,
 			     const struct ec_private *key, struct err *e)
 {
-	int64_t now = utc_now();
-	const struct x509_template t = { .kind = X509_PERSON,
-					 .common_name = c->name,
-					 .not_before = now - SLACK_SEC,
-					 .not_after =
-						 now + PERSON_DAYS * UTC_DAY };
+	const struct x509_template t = home_template(
+		X509_PERSON, c->name, utc_now(), HOME_PERSON_DAYS);
 	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN);
 	struct ec_public public_key;
 	int rc = -1;
@@ -106,7 +102,7 @@ static int write_conf(const struct creation *c, struct err *e)
 		err_in(e, "--ca");
 		goto out;
 	}
-	if (fs_replace_file(c->dirfd, "ca.pem", buf_slice(&ca), 0644, e) ||
+	if (fs_replace_file(c->dirfd, HOME_CA_PEM, buf_slice(&ca), 0644, e) ||
 	    buf_addf(&text, e,
 		     "# Who you are to the update server: name this file with "
 		     "--operator, or copy\n"
@@ -265,7 +261,7 @@ static int add(const char *dir, const char *path, struct store_person *p,
 	struct keeper_person k;
 	int rc = -1;
 
-	if (init_open_store(dir, &environment, &s, e))
+	if (beside_open_store(dir, &environment, &s, e))
 		return -1;
 	if (read_person(path, environment, p, &k, e) == 0)
 		rc = register_person(dir, s, p, &k, e);
@@ -398,7 +394,7 @@ int command_person_list(int argc, char **argv, struct err *e)
 	if (rc == 0 && count != 1)
 		rc = err_set(e, ERR_USAGE, "name the server's folder");
 	if (rc == 0)
-		rc = init_open_store(operands[0], &ignored, &s, e);
+		rc = beside_open_store(operands[0], &ignored, &s, e);
 	if (rc == 0)
 		rc = store_person_each(s, json ? add_person : print_person,
 				       list, e);
@@ -450,7 +446,7 @@ int command_person_revoke(int argc, char **argv, struct err *e)
 		return err_set(e, ERR_USAGE, "--reason TEXT is needed");
 	if (sha256_parse(slice_of(operands[1]), &fingerprint, e))
 		return err_in(e, "the fingerprint");
-	if (init_open_store(operands[0], &ignored, &s, e))
+	if (beside_open_store(operands[0], &ignored, &s, e))
 		return -1;
 	/* The keeper's list first: what was signed before is no good then. */
 	rc = people_roll_revoke(operands[0], &fingerprint, e) ||
@@ -459,7 +455,7 @@ int command_person_revoke(int argc, char **argv, struct err *e)
 		     : 0;
 	store_close(s);
 	/* A backup of yesterday must not bring them back unnoticed. */
-	if (rc == 0 && init_await_checkpoint(operands[0], &runs, e))
+	if (rc == 0 && beside_await_checkpoint(operands[0], &runs, e))
 		rc = err_in(e, "revoked, but in no checkpoint of the log yet");
 	if (rc == 0 && json)
 		return say_revoked(&fingerprint, runs, e);

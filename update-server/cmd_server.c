@@ -9,11 +9,11 @@
 
 #include "update-server/backup.h"
 #include "update-server/backup_note.h"
+#include "update-server/beside.h"
 #include "update-server/blobs.h"
 #include "update-server/ca_record.h"
 #include "update-server/commands.h"
 #include "update-server/config.h"
-#include "update-server/init.h"
 #include "update-server/store.h"
 #include "update-server/ui.h"
 
@@ -160,7 +160,7 @@ static int check(const char *dir, struct payloads *p, struct err *e)
 	int rc = -1;
 
 	if (config_load(dir, NULL, &c, e) || fs_open_dir(dir, &p->dirfd, e) ||
-	    init_open_store(dir, &environment, &s, e) || store_check(s, e) ||
+	    beside_open_store(dir, &environment, &s, e) || store_check(s, e) ||
 	    ca_record_check(&c, s, e) ||
 	    store_readopt_since(s, &p->readopt_since, e))
 		goto out;
@@ -225,7 +225,7 @@ int command_server_check(int argc, char **argv, struct err *e)
 int command_server_drain(int argc, char **argv, struct err *e)
 {
 	uint64_t within = DRAIN_WITHIN;
-	struct init_drained end = { .ran = false };
+	struct beside_drained end = { .ran = false };
 	bool json = false;
 	const struct opt opts[] = {
 		OPT_NUMBER("within", "SEC", &within, DRAIN_MAX,
@@ -240,7 +240,7 @@ int command_server_drain(int argc, char **argv, struct err *e)
 	if (within == 0)
 		return err_set(e, ERR_USAGE, "--within: 1 to %d seconds",
 			       DRAIN_MAX);
-	if (init_drain(operands[0], within, &end, e))
+	if (beside_drain(operands[0], within, &end, e))
 		return -1;
 	if (json)
 		printf("{\"ran\":%s,\"cut\":%llu}\n",

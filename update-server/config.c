@@ -11,6 +11,8 @@
 #include "common/mem.h"
 #include "common/text.h"
 
+#include "update-server/home.h"
+
 #define TEXT(section, name, member)                                            \
 	{                                                                      \
 		(section), (name), INI_TEXT, offsetof(struct config, member),  \
@@ -174,9 +176,9 @@ int config_parse(struct slice text, const char *file, struct config *c,
 {
 	struct config new = {
 		.environment = mem_dup_str("lab"),
-		.tls_certificate = mem_dup_str("tls.pem"),
-		.tls_key = mem_dup_str("keys/tls.key"),
-		.device_ca = mem_dup_str("keys/device-ca.pem"),
+		.tls_certificate = mem_dup_str(HOME_TLS_PEM),
+		.tls_key = mem_dup_str(HOME_TLS_KEY),
+		.device_ca = mem_dup_str(HOME_DEVICE_CA_PEM),
 		.keeper_unlock = mem_dup_str("file:keys/keeper.secret"),
 		.poll_sec = 3600,
 		.checkin_rate = 300,

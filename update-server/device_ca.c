@@ -8,15 +8,12 @@
 #include "common/text.h"
 
 #include "update-server/config.h"
+#include "update-server/home.h"
 #include "update-server/keeper.h"
 #include "update-server/store.h"
 #include "update-server/unlock.h"
 
-#define CA_PEM    "keys/device-ca.pem"
-#define CA_DAYS   3650
-#define SLACK_SEC 3600 /* clocks that are a little behind ours */
-#define DATABASE  "store.sqlite"
-#define LOCK      "keys/device-ca.lock"
+#define LOCK "keys/device-ca.lock"
 
 struct desk {
 	struct config config;
@@ -45,7 +42,7 @@ static int read_cas(struct desk *d, struct err *e)
 
 	d->pem.len = 0;
 	d->cas = (struct device_cas){ .count = 0 };
-	if (fs_read_file(d->dirfd, CA_PEM, &d->pem, e))
+	if (fs_read_file(d->dirfd, HOME_DEVICE_CA_PEM, &d->pem, e))
 		return -1;
 	rest = buf_slice(&d->pem);
 	while (x509_next(&rest, &one)) {
@@ -53,10 +50,11 @@ static int read_cas(struct desk *d, struct err *e)
 
 		if (d->cas.count == DEVICE_CA_MAX)
 			return err_set(e, ERR_LIMIT,
-				       CA_PEM ": more than %d certificates",
+				       HOME_DEVICE_CA_PEM
+				       ": more than %d certificates",
 				       DEVICE_CA_MAX);
 		if (x509_inspect(one, &info, e))
-			return err_in(e, CA_PEM);
+			return err_in(e, HOME_DEVICE_CA_PEM);
 		memcpy(ca->name, info.common_name, sizeof(ca->name));
 		ca->fingerprint = info.fingerprint;
 		ca->not_after = info.not_after;
@@ -64,7 +62,8 @@ static int read_cas(struct desk *d, struct err *e)
 	}
 	return d->cas.count > 0
 		       ? 0
-		       : err_set(e, ERR_CONFIG, CA_PEM ": no certificate");
+		       : err_set(e, ERR_CONFIG,
+				 HOME_DEVICE_CA_PEM ": no certificate");
 }
 
 static void count_one(void *ctx, const char *certificate)
@@ -99,7 +98,8 @@ static int open_desk(const char *dir, struct desk *d, struct err *e)
 			    .now = utc_now(),
 			    .pem = BUF_INIT(KEEPER_CA_PEM_MAX) };
 	if (config_load(dir, NULL, &d->config, e) ||
-	    text_format(path, sizeof(path), e, "%s/" CA_PEM, d->config.dir))
+	    text_format(path, sizeof(path), e, "%s/" HOME_DEVICE_CA_PEM,
+			d->config.dir))
 		return -1;
 	if (strcmp(path, d->config.device_ca) != 0)
 		return err_set(e, ERR_CONFIG,
@@ -109,7 +109,8 @@ static int open_desk(const char *dir, struct desk *d, struct err *e)
 	return fs_open_dir(d->config.dir, &d->dirfd, e) ||
 			       fs_lock(d->dirfd, LOCK, &d->lock, e) ||
 			       text_format(path, sizeof(path), e,
-					   "%s/" DATABASE, d->config.dir) ||
+					   "%s/" HOME_DATABASE,
+					   d->config.dir) ||
 			       store_open(path, &d->store, e) || read_all(d, e)
 		       ? -1
 		       : 0;
@@ -157,9 +158,10 @@ static int open_key(struct desk *d, const char *path, struct rotation *r,
 	    x509_inspect(d->one[0], &first, e))
 		goto out;
 	if (!ec_public_equal(&info.public_key, &first.public_key)) {
-		(void)err_set(e, ERR_CONFLICT,
-			      "not the key of the first certificate in " CA_PEM
-			      ": bring both back from one copy of keys/");
+		(void)err_set(
+			e, ERR_CONFLICT,
+			"not the key of the first certificate in " HOME_DEVICE_CA_PEM
+			": bring both back from one copy of keys/");
 		goto out;
 	}
 	rc = keyfile_open(buf_slice(&file), buf_slice(&r->secret), &r->own,
@@ -186,12 +188,8 @@ static int make_next(const struct desk *d, struct rotation *r, struct err *e)
 {
 	/* With a name of its own, for both are trusted for a while. */
 	char name[sizeof("Pawl device CA ") + UTC_TEXT_LEN], when[UTC_TEXT_LEN];
-	const struct x509_template t = {
-		.kind = X509_CA,
-		.common_name = name,
-		.not_before = d->now - SLACK_SEC,
-		.not_after = d->now + CA_DAYS * UTC_DAY,
-	};
+	const struct x509_template t =
+		home_template(X509_CA, name, d->now, HOME_CA_DAYS);
 	struct ec_public key;
 
 	utc_format(d->now, when);
@@ -272,7 +270,7 @@ static int put_in_place(struct desk *d, struct rotation *r, struct err *e)
 	return fs_replace_file(d->dirfd, KEEPER_NEXT_CA_KEY,
 			       buf_slice(&r->file), 0600, e) ||
 			       log_rotation(d, r, e) ||
-			       fs_replace_file(d->dirfd, CA_PEM,
+			       fs_replace_file(d->dirfd, HOME_DEVICE_CA_PEM,
 					       buf_slice(&r->all), 0644, e) ||
 			       fs_rename(d->dirfd, KEEPER_NEXT_CA_KEY,
 					 KEEPER_CA_KEY, e)
@@ -379,7 +377,8 @@ static int withdraw(struct desk *d, const struct sha256 *fingerprint,
 	for (size_t i = 0; i < d->cas.count; i++)
 		if (i != which && add_block(&all, d->one[i], e))
 			goto out;
-	rc = fs_replace_file(d->dirfd, CA_PEM, buf_slice(&all), 0644, e);
+	rc = fs_replace_file(d->dirfd, HOME_DEVICE_CA_PEM, buf_slice(&all),
+			     0644, e);
 out:
 	buf_done(&all);
 	return rc;

@@ -8,16 +8,18 @@
 #include "common/log.h"
 #include "common/text.h"
 
+#include "update-server/home.h"
+
 /* Folders of the server's that it writes, made if they are missing: later it
  * makes none beside them. */
 static const char *const folders[] = { "blobs", "envelopes", "incoming",
 				       "metadata", "run" };
 /* What it writes, and what it reads, of the rest. A file that is exchanged
  * while the server runs is not read before it starts again. */
-static const char *const written[] = { "store.sqlite", "store.sqlite-wal",
-				       "store.sqlite-shm" };
-static const char *const read_again[] = { "online.pub", "audit.pub",
-					  "audit-former.pub", "ca.pem" };
+static const char *const written[] = { HOME_DATABASE, HOME_DATABASE "-wal",
+				       HOME_DATABASE "-shm" };
+static const char *const read_again[] = { HOME_ONLINE_PUB, "audit.pub",
+					  "audit-former.pub", HOME_CA_PEM };
 /* Where a client of a database on another machine looks. */
 static const char *const system_files[] = {
 	"/etc/resolv.conf",

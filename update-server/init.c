@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,33 +12,20 @@
 #include "common/random.h"
 #include "common/text.h"
 #include "common/x509.h"
-#include "common/x509_names.h"
 
 #include "update-server/config.h"
+#include "update-server/home.h"
 #include "update-server/keeper.h"
 #include "update-server/store.h"
 #include "update-server/unlock.h"
 
 #define SECRET_BYTES   32
-#define CA_DAYS        3650
-#define TLS_DAYS       90 /* renewed each month: docs/server-conf.md */
-#define PERSON_DAYS    365
-#define SLACK_SEC      3600 /* clocks that are a little behind ours */
 #define KEEPER_SECRET  "keys/keeper.secret"
 #define TLS_SECRET     "keys/tls.secret"
 #define ADMIN_SECRET   "admin/admin.secret"
-#define SERVER_CA_KEY  "keys/server-ca.key"
-#define TLS_KEY        "keys/tls.key"
 #define ADMIN_KEY      "admin/admin.key"
-#define DEVICE_CA_PEM  "keys/device-ca.pem"
-#define SERVER_CA_PEM  "ca.pem"
-#define NEXT_CA_KEY    "keys/server-ca-next.key"
-#define NEXT_CA_PEM    "ca-next.pem"
-#define TLS_PEM        "tls.pem"
 #define ADMIN_PEM      "admin/admin.pem"
-#define ONLINE_PUB     "online.pub"
 #define OPERATOR_CONF  "admin/operator.conf"
-#define DATABASE       "store.sqlite"
 #define CONF_MAX       8192
 #define DEFAULT_COHORT "default"
 #define ADMIN_ROLES    "admin operator officer"
@@ -109,9 +95,9 @@ static int make_keys(struct work *w, struct err *e)
 	    make_key(w, KEEPER_LOG_KEY, "log", &w->keeper_secret, &w->log, e) ||
 	    make_key(w, KEEPER_LEDGER_KEY, "ledger", &w->keeper_secret,
 		     &w->ledger, e) ||
-	    make_key(w, SERVER_CA_KEY, "ca", &w->keeper_secret, &w->server_ca,
+	    make_key(w, HOME_CA_KEY, "ca", &w->keeper_secret, &w->server_ca,
 		     e) ||
-	    make_key(w, TLS_KEY, "tls", &w->tls_secret, &w->tls, e))
+	    make_key(w, HOME_TLS_KEY, "tls", &w->tls_secret, &w->tls, e))
 		return -1;
 	return make_key(w, ADMIN_KEY, "person", &w->admin_secret, &w->admin, e);
 }
@@ -137,42 +123,31 @@ static int issue(const struct work *w, const struct x509_template *t,
 	return fs_replace_file(w->dirfd, by->path, buf_slice(pem), 0644, e);
 }
 
-static struct x509_template template_for(enum x509_kind kind, const char *name,
-					 int64_t now, int64_t days)
-{
-	struct x509_template t = { .kind = kind,
-				   .common_name = name,
-				   .not_before = now - SLACK_SEC,
-				   .not_after = now + days * UTC_DAY };
-
-	return t;
-}
-
 static int make_certificates(struct work *w, struct buf *admin_pem,
 			     struct err *e)
 {
-	struct issuer by = { .key = w->device_ca, .path = DEVICE_CA_PEM };
+	struct issuer by = { .key = w->device_ca, .path = HOME_DEVICE_CA_PEM };
 	struct buf ca = BUF_INIT(X509_PEM_MAX_LEN);
 	struct buf other = BUF_INIT(X509_PEM_MAX_LEN);
 	struct x509_template t;
 	int rc = -1;
 
-	t = template_for(X509_CA, "Pawl device CA", w->now, CA_DAYS);
+	t = home_template(X509_CA, "Pawl device CA", w->now, HOME_CA_DAYS);
 	if (issue(w, &t, w->device_ca, &by, &other, e))
 		goto out;
 	by.key = w->server_ca;
-	by.path = SERVER_CA_PEM;
-	t = template_for(X509_CA, "Pawl server CA", w->now, CA_DAYS);
+	by.path = HOME_CA_PEM;
+	t = home_template(X509_CA, "Pawl server CA", w->now, HOME_CA_DAYS);
 	if (issue(w, &t, w->server_ca, &by, &ca, e))
 		goto out;
 	by.pem = buf_slice(&ca);
-	by.path = TLS_PEM;
-	t = template_for(X509_SERVER, "Pawl server", w->now, TLS_DAYS);
+	by.path = HOME_TLS_PEM;
+	t = home_template(X509_SERVER, "Pawl server", w->now, HOME_TLS_DAYS);
 	t.names = w->o->names;
 	if (issue(w, &t, w->tls, &by, &other, e))
 		goto out;
 	by = (struct issuer){ .key = w->admin, .path = ADMIN_PEM };
-	t = template_for(X509_PERSON, w->o->admin, w->now, PERSON_DAYS);
+	t = home_template(X509_PERSON, w->o->admin, w->now, HOME_PERSON_DAYS);
 	rc = issue(w, &t, w->admin, &by, admin_pem, e);
 out:
 	buf_done(&ca);
@@ -271,8 +246,10 @@ static int make_store(struct work *w, struct slice admin_pem, struct err *e)
 	int rc;
 
 	/* SQLite gives its companions the permissions of the file it finds. */
-	if (fs_replace_file(w->dirfd, DATABASE, (struct slice){ 0 }, 0600, e) ||
-	    text_format(path, sizeof(path), e, "%s/" DATABASE, w->o->dir) ||
+	if (fs_replace_file(w->dirfd, HOME_DATABASE, (struct slice){ 0 }, 0600,
+			    e) ||
+	    text_format(path, sizeof(path), e, "%s/" HOME_DATABASE,
+			w->o->dir) ||
 	    store_open(path, &s, e))
 		return -1;
 	rc = fill_store(w, s, admin_pem, e);
@@ -322,9 +299,9 @@ static int write_server_conf(struct work *w, struct err *e)
 		     o->people) ||
 	    buf_addf(&text, e,
 		     "[tls]\n"
-		     "certificate = " TLS_PEM "\n"
-		     "key = " TLS_KEY "\n"
-		     "device_ca = " DEVICE_CA_PEM "\n"
+		     "certificate = " HOME_TLS_PEM "\n"
+		     "key = " HOME_TLS_KEY "\n"
+		     "device_ca = " HOME_DEVICE_CA_PEM "\n"
 		     "# Opens the TLS key alone; see [keeper].\n"
 		     "unlock = file:" TLS_SECRET "\n\n"
 		     "[keeper]\n"
@@ -369,7 +346,7 @@ static int write_operator_conf(struct work *w, struct err *e)
 		    : buf_addf(&text, e, "url = https://%s\n", w->o->people))
 		goto out;
 	if (buf_addf(&text, e,
-		     "ca = ../" SERVER_CA_PEM "\n\n"
+		     "ca = ../" HOME_CA_PEM "\n\n"
 		     "[person]\n"
 		     "certificate = admin.pem\n"
 		     "key = admin.key\n"
@@ -442,7 +419,7 @@ static int make(struct work *w, struct err *e)
 	/* The configuration comes last: without it there is no server. */
 	if (make_folders(w, e) || make_keys(w, e) ||
 	    make_certificates(w, &admin_pem, e) ||
-	    write_public(w, w->online, ONLINE_PUB, e) ||
+	    write_public(w, w->online, HOME_ONLINE_PUB, e) ||
 	    write_public(w, w->log, KEEPER_LOG_PUB, e) ||
 	    make_people(w, buf_slice(&admin_pem), e) ||
 	    make_store(w, buf_slice(&admin_pem), e) ||
@@ -481,382 +458,4 @@ out:
 	buf_wipe(&w.admin_secret);
 	fs_close(&w.dirfd);
 	return rc;
-}
-
-/* ---- renewal ------------------------------------------------------------- */
-
-static int open_key(int dirfd, const char *path, struct slice secret,
-		    struct ec_private **out, struct err *e)
-{
-	struct buf file = BUF_INIT(KEYFILE_MAX_LEN);
-	struct keyfile_info info;
-	int rc = -1;
-
-	if (fs_read_file(dirfd, path, &file, e) == 0)
-		rc = keyfile_open(buf_slice(&file), secret, out, &info, e);
-	buf_done(&file);
-	return rc ? err_in(e, "%s", path) : 0;
-}
-
-/* Before it is put in place: no certificate that the log does not know. */
-static int log_certificate(const struct config *c, enum audit_act act,
-			   struct slice pem, struct err *e)
-{
-	const struct audit_by by = { .kind = AUDIT_SYSTEM, .now = utc_now() };
-	char path[PATH_MAX_LEN];
-	struct x509_info info;
-	struct audit_record r;
-	struct store *s = NULL;
-	int rc;
-
-	if (x509_inspect(pem, &info, e) ||
-	    text_format(path, sizeof(path), e, "%s/" DATABASE, c->dir) ||
-	    store_open(path, &s, e))
-		return -1;
-	audit_record_init(&r, act, &by);
-	audit_set_digest(&r, "certificate", &info.fingerprint);
-	rc = store_log(s, &r, e);
-	store_close(s);
-	return rc;
-}
-
-static int renew(const struct config *c, const struct x509_template *t,
-		 struct err *e)
-{
-	struct buf secret = BUF_SECRET(PASSPHRASE_MAX_LEN);
-	struct buf ca = BUF_INIT(X509_PEM_MAX_LEN);
-	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN);
-	struct buf key = BUF_INIT(KEYFILE_MAX_LEN);
-	struct ec_private *issuer = NULL;
-	struct keyfile_info info;
-	int dirfd = -1, rc = -1;
-
-	if (fs_open_dir(c->dir, &dirfd, e) ||
-	    unlock_read(c->keeper_unlock, c->dir, &secret, e) ||
-	    open_key(dirfd, SERVER_CA_KEY, buf_slice(&secret), &issuer, e) ||
-	    fs_read_file(dirfd, SERVER_CA_PEM, &ca, e) ||
-	    fs_read_file(dirfd, TLS_KEY, &key, e) ||
-	    keyfile_inspect(buf_slice(&key), &info, e) ||
-	    x509_issue(t, &info.public_key, buf_slice(&ca), issuer, &pem, e) ||
-	    log_certificate(c, AUDIT_TLS_RENEW, buf_slice(&pem), e) ||
-	    fs_replace_file(dirfd, TLS_PEM, buf_slice(&pem), 0644, e) ||
-	    fs_mkdirs(dirfd, "run", 0700, e) ||
-	    fs_replace_file(dirfd, STORE_RENEWED, buf_slice(&pem), 0644, e))
-		goto out;
-	rc = 0;
-out:
-	ec_free(issuer);
-	buf_wipe(&secret);
-	buf_done(&ca);
-	buf_done(&pem);
-	buf_done(&key);
-	fs_close(&dirfd);
-	return rc;
-}
-
-int init_tls_names(const char *dir, struct buf *out, struct err *e)
-{
-	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN);
-	int dirfd = -1, rc = -1;
-
-	if (fs_open_dir(dir, &dirfd, e) == 0 &&
-	    fs_read_file(dirfd, TLS_PEM, &pem, e) == 0)
-		rc = x509_names(buf_slice(&pem), out, e);
-	buf_done(&pem);
-	fs_close(&dirfd);
-	return rc ? err_in(e, TLS_PEM) : 0;
-}
-
-int init_renew_tls(const char *dir, const char *const *names, struct err *e)
-{
-	struct x509_template t =
-		template_for(X509_SERVER, "Pawl server", utc_now(), TLS_DAYS);
-	struct config c = { 0 };
-	int rc;
-
-	t.names = names;
-	if (config_load(dir, NULL, &c, e))
-		return -1;
-	rc = renew(&c, &t, e);
-	config_done(&c);
-	return rc;
-}
-
-int init_open_store(const char *dir, enum environment *environment,
-		    struct store **out, struct err *e)
-{
-	struct config c = { 0 };
-	char path[PATH_MAX_LEN];
-	enum environment env;
-	int rc = -1;
-
-	if (config_load(dir, NULL, &c, e))
-		return -1;
-	if (environment_parse(slice_of(c.environment), &env, e) == 0 &&
-	    text_format(path, sizeof(path), e, "%s/" DATABASE, c.dir) == 0)
-		rc = store_open(path, out, e);
-	if (rc == 0)
-		*environment = env;
-	config_done(&c);
-	return rc;
-}
-
-int init_lock(const char *dir, int *lock, struct err *e)
-{
-	int dirfd = -1, run = -1, rc = -1;
-
-	if (fs_open_dir(dir, &dirfd, e) || fs_mkdirs(dirfd, "run", 0700, e) ||
-	    fs_open(dirfd, "run", O_RDONLY | O_DIRECTORY | O_CLOEXEC, &run, e))
-		goto out;
-	rc = fs_lock(run, "server.lock", lock, e);
-	if (rc)
-		err_in(e, "stop the server first");
-out:
-	fs_close(&run);
-	fs_close(&dirfd);
-	return rc;
-}
-
-/* ---- acts beside the running server -------------------------------------- */
-
-#define AWAIT_STEP_MS 50
-#define AWAIT_STEPS   400
-/* What the server waits at its end besides: [limits] stop_sec is 600 at most,
- * 10 if nobody says else. */
-#define DRAIN_SLACK_SEC 30
-
-/* The server takes the file away once it has done it. */
-static int await_gone(int dirfd, const char *path, struct err *e)
-{
-	for (int i = 0; i < AWAIT_STEPS; i++) {
-		struct err why = { 0 };
-		struct stat st;
-
-		if (fs_stat(dirfd, path, &st, &why)) {
-			if (why.code == ERR_NOT_FOUND)
-				return 0;
-			*e = why;
-			return -1;
-		}
-		(void)poll(NULL, 0, AWAIT_STEP_MS);
-	}
-	return err_set(e, ERR_BUSY,
-		       "the running server has not signed and exported it "
-		       "(its log says why): it tries again each "
-		       "minute");
-}
-
-int init_await_checkpoint(const char *dir, bool *runs, struct err *e)
-{
-	struct err taken = { 0 };
-	int dirfd = -1, lock = -1, rc = -1;
-
-	*runs = init_lock(dir, &lock, &taken) != 0;
-	fs_close(&lock);
-	if (!*runs)
-		return 0;
-	if (taken.code != ERR_BUSY) {
-		*e = taken;
-		return -1;
-	}
-	if (fs_open_dir(dir, &dirfd, e) == 0 &&
-	    fs_replace_file(dirfd, STORE_WANTED, slice_of(""), 0600, e) == 0)
-		rc = await_gone(dirfd, STORE_WANTED, e);
-	fs_close(&dirfd);
-	return rc;
-}
-
-static int ask_to_drain(const char *dir, uint64_t within, struct err *e)
-{
-	struct buf text = BUF_INIT(64);
-	int dirfd = -1, rc = -1;
-
-	if (buf_addf(&text, e, "{\"within\":%llu}\n",
-		     (unsigned long long)within) == 0 &&
-	    fs_open_dir(dir, &dirfd, e) == 0)
-		rc = fs_replace_file(dirfd, STORE_DRAIN, buf_slice(&text), 0600,
-				     e);
-	fs_close(&dirfd);
-	buf_done(&text);
-	return rc;
-}
-
-/* 0 once nobody holds the folder's lock. */
-static int lock_is_free(const char *dir, struct err *e)
-{
-	int lock = -1, rc = init_lock(dir, &lock, e);
-
-	fs_close(&lock);
-	return rc;
-}
-
-/* What the server left behind, which is gone by now. */
-static int read_end(const char *dir, uint64_t *cut, struct err *e)
-{
-	struct buf file = BUF_INIT(256);
-	struct json *j = NULL;
-	int dirfd = -1, rc = -1;
-	struct err why = { 0 };
-	int64_t n;
-
-	if (fs_open_dir(dir, &dirfd, e))
-		return -1;
-	if (fs_read_file(dirfd, STORE_ENDED, &file, &why) ||
-	    json_parse(buf_slice(&file), &j, &why) ||
-	    json_get_int(j, "cut", 0, INT32_MAX, &n, &why))
-		(void)err_set(e, ERR_SYSTEM,
-			      "the server did not end in order (%s): its log "
-			      "says why",
-			      why.msg);
-	else
-		rc = 0;
-	if (rc == 0)
-		*cut = (uint64_t)n;
-	json_free(j);
-	buf_done(&file);
-	fs_close(&dirfd);
-	return rc;
-}
-
-int init_drain(const char *dir, uint64_t within, struct init_drained *out,
-	       struct err *e)
-{
-	/* Beside that, requests that came last are given their time. */
-	uint64_t steps = (within + DRAIN_SLACK_SEC) * 1000 / AWAIT_STEP_MS;
-	struct err taken = { 0 };
-
-	out->cut = 0;
-	out->ran = lock_is_free(dir, &taken) != 0;
-	if (!out->ran)
-		return 0;
-	if (taken.code == ERR_BUSY && ask_to_drain(dir, within, e))
-		return -1;
-	for (uint64_t i = 0; taken.code == ERR_BUSY && i < steps; i++) {
-		taken = (struct err){ 0 };
-		if (lock_is_free(dir, &taken) == 0)
-			return read_end(dir, &out->cut, e);
-		(void)poll(NULL, 0, AWAIT_STEP_MS);
-	}
-	if (taken.code == ERR_BUSY)
-		return err_set(e, ERR_BUSY,
-			       "the server still runs: its log says why");
-	*e = taken;
-	return -1;
-}
-
-/* ---- another CA ---------------------------------------------------------- */
-
-static int check_no_next(int dirfd, struct err *e)
-{
-	struct err missing = { 0 };
-	struct stat st;
-
-	if (fs_stat(dirfd, NEXT_CA_PEM, &st, &missing) == 0)
-		return err_set(e, ERR_CONFLICT,
-			       NEXT_CA_PEM " is there already: tls switch-ca "
-					   "puts it in place");
-	if (missing.code == ERR_NOT_FOUND)
-		return 0;
-	*e = missing;
-	return -1;
-}
-
-/* The key first: a certificate without one would be good for nothing. */
-static int write_next(int dirfd, struct slice key, struct slice pem,
-		      struct err *e)
-{
-	return fs_replace_file(dirfd, NEXT_CA_KEY, key, 0600, e) ||
-			       fs_replace_file(dirfd, NEXT_CA_PEM, pem, 0644, e)
-		       ? -1
-		       : 0;
-}
-
-static int make_next(const struct config *c, struct err *e)
-{
-	/* With a name of its own, for both are trusted for a while. */
-	char name[sizeof("Pawl server CA ") + UTC_TEXT_LEN], when[UTC_TEXT_LEN];
-	struct x509_template t =
-		template_for(X509_CA, name, utc_now(), CA_DAYS);
-	struct buf secret = BUF_SECRET(PASSPHRASE_MAX_LEN);
-	struct buf old = BUF_INIT(KEYFILE_MAX_LEN);
-	struct buf file = BUF_INIT(KEYFILE_MAX_LEN);
-	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN);
-	struct ec_private *key = NULL;
-	struct keyfile_info info;
-	struct ec_public public_key;
-	int dirfd = -1, rc = -1;
-
-	utc_format(utc_now(), when);
-	if (text_format(name, sizeof(name), e, "Pawl server CA %s", when) ||
-	    fs_open_dir(c->dir, &dirfd, e) || check_no_next(dirfd, e) ||
-	    unlock_read(c->keeper_unlock, c->dir, &secret, e) ||
-	    fs_read_file(dirfd, SERVER_CA_KEY, &old, e) ||
-	    keyfile_inspect(buf_slice(&old), &info, e) || ec_generate(&key, e))
-		goto out;
-	ec_public_of(key, &public_key);
-	if (keyfile_seal(key, info.environment, "ca", buf_slice(&secret), &file,
-			 e) == 0 &&
-	    x509_issue(&t, &public_key, (struct slice){ NULL, 0 }, key, &pem,
-		       e) == 0 &&
-	    log_certificate(c, AUDIT_TLS_NEXT_CA, buf_slice(&pem), e) == 0)
-		rc = write_next(dirfd, buf_slice(&file), buf_slice(&pem), e);
-out:
-	ec_free(key);
-	buf_wipe(&secret);
-	buf_done(&old);
-	buf_done(&file);
-	buf_done(&pem);
-	fs_close(&dirfd);
-	return rc;
-}
-
-int init_next_ca(const char *dir, struct err *e)
-{
-	struct config c = { 0 };
-	int rc;
-
-	if (config_load(dir, NULL, &c, e))
-		return -1;
-	rc = make_next(&c, e);
-	config_done(&c);
-	return rc;
-}
-
-/* Cut off in between, it is done again, and recorded again: the certificate
- * moves last. */
-static int move_next(const struct config *c, struct err *e)
-{
-	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN);
-	struct err moved = { 0 };
-	int dirfd = -1, rc = -1;
-
-	if (fs_open_dir(c->dir, &dirfd, e))
-		return -1;
-	if (fs_read_file(dirfd, NEXT_CA_PEM, &pem, e)) {
-		err_in(e, "no next CA (tls next-ca makes one)");
-	} else if (log_certificate(c, AUDIT_TLS_SWITCH_CA, buf_slice(&pem),
-				   e)) {
-		goto out;
-	} else if (fs_rename(dirfd, NEXT_CA_KEY, SERVER_CA_KEY, &moved) &&
-		   moved.code != ERR_NOT_FOUND) {
-		*e = moved;
-	} else {
-		rc = fs_rename(dirfd, NEXT_CA_PEM, SERVER_CA_PEM, e);
-	}
-out:
-	buf_done(&pem);
-	fs_close(&dirfd);
-	return rc;
-}
-
-int init_switch_ca(const char *dir, const char *const *names, struct err *e)
-{
-	struct config c = { 0 };
-	int rc;
-
-	if (config_load(dir, NULL, &c, e))
-		return -1;
-	rc = move_next(&c, e);
-	config_done(&c);
-	return rc ? -1 : init_renew_tls(dir, names, e);
 }

@@ -13,6 +13,7 @@
 #include "common/mem.h"
 #include "common/secret.h"
 
+#include "update-server/home.h"
 #include "update-server/keeper.h"
 #include "update-server/keeper_office.h"
 #include "update-server/unlock.h"
@@ -102,8 +103,9 @@ out:
 /* Its names to who signs warrants; the next CA is there only for a while. */
 static int read_servers(int dirfd, struct keeper_setup *setup, struct err *e)
 {
-	static const char *const files[KEEPER_SERVERS_MAX] = { "ca.pem",
-							       "ca-next.pem" };
+	static const char *const files[KEEPER_SERVERS_MAX] = {
+		HOME_CA_PEM, HOME_NEXT_CA_PEM
+	};
 	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN);
 	int rc = 0;
 

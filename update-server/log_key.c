@@ -8,8 +8,8 @@
 #include "common/mem.h"
 #include "common/passphrase.h"
 
+#include "update-server/beside.h"
 #include "update-server/config.h"
-#include "update-server/init.h"
 #include "update-server/keeper.h"
 #include "update-server/keeper_office.h"
 #include "update-server/store.h"
@@ -199,7 +199,7 @@ static int change(struct change *c, const struct config *config, bool lost,
 	if (fs_open_dir(config->dir, &c->dirfd, e) ||
 	    unlock_read(config->keeper_unlock, config->dir, &c->secret, e) ||
 	    open_former(c, lost, e) ||
-	    init_open_store(config->dir, &c->environment, &c->store, e) ||
+	    beside_open_store(config->dir, &c->environment, &c->store, e) ||
 	    open_office(c, &o, e))
 		return -1;
 	if (check_log(c, o, e) == 0 && make_next(c, e) == 0 &&
@@ -219,7 +219,7 @@ int log_key_change(const char *dir, bool lost, struct log_key_change *out,
 
 	if (config_load(dir, NULL, &config, e))
 		return -1;
-	if (init_lock(config.dir, &lock, e) == 0)
+	if (beside_lock(config.dir, &lock, e) == 0)
 		rc = change(&c, &config, lost, e);
 	if (rc == 0)
 		*out = c.out;

@@ -262,7 +262,7 @@ out:
 	return rc;
 }
 
-/* For who waits for the end: init_drain(). */
+/* For who waits for the end: beside_drain(). */
 static int tell_end(const struct server *s, int run_dirfd, struct err *e)
 {
 	struct buf text = BUF_INIT(64);

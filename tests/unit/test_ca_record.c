@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A copy of keys/ that is older than what the audit log says of it. */
+#include "update-server/beside.h"
 #include "update-server/ca_record.h"
 
 #include "tests/unit/box.h"
@@ -63,7 +64,7 @@ static int check(struct err *why)
 	int rc;
 
 	assert_ok(config_load(dir, NULL, &c, &e));
-	assert_ok(init_open_store(dir, &ignored, &s, &e));
+	assert_ok(beside_open_store(dir, &ignored, &s, &e));
 	rc = ca_record_check(&c, s, why);
 	store_close(s);
 	config_done(&c);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "update-server/beside.h"
 #include "update-server/device_ca.h"
 
 #include "common/keyfile.h"
@@ -152,7 +153,7 @@ static void add_unread(void)
 	struct store_device d;
 	struct err e = { 0 };
 
-	assert_ok(init_open_store(dir, &ignored, &s, &e));
+	assert_ok(beside_open_store(dir, &ignored, &s, &e));
 	assert_ok(store_cohort_add(s, "canary", &fleet_by, &e));
 	d = fleet_device(s, 1);
 	assert_string_equal(d.certificate, "pem");
