@@ -135,17 +135,14 @@ int document_remove(struct repo *r, const char *role, const char *path,
 	return list_it(r, &d, NULL, now, out, e);
 }
 
-int document_get(const struct repo *r, const char *role, const char *path,
-		 struct json **out, struct err *e)
+static int read_entry(const struct repo *r, const struct json *entry,
+		      const char *path, struct json **out, struct err *e)
 {
-	const struct json *entry = find_entry(r, role, path);
 	struct buf bytes = BUF_INIT(DOCUMENT_MAX_LEN);
 	struct sha256 want, got;
 	char file[PATH_MAX_LEN];
 	int rc = -1;
 
-	if (!entry)
-		return err_set(e, ERR_NOT_FOUND, "%s lists no %s", role, path);
 	if (json_get_hex(json_get(entry, "hashes"), "sha256", want.bytes,
 			 SHA256_LEN, e) ||
 	    file_path(path, &want, file, e) ||
@@ -160,4 +157,25 @@ int document_get(const struct repo *r, const char *role, const char *path,
 out:
 	buf_done(&bytes);
 	return rc;
+}
+
+int document_get(const struct repo *r, const char *role, const char *path,
+		 struct json **out, struct err *e)
+{
+	const struct json *entry = find_entry(r, role, path);
+
+	if (!entry)
+		return err_set(e, ERR_NOT_FOUND, "%s lists no %s", role, path);
+	return read_entry(r, entry, path, out, e);
+}
+
+int document_of(const struct repo *r, const struct json *signed_part,
+		const char *path, struct json **out, struct err *e)
+{
+	const struct json *entry =
+		json_get(json_get(signed_part, "targets"), path);
+
+	if (!entry)
+		return err_set(e, ERR_NOT_FOUND, "there is no %s", path);
+	return read_entry(r, entry, path, out, e);
 }

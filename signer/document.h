@@ -48,4 +48,8 @@ int document_remove(struct repo *r, const char *role, const char *path,
 int document_get(const struct repo *r, const char *role, const char *path,
 		 struct json **out, struct err *e) NODISCARD;
 
+/* The same by one version of the role: its signed part. */
+int document_of(const struct repo *r, const struct json *signed_part,
+		const char *path, struct json **out, struct err *e) NODISCARD;
+
 #endif

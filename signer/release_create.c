@@ -244,6 +244,9 @@ static int load_parts(struct create *c, struct err *e)
 	};
 	int rc = known_keys(c->repo, &scan.known, e);
 
+	if (rc == 0 && c->spec->encrypt)
+		rc = scalars_add(scan.known, c->wrap.point + 1, "the wrap key",
+				 e);
 	for (size_t i = 0; i < c->part_count; i++)
 		scan.components[i] = c->parts[i].spec.name;
 	for (size_t i = 0; i < c->part_count && rc == 0; i++) {

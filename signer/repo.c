@@ -598,7 +598,7 @@ static bool may_lack(const char *role)
 	       (kind == ROLE_ROLLOUT || kind == ROLE_ROLLOUT_WIDE);
 }
 
-int repo_each_version(struct repo *r, const char *role,
+int repo_each_version(const struct repo *r, const char *role,
 		      int (*visit)(void *ctx, const struct json *envelope,
 				   struct err *e),
 		      void *ctx, struct err *e)

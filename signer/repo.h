@@ -135,7 +135,7 @@ void repo_set_aside(struct repo *r, const char *role);
 int repo_commit(struct repo *r, const char *role, struct err *e) NODISCARD;
 
 /* Call visit for each published envelope of a role, newest first. */
-int repo_each_version(struct repo *r, const char *role,
+int repo_each_version(const struct repo *r, const char *role,
 		      int (*visit)(void *ctx, const struct json *envelope,
 				   struct err *e),
 		      void *ctx, struct err *e) NODISCARD;

@@ -3,15 +3,26 @@
 #include "signer/known.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "common/example_keys.h"
 #include "common/fs.h"
+#include "common/log_keys.h"
+#include "common/pem.h"
+#include "common/site.h"
+#include "common/text.h"
+#include "common/x509.h"
 #include "signer/roleedit.h"
 #include "tests/unit/check.h"
 
-#define KEYS 5
+#define KEYS 8
 
 enum {
+	ROOT_FIRST,
+	PRODUCT_FIRST,
+	LOG,
 	ROOT_OLD,
 	ROOT_NEW,
 	PRODUCT_OLD,
@@ -20,6 +31,7 @@ enum {
 };
 
 static struct ec_private *keys[KEYS];
+static char folder[] = "/tmp/known-XXXXXX";
 
 static int make_keys(void **state)
 {
@@ -29,21 +41,27 @@ static int make_keys(void **state)
 	for (size_t i = 0; i < KEYS; i++)
 		if (ec_generate(&keys[i], &e))
 			return -1;
-	return 0;
+	return mkdtemp(folder) ? 0 : -1;
 }
 
 static int free_keys(void **state)
 {
+	struct err e;
+	int dirfd;
+
 	(void)state;
 	for (size_t i = 0; i < KEYS; i++)
 		ec_free(keys[i]);
+	assert_ok(fs_open_dir("/tmp", &dirfd, &e));
+	assert_ok(fs_remove_tree(dirfd, folder + strlen("/tmp/"), &e));
+	fs_close(&dirfd);
 	return 0;
 }
 
-static struct json *a_root(unsigned key)
+static struct json *a_root(unsigned key, int64_t version)
 {
 	const struct roleedit_site site = { ENV_LAB, "server", 90 };
-	struct json *envelope = tuf_envelope_new(TUF_ROOT, 1, 1000, 2000);
+	struct json *envelope = tuf_envelope_new(TUF_ROOT, version, 1000, 2000);
 	struct ec_public public_key;
 	struct err e;
 
@@ -55,9 +73,10 @@ static struct json *a_root(unsigned key)
 }
 
 /* Targets whose delegated role has this key. */
-static struct json *some_targets(unsigned key)
+static struct json *some_targets(unsigned key, int64_t version)
 {
-	struct json *envelope = tuf_envelope_new(TUF_TARGETS, 1, 1000, 2000);
+	struct json *envelope =
+		tuf_envelope_new(TUF_TARGETS, version, 1000, 2000);
 	struct json *body = tuf_envelope_signed(envelope);
 	struct ec_public public_key;
 	struct err e;
@@ -69,19 +88,47 @@ static struct json *some_targets(unsigned key)
 	return envelope;
 }
 
+/* "metadata/1.root.json": what was published and is no longer. */
+static void write_version(const struct repo *r, const char *name,
+			  const struct json *envelope)
+{
+	struct buf bytes = BUF_INIT(1 << 20);
+	char path[64];
+	struct err e;
+
+	(void)snprintf(path, sizeof(path), "metadata/%s.json", name);
+	assert_ok(json_print(envelope, false, &bytes, &e));
+	assert_ok(fs_mkdirs(r->dirfd, "metadata", 0755, &e));
+	assert_ok(fs_replace_file(r->dirfd, path, buf_slice(&bytes), 0644, &e));
+	buf_done(&bytes);
+}
+
+static void write_first(const struct repo *r)
+{
+	struct json *root = a_root(ROOT_FIRST, 1);
+	struct json *targets = some_targets(PRODUCT_FIRST, 1);
+
+	write_version(r, "1.root", root);
+	write_version(r, "1.targets", targets);
+	write_version(r, "2.root", r->root.published);
+	write_version(r, "2.targets", r->targets.published);
+	json_free(root);
+	json_free(targets);
+}
+
 /* Everything that a repository in a change has: published and staged. */
 static void fill(struct repo *r)
 {
 	struct err e;
 
-	repo_init(r, "/tmp");
-	/* No file of it is read or written. */
-	assert_ok(fs_open_dir("/tmp", &r->dirfd, &e));
+	repo_init(r, folder);
+	assert_ok(fs_open_dir(folder, &r->dirfd, &e));
 	r->names = json_new_object();
-	r->root.published = a_root(ROOT_OLD);
-	r->root.staged = a_root(ROOT_NEW);
-	r->targets.published = some_targets(PRODUCT_OLD);
-	r->targets.staged = some_targets(PRODUCT_NEW);
+	r->root.published = a_root(ROOT_OLD, 2);
+	r->root.staged = a_root(ROOT_NEW, 3);
+	r->targets.published = some_targets(PRODUCT_OLD, 2);
+	r->targets.staged = some_targets(PRODUCT_NEW, 3);
+	write_first(r);
 }
 
 static const char *name_of(struct scalars *s, unsigned key)
@@ -120,11 +167,140 @@ static void every_role_is_looked_through(void **state)
 	(void)state;
 	fill(&r);
 	strcpy(r.delegated[0].name, "product-gateway");
-	r.delegated[0].published = some_targets(STRANGER);
+	r.delegated[0].published = some_targets(STRANGER, 1);
 	r.delegated_count = 1;
 	assert_ok(known_keys(&r, &s, &e));
 	assert_non_null(name_of(s, STRANGER));
 	scalars_free(s);
+	repo_close(&r);
+}
+
+/* Taken out of its role; but somebody may have it. */
+static void keys_of_old_versions_are_known(void **state)
+{
+	struct scalars *s = NULL;
+	struct repo r;
+	struct err e;
+
+	(void)state;
+	fill(&r);
+	assert_ok(known_keys(&r, &s, &e));
+	assert_non_null(name_of(s, ROOT_FIRST));
+	assert_non_null(name_of(s, PRODUCT_FIRST));
+	scalars_free(s);
+	s = NULL;
+	assert_int_equal(unlinkat(r.dirfd, "metadata/1.root.json", 0), 0);
+	assert_refused(known_keys(&r, &s, &e), ERR_NOT_FOUND);
+	assert_null(s);
+	repo_close(&r);
+}
+
+/* A document of one old version of targets, below targets/. */
+static void list_document(const struct repo *r, const char *path,
+			  const struct json *object)
+{
+	struct json *targets = some_targets(PRODUCT_FIRST, 1);
+	struct json *list = json_new_object();
+	struct buf bytes = BUF_INIT(65536);
+	char file[128], hex[2 * SHA256_LEN + 1];
+	struct sha256 digest;
+	struct err e;
+
+	assert_ok(json_canonical(object, &bytes, &e));
+	sha256_of(buf_slice(&bytes), &digest);
+	hex_format((struct slice){ digest.bytes, SHA256_LEN }, hex);
+	(void)snprintf(file, sizeof(file), "targets/%s.%s", hex, path);
+	assert_ok(fs_mkdirs(r->dirfd, "targets", 0755, &e));
+	assert_ok(fs_replace_file(r->dirfd, file, buf_slice(&bytes), 0644, &e));
+	json_set(list, path,
+		 tuf_document_entry(json_text(json_get(object, "type")),
+				    buf_slice(&bytes)));
+	json_set(tuf_envelope_signed(targets), "targets", list);
+	write_version(r, "1.targets", targets);
+	json_free(targets);
+	buf_done(&bytes);
+}
+
+static void keys_of_audit_logs_are_known(void **state)
+{
+	struct log_keys list = { .count = 1, .issued = 1000 };
+	struct scalars *s = NULL;
+	struct json *object;
+	struct repo r;
+	struct err e;
+
+	(void)state;
+	fill(&r);
+	ec_public_of(keys[LOG], &list.at[0].key);
+	list.at[0].until = 2000;
+	object = log_keys_format(&list);
+	list_document(&r, LOG_KEYS_PATH, object);
+	json_free(object);
+	assert_ok(known_keys(&r, &s, &e));
+	assert_string_equal(name_of(s, LOG),
+			    "a key of the audit log (log-keys.json)");
+	scalars_free(s);
+	repo_close(&r);
+}
+
+static void the_key_of_the_servers_ca_is_known(void **state)
+{
+	const struct x509_template t = { .kind = X509_CA,
+					 .common_name = "CA",
+					 .not_before = 1000,
+					 .not_after = 2000000000 };
+	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN);
+	struct buf der = BUF_INIT(SITE_DER_MAX);
+	static struct site site;
+	struct ec_public public_key;
+	struct scalars *s = NULL;
+	struct json *object;
+	struct repo r;
+	struct err e;
+
+	(void)state;
+	fill(&r);
+	ec_public_of(keys[LOG], &public_key);
+	assert_ok(x509_issue(&t, &public_key, (struct slice){ 0 }, keys[LOG],
+			     &pem, &e));
+	assert_ok(pem_parse(buf_slice(&pem), "CERTIFICATE", &der, &e));
+	site = (struct site){ .ca_count = 1, .url_count = 1, .issued = 1000 };
+	memcpy(site.ca[0].der, der.ptr, der.len);
+	site.ca[0].der_len = der.len;
+	(void)snprintf(site.urls[0], SITE_URL_LEN, "https://a.example");
+	object = site_format(&site);
+	list_document(&r, SITE_PATH, object);
+	json_free(object);
+	assert_ok(known_keys(&r, &s, &e));
+	assert_string_equal(name_of(s, LOG), "the servers' CA (site.json)");
+	scalars_free(s);
+	buf_done(&pem);
+	buf_done(&der);
+	repo_close(&r);
+}
+
+/* A document is believed as far as its version of targets says what it is. */
+static void a_document_that_was_changed_is_refused(void **state)
+{
+	struct log_keys list = { .count = 1, .issued = 1000 };
+	struct scalars *s = NULL;
+	struct json *object;
+	struct repo r;
+	struct err e;
+
+	(void)state;
+	fill(&r);
+	ec_public_of(keys[LOG], &list.at[0].key);
+	list.at[0].until = 2000;
+	object = log_keys_format(&list);
+	list_document(&r, LOG_KEYS_PATH, object);
+	json_free(object);
+	assert_int_equal(
+		system("for f in /tmp/known-*/targets/*.log-keys.json; do "
+		       "echo >>$f; done"),
+		0);
+	assert_refused(known_keys(&r, &s, &e), ERR_UNTRUSTED);
+	assert_null(s);
 	repo_close(&r);
 }
 
@@ -216,6 +392,10 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keys_published_and_staged_are_known),
 		cmocka_unit_test(every_role_is_looked_through),
+		cmocka_unit_test(keys_of_old_versions_are_known),
+		cmocka_unit_test(keys_of_audit_logs_are_known),
+		cmocka_unit_test(the_key_of_the_servers_ca_is_known),
+		cmocka_unit_test(a_document_that_was_changed_is_refused),
 		cmocka_unit_test(a_key_is_told_by_id_and_name),
 		cmocka_unit_test(
 			the_example_keys_are_known_without_a_repository),
