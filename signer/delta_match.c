@@ -86,8 +86,11 @@ static void fill_buckets(struct matcher *m)
 {
 	uint32_t sum = 0;
 
-	for (size_t i = 0; i < m->old.len; i++)
+	for (size_t i = 0; i < m->old.len; i++) {
+		__builtin_prefetch(&m->buckets[bucket_of(m->old, i + AHEAD)],
+				   1);
 		m->buckets[bucket_of(m->old, i)]++;
+	}
 	for (uint32_t i = 0; i <= BUCKETS; i++) {
 		const uint32_t count = m->buckets[i];
 
@@ -108,14 +111,26 @@ static uint64_t key_of(struct slice text)
 	return key;
 }
 
+/* Begin to fetch the bytes of a suffix behind those before `from`. */
+static void fetch(const struct matcher *m, uint32_t index, size_t from)
+{
+	__builtin_prefetch(m->old.ptr + m->suffixes[index] + from);
+}
+
 static void fill_keys(struct matcher *m)
 {
 	const size_t count = m->old.len / KEY_STEP + 1;
 
 	m->keys = take_table(count, sizeof(*m->keys));
-	for (size_t i = 0; i * KEY_STEP < m->old.len; i++)
-		m->keys[i] = key_of(slice_sub(
-			m->old, (size_t)m->suffixes[i * KEY_STEP], m->old.len));
+	for (size_t i = 0; i < count; i++) {
+		const size_t at = i * KEY_STEP, ahead = at + AHEAD * KEY_STEP;
+
+		if (ahead < m->old.len)
+			fetch(m, (uint32_t)ahead, PREFIX_LEN);
+		if (at < m->old.len)
+			m->keys[i] = key_of(slice_sub(
+				m->old, (size_t)m->suffixes[at], m->old.len));
+	}
 }
 
 /* The first of keys from..end that is not less than `key`; end: none is. */
@@ -265,15 +280,20 @@ static size_t longest(const struct matcher *m, struct slice text, uint64_t *at)
 	high--;
 	if (high - low > KEY_STEP)
 		narrow(m, text, &low, &high);
+	fetch(m, high, 0);
+	fetch(m, low + (high - low) / 2, 0);
 	/* Suffixes at the very end may be shorter than the prefix. */
 	low_len = agree_len(text, suffix(m, low), 0);
 	high_len = agree_len(text, suffix(m, high), 0);
 	while (high - low > 1) {
-		uint32_t middle = low + (high - low) / 2;
-		struct slice s = suffix(m, middle);
+		const uint32_t middle = low + (high - low) / 2;
+		const size_t same = low_len < high_len ? low_len : high_len;
+		const struct slice s = suffix(m, middle);
 
-		len = agree_len(text, s,
-				low_len < high_len ? low_len : high_len);
+		/* One of these two is looked at next. */
+		fetch(m, low + (middle - low) / 2, same);
+		fetch(m, middle + (high - middle) / 2, same);
+		len = agree_len(text, s, same);
 		if (len == s.len ||
 		    (len < text.len && s.ptr[len] < text.ptr[len])) {
 			low = middle;

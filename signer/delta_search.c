@@ -11,7 +11,8 @@
 #define CHUNK_LEN  ((size_t)1 << 20)
 #define TABLE_MIN  16 /* powers of two, in bits */
 #define TABLE_MAX  30
-#define TABLE_ROOM 8 /* bits for each byte of new content */
+#define TABLE_ROOM 8  /* bits for each byte of new content */
+#define AHEAD_MAX  32 /* samples for which the table is fetched early */
 
 /* Found samples that make a span useful: so many, and a share of its own. What
  * is found by chance, for the table is a hash table, is less. */
@@ -22,7 +23,9 @@
 struct samples {
 	uint64_t *bits;
 	unsigned log;
-	size_t taken, found; /* of the span under way */
+	size_t taken, found;       /* of the span under way */
+	uint64_t ahead[AHEAD_MAX]; /* hashes that wait */
+	size_t ahead_count;
 	uint8_t *chunk;
 };
 
@@ -32,9 +35,14 @@ enum action {
 	COUNT
 };
 
+static uint64_t *word_of(const struct samples *t, uint64_t hash)
+{
+	return &t->bits[hash >> (64 - t->log) >> 6];
+}
+
 static void act(struct samples *t, enum action what, uint64_t hash)
 {
-	uint64_t *word = &t->bits[hash >> (64 - t->log) >> 6];
+	uint64_t *word = word_of(t, hash);
 	const uint64_t bit = UINT64_C(1) << (hash >> (64 - t->log) & 63);
 
 	switch (what) {
@@ -51,6 +59,22 @@ static void act(struct samples *t, enum action what, uint64_t hash)
 	}
 }
 
+static void act_on_all(struct samples *t, enum action what)
+{
+	for (size_t i = 0; i < t->ahead_count; i++)
+		act(t, what, t->ahead[i]);
+	t->ahead_count = 0;
+}
+
+/* Each look is a walk through memory: many are begun before one is ended. */
+static void add_sample(struct samples *t, enum action what, uint64_t hash)
+{
+	__builtin_prefetch(word_of(t, hash), 1);
+	t->ahead[t->ahead_count++] = hash;
+	if (t->ahead_count == AHEAD_MAX)
+		act_on_all(t, what);
+}
+
 /* Which places are sampled depends on their bytes alone. */
 static void each_sample(struct samples *t, size_t len, enum action what)
 {
@@ -62,8 +86,10 @@ static void each_sample(struct samples *t, size_t len, enum action what)
 			UINT64_C(0xd6e8feb86659fd93);
 
 		if ((mixed >> 32) % SAMPLE == 0)
-			act(t, what, mixed * UINT64_C(0x9e3779b97f4a7c15));
+			add_sample(t, what,
+				   mixed * UINT64_C(0x9e3779b97f4a7c15));
 	}
+	act_on_all(t, what);
 }
 
 static int scan(struct samples *t, struct stream_view *v,
