@@ -498,10 +498,15 @@ int delta_piece_cost(const struct delta_piecer *w,
 		     const struct delta_piece *piece, uint64_t *len,
 		     struct err *e)
 {
+	struct delta_writer_setup setup = *w->setup;
 	struct search s;
 	int rc;
 
 	begin(&s, w, piece);
+	/* Costs are only compared: the codec that is fast tells as well. */
+	if (setup.codec == PACKAGE_LZMA)
+		setup.codec = PACKAGE_ZSTD;
+	s.setup = &setup;
 	rc = measure_way(&s, 0, true, len, e);
 	end(&s);
 	return rc;

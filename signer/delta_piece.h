@@ -48,7 +48,10 @@ int delta_plan_write(const struct delta_plan *plan, struct delta_writer *w,
 		     struct err *e) NODISCARD;
 void delta_plan_done(struct delta_plan *plan);
 
-/* About what a piece would cost by itself; it begins and ends a file. */
+/*
+ * About what a piece would cost by itself, for comparing: LZMA is not measured,
+ * zstd stands for it. It begins and ends a file.
+ */
 int delta_piece_cost(const struct delta_piecer *w,
 		     const struct delta_piece *piece, uint64_t *len,
 		     struct err *e) NODISCARD;
