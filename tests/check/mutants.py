@@ -115,6 +115,11 @@ MODULES = [
     ("updater-client/settings.c", "settings"),
     ("updater-client/whereabouts.c", "whereabouts"),
     ("signer/unwrap.c", "unwrap"),
+    ("signer/scan.c", "scan"),
+    ("signer/sift.c", "sift"),
+    ("signer/disk_parts.c", "peek"),
+    ("signer/ext4_open.c", "peek"),
+    ("signer/peek*.c", "peek sift"),
 ]
 B = os.environ.get("B", "build/release")
 CC = shlex.split(os.environ.get("CC", "gcc"))

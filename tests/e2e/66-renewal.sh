@@ -36,6 +36,22 @@ ends() { # name: days until its certificate ends
 		cut -d= -f2)" +%s) - $(date +%s)) / 86400))
 }
 
+# Whoever runs the server is told what ends before it does.
+tells() { # days, what the score says then
+	tries=0
+	until op_later "$1" score >"$WORK/said" 2>&1 &&
+		grep -q "$2" "$WORK/said"; do
+		tries=$((tries + 1))
+		[ "$tries" -lt 100 ] || {
+			cat "$WORK/said"
+			die "day $1: nobody tells: $2"
+		}
+		sleep 0.1
+	done
+}
+op score >"$WORK/said" 2>&1 || :
+! grep -q "ends in\|has expired" "$WORK/said" || die "all is new"
+
 # By default they live 90 days; nobody renews a new one, and the server does
 # not let anybody.
 [ "$(ends a)" -ge 88 ] && [ "$(ends a)" -le 90 ] || die "$(ends a) days"
@@ -53,6 +69,7 @@ cat >"$WORK/server/run/listeners.json" <<JSON
 {"device":"$device_at"}
 JSON
 start_later 61
+tells 61 "a certificate of the server's ends in 6[0-9][0-9] hours"
 
 # A proof by another key, a key that is known: refused, nothing changed.
 case $(renew a "$WORK/other.key" bad-proof) in
@@ -138,4 +155,6 @@ later 470 a check >"$WORK/said" 2>&1 || : # the metadata has ended as well
 	die "a was locked out"
 }
 [ "$(ends a)" -ge 550 ] || die "its new end"
+grep -q "warning online-metadata-not-signed why=targets: expired" \
+	"$WORK/server.log" || die "the log does not say that targets has ended"
 echo "nobody is locked out"
