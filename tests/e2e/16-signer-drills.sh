@@ -178,6 +178,7 @@ for n in 2 3 4; do
 	signer publish thief loot --with-online
 done
 [ -e loot/metadata/4.root.json ]
+cp -a loot whole-loot
 ends_as_it_was() { # DEVICE
 	runs $1 2
 	grep -q '"version": *3[,}]' $1/state/metadata/root.json
@@ -203,6 +204,28 @@ for d in follows clockless; do
 	rm -rf $d
 	mv $d.kept $d
 done
+
+# What no rule of TUF can tell: a device that slept through the replacement knows
+# the thieves' keys alone, and follows them, whatever its clock says. If they have
+# keys of releases only, and withhold the new root, a clock stops them: the old
+# root has ended. (docs/threat-model.md says what to do about it.)
+slept() { # COMMAND...: run for a device that has seen root 1 alone
+	rm -rf slept
+	cp -a sleeps slept
+	sed -i 's|/sleeps/|/slept/|g' slept/etc/client.conf
+	"$@"
+}
+slept update slept whole-loot
+runs slept evil
+slept update_1970 slept whole-loot
+runs slept evil
+day=740 # root 1 has ended; online keys sign on for whoever has them
+signer publish thief whole-loot --with-online
+rm whole-loot/metadata/[234].root.json
+slept refused 7 "expired" update slept whole-loot
+runs slept 1
+slept update_1970 slept whole-loot
+runs slept evil
 
 # ---- two of three are lost: the last one cannot decide alone ----------------
 
