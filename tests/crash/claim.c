@@ -96,8 +96,27 @@ static bool is_as_claimed(const struct claim *c, const struct observed *o)
 	}
 }
 
+/* An answer that came is good only for the key that was asked with: whoever was
+ * told a code has it still, or its certificate, or is enrolled. */
+static bool is_who_it_said(const struct claim *c, const struct observed *o)
+{
+	if (c->active && strcmp(o->standing, "active") != 0)
+		return false;
+	if (c->enrolled && !o->enrolled)
+		return false;
+	return !c->code[0] || o->enrolled || o->answered ||
+	       strcmp(o->code, c->code) == 0;
+}
+
 int claim_check(const struct claim *c, const struct observed *o, struct err *e)
 {
+	if (!is_who_it_said(c, o))
+		return err_set(e, ERR_CONFLICT,
+			       "claimed:%s%s code \"%s\"; now %s, code \"%s\"",
+			       c->enrolled ? " enrolled" : "",
+			       c->active ? " active" : "", c->code,
+			       o->standing[0] ? o->standing : "nobody",
+			       o->code);
 	if (is_as_claimed(c, o))
 		return 0;
 	return err_set(e, ERR_CONFLICT,
