@@ -1,24 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * keeper_office - what the keeper does with its keys: device certificates,
- * snapshots and timestamps. It signs no bytes that it is handed.
+ * keeper_office - what the keeper does with its keys: device certificates here,
+ * snapshots and timestamps in keeper_metadata, checkpoints of the audit log in
+ * keeper_log. It signs no bytes that it is handed.
  *
  * A certificate is built from our template around the public key of a request
  * whose signature and possession proof were verified here, and only for whom an
  * officer's own signature stands: a claim code of a batch that an officer
  * signed, good once; an approval of that key; or, at a renewal, the old key's
  * signature for a device that nobody has ended. All that, and every certificate
- * that was made, is in the keeper's own ledger before it is answered. Snapshot
- * and timestamp are built here for targets metadata that was verified here,
- * from the keeper's own trusted root, into the keeper's own folder. A version
- * number is on the disk as used before anything is signed with it, so none is
- * ever signed twice. A checkpoint of the audit log is signed only for a log
- * that provably grew from the one signed last.
+ * that was made, is in the keeper's own ledger before it is answered.
  *
- * Files beneath the server's folder: metadata/ (read: what the server offers
- * for publication), keeper/trust/ (own TUF client), keeper/versions.json,
- * keeper/snapshot.json (the newest for the network), keeper/audit.json (the
- * head of the audit log that was signed last), keeper/ledger (see ledger.h),
+ * Files beneath the server's folder: keeper/ledger (see ledger.h) and
  * keeper/people.json (read: see keeper_people.h).
  */
 #ifndef UPDATE_SERVER_KEEPER_OFFICE_H
@@ -28,10 +21,8 @@
 
 #include "update-server/keeper_wire.h"
 
-#define KEEPER_SNAPSHOT_SEC  (7 * UTC_DAY)
-#define KEEPER_TIMESTAMP_SEC UTC_DAY
-#define KEEPER_WARRANT_RATE  600 /* taken a minute; ends not counted */
-#define KEEPER_SERVERS_MAX   2
+#define KEEPER_WARRANT_RATE 600 /* taken a minute; ends not counted */
+#define KEEPER_SERVERS_MAX  2
 
 struct keeper_office;
 

@@ -110,6 +110,8 @@ MODULES = [
     ("update-server/audit_record.c", "audit"),
     ("update-server/unknowns.c", "unknowns"),
     ("update-server/keeper_office.c", "keeper"),
+    ("update-server/keeper_metadata.c", "keeper"),
+    ("update-server/keeper_log.c", "keeper"),
     ("updater-client/hook.c", "hook"),
     ("updater-client/identity.c", "identity"),
     ("updater-client/settings.c", "settings"),

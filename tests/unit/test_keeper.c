@@ -11,6 +11,7 @@
 #include "tests/unit/officer.h"
 #include "tests/unit/tuf_repo.h"
 #include "update-server/init.h"
+#include "update-server/keeper_metadata.h"
 #include "update-server/keeper_office.h"
 #include "update-server/keeper_people.h"
 
