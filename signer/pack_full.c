@@ -20,9 +20,22 @@ struct full {
 	const struct tree_watch *watch;
 	struct archive *archive;
 	uint64_t plain_len;
+	uint64_t frame_at; /* where in them the frame under way begins */
 	uint8_t *bytes;
 	struct err failed; /* why take_tar() failed */
 };
+
+/*
+ * Here, at a member of the tar or in a file's content, a device could go on:
+ * so another frame begins, if the one under way is long enough.
+ */
+static int cut_frame(struct full *f, struct err *e)
+{
+	if (f->plain_len - f->frame_at < PACK_FRAME_LEN)
+		return 0;
+	f->frame_at = f->plain_len;
+	return encoder_end(f->to, e) || encoder_again(f->to, e) ? -1 : 0;
+}
 
 static la_ssize_t take_tar(struct archive *archive, void *ctx,
 			   const void *bytes, size_t len)
@@ -55,12 +68,13 @@ static int open_tar(struct full *f, struct err *e)
 	f->archive = a;
 	if (!a)
 		return err_set(e, ERR_SYSTEM, "libarchive: out of memory");
-	/* One block at the end and no padding behind it: the end is exact. */
+	/* Nothing is held back, so it is known how far the tar is; and nothing
+	 * is added behind its end, which is exact. */
 	if (archive_write_set_format_pax(a) != ARCHIVE_OK ||
 	    archive_write_set_options(
 		    a, "pax:hdrcharset=BINARY,pax:xattrheader=SCHILY") !=
 		    ARCHIVE_OK ||
-	    archive_write_set_bytes_per_block(a, READ_LEN) != ARCHIVE_OK ||
+	    archive_write_set_bytes_per_block(a, 0) != ARCHIVE_OK ||
 	    archive_write_set_bytes_in_last_block(a, 1) != ARCHIVE_OK ||
 	    archive_write_open(a, f, NULL, take_tar, NULL) != ARCHIVE_OK)
 		return tar_error(f, e);
@@ -172,14 +186,17 @@ static int describe(struct full *f, struct archive_entry *m,
 	return describe_xattrs(m, entry, e);
 }
 
-static int put_content(struct full *f, uint32_t index, uint64_t at,
-		       uint64_t end, struct err *e)
+static int put_content(struct full *f, uint32_t index, uint64_t len,
+		       struct err *e)
 {
-	while (at < end) {
-		size_t some =
-			end - at < READ_LEN ? (size_t)(end - at) : READ_LEN;
+	uint64_t at = 0;
 
-		if (pack_tree_read(f->tree, index, at, f->bytes, some, e) ||
+	while (at < len) {
+		size_t some =
+			len - at < READ_LEN ? (size_t)(len - at) : READ_LEN;
+
+		if (cut_frame(f, e) ||
+		    pack_tree_read(f->tree, index, at, f->bytes, some, e) ||
 		    put(f, (struct slice){ f->bytes, some }, e))
 			return -1;
 		at += some;
@@ -197,30 +214,29 @@ static int put_entry(struct full *f, uint32_t index, struct err *e)
 	int rc = -1;
 
 	tree_entry(&f->tree->tree, index, &entry);
-	if (!describe(f, m, &entry, e))
-		rc = archive_write_header(f->archive, m) == ARCHIVE_OK
-			     ? put_content(f, index, 0, entry.len, e)
-			     : tar_error(f, e);
+	if (cut_frame(f, e) || describe(f, m, &entry, e))
+		goto out;
+	if (archive_write_header(f->archive, m) != ARCHIVE_OK) {
+		tar_error(f, e);
+		goto out;
+	}
+	if (put_content(f, index, entry.len, e))
+		goto out;
+	/* Its padding, too. */
+	rc = archive_write_finish_entry(f->archive) == ARCHIVE_OK
+		     ? 0
+		     : tar_error(f, e);
+out:
 	archive_entry_free(m);
 	return rc;
 }
 
-/* In frames, so that a device that was cut off can go on at one of them. */
 static int run_image(struct full *f, struct err *e)
 {
-	const uint64_t len = f->tree->tree.content_len;
-	uint64_t at = 0;
-
-	while (at < len) {
-		const uint64_t end =
-			len - at < PACK_FRAME_LEN ? len : at + PACK_FRAME_LEN;
-
-		if ((at > 0 && encoder_again(f->to, e)) ||
-		    put_content(f, 0, at, end, e) || encoder_end(f->to, e))
-			return -1;
-		at = end;
-	}
-	return len > 0 ? 0 : encoder_end(f->to, e);
+	return put_content(f, 0, f->tree->tree.content_len, e) ||
+			       encoder_end(f->to, e)
+		       ? -1
+		       : 0;
 }
 
 static int run_tree(struct full *f, struct err *e)

@@ -12,7 +12,8 @@
 #include "signer/pack_tree.h"
 
 /*
- * So much of an image makes a frame, at which a device can go on. Each costs
+ * So much makes a frame, at which a device can go on; of a tree as much as
+ * there is before the next member, or piece of a file's content. Each costs
  * what it cannot refer to: of 16 MiB two or three percent, of 8 twice that.
  */
 #define PACK_FRAME_LEN (16u << 20)
