@@ -48,9 +48,13 @@ static int apply_image_package(const struct apply_flow *a, struct buf *manifest,
 		goto out;
 	image_as_tree(r, buf_slice(&bytes), &as_tree);
 	flow.release = &as_tree;
+	/* Who goes on has it, and a delta brings it else. */
+	if ((r->kind == PACKAGE_FULL || a->sink->from.packed > 0) &&
+	    buf_add(manifest, buf_slice(&bytes), e))
+		goto out;
 	if (r->kind == PACKAGE_DELTA)
 		rc = apply_delta(&flow, manifest, e);
-	else if (buf_add(manifest, buf_slice(&bytes), e) == 0)
+	else
 		rc = apply_plain(&as_tree, a->package, a->sink, a->watch,
 				 buf_slice(manifest), e);
 out:
@@ -125,7 +129,20 @@ static int new_begin(void *ctx, const struct tree *t, struct err *e)
 {
 	struct folders *f = ctx;
 
-	return tree_write_begin(f->apply->new_dirfd, t, &f->writer, e);
+	const struct apply_resume *r = f->apply->resume;
+
+	return tree_write_begin(f->apply->new_dirfd, t, &f->writer, e) ||
+			       (r && tree_write_resume(f->writer, &r->from, e))
+		       ? -1
+		       : 0;
+}
+
+static int new_point(void *ctx, const struct package_point *at, struct err *e)
+{
+	const struct folders *f = ctx;
+	const struct apply_resume *r = f->apply->resume;
+
+	return tree_write_keep(f->writer, e) || r->keep(r->ctx, at, e) ? -1 : 0;
 }
 
 static int new_entry(void *ctx, const struct tree_entry *entry, struct err *e)
@@ -185,12 +202,12 @@ static int check_base(struct folders *f, struct err *e)
 int apply_tree(const struct apply *a, struct buf *manifest, struct err *e)
 {
 	struct folders f = { .apply = a };
-	const struct tree_sink sink = { .ctx = &f,
-					.begin = new_begin,
-					.entry = new_entry,
-					.data = new_data,
-					.clone = new_clone,
-					.end = new_end };
+	struct tree_sink sink = { .ctx = &f,
+				  .begin = new_begin,
+				  .entry = new_entry,
+				  .data = new_data,
+				  .clone = new_clone,
+				  .end = new_end };
 	const struct delta_base base = { &f.old, &f, old_read_at };
 	const bool delta = a->release->kind == PACKAGE_DELTA;
 	const struct apply_flow flow = {
@@ -199,6 +216,11 @@ int apply_tree(const struct apply *a, struct buf *manifest, struct err *e)
 	};
 	int rc = -1;
 
+	if (a->resume) {
+		sink.from = a->resume->from;
+		sink.every = a->resume->every;
+		sink.point = new_point;
+	}
 	for (size_t i = 0; i < OPEN_FILES; i++)
 		f.files[i].fd = -1;
 	if (!delta || !check_base(&f, e))

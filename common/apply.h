@@ -16,21 +16,35 @@
 #include "common/apply_delta.h"
 #include "common/tree_flow.h"
 
+/*
+ * Where a former run got to (zeros: nowhere), and how this one tells where a
+ * later one could go on: that is on the medium then. What was written on the
+ * word of a former run is not compared with the files' digests as it passes.
+ */
+struct apply_resume {
+	struct package_point from;
+	uint64_t every; /* bytes of payload between two points, at least */
+	void *ctx;
+	int (*keep)(void *ctx, const struct package_point *at, struct err *e);
+};
+
 struct apply {
 	const struct release *release;
 	struct package_reader *package;
 	int old_dirfd;             /* deltas: the old tree; else -1 */
 	struct slice old_manifest; /* deltas; compared with base_digest */
-	int new_dirfd;             /* an empty folder */
+	int new_dirfd;             /* a folder, empty without resume */
 	const struct tree_watch
 		*watch; /* bytes of the new stream; may be NULL */
+	const struct apply_resume *resume; /* may be NULL: from the start */
 };
 
 /*
  * An image becomes a tree of one file, IMAGE_NAME (image.h).
  *
  * On success new_dirfd holds the complete tree, synced, and the manifest's
- * bytes are in *manifest, which was empty. ERR_UNTRUSTED when the result is
+ * bytes are in *manifest, which was empty, or (a tree, gone on with) whole: it
+ * is when a point is told. ERR_UNTRUSTED when the result is
  * not the signed one, ERR_REFUSED when it may not be written here (a system
  * tree without root), before anything is written. For a delta the base is
  * checked whole before the first write: a damaged one is ERR_CONFLICT, and the

@@ -17,6 +17,7 @@ struct work {
 	const struct tree_watch *watch;
 	struct buf *manifest;   /* grows until it is whole */
 	struct tree_flow *flow; /* from then on */
+	uint64_t taken;         /* bytes of payload */
 	uint64_t *starts;       /* by old entry, where its content begins */
 	uint8_t *bytes;         /* COPY_LEN of them */
 };
@@ -237,7 +238,32 @@ static int more(void *ctx, void *out, size_t len, size_t *got, struct err *e)
 {
 	struct work *w = ctx;
 
-	return package_read(w->package, out, len, got, e);
+	if (package_read(w->package, out, len, got, e))
+		return -1;
+	w->taken += *got;
+	return 0;
+}
+
+static int point(void *ctx, uint64_t done, size_t ahead, struct err *e)
+{
+	struct work *w = ctx;
+	const struct package_point at = { .packed = w->taken - ahead,
+					  .plain = done };
+
+	return w->flow ? tree_flow_point(w->flow, &at, e) : 0;
+}
+
+static int go_on(struct work *w, const struct package_point *from,
+		 struct err *e)
+{
+	w->taken = from->packed;
+	if (tree_flow_begin(w->release, buf_slice(w->manifest), w->sink,
+			    w->watch, &w->flow, e) ||
+	    package_seek(w->package, from->packed, e))
+		return -1;
+	return tree_flow_done(w->flow) == from->plain
+		       ? 0
+		       : err_set(e, ERR_FORMAT, "nothing begins there");
 }
 
 static int finish(struct work *w, struct err *e)
@@ -264,16 +290,27 @@ int apply_delta(const struct apply_flow *a, struct buf *manifest, struct err *e)
 		.manifest = manifest,
 		.bytes = mem_alloc(COPY_LEN, 1),
 	};
-	const struct delta_io io = { &w, more, old_at, emit, emit_old };
+	const struct package_point *from = &a->sink->from;
+	const struct delta_io io = { .ctx = &w,
+				     .done = from->plain,
+				     .point = point,
+				     .more = more,
+				     .old_at = old_at,
+				     .emit = emit,
+				     .emit_old = emit_old };
 	struct delta_allowance may = { .scratch_dirfd = a->scratch_dirfd,
 				       .scratch_max = r->scratch_len,
 				       .memory_max = r->apply_memory };
-	int rc;
+	int rc = 0;
 
 	find_starts(&w);
-	rc = delta_payload_apply(
-		package_header(a->package)->codec, old_len(a->base->tree),
-		r->manifest_len + r->content_len, &io, &may, e);
+	if (from->packed > 0)
+		rc = go_on(&w, from, e);
+	if (!rc)
+		rc = delta_payload_apply(package_header(a->package)->codec,
+					 old_len(a->base->tree),
+					 r->manifest_len + r->content_len, &io,
+					 &may, e);
 	if (!rc)
 		rc = finish(&w, e);
 	/* Another compressor than the one that the signer had? */

@@ -27,7 +27,10 @@ struct apply_flow {
 	int scratch_dirfd; /* deltas: a folder with release->scratch_len room */
 };
 
-/* Appends the new manifest to *manifest, which must be empty. */
+/*
+ * Appends the new manifest to *manifest, which must be empty; or it is whole,
+ * when sink->from is a point at which a former run was.
+ */
 int apply_delta(const struct apply_flow *a, struct buf *manifest,
 		struct err *e) NODISCARD;
 

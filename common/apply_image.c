@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/apply_image.h"
 
-#include "common/apply.h"
 #include "common/fs.h"
 #include "common/image.h"
 #include "common/image_disk.h"
-
-#define POINT_PLAIN (4u << 20) /* so much is never written twice */
 
 struct work {
 	const struct apply_image *apply;
 	struct buf old_manifest; /* deltas */
 	struct tree old;
 	struct image_writer *writer;
-	struct package_point kept; /* the last point that was told */
+	bool has_head; /* it lies in a file of its own */
 };
 
 static int old_read_at(void *ctx, uint32_t index, uint64_t offset, void *out,
@@ -62,7 +59,7 @@ static int go_on(struct work *w, uint64_t len, struct err *e)
 
 	if (fs_read_file(a->scratch_dirfd, APPLY_IMAGE_HEAD, &head, e) == 0)
 		rc = image_writer_resume(a->new_fd, len, buf_slice(&head),
-					 w->kept.plain, &w->writer, e);
+					 a->resume->from.within, &w->writer, e);
 	buf_done(&head);
 	if (rc)
 		e->code = ERR_CONFLICT;
@@ -76,16 +73,13 @@ static int new_point(void *ctx, const struct package_point *at, struct err *e)
 	const struct apply_resume *r = w->apply->resume;
 	struct slice head;
 
-	if (at->plain < IMAGE_BLOCK ||
-	    (at->packed - w->kept.packed < r->every &&
-	     at->plain - w->kept.plain < POINT_PLAIN))
+	if (at->within < IMAGE_BLOCK)
 		return 0;
 	if (image_writer_keep(w->writer, &head, e) ||
-	    (w->kept.plain == 0 &&
-	     fs_replace_file(w->apply->scratch_dirfd, APPLY_IMAGE_HEAD, head,
-			     0600, e)))
+	    (!w->has_head && fs_replace_file(w->apply->scratch_dirfd,
+					     APPLY_IMAGE_HEAD, head, 0600, e)))
 		return -1;
-	w->kept = *at;
+	w->has_head = true;
 	return r->keep(r->ctx, at, e);
 }
 
@@ -95,10 +89,9 @@ static int new_begin(void *ctx, const struct tree *t, struct err *e)
 {
 	struct work *w = ctx;
 
-	return w->kept.plain > 0
-		       ? go_on(w, t->content_len, e)
-		       : image_writer_new(w->apply->new_fd, t->content_len,
-					  &w->writer, e);
+	return w->has_head ? go_on(w, t->content_len, e)
+			   : image_writer_new(w->apply->new_fd, t->content_len,
+					      &w->writer, e);
 }
 
 static int new_entry(void *ctx, const struct tree_entry *entry, struct err *e)
@@ -129,7 +122,6 @@ int apply_image(const struct apply_image *a, struct err *e)
 			  .old_manifest = BUF_INIT(IMAGE_MANIFEST_MAX) };
 	struct buf manifest = BUF_INIT(IMAGE_MANIFEST_MAX);
 	const bool delta = a->release->kind == PACKAGE_DELTA;
-	const bool resumes = a->resume && !delta;
 	struct tree_sink sink = {
 		.ctx = &w,
 		.begin = new_begin,
@@ -147,9 +139,11 @@ int apply_image(const struct apply_image *a, struct err *e)
 	};
 	int rc = -1;
 
-	if (resumes) {
-		w.kept = sink.from = a->resume->from;
+	if (a->resume) {
+		sink.from = a->resume->from;
+		sink.every = a->resume->every;
 		sink.point = new_point;
+		w.has_head = sink.from.within > 0;
 	}
 	if (a->release->content == PACKAGE_TREE)
 		err_set(e, ERR_REFUSED, "package holds a tree, not an image");

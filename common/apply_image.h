@@ -7,22 +7,12 @@
 #ifndef COMMON_APPLY_IMAGE_H
 #define COMMON_APPLY_IMAGE_H
 
-#include "common/release.h"
-#include "common/tree_disk.h" /* struct tree_watch */
+#include "common/apply.h"
 
 /*
- * Of full packages: where a former run got to (zeros: nowhere), and how this
- * one tells where a later one could go on. That is on the medium then; what it
- * takes beside the image lies in scratch_dirfd, under APPLY_IMAGE_HEAD, and is
- * removed by who knows that nobody goes on any more.
+ * What going on takes beside the image: in scratch_dirfd, and removed by who
+ * knows that nobody goes on any more.
  */
-struct apply_resume {
-	struct package_point from;
-	uint64_t every; /* bytes of payload between two points, at least */
-	void *ctx;
-	int (*keep)(void *ctx, const struct package_point *at, struct err *e);
-};
-
 #define APPLY_IMAGE_HEAD "head"
 
 struct apply_image {

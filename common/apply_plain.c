@@ -6,14 +6,8 @@
 static int begin(struct tree_flow *flow, struct payload *payload,
 		 const struct package_point *from, struct err *e)
 {
-	if (tree_flow_next(flow, e))
-		return -1;
-	if (from->plain == 0)
-		return 0;
-	return payload_resume(payload, from, e) ||
-			       tree_flow_skip(flow, from->plain, e)
-		       ? -1
-		       : 0;
+	return from->packed > 0 ? payload_resume(payload, from, e)
+				: tree_flow_next(flow, e);
 }
 
 static int flow_on(struct tree_flow *flow, struct payload *payload,
@@ -34,8 +28,8 @@ static int flow_on(struct tree_flow *flow, struct payload *payload,
 				       "the image is longer than signed");
 		if (tree_flow_data(flow, bytes, e))
 			return -1;
-		if (sink->point && payload_point(payload, &at) &&
-		    sink->point(sink->ctx, &at, e))
+		if (payload_point(payload, &at) &&
+		    tree_flow_point(flow, &at, e))
 			return -1;
 	}
 }

@@ -9,6 +9,7 @@
 #include "common/payload.h"
 
 #define SHOWN_LEN 160
+#define BLOCK_LEN 512 /* of which a tar has whole ones */
 
 struct tar {
 	const struct release *release;
@@ -19,7 +20,10 @@ struct tar {
 	struct archive *archive;
 	struct archive_entry *member; /* borrowed from archive */
 	struct tree_flow *flow;
-	struct err source; /* why read_plain() failed */
+	struct err source;         /* why read_plain() failed */
+	uint64_t begin;            /* of the tar, where libarchive began */
+	struct slice held;         /* what it gets before the payload's next */
+	struct package_point mark; /* the last place to go on at */
 };
 
 /* ---- libarchive ---------------------------------------------------------- */
@@ -28,12 +32,14 @@ static la_ssize_t read_plain(struct archive *archive, void *ctx,
 			     const void **bytes)
 {
 	struct tar *t = ctx;
-	struct slice got;
+	struct slice got = t->held;
 
-	if (payload_next(t->payload, &got, &t->source)) {
+	t->held = (struct slice){ 0 };
+	if (got.len == 0 && payload_next(t->payload, &got, &t->source)) {
 		archive_set_error(archive, EIO, "payload");
 		return ARCHIVE_FATAL;
 	}
+	(void)payload_point(t->payload, &t->mark); /* the last one stays */
 	*bytes = got.ptr;
 	return (la_ssize_t)got.len;
 }
@@ -227,6 +233,62 @@ static int check_member(struct tar *t, const struct tree_entry *entry,
 	return 0;
 }
 
+/* ---- going on ------------------------------------------------------------ */
+
+/* Where the next member begins, once this one has no more data. */
+static uint64_t position(const struct tar *t)
+{
+	return t->begin + (uint64_t)archive_filter_bytes(t->archive, 0);
+}
+
+/* All up to there is in the flow: does a frame end there? */
+static int point(struct tar *t, uint64_t at, struct err *e)
+{
+	return at == t->mark.plain ? tree_flow_point(t->flow, &t->mark, e) : 0;
+}
+
+/* Content for which libarchive saw no header, or the padding behind it. */
+static int take_held(struct tar *t, uint64_t *padding, struct err *e)
+{
+	const uint64_t left = tree_flow_left(t->flow);
+	const uint64_t want = left > 0 ? left : *padding;
+	struct slice part;
+
+	if (t->held.len == 0 && payload_next(t->payload, &t->held, e))
+		return -1;
+	part = slice_sub(t->held, 0,
+			 want < t->held.len ? (size_t)want : t->held.len);
+	if (part.len == 0)
+		return err_set(e, ERR_FORMAT, "tar: a file is cut off");
+	t->held = slice_sub(t->held, part.len, t->held.len);
+	t->begin += part.len;
+	if (left == 0) {
+		*padding -= part.len;
+		return 0;
+	}
+	if (tree_flow_data(t->flow, part, e))
+		return -1;
+	return left > part.len && payload_point(t->payload, &t->mark)
+		       ? point(t, t->begin, e)
+		       : 0;
+}
+
+/* To the next member. */
+static int go_on(struct tar *t, struct err *e)
+{
+	const struct package_point *from = &t->sink->from;
+	const uint64_t end = from->plain + tree_flow_left(t->flow);
+	uint64_t padding = (0 - end) % BLOCK_LEN;
+
+	if (payload_resume(t->payload, from, e))
+		return -1;
+	t->begin = from->plain;
+	while (from->within > 0 && tree_flow_left(t->flow) + padding > 0)
+		if (take_held(t, &padding, e))
+			return -1;
+	return 0;
+}
+
 /* ---- the whole tar ------------------------------------------------------- */
 
 static int read_manifest(struct tar *t, struct buf *manifest, struct err *e)
@@ -259,6 +321,7 @@ static int read_manifest(struct tar *t, struct buf *manifest, struct err *e)
 static int read_content(struct tar *t, const struct tree_entry *entry,
 			struct err *e)
 {
+	const uint64_t begin = position(t);
 	const void *bytes;
 	size_t len;
 
@@ -270,6 +333,9 @@ static int read_content(struct tar *t, const struct tree_entry *entry,
 		if (len > left)
 			return differs(entry, "length", e);
 		if (tree_flow_data(t->flow, (struct slice){ bytes, len }, e))
+			return -1;
+		left -= len;
+		if (left > 0 && point(t, begin + entry->len - left, e))
 			return -1;
 	} while (len > 0);
 	return 0;
@@ -283,7 +349,7 @@ static int check_rest(struct tar *t, struct err *e)
 {
 	struct slice rest;
 
-	if ((uint64_t)archive_filter_bytes(t->archive, 0) != t->plain_len)
+	if (position(t) != t->plain_len)
 		return err_set(e, ERR_FORMAT, "tar: bytes after its end");
 	/* So nothing is left, unless the payload is longer than its header
 	 * says, and that it finds out when it is asked for more. */
@@ -297,7 +363,7 @@ static int read_entry(struct tar *t, bool *end, struct err *e)
 	bool tar_end;
 
 	*end = !tree_flow_peek(t->flow, &entry);
-	if (next_member(t, &tar_end, e))
+	if (point(t, position(t), e) || next_member(t, &tar_end, e))
 		return -1;
 	if (*end != tar_end)
 		return err_set(e, ERR_UNTRUSTED,
@@ -313,11 +379,13 @@ static int read_entry(struct tar *t, bool *end, struct err *e)
 
 static int run(struct tar *t, struct buf *manifest, struct err *e)
 {
+	const bool again = t->sink->from.packed > 0;
 	bool end = false;
 
-	if (open_tar(t, e) || read_manifest(t, manifest, e) ||
+	if ((!again && (open_tar(t, e) || read_manifest(t, manifest, e))) ||
 	    tree_flow_begin(t->release, buf_slice(manifest), t->sink, t->watch,
-			    &t->flow, e))
+			    &t->flow, e) ||
+	    (again && (go_on(t, e) || open_tar(t, e))))
 		return -1;
 	while (!end)
 		if (read_entry(t, &end, e))

@@ -13,7 +13,10 @@
 
 #define APPLY_MANIFEST_NAME ".pawl-manifest"
 
-/* Appends the manifest to *manifest, which must be empty. */
+/*
+ * Appends the manifest to *manifest, which must be empty; or it is whole, when
+ * sink->from is a point at which a former run was.
+ */
 int apply_tar(const struct release *r, struct package_reader *package,
 	      const struct tree_sink *sink, const struct tree_watch *watch,
 	      struct buf *manifest, struct err *e) NODISCARD;

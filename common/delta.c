@@ -375,7 +375,16 @@ static int run_record(struct decoder *d, struct err *e)
 	return end_record(d, e);
 }
 
-static int run(struct decoder *d, struct err *e)
+/* Nothing of this record is needed any more. */
+static int point(struct decoder *d, uint64_t new_len, struct err *e)
+{
+	if (!d->io->point || d->segment_left > 0)
+		return 0;
+	return d->io->point(d->io->ctx, new_len - d->new_left,
+			    delta_unpack_ahead(d->unpack), e);
+}
+
+static int run(struct decoder *d, uint64_t new_len, struct err *e)
 {
 	while (d->new_left > 0) {
 		if (delta_unpack_next(d->unpack, &d->record, d->streams, e))
@@ -383,7 +392,7 @@ static int run(struct decoder *d, struct err *e)
 		if (d->record.new_len > d->new_left)
 			return err_set(e, ERR_LIMIT, "delta yields too much");
 		d->new_left -= d->record.new_len;
-		if (run_record(d, e))
+		if (run_record(d, e) || point(d, new_len, e))
 			return -1;
 	}
 	return delta_unpack_end(d->unpack, e);
@@ -400,12 +409,12 @@ int delta_apply(enum package_codec codec, uint64_t old_len, uint64_t new_len,
 
 	d->io = io;
 	d->old_len = old_len;
-	d->new_left = new_len;
+	d->new_left = new_len - io->done;
 	d->ops_left = DELTA_OPS_FREE + new_len / DELTA_OP_LEN;
 	d->reads_left = longer + longer / 2 + DELTA_READS_FREE;
 	rc = delta_unpack_new(codec, &from, &d->unpack, e);
 	if (!rc)
-		rc = run(d, e);
+		rc = run(d, new_len, e);
 	delta_unpack_free(d->unpack);
 	free(d->covers);
 	free(d->map.spans);

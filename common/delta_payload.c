@@ -460,10 +460,26 @@ static int more(void *ctx, void *out, size_t len, size_t *got, struct err *e)
 	return r->io->more(r->io->ctx, out, len, got, e);
 }
 
+/* What was unpacked and kept is in scratch space, which a cut takes away. */
+static int point(void *ctx, uint64_t done, size_t ahead, struct err *e)
+{
+	const struct rebuild *r = ctx;
+
+	return r->may->had_members || !r->io->point
+		       ? 0
+		       : r->io->point(r->io->ctx, done, ahead, e);
+}
+
 static int run(struct rebuild *r, enum package_codec codec, uint64_t new_len,
 	       struct err *e)
 {
-	const struct delta_io io = { r, more, old_at, emit, emit_old };
+	const struct delta_io io = { .ctx = r,
+				     .done = r->io->done,
+				     .point = point,
+				     .more = more,
+				     .old_at = old_at,
+				     .emit = emit,
+				     .emit_old = emit_old };
 
 	/* At most 32768 times 4 GiB more: nothing overflows. */
 	if (delta_apply(codec, r->old_len + r->members.old_len,
@@ -487,8 +503,8 @@ int delta_payload_apply(enum package_codec codec, uint64_t old_len,
 	r->may = may;
 	r->old_len = old_len;
 	r->scratch.fd = -1;
-	if (delta_read_members(codec, &from, new_len, &r->members, &list_len,
-			       e))
+	if (io->done == 0 && delta_read_members(codec, &from, new_len,
+						&r->members, &list_len, e))
 		goto out;
 	may->had_members = !delta_members_is_empty(&r->members);
 	if (may->had_members && (take_room(r, e) || unpack_old(r, e)))

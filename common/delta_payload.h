@@ -35,7 +35,8 @@ struct delta_allowance {
  * As delta_apply(), with lengths and io as the streams are. When compressing
  * gives other lengths than it did for who made the delta, it fails with
  * ERR_CONFLICT: the full package is the way out. Other bytes are found by
- * digest.
+ * digest. io->point() is told nothing where there are members; and io->done
+ * says that there are none.
  */
 int delta_payload_apply(enum package_codec codec, uint64_t old_len,
 			uint64_t new_len, const struct delta_io *io,

@@ -264,6 +264,11 @@ int delta_unpack_next(struct delta_unpack *u, struct delta_record *record,
 	return read_streams(u, &r, streams, e);
 }
 
+size_t delta_unpack_ahead(const struct delta_unpack *u)
+{
+	return u->in_len - u->in_used;
+}
+
 bool delta_unpack_at_end(struct delta_unpack *u, struct err *e)
 {
 	struct slice rest;

@@ -53,6 +53,9 @@ int delta_unpack_inserts(struct delta_unpack *u, uint8_t *out, size_t len,
 /* Whether all of the record's inserts were asked for. */
 bool delta_unpack_is_done(const struct delta_unpack *u);
 
+/* Bytes that from.more() gave and that were not needed yet. */
+size_t delta_unpack_ahead(const struct delta_unpack *u);
+
 /* Whether no record follows, as far as is known: failing to read ends too. */
 bool delta_unpack_at_end(struct delta_unpack *u, struct err *e);
 

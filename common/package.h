@@ -98,12 +98,15 @@ int package_decrypt(struct package_reader *r,
 /*
  * Bytes of payload that each chunk but the last holds, and how far a payload
  * had come, packed and plain, when its decoder needed nothing of before: there
- * a reader may go on later (payload.h).
+ * a reader may go on later (payload.h), with what it writes where that had come
+ * to (tree_flow.h).
  */
 uint32_t package_chunk_payload(enum package_cipher cipher);
 struct package_point {
-	uint64_t packed; /* bytes of payload */
+	uint64_t packed; /* bytes of payload; 0: its beginning */
 	uint64_t plain;  /* of what it decodes to */
+	uint32_t entry;  /* of the tree: which comes next, or is under way: */
+	uint64_t within; /* so many bytes of its content are there */
 };
 
 /*

@@ -6,7 +6,8 @@
 
 #include "common/mem.h"
 
-#define SHOWN_LEN 160
+#define SHOWN_LEN   160
+#define POINT_PLAIN (4u << 20) /* so much is never written twice */
 
 struct tree_flow {
 	const struct tree_sink *sink;
@@ -17,6 +18,8 @@ struct tree_flow {
 	uint64_t left;           /* bytes missing of it */
 	uint64_t done;
 	struct digest digest;
+	bool unseen;               /* it began in a former run */
+	struct package_point kept; /* the last point that was told */
 };
 
 static int check_release(const struct release *r, const struct tree *t,
@@ -37,6 +40,34 @@ static int advance(struct tree_flow *f, uint64_t len, struct err *e)
 	return f->watch ? f->watch->advance(f->watch->ctx, f->done, e) : 0;
 }
 
+/* As if all up to there had come. */
+static int go_on(struct tree_flow *f, const struct package_point *from,
+		 struct err *e)
+{
+	struct tree_entry entry = { 0 };
+
+	if (from->packed == 0)
+		return 0;
+	f->kept = *from;
+	for (uint32_t i = 0; i <= from->entry && i < f->tree.count; i++) {
+		f->done += entry.len;
+		tree_entry(&f->tree, i, &entry);
+	}
+	/* Only files have a length. */
+	if (from->entry >= f->tree.count ||
+	    (from->within > 0 && from->within >= entry.len))
+		return err_set(e, ERR_FORMAT, "nothing is left to be written");
+	f->next = from->entry;
+	if (from->within == 0)
+		return 0;
+	f->next++;
+	f->entry = entry;
+	f->left = entry.len - from->within;
+	f->done += from->within;
+	f->unseen = true;
+	return 0;
+}
+
 int tree_flow_begin(const struct release *r, struct slice manifest,
 		    const struct tree_sink *sink,
 		    const struct tree_watch *watch, struct tree_flow **out,
@@ -54,7 +85,7 @@ int tree_flow_begin(const struct release *r, struct slice manifest,
 	f->sink = sink;
 	f->watch = watch;
 	if (tree_parse(manifest, &f->tree, e) ||
-	    check_release(r, &f->tree, e) ||
+	    check_release(r, &f->tree, e) || go_on(f, &sink->from, e) ||
 	    sink->begin(sink->ctx, &f->tree, e) ||
 	    advance(f, manifest.len, e)) {
 		tree_flow_free(f);
@@ -77,7 +108,7 @@ static int compare_digest(struct tree_flow *f, struct err *e)
 	struct sha256 got;
 	char shown[SHOWN_LEN];
 
-	if (f->sink->reads_back)
+	if (f->sink->reads_back || f->unseen)
 		return 0;
 	digest_finish(&f->digest, &got);
 	if (sha256_equal(&got, &f->entry.digest))
@@ -108,6 +139,7 @@ int tree_flow_next(struct tree_flow *f, struct err *e)
 	assert(f->next < f->tree.count);
 	tree_entry(&f->tree, f->next++, &f->entry);
 	f->left = f->entry.len;
+	f->unseen = false;
 	if (f->sink->entry(f->sink->ctx, &f->entry, e))
 		return -1;
 	if (f->entry.type != TREE_FILE)
@@ -144,13 +176,25 @@ int tree_flow_data(struct tree_flow *f, struct slice bytes, struct err *e)
 	return advance(f, bytes.len, e);
 }
 
-int tree_flow_skip(struct tree_flow *f, uint64_t len, struct err *e)
+uint64_t tree_flow_done(const struct tree_flow *f)
 {
-	assert(f->sink->reads_back && f->left == f->entry.len);
-	if (len >= f->left)
-		return err_set(e, ERR_FORMAT, "nothing is left to be written");
-	f->left -= len;
-	return advance(f, len, e);
+	return f->done;
+}
+
+int tree_flow_point(struct tree_flow *f, const struct package_point *at,
+		    struct err *e)
+{
+	const bool inside = f->left > 0;
+	struct package_point to = *at;
+
+	to.entry = f->next - inside;
+	to.within = inside ? f->entry.len - f->left : 0;
+	if (!f->sink->point || to.entry == f->tree.count ||
+	    (at->packed - f->kept.packed < f->sink->every &&
+	     at->plain - f->kept.plain < POINT_PLAIN))
+		return 0;
+	f->kept = to;
+	return f->sink->point(f->sink->ctx, &to, e);
 }
 
 int tree_flow_clone(struct tree_flow *f, uint32_t old_index, bool *done,

@@ -36,11 +36,13 @@ struct tree_sink {
 	 */
 	bool reads_back;
 	/*
-	 * Only where all is read back, for the content of an image: it was
-	 * written up to `from` before, and point(), if not NULL, is told where
-	 * a later run could go on.
+	 * Only where all is read back before it counts. Content was written up
+	 * to `from` before; begin() is told nothing of it, and the rest comes.
+	 * point(), if not NULL, hears where a later run could go on: when
+	 * `every` bytes of payload have come, or much content.
 	 */
 	struct package_point from;
+	uint64_t every;
 	int (*point)(void *ctx, const struct package_point *at, struct err *e);
 };
 
@@ -49,7 +51,7 @@ struct tree_flow;
 /*
  * The manifest must be the release's own (ERR_UNTRUSTED) and keep to its
  * limits. It and the other arguments must outlive the flow. watch may be NULL
- * and counts manifest and content.
+ * and counts manifest and content. ERR_FORMAT: sink->from is nowhere in it.
  */
 int tree_flow_begin(const struct release *r, struct slice manifest,
 		    const struct tree_sink *sink,
@@ -73,8 +75,15 @@ uint64_t tree_flow_left(const struct tree_flow *f);
 int tree_flow_data(struct tree_flow *f, struct slice bytes,
 		   struct err *e) NODISCARD;
 
-/* That much of the file that has just begun is there already. */
-int tree_flow_skip(struct tree_flow *f, uint64_t len, struct err *e) NODISCARD;
+/* Bytes of manifest and content so far, with what was there before. */
+uint64_t tree_flow_done(const struct tree_flow *f);
+
+/*
+ * The payload could be read on from here, packed and plain, by who has nothing
+ * of before; all that came out of it is in the flow.
+ */
+int tree_flow_point(struct tree_flow *f, const struct package_point *at,
+		    struct err *e) NODISCARD;
 
 /* All of the current file, of which nothing came yet; see struct tree_sink. */
 int tree_flow_clone(struct tree_flow *f, uint32_t old_index, bool *done,

@@ -26,6 +26,7 @@ struct tree_writer {
 	struct slice folder_path; /* and its path */
 	struct tree_entry entry;  /* the file that is being written */
 	int file;                 /* or -1 */
+	bool again;               /* names may be taken already */
 	uint64_t written;         /* of it, holes included */
 };
 
@@ -184,13 +185,25 @@ static int make_node(const struct tree_writer *w,
 	return set_attributes_at(w, entry, name, e);
 }
 
+/* What a former writer has left under the name. */
+static int make_way(const struct tree_writer *w, const char *name,
+		    struct err *e)
+{
+	struct err missing;
+	struct stat st;
+
+	return w->again && fs_stat(w->folder, name, &st, &missing) == 0
+		       ? fs_remove_tree(w->folder, name, e)
+		       : 0;
+}
+
 static int make_entry(struct tree_writer *w, const struct tree_entry *entry,
 		      struct err *e)
 {
 	char name[PATH_MAX_LEN + 1];
 
 	if (enter(w, entry->path, e) ||
-	    path_text(tree_name(entry->path), name, e))
+	    path_text(tree_name(entry->path), name, e) || make_way(w, name, e))
 		return -1;
 	switch (entry->type) {
 	case TREE_FOLDER:
@@ -231,13 +244,17 @@ int tree_write_data(struct tree_writer *w, struct slice bytes, struct err *e)
 
 bool tree_write_clone(struct tree_writer *w, int fd)
 {
-	return ioctl(w->file, FICLONE, fd) == 0;
+	if (ioctl(w->file, FICLONE, fd))
+		return false;
+	w->written = w->entry.len;
+	return true;
 }
 
 /* ---- the end ------------------------------------------------------------- */
 
-static int finish_folder(const struct tree_writer *w,
-			 const struct tree_entry *entry, struct err *e)
+/* A file that is closed, or a folder. */
+static int finish_entry(const struct tree_writer *w,
+			const struct tree_entry *entry, struct err *e)
 {
 	char path[PATH_MAX_LEN + 1];
 	int fd = -1;
@@ -246,7 +263,7 @@ static int finish_folder(const struct tree_writer *w,
 	if (entry->path.len == 0)
 		return set_attributes(w, entry, w->root, e);
 	if (path_text(entry->path, path, e) ||
-	    fs_open(w->root, path, O_RDONLY | O_DIRECTORY, &fd, e))
+	    fs_open(w->root, path, O_RDONLY, &fd, e))
 		return about(e, entry->path);
 	rc = set_attributes(w, entry, fd, e);
 	fs_close(&fd);
@@ -261,7 +278,7 @@ static int finish_folders(const struct tree_writer *w, struct err *e)
 		struct tree_entry entry;
 
 		tree_entry(w->tree, i - 1, &entry);
-		if (entry.type == TREE_FOLDER && finish_folder(w, &entry, e))
+		if (entry.type == TREE_FOLDER && finish_entry(w, &entry, e))
 			return -1;
 	}
 	return 0;
@@ -274,5 +291,53 @@ int tree_write_end(struct tree_writer *w, struct err *e)
 	/* One flush for all instead of one for each of thousands of files. */
 	if (syncfs(w->root))
 		return err_sys(e, "sync");
+	return 0;
+}
+
+/* ---- going on ------------------------------------------------------------ */
+
+int tree_write_keep(struct tree_writer *w, struct err *e)
+{
+	if (w->file >= 0 && w->written == w->entry.len && end_file(w, e))
+		return -1;
+	return syncfs(w->root) ? err_sys(e, "sync") : 0;
+}
+
+/* Modes that were set already may keep who is not root from going on. */
+static int reopen(const struct tree_writer *w, const struct package_point *from,
+		  struct err *e)
+{
+	struct tree_entry entry;
+
+	if (w->tree->attributes == TREE_SYSTEM)
+		return 0;
+	for (uint32_t i = 0; i < from->entry + (from->within > 0); i++) {
+		tree_entry(w->tree, i, &entry);
+		if (entry.type != TREE_FOLDER && i < from->entry)
+			continue;
+		entry.mode = NEW_FOLDER;
+		if (finish_entry(w, &entry, e))
+			return -1;
+	}
+	return 0;
+}
+
+int tree_write_resume(struct tree_writer *w, const struct package_point *from,
+		      struct err *e)
+{
+	char name[PATH_MAX_LEN + 1];
+
+	w->again = true;
+	if (reopen(w, from, e))
+		return -1;
+	if (from->within == 0)
+		return 0;
+	tree_entry(w->tree, from->entry, &w->entry);
+	w->written = from->within;
+	if (enter(w, w->entry.path, e) ||
+	    path_text(tree_name(w->entry.path), name, e) ||
+	    fs_open(w->folder, name, O_RDWR, &w->file, e) ||
+	    fs_truncate(w->file, w->written, e))
+		return about(e, w->entry.path);
 	return 0;
 }

@@ -8,6 +8,7 @@
 #ifndef COMMON_TREE_WRITE_H
 #define COMMON_TREE_WRITE_H
 
+#include "common/package.h" /* struct package_point */
 #include "common/tree.h"
 
 struct tree_writer;
@@ -33,6 +34,16 @@ int tree_write_data(struct tree_writer *w, struct slice bytes,
  * file system can. False: nothing happened.
  */
 bool tree_write_clone(struct tree_writer *w, int fd) NODISCARD;
+
+/* A later writer may go on behind what is there now, when this returns 0. */
+int tree_write_keep(struct tree_writer *w, struct err *e) NODISCARD;
+/*
+ * Just begun, it is that later writer, in a folder that is not empty: the
+ * entries before the point's are there, and of that one's content so much. What
+ * a former writer has made behind that is taken away as it is come to.
+ */
+int tree_write_resume(struct tree_writer *w, const struct package_point *from,
+		      struct err *e) NODISCARD;
 int tree_write_end(struct tree_writer *w, struct err *e) NODISCARD;
 void tree_write_free(struct tree_writer *w);
 

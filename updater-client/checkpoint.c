@@ -7,7 +7,8 @@
 
 #define MAGIC       UINT64_C(0x3150434b4c574150) /* "PAWLKCP1" */
 #define PAYLOAD_LEN (CHECKPOINT_LEN - TWIN_HEAD_LEN - SHA256_LEN)
-#define USED_LEN    (2 + 2 * SHA256_LEN + 16)
+#define POINT_LEN   (3 * 8 + 4)
+#define USED_LEN    (2 + 2 * SHA256_LEN + POINT_LEN)
 
 static struct slice format_payload(const struct checkpoint *c,
 				   uint8_t out[USED_LEN])
@@ -22,7 +23,10 @@ static struct slice format_payload(const struct checkpoint *c,
 	for (size_t i = 0; i < 8; i++) {
 		to[i] = (uint8_t)(c->at.packed >> (8 * i));
 		to[8 + i] = (uint8_t)(c->at.plain >> (8 * i));
+		to[16 + i] = (uint8_t)(c->at.within >> (8 * i));
 	}
+	for (size_t i = 0; i < 4; i++)
+		to[24 + i] = (uint8_t)(c->at.entry >> (8 * i));
 	return (struct slice){ out, USED_LEN };
 }
 
@@ -30,12 +34,14 @@ static bool is_sound(const struct checkpoint *c)
 {
 	static const struct checkpoint none;
 
+	if ((c->at.plain > 0) != (c->at.packed > 0) ||
+	    (c->at.packed == 0 && (c->at.entry > 0 || c->at.within > 0)))
+		return false;
 	if (c->slot == SLOT_NONE)
 		return sha256_equal(&c->release, &none.release) &&
 		       sha256_equal(&c->package, &none.package) &&
-		       c->part == 0 && c->at.packed == 0 && c->at.plain == 0;
-	return c->slot <= SLOT_B && c->part <= RELEASE_COMPONENTS_MAX &&
-	       (c->at.plain > 0) == (c->at.packed > 0);
+		       c->part == 0 && c->at.packed == 0;
+	return c->slot <= SLOT_B && c->part <= RELEASE_COMPONENTS_MAX;
 }
 
 static int parse_payload(struct slice in, struct checkpoint *c, struct err *e)
@@ -49,6 +55,8 @@ static int parse_payload(struct slice in, struct checkpoint *c, struct err *e)
 	rd_copy(&r, to.package.bytes, SHA256_LEN);
 	to.at.packed = rd_le64(&r);
 	to.at.plain = rd_le64(&r);
+	to.at.within = rd_le64(&r);
+	to.at.entry = rd_le32(&r);
 	while (r.rest.len > 0)
 		if (rd_u8(&r) != 0)
 			return err_set(e, ERR_FORMAT, "unknown fields");

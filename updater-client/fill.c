@@ -50,8 +50,10 @@ static int tree_new(const struct session *s, enum slot to,
 		    const struct place *p, struct writer_setup *w,
 		    struct err *e)
 {
-	/* Of what comes through a window some may be there from before. */
-	if ((s->window > 0 && slot_tree_clear(&s->slots, to, p->part, e)) ||
+	/* Of what comes through a window some may be there from before; it
+	 * counts only if it is gone on with. */
+	if ((s->window > 0 && s->checkpoint.at.packed == 0 &&
+	     slot_tree_clear(&s->slots, to, p->part, e)) ||
 	    slot_tree_make(&s->slots, to, p->part, e) ||
 	    slot_tree_folder(&s->slots, to, p->part, &w->new_fd, e) ||
 	    slot_tree_new_manifest(&s->slots, to, p->part, &w->manifest_fd, e))

@@ -164,8 +164,12 @@ static void walk_point(struct walk *w, struct package_point *p)
 {
 	walk_u64(w, &p->packed);
 	walk_u64(w, &p->plain);
+	walk_u64(w, &p->within);
+	walk_u32(w, &p->entry);
 	w->bad |= p->packed > (uint64_t)JSON_INT_MAX ||
 		  p->plain > (uint64_t)JSON_INT_MAX ||
+		  p->within > (uint64_t)JSON_INT_MAX ||
+		  p->entry > TREE_ENTRIES_MAX ||
 		  (p->packed > 0) != (p->plain > 0);
 }
 

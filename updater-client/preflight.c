@@ -80,6 +80,7 @@ static int measure(const struct session *s, const struct plan *plan,
 		measure_package(s, plan, i, r);
 	}
 	r->complete = s->checkpoint.part;
+	r->begun = s->checkpoint.at;
 	r->window_max = s->config->spool_window;
 	if (found)
 		measure_old(s, &old, r);
@@ -124,7 +125,8 @@ static int tidy_slot(struct session *s, const struct plan *plan, struct err *e)
 		return 0;
 	if (s->checkpoint.slot == SLOT_NONE)
 		return slot_tree_sweep(&s->slots, to, e);
-	for (size_t i = s->checkpoint.part; i < plan->release.part_count; i++)
+	for (size_t i = s->checkpoint.part + (s->checkpoint.at.packed > 0);
+	     i < plan->release.part_count; i++)
 		if (fill_clear(s, to, &plan->release.parts[i], e))
 			return -1;
 	return 0;
@@ -142,7 +144,7 @@ int preflight_tidy(const struct session *s, const struct plan *plan,
 	return intake_clean(s->spool_fd, keep, count, kind, e);
 }
 
-int preflight_room(struct session *s, const struct plan *plan, struct err *e)
+static int find_room(struct session *s, const struct plan *plan, struct err *e)
 {
 	struct room room = { 0 };
 
@@ -154,4 +156,15 @@ int preflight_room(struct session *s, const struct plan *plan, struct err *e)
 	    relay_open(s, plan, e))
 		return -1;
 	return switch_prove(s, e);
+}
+
+int preflight_room(struct session *s, const struct plan *plan, struct err *e)
+{
+	if (find_room(s, plan, e) == 0)
+		return 0;
+	/* What was begun may stand in its own way. */
+	if (e->code != ERR_SPACE || s->checkpoint.at.packed == 0 ||
+	    relay_forget(s, e))
+		return -1;
+	return find_room(s, plan, e);
 }

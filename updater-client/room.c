@@ -30,16 +30,27 @@ static int judge_inodes(const char *where, uint64_t needed, uint64_t free,
 		       (unsigned long long)needed, (unsigned long long)free);
 }
 
+static uint64_t less(uint64_t from, uint64_t what)
+{
+	return from > what ? from - what : 0;
+}
+
+/* What is there of it already is less than that, so it is enough. */
+static uint64_t part_room(const struct room *r, const struct plan *p, size_t i)
+{
+	if (r->is_image[i])
+		return SLOT_EXTRA;
+	return less(slot_part_room(&p->release.parts[i]),
+		    i == r->complete ? r->begun.plain : 0);
+}
+
 /* Where the slots' records are; trees are there, too. */
 static uint64_t slot_room(const struct room *r, const struct plan *p)
 {
 	uint64_t room = r->keep_bytes;
 
-	for (size_t i = r->complete; i < p->release.part_count; i++) {
-		room += p->packages[i].scratch_len;
-		room += r->is_image[i] ? (uint64_t)SLOT_EXTRA
-				       : slot_part_room(&p->release.parts[i]);
-	}
+	for (size_t i = r->complete; i < p->release.part_count; i++)
+		room += p->packages[i].scratch_len + part_room(r, p, i);
 	return room;
 }
 
@@ -49,7 +60,7 @@ static uint64_t slot_inodes_for(const struct room *r, const struct plan *p)
 
 	for (size_t i = r->complete; i < p->release.part_count; i++)
 		inodes += (uint64_t)p->release.parts[i].entries + SLOT_INODES;
-	return inodes;
+	return less(inodes, r->begun.entry);
 }
 
 static uint64_t longest_head(const struct plan *p)
@@ -69,11 +80,6 @@ static uint64_t sum_of(const uint64_t bytes[RELEASE_COMPONENTS_MAX])
 	for (size_t i = 0; i < RELEASE_COMPONENTS_MAX; i++)
 		sum += bytes[i];
 	return sum;
-}
-
-static uint64_t less(uint64_t from, uint64_t what)
-{
-	return from > what ? from - what : 0;
 }
 
 /* Beyond what is there already, which goes if it is of the other kind. */

@@ -20,6 +20,8 @@ struct room {
 	uint64_t window_max; /* bytes that a window may have, as configured */
 	/* Components in the slot that a former run has completed. */
 	size_t complete;
+	/* And of the next one this. */
+	struct package_point begun;
 	/* What emptying the slot will give back. */
 	uint64_t freed_bytes, freed_inodes;
 	/* The component's slot has a length, and can take: */

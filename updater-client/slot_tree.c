@@ -177,9 +177,12 @@ int slot_tree_manifest(const struct slot_tree *t, enum slot s, const char *part,
 int slot_tree_new_manifest(const struct slot_tree *t, enum slot s,
 			   const char *part, int *fd, struct err *e)
 {
+	struct err missing;
 	char name[NAME_LEN];
 
-	if (beneath_part(s, part, "manifest", name, e) ||
+	if (beneath_part(s, part, "manifest", name, e))
+		return -1;
+	if (fs_open(t->dirfd, name, O_RDWR, fd, &missing) &&
 	    fs_create(t->dirfd, name, 0644, fd, e))
 		return err_in(e, "slot %s", slot_name(s));
 	return 0;

@@ -63,7 +63,7 @@ int slot_tree_folder(const struct slot_tree *t, enum slot s, const char *part,
 		     int *dirfd, struct err *e) NODISCARD;
 int slot_tree_manifest(const struct slot_tree *t, enum slot s, const char *part,
 		       int *fd, struct err *e) NODISCARD;
-/* A new file for the manifest of a slot that was just emptied. */
+/* For writing: of a slot that was just emptied, or that is gone on with. */
 int slot_tree_new_manifest(const struct slot_tree *t, enum slot s,
 			   const char *part, int *fd, struct err *e) NODISCARD;
 

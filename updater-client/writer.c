@@ -183,6 +183,19 @@ static int open_package(struct arriving *a, const struct message *m,
 	return 0;
 }
 
+static struct apply_resume
+resume_for(const struct message_apply *m,
+	   int (*keep)(void *ctx, const struct package_point *, struct err *e),
+	   void *ctx)
+{
+	return (struct apply_resume){
+		.from = m->from,
+		.every = m->window / 4 * (uint64_t)PACKAGE_CHUNK_LEN,
+		.ctx = ctx,
+		.keep = keep,
+	};
+}
+
 static int write_image(const struct writer_setup *setup,
 		       const struct message *m, struct channel *control,
 		       struct err *e)
@@ -190,12 +203,8 @@ static int write_image(const struct writer_setup *setup,
 	struct teller teller = { .control = control };
 	const struct tree_watch watch = { &teller, tell };
 	struct arriving from = begin_arriving(setup, &m->apply, control);
-	const struct apply_resume resume = {
-		.from = m->apply.from,
-		.every = from.window / 4 * (uint64_t)PACKAGE_CHUNK_LEN,
-		.ctx = &from,
-		.keep = tell_point,
-	};
+	const struct apply_resume resume =
+		resume_for(&m->apply, tell_point, &from);
 	struct release release;
 	struct apply_image a = { .release = &release,
 				 .old_fd = setup->old_fd,
@@ -214,6 +223,35 @@ static int write_image(const struct writer_setup *setup,
 	return rc;
 }
 
+/* A tree that is written as it comes is gone on with by its manifest. */
+struct growing {
+	struct arriving *from;
+	const struct buf *manifest;
+	int manifest_fd;
+};
+
+static int keep_tree(void *ctx, const struct package_point *at, struct err *e)
+{
+	const struct growing *g = ctx;
+
+	return keep_manifest(g->manifest_fd, buf_slice(g->manifest), e) ||
+			       tell_point(g->from, at, e)
+		       ? -1
+		       : 0;
+}
+
+/* What both manifests are read from. */
+static int read_manifests(const struct writer_setup *setup,
+			  const struct message_apply *m, struct buf *base,
+			  struct buf *manifest, struct err *e)
+{
+	/* An image's is not read but made. */
+	if (m->from.packed > 0 && m->package.content == PACKAGE_TREE &&
+	    read_manifest(setup->manifest_fd, manifest, e))
+		return -1;
+	return read_base(setup, &m->package, base, e);
+}
+
 static int write_tree(const struct writer_setup *setup, const struct message *m,
 		      struct channel *control, struct err *e)
 {
@@ -227,18 +265,23 @@ static int write_tree(const struct writer_setup *setup, const struct message *m,
 		BUF_INIT(plan->content == PACKAGE_IMAGE
 				 ? IMAGE_MANIFEST_MAX
 				 : (size_t)m->apply.part.manifest_len);
+	struct growing growing = { &from, &manifest, setup->manifest_fd };
+	const struct apply_resume resume =
+		resume_for(&m->apply, keep_tree, &growing);
 	struct release release;
-	struct apply a = { .release = &release, .watch = &watch };
+	struct apply a = { .release = &release,
+			   .old_dirfd = setup->old_fd,
+			   .new_dirfd = setup->new_fd,
+			   .watch = &watch,
+			   .resume = from.window > 0 ? &resume : NULL };
 	int rc = -1;
 
 	plan_release(&m->apply.part, plan, &release);
-	if (read_base(setup, plan, &base, e) ||
+	if (read_manifests(setup, &m->apply, &base, &manifest, e) ||
 	    open_package(&from, m, &package, e))
 		goto out;
 	a.package = package;
-	a.old_dirfd = plan->kind == PACKAGE_DELTA ? setup->old_fd : -1;
 	a.old_manifest = buf_slice(&base);
-	a.new_dirfd = setup->new_fd;
 	if (apply_tree(&a, &manifest, e) == 0)
 		rc = keep_manifest(setup->manifest_fd, buf_slice(&manifest), e);
 out:

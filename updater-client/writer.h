@@ -19,7 +19,7 @@ struct writer_setup {
 	int old_fd;          /* deltas: what runs; else -1 */
 	int old_manifest_fd; /* deltas of trees: its manifest; else -1 */
 	int new_fd;          /* the emptied tree, or where the image goes */
-	int manifest_fd;     /* what stands in a folder: a new file; else -1 */
+	int manifest_fd;     /* what stands in a folder: its file; else -1 */
 	int scratch_fd;      /* images: a folder for what deltas need */
 	uint64_t old_len;    /* images, deltas: of the image that runs */
 };

@@ -34,6 +34,10 @@ cp -a "$WORK/image2" "$WORK/one"
 echo "$stream_settings" >>"$WORK/one/client.conf"
 mv "$WORK/one" "$WORK/stream2"
 
+make_stream_tree_release 2>/dev/null
+cp -a "$WORK/fresh1" "$WORK/stream1"
+echo "$stream_settings" >>"$WORK/stream1/client.conf"
+
 make_releases_of_parts 2>/dev/null
 make_device_of_parts one
 cp -a "$WORK/one" "$WORK/parts0"
@@ -107,5 +111,12 @@ bad="update --from $WORK/publish.3"
 	try stop 15 stream2 i4 --again -- $update
 	for how in full dead eio short; do
 		try $how 20 stream2 i4 -- $update
+	done
+	releases=$stream_releases
+	update="update --from $WORK/publish.4"
+	try stop 7 stream1 4 -- $update
+	try stop 17 stream1 4 --again -- $update
+	for how in full dead eio short; do
+		try $how 25 stream1 4 -- $update
 	done
 }

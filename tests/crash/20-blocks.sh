@@ -40,6 +40,14 @@ done
 
 seed update runs1 update --from "$WORK/publish.2"
 
+# A tree that is written as it comes: what was begun is gone on with, or anew.
+make_stream_tree_release 2>/dev/null
+cp "$WORK/client.conf" "$WORK/client.conf.whole"
+echo "$stream_settings" >>"$WORK/client.conf"
+releases=$stream_releases
+prove stream-tree runs1 $((states / 10)) 4 update --from "$WORK/publish.4"
+mv "$WORK/client.conf.whole" "$WORK/client.conf"
+
 # Releases of several components: each slot holds all of one, or none.
 make_releases_of_parts 2>/dev/null
 printf '[slot modem]\nkind = file\n[slot web]\n' >>"$WORK/client.conf"

@@ -107,6 +107,14 @@ make_stream_release() {
 	"$signer" publish "$WORK/repo" "$WORK/publish.i4" --with-online \
 		>/dev/null
 }
+# The same of a tree, release 4, with files that are longer than two chunks.
+make_stream_tree_release() {
+	make_small_tree 4
+	head -c "${NOISE:-200000}" /dev/urandom >"$WORK/trees/4/lib/deep/noise"
+	head -c "${NOISE:-200000}" /dev/urandom >"$WORK/trees/4/noise"
+	make_release 4 --codec none
+	mv "$WORK/publish" "$WORK/publish.4"
+}
 stream_settings='[fetch]
 spool = never
 window = 262144'
@@ -140,3 +148,4 @@ image_releases="--release i1=$WORK/images/1 --release i2=$WORK/images/2
 
 # Each release's tree, as options.
 releases="--release 1=$WORK/trees/1 --release 2=$WORK/trees/2 --release 3=$WORK/trees/3"
+stream_releases="$releases --release 4=$WORK/trees/4"

@@ -77,7 +77,9 @@ static int emit_old(void *ctx, uint64_t offset, uint64_t len, struct err *e)
 
 static void run(enum package_codec codec, struct world w, bool clones)
 {
-	struct delta_io io = { &w, more, old_at, emit, NULL };
+	struct delta_io io = {
+		.ctx = &w, .more = more, .old_at = old_at, .emit = emit
+	};
 	struct err e;
 
 	if (clones)

@@ -230,8 +230,11 @@ static int apply_with(struct kit *k, int old, struct slice old_manifest,
 	int rc = -1;
 
 	if (!raw_open(&k->package, &k->release, &reader, e)) {
-		const struct apply a = { &k->release,  reader,  old,
-					 old_manifest, k->slot, NULL };
+		const struct apply a = { .release = &k->release,
+					 .package = reader,
+					 .old_dirfd = old,
+					 .old_manifest = old_manifest,
+					 .new_dirfd = k->slot };
 
 		rc = apply_tree(&a, &manifest, e);
 	}

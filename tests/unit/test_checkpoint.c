@@ -9,7 +9,7 @@ static struct checkpoint half(void)
 				    .part = 1,
 				    .release = { { 1, 2, 3 } },
 				    .package = { { 4, 5, 6 } },
-				    .at = { 70000, 16777216 } };
+				    .at = { 70000, 16777216, 7, 99 } };
 }
 
 static bool is_same(const struct checkpoint *a, const struct checkpoint *b)
@@ -17,7 +17,8 @@ static bool is_same(const struct checkpoint *a, const struct checkpoint *b)
 	return a->slot == b->slot && a->part == b->part &&
 	       sha256_equal(&a->release, &b->release) &&
 	       sha256_equal(&a->package, &b->package) &&
-	       a->at.packed == b->at.packed && a->at.plain == b->at.plain;
+	       a->at.packed == b->at.packed && a->at.plain == b->at.plain &&
+	       a->at.entry == b->at.entry && a->at.within == b->at.within;
 }
 
 static void a_record_is_read_as_it_was_written(void **state)
@@ -49,7 +50,7 @@ static void impossible_values_are_refused(void **state)
 {
 	uint8_t bytes[CHECKPOINT_LEN];
 	const struct slice in = { bytes, sizeof(bytes) };
-	struct checkpoint bad[6], back;
+	struct checkpoint bad[8], back;
 	struct err e = { 0 };
 	uint64_t sequence;
 
@@ -61,7 +62,9 @@ static void impossible_values_are_refused(void **state)
 	bad[2].at.plain = 0;
 	bad[3].at.packed = 0;
 	bad[4].slot = SLOT_NONE;
-	bad[5] = (struct checkpoint){ .at = { 1, 1 } };
+	bad[5] = (struct checkpoint){ .at = { .packed = 1, .plain = 1 } };
+	bad[6].at = (struct package_point){ .entry = 1 };
+	bad[7].at = (struct package_point){ .within = 1 };
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		checkpoint_format(&bad[i], 1, bytes);
 		assert_refused(checkpoint_parse(in, &back, &sequence, &e),

@@ -200,7 +200,7 @@ static int refuse_to_emit(void *ctx, struct slice bytes, struct err *e)
 	return err_set(e, ERR_SPACE, "disk is full");
 }
 
-static struct delta_io io = { NULL, more, old_at, emit, NULL };
+static struct delta_io io = { .more = more, .old_at = old_at, .emit = emit };
 
 static int apply(uint64_t len, struct err *e)
 {

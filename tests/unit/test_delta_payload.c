@@ -229,7 +229,9 @@ static int emit(void *ctx, struct slice bytes, struct err *err)
 
 static int apply_within(uint64_t scratch_max, uint64_t memory_max)
 {
-	const struct delta_io io = { NULL, more, old_at, emit, NULL };
+	const struct delta_io io = { .more = more,
+				     .old_at = old_at,
+				     .emit = emit };
 	struct delta_allowance may = { .scratch_dirfd = -1,
 				       .scratch_max = scratch_max,
 				       .memory_max = memory_max };

@@ -106,7 +106,9 @@ static void round_trip(enum package_codec codec,
 		.old_at = old_at,
 		.prefix_max = (uint64_t)PATCHES * LEN
 	};
-	const struct delta_io io = { NULL, more, old_at, compare, NULL };
+	const struct delta_io io = { .more = more,
+				     .old_at = old_at,
+				     .emit = compare };
 	struct delta_writer *w;
 	struct err e = { 0 };
 	uint64_t len;

@@ -297,17 +297,17 @@ static int resume(enum package_codec codec, const struct package_point *at,
 static void what_is_no_point_is_refused(void **state)
 {
 	const uint64_t len = 3 * strlen(TEXT);
-	struct package_point at = { 5, 6 };
+	struct package_point at = { .packed = 5, .plain = 6 };
 	struct err e = { 0 };
 
 	(void)state;
 	assert_refused(resume(PACKAGE_RAW, &at, &e), ERR_FORMAT);
-	at = (struct package_point){ len, len };
+	at = (struct package_point){ .packed = len, .plain = len };
 	assert_refused(resume(PACKAGE_RAW, &at, &e), ERR_FORMAT);
 	assert_refused(resume(PACKAGE_ZSTD, &at, &e), ERR_FORMAT);
-	at = (struct package_point){ 1u << 20, 6 };
+	at = (struct package_point){ .packed = 1u << 20, .plain = 6 };
 	assert_refused(resume(PACKAGE_ZSTD, &at, &e), ERR_FORMAT);
-	at = (struct package_point){ 7, 7 };
+	at = (struct package_point){ .packed = 7, .plain = 7 };
 	assert_ok(resume(PACKAGE_RAW, &at, &e));
 }
 
