@@ -153,8 +153,8 @@ sed -i 's/^window = .*/window = 262144/' "$WORK/one/client.conf"
 image_release 2
 operator release import "$WORK/publish"
 roll_out 2
-payload=$(find "$WORK/server" -type f -size +2900k ! -name '*.db*' \
-	-newer "$WORK/out")
+package=$(find "$WORK/publish/targets/gateway/2" -name '*.main-full.pawl')
+payload=$(find "$WORK/server/blobs" -name "$(basename "$package" .main-full.pawl)")
 [ -f "$payload" ] || die "where is the package? $payload"
 cp "$payload" "$WORK/good"
 chmod u+w "$payload"
