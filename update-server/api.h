@@ -244,6 +244,10 @@ int api_rollout_answer(struct server_api *api, const char *name,
 int api_rollout_make(struct server_api *api, const struct json *j,
 		     const char *person, const struct audit_by *by,
 		     struct err *e) NODISCARD;
+/* A body that asks for a rollout: narrow it by what the rule of its cohorts
+ * is. ERR_REFUSED if they have several. */
+int api_cohort_narrow(struct server_api *api, struct json *j,
+		      struct err *e) NODISCARD;
 /* An act on one, and which; of a conflict *a is the answer, 412. */
 int api_rollout_do(struct server_api *api, const struct request *q,
 		   enum stage_verb verb, char name[NAME_MAX_LEN + 1],
@@ -360,7 +364,7 @@ api_handler api_release_list, api_release_show, api_token_create,
 	api_token_list, api_token_more, api_token_batches, api_token_activate,
 	api_token_revoke, api_device_list, api_device_more, api_device_show,
 	api_device_revoke, api_device_retire, api_device_release,
-	api_cohort_list, api_cohort_create;
+	api_cohort_list, api_cohort_create, api_cohort_rule, api_cohort_remove;
 api_handler api_rollout_list, api_rollout_show, api_rollout_create,
 	api_rollout_plan, api_rollout_approve, api_rollout_start,
 	api_rollout_pause, api_rollout_resume, api_rollout_advance,

@@ -346,7 +346,7 @@ int api_rollout_create(struct server_api *api, const struct request *q,
 
 	if (api_body(q, known, &j, e) == 0 &&
 	    api_get_name(j, "name", name, e) == 0 &&
-	    api_by(api, q, &by, e) == 0 &&
+	    api_by(api, q, &by, e) == 0 && api_cohort_narrow(api, j, e) == 0 &&
 	    api_rollout_make(api, j, q->peer->id, &by, e) == 0)
 		rc = api_rollout_answer(api, name, a, e);
 	json_free(j);

@@ -2,7 +2,9 @@
 /*
  * Devices by what they are: those that a selector matches, those that lack a
  * fix. A path holds no spaces, so the question is JSON in hex:
- *	{"v":1[, "where": selector][, "lacks": CVE id]}
+ *	{"v":1[, "where": selector][, "lacks": CVE id][, "count": true]}
+ * To count is to get no rows, but how many of those looked at there would be,
+ * but for revoked ones.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +25,8 @@ struct finding {
 	struct fixes *fixes;
 	bool broken; /* reading the releases was: */
 	struct err failed;
+	bool count;
+	uint64_t matched;
 	struct json *list;
 	struct device_id last;
 	size_t seen;
@@ -32,7 +36,8 @@ struct finding {
 
 static int read_query(struct slice text, struct finding *f, struct err *e)
 {
-	static const char *const known[] = { "v", "where", "lacks", NULL };
+	static const char *const known[] = { "v", "where", "lacks", "count",
+					     NULL };
 	const char *where = "", *lacks = "";
 	struct json *j = NULL;
 	int64_t version;
@@ -42,7 +47,8 @@ static int read_query(struct slice text, struct finding *f, struct err *e)
 		return -1;
 	if (json_get_int(j, "v", 1, 1, &version, e) || json_only(j, known, e) ||
 	    (json_get(j, "where") && json_get_text(j, "where", &where, e)) ||
-	    (json_get(j, "lacks") && json_get_text(j, "lacks", &lacks, e)))
+	    (json_get(j, "lacks") && json_get_text(j, "lacks", &lacks, e)) ||
+	    (json_get(j, "count") && json_get_bool(j, "count", &f->count, e)))
 		goto out;
 	rc = selector_parse(slice_of(where), &f->where, e) ||
 			     text_format(f->lacks, sizeof(f->lacks), e, "%s",
@@ -122,7 +128,9 @@ static void see_device(void *ctx, const struct store_device *d)
 
 	f->seen++;
 	f->last = d->facts.id;
-	if (is_wanted(f, d))
+	if (f->count)
+		f->matched += !d->revoked && is_wanted(f, d);
+	else if (is_wanted(f, d))
 		json_add(f->list, api_device_row(f->api, d));
 }
 
@@ -142,8 +150,12 @@ int api_device_find(struct server_api *api, const struct request *q,
 			      see_device, f, e))
 		goto out;
 	j = api_answer();
-	json_set(j, "devices", f->list);
-	f->list = NULL;
+	if (f->count) {
+		json_set_int(j, "matched", (int64_t)f->matched);
+	} else {
+		json_set(j, "devices", f->list);
+		f->list = NULL;
+	}
 	if (f->seen == PAGE)
 		json_set_hex(j, "next",
 			     (struct slice){ f->last.bytes, DEVICE_ID_LEN });

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What people see and do of releases, devices and cohorts. */
+/* What people see and do of releases and devices. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -415,47 +415,5 @@ int api_device_release(struct server_api *api, const struct request *q,
 	hex_format((struct slice){ id.bytes, DEVICE_ID_LEN }, text);
 	log_event(LOG_INFO, "device-released", "by=%s id=%s why=%s",
 		  q->peer->id, text, reason);
-	return response_json(a, 200, api_answer(), e);
-}
-
-/* ---- cohorts ------------------------------------------------------------- */
-
-static void list_cohort(void *ctx, const char *name, uint64_t devices)
-{
-	struct json *j = json_new_object();
-
-	json_set_text(j, "name", name);
-	json_set_int(j, "devices", (int64_t)devices);
-	json_add(ctx, j);
-}
-
-int api_cohort_list(struct server_api *api, const struct request *q,
-		    struct response *a, struct err *e)
-{
-	struct json *list = json_new_array();
-	int rc = store_cohort_each(api->store, list_cohort, list, e);
-
-	(void)q;
-	return answer_list(a, rc, "cohorts", list, e);
-}
-
-int api_cohort_create(struct server_api *api, const struct request *q,
-		      struct response *a, struct err *e)
-{
-	static const char *const known[] = { "v", "name", NULL };
-	char name[NAME_MAX_LEN + 1];
-	struct audit_by by;
-	struct json *j;
-	int rc;
-
-	if (api_body(q, known, &j, e))
-		return -1;
-	rc = api_get_name(j, "name", name, e);
-	json_free(j);
-	if (rc || api_by(api, q, &by, e) ||
-	    store_cohort_add(api->store, name, &by, e))
-		return -1;
-	log_event(LOG_INFO, "cohort-created", "by=%s name=%s", q->peer->id,
-		  name);
 	return response_json(a, 200, api_answer(), e);
 }

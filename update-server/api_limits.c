@@ -10,6 +10,7 @@
 #define PEOPLE  "/v1/people/"
 #define CREATE  PEOPLE "rollouts"
 #define ROLLOUT PEOPLE "rollout-"
+#define COHORT  PEOPLE "cohort-"
 
 /*
  * It stops what is offered, and offers what leads back: to all, and to whoever
@@ -104,6 +105,29 @@ static int check_share(const struct rights_scope *scope, const struct json *j,
 				  e);
 }
 
+static bool begins(const char *path, const char *with)
+{
+	return strncmp(path, with, strlen(with)) == 0;
+}
+
+/* What is done to a cohort itself is for whoever may have rollouts there. */
+static int check_cohort(const struct request *q,
+			const struct rights_scope *scope, struct err *e)
+{
+	char name[NAME_MAX_LEN + 1];
+	struct json *j;
+	int rc;
+
+	if (json_parse(q->body, &j, e))
+		return err_in(e, "body");
+	rc = api_get_name(j, "name", name, e) ||
+			     rights_check_cohort(scope, name, e)
+		     ? -1
+		     : 0;
+	json_free(j);
+	return rc;
+}
+
 static int check_body(struct server_api *api, const struct request *q,
 		      const struct rights_scope *scope, struct err *e)
 {
@@ -127,13 +151,13 @@ int api_limits(struct server_api *api, const struct request *q, struct err *e)
 {
 	struct store_person p;
 
-	if (strcmp(q->path, CREATE) != 0 &&
-	    (strncmp(q->path, ROLLOUT, strlen(ROLLOUT)) != 0 ||
-	     takes_away(q->path)))
+	if (strcmp(q->path, CREATE) != 0 && !begins(q->path, COHORT) &&
+	    (!begins(q->path, ROLLOUT) || takes_away(q->path)))
 		return 0;
 	if (store_person_find(api->store, &q->peer->fingerprint, &p, e))
 		return -1;
 	if (rights_is_boundless(&p.scope))
 		return 0;
-	return check_body(api, q, &p.scope, e);
+	return begins(q->path, COHORT) ? check_cohort(q, &p.scope, e)
+				       : check_body(api, q, &p.scope, e);
 }

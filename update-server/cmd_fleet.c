@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `device`, `cohort` and `server status`. */
+/* `device` and `server status`. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,37 +186,13 @@ int command_device_deny(int argc, char **argv, struct err *e)
 	return decide(argc, argv, false, e);
 }
 
-#define QUESTION_MAX 480 /* bytes, as the server takes them */
-
 /* The path that asks for devices: all, or those of which this is true. */
-static int device_path(const char *where, const char *lacks,
-		       char out[PATH_MAX_LEN], struct err *e)
+static int device_path(const struct ui_question *q, char out[PATH_MAX_LEN],
+		       struct err *e)
 {
-	struct buf text = BUF_INIT(QUESTION_MAX);
-	char hex[2 * QUESTION_MAX + 1];
-	struct json *j;
-	int rc;
-
-	if (!where && !lacks)
-		return text_format(out, PATH_MAX_LEN, e, "/v1/people/devices");
-	if (!utf8_is_valid(slice_of(where ? where : "")) ||
-	    !utf8_is_valid(slice_of(lacks ? lacks : "")))
-		return err_set(e, ERR_USAGE, "that is no text");
-	j = json_new_object();
-	json_set_int(j, "v", 1);
-	if (where)
-		json_set_text(j, "where", where);
-	if (lacks)
-		json_set_text(j, "lacks", lacks);
-	rc = json_print(j, false, &text, e);
-	json_free(j);
-	if (rc == 0) {
-		hex_format(buf_slice(&text), hex);
-		rc = text_format(out, PATH_MAX_LEN, e,
-				 "/v1/people/device-find/%s", hex);
-	}
-	buf_done(&text);
-	return rc;
+	return q->where || q->lacks ? ui_question_path(q, out, e)
+				    : text_format(out, PATH_MAX_LEN, e,
+						  "/v1/people/devices");
 }
 
 int command_device_list(int argc, char **argv, struct err *e)
@@ -225,11 +201,11 @@ int command_device_list(int argc, char **argv, struct err *e)
 		"id",           "state",     "model", "cohort", "release",
 		"last_attempt", "last_seen", "way",   NULL
 	};
-	const char *where = NULL, *lacks = NULL;
+	struct ui_question asked = { .where = NULL };
 	struct ui u = { 0 };
 	const struct opt opts[] = {
-		OPT_TEXT("where", "SELECTOR", &where, "which of them"),
-		OPT_TEXT("lacks", "CVE", &lacks,
+		OPT_TEXT("where", "SELECTOR", &asked.where, "which of them"),
+		OPT_TEXT("lacks", "CVE", &asked.lacks,
 			 "those that lack what a release mends"),
 		UI_OPTIONS(&u),
 		OPT_END,
@@ -239,7 +215,7 @@ int command_device_list(int argc, char **argv, struct err *e)
 	int rc = -1;
 
 	if (ui_start(&u, argc, argv, opts, 0, e) ||
-	    device_path(where, lacks, path, e) ||
+	    device_path(&asked, path, e) ||
 	    ui_get_pages(&u, path, "devices", &answer, e))
 		goto out;
 	rc = 0;
@@ -463,36 +439,7 @@ int command_server_close_readopt(int argc, char **argv, struct err *e)
 	return rc;
 }
 
-/* ---- cohorts and the server ---------------------------------------------- */
-
-int command_cohort_create(int argc, char **argv, struct err *e)
-{
-	struct ui u = { 0 };
-	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
-	struct json *body;
-	int rc = -1;
-
-	if (ui_start(&u, argc, argv, opts, 1, e))
-		goto out;
-	if (!name_is_valid(slice_of(u.operands[0]))) {
-		(void)err_set(e, ERR_USAGE,
-			      "a name has small letters, digits, . _ -");
-		goto out;
-	}
-	body = json_new_object();
-	json_set_text(body, "name", u.operands[0]);
-	rc = ui_act(&u, "/v1/people/cohorts", body, "created", e);
-out:
-	ui_done(&u);
-	return rc;
-}
-
-int command_cohort_list(int argc, char **argv, struct err *e)
-{
-	static const char *const columns[] = { "name", "devices", NULL };
-
-	return ui_list(argc, argv, "/v1/people/cohorts", "cohorts", columns, e);
-}
+/* ---- the server ---------------------------------------------------------- */
 
 static void print_status(const struct json *j)
 {

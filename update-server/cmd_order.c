@@ -10,6 +10,7 @@
 
 #include "common/assign.h"
 #include "common/bucket.h"
+#include "common/fs.h"
 #include "common/mem.h"
 #include "common/order_draft.h"
 #include "common/utc.h"
@@ -22,7 +23,7 @@ struct asked {
 	struct ui ui;
 	struct order_ask order;
 	struct opt_list keys;
-	const char *folder, *plan, *sha256, *role, *reason;
+	const char *folder, *plan, *sha256, *role, *reason, *list;
 	uint64_t passphrase_fd, version;
 	bool lab;
 };
@@ -355,7 +356,9 @@ static int next_version(struct work *w, const char *path, uint64_t *out,
 	return rc;
 }
 
-static int put_assignment(struct work *w, struct err *e)
+/* One device's, in the change. */
+static int assign_one(struct work *w, const char *device, const char *cohort,
+		      struct err *e)
 {
 	const struct asked *a = w->asked;
 	struct assign to = { .issued = a->order.now, .lab = a->lab };
@@ -363,16 +366,11 @@ static int put_assignment(struct work *w, struct err *e)
 	char path[PATH_MAX_LEN];
 	int rc = -1;
 
-	if (a->order.cohorts.count != 1 ||
-	    !name_is_valid(slice_of(a->order.cohorts.at[0])) ||
-	    hex_parse(slice_of(a->ui.operands[0]), to.device.bytes,
-		      DEVICE_ID_LEN, e)) {
-		(void)err_set(e, ERR_USAGE,
-			      "a device's id and one --cohort are needed");
+	if (hex_parse(slice_of(device), to.device.bytes, DEVICE_ID_LEN, e)) {
+		(void)err_set(e, ERR_USAGE, "%.64s: not a device's id", device);
 		goto out;
 	}
-	memcpy(to.cohort, a->order.cohorts.at[0],
-	       strlen(a->order.cohorts.at[0]) + 1);
+	memcpy(to.cohort, cohort, strlen(cohort) + 1);
 	if (assign_path(&to.device, path, e) == 0 &&
 	    next_version(w, path, &to.version, e) == 0 &&
 	    assign_format(&to, &bytes, e) == 0)
@@ -381,6 +379,79 @@ static int put_assignment(struct work *w, struct err *e)
 out:
 	buf_done(&bytes);
 	return rc;
+}
+
+static int put_assignment(struct work *w, struct err *e)
+{
+	const struct asked *a = w->asked;
+
+	if (a->order.cohorts.count != 1 ||
+	    !name_is_valid(slice_of(a->order.cohorts.at[0])))
+		return err_set(e, ERR_USAGE,
+			       "a device's id and one --cohort are needed");
+	return assign_one(w, a->ui.operands[0], a->order.cohorts.at[0], e);
+}
+
+/* ---- several at once ----------------------------------------------------- */
+
+#define LIST_FILE_MAX 65536
+
+/* A line of a list: an id, and nothing else. "#" begins a remark. */
+static bool next_id(struct slice *text, char out[2 * DEVICE_ID_LEN + 2])
+{
+	while (text->len > 0) {
+		const uint8_t *end = memchr(text->ptr, '\n', text->len);
+		size_t len = end ? (size_t)(end - text->ptr) : text->len;
+		struct slice line = slice_sub(*text, 0, len);
+
+		*text = slice_sub(*text, end ? len + 1 : len,
+				  text->len - (end ? len + 1 : len));
+		if (line.len == 0 || line.ptr[0] == '#')
+			continue;
+		/* One that is too long stays no id when it is cut. */
+		len = line.len < 2 * DEVICE_ID_LEN + 1 ? line.len
+						       : 2 * DEVICE_ID_LEN + 1;
+		memcpy(out, line.ptr, len);
+		out[len] = 0;
+		return true;
+	}
+	return false;
+}
+
+static int assign_listed(struct work *w, const char *cohort, size_t *count,
+			 struct err *e)
+{
+	struct buf file = BUF_INIT(LIST_FILE_MAX);
+	char id[2 * DEVICE_ID_LEN + 2];
+	struct slice left;
+	int rc = fs_read_path(w->asked->list, &file, e);
+
+	left = buf_slice(&file);
+	while (rc == 0 && next_id(&left, id)) {
+		rc = assign_one(w, id, cohort, e);
+		++*count;
+	}
+	buf_done(&file);
+	return rc;
+}
+
+static int put_assignments(struct work *w, struct err *e)
+{
+	const struct asked *a = w->asked;
+	const char *cohort = a->ui.operands[0];
+	size_t count = (size_t)a->ui.operand_count - 1;
+
+	if (!name_is_valid(slice_of(cohort)))
+		return err_set(e, ERR_USAGE,
+			       "a name has small letters, digits, . _ -");
+	for (int i = 1; i < a->ui.operand_count; i++)
+		if (assign_one(w, a->ui.operands[i], cohort, e))
+			return -1;
+	if (a->list && assign_listed(w, cohort, &count, e))
+		return -1;
+	return count > 0 ? 0
+			 : err_set(e, ERR_USAGE,
+				   "name devices by their ids, or --file");
 }
 
 /* ---- commands ------------------------------------------------------------ */
@@ -395,7 +466,7 @@ static int make(struct work *w, prepare_change *prepare, struct err *e)
 	a->order.production = w->trust.environment == ENV_PRODUCTION;
 	if (a->keys.count == 0)
 		return err_set(e, ERR_USAGE, "--key FILE is needed");
-	if ((prepare != put_assignment &&
+	if ((prepare != put_assignment && prepare != put_assignments &&
 	     find_orders(w, a->ui.operands[0], a->ui.operands[1], e)) ||
 	    prepare(w, e) || order_change_make(&w->change, a->order.now, e))
 		return -1;
@@ -530,6 +601,27 @@ int command_rollout_assign(int argc, char **argv, struct err *e)
 
 	if (ui_start(&a.ui, argc, argv, opts, 1, e) == 0)
 		rc = work_on(&a, ORDER_ROLE_WIDE, put_assignment, e);
+	ui_done(&a.ui);
+	return rc;
+}
+
+int command_cohort_add(int argc, char **argv, struct err *e)
+{
+	struct asked a = { .passphrase_fd = KEYRING_TERMINAL };
+	const struct opt opts[] = {
+		OPT_TEXT("file", "FILE", &a.list, "ids of devices, one a line"),
+		OPT_FLAG("lab", &a.lab, "they take nightly builds, too"),
+		KEY_OPTIONS(&a),
+		OPT_END,
+	};
+	int rc = -1;
+
+	if (ui_start_any(&a.ui, argc, argv, opts, e))
+		goto out;
+	rc = a.ui.operand_count > 0
+		     ? work_on(&a, ORDER_ROLE_WIDE, put_assignments, e)
+		     : err_set(e, ERR_USAGE, "name a cohort, and devices");
+out:
 	ui_done(&a.ui);
 	return rc;
 }

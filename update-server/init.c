@@ -17,6 +17,7 @@
 #include "update-server/home.h"
 #include "update-server/keeper.h"
 #include "update-server/store.h"
+#include "update-server/store_cohort.h"
 #include "update-server/unlock.h"
 
 #define SECRET_BYTES   32

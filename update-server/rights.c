@@ -18,6 +18,8 @@ static const struct right rights[] = {
 	{ P "payloads-remove", "operator" },
 	{ P "envelopes/", "operator" },
 	{ P "cohorts", "operator" },
+	{ P "cohort-rule", "operator" },
+	{ P "cohort-remove", "operator" },
 	{ P "rollouts", "operator" },
 	{ P "rollout-start", "operator" },
 	{ P "rollout-pause", "operator" },

@@ -99,15 +99,6 @@ int store_person_each(struct store *s,
 int store_person_find(struct store *s, const struct sha256 *fingerprint,
 		      struct store_person *out, struct err *e) NODISCARD;
 
-/* ---- cohorts ------------------------------------------------------------- */
-
-int store_cohort_add(struct store *s, const char *name,
-		     const struct audit_by *by, struct err *e) NODISCARD;
-int store_cohort_each(struct store *s,
-		      void (*visit)(void *ctx, const char *name,
-				    uint64_t devices),
-		      void *ctx, struct err *e) NODISCARD;
-
 /* ---- claims -------------------------------------------------------------- */
 
 enum claim_state {

@@ -51,7 +51,7 @@ static int add_claim(struct store *s, const struct store_batch *b, int64_t id,
 		    "INSERT INTO claim (id, hash, product, model, cohort,"
 		    " created, expires, batch, replaces)"
 		    " SELECT ?, ?, ?, ?, name, ?, ?, ?, ?"
-		    " FROM cohort WHERE name = ?",
+		    " FROM cohort WHERE name = ? AND removed = 0",
 		    SQL_BIND(sql_int(id), sql_digest(hash),
 			     sql_text(b->product), sql_text(b->model),
 			     sql_int(b->created), sql_int(b->expires),

@@ -309,6 +309,12 @@ static const char *const schema[] = {
 	" dark INTEGER NOT NULL DEFAULT 0, sample BLOB,"
 	" UNIQUE (rollout, cohort, model, hardware, runs));"
 	"ALTER TABLE attempt ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;",
+
+	/* What rollouts of it are narrowed to; and one that is gone keeps the
+	 * row that the past refers to. */
+	"ALTER TABLE cohort ADD COLUMN rule TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE cohort ADD COLUMN revision INTEGER NOT NULL DEFAULT 1;"
+	"ALTER TABLE cohort ADD COLUMN removed INTEGER NOT NULL DEFAULT 0;",
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)
@@ -574,56 +580,4 @@ int store_person_find(struct store *s, const struct sha256 *fingerprint,
 		return err_set(e, ERR_REFUSED, "nobody's certificate");
 	*out = p;
 	return 0;
-}
-
-/* ---- cohorts ------------------------------------------------------------- */
-
-static int add_cohort(struct store *s, const char *name,
-		      const struct audit_by *by, struct err *e)
-{
-	struct audit_record r;
-
-	if (sql_run(s->db, "INSERT INTO cohort (name, created) VALUES (?, ?)",
-		    SQL_BIND(sql_text(name), sql_int(by->now)), NULL, e)) {
-		if (e->code == ERR_CONFLICT)
-			(void)err_set(e, ERR_CONFLICT,
-				      "cohort %s exists already", name);
-		return -1;
-	}
-	audit_record_init(&r, AUDIT_COHORT_CREATE, by);
-	json_set_text(r.objects, "cohort", name);
-	return store_log_locked(s, &r, e);
-}
-
-int store_cohort_add(struct store *s, const char *name,
-		     const struct audit_by *by, struct err *e)
-{
-	int rc;
-
-	store_lock(s);
-	rc = sql_begin(s->db, e);
-	if (rc == 0)
-		rc = sql_finish(s->db, add_cohort(s, name, by, e), e);
-	return store_unlock(s, rc);
-}
-
-int store_cohort_each(struct store *s,
-		      void (*visit)(void *ctx, const char *name,
-				    uint64_t devices),
-		      void *ctx, struct err *e)
-{
-	char name[NAME_MAX_LEN + 1];
-	struct sql_query *q;
-
-	store_lock(s);
-	q = sql_query(s->db,
-		      "SELECT name, (SELECT count(*) FROM device"
-		      " WHERE cohort = name AND revoked = 0)"
-		      " FROM cohort ORDER BY name",
-		      SQL_NOTHING);
-	while (sql_next(q)) {
-		sql_get_text(q, 0, name, sizeof(name));
-		visit(ctx, name, (uint64_t)sql_get_int(q, 1));
-	}
-	return store_unlock(s, sql_end(q, e));
 }

@@ -159,4 +159,11 @@ void store_lock(struct store *s);
 /* Returns rc, so that calls can end in it. */
 int store_unlock(struct store *s, int rc);
 
+/* Is it there for people? ERR_NOT_FOUND. */
+int store_cohort_need_locked(struct store *s, const char *name,
+			     struct err *e) NODISCARD;
+/* What operators signed, or the log tells, names it: it is there now. */
+int store_cohort_appear_locked(struct store *s, const char *name, int64_t now,
+			       struct err *e) NODISCARD;
+
 #endif

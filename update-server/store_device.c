@@ -706,10 +706,7 @@ int store_flush(struct store *s, struct err *e)
 static int assign(struct store *s, const struct assign *a, int64_t now,
 		  struct err *e)
 {
-	if (sql_run(s->db,
-		    "INSERT OR IGNORE INTO cohort (name, created)"
-		    " VALUES (?, ?)",
-		    SQL_BIND(sql_text(a->cohort), sql_int(now)), NULL, e))
+	if (store_cohort_appear_locked(s, a->cohort, now, e))
 		return -1;
 	return sql_run(s->db,
 		       "UPDATE device SET cohort = ?1, lab = ?2 WHERE id = ?3"

@@ -223,11 +223,12 @@ int store_overview_cohorts(struct store *s,
 	struct sql_query *q;
 
 	store_lock(s);
-	q = sql_query(s->db,
-		      "SELECT cohort.name, coalesce(sum(n), 0) FROM cohort"
-		      " LEFT JOIN fleet_count ON cohort = cohort.name"
-		      " GROUP BY cohort.name ORDER BY cohort.name",
-		      SQL_NOTHING);
+	q = sql_query(
+		s->db,
+		"SELECT cohort.name, coalesce(sum(n), 0) FROM cohort"
+		" LEFT JOIN fleet_count ON cohort = cohort.name"
+		" WHERE removed = 0 GROUP BY cohort.name ORDER BY cohort.name",
+		SQL_NOTHING);
 	while (sql_next(q)) {
 		sql_get_text(q, 0, name, sizeof(name));
 		visit(ctx, name, (uint64_t)sql_get_int(q, 1));

@@ -63,18 +63,6 @@ int store_readopt_close(struct store *s, const struct audit_by *by,
 
 /* ---- one by one ---------------------------------------------------------- */
 
-static int check_cohort(struct store *s, const char *cohort, struct err *e)
-{
-	struct sql_query *q =
-		sql_query(s->db, "SELECT 1 FROM cohort WHERE name = ?",
-			  SQL_BIND(sql_text(cohort)));
-	bool found = sql_next(q);
-
-	if (sql_end(q, e))
-		return -1;
-	return found ? 0 : err_set(e, ERR_NOT_FOUND, "no cohort %s", cohort);
-}
-
 /* Whom the registry has comes back as what it was. */
 static int check_same(struct store *s, const struct store_readopt *d,
 		      bool *known, struct err *e)
@@ -137,7 +125,8 @@ int store_readopt_locked(struct store *s, const struct store_readopt *d,
 	bool known;
 
 	hex_format((struct slice){ d->id.bytes, DEVICE_ID_LEN }, who);
-	if (check_same(s, d, &known, e) || check_cohort(s, d->cohort, e) ||
+	if (check_same(s, d, &known, e) ||
+	    store_cohort_need_locked(s, d->cohort, e) ||
 	    store_take_key_locked(s, &d->spki, who, e))
 		return -1;
 	return put_back(s, d, known, now, e);

@@ -9,6 +9,7 @@
 
 #include "common/text.h"
 
+#include "update-server/store_cohort.h"
 #include "update-server/store_db.h"
 
 struct replay {
@@ -40,12 +41,32 @@ static int run_on_device(const struct replay *p, const char *sql, struct err *e)
 
 static int add_cohort(const struct replay *p, struct err *e)
 {
+	return store_cohort_appear_locked(p->s, name_in(p, "cohort"),
+					  p->r->time, e);
+}
+
+/* The log has no texts: that there is a rule is known, and until somebody says
+ * which, no rollout is made. */
+static int lose_rule(const struct replay *p, struct err *e)
+{
+	bool narrows = json_int(json_get(p->r->objects, "narrows")) != 0;
+
 	return sql_run(
 		p->s->db,
-		"INSERT OR IGNORE INTO cohort (name, created)"
-		" VALUES (?, ?)",
-		SQL_BIND(sql_text(name_in(p, "cohort")), sql_int(p->r->time)),
+		"UPDATE cohort SET rule = ?, revision = ?"
+		" WHERE name = ?",
+		SQL_BIND(sql_text(narrows ? STORE_RULE_LOST : ""),
+			 sql_int(json_int(json_get(p->r->objects, "revision"))),
+			 sql_text(name_in(p, "cohort"))),
 		NULL, e);
+}
+
+static int remove_cohort(const struct replay *p, struct err *e)
+{
+	return sql_run(p->s->db,
+		       "UPDATE cohort SET removed = 1, rule = '',"
+		       " revision = revision + 1 WHERE name = ?",
+		       SQL_BIND(sql_text(name_in(p, "cohort"))), NULL, e);
 }
 
 static int use_claim(const struct replay *p, struct err *e)
@@ -208,6 +229,8 @@ static int revoke_person(const struct replay *p, struct err *e)
 
 static replay_act *const acts[AUDIT_ACTS] = {
 	[AUDIT_COHORT_CREATE] = add_cohort,
+	[AUDIT_COHORT_RULE] = lose_rule,
+	[AUDIT_COHORT_REMOVE] = remove_cohort,
 	[AUDIT_TOKEN_ACTIVATE] = activate_batch,
 	[AUDIT_TOKEN_REVOKE] = revoke_token,
 	[AUDIT_BATCH_REVOKE] = revoke_batch,

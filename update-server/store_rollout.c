@@ -288,18 +288,6 @@ int store_rollout_all(struct store *s, struct stage **out, size_t *count,
 
 /* ---- writing ------------------------------------------------------------- */
 
-static int cohort_must_exist(struct store *s, const char *name, struct err *e)
-{
-	struct sql_query *q =
-		sql_query(s->db, "SELECT 1 FROM cohort WHERE name = ?",
-			  SQL_BIND(sql_text(name)));
-	bool found = sql_next(q);
-
-	if (sql_end(q, e))
-		return -1;
-	return found ? 0 : err_set(e, ERR_NOT_FOUND, "no cohort %s", name);
-}
-
 static int log_creation(struct store *s, const struct stage *r,
 			const struct audit_by *by, struct err *e)
 {
@@ -395,7 +383,7 @@ static int add_rollout(struct store *s, struct stage *r,
 	char policy[STAGE_POLICY_TEXT];
 
 	for (size_t i = 0; i < r->what.cohort_count; i++)
-		if (cohort_must_exist(s, r->what.cohorts[i], e))
+		if (store_cohort_need_locked(s, r->what.cohorts[i], e))
 			return -1;
 	if (stage_policy_write(&r->policy, policy, e))
 		return -1;

@@ -206,22 +206,6 @@ static int find_open(struct store *s, const char *code, int64_t now,
 	return 0;
 }
 
-static int need_cohort(struct store *s, const char *cohort, struct err *e)
-{
-	struct sql_query *q =
-		sql_query(s->db, "SELECT 1 FROM cohort WHERE name = ?",
-			  SQL_BIND(sql_text(cohort)));
-	bool found = sql_next(q);
-
-	if (sql_end(q, e))
-		return -1;
-	return found ? 0
-		     : err_set(e, ERR_NOT_FOUND,
-			       "no cohort %s: create it with "
-			       "`cohort create %s`",
-			       cohort, cohort);
-}
-
 static int approve(struct store *s, const char *code, const char *cohort,
 		   const struct store_successor *successor,
 		   const struct audit_by *by, struct err *e)
@@ -229,7 +213,8 @@ static int approve(struct store *s, const char *code, const char *cohort,
 	struct store_waiting w;
 	struct audit_record r;
 
-	if (find_open(s, code, by->now, &w, e) || need_cohort(s, cohort, e) ||
+	if (find_open(s, code, by->now, &w, e) ||
+	    store_cohort_need_locked(s, cohort, e) ||
 	    store_successor_check_locked(s, successor, w.product, w.model, e) ||
 	    sql_run(s->db,
 		    "UPDATE waiting SET state = ?, cohort = ?, expires = ?,"
@@ -316,7 +301,8 @@ static int may_second(struct store *s, const char *code, const char *cohort,
 		      const struct audit_by *by, struct store_waiting *w,
 		      struct err *e)
 {
-	if (find_open(s, code, by->now, w, e) || need_cohort(s, cohort, e))
+	if (find_open(s, code, by->now, w, e) ||
+	    store_cohort_need_locked(s, cohort, e))
 		return -1;
 	return w->seconded ? compare_first(s, w, cohort, by, e) : 0;
 }

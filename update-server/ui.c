@@ -297,6 +297,38 @@ int ui_path(const char *prefix, const char *operand, char *out, size_t size,
 	return text_format(out, size, e, "%s%s", prefix, operand);
 }
 
+#define QUESTION_MAX 480 /* bytes, as the server takes them */
+
+int ui_question_path(const struct ui_question *q, char out[PATH_MAX_LEN],
+		     struct err *e)
+{
+	struct buf text = BUF_INIT(QUESTION_MAX);
+	char hex[2 * QUESTION_MAX + 1];
+	struct json *j;
+	int rc;
+
+	if (!utf8_is_valid(slice_of(q->where ? q->where : "")) ||
+	    !utf8_is_valid(slice_of(q->lacks ? q->lacks : "")))
+		return err_set(e, ERR_USAGE, "that is no text");
+	j = json_new_object();
+	json_set_int(j, "v", 1);
+	if (q->where)
+		json_set_text(j, "where", q->where);
+	if (q->lacks)
+		json_set_text(j, "lacks", q->lacks);
+	if (q->count)
+		json_set_bool(j, "count", true);
+	rc = json_print(j, false, &text, e);
+	json_free(j);
+	if (rc == 0) {
+		hex_format(buf_slice(&text), hex);
+		rc = text_format(out, PATH_MAX_LEN, e,
+				 "/v1/people/device-find/%s", hex);
+	}
+	buf_done(&text);
+	return rc;
+}
+
 void ui_roles(const struct json *answer)
 {
 	const struct json *list = json_get(answer, "roles");

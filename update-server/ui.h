@@ -70,6 +70,16 @@ void ui_lines(const char *text);
 int ui_path(const char *prefix, const char *operand, char *out, size_t size,
 	    struct err *e) NODISCARD;
 
+/* Which devices: see api_find.c. NULL: whatever. */
+struct ui_question {
+	const char *where, *lacks;
+	bool count;
+};
+
+/* The path that asks it; "/<id>" behind it goes on. */
+int ui_question_path(const struct ui_question *q, char out[PATH_MAX_LEN],
+		     struct err *e) NODISCARD;
+
 /* The delegated roles in an answer: whatever devices cannot use, its owners
  * have to sign again. */
 void ui_roles(const struct json *answer);

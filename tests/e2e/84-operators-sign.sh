@@ -250,6 +250,30 @@ device=$(on few status --json | sed -n 's/^ *"device": "\(.*\)",$/\1/p')
 wanted 0 "MOVES to cohort fleet" signs op1 assign "$device" --cohort fleet
 wanted 0 "in force" approved op2
 
+# Several at once, by their ids and from a file: one thing to sign.
+adds() { # name, options of cohort add
+	who=$1
+	shift
+	as "$who" cohort add "$@" --key "$WORK/$who" --passphrase-fd 3 \
+		3<"$WORK/pass"
+}
+printf '# moved to the shop\n%032d\n\n%032d\n' 3 4 >"$WORK/list"
+wanted 2 "name a cohort" as op1 cohort add
+wanted 2 "name devices by their ids" adds op1 shop
+wanted 2 "not a device's id" adds op1 shop "$device" 12
+printf '%032dx\n' 5 >"$WORK/bad"
+wanted 2 "not a device's id" adds op1 shop --file "$WORK/bad"
+wanted 13 "nowhere" adds op1 shop --file "$WORK/nowhere"
+wanted 0 "1 of 2" adds op1 shop "$device" --file "$WORK/list"
+for id in "$device" "$(printf %032d 3)" "$(printf %032d 4)"; do
+	grep -q "$id MOVES to cohort shop" "$WORK/said" ||
+		die "not said of $id: $(cat "$WORK/said")"
+done
+wanted 0 "in force" approved op2
+operator device show "$device" | grep -q "^cohort  *shop" ||
+	die "the registry does not follow"
+operator cohort list | grep -q "^shop  *1 " || die "it is not in the list"
+
 # Everything of it is in the audit log.
 operator audit export "$WORK/log" >/dev/null
 grep -q '"act":"order-stage"' "$WORK/log/records.jsonl" || die "no stage"

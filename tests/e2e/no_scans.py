@@ -15,6 +15,7 @@ MAY = {
     "retain": "once an hour, what is kept no longer",
     "store_forget_locked": "who is forgotten, one at a time",
     "store_certificates_each": "another CA for devices, which an admin asks for",
+    "check_codes": "who removes a cohort, one at a time",
     "store_survey": "the tick, a few devices at a time",
 }
 

@@ -9,6 +9,7 @@
 
 #include "tests/unit/check.h"
 #include "update-server/store.h"
+#include "update-server/store_cohort.h"
 
 #define FLEET_NOW INT64_C(36000000) /* the first second of an hour */
 

@@ -6,6 +6,8 @@
  */
 /* clang-format off */
 ACT(POST, "bundle", OFFICER)
+ACT(POST, "cohort-remove", OPERATOR)
+ACT(POST, "cohort-rule", OPERATOR)
 ACT(POST, "cohorts", OPERATOR)
 ACT(POST, "device-approve", OFFICER)
 ACT(POST, "device-join", OFFICER)

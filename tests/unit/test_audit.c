@@ -4,6 +4,7 @@
 
 #include "tests/unit/box.h"
 #include "update-server/store.h"
+#include "update-server/store_cohort.h"
 
 #define NOW     1700000000
 #define RECORDS 12

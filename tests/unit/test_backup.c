@@ -9,6 +9,7 @@
 
 #include "tests/unit/box.h"
 #include "update-server/store.h"
+#include "update-server/store_cohort.h"
 
 #define BLOB "blobs/ab/abcd"
 
@@ -144,10 +145,9 @@ static void payloads_may_be_left_out(void **state)
 	assert_false(there(w, "saved/blobs"));
 }
 
-static void count_cohort(void *ctx, const char *name, uint64_t devices)
+static void count_cohort(void *ctx, const struct store_cohort *c)
 {
-	(void)devices;
-	if (strcmp(name, "canary") == 0)
+	if (strcmp(c->name, "canary") == 0)
 		++*(unsigned *)ctx;
 }
 

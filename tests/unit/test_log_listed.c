@@ -7,6 +7,7 @@
 #include "update-server/blobs.h"
 
 #include "tests/unit/box.h"
+#include "update-server/store_cohort.h"
 
 #define SINCE INT64_C(1795360341)
 

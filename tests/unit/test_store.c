@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update-server/store.h"
+#include "update-server/store_cohort.h"
 
 #include <fcntl.h>
 #include <pthread.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Batches of claim codes: when they open, how many, and what is counted. */
 #include "update-server/store.h"
+#include "update-server/store_cohort.h"
 
 #include "tests/unit/box.h"
 

@@ -4,6 +4,7 @@
  * it: two databases that were one.
  */
 #include "update-server/store.h"
+#include "update-server/store_cohort.h"
 
 #include "tests/unit/box.h"
 
@@ -254,6 +255,34 @@ static void devices_that_joined_are_known_again(void **state)
 	d.facts.id.bytes[0] = 77;
 	assert_refused(store_enrol(w->backup, &claim, &d, &by, &e),
 		       ERR_REFUSED);
+}
+
+/* The log says that there is one, and not which: no rollout is made until
+ * somebody says it again. */
+static void a_rule_that_is_lost_is_not_taken_for_none(void **state)
+{
+	struct world *w = *state;
+	struct audit_by why = by;
+	struct store_cohort c;
+	struct err e = { 0 };
+
+	why.reason = "test";
+	assert_ok(store_cohort_add(w->live, "free", &by, &e));
+	assert_ok(store_cohort_add(w->live, "gone", &by, &e));
+	assert_ok(
+		store_cohort_rule(w->live, "canary", 1, "seq >= 2", &why, &e));
+	assert_ok(store_cohort_rule(w->live, "free", 1, "seq >= 2", &why, &e));
+	assert_ok(store_cohort_rule(w->live, "free", 2, "", &why, &e));
+	assert_ok(store_cohort_remove(w->live, "gone", 1, &why, &e));
+	assert_ok(replay(w, &e));
+	assert_ok(store_cohort_find(w->backup, "canary", &c, &e));
+	assert_string_equal(c.rule, STORE_RULE_LOST);
+	assert_int_equal(c.revision, 2);
+	assert_ok(store_cohort_find(w->backup, "free", &c, &e));
+	assert_string_equal(c.rule, "");
+	assert_int_equal(c.revision, 3);
+	assert_refused(store_cohort_find(w->backup, "gone", &c, &e),
+		       ERR_NOT_FOUND);
 }
 
 static void cohorts_come_back_and_the_replay_is_recorded(void **state)
@@ -614,6 +643,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(devices_that_joined_are_known_again),
 		TEST(a_readopted_device_comes_back_in_quarantine),
+		TEST(a_rule_that_is_lost_is_not_taken_for_none),
 		TEST(cohorts_come_back_and_the_replay_is_recorded),
 		TEST(what_was_given_up_stays_given_up),
 		TEST(renewals_are_followed_over_two_steps),

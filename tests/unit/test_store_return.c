@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "update-server/store.h"
+#include "update-server/store_cohort.h"
 
 #include "tests/unit/box.h"
 

@@ -2,6 +2,7 @@
 /* Which check-ins give away that one identity is on two boards, and which do
  * not: a board that starts anew, or was restored once. */
 #include "update-server/store.h"
+#include "update-server/store_cohort.h"
 
 #include "tests/unit/box.h"
 

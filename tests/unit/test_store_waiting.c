@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Devices that wait for an officer: who may, how long, and what comes of it. */
 #include "update-server/store.h"
+#include "update-server/store_cohort.h"
 
 #include "tests/unit/box.h"
 

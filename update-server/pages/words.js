@@ -119,6 +119,9 @@ const acts = {
 	import: o => "imported signed metadata: " + o.releases + " releases",
 	publish: o => "published " + o.snapshot,
 	"bundle-export": o => "exported a bundle, good for " + o.days + " days",
+	"cohort-rule": o => o.narrows ? "narrowed rollouts of cohort " + o.cohort :
+		"let rollouts of cohort " + o.cohort + " be for all of it",
+	"cohort-remove": o => "removed cohort " + o.cohort,
 	"cohort-create": o => "created cohort " + o.cohort,
 	"token-create": o => "made " + o.count + " claim codes for " + o.product +
 		" " + o.model + ", cohort " + o.cohort,
