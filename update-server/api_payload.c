@@ -94,7 +94,12 @@ static int find_locked(struct server_api *api, int64_t before,
 			held[count++] = (struct unused_held){ s->what.product,
 							      s->what.release };
 	}
-	rc = unused_find(api->store, api->dirfd, before, held, count, out, e);
+	rc = unused_find(api->store,
+			 &(struct unused_ask){ .dirfd = api->dirfd,
+					       .before = before,
+					       .held = held,
+					       .held_count = count },
+			 out, e);
 	free(held);
 	return rc;
 }

@@ -134,11 +134,11 @@ static void note_held(void *ctx, const struct store_release *release)
 	json_free(detail);
 }
 
-static int add_releases(struct store *s, const struct unused_held *held,
-			size_t held_count, struct refs *refs, struct err *e)
+static int add_releases(struct store *s, const struct unused_ask *ask,
+			struct refs *refs, struct err *e)
 {
-	struct releases r = { .held = held,
-			      .held_count = held_count,
+	struct releases r = { .held = ask->held,
+			      .held_count = ask->held_count,
 			      .refs = refs };
 	int rc = store_release_each(s, note_bases, &r, e) ||
 				 store_release_each(s, note_held, &r, e)
@@ -230,22 +230,20 @@ static int by_name(const void *a, const void *b)
 		      ((const struct blob *)b)->name);
 }
 
-int unused_find(struct store *s, int dirfd, int64_t before,
-		const struct unused_held *held, size_t held_count,
+int unused_find(struct store *s, const struct unused_ask *ask,
 		struct unused *out, struct err *e)
 {
 	struct refs refs = { .count = 0 };
-	struct looking l = { &refs, before, out };
+	struct looking l = { &refs, ask->before, out };
 	int rc = -1;
 
 	*out = (struct unused){ .count = 0 };
 	if (store_payload_each(s, add_listed, &refs, e) ||
-	    add_releases(s, held, held_count, &refs, e) ||
-	    add_staged(s, &refs, e))
+	    add_releases(s, ask, &refs, e) || add_staged(s, &refs, e))
 		goto out;
 	if (refs.count > 0)
 		qsort(refs.at, refs.count, sizeof(*refs.at), compare);
-	rc = blobs_each(dirfd, look_at, &l, e);
+	rc = blobs_each(ask->dirfd, look_at, &l, e);
 	if (rc == 0 && out->count > 0)
 		qsort(out->at, out->count, sizeof(*out->at), by_name);
 out:

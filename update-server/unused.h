@@ -24,12 +24,16 @@ struct unused_held {
 	const char *product, *release;
 };
 
-/*
- * What came before `before`, and is of no use. `held` are the releases of
- * rollouts that are not over. End it with unused_done() in any case.
- */
-int unused_find(struct store *s, int dirfd, int64_t before,
-		const struct unused_held *held, size_t held_count,
+struct unused_ask {
+	int dirfd;      /* the server's folder */
+	int64_t before; /* what came later stays */
+	/* The releases of rollouts that are not over. */
+	const struct unused_held *held;
+	size_t held_count;
+};
+
+/* What is of no use. End it with unused_done() in any case. */
+int unused_find(struct store *s, const struct unused_ask *ask,
 		struct unused *out, struct err *e) NODISCARD;
 void unused_done(struct unused *u);
 

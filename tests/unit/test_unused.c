@@ -55,13 +55,24 @@ static struct sha256 file(const char *content, int64_t since)
 	return digest;
 }
 
+static int ask(struct store *s, const struct unused_held *held,
+	       size_t held_count, struct unused *u, struct err *e)
+{
+	const struct unused_ask what = { .dirfd = box.dir,
+					 .before = MAYBE,
+					 .held = held,
+					 .held_count = held_count };
+
+	return unused_find(s, &what, u, e);
+}
+
 static struct unused find(struct store *s, const struct unused_held *held,
 			  size_t held_count)
 {
 	struct unused u;
 	struct err e = { 0 };
 
-	assert_ok(unused_find(s, box.dir, MAYBE, held, held_count, &u, &e));
+	assert_ok(ask(s, held, held_count, &u, &e));
 	return u;
 }
 
@@ -194,8 +205,7 @@ static void what_waits_for_signatures_keeps_its_documents(void **state)
 	/* What cannot be read refers to nobody knows what. */
 	stage.version = 3;
 	assert_ok(store_stage_put(*state, &stage, slice_of("{"), &by, &e));
-	assert_int_equal(unused_find(*state, box.dir, MAYBE, NULL, 0, &u, &e),
-			 -1);
+	assert_int_equal(ask(*state, NULL, 0, &u, &e), -1);
 	unused_done(&u);
 }
 
@@ -211,16 +221,14 @@ static void what_cannot_be_read_of_a_release_lets_nothing_go(void **state)
 	r = release("r1", &digest, NULL, detail);
 	memcpy(detail, "{{", 2);
 	import(*state, &r, 1, NULL);
-	assert_int_equal(unused_find(*state, box.dir, MAYBE, &held, 1, &u, &e),
-			 -1);
+	assert_int_equal(ask(*state, &held, 1, &u, &e), -1);
 	assert_non_null(strstr(e.msg, "release import"));
 	unused_done(&u);
 	/* A digest of it that is none. */
 	r = release("r1", &digest, NULL, detail);
 	strchr(detail, ':')[14] = 'x';
 	import(*state, &r, 1, NULL);
-	assert_int_equal(unused_find(*state, box.dir, MAYBE, &held, 1, &u, &e),
-			 -1);
+	assert_int_equal(ask(*state, &held, 1, &u, &e), -1);
 	unused_done(&u);
 }
 
