@@ -75,3 +75,34 @@ explore first-use vanilla0 $((states / 5)) --runs 1 --again "${AGAIN:-60}" -- \
 # The seeded faults are found here, too.
 SEEDED=200
 seed first-use vanilla0 first-use
+
+# ---- images: a boot lies between its slots ---------------------------------------
+
+# What the factory wrote is in both; the first release runs in b, and what boots it
+# finds that a is still the factory's.
+mkdir "$WORK/images"
+seq 1 30000 >"$WORK/images/1"
+"$signer" release create "$WORK/repo" --product gateway --id i1 --quiet \
+	--content image --input "$WORK/images/1" >/dev/null
+resign
+operator release import "$WORK/publish" >/dev/null
+make_stick stick.i1
+mkdir "$WORK/loader"
+boot_into loader a
+configure_images "$WORK/client.conf" "$disk" "$WORK/loader"
+releases="--release i1=$WORK/images/1"
+cp "$WORK/empty" "$WORK/images0"
+mount -t "$CRASH_FS" -o loop "$WORK/images0" "$disk"
+head -c 300000 /dev/zero | tr '\0' f >"$disk/slot-a"
+cp "$disk/slot-a" "$disk/slot-b"
+FIRST_STICK= FIRST_ANSWER= sh "$driver" --config "$WORK/client.conf" 2>/dev/null || :
+run_client update --from "$WORK/stick.i1"
+umount "$disk"
+boot_into loader b
+driver=
+AGAIN=20
+prove first-use-images images0 $((states / 10)) i1 update --from "$WORK/stick.i1"
+mount -t "$CRASH_FS" -o loop "$WORK/first-use-images.after" "$disk"
+cmp -n "$(stat -c %s "$WORK/images/1")" "$disk/slot-a" "$WORK/images/1" ||
+	die "the other slot is the factory's still"
+umount "$disk"

@@ -34,3 +34,19 @@ path = $2/slots
 INI
 	chmod 644 "$1"
 }
+
+# The same with images that GRUB's block tells apart.
+configure_images() { # file, folder of the device, of what says what was booted
+	configure_served "$1" "$2"
+	cat >>"$1" <<INI
+[slot]
+kind = image
+a = $2/slot-a
+b = $2/slot-b
+[boot]
+control = grub
+environment = $2/grubenv
+cmdline = $3/cmdline
+number = $3/number
+INI
+}
