@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "updater-client/history.h"
 
+#include <string.h>
+
 #include "common/fs.h"
 #include "common/utc.h"
 
@@ -92,4 +94,25 @@ int history_add(int state_fd, const struct history_entry *entry, struct err *e)
 	json_free(file);
 	buf_done(&text);
 	return rc ? err_in(e, "history") : 0;
+}
+
+static bool has_text(const struct json *j, const char *name, const char *wanted)
+{
+	const char *text;
+	struct err unused;
+
+	return json_get_text(j, name, &text, &unused) == 0 &&
+	       strcmp(text, wanted) == 0;
+}
+
+bool history_ends_with(int state_fd, const struct history_entry *entry)
+{
+	struct json *last = load(state_fd, 1);
+	const bool same =
+		json_count(last) == 1 &&
+		has_text(json_at(last, 0), "release", entry->release) &&
+		has_text(json_at(last, 0), "result", entry->result);
+
+	json_free(last);
+	return same;
 }

@@ -24,6 +24,9 @@ struct history_entry {
 int history_add(int state_fd, const struct history_entry *entry,
 		struct err *e) NODISCARD;
 
+/* Is that the last one, whenever it was noted? */
+bool history_ends_with(int state_fd, const struct history_entry *entry);
+
 /* An array of objects, maybe empty; the caller frees it. */
 struct json *history_load(int state_fd);
 

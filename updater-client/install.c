@@ -31,6 +31,7 @@ struct install {
 	char from[NAME_MAX_LEN + 1];         /* the release before */
 	struct err failure; /* of an action; code ERR_NONE: none */
 	struct trial_outcome trial;
+	bool again; /* told by a run that was cut off, in part maybe */
 	/* Fetched with each package. */
 	uint8_t sealed[RELEASE_COMPONENTS_MAX][KEYBOX_SEALED_LEN];
 };
@@ -453,6 +454,8 @@ static void note(const struct install *in, const char *result,
 	};
 	struct err e = { 0 };
 
+	if (in->again && history_ends_with(s->state_fd, &entry))
+		return;
 	if (history_add(s->state_fd, &entry, &e))
 		log_event(LOG_WARNING, "history-not-kept", "%s", e.msg);
 	log_event(LOG_INFO, result, "release=%s from=%s reason=\"%s%s%s\"",
@@ -539,6 +542,18 @@ static int conclude_failed(struct install *in, struct err *e)
 	return -1;
 }
 
+/* Only now is nothing owed for how it ended. */
+static void told(struct session *s)
+{
+	struct err e = { 0 };
+
+	if (s->journal.untold == 0)
+		return;
+	s->journal.untold = 0;
+	if (session_save(s, &e))
+		log_event(LOG_WARNING, "end-not-noted", "%s", e.msg);
+}
+
 static int conclude(struct install *in, struct err *e)
 {
 	int rc;
@@ -564,6 +579,7 @@ static int conclude(struct install *in, struct err *e)
 		rc = conclude_failed(in, e);
 		break;
 	}
+	told(in->s);
 	report_flush(in->s);
 	return rc;
 }
@@ -614,14 +630,16 @@ int install_recover(struct session *s, struct err *e)
 	int rc;
 
 	in = install_new(s);
+	in->again = s->journal.untold > 0;
 	recall_from(in);
 	rc = drive(in, (struct machine_input){ .event = EVENT_START }, e);
 	if (rc == 0 && before.state == MACHINE_APPLYING)
 		discard(s, before.to);
 	/* An unfinished update that never got to the switch is only let go. */
-	if (rc == 0 && !is_same(&before, &s->journal.machine) &&
-	    (s->journal.machine.state != MACHINE_IDLE ||
-	     in->failure.code != ERR_NONE))
+	if (rc == 0 && (s->journal.untold > 0 ||
+			(!is_same(&before, &s->journal.machine) &&
+			 (s->journal.machine.state != MACHINE_IDLE ||
+			  in->failure.code != ERR_NONE))))
 		rc = conclude(in, e);
 	else if (rc == 0)
 		data_settle(s); /* it may have been cut off just before */

@@ -59,6 +59,7 @@ static struct slice format_payload(const struct journal *j,
 	put_bytes(&r, j->vouched_by.bytes, sizeof(j->vouched_by.bytes));
 	put(&r, j->vouched, 1);
 	put(&r, (uint64_t)j->handled, 1);
+	put(&r, j->untold, 4);
 	return (struct slice){ out, r.len };
 }
 
@@ -111,6 +112,7 @@ static void parse_fields(struct rd *r, struct journal *j)
 	rd_copy(r, j->vouched_by.bytes, sizeof(j->vouched_by.bytes));
 	j->vouched = rd_u8(r);
 	j->handled = (enum slot)rd_u8(r);
+	j->untold = rd_le32(r);
 }
 
 static int parse_payload(struct slice in, struct journal *j, struct err *e)

@@ -22,10 +22,13 @@ struct journal {
 	uint64_t activation;      /* rises at each start of a trial */
 	uint64_t attempt;         /* the server's, for reports; 0: none */
 	uint32_t report_sequence; /* of the last report of that attempt */
-	uint32_t failures;        /* polls in a row that failed */
-	int64_t time_floor;       /* highest signed time ever verified */
-	int64_t trusted_until;    /* when the root of trust ends; 0: unknown */
-	struct sha256 digest;     /* the release under way, or tried last */
+	/* The number kept for the report of how it ended, until that report and
+	 * the history are written: else the next start writes them. 0: none */
+	uint32_t untold;
+	uint32_t failures;     /* polls in a row that failed */
+	int64_t time_floor;    /* highest signed time ever verified */
+	int64_t trusted_until; /* when the root of trust ends; 0: unknown */
+	struct sha256 digest;  /* the release under way, or tried last */
 	char release[NAME_MAX_LEN + 1];
 	char detail[JOURNAL_DETAIL_LEN]; /* people's words for the reason */
 	struct sha256 refused[POLICY_REFUSED_MAX];

@@ -186,7 +186,7 @@ void report_add(struct session *s, enum wire_state state, const char *code,
 {
 	struct wire_report m = {
 		.attempt = s->journal.attempt,
-		.sequence = s->journal.report_sequence + 1,
+		.sequence = s->journal.untold,
 		.state = state,
 		.activation = s->journal.activation,
 	};
@@ -199,9 +199,13 @@ void report_add(struct session *s, enum wire_state state, const char *code,
 	if (s->has_running)
 		m.running = s->running.digest;
 	gather(state, evidence, boot, m.evidence);
-	s->journal.report_sequence++;
+	/* An end has got its number together with its state in the journal:
+	 * told again after a power cut, it is the same report. */
+	if (m.sequence == 0)
+		m.sequence = ++s->journal.report_sequence;
 	if (text_format(m.code, sizeof(m.code), &e, "%s", code) ||
-	    session_save(s, &e) || keep(s->state_fd, &m, &e))
+	    (s->journal.untold == 0 && session_save(s, &e)) ||
+	    keep(s->state_fd, &m, &e))
 		log_event(LOG_WARNING, "report-not-kept", "%s", e.msg);
 	if (state != WIRE_ROLLED_BACK || s->config->boot_log.argc == 0)
 		return;

@@ -381,13 +381,18 @@ static void describe_boot(const struct session *s, struct machine_input *in)
 	in->failed = s->record.failed;
 }
 
+static bool is_end(enum machine_state state)
+{
+	return state == MACHINE_CONFIRMED || state == MACHINE_ROLLED_BACK;
+}
+
 /* Where a switch is under way, nobody guesses what the loader was told. */
 static int check_boot(const struct session *s, struct err *e)
 {
 	enum machine_state state = s->journal.machine.state;
 
 	if (s->boot_failure.code == ERR_NONE || state < MACHINE_INSTALLED ||
-	    state == MACHINE_CONFIRMED || state == MACHINE_ROLLED_BACK)
+	    is_end(state))
 		return 0;
 	*e = s->boot_failure;
 	return -1;
@@ -414,6 +419,9 @@ int session_step(struct session *s, const struct machine_input *in,
 		policy_refuse(j->refused, &j->refused_count, &j->digest);
 	if (j->machine.state == MACHINE_CONFIRMED)
 		forgive(j);
+	if (is_end(j->machine.state) &&
+	    j->machine.state != before.machine.state)
+		j->untold = ++j->report_sequence;
 	/* Most starts find nothing left behind: then the disk is let alone. */
 	nothing_new =
 		in->event == EVENT_START &&

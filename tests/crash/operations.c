@@ -28,6 +28,7 @@
 #include "common/text.h"
 #include "tests/crash/claim.h"
 #include "tests/crash/shim.h"
+#include "updater-client/history.h"
 
 #define PATH_LEN  4096
 #define ARGS_MAX  32
@@ -204,13 +205,110 @@ static bool was_taken_back(const struct test *t, int ended,
 	       o->journal.detail[0];
 }
 
-static int check_recovery(struct test *t, struct err *e)
+/* ---- how it ended is told once ------------------------------------------- */
+
+#define ATTEMPT 7
+
+/*
+ * Who is stopped when an update has ended, and owes it to the history and the
+ * server: from here on the attempt has a number, as a server gives it one.
+ */
+static int give_number(const struct test *t, const struct observed *o,
+		       struct err *e)
+{
+	struct twin_file f = { 0 };
+	struct journal j;
+	int state_fd = -1, rc = -1;
+	bool reset;
+
+	if (o->journal.untold == 0)
+		return 0;
+	if (fs_open_dir(t->world.settings.state, &state_fd, e))
+		return -1;
+	if (journal_open(state_fd, &f, &j, &reset, e) == 0) {
+		j.attempt = ATTEMPT;
+		rc = journal_write(&f, &j, e);
+	}
+	twin_close(&f);
+	fs_close(&state_fd);
+	return rc;
+}
+
+static int check_report(int state_fd, const struct observed *owed,
+			struct err *e)
+{
+	char path[64], other[64];
+	struct stat st;
+	struct err none;
+
+	(void)snprintf(path, sizeof(path), "reports/%020d.%010u", ATTEMPT,
+		       (unsigned)owed->journal.untold);
+	(void)snprintf(other, sizeof(other), "reports/%020d.%010u", ATTEMPT,
+		       (unsigned)owed->journal.untold + 1);
+	if (fs_stat(state_fd, path, &st, e))
+		return err_in(e, "the report of how it ended");
+	if (fs_stat(state_fd, other, &st, &none) == 0)
+		return err_set(e, ERR_CONFLICT, "its end is reported twice");
+	return 0;
+}
+
+static int check_history(int state_fd, const struct observed *o, struct err *e)
+{
+	struct json *entries = history_load(state_fd);
+	const size_t count = json_count(entries);
+	const char *result, *release, *before = "";
+	int rc = 0;
+
+	if (count > 1)
+		rc = json_get_text(json_at(entries, count - 2), "release",
+				   &before, e);
+	if (rc || count == 0 ||
+	    json_get_text(json_at(entries, count - 1), "release", &release,
+			  e) ||
+	    json_get_text(json_at(entries, count - 1), "result", &result, e))
+		rc = err_set(e, ERR_CONFLICT, "the history cannot be read");
+	else if (strcmp(release, o->journal.release) != 0 ||
+		 strcmp(result, machine_state_name(o->journal.machine.state)) !=
+			 0)
+		rc = err_set(e, ERR_CONFLICT, "the history ends with %s: %s",
+			     release, result);
+	else if (strcmp(before, release) == 0)
+		rc = err_set(e, ERR_CONFLICT, "the history has %s twice",
+			     release);
+	json_free(entries);
+	return rc;
+}
+
+/* After the run that follows a stop: `owed` is what was there before it. */
+static int check_told(const struct test *t, const struct observed *owed,
+		      const struct observed *o, struct err *e)
+{
+	const enum machine_state state = o->journal.machine.state;
+	int state_fd = -1, rc = 0;
+
+	if (strcmp(t->how, "stop") != 0 ||
+	    (state != MACHINE_CONFIRMED && state != MACHINE_ROLLED_BACK))
+		return 0;
+	if (o->journal.untold != 0)
+		return err_set(e, ERR_CONFLICT, "how it ended was never told");
+	if (fs_open_dir(t->world.settings.state, &state_fd, e))
+		return -1;
+	if (check_history(state_fd, o, e) ||
+	    (owed->journal.untold != 0 && check_report(state_fd, owed, e)))
+		rc = -1;
+	fs_close(&state_fd);
+	return rc;
+}
+
+static int check_recovery(struct test *t, const struct observed *owed,
+			  struct err *e)
 {
 	struct observed o;
 	int ended = 0;
 
 	t->retry = false;
-	if (run_client(t, NULL, 0, &ended, e) || look(t, &o, e))
+	if (run_client(t, NULL, 0, &ended, e) || look(t, &o, e) ||
+	    check_told(t, owed, &o, e))
 		return err_in(e, "the run after it");
 	if (was_taken_back(t, ended, &o)) {
 		t->retry = true;
@@ -233,7 +331,7 @@ static int check_recovery(struct test *t, struct err *e)
 static int check_one(struct test *t, uint64_t n, bool *done, struct err *e)
 {
 	char what[sizeof(t->notes->what)];
-	struct observed o;
+	struct observed o, after;
 	int ended = 0;
 
 	*done = false;
@@ -244,13 +342,14 @@ static int check_one(struct test *t, uint64_t n, bool *done, struct err *e)
 		*done = true;
 		return 0;
 	}
-	if (look(t, &o, e) || check_end(t, ended, &o, e))
+	if (look(t, &o, e) || check_end(t, ended, &o, e) ||
+	    give_number(t, &o, e))
 		return err_in(e, "%s", what);
 	/* A second stop, at any operation of the recovery. */
 	if (t->again && (run_client(t, "stop", 1 + n * 7 % 40, &ended, e) ||
-			 look(t, &o, e)))
+			 look(t, &after, e)))
 		return err_in(e, "%s, then %s", what, t->notes->what);
-	return check_recovery(t, e) ? err_in(e, "%s", what) : 0;
+	return check_recovery(t, &o, e) ? err_in(e, "%s", what) : 0;
 }
 
 /* ---- all of them --------------------------------------------------------- */

@@ -50,6 +50,7 @@ static const struct journal sample = {
 	.activation = 7,
 	.attempt = UINT64_MAX,
 	.report_sequence = 3,
+	.untold = 3,
 	.failures = 1,
 	.time_floor = 1790000000,
 	.trusted_until = 1890000000,
