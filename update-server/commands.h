@@ -37,6 +37,7 @@ int command_release_list(int argc, char **argv, struct err *e);
 int command_release_show(int argc, char **argv, struct err *e);
 int command_release_verify(int argc, char **argv, struct err *e);
 int command_release_gc(int argc, char **argv, struct err *e);
+int command_delta_coverage(int argc, char **argv, struct err *e);
 int command_token_create(int argc, char **argv, struct err *e);
 int command_token_list(int argc, char **argv, struct err *e);
 int command_token_batches(int argc, char **argv, struct err *e);

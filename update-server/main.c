@@ -46,6 +46,9 @@ static const struct command commands[] = {
 	{ "release gc", "[--plan SHA256 --reason TEXT]",
 	  "payload files that nothing refers to: which, and remove them",
 	  command_release_gc },
+	{ "delta coverage", "ID [--product P]",
+	  "how many devices have a delta to it, and which to make next",
+	  command_delta_coverage },
 	{ "token create",
 	  "--product P --model M --cohort C [--count N] [--days D | --until "
 	  "DATE] [--inactive] [--quota N] [--per-hour N]",

@@ -24,6 +24,18 @@ want 0 op rollout abort first --reason test
 make_release "$WORK/repo" r2 "$WORK/publish"
 want 0 op release import "$WORK/publish"
 
+# ---- deltas ------------------------------------------------------------------
+
+want 0 op delta coverage r2
+said "^0 of 2 devices (0.00 %) have a delta"
+said "next: a delta from r1 would spare at most .* (1 devices)"
+make_release "$WORK/repo" r3 "$WORK/publish" --from r1
+want 0 op release import "$WORK/publish"
+want 0 op delta coverage r3 --product kiosk --json
+said '"covered": 1'
+said '"share": 5000'
+want 13 op delta coverage none
+
 # ---- count, rule -------------------------------------------------------------
 
 want 0 op cohort count fleet
