@@ -246,11 +246,21 @@ static bool is_place(const struct scalars_search *search, size_t at)
 	       (search->places[at >> 3] >> (at & 7) & 1) != 0;
 }
 
+/* No place among the following 64? */
+static bool is_bare(const struct scalars_search *search, size_t at)
+{
+	uint64_t bits = 1;
+
+	if ((at & 7) == 0 && at + 64 <= search->count)
+		memcpy(&bits, search->places + (at >> 3), sizeof(bits));
+	return bits == 0;
+}
+
 /* The next place from `at` on; count if there is none. */
 static size_t next_place(const struct scalars_search *search, size_t at)
 {
 	while (at < search->count && !is_place(search, at))
-		at += (at & 7) == 0 && search->places[at >> 3] == 0 ? 8 : 1;
+		at += is_bare(search, at) ? 64 : 1;
 	return at < search->count ? at : search->count;
 }
 

@@ -9,6 +9,7 @@
 #include "common/mem.h"
 #include "common/text.h"
 #include "signer/bare_keys.h"
+#include "signer/embedded_end.h"
 #include "signer/encoded.h"
 #include "signer/hexdump.h"
 #include "signer/published.h"
@@ -22,12 +23,19 @@
 #define SHORT_RUN  8192 /* of these all four alignments are tried */
 #define RANGES_MAX 64
 #define CODE_HEAD  4096
+#define PIECE      4096 /* of what is embedded, read at a time */
 
 /* What was found and where. */
 struct note {
 	char what[WHAT_SIZE];
 	uint64_t at;
 	struct sha256 digest;
+};
+
+/* What was seen in the midst of a file: `at` is its offset there. */
+struct buried {
+	uint64_t at;
+	struct embedded what;
 };
 
 /* A file that is being read: the outermost one, or something out of one. */
@@ -52,6 +60,15 @@ struct level {
 	 */
 	enum unwrap_kind archive;
 	enum peek_kind image;
+	/*
+	 * In a plain file; where that can be read when all of it was: of the
+	 * source's place, or of a copy that begins at copy_base of the file.
+	 */
+	struct buried *buried;
+	size_t buried_count, buried_room;
+	struct peek_place copy;
+	uint64_t copy_base, copy_blocks;
+	bool too_many, too_large;
 	struct note pending;
 	char path[PATH_SIZE];
 };
@@ -65,7 +82,7 @@ struct sift {
 	uint64_t bytes, told, published;
 	/* of the outermost file */
 	uint64_t input, expanded, tried;
-	unsigned members;
+	unsigned members, buried;
 	struct level *levels[SIFT_DEPTH_MAX]; /* made when first needed */
 	uint8_t *decoded[DECODE_MAX];
 };
@@ -322,6 +339,7 @@ static struct level *enter(struct level *outer,
 	l->window = window;
 	l->sift = s;
 	l->source = source;
+	l->copy.fd = -1;
 	l->depth = outer->depth + 1;
 	/* "a.gz!" is a's content: "a.tar.gz!/b", not "a.tar.gz!!/b". */
 	len = strlen(outer->path);
@@ -481,6 +499,37 @@ static void look_at_start(struct level *l)
 			l->have > 4 && memcmp(l->window, "\177ELF", 4) == 0;
 }
 
+/* The second member of a zip, and so on, are opened with the first. */
+static void bury(struct level *l, const struct embedded *what)
+{
+	const uint64_t at = l->base + what->at;
+
+	/* How a file begins was judged before. */
+	if (at == 0)
+		return;
+	if (l->sift->buried == SIFT_EMBEDDED_MAX) {
+		l->too_many = true;
+		return;
+	}
+	if (l->buried_count == l->buried_room) {
+		l->buried_room = l->buried_room > 0 ? 2 * l->buried_room : 16;
+		l->buried = mem_resize(l->buried, l->buried_room,
+				       sizeof(*l->buried));
+	}
+	l->sift->buried++;
+	l->buried[l->buried_count++] = (struct buried){ at, *what };
+}
+
+static void find_embedded(const struct view *v)
+{
+	struct embedded what;
+	size_t from = v->from;
+
+	while (embedded_next(v->bytes, v->level->base, from, v->to, &what,
+			     &from))
+		bury(v->level, &what);
+}
+
 static int judge_window(struct level *l, struct err *e)
 {
 	struct view v = {
@@ -498,6 +547,8 @@ static int judge_window(struct level *l, struct err *e)
 	if (v.start)
 		look_at_start(l);
 	l->judged = v.to;
+	if (!holds_members(l))
+		find_embedded(&v);
 	return judge(&v, e);
 }
 
@@ -511,6 +562,8 @@ static void move_up(struct level *l)
 	l->judged -= gone;
 	l->base += gone;
 }
+
+static int keep_copy(struct level *l, struct err *e);
 
 /* Read on and judge it. *fresh is what is new; empty at the end. */
 static int pull(struct level *l, struct slice *fresh, struct err *e)
@@ -531,7 +584,7 @@ static int pull(struct level *l, struct slice *fresh, struct err *e)
 		l->sift->input += got;
 		l->sift->bytes += got;
 	}
-	return judge_window(l, e);
+	return judge_window(l, e) || keep_copy(l, e) ? -1 : 0;
 }
 
 /* ---- what is inside ------------------------------------------------------ */
@@ -563,12 +616,16 @@ struct inside {
 	bool shut;
 };
 
-static int count_expanded(struct inside *in, size_t got, struct err *e)
+/* Did more come out of the outermost file than of any that is honest? */
+static bool is_spent(const struct sift *s)
 {
-	struct sift *s = in->outer->sift;
+	return s->expanded > SIFT_EXPANDED_MIN + s->input * SIFT_RATIO_MAX;
+}
 
-	s->expanded += got;
-	if (s->expanded <= SIFT_EXPANDED_MIN + s->input * SIFT_RATIO_MAX)
+static int count_expanded(struct inside *in, uint64_t got, struct err *e)
+{
+	in->outer->sift->expanded += got;
+	if (!is_spent(in->outer->sift))
 		return 0;
 	in->shut = true;
 	return err_set(e, ERR_LIMIT, "expands without end");
@@ -843,7 +900,178 @@ static int tell_closed(const struct level *l, struct err *e)
 		       : 0;
 }
 
-static int sift_level(struct level *l, struct err *e)
+/* ---- what is embedded ---------------------------------------------------- */
+
+/*
+ * Of a file that cannot be read again, all that comes from the first embedded
+ * thing on is kept, until it is known to be too much.
+ */
+static int keep_copy(struct level *l, struct err *e)
+{
+	const uint64_t end = l->base + l->have;
+	uint64_t kept;
+
+	if (l->buried_count == 0 || l->source->place || l->too_large)
+		return 0;
+	if (l->copy.fd < 0) {
+		l->copy_base = l->base;
+		if (fs_open_nameless(l->sift->settings->scratch_dirfd,
+				     &l->copy.fd, e) ||
+		    find_room(l, l->copy.fd, &l->copy_blocks, e))
+			return -1;
+	}
+	kept = l->copy_base + l->copy.len;
+	if (fs_write_sparse(l->copy.fd, l->copy.len,
+			    slice_sub((struct slice){ l->window, l->have },
+				      (size_t)(kept - l->base),
+				      (size_t)(end - kept)),
+			    e))
+		return -1;
+	l->copy.len = end - l->copy_base;
+	l->too_large = !is_within(l->copy.fd, l->copy_blocks);
+	return fs_truncate(l->copy.fd, l->copy.len, e);
+}
+
+/* A source of what is embedded; what it reads counts like what comes out. */
+struct digging {
+	struct inside in;
+	struct peek_place place; /* from its first byte on */
+	uint64_t at;
+	uint8_t piece[PIECE];
+};
+
+static int dig(void *ctx, struct slice *bytes, struct err *e)
+{
+	struct digging *d = ctx;
+	const uint64_t left = d->place.len - d->at;
+	size_t got;
+
+	if (fs_read_at(d->place.fd, d->place.offset + d->at, d->piece,
+		       left < PIECE ? (size_t)left : PIECE, &got, e))
+		return -1;
+	d->at += got;
+	*bytes = (struct slice){ d->piece, got };
+	return count_expanded(&d->in, got, e);
+}
+
+/* What only looked like one, or ends in other bytes, is no damage. */
+static int open_stream(struct digging *d, const struct embedded *what,
+		       struct err *e)
+{
+	uint64_t work;
+	int rc;
+
+	if (embedded_end(what->format, &d->place, &d->place.len, &work, e))
+		return -1;
+	rc = count_expanded(&d->in, work, e) ||
+	     unwrap_open(what->archive, dig, d, &d->in.archive, e);
+	if (rc == 0)
+		rc = sift_members(&d->in, e);
+	unwrap_close(d->in.archive);
+	if (rc == 0 || (e->code == ERR_FORMAT && !d->in.shut &&
+			!d->in.outer->sift->stopped))
+		return 0;
+	return forgive(&d->in, e);
+}
+
+static int tell_buried(const struct level *l, const struct buried *b,
+		       struct err *e)
+{
+	char why[WHAT_SIZE];
+
+	return text_format(why, sizeof(why), e,
+			   "holds %s at byte %llu, which is not opened here",
+			   b->what.closed, (unsigned long long)b->at) ||
+			       unread(l, why, true, e)
+		       ? -1
+		       : 0;
+}
+
+/* Up to where nothing is looked for any more: it was opened with another. */
+struct dug {
+	uint64_t image, zip;
+};
+
+static bool is_dug(const struct dug *dug, const struct buried *b)
+{
+	return b->at < dug->image ||
+	       (b->what.format == EMBEDDED_ZIP && b->at < dug->zip);
+}
+
+static int open_buried(struct level *l, const struct buried *b,
+		       const struct peek_place *place, struct dug *dug,
+		       struct err *e)
+{
+	struct digging d = { .place = *place };
+	struct level *inner;
+	char name[64];
+
+	if (l->depth + 1 >= SIFT_DEPTH_MAX ||
+	    (b->what.image != PEEK_NONE && l->sift->images == SIFT_IMAGES_MAX))
+		return unread(l, "nested too deep", true, e);
+	if (text_format(name, sizeof(name), e, "!@%llu",
+			(unsigned long long)b->at))
+		return -1;
+	inner = enter(l, l->source, name);
+	if (b->what.image != PEEK_NONE) {
+		if (b->what.len <= place->len)
+			dug->image = b->at + b->what.len;
+		inner->image = b->what.image;
+		return open_image(inner, place, e);
+	}
+	d.in.outer = inner;
+	if (open_stream(&d, &b->what, e))
+		return -1;
+	if (b->what.format == EMBEDDED_ZIP)
+		dug->zip = b->at + d.at;
+	return 0;
+}
+
+static int open_all_buried(struct level *l, struct err *e)
+{
+	const struct peek_place *all =
+		l->source->place ? l->source->place : &l->copy;
+	const uint64_t base = l->source->place ? 0 : l->copy_base;
+	struct dug dug = { 0 };
+	bool told = false;
+
+	for (size_t i = 0; i < l->buried_count && !is_spent(l->sift); i++) {
+		const struct buried *b = &l->buried[i];
+		const uint64_t at = b->at - base;
+		const struct peek_place place = { .fd = all->fd,
+						  .offset = all->offset + at,
+						  .len = all->len - at };
+
+		/* Of a file that became shorter, nothing is left there. */
+		if (is_dug(&dug, b) || at >= all->len)
+			continue;
+		if (b->what.closed) {
+			if (!told && tell_buried(l, b, e))
+				return -1;
+			told = true;
+		} else if (open_buried(l, b, &place, &dug, e)) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int sift_embedded(struct level *l, struct err *e)
+{
+	if (l->too_many &&
+	    unread(l, "holds too many archives in its midst", true, e))
+		return -1;
+	if (l->too_large)
+		return unread(l,
+			      "holds archives in its midst and is too large to "
+			      "be copied and looked into",
+			      true, e);
+	return open_all_buried(l, e);
+}
+
+/* ---- a file -------------------------------------------------------------- */
+
+static int look_through(struct level *l, struct err *e)
 {
 	struct slice fresh;
 	bool code;
@@ -868,7 +1096,17 @@ static int sift_level(struct level *l, struct err *e)
 		return sift_archive(l, e);
 	if (code && sift_code(l, e))
 		return -1;
-	return read_on(l, e);
+	return read_on(l, e) || sift_embedded(l, e) ? -1 : 0;
+}
+
+static int sift_level(struct level *l, struct err *e)
+{
+	const int rc = look_through(l, e);
+
+	fs_close(&l->copy.fd);
+	free(l->buried);
+	l->buried = NULL;
+	return rc;
 }
 
 int sift_file(struct sift *s, struct slice path,
@@ -886,9 +1124,10 @@ int sift_file(struct sift *s, struct slice path,
 	l->window = window;
 	l->sift = s;
 	l->source = source;
+	l->copy.fd = -1;
 	text_escape(path, l->path, sizeof(l->path));
 	s->input = s->expanded = s->tried = 0;
-	s->members = s->images = 0;
+	s->members = s->images = s->buried = 0;
 	s->stopped = false;
 	return sift_level(l, e);
 }

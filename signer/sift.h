@@ -6,7 +6,8 @@
  * depend on its size. What is base64 or hexadecimal is decoded (twice at most)
  * and looked at again; an archive or compressed file is looked at as it is and
  * opened (SIFT_DEPTH_MAX deep; a.tar.gz counts twice), its members in the same
- * way; and so is the image of a disk or file system (peek.h). What comes out of
+ * way; and so is the image of a disk or file system (peek.h), and what lies in
+ * the midst of a file (embedded.h). What comes out of
  * them is bounded by what went in, so a bomb is told and not followed. An image
  * within an archive takes a file without a name while it is looked at.
  *
@@ -31,6 +32,8 @@
 /* The copy of an image out of an archive; nor half of what is free there. */
 #define SIFT_SCRATCH_MAX (UINT64_C(16) << 30)
 
+/* Archives and images in the midst of files; all that come out of one. */
+#define SIFT_EMBEDDED_MAX    65536
 #define SIFT_PLACES          (UINT64_C(32) << 10)
 #define SIFT_PLACES_ALL      (UINT64_C(128) << 10)
 #define SIFT_BYTES_PER_PLACE 16

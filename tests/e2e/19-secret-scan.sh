@@ -252,6 +252,66 @@ fi
 scan 10 root.erofs
 said 'root.erofs: is an erofs image, which is not opened here: not searched'
 
+# ---- in the midst of a file -------------------------------------------------
+
+# A kernel carries its first files behind its code; a bootloader an image.
+head -c 70001 "$signer" >code
+mkdir first
+cp keys/pkcs8.pem first/key
+tar -C first -cf first.tar key
+for packer in "gzip -c" "xz -c" "bzip2 -c" "zstd -qc" "lz4 -qc" "lz4 -lqc" \
+	"xz --format=lzma -c"; do
+	command -v "${packer%% *}" >/dev/null || continue
+	(cat code && $packer first.tar && cat code) >kernel
+	scan 10 kernel
+	said 'kernel!@70001!/key: byte 0: a PEM private key'
+	# In an archive, which cannot be read twice.
+	tar -czf kernel.tgz kernel
+	scan 10 kernel.tgz
+	said 'kernel.tgz!/kernel!@70001!/key: byte 0: a PEM private key'
+	scan 10 /dev/stdin <kernel.tgz
+done
+python3 - <<'END'
+import zipfile
+with zipfile.ZipFile("first.zip", "w", zipfile.ZIP_DEFLATED) as z:
+	z.write("filler")
+	z.write("first/key", "key")
+END
+(cat code first.zip) >setup.exe
+scan 10 setup.exe
+said 'setup.exe!@70001!/key: byte 0: a PEM private key'
+if command -v mksquashfs >/dev/null; then
+	(cat code image.squashfs code) >flash
+	scan 10 flash
+	said 'flash!@70001!/etc/key: byte 0: a PEM private key'
+	(cat code lzo.squashfs) >flash
+	scan 10 flash
+	said 'flash!@70001: is a squashfs image that cannot be looked into'
+fi
+if command -v mkimage >/dev/null; then
+	gzip -c first.tar >ramdisk
+	mkimage -q -f auto -A arm64 -O linux -T kernel -C none -a 0 -e 0 -n x \
+		-d code -i ramdisk fit.itb >/dev/null 2>&1
+	scan 10 fit.itb
+	grep -q '^fit.itb!@[0-9]*!/key: byte 0: a PEM private key$' said ||
+		die "not found in a FIT: $(cat said)"
+fi
+(head -c 8192 /dev/zero && printf 'UBI#\1' && cat code) >flash
+scan 10 flash
+said 'flash: holds a UBI image at byte 8192, which is not opened here'
+# Streams that each hold all that follow: told once, and no time is lost.
+python3 -c 'import sys
+sys.stdout.buffer.write(b"x" + bytes.fromhex(
+	"1f8b0800000000000003" "000a00f5ff") * 60000)' >matryoshka
+scan 10 matryoshka
+said 'expands without end: not searched whole'
+[ "$(wc -l <said)" -lt 20 ] || die "told too often: $(wc -l said)"
+# Headers alone, without end.
+python3 -c 'import sys
+sys.stdout.buffer.write(b"x" + bytes.fromhex("1f8b0800000000000003") * 70000)' >heads
+scan 10 heads
+said 'heads: holds too many archives in its midst: not searched whole'
+
 # ---- bombs and depth -------------------------------------------------------
 
 head -c 300000000 /dev/zero | xz -0 -T1 >bomb.xz
