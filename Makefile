@@ -280,11 +280,12 @@ check-e2e: $(BIN) $(TOOLS)
 
 # What a power cut may do: a sample; all of it is test-crash.
 check-crash: $(BIN) $(CRASH)
-	@BIN=$(CURDIR)/$(B) TESTS=tests/crash sh tests/e2e/run.sh
+	@BIN=$(CURDIR)/$(B) TESTS=tests/crash E2E_SECONDS=$${E2E_SECONDS:-900} \
+		sh tests/e2e/run.sh
 test-crash:
 	@sh tests/check/deps.sh check build test
 	@LONG=1 V=1 E2E_SECONDS=$(CRASH_SECONDS) $(SUBMAKE) check-crash
-CRASH_SECONDS ?= 10800
+CRASH_SECONDS ?= 28800
 
 # Real boot loaders in QEMU, and every torn state of their records. What a machine
 # lacks for one of them is said. Emulated machines compute, so no more of them than
@@ -293,7 +294,7 @@ test-boot: $(BIN)
 	@sh tests/check/deps.sh check build test
 	@V=1 BIN=$(CURDIR)/$(B) TESTS=tests/boot E2E_SECONDS=$(BOOT_SECONDS) \
 		E2E_JOBS=$${E2E_JOBS:-$$(nproc)} sh tests/e2e/run.sh
-BOOT_SECONDS ?= 7200
+BOOT_SECONDS ?= 14400
 
 test-foreign:
 	@sh tests/check/deps.sh check build foreign

@@ -9,7 +9,7 @@ need grub-editenv mke2fs debugfs
 emu=$(part grub-emu "$(dpkg --print-architecture)") || { echo "$emu" && exit 77; }
 emu() {
 	LD_LIBRARY_PATH=$(echo "$emu"/root/usr/lib/*-linux-gnu) TERM=dumb \
-		timeout 60 "$emu/root/usr/bin/grub-emu" "$@" </dev/null 2>&1
+		timeout 300 "$emu/root/usr/bin/grub-emu" "$@" </dev/null 2>&1
 }
 emu --version | grep -q GRUB || skip "grub-emu does not run here"
 

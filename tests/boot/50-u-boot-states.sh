@@ -29,7 +29,7 @@ fdtput -t s "$WORK/sandbox.dtb" /aliases mmc0 /mmc0
 
 # One start of U-Boot: what it read, what it starts. bootcmd without the second half.
 u_boot() {
-	timeout 60 "$sandbox/u-boot" -d "$WORK/sandbox.dtb" -c '
+	timeout 300 "$sandbox/u-boot" -d "$WORK/sandbox.dtb" -c '
 		echo "read: ${pawl_slot}/${pawl_back}/${pawl_left}/${pawl_failed}";
 		run pawl_choose;
 		echo "starts: ${pawl_start}";

@@ -99,7 +99,7 @@ make_slot_release() { # id, options
 	shift
 	"$signer" release create "$WORK/repo" --product gateway --id "$id" \
 		--content image --input "$WORK/images/$id" --health bin/health \
-		--deadline 120 --quiet "$@" >/dev/null
+		--deadline 600 --quiet "$@" >/dev/null
 	resign
 	# A package is in every later folder, too: once on the disk is enough.
 	mkdir -p "$WORK/kit/packages" "$WORK/kit/publish.$id"
@@ -170,7 +170,7 @@ environment = lab
 [trial]
 health = /usr/lib/pawl/local-health
 watchdog = /dev/watchdog
-watchdog_timeout = 20
+watchdog_timeout = 60
 [slot]
 kind = image
 path = /data/slots
@@ -206,7 +206,7 @@ guest() { # commands as text
 		fi
 		sleep 0.1
 		waited=$((waited + 1))
-		[ $waited -lt "${GUEST_DECISECONDS:-6000}" ] || {
+		[ $waited -lt "${GUEST_DECISECONDS:-18000}" ] || {
 			kill -9 $qemu
 			tail -n 40 "$WORK/console"
 			die "the guest does not come to its end"

@@ -36,7 +36,7 @@
 #define SHOWN_MAX   10 /* bad states told of */
 #define ROUNDS_FEW  256
 #define ROUNDS_MAX  (1u << 17)
-#define LIMIT_SEC   60 /* for one run of the command */
+#define LIMIT_SEC   600 /* for one run of the command */
 #define SEEN_START  4096
 
 /* What all workers count together. */

@@ -33,7 +33,7 @@
 #define PATH_LEN  4096
 #define ARGS_MAX  32
 #define LINES_MAX 65536
-#define LIMIT_SEC 60   /* for one run of the client */
+#define LIMIT_SEC 600  /* for one run of the client */
 #define STOPPED   (-1) /* how a run ended: killed */
 
 struct test {
