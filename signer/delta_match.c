@@ -126,7 +126,7 @@ static void fill_keys(struct matcher *m)
 		const size_t at = i * KEY_STEP, ahead = at + AHEAD * KEY_STEP;
 
 		if (ahead < m->old.len)
-			fetch(m, (uint32_t)ahead, PREFIX_LEN);
+			fetch(m, (uint32_t)ahead, 0);
 		if (at < m->old.len)
 			m->keys[i] = key_of(slice_sub(
 				m->old, (size_t)m->suffixes[at], m->old.len));
