@@ -341,7 +341,7 @@ int api_keys_json(struct server_api *api, const struct store_release *r,
 		  const struct json *detail, struct json **out,
 		  struct err *e) NODISCARD;
 
-api_handler api_metadata_get, api_target_get, api_site_get;
+api_handler api_metadata_get, api_target_get, api_site_get, api_origin_get;
 api_handler api_nonce, api_enrol, api_join;
 api_handler api_device_forget;
 api_handler api_waiting_list, api_waiting_approve, api_waiting_deny;

@@ -160,6 +160,8 @@ const struct route server_routes[] = {
 	{ PEOPLE, METHOD_GET, P "cohorts", 0, ROUTE_PLAIN, api_cohort_list },
 	{ PEOPLE, METHOD_POST, P "cohorts", SMALL_BODY, ROUTE_PLAIN,
 	  api_cohort_create },
+	{ 1U << LISTENER_ORIGIN, METHOD_GET, API_TARGETS, 0, ROUTE_PLAIN,
+	  api_origin_get },
 	{ PEOPLE, METHOD_POST, P "cohort-rule", SMALL_BODY, ROUTE_PLAIN,
 	  api_cohort_rule },
 	{ PEOPLE, METHOD_POST, P "cohort-remove", SMALL_BODY, ROUTE_PLAIN,
@@ -270,7 +272,7 @@ int server_authorise(struct server_api *api, enum listener listener,
 {
 	if (check_draining(api, listener, route, e))
 		return -1;
-	if (listener == LISTENER_ENROLMENT)
+	if (listener == LISTENER_ENROLMENT || listener == LISTENER_ORIGIN)
 		return 0;
 	if (!peer->present)
 		return err_set(e, ERR_REFUSED, "show a certificate");

@@ -64,6 +64,19 @@ static int check_blocked(struct server_api *api, const struct request *q,
 		       : 0;
 }
 
+/*
+ * For a cache in front, whoever its clients are: a package is what the signed
+ * metadata says, under a name that holds its digest, and never changes. Signed
+ * documents are not for everybody.
+ */
+int api_origin_get(struct server_api *api, const struct request *q,
+		   struct response *a, struct err *e)
+{
+	if (is_document(api_rest(q, API_TARGETS)))
+		return err_set(e, ERR_NOT_FOUND, "no such payload");
+	return api_target_get(api, q, a, e);
+}
+
 int api_target_get(struct server_api *api, const struct request *q,
 		   struct response *a, struct err *e)
 {

@@ -41,6 +41,7 @@ static const struct ini_key keys[] = {
 	TEXT("listen", "enrolment", listen[LISTENER_ENROLMENT]),
 	TEXT("listen", "device", listen[LISTENER_DEVICE]),
 	TEXT("listen", "people", listen[LISTENER_PEOPLE]),
+	TEXT("listen", "origin", listen[LISTENER_ORIGIN]),
 	TEXT("listen", "metrics", metrics),
 	FLAG("log", "json", log_json),
 	TEXT("tls", "certificate", tls_certificate),
@@ -87,6 +88,7 @@ const char *listener_name(enum listener listener)
 		[LISTENER_ENROLMENT] = "enrolment",
 		[LISTENER_DEVICE] = "device",
 		[LISTENER_PEOPLE] = "people",
+		[LISTENER_ORIGIN] = "origin",
 	};
 
 	return names[listener];
@@ -134,9 +136,9 @@ int address_parse(struct slice text, struct address *out, struct err *e)
 	return 0;
 }
 
-/* Monitoring is neither encrypted nor asked who it is: for this machine only.
- */
-static int check_metrics(const char *text, struct err *e)
+/* Monitoring and caches are neither encrypted nor asked who they are: for this
+ * machine only. */
+static int check_loopback(const char *text, struct err *e)
 {
 	struct address a;
 
@@ -164,8 +166,10 @@ static int check(const struct config *c, const char *file, struct err *e)
 			return err_in(e, "%s: [listen] %s", file,
 				      listener_name((enum listener)i));
 	}
-	if (check_metrics(c->metrics, e))
+	if (check_loopback(c->metrics, e))
 		return err_in(e, "%s: [listen] metrics", file);
+	if (check_loopback(c->listen[LISTENER_ORIGIN], e))
+		return err_in(e, "%s: [listen] origin", file);
 	if (listening == 0)
 		return err_set(e, ERR_CONFIG, "%s: no [listen] address", file);
 	return 0;

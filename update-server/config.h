@@ -17,10 +17,12 @@ enum listener {
 	LISTENER_ENROLMENT, /* TLS, no client certificate */
 	LISTENER_DEVICE,    /* TLS, device certificate required */
 	LISTENER_PEOPLE,    /* TLS, a person's pinned certificate required */
+	LISTENER_ORIGIN,    /* loopback, without TLS: packages alone */
 	LISTENER_COUNT
 };
 
-/* "enrolment", "device", "people": in server.conf and in listeners.json. */
+/* "enrolment", "device", "people", "origin": in server.conf and in
+ * listeners.json. */
 const char *listener_name(enum listener listener);
 
 /* What a stranger may take of us. Seconds, bytes, bytes per second. */

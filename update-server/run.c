@@ -70,9 +70,9 @@ out:
  * Open files for all connections, each with a socket and perhaps a file; where
  * the system allows fewer, fewer connections.
  */
-static int raise_file_limit(struct limits *l, struct err *e)
+static int raise_file_limit(struct limits *l, unsigned listeners, struct err *e)
 {
-	uint64_t per_connection = LISTENER_COUNT * 2;
+	uint64_t per_connection = (uint64_t)listeners * 2;
 	uint64_t wanted = per_connection * l->connections + OTHER_FILES;
 	struct rlimit files;
 
@@ -97,12 +97,17 @@ static int raise_file_limit(struct limits *l, struct err *e)
 	return 0;
 }
 
-static int prepare_process(struct limits *l, struct err *e)
+static int prepare_process(struct config *c, struct err *e)
 {
+	struct limits *l = &c->limits;
+	unsigned listeners = 0;
 	char workers[24];
 
-	if (raise_file_limit(l, e) || text_format(workers, sizeof(workers), e,
-						  "%u", (unsigned)l->workers))
+	for (int i = 0; i < LISTENER_COUNT; i++)
+		listeners += c->listen[i] != NULL;
+	if (raise_file_limit(l, listeners, e) ||
+	    text_format(workers, sizeof(workers), e, "%u",
+			(unsigned)l->workers))
 		return -1;
 	if (setenv("UV_THREADPOOL_SIZE", workers, 1) ||
 	    signal(SIGPIPE, SIG_IGN) == SIG_ERR)
@@ -150,14 +155,17 @@ static void print_lines(const struct server *s)
 		[LISTENER_ENROLMENT] = "anyone: enrolment, metadata",
 		[LISTENER_DEVICE] = "devices, by their certificates",
 		[LISTENER_PEOPLE] = "people, by their certificates",
+		[LISTENER_ORIGIN] = "a cache on this machine: packages",
 	};
 
 	for (int i = 0; i < LISTENER_COUNT; i++) {
 		const char *at = server_address(s, (enum listener)i);
 
 		if (at)
-			printf("%-9s  https://%s  for %s\n",
-			       listener_name((enum listener)i), at, whom[i]);
+			printf("%-9s  %s://%s  for %s\n",
+			       listener_name((enum listener)i),
+			       i == LISTENER_ORIGIN ? "http" : "https", at,
+			       whom[i]);
 	}
 	if (server_metrics_address(s))
 		printf("%-9s  http://%s  for monitoring on this machine\n",
@@ -309,8 +317,7 @@ static int run(struct config *c, bool as_json, struct err *e)
 	struct ec_private *own = NULL;
 	int run_dirfd = -1, lock = -1, rc = -1;
 
-	if (prepare_process(&c->limits, e) ||
-	    lock_folder(c, &run_dirfd, &lock, e) ||
+	if (prepare_process(c, e) || lock_folder(c, &run_dirfd, &lock, e) ||
 	    keeper_start(c, &keeper, e) ||
 	    open_listeners(c, meter, &own, &certificate, &server, e))
 		goto out;

@@ -66,6 +66,7 @@ static int open_door(struct server *s, enum listener listener,
 		[LISTENER_ENROLMENT] = TLS_CLIENTS_NONE,
 		[LISTENER_DEVICE] = TLS_CLIENTS_OF_CA,
 		[LISTENER_PEOPLE] = TLS_CLIENTS_PINNED,
+		[LISTENER_ORIGIN] = TLS_CLIENTS_PLAIN,
 	};
 	struct door *d = &s->doors[listener];
 	int rc;

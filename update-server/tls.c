@@ -223,6 +223,8 @@ static void set_clients(struct tls_server *s)
 		mbedtls_ssl_conf_ca_chain(&s->conf, &s->client_ca, NULL);
 		mbedtls_ssl_conf_verify(&s->conf, judge_link, NULL);
 		break;
+	case TLS_CLIENTS_PLAIN: /* it has no TLS to configure */
+		break;
 	case TLS_CLIENTS_PINNED:
 		/* There is no CA to require; peer_is_fine() judges after. */
 		mbedtls_ssl_conf_authmode(&s->conf,
@@ -314,6 +316,10 @@ int tls_server_open(struct slice certificate, struct slice key,
 	mbedtls_x509_crt_init(&s->certificate);
 	mbedtls_x509_crt_init(&s->client_ca);
 	mbedtls_pk_init(&s->key);
+	if (clients == TLS_CLIENTS_PLAIN) {
+		*out = s;
+		return 0;
+	}
 	if (parse_certificates(&s->certificate, certificate, "TLS certificate",
 			       e) ||
 	    load_key(s, key, e) ||
@@ -335,6 +341,11 @@ void tls_server_close(struct tls_server *s)
 	mbedtls_x509_crt_free(&s->client_ca);
 	mbedtls_pk_free(&s->key);
 	free(s);
+}
+
+static bool is_plain(const struct tls *t)
+{
+	return t->server->clients == TLS_CLIENTS_PLAIN;
 }
 
 /* ---- one connection ------------------------------------------------------ */
@@ -403,6 +414,10 @@ int tls_open(const struct tls_server *s, struct tls **out, struct err *e)
 	t->in = (struct buf)BUF_INIT(TLS_IN_MAX);
 	t->out = (struct buf)BUF_INIT(TLS_OUT_MAX);
 	mbedtls_ssl_init(&t->ssl);
+	if (is_plain(t)) {
+		*out = t;
+		return 0;
+	}
 	rc = mbedtls_ssl_setup(&t->ssl, &s->conf);
 	if (rc != 0) {
 		tls_close(t);
@@ -436,6 +451,8 @@ int tls_feed(struct tls *t, struct slice bytes, struct err *e)
 
 bool tls_ready(struct tls *t)
 {
+	if (is_plain(t))
+		return true;
 	release_record(t);
 	return t->released > 0;
 }
@@ -481,8 +498,13 @@ static void alert(struct tls *t, unsigned char reason)
 
 int tls_handshake(struct tls *t, bool *done, struct err *e)
 {
-	int rc = mbedtls_ssl_handshake(&t->ssl);
+	int rc;
 
+	if (is_plain(t)) {
+		*done = true;
+		return 0;
+	}
+	rc = mbedtls_ssl_handshake(&t->ssl);
 	if (rc == MBEDTLS_ERR_SSL_WANT_READ) {
 		*done = false;
 		return 0;
@@ -532,7 +554,8 @@ static int64_t trusted_until(const struct tls_server *s, struct slice der)
 
 bool tls_peer(const struct tls *t, struct tls_certificate *out)
 {
-	const mbedtls_x509_crt *crt = mbedtls_ssl_get_peer_cert(&t->ssl);
+	const mbedtls_x509_crt *crt =
+		is_plain(t) ? NULL : mbedtls_ssl_get_peer_cert(&t->ssl);
 	struct x509_info info;
 	struct err ignored;
 
@@ -548,13 +571,35 @@ bool tls_peer(const struct tls *t, struct tls_certificate *out)
 	return true;
 }
 
+static size_t read_plain(struct tls *t, void *out, size_t len)
+{
+	size_t waits = t->in.len - t->in_used;
+
+	if (len > waits)
+		len = waits;
+	if (len == 0)
+		return 0;
+	memcpy(out, t->in.ptr + t->in_used, len);
+	t->in_used += len;
+	if (t->in_used == t->in.len) {
+		buf_done(&t->in);
+		t->in_used = 0;
+	}
+	return len;
+}
+
 int tls_read(struct tls *t, void *out, size_t len, size_t *got, bool *ended,
 	     struct err *e)
 {
-	int rc = mbedtls_ssl_read(&t->ssl, out, len);
+	int rc;
 
 	*got = 0;
 	*ended = false;
+	if (is_plain(t)) {
+		*got = read_plain(t, out, len);
+		return 0;
+	}
+	rc = mbedtls_ssl_read(&t->ssl, out, len);
 	if (rc > 0) {
 		*got = (size_t)rc;
 		return 0;
@@ -570,6 +615,8 @@ int tls_read(struct tls *t, void *out, size_t len, size_t *got, bool *ended,
 
 int tls_write(struct tls *t, struct slice bytes, struct err *e)
 {
+	if (is_plain(t))
+		return buf_add(&t->out, bytes, e);
 	while (bytes.len > 0) {
 		int rc = mbedtls_ssl_write(&t->ssl, bytes.ptr, bytes.len);
 
@@ -583,5 +630,6 @@ int tls_write(struct tls *t, struct slice bytes, struct err *e)
 void tls_end(struct tls *t)
 {
 	/* A courtesy: when it does not fit, the peer sees the socket close. */
-	(void)mbedtls_ssl_close_notify(&t->ssl);
+	if (!is_plain(t))
+		(void)mbedtls_ssl_close_notify(&t->ssl);
 }

@@ -27,6 +27,9 @@ enum tls_clients {
 	TLS_CLIENTS_NONE,   /* a client shows no certificate */
 	TLS_CLIENTS_OF_CA,  /* one that a CA of ours signed, depth 1 */
 	TLS_CLIENTS_PINNED, /* any valid one; the registry knows which */
+	/* No TLS at all: for what may be read by anybody, and is verified by
+	 * whoever gets it. On the loopback alone: config.h. */
+	TLS_CLIENTS_PLAIN,
 };
 
 struct tls_server;

@@ -11,6 +11,7 @@ make_server
 make_repo "$WORK/repo"
 make_release "$WORK/repo" r1 "$WORK/publish"
 cp -r "$WORK/publish" "$WORK/published1"
+sed -i 's/^\[listen\]$/[listen]\norigin = 127.0.0.1:0/' "$WORK/server/server.conf"
 start_server
 want 0 op release import "$WORK/publish"
 blobs=$WORK/server/blobs
@@ -71,6 +72,93 @@ want 6 op release verify r1
 said "content or number is not the signed one"
 want 0 op release import "$WORK/published1"
 want 0 op release verify r1
+
+# ---- origin ------------------------------------------------------------------
+
+# Packages by the name that the metadata gives them, to whoever is on this
+# machine; and nothing else that there is.
+url=$(cd "$WORK/published1" && find targets -name '*.pawl' | head -n 1)
+[ -n "$url" ] || die "no package"
+status() { # path, options...
+	path=$1
+	shift
+	curl -s -o "$WORK/got" -w '%{http_code}' "$@" "http://$(listener origin)$path"
+}
+[ "$(status "/$url" -D "$WORK/head")" = 200 ] || die "no package"
+cmp -s "$WORK/got" "$WORK/published1/$url" || die "another file came"
+grep -qi "^Cache-Control: .*immutable" "$WORK/head" || die "$(cat "$WORK/head")"
+[ "$(status "/$url" -r 10-19)" = 206 ] || die "no part of it"
+[ "$(wc -c <"$WORK/got")" -eq 10 ] || die "another part"
+for path in / /metadata/timestamp.json /metadata/1.root.json /v1/nonce \
+	/v1/people/status /v1/people/releases /targets/ \
+	/targets/../server.conf "/${url%?}" "/$url/"; do
+	got=$(status "$path" --path-as-is)
+	case $got in
+	4*) ;;
+	*) die "$path: $got" ;;
+	esac
+done
+for method in POST PUT DELETE; do
+	got=$(status "/$url" -X "$method" -d x)
+	case $got in
+	4* | 501) ;;
+	*) die "$method: $got" ;;
+	esac
+done
+# The others still want TLS: a plain request is no request there.
+got=$(curl -s -o "$WORK/got" -w '%{http_code}' "http://$(listener device)/$url") || :
+[ "$got" = 000 ] || die "plain at the device listener: $got"
+# As docs/server-conf.md has it: nginx keeps what it got.
+if command -v nginx >/dev/null; then
+	port=$(python3 -c 'import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])')
+	mkdir -p "$WORK/cache"
+	cat >"$WORK/nginx.conf" <<CONF
+daemon off;
+user $(id -un);
+pid $WORK/nginx.pid;
+error_log $WORK/nginx.log;
+events { }
+http {
+	access_log off;
+	proxy_temp_path $WORK/cache/temp;
+	client_body_temp_path $WORK/cache/body;
+	fastcgi_temp_path $WORK/cache/f;
+	uwsgi_temp_path $WORK/cache/u;
+	scgi_temp_path $WORK/cache/s;
+	proxy_cache_path $WORK/cache/pawl keys_zone=pawl:10m inactive=30d;
+	server {
+		listen 127.0.0.1:$port;
+		location /targets/ {
+			proxy_pass http://$(listener origin);
+			proxy_http_version 1.1;
+			proxy_set_header Connection "";
+			proxy_cache pawl;
+			proxy_cache_lock on;
+		}
+		location / { return 404; }
+	}
+}
+CONF
+	timeout 60 nginx -p "$WORK" -c "$WORK/nginx.conf" >"$WORK/nginx.out" 2>&1 &
+	nginx=$!
+	tries=0
+	until curl -sf -o "$WORK/got" "http://127.0.0.1:$port/$url"; do
+		tries=$((tries + 1))
+		[ "$tries" -lt 100 ] || die "$(cat "$WORK/nginx.out" "$WORK/nginx.log")"
+		sleep 0.1
+	done
+	cmp -s "$WORK/got" "$WORK/published1/$url" || die "another file by nginx"
+	stop_server
+	curl -sf -r 0-9 -o "$WORK/got" "http://127.0.0.1:$port/$url" ||
+		die "nginx keeps nothing"
+	[ "$(wc -c <"$WORK/got")" -eq 10 ] || die "another part by nginx"
+	kill "$nginx"
+	wait "$nginx" 2>/dev/null || :
+	start_server
+fi
 
 # ---- gc ----------------------------------------------------------------------
 

@@ -123,6 +123,8 @@ static void refuses_what_it_does_not_know(void **state)
 		LISTEN "metrics = [::]:0\n",
 		LISTEN "metrics = [::2]:0\n",
 		LISTEN "metrics = localhost:0\n",
+		LISTEN "origin = 0.0.0.0:0\n",
+		LISTEN "origin = [::]:0\n",
 		"[listen]\nmetrics = 127.0.0.1:0\n",
 		LISTEN "[log]\njson = maybe\n",
 	};
