@@ -133,10 +133,9 @@ LIBS = shlex.split(os.environ.get("LIBS") or (
     "-lcmocka -lubootenv -lseccomp -luv -lsqlite3 -lmbedtls -lcurl -lssl "
     "-lcrypto -larchive -lzstd -llzma -lz -llz4 -ldivsufsort -lext2fs "
     "-lpthread -lmbedx509 -lmbedcrypto -ljansson -linih"))
+# Of two objects that stand beside the archives, that of the servers.
 DIGEST = "%s/obj/common/digest_mbedtls.o" % B
 ARCHIVES = ["signer", "update-server", "updater-client", "common"]
-# Of two objects that stand beside the archives, that of the servers.
-DIGEST = B + "/obj/common/digest_mbedtls.o"
 RUN_SEC = 60
 FAILS = re.compile(r"\berr_(set|sys|in)\(|return -1;|return false;|goto \w+;"
                    r"|return err_|bad = true|->bad")
