@@ -119,7 +119,7 @@ MODULES = [
     ("signer/unwrap.c", "unwrap"),
     ("signer/scan.c", "scan"),
     ("signer/sift.c", "sift"),
-    ("signer/disk_parts.c", "peek"),
+    ("signer/disk_parts.c", "disk_parts"),
     ("signer/ext4_open.c", "peek"),
     ("signer/peek*.c", "peek sift"),
 ]

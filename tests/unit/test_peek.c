@@ -246,6 +246,32 @@ static void what_there_is_no_room_for_is_refused(void **state)
 	refuse_super(32, 1, 254, 4096);
 }
 
+/* Whoever asks for it without a look at how it begins. */
+static void refuse_open(size_t at, uint32_t value, size_t also, uint32_t its)
+{
+	struct peek_place place;
+	struct peek *p = NULL;
+	struct err e = { 0 };
+
+	load(IMAGES "ext4");
+	le32_put(bytes.ptr + EXT_SUPER + at, value);
+	le32_put(bytes.ptr + EXT_SUPER + also, its);
+	place = place_at(0);
+	assert_int_equal(peek_open(PEEK_EXT, &place, &p, &e), -1);
+	assert_string_equal(e.msg, "its superblock says more than there is");
+	fs_close(&place.fd);
+	buf_done(&bytes);
+}
+
+static void what_is_no_ext4_does_not_reach_the_library(void **state)
+{
+	(void)state;
+	refuse_open(56, 0, 56, 0);
+	/* Groups of nothing, and blocks larger than there are. */
+	refuse_open(32, 0, 32, 0);
+	refuse_open(24, 7, 4, 1);
+}
+
 #define BOMB_AT   92u /* blocks at its end, that it can spare */
 #define BOMB_LEN  1024u
 #define I_FLAGS   32
@@ -333,6 +359,7 @@ int main(void)
 		cmocka_unit_test(what_is_cut_off_fails_with_a_word),
 		cmocka_unit_test(what_packed_it_is_named),
 		cmocka_unit_test(what_there_is_no_room_for_is_refused),
+		cmocka_unit_test(what_is_no_ext4_does_not_reach_the_library),
 		cmocka_unit_test(blocks_that_lead_to_each_other_end),
 		cmocka_unit_test(a_table_that_is_not_understood_is_told),
 		cmocka_unit_test(what_only_begins_alike_is_no_image),
