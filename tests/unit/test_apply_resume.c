@@ -11,9 +11,11 @@
 #include "signer/pack_tree.h"
 #include "tests/unit/box.h"
 
-#define NOBODY     65534
-#define BIG_LEN    (900u << 10)
-#define FRAMES_LEN (20u << 20)
+#define NOBODY      65534
+#define BIG_LEN     (900u << 10)
+#define FRAMES_LEN  (20u << 20)
+#define SMALL_LEN   64000u /* less than the signer's pieces */
+#define SMALL_COUNT 220
 
 static struct box box;
 static struct pack_settings how;
@@ -124,6 +126,7 @@ struct run {
 	struct package_point last; /* that was kept */
 	size_t count;
 	size_t stop_at; /* nothing is kept of this one: the power goes */
+	bool after;     /* it is kept, and then the power goes */
 	size_t hold_at; /* nothing is kept from this one on */
 	uint64_t first; /* payload byte that was read */
 };
@@ -149,11 +152,11 @@ static int keep(void *ctx, const struct package_point *at, struct err *e)
 	assert_true(at->packed > run->last.packed);
 	assert_true(at->plain > run->last.plain);
 	assert_true(at->entry >= run->last.entry);
-	if (++run->count == run->stop_at)
-		return err_set(e, ERR_SYSTEM, "cut");
-	if (run->hold_at == 0 || run->count < run->hold_at)
+	run->count++;
+	if ((run->count != run->stop_at || run->after) &&
+	    (run->hold_at == 0 || run->count < run->hold_at))
 		run->last = *at;
-	return 0;
+	return run->count == run->stop_at ? err_set(e, ERR_SYSTEM, "cut") : 0;
 }
 
 /* With the manifest of the run before, if it came to a point. */
@@ -206,17 +209,18 @@ static void assert_read_from(const struct run *run)
 					     PACKAGE_CHUNK_LEN);
 }
 
-/* Cut at each of its points; returns how many there are. */
-static size_t cut_everywhere(struct kit *k)
+/* Cut at each of its points, or right behind; returns how many there are. */
+static size_t cut_everywhere(struct kit *k, bool after)
 {
 	size_t points = 0;
 
-	for (size_t stop_at = 2; points == 0; stop_at++) {
-		struct run run = { .stop_at = stop_at };
+	for (size_t stop_at = after ? 1 : 2; points == 0; stop_at++) {
+		struct run run = { .stop_at = stop_at, .after = after };
 		struct err e = { 0 };
 		char name[32];
 
-		(void)snprintf(name, sizeof(name), "cut-%zu", stop_at);
+		(void)snprintf(name, sizeof(name), "cut-%d-%zu", after,
+			       stop_at);
 		if (apply(k, &run, name, &e) == 0) {
 			points = run.count;
 		} else {
@@ -261,7 +265,7 @@ static void a_tree_goes_on_wherever_it_was_cut(void **state)
 
 	(void)state;
 	fs_close(&dir);
-	assert_true(cut_everywhere(&k) > 30);
+	assert_true(cut_everywhere(&k, true) > 30);
 	done(&k);
 }
 
@@ -274,13 +278,19 @@ static void a_compressed_tree_goes_on_between_its_frames(void **state)
 	(void)state;
 	put_file(dir, "a", "before", 0644);
 	put_noise(dir, "b", 100000, FRAMES_LEN - 100000, 5);
-	/* As much as the second frame has still room for. */
-	put_noise(dir, "c", 100000, 2 * (16u << 20) - FRAMES_LEN - 100000, 6);
+	/* The second frame ends in front of one of these. */
+	for (unsigned i = 0; i < SMALL_COUNT; i++) {
+		char name[16];
+
+		(void)snprintf(name, sizeof(name), "c-%03u", i);
+		put_noise(dir, name, 100, SMALL_LEN - 100, i);
+	}
 	put_file(dir, "d", "behind", 0644);
 	put_noise(dir, "e", 100000, 100000, 7);
 	fs_close(&dir);
 	k = tree_kit("input", PACKAGE_ZSTD);
-	assert_int_equal(cut_everywhere(&k), 2);
+	assert_int_equal(cut_everywhere(&k, false), 2);
+	assert_int_equal(cut_everywhere(&k, true), 2);
 	done(&k);
 }
 
@@ -293,11 +303,13 @@ static void a_delta_goes_on_between_its_records(void **state)
 	struct pack_tree *base, *content;
 
 	(void)state;
-	for (int i = 0; i < 6; i++) {
+	/* The first is in two records, between which there is no point. */
+	for (int i = 0; i < 4; i++) {
 		char name[16];
 
 		(void)snprintf(name, sizeof(name), "new-%d", i);
-		put_noise(dir, name, 2u << 20, 0, (uint32_t)(100 + i));
+		put_noise(dir, name, (i > 0 ? 2u : 6u) << 20, 0,
+			  (uint32_t)(100 + i));
 	}
 	fs_close(&old);
 	fs_close(&dir);
@@ -305,7 +317,7 @@ static void a_delta_goes_on_between_its_records(void **state)
 	content = load("input");
 	k.old_manifest = buf_slice(&base->manifest);
 	k.fd = make(content, base, PACKAGE_RAW, &k.r);
-	assert_true(cut_everywhere(&k) >= 2);
+	assert_true(cut_everywhere(&k, false) >= 2);
 	pack_tree_free(base);
 	pack_tree_free(content);
 	done(&k);
@@ -322,7 +334,7 @@ static void a_file_goes_on_wherever_it_was_cut(void **state)
 	fs_close(&dir);
 	how.content = PACKAGE_IMAGE;
 	k = tree_kit("input/image", PACKAGE_RAW);
-	assert_true(cut_everywhere(&k) > 10);
+	assert_true(cut_everywhere(&k, false) > 10);
 	done(&k);
 }
 
