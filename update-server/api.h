@@ -273,6 +273,11 @@ int api_ready(struct server_api *api, const struct stage *s,
 
 /* Why each rollout of its product is offered to a device or not; takes
  * `attempts`. */
+/* Under the lock: the device's newest attempt, after what it says of itself in
+ * a word that was carried here. */
+int api_judge_word(struct server_api *api, const struct wire_checkin *m,
+		   const struct store_device *device, int64_t now,
+		   struct err *e) NODISCARD;
 int api_why_json(struct server_api *api, const struct store_device *d,
 		 struct json **out, struct err *e) NODISCARD;
 
@@ -370,6 +375,7 @@ api_handler api_rollout_list, api_rollout_show, api_rollout_create,
 	api_rollout_pause, api_rollout_resume, api_rollout_advance,
 	api_rollout_abort, api_rollout_supersede, api_rollout_ack,
 	api_rollout_rollback, api_rollout_discard, api_back_show;
+api_handler api_device_report;
 api_handler api_device_pin, api_device_unpin, api_device_clear;
 api_handler api_device_block, api_device_unblock;
 api_handler api_device_why;

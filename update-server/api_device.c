@@ -67,10 +67,9 @@ static int is_out_of_reach(struct server_api *api, const struct stage *s,
 
 /* The newest attempt, after what the device says of itself. */
 static int judge_attempt(struct server_api *api, const struct wire_checkin *m,
-			 const struct store_device *device, struct attempt *a,
-			 bool *found, struct err *e)
+			 const struct store_device *device, int64_t now,
+			 struct attempt *a, bool *found, struct err *e)
 {
-	int64_t now = device->last_seen;
 	const struct stage *s;
 	struct stage_goal goal;
 	enum stage_state before;
@@ -90,6 +89,16 @@ static int judge_attempt(struct server_api *api, const struct wire_checkin *m,
 		return -1;
 	changed = changed || ended;
 	return changed ? api_attempt_save(api, a, before, NULL, e) : 0;
+}
+
+int api_judge_word(struct server_api *api, const struct wire_checkin *m,
+		   const struct store_device *device, int64_t now,
+		   struct err *e)
+{
+	struct attempt latest;
+	bool found = false;
+
+	return judge_attempt(api, m, device, now, &latest, &found, e);
 }
 
 /* ---- what it shall have -------------------------------------------------- */
@@ -280,7 +289,7 @@ static int checkin(struct server_api *api, const struct wire_checkin *m,
 			       "this device is enrolled as %s %s", f->product,
 			       f->model);
 	if (store_device_seen(api->store, device, m, c.now, e) ||
-	    judge_attempt(api, m, device, &latest, &found, e))
+	    judge_attempt(api, m, device, c.now, &latest, &found, e))
 		return -1;
 	c.latest = found ? &latest : NULL;
 	d->next_check_sec = interval_for(api, f);

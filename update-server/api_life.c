@@ -11,6 +11,7 @@
 
 #include "update-server/api.h"
 #include "update-server/ca_record.h"
+#include "update-server/hand.h"
 #include "update-server/publish.h"
 #include "update-server/rights.h"
 #include "update-server/store_overview.h"
@@ -97,6 +98,8 @@ const struct route server_routes[] = {
 	  api_outpost_add },
 	{ PEOPLE, METHOD_PUT, P "outpost-report", OUTPOST_FILE_MAX, ROUTE_PLAIN,
 	  api_outpost_report },
+	{ PEOPLE, METHOD_PUT, P "device-report", HAND_MAX, ROUTE_PLAIN,
+	  api_device_report },
 	{ PEOPLE, METHOD_GET, P "outposts", 0, ROUTE_PLAIN, api_outpost_list },
 	{ PEOPLE, METHOD_GET, P "outpost/", 0, ROUTE_PLAIN, api_outpost_show },
 	{ PEOPLE, METHOD_GET, P "score", 0, ROUTE_PLAIN, api_score_get },

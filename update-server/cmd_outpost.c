@@ -19,6 +19,7 @@
 #include "update-server/outpost.h"
 
 #define REPORTS     "reports"
+#define DEVICES     "devices"
 #define NUMBERS_MAX 1000 /* reports of one medium */
 
 /* ---- carrying out -------------------------------------------------------- */
@@ -165,6 +166,84 @@ static int import_reports(struct ui *u, int dirfd, struct err *e)
 	return 0;
 }
 
+/* ---- what devices said --------------------------------------------------- */
+
+struct words {
+	size_t news, known, refused;
+};
+
+static int upload_word(struct ui *u, int folder, const char *name,
+		       struct words *w, struct err *e)
+{
+	char path[PATH_MAX_LEN];
+	struct stat st;
+	int fd = -1, rc = -1;
+
+	if (text_format(path, sizeof(path), e, DEVICES "/%s", name) ||
+	    fs_open(folder, name, O_RDONLY | O_CLOEXEC, &fd, e))
+		return -1;
+	if (fstat(fd, &st))
+		(void)err_sys(e, "%s", path);
+	else
+		rc = people_put(u->client, "/v1/people/device-report", fd,
+				(uint64_t)st.st_size, e);
+	fs_close(&fd);
+	if (rc == 0)
+		w->news++;
+	else if (e->code == ERR_ROLLBACK)
+		w->known++;
+	else
+		return err_in(e, "%s", path);
+	return 0;
+}
+
+/* One that is not taken keeps no other from being heard; the first is told. */
+static int upload_words(struct ui *u, DIR *d, struct words *w, struct err *e)
+{
+	const struct dirent *entry;
+	struct err why = { 0 };
+
+	while ((entry = readdir(d)) != NULL) {
+		if (entry->d_name[0] == '.' ||
+		    upload_word(u, dirfd(d), entry->d_name, w, &why) == 0)
+			continue;
+		if (why.code == ERR_NETWORK) {
+			*e = why;
+			return -1;
+		}
+		if (w->refused++ == 0)
+			*e = why;
+	}
+	return w->refused > 0 ? -1 : 0;
+}
+
+static int import_words(struct ui *u, int folder, struct err *e)
+{
+	struct words w = { 0 };
+	DIR *d = NULL;
+	int fd = -1, rc;
+
+	if (fs_open(folder, DEVICES, O_RDONLY | O_DIRECTORY | O_CLOEXEC, &fd,
+		    e))
+		return -1;
+	d = fdopendir(fd);
+	if (!d) {
+		fs_close(&fd);
+		return err_sys(e, DEVICES);
+	}
+	rc = upload_words(u, d, &w, e);
+	(void)closedir(d); /* it was only read */
+	if (u->json)
+		printf("{\"v\": 1, \"devices\": %zu, \"known\": %zu, "
+		       "\"refused\": %zu}\n",
+		       w.news, w.known, w.refused);
+	else
+		printf("%zu device%s said something new, %zu nothing new, %zu "
+		       "refused\n",
+		       w.news, w.news == 1 ? "" : "s", w.known, w.refused);
+	return rc;
+}
+
 static bool has(int dirfd, const char *name)
 {
 	struct err ignored;
@@ -184,13 +263,17 @@ static int import_parts(struct ui *u, const struct bundle_place *p,
 	const int dirfd = p->dirfd;
 	bool releases = has(dirfd, "metadata");
 	bool keys = has(dirfd, "envelopes"), reports = has(dirfd, REPORTS);
+	bool words = has(dirfd, DEVICES);
 
-	if (!releases && !keys && !reports)
+	if (!releases && !keys && !reports && !words)
 		return err_set(
 			e, ERR_NOT_FOUND,
-			"%s holds neither metadata/, envelopes/ nor " REPORTS
-			"/",
+			"%s holds neither metadata/, envelopes/, " REPORTS
+			"/ nor " DEVICES "/",
 			u->operands[0]);
+	/* First: what devices said is news, whatever the rest is. */
+	if (words && import_words(u, dirfd, e))
+		return -1;
 	if (releases && release_import_folder(u, dirfd, e))
 		return -1;
 	if (keys &&

@@ -53,6 +53,7 @@ static const struct right rights[] = {
 	{ P "bundle", "officer" },
 	{ P "report-export", "officer" },
 	{ P "outpost-report", "officer" },
+	{ P "device-report", "officer" },
 	{ P "device-readopt", "officer" },
 };
 

@@ -42,9 +42,9 @@ people() {
 # The next request is exactly one act of a person, of this kind.
 # device-readopt and readopt-close need a registry that was restored, device-approve and -deny one that waits, outpost-report another
 # server, device-release two copies of one, envelopes/ an encrypted release,
-# order-* keys of operators: their records are looked for in the tests of those.
+# order-* keys of operators, payloads-remove a withdrawn release: their records are looked for in the tests of those.
 covered="payload/ metadata/ publish device-release envelopes/"
-covered="$covered device-join device-approve device-deny outpost-report device-readopt"
+covered="$covered device-join device-approve device-deny outpost-report device-readopt device-report payloads-remove"
 covered="$covered readopt-close"
 covered="$covered order-plan order-sign order-discard"
 # A plan changes nothing; an approval is another person's, where that is asked for.

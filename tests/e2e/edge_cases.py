@@ -1,5 +1,8 @@
 """What 94-staged-edges.sh asks of the server: edge_cases.py WORK."""
 import http.client
+import json
+import os
+import subprocess
 import sys
 import time
 
@@ -290,6 +293,9 @@ a.revert()
 equal(a.check_in()["action"], "nothing", "it came back again")
 post("/v1/people/device-clear", id=a.id, reason="a new power supply")
 refused(409, post, "/v1/people/device-clear", id=a.id, reason="nothing left")
+# two of the first five: the gate has stopped it meanwhile
+until("keep", lambda r: r["state"] == "paused")
+admin.act("resume", "keep", reason="it was the power supply")
 equal(a.check_in()["action"], "update", "cleared")
 post("/v1/people/device-unpin", id=c.id, reason="done")
 c.release = None
@@ -317,6 +323,56 @@ r = until("breaker", lambda r: r["state"] == "paused")
 equal(r["pause"], "payload-trouble", "the breaker")
 equal(state_of(fleet[0], "breaker")["evidence"],
       "GET https://[redacted]@host/x: 404", "no secret is kept")
+
+# a device that no network reaches: people carry its word, which it signed
+stick = work + "/stick"
+os.makedirs(stick + "/devices")
+
+
+def carried(*words):
+    """The exit status of an import, and what it counts."""
+    for old in os.listdir(stick + "/devices"):
+        os.unlink(stick + "/devices/" + old)
+    for n, word in enumerate(words):
+        with open("%s/devices/%d.word" % (stick, n), "w") as f:
+            f.write(word)
+    done = subprocess.run(
+        [os.environ["BIN"] + "/update-server", "bundle", "import", stick,
+         "--json", "--operator", work + "/server/admin/operator.conf"],
+        capture_output=True, text=True)
+    counts = json.loads(done.stdout)
+    return (done.returncode, counts["devices"], counts["known"],
+            counts["refused"])
+
+
+far, near = fleet[10], fleet[11]
+admin.begin("by-hand", "r2", shares=[10000], watch=[0], priority=8)
+far.check_in()
+seen = admin.get("device/" + far.id)["last_seen"]
+word = far.word(releases["r2"], far.activation + 1)
+equal(carried(word.replace(far.id, near.id)), (6, 0, 0, 1), "another's name")
+equal(carried(word.replace('"activation": ', '"activation": 1')), (6, 0, 0, 1),
+      "changed on the way")
+equal(carried(word[:-9]), (4, 0, 0, 1), "cut off")
+equal(carried("pawl/hand/v1 %s\n{}\n00\n" % ("0" * 32), word), (13, 1, 0, 1),
+      "one that is nobody's keeps no other from being heard")
+equal((state_of(far, "by-hand")["state"],
+       admin.get("device/" + far.id)["last_seen"]), ("confirmed", seen),
+      "carried by hand: it runs there, and was not seen")
+equal(carried(word), (0, 0, 1, 0), "carried again: nothing new")
+far.activation += 2
+far.release = releases["r3"]
+far.check_in()
+equal(carried(word), (0, 0, 1, 0), "and late")
+equal(admin.get("device/" + far.id)["release"], "r3", "what it said last")
+trial = far.word(releases["r2"], far.activation + 1, confirmed=False)
+settled = far.word(releases["r2"], far.activation + 1)
+equal((carried(trial), carried(settled), carried(trial)),
+      ((0, 1, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0)), "on trial, and then settled")
+admin.command("device", "revoke", far.id, "--reason", "lost")
+equal(carried(far.word(releases["r3"], far.activation + 9)), (10, 0, 0, 1),
+      "of a device that was revoked")
+admin.act("abort", "by-hand", reason="seen")
 
 # what nobody may say
 refused(400, admin.create, "bad", "r1", policy={"max_fail": 0})

@@ -177,6 +177,7 @@ class Device:
 
     def enrol(self, wire, claim):
         key, decrypt = Key(), Key()
+        self.key = key
         nonce = wire.ask("POST", "/v1/nonce", {})["nonce"]
         both = key.public() + decrypt.public()
         code = claim.replace("-", "")
@@ -206,6 +207,15 @@ class Device:
         answer = self.wire.post("/v1/checkin", **dict(body, **more))
         self.offer = answer if answer["action"] == "update" else None
         return answer
+
+    def word(self, release, activation, confirmed=True):
+        """What it says, in a file for people to carry (docs/air-gap.md)."""
+        said = "pawl/hand/v1 %s\n%s" % (self.id, json.dumps({
+            "v": 1, "product": "kiosk", "model": self.model,
+            "release": release, "confirmed": confirmed,
+            "activation": activation, "interval": self.interval,
+            "updater": "0.1.0"}))
+        return "%s\n%s\n" % (said, self.key.sign(said.encode()).hex())
 
     def report(self, state, code="", attempt=None, sequence=None,
                evidence=""):

@@ -143,6 +143,7 @@ const acts = {
 	"device-release": () => "released a device from quarantine",
 	"device-revoke": () => "revoked a device",
 	"device-retire": () => "retired a device",
+	"device-report": () => "brought what a device said of itself, on a medium",
 	"device-forget": () => "had a device forgotten",
 	"device-block": () => "blocked a device",
 	"device-unblock": () => "unblocked a device",
