@@ -803,11 +803,19 @@ static void a_list_of_people_that_is_older_is_not_gone_by(void **state)
 	write_people(1);
 	tell(*state, &w, OFFICER);
 	assert_done();
+	restart(state); /* it has read the newer one when it starts */
 	assert_ok(fs_replace_file(repo->dirfd, "keeper/people.json",
 				  buf_slice(&before), 0600, &e));
 	tell(*state, &w, OFFICER);
 	assert_failed(ERR_ROLLBACK);
 	buf_done(&before);
+}
+
+static void before_the_first_import_nothing_is_signed(void **state)
+{
+	ask(*state, KEEPER_REFRESH, 0, 0);
+	assert_failed(ERR_NOT_FOUND);
+	assert_non_null(strstr(a.failure.msg, "nothing was imported yet"));
 }
 
 /* Not by this request, nor any later one, nor after a restart. */
@@ -1479,6 +1487,7 @@ int main(void)
 		TEST(an_approval_is_written_down_once),
 		TEST(warrants_come_at_a_rate_and_ends_always),
 		TEST(a_list_of_people_that_is_older_is_not_gone_by),
+		TEST(before_the_first_import_nothing_is_signed),
 		TEST(a_code_makes_one_device),
 		TEST(who_was_ended_is_renewed_never_again),
 		TEST(every_certificate_is_in_the_ledger),
