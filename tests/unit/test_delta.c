@@ -24,7 +24,7 @@ static unsigned clones;
 /* A record under construction. */
 static struct buf streams[DELTA_STREAMS];
 static struct delta_record record;
-static size_t packed_inserts; /* their raw length, if they are compressed */
+static size_t raw_lens[DELTA_STREAMS]; /* of those that are compressed */
 static enum package_codec packed_by = PACKAGE_RAW;
 
 static int setup(void **state)
@@ -136,10 +136,10 @@ static void end_record(void)
 	for (size_t i = 0; i < DELTA_STREAMS; i++) {
 		record.raw_len[i] = (uint32_t)streams[i].len;
 		record.packed_len[i] = record.raw_len[i];
+		if (raw_lens[i] > 0)
+			record.raw_len[i] = (uint32_t)raw_lens[i];
+		raw_lens[i] = 0;
 	}
-	if (packed_inserts > 0)
-		record.raw_len[DELTA_INSERTS] = (uint32_t)packed_inserts;
-	packed_inserts = 0;
 	header[0] = (uint8_t)delta_format_record(&record, header + 1);
 	add_bytes(&records, header, header[0] + (size_t)1);
 	for (size_t i = 0; i < DELTA_STREAMS; i++) {
@@ -442,7 +442,7 @@ static void pack_inserts(enum package_codec codec, struct slice prefix)
 	buf_done(&streams[DELTA_INSERTS]);
 	add_bytes(&streams[DELTA_INSERTS], packed.ptr, packed.len);
 	buf_done(&packed);
-	packed_inserts = 1000;
+	raw_lens[DELTA_INSERTS] = 1000;
 }
 
 static void inserts_may_refer_to_a_prefix_of_old_bytes(void **state)
@@ -482,6 +482,46 @@ static void inserts_may_refer_to_a_prefix_of_old_bytes(void **state)
 }
 
 /* A frame must fill exactly what its record says, and be filled by it. */
+static void pack(enum delta_stream which, enum package_codec codec)
+{
+	struct buf packed = BUF_INIT(1 << 20);
+	struct err e = { 0 };
+
+	assert_ok(encode_all(codec, buf_slice(&streams[which]), DELTA_WINDOW,
+			     &packed, &e));
+	raw_lens[which] = streams[which].len;
+	buf_done(&streams[which]);
+	add_bytes(&streams[which], packed.ptr, packed.len);
+	buf_done(&packed);
+}
+
+/* Nothing of one frame may remain when the next one begins. */
+static void each_stream_is_a_frame_of_its_own(void **state)
+{
+	static const enum package_codec codecs[] = { PACKAGE_LZMA,
+						     PACKAGE_ZSTD };
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(codecs); i++) {
+		buf_done(&records);
+		packed_by = codecs[i];
+		patch(1900, 1);
+		cover(0, 900, 0);
+		for (size_t n = 0; n < 900; n++)
+			wrong(0, (uint8_t)(1 + n % 3));
+		pack(DELTA_RIGHTS, packed_by);
+		pack(DELTA_DIFFS, packed_by);
+		pack_inserts(packed_by, (struct slice){ 0 });
+		end_record();
+		assert_ok(apply(1900, &e));
+		for (size_t n = 0; n < 900; n++)
+			assert_int_equal(new[n], (uint8_t)(old[n] + 1 + n % 3));
+		assert_memory_equal(new + 900, old + 501, 1000);
+	}
+	packed_by = PACKAGE_RAW;
+}
+
 static void frames_of_another_length_are_refused(void **state)
 {
 	static const enum package_codec codecs[] = { PACKAGE_LZMA,
@@ -494,7 +534,7 @@ static void frames_of_another_length_are_refused(void **state)
 			buf_done(&records);
 			patch(len, 0);
 			pack_inserts(packed_by, (struct slice){ 0 });
-			packed_inserts = len;
+			raw_lens[DELTA_INSERTS] = len;
 			end_record();
 			assert_apply_refused(len, ERR_FORMAT);
 		}
@@ -601,7 +641,8 @@ static void wrong_prefixes_are_refused(void **state)
 	for (unsigned i = 0; i <= DELTA_PREFIX_MAX / OLD_LEN; i++)
 		range(i > 0 ? -OLD_LEN : 0, OLD_LEN);
 	end_record();
-	assert_apply_refused(1, ERR_LIMIT);
+	assert_apply_refused_saying(DELTA_PREFIX_MAX, ERR_LIMIT,
+				    "too long a prefix");
 	/* One operation each. */
 	buf_done(&records);
 	patch(1, 0);
@@ -982,6 +1023,7 @@ int main(void)
 		TEST(predictors_are_applied_to_covers_of_the_home_file),
 		TEST(predictors_that_are_not_told_are_as_is),
 		TEST(inserts_may_refer_to_a_prefix_of_old_bytes),
+		TEST(each_stream_is_a_frame_of_its_own),
 		TEST(frames_of_another_length_are_refused),
 		TEST(no_record_hides_behind_a_frame),
 		TEST(passing_over_inserts_ends_with_the_input),

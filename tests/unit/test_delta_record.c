@@ -134,12 +134,32 @@ static void numbers_have_limits(void **state)
 	assert_refused_with(NEW_BYTES, 2 * past, OLD_LEN, ERR_FORMAT);
 }
 
+static void a_word_that_is_cut_off_is_refused(void **state)
+{
+	static const uint8_t bytes[DELTA_WORD_LEN] = { 0 };
+	uint64_t at = 0;
+
+	(void)state;
+	for (size_t len = 0; len <= DELTA_WORD_LEN; len++) {
+		struct rd r = rd_init((struct slice){ bytes, len });
+		struct err e = { 0 };
+
+		if (len < DELTA_WORD_LEN)
+			assert_refused(delta_get_word(&r, 7, OLD_LEN, &at, &e),
+				       ERR_FORMAT);
+		else
+			assert_ok(delta_get_word(&r, 7, OLD_LEN, &at, &e));
+	}
+	assert_int_equal(at, 7);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_number_has_its_place),
 		cmocka_unit_test(what_is_cut_off_is_no_segment),
 		cmocka_unit_test(numbers_have_limits),
+		cmocka_unit_test(a_word_that_is_cut_off_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
