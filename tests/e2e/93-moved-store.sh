@@ -77,7 +77,7 @@ want 0 python3 "$here/old_store.py" state "$store"
 said "^done $((devices + 1))\$"
 want 0 "$server" server check "$WORK/server"
 # A small one is moved within a second or two, and that is said all the same.
-want 0 python3 "$here/old_store.py" again "$store" 1700
+want 0 python3 "$here/old_store.py" again "$store" 700
 said old
 told=$(grep -c 'store-moved' "$WORK/server.log")
 start_server
