@@ -57,6 +57,7 @@ kill_after() { # slot, payload, bytes...
 				[ "$(carried)" -lt "$until" ] || break
 			else
 				[ "$(point)" -lt "$payload" ] || break
+				sleep 0.1
 			fi
 			sleep 0.02
 		done
@@ -113,7 +114,7 @@ order
 on one update --quiet # its first use
 sed -i 's/^window = .*/window = 6000000/' "$WORK/one/client.conf"
 make_fresh 2 1
-serve_release 2 --from 1
+serve_release 2 --from 1 --codec none
 roll_out 2
 size=$(package_of main-from-1)
 [ "$size" -gt 10000000 ] || die "a delta of $size bytes is too short for this"
