@@ -244,17 +244,21 @@ bool embedded_next(struct slice window, uint64_t base, size_t from, size_t to,
 	const size_t last = window.len > 0 ? window.len - 1 : 0;
 	size_t block = from + (size_t)((BLOCK - (base + from) % BLOCK) % BLOCK);
 
+	/* Where it goes on is said at the end: no byte costs a store. */
 	for (size_t i = from; i < to && i < last; i++) {
-		*next = i + 1;
+		bool found = false;
+
 		if (i == block) {
 			block += BLOCK;
-			if (judge_block(window, base, i, out))
-				return true;
+			found = judge_block(window, base, i, out);
 		}
-		if ((part[window.ptr[i]] & FIRST) != 0 &&
-		    (part[window.ptr[i + 1]] & SECOND) != 0 &&
-		    judge(window, i, out))
+		if (!found && (part[window.ptr[i]] & FIRST) != 0 &&
+		    (part[window.ptr[i + 1]] & SECOND) != 0)
+			found = judge(window, i, out);
+		if (found) {
+			*next = i + 1;
 			return true;
+		}
 	}
 	*next = to;
 	return false;
