@@ -268,6 +268,31 @@ static void whoever_is_no_operator_signs_nothing(void **state)
 	json_free(next);
 }
 
+/* A reason goes into the log as it is read by people, or not at all. */
+static void a_reason_that_is_none_is_refused(void **state)
+{
+	struct json *next, *body = json_new_object();
+	struct meeting *d = *state;
+	char said[2000];
+
+	meeting_import(d);
+	next = next_file(d, 1);
+	meeting_sign(d, next, SPARE_KEY);
+	json_set_int(body, "v", 1);
+	json_set_text(body, "role", WIDE);
+	json_set(body, "envelope", json_clone(next));
+	json_set_int(body, "reason", 7);
+	assert_int_equal(
+		ask(d, api_order_sign, "/v1/people/order-sign", body, said),
+		REFUSED(ERR_FORMAT));
+	json_set_text(body, "reason", "it does not start");
+	assert_int_equal(
+		ask(d, api_order_sign, "/v1/people/order-sign", body, said),
+		200);
+	json_free(body);
+	json_free(next);
+}
+
 static void only_orders_are_brought_here(void **state)
 {
 	struct meeting *d = *state;
@@ -451,6 +476,7 @@ int main(void)
 		TEST(documents_are_read_by_their_digest),
 		TEST(another_change_waits_for_the_first),
 		TEST(whoever_is_no_operator_signs_nothing),
+		TEST(a_reason_that_is_none_is_refused),
 		TEST(only_orders_are_brought_here),
 		TEST(a_version_that_is_overtaken_is_a_conflict),
 		TEST(a_change_against_the_rules_is_not_kept),
