@@ -134,6 +134,7 @@ static uint64_t mark_random(const struct bare_keys *b, uint8_t *places)
 static int find_places(const struct bare_keys *b, uint64_t *used, struct err *e)
 {
 	uint8_t *places = mem_alloc(b->bytes.len / 8 + 1, 1);
+	bool scarce;
 	const struct scalars_search search = {
 		.bytes = b->bytes,
 		.places = places,
@@ -144,7 +145,12 @@ static int find_places(const struct bare_keys *b, uint64_t *used, struct err *e)
 	int rc;
 
 	*used = mark_random(b, places);
-	if (*used == b->places || b->decoded) {
+	scarce = *used == b->places;
+	if (scarce && b->all_or_none) {
+		memset(places, 0, b->bytes.len / 8 + 1);
+		*used = 0;
+	}
+	if (scarce || b->decoded) {
 		/* 04 20, 02 20 and 02 21 00: of 32 bytes. */
 		mark_behind(b, 4, places);
 		mark_behind(b, 2, places);

@@ -27,6 +27,7 @@ struct bare_keys {
 	bool decoded;    /* they stand in the file as text */
 	/* How many places that could be random may be tried yet. */
 	uint64_t places;
+	bool all_or_none; /* and where there are more, none is: it is no text */
 	/* The private half of the key of this name; -1 ends it all. */
 	int (*found)(void *ctx, const char *name, size_t at, struct err *e);
 	void *ctx;

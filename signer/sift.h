@@ -14,8 +14,10 @@
  * Bare scalars of known keys are looked for where bare_keys.h says, at so many
  * places that could be random: SIFT_PLACES of each file, member and image's
  * file that is not itself opened; and of all that comes out of one file,
- * SIFT_PLACES_ALL and one for SIFT_BYTES_PER_PLACE of its bytes. "Exhaustive"
- * sets no such bound.
+ * SIFT_PLACES_ALL and one for SIFT_BYTES_PER_PLACE of its bytes; and when all
+ * files together took SIFT_PLACES_SCAN, only what is no longer than SIFT_SHORT,
+ * and text, so that a release's hundreds of programs do not take minutes.
+ * "Exhaustive" sets no bound.
  */
 #ifndef SIGNER_SIFT_H
 #define SIGNER_SIFT_H

@@ -128,9 +128,22 @@ static int tell_key(void *ctx, const char *name, size_t at, struct err *e)
 	return tell(ctx, what, at, EC_SCALAR_LEN, e);
 }
 
-/* Of the file, and of all that came out of the outermost one. */
-static uint64_t places_left(const struct level *l)
+/* So much of the scan went by that only what is short, or text, is searched. */
+static bool is_late(const struct view *v)
 {
+	return v->level->sift->spent >= SIFT_PLACES_SCAN &&
+	       !(v->whole && v->bytes.len <= SIFT_SHORT);
+}
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Of the file, and of all that came out of the outermost one. */
+static uint64_t places_left(const struct view *v)
+{
+	const struct level *l = v->level;
 	const struct sift *s = l->sift;
 	const uint64_t all = SIFT_PLACES_ALL + s->input / SIFT_BYTES_PER_PLACE;
 	const uint64_t rest = all > s->tried ? all - s->tried : 0;
@@ -140,7 +153,9 @@ static uint64_t places_left(const struct level *l)
 	/* What is opened is searched there. */
 	if (level_holds_members(l) || l->tried >= SIFT_PLACES)
 		return 0;
-	return rest < SIFT_PLACES - l->tried ? rest : SIFT_PLACES - l->tried;
+	if (is_late(v))
+		return smaller(rest, (v->to - v->from) / SIFT_LATE_PER_PLACE);
+	return smaller(rest, SIFT_PLACES - l->tried);
 }
 
 static int find_scalars(struct view *v, struct err *e)
@@ -154,7 +169,8 @@ static int find_scalars(struct view *v, struct err *e)
 		.base = l->base,
 		.whole = v->whole,
 		.decoded = v->decoded > 0,
-		.places = places_left(l),
+		.places = places_left(v),
+		.all_or_none = !l->sift->settings->exhaustive && is_late(v),
 		.found = tell_key,
 		.ctx = v,
 	};
@@ -164,6 +180,7 @@ static int find_scalars(struct view *v, struct err *e)
 		return -1;
 	l->tried += used;
 	l->sift->tried += used;
+	l->sift->spent += used;
 	return 0;
 }
 

@@ -78,6 +78,7 @@ struct sift {
 	bool stopped;    /* the watcher wants no more */
 	unsigned images; /* that are open */
 	uint64_t bytes, told, published;
+	uint64_t spent; /* places for a scalar, in all files */
 	/* of the outermost file */
 	uint64_t input, expanded, tried;
 	unsigned members, buried;

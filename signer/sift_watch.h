@@ -21,6 +21,11 @@
 #define SIFT_PLACES          (UINT64_C(32) << 10)
 #define SIFT_PLACES_ALL      (UINT64_C(128) << 10)
 #define SIFT_BYTES_PER_PLACE 16
+/* Of a whole scan, half a second of them: later only what has fewer than
+ * one in so many bytes, as text has, is searched, and what is short. */
+#define SIFT_PLACES_SCAN    (UINT64_C(128) << 10)
+#define SIFT_LATE_PER_PLACE 512
+#define SIFT_SHORT          544
 
 struct sift_finding {
 	const char *path; /* "a.tar.gz!/b/c": c in folder b of the archive */

@@ -313,6 +313,54 @@ static void in_noise_it_is_found_by_its_place(void **state)
 	free(bytes);
 }
 
+/* How often it is found, as the next file of a scan. */
+static unsigned found_next(struct sift *s, struct said *said, const void *file,
+			   size_t len)
+{
+	struct slice bytes = { file, len };
+	const struct sift_source source = { read_memory, &bytes, NULL };
+	const unsigned before = said->found;
+	struct err e = { 0 };
+
+	assert_ok(sift_file(s, slice_of("file"), &source, &e));
+	return said->found - before;
+}
+
+/* A scan of many programs tries so many places, then few of each: but all of
+ * what is short, and of text. */
+static void a_long_scan_still_looks_at_what_is_short_and_at_text(void **state)
+{
+	enum {
+		LEN = SIFT_PLACES,
+		FILES = SIFT_PLACES_SCAN / SIFT_PLACES + 1
+	};
+	uint8_t *bytes = malloc(LEN);
+	struct said said = { 0 };
+	const struct sift_watch watch = { found, unread, &said };
+	struct sift_settings settings = { .scratch_dirfd = AT_FDCWD };
+	struct mine m;
+	struct sift *s;
+
+	(void)state;
+	assert_non_null(bytes);
+	random_bytes(bytes, LEN);
+	know(&m);
+	settings.known = m.known;
+	memcpy(bytes + LEN / 2 + 1, m.scalar, EC_SCALAR_LEN);
+	s = sift_new(&watch, &settings);
+	for (size_t i = 0; i < FILES; i++)
+		assert_int_equal(found_next(s, &said, bytes, LEN), 1);
+	assert_int_equal(found_next(s, &said, bytes, LEN), 0);
+	assert_int_equal(
+		found_next(s, &said, bytes + LEN / 2 - 250, SIFT_SHORT), 1);
+	memset(bytes, 'a', LEN);
+	memcpy(bytes + LEN / 2 + 1, m.scalar, EC_SCALAR_LEN);
+	assert_int_equal(found_next(s, &said, bytes, LEN), 1);
+	sift_free(s);
+	scalars_free(m.known);
+	free(bytes);
+}
+
 static void a_known_scalar_is_found_as_text(void **state)
 {
 	char text[256] = "secret=";
@@ -641,6 +689,8 @@ int main(void)
 		cmocka_unit_test(a_refusal_ends_it),
 		cmocka_unit_test(a_known_scalar_is_found_wherever_it_stands),
 		cmocka_unit_test(in_noise_it_is_found_by_its_place),
+		cmocka_unit_test(
+			a_long_scan_still_looks_at_what_is_short_and_at_text),
 		cmocka_unit_test(a_known_scalar_is_found_as_text),
 		cmocka_unit_test(a_7z_is_opened),
 		cmocka_unit_test(what_cannot_be_opened_is_said),
