@@ -82,16 +82,15 @@ static int one_round(const struct settings *c, int stop_fd,
 	return rc;
 }
 
-static uint64_t next_wait(const struct settings *c, int rc,
+static uint64_t next_wait(struct pace *pace, int rc,
 			  const struct update_outcome *outcome,
-			  uint32_t failures, uint32_t asked_sec)
+			  uint32_t failures, const struct err *e)
 {
-	const struct pace pace = { c->interval_sec, c->retry_min_sec,
-				   c->retry_max_sec };
-
 	if (rc && failures > 0)
-		return pace_retry(&pace, failures, asked_sec, draw());
-	return pace_next(&pace, outcome->next_check_sec, draw());
+		return pace_retry(pace, failures, outcome->next_check_sec > 0,
+				  e, draw());
+	pace->usual_sec = pace_next(pace, outcome->next_check_sec, draw());
+	return pace->usual_sec;
 }
 
 static void tell(int rc, const struct update_outcome *outcome,
@@ -118,8 +117,8 @@ static void take_along(const struct settings *c, int stop_fd)
 
 int daemon_run(const struct settings *c, int stop_fd, struct err *e)
 {
-	const struct pace pace = { c->interval_sec, c->retry_min_sec,
-				   c->retry_max_sec };
+	struct pace pace = { c->interval_sec, c->retry_min_sec,
+			     c->retry_max_sec, 0 };
 	int state_fd = -1, lock_fd = -1;
 	uint64_t wait = pace_first(&pace, draw());
 	uint32_t failures = 0;
@@ -144,7 +143,7 @@ int daemon_run(const struct settings *c, int stop_fd, struct err *e)
 		failures++; /* if not even the journal can be opened */
 		rc = one_round(c, stop_fd, &outcome, &failures, &failure);
 		tell(rc, &outcome, &failure);
-		wait = next_wait(c, rc, &outcome, failures, failure.retry_sec);
+		wait = next_wait(&pace, rc, &outcome, failures, &failure);
 	}
 	notify_manager("STOPPING=1");
 	if (c->keep.count > 0 && is_under_way(state_fd))

@@ -33,11 +33,15 @@ uint64_t pace_next(const struct pace *p, uint32_t server_sec, uint32_t random)
 			    spread(2 * tenth, random));
 }
 
-uint64_t pace_retry(const struct pace *p, uint32_t failures,
-		    uint32_t server_sec, uint32_t random)
+uint64_t pace_retry(const struct pace *p, uint32_t failures, bool answered,
+		    const struct err *e, uint32_t random)
 {
-	uint64_t sec = p->retry_min_sec;
+	uint64_t sec = p->retry_min_sec, server_sec = e->retry_sec;
 
+	if (!answered && e->code == ERR_NETWORK && server_sec == 0 &&
+	    p->usual_sec > 0)
+		return at_least_one(p->usual_sec / 2 +
+				    spread(p->usual_sec, random));
 	for (uint32_t i = 1; i < failures && sec < p->retry_max_sec; i++)
 		sec *= 2;
 	if (sec > p->retry_max_sec)
