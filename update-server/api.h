@@ -51,6 +51,8 @@ struct server_api {
 	pthread_mutex_t surveying;
 	struct score_facts found;
 	int points;
+	/* Who takes several of these takes them in this order: ordering,
+	 * publishing, attempts, orders_lock. */
 	/* One import, refresh or bundle at a time. */
 	pthread_mutex_t publishing;
 	/* One change of the operators' orders at a time. */

@@ -252,11 +252,11 @@ int api_payload_remove(struct server_api *api, const struct request *q,
 			       "the end of the audit log is missing: replay "
 			       "it first");
 	r.by.reason = r.reason;
-	(void)pthread_mutex_lock(&api->publishing);
 	(void)pthread_mutex_lock(&api->ordering);
+	(void)pthread_mutex_lock(&api->publishing);
 	rc = remove_locked(api, &r, e);
-	(void)pthread_mutex_unlock(&api->ordering);
 	(void)pthread_mutex_unlock(&api->publishing);
+	(void)pthread_mutex_unlock(&api->ordering);
 	if (r.removed > 0)
 		log_event(LOG_WARNING, "payloads-removed",
 			  "by=%s files=%llu bytes=%llu why=%s", q->peer->id,

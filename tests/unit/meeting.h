@@ -87,6 +87,7 @@ static inline void meeting_open(struct meeting *p)
 	(void)pthread_mutex_init(&p->api.guessing, NULL);
 	(void)pthread_mutex_init(&p->api.ordering, NULL);
 	(void)pthread_mutex_init(&p->api.publishing, NULL);
+	(void)pthread_mutex_init(&p->api.attempts, NULL);
 	(void)pthread_rwlock_init(&p->api.orders_lock, NULL);
 }
 
@@ -111,6 +112,7 @@ static inline void meeting_close(struct meeting *p)
 	(void)pthread_mutex_destroy(&p->api.guessing);
 	(void)pthread_mutex_destroy(&p->api.ordering);
 	(void)pthread_mutex_destroy(&p->api.publishing);
+	(void)pthread_mutex_destroy(&p->api.attempts);
 	(void)pthread_rwlock_destroy(&p->api.orders_lock);
 	orders_free(p->api.orders);
 	ways_free(p->api.ways);

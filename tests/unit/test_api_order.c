@@ -410,6 +410,64 @@ static void what_cannot_be_published_does_not_go_live(void **state)
 	json_free(next);
 }
 
+/* ---- beside what else there is ------------------------------------------- */
+
+#define ROUNDS 50
+#define LIMIT  60 /* seconds: they take a small part of it */
+
+struct clearing {
+	struct meeting *d;
+	atomic_bool ends;
+	unsigned status; /* of the last one */
+};
+
+/* What is of no use is taken away, again and again; the plan is another one. */
+static void *clear_away(void *arg)
+{
+	struct json *body = json_new_object();
+	struct sha256 plan = { { 1 } };
+	struct clearing *c = arg;
+	char said[2000];
+
+	json_set_int(body, "v", 1);
+	json_set_text(body, "reason", "the disk is full");
+	api_set_digest(body, "plan", &plan);
+	while (!c->ends)
+		c->status = ask(c->d, api_payload_remove,
+				"/v1/people/payloads-remove", body, said);
+	json_free(body);
+	return NULL;
+}
+
+/* Both take `ordering` and `publishing`: whoever waits for the other one, while
+ * that one waits for him, is ended by the alarm. */
+static void what_goes_live_does_not_wait_for_ever(void **state)
+{
+	struct meeting *d = *state;
+	struct clearing c = { .d = d };
+	struct err e = { 0 };
+	struct json *next;
+	pthread_t other;
+	char said[2000];
+
+	meeting_import(d);
+	next = next_file(d, 1);
+	meeting_sign(d, next, SPARE_KEY);
+	assert_ok(tuf_sign(next, d->repo->keys[OTHER_KEY], &e));
+	assert_ok(tuf_sign(next, d->repo->keys[THIRD_KEY], &e));
+	d->api.acts.burst = d->api.acts.per_minute = 1000000;
+	(void)alarm(LIMIT);
+	assert_int_equal(pthread_create(&other, NULL, clear_away, &c), 0);
+	for (int i = 0; i < ROUNDS; i++)
+		(void)bring(d, WIDE, next, said);
+	c.ends = true;
+	assert_int_equal(pthread_join(other, NULL), 0);
+	(void)alarm(0);
+	assert_int_equal(c.status, 412);
+	assert_non_null(strstr(said, "root.json")); /* as far as publishing */
+	json_free(next);
+}
+
 /* ---- planning ------------------------------------------------------------ */
 
 static unsigned plan(struct meeting *d, const char *release, int64_t share,
@@ -483,6 +541,7 @@ int main(void)
 		TEST(before_the_first_import_there_is_no_operator),
 		TEST(who_acts_too_often_is_slowed_down),
 		TEST(what_cannot_be_published_does_not_go_live),
+		TEST(what_goes_live_does_not_wait_for_ever),
 		TEST(a_plan_says_whom_a_share_opens),
 		TEST(a_plan_of_nonsense_is_none),
 	};
