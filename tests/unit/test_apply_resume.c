@@ -6,6 +6,8 @@
  */
 #include "common/apply.h"
 
+#include <sys/syscall.h>
+
 #include "common/mem.h"
 #include "signer/pack.h"
 #include "signer/pack_tree.h"
@@ -19,6 +21,14 @@
 
 static struct box box;
 static struct pack_settings how;
+static unsigned syncs;
+
+/* Instead of libc's, and as it. */
+int fsync(int fd)
+{
+	syncs++;
+	return (int)syscall(SYS_fsync, fd);
+}
 
 static int setup(void **state)
 {
@@ -323,6 +333,34 @@ static void a_delta_goes_on_between_its_records(void **state)
 	done(&k);
 }
 
+/* All that is behind the first point is there already and made again. */
+static void what_is_there_goes_without_a_sync_each(void **state)
+{
+	int dir = box_folder(&box, "input");
+	struct run run = { .hold_at = 2 }, again = { 0 };
+	struct err e = { 0 };
+	struct kit k;
+
+	(void)state;
+	put_noise(dir, "a-big", BIG_LEN, 0, 1);
+	for (unsigned i = 0; i < SMALL_COUNT; i++) {
+		char name[16];
+
+		(void)snprintf(name, sizeof(name), "c-%03u", i);
+		put_noise(dir, name, 100, 0, i);
+	}
+	fs_close(&dir);
+	k = tree_kit("input", PACKAGE_RAW);
+	assert_ok(apply(&k, &run, "slot", &e));
+	again.last = run.last;
+	assert_int_equal(again.last.entry, 0);
+	syncs = 0;
+	assert_ok(apply(&k, &again, "slot", &e));
+	assert_int_equal(syncs, 0);
+	check(&k, "slot");
+	done(&k);
+}
+
 /* Firmware: an image that is a file of a slot. */
 static void a_file_goes_on_wherever_it_was_cut(void **state)
 {
@@ -423,6 +461,9 @@ int main(void)
 			a_delta_goes_on_between_its_records, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_file_goes_on_wherever_it_was_cut, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_is_there_goes_without_a_sync_each, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(what_was_closed_is_opened_again,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_no_point_is_refused,
