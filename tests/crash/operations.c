@@ -252,27 +252,34 @@ static int check_report(int state_fd, const struct observed *owed,
 	return 0;
 }
 
+/* The same release over the same one before, again: a first use has it twice,
+ * but once over what the factory wrote. */
+static bool are_same(const struct json *a, const struct json *b)
+{
+	return strcmp(json_text(json_get(a, "release")),
+		      json_text(json_get(b, "release"))) == 0 &&
+	       strcmp(json_text(json_get(a, "from")),
+		      json_text(json_get(b, "from"))) == 0;
+}
+
 static int check_history(int state_fd, const struct observed *o, struct err *e)
 {
 	struct json *entries = history_load(state_fd);
 	const size_t count = json_count(entries);
-	const char *result, *release, *before = "";
+	const struct json *last =
+		count > 0 ? json_at(entries, count - 1) : NULL;
+	const char *result, *release;
 	int rc = 0;
 
-	if (count > 1)
-		rc = json_get_text(json_at(entries, count - 2), "release",
-				   &before, e);
-	if (rc || count == 0 ||
-	    json_get_text(json_at(entries, count - 1), "release", &release,
-			  e) ||
-	    json_get_text(json_at(entries, count - 1), "result", &result, e))
+	if (count == 0 || json_get_text(last, "release", &release, e) ||
+	    json_get_text(last, "result", &result, e))
 		rc = err_set(e, ERR_CONFLICT, "the history cannot be read");
 	else if (strcmp(release, o->journal.release) != 0 ||
 		 strcmp(result, machine_state_name(o->journal.machine.state)) !=
 			 0)
 		rc = err_set(e, ERR_CONFLICT, "the history ends with %s: %s",
 			     release, result);
-	else if (strcmp(before, release) == 0)
+	else if (count > 1 && are_same(last, json_at(entries, count - 2)))
 		rc = err_set(e, ERR_CONFLICT, "the history has %s twice",
 			     release);
 	json_free(entries);
