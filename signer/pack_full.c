@@ -195,7 +195,8 @@ static int put_content(struct full *f, uint32_t index, uint64_t len,
 		size_t some =
 			len - at < READ_LEN ? (size_t)(len - at) : READ_LEN;
 
-		if (cut_frame(f, e) ||
+		/* Right behind its header no device goes on. */
+		if ((at > 0 && cut_frame(f, e)) ||
 		    pack_tree_read(f->tree, index, at, f->bytes, some, e) ||
 		    put(f, (struct slice){ f->bytes, some }, e))
 			return -1;

@@ -304,6 +304,33 @@ static void a_compressed_tree_goes_on_between_its_frames(void **state)
 	done(&k);
 }
 
+/* A frame ends before a member, never between its header and its content. */
+static void a_frame_ends_where_a_device_goes_on(void **state)
+{
+	(void)state;
+	for (size_t shift = 0; shift <= 512; shift += 512) {
+		const char *const name = shift > 0 ? "shifted" : "input";
+		int dir = box_folder(&box, name);
+		struct run run = { 0 };
+		struct err e = { 0 };
+		struct kit k;
+
+		put_noise(dir, "a", 1000, (16u << 20) - (100u << 10) + shift,
+			  1);
+		for (unsigned i = 0; i < SMALL_COUNT; i++) {
+			char file[16];
+
+			(void)snprintf(file, sizeof(file), "c-%03u", i);
+			put_noise(dir, file, 100, 0, i);
+		}
+		fs_close(&dir);
+		k = tree_kit(name, PACKAGE_ZSTD);
+		assert_ok(apply(&k, &run, shift > 0 ? "two" : "one", &e));
+		assert_int_equal(run.count, 1);
+		done(&k);
+	}
+}
+
 static void a_delta_goes_on_between_its_records(void **state)
 {
 	int old = put_tree("old", 1), dir = put_tree("input", 1);
@@ -457,6 +484,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_compressed_tree_goes_on_between_its_frames, setup,
 			teardown),
+		cmocka_unit_test_setup_teardown(
+			a_frame_ends_where_a_device_goes_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_delta_goes_on_between_its_records, setup, teardown),
 		cmocka_unit_test_setup_teardown(
