@@ -44,8 +44,28 @@ int store_cohort_appear_locked(struct store *s, const char *name, int64_t now,
 {
 	return sql_run(s->db,
 		       "INSERT INTO cohort (name, created) VALUES (?, ?)"
-		       " ON CONFLICT (name) DO UPDATE SET removed = 0",
+		       " ON CONFLICT (name) DO UPDATE SET removed = 0,"
+		       " rule = '', revision = revision + 1 WHERE removed != 0",
 		       SQL_BIND(sql_text(name), sql_int(now)), NULL, e);
+}
+
+/* A removed one is not brought back by what was signed for a device that has
+ * gone since: each start reads it again. */
+int store_cohort_for_locked(struct store *s, const char *name,
+			    const struct device_id *device, int64_t now,
+			    struct err *e)
+{
+	struct sql_query *q =
+		sql_query(s->db,
+			  "SELECT 1 FROM cohort WHERE name = ? AND removed != 0"
+			  " AND NOT EXISTS (SELECT 1 FROM device WHERE id = ?"
+			  " AND revoked = 0)",
+			  SQL_BIND(sql_text(name), sql_device(device)));
+	bool stays_removed = sql_next(q);
+
+	if (sql_end(q, e))
+		return -1;
+	return stays_removed ? 0 : store_cohort_appear_locked(s, name, now, e);
 }
 
 /* ---- add ----------------------------------------------------------------- */
@@ -249,8 +269,8 @@ static int remove_cohort(struct store *s, const char *name, uint64_t revision,
 			       (unsigned long long)c.devices, name);
 	if (check_codes(s, name, by->now, e) || check_rollouts(s, name, e) ||
 	    sql_run(s->db,
-		    "UPDATE cohort SET removed = 1, revision = revision + 1"
-		    " WHERE name = ?",
+		    "UPDATE cohort SET removed = 1, rule = '',"
+		    " revision = revision + 1 WHERE name = ?",
 		    SQL_BIND(sql_text(name)), NULL, e))
 		return -1;
 	audit_record_init(&r, AUDIT_COHORT_REMOVE, by);

@@ -162,8 +162,14 @@ int store_unlock(struct store *s, int rc);
 /* Is it there for people? ERR_NOT_FOUND. */
 int store_cohort_need_locked(struct store *s, const char *name,
 			     struct err *e) NODISCARD;
-/* What operators signed, or the log tells, names it: it is there now. */
+/* The log tells of it: it is there now; one that was removed as new, without
+ * the rule that it had. */
 int store_cohort_appear_locked(struct store *s, const char *name, int64_t now,
 			       struct err *e) NODISCARD;
+/* So, where operators signed that this device is of it; but one that was
+ * removed stays so unless that device is of the fleet. */
+int store_cohort_for_locked(struct store *s, const char *name,
+			    const struct device_id *device, int64_t now,
+			    struct err *e) NODISCARD;
 
 #endif

@@ -706,7 +706,7 @@ int store_flush(struct store *s, struct err *e)
 static int assign(struct store *s, const struct assign *a, int64_t now,
 		  struct err *e)
 {
-	if (store_cohort_appear_locked(s, a->cohort, now, e))
+	if (store_cohort_for_locked(s, a->cohort, &a->device, now, e))
 		return -1;
 	return sql_run(s->db,
 		       "UPDATE device SET cohort = ?1, lab = ?2 WHERE id = ?3"

@@ -183,11 +183,43 @@ static void who_is_assigned_to_it_brings_it_back(void **state)
 			     .version = 1 };
 	struct err e = { 0 };
 
+	struct audit_by by = person();
+	uint64_t seen;
+
 	assert_ok(store_cohort_add(*state, "beta", &fleet_by, &e));
+	assert_ok(store_cohort_rule(*state, "beta", 1, "seq >= 2", &by, &e));
+	seen = cohort(*state, "beta").revision;
 	assert_ok(take_away(*state, "beta", &e));
 	assert_ok(store_device_assign(*state, &to, FLEET_NOW, &e));
 	assert_int_equal(cohort(*state, "beta").devices, 1);
 	assert_int_equal(cohort(*state, "canary").devices, 0);
+	/* As new: what narrowed it is gone, and what was seen of it is old. */
+	assert_string_equal(cohort(*state, "beta").rule, "");
+	assert_int_equal(cohort(*state, "beta").revision, seen + 2);
+	/* Once. */
+	assert_ok(store_device_assign(*state, &to, FLEET_NOW, &e));
+	assert_int_equal(cohort(*state, "beta").revision, seen + 2);
+}
+
+/* Each start reads all that is signed. */
+static void who_has_gone_does_not_bring_it_back(void **state)
+{
+	struct store_device d = fleet_device(*state, 1);
+	struct assign to = { .device = d.facts.id,
+			     .cohort = "beta",
+			     .version = 1 };
+	struct store_cohort c;
+	struct sha256 cut;
+	struct err e = { 0 };
+
+	assert_ok(store_device_assign(*state, &to, FLEET_NOW, &e));
+	assert_ok(store_device_retire(*state, &to.device, &fleet_by, &cut, &e));
+	assert_ok(take_away(*state, "beta", &e));
+	assert_ok(store_device_assign(*state, &to, FLEET_NOW, &e));
+	to.device.bytes[0] ^= 1; /* nobody has that */
+	assert_ok(store_device_assign(*state, &to, FLEET_NOW, &e));
+	assert_refused(store_cohort_find(*state, "beta", &c, &e),
+		       ERR_NOT_FOUND);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fleet_fresh, fleet_gone)
@@ -201,6 +233,7 @@ int main(void)
 		TEST(a_cohort_that_a_rollout_is_for_stays),
 		TEST(what_is_removed_is_not_there_and_may_come_again),
 		TEST(who_is_assigned_to_it_brings_it_back),
+		TEST(who_has_gone_does_not_bring_it_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -274,7 +274,15 @@ static void a_rule_that_is_lost_is_not_taken_for_none(void **state)
 	assert_ok(store_cohort_rule(w->live, "free", 1, "seq >= 2", &why, &e));
 	assert_ok(store_cohort_rule(w->live, "free", 2, "", &why, &e));
 	assert_ok(store_cohort_remove(w->live, "gone", 1, &why, &e));
+	assert_ok(store_cohort_add(w->live, "again", &by, &e));
+	assert_ok(store_cohort_remove(w->live, "again", 1, &why, &e));
+	assert_ok(store_cohort_add(w->live, "again", &by, &e));
 	assert_ok(replay(w, &e));
+	/* A revision that somebody saw names the same content. */
+	assert_ok(store_cohort_find(w->live, "again", &c, &e));
+	assert_int_equal(c.revision, 3);
+	assert_ok(store_cohort_find(w->backup, "again", &c, &e));
+	assert_int_equal(c.revision, 3);
 	assert_ok(store_cohort_find(w->backup, "canary", &c, &e));
 	assert_string_equal(c.rule, STORE_RULE_LOST);
 	assert_int_equal(c.revision, 2);
