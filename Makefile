@@ -111,8 +111,8 @@ LTO = $(if $(HAS_LTO),$(HAS_LTO) -frandom-seed=$*)
 $(B)/obj/updater-client/%.o: CFLAGS += $(SMALL) $(LTO)
 $(B)/updater-client: LDFLAGS += $(if $(HAS_LTO),-flto=2 $(CFLAGS) $(SMALL) $(NO_PATHS))
 endif
-FAST := $(addprefix common/,delta.c delta_arm.c delta_arm64.c delta_map.c delta_predict.c \
-	delta_x86.c stream.c)
+FAST := $(addprefix common/,delta_arm.c delta_arm64.c delta_map.c delta_predict.c \
+	delta_x86.c)
 $(B)/obj/small/%.o: CFLAGS += $(if $(filter $(FAST),$*.c),,$(SMALL)) $(LTO)
 $(B)/obj/small/%.o: %.c Makefile | $(B)/.deps
 	$(Q_CC)mkdir -p $(@D) && $(CC) $(BASE_CFLAGS) $(CFLAGS) -c -o $@ $<
