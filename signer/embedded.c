@@ -113,20 +113,29 @@ static bool is_lzip(struct slice s)
 	       dictionary >= 12 && dictionary <= 29;
 }
 
+/* What is stored as it is needs no opening, but if it is encrypted. */
+static bool is_packed(uint32_t method, bool encrypted)
+{
+	static const uint8_t methods[] = { 8, 9, 12, 14, 93, 95, 98, 99 };
+
+	for (size_t i = 0; i < ARRAY_LEN(methods); i++)
+		if (method == methods[i])
+			return true;
+	return method == 0 && encrypted;
+}
+
 /* The header of a member: version, no bit that is not used, packed, a name. */
 static bool is_zip(struct slice s)
 {
 	const struct slice h = slice_sub(s, 0, 30);
-	uint32_t method, name;
+	uint32_t name;
 
 	if (h.len < 30 || le32_get(h.ptr) != 0x04034b50)
 		return false;
-	method = le16_get(h.ptr + 8);
 	name = le16_get(h.ptr + 26);
 	return le16_get(h.ptr + 4) <= 63 && (h.ptr[6] & 0xb0) == 0 &&
 	       (h.ptr[7] & 0xf7) == 0 &&
-	       (method == 8 || method == 9 || method == 12 || method == 14 ||
-		method == 93 || method == 95) &&
+	       is_packed(le16_get(h.ptr + 8), (h.ptr[6] & 1) != 0) &&
 	       name > 0 && name < 4096;
 }
 

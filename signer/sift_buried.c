@@ -12,7 +12,6 @@
 
 /* ---- what is seen -------------------------------------------------------- */
 
-/* The second member of a zip, and so on, are opened with the first. */
 static void bury(struct level *l, const struct embedded *what)
 {
 	const uint64_t at = l->base + what->at;
@@ -78,6 +77,7 @@ int level_keep_copy(struct level *l, struct err *e)
 /* A source of what is embedded; what it reads counts like what comes out. */
 struct digging {
 	struct inside in;
+	uint64_t seen;           /* of a zip, as unwrap_seen() */
 	struct peek_place place; /* from its first byte on */
 	uint64_t at;
 	uint8_t piece[PIECE];
@@ -97,10 +97,14 @@ static int dig(void *ctx, struct slice *bytes, struct err *e)
 	return inside_count(&d->in, got, e);
 }
 
-/* What only looked like one, or ends in other bytes, is no damage. */
+/*
+ * What only looked like one, or ends in other bytes, is no damage; but the
+ * header of a zip's member says so much that it is one.
+ */
 static int open_stream(struct digging *d, const struct embedded *what,
 		       struct err *e)
 {
+	const bool zip = what->format == EMBEDDED_ZIP;
 	uint64_t work;
 	int rc;
 
@@ -110,8 +114,10 @@ static int open_stream(struct digging *d, const struct embedded *what,
 	     unwrap_open(what->archive, dig, d, &d->in.archive, e);
 	if (rc == 0)
 		rc = inside_sift_members(&d->in, e);
+	if (zip && d->in.archive)
+		d->seen = unwrap_seen(d->in.archive);
 	unwrap_close(d->in.archive);
-	if (rc == 0 || (e->code == ERR_FORMAT && !d->in.shut &&
+	if (rc == 0 || (e->code == ERR_FORMAT && !d->in.shut && d->seen == 0 &&
 			!d->in.outer->sift->stopped))
 		return 0;
 	return inside_forgive(&d->in, e);
@@ -130,7 +136,11 @@ static int tell_buried(const struct level *l, const struct buried *b,
 		       : 0;
 }
 
-/* Up to where nothing is looked for any more: it was opened with another. */
+/*
+ * Up to where nothing is looked for any more: it was opened with another. Of a
+ * zip that are the members that were entered: libarchive ends with the first
+ * zip of several, and at a member that is encrypted or damaged.
+ */
 struct dug {
 	uint64_t image, zip;
 };
@@ -165,8 +175,8 @@ static int open_buried(struct level *l, const struct buried *b,
 	d.in.outer = inner;
 	if (open_stream(&d, &b->what, e))
 		return -1;
-	if (b->what.format == EMBEDDED_ZIP)
-		dug->zip = b->at + d.at;
+	if (d.seen > 0)
+		dug->zip = b->at + d.seen;
 	return 0;
 }
 

@@ -21,6 +21,7 @@ struct unwrap {
 	struct buf whole; /* of UNWRAP_WHOLE */
 	bool useless;     /* it could not even be opened */
 	bool entered;     /* a member was found */
+	uint64_t seen;    /* of the input, as unwrap_seen() says */
 	bool broken;      /* reading the input failed: why is in error */
 	struct err error;
 };
@@ -274,6 +275,14 @@ static const char *name_of(struct unwrap *u, struct archive_entry *member)
 	return name ? name : "?";
 }
 
+/* Where libarchive began to look for the header, so never behind it. */
+static uint64_t header_at(const struct unwrap *u)
+{
+	const la_int64_t at = archive_read_header_position(u->archive);
+
+	return at > 0 ? (uint64_t)at : 0;
+}
+
 int unwrap_next(struct unwrap *u, const char **name, bool *end, struct err *e)
 {
 	struct archive_entry *member;
@@ -282,13 +291,16 @@ int unwrap_next(struct unwrap *u, const char **name, bool *end, struct err *e)
 	if (!u->useless)
 		rc = archive_read_next_header(u->archive, &member);
 	*end = rc == ARCHIVE_EOF;
-	if (*end)
+	if (*end) {
+		u->seen = header_at(u);
 		return 0;
+	}
 	if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN) {
 		*end = !u->broken && !u->entered;
 		return *end ? 0 : fail(u, e);
 	}
 	u->entered = true;
+	u->seen = header_at(u) + 1;
 	/* What began like a compressed file and is none. */
 	*end = archive_format(u->archive) == ARCHIVE_FORMAT_RAW &&
 	       archive_filter_count(u->archive) == 1;
@@ -298,6 +310,11 @@ int unwrap_next(struct unwrap *u, const char **name, bool *end, struct err *e)
 		return err_set(e, ERR_FORMAT, "it is encrypted");
 	*name = name_of(u, member);
 	return 0;
+}
+
+uint64_t unwrap_seen(const struct unwrap *u)
+{
+	return u->seen;
 }
 
 int unwrap_read(struct unwrap *u, void *out, size_t len, size_t *got,

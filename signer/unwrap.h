@@ -56,6 +56,13 @@ void unwrap_close(struct unwrap *u);
 int unwrap_next(struct unwrap *u, const char **name, bool *end,
 		struct err *e) NODISCARD;
 
+/*
+ * So many bytes of an archive's input, from its first one on, hold the members
+ * that `next` came to, even if it failed then: of the last one just the begin.
+ * What begins further on was not looked at. 0 if there was none.
+ */
+uint64_t unwrap_seen(const struct unwrap *u);
+
 /* Content of the member: up to len bytes, fewer only at its end. */
 int unwrap_read(struct unwrap *u, void *out, size_t len, size_t *got,
 		struct err *e) NODISCARD;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/check.h"
 
+#include <archive.h>
+#include <archive_entry.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -512,6 +514,109 @@ static void what_cannot_be_opened_is_said(void **state)
 	}
 }
 
+/* A zip of one member behind what is in `out`. */
+static void add_zip(struct buf *out, const char *name, const char *content)
+{
+	struct archive *a = archive_write_new();
+	struct archive_entry *entry = archive_entry_new();
+	uint8_t bytes[2000];
+	size_t used = 0;
+	struct err e;
+
+	assert_int_equal(archive_write_set_format_zip(a), ARCHIVE_OK);
+	assert_int_equal(archive_write_set_bytes_in_last_block(a, 1),
+			 ARCHIVE_OK);
+	assert_int_equal(
+		archive_write_open_memory(a, bytes, sizeof(bytes), &used),
+		ARCHIVE_OK);
+	archive_entry_set_pathname(entry, name);
+	archive_entry_set_filetype(entry, AE_IFREG);
+	archive_entry_set_perm(entry, 0644);
+	archive_entry_set_size(entry, (la_int64_t)strlen(content));
+	assert_int_equal(archive_write_header(a, entry), ARCHIVE_OK);
+	assert_int_equal(archive_write_data(a, content, strlen(content)),
+			 strlen(content));
+	assert_int_equal(archive_write_close(a), ARCHIVE_OK);
+	archive_write_free(a);
+	archive_entry_free(entry);
+	assert_ok(buf_add(out, (struct slice){ bytes, used }, &e));
+}
+
+#define CODE_LEN 5000 /* of what stands before */
+
+static void add_code(struct buf *out)
+{
+	struct err e;
+
+	for (size_t i = 0; i < CODE_LEN; i++)
+		assert_ok(buf_add(
+			out,
+			(struct slice){ (const uint8_t *)"code" + i % 4, 1 },
+			&e));
+}
+
+/* libarchive reads on behind the first, and does not look there. */
+static void each_zip_in_the_midst_is_opened(void **state)
+{
+	struct buf bytes = BUF_INIT(100000);
+	struct said said;
+	char path[64];
+	size_t at;
+
+	(void)state;
+	add_code(&bytes);
+	add_zip(&bytes, "a", "nothing");
+	at = bytes.len;
+	add_zip(&bytes, "key", PEM);
+	add_zip(&bytes, "b", "nothing");
+	look(buf_slice(&bytes), &said);
+	assert_int_equal(said.found, 1);
+	assert_int_equal(said.unread, 0);
+	(void)snprintf(path, sizeof(path), "file!@%zu!/key", at);
+	assert_string_equal(said.path, path);
+	buf_done(&bytes);
+}
+
+static void a_member_behind_an_encrypted_one_is_opened(void **state)
+{
+	static const uint8_t methods[] = { 0, 8, 99 };
+	struct buf bytes = BUF_INIT(100000);
+	struct said said;
+
+	(void)state;
+	add_code(&bytes);
+	add_zip(&bytes, "a", "nothing");
+	/* As one zip has it: no central directory between the two. */
+	bytes.len = CODE_LEN + 30 + 1 + 20;
+	bytes.ptr[CODE_LEN + 6] |= 1;
+	add_zip(&bytes, "key", PEM);
+	for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+		bytes.ptr[CODE_LEN + 8] = methods[i];
+		look(buf_slice(&bytes), &said);
+		assert_int_equal(said.found, 1);
+		assert_int_equal(said.unread, 1);
+		assert_int_equal(said.shut, 0);
+		assert_string_equal(said.why, "it is encrypted");
+	}
+	buf_done(&bytes);
+}
+
+/* Packed by what the library does not know. */
+static void a_member_that_cannot_be_read_is_noted(void **state)
+{
+	struct buf bytes = BUF_INIT(100000);
+	struct said said;
+
+	(void)state;
+	add_code(&bytes);
+	add_zip(&bytes, "key", PEM);
+	bytes.ptr[CODE_LEN + 8] = 9;
+	look(buf_slice(&bytes), &said);
+	assert_int_equal(said.found, 0);
+	assert_int_equal(said.unread, 1);
+	buf_done(&bytes);
+}
+
 /* ---- images -------------------------------------------------------------- */
 
 #define IMAGES "tests/fuzz/corpus/peek/"
@@ -694,6 +799,9 @@ int main(void)
 		cmocka_unit_test(a_known_scalar_is_found_as_text),
 		cmocka_unit_test(a_7z_is_opened),
 		cmocka_unit_test(what_cannot_be_opened_is_said),
+		cmocka_unit_test(each_zip_in_the_midst_is_opened),
+		cmocka_unit_test(a_member_behind_an_encrypted_one_is_opened),
+		cmocka_unit_test(a_member_that_cannot_be_read_is_noted),
 		cmocka_unit_test(a_key_in_an_image_is_told_by_its_path),
 		cmocka_unit_test(partitions_are_opened_but_not_without_end),
 		cmocka_unit_test(what_no_file_has_is_found_in_an_image),
