@@ -8,6 +8,7 @@
 
 #include "common/json.h"
 #include "common/mem.h"
+#include "common/tuf_store.h"
 
 /* ---- what is referred to ------------------------------------------------- */
 
@@ -153,6 +154,57 @@ static int add_releases(struct store *s, const struct unused_ask *ask,
 	return rc;
 }
 
+/* ---- files of targets, usable or not ------------------------------------- */
+
+static int add_targets(struct slice bytes, struct refs *refs, struct err *e)
+{
+	const struct json *targets = NULL;
+	struct json *j = NULL;
+	struct sha256 digest;
+	int rc = json_parse(bytes, &j, e);
+
+	if (rc == 0)
+		targets = json_get(json_get(j, "signed"), "targets");
+	for (void *m = json_first(targets); m && rc == 0;
+	     m = json_next(targets, m)) {
+		rc = json_get_hex(json_get(json_value(m), "hashes"), "sha256",
+				  digest.bytes, SHA256_LEN, e);
+		if (rc == 0)
+			add_ref(refs, &digest);
+	}
+	json_free(j);
+	return rc;
+}
+
+static int add_role(struct store *s, const struct store_role *role,
+		    struct refs *refs, struct err *e)
+{
+	struct buf bytes = BUF_INIT(STORE_METADATA_MAX);
+	char name[TUF_NAME_MAX];
+	int rc = tuf_remote_name(role->name, role->version, name, e) ||
+				 store_metadata_get(s, name, &bytes, NULL, e) ||
+				 add_targets(buf_slice(&bytes), refs, e)
+			 ? -1
+			 : 0;
+
+	buf_done(&bytes);
+	return rc ? err_in(e, "what %s lists", role->name) : 0;
+}
+
+/* An import leaves out what an expired role lists, or one whose keys were
+ * exchanged; whoever signs it again lists it again, and may have no copy. */
+static int add_roles(struct store *s, struct refs *refs, struct err *e)
+{
+	struct store_role *roles = mem_alloc(STORE_ROLES_MAX, sizeof(*roles));
+	size_t count = 0;
+	int rc = store_roles(s, roles, &count, e);
+
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		rc = add_role(s, &roles[i], refs, e);
+	free(roles);
+	return rc;
+}
+
 /* ---- what waits for signatures ------------------------------------------- */
 
 struct waiting {
@@ -164,24 +216,11 @@ static void note_staged(void *ctx, const struct store_stage *stage,
 			struct slice bytes)
 {
 	struct waiting *w = ctx;
-	struct json *j = NULL;
-	const struct json *targets;
-	struct sha256 digest;
 	struct err why = { 0 };
 
 	(void)stage;
-	if (json_parse(bytes, &j, &why) == 0) {
-		targets = json_get(json_get(j, "signed"), "targets");
-		for (void *m = json_first(targets); m && why.code == ERR_NONE;
-		     m = json_next(targets, m))
-			if (json_get_hex(json_get(json_value(m), "hashes"),
-					 "sha256", digest.bytes, SHA256_LEN,
-					 &why) == 0)
-				add_ref(w->refs, &digest);
-	}
-	if (w->failed.code == ERR_NONE)
+	if (add_targets(bytes, w->refs, &why) && w->failed.code == ERR_NONE)
 		w->failed = why;
-	json_free(j);
 }
 
 static int add_staged(struct store *s, struct refs *refs, struct err *e)
@@ -239,7 +278,8 @@ int unused_find(struct store *s, const struct unused_ask *ask,
 
 	*out = (struct unused){ .count = 0 };
 	if (store_payload_each(s, add_listed, &refs, e) ||
-	    add_releases(s, ask, &refs, e) || add_staged(s, &refs, e))
+	    add_roles(s, &refs, e) || add_releases(s, ask, &refs, e) ||
+	    add_staged(s, &refs, e))
 		goto out;
 	if (refs.count > 0)
 		qsort(refs.at, refs.count, sizeof(*refs.at), compare);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * unused - payload files that nothing refers to. Something does if the signed
- * metadata lists it; if it is of a release that a rollout is still about, or
- * that a listed delta starts from; if a file of the operators that lacks
- * signatures names it. What came lately is left alone as well: an import brings
- * its payloads first, and then the metadata that lists them.
+ * metadata lists it, the newest file of a role that cannot be used now
+ * (expired, other keys) too; if it is of a release that a rollout is still
+ * about, or that a listed delta starts from; if a file of the operators that
+ * lacks signatures names it. What came lately is left alone as well: an import
+ * brings its payloads first, and then the metadata that lists them.
  */
 #ifndef UPDATE_SERVER_UNUSED_H
 #define UPDATE_SERVER_UNUSED_H

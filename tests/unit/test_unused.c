@@ -209,6 +209,50 @@ static void what_waits_for_signatures_keeps_its_documents(void **state)
 	unused_done(&u);
 }
 
+/* A role's newest file; nothing that it lists counts as listed. */
+static void import_role(struct store *s, const char *text)
+{
+	struct store_role role = { .name = "operators",
+				   .version = 3,
+				   .problem = "it has expired" };
+	struct store_file f = { .name = "3.operators.json",
+				.bytes = slice_of(text) };
+	const struct store_import in = {
+		.files = &f, .file_count = 1, .roles = &role, .role_count = 1
+	};
+	struct err e = { 0 };
+
+	assert_ok(store_import(s, &in, &by, &e));
+}
+
+static void what_an_unusable_role_lists_stays(void **state)
+{
+	struct sha256 digest = file("{\"an\":\"assignment\"}", 1);
+	char hex[SHA256_HEX_LEN], text[512];
+	struct err e = { 0 };
+	struct unused u;
+
+	sha256_format(&digest, hex);
+	(void)snprintf(text, sizeof(text),
+		       "{\"signed\":{\"targets\":{\"operators/a.json\":"
+		       "{\"hashes\":{\"sha256\":\"%s\"}}}}}",
+		       hex);
+	import(*state, NULL, 0, NULL);
+	u = find(*state, NULL, 0);
+	assert_true(is_in(&u, &digest));
+	unused_done(&u);
+	import_role(*state, text);
+	u = find(*state, NULL, 0);
+	assert_int_equal(u.count, 0);
+	assert_int_equal(u.referred, 1);
+	unused_done(&u);
+	/* What cannot be read lists nobody knows what. */
+	import_role(*state, "{");
+	assert_int_equal(ask(*state, NULL, 0, &u, &e), -1);
+	assert_non_null(strstr(e.msg, "operators"));
+	unused_done(&u);
+}
+
 static void what_cannot_be_read_of_a_release_lets_nothing_go(void **state)
 {
 	static const struct unused_held held = { "kiosk", "r1" };
@@ -262,6 +306,7 @@ int main(void)
 		TEST(what_a_rollout_is_about_stays),
 		TEST(what_a_listed_delta_starts_from_stays),
 		TEST(what_waits_for_signatures_keeps_its_documents),
+		TEST(what_an_unusable_role_lists_stays),
 		TEST(what_cannot_be_read_of_a_release_lets_nothing_go),
 		TEST(a_plan_is_of_these_files_alone),
 	};
