@@ -7,8 +7,8 @@
  * What stores its files as they are (cpio, tar, FIT, ISO 9660, FAT) is not
  * looked for: their bytes are searched where they stand, and what is
  * compressed among them is found by itself. Each is known by its magic and by
- * what else its header must say; so one in 2^40 places of random bytes looks
- * like one, or fewer. Pure: bytes in, place out.
+ * what else its header must say; so fewer than one in 2^32 places of random
+ * bytes looks like one (zstd says least: 33 bits). Pure: bytes in, place out.
  */
 #ifndef SIGNER_EMBEDDED_H
 #define SIGNER_EMBEDDED_H

@@ -11,7 +11,11 @@
  * what came before: a byte costs few bits where it is frequent, or where it
  * followed the last time that the three bytes before it were seen; n is
  * SURPRISE_BITS. It is integers throughout, rounded so that the bound holds.
- * So, of random scalars, fewer than one in 2^40 is missed. Pure.
+ *
+ * The second is fixed by what stands around a window, but for one thing: where
+ * text that reaches into the window ends there, in steps of eight bytes, says
+ * how the model came to it. These are five codes at most, and so fewer than one
+ * in 2^38 of random scalars is missed by all six. Pure.
  */
 #ifndef SIGNER_SURPRISE_H
 #define SIGNER_SURPRISE_H
