@@ -6,8 +6,8 @@
 #include "common/log.h"
 #include "common/mem.h"
 
+#include "common/hand.h"
 #include "update-server/api.h"
-#include "update-server/hand.h"
 
 /* It belongs to the fleet, and the file is by its key. */
 static int verify(const struct hand *h, const struct store_device *d,

@@ -9,9 +9,9 @@
 #include "common/random.h"
 #include "common/steady.h"
 
+#include "common/hand.h"
 #include "update-server/api.h"
 #include "update-server/ca_record.h"
-#include "update-server/hand.h"
 #include "update-server/publish.h"
 #include "update-server/rights.h"
 #include "update-server/store_overview.h"

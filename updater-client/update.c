@@ -7,6 +7,7 @@
 
 #include "common/fs.h"
 #include "common/log.h"
+#include "updater-client/carry.h"
 #include "updater-client/consent.h"
 #include "updater-client/facts.h"
 #include "updater-client/first_use.h"
@@ -405,6 +406,8 @@ int update_run(struct session *s, const struct update_options *options,
 {
 	int rc = run(s, options, out, e);
 
+	if (options->from && s->enrolled && !options->only_check)
+		carry_word(s, options->from);
 	status_publish(s->config);
 	return rc;
 }

@@ -138,6 +138,69 @@ want 0 op bundle import "$top/out4.tar"
 mkdir -p "$top/empty"
 want 13 op bundle import "$top/empty"
 
+# ---- a device that no network reaches ----------------------------------------
+
+# It takes its release from a medium, and leaves its word there, signed.
+at inner
+make_device c fleet
+want 0 device c enroll --claim-file "$WORK/devices/c/claim"
+want 0 op bundle export "$top/stick" --valid 30
+want 0 device c update --from "$top/stick"
+word=$(echo "$top"/stick/devices/*.word)
+carried=$(basename "$word" .word)
+want 0 op device show "$carried" --json
+said '"release": ""'
+# What was changed on the way, or is another's, is not taken.
+other=$(op device list --json | grep -o '"id": "[0-9a-f]*"' | cut -d'"' -f4 |
+	grep -v "$carried" | head -n 1)
+for change in 's/"activation":1/"activation":2/' "s/$carried/$other/" \
+	's/^30/31/' '3d'; do
+	rm -rf "$top/bad"
+	mkdir -p "$top/bad/devices"
+	sed "$change" "$word" >"$top/bad/devices/$carried.word"
+	cmp -s "$word" "$top/bad/devices/$carried.word" && die "the same: $change"
+	got=0
+	op bundle import "$top/bad" >"$WORK/said" 2>&1 || got=$?
+	[ "$got" -eq 6 ] || [ "$got" -eq 4 ] || {
+		cat "$WORK/said"
+		die "exit status $got: $change"
+	}
+	said "1 refused"
+done
+mkdir -p "$top/words"
+cp -r "$top/stick/devices" "$top/words"
+want 0 op bundle import "$top/words"
+said "1 device said something new, 0 nothing new, 0 refused"
+want 0 op device show "$carried" --json
+said '"release": "r1"'
+said '"confirmed": true'
+said '"last_seen": ""'
+# Carried again, and late, it changes nothing.
+want 0 op bundle import "$top/words"
+said "0 devices said something new, 1 nothing new, 0 refused"
+at outer
+make_release "$WORK/repo" r2 "$WORK/publish"
+want 0 op release import "$WORK/publish"
+want 0 op bundle export "$top/in2.tar" --valid 30
+at inner
+want 0 op bundle import "$top/in2.tar"
+rm -rf "$top/stick/devices"
+want 0 op bundle export "$top/stick" --valid 30
+want 0 device c update --from "$top/stick"
+want 0 op bundle import "$top/stick"
+want 0 op device show "$carried" --json
+said '"release": "r2"'
+want 0 op bundle import "$top/words"
+said "1 nothing new"
+want 0 op device show "$carried" --json
+said '"release": "r2"'
+want 0 op device revoke "$carried" --reason lost
+want 10 op bundle import "$top/stick"
+said "is revoked"
+want 0 op audit list
+said "device-report .*device=$carried"
+at outer
+
 # All of it is in both logs.
 want 0 op audit list
 said "outpost-report .*outpost=bunker report=3"

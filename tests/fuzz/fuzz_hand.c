@@ -3,7 +3,7 @@
  */
 #include <assert.h>
 
-#include "update-server/hand.h"
+#include "common/hand.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A device's word that people carry, and what no device of ours wrote. */
-#include "update-server/hand.h"
+#include "common/hand.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,8 +20,6 @@ static int setup(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
 	struct buf out = BUF_INIT(HAND_MAX);
-	struct buf signature = BUF_INIT(EC_SIG_MAX_LEN);
-	char hex[2 * EC_SIG_MAX_LEN + 1];
 	struct err e = { 0 };
 
 	assert_non_null(w);
@@ -37,13 +35,8 @@ static int setup(void **state)
 				      .activation = 7,
 				      .interval_sec = 3600,
 				      .updater = "0.1.0" };
-	assert_ok(buf_addf(&out, &e, "pawl/hand/v1 " ID "\n"));
-	assert_ok(wire_format_checkin(&w->m, &out, &e));
-	assert_ok(ec_sign(w->key, buf_slice(&out), &signature, &e));
-	hex_format(buf_slice(&signature), hex);
-	(void)snprintf(w->file, sizeof(w->file), "%s\n%s\n", buf_text(&out),
-		       hex);
-	buf_done(&signature);
+	assert_ok(hand_seal(ID, &w->m, w->key, &out, &e));
+	memcpy(w->file, out.ptr, out.len);
 	buf_done(&out);
 	*state = w;
 	return 0;
@@ -71,7 +64,7 @@ static int opened(const struct world *w, const struct ec_private *by,
 		       : 0;
 }
 
-static void what_is_signed_is_what_is_read(void **state)
+static void what_is_sealed_is_what_is_read(void **state)
 {
 	struct world *w = *state;
 	struct wire_checkin m;
@@ -157,7 +150,7 @@ static void what_says_nothing_of_ours_is_refused(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(what_is_signed_is_what_is_read),
+		TEST(what_is_sealed_is_what_is_read),
 		TEST(another_key_is_no_device),
 		TEST(no_byte_of_it_can_be_changed),
 		TEST(what_is_cut_or_longer_is_refused),

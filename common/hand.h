@@ -2,7 +2,7 @@
 /*
  * hand - what a device says of itself where no network leads: a file of three
  * lines that people carry to the server. What a connection would prove is
- *proved by a signature of the device's own key.
+ * proved by a signature of the device's own key.
  *
  *	pawl/hand/v1 <device id, 32 hex digits>
  *	<wire_checkin>
@@ -13,8 +13,8 @@
  * tried there: it rises at each trial start, so an older file is known for what
  * it is.
  */
-#ifndef UPDATE_SERVER_HAND_H
-#define UPDATE_SERVER_HAND_H
+#ifndef COMMON_HAND_H
+#define COMMON_HAND_H
 
 #include "common/wire.h"
 
@@ -27,6 +27,11 @@ struct hand {
 	uint8_t signature[EC_SIG_MAX_LEN];
 	size_t signature_len;
 };
+
+/* Append it; id in lower-case hex. */
+int hand_seal(const char id[HAND_ID_LEN + 1], const struct wire_checkin *m,
+	      const struct ec_private *key, struct buf *out,
+	      struct err *e) NODISCARD;
 
 /* Whose it says to be; nothing of it is verified yet. ERR_FORMAT, ERR_LIMIT. */
 int hand_open(struct slice in, struct hand *out, struct err *e) NODISCARD;

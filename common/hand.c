@@ -1,11 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "update-server/hand.h"
+#include "common/hand.h"
 
 #include <string.h>
 
 #define LABEL     "pawl/hand/v1 "
 #define LABEL_LEN (sizeof(LABEL) - 1)
 #define HEAD_LEN  (LABEL_LEN + HAND_ID_LEN)
+
+int hand_seal(const char id[HAND_ID_LEN + 1], const struct wire_checkin *m,
+	      const struct ec_private *key, struct buf *out, struct err *e)
+{
+	struct buf signature = BUF_INIT(EC_SIG_MAX_LEN);
+	char hex[2 * EC_SIG_MAX_LEN + 1];
+	int rc = -1;
+
+	if (buf_addf(out, e, LABEL "%s\n", id) == 0 &&
+	    wire_format_checkin(m, out, e) == 0 &&
+	    ec_sign(key, buf_slice(out), &signature, e) == 0) {
+		hex_format(buf_slice(&signature), hex);
+		rc = buf_addf(out, e, "\n%s\n", hex);
+	}
+	buf_done(&signature);
+	return rc;
+}
 
 /* The next line of what is left, without its end; ERR_FORMAT without one. */
 static int line(struct slice *left, struct slice *out, struct err *e)
