@@ -106,8 +106,8 @@ static void fill(struct bench *b)
 	struct err e = { 0 };
 
 	must(sql_open(&sql_sqlite, path, &db, &e), &e);
-	must(sql_run(db, "INSERT INTO cohort VALUES ('all', 0)", SQL_NOTHING,
-		     NULL, &e),
+	must(sql_run(db, "INSERT INTO cohort (name, created) VALUES ('all', 0)",
+		     SQL_NOTHING, NULL, &e),
 	     &e);
 	for (uint64_t n = 0; n < b->devices; n += TOGETHER) {
 		uint64_t to =

@@ -56,7 +56,7 @@ static void run(const char *text)
 
 static void add_devices(void)
 {
-	run("INSERT INTO cohort VALUES ('c', 1)");
+	run("INSERT INTO cohort (name, created) VALUES ('c', 1)");
 	run("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
 	    " WHERE i < 450) INSERT INTO key SELECT printf('%032d', i), 'd'"
 	    " FROM n");
