@@ -40,29 +40,30 @@ static bool is_over(const struct stage *s, const struct rollout_device *d,
 
 /* Nor is it for a device that cannot come to it any more: what runs there now,
  * or the floor, leaves no way; or no key to it is left. */
-static int is_out_of_reach(struct server_api *api, const struct stage *s,
-			   const struct rollout_device *d,
-			   struct stage_attempt *a, int64_t now, bool *ended,
-			   struct err *e)
+static bool is_out_of_reach(struct server_api *api, const struct stage *s,
+			    const struct rollout_device *d,
+			    struct stage_attempt *a, int64_t now)
 {
 	struct rollout_word word;
 	struct rollout goal;
+	struct err why = { 0 };
 	bool opens = true;
 
-	*ended = false;
 	if (a->state >= STAGE_INSTALLED || api->behind)
-		return 0;
+		return false;
 	(void)pthread_rwlock_rdlock(&api->orders_lock);
 	ways_judge(api->ways, &s->what, d, now, &word, &goal);
 	(void)pthread_rwlock_unlock(&api->orders_lock);
-	if (word.stranded || word.below_floor) {
-		*ended = skip(a, SKIP_INCOMPATIBLE, now);
-		return 0;
+	if (word.stranded || word.below_floor)
+		return skip(a, SKIP_INCOMPATIBLE, now);
+	/* Damage here keeps no device from its answer. */
+	if (api_can_open(api, s->what.product, goal.release, &d->id, &opens,
+			 &why)) {
+		log_event(LOG_ERROR, "decision-failed", "at=keys why=%s",
+			  why.msg);
+		return false;
 	}
-	if (api_can_open(api, s->what.product, goal.release, &d->id, &opens, e))
-		return -1;
-	*ended = !opens && skip(a, SKIP_NO_PAYLOAD, now);
-	return 0;
+	return !opens && skip(a, SKIP_NO_PAYLOAD, now);
 }
 
 /* The newest attempt, after what the device says of itself. */
@@ -85,8 +86,7 @@ static int judge_attempt(struct server_api *api, const struct wire_checkin *m,
 	changed = stage_attempt_checkin(&a->at, &goal, m, now);
 	if (is_over(s, &device->facts, &a->at, now))
 		changed = true;
-	if (is_out_of_reach(api, s, &device->facts, &a->at, now, &ended, e))
-		return -1;
+	ended = is_out_of_reach(api, s, &device->facts, &a->at, now);
 	changed = changed || ended;
 	return changed ? api_attempt_save(api, a, before, NULL, e) : 0;
 }

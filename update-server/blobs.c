@@ -69,6 +69,17 @@ int blobs_put(int dirfd, int fd, uint64_t len, const struct sha256 *digest,
 	return copy_in(dirfd, fd, len, name, e);
 }
 
+/* Is what was opened still there by its name? Looked at once it is locked: it
+ * may have been taken away, or replaced, just before. */
+static bool is_still(int dirfd, const char *path, int fd)
+{
+	struct stat open, named;
+
+	return fstat(fd, &open) == 0 &&
+	       fstatat(dirfd, path, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       open.st_dev == named.st_dev && open.st_ino == named.st_ino;
+}
+
 int blobs_open(int dirfd, const struct sha256 *digest, int *fd, uint64_t *len,
 	       struct err *e)
 {
@@ -84,7 +95,7 @@ int blobs_open(int dirfd, const struct sha256 *digest, int *fd, uint64_t *len,
 		return err_set(e, ERR_SYSTEM, "%s: not a file", name);
 	}
 	/* Whoever holds it alone takes it away: blobs_remove(). */
-	if (flock(got, LOCK_SH | LOCK_NB)) {
+	if (flock(got, LOCK_SH | LOCK_NB) || !is_still(dirfd, name, got)) {
 		fs_close(&got);
 		return err_set(e, ERR_NOT_FOUND, "%s is being removed", name);
 	}
@@ -253,7 +264,7 @@ static int take_away(int dirfd, int fd, const char *path, int64_t before,
 			       : err_sys(e, "%s", path);
 	if (fstat(fd, &st))
 		return err_sys(e, "%s", path);
-	if (st.st_mtim.tv_sec >= before)
+	if (st.st_mtim.tv_sec >= before || !is_still(dirfd, path, fd))
 		return err_set(e, ERR_CONFLICT, "%s came meanwhile", path);
 	return fs_remove(dirfd, path, e);
 }
