@@ -256,14 +256,31 @@ static bool has(int dirfd, const char *name)
 }
 
 /* Releases and keys came from outside, reports from inside. */
+static int import_rest(struct ui *u, const struct bundle_place *p,
+		       struct err *e)
+{
+	char path[PATH_MAX_LEN];
+
+	if (has(p->dirfd, "metadata") && release_import_folder(u, p->dirfd, e))
+		return -1;
+	if (has(p->dirfd, "envelopes") &&
+	    (text_format(path, sizeof(path), e, "%s/envelopes", p->path) ||
+	     envelope_import_folder(u, path, e)))
+		return -1;
+	return has(p->dirfd, REPORTS) ? import_reports(u, p->dirfd, e) : 0;
+}
+
+/* A word that is refused keeps nothing else on the medium from being taken in;
+ * the first that went wrong is told at the end. */
 static int import_parts(struct ui *u, const struct bundle_place *p,
 			struct err *e)
 {
-	char path[PATH_MAX_LEN];
 	const int dirfd = p->dirfd;
 	bool releases = has(dirfd, "metadata");
 	bool keys = has(dirfd, "envelopes"), reports = has(dirfd, REPORTS);
 	bool words = has(dirfd, DEVICES);
+	struct err later = { 0 };
+	int rc = 0;
 
 	if (!releases && !keys && !reports && !words)
 		return err_set(
@@ -272,15 +289,12 @@ static int import_parts(struct ui *u, const struct bundle_place *p,
 			"/ nor " DEVICES "/",
 			u->operands[0]);
 	/* First: what devices said is news, whatever the rest is. */
-	if (words && import_words(u, dirfd, e))
-		return -1;
-	if (releases && release_import_folder(u, dirfd, e))
-		return -1;
-	if (keys &&
-	    (text_format(path, sizeof(path), e, "%s/envelopes", p->path) ||
-	     envelope_import_folder(u, path, e)))
-		return -1;
-	return reports ? import_reports(u, dirfd, e) : 0;
+	if (words && import_words(u, dirfd, e)) {
+		rc = -1;
+		if (e->code == ERR_NETWORK)
+			return -1; /* nobody is there for the rest, either */
+	}
+	return import_rest(u, p, rc ? &later : e) ? -1 : rc;
 }
 
 int command_bundle_import(int argc, char **argv, struct err *e)

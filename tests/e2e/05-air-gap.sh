@@ -71,8 +71,13 @@ want 6 op bundle import "$top/out1"
 want 0 op outpost add bunker "$top/inner/server/audit.pub"
 want 14 op outpost add bunker2 "$top/inner/server/audit.pub"
 want 14 op outpost add bunker "$WORK/server/online.pub"
-want 0 op bundle import "$top/out1"
+# What is no device's word keeps the report beside it from nothing.
+mkdir "$top/out1/devices"
+echo junk >"$top/out1/devices/x.word"
+want 4 op bundle import "$top/out1"
+said "1 refused"
 said "1 new report"
+rm -r "$top/out1/devices"
 want 0 op outpost show bunker
 said "first .*kiosk .*r1"
 want 0 op outpost show bunker --json
