@@ -27,7 +27,8 @@ int hand_seal(const char id[HAND_ID_LEN + 1], const struct wire_checkin *m,
 /* The next line of what is left, without its end; ERR_FORMAT without one. */
 static int line(struct slice *left, struct slice *out, struct err *e)
 {
-	const uint8_t *end = memchr(left->ptr, '\n', left->len);
+	const uint8_t *end =
+		left->len > 0 ? memchr(left->ptr, '\n', left->len) : NULL;
 	size_t len;
 
 	if (!end)

@@ -67,26 +67,32 @@ static bool is_out_of_reach(struct server_api *api, const struct stage *s,
 }
 
 /* The newest attempt, after what the device says of itself. */
-static int judge_attempt(struct server_api *api, const struct wire_checkin *m,
-			 const struct store_device *device, int64_t now,
+struct heard {
+	const struct wire_checkin *said;
+	const struct store_device *by;
+	int64_t now;
+};
+
+static int judge_attempt(struct server_api *api, const struct heard *h,
 			 struct attempt *a, bool *found, struct err *e)
 {
+	const struct rollout_device *facts = &h->by->facts;
 	const struct stage *s;
 	struct stage_goal goal;
 	enum stage_state before;
 	bool changed, ended;
 
-	if (store_attempt_latest(api->store, &device->facts.id, a, found, e))
+	if (store_attempt_latest(api->store, &facts->id, a, found, e))
 		return -1;
 	s = *found ? api_stage_of(api, a->rollout) : NULL;
 	if (!s)
 		return 0;
 	goal = (struct stage_goal){ a->digest, a->seq, a->back_from };
 	before = (enum stage_state)a->at.state;
-	changed = stage_attempt_checkin(&a->at, &goal, m, now);
-	if (is_over(s, &device->facts, &a->at, now))
+	changed = stage_attempt_checkin(&a->at, &goal, h->said, h->now);
+	if (is_over(s, facts, &a->at, h->now))
 		changed = true;
-	ended = is_out_of_reach(api, s, &device->facts, &a->at, now);
+	ended = is_out_of_reach(api, s, facts, &a->at, h->now);
 	changed = changed || ended;
 	return changed ? api_attempt_save(api, a, before, NULL, e) : 0;
 }
@@ -98,7 +104,8 @@ int api_judge_word(struct server_api *api, const struct wire_checkin *m,
 	struct attempt latest;
 	bool found = false;
 
-	return judge_attempt(api, m, device, now, &latest, &found, e);
+	return judge_attempt(api, &(struct heard){ m, device, now }, &latest,
+			     &found, e);
 }
 
 /* ---- what it shall have -------------------------------------------------- */
@@ -289,7 +296,8 @@ static int checkin(struct server_api *api, const struct wire_checkin *m,
 			       "this device is enrolled as %s %s", f->product,
 			       f->model);
 	if (store_device_seen(api->store, device, m, c.now, e) ||
-	    judge_attempt(api, m, device, c.now, &latest, &found, e))
+	    judge_attempt(api, &(struct heard){ m, device, c.now }, &latest,
+			  &found, e))
 		return -1;
 	c.latest = found ? &latest : NULL;
 	d->next_check_sec = interval_for(api, f);

@@ -47,6 +47,8 @@ covered="payload/ metadata/ publish device-release envelopes/"
 covered="$covered device-join device-approve device-deny outpost-report device-readopt device-report payloads-remove"
 covered="$covered readopt-close"
 covered="$covered order-plan order-sign order-discard"
+# What becomes of cohorts is looked for in 95-cohorts.
+covered="$covered cohort-rule cohort-remove"
 # A plan changes nothing; an approval is another person's, where that is asked for.
 covered="$covered rollout-plan rollout-approve rollout-advance"
 act() { # route, body, act

@@ -106,6 +106,7 @@ static void what_cannot_be_is_refused(void **state)
 		"[policy]\nstop-code = A2345678901234567890123456789012X\n",
 		"[policy]\nshare = half\n",
 		"[policy]\nshare = 10001\n",
+		/* NOLINTNEXTLINE(bugprone-suspicious-missing-comma) */
 		"[policy]\nshare = 1\nshare = 2\nshare = 3\nshare = 4\n"
 		"share = 5\nshare = 6\nshare = 7\nshare = 8\nshare = 9\n",
 		"[policy]\nwatch-minutes = -1\n",
