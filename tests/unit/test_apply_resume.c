@@ -436,7 +436,33 @@ static void what_was_closed_is_opened_again(void **state)
 		assert_int_equal(seteuid(0), 0);
 }
 
-/* Whatever a checkpoint says: it ends in an error or in what was signed. */
+/* It is written, for a digest of all of the file is nowhere: who reads it back
+ * finds what a checkpoint that only looks right has come to. */
+static void what_looks_like_a_point_is_found_when_read_back(void **state)
+{
+	int dir = box_folder(&box, "input");
+	struct run run = { .stop_at = 9 }, again;
+	struct err e = { 0 };
+	struct tree tree;
+	struct kit k;
+
+	(void)state;
+	put_noise(dir, "a", BIG_LEN + 100, 0, 1); /* there is padding */
+	fs_close(&dir);
+	k = tree_kit("input", PACKAGE_RAW);
+	assert_refused(apply(&k, &run, "slot", &e), ERR_SYSTEM);
+	again = (struct run){ .last = run.last };
+	again.last.within--;
+	assert_ok(apply(&k, &again, "slot", &e));
+	dir = box_folder(&box, "slot");
+	assert_ok(tree_parse(buf_slice(&k.kept), &tree, &e));
+	assert_refused(tree_check(dir, &tree, true, NULL, &e), ERR_UNTRUSTED);
+	tree_done(&tree);
+	fs_close(&dir);
+	done(&k);
+}
+
+/* What a checkpoint says that cannot be so ends in an error. */
 static void what_is_no_point_is_refused(void **state)
 {
 	int dir = put_tree("input", 1);
@@ -495,6 +521,9 @@ int main(void)
 			teardown),
 		cmocka_unit_test_setup_teardown(what_was_closed_is_opened_again,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_looks_like_a_point_is_found_when_read_back, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(what_is_no_point_is_refused,
 						setup, teardown),
 	};
