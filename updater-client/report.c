@@ -88,6 +88,24 @@ static int forget(int state_fd, const char *name, struct err *e)
 	return fs_remove(state_fd, path, e);
 }
 
+static int place_of(const struct wire_report *r, char path[PATH_MAX_LEN],
+		    struct err *e)
+{
+	return text_format(path, PATH_MAX_LEN, e, FOLDER "/%020llu.%010u",
+			   (unsigned long long)r->attempt,
+			   (unsigned)r->sequence);
+}
+
+static bool is_kept(int state_fd, const struct wire_report *r)
+{
+	char path[PATH_MAX_LEN];
+	struct err e = { 0 };
+	struct stat st;
+
+	return place_of(r, path, &e) == 0 &&
+	       fs_stat(state_fd, path, &st, &e) == 0;
+}
+
 /* A new one, or the same again with more to say. */
 static int keep(int state_fd, const struct wire_report *report, struct err *e)
 {
@@ -97,9 +115,7 @@ static int keep(int state_fd, const struct wire_report *report, struct err *e)
 	char path[PATH_MAX_LEN];
 	int rc = -1;
 
-	if (text_format(path, sizeof(path), e, FOLDER "/%020llu.%010u",
-			(unsigned long long)report->attempt,
-			(unsigned)report->sequence))
+	if (place_of(report, path, e))
 		return -1;
 	list(state_fd, &w);
 	if (w.count == REPORT_PENDING_MAX &&
@@ -194,13 +210,14 @@ void report_add(struct session *s, enum wire_state state, const char *code,
 	struct slice boot = slice_of("");
 	struct err e = { 0 };
 
-	if (m.attempt == 0)
+	/* An end has got its number together with its state in the journal:
+	 * told again after a power cut, it is the same report. The run that was
+	 * cut off knew more, and what reads the boot log may have ended it. */
+	if (m.attempt == 0 || (m.sequence > 0 && is_kept(s->state_fd, &m)))
 		return;
 	if (s->has_running)
 		m.running = s->running.digest;
 	gather(state, evidence, boot, m.evidence);
-	/* An end has got its number together with its state in the journal:
-	 * told again after a power cut, it is the same report. */
 	if (m.sequence == 0)
 		m.sequence = ++s->journal.report_sequence;
 	if (text_format(m.code, sizeof(m.code), &e, "%s", code) ||

@@ -49,8 +49,9 @@ came_once $(($(carried) - before)) "$size" 1
 # nothing is activated, what was good is kept. The reset takes away what was on
 # its way already.
 offer 3 3000000
-payload=$(find "$WORK/server" -type f -size +2900k -newer "$WORK/offered" \
-	! -name '*.db*')
+package=$(find "$WORK/publish/targets/gateway/3" -name '*.main-full.pawl')
+payload=$(find "$WORK/server/blobs" \
+	-name "$(basename "$package" .main-full.pawl)")
 [ -f "$payload" ] || die "where is the package? $payload"
 cp "$payload" "$WORK/good"
 chmod u+w "$payload"
