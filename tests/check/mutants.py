@@ -29,9 +29,9 @@ MODULES = [
     ("common/json.c", "json tuf_meta"),
     ("common/package.c", "package payload apply"),
     ("common/bundle.c", "bundle"),
-    ("common/payload.c", "payload apply apply_tar"),
+    ("common/payload.c", "payload apply apply_tar apply_resume"),
     ("common/compress.c", "compress payload"),
-    ("common/apply*.c", "apply apply_tar apply_delta apply_image"),
+    ("common/apply*.c", "apply apply_tar apply_delta apply_image apply_resume"),
     ("common/delta*.c", "delta delta_map delta_predict delta_payload"
      " delta_members delta_prefix delta_record apply_delta"),
     ("common/member*.c", "member delta_members"),

@@ -187,7 +187,8 @@ static int serve(char **argv, const struct limits *limits, struct err *e)
 	if (server_open(&setup, &s, e))
 		goto out;
 	for (int i = 0; i < LISTENER_COUNT; i++)
-		printf("%s\n", server_address(s, (enum listener)i));
+		if (setup.listen[i])
+			printf("%s\n", server_address(s, (enum listener)i));
 	(void)fflush(stdout);
 	rc = server_run(s, &api, api.folder, e);
 out:

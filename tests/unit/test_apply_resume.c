@@ -499,6 +499,12 @@ static void what_is_no_point_is_refused(void **state)
 	run = (struct run){ .last = good };
 	assert_ok(apply(&k, &run, "slot", &e));
 	check(&k, "slot");
+	/* Less is left than that file has. */
+	run = (struct run){ .last = good };
+	run.last.within = 1;
+	run.last.plain = run.last.packed =
+		k.r.package_len - k.r.head_len - BIG_LEN / 2;
+	assert_refused(apply(&k, &run, "slot", &e), ERR_FORMAT);
 	done(&k);
 }
 

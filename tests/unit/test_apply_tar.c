@@ -312,6 +312,25 @@ static void the_first_member_is_called_as_the_manifest_is(void **state)
 	assert_refused(apply_tar_of(k, &e), ERR_FORMAT);
 }
 
+/* One byte more, whatever it is, would not do. */
+static void a_folders_name_ends_with_a_slash(void **state)
+{
+	static const char *const bad[] = { "bin", "binx", "bin//", "bin/x" };
+	struct kit *k = *state;
+
+	list(k, TREE_APP, (struct slice){ 0 }, 0);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct err e = { 0 };
+
+		k->tar.len = 0;
+		add_file(k, APPLY_MANIFEST_NAME, buf_slice(&k->manifest));
+		add_header(k, bad[i], '5', 0755, 0);
+		add_file(k, "bin/tool", slice_of("content"));
+		add_end(k);
+		assert_refused(apply_tar_of(k, &e), ERR_UNTRUSTED);
+	}
+}
+
 /* A hole would move what stands behind it: GNU's sparse format 0.1. */
 static void a_manifest_has_no_holes(void **state)
 {
@@ -455,6 +474,7 @@ int main(void)
 		TEST(a_warning_is_a_refusal),
 		TEST(a_package_that_changed_is_not_called_a_bad_tar),
 		TEST(the_first_member_is_called_as_the_manifest_is),
+		TEST(a_folders_name_ends_with_a_slash),
 		TEST(a_manifest_has_no_holes),
 		TEST(a_folder_without_a_name_is_refused),
 		TEST(extended_attributes_are_exactly_the_listed_ones),
