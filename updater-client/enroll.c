@@ -227,14 +227,18 @@ static int read_response(const struct enroll_setup *setup,
 {
 	struct buf text = BUF_INIT(LETTER_MAX);
 	struct buf cas = BUF_INIT(CAS_MAX);
-	struct ec_private *key = NULL;
+	struct ec_private *key = NULL, *decrypt = NULL;
 	int rc = -1;
 
+	/* Let in is what it asked with: both keys. */
 	if (read_all(setup->response_fd, LETTER_MAX, &text, e) == 0 &&
 	    read_all(setup->ca_fd, CAS_MAX, &cas, e) == 0 &&
 	    letter_open(buf_slice(&text), buf_slice(&cas), now, id, e) == 0 &&
-	    identity_key(keys, &key, e) == 0 && check_identity(id, key, e) == 0)
+	    identity_key(keys, &key, e) == 0 &&
+	    check_identity(id, key, e) == 0 &&
+	    identity_open_decrypt_key(keys, &decrypt, e) == 0)
 		rc = identity_store(setup->state_fd, id, e);
+	ec_free(decrypt);
 	ec_free(key);
 	buf_done(&text);
 	buf_done(&cas);

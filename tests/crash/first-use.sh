@@ -41,11 +41,22 @@ ask_and_be_answered() {
 	answer=$FIRST_FOLDER/$code
 	"$BIN/update-server" device approve "$code" --request "$asked" \
 		--cohort fleet --out "$answer" \
-		--operator "$FIRST_OFFICER" >/dev/null || exit 70
+		--operator "$FIRST_OFFICER" >/dev/null || return
 	client enroll --response "$answer" || exit
 }
 
-is_let_in || use_old_answer || ask_and_be_answered
+# Who was cut off before he had asked has half of what one asks with, and a server
+# that was not set back with him knows that half: for it alone he begins anew.
+begin_anew() {
+	[ -n "$never_asked" ] || exit 70
+	rm "$state/identity.key" "$state/decrypt.key"
+	ask_and_be_answered || exit 70
+}
+
+state=$(sed -n 's/^state *= *//p' "$config")
+never_asked=
+[ -e "$state/decrypt.key" ] || never_asked=yes
+is_let_in || use_old_answer || ask_and_be_answered || begin_anew
 for look in 1 2 3; do
 	[ "$(told standing)" != active ] || {
 		echo "standing active" >&2

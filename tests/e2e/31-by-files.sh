@@ -102,6 +102,15 @@ want 0 approve b --cohort shop
 cp "$WORK/b.response" "$WORK/wrong.response"
 refused 6 wrong
 
+# The other key that it asked with is gone: it would be let in without being able
+# to read what is sealed for it.
+asked_with=$WORK/devices/a/state/decrypt.key
+mv "$asked_with" "$WORK/decrypt.key"
+cp "$WORK/a.response" "$WORK/keyless.response"
+refused 13 keyless
+said 'decryption key (decrypt.key) is lost: have .* revoked'
+mv "$WORK/decrypt.key" "$asked_with"
+
 want 0 device a enroll --response "$WORK/a.response"
 said 'enrolled: device .*, cohort shop'
 want 14 device a enroll --response "$WORK/a.response"
