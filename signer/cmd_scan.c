@@ -302,13 +302,16 @@ static int load_known(const char *path, struct scalars **out,
 		      struct report *report, struct err *e)
 {
 	struct repo r;
+	bool all;
 	int rc;
 
 	if (!path)
-		return known_keys(NULL, out, e);
+		return known_keys(NULL, NULL, out, &all, e);
 	if (watch_open(path, REPO_READ, &r, report, e))
 		return -1;
-	rc = known_keys(&r, out, e);
+	rc = known_keys(&r, NULL, out, &all, e);
+	if (rc == 0 && !all)
+		report_note(report, KNOWN_NOT_ALL);
 	repo_close(&r);
 	return rc;
 }

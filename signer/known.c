@@ -12,7 +12,24 @@
 struct collection {
 	const struct repo *repo;
 	struct scalars *to;
+	bool full;
 };
+
+/* What no longer fits is left out: so the keys of now come first. */
+static int know(struct collection *to, const struct ec_public *key,
+		const char *name, struct err *e)
+{
+	struct err why = { 0 };
+
+	if (scalars_add(to->to, key->point + 1, name, &why) == 0)
+		return 0;
+	if (why.code == ERR_LIMIT) {
+		to->full = true;
+		return 0;
+	}
+	*e = why;
+	return -1;
+}
 
 static int add_examples(struct scalars *to, struct err *e)
 {
@@ -26,8 +43,8 @@ static int add_examples(struct scalars *to, struct err *e)
 }
 
 /* A "keys" object of metadata; what is no key of ours is passed over. */
-static int add_keys(const struct repo *r, const struct json *keys,
-		    struct scalars *to, struct err *e)
+static int add_keys(struct collection *to, const struct json *keys,
+		    struct err *e)
 {
 	for (void *m = json_first(keys); m; m = json_next(keys, m)) {
 		const char *keyid = json_name(m), *name;
@@ -39,10 +56,10 @@ static int add_keys(const struct repo *r, const struct json *keys,
 
 		if (ec_public_from_pem(slice_of(pem), &key, &ignored))
 			continue;
-		name = json_text(json_get(r->names, keyid));
+		name = json_text(json_get(to->repo->names, keyid));
 		if (text_format(text, sizeof(text), &ignored, "key %.8s%s%.40s",
 				keyid, name[0] ? ", " : "", name) ||
-		    scalars_add(to, key.point + 1, text, e))
+		    know(to, &key, text, e))
 			return -1;
 	}
 	return 0;
@@ -50,21 +67,21 @@ static int add_keys(const struct repo *r, const struct json *keys,
 
 /* ---- documents ----------------------------------------------------------- */
 
-static int add_log_keys(struct slice bytes, struct scalars *to, struct err *e)
+static int add_log_keys(struct slice bytes, struct collection *to,
+			struct err *e)
 {
 	struct log_keys keys;
 
 	if (log_keys_parse(bytes, &keys, e))
 		return -1;
 	for (size_t i = 0; i < keys.count; i++)
-		if (scalars_add(to, keys.at[i].key.point + 1,
-				"a key of the audit log (" LOG_KEYS_PATH ")",
-				e))
+		if (know(to, &keys.at[i].key,
+			 "a key of the audit log (" LOG_KEYS_PATH ")", e))
 			return -1;
 	return 0;
 }
 
-static int add_cas(struct slice bytes, struct scalars *to, struct err *e)
+static int add_cas(struct slice bytes, struct collection *to, struct err *e)
 {
 	struct site site;
 	struct x509_info info;
@@ -75,16 +92,16 @@ static int add_cas(struct slice bytes, struct scalars *to, struct err *e)
 		if (x509_inspect((struct slice){ site.ca[i].der,
 						 site.ca[i].der_len },
 				 &info, e) ||
-		    scalars_add(to, info.public_key.point + 1,
-				"the servers' CA (" SITE_PATH ")", e))
+		    know(to, &info.public_key,
+			 "the servers' CA (" SITE_PATH ")", e))
 			return -1;
 	return 0;
 }
 
 /* None of that path, or one whose bytes are no longer kept: nothing to add. */
-static int add_document(const struct collection *c,
-			const struct json *signed_part, const char *path,
-			int (*add)(struct slice bytes, struct scalars *to,
+static int add_document(struct collection *c, const struct json *signed_part,
+			const char *path,
+			int (*add)(struct slice bytes, struct collection *to,
 				   struct err *e),
 			struct err *e)
 {
@@ -99,7 +116,7 @@ static int add_document(const struct collection *c,
 		*e = why;
 		return -1;
 	}
-	rc = json_canonical(j, &bytes, e) || add(buf_slice(&bytes), c->to, e);
+	rc = json_canonical(j, &bytes, e) || add(buf_slice(&bytes), c, e);
 	json_free(j);
 	buf_done(&bytes);
 	return rc ? err_in(e, "%s", path) : 0;
@@ -109,15 +126,15 @@ static int add_document(const struct collection *c,
 
 static int add_envelope(void *ctx, const struct json *envelope, struct err *e)
 {
-	const struct collection *c = ctx;
+	struct collection *c = ctx;
 	const struct json *part, *delegated;
 
 	if (!envelope)
 		return 0;
 	part = envelope_signed(envelope);
 	delegated = json_get(json_get(part, "delegations"), "keys");
-	return add_keys(c->repo, json_get(part, "keys"), c->to, e) ||
-			       add_keys(c->repo, delegated, c->to, e) ||
+	return add_keys(c, json_get(part, "keys"), e) ||
+			       add_keys(c, delegated, e) ||
 			       add_document(c, part, LOG_KEYS_PATH,
 					    add_log_keys, e) ||
 			       add_document(c, part, SITE_PATH, add_cas, e)
@@ -134,29 +151,33 @@ static int add_role(struct collection *c, const struct repo_role *role,
 		       : 0;
 }
 
-/* All that it has now, first; then what it had. */
-static int add_roles(const struct repo *r, struct scalars *to, struct err *e)
+/* All that it has now, first; then what it had, the newest first. */
+static int add_roles(struct collection *c, struct err *e)
 {
-	struct collection c = { r, to };
+	const struct repo *r = c->repo;
 
 	for (size_t i = 0; i < repo_role_count(r); i++)
-		if (add_role(&c, repo_role_at(r, i), e))
+		if (add_role(c, repo_role_at(r, i), e))
 			return -1;
-	return repo_each_version(r, "root", add_envelope, &c, e) ||
-			       repo_each_version(r, "targets", add_envelope, &c,
+	return repo_each_version(r, "root", add_envelope, c, e) ||
+			       repo_each_version(r, "targets", add_envelope, c,
 						 e)
 		       ? -1
 		       : 0;
 }
 
-int known_keys(const struct repo *r, struct scalars **out, struct err *e)
+int known_keys(const struct repo *r, const struct ec_public *wrap,
+	       struct scalars **out, bool *all, struct err *e)
 {
-	struct scalars *s = scalars_new();
+	struct collection c = { .repo = r, .to = scalars_new() };
 
-	if (add_examples(s, e) || (r && add_roles(r, s, e))) {
-		scalars_free(s);
+	if (add_examples(c.to, e) ||
+	    (wrap && know(&c, wrap, "the wrap key", e)) ||
+	    (r && add_roles(&c, e))) {
+		scalars_free(c.to);
 		return -1;
 	}
-	*out = s;
+	*out = c.to;
+	*all = !c.full;
 	return 0;
 }

@@ -12,8 +12,16 @@
 #include "signer/repo.h"
 #include "signer/scalars.h"
 
-/* The example keys, and those of r unless it is NULL. Heap. */
-int known_keys(const struct repo *r, struct scalars **out,
-	       struct err *e) NODISCARD;
+/* What is said when they are not all. */
+#define KNOWN_NOT_ALL                                                          \
+	"the repository has had more keys than can be sought at once: its "    \
+	"oldest are not among them"
+
+/*
+ * The example keys, the wrap key and those of r unless they are NULL. Heap. Of
+ * more than SCALARS_MAX those of now and the newest: then all is false.
+ */
+int known_keys(const struct repo *r, const struct ec_public *wrap,
+	       struct scalars **out, bool *all, struct err *e) NODISCARD;
 
 #endif

@@ -242,11 +242,12 @@ static int load_parts(struct create *c, struct err *e)
 		.out = c->out,
 		.component_count = c->part_count,
 	};
-	int rc = known_keys(c->repo, &scan.known, e);
+	bool all;
+	int rc = known_keys(c->repo, c->spec->encrypt ? &c->wrap : NULL,
+			    &scan.known, &all, e);
 
-	if (rc == 0 && c->spec->encrypt)
-		rc = scalars_add(scan.known, c->wrap.point + 1, "the wrap key",
-				 e);
+	if (rc == 0 && !all)
+		report_note(c->out, KNOWN_NOT_ALL);
 	for (size_t i = 0; i < c->part_count; i++)
 		scan.components[i] = c->parts[i].spec.name;
 	for (size_t i = 0; i < c->part_count && rc == 0; i++) {
