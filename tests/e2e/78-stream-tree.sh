@@ -85,17 +85,7 @@ cat >>"$WORK/one/client.conf" <<INI
 spool = never
 window = 2700000
 INI
-order
-python3 "$(dirname "$0")/../tools/wire.py" "$WORK/port" "$WORK/orders" \
-	"$WORK/count" $((base + 1)) &
-wire_pid=$!
-trap stop_all EXIT
-for _ in $(seq 100); do
-	[ -s "$WORK/port" ] && break
-	sleep 0.1
-done
-sed -i "s|^url = .*|url = https://127.0.0.1:$(cat "$WORK/port")|" \
-	"$WORK/one/client.conf"
+start_wire
 
 # ---- a tree --------------------------------------------------------------------
 size=$(package_of main-full)

@@ -96,17 +96,7 @@ operator release import "$WORK/publish"
 operator cohort create fleet
 image_device one
 roll_out 1
-order
-python3 "$(dirname "$0")/../tools/wire.py" "$WORK/port" "$WORK/orders" \
-	"$WORK/count" $((base + 1)) &
-wire_pid=$!
-trap stop_all EXIT
-for _ in $(seq 100); do
-	[ -s "$WORK/port" ] && break
-	sleep 0.1
-done
-sed -i "s|^url = .*|url = https://127.0.0.1:$(cat "$WORK/port")|" \
-	"$WORK/one/client.conf"
+start_wire
 
 # Killed five times, at no moment in particular; then resets, and the end.
 size=$(find "$WORK/publish/targets" -name '*main-full.pawl' -exec stat -c %s {} +)

@@ -23,6 +23,21 @@ stop_all() {
 	stop_server
 }
 
+# Put it between device one and the server; stop_all ends both.
+start_wire() {
+	order
+	python3 "$(dirname "$0")/../tools/wire.py" "$WORK/port" "$WORK/orders" \
+		"$WORK/count" $((base + 1)) &
+	wire_pid=$!
+	trap stop_all EXIT
+	for _ in $(seq 100); do
+		[ -s "$WORK/port" ] && break
+		sleep 0.1
+	done
+	sed -i "s|^url = .*|url = https://127.0.0.1:$(cat "$WORK/port")|" \
+		"$WORK/one/client.conf"
+}
+
 # Put a release on offer that has so many bytes, which do not compress.
 offer() { # id, bytes
 	mkdir -p "$WORK/trees/$1/bin"
@@ -42,17 +57,7 @@ make_wired_device() { # bytes of release 1
 	make_served_device one
 	on one enroll --claim-file "$WORK/one/claim"
 	roll_out 1
-	order
-	python3 "$(dirname "$0")/../tools/wire.py" "$WORK/port" "$WORK/orders" \
-		"$WORK/count" $((base + 1)) &
-	wire_pid=$!
-	trap stop_all EXIT
-	for _ in $(seq 100); do
-		[ -s "$WORK/port" ] && break
-		sleep 0.1
-	done
-	sed -i "s|^url = .*|url = https://127.0.0.1:$(cat "$WORK/port")|" \
-		"$WORK/one/client.conf"
+	start_wire
 }
 
 # Wait until the device has kept so many bytes of the package.
