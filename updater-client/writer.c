@@ -228,16 +228,24 @@ struct growing {
 	struct arriving *from;
 	const struct buf *manifest;
 	int manifest_fd;
+	size_t kept; /* of the manifest; it only grows */
 };
+
+static int keep_grown(struct growing *g, struct err *e)
+{
+	if (g->kept == g->manifest->len)
+		return 0;
+	if (keep_manifest(g->manifest_fd, buf_slice(g->manifest), e))
+		return -1;
+	g->kept = g->manifest->len;
+	return 0;
+}
 
 static int keep_tree(void *ctx, const struct package_point *at, struct err *e)
 {
-	const struct growing *g = ctx;
+	struct growing *g = ctx;
 
-	return keep_manifest(g->manifest_fd, buf_slice(g->manifest), e) ||
-			       tell_point(g->from, at, e)
-		       ? -1
-		       : 0;
+	return keep_grown(g, e) || tell_point(g->from, at, e) ? -1 : 0;
 }
 
 /* What both manifests are read from. */
@@ -265,7 +273,7 @@ static int write_tree(const struct writer_setup *setup, const struct message *m,
 		BUF_INIT(plan->content == PACKAGE_IMAGE
 				 ? IMAGE_MANIFEST_MAX
 				 : (size_t)m->apply.part.manifest_len);
-	struct growing growing = { &from, &manifest, setup->manifest_fd };
+	struct growing growing = { &from, &manifest, setup->manifest_fd, 0 };
 	const struct apply_resume resume =
 		resume_for(&m->apply, keep_tree, &growing);
 	struct release release;
@@ -282,8 +290,9 @@ static int write_tree(const struct writer_setup *setup, const struct message *m,
 		goto out;
 	a.package = package;
 	a.old_manifest = buf_slice(&base);
+	growing.kept = manifest.len;
 	if (apply_tree(&a, &manifest, e) == 0)
-		rc = keep_manifest(setup->manifest_fd, buf_slice(&manifest), e);
+		rc = keep_grown(&growing, e);
 out:
 	package_close(package);
 	buf_done(&manifest);

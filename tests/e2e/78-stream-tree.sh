@@ -68,6 +68,10 @@ kill_after() { # slot, payload, bytes...
 			die "a slot that is cut off says that it is whole"
 	done
 }
+# When its manifest was written: at its first point, and never again.
+kept_at() { # slot
+	stat -c %y "$WORK/one/slots/$1/manifest"
+}
 slot_file() { # slot, file
 	stat -c %i "$WORK/one/slots/$1/tree/$2"
 }
@@ -93,10 +97,12 @@ order slow=1500000
 kill_after a 1000000 450000 330000 last
 [ "$(point)" -ge 1000000 ] || die "it could go on at $(point) only"
 first=$(slot_file a a-first)
+kept=$(kept_at a)
 order cut=400000
 on one update --json >"$WORK/out"
 runs one 1
 [ "$(slot_file a a-first)" = "$first" ] || die "a whole file was written again"
+[ "$(kept_at a)" = "$kept" ] || die "the manifest was written again"
 came_once $(($(carried) - kills * 40000)) "$size" $((kills + size / 400000))
 
 # ---- a delta -------------------------------------------------------------------
