@@ -66,13 +66,13 @@ static bool is_out_of_reach(struct server_api *api, const struct stage *s,
 	return !opens && skip(a, SKIP_NO_PAYLOAD, now);
 }
 
-/* The newest attempt, after what the device says of itself. */
 struct heard {
 	const struct wire_checkin *said;
 	const struct store_device *by;
 	int64_t now;
 };
 
+/* The newest attempt, after what the device says of itself. */
 static int judge_attempt(struct server_api *api, const struct heard *h,
 			 struct attempt *a, bool *found, struct err *e)
 {
