@@ -316,7 +316,7 @@ int apply_delta(const struct apply_flow *a, struct buf *manifest, struct err *e)
 	/* Another compressor than the one that the signer had? */
 	if (rc && may.had_members && e->code == ERR_UNTRUSTED) {
 		e->code = ERR_CONFLICT;
-		err_in(e, "compressing again gives other bytes here, take the "
+		err_in(e, "compressing again gives other bytes here: take the "
 			  "full package");
 	}
 	tree_flow_free(w.flow);

@@ -42,9 +42,11 @@ struct ini_list {
 struct ini_key {
 	const char *section;
 	const char *name;
-	enum ini_kind kind;
-	size_t offset;     /* of the char *, uint64_t, bool, struct ini_list */
-	uint64_t min, max; /* numbers only */
+	uint16_t kind;   /* enum ini_kind, in few bytes: a table of these is
+			  * part of a program that has to be small */
+	uint16_t offset; /* of the char *, uint64_t, bool, struct ini_list */
+	uint32_t min;    /* numbers only */
+	uint64_t max;
 	bool required;
 };
 

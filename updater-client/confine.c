@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "updater-client/confine.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/sched.h>
 #include <seccomp.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -16,18 +18,31 @@
 
 #include "common/landlock.h"
 
+#define NAME_LEN_MAX 31
+
+/*
+ * The names of a list stand between spaces: for each a pointer would take more
+ * room than it. False after the last.
+ */
+static bool next_name(const char **list, char out[NAME_LEN_MAX + 1])
+{
+	const size_t len = strcspn(*list, " ");
+
+	assert(len <= NAME_LEN_MAX);
+	memcpy(out, *list, len);
+	out[len] = 0;
+	*list += len + strspn(*list + len, " ");
+	return len > 0;
+}
+
 /* ---- files --------------------------------------------------------------- */
 
 /* Where a resolver, its modules and TLS libraries look. */
-static const char *const network_files[] = {
-	"/etc/resolv.conf", "/etc/hosts",     "/etc/host.conf",
-	"/etc/gai.conf",    "/etc/services",  "/etc/nsswitch.conf",
-	"/etc/protocols",   "/etc/localtime", "/etc/ld.so.cache",
-	"/etc/ssl",         "/usr",           "/lib",
-	"/lib64",           "/run/systemd",   "/run/resolvconf",
-	"/run/nscd",        "/dev/null",      "/dev/urandom",
-	"/proc/sys/crypto"
-};
+static const char network_files[] =
+	"/etc/resolv.conf /etc/hosts /etc/host.conf /etc/gai.conf "
+	"/etc/services /etc/nsswitch.conf /etc/protocols /etc/localtime "
+	"/etc/ld.so.cache /etc/ssl /usr /lib /lib64 /run/systemd "
+	"/run/resolvconf /run/nscd /dev/null /dev/urandom /proc/sys/crypto";
 
 static void allow_folders(struct landlock *l, const int *fds, bool writes)
 {
@@ -38,6 +53,8 @@ static void allow_folders(struct landlock *l, const int *fds, bool writes)
 
 static int limit_files(const struct confine *c, struct err *e)
 {
+	const char *files = c->network ? network_files : "";
+	char name[NAME_LEN_MAX + 1];
 	struct landlock l;
 
 	landlock_begin(&l);
@@ -45,89 +62,63 @@ static int limit_files(const struct confine *c, struct err *e)
 	allow_folders(&l, c->writes, true);
 	if (c->file)
 		landlock_path(&l, c->file, false);
-	for (size_t i = 0; c->network && i < ARRAY_LEN(network_files); i++)
-		landlock_path(&l, network_files[i], false);
+	while (next_name(&files, name))
+		landlock_path(&l, name, false);
 	return landlock_enter(&l, e);
 }
 
 /* ---- system calls: seccomp ----------------------------------------------- */
 
 /*
- * By name, since each architecture has others of them. What is not listed is
- * answered with ENOSYS, as by an older kernel: then the C library of tomorrow
- * takes the way that it has for that.
+ * By name, since each architecture has others of them. What is
+ * not listed is answered with ENOSYS, as by an older kernel: then the C library
+ * of tomorrow takes the way that it has for that.
  */
-static const char *const always[] = {
+static const char always[] =
 	/* descriptors */
-	"read", "readv", "pread64", "preadv", "write", "writev", "pwrite64",
-	"pwritev", "lseek", "_llseek", "close", "close_range", "dup", "dup3",
-	"fcntl", "fcntl64", "poll", "ppoll", "ppoll_time64", "select",
-	"_newselect", "pselect6", "pselect6_time64", "epoll_create1",
-	"epoll_ctl", "epoll_wait", "epoll_pwait", "eventfd2", "pipe2",
-	"recvmsg", "recvfrom", "recv", "sendmsg", "sendto", "send", "shutdown",
+	"read readv pread64 preadv write writev pwrite64 pwritev lseek "
+	"_llseek close close_range dup dup3 fcntl fcntl64 poll ppoll "
+	"ppoll_time64 select _newselect pselect6 pselect6_time64 "
+	"epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd2 pipe2 "
+	"recvmsg recvfrom recv sendmsg sendto send shutdown "
 	/* files */
-	"open", "openat", "openat2", "access", "faccessat", "faccessat2",
-	"fstat", "fstat64", "stat", "stat64", "lstat", "lstat64", "newfstatat",
-	"fstatat64", "statx", "statfs", "statfs64", "fstatfs", "fstatfs64",
-	"getdents64", "readlink", "readlinkat", "getcwd", "umask", "mkdir",
-	"mkdirat", "unlink", "unlinkat", "rmdir", "rename", "renameat",
-	"renameat2", "link", "linkat", "symlink", "symlinkat", "mknod",
-	"mknodat", "chmod", "fchmod", "fchmodat", "fchmodat2", "fchown",
-	"fchown32", "fchownat", "lchown", "lchown32", "ftruncate",
-	"ftruncate64", "fallocate", "fsync", "fdatasync", "syncfs",
-	"sync_file_range", "sync_file_range2", "fadvise64", "fadvise64_64",
-	"arm_fadvise64_64", "copy_file_range", "sendfile", "sendfile64",
-	"flock", "utimensat", "utimensat_time64", "getxattr", "lgetxattr",
-	"fgetxattr", "setxattr", "lsetxattr", "fsetxattr", "listxattr",
-	"llistxattr", "flistxattr", "removexattr", "lremovexattr",
-	"fremovexattr",
+	"open openat openat2 access faccessat faccessat2 fstat fstat64 "
+	"stat stat64 lstat lstat64 newfstatat fstatat64 statx statfs "
+	"statfs64 fstatfs fstatfs64 getdents64 readlink readlinkat getcwd "
+	"umask mkdir mkdirat unlink unlinkat rmdir rename renameat "
+	"renameat2 link linkat symlink symlinkat mknod mknodat chmod "
+	"fchmod fchmodat fchmodat2 fchown fchown32 fchownat lchown "
+	"lchown32 ftruncate ftruncate64 fallocate fsync fdatasync syncfs "
+	"sync_file_range sync_file_range2 fadvise64 fadvise64_64 "
+	"arm_fadvise64_64 copy_file_range sendfile sendfile64 flock "
+	"utimensat utimensat_time64 getxattr lgetxattr fgetxattr setxattr "
+	"lsetxattr fsetxattr listxattr llistxattr flistxattr removexattr "
+	"lremovexattr fremovexattr "
 	/* memory */
-	"brk", "mmap", "mmap2", "munmap", "mremap", "mprotect", "madvise",
-	"mlock", "mlock2", "munlock", "msync", "mincore",
+	"brk mmap mmap2 munmap mremap mprotect madvise mlock mlock2 "
+	"munlock msync mincore "
 	/* time, chance, itself */
-	"clock_gettime", "clock_gettime64", "clock_getres",
-	"clock_getres_time64", "clock_nanosleep", "clock_nanosleep_time64",
-	"nanosleep", "gettimeofday", "time", "getrandom", "getpid", "gettid",
-	"getppid", "getuid", "getuid32", "geteuid", "geteuid32", "getgid",
-	"getgid32", "getegid", "getegid32", "getrlimit", "ugetrlimit",
-	"prlimit64", "getrusage", "sysinfo", "uname", "prctl", "arch_prctl",
-	"capget", "sched_yield", "sched_getaffinity", "futex", "futex_time64",
-	"set_robust_list", "get_robust_list", "set_tid_address", "rseq",
-	"membarrier", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn",
-	"rt_sigpending", "sigreturn", "sigaltstack", "tgkill",
-	"restart_syscall", "exit", "exit_group"
-};
+	"clock_gettime clock_gettime64 clock_getres clock_getres_time64 "
+	"clock_nanosleep clock_nanosleep_time64 nanosleep gettimeofday "
+	"time getrandom getpid gettid getppid getuid getuid32 geteuid "
+	"geteuid32 getgid getgid32 getegid getegid32 getrlimit ugetrlimit "
+	"prlimit64 getrusage sysinfo uname prctl arch_prctl capget "
+	"sched_yield sched_getaffinity futex futex_time64 set_robust_list "
+	"get_robust_list set_tid_address rseq membarrier rt_sigaction "
+	"rt_sigprocmask rt_sigreturn rt_sigpending sigreturn sigaltstack "
+	"tgkill restart_syscall exit exit_group";
 
-static const char *const for_network[] = {
-	"connect",    "bind",       "getsockname", "getpeername", "getsockopt",
-	"setsockopt", "socketpair", "sendmmsg",    "recvmmsg"
-};
+static const char for_network[] =
+	"connect bind getsockname getpeername getsockopt setsockopt "
+	"socketpair sendmmsg recvmmsg";
 
 /* Nothing that these processes do comes near them: whoever calls is not us. */
-static const char *const never[] = { "execve",
-				     "execveat",
-				     "ptrace",
-				     "process_vm_readv",
-				     "process_vm_writev",
-				     "mount",
-				     "umount2",
-				     "pivot_root",
-				     "chroot",
-				     "setns",
-				     "unshare",
-				     "bpf",
-				     "init_module",
-				     "finit_module",
-				     "delete_module",
-				     "kexec_load",
-				     "kexec_file_load",
-				     "open_by_handle_at",
-				     "reboot",
-				     "swapon",
-				     "userfaultfd",
-				     "add_key",
-				     "keyctl",
-				     "request_key" };
+static const char never[] =
+	"execve execveat ptrace process_vm_readv process_vm_writev mount "
+	"umount2 pivot_root chroot setns unshare bpf init_module "
+	"finit_module delete_module kexec_load kexec_file_load "
+	"open_by_handle_at reboot swapon userfaultfd add_key keyctl "
+	"request_key";
 
 static const unsigned long requests[] = { FICLONE,   FICLONERANGE, BLKGETSIZE64,
 					  BLKFLSBUF, BLKSSZGET,    TCGETS,
@@ -149,15 +140,17 @@ static int failed(int rc, struct err *e)
 }
 
 /* A name that this architecture does not have is no failure. */
-static int rule_each(scmp_filter_ctx f, uint32_t action,
-		     const char *const *names, size_t count, struct err *e)
+static int rule_each(scmp_filter_ctx f, uint32_t action, const char *names,
+		     struct err *e)
 {
-	for (size_t i = 0; i < count; i++) {
-		int nr = seccomp_syscall_resolve_name(names[i]);
-		int rc = nr == __NR_SCMP_ERROR
-				 ? 0
-				 : seccomp_rule_add(f, action, nr, 0);
+	char name[NAME_LEN_MAX + 1];
 
+	while (next_name(&names, name)) {
+		int nr = seccomp_syscall_resolve_name(name);
+		int rc = 0;
+
+		if (nr != __NR_SCMP_ERROR)
+			rc = seccomp_rule_add(f, action, nr, 0);
 		if (rc)
 			return failed(rc, e);
 	}
@@ -197,8 +190,7 @@ static int rule_network(scmp_filter_ctx f, struct err *e)
 				      equals(0, (uint32_t)families[i]));
 	if (rc)
 		return failed(rc, e);
-	return rule_each(f, SCMP_ACT_ALLOW, for_network, ARRAY_LEN(for_network),
-			 e);
+	return rule_each(f, SCMP_ACT_ALLOW, for_network, e);
 }
 
 static bool has_seccomp(void)
@@ -220,8 +212,8 @@ static int limit_calls(bool network, struct err *e)
 		return err_set(e, ERR_SYSTEM, "seccomp: no filter");
 	/* Failing is done without it; so the answer says nothing. */
 	(void)seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	if (rule_each(f, SCMP_ACT_ALLOW, always, ARRAY_LEN(always), e) ||
-	    rule_each(f, SCMP_ACT_KILL_PROCESS, never, ARRAY_LEN(never), e) ||
+	if (rule_each(f, SCMP_ACT_ALLOW, always, e) ||
+	    rule_each(f, SCMP_ACT_KILL_PROCESS, never, e) ||
 	    rule_requests(f, e) || (network && rule_network(f, e)))
 		goto out;
 	rc = seccomp_load(f);
@@ -243,8 +235,7 @@ static int limit_module(struct err *e)
 	f = seccomp_init(SCMP_ACT_ALLOW);
 	if (!f)
 		return err_set(e, ERR_SYSTEM, "seccomp: no filter");
-	if (rule_each(f, SCMP_ACT_ERRNO(EPERM), never, ARRAY_LEN(never), e) ==
-	    0) {
+	if (rule_each(f, SCMP_ACT_ERRNO(EPERM), never, e) == 0) {
 		rc = seccomp_load(f);
 		if (rc)
 			rc = failed(rc, e);

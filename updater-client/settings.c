@@ -91,7 +91,7 @@ static const struct ini_key keys[] = {
 	SECONDS("poll", "retry_max", retry_max_sec, 1, DAY_SEC),
 };
 
-#define SLOT_KEYS    6 /* of [slot NAME], and of [slot] too */
+#define SLOT_KEYS    ARRAY_LEN(of_slot) /* of [slot NAME], and of [slot] too */
 #define ALL_KEYS_MAX (ARRAY_LEN(keys) + RELEASE_COMPONENTS_MAX * SLOT_KEYS)
 
 /* Words between spaces; the texts are cut in place and borrowed. */
@@ -149,30 +149,37 @@ static void set_default(char **text, const char *value)
 
 /* ---- slots --------------------------------------------------------------- */
 
-static void slot_keys(size_t i, const char *section,
-		      struct ini_key out[SLOT_KEYS])
+/* Of one slot, with the places in it. */
+static const struct {
+	char name[12];
+	uint16_t kind, offset;
+	uint32_t min, max;
+} of_slot[] = {
+	{ "kind", INI_TEXT, offsetof(struct settings_slot, kind_name), 0, 0 },
+	{ "attributes", INI_TEXT,
+	  offsetof(struct settings_slot, attributes_name), 0, 0 },
+	{ "a", INI_TEXT, offsetof(struct settings_slot, a), 0, 0 },
+	{ "b", INI_TEXT, offsetof(struct settings_slot, b), 0, 0 },
+	{ "program", INI_TEXT, offsetof(struct settings_slot, program_text), 0,
+	  0 },
+	{ "deadline", INI_NUMBER, offsetof(struct settings_slot, program_sec),
+	  1, DAY_SEC },
+};
+
+static void slot_keys(size_t i, const char *section, struct ini_key *out)
 {
 	const size_t at = offsetof(struct settings, slots) +
 			  i * sizeof(struct settings_slot);
-	const struct ini_key of[SLOT_KEYS] = {
-		{ section, "kind", INI_TEXT,
-		  at + offsetof(struct settings_slot, kind_name), 0, 0, false },
-		{ section, "attributes", INI_TEXT,
-		  at + offsetof(struct settings_slot, attributes_name), 0, 0,
-		  false },
-		{ section, "a", INI_TEXT,
-		  at + offsetof(struct settings_slot, a), 0, 0, false },
-		{ section, "b", INI_TEXT,
-		  at + offsetof(struct settings_slot, b), 0, 0, false },
-		{ section, "program", INI_TEXT,
-		  at + offsetof(struct settings_slot, program_text), 0, 0,
-		  false },
-		{ section, "deadline", INI_NUMBER,
-		  at + offsetof(struct settings_slot, program_sec), 1, DAY_SEC,
-		  false },
-	};
 
-	memcpy(out, of, sizeof(of));
+	for (size_t k = 0; k < SLOT_KEYS; k++)
+		out[k] = (struct ini_key){
+			.section = section,
+			.name = of_slot[k].name,
+			.kind = of_slot[k].kind,
+			.offset = (uint16_t)(at + of_slot[k].offset),
+			.min = of_slot[k].min,
+			.max = of_slot[k].max,
+		};
 }
 
 /* Each section has its own keys in the schema, so all of them must be known. */
