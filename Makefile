@@ -103,9 +103,13 @@ $(B)/obj/%.o: %.c Makefile | $(B)/.deps
 ifeq ($(CONFIG),release)
 # Linux tracks no indirect branches of programs: marks for that are dead bytes, and
 # so is a jump between a call and its library when all is bound at the start.
-# What is taken out of a loop costs more instructions than it had inside.
+# What is taken out of a loop costs more instructions than it had inside, and so
+# does what is saved around calls, or decided twice to spare a jump.
 SMALL   := $(or $(call try,-Oz),-Os) $(call try,-fcf-protection=return) -fno-plt \
-	   $(call try,-fno-move-loop-invariants) $(call try,-fno-tree-loop-im)
+	   $(call try,-fno-move-loop-invariants) $(call try,-fno-tree-loop-im) \
+	   $(call try,-fipa-pta) $(call try,-fno-tree-dominator-opts) \
+	   $(call try,-fno-expensive-optimizations) $(call try,-fno-caller-saves) \
+	   $(call try,-malign-data=abi)
 HAS_LTO := $(call try,-flto -ffat-lto-objects)
 LTO = $(if $(HAS_LTO),$(HAS_LTO) -frandom-seed=$*)
 $(B)/obj/updater-client/%.o: CFLAGS += $(SMALL) $(LTO)
