@@ -40,7 +40,7 @@ struct options {
 	const char *command, *argument;
 };
 
-/* ---- rsassa-pss-sha256 --------------------------------------------------- */
+/* ---- RSA ----------------------------------------------------------------- */
 
 static int rsa_read(struct slice public_text, mbedtls_pk_context *key,
 		    struct err *e)
@@ -75,12 +75,11 @@ static int rsa_identify(struct slice public_text, struct sha256 *identity,
 	return 0;
 }
 
-static int rsa_verify(struct slice public_text, struct slice message,
-		      struct slice sig, struct err *e)
+/* The two ways in which TUF's repositories use the same keys. */
+static int rsa_verify_as(mbedtls_pk_type_t way, const void *options,
+			 struct slice public_text, struct slice message,
+			 struct slice sig, struct err *e)
 {
-	static const mbedtls_pk_rsassa_pss_options any_salt = {
-		MBEDTLS_MD_SHA256, MBEDTLS_RSA_SALT_LEN_ANY
-	};
 	mbedtls_pk_context key;
 	struct sha256 digest;
 	int rc;
@@ -88,16 +87,36 @@ static int rsa_verify(struct slice public_text, struct slice message,
 	if (rsa_read(public_text, &key, e))
 		return -1;
 	sha256_of(message, &digest);
-	rc = mbedtls_pk_verify_ext(MBEDTLS_PK_RSASSA_PSS, &any_salt, &key,
-				   MBEDTLS_MD_SHA256, digest.bytes, SHA256_LEN,
-				   sig.ptr, sig.len);
+	rc = mbedtls_pk_verify_ext(way, options, &key, MBEDTLS_MD_SHA256,
+				   digest.bytes, SHA256_LEN, sig.ptr, sig.len);
 	mbedtls_pk_free(&key);
 	return rc ? err_set(e, ERR_UNTRUSTED, "wrong signature") : 0;
 }
 
+static int pss_verify(struct slice public_text, struct slice message,
+		      struct slice sig, struct err *e)
+{
+	static const mbedtls_pk_rsassa_pss_options any_salt = {
+		MBEDTLS_MD_SHA256, MBEDTLS_RSA_SALT_LEN_ANY
+	};
+
+	return rsa_verify_as(MBEDTLS_PK_RSASSA_PSS, &any_salt, public_text,
+			     message, sig, e);
+}
+
+static int pkcs1_verify(struct slice public_text, struct slice message,
+			struct slice sig, struct err *e)
+{
+	return rsa_verify_as(MBEDTLS_PK_RSA, NULL, public_text, message, sig,
+			     e);
+}
+
 static const char *const rsa_keytypes[] = { "rsa", NULL };
-static const struct tuf_scheme rsa_scheme = { "rsassa-pss-sha256", rsa_keytypes,
-					      rsa_identify, rsa_verify };
+static const struct tuf_scheme pss_scheme = { "rsassa-pss-sha256", rsa_keytypes,
+					      rsa_identify, pss_verify };
+static const struct tuf_scheme pkcs1_scheme = { "rsa-pkcs1v15-sha256",
+						rsa_keytypes, rsa_identify,
+						pkcs1_verify };
 
 /* ---- ed25519 ------------------------------------------------------------- */
 
@@ -130,9 +149,9 @@ static const struct tuf_scheme ed25519_scheme = { "ed25519", ed25519_keytypes,
 						  ed25519_identify,
 						  ed25519_verify };
 
-static const struct tuf_scheme *const all_schemes[] = { &tuf_scheme_ecdsa,
-							&rsa_scheme,
-							&ed25519_scheme, NULL };
+static const struct tuf_scheme *const all_schemes[] = {
+	&tuf_scheme_ecdsa, &pss_scheme, &pkcs1_scheme, &ed25519_scheme, NULL
+};
 
 /* ---- HTTP ---------------------------------------------------------------- */
 

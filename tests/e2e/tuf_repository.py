@@ -40,6 +40,10 @@ class Key:
                   ("EC", "-pkeyopt", "ec_paramgen_curve:P-256")),
         "rsa": ("rsa", "rsassa-pss-sha256",
                 ("RSA", "-pkeyopt", "rsa_keygen_bits:2048")),
+        "rsa3072": ("rsa", "rsassa-pss-sha256",
+                    ("RSA", "-pkeyopt", "rsa_keygen_bits:3072")),
+        "rsa-pkcs1v15": ("rsa", "rsa-pkcs1v15-sha256",
+                         ("RSA", "-pkeyopt", "rsa_keygen_bits:3072")),
         "ed25519": ("ed25519", "ed25519", ("ED25519",)),
     }
 
@@ -67,7 +71,7 @@ class Key:
             return openssl("pkeyutl", "-sign", "-inkey", self.path, "-rawin",
                            "-in", name).hex()
         options = ()
-        if self.kind == "rsa":
+        if self.kind in ("rsa", "rsa3072"):
             options = ("-sigopt", "rsa_padding_mode:pss",
                        "-sigopt", "rsa_pss_saltlen:" + self.salt)
         return openssl("dgst", "-sha256", *options, "-sign", self.path,
