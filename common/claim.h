@@ -7,7 +7,7 @@
 #ifndef PAWL_COMMON_CLAIM_H
 #define PAWL_COMMON_CLAIM_H
 
-#include "common/wire.h"
+#include "common/wire_enrol.h"
 
 #define CLAIM_JOIN_LEN 14 /* "XXXX-XXXX-XXXX" */
 

@@ -17,6 +17,7 @@
 #define COMMON_HAND_H
 
 #include "common/wire.h"
+#include "common/x509.h"
 
 #define HAND_MAX    4096
 #define HAND_ID_LEN (2 * DEVICE_ID_LEN)

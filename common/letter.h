@@ -15,7 +15,7 @@
 #ifndef COMMON_LETTER_H
 #define COMMON_LETTER_H
 
-#include "common/wire.h"
+#include "common/wire_enrol.h"
 
 /*
  * The nonce of a request in a file is the device's own: 16 random bytes, and of

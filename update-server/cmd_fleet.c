@@ -11,7 +11,8 @@
 #include "common/mem.h"
 #include "common/named.h"
 #include "common/text.h"
-#include "common/wire.h"
+#include "common/wire_body.h"
+#include "common/wire_enrol.h"
 
 #include "update-server/commands.h"
 #include "update-server/ui.h"

@@ -10,7 +10,7 @@
 #define UPDATE_SERVER_KEEPER_WIRE_H
 
 #include "common/tuf_client.h"
-#include "common/wire.h"
+#include "common/wire_enrol.h"
 
 #include "update-server/audit_checkpoint.h"
 #include "update-server/warrant.h"

@@ -6,7 +6,7 @@
 #ifndef UPDATE_SERVER_LINEAGE_H
 #define UPDATE_SERVER_LINEAGE_H
 
-#include "common/wire.h"
+#include "common/wire_enrol.h"
 
 /*
  * Does each key, from link `from` on, sign the next one, and the last one

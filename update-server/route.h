@@ -15,6 +15,7 @@
 #include "common/digest.h"
 #include "common/json.h"
 #include "common/wire.h"
+#include "common/wire_enrol.h"
 
 #include "update-server/config.h"
 #include "update-server/http.h"

@@ -8,7 +8,7 @@
 #ifndef UPDATE_SERVER_WARRANT_DESK_H
 #define UPDATE_SERVER_WARRANT_DESK_H
 
-#include "common/wire.h"
+#include "common/wire_enrol.h"
 
 #include "update-server/people_client.h"
 #include "update-server/warrant.h"

@@ -13,6 +13,7 @@
 
 #include "common/keybox.h"
 #include "common/wire.h"
+#include "common/wire_enrol.h"
 #include "updater-client/plan.h"
 #include "updater-client/policy.h"
 

@@ -10,6 +10,7 @@
 #include "common/claim.h"
 #include "common/mem.h"
 #include "common/wire.h"
+#include "common/wire_enrol.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -33,6 +33,7 @@
 #include "common/mem.h"
 #include "common/steady.h"
 #include "common/wire.h"
+#include "common/wire_enrol.h"
 #include "common/x509.h"
 
 #define THREADS      4
