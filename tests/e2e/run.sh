@@ -5,7 +5,9 @@
 # E2E_JOBS run at the same time: they mostly wait, and none shares a port, a
 # folder or a clock with another.
 #
-# A test exits 0 (passed), 77 (skipped: it said why) or otherwise (failed).
+# A test exits 0 (passed), 77 (skipped: it said why) or otherwise (failed). What it
+# cost is said in seconds: by the clock, and of a processor, its children's included
+# but those that it left behind. The costliest stand at the end.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 : "${BIN:?the folder of the programs}"
@@ -39,13 +41,16 @@ one() {
 	start=$(date +%s)
 	timeout -k 10 "${E2E_SECONDS:-300}" sh "$1" >"$WORK/.log" 2>&1
 	status=$?
-	took=$(($(date +%s) - start))
+	# Its second line is of the children: minutes and seconds, user and system.
+	times >"$WORK/.times"
+	took="$(($(date +%s) - start)) s, $(tr 'ms' '  ' <"$WORK/.times" |
+		awk 'NR == 2 { printf "%.1f", 60 * ($1 + $3) + $2 + $4 }') of CPU"
 	case $status in
 	0)
 		if [ "${V:-}" = 1 ]; then
-			say "ok $name ($took s)" "$(sed 's/^/    /' "$WORK/.log")"
+			say "ok $name ($took)" "$(sed 's/^/    /' "$WORK/.log")"
 		else
-			say "ok $name ($took s)"
+			say "ok $name ($took)"
 		fi
 		rm -rf "$WORK"
 		;;
@@ -54,7 +59,7 @@ one() {
 		rm -rf "$WORK"
 		;;
 	*)
-		say "FAILED $name (status $status, $took s); its folder: $WORK" \
+		say "FAILED $name (status $status, $took); its folder: $WORK" \
 			"$(tail -n 60 "$WORK/.log" | sed 's/^/    /')"
 		;;
 	esac
@@ -80,6 +85,11 @@ count() {
 	grep -c "^$1 " "$results"
 }
 passed=$(count ok) failed=$(count FAILED) skipped=$(count skipped)
+[ "$passed" -lt 20 ] || {
+	echo "the costliest, in seconds of CPU:"
+	sed -n 's/^\(ok\|FAILED\) \([^ ]*\) (.* \([0-9.]*\) of CPU).*/\3 \2/p' \
+		"$results" | sort -rn | sed -n 's/^/    /;1,10p'
+}
 grep '^FAILED' "$results"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
