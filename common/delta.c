@@ -31,6 +31,7 @@ struct decoder {
 	uint32_t next_cover;
 	uint32_t gap_left, cover_left;
 	uint64_t cover_at;
+	bool cover_is_home; /* all of it */
 	struct delta_map map;
 	/* buffers */
 	uint8_t old[BUFFER_LEN];
@@ -146,6 +147,8 @@ static void begin_cover(struct decoder *d)
 	d->gap_left = d->covers[d->next_cover].gap;
 	d->cover_left = d->covers[d->next_cover].len;
 	d->cover_at = d->covers[d->next_cover].old_at;
+	d->cover_is_home =
+		delta_is_home(&d->segment, d->cover_at, d->cover_left);
 	d->next_cover++;
 }
 
@@ -274,8 +277,7 @@ static int get_choice(struct decoder *d, enum delta_predictor *out,
 	uint8_t choice;
 
 	*out = DELTA_AS_IS;
-	if (!delta_is_home(&d->segment, d->cover_at, d->cover_left) ||
-	    d->streams[DELTA_CHOICES].rest.len == 0)
+	if (!d->cover_is_home || d->streams[DELTA_CHOICES].rest.len == 0)
 		return 0;
 	choice = rd_u8(&d->streams[DELTA_CHOICES]);
 	if (choice >= DELTA_PREDICTORS)

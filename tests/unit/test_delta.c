@@ -405,6 +405,35 @@ static void predictors_are_applied_to_covers_of_the_home_file(void **state)
 	assert_int_equal(le32_get(new + 4000), want);
 }
 
+/*
+ * One that begins before the home has none, also for those of its blocks that
+ * lie within: the one choice is of the cover behind it.
+ */
+static void covers_that_leave_the_home_have_no_predictors(void **state)
+{
+	const uint32_t half = OLD_LEN / 2;
+	struct err e = { 0 };
+
+	(void)state;
+	add_varint(DELTA_SEGMENTS, DELTA_PATCH);
+	add_varint(DELTA_SEGMENTS, 3 * 4096);
+	add_step(DELTA_SEGMENTS, half);
+	add_varint(DELTA_SEGMENTS, half);
+	add_varint(DELTA_SEGMENTS, 0);
+	add_varint(DELTA_SEGMENTS, 2);
+	add_varint(DELTA_SEGMENTS, 0); /* no regions */
+	cover(0, 2 * 4096, -4096);
+	cover(0, 4096, 0);
+	choose(DELTA_CARRY4);
+	wrong(2 * 4096 + 4, 5);
+	record.new_len = 3 * 4096;
+	end_record();
+	assert_ok(apply(3 * 4096, &e));
+	assert_memory_equal(new, old + half - 4096, 2 * 4096);
+	assert_int_equal(le32_get(new + 3 * 4096 - 4),
+			 le32_get(old + half + 2 * 4096 - 4) + 5);
+}
+
 /* Two blocks, of which the first alone has its predictor told. */
 static void predictors_that_are_not_told_are_as_is(void **state)
 {
@@ -1021,6 +1050,7 @@ int main(void)
 		TEST(copies_covers_and_inserts_rebuild_the_new),
 		TEST(a_patch_may_go_on_in_the_next_record),
 		TEST(predictors_are_applied_to_covers_of_the_home_file),
+		TEST(covers_that_leave_the_home_have_no_predictors),
 		TEST(predictors_that_are_not_told_are_as_is),
 		TEST(inserts_may_refer_to_a_prefix_of_old_bytes),
 		TEST(each_stream_is_a_frame_of_its_own),
