@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One segment as it stands in a stream, number by number. */
+/* A record's header; and one segment as it stands in a stream, number by
+ * number. */
 #include "common/delta_record.h"
 
 #include <string.h>
@@ -153,6 +154,109 @@ static void a_word_that_is_cut_off_is_refused(void **state)
 	assert_int_equal(at, 7);
 }
 
+/* ---- record headers ------------------------------------------------------ */
+
+static void a_record_header_survives_the_round_trip(void **state)
+{
+	struct delta_record r = { .new_len = UINT64_C(1) << 40,
+				  .raw_len = { 1, 2, 3, 400, 5, 0, 7, 8 },
+				  .packed_len = { 1, 1, 3, 20, 5, 0, 7, 1 } };
+	uint8_t bytes[DELTA_HEADER_MAX + 1] = { 0 };
+	struct delta_record back;
+	struct err e = { 0 };
+	size_t len = delta_format_record(&r, bytes);
+
+	(void)state;
+	assert_ok(delta_parse_record((struct slice){ bytes, len }, &back, &e));
+	assert_true(back.new_len == r.new_len);
+	assert_memory_equal(back.raw_len, r.raw_len, sizeof(r.raw_len));
+	assert_memory_equal(back.packed_len, r.packed_len,
+			    sizeof(r.packed_len));
+	assert_refused(
+		delta_parse_record((struct slice){ bytes, len + 1 }, &back, &e),
+		ERR_FORMAT);
+	for (size_t cut = 0; cut < len; cut++)
+		assert_refused(delta_parse_record((struct slice){ bytes, cut },
+						  &back, &e),
+			       ERR_FORMAT);
+}
+
+static void a_record_header_has_one_form(void **state)
+{
+	/* Length 1; then what is there, and lengths. */
+	static const struct {
+		const char *bytes;
+		size_t len;
+		enum err_code code;
+	} forms[] = {
+		{ "\1\1\2", 3, ERR_NONE },
+		{ "\1\1\x10", 3, ERR_NONE },
+		{ "\1\1\x11\7", 4, ERR_NONE },
+		{ "\1\1\0", 3, ERR_FORMAT },       /* of no bytes, */
+		{ "\1\1\1\0", 4, ERR_FORMAT },     /* packed, */
+		{ "\1\1\x11\0", 4, ERR_FORMAT },   /* into none, */
+		{ "\1\1\x11\x8", 4, ERR_FORMAT },  /* no less, */
+		{ "\1\1\x11\x9", 4, ERR_FORMAT },  /* more */
+		{ "\1\x80\x8", 3, ERR_LIMIT },     /* unknown */
+		{ "\1\x80\4", 3, ERR_FORMAT },     /* words of no */
+		{ "\1\x88\4\x0e", 4, ERR_FORMAT }, /* or 7 bytes, */
+		{ "\1\x88\4\x10", 4, ERR_NONE },   /* or 8 */
+	};
+	struct delta_record r;
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+		const struct slice in = { (const uint8_t *)forms[i].bytes,
+					  forms[i].len };
+
+		if (forms[i].code == ERR_NONE)
+			assert_ok(delta_parse_record(in, &r, &e));
+		else
+			assert_refused(delta_parse_record(in, &r, &e),
+				       forms[i].code);
+	}
+	assert_true(r.offset_words && r.raw_len[DELTA_OFFSETS] == 8);
+}
+
+static void assert_record_refused(struct delta_record r, enum err_code code)
+{
+	uint8_t bytes[DELTA_HEADER_MAX];
+	struct delta_record back;
+	struct err e = { 0 };
+	size_t len = delta_format_record(&r, bytes);
+
+	assert_refused(
+		delta_parse_record((struct slice){ bytes, len }, &back, &e),
+		code);
+}
+
+static void impossible_records_are_refused(void **state)
+{
+	static const struct delta_record possible = {
+		.new_len = 5,
+		.raw_len = { 1, 1, 1, 0, 5 },
+		.packed_len = { 1, 1, 1, 0, 5 }
+	};
+	struct delta_record r = possible;
+
+	(void)state;
+	r.new_len = 0;
+	assert_record_refused(r, ERR_FORMAT);
+	r = possible;
+	r.packed_len[4] = 6;
+	assert_record_refused(r, ERR_FORMAT);
+	r = possible;
+	r.packed_len[4] = 0;
+	assert_record_refused(r, ERR_FORMAT);
+	r = possible;
+	r.raw_len[4] = DELTA_RECORD_MAX;
+	assert_record_refused(r, ERR_LIMIT);
+	for (size_t i = 0; i < DELTA_STREAMS; i++)
+		r.raw_len[i] = r.packed_len[i] = UINT32_MAX;
+	assert_record_refused(r, ERR_LIMIT);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -160,6 +264,9 @@ int main(void)
 		cmocka_unit_test(what_is_cut_off_is_no_segment),
 		cmocka_unit_test(numbers_have_limits),
 		cmocka_unit_test(a_word_that_is_cut_off_is_refused),
+		cmocka_unit_test(a_record_header_survives_the_round_trip),
+		cmocka_unit_test(a_record_header_has_one_form),
+		cmocka_unit_test(impossible_records_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
