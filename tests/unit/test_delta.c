@@ -486,9 +486,11 @@ static void frames_of_another_length_are_refused(void **state)
 	packed_by = PACKAGE_RAW;
 }
 
-/* What stands behind a frame is not the next record. */
+/* What stands behind a frame, or behind what is inserted, is no record. */
 static void no_record_hides_behind_a_frame(void **state)
 {
+	static const enum package_codec codecs[] = { PACKAGE_ZSTD,
+						     PACKAGE_RAW };
 	struct buf hidden;
 
 	(void)state;
@@ -496,12 +498,17 @@ static void no_record_hides_behind_a_frame(void **state)
 	end_record();
 	hidden = records;
 	records = (struct buf)BUF_INIT(1 << 22);
-	packed_by = PACKAGE_ZSTD;
-	patch(1000, 0);
-	pack_inserts(packed_by, (struct slice){ 0 });
-	add_bytes(&streams[DELTA_INSERTS], hidden.ptr, hidden.len);
-	end_record();
-	assert_apply_refused(1003, ERR_FORMAT);
+	for (size_t i = 0; i < ARRAY_LEN(codecs); i++) {
+		buf_done(&records);
+		packed_by = codecs[i];
+		patch(1000, 0);
+		pack_inserts(packed_by, (struct slice){ 0 });
+		if (packed_by == PACKAGE_RAW)
+			raw_lens[DELTA_INSERTS] = 0; /* all that is there */
+		add_bytes(&streams[DELTA_INSERTS], hidden.ptr, hidden.len);
+		end_record();
+		assert_apply_refused(1003, ERR_FORMAT);
+	}
 	packed_by = PACKAGE_RAW;
 	buf_done(&hidden);
 }
@@ -756,11 +763,15 @@ static void streams_are_used_up_exactly(void **state)
 		end_record();
 		assert_apply_refused(20, ERR_FORMAT);
 	}
+	/* One byte too few: the next record does not lend it. */
 	buf_done(&records);
-	op("0123456789", 10, 0);
-	streams[DELTA_INSERTS].len--;
+	patch(10, 0);
+	insert("012345678");
 	end_record();
-	assert_apply_refused(20, ERR_FORMAT);
+	copy(3, 0);
+	end_record();
+	assert_apply_refused(13, ERR_FORMAT);
+	assert_int_equal(new_len, 0);
 }
 
 static void numbers_have_one_form(void **state)

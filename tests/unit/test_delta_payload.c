@@ -16,7 +16,7 @@
 #define TAIL_LEN 200
 
 /*
- * Old and new stream: a head and one deflate member, compressed at two levels.
+ * Old and new stream: a head and one member, compressed at two levels.
  * The new member holds the same content, but its last TAIL_LEN bytes first.
  * The records copy all of it.
  */
@@ -25,8 +25,17 @@ static struct buf old, new, payload, out;
 static size_t payload_used;
 static struct delta_members members;
 static struct delta_record record;
-static size_t copy_at; /* of the old view */
+static size_t copy_at;     /* of the old view */
+static uint64_t lz4_block; /* compressed so instead, in blocks of that length */
 static struct err e;
+
+static struct member_recipe recipe_of(uint64_t level)
+{
+	if (lz4_block > 0)
+		return (struct member_recipe){ MEMBER_LZ4,
+					       { level, lz4_block, 0 } };
+	return (struct member_recipe){ MEMBER_DEFLATE, { level, 8, 0, 0 } };
+}
 
 static int keep(void *ctx, struct slice bytes, struct err *err)
 {
@@ -36,8 +45,10 @@ static int keep(void *ctx, struct slice bytes, struct err *err)
 /* A head, and the content from `first` on and then what is before it. */
 static size_t put_stream(struct buf *to, uint64_t level, size_t first)
 {
+	static uint8_t room[1 << 20];
 	const struct member_task t = {
-		.recipe = { MEMBER_DEFLATE, { level, 8, 0, 0 } },
+		.recipe = recipe_of(level),
+		.room = room,
 		.pack = true,
 		.raw_len = RAW_LEN,
 		.memory_max = 1u << 20,
@@ -73,8 +84,7 @@ static void put_members(uint64_t level, size_t packed_len)
 		{ .kind = DELTA_PASS, .len = TAIL_LEN },
 		{ .kind = DELTA_TAKE, .len = RAW_LEN - TAIL_LEN },
 	};
-	const struct member_recipe from = { MEMBER_DEFLATE, { 1, 8, 0, 0 } };
-	const struct member_recipe to = { MEMBER_DEFLATE, { level, 8, 0, 0 } };
+	const struct member_recipe from = recipe_of(1), to = recipe_of(level);
 
 	delta_members_done(&members);
 	delta_members_add_part(
@@ -180,6 +190,7 @@ static int setup(void **state)
 	out = (struct buf)BUF_INIT(1 << 20);
 	payload_used = 0;
 	inserts = false;
+	lz4_block = 0;
 	put_stream(&old, 1, 0);
 	copy_at = old.len;
 	put_members(9, put_stream(&new, 9, RAW_LEN - TAIL_LEN));
@@ -251,6 +262,25 @@ static void content_is_compressed_on_its_way(void **state)
 	assert_true(old.len != new.len);
 	assert_ok(apply_within(1u << 20, 1u << 20));
 	assert_true(slice_equal(buf_slice(&out), buf_slice(&new)));
+}
+
+/* LZ4's blocks lie in scratch space, behind what is unpacked and kept there. */
+static void whole_blocks_are_compressed_in_scratch_space(void **state)
+{
+	static const uint64_t blocks[] = { 4096, RAW_LEN, 100000 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(blocks); i++) {
+		lz4_block = blocks[i];
+		old.len = new.len = payload.len = out.len = 0;
+		payload_used = 0;
+		put_stream(&old, 1, 0);
+		copy_at = old.len;
+		put_members(9, put_stream(&new, 9, RAW_LEN - TAIL_LEN));
+		put_payload();
+		assert_ok(apply_within(1u << 20, 1u << 20));
+		assert_true(slice_equal(buf_slice(&out), buf_slice(&new)));
+	}
 }
 
 static void other_lengths_lead_to_the_full_package(void **state)
@@ -443,6 +473,46 @@ static void parts_come_of_parts_and_packed_bytes_are_kept(void **state)
 	assert_true(slice_equal(buf_slice(&out), buf_slice(&new)));
 }
 
+static int disk_is_full(void *ctx, uint64_t done, size_t ahead, struct err *err)
+{
+	(void)ctx;
+	assert_int_equal(done, HEAD_LEN + RAW_LEN);
+	assert_true(payload_used - ahead < payload.len);
+	return err_set(err, ERR_SPACE, "disk is full");
+}
+
+/* Where nobody can go on later, because the point was not kept, it ends. With
+ * members there is none. */
+static void a_point_that_cannot_be_kept_ends_it(void **state)
+{
+	const struct delta_io io = { .more = more,
+				     .old_at = old_at,
+				     .emit = emit,
+				     .point = disk_is_full };
+	struct delta_allowance may = { .scratch_max = 1u << 20,
+				       .memory_max = 1u << 20 };
+
+	(void)state;
+	put_payload();
+	assert_ok(fs_open_dir(".", &may.scratch_dirfd, &e));
+	assert_ok(delta_payload_apply(PACKAGE_RAW, old.len, new.len, &io, &may,
+				      &e));
+	fs_close(&may.scratch_dirfd);
+	/* The whole old stream twice, in two records. */
+	payload.len = out.len = 0;
+	payload_used = 0;
+	delta_members_done(&members);
+	old.len = HEAD_LEN;
+	assert_ok(buf_add(&old, (struct slice){ raw, RAW_LEN }, &e));
+	copy_at = HEAD_LEN;
+	put_payload();
+	put_record();
+	assert_refused(delta_payload_apply(PACKAGE_RAW, old.len, 2 * old.len,
+					   &io, &may, &e),
+		       ERR_SPACE);
+	assert_int_equal(out.len, HEAD_LEN + RAW_LEN);
+}
+
 static void what_is_yielded_too_little_is_refused(void **state)
 {
 	const struct delta_step more = { .kind = DELTA_KEEP,
@@ -473,11 +543,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(content_is_compressed_on_its_way),
+		TEST(whole_blocks_are_compressed_in_scratch_space),
 		TEST(other_lengths_lead_to_the_full_package),
 		TEST(too_few_compressed_bytes_end_it_there),
 		TEST(a_compressed_list_has_its_lengths),
 		TEST(a_wrong_length_of_an_old_member_is_refused),
 		TEST(parts_come_of_parts_and_packed_bytes_are_kept),
+		TEST(a_point_that_cannot_be_kept_ends_it),
 		TEST(what_is_yielded_too_little_is_refused),
 		TEST(no_more_space_or_memory_than_signed_is_taken),
 		TEST(a_list_that_is_cut_off_is_refused),

@@ -266,6 +266,40 @@ static void frames_know_their_function_and_their_parent(void **state)
 			 0x9000 - (AT + 48) + FURTHER - SHIFT);
 }
 
+/* As docs/delta-format.md has it: a reader that saw more of them, or fewer,
+ * would make another file of the same delta. */
+static void what_is_no_frame_stays(void **state)
+{
+	static const struct {
+		uint32_t len, back; /* to the parent, from the second word */
+		bool moves;
+	} cases[] = {
+		{ 8, 44 + 0x1000, true },
+		{ 7, 44 + 0x1000, false },
+		{ 4, 44 + 0x1000, false },
+		{ 65536, 44 + 0x1000, true },
+		{ 65540, 44 + 0x1000, false },
+		{ 22, 44 + 0x1000, false },
+		{ 20, 0, false },
+		{ 20, 46, false },
+		{ 20, 44 + 0x4004, false }, /* before the file */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const uint32_t distance = 0x9000 - (AT + 48);
+
+		setup(NULL);
+		le32_put(at(old, 40), cases[i].len);
+		le32_put(at(old, 44), cases[i].back);
+		le32_put(at(old, 48), distance);
+		predict(DELTA_FRAMES);
+		assert_int_equal(
+			le32_get(at(made, 48)),
+			distance + (cases[i].moves ? FURTHER - SHIFT : 0));
+	}
+}
+
 static void relocations_carry_their_place(void **state)
 {
 	(void)state;
@@ -351,6 +385,7 @@ int main(void)
 		TEST(words_follow_their_targets),
 		TEST(distances_in_tables_follow_both_ends),
 		TEST(frames_know_their_function_and_their_parent),
+		TEST(what_is_no_frame_stays),
 		TEST(relocations_carry_their_place),
 		TEST(numbers_grow_as_those_before_them),
 		TEST(every_predictor_is_undone_exactly),
