@@ -430,27 +430,21 @@ static int check_release(struct server_api *api, const struct stage *s,
 }
 
 /* Start insists on the plan that a person saw. */
-static int prepare_start(struct server_api *api, const struct asked *k,
-			 struct stage *s, struct stage_ready *ready,
-			 struct err *e)
+static int check_plan(const struct asked *k, const struct sha256 *plan,
+		      struct err *e)
 {
-	struct sha256 plan;
-
-	if (check_release(api, s, e) || api_plan(api, s, &plan, e) ||
-	    api_ready(api, s, ready, e))
-		return -1;
 	if (!k->has_plan)
 		return err_set(e, ERR_USAGE,
 			       "see what it would do first (rollout plan %s), "
 			       "and start that plan: --plan SHA256",
-			       s->what.name);
-	if (sha256_equal(&plan, &k->plan))
+			       k->name);
+	if (sha256_equal(plan, &k->plan))
 		return 0;
 	return err_set(
 		e, ERR_CONFLICT,
 		"the fleet is not what was planned for any more: rollout "
 		"plan %s again",
-		s->what.name);
+		k->name);
 }
 
 static void count_security(void *ctx, const struct store_counter *c)
@@ -471,7 +465,45 @@ struct acting {
 	struct audit_by by;
 	struct stage s;
 	struct stage_ready ready;
+	/* Of a start: what was planned of which revision; 0: nothing was. */
+	struct ladder ladder;
+	struct sha256 plan;
+	uint64_t planned;
 };
+
+/* The whole fleet is looked at, which takes seconds where it is large. So it is
+ * before `attempts` is taken, for which devices would wait. */
+static int plan_start(struct acting *w, struct err *e)
+{
+	const struct asked *k = w->asked;
+
+	if (store_rollout_find(w->api->store, k->name, &w->s, e))
+		return -1;
+	/* Whatever else it is, stage_act() knows the words. */
+	if (w->s.status != STAGE_SCHEDULED || w->s.revision != k->revision)
+		return 0;
+	if (check_release(w->api, &w->s, e) ||
+	    api_plan(w->api, &w->s, &w->plan, e) ||
+	    api_ready(w->api, &w->s, &w->ready, e))
+		return -1;
+	w->ladder = w->s.ladder;
+	w->planned = w->s.revision;
+	return 0;
+}
+
+static int prepare_start(struct acting *w, struct err *e)
+{
+	if (w->planned != w->s.revision)
+		return err_set(e, ERR_CONFLICT,
+			       "rollout %s was changed just now: look again",
+			       w->s.what.name);
+	w->s.ladder = w->ladder;
+	/* What is planned is the same when an order's time has come. */
+	memset(w->s.not_before, 0, sizeof(w->s.not_before));
+	if (check_release(w->api, &w->s, e))
+		return -1;
+	return check_plan(w->asked, &w->plan, e);
+}
 
 static int prepare(struct acting *w, struct stage_act *act, struct err *e)
 {
@@ -481,7 +513,7 @@ static int prepare(struct acting *w, struct stage_act *act, struct err *e)
 	if (k->revision != 0 && k->revision != w->s.revision)
 		return 0;
 	if (w->kind->verb == STAGE_START && w->s.status == STAGE_SCHEDULED)
-		return prepare_start(w->api, k, &w->s, &w->ready, e);
+		return prepare_start(w, e);
 	if (w->kind->verb == STAGE_RESUME)
 		return check_release(w->api, &w->s, e);
 	if (w->kind->verb == STAGE_ACK)
@@ -549,7 +581,8 @@ static int act_on(struct server_api *api, const struct request *q,
 	w->kind = kind;
 	w->asked = k;
 	w->name = q->peer->id;
-	if (read_asked(q, kind, k, e) == 0 && api_by(api, q, &w->by, e) == 0) {
+	if (read_asked(q, kind, k, e) == 0 && api_by(api, q, &w->by, e) == 0 &&
+	    (kind->verb != STAGE_START || plan_start(w, e) == 0)) {
 		(void)pthread_mutex_lock(&api->attempts);
 		rc = apply(w, e);
 		(void)pthread_mutex_unlock(&api->attempts);

@@ -9,31 +9,51 @@
 #include "update-server/store_db.h"
 
 #define MEMBERS_MAX (16u << 20)
+#define PAGE_MAX    256 /* read under the lock at once: a millisecond */
+
+/* ---- the fleet, a page at a time ------------------------------------------
+ */
 
 /* What decides who is meant; a release's version is looked up only where a
  * selector may ask for it. */
 #define MEMBERS                                                                \
 	"SELECT id, model, cohort, release, seq, digest, enrolled, last_seen," \
 	" updater, posture_known, posture_yes, lab,"                           \
-	" pin, hardware, blocked, first_use, "
-#define OF_PRODUCT " FROM device WHERE product = ? AND revoked = 0"
+	" pin, hardware, blocked, first_use, revoked, product, "
+/* Whoever is of another product is passed over here and not there: a page is
+ * so many rows, and not as many as it takes to find so many. */
+#define A_PAGE " FROM device WHERE id > ? ORDER BY id LIMIT ?"
 #define ITS_VERSION                                                            \
 	"(SELECT version FROM release l WHERE l.product = device.product"      \
 	" AND l.id = device.release)"
 
-static struct sql_query *query_members(struct store *s, const struct stage *r)
+struct member {
+	struct rollout_device d;
+	bool silent; /* it never came */
+};
+
+struct page {
+	const struct stage *r;
+	struct device_id last;
+	size_t rows, count;
+	struct member at[PAGE_MAX];
+};
+
+static struct sql_query *query_members(struct store *s, const struct page *p)
 {
-	return sql_query(s->db,
-			 r->selector.count > 0 ? MEMBERS ITS_VERSION OF_PRODUCT
-					       : MEMBERS "NULL" OF_PRODUCT,
-			 SQL_BIND(sql_text(r->what.product)));
+	return sql_query(
+		s->db,
+		p->r->selector.count > 0 ? MEMBERS ITS_VERSION A_PAGE
+					 : MEMBERS "NULL" A_PAGE,
+		SQL_BIND(p->rows ? sql_device(&p->last) : sql_blob("", 0),
+			 sql_int(PAGE_MAX)));
 }
 
-static void read_member(struct sql_query *q, const struct stage *r,
-			struct rollout_device *d)
+static void read_member(struct sql_query *q, struct member *m)
 {
-	memset(d, 0, sizeof(*d));
-	memcpy(d->product, r->what.product, sizeof(d->product));
+	struct rollout_device *d = &m->d;
+
+	memset(m, 0, sizeof(*m));
 	sql_get_blob(q, 0, d->id.bytes, DEVICE_ID_LEN);
 	sql_get_text(q, 1, d->model, sizeof(d->model));
 	sql_get_text(q, 2, d->cohort, sizeof(d->cohort));
@@ -42,6 +62,7 @@ static void read_member(struct sql_query *q, const struct stage *r,
 	d->seq = (uint64_t)sql_get_int(q, 4);
 	sql_get_blob(q, 5, d->digest.bytes, SHA256_LEN);
 	d->enrolled = sql_get_int(q, 6);
+	m->silent = sql_get_int(q, 7) == 0;
 	sql_get_text(q, 8, d->updater, sizeof(d->updater));
 	d->posture.known = (uint32_t)sql_get_int(q, 9);
 	d->posture.yes = (uint32_t)sql_get_int(q, 10);
@@ -50,7 +71,50 @@ static void read_member(struct sql_query *q, const struct stage *r,
 			(uint64_t)sql_get_int(q, 12));
 	sql_get_text(q, 13, d->hardware, sizeof(d->hardware));
 	rollout_hear(d, (enum wire_first_use)sql_get_int(q, 15));
-	sql_get_text(q, 16, d->version, sizeof(d->version));
+	sql_get_text(q, 17, d->product, sizeof(d->product));
+	sql_get_text(q, 18, d->version, sizeof(d->version));
+}
+
+static int read_page(struct store *s, struct page *p, struct err *e)
+{
+	struct sql_query *q;
+	size_t rows = 0;
+
+	store_lock(s);
+	q = query_members(s, p);
+	p->count = 0;
+	while (rows < PAGE_MAX && sql_next(q)) {
+		struct member *m = &p->at[p->count];
+
+		read_member(q, m);
+		p->last = m->d.id;
+		p->count += sql_get_int(q, 16) == 0 &&
+			    strcmp(m->d.product, p->r->what.product) == 0;
+		rows++;
+	}
+	p->rows = rows;
+	return store_unlock(s, sql_end(q, e));
+}
+
+/*
+ * Every device of the rollout's product. Devices check in between the pages, so
+ * whoever changes or comes meanwhile is seen as before or as after it.
+ */
+static int each_of_product(struct store *s, const struct stage *r,
+			   void (*visit)(void *ctx, const struct member *m),
+			   void *ctx, struct err *e)
+{
+	struct page *p = mem_alloc(1, sizeof(*p));
+	int rc;
+
+	p->r = r;
+	do {
+		rc = read_page(s, p, e);
+		for (size_t i = 0; rc == 0 && i < p->count; i++)
+			visit(ctx, &p->at[i]);
+	} while (rc == 0 && p->rows == PAGE_MAX);
+	free(p);
+	return rc;
 }
 
 /* An undo's phases are of those that run what it undoes, few as they may be. */
@@ -67,36 +131,25 @@ struct members {
 	size_t count, room;
 };
 
-static void take_member(struct members *m, const struct device_id *id)
+static void take_member(void *ctx, const struct member *of)
 {
+	struct members *m = ctx;
+
+	if (m->count == MEMBERS_MAX || !is_member(m->r, &of->d))
+		return;
 	if (m->count == m->room) {
 		m->room = m->room ? 2 * m->room : 1024;
 		m->buckets = mem_resize(m->buckets, m->room, sizeof(uint64_t));
 	}
-	m->buckets[m->count++] = bucket_of(&m->r->what.digest, id);
-}
-
-static int read_buckets(struct store *s, struct members *m, struct err *e)
-{
-	struct rollout_device d;
-	struct sql_query *q = query_members(s, m->r);
-
-	while (m->count < MEMBERS_MAX && sql_next(q)) {
-		read_member(q, m->r, &d);
-		if (is_member(m->r, &d))
-			take_member(m, &d.id);
-	}
-	return sql_end(q, e);
+	m->buckets[m->count++] = bucket_of(&m->r->what.digest, &of->d.id);
 }
 
 int store_rollout_buckets(struct store *s, const struct stage *r,
 			  uint64_t **buckets, size_t *count, struct err *e)
 {
 	struct members m = { .r = r };
-	int rc;
+	int rc = each_of_product(s, r, take_member, &m, e);
 
-	store_lock(s);
-	rc = store_unlock(s, read_buckets(s, &m, e));
 	*buckets = m.buckets;
 	*count = m.count;
 	return rc;
@@ -139,9 +192,18 @@ static void add_other(const struct stage *r, struct store_audience *a,
 		a->other_cohort++;
 }
 
-static void add_to_audience(const struct stage *r, struct store_audience *a,
-			    const struct rollout_device *d, bool silent)
+struct audience {
+	const struct stage *r;
+	struct store_audience a;
+};
+
+static void add_to_audience(void *ctx, const struct member *of)
 {
+	struct audience *all = ctx;
+	const struct stage *r = all->r;
+	const struct rollout_device *d = &of->d;
+	struct store_audience *a = &all->a;
+
 	if (!rollout_concerns(&r->what, d->product, d->model, d->cohort)) {
 		add_other(r, a, d);
 		return;
@@ -174,7 +236,7 @@ static void add_to_audience(const struct stage *r, struct store_audience *a,
 	a->devices++;
 	a->newer += d->seq >= r->what.seq && !r->what.step_back;
 	a->on_seq += d->has_release && d->seq == a->of_seq;
-	a->silent += silent;
+	a->silent += of->silent;
 	a->young += d->enrolled > a->enrolled_after;
 	a->clockless +=
 		(d->posture.known & ~d->posture.yes) >> POSTURE_HARDWARE_CLOCK &
@@ -184,21 +246,13 @@ static void add_to_audience(const struct stage *r, struct store_audience *a,
 int store_rollout_audience(struct store *s, const struct stage *r,
 			   struct store_audience *out, struct err *e)
 {
-	struct store_audience a = { .enrolled_after = out->enrolled_after,
-				    .of_seq = out->of_seq };
-	struct rollout_device d;
-	struct sql_query *q;
-	int rc;
+	struct audience all = { r,
+				{ .enrolled_after = out->enrolled_after,
+				  .of_seq = out->of_seq } };
+	int rc = each_of_product(s, r, add_to_audience, &all, e);
 
-	store_lock(s);
-	q = query_members(s, r);
-	while (sql_next(q)) {
-		read_member(q, r, &d);
-		add_to_audience(r, &a, &d, sql_get_int(q, 7) == 0);
-	}
-	rc = store_unlock(s, sql_end(q, e));
 	if (rc == 0)
-		*out = a;
+		*out = all.a;
 	return rc;
 }
 
@@ -207,6 +261,7 @@ int store_rollout_audience(struct store *s, const struct stage *r,
 
 /* How many run what; few releases, so a list will do. */
 struct running {
+	const struct stage *r;
 	struct running_release {
 		char id[NAME_MAX_LEN + 1];
 		uint64_t devices;
@@ -214,11 +269,15 @@ struct running {
 	size_t count;
 };
 
-static void add_running(struct running *all, const char *id)
+static void add_running(void *ctx, const struct member *of)
 {
+	struct running *all = ctx;
+	const char *id = of->d.release;
 	struct running_release *r;
 	size_t i = 0;
 
+	if (of->d.seq >= all->r->what.seq || !is_member(all->r, &of->d))
+		return;
 	while (i < all->count && strcmp(all->at[i].id, id) != 0)
 		i++;
 	if (i == all->count) {
@@ -242,19 +301,9 @@ int store_rollout_from(struct store *s, const struct stage *r,
 				     uint64_t devices),
 		       void *ctx, struct err *e)
 {
-	struct running all = { .count = 0 };
-	struct rollout_device d;
-	struct sql_query *q;
-	int rc;
+	struct running all = { .r = r };
+	int rc = each_of_product(s, r, add_running, &all, e);
 
-	store_lock(s);
-	q = query_members(s, r);
-	while (sql_next(q)) {
-		read_member(q, r, &d);
-		if (d.seq < r->what.seq && is_member(r, &d))
-			add_running(&all, d.release);
-	}
-	rc = store_unlock(s, sql_end(q, e));
 	if (all.count > 0)
 		qsort(all.at, all.count, sizeof(*all.at), compare_running);
 	for (size_t i = 0; rc == 0 && i < all.count; i++)

@@ -9,7 +9,6 @@ GROWS = {"device", "attempt", "audit", "claim", "key"}
 
 # What may, for nobody waits for it on a page: who calls it, and when.
 MAY = {
-    "query_members": "a plan, which a person asks for before a start",
     "store_rollout_before": "who asks for the way back, of one release",
     "store_audit_check_locked": "server check, beside the server",
     "retain": "once an hour, what is kept no longer",
