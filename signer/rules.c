@@ -10,6 +10,7 @@
 #include "common/mem.h"
 #include "common/release.h"
 #include "common/text.h"
+#include "common/tuf_due.h"
 #include "common/utc.h"
 #include "signer/envelope.h"
 
@@ -63,21 +64,6 @@ static bool read_date(const struct json *signed_part, const char *name,
 			 &unused) == 0;
 }
 
-/* In time to call the people who must sign; not all the life of short ones. */
-int rules_ends_soon(int64_t issued, int64_t expires, int64_t now)
-{
-	int64_t left = expires - now;
-	bool second_half = left < (expires - issued) / 2;
-
-	if (left <= 0)
-		return 0;
-	if (left < 7 * UTC_DAY)
-		return 7;
-	if (second_half && left < 30 * UTC_DAY)
-		return 30;
-	return second_half && left < 60 * UTC_DAY ? 60 : -1;
-}
-
 /* Whoever must sign every other day soon signs without looking. */
 static void look_at_short_life(const struct json *signed_part, int64_t life,
 			       struct findings *out)
@@ -119,7 +105,7 @@ void rules_dates(const struct json *signed_part, int64_t now,
 	if (expires <= now)
 		findings_add(out, true,
 			     "%s: expired: stage it anew with extend", name);
-	else if (rules_ends_soon(issued, expires, now) > 0)
+	else if (tuf_due(issued, expires, now) > 0)
 		findings_add(out, false, "%s: expires in %d days", name,
 			     (int)((expires - now) / UTC_DAY));
 	if (expires - issued > days_max * UTC_DAY)

@@ -44,13 +44,6 @@ void findings_add(struct findings *f, bool refuses, const char *fmt, ...)
 /* 0, or ERR_REFUSED with the first refusal and how many more there are. */
 int findings_judge(const struct findings *f, struct err *e) NODISCARD;
 
-/*
- * How near the end of a life is: 60, 30 or 7 (days left at most), 0 when it is
- * over, -1 when there is time. The first two only in the second half of a
- * life, for a short one would else always be about to end.
- */
-int rules_ends_soon(int64_t issued, int64_t expires, int64_t now);
-
 /* "issued" and "expires" of any role at the time `now`. */
 void rules_dates(const struct json *signed_part, int64_t now,
 		 struct findings *out);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "signer/watch.h"
 
+#include "common/tuf_due.h"
 #include "common/utc.h"
 #include "signer/rules.h"
 
@@ -43,7 +44,7 @@ static void say_role(const struct repo *r, const struct repo_role *held,
 
 	if (!dates_of(signed_part, &issued, &expires))
 		return;
-	level = rules_ends_soon(issued, expires, now);
+	level = tuf_due(issued, expires, now);
 	if (level < 0)
 		return;
 	days = expires <= now ? -1 : (int)((expires - now) / UTC_DAY);

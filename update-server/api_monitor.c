@@ -83,6 +83,13 @@ static int expose_expiry(struct server_api *api, struct exposition *x,
 	for (size_t i = 0; rc == 0 && i < count; i++)
 		exposition_int(x, EXPOSE_LABELS({ "role", roles[i].role }),
 			       roles[i].when);
+	if (rc == 0)
+		exposition_family(x, "pawl_metadata_issued_timestamp_seconds",
+				  EXPOSE_GAUGE,
+				  "When it was issued, in Unix time.");
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		exposition_int(x, EXPOSE_LABELS({ "role", roles[i].role }),
+			       roles[i].issued);
 	free(roles);
 	return rc;
 }

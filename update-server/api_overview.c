@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/tuf_due.h"
 
 #include "update-server/api.h"
 #include "update-server/store_overview.h"
@@ -15,13 +16,35 @@
 
 /* ---- what ends, and when ------------------------------------------------- */
 
-static void add_end(struct json *list, const char *what, int64_t when)
+/* due: how many days before the end somebody must act; -1: not yet. */
+static void add_end(struct json *list, const char *what, int64_t when, int due)
 {
 	struct json *j = json_new_object();
 
 	json_set_text(j, "what", what);
 	api_set_time(j, "at", when);
+	if (due >= 0)
+		json_set_int(j, "due", due);
 	json_add(list, j);
+}
+
+static void add_certificate_end(struct json *list, const char *what,
+				int64_t when)
+{
+	add_end(list, what, when, tuf_due_certificate(when, utc_now()));
+}
+
+/* What the keeper renews concerns nobody before it fails to. */
+static void add_role_end(struct json *list, const struct expiry_of *role)
+{
+	char what[NAME_MAX_LEN + 16];
+	struct err never; /* it is long enough */
+
+	if (text_format(what, sizeof(what), &never, "role %s", role->role) == 0)
+		add_end(list, what, role->when,
+			expiry_is_online(role)
+				? -1
+				: tuf_due(role->issued, role->when, utc_now()));
 }
 
 static void add_certificate(struct json *list, const char *what,
@@ -30,7 +53,7 @@ static void add_certificate(struct json *list, const char *what,
 	int64_t when = expiry_of_pem(pem);
 
 	if (when > 0)
-		add_end(list, what, when);
+		add_certificate_end(list, what, when);
 }
 
 static void add_device_cas(struct json *list, struct slice pem)
@@ -40,7 +63,8 @@ static void add_device_cas(struct json *list, struct slice pem)
 
 	for (size_t i = 0; i < count; i++)
 		if (ends[i] > 0)
-			add_end(list, i == 0 ? "device CA" : "former device CA",
+			add_certificate_end(
+				list, i == 0 ? "device CA" : "former device CA",
 				ends[i]);
 }
 
@@ -53,18 +77,12 @@ static int set_ends(struct server_api *api, struct json *j, struct err *e)
 	int64_t end;
 	int rc = expiry_read(&api->expiry, api->store, roles, &count, e);
 
-	for (size_t i = 0; rc == 0 && i < count; i++) {
-		char what[NAME_MAX_LEN + 16];
-		struct err never; /* it is long enough */
-
-		if (text_format(what, sizeof(what), &never, "role %s",
-				roles[i].role) == 0)
-			add_end(list, what, roles[i].when);
-	}
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		add_role_end(list, &roles[i]);
 	add_certificate(list, "server certificate", api->tls_certificate);
 	add_device_cas(list, buf_slice(&api->device_cas));
 	api_log_key(api, &log_key, &end);
-	add_end(list, "log key", end);
+	add_certificate_end(list, "log key", end);
 	json_set(j, "ends", list);
 	free(roles);
 	return rc;

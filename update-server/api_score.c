@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/tuf_due.h"
 
 #include "update-server/api.h"
 #include "update-server/backup_note.h"
@@ -21,6 +22,21 @@ static int64_t least(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/* The nearest end of what people sign, as they are told of it. */
+static void look_at_signed(const struct expiry_of *role, int64_t now,
+			   struct score_facts *f)
+{
+	int due = tuf_due(role->issued, role->when, now);
+	int64_t left = role->when - now;
+	bool nearer =
+		f->signed_due < 0 ? due >= 0 : due >= 0 && due < f->signed_due;
+
+	if (nearer || (due == f->signed_due && left < f->signed_left))
+		f->signed_left = left;
+	if (nearer)
+		f->signed_due = due;
+}
+
 static int look_at_metadata(struct server_api *api, int64_t now,
 			    struct score_facts *f, struct err *e)
 {
@@ -29,12 +45,13 @@ static int look_at_metadata(struct server_api *api, int64_t now,
 	int rc = expiry_read(&api->expiry, api->store, roles, &count, e);
 
 	f->online_left = f->signed_left = INT64_MAX;
+	f->signed_due = -1;
 	for (size_t i = 0; rc == 0 && i < count; i++) {
-		bool online = strcmp(roles[i].role, "timestamp") == 0 ||
-			      strcmp(roles[i].role, "snapshot") == 0;
-		int64_t *left = online ? &f->online_left : &f->signed_left;
-
-		*left = least(*left, roles[i].when - now);
+		if (expiry_is_online(&roles[i]))
+			f->online_left =
+				least(f->online_left, roles[i].when - now);
+		else
+			look_at_signed(&roles[i], now, f);
 	}
 	free(roles);
 	return rc;

@@ -9,6 +9,12 @@
 
 #define PEM_MAX 65536
 
+bool expiry_is_online(const struct expiry_of *role)
+{
+	return strcmp(role->role, "timestamp") == 0 ||
+	       strcmp(role->role, "snapshot") == 0;
+}
+
 void expiry_init(struct expiry *x)
 {
 	x->count = 0;
@@ -22,15 +28,17 @@ void expiry_done(struct expiry *x)
 
 /* ---- one file ------------------------------------------------------------ */
 
-static int get_expiry(const struct json *j, int64_t *when, struct err *e)
+static int get_life(const struct json *j, struct expiry_of *out, struct err *e)
 {
+	const char *issued, *expires;
 	const struct json *body;
-	const char *expires;
 
 	if (json_get_object(j, "signed", &body, e) ||
-	    json_get_text(body, "expires", &expires, e))
+	    json_get_text(body, "issued", &issued, e) ||
+	    json_get_text(body, "expires", &expires, e) ||
+	    utc_parse(slice_of(issued), &out->issued, e))
 		return -1;
-	return utc_parse(slice_of(expires), when, e);
+	return utc_parse(slice_of(expires), &out->when, e);
 }
 
 /* Our own file: it was verified before it was stored. */
@@ -82,7 +90,7 @@ static int read_one(struct reading *r, const char *role, int64_t version,
 		return 0;
 	}
 	if (load(r->store, new.file, &j, e) == 0)
-		rc = get_expiry(j, &new.when, e);
+		rc = get_life(j, &new, e);
 	json_free(j);
 	if (rc)
 		return err_in(e, "%s", new.file);
@@ -102,8 +110,7 @@ static int read_online(struct reading *r, struct err *e)
 
 	if (load(r->store, new.file, &j, e))
 		return -1;
-	if (get_expiry(j, &new.when, e) ||
-	    json_get_object(j, "signed", &body, e) ||
+	if (get_life(j, &new, e) || json_get_object(j, "signed", &body, e) ||
 	    json_get_object(body, "meta", &meta, e) ||
 	    json_get_object(meta, "snapshot.json", &snapshot, e) ||
 	    json_get_int(snapshot, "version", 1, JSON_INT_MAX, &version, e))

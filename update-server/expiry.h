@@ -17,7 +17,7 @@
 struct expiry_of {
 	char role[NAME_MAX_LEN + 1];
 	char file[TUF_NAME_MAX]; /* that this was read in */
-	int64_t when;
+	int64_t issued, when;
 };
 
 /* Zeroed but for its lock. */
@@ -26,6 +26,9 @@ struct expiry {
 	struct expiry_of roles[EXPIRY_MAX];
 	size_t count;
 };
+
+/* Timestamp and snapshot, which the keeper signs anew by itself. */
+bool expiry_is_online(const struct expiry_of *role);
 
 void expiry_init(struct expiry *x);
 void expiry_done(struct expiry *x);

@@ -10,7 +10,6 @@
 
 /* When it is high time; the server renews what is online twice a day. */
 #define ONLINE_LEAST      (6 * INT64_C(3600))
-#define SIGNED_LEAST      (14 * UTC_DAY)
 #define CERTIFICATE_LEAST (30 * UTC_DAY)
 
 static struct score_reason *add(struct score *s, const char *name,
@@ -103,33 +102,47 @@ static void judge_posture(const struct score_facts *f, struct score *s)
 
 /* ---- the server ---------------------------------------------------------- */
 
-static void judge_end(struct score *s, const char *name, const char *what,
-		      int64_t left, int64_t least)
+static void add_end(struct score *s, const char *name, const char *what,
+		    int64_t left, unsigned points)
 {
 	/* What has ended is worse than what is about to. */
-	unsigned points = left <= 0 ? 25 : 10;
-	struct score_reason *r;
+	struct score_reason *r = add(s, name, left <= 0 ? 25 : points);
+	bool days = left >= 3 * UTC_DAY;
 
-	if (left >= least)
-		return;
-	r = add(s, name, points);
 	if (left <= 0)
 		(void)snprintf(r->text, sizeof(r->text), "%s has expired",
 			       what);
 	else
 		(void)snprintf(r->text, sizeof(r->text),
-			       "%s ends in %" PRId64 " hours", what,
-			       left / 3600);
+			       "%s ends in %" PRId64 " %s", what,
+			       left / (days ? UTC_DAY : 3600),
+			       days ? "days" : "hours");
+}
+
+/* People must be found who sign: it is said early, and gently at first. */
+static unsigned points_of_due(int due)
+{
+	if (due <= 7)
+		return 10;
+	return due <= 30 ? 5 : 1;
+}
+
+static void judge_ends(const struct score_facts *f, struct score *s)
+{
+	if (f->online_left < ONLINE_LEAST)
+		add_end(s, "online-metadata", "the snapshot or the timestamp",
+			f->online_left, 10);
+	if (f->signed_due >= 0)
+		add_end(s, "signed-metadata", "metadata that people sign",
+			f->signed_left, points_of_due(f->signed_due));
+	if (f->certificate_left < CERTIFICATE_LEAST)
+		add_end(s, "certificates", "a certificate of the server's",
+			f->certificate_left, 10);
 }
 
 static void judge_server(const struct score_facts *f, struct score *s)
 {
-	judge_end(s, "online-metadata", "the snapshot or the timestamp",
-		  f->online_left, ONLINE_LEAST);
-	judge_end(s, "signed-metadata", "metadata that people sign",
-		  f->signed_left, SIGNED_LEAST);
-	judge_end(s, "certificates", "a certificate of the server's",
-		  f->certificate_left, CERTIFICATE_LEAST);
+	judge_ends(f, s);
 	if (f->log_behind)
 		(void)snprintf(add(s, "log", 25)->text, SCORE_TEXT_MAX,
 			       "the audit log lacks what was signed once");

@@ -35,6 +35,9 @@ struct score_facts {
 	/* Seconds until the first of them ends, below 0 if it has;
 	 * INT64_MAX: there is none. */
 	int64_t online_left, signed_left, certificate_left;
+	/* What of what people sign is nearest by tuf_due(), and signed_left of
+	 * that one. */
+	int signed_due;
 	/* People who hold several roles, where each is meant for another. */
 	uint64_t role_conflicts;
 	bool log_behind;

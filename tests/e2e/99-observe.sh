@@ -43,6 +43,9 @@ shows() {
 # It is off unless somebody asks for it, and then for this machine alone.
 make_server
 make_repo "$WORK/repo"
+# Targets that people must sign anew within the week: all who should say so.
+sed -i 's/^targets_days *=.*/targets_days = 6/' "$WORK/repo/pawl.ini"
+grep -q '^targets_days = 6' "$WORK/repo/pawl.ini" || die "no life of targets"
 make_release "$WORK/repo" r1 "$WORK/publish"
 start_server
 ! grep -q metrics "$WORK/server/run/listeners.json" || die "metrics are on"
@@ -114,6 +117,7 @@ shows 'pawl_sent_bytes_total{listener="device"} [1-9][0-9]*'
 shows 'pawl_disk_free_bytes [1-9][0-9]*'
 for role in root targets snapshot timestamp; do
 	shows "pawl_metadata_expiry_timestamp_seconds{role=\"$role\"} [1-9][0-9]*"
+	shows "pawl_metadata_issued_timestamp_seconds{role=\"$role\"} [1-9][0-9]*"
 done
 shows 'pawl_readopt_open_since_seconds 0'
 for name in tls device-ca device-ca-former; do
@@ -127,6 +131,14 @@ curl -sS --cacert "$WORK/server/ca.pem" --key "$WORK/admin.key" \
 	--cert "$WORK/server/admin/admin.pem" \
 	"https://$(listener people)/v1/people/overview" >"$WORK/overview"
 grep -q '"what":"former device CA"' "$WORK/overview" || die "not in the overview"
+ends() { # what: its object
+	grep -o "{\"what\":\"$1\"[^}]*}" "$WORK/overview"
+}
+ends "role targets" | grep -q '"due":7' || die "nobody is told of targets' end"
+for what in "role root" "role timestamp" "role snapshot" "server certificate"; do
+	ends "$what" | grep -q '"at"' || die "$what ends when?"
+	! ends "$what" | grep -q '"due"' || die "$what is in time"
+done
 # No label and no value names a device, a person or a claim.
 for secret in "$id" "$(cat "$WORK/devices/a/claim")" admin fleet; do
 	! grep -v "^#" "$WORK/metrics" | grep -q -- "$secret" || die "metrics name $secret"
@@ -142,6 +154,7 @@ done
 shows 'pawl_devices{state="all"} [0-9]*'
 want 0 op score
 said "of 100, for"
+said "metadata that people sign ends in 5 days"
 want 0 "$server" server backup "$WORK/server" "$WORK/backup"
 answers 200 /metrics
 shows 'pawl_backup_timestamp_seconds 1[0-9]*'

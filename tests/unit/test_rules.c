@@ -363,27 +363,6 @@ static void production_wants_a_life_that_leaves_time(void **state)
 	assert_int_equal(refusals(&f), 0);
 }
 
-static void an_end_is_announced_at_60_30_and_7_days(void **state)
-{
-	const int64_t issued = NOW - 300 * UTC_DAY;
-	static const struct {
-		int left, level; /* days */
-	} cases[] = { { 61, -1 }, { 60, -1 }, { 59, 60 }, { 30, 60 },
-		      { 29, 30 }, { 7, 30 },  { 6, 7 },   { 0, 0 } };
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		assert_int_equal(rules_ends_soon(issued,
-						 NOW + cases[i].left * UTC_DAY,
-						 NOW),
-				 cases[i].level);
-	/* A life of 30 days is not about to end on its first day. */
-	assert_int_equal(rules_ends_soon(NOW, NOW + 30 * UTC_DAY, NOW), -1);
-	assert_int_equal(
-		rules_ends_soon(NOW - 20 * UTC_DAY, NOW + 10 * UTC_DAY, NOW),
-		30);
-}
-
 static void an_end_that_is_near_is_warned_of(void **state)
 {
 	struct findings f =
@@ -745,7 +724,6 @@ int main(void)
 		cmocka_unit_test(what_is_expired_is_not_signed),
 		cmocka_unit_test(a_life_has_a_limit_for_each_role),
 		cmocka_unit_test(production_wants_a_life_that_leaves_time),
-		cmocka_unit_test(an_end_is_announced_at_60_30_and_7_days),
 		cmocka_unit_test(an_end_that_is_near_is_warned_of),
 		cmocka_unit_test(a_root_follows_by_exactly_one),
 		cmocka_unit_test(a_repository_keeps_its_environment),

@@ -8,6 +8,7 @@ static const struct score_facts fine = {
 	.devices = 1000,
 	.online_left = 12 * 3600,
 	.signed_left = 90 * UTC_DAY,
+	.signed_due = -1,
 	.certificate_left = 300 * UTC_DAY,
 };
 
@@ -23,6 +24,7 @@ static void a_fleet_that_is_well_has_all_points(void **state)
 {
 	struct score_facts nobody = { .online_left = INT64_MAX,
 				      .signed_left = INT64_MAX,
+				      .signed_due = -1,
 				      .certificate_left = INT64_MAX };
 
 	(void)state;
@@ -114,11 +116,23 @@ static void what_is_about_to_end_counts(void **state)
 	assert_int_equal(judged(&f).points, 75);
 	assert_string_equal(judged(&f).reasons[0].name, "online-metadata");
 	f = fine;
-	f.signed_left = 14 * UTC_DAY;
+	f.signed_left = 59 * UTC_DAY;
 	assert_int_equal(judged(&f).points, 100);
-	f.signed_left--;
-	assert_int_equal(judged(&f).points, 90);
+	f.signed_due = 60;
+	assert_int_equal(judged(&f).points, 99);
 	assert_string_equal(judged(&f).reasons[0].name, "signed-metadata");
+	assert_string_equal(judged(&f).reasons[0].text,
+			    "metadata that people sign ends in 59 days");
+	f.signed_due = 30;
+	assert_int_equal(judged(&f).points, 95);
+	f.signed_due = 7;
+	f.signed_left = 3 * UTC_DAY - 1;
+	assert_int_equal(judged(&f).points, 90);
+	assert_string_equal(judged(&f).reasons[0].text,
+			    "metadata that people sign ends in 71 hours");
+	f.signed_due = 0;
+	f.signed_left = 0;
+	assert_int_equal(judged(&f).points, 75);
 	f = fine;
 	f.certificate_left = -1;
 	assert_int_equal(judged(&f).points, 75);

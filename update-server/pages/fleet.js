@@ -27,9 +27,10 @@ function concerns(overview, rollouts) {
 	}
 	for (const end of overview.ends) {
 		const left = secondsTo(end.at);
-		const limit = isOnline(end.what) ? DAY / 3 : 14 * DAY;
-		if (left < limit)
-			list.push([left < limit / 7 ? "bad" : "ask", h("li", {},
+		// The server says 60, 30 or 7 days before that people must sign.
+		const online = isOnline(end.what);
+		if (online ? left < DAY / 4 : end.due !== undefined)
+			list.push([online || end.due <= 7 ? "bad" : "ask", h("li", {},
 				left < 0 ? "Ended: the " : "Ends soon: the ",
 				endWords(end.what)[0], ", ", when(end.at))]);
 	}
