@@ -78,40 +78,44 @@ static bool is_over(const struct stage *s)
 	       s->status == STAGE_REPLACED;
 }
 
-/* The strings are borrowed from the rollouts: under `attempts`. */
-static int find_locked(struct server_api *api, int64_t before,
-		       struct unused *out, struct err *e)
+/* The releases of rollouts that are not over. The caller frees it and *whats.
+ */
+static struct unused_held *list_held(struct server_api *api,
+				     struct rollout **whats, size_t *count)
 {
-	struct unused_held *held =
-		mem_alloc(api->rollout_count + 1, sizeof(*held));
-	size_t count = 0;
-	int rc;
+	struct unused_held *held;
+	size_t n = 0;
 
-	for (size_t i = 0; i < api->rollout_count; i++) {
-		const struct stage *s = &api->rollouts[i];
-
-		if (!is_over(s))
-			held[count++] = (struct unused_held){ s->what.product,
-							      s->what.release };
-	}
-	rc = unused_find(api->store,
-			 &(struct unused_ask){ .dirfd = api->dirfd,
-					       .before = before,
-					       .held = held,
-					       .held_count = count },
-			 out, e);
-	free(held);
-	return rc;
+	(void)pthread_mutex_lock(&api->attempts);
+	*whats = mem_alloc(api->rollout_count + 1, sizeof(**whats));
+	for (size_t i = 0; i < api->rollout_count; i++)
+		if (!is_over(&api->rollouts[i]))
+			(*whats)[n++] = api->rollouts[i].what;
+	(void)pthread_mutex_unlock(&api->attempts);
+	held = mem_alloc(n + 1, sizeof(*held));
+	for (size_t i = 0; i < n; i++)
+		held[i] = (struct unused_held){ (*whats)[i].product,
+						(*whats)[i].release };
+	*count = n;
+	return held;
 }
 
+/*
+ * Every file is looked at: not under `attempts`, for which devices would wait.
+ * A rollout that is made meanwhile is about a release that is listed.
+ */
 static int find(struct server_api *api, int64_t before, struct unused *out,
 		struct err *e)
 {
+	struct unused_ask ask = { .dirfd = api->dirfd, .before = before };
+	struct rollout *whats;
+	struct unused_held *held = list_held(api, &whats, &ask.held_count);
 	int rc;
 
-	(void)pthread_mutex_lock(&api->attempts);
-	rc = find_locked(api, before, out, e);
-	(void)pthread_mutex_unlock(&api->attempts);
+	ask.held = held;
+	rc = unused_find(api->store, &ask, out, e);
+	free(held);
+	free(whats);
 	return rc;
 }
 
