@@ -156,6 +156,7 @@ int blobs_read(int dirfd, const struct sha256 *digest, struct buf *out,
 /* ---- all of them --------------------------------------------------------- */
 
 struct walk {
+	bool (*read)(const char *folder, const char *name, struct blob *out);
 	int (*visit)(void *ctx, const struct blob *b, struct err *e);
 	void *ctx;
 };
@@ -180,8 +181,8 @@ static bool read_name(const char *folder, const char *name, struct blob *out)
 		return false;
 	return hex_parse((struct slice){ (const uint8_t *)name, hex },
 			 out->digest.bytes, SHA256_LEN, &ignored) == 0 &&
-	       text_format(out->name, sizeof(out->name), &ignored, "%s/%s",
-			   folder, name) == 0;
+	       text_format(out->name, sizeof(out->name), &ignored,
+			   "blobs/%s/%s", folder, name) == 0;
 }
 
 /* What went away meanwhile is not there. */
@@ -191,10 +192,10 @@ static int see(const struct walk *w, int in, const char *folder,
 	struct blob b = { .len = 0 };
 	struct stat st;
 
-	if (!read_name(folder, name, &b))
+	if (!w->read(folder, name, &b))
 		return 0;
 	if (fstatat(in, name, &st, AT_SYMLINK_NOFOLLOW))
-		return errno == ENOENT ? 0 : err_sys(e, "blobs/%s", b.name);
+		return errno == ENOENT ? 0 : err_sys(e, "%s", b.name);
 	if (!S_ISREG(st.st_mode))
 		return 0;
 	b.len = (uint64_t)st.st_size;
@@ -210,7 +211,7 @@ static int open_folder(int at, const char *name, DIR **out, struct err *e)
 	*out = fd < 0 ? NULL : fdopendir(fd);
 	if (*out)
 		return 0;
-	(void)err_sys(e, "blobs: %s", name);
+	(void)err_sys(e, "%s", name);
 	fs_close(&fd);
 	return -1;
 }
@@ -230,27 +231,52 @@ static int see_folder(const struct walk *w, int blobs, const char *folder,
 	return rc;
 }
 
+/* None if there is no such folder: nothing came yet. */
+static int open_first(int at, const char *folder, DIR **out, struct err *e)
+{
+	struct err missing = { 0 };
+
+	if (open_folder(at, folder, out, &missing) == 0 ||
+	    missing.code == ERR_NOT_FOUND)
+		return 0;
+	*e = missing;
+	return -1;
+}
+
 int blobs_each(int at,
 	       int (*visit)(void *ctx, const struct blob *b, struct err *e),
 	       void *ctx, struct err *e)
 {
-	const struct walk w = { visit, ctx };
-	struct err missing = { 0 };
+	const struct walk w = { read_name, visit, ctx };
 	struct dirent *entry;
 	int rc = 0;
 	DIR *d;
 
-	if (open_folder(at, "blobs", &d, &missing)) {
-		if (missing.code == ERR_NOT_FOUND)
-			return 0; /* nothing came yet */
-		*e = missing;
+	if (open_first(at, "blobs", &d, e))
 		return -1;
-	}
-	while (rc == 0 && (entry = readdir(d)))
+	while (d && rc == 0 && (entry = readdir(d)))
 		if (strlen(entry->d_name) == 2 && is_hex(entry->d_name, 2))
 			rc = see_folder(&w, dirfd(d), entry->d_name, e);
-	(void)closedir(d);
+	if (d)
+		(void)closedir(d);
 	return rc;
+}
+
+int blobs_each_of(int at, const char *folder,
+		  bool (*read)(const char *folder, const char *name,
+			       struct blob *out),
+		  int (*visit)(void *ctx, const struct blob *b, struct err *e),
+		  void *ctx, struct err *e)
+{
+	const struct walk w = { read, visit, ctx };
+	DIR *d;
+
+	if (open_first(at, folder, &d, e))
+		return -1;
+	if (!d)
+		return 0;
+	(void)closedir(d);
+	return see_folder(&w, at, folder, e);
 }
 
 static int take_away(int dirfd, int fd, const char *path, int64_t before,
@@ -271,13 +297,11 @@ static int take_away(int dirfd, int fd, const char *path, int64_t before,
 
 int blobs_remove(int dirfd, const struct blob *b, int64_t before, struct err *e)
 {
-	char path[BLOB_NAME_MAX + sizeof("blobs/")];
 	int fd = -1, rc;
 
-	if (text_format(path, sizeof(path), e, "blobs/%s", b->name) ||
-	    fs_open(dirfd, path, O_RDONLY | O_CLOEXEC, &fd, e))
+	if (fs_open(dirfd, b->name, O_RDONLY | O_CLOEXEC, &fd, e))
 		return -1;
-	rc = take_away(dirfd, fd, path, before, e);
+	rc = take_away(dirfd, fd, b->name, before, e);
 	fs_close(&fd);
 	return rc;
 }

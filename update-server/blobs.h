@@ -35,7 +35,7 @@ int blobs_touch(int dirfd, const struct sha256 *digest, uint64_t *len,
 #define BLOB_NAME_MAX 128
 
 struct blob {
-	char name[BLOB_NAME_MAX]; /* "ab/<sha256>", beneath blobs/ */
+	char name[BLOB_NAME_MAX]; /* "blobs/ab/<sha256>" */
 	bool whole;               /* else a copy that was cut off */
 	struct sha256 digest;     /* where it is whole */
 	uint64_t len;
@@ -46,6 +46,13 @@ struct blob {
 int blobs_each(int at,
 	       int (*visit)(void *ctx, const struct blob *b, struct err *e),
 	       void *ctx, struct err *e) NODISCARD;
+
+/* The same of another folder, whose files `read` knows by their names. */
+int blobs_each_of(int at, const char *folder,
+		  bool (*read)(const char *folder, const char *name,
+			       struct blob *out),
+		  int (*visit)(void *ctx, const struct blob *b, struct err *e),
+		  void *ctx, struct err *e) NODISCARD;
 
 /*
  * Take one away for good: its room is free when this returns. ERR_BUSY if

@@ -2,6 +2,7 @@
 #include "update-server/envelopes.h"
 
 #include <fcntl.h>
+#include <string.h>
 
 #include "common/fs.h"
 #include "common/random.h"
@@ -66,4 +67,30 @@ int envelopes_open(int dirfd, const struct sha256 *package, int *fd,
 		return err_set(e, ERR_NOT_FOUND,
 			       "no keys of this package were imported");
 	return 0;
+}
+
+/* "<sha256>.keys", or that with ".<16 digits>" of envelopes_put(). */
+static bool read_name(const char *folder, const char *name, struct blob *out)
+{
+	const size_t hex = 2 * SHA256_LEN, whole = hex + strlen(".keys");
+	size_t len = strlen(name);
+	struct err ignored;
+
+	if (len < whole || strncmp(name + hex, ".keys", whole - hex) != 0)
+		return false;
+	out->whole = len == whole;
+	if (!out->whole && (len != whole + 17 || name[whole] != '.' ||
+			    strspn(name + whole + 1, "0123456789abcdef") != 16))
+		return false;
+	return hex_parse((struct slice){ (const uint8_t *)name, hex },
+			 out->digest.bytes, SHA256_LEN, &ignored) == 0 &&
+	       text_format(out->name, sizeof(out->name), &ignored, "%s/%s",
+			   folder, name) == 0;
+}
+
+int envelopes_each(int at,
+		   int (*visit)(void *ctx, const struct blob *b, struct err *e),
+		   void *ctx, struct err *e)
+{
+	return blobs_each_of(at, FOLDER, read_name, visit, ctx, e);
 }

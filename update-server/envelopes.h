@@ -9,6 +9,8 @@
 
 #include "common/keybox.h"
 
+#include "update-server/blobs.h"
+
 /* Take over len bytes of fd in the place of what was there; checked whole. */
 int envelopes_put(int dirfd, int fd, uint64_t len, const struct sha256 *package,
 		  struct err *e) NODISCARD;
@@ -16,5 +18,11 @@ int envelopes_put(int dirfd, int fd, uint64_t len, const struct sha256 *package,
 /* Open for reading; ERR_NOT_FOUND. */
 int envelopes_open(int dirfd, const struct sha256 *package, int *fd,
 		   struct err *e) NODISCARD;
+
+/* Each file of the folder, "envelopes/<sha256>.keys", to be taken away by
+ * blobs_remove(): the digest is the package's. */
+int envelopes_each(int at,
+		   int (*visit)(void *ctx, const struct blob *b, struct err *e),
+		   void *ctx, struct err *e) NODISCARD;
 
 #endif

@@ -10,6 +10,8 @@
 #include "common/mem.h"
 #include "common/tuf_store.h"
 
+#include "update-server/envelopes.h"
+
 /* ---- what is referred to ------------------------------------------------- */
 
 struct refs {
@@ -283,7 +285,10 @@ int unused_find(struct store *s, const struct unused_ask *ask,
 		goto out;
 	if (refs.count > 0)
 		qsort(refs.at, refs.count, sizeof(*refs.at), compare);
-	rc = blobs_each(ask->dirfd, look_at, &l, e);
+	rc = blobs_each(ask->dirfd, look_at, &l, e) ||
+			     envelopes_each(ask->dirfd, look_at, &l, e)
+		     ? -1
+		     : 0;
 	if (rc == 0 && out->count > 0)
 		qsort(out->at, out->count, sizeof(*out->at), by_name);
 out:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * unused - payload files that nothing refers to. Something does if the signed
+ * unused - payload files that nothing refers to, and the sealed keys of such
+ * packages. Something does if the signed
  * metadata lists it, the newest file of a role that cannot be used now
  * (expired, other keys) too; if it is of a release that a rollout is still
  * about, or that a listed delta starts from; if a file of the operators that

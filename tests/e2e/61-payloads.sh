@@ -215,6 +215,48 @@ said '"bytes": 1000000'
 want 0 op audit list --json
 grep -q '"act":"payloads-remove"' "$WORK/said" || die "not on record"
 
+# Killed in its midst: what it had not removed goes with the next one, and what
+# was signed stays.
+many=2000
+mkdir -p "$blobs/ab"
+strays() { find "$blobs/ab" -type f ! -newermt 1971-01-01 | wc -l; }
+python3 - "$blobs/ab" $many <<'EOF'
+import os, sys
+for n in range(int(sys.argv[2])):
+    path = "%s/ab%062x" % (sys.argv[1], n)
+    open(path, "w").write("stray")
+    os.utime(path, (1, 1))
+EOF
+[ "$(strays)" -eq $many ] || die "they are not there"
+plan=$(plan)
+op release gc --plan "$plan" --reason test >"$WORK/cut" 2>&1 &
+asking=$!
+python3 - "$blobs/ab" $many "$server_pid" "${SEED:-$$}" <<'EOF' || die "above"
+import os, random, signal, sys, time
+folder, many, pid, seed = sys.argv[1], *map(int, sys.argv[2:])
+left = random.Random(seed).randrange(many // 4, many)
+end = time.time() + 120
+print("killed with %d of %d left, or fewer: seed %d" % (left, many, seed))
+while len(os.listdir(folder)) > left:
+    if time.time() > end:
+        sys.exit("nothing is removed")
+    time.sleep(0.001)
+os.kill(pid, signal.SIGKILL)
+EOF
+if wait "$asking"; then die "killed, and it said that all was done"; fi
+wait "$server_pid" 2>/dev/null || :
+server_pid=
+kept=$(strays)
+[ "$kept" -gt 0 ] && [ "$kept" -lt $many ] || die "$kept of $many are left"
+start_server
+want 0 op release gc
+said "^$kept files"
+want 14 op release gc --reason test --plan "$plan"
+want 0 gc
+said "removed $kept files"
+want 0 op release verify r1
+want 0 "$server" server check "$WORK/server"
+
 # What is no longer listed stays while a rollout is about it, or a delta starts
 # from it; then it goes.
 full=$blobs/$(blob_of r1)

@@ -138,6 +138,51 @@ static void what_is_listed_or_came_lately_stays(void **state)
 	unused_done(&u);
 }
 
+/* Content keys of a package, sealed to devices. */
+static void sealed(const struct sha256 *package, const char *end, int64_t since)
+{
+	struct timespec times[2] = { { .tv_sec = since }, { .tv_sec = since } };
+	char name[130], hex[SHA256_HEX_LEN];
+	struct err e = { 0 };
+
+	sha256_format(package, hex);
+	(void)snprintf(name, sizeof(name), "envelopes/%s.keys%s", hex, end);
+	assert_ok(fs_mkdirs(box.dir, "envelopes", 0700, &e));
+	assert_ok(fs_replace_file(box.dir, name, slice_of("k"), 0600, &e));
+	assert_int_equal(utimensat(box.dir, name, times, 0), 0);
+}
+
+static void sealed_keys_go_with_their_package(void **state)
+{
+	struct sha256 listed = file("listed", 1), gone = { { 1 } },
+		      late = { { 2 } };
+	struct unused u;
+	struct err e = { 0 };
+
+	import(*state, NULL, 0, &listed);
+	sealed(&listed, "", 1);
+	sealed(&gone, "", 1);
+	sealed(&late, "", MAYBE);
+	sealed(&listed, ".0123456789abcdef", 1);
+	/* No name of ours. */
+	sealed(&gone, ".0123456789abcdeg", 1);
+	sealed(&gone, ".0123456789abcde", 1);
+	sealed(&gone, "0", 1);
+	u = find(*state, NULL, 0);
+	assert_int_equal(u.count, 2);
+	assert_true(is_in(&u, &gone));
+	assert_false(is_in(&u, &listed));
+	assert_int_equal(u.referred, 2);
+	assert_int_equal(u.recent, 1);
+	for (size_t i = 0; i < u.count; i++)
+		assert_ok(blobs_remove(box.dir, &u.at[i], MAYBE, &e));
+	unused_done(&u);
+	u = find(*state, NULL, 0);
+	assert_int_equal(u.count, 0);
+	assert_int_equal(u.referred, 2);
+	unused_done(&u);
+}
+
 static void what_a_rollout_is_about_stays(void **state)
 {
 	static const struct unused_held held = { "kiosk", "r1" },
@@ -303,6 +348,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(what_is_listed_or_came_lately_stays),
+		TEST(sealed_keys_go_with_their_package),
 		TEST(what_a_rollout_is_about_stays),
 		TEST(what_a_listed_delta_starts_from_stays),
 		TEST(what_waits_for_signatures_keeps_its_documents),
