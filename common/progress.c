@@ -88,11 +88,13 @@ void progress_start(struct progress *p, const char *what, uint64_t total,
 		    enum progress_kind kind)
 {
 	const char *term = getenv("TERM");
+	const int64_t now = steady_ms();
 
 	*p = (struct progress){
 		.what = what,
 		.total = total,
-		.shown_ms = steady_ms(),
+		.shown_ms = now,
+		.told_ms = now,
 		.kind = kind,
 		.terminal = kind == PROGRESS_PEOPLE && isatty(STDERR_FILENO) &&
 			    term && strcmp(term, "dumb") != 0,
@@ -103,6 +105,19 @@ void progress_start(struct progress *p, const char *what, uint64_t total,
 		print_json(p, "running");
 }
 
+static void tell(struct progress *p)
+{
+	int64_t now;
+
+	if (!p->listener.tell)
+		return;
+	now = steady_ms();
+	if (now - p->told_ms < p->listener.every_ms)
+		return;
+	p->told_ms = now;
+	p->listener.tell(p->listener.ctx, p);
+}
+
 void progress_set(struct progress *p, uint64_t done)
 {
 	const unsigned parts = p->kind == PROGRESS_JSON ? 100 : 10;
@@ -110,6 +125,7 @@ void progress_set(struct progress *p, uint64_t done)
 	int64_t now;
 
 	p->done = done;
+	tell(p);
 	if (p->kind == PROGRESS_QUIET)
 		return;
 	/* Most calls end here, without asking for the time. */

@@ -14,6 +14,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define PROGRESS_TELL_MS 3000
+
+struct progress;
+
+/*
+ * Who is told besides: never at the start, and then every `every_ms`, so that
+ * what is over soon costs nothing. All zero: nobody.
+ */
+struct progress_listener {
+	void (*tell)(const void *ctx, const struct progress *p);
+	const void *ctx;
+	unsigned every_ms;
+};
+
 enum progress_kind {
 	PROGRESS_PEOPLE,
 	PROGRESS_QUIET,
@@ -28,6 +42,9 @@ struct progress {
 	unsigned shown; /* parts of the way */
 	enum progress_kind kind;
 	bool terminal;
+	/* Set after the start. */
+	struct progress_listener listener;
+	int64_t told_ms;
 };
 
 void progress_start(struct progress *p, const char *what, uint64_t total,

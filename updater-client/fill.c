@@ -142,6 +142,7 @@ static int run_worker(struct session *s, const struct worker_task *task,
 				 .total =
 					 part->content_len + part->manifest_len,
 				 .progress = s->progress,
+				 .listener = s->listener,
 				 .idle_ms = WRITER_IDLE_MS };
 	struct worker worker = { 0 };
 	int rc = -1;

@@ -115,6 +115,7 @@ static int fetch_package(struct install *in, size_t i, struct err *e)
 	struct ipc_work work = { .what = "fetching",
 				 .total = p->package_len,
 				 .progress = in->s->progress,
+				 .listener = in->s->listener,
 				 .idle_ms = SOURCE_IDLE_MS };
 
 	memcpy(m.package.path, p->path, sizeof(p->path));

@@ -145,6 +145,7 @@ int ipc_follow(struct channel *c, struct ipc_work *work, struct err *e)
 	int rc;
 
 	progress_start(&progress, work->what, work->total, work->progress);
+	progress.listener = work->listener;
 	do {
 		rc = ipc_receive(c, work->idle_ms, &m, e);
 		if (rc == 0 && m.kind == MESSAGE_PROGRESS)

@@ -62,6 +62,7 @@ struct ipc_work {
 	const char *what;
 	uint64_t total; /* of what it counts */
 	enum progress_kind progress;
+	struct progress_listener listener;
 	int idle_ms;
 	uint64_t count; /* what its DONE said */
 };

@@ -284,6 +284,7 @@ int relay_run(struct session *s, struct worker *writer,
 
 	give_place(&r, m->from.packed / chunk_of(package));
 	progress_start(&r.progress, "fetching and writing", total, s->progress);
+	r.progress.listener = s->listener;
 	while (rc == 0 && !(r.fetched && r.written))
 		rc = step(&r, e);
 	if (rc == 0)

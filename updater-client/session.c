@@ -70,7 +70,7 @@ static int open_state(struct session *s, struct err *e)
 {
 	if (fs_make_dir(s->config->state, 0700, &s->state_fd, e) ||
 	    fs_check_private(s->state_fd, s->config->state, e) ||
-	    fs_lock(s->state_fd, "lock", &s->lock_fd, e) ||
+	    fs_lock(s->state_fd, SESSION_LOCK, &s->lock_fd, e) ||
 	    open_folder(s->state_fd, "metadata", &s->metadata_fd, e) ||
 	    open_folder(s->state_fd, "spool", &s->spool_fd, e) ||
 	    open_folder(s->state_fd, "site", &s->site_fd, e))

@@ -19,6 +19,7 @@
 #include "updater-client/slot_tree.h"
 #include "updater-client/worker.h"
 
+#define SESSION_LOCK   "lock" /* held by who is at work, in [device] state */
 #define SESSION_ASK_MS 300000 /* for one answer of the trust process */
 
 struct session {
@@ -26,6 +27,7 @@ struct session {
 	int state_fd, lock_fd, metadata_fd, spool_fd, site_fd;
 	int stop_fd; /* readable once we are asked to stop; borrowed */
 	enum progress_kind progress;
+	struct progress_listener listener;
 
 	struct twin_file file;
 	struct journal journal;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "updater-client/status.h"
 
-#include <fcntl.h>
 #include <string.h>
 
 #include "common/claim.h"
@@ -20,10 +19,10 @@
 #include "updater-client/report.h"
 #include "updater-client/session.h"
 #include "updater-client/slot_image.h"
+#include "updater-client/status_file.h"
 #include "updater-client/trouble.h"
 
 #define SHOWN_HISTORY 5
-#define STATUS_MAX    (1u << 20)
 #define MEDIUM        "metadata/" TUF_MEDIUM_FILE
 #define MEDIUM_MAX    65536
 
@@ -277,6 +276,17 @@ out:
 	buf_done(&file);
 }
 
+/* What a process that was killed had told is nobody's work now. */
+static void add_progress(struct json *j, const struct session *s)
+{
+	struct json *progress = NULL;
+
+	if (fs_is_locked(s->state_fd, SESSION_LOCK))
+		progress = status_file_progress(s->config);
+	if (progress)
+		json_set(j, "progress", progress);
+}
+
 static struct json *status_json(const struct session *s)
 {
 	const struct settings *c = s->config;
@@ -378,6 +388,20 @@ static int print_trouble(const struct json *status, struct buf *out,
 			member(trouble, "since"), member(trouble, "message"));
 }
 
+static int print_progress(const struct json *status, struct buf *out,
+			  struct err *e)
+{
+	const struct json *p = json_get(status, "progress");
+	char done[16], total[16];
+
+	if (!p)
+		return 0;
+	text_size((uint64_t)json_int(json_get(p, "done")), done);
+	text_size((uint64_t)json_int(json_get(p, "total")), total);
+	return buf_addf(out, e, "progress     %s, %s of %s\n",
+			member(p, "phase"), done, total);
+}
+
 static int print_state(const struct json *status, const struct session *s,
 		       struct buf *out, struct err *e)
 {
@@ -440,8 +464,9 @@ static int print_people(const struct json *status, const struct session *s,
 		      member(status, "join_code"))) ||
 	    (s->has_running && s->running.order[0] &&
 	     buf_addf(out, e, "opened by    %s\n", s->running.order)) ||
-	    print_state(status, s, out, e) || print_trouble(status, out, e) ||
-	    print_medium(status, out, e) || print_slots(status, out, e) ||
+	    print_state(status, s, out, e) || print_progress(status, out, e) ||
+	    print_trouble(status, out, e) || print_medium(status, out, e) ||
+	    print_slots(status, out, e) ||
 	    buf_addf(out, e, "confined by  %s\n", member(status, "confined")))
 		return -1;
 	return print_history(status, out, e);
@@ -456,8 +481,9 @@ static int print_damage(const char *damage, struct buf *out, struct err *e)
 		      : 0;
 }
 
-int status_print(const struct settings *c, const char *damage, bool as_json,
-		 struct buf *out, struct err *e)
+/* `live`: how far an update is that another process is at. */
+static int print(const struct settings *c, const char *damage, bool as_json,
+		 bool live, struct buf *out, struct err *e)
 {
 	struct session s;
 	struct json *status;
@@ -466,6 +492,8 @@ int status_print(const struct settings *c, const char *damage, bool as_json,
 	if (session_peek(&s, c, e))
 		return -1;
 	status = status_json(&s);
+	if (live)
+		add_progress(status, &s);
 	if (damage)
 		json_set_text(status, "configuration", damage);
 	rc = as_json ? json_print(status, true, out, e)
@@ -478,22 +506,21 @@ int status_print(const struct settings *c, const char *damage, bool as_json,
 	return rc;
 }
 
+int status_print(const struct settings *c, const char *damage, bool as_json,
+		 struct buf *out, struct err *e)
+{
+	return print(c, damage, as_json, true, out, e);
+}
+
 /* ---- for programs -------------------------------------------------------- */
 
 static int publish(const struct settings *c, struct err *e)
 {
-	const char *name = strrchr(c->status, '/') + 1;
 	struct buf text = BUF_INIT(STATUS_MAX);
-	char folder[PATH_MAX_LEN];
-	int dirfd = -1;
-	int rc = -1;
+	int rc = print(c, NULL, true, false, &text, e);
 
-	if (text_format(folder, sizeof(folder), e, "%.*s",
-			(int)(name - c->status), c->status) == 0 &&
-	    fs_open_dir(folder, &dirfd, e) == 0 &&
-	    status_print(c, NULL, true, &text, e) == 0)
-		rc = fs_replace_file(dirfd, name, buf_slice(&text), 0644, e);
-	fs_close(&dirfd);
+	if (rc == 0)
+		rc = status_file_write(c, buf_slice(&text), e);
 	buf_done(&text);
 	return rc;
 }

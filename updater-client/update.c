@@ -18,6 +18,7 @@
 #include "updater-client/renewal.h"
 #include "updater-client/report.h"
 #include "updater-client/status.h"
+#include "updater-client/status_file.h"
 #include "updater-client/trouble.h"
 
 static int may_update(const struct session *s,
@@ -401,11 +402,19 @@ static int run(struct session *s, const struct update_options *options,
 	return rc;
 }
 
+static void tell_how_far(const void *settings, const struct progress *p)
+{
+	status_file_tell(settings, p);
+}
+
 int update_run(struct session *s, const struct update_options *options,
 	       struct update_outcome *out, struct err *e)
 {
-	int rc = run(s, options, out, e);
+	int rc;
 
+	s->listener = (struct progress_listener){ tell_how_far, s->config,
+						  PROGRESS_TELL_MS };
+	rc = run(s, options, out, e);
 	if (options->from && s->enrolled && !options->only_check)
 		carry_word(s, options->from);
 	status_publish(s->config);

@@ -138,6 +138,44 @@ grep -q 'update-deferred' "$WORK/daemon.log" && die "put off once more"
 runs one 5
 stop_daemon
 
+# What is long under way says how far it is: to programs, in the file, and to who
+# asks; not any more once nobody is at it, or it is over.
+make_tree 6
+head -c 15000000 /dev/urandom >"$WORK/trees/6/lib/noise"
+serve_release 6 --from 5
+open_to_all 6
+echo "[device]
+status = $WORK/status.json" | configure
+start_daemon
+until_told() {
+	for _ in $(seq 100); do
+		! grep -q '"progress"' "$WORK/status.json" || return 0
+		sleep 0.1
+	done
+	cat "$WORK/daemon.log" "$WORK/status.json"
+	die "nobody is told how far it is"
+}
+until_told
+grep -A4 '"progress"' "$WORK/status.json" >"$WORK/told"
+grep -q '"phase": "fetching"' "$WORK/told" || die "$(cat "$WORK/told")"
+python3 - "$WORK/status.json" <<'PY'
+import json, sys
+p = json.load(open(sys.argv[1]))["progress"]
+assert 0 < p["done"] < p["total"] and p["total"] > 15000000, p
+PY
+on one status >"$WORK/said"
+grep -qE '^progress     fetching, [0-9.]+ MB of 15.* MB$' "$WORK/said" ||
+	die "$(cat "$WORK/said")"
+kill -KILL "$daemon"
+wait "$daemon" || :
+sleep 1
+grep -q '"progress"' "$WORK/status.json" || die "who was to take it away?"
+! on one status | grep '^progress' || die "nobody is at work"
+start_daemon
+until_log 'confirmed release=6'
+stop_daemon
+! grep '"progress"' "$WORK/status.json" || die "it is over"
+
 # Bad input.
 for bad in 'window = 25:00-26:00' 'window = always' 'consent = mine' \
 	'defer_max = 0'; do

@@ -122,6 +122,37 @@ static void an_interruption_says_how_far_it_came(void **state)
 	assert_string_equal(s.err, "");
 }
 
+static void count(const void *ctx, const struct progress *p)
+{
+	uint64_t *last = *(uint64_t *const *)ctx;
+
+	last[0]++;
+	last[1] = p->done;
+}
+
+static uint64_t told_times(unsigned every_ms)
+{
+	uint64_t last[2] = { 0, 0 };
+	uint64_t *const out = last;
+	struct progress p;
+
+	progress_start(&p, "fetching", 1000, PROGRESS_QUIET);
+	p.listener = (struct progress_listener){ count, &out, every_ms };
+	for (uint64_t i = 1; i <= 500; i++)
+		progress_set(&p, i);
+	progress_end(&p, false);
+	assert_true(last[0] == 0 || last[1] == 500);
+	return last[0];
+}
+
+static void
+a_listener_is_told_now_and_then_and_not_of_what_is_short(void **state)
+{
+	(void)state;
+	assert_int_equal(told_times(0), 500);
+	assert_int_equal(told_times(60000), 0);
+}
+
 static int counts_without_a_total(void *ctx)
 {
 	struct progress p;
@@ -187,6 +218,8 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_pipe_gets_a_line_for_each_tenth),
+		cmocka_unit_test(
+			a_listener_is_told_now_and_then_and_not_of_what_is_short),
 		cmocka_unit_test(quiet_means_silence),
 		cmocka_unit_test(programs_get_an_object_for_each_percent),
 		cmocka_unit_test(an_interruption_says_how_far_it_came),
