@@ -412,7 +412,7 @@ static int walk(struct check *c, int dirfd, struct err *e)
 	if (push(c, root, (struct slice){ 0 }, e))
 		return -1;
 	for (uint32_t i = 0; i < c->tree->count; i++)
-		if (check_entry(c, i, e))
+		if (check_entry(c, i, e) || advance(c, 0, e))
 			return -1;
 	while (c->depth > 0)
 		if (pop(c, e))

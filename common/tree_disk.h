@@ -11,7 +11,10 @@
 
 struct tree_watch {
 	void *ctx;
-	/* Bytes done so far; a -1 stops the work with the error. */
+	/*
+	 * Bytes done so far, told at each entry, too: a hundred thousand of
+	 * those may hold none. A -1 stops the work with the error.
+	 */
 	int (*advance)(void *ctx, uint64_t bytes, struct err *e);
 };
 

@@ -142,10 +142,12 @@ int tree_flow_next(struct tree_flow *f, struct err *e)
 	f->unseen = false;
 	if (f->sink->entry(f->sink->ctx, &f->entry, e))
 		return -1;
-	if (f->entry.type != TREE_FILE)
-		return 0;
-	digest_start(&f->digest);
-	return f->left == 0 ? compare_digest(f, e) : 0;
+	if (f->entry.type == TREE_FILE) {
+		digest_start(&f->digest);
+		if (f->left == 0 && compare_digest(f, e))
+			return -1;
+	}
+	return advance(f, 0, e);
 }
 
 bool tree_flow_current(const struct tree_flow *f, struct tree_entry *out)

@@ -10,25 +10,33 @@
 #include "common/image_disk.h"
 #include "common/mem.h"
 #include "common/secret.h"
+#include "common/steady.h"
 #include "updater-client/confine.h"
 #include "updater-client/intake.h"
 
 #define REPORT_BYTES (1u << 20)
+#define REPORT_MS    10000
 
-/* Tell the controlling process how far we are; it also proves that we live. */
+/*
+ * Tell the controlling process how far we are; it also proves that we live, as
+ * we do while we make the smallest of files, or none, on the slowest of disks.
+ */
 struct teller {
 	struct channel *control;
 	uint64_t told;
+	int64_t told_ms;
 };
 
 static int tell(void *ctx, uint64_t bytes, struct err *e)
 {
 	struct teller *t = ctx;
 	struct message m = { .kind = MESSAGE_PROGRESS, .count = bytes };
+	const int64_t now = steady_ms();
 
-	if (bytes - t->told < REPORT_BYTES)
+	if (bytes - t->told < REPORT_BYTES && now - t->told_ms < REPORT_MS)
 		return 0;
 	t->told = bytes;
+	t->told_ms = now;
 	return ipc_send(t->control, &m, e);
 }
 
@@ -200,7 +208,7 @@ static int write_image(const struct writer_setup *setup,
 		       const struct message *m, struct channel *control,
 		       struct err *e)
 {
-	struct teller teller = { .control = control };
+	struct teller teller = { control, 0, steady_ms() };
 	const struct tree_watch watch = { &teller, tell };
 	struct arriving from = begin_arriving(setup, &m->apply, control);
 	const struct apply_resume resume =
@@ -263,7 +271,7 @@ static int read_manifests(const struct writer_setup *setup,
 static int write_tree(const struct writer_setup *setup, const struct message *m,
 		      struct channel *control, struct err *e)
 {
-	struct teller teller = { .control = control };
+	struct teller teller = { control, 0, steady_ms() };
 	const struct tree_watch watch = { &teller, tell };
 	const struct plan_package *plan = &m->apply.package;
 	struct arriving from = begin_arriving(setup, &m->apply, control);
@@ -304,7 +312,7 @@ static int check_image(const struct checker_setup *setup,
 		       const struct message_apply *m, struct channel *control,
 		       struct err *e)
 {
-	struct teller teller = { .control = control };
+	struct teller teller = { control, 0, steady_ms() };
 	const struct tree_watch watch = { &teller, tell };
 	struct sha256 digest;
 
@@ -321,7 +329,7 @@ static int check_tree(const struct checker_setup *setup,
 		      const struct message_apply *m, struct channel *control,
 		      struct err *e)
 {
-	struct teller teller = { .control = control };
+	struct teller teller = { control, 0, steady_ms() };
 	const struct tree_watch watch = { &teller, tell };
 	struct buf manifest = BUF_INIT(TREE_MANIFEST_MAX);
 	struct tree tree = { 0 };

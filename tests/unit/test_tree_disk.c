@@ -421,6 +421,40 @@ static void a_watcher_can_stop_the_check(void **state)
 	fs_close(&dir);
 }
 
+static int count_calls(void *ctx, uint64_t bytes, struct err *e)
+{
+	unsigned *calls = ctx;
+
+	(void)bytes;
+	(void)e;
+	++*calls;
+	return 0;
+}
+
+static void a_watcher_hears_of_folders_too(void **state)
+{
+	int dir = box_folder(&box, "new");
+	unsigned calls = 0;
+	const struct tree_watch watch = { &calls, count_calls };
+	struct err e = { 0 };
+	struct made m;
+
+	(void)state;
+	begin(&m, TREE_APP);
+	add(&m.manifest,
+	    (struct tree_entry){ .type = TREE_FOLDER, .mode = 0755 }, "one",
+	    "");
+	add(&m.manifest,
+	    (struct tree_entry){ .type = TREE_FOLDER, .mode = 0755 }, "two",
+	    "");
+	finish(&m);
+	assert_ok(write_tree(dir, &m.tree, &e));
+	assert_ok(tree_check(dir, &m.tree, false, &watch, &e));
+	assert_int_equal(calls, m.tree.count);
+	done(&m);
+	fs_close(&dir);
+}
+
 /* ---- systems ------------------------------------------------------------- */
 
 static bool can_do_system(void)
@@ -665,6 +699,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			what_exists_is_never_written_through, setup, teardown),
 		cmocka_unit_test_setup_teardown(zeros_of_a_file_take_no_room,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(a_watcher_hears_of_folders_too,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_watcher_can_stop_the_check,
 						setup, teardown),

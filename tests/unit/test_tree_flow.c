@@ -214,6 +214,35 @@ static void the_last_file_must_be_whole(void **state)
 	assert_ok(tree_flow_end(flow, &e));
 }
 
+static int count_calls(void *ctx, uint64_t bytes, struct err *err)
+{
+	unsigned *calls = ctx;
+
+	(void)bytes;
+	(void)err;
+	++*calls;
+	return 0;
+}
+
+/* Else who waits takes a long row of folders for a process that hangs. */
+static void who_watches_hears_of_what_has_no_content(void **state)
+{
+	unsigned calls = 0;
+	const struct tree_watch watch = { &calls, count_calls };
+
+	(void)state;
+	assert_ok(tree_flow_begin(&r, buf_slice(&manifest), &sink, &watch,
+				  &flow, &e));
+	assert_ok(tree_flow_next(flow, &e));
+	assert_ok(data(ONE));
+	assert_ok(tree_flow_next(flow, &e));
+	assert_ok(data(TWO));
+	calls = 0;
+	assert_ok(tree_flow_next(flow, &e));
+	assert_string_equal(heard, "begin a + b + c ");
+	assert_int_equal(calls, 1);
+}
+
 static void a_file_is_cloned_or_comes_as_bytes(void **state)
 {
 	uint64_t limit = manifest.len + strlen(ONE TWO);
@@ -245,6 +274,7 @@ int main(void)
 		TEST(other_content_is_refused),
 		TEST(content_that_is_cut_off_is_refused),
 		TEST(the_last_file_must_be_whole),
+		TEST(who_watches_hears_of_what_has_no_content),
 		TEST(a_file_is_cloned_or_comes_as_bytes),
 	};
 
