@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/le.h"
+#include "signer/unwrap_end.h"
 
 #define BLOCK 512 /* where file systems begin */
 #define PAGE  4096
@@ -21,19 +22,6 @@ static uint32_t word_at(struct slice s, size_t at)
 }
 
 /* ---- compressed streams -------------------------------------------------- */
-
-uint32_t embedded_crc32(const uint8_t *bytes, size_t len)
-{
-	uint32_t crc = UINT32_MAX;
-
-	while (len-- > 0) {
-		crc ^= *bytes++;
-		for (int bit = 0; bit < 8; bit++)
-			crc = crc >> 1 ^
-			      (UINT32_C(0xedb88320) & (0 - (crc & 1)));
-	}
-	return ~crc;
-}
 
 /* RFC 1952, 2.3: deflate, known flags, how hard it tried, a known system. */
 static bool is_gzip(struct slice s)
@@ -53,7 +41,7 @@ static bool is_xz(struct slice s)
 	return magic.len == 12 &&
 	       memcmp(magic.ptr, "\xfd\x37zXZ\0\0", 7) == 0 &&
 	       magic.ptr[7] < 0x10 &&
-	       embedded_crc32(magic.ptr + 6, 2) == le32_get(magic.ptr + 8);
+	       unwrap_end_crc32(magic.ptr + 6, 2) == le32_get(magic.ptr + 8);
 }
 
 /* RFC 8878, 3.1.1.1.1: the reserved bit of the descriptor. */
@@ -166,21 +154,20 @@ static bool is_ext(struct slice s)
 
 /* Two bytes by which each is found, and how far from its start they are. */
 static const struct anchor {
-	uint8_t first, second, back;
-	enum embedded_format format;
 	bool (*judge)(struct slice s);
 	enum unwrap_kind archive;
+	uint8_t first, second, back;
 } anchors[] = {
-	{ 0x1f, 0x8b, 0, EMBEDDED_OTHER, is_gzip, UNWRAP_COMPRESSED },
-	{ '7', 'z', 1, EMBEDDED_XZ, is_xz, UNWRAP_COMPRESSED },
-	{ 0xb5, 0x2f, 1, EMBEDDED_ZSTD, is_zstd, UNWRAP_COMPRESSED },
-	{ 0x4d, 0x18, 2, EMBEDDED_OTHER, is_lz4, UNWRAP_COMPRESSED },
-	{ 0x4c, 0x18, 2, EMBEDDED_OTHER, is_old_lz4, UNWRAP_COMPRESSED },
-	{ 'Y', '&', 6, EMBEDDED_OTHER, is_bzip2, UNWRAP_COMPRESSED },
-	{ 'I', 'P', 2, EMBEDDED_OTHER, is_lzip, UNWRAP_COMPRESSED },
-	{ 0x5d, 0, 0, EMBEDDED_OTHER, is_lzma, UNWRAP_COMPRESSED },
-	{ 0x4b, 0x03, 1, EMBEDDED_ZIP, is_zip, UNWRAP_ARCHIVE },
-	{ 'q', 's', 2, EMBEDDED_OTHER, is_squashfs, UNWRAP_NONE },
+	{ is_gzip, UNWRAP_GZIP, 0x1f, 0x8b, 0 },
+	{ is_xz, UNWRAP_XZ, '7', 'z', 1 },
+	{ is_zstd, UNWRAP_ZSTD, 0xb5, 0x2f, 1 },
+	{ is_lz4, UNWRAP_LZ4, 0x4d, 0x18, 2 },
+	{ is_old_lz4, UNWRAP_LZ4, 0x4c, 0x18, 2 },
+	{ is_bzip2, UNWRAP_BZIP2, 'Y', '&', 6 },
+	{ is_lzip, UNWRAP_LZIP, 'I', 'P', 2 },
+	{ is_lzma, UNWRAP_LZMA, 0x5d, 0, 0 },
+	{ is_zip, UNWRAP_ARCHIVE, 0x4b, 0x03, 1 },
+	{ is_squashfs, UNWRAP_NONE, 'q', 's', 2 },
 };
 
 #define FIRST  1
@@ -208,7 +195,6 @@ static bool judge(struct slice window, size_t anchor, struct embedded *out)
 		*out = (struct embedded){
 			.at = anchor - a->back,
 			.archive = a->archive,
-			.format = a->format,
 			.image = a->archive == UNWRAP_NONE ? PEEK_SQUASHFS
 							   : PEEK_NONE,
 		};

@@ -14,25 +14,19 @@
 #define SIGNER_EMBEDDED_H
 
 #include "signer/peek.h"
-#include "signer/unwrap.h"
+#include "signer/unwrap_kind.h"
 
 /* So many bytes from its first one on tell what it is. */
 #define EMBEDDED_HEAD 2048
 
-enum embedded_format {
-	EMBEDDED_OTHER,
-	EMBEDDED_XZ,
-	EMBEDDED_ZSTD,
-	EMBEDDED_ZIP /* of several members, each of which begins so */
-};
-
 struct embedded {
 	size_t at;
-	enum unwrap_kind archive; /* one of the three is said */
+	/* One of the three is said; an archive is a zip, each member of which
+	 * is found by itself. */
+	enum unwrap_kind archive;
 	enum peek_kind image;
 	const char *closed; /* "an erofs image", as unwrap_closed() */
-	enum embedded_format format;
-	uint64_t len; /* of a squashfs image, as it says; else 0 */
+	uint64_t len;       /* of a squashfs image, as it says; else 0 */
 };
 
 /*
@@ -42,8 +36,5 @@ struct embedded {
  */
 bool embedded_next(struct slice window, uint64_t base, size_t from, size_t to,
 		   struct embedded *out, size_t *next);
-
-/* The CRC32 of gzip and xz, of so few bytes that no table is worth it. */
-uint32_t embedded_crc32(const uint8_t *bytes, size_t len);
 
 #endif

@@ -74,7 +74,7 @@ static void look_at_start(struct level *l)
 			l->have > 4 && memcmp(l->window, "\177ELF", 4) == 0;
 }
 
-static int judge_window(struct level *l, struct err *e)
+int level_judge_window(struct level *l, struct err *e)
 {
 	struct view v = {
 		.level = l,
@@ -107,8 +107,7 @@ static void move_up(struct level *l)
 	l->base += gone;
 }
 
-/* Read on and judge it. *fresh is what is new; empty at the end. */
-static int pull(struct level *l, struct slice *fresh, struct err *e)
+int level_pull(struct level *l, struct slice *fresh, struct err *e)
 {
 	size_t room, got = 0;
 
@@ -126,26 +125,24 @@ static int pull(struct level *l, struct slice *fresh, struct err *e)
 		l->sift->input += got;
 		l->sift->bytes += got;
 	}
-	return judge_window(l, e) || level_keep_copy(l, e) ? -1 : 0;
+	return level_judge_window(l, e) || level_keep_copy(l, e) ? -1 : 0;
 }
 
 /* ---- what is inside ------------------------------------------------------ */
 
-/* For whoever opens the file: first what was read already. */
-static int hand_on(void *ctx, struct slice *bytes, struct err *e)
+int level_hand_on(struct level *l, struct slice *bytes, struct err *e)
 {
-	struct level *l = ctx;
+	const struct slice window = { l->window, l->have };
 
-	if (!l->handed) {
-		l->handed = true;
-		*bytes = (struct slice){ l->window, l->have };
-		return 0;
-	}
-	if (pull(l, bytes, e)) {
+	if (l->next < l->base + l->have) {
+		*bytes =
+			slice_sub(window, (size_t)(l->next - l->base), l->have);
+	} else if (level_pull(l, bytes, e)) {
 		l->broken = true;
 		l->error = *e;
 		return -1;
 	}
+	l->next += bytes->len;
 	return 0;
 }
 
@@ -186,6 +183,9 @@ int inside_forgive(struct inside *in, struct err *e)
 	if (l->broken || l->sift->stopped ||
 	    (e->code != ERR_FORMAT && e->code != ERR_LIMIT))
 		return -1;
+	if (l->noted && !in->shut)
+		return 0;
+	l->noted = true;
 	memcpy(why, e->msg, sizeof(why));
 	return level_unread(l, why, in->shut, e);
 }
@@ -227,12 +227,12 @@ int inside_sift_members(struct inside *in, struct err *e)
 	}
 }
 
-static int read_on(struct level *l, struct err *e)
+int level_read_on(struct level *l, struct err *e)
 {
 	struct slice fresh;
 
 	while (!l->ended)
-		if (pull(l, &fresh, e))
+		if (level_pull(l, &fresh, e))
 			return -1;
 	return 0;
 }
@@ -289,7 +289,7 @@ static int copy_level(struct level *l, struct peek_place *out, bool *fits,
 		if (!*fits)
 			break;
 		if (rc == 0)
-			rc = pull(l, &fresh, e);
+			rc = level_pull(l, &fresh, e);
 	}
 	return rc || fs_truncate(out->fd, out->len, e) ? -1 : 0;
 }
@@ -338,7 +338,7 @@ static int sift_image(struct level *l, struct err *e)
 	bool fits = true;
 	int rc;
 
-	rc = place ? read_on(l, e) : copy_level(l, &copy, &fits, e);
+	rc = place ? level_read_on(l, e) : copy_level(l, &copy, &fits, e);
 	if (rc == 0 && fits)
 		rc = level_open_image(l, place ? place : &copy, e);
 	fs_close(&copy.fd);
@@ -346,31 +346,9 @@ static int sift_image(struct level *l, struct err *e)
 		return tell_shut(l,
 				 "is an image that is too large to be copied "
 				 "and looked into",
-				 e) || read_on(l, e)
+				 e) || level_read_on(l, e)
 			       ? -1
 			       : 0;
-	if (rc == 0 && l->sift->told == told)
-		rc = level_tell_pending(l, e);
-	return rc;
-}
-
-static int sift_archive(struct level *l, struct err *e)
-{
-	struct inside in = { .outer = l };
-	uint64_t told = l->sift->told;
-	struct slice rest;
-	int rc;
-
-	rc = unwrap_open(l->archive, hand_on, l, &in.archive, e);
-	/* Too large to be opened: not searched whole, like a bomb. */
-	in.shut = rc && e->code == ERR_LIMIT;
-	if (rc == 0)
-		rc = inside_sift_members(&in, e);
-	if (rc)
-		rc = inside_forgive(&in, e);
-	unwrap_close(in.archive);
-	while (rc == 0 && !l->ended)
-		rc = pull(l, &rest, e);
 	if (rc == 0 && l->sift->told == told)
 		rc = level_tell_pending(l, e);
 	return rc;
@@ -386,7 +364,7 @@ static int read_code(void *ctx, void *out, size_t len, size_t *got,
 	while (have < len) {
 		struct slice part;
 
-		if (in->rest.len == 0 && hand_on(in->outer, &in->rest, e))
+		if (in->rest.len == 0 && level_hand_on(in->outer, &in->rest, e))
 			return -1;
 		if (in->rest.len == 0)
 			break;
@@ -442,7 +420,7 @@ static int look_through(struct level *l, struct err *e)
 	struct slice fresh;
 	bool code;
 
-	if (pull(l, &fresh, e))
+	if (level_pull(l, &fresh, e))
 		return -1;
 	code = !level_holds_members(l) && is_large_code(l);
 	if ((level_holds_members(l) || code) &&
@@ -460,10 +438,10 @@ static int look_through(struct level *l, struct err *e)
 	if (l->image != PEEK_NONE)
 		return sift_image(l, e);
 	if (l->archive != UNWRAP_NONE)
-		return sift_archive(l, e);
+		return level_sift_archives(l, e);
 	if (code && sift_code(l, e))
 		return -1;
-	return read_on(l, e) || level_sift_buried(l, e) ? -1 : 0;
+	return level_read_on(l, e) || level_sift_buried(l, e) ? -1 : 0;
 }
 
 int level_sift(struct level *l, struct err *e)

@@ -5,8 +5,8 @@
 #include "common/fs.h"
 #include "common/mem.h"
 #include "common/text.h"
-#include "signer/embedded_end.h"
 #include "signer/sift_level.h"
+#include "signer/unwrap.h"
 
 #define PIECE 4096 /* that is read at a time */
 
@@ -78,6 +78,7 @@ int level_keep_copy(struct level *l, struct err *e)
 struct digging {
 	struct inside in;
 	uint64_t seen;           /* of a zip, as unwrap_seen() */
+	uint64_t taken;          /* of a stream that is_sure() */
 	struct peek_place place; /* from its first byte on */
 	uint64_t at;
 	uint8_t piece[PIECE];
@@ -97,25 +98,30 @@ static int dig(void *ctx, struct slice *bytes, struct err *e)
 	return inside_count(&d->in, got, e);
 }
 
+/* Do its streams make one that is whole, with sums or sizes that say so? Then
+ * what begins in it is a part of it. */
+static bool is_sure(enum unwrap_kind kind)
+{
+	return kind == UNWRAP_XZ || kind == UNWRAP_ZSTD || kind == UNWRAP_LZ4 ||
+	       kind == UNWRAP_BZIP2 || kind == UNWRAP_LZIP;
+}
+
 /*
  * What only looked like one, or ends in other bytes, is no damage; but the
  * header of a zip's member says so much that it is one.
  */
-static int open_stream(struct digging *d, const struct embedded *what,
-		       struct err *e)
+static int open_stream(struct digging *d, enum unwrap_kind kind, struct err *e)
 {
-	const bool zip = what->format == EMBEDDED_ZIP;
-	uint64_t work;
+	const bool zip = kind == UNWRAP_ARCHIVE;
 	int rc;
 
-	if (embedded_end(what->format, &d->place, &d->place.len, &work, e))
-		return -1;
-	rc = inside_count(&d->in, work, e) ||
-	     unwrap_open(what->archive, dig, d, &d->in.archive, e);
+	rc = unwrap_open(kind, dig, d, &d->in.archive, e);
 	if (rc == 0)
 		rc = inside_sift_members(&d->in, e);
 	if (zip && d->in.archive)
 		d->seen = unwrap_seen(d->in.archive);
+	if (rc == 0 && is_sure(kind))
+		d->taken = unwrap_taken(d->in.archive);
 	unwrap_close(d->in.archive);
 	if (rc == 0 || (e->code == ERR_FORMAT && !d->in.shut && d->seen == 0 &&
 			!d->in.outer->sift->stopped))
@@ -142,13 +148,13 @@ static int tell_buried(const struct level *l, const struct buried *b,
  * zip of several, and at a member that is encrypted or damaged.
  */
 struct dug {
-	uint64_t image, zip;
+	uint64_t image, stream, zip;
 };
 
 static bool is_dug(const struct dug *dug, const struct buried *b)
 {
-	return b->at < dug->image ||
-	       (b->what.format == EMBEDDED_ZIP && b->at < dug->zip);
+	return b->at < dug->image || b->at < dug->stream ||
+	       (b->what.archive == UNWRAP_ARCHIVE && b->at < dug->zip);
 }
 
 static int open_buried(struct level *l, const struct buried *b,
@@ -173,8 +179,11 @@ static int open_buried(struct level *l, const struct buried *b,
 		return level_open_image(inner, place, e);
 	}
 	d.in.outer = inner;
-	if (open_stream(&d, &b->what, e))
+	inner->noted = l->noted;
+	if (open_stream(&d, b->what.archive, e))
 		return -1;
+	if (d.taken > 0)
+		dug->stream = b->at + d.taken;
 	if (d.seen > 0)
 		dug->zip = b->at + d.seen;
 	return 0;

@@ -204,6 +204,17 @@ static int read_memory(void *ctx, void *out, size_t len, size_t *got,
 	return 0;
 }
 
+void level_name(char path[SIFT_PATH_SIZE], const char *outer, const char *name)
+{
+	const size_t len = strlen(outer);
+	struct err ignored;
+
+	if (len > 0 && outer[len - 1] == '!')
+		name++;
+	if (text_format(path, SIFT_PATH_SIZE, &ignored, "%s%s", outer, name))
+		memcpy(path, outer, len + 1);
+}
+
 struct level *level_enter(struct level *outer, const struct sift_source *source,
 			  const char *name)
 {
@@ -211,8 +222,6 @@ struct level *level_enter(struct level *outer, const struct sift_source *source,
 	struct level **slot = &s->levels[outer->depth + 1];
 	struct level *l;
 	uint8_t *window;
-	struct err ignored;
-	size_t len;
 
 	if (!*slot) {
 		*slot = mem_alloc(1, sizeof(**slot));
@@ -226,14 +235,7 @@ struct level *level_enter(struct level *outer, const struct sift_source *source,
 	l->source = source;
 	l->copy.fd = -1;
 	l->depth = outer->depth + 1;
-	/* "a.gz!" is a's content: "a.tar.gz!/b", not "a.tar.gz!!/b". */
-	len = strlen(outer->path);
-	if (len > 0 && outer->path[len - 1] == '!')
-		name++;
-	/* A path that is too long is shown by its outer part. */
-	if (text_format(l->path, sizeof(l->path), &ignored, "%s%s", outer->path,
-			name))
-		memcpy(l->path, outer->path, sizeof(l->path));
+	level_name(l->path, outer->path, name);
 	return l;
 }
 

@@ -4,6 +4,7 @@
  * being read, the window of it that is judged, and what is inside it.
  *
  *	sift.c          reads files window by window; members and images
+ *	sift_archive.c  opens archives, one behind the other, and what follows
  *	sift_judge.c    judges a window, and what is decoded out of it
  *	sift_buried.c   opens what lies in the midst of a file
  *
@@ -16,6 +17,7 @@
 #include "signer/embedded.h"
 #include "signer/encoded.h"
 #include "signer/sift_watch.h"
+#include "signer/unwrap.h"
 
 #define SIFT_WINDOW     (256u << 10)
 #define SIFT_PATH_SIZE  8192
@@ -46,7 +48,8 @@ struct level {
 	uint64_t base;      /* offset of the window in the file */
 	uint64_t covered;   /* up to here a finding reaches */
 	bool ended;         /* all of the file is in the window or behind us */
-	bool handed;        /* the first window was handed on */
+	uint64_t next;      /* offset of what is to be handed on */
+	bool noted;         /* that it is damaged or encrypted */
 	const char *closed; /* what cannot be opened: "an erofs image" */
 	bool broken;        /* reading it failed for good: why is in error */
 	struct err error;
@@ -117,9 +120,22 @@ int level_tell_pending(struct level *l, struct err *e) NODISCARD;
 int level_unread(const struct level *l, const char *why, bool shut,
 		 struct err *e) NODISCARD;
 
+/* The path of what is inside. "a.gz!" is a's content: "a.tar.gz!/b", not
+ * "a.tar.gz!!/b"; one that is too long is shown by its outer part. */
+void level_name(char path[SIFT_PATH_SIZE], const char *outer, const char *name);
+
 /* The next one in depth, which the caller has seen to be there. */
 struct level *level_enter(struct level *outer, const struct sift_source *source,
 			  const char *name);
+/* Judge what was read but not yet judged, up to what must wait for more. */
+int level_judge_window(struct level *l, struct err *e) NODISCARD;
+/* Read on and judge it. *fresh is what is new; empty at the end. */
+int level_pull(struct level *l, struct slice *fresh, struct err *e) NODISCARD;
+int level_read_on(struct level *l, struct err *e) NODISCARD;
+/* For whoever opens it: what follows what was handed on before. */
+int level_hand_on(struct level *l, struct slice *bytes,
+		  struct err *e) NODISCARD;
+
 /* All of it, and what is inside. */
 int level_sift(struct level *l, struct err *e) NODISCARD;
 
@@ -131,6 +147,9 @@ bool level_is_within(int fd, uint64_t blocks);
 /* The files of an image of the kind that the level says. */
 int level_open_image(struct level *l, const struct peek_place *place,
 		     struct err *e) NODISCARD;
+
+/* The members of the archive with which it begins, and what stands behind. */
+int level_sift_archives(struct level *l, struct err *e) NODISCARD;
 
 /* Judge what is looked at, decoded or not. */
 int sift_judge(struct view *v, struct err *e) NODISCARD;

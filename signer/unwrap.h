@@ -7,34 +7,17 @@
  * compressed file. Filters: gzip, compress, bzip2, xz, lzma, lzip, lz4 and
  * zstd, and the headers of an rpm (a compressed cpio follows them), each by a
  * library: one for which libarchive would start a program is never registered.
- * One of them at a time: libarchive would take compressed zeroes for an empty
- * tar and what follows them would not be seen. Nothing is written anywhere. The
- * input is hostile; bounds on what comes out are the caller's.
+ * One of them at a time: what stands behind an inner one is seen so; and
+ * libarchive would take compressed zeroes for an empty tar and what follows
+ * them would not be seen. Nothing is written anywhere. The input is hostile;
+ * bounds on what comes out are the caller's.
  */
 #ifndef SIGNER_UNWRAP_H
 #define SIGNER_UNWRAP_H
 
-#include "common/rd.h"
-
-enum unwrap_kind {
-	UNWRAP_NONE,
-	UNWRAP_COMPRESSED, /* one file, perhaps itself an archive */
-	UNWRAP_ARCHIVE,
-	UNWRAP_WHOLE, /* an archive that must be in memory whole */
-};
+#include "signer/unwrap_kind.h"
 
 #define UNWRAP_WHOLE_MAX (64u << 20)
-
-/* What does a file begin like? Looks at the first 512 bytes at most. */
-enum unwrap_kind unwrap_kind(struct slice head);
-
-/*
- * What cannot be opened here and may hide a key, for it compresses, encrypts or
- * scatters files: "an erofs image", from the first UNWRAP_CLOSED_LEN bytes;
- * NULL for everything else.
- */
-#define UNWRAP_CLOSED_LEN 65608
-const char *unwrap_closed(struct slice head);
 
 struct unwrap;
 
@@ -62,6 +45,13 @@ int unwrap_next(struct unwrap *u, const char **name, bool *end,
  * What begins further on was not looked at. 0 if there was none.
  */
 uint64_t unwrap_seen(const struct unwrap *u);
+
+/*
+ * So many bytes of the input were used so far; of an archive whose next header
+ * is none, those before it. When unwrap_next() said that there is no more, what
+ * stands behind them is something else (of a zip its directory).
+ */
+uint64_t unwrap_taken(const struct unwrap *u);
 
 /* Content of the member: up to len bytes, fewer only at its end. */
 int unwrap_read(struct unwrap *u, void *out, size_t len, size_t *got,

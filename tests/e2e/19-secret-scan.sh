@@ -312,6 +312,107 @@ sys.stdout.buffer.write(b"x" + bytes.fromhex("1f8b0800000000000003") * 70000)' >
 scan 10 heads
 said 'heads: holds too many archives in its midst: not searched whole'
 
+# ---- behind the end of an archive -------------------------------------------
+
+# Files that were joined. The second is opened like the first, and so is what
+# lies in the midst of what follows; at once and as a stream.
+seq 1 30000 >numbers
+tar -cf numbers.tar numbers
+python3 - <<'END'
+import lzma, struct, zipfile, zlib
+with zipfile.ZipFile("numbers.zip", "w", zipfile.ZIP_DEFLATED) as z:
+	z.write("numbers")
+def lzip(data):
+	raw = lzma.compress(data, lzma.FORMAT_RAW,
+		filters=[{"id": lzma.FILTER_LZMA1, "dict_size": 1 << 16}])
+	return (b"LZIP\1\x10" + raw +
+		struct.pack("<IQQ", zlib.crc32(data), len(data), len(raw) + 26))
+def cpio(name, data):
+	def member(name, data):
+		head = [1, 0o100644, 0, 0, 1, 0, len(data), 0, 0, 0, 0,
+			len(name) + 1, 0]
+		out = b"070701" + b"".join(b"%08x" % n for n in head) + name
+		out += b"\0" * (4 - len(out) % 4) + data
+		return out + b"\0" * (-len(out) % 4)
+	return member(name, data) + member(b"TRAILER!!!", b"")
+for name in "numbers", "first":
+	with open(name + ".tar", "rb") as f:
+		data = f.read()
+	with open(name + ".lz", "wb") as f:
+		f.write(lzip(data))
+	with open(name + ".lzma", "wb") as f:
+		f.write(lzma.compress(data, lzma.FORMAT_ALONE))
+with open("numbers", "rb") as f, open("first/key", "rb") as key:
+	with open("numbers.cpio", "wb") as out:
+		out.write(cpio(b"numbers", f.read()) + bytes(300))
+	with open("first.cpio", "wb") as out:
+		out.write(cpio(b"key", key.read()))
+END
+for name in numbers first; do
+	gzip -kf $name.tar
+	xz -kf $name.tar
+	zstd -qf $name.tar
+	for packer in bzip2:bz2 lz4:lz4 "lz4 -l:lz4old"; do
+		command -v "$(echo "${packer%:*}" | cut -d' ' -f1)" >/dev/null &&
+			${packer%:*} -qc $name.tar >$name.tar.${packer#*:}
+	done
+done
+(cd first && ar rc ../first.ar key)
+ar rc numbers.ar numbers
+joined() { # first, second, where the second is opened
+	at=$(stat -c %s "$1")
+	cat "$1" "$2" >joined
+	scan 10 joined
+	said "joined!@$at!/key: byte 0: a PEM private key"
+	[ "$(grep -c ': byte ' said)" -eq 1 ] || die "told twice: $1 and $2"
+	tar -czf joined.tgz joined
+	scan 10 joined.tgz
+	said "joined.tgz!/joined!@$at!/key: byte 0: a PEM private key"
+}
+# gzip, bzip2, lzip, xz, zstd and lz4 are one with the next of their kind.
+for one in tar zip cpio ar tar.gz tar.xz tar.zst tar.bz2 tar.lz4 tar.lz4old \
+	lzma lz; do
+	[ ! -e "numbers.$one" ] || joined "numbers.$one" first.zip
+done
+for two in tar cpio ar tar.gz tar.xz tar.zst lzma lz; do
+	joined numbers.zip first.$two
+done
+for packer in gz xz zst bz2 lz4; do
+	[ -e numbers.tar.$packer ] || continue
+	cat numbers.tar.$packer first.tar.$packer >joined
+	scan 10 joined
+	grep -q '^joined!.*/key: byte 0: a PEM private key$' said ||
+		die "not found behind its kind: $packer"
+done
+# What is no archive is a plain file's content.
+for one in tar zip tar.gz tar.xz tar.zst lzma; do
+	at=$(($(stat -c %s numbers.$one) + 1 + $(stat -c %s code)))
+	(cat numbers.$one && printf x && cat code first.zip) >joined
+	scan 10 joined
+	said "joined!@$at!/key: byte 0: a PEM private key"
+	(cat numbers.$one && printf x && cat code keys/pkcs8.pem) >joined
+	scan 10 joined
+	said "joined: byte $at: a PEM private key"
+done
+# The first files of a kernel: some as they are, the rest compressed.
+(cat numbers.cpio && gzip -c first.cpio) >initrd
+scan 10 initrd
+said "initrd!@$(stat -c %s numbers.cpio)!/key: byte 0: a PEM private key"
+if command -v mksquashfs >/dev/null; then
+	for one in tar.gz tar.xz zip; do
+		cat numbers.$one image.squashfs >joined
+		scan 10 joined
+		said "joined!@$(stat -c %s numbers.$one)!/etc/key: byte 0: a PEM"
+	done
+fi
+# Of many, each takes its part of what may be opened, and no time.
+python3 -c 'import sys
+gzip = bytes.fromhex("1f8b080000000000000303000000000000000000")
+zstd = bytes.fromhex("28b52ffd0000010000")
+sys.stdout.buffer.write((gzip + zstd) * 40000)' >chain
+scan 10 chain
+said 'chain: holds too many archives in its midst: not searched whole'
+
 # ---- bombs and depth -------------------------------------------------------
 
 head -c 300000000 /dev/zero | xz -0 -T1 >bomb.xz

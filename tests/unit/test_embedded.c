@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What lies in the midst of a file, by what its header must say. */
-#include "signer/embedded_end.h"
+#include "signer/embedded.h"
 
 #include <string.h>
 
@@ -188,53 +188,6 @@ static void noise_holds_none(void **state)
 	}
 }
 
-/* ---- where a stream ends ------------------------------------------------- */
-
-static uint64_t end_of(enum embedded_format format, const char *bytes,
-		       size_t len)
-{
-	struct peek_place place = { .fd = -1, .offset = 7, .len = len + 50 };
-	uint64_t end = 0, work = 0;
-	struct err e;
-	int dirfd = -1;
-
-	memset(file, 'x', LEN);
-	memcpy(file + 7, bytes, len);
-	assert_ok(fs_open_dir("/tmp", &dirfd, &e));
-	assert_ok(fs_open_nameless(dirfd, &place.fd, &e));
-	assert_ok(fs_write(place.fd, (struct slice){ file, LEN }, &e));
-	assert_ok(embedded_end(format, &place, &end, &work, &e));
-	fs_close(&place.fd);
-	fs_close(&dirfd);
-	return end;
-}
-
-static void the_end_of_a_stream_is_found(void **state)
-{
-	/* xz of nothing: header, an empty index, footer */
-	static const char xz[] = "\xfd"
-				 "7zXZ\0\0\x04\xe6\xd6\xb4\x46"
-				 "\0\0\0\0\x1c\xdf\x44\x21"
-				 "\x1f\xb6\xf3\x7d\x01\0\0\0\0\x04YZ";
-	/* a window of 1 KiB, "abc" raw, four zeroes as a run, a checksum */
-	static const char zstd[] = "\x28\xb5\x2f\xfd\x04\0\x18\0\0abc\x23\0\0\0"
-				   "\1\2\3\4";
-
-	(void)state;
-	assert_int_equal(end_of(EMBEDDED_XZ, xz, sizeof(xz) - 1),
-			 sizeof(xz) - 1);
-	assert_int_equal(end_of(EMBEDDED_ZSTD, zstd, sizeof(zstd) - 1),
-			 sizeof(zstd) - 1);
-	assert_int_equal(end_of(EMBEDDED_OTHER, xz, sizeof(xz) - 1),
-			 sizeof(xz) + 49);
-	/* The footer's sum is another; a block that goes beyond the file. */
-	assert_int_equal(end_of(EMBEDDED_XZ, xz, sizeof(xz) - 9),
-			 sizeof(xz) - 9 + 50);
-	assert_int_equal(
-		end_of(EMBEDDED_ZSTD, "\x28\xb5\x2f\xfd\0\0\1\xff\0", 9),
-		9 + 50);
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -244,7 +197,6 @@ int main(void)
 		cmocka_unit_test(images_are_known_where_they_begin),
 		cmocka_unit_test(what_cannot_be_opened_is_known_at_pages),
 		cmocka_unit_test(noise_holds_none),
-		cmocka_unit_test(the_end_of_a_stream_is_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -157,8 +157,8 @@ static void an_rpm_is_opened_down_to_its_cpio(void **state)
 	(void)state;
 	add_rpm(&in);
 	f.rest = buf_slice(&in);
-	assert_int_equal(unwrap_kind(f.rest), UNWRAP_COMPRESSED);
-	assert_ok(unwrap_open(UNWRAP_COMPRESSED, next, &f, &u, &e));
+	assert_int_equal(unwrap_kind(f.rest), UNWRAP_RPM);
+	assert_ok(unwrap_open(UNWRAP_RPM, next, &f, &u, &e));
 	assert_ok(member(u, name, content, &e));
 	assert_string_equal(name, "");
 	assert_memory_equal(content, "070701", 6);
@@ -211,6 +211,12 @@ static void what_is_no_archive_is_none(void **state)
 	assert_int_equal(unwrap_kind((struct slice){ 0 }), UNWRAP_NONE);
 	assert_int_equal(unwrap_kind(slice_of("hello")), UNWRAP_NONE);
 	assert_int_equal(unwrap_kind(slice_of("PK\x03")), UNWRAP_NONE);
+	/* As a text may begin; then no number follows. */
+	assert_int_equal(unwrap_kind(slice_of("07070100000001")),
+			 UNWRAP_ARCHIVE);
+	assert_int_equal(unwrap_kind(slice_of("0707010000000")), UNWRAP_NONE);
+	assert_int_equal(unwrap_kind(slice_of("07070, my telephone")),
+			 UNWRAP_NONE);
 }
 
 /* ---- tars without a magic ------------------------------------------------ */
@@ -322,7 +328,7 @@ static void a_7z_whose_input_fails_is_not_opened(void **state)
 {
 	char archive[INPUT_MAX];
 	size_t len = make_7z(archive, sizeof(archive));
-	struct feed f = { { (uint8_t *)archive, len }, 50, true };
+	struct feed f = { { (uint8_t *)archive, len - 1 }, 50, true };
 	struct unwrap *u = NULL;
 	struct err e = { 0 };
 
@@ -334,11 +340,13 @@ static void a_7z_whose_input_fails_is_not_opened(void **state)
 
 static int endless(void *ctx, struct slice *bytes, struct err *e)
 {
-	static const uint8_t zeroes[1 << 20];
+	/* Its header says a table at 2^64 - 1. */
+	static uint8_t ones[1 << 20];
 
 	(void)ctx;
 	(void)e;
-	*bytes = (struct slice){ zeroes, sizeof(zeroes) };
+	memset(ones, 0xff, sizeof(ones));
+	*bytes = (struct slice){ ones, sizeof(ones) };
 	return 0;
 }
 
@@ -351,6 +359,108 @@ static void a_7z_without_an_end_is_refused(void **state)
 	assert_refused_saying(unwrap_open(UNWRAP_WHOLE, endless, NULL, &u, &e),
 			      ERR_LIMIT, "larger than 64 MB");
 	assert_null(u);
+}
+
+/* ---- what stands behind it ------------------------------------------------
+ */
+
+static uint64_t taken_of(enum unwrap_kind kind, struct slice bytes, size_t step,
+			 unsigned *members)
+{
+	struct feed f = { bytes, step, false };
+	char name[64], content[64];
+	struct unwrap *u = NULL;
+	struct err e = { 0 };
+	uint64_t taken;
+
+	*members = 0;
+	assert_ok(unwrap_open(kind, next, &f, &u, &e));
+	while (member(u, name, content, &e) == 0)
+		++*members;
+	taken = unwrap_taken(u);
+	unwrap_close(u);
+	return taken;
+}
+
+static void what_stands_behind_an_archive_is_none_of_it(void **state)
+{
+	static const char gzip_bytes[] = "\x1f\x8b\x08\0\0\0\0\0\0\3"
+					 "\1\6\0\xf9\xffsecret"
+					 "\x9d\x11\xce\x5c\6\0\0\0";
+	const struct slice gzip = { (const uint8_t *)gzip_bytes,
+				    sizeof(gzip_bytes) - 1 };
+	char archive[INPUT_MAX];
+	const size_t len = make_7z(archive, sizeof(archive));
+	struct buf ar = BUF_INIT(INPUT_MAX), cpio = BUF_INIT(INPUT_MAX),
+		   seven = BUF_INIT(2 * INPUT_MAX),
+		   packed = BUF_INIT(INPUT_MAX);
+	struct err e = { 0 };
+	unsigned members;
+	size_t whole;
+
+	(void)state;
+	add(&ar, "!<arch>\n"
+		 "a.key/          0           0     0     100644  6         `\n"
+		 "secret");
+	whole = ar.len;
+	add_cpio(&ar);
+	add_cpio(&cpio);
+	add_cpio(&cpio);
+	assert_ok(buf_add(&packed, gzip, &e));
+	add_cpio(&packed);
+	assert_ok(
+		buf_add(&seven, (struct slice){ (uint8_t *)archive, len }, &e));
+	add_cpio(&seven);
+	for (size_t step = 1; step < 600; step += 23) {
+		assert_int_equal(taken_of(UNWRAP_ARCHIVE, buf_slice(&ar), step,
+					  &members),
+				 whole);
+		assert_int_equal(members, 1);
+		assert_int_equal(taken_of(UNWRAP_ARCHIVE, buf_slice(&cpio),
+					  step, &members),
+				 cpio.len / 2);
+		assert_int_equal(members, 1);
+		assert_int_equal(taken_of(UNWRAP_GZIP, buf_slice(&packed), step,
+					  &members),
+				 gzip.len);
+		assert_int_equal(members, 1);
+		assert_int_equal(taken_of(UNWRAP_WHOLE, buf_slice(&seven), step,
+					  &members),
+				 len);
+		assert_int_equal(members, 1);
+	}
+	buf_done(&ar);
+	buf_done(&cpio);
+	buf_done(&packed);
+	buf_done(&seven);
+}
+
+/* What is compressed twice is looked at once in between. */
+static void one_layer_is_opened_at_a_time(void **state)
+{
+	static const char twice[] = "\x1f\x8b\x08\0\0\0\0\0\0\3"
+				    "\1\x14\0\xeb\xff"
+				    "\x1f\x8b\x08\0\0\0\0\0\0\3"
+				    "\3\0\0\0\0\0\0\0\0\0"
+				    "\0\0\0\0\x14\0\0\0";
+	struct feed f = { { (const uint8_t *)twice, sizeof(twice) - 1 },
+			  50,
+			  false };
+	struct unwrap *u = NULL;
+	struct err e = { 0 };
+	char content[64];
+	const char *shown;
+	size_t got = 0;
+	bool end;
+
+	(void)state;
+	assert_ok(unwrap_open(UNWRAP_GZIP, next, &f, &u, &e));
+	assert_ok(unwrap_next(u, &shown, &end, &e));
+	assert_false(end);
+	assert_ok(unwrap_read(u, content, sizeof(content), &got, &e));
+	assert_int_equal(got, 20);
+	assert_memory_equal(content, twice, 10);
+	unwrap_close(u);
 }
 
 /* ---- what cannot be looked into ------------------------------------------ */
@@ -392,6 +502,8 @@ int main(void)
 		cmocka_unit_test(a_7z_is_read_by_name),
 		cmocka_unit_test(a_7z_whose_input_fails_is_not_opened),
 		cmocka_unit_test(a_7z_without_an_end_is_refused),
+		cmocka_unit_test(what_stands_behind_an_archive_is_none_of_it),
+		cmocka_unit_test(one_layer_is_opened_at_a_time),
 		cmocka_unit_test(an_encrypted_member_is_told),
 	};
 

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What stands behind the end of an archive. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "signer/sift.h"
+#include "tests/unit/check.h"
+
+#define PEM                                                                    \
+	"-----BEGIN PRIVATE KEY-----\n"                                        \
+	"MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgevZzL1gdAFr88hb2\n"   \
+	"OF/2NxApJCzGCEDdfSp6VQO30hyhRANCAAQRWz+jn65BtOMvdyHKcvjBeBSDZH2r\n"   \
+	"1RTwjmYSi9R/zpBnuQ4EiMnCqfMPWiZqB4QdbAd0E7oH50VpuZ1P087G\n"           \
+	"-----END PRIVATE KEY-----\n"
+#define FILE_MAX 3000000
+
+struct said {
+	unsigned found, unread, shut;
+	char path[256];
+	uint64_t at;
+};
+
+static int found(void *ctx, const struct sift_finding *f, struct err *e)
+{
+	struct said *s = ctx;
+
+	(void)e; /* the tests do not refuse */
+	s->found++;
+	s->at = f->offset;
+	(void)snprintf(s->path, sizeof(s->path), "%s", f->path);
+	return 0;
+}
+
+static int unread(void *ctx, const char *path, const char *why, bool shut,
+		  struct err *e)
+{
+	struct said *s = ctx;
+
+	(void)path;
+	(void)why;
+	(void)e;
+	s->unread++;
+	s->shut += shut;
+	return 0;
+}
+
+static int read_memory(void *ctx, void *out, size_t len, size_t *got,
+		       struct err *e)
+{
+	struct slice *rest = ctx;
+
+	(void)e; /* memory is there */
+	*got = len < rest->len ? len : rest->len;
+	memcpy(out, rest->ptr, *got);
+	*rest = slice_sub(*rest, *got, rest->len);
+	return 0;
+}
+
+static void look(const struct buf *file, struct said *said)
+{
+	struct slice bytes = buf_slice(file);
+	const struct sift_watch watch = { found, unread, said };
+	const struct sift_source source = { read_memory, &bytes, NULL };
+	const struct sift_settings settings = { .scratch_dirfd = AT_FDCWD };
+	struct sift *s = sift_new(&watch, &settings);
+	struct err e = { 0 };
+
+	*said = (struct said){ 0 };
+	assert_ok(sift_file(s, slice_of("file"), &source, &e));
+	sift_free(s);
+}
+
+static void add(struct buf *to, const void *bytes, size_t len)
+{
+	struct err e;
+
+	assert_ok(buf_add(to, (struct slice){ bytes, len }, &e));
+}
+
+static void fill(struct buf *to, char with, size_t len)
+{
+	while (len-- > 0)
+		add(to, &with, 1);
+}
+
+/* gzip of a stored block: the name of a tar's member shows that it was opened.
+ */
+static void add_gzip(struct buf *to, const char *content, size_t len)
+{
+	const uint8_t block[] = { 1, (uint8_t)len, (uint8_t)(len >> 8),
+				  (uint8_t)~len, (uint8_t)(~len >> 8) };
+
+	assert_true(len < 65536);
+	add(to, "\x1f\x8b\x08\0\0\0\0\0\0\3", 10);
+	add(to, block, sizeof(block));
+	add(to, content, len);
+	add(to, "\0\0\0\0\0\0\0\0", 8);
+}
+
+static void add_ar(struct buf *to, const char *name, const char *content)
+{
+	char header[80];
+
+	(void)snprintf(header, sizeof(header),
+		       "!<arch>\n%-16s%-12d%-6d%-6d%-8s%-10zu`\n", name, 0, 0,
+		       0, "100644", strlen(content));
+	add(to, header, 68);
+	add(to, content, strlen(content));
+	if (strlen(content) % 2 != 0)
+		add(to, "\n", 1);
+}
+
+/* At the end of a window, and where its bytes went by long ago. */
+static const size_t lengths[] = { 10, 262144 - 30, 262144 - 8192, 600000 };
+
+/* In a file that cannot be read again. */
+static void what_is_behind_a_stream_is_opened(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
+		struct buf file = BUF_INIT(FILE_MAX);
+		struct said said;
+		char path[64];
+
+		add_gzip(&file, "hello", 5);
+		fill(&file, 0, lengths[i]);
+		(void)snprintf(path, sizeof(path), "file!@%zu!/k", file.len);
+		add_ar(&file, "k/", PEM);
+		look(&file, &said);
+		assert_int_equal(said.found, 1);
+		assert_int_equal(said.unread, 0);
+		assert_string_equal(said.path, path);
+		buf_done(&file);
+	}
+}
+
+/* Its own bytes as any file's, and what is compressed in them. */
+static void what_follows_and_is_none_is_a_plain_file(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
+		struct buf file = BUF_INIT(FILE_MAX);
+		struct said said;
+		char path[64];
+		size_t at;
+
+		add_gzip(&file, "hello", 5);
+		fill(&file, 'x', lengths[i]);
+		at = file.len;
+		add(&file, PEM, sizeof(PEM) - 1);
+		look(&file, &said);
+		assert_int_equal(said.found, 1);
+		assert_int_equal(said.at, at);
+		assert_string_equal(said.path, "file");
+		file.len = at;
+		add_gzip(&file, PEM, sizeof(PEM) - 1);
+		look(&file, &said);
+		/* As it is stored, and as it is opened. */
+		assert_int_equal(said.found, 2);
+		(void)snprintf(path, sizeof(path), "file!@%zu!", at);
+		assert_string_equal(said.path, path);
+		buf_done(&file);
+	}
+}
+
+/* A finding in a member does not hide one behind the archive. */
+static void a_key_in_it_does_not_hide_one_behind_it(void **state)
+{
+	struct buf file = BUF_INIT(FILE_MAX);
+	struct said said;
+	size_t at;
+
+	(void)state;
+	add_gzip(&file, PEM, sizeof(PEM) - 1);
+	fill(&file, 'x', 100);
+	at = file.len;
+	add(&file, PEM, sizeof(PEM) - 1);
+	look(&file, &said);
+	assert_int_equal(said.found, 2);
+	assert_int_equal(said.at, at);
+	/* Nor is one told twice that is in the archive's own bytes alone. */
+	file.len = 0;
+	add_ar(&file, "hello/", "nothing.");
+	memcpy(file.ptr + 24, PEM, 12);
+	add(&file, PEM, sizeof(PEM) - 1);
+	look(&file, &said);
+	assert_int_equal(said.found, 1);
+	buf_done(&file);
+}
+
+/* A file that only looks like an archive is one like any other. */
+static void what_lies_in_the_midst_of_none_is_opened(void **state)
+{
+	static const char *const starts[] = { "BZh9", "PK\3", "!<arch>\n",
+					      "\x28\xb5\x2f\xfd" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(starts); i++) {
+		struct buf file = BUF_INIT(FILE_MAX), tar;
+		struct said said;
+		char path[64];
+
+		tar = (struct buf)BUF_INIT(4096);
+		add_ar(&tar, "k/", PEM);
+		add(&file, starts[i], strlen(starts[i]));
+		fill(&file, 'x', 5000);
+		(void)snprintf(path, sizeof(path), "file!@%zu!/k", file.len);
+		add_gzip(&file, (const char *)tar.ptr, tar.len);
+		look(&file, &said);
+		assert_string_equal(said.path, path);
+		assert_int_equal(said.shut, 0);
+		buf_done(&tar);
+		buf_done(&file);
+	}
+}
+
+/* Each takes of what may be opened in the midst of a file. */
+static void many_in_a_row_come_to_an_end(void **state)
+{
+	static const char zstd[] = "\x28\xb5\x2f\xfd\0\0\1\0\0";
+	struct buf file = BUF_INIT(FILE_MAX);
+	struct said said;
+
+	(void)state;
+	for (unsigned i = 0; i < SIFT_EMBEDDED_MAX / 2 + 1; i++) {
+		add_gzip(&file, "", 0);
+		add(&file, zstd, sizeof(zstd) - 1);
+	}
+	look(&file, &said);
+	assert_int_equal(said.found, 0);
+	assert_int_equal(said.shut, 1);
+	buf_done(&file);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_behind_a_stream_is_opened),
+		cmocka_unit_test(what_follows_and_is_none_is_a_plain_file),
+		cmocka_unit_test(a_key_in_it_does_not_hide_one_behind_it),
+		cmocka_unit_test(what_lies_in_the_midst_of_none_is_opened),
+		cmocka_unit_test(many_in_a_row_come_to_an_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
