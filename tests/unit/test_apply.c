@@ -825,7 +825,7 @@ a_delta_for_another_base_is_found_before_the_first_write(void **state)
 static void a_delta_reads_any_of_many_old_files(void **state)
 {
 	enum {
-		FILES = 12,
+		FILES = 99,
 		EACH = 10
 	};
 	const struct delta_head no_members = { 0 };

@@ -193,13 +193,6 @@ static int emit_old(void *ctx, uint64_t offset, uint64_t len, struct err *e)
 	return emit(ctx, (struct slice){ old + offset, (size_t)len }, e);
 }
 
-static int refuse_to_emit(void *ctx, struct slice bytes, struct err *e)
-{
-	(void)ctx;
-	(void)bytes;
-	return err_set(e, ERR_SPACE, "disk is full");
-}
-
 static struct delta_io io = { .more = more, .old_at = old_at, .emit = emit };
 
 static int apply(uint64_t len, struct err *e)
@@ -783,15 +776,33 @@ static void numbers_have_one_form(void **state)
 		"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
 	};
 
+	static const enum delta_stream with_numbers[] = {
+		DELTA_SEGMENTS, DELTA_GAPS,   DELTA_LENGTHS,
+		DELTA_OFFSETS,  DELTA_RIGHTS, DELTA_PREFIX
+	};
+
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(forms) * ARRAY_LEN(with_numbers);
+	     i++) {
+		const char *const form = forms[i % ARRAY_LEN(forms)];
+		struct buf *stream =
+			&streams[with_numbers[i / ARRAY_LEN(forms)]];
+
 		buf_done(&records);
 		op("", 10, 0);
-		buf_done(&streams[DELTA_OFFSETS]);
-		add_bytes(&streams[DELTA_OFFSETS], forms[i], strlen(forms[i]));
+		buf_done(stream);
+		add_bytes(stream, form, strlen(form));
 		end_record();
 		assert_apply_refused(10, ERR_FORMAT);
+		assert_int_equal(new_len, 0);
 	}
+	/* Behind a right one. */
+	buf_done(&records);
+	op("", 10, 0);
+	wrong(3, 1);
+	add_bytes(&streams[DELTA_RIGHTS], forms[0], strlen(forms[0]));
+	end_record();
+	assert_apply_refused(10, ERR_FORMAT);
 	/* "\x80\x00" is a longer way to write zero. */
 	buf_done(&records);
 	op("", 10, 0);
@@ -940,14 +951,70 @@ static void every_cut_and_every_extra_byte_is_refused(void **state)
 	assert_apply_refused(20, ERR_FORMAT);
 }
 
+/* So many calls go well; the next one fails, and is the last one. */
+static size_t well;
+
+static int fails(struct err *e)
+{
+	return well-- > 0 ? 0 : err_set(e, ERR_SPACE, "disk is full");
+}
+
+static int some_more(void *ctx, void *out, size_t len, size_t *got,
+		     struct err *e)
+{
+	return fails(e) ? -1 : more(ctx, out, len, got, e);
+}
+
+static int some_old_at(void *ctx, uint64_t offset, void *out, size_t len,
+		       struct err *e)
+{
+	return fails(e) ? -1 : old_at(ctx, offset, out, len, e);
+}
+
+static int some_emit(void *ctx, struct slice bytes, struct err *e)
+{
+	return fails(e) ? -1 : emit(ctx, bytes, e);
+}
+
+static int some_point(void *ctx, uint64_t done, size_t ahead, struct err *e)
+{
+	(void)ctx;
+	assert_int_equal(done, new_len);
+	assert_true(ahead < records.len);
+	return fails(e);
+}
+
 static void what_the_disk_says_is_passed_on(void **state)
 {
+	const struct delta_io usual = io;
+	struct err e = { 0 };
+	size_t calls = 0;
+
 	(void)state;
-	op("head", 10, 500);
+	/* Bytes as they are, predicted, inserted and copied; and a prefix. */
+	packed_by = PACKAGE_ZSTD;
+	step = 100;
+	patch(2 * DELTA_BLOCK + 1000, 1);
+	cover(0, 2 * DELTA_BLOCK, 0);
+	choose(0);
+	choose(DELTA_CARRY4);
+	range(501, 1000);
+	pack_inserts(packed_by, (struct slice){ old + 501, 1000 });
 	end_record();
-	io.emit = refuse_to_emit;
-	assert_apply_refused(14, ERR_SPACE);
-	io.emit = emit;
+	copy(70000, 7);
+	end_record();
+	io.more = some_more;
+	io.old_at = some_old_at;
+	io.emit = some_emit;
+	io.point = some_point;
+	for (well = 0; apply(2 * DELTA_BLOCK + 71000, &e); well = ++calls) {
+		assert_int_equal(e.code, ERR_SPACE);
+		assert_true(well == SIZE_MAX);
+	}
+	assert_true(calls > 10);
+	assert_memory_equal(new + 2 * DELTA_BLOCK, old + 501, 1000);
+	io = usual;
+	packed_by = PACKAGE_RAW;
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

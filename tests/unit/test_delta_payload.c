@@ -179,6 +179,13 @@ static void put_payload(void)
 	buf_done(&list);
 }
 
+static size_t well = SIZE_MAX; /* calls, before one fails */
+
+static int fails(struct err *err)
+{
+	return well-- > 0 ? 0 : err_set(err, ERR_SPACE, "disk is full");
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -189,6 +196,7 @@ static int setup(void **state)
 	payload = (struct buf)BUF_INIT(1 << 20);
 	out = (struct buf)BUF_INIT(1 << 20);
 	payload_used = 0;
+	well = SIZE_MAX;
 	inserts = false;
 	lz4_block = 0;
 	put_stream(&old, 1, 0);
@@ -214,7 +222,8 @@ static int more(void *ctx, void *to, size_t len, size_t *got, struct err *err)
 		slice_sub(buf_slice(&payload), payload_used, len < 7 ? len : 7);
 
 	(void)ctx;
-	(void)err;
+	if (fails(err))
+		return -1;
 	if (s.len > 0)
 		memcpy(to, s.ptr, s.len);
 	payload_used += s.len;
@@ -226,7 +235,8 @@ static int old_at(void *ctx, uint64_t offset, void *to, size_t len,
 		  struct err *err)
 {
 	(void)ctx;
-	(void)err;
+	if (fails(err))
+		return -1;
 	assert_true(offset <= old.len && len <= old.len - offset);
 	memcpy(to, old.ptr + offset, len);
 	return 0;
@@ -235,6 +245,8 @@ static int old_at(void *ctx, uint64_t offset, void *to, size_t len,
 static int emit(void *ctx, struct slice bytes, struct err *err)
 {
 	(void)ctx;
+	if (fails(err))
+		return -1;
 	return buf_add(&out, bytes, err);
 }
 
@@ -473,6 +485,23 @@ static void parts_come_of_parts_and_packed_bytes_are_kept(void **state)
 	assert_true(slice_equal(buf_slice(&out), buf_slice(&new)));
 }
 
+/* The call that fails is the last one, whatever is under way. */
+static void what_fails_on_the_way_ends_it(void **state)
+{
+	size_t calls = 0;
+
+	(void)state;
+	put_payload();
+	for (well = 0; apply_within(1u << 20, 1u << 20); well = ++calls) {
+		assert_int_equal(e.code, ERR_SPACE);
+		assert_true(well == SIZE_MAX);
+		payload_used = 0;
+		out.len = 0;
+	}
+	assert_true(calls > 10);
+	assert_true(slice_equal(buf_slice(&out), buf_slice(&new)));
+}
+
 static int disk_is_full(void *ctx, uint64_t done, size_t ahead, struct err *err)
 {
 	(void)ctx;
@@ -549,6 +578,7 @@ int main(void)
 		TEST(a_compressed_list_has_its_lengths),
 		TEST(a_wrong_length_of_an_old_member_is_refused),
 		TEST(parts_come_of_parts_and_packed_bytes_are_kept),
+		TEST(what_fails_on_the_way_ends_it),
 		TEST(a_point_that_cannot_be_kept_ends_it),
 		TEST(what_is_yielded_too_little_is_refused),
 		TEST(no_more_space_or_memory_than_signed_is_taken),
