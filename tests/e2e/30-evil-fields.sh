@@ -1,0 +1,10 @@
+#!/bin/sh
+# Metadata that is malformed, member by member, against a real device:
+# evil_fields.py says what and why.
+set -eu
+bare=$BIN/tests/tools/bare-key
+[ -x "$bare" ] || { echo "no $bare: make check-e2e builds it"; exit 77; }
+for need in python3 openssl; do
+	command -v "$need" >/dev/null || { echo "no $need here"; exit 77; }
+done
+exec python3 "$(dirname "$0")/evil_fields.py" "$BIN" "$WORK"
