@@ -10,10 +10,13 @@
 #define GAIN_COARSE 11
 #define GAIN_FINE   8
 
-#define COVER_COST    16 /* bytes that a cover is about worth */
-#define WAY_SHARE     16 /* by which another way must be better */
-#define COSTLY_TEXT   64 /* one byte in so many inserted is much of a text, */
-#define COSTLY_OTHER  4  /* and of other files */
+#define COVER_COST    16   /* bytes that a cover is about worth */
+#define WAY_SHARE     16   /* by which another way must be better */
+#define COSTLY_TEXT   64   /* one byte in so many inserted is much of a text, */
+#define COSTLY_OTHER  4    /* of other files, */
+#define COSTLY_DATA   1024 /* and of one file that is much of all */
+#define DATA_SHARE    8    /* of the old view, at least */
+#define DATA_MAX      ((size_t)4 << 20)
 #define TEXT_SAMPLE   65536
 #define EXACT_MIN     4 /* bytes between two wrong ones that a cover is for */
 #define ALIGNED_SHARE 2 /* how much more of a kind differences must be */
@@ -338,25 +341,47 @@ static uint64_t count_wrong(const struct search *s, const struct cover *c)
 	return count;
 }
 
+static bool is_program(struct slice piece)
+{
+	static const uint8_t elf[] = { 0x7f, 'E', 'L', 'F' };
+
+	return slice_equal(slice_sub(piece, 0, sizeof(elf)),
+			   (struct slice){ elf, sizeof(elf) });
+}
+
 /*
- * Text has short repetitions that covers are too dear for, and no predictor
- * puts its wrong bytes right.
+ * Is it much of what there is, and soon tried? Among others it is better judged
+ * with its neighbours, whose records it shares, than alone.
+ */
+static bool is_data(const struct search *s)
+{
+	const struct slice piece = s->piece->bytes;
+
+	return piece.len <= DATA_MAX && !is_program(piece) &&
+	       piece.len >= s->old->view->len / DATA_SHARE;
+}
+
+/*
+ * Text and data have short repetitions that covers are too dear for, and no
+ * predictor puts their wrong bytes right.
  */
 static bool is_costly(const struct search *s)
 {
 	const struct slice piece = s->piece->bytes;
-	const bool text = is_text(piece);
+	const bool text = is_text(piece), data = is_data(s);
+	const unsigned share = data   ? COSTLY_DATA
+			       : text ? COSTLY_TEXT
+				      : COSTLY_OTHER;
 	uint64_t cost = piece.len;
 
 	for (size_t i = 0; i < s->coarse.count; i++) {
 		const struct cover *c = &s->coarse.at[i];
 
 		cost += COVER_COST - c->len;
-		if (text)
+		if (text || data)
 			cost += count_wrong(s, c);
 	}
-	return (s->coarse.count > 0 || s->aligned) &&
-	       cost > piece.len / (text ? COSTLY_TEXT : COSTLY_OTHER);
+	return (s->coarse.count > 0 || s->aligned) && cost > piece.len / share;
 }
 
 static int drop(void *ctx, struct slice bytes, struct err *e)

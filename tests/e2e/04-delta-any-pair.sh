@@ -13,7 +13,7 @@ for need in zstd python3; do
 done
 cd "$WORK"
 python3 - <<'P'
-import os, random, struct
+import os, random, sqlite3, struct
 r = random.Random(7)
 
 
@@ -51,6 +51,37 @@ put("samples", samples, bytes((v + 10) & 255 for v in samples))
 numbers = [r.randint(0, 1 << 20) for _ in range(40000)]
 put("numbers", struct.pack("<40000I", *numbers),
     struct.pack("<40000I", *(n + 16 if n % 3 else n for n in numbers)))
+# What is no text byte by byte, but repeats itself as one does.
+wide = [b"%s = %s # %d" % (r.choice(words), r.choice(words), r.randint(0, 99))
+        for _ in range(9000)]
+edited = list(wide)
+for i in range(40):
+    at = r.randrange(8000)
+    edited[at:at + i % 3] = edited[at + 200:at + 205] + [b"%d" % at]
+put("utf16", *(b"\n".join(l).decode().encode("utf-16le")
+               for l in (wide, edited)))
+
+
+def database(path, vacuum):
+    db = sqlite3.connect(path)
+    if not vacuum:
+        db.execute("create table d (id integer primary key, name text unique,"
+                   " seen int, value blob)")
+        db.executemany("insert into d values (?, ?, ?, ?)", (
+            (i, "%08x" % r.getrandbits(32), i, r.randbytes(i % 60))
+            for i in range(9000)))
+    else:
+        db.execute("update d set seen = seen + 999 where id % 40 = 7")
+        db.execute("delete from d where id % 97 = 3")
+        db.commit()
+        db.execute("vacuum")
+    db.commit()
+    db.close()
+    with open(path, "rb") as f:
+        return f.read()
+
+
+put("database", database("db", False), database("db", True))
 P
 failed=0
 for pair in */; do
