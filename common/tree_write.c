@@ -13,6 +13,7 @@
 #include "common/fs.h"
 #include "common/mem.h"
 #include "common/tree_set.h"
+#include "common/xattr.h"
 
 #define SHOWN_LEN   160
 #define NEW_FOLDER  0700
@@ -252,20 +253,31 @@ bool tree_write_clone(struct tree_writer *w, int fd)
 
 /* ---- the end ------------------------------------------------------------- */
 
-/* A file that is closed, or a folder. */
-static int finish_entry(const struct tree_writer *w,
-			const struct tree_entry *entry, struct err *e)
+static int drop_default(const struct tree_writer *w,
+			const struct tree_entry *folder, int fd, struct err *e)
+{
+	(void)w;
+	(void)folder;
+	return xattr_drop_default(fd, e);
+}
+
+/* Do something to a file that is closed, or to a folder. */
+static int
+with_entry(const struct tree_writer *w, const struct tree_entry *entry,
+	   int (*act)(const struct tree_writer *, const struct tree_entry *,
+		      int fd, struct err *),
+	   struct err *e)
 {
 	char path[PATH_MAX_LEN + 1];
 	int fd = -1;
 	int rc;
 
 	if (entry->path.len == 0)
-		return set_attributes(w, entry, w->root, e);
+		return act(w, entry, w->root, e);
 	if (path_text(entry->path, path, e) ||
 	    fs_open(w->root, path, O_RDONLY, &fd, e))
 		return about(e, entry->path);
-	rc = set_attributes(w, entry, fd, e);
+	rc = act(w, entry, fd, e);
 	fs_close(&fd);
 	return rc ? about(e, entry->path) : 0;
 }
@@ -278,7 +290,8 @@ static int finish_folders(const struct tree_writer *w, struct err *e)
 		struct tree_entry entry;
 
 		tree_entry(w->tree, i - 1, &entry);
-		if (entry.type == TREE_FOLDER && finish_entry(w, &entry, e))
+		if (entry.type == TREE_FOLDER &&
+		    with_entry(w, &entry, set_attributes, e))
 			return -1;
 	}
 	return 0;
@@ -303,20 +316,24 @@ int tree_write_keep(struct tree_writer *w, struct err *e)
 	return syncfs(w->root) ? err_sys(e, "sync") : 0;
 }
 
-/* Modes that were set already may keep who is not root from going on. */
+/*
+ * Modes that were set already may keep who is not root from going on; and from
+ * a folder's default ACL, what root makes there would have one that nobody
+ * signed.
+ */
 static int reopen(const struct tree_writer *w, const struct package_point *from,
 		  struct err *e)
 {
+	const bool system = w->tree->attributes == TREE_SYSTEM;
 	struct tree_entry entry;
 
-	if (w->tree->attributes == TREE_SYSTEM)
-		return 0;
 	for (uint32_t i = 0; i < from->entry + (from->within > 0); i++) {
 		tree_entry(w->tree, i, &entry);
-		if (entry.type != TREE_FOLDER && i < from->entry)
+		if (entry.type != TREE_FOLDER && (system || i < from->entry))
 			continue;
 		entry.mode = NEW_FOLDER;
-		if (finish_entry(w, &entry, e))
+		if (with_entry(w, &entry,
+			       system ? drop_default : set_attributes, e))
 			return -1;
 	}
 	return 0;

@@ -117,3 +117,11 @@ int xattr_set(const struct xattr_at *at, const struct tree_xattr *x,
 		rc = setxattr(path, name, x->value.ptr, x->value.len, 0);
 	return rc ? err_sys(e, "extended attribute %s", name) : 0;
 }
+
+int xattr_drop_default(int fd, struct err *e)
+{
+	if (fremovexattr(fd, "system.posix_acl_default") == 0 ||
+	    errno == ENODATA || errno == EOPNOTSUPP)
+		return 0;
+	return err_sys(e, "remove the default ACL");
+}

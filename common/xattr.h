@@ -25,6 +25,9 @@ struct xattr_at {
 int xattr_list(const struct xattr_at *at, struct buf *out, uint16_t *count,
 	       struct err *e) NODISCARD;
 
+/* What is made in the folder from now on has no ACL from it. */
+int xattr_drop_default(int fd, struct err *e) NODISCARD;
+
 int xattr_set(const struct xattr_at *at, const struct tree_xattr *x,
 	      struct err *e) NODISCARD;
 

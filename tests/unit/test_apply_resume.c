@@ -7,6 +7,7 @@
 #include "common/apply.h"
 
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 
 #include "common/mem.h"
 #include "signer/pack.h"
@@ -436,6 +437,47 @@ static void what_was_closed_is_opened_again(void **state)
 		assert_int_equal(seteuid(0), 0);
 }
 
+/* As of a run whose last points did not last: its folders were finished. */
+static void what_is_made_again_inherits_nothing(void **state)
+{
+	/* u::rwx, u:1000:rwx, g::r-x, mask::rwx, o::r-x */
+	static const uint8_t acl[] = {
+		2,    0,    0,    0,    0x01, 0,    7,    0,
+		0xff, 0xff, 0xff, 0xff,                         /**/
+		0x02, 0,    7,    0,    0xe8, 3,    0,    0,    /**/
+		0x04, 0,    5,    0,    0xff, 0xff, 0xff, 0xff, /**/
+		0x10, 0,    7,    0,    0xff, 0xff, 0xff, 0xff, /**/
+		0x20, 0,    5,    0,    0xff, 0xff, 0xff, 0xff,
+	};
+	struct run run = { .hold_at = 17 }, again = { 0 };
+	struct err e = { 0 };
+	int dir, inner = -1;
+	struct tree_entry cut;
+	struct tree tree;
+	struct kit k;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	how.attributes = TREE_SYSTEM;
+	dir = put_tree("input", 1);
+	assert_ok(fs_open(dir, "bin", O_RDONLY | O_DIRECTORY, &inner, &e));
+	if (fsetxattr(inner, "system.posix_acl_default", acl, sizeof(acl), 0))
+		skip(); /* this file system has none */
+	fs_close(&inner);
+	fs_close(&dir);
+	k = tree_kit("input", PACKAGE_RAW);
+	assert_ok(apply(&k, &run, "slot", &e));
+	assert_ok(tree_parse(buf_slice(&k.kept), &tree, &e));
+	tree_entry(&tree, run.last.entry, &cut);
+	assert_true(slice_equal(cut.path, slice_of("bin/holes")));
+	tree_done(&tree);
+	again.last = run.last;
+	assert_ok(apply(&k, &again, "slot", &e));
+	check(&k, "slot");
+	done(&k);
+}
+
 /* It is written, for a digest of all of the file is nowhere: who reads it back
  * finds what a checkpoint that only looks right has come to. */
 static void what_looks_like_a_point_is_found_when_read_back(void **state)
@@ -525,6 +567,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			what_is_there_goes_without_a_sync_each, setup,
 			teardown),
+		cmocka_unit_test_setup_teardown(
+			what_is_made_again_inherits_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_was_closed_is_opened_again,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(
