@@ -33,8 +33,14 @@ on one update --retry --from "$WORK/publish"
 runs one 2
 on one confirm
 
-# The history of all that is kept.
-[ "$(on one status --json | grep -c '"result"')" -eq 4 ] || die "history"
+# The history of all that is kept; of two equal ends, too.
+ends() {
+	on one status --json | grep -c '"result"'
+}
+[ "$(ends)" -eq 4 ] || die "history"
+on one update --repair --from "$WORK/publish"
+on one update --repair --from "$WORK/publish"
+[ "$(ends)" -eq 6 ] || die "two equal ends are $(($(ends) - 4)) lines"
 
 cp -r "$WORK/publish" "$WORK/publish.2"
 make_release 3 --from 2
