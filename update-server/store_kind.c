@@ -129,14 +129,15 @@ int store_kind_move_locked(struct store *s, const struct attempt *a,
 		       "UPDATE kind SET offered = offered + ?,"
 		       " confirmed = confirmed + ?, bad = bad + ?,"
 		       " other = other + ?, dark = dark + ?,"
-		       " sample = coalesce(?, sample) WHERE id = ?",
+		       /* Who came back after all is an example of nothing. */
+		       " sample = coalesce(?, nullif(sample, ?)) WHERE id = ?",
 		       SQL_BIND(sql_int(change(was.offered, is.offered)),
 				sql_int(change(was.confirmed, is.confirmed)),
 				sql_int(change(was.bad, is.bad)),
 				sql_int(change(was.other, is.other)),
 				sql_int(change(was.dark, is.dark)),
 				wrong ? sql_device(&a->device) : sql_null(),
-				sql_int(a->kind)),
+				sql_device(&a->device), sql_int(a->kind)),
 		       NULL, e);
 }
 

@@ -141,6 +141,51 @@ static void who_is_forgotten_is_no_sample(void **state)
 	assert_string_equal(seen.text, "canary k1  : 1 0 1 0 0;");
 }
 
+static void who_came_back_is_no_sample(void **state)
+{
+	struct stage r = fleet_rollout(*state, "one", 9);
+	struct store_device d = fleet_device(*state, 1);
+	struct store_device other = fleet_device(*state, 2);
+	struct attempt a = fleet_offer(*state, &r, &d);
+	struct attempt b = fleet_offer(*state, &r, &other);
+	static const struct device_id nobody;
+	struct seen seen;
+
+	fleet_move(*state, &r, &a, STAGE_INSTALLED, "");
+	fleet_move(*state, &r, &a, STAGE_LOST, "");
+	seen = all_of(*state, &r);
+	assert_memory_equal(&seen.sample, &d.facts.id, sizeof(seen.sample));
+	/* What becomes of others changes nothing of it. */
+	fleet_move(*state, &r, &b, STAGE_INSTALLED, "");
+	fleet_move(*state, &r, &b, STAGE_CONFIRMED, "");
+	seen = all_of(*state, &r);
+	assert_memory_equal(&seen.sample, &d.facts.id, sizeof(seen.sample));
+	fleet_move(*state, &r, &a, STAGE_CONFIRMED, "");
+	seen = all_of(*state, &r);
+	assert_memory_equal(&seen.sample, &nobody, sizeof(nobody));
+	assert_string_equal(seen.text, "canary k1  : 2 2 0 0 0;");
+}
+
+static void who_leaves_the_fleet_is_dark_no_more(void **state)
+{
+	struct stage r = fleet_rollout(*state, "one", 9);
+	struct store_device d = fleet_device(*state, 1);
+	struct attempt a = fleet_offer(*state, &r, &d);
+	static const struct device_id nobody;
+	struct sha256 fingerprint;
+	struct seen seen;
+	struct err e = { 0 };
+
+	fleet_move(*state, &r, &a, STAGE_INSTALLED, "");
+	fleet_move(*state, &r, &a, STAGE_LOST, "");
+	assert_ok(store_device_revoke(*state, &d.facts.id, &fleet_by,
+				      &fingerprint, &e));
+	assert_ok(store_device_forget(*state, &d.facts.id, &fleet_by, &e));
+	seen = all_of(*state, &r);
+	assert_memory_equal(&seen.sample, &nobody, sizeof(nobody));
+	assert_string_equal(seen.text, "canary k1  : 1 0 0 0 0;");
+}
+
 #define TEST_HERE(name)                                                        \
 	cmocka_unit_test_setup_teardown(name, fleet_fresh, fleet_gone)
 
@@ -151,6 +196,8 @@ int main(void)
 		TEST_HERE(what_no_gate_counts_is_in_none),
 		TEST_HERE(invented_revisions_fill_nothing),
 		TEST_HERE(who_is_forgotten_is_no_sample),
+		TEST_HERE(who_came_back_is_no_sample),
+		TEST_HERE(who_leaves_the_fleet_is_dark_no_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
