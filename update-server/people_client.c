@@ -504,9 +504,18 @@ int people_put_bytes(struct people_client *c, const char *path,
 int people_fetch(struct people_client *c, const char *path, struct buf *out,
 		 struct err *e)
 {
+	/* Room for the words of a refusal, however little is wanted. */
+	struct buf answer =
+		BUF_INIT(out->max > ANSWER_MAX ? out->max : ANSWER_MAX);
+	int rc = -1;
+
 	if (prepare(c, path, e))
 		return -1;
-	return perform(c, out, e);
+	/* What a refusal says is no part of what was asked for. */
+	if (perform(c, &answer, e) == 0)
+		rc = buf_add(out, buf_slice(&answer), e);
+	buf_done(&answer);
+	return rc;
 }
 
 static size_t take_file(char *bytes, size_t size, size_t count, void *ctx)
