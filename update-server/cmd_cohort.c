@@ -9,6 +9,7 @@
 
 #include "update-server/commands.h"
 #include "update-server/selector.h"
+#include "update-server/store_cohort.h"
 #include "update-server/ui.h"
 
 static int check_name(const char *name, struct err *e)
@@ -191,6 +192,17 @@ static int join_selectors(const char *cohort, const char *rule,
 			   where[0] ? " and " : "", where);
 }
 
+/* What the server is asked is one selector. */
+static int check_together(const char *text, struct err *e)
+{
+	struct selector parsed;
+
+	if (selector_parse(slice_of(text), &parsed, e))
+		return err_in(e, "the cohort, its rule and --where are one "
+				 "selector");
+	return 0;
+}
+
 static int say_count(struct ui *u, struct json *cohort, const char *where,
 		     struct err *e)
 {
@@ -199,10 +211,16 @@ static int say_count(struct ui *u, struct json *cohort, const char *where,
 	char selector[3 * SELECTOR_TEXT_MAX];
 	int64_t matched = devices;
 
+	if (strcmp(rule, STORE_RULE_LOST) == 0)
+		return err_set(e, ERR_REFUSED,
+			       "the rule of cohort %s was lost with a restore: "
+			       "say it again, cohort rule",
+			       u->operands[0]);
 	/* How many there are at all is kept, and costs nothing. */
 	if ((rule[0] || where[0]) &&
 	    (join_selectors(u->operands[0], rule, where, selector,
 			    sizeof(selector), e) ||
+	     check_together(selector, e) ||
 	     count_matches(u, selector, &matched, e)))
 		return -1;
 	if (u->json) {

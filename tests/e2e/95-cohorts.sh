@@ -72,6 +72,21 @@ said '"where": "model = k1 and seq >= 1"'
 want 10 op rollout create mixed --release r2 --cohort fleet --cohort spare \
 	--phases 100%
 said "cohorts fleet and spare have different rules"
+# The cohort itself is a term, and what a restore lost is none.
+want 0 op cohort rule fleet --reason test --where "seq >= 1 and seq >= 2 and \
+seq >= 3 and seq >= 4 and seq >= 5 and seq >= 6 and seq >= 7 and seq >= 8"
+want 5 op cohort count fleet
+said "the cohort, its rule and --where are one selector"
+stop_server
+python3 - "$WORK/server/store.sqlite" <<'EOF'
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.execute("UPDATE cohort SET rule = '?' WHERE name = 'fleet'")
+db.commit()
+EOF
+start_server
+want 10 op cohort count fleet
+said "the rule of cohort fleet was lost with a restore"
 want 0 op cohort rule fleet --all --reason test
 want 0 op rollout create wide --release r2 --cohort fleet --phases 100%
 [ "$(population wide)" -eq 2 ] || die "for $(population wide)"
