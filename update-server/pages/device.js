@@ -86,7 +86,7 @@ function whyTable(why) {
 			["Selector", r => r.where ? h("span", {}, r.selected + ": ",
 				h("code", {}, r.where)) : "none: all of them"],
 			["Floor", r => r.floor],
-			["Window", r => r.window || ""],
+			["Window", r => r.window || "any time"],
 			["Its place", r => r.bucket_percent
 				? r.bucket_percent + ", open up to " + r.limit_percent : ""],
 			["Attempts", r => (r.attempt || 0) + " of " + r.attempts],

@@ -161,7 +161,8 @@ function actions(r, you) {
 	if (r.state === "running" && r.waits_for === "person")
 		add("Open the next phase\u2026", advance, "main");
 	if (r.state === "paused")
-		add("Resume\u2026", resume, "main");
+		// What a gate stopped is not to be resumed by the first button.
+		add("Resume\u2026", resume, r.pause === "gate" ? "" : "main");
 	if (r.state === "running")
 		add("Pause\u2026", pause, "");
 	// All of it at once, so it is not for whose share is bounded.
@@ -285,8 +286,8 @@ function failures(r, bad) {
 		a.code === f.code && a.state === f.state && a.phase === f.phase &&
 		all.findIndex(b => b.device === a.device) === i).slice(0, 3);
 	return section("failures", "What went wrong", table("Failures", [
-		["Reason", f => h("span", {}, h("code", {}, f.code), " ",
-			codeWords(f.code))],
+		["Reason", f => f.code ? h("span", {}, h("code", {}, f.code), " ",
+			codeWords(f.code)) : "dark: not heard of again"],
 		["Says something about", f => failureClass(f.class)],
 		["Phase", f => f.phase],
 		["Devices", f => link("/list/attempts/" + name + "/" +
