@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/le.h"
+#include "signer/anchor.h"
 #include "signer/unwrap_end.h"
 
 #define BLOCK 512 /* where file systems begin */
@@ -170,16 +171,28 @@ static const struct anchor {
 	{ is_squashfs, UNWRAP_NONE, 'q', 's', 2 },
 };
 
-#define FIRST  1
-#define SECOND 2
-
-/* Which of them a byte may be: the quick look that nearly all bytes fail. */
-static const uint8_t part[256] = {
-	[0x1f] = FIRST, [0xb5] = FIRST,  [0x5d] = FIRST,  ['7'] = FIRST,
-	['M'] = FIRST,  ['L'] = FIRST,   ['Y'] = FIRST,   ['I'] = FIRST,
-	['K'] = FIRST,  ['q'] = FIRST,   [0x8b] = SECOND, ['z'] = SECOND,
-	['/'] = SECOND, [0x18] = SECOND, ['&'] = SECOND,  ['P'] = SECOND,
-	[0] = SECOND,   [0x03] = SECOND, ['s'] = SECOND,
+/* The same, as bits: the quick look that nearly all bytes fail. Two share one,
+ * for there are nine. */
+static const struct anchor_pairs pairs = {
+	.first = { [0x1f] = 1,
+		   ['7'] = 2,
+		   [0xb5] = 1,
+		   [0x4d] = 4,
+		   [0x4c] = 4,
+		   ['Y'] = 8,
+		   ['I'] = 16,
+		   [0x5d] = 32,
+		   [0x4b] = 64,
+		   ['q'] = 128 },
+	.second = { [0x8b] = 1,
+		    ['z'] = 2,
+		    [0x2f] = 1,
+		    [0x18] = 4,
+		    ['&'] = 8,
+		    ['P'] = 16,
+		    [0] = 32,
+		    [0x03] = 64,
+		    ['s'] = 128 },
 };
 
 static bool judge(struct slice window, size_t anchor, struct embedded *out)
@@ -237,23 +250,26 @@ bool embedded_next(struct slice window, uint64_t base, size_t from, size_t to,
 		   struct embedded *out, size_t *next)
 {
 	const size_t last = window.len > 0 ? window.len - 1 : 0;
+	const size_t end = to < last ? to : last;
 	size_t block = from + (size_t)((BLOCK - (base + from) % BLOCK) % BLOCK);
+	size_t i = from;
 
-	/* Where it goes on is said at the end: no byte costs a store. */
-	for (size_t i = from; i < to && i < last; i++) {
+	while (i < end) {
 		bool found = false;
 
 		if (i == block) {
 			block += BLOCK;
 			found = judge_block(window, base, i, out);
 		}
-		if (!found && (part[window.ptr[i]] & FIRST) != 0 &&
-		    (part[window.ptr[i + 1]] & SECOND) != 0)
+		if (!found && anchor_at(&pairs, window.ptr + i) != 0)
 			found = judge(window, i, out);
+		i++;
 		if (found) {
-			*next = i + 1;
+			*next = i;
 			return true;
 		}
+		i = anchor_next(&pairs, window.ptr, i,
+				block < end ? block : end);
 	}
 	*next = to;
 	return false;

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "signer/anchor.h"
+
 /*
  * Two letters of each container, and who judges it. No two begin alike unless
  * they are one after the other, which is how they are looked up.
@@ -23,16 +25,26 @@ static const struct anchor {
 	{ 'k', 't', secrets_jwk },
 };
 
-#define FIRST  1
-#define SECOND 2
-
-/* Which of them a byte may be: the quick look that nearly all bytes fail. */
-static const uint8_t part[256] = {
-	[0x02] = FIRST,  [0x06] = FIRST,  ['-'] = FIRST | SECOND,
-	['G'] = FIRST,   ['T'] = FIRST,   ['Y'] = FIRST | SECOND,
-	['e'] = FIRST,   [0] = SECOND,    [0x01] = SECOND,
-	[0x09] = SECOND, [0x0a] = SECOND, ['I'] = SECOND,
-	['K'] = SECOND,  ['t'] = SECOND,  ['k'] = FIRST | SECOND,
+/* The same, as bits: the quick look that nearly all bytes fail. */
+static const struct anchor_pairs pairs = {
+	.first = { [0x02] = 1,
+		   [0x06] = 2,
+		   ['-'] = 4,
+		   ['G'] = 8,
+		   ['T'] = 16,
+		   ['Y'] = 32,
+		   ['e'] = 64,
+		   ['k'] = 128 },
+	.second = { [0x01] = 1,
+		    [0x09] = 2,
+		    [0x0a] = 2,
+		    ['k'] = 4,
+		    ['I'] = 8,
+		    [0] = 8,
+		    ['Y'] = 16,
+		    ['-'] = 32,
+		    ['K'] = 64,
+		    ['t'] = 128 },
 };
 
 static bool judge(struct slice window, size_t at, struct secret *out)
@@ -48,15 +60,16 @@ static bool judge(struct slice window, size_t at, struct secret *out)
 bool secrets_next(struct slice window, size_t from, size_t to,
 		  struct secret *out, size_t *next)
 {
-	size_t last = window.len > 0 ? window.len - 1 : 0;
+	const size_t last = window.len > 0 ? window.len - 1 : 0;
+	const size_t end = to < last ? to : last;
 
-	for (size_t i = from; i < to && i < last; i++)
-		if ((part[window.ptr[i]] & FIRST) != 0 &&
-		    (part[window.ptr[i + 1]] & SECOND) != 0 &&
-		    judge(window, i, out)) {
+	for (size_t i = from; i < end; i++) {
+		i = anchor_next(&pairs, window.ptr, i, end);
+		if (i < end && judge(window, i, out)) {
 			*next = i + 1;
 			return true;
 		}
+	}
 	*next = to;
 	return false;
 }
