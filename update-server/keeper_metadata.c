@@ -272,7 +272,7 @@ static int reuse_snapshot(struct keeper_metadata *k, const struct tuf_client *c,
 	struct err ignored;
 
 	/* Whatever was signed since, for a medium, must stay below. */
-	if (v->network == 0 || v->network != v->snapshot ||
+	if (v->network != v->snapshot ||
 	    v->network_targets != tuf_client_version(c, TUF_TARGETS) ||
 	    v->network_expires < now + KEEPER_SNAPSHOT_SEC / 2)
 		return -1;

@@ -38,10 +38,10 @@ static struct ec_private *key_from(uint8_t fill)
 	return key;
 }
 
-static struct keeper_office *open_office(void)
+static struct keeper_office *open_office_for(enum environment environment)
 {
 	struct keeper_setup setup = { .dirfd = repo->dirfd,
-				      .environment = ENV_LAB,
+				      .environment = environment,
 				      .ca = key_from(77),
 				      .online = key_from(ONLINE_KEY + 1),
 				      .log = key_from(88),
@@ -56,6 +56,11 @@ static struct keeper_office *open_office(void)
 
 	assert_ok(keeper_office_open(&setup, &o, &e));
 	return o;
+}
+
+static struct keeper_office *open_office(void)
+{
+	return open_office_for(ENV_LAB);
 }
 
 /* What the keeper knows of people: one officer, and one who is none. */
@@ -1048,6 +1053,77 @@ static void a_snapshot_is_used_again_for_half_its_life(void **state)
 	assert_int_equal(a.snapshot_version, first + 1);
 }
 
+/* Else a cut in between would have two snapshots of one version signed. */
+static void a_version_is_written_down_before_it_is_signed(void **state)
+{
+	struct buf before = BUF_INIT(KEEPER_FILE_MAX),
+		   after = BUF_INIT(KEEPER_FILE_MAX);
+	struct err e;
+
+	offer();
+	ask(*state, KEEPER_PUBLISH, 1, 0);
+	assert_done();
+	assert_ok(
+		fs_read_file(repo->dirfd, "keeper/snapshot.json", &before, &e));
+	assert_ok(fs_remove(repo->dirfd, "keeper/versions.json", &e));
+	assert_ok(fs_mkdirs(repo->dirfd, "keeper/versions.json/x", 0700, &e));
+	q = (struct keeper_request){ .op = KEEPER_REFRESH };
+	keeper_office_do(*state, &q, NOW + KEEPER_SNAPSHOT_SEC, &a);
+	assert_int_not_equal(a.failure.code, ERR_NONE);
+	assert_ok(
+		fs_read_file(repo->dirfd, "keeper/snapshot.json", &after, &e));
+	assert_string_equal(buf_text(&before), buf_text(&after));
+	assert_ok(fs_remove_tree(repo->dirfd, "keeper/versions.json", &e));
+	keeper_office_do(*state, &q, NOW + KEEPER_SNAPSHOT_SEC, &a);
+	assert_done();
+	buf_done(&before);
+	buf_done(&after);
+}
+
+/* A snapshot may drop none: there is an end to how many it ever lists. */
+static void a_repository_has_so_many_roles_in_its_life(void **state)
+{
+	struct buf text = BUF_INIT(65536);
+	char role[32];
+	struct err e;
+
+	offer();
+	ask(*state, KEEPER_PUBLISH, 1, 0);
+	assert_done();
+	assert_ok(buf_add(&text, slice_of("{\"roles\":{"), &e));
+	for (int i = 0; i < KEEPER_ROLES_MAX; i++) {
+		snprintf(role, sizeof(role), "%s\"role-%d\":1", i ? "," : "",
+			 i);
+		assert_ok(buf_add(&text, slice_of(role), &e));
+	}
+	assert_ok(buf_add(&text,
+			  slice_of("},\"snapshot\":1,\"timestamp\":1,"
+				   "\"targets\":1,\"network\":1,"
+				   "\"network_targets\":1,"
+				   "\"network_expires\":1}"),
+			  &e));
+	keeper_office_close(*state);
+	assert_ok(fs_replace_file(repo->dirfd, "keeper/versions.json",
+				  buf_slice(&text), 0600, &e));
+	*state = open_office();
+	ask_role(*state, 0, "one-more", 1);
+	assert_failed(ERR_LIMIT);
+	assert_non_null(strstr(a.failure.msg, "in the life of a repository"));
+	buf_done(&text);
+}
+
+/* What was imported is looked at again at each renewal. */
+static void a_server_of_another_environment_renews_nothing(void **state)
+{
+	offer();
+	ask(*state, KEEPER_PUBLISH, 1, 0);
+	assert_done();
+	keeper_office_close(*state);
+	*state = open_office_for(ENV_DEMO);
+	ask(*state, KEEPER_REFRESH, 0, 0);
+	assert_failed(ERR_REFUSED);
+}
+
 static void nothing_is_signed_before_an_import(void **state)
 {
 	ask(*state, KEEPER_REFRESH, 0, 0);
@@ -1496,6 +1572,9 @@ int main(void)
 		TEST(a_memory_that_is_no_memory_is_not_gone_on_from),
 		TEST(what_cannot_be_remembered_is_not_signed),
 		TEST(a_snapshot_is_used_again_for_half_its_life),
+		TEST(a_version_is_written_down_before_it_is_signed),
+		TEST(a_repository_has_so_many_roles_in_its_life),
+		TEST(a_server_of_another_environment_renews_nothing),
 		TEST(a_roles_version_does_not_run_ahead),
 		TEST(versions_rise_over_a_restart),
 		TEST(what_does_not_verify_is_not_signed),
