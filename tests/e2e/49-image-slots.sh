@@ -40,7 +40,9 @@ len=$((2 * 1048576 + 512)) # of an image: no whole number of blocks
 # Some of it compresses, some does not, some is zeros; little changes.
 make_image() { # id
 	mkdir -p "$WORK/images"
-	[ -s "$WORK/noise" ] || head -c 524288 /dev/urandom >"$WORK/noise"
+	# Without the letter that is damage below.
+	[ -s "$WORK/noise" ] || head -c 540000 /dev/urandom | tr -d x |
+		head -c 524288 >"$WORK/noise"
 	{
 		printf 'image %s\n' "$1"
 		seq 1 100000 | sed "s/77/seventy-seven in $1/" | head -c 500000

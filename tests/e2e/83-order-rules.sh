@@ -96,10 +96,10 @@ closed 10 few "a signed order halts 1"
 # ---- a baseline --------------------------------------------------------------
 
 want 10 order_for 1 baseline --cohort fleet
-over=$(date -u -d '+2 seconds' +%Y-%m-%dT%H:%M:%SZ)
+over=$(date -u -d '+6 seconds' +%Y-%m-%dT%H:%M:%SZ)
 signed "op1 op2" 1 open --wide --cohort fleet --not-after "$over"
 opens many
-sleep 2
+sleep 6
 closed 10 many "closed this phase at $over"
 signed "op1 op2" 1 baseline --cohort fleet
 opens many

@@ -4,10 +4,13 @@
 # disk, and no wrong signature. Two of them stop the rollout.
 . "$(dirname "$0")/client-lib.sh"
 
-# As soon as the first file is there, another one changes it.
+# As soon as the first file is there, another one changes it, who waits for it
+# already.
 change() { # device
-	python3 - "$WORK/$1/slots" <<'PY' &
+	rm -f "$WORK/waits"
+	python3 - "$WORK/$1/slots" "$WORK/waits" <<'PY' &
 import glob, os, sys, time
+open(sys.argv[2], "w").close()
 end = time.time() + 20
 while time.time() < end:
     for path in glob.glob(sys.argv[1] + "/*/tree/bin/health"):
@@ -20,6 +23,7 @@ while time.time() < end:
             pass
 PY
 	changer=$!
+	until [ -e "$WORK/waits" ]; do sleep 0.05; done
 }
 
 make_server
