@@ -1,10 +1,12 @@
 """A TUF repository that is not ours, over real HTTP, for tests/e2e/40.
 
-Canonical JSON, key ids and signatures are made here and by the openssl
-program, never by Pawl's code, so a misreading of the specification on our
-side cannot agree with itself.
+Canonical JSON, key ids and signatures are made here and by openssl,
+never by Pawl's code, so a misreading of the specification on our side cannot
+agree with itself.
 """
 import copy
+import ctypes
+import ctypes.util
 import datetime
 import hashlib
 import http.server
@@ -31,6 +33,34 @@ def openssl(*args, stdin=None):
     done = subprocess.run(("openssl",) + args, input=stdin, check=True,
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     return done.stdout
+
+
+# Hundreds of repositories are signed: no program is started for the usual kind.
+crypto = ctypes.CDLL(ctypes.util.find_library("crypto"))
+for function in ("BIO_new_mem_buf", "PEM_read_bio_PrivateKey",
+                 "EVP_MD_CTX_new", "EVP_sha256"):
+    getattr(crypto, function).restype = ctypes.c_void_p
+
+
+def sign_with(pem, message):
+    """ECDSA over SHA-256, by libcrypto."""
+    def at(pointer):
+        assert pointer
+        return ctypes.c_void_p(pointer)
+
+    bio = at(crypto.BIO_new_mem_buf(pem, len(pem)))
+    key = at(crypto.PEM_read_bio_PrivateKey(bio, None, None, None))
+    context = at(crypto.EVP_MD_CTX_new())
+    room = ctypes.create_string_buffer(256)
+    size = ctypes.c_size_t(len(room))
+    assert crypto.EVP_DigestSignInit(
+        context, None, at(crypto.EVP_sha256()), None, key) == 1
+    assert crypto.EVP_DigestSign(context, room, ctypes.byref(size), message,
+                                 ctypes.c_size_t(len(message))) == 1
+    crypto.EVP_MD_CTX_free(context)
+    crypto.EVP_PKEY_free(key)
+    crypto.BIO_free(bio)
+    return room.raw[:size.value]
 
 
 class Key:
@@ -64,6 +94,9 @@ class Key:
         self.id = hashlib.sha256(canonical(self.object).encode()).hexdigest()
 
     def sign(self, message):
+        if self.kind == "ecdsa":
+            with open(self.path, "rb") as f:
+                return sign_with(f.read(), message).hex()
         if self.kind == "ed25519":
             name = self.path + ".in"
             with open(name, "wb") as f:
