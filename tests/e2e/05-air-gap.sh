@@ -31,10 +31,8 @@ inner_pid=$server_pid
 
 # One repository, whose root knows the online keys of both.
 at outer
-printf 'a demo passphrase\na demo passphrase\n' >"$WORK/pass"
 for role in root targets; do
-	"$signer" key generate "$WORK/repo.$role" --environment demo \
-		--passphrase-fd 3 3<"$WORK/pass" >/dev/null 2>&1
+	make_key "$WORK/repo.$role"
 done
 "$signer" init "$WORK/repo" --environment demo --owner Tests --product kiosk \
 	--root-key "$WORK/repo.root.pub" --targets-key "$WORK/repo.targets.pub" \

@@ -111,8 +111,8 @@ make_repo "$WORK/repo" "$WORK/backup/online.pub"
 publish() { # folder
 	for role in root targets; do
 		# Root is staged only the first time.
-		"$signer" sign "$WORK/repo" --key "$WORK/repo.$role" --passphrase-fd 3 \
-			3<"$WORK/pass" >/dev/null 2>&1 || [ "$role" = root ]
+		"$signer" sign "$WORK/repo" --key "$WORK/repo.$role" >/dev/null 2>&1 ||
+			[ "$role" = root ]
 	done
 	want 0 "$signer" publish "$WORK/repo" "$1"
 }
@@ -147,8 +147,7 @@ want 6 by_list log4 pub3
 make_repo "$WORK/other" "$WORK/backup/online.pub"
 want 0 "$signer" log-key "$WORK/other" "$first"
 for role in root targets; do
-	"$signer" sign "$WORK/other" --key "$WORK/other.$role" --passphrase-fd 3 \
-		3<"$WORK/pass" >/dev/null 2>&1
+	"$signer" sign "$WORK/other" --key "$WORK/other.$role" >/dev/null 2>&1
 done
 want 0 "$signer" publish "$WORK/other" "$WORK/pub4"
 want 6 by_list log1 pub4

@@ -45,25 +45,24 @@ said "not found"
 
 # The product gets a role of its own, root's key changes twice, and a release
 # with a delta comes by that role.
-secret() {
-	"$@" --passphrase-fd 3 3<"$WORK/pass" >/dev/null 2>&1 ||
-		die "failed: $*"
+quietly() {
+	"$@" >/dev/null 2>&1 || die "failed: $*"
 }
 for key in root2 root3 product; do
-	secret "$signer" key generate "$WORK/repo.$key" --environment demo
+	make_key "$WORK/repo.$key"
 done
 "$signer" role add "$WORK/repo" product-kiosk \
 	--key "$WORK/repo.product.pub" >/dev/null
-secret "$signer" sign "$WORK/repo" --key "$WORK/repo.targets"
-secret "$signer" sign "$WORK/repo" --key "$WORK/repo.product"
+quietly "$signer" sign "$WORK/repo" --key "$WORK/repo.targets"
+quietly "$signer" sign "$WORK/repo" --key "$WORK/repo.product"
 last=root
 for key in root2 root3; do
 	"$signer" key import "$WORK/repo" --role root "$WORK/repo.$key.pub" \
 		>/dev/null
 	"$signer" key remove "$WORK/repo" --role root "$WORK/repo.$last.pub" \
 		>/dev/null
-	secret "$signer" sign "$WORK/repo" --key "$WORK/repo.$last"
-	secret "$signer" sign "$WORK/repo" --key "$WORK/repo.$key"
+	quietly "$signer" sign "$WORK/repo" --key "$WORK/repo.$last"
+	quietly "$signer" sign "$WORK/repo" --key "$WORK/repo.$key"
 	rm -rf "$WORK/two"
 	"$signer" publish "$WORK/repo" "$WORK/two" >/dev/null
 	last=$key
@@ -71,7 +70,7 @@ done
 make_tree r2
 "$signer" release create "$WORK/repo" --product kiosk --id r2 --from r1 \
 	--input "$WORK/trees/r2" --health bin/health >/dev/null 2>&1
-secret "$signer" sign "$WORK/repo" --key "$WORK/repo.product"
+quietly "$signer" sign "$WORK/repo" --key "$WORK/repo.product"
 rm -rf "$WORK/two"
 "$signer" publish "$WORK/repo" "$WORK/two" >/dev/null
 want 0 op release import "$WORK/two"

@@ -3,6 +3,7 @@
 # whatever runs then is a whole release, old or new; status never lies; and the
 # next update succeeds. ROUNDS and SEED can be chosen.
 . "$(dirname "$0")/client-lib.sh"
+tree_size=3
 rounds=${ROUNDS:-40}
 seed=${SEED:-1}
 

@@ -7,6 +7,7 @@
 	exit 77
 }
 . "$(dirname "$0")/client-lib.sh"
+tree_size=3
 mkdir -p "$WORK/disk"
 mount -t tmpfs -o size=13m,nr_inodes=400 tmpfs "$WORK/disk" 2>/dev/null || {
 	echo "cannot mount a small disk here"

@@ -14,10 +14,7 @@ honest=$server
 server=$BIN/tests/tools/cheat-server
 make_server
 printf 'a long passphrase\n' >"$WORK/pass"
-for name in key op1 op2; do
-	"$signer" key generate "$WORK/$name" --environment lab \
-		--passphrase-fd 3 3<"$WORK/pass" >/dev/null
-done
+make_keys key op1 op2
 "$signer" init "$WORK/repo" --environment lab --owner Tests --staging signed \
 	--product gateway --key "$WORK/key" \
 	--online-key "$WORK/server/online.pub" \
@@ -30,8 +27,7 @@ online=
 
 sign() { # operator...
 	for name; do
-		"$signer" sign "$WORK/repo" --key "$WORK/$name" \
-			--passphrase-fd 3 3<"$WORK/pass" >/dev/null
+		"$signer" sign "$WORK/repo" --key "$WORK/$name" >/dev/null
 	done
 }
 order() { # command, options...

@@ -13,16 +13,10 @@ done
 
 make_server
 printf 'a long passphrase\n' >"$WORK/pass"
-for name in key op2; do
-	"$signer" key generate "$WORK/$name" --environment lab \
-		--passphrase-fd 3 3<"$WORK/pass" >/dev/null
-done
-# The first operator's key is elsewhere: a command signs for it.
-openssl ecparam -name prime256v1 -genkey -noout -out "$WORK/op1.pem"
-openssl ec -in "$WORK/op1.pem" -pubout -out "$WORK/op1.pub" 2>/dev/null
-"$signer" key external "$WORK/op1" --environment lab \
-	--public "$WORK/op1.pub" -- openssl pkeyutl -sign \
-	-inkey "$WORK/op1.pem" >/dev/null
+# One operator's key is sealed by a passphrase, for the others a command signs.
+make_keys key op1
+"$signer" key generate "$WORK/op2" --environment lab \
+	--passphrase-fd 3 3<"$WORK/pass" >/dev/null
 "$signer" init "$WORK/repo" --environment lab --owner Tests --staging signed \
 	--product gateway --key "$WORK/key" \
 	--online-key "$WORK/server/online.pub" \

@@ -23,16 +23,24 @@ want() { # status, command...
 	[ "$got" -eq "$wanted" ] || die "exit status $got, not $wanted: $*"
 }
 
-# The engineer's key, behind a command: no wait for a passphrase's key. What else
-# is sealed takes the passphrase in $WORK/pass.
+# Keys of people, behind a command: no wait for a passphrase's key.
+make_keys() { # name...
+	for name; do
+		openssl genpkey -algorithm EC \
+			-pkeyopt ec_paramgen_curve:P-256 \
+			-out "$WORK/$name.pem" 2>/dev/null
+		openssl pkey -in "$WORK/$name.pem" -pubout \
+			-out "$WORK/$name.pub"
+		"$signer" key external "$WORK/$name" --environment "$environment" \
+			--public "$WORK/$name.pub" -- openssl pkeyutl -sign \
+			-inkey "$WORK/$name.pem" >/dev/null
+	done
+}
+
+# The engineer's. What else is sealed takes the passphrase in $WORK/pass.
 make_key() {
 	printf 'a long passphrase\n' >"$WORK/pass"
-	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 \
-		-out "$WORK/key.pem" 2>/dev/null
-	openssl pkey -in "$WORK/key.pem" -pubout -out "$WORK/key.pub"
-	"$signer" key external "$WORK/key" --environment "$environment" \
-		--public "$WORK/key.pub" -- openssl pkeyutl -sign \
-		-inkey "$WORK/key.pem" >/dev/null
+	make_keys key
 }
 
 # A lab repository in $WORK/repo whose one key signs everything.
@@ -43,11 +51,13 @@ make_repo() {
 		--passphrase-fd 3 3<"$WORK/pass" >/dev/null
 }
 
-# Content of some size that changes a little with each release.
+# Content that changes a little with each release. To pack it is most of what a test
+# costs, so where more of it counts a test says so: tree_size=3, of megabytes 1.8.
 make_tree() { # id
 	mkdir -p "$WORK/trees/$1/bin" "$WORK/trees/$1/lib"
-	seq 1 60000 | sed "s/7/seven in $1/" >"$WORK/trees/$1/lib/changes"
-	seq 1 200000 >"$WORK/trees/$1/lib/stays"
+	lines=$((20000 * ${tree_size:-1}))
+	seq 1 $lines | sed "s/7/seven in $1/" >"$WORK/trees/$1/lib/changes"
+	seq 1 $((lines * 10 / 3)) >"$WORK/trees/$1/lib/stays"
 	echo "$1" >"$WORK/trees/$1/version"
 	cat >"$WORK/trees/$1/bin/health" <<'SH'
 #!/bin/sh

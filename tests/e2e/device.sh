@@ -43,8 +43,12 @@ make_tree() { # folder, number
 
 make_repository() {
 	echo 'a passphrase of this test' >pass
-	signer key generate key --environment lab --passphrase-fd 3 3<pass \
-		>/dev/null
+	# Behind a command: no wait for a passphrase's key.
+	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 \
+		-out key.pem 2>/dev/null
+	openssl pkey -in key.pem -pubout -out key.pub
+	signer key external key --environment lab --public key.pub -- \
+		openssl pkeyutl -sign -inkey "$WORK/key.pem" >/dev/null
 	signer init repo --environment lab --owner 'End-to-end tests' \
 		--product gateway --key key --with-online \
 		--passphrase-fd 3 3<pass >/dev/null

@@ -36,22 +36,22 @@ def run(*argv, stdin=None, fine=True):
     return done
 
 
-def signer(*argv, secrets="", fine=True):
-    return run(os.path.join(BIN, "signer"), *argv, stdin=secrets.encode(),
-               fine=fine)
+def signer(*argv, fine=True):
+    return run(os.path.join(BIN, "signer"), *argv, stdin=b"", fine=fine)
 
 
 # ---- a good repository with two releases -----------------------------------
 
 def new_key(name):
-    secret = "passphrase of %s\n" % name
-    signer("key", "generate", path(name + ".key"), "--environment", "lab",
-           "--passphrase-fd", "0", secrets=secret)
-    bare = run(os.path.join(BIN, "tests/tools/bare-key"), path(name + ".key"),
-               secret.strip()).stdout
-    with open(path(name + ".bare"), "wb") as f:
-        f.write(bare)
-    return Key(path(name + ".bare"))
+    """Behind a command: no wait for a passphrase's key."""
+    bare, public = path(name + ".bare"), path(name + ".key.pub")
+    run("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt",
+        "ec_paramgen_curve:P-256", "-out", bare)
+    run("openssl", "pkey", "-in", bare, "-pubout", "-out", public)
+    signer("key", "external", path(name + ".key"), "--environment", "lab",
+           "--public", public, "--", "openssl", "pkeyutl", "-sign", "-inkey",
+           bare)
+    return Key(bare)
 
 
 def tree(name, content):
@@ -68,8 +68,7 @@ def release(number, *more):
     signer("release", "create", path("repo"), "--product", "box", "--id",
            str(number), "--input", tree("tree-%d" % number, "r%d" % number),
            "--health", "program", "--quiet", *more)
-    signer("sign", path("repo"), "--key", path("release.key"),
-           "--passphrase-fd", "0", secrets="passphrase of release\n")
+    signer("sign", path("repo"), "--key", path("release.key"))
     signer("publish", path("repo"), path("published-%d" % number))
 
 
@@ -79,8 +78,7 @@ def make_good():
            "--product", "box", "--root-key", path("root.key.pub"),
            "--targets-key", path("release.key.pub"), "--online-key",
            path("online.key.pub"), "--key", path("root.key"), "--key",
-           path("release.key"), "--passphrase-fd", "0",
-           secrets="passphrase of root\npassphrase of release\n")
+           path("release.key"))
     release(1)
     release(2, "--from", "1")
     return keys

@@ -11,26 +11,12 @@ make_tree() { # id
 	chmod 755 "$WORK/trees/$1/bin/health"
 }
 
-# Keys of people, behind a command: a ceremony a second.
-make_keys() { # name...
-	for name; do
-		openssl genpkey -algorithm EC \
-			-pkeyopt ec_paramgen_curve:P-256 \
-			-out "$WORK/$name.pem" 2>/dev/null
-		openssl pkey -in "$WORK/$name.pem" -pubout \
-			-out "$WORK/$name.pub"
-		"$signer" key external "$WORK/$name" --environment "$environment" \
-			--public "$WORK/$name.pub" -- openssl pkeyutl -sign \
-			-inkey "$WORK/$name.pem" >/dev/null
-	done
-	: >"$WORK/pass"
-}
-
 # $WORK/repo: one engineer, two operators of whom two sign for the fleet, and
 # the online keys of the server in $WORK/server. More options go to init.
 make_ordered_repo() {
 	online=
 	make_keys key op1 op2
+	: >"$WORK/pass"
 	"$signer" init "$WORK/repo" --environment "$environment" --owner Tests \
 		--staging signed --product gateway --key "$WORK/key" \
 		--online-key "$WORK/server/online.pub" "$@" >/dev/null
