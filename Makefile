@@ -270,8 +270,7 @@ test:
 	@$(SUBMAKE) check-unit check-fuzz
 	@$(SUBMAKE) CONFIG=asan check-unit check-fuzz
 	@$(SUBMAKE) $(BIN) $(TOOLS) $(CRASH)
-	@$(MAKE) --no-print-directory check-e2e
-	@$(MAKE) --no-print-directory check-crash
+	@BIN=$(CURDIR)/$(B) TESTS="tests/crash tests/e2e" sh tests/e2e/run.sh
 
 # Every test program prints its own cmocka lines; the first failure stops.
 RUN_TESTS := $(TESTS:%=%.run)
@@ -287,8 +286,7 @@ check-e2e: $(BIN) $(TOOLS)
 
 # What a power cut may do: a sample; all of it is test-crash.
 check-crash: $(BIN) $(CRASH)
-	@BIN=$(CURDIR)/$(B) TESTS=tests/crash E2E_SECONDS=$${E2E_SECONDS:-900} \
-		sh tests/e2e/run.sh
+	@BIN=$(CURDIR)/$(B) TESTS=tests/crash sh tests/e2e/run.sh
 test-crash:
 	@sh tests/check/deps.sh check build test
 	@LONG=1 V=1 E2E_SECONDS=$(CRASH_SECONDS) $(SUBMAKE) check-crash

@@ -2,6 +2,7 @@
 # The client is stopped at its n-th operation, or that operation fails, for every
 # n (LONG=1) or every few: afterwards no rule is broken, and the same command run
 # again comes to its end. operations.c says what is checked, shim.h what happens.
+# Begun early: many cases.
 . "$(dirname "$0")/device.sh"
 make_releases 2>/dev/null
 make_device one

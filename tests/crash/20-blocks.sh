@@ -2,6 +2,7 @@
 # Every write and flush that the client causes on a file system is recorded, and
 # what a power cut could have left of it is mounted and looked at, state by state
 # (explore.c). Of STATES states in all; LONG=1: 200 000, of larger trees.
+# Begun early: many states.
 . "$(dirname "$0")/device.sh"
 . "$(dirname "$0")/blocks-lib.sh"
 lacks=$(lacks_blocks)

@@ -4,6 +4,7 @@
 # the factory installed runs whole or the release does; what it asked with and who
 # it is are never lost; once it says "active" nothing of the factory's is left; and
 # who goes on where it was comes to the end of it.
+# Begun early: many states.
 . "$(dirname "$0")/device.sh"
 . "$(dirname "$0")/blocks-lib.sh"
 . "$(dirname "$0")/served-lib.sh"

@@ -2,6 +2,7 @@
 # Encrypted packages, a full one, a delta and one that is written as it comes, while
 # operations stop or fail and the power goes, anywhere: what always holds does, and
 # neither content key nor chunk key is ever on the disk, nor content but in a slot.
+# Begun early: many states.
 command -v python3 >/dev/null || { echo "needs python3"; exit 77; }
 . "$(dirname "$0")/device.sh"
 . "$(dirname "$0")/blocks-lib.sh"

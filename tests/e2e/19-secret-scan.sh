@@ -3,6 +3,7 @@
 # in a folder, an archive and a release; the private half of a key that the
 # repository knows, bare; no archive bomb is followed; what is innocent, and
 # what everybody has, is left alone.
+# Begun early: much is read.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$WORK"

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Repositories that were changed on the way, or signed by stolen keys, against
 # the real signer and a real device: evil_cases.py says what and why.
+# Begun early: many cases.
 set -eu
 for need in python3 openssl; do
 	command -v "$need" >/dev/null || { echo "no $need here"; exit 77; }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # The audit log: every act of a person is one record, the log verifies offline
 # by our own command and by a stranger's, and every tampering is found.
+# Begun early: many cases.
 command -v python3 >/dev/null || { echo "needs python3"; exit 77; }
 command -v openssl >/dev/null || { echo "needs openssl"; exit 77; }
 . "$(dirname "$0")/server-lib.sh"

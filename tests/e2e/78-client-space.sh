@@ -2,6 +2,7 @@
 # A disk that is too small, or full at any moment: said before anything is
 # written, by how much; nothing is activated; with room the same update works,
 # and going back works on a full disk.
+# Begun early: many updates.
 [ "$(id -u)" -eq 0 ] || {
 	echo "mounting a small disk needs root"
 	exit 77

@@ -2,6 +2,7 @@
 # The operators' pages in a real browser, on a fleet of real devices: what an
 # operator sees when a release goes wrong at night, each act clicked, and what
 # devices say shown as text whatever it is. pages.py drives chromium.
+# Begun early: it waits for a browser.
 . "$(dirname "$0")/server-lib.sh"
 here=$(dirname "$0")
 

@@ -1,9 +1,10 @@
 #!/bin/sh
-# Run every end-to-end test, tests/e2e/[0-9]*.sh, or those of the folder TESTS:
+# Run every end-to-end test, tests/e2e/[0-9]*.sh, or those of the folders TESTS:
 # each on the real programs in $BIN, in a fresh folder of its own, with a time
 # limit. E2E=pattern picks some.
 # E2E_JOBS run at the same time: they mostly wait, and none shares a port, a
-# folder or a clock with another.
+# folder or a clock with another. Those with a line "# Begun early: ..." come
+# first, or all would wait for one of them in the end.
 #
 # A test exits 0 (passed), 77 (skipped: it said why) or otherwise (failed). What it
 # cost is said in seconds: by the clock, and of a processor, its children's included
@@ -39,7 +40,8 @@ one() {
 	WORK=$(mktemp -d "${TMPDIR:-/tmp}/pawl-$name.XXXXXX")
 	export WORK
 	start=$(date +%s)
-	timeout -k 10 "${E2E_SECONDS:-300}" sh "$1" >"$WORK/.log" 2>&1
+	case $1 in */crash/*) limit=900 ;; *) limit=300 ;; esac
+	timeout -k 10 "${E2E_SECONDS:-$limit}" sh "$1" >"$WORK/.log" 2>&1
 	status=$?
 	# Its second line is of the children: minutes and seconds, user and system.
 	times >"$WORK/.times"
@@ -76,11 +78,14 @@ fi
 results=$(mktemp "${TMPDIR:-/tmp}/pawl-e2e.XXXXXX")
 trap 'rm -f "$results"' EXIT
 jobs=${E2E_JOBS:-$(($(nproc) + 2))}
-for t in "${TESTS:-$here}"/[0-9]*.sh; do
-	case $(basename "$t" .sh) in
-	*${E2E:-}*) printf '%s\n' "$t" ;;
-	esac
-done | xargs -P "$jobs" -I{} sh "$0" --one {} "$results"
+for folder in ${TESTS:-"$here"}; do
+	for t in "$folder"/[0-9]*.sh; do
+		case $(basename "$t" .sh) in
+		*${E2E:-}*) grep -q '^# Begun early' "$t" && first=0 || first=1
+			printf '%s %s\n' "$first" "$t" ;;
+		esac
+	done
+done | sort -s -n -k 1,1 | cut -d ' ' -f 2- | xargs -P "$jobs" -I{} sh "$0" --one {} "$results"
 count() {
 	grep -c "^$1 " "$results"
 }
