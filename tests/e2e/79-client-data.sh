@@ -75,7 +75,7 @@ void sync(void)
 		close(fd);
 }
 C
-"${CC:-cc}" -shared -fPIC -o "$WORK/sync.so" "$WORK/sync.c"
+${CC:-cc} -shared -fPIC -o "$WORK/sync.so" "$WORK/sync.c"
 migrating 3 "exit 9"
 make_release 3 --from 2
 : >"$WORK/calls"

@@ -7,7 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 make_server
 mkdir "$WORK/preprocessed"
 for f in "$here"/../../update-server/store_*.c; do
-	"${CC:-cc}" -E -P -std=c11 -D_GNU_SOURCE -I "$here/../.." "$f" \
+	${CC:-cc} -E -P -std=c11 -D_GNU_SOURCE -I "$here/../.." "$f" \
 		>"$WORK/preprocessed/$(basename "$f")" 2>"$WORK/said" ||
 		die "$(cat "$WORK/said")"
 done
