@@ -264,7 +264,8 @@ def insist_on_tests(sources, pool, each):
     """Tests that fail anyway would find everything. Not each: one source for
     all that have the same tests, as a sample has little time."""
     if not each:
-        sources = {tuple(tests_of(s)): s for s in sources}.values()
+        sources = {tuple(sorted(tests_of(s))): s
+                   for s in sources}.values()
     whole = [(s, 0, "", open(s).read()) for s in sources]
     for source, why in zip(sources, pool.map(survives, whole)):
         if why != "survived":

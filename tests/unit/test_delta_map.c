@@ -61,6 +61,22 @@ static void the_longer_of_two_covers_wins(void **state)
 	assert_true(goes_to(&m, 339) == 4099);
 }
 
+/* What was left of one gives way to a longer one that begins where it does. */
+static void what_is_left_of_a_cover_may_lose_too(void **state)
+{
+	struct delta_map m = { .spans = spans };
+
+	(void)state;
+	delta_map_add(&m, 0, 1000, 100);
+	delta_map_add(&m, 50, 2000, 90); /* what is left: 100 to 140 */
+	delta_map_add(&m, 100, 3000, 200);
+	delta_map_seal(&m);
+	assert_int_equal(m.count, 2);
+	assert_true(goes_to(&m, 99) == 1099);
+	assert_true(goes_to(&m, 100) == 3000);
+	assert_true(goes_to(&m, 299) == 3199);
+}
+
 static void a_long_cover_swallows_short_ones(void **state)
 {
 	struct delta_map m = { .spans = spans };
@@ -143,6 +159,7 @@ int main(void)
 		cmocka_unit_test(what_a_cover_holds_moves_with_it),
 		cmocka_unit_test(what_stands_near_behind_a_cover_follows_it),
 		cmocka_unit_test(the_longer_of_two_covers_wins),
+		cmocka_unit_test(what_is_left_of_a_cover_may_lose_too),
 		cmocka_unit_test(a_long_cover_swallows_short_ones),
 		cmocka_unit_test(an_empty_map_knows_nothing),
 		cmocka_unit_test(addresses_go_through_the_regions),

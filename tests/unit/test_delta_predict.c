@@ -176,6 +176,11 @@ static void an_adrp_and_what_completes_it_move_together(void **state)
 			 0x90000001 | 2u << 29 | 1u << 5);
 	assert_int_equal(le32_get(at(made, 4)), 0x91000022 | 0x240 << 10);
 	assert_int_equal(le32_get(at(made, 8)), 0xf9400023 | (0x248 / 8) << 10);
+	/* ADD x1, x1, #0xf00: what x1 held is gone for the LDR behind it. */
+	le32_put(at(old, 4), 0x91000021 | 0xf00 << 10);
+	predict(DELTA_ARM64);
+	assert_int_equal(le32_get(at(made, 4)), 0x91000021 | 0x240 << 10);
+	assert_int_equal(le32_get(at(made, 8)), le32_get(at(old, 8)));
 }
 
 static void an_adr_moves(void **state)
