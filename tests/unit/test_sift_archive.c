@@ -20,17 +20,17 @@ struct said {
 	unsigned found, unread, shut;
 	char path[256];
 	uint64_t at;
+	bool refuse;
 };
 
 static int found(void *ctx, const struct sift_finding *f, struct err *e)
 {
 	struct said *s = ctx;
 
-	(void)e; /* the tests do not refuse */
 	s->found++;
 	s->at = f->offset;
 	(void)snprintf(s->path, sizeof(s->path), "%s", f->path);
-	return 0;
+	return s->refuse ? err_set(e, ERR_REFUSED, "no") : 0;
 }
 
 static int unread(void *ctx, const char *path, const char *why, bool shut,
@@ -58,18 +58,25 @@ static int read_memory(void *ctx, void *out, size_t len, size_t *got,
 	return 0;
 }
 
-static void look(const struct buf *file, struct said *said)
+static int sift(const struct buf *file, struct said *said, struct err *e)
 {
 	struct slice bytes = buf_slice(file);
 	const struct sift_watch watch = { found, unread, said };
 	const struct sift_source source = { read_memory, &bytes, NULL };
 	const struct sift_settings settings = { .scratch_dirfd = AT_FDCWD };
 	struct sift *s = sift_new(&watch, &settings);
+	const int rc = sift_file(s, slice_of("file"), &source, e);
+
+	sift_free(s);
+	return rc;
+}
+
+static void look(const struct buf *file, struct said *said)
+{
 	struct err e = { 0 };
 
 	*said = (struct said){ 0 };
-	assert_ok(sift_file(s, slice_of("file"), &source, &e));
-	sift_free(s);
+	assert_ok(sift(file, said, &e));
 }
 
 static void add(struct buf *to, const void *bytes, size_t len)
@@ -234,6 +241,42 @@ static void many_in_a_row_come_to_an_end(void **state)
 	buf_done(&file);
 }
 
+static void a_refusal_in_a_member_ends_it(void **state)
+{
+	struct buf file = BUF_INIT(FILE_MAX);
+	struct said said = { .refuse = true };
+	struct err e = { 0 };
+
+	(void)state;
+	add_ar(&file, "k/", PEM);
+	add(&file, PEM, sizeof(PEM) - 1);
+	assert_refused(sift(&file, &said, &e), ERR_REFUSED);
+	assert_int_equal(said.found, 1);
+	buf_done(&file);
+}
+
+/* Its bytes are searched all the same. */
+static void what_is_too_large_to_be_opened_is_read_to_its_end(void **state)
+{
+	enum {
+		LEN = 65 << 20
+	};
+	static uint8_t zeroes[1 << 20];
+	struct buf file = BUF_INIT(LEN + FILE_MAX);
+	struct said said;
+
+	(void)state;
+	add(&file, "7z\xbc\xaf\x27\x1c\0\4\1\2\3\4\0\0\0\0\1\0\0\0", 20);
+	while (file.len < LEN)
+		add(&file, zeroes, sizeof(zeroes));
+	add(&file, PEM, sizeof(PEM) - 1);
+	look(&file, &said);
+	assert_int_equal(said.shut, 1);
+	assert_int_equal(said.found, 1);
+	assert_string_equal(said.path, "file");
+	buf_done(&file);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -242,6 +285,9 @@ int main(void)
 		cmocka_unit_test(a_key_in_it_does_not_hide_one_behind_it),
 		cmocka_unit_test(what_lies_in_the_midst_of_none_is_opened),
 		cmocka_unit_test(many_in_a_row_come_to_an_end),
+		cmocka_unit_test(a_refusal_in_a_member_ends_it),
+		cmocka_unit_test(
+			what_is_too_large_to_be_opened_is_read_to_its_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

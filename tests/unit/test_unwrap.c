@@ -215,6 +215,7 @@ static void what_is_no_archive_is_none(void **state)
 	assert_int_equal(unwrap_kind(slice_of("07070100000001")),
 			 UNWRAP_ARCHIVE);
 	assert_int_equal(unwrap_kind(slice_of("0707010000000")), UNWRAP_NONE);
+	assert_int_equal(unwrap_kind(slice_of("17070100000001")), UNWRAP_NONE);
 	assert_int_equal(unwrap_kind(slice_of("07070, my telephone")),
 			 UNWRAP_NONE);
 }
