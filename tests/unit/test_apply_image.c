@@ -262,7 +262,7 @@ static void a_damaged_base_is_found_before_anything_is_written(void **state)
 	a.old_len += 2; /* more than there is */
 	assert_refused(run(&a, &e), ERR_CONFLICT);
 	fs_close(&a.old_fd);
-	assert_refused(run(&a, &e), ERR_CONFLICT);
+	assert_refused_saying(run(&a, &e), ERR_CONFLICT, "there is no base");
 	assert_untouched(0, SLOT_LEN);
 	end(&a);
 }
