@@ -42,6 +42,18 @@ static int add_request(struct wire_enrol *m, const struct ec_private *key,
 	return rc;
 }
 
+/* Who has a code has asked, with both keys: a new one would not be that which
+ * the answer is for. */
+static int decrypt_key_to_ask_with(const struct device_keys *keys,
+				   struct ec_private **out, struct err *e)
+{
+	char code[CLAIM_JOIN_LEN + 1];
+
+	identity_load_code(keys->state_fd, code);
+	return code[0] ? identity_open_decrypt_key(keys, out, e)
+		       : identity_decrypt_key(keys, out, e);
+}
+
 static int add_decrypt_key(struct wire_enrol *m, const struct device_keys *keys,
 			   const struct ec_private *key, struct err *e)
 {
@@ -49,7 +61,7 @@ static int add_decrypt_key(struct wire_enrol *m, const struct device_keys *keys,
 	struct ec_public public_key;
 	int rc = -1;
 
-	if (identity_decrypt_key(keys, &decrypt, e) == 0) {
+	if (decrypt_key_to_ask_with(keys, &decrypt, e) == 0) {
 		ec_public_of(decrypt, &public_key);
 		rc = decrypt_key_prove(key, &public_key, &m->decrypt, e);
 	}

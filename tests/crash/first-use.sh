@@ -55,7 +55,7 @@ begin_anew() {
 
 state=$(sed -n 's/^state *= *//p' "$config")
 never_asked=
-[ -e "$state/decrypt.key" ] || never_asked=yes
+[ ! -e "$state/identity.key" ] || [ -e "$state/decrypt.key" ] || never_asked=yes
 is_let_in || use_old_answer || ask_and_be_answered || begin_anew
 for look in 1 2 3; do
 	[ "$(told standing)" != active ] || {

@@ -109,6 +109,8 @@ mv "$asked_with" "$WORK/decrypt.key"
 cp "$WORK/a.response" "$WORK/keyless.response"
 refused 13 keyless
 said 'decryption key (decrypt.key) is lost: have .* revoked'
+want 13 device a enroll --request "$WORK/again.request"
+[ ! -e "$asked_with" ] || die "another key, which nobody has let in"
 mv "$WORK/decrypt.key" "$asked_with"
 
 want 0 device a enroll --response "$WORK/a.response"
