@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The part of fs.h that changes something; reading is in fs_read.c. */
+/*
+ * The part of fs.h that changes something; reading is in fs_read.c, locks are
+ * in fs_lock.c.
+ */
 #include "common/fs.h"
 
 #include <dirent.h>
@@ -665,66 +668,4 @@ int fs_copy_range(int from, uint64_t from_offset, int to, uint64_t to_offset,
 		len -= (uint64_t)n;
 	}
 	return copy_by_hand(from, from_offset, to, to_offset, len, e);
-}
-
-/* ---- the rest ------------------------------------------------------------ */
-
-static int lock_is_busy(int fd, const char *path, struct err *e)
-{
-	char pid[16] = "";
-	struct err ignored;
-	size_t got = 0;
-
-	if (fs_read_at(fd, 0, pid, sizeof(pid) - 1, &got, &ignored))
-		got = 0;
-	pid[strspn(pid, "0123456789")] = 0;
-	return err_set(e, ERR_BUSY,
-		       "%s: in use by process %s; wait until it has ended",
-		       path, got > 0 ? pid : "(unknown)");
-}
-
-bool fs_is_locked(int dirfd, const char *path)
-{
-	struct err unused;
-	int fd = -1;
-	bool is = false;
-
-	if (fs_open(dirfd, path, O_RDONLY, &fd, &unused) == 0)
-		is = flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
-	fs_close(&fd);
-	return is;
-}
-
-int fs_lock(int dirfd, const char *path, int *fd, struct err *e)
-{
-	struct place p;
-	char pid[16];
-	int got = -1, rc = -1;
-
-	if (place_open(dirfd, path, &p, e))
-		return -1;
-	if (text_format(pid, sizeof(pid), e, "%ld\n", (long)getpid()))
-		goto out;
-	got = openat(p.fd, p.name,
-		     O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK,
-		     S_IRUSR | S_IWUSR);
-	if (got < 0) {
-		place_refused(p.fd, p.name, path, e);
-		goto out;
-	}
-	if (flock(got, LOCK_EX | LOCK_NB)) {
-		rc = errno == EWOULDBLOCK ? lock_is_busy(got, path, e)
-					  : err_sys(e, "%s", path);
-		goto out;
-	}
-	/* The pid is a courtesy to people; on a full disk the lock holds. */
-	if (ftruncate(got, 0) || pwrite(got, pid, strlen(pid), 0) < 0)
-		errno = 0;
-	*fd = got;
-	got = -1;
-	rc = 0;
-out:
-	fs_close(&got);
-	place_close(&p);
-	return rc;
 }

@@ -137,7 +137,7 @@ int fs_copy_range(int from, uint64_t from_offset, int to, uint64_t to_offset,
 
 /*
  * Take the lock file beneath dirfd for the life of *fd and write our pid into
- * it. ERR_BUSY names the pid that holds it.
+ * it. ERR_BUSY, after a good tenth of a second, names the pid that holds it.
  */
 int fs_lock(int dirfd, const char *path, int *fd, struct err *e) NODISCARD;
 

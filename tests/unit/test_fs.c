@@ -541,23 +541,6 @@ static void ranges_are_copied_between_files(void **state)
 	fs_close(&to);
 }
 
-static void a_lock_is_held_by_one_and_names_its_holder(void **state)
-{
-	struct err e = { 0 };
-	int first = -1, second = -1;
-	char pid[16];
-
-	(void)state;
-	assert_ok(fs_lock(dir, "lock", &first, &e));
-	assert_refused(fs_lock(dir, "lock", &second, &e), ERR_BUSY);
-	(void)snprintf(pid, sizeof(pid), " %ld", (long)getpid());
-	assert_non_null(strstr(e.msg, pid));
-	assert_int_equal(second, -1);
-	fs_close(&first);
-	assert_ok(fs_lock(dir, "lock", &second, &e));
-	fs_close(&second);
-}
-
 static void free_space_is_what_the_system_says(void **state)
 {
 	uint64_t bytes = 0, inodes = 0;
@@ -633,7 +616,6 @@ int main(void)
 		TEST(a_range_becomes_zeros_and_no_more),
 		TEST(zeros_become_holes_and_the_rest_stays),
 		TEST(ranges_are_copied_between_files),
-		TEST(a_lock_is_held_by_one_and_names_its_holder),
 		TEST(free_space_is_what_the_system_says),
 		TEST(files_that_others_may_write_are_not_private),
 		TEST(a_nameless_file_leaves_no_trace),
