@@ -9,10 +9,13 @@ at any time; its words hold for what happens from then on:
 
     cut=N     reset each connection after N bytes towards the device
     slow=N    carry at most N bytes a second towards the device
+    spoil=N   change the byte behind the first N towards the device, in each
+              connection
     away      refuse: reset what is there and what comes
     hole      what is there goes dead, and what comes: open, and silent for good
 
-How many bytes went towards the device stands in COUNT.
+How many bytes went towards the device stands in COUNT, and a point for each that
+was spoilt in COUNT.spoilt.
 """
 import os
 import socket
@@ -56,6 +59,14 @@ def reset(*connections):
         c.close()
 
 
+def spoil(data, at):
+    if not 0 <= at < len(data):
+        return data
+    with open(count_file + '.spoilt', 'a') as f:
+        f.write('.')
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1:]
+
+
 def carry(a, b, towards_device):
     """From a to b until either ends, or an order ends it."""
     sent = 0
@@ -82,6 +93,8 @@ def carry(a, b, towards_device):
                     b.sendall(data)
                     count(len(data))
                     break
+                if 'spoil' in now:
+                    data = spoil(data, int(now['spoil']) - sent)
                 sent += len(data)
                 count(len(data))
             b.sendall(data)
