@@ -89,13 +89,21 @@ static bool is_intact(const struct session *s, enum slot which,
 	return true;
 }
 
-/* Written and read back; it has not started yet. */
-static bool is_only_installed(const struct session *s, enum slot which)
+/*
+ * Written and read back; it has not started yet. What was switched to leaves
+ * another state behind than one that failed before.
+ */
+static bool is_only_installed(const struct session *s, enum slot which,
+			      const struct slot_release *r)
 {
 	const struct machine *m = &s->journal.machine;
 
-	return which != s->current && which == m->to &&
-	       m->reason == REASON_NONE &&
+	if (which == s->current)
+		return false;
+	if (m->state == MACHINE_IDLE)
+		return sha256_equal(&r->digest, &s->journal.digest) &&
+		       !sha256_equal(&r->digest, &s->running.digest);
+	return which == m->to && m->reason == REASON_NONE &&
 	       (m->state == MACHINE_INSTALLED || m->state == MACHINE_REBOOT);
 }
 
@@ -113,7 +121,7 @@ static const char *slot_state(const struct session *s, enum slot which,
 	if (policy_is_refused(j->refused, j->refused_count, &r->digest) ||
 	    r->content_seq < s->floor.stored)
 		return "bad";
-	return is_only_installed(s, which) ? "installed" : "good";
+	return is_only_installed(s, which, r) ? "installed" : "good";
 }
 
 static struct json *components_json(const struct slot_release *r)

@@ -115,6 +115,8 @@ grep -q 'saving the data' "$WORK/err" || die "why, it does not say"
 runs one 2
 has "schema 2"
 says one state idle
+on one status | grep -q '^slot . *installed, 5' ||
+	die "what never started is called something else"
 rm "$WORK/no-save"
 
 # What cannot be brought back waits, and nothing is installed over it.
