@@ -69,7 +69,7 @@ cat >"$WORK/server/run/listeners.json" <<JSON
 {"device":"$device_at"}
 JSON
 start_later 61
-tells 61 "a certificate of the server's ends in 6[0-9][0-9] hours"
+tells 61 "a certificate of the server's ends in 2[0-9] days"
 
 # A proof by another key, a key that is known: refused, nothing changed.
 case $(renew a "$WORK/other.key" bad-proof) in
