@@ -158,7 +158,7 @@ static int expose_readopt(struct server_api *api, struct exposition *x,
 
 static void count_rollouts(struct server_api *api,
 			   int64_t states[STAGE_REPLACED + 1],
-			   int64_t pauses[PAUSE_ORDER + 1])
+			   int64_t pauses[PAUSE_LAST + 1])
 {
 	(void)pthread_mutex_lock(&api->attempts);
 	for (size_t i = 0; i < api->rollout_count; i++) {
@@ -175,7 +175,7 @@ static int expose_rollouts(struct server_api *api, struct exposition *x,
 			   struct err *e)
 {
 	int64_t states[STAGE_REPLACED + 1] = { 0 };
-	int64_t pauses[PAUSE_ORDER + 1] = { 0 };
+	int64_t pauses[PAUSE_LAST + 1] = { 0 };
 	uint64_t attempts[STAGE_STATES];
 
 	if (store_attempt_totals(api->store, attempts, e))
@@ -191,7 +191,7 @@ static int expose_rollouts(struct server_api *api, struct exposition *x,
 			       states[i]);
 	exposition_family(x, "pawl_rollouts_paused", EXPOSE_GAUGE,
 			  "Paused rollouts, by what paused them.");
-	for (int i = PAUSE_PERSON; i <= PAUSE_ORDER; i++)
+	for (int i = PAUSE_PERSON; i <= PAUSE_LAST; i++)
 		exposition_int(
 			x,
 			EXPOSE_LABELS({ "by", stage_pause_name(

@@ -48,7 +48,8 @@ enum stage_pause {
 	PAUSE_TROUBLE,  /* payloads or signatures */
 	PAUSE_EVIDENCE, /* it never came */
 	PAUSE_ORDER,    /* the signed order ended */
-	PAUSE_METADATA  /* what lists the release has expired */
+	PAUSE_METADATA, /* what lists the release has expired */
+	PAUSE_LAST = PAUSE_METADATA
 };
 
 const char *stage_status_name(enum stage_status s);

@@ -141,7 +141,7 @@ static void read_state(struct sql_query *q, struct stage *r)
 {
 	r->revision = (uint64_t)sql_get_int(q, 16);
 	r->status = (enum stage_status)bounded(q, 2, STAGE_REPLACED);
-	r->pause = (enum stage_pause)bounded(q, 17, PAUSE_METADATA);
+	r->pause = (enum stage_pause)bounded(q, 17, PAUSE_LAST);
 	r->verdict = (enum gate_verdict)bounded(q, 18, GATE_TRIP_TROUBLE);
 	sql_get_text(q, 12, r->reason, sizeof(r->reason));
 	r->epoch = (uint16_t)sql_get_int(q, 19);
