@@ -374,12 +374,15 @@ static int report(struct server_api *api, const struct device_id *id,
 {
 	enum stage_state before;
 	char evidence[WIRE_EVIDENCE_MAX + 1];
+	const struct stage *s;
+	int64_t now = utc_now();
 	struct attempt a;
 
 	if (store_attempt_find(api->store, (int64_t)m->attempt, id, &a, e))
 		return -1;
 	before = (enum stage_state)a.at.state;
-	if (!stage_attempt_report(&a.at, m, utc_now()))
+	s = api_stage_of(api, a.rollout);
+	if (!stage_attempt_report(&a.at, m, s && stage_has_lapsed(s, now), now))
 		return 0;
 	/* Whoever may look at the fleet reads it. */
 	(void)redact(slice_of(m->evidence), evidence, sizeof(evidence));

@@ -229,7 +229,8 @@ static void report(struct sim *s, uint32_t i, enum wire_state state,
 	m.sequence = u->a.sequence + 1;
 	m.state = state;
 	memcpy(m.code, code, strlen(code) + 1);
-	(void)stage_attempt_report(&u->a, &m, now);
+	(void)stage_attempt_report(&u->a, &m,
+				   stage_has_lapsed(&s->out->stage, now), now);
 	settle(s, i, &before, now);
 }
 

@@ -185,6 +185,11 @@ bool stage_limit(const struct stage *s, uint64_t *limit)
 	return true;
 }
 
+bool stage_has_lapsed(const struct stage *s, int64_t now)
+{
+	return s->metadata_ends && now >= s->metadata_ends;
+}
+
 static bool is_in_window(const struct stage *s, int64_t now)
 {
 	unsigned minute;

@@ -165,6 +165,8 @@ bool stage_counts(const struct stage *s, const struct rollout_device *d,
 
 /* Up to which bucket it is open now; false: to nobody. */
 bool stage_limit(const struct stage *s, uint64_t *limit);
+/* Whether what lists the release has expired, as far as that is known. */
+bool stage_has_lapsed(const struct stage *s, int64_t now);
 
 /* Of two rollouts that both have an offer: is a's the one to make? */
 bool stage_is_preferred(const struct stage *a, const struct stage *b);

@@ -90,15 +90,23 @@ static void take_progress(struct stage_attempt *a, enum stage_state to,
 		(void)move(a, to, "", now);
 }
 
+/* Not open to it now, and not for anything that the device or the release did.
+ */
+static bool must_wait(const char *code, bool lapsed)
+{
+	return strcmp(code, STAGE_REFUSED_CODE) == 0 ||
+	       (lapsed && strcmp(code, STAGE_EXPIRED_CODE) == 0);
+}
+
 static void take_failure(struct stage_attempt *a, const struct wire_report *m,
-			 int64_t now)
+			 bool lapsed, int64_t now)
 {
 	if (stage_has_ended(a->state))
 		return;
 	/* What is not for it, or not open to it, it did not try: no failure. */
 	if (is_skip(m->code) && !has_installed(a))
 		(void)move(a, STAGE_SKIPPED, m->code, now);
-	else if (strcmp(m->code, STAGE_REFUSED_CODE) == 0 && !has_installed(a))
+	else if (must_wait(m->code, lapsed) && !has_installed(a))
 		(void)move(a, STAGE_DEFERRED, m->code, now);
 	else
 		(void)move(a, STAGE_FAILED, m->code, now);
@@ -114,7 +122,7 @@ static void take_rollback(struct stage_attempt *a, const struct wire_report *m,
 }
 
 bool stage_attempt_report(struct stage_attempt *a, const struct wire_report *m,
-			  int64_t now)
+			  bool lapsed, int64_t now)
 {
 	if (m->sequence <= a->sequence)
 		return false;
@@ -136,7 +144,7 @@ bool stage_attempt_report(struct stage_attempt *a, const struct wire_report *m,
 		take_progress(a, STAGE_INSTALLED, now);
 		break;
 	case WIRE_FAILED:
-		take_failure(a, m, now);
+		take_failure(a, m, lapsed, now);
 		break;
 	case WIRE_ROLLED_BACK:
 		take_rollback(a, m, now);

@@ -57,6 +57,9 @@ struct stage_goal {
 /* What a device reports that may not install now: exit status 10. The attempt
  * waits, and is no failure. */
 #define STAGE_REFUSED_CODE "REFUSED"
+/* What it reports of metadata that has ended: exit status 7. It waits as well,
+ * where the server knows that this is so: then the device is right. */
+#define STAGE_EXPIRED_CODE "EXPIRED"
 
 /* Why an attempt is skipped; each has a code, which a device may report as well
  * as the server infers it. It did not try, so it is no failure. */
@@ -101,9 +104,10 @@ struct stage_attempt {
 /*
  * Each returns true if the attempt changed and must be stored. The caller sets
  * a->epoch before: a change belongs to the gate epoch in which it happens.
+ * lapsed: what lists the release has ended, by the server's own knowledge.
  */
 bool stage_attempt_report(struct stage_attempt *a, const struct wire_report *m,
-			  int64_t now);
+			  bool lapsed, int64_t now);
 bool stage_attempt_checkin(struct stage_attempt *a,
 			   const struct stage_goal *what,
 			   const struct wire_checkin *m, int64_t now);

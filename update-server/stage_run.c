@@ -136,7 +136,7 @@ static enum stage_event tick(struct stage *s, const struct tally *t,
 		      "resume");
 		return EVENT_PAUSED;
 	}
-	if (s->metadata_ends && now >= s->metadata_ends) {
+	if (stage_has_lapsed(s, now)) {
 		pause(s, PAUSE_METADATA,
 		      "the signed metadata has expired: have it extended, "
 		      "import it, then resume");
@@ -272,7 +272,7 @@ static int resume(struct stage *s, const struct stage_act *a, struct err *e)
 	if (s->expires && a->now >= s->expires)
 		return err_set(e, ERR_EXPIRED,
 			       "its signed order has ended: sign a new one");
-	if (s->metadata_ends && a->now >= s->metadata_ends)
+	if (stage_has_lapsed(s, a->now))
 		return err_set(e, ERR_EXPIRED,
 			       "the signed metadata has expired: have it "
 			       "extended, and import it");

@@ -29,8 +29,8 @@ static struct stage_attempt offered(void)
 	return a;
 }
 
-static bool says(struct stage_attempt *a, uint32_t sequence,
-		 enum wire_state state, const char *code)
+static bool says_when(struct stage_attempt *a, uint32_t sequence,
+		      enum wire_state state, const char *code, bool lapsed)
 {
 	static struct wire_report m;
 
@@ -38,7 +38,13 @@ static bool says(struct stage_attempt *a, uint32_t sequence,
 	m.sequence = sequence;
 	m.state = state;
 	memcpy(m.code, code, strlen(code) + 1);
-	return stage_attempt_report(a, &m, T0 + sequence);
+	return stage_attempt_report(a, &m, lapsed, T0 + sequence);
+}
+
+static bool says(struct stage_attempt *a, uint32_t sequence,
+		 enum wire_state state, const char *code)
+{
+	return says_when(a, sequence, state, code, false);
 }
 
 static bool runs(struct stage_attempt *a, uint8_t digest, uint64_t activation,
@@ -282,6 +288,30 @@ static void a_refusal_by_an_order_is_put_off_and_no_failure(void **state)
 	assert_int_equal(a.state, STAGE_FAILED);
 }
 
+static void expired_is_put_off_where_the_server_knows_it_too(void **state)
+{
+	struct stage_attempt a = offered();
+
+	(void)state;
+	assert_true(says_when(&a, 1, WIRE_FAILED, STAGE_EXPIRED_CODE, true));
+	assert_int_equal(a.state, STAGE_DEFERRED);
+	assert_string_equal(a.code, STAGE_EXPIRED_CODE);
+	assert_true(says(&a, 2, WIRE_DOWNLOADING, ""));
+	assert_int_equal(a.state, STAGE_DOWNLOADING);
+	/* what else failed then is a failure, and so is what was installed */
+	assert_true(says_when(&a, 3, WIRE_FAILED, "UNTRUSTED", true));
+	assert_int_equal(a.state, STAGE_FAILED);
+	a = installed();
+	assert_true(says_when(&a, a.sequence + 1, WIRE_FAILED,
+			      STAGE_EXPIRED_CODE, true));
+	assert_int_equal(a.state, STAGE_FAILED);
+	/* where nothing has ended, it is the device, or its way to the server
+	 */
+	a = offered();
+	assert_true(says(&a, 1, WIRE_FAILED, STAGE_EXPIRED_CODE));
+	assert_int_equal(a.state, STAGE_FAILED);
+}
+
 static void states_have_names_that_parse(void **state)
 {
 	enum stage_state s;
@@ -303,6 +333,8 @@ int main(void)
 		cmocka_unit_test(a_step_back_waits_for_the_older_release),
 		cmocka_unit_test(
 			a_refusal_by_an_order_is_put_off_and_no_failure),
+		cmocka_unit_test(
+			expired_is_put_off_where_the_server_knows_it_too),
 		cmocka_unit_test(states_have_names_that_parse),
 		cmocka_unit_test(only_a_check_in_makes_a_success),
 		cmocka_unit_test(duplicates_and_late_reports_change_nothing),
