@@ -16,11 +16,17 @@ static int next_of_level(void *ctx, struct slice *bytes, struct err *e)
 	return level_hand_on(ctx, bytes, e);
 }
 
+/* How one ended: it was too much; it was a zip. */
+struct ending {
+	bool shut, zip;
+};
+
 /*
  * From *at of the level on, which then is where it ended. Damage is noted, and
- * looking goes on where the decoder stood. *shut: it was too much.
+ * looking goes on where the decoder stood.
  */
-static int sift_one(struct level *l, uint64_t *at, bool *shut, struct err *e)
+static int sift_one(struct level *l, uint64_t *at, struct ending *end,
+		    struct err *e)
 {
 	struct inside in = { .outer = l };
 	int rc;
@@ -35,8 +41,9 @@ static int sift_one(struct level *l, uint64_t *at, bool *shut, struct err *e)
 		*at += unwrap_taken(in.archive);
 	if (rc)
 		rc = inside_forgive(&in, e);
+	end->zip = in.archive && unwrap_is_zip(in.archive);
+	end->shut = in.shut;
 	unwrap_close(in.archive);
-	*shut = in.shut;
 	return rc;
 }
 
@@ -49,25 +56,25 @@ static struct slice from_on(const struct level *l, uint64_t at)
 	return slice_sub(window, (size_t)(at - l->base), l->have);
 }
 
-/* Zeroes, with which archives are filled up, and a zip's directory. */
-static uint64_t filling(struct slice s)
+/* Zeroes, with which archives are filled up, and behind a zip its directory. */
+static uint64_t filling(struct slice s, bool zip)
 {
 	size_t zeroes = 0;
 
 	while (zeroes < s.len && s.ptr[zeroes] == 0)
 		zeroes++;
-	return zeroes > 0 ? zeroes : unwrap_end_directory(s);
+	return zeroes > 0 || !zip ? zeroes : unwrap_end_directory(s);
 }
 
 /* Over that, and so far on in the file that what is judged reaches to *at. */
-static int pass_filling(struct level *l, uint64_t *at, struct err *e)
+static int pass_filling(struct level *l, uint64_t *at, bool zip, struct err *e)
 {
 	struct slice rest, fresh;
 	uint64_t over = 0, part;
 
 	for (;;) {
 		rest = from_on(l, *at);
-		over = over > 0 ? over : filling(rest);
+		over = over > 0 ? over : filling(rest, zip);
 		part = over < rest.len ? over : rest.len;
 		*at += part;
 		over -= part;
@@ -108,14 +115,16 @@ static bool opens_another(struct level *l, uint64_t at)
 static int sift_all(struct level *l, uint64_t *at, bool *shut, struct err *e)
 {
 	char whole[SIFT_PATH_SIZE];
+	struct ending end = { false, false };
 
 	memcpy(whole, l->path, sizeof(whole));
 	for (;;) {
 		const uint64_t before = *at;
 
-		if (sift_one(l, at, shut, e))
+		if (sift_one(l, at, &end, e))
 			return -1;
 		memcpy(l->path, whole, sizeof(whole));
+		*shut = end.shut;
 		if (*shut)
 			return 0;
 		if (*at == before) {
@@ -123,7 +132,7 @@ static int sift_all(struct level *l, uint64_t *at, bool *shut, struct err *e)
 			*at += before == 0;
 			break;
 		}
-		if (*at >= l->base && pass_filling(l, at, e))
+		if (*at >= l->base && pass_filling(l, at, end.zip, e))
 			return -1;
 		if (*at < l->base || *at == l->base + l->have ||
 		    !opens_another(l, *at))

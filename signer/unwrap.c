@@ -248,6 +248,13 @@ uint64_t unwrap_seen(const struct unwrap *u)
 	return u->seen;
 }
 
+bool unwrap_is_zip(const struct unwrap *u)
+{
+	const int format = archive_format(u->archive);
+
+	return (format & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_ZIP;
+}
+
 int unwrap_read(struct unwrap *u, void *out, size_t len, size_t *got,
 		struct err *e)
 {

@@ -53,6 +53,9 @@ uint64_t unwrap_seen(const struct unwrap *u);
  */
 uint64_t unwrap_taken(const struct unwrap *u);
 
+/* Was it found to be a zip, behind whose members its directory stands? */
+bool unwrap_is_zip(const struct unwrap *u);
+
 /* Content of the member: up to len bytes, fewer only at its end. */
 int unwrap_read(struct unwrap *u, void *out, size_t len, size_t *got,
 		struct err *e) NODISCARD;

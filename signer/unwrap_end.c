@@ -11,6 +11,9 @@
 #define LZ4_MAGIC     0x184d2204
 #define LZ4_OLD_MAGIC 0x184c2102
 #define LZ4_OLD_BLOCK 8421520 /* bytes, at most, of 8 MiB */
+#define ZIP64_LOCATOR 0x07064b50
+#define ZIP64_MIN     44   /* bytes that its record says it has */
+#define ZIP64_MAX     4096 /* with what it may be extended by */
 
 static void gather(struct unwrap_end *x, size_t need,
 		   void (*judge)(struct unwrap_end *x))
@@ -200,6 +203,23 @@ static void judge_7z(struct unwrap_end *x)
 
 /* ---- zip ----------------------------------------------------------------- */
 
+/*
+ * 4.3.14 and 4.3.15: the record of a zip64, behind which its locator must
+ * stand; else a length that it says would lead over all that follows.
+ */
+static uint64_t zip64_record(struct slice s)
+{
+	const uint64_t len = le64_get(s.ptr + 4);
+	struct slice locator;
+
+	if (len < ZIP64_MIN || len > ZIP64_MAX)
+		return 0;
+	locator = slice_sub(s, (size_t)(12 + len), 4);
+	return locator.len == 4 && le32_get(locator.ptr) == ZIP64_LOCATOR
+		       ? 12 + len
+		       : 0;
+}
+
 /* APPNOTE.TXT, 4.3.12 to 4.3.16: how long a record of the directory is; the
  * comment behind the last is no part of it. */
 uint64_t unwrap_end_directory(struct slice s)
@@ -210,9 +230,9 @@ uint64_t unwrap_end_directory(struct slice s)
 	if (magic == 0x02014b50 && h.len == 46)
 		return UINT64_C(46) + le16_get(h.ptr + 28) +
 		       le16_get(h.ptr + 30) + le16_get(h.ptr + 32);
-	if (magic == 0x06064b50 && le64_get(h.ptr + 4) < INT32_MAX)
-		return 12 + le64_get(h.ptr + 4);
-	if (magic == 0x07064b50)
+	if (magic == 0x06064b50)
+		return zip64_record(s);
+	if (magic == ZIP64_LOCATOR)
 		return 20;
 	if (magic == 0x05054b50)
 		return UINT64_C(6) + le16_get(h.ptr + 4);

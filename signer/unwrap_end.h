@@ -13,7 +13,8 @@
 
 #include "signer/unwrap_kind.h"
 
-#define UNWRAP_END_HEAD 32
+#define UNWRAP_END_HEAD      32
+#define UNWRAP_END_DIRECTORY 4112
 
 struct unwrap_end {
 	enum unwrap_kind kind;
@@ -43,7 +44,8 @@ struct slice unwrap_end_pass(struct unwrap_end *x, struct slice *bytes);
 
 /*
  * A zip's decoder stops at its directory. How long is the record of it that
- * begins here? 0: none does. 46 bytes say it.
+ * begins here? 0: none does, or more bytes are needed to say it: 46, of a zip64
+ * UNWRAP_END_DIRECTORY.
  */
 uint64_t unwrap_end_directory(struct slice s);
 

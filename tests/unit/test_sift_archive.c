@@ -223,6 +223,63 @@ static void what_lies_in_the_midst_of_none_is_opened(void **state)
 	}
 }
 
+/* A zip of one member, as far as its directory. */
+static void add_zip(struct buf *to)
+{
+	add(to, "PK\3\4\12\0\0\0\0\0\0\0\x21\0", 14);
+	add(to, "\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0a", 17);
+}
+
+/* Nothing is passed over because it says that it belongs to a directory. */
+static void a_forged_directory_hides_nothing(void **state)
+{
+	/* so long up to the file's end; so long, and without a locator */
+	static const char *const forged[] = {
+		"PK\6\6\0\xff\xff\x7f\0\0\0\0",
+		"PK\6\6\0\x10\0\0\0\0\0\0",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * ARRAY_LEN(forged); i++) {
+		struct buf file = BUF_INIT(FILE_MAX);
+		struct said said;
+		char path[64];
+
+		if (i % 2 == 0)
+			add_zip(&file);
+		else
+			add_gzip(&file, "hello", 5);
+		add(&file, forged[i / 2], 12);
+		fill(&file, 'x', 100);
+		(void)snprintf(path, sizeof(path), "file!@%zu!", file.len);
+		add_gzip(&file, PEM, sizeof(PEM) - 1);
+		fill(&file, 'x', 9000);
+		look(&file, &said);
+		assert_string_equal(said.path, path);
+		buf_done(&file);
+	}
+}
+
+/* One that would be right, behind what is no zip. */
+static void only_a_zip_has_a_directory(void **state)
+{
+	static const char record[] = "PK\1\2xxxxxxxxxxxxxxxxxxxxxxxx"
+				     "\0\x10\0\0\0\0xxxxxxxxxxxx";
+	struct buf file = BUF_INIT(FILE_MAX);
+	struct said said;
+	char path[64];
+
+	(void)state;
+	add_gzip(&file, "hello", 5);
+	add(&file, record, sizeof(record) - 1);
+	(void)snprintf(path, sizeof(path), "file!@%zu!", file.len);
+	add_gzip(&file, PEM, sizeof(PEM) - 1);
+	fill(&file, 'x', 9000);
+	look(&file, &said);
+	assert_string_equal(said.path, path);
+	buf_done(&file);
+}
+
 /* Each takes of what may be opened in the midst of a file. */
 static void many_in_a_row_come_to_an_end(void **state)
 {
@@ -284,6 +341,8 @@ int main(void)
 		cmocka_unit_test(what_follows_and_is_none_is_a_plain_file),
 		cmocka_unit_test(a_key_in_it_does_not_hide_one_behind_it),
 		cmocka_unit_test(what_lies_in_the_midst_of_none_is_opened),
+		cmocka_unit_test(a_forged_directory_hides_nothing),
+		cmocka_unit_test(only_a_zip_has_a_directory),
 		cmocka_unit_test(many_in_a_row_come_to_an_end),
 		cmocka_unit_test(a_refusal_in_a_member_ends_it),
 		cmocka_unit_test(

@@ -178,7 +178,16 @@ static void a_zip_directory_is_known_record_by_record(void **state)
 		{ BYTES("PK\1\2xxxxxxxxxxxxxxxxxxxxxxxx\1\0\2\0\3\0xxxxxxxxxxxx"),
 		  46 + 6 },
 		{ BYTES("PK\5\6xxxxxxxxxxxxxxxx\7\0"), 22 },
-		{ BYTES("PK\6\6\x2c\0\0\0\0\0\0\0xxxxxxxxxx"), 12 + 44 },
+		{ BYTES("PK\6\6\x2c\0\0\0\0\0\0\0"
+			"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxPK\6\7"),
+		  12 + 44 },
+		/* without its locator; shorter than it is */
+		{ BYTES("PK\6\6\x2c\0\0\0\0\0\0\0"
+			"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxPK\6\6"),
+		  0 },
+		{ BYTES("PK\6\6\x2b\0\0\0\0\0\0\0"
+			"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxPK\6\7"),
+		  0 },
 		{ BYTES("PK\6\7xxxxxxxxxxxxxxxxxx"), 20 },
 		{ BYTES("PK\5\5\x10\0xxxxxxxxxxxxxxxx"), 6 + 16 },
 		{ BYTES("PK\6\6\xff\xff\xff\xff\0\0\0\0xxxxxxxxxx"), 0 },
@@ -195,6 +204,25 @@ static void a_zip_directory_is_known_record_by_record(void **state)
 	}
 }
 
+/* What a zip64's record says of its length is not believed whatever it is. */
+static void a_zip64_record_is_short(void **state)
+{
+	static uint8_t bytes[12 + 5000 + 4] = "PK\6\6";
+
+	(void)state;
+	for (unsigned len = 44; len <= 5000; len += 4) {
+		bytes[4] = (uint8_t)len;
+		bytes[5] = (uint8_t)(len >> 8);
+		memcpy(bytes + 12 + len, "PK\6\7", 4);
+		assert_int_equal(unwrap_end_directory((struct slice){
+					 bytes, UNWRAP_END_DIRECTORY }),
+				 len <= 4096 ? 12 + len : 0);
+		assert_int_equal(unwrap_end_directory((struct slice){
+					 bytes, sizeof(bytes) }),
+				 len <= 4096 ? 12 + len : 0);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -202,6 +230,7 @@ int main(void)
 		cmocka_unit_test(each_passes_whole_where_nothing_stands_behind),
 		cmocka_unit_test(what_is_damaged_passes),
 		cmocka_unit_test(a_zip_directory_is_known_record_by_record),
+		cmocka_unit_test(a_zip64_record_is_short),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
