@@ -122,6 +122,8 @@ out:
 	return rc;
 }
 
+/* One that has expired, or whose keys were exchanged, waits to be signed anew:
+ * the next import must not end the warning. */
 static int read_delegated(struct reading *r, struct err *e)
 {
 	struct store_role *roles = mem_alloc(STORE_ROLES_MAX, sizeof(*roles));
@@ -129,7 +131,7 @@ static int read_delegated(struct reading *r, struct err *e)
 	int rc = store_roles(r->store, roles, &count, e);
 
 	for (size_t i = 0; rc == 0 && i < count; i++)
-		if (!roles[i].problem[0])
+		if (strcmp(roles[i].problem, STORE_ROLE_DROPPED) != 0)
 			rc = read_one(r, roles[i].name, roles[i].version, e);
 	free(roles);
 	return rc;

@@ -34,8 +34,8 @@ void expiry_init(struct expiry *x);
 void expiry_done(struct expiry *x);
 
 /*
- * What is served now, into `out`; *count is 0 before the first import. A role
- * that devices cannot use is left out.
+ * What is there now, into `out`; *count is 0 before the first import. Of the
+ * roles that were delegated to once, those that still are, of use or not.
  */
 int expiry_read(struct expiry *x, struct store *s,
 		struct expiry_of out[EXPIRY_MAX], size_t *count,

@@ -618,6 +618,7 @@ struct store_file {
 };
 
 /* A delegated role, and why devices cannot use it; "" if they can. */
+#define STORE_ROLE_DROPPED "targets no longer delegates to it"
 struct store_role {
 	char name[NAME_MAX_LEN + 1];
 	int64_t version;

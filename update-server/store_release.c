@@ -213,10 +213,8 @@ static int find_unlisted(struct store *s, char name[NAME_MAX_LEN + 1],
 static int put_roles(struct store *s, const struct store_import *in,
 		     struct err *e)
 {
-	if (sql_run(s->db,
-		    "UPDATE role SET problem ="
-		    " 'targets no longer delegates to it'",
-		    SQL_NOTHING, NULL, e))
+	if (sql_run(s->db, "UPDATE role SET problem = ?",
+		    SQL_BIND(sql_text(STORE_ROLE_DROPPED)), NULL, e))
 		return -1;
 	for (size_t i = 0; i < in->role_count; i++)
 		if (sql_run(s->db,
