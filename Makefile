@@ -53,7 +53,7 @@ endif
 SANITIZE := -fno-omit-frame-pointer -fno-sanitize-recover=all
 CFLAGS_release  := -O2 -g $(HARD) -ffunction-sections -fdata-sections \
 		   -fno-asynchronous-unwind-tables
-CFLAGS_asan     := -O1 -g -fsanitize=address,undefined $(SANITIZE)
+CFLAGS_asan     := -O1 -g1 -fsanitize=address,undefined $(SANITIZE)
 CFLAGS_tsan     := -O1 -g -fsanitize=thread $(SANITIZE)
 CFLAGS_cover    := -O0 -g --coverage
 CFLAGS_fuzz     := -O1 -g -fsanitize=fuzzer-no-link,address,undefined $(SANITIZE)
@@ -114,6 +114,8 @@ HAS_LTO := $(call try,-flto -ffat-lto-objects)
 LTO = $(if $(HAS_LTO),$(HAS_LTO) -frandom-seed=$*)
 $(B)/obj/updater-client/%.o: CFLAGS += $(SMALL) $(LTO)
 $(B)/updater-client: LDFLAGS += $(if $(HAS_LTO),-flto=2 $(CFLAGS) $(SMALL) $(NO_PATHS))
+# What asks is compiled once and run once; what is asked is as in the programs.
+$(B)/obj/tests/unit/%.o: CFLAGS += -O0 -U_FORTIFY_SOURCE
 endif
 FAST := $(addprefix common/,delta_arm.c delta_arm64.c delta_map.c delta_predict.c \
 	delta_x86.c)

@@ -200,7 +200,7 @@ static void check_steps(const struct delta_step *steps, size_t count,
 	}
 #define KEEP(n)                                                                \
 	{                                                                      \
-		.kind = DELTA_KEEP, .len = (n), .packed_len = (n)              \
+		.kind = DELTA_KEEP, .len = (n), .packed_len = (uint32_t)(n)    \
 	}
 #define TAKE(a, n)                                                             \
 	{                                                                      \
