@@ -7,10 +7,8 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/place.h"
 #include "common/text.h"
 
 #define LOCK_TRIES    8
@@ -55,34 +53,21 @@ static int take(int fd)
 
 int fs_lock(int dirfd, const char *path, int *fd, struct err *e)
 {
-	struct place p;
 	char pid[16];
-	int got = -1, rc = -1;
+	int got = -1;
 
-	if (place_open(dirfd, path, &p, e))
+	if (text_format(pid, sizeof(pid), e, "%ld\n", (long)getpid()) ||
+	    fs_open(dirfd, path, O_RDWR | O_CREAT, &got, e))
 		return -1;
-	if (text_format(pid, sizeof(pid), e, "%ld\n", (long)getpid()))
-		goto out;
-	got = openat(p.fd, p.name,
-		     O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK,
-		     S_IRUSR | S_IWUSR);
-	if (got < 0) {
-		place_refused(p.fd, p.name, path, e);
-		goto out;
-	}
 	if (take(got)) {
-		rc = errno == EWOULDBLOCK ? lock_is_busy(got, path, e)
-					  : err_sys(e, "%s", path);
-		goto out;
+		(void)(errno == EWOULDBLOCK ? lock_is_busy(got, path, e)
+					    : err_sys(e, "%s", path));
+		fs_close(&got);
+		return -1;
 	}
 	/* The pid is a courtesy to people; on a full disk the lock holds. */
 	if (ftruncate(got, 0) || pwrite(got, pid, strlen(pid), 0) < 0)
 		errno = 0;
 	*fd = got;
-	got = -1;
-	rc = 0;
-out:
-	fs_close(&got);
-	place_close(&p);
-	return rc;
+	return 0;
 }

@@ -39,7 +39,8 @@ int fs_open(int dirfd, const char *path, int flags, int *fd, struct err *e)
 		return -1;
 	/* Nobody can make us wait by putting a FIFO there. */
 	got = openat(p.fd, p.name,
-		     flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+		     flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+		     S_IRUSR | S_IWUSR);
 	if (got < 0) {
 		place_refused(p.fd, p.name, path, e);
 		goto out;

@@ -166,6 +166,9 @@ static const struct {
 	  1, DAY_SEC },
 };
 
+_Static_assert(sizeof(struct settings) <= UINT16_MAX,
+	       "each place in it is an ini_key's offset");
+
 static void slot_keys(size_t i, const char *section, struct ini_key *out)
 {
 	const size_t at = offsetof(struct settings, slots) +

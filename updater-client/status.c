@@ -457,13 +457,15 @@ static int print_people(const struct json *status, const struct session *s,
 	if (buf_addf(out, e, "product      %s%s%s, %s\n", c->product,
 		     c->model ? ", model " : "", c->model ? c->model : "",
 		     environment_name(c->environment)) ||
-	    buf_addf(out, e, "device       %s%s%s%s\n",
+	    buf_addf(out, e,
+		     "device       %s%s%s%s\n"
+		     "standing     %s\n"
+		     "runs         %s%s%s\n",
 		     s->enrolled ? member(status, "device") : "not enrolled",
 		     s->enrolled ? ", cohort " : "",
 		     s->enrolled ? s->cohort.name : "",
-		     s->enrolled && s->cohort.lab ? ", of the lab" : "") ||
-	    buf_addf(out, e, "standing     %s\n", member(status, "standing")) ||
-	    buf_addf(out, e, "runs         %s%s%s\n",
+		     s->enrolled && s->cohort.lab ? ", of the lab" : "",
+		     member(status, "standing"),
 		     s->has_running ? s->running.id : "nothing of ours",
 		     s->has_running ? " " : "",
 		     s->has_running ? s->running.version : "") ||

@@ -7,6 +7,10 @@
 #include "common/log.h"
 #include "common/text.h"
 
+/* What install, fill and relay do that takes long. */
+static const char *const phases[] = { "fetching", "writing",
+				      "fetching and writing", "reading back" };
+
 /* Its folder, and the name that it has there. */
 static int open_folder(const struct settings *c, int *dirfd, const char **name,
 		       struct err *e)
@@ -20,6 +24,7 @@ static int open_folder(const struct settings *c, int *dirfd, const char **name,
 	return fs_open_dir(folder, dirfd, e);
 }
 
+/* An object. Who may write there may lie in each of its members. */
 static int load(const struct settings *c, struct json **out, struct err *e)
 {
 	struct buf text = BUF_INIT(STATUS_MAX);
@@ -30,6 +35,10 @@ static int load(const struct settings *c, struct json **out, struct err *e)
 	if (open_folder(c, &dirfd, &name, e) == 0 &&
 	    fs_read_file(dirfd, name, &text, e) == 0)
 		rc = json_parse(buf_slice(&text), out, e);
+	if (rc == 0 && !json_is_object(*out)) {
+		json_free(*out);
+		rc = err_set(e, ERR_FORMAT, "%s: not an object", c->status);
+	}
 	fs_close(&dirfd);
 	buf_done(&text);
 	return rc;
@@ -75,17 +84,36 @@ void status_file_tell(const struct settings *c, const struct progress *p)
 	buf_done(&text);
 }
 
+static bool is_told(const struct json *file, struct progress *p)
+{
+	const struct json *told;
+	const char *phase;
+	int64_t done, total;
+	struct err unused;
+
+	if (json_get_object(file, "progress", &told, &unused) ||
+	    json_get_text(told, "phase", &phase, &unused) ||
+	    json_get_int(told, "done", 0, JSON_INT_MAX, &done, &unused) ||
+	    json_get_int(told, "total", 0, JSON_INT_MAX, &total, &unused))
+		return false;
+	*p = (struct progress){ .done = (uint64_t)done,
+				.total = (uint64_t)total };
+	for (size_t i = 0; i < ARRAY_LEN(phases); i++)
+		if (strcmp(phase, phases[i]) == 0)
+			p->what = phases[i];
+	return p->what;
+}
+
 struct json *status_file_progress(const struct settings *c)
 {
-	struct json *j = NULL, *progress = NULL;
-	const struct json *told;
+	struct json *j = NULL, *told = NULL;
 	struct err unreadable;
+	struct progress p;
 
 	if (!c->status || load(c, &j, &unreadable))
 		return NULL;
-	told = json_get(j, "progress");
-	if (told)
-		progress = json_clone(told);
+	if (is_told(j, &p))
+		told = describe(&p);
 	json_free(j);
-	return progress;
+	return told;
 }

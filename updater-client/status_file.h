@@ -22,7 +22,8 @@ int status_file_write(const struct settings *c, struct slice text,
  */
 void status_file_tell(const struct settings *c, const struct progress *p);
 
-/* What was told last, the caller's to free; NULL: nothing. */
+/* What was told last, the caller's to free; NULL: nothing, or what this program
+ * does not tell. */
 struct json *status_file_progress(const struct settings *c);
 
 #endif
