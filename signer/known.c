@@ -15,7 +15,7 @@ struct collection {
 	bool full;
 };
 
-/* What no longer fits is left out: so the keys of now come first. */
+/* What no longer fits is left out. */
 static int know(struct collection *to, const struct ec_public *key,
 		const char *name, struct err *e)
 {
@@ -151,7 +151,7 @@ static int add_role(struct collection *c, const struct repo_role *role,
 		       : 0;
 }
 
-/* All that it has now, first; then what it had, the newest first. */
+/* All that it has now, which must fit; then what it had. */
 static int add_roles(struct collection *c, struct err *e)
 {
 	const struct repo *r = c->repo;
@@ -159,6 +159,12 @@ static int add_roles(struct collection *c, struct err *e)
 	for (size_t i = 0; i < repo_role_count(r); i++)
 		if (add_role(c, repo_role_at(r, i), e))
 			return -1;
+	if (c->full)
+		return err_set(e, ERR_LIMIT,
+			       "the roles of now have more than %d keys, and "
+			       "none of them may stay unsought: take out what "
+			       "nobody signs with",
+			       SCALARS_MAX);
 	return repo_each_version(r, "root", add_envelope, c, e) ||
 			       repo_each_version(r, "targets", add_envelope, c,
 						 e)

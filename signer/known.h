@@ -14,12 +14,13 @@
 
 /* What is said when they are not all. */
 #define KNOWN_NOT_ALL                                                          \
-	"the repository has had more keys than can be sought at once: its "    \
-	"oldest are not among them"
+	"the repository has had more keys than can be sought at once: some "   \
+	"that it no longer has were left out"
 
 /*
- * The example keys, the wrap key and those of r unless they are NULL. Heap. Of
- * more than SCALARS_MAX those of now and the newest: then all is false.
+ * The example keys, the wrap key and those of r unless they are NULL. Heap.
+ * ERR_LIMIT if there are more than SCALARS_MAX now; if former ones no longer
+ * fit, they are left out and all is false.
  */
 int known_keys(const struct repo *r, const struct ec_public *wrap,
 	       struct scalars **out, bool *all, struct err *e) NODISCARD;

@@ -398,6 +398,28 @@ static void of_too_many_keys_those_of_now_are_known(void **state)
 	repo_close(&r);
 }
 
+static void more_keys_of_now_than_can_be_sought_are_refused(void **state)
+{
+	struct scalars *s = NULL;
+	struct ec_private *key = NULL;
+	struct ec_public public_key;
+	struct repo r;
+	struct err e;
+
+	(void)state;
+	fill(&r);
+	for (int i = 0; i <= SCALARS_MAX; i++) {
+		assert_ok(ec_generate(&key, &e));
+		ec_public_of(key, &public_key);
+		ec_free(key);
+		assert_ok(roleedit_add(tuf_envelope_signed(r.targets.staged),
+				       "product-gateway", &public_key, &e));
+	}
+	assert_refused(known_keys(&r, NULL, &s, &all, &e), ERR_LIMIT);
+	assert_null(s);
+	repo_close(&r);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -412,6 +434,8 @@ int main(void)
 			the_example_keys_are_known_without_a_repository),
 		cmocka_unit_test(what_is_no_key_of_ours_is_passed_over),
 		cmocka_unit_test(of_too_many_keys_those_of_now_are_known),
+		cmocka_unit_test(
+			more_keys_of_now_than_can_be_sought_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, make_keys, free_keys);
