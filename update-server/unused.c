@@ -242,12 +242,13 @@ static int add_staged(struct store *s, struct refs *refs, struct err *e)
 struct looking {
 	const struct refs *refs;
 	int64_t before;
+	struct refs recent; /* packages that nothing refers to yet, and stay */
 	struct unused *out;
 };
 
 static int look_at(void *ctx, const struct blob *b, struct err *e)
 {
-	const struct looking *l = ctx;
+	struct looking *l = ctx;
 	struct unused *u = l->out;
 
 	(void)e;
@@ -255,6 +256,8 @@ static int look_at(void *ctx, const struct blob *b, struct err *e)
 		u->referred++;
 	} else if (b->since >= l->before) {
 		u->recent++;
+		if (b->whole)
+			add_ref(&l->recent, &b->digest);
 	} else {
 		if (u->count % 64 == 0)
 			u->at = mem_resize(u->at, u->count + 64,
@@ -263,6 +266,29 @@ static int look_at(void *ctx, const struct blob *b, struct err *e)
 		u->bytes += b->len;
 	}
 	return 0;
+}
+
+/* Keys stay with their package, however old they are: without them it is of no
+ * use to anybody once it is listed. */
+static int look_at_keys(void *ctx, const struct blob *b, struct err *e)
+{
+	struct looking *l = ctx;
+
+	if (!b->whole || !is_referred(&l->recent, &b->digest))
+		return look_at(ctx, b, e);
+	l->out->recent++;
+	return 0;
+}
+
+static int look_at_files(struct looking *l, int dirfd, struct err *e)
+{
+	struct refs *recent = &l->recent;
+
+	if (blobs_each(dirfd, look_at, l, e))
+		return -1;
+	if (recent->count > 0)
+		qsort(recent->at, recent->count, sizeof(*recent->at), compare);
+	return envelopes_each(dirfd, look_at_keys, l, e);
 }
 
 static int by_name(const void *a, const void *b)
@@ -275,7 +301,7 @@ int unused_find(struct store *s, const struct unused_ask *ask,
 		struct unused *out, struct err *e)
 {
 	struct refs refs = { .count = 0 };
-	struct looking l = { &refs, ask->before, out };
+	struct looking l = { .refs = &refs, .before = ask->before, .out = out };
 	int rc = -1;
 
 	*out = (struct unused){ .count = 0 };
@@ -285,13 +311,11 @@ int unused_find(struct store *s, const struct unused_ask *ask,
 		goto out;
 	if (refs.count > 0)
 		qsort(refs.at, refs.count, sizeof(*refs.at), compare);
-	rc = blobs_each(ask->dirfd, look_at, &l, e) ||
-			     envelopes_each(ask->dirfd, look_at, &l, e)
-		     ? -1
-		     : 0;
+	rc = look_at_files(&l, ask->dirfd, e);
 	if (rc == 0 && out->count > 0)
 		qsort(out->at, out->count, sizeof(*out->at), by_name);
 out:
+	free(l.recent.at);
 	free(refs.at);
 	return rc;
 }

@@ -183,6 +183,25 @@ static void sealed_keys_go_with_their_package(void **state)
 	unused_done(&u);
 }
 
+/* It is being imported again: not listed yet, and its keys are old. */
+static void old_keys_of_a_package_that_came_lately_stay(void **state)
+{
+	struct sha256 late = file("late", MAYBE), old = file("old", 1);
+	struct unused u;
+
+	sealed(&late, "", 1);
+	sealed(&late, ".0123456789abcdef", 1);
+	sealed(&old, "", 1);
+	u = find(*state, NULL, 0);
+	assert_int_equal(u.recent, 2);
+	/* The other package, its keys, and what was not yet a file of keys. */
+	assert_int_equal(u.count, 3);
+	for (size_t i = 0; i < u.count; i++)
+		assert_true(!u.at[i].whole ||
+			    sha256_equal(&u.at[i].digest, &old));
+	unused_done(&u);
+}
+
 static void what_a_rollout_is_about_stays(void **state)
 {
 	static const struct unused_held held = { "kiosk", "r1" },
@@ -349,6 +368,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(what_is_listed_or_came_lately_stays),
 		TEST(sealed_keys_go_with_their_package),
+		TEST(old_keys_of_a_package_that_came_lately_stay),
 		TEST(what_a_rollout_is_about_stays),
 		TEST(what_a_listed_delta_starts_from_stays),
 		TEST(what_waits_for_signatures_keeps_its_documents),
