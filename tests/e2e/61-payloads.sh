@@ -234,7 +234,7 @@ asking=$!
 python3 - "$blobs/ab" $many "$server_pid" "${SEED:-$$}" <<'EOF' || die "above"
 import os, random, signal, sys, time
 folder, many, pid, seed = sys.argv[1], *map(int, sys.argv[2:])
-left = random.Random(seed).randrange(many // 4, many)
+left = random.Random(seed).randrange(many // 2, many)
 end = time.time() + 120
 print("killed with %d of %d left, or fewer: seed %d" % (left, many, seed))
 while len(os.listdir(folder)) > left:
