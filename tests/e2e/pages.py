@@ -3,6 +3,7 @@
 # release fails and says markup; "first" waits for a person; "third" is new.
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -141,6 +142,10 @@ def see_what_is_wrong(o):
     o.b.wait_text(".verdict", "needs a person now")
     check("PAUSED by" in o.b.text(".verdict"), "fleet home says what is wrong")
     check("second" in o.b.text(".verdict"), "and where")
+    counted = re.findall(r"\d+", o.b.text(".verdict").split(";")[0])
+    check(sum(map(int, counted)) ==
+          o.b.run("return document.querySelectorAll('.verdict li').length"),
+          "and counts what it lists")
     o.quiet("fleet home")
     o.b.click(".verdict a[href='/rollouts/second']")
     o.ready()

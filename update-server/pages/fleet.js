@@ -56,11 +56,15 @@ function headline(overview, rollouts) {
 	const going = running === 0 ? "no rollout is running"
 		: plural(running, "rollout is", "rollouts are") + " running";
 	const bad = list.filter(([kind]) => kind === "bad").length;
+	const rest = list.length - bad;
+	const more = bad > 0 && rest > 0
+		? ", " + number(rest) + (rest === 1 ? " more is" : " more are") +
+			" waiting for you" : "";
 	const items = h("ul", {}, ...list.sort((a, b) =>
 		(a[0] === "bad" ? 0 : 1) - (b[0] === "bad" ? 0 : 1)).map(([, li]) => li));
 	if (bad > 0)
 		return verdict("bad", plural(bad, "thing needs", "things need") +
-			" a person now; " + going + ".", items);
+			" a person now" + more + "; " + going + ".", items);
 	if (list.length > 0)
 		return verdict("ask", plural(list.length, "thing is", "things are") +
 			" waiting for you; " + going + ".", items);
