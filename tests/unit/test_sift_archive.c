@@ -200,7 +200,7 @@ static void a_key_in_it_does_not_hide_one_behind_it(void **state)
 /* A file that only looks like an archive is one like any other. */
 static void what_lies_in_the_midst_of_none_is_opened(void **state)
 {
-	static const char *const starts[] = { "BZh9", "PK\3", "!<arch>\n",
+	static const char *const starts[] = { "BZh9", "PK\3\4", "!<arch>\n",
 					      "\x28\xb5\x2f\xfd" };
 
 	(void)state;
