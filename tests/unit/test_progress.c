@@ -153,6 +153,26 @@ a_listener_is_told_now_and_then_and_not_of_what_is_short(void **state)
 	assert_int_equal(told_times(60000), 0);
 }
 
+/* What wears flash is not written for each message that comes. */
+static void a_listener_is_told_once_in_its_time(void **state)
+{
+	uint64_t last[2] = { 0, 0 };
+	uint64_t *const out = last;
+	struct progress p;
+
+	(void)state;
+	progress_start(&p, "fetching", 1000, PROGRESS_QUIET);
+	p.listener = (struct progress_listener){ count, &out, 60000 };
+	for (uint64_t round = 1; round <= 3; round++) {
+		p.told_ms -= 60000; /* as if so much later */
+		for (uint64_t i = 0; i < 100; i++)
+			progress_set(&p, 100 * round + i);
+		assert_int_equal(last[0], round);
+		assert_int_equal(last[1], 100 * round);
+	}
+	progress_end(&p, false);
+}
+
 static int counts_without_a_total(void *ctx)
 {
 	struct progress p;
@@ -223,6 +243,7 @@ int main(void)
 		cmocka_unit_test(quiet_means_silence),
 		cmocka_unit_test(programs_get_an_object_for_each_percent),
 		cmocka_unit_test(an_interruption_says_how_far_it_came),
+		cmocka_unit_test(a_listener_is_told_once_in_its_time),
 		cmocka_unit_test(an_unknown_total_still_ends_with_the_count),
 		cmocka_unit_test(a_terminal_gets_one_bar_that_is_redrawn),
 	};
