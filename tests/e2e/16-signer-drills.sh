@@ -12,8 +12,14 @@ command -v faketime >/dev/null || {
 }
 base=$(date +%s)
 day=0
-utc() { TZ=UTC date -d "@$((base + day * 86400))" '+%Y-%m-%d %H:%M:%S'; }
-at() { TZ=UTC faketime "$(utc)" "$@"; }
+# Each command begins ten seconds after the one before it: none may be taken for
+# an earlier one, however long that took.
+clock=0
+at() {
+	clock=$((clock + 10))
+	TZ=UTC faketime "$(TZ=UTC date -d "@$((base + day * 86400 + clock))" \
+		'+%Y-%m-%d %H:%M:%S')" "$@"
+}
 signer() { at "$signer" "$@"; }
 refused() { # STATUS PATTERN COMMAND...
 	want=$1 pattern=$2
@@ -86,7 +92,7 @@ signer role list repo 2>said >/dev/null
 grep -q "targets version 1 ends in 99 days" said && exit 1
 # Who signs is told 60, 30 and 7 days before, by each command and for programs.
 for left in 55:60 29:30 6:7; do
-	day=$((400 - ${left%:*}))
+	day=$((399 - ${left%:*})) # and that day has begun
 	signer role list repo 2>said >/dev/null
 	grep -q "targets version 1 ends in ${left%:*} days" said || {
 		cat said
