@@ -30,9 +30,9 @@ void fs_close(int *fd);
 /* ---- beneath a folder ---------------------------------------------------- */
 
 /*
- * Open a file or folder; flags as for open(2). O_NONBLOCK is always set, so that
- * a FIFO cannot make us wait; regular files do not notice it. What O_CREAT makes
- * is its owner's alone.
+ * Open a file or folder; flags as for open(2). O_NONBLOCK is always set, so
+ * that a FIFO cannot make us wait; regular files do not notice it. What O_CREAT
+ * makes is its owner's alone.
  */
 int fs_open(int dirfd, const char *path, int flags, int *fd,
 	    struct err *e) NODISCARD;
