@@ -64,6 +64,8 @@ struct sql_value sql_digest(const struct sha256 *digest);
 struct sql_value sql_device(const struct device_id *id);
 
 /* Under the lock: */
+int store_device_find_locked(struct store *s, const struct device_id *id,
+			     struct store_device *out, struct err *e) NODISCARD;
 /* As store_readopt(), without a record. */
 int store_readopt_locked(struct store *s, const struct store_readopt *d,
 			 int64_t now, struct err *e) NODISCARD;
