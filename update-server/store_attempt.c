@@ -248,9 +248,12 @@ static int supersede(struct store *s, const struct attempt *by, struct err *e)
 
 static int next_number(struct store *s, struct attempt *a, struct err *e)
 {
+	/* The plus: by the device's index. A rollout's is as long as a fleet.
+	 */
 	struct sql_query *q = sql_query(
 		s->db,
-		"SELECT count(*) FROM attempt WHERE device = ? AND rollout = ?",
+		"SELECT count(*) FROM attempt"
+		" WHERE device = ? AND +rollout = ?",
 		SQL_BIND(sql_device(&a->device), sql_int(a->rollout)));
 
 	a->n = sql_next(q) ? (uint32_t)sql_get_int(q, 0) + 1 : 1;

@@ -60,14 +60,15 @@ static int may_be_forgotten(struct store *s, const struct device_id *id,
 			       "device revoke (--reason TEXT) comes first");
 }
 
-/* An attempt that had not ended is counted no more. */
+/* An attempt that had not ended is counted no more. The plus: by the device's
+ * index, for a rollout's is as long as a fleet. */
 static int uncount(struct store *s, const struct device_id *id, struct err *e)
 {
 	return sql_run(
 		s->db,
 		"UPDATE counter SET n = n - 1 WHERE n > 0 AND EXISTS"
 		" (SELECT 1 FROM attempt AS a WHERE a.device = ? AND a.state < ?"
-		" AND a.rollout = counter.rollout AND a.phase = counter.phase"
+		" AND +a.rollout = counter.rollout AND a.phase = counter.phase"
 		" AND a.epoch = counter.epoch AND a.state = counter.state"
 		" AND a.code = counter.code AND a.counted = counter.counted)",
 		SQL_BIND(sql_device(id), sql_int(STAGE_CONFIRMED)), NULL, e);
