@@ -9,7 +9,6 @@
 #include "update-server/store_db.h"
 
 #define MEMBERS_MAX (16u << 20)
-#define PAGE_MAX    256 /* read under the lock at once: a millisecond */
 
 /* ---- the fleet, a page at a time ------------------------------------------
  */
@@ -19,10 +18,10 @@
 #define MEMBERS                                                                \
 	"SELECT id, model, cohort, release, seq, digest, enrolled, last_seen," \
 	" updater, posture_known, posture_yes, lab,"                           \
-	" pin, hardware, blocked, first_use, revoked, product, "
-/* Whoever is of another product is passed over here and not there: a page is
- * so many rows, and not as many as it takes to find so many. */
-#define A_PAGE " FROM device WHERE id > ? ORDER BY id LIMIT ?"
+	" pin, hardware, blocked, first_use, revoked, "
+/* Whoever is revoked is passed over here and not there: a page is so many rows,
+ * and not as many as it takes to find so many. */
+#define A_PAGE " FROM device WHERE product = ? AND id > ? ORDER BY id LIMIT ?"
 #define ITS_VERSION                                                            \
 	"(SELECT version FROM release l WHERE l.product = device.product"      \
 	" AND l.id = device.release)"
@@ -36,7 +35,7 @@ struct page {
 	const struct stage *r;
 	struct device_id last;
 	size_t rows, count;
-	struct member at[PAGE_MAX];
+	struct member at[STORE_PAGE_MAX];
 };
 
 static struct sql_query *query_members(struct store *s, const struct page *p)
@@ -45,11 +44,13 @@ static struct sql_query *query_members(struct store *s, const struct page *p)
 		s->db,
 		p->r->selector.count > 0 ? MEMBERS ITS_VERSION A_PAGE
 					 : MEMBERS "NULL" A_PAGE,
-		SQL_BIND(p->rows ? sql_device(&p->last) : sql_blob("", 0),
-			 sql_int(PAGE_MAX)));
+		SQL_BIND(sql_text(p->r->what.product),
+			 p->rows ? sql_device(&p->last) : sql_blob("", 0),
+			 sql_int(STORE_PAGE_MAX)));
 }
 
-static void read_member(struct sql_query *q, struct member *m)
+static void read_member(struct sql_query *q, const char *product,
+			struct member *m)
 {
 	struct rollout_device *d = &m->d;
 
@@ -71,8 +72,8 @@ static void read_member(struct sql_query *q, struct member *m)
 			(uint64_t)sql_get_int(q, 12));
 	sql_get_text(q, 13, d->hardware, sizeof(d->hardware));
 	rollout_hear(d, (enum wire_first_use)sql_get_int(q, 15));
-	sql_get_text(q, 17, d->product, sizeof(d->product));
-	sql_get_text(q, 18, d->version, sizeof(d->version));
+	memcpy(d->product, product, strlen(product));
+	sql_get_text(q, 17, d->version, sizeof(d->version));
 }
 
 static int read_page(struct store *s, struct page *p, struct err *e)
@@ -80,16 +81,15 @@ static int read_page(struct store *s, struct page *p, struct err *e)
 	struct sql_query *q;
 	size_t rows = 0;
 
-	store_lock(s);
+	store_lock_in_turn(s);
 	q = query_members(s, p);
 	p->count = 0;
-	while (rows < PAGE_MAX && sql_next(q)) {
+	while (rows < STORE_PAGE_MAX && sql_next(q)) {
 		struct member *m = &p->at[p->count];
 
-		read_member(q, m);
+		read_member(q, p->r->what.product, m);
 		p->last = m->d.id;
-		p->count += sql_get_int(q, 16) == 0 &&
-			    strcmp(m->d.product, p->r->what.product) == 0;
+		p->count += sql_get_int(q, 16) == 0;
 		rows++;
 	}
 	p->rows = rows;
@@ -112,7 +112,7 @@ static int each_of_product(struct store *s, const struct stage *r,
 		rc = read_page(s, p, e);
 		for (size_t i = 0; rc == 0 && i < p->count; i++)
 			visit(ctx, &p->at[i]);
-	} while (rc == 0 && p->rows == PAGE_MAX);
+	} while (rc == 0 && p->rows == STORE_PAGE_MAX);
 	free(p);
 	return rc;
 }
@@ -308,6 +308,132 @@ int store_rollout_from(struct store *s, const struct stage *r,
 		qsort(all.at, all.count, sizeof(*all.at), compare_running);
 	for (size_t i = 0; rc == 0 && i < all.count; i++)
 		visit(ctx, all.at[i].id, all.at[i].devices);
+	free(all.at);
+	return rc;
+}
+
+/* ---- what they ran before -------------------------------------------------
+ */
+
+/* The releases of a product, the first of each content, and how many hold
+ * which. Few, as above; whatever else a device names is none of ours. */
+struct held {
+	struct held_release {
+		struct sha256 digest;
+		char id[NAME_MAX_LEN + 1];
+		uint64_t devices;
+	} * at;
+	size_t count;
+};
+
+struct held_page {
+	const struct rollout *r;
+	struct device_id last;
+	size_t rows, count;
+	struct sha256 before[STORE_PAGE_MAX];
+};
+
+static struct held_release *held_of(const struct held *all,
+				    const struct sha256 *digest)
+{
+	for (size_t i = 0; i < all->count; i++)
+		if (sha256_equal(&all->at[i].digest, digest))
+			return &all->at[i];
+	return NULL;
+}
+
+static int read_releases(struct store *s, const char *product, struct held *all,
+			 struct err *e)
+{
+	struct sql_query *q;
+
+	store_lock(s);
+	q = sql_query(s->db,
+		      "SELECT digest, id FROM release WHERE product = ?"
+		      " ORDER BY seq",
+		      SQL_BIND(sql_text(product)));
+	while (sql_next(q)) {
+		struct held_release r = { .devices = 0 };
+
+		sql_get_blob(q, 0, r.digest.bytes, SHA256_LEN);
+		sql_get_text(q, 1, r.id, sizeof(r.id));
+		if (held_of(all, &r.digest))
+			continue;
+		all->at = mem_resize(all->at, all->count + 1, sizeof(*all->at));
+		all->at[all->count++] = r;
+	}
+	return store_unlock(s, sql_end(q, e));
+}
+
+static int read_held(struct store *s, struct held_page *p, struct err *e)
+{
+	struct sql_query *q;
+	size_t rows = 0;
+
+	store_lock_in_turn(s);
+	q = sql_query(s->db,
+		      "SELECT id, seq = ?, before FROM device"
+		      " WHERE product = ? AND release = ? AND revoked = 0"
+		      " AND id > ? ORDER BY id LIMIT ?",
+		      SQL_BIND(sql_int((int64_t)p->r->seq),
+			       sql_text(p->r->product), sql_text(p->r->release),
+			       p->rows ? sql_device(&p->last) : sql_blob("", 0),
+			       sql_int(STORE_PAGE_MAX)));
+	p->count = 0;
+	while (rows < STORE_PAGE_MAX && sql_next(q)) {
+		sql_get_blob(q, 0, p->last.bytes, DEVICE_ID_LEN);
+		rows++;
+		if (sql_get_int(q, 1) == 0 || sql_get_null(q, 2))
+			continue;
+		sql_get_blob(q, 2, p->before[p->count].bytes, SHA256_LEN);
+		p->count++;
+	}
+	p->rows = rows;
+	return store_unlock(s, sql_end(q, e));
+}
+
+static int count_held(struct store *s, const struct rollout *r,
+		      struct held *all, struct err *e)
+{
+	struct held_page *p = mem_alloc(1, sizeof(*p));
+	struct held_release *known;
+	int rc;
+
+	p->r = r;
+	do {
+		rc = read_held(s, p, e);
+		for (size_t i = 0; rc == 0 && i < p->count; i++) {
+			known = held_of(all, &p->before[i]);
+			if (known)
+				known->devices++;
+		}
+	} while (rc == 0 && p->rows == STORE_PAGE_MAX);
+	free(p);
+	return rc;
+}
+
+static int compare_held(const void *a, const void *b)
+{
+	const struct held_release *x = a, *y = b;
+
+	return (x->devices < y->devices) - (x->devices > y->devices);
+}
+
+int store_rollout_before(struct store *s, const struct rollout *r,
+			 void (*visit)(void *ctx, const char *release,
+				       uint64_t devices),
+			 void *ctx, struct err *e)
+{
+	struct held all = { NULL, 0 };
+	int rc = read_releases(s, r->product, &all, e);
+
+	if (rc == 0)
+		rc = count_held(s, r, &all, e);
+	if (rc == 0 && all.count > 0)
+		qsort(all.at, all.count, sizeof(*all.at), compare_held);
+	for (size_t i = 0; rc == 0 && i < all.count; i++)
+		if (all.at[i].devices > 0)
+			visit(ctx, all.at[i].id, all.at[i].devices);
 	free(all.at);
 	return rc;
 }

@@ -315,6 +315,10 @@ static const char *const schema[] = {
 	"ALTER TABLE cohort ADD COLUMN rule TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE cohort ADD COLUMN revision INTEGER NOT NULL DEFAULT 1;"
 	"ALTER TABLE cohort ADD COLUMN removed INTEGER NOT NULL DEFAULT 0;",
+
+	/* Whom a rollout is for is read product by product, by id. */
+	"DROP INDEX IF EXISTS device_members; DROP INDEX IF EXISTS fleet_members;"
+	"CREATE INDEX device_product ON device (product, id);",
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)
@@ -327,9 +331,21 @@ struct sql_value sql_device(const struct device_id *id)
 	return sql_blob(id->bytes, DEVICE_ID_LEN);
 }
 
+/* Ahead of who waits, if the lock happens to be free: nobody is woken for what
+ * takes less than that. */
 void store_lock(struct store *s)
 {
+	if (pthread_mutex_trylock(&s->lock) != 0)
+		store_lock_in_turn(s);
+}
+
+/* Whoever waited before has had the lock by then: a mutex alone goes to who
+ * asks first, and who has just let go of it is always first. */
+void store_lock_in_turn(struct store *s)
+{
+	(void)pthread_mutex_lock(&s->turn);
 	(void)pthread_mutex_lock(&s->lock);
+	(void)pthread_mutex_unlock(&s->turn);
 }
 
 int store_unlock(struct store *s, int rc)
@@ -365,9 +381,11 @@ int store_open_with(const struct sql_engine *engine, const char *path,
 	struct store *s = mem_alloc(1, sizeof(*s));
 
 	(void)pthread_mutex_init(&s->lock, NULL);
+	(void)pthread_mutex_init(&s->turn, NULL);
 	if (sql_open(engine, path, &s->db, e) || migrate(s, e)) {
 		sql_close(s->db);
 		(void)pthread_mutex_destroy(&s->lock);
+		(void)pthread_mutex_destroy(&s->turn);
 		free(s);
 		return -1;
 	}
@@ -386,6 +404,7 @@ void store_close(struct store *s)
 		s->seen_count = 0;
 	sql_close(s->db);
 	(void)pthread_mutex_destroy(&s->lock);
+	(void)pthread_mutex_destroy(&s->turn);
 	free(s);
 }
 

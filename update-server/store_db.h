@@ -24,6 +24,9 @@ struct seen {
 
 #define CONTROL_MAX 512
 
+/* Rows that are read under the lock at once: a millisecond. */
+#define STORE_PAGE_MAX 256
+
 /* What the hours of a rollout's control group gained since the last write. */
 struct control {
 	int64_t rollout, hour;
@@ -32,7 +35,7 @@ struct control {
 
 struct store {
 	struct sql *db;
-	pthread_mutex_t lock;
+	pthread_mutex_t lock, turn; /* who waits holds the turn: it is next */
 	struct seen seen[SEEN_MAX]; /* not yet written */
 	size_t seen_count;
 	struct control control[CONTROL_MAX]; /* likewise */
@@ -158,6 +161,8 @@ int store_prove_locked(struct store *s, uint64_t index, uint64_t from,
 		       struct err *e) NODISCARD;
 
 void store_lock(struct store *s);
+/* After everybody who waits for it: for who reads the fleet page by page. */
+void store_lock_in_turn(struct store *s);
 /* Returns rc, so that calls can end in it. */
 int store_unlock(struct store *s, int rc);
 

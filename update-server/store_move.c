@@ -72,7 +72,7 @@ static int declare(struct store *s, struct buf *out, struct err *e)
 /* Each list is a page of an index, by id, which a table with row numbers does
  * not put into its indexes by itself. */
 static const char mirror[] =
-	"CREATE INDEX fleet_members ON device_rows (product, cohort, seq);"
+	"CREATE INDEX fleet_product ON device_rows (product, id);"
 	"CREATE UNIQUE INDEX fleet_next ON device_rows (next_fingerprint);"
 	"CREATE INDEX fleet_release ON device_rows (product, release, id)"
 	" WHERE revoked = 0;"
@@ -231,7 +231,7 @@ int store_move(struct store *s, bool *more, struct err *e)
 	enum work work = WORK_NONE;
 	int rc;
 
-	store_lock(s);
+	store_lock_in_turn(s);
 	rc = store_unlock(s, move(s, &work, e));
 	*more = work != WORK_NONE;
 	return rc;

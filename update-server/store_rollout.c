@@ -600,32 +600,3 @@ int store_rollout_running(struct store *s, const struct rollout *r,
 	*out = sql_next(q) ? (uint64_t)sql_get_int(q, 0) : 0;
 	return store_unlock(s, sql_end(q, e));
 }
-
-int store_rollout_before(struct store *s, const struct rollout *r,
-			 void (*visit)(void *ctx, const char *release,
-				       uint64_t devices),
-			 void *ctx, struct err *e)
-{
-	char release[NAME_MAX_LEN + 1];
-	struct sql_query *q;
-
-	store_lock(s);
-	q = sql_query(s->db,
-		      /* Of releases of the same content the first. */
-		      "SELECT (SELECT l.id FROM release l"
-		      " WHERE l.product = ?1 AND l.digest = g.before"
-		      " ORDER BY l.seq LIMIT 1), n FROM"
-		      " (SELECT before, count(*) AS n FROM device"
-		      " WHERE product = ?1 AND release = ?2 AND seq = ?3"
-		      " AND revoked = 0 AND before IS NOT NULL"
-		      " GROUP BY before) g ORDER BY n DESC",
-		      SQL_BIND(sql_text(r->product), sql_text(r->release),
-			       sql_int((int64_t)r->seq)));
-	while (sql_next(q)) {
-		if (sql_get_null(q, 0))
-			continue;
-		sql_get_text(q, 0, release, sizeof(release));
-		visit(ctx, release, (uint64_t)sql_get_int(q, 1));
-	}
-	return store_unlock(s, sql_end(q, e));
-}

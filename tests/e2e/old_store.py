@@ -6,7 +6,7 @@ import sqlite3
 import sys
 
 INDEXES = """
-CREATE INDEX device_members ON device (product, cohort, seq);
+CREATE INDEX device_product ON device (product, id);
 CREATE UNIQUE INDEX device_next ON device (next_fingerprint);
 CREATE INDEX device_release ON device (product, release) WHERE revoked = 0;
 CREATE INDEX device_cohort ON device (cohort) WHERE revoked = 0;

@@ -58,7 +58,7 @@ static void make_old_table(void)
 	sql("INSERT INTO device_of_before SELECT * FROM device;"
 	    "DROP TABLE device;"
 	    "ALTER TABLE device_of_before RENAME TO device;"
-	    "CREATE INDEX device_members ON device (product, cohort, seq);"
+	    "CREATE INDEX device_product ON device (product, id);"
 	    "CREATE UNIQUE INDEX device_next ON device (next_fingerprint);"
 	    "CREATE INDEX device_release ON device (product, release)"
 	    " WHERE revoked = 0;"
