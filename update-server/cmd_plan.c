@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `rollout create` and `rollout plan NAME`, `device why`. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/bucket.h"
 #include "common/fs.h"
 #include "common/ini.h"
-#include "common/mem.h"
 #include "common/text.h"
 
 #include "update-server/commands.h"
 #include "update-server/sim_file.h"
-#include "update-server/stage_policy.h"
 #include "update-server/ui.h"
 
 /* ---- what create is told ------------------------------------------------- */
@@ -146,45 +143,15 @@ static int set_window(struct json *body, const char *text, struct err *e)
 	return 0;
 }
 
-/* What such a file does not speak of is the server's to say. */
-static void drop_others(struct json *policy)
-{
-	static const char *const others[] = { "four_eyes",   "delta_coverage",
-					      "start_polls", "min_rate",
-					      "shares",      "watch" };
-
-	for (size_t i = 0; i < ARRAY_LEN(others); i++)
-		json_remove(policy, others[i]);
-}
-
 /* What was tried with `simulate` is what is used: the same file. */
 static int set_policy(struct json *body, const char *path, struct err *e)
 {
 	struct buf text = BUF_INIT(INI_MAX_LEN);
-	struct sim_world *w = mem_alloc(1, sizeof(*w));
-	const struct stage *s = &w->stage;
-	struct json *policy, *window;
 	int rc = -1;
 
-	if (fs_read_path(path, &text, e) ||
-	    sim_file_parse(buf_slice(&text), path, w, e))
-		goto out;
-	policy = stage_policy_json(&s->policy);
-	drop_others(policy);
-	json_set(body, "policy", policy);
-	json_set_bool(body, "urgent", s->urgent);
-	if (s->has_window) {
-		window = json_new_object();
-		json_set_int(window, "from", s->window_from);
-		json_set_int(window, "to", s->window_to);
-		json_set_int(window, "zone_minutes", w->zone.offset_min);
-		json_set_bool(window, "summer_time", w->zone.summer_time);
-		json_set(body, "window", window);
-	}
-	rc = 0;
-out:
+	if (fs_read_path(path, &text, e) == 0)
+		rc = sim_file_rollout(buf_slice(&text), path, body, e);
 	buf_done(&text);
-	free(w);
 	return rc;
 }
 

@@ -8,19 +8,58 @@
 #include "common/ini.h"
 #include "common/mem.h"
 
-#define HOUR INT64_C(3600)
-#define ALL  BUCKET_SHARE_ALL
+#include "update-server/stage_policy.h"
+
+#define MINUTE INT64_C(60)
+#define HOUR   INT64_C(3600)
+#define ALL    BUCKET_SHARE_ALL
+/* As long as a time of a policy may be. */
+#define YEAR_HOURS 8760
+
+/* No number of a file is as large: a member that it does not name. */
+#define UNSAID UINT64_MAX
+
+/* The numbers of [policy], as the file gives them, and as stage_policy.h has
+ * them. */
+struct told {
+	uint64_t max_fail, min_sample, coverage, breaker;
+	uint64_t evidence_hours, new_device_days, attempts, rest_hours;
+	uint64_t give_up_hours, dark_polls, dark_minutes, start_minutes;
+	uint64_t progress_hours, poll_minutes;
+	uint64_t start_polls, min_rate, four_eyes, delta_coverage;
+};
+
+static const struct {
+	const char *member;
+	size_t at;
+	int64_t unit;
+} policy_numbers[] = {
+	{ "max_fail", offsetof(struct told, max_fail), 1 },
+	{ "min_sample", offsetof(struct told, min_sample), 1 },
+	{ "coverage", offsetof(struct told, coverage), 1 },
+	{ "breaker", offsetof(struct told, breaker), 1 },
+	{ "evidence_sec", offsetof(struct told, evidence_hours), HOUR },
+	{ "new_device_sec", offsetof(struct told, new_device_days), UTC_DAY },
+	{ "attempts", offsetof(struct told, attempts), 1 },
+	{ "rest_sec", offsetof(struct told, rest_hours), HOUR },
+	{ "give_up_sec", offsetof(struct told, give_up_hours), HOUR },
+	{ "dark_polls", offsetof(struct told, dark_polls), 1 },
+	{ "dark_sec", offsetof(struct told, dark_minutes), MINUTE },
+	{ "start_sec", offsetof(struct told, start_minutes), MINUTE },
+	{ "progress_sec", offsetof(struct told, progress_hours), HOUR },
+	{ "poll_sec", offsetof(struct told, poll_minutes), MINUTE },
+	{ "start_polls", offsetof(struct told, start_polls), 1 },
+	{ "min_rate", offsetof(struct told, min_rate), 1 },
+	{ "four_eyes", offsetof(struct told, four_eyes), 1 },
+	{ "delta_coverage", offsetof(struct told, delta_coverage), 1 },
+};
 
 /* The file's values, in its units; numbers as ini.h wants them. */
 struct values {
 	struct sim_world world;
 	char *start;
 	uint64_t zone_minutes, west;
-	uint64_t max_fail, min_sample, coverage, breaker;
-	uint64_t evidence_hours, new_device_days, attempts, rest_hours;
-	uint64_t give_up_hours, dark_polls, dark_minutes, start_minutes;
-	uint64_t progress_hours, poll_minutes;
-	uint64_t start_polls, min_rate, four_eyes, coverage_of_deltas;
+	struct told told;
 	uint64_t window_from, window_to;
 	bool summer_time, urgent, liars_are_new;
 	struct ini_list stop_codes, shares, watch;
@@ -33,6 +72,8 @@ struct values {
 	}
 #define WORLD(section, name, member, max)                                      \
 	NUMBER(section, name, world.member, 0, max)
+#define POLICY(name, member, min, max)                                         \
+	NUMBER("policy", name, told.member, min, max)
 #define OTHER(section, name, kind, member)                                     \
 	{                                                                      \
 		section, name, kind, offsetof(struct values, member), 0, 0,    \
@@ -71,26 +112,26 @@ static const struct ini_key keys[] = {
 	OTHER("release", "urgent", INI_BOOL, urgent),
 	WORLD("release", "undo", undo, ALL),
 
-	NUMBER("policy", "max-fail", max_fail, 1, ALL),
-	NUMBER("policy", "min-sample", min_sample, 0, SIM_DEVICES_MAX),
-	NUMBER("policy", "coverage", coverage, 0, ALL),
-	NUMBER("policy", "breaker", breaker, 1, ALL),
-	NUMBER("policy", "evidence-hours", evidence_hours, 1, 10000),
-	NUMBER("policy", "new-device-days", new_device_days, 0, 1000),
-	NUMBER("policy", "attempts", attempts, 1, 100),
-	NUMBER("policy", "rest-hours", rest_hours, 0, 10000),
-	NUMBER("policy", "give-up-hours", give_up_hours, 1, 10000),
-	NUMBER("policy", "dark-polls", dark_polls, 0, 1000),
-	NUMBER("policy", "dark-minutes", dark_minutes, 1, 100000),
-	NUMBER("policy", "start-minutes", start_minutes, 1, 100000),
-	NUMBER("policy", "start-polls", start_polls, 0, 1000),
-	NUMBER("policy", "progress-hours", progress_hours, 1, 10000),
-	NUMBER("policy", "min-rate", min_rate, 0, UINT32_MAX),
-	NUMBER("policy", "four-eyes", four_eyes, 0, ALL + 1),
-	NUMBER("policy", "delta-coverage", coverage_of_deltas, 0, ALL),
+	POLICY("max-fail", max_fail, 1, ALL),
+	POLICY("min-sample", min_sample, 0, SIM_DEVICES_MAX),
+	POLICY("coverage", coverage, 0, ALL),
+	POLICY("breaker", breaker, 1, ALL),
+	POLICY("evidence-hours", evidence_hours, 1, YEAR_HOURS),
+	POLICY("new-device-days", new_device_days, 0, 365),
+	POLICY("attempts", attempts, 1, 100),
+	POLICY("rest-hours", rest_hours, 0, YEAR_HOURS),
+	POLICY("give-up-hours", give_up_hours, 1, YEAR_HOURS),
+	POLICY("dark-polls", dark_polls, 0, 1000),
+	POLICY("dark-minutes", dark_minutes, 1, 100000),
+	POLICY("start-minutes", start_minutes, 1, 100000),
+	POLICY("start-polls", start_polls, 0, 1000),
+	POLICY("progress-hours", progress_hours, 1, YEAR_HOURS),
+	POLICY("min-rate", min_rate, 0, UINT32_MAX),
+	POLICY("four-eyes", four_eyes, 0, ALL + 1),
+	POLICY("delta-coverage", delta_coverage, 0, ALL),
 	OTHER("policy", "share", INI_LIST, shares),
 	OTHER("policy", "watch-minutes", INI_LIST, watch),
-	NUMBER("policy", "poll-minutes", poll_minutes, 1, 1440),
+	POLICY("poll-minutes", poll_minutes, 1, 1440),
 	NUMBER("policy", "window-from", window_from, 0, 1439),
 	NUMBER("policy", "window-to", window_to, 0, 1439),
 	OTHER("policy", "stop-code", INI_LIST, stop_codes),
@@ -107,103 +148,89 @@ static const struct ini_key keys[] = {
 
 static void set_defaults(struct values *v)
 {
-	const struct stage_policy *p = &stage_usual;
-
-	*v = (struct values){
-		.max_fail = p->gate.max_fail,
-		.coverage = p->gate.coverage,
-		.breaker = p->gate.breaker,
-		.evidence_hours = (uint64_t)(p->evidence_sec / HOUR),
-		.new_device_days = (uint64_t)(p->new_device_sec / UTC_DAY),
-		.attempts = p->attempts,
-		.rest_hours = (uint64_t)(p->rest_sec / HOUR),
-		.give_up_hours = (uint64_t)(p->timers.give_up / HOUR),
-		.dark_polls = p->timers.dark_polls,
-		.dark_minutes = (uint64_t)(p->timers.dark_min / 60),
-		.start_minutes = (uint64_t)(p->timers.start_min / 60),
-		.start_polls = p->timers.start_polls,
-		.min_rate = p->timers.min_rate,
-		.four_eyes = p->four_eyes,
-		.coverage_of_deltas = p->delta_coverage,
-		.progress_hours = (uint64_t)(p->timers.progress_min / HOUR),
-		.poll_minutes = p->poll_sec / 60,
-	};
+	*v = (struct values){ .start = NULL };
+	memset(&v->told, 0xff, sizeof(v->told)); /* each UNSAID */
 	sim_world_init(&v->world);
 }
 
-static void take_policy(const struct values *v, struct stage_policy *p)
+/* ---- the policy, of which only what the file says ------------------------ */
+
+static void put_numbers(const struct told *told, struct json *policy)
 {
-	p->gate.max_fail = (uint32_t)v->max_fail;
-	p->gate.min_sample = v->min_sample;
-	p->gate.coverage = (uint32_t)v->coverage;
-	p->gate.breaker = (uint32_t)v->breaker;
-	p->evidence_sec = (int64_t)v->evidence_hours * HOUR;
-	p->new_device_sec = (int64_t)v->new_device_days * UTC_DAY;
-	p->attempts = (uint32_t)v->attempts;
-	p->rest_sec = (int64_t)v->rest_hours * HOUR;
-	p->timers.give_up = (int64_t)v->give_up_hours * HOUR;
-	p->timers.dark_polls = (uint32_t)v->dark_polls;
-	p->timers.dark_min = (int64_t)v->dark_minutes * 60;
-	p->timers.start_min = (int64_t)v->start_minutes * 60;
-	p->timers.progress_min = (int64_t)v->progress_hours * HOUR;
-	p->timers.start_polls = (uint32_t)v->start_polls;
-	p->timers.min_rate = (uint32_t)v->min_rate;
-	p->four_eyes = (uint32_t)v->four_eyes;
-	p->delta_coverage = (uint32_t)v->coverage_of_deltas;
-	p->poll_sec = (uint32_t)v->poll_minutes * 60;
+	for (size_t i = 0; i < ARRAY_LEN(policy_numbers); i++) {
+		const char *at = (const char *)told + policy_numbers[i].at;
+		uint64_t number;
+
+		memcpy(&number, at, sizeof(number));
+		if (number != UNSAID)
+			json_set_int(policy, policy_numbers[i].member,
+				     (int64_t)number * policy_numbers[i].unit);
+	}
 }
+
+struct per_phase {
+	const char *key, *member;
+	uint64_t max;
+	int64_t unit;
+};
 
 /* One number for each phase, each in a line of its own. */
-static int take_phases(const struct ini_list *list, const char *what,
-		       uint64_t max, uint64_t out[LADDER_RUNGS_MAX],
-		       struct err *e)
+static int put_phases(const struct ini_list *list, const struct per_phase *what,
+		      struct json *policy, struct err *e)
 {
-	if (list->count > LADDER_RUNGS_MAX)
-		return err_set(e, ERR_CONFIG, "%s: %d phases at most", what,
-			       LADDER_RUNGS_MAX);
-	for (size_t i = 0; i < list->count; i++)
-		if (num_parse(slice_of(list->at[i]), max, &out[i], e)) {
-			e->code = ERR_CONFIG;
-			return err_in(e, "%s", what);
-		}
+	struct json *numbers;
+	uint64_t number;
+
+	if (list->count == 0)
+		return 0;
+	numbers = json_new_array();
+	json_set(policy, what->member, numbers);
+	for (size_t i = 0; i < list->count; i++) {
+		if (num_parse(slice_of(list->at[i]), what->max, &number, e))
+			return err_in(e, "%s", what->key);
+		json_add(numbers, json_new_int((int64_t)number * what->unit));
+	}
 	return 0;
 }
 
-static int take_ladder(const struct values *v, const char *file,
+static void put_stops(const struct ini_list *list, struct json *policy)
+{
+	struct json *codes = json_new_array();
+
+	for (size_t i = 0; i < list->count; i++)
+		json_add(codes, json_new_text(list->at[i]));
+	json_set(policy, "stop_codes", codes);
+}
+
+static int put_policy(const struct values *v, struct json *policy,
+		      struct err *e)
+{
+	static const struct per_phase shares = { "share", "shares", ALL, 1 };
+	static const struct per_phase watch = { "watch-minutes", "watch",
+						YEAR_HOURS * 60, MINUTE };
+
+	put_numbers(&v->told, policy);
+	if (v->stop_codes.count > 0)
+		put_stops(&v->stop_codes, policy);
+	if (put_phases(&v->shares, &shares, policy, e))
+		return -1;
+	return put_phases(&v->watch, &watch, policy, e);
+}
+
+/* By the server's own rules: what can be tried can be used. */
+static int take_policy(const struct values *v, const char *file,
 		       struct stage_policy *p, struct err *e)
 {
-	uint64_t shares[LADDER_RUNGS_MAX], watch[LADDER_RUNGS_MAX];
+	struct json *policy = json_new_object();
+	int rc = put_policy(v, policy, e);
 
-	if (take_phases(&v->shares, "share", ALL, shares, e) ||
-	    take_phases(&v->watch, "watch-minutes", 1000000, watch, e))
-		return err_in(e, "%s", file);
-	for (size_t i = 0; i < v->shares.count; i++)
-		p->shares[i] = (uint32_t)shares[i];
-	p->share_count = v->shares.count;
-	for (size_t i = 0; i < v->watch.count; i++)
-		p->watch[i] = (int64_t)watch[i] * 60;
-	p->watch_count = v->watch.count;
-	return 0;
-}
-
-static int take_stops(const struct values *v, const char *file,
-		      struct tally_stops *to, struct err *e)
-{
-	if (v->stop_codes.count > TALLY_STOP_MAX)
-		return err_set(e, ERR_CONFIG, "%s: stop-code: %d at most", file,
-			       TALLY_STOP_MAX);
-	for (size_t i = 0; i < v->stop_codes.count; i++) {
-		const char *code = v->stop_codes.at[i];
-		size_t len = strlen(code);
-
-		if (len == 0 || len > WIRE_CODE_MAX)
-			return err_set(e, ERR_CONFIG,
-				       "%s: stop-code: 1 to %d bytes", file,
-				       WIRE_CODE_MAX);
-		memcpy(to->code[i], code, len + 1);
-	}
-	to->count = v->stop_codes.count;
-	return 0;
+	if (rc == 0)
+		rc = stage_policy_take(policy, p, e);
+	json_free(policy);
+	if (rc == 0)
+		return 0;
+	e->code = ERR_CONFIG;
+	return err_in(e, "%s", file);
 }
 
 static int take_world(struct values *v, const char *file, struct err *e)
@@ -223,25 +250,66 @@ static int take_world(struct values *v, const char *file, struct err *e)
 	w->stage.has_window = v->window_from != v->window_to;
 	w->stage.window_from = (uint16_t)v->window_from;
 	w->stage.window_to = (uint16_t)v->window_to;
-	take_policy(v, &w->stage.policy);
-	if (take_ladder(v, file, &w->stage.policy, e))
+	return take_policy(v, file, &w->stage.policy, e);
+}
+
+static int load(struct slice text, const char *file, struct values *v,
+		struct err *e)
+{
+	set_defaults(v);
+	if (ini_load(text, file, keys, ARRAY_LEN(keys), v, e))
 		return -1;
-	return take_stops(v, file, &w->stage.policy.stops, e);
+	return take_world(v, file, e);
+}
+
+static void values_free(struct values *v)
+{
+	ini_done(keys, ARRAY_LEN(keys), v);
+	free(v);
 }
 
 int sim_file_parse(struct slice text, const char *file, struct sim_world *out,
 		   struct err *e)
 {
 	struct values *v = mem_alloc(1, sizeof(*v));
-	int rc = -1;
+	int rc = load(text, file, v, e);
 
-	set_defaults(v);
-	if (ini_load(text, file, keys, ARRAY_LEN(keys), v, e) == 0 &&
-	    take_world(v, file, e) == 0) {
+	if (rc == 0)
 		*out = v->world;
-		rc = 0;
-	}
-	ini_done(keys, ARRAY_LEN(keys), v);
-	free(v);
+	values_free(v);
+	return rc;
+}
+
+/* ---- what a rollout takes of it ------------------------------------------ */
+
+static void put_window(const struct sim_world *w, struct json *body)
+{
+	struct json *window = json_new_object();
+
+	json_set_int(window, "from", w->stage.window_from);
+	json_set_int(window, "to", w->stage.window_to);
+	json_set_int(window, "zone_minutes", w->zone.offset_min);
+	json_set_bool(window, "summer_time", w->zone.summer_time);
+	json_set(body, "window", window);
+}
+
+int sim_file_rollout(struct slice text, const char *file, struct json *body,
+		     struct err *e)
+{
+	struct values *v = mem_alloc(1, sizeof(*v));
+	struct json *policy = json_new_object();
+	int rc = load(text, file, v, e);
+
+	if (rc == 0)
+		rc = put_policy(v, policy, e);
+	if (rc == 0 && v->world.stage.urgent)
+		json_set_bool(body, "urgent", true);
+	if (rc == 0 && v->world.stage.has_window)
+		put_window(&v->world, body);
+	if (rc == 0)
+		json_set(body, "policy", policy);
+	else
+		json_free(policy);
+	values_free(v);
 	return rc;
 }

@@ -44,3 +44,4 @@ said '"SMOKE"'
 said '"attempts": 5'
 said '"from": 1320'
 said '"where": "model = k1"'
+python3 "$here/policy_file.py" "$WORK" "$server" || die "a file's policy"

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "common/text.h"
+
 #include "tests/unit/check.h"
 
 static int parse(const char *text, struct sim_world *w, struct err *e)
@@ -96,6 +98,86 @@ static void every_key_of_the_policy_arrives(void **state)
 	assert_int_equal(p->watch[0], 17 * 60);
 }
 
+/* A key alone in its file, and all that a rollout takes of it. */
+static const struct {
+	const char *key, *taken;
+} alone[] = {
+	{ "max-fail = 300", "\"max_fail\":300" },
+	{ "min-sample = 1", "\"min_sample\":1" },
+	{ "coverage = 2", "\"coverage\":2" },
+	{ "breaker = 3", "\"breaker\":3" },
+	{ "evidence-hours = 4", "\"evidence_sec\":14400" },
+	{ "new-device-days = 5", "\"new_device_sec\":432000" },
+	{ "attempts = 6", "\"attempts\":6" },
+	{ "rest-hours = 7", "\"rest_sec\":25200" },
+	{ "give-up-hours = 8", "\"give_up_sec\":28800" },
+	{ "dark-polls = 9", "\"dark_polls\":9" },
+	{ "dark-minutes = 10", "\"dark_sec\":600" },
+	{ "start-minutes = 11", "\"start_sec\":660" },
+	{ "start-polls = 12", "\"start_polls\":12" },
+	{ "progress-hours = 13", "\"progress_sec\":46800" },
+	{ "min-rate = 14", "\"min_rate\":14" },
+	{ "four-eyes = 15", "\"four_eyes\":15" },
+	{ "delta-coverage = 16", "\"delta_coverage\":16" },
+	{ "poll-minutes = 17", "\"poll_sec\":1020" },
+	{ "share = 0\nshare = 10000", "\"shares\":[0,10000]" },
+	{ "watch-minutes = 18", "\"watch\":[1080]" },
+	{ "stop-code = SMOKE", "\"stop_codes\":[\"SMOKE\"]" },
+};
+
+static void assert_takes(const char *file, const char *taken)
+{
+	struct buf got = BUF_INIT(1024);
+	struct json *body = json_new_object();
+	struct err e = { 0 };
+
+	assert_ok(sim_file_rollout(slice_of(file), "f.ini", body, &e));
+	assert_ok(json_print(body, false, &got, &e));
+	assert_ok(buf_add(&got, (struct slice){ (const uint8_t *)"", 1 }, &e));
+	assert_string_equal((const char *)got.ptr, taken);
+	buf_done(&got);
+	json_free(body);
+}
+
+static void a_rollout_takes_what_the_file_names_and_nothing_else(void **state)
+{
+	char file[128], taken[128];
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(alone); i++) {
+		assert_ok(text_format(file, sizeof(file), &e, "[policy]\n%s\n",
+				      alone[i].key));
+		assert_ok(text_format(taken, sizeof(taken), &e,
+				      "{\"policy\":{%s}}", alone[i].taken));
+		assert_takes(file, taken);
+	}
+	assert_takes("[fleet]\ndevices = 5\n", "{\"policy\":{}}");
+	assert_takes("[release]\nurgent = yes\n",
+		     "{\"urgent\":true,\"policy\":{}}");
+	assert_takes("[policy]\nwindow-from = 60\n",
+		     "{\"window\":{\"from\":60,\"to\":0,"
+		     "\"zone_minutes\":0,\"summer_time\":false},"
+		     "\"policy\":{}}");
+}
+
+static void a_wrong_file_gives_a_rollout_nothing(void **state)
+{
+	struct json *body = json_new_object();
+	struct err e = { 0 };
+
+	(void)state;
+	assert_refused(sim_file_rollout(slice_of("[policy]\nurgent = yes\n"),
+					"f.ini", body, &e),
+		       ERR_CONFIG);
+	assert_refused(sim_file_rollout(slice_of("[release]\nurgent = yes\n"
+						 "[policy]\nshare = half\n"),
+					"f.ini", body, &e),
+		       ERR_CONFIG);
+	assert_int_equal(json_count(body), 0);
+	json_free(body);
+}
+
 static void what_cannot_be_is_refused(void **state)
 {
 	static const char *const bad[] = {
@@ -106,6 +188,10 @@ static void what_cannot_be_is_refused(void **state)
 		"[policy]\nstop-code = A2345678901234567890123456789012X\n",
 		"[policy]\nshare = half\n",
 		"[policy]\nshare = 10001\n",
+		/* What the server would not take is not tried either. */
+		"[policy]\nshare = 500\nshare = 500\n",
+		"[policy]\nstop-code = smoke\n",
+		"[policy]\nevidence-hours = 8761\n",
 		/* NOLINTNEXTLINE(bugprone-suspicious-missing-comma) */
 		"[policy]\nshare = 1\nshare = 2\nshare = 3\nshare = 4\n"
 		"share = 5\nshare = 6\nshare = 7\nshare = 8\nshare = 9\n",
@@ -130,6 +216,9 @@ int main(void)
 		cmocka_unit_test(an_empty_file_is_the_usual_world),
 		cmocka_unit_test(values_arrive_where_they_belong),
 		cmocka_unit_test(every_key_of_the_policy_arrives),
+		cmocka_unit_test(
+			a_rollout_takes_what_the_file_names_and_nothing_else),
+		cmocka_unit_test(a_wrong_file_gives_a_rollout_nothing),
 		cmocka_unit_test(what_cannot_be_is_refused),
 	};
 
