@@ -217,6 +217,22 @@ uint32_t gate_excess(const struct gate_dark *d)
 	return excess > margin ? excess - margin : 0;
 }
 
+uint32_t gate_excess_most(const struct gate_dark *d)
+{
+	double rate, control, spread, most;
+
+	if (d->n == 0 || d->control_n == 0)
+		return GATE_ALL;
+	rate = (double)d->dark / (double)d->n * GATE_ALL;
+	control = (double)d->control_dark / (double)d->control_n * GATE_ALL;
+	spread = square(gate_upper(d->dark, d->n) - rate) +
+		 square(control - GATE_ALL +
+			gate_upper(d->control_n - d->control_dark,
+				   d->control_n));
+	most = rate - control + root_up(spread) + 1;
+	return most <= 0 ? 0 : most < GATE_ALL ? (uint32_t)most : GATE_ALL;
+}
+
 /* ---- the verdict --------------------------------------------------------- */
 
 uint64_t gate_needed(const struct gate_policy *p)
@@ -257,6 +273,31 @@ static bool is_covered(const struct gate_policy *p, const struct gate_facts *f)
 	       ended(f) * GATE_ALL >= f->started * p->coverage;
 }
 
+/* Where nothing can be proven, nothing at all may be bad. */
+static bool is_clean(const struct gate_facts *f)
+{
+	return f->confirmed > 0 && f->bad == 0 && f->lost == 0 &&
+	       ended(f) >= f->started;
+}
+
+static uint64_t silent(const struct gate_facts *f)
+{
+	return f->lost + f->awaited;
+}
+
+/*
+ * Whoever installed it and has not come back may be dead of it: that is proven
+ * to be few, with what failed, or to be no more than is usual.
+ */
+static bool is_heard(const struct gate_policy *p, const struct gate_facts *f)
+{
+	const struct gate_dark d = { f->bad + silent(f), judged(f) + silent(f),
+				     f->usual_dark, f->usual_n };
+
+	return gate_stays_under(d.dark, d.n, p->max_fail) ||
+	       gate_excess_most(&d) <= p->max_fail;
+}
+
 enum gate_verdict gate_judge(const struct gate_policy *p,
 			     const struct gate_facts *f)
 {
@@ -264,26 +305,24 @@ enum gate_verdict gate_judge(const struct gate_policy *p,
 
 	if (trip != GATE_GATHERING)
 		return trip;
-	if (f->size < gate_needed(p)) {
-		/* Nothing can be proven here, so nothing at all may be bad. */
-		bool clean = f->confirmed > 0 && f->bad == 0 && f->lost == 0 &&
-			     ended(f) >= f->started;
-
-		return clean ? GATE_SMALL : GATE_GATHERING;
-	}
-	if (judged(f) >= gate_needed(p) && is_covered(p, f) &&
+	if (f->size >= gate_needed(p) && judged(f) >= gate_needed(p) &&
+	    is_covered(p, f) &&
 	    gate_stays_under(f->bad, judged(f), p->max_fail))
-		return GATE_PASS;
+		return is_heard(p, f) ? GATE_PASS : GATE_SILENT;
+	/* A phase that never had enough, or had too few that came. */
+	if ((f->size < gate_needed(p) || f->late) && is_clean(f))
+		return GATE_SMALL;
 	return GATE_GATHERING;
 }
 
 const char *gate_verdict_name(enum gate_verdict v)
 {
 	static const char *const names[] = {
-		[GATE_GATHERING] = "gathering", [GATE_PASS] = "pass",
-		[GATE_SMALL] = "small",         [GATE_TRIP_RATE] = "rate",
-		[GATE_TRIP_EARLY] = "early",    [GATE_TRIP_CODE] = "code",
-		[GATE_TRIP_DARK] = "dark",      [GATE_TRIP_TROUBLE] = "trouble",
+		[GATE_GATHERING] = "gathering",  [GATE_PASS] = "pass",
+		[GATE_SMALL] = "small",          [GATE_SILENT] = "silent",
+		[GATE_TRIP_RATE] = "rate",       [GATE_TRIP_EARLY] = "early",
+		[GATE_TRIP_CODE] = "code",       [GATE_TRIP_DARK] = "dark",
+		[GATE_TRIP_TROUBLE] = "trouble",
 	};
 
 	return names[v];
@@ -330,6 +369,23 @@ static void describe_dark(const struct gate_policy *p,
 		       percent(p->max_fail, most));
 }
 
+static void describe_silent(const struct gate_policy *p,
+			    const struct gate_facts *f, char *out,
+			    uint32_t size)
+{
+	uint64_t n = judged(f) + silent(f);
+	char most[16], limit[16];
+
+	(void)snprintf(
+		out, size,
+		"%llu of %llu installed it and have not come back; with "
+		"what failed that may be %s %% (limit %s %%), and is not "
+		"proven to be usual: a person decides",
+		(unsigned long long)silent(f), (unsigned long long)n,
+		percent(n ? gate_upper(f->bad + silent(f), n) : GATE_ALL, most),
+		percent(p->max_fail, limit));
+}
+
 void gate_describe(const struct gate_policy *p, const struct gate_facts *f,
 		   enum gate_verdict v, char *out, uint32_t size)
 {
@@ -351,10 +407,14 @@ void gate_describe(const struct gate_policy *p, const struct gate_facts *f,
 		break;
 	case GATE_SMALL:
 		(void)snprintf(out, size,
-			       "%llu confirmed, none bad; %llu are needed to "
-			       "prove anything: a person decides",
+			       "%llu of %llu confirmed, none bad; %llu are "
+			       "needed to prove anything: a person decides",
 			       (unsigned long long)f->confirmed,
+			       (unsigned long long)f->size,
 			       (unsigned long long)gate_needed(p));
+		break;
+	case GATE_SILENT:
+		describe_silent(p, f, out, size);
 		break;
 	case GATE_GATHERING:
 	case GATE_PASS:

@@ -70,6 +70,9 @@ struct gate_dark {
  * Medicine 17, 1998, method 10).
  */
 uint32_t gate_excess(const struct gate_dark *d);
+/* Upper bound (95 %) of it, rounded up; GATE_ALL where nobody is to compare
+ * with. */
+uint32_t gate_excess_most(const struct gate_dark *d);
 
 /* ---- the verdict --------------------------------------------------------- */
 
@@ -87,11 +90,16 @@ struct gate_facts {
 	uint64_t trouble;   /* failures of GATE_INFRA and GATE_SEC */
 	uint64_t other;     /* failures of GATE_ENV */
 	uint64_t lost;      /* installed and dark now */
+	uint64_t awaited;   /* installed, and not back yet */
 	uint64_t started;   /* went beyond the offer, whatever came of it */
 	uint64_t size;      /* devices that this phase opens to */
 	uint32_t early_bad; /* of the first GATE_EARLY that ended */
 	bool stop_code;     /* one of the codes that stop at once was seen */
+	bool late;          /* whoever comes has come */
 	struct gate_dark dark;
+	/* How dark it usually is: as `dark` has it, and where nobody was left
+	 * to compare with, as it was the last time that there was. */
+	uint64_t usual_dark, usual_n;
 };
 
 #define GATE_EARLY 5
@@ -100,6 +108,7 @@ enum gate_verdict {
 	GATE_GATHERING, /* nothing proven yet */
 	GATE_PASS,      /* proven good */
 	GATE_SMALL,     /* too few to prove it; nothing bad: a person decides */
+	GATE_SILENT,    /* good, but for some that installed it and are dark */
 	/* from here on: stop */
 	GATE_TRIP_RATE,
 	GATE_TRIP_EARLY,

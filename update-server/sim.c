@@ -547,10 +547,19 @@ static bool is_due(const struct sim *s, uint64_t hours, int64_t now)
 	return hours && now == s->w->start + (int64_t)hours * 3600;
 }
 
+/* Nobody opens what follows while devices are missing. */
+static bool is_doubted(const struct sim *s, int64_t now)
+{
+	struct gate_facts f;
+
+	return stage_judge(&s->out->stage, &s->out->tally, now, &f) ==
+	       GATE_SILENT;
+}
+
 static void people(struct sim *s, int64_t now)
 {
 	const struct stage *g = &s->out->stage;
-	bool held = g->phase_state == PHASE_HELD;
+	bool held = g->phase_state == PHASE_HELD && !is_doubted(s, now);
 
 	if (is_due(s, s->w->pause_after, now))
 		act(s, STAGE_PAUSE, now);

@@ -52,7 +52,9 @@ struct sim_world {
 	uint64_t canaries_away_hours; /* the lowest 20 are silent at first */
 
 	/* the people */
-	uint64_t click_hours;  /* after which somebody advances what is held */
+	/* After which somebody advances what is held, unless devices that
+	 * installed it are missing. */
+	uint64_t click_hours;
 	uint64_t resume_hours; /* after which somebody resumes; 0: never */
 	uint64_t pause_after, supersede_after; /* hours; 0: never */
 	uint64_t order_hours; /* after which the signed order ends; 0: never */

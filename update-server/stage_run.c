@@ -35,6 +35,8 @@ enum gate_verdict stage_judge(const struct stage *s, const struct tally *t,
 	}
 	tally_facts(t, s->phase, dark_sec(s), now, facts);
 	facts->size = phase_size(s);
+	facts->late =
+		!s->order_short && now >= s->opened + s->policy.evidence_sec;
 	return gate_judge(&s->policy.gate, facts);
 }
 
@@ -89,25 +91,46 @@ static enum stage_event open_phase(struct stage *s, int64_t now)
 	return EVENT_OPENED;
 }
 
-static enum stage_event wait_for_evidence(struct stage *s, int64_t now)
+static enum stage_event
+wait_for_evidence(struct stage *s, const struct gate_facts *f, int64_t now)
 {
+	uint64_t failed = f->bad + f->trouble + f->other;
+	uint64_t dark = f->lost + f->awaited;
+	char reason[STAGE_REASON_MAX];
+
 	if (s->order_short ||
 	    now < s->opened + s->policy.evidence_sec + bake_sec(s))
 		return EVENT_NONE;
-	pause(s, PAUSE_EVIDENCE,
-	      "too few devices have said how it went: look at why, then resume "
-	      "to wait longer");
+	(void)snprintf(reason, sizeof(reason),
+		       "too few devices have said how it went (%llu confirmed, "
+		       "%llu failed, %llu installed it and are dark): look at "
+		       "why, then resume to wait longer",
+		       (unsigned long long)f->confirmed,
+		       (unsigned long long)failed, (unsigned long long)dark);
+	pause(s, PAUSE_EVIDENCE, reason);
 	return EVENT_PAUSED;
 }
 
-static enum stage_event look(struct stage *s, enum gate_verdict v, int64_t now)
+/* A day: what people switch off, for the night or a shift, is on again. */
+#define SILENT_SEC (24 * INT64_C(3600))
+
+static bool is_for_a_person(const struct stage *s, enum gate_verdict v,
+			    int64_t now)
 {
-	bool proven = v == GATE_PASS || v == GATE_SMALL;
+	return v == GATE_SMALL || s->ladder.rungs[s->phase].manual ||
+	       (v == GATE_SILENT &&
+		now >= s->baking + bake_sec(s) + SILENT_SEC);
+}
+
+static enum stage_event look(struct stage *s, enum gate_verdict v,
+			     const struct gate_facts *f, int64_t now)
+{
+	bool proven = v == GATE_PASS || v == GATE_SMALL || v == GATE_SILENT;
 
 	if (s->phase_state == PHASE_HELD)
 		return EVENT_NONE;
 	if (!proven)
-		return wait_for_evidence(s, now);
+		return wait_for_evidence(s, f, now);
 	if (s->phase_state == PHASE_OPEN) {
 		s->phase_state = PHASE_BAKING;
 		s->baking = now;
@@ -115,11 +138,11 @@ static enum stage_event look(struct stage *s, enum gate_verdict v, int64_t now)
 	}
 	if (now < s->baking + bake_sec(s))
 		return EVENT_NONE;
-	if (v == GATE_SMALL || s->ladder.rungs[s->phase].manual) {
+	if (is_for_a_person(s, v, now)) {
 		s->phase_state = PHASE_HELD;
 		return EVENT_HELD;
 	}
-	return next_phase(s, now);
+	return v == GATE_SILENT ? EVENT_NONE : next_phase(s, now);
 }
 
 static enum stage_event tick(struct stage *s, const struct tally *t,
@@ -149,7 +172,7 @@ static enum stage_event tick(struct stage *s, const struct tally *t,
 		return trip(s, v, &facts);
 	if (s->phase_state == PHASE_WAITING)
 		return open_phase(s, now);
-	return look(s, v, now);
+	return look(s, v, &facts, now);
 }
 
 /* What somebody asked for was about how it stood then. */

@@ -88,6 +88,8 @@ static void weigh(struct tally *t, const struct stage_attempt *a, int64_t by)
 		return;
 	if (has_begun(state))
 		g->under_way += n;
+	if (state == STAGE_INSTALLED)
+		g->awaited += n;
 	if (a->epoch != t->epoch)
 		return;
 	if (state == STAGE_LOST)
@@ -167,7 +169,8 @@ void tally_epoch(struct tally *t, uint16_t epoch)
 	for (size_t i = 0; i < LADDER_RUNGS_MAX; i++) {
 		struct tally_gate *g = &t->gate[i];
 
-		*g = (struct tally_gate){ .under_way = g->under_way };
+		*g = (struct tally_gate){ .under_way = g->under_way,
+					  .awaited = g->awaited };
 	}
 	for (size_t i = 0; i < TALLY_HOURS; i++) {
 		t->hours[i].installed = 0;
@@ -177,30 +180,47 @@ void tally_epoch(struct tally *t, uint16_t epoch)
 
 /* ---- facts --------------------------------------------------------------- */
 
+/* The hour's counters; NULL if nothing is remembered of it. */
+static const struct tally_hour *known_hour(const struct tally *t, int64_t hour)
+{
+	const struct tally_hour *h = &t->hours[(uint64_t)hour % TALLY_HOURS];
+
+	return h->hour == hour ? h : NULL;
+}
+
 /*
  * What others' darkness would have been, had they been online in the hours in
  * which these installed: each hour's rate, weighed with its installations. The
  * size of that sample is what gives the same variance, and never more than the
- * devices that there are.
+ * devices that there are. An hour without others is left out; or, to tell what
+ * is usual, has those of the last hour before it that had some.
  */
 static void add_darkness(const struct tally *t, int64_t dark_sec, int64_t now,
-			 struct gate_dark *out)
+			 bool usual, struct gate_dark *out)
 {
+	const struct tally_hour *h, *others = NULL;
 	double rate = 0, variance = 0, sample;
+	int64_t hour = now / TALLY_HOUR - TALLY_HOURS + 1;
 	uint64_t most = 0;
 
-	for (size_t i = 0; i < TALLY_HOURS; i++) {
-		const struct tally_hour *h = &t->hours[i];
-		double weight = (double)h->installed;
+	for (; (hour + 1) * TALLY_HOUR + dark_sec <= now; hour++) {
+		double weight;
 
-		if (h->installed == 0 || h->seen < CONTROL_MIN ||
-		    (h->hour + 1) * TALLY_HOUR + dark_sec > now)
+		h = known_hour(t, hour);
+		if (!h)
 			continue;
+		if (h->seen >= CONTROL_MIN)
+			others = h;
+		else if (!usual)
+			others = NULL;
+		if (h->installed == 0 || !others)
+			continue;
+		weight = (double)h->installed;
 		out->n += h->installed;
 		out->dark += h->dark;
-		most = h->seen > most ? h->seen : most;
-		rate += weight * (double)h->last / (double)h->seen;
-		variance += weight * weight / (double)h->seen;
+		most = others->seen > most ? others->seen : most;
+		rate += weight * (double)others->last / (double)others->seen;
+		variance += weight * weight / (double)others->seen;
 	}
 	if (out->n == 0)
 		return;
@@ -218,6 +238,7 @@ static void add_phase(const struct tally_gate *g, struct gate_facts *f)
 	f->trouble += g->failed[GATE_INFRA] + g->failed[GATE_SEC];
 	f->other += g->failed[GATE_ENV];
 	f->lost += g->lost;
+	f->awaited += g->awaited;
 	f->started += g->under_way + g->confirmed;
 	for (size_t i = 0; i < GATE_CLASSES; i++)
 		f->started += g->failed[i];
@@ -230,12 +251,16 @@ void tally_facts(const struct tally *t, size_t phase, int64_t dark_sec,
 		 int64_t now, struct gate_facts *out)
 {
 	struct gate_facts f = { .size = 0 };
+	struct gate_dark usual = { .n = 0 };
 
 	for (size_t i = 0; i < LADDER_RUNGS_MAX; i++)
 		if (phase == TALLY_PHASE_ALL || phase == i)
 			add_phase(&t->gate[i], &f);
 	if (phase == TALLY_PHASE_ALL)
-		add_darkness(t, dark_sec, now, &f.dark);
+		add_darkness(t, dark_sec, now, false, &f.dark);
+	add_darkness(t, dark_sec, now, true, &usual);
+	f.usual_dark = usual.control_dark;
+	f.usual_n = usual.control_n;
 	*out = f;
 }
 

@@ -29,6 +29,7 @@ struct tally_stops {
 /* Of one phase in this epoch. */
 struct tally_gate {
 	uint64_t under_way; /* went beyond the offer; of whatever epoch */
+	uint64_t awaited;   /* of those: installed, and not heard of since */
 	uint64_t confirmed, lost;
 	uint64_t failed[GATE_CLASSES];
 	uint32_t early, early_bad; /* of the first GATE_EARLY */

@@ -286,7 +286,66 @@ static void small_populations_want_everything_good_and_a_person(void **state)
 	assert_int_equal(judge(&g), GATE_GATHERING);
 }
 
+static void whoever_comes_late_is_not_waited_for_twice(void **state)
+{
+	struct gate_facts f = {
+		.confirmed = 148, .started = 148, .size = 150, .late = true
+	};
+	struct gate_facts g;
+
+	(void)state;
+	assert_int_equal(judge(&f), GATE_SMALL);
+	g = f;
+	g.late = false;
+	assert_int_equal(judge(&g), GATE_GATHERING);
+	g = f;
+	g.bad = 1;
+	assert_int_equal(judge(&g), GATE_GATHERING);
+	g = f;
+	g.lost = 1;
+	assert_int_equal(judge(&g), GATE_GATHERING);
+	g = f;
+	g.started = 149;
+	assert_int_equal(judge(&g), GATE_GATHERING);
+}
+
 /* ---- darkness ------------------------------------------------------------ */
+
+static void who_installed_it_and_is_dark_may_be_dead_of_it(void **state)
+{
+	struct gate_facts f = good();
+
+	(void)state;
+	f.lost = 4; /* of 504: 1.81 % at the most */
+	assert_int_equal(judge(&f), GATE_PASS);
+	f.lost = 5;
+	assert_int_equal(judge(&f), GATE_SILENT);
+	f.lost = 0;
+	f.awaited = 5; /* nor is it known of these */
+	assert_int_equal(judge(&f), GATE_SILENT);
+	f.awaited = 4;
+	f.bad = 1; /* with what failed it may be above the limit */
+	assert_int_equal(judge(&f), GATE_SILENT);
+}
+
+static void what_is_usual_is_no_fault_of_it(void **state)
+{
+	struct gate_facts f = good();
+
+	(void)state;
+	f.confirmed = 9500;
+	f.size = f.started = 10000;
+	f.lost = 500;
+	assert_int_equal(judge(&f), GATE_SILENT);
+	f.usual_n = 10000;
+	f.usual_dark = 500;
+	assert_int_equal(judge(&f), GATE_PASS);
+	f.usual_dark = 200; /* 3 % more than that */
+	assert_int_equal(judge(&f), GATE_SILENT);
+	f.usual_n = 20; /* one of 20: nobody knows */
+	f.usual_dark = 1;
+	assert_int_equal(judge(&f), GATE_SILENT);
+}
 
 static void darkness_counts_only_above_that_of_the_others(void **state)
 {
@@ -378,6 +437,10 @@ int main(void)
 		cmocka_unit_test(trouble_with_payloads_has_its_own_breaker),
 		cmocka_unit_test(
 			small_populations_want_everything_good_and_a_person),
+		cmocka_unit_test(whoever_comes_late_is_not_waited_for_twice),
+		cmocka_unit_test(
+			who_installed_it_and_is_dark_may_be_dead_of_it),
+		cmocka_unit_test(what_is_usual_is_no_fault_of_it),
 		cmocka_unit_test(darkness_counts_only_above_that_of_the_others),
 		cmocka_unit_test(without_others_darkness_proves_nothing),
 		cmocka_unit_test(many_more_dark_than_others_stop),

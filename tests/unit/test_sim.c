@@ -117,6 +117,43 @@ static void a_silent_brick_is_found_on_top_of_it(void **state)
 	}
 }
 
+/* Fleets in which a phase has few to compare with, or none. */
+static const uint64_t fleets[] = { 300, 1000, 3000, 10000 };
+
+static void a_silent_brick_never_completes_by_itself(void **state)
+{
+	struct sim_world w = world();
+
+	(void)state;
+	w.night = 500;
+	w.brick = 300;
+	w.hours = 240;
+	for (size_t i = 0; i < ARRAY_LEN(fleets); i++)
+		for (w.seed = 1; w.seed <= 6; w.seed++) {
+			w.devices = fleets[i];
+			assert_int_not_equal(run(&w).stage.status,
+					     STAGE_COMPLETED);
+		}
+}
+
+static void a_night_alone_holds_nothing_in_fleets_of_any_size(void **state)
+{
+	struct sim_world w = world();
+
+	(void)state;
+	w.night = 500;
+	w.hours = 240;
+	for (size_t i = 0; i < ARRAY_LEN(fleets); i++)
+		for (w.seed = 1; w.seed <= 6; w.seed++) {
+			struct sim_result r;
+
+			w.devices = fleets[i];
+			r = run(&w);
+			assert_int_equal(r.stage.status, STAGE_COMPLETED);
+			assert_int_equal(r.pauses, 0);
+		}
+}
+
 static void a_canary_that_never_comes_back_holds_everything(void **state)
 {
 	struct sim_world w = world();
@@ -221,6 +258,29 @@ static void silent_devices_do_not_block_a_phase(void **state)
 	r = run(&w);
 	assert_int_equal(r.stage.status, STAGE_COMPLETED);
 	assert_int_equal(r.confirmed, r.exposed);
+}
+
+/* Its second phase is barely large enough to prove anything. */
+static void a_few_silent_devices_do_not_block_one_that_needs_all(void **state)
+{
+	static const struct {
+		uint64_t devices, away;
+	} worlds[] = { { 17000, 100 }, { 17000, 1500 }, { 18000, 700 },
+		       { 3400, 300 },  { 3600, 800 },   { 800, 1500 } };
+	struct sim_world w = world();
+
+	(void)state;
+	w.hours = 480;
+	for (size_t i = 0; i < ARRAY_LEN(worlds); i++)
+		for (w.seed = 1; w.seed <= 3; w.seed++) {
+			struct sim_result r;
+
+			w.devices = worlds[i].devices;
+			w.away = worlds[i].away;
+			r = run(&w);
+			assert_int_equal(r.stage.status, STAGE_COMPLETED);
+			assert_int_equal(r.pauses, 0);
+		}
 }
 
 static void a_device_that_was_offline_at_the_start_gets_it_later(void **state)
@@ -617,6 +677,9 @@ int main(void)
 			nightly_darkness_never_pauses_a_perfect_release),
 		cmocka_unit_test(what_others_do_in_the_same_hours_is_no_fault),
 		cmocka_unit_test(a_silent_brick_is_found_on_top_of_it),
+		cmocka_unit_test(a_silent_brick_never_completes_by_itself),
+		cmocka_unit_test(
+			a_night_alone_holds_nothing_in_fleets_of_any_size),
 		cmocka_unit_test(
 			a_canary_that_never_comes_back_holds_everything),
 		cmocka_unit_test(a_bad_release_is_stopped_at_the_canaries),
@@ -628,6 +691,8 @@ int main(void)
 			full_disks_do_not_stop_and_payload_trouble_does),
 		cmocka_unit_test(canaries_that_are_all_offline_pause),
 		cmocka_unit_test(silent_devices_do_not_block_a_phase),
+		cmocka_unit_test(
+			a_few_silent_devices_do_not_block_one_that_needs_all),
 		cmocka_unit_test(
 			a_device_that_was_offline_at_the_start_gets_it_later),
 		cmocka_unit_test(who_puts_it_off_gets_it_a_day_later),

@@ -170,6 +170,27 @@ static void the_dark_are_compared_with_others_of_their_hour(void **state)
 	assert_int_equal(facts_at(&t, T0 + 7200).dark.control_dark, 10);
 }
 
+static void what_is_usual_is_remembered_where_nobody_is_left(void **state)
+{
+	struct tally t;
+	struct gate_facts f;
+
+	(void)state;
+	tally_init(&t);
+	/* Two hours before there were others, one in ten of which is dark. */
+	for (size_t i = 0; i < 100; i++)
+		tally_control_seen(&t, TALLY_NO_HOUR, T0 - 7200);
+	for (size_t i = 0; i < 90; i++)
+		tally_control_leaves(&t, T0 - 7200);
+	for (size_t i = 0; i < 40; i++)
+		add(&t, an_attempt(STAGE_INSTALLED, ""));
+	f = facts_at(&t, T0 + 7200);
+	assert_int_equal(f.dark.n, 0); /* no reason to stop */
+	assert_int_equal(f.usual_n, 100);
+	assert_int_equal(f.usual_dark, 10);
+	assert_int_equal(f.awaited, 40);
+}
+
 static void hours_of_a_week_ago_are_forgotten(void **state)
 {
 	struct tally t;
@@ -195,6 +216,8 @@ int main(void)
 		cmocka_unit_test(only_the_first_five_are_early),
 		cmocka_unit_test(
 			the_dark_are_compared_with_others_of_their_hour),
+		cmocka_unit_test(
+			what_is_usual_is_remembered_where_nobody_is_left),
 		cmocka_unit_test(hours_of_a_week_ago_are_forgotten),
 	};
 
