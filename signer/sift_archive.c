@@ -111,6 +111,21 @@ static bool opens_another(struct level *l, uint64_t at)
 	return !l->too_many;
 }
 
+/*
+ * Its reader looked so far ahead that some of what is behind its end went by:
+ * searched as an archive's own bytes, but not opened.
+ */
+static int tell_run_over(struct level *l, uint64_t *at, struct err *e)
+{
+	if (*at >= l->base)
+		return 0;
+	*at = l->base;
+	if (l->noted)
+		return 0;
+	l->noted = true;
+	return level_unread(l, "it holds more than its members", false, e);
+}
+
 /* All that stand one behind the other; *at is where the last of them ends. */
 static int sift_all(struct level *l, uint64_t *at, bool *shut, struct err *e)
 {
@@ -140,10 +155,7 @@ static int sift_all(struct level *l, uint64_t *at, bool *shut, struct err *e)
 		if (name_part(l, whole, *at, e))
 			return -1;
 	}
-	/* What a decoder looked at ahead may be behind us. */
-	if (*at < l->base)
-		*at = l->base;
-	return 0;
+	return tell_run_over(l, at, e);
 }
 
 /*

@@ -11,6 +11,7 @@
 #include "common/mem.h"
 #include "common/text.h"
 #include "signer/unwrap_end.h"
+#include "signer/unwrap_head.h"
 
 #define SHOWN_LEN    160
 #define WARNINGS_MAX 16
@@ -29,6 +30,7 @@ struct unwrap {
 	uint64_t seen;    /* of the input, as unwrap_seen() says */
 	bool broken;      /* reading the input failed: why is in error */
 	struct err error;
+	struct unwrap_trail trail;
 };
 
 static int fail(struct unwrap *u, struct err *e)
@@ -59,16 +61,46 @@ static int next_bytes(struct unwrap *u, struct slice *out, struct err *e)
 	}
 }
 
+/* Of readers that look on for it, what they look for. */
+static enum unwrap_head expected(const struct unwrap *u)
+{
+	const int format = archive_format(u->archive);
+
+	switch (format) {
+	case ARCHIVE_FORMAT_CPIO_SVR4_NOCRC:
+	case ARCHIVE_FORMAT_CPIO_SVR4_CRC:
+		return UNWRAP_HEAD_NEWC;
+	case ARCHIVE_FORMAT_CPIO_POSIX:
+		return UNWRAP_HEAD_ODC;
+	case ARCHIVE_FORMAT_CPIO_BIN_LE:
+		return UNWRAP_HEAD_CPIO_LE;
+	case ARCHIVE_FORMAT_CPIO_BIN_BE:
+		return UNWRAP_HEAD_CPIO_BE;
+	default:
+		return unwrap_is_zip(u) ? UNWRAP_HEAD_ZIP : UNWRAP_HEAD_NONE;
+	}
+}
+
+/* Is it known that it would not find it where it should be? */
+static bool is_astray(const struct unwrap *u)
+{
+	return unwrap_head_is_not(&u->trail, expected(u));
+}
+
 static la_ssize_t read_input(struct archive *a, void *ctx, const void **out)
 {
 	struct unwrap *u = ctx;
 	struct slice bytes;
 
+	/* It is looking for a member already. */
+	if (is_astray(u))
+		return 0;
 	if (next_bytes(u, &bytes, &u->error)) {
 		u->broken = true;
 		archive_set_error(a, EIO, "input");
 		return -1;
 	}
+	unwrap_head_pass(&u->trail, bytes);
 	*out = bytes.ptr;
 	return (la_ssize_t)bytes.len;
 }
@@ -212,14 +244,42 @@ uint64_t unwrap_taken(const struct unwrap *u)
 	return at > 0 ? (uint64_t)at : 0;
 }
 
-int unwrap_next(struct unwrap *u, const char **name, bool *end, struct err *e)
+/* To the next header, over what was left of the member before. */
+static int go_to_head(struct unwrap *u, struct archive_entry **member)
 {
-	struct archive_entry *member;
-	int rc = ARCHIVE_FATAL;
+	int rc = ARCHIVE_OK;
 
 	u->before = unwrap_taken(u);
-	if (!u->useless)
-		rc = archive_read_next_header(u->archive, &member);
+	if (u->entered && u->end.kind == UNWRAP_ARCHIVE)
+		rc = archive_read_data_skip(u->archive);
+	if (rc < ARCHIVE_WARN)
+		return rc;
+	u->before = unwrap_taken(u);
+	if (u->entered)
+		unwrap_head_await(&u->trail, u->before);
+	if (!is_astray(u))
+		rc = archive_read_next_header(u->archive, member);
+	u->lost = is_astray(u);
+	u->trail.awaited = false;
+	return rc;
+}
+
+/* Behind a zip's last member anything may stand; a cpio was cut off. */
+static int end_astray(struct unwrap *u, bool *end, struct err *e)
+{
+	u->seen = u->before;
+	*end = unwrap_is_zip(u);
+	return *end ? 0
+		    : err_set(e, ERR_FORMAT, "no header where one should be");
+}
+
+int unwrap_next(struct unwrap *u, const char **name, bool *end, struct err *e)
+{
+	struct archive_entry *member = NULL;
+	const int rc = u->useless ? ARCHIVE_FATAL : go_to_head(u, &member);
+
+	if (u->lost && !u->broken)
+		return end_astray(u, end, e);
 	*end = rc == ARCHIVE_EOF;
 	if (*end) {
 		u->seen = header_at(u);

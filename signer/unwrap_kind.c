@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "signer/unwrap_head.h"
+
 struct magic {
 	enum unwrap_kind kind;
 	size_t at;
@@ -32,9 +34,7 @@ static const struct magic magics[] = {
 	MAGIC(UNWRAP_ARCHIVE, 0, "PK\x03\x04"),     /* zip */
 	MAGIC(UNWRAP_ARCHIVE, 0, "PK00PK\x03\x04"), /* zip */
 	MAGIC(UNWRAP_ARCHIVE, 0, "!<arch>\n"),      /* ar */
-	MAGIC(UNWRAP_ARCHIVE, 0, "\xc7\x71"),       /* cpio, binary */
-	MAGIC(UNWRAP_ARCHIVE, 0, "\x71\xc7"),
-	MAGIC(UNWRAP_ARCHIVE, 257, "ustar"), /* tar */
+	MAGIC(UNWRAP_ARCHIVE, 257, "ustar"),        /* tar */
 	MAGIC(UNWRAP_WHOLE, 0, "7z\xbc\xaf\x27\x1c"),
 };
 
@@ -84,20 +84,6 @@ const char *unwrap_closed(struct slice head)
 	return NULL;
 }
 
-/* A digit for its kind, and then numbers as text: its reader would look for a
- * header in all that follows. */
-static bool is_cpio(struct slice head)
-{
-	const struct slice h = slice_sub(head, 0, 14);
-
-	if (h.len < 14 || memcmp(h.ptr, "07070", 5) != 0)
-		return false;
-	for (size_t i = 5; i < h.len; i++)
-		if (!memchr("0123456789abcdefABCDEF", h.ptr[i], 22))
-			return false;
-	return true;
-}
-
 /* The oldest tars have no magic but the sum of their header. */
 static bool is_old_tar(struct slice head)
 {
@@ -118,6 +104,11 @@ static bool is_old_tar(struct slice head)
 
 enum unwrap_kind unwrap_kind(struct slice head)
 {
+	if (unwrap_head(head) >= UNWRAP_HEAD_NEWC || is_old_tar(head))
+		return UNWRAP_ARCHIVE;
+	/* No header: its reader would look for one in all that follows. */
+	if (unwrap_head_is_like_cpio(head))
+		return UNWRAP_NONE;
 	for (size_t i = 0; i < ARRAY_LEN(magics); i++) {
 		struct slice part =
 			slice_sub(head, magics[i].at, magics[i].len);
@@ -126,5 +117,5 @@ enum unwrap_kind unwrap_kind(struct slice head)
 		    memcmp(part.ptr, magics[i].bytes, part.len) == 0)
 			return magics[i].kind;
 	}
-	return is_cpio(head) || is_old_tar(head) ? UNWRAP_ARCHIVE : UNWRAP_NONE;
+	return UNWRAP_NONE;
 }

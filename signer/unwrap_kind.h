@@ -24,7 +24,7 @@ enum unwrap_kind {
 	UNWRAP_WHOLE, /* an archive that must be in memory whole */
 };
 
-/* What does a file begin like? Looks at the first 512 bytes at most. */
+/* What does a file begin like? Looks at the first 4206 bytes at most. */
 enum unwrap_kind unwrap_kind(struct slice head);
 
 /*

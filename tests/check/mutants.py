@@ -118,6 +118,7 @@ MODULES = [
     ("updater-client/whereabouts.c", "whereabouts"),
     ("signer/unwrap.c", "unwrap"),
     ("signer/unwrap_kind.c", "unwrap"),
+    ("signer/unwrap_head.c", "unwrap_head"),
     ("signer/unwrap_end.c", "unwrap_end"),
     ("signer/sift_archive.c", "sift_archive"),
     ("signer/scan.c", "scan"),

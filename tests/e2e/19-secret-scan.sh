@@ -405,6 +405,14 @@ if command -v mksquashfs >/dev/null; then
 		scan 10 joined
 		said "joined!@$(stat -c %s numbers.$one)!/etc/key: byte 0: a PEM"
 	done
+	# A zip that was cut off before its directory, and far from it.
+	python3 -c 'with open("numbers.zip", "rb") as f:
+	zip = f.read()
+with open("cut.zip", "wb") as out:
+	out.write(zip[:zip.index(b"PK\1\2")] + b"x" * 1000000)'
+	(cat cut.zip image.squashfs && head -c 600000 code) >joined
+	scan 10 joined
+	said "joined!@$(stat -c %s cut.zip)!/etc/key: byte 0: a PEM"
 fi
 # Of many, each takes its part of what may be opened, and no time.
 python3 -c 'import sys

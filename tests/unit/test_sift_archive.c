@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "common/ec.h"
+#include "signer/scalars.h"
 #include "signer/sift.h"
 #include "tests/unit/check.h"
 
@@ -21,6 +23,7 @@ struct said {
 	char path[256];
 	uint64_t at;
 	bool refuse;
+	struct scalars *known;
 };
 
 static int found(void *ctx, const struct sift_finding *f, struct err *e)
@@ -63,7 +66,8 @@ static int sift(const struct buf *file, struct said *said, struct err *e)
 	struct slice bytes = buf_slice(file);
 	const struct sift_watch watch = { found, unread, said };
 	const struct sift_source source = { read_memory, &bytes, NULL };
-	const struct sift_settings settings = { .scratch_dirfd = AT_FDCWD };
+	const struct sift_settings settings = { .known = said->known,
+						.scratch_dirfd = AT_FDCWD };
 	struct sift *s = sift_new(&watch, &settings);
 	const int rc = sift_file(s, slice_of("file"), &source, e);
 
@@ -197,28 +201,49 @@ static void a_key_in_it_does_not_hide_one_behind_it(void **state)
 	buf_done(&file);
 }
 
+/* What is only seen when it is opened: "@..." is its path, from there on. */
+static void add_packed(struct buf *to, char *path, size_t max)
+{
+	struct buf ar = BUF_INIT(4096);
+
+	(void)snprintf(path, max, "file!@%zu!/k", to->len);
+	add_ar(&ar, "k/", PEM);
+	add_gzip(to, (const char *)ar.ptr, ar.len);
+	buf_done(&ar);
+}
+
+#define DIGITS_8 "00000001"
+
 /* A file that only looks like an archive is one like any other. */
 static void what_lies_in_the_midst_of_none_is_opened(void **state)
 {
-	static const char *const starts[] = { "BZh9", "PK\3\4", "!<arch>\n",
-					      "\x28\xb5\x2f\xfd" };
+	static const char *const starts[] = {
+		"BZh9",
+		"PK\3\4",
+		"!<arch>\n",
+		"\x28\xb5\x2f\xfd",
+		"\xc7\x71",
+		"\x71\xc7",
+		/* cpio, as far as the first numbers say */
+		"070701" DIGITS_8,
+		"070701" DIGITS_8 DIGITS_8 DIGITS_8 DIGITS_8 DIGITS_8 DIGITS_8
+			DIGITS_8 DIGITS_8 DIGITS_8 DIGITS_8 DIGITS_8 DIGITS_8,
+		"070707" DIGITS_8,
+	};
+	static const size_t between[] = { 5000, 600000 };
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(starts); i++) {
-		struct buf file = BUF_INIT(FILE_MAX), tar;
+	for (size_t i = 0; i < 2 * ARRAY_LEN(starts); i++) {
+		struct buf file = BUF_INIT(FILE_MAX);
 		struct said said;
 		char path[64];
 
-		tar = (struct buf)BUF_INIT(4096);
-		add_ar(&tar, "k/", PEM);
-		add(&file, starts[i], strlen(starts[i]));
-		fill(&file, 'x', 5000);
-		(void)snprintf(path, sizeof(path), "file!@%zu!/k", file.len);
-		add_gzip(&file, (const char *)tar.ptr, tar.len);
+		add(&file, starts[i / 2], strlen(starts[i / 2]));
+		fill(&file, 'x', between[i % 2]);
+		add_packed(&file, path, sizeof(path));
 		look(&file, &said);
 		assert_string_equal(said.path, path);
 		assert_int_equal(said.shut, 0);
-		buf_done(&tar);
 		buf_done(&file);
 	}
 }
@@ -228,6 +253,117 @@ static void add_zip(struct buf *to)
 {
 	add(to, "PK\3\4\12\0\0\0\0\0\0\0\x21\0", 14);
 	add(to, "\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0a", 17);
+}
+
+/* cpio, "newc", of one member and without its trailer. */
+static void add_cpio(struct buf *to)
+{
+	add(to,
+	    "070701" DIGITS_8 "000081a4"
+	    "00000000"
+	    "00000000" DIGITS_8 "00000000"
+	    "00000004"
+	    "00000000"
+	    "00000000"
+	    "00000000"
+	    "00000000"
+	    "00000002"
+	    "00000000"
+	    "a",
+	    112);
+	add(to, "data", 4);
+}
+
+/* Not even if another member follows, which their readers would go on to. */
+static void what_stands_between_members_is_opened(void **state)
+{
+	static void (*const archives[])(struct buf * to) = { add_zip,
+							     add_cpio };
+
+	(void)state;
+	for (size_t i = 0; i < 2 * ARRAY_LEN(lengths); i++) {
+		struct buf file = BUF_INIT(FILE_MAX);
+		struct said said;
+		char path[64];
+
+		archives[i % 2](&file);
+		fill(&file, 'x', lengths[i / 2]);
+		add_packed(&file, path, sizeof(path));
+		fill(&file, 'x', lengths[i / 2]);
+		archives[i % 2](&file);
+		look(&file, &said);
+		assert_string_equal(said.path, path);
+		assert_int_equal(said.shut, 0);
+		/* That its end is lost says that it was cut off. */
+		assert_int_equal(said.unread, i % 2);
+		buf_done(&file);
+	}
+}
+
+/* A zip without its directory, then much else, and 32 bytes of a key in it. */
+static void a_bare_scalar_behind_a_cut_off_zip_is_found(void **state)
+{
+	struct buf file = BUF_INIT(FILE_MAX);
+	struct said said = { .known = scalars_new() };
+	struct ec_private *key = NULL;
+	struct ec_public public_key;
+	struct sha256 scalar;
+	struct err e = { 0 };
+	size_t at;
+
+	(void)state;
+	sha256_of(slice_of("a private key"), &scalar);
+	assert_ok(ec_private_from_scalar(scalar.bytes, &key, &e));
+	ec_public_of(key, &public_key);
+	ec_free(key);
+	assert_ok(scalars_add(said.known, public_key.point + 1, "mine", &e));
+	add_zip(&file);
+	fill(&file, 'x', 1000000);
+	at = file.len;
+	add(&file, scalar.bytes, sizeof(scalar.bytes));
+	fill(&file, 'x', 600000);
+	assert_ok(sift(&file, &said, &e));
+	assert_int_equal(said.found, 1);
+	assert_int_equal(said.at, at);
+	scalars_free(said.known);
+	buf_done(&file);
+}
+
+/* The header of a tar's member with this many bytes. */
+static void add_tar_header(struct buf *to, char type, unsigned size)
+{
+	char header[513];
+	unsigned sum = 0;
+
+	(void)snprintf(header, sizeof(header),
+		       "%-100s%07o %07o %07o %011o %011o         %c%100s"
+		       "ustar  %248s",
+		       "", 0644, 0, 0, size, 0, type, "", "");
+	for (size_t i = 0; i < 512; i++) {
+		if (header[i] == ' ' && (i < 100 || i > 157))
+			header[i] = 0;
+		sum += (unsigned char)header[i];
+	}
+	(void)snprintf(header + 148, 7, "%06o", sum);
+	header[154] = 0;
+	add(to, header, 512);
+}
+
+/* Of a tar it is the long name of a member that does not come. */
+static void what_a_reader_ran_over_is_told(void **state)
+{
+	struct buf file = BUF_INIT(FILE_MAX);
+	struct said said;
+
+	(void)state;
+	add_tar_header(&file, 'L', 600064);
+	fill(&file, 'x', 600064);
+	fill(&file, 'y', 4096);
+	look(&file, &said);
+	assert_int_equal(said.found, 0);
+	assert_int_equal(said.unread, 1);
+	assert_int_equal(said.shut, 0);
+	buf_done(&file);
 }
 
 /* Nothing is passed over because it says that it belongs to a directory. */
@@ -341,6 +477,9 @@ int main(void)
 		cmocka_unit_test(what_follows_and_is_none_is_a_plain_file),
 		cmocka_unit_test(a_key_in_it_does_not_hide_one_behind_it),
 		cmocka_unit_test(what_lies_in_the_midst_of_none_is_opened),
+		cmocka_unit_test(what_stands_between_members_is_opened),
+		cmocka_unit_test(a_bare_scalar_behind_a_cut_off_zip_is_found),
+		cmocka_unit_test(what_a_reader_ran_over_is_told),
 		cmocka_unit_test(a_forged_directory_hides_nothing),
 		cmocka_unit_test(only_a_zip_has_a_directory),
 		cmocka_unit_test(many_in_a_row_come_to_an_end),
