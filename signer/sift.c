@@ -222,7 +222,8 @@ int inside_sift_members(struct inside *in, struct err *e)
 			return -1;
 		if (end)
 			return 0;
-		if (sift_member(in, name, NULL, e))
+		if ((in->header && in->header(in, e)) ||
+		    sift_member(in, name, NULL, e))
 			return -1;
 	}
 }

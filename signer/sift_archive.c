@@ -8,6 +8,52 @@
 #include "signer/unwrap_end.h"
 
 #define NAME_SIZE 32
+#define MAGIC_LEN 4
+
+/* ---- what an archive says of its members -------------------------------- */
+
+/*
+ * Its reader looked so far ahead that some of it went by: searched as an
+ * archive's own bytes, but not opened.
+ */
+static int tell_run_over(struct level *l, uint64_t *at, struct err *e)
+{
+	if (*at >= l->base)
+		return 0;
+	*at = l->base;
+	if (l->noted)
+		return 0;
+	l->noted = true;
+	return level_unread(l, "it holds more than its members", false, e);
+}
+
+/* What is packed there is opened, like what lies in a plain file's midst. */
+static int look_between(struct level *l, uint64_t from, uint64_t to,
+			struct err *e)
+{
+	const struct view v = {
+		.level = l,
+		.bytes = { l->window, l->have },
+		.from = (size_t)(from - l->base),
+		.to = (size_t)(to - l->base),
+	};
+
+	if (from < to)
+		level_find_buried(&v);
+	return level_keep_copy(l, e);
+}
+
+/* Behind its magic; else it would be found itself. */
+static int look_at_header(struct inside *in, struct err *e)
+{
+	const uint64_t to = in->from + unwrap_taken(in->archive);
+	uint64_t from = in->from + unwrap_header_at(in->archive) + MAGIC_LEN;
+
+	return tell_run_over(in->outer, &from, e) ||
+			       look_between(in->outer, from, to, e)
+		       ? -1
+		       : 0;
+}
 
 /* ---- one archive or stream ----------------------------------------------- */
 
@@ -28,9 +74,11 @@ struct ending {
 static int sift_one(struct level *l, uint64_t *at, struct ending *end,
 		    struct err *e)
 {
-	struct inside in = { .outer = l };
+	struct inside in = { .outer = l, .from = *at };
 	int rc;
 
+	if (l->archive == UNWRAP_ARCHIVE)
+		in.header = look_at_header;
 	l->next = *at;
 	rc = unwrap_open(l->archive, next_of_level, l, &in.archive, e);
 	/* Too large to be opened: not searched whole, like a bomb. */
@@ -70,7 +118,7 @@ static uint64_t filling(struct slice s, bool zip)
 static int pass_filling(struct level *l, uint64_t *at, bool zip, struct err *e)
 {
 	struct slice rest, fresh;
-	uint64_t over = 0, part;
+	uint64_t over = 0, part, seen = *at, to;
 
 	for (;;) {
 		rest = from_on(l, *at);
@@ -78,6 +126,12 @@ static int pass_filling(struct level *l, uint64_t *at, bool zip, struct err *e)
 		part = over < rest.len ? over : rest.len;
 		*at += part;
 		over -= part;
+		/* What begins near the window's end is told from more of it. */
+		to = over > 0 && *at > EMBEDDED_HEAD ? *at - EMBEDDED_HEAD
+						     : *at;
+		if (look_between(l, seen, to, e))
+			return -1;
+		seen = seen > to ? seen : to;
 		if (part > 0 && part < rest.len)
 			continue;
 		if (l->ended || (part == 0 && rest.len >= SECRETS_REACH))
@@ -109,21 +163,6 @@ static bool opens_another(struct level *l, uint64_t at)
 	l->too_many = l->sift->buried == SIFT_EMBEDDED_MAX;
 	l->sift->buried += !l->too_many;
 	return !l->too_many;
-}
-
-/*
- * Its reader looked so far ahead that some of what is behind its end went by:
- * searched as an archive's own bytes, but not opened.
- */
-static int tell_run_over(struct level *l, uint64_t *at, struct err *e)
-{
-	if (*at >= l->base)
-		return 0;
-	*at = l->base;
-	if (l->noted)
-		return 0;
-	l->noted = true;
-	return level_unread(l, "it holds more than its members", false, e);
 }
 
 /* All that stand one behind the other; *at is where the last of them ends. */
@@ -185,7 +224,7 @@ int level_sift_archives(struct level *l, struct err *e)
 	plain = !shut && at < l->base + l->have;
 	if (plain && l->pending.at >= at)
 		l->pending.what[0] = 0;
-	if (!plain && level_read_on(l, e))
+	if (!plain && (level_read_on(l, e) || level_sift_buried(l, e)))
 		return -1;
 	if (l->sift->told == told && level_tell_pending(l, e))
 		return -1;

@@ -112,6 +112,9 @@ struct inside {
 	struct base64 code;
 	struct slice rest; /* of the code's bytes */
 	bool shut;
+	/* Looks at a member's header, if it is not NULL. */
+	int (*header)(struct inside *in, struct err *e);
+	uint64_t from; /* where in the file the archive begins */
 };
 
 /* Of a level: does it hold members, so that these are told in its stead? */

@@ -225,8 +225,7 @@ static const char *name_of(struct unwrap *u, struct archive_entry *member)
 	return name ? name : "?";
 }
 
-/* Where libarchive began to look for the header, so never behind it. */
-static uint64_t header_at(const struct unwrap *u)
+uint64_t unwrap_header_at(const struct unwrap *u)
 {
 	const la_int64_t at = archive_read_header_position(u->archive);
 
@@ -282,7 +281,7 @@ int unwrap_next(struct unwrap *u, const char **name, bool *end, struct err *e)
 		return end_astray(u, end, e);
 	*end = rc == ARCHIVE_EOF;
 	if (*end) {
-		u->seen = header_at(u);
+		u->seen = unwrap_header_at(u);
 		return 0;
 	}
 	u->lost = rc != ARCHIVE_OK && rc != ARCHIVE_WARN;
@@ -291,7 +290,7 @@ int unwrap_next(struct unwrap *u, const char **name, bool *end, struct err *e)
 		return *end ? 0 : fail(u, e);
 	}
 	u->entered = true;
-	u->seen = header_at(u) + 1;
+	u->seen = unwrap_header_at(u) + 1;
 	/* What began like a compressed file and is none. */
 	*end = archive_format(u->archive) == ARCHIVE_FORMAT_RAW &&
 	       archive_filter_count(u->archive) == 1;

@@ -39,6 +39,10 @@ void unwrap_close(struct unwrap *u);
 int unwrap_next(struct unwrap *u, const char **name, bool *end,
 		struct err *e) NODISCARD;
 
+/* Where the header of a member is, which unwrap_next() told: from here on, to
+ * unwrap_taken(). */
+uint64_t unwrap_header_at(const struct unwrap *u);
+
 /*
  * So many bytes of an archive's input, from its first one on, hold the members
  * that `next` came to, even if it failed then: of the last one just the begin.

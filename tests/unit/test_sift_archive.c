@@ -2,6 +2,7 @@
 /* What stands behind the end of an archive. */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/buf.h"
@@ -366,6 +367,111 @@ static void what_a_reader_ran_over_is_told(void **state)
 	buf_done(&file);
 }
 
+static void add_le16(struct buf *to, size_t value)
+{
+	const uint8_t bytes[] = { (uint8_t)value, (uint8_t)(value >> 8) };
+
+	add(to, bytes, 2);
+}
+
+/* In what would be of no interest in a record of `len` bytes. */
+static void add_filled(struct buf *to, size_t len, char *path, size_t max)
+{
+	const size_t end = to->len + len;
+
+	fill(to, 'x', len - 1000);
+	add_packed(to, path, max);
+	fill(to, 'x', end - to->len);
+}
+
+/* What may be beside a member's content: its extra field, 4.3.7 of APPNOTE.TXT;
+ * and the records of the directory, 4.3.12 to 4.3.14, as long as can be. */
+static void add_zip_holding(struct buf *to, unsigned where, char *path,
+			    size_t max)
+{
+	if (where == 0) {
+		add(to, "PK\3\4\12\0\0\0\0\0\0\0\x21\0", 14);
+		add(to, "\0\0\0\0\0\0\0\0\0\0\0\0\1\0", 14);
+		add_le16(to, 40004);
+		add(to, "a\xfe\xca", 3);
+		add_le16(to, 40000);
+		add_filled(to, 40000, path, max);
+		return;
+	}
+	add_zip(to);
+	switch (where) {
+	case 1:
+		add(to, "PK\1\2xxxxxxxxxxxxxxxxxxxxxxxx\1\0\0\0\xff\xff", 34);
+		add(to, "xxxxxxxxxxxxa", 13);
+		add_filled(to, 65535, path, max);
+		break;
+	case 2:
+		add(to, "PK\5\5\xff\xff", 6);
+		add_filled(to, 65535, path, max);
+		break;
+	default:
+		add(to, "PK\6\6\0\x10\0\0\0\0\0\0", 12);
+		add_filled(to, 4096, path, max);
+		add(to, "PK\6\7xxxxxxxxxxxxxxxx", 20);
+	}
+}
+
+static void look_through(unsigned where, size_t before)
+{
+	struct buf file = BUF_INIT(FILE_MAX);
+	struct said said;
+	char path[64];
+
+	add_gzip(&file, "hello", 5);
+	fill(&file, 0, before);
+	add_zip_holding(&file, where, path, sizeof(path));
+	look(&file, &said);
+	assert_string_equal(said.path, path);
+	assert_int_equal(said.shut, 0);
+	/* More behind it. */
+	fill(&file, 'x', 300000);
+	look(&file, &said);
+	assert_string_equal(said.path, path);
+	buf_done(&file);
+}
+
+/* Anywhere in a window, whose end may be within it. */
+static void what_describes_members_is_looked_through(void **state)
+{
+	(void)state;
+	for (unsigned where = 0; where < 4; where++) {
+		struct buf file = BUF_INIT(FILE_MAX);
+		char path[64];
+		size_t at;
+
+		for (size_t before = 0; before < 262144; before += 50021)
+			look_through(where, before);
+		add_gzip(&file, "hello", 5);
+		add_zip_holding(&file, where, path, sizeof(path));
+		at = strtoul(path + strlen("file!@"), NULL, 10);
+		look_through(where, 262144 - at - 5);
+		buf_done(&file);
+	}
+}
+
+/* The attributes of a tar's member, as pax has them. */
+static void a_long_header_of_a_tar_is_looked_through(void **state)
+{
+	struct buf file = BUF_INIT(FILE_MAX);
+	struct said said;
+	char path[64];
+
+	(void)state;
+	add_tar_header(&file, 'L', 8192);
+	add_filled(&file, 8192, path, sizeof(path));
+	add_tar_header(&file, '0', 0);
+	fill(&file, 0, 1024);
+	look(&file, &said);
+	assert_string_equal(said.path, path);
+	assert_int_equal(said.unread, 0);
+	buf_done(&file);
+}
+
 /* Nothing is passed over because it says that it belongs to a directory. */
 static void a_forged_directory_hides_nothing(void **state)
 {
@@ -480,6 +586,8 @@ int main(void)
 		cmocka_unit_test(what_stands_between_members_is_opened),
 		cmocka_unit_test(a_bare_scalar_behind_a_cut_off_zip_is_found),
 		cmocka_unit_test(what_a_reader_ran_over_is_told),
+		cmocka_unit_test(what_describes_members_is_looked_through),
+		cmocka_unit_test(a_long_header_of_a_tar_is_looked_through),
 		cmocka_unit_test(a_forged_directory_hides_nothing),
 		cmocka_unit_test(only_a_zip_has_a_directory),
 		cmocka_unit_test(many_in_a_row_come_to_an_end),
