@@ -13,6 +13,8 @@
 
 #define APART_MIN   ((size_t)256 << 10)
 #define APART_SHARE 4
+#define SAMPLE_LEN  ((size_t)256 << 10)
+#define SEEN_MAX    ((size_t)5 << 20) /* what a sample is compressed behind */
 
 /* About what a region costs, in wrong bytes that predictors must save. */
 #define REGION_COST 8
@@ -29,6 +31,7 @@ struct work {
 	uint64_t saved; /* wrong bytes, by predictors that need regions */
 	enum delta_predictor last;
 	uint64_t spare; /* bytes around blocks that may still be read */
+	bool homeless;  /* its inserts resemble those before, not its home */
 	/* Old bytes of the cover under way, if it is of no home, from here. */
 	const uint8_t *foreign;
 	uint64_t foreign_at;
@@ -227,13 +230,16 @@ static int put_cover(struct work *w, uint32_t index, size_t at, struct err *e)
 }
 
 /* Where new bytes behind a cover, or without any, would stand in the old. */
-static struct delta_near near_to(const struct delta_patch *p,
+static struct delta_near near_to(const struct work *w,
 				 const struct delta_cover *before, size_t at)
 {
+	const struct delta_patch *p = w->patch;
 	const struct delta_segment *s = &p->segment;
-	const uint64_t len = p->home.len;
+	const uint64_t len = w->homeless ? 0 : p->home.len;
 	struct delta_near near = { p->home_at, p->home_at, p->home_at + len };
 
+	if (w->homeless)
+		return near;
 	if (before && delta_is_home(s, before->old_at, before->len))
 		near.at = before->old_at + before->len;
 	else if (!before)
@@ -245,23 +251,10 @@ static int put_insert(struct work *w, const struct delta_cover *before,
 		      size_t at, size_t len, struct err *e)
 {
 	const struct delta_patch *p = w->patch;
-	const struct delta_near near = near_to(p, before, at);
+	const struct delta_near near = near_to(w, before, at);
 
 	return delta_writer_insert(w->writer, slice_sub(p->fresh, at, len),
 				   &near, e);
-}
-
-/*
- * Much of it inserted, with a home that may have the same in another order: the
- * prefix of its records should hold nothing but the home.
- */
-static bool is_apart(const struct delta_patch *p)
-{
-	size_t len = p->fresh.len;
-
-	for (uint32_t i = 0; i < p->segment.cover_count; i++)
-		len -= p->covers[i].len;
-	return len >= APART_MIN && len >= p->home.len / APART_SHARE;
 }
 
 static int put_all(struct work *w, struct err *e)
@@ -286,6 +279,104 @@ static int put_all(struct work *w, struct err *e)
 	return put_insert(w, before, at, p->fresh.len - at, e);
 }
 
+/* ---- records of its own -------------------------------------------------- */
+
+/*
+ * Much of it inserted, with a home that may have the same in another order: the
+ * prefix of its records should hold nothing but the home.
+ */
+static bool is_apart(const struct delta_patch *p)
+{
+	size_t len = p->fresh.len;
+
+	for (uint32_t i = 0; i < p->segment.cover_count; i++)
+		len -= p->covers[i].len;
+	return len >= APART_MIN && len >= p->home.len / APART_SHARE;
+}
+
+/* The first of what is inserted. */
+static int take_sample(const struct delta_patch *p, struct buf *out,
+		       struct err *e)
+{
+	size_t at = 0;
+
+	for (uint32_t i = 0; i <= p->segment.cover_count; i++) {
+		const bool last = i == p->segment.cover_count;
+		const size_t gap = last ? p->fresh.len - at : p->covers[i].gap;
+		const size_t room = SAMPLE_LEN - out->len;
+
+		if (buf_add(out,
+			    slice_sub(p->fresh, at, gap < room ? gap : room),
+			    e))
+			return -1;
+		at += last ? gap : gap + p->covers[i].len;
+	}
+	return 0;
+}
+
+static int cost_behind(const struct delta_writer *w, struct slice prefix,
+		       struct slice sample, size_t *out, struct err *e)
+{
+	const struct encode_how how = { .codec = delta_writer_codec(w),
+					.window_len = DELTA_WINDOW,
+					.prefix = prefix,
+					.fast = true };
+	struct buf packed = BUF_INIT(2 * SAMPLE_LEN);
+	const int rc = encode_with(&how, sample, &packed, e);
+
+	*out = packed.len;
+	buf_done(&packed);
+	return rc;
+}
+
+/*
+ * A release may hold the same several times, in new files that resemble each
+ * other and nothing of before: then what the record under way has inserted is
+ * worth more than a prefix.
+ */
+static int resembles_record(const struct delta_writer *w,
+			    const struct delta_patch *p, bool *out,
+			    struct err *e)
+{
+	struct slice before = delta_writer_inserts(w);
+	struct buf sample = BUF_INIT(SAMPLE_LEN);
+	size_t behind = 0, alone = 0;
+	int rc = -1;
+
+	if (before.len > SEEN_MAX)
+		before = slice_sub(before, before.len - SEEN_MAX, SEEN_MAX);
+	if (take_sample(p, &sample, e) ||
+	    cost_behind(w, before, buf_slice(&sample), &behind, e) ||
+	    cost_behind(w, slice_sub(p->home, 0, SEEN_MAX), buf_slice(&sample),
+			&alone, e))
+		goto out;
+	*out = behind < alone;
+	rc = 0;
+out:
+	buf_done(&sample);
+	return rc;
+}
+
+/* End the record under way where this is, or that was, better alone. */
+static int part_records(struct work *w, struct err *e)
+{
+	struct delta_writer *writer = w->writer;
+	const bool apart = is_apart(w->patch);
+
+	if (!apart && !delta_writer_is_apart(writer))
+		return 0;
+	if (delta_writer_inserts(writer).len > 0 &&
+	    resembles_record(writer, w->patch, &w->homeless, e))
+		return -1;
+	if (!w->homeless && delta_writer_cut(writer, e))
+		return -1;
+	if (apart)
+		delta_writer_set_apart(writer);
+	return 0;
+}
+
+/* ---- the whole ----------------------------------------------------------- */
+
 /* Each cover has one block more than whole ones, at each of its ends. */
 static size_t blocks_max(const struct delta_segment *s)
 {
@@ -304,13 +395,7 @@ int delta_patch_write(struct delta_writer *w, const struct delta_patch *p,
 	work->choices = mem_alloc(blocks_max(&p->segment) + 1, 1);
 	work->map.spans = mem_alloc(delta_spans_max(&p->segment),
 				    sizeof(*work->map.spans));
-	if (is_apart(p))
-		rc = delta_writer_cut(w, e) || put_all(work, e) ||
-				     delta_writer_cut(w, e)
-			     ? -1
-			     : 0;
-	else
-		rc = put_all(work, e);
+	rc = part_records(work, e) || put_all(work, e) ? -1 : 0;
 	free(work->map.spans);
 	free(work->choices);
 	free(work);

@@ -29,6 +29,7 @@ struct delta_writer {
 	uint64_t old_end; /* of the segment before, in this record */
 	uint64_t rights;  /* since the last wrong byte, in this record */
 	bool no_words;    /* one of its offsets is too far from its home */
+	bool apart;       /* it is for one file, or such as resemble it */
 	uint64_t len;     /* bytes written so far */
 	struct delta_prefix prefix;
 	uint64_t prefix_left;
@@ -402,9 +403,30 @@ int delta_writer_block(struct delta_writer *w, bool home,
 	return 0;
 }
 
+enum package_codec delta_writer_codec(const struct delta_writer *w)
+{
+	return w->setup.codec;
+}
+
+struct slice delta_writer_inserts(const struct delta_writer *w)
+{
+	return buf_slice(&w->record->streams[DELTA_INSERTS]);
+}
+
 int delta_writer_cut(struct delta_writer *w, struct err *e)
 {
+	w->apart = false;
 	return end_record(w, e);
+}
+
+void delta_writer_set_apart(struct delta_writer *w)
+{
+	w->apart = true;
+}
+
+bool delta_writer_is_apart(const struct delta_writer *w)
+{
+	return w->apart;
 }
 
 int delta_writer_end(struct delta_writer *w, uint64_t *len, struct err *e)

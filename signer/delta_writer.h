@@ -51,8 +51,17 @@ int delta_writer_block(struct delta_writer *w, bool home,
 		       enum delta_predictor choice, struct slice diff,
 		       struct err *e) NODISCARD;
 
+enum package_codec delta_writer_codec(const struct delta_writer *w);
+
+/* What the record under way has inserted so far. */
+struct slice delta_writer_inserts(const struct delta_writer *w);
+
 /* What comes next begins a record. */
 int delta_writer_cut(struct delta_writer *w, struct err *e) NODISCARD;
+
+/* From here to the next cut records hold what is better alone. */
+void delta_writer_set_apart(struct delta_writer *w);
+bool delta_writer_is_apart(const struct delta_writer *w);
 
 /* The last record; *len is then the length of all. */
 int delta_writer_end(struct delta_writer *w, uint64_t *len,
