@@ -6,17 +6,21 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/steady.h"
 #include "common/text.h"
 #include "updater-client/tls_clock.h"
 #include "updater-client/tls_key.h"
 
 #define URL_LEN        2048
-#define CONNECT_SEC    20L
-#define SMALL_SEC      120L /* a request that is no package */
-#define LOW_BYTES      512L
-#define LOW_SEC        30L
-#define BUFFER_LEN     32768L
-#define LARGE          (4u << 20) /* from here on no deadline but the speed */
+#define CONNECT_SEC    20
+#define LOW_BYTES      512
+#define LOW_SEC        30
+#define BUFFER_LEN     32768
+#define FAIR_RATE      4096 /* bytes a second, or half of what we allow */
+#define BEGIN_MS       1000 /* what it costs to begin anew */
+#define PATIENCE_SEC   120
+#define SLOW_MAX       8  /* times in a run */
+#define SLOW_RETRY_SEC 60 /* more than a source would wait for */
 #define ERROR_BODY_MAX 65536u
 
 struct fetch {
@@ -25,6 +29,8 @@ struct fetch {
 	struct fetch_setup setup;
 	struct tls_key *lent; /* with a key that is held elsewhere */
 	size_t url;           /* the one that worked last */
+	int64_t behind_ms;    /* so much sooner a fair server had been */
+	unsigned slow;        /* how often that became too much */
 	char why[CURL_ERROR_SIZE];
 };
 
@@ -38,6 +44,8 @@ struct transfer {
 	uint64_t refused; /* bytes of an unwanted error page */
 	bool started;
 	uint64_t from;
+	int64_t clock; /* up to here its speed was judged, */
+	int64_t seen;  /* and up to this byte */
 	int rc;
 	struct err *e;
 };
@@ -54,6 +62,16 @@ static long status_of(CURL *curl)
 static bool is_busy(long status)
 {
 	return status == 503;
+}
+
+/* What we do with the bytes takes its time; the server is not to blame. */
+static int pass_on(struct transfer *t, struct slice bytes)
+{
+	const int64_t begun = steady_ms();
+	int rc = t->sink->take(t->sink->ctx, bytes, t->e);
+
+	t->clock += steady_ms() - begun;
+	return rc;
 }
 
 static int take(struct transfer *t, struct slice bytes)
@@ -79,7 +97,7 @@ static int take(struct transfer *t, struct slice bytes)
 	}
 	t->room -= bytes.len;
 	if (bytes.len > 0)
-		t->rc = t->sink->take(t->sink->ctx, bytes, t->e);
+		t->rc = pass_on(t, bytes);
 	return t->rc;
 }
 
@@ -88,6 +106,44 @@ static size_t on_bytes(char *bytes, size_t size, size_t count, void *ctx)
 	struct slice in = { (const uint8_t *)bytes, size * count };
 
 	return take(ctx, in) == 0 ? in.len : 0;
+}
+
+static int64_t fair_rate(const struct fetch *f)
+{
+	const uint64_t half = f->setup.rate / 2;
+
+	return half > 0 && half < FAIR_RATE ? (int64_t)half : FAIR_RATE;
+}
+
+static bool is_too_late(const struct fetch *f)
+{
+	const uint64_t sec = f->setup.patience_sec;
+
+	return f->behind_ms > 1000 * (int64_t)(sec > 0 ? sec : PATIENCE_SEC);
+}
+
+/*
+ * At least once a second. Nothing is saved up: who was fast before may not be
+ * slow for longer. It goes on from transfer to transfer, so that who cuts each
+ * of them after a byte is slow as well.
+ */
+static int on_progress(void *ctx, curl_off_t total, curl_off_t count,
+		       curl_off_t up_total, curl_off_t up)
+{
+	struct transfer *t = ctx;
+	struct fetch *f = t->fetch;
+	const int64_t now = steady_ms();
+
+	(void)total;
+	(void)up_total;
+	(void)up;
+	f->behind_ms +=
+		now - t->clock - (count - t->seen) * 1000 / fair_rate(f);
+	if (f->behind_ms < 0)
+		f->behind_ms = 0;
+	t->clock = now;
+	t->seen = count;
+	return is_too_late(f);
 }
 
 static CURLcode on_ssl_ctx(CURL *curl, void *ssl_ctx, void *ctx)
@@ -107,6 +163,47 @@ static CURLcode on_ssl_ctx(CURL *curl, void *ssl_ctx, void *ctx)
 
 #define SET(option, value) curl_easy_setopt(f->curl, (option), (value))
 
+/* What is the same for all. */
+static const struct {
+	uint16_t option, value;
+} fixed[] = {
+	/* Whatever libcurl would do by itself that we did not ask for. */
+	{ CURLOPT_FOLLOWLOCATION, 0 },
+	{ CURLOPT_MAXREDIRS, 0 },
+	{ CURLOPT_NETRC, CURL_NETRC_IGNORED },
+	{ CURLOPT_HTTPAUTH, 0 },
+	{ CURLOPT_PATH_AS_IS, 1 },
+	{ CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1 },
+	{ CURLOPT_PROXYTYPE, CURLPROXY_HTTP },
+	{ CURLOPT_SUPPRESS_CONNECT_HEADERS, 1 },
+	{ CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2 },
+	/* Bounds. */
+	{ CURLOPT_NOSIGNAL, 1 },
+	{ CURLOPT_CONNECTTIMEOUT, CONNECT_SEC },
+	{ CURLOPT_LOW_SPEED_LIMIT, LOW_BYTES },
+	{ CURLOPT_LOW_SPEED_TIME, LOW_SEC },
+	{ CURLOPT_BUFFERSIZE, BUFFER_LEN },
+	{ CURLOPT_TCP_KEEPALIVE, 1 },
+	{ CURLOPT_NOPROGRESS, 0 },
+};
+
+static bool set_fixed(struct fetch *f)
+{
+	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
+		if (SET((CURLoption)fixed[i].option, (long)fixed[i].value) !=
+		    CURLE_OK)
+			return false;
+	return SET(CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK &&
+	       SET(CURLOPT_REDIR_PROTOCOLS_STR, "https") == CURLE_OK &&
+	       SET(CURLOPT_ACCEPT_ENCODING, NULL) == CURLE_OK &&
+	       SET(CURLOPT_ERRORBUFFER, f->why) == CURLE_OK &&
+	       SET(CURLOPT_USERAGENT, "pawl-client/" VERSION) == CURLE_OK &&
+	       SET(CURLOPT_MAX_RECV_SPEED_LARGE, (curl_off_t)f->setup.rate) ==
+		       CURLE_OK &&
+	       SET(CURLOPT_XFERINFOFUNCTION, on_progress) == CURLE_OK &&
+	       SET(CURLOPT_WRITEFUNCTION, on_bytes) == CURLE_OK;
+}
+
 static bool set_blob(struct fetch *f, CURLoption option, struct slice pem)
 {
 	struct curl_blob blob = {
@@ -121,15 +218,13 @@ static bool set_blob(struct fetch *f, CURLoption option, struct slice pem)
 
 static bool set_peer(struct fetch *f)
 {
+	const bool verified = !f->setup.unverified;
 	bool good =
 		SET(CURLOPT_CAINFO, NULL) == CURLE_OK &&
 		SET(CURLOPT_CAPATH, NULL) == CURLE_OK &&
 		set_blob(f, CURLOPT_CAINFO_BLOB, f->setup.ca) &&
-		SET(CURLOPT_SSL_VERIFYPEER, f->setup.unverified ? 0L : 1L) ==
-			CURLE_OK &&
-		SET(CURLOPT_SSL_VERIFYHOST, f->setup.unverified ? 0L : 2L) ==
-			CURLE_OK &&
-		SET(CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
+		SET(CURLOPT_SSL_VERIFYPEER, verified ? 1L : 0L) == CURLE_OK &&
+		SET(CURLOPT_SSL_VERIFYHOST, verified ? 2L : 0L) == CURLE_OK &&
 		SET(CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx) == CURLE_OK &&
 		SET(CURLOPT_SSL_CTX_DATA, f) == CURLE_OK;
 
@@ -139,21 +234,6 @@ static bool set_peer(struct fetch *f)
 	       set_blob(f, CURLOPT_SSLKEY_BLOB, f->setup.key);
 }
 
-/* Whatever libcurl would do by itself that we did not ask for. */
-static bool close_traps(struct fetch *f)
-{
-	return SET(CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK &&
-	       SET(CURLOPT_REDIR_PROTOCOLS_STR, "https") == CURLE_OK &&
-	       SET(CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
-	       SET(CURLOPT_MAXREDIRS, 0L) == CURLE_OK &&
-	       SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK &&
-	       SET(CURLOPT_HTTPAUTH, 0L) == CURLE_OK &&
-	       SET(CURLOPT_ACCEPT_ENCODING, NULL) == CURLE_OK &&
-	       SET(CURLOPT_PATH_AS_IS, 1L) == CURLE_OK &&
-	       SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) ==
-		       CURLE_OK;
-}
-
 /* The one that is configured, or none: whatever the environment says. */
 static bool set_proxy(struct fetch *f)
 {
@@ -161,22 +241,7 @@ static bool set_proxy(struct fetch *f)
 
 	return SET(CURLOPT_PROXY, proxy ? proxy : "") == CURLE_OK &&
 	       SET(CURLOPT_NOPROXY, proxy ? "" : "*") == CURLE_OK &&
-	       SET(CURLOPT_PROXYTYPE, (long)CURLPROXY_HTTP) == CURLE_OK &&
-	       SET(CURLOPT_HTTPPROXYTUNNEL, proxy ? 1L : 0L) == CURLE_OK &&
-	       SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) == CURLE_OK;
-}
-
-static bool set_bounds(struct fetch *f)
-{
-	return SET(CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-	       SET(CURLOPT_CONNECTTIMEOUT, CONNECT_SEC) == CURLE_OK &&
-	       SET(CURLOPT_LOW_SPEED_LIMIT, LOW_BYTES) == CURLE_OK &&
-	       SET(CURLOPT_LOW_SPEED_TIME, LOW_SEC) == CURLE_OK &&
-	       SET(CURLOPT_BUFFERSIZE, BUFFER_LEN) == CURLE_OK &&
-	       SET(CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK &&
-	       SET(CURLOPT_ERRORBUFFER, f->why) == CURLE_OK &&
-	       SET(CURLOPT_USERAGENT, "pawl-client/" VERSION) == CURLE_OK &&
-	       SET(CURLOPT_WRITEFUNCTION, on_bytes) == CURLE_OK;
+	       SET(CURLOPT_HTTPPROXYTUNNEL, proxy ? 1L : 0L) == CURLE_OK;
 }
 
 int fetch_new(const struct fetch_setup *setup, struct fetch **out,
@@ -194,8 +259,8 @@ int fetch_new(const struct fetch_setup *setup, struct fetch **out,
 		curl_slist_append(NULL, "Content-Type: application/json");
 	if (f->json_headers)
 		(void)curl_slist_append(f->json_headers, "Expect:");
-	if (!f->curl || !f->json_headers || !close_traps(f) || !set_proxy(f) ||
-	    !set_bounds(f) || !set_peer(f)) {
+	if (!f->curl || !f->json_headers || !set_fixed(f) || !set_proxy(f) ||
+	    !set_peer(f)) {
 		fetch_free(f);
 		return err_set(e, ERR_SYSTEM,
 			       "libcurl lacks something that is needed "
@@ -285,9 +350,10 @@ static int explain(const struct fetch *f, CURLcode code, const char *url,
 		return err_set(e, ERR_CONFIG, "our own certificate: %s", shown);
 	case CURLE_SSL_CACERT_BADFILE:
 		return err_set(e, ERR_CONFIG, "the server's CA: %s", shown);
-	case CURLE_FILESIZE_EXCEEDED:
-		return err_set(e, ERR_LIMIT, "%s: larger than it should be",
-			       url);
+	case CURLE_ABORTED_BY_CALLBACK:
+		return err_set(e, ERR_NETWORK,
+			       "%s: slower than %u bytes a second", url,
+			       (unsigned)fair_rate(f));
 	default:
 		return err_set(e, ERR_NETWORK, "%s: %s", url, shown);
 	}
@@ -324,17 +390,16 @@ static int judge_status(long status, const struct transfer *t, const char *url)
 
 static int perform(struct fetch *f, struct transfer *t, const char *url)
 {
-	/* Slow on purpose, it is judged by its speed alone, too. */
-	bool large = t->room > LARGE || f->setup.rate > 0;
 	CURLcode code;
 
 	f->why[0] = 0;
 	t->rc = 0;
+	t->clock = steady_ms() - BEGIN_MS;
+	if (t->from == 0)
+		f->behind_ms = 0;
 	if (SET(CURLOPT_URL, url) != CURLE_OK ||
 	    SET(CURLOPT_WRITEDATA, t) != CURLE_OK ||
-	    SET(CURLOPT_TIMEOUT, large ? 0L : SMALL_SEC) != CURLE_OK ||
-	    SET(CURLOPT_MAX_RECV_SPEED_LARGE, (curl_off_t)f->setup.rate) !=
-		    CURLE_OK)
+	    SET(CURLOPT_XFERINFODATA, t) != CURLE_OK)
 		return err_set(t->e, ERR_SYSTEM, "libcurl refuses an option");
 	code = curl_easy_perform(f->curl);
 	if (t->rc)
@@ -359,30 +424,43 @@ static bool is_lost(const struct transfer *t, const char *path)
 	       strncmp(path, "/targets/", 9) == 0;
 }
 
-/* Is another of our servers worth a try? Not once bytes were delivered. */
+/* Is another of our servers worth a try? */
 static bool may_try_next(const struct transfer *t, const char *path)
 {
-	return !t->started && t->rc == 0 &&
+	return t->rc == 0 &&
 	       (t->e->code == ERR_NETWORK || t->e->code == ERR_UNTRUSTED ||
 		t->e->code == ERR_EXPIRED || is_lost(t, path));
+}
+
+/* A run on which slowness was spent without end leaves the rest to the next
+ * one, which hears first what has changed. */
+static void forgive_slow(struct fetch *f, struct err *e)
+{
+	if (!is_too_late(f))
+		return;
+	f->behind_ms = 0;
+	if (++f->slow == SLOW_MAX)
+		e->retry_sec = SLOW_RETRY_SEC;
 }
 
 static int perform_somewhere(struct fetch *f, const struct transfer *start,
 			     const char *path)
 {
-	size_t first = f->url;
-
 	for (size_t i = 0; i < f->setup.url_count; i++) {
 		struct transfer t = *start;
 		char url[URL_LEN];
 
-		f->url = (first + i) % f->setup.url_count;
 		if (text_format(url, sizeof(url), t.e, "%s%s",
 				f->setup.urls[f->url], path))
 			return -1;
 		if (perform(f, &t, url) == 0)
 			return 0;
+		forgive_slow(f, t.e);
 		if (!may_try_next(&t, path))
+			return -1;
+		f->url = (f->url + 1) % f->setup.url_count;
+		/* Whoever asks goes on behind the bytes that came. */
+		if (t.started)
 			return -1;
 	}
 	if (f->setup.url_count == 0)

@@ -6,7 +6,10 @@
  * the URL; the system's CAs, redirects, other protocols, netrc and libcurl's
  * environment variables play no part, nor does a proxy but the one that is
  * given, which sees whom we call and no more (CONNECT). Every transfer has a
- * limit of bytes, a lowest speed and, but for packages, a deadline.
+ * limit of bytes, a lowest speed and a deadline; that of a package moves with
+ * the bytes that come. When it is over, or the line is cut, the next call of
+ * fetch_get() asks the next server. Too often in a run, and the error says to
+ * leave it for a minute (retry_sec).
  */
 #ifndef UPDATER_CLIENT_FETCH_H
 #define UPDATER_CLIENT_FETCH_H
@@ -30,6 +33,7 @@ struct fetch_setup {
 	int64_t now;                   /* see tls_clock.h */
 	const char *proxy; /* http://[user:password@]host:port; NULL: none */
 	uint64_t rate;     /* bytes a second that may come; 0: any */
+	uint64_t patience_sec; /* how far behind a fair speed; 0: as usual */
 	/* Whoever answers will do: for what proves itself, see source.h. */
 	bool unverified;
 };

@@ -72,6 +72,7 @@ static const struct ini_key keys[] = {
 	SECONDS("install", "defer_max", defer_max_sec, 1, 365 * DAY_SEC),
 	{ "server", "rate", INI_NUMBER, offsetof(struct settings, rate),
 	  RATE_MIN, UINT64_C(1) << 40, false },
+	SECONDS("server", "patience", patience_sec, 5, DAY_SEC),
 	TEXT("fetch", "spool", spool_name, false),
 	{ "fetch", "window", INI_NUMBER,
 	  offsetof(struct settings, spool_window), WINDOW_MIN, WINDOW_MAX,

@@ -102,6 +102,7 @@ struct settings {
 	char *spool_name;
 	uint64_t spool_window; /* most bytes of a package that is not spooled */
 	uint64_t rate;         /* bytes a second that may come; 0: any */
+	uint64_t patience_sec; /* how far behind a fair speed servers may be */
 	uint64_t tries;        /* starts of a slot on trial */
 	uint64_t deadline_sec; /* 0: the release's own */
 	uint64_t steady_sec;   /* how long all checks must hold */

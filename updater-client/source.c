@@ -187,6 +187,7 @@ static int begin_network(struct source *s, int64_t now, struct err *e)
 	struct fetch_setup setup = { .now = now,
 				     .proxy = s->setup->proxy,
 				     .rate = s->setup->rate,
+				     .patience_sec = s->setup->patience_sec,
 				     .unverified = s->setup->stranded };
 	struct whereabouts_configured configured = { s->setup->urls,
 						     s->setup->url_count,

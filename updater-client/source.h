@@ -42,6 +42,7 @@ struct source_setup {
 	const char *ca_path;
 	const char *proxy;      /* as in struct fetch_setup */
 	uint64_t rate;          /* as in struct fetch_setup */
+	uint64_t patience_sec;  /* as in struct fetch_setup */
 	uint64_t pause_max_sec; /* between two tries after a cut */
 	bool with_identity;     /* else as a device that is not enrolled */
 	int state_fd;           /* holds the identity */

@@ -61,9 +61,9 @@ make_wired_device() { # bytes of release 1
 }
 
 # Wait until the device has kept so many bytes of the package.
-until_kept() { # bytes
+until_kept() { # bytes, device (one)
 	for _ in $(seq 400); do
-		kept=$(stat -c %s "$WORK"/one/state/spool/* 2>/dev/null || echo 0)
+		kept=$(stat -c %s "$WORK/${2:-one}"/state/spool/* 2>/dev/null || echo 0)
 		[ "$kept" -lt "$1" ] || return 0
 		sleep 0.02
 	done

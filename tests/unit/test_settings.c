@@ -107,6 +107,7 @@ static void what_is_missing_or_wrong_is_refused(void **state)
 	refuse(GOOD "[slot]\nkind = drum\n");
 	refuse(GOOD "[slot]\nattributes = some\n");
 	refuse(GOOD "[poll]\ninterval = 0\n");
+	refuse(GOOD SERVER "patience = 4\n");
 	refuse(GOOD "[poll]\nretry_min = 10\nretry_max = 5\n");
 	refuse("[device]\nproduct = Not/A/Name\nstate = /s\n"
 	       "[trust]\nroot = r\nenvironment = lab\n[slot]\npath = /p\n");
