@@ -104,16 +104,19 @@ ifeq ($(CONFIG),release)
 # Linux tracks no indirect branches of programs: marks for that are dead bytes, and
 # so is a jump between a call and its library when all is bound at the start.
 # What is taken out of a loop costs more instructions than it had inside, and so
-# does what is saved around calls, or decided twice to spare a jump.
+# does what is saved around calls, or decided twice to spare a jump; and registers
+# are given out for a whole function more briefly than loop by loop.
 SMALL   := $(or $(call try,-Oz),-Os) $(call try,-fcf-protection=return) -fno-plt \
 	   $(call try,-fno-move-loop-invariants) $(call try,-fno-tree-loop-im) \
 	   $(call try,-fipa-pta) $(call try,-fno-tree-dominator-opts) \
 	   $(call try,-fno-expensive-optimizations) $(call try,-fno-caller-saves) \
-	   $(call try,-malign-data=abi)
+	   $(call try,-malign-data=abi) $(call try,-fno-ipa-sra) \
+	   $(call try,-fira-region=all)
 HAS_LTO := $(call try,-flto -ffat-lto-objects)
 LTO = $(if $(HAS_LTO),$(HAS_LTO) -frandom-seed=$*)
 $(B)/obj/updater-client/%.o: CFLAGS += $(SMALL) $(LTO)
-$(B)/updater-client: LDFLAGS += $(if $(HAS_LTO),-flto=2 $(CFLAGS) $(SMALL) $(NO_PATHS))
+$(B)/updater-client: LDFLAGS += $(if $(HAS_LTO),-flto=2 $(CFLAGS) $(SMALL) $(NO_PATHS) \
+	-flto-partition=one)
 # What asks is compiled once and run once; what is asked is as in the programs.
 $(B)/obj/tests/unit/%.o: CFLAGS += -O0 -U_FORTIFY_SOURCE
 endif

@@ -4,9 +4,11 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/fs.h>
 #include <linux/sched.h>
 #include <seccomp.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -77,36 +79,43 @@ static int limit_files(const struct confine *c, struct err *e)
 static const char always[] =
 	/* descriptors */
 	"read readv pread64 preadv write writev pwrite64 pwritev lseek "
-	"_llseek close close_range dup dup3 fcntl fcntl64 poll ppoll "
-	"ppoll_time64 select _newselect pselect6 pselect6_time64 "
-	"epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd2 pipe2 "
-	"recvmsg recvfrom recv sendmsg sendto send shutdown "
+	"_llseek close close_range dup dup3 fcntl poll ppoll select "
+	"_newselect pselect6 epoll_create1 epoll_ctl epoll_wait epoll_pwait "
+	"eventfd2 pipe2 recvmsg recvfrom recv sendmsg sendto send shutdown "
 	/* files */
-	"open openat openat2 access faccessat faccessat2 fstat fstat64 "
-	"stat stat64 lstat lstat64 newfstatat fstatat64 statx statfs "
-	"statfs64 fstatfs fstatfs64 getdents64 readlink readlinkat getcwd "
-	"umask mkdir mkdirat unlink unlinkat rmdir rename renameat "
-	"renameat2 link linkat symlink symlinkat mknod mknodat chmod "
-	"fchmod fchmodat fchmodat2 fchown fchown32 fchownat lchown "
-	"lchown32 ftruncate ftruncate64 fallocate fsync fdatasync syncfs "
-	"sync_file_range sync_file_range2 fadvise64 fadvise64_64 "
-	"arm_fadvise64_64 copy_file_range sendfile sendfile64 flock "
-	"utimensat utimensat_time64 getxattr lgetxattr fgetxattr setxattr "
-	"lsetxattr fsetxattr listxattr llistxattr flistxattr removexattr "
-	"lremovexattr fremovexattr "
+	"open openat openat2 access faccessat faccessat2 fstat fstat64 stat "
+	"stat64 lstat lstat64 newfstatat fstatat64 statx statfs statfs64 "
+	"fstatfs fstatfs64 getdents64 readlink readlinkat getcwd umask "
+	"mkdir mkdirat unlink unlinkat rmdir rename renameat renameat2 link "
+	"linkat symlink symlinkat mknod mknodat chmod fchmod fchmodat "
+	"fchmodat2 fchown fchownat lchown ftruncate fallocate fsync "
+	"fdatasync syncfs sync_file_range sync_file_range2 fadvise64 "
+	"copy_file_range sendfile flock utimensat getxattr lgetxattr "
+	"fgetxattr setxattr lsetxattr fsetxattr listxattr llistxattr "
+	"flistxattr removexattr lremovexattr fremovexattr "
 	/* memory */
-	"brk mmap mmap2 munmap mremap mprotect madvise mlock mlock2 "
-	"munlock msync mincore "
+	"brk mmap munmap mremap mprotect madvise mlock mlock2 munlock msync "
+	"mincore "
 	/* time, chance, itself */
-	"clock_gettime clock_gettime64 clock_getres clock_getres_time64 "
-	"clock_nanosleep clock_nanosleep_time64 nanosleep gettimeofday "
-	"time getrandom getpid gettid getppid getuid getuid32 geteuid "
-	"geteuid32 getgid getgid32 getegid getegid32 getrlimit ugetrlimit "
-	"prlimit64 getrusage sysinfo uname prctl arch_prctl capget "
-	"sched_yield sched_getaffinity futex futex_time64 set_robust_list "
-	"get_robust_list set_tid_address rseq membarrier rt_sigaction "
-	"rt_sigprocmask rt_sigreturn rt_sigpending sigreturn sigaltstack "
-	"tgkill restart_syscall exit exit_group";
+	"clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday "
+	"time getrandom getpid gettid getppid getuid geteuid getgid getegid "
+	"getrlimit ugetrlimit prlimit64 getrusage sysinfo uname prctl "
+	"arch_prctl capget sched_yield sched_getaffinity futex "
+	"set_robust_list get_robust_list set_tid_address rseq membarrier "
+	"rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending sigreturn "
+	"sigaltstack tgkill restart_syscall exit exit_group";
+
+/* By which the C library does the same where a long has 32 bits. */
+#if ULONG_MAX == UINT32_MAX
+static const char always_32[] =
+	"fcntl64 ppoll_time64 pselect6_time64 fchown32 lchown32 "
+	"ftruncate64 fadvise64_64 arm_fadvise64_64 sendfile64 "
+	"utimensat_time64 mmap2 clock_gettime64 clock_getres_time64 "
+	"clock_nanosleep_time64 getuid32 geteuid32 getgid32 getegid32 "
+	"futex_time64";
+#else
+static const char always_32[] = "";
+#endif
 
 static const char for_network[] =
 	"connect bind getsockname getpeername getsockopt setsockopt "
@@ -213,6 +222,7 @@ static int limit_calls(bool network, struct err *e)
 	/* Failing is done without it; so the answer says nothing. */
 	(void)seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	if (rule_each(f, SCMP_ACT_ALLOW, always, e) ||
+	    rule_each(f, SCMP_ACT_ALLOW, always_32, e) ||
 	    rule_each(f, SCMP_ACT_KILL_PROCESS, never, e) ||
 	    rule_requests(f, e) || (network && rule_network(f, e)))
 		goto out;
