@@ -269,8 +269,9 @@ struct json *api_order_json(struct server_api *api, const struct stage *s,
  */
 int api_plan(struct server_api *api, struct stage *s, struct sha256 *plan,
 	     struct err *e) NODISCARD;
-/* What its signed release has: payloads, deltas. For who starts it. */
-int api_ready(struct server_api *api, const struct stage *s,
+/* What start insists on, looked at now: reads the disk, and takes publishing.
+ */
+int api_ready(struct server_api *api, struct stage *s, int64_t now,
 	      struct stage_ready *out, struct err *e) NODISCARD;
 
 /* Why each rollout of its product is offered to a device or not; takes

@@ -484,7 +484,7 @@ static int plan_start(struct acting *w, struct err *e)
 		return 0;
 	if (check_release(w->api, &w->s, e) ||
 	    api_plan(w->api, &w->s, &w->plan, e) ||
-	    api_ready(w->api, &w->s, &w->ready, e))
+	    api_ready(w->api, &w->s, w->by.now, &w->ready, e))
 		return -1;
 	w->ladder = w->s.ladder;
 	w->planned = w->s.revision;

@@ -7,7 +7,7 @@
 #include "common/mem.h"
 
 #include "update-server/api.h"
-#include "update-server/documents.h"
+#include "update-server/as_device.h"
 #include "update-server/stage_policy.h"
 
 #define PLAN_MAX 65536
@@ -117,59 +117,42 @@ static int read_detail(struct server_api *api, const struct stage *s,
 	return rc;
 }
 
-static bool has_payloads(struct server_api *api, const struct json *packages)
+/* Asked of what is served and of the disk, each time: what was good at the
+ * import may have ended, or been lost. With no import in between. */
+static void ask_as_device(struct server_api *api, const struct stage *s,
+			  int64_t now, struct err *refused)
 {
-	struct sha256 digest;
-	struct err ignored;
+	const struct as_device device = { .store = api->store,
+					  .dirfd = api->dirfd,
+					  .folder = "incoming/as-device",
+					  .what = &s->what,
+					  .now = now };
 
-	for (size_t i = 0; i < json_count(packages); i++)
-		if (json_get_hex(json_at(packages, i), "sha256", digest.bytes,
-				 SHA256_LEN, &ignored) ||
-		    !store_payload_known(api->store, &digest))
-			return false;
-	return json_count(packages) > 0;
+	(void)pthread_mutex_lock(&api->publishing);
+	if (as_device_check(&device, refused) == 0)
+		*refused = (struct err){ .code = ERR_NONE };
+	(void)pthread_mutex_unlock(&api->publishing);
 }
 
-/* What only engineers can renew: the end of the targets file. */
-static int targets_expire(struct server_api *api, int64_t *out, struct err *e)
-{
-	struct json *file = NULL;
-	int64_t root, targets;
-	const char *text;
-	int rc = -1;
-
-	if (store_metadata_versions(api->store, &root, &targets, e) ||
-	    documents_metadata(api->store, "targets", targets, &file, e))
-		return -1;
-	if (json_get_text(documents_signed(file), "expires", &text, e) == 0)
-		rc = utc_parse(slice_of(text), out, e);
-	json_free(file);
-	return rc;
-}
-
-int api_ready(struct server_api *api, const struct stage *s,
+int api_ready(struct server_api *api, struct stage *s, int64_t now,
 	      struct stage_ready *out, struct err *e)
 {
 	struct json *detail = NULL;
 	struct way w = { .list = NULL };
-	int64_t expires;
-	int rc = -1;
+	int rc;
 
 	if (read_detail(api, s, &detail, e))
 		return -1;
 	w.packages = json_get(detail, "packages");
-	if (store_rollout_from(api->store, s, take_from, &w, e) ||
-	    targets_expire(api, &expires, e))
-		goto out;
-	/* Verified at import; listed, or the caller had refused. */
-	*out = (struct stage_ready){ .verified = true,
-				     .payloads = has_payloads(api, w.packages),
-				     .metadata_expires = expires,
-				     .delta_coverage = coverage(&w) };
-	rc = 0;
-out:
+	rc = store_rollout_from(api->store, s, take_from, &w, e);
 	json_free(detail);
-	return rc;
+	if (rc)
+		return -1;
+	api_order_times(api, s, now);
+	out->metadata_expires = s->metadata_ends;
+	out->delta_coverage = coverage(&w);
+	ask_as_device(api, s, now, &out->refused);
+	return 0;
 }
 
 /* ---- for people ---------------------------------------------------------- */

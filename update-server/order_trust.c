@@ -7,6 +7,8 @@
 #include "common/fs.h"
 #include "common/utc.h"
 
+#include "update-server/listed.h"
+
 /* ---- metadata over the people listener ----------------------------------- */
 
 static int fetch(void *ctx, const char *name, size_t max, struct buf *out,
@@ -190,62 +192,20 @@ int order_trust_release(struct order_trust *t, const char *product,
 		       product);
 }
 
-struct packages {
-	const char *product, *id;
-	int (*visit)(void *ctx, const struct tuf_target *t,
-		     const struct release *r, struct err *e);
-	void *ctx;
-	size_t count;
-};
-
-static int see_package(void *ctx, const struct tuf_target *t, struct err *e)
-{
-	struct packages *p = ctx;
-	struct release r = { .seq = 0 };
-	struct err unreadable;
-	int rc = 0;
-
-	if (release_parse(t, &r, &unreadable) == 0 &&
-	    strcmp(r.product, p->product) == 0 && strcmp(r.id, p->id) == 0) {
-		p->count++;
-		rc = p->visit(p->ctx, t, &r, e);
-	}
-	release_done(&r);
-	return rc;
-}
-
-/* A role that nobody delegates to lists nothing. */
-static int see_role(struct order_trust *t, const char *role, struct packages *p,
-		    struct err *e)
-{
-	struct err why = { 0 };
-
-	if (tuf_client_each_in(t->client, &t->source, role, see_package, p,
-			       &why) == 0 ||
-	    why.code == ERR_NOT_FOUND)
-		return 0;
-	*e = why;
-	return -1;
-}
-
 int order_trust_packages(struct order_trust *t, const char *product,
 			 const char *id,
 			 int (*visit)(void *ctx, const struct tuf_target *t,
 				      const struct release *r, struct err *e),
 			 void *ctx, struct err *e)
 {
-	struct packages p = { product, id, visit, ctx, 0 };
-	char role[sizeof("product-") + NAME_MAX_LEN];
+	const struct listed all = { .client = t->client,
+				    .from = &t->source,
+				    .product = product,
+				    .id = id,
+				    .visit = visit,
+				    .ctx = ctx };
 
-	if (tuf_client_each(t->client, see_package, &p, e) ||
-	    text_format(role, sizeof(role), e, "product-%s", product) ||
-	    see_role(t, role, &p, e) || see_role(t, "nightly", &p, e))
-		return -1;
-	return p.count > 0 ? 0
-			   : err_set(e, ERR_NOT_FOUND,
-				     "release %s of %s is not in the signed "
-				     "metadata",
-				     id, product);
+	return listed_packages(&all, e);
 }
 
 /* ---- documents ----------------------------------------------------------- */

@@ -33,7 +33,7 @@ struct role {
 struct orders {
 	int dirfd; /* borrowed while it is read */
 	bool staging_signed;
-	int64_t targets_expire;
+	int64_t root_expires, targets_expire;
 	struct role one, wide;
 	struct chapter *chapters;
 	size_t chapter_count;
@@ -235,6 +235,8 @@ static int read_top(struct orders *o, struct store *s, int64_t root,
 	struct json *file = NULL;
 	int rc = documents_metadata(s, "root", root, &file, e);
 
+	if (rc == 0)
+		rc = read_end(file, &o->root_expires, e);
 	if (rc == 0)
 		o->staging_signed =
 			strcmp(json_text(json_get(
@@ -548,6 +550,11 @@ static int64_t ends_at(const struct orders *o, const struct rollout *r,
 	return 0;
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 void orders_times(const struct orders *o, const struct rollout *r,
 		  const struct ladder *l, int64_t now, struct orders_times *out)
 {
@@ -557,8 +564,8 @@ void orders_times(const struct orders *o, const struct rollout *r,
 	*out = (struct orders_times){ .expires = 0 };
 	if (!c)
 		return;
-	out->metadata =
-		c->expires < o->targets_expire ? c->expires : o->targets_expire;
+	out->metadata = earlier(o->root_expires,
+				earlier(o->targets_expire, c->expires));
 	if (!needs_order(o, c))
 		return;
 	gather_moments(o, c, &m);

@@ -50,7 +50,8 @@ struct orders_times {
 	 * never, or no order is needed. */
 	int64_t not_before[LADDER_RUNGS_MAX];
 	int64_t expires; /* from when on nothing is open, for good; 0: never */
-	/* The end of the metadata that lists the release; 0: none does. */
+	/* When what lists the release ends: its role, targets, or root,
+	 * whichever is first; 0: nothing lists it. */
 	int64_t metadata;
 };
 

@@ -500,8 +500,10 @@ static void tell(const struct sim *s, int64_t now, const char *text)
 
 static struct stage_ready ready_of(const struct sim_world *w)
 {
-	return (struct stage_ready){ true, true, INT64_MAX,
-				     (uint32_t)w->delta_coverage };
+	return (struct stage_ready){
+		.metadata_expires = INT64_MAX,
+		.delta_coverage = (uint32_t)w->delta_coverage,
+	};
 }
 
 static void act(struct sim *s, enum stage_verb verb, int64_t now)

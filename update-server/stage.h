@@ -228,10 +228,11 @@ struct stage_act {
 
 /* What start insists on. */
 struct stage_ready {
-	bool verified; /* release and order, as a device would */
-	bool payloads; /* all here */
-	int64_t metadata_expires;
-	uint32_t delta_coverage; /* basis points of the population */
+	/* What a device would refuse of release and order, or a package that is
+	 * not here as it was signed; code ERR_NONE: nothing. */
+	struct err refused;
+	int64_t metadata_expires; /* whichever of it is first */
+	uint32_t delta_coverage;  /* basis points of the population */
 };
 
 /*

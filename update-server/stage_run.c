@@ -238,18 +238,21 @@ static int64_t planned_sec(const struct stage *s)
 static int check_ready(const struct stage *s, const struct stage_ready *ready,
 		       int64_t now, struct err *e)
 {
+	char ends[UTC_TEXT_LEN];
+
 	if (s->ladder.count == 0)
 		return err_set(e, ERR_REFUSED, "the rollout has no phases");
-	if (!ready->verified)
-		return err_set(e, ERR_UNTRUSTED,
-			       "the release or its order does not verify");
-	if (!ready->payloads)
-		return err_set(e, ERR_NOT_FOUND,
-			       "a payload of the release is missing here");
-	if (ready->metadata_expires <= now + planned_sec(s))
+	if (ready->refused.code != ERR_NONE) {
+		*e = ready->refused;
+		return -1;
+	}
+	if (ready->metadata_expires <= now + planned_sec(s)) {
+		utc_format(ready->metadata_expires, ends);
 		return err_set(e, ERR_EXPIRED,
-			       "signed metadata would expire before the last "
-			       "phase: have it extended first");
+			       "the signed metadata expires at %s, before the "
+			       "last phase: have it extended first",
+			       ends);
+	}
 	if (ready->delta_coverage < s->policy.delta_coverage)
 		return err_set(e, ERR_REFUSED,
 			       "deltas reach %u.%02u %% of the devices, not "

@@ -105,6 +105,7 @@ MODULES = [
     ("update-server/api_order.c", "api_order"),
     ("update-server/unused.c", "unused"),
     ("update-server/order_trust.c", "order_trust"),
+    ("update-server/listed.c", "order_trust"),
     ("update-server/order_desk.c", "order_desk order_change"),
     ("update-server/order_import.c", "order_import"),
     ("update-server/audit_record.c", "audit"),

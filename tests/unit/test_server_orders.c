@@ -435,6 +435,29 @@ static void where_the_server_stages_only_an_undo_needs_an_order(void **state)
 			      "no signed order opens 3");
 }
 
+/* Whichever of root, targets and its role is first. */
+static void what_lists_it_ends_with_the_first_of_them(void **state)
+{
+	static const char *const roles[] = { "root", "targets" };
+	struct rollout r = { .product = "kiosk", .release = "2" };
+	const struct ladder l = { .count = 0 };
+	struct desk *d = *state;
+	struct orders_times t;
+	char until[UTC_TEXT_LEN];
+
+	memset(r.digest.bytes, 5, SHA256_LEN);
+	for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
+		int64_t end = NOW + (int64_t)(20 - i) * UTC_DAY;
+
+		utc_format(end, until);
+		json_set_text(repo_body(d->repo, roles[i]), "expires", until);
+		repo_publish(d->repo, roles[i]);
+		take_in(d);
+		orders_times(d->orders, &r, &l, NOW, &t);
+		assert_int_equal(t.metadata, end);
+	}
+}
+
 static void deltas_and_other_targets_are_no_releases(void **state)
 {
 	struct release full = a_release("4", 4, 8), delta = full;
@@ -782,6 +805,7 @@ int main(void)
 		TEST(each_place_opens_and_a_halt_closes),
 		TEST(the_reach_is_the_least_of_the_cohorts),
 		TEST(where_the_server_stages_only_an_undo_needs_an_order),
+		TEST(what_lists_it_ends_with_the_first_of_them),
 		TEST(deltas_and_other_targets_are_no_releases),
 		TEST(a_products_own_role_lists_releases),
 		TEST(a_role_that_was_never_signed_closes_everything),

@@ -9,7 +9,8 @@
 #define T0   INT64_C(3600000)
 #define HOUR INT64_C(3600)
 
-static const struct stage_ready ready = { true, true, INT64_MAX, 10000 };
+static const struct stage_ready ready = { .metadata_expires = INT64_MAX,
+					  .delta_coverage = 10000 };
 static const struct rollout_past nothing;
 static const struct rollout_word ordered = { .ordered = true };
 
@@ -479,10 +480,10 @@ static void start_refuses_what_could_not_end_well(void **state)
 	s.status = STAGE_SCHEDULED;
 	a = an_act(&s, STAGE_START);
 	bad = ready;
-	bad.verified = false;
+	bad.refused.code = ERR_UNTRUSTED;
 	assert_refused(stage_act(&s, &a, &bad, &changed, &e), ERR_UNTRUSTED);
 	bad = ready;
-	bad.payloads = false;
+	bad.refused.code = ERR_NOT_FOUND;
 	assert_refused(stage_act(&s, &a, &bad, &changed, &e), ERR_NOT_FOUND);
 	bad = ready;
 	bad.metadata_expires = T0 + 40 * HOUR; /* 4 + 12 + 24 */
