@@ -11,6 +11,18 @@ const char *api_rest(const struct request *q, const char *prefix)
 	return q->path + strlen(prefix);
 }
 
+int api_path_name(const char **rest, char *out, size_t size)
+{
+	size_t len = strcspn(*rest, "/");
+
+	if (len == 0 || len >= size)
+		return -1;
+	memcpy(out, *rest, len);
+	out[len] = '\0';
+	*rest += len + ((*rest)[len] == '/');
+	return 0;
+}
+
 int api_body(const struct request *q, const char *const *known,
 	     struct json **out, struct err *e)
 {

@@ -306,6 +306,14 @@ void api_survey(struct server_api *api, int64_t now);
 bool api_found(struct server_api *api, struct score_facts *found,
 	       unsigned *points);
 
+#define API_LIST_PAGE 100 /* rows of one answer behind a number */
+
+/* A device as the lists behind numbers show it. */
+struct overview_device;
+struct json *api_listed(const struct overview_device *d);
+/* The next name of a path that ends with its last; -1: none, or too long. */
+int api_path_name(const char **rest, char *out, size_t size) NODISCARD;
+
 /* A device as lists show it, with its newest attempt. */
 struct json *api_device_row(struct server_api *api,
 			    const struct store_device *d);
@@ -386,7 +394,7 @@ api_handler api_order_list, api_order_get, api_order_sign, api_order_discard,
 	api_order_plan, api_document_get;
 api_handler api_events, api_events_from;
 api_handler api_page, api_overview, api_names, api_acts, api_history, api_list,
-	api_attempts;
+	api_walk, api_attempts;
 api_handler api_audit_list, api_audit_head, api_audit_checkpoints;
 
 #endif

@@ -88,6 +88,11 @@ const struct route server_routes[] = {
 	{ PEOPLE, METHOD_GET, P "names", 0, ROUTE_PLAIN, api_names },
 	{ PEOPLE, METHOD_GET, P "audit-of/", 0, ROUTE_PLAIN, api_acts },
 	{ PEOPLE, METHOD_GET, P "history/", 0, ROUTE_PLAIN, api_history },
+	{ PEOPLE, METHOD_GET, P "list/product/", 0, ROUTE_PLAIN, api_walk },
+	{ PEOPLE, METHOD_GET, P "list/score/", 0, ROUTE_PLAIN, api_walk },
+	{ PEOPLE, METHOD_GET, P "list/members/", 0, ROUTE_PLAIN, api_walk },
+	{ PEOPLE, METHOD_GET, P "list/not-reached/", 0, ROUTE_PLAIN, api_walk },
+	{ PEOPLE, METHOD_GET, P "list/holds/", 0, ROUTE_PLAIN, api_walk },
 	{ PEOPLE, METHOD_GET, P "list/", 0, ROUTE_PLAIN, api_list },
 	{ PEOPLE, METHOD_GET, P "attempts/", 0, ROUTE_PLAIN, api_attempts },
 

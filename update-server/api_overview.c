@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The fleet at a glance, over time, and the lists behind each number. */
-#include <inttypes.h>
+/* The fleet at a glance, and over time. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +9,7 @@
 #include "update-server/api.h"
 #include "update-server/store_overview.h"
 
-#define LIST_PAGE      100
+#define ACTS_SHOWN     100
 #define HISTORY_VALUES 50000
 #define HISTORY_DAYS   400
 
@@ -254,19 +253,6 @@ int api_names(struct server_api *api, const struct request *q,
 	return -1;
 }
 
-/* The next name of a path. */
-static int path_name(const char **rest, char out[NAME_MAX_LEN + 1])
-{
-	size_t len = strcspn(*rest, "/");
-
-	if (len == 0 || len > NAME_MAX_LEN)
-		return -1;
-	memcpy(out, *rest, len);
-	out[len] = '\0';
-	*rest += len + ((*rest)[len] == '/');
-	return 0;
-}
-
 /* Records travel as text, as those of audit/ do. */
 static int add_record(void *ctx, struct slice record, struct err *e)
 {
@@ -285,10 +271,11 @@ int api_acts(struct server_api *api, const struct request *q,
 {
 	const char *rest = api_rest(q, "/v1/people/audit-of/");
 	char kind[NAME_MAX_LEN + 1], name[NAME_MAX_LEN + 1];
-	struct overview_acts about = { .name = name, .max = LIST_PAGE };
+	struct overview_acts about = { .name = name, .max = ACTS_SHOWN };
 	struct json *j, *list;
 
-	if (path_name(&rest, kind) || path_name(&rest, name) || rest[0])
+	if (api_path_name(&rest, kind, sizeof(kind)) ||
+	    api_path_name(&rest, name, sizeof(name)) || rest[0])
 		return err_set(e, ERR_NOT_FOUND, "no such records");
 	about.of_device = strcmp(kind, "device") == 0;
 	if (!about.of_device && strcmp(kind, "rollout") != 0)
@@ -340,7 +327,7 @@ int api_history(struct server_api *api, const struct request *q,
 	uint64_t days;
 
 	json_set(j, "samples", s.list);
-	if (path_name(&rest, product) ||
+	if (api_path_name(&rest, product, sizeof(product)) ||
 	    num_parse(slice_of(rest), HISTORY_DAYS, &days, e)) {
 		(void)err_set(e, ERR_NOT_FOUND, "history/PRODUCT/DAYS");
 		goto bad;
@@ -353,255 +340,4 @@ int api_history(struct server_api *api, const struct request *q,
 bad:
 	json_free(j);
 	return -1;
-}
-
-/* ---- lists --------------------------------------------------------------- */
-
-/* What a path asks for; the names are kept here. */
-struct list_asked {
-	struct overview_list list;
-	char kind[NAME_MAX_LEN + 1];
-	char first[NAME_MAX_LEN + 1], second[NAME_MAX_LEN + 1];
-};
-
-static const struct kind {
-	const char *word;
-	enum overview_kind kind;
-	int names; /* that follow the word */
-} kinds[] = {
-	{ "all", OVERVIEW_ALL, 0 },
-	{ "release", OVERVIEW_RELEASE, 2 },
-	{ "no-release", OVERVIEW_RELEASE, 1 },
-	{ "cohort", OVERVIEW_COHORT, 1 },
-	{ "silent", OVERVIEW_SILENT, 1 },
-	{ "never-seen", OVERVIEW_NEVER, 0 },
-	{ "quarantined", OVERVIEW_QUARANTINED, 0 },
-	{ "revoked", OVERVIEW_REVOKED, 0 },
-	{ "retired", OVERVIEW_RETIRED, 0 },
-};
-
-/* after-<id>, or after-<day>-<id> where the order is by day. */
-static int parse_after(const char *text, struct overview_list *l, struct err *e)
-{
-	static const char word[] = "after-";
-	uint64_t day = 0;
-	size_t len;
-
-	if (strncmp(text, word, sizeof(word) - 1) != 0)
-		return -1;
-	text += sizeof(word) - 1;
-	if (l->kind == OVERVIEW_SILENT) {
-		len = strcspn(text, "-");
-		if (!text[len] ||
-		    num_parse((struct slice){ (const uint8_t *)text, len },
-			      INT32_MAX, &day, e))
-			return -1;
-		text += len + 1;
-	}
-	l->has_after = true;
-	l->after_day = (int64_t)day;
-	return hex_parse(slice_of(text), l->after.bytes, DEVICE_ID_LEN, e);
-}
-
-static int parse_kind(const char **rest, struct list_asked *asked)
-{
-	if (path_name(rest, asked->kind))
-		return -1;
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-		if (strcmp(kinds[i].word, asked->kind) != 0)
-			continue;
-		asked->list.kind = kinds[i].kind;
-		if (kinds[i].names > 0 && path_name(rest, asked->first))
-			return -1;
-		return kinds[i].names > 1 ? path_name(rest, asked->second) : 0;
-	}
-	return -1;
-}
-
-static int parse_list(const char *rest, int64_t now, struct list_asked *asked,
-		      struct err *e)
-{
-	struct overview_list *l = &asked->list;
-	uint64_t days = 0;
-
-	if (parse_kind(&rest, asked))
-		return -1;
-	l->product = l->cohort = asked->first;
-	l->release = asked->second;
-	l->max = LIST_PAGE;
-	if (l->kind == OVERVIEW_SILENT &&
-	    num_parse(slice_of(asked->first), HISTORY_DAYS, &days, e))
-		return -1;
-	l->day = now / UTC_DAY - (int64_t)days;
-	return rest[0] ? parse_after(rest, l, e) : 0;
-}
-
-struct list_page {
-	struct json *list;
-	struct overview_device last;
-	size_t count;
-};
-
-static void list_device(void *ctx, const struct overview_device *d)
-{
-	struct list_page *p = ctx;
-	struct json *j = json_new_object();
-
-	json_set_hex(j, "id", (struct slice){ d->id.bytes, DEVICE_ID_LEN });
-	json_set_text(j, "product", d->product);
-	json_set_text(j, "model", d->model);
-	json_set_text(j, "hardware", d->hardware);
-	json_set_text(j, "cohort", d->cohort);
-	json_set_text(j, "release", d->release);
-	json_set_bool(j, "confirmed", d->confirmed);
-	api_set_time(j, "last_seen", d->last_seen);
-	json_add(p->list, j);
-	p->last = *d;
-	p->count++;
-}
-
-/* The rest of a path that continues behind the last one shown. */
-static void set_next(struct json *j, const struct list_asked *asked,
-		     const struct list_page *p)
-{
-	char id[2 * DEVICE_ID_LEN + 1], text[2 * DEVICE_ID_LEN + 32];
-	struct err never; /* it is long enough */
-
-	if (p->count < asked->list.max)
-		return;
-	hex_format((struct slice){ p->last.id.bytes, DEVICE_ID_LEN }, id);
-	if ((asked->list.kind == OVERVIEW_SILENT
-		     ? text_format(text, sizeof(text), &never,
-				   "after-%" PRId64 "-%s", p->last.day, id)
-		     : text_format(text, sizeof(text), &never, "after-%s",
-				   id)) == 0)
-		json_set_text(j, "next", text);
-}
-
-/* list/<kind>[/<name>...][/after-...] */
-int api_list(struct server_api *api, const struct request *q,
-	     struct response *a, struct err *e)
-{
-	struct list_asked asked = { .kind = "" };
-	struct list_page p = { .count = 0 };
-	struct json *j;
-
-	if (parse_list(api_rest(q, "/v1/people/list/"), utc_now(), &asked, e))
-		return err_set(e, ERR_NOT_FOUND, "no such list");
-	j = api_answer();
-	p.list = json_new_array();
-	json_set(j, "devices", p.list);
-	if (store_overview_list(api->store, &asked.list, list_device, &p, e)) {
-		json_free(j);
-		return -1;
-	}
-	set_next(j, &asked, &p);
-	return response_json(a, 200, j, e);
-}
-
-/* ---- attempts of a rollout ------------------------------------------------
- */
-
-/* How pages sum states up; each is a range of them. */
-static const struct group {
-	const char *word;
-	enum stage_state from, to;
-} groups[] = {
-	{ "flight", STAGE_OFFERED, STAGE_STALLED },
-	{ "awaiting", STAGE_INSTALLED, STAGE_INSTALLED },
-	{ "dark", STAGE_LOST, STAGE_LOST },
-	{ "confirmed", STAGE_CONFIRMED, STAGE_CONFIRMED },
-	{ "failed", STAGE_FAILED, STAGE_ROLLED_BACK },
-	{ "skipped", STAGE_SKIPPED, STAGE_EXPIRED },
-};
-
-/* after-<state>-<id> */
-static int parse_after_attempt(const char *text, struct overview_attempts *l,
-			       struct err *e)
-{
-	static const char word[] = "after-";
-	uint64_t state, id;
-	size_t len;
-
-	if (strncmp(text, word, sizeof(word) - 1) != 0)
-		return -1;
-	text += sizeof(word) - 1;
-	len = strcspn(text, "-");
-	if (!text[len] ||
-	    num_parse((struct slice){ (const uint8_t *)text, len },
-		      STAGE_STATES - 1, &state, e) ||
-	    num_parse(slice_of(text + len + 1), JSON_INT_MAX, &id, e))
-		return -1;
-	l->has_after = true;
-	l->after_state = (enum stage_state)state;
-	l->after = (int64_t)id;
-	return 0;
-}
-
-static int parse_attempts(const char *rest, char name[NAME_MAX_LEN + 1],
-			  struct overview_attempts *l, struct err *e)
-{
-	char word[NAME_MAX_LEN + 1];
-
-	if (path_name(&rest, name) || path_name(&rest, word))
-		return -1;
-	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
-		if (strcmp(groups[i].word, word) != 0)
-			continue;
-		l->from = groups[i].from;
-		l->to = groups[i].to;
-		return rest[0] ? parse_after_attempt(rest, l, e) : 0;
-	}
-	return -1;
-}
-
-struct attempts_page {
-	struct json *list;
-	struct overview_attempt last;
-	size_t count;
-};
-
-static void list_attempt(void *ctx, const struct overview_attempt *a)
-{
-	struct attempts_page *p = ctx;
-	struct json *j = json_new_object();
-
-	json_set_hex(j, "device",
-		     (struct slice){ a->device.bytes, DEVICE_ID_LEN });
-	json_set_text(j, "state", stage_state_name(a->state));
-	json_set_text(j, "code", a->code);
-	json_set_int(j, "phase", (int64_t)a->phase + 1);
-	api_set_time(j, "changed", a->changed);
-	json_add(p->list, j);
-	p->last = *a;
-	p->count++;
-}
-
-/* attempts/<rollout>/<group>[/after-...] */
-int api_attempts(struct server_api *api, const struct request *q,
-		 struct response *a, struct err *e)
-{
-	struct overview_attempts l = { .max = LIST_PAGE };
-	struct attempts_page p = { .count = 0 };
-	char name[NAME_MAX_LEN + 1], next[64];
-	struct stage rollout;
-	struct json *j;
-
-	if (parse_attempts(api_rest(q, "/v1/people/attempts/"), name, &l, e))
-		return err_set(e, ERR_NOT_FOUND, "no such list");
-	if (store_rollout_find(api->store, name, &rollout, e))
-		return -1;
-	l.rollout = rollout.what.id;
-	j = api_answer();
-	p.list = json_new_array();
-	json_set(j, "attempts", p.list);
-	if (store_overview_attempts(api->store, &l, list_attempt, &p, e)) {
-		json_free(j);
-		return -1;
-	}
-	if (p.count == l.max &&
-	    text_format(next, sizeof(next), e, "after-%d-%" PRId64,
-			(int)p.last.state, p.last.id) == 0)
-		json_set_text(j, "next", next);
-	return response_json(a, 200, j, e);
 }

@@ -25,10 +25,53 @@ static struct score_reason *add(struct score *s, const char *name,
 
 /* ---- devices ------------------------------------------------------------- */
 
-struct share_rule {
+static const struct share_rule {
 	const char *name, *text;
 	unsigned worth;
+} rules[SCORE_OF_DEVICES] = {
+	[SCORE_BEHIND] = { "behind", "lack a fix that a release brings", 30 },
+	[SCORE_SILENT] = { "silent", "have not been heard of for long", 15 },
+	[SCORE_UNPROVISIONED] = { "unprovisioned", "run nothing of ours yet",
+				  10 },
+	[SCORE_QUARANTINED] = { "quarantined",
+				"are in quarantine: two keys claim to be one",
+				20 },
+	[SCORE_ENDING] = { "ending",
+			   "have not renewed their certificate in time", 10 },
+	[SCORE_FIRST_USE] = { "first-use",
+			      "have a slot that still holds what the factory "
+			      "put there",
+			      10 },
+	/* How they are built, as they say. */
+	[SCORE_POSTURE + POSTURE_SANDBOX] = { "sandbox",
+					      "run an updater that their "
+					      "kernel does not confine",
+					      8 },
+	[SCORE_POSTURE + POSTURE_SECURE_BOOT] = { "secure-boot",
+						  "start what nobody verified",
+						  4 },
+	[SCORE_POSTURE + POSTURE_ROOT_READ_ONLY] = { "root-read-only",
+						     "have a writable root",
+						     2 },
+	[SCORE_POSTURE +
+		POSTURE_HARDWARE_CLOCK] = { "hardware-clock",
+					    "have no clock that runs while "
+					    "they are off",
+					    1 },
+	[SCORE_POSTURE + POSTURE_HARDWARE_KEY] = { "hardware-key",
+						   "keep their key in a file",
+						   2 },
+	[SCORE_POSTURE +
+		POSTURE_CONFIG_PRIVATE] = { "config-private",
+					    "let others write what decides "
+					    "which updates they take",
+					    4 },
 };
+
+const char *score_name_of(enum score_of what)
+{
+	return rules[what].name;
+}
 
 /* The share of the points, rounded up: one device is never nothing. */
 static unsigned share(uint64_t n, uint64_t of, unsigned worth)
@@ -44,60 +87,32 @@ static void judge_share(const struct score_facts *f, struct score *s,
 			const struct share_rule *rule, uint64_t n)
 {
 	unsigned points = share(n, f->devices, rule->worth);
+	struct score_reason *r;
 
-	if (points > 0)
-		(void)snprintf(add(s, rule->name, points)->text, SCORE_TEXT_MAX,
-			       "%" PRIu64 " of %" PRIu64 " devices %s", n,
-			       f->devices, rule->text);
+	if (points == 0)
+		return;
+	r = add(s, rule->name, points);
+	r->of_devices = true;
+	(void)snprintf(r->text, SCORE_TEXT_MAX,
+		       "%" PRIu64 " of %" PRIu64 " devices %s", n, f->devices,
+		       rule->text);
 }
 
 static void judge_devices(const struct score_facts *f, struct score *s)
 {
-	static const struct share_rule rules[] = {
-		{ "behind", "lack a fix that a release brings", 30 },
-		{ "silent", "have not been heard of for long", 15 },
-		{ "unprovisioned", "run nothing of ours yet", 10 },
-		{ "quarantined", "are in quarantine: two keys claim to be one",
-		  20 },
-		{ "ending", "have not renewed their certificate in time", 10 },
-		{ "first-use",
-		  "have a slot that still holds what the factory "
-		  "put there",
-		  10 },
-	};
-	const uint64_t n[] = { f->behind,      f->silent, f->unprovisioned,
-			       f->quarantined, f->ending, f->first_use };
-
-	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
-		judge_share(f, s, &rules[i], n[i]);
-}
-
-/* How they are built, as they say. */
-static void judge_posture(const struct score_facts *f, struct score *s)
-{
-	static const struct share_rule rules[POSTURE_BITS] = {
-		[POSTURE_SANDBOX] = { "sandbox",
-				      "run an updater that their "
-				      "kernel does not confine",
-				      8 },
-		[POSTURE_SECURE_BOOT] = { "secure-boot",
-					  "start what nobody verified", 4 },
-		[POSTURE_ROOT_READ_ONLY] = { "root-read-only",
-					     "have a writable root", 2 },
-		[POSTURE_HARDWARE_CLOCK] = { "hardware-clock",
-					     "have no clock that runs while "
-					     "they are off",
-					     1 },
-		[POSTURE_HARDWARE_KEY] = { "hardware-key",
-					   "keep their key in a file", 2 },
-		[POSTURE_CONFIG_PRIVATE] = { "config-private",
-					     "let others write what decides "
-					     "which updates they take",
-					     4 },
+	const uint64_t n[SCORE_POSTURE] = {
+		[SCORE_BEHIND] = f->behind,
+		[SCORE_SILENT] = f->silent,
+		[SCORE_UNPROVISIONED] = f->unprovisioned,
+		[SCORE_QUARANTINED] = f->quarantined,
+		[SCORE_ENDING] = f->ending,
+		[SCORE_FIRST_USE] = f->first_use,
 	};
 
-	for (int i = 0; i < POSTURE_BITS; i++)
-		judge_share(f, s, &rules[i], f->lacking[i]);
+	for (size_t i = 0; i < SCORE_OF_DEVICES; i++)
+		judge_share(f, s, &rules[i],
+			    i < SCORE_POSTURE ? n[i]
+					      : f->lacking[i - SCORE_POSTURE]);
 }
 
 /* ---- the server ---------------------------------------------------------- */
@@ -172,7 +187,6 @@ void score_judge(const struct score_facts *f, struct score *out)
 	struct score s = { .points = 100 };
 
 	judge_devices(f, &s);
-	judge_posture(f, &s);
 	judge_server(f, &s);
 	qsort(s.reasons, s.count, sizeof(s.reasons[0]), compare);
 	for (size_t i = 0; i < s.count; i++)
@@ -191,6 +205,8 @@ struct json *score_json(const struct score_facts *f, const struct score *s)
 		json_set_text(r, "name", s->reasons[i].name);
 		json_set_int(r, "points", s->reasons[i].points);
 		json_set_text(r, "text", s->reasons[i].text);
+		if (s->reasons[i].of_devices)
+			json_set_bool(r, "listed", true);
 		json_add(reasons, r);
 	}
 	json_set_int(j, "points", s->points);

@@ -16,6 +16,22 @@
 #define SCORE_REASONS_MAX 20
 #define SCORE_TEXT_MAX    160
 
+/* What of a device takes off points; by score_name_of(). */
+enum score_of {
+	SCORE_BEHIND,
+	SCORE_SILENT,
+	SCORE_UNPROVISIONED,
+	SCORE_QUARANTINED,
+	SCORE_ENDING,
+	SCORE_FIRST_USE,
+	SCORE_POSTURE, /* and each enum wire_posture_bit: it says that it is not
+			  so */
+	SCORE_OF_DEVICES = SCORE_POSTURE + POSTURE_BITS
+};
+
+/* "behind", "hardware-key", ... */
+const char *score_name_of(enum score_of what);
+
 /* What a survey of the registry and a look at the server found. */
 struct score_facts {
 	/* Of devices that belong to the fleet: neither revoked nor retired. */
@@ -46,6 +62,7 @@ struct score_facts {
 
 struct score_reason {
 	const char *name;          /* "behind", "silent"...: never changes */
+	bool of_devices;           /* so there are some to be listed */
 	unsigned points;           /* taken off */
 	char text[SCORE_TEXT_MAX]; /* for people */
 };

@@ -127,6 +127,17 @@ bool stage_concerns(const struct stage *s, const struct rollout_device *d)
 	       !is_excluded(s, &d->id) && rollout_selects(&s->selector, d);
 }
 
+static bool runs_undone(const struct stage *s, const struct rollout_device *d)
+{
+	return d->has_release && sha256_equal(&d->digest, &s->undo_of);
+}
+
+bool stage_has_member(const struct stage *s, const struct rollout_device *d)
+{
+	return stage_concerns(s, d) && !rollout_is_pinned(&s->what, d) &&
+	       (!s->is_undo || runs_undone(s, d));
+}
+
 bool stage_counts(const struct stage *s, const struct rollout_device *d,
 		  int64_t now)
 {
@@ -141,11 +152,6 @@ bool stage_is_preferred(const struct stage *a, const struct stage *b)
 }
 
 /* ---- the decision -------------------------------------------------------- */
-
-static bool runs_undone(const struct stage *s, const struct rollout_device *d)
-{
-	return d->has_release && sha256_equal(&d->digest, &s->undo_of);
-}
 
 /* Who it is for, what runs there and what is signed settle most cases. */
 static enum rollout_verdict decide_device(const struct stage *s,

@@ -154,6 +154,10 @@ struct stage_question {
 /* Is this device one of those it is for, whatever is open now? */
 bool stage_concerns(const struct stage *s, const struct rollout_device *d);
 
+/* And is it counted among them: not pinned; of an undo, it runs what that
+ * undoes, for its phases are of those, few as they may be. */
+bool stage_has_member(const struct stage *s, const struct rollout_device *d);
+
 /* Decide for this device now. Of an offer *phase is the device's own phase. */
 enum rollout_verdict stage_decide(const struct stage *s,
 				  const struct stage_question *q,

@@ -916,6 +916,7 @@ int store_rollout_attempts(struct store *s, int64_t rollout, size_t max,
 
 /* What became of one rollout's attempts on one kind of device. */
 struct store_kind {
+	int64_t id;
 	char cohort[NAME_MAX_LEN + 1];
 	char model[NAME_MAX_LEN + 1];
 	char hardware[NAME_MAX_LEN + 1]; /* "": it does not say */

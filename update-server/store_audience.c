@@ -117,14 +117,6 @@ static int each_of_product(struct store *s, const struct stage *r,
 	return rc;
 }
 
-/* An undo's phases are of those that run what it undoes, few as they may be. */
-static bool is_member(const struct stage *r, const struct rollout_device *d)
-{
-	return stage_concerns(r, d) && !rollout_is_pinned(&r->what, d) &&
-	       (!r->is_undo ||
-		(d->has_release && sha256_equal(&d->digest, &r->undo_of)));
-}
-
 struct members {
 	const struct stage *r;
 	uint64_t *buckets;
@@ -135,7 +127,7 @@ static void take_member(void *ctx, const struct member *of)
 {
 	struct members *m = ctx;
 
-	if (m->count == MEMBERS_MAX || !is_member(m->r, &of->d))
+	if (m->count == MEMBERS_MAX || !stage_has_member(m->r, &of->d))
 		return;
 	if (m->count == m->room) {
 		m->room = m->room ? 2 * m->room : 1024;
@@ -229,7 +221,7 @@ static void add_to_audience(void *ctx, const struct member *of)
 		a->pinned += !d->blocked;
 		return;
 	}
-	if (!is_member(r, d)) {
+	if (!stage_has_member(r, d)) {
 		a->not_undone++;
 		return;
 	}
@@ -276,7 +268,7 @@ static void add_running(void *ctx, const struct member *of)
 	struct running_release *r;
 	size_t i = 0;
 
-	if (of->d.seq >= all->r->what.seq || !is_member(all->r, &of->d))
+	if (of->d.seq >= all->r->what.seq || !stage_has_member(all->r, &of->d))
 		return;
 	while (i < all->count && strcmp(all->at[i].id, id) != 0)
 		i++;

@@ -151,6 +151,7 @@ int store_kind_forget_locked(struct store *s, const struct device_id *id,
 static void read_kind(struct sql_query *q, struct store_kind *k)
 {
 	memset(k, 0, sizeof(*k));
+	k->id = sql_get_int(q, 10);
 	sql_get_text(q, 0, k->cohort, sizeof(k->cohort));
 	sql_get_text(q, 1, k->model, sizeof(k->model));
 	sql_get_text(q, 2, k->hardware, sizeof(k->hardware));
@@ -175,7 +176,7 @@ int store_kind_each(struct store *s, int64_t rollout,
 	store_lock(s);
 	q = sql_query(s->db,
 		      "SELECT cohort, model, hardware, runs, offered,"
-		      " confirmed, bad, other, dark, sample FROM kind"
+		      " confirmed, bad, other, dark, sample, id FROM kind"
 		      " WHERE rollout = ? ORDER BY id",
 		      SQL_BIND(sql_int(rollout)));
 	while (sql_next(q)) {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update-server/store_overview.h"
 
+#include <string.h>
+
 #include "update-server/store_db.h"
 
 #define WEEK (7 * UTC_DAY)
@@ -406,32 +408,79 @@ int store_overview_list(struct store *s, const struct overview_list *l,
 	return store_unlock(s, sql_end(q, e));
 }
 
+static void read_attempt(struct sql_query *q, struct overview_attempt *a)
+{
+	memset(a, 0, sizeof(*a));
+	a->id = sql_get_int(q, 0);
+	sql_get_blob(q, 1, a->device.bytes, DEVICE_ID_LEN);
+	a->state = (enum stage_state)sql_get_int(q, 2);
+	sql_get_text(q, 3, a->code, sizeof(a->code));
+	a->changed = sql_get_int(q, 4);
+	a->phase = (uint32_t)sql_get_int(q, 5);
+	a->counted = sql_get_int(q, 6) != 0;
+	a->kind = sql_get_int(q, 7);
+}
+
 int store_overview_attempts(struct store *s, const struct overview_attempts *l,
-			    void (*visit)(void *ctx,
+			    bool (*visit)(void *ctx,
 					  const struct overview_attempt *a),
 			    void *ctx, struct err *e)
 {
 	int64_t state = l->has_after ? (int64_t)l->after_state : -1;
+	struct overview_attempt a;
 	struct sql_query *q;
+	bool more = true;
 
 	store_lock(s);
 	q = sql_query(s->db,
-		      "SELECT id, device, state, code, changed, phase"
+		      "SELECT id, device, state, code, changed, phase,"
+		      " counted AND NOT stone, kind"
 		      " FROM attempt WHERE rollout = ?"
 		      " AND state BETWEEN ? AND ? AND (state, id) > (?, ?)"
 		      " ORDER BY state, id LIMIT ?",
 		      SQL_BIND(sql_int(l->rollout), sql_int(l->from),
 			       sql_int(l->to), sql_int(state),
 			       sql_int(l->after), sql_int((int64_t)l->max)));
-	while (sql_next(q)) {
-		struct overview_attempt a = { .id = sql_get_int(q, 0) };
-
-		sql_get_blob(q, 1, a.device.bytes, DEVICE_ID_LEN);
-		a.state = (enum stage_state)sql_get_int(q, 2);
-		sql_get_text(q, 3, a.code, sizeof(a.code));
-		a.changed = sql_get_int(q, 4);
-		a.phase = (uint32_t)sql_get_int(q, 5);
-		visit(ctx, &a);
+	while (more && sql_next(q)) {
+		read_attempt(q, &a);
+		more = visit(ctx, &a);
 	}
 	return store_unlock(s, sql_end(q, e));
+}
+
+/* ---- what a rollout has to do with devices --------------------------------
+ */
+
+static int read_mark(struct store *s, int64_t rollout,
+		     const struct device_id *id, struct overview_mark *m,
+		     struct err *e)
+{
+	struct sql_query *q =
+		sql_query(s->db,
+			  "SELECT before, EXISTS (SELECT 1 FROM attempt"
+			  /* The plus: by the device's index. */
+			  " WHERE device = ?1 AND +rollout = ?2)"
+			  " FROM device WHERE id = ?1",
+			  SQL_BIND(sql_device(id), sql_int(rollout)));
+
+	memset(m, 0, sizeof(*m));
+	if (sql_next(q)) {
+		m->has_before = sql_get_bytes(q, 0).len == SHA256_LEN;
+		if (m->has_before)
+			sql_get_blob(q, 0, m->before.bytes, SHA256_LEN);
+		m->tried = sql_get_int(q, 1) != 0;
+	}
+	return sql_end(q, e);
+}
+
+int store_overview_marks(struct store *s, int64_t rollout,
+			 const struct overview_device *devices, size_t count,
+			 struct overview_mark *out, struct err *e)
+{
+	int rc = 0;
+
+	store_lock(s);
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		rc = read_mark(s, rollout, &devices[i].id, &out[i], e);
+	return store_unlock(s, rc);
 }

@@ -112,7 +112,8 @@ struct overview_device {
 	int64_t last_seen, day;
 };
 
-/* Attempts of one rollout in a range of states, by state and age. */
+/* Attempts of one rollout in a range of states, by state and age, for as long
+ * as the visitor wants more. */
 struct overview_attempts {
 	int64_t rollout;
 	enum stage_state from, to;
@@ -130,12 +131,25 @@ struct overview_attempt {
 	char code[WIRE_CODE_MAX + 1];
 	int64_t changed;
 	uint32_t phase; /* from 0 */
+	bool counted;   /* in gates */
+	int64_t kind;   /* of struct store_kind; 0: not known */
 };
 
 int store_overview_attempts(struct store *s, const struct overview_attempts *l,
-			    void (*visit)(void *ctx,
+			    bool (*visit)(void *ctx,
 					  const struct overview_attempt *a),
 			    void *ctx, struct err *e) NODISCARD;
+
+/* What a rollout has to do with each of some devices. */
+struct overview_mark {
+	bool tried;      /* it was offered to it once */
+	bool has_before; /* what its other slot holds is known: */
+	struct sha256 before;
+};
+
+int store_overview_marks(struct store *s, int64_t rollout,
+			 const struct overview_device *devices, size_t count,
+			 struct overview_mark *out, struct err *e) NODISCARD;
 
 int store_overview_list(struct store *s, const struct overview_list *l,
 			void (*visit)(void *ctx,

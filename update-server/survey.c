@@ -62,54 +62,71 @@ static int begin_round(struct survey *v, struct store *s, struct err *e)
 
 /* ---- one device ---------------------------------------------------------- */
 
-static bool is_silent(const struct survey *v, const struct store_device *d)
+static bool is_silent(const struct store_device *d, int64_t now)
 {
 	int64_t heard = d->last_seen ? d->last_seen : d->enrolled;
 	int64_t patience = 3 * (int64_t)d->interval_sec;
 
 	if (patience < SURVEY_SILENT_SEC)
 		patience = SURVEY_SILENT_SEC;
-	return v->now - heard > patience;
+	return now - heard > patience;
 }
 
 /* A device renews with a third of the life left; here half of that is over. */
-static bool is_ending(const struct survey *v, const struct store_device *d)
+static bool is_ending(const struct store_device *d, int64_t now)
 {
 	struct x509_info info;
 	struct err ignored; /* one that cannot be read is not good either */
 
 	if (x509_inspect(slice_of(d->certificate), &info, &ignored))
 		return true;
-	return info.not_after - v->now < (info.not_after - info.not_before) / 6;
+	return info.not_after - now < (info.not_after - info.not_before) / 6;
 }
 
-static void see(void *ctx, const struct store_device *d)
+static uint32_t if_so(bool so, enum score_of what)
+{
+	return (uint32_t)so << what;
+}
+
+uint32_t survey_finds(const struct fixes *fixes, const struct store_device *d,
+		      int64_t now)
 {
 	const struct rollout_device *f = &d->facts;
 	const struct fixes_device fd = { f->product, f->model, f->hardware,
 					 f->has_release, f->seq };
+
+	return if_so(f->has_release && fixes_is_behind(fixes, &fd),
+		     SCORE_BEHIND) |
+	       if_so(is_silent(d, now), SCORE_SILENT) |
+	       if_so(!f->has_release, SCORE_UNPROVISIONED) |
+	       if_so(d->quarantined, SCORE_QUARANTINED) |
+	       if_so(is_ending(d, now), SCORE_ENDING) |
+	       if_so(d->first_use == WIRE_FIRST_USE_PENDING, SCORE_FIRST_USE) |
+	       (f->posture.known & ~f->posture.yes) << SCORE_POSTURE;
+}
+
+static void see(void *ctx, const struct store_device *d)
+{
 	struct survey *v = ctx;
 	struct score_facts *n = &v->found;
+	uint32_t found;
 
 	v->seen++;
-	v->after = f->id;
+	v->after = d->facts.id;
 	if (d->revoked) {
 		n->revoked += !d->retired;
 		return;
 	}
+	found = survey_finds(v->fixes, d, v->now);
 	n->devices++;
-	n->quarantined += d->quarantined;
-	n->silent += is_silent(v, d);
-	n->ending += is_ending(v, d);
-	n->first_use += d->first_use == WIRE_FIRST_USE_PENDING;
+	n->behind += found >> SCORE_BEHIND & 1;
+	n->silent += found >> SCORE_SILENT & 1;
+	n->unprovisioned += found >> SCORE_UNPROVISIONED & 1;
+	n->quarantined += found >> SCORE_QUARANTINED & 1;
+	n->ending += found >> SCORE_ENDING & 1;
+	n->first_use += found >> SCORE_FIRST_USE & 1;
 	for (int i = 0; i < POSTURE_BITS; i++)
-		n->lacking[i] +=
-			(d->facts.posture.known & ~d->facts.posture.yes) >> i &
-			1;
-	if (!f->has_release)
-		n->unprovisioned++;
-	else
-		n->behind += fixes_is_behind(v->fixes, &fd);
+		n->lacking[i] += found >> (SCORE_POSTURE + i) & 1;
 }
 
 static void tell(const struct score_facts *found, struct score_facts *out)

@@ -15,6 +15,10 @@
  * often than every two days, for three times its own interval. */
 #define SURVEY_SILENT_SEC (7 * UTC_DAY)
 
+/* What takes off points of this one: a bit for each enum score_of. */
+uint32_t survey_finds(const struct fixes *fixes, const struct store_device *d,
+		      int64_t now);
+
 struct survey;
 
 struct survey *survey_new(void);

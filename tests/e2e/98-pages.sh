@@ -68,6 +68,9 @@ done
 make_release "$WORK/repo" r3 "$WORK/publish" --from r1
 want 0 op release import "$WORK/publish"
 want 0 op rollout create third --release r3 --cohort fleet
+# Who starts looks at the fleet at once: the score is of these devices.
+stop_server
+start_server
 for who in eve:auditor bob:operator; do
 	want 0 "$server" person create "$WORK/${who%:*}" --name "${who%:*}" \
 		--environment demo --ca "$WORK/server/ca.pem" \

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import pages_numbers
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "tools"))
 from fleet import Fleet, People, Refused  # noqa: E402
 from webdriver import Browser  # noqa: E402
@@ -155,11 +156,33 @@ def see_what_is_wrong(o):
     check("HEALTH_FAILED" in o.b.text("#failures") and
           "its own health check failed" in o.b.text("#failures"),
           "what went wrong, in words")
-    o.b.click("#failures td a[href^='/list/attempts/second/failed']")
+    o.b.click("#failures td a[href^='/list/attempts/second/rolled-back/']")
     o.ready()
     check(o.b.run("return document.querySelectorAll('tbody tr').length") == 2,
           "a number opens the list behind it")
     o.quiet("a list")
+
+
+def numbers(o, path, least):
+    return pages_numbers.each_opens_its_list(o, check, path, least)
+
+
+def every_number(o):
+    """Before more devices come: the score is of those that there were."""
+    o.b.wait("a survey", "return fetch('/v1/people/score', {headers: {"
+             "Authorization: 'Bearer ' + localStorage.getItem('pawl-key')}})"
+             ".then(r => r.ok)")
+    known = numbers(o, "/", 12)
+    check(known.get("/list/score/hardware-key") == 3 and
+          known.get("/list/product/kiosk") == 3 and
+          known.get("/list/members/first") == 3,
+          "who keeps a key in a file, a product, whom a rollout is for")
+    numbers(o, "/rollouts/first", 7)
+    known = numbers(o, "/rollouts/second", 8)
+    check(known["/list/attempts/second/rolled-back/phase/1/code/is-health_failed"]
+          == 2 and known["/list/not-reached/second/phase/1"] == 1,
+          "of a phase what failed so, and whom it did not reach")
+    o.quiet("numbers")
 
 
 def text_stays_text(o):
@@ -277,6 +300,10 @@ def which_devices_fail(o):
         " r[1].cells[5].innerText === ''"),
         "the revision that fails stands apart, in words")
     check("14, of which 14 were begun" in o.b.text("#flow"), "what flows")
+    known = numbers(o, "/rollouts/mixed", 20)
+    check(known["/list/attempts/mixed/failed/hardware/is-rev-b"] == 4 and
+          known["/list/attempts/mixed/ended/hardware/is-rev-a"] == 10,
+          "of a revision those that failed, and those that ended")
     o.quiet("kinds")
     o.go("/devices/" + devices[0].id)
     o.b.wait_text("#facts", "rev-b")
@@ -445,6 +472,8 @@ def main():
     o = Operator()
     start = time.monotonic()
     try:
+        o.come_in("admin")
+        every_number(o)
         see_what_is_wrong(o)
         text_stays_text(o)
         act_on_a_rollout(o)
@@ -453,6 +482,7 @@ def main():
         follow(o)
         by_keyboard_alone(o)
         every_width_and_colour(o)
+        pages_numbers.of_each_phase(o, check, WORK)
         which_devices_fail(o)
         act_on_devices(o)
         who_may_only_read(o)

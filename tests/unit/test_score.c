@@ -201,7 +201,7 @@ static void the_page_reads_the_same(void **state)
 		buf_text(&text),
 		"{\"points\":99,\"reasons\":[{\"name\":\"silent\",\"points\":1,"
 		"\"text\":\"7 of 1000 devices have not been heard of for "
-		"long\"}],\"devices\":1000,\"unprovisioned\":0,\"behind\":0,"
+		"long\",\"listed\":true}],\"devices\":1000,\"unprovisioned\":0,\"behind\":0,"
 		"\"silent\":7,\"quarantined\":0,\"ending\":0,"
 		"\"first_use\":0,\"revoked\":2}");
 	json_free(j);

@@ -456,7 +456,7 @@ struct attempts_seen {
 	size_t count;
 };
 
-static void note_attempt(void *ctx, const struct overview_attempt *a)
+static bool note_attempt(void *ctx, const struct overview_attempt *a)
 {
 	struct attempts_seen *seen = ctx;
 
@@ -465,6 +465,7 @@ static void note_attempt(void *ctx, const struct overview_attempt *a)
 		       a->device.bytes[0], stage_state_name(a->state), a->code);
 	seen->last = *a;
 	seen->count++;
+	return true;
 }
 
 /* All of a range of states, two at a time. */

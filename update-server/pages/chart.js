@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The few pictures that the pages need, as SVG. Each says in words what it shows,
 // and stands beside the same numbers as text.
-import { h, number } from "./frame.js";
+import { count, h, number } from "./frame.js";
 
 // Patterns, so that neighbours differ in more than their colour.
 const marks = [null, "M0 8L8 0", "M2 2H4V4H2z", "M0 0L8 8M0 8L8 0", "M0 4H8",
@@ -140,6 +140,8 @@ export function lineSwatch(index) {
 // what runs now, the newest first.
 export function adoption(product, samples, runs, nowMs, planned) {
 	const series = runs.slice(0, 7).map(r => ({ name: r.release || "unknown",
+		list: r.release ? "/list/release/" + product + "/" + r.release
+			: "/list/no-release/" + product,
 		points: [...samples.map(s => [Date.parse(s.at),
 			s.releases[r.release] || 0]), [nowMs, r.devices]] }));
 	if (samples.length === 0)
@@ -153,7 +155,7 @@ export function adoption(product, samples, runs, nowMs, planned) {
 		lines(words, series, from, Math.max(nowMs, from + 3600e3), planned),
 		h("ul", { class: "legend" }, ...series.map((s, i) =>
 			h("li", {}, lineSwatch(i), s.name, " ",
-				h("span", { class: "soft" }, number(s.points.at(-1)[1])))),
+				count(s.points.at(-1)[1], s.list))),
 		planned && h("li", {}, h("svg", { viewBox: "0 0 26 12",
 			"aria-hidden": "true" }, h("path", { class: "plan",
 			d: "M0 6H26" })), planned.name)));

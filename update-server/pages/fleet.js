@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fleet home: is it going well, if not why, and what can be done.
-import { ask, facts, h, link, number, page, percent, plural, secondsTo,
+import { ask, count, countOf, facts, h, link, number, page, percent, plural, secondsTo,
 	section, show, table, verdict, when } from "./frame.js";
 import { adoption, bar, lines } from "./chart.js";
 import { endWords, isOnline, rolloutKind, rolloutState } from "./words.js";
@@ -44,8 +44,8 @@ function concerns(overview, rollouts) {
 			"An admin ends that: ", h("code", {},
 				"pawl-server server close-readopt"))]);
 	if (overview.quarantined > 0)
-		list.push(["ask", h("li", {}, link("/list/quarantined",
-			plural(overview.quarantined, "device", "devices")),
+		list.push(["ask", h("li", {}, countOf(overview.quarantined,
+			"/list/quarantined", "device", "devices"),
 		" in quarantine, waiting for an officer")]);
 	return list;
 }
@@ -82,8 +82,8 @@ function rolloutTable(rollouts) {
 		["State", r => h("span", { class: "tag " + rolloutKind(r) },
 			rolloutState(r.state))],
 		["How it goes", sentence],
-		["Open to", r => [r.percent, " of ", link("/rollouts/" + r.name,
-			number(r.population))]],
+		["Open to", r => [r.percent, " of ", count(r.population,
+			"/list/members/" + r.name)]],
 		["Changed", r => when(r.changed || r.created)],
 	];
 	return section("rollouts", "Rollouts",
@@ -100,14 +100,13 @@ function productPart(name, releases) {
 	const all = mine.reduce((sum, r) => sum + r.devices, 0);
 	return h("div", {},
 		h("h3", {}, name, " ", h("span", { class: "soft" },
-			plural(all, "device", "devices"))),
+			countOf(all, "/list/product/" + name, "device", "devices"))),
 		h("ul", { class: "bars" }, ...mine.map((r, i) => h("li", {},
 			h("div", { class: "label" },
 				h("span", {}, r.release || "has not said"),
-				h("span", {}, link(r.release
+				h("span", {}, count(r.devices, r.release
 					? "/list/release/" + name + "/" + r.release
-					: "/list/no-release/" + name,
-				number(r.devices)), " ",
+					: "/list/no-release/" + name), " ",
 				h("span", { class: "soft" },
 					"(" + percent(r.devices, all) + ")"))),
 			bar(r.devices, all, i % 7 + 1)))));
@@ -132,13 +131,14 @@ const silentWords = { 1: "for more than a day", 7: "for more than a week",
 function silent(overview) {
 	return section("silent", "Not heard of", facts([
 		...overview.silent.map(s => [silentWords[s.days],
-			h("span", {}, link("/list/silent/" + s.days, number(s.devices)),
+			h("span", {}, count(s.devices, "/list/silent/" + s.days),
 				" ", h("span", { class: "soft" }, "(" +
 				percent(s.devices, overview.devices) + ")"))]),
 		["enrolled, but never seen",
-			link("/list/never-seen", number(overview.never_seen))],
+			count(overview.never_seen, "/list/never-seen")],
 		...overview.clockless ? [["without a clock: the server says when " +
-			"an order begins for them", number(overview.clockless)]] : [],
+			"an order begins for them", count(overview.clockless,
+			"/list/score/hardware-clock")]] : [],
 	]));
 }
 
@@ -149,6 +149,13 @@ function ends(overview) {
 		["Ends", e => when(e.at)],
 		["Then", e => h("span", { class: "soft" }, endWords(e.what)[1])],
 	], rows));
+}
+
+// Who it is of opens the list of them.
+function because(r) {
+	const said = /^(\d+) of (\d+) (devices .*)$/.exec(r.text);
+	return r.listed && said ? [count(Number(said[1]), "/list/score/" + r.name),
+		" of ", count(Number(said[2]), "/list/all"), " " + said[3]] : r.text;
 }
 
 // How well the fleet is looked after, and since when.
@@ -162,7 +169,7 @@ function score(overview, looked) {
 			" of 100 points"),
 		looked.reasons.length > 0 ? table("What costs points", [
 			["Points", r => "\u2212" + number(r.points)],
-			["Because", r => r.text],
+			["Because", because],
 		], looked.reasons) : h("p", { class: "none" }, "Nothing costs points."),
 		points.length > 1 && lines("Points by day: " + points.map(p => p[1])
 			.join(", "), [{ name: "points", points }], points[0][0],
@@ -187,17 +194,16 @@ function joining(list) {
 
 function totals(overview) {
 	return section("fleet", "The fleet", h("div", { class: "big" }, facts([
-		["devices", link("/list/all", number(overview.devices))],
-		["in quarantine", link("/list/quarantined",
-			number(overview.quarantined))],
-		["revoked", link("/list/revoked", number(overview.revoked))],
-		["retired", link("/list/retired", number(overview.retired))],
+		["devices", count(overview.devices, "/list/all")],
+		["in quarantine", count(overview.quarantined, "/list/quarantined")],
+		["revoked", count(overview.revoked, "/list/revoked")],
+		["retired", count(overview.retired, "/list/retired")],
 	])),
 	h("h3", {}, "Cohorts"),
 	table("Cohorts", [
 		["Cohort", c => c.name],
-		["Devices", c => link("/list/cohort/" + c.name,
-			number(c.devices)), "right"],
+		["Devices", c => count(c.devices, "/list/cohort/" + c.name),
+			"right"],
 	], overview.cohorts, "No cohort yet."),
 	h("h3", {}, "One device"),
 	h("form", { class: "find", onsubmit: event => {

@@ -173,6 +173,11 @@ export const secondsTo = text => (new Date(text) - now()) / 1000;
 
 export const link = (href, ...text) => h("a", { href }, ...text);
 
+// A number of devices or attempts: it opens the list of them.
+export const count = (n, href) => h("a", { href, "data-n": n }, number(n));
+export const countOf = (n, href, one, many) => [count(n, href),
+	" " + (n === 1 ? one : many)];
+
 export function section(id, title, ...content) {
 	return h("section", { "aria-labelledby": id + "-title", id },
 		h("h2", { id: id + "-title" }, title), ...content);

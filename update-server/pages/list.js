@@ -3,9 +3,37 @@
 import { ask, h, link, page, place, show, table, when } from "./frame.js";
 import { codeWords, groupOf, groups } from "./words.js";
 
+const groupWords = Object.fromEntries(groups.map(g => [g.id, g]));
+Object.assign(groupWords, {
+	all: { name: "every attempt", means: "one for each offer" },
+	begun: { name: "begun", means: "the device began to download, or did more" },
+	ended: { name: "ended", means: "confirmed, failed or went back" },
+});
+
+// "phase/2/code/HEALTH_FAILED" as words.
+function narrowed(...path) {
+	const words = { phase: n => "phase " + n, through: n => "phases up to " + n,
+		code: c => codeWords(c.toUpperCase()) || c.toUpperCase(),
+		from: n => "ran " + n + " before" };
+	let text = "";
+	for (let i = 0; i + 1 < path.length; i += 2)
+		text += ", " + (words[path[i]] || (n => path[i] + " " + n))(
+			path[i + 1].replace(/^is-/, ""));
+	return text;
+}
+
 const words = {
-	attempts: (rollout, group) => "Devices of rollout " + rollout + ": " +
-		groupWords[group].name,
+	attempts: (rollout, group, ...rest) => "Devices of rollout " + rollout + ": " +
+		(groupWords[group] || { name: group.replace("-", " ") }).name +
+		narrowed(...rest),
+	members: (rollout, ...rest) => "Devices that rollout " + rollout + " is for" +
+		narrowed(...rest),
+	"not-reached": (rollout, ...rest) => "Devices that rollout " + rollout +
+		" has not reached" + narrowed(...rest),
+	holds: (rollout, release) => "Devices with " + release +
+		" in the other slot: the way back from rollout " + rollout,
+	score: reason => "Devices that cost points: " + reason.replaceAll("-", " "),
+	product: product => "Devices of " + product,
 	all: () => "All devices",
 	release: (product, release) => "Devices of " + product + " that run " + release,
 	"no-release": product => "Devices of " + product +
@@ -19,7 +47,10 @@ const words = {
 	retired: () => "Retired devices",
 };
 
-const groupWords = Object.fromEntries(groups.map(g => [g.id, g]));
+const means = {
+	members: "As of now; how many there were was counted when it started.",
+	"not-reached": "Nothing was offered to them yet.",
+};
 
 const path = place();
 const after = path.at(-1).startsWith("after-") ? path.pop() : "";
@@ -28,6 +59,9 @@ const here = "/list/" + path.join("/");
 document.title = title + " - Pawl";
 
 const ofRollout = path[0] === "attempts";
+const rolloutOf = ["attempts", "members", "not-reached", "holds"].includes(path[0])
+	&& path[1];
+const explained = ofRollout ? (groupWords[path[2]] || {}).means : means[path[0]];
 
 const attemptColumns = [
 	["Device", a => link("/devices/" + a.device,
@@ -51,18 +85,34 @@ const deviceColumns = [
 	["Last seen", d => when(d.last_seen)],
 ];
 
-page(() => ask((ofRollout ? "" : "list/") +
-	[...path, ...(after ? [after] : [])].join("/")),
-	answer => show(
-		h("p", { class: "over" }, link("/", "Fleet"),
-			ofRollout && [" \u203a ", link("/rollouts/" + path[1],
-				"Rollout " + path[1])]),
-		h("h1", {}, title),
-		ofRollout && h("p", { class: "soft" }, groupWords[path[2]].means),
-		h("section", { "aria-label": title }, table(title,
-			ofRollout ? attemptColumns : deviceColumns,
-			ofRollout ? answer.attempts : answer.devices,
-			after ? "No more." : "No device."),
-		h("p", { class: "buttons" },
-			after && link(here, "First page"),
-			answer.next && link(here + "/" + answer.next, "Next page")))));
+const PAGE = 100, ASKS = 20;
+
+// No index knows some of these: each answer has looked at a part of the fleet,
+// and may have found few.
+async function load() {
+	const rows = [];
+	let next = after;
+	for (let i = 0; i < ASKS && rows.length < PAGE; i++) {
+		const part = await ask((ofRollout ? "" : "list/") +
+			[...path, ...(next ? [next] : [])].join("/"));
+		rows.push(...(ofRollout ? part.attempts : part.devices));
+		next = part.next;
+		if (!next)
+			break;
+	}
+	return { rows, next };
+}
+
+page(load, ({ rows, next }) => show(
+	h("p", { class: "over" }, link("/", "Fleet"),
+		rolloutOf && [" \u203a ", link("/rollouts/" + rolloutOf,
+			"Rollout " + rolloutOf)]),
+	h("h1", {}, title),
+	explained && h("p", { class: "soft" }, explained),
+	h("section", { "aria-label": title }, table(title,
+		ofRollout ? attemptColumns : deviceColumns, rows,
+		next ? "None so far: there are more to look at."
+			: after ? "No more." : "No device."),
+	h("p", { class: "buttons" },
+		after && link(here, "First page"),
+		next && link(here + "/" + next, "Next page")))));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One rollout: is it going well, if not why, and what can be done.
-import { act, ask, confirmed, doing, facts, h, link, number, page, percent, place,
+import { act, ask, confirmed, count, countOf, doing, facts, h, link, number, page, percent, place,
 	plural, section, show, table, verdict, when } from "./frame.js";
 import { adoption, strip, swatch } from "./chart.js";
 import { actWords, actorWords, codeWords, failureClass, groupOf, groups,
@@ -20,6 +20,14 @@ async function perform(r, verb, words, more, options) {
 	await doing(done(options.done), act("rollout-" + verb, {
 		name, revision: r.revision, ...(more ? { reason: agreed } : {}) }));
 }
+
+// The lists behind numbers: attempts by what became of them, of these those of a
+// phase ("phase", n), with a code, on a kind of device; and devices.
+const attemptsOf = (...which) => ["/list/attempts", name, ...which].join("/");
+const devicesOf = (list, ...which) => ["/list", list, name, ...which].join("/");
+// In a path: no great letters, no signs.
+const said = text => text === "" ? "unsaid" : text === "*" ? "rest"
+	: "is-" + text.toLowerCase();
 
 const phaseWords = p => p.share === 0 ? "the canaries" : p.percent;
 
@@ -219,7 +227,8 @@ function sumUp(counts) {
 		n: g.states.reduce((sum, s) => sum + (counts[s] || 0), 0) }));
 }
 
-function phaseStrip(key, counts, size) {
+// which: of one phase alone, as paths of lists have it.
+function phaseStrip(key, counts, size, ...which) {
 	const parts = sumUp(counts).map((g, i) => ({ ...g, colour: i + 1 }));
 	const reached = parts.reduce((sum, p) => sum + p.n, 0);
 	const rest = Math.max(0, size - reached);
@@ -228,9 +237,9 @@ function phaseStrip(key, counts, size) {
 		h("ul", { class: "counts" },
 			...parts.filter(p => p.n > 0).map(p => h("li", {},
 				swatch(key, p.id, p.colour, p.colour - 1),
-				p.name + " ", link("/list/attempts/" + name + "/" + p.id,
-					number(p.n)))),
-			h("li", {}, "not reached ", number(rest))));
+				p.name + " ", count(p.n, attemptsOf(p.id, ...which)))),
+			h("li", {}, "not reached ",
+				count(rest, devicesOf("not-reached", ...which)))));
 }
 
 const phaseState = { waiting: "not yet open", open: "open", watching: "watched",
@@ -258,16 +267,18 @@ function phases(r) {
 	return section("phases", "Phases", h("ol", { class: "phases" },
 		...(r.phases || []).map(p => h("li", {},
 			h("h3", {}, "Phase " + p.n + ": " + phaseWords(p),
-				h("span", { class: "soft" }, plural(p.adds, "device",
-					"devices") + (p.n > 1 ? " more, " +
-					number(p.size) + " in all" : "")),
+				h("span", { class: "soft" }, countOf(p.adds,
+					devicesOf("members", "phase", p.n), "device",
+					"devices"), p.n > 1 && [" more, ", count(p.size,
+					devicesOf("members", "through", p.n)), " in all"]),
 				h("span", { class: "tag " + (stopped(r, p) ? "bad"
 					: p.state === "passed" ? "good"
 					: p.state === "waiting for you" ? "ask"
 						: p.state === "waiting" ? "" : "busy") },
 				stopped(r, p) ? "paused" : phaseState[p.state] || p.state)),
 			p.state === "waiting" ? null
-				: phaseStrip("phase" + p.n, p.counts || {}, p.adds),
+				: phaseStrip("phase" + p.n, p.counts || {}, p.adds,
+					"phase", p.n),
 			h("p", { class: "help" }, ...phaseLine(p)),
 			p.detects && p.state !== "passed" &&
 				h("p", { class: "help" }, p.detects)))));
@@ -281,6 +292,18 @@ function reached(r) {
 			facts(groups.map(g => [g.name, g.means]))));
 }
 
+// Rows of the same name as one, whatever else tells them apart.
+function summed(rows, nameOf) {
+	const sums = new Map();
+	for (const row of rows || []) {
+		const key = nameOf(row).join(" ");
+		const sum = sums.get(key) || { ...row, n: 0 };
+		sum.n += row.n;
+		sums.set(key, sum);
+	}
+	return [...sums.values()].sort((a, b) => b.n - a.n);
+}
+
 function failures(r, bad) {
 	const devices = f => [...r.attempts, ...bad].filter((a, i, all) =>
 		a.code === f.code && a.state === f.state && a.phase === f.phase &&
@@ -290,10 +313,10 @@ function failures(r, bad) {
 			codeWords(f.code)) : "dark: not heard of again"],
 		["Says something about", f => failureClass(f.class)],
 		["Phase", f => f.phase],
-		["Devices", f => link("/list/attempts/" + name + "/" +
-			(groupOf(f.state) || { id: "failed" }).id, number(f.n)), "right"],
+		["Devices", f => count(f.n, attemptsOf(f.state, "phase", f.phase,
+			"code", said(f.code))), "right"],
 		["For example", f => samples(devices(f).map(a => a.device))],
-	], [...(r.failures || [])].sort((a, b) => b.n - a.n), "Nothing so far."));
+	], summed(r.failures, f => [f.state, f.phase, f.code]), "Nothing so far."));
 }
 
 const skipWords = { skipped: "skipped", withdrawn: "the offer was taken back",
@@ -301,21 +324,15 @@ const skipWords = { skipped: "skipped", withdrawn: "the offer was taken back",
 
 // Ended without saying anything of the release, by why; phases summed up.
 function leftOut(r) {
-	const sums = new Map();
-	for (const s of r.skips || []) {
-		const key = s.state + " " + s.code;
-		const sum = sums.get(key) || { ...s, n: 0 };
-		sum.n += s.n;
-		sums.set(key, sum);
-	}
-	return sums.size === 0 ? null : section("skips", "Left out, and why",
+	const rows = summed(r.skips, s => [s.state, s.code]);
+	return rows.length === 0 ? null : section("skips", "Left out, and why",
 		table("Left out, and why", [
 			["What", s => skipWords[s.state] || s.state],
 			["Why", s => s.code ? h("span", {}, h("code", {}, s.code), " ",
 				codeWords(s.code)) : ""],
-			["Devices", s => link("/list/attempts/" + name + "/skipped",
-				number(s.n)), "right"],
-		], [...sums.values()].sort((a, b) => b.n - a.n)));
+			["Devices", s => count(s.n, attemptsOf(s.state, "code",
+				said(s.code))), "right"],
+		], rows));
 }
 
 const shares = bp => (bp / 100).toFixed(2).replace(/\.?0+$/, "") + " %";
@@ -324,16 +341,18 @@ const samples = ids => ids.map(id => h("span", {}, link("/devices/" + id,
 const ended = g => g.bad + g.confirmed;
 
 // One way to tell devices apart. A group that stands apart has a sign and words.
-function byKind(title, list, named) {
+function byKind(title, trait, list, named) {
+	const of = (group, g) => attemptsOf(group, trait, said(g.name));
 	return [h("h3", {}, title), table(title, [
 		["Which", g => g.name === "*" ? "others, not told apart"
 			: g.name === "" ? "not said" : named(g.name)],
-		["Offered", g => number(g.offered), "right"],
+		["Offered", g => count(g.offered, of("all", g)), "right"],
 		["Failed", g => ended(g) === 0 ? "none has ended"
-			: number(g.bad) + " of " + number(ended(g)), "right"],
+			: [count(g.bad, of("failed", g)), " of ",
+				count(ended(g), of("ended", g))], "right"],
 		["Rate", g => ended(g) === 0 ? "" : shares(g.lower) + " to " +
 			shares(g.upper)],
-		["Dark", g => number(g.dark), "right"],
+		["Dark", g => count(g.dark, of("dark", g)), "right"],
 		["Stands apart", g => g.apart ? h("strong", {}, "\u26a0 " + g.words)
 			: ""],
 		["For example", g => samples(g.samples)],
@@ -355,7 +374,7 @@ function kinds(r) {
 			"are those that gates use. What stands apart fails, or goes dark, " +
 			"more often than chance explains."),
 		...told.flatMap(([title, key, named]) =>
-			byKind(title, r.groups[key], named)));
+			byKind(title, key, r.groups[key], named)));
 }
 
 const bytes = n => n < 1e6 ? number(Math.round(n / 1e3)) + " kB"
@@ -364,8 +383,9 @@ const bytes = n => n < 1e6 ? number(Math.round(n / 1e3)) + " kB"
 function flow(r) {
 	const f = r.flow;
 	return f && section("flow", "What flows", facts([
-		["Offers", number(f.offers) + ", of which " + number(f.begun) +
-			" were begun"],
+		["Offers", h("span", {}, count(f.offers, attemptsOf("all")),
+			", of which ", count(f.begun, attemptsOf("begun")),
+			" were begun")],
 		["A whole package is", bytes(f.package_bytes)],
 		["Sent by this server", h("span", {}, bytes(f.sent_bytes) +
 			" to all devices, since ", when(f.since))],
@@ -373,11 +393,13 @@ function flow(r) {
 	]));
 }
 
-function wayBack({ back: b, request }) {
+function wayBack(r, { back: b, request }) {
 	return section("back", "The way back", facts([
 		["How", b.words],
-		["Run it", number(b.runs)],
-		b.to && ["Have " + b.to + " in the other slot", number(b.holds)],
+		["Run it", count(b.runs, "/list/release/" + r.product + "/" +
+			r.release)],
+		b.to && ["Have " + b.to + " in the other slot",
+			count(b.holds, devicesOf("holds", b.to))],
 		["Floor", b.floor === 0 ? "none was committed" : "seq " + b.floor +
 			(b.floor_committed ? ": no older release goes in" : "")],
 		b.undo && ["The undo ends", when(b.undo_until)],
@@ -394,11 +416,11 @@ function darkness(r) {
 	if (!c || !c.n)
 		return null;
 	return section("dark", "Silence", h("p", {},
-		"Of devices that installed it, ", number(c.dark), " of ", number(c.n),
-		" are dark (", percent(c.dark, c.n), "). Of devices that it has not ",
-		"reached, in the same hours, ", number(c.control_dark), " of ",
-		number(c.control_n), " (", percent(c.control_dark, c.control_n),
-		"): people switch devices off. Only what is more than that counts."));
+		"Of devices that installed it, ", percent(c.dark, c.n), " are ",
+		link(attemptsOf("dark"), "dark"), ". Of devices that it has ",
+		link(devicesOf("not-reached"), "not reached"), ", in the same hours, ",
+		percent(c.control_dark, c.control_n),
+		": people switch devices off. Only what is more than that counts."));
 }
 
 // When each phase opened, and will at the earliest, as a line of devices.
@@ -452,8 +474,8 @@ function what(r) {
 		["Cohorts", h("span", {}, ...r.cohorts.map((c, i) => [i ? ", " : "",
 			link("/list/cohort/" + c, c)]))],
 		r.where && ["Of them only", h("code", {}, r.where)],
-		["Open to", r.percent + " of " + plural(r.population, "device",
-			"devices")],
+		["Open to", h("span", {}, r.percent + " of ", countOf(r.population,
+			devicesOf("members"), "device", "devices"))],
 		r.author && ["Made by", r.author],
 		["Created", when(r.created)],
 		r.started && ["Started", when(r.started)],
@@ -485,7 +507,7 @@ page(async () => {
 	h("p", { class: "over" }, link("/", "Fleet"), " \u203a Rollouts"),
 	h("h1", {}, "Rollout ", r.name, " ", h("span", { class: "soft" },
 		r.product + " " + r.release)),
-	headline(r, overview.you), back && wayBack(back),
+	headline(r, overview.you), back && wayBack(r, back),
 	r.state === "paused" && failures(r, bad), // why comes first
 	r.state === "paused" && kinds(r),
 	r.phase_count > 1 && reached(r), r.phases && phases(r),
