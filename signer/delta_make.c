@@ -488,10 +488,13 @@ static int run(struct maker *m, const struct delta_job *job,
 	    put_head(m, &job->to, &made.len, e))
 		return -1;
 	m->setup.prefix_max = spare_reads(m);
+	/* The list is of the codec that was asked for. */
+	m->setup.any_codec = delta_members_is_empty(&m->views.members);
 	delta_writer_new(&m->setup, &m->writer);
 	if (put_all(m, &len, e))
 		return -1;
 	made.len += len;
+	made.codec = delta_writer_codec(m->writer);
 	describe(m, &made);
 	*out = made;
 	return 0;

@@ -26,7 +26,8 @@ struct delta_job {
 };
 
 struct delta_made {
-	uint64_t len; /* of the payload */
+	uint64_t len;             /* of the payload */
+	enum package_codec codec; /* see delta_writer.h: any_codec */
 	/* Compressed members that are made again: 0 and none without any. */
 	uint64_t scratch_len, memory;
 	bool kinds[MEMBER_KINDS];

@@ -36,6 +36,35 @@ void delta_packing_free(struct delta_packing *p)
 	free(p);
 }
 
+int delta_packing_copy(const struct delta_packing *p,
+		       struct delta_packing **out, struct err *e)
+{
+	struct delta_packing *copy;
+	int rc = 0;
+
+	delta_packing_new(&copy);
+	copy->record = p->record;
+	copy->spare = p->spare;
+	for (size_t i = 0; i < DELTA_STREAMS && !rc; i++)
+		rc = buf_add(&copy->streams[i], buf_slice(&p->streams[i]), e);
+	if (rc || buf_add(&copy->prefix, buf_slice(&p->prefix), e) ||
+	    buf_add(&copy->words, buf_slice(&p->words), e)) {
+		delta_packing_free(copy);
+		return -1;
+	}
+	*out = copy;
+	return 0;
+}
+
+size_t delta_packing_len(const struct delta_packing *p)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < DELTA_STREAMS; i++)
+		len += p->packed[i].len;
+	return len;
+}
+
 /* Compress a stream, unless that makes it no smaller. */
 static int pack_stream(struct delta_packing *p, size_t i,
 		       const struct encode_how *how, struct err *e)

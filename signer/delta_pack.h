@@ -27,6 +27,13 @@ struct delta_packing {
 void delta_packing_new(struct delta_packing **out);
 void delta_packing_free(struct delta_packing *p);
 
+/* Of one that is not packed yet. */
+int delta_packing_copy(const struct delta_packing *p,
+		       struct delta_packing **out, struct err *e) NODISCARD;
+
+/* Bytes of the packed streams together. */
+size_t delta_packing_len(const struct delta_packing *p);
+
 struct delta_pack_job {
 	struct delta_packing **records;
 	size_t count;

@@ -404,6 +404,7 @@ static int measure(const struct search *s, bool fast, uint64_t *len,
 	setup.to.write = drop;
 	setup.prefix_max = s->piece->bytes.len;
 	setup.fast = fast;
+	setup.any_codec = false;
 	setup.crew = NULL;
 	delta_writer_new(&setup, &writer);
 	make_plan(s, &plan);

@@ -13,6 +13,8 @@
 #define PREFIX_LEN  ((size_t)5 << 20)  /* less than readers have room for */
 #define PREFIX_REST ((size_t)64 << 10) /* for what else a record inserts */
 #define INSERTS_MIN ((size_t)1 << 20)
+#define OTHER_MAX   ((size_t)64 << 10) /* another codec is tried: of so much, */
+#define OTHER_SHARE 3 /* or if one byte of so many inserted is left */
 #define ROOM_PREFIX (2 * DELTA_NUMBER_MAX * DELTA_RANGES_MAX)
 
 /*
@@ -161,18 +163,97 @@ static int write_record(struct delta_writer *w, const struct delta_packing *p,
 	return 0;
 }
 
+static int write_queue(struct delta_writer *w,
+		       struct delta_packing *const *records, struct err *e)
+{
+	for (size_t i = 0; i < w->queued; i++)
+		if (write_record(w, records[i], e))
+			return -1;
+	return 0;
+}
+
 static int flush(struct delta_writer *w, struct err *e)
 {
 	struct delta_pack_job job = { w->queue, w->queued, w->setup.codec,
 				      w->setup.fast };
 
-	if (delta_pack(w->setup.crew, &job, e))
+	if (delta_pack(w->setup.crew, &job, e) || write_queue(w, w->queue, e))
 		return -1;
-	for (size_t i = 0; i < w->queued; i++)
-		if (write_record(w, w->queue[i], e))
-			return -1;
 	drop_queue(w);
 	return 0;
+}
+
+/* Of what is queued. */
+static size_t raw_len(struct delta_packing *const *records, size_t count)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < DELTA_STREAMS; j++)
+			len += records[i]->streams[j].len;
+	return len;
+}
+
+static size_t packed_len(struct delta_packing *const *records, size_t count)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < count; i++)
+		len += delta_packing_len(records[i]);
+	return len;
+}
+
+/* Is all that there is in the queue, and little? */
+static bool may_be_zstd(const struct delta_writer *w)
+{
+	return w->setup.any_codec && w->setup.codec == PACKAGE_LZMA &&
+	       w->len == 0 && raw_len(w->queue, w->queued) <= DELTA_RECORD_MAX;
+}
+
+/* LZMA made little of it, or there is little to try. */
+static bool is_zstd_tried(const struct delta_writer *w)
+{
+	const size_t len = packed_len(w->queue, w->queued);
+
+	return len <= OTHER_MAX ||
+	       len > raw_len(w->queue, w->queued) / OTHER_SHARE;
+}
+
+/* Packed as asked for; then what zstd makes of it, if that is less. */
+static int pack_both(struct delta_writer *w, struct delta_packing **other,
+		     size_t count, struct err *e)
+{
+	struct delta_pack_job job = { w->queue, count, PACKAGE_LZMA, false };
+	struct delta_pack_job again = { other, count, PACKAGE_ZSTD, false };
+
+	if (delta_pack(w->setup.crew, &job, e))
+		return -1;
+	if (!is_zstd_tried(w))
+		return write_queue(w, w->queue, e);
+	if (delta_pack(w->setup.crew, &again, e))
+		return -1;
+	if (packed_len(other, count) >= packed_len(w->queue, count))
+		return write_queue(w, w->queue, e);
+	w->setup.codec = PACKAGE_ZSTD;
+	return write_queue(w, other, e);
+}
+
+static int flush_last(struct delta_writer *w, struct err *e)
+{
+	struct delta_packing *other[QUEUE_MAX];
+	size_t count = 0;
+	int rc = 0;
+
+	if (!may_be_zstd(w))
+		return flush(w, e);
+	for (; count < w->queued && !rc; count += !rc)
+		rc = delta_packing_copy(w->queue[count], &other[count], e);
+	if (!rc)
+		rc = pack_both(w, other, count, e);
+	while (count > 0)
+		delta_packing_free(other[--count]);
+	drop_queue(w);
+	return rc;
 }
 
 /* Readers take 0 for the predictors that are missing at the end. */
@@ -431,7 +512,7 @@ bool delta_writer_is_apart(const struct delta_writer *w)
 
 int delta_writer_end(struct delta_writer *w, uint64_t *len, struct err *e)
 {
-	if (end_record(w, e) || flush(w, e))
+	if (end_record(w, e) || flush_last(w, e))
 		return -1;
 	*len = w->len;
 	return 0;

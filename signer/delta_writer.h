@@ -15,6 +15,11 @@ struct delta_writer;
 
 struct delta_writer_setup {
 	enum package_codec codec;
+	/*
+	 * If all is little it may be of zstd though LZMA was asked for, which
+	 * makes less of digits of random numbers, such as keys.
+	 */
+	bool any_codec;
 	bool fast; /* only to compare ways: see encode.h */
 	struct encoder_sink to;
 	/*
@@ -51,6 +56,7 @@ int delta_writer_block(struct delta_writer *w, bool home,
 		       enum delta_predictor choice, struct slice diff,
 		       struct err *e) NODISCARD;
 
+/* At the end: that of what was written. */
 enum package_codec delta_writer_codec(const struct delta_writer *w);
 
 /* What the record under way has inserted so far. */

@@ -353,6 +353,7 @@ static int make_delta(const struct pack_job *job, bool plain,
 	if (rc)
 		return -1;
 	h->plain_len = made.len;
+	h->codec = made.codec;
 	if (job->gave_up && made.gave_up.code != ERR_NONE)
 		*job->gave_up = made.gave_up;
 	describe_members(&made, r);

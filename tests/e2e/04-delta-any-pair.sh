@@ -13,7 +13,7 @@ for need in zstd python3; do
 done
 cd "$WORK"
 python3 - <<'P'
-import os, random, sqlite3, struct
+import base64, os, random, sqlite3, struct
 r = random.Random(7)
 
 
@@ -27,6 +27,9 @@ def put(name, old, new):
 noise = r.randbytes(300000)
 blocks = [noise[i:i + 4096] for i in range(0, len(noise), 4096)]
 put("other", noise, r.randbytes(300000))
+put("digits", noise[:150000].hex().encode(), r.randbytes(150000).hex().encode())
+put("letters", base64.encodebytes(noise[:200000]),
+    base64.encodebytes(r.randbytes(200000)))
 put("inserted", noise, noise[:99999] + b"something new" + noise[100050:])
 put("shuffled", noise, b"".join(r.sample(blocks, len(blocks))))
 put("doubled", noise, noise * 3)

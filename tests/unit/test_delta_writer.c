@@ -137,6 +137,49 @@ static void records_end_within_inserts(void **state)
 	assert_true(records.len > DELTA_RECORD_MAX);
 }
 
+/* Of random digits in a record of their own. */
+static enum package_codec codec_of_digits(bool any)
+{
+	const struct delta_segment s = { .kind = DELTA_PATCH, .len = LEN };
+	const struct delta_writer_setup how = { .codec = PACKAGE_LZMA,
+						.any_codec = any,
+						.to = { NULL, keep },
+						.old_at = old_at };
+	const struct delta_near nowhere = { 0 };
+	struct delta_writer *w;
+	struct err e = { 0 };
+	uint8_t bytes[LEN];
+	enum package_codec codec;
+	uint32_t seed = 1;
+	uint64_t len;
+
+	for (size_t i = 0; i < LEN; i++) {
+		seed = seed * 1664525 + 1013904223;
+		bytes[i] = (uint8_t) "0123456789abcdef"[seed >> 28];
+	}
+	records.len = 0;
+	delta_writer_new(&how, &w);
+	assert_ok(delta_writer_patch(w, &s, NULL, &e));
+	assert_ok(delta_writer_insert(w, (struct slice){ bytes, LEN }, &nowhere,
+				      &e));
+	assert_ok(delta_writer_end(w, &len, &e));
+	assert_int_equal(len, records.len);
+	codec = delta_writer_codec(w);
+	delta_writer_free(w);
+	return codec;
+}
+
+static void random_digits_are_packed_by_zstd(void **state)
+{
+	size_t zstd_len;
+
+	(void)state;
+	assert_int_equal(codec_of_digits(true), PACKAGE_ZSTD);
+	zstd_len = records.len;
+	assert_int_equal(codec_of_digits(false), PACKAGE_LZMA);
+	assert_true(zstd_len < records.len);
+}
+
 static void inserts_shrink_by_their_prefix(void **state)
 {
 	(void)state;
@@ -152,6 +195,7 @@ int main(void)
 		TEST(records_end_between_patches),
 		TEST(records_end_within_inserts),
 		TEST(inserts_shrink_by_their_prefix),
+		TEST(random_digits_are_packed_by_zstd),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
