@@ -228,7 +228,8 @@ help:
 #@ make               build the three programs into build/release/
 #@ make demo          the whole job on real input (OLD=dir NEW=dir: on yours)
 #@ make test          unit, fuzz-corpus and end-to-end tests
-#@ make lint          format, layers, static analysis
+#@ make lint          format, layers, static analysis, advisories
+#@ make check-advisories  is a library here older than what mended a known flaw?
 #@ make fuzz          libFuzzer on every parser (FUZZ_SECONDS=60 each)
 #@ make test-mutants  take each check away and see a test fail (SECONDS=n: a part,
 #@                    MUTANTS="common/json.c ...": of these sources alone)
@@ -360,11 +361,15 @@ lint:
 	sh tests/check/layers.sh
 	sh tests/check/words.sh
 	sh tests/check/threat-model.sh
+	sh tests/check/advisories.sh
 	for s in $(SHELLS); do sh -n $$s || exit 1; done
 	cppcheck --quiet --error-exitcode=1 -j2 --inline-suppr -I. -D_GNU_SOURCE \
 		--enable=warning,performance,portability \
 		$(filter-out tests/%,$(CSOURCES))
 	@printf '%s\n' $(CSOURCES) | xargs -P2 -n1 sh tests/check/tidy.sh $(B)
+
+check-advisories:
+	@sh tests/check/advisories.sh
 
 repro:
 	sh tests/check/repro.sh
@@ -413,6 +418,7 @@ endif
 
 .PHONY: all signer server client install-signer install-server install-client \
 	help deps demo test test-mutants check-unit check-fuzz check-e2e fuzz run-fuzz \
+	check-advisories \
 	check-crash test-crash test-boot test-foreign test-innocents test-bare \
 	$(RUN_TESTS) $(RUN_FUZZ) \
 	bench bench-delta drill-emergency screenshots lint repro install clean
