@@ -45,6 +45,19 @@ static void close_others(const struct worker_task *task, int own)
 		_exit(EXIT_FAILURE);
 }
 
+/* All that the system leaves us, up to that, and no more for good. */
+static void limit(int what, rlim_t most)
+{
+	struct rlimit r;
+
+	if (getrlimit(what, &r))
+		return;
+	if (r.rlim_max > most)
+		r.rlim_max = most;
+	r.rlim_cur = r.rlim_max;
+	(void)setrlimit(what, &r);
+}
+
 static NORETURN void child(const struct worker_task *task, int fd, pid_t parent)
 {
 	struct channel channel = CHANNEL_INIT;
@@ -55,6 +68,12 @@ static NORETURN void child(const struct worker_task *task, int fd, pid_t parent)
 		_exit(EXIT_FAILURE);
 	close_others(task, fd);
 	secret_guard();
+	/*
+	 * What signed limits and our own let it need is a fraction of that. It
+	 * starts no process: confine.h; and who only computes is ended by who
+	 * waits for a word of it.
+	 */
+	limit(RLIMIT_DATA, WORKER_MEMORY_MAX);
 	channel.fd = fd;
 	task->run(task->ctx, &channel);
 	_exit(EXIT_SUCCESS);
@@ -134,22 +153,12 @@ static void scrub_environment(void)
 	}
 }
 
-static void reset_limits(void)
-{
-	struct rlimit size;
-
-	/* A caller's soft file size limit must not cut an update short. */
-	if (getrlimit(RLIMIT_FSIZE, &size) == 0) {
-		size.rlim_cur = size.rlim_max;
-		(void)setrlimit(RLIMIT_FSIZE, &size);
-	}
-}
-
 void worker_harden(void)
 {
 	secret_guard();
 	scrub_environment();
-	reset_limits();
+	/* A caller's soft file size limit must not cut an update short. */
+	limit(RLIMIT_FSIZE, RLIM_INFINITY);
 	umask(022);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN); /* a limit is an error, not a death */

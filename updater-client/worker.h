@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * worker - a part of the client in a process of its own: forked, with no
- * descriptor but those it is given, dying with its parent.
+ * descriptor but those it is given and so much memory, dying with its parent.
  *
  * What talks to the network, what parses and what writes are different
  * processes; each is handed what its work needs and nothing else.
@@ -14,6 +14,13 @@
 #include "updater-client/ipc.h"
 
 #define WORKER_FDS_MAX 8
+
+/* Bytes of heap. Sanitizers take terabytes for themselves. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define WORKER_MEMORY_MAX RLIM_INFINITY
+#else
+#define WORKER_MEMORY_MAX (UINT64_C(128) << 20)
+#endif
 
 struct worker {
 	pid_t pid; /* 0: not running */

@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/fs.h"
+#include "common/mem.h"
 #include "common/secret.h"
 #include "common/steady.h"
 #include "tests/unit/check.h"
@@ -115,11 +117,45 @@ static void its_memory_is_read_by_nobody(void **state)
 	fs_close(&state_fd);
 }
 
+/* Says so if nothing stops it at four times its share. */
+static void allocate_without_end(void *ctx, struct channel *control)
+{
+	const struct message m = { .kind = MESSAGE_DONE };
+	struct err unused;
+
+	(void)ctx;
+	for (unsigned i = 0; i < 512; i++)
+		memset(mem_alloc(1, 1u << 20), 1, 1u << 20);
+	if (ipc_send(control, &m, &unused))
+		_exit(1);
+}
+
+/* Whatever signed limit a hole in a decoder makes it forget. */
+static void who_allocates_without_end_dies(void **state)
+{
+	const struct worker_task task = { .name = "greedy",
+					  .run = allocate_without_end };
+	struct worker worker = { 0 };
+	struct message m;
+	struct err e = { 0 };
+
+	(void)state;
+	if (WORKER_MEMORY_MAX == RLIM_INFINITY)
+		skip();
+	assert_ok(worker_start(&task, -1, &worker, &e));
+	assert_refused(ipc_receive(&worker.channel, PATIENCE_MS, &m, &e),
+		       ERR_SYSTEM);
+	worker_stop(&worker);
+	/* Who started it has all its own still. */
+	free(mem_alloc(2, WORKER_MEMORY_MAX));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			the_room_for_a_key_is_locked_before_it_is_asked),
+		cmocka_unit_test(who_allocates_without_end_dies),
 		cmocka_unit_test(its_memory_is_read_by_nobody),
 	};
 
