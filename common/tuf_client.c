@@ -39,38 +39,16 @@ void tuf_client_close(struct tuf_client *c)
 
 /* ---- what lies in the folder --------------------------------------------- */
 
-/*
- * 5.3.11: when the keys of timestamp or snapshot were rotated, both trusted
- * files go, so that versions which stolen keys drove up do not bind for ever.
- * A file that the new keys did not sign goes last: were we cut off in between,
- * the next run would still see the rotation.
- */
-static int drop_rotated(struct tuf_client *c, bool timestamp, struct err *e)
-{
-	const char *first = timestamp ? "snapshot.json" : "timestamp.json";
-	const char *last = timestamp ? "timestamp.json" : "snapshot.json";
-
-	tuf_trust_drop(&c->old_timestamp);
-	tuf_trust_drop(&c->old_medium);
-	tuf_trust_drop(&c->old_snapshot);
-	return fs_remove(c->dirfd, first, e) ||
-			       fs_remove(c->dirfd, TUF_MEDIUM_FILE, e) ||
-			       fs_remove(c->dirfd, last, e)
-		       ? -1
-		       : 0;
-}
-
 /* The targets trusted last are no longer believed, but prove a time. */
 static int remember_time(struct tuf_client *c, struct err *e)
 {
 	struct tuf_meta *old = NULL;
 	struct tuf_keyring ring;
-	bool rotated = false;
 
 	tuf_trust_ring(c, "root", &ring);
 	tuf_trust_date(c, c->root, &ring);
 	tuf_trust_ring(c, "targets", &ring);
-	if (tuf_trust_load(c, "targets.json", TUF_TARGETS, &old, &rotated, e))
+	if (tuf_trust_load(c, "targets.json", TUF_TARGETS, &old, e))
 		return -1;
 	if (old)
 		tuf_trust_date(c, old, &ring);
@@ -110,18 +88,14 @@ out:
 
 static int load_trusted(struct tuf_client *c, struct err *e)
 {
-	bool timestamp = false, snapshot = false;
-
-	if (tuf_trust_load(c, "timestamp.json", TUF_TIMESTAMP,
-			   &c->old_timestamp, &timestamp, e) ||
-	    tuf_trust_load(c, TUF_MEDIUM_FILE, TUF_TIMESTAMP, &c->old_medium,
-			   &timestamp, e) ||
-	    tuf_trust_load(c, "snapshot.json", TUF_SNAPSHOT, &c->old_snapshot,
-			   &snapshot, e))
-		return -1;
-	if (timestamp || snapshot)
-		return drop_rotated(c, timestamp, e);
-	return 0;
+	return tuf_trust_load(c, "timestamp.json", TUF_TIMESTAMP,
+			      &c->old_timestamp, e) ||
+			       tuf_trust_load(c, TUF_MEDIUM_FILE, TUF_TIMESTAMP,
+					      &c->old_medium, e) ||
+			       tuf_trust_load(c, "snapshot.json", TUF_SNAPSHOT,
+					      &c->old_snapshot, e)
+		       ? -1
+		       : 0;
 }
 
 /* ---- 5.4 timestamp ------------------------------------------------------- */

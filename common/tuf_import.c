@@ -87,12 +87,10 @@ static int fetch_targets(const struct import *im,
 				.file.version = im->what->targets,
 				.ring = ring };
 	struct tuf_meta *old = NULL;
-	bool rotated = false;
 	int rc;
 
 	/* Versions that stolen keys drove up end with those keys. */
-	if (tuf_trust_load(im->client, "targets.json", TUF_TARGETS, &old,
-			   &rotated, e))
+	if (tuf_trust_load(im->client, "targets.json", TUF_TARGETS, &old, e))
 		return -1;
 	rc = fetch_successor(im, &w, old, out, e);
 	tuf_meta_free(old);

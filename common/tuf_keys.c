@@ -181,6 +181,15 @@ bool tuf_keyring_shares(const struct tuf_keyring *a,
 	return false;
 }
 
+bool tuf_keyring_within(const struct tuf_keyring *one,
+			const struct tuf_keyring *other)
+{
+	for (size_t i = 0; i < one->count; i++)
+		if (!ring_has_identity(other, &one->keys[i].identity))
+			return false;
+	return true;
+}
+
 int tuf_keyring_check_allowed(const struct tuf_keyring *ring,
 			      enum environment env, struct err *e)
 {

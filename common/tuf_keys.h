@@ -85,6 +85,10 @@ int tuf_keyring_read(const struct tuf_rules *rules, const struct json *keys,
 bool tuf_keyring_shares(const struct tuf_keyring *a,
 			const struct tuf_keyring *b);
 
+/* Is each public key of one in the other? */
+bool tuf_keyring_within(const struct tuf_keyring *one,
+			const struct tuf_keyring *other);
+
 /*
  * ERR_REFUSED if one of the keys is known to everybody, as the keys of
  * keys-example/ are outside a demo (see example_keys.h).

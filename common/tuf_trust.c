@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/fs.h"
 #include "common/mem.h"
 #include "common/text.h"
 #include "common/tuf_duty.h"
@@ -157,6 +158,28 @@ int tuf_trust_keep(const struct tuf_client *c, const char *role,
 	return tuf_store_write(c->dirfd, name, buf_slice(&m->bytes), e);
 }
 
+/* ---- what lies in the folder --------------------------------------------- */
+
+int tuf_trust_load(const struct tuf_client *c, const char *name,
+		   enum tuf_role role, struct tuf_meta **out, struct err *e)
+{
+	struct buf bytes = BUF_INIT(0);
+	struct err damaged = { 0 };
+	struct tuf_keyring ring;
+	bool found = false;
+	int rc;
+
+	tuf_trust_ring(c, tuf_role_name(role), &ring);
+	rc = tuf_store_read(c->dirfd, name, role_max(c, role), &bytes, &found,
+			    e);
+	if (rc == 0 && found &&
+	    tuf_meta_read(&c->policy.rules, role, buf_slice(&bytes), &ring, out,
+			  &damaged))
+		*out = NULL;
+	buf_done(&bytes);
+	return rc;
+}
+
 /* ---- 5.3 root ------------------------------------------------------------ */
 
 /* A repository's environment is for life: no rotation turns lab into demo. */
@@ -176,6 +199,39 @@ static int check_environment(const struct tuf_client *c,
 	return 0;
 }
 
+/* Did the role lose a key? */
+static bool is_rotated(const struct tuf_client *c,
+		       const struct tuf_client *next, const char *role)
+{
+	struct tuf_keyring was, is;
+
+	tuf_trust_ring(c, role, &was);
+	tuf_trust_ring(next, role, &is);
+	return !tuf_keyring_within(&was, &is);
+}
+
+/*
+ * 5.3.11: a key that was taken away may have been stolen, and the versions that
+ * bind us be the thief's: all files go that hold some. They go before the new
+ * root is kept: were we cut off in between, the next run finds the rotation
+ * again.
+ */
+static int drop_rotated(const struct tuf_client *c, struct tuf_meta *root,
+			struct err *e)
+{
+	struct tuf_client next = *c;
+
+	next.root = root;
+	if (!is_rotated(c, &next, "timestamp") &&
+	    !is_rotated(c, &next, "snapshot"))
+		return 0;
+	return fs_remove(c->dirfd, "timestamp.json", e) ||
+			       fs_remove(c->dirfd, TUF_MEDIUM_FILE, e) ||
+			       fs_remove(c->dirfd, "snapshot.json", e)
+		       ? -1
+		       : 0;
+}
+
 static int accept_root(struct tuf_client *c, struct slice bytes, struct err *e)
 {
 	struct tuf_meta *next = NULL;
@@ -190,7 +246,8 @@ static int accept_root(struct tuf_client *c, struct slice bytes, struct err *e)
 			(long long)c->root->version + 1);
 		goto fail;
 	}
-	if (check_environment(c, next, e) || tuf_trust_keep(c, "root", next, e))
+	if (check_environment(c, next, e) || drop_rotated(c, next, e) ||
+	    tuf_trust_keep(c, "root", next, e))
 		goto fail;
 	tuf_meta_free(c->root);
 	c->root = next;
@@ -238,33 +295,6 @@ int tuf_trust_root(struct tuf_client *c, const struct tuf_source *from,
 	if (tuf_trust_fresh(c, c->root, e))
 		return err_in(e, "root");
 	return 0;
-}
-
-/* ---- what lies in the folder --------------------------------------------- */
-
-int tuf_trust_load(const struct tuf_client *c, const char *name,
-		   enum tuf_role role, struct tuf_meta **out, bool *rotated,
-		   struct err *e)
-{
-	struct buf bytes = BUF_INIT(0);
-	struct err why = { 0 };
-	struct tuf_keyring ring;
-	bool found = false;
-	int rc = -1;
-
-	tuf_trust_ring(c, tuf_role_name(role), &ring);
-	if (tuf_store_read(c->dirfd, name, role_max(c, role), &bytes, &found,
-			   e))
-		goto out;
-	if (found && tuf_meta_read(&c->policy.rules, role, buf_slice(&bytes),
-				   &ring, out, &why)) {
-		*out = NULL;
-		*rotated = *rotated || why.code == ERR_UNTRUSTED;
-	}
-	rc = 0;
-out:
-	buf_done(&bytes);
-	return rc;
 }
 
 /* ---- 5.6 targets and delegated roles ------------------------------------- */

@@ -82,11 +82,10 @@ int tuf_trust_root(struct tuf_client *c, const struct tuf_source *from,
 
 /*
  * Read one file of the folder with the current root's keys; *out is left alone
- * if there is none. It counts as *rotated when it is metadata that these keys
- * did not sign.
+ * if there is none that they signed.
  */
 int tuf_trust_load(const struct tuf_client *c, const char *name,
-		   enum tuf_role role, struct tuf_meta **out, bool *rotated,
+		   enum tuf_role role, struct tuf_meta **out,
 		   struct err *e) NODISCARD;
 
 /*

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/tuf_client.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "tests/unit/tuf_repo.h"
 
 static int setup(void **state)
@@ -577,6 +580,84 @@ static void recovery_survives_a_run_that_is_cut_off(void **state)
 	assert_trusted(r, 2, 3, 2, 3);
 }
 
+/* A digit of what was signed falls over in the folder. */
+static void spoil(struct repo *r, const char *name)
+{
+	static const char before[] = "\"version\":";
+	struct buf bytes = BUF_INIT(1 << 24);
+	uint8_t *digit;
+	struct err e;
+
+	assert_ok(fs_read_file(r->dirfd, name, &bytes, &e));
+	digit = memmem(bytes.ptr, bytes.len, before, strlen(before));
+	assert_non_null(digit);
+	digit[strlen(before)] ^= 1;
+	assert_ok(tuf_store_write(r->dirfd, name, buf_slice(&bytes), &e));
+	buf_done(&bytes);
+}
+
+/* What is damaged says nothing; what it was kept with binds as before. */
+static void a_damaged_file_takes_no_other_with_it(void **state)
+{
+	static const char *const files[] = { "timestamp.json",
+					     "snapshot.json" };
+	struct repo *r = *state;
+	struct repo_file *first = repo_file(r, "timestamp.json");
+	struct err e;
+
+	repo_release(r);
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		assert_ok(repo_refresh(r, &e));
+		assert_trusted(r, 1, 2, 2, 2);
+		spoil(r, files[i]);
+		repo_put(r, "timestamp.json", buf_slice(&first->bytes), true);
+		assert_refused_then_recovers(r, ERR_ROLLBACK);
+		assert_trusted(r, 1, 2, 2, 2);
+	}
+}
+
+/* Nobody lost a key: there is nothing to recover from. */
+static void a_higher_threshold_forgets_nothing(void **state)
+{
+	struct repo *r = *state;
+	struct err e;
+
+	repo_release(r);
+	assert_ok(repo_refresh(r, &e));
+	repo_grant(r, "snapshot", KEY(ONLINE_KEY) | KEY(SPARE_KEY), 2);
+	repo_publish(r, "root");
+	repo_find(r, "snapshot")->signers = KEY(ONLINE_KEY);
+	repo_release(r);
+	assert_refused(repo_refresh(r, &e), ERR_UNTRUSTED);
+	assert_trusted(r, 2, 3, 2, 2);
+	repo_find(r, "snapshot")->signers |= KEY(SPARE_KEY);
+	repo_release(r);
+	assert_ok(repo_refresh(r, &e));
+	assert_trusted(r, 2, 4, 4, 4);
+}
+
+/* The new root is kept last: before that, the rotation is found again. */
+static void recovery_is_begun_before_the_root_is_kept(void **state)
+{
+	struct repo *r = *state;
+	struct err e;
+
+	repo_release(r);
+	assert_ok(repo_refresh(r, &e));
+	repo_grant(r, "timestamp", KEY(SPARE_KEY), 1);
+	repo_publish(r, "root");
+	/* A folder in the file's place cannot be removed as one. */
+	assert_int_equal(unlinkat(r->dirfd, "snapshot.json", 0), 0);
+	assert_int_equal(mkdirat(r->dirfd, "snapshot.json", 0700), 0);
+	assert_int_not_equal(repo_refresh(r, &e), 0);
+	assert_int_equal(repo_trusted(r, "root.json"), 1);
+	assert_int_equal(repo_trusted(r, "timestamp.json"), 0);
+	assert_int_equal(unlinkat(r->dirfd, "snapshot.json", AT_REMOVEDIR), 0);
+	repo_release(r);
+	assert_ok(repo_refresh(r, &e));
+	assert_trusted(r, 2, 3, 3, 3);
+}
+
 static void targets_signed_by_removed_keys_are_not_used(void **state)
 {
 	struct repo *r = *state;
@@ -626,6 +707,9 @@ int main(void)
 		T(versions_end_below_two_to_the_53),
 		T(rotated_timestamp_keys_forget_its_version),
 		T(rotated_snapshot_keys_forget_all_versions),
+		T(a_damaged_file_takes_no_other_with_it),
+		T(a_higher_threshold_forgets_nothing),
+		T(recovery_is_begun_before_the_root_is_kept),
 		T(recovery_survives_a_run_that_is_cut_off),
 		T(targets_signed_by_removed_keys_are_not_used),
 	};
