@@ -189,7 +189,7 @@ static int set_left_out(struct server_api *api, const struct stage *s,
 	add_left_out(list, "pinned to another release", a.pinned);
 	add_left_out(list, "blocked", a.blocked);
 	add_left_out(list, "do not run what it undoes", a.not_undone);
-	add_left_out(list, "run it already, or something newer", a.newer);
+	add_left_out(list, "run it already, or something newer", a.there);
 	add_left_out(list, "never came to the server yet", a.silent);
 	add_left_out(list, "too new to count in gates", a.young);
 	json_set(j, "left_out", list);

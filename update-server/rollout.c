@@ -132,6 +132,12 @@ static enum rollout_verdict decide_back(const struct rollout_device *d,
 	return d->confirmed ? VERDICT_OFFER : VERDICT_TRIAL;
 }
 
+bool rollout_is_there(const struct rollout *r, const struct rollout_device *d)
+{
+	return d->has_release && (sha256_equal(&d->digest, &r->digest) ||
+				  (d->seq >= r->seq && !r->step_back));
+}
+
 /* What the device runs already settles most cases. */
 static enum rollout_verdict decide_version(const struct rollout *r,
 					   const struct rollout_device *d,

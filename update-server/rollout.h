@@ -107,6 +107,10 @@ static inline bool rollout_is_pinned(const struct rollout *r,
 	return d->pinned && d->pin != r->seq;
 }
 
+/* Does it run this release's content, or something newer that it is not to go
+ * back from? */
+bool rollout_is_there(const struct rollout *r, const struct rollout_device *d);
+
 /* Is it one of those that a selector selects? */
 bool rollout_selects(const struct selector *s, const struct rollout_device *d);
 

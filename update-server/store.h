@@ -745,7 +745,8 @@ int store_rollout_save(struct store *s, const struct stage *next,
 int store_rollout_discard(struct store *s, const char *name, uint64_t revision,
 			  const struct audit_by *by, struct err *e) NODISCARD;
 
-/* The buckets of all devices that it is for; *buckets is heap, freed by the
+/* The buckets of all devices that it is for and that do not have it yet; of all
+ * that it is for where all of them have it. *buckets is heap, freed by the
  * caller also on failure. */
 int store_rollout_buckets(struct store *s, const struct stage *r,
 			  uint64_t **buckets, size_t *count,
@@ -769,10 +770,10 @@ struct store_audience {
 	uint64_t pinned;     /* to another release */
 	uint64_t blocked;    /* from all of them */
 	uint64_t not_undone; /* of an undo: do not run what it undoes */
-	uint64_t newer;  /* of those it is for: run it, or something newer */
-	uint64_t of_seq; /* in: what some of those it is for run */
-	uint64_t on_seq; /* how many of them */
-	uint64_t silent; /* of those it is for: never came */
+	uint64_t there;      /* run it already, or something newer */
+	uint64_t of_seq;     /* in: what some of those it is for run */
+	uint64_t on_seq;     /* how many of them */
+	uint64_t silent;     /* of those it is for: never came */
 	uint64_t
 		clockless; /* of those it is for: say that they have no clock */
 	int64_t enrolled_after; /* in: since when a device is new */

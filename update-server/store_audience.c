@@ -119,6 +119,7 @@ static int each_of_product(struct store *s, const struct stage *r,
 
 struct members {
 	const struct stage *r;
+	bool all; /* also those that have it */
 	uint64_t *buckets;
 	size_t count, room;
 };
@@ -127,7 +128,8 @@ static void take_member(void *ctx, const struct member *of)
 {
 	struct members *m = ctx;
 
-	if (m->count == MEMBERS_MAX || !stage_has_member(m->r, &of->d))
+	if (m->count == MEMBERS_MAX || !stage_has_member(m->r, &of->d) ||
+	    (!m->all && rollout_is_there(&m->r->what, &of->d)))
 		return;
 	if (m->count == m->room) {
 		m->room = m->room ? 2 * m->room : 1024;
@@ -142,6 +144,10 @@ int store_rollout_buckets(struct store *s, const struct stage *r,
 	struct members m = { .r = r };
 	int rc = each_of_product(s, r, take_member, &m, e);
 
+	/* Where all have it, it is for whoever comes. */
+	m.all = true;
+	if (rc == 0 && m.count == 0)
+		rc = each_of_product(s, r, take_member, &m, e);
 	*buckets = m.buckets;
 	*count = m.count;
 	return rc;
@@ -225,8 +231,11 @@ static void add_to_audience(void *ctx, const struct member *of)
 		a->not_undone++;
 		return;
 	}
+	if (rollout_is_there(&r->what, d)) {
+		a->there++;
+		return;
+	}
 	a->devices++;
-	a->newer += d->seq >= r->what.seq && !r->what.step_back;
 	a->on_seq += d->has_release && d->seq == a->of_seq;
 	a->silent += of->silent;
 	a->young += d->enrolled > a->enrolled_after;
@@ -268,7 +277,8 @@ static void add_running(void *ctx, const struct member *of)
 	struct running_release *r;
 	size_t i = 0;
 
-	if (of->d.seq >= all->r->what.seq || !stage_has_member(all->r, &of->d))
+	if (!stage_has_member(all->r, &of->d) ||
+	    rollout_is_there(&all->r->what, &of->d))
 		return;
 	while (i < all->count && strcmp(all->at[i].id, id) != 0)
 		i++;

@@ -12,6 +12,7 @@ done
 start_server
 want 0 op release import "$WORK/publish"
 want 0 op cohort create fleet
+want 0 op cohort create again
 "$BIN/tests/tools/open-key" "$WORK/server/admin/admin.key" \
 	"$WORK/server/admin/admin.secret" >"$WORK/admin.key"
 python3 "$here/staged_cases.py" "$WORK" || die "see above"

@@ -162,4 +162,35 @@ newest.report("failed", "UNTRUSTED")
 r = until("odd", lambda r: r["alert"] != "")
 equal(r["state"], "running", "an alert stops nothing")
 equal(people.act("ack", "odd", reason="a test")["alert"], "", "looked at")
+
+# ---- a second rollout of what some run already --------------------------------
+
+again = Fleet(work, people, 60, "again")
+people.begin("first", "r3", cohort="again", watch=[0, 0], policy=QUICK)
+canaries = again.check_in()
+equal(len(canaries), 20, "canaries of the first")
+for d in canaries:
+    d.update(releases["r3"])
+until("first", lambda r: r["waits_for"] == "person")
+people.act("abort", "first", reason="a test")
+people.create("second", "r3", cohort="again", watch=[0, 0],
+              policy=dict(QUICK, evidence_sec=2))
+plan = people.post("/v1/people/rollout-plan", name="second")
+equal((plan["population"], [p["size"] for p in plan["phases"]]),
+      (40, [20, 40]), "those that lack it")
+equal([o["devices"] for o in plan["left_out"] if "already" in o["why"]], [20],
+      "those that have it")
+people.start("second")
+canaries = again.check_in()
+equal(len(canaries), 20, "canaries of the second")
+for d in canaries:
+    d.update(releases["r3"])
+until("second", lambda r: r["waits_for"] == "person")
+people.act("advance", "second")
+for d in again.check_in():
+    d.update(releases["r3"])
+r = until("second", lambda r: r["waits_for"] == "person")
+equal(r["counts"]["confirmed"], 40, "the rest of the second")
+people.act("advance", "second")
+until("second", lambda r: r["state"] == "completed")
 print("%d devices" % len(fleet))

@@ -257,6 +257,43 @@ static void what_other_slots_hold_is_read_a_part_at_a_time(void **state)
 	assert_true(most <= PAGE);
 }
 
+static void the_ladder_is_over_those_that_lack_it(void **state)
+{
+	struct stage r = fleet_stage("one", 2);
+	struct store_audience audience = { .enrolled_after = FLEET_NOW + 1 };
+	uint64_t *buckets = NULL;
+	size_t count = 0;
+	struct err e = { 0 };
+
+	for (unsigned i = 1; i <= 4; i++)
+		(void)fleet_device(*state, i);
+	/* One has its content, by another number; one has something newer. */
+	run_sql("UPDATE device SET release = 'x', seq = 1,"
+		" digest = zeroblob(32);"
+		"UPDATE device SET seq = 3 WHERE id ="
+		" (SELECT max(id) FROM device)");
+	memset(&r.what.digest, 0, sizeof(r.what.digest));
+	run_sql("UPDATE device SET digest = zeroblob(31) || x'01' WHERE id !="
+		" (SELECT min(id) FROM device)");
+	assert_ok(store_rollout_buckets(*state, &r, &buckets, &count, &e));
+	assert_int_equal(count, 2);
+	free(buckets);
+	assert_ok(store_rollout_audience(*state, &r, &audience, &e));
+	assert_int_equal(audience.devices, 2);
+	assert_int_equal(audience.there, 2);
+	/* What leads back is for those that run something newer. */
+	r.what.step_back = true;
+	assert_ok(store_rollout_buckets(*state, &r, &buckets, &count, &e));
+	assert_int_equal(count, 3);
+	free(buckets);
+	/* Where all have it, it is for whoever comes. */
+	r.what.step_back = false;
+	run_sql("UPDATE device SET seq = 3");
+	assert_ok(store_rollout_buckets(*state, &r, &buckets, &count, &e));
+	assert_int_equal(count, 4);
+	free(buckets);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fleet_fresh, fleet_gone)
 
 int main(void)
@@ -265,6 +302,7 @@ int main(void)
 		TEST(all_of_a_fleet_are_found_a_part_at_a_time),
 		TEST(who_waits_is_served_before_the_next_part),
 		TEST(only_devices_of_its_product_are_read),
+		TEST(the_ladder_is_over_those_that_lack_it),
 		TEST(what_other_slots_hold_is_read_a_part_at_a_time),
 	};
 
