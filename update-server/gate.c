@@ -386,6 +386,18 @@ static void describe_silent(const struct gate_policy *p,
 		percent(p->max_fail, limit));
 }
 
+static void add_reason(const struct gate_reason *why, const char *what,
+		       char *out, uint32_t size)
+{
+	size_t len = strlen(out);
+
+	if (why->n > 0)
+		(void)snprintf(out + len, size - len, "%s%s (%llu)", what,
+			       why->code, (unsigned long long)why->n);
+}
+
+static const char top_reason[] = ", top reason ";
+
 void gate_describe(const struct gate_policy *p, const struct gate_facts *f,
 		   enum gate_verdict v, char *out, uint32_t size)
 {
@@ -393,10 +405,12 @@ void gate_describe(const struct gate_policy *p, const struct gate_facts *f,
 	case GATE_TRIP_EARLY:
 		(void)snprintf(out, size, "%u of the first %d failed",
 			       f->early_bad, GATE_EARLY);
+		add_reason(&f->why_bad, top_reason, out, size);
 		break;
 	case GATE_TRIP_CODE:
 		(void)snprintf(out, size,
 			       "a device reported a code that stops at once");
+		add_reason(&f->why_stopped, ": ", out, size);
 		break;
 	case GATE_TRIP_DARK:
 		describe_dark(p, &f->dark, out, size);
@@ -404,6 +418,7 @@ void gate_describe(const struct gate_policy *p, const struct gate_facts *f,
 	case GATE_TRIP_TROUBLE:
 		describe_rate(f->trouble, ended(f), p->breaker, out, size,
 			      "could not get or verify it");
+		add_reason(&f->why_trouble, top_reason, out, size);
 		break;
 	case GATE_SMALL:
 		(void)snprintf(out, size,
@@ -422,6 +437,7 @@ void gate_describe(const struct gate_policy *p, const struct gate_facts *f,
 	default:
 		describe_rate(f->bad, judged(f), p->max_fail, out, size,
 			      "failed");
+		add_reason(&f->why_bad, top_reason, out, size);
 		break;
 	}
 }

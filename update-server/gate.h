@@ -83,6 +83,15 @@ struct gate_policy {
 	uint32_t breaker;    /* basis points of payload or signature trouble */
 };
 
+#define GATE_CODE_LEN 33
+
+/* The code that most of some failures have, and how many; n 0: none is known.
+ * It is told to people, and decides nothing. */
+struct gate_reason {
+	char code[GATE_CODE_LEN];
+	uint64_t n;
+};
+
 /* Of one phase, or of all phases of a rollout, within one gate epoch. */
 struct gate_facts {
 	uint64_t confirmed;
@@ -100,6 +109,8 @@ struct gate_facts {
 	/* How dark it usually is: as `dark` has it, and where nobody was left
 	 * to compare with, as it was the last time that there was. */
 	uint64_t usual_dark, usual_n;
+	/* Of `bad`, of `trouble`, and of what stops at once. */
+	struct gate_reason why_bad, why_trouble, why_stopped;
 };
 
 #define GATE_EARLY 5
@@ -134,7 +145,8 @@ uint64_t gate_needed(const struct gate_policy *p);
 /* "gathering", "pass", "small", "rate", "early", ... */
 const char *gate_verdict_name(enum gate_verdict v);
 
-/* One line for people: "9 of 131 failed (6.8 %, at least 2.7 %; limit 2 %)". */
+/* One line for people: "9 of 131 failed (6.8 %, at least 2.7 %; limit 2 %), top
+ * reason BOOT_TIMEOUT (7)". */
 void gate_describe(const struct gate_policy *p, const struct gate_facts *f,
 		   enum gate_verdict v, char *out, uint32_t size);
 

@@ -28,12 +28,14 @@ enum gate_verdict stage_judge(const struct stage *s, const struct tally *t,
 	/* What went wrong anywhere stops everything: phases that have passed
 	 * are still being watched. */
 	tally_facts(t, TALLY_PHASE_ALL, dark_sec(s), now, &all);
+	tally_reasons(t, TALLY_PHASE_ALL, &s->policy.stops, &all);
 	v = gate_trips(&s->policy.gate, &all);
 	if (v != GATE_GATHERING) {
 		*facts = all;
 		return v;
 	}
 	tally_facts(t, s->phase, dark_sec(s), now, facts);
+	tally_reasons(t, s->phase, &s->policy.stops, facts);
 	facts->size = phase_size(s);
 	facts->late =
 		!s->order_short && now >= s->opened + s->policy.evidence_sec;

@@ -77,6 +77,45 @@ static bool is_bad(enum stage_state state)
 	return state == STAGE_FAILED || state == STAGE_ROLLED_BACK;
 }
 
+static struct tally_code *code_of(struct tally *t,
+				  const struct stage_attempt *a)
+{
+	for (size_t i = 0; i < t->code_count; i++)
+		if (t->codes[i].phase == a->phase &&
+		    strcmp(t->codes[i].code, a->code) == 0)
+			return &t->codes[i];
+	return NULL;
+}
+
+/* Room for one that comes n times: that of the rarest, if it is rarer. */
+static struct tally_code *new_code(struct tally *t, uint64_t n)
+{
+	struct tally_code *rarest = &t->codes[0];
+
+	if (t->code_count < TALLY_CODES_MAX)
+		return &t->codes[t->code_count++];
+	for (size_t i = 1; i < TALLY_CODES_MAX; i++)
+		if (t->codes[i].n < rarest->n)
+			rarest = &t->codes[i];
+	return rarest->n < n ? rarest : NULL;
+}
+
+static void weigh_code(struct tally *t, const struct stage_attempt *a,
+		       int64_t by)
+{
+	struct tally_code *c = code_of(t, a);
+
+	if (!c && by > 0) {
+		c = new_code(t, (uint64_t)by);
+		if (!c)
+			return;
+		*c = (struct tally_code){ .phase = (uint16_t)a->phase };
+		memcpy(c->code, a->code, sizeof(c->code));
+	}
+	if (c)
+		c->n += (uint64_t)by;
+}
+
 /* Add (or with -1 take away) what an attempt is to its phase's gate. */
 static void weigh(struct tally *t, const struct stage_attempt *a, int64_t by)
 {
@@ -96,8 +135,10 @@ static void weigh(struct tally *t, const struct stage_attempt *a, int64_t by)
 		g->lost += n;
 	if (state == STAGE_CONFIRMED)
 		g->confirmed += n;
-	else if (is_bad(state))
+	else if (is_bad(state)) {
 		g->failed[gate_class_of(a->code)] += n;
+		weigh_code(t, a, by);
+	}
 }
 
 /* The first that end are looked at in the order in which they do. */
@@ -166,6 +207,7 @@ void tally_add(struct tally *t, const struct stage_attempt *like, uint64_t n)
 void tally_epoch(struct tally *t, uint16_t epoch)
 {
 	t->epoch = epoch;
+	t->code_count = 0;
 	for (size_t i = 0; i < LADDER_RUNGS_MAX; i++) {
 		struct tally_gate *g = &t->gate[i];
 
@@ -262,6 +304,49 @@ void tally_facts(const struct tally *t, size_t phase, int64_t dark_sec,
 	f.usual_dark = usual.control_dark;
 	f.usual_n = usual.control_n;
 	*out = f;
+}
+
+/* ---- reasons ------------------------------------------------------------- */
+
+_Static_assert(GATE_CODE_LEN == WIRE_CODE_MAX + 1, "a code fits its place");
+
+/* Over all phases that count, as often as it comes. */
+static uint64_t times(const struct tally *t, size_t phase, const char *code)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < t->code_count; i++)
+		if ((phase == TALLY_PHASE_ALL || phase == t->codes[i].phase) &&
+		    strcmp(t->codes[i].code, code) == 0)
+			n += t->codes[i].n;
+	return n;
+}
+
+static void take_reason(struct gate_reason *top, const char *code, uint64_t n)
+{
+	if (n <= top->n)
+		return;
+	top->n = n;
+	memcpy(top->code, code, sizeof(top->code));
+}
+
+void tally_reasons(const struct tally *t, size_t phase,
+		   const struct tally_stops *stops, struct gate_facts *out)
+{
+	out->why_bad = out->why_trouble = out->why_stopped =
+		(struct gate_reason){ .n = 0 };
+	for (size_t i = 0; i < t->code_count; i++) {
+		const char *code = t->codes[i].code;
+		enum gate_class class = gate_class_of(code);
+		uint64_t n = times(t, phase, code);
+
+		if (class == GATE_REL)
+			take_reason(&out->why_bad, code, n);
+		else if (class != GATE_ENV)
+			take_reason(&out->why_trouble, code, n);
+		if (is_stop(stops, code))
+			take_reason(&out->why_stopped, code, n);
+	}
 }
 
 uint64_t tally_count(const struct tally *t, enum stage_state state)

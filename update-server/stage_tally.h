@@ -36,6 +36,16 @@ struct tally_gate {
 	bool stop_code;
 };
 
+#define TALLY_CODES_MAX 64
+
+/* Failures of a phase in this epoch that have one code. Devices say what codes
+ * there are: where they say too many, the rarest are forgotten. */
+struct tally_code {
+	char code[WIRE_CODE_MAX + 1];
+	uint16_t phase;
+	uint64_t n;
+};
+
 /* Devices by the hour in which they were online. */
 struct tally_hour {
 	int64_t hour;
@@ -48,6 +58,8 @@ struct tally {
 	uint16_t epoch;
 	uint64_t states[LADDER_RUNGS_MAX][STAGE_STATES];
 	struct tally_gate gate[LADDER_RUNGS_MAX];
+	struct tally_code codes[TALLY_CODES_MAX];
+	size_t code_count;
 	struct tally_hour hours[TALLY_HOURS];
 };
 
@@ -80,6 +92,10 @@ void tally_epoch(struct tally *t, uint16_t epoch);
  */
 void tally_facts(const struct tally *t, size_t phase, int64_t dark_sec,
 		 int64_t now, struct gate_facts *out);
+
+/* The codes of these facts' failures; nothing else of them is touched. */
+void tally_reasons(const struct tally *t, size_t phase,
+		   const struct tally_stops *stops, struct gate_facts *out);
 
 /* How many attempts are in this state, over all phases. */
 uint64_t tally_count(const struct tally *t, enum stage_state state);

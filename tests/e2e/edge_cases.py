@@ -88,7 +88,8 @@ for d in offered[:2]:
 until("eyes", lambda r: r["state"] == "paused")
 r = admin.act("resume", "eyes", reason="a cable")
 equal((r["state"], r["waits_for"]), ("paused", "second-person"), "asked")
-equal(r["reason"], "2 of the first 5 failed", "the gate's reason stays")
+equal(r["reason"], "2 of the first 5 failed, top reason HEALTH_FAILED (2)",
+      "the gate's reason stays")
 equal(admin.act("resume", "eyes", reason="a cable")["state"], "paused",
       "the same person twice")
 r = bob.act("resume", "eyes", reason="seen, too")
@@ -313,6 +314,16 @@ equal([(s["state"], s["code"], s["n"]) for s in notfor["skips"]],
 equal((notfor["gate"]["bad"], notfor["counts"]["skipped"]), (0, 1), "not as bad")
 admin.act("abort", "not-for", reason="seen")
 
+# a code that stops at once is told by its name
+admin.begin("smoke", "r3", shares=[10000], priority=9, watch=[0],
+            policy={"stop_codes": ["SMOKE", "FIRE"]})
+fleet[0].check_in()
+fleet[0].report("failed", "FIRE")
+r = until("smoke", lambda r: r["state"] == "paused")
+equal(r["reason"], "a device reported a code that stops at once: FIRE (1)",
+      "which code")
+admin.act("abort", "smoke", reason="seen")
+
 # payloads that cannot be had stop it by a breaker of their own
 admin.begin("breaker", "r3", shares=[10000], priority=9, watch=[0],
             policy={"breaker": 100})
@@ -321,6 +332,8 @@ for d in (fleet[0], fleet[10], fleet[11]):
     d.report("failed", "NOT_FOUND", evidence="GET https://u:pw@host/x: 404")
 r = until("breaker", lambda r: r["state"] == "paused")
 equal(r["pause"], "payload-trouble", "the breaker")
+equal(r["reason"].partition("), ")[2], "top reason NOT_FOUND (3)",
+      "of what")
 equal(state_of(fleet[0], "breaker")["evidence"],
       "GET https://[redacted]@host/x: 404", "no secret is kept")
 

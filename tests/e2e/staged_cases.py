@@ -96,7 +96,8 @@ for d in canaries[:2]:
     d.revert()
 r = until("bad", lambda r: r["state"] == "paused")
 equal(r["pause"], "gate", "what paused it")
-equal(r["reason"], "2 of the first 5 failed", "why")
+equal(r["reason"], "2 of the first 5 failed, top reason HEALTH_FAILED (2)",
+      "why")
 revision = r["revision"]
 # Those that have begun finish; nothing more is offered, and it stops once.
 canaries[2].update(releases["r2"])

@@ -417,6 +417,37 @@ static void a_verdict_is_said_in_words(void **state)
 	assert_string_equal(text, "9 of 13");
 }
 
+static void what_most_of_them_failed_of_is_said(void **state)
+{
+	struct gate_facts f = { .bad = 9,
+				.confirmed = 122,
+				.early_bad = 2,
+				.trouble = 5,
+				.why_bad = { "BOOT_TIMEOUT", 7 },
+				.why_trouble = { "NOT_FOUND", 4 } };
+	char text[256];
+
+	(void)state;
+	gate_describe(&usual, &f, GATE_TRIP_RATE, text, sizeof(text));
+	assert_string_equal(text, "9 of 131 failed (6.87 %, at least 2.72 %; "
+				  "limit 2 %), top reason BOOT_TIMEOUT (7)");
+	gate_describe(&usual, &f, GATE_TRIP_EARLY, text, sizeof(text));
+	assert_string_equal(text, "2 of the first 5 failed, top reason "
+				  "BOOT_TIMEOUT (7)");
+	gate_describe(&usual, &f, GATE_TRIP_TROUBLE, text, sizeof(text));
+	assert_non_null(strstr(text, "%), top reason NOT_FOUND (4)"));
+	gate_describe(&usual, &f, GATE_TRIP_CODE, text, sizeof(text));
+	assert_string_equal(text, "a device reported a code that stops at "
+				  "once");
+	f.why_stopped = (struct gate_reason){ "SMOKE", 1 };
+	gate_describe(&usual, &f, GATE_TRIP_CODE, text, sizeof(text));
+	assert_string_equal(text, "a device reported a code that stops at "
+				  "once: SMOKE (1)");
+	/* Cut off where there is no room, whatever it says. */
+	gate_describe(&usual, &f, GATE_TRIP_EARLY, text, 30);
+	assert_string_equal(text, "2 of the first 5 failed, top ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -446,6 +477,7 @@ int main(void)
 		cmocka_unit_test(many_more_dark_than_others_stop),
 		cmocka_unit_test(codes_fall_into_their_classes),
 		cmocka_unit_test(a_verdict_is_said_in_words),
+		cmocka_unit_test(what_most_of_them_failed_of_is_said),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

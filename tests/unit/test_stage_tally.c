@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update-server/stage_tally.h"
 
+#include <string.h>
+
+#include "common/text.h"
+
 #include "tests/unit/check.h"
 
 #define T0 INT64_C(3600000) /* the beginning of an hour */
@@ -63,6 +67,72 @@ static void each_class_is_counted_apart(void **state)
 	assert_int_equal(f.started, 6);
 	assert_int_equal(tally_count(&t, STAGE_FAILED), 4);
 	assert_false(f.stop_code);
+}
+
+static void assert_reason(const struct gate_reason *r, const char *code,
+			  uint64_t n)
+{
+	assert_string_equal(r->code, code);
+	assert_int_equal(r->n, n);
+}
+
+static void the_code_that_most_have_is_the_reason(void **state)
+{
+	const struct tally_stops smoke = { { "SMOKE" }, 1 };
+	struct stage_attempt a = an_attempt(STAGE_FAILED, "HEALTH_FAILED");
+	struct tally t;
+	struct gate_facts f;
+
+	(void)state;
+	tally_init(&t);
+	tally_reasons(&t, TALLY_PHASE_ALL, &smoke, &f);
+	assert_reason(&f.why_bad, "", 0);
+	add(&t, a);
+	add(&t, an_attempt(STAGE_ROLLED_BACK, "HEALTH_FAILED"));
+	add(&t, an_attempt(STAGE_FAILED, "SMOKE"));
+	for (int i = 0; i < 5; i++)
+		add(&t, an_attempt(STAGE_FAILED, "SPACE"));
+	add(&t, an_attempt(STAGE_FAILED, "NOT_FOUND"));
+	a.phase = 1;
+	a.state = STAGE_FAILED;
+	memcpy(a.code, "BOOT_TIMEOUT", 13);
+	for (int i = 0; i < 3; i++)
+		add(&t, a);
+	tally_reasons(&t, 0, &smoke, &f);
+	assert_reason(&f.why_bad, "HEALTH_FAILED", 2);
+	assert_reason(&f.why_trouble, "NOT_FOUND", 1);
+	assert_reason(&f.why_stopped, "SMOKE", 1);
+	tally_reasons(&t, TALLY_PHASE_ALL, &smoke, &f);
+	assert_reason(&f.why_bad, "BOOT_TIMEOUT", 3);
+	/* One of them came up in the end. */
+	go(&t, &a, STAGE_CONFIRMED, "");
+	tally_reasons(&t, 1, &smoke, &f);
+	assert_reason(&f.why_bad, "BOOT_TIMEOUT", 2);
+	assert_reason(&f.why_stopped, "", 0);
+	tally_epoch(&t, 1);
+	tally_reasons(&t, TALLY_PHASE_ALL, &smoke, &f);
+	assert_reason(&f.why_bad, "", 0);
+}
+
+/* Devices make up codes: what most of them really say is told all the same. */
+static void made_up_codes_do_not_hide_the_reason(void **state)
+{
+	const struct tally_stops none = { .count = 0 };
+	struct stage_attempt a = an_attempt(STAGE_FAILED, "");
+	struct tally t;
+	struct gate_facts f;
+	struct err e = { 0 };
+
+	(void)state;
+	tally_init(&t);
+	for (unsigned i = 0; i < 2 * TALLY_CODES_MAX; i++) {
+		assert_ok(text_format(a.code, sizeof(a.code), &e, "A%u", i));
+		tally_add(&t, &a, 1);
+	}
+	memcpy(a.code, "HEALTH_FAILED", 14);
+	tally_add(&t, &a, 7);
+	tally_reasons(&t, TALLY_PHASE_ALL, &none, &f);
+	assert_reason(&f.why_bad, "HEALTH_FAILED", 7);
 }
 
 static void what_is_undone_is_taken_out(void **state)
@@ -209,6 +279,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_class_is_counted_apart),
+		cmocka_unit_test(the_code_that_most_have_is_the_reason),
+		cmocka_unit_test(made_up_codes_do_not_hide_the_reason),
 		cmocka_unit_test(what_is_undone_is_taken_out),
 		cmocka_unit_test(new_devices_and_stepping_stones_do_not_count),
 		cmocka_unit_test(
