@@ -92,7 +92,7 @@ seed() { # name, before, command...
 	shift 2
 	: >"$WORK/notes"
 	truncate -s 4096 "$WORK/notes"
-	for fault in skip-files skip-folders; do
+	for fault in skip-files skip-folders late-mark; do
 		PRELOAD="LD_PRELOAD=$crash/shim.so PAWL_SHIM_HOW=$fault
 			PAWL_SHIM_UNDER=$disk PAWL_SHIM_NOTES=$WORK/notes
 			PAWL_SHIM_AT=0"

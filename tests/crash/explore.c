@@ -491,6 +491,7 @@ static int run(int argc, char **argv, struct err *e)
 			       "something is missing; see --help");
 	if (world_load(o.config, o.releases.at, o.releases.count, &world, e))
 		return -1;
+	world.is_bad = o.is_bad;
 	rc = secrets_load(&o.nowhere, &o.content, &world.secrets, e);
 	if (rc == 0)
 		rc = states_load(o.log, &recorded, e);

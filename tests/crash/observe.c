@@ -160,15 +160,14 @@ static int compare_slot(const struct world *w, const struct slot_tree *t,
 static int look_ahead(const struct world *w, const struct slot_tree *t,
 		      struct observed *o, struct err *e)
 {
-	struct boot_record r;
 	struct boot b;
 
 	boot_init(&b, &w->settings, t);
-	if (boot_read(&b, &r, e))
+	if (boot_read(&b, &o->told, e))
 		return -1;
-	o->told = o->current = r.slot;
+	o->current = o->told.slot;
 	/* A loader without a record starts its default: what runs now. */
-	return b.control->reboots && r.slot == SLOT_NONE
+	return b.control->reboots && o->told.slot == SLOT_NONE
 		       ? boot_running(&b, &o->current, e)
 		       : 0;
 }
@@ -303,7 +302,38 @@ static bool fits(const struct machine *m, enum slot current)
 	}
 }
 
-static int observe_records(struct observed *o, int state_fd, struct err *e)
+/*
+ * What starts next and was not confirmed is on trial, so that it is not the
+ * client alone that leads back. Between a good health and the line "confirmed"
+ * the trial is over before the journal says so.
+ */
+static bool trial_fits(const struct world *w, const struct observed *o)
+{
+	const struct machine *m = &o->journal.machine;
+	const struct boot_record *r = &o->told;
+
+	switch (m->state) {
+	case MACHINE_CONFIRMED:
+	case MACHINE_ROLLED_BACK:
+		return !r->trying;
+	case MACHINE_TRIAL:
+		if (!w->is_bad && !r->trying)
+			return true;
+		break;
+	case MACHINE_INSTALLED:
+	case MACHINE_REBOOT:
+		break;
+	default:
+		return true;
+	}
+	/* A first release has nothing to go back to. */
+	return m->reason != REASON_NONE || r->slot != m->to ||
+	       m->from == SLOT_NONE ||
+	       (r->trying && r->back == m->from && r->left > 0);
+}
+
+static int observe_records(const struct world *w, struct observed *o,
+			   int state_fd, struct err *e)
 {
 	bool reset = false, floor_reset = false;
 
@@ -324,6 +354,14 @@ static int observe_records(struct observed *o, int state_fd, struct err *e)
 			       machine_reason_name(o->journal.machine.reason),
 			       slot_name(o->journal.machine.from),
 			       slot_name(o->journal.machine.to));
+	if (!trial_fits(w, o))
+		return err_set(e, ERR_CONFLICT,
+			       "slot %s starts, %s, %u times, back to %s; the "
+			       "journal says %s",
+			       slot_name(o->told.slot),
+			       o->told.trying ? "on trial" : "trusted",
+			       (unsigned)o->told.left, slot_name(o->told.back),
+			       machine_state_name(o->journal.machine.state));
 	return 0;
 }
 
@@ -388,7 +426,7 @@ static int check_status(const struct observed *o, const struct json *status,
 	bool trial = o->current == m->to && (m->state == MACHINE_INSTALLED ||
 					     m->state == MACHINE_TRIAL);
 
-	if (says(status, "boot_next", slot_name(o->told), e) ||
+	if (says(status, "boot_next", slot_name(o->told.slot), e) ||
 	    says(status, "state", machine_state_name(o->journal.machine.state),
 		 e) ||
 	    says(status, "reason",
@@ -448,7 +486,7 @@ static int observe_status(const struct world *w, struct observed *o,
 static int observe_state(const struct world *w, struct observed *o,
 			 int state_fd, struct err *e)
 {
-	return observe_records(o, state_fd, e) ||
+	return observe_records(w, o, state_fd, e) ||
 			       observe_identity(o, state_fd, e) ||
 			       observe_status(w, o, e) ||
 			       secrets_check(&w->secrets, state_fd, false, e)

@@ -12,6 +12,7 @@
 #include "common/claim.h"
 #include "tests/crash/picture.h"
 #include "tests/crash/secrets.h"
+#include "updater-client/boot_record.h"
 #include "updater-client/floor_record.h"
 #include "updater-client/journal.h"
 #include "updater-client/settings.h"
@@ -26,7 +27,8 @@ struct world {
 	char ids[WORLD_RELEASES][NAME_MAX_LEN + 1];
 	/* Of each component: of trees; images: all bytes. */
 	struct buf pictures[WORLD_RELEASES][RELEASE_COMPONENTS_MAX];
-	bool exact; /* the slots have system attributes */
+	bool exact;  /* the slots have system attributes */
+	bool is_bad; /* the release that is tried is never kept */
 	struct secrets secrets;
 };
 
@@ -39,9 +41,9 @@ int world_load(const char *config, const char *const *releases, size_t count,
 void world_done(struct world *w);
 
 struct observed {
-	enum slot told;    /* what boot control's record says */
-	enum slot current; /* images: that the next boot starts */
-	bool boots;        /* a switch takes effect at the next boot */
+	struct boot_record told; /* what boot control's record says */
+	enum slot current;       /* images: that the next boot starts */
+	bool boots;              /* a switch takes effect at the next boot */
 	char runs[NAME_MAX_LEN + 1]; /* id of the release; "": nothing */
 	bool has_factory; /* a slot holds something that the factory wrote */
 	struct journal journal;
@@ -55,7 +57,8 @@ struct observed {
  * Look at the device. Any broken rule is an error that names it: what runs is
  * one complete release or nothing, a slot that claims a release holds it
  * whole, both records are readable, the journal's state fits the slot that is
- * current, the status says what is so; who is enrolled has both its keys, who
+ * current, who was not confirmed is on trial there and leads back, the status
+ * says what is so; who is enrolled has both its keys, who
  * is active has nothing of the factory's left, and no secret lies where it must
  * not.
  */

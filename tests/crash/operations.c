@@ -436,6 +436,7 @@ static int run(int argc, char **argv, struct err *e)
 	if (open_notes(&t, e) || make_fresh(&t, e) ||
 	    world_load(t.config, t.releases.at, t.releases.count, &t.world, e))
 		return -1;
+	t.world.is_bad = t.status == ERR_HEALTH;
 	if (secrets_load(&t.nowhere, &t.content, &t.world.secrets, e) == 0)
 		rc = check_all(&t, &count, e);
 	world_done(&t.world);

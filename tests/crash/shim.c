@@ -156,6 +156,8 @@ static enum verdict meet(enum kind kind, const char *what, int fd,
 		return GO;
 	}
 	errno = before;
+	if (shim.how == SHIM_LATE_MARK)
+		return GO;
 	if (shim.how == SHIM_SKIP_FILES || shim.how == SHIM_SKIP_FOLDERS)
 		return kind == SYNC ? skipped_sync(fd) : GO;
 	if ((kind == LOOK) != (shim.how == SHIM_UNREADABLE))
@@ -209,10 +211,6 @@ SIMPLE(unlinkat, (int fd, const char *path, int flags), (fd, path, flags), MOVE,
        fd, path)
 SIMPLE(renameat, (int from, const char *old, int fd, const char *path),
        (from, old, fd, path), MOVE, fd, path)
-SIMPLE(renameat2,
-       (int from, const char *old, int fd, const char *path,
-	unsigned int flags),
-       (from, old, fd, path, flags), MOVE, fd, path)
 SIMPLE(fchmod, (int fd, mode_t mode), (fd, mode), MOVE, fd, NULL)
 SIMPLE(fchmodat, (int fd, const char *path, mode_t mode, int flags),
        (fd, path, mode, flags), MOVE, fd, path)
@@ -291,11 +289,46 @@ int ioctl(int fd, unsigned long request, ...)
 	return real(fd, request, arg);
 }
 
+/* The mark of a trial that SHIM_LATE_MARK holds back; "": none. */
+static char late_mark[32];
+
+/* The link is switched, for good; and only then there is a mark. */
+static void mark_late(int fd, const char *path)
+{
+	char mark[sizeof(late_mark)];
+
+	if (!late_mark[0] || strcmp(path, "current") != 0)
+		return;
+	memcpy(mark, late_mark, sizeof(mark));
+	late_mark[0] = 0;
+	(void)fsync(fd);
+	(void)close(openat(fd, mark, O_WRONLY | O_CREAT, 0644));
+}
+
+int renameat2(int from, const char *old, int fd, const char *path,
+	      unsigned int flags)
+{
+	int rc;
+
+	REAL(renameat2)
+	if (meet(MOVE, "renameat2", fd, path) == FAIL)
+		return -1;
+	rc = real(from, old, fd, path, flags);
+	if (rc == 0)
+		mark_late(fd, path);
+	return rc;
+}
+
 static int open_any(int fd, const char *path, int flags, mode_t mode)
 {
 	bool makes = (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE;
 
 	REAL(openat)
+	if (shim.how == SHIM_LATE_MARK && (flags & O_EXCL) &&
+	    strncmp(path, "trying.", 7) == 0) {
+		(void)snprintf(late_mark, sizeof(late_mark), "%s", path);
+		return real(fd, ".", O_RDONLY | O_CLOEXEC, 0);
+	}
 	if (meet(makes ? ROOM : LOOK, "openat", fd, path) == FAIL)
 		return -1;
 	return real(fd, path, flags, mode);

@@ -17,12 +17,13 @@ enum shim_how {
 	/* Faults of the client, seeded to see that a proof can fail: */
 	SHIM_SKIP_FILES,   /* no file is ever synced */
 	SHIM_SKIP_FOLDERS, /* no folder is */
+	SHIM_LATE_MARK,    /* a trial is marked after the slot is current */
 	SHIM_HOWS
 };
 
 static const char *const shim_how_names[SHIM_HOWS] = {
-	"stop",  "full",       "dead",       "eio",
-	"short", "unreadable", "skip-files", "skip-folders",
+	"stop",       "full",       "dead",         "eio",       "short",
+	"unreadable", "skip-files", "skip-folders", "late-mark",
 };
 
 struct shim_notes {
