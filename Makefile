@@ -165,8 +165,8 @@ endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
 # It starts where the client does not: on the C library alone.
-$(B)/pawl-guard: $(addprefix $(B)/obj/,updater-client/guard.o \
-		$(addprefix updater-client/,boot_symlink.o boot_record.o slot_link.o)) \
+$(B)/pawl-guard: $(addprefix $(B)/obj/,$(addprefix updater-client/, \
+		guard.o boot_symlink.o boot_record.o slot_link.o cmdline.o overdue.o)) \
 		$(LIBCOMMON_updater-client)
 	$(Q_LD)$(CC) $(LDFLAGS) -o $@ $^
 
@@ -406,6 +406,7 @@ install-client: client
 	$(call put,0644,packaging/completion/pawl.bash,$(COMPDIR)/pawl-client)
 	$(call put,0644,docs/man/pawl-client.conf.5,$(MANDIR)/man5/pawl-client.conf.5)
 	$(call unit,pawl-client.service)
+	$(call unit,pawl-guard.service)
 
 clean:
 	rm -rf build

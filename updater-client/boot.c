@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "updater-client/boot.h"
 
-#include <fcntl.h>
-
 #include "common/fs.h"
-
-#define CMDLINE_MAX 8192
-#define SLOT_WORD   "pawl.slot="
+#include "updater-client/cmdline.h"
 
 static const struct boot_control *const controls[] = {
 	[CONTROL_SYMLINK] = &boot_symlink,
@@ -46,76 +42,6 @@ int boot_write(const struct boot *b, const struct boot_record *r, struct err *e)
 
 /* ---- what the kernel says ------------------------------------------------ */
 
-static bool is_space(uint8_t c)
-{
-	return c == ' ' || c == '\t' || c == '\n';
-}
-
-/* The next word, and what follows it. */
-static struct slice next_word(struct slice *rest)
-{
-	struct slice word;
-	size_t from = 0, to;
-
-	while (from < rest->len && is_space(rest->ptr[from]))
-		from++;
-	to = from;
-	while (to < rest->len && !is_space(rest->ptr[to]))
-		to++;
-	word = slice_sub(*rest, from, to - from);
-	*rest = slice_sub(*rest, to, rest->len);
-	return word;
-}
-
-static enum slot slot_of(struct slice word)
-{
-	if (slice_equal(word, slice_of(SLOT_WORD "a")))
-		return SLOT_A;
-	return slice_equal(word, slice_of(SLOT_WORD "b")) ? SLOT_B : SLOT_NONE;
-}
-
-int boot_parse_cmdline(struct slice line, enum slot *out, struct err *e)
-{
-	const struct slice prefix = slice_of(SLOT_WORD);
-	enum slot found = SLOT_NONE;
-	struct slice word;
-	size_t count = 0;
-
-	while ((word = next_word(&line)).len > 0) {
-		if (!slice_equal(slice_sub(word, 0, prefix.len), prefix))
-			continue;
-		found = slot_of(word);
-		count++;
-	}
-	if (count != 1 || found == SLOT_NONE)
-		return err_set(e, ERR_CONFIG,
-			       "the kernel's command line does not say which "
-			       "slot runs: the boot loader must pass it one "
-			       "word, %sa or %sb",
-			       SLOT_WORD, SLOT_WORD);
-	*out = found;
-	return 0;
-}
-
-/* Files of /proc have no length, so they are read as a stream. */
-static int read_stream(const char *path, struct buf *out, struct err *e)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	uint8_t *room;
-	size_t got;
-	int rc = -1;
-
-	if (fd < 0)
-		return err_sys(e, "%s", path);
-	room = buf_reserve(out, out->max, e);
-	if (room && fs_read(fd, room, out->max, &got, e) == 0) {
-		out->len += got;
-		rc = 0;
-	}
-	fs_close(&fd);
-	return rc ? err_in(e, "%s", path) : 0;
-}
-
 int boot_running(const struct boot *b, enum slot *out, struct err *e)
 {
 	struct buf line = BUF_INIT(CMDLINE_MAX);
@@ -124,8 +50,8 @@ int boot_running(const struct boot *b, enum slot *out, struct err *e)
 	if (!b->control->reboots)
 		return slot_link_current(b->slots->dirfd, b->slots->path, out,
 					 e);
-	if (read_stream(b->config->cmdline, &line, e) == 0)
-		rc = boot_parse_cmdline(buf_slice(&line), out, e);
+	if (cmdline_read(b->config->cmdline, &line, e) == 0)
+		rc = cmdline_slot(buf_slice(&line), out, e);
 	buf_done(&line);
 	return rc;
 }
@@ -137,9 +63,9 @@ void boot_start(const struct boot *b, char out[BOOT_ID_LEN])
 	struct err none;
 
 	out[0] = 0;
-	if (read_stream(b->config->boot_id, &text, &none) == 0) {
+	if (cmdline_read(b->config->boot_id, &text, &none) == 0) {
 		rest = buf_slice(&text);
-		word = next_word(&rest);
+		word = cmdline_word(&rest);
 		if (text_format(out, BOOT_ID_LEN, &none, "%.*s", (int)word.len,
 				(const char *)word.ptr))
 			out[0] = 0;
@@ -156,9 +82,9 @@ int boot_number(const struct boot *b, char out[BOOT_ID_LEN], struct err *e)
 	out[0] = 0;
 	if (!b->control->reboots)
 		return 0;
-	rc = read_stream(b->config->boot_id, &text, e);
+	rc = cmdline_read(b->config->boot_id, &text, e);
 	rest = buf_slice(&text);
-	word = next_word(&rest);
+	word = cmdline_word(&rest);
 	if (rc == 0)
 		rc = text_format(out, BOOT_ID_LEN, e, "%.*s", (int)word.len,
 				 (const char *)word.ptr);

@@ -70,8 +70,4 @@ void boot_start(const struct boot *b, char out[BOOT_ID_LEN]);
 int boot_number(const struct boot *b, char out[BOOT_ID_LEN],
 		struct err *e) NODISCARD;
 
-/* The slot that a kernel command line names, exactly once. ERR_CONFIG. */
-int boot_parse_cmdline(struct slice line, enum slot *out,
-		       struct err *e) NODISCARD;
-
 #endif

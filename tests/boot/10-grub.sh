@@ -51,7 +51,7 @@ environment = /loader/grub/grubenv
 INI
 make_releases
 add_native_libraries
-make_kit "$client"
+make_kit "$client" "$BIN/pawl-guard"
 make_disk "$WORK/disk"
 install_grub
 live

@@ -74,7 +74,7 @@ rm "$WORK/slot/boot/vmlinuz"
 mkdir -p "$WORK/loader" "$WORK/kit/etc/pawl"
 cp "$WORK/kit.config" "$WORK/kit/etc/pawl/fw_env.config"
 make_releases
-make_kit "$WORK/client"
+make_kit "$WORK/client" "$(dirname "$client_arm64")/pawl-guard"
 make_disk "$WORK/disk"
 mkenvimage -r -s 0x2000 -o "$WORK/env" "$WORK/pawl.env"
 for at in $(awk '/^\/dev/ { print $2 }' "$WORK/kit.config"); do

@@ -100,7 +100,7 @@ command = /usr/lib/pawl/pawl-systemd-boot /etc/pawl/systemd-boot.conf
 INI
 make_releases
 add_native_libraries
-make_kit "$client"
+make_kit "$client" "$BIN/pawl-guard"
 
 # The factory: systemd-boot where UEFI looks for it, and the adapter's first entry.
 boot_mib=64

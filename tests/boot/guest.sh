@@ -3,7 +3,8 @@
 # client-lib.sh's functions a test gets
 #
 #	make_guest ARCH     the kernel, and what each slot holds beside its number
-#	make_slot ID        $WORK/images/ID: a slot's image; PANICS=1: its init dies
+#	make_slot ID        $WORK/images/ID: a slot's image; PANICS=1: its init dies;
+#	                    BROKEN=1: its client does
 #	make_disk           $WORK/disk from $WORK/images/1, whatever loader
 #	guest COMMAND...    start the machine; the commands run in the guest
 #
@@ -87,8 +88,13 @@ filled() { # folder, options of mke2fs
 make_slot() { # id
 	mkdir -p "$WORK/images"
 	echo "$1" >"$WORK/slot/version"
-	rm -f "$WORK/slot/panics"
+	rm -rf "$WORK/slot/panics" "$WORK/slot/broken"
 	[ -z "${PANICS:-}" ] || touch "$WORK/slot/panics"
+	[ -z "${BROKEN:-}" ] || {
+		mkdir "$WORK/slot/broken"
+		printf '#!/bin/sh\nexit 1\n' >"$WORK/slot/broken/pawl-client"
+		chmod 755 "$WORK/slot/broken/pawl-client"
+	}
 	truncate -s "$slot_size" "$WORK/images/$1"
 	filled "$WORK/slot" -b 4096 -O ^has_journal,^resize_inode -m 0 -N 256 \
 		"$WORK/images/$1"
@@ -155,9 +161,10 @@ add_native_libraries() {
 }
 
 # After the last release: what the client needs.
-make_kit() { # client, folder that its libraries come from (/)
+make_kit() { # client, guard
 	mkdir -p "$WORK/kit/lib" "$WORK/kit/etc/pawl" "$WORK/kit/usr/sbin"
 	cp "$1" "$WORK/kit/usr/sbin/pawl-client"
+	cp "$2" "$WORK/kit/usr/sbin/pawl-guard"
 	root=$(ls "$WORK/publish/metadata/" | grep root.json | sort -n | head -1)
 	cp "$WORK/publish/metadata/$root" "$WORK/kit/etc/pawl/root.json"
 	cat >"$WORK/kit/etc/pawl/client.conf" - "$WORK/control" <<INI

@@ -8,12 +8,13 @@ told() { # variable, value
 	[ "$got" = "$2" ] || die "the loader was told $1=$got, not $2"
 }
 
-# Release 4 cannot live: its init ends, and so the kernel panics.
+# Release 4 cannot live: its init ends, and so the kernel panics. In 5 the client ends.
 make_releases() {
 	make_repo
 	for id in 1 2 3; do make_slot $id; done
 	PANICS=1 make_slot 4
-	for id in 2 3 4; do make_slot_release $id; done
+	BROKEN=1 make_slot 5
+	for id in 2 3 4 5; do make_slot_release $id; done
 } 2>/dev/null
 
 # A start of the machine, and what it must be: release, slot, state.
@@ -33,6 +34,7 @@ live() {
 	release_that_nobody_confirms
 	power_is_cut
 	release_that_never_comes_up
+	release_whose_client_is_dead
 }
 
 # From release 1, that the factory put into slot a, to 2 in slot b.
@@ -112,4 +114,24 @@ state"
 	told pawl_slot a
 	told pawl_left ''
 	starts 3 a :
+}
+
+# It comes up and lives on, without a client: pawl-guard restarts it until it is back.
+release_whose_client_is_dead() {
+	starts 3 a "update 5"
+	printed '^guest: update ended with 0'
+	told pawl_left 3
+	REBOOTS=1 guest "update 5
+state"
+	for once in '^guest: release 5 in slot b' '^pawl-guard: the release on trial'; do
+		[ "$(grep -c "$once" "$WORK/printed")" -eq 3 ] ||
+			die "not three times '$once': $(grep ^guest: "$WORK/printed")"
+	done
+	grep -q '^guest: the client is dead' "$WORK/printed" || die "its client lives"
+	[ "$(grep '^guest: release' "$WORK/printed" | tail -n 1)" = \
+		'guest: release 3 in slot a' ] || die "it did not come back"
+	printed '^guest: update ended with 15'
+	is state:rolled-back reason:attempts slot:a
+	told pawl_slot a
+	told pawl_left ''
 }

@@ -86,12 +86,14 @@ command -v systemd-analyze >/dev/null || {
 	echo "systemd-analyze is not here: the units were not checked by systemd"
 	exit 0
 }
-for part in server client; do
+for part in server client guard; do
+	installed=${part%guard}
+	installed=$WORK/${installed:-client}
 	# What the units stand on, in a root of its own.
 	for unit in sysinit basic shutdown network-online multi-user; do
-		echo '[Unit]' >"$WORK/$part/usr/lib/systemd/system/$unit.target"
+		echo '[Unit]' >"$installed/usr/lib/systemd/system/$unit.target"
 	done
-	systemd-analyze verify --man=no --root="$WORK/$part" \
+	systemd-analyze verify --man=no --root="$installed" \
 		"/usr/lib/systemd/system/pawl-$part.service" 2>"$WORK/said" || {
 		cat "$WORK/said"
 		exit 1
@@ -99,8 +101,8 @@ for part in server client; do
 	if grep "pawl-$part" "$WORK/said"; then exit 1; fi
 done
 # How much of the machine they leave open, in tenths; 83 would be no limit at all.
-for limit in client:50 server:15; do
-	unit=$WORK/${limit%:*}/usr/lib/systemd/system/pawl-${limit%:*}.service
+for limit in client:50 guard:50 server:15; do
+	unit=$(find "$WORK"/client "$WORK"/server -name "pawl-${limit%:*}.service")
 	systemd-analyze security --offline=true --no-pager \
 		--threshold="${limit#*:}" "$unit" >"$WORK/said" || {
 		grep -E '✗|Overall' "$WORK/said"

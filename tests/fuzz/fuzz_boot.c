@@ -9,6 +9,7 @@
 
 #include "updater-client/boot.h"
 #include "updater-client/boot_reply.h"
+#include "updater-client/cmdline.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -40,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	if (boot_reply_parse(in, &values, &e) == 0)
 		check_record(&values);
-	if (boot_parse_cmdline(in, &slot, &e) == 0)
+	if (cmdline_slot(in, &slot, &e) == 0)
 		assert(slot == SLOT_A || slot == SLOT_B);
 	return 0;
 }

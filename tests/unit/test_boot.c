@@ -298,31 +298,6 @@ static void two_damaged_copies_are_refused_and_kept(void **state)
 
 /* ---- the kernel's word --------------------------------------------------- */
 
-static void the_command_line_names_one_slot_once(void **state)
-{
-	static const char *const bad[] = {
-		"",
-		"root=/dev/sda1",
-		"pawl.slot=",
-		"pawl.slot=c",
-		"pawl.slot=ab",
-		"xpawl.slot=a",
-		"pawl.slot=a pawl.slot=b",
-		"pawl.slot=a pawl.slot=a",
-	};
-	enum slot s = SLOT_NONE;
-	struct err e = { 0 };
-
-	(void)state;
-	assert_ok(boot_parse_cmdline(slice_of("quiet pawl.slot=b\n"), &s, &e));
-	assert_int_equal(s, SLOT_B);
-	assert_ok(boot_parse_cmdline(slice_of("pawl.slot=a ro"), &s, &e));
-	assert_int_equal(s, SLOT_A);
-	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		assert_refused(boot_parse_cmdline(slice_of(bad[i]), &s, &e),
-			       ERR_CONFIG);
-}
-
 #define WITH_FOLDER(test)                                                      \
 	cmocka_unit_test_setup_teardown(test, make_fixture, remove_fixture)
 
@@ -336,7 +311,6 @@ int main(void)
 		WITH_FOLDER(a_grubenv_that_is_a_link_is_refused),
 		WITH_FOLDER(every_torn_environment_is_old_or_new),
 		WITH_FOLDER(two_damaged_copies_are_refused_and_kept),
-		cmocka_unit_test(the_command_line_names_one_slot_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,7 +30,9 @@ do_install() {
     oe_runmake -C ${S} install-client DESTDIR=${D}
 }
 
+SYSTEMD_PACKAGES = "${PN} ${PN}-guard"
 SYSTEMD_SERVICE:${PN} = "pawl-client.service"
+SYSTEMD_SERVICE:${PN}-guard = "pawl-guard.service"
 
 # On its own, so that it also starts what runs where the client is broken.
 PACKAGES =+ "${PN}-guard"
