@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/random.h"
 #include "common/steady.h"
+#include "common/utc.h"
 #include "updater-client/keep.h"
 #include "updater-client/notify.h"
 #include "updater-client/pace.h"
@@ -93,6 +94,18 @@ static uint64_t next_wait(struct pace *pace, int rc,
 	return pace->usual_sec;
 }
 
+/* What this round left waiting for its hours; NULL: nothing. A server that
+ * says "wait" names no release. */
+static const struct hours *awaited(const struct settings *c,
+				   const struct update_outcome *outcome)
+{
+	if (outcome->result == UPDATE_REBOOT)
+		return &c->reboot_hours;
+	return outcome->result == UPDATE_WAIT && outcome->release[0]
+		       ? &c->install_hours
+		       : NULL;
+}
+
 static void tell(int rc, const struct update_outcome *outcome,
 		 const struct err *e)
 {
@@ -137,6 +150,7 @@ int daemon_run(const struct settings *c, int stop_fd, struct err *e)
 		  (unsigned long long)c->interval_sec);
 	while (!wait_or_stop(stop_fd, wait)) {
 		struct update_outcome outcome = { 0 };
+		const struct hours *hours;
 		struct err failure = { 0 };
 		int rc;
 
@@ -144,6 +158,10 @@ int daemon_run(const struct settings *c, int stop_fd, struct err *e)
 		rc = one_round(c, stop_fd, &outcome, &failures, &failure);
 		tell(rc, &outcome, &failure);
 		wait = next_wait(&pace, rc, &outcome, failures, &failure);
+		hours = awaited(c, &outcome);
+		if (hours)
+			wait = pace_until(wait, hours_wait(hours, utc_now()),
+					  hours_length(hours), draw());
 	}
 	notify_manager("STOPPING=1");
 	if (c->keep.count > 0 && is_under_way(state_fd))

@@ -7,6 +7,7 @@
 #include "common/rd.h"
 
 #define EACH_DAY 0x7f
+#define WEEK_SEC INT64_C(604800)
 
 /* Cut what stands before the first `at`; false, and nothing cut, without it. */
 static bool cut(struct slice *rest, char at, struct slice *before)
@@ -142,4 +143,19 @@ bool hours_include(const struct hours *h, int64_t now)
 	if (minute >= h->from)
 		return h->days >> day & 1;
 	return minute < h->to && h->days >> (day + 6) % 7 & 1;
+}
+
+/* By looking: what summer time does to a clock is not ours to know. */
+uint64_t hours_wait(const struct hours *h, int64_t now)
+{
+	int64_t then = now;
+
+	while (!hours_include(h, then) && then - now < WEEK_SEC)
+		then += 60 - then % 60;
+	return (uint64_t)(then - now);
+}
+
+uint64_t hours_length(const struct hours *h)
+{
+	return 60 * (uint64_t)(h->to - h->from + (h->from < h->to ? 0 : 1440));
 }

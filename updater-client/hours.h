@@ -30,4 +30,9 @@ int hours_parse(const char *text, struct hours *h, struct err *e) NODISCARD;
 /* Is it such a time? now: seconds since 1970. */
 bool hours_include(const struct hours *h, int64_t now);
 
+/* Seconds until the next such time, 0 within one. */
+uint64_t hours_wait(const struct hours *h, int64_t now);
+/* How long one lasts, in seconds; not for what is always. */
+uint64_t hours_length(const struct hours *h);
+
 #endif

@@ -33,6 +33,14 @@ uint64_t pace_next(const struct pace *p, uint32_t server_sec, uint32_t random)
 			    spread(2 * tenth, random));
 }
 
+uint64_t pace_until(uint64_t wait, uint64_t opens_sec, uint64_t length_sec,
+		    uint32_t random)
+{
+	uint64_t within = opens_sec + spread(length_sec / 2, random);
+
+	return opens_sec > 0 && within < wait ? within : wait;
+}
+
 uint64_t pace_retry(const struct pace *p, uint32_t failures, bool answered,
 		    const struct err *e, uint32_t random)
 {

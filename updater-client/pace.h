@@ -29,6 +29,14 @@ uint64_t pace_first(const struct pace *p, uint32_t random);
 uint64_t pace_next(const struct pace *p, uint32_t server_sec, uint32_t random);
 
 /*
+ * Where something waits for its hours, which begin in opens_sec (0: they are)
+ * and last length_sec: not longer than into their first half, and not with the
+ * whole fleet as they begin.
+ */
+uint64_t pace_until(uint64_t wait, uint64_t opens_sec, uint64_t length_sec,
+		    uint32_t random);
+
+/*
  * After `failures` rounds in a row that failed, `e` is why the last did:
  * doubling, half of it random; not before the seconds that a busy server asked
  * for.

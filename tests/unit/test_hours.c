@@ -81,6 +81,54 @@ static void local_hours_follow_summer_time(void **state)
 	tzset();
 }
 
+static uint64_t wait_at(const char *text, int64_t now)
+{
+	struct hours h;
+	struct err e = { 0 };
+
+	assert_int_equal(hours_parse(text, &h, &e), 0);
+	return hours_wait(&h, now);
+}
+
+static void the_next_hours_are_known(void **state)
+{
+	(void)state;
+	assert_int_equal(wait_at(NULL, MONDAY), 0);
+	assert_int_equal(wait_at("02:00-02:30", MONDAY + 2 * HOUR), 0);
+	assert_int_equal(wait_at("02:00-02:30", MONDAY + HOUR - 1), HOUR + 1);
+	assert_int_equal(wait_at("02:00-02:30", MONDAY + 2 * HOUR + 1800),
+			 DAY - 1800);
+	/* Within a minute it is the same one; a week is the longest. */
+	assert_int_equal(wait_at("Mon 00:00-00:01", MONDAY + MINUTE),
+			 7 * DAY - MINUTE);
+	assert_int_equal(wait_at("Sun 23:59-24:00", MONDAY), 7 * DAY - MINUTE);
+	/* The night in which a clock goes forward has no 02:30. */
+	setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+	assert_int_equal(wait_at("02:30-02:45 local",
+				 1774746000 /* 2026-03-29 02:00 there */),
+			 DAY - HOUR + 30 * MINUTE);
+	unsetenv("TZ");
+	tzset();
+}
+
+static uint64_t length(const char *text)
+{
+	struct hours h;
+	struct err e = { 0 };
+
+	assert_int_equal(hours_parse(text, &h, &e), 0);
+	return hours_length(&h);
+}
+
+static void hours_have_a_length(void **state)
+{
+	(void)state;
+	assert_int_equal(length("02:00-02:30"), 1800);
+	assert_int_equal(length("00:00-24:00"), DAY);
+	assert_int_equal(length("22:00-05:30"), 7 * HOUR + 1800);
+	assert_int_equal(length("00:01-00:00"), DAY - MINUTE);
+}
+
 static void anything_else_is_refused(void **state)
 {
 	static const char *const wrong[] = {
@@ -128,6 +176,8 @@ int main(void)
 			over_midnight_they_belong_to_the_day_of_their_begin),
 		cmocka_unit_test(days_may_reach_over_the_week_s_end),
 		cmocka_unit_test(local_hours_follow_summer_time),
+		cmocka_unit_test(the_next_hours_are_known),
+		cmocka_unit_test(hours_have_a_length),
 		cmocka_unit_test(anything_else_is_refused),
 	};
 
