@@ -68,7 +68,7 @@ struct server_api {
 	 * which they are offered. */
 	struct stage *rollouts;
 	size_t rollout_count;
-	bool gates_due;     /* an attempt changed since they were looked at */
+	bool gates_due;     /* api_gates_due() since they were looked at */
 	int64_t next_gates; /* look at them then in any case */
 	/* Enrolments that failed, all together: guessing is slow for all. */
 	pthread_mutex_t guessing;
@@ -191,6 +191,8 @@ int api_rollout_read(struct server_api *api, const struct json *j,
 /* Read them anew: at start, and after each change of one. */
 int api_read_rollouts_locked(struct server_api *api, struct err *e) NODISCARD;
 int api_read_rollouts(struct server_api *api, struct err *e) NODISCARD;
+/* An attempt of it changed: look at its gates. */
+void api_gates_due(struct server_api *api, int64_t rollout);
 /* NULL if there is none. */
 const struct stage *api_stage_of(const struct server_api *api, int64_t rollout);
 

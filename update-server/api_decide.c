@@ -56,6 +56,14 @@ const struct stage *api_stage_of(const struct server_api *api, int64_t rollout)
 	return NULL;
 }
 
+void api_gates_due(struct server_api *api, int64_t rollout)
+{
+	for (size_t i = 0; i < api->rollout_count; i++)
+		if (api->rollouts[i].what.id == rollout)
+			api->rollouts[i].quiet = false;
+	api->gates_due = true;
+}
+
 /* ---- the decision -------------------------------------------------------- */
 
 enum rollout_verdict api_decide(struct server_api *api, const struct stage *s,
@@ -172,7 +180,7 @@ int api_attempt_save(struct server_api *api, struct attempt *a,
 		return -1;
 	if (a->at.state == before)
 		return 0;
-	api->gates_due = true;
+	api_gates_due(api, a->rollout);
 	api_log_attempt(a);
 	if (a->at.state == STAGE_FAILED &&
 	    gate_class_of(a->at.code) == GATE_SEC)

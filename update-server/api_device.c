@@ -167,7 +167,7 @@ static int offer(struct choice *c, const struct stage *s,
 	a.due = api_attempt_due(s, &a.at);
 	if (store_attempt_add(c->api->store, s, &a, c->seen, e))
 		return -1;
-	c->api->gates_due = true;
+	api_gates_due(c->api, s->what.id);
 	fill_offer(d, what, a.id);
 	return 0;
 }

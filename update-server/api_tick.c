@@ -53,7 +53,7 @@ static int store_batch(struct server_api *api, struct batch *b, struct err *e)
 		return -1;
 	for (size_t i = 0; i < count; i++)
 		if (b->changed[i].attempt.at.state != b->before[i]) {
-			api->gates_due = true;
+			api_gates_due(api, b->changed[i].attempt.rollout);
 			api_log_attempt(&b->changed[i].attempt);
 		}
 	return 0;
@@ -168,6 +168,15 @@ static int look_at(struct server_api *api, const struct stage *s, int64_t now,
 	return rc;
 }
 
+/* Completed ones become many, and most have nothing new: darkness alone comes
+ * with time, as long as the hours are remembered. */
+static bool is_watched(const struct stage *s, int64_t now)
+{
+	return s->status == STAGE_RUNNING ||
+	       (s->status == STAGE_COMPLETED &&
+		(!s->quiet || now < s->changed + TALLY_HOURS * TALLY_HOUR));
+}
+
 /* What fails of one rollout must not keep the gates of another from stopping
  * it: each is looked at, and the first failure is told. */
 int api_look_at_gates(struct server_api *api, int64_t now, struct err *e)
@@ -177,12 +186,14 @@ int api_look_at_gates(struct server_api *api, int64_t now, struct err *e)
 	int rc = 0;
 
 	for (size_t i = 0; i < api->rollout_count; i++) {
-		const struct stage *s = &api->rollouts[i];
+		struct stage *s = &api->rollouts[i];
 
-		if (s->status != STAGE_RUNNING)
+		if (!is_watched(s, now))
 			continue;
 		if (look_at(api, s, now, &changed, rc ? &more : e))
 			rc = -1;
+		else
+			s->quiet = true;
 		any = any || changed;
 	}
 	if (any && api_read_rollouts_locked(api, rc ? &more : e))

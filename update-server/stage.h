@@ -126,6 +126,7 @@ struct stage {
 	/* The signed order opens less than this phase: it gathers what evidence
 	 * there is, and nobody is to blame that it is little. Not stored. */
 	bool order_short;
+	bool quiet; /* no attempt changed since it was looked at. Not stored. */
 	int64_t metadata_ends; /* of what lists it; 0: not known. Not stored. */
 };
 

@@ -147,12 +147,26 @@ static enum stage_event look(struct stage *s, enum gate_verdict v,
 	return v == GATE_SILENT ? EVENT_NONE : next_phase(s, now);
 }
 
+/* Devices that come late get it still: what goes wrong there stops it, too. */
+static enum stage_event watch_completed(struct stage *s, const struct tally *t,
+					int64_t now)
+{
+	struct gate_facts facts;
+	enum gate_verdict v;
+
+	tally_facts(t, TALLY_PHASE_ALL, dark_sec(s), now, &facts);
+	v = gate_trips(&s->policy.gate, &facts);
+	return v >= GATE_TRIP_RATE ? trip(s, v, &facts) : EVENT_NONE;
+}
+
 static enum stage_event tick(struct stage *s, const struct tally *t,
 			     int64_t now)
 {
 	struct gate_facts facts;
 	enum gate_verdict v;
 
+	if (s->status == STAGE_COMPLETED)
+		return watch_completed(s, t, now);
 	if (s->status != STAGE_RUNNING)
 		return EVENT_NONE;
 	if (s->expires && now >= s->expires) {

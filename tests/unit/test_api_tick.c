@@ -125,6 +125,37 @@ static void the_tick_stops_it_too(void **state)
 	assert_int_equal(stored(w, "stops").status, STAGE_PAUSED);
 }
 
+static void run_sql(const char *text)
+{
+	struct sql *db = NULL;
+	struct err e = { 0 };
+
+	assert_ok(sql_open(&sql_sqlite, fleet_path, &db, &e));
+	assert_ok(sql_script(db, text, &e));
+	sql_close(db);
+}
+
+/* Long after it completed, when somebody comes late. */
+static void one_that_has_completed_is_stopped_by_what_comes_late(void **state)
+{
+	const int64_t late = FLEET_NOW + 60 * UTC_DAY;
+	struct world *w = *state;
+	struct err e = { 0 };
+
+	run_sql("UPDATE rollout SET state = 5, phase_state = 4"
+		" WHERE name = 'stops'");
+	store_set_reserve(w->store, w->api.dirfd, 0);
+	assert_ok(api_read_rollouts(&w->api, &e));
+	for (size_t i = 0; i < w->api.rollout_count; i++)
+		w->api.rollouts[i].quiet = true;
+	assert_ok(api_look_at_gates(&w->api, late, &e));
+	assert_int_equal(stored(w, "stops").status, STAGE_COMPLETED);
+	api_gates_due(&w->api, stored(w, "stops").what.id);
+	assert_ok(api_look_at_gates(&w->api, late, &e));
+	assert_int_equal(stored(w, "stops").status, STAGE_PAUSED);
+	assert_int_equal(stored(w, "stops").pause, PAUSE_GATE);
+}
+
 static int64_t records_of(const char *act)
 {
 	struct sql *db = NULL;
@@ -202,6 +233,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(what_cannot_go_on_keeps_no_other_from_stopping),
 		TEST(the_tick_stops_it_too),
+		TEST(one_that_has_completed_is_stopped_by_what_comes_late),
 		TEST(what_a_person_did_is_answered_as_done),
 		TEST(what_others_do_meanwhile_is_recorded_as_what_it_is),
 	};

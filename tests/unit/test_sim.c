@@ -210,6 +210,25 @@ static void who_goes_back_later_is_noticed_and_not_offered_again(void **state)
 	assert_int_equal(r.offers, r.exposed);
 }
 
+static void what_goes_wrong_when_it_has_completed_stops_it_too(void **state)
+{
+	static const uint32_t all = BUCKET_SHARE_ALL;
+	struct sim_world w = two_phases();
+	struct err e = { 0 };
+	struct sim_result r;
+
+	(void)state;
+	assert_ok(
+		ladder_of_shares(&all, 1, w.devices, 149, &w.stage.ladder, &e));
+	w.stage.ladder.rungs[0].bake_sec = 0;
+	w.late_revert = 1000; /* hours after the last phase has passed */
+	r = run(&w);
+	assert_true(r.completed > 0);
+	assert_int_equal(r.stage.status, STAGE_PAUSED);
+	assert_int_equal(r.stage.pause, PAUSE_GATE);
+	assert_int_equal(r.pauses, 1);
+}
+
 static void new_devices_that_lie_stop_nothing(void **state)
 {
 	struct sim_world w = two_phases();
@@ -686,6 +705,8 @@ int main(void)
 		cmocka_unit_test(hardware_on_which_it_fails_stops_it_for_all),
 		cmocka_unit_test(
 			who_goes_back_later_is_noticed_and_not_offered_again),
+		cmocka_unit_test(
+			what_goes_wrong_when_it_has_completed_stops_it_too),
 		cmocka_unit_test(new_devices_that_lie_stop_nothing),
 		cmocka_unit_test(
 			full_disks_do_not_stop_and_payload_trouble_does),

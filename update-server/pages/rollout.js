@@ -171,7 +171,7 @@ function actions(r, you) {
 	if (r.state === "paused")
 		// What a gate stopped is not to be resumed by the first button.
 		add("Resume\u2026", resume, r.pause === "gate" ? "" : "main");
-	if (r.state === "running")
+	if (["running", "completed"].includes(r.state))
 		add("Pause\u2026", pause, "");
 	// All of it at once, so it is not for whose share is bounded.
 	if (["running", "paused", "completed"].includes(r.state) &&
