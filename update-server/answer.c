@@ -30,6 +30,7 @@ const char *answer_reason(unsigned status)
 		{ 416, "Range Not Satisfiable" },
 		{ 417, "Expectation Failed" },
 		{ 429, "Too Many Requests" },
+		{ 421, "Misdirected Request" },
 		{ 431, "Request Header Fields Too Large" },
 		{ 500, "Internal Server Error" },
 		{ 501, "Not Implemented" },

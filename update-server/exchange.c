@@ -324,6 +324,11 @@ static void start_request(struct exchange *x)
 	x->last = x->last || x->http.close;
 	x->body_left = x->http.body_len;
 	x->route = find_route(x, &allow);
+	if (x->site->names && !host_is_named(x->http.host, x->site->names)) {
+		(void)err_set(&e, ERR_REFUSED, "this Host is not ours");
+		refuse(x, 421, 0, &e);
+		return;
+	}
 	if (is_borrowed(x)) {
 		(void)err_set(&e, ERR_REFUSED, "no page but ours may ask this");
 		refuse(x, 403, 0, &e);

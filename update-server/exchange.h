@@ -10,6 +10,7 @@
 #ifndef UPDATE_SERVER_EXCHANGE_H
 #define UPDATE_SERVER_EXCHANGE_H
 
+#include "update-server/host.h"
 #include "update-server/meter.h"
 
 /* A large body travels in pieces of this size, either way. */
@@ -26,6 +27,9 @@ struct exchange_site {
 			 const struct route *route, struct peer *peer,
 			 struct err *e);
 	int upload_dirfd; /* where uploads wait, nameless */
+	/* What Host must be; NULL: any, for strangers may know us by a name
+	 * that we had. */
+	const struct host_names *names;
 };
 
 enum exchange_want {

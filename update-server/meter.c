@@ -8,8 +8,8 @@
 
 /* Those that we answer with; any other counts as the last. */
 static const unsigned statuses[] = { 200, 206, 304, 400, 403, 404, 405, 408,
-				     409, 411, 412, 413, 414, 416, 417, 429,
-				     431, 500, 501, 503, 505, 507, 0 };
+				     409, 411, 412, 413, 414, 416, 417, 421,
+				     429, 431, 500, 501, 503, 505, 507, 0 };
 
 #define STATUSES ARRAY_LEN(statuses)
 

@@ -24,6 +24,7 @@ struct door {
 	uv_tcp_t tcp;
 	bool open;
 	char address[LISTEN_ADDRESS_MAX];
+	struct host_names names;
 };
 
 struct server {
@@ -82,6 +83,11 @@ static int open_door(struct server *s, enum listener listener,
 	if (tls_server_open(setup->certificate, setup->key, clients[listener],
 			    setup->device_ca, &d->port.tls, e))
 		return -1;
+	tls_server_names(d->port.tls, &d->names);
+	/* Who has to show a certificate has judged ours by its names first. */
+	if (d->names.count > 0 &&
+	    (listener == LISTENER_DEVICE || listener == LISTENER_PEOPLE))
+		d->port.site.names = &d->names;
 	rc = uv_tcp_init(&s->loop, &d->tcp);
 	if (rc)
 		return fail(e, rc, "socket");

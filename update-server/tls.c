@@ -23,6 +23,9 @@
 #define RECORD_MAX      (RECORD_HEAD_LEN + 16384 + 2048)
 #define RECORD_TYPE_MIN 20 /* change_cipher_spec */
 #define RECORD_TYPE_MAX 23 /* application_data */
+#define SAN_KIND_MASK   0x1f
+#define SAN_DNS         2
+#define SAN_ADDRESS     7
 
 struct tls_server {
 	enum tls_clients clients;
@@ -330,6 +333,23 @@ int tls_server_open(struct slice certificate, struct slice key,
 	}
 	*out = s;
 	return 0;
+}
+
+/* RFC 5280, section 4.2.1.6: the tag says which kind of name it is. */
+void tls_server_names(const struct tls_server *s, struct host_names *out)
+{
+	const mbedtls_x509_sequence *n = &s->certificate.subject_alt_names;
+
+	out->count = 0;
+	for (; n && out->count < HOST_NAMES_MAX; n = n->next) {
+		int kind = n->buf.tag & SAN_KIND_MASK;
+
+		if (kind == SAN_DNS || kind == SAN_ADDRESS)
+			out->at[out->count++] = (struct host_name){
+				.is_address = kind == SAN_ADDRESS,
+				.bytes = { n->buf.p, n->buf.len },
+			};
+	}
 }
 
 void tls_server_close(struct tls_server *s)

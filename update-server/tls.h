@@ -17,6 +17,7 @@
 
 #include "common/buf.h"
 #include "common/digest.h"
+#include "update-server/host.h"
 
 /* Most that may wait for being sent: a piece of a file and its framing. */
 #define TLS_OUT_MAX (256 * 1024)
@@ -39,6 +40,9 @@ int tls_server_open(struct slice certificate, struct slice key,
 		    enum tls_clients clients, struct slice client_ca,
 		    struct tls_server **out, struct err *e) NODISCARD;
 void tls_server_close(struct tls_server *s);
+
+/* The names of our certificate, borrowed from s. */
+void tls_server_names(const struct tls_server *s, struct host_names *out);
 
 struct tls;
 

@@ -118,7 +118,7 @@ all = []
 for i in range(130):
     s = c.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1]))),
                       server_hostname="127.0.0.1")
-    s.sendall(b"GET /v1/people/events/0 HTTP/1.1\r\nHost: h\r\n\r\n")
+    s.sendall(b"GET /v1/people/events/0 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
     s.settimeout(10)
     assert s.recv(4096).startswith(b"HTTP/1.1 200 OK")
     all.append(s)

@@ -20,7 +20,7 @@ def main():
     plain = socket.create_connection((host, int(port)), timeout=20)
     kept = context.wrap_socket(plain)
     # Its own end has come long ago: it may only be renewed, by a better wish.
-    kept.sendall(b"POST /v1/renew HTTP/1.1\r\nHost: s\r\n"
+    kept.sendall(b"POST /v1/renew HTTP/1.1\r\nHost: 127.0.0.1\r\n"
                  b"Content-Type: application/json\r\n"
                  b"Content-Length: 2\r\n\r\n{}")
     head = kept.recv(16384)

@@ -126,7 +126,7 @@ static int post(SSL *s, const char *path, struct slice body, struct buf *out)
 	uint64_t length;
 
 	must(buf_addf(&text, &e,
-		      "POST %s HTTP/1.1\r\nHost: localhost\r\n"
+		      "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 		      "Content-Length: %zu\r\n\r\n%s",
 		      path, body.len, (const char *)body.ptr),
 	     &e);

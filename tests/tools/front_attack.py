@@ -98,7 +98,7 @@ def read_answer(s, rest=b"", head_only=False):
 
 
 def ask(s, method, path, body=b"", fields=()):
-    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", *fields]
+    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", *fields]
     if method in ("POST", "PUT"):
         lines.append(f"Content-Length: {len(body)}")
     s.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
@@ -291,6 +291,23 @@ def test_odd_requests_are_refused_and_end_the_connection():
                 assert fields[b"connection"] == b"close"
                 assert body.startswith(b'{') and rest == b"", body
                 assert read_all(s) == b""
+
+
+def test_a_host_that_is_not_ours_is_turned_away():
+    with Server() as server:
+        for listener, who in ((DEVICE, "device"), (PEOPLE, "person")):
+            for host, want in ((b"127.0.0.1", 200), (b"[::1]:8443", 200),
+                               (b"evil.example", 421), (b"127.0.0.2", 421)):
+                with server.tls(listener, who) as s:
+                    s.sendall(b"GET /files/blob HTTP/1.1\r\nHost: " + host
+                              + b"\r\n\r\n")
+                    status = read_answer(s)[0]
+                    assert status == want, (listener, host, status)
+        # Who cannot know our name any more still gets what proves itself.
+        with server.tls() as s:
+            s.sendall(b"GET /files/blob HTTP/1.1\r\nHost: old.example\r\n"
+                      b"\r\n")
+            assert read_answer(s)[0] == 200
 
 
 def test_paths_are_not_decoded_and_not_echoed():
@@ -529,7 +546,7 @@ def test_a_revocation_cuts_that_certificate_alone():
         assert ask(other, "POST", "/echo", b"x")[0] == 200
         with server.tls(DEVICE, "device") as s:
             assert ask(s, "POST", "/echo", b"x")[0] == 403
-            s.sendall(b"PUT /upload HTTP/1.1\r\nHost: h\r\n"
+            s.sendall(b"PUT /upload HTTP/1.1\r\nHost: 127.0.0.1\r\n"
                       b"Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n")
             assert read_answer(s)[0] == 403
 

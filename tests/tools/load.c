@@ -64,7 +64,7 @@ static void send_post(SSL *s, const char *path)
 {
 	char text[512];
 	int len = snprintf(text, sizeof(text),
-			   "POST %s HTTP/1.1\r\nHost: localhost\r\n"
+			   "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 			   "Content-Length: %zu\r\n\r\n" BODY,
 			   path, strlen(BODY));
 
@@ -144,7 +144,7 @@ static unsigned long get(const char *path, unsigned long times)
 	SSL *s = dial();
 	char text[512];
 	int len = snprintf(text, sizeof(text),
-			   "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path);
+			   "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", path);
 
 	for (unsigned long i = 0; i < times; i++) {
 		if (SSL_write(s, text, len) != len)
