@@ -7,6 +7,7 @@
 #include "common/apply_tar.h"
 #include "common/fs.h"
 #include "common/image.h"
+#include "common/tree_disk.h"
 #include "common/tree_write.h"
 
 #define OPEN_FILES 64 /* old files kept open, for reads jump between them */
@@ -131,7 +132,8 @@ static int new_begin(void *ctx, const struct tree *t, struct err *e)
 
 	const struct apply_resume *r = f->apply->resume;
 
-	return tree_write_begin(f->apply->new_dirfd, t, &f->writer, e) ||
+	return tree_write_begin(f->apply->new_dirfd, t, f->apply->watch,
+				&f->writer, e) ||
 			       (r && tree_write_resume(f->writer, &r->from, e))
 		       ? -1
 		       : 0;
@@ -186,6 +188,8 @@ static int new_end(void *ctx, struct err *e)
 static int check_base(struct folders *f, struct err *e)
 {
 	const struct apply *a = f->apply;
+	struct tree_prelude before = { a->watch, false };
+	const struct tree_watch watch = tree_watch_prelude(&before);
 
 	if (!image_or_tree_is(a->release->content, a->old_manifest,
 			      &a->release->base_digest))
@@ -193,8 +197,10 @@ static int check_base(struct folders *f, struct err *e)
 			       "the old tree is not the one that this delta "
 			       "is for: take the full package");
 	if (tree_parse(a->old_manifest, &f->old, e) == 0 &&
-	    tree_check(a->old_dirfd, &f->old, false, NULL, e) == 0)
+	    tree_check(a->old_dirfd, &f->old, false, &watch, e) == 0)
 		return 0;
+	if (before.stopped)
+		return -1;
 	e->code = ERR_CONFLICT;
 	return err_in(e, "the old tree is damaged, take the full package");
 }

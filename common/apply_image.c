@@ -33,13 +33,20 @@ static int old_read_at(void *ctx, uint32_t index, uint64_t offset, void *out,
 static int check_base(struct work *w, struct err *e)
 {
 	const struct apply_image *a = w->apply;
+	struct tree_prelude before = { a->watch, false };
+	const struct tree_watch watch = tree_watch_prelude(&before);
 	struct err why = { 0 };
 	struct sha256 got;
+	int rc;
 
 	if (a->old_fd < 0)
 		return err_set(e, ERR_CONFLICT, "there is no base");
-	if (image_digest(a->old_fd, a->old_len, false, NULL, &got, &why) ||
-	    !sha256_equal(&got, &a->release->base_digest))
+	rc = image_digest(a->old_fd, a->old_len, false, &watch, &got, &why);
+	if (before.stopped) {
+		*e = why;
+		return -1;
+	}
+	if (rc || !sha256_equal(&got, &a->release->base_digest))
 		return err_set(e, ERR_CONFLICT,
 			       "the old image is damaged or another one (%s), "
 			       "take the full package",

@@ -235,8 +235,8 @@ static int digest_all(int fd, uint64_t len, const struct tree_watch *watch,
 			got = (size_t)(len - at);
 		digest_add(d, (struct slice){ in, got });
 		at += got;
-		if (rc == 0 && watch)
-			rc = watch->advance(watch->ctx, at, e);
+		if (rc == 0)
+			rc = tree_watch_tell(watch, at, e);
 	}
 	free(bytes);
 	return rc;

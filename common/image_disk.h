@@ -12,7 +12,7 @@
 #define COMMON_IMAGE_DISK_H
 
 #include "common/digest.h"
-#include "common/tree_disk.h" /* struct tree_watch */
+#include "common/tree_watch.h"
 
 #define IMAGE_BLOCK 65536u
 

@@ -161,7 +161,7 @@ static int check_attributes(struct check *c, const struct spot *s, int fd,
 static int advance(struct check *c, size_t len, struct err *e)
 {
 	c->done += len;
-	return c->watch ? c->watch->advance(c->watch->ctx, c->done, e) : 0;
+	return tree_watch_tell(c->watch, c->done, e);
 }
 
 /*

@@ -8,15 +8,7 @@
 #define COMMON_TREE_DISK_H
 
 #include "common/tree.h"
-
-struct tree_watch {
-	void *ctx;
-	/*
-	 * Bytes done so far, told at each entry, too: a hundred thousand of
-	 * those may hold none. A -1 stops the work with the error.
-	 */
-	int (*advance)(void *ctx, uint64_t bytes, struct err *e);
-};
+#include "common/tree_watch.h"
 
 /*
  * Compare everything beneath dirfd with the manifest: each entry present with

@@ -37,7 +37,7 @@ static int check_release(const struct release *r, const struct tree *t,
 static int advance(struct tree_flow *f, uint64_t len, struct err *e)
 {
 	f->done += len;
-	return f->watch ? f->watch->advance(f->watch->ctx, f->done, e) : 0;
+	return tree_watch_tell(f->watch, f->done, e);
 }
 
 /* As if all up to there had come. */

@@ -10,7 +10,7 @@
 #define COMMON_TREE_FLOW_H
 
 #include "common/release.h"
-#include "common/tree_disk.h" /* struct tree_watch */
+#include "common/tree_watch.h"
 
 /*
  * Where the tree goes. Calls come in this order: begin; then for each entry of

@@ -22,6 +22,7 @@
 
 struct tree_writer {
 	const struct tree *tree;
+	const struct tree_watch *watch;
 	int root;
 	int folder;               /* the folder of the last entry */
 	struct slice folder_path; /* and its path */
@@ -46,7 +47,8 @@ static int path_text(struct slice path, char out[PATH_MAX_LEN + 1],
 			   (const char *)path.ptr);
 }
 
-int tree_write_begin(int dirfd, const struct tree *t, struct tree_writer **out,
+int tree_write_begin(int dirfd, const struct tree *t,
+		     const struct tree_watch *watch, struct tree_writer **out,
 		     struct err *e)
 {
 	struct tree_writer *w;
@@ -61,6 +63,7 @@ int tree_write_begin(int dirfd, const struct tree *t, struct tree_writer **out,
 		return err_sys(e, "open the folder");
 	w = mem_alloc(1, sizeof(*w));
 	w->tree = t;
+	w->watch = watch;
 	w->root = root;
 	w->folder = -1;
 	w->file = -1;
@@ -272,6 +275,8 @@ with_entry(const struct tree_writer *w, const struct tree_entry *entry,
 	int fd = -1;
 	int rc;
 
+	if (tree_watch_tell(w->watch, 0, e))
+		return -1;
 	if (entry->path.len == 0)
 		return act(w, entry, w->root, e);
 	if (path_text(entry->path, path, e) ||

@@ -10,6 +10,7 @@
 
 #include "common/package.h" /* struct package_point */
 #include "common/tree.h"
+#include "common/tree_watch.h"
 
 struct tree_writer;
 
@@ -22,8 +23,11 @@ struct tree_writer;
  * the folders' attributes and syncs everything.
  *
  * ERR_REFUSED for a system tree without root, before anything is written.
+ * Going on and the end look at each entry again; `watch`, which may be NULL,
+ * hears of each of those that the work goes on.
  */
-int tree_write_begin(int dirfd, const struct tree *t, struct tree_writer **out,
+int tree_write_begin(int dirfd, const struct tree *t,
+		     const struct tree_watch *watch, struct tree_writer **out,
 		     struct err *e) NODISCARD;
 int tree_write_entry(struct tree_writer *w, const struct tree_entry *entry,
 		     struct err *e) NODISCARD;

@@ -69,7 +69,7 @@ static int advance(struct maker *m, uint64_t len, struct err *e)
 	const uint64_t all = m->views.fresh.map.len;
 
 	m->done = len < all - m->done ? m->done + len : all;
-	return m->watch ? m->watch->advance(m->watch->ctx, m->done, e) : 0;
+	return tree_watch_tell(m->watch, m->done, e);
 }
 
 static int write_step(struct maker *m, const struct step *step, struct err *e)

@@ -11,7 +11,7 @@
 #define SIGNER_DELTA_MAKE_H
 
 #include "common/member.h"
-#include "common/tree_disk.h" /* struct tree_watch */
+#include "common/tree_watch.h"
 #include "signer/encode.h"
 #include "signer/pack_tree.h"
 

@@ -7,7 +7,7 @@
 #ifndef SIGNER_PACK_FULL_H
 #define SIGNER_PACK_FULL_H
 
-#include "common/tree_disk.h" /* struct tree_watch */
+#include "common/tree_watch.h"
 #include "signer/encode.h"
 #include "signer/pack_tree.h"
 

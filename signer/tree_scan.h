@@ -9,7 +9,7 @@
 #ifndef SIGNER_TREE_SCAN_H
 #define SIGNER_TREE_SCAN_H
 
-#include "common/tree_disk.h" /* struct tree_watch */
+#include "common/tree_watch.h"
 #include "signer/spool.h"
 
 /* watch may be NULL and counts bytes of content. */

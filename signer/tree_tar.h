@@ -11,7 +11,7 @@
 #ifndef SIGNER_TREE_TAR_H
 #define SIGNER_TREE_TAR_H
 
-#include "common/tree_disk.h" /* struct tree_watch */
+#include "common/tree_watch.h"
 #include "signer/spool.h"
 
 /* fd is read from where it stands. watch counts bytes of the tar as it is. */

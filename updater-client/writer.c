@@ -11,32 +11,25 @@
 #include "common/mem.h"
 #include "common/secret.h"
 #include "common/steady.h"
+#include "common/tree_disk.h"
 #include "updater-client/confine.h"
 #include "updater-client/intake.h"
+#include "updater-client/teller.h"
 
-#define REPORT_BYTES (1u << 20)
-#define REPORT_MS    10000
-
-/*
- * Tell the controlling process how far we are; it also proves that we live, as
- * we do while we make the smallest of files, or none, on the slowest of disks.
- */
-struct teller {
+/* What the controlling process hears of it, which also proves that we live. */
+struct telling {
 	struct channel *control;
-	uint64_t told;
-	int64_t told_ms;
+	struct teller teller;
 };
 
 static int tell(void *ctx, uint64_t bytes, struct err *e)
 {
-	struct teller *t = ctx;
-	struct message m = { .kind = MESSAGE_PROGRESS, .count = bytes };
-	const int64_t now = steady_ms();
+	struct telling *t = ctx;
+	struct message m = { .kind = MESSAGE_PROGRESS };
 
-	if (bytes - t->told < REPORT_BYTES && now - t->told_ms < REPORT_MS)
+	if (!teller_is_due(&t->teller, bytes, steady_ms()))
 		return 0;
-	t->told = bytes;
-	t->told_ms = now;
+	m.count = t->teller.told;
 	return ipc_send(t->control, &m, e);
 }
 
@@ -208,8 +201,8 @@ static int write_image(const struct writer_setup *setup,
 		       const struct message *m, struct channel *control,
 		       struct err *e)
 {
-	struct teller teller = { control, 0, steady_ms() };
-	const struct tree_watch watch = { &teller, tell };
+	struct telling telling = { control, { 0, steady_ms() } };
+	const struct tree_watch watch = { &telling, tell };
 	struct arriving from = begin_arriving(setup, &m->apply, control);
 	const struct apply_resume resume =
 		resume_for(&m->apply, tell_point, &from);
@@ -271,8 +264,8 @@ static int read_manifests(const struct writer_setup *setup,
 static int write_tree(const struct writer_setup *setup, const struct message *m,
 		      struct channel *control, struct err *e)
 {
-	struct teller teller = { control, 0, steady_ms() };
-	const struct tree_watch watch = { &teller, tell };
+	struct telling telling = { control, { 0, steady_ms() } };
+	const struct tree_watch watch = { &telling, tell };
 	const struct plan_package *plan = &m->apply.package;
 	struct arriving from = begin_arriving(setup, &m->apply, control);
 	struct package_reader *package = NULL;
@@ -312,8 +305,8 @@ static int check_image(const struct checker_setup *setup,
 		       const struct message_apply *m, struct channel *control,
 		       struct err *e)
 {
-	struct teller teller = { control, 0, steady_ms() };
-	const struct tree_watch watch = { &teller, tell };
+	struct telling telling = { control, { 0, steady_ms() } };
+	const struct tree_watch watch = { &telling, tell };
 	struct sha256 digest;
 
 	if (image_digest(setup->slot_fd, m->part.content_len, true, &watch,
@@ -329,8 +322,8 @@ static int check_tree(const struct checker_setup *setup,
 		      const struct message_apply *m, struct channel *control,
 		      struct err *e)
 {
-	struct teller teller = { control, 0, steady_ms() };
-	const struct tree_watch watch = { &teller, tell };
+	struct telling telling = { control, { 0, steady_ms() } };
+	const struct tree_watch watch = { &telling, tell };
 	struct buf manifest = BUF_INIT(TREE_MANIFEST_MAX);
 	struct tree tree = { 0 };
 	int rc = -1;

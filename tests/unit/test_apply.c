@@ -12,6 +12,7 @@
 #include "common/apply_tar.h"
 #include "common/delta.h"
 #include "common/fs.h"
+#include "common/tree_disk.h"
 #include "signer/delta_writer.h"
 #include "tests/unit/box.h"
 
@@ -27,6 +28,7 @@ struct kit {
 	struct buf tar;
 	struct release release;
 	struct raw_package package;
+	const struct tree_watch *watch;
 };
 
 static int setup(void **state)
@@ -234,7 +236,8 @@ static int apply_with(struct kit *k, int old, struct slice old_manifest,
 					 .package = reader,
 					 .old_dirfd = old,
 					 .old_manifest = old_manifest,
-					 .new_dirfd = k->slot };
+					 .new_dirfd = k->slot,
+					 .watch = k->watch };
 
 		rc = apply_tree(&a, &manifest, e);
 	}
@@ -806,6 +809,42 @@ static void a_damaged_base_is_found_before_the_first_write(void **state)
 	clear(k, old);
 }
 
+/* What was said before the first byte of the new tree was counted. */
+struct ear {
+	unsigned alive, limit;
+	bool begun;
+};
+
+static int hear(void *ctx, uint64_t bytes, struct err *e)
+{
+	struct ear *ear = ctx;
+
+	ear->begun |= bytes > 0;
+	if (!ear->begun && ++ear->alive > ear->limit)
+		return err_set(e, ERR_BUSY, "stop");
+	return 0;
+}
+
+static void who_watches_hears_that_the_base_is_read(void **state)
+{
+	struct kit *k = *state;
+	struct ear ear = { .limit = 2 };
+	const struct tree_watch watch = { &ear, hear };
+	struct err e = { 0 };
+	int old = make_old(k);
+
+	make_delta(k, "content");
+	k->watch = &watch;
+	/* Who ends it gets their own reason, not a damaged base. */
+	assert_refused(apply_with(k, old, buf_slice(&k->manifest), &e),
+		       ERR_BUSY);
+	assert_int_equal(count_names(k->slot), 0);
+	ear = (struct ear){ .limit = 1000 };
+	assert_ok(apply_with(k, old, buf_slice(&k->manifest), &e));
+	assert_true(ear.alive >= k->tree.count);
+	clear(k, old);
+}
+
 static void
 a_delta_for_another_base_is_found_before_the_first_write(void **state)
 {
@@ -893,6 +932,7 @@ int main(void)
 		TEST(a_delta_rebuilds_the_tree),
 		TEST(a_delta_reads_any_of_many_old_files),
 		TEST(a_delta_of_the_right_length_can_still_be_wrong),
+		TEST(who_watches_hears_that_the_base_is_read),
 		TEST(a_damaged_base_is_found_before_the_first_write),
 		TEST(a_delta_for_another_base_is_found_before_the_first_write),
 #undef TEST

@@ -86,6 +86,7 @@ struct attempt {
 	int package_fd, old_fd, new_fd;
 	uint64_t old_len;
 	const struct apply_resume *resume;
+	const struct tree_watch *watch;
 };
 
 static int read_file_at(void *ctx, uint64_t offset, void *out, size_t len,
@@ -139,6 +140,7 @@ static int run(struct attempt *a, struct err *e)
 				   .old_len = a->old_len,
 				   .new_fd = a->new_fd,
 				   .scratch_dirfd = how.scratch_dirfd,
+				   .watch = a->watch,
 				   .resume = a->resume };
 	size_t got;
 	int rc;
@@ -263,6 +265,46 @@ static void a_damaged_base_is_found_before_anything_is_written(void **state)
 	assert_refused(run(&a, &e), ERR_CONFLICT);
 	fs_close(&a.old_fd);
 	assert_refused_saying(run(&a, &e), ERR_CONFLICT, "there is no base");
+	assert_untouched(0, SLOT_LEN);
+	end(&a);
+}
+
+/* What was said before the first byte of the new image was counted. */
+struct ear {
+	unsigned alive, limit;
+	bool begun;
+};
+
+static int hear(void *ctx, uint64_t bytes, struct err *e)
+{
+	struct ear *ear = ctx;
+
+	ear->begun |= bytes > 0;
+	if (!ear->begun && ++ear->alive > ear->limit)
+		return err_set(e, ERR_BUSY, "stop");
+	return 0;
+}
+
+static void who_watches_hears_that_the_base_is_read(void **state)
+{
+	struct ear ear = { .limit = 1000 };
+	const struct tree_watch watch = { &ear, hear };
+	struct attempt a;
+	struct err e = { 0 };
+
+	(void)state;
+	begin(&a, old_content, PACKAGE_ZSTD);
+	a.watch = &watch;
+	assert_ok(run(&a, &e));
+	assert_memory_equal(seen, newer, IMAGE_LEN);
+	/* It is read in pieces of four blocks. */
+	assert_true(ear.alive >= IMAGE_LEN / (4 * IMAGE_BLOCK));
+	end(&a);
+	/* Who ends it gets their own reason, not a damaged base. */
+	ear = (struct ear){ .limit = 2 };
+	begin(&a, old_content, PACKAGE_ZSTD);
+	a.watch = &watch;
+	assert_refused(run(&a, &e), ERR_BUSY);
 	assert_untouched(0, SLOT_LEN);
 	end(&a);
 }
@@ -548,6 +590,7 @@ int main(void)
 			of_a_chunk_that_was_changed_nothing_is_written),
 		cmocka_unit_test(
 			a_damaged_base_is_found_before_anything_is_written),
+		cmocka_unit_test(who_watches_hears_that_the_base_is_read),
 		cmocka_unit_test(too_small_a_slot_is_not_written),
 		cmocka_unit_test(another_length_than_signed_is_refused),
 		cmocka_unit_test(a_tree_is_no_image),

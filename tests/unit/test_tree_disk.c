@@ -114,7 +114,7 @@ static int write_tree(int dir, const struct tree *t, struct err *e)
 	struct tree_writer *w = NULL;
 	int rc = -1;
 
-	if (!tree_write_begin(dir, t, &w, e))
+	if (!tree_write_begin(dir, t, NULL, &w, e))
 		rc = write_all(w, t, e);
 	tree_write_free(w);
 	return rc;
@@ -311,7 +311,7 @@ static void too_few_descriptors_are_no_crash(void **state)
 	assert_true(gaps < ARRAY_LEN(fds));
 	fs_close(&fds[gaps]);
 	limit_descriptors(dir + 1);
-	rc = tree_write_begin(dir, &m.tree, &w, &e);
+	rc = tree_write_begin(dir, &m.tree, NULL, &w, &e);
 	limit_descriptors(1024);
 	assert_int_equal(rc, -1);
 	assert_int_equal(e.code, ERR_SYSTEM);
@@ -339,7 +339,7 @@ static void an_entry_of_no_type_is_not_written(void **state)
 
 	(void)state;
 	make_app(&m);
-	assert_ok(tree_write_begin(dir, &m.tree, &w, &e));
+	assert_ok(tree_write_begin(dir, &m.tree, NULL, &w, &e));
 	assert_refused(tree_write_entry(w, &entry, &e), ERR_FORMAT);
 	tree_write_free(w);
 	done(&m);
@@ -386,7 +386,7 @@ static void zeros_of_a_file_take_no_room(void **state)
 	begin(&m, TREE_APP);
 	assert_ok(tree_add(&m.manifest, &entry, &e));
 	finish(&m);
-	assert_ok(tree_write_begin(dir, &m.tree, &w, &e));
+	assert_ok(tree_write_begin(dir, &m.tree, NULL, &w, &e));
 	assert_ok(tree_write_entry(w, &entry, &e));
 	for (size_t at = 0; at < sizeof(bytes); at += 30000)
 		assert_ok(tree_write_data(
@@ -429,6 +429,39 @@ static int count_calls(void *ctx, uint64_t bytes, struct err *e)
 	(void)e;
 	++*calls;
 	return 0;
+}
+
+/* The end and going on look at many entries, and write no content. */
+static void a_watcher_hears_of_the_end_and_of_going_on(void **state)
+{
+	int dir = box_folder(&box, "new");
+	unsigned calls = 0;
+	const struct tree_watch watch = { &calls, count_calls };
+	const struct package_point from = { .entry = 3 };
+	struct tree_writer *w = NULL;
+	struct err e = { 0 };
+	struct made m;
+
+	(void)state;
+	begin(&m, TREE_APP);
+	for (unsigned i = 0; i < 3; i++) {
+		const char *const names[] = { "one", "two", "three" };
+
+		add(&m.manifest,
+		    (struct tree_entry){ .type = TREE_FOLDER, .mode = 0755 },
+		    names[i * 2 % 3], "");
+	}
+	finish(&m);
+	assert_ok(tree_write_begin(dir, &m.tree, &watch, &w, &e));
+	assert_ok(write_all(w, &m.tree, &e));
+	assert_int_equal(calls, m.tree.count);
+	tree_write_free(w);
+	assert_ok(tree_write_begin(dir, &m.tree, &watch, &w, &e));
+	assert_ok(tree_write_resume(w, &from, &e));
+	assert_int_equal(calls, m.tree.count + from.entry);
+	tree_write_free(w);
+	done(&m);
+	fs_close(&dir);
 }
 
 static void a_watcher_hears_of_folders_too(void **state)
@@ -679,7 +712,8 @@ static void a_system_needs_root_before_it_writes(void **state)
 	finish(&m);
 	if (geteuid() == 0)
 		assert_int_equal(seteuid(NOBODY), 0);
-	assert_refused(tree_write_begin(dir, &m.tree, &w, &e), ERR_REFUSED);
+	assert_refused(tree_write_begin(dir, &m.tree, NULL, &w, &e),
+		       ERR_REFUSED);
 	if (getuid() == 0)
 		assert_int_equal(seteuid(0), 0);
 	assert_int_equal(count_names(dir), 0);
@@ -700,6 +734,9 @@ int main(void)
 			what_exists_is_never_written_through, setup, teardown),
 		cmocka_unit_test_setup_teardown(zeros_of_a_file_take_no_room,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_watcher_hears_of_the_end_and_of_going_on, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(a_watcher_hears_of_folders_too,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_watcher_can_stop_the_check,
