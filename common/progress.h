@@ -14,8 +14,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PROGRESS_TELL_MS 3000
-
 struct progress;
 
 /*

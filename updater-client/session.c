@@ -10,6 +10,7 @@
 #include "updater-client/born.h"
 #include "updater-client/identity.h"
 #include "updater-client/source.h"
+#include "updater-client/status_file.h"
 #include "updater-client/token_start.h"
 #include "updater-client/trust.h"
 #include "updater-client/whereabouts.h"
@@ -70,8 +71,11 @@ static int open_state(struct session *s, struct err *e)
 {
 	if (fs_make_dir(s->config->state, 0700, &s->state_fd, e) ||
 	    fs_check_private(s->state_fd, s->config->state, e) ||
-	    fs_lock(s->state_fd, SESSION_LOCK, &s->lock_fd, e) ||
-	    open_folder(s->state_fd, "metadata", &s->metadata_fd, e) ||
+	    fs_lock(s->state_fd, SESSION_LOCK, &s->lock_fd, e))
+		return err_in(e, "the state (%s)", s->config->state);
+	/* What who was killed had told is not where we are. */
+	status_file_tell(s->config, NULL);
+	if (open_folder(s->state_fd, "metadata", &s->metadata_fd, e) ||
 	    open_folder(s->state_fd, "spool", &s->spool_fd, e) ||
 	    open_folder(s->state_fd, "site", &s->site_fd, e))
 		return err_in(e, "the state (%s)", s->config->state);

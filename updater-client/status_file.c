@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "updater-client/status_file.h"
 
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/vfs.h>
 
 #include "common/fs.h"
 #include "common/log.h"
 #include "common/text.h"
+
+#define MEMORY_MS 3000
+#define DISK_MS   60000
 
 /* What install, fill and relay do that takes long. */
 static const char *const phases[] = { "fetching", "writing",
@@ -57,6 +62,22 @@ int status_file_write(const struct settings *c, struct slice text,
 	return rc;
 }
 
+unsigned status_file_every_ms(const struct settings *c)
+{
+	unsigned every_ms = DISK_MS;
+	const char *name;
+	struct err unused;
+	struct statfs fs;
+	int dirfd = -1;
+
+	if (c->status && open_folder(c, &dirfd, &name, &unused) == 0 &&
+	    fstatfs(dirfd, &fs) == 0 &&
+	    (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC))
+		every_ms = MEMORY_MS;
+	fs_close(&dirfd);
+	return every_ms;
+}
+
 static struct json *describe(const struct progress *p)
 {
 	struct json *j = json_new_object();
@@ -75,11 +96,17 @@ void status_file_tell(const struct settings *c, const struct progress *p)
 
 	if (!c->status || load(c, &j, &e))
 		return;
-	json_set(j, "progress", describe(p));
+	if (!p && !json_get(j, "progress"))
+		goto out;
+	if (p)
+		json_set(j, "progress", describe(p));
+	else
+		json_remove(j, "progress");
 	if (json_print(j, true, &text, &e) || buf_addf(&text, &e, "\n") ||
 	    status_file_write(c, buf_slice(&text), &e))
 		log_event(LOG_DEBUG, "progress-not-told", "reason=\"%s\"",
 			  e.msg);
+out:
 	json_free(j);
 	buf_done(&text);
 }

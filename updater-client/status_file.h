@@ -17,8 +17,15 @@ int status_file_write(const struct settings *c, struct slice text,
 		      struct err *e) NODISCARD;
 
 /*
+ * How often progress may be told: each time is a write that is synced, which
+ * wears flash, but costs nothing in memory.
+ */
+unsigned status_file_every_ms(const struct settings *c);
+
+/*
  * How far the update is that runs, as member "progress" of what is there
- * already: nothing else is looked at for it. A failure hinders nothing.
+ * already: nothing else is looked at for it. A failure hinders nothing. NULL:
+ * whoever told it last is at work no more.
  */
 void status_file_tell(const struct settings *c, const struct progress *p);
 

@@ -412,8 +412,9 @@ int update_run(struct session *s, const struct update_options *options,
 {
 	int rc;
 
-	s->listener = (struct progress_listener){ tell_how_far, s->config,
-						  PROGRESS_TELL_MS };
+	s->listener =
+		(struct progress_listener){ tell_how_far, s->config,
+					    status_file_every_ms(s->config) };
 	rc = run(s, options, out, e);
 	if (options->from && s->enrolled && !options->only_check)
 		carry_word(s, options->from);

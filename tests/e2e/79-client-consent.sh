@@ -34,7 +34,8 @@ stop_daemon() {
 	[ -z "$daemon" ] || wait "$daemon" || :
 	daemon=
 }
-trap 'stop_daemon; stop_server' EXIT
+told=$(mktemp -d /dev/shm/pawl-told.XXXXXX)
+trap 'stop_daemon; stop_server; rm -rf "$told"' EXIT
 start_daemon() {
 	: >"$WORK/daemon.log"
 	"$client" daemon --config "$WORK/one/client.conf" \
@@ -144,21 +145,22 @@ make_tree 6
 head -c 15000000 /dev/urandom >"$WORK/trees/6/lib/noise"
 serve_release 6 --from 5
 open_to_all 6
+[ "$(stat -f -c %T "$told")" = tmpfs ] || die "/dev/shm is not in memory"
 echo "[device]
-status = $WORK/status.json" | configure
+status = $told/status.json" | configure
 start_daemon
 until_told() {
 	for _ in $(seq 100); do
-		! grep -q '"progress"' "$WORK/status.json" || return 0
+		! grep -q '"progress"' "$told/status.json" || return 0
 		sleep 0.1
 	done
-	cat "$WORK/daemon.log" "$WORK/status.json"
+	cat "$WORK/daemon.log" "$told/status.json"
 	die "nobody is told how far it is"
 }
 until_told
-grep -A4 '"progress"' "$WORK/status.json" >"$WORK/told"
+grep -A4 '"progress"' "$told/status.json" >"$WORK/told"
 grep -q '"phase": "fetching"' "$WORK/told" || die "$(cat "$WORK/told")"
-python3 - "$WORK/status.json" <<'PY'
+python3 - "$told/status.json" <<'PY'
 import json, sys
 p = json.load(open(sys.argv[1]))["progress"]
 assert 0 < p["done"] < p["total"] and p["total"] > 15000000, p
@@ -167,23 +169,38 @@ on one status >"$WORK/said"
 grep -qE '^progress     fetching, [0-9.]+ MB of 15.* MB$' "$WORK/said" ||
 	die "$(cat "$WORK/said")"
 # Whoever may write there tells nothing in our name, and ends nobody's update.
-cp "$WORK/status.json" "$WORK/told.json"
+cp "$told/status.json" "$WORK/told.json"
 sed 's/"phase": "fetching"/"phase": "\\u001b[2Jdone"/' "$WORK/told.json" >"$WORK/lie"
-mv "$WORK/lie" "$WORK/status.json"
+mv "$WORK/lie" "$told/status.json"
 ! on one status | grep '^progress' || die "anybody's words are passed on"
-echo '[]' >"$WORK/status.json"
+echo '[]' >"$told/status.json"
 sleep 3.5
 kill -0 "$daemon" || die "it ended for what is in its file"
-cp "$WORK/told.json" "$WORK/status.json"
+cp "$WORK/told.json" "$told/status.json"
 kill -KILL "$daemon"
 wait "$daemon" || :
 sleep 1
-grep -q '"progress"' "$WORK/status.json" || die "who was to take it away?"
+grep -q '"progress"' "$told/status.json" || die "who was to take it away?"
 ! on one status | grep '^progress' || die "nobody is at work"
+# Nor is who holds the lock for something else, and hangs there.
+kill -STOP "$server_pid"
+"$client" doctor --config "$WORK/one/client.conf" >/dev/null 2>&1 &
+checking=$!
+for _ in $(seq 100); do
+	! flock -n "$WORK/one/state/lock" true || { sleep 0.1 && continue; }
+	break
+done
+! flock -n "$WORK/one/state/lock" true || die "nobody holds the lock"
+sleep 0.5
+! on one status | grep '^progress' || die "what was killed is said to go on"
+! grep '"progress"' "$told/status.json" || die "it is still told"
+kill "$checking"
+wait "$checking" || :
+kill -CONT "$server_pid"
 start_daemon
 until_log 'confirmed release=6'
 stop_daemon
-! grep '"progress"' "$WORK/status.json" || die "it is over"
+! grep '"progress"' "$told/status.json" || die "it is over"
 
 # Bad input.
 for bad in 'window = 25:00-26:00' 'window = always' 'consent = mine' \
