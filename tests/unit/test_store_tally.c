@@ -164,6 +164,63 @@ static void others_are_counted_by_the_hour_and_written_together(void **state)
 	(void)d;
 }
 
+/* Somebody comes: one of the others as long as nothing was offered to it. */
+static void visit(struct walk *w, int64_t seen[DEVICES], int64_t now)
+{
+	uint32_t i = draw(&w->seed) % DEVICES;
+	bool before = seen[i] >= w->r.started;
+	struct attempt *a = &w->at[i];
+	struct err e = { 0 };
+
+	if (!w->has[i] && draw(&w->seed) % 37 == 0) {
+		*a = (struct attempt){ .device = w->devices[i].facts.id,
+				       .digest = w->r.what.digest,
+				       .seq = 2,
+				       .at = { .offered = now,
+					       .counted = true } };
+		assert_ok(store_attempt_add(w->s, &w->r, a, seen[i], &e));
+		tally_control_leaves(&w->t, before ? seen[i] : TALLY_NO_HOUR);
+		tally_move(&w->t, &w->r.policy.stops, NULL, &a->at);
+		w->has[i] = true;
+	}
+	comes(w->s, &w->r, &w->devices[i].facts.id, seen[i], now);
+	if (!w->has[i])
+		tally_control_seen(&w->t, before ? seen[i] : TALLY_NO_HOUR,
+				   now);
+	seen[i] = now;
+}
+
+/* What the simulator proves of darkness is proven of the rows as well. */
+static void others_in_rows_are_the_others_of_the_tally(void **state)
+{
+	static struct walk w;
+	static struct tally stored;
+	int64_t seen[DEVICES] = { 0 }, now = FLEET_NOW;
+	struct err e = { 0 };
+
+	memset(&w, 0, sizeof(w));
+	w.s = *state;
+	w.seed = 5;
+	w.r = fleet_rollout(*state, "one", 2);
+	w.r.started = FLEET_NOW;
+	for (unsigned i = 0; i < DEVICES; i++) {
+		w.devices[i] = fleet_device(*state, i + 1);
+		/* some came before it began, some never */
+		seen[i] = i % 3 ? FLEET_NOW - (int64_t)(60 * i) : 0;
+	}
+	tally_init(&w.t);
+	for (int n = 0; n < 2000; n++) {
+		now += draw(&w.seed) % 500; /* three days in all, by and by */
+		visit(&w, seen, now);
+		if (n % 100 != 0)
+			continue;
+		assert_ok(store_flush(*state, &e));
+		assert_ok(store_tally(*state, &w.r, now, &stored, &e));
+		assert_same(&stored, &w.t);
+	}
+	assert_in_range(tally_count(&w.t, STAGE_OFFERED), 20, DEVICES);
+}
+
 static void old_hours_are_forgotten(void **state)
 {
 	struct store_device d = fleet_device(*state, 1);
@@ -226,6 +283,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(rows_say_what_the_tally_says),
 		TEST(others_are_counted_by_the_hour_and_written_together),
+		TEST(others_in_rows_are_the_others_of_the_tally),
 		TEST(old_hours_are_forgotten),
 		TEST(codes_that_nobody_has_any_more_take_no_room),
 	};
