@@ -58,7 +58,7 @@ const struct route server_routes[] = {
 
 	{ DEVICE, METHOD_POST, "/v1/checkin", WIRE_BODY_MAX, ROUTE_PLAIN,
 	  api_checkin },
-	{ DEVICE, METHOD_POST, "/v1/report", WIRE_BODY_MAX, ROUTE_PLAIN,
+	{ DEVICE, METHOD_POST, "/v1/report", WIRE_BODY_MAX, ROUTE_LAST_WORD,
 	  api_report },
 	{ DEVICE, METHOD_POST, "/v1/renew", WIRE_BODY_MAX, ROUTE_RENEWAL,
 	  api_renew },
@@ -255,7 +255,7 @@ static int check_draining(struct server_api *api, enum listener listener,
 	uint8_t spread;
 
 	if (atomic_load(&api->drain_sec) == 0 || listener == LISTENER_PEOPLE ||
-	    route->handle == api_report || route->handle == api_renewed)
+	    route->kind == ROUTE_LAST_WORD || route->handle == api_renewed)
 		return 0;
 	random_bytes(&spread, 1);
 	(void)err_set(e, ERR_BUSY, "this server is about to go: come again");

@@ -13,6 +13,7 @@
 #include "common/utc.h"
 
 #include "update-server/answer.h"
+#include "update-server/overload.h"
 
 #define READ_STEP 2048
 #define SEND_MAX  (EXCHANGE_PIECE + ANSWER_HEAD_MAX)
@@ -531,7 +532,9 @@ static void handle(struct exchange *x)
 			      .file_fd = -1 };
 	struct err e = { 0 };
 
-	if (welcome(x, &e) || x->route->handle(x->site->api, &q, &r, &e))
+	if (overload_check(x->site->listener, x->route->kind,
+			   steady_ns() - x->since, &e) ||
+	    welcome(x, &e) || x->route->handle(x->site->api, &q, &r, &e))
 		put_failure(x, &e);
 	else if (r.more)
 		put_stream(x, &r);

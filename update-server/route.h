@@ -81,8 +81,9 @@ struct response {
 
 enum route_kind {
 	ROUTE_PLAIN,
-	ROUTE_UPLOAD,  /* the body goes to upload_fd, not to memory */
-	ROUTE_RENEWAL, /* open to a device whose certificate has ended */
+	ROUTE_LAST_WORD, /* what a device did: heard whatever else is not */
+	ROUTE_UPLOAD,    /* the body goes to upload_fd, not to memory */
+	ROUTE_RENEWAL,   /* open to a device whose certificate has ended */
 	/* The same, and to one that the registry does not know; the handler
 	 * judges. peer->id is empty then. */
 	ROUTE_RETURN,

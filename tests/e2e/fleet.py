@@ -74,9 +74,9 @@ def request_for(key):
 
 
 class Refused(Exception):
-    def __init__(self, status, text):
+    def __init__(self, status, text, retry_after=0):
         super().__init__("%d %s" % (status, text))
-        self.status = status
+        self.status, self.retry_after = status, retry_after
 
 
 class Wire:
@@ -105,7 +105,10 @@ class Wire:
             self.close()
             raise
         if answer.status != 200:
-            raise Refused(answer.status, data.decode())
+            if answer.getheader("Connection") == "close":
+                self.close()
+            raise Refused(answer.status, data.decode(),
+                          int(answer.getheader("Retry-After", 0)))
         return json.loads(data) if data else None
 
     def post(self, path, **body):

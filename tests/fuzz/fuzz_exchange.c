@@ -35,9 +35,9 @@ static int authorise(struct server_api *api, enum listener listener,
 }
 
 static const struct route routes[] = {
-	{ 1, METHOD_GET, "/g/", 0, false, handle },
-	{ 1, METHOD_POST, "/p", 100, false, handle },
-	{ 1, METHOD_PUT, "/u", 1000, true, handle },
+	{ 1, METHOD_GET, "/g/", 0, ROUTE_PLAIN, handle },
+	{ 1, METHOD_POST, "/p", 100, ROUTE_PLAIN, handle },
+	{ 1, METHOD_PUT, "/u", 1000, ROUTE_UPLOAD, handle },
 };
 
 /* Talk until the input is used up; answers go to out. */
