@@ -190,7 +190,7 @@ const struct route server_routes[] = {
 	{ PEOPLE, METHOD_POST, P "rollouts", SMALL_BODY, ROUTE_PLAIN,
 	  api_rollout_create },
 	{ PEOPLE, METHOD_GET, P "rollout/", 0, ROUTE_PLAIN, api_rollout_show },
-	{ PEOPLE, METHOD_POST, P "rollout-plan", SMALL_BODY, ROUTE_PLAIN,
+	{ PEOPLE, METHOD_GET, P "rollout-plan/", 0, ROUTE_PLAIN,
 	  api_rollout_plan },
 	{ PEOPLE, METHOD_POST, P "rollout-approve", SMALL_BODY, ROUTE_PLAIN,
 	  api_rollout_approve },

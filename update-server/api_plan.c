@@ -249,22 +249,18 @@ static int plan_json(struct server_api *api, struct stage *s, struct json *j,
 int api_rollout_plan(struct server_api *api, const struct request *q,
 		     struct response *a, struct err *e)
 {
-	static const char *const known[] = { "v", "name", NULL };
 	struct stage *s = mem_alloc(1, sizeof(*s));
-	struct json *body = NULL, *j = api_answer();
-	char name[NAME_MAX_LEN + 1];
+	struct json *j = api_answer();
 	int rc = -1;
 
-	if (api_body(q, known, &body, e) ||
-	    api_get_name(body, "name", name, e) ||
-	    store_rollout_find(api->store, name, s, e) ||
+	if (store_rollout_find(api->store,
+			       api_rest(q, "/v1/people/rollout-plan/"), s, e) ||
 	    plan_json(api, s, j, e))
 		goto out;
 	rc = response_json(a, 200, j, e);
 	j = NULL;
 out:
 	json_free(j);
-	json_free(body);
 	free(s);
 	return rc;
 }

@@ -250,11 +250,12 @@ static void print_plan(const struct json *j)
 
 static int show_plan(struct ui *u, const char *name, struct err *e)
 {
-	struct json *answer = NULL, *body = json_new_object();
+	struct json *answer = NULL;
+	char path[256];
 	int rc = 0;
 
-	json_set_text(body, "name", name);
-	if (people_post(u->client, "/v1/people/rollout-plan", body, &answer, e))
+	if (ui_path("/v1/people/rollout-plan/", name, path, sizeof(path), e) ||
+	    people_get(u->client, path, &answer, e))
 		return -1;
 	if (u->json)
 		rc = ui_print_json(answer, e);

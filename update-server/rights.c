@@ -23,7 +23,6 @@ static const struct right rights[] = {
 	{ P "rollouts", "operator" },
 	{ P "rollout-start", "operator" },
 	{ P "rollout-pause", "operator" },
-	{ P "rollout-plan", "operator" },
 	{ P "rollout-approve", "operator" },
 	{ P "rollout-advance", "operator" },
 	{ P "rollout-abort", "operator" },

@@ -43,7 +43,7 @@ operator rollout create two --release 2 --cohort fleet --share 100 >/dev/null
 operator rollout plan two | tee "$WORK/said"
 grep -q '2 .*of other hardware revisions\|of other hardware revisions.* 2' \
 	"$WORK/said" || die "the plan does not count who is left out"
-people rollout-plan '{"v":1,"name":"two"}' | grep -q '"population":1,' ||
+people rollout-plan/two | grep -q '"population":1,' ||
 	die "the phases are not of one device"
 people_begin two >/dev/null
 for name in b silent; do

@@ -50,8 +50,8 @@ covered="$covered readopt-close"
 covered="$covered order-plan order-sign order-discard"
 # What becomes of cohorts is looked for in 95-cohorts.
 covered="$covered cohort-rule cohort-remove"
-# A plan changes nothing; an approval is another person's, where that is asked for.
-covered="$covered rollout-plan rollout-approve rollout-advance"
+# An approval is another person's, where that is asked for.
+covered="$covered rollout-approve rollout-advance"
 act() { # route, body, act
 	one_act "$1" "$3" people "$1" "$2"
 }
@@ -104,7 +104,7 @@ said "revision 1 now"
 one_act rollout-discard rollout-discard op rollout discard two \
 	--reason "a slip" --json
 want 13 op rollout status two
-plan=$(people rollout-plan '{"v":1,"name":"one"}' |
+plan=$(people rollout-plan/one |
 	sed 's/.*"plan":"\([0-9a-f]*\)".*/\1/')
 act rollout-start "{\"v\":1,\"name\":\"one\",\"revision\":1,
 	\"plan\":\"$plan\"}" rollout-start
@@ -136,7 +136,7 @@ acts | tail -n 2 | tr '\n' ' ' | grep -qx 'rollout-advance rollout-complete ' ||
 for verb in abort supersede; do
 	people rollouts "{\"v\":1,\"name\":\"$verb\",\"release\":\"r1\",
 		\"cohorts\":[\"canary\"]}" >/dev/null
-	plan=$(people rollout-plan "{\"v\":1,\"name\":\"$verb\"}" |
+	plan=$(people rollout-plan/$verb |
 		sed 's/.*"plan":"\([0-9a-f]*\)".*/\1/')
 	people rollout-start "{\"v\":1,\"name\":\"$verb\",\"revision\":1,
 		\"plan\":\"$plan\"}" >/dev/null

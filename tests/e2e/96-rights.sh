@@ -138,11 +138,22 @@ want 0 device b enroll --claim-file "$WORK/devices/b/claim"
 want 0 begin theirs
 want 0 as more rollout pause theirs --reason "three in the night"
 want 10 as more rollout resume theirs --reason "it is mine"
+# To end it for good is not.
+want 10 as more rollout abort theirs --reason "four in the night"
+said "cohort shop is not yours"
 # What leads back is offered to all: a share is not enough for it, a stop is.
 want 10 as more rollout rollback mine --reason "it is dark"
 said "at most 50.00 %"
 want 0 as more rollout pause mine --reason "it is dark"
+want 0 as more rollout abort mine --reason "it is dark"
 want 0 as more cohort create another
+# To look is everybody's, whatever they may not do.
+person reader
+want 0 "$server" person add "$WORK/server" "$WORK/reader/person.pem" \
+	--role auditor
+want 0 as reader rollout plan whole
+said "population  *1"
+want 0 as more rollout plan whole
 
 want 0 op audit export "$WORK/log"
 grep '"act":"person-add"' "$WORK/log/records.jsonl" |

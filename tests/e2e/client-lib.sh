@@ -221,7 +221,7 @@ people() {
 }
 # See what a rollout would do, and start that very plan, by the wire alone.
 people_begin() { # name
-	people rollout-plan "{\"v\":1,\"name\":\"$1\"}" >"$WORK/plan" &&
+	people "rollout-plan/$1" >"$WORK/plan" &&
 		people rollout-start "{\"v\":1,\"name\":\"$1\",\"revision\":$(
 			sed 's/.*"revision":\([0-9]*\).*/\1/' "$WORK/plan"
 		),\"plan\":\"$(sed 's/.*"plan":"\([0-9a-f]*\)".*/\1/' "$WORK/plan")\"}"

@@ -68,7 +68,7 @@ for d in [*fleet, *single, *other]:
 
 # one device is one phase, and a share of less than one is one
 admin.create("one", "r1", cohort="one")
-plan = admin.post("/v1/people/rollout-plan", name="one")
+plan = admin.get("rollout-plan/one")
 equal([p["size"] for p in plan["phases"]], [1], "one phase")
 admin.create("least", "r1", shares=[1])
 equal(admin.rollout("least")["phases"][0]["size"], 1, "a hundredth percent")
@@ -219,7 +219,7 @@ b.check_in()
 WHERE = "attr.sandbox = yes"
 admin.create("safe", "r3", where=WHERE, shares=[10000], watch=[0], priority=8)
 equal(admin.rollout("safe")["where"], WHERE, "where")
-plan = admin.post("/v1/people/rollout-plan", name="safe")
+plan = admin.get("rollout-plan/safe")
 equal(plan["population"], 1, "selected")
 equal({"why": "not selected", "devices": 10} in plan["left_out"], True,
       "counted: %s" % plan["left_out"])
@@ -250,7 +250,7 @@ refused(400, post, "/v1/people/device-pin", id=a.id, reason="runs none")
 refused(400, post, "/v1/people/device-pin", id=c.id, reason="")
 admin.create("keep", "r2", shares=[10000], watch=[0], priority=8,
              policy={"min_sample": 100})
-plan = post("/v1/people/rollout-plan", name="keep")
+plan = admin.get("rollout-plan/keep")
 equal({"why": "pinned to another release", "devices": 1} in plan["left_out"],
       True, "counted: %s" % plan["left_out"])
 admin.start("keep")
@@ -285,7 +285,7 @@ equal((state_of(a, "keep")["state"], state_of(a, "keep")["code"]),
 equal(why(a, "keep")["verdict"], "blocked", "why")
 admin.create("drawn", "r3", shares=[10000], watch=[0])
 equal({"why": "blocked", "devices": 1} in
-      post("/v1/people/rollout-plan", name="drawn")["left_out"], True, "counted")
+      admin.get("rollout-plan/drawn")["left_out"], True, "counted")
 admin.act("abort", "drawn", reason="only drawn")
 post("/v1/people/device-unblock", id=a.id, reason="it was found")
 refused(409, post, "/v1/people/device-unblock", id=a.id, reason="twice")

@@ -152,7 +152,7 @@ class People(Wire):
                          cohorts=[cohort], **more)
 
     def start(self, name):
-        plan = self.post("/v1/people/rollout-plan", name=name)
+        plan = self.get("rollout-plan/" + name)
         return self.act("start", name, plan=plan["plan"],
                         revision=plan["revision"])
 

@@ -33,7 +33,7 @@ fleet.check_in()
 # ---- a good release ----------------------------------------------------------
 
 people.create("whole", "r1", watch=[1, 1, 1], policy=QUICK)
-plan = people.post("/v1/people/rollout-plan", name="whole")
+plan = people.get("rollout-plan/whole")
 equal([p["size"] for p in plan["phases"]], [20, 50, 200], "phases")
 equal([p["manual"] for p in plan["phases"]], [True, True, False], "clicks")
 equal(plan["population"], 200, "population")

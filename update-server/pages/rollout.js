@@ -140,7 +140,7 @@ function planWords(plan) {
 async function start(r) {
 	let plan = null;
 	try {
-		plan = await act("rollout-plan", { name });
+		plan = await ask("rollout-plan/" + encodeURIComponent(name));
 	} catch (error) {
 		await doing("", Promise.reject(error));
 		return;
