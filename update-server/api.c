@@ -191,6 +191,16 @@ void api_order_reach(struct server_api *api, const struct rollout *r,
 	(void)pthread_rwlock_unlock(&api->orders_lock);
 }
 
+unsigned api_wide_signers(struct server_api *api)
+{
+	unsigned n;
+
+	(void)pthread_rwlock_rdlock(&api->orders_lock);
+	n = orders_wide_signers(api->orders);
+	(void)pthread_rwlock_unlock(&api->orders_lock);
+	return n;
+}
+
 void api_order_times(struct server_api *api, struct stage *s, int64_t now)
 {
 	struct orders_times t;

@@ -55,6 +55,10 @@ struct server_api {
 	 * publishing, attempts, orders_lock. */
 	/* One import, refresh or bundle at a time. */
 	pthread_mutex_t publishing;
+	/* Who asked for payload files to go, and which: under publishing. It
+	 * ends with the process, and is asked again. "" for nobody. */
+	char removal_by[NAME_MAX_LEN + 1];
+	struct sha256 removal_plan;
 	/* One change of the operators' orders at a time. */
 	pthread_mutex_t ordering;
 	/* One payload is read from end to end at a time. */
@@ -157,6 +161,10 @@ int api_check_log(struct server_api *api, struct err *e) NODISCARD;
 /* The first start after a restore: every rollout is paused, on record; where
  * something is missing, once it came back. After api_check_log(). */
 int api_note_restore(struct server_api *api, struct err *e) NODISCARD;
+/* Do two people have to agree, where one could do harm? */
+bool api_four_eyes(const struct server_api *api);
+/* A start in production without the second person is on record. */
+void api_note_four_eyes(struct server_api *api);
 
 /* Read anew what operators opened and which ways are signed, and follow the
  * assignments. */
@@ -180,6 +188,8 @@ bool api_lacks_baseline(struct server_api *api, const struct stage *s);
 
 /* What the orders and the metadata, as they are now, say of its times. */
 void api_order_times(struct server_api *api, struct stage *s, int64_t now);
+/* As orders_wide_signers(). */
+unsigned api_wide_signers(struct server_api *api);
 
 /* The release and cohorts that a body names; ERR_REFUSED for a release that is
  * no longer listed. */

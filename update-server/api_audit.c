@@ -259,6 +259,32 @@ int api_note_restore(struct server_api *api, struct err *e)
 	return 0;
 }
 
+bool api_four_eyes(const struct server_api *api)
+{
+	return api->environment == ENV_PRODUCTION && api->config->four_eyes;
+}
+
+void api_note_four_eyes(struct server_api *api)
+{
+	const struct audit_by by = api_by_system();
+	struct audit_record r;
+	struct err e = { 0 };
+
+	if (api->environment != ENV_PRODUCTION || api->config->four_eyes)
+		return;
+	log_event(
+		LOG_WARNING, "four-eyes-off",
+		"hint=\"one person does what takes two: [people] four_eyes\"");
+	if (api->behind)
+		return;
+	audit_record_init(&r, AUDIT_FOUR_EYES_OFF, &by);
+	json_set_text(r.objects, "environment",
+		      environment_name(api->environment));
+	/* Devices are served all the same. */
+	if (store_log(api->store, &r, &e))
+		log_event(LOG_ERROR, "four-eyes-not-recorded", "why=%s", e.msg);
+}
+
 /* ---- pages --------------------------------------------------------------- */
 
 static int path_number(const struct request *q, const char *prefix,

@@ -34,6 +34,8 @@ struct back {
 	uint64_t holds;              /* how many hold what is gone back to */
 	char rollout[NAME_MAX_LEN + 1];
 	bool is_made; /* somebody asked before */
+	/* Of what leads back: as it is, or will be once it is made. */
+	enum stage_status status;
 };
 
 /* What the fleet would run then; "" if nothing older is known. */
@@ -161,6 +163,7 @@ static int name_rollout(struct back *b, struct err *e)
 			rc = why.code == ERR_NOT_FOUND ? 0 : -1;
 		else if (leads_back(b, there)) {
 			b->is_made = true;
+			b->status = there->status;
 			rc = 0;
 		}
 	}
@@ -181,6 +184,7 @@ static int look(struct server_api *api, const char *name, struct back *b,
 
 	b->api = api;
 	b->before = json_new_array();
+	b->status = api_four_eyes(api) ? STAGE_PENDING : STAGE_SCHEDULED;
 	if (store_rollout_find(api->store, name, &b->s, e))
 		return -1;
 	api_way_back(api, &b->s.what, now, &b->signed_ways);
@@ -248,6 +252,19 @@ static struct json *steps(const struct back *b)
 	cohort_options(r, cohorts, sizeof(cohorts));
 	add_step(list, "pawl-server rollout sign %s %s%s --wide --key FILE",
 		 r->product, release_of(b), cohorts);
+	/* The first one's signature is there. */
+	for (unsigned n = 1; n < api_wide_signers(b->api); n++)
+		add_step(list,
+			 "another operator: pawl-server rollout approve, and "
+			 "with what that shows: pawl-server rollout approve "
+			 "--sha256 DIGEST --key FILE");
+	if (b->status == STAGE_PENDING)
+		add_step(list,
+			 "another operator: pawl-server rollout approve "
+			 "%s",
+			 b->rollout);
+	if (b->status > STAGE_SCHEDULED)
+		return list;
 	add_step(list, "pawl-server rollout plan %s", b->rollout);
 	add_step(list, "pawl-server rollout start %s --plan SHA256",
 		 b->rollout);

@@ -357,6 +357,7 @@ int api_open(const struct config *c, struct keeper *k, struct meter *m,
 		api_close(api);
 		return -1;
 	}
+	api_note_four_eyes(api);
 	/* An import that was cut short is completed now; anything else that
 	 * is wrong with it must not keep devices from what they can get. */
 	if (publish_finish(api, e) && e->code != ERR_NOT_FOUND) {

@@ -135,10 +135,22 @@ static struct json *files_json(const struct unused *u)
 	return list;
 }
 
+/* Who wants this very plan, and waits for the other person; "" for nobody. */
+static void asked_by(struct server_api *api, const struct sha256 *plan,
+		     char out[NAME_MAX_LEN + 1])
+{
+	out[0] = 0;
+	(void)pthread_mutex_lock(&api->publishing);
+	if (sha256_equal(&api->removal_plan, plan))
+		memcpy(out, api->removal_by, sizeof(api->removal_by));
+	(void)pthread_mutex_unlock(&api->publishing);
+}
+
 int api_payload_unused(struct server_api *api, const struct request *q,
 		       struct response *a, struct err *e)
 {
 	struct unused u = { .count = 0 };
+	char name[NAME_MAX_LEN + 1];
 	struct sha256 plan;
 	struct json *j;
 	int rc = -1;
@@ -154,6 +166,8 @@ int api_payload_unused(struct server_api *api, const struct request *q,
 	json_set_int(j, "referred", (int64_t)u.referred);
 	json_set_int(j, "recent", (int64_t)u.recent);
 	api_set_digest(j, "plan", &plan);
+	asked_by(api, &plan, name);
+	json_set_text(j, "asked_by", name);
 	rc = response_json(a, 200, j, e);
 out:
 	unused_done(&u);
@@ -166,6 +180,8 @@ struct removal {
 	struct sha256 plan; /* what the person saw */
 	char reason[STAGE_REASON_MAX];
 	struct audit_by by;
+	char who[NAME_MAX_LEN + 1];
+	bool asked; /* a second person has to say the same */
 	uint64_t removed, bytes, busy;
 };
 
@@ -187,12 +203,13 @@ static int read_removal(const struct request *q, struct removal *r,
 }
 
 /* Before the first file goes: what was cut off goes with the next act. */
-static int log_removal(struct server_api *api, const struct removal *r,
-		       const struct unused *u, struct err *e)
+static int log_removal(struct server_api *api, enum audit_act act,
+		       const struct removal *r, const struct unused *u,
+		       struct err *e)
 {
 	struct audit_record record;
 
-	audit_record_init(&record, AUDIT_PAYLOADS_REMOVE, &r->by);
+	audit_record_init(&record, act, &r->by);
 	json_set_int(record.objects, "files", (int64_t)u->count);
 	json_set_int(record.objects, "bytes", (int64_t)u->bytes);
 	audit_set_digest(&record, "plan", &r->plan);
@@ -218,6 +235,40 @@ static int remove_all(struct server_api *api, struct removal *r,
 	return 0;
 }
 
+/* What is gone is brought again by an import alone: where two people agree on
+ * what is open to devices, they do so on what goes. */
+static bool is_agreed(const struct server_api *api, const struct removal *r)
+{
+	return !api_four_eyes(api) ||
+	       (api->removal_by[0] && strcmp(api->removal_by, r->who) != 0 &&
+		sha256_equal(&api->removal_plan, &r->plan));
+}
+
+static int ask(struct server_api *api, struct removal *r,
+	       const struct unused *u, struct err *e)
+{
+	r->asked = true;
+	if (strcmp(api->removal_by, r->who) == 0 &&
+	    sha256_equal(&api->removal_plan, &r->plan))
+		return 0;
+	if (log_removal(api, AUDIT_PAYLOADS_ASK, r, u, e))
+		return -1;
+	memcpy(api->removal_by, r->who, sizeof(api->removal_by));
+	api->removal_plan = r->plan;
+	return 0;
+}
+
+static int remove_agreed(struct server_api *api, struct removal *r,
+			 const struct unused *u, int64_t before, struct err *e)
+{
+	if (!is_agreed(api, r))
+		return ask(api, r, u, e);
+	if (log_removal(api, AUDIT_PAYLOADS_REMOVE, r, u, e))
+		return -1;
+	api->removal_by[0] = 0;
+	return remove_all(api, r, u, before, e);
+}
+
 /* With no import and no signature in between. */
 static int remove_locked(struct server_api *api, struct removal *r,
 			 struct err *e)
@@ -234,8 +285,8 @@ static int remove_locked(struct server_api *api, struct removal *r,
 		(void)err_set(e, ERR_CONFLICT,
 			      "it is not what was planned any more: look at "
 			      "release gc again");
-	else if (log_removal(api, r, &u, e) == 0)
-		rc = remove_all(api, r, &u, before, e);
+	else
+		rc = remove_agreed(api, r, &u, before, e);
 out:
 	unused_done(&u);
 	return rc;
@@ -256,6 +307,7 @@ int api_payload_remove(struct server_api *api, const struct request *q,
 			       "the end of the audit log is missing: replay "
 			       "it first");
 	r.by.reason = r.reason;
+	memcpy(r.who, q->peer->id, sizeof(r.who));
 	(void)pthread_mutex_lock(&api->ordering);
 	(void)pthread_mutex_lock(&api->publishing);
 	rc = remove_locked(api, &r, e);
@@ -272,5 +324,7 @@ int api_payload_remove(struct server_api *api, const struct request *q,
 	json_set_int(j, "files", (int64_t)r.removed);
 	json_set_int(j, "bytes", (int64_t)r.bytes);
 	json_set_int(j, "busy", (int64_t)r.busy);
+	if (r.asked)
+		json_set_bool(j, "second_person", true);
 	return response_json(a, 200, j, e);
 }

@@ -89,6 +89,7 @@ static int look_at_people(struct server_api *api, struct score_facts *f,
 {
 	if (api->environment != ENV_PRODUCTION)
 		return 0;
+	f->one_person = !api->config->four_eyes;
 	return store_person_each(api->store, see_person, &f->role_conflicts, e);
 }
 

@@ -78,17 +78,11 @@ static int tell_keeper(struct server_api *api, const struct request *q,
 	return api_warrant(api, q, body, want, e);
 }
 
-/* Nobody lets in a device of his own, where there is a second person. */
-static bool wants_second(const struct server_api *api)
-{
-	return api->environment == ENV_PRODUCTION && api->config->four_eyes;
-}
-
 static int approve(struct server_api *api, const struct request *q,
 		   const struct json *body, bool *first, struct err *e)
 {
 	char code[CLAIM_JOIN_LEN + 1];
-	bool two = wants_second(api);
+	bool two = api_four_eyes(api);
 	struct store_successor successor;
 	struct warrant w = { .time = 0 };
 	struct audit_by by;

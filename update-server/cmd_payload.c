@@ -247,6 +247,10 @@ static int show_unused(struct ui *u, struct err *e)
 			printf("nothing was removed; to remove them:\n"
 			       "  release gc --reason TEXT --plan %s\n",
 			       json_text(json_get(j, "plan")));
+		if (json_text(json_get(j, "asked_by"))[0])
+			printf("%s said so: another person has to say the "
+			       "same\n",
+			       json_text(json_get(j, "asked_by")));
 	}
 	json_free(j);
 	return rc;
@@ -266,6 +270,9 @@ static int remove_unused(struct ui *u, const char *plan, const char *reason,
 	text_size((uint64_t)json_int(json_get(j, "bytes")), size);
 	if (u->json)
 		rc = ui_print_json(j, e);
+	else if (json_get(j, "second_person"))
+		printf("nothing was removed: a second person has to say the "
+		       "same\n");
 	else
 		printf("removed %lld files: %s are free\n",
 		       (long long)json_int(json_get(j, "files")), size);

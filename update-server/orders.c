@@ -35,6 +35,7 @@ struct orders {
 	bool staging_signed;
 	int64_t root_expires, targets_expire;
 	struct role one, wide;
+	unsigned wide_signers;
 	struct chapter *chapters;
 	size_t chapter_count;
 	struct assign *assigned;
@@ -63,12 +64,16 @@ static int read_role(struct store *s, const struct store_role *found,
 	return 0;
 }
 
-static bool is_delegated(const struct json *targets, const char *role)
+/* How many sign it; 0: it is delegated to nobody. */
+static unsigned signers(const struct json *targets, const char *role)
 {
 	struct tuf_delegation d;
 
 	return tuf_delegation_named(
-		json_get(documents_signed(targets), "delegations"), role, &d);
+		       json_get(documents_signed(targets), "delegations"), role,
+		       &d)
+		       ? (unsigned)json_int(json_get(d.role, "threshold"))
+		       : 0;
 }
 
 /* ---- releases ------------------------------------------------------------ */
@@ -248,8 +253,9 @@ static int read_top(struct orders *o, struct store *s, int64_t root,
 	if (rc == 0)
 		rc = documents_metadata(s, "targets", targets, &file, e);
 	if (rc == 0) {
-		o->one.delegated = is_delegated(file, ORDER_ROLE_ONE);
-		o->wide.delegated = is_delegated(file, ORDER_ROLE_WIDE);
+		o->wide_signers = signers(file, ORDER_ROLE_WIDE);
+		o->one.delegated = signers(file, ORDER_ROLE_ONE) > 0;
+		o->wide.delegated = o->wide_signers > 0;
 		rc = read_end(file, &o->targets_expire, e) ||
 				     take_releases(o, file, e)
 			     ? -1
@@ -436,6 +442,11 @@ out:
 	else if (!out->any)
 		out->limit = 0;
 	memcpy(out->why, why.msg, sizeof(out->why));
+}
+
+unsigned orders_wide_signers(const struct orders *o)
+{
+	return o ? o->wide_signers : 0;
 }
 
 /* ---- baselines ----------------------------------------------------------- */

@@ -44,6 +44,10 @@ struct orders_reach {
 void orders_reach(const struct orders *o, const struct rollout *r, int64_t now,
 		  struct orders_reach *out);
 
+/* How many operators sign an order that is for more than one of them opens; 0:
+ * nobody may. */
+unsigned orders_wide_signers(const struct orders *o);
+
 /* When the orders, as they are now, open and close a rollout. */
 struct orders_times {
 	/* From when on they open each rung to all of its cohorts; 0: now, or

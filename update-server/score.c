@@ -173,6 +173,10 @@ static void judge_server(const struct score_facts *f, struct score *s)
 		(void)snprintf(add(s, "roles", 5)->text, SCORE_TEXT_MAX,
 			       "people who hold several roles: %" PRIu64,
 			       f->role_conflicts);
+	if (f->one_person)
+		(void)snprintf(add(s, "four-eyes", 10)->text, SCORE_TEXT_MAX,
+			       "one person alone does what takes two: [people] "
+			       "four_eyes is off");
 }
 
 static int compare(const void *a, const void *b)

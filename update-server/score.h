@@ -56,6 +56,7 @@ struct score_facts {
 	int signed_due;
 	/* People who hold several roles, where each is meant for another. */
 	uint64_t role_conflicts;
+	bool one_person; /* does what two are meant for */
 	bool log_behind;
 	bool backup_late;
 };

@@ -57,6 +57,7 @@ make_release_1
 printf '[people]\nfour_eyes = no\n' >>"$WORK/server/server.conf"
 stop_server
 start_server
+operator audit list | grep -q "four-eyes-off" || die "that is nobody's business"
 operator cohort create canary
 operator cohort create fleet
 make_member pilot fleet
@@ -144,6 +145,7 @@ operator release show n2 --json | grep -q '"listed": false' ||
 sed -i 's/^four_eyes = no$/four_eyes = yes/' "$WORK/server/server.conf"
 stop_server
 start_server
+[ "$(operator audit list | grep -c four-eyes-off)" = 1 ] || die "it is on again"
 make_served_device asks fleet
 want 12 on asks enroll --ask 2>"$WORK/said"
 code=$(on asks status --json | sed -n 's/.*"join_code": *"\([^"]*\)".*/\1/p')
@@ -166,3 +168,35 @@ mia device approve "$code" --cohort fleet >"$WORK/said"
 grep -q "it is let in" "$WORK/said" || die "two were not enough"
 on asks enroll --ask
 operator audit list | grep -q "device-ask" || die "no record of the first"
+
+# So do two operators, before files go for good.
+"$server" person create "$WORK/ola" --name ola --environment production \
+	--url "https://127.0.0.1:$((base + 2))" --ca "$WORK/server/ca.pem" >/dev/null
+"$server" person add "$WORK/server" "$WORK/ola/person.pem" --role operator >/dev/null
+ola() { "$server" "$@" --operator "$WORK/ola/operator.conf"; }
+stray=$WORK/server/blobs/ab/ab$(printf '%062d' 0)
+mkdir -p "$(dirname "$stray")"
+echo stray >"$stray"
+touch -d 2020-01-01 "$stray"
+operator release gc --json >"$WORK/said"
+grep -q '"asked_by": ""' "$WORK/said" || die "somebody asked"
+plan=$(sed -n 's/.*"plan": "\([0-9a-f]*\)".*/\1/p' "$WORK/said")
+for again in 1 2; do
+	operator release gc --plan "$plan" --reason room >"$WORK/said"
+	grep -q "a second person has to say the same" "$WORK/said" ||
+		die "one was enough, $again"
+	[ -e "$stray" ] || die "it went by one person's word"
+done
+[ "$(operator audit list | grep -c payloads-ask)" = 1 ] || die "asked twice"
+ola release gc | grep -q "^admin said so" || die "who asked?"
+# What goes is what both saw.
+echo stray >"${stray%0}1"
+touch -d 2020-01-01 "${stray%0}1"
+want 14 ola release gc --plan "$plan" --reason room 2>"$WORK/said"
+other=$(ola release gc --json | sed -n 's/.*"plan": "\([0-9a-f]*\)".*/\1/p')
+ola release gc --plan "$other" --reason room >"$WORK/said"
+grep -q "a second person" "$WORK/said" || die "each by another plan"
+[ -e "$stray" ] || die "they meant different files"
+operator release gc --plan "$other" --reason room >"$WORK/said"
+grep -q "removed 2 files" "$WORK/said" || die "two were not enough"
+[ ! -e "$stray" ] || die "it is there still"

@@ -48,7 +48,13 @@ void orders_times(const struct orders *o, const struct rollout *r,
 	(void)r;
 	(void)l;
 	(void)now;
-	*out = (struct orders_times){ .expires = 0 };
+	*out = (struct orders_times){ .metadata = UTC_LAST };
+}
+
+unsigned orders_wide_signers(const struct orders *o)
+{
+	(void)o;
+	return 0;
 }
 
 bool orders_lack_baseline(const struct orders *o, const struct rollout *r)

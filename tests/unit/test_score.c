@@ -160,6 +160,10 @@ static void the_server_and_its_people_count(void **state)
 	f.role_conflicts = 1;
 	assert_string_equal(judged(&f).reasons[0].name, "roles");
 	assert_int_equal(judged(&f).points, 95);
+	f = fine;
+	f.one_person = true;
+	assert_string_equal(judged(&f).reasons[0].name, "four-eyes");
+	assert_int_equal(judged(&f).points, 90);
 }
 
 static void the_worst_comes_first_and_none_is_below_zero(void **state)
