@@ -12,6 +12,7 @@
 #include "common/claim.h"
 
 #include "update-server/expiry.h"
+#include "update-server/guesses.h"
 #include "update-server/keeper.h"
 #include "update-server/log_listed.h"
 #include "update-server/meter.h"
@@ -74,10 +75,9 @@ struct server_api {
 	size_t rollout_count;
 	bool gates_due;     /* api_gates_due() since they were looked at */
 	int64_t next_gates; /* look at them then in any case */
-	/* Enrolments that failed, all together: guessing is slow for all. */
+	/* Enrolments that failed: guessing is slow. */
 	pthread_mutex_t guessing;
-	int64_t guess_minute;
-	uint64_t guesses;
+	struct guesses guesses;
 	/* Acts of people; under guessing too. */
 	struct rate acts;
 	/* One checkpoint of the audit log at a time. */

@@ -29,28 +29,22 @@ int api_nonce(struct server_api *api, const struct request *q,
 	return wire_format_nonce(&nonce, &a->body, e);
 }
 
-/* Guessing claim codes is hopeless; it is also not to cost us anything. */
-static int may_guess(struct server_api *api, int64_t now, struct err *e)
+static int may_guess(struct server_api *api, const struct request *q,
+		     struct err *e)
 {
-	int rc = 0;
+	int rc;
 
 	(void)pthread_mutex_lock(&api->guessing);
-	if (api->guess_minute != now / 60) {
-		api->guess_minute = now / 60;
-		api->guesses = 0;
-	}
-	if (api->guesses >= api->config->enrol_rate)
-		rc = err_set(e, ERR_BUSY,
-			     "too many failed enrolments just now: try again "
-			     "later");
+	rc = guesses_may(&api->guesses, &q->peer->whence,
+			 api->config->enrol_rate, utc_now(), e);
 	(void)pthread_mutex_unlock(&api->guessing);
 	return rc;
 }
 
-static void count_guess(struct server_api *api)
+static void count_guess(struct server_api *api, const struct request *q)
 {
 	(void)pthread_mutex_lock(&api->guessing);
-	api->guesses++;
+	guesses_count(&api->guesses, &q->peer->whence);
 	(void)pthread_mutex_unlock(&api->guessing);
 }
 
@@ -186,8 +180,7 @@ static int read_enrol(struct server_api *api, const struct request *q,
 		      struct wire_enrol *m, struct err *e)
 {
 	/* Claim codes that were used since would be good again. */
-	return store_check_whole(api->store, e) ||
-			       may_guess(api, utc_now(), e) ||
+	return store_check_whole(api->store, e) || may_guess(api, q, e) ||
 			       wire_parse_enrol(q->body, m, e) ||
 			       take_nonce(q, m, e)
 		       ? -1
@@ -205,7 +198,7 @@ int api_enrol(struct server_api *api, const struct request *q,
 		goto out;
 	if (enrol(api, m, d, e)) {
 		log_event(LOG_WARNING, "enrolment-refused", "why=%s", e->msg);
-		count_guess(api);
+		count_guess(api, q);
 		meter_count(api->meter, METER_ENROL_REFUSED);
 		goto out;
 	}
@@ -240,11 +233,14 @@ static int wait_for_officer(struct server_api *api, const struct wire_enrol *m,
 	return store_wait(api->store, w, max, ask->now, e);
 }
 
-/* No more than `max` may wait. */
-static int join(struct server_api *api, const struct wire_enrol *m,
-		uint64_t max, struct store_device *d, struct wire_joined *out,
-		struct err *e)
+static int join(struct server_api *api, const struct request *q,
+		const struct wire_enrol *m, struct store_device *d,
+		struct wire_joined *out, struct err *e)
 {
+	/* What a person carries here has somebody who stands for it. */
+	const uint64_t max = q->listener == LISTENER_PEOPLE
+				     ? UINT64_MAX
+				     : api->config->waiting_max;
 	struct store_waiting w = { .state = WAITING_OPEN };
 	struct store_ask ask;
 
@@ -263,7 +259,7 @@ static int join(struct server_api *api, const struct wire_enrol *m,
 	if (out->admitted)
 		return admit(api, m, &ask, d, e);
 	if (w.since == ask.now) {
-		count_guess(api); /* so that nobody floods the list */
+		count_guess(api, q); /* so that nobody floods the list */
 		log_event(LOG_INFO, "device-waits",
 			  "code=%s product=%s model=%s", w.code, w.product,
 			  w.model);
@@ -281,9 +277,9 @@ int api_join(struct server_api *api, const struct request *q,
 
 	if (read_enrol(api, q, m, e))
 		goto out;
-	if (join(api, m, api->config->waiting_max, d, out, e)) {
+	if (join(api, q, m, d, out, e)) {
 		log_event(LOG_WARNING, "join-refused", "why=%s", e->msg);
-		count_guess(api);
+		count_guess(api, q);
 		goto out;
 	}
 	rc = out->admitted ? answer_identity(d, a, e)
@@ -325,7 +321,7 @@ int api_join_carried(struct server_api *api, const struct request *q,
 
 	if (store_check_whole(api->store, e) ||
 	    wire_parse_enrol(q->body, m, e) || letter_check_nonce(m, e) ||
-	    join(api, m, UINT64_MAX, d, out, e))
+	    join(api, q, m, d, out, e))
 		goto out;
 	rc = out->admitted ? answer_letter(api, d, a, e)
 			   : wire_format_joined(out, &a->body, e);

@@ -59,6 +59,7 @@ static const struct ini_key keys[] = {
 	NUMBER("audit", "reserve_mb", reserve_mb, 0, 1000000),
 	LIMIT(connections, 1, 100000),
 	LIMIT(connections_per_device, 1, 1000),
+	LIMIT(connections_per_address, 1, 100000),
 	LIMIT(handshakes, 1, 64),
 	LIMIT(workers, 1, 128),
 	LIMIT(handshake_sec, 1, 60),
@@ -72,6 +73,7 @@ static const struct ini_key keys[] = {
 static const struct limits default_limits = {
 	.connections = 4096,
 	.connections_per_device = 4,
+	.connections_per_address = 256,
 	.handshakes = 2,
 	.workers = 8,
 	.handshake_sec = 10,

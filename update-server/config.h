@@ -29,8 +29,10 @@ const char *listener_name(enum listener listener);
 struct limits {
 	uint64_t connections;            /* per listener */
 	uint64_t connections_per_device; /* per client certificate */
-	uint64_t handshakes;             /* computed at the same time */
-	uint64_t workers;                /* threads */
+	/* Of those without one; a network as in whence.h. */
+	uint64_t connections_per_address;
+	uint64_t handshakes; /* computed at the same time */
+	uint64_t workers;    /* threads */
 	uint64_t handshake_sec;
 	uint64_t head_sec;  /* a request's head, whole */
 	uint64_t idle_sec;  /* between requests */

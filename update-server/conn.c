@@ -804,6 +804,49 @@ static void make_room(struct conn_pool *p, enum listener listener)
 	}
 }
 
+/* Where strangers are let in, and who has shown nothing is one of them. A fleet
+ * stands behind one address: at its listener they are counted together. */
+static bool counts_by_address(enum listener listener)
+{
+	return listener == LISTENER_ENROLMENT || listener == LISTENER_PEOPLE;
+}
+
+/* Those of one network give way to each other, its oldest first. */
+static void make_room_for_address(const struct conn *c)
+{
+	enum listener listener = c->port->site.listener;
+	struct conn *oldest = NULL;
+	uint64_t count = 0;
+
+	if (!counts_by_address(listener))
+		return;
+	for (int i = 0; i < LIST_COUNT; i++) {
+		struct conn *o = c->pool->lists[listener][i].first;
+
+		for (; o; o = o->next) {
+			if (o == c || o->peer.present ||
+			    !whence_same(&o->peer.whence, &c->peer.whence))
+				continue;
+			count++;
+			if (!oldest)
+				oldest = o;
+		}
+	}
+	if (count < c->pool->limits->connections_per_address)
+		return;
+	meter_crowded_out(meter_of(c), listener);
+	conn_close(oldest);
+}
+
+static void see_whence(struct conn *c)
+{
+	struct sockaddr_storage from = { 0 };
+	int len = sizeof(from);
+
+	if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&from, &len) == 0)
+		whence_of(&from, &c->peer.whence);
+}
+
 static struct conn *conn_new(struct conn_pool *p, const struct conn_port *port)
 {
 	struct conn *c = mem_alloc(1, sizeof(*c));
@@ -839,6 +882,8 @@ void conn_pool_accept(struct conn_pool *p, struct uv_stream_s *listening,
 		conn_close(c);
 		return;
 	}
+	see_whence(c);
+	make_room_for_address(c);
 	enter_phase(c, PHASE_HANDSHAKE);
 	step(c);
 }

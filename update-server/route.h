@@ -19,6 +19,7 @@
 
 #include "update-server/config.h"
 #include "update-server/http.h"
+#include "update-server/whence.h"
 
 struct peer {
 	bool present;              /* a client certificate was shown */
@@ -26,6 +27,7 @@ struct peer {
 	int64_t not_after;         /* its end, which may have passed */
 	int64_t trusted_until;     /* its CA's end: nothing is forgiven then */
 	struct slice certificate;  /* its DER; borrowed from the session */
+	struct whence whence;      /* where a stranger comes from */
 	char id[65];               /* filled in by server_api.authorise() */
 };
 

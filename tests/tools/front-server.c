@@ -142,6 +142,7 @@ static int set_limit(struct limits *l, const char *word)
 	} names[] = {
 		{ "connections=", &l->connections },
 		{ "per_device=", &l->connections_per_device },
+		{ "per_address=", &l->connections_per_address },
 		{ "handshakes=", &l->handshakes },
 		{ "handshake_sec=", &l->handshake_sec },
 		{ "head_sec=", &l->head_sec },
@@ -203,6 +204,7 @@ int main(int argc, char **argv)
 {
 	struct limits limits = { .connections = 300,
 				 .connections_per_device = 4,
+				 .connections_per_address = 256,
 				 .handshakes = 2,
 				 .workers = 4,
 				 .handshake_sec = 10,

@@ -49,8 +49,9 @@ class Server:
         assert "Sanitizer" not in err and "runtime error" not in err, err
         assert self.process.returncode == 0, (self.process.returncode, err)
 
-    def tcp(self, listener=ENROLMENT):
-        return socket.create_connection(self.at[listener], timeout=10)
+    def tcp(self, listener=ENROLMENT, source=None):
+        return socket.create_connection(self.at[listener], timeout=10,
+                                        source_address=source)
 
     def tls(self, listener=ENROLMENT, who=None, receive=None):
         context = ssl.create_default_context(cafile=PKI + "/server.pem")
@@ -520,6 +521,28 @@ def test_idle_and_slow_strangers_give_way():
         answers(server)
         for s in held:
             s.close()
+
+
+def test_one_address_holds_a_share_and_a_fleet_behind_it_is_let_in():
+    with Server("per_address=5") as server:
+        other = server.tcp(source=("127.0.0.2", 0))
+        for listener in (ENROLMENT, PEOPLE):
+            held = [server.tcp(listener) for _ in range(5)]
+            time.sleep(0.2)
+            held.append(server.tcp(listener))
+            closed = [s for s in held if select.select([s], [], [], 0.3)[0]]
+            assert closed == held[:1], (listener, len(closed))
+        assert not select.select([other], [], [], 0)[0]
+        # Who has shown a certificate is not counted by his address.
+        for who in ("device", "device2"):
+            for s in [server.tls(DEVICE, who) for _ in range(4)]:
+                assert ask(s, "POST", "/echo", b"x")[0] == 200
+        held = [server.tcp(DEVICE) for _ in range(20)]
+        answers(server, DEVICE, "device")
+        assert not select.select(held, [], [], 0.3)[0]
+        held = [server.tls(PEOPLE, "person") for _ in range(8)]
+        for s in held:
+            assert ask(s, "POST", "/echo", b"x")[0] == 200
 
 
 def test_a_device_holds_a_few_connections_and_the_oldest_gives_way():

@@ -128,6 +128,7 @@ static inline void people_server_open(struct people_server *s)
 	*s = (struct people_server){
 		.limits = { .connections = 8,
 			    .connections_per_device = 8,
+			    .connections_per_address = 64,
 			    .handshakes = 2,
 			    .workers = 2,
 			    .handshake_sec = 30,

@@ -48,6 +48,8 @@ static void every_limit_is_read_and_bounded(void **state)
 	} rows[] = {
 		{ "connections", offsetof(struct limits, connections),
 		  "100001" },
+		{ "connections_per_address",
+		  offsetof(struct limits, connections_per_address), "100001" },
 		{ "connections_per_device",
 		  offsetof(struct limits, connections_per_device), "1001" },
 		{ "handshakes", offsetof(struct limits, handshakes), "65" },
