@@ -16,10 +16,12 @@ import subprocess
 import sys
 import time
 
+import bounded
 from tuf_repository import Key, canonical, date
 
 BIN, WORK = sys.argv[1], sys.argv[2]
 FORMAT, LIMIT, UNTRUSTED, EXPIRED, ROLLBACK = 4, 5, 6, 7, 8
+WRITTEN = 4 << 20  # as much as the largest release here says to be
 NETWORK, REFUSED, SPACE, NOT_FOUND, CONFLICT, HEALTH = 9, 10, 11, 13, 14, 15
 
 
@@ -199,11 +201,10 @@ class Device:
 
     def update(self, folder, *more):
         """stdout: all that it said; line: the last one on standard error."""
-        done = subprocess.run(
+        done = bounded.run(
             [os.path.join(BIN, "updater-client"), "update", "--quiet",
              "--config", os.path.join(self.dir, "client.conf"),
-             "--from", folder, *more], timeout=60,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+             "--from", folder, *more], WRITTEN)
         done.stdout += done.stderr
         done.line = (done.stderr.decode(errors="replace").splitlines()
                      or [""])[-1]
@@ -914,6 +915,8 @@ SEQUENCES = (a02_last_months_repository,
 # ---- the run ----------------------------------------------------------------
 
 def judge(name, device, result, codes, before, active):
+    if result.excess:
+        return result.excess
     if result.returncode not in codes:
         return "exit status %d instead of %s: %s" % (
             result.returncode, codes, result.stdout.decode(errors="replace"))

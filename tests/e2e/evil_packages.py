@@ -896,6 +896,8 @@ def judge(function, codes, keys, first):
     result = update(device)
     took = time.monotonic() - started
     said = result.stdout.decode(errors="replace")
+    if result.excess:
+        return result.excess
     if result.returncode not in codes:
         return "exit status %d instead of %s: %s" % (
             result.returncode, codes, said)
