@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import pages_chart
 import pages_numbers
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "tools"))
 from fleet import Fleet, People, Refused  # noqa: E402
@@ -130,6 +131,13 @@ class Operator:
             " return false; b[0].dataset.test = 'it'; return true", words)
         assert found
         self.b.click("button[data-test=it]")
+
+    def link(self, words):
+        self.b.wait("the link " + words,
+                    "const a = [...document.querySelectorAll('main a')].find("
+                    "a => a.innerText === arguments[0]); if (!a) return false;"
+                    "a.dataset.test = 'it'; return true", words)
+        self.b.click("a[data-test=it]")
 
     def noted(self, part):
         self.b.wait_text(".note", part)
@@ -377,6 +385,62 @@ def act_on_devices(o):
     o.b.wait_text("h1", ids[2])
     check(True, "a device is found by its id")
     o.quiet("devices")
+    return ids[2]
+
+
+def act_and_see(o, id_, button, noted, state, words):
+    o.dialog(button, reason="test")
+    o.noted(noted)
+    o.b.wait_text(".verdict", words)
+    check(json.loads(op("device", "show", id_, "--json"))["state"] == state,
+          "%s: a device is %s" % (button, state))
+
+
+def block_and_release(o, id_):
+    o.go("/devices/" + id_)
+    act_and_see(o, id_, "Block", "Blocked.", "blocked", "Blocked: it keeps")
+    act_and_see(o, id_, "Unblock", "Unblocked.", "active", "In service")
+    twin = Fleet(WORK, People(WORK), 1, "odd")[0]
+    for board in ("01", "02", "01"):
+        twin.check_in(boot=board * 8)
+    try:
+        twin.check_in(boot="02" * 8)
+        raise SystemExit("FAILED: two boards are served")
+    except Refused as refused:
+        check(refused.status == 403, "two boards of one identity")
+    o.go("/list/quarantined")
+    o.b.click("a[href='/devices/%s']" % twin.id)
+    o.b.wait_text(".verdict", "In quarantine")
+    act_and_see(o, twin.id, "Release from quarantine",
+                "Released from quarantine.", "active", "In service")
+    o.quiet("acts on devices")
+
+
+def next_and_first_page(o):
+    o.go("/list/cohort/parts")
+    shown = "return [...document.querySelectorAll('main tbody th')].map(" \
+            "th => th.innerText)"
+    first = o.b.run(shown)
+    o.link("Next page")
+    o.b.wait("the second page", "return location.pathname.includes('/after-')")
+    o.ready()
+    rest = o.b.run(shown)
+    check(len(first) == 100 and len(rest) == 4 and
+          not set(first) & set(rest), "the next page has the others")
+    o.link("First page")
+    o.b.wait("the first page", "return !location.pathname.includes('/after-')")
+    o.ready()
+    check(o.b.run(shown) == first, "and leads back to the first")
+    o.go("/audit")
+    top = "return Number(document.querySelector('main tbody th').innerText" \
+          ".replace(/\\D/g, ''))"
+    newest = o.b.run(top)
+    o.press("Older")
+    o.b.wait("older records", top + " < arguments[0] - 50", newest)
+    o.press("Newer")
+    o.b.wait("the newest again", top + " >= arguments[0]", newest)
+    check(True, "the log is turned over, there and back")
+    o.quiet("pages of a list")
 
 
 def follow(o):
@@ -483,8 +547,10 @@ def main():
         by_keyboard_alone(o)
         every_width_and_colour(o)
         pages_numbers.of_each_phase(o, check, WORK)
+        pages_chart.the_plan_is_drawn(o, check, WORK)
         which_devices_fail(o)
-        act_on_devices(o)
+        next_and_first_page(o)
+        block_and_release(o, act_on_devices(o))
         who_may_only_read(o)
         the_end(o)
     except BaseException:

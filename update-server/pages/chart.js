@@ -93,22 +93,24 @@ function endLabels(lines, y) {
 		y: at + 4 }, l.name.slice(0, 12)));
 }
 
-// series: [{name, points: [[ms, n]...]}], steps between points; planned: the
-// same for what was meant to be.
-export function lines(words, series, from, to, planned, most) {
+// series: [{name, points: [[ms, n]...]}], steps between points, up to now;
+// planned: the same for what was meant to be, before now and after.
+export function lines(words, series, from, nowMs, planned, most) {
 	const main = document.getElementById("main");
 	WIDTH = Math.max(300, Math.min(1050, main.clientWidth - 80));
 	const lines = series.filter(s => s.points.length > 0);
-	const all = [...lines, ...(planned ? [{ points: planned.points.filter(
-		([at], i) => i === 0 || at <= to) }] : [])];
+	const ends = planned ? planned.points.at(-1)[0] : 0;
+	// Beyond its last step, so that this can be seen.
+	const to = Math.max(nowMs, from + 3600e3, ends + (ends - from) / 10);
+	const all = [...lines, ...(planned ? [planned] : [])];
 	const top = most || niceTop(Math.max(1, ...all.flatMap(s => s.points.map(p => p[1]))));
 	const x = at => LEFT + (WIDTH - LEFT - RIGHT) * (at - from) /
 		Math.max(1, to - from);
 	const y = n => TOP + (HEIGHT - TOP - BOTTOM) * (1 - n / top);
-	const path = points => points.map(([at, n], i) => (i === 0
+	const path = (points, end) => points.map(([at, n], i) => (i === 0
 		? "M" + x(Math.max(at, from)).toFixed(1) + " " + y(n).toFixed(1)
 		: "H" + x(at).toFixed(1) + "V" + y(n).toFixed(1))).join("") + "H" +
-		x(to).toFixed(1);
+		x(end).toFixed(1);
 	const levels = [0, top / 2, top];
 	const last = WIDTH > 600 ? 4 : 2;
 	const times = [...Array(last + 1).keys()]
@@ -123,10 +125,12 @@ export function lines(words, series, from, to, planned, most) {
 	...times.map((at, i) => h("text", { x: x(at), y: HEIGHT - 8,
 		"text-anchor": i === 0 ? "start" : i === last ? "end" : "middle" },
 	timeLabel(at, to - from))),
-	planned && h("path", { class: "plan", d: path(planned.points.filter(
-		([at], i) => i === 0 || at <= to)) }),
+	to > nowMs && h("g", {}, h("line", { class: "now", x1: x(nowMs),
+		x2: x(nowMs), y1: TOP, y2: HEIGHT - BOTTOM }),
+	h("text", { x: x(nowMs) + 4, y: TOP + 10 }, "now")),
+	planned && h("path", { class: "plan", d: path(planned.points, to) }),
 	...lines.map((s, i) => h("path", { class: "line l" + (i % 7 + 1),
-		d: path(s.points), "stroke-dasharray": dashes[i % 7] || null })),
+		d: path(s.points, nowMs), "stroke-dasharray": dashes[i % 7] || null })),
 	...endLabels(lines, y));
 }
 
@@ -150,9 +154,10 @@ export function adoption(product, samples, runs, nowMs, planned) {
 	const from = Date.parse(samples[0].at);
 	const words = "Devices by release of " + product + " since " + samples[0].at +
 		": now " + series.map(s => s.name + " " +
-			number(s.points.at(-1)[1])).join(", ");
+			number(s.points.at(-1)[1])).join(", ") +
+		(planned ? "; " + planned.words : "");
 	return h("div", {},
-		lines(words, series, from, Math.max(nowMs, from + 3600e3), planned),
+		lines(words, series, from, nowMs, planned),
 		h("ul", { class: "legend" }, ...series.map((s, i) =>
 			h("li", {}, lineSwatch(i), s.name, " ",
 				count(s.points.at(-1)[1], s.list))),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One rollout: is it going well, if not why, and what can be done.
-import { act, ask, confirmed, count, countOf, doing, facts, h, link, number, page, percent, place,
+import { act, ask, clock, confirmed, count, countOf, doing, facts, h, link, number, page, percent, place,
 	plural, section, show, table, verdict, when } from "./frame.js";
 import { adoption, strip, swatch } from "./chart.js";
 import { actWords, actorWords, codeWords, failureClass, groupOf, groups,
@@ -423,23 +423,25 @@ function darkness(r) {
 		": people switch devices off. Only what is more than that counts."));
 }
 
-// When each phase opened, and will at the earliest, as a line of devices.
-function planned(r) {
-	const points = [];
-	let at = Date.parse(r.started || r.created);
+// When the ladder would open each phase if nothing held it up, whatever became of
+// it: how far behind it is can be seen then. Of one that has not begun, from now.
+function planned(r, nowMs) {
+	let at = r.started ? Date.parse(r.started) : nowMs;
+	const points = [[at, 0]];
 	for (const p of r.phases || []) {
-		if (p.opened)
-			at = Date.parse(p.opened);
+		at = Math.max(at, p.not_before ? Date.parse(p.not_before) : at);
 		points.push([at, p.size]);
 		at += 1000 * (p.watch_sec || 0);
 	}
-	return points.length > 0 ? { name: "planned", points } : null;
+	return points.length === 1 ? null : { name: "planned", points,
+		words: "planned: " + points.slice(1).map(([when, n]) => number(n) +
+			" from " + clock(new Date(when))).join(", ") };
 }
 
 function chart(r, history, releases, nowMs) {
 	return section("adoption", "What " + r.product + " runs, over time",
 		adoption(r.product, history.samples, releases.filter(x =>
-			x.product === r.product), nowMs, planned(r)));
+			x.product === r.product), nowMs, planned(r, nowMs)));
 }
 
 function attempts(r) {
