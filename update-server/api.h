@@ -97,6 +97,7 @@ struct server_api {
 	int64_t log_key_since;     /* it signs; set at start */
 	int64_t timestamp_expires; /* under publishing; 0: nothing is served */
 	int64_t next_retention;
+	struct store_retained retained; /* in this round */
 	int64_t next_flush, next_try, next_sample;
 	int64_t next_move; /* of the store's tables; INT64_MAX: all are moved */
 	bool moving;

@@ -439,22 +439,26 @@ static void sample(struct server_api *api, int64_t now)
 		log_event(LOG_ERROR, "counts-not-written", "why=%s", e.msg);
 }
 
-/* Once a day, and some time after the start. */
+/* Once a day, and some time after the start: a little at each tick. */
 static void retain(struct server_api *api, int64_t now)
 {
-	struct store_retained gone;
+	struct store_retained *gone = &api->retained;
 	struct err e = { 0 };
+	bool more = false;
 
 	if (api->next_retention == 0)
 		api->next_retention = now + RETENTION_FIRST_SEC;
 	if (now < api->next_retention)
 		return;
-	api->next_retention = now + UTC_DAY;
-	if (store_retain(api->store, now, &gone, &e))
+	if (store_retain(api->store, now, gone, &more, &e))
 		log_event(LOG_ERROR, "retention-failed", "why=%s", e.msg);
-	else if (gone.evidence > 0 || gone.attempts > 0)
+	else if (!more && (gone->evidence > 0 || gone->attempts > 0))
 		log_event(LOG_INFO, "retention", "evidence=%lld attempts=%lld",
-			  (long long)gone.evidence, (long long)gone.attempts);
+			  (long long)gone->evidence, (long long)gone->attempts);
+	if (more)
+		return;
+	*gone = (struct store_retained){ 0 };
+	api->next_retention = now + UTC_DAY;
 }
 
 /* Each minute, and whenever a command beside us waits for it. */

@@ -515,13 +515,16 @@ int store_device_clear(struct store *s, const struct store_clear *c,
 /* ---- what is kept no longer -----------------------------------------------
  */
 
+/* A round through all attempts, from all zeroes on. */
 struct store_retained {
+	int64_t at;                 /* up to this one they were looked at */
 	int64_t evidence, attempts; /* how many went */
 };
 
-/* Evidence goes after 30 days, an attempt that ended after 400. */
-int store_retain(struct store *s, int64_t now, struct store_retained *out,
-		 struct err *e) NODISCARD;
+/* The next few attempts: evidence goes after 30 days, one that ended after 400,
+ * but for what says that a release is not offered there again. */
+int store_retain(struct store *s, int64_t now, struct store_retained *r,
+		 bool *more, struct err *e) NODISCARD;
 /*
  * Nothing of the device is left but what the audit log says of its id, and that
  * its keys are taken. ERR_CONFLICT while it belongs to the fleet.

@@ -9,34 +9,78 @@
 
 /* ---- by age -------------------------------------------------------------- */
 
-static int retain(struct store *s, int64_t now, struct store_retained *out,
-		  struct err *e)
+/* Attempts looked at in one step: some milliseconds. */
+#define ROWS 2000
+
+/* How far this step goes; 0: there are no more. */
+static int find_end(struct store *s, int64_t after, int64_t *end, struct err *e)
 {
-	return sql_run(s->db,
-		       "UPDATE attempt SET evidence = '' WHERE evidence != ''"
-		       " AND changed < ?",
-		       SQL_BIND(sql_int(now - EVIDENCE_SEC)), &out->evidence,
-		       e) || sql_run(s->db,
-				     "DELETE FROM attempt WHERE changed < ?"
-				     " AND state >= ?",
-				     SQL_BIND(sql_int(now - ATTEMPTS_SEC),
-					      sql_int(STAGE_CONFIRMED)),
-				     &out->attempts, e)
-		       ? -1
-		       : 0;
+	struct sql_query *q = sql_query(
+		s->db,
+		"SELECT coalesce(max(id), 0) FROM (SELECT id FROM attempt"
+		" WHERE id > ? ORDER BY id LIMIT ?)",
+		SQL_BIND(sql_int(after), sql_int(ROWS)));
+
+	*end = sql_next(q) ? sql_get_int(q, 0) : 0;
+	return sql_end(q, e);
 }
 
-int store_retain(struct store *s, int64_t now, struct store_retained *out,
-		 struct err *e)
+/*
+ * What a device came back from, by itself or by a step back, is offered to it
+ * no more until a person clears it, however long ago that was: such an attempt
+ * is what that is known by.
+ */
+static int drop(struct store *s, int64_t now, int64_t end,
+		struct store_retained *r, struct err *e)
 {
+	int64_t evidence = 0, attempts = 0;
+
+	if (sql_run(s->db,
+		    "UPDATE attempt SET evidence = '' WHERE id > ? AND id <= ?"
+		    " AND evidence != '' AND changed < ?",
+		    SQL_BIND(sql_int(r->at), sql_int(end),
+			     sql_int(now - EVIDENCE_SEC)),
+		    &evidence, e) ||
+	    sql_run(s->db,
+		    "DELETE FROM attempt WHERE id > ? AND id <= ?"
+		    " AND changed < ? AND state >= ? AND NOT (cleared = 0"
+		    " AND (state = ? OR back_from > 0))",
+		    SQL_BIND(sql_int(r->at), sql_int(end),
+			     sql_int(now - ATTEMPTS_SEC),
+			     sql_int(STAGE_CONFIRMED),
+			     sql_int(STAGE_ROLLED_BACK)),
+		    &attempts, e))
+		return -1;
+	r->evidence += evidence;
+	r->attempts += attempts;
+	return 0;
+}
+
+static int retain(struct store *s, int64_t now, struct store_retained *r,
+		  int64_t *end, struct err *e)
+{
+	if (find_end(s, r->at, end, e))
+		return -1;
+	return *end ? drop(s, now, *end, r, e) : 0;
+}
+
+int store_retain(struct store *s, int64_t now, struct store_retained *r,
+		 bool *more, struct err *e)
+{
+	struct store_retained next = *r;
+	int64_t end = 0;
 	int rc;
 
-	*out = (struct store_retained){ 0 };
-	store_lock(s);
+	store_lock_in_turn(s);
 	rc = sql_begin(s->db, e);
 	if (rc == 0)
-		rc = sql_finish(s->db, retain(s, now, out, e), e);
-	return store_unlock(s, rc);
+		rc = sql_finish(s->db, retain(s, now, &next, &end, e), e);
+	if (store_unlock(s, rc))
+		return -1;
+	*more = end > 0;
+	*r = next;
+	r->at = end;
+	return 0;
 }
 
 /* ---- by a person's word -------------------------------------------------- */

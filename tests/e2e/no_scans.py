@@ -15,7 +15,6 @@ SHARED = {"product", "release", "cohort", "seq", "rollout", "state", "revoked",
 # What may, for nobody waits for it on a page: who calls it, and when.
 MAY = {
     "store_audit_check_locked": "server check, beside the server",
-    "retain": "once an hour, what is kept no longer",
     "store_forget_locked": "who is forgotten, one at a time",
     "store_certificates_each": "another CA for devices, which an admin asks for",
     "check_codes": "who removes a cohort, one at a time",

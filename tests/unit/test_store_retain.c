@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What goes after its time, what goes by a person's word, and what stays. */
 #include "tests/unit/fleet.h"
+#include "update-server/sql.h"
+#include "update-server/sql_sqlite.h"
 
 #define DAY 86400
 
@@ -29,6 +31,22 @@ static struct seen attempts_of(struct store *s, const struct store_device *d)
 	return seen;
 }
 
+/* A whole round; returns how many steps it took. */
+static unsigned retain(struct store *s, int64_t now,
+		       struct store_retained *gone)
+{
+	struct err e = { 0 };
+	unsigned steps = 0;
+	bool more;
+
+	*gone = (struct store_retained){ 0 };
+	do {
+		assert_ok(store_retain(s, now, gone, &more, &e));
+		steps++;
+	} while (more);
+	return steps;
+}
+
 /* An attempt that failed, with its last words. */
 static struct attempt failed(struct store *s, struct stage *r,
 			     const struct store_device *d)
@@ -51,15 +69,15 @@ static void evidence_goes_first_and_then_the_attempt(void **state)
 	static struct tally t;
 	struct err e = { 0 };
 
-	assert_ok(store_retain(*state, when + 30 * DAY, &gone, &e));
+	(void)retain(*state, when + 30 * DAY, &gone);
 	assert_int_equal(gone.evidence, 0);
 	assert_int_equal(attempts_of(*state, &d).evidence, 1);
-	assert_ok(store_retain(*state, when + 30 * DAY + 1, &gone, &e));
+	(void)retain(*state, when + 30 * DAY + 1, &gone);
 	assert_int_equal(gone.evidence, 1);
 	assert_int_equal(attempts_of(*state, &d).evidence, 0);
-	assert_ok(store_retain(*state, when + 400 * DAY, &gone, &e));
+	(void)retain(*state, when + 400 * DAY, &gone);
 	assert_int_equal(gone.attempts, 0);
-	assert_ok(store_retain(*state, when + 400 * DAY + 1, &gone, &e));
+	(void)retain(*state, when + 400 * DAY + 1, &gone);
 	assert_int_equal(gone.attempts, 1);
 	assert_int_equal(attempts_of(*state, &d).attempts, 0);
 	/* What was counted stays counted. */
@@ -72,12 +90,61 @@ static void an_attempt_that_goes_on_is_kept(void **state)
 	struct store_device d = fleet_device(*state, 1);
 	struct stage one = fleet_rollout(*state, "one", 2);
 	struct store_retained gone;
-	struct err e = { 0 };
 
 	(void)fleet_offer(*state, &one, &d);
-	assert_ok(store_retain(*state, FLEET_NOW + 4000 * DAY, &gone, &e));
+	(void)retain(*state, FLEET_NOW + 4000 * DAY, &gone);
 	assert_int_equal(gone.attempts, 0);
 	assert_int_equal(attempts_of(*state, &d).attempts, 1);
+}
+
+static void what_a_device_came_back_from_is_not_forgotten(void **state)
+{
+	struct store_device d = fleet_device(*state, 1);
+	struct stage one = fleet_rollout(*state, "one", 2);
+	struct store_clear clear = { .device = d.facts.id, .reason = "mended" };
+	struct attempt a = fleet_offer(*state, &one, &d);
+	struct store_retained gone;
+	struct rollout_past past;
+	struct err e = { 0 };
+	int64_t cleared;
+
+	fleet_move(*state, &one, &a, STAGE_ROLLED_BACK, "HEALTH_FAILED");
+	assert_ok(store_attempt_save(*state, &one, &a, "last words", &e));
+	(void)retain(*state, FLEET_NOW + 4000 * DAY, &gone);
+	assert_int_equal(gone.attempts, 0);
+	assert_int_equal(attempts_of(*state, &d).evidence, 0);
+	assert_ok(store_past(*state, &d.facts.id, &one.what, &past, &e));
+	assert_true(past.rolled_back);
+	/* Once a person has cleared it there is nothing to be known by it. */
+	assert_ok(store_device_clear(*state, &clear, &fleet_by, &cleared, &e));
+	(void)retain(*state, FLEET_NOW + 4000 * DAY, &gone);
+	assert_int_equal(gone.attempts, 1);
+}
+
+static void no_step_looks_at_more_than_a_few(void **state)
+{
+	struct store_device d = fleet_device(*state, 1);
+	struct stage one = fleet_rollout(*state, "one", 2);
+	struct attempt a = failed(*state, &one, &d);
+	struct store_retained gone;
+	struct sql *db = NULL;
+	struct err e = { 0 };
+
+	/* More than two steps of the same attempt. */
+	assert_ok(sql_open(&sql_sqlite, fleet_path, &db, &e));
+	assert_ok(sql_script(
+		db,
+		"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1"
+		" FROM n WHERE i < 4500) INSERT INTO attempt (rollout, device,"
+		" digest, seq, state, sequence, activation, code, evidence,"
+		" offered, changed, n) SELECT rollout, device, digest, seq,"
+		" state, sequence, activation, code, evidence, offered,"
+		" changed, i + 1 FROM attempt, n",
+		&e));
+	sql_close(db);
+	assert_int_equal(retain(*state, a.at.changed + 401 * DAY, &gone), 4);
+	assert_int_equal(gone.attempts, 4501);
+	assert_int_equal(attempts_of(*state, &d).attempts, 0);
 }
 
 static void nothing_is_left_of_a_forgotten_device_but_its_keys(void **state)
@@ -121,6 +188,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(evidence_goes_first_and_then_the_attempt),
 		TEST(an_attempt_that_goes_on_is_kept),
+		TEST(what_a_device_came_back_from_is_not_forgotten),
+		TEST(no_step_looks_at_more_than_a_few),
 		TEST(nothing_is_left_of_a_forgotten_device_but_its_keys),
 	};
 
