@@ -20,6 +20,7 @@
 #include "update-server/rate.h"
 #include "update-server/route.h"
 #include "update-server/store.h"
+#include "update-server/store_word.h"
 #include "update-server/survey.h"
 #include "update-server/unknowns.h"
 #include "update-server/ways.h"
@@ -242,6 +243,10 @@ void api_log_attempt(const struct attempt *a);
 int api_attempt_save(struct server_api *api, struct attempt *a,
 		     enum stage_state before, const char *evidence,
 		     struct err *e) NODISCARD;
+/* And what the device said of itself, which may be NULL. */
+int api_attempt_say(struct server_api *api, struct attempt *a,
+		    enum stage_state before, const char *evidence,
+		    const struct store_word *word, struct err *e) NODISCARD;
 /* When its timer rings; 0: never. */
 int64_t api_attempt_due(const struct stage *s, const struct stage_attempt *a);
 

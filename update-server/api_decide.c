@@ -171,12 +171,20 @@ int api_attempt_save(struct server_api *api, struct attempt *a,
 		     enum stage_state before, const char *evidence,
 		     struct err *e)
 {
+	return api_attempt_say(api, a, before, evidence, NULL, e);
+}
+
+int api_attempt_say(struct server_api *api, struct attempt *a,
+		    enum stage_state before, const char *evidence,
+		    const struct store_word *word, struct err *e)
+{
 	const struct stage *s = api_stage_of(api, a->rollout);
 
 	if (!s)
 		return err_set(e, ERR_SYSTEM, "an attempt without a rollout");
 	api_attempt_settle(s, a, before);
-	if (store_attempt_save(api->store, s, a, evidence, e))
+	if (word ? store_word_save(api->store, word, s, a, evidence, e)
+		 : store_attempt_save(api->store, s, a, evidence, e))
 		return -1;
 	if (a->at.state == before)
 		return 0;

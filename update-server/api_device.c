@@ -372,6 +372,13 @@ out:
 static int report(struct server_api *api, const struct device_id *id,
 		  const struct wire_report *m, struct err *e)
 {
+	const struct store_word word = {
+		.device = *id,
+		.running = m->running,
+		.activation = m->activation,
+		.settled = m->state == WIRE_CONFIRMED ||
+			   m->state == WIRE_ROLLED_BACK,
+	};
 	enum stage_state before;
 	char evidence[WIRE_EVIDENCE_MAX + 1];
 	const struct stage *s;
@@ -382,12 +389,13 @@ static int report(struct server_api *api, const struct device_id *id,
 		return -1;
 	before = (enum stage_state)a.at.state;
 	s = api_stage_of(api, a.rollout);
+	/* It may be of a rollout that has ended: what runs is known by it. */
 	if (!stage_attempt_report(&a.at, m, s && stage_has_lapsed(s, now), now))
-		return 0;
+		return store_word_save(api->store, &word, NULL, NULL, NULL, e);
 	/* Whoever may look at the fleet reads it. */
 	(void)redact(slice_of(m->evidence), evidence, sizeof(evidence));
-	return api_attempt_save(api, &a, before, evidence[0] ? evidence : NULL,
-				e);
+	return api_attempt_say(api, &a, before, evidence[0] ? evidence : NULL,
+			       &word, e);
 }
 
 int api_report(struct server_api *api, const struct request *q,

@@ -337,9 +337,9 @@ static bool begins_to_write(const struct stage_attempt *before,
 		after->state == STAGE_INSTALLED);
 }
 
-static int save_attempt(struct store *s, const struct stage *r,
-			const struct attempt *a, const char *evidence,
-			struct err *e)
+int store_attempt_save_locked(struct store *s, const struct stage *r,
+			      const struct attempt *a, const char *evidence,
+			      struct err *e)
 {
 	struct attempt before;
 	bool found;
@@ -366,7 +366,9 @@ int store_attempt_save(struct store *s, const struct stage *r,
 	store_lock(s);
 	rc = sql_begin(s->db, e);
 	if (rc == 0)
-		rc = sql_finish(s->db, save_attempt(s, r, a, evidence, e), e);
+		rc = sql_finish(s->db,
+				store_attempt_save_locked(s, r, a, evidence, e),
+				e);
 	return store_unlock(s, rc);
 }
 
@@ -380,7 +382,8 @@ int store_attempts_save(struct store *s, const struct store_change *list,
 	if (rc)
 		return store_unlock(s, rc);
 	for (size_t i = 0; rc == 0 && i < count; i++)
-		rc = save_attempt(s, list[i].stage, &list[i].attempt, NULL, e);
+		rc = store_attempt_save_locked(s, list[i].stage,
+					       &list[i].attempt, NULL, e);
 	return store_unlock(s, sql_finish(s->db, rc, e));
 }
 

@@ -113,6 +113,9 @@ void store_control_leaves_locked(struct store *s, int64_t rollout,
 				 int64_t seen);
 int store_control_flush_locked(struct store *s, struct err *e) NODISCARD;
 /* A device leaves the fleet: what it had not installed ends. */
+int store_attempt_save_locked(struct store *s, const struct stage *r,
+			      const struct attempt *a, const char *evidence,
+			      struct err *e) NODISCARD;
 int store_attempts_withdraw_locked(struct store *s, const struct device_id *id,
 				   int64_t now, struct err *e) NODISCARD;
 /* A new gate epoch: nothing has installed in it yet. */

@@ -168,7 +168,8 @@ r = until("named", lambda r: r["counts"]["withdrawn"] == 1)
 equal(r["gate"]["bad"], 0, "nobody's fault")
 
 # superseded: what has installed finishes, the rest ends, at once or when it
-# comes; a report about it is acknowledged and changes nothing
+# comes; a report about it is acknowledged and changes nothing of the attempt,
+# but what it says runs is known
 a, b = fleet[7], fleet[8]
 a.check_in()
 b.check_in()
@@ -178,6 +179,13 @@ admin.act("supersede", "named", reason="r3 is here")
 b.report("downloading", attempt=before)
 r = until("named", lambda r: r["counts"]["superseded"] >= 1)
 equal(state_of(b, "named")["state"], "superseded", "had not installed")
+b.activation += 1
+b.report("rolled-back", "HEALTH_FAILED", attempt=before,
+         running=releases["r2"]["digest"])
+equal(state_of(b, "named")["state"], "superseded", "it has ended")
+d = admin.get("device/" + b.id)
+equal((d["release"], d["seq"], d["activation"], d["confirmed"]),
+      ("r2", releases["r2"]["seq"], b.activation, True), "but it runs that")
 a.run(releases["r2"])
 a.check_in()
 equal(state_of(a, "named")["state"], "confirmed", "had installed")

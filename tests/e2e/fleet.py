@@ -221,7 +221,7 @@ class Device:
         return "%s\n%s\n" % (said, self.key.sign(said.encode()).hex())
 
     def report(self, state, code="", attempt=None, sequence=None,
-               evidence=""):
+               evidence="", running="0" * 64):
         attempt = attempt or self.offer["attempt"]
         if sequence is None:
             sequence = self.sequence.get(attempt, 0) + 1
@@ -230,7 +230,7 @@ class Device:
         return self.wire.post("/v1/report", attempt=attempt,
                               sequence=sequence, state=state, code=code,
                               activation=self.activation,
-                              running="0" * 64, evidence=evidence)
+                              running=running, evidence=evidence)
 
     def install(self):
         for state in ("downloading", "verified", "installed"):
