@@ -272,6 +272,8 @@ int api_cohort_narrow(struct server_api *api, struct json *j,
 int api_rollout_do(struct server_api *api, const struct request *q,
 		   enum stage_verb verb, char name[NAME_MAX_LEN + 1],
 		   struct response *a, struct err *e) NODISCARD;
+/* Member "window", in numbers and words, where there is one. */
+void api_set_window(struct json *j, const struct stage *s, int64_t now);
 /* Member "groups": by kinds of devices; member "flow": offers and bytes. */
 int api_set_kinds(struct server_api *api, struct json *j, const struct stage *s,
 		  struct err *e) NODISCARD;

@@ -131,6 +131,22 @@ static int get_minute(const struct json *j, const char *name, uint16_t *out,
 	return 0;
 }
 
+/* true: Europe's, which was the only one once. */
+static int get_summer(const struct json *w, enum window_summer *out,
+		      struct err *e)
+{
+	const struct json *value = json_get(w, "summer_time");
+	const char *name = "none";
+	bool is_on = false;
+	struct err ignored; /* then it is a name */
+
+	if (value && json_get_bool(w, "summer_time", &is_on, &ignored) == 0)
+		name = is_on ? "eu" : "none";
+	else if (value && json_get_text(w, "summer_time", &name, e))
+		return -1;
+	return window_summer_parse(name, out, e);
+}
+
 static int get_window(const struct json *j, struct stage *s, struct err *e)
 {
 	static const char *const known[] = { "from", "to", "zone_minutes",
@@ -145,8 +161,7 @@ static int get_window(const struct json *j, struct stage *s, struct err *e)
 	    get_minute(w, "to", &s->window_to, e) ||
 	    (json_get(w, "zone_minutes") &&
 	     json_get_int(w, "zone_minutes", -12 * 60, 14 * 60, &zone, e)) ||
-	    (json_get(w, "summer_time") &&
-	     json_get_bool(w, "summer_time", &s->zone.summer_time, e)))
+	    get_summer(w, &s->zone.summer, e))
 		return err_in(e, "window");
 	if (s->window_from == s->window_to)
 		return err_set(e, ERR_USAGE,

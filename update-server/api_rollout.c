@@ -534,17 +534,20 @@ static int set_gate(struct server_api *api, struct json *j,
 	return rc;
 }
 
-static void set_window(struct json *j, const struct stage *s)
+void api_set_window(struct json *j, const struct stage *s, int64_t now)
 {
+	char words[WINDOW_WORDS];
 	struct json *w;
 
 	if (!s->has_window)
 		return;
+	window_words(&s->zone, s->window_from, s->window_to, now, words);
 	w = json_new_object();
 	json_set_int(w, "from", s->window_from);
 	json_set_int(w, "to", s->window_to);
 	json_set_int(w, "zone_minutes", s->zone.offset_min);
-	json_set_bool(w, "summer_time", s->zone.summer_time);
+	json_set_text(w, "summer_time", window_summer_name(s->zone.summer));
+	json_set_text(w, "words", words);
 	json_set(j, "window", w);
 }
 
@@ -627,7 +630,7 @@ int api_rollout_json(struct server_api *api, const char *name,
 		goto out;
 	json_set(j, "policy", stage_policy_json(&s->policy));
 	json_set(j, "order", api_order_json(api, s, now));
-	set_window(j, s);
+	api_set_window(j, s, now);
 	set_excluded(j, s);
 	set_asked(j, s);
 	*out = j;

@@ -43,30 +43,13 @@ static void take_try(void *ctx, const struct attempt *a, const char *rollout,
 	t->open = !stage_has_ended(t->state);
 }
 
-/* A minute of the day, as HH:MM. */
-struct clock_text {
-	char text[16];
-};
-
-static struct clock_text clock_of(unsigned minute)
-{
-	struct clock_text c;
-
-	(void)snprintf(c.text, sizeof(c.text), "%02u:%02u", minute / 60,
-		       minute % 60);
-	return c;
-}
-
 static void set_window(struct json *j, const struct stage *s, int64_t now)
 {
-	unsigned minute = window_minute(&s->zone, now);
-	char text[80];
+	char text[WINDOW_WORDS];
 
 	if (!s->has_window)
 		return;
-	(void)snprintf(text, sizeof(text), "%s to %s; it is %s there",
-		       clock_of(s->window_from).text,
-		       clock_of(s->window_to).text, clock_of(minute).text);
+	window_words(&s->zone, s->window_from, s->window_to, now, text);
 	json_set_text(j, "window", text);
 }
 

@@ -15,7 +15,8 @@
 /* ---- what create is told ------------------------------------------------- */
 
 struct creation {
-	const char *release, *product, *share, *phases, *watch, *window;
+	const char *release, *product, *share, *phases, *watch;
+	const char *window, *zone, *summer;
 	const char *policy, *where;
 	struct opt_list cohorts, exclude, set;
 	bool step_back, urgent;
@@ -127,11 +128,47 @@ static int parse_minute(struct slice text, int64_t *out, struct err *e)
 	return 0;
 }
 
-static int set_window(struct json *body, const char *text, struct err *e)
+/* "+01:00", "-08:00" */
+static int parse_zone(const char *text, int64_t *out, struct err *e)
 {
 	struct slice all = slice_of(text);
-	struct json *j = json_new_object();
+	int64_t minutes;
+
+	if (all.len != 6 || (text[0] != '+' && text[0] != '-') ||
+	    parse_minute((struct slice){ all.ptr + 1, 5 }, &minutes, e))
+		return err_set(e, ERR_USAGE, "--zone +01:00, --zone -08:00");
+	*out = text[0] == '-' ? -minutes : minutes;
+	return 0;
+}
+
+/* Where the devices are. */
+static int set_zone(struct json *window, const struct creation *c,
+		    struct err *e)
+{
+	enum window_summer summer = SUMMER_NONE;
+	int64_t zone = 0;
+
+	if ((c->zone && parse_zone(c->zone, &zone, e)) ||
+	    (c->summer && window_summer_parse(c->summer, &summer, e)))
+		return -1;
+	json_set_int(window, "zone_minutes", zone);
+	json_set_text(window, "summer_time", window_summer_name(summer));
+	return 0;
+}
+
+static int set_window(struct json *body, const struct creation *c,
+		      struct err *e)
+{
+	struct slice all = slice_of(c->window ? c->window : "");
+	struct json *j;
 	int64_t from, to;
+
+	if (!c->window && !c->zone && !c->summer)
+		return 0;
+	if (!c->window)
+		return err_set(e, ERR_USAGE,
+			       "--zone and --summer-time go with --window");
+	j = json_new_object();
 
 	json_set(body, "window", j);
 	if (all.len != 11 || all.ptr[5] != '-' ||
@@ -140,7 +177,7 @@ static int set_window(struct json *body, const char *text, struct err *e)
 		return err_set(e, ERR_USAGE, "--window 22:00-06:00");
 	json_set_int(j, "from", from);
 	json_set_int(j, "to", to);
-	return 0;
+	return set_zone(j, c, e);
 }
 
 /* What was tried with `simulate` is what is used: the same file. */
@@ -198,7 +235,7 @@ static int describe(const struct creation *c, struct json *body, struct err *e)
 	if ((c->phases && set_shares(body, c->phases, e)) ||
 	    (c->share && set_shares(body, c->share, e)) ||
 	    (c->watch && set_watch(body, c->watch, e)) ||
-	    (c->window && set_window(body, c->window, e)))
+	    set_window(body, c, e))
 		return -1;
 	if (c->where)
 		json_set_text(body, "where", c->where);
@@ -228,6 +265,7 @@ static void print_plan(const struct json *j)
 	const struct json *delta = json_get(j, "delta");
 
 	ui_fields(j, fields);
+	ui_window(j);
 	printf("\n");
 	ui_table(json_get(j, "phases"), phases);
 	printf("\n%s\n", json_text(json_get(json_get(j, "order"), "words")));
@@ -282,7 +320,12 @@ int command_rollout_create(int argc, char **argv, struct err *e)
 		OPT_TEXT("share", "PERCENT", &c.share, "one phase of so many"),
 		OPT_TEXT("watch", "LIST", &c.watch,
 			 "how long each phase is watched: 4h,12h,24h"),
-		OPT_TEXT("window", "FROM-TO", &c.window, "22:00-06:00, UTC"),
+		OPT_TEXT("window", "FROM-TO", &c.window,
+			 "22:00-06:00, of the day there"),
+		OPT_TEXT("zone", "+HH:MM", &c.zone,
+			 "where the devices are: east of Greenwich (+00:00)"),
+		OPT_TEXT("summer-time", "RULE", &c.summer,
+			 "eu, us or none (none)"),
 		OPT_TEXT("policy", "FILE", &c.policy,
 			 "a scenario as for simulate: its [policy]"),
 		OPT_LIST("set", "NAME=N", &c.set, "one number of the policy"),

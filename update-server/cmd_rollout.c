@@ -61,6 +61,7 @@ static void print_rollout(const struct json *j)
 						"code",   "changed", NULL };
 
 	ui_fields(j, fields);
+	ui_window(j);
 	printf("\n");
 	ui_table(json_get(j, "phases"), phases);
 	printf("\n%s\n", json_text(json_get(json_get(j, "order"), "words")));

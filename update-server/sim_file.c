@@ -57,11 +57,11 @@ static const struct {
 /* The file's values, in its units; numbers as ini.h wants them. */
 struct values {
 	struct sim_world world;
-	char *start;
+	char *start, *summer;
 	uint64_t zone_minutes, west;
 	struct told told;
 	uint64_t window_from, window_to;
-	bool summer_time, urgent, liars_are_new;
+	bool urgent, liars_are_new;
 	struct ini_list stop_codes, shares, watch;
 };
 
@@ -96,7 +96,7 @@ static const struct ini_key keys[] = {
 	WORLD("fleet", "pinned", pinned, ALL),
 	NUMBER("fleet", "zone-minutes", zone_minutes, 0, 14 * 60),
 	NUMBER("fleet", "zone-west-minutes", west, 0, 12 * 60),
-	OTHER("fleet", "summer-time", INI_BOOL, summer_time),
+	OTHER("fleet", "summer-time", INI_TEXT, summer),
 
 	WORLD("release", "fail", fail, ALL),
 	WORLD("release", "brick", brick, ALL),
@@ -244,7 +244,10 @@ static int take_world(struct values *v, const char *file, struct err *e)
 	if (w->start > UTC_LAST - (int64_t)w->hours * HOUR)
 		return err_set(e, ERR_CONFIG, "%s: start: too late", file);
 	w->zone.offset_min = (int)v->zone_minutes - (int)v->west;
-	w->zone.summer_time = v->summer_time;
+	if (v->summer && window_summer_parse(v->summer, &w->zone.summer, e)) {
+		e->code = ERR_CONFIG;
+		return err_in(e, "%s: summer-time", file);
+	}
 	w->liars_are_new = v->liars_are_new;
 	w->stage.urgent = v->urgent;
 	w->stage.has_window = v->window_from != v->window_to;
@@ -289,7 +292,8 @@ static void put_window(const struct sim_world *w, struct json *body)
 	json_set_int(window, "from", w->stage.window_from);
 	json_set_int(window, "to", w->stage.window_to);
 	json_set_int(window, "zone_minutes", w->zone.offset_min);
-	json_set_bool(window, "summer_time", w->zone.summer_time);
+	json_set_text(window, "summer_time",
+		      window_summer_name(w->zone.summer));
 	json_set(body, "window", window);
 }
 

@@ -164,6 +164,7 @@ static int read_rollout(struct sql_query *q, struct stage *r, struct err *e)
 {
 	char policy[STAGE_POLICY_TEXT], excluded[EXCLUDED_TEXT];
 	char where[SELECTOR_TEXT_MAX + 1];
+	int64_t summer;
 
 	memset(r, 0, sizeof(*r));
 	read_what(q, &r->what);
@@ -182,7 +183,10 @@ static int read_rollout(struct sql_query *q, struct stage *r, struct err *e)
 	r->window_from = (uint16_t)sql_get_int(q, 34);
 	r->window_to = (uint16_t)sql_get_int(q, 35);
 	r->zone.offset_min = (int)sql_get_int(q, 40);
-	r->zone.summer_time = sql_get_int(q, 41) != 0;
+	summer = sql_get_int(q, 41);
+	r->zone.summer = summer > 0 && summer < SUMMER_RULES
+				 ? (enum window_summer)summer
+				 : SUMMER_NONE;
 	r->ladder.population = (uint64_t)sql_get_int(q, 11);
 	r->policy = stage_usual;
 	sql_get_text(q, 43, where, sizeof(where));
@@ -371,9 +375,9 @@ static int insert_rollout(struct store *s, const struct stage *r,
 			 sql_int(r->urgent), sql_int(r->priority),
 			 r->has_window ? sql_int(r->window_from) : sql_null(),
 			 r->has_window ? sql_int(r->window_to) : sql_null(),
-			 sql_int(r->zone.offset_min),
-			 sql_int(r->zone.summer_time), sql_int(w->lab_only),
-			 sql_text(r->where), sql_text(hardware)),
+			 sql_int(r->zone.offset_min), sql_int(r->zone.summer),
+			 sql_int(w->lab_only), sql_text(r->where),
+			 sql_text(hardware)),
 		NULL, e);
 }
 

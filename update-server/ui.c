@@ -275,6 +275,14 @@ void ui_fields(const struct json *object, const char *const *names)
 	}
 }
 
+void ui_window(const struct json *rollout)
+{
+	const struct json *w = json_get(rollout, "window");
+
+	if (w)
+		printf("offered %s\n", json_text(json_get(w, "words")));
+}
+
 void ui_lines(const char *text)
 {
 	char line[4 * CELL_MAX];

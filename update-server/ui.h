@@ -63,6 +63,9 @@ void ui_table(const struct json *list, const char *const *columns);
 /* "name: value" lines of one object. */
 void ui_fields(const struct json *object, const char *const *names);
 
+/* When a rollout is offered, if it has a window. */
+void ui_window(const struct json *rollout);
+
 /* Lines of foreign text, each escaped and indented. */
 void ui_lines(const char *text);
 

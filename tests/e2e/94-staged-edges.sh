@@ -32,13 +32,25 @@ want 10 op rollout plan later
 want 4 op rollout create x --release r1 --cohort fleet --phases 5,5
 want 2 op rollout create x --release r1 --cohort fleet --watch soon
 want 2 op rollout create x --release r1 --cohort fleet --window 22-6
+want 2 op rollout create x --release r1 --cohort fleet --zone +01:00
+want 2 op rollout create x --release r1 --cohort fleet --window 22:00-06:00 \
+	--zone 60
+want 2 op rollout create x --release r1 --cohort fleet --window 22:00-06:00 \
+	--summer-time mars
 want 2 op rollout create x --release r1 --cohort fleet --set new_device_sec
 want 4 op rollout create x --release r1 --cohort fleet --set no_such=1
 want 4 op rollout create x --release r1 --cohort fleet --where "model or"
 printf '[policy]\nmax-fail = 300\nstop-code = SMOKE\n' >"$WORK/policy"
 want 0 op rollout create x --release r1 --cohort fleet --policy "$WORK/policy" \
-	--set attempts=5 --where "model = k1" --window 22:00-06:00 --phases canary,50,100 --watch 0,1m
+	--set attempts=5 --where "model = k1" --window 22:00-06:00 \
+	--zone -08:00 --summer-time us --phases canary,50,100 --watch 0,1m
+for verb in plan status; do
+	want 0 op rollout "$verb" x
+	said 'offered 22:00 to 06:00 at UTC-08:00, summer time as in the US; it is [0-2][0-9]:[0-5][0-9] there'
+done
 want 0 op rollout status x --json
+said '"summer_time": "us"'
+said '"zone_minutes": -480'
 said '"max_fail": 300'
 said '"SMOKE"'
 said '"attempts": 5'

@@ -157,7 +157,7 @@ static void a_rollout_takes_what_the_file_names_and_nothing_else(void **state)
 		     "{\"urgent\":true,\"policy\":{}}");
 	assert_takes("[policy]\nwindow-from = 60\n",
 		     "{\"window\":{\"from\":60,\"to\":0,"
-		     "\"zone_minutes\":0,\"summer_time\":false},"
+		     "\"zone_minutes\":0,\"summer_time\":\"none\"},"
 		     "\"policy\":{}}");
 }
 

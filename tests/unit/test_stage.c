@@ -268,6 +268,45 @@ static void a_window_may_cross_midnight(void **state)
 	assert_int_equal(ask_at(&s, 0), VERDICT_OFFER);
 }
 
+/* Minutes of an hour in which it is offered. */
+static unsigned minutes_open(struct stage *s, const char *from)
+{
+	struct rollout_device d = device();
+	unsigned open = 0;
+	int64_t at = 0;
+	struct err e = { 0 };
+
+	assert_ok(utc_parse(slice_of(from), &at, &e));
+	s->phase_state = PHASE_OPEN;
+	for (int i = 0; i < 60; i++)
+		open += ask_with(s, &d, 1, &nothing, at + 60 * i) ==
+			VERDICT_OFFER;
+	return open;
+}
+
+static void of_an_hour_that_comes_twice_both_are_open(void **state)
+{
+	struct stage s = running();
+
+	(void)state;
+	s.has_window = true;
+	s.window_from = 2 * 60;
+	s.window_to = 3 * 60;
+	s.zone = (struct window_zone){ 60, SUMMER_EU };
+	assert_int_equal(minutes_open(&s, "2026-10-24T23:00:00Z"), 0);
+	assert_int_equal(minutes_open(&s, "2026-10-25T00:00:00Z"), 60);
+	assert_int_equal(minutes_open(&s, "2026-10-25T01:00:00Z"), 60);
+	assert_int_equal(minutes_open(&s, "2026-10-25T02:00:00Z"), 0);
+	/* In America it is 01:00 to 02:00 that comes twice. */
+	s.window_from = 60;
+	s.window_to = 2 * 60;
+	s.zone = (struct window_zone){ -7 * 60, SUMMER_US };
+	assert_int_equal(minutes_open(&s, "2026-11-01T06:00:00Z"), 0);
+	assert_int_equal(minutes_open(&s, "2026-11-01T07:00:00Z"), 60);
+	assert_int_equal(minutes_open(&s, "2026-11-01T08:00:00Z"), 60);
+	assert_int_equal(minutes_open(&s, "2026-11-01T09:00:00Z"), 0);
+}
+
 static void a_revert_is_not_offered_again_and_failures_rest(void **state)
 {
 	struct stage s = running();
@@ -723,6 +762,7 @@ int main(void)
 		cmocka_unit_test(what_is_signed_is_asked_before_it_is_offered),
 		cmocka_unit_test(an_undo_is_for_who_runs_what_it_undoes),
 		cmocka_unit_test(a_window_may_cross_midnight),
+		cmocka_unit_test(of_an_hour_that_comes_twice_both_are_open),
 		cmocka_unit_test(
 			a_revert_is_not_offered_again_and_failures_rest),
 		cmocka_unit_test(what_ends_again_and_again_rests_too),

@@ -36,7 +36,7 @@ static void everything_of_a_rollout_is_kept(void **state)
 	r.has_window = true;
 	r.window_from = 22 * 60;
 	r.window_to = 6 * 60;
-	r.zone = (struct window_zone){ -90, true };
+	r.zone = (struct window_zone){ -90, SUMMER_US };
 	r.policy.attempts = 7;
 	r.policy.shares[0] = 500;
 	r.policy.share_count = 1;
@@ -54,7 +54,8 @@ static void everything_of_a_rollout_is_kept(void **state)
 	assert_memory_equal(&out.ladder, &r.ladder, sizeof(r.ladder));
 	assert_memory_equal(out.excluded, r.excluded, sizeof(r.excluded));
 	assert_true(out.is_undo && sha256_equal(&out.undo_of, &r.undo_of));
-	assert_true(out.urgent && out.has_window && out.zone.summer_time);
+	assert_true(out.urgent && out.has_window &&
+		    out.zone.summer == SUMMER_US);
 	assert_int_equal(out.zone.offset_min, -90);
 	assert_int_equal(out.window_from, 22 * 60);
 	assert_int_equal(out.window_to, 6 * 60);

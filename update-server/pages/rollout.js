@@ -485,15 +485,12 @@ function what(r) {
 		r.step_back && ["Step back", "yes: for devices that run something newer"],
 		r.order && r.order.words && ["Signed order", r.order.words],
 		r.order && r.order.ends && ["The order ends", when(r.order.ends)],
-		r.window && ["Window", two(r.window.from) + " to " + two(r.window.to)],
+		r.window && ["Window", r.window.words],
 	]), r.policy && h("details", {}, h("summary", {}, "Policy"),
 		facts(Object.entries(r.policy).map(([key, value]) => [
 			key.replaceAll("_", " "), /_sec$/.test(key) ? span(value)
 				: String(Array.isArray(value) ? value.join(", ") : value)]))));
 }
-
-const two = minutes => String(Math.floor(minutes / 60)).padStart(2, "0") + ":" +
-	String(minutes % 60).padStart(2, "0");
 
 page(async () => {
 	const [r, { records }, { people }] = await Promise.all([
