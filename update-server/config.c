@@ -72,7 +72,7 @@ static const struct ini_key keys[] = {
 
 static const struct limits default_limits = {
 	.connections = 4096,
-	.connections_per_device = 4,
+	.connections_per_device = 2,
 	.connections_per_address = 256,
 	.handshakes = 2,
 	.workers = 8,

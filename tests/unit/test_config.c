@@ -35,6 +35,7 @@ static void a_short_file_gives_everything_else_its_default(void **state)
 	assert_string_equal(c.tls_certificate, "tls.pem");
 	assert_int_equal(c.limits.handshake_sec, 10);
 	assert_int_equal(c.limits.idle_sec, 75);
+	assert_int_equal(c.limits.connections_per_device, 2);
 	config_done(&c);
 	config_done(&c);
 }
