@@ -76,10 +76,6 @@ enum rollout_verdict api_decide(struct server_api *api, const struct stage *s,
 		.device = d,
 		.past = asked->past,
 		.word = &word,
-		/* Nobody asks where a device stands that it is not for. */
-		.bucket = stage_concerns(s, d)
-				  ? bucket_of(&s->what.digest, &d->id)
-				  : 0,
 		.now = asked->now,
 	};
 	enum rollout_verdict verdict;

@@ -322,7 +322,7 @@ static bool serve(struct sim *s, uint32_t i, int64_t now)
 		.device = &d,
 		.past = &past,
 		.word = &word,
-		.bucket = u->bucket,
+		.bucket = &u->bucket,
 		.now = now,
 	};
 	struct stage_attempt before = u->a;

@@ -223,12 +223,16 @@ static enum rollout_verdict decide_time(const struct stage *s,
 					const struct stage_question *q,
 					size_t *phase)
 {
-	size_t mine = ladder_find(&s->ladder, q->bucket);
+	uint64_t bucket;
+	size_t mine;
 
 	if (s->status != STAGE_RUNNING && s->status != STAGE_COMPLETED)
 		return VERDICT_CLOSED;
 	if (s->what.not_before > q->now)
 		return VERDICT_EARLY;
+	bucket = q->bucket ? *q->bucket
+			   : bucket_of(&s->what.digest, &q->device->id);
+	mine = ladder_find(&s->ladder, bucket);
 	if (!is_open(s, mine))
 		return VERDICT_OUTSIDE;
 	if (s->expires && q->now >= s->expires)

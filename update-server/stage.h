@@ -148,7 +148,8 @@ struct stage_question {
 	const struct rollout_device *device;
 	const struct rollout_past *past;
 	const struct rollout_word *word;
-	uint64_t bucket; /* of the release and the device */
+	/* Of the release and the device; NULL: worked out where it matters. */
+	const uint64_t *bucket;
 	int64_t now;
 };
 

@@ -56,7 +56,6 @@ static void bench_decision(void)
 		for (size_t i = 0; i < ROLLOUTS; i++) {
 			const struct stage *s = &rollouts[i];
 
-			q.bucket = bucket_of(&s->what.digest, &d.id);
 			offers += stage_decide(s, &q, &phase) == VERDICT_OFFER;
 		}
 	}

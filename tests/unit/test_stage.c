@@ -66,7 +66,7 @@ ask_with(const struct stage *s, const struct rollout_device *d, uint64_t bucket,
 	const struct stage_question q = { .device = d,
 					  .past = past,
 					  .word = &ordered,
-					  .bucket = bucket,
+					  .bucket = &bucket,
 					  .now = now };
 	size_t phase;
 
@@ -203,14 +203,43 @@ static void a_selector_narrows_and_nothing_else(void **state)
 	assert_string_equal(s.where, "");
 }
 
+static void whoever_says_no_bucket_is_asked_for_its_own(void **state)
+{
+	const struct rollout_word word = { .ordered = true };
+	struct stage s = running();
+	struct rollout_device d = device();
+	unsigned offers = 0;
+
+	(void)state;
+	s.phase_state = PHASE_OPEN;
+	s.ladder.rungs[0].limit = BUCKET_ALL / 2;
+	for (unsigned i = 0; i < 100; i++) {
+		const struct stage_question q = {
+			.device = &d, .past = &nothing, .word = &word, .now = T0
+		};
+		size_t phase;
+		enum rollout_verdict v;
+
+		d.id.bytes[0] = (uint8_t)i;
+		v = stage_decide(&s, &q, &phase);
+		assert_int_equal(v,
+				 ask(&s, &d, bucket_of(&s.what.digest, &d.id)));
+		offers += v == VERDICT_OFFER;
+	}
+	assert_in_range(offers, 20, 80);
+}
+
 static void what_is_signed_is_asked_before_it_is_offered(void **state)
 {
 	struct stage s = running();
 	struct rollout_device d = device();
 	struct rollout_word word = { .ordered = false };
-	struct stage_question q = {
-		.device = &d, .past = &nothing, .word = &word, .now = T0
-	};
+	const uint64_t lowest = 0;
+	struct stage_question q = { .device = &d,
+				    .past = &nothing,
+				    .word = &word,
+				    .bucket = &lowest,
+				    .now = T0 };
 	size_t phase;
 
 	(void)state;
@@ -759,6 +788,7 @@ int main(void)
 		cmocka_unit_test(going_back_stops_and_launders_no_stop),
 		cmocka_unit_test(what_it_runs_settles_most),
 		cmocka_unit_test(who_is_not_meant_is_left_alone),
+		cmocka_unit_test(whoever_says_no_bucket_is_asked_for_its_own),
 		cmocka_unit_test(what_is_signed_is_asked_before_it_is_offered),
 		cmocka_unit_test(an_undo_is_for_who_runs_what_it_undoes),
 		cmocka_unit_test(a_window_may_cross_midnight),
