@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of routes, who may use them, and the life of what they share. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/fs.h"
 #include "common/keybox.h"
@@ -321,6 +322,23 @@ void api_show(struct server_api *api, const struct ec_private *key,
 	api->tls_certificate = certificate;
 }
 
+/* What was signed before is served on, whether more can be signed or not. */
+static int64_t served_until(struct server_api *api)
+{
+	struct expiry_of *roles = mem_alloc(EXPIRY_MAX, sizeof(*roles));
+	struct err e = { 0 };
+	int64_t until = 0;
+	size_t count = 0;
+
+	if (expiry_read(&api->expiry, api->store, roles, &count, &e))
+		log_event(LOG_ERROR, "metadata-not-read", "why=%s", e.msg);
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(roles[i].role, "timestamp") == 0)
+			until = roles[i].when;
+	free(roles);
+	return until;
+}
+
 int api_open(const struct config *c, struct keeper *k, struct meter *m,
 	     struct server_api **out, struct err *e)
 {
@@ -358,6 +376,7 @@ int api_open(const struct config *c, struct keeper *k, struct meter *m,
 		return -1;
 	}
 	api_note_four_eyes(api);
+	api->timestamp_expires = served_until(api);
 	/* An import that was cut short is completed now; anything else that
 	 * is wrong with it must not keep devices from what they can get. */
 	if (publish_finish(api, e) && e->code != ERR_NOT_FOUND) {
@@ -413,18 +432,17 @@ static void renew(struct server_api *api, int64_t now)
 	int64_t expires = expiry(api);
 	struct err e = { 0 };
 
-	if (expires == 0 && api->next_try == 0)
+	/* What failed is tried again; else there may be nothing to sign. */
+	if (api->next_try != 0 ? now < api->next_try
+			       : expires == 0 || now < expires - UTC_DAY / 2)
 		return;
-	if (expires != 0 && now < expires - UTC_DAY / 2)
-		return;
-	if (now < api->next_try)
-		return;
-	api->next_try = now + RETRY_SEC;
-	if (publish_finish(api, &e))
+	if (publish_finish(api, &e)) {
+		api->next_try = now + RETRY_SEC;
 		log_event(LOG_ERROR, "timestamp-not-renewed", "why=%s", e.msg);
-	else
-		log_event(LOG_INFO, "timestamp-renewed", "at=%lld",
-			  (long long)now);
+		return;
+	}
+	api->next_try = 0;
+	log_event(LOG_INFO, "timestamp-renewed", "at=%lld", (long long)now);
 }
 
 /* How many run what, for the chart. */

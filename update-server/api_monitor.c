@@ -5,7 +5,9 @@
  * names a device, a person or anything that a device may choose.
  */
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -443,17 +445,37 @@ static void add_reason(struct json *reasons, const char *text)
 	json_add(reasons, reason);
 }
 
+static bool is_delegated(const struct expiry_of *role)
+{
+	return !expiry_is_online(role) && strcmp(role->role, "root") != 0 &&
+	       strcmp(role->role, "targets") != 0;
+}
+
+/* Without one of these, no device believes anything. Of what is served, and so
+ * the same whether this server signed it or one before a restart. */
 static void check_metadata(struct server_api *api, struct json *reasons)
 {
-	int64_t expires;
+	struct expiry_of *roles = mem_alloc(EXPIRY_MAX, sizeof(*roles));
+	bool served = false;
+	struct err why = { 0 };
+	char text[NAME_MAX_LEN + 32];
+	size_t count = 0;
 
-	(void)pthread_mutex_lock(&api->publishing);
-	expires = api->timestamp_expires;
-	(void)pthread_mutex_unlock(&api->publishing);
-	if (expires == 0)
+	if (expiry_read(&api->expiry, api->store, roles, &count, &why)) {
+		add_reason(reasons, why.msg);
+		served = true; /* as far as anybody knows */
+	}
+	for (size_t i = 0; i < count; i++) {
+		served = served || expiry_is_online(&roles[i]);
+		if (is_delegated(&roles[i]) || roles[i].when > utc_now())
+			continue;
+		(void)snprintf(text, sizeof(text), "the %s has expired",
+			       roles[i].role);
+		add_reason(reasons, text);
+	}
+	if (!served)
 		add_reason(reasons, "no metadata is served");
-	else if (expires <= utc_now())
-		add_reason(reasons, "the timestamp has expired");
+	free(roles);
 }
 
 /* Able to do what it is for: to store what devices say, and to offer. */

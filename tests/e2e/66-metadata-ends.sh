@@ -74,9 +74,20 @@ for result in bad trouble; do
 done
 ended=$(awk '/metadata_expiry.*"targets"/ { print $2 }' "$WORK/said")
 [ "$ended" -lt $(($(date +%s) + 176400)) ] || die "metrics: it ends at $ended"
-status=$(curl -sS -o "$WORK/said" -w '%{http_code}' \
-	"http://$(listener metrics)/ready")
-[ "$status" = 503 ] || die "it is ready: $(cat "$WORK/said")"
+# It serves what is good still, as before its start, and names what has ended.
+unready() {
+	status=$(curl -sS -o "$WORK/said" -w '%{http_code}' \
+		"http://$(listener metrics)/ready")
+	[ "$status" = 503 ] || die "it is ready: $(cat "$WORK/said")"
+	said '"reasons":\[{"reason":"the targets has expired"}\]'
+}
+unready
+curl -sS --cacert "$WORK/server/ca.pem" --key "$WORK/admin.key" \
+	--cert "$WORK/server/admin/admin.pem" \
+	"https://$(listener people)/metadata/timestamp.json" >"$WORK/said"
+said '"_type":"timestamp"'
+people status
+said '"timestamp_expires":"20'
 [ "$(curl -sS -o "$WORK/said" -w '%{http_code}' \
 	"http://$(listener metrics)/health")" = 200 ] || die "it does not live"
 people rollout/first
