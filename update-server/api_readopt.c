@@ -142,15 +142,22 @@ int api_device_readopt(struct server_api *api, const struct request *q,
 int api_readopt_close(struct server_api *api, const struct request *q,
 		      struct response *a, struct err *e)
 {
-	static const char *const known[] = { "v", NULL };
+	static const char *const known[] = { "v", "reason", NULL };
+	char reason[STAGE_REASON_MAX];
 	struct audit_by by;
 	struct json *j;
+	int rc;
 
 	if (api_body(q, known, &j, e))
 		return -1;
+	rc = api_get_reason(j, reason, e);
 	json_free(j);
-	if (api_by(api, q, &by, e) || store_readopt_close(api->store, &by, e))
+	if (rc || api_by(api, q, &by, e))
 		return -1;
-	log_event(LOG_WARNING, "readopt-closed", "by=%s", q->peer->id);
+	by.reason = reason;
+	if (store_readopt_close(api->store, &by, e))
+		return -1;
+	log_event(LOG_WARNING, "readopt-closed", "by=%s why=%s", q->peer->id,
+		  reason);
 	return response_json(a, 200, api_answer(), e);
 }

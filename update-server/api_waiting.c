@@ -141,20 +141,22 @@ int api_waiting_approve(struct server_api *api, const struct request *q,
 int api_waiting_deny(struct server_api *api, const struct request *q,
 		     struct response *a, struct err *e)
 {
-	static const char *const known[] = { "v", "code", NULL };
-	char code[CLAIM_JOIN_LEN + 1];
+	static const char *const known[] = { "v", "code", "reason", NULL };
+	char code[CLAIM_JOIN_LEN + 1], reason[STAGE_REASON_MAX];
 	struct audit_by by;
 	struct json *j;
 	int rc;
 
 	if (api_body(q, known, &j, e))
 		return -1;
-	rc = api_get_code(j, code, e);
+	rc = api_get_code(j, code, e) || api_get_reason(j, reason, e) ? -1 : 0;
 	json_free(j);
-	if (rc || api_by(api, q, &by, e) ||
-	    store_waiting_deny(api->store, code, &by, e))
+	if (rc || api_by(api, q, &by, e))
 		return -1;
-	log_event(LOG_INFO, "device-denied", "by=%s code=%s", q->peer->id,
-		  code);
+	by.reason = reason;
+	if (store_waiting_deny(api->store, code, &by, e))
+		return -1;
+	log_event(LOG_INFO, "device-denied", "by=%s code=%s why=%s",
+		  q->peer->id, code, reason);
 	return response_json(a, 200, api_answer(), e);
 }

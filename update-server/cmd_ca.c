@@ -132,11 +132,13 @@ int command_ca_rotate(int argc, char **argv, struct err *e)
 
 int command_ca_withdraw(int argc, char **argv, struct err *e)
 {
+	const char *reason = NULL;
 	uint64_t leave = 0;
 	struct ca_command c = { .json = false };
 	const struct opt opts[] = {
 		OPT_NUMBER("leave", "N", &leave, UINT32_MAX,
 			   "so many devices are on it, and enrol anew"),
+		OPT_TEXT("reason", "TEXT", &reason, "why, for the log"),
 		OPT_FLAG("json", &c.json, "print JSON"),
 		OPT_END,
 	};
@@ -146,8 +148,10 @@ int command_ca_withdraw(int argc, char **argv, struct err *e)
 		return -1;
 	if (sha256_parse(slice_of(c.operands[1]), &fingerprint, e))
 		return err_in(e, "the fingerprint");
-	return device_ca_withdraw(c.operands[0], &fingerprint, leave, &c.cas,
-				  e) ||
+	if (!reason || !reason[0])
+		return err_set(e, ERR_USAGE, "--reason TEXT is needed");
+	return device_ca_withdraw(c.operands[0], &fingerprint, leave, reason,
+				  &c.cas, e) ||
 			       show(&c,
 				    "restart the server: it trusts that one "
 				    "until then; keep a copy of keys/ again\n"

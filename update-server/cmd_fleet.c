@@ -115,10 +115,12 @@ static int approve_carried(struct ui *u, const struct carried *c,
 static int decide(int argc, char **argv, bool approve, struct err *e)
 {
 	struct carried c = { .text = BUF_INIT(WIRE_BODY_MAX) };
-	const char *cohort = NULL, *replaces = NULL;
+	const char *cohort = NULL, *replaces = NULL, *reason = NULL;
 	struct ui u = { 0 };
 	const struct opt opts[] = {
 		UI_OPTIONS(&u),
+		/* Only who denies has this. */
+		OPT_TEXT("reason", "TEXT", &reason, "why, for the others"),
 		/* Only who approves has these. */
 		OPT_TEXT("cohort", "C", &cohort, "the cohort it joins"),
 		OPT_TEXT("replaces", "DEVICE", &replaces,
@@ -152,12 +154,18 @@ static int decide(int argc, char **argv, bool approve, struct err *e)
 			      "the device shows it: XXXX-XXXX-XXXX");
 		goto out;
 	}
+	if (approve == (reason != NULL)) {
+		(void)err_set(e, ERR_USAGE,
+			      approve ? "--reason is for who denies"
+				      : "--reason TEXT is needed");
+		goto out;
+	}
 	if (c.request && read_request(&c, code, e))
 		goto out;
 	body = json_new_object();
 	json_set_text(body, "code", code);
-	if (approve)
-		json_set_text(body, "cohort", cohort);
+	json_set_text(body, approve ? "cohort" : "reason",
+		      approve ? cohort : reason);
 	if (replaces)
 		json_set_text(body, "replaces", replaces);
 	if (c.request) {
@@ -427,15 +435,27 @@ out:
 
 int command_server_close_readopt(int argc, char **argv, struct err *e)
 {
+	const char *reason = NULL;
 	struct ui u = { 0 };
-	const struct opt opts[] = { UI_OPTIONS(&u), OPT_END };
+	const struct opt opts[] = {
+		OPT_TEXT("reason", "TEXT", &reason, "why, for the others"),
+		UI_OPTIONS(&u),
+		OPT_END,
+	};
+	struct json *body;
 	int rc = -1;
 
-	if (ui_start(&u, argc, argv, opts, 0, e) == 0)
-		rc = ui_act(&u, "/v1/people/readopt-close", json_new_object(),
-			    "closed: whom the registry does not know enrolls "
-			    "anew",
-			    e);
+	if (ui_start(&u, argc, argv, opts, 0, e))
+		goto out;
+	if (!reason) {
+		(void)err_set(e, ERR_USAGE, "--reason TEXT is needed");
+		goto out;
+	}
+	body = json_new_object();
+	json_set_text(body, "reason", reason);
+	rc = ui_act(&u, "/v1/people/readopt-close", body,
+		    "closed: whom the registry does not know enrolls anew", e);
+out:
 	ui_done(&u);
 	return rc;
 }

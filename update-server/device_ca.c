@@ -16,6 +16,7 @@
 #define LOCK "keys/device-ca.lock"
 
 struct desk {
+	const char *reason; /* of a withdrawal */
 	struct config config;
 	int dirfd, lock;
 	int64_t now;
@@ -360,6 +361,7 @@ static int log_withdrawal(struct desk *d, size_t which, uint64_t left,
 	audit_record_init(&r, AUDIT_CA_WITHDRAW, &by);
 	audit_set_digest(&r, "certificate", &d->cas.at[which].fingerprint);
 	json_set_int(r.objects, "devices", (int64_t)left);
+	audit_set_secret(&r, "reason", d->reason);
 	return store_log(d->store, &r, e);
 }
 
@@ -385,13 +387,16 @@ out:
 }
 
 int device_ca_withdraw(const char *dir, const struct sha256 *fingerprint,
-		       uint64_t leave, struct device_cas *out, struct err *e)
+		       uint64_t leave, const char *reason,
+		       struct device_cas *out, struct err *e)
 {
 	struct desk d;
-	int rc = open_desk(dir, &d, e) || withdraw(&d, fingerprint, leave, e) ||
-				 read_all(&d, e)
-			 ? -1
-			 : 0;
+	int rc = open_desk(dir, &d, e);
+
+	d.reason = reason;
+	if (rc == 0)
+		rc = withdraw(&d, fingerprint, leave, e) || read_all(&d, e) ? -1
+									    : 0;
 
 	if (rc == 0)
 		*out = d.cas;

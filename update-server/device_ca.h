@@ -53,7 +53,7 @@ int device_ca_rotate(const char *dir, uint64_t days, struct device_cas *out,
  * devices whose certificates nobody here has seen. Recorded.
  */
 int device_ca_withdraw(const char *dir, const struct sha256 *fingerprint,
-		       uint64_t leave, struct device_cas *out,
-		       struct err *e) NODISCARD;
+		       uint64_t leave, const char *reason,
+		       struct device_cas *out, struct err *e) NODISCARD;
 
 #endif

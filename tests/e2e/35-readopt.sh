@@ -96,12 +96,13 @@ grep -q "serial 17" "$WORK/said" && die "free text in the log"
 want 0 op device show "$lost"
 
 # An admin ends it: what nobody has taken back by now enrolls anew.
-want 0 op server close-readopt
-want 14 op server close-readopt
+want 2 op server close-readopt
+want 0 op server close-readopt --reason "all are back"
+want 14 op server close-readopt --reason "all are back"
 want 0 op server status
 said "readopt .*closed"
 want 0 op audit list
-said "readopt-close"
+said "readopt-close .*reason="
 turn() { # as if the registry had another certificate of it; and back
 	python3 - "$WORK/server/store.sqlite" <<'PY'
 import sqlite3, sys

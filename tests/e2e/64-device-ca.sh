@@ -39,7 +39,8 @@ want 0 "$server" ca rotate "$WORK/server" --overlap 100
 said "keep a copy of keys/ again"
 said "^issues .* 0 devices"
 said "^former .* 3 devices"
-want 14 "$server" ca withdraw "$WORK/server" "$(former)"
+want 2 "$server" ca withdraw "$WORK/server" "$(former)"
+want 14 "$server" ca withdraw "$WORK/server" "$(former)" --reason old
 said "3 devices are on it still"
 make_device late default
 want 0 device late enroll --claim-file "$WORK/devices/late/claim"
@@ -70,7 +71,7 @@ later 61 revoked check >"$WORK/said" 2>&1 || got=$?
 want 0 "$server" ca status "$WORK/server" --json
 said '"devices": 3'
 [ "$(on 2)" -eq 1 ] || die "left: $(on 2)"
-want 14 "$server" ca withdraw "$WORK/server" "$(former)" --leave 2
+want 14 "$server" ca withdraw "$WORK/server" "$(former)" --leave 2 --reason old
 said "1 devices are on it, not 2"
 
 # The second at which the old one ends: who is connected by it is connected no
@@ -107,7 +108,7 @@ want 0 op_later 101 device show "$old"
 said retired
 [ "$(on 2)" -eq 0 ] || die "left: $(on 2)"
 cp "$keys/device-ca.pem" "$WORK/withdrawn.pem"
-want 0 "$server" ca withdraw "$WORK/server" "$(former)"
+want 0 "$server" ca withdraw "$WORK/server" "$(former)" --reason old
 [ "$(grep -c BEGIN "$keys/device-ca.pem")" -eq 1 ] || die "it is still there"
 start_later 101
 want 0 later 101 moves check

@@ -79,10 +79,14 @@ want 14 ask a
 want 12 ask b
 
 # Denied: told so, and it is not in the list of who waits.
-want 0 op device deny "$other"
+want 2 op device deny "$other"
+want 2 op device approve "$other" --cohort shop --reason "why not"
+want 0 op device deny "$other" --reason "nobody knows it"
 want 10 ask b
 said "an officer decided against this device"
-want 13 op device deny 0000-0000-0000
+want 13 op device deny 0000-0000-0000 --reason none
+want 0 op audit list
+said "device-deny .*reason="
 
 # A stranger's key gets nothing of an approval; no more may wait than may.
 python3 - "$here" "$(listener enrolment)" "$WORK" <<'PY' || die "strangers"

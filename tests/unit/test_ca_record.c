@@ -81,7 +81,8 @@ static void what_was_rotated_is_what_is_in_use(void **state)
 	assert_ok(check(&e));
 	assert_ok(device_ca_rotate(dir, 30, &cas, &e));
 	assert_ok(check(&e));
-	assert_ok(device_ca_withdraw(dir, &cas.at[2].fingerprint, 0, &cas, &e));
+	assert_ok(device_ca_withdraw(dir, &cas.at[2].fingerprint, 0, "test",
+				     &cas, &e));
 	assert_ok(check(&e));
 }
 
@@ -114,10 +115,10 @@ a_copy_of_before_a_withdrawal_is_refused_until_the_next(void **state)
 	assert_ok(device_ca_rotate(dir, 30, &cas, &e));
 	former = cas.at[1].fingerprint;
 	pem = copy_of(PEM);
-	assert_ok(device_ca_withdraw(dir, &former, 0, &cas, &e));
+	assert_ok(device_ca_withdraw(dir, &former, 0, "test", &cas, &e));
 	put_back(PEM, &pem);
 	assert_refused_saying(check(&e), ERR_ROLLBACK, "was withdrawn");
-	assert_ok(device_ca_withdraw(dir, &former, 0, &cas, &e));
+	assert_ok(device_ca_withdraw(dir, &former, 0, "test", &cas, &e));
 	assert_ok(check(&e));
 }
 

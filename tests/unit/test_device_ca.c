@@ -112,7 +112,7 @@ static void there_are_so_many_and_no_more(void **state)
 		assert_ok(device_ca_rotate(dir, 30, &cas, &e));
 	last = cas.at[1].fingerprint;
 	assert_refused(device_ca_rotate(dir, 30, &cas, &e), ERR_LIMIT);
-	assert_ok(device_ca_withdraw(dir, &last, 0, &cas, &e));
+	assert_ok(device_ca_withdraw(dir, &last, 0, "test", &cas, &e));
 	assert_int_equal(cas.count, DEVICE_CA_MAX - 1);
 	assert_ok(device_ca_rotate(dir, 30, &cas, &e));
 }
@@ -169,16 +169,16 @@ static void it_goes_when_nobody_is_left_on_it(void **state)
 	assert_ok(device_ca_rotate(dir, 30, &cas, &e));
 	own = cas.at[0].fingerprint;
 	former = cas.at[1].fingerprint;
-	assert_refused(device_ca_withdraw(dir, &own, 0, &cas, &e),
+	assert_refused(device_ca_withdraw(dir, &own, 0, "test", &cas, &e),
 		       ERR_CONFLICT);
-	assert_refused(device_ca_withdraw(dir, &none, 0, &cas, &e),
+	assert_refused(device_ca_withdraw(dir, &none, 0, "test", &cas, &e),
 		       ERR_NOT_FOUND);
-	assert_refused(device_ca_withdraw(dir, &former, 1, &cas, &e),
+	assert_refused(device_ca_withdraw(dir, &former, 1, "test", &cas, &e),
 		       ERR_CONFLICT);
 	add_unread();
 	assert_ok(device_ca_status(dir, &cas, &e));
 	assert_int_equal(cas.others, 1);
-	assert_ok(device_ca_withdraw(dir, &former, 0, &cas, &e));
+	assert_ok(device_ca_withdraw(dir, &former, 0, "test", &cas, &e));
 	assert_int_equal(cas.count, 1);
 	assert_true(sha256_equal(&cas.at[0].fingerprint, &own));
 }
