@@ -227,8 +227,10 @@ static const char *const schema[] = {
 	"ALTER TABLE attempt ADD COLUMN heard INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE attempt ADD COLUMN interval INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE attempt ADD COLUMN due INTEGER NOT NULL DEFAULT 0;"
+	/* The plus: by the device's index. By a rollout's, which is as long as
+	 * a fleet, each attempt would look at all of them. */
 	"UPDATE attempt SET n = (SELECT count(*) FROM attempt b"
-	" WHERE b.rollout = attempt.rollout AND b.device = attempt.device"
+	" WHERE +b.rollout = attempt.rollout AND b.device = attempt.device"
 	" AND b.id <= attempt.id), heard = changed,"
 	" interval = coalesce((SELECT d.interval FROM device d"
 	" WHERE d.id = attempt.device), 0),"
