@@ -75,22 +75,11 @@ void boot_start(const struct boot *b, char out[BOOT_ID_LEN])
 
 int boot_number(const struct boot *b, char out[BOOT_ID_LEN], struct err *e)
 {
-	struct buf text = BUF_INIT(BOOT_ID_LEN);
-	struct slice rest, word;
-	int rc;
-
 	out[0] = 0;
 	if (!b->control->reboots)
 		return 0;
-	rc = cmdline_read(b->config->boot_id, &text, e);
-	rest = buf_slice(&text);
-	word = cmdline_word(&rest);
-	if (rc == 0)
-		rc = text_format(out, BOOT_ID_LEN, e, "%.*s", (int)word.len,
-				 (const char *)word.ptr);
-	if (rc == 0 && word.len == 0)
-		rc = err_set(e, ERR_SYSTEM, "%s: no number of this boot",
-			     b->config->boot_id);
-	buf_done(&text);
-	return rc;
+	boot_start(b, out);
+	return out[0] ? 0
+		      : err_set(e, ERR_SYSTEM, "%s: no number of this boot",
+				b->config->boot_id);
 }

@@ -10,6 +10,7 @@
 #include "common/utc.h"
 #include "updater-client/confine.h"
 #include "updater-client/counter.h"
+#include "updater-client/hook.h"
 #include "updater-client/identity.h"
 #include "updater-client/keep.h"
 #include "updater-client/posture.h"
@@ -70,20 +71,18 @@ static void check_program(struct visit *v, const char *what,
 			  const struct settings_command *c)
 {
 	struct err e = { 0 };
-	int fd, rc;
+	int rc;
 
 	if (c->argc == 0)
 		return;
-	fd = open(c->argv[0], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	rc = fd < 0 || access(c->argv[0], X_OK)
-		     ? err_sys(&e, "%s", c->argv[0])
-		     : fs_check_private(fd, c->argv[0], &e);
+	rc = hook_check(c->argv[0], &e);
+	if (rc == 0 && access(c->argv[0], X_OK))
+		rc = err_sys(&e, "%s", c->argv[0]);
 	if (rc) {
 		e.code = ERR_CONFIG; /* it names what cannot be run */
 		diagnosis_fail(v->d, "programs", &e, what);
 	} else
 		diagnosis_ok(v->d, "programs", "%s: %s", what, c->argv[0]);
-	fs_close(&fd);
 }
 
 static void check_programs(struct visit *v)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,44 +22,44 @@
 #define ENV_LEN         4200
 #define EXIT_NO_PROGRAM 127
 #define DRAIN_MAX       64
+#define LINKS_MAX       40
 
 /* ---- the child ----------------------------------------------------------- */
 
+#define ENV_PATH                                                               \
+	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 struct environment {
-	char slot[ENV_LEN], release[ENV_LEN], data[ENV_LEN];
+	char texts[4][ENV_LEN];
 	char *at[5];
 };
 
-static void set_environment(const struct hook *h, char *path,
-			    struct environment *env)
+static void set_environment(const struct hook *h, struct environment *env)
 {
+	static const char *const names[] = { "SLOT", "RELEASE", "DATA" };
+	const char *const values[] = { h->slot, h->release, h->data };
 	size_t n = 0;
 
-	(void)snprintf(env->slot, sizeof(env->slot), "PAWL_SLOT=%s",
-		       h->slot ? h->slot : "");
-	(void)snprintf(env->release, sizeof(env->release), "PAWL_RELEASE=%s",
-		       h->release ? h->release : "");
-	(void)snprintf(env->data, sizeof(env->data), "PAWL_DATA=%s",
-		       h->data ? h->data : "");
-	env->at[n++] = path;
-	if (h->slot)
-		env->at[n++] = env->slot;
-	if (h->release)
-		env->at[n++] = env->release;
-	if (h->data)
-		env->at[n++] = env->data;
-	env->at[n] = NULL;
+	(void)snprintf(env->texts[n], ENV_LEN, "%s", ENV_PATH);
+	env->at[n] = env->texts[n];
+	for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+		if (!values[i])
+			continue;
+		n++;
+		(void)snprintf(env->texts[n], ENV_LEN, "PAWL_%s=%s", names[i],
+			       values[i]);
+		env->at[n] = env->texts[n];
+	}
 }
 
-static NORETURN void run_child(const struct hook *h, int out, pid_t parent)
+static NORETURN void run_child(const struct hook *h, const char *program,
+			       int out, pid_t parent)
 {
-	char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
-		      "/sbin:/bin";
 	struct environment env = { .at = { NULL } };
 	sigset_t none;
 	int null;
 
-	set_environment(h, path, &env);
+	set_environment(h, &env);
 	(void)setsid();
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
@@ -76,7 +77,7 @@ static NORETURN void run_child(const struct hook *h, int out, pid_t parent)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)signal(SIGXFSZ, SIG_DFL);
-	(void)execve(h->argv[0], h->argv, env.at);
+	(void)execve(program, h->argv, env.at);
 	dprintf(STDERR_FILENO, "%s: %s\n", h->argv[0], strerror(errno));
 	_exit(EXIT_NO_PROGRAM);
 }
@@ -180,42 +181,115 @@ static int supervise(const struct hook *h, pid_t pid, int fd,
 	return rc ? rc : how_it_ended(h, status, e);
 }
 
-/* A program that others may change would be theirs to run as us. */
-static int check_local(const struct hook *h, struct err *e)
-{
-	int fd;
-	int rc;
+/* ---- which program ------------------------------------------------------- */
 
-	if (h->argv[0][0] != '/')
+/* A way to a program that leads over no link. */
+struct way {
+	int dirfd;             /* of a release's tree, or AT_FDCWD */
+	char to[PATH_MAX_LEN]; /* so far; behind "", or a release's "." */
+	size_t len, root_len;
+	unsigned links;
+};
+
+/* What is local nobody changes but root and ourselves. */
+static int look(const struct way *w, struct stat *st, struct err *e)
+{
+	mode_t others = S_IWGRP | S_IWOTH;
+
+	if (fstatat(w->dirfd, w->to, st, AT_SYMLINK_NOFOLLOW))
+		return err_sys(e, "%s", w->to);
+	/* Where the sticky bit is they may not touch what is ours. */
+	if (S_ISLNK(st->st_mode) ||
+	    (S_ISDIR(st->st_mode) && st->st_mode & S_ISVTX))
+		others = 0;
+	if (w->dirfd >= 0 || (!(st->st_mode & others) &&
+			      (st->st_uid == 0 || st->st_uid == geteuid())))
 		return 0;
-	fd = open(h->argv[0], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0) {
-		err_sys(e, "%s", h->argv[0]);
-		e->code = ERR_CONFIG;
-		return -1;
+	return err_set(e, ERR_CONFIG,
+		       "%s: others may write it; chown root, chmod go-w",
+		       w->to);
+}
+
+/* Links are read as if the root of the way were the root of all. */
+static int walk(struct way *w, const char *path, struct err *e)
+{
+	char target[PATH_MAX_LEN];
+	struct stat st;
+	ssize_t got;
+	size_t len;
+
+	for (; *path; path += len) {
+		path += strspn(path, "/");
+		len = strcspn(path, "/");
+		if (len == 0 || (len == 1 && path[0] == '.'))
+			continue;
+		if (len == 2 && path[0] == '.' && path[1] == '.') {
+			while (w->len > w->root_len && w->to[--w->len] != '/')
+				;
+			w->to[w->len] = 0;
+			continue;
+		}
+		if (text_format(w->to + w->len, sizeof(w->to) - w->len, e,
+				"/%.*s", (int)len, path) ||
+		    look(w, &st, e))
+			return -1;
+		if (!S_ISLNK(st.st_mode)) {
+			w->len = strlen(w->to);
+			continue;
+		}
+		got = readlinkat(w->dirfd, w->to, target, sizeof(target) - 1);
+		if (got < 0 || w->links++ == LINKS_MAX)
+			return err_set(e, ERR_CONFIG, "%s: too many links",
+				       w->to);
+		target[got] = 0;
+		if (target[0] == '/')
+			w->len = w->root_len;
+		if (walk(w, target, e))
+			return -1;
 	}
-	rc = fs_check_private(fd, h->argv[0], e);
-	fs_close(&fd);
-	return rc;
+	return 0;
+}
+
+static int find_way(int dirfd, const char *path, struct way *w, struct err *e)
+{
+	struct stat st;
+
+	memset(w, 0, sizeof(*w));
+	w->dirfd = dirfd;
+	w->to[0] = dirfd == AT_FDCWD && path[0] == '/' ? '/' : '.';
+	w->root_len = w->len = w->to[0] == '.';
+	return look(w, &st, e) || walk(w, path, e) ? -1 : 0;
+}
+
+int hook_check(const char *path, struct err *e)
+{
+	struct way unused;
+
+	return find_way(AT_FDCWD, path, &unused, e);
 }
 
 int hook_run(const struct hook *h, struct hook_output *output, struct err *e)
 {
 	int fds[2] = { -1, -1 };
 	pid_t parent = getpid();
+	struct way w;
 	pid_t pid;
 	int rc;
 
 	output->len = 0;
-	if (check_local(h, e))
+	if (find_way(h->dirfd < 0 ? AT_FDCWD : h->dirfd, h->argv[0], &w, e)) {
+		e->code = h->dirfd < 0 ? ERR_CONFIG : ERR_HEALTH;
 		return -1;
+	}
 	/* A service that lives on must not die of a closed pipe. */
 	if (!h->leaves_service &&
 	    (pipe2(fds, O_CLOEXEC) || fcntl(fds[0], F_SETFL, O_NONBLOCK)))
 		return err_sys(e, "pipe");
 	pid = fork();
 	if (pid == 0)
-		run_child(h, fds[1], parent);
+		/* What is local has the name that it was given: nobody else
+		 * changes where that leads. */
+		run_child(h, h->dirfd < 0 ? h->argv[0] : w.to, fds[1], parent);
 	fs_close(&fds[1]);
 	rc = pid < 0 ? err_sys(e, "fork")
 		     : supervise(h, pid, fds[0], output, e);

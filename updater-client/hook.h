@@ -21,7 +21,7 @@ struct hook_output {
 
 struct hook {
 	char *const *argv;   /* argv[0]: absolute, or beneath dirfd */
-	int dirfd;           /* the working folder; -1: "/" */
+	int dirfd;           /* a release's tree, to work in; -1: "/" */
 	const char *slot;    /* PAWL_SLOT, or NULL */
 	const char *release; /* PAWL_RELEASE, or NULL */
 	const char *data;    /* PAWL_DATA, or NULL */
@@ -35,10 +35,18 @@ struct hook {
 /*
  * 0 when it exited with status 0. ERR_HEALTH otherwise, and the message says
  * how it ended; ERR_NETWORK past the deadline; ERR_BUSY when asked to stop;
- * ERR_CONFIG when a local program may be written by others. *output is the
- * tail of what it said, foreign bytes as they came.
+ * ERR_CONFIG when hook_check() says no. *output is the tail of what it said,
+ * foreign bytes as they came.
  */
 int hook_run(const struct hook *h, struct hook_output *output,
 	     struct err *e) NODISCARD;
+
+/*
+ * Is this local program, or another file, ours? ERR_CONFIG when others may put
+ * another one in its place: it, or any folder or link on the way to it, belongs
+ * to somebody else or may be written by others. (In a folder with the sticky
+ * bit they may not touch what is ours.) ERR_NOT_FOUND.
+ */
+int hook_check(const char *path, struct err *e) NODISCARD;
 
 #endif

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "common/fs.h"
-
 #include "updater-client/confine.h"
+#include "updater-client/hook.h"
 
 #define RTC "/dev/rtc0"
 #define SECURE_BOOT                                                            \
@@ -40,35 +40,17 @@ static void look_at_firmware(struct wire_posture *p)
 }
 
 /* What is not there is nobody's to write; its user will be told. */
-static bool is_private(const char *path, int flags)
+static bool is_private(const char *path)
 {
-	int fd = open(path, flags | O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct err why;
-	bool is = fd < 0 || fs_check_private(fd, path, &why) == 0;
 
-	fs_close(&fd);
-	return is;
+	return !path || hook_check(path, &why) == 0 || why.code != ERR_CONFIG;
 }
 
-/* Whoever may write a folder can put another file there. */
-static bool is_in_private_folder(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char folder[PATH_MAX_LEN];
-	struct err too_long;
-
-	if (!slash)
-		return is_private(".", O_DIRECTORY);
-	return text_format(folder, sizeof(folder), &too_long, "%.*s",
-			   slash == path ? 1 : (int)(slash - path),
-			   path) == 0 &&
-	       is_private(folder, O_DIRECTORY);
-}
-
-/* The file itself was looked at before it was read. */
 static bool is_config_private(const struct settings *c)
 {
 	const char *const files[] = {
+		c->path,
 		c->root,
 		c->ca,
 		c->health.argv[0],
@@ -81,19 +63,13 @@ static bool is_config_private(const struct settings *c)
 		c->data_restore.argv[0],
 		c->token.module,
 	};
+	bool is = true;
 
-	if (c->path && !is_in_private_folder(c->path))
-		return false;
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
-		if (files[i] && !is_private(files[i], 0))
-			return false;
-	for (size_t i = 0; i < c->slot_count; i++) {
-		const char *handler = c->slots[i].program.argv[0];
-
-		if (handler && !is_private(handler, 0))
-			return false;
-	}
-	return true;
+		is &= is_private(files[i]);
+	for (size_t i = 0; i < c->slot_count; i++)
+		is &= is_private(c->slots[i].program.argv[0]);
+	return is;
 }
 
 bool posture_root_is_read_only(void)

@@ -59,23 +59,6 @@ static bool ask(struct trial *t, char *const *argv, int dirfd)
 	return true;
 }
 
-/* A command of the release is a path in its tree, never one of the host. */
-static bool ask_release(struct trial *t, char **argv)
-{
-	char program[PATH_LEN];
-	struct err e = { 0 };
-
-	if (argv[0][0] == '/') {
-		err_set(&e, ERR_HEALTH, "%s: not a path inside the release",
-			argv[0]);
-		return failed(t, REASON_HEALTH, &e);
-	}
-	if (text_format(program, sizeof(program), &e, "./%s", argv[0]))
-		return failed(t, REASON_HEALTH, &e);
-	argv[0] = program;
-	return ask(t, argv, t->tree_fd);
-}
-
 /* ---- checks that need no program ------------------------------------------
  */
 
@@ -188,7 +171,8 @@ static bool ask_commands(struct trial *t)
 	size_t at = 0;
 
 	while (slot_health(&t->s->running, &at, argv))
-		if (!vital_is_meant(argv[0]) && !ask_release(t, argv))
+		/* A path in the release's tree, never one of the host. */
+		if (!vital_is_meant(argv[0]) && !ask(t, argv, t->tree_fd))
 			return false;
 	if (t->s->config->health.argc == 0)
 		return true;
