@@ -22,7 +22,7 @@ B          := build/$(CONFIG)
 
 PROGRAMS := signer update-server updater-client
 COMMON_LIBS              := -lmbedx509 -lmbedcrypto -ljansson -linih
-LIBS_signer              := -larchive -lzstd -llzma -lz -llz4 -lext2fs \
+LIBS_signer              := -lseccomp -larchive -lzstd -llzma -lz -llz4 -lext2fs \
 			    -lcom_err -ldivsufsort -lpthread $(COMMON_LIBS)
 LIBS_update-server       := -luv -lsqlite3 -lcurl -lmbedtls -larchive -lpthread \
 			    $(COMMON_LIBS)

@@ -16,6 +16,7 @@
 #include "signer/commands.h"
 #include "signer/repo.h"
 #include "signer/review.h"
+#include "signer/sandbox.h"
 #include "signer/watch.h"
 
 struct inspect {
@@ -153,12 +154,13 @@ int cmd_inspect(int argc, char **argv, struct err *e)
 
 	if (opt_parse(argc, argv, opts, &operands, &count, e))
 		return -1;
+	i.path = operands[0];
 	if (count != 1)
 		rc = err_set(e, ERR_USAGE, "one REPO or FILE is needed");
-	else {
-		i.path = operands[0];
+	else if (sandbox_writes(NULL, e))
+		rc = -1;
+	else
 		rc = repo_is_at(i.path) ? inspect_repo(i.path, &out, e)
 					: inspect_file(&i, &out, e);
-	}
 	return report_end(&out, rc, e);
 }

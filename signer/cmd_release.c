@@ -4,6 +4,7 @@
 #include "signer/commands.h"
 #include "signer/crew.h"
 #include "signer/release_create.h"
+#include "signer/sandbox.h"
 
 /* Parts of its table: the way back, and what keeps it from others' eyes. */
 #define UNDO_OPTIONS(s)                                                        \
@@ -28,6 +29,9 @@ static int create_in(char **operands, int count, struct spec *s, bool quiet,
 	if (count != 1)
 		return err_set(e, ERR_USAGE, "one REPO is needed");
 	s->path = operands[0];
+	/* Of what is packed and searched, nobody signed anything yet. */
+	if (sandbox_writes(s->path, e))
+		return -1;
 	return release_create(s, quiet, out, e);
 }
 

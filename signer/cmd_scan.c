@@ -19,6 +19,7 @@
 #include "signer/commands.h"
 #include "signer/known.h"
 #include "signer/report.h"
+#include "signer/sandbox.h"
 #include "signer/sift.h"
 #include "signer/watch.h"
 
@@ -341,6 +342,8 @@ int cmd_scan(int argc, char **argv, struct err *e)
 	if (rc == 0)
 		rc = fs_open_dir(scratch ? scratch : SCRATCH,
 				 &how.scratch_dirfd, e);
+	if (rc == 0)
+		rc = sandbox_writes(scratch ? scratch : SCRATCH, e);
 	if (rc == 0)
 		rc = search(operands, count, &how, &out, e);
 	scalars_free(how.known);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
+#include <string.h>
 
 #include "common/opt.h"
 #include "common/secret.h"
 
 #include "signer/commands.h"
+#include "signer/sandbox.h"
 
 /* One line per command; each lives in the module that its name suggests. */
 static const struct command commands[] = {
@@ -79,6 +81,16 @@ static const struct command commands[] = {
 	  cmd_factory },
 };
 
+/* What may sign, by keys that only another program can use. */
+static bool starts_programs(int argc, char **argv)
+{
+	const char *first = argc > 1 ? argv[1] : "";
+
+	return strcmp(first, "sign") == 0 || strcmp(first, "init") == 0 ||
+	       (strcmp(first, "key") == 0 && argc > 2 &&
+		strcmp(argv[2], "external") == 0);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct program program = {
@@ -87,7 +99,13 @@ int main(int argc, char **argv)
 		.command_count = ARRAY_LEN(commands),
 	};
 
+	struct err e = { 0 };
+
 	secret_guard();
+	if (!starts_programs(argc, argv) && sandbox_enter(&e)) {
+		fprintf(stderr, "signer: %s\n", e.msg);
+		return (int)e.code;
+	}
 	if (!secret_can_lock())
 		fputs("note: keys may reach swap: this account locks no "
 		      "memory (ulimit -l)\n",

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sandbox - who reads foreign archives, file systems and metadata gives up, for
+ * good, what that does not need: the network and other programs by seccomp, and
+ * where a command knows what it writes, all other files by Landlock. What a
+ * kernel lacks is done without.
+ */
+#ifndef SIGNER_SANDBOX_H
+#define SIGNER_SANDBOX_H
+
+#include "common/err.h"
+
+/* No socket, no other program, no reach into another process. Before there are
+ * threads. ERR_SYSTEM if the kernel has the means and they fail. */
+int sandbox_enter(struct err *e) NODISCARD;
+
+/* Of files, what is beneath this folder may be written, and whatever the user
+ * may read be read; NULL: nothing is written. Beside it the terminal. */
+int sandbox_writes(const char *folder, struct err *e) NODISCARD;
+
+#endif
