@@ -16,6 +16,7 @@
 
 #define DELTA_HEAD_MAX     12 /* a byte, a version, two numbers of 32 bits */
 #define DELTA_HEAD_VERSION 7
+#define DELTA_HEAD_KIN     8 /* records refer to what was kept, too */
 #define DELTA_RECIPES_MAX  64
 #define DELTA_PARTS_MAX    32768      /* of the old, and steps of the new */
 #define DELTA_LIST_MAX     (1u << 20) /* bytes of the list */
@@ -31,6 +32,7 @@
 /* A payload begins with its length (one byte) and it; then the list follows. */
 struct delta_head {
 	uint32_t raw_len, packed_len; /* of the list; equal: not compressed */
+	bool kin; /* DELTA_HEAD_KIN: told to old readers, this one reads both */
 };
 
 /*

@@ -148,7 +148,8 @@ static int read_scratch(struct rebuild *r, uint64_t at, void *out, size_t len,
 			  : err_set(e, ERR_SYSTEM, "scratch space is cut off");
 }
 
-/* Behind it stand the contents of its parts. */
+/* Behind it stand the contents of its parts, and what was kept: zeroes where
+ * nothing was yet. */
 static int old_at(void *ctx, uint64_t offset, void *out, size_t len,
 		  struct err *e)
 {
@@ -481,8 +482,9 @@ static int run(struct rebuild *r, enum package_codec codec, uint64_t new_len,
 				     .emit = emit,
 				     .emit_old = emit_old };
 
-	/* At most 32768 times 4 GiB more: nothing overflows. */
-	if (delta_apply(codec, r->old_len + r->members.old_len,
+	/* At most 65536 times 4 GiB more: nothing overflows. */
+	if (delta_apply(codec,
+			r->old_len + r->members.old_len + r->members.kept_len,
 			new_len + r->members.grown, &io, e))
 		return -1;
 	return finish(r, e);

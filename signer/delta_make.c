@@ -6,6 +6,8 @@
 
 #include "common/delta.h"
 #include "common/mem.h"
+#include "common/release.h"
+#include "signer/delta_kin.h"
 #include "signer/delta_old.h"
 #include "signer/delta_patch.h"
 #include "signer/delta_piece.h"
@@ -19,6 +21,8 @@ struct step {
 	uint8_t *bytes; /* heap: a piece; NULL: a copy of the old stream */
 	struct delta_piece piece;
 	struct delta_plan plan;
+	const struct kin_elder *elder; /* it refers to; or NULL */
+	struct delta_old kin;          /* the text of that */
 	uint64_t old_at, len;
 };
 
@@ -29,6 +33,7 @@ struct maker {
 	struct view_pair views;
 	size_t search_max;
 	struct delta_old old;
+	struct delta_kin kin;
 	struct delta_piecer pieces;
 	struct step *steps;
 	size_t step_count, step_bytes;
@@ -86,6 +91,24 @@ static int write_step(struct maker *m, const struct step *step, struct err *e)
 	return advance(m, step->piece.bytes.len, e);
 }
 
+/* The search takes much memory and is done with; what was found stays. */
+static int plan_kin(struct maker *m, struct step *step, struct err *e)
+{
+	const struct kin_elder *elder = step->elder;
+	struct delta_piecer pieces = m->pieces;
+	int rc;
+
+	pieces.old = &step->kin;
+	if (delta_old_kin(&step->kin, &m->old,
+			  (struct slice){ elder->bytes, elder->len },
+			  elder->kept_at, e))
+		return -1;
+	rc = delta_piece_plan(&pieces, &step->piece, &m->layout, &step->plan,
+			      e);
+	delta_old_found(&step->kin);
+	return rc;
+}
+
 static int plan_step(void *ctx, size_t index, struct err *e)
 {
 	struct maker *m = ctx;
@@ -93,6 +116,8 @@ static int plan_step(void *ctx, size_t index, struct err *e)
 
 	if (!step->bytes)
 		return 0;
+	if (step->elder)
+		return plan_kin(m, step, e);
 	return delta_piece_plan(&m->pieces, &step->piece, &m->layout,
 				&step->plan, e);
 }
@@ -101,6 +126,7 @@ static void drop_steps(struct maker *m)
 {
 	for (size_t i = 0; i < m->step_count; i++) {
 		delta_plan_done(&m->steps[i].plan);
+		delta_old_done(&m->steps[i].kin);
 		free(m->steps[i].bytes);
 		m->steps[i] = (struct step){ .bytes = NULL };
 	}
@@ -139,9 +165,12 @@ static int put_copy(struct maker *m, uint64_t old_at, uint64_t len,
 
 /* The bytes are heap, and given away. */
 static int put_piece(struct maker *m, uint8_t *bytes,
-		     const struct delta_piece *piece, struct err *e)
+		     const struct delta_piece *piece,
+		     const struct kin_elder *elder, struct err *e)
 {
-	const struct step step = { .bytes = bytes, .piece = *piece };
+	const struct step step = { .bytes = bytes,
+				   .piece = *piece,
+				   .elder = elder };
 
 	/* Later pieces of a file need what came of its first one. */
 	if (piece->within > 0 && run_steps(m, e)) {
@@ -165,7 +194,7 @@ static int put_some(struct maker *m, const struct view_span *s, uint64_t at,
 		free(bytes);
 		return -1;
 	}
-	return put_piece(m, bytes, &piece, e);
+	return put_piece(m, bytes, &piece, delta_kin_of(&m->kin, s), e);
 }
 
 static size_t piece_len(const struct view_span *s, uint64_t at, size_t most)
@@ -205,6 +234,10 @@ static int put_changed(struct maker *m, const struct view_span *s,
 
 	if (delta_old_load(&m->old, &m->views.fresh, e))
 		return -1;
+	if (delta_kin_of(&m->kin, s)) {
+		piece.bytes.len = (size_t)s->len;
+		return put_some(m, s, 0, &piece, e);
+	}
 	home = delta_old_home(&m->old, s);
 	if (home && delta_old_is_huge(&m->old, home))
 		return put_parts(m, s, home, e);
@@ -383,6 +416,68 @@ static int see_sifted(struct maker *m, struct err *e)
 	return see(m, e);
 }
 
+/* Is there room to name what kin needs? */
+static bool may_have_kin(const struct maker *m)
+{
+	const struct delta_members *list = &m->views.members;
+	bool kinds[MEMBER_KINDS] = { false };
+	size_t count = 0;
+
+	for (size_t i = 0; i < list->recipe_count; i++) {
+		count += !kinds[list->recipes[i].kind];
+		kinds[list->recipes[i].kind] = true;
+	}
+	return count < RELEASE_LIBRARIES_MAX;
+}
+
+/* Seen again, the new view has elders kept; of the old nothing changes. */
+static int see_kin(struct maker *m, struct err *e)
+{
+	struct delta_members *list = &m->views.members;
+
+	if (!may_have_kin(m))
+		return 0;
+	if (delta_old_load(&m->old, &m->views.fresh, e) ||
+	    delta_kin_find(&m->pieces, &m->views.fresh, &m->kin, e))
+		return -1;
+	if (m->kin.elder_count == 0)
+		return 0;
+	list->step_count = 0;
+	list->kept_len = 0;
+	if (view_fresh(&m->views, e) ||
+	    delta_members_check_work(list, m->views.old.map.len,
+				     m->views.fresh.map.len, e))
+		return -1;
+	delta_kin_place(&m->kin, &m->old, &m->views.fresh);
+	return 0;
+}
+
+/* For the writer: of the old view, and of what stands kept behind it. */
+static int read_old(void *ctx, uint64_t at, void *out, size_t len,
+		    struct err *e)
+{
+	struct maker *m = ctx;
+	const uint64_t end = m->views.old.len;
+	uint8_t *to = out;
+
+	while (len > 0) {
+		const struct kin_elder *elder =
+			at < end ? NULL : delta_kin_at(&m->kin, at);
+		const uint64_t left =
+			elder ? elder->kept_at + elder->len - at : end - at;
+		const size_t some = left < len ? (size_t)left : len;
+
+		if (elder)
+			memcpy(to, elder->bytes + (at - elder->kept_at), some);
+		else if (delta_old_read(&m->old, at, to, some, e))
+			return -1;
+		to += some;
+		at += some;
+		len -= some;
+	}
+	return 0;
+}
+
 static int put_head(struct maker *m, const struct encoder_sink *to,
 		    uint64_t *len, struct err *e)
 {
@@ -399,7 +494,8 @@ static int put_head(struct maker *m, const struct encoder_sink *to,
 		goto out;
 	list = packed.len < raw.len ? buf_slice(&packed) : buf_slice(&raw);
 	head_len = delta_format_head(
-		&(struct delta_head){ (uint32_t)raw.len, (uint32_t)list.len },
+		&(struct delta_head){ (uint32_t)raw.len, (uint32_t)list.len,
+				      m->kin.elder_count > 0 },
 		head);
 	*len = head_len + list.len;
 	if (to->write(to->ctx, (struct slice){ head, head_len }, e) == 0 &&
@@ -449,6 +545,7 @@ static void describe(const struct maker *m, struct delta_made *out)
 		return;
 	for (size_t i = 0; i < list->recipe_count; i++)
 		out->kinds[list->recipes[i].kind] = true;
+	out->kin = m->kin.elder_count > 0;
 	out->memory = memory_of(list) +
 		      list->part_count * sizeof(*list->parts) +
 		      list->step_count * sizeof(*list->steps) +
@@ -477,14 +574,14 @@ static int run(struct maker *m, const struct delta_job *job,
 	struct err *gave_up = &made.gave_up;
 	uint64_t len;
 
-	m->setup = (struct delta_writer_setup){ .codec = job->codec,
-						.to = job->to,
-						.ctx = &m->old,
-						.old_at = delta_old_read };
+	m->setup = (struct delta_writer_setup){
+		.codec = job->codec, .to = job->to, .ctx = m, .old_at = read_old
+	};
 	m->pieces.old = &m->old;
 	m->pieces.setup = &m->setup;
 	if (crew_new(job->jobs, &m->setup.crew, e) ||
 	    open_views(m, job, gave_up, e) || see_sifted(m, e) ||
+	    (!job->plain && see_kin(m, e)) ||
 	    put_head(m, &job->to, &made.len, e))
 		return -1;
 	m->setup.prefix_max = spare_reads(m);
@@ -516,6 +613,7 @@ int delta_make(const struct delta_job *job, struct delta_made *out,
 	delta_writer_free(m.writer);
 	crew_free(m.setup.crew);
 	delta_old_done(&m.old);
+	delta_kin_done(&m.kin);
 	view_pair_done(&m.views);
 	return rc;
 }

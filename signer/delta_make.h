@@ -28,9 +28,10 @@ struct delta_job {
 struct delta_made {
 	uint64_t len;             /* of the payload */
 	enum package_codec codec; /* see delta_writer.h: any_codec */
-	/* Compressed members that are made again: 0 and none without any. */
+	/* Members that are made again or kept: 0 and none without any. */
 	uint64_t scratch_len, memory;
 	bool kinds[MEMBER_KINDS];
+	bool kin; /* MEMBER_KIN is needed */
 	/* Why members were left as they are; ERR_NONE if they were not. */
 	struct err gave_up;
 };

@@ -427,6 +427,27 @@ int delta_old_load(struct delta_old *o, struct stream_view *fresh,
 	return prepare(o, e);
 }
 
+int delta_old_kin(struct delta_old *o, const struct delta_old *of,
+		  struct slice bytes, uint64_t at, struct err *e)
+{
+	*o = (struct delta_old){ .view = of->view, .whole = true };
+	o->text = mem_alloc(bytes.len + 1, 1);
+	o->stretches = mem_alloc(1, sizeof(*o->stretches));
+	o->file_ends = mem_alloc(1, sizeof(*o->file_ends));
+	memcpy(o->text, bytes.ptr, bytes.len);
+	add_stretch(o, at, bytes.len);
+	if (prepare(o, e) == 0)
+		return 0;
+	delta_old_done(o);
+	return -1;
+}
+
+void delta_old_found(struct delta_old *o)
+{
+	matcher_free(o->matcher);
+	o->matcher = NULL;
+}
+
 /* ---- another text -------------------------------------------------------- */
 
 bool delta_old_is_huge(const struct delta_old *o, const struct view_span *home)

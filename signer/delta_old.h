@@ -66,6 +66,16 @@ int delta_old_load(struct delta_old *o, struct stream_view *fresh,
 		   struct err *e) NODISCARD;
 
 /*
+ * A text of one file alone, copied: one that readers have at `at`, behind the
+ * view of the same old stream.
+ */
+int delta_old_kin(struct delta_old *o, const struct delta_old *of,
+		  struct slice bytes, uint64_t at, struct err *e) NODISCARD;
+
+/* Nothing is searched any more; the text stays. */
+void delta_old_found(struct delta_old *o);
+
+/*
  * When there is more than can be searched at once, another text may be wanted
  * for a span: is its home in this one? A huge one is in none as a whole.
  */

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -328,6 +329,9 @@ static void describe_members(const struct delta_made *made, struct release *r)
 		if (made->kinds[kind])
 			member_library((enum member_kind)kind,
 				       r->libraries[r->library_count++]);
+	if (made->kin)
+		memcpy(r->libraries[r->library_count++], MEMBER_KIN,
+		       sizeof(MEMBER_KIN));
 }
 
 static int make_delta(const struct pack_job *job, bool plain,

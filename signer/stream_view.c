@@ -121,6 +121,13 @@ void view_drop_inner(struct stream_view *v, size_t index)
 	v->cached = NOTHING;
 }
 
+void view_keep_file(struct stream_view *v, uint32_t file)
+{
+	if (!v->whole)
+		v->whole = mem_alloc(v->map.file_count + 1, sizeof(*v->whole));
+	v->whole[file].kept = true;
+}
+
 /* Is it like a member that the new stream has? */
 static bool is_like(const struct member *m, const struct stream_view *fresh)
 {
@@ -413,6 +420,7 @@ static void view_done(struct stream_view *v)
 	stream_map_done(&v->map);
 	free(v->open);
 	free(v->kept);
+	free(v->whole);
 	free(v->inner);
 	free(v->spans);
 	free(v->cache);

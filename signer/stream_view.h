@@ -35,8 +35,15 @@ struct view_inner {
 	struct member member;
 };
 
+/* A file that is kept whole, though it goes out as it comes. */
+struct view_whole {
+	bool kept;
+	uint64_t kept_at; /* of all that is kept */
+};
+
 struct stream_view {
 	struct stream_map map;
+	struct view_whole *whole; /* by file; NULL: none */
 	bool *kept; /* by unit: the other stream holds its very bytes */
 	bool *open; /* by unit: its content is seen, not its packed bytes */
 	struct view_inner *inner; /* by file, ascending */
@@ -65,6 +72,10 @@ int view_pair_open(struct view_pair *v, const struct pack_tree *old,
 		   const struct pack_tree *fresh, const struct view_how *how,
 		   struct err *e) NODISCARD;
 void view_pair_done(struct view_pair *v);
+
+/* Keep a new file that is a stored unit without members, for others to refer
+ * to. */
+void view_keep_file(struct stream_view *v, uint32_t file);
 
 /* Leave a member of a new file as it is. */
 void view_drop_inner(struct stream_view *v, size_t index);

@@ -270,6 +270,21 @@ static int put_as_is(struct work *w, size_t index, struct err *e)
 	return pass(w, u->packed_len, e);
 }
 
+/* A file as it is, now. */
+static int put_whole(struct work *w, uint32_t file, struct err *e)
+{
+	struct view_whole *whole = w->v->whole;
+	const uint64_t len = w->v->map.files[file].len;
+
+	if (!whole || !whole[file].kept)
+		return put_file(w, file, false, e);
+	whole[file].kept_at = w->kept_len;
+	return put_file(w, file, true, e) ||
+			       take(w, whole[file].kept_at, len, e)
+		       ? -1
+		       : 0;
+}
+
 static int put_stored(struct work *w, size_t index, struct err *e)
 {
 	const struct stream_map *m = &w->v->map;
@@ -281,7 +296,7 @@ static int put_stored(struct work *w, size_t index, struct err *e)
 		return put_as_is(w, index, e);
 	file = m->pieces[pieces[0]].file;
 	if (m->files[file].piece_count == 1)
-		return leave(w, e) || put_file(w, file, false, e) ? -1 : 0;
+		return leave(w, e) || put_whole(w, file, e) ? -1 : 0;
 	return prepare(w, pieces, 1, e) || put_piece(w, pieces[0], e) ? -1 : 0;
 }
 

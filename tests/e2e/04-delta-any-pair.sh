@@ -84,9 +84,25 @@ def database(path, vacuum):
         return f.read()
 
 
+# Two builds of the same, neither of which the old release had, and too far
+# apart for one record.
+os.makedirs("builds/old")
+os.makedirs("builds/new/one")
+os.makedirs("builds/new/two")
+build = bytearray(r.randbytes(2500000))
+for side in ("old/notes", "new/one/program", "new/two/program"):
+    with open("builds/" + side, "wb") as f:
+        f.write(b"none yet" if "notes" in side else build)
+    for at in range(0, len(build), 900):
+        build[at] ^= 1
 put("database", database("db", False), database("db", True))
 P
 failed=0
+as_file() { # FOLDER: zstd gets a tree as a tar
+	[ -f "$1/file" ] && echo "$1/file" && return
+	tar --sort=name --numeric-owner --mtime=@0 -cf "$1.tar" -C "$1" .
+	echo "$1.tar"
+}
 for pair in */; do
 	pair=${pair%/}
 	mkdir scratch
@@ -96,8 +112,8 @@ for pair in */; do
 	# shellcheck disable=SC2086 # a list of words
 	set -- $line
 	full=$2 delta=$4
-	zstd -qq --ultra -22 --patch-from="$pair/old/file" "$pair/new/file" \
-		-o peer
+	zstd -qq --ultra -22 --patch-from="$(as_file "$pair/old")" \
+		"$(as_file "$pair/new")" -o peer
 	peer=$(stat -c %s peer)
 	rm peer
 	verdict=ok
@@ -116,3 +132,10 @@ mkdir scratch
 		exit 1
 	}
 }
+
+# The reader that was written from the documents alone understands new files
+# that refer to each other.
+"$tool" builds/old builds/new scratch lzma app "$WORK/read"
+here=$(cd "$(dirname "$0")/.." && pwd)
+python3 "$here/tools/read_package.py" read/full.pawl read/delta.pawl \
+	read/old.manifest builds/old read/new.manifest builds/new

@@ -84,3 +84,19 @@ printf 'X' | dd of="$WORK/one/slots/$current/boot/kernel" bs=1 seek=9000 \
 on one update --from "$WORK/publish" --json >"$WORK/out"
 took full
 runs one 3
+
+# New files that resemble each other: the second one refers to the first.
+make_content 4
+for build in one two; do
+	mkdir "$WORK/trees/4/$build"
+	python3 -c 'import random, sys
+build = bytearray(random.Random(4).randbytes(2500000))
+build[::900] = sys.argv[1][:1].encode() * len(build[::900])
+sys.stdout.buffer.write(build)' $build >"$WORK/trees/4/$build/program"
+done
+make_release 4 --from 3
+targets=$(find "$WORK/publish/metadata" -name '*.targets.json' | sort | tail -1)
+grep -q '"delta 8"\]' "$targets" || die "nothing refers to a new file"
+on one update --from "$WORK/publish" --json >"$WORK/out"
+took delta
+runs one 4

@@ -583,7 +583,7 @@ def block(r, s, old, made, n, at, home):
 def read_list(codec, payload):
     """Recipes, parts of the old, steps of the new; and where records begin."""
     at = 1 + payload[0]
-    assert payload[1] == 7
+    assert payload[1] in (7, 8)
     raw, *packed = numbers(payload[2:at])
     assert len(packed) == (raw > 0)
     packed = packed[0] if packed else 0
@@ -769,8 +769,30 @@ def read_payload(codec, payload, old):
             kind, *params = recipes[recipe - 1]
             data = unpack(data, content, kind, params)
         old += data
-    new = read_delta(codec, payload[at:], old)
+    kept = list(places_kept(steps, len(old)))
+    old = bytearray(old) + bytes(sum(n for _, n, _ in kept))
+    new = read_delta(codec, payload[at:], old, kept)
     return lay_out(recipes, steps, new)
+
+
+def places_kept(steps, to):
+    """Of each keep: its place in the new view (None: it is packed), how many
+    bytes are kept, and their place in the old view."""
+    at = 0
+    for one in steps:
+        if one[0] == 1:
+            _, recipe, n, content = one
+            yield None if recipe else at, n, to
+            to, at = to + n, at + content
+        elif one[0] == 0:
+            at += one[1]
+
+
+def keep(new, old, kept):
+    """What came so far of what is kept goes into the old view."""
+    for at, n, to in kept:
+        if at is not None and at + n <= len(new):
+            old[to:to + n] = new[at:at + n]
 
 
 def lay_out(recipes, steps, new):
@@ -804,11 +826,12 @@ def lay_out(recipes, steps, new):
     return b"".join(out) + new[at:]
 
 
-def read_delta(codec, payload, old):
+def read_delta(codec, payload, old, kept):
     at, new, work = 0, bytearray(), iter(())
     segment, made = None, bytearray()
     left_over = 0
     while at < len(payload):
+        keep(new, old, kept)
         r = Record(codec, payload, at, old)
         at = r.end
         while r.left:
@@ -818,6 +841,7 @@ def read_delta(codec, payload, old):
                 piece = next(work, None)
                 if piece is None:
                     new += made
+                    keep(new, old, kept)
                     segment, made = Segment(r), bytearray()
                     work = segment.pieces()
                     if segment.kind == 0:

@@ -167,9 +167,10 @@ static void put_payload(void)
 	size_t len;
 
 	assert_ok(delta_format_members(&members, &list, &e));
-	len = delta_format_head(
-		&(struct delta_head){ (uint32_t)list.len, (uint32_t)list.len },
-		head);
+	len = delta_format_head(&(struct delta_head){ (uint32_t)list.len,
+						      (uint32_t)list.len,
+						      true },
+				head);
 	assert_ok(buf_add(&payload, (struct slice){ head, len }, &e));
 	assert_ok(buf_add(&payload, buf_slice(&list), &e));
 	if (inserts)
@@ -370,8 +371,8 @@ static int read_list(enum package_codec codec, struct slice packed,
 	payload.len = 0;
 	payload_used = 0;
 	head_len = delta_format_head(
-		&(struct delta_head){ raw_len,
-				      (uint32_t)(packed.len + at_end) },
+		&(struct delta_head){ raw_len, (uint32_t)(packed.len + at_end),
+				      false },
 		head);
 	assert_ok(buf_add(&payload, (struct slice){ head, head_len }, &e));
 	assert_ok(buf_add(&payload, packed, &e));
@@ -561,6 +562,99 @@ static void what_is_yielded_too_little_is_refused(void **state)
 	assert_refused(apply_within(1u << 20, 1u << 20), ERR_FORMAT);
 }
 
+/* A segment that is inserted, and one that is a copy from `at` on; the order is
+ * the caller's. */
+static void put_twice(bool copy_first, uint64_t at)
+{
+	struct buf segments = BUF_INIT(1000);
+	uint8_t header[DELTA_HEADER_MAX];
+	size_t len;
+
+	for (size_t i = 0; i < 2; i++) {
+		const bool copy = (i == 0) == copy_first;
+
+		put_varint(&segments, copy ? DELTA_COPY : DELTA_PATCH);
+		put_varint(&segments, RAW_LEN);
+		if (copy) {
+			put_varint(&segments, 2 * at);
+			continue;
+		}
+		put_varint(&segments, copy_first ? 2 * (at + RAW_LEN) - 1 : 0);
+		for (size_t j = 0; j < 3; j++) /* no home, no covers */
+			put_varint(&segments, 0);
+	}
+	record = (struct delta_record){ .new_len = (size_t)2 * RAW_LEN };
+	record.raw_len[DELTA_SEGMENTS] = (uint32_t)segments.len;
+	record.packed_len[DELTA_SEGMENTS] = (uint32_t)segments.len;
+	record.raw_len[DELTA_INSERTS] = RAW_LEN;
+	record.packed_len[DELTA_INSERTS] = RAW_LEN;
+	len = delta_format_record(&record, header);
+	assert_ok(buf_add_le(&payload, len, 1, &e));
+	assert_ok(buf_add(&payload, (struct slice){ header, len }, &e));
+	assert_ok(buf_add(&payload, buf_slice(&segments), &e));
+	assert_ok(buf_add(&payload, (struct slice){ raw, RAW_LEN }, &e));
+	buf_done(&segments);
+}
+
+/* The first half is kept and goes out, or the second one is. */
+static int refer_to_kept(bool copy_first, uint64_t at)
+{
+	const struct delta_step pass = { .kind = DELTA_PASS, .len = RAW_LEN };
+	const struct delta_step keep_it = { .kind = DELTA_KEEP,
+					    .len = RAW_LEN,
+					    .packed_len = RAW_LEN };
+	const struct delta_step take = { .kind = DELTA_TAKE, .len = RAW_LEN };
+	struct buf list = BUF_INIT(DELTA_LIST_MAX);
+	uint8_t head[DELTA_HEAD_MAX];
+	size_t len;
+
+	delta_members_done(&members);
+	if (copy_first)
+		delta_members_add_step(&members, &pass);
+	delta_members_add_step(&members, &keep_it);
+	delta_members_add_step(&members, &take);
+	new.len = 0;
+	for (size_t i = 0; i < 2; i++)
+		assert_ok(buf_add(&new, (struct slice){ raw, RAW_LEN }, &e));
+	payload.len = 0;
+	payload_used = 0;
+	out.len = 0;
+	assert_ok(delta_format_members(&members, &list, &e));
+	len = delta_format_head(&(struct delta_head){ (uint32_t)list.len,
+						      (uint32_t)list.len,
+						      true },
+				head);
+	assert_ok(buf_add(&payload, (struct slice){ head, len }, &e));
+	assert_ok(buf_add(&payload, buf_slice(&list), &e));
+	buf_done(&list);
+	put_twice(copy_first, at);
+	return apply_within(1u << 20, 1u << 20);
+}
+
+static void records_refer_to_what_was_kept(void **state)
+{
+	(void)state;
+	assert_ok(refer_to_kept(false, old.len));
+	assert_true(slice_equal(buf_slice(&out), buf_slice(&new)));
+}
+
+static void what_is_never_kept_is_refused(void **state)
+{
+	(void)state;
+	assert_refused(refer_to_kept(false, old.len + 1), ERR_FORMAT);
+	assert_int_equal(out.len, 0);
+}
+
+static void what_is_not_kept_yet_is_zeroes(void **state)
+{
+	(void)state;
+	assert_ok(refer_to_kept(true, old.len));
+	assert_int_equal(out.len, new.len);
+	for (size_t i = 0; i < RAW_LEN; i++)
+		assert_int_equal(out.ptr[i], 0);
+	assert_memory_equal(out.ptr + RAW_LEN, raw, RAW_LEN);
+}
+
 static void a_list_that_is_cut_off_is_refused(void **state)
 {
 	const size_t whole = 24;
@@ -590,6 +684,9 @@ int main(void)
 		TEST(what_is_yielded_too_little_is_refused),
 		TEST(no_more_space_or_memory_than_signed_is_taken),
 		TEST(a_list_that_is_cut_off_is_refused),
+		TEST(records_refer_to_what_was_kept),
+		TEST(what_is_never_kept_is_refused),
+		TEST(what_is_not_kept_yet_is_zeroes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
