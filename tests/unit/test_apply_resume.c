@@ -10,6 +10,7 @@
 #include <sys/xattr.h>
 
 #include "common/mem.h"
+#include "common/tree_disk.h"
 #include "signer/pack.h"
 #include "signer/pack_tree.h"
 #include "tests/unit/box.h"

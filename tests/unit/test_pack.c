@@ -11,6 +11,7 @@
 
 #include "common/apply.h"
 #include "common/mem.h"
+#include "common/tree_disk.h"
 #include "signer/pack_tree.h"
 #include "tests/unit/box.h"
 
