@@ -689,23 +689,41 @@ int install_confirm(struct session *s, struct err *e)
 }
 
 /* Going back is to something: a whole slot. */
-static int check_way_back(struct session *s, struct err *e)
+static int check_way_back(struct session *s, struct slot_release *release,
+			  struct err *e)
 {
-	struct slot_release release;
 	enum slot back = slot_other(s->current);
 	bool found;
 
 	if (s->current == SLOT_NONE)
 		return err_set(e, ERR_CONFLICT, "nothing is installed");
-	if (slot_tree_release(&s->slots, back, &release, &found, e))
+	if (slot_tree_release(&s->slots, back, release, &found, e))
 		return -1;
 	if (!found)
 		return err_set(e, ERR_NOT_FOUND,
 			       "slot %s holds no release to go back to",
 			       slot_name(back));
-	if (ratchet_begin(s, e) || ratchet_check_back(s, &release, e))
+	if (ratchet_begin(s, e) || ratchet_check_back(s, release, e))
 		return -1;
-	return fill_check(s, back, &release, e);
+	return fill_check(s, back, release, e);
+}
+
+/* From what runs; or, where it never proved itself here, to what is tried. The
+ * server's attempt was another's then. */
+static int begin_way_back(struct session *s, struct err *e)
+{
+	const bool proven =
+		machine_has_proven(&s->journal.machine, slot_other(s->current));
+	struct slot_release other;
+	const struct slot_release *about = proven ? &s->running : &other;
+
+	if (check_way_back(s, &other, e))
+		return -1;
+	s->journal.digest = about->digest;
+	memcpy(s->journal.release, about->id, sizeof(s->journal.release));
+	if (!proven)
+		s->journal.attempt = 0;
+	return 0;
 }
 
 /*
@@ -733,13 +751,9 @@ int install_rollback(struct session *s, struct err *e)
 	if (data_check(s, e))
 		return -1;
 	/* Else it is the release under way that is taken back. */
-	if (state != MACHINE_TRIAL && state != MACHINE_REBOOT) {
-		if (check_way_back(s, e))
-			return -1;
-		s->journal.digest = s->running.digest;
-		memcpy(s->journal.release, s->running.id,
-		       sizeof(s->journal.release));
-	} else if (check_undo(s, e))
+	if (state != MACHINE_TRIAL && state != MACHINE_REBOOT
+		    ? begin_way_back(s, e)
+		    : check_undo(s, e))
 		return -1;
 	s->journal.detail[0] = 0;
 	in = install_new(s);

@@ -60,6 +60,7 @@ static struct slice format_payload(const struct journal *j,
 	put(&r, j->vouched, 1);
 	put(&r, (uint64_t)j->handled, 1);
 	put(&r, j->untold, 4);
+	put(&r, j->machine.proven, 1);
 	return (struct slice){ out, r.len };
 }
 
@@ -83,7 +84,8 @@ static bool is_sound(const struct journal *j)
 	       m->attempts_left <= MACHINE_ATTEMPTS &&
 	       m->stops <= MACHINE_STOPS && is_text(j->boot, sizeof(j->boot)) &&
 	       j->refused_count <= POLICY_REFUSED_MAX &&
-	       j->vouched < 1U << (SLOT_B + 1) && j->handled <= SLOT_B &&
+	       j->vouched < 1U << (SLOT_B + 1) &&
+	       m->proven < 1U << (SLOT_B + 1) && j->handled <= SLOT_B &&
 	       is_time(j->time_floor) && is_time(j->trusted_until) &&
 	       is_text(j->release, sizeof(j->release)) &&
 	       is_text(j->detail, sizeof(j->detail));
@@ -113,6 +115,7 @@ static void parse_fields(struct rd *r, struct journal *j)
 	j->vouched = rd_u8(r);
 	j->handled = (enum slot)rd_u8(r);
 	j->untold = rd_le32(r);
+	j->machine.proven = rd_u8(r);
 }
 
 static int parse_payload(struct slice in, struct journal *j, struct err *e)

@@ -47,7 +47,7 @@ static int impossible(const struct machine *m, enum machine_event event,
 
 static void rest(struct machine *m)
 {
-	*m = (struct machine){ .state = MACHINE_IDLE };
+	*m = (struct machine){ .state = MACHINE_IDLE, .proven = m->proven };
 }
 
 static enum machine_action go_back(struct machine *m,
@@ -218,6 +218,11 @@ static void stop(struct machine *m, enum machine_action *action)
 	*action = ACTION_RENEW;
 }
 
+bool machine_has_proven(const struct machine *m, enum slot slot)
+{
+	return m->proven & 1U << slot;
+}
+
 /* A person goes back: out of a trial, or from what was already confirmed. */
 static int person_back(struct machine *m, const struct machine_input *in,
 		       enum machine_action *action, struct err *e)
@@ -231,6 +236,15 @@ static int person_back(struct machine *m, const struct machine_input *in,
 	case MACHINE_ROLLED_BACK:
 		if (in->current == SLOT_NONE)
 			return err_set(e, ERR_CONFLICT, "nothing is installed");
+		if (!machine_has_proven(m, slot_other(in->current))) {
+			m->state = MACHINE_INSTALLED;
+			m->reason = REASON_NONE;
+			m->from = in->current;
+			m->to = slot_other(in->current);
+			m->attempts_left = 0;
+			*action = ACTION_SWITCH;
+			return 0;
+		}
 		m->from = slot_other(in->current);
 		m->to = in->current;
 		m->attempts_left = 0;
@@ -254,6 +268,13 @@ static void carry(struct machine *m, const struct machine_input *in)
 		break;
 	case EVENT_FAILED:
 		rest(m);
+		break;
+	case EVENT_FETCHED: /* what is there is written over */
+		m->proven &= ~(1U << m->to);
+		break;
+	case EVENT_KEPT:
+		m->proven |= 1U << m->to;
+		m->attempts_left = 0;
 		break;
 	case EVENT_HEALTHY: /* the trial ends when the loader knows */
 	case EVENT_CONFIRM:

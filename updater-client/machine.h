@@ -11,11 +11,13 @@
  * Where a switch takes effect at the next boot there is a REBOOT between
  * INSTALLED and TRIAL, and one with a reason before ROLLED_BACK.
  *
- * A slot never changes without a reason that was persisted before.
+ * A slot never changes without a reason that was persisted before. What a
+ *person goes back to at rest is tried, too, unless it was confirmed here.
  */
 #ifndef UPDATER_CLIENT_MACHINE_H
 #define UPDATER_CLIENT_MACHINE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "updater-client/slot.h"
@@ -85,6 +87,7 @@ struct machine {
 	enum slot from, to;         /* of the switch under way */
 	uint32_t attempts_left;     /* TRIAL; REBOOT: of boots that go back */
 	uint32_t stops;             /* TRIAL: clean ones so far */
+	uint32_t proven; /* slots, a bit each, whose content was confirmed */
 };
 
 struct machine_input {
@@ -104,6 +107,9 @@ struct machine_input {
  */
 int machine_step(struct machine *m, const struct machine_input *in,
 		 enum machine_action *action, struct err *e) NODISCARD;
+
+/* Was what the slot holds confirmed here, so that going back needs no trial? */
+bool machine_has_proven(const struct machine *m, enum slot slot);
 
 /* "idle", "trial", ...; "health", "attempts", ...: for people and reports. */
 const char *machine_state_name(enum machine_state s);

@@ -21,6 +21,11 @@ on one status --json | grep -q 'exit status 7' || die "the detail is lost"
 on one status | grep -q 'slot b *bad' || die "slot b is not called bad"
 want 10 on one update --from "$WORK/publish"
 runs one 1
+# Nor does a person's word prove it: it is tried again, and may fail again.
+want 15 on one rollback
+runs one 1
+says one reason health
+on one status | grep -q 'slot b *bad' || die "slot b is no longer bad"
 
 # It hangs past its deadline, with children, holding its output open.
 make_tree 3
@@ -86,8 +91,9 @@ touch "$WORK/red"
 make_release 51 --from 5
 want 15 on one update --from "$WORK/publish"
 rm "$WORK/red"
-on one update --retry --from "$WORK/publish"
+on one rollback
 runs one 51
+says one state confirmed
 
 # First use: with nothing to go back to, nothing runs.
 make_tree 6

@@ -59,6 +59,7 @@ static const struct journal sample = {
 	.detail = "exit status 3",
 	.refused = { { { 9 } }, { { 8 } } },
 	.refused_count = 2,
+	.machine.proven = 1U << SLOT_A,
 };
 
 static void assert_same(const struct journal *a, const struct journal *b)
@@ -85,6 +86,7 @@ static void a_record_says_what_was_written(void **state)
 	assert_same(&j, &sample);
 	assert_string_equal(j.release, "2026.11.1");
 	assert_int_equal(j.machine.attempts_left, 2);
+	assert_int_equal(j.machine.proven, 1U << SLOT_A);
 }
 
 static void any_flipped_bit_is_noticed(void **state)
@@ -141,6 +143,12 @@ static void a_sound_checksum_over_nonsense_is_refused(void **state)
 		       ERR_FORMAT);
 	bad = sample;
 	bad.refused_count = POLICY_REFUSED_MAX + 1;
+	journal_format(&bad, 1, bytes);
+	assert_refused(journal_parse((struct slice){ bytes, sizeof(bytes) }, &j,
+				     &sequence, &e),
+		       ERR_FORMAT);
+	bad = sample;
+	bad.machine.proven = 1U << (SLOT_B + 1);
 	journal_format(&bad, 1, bytes);
 	assert_refused(journal_parse((struct slice){ bytes, sizeof(bytes) }, &j,
 				     &sequence, &e),

@@ -253,7 +253,8 @@ static void who_ignores_the_record_is_told_from_who_changed_it(void **state)
 
 static void a_person_goes_back_from_a_confirmed_release(void **state)
 {
-	struct machine m = { .state = MACHINE_CONFIRMED };
+	struct machine m = { .state = MACHINE_CONFIRMED,
+			     .proven = 1U << SLOT_A };
 
 	(void)state;
 	assert_int_equal(step(&m, EVENT_ROLLBACK, SLOT_B, 0), ACTION_BACK);
@@ -262,6 +263,61 @@ static void a_person_goes_back_from_a_confirmed_release(void **state)
 	assert_int_equal(m.reason, REASON_PERSON);
 	assert_int_equal(step(&m, EVENT_SWITCHED, SLOT_A, 0), ACTION_REST);
 	assert_int_equal(m.state, MACHINE_ROLLED_BACK);
+}
+
+/* It failed, or never ran: a person's word alone proves nothing. */
+static void going_back_to_what_was_never_confirmed_is_a_trial(void **state)
+{
+	static const struct machine rest[] = {
+		{ .state = MACHINE_IDLE },
+		{ .state = MACHINE_CONFIRMED, .proven = 1U << SLOT_A },
+		{ .state = MACHINE_ROLLED_BACK,
+		  .reason = REASON_HEALTH,
+		  .from = SLOT_A,
+		  .to = SLOT_B,
+		  .proven = 1U << SLOT_A },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rest); i++) {
+		struct machine m = rest[i];
+
+		assert_int_equal(step(&m, EVENT_ROLLBACK, SLOT_A, 0),
+				 ACTION_SWITCH);
+		assert_int_equal(m.state, MACHINE_INSTALLED);
+		assert_int_equal(m.reason, REASON_NONE);
+		assert_int_equal(m.from, SLOT_A);
+		assert_int_equal(step(&m, EVENT_SWITCHED, SLOT_B, 0),
+				 ACTION_TRY);
+		assert_int_equal(
+			step(&m, EVENT_UNHEALTHY, SLOT_B, REASON_HEALTH),
+			ACTION_BACK);
+		assert_int_equal(step(&m, EVENT_SWITCHED, SLOT_A, 0),
+				 ACTION_REST);
+		assert_int_equal(m.state, MACHINE_ROLLED_BACK);
+		assert_int_equal(m.proven, rest[i].proven);
+	}
+}
+
+static void what_was_confirmed_stays_so_until_it_is_written_over(void **state)
+{
+	struct machine m = on_trial(SLOT_A);
+
+	(void)state;
+	assert_false(machine_has_proven(&m, SLOT_B));
+	(void)step(&m, EVENT_HEALTHY, SLOT_B, 0);
+	assert_false(machine_has_proven(&m, SLOT_B));
+	(void)step(&m, EVENT_KEPT, SLOT_B, 0);
+	assert_true(machine_has_proven(&m, SLOT_B));
+	assert_false(machine_has_proven(&m, SLOT_A));
+	/* From a to b again: until b is written, it holds what it held. */
+	(void)step(&m, EVENT_CHOSEN, SLOT_A, 0);
+	(void)step(&m, EVENT_FAILED, SLOT_A, 0);
+	assert_true(machine_has_proven(&m, SLOT_B));
+	(void)step(&m, EVENT_CHOSEN, SLOT_A, 0);
+	(void)step(&m, EVENT_ROOM, SLOT_A, 0);
+	(void)step(&m, EVENT_FETCHED, SLOT_A, 0);
+	assert_false(machine_has_proven(&m, SLOT_B));
 }
 
 static void nobody_goes_back_from_nothing(void **state)
@@ -328,6 +384,15 @@ static void check_one(const struct machine *before,
 		assert_int_equal(m.state, MACHINE_INSTALLED);
 	if (m.state == MACHINE_CONFIRMED && before->state != m.state)
 		assert_int_equal(before->state, MACHINE_TRIAL);
+	/* Nothing is proven but by the end of a trial, and then it is. */
+	if (m.proven & ~before->proven)
+		assert_int_equal(in->event, EVENT_KEPT);
+	if (in->event == EVENT_KEPT)
+		assert_true(machine_has_proven(&m, m.to));
+	/* Who has not proven himself is not gone back to without a trial. */
+	if (in->event == EVENT_ROLLBACK && action == ACTION_BACK &&
+	    before->state != MACHINE_TRIAL && before->state != MACHINE_REBOOT)
+		assert_true(machine_has_proven(before, m.from));
 }
 
 /* States of the journal as they can really be found on a disk. */
@@ -347,7 +412,7 @@ static bool is_reachable(const struct machine *m)
 static void every_state_answers_every_event_soundly(void **state)
 {
 	unsigned checked = 0;
-	unsigned n = MACHINE_STATES * REASONS * 9 * 4 * EVENTS * 3 * 2 * 36;
+	unsigned n = MACHINE_STATES * REASONS * 9 * 4 * EVENTS * 3 * 2 * 36 * 2;
 
 	(void)state;
 	for (unsigned i = 0; i < n; i++) {
@@ -376,7 +441,10 @@ static void every_state_answers_every_event_soundly(void **state)
 		in.failed = (enum slot)(x % 3);
 		x /= 3;
 		in.reboots = x % 2;
-		in.rebooted = x / 2;
+		x /= 2;
+		in.rebooted = x % 2;
+		if (x / 2)
+			m.proven = 1U << slot_other(in.current);
 		if (!is_reachable(&m))
 			continue;
 		/* A clean stop only follows a try, which took an attempt. */
@@ -409,6 +477,10 @@ int main(void)
 		cmocka_unit_test(
 			who_ignores_the_record_is_told_from_who_changed_it),
 		cmocka_unit_test(a_person_goes_back_from_a_confirmed_release),
+		cmocka_unit_test(
+			going_back_to_what_was_never_confirmed_is_a_trial),
+		cmocka_unit_test(
+			what_was_confirmed_stays_so_until_it_is_written_over),
 		cmocka_unit_test(nobody_goes_back_from_nothing),
 		cmocka_unit_test(a_confirmation_is_for_a_trial),
 		cmocka_unit_test(every_state_answers_every_event_soundly),
