@@ -319,7 +319,7 @@ chmod 755 "$chip/mcu-tool"
 : >"$chip/flash"
 awk '/^```sh$/ { inside = 1; next } /^```$/ { inside = 0 } inside' \
 	"$(dirname "$0")/../../docs/boot-control.md" |
-	sed -n '/^#!\/bin\/sh/,$p' |
+	sed -n '/^#!\/bin\/sh/,/mcu-tool start/p' |
 	sed "s,mcu-tool \([a-z]\),$chip/mcu-tool \1,g" >"$chip/restart"
 grep -q "$chip/mcu-tool start" "$chip/restart" || die "no example in the docs"
 chmod 755 "$chip/restart"
