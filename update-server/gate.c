@@ -276,8 +276,9 @@ static bool is_covered(const struct gate_policy *p, const struct gate_facts *f)
 /* Where nothing can be proven, nothing at all may be bad. */
 static bool is_clean(const struct gate_facts *f)
 {
-	return f->confirmed > 0 && f->bad == 0 && f->lost == 0 &&
-	       ended(f) >= f->started;
+	bool good = f->confirmed > 0 || (f->late && f->resumed);
+
+	return good && f->bad == 0 && f->lost == 0 && ended(f) >= f->started;
 }
 
 static uint64_t silent(const struct gate_facts *f)

@@ -105,6 +105,8 @@ struct gate_facts {
 	uint32_t early_bad; /* of the first GATE_EARLY that ended */
 	bool stop_code;     /* one of the codes that stop at once was seen */
 	bool late;          /* whoever comes has come */
+	/* A person went on after a stop, and some had confirmed by then. */
+	bool resumed;
 	struct gate_dark dark;
 	/* How dark it usually is: as `dark` has it, and where nobody was left
 	 * to compare with, as it was the last time that there was. */

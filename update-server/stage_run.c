@@ -37,6 +37,8 @@ enum gate_verdict stage_judge(const struct stage *s, const struct tally *t,
 	tally_facts(t, s->phase, dark_sec(s), now, facts);
 	tally_reasons(t, s->phase, &s->policy.stops, facts);
 	facts->size = phase_size(s);
+	/* What a person has judged is not asked for again. */
+	facts->resumed = s->epoch > 0 && t->states[s->phase][STAGE_CONFIRMED];
 	facts->late =
 		!s->order_short && now >= s->opened + s->policy.evidence_sec;
 	return gate_judge(&s->policy.gate, facts);
@@ -98,6 +100,9 @@ wait_for_evidence(struct stage *s, const struct gate_facts *f, int64_t now)
 {
 	uint64_t failed = f->bad + f->trouble + f->other;
 	uint64_t dark = f->lost + f->awaited;
+	/* Something failed, and nobody is left to outweigh it. */
+	bool stuck =
+		f->bad > 0 && dark == 0 && f->confirmed + failed >= f->started;
 	char reason[STAGE_REASON_MAX];
 
 	if (s->order_short ||
@@ -106,10 +111,12 @@ wait_for_evidence(struct stage *s, const struct gate_facts *f, int64_t now)
 	(void)snprintf(reason, sizeof(reason),
 		       "too few devices have said how it went (%llu confirmed, "
 		       "%llu failed, %llu installed it and are dark): look at "
-		       "why, then resume to wait longer",
+		       "why, then resume to %s",
 		       (unsigned long long)f->confirmed,
-		       (unsigned long long)failed, (unsigned long long)dark);
+		       (unsigned long long)failed, (unsigned long long)dark,
+		       stuck ? "go on all the same" : "wait longer");
 	pause(s, PAUSE_EVIDENCE, reason);
+	s->verdict = stuck ? GATE_SMALL : GATE_GATHERING;
 	return EVENT_PAUSED;
 }
 
@@ -309,7 +316,10 @@ static bool is_agreed(const struct stage *s, const struct stage_act *a)
 
 static int resume(struct stage *s, const struct stage_act *a, struct err *e)
 {
-	bool tripped = s->pause == PAUSE_GATE || s->pause == PAUSE_TROUBLE;
+	/* Where too few are left to prove it, who goes on judges what failed,
+	 * as after a stop. */
+	bool tripped = s->pause == PAUSE_GATE || s->pause == PAUSE_TROUBLE ||
+		       (s->pause == PAUSE_EVIDENCE && s->verdict == GATE_SMALL);
 
 	if (s->expires && a->now >= s->expires)
 		return err_set(e, ERR_EXPIRED,

@@ -321,6 +321,9 @@ static const char *const schema[] = {
 	/* Whom a rollout is for is read product by product, by id. */
 	"DROP INDEX IF EXISTS device_members; DROP INDEX IF EXISTS fleet_members;"
 	"CREATE INDEX device_product ON device (product, id);",
+
+	/* GATE_SILENT came in between. */
+	"UPDATE rollout SET verdict = verdict + 1 WHERE verdict >= 3;",
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)

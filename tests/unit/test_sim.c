@@ -229,6 +229,21 @@ static void what_goes_wrong_when_it_has_completed_stops_it_too(void **state)
 	assert_int_equal(r.pauses, 1);
 }
 
+static void a_person_who_goes_on_after_each_stop_comes_to_the_end(void **state)
+{
+	struct sim_world w = world();
+
+	(void)state;
+	w.devices = 1000;
+	w.models = 10;
+	w.bad_model = 1;
+	w.bad_model_fail = 8000;
+	w.resume_hours = 24; /* whoever was offered it has ended by then */
+	w.hours = 1200;
+	for (w.seed = 1; w.seed <= 3; w.seed++)
+		assert_int_equal(run(&w).stage.status, STAGE_COMPLETED);
+}
+
 static void new_devices_that_lie_stop_nothing(void **state)
 {
 	struct sim_world w = two_phases();
@@ -709,6 +724,8 @@ int main(void)
 			who_goes_back_later_is_noticed_and_not_offered_again),
 		cmocka_unit_test(
 			what_goes_wrong_when_it_has_completed_stops_it_too),
+		cmocka_unit_test(
+			a_person_who_goes_on_after_each_stop_comes_to_the_end),
 		cmocka_unit_test(new_devices_that_lie_stop_nothing),
 		cmocka_unit_test(
 			full_disks_do_not_stop_and_payload_trouble_does),

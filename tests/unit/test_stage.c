@@ -454,6 +454,30 @@ static void the_end_of_its_order_pauses(void **state)
 	assert_int_equal(s.pause, PAUSE_ORDER);
 }
 
+/* All had ended by the time that a person had judged the stop. */
+static void who_resumed_after_a_stop_is_asked_where_nobody_is_left(void **state)
+{
+	struct stage s = running();
+	struct tally t;
+	int64_t late = T0 + s.policy.evidence_sec;
+
+	(void)state;
+	tally_init(&t);
+	s.phase_state = PHASE_OPEN;
+	s.opened = T0;
+	s.epoch = t.epoch = 1;
+	t.states[0][STAGE_CONFIRMED] = 18;
+	t.states[0][STAGE_ROLLED_BACK] = 2;
+	assert_int_equal(stage_tick(&s, &t, late - 1), EVENT_NONE);
+	assert_int_equal(stage_tick(&s, &t, late), EVENT_BAKING);
+	assert_int_equal(stage_tick(&s, &t, late + 4 * HOUR), EVENT_HELD);
+	/* nobody has it at all: that is no evidence */
+	s.phase_state = PHASE_OPEN;
+	t.states[0][STAGE_CONFIRMED] = 0;
+	assert_int_equal(stage_tick(&s, &t, late + 4 * HOUR), EVENT_PAUSED);
+	assert_int_equal(s.pause, PAUSE_EVIDENCE);
+}
+
 static void evidence_that_never_comes_pauses(void **state)
 {
 	struct stage s = running();
@@ -584,6 +608,38 @@ static void who_aims_at_one_device_says_why(void **state)
 	alone.policy.four_eyes = BUCKET_SHARE_ALL + 1;
 	a.reason = "";
 	assert_ok(stage_act(&alone, &a, &ready, &changed, &e));
+}
+
+/* One of twenty failed: too few to prove anything, whoever waits. */
+static void who_goes_on_with_too_few_judges_what_failed(void **state)
+{
+	struct stage s = running();
+	struct tally t = confirmed(0, 0);
+	int64_t end = T0 + s.policy.evidence_sec + 4 * HOUR;
+	struct stage_act a;
+	bool changed;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(stage_tick(&s, &t, T0), EVENT_OPENED);
+	t.gate[0].confirmed = t.states[0][STAGE_CONFIRMED] = 19;
+	t.gate[0].failed[GATE_REL] = 1;
+	assert_int_equal(stage_tick(&s, &t, end), EVENT_PAUSED);
+	assert_int_equal(s.pause, PAUSE_EVIDENCE);
+	assert_non_null(strstr(s.reason, "go on all the same"));
+	a = an_act(&s, STAGE_RESUME);
+	a.now = end;
+	assert_ok(stage_act(&s, &a, NULL, &changed, &e));
+	assert_int_equal(s.epoch, 1);
+	/* while somebody is under way more evidence comes */
+	s = running();
+	assert_int_equal(stage_tick(&s, &t, T0), EVENT_OPENED);
+	t.gate[0].under_way = 1;
+	assert_int_equal(stage_tick(&s, &t, end), EVENT_PAUSED);
+	a = an_act(&s, STAGE_RESUME);
+	a.now = end;
+	assert_ok(stage_act(&s, &a, NULL, &changed, &e));
+	assert_int_equal(s.epoch, 0);
 }
 
 static void an_edit_of_an_old_revision_is_refused(void **state)
@@ -801,6 +857,9 @@ int main(void)
 		cmocka_unit_test(an_urgent_release_skips_waiting_but_no_gate),
 		cmocka_unit_test(a_phase_opens_not_before_its_order_says),
 		cmocka_unit_test(the_end_of_its_order_pauses),
+		cmocka_unit_test(
+			who_resumed_after_a_stop_is_asked_where_nobody_is_left),
+		cmocka_unit_test(who_goes_on_with_too_few_judges_what_failed),
 		cmocka_unit_test(evidence_that_never_comes_pauses),
 		cmocka_unit_test(a_phase_that_has_passed_can_still_stop_it),
 		cmocka_unit_test(two_evaluators_make_one_change),
