@@ -172,6 +172,21 @@ on one update >"$WORK/said" 2>&1 || got=$?
 	cat "$WORK/said"
 	die "another's envelope: status $got"
 }
+# One that was spoiled on the server's disk: its device says so, changes nothing,
+# and the next good one installs.
+python3 - "$stored" "$WORK/stored" <<'PY'
+import sys
+data = bytearray(open(sys.argv[2], "rb").read())
+for at in (190, 319):
+    data[at] ^= 1
+open(sys.argv[1], "wb").write(data)
+PY
+got=0
+on one update >"$WORK/said" 2>&1 || got=$?
+[ $got = 6 ] && grep -q 'not for this device' "$WORK/said" || {
+	cat "$WORK/said"
+	die "a spoiled envelope: status $got"
+}
 cp "$WORK/stored" "$stored"
 on one update
 runs one 1
