@@ -14,6 +14,7 @@
 #include "common/tuf_store.h"
 
 #include "update-server/blobs.h"
+#include "update-server/floor_import.h"
 #include "update-server/folder_source.h"
 #include "update-server/online_role.h"
 #include "update-server/order_import.h"
@@ -42,6 +43,7 @@ struct import {
 	size_t release_count;
 	struct store_role roles[TUF_IMPORT_ROLES_MAX];
 	size_t role_count;
+	struct floor_import floors;
 	bool first;
 };
 
@@ -423,7 +425,8 @@ static int take_target(struct import *im, const struct tuf_target *t,
 	if (check_payload(im, t, is_package ? &r : NULL, e) ||
 	    add_payload(im, t, e))
 		goto out;
-	rc = is_package ? add_package(im, t, &r, e) : 0;
+	rc = is_package ? add_package(im, t, &r, e)
+			: floor_import_see(&im->floors, im->api->dirfd, t, e);
 out:
 	release_done(&r);
 	return rc;
@@ -458,6 +461,9 @@ static int visit_roles(struct import *im, struct err *e)
 		const struct err *why = &roles[i].unusable;
 		struct store_role *r = &im->roles[im->role_count];
 
+		/* Its floors come back with what is signed for it. */
+		if (roles[i].version == 0 || why->code != ERR_NONE)
+			im->floors.partial = true;
 		if (roles[i].version == 0)
 			continue;
 		memcpy(r->name, roles[i].name, sizeof(r->name));
@@ -511,6 +517,16 @@ static int check_orders(struct import *im, struct err *e)
 			return err_in(e, "%s", role);
 	}
 	return 0;
+}
+
+static int check_floors(struct import *im, struct err *e)
+{
+	int rc;
+
+	(void)pthread_rwlock_rdlock(&im->api->orders_lock);
+	rc = floor_import_check(&im->floors, im->api->ways, e);
+	(void)pthread_rwlock_unlock(&im->api->orders_lock);
+	return rc;
 }
 
 static int print_details(struct import *im, struct err *e)
@@ -591,6 +607,7 @@ static void import_done(struct import *im)
 		json_free(im->details[i]);
 	}
 	tuf_client_close(im->client);
+	floor_import_done(&im->floors);
 	free(im->payloads);
 	free(im->releases);
 	free(im->details);
@@ -601,8 +618,8 @@ static int import(struct import *im, int trust, struct publish_summary *out,
 {
 	if (verify_chain(im, trust, e) ||
 	    tuf_client_each(im->client, visit_target, im, e) ||
-	    visit_roles(im, e) || check_orders(im, e) || print_details(im, e) ||
-	    offer_files(im, e) || store_all(im, e))
+	    visit_roles(im, e) || check_floors(im, e) || check_orders(im, e) ||
+	    print_details(im, e) || offer_files(im, e) || store_all(im, e))
 		return -1;
 	summarise(im, out);
 	return 0;

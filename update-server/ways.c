@@ -284,6 +284,18 @@ static bool may_step_back(const struct realm *realm, const struct rollout *r,
 	return false;
 }
 
+int ways_each_floor(const struct ways *w,
+		    int (*visit)(void *ctx, const char *product, uint64_t floor,
+				 struct err *e),
+		    void *ctx, struct err *e)
+{
+	for (size_t i = 0; w && i < w->count; i++)
+		if (w->realms[i].has_floor &&
+		    visit(ctx, w->realms[i].product, w->realms[i].floor, e))
+			return -1;
+	return 0;
+}
+
 /* As on the device: only a way up leads through what lies below. */
 static bool is_below_floor(const struct realm *realm, const struct rollout *r,
 			   const struct rollout_device *d)

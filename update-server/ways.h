@@ -41,6 +41,12 @@ void ways_judge(const struct ways *w, const struct rollout *r,
 int ways_allow(const struct ways *w, const struct rollout *r, int64_t now,
 	       struct err *e) NODISCARD;
 
+/* Each product that has a floor; none for NULL. */
+int ways_each_floor(const struct ways *w,
+		    int (*visit)(void *ctx, const char *product, uint64_t floor,
+				 struct err *e),
+		    void *ctx, struct err *e) NODISCARD;
+
 /* What is signed of the ways back from a release. */
 struct ways_back {
 	bool has_undo;

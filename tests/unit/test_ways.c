@@ -8,6 +8,7 @@
 #include "common/stepback.h"
 #include "tests/unit/tuf_repo.h"
 #include "update-server/blobs.h"
+#include "update-server/floor_import.h"
 
 struct desk {
 	struct repo *repo;
@@ -693,9 +694,81 @@ static void no_step_leads_back_below_the_floor(void **state)
 	assert_int_equal(back_from(d, 9, NOW).floor, 5);
 }
 
+/* ---- what an import may change ------------------------------------------- */
+
+/* A floor of this product, as an import meets it. */
+static void see_floor(struct desk *d, struct floor_import *f,
+		      const char *product, uint64_t seq)
+{
+	struct floor floor = { .seq = seq, .issued = NOW - UTC_DAY };
+	struct buf bytes = BUF_INIT(STATEMENT_MAX_LEN);
+	struct tuf_target t = { .path = "floor/kiosk.json",
+				.has_sha256 = true };
+	struct json *body;
+	struct err e = { 0 };
+
+	memcpy(floor.product, product, strlen(product) + 1);
+	body = floor_format(&floor);
+	assert_ok(json_canonical(body, &bytes, &e));
+	sha256_of(buf_slice(&bytes), &t.sha256);
+	buf_done(&bytes);
+	list_document(d, "targets", t.path, body);
+	assert_ok(floor_import_see(f, d->repo->dirfd, &t, &e));
+}
+
+static void no_import_takes_a_floor_down_or_away(void **state)
+{
+	const struct tuf_target other = { .path = "kiosk/1/main-full.pawl" };
+	struct floor_import f = { .count = 0 };
+	struct desk *d = *state;
+	struct err e = { 0 };
+
+	list(d, 6, 0, NULL);
+	list_floor(d, "targets", 5);
+	/* Where nothing is known, all that comes is new. */
+	assert_ok(floor_import_check(&f, NULL, &e));
+	assert_ok(read_ways(d, &e));
+	assert_ok(floor_import_see(&f, d->repo->dirfd, &other, &e));
+	assert_refused_saying(floor_import_check(&f, d->ways, &e), ERR_ROLLBACK,
+			      "the floor of kiosk is seq 5 here, and would be "
+			      "0");
+	f.partial = true;
+	assert_ok(floor_import_check(&f, d->ways, &e));
+	see_floor(d, &f, "kiosk", 4);
+	assert_refused(floor_import_check(&f, d->ways, &e), ERR_ROLLBACK);
+	floor_import_done(&f);
+	/* Another product's is none of it; of two the first one counts. */
+	see_floor(d, &f, "other", 9);
+	assert_refused(floor_import_check(&f, d->ways, &e), ERR_ROLLBACK);
+	see_floor(d, &f, "kiosk", 5);
+	see_floor(d, &f, "kiosk", 4);
+	assert_ok(floor_import_check(&f, d->ways, &e));
+	floor_import_done(&f);
+}
+
+static void a_floor_that_cannot_be_read_is_not_imported(void **state)
+{
+	static const char text[] = "{}";
+	struct floor_import f = { .count = 0 };
+	struct tuf_target t = { .path = "floor/kiosk.json",
+				.has_sha256 = true };
+	struct desk *d = *state;
+	struct err e = { 0 };
+
+	sha256_of(slice_of(text), &t.sha256);
+	assert_refused(floor_import_see(&f, d->repo->dirfd, &t, &e),
+		       ERR_NOT_FOUND);
+	list_document(d, "targets", t.path, json_new_object());
+	assert_refused(floor_import_see(&f, d->repo->dirfd, &t, &e),
+		       ERR_FORMAT);
+	assert_int_equal(f.count, 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		TEST(no_import_takes_a_floor_down_or_away),
+		TEST(a_floor_that_cannot_be_read_is_not_imported),
 		TEST(devices_are_led_over_the_stones),
 		TEST(what_a_device_is_led_to_is_the_whole_release),
 		TEST(without_a_stone_they_are_stranded),
