@@ -41,6 +41,25 @@ done
 
 seed update runs1 update --from "$WORK/publish.2"
 
+# pawl-guard counts the starts of a release whose trial was cut off, and goes back.
+make_small_tree 5
+printf '#!/bin/sh\nkill -9 $PPID\n' >"$WORK/trees/5/bin/health"
+make_release 5 --from 2 2>/dev/null
+cp -a "$WORK/publish" "$WORK/publish.5"
+cp "$WORK/runs2" "$WORK/tries5"
+mount -t "$CRASH_FS" -o loop "$WORK/tries5" "$disk"
+run_client update --from "$WORK/publish.5" && die "5 was kept"
+# Its other processes end when they see that it did.
+until umount "$disk" 2>/dev/null; do sleep 0.1; done
+printf '#!/bin/sh\nfor start in 1 2 3 4; do "%s" "%s"; done\n' \
+	"$BIN/pawl-guard" "$disk/slots" >"$WORK/starts"
+chmod 755 "$WORK/starts"
+driver=$WORK/starts OPTIONS=--bad-release
+releases_before=$releases
+releases="$releases --release 5=$WORK/trees/5"
+prove guard tries5 $((states / 20)) ""
+releases=$releases_before driver= OPTIONS=
+
 # A tree that is written as it comes: what was begun is gone on with, or anew.
 make_stream_tree_release 2>/dev/null
 cp "$WORK/client.conf" "$WORK/client.conf.whole"
@@ -118,8 +137,21 @@ cp "$at/slot-a" "$at/slot-b" "$disk/"
 umount "$disk"
 make_image images0 images1 update --from "$WORK/publish.i1"
 boot_into loader b
-make_image images1 images2 update --from "$WORK/publish.i1"
+# The loader is told that it is good: from there on it is never taken back.
+prove confirm images1 $((states / 20)) i1 update --from "$WORK/publish.i1"
+cp "$WORK/confirm.after" "$WORK/images2"
 prove images images2 $((states / 10)) i2 update --from "$WORK/publish.i2"
+
+# Told to go back: what starts next is on trial still, or the one before.
+cp "$WORK/client.conf" "$WORK/client.conf.well"
+printf '[trial]\nhealth = /bin/false\n' >>"$WORK/client.conf"
+make_image images2 unwell1 update --from "$WORK/publish.i2"
+boot_into loader a
+OPTIONS=--bad-release
+prove way-back unwell1 $((states / 20)) "" update --from "$WORK/publish.i2"
+OPTIONS=
+boot_into loader b
+mv "$WORK/client.conf.well" "$WORK/client.conf"
 
 # One that is written as it comes: what was begun is gone on with, or anew.
 echo "$stream_settings" >>"$WORK/client.conf"
@@ -145,7 +177,9 @@ if command -v mkenvimage >/dev/null; then
 	boot_into loader a
 	make_image uboot0 uboot1 update --from "$WORK/publish.i1"
 	boot_into loader b
-	make_image uboot1 uboot2 update --from "$WORK/publish.i1"
+	prove uboot-confirm uboot1 $((states / 20)) i1 \
+		update --from "$WORK/publish.i1"
+	cp "$WORK/uboot-confirm.after" "$WORK/uboot2"
 	prove uboot uboot2 $((states / 20)) i2 update --from "$WORK/publish.i2"
 else
 	echo "no u-boot-tools: no states of the record of U-Boot"

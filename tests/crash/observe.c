@@ -279,8 +279,9 @@ static int observe_slots(const struct world *w, const struct slot_tree *t,
 
 /* ---- records ------------------------------------------------------------- */
 
-/* No slot changes without a reason that was persisted before. */
-static bool fits(const struct machine *m, enum slot current)
+/* No slot changes without a reason that was persisted before: in the journal,
+ * or in boot control's record of what it gave up on. */
+static bool fits(const struct machine *m, enum slot current, enum slot failed)
 {
 	switch (m->state) {
 	case MACHINE_CHECKED:
@@ -292,7 +293,8 @@ static bool fits(const struct machine *m, enum slot current)
 		return current == m->from || current == m->to;
 	case MACHINE_TRIAL:
 		return current == m->to ||
-		       (m->reason != REASON_NONE && current == m->from);
+		       (current == m->from &&
+			(m->reason != REASON_NONE || failed == m->to));
 	case MACHINE_REBOOT:
 		return current == (m->reason == REASON_NONE ? m->to : m->from);
 	case MACHINE_CONFIRMED:
@@ -329,7 +331,8 @@ static bool trial_fits(const struct world *w, const struct observed *o)
 	/* A first release has nothing to go back to. */
 	return m->reason != REASON_NONE || r->slot != m->to ||
 	       m->from == SLOT_NONE ||
-	       (r->trying && r->back == m->from && r->left > 0);
+	       (r->trying && r->back == m->from &&
+		(r->left > 0 || m->state == MACHINE_TRIAL));
 }
 
 static int observe_records(const struct world *w, struct observed *o,
@@ -345,7 +348,7 @@ static int observe_records(const struct world *w, struct observed *o,
 			       "both records of the %s are "
 			       "damaged",
 			       reset ? "journal" : "floor");
-	if (!fits(&o->journal.machine, o->current))
+	if (!fits(&o->journal.machine, o->current, o->told.failed))
 		return err_set(e, ERR_CONFLICT,
 			       "slot %s is current, the journal says %s "
 			       "(reason %s, from %s to %s)",
