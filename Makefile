@@ -241,6 +241,8 @@ help:
 #@                    and every torn state of their records (GROUP=boot: what it needs)
 #@ make test-foreign  the decoder's tests for ARCH="arm64 armhf s390x" under qemu-user, and
 #@                    the client installed for an image
+#@ make test-attack-mutants  attacks on a client without the check that stops
+#@                    them must succeed (SECONDS=n: a part, CASES="a04_... ...")
 #@ make test-innocents  the secret scan over a whole Debian root: no false alarm
 #@                    (ROOT=dir: that one; GROUP=long: what it needs)
 #@ make test-bare     the demo in a bare Debian: does the list of packages hold?
@@ -326,6 +328,12 @@ run-fuzz: $(FUZZ)
 
 test-mutants: $(TESTS)
 	@B=$(B) LIBS="$(LIBS_tests)" sh tests/check/mutants.sh $(if $(SECONDS),--seconds $(SECONDS)) $(MUTANTS)
+
+test-attack-mutants: $(BIN)
+	@sh tests/check/deps.sh check build test
+	@B=$(B) LIBS="$(LIBS_updater-client)" DIGEST=$(DIGEST_updater-client) \
+		COMMON=$(LIBCOMMON_updater-client) python3 \
+		tests/check/attack_mutants.py $(if $(SECONDS),--seconds $(SECONDS)) $(CASES)
 
 test-innocents: $(BIN)
 	@BIN=$(CURDIR)/$(B) sh tests/check/innocents.sh $(ROOT)
@@ -421,7 +429,7 @@ endif
 
 .PHONY: all signer server client install-signer install-server install-client \
 	help deps demo test test-mutants check-unit check-fuzz check-e2e fuzz run-fuzz \
-	check-advisories \
+	check-advisories test-attack-mutants \
 	check-crash test-crash test-boot test-foreign test-innocents test-bare \
 	$(RUN_TESTS) $(RUN_FUZZ) \
 	bench bench-delta drill-emergency screenshots lint repro install clean
