@@ -34,12 +34,12 @@ def path(*parts):
 
 # ---- the loot -----------------------------------------------------------------
 
-def open_key(loot, key, secret):
+def open_key(loot, key, secret, folder="keys"):
     """A key file of the server, opened with the secret that lies beside it."""
     pem = path(loot, key + ".bare")
     done = subprocess.run(
-        [os.path.join(BIN, "tests/tools/open-key"), path(loot, "keys", key),
-         path(loot, "keys", secret)], stdout=subprocess.PIPE, check=True)
+        [os.path.join(BIN, "tests/tools/open-key"), path(loot, folder, key),
+         path(loot, folder, secret)], stdout=subprocess.PIPE, check=True)
     with open(pem, "wb") as f:
         f.write(done.stdout)
     return pem
@@ -91,7 +91,11 @@ class Thief(http.server.ThreadingHTTPServer):
             ("audit", "keeper.secret"), ("tls", "tls.secret"))}
         self.url = "https://127.0.0.1:%d" % self.server_address[1]
         # Not of the server: an operator's, who helps him in some cases.
-        self.keys["op1"] = Key(path("op1.pem"))
+        for name in ("op1", "op2"):
+            self.keys[name] = Key(path(name + ".pem"))
+        # And an administrator's, of the certificate that people show.
+        self.keys["admin"] = Key(open_key(loot, "admin.key", "admin.secret",
+                                        "admin"))
         self.loots = {}
         self.hoard = {}     # every metadata file that he ever found
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -316,6 +320,47 @@ def opens_the_fleet_with_an_order_of_his_own(t):
         entry["length"] = len(text)
     t.offer("2")
     t.forge("rollout-wide", change)
+
+
+@case("many", "loot", UNTRUSTED, "rollout-wide")
+def opens_the_fleet_with_an_administrators_key(t):
+    def change(body):
+        body["targets"]["rollout-wide/gateway/2.json"]["length"] += 1
+    t.offer("2")
+    t.forge("rollout-wide", change, "admin")
+
+
+# Lists a release, with the key of the device CA and all that the server and
+# its people have besides: no engineer's.
+
+@case("many", "loot", UNTRUSTED, "targets")
+def lists_a_release_with_every_key_but_an_engineers(t):
+    def change(body):
+        for entry in body["targets"].values():
+            entry["length"] += 1
+    t.offer("2")
+    t.forge("targets", change, "op1", "op2", "admin")
+
+
+@case("many", "loot", (REFUSED, NOT_FOUND), "9")
+def lists_a_release_in_the_role_of_two_operators(t):
+    """What they sign is truly signed, and lists packages as engineers do."""
+    listed = t.loot.signed(t.loot.newest("targets")[1])["targets"]
+
+    def change(body):
+        for name, entry in listed.items():
+            if name.startswith("gateway/2/"):
+                entry = copy.deepcopy(entry)
+                entry["custom"]["pawl"]["release"] = "9"
+                body["targets"][name.replace("/2/", "/9/")] = entry
+    t.offer("2")
+    t.offered = ("9", t.offered[1])
+    t.forge("rollout-wide", change, "op1", "op2")
+    written = json.loads(t.files["%d.rollout-wide.json" %
+                                 (t.loot.newest("rollout-wide")[0] + 1)])
+    assert any("/9/" in n for n in written["signed"]["targets"]), listed.keys()
+    t.helped = [t.files["%d.rollout-wide.json" %
+                        (t.loot.newest("rollout-wide")[0] + 1)]]
 
 
 @case("many", "loot", UNTRUSTED, "rollout-wide: 1 of 2 needed")
