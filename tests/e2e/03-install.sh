@@ -122,3 +122,41 @@ systemd-analyze verify --man=no --root="$WORK/server" \
 	exit 1
 }
 if grep "pawl-server-tls" "$WORK/said"; then exit 1; fi
+
+# The client of a Buildroot image knows when its source was made: by its history, not
+# by one that lies around it, or else by its files.
+cat >"$WORK/recipe.mk" <<'MK'
+BR2_EXTERNAL_PAWL_PATH := $(FROM)/packaging/buildroot
+PAWL_OVERRIDE_SRCDIR := $(FROM)
+include $(RECIPE)
+all:
+	@echo '$(PAWL_MAKE_OPTS)'
+MK
+born() { # source
+	make -s --no-print-directory -f "$WORK/recipe.mk" FROM="$1" \
+		RECIPE="$top/packaging/buildroot/pawl/pawl.mk" all |
+		sed -n 's/.* SOURCE_DATE_EPOCH=\([0-9][0-9]*\)$/\1/p'
+}
+mkdir -p "$WORK/around/source"
+touch -d @1700000000 "$WORK/around/source/VERSION"
+[ "$(born "$WORK/around/source")" = 1700000000 ] || {
+	echo "FAILED: without a history: $(born "$WORK/around/source")"
+	exit 1
+}
+if command -v git >/dev/null; then
+	made() { # folder, second
+		git -C "$1" init -q
+		GIT_COMMITTER_DATE="@$2 +0000" git -C "$1" -c user.name=x \
+			-c user.email=x@example commit -q --allow-empty -m x
+	}
+	made "$WORK/around" 1600000000
+	[ "$(born "$WORK/around/source")" = 1700000000 ] || {
+		echo "FAILED: the history of what lies around counts"
+		exit 1
+	}
+	made "$WORK/around/source" 1650000000
+	[ "$(born "$WORK/around/source")" = 1650000000 ] || {
+		echo "FAILED: the history does not count"
+		exit 1
+	}
+fi
