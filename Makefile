@@ -249,6 +249,7 @@ help:
 #@                    (WHAT="demo test", SUITE=trixie; as root, with mmdebstrap)
 #@ make bench         benchmarks, each beside its peer
 #@ make drill-emergency  an urgent release through a fleet (DEVICES=1000 POLL=60)
+#@ make drill-signed  the same with every signature (REAL=5 POLL=10), real clients alone
 #@ make screenshots   the pictures of docs/pages.md, in a real browser
 #@ make bench-delta   deltas of CORPUS=dir beside other tools (PICTURE=file)
 #@ make repro         build twice in different folders and compare
@@ -350,6 +351,10 @@ drill-emergency: $(BIN) $(TOOLS)
 	@WORK=$$(mktemp -d) && { BIN=$(CURDIR)/$(B) WORK=$$WORK \
 		sh tests/drill/emergency.sh; rc=$$?; rm -rf $$WORK; exit $$rc; }
 
+drill-signed: $(BIN) $(TOOLS)
+	@WORK=$$(mktemp -d) && { BIN=$(CURDIR)/$(B) WORK=$$WORK \
+		sh tests/drill/signed.sh; rc=$$?; rm -rf $$WORK; exit $$rc; }
+
 # What docs/pages.md shows, drawn by the pages themselves.
 screenshots: $(BIN) $(TOOLS)
 	@sh tests/check/deps.sh check build test long
@@ -432,7 +437,7 @@ endif
 	check-advisories test-attack-mutants \
 	check-crash test-crash test-boot test-foreign test-innocents test-bare \
 	$(RUN_TESTS) $(RUN_FUZZ) \
-	bench bench-delta drill-emergency screenshots lint repro install clean
+	bench bench-delta drill-emergency drill-signed screenshots lint repro install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
