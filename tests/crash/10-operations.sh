@@ -43,9 +43,28 @@ make_releases_of_parts 2>/dev/null
 make_device_of_parts one
 cp -a "$WORK/one" "$WORK/parts0"
 on one update --quiet --from "$WORK/publish.c1"
-mv "$WORK/one" "$WORK/parts1"
+cp -a "$WORK/one" "$WORK/parts1"
 
-at=0
+cat >"$WORK/handler" <<SH
+#!/bin/sh
+case \$1 in
+check) cmp -s - $WORK/one/chip ;;
+write | undo) cat >$WORK/one/chip ;;
+esac
+SH
+chmod 755 "$WORK/handler"
+sed -i "s|^kind = file|kind = handler\nprogram = $WORK/handler|" \
+	"$WORK/one/client.conf"
+cp "$WORK/one/client.conf" "$WORK/chip.conf"
+rm -rf "$WORK/one"
+cp -a "$WORK/parts0" "$WORK/one"
+cp "$WORK/chip.conf" "$WORK/one/client.conf"
+on one update --quiet --from "$WORK/publish.c1"
+mv "$WORK/one" "$WORK/chip1"
+
+# Other operations each day; SEED=N has those of one again.
+at=${SEED:-$(date +%j | sed 's/^0*//')}
+echo "which operations: SEED=$at"
 try() { # what happens, every, device before, what runs then, options, command
 	how=$1 every=$2 before=$3 runs=$4
 	shift 4
@@ -93,6 +112,12 @@ bad="update --from $WORK/publish.3"
 		try $how 25 parts1 c2 -- $update
 	done
 	try unreadable 90 parts1 c2 -- $update
+	# With a chip that a handler writes: it is sent again, or the one before.
+	try stop 23 chip1 c2 -- $update
+	try stop 61 chip1 c2 --again -- $update
+	for how in full dead eio; do
+		try $how 61 chip1 c2 -- $update
+	done
 	releases=$trees
 
 	# Images: what counts is what the next boot starts.

@@ -34,12 +34,14 @@
 #define ARGS_MAX  32
 #define LINES_MAX 65536
 #define LIMIT_SEC 600  /* for one run of the client */
+#define SPREAD    7919 /* no multiple of what anything counts */
 #define STOPPED   (-1) /* how a run ended: killed */
 
 struct test {
 	const char *how, *fresh, *device, *client, *shim, *runs;
 	struct opt_list releases, nowhere, content;
 	uint64_t every, first, status;
+	uint64_t usual; /* operations of a run that nothing disturbs */
 	bool again, retry;
 	char **command;
 	int command_len;
@@ -352,9 +354,11 @@ static int check_one(struct test *t, uint64_t n, bool *done, struct err *e)
 	if (look(t, &o, e) || check_end(t, ended, &o, e) ||
 	    give_number(t, &o, e))
 		return err_in(e, "%s", what);
-	/* A second stop, at any operation of the recovery. */
-	if (t->again && (run_client(t, "stop", 1 + n * 7 % 40, &ended, e) ||
-			 look(t, &after, e)))
+	/* A second stop, at any operation of the recovery: it has fewer than
+	 * a run that nothing disturbs, or about as many. */
+	if (t->again &&
+	    (run_client(t, "stop", 1 + n * SPREAD % t->usual, &ended, e) ||
+	     look(t, &after, e)))
 		return err_in(e, "%s, then %s", what, t->notes->what);
 	return check_recovery(t, &o, e) ? err_in(e, "%s", what) : 0;
 }
@@ -364,7 +368,13 @@ static int check_one(struct test *t, uint64_t n, bool *done, struct err *e)
 static int check_all(struct test *t, uint64_t *count, struct err *e)
 {
 	bool done = false;
+	int ended = 0;
 
+	if (t->again) {
+		if (make_fresh(t, e) || run_client(t, "stop", 0, &ended, e))
+			return -1;
+		t->usual = t->notes->count > 0 ? t->notes->count : 1;
+	}
 	for (uint64_t n = t->first; !done; n += t->every) {
 		if (check_one(t, n, &done, e)) {
 			(void)fprintf(stderr, "%s", buf_text(&t->lines));
