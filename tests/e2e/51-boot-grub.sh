@@ -38,6 +38,8 @@ boot one
 on one update --from "$WORK/publish"
 says one state confirmed
 
+clean_stop_gives_the_start_back
+
 # One that is full of others' variables refuses before anything is fetched.
 {
 	printf '# GRUB Environment Block\nfull='
@@ -49,4 +51,4 @@ cp "$block" "$WORK/before"
 make_release 6 --from 1
 want 11 on one update --from "$WORK/publish"
 cmp "$block" "$WORK/before" || die "a full block was changed"
-says one slot a
+says one slot b

@@ -164,3 +164,33 @@ person_goes_back() {
 	says one slot b
 	says one reason person
 }
+
+# Told to stop in the trial, as when the system reboots cleanly: the daemon gives
+# back the start that the loader has counted.
+clean_stop_gives_the_start_back() {
+	make_tree 9
+	echo "until [ -e $WORK/go ]; do sleep 0.1; done" \
+		>>"$WORK/trees/9/bin/health"
+	make_release 9 --from 1
+	on one update --from "$WORK/publish"
+	told pawl_left 3
+	boot one
+	told pawl_left 2
+	"$client" daemon --config "$WORK/one/client.conf" 2>"$WORK/daemon.log" &
+	daemon=$!
+	for _ in $(seq 200); do
+		! on one status --json | grep -q '"state": *"trial"' || break
+		sleep 0.1
+	done
+	says one state trial
+	sleep 0.5
+	kill $daemon
+	wait $daemon || die "it was not a clean stop: $(cat "$WORK/daemon.log")"
+	told pawl_left 3
+	: >"$WORK/go"
+	boot one
+	told pawl_left 2
+	on one update --from "$WORK/publish"
+	says one state confirmed
+	told pawl_left ""
+}

@@ -173,6 +173,26 @@ static void intermediate_root_may_have_expired_the_last_may_not(void **state)
 	assert_trusted(r, 3, 1, 1, 1);
 }
 
+/* Who slept for years finds a chain of them, and then the one that lives. */
+static void five_expired_roots_in_a_row_are_followed(void **state)
+{
+	struct repo *r = *state;
+	struct err e;
+
+	for (unsigned i = 0; i < 6; i++) {
+		unsigned old = KEY(i % 4), new = KEY((i + 1) % 4);
+
+		repo_grant(r, "root", new, 1);
+		repo_find(r, "root")->signers = old | new;
+		json_set_text(repo_body(r, "root"), "expires",
+			      i < 5 ? "2026-05-28T20:26:40Z"
+				    : "2026-06-28T20:26:40Z");
+		repo_publish(r, "root");
+	}
+	assert_ok(repo_refresh(r, &e));
+	assert_trusted(r, 7, 1, 1, 1);
+}
+
 static void only_a_missing_root_means_there_is_no_newer(void **state)
 {
 	struct repo *r = *state;
@@ -686,6 +706,7 @@ int main(void)
 		T(new_root_needs_the_old_keys_and_the_new),
 		T(new_root_is_exactly_one_version_on),
 		T(intermediate_root_may_have_expired_the_last_may_not),
+		T(five_expired_roots_in_a_row_are_followed),
 		T(only_a_missing_root_means_there_is_no_newer),
 		T(environment_of_a_repository_never_changes),
 		T(every_role_needs_its_own_keys),
