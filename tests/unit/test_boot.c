@@ -12,7 +12,8 @@
 #include "tests/unit/check.h"
 #include "updater-client/boot_symlink.h"
 
-#define ENV_LEN 4096
+#define ENV_LEN (128 * 1024) /* as on NOR flash, erase blocks */
+#define FLAG_AT 4            /* behind the checksum: rises with each store */
 
 struct fixture {
 	char path[64], config[80];
@@ -244,11 +245,14 @@ static void assert_old_or_new(struct fixture *f, const struct boot_record *old,
 
 static void every_torn_environment_is_old_or_new(void **state)
 {
-	static const size_t cuts[] = { 0, 1, 4, 5, 6, 20, 40, 512, 4095 };
+	static const size_t cuts[] = {
+		0, 1, 4, 5, 6, 20, 40, 512, 4095, 4096, 65536, ENV_LEN - 1
+	};
 	struct fixture *f = *state;
 	uint8_t was0[ENV_LEN], was[ENV_LEN], now[ENV_LEN], torn[ENV_LEN];
 	const char *name;
 	struct err e = { 0 };
+	uint8_t flag;
 
 	make_environment(f);
 	assert_ok(boot_write(&f->boot, &on_a, &e));
@@ -256,9 +260,16 @@ static void every_torn_environment_is_old_or_new(void **state)
 	read_copy(f, "env1", was);
 	assert_ok(boot_write(&f->boot, &try_b, &e));
 	name = changed(f, was0);
+	/* One store for all four variables: the other copy is as it was. */
+	read_copy(f, strcmp(name, "env0") == 0 ? "env1" : "env0", now);
+	assert_memory_equal(now, strcmp(name, "env0") == 0 ? was : was0,
+			    ENV_LEN);
+	assert_true(was0[FLAG_AT] != was[FLAG_AT]);
 	if (strcmp(name, "env0") == 0)
 		memcpy(was, was0, ENV_LEN);
+	flag = now[FLAG_AT];
 	read_copy(f, name, now);
+	assert_int_equal(now[FLAG_AT], (uint8_t)(flag + 1));
 	for (size_t i = 0; i < ARRAY_LEN(cuts); i++) {
 		/* The first bytes are new; and the other way round. */
 		memcpy(torn, was, ENV_LEN);
