@@ -81,6 +81,7 @@ MODULES = [
     ("common/way.c", "way policy ways"),
     ("update-server/ways.c", "ways"),
     ("update-server/floor_import.c", "ways"),
+    ("update-server/as_device.c", "as_device"),
     ("update-server/documents.c", "ways"),
     ("update-server/store_replay.c", "store_replay"),
     ("update-server/store_re[at]*.c", "store_return store_replay"),
