@@ -2,6 +2,7 @@
 #include "updater-client/fill.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/apply_image.h"
 #include "common/fs.h"
@@ -132,6 +133,20 @@ static int find_place(const struct session *s, const struct slot_part *part,
 }
 
 /* ---- the processes ------------------------------------------------------- */
+
+/* Of memory for a manifest: a buffer may be as large again as what is in it. */
+static uint64_t manifest_room(uint64_t len)
+{
+	return 2 * (len < TREE_MANIFEST_MAX ? len : TREE_MANIFEST_MAX);
+}
+
+/* For one that is there; -1: none. */
+static uint64_t manifest_file_room(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 ? manifest_room((uint64_t)st.st_size) : 0;
+}
 
 /* Run one of the descriptor-only processes to its end. */
 static int run_worker(struct session *s, const struct worker_task *task,
@@ -306,6 +321,8 @@ int fill_write(struct session *s, enum slot to, const struct plan *plan,
 	task.keep[3] = w.new_fd;
 	task.keep[4] = w.manifest_fd;
 	task.keep[5] = w.scratch_fd;
+	task.more_memory = manifest_room(m->apply.part.manifest_len) +
+			   manifest_file_room(w.old_manifest_fd);
 	rc = run_worker(s, &task, m, "writing", e);
 out:
 	secret_free(m, sizeof(*m));
@@ -364,6 +381,7 @@ int fill_check_part(struct session *s, enum slot which,
 		describe_check(&p, part, &m);
 		task.keep[0] = c.slot_fd;
 		task.keep[1] = c.manifest_fd;
+		task.more_memory = manifest_file_room(c.manifest_fd);
 		rc = run_worker(s, &task, &m, "reading back", e);
 	}
 	fs_close(&c.slot_fd);

@@ -69,11 +69,11 @@ static NORETURN void child(const struct worker_task *task, int fd, pid_t parent)
 	close_others(task, fd);
 	secret_guard();
 	/*
-	 * What signed limits and our own let it need is a fraction of that. It
-	 * starts no process: confine.h; and who only computes is ended by who
-	 * waits for a word of it.
+	 * What signed limits and our own let it need is a fraction of that, but
+	 * for manifests, which are counted. It starts no process: confine.h;
+	 * and who only computes is ended by who waits for a word of it.
 	 */
-	limit(RLIMIT_DATA, WORKER_MEMORY_MAX);
+	limit(RLIMIT_DATA, WORKER_MEMORY_MAX + task->more_memory);
 	channel.fd = fd;
 	task->run(task->ctx, &channel);
 	_exit(EXIT_SUCCESS);

@@ -15,9 +15,12 @@
 
 #define WORKER_FDS_MAX 8
 
-/* Bytes of heap. Sanitizers take terabytes for themselves. */
+/*
+ * Bytes of heap, to which come those of a task's own. Sanitizers take terabytes
+ * for themselves.
+ */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define WORKER_MEMORY_MAX RLIM_INFINITY
+#define WORKER_MEMORY_MAX (UINT64_MAX >> 1)
 #else
 #define WORKER_MEMORY_MAX (UINT64_C(128) << 20)
 #endif
@@ -36,6 +39,7 @@ struct worker_task {
 	/* Descriptors to keep, beside standard error; -1 are skipped. */
 	int keep[WORKER_FDS_MAX];
 	size_t keep_count;
+	uint64_t more_memory; /* than WORKER_MEMORY_MAX, for what is signed */
 };
 
 int worker_start(const struct worker_task *task, int stop_fd,

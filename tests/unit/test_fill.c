@@ -5,6 +5,8 @@
 
 #include "tests/unit/box.h"
 
+#define LONG_MANIFEST (200 << 20)
+
 struct device {
 	struct box box;
 	char slots[80];
@@ -147,6 +149,50 @@ static void what_cannot_be_read_back_is_not_right(void **state)
 	assert_int_equal(fill_check(&d.s, SLOT_B, &d.plan.release, &e), -1);
 }
 
+static void describe_delta(void)
+{
+	struct plan_package *p = &d.plan.packages[0];
+
+	p->kind = PACKAGE_DELTA;
+	p->content = PACKAGE_TREE;
+	p->attributes = TREE_APP;
+	p->head_len = p->package_len = PACKAGE_HEADER_LEN;
+}
+
+/* Zeros, so that it is no valid one, and long: a signed one may be. */
+static void put_long_manifest(const char *path)
+{
+	int fd;
+
+	put_file(d.s.slots.dirfd, path, "", 0644);
+	fd = openat(d.s.slots.dirfd, path, O_WRONLY | O_CLOEXEC);
+	assert_int_equal(ftruncate(fd, LONG_MANIFEST), 0);
+	fs_close(&fd);
+}
+
+static void a_long_manifest_is_read_to_its_end(void **state)
+{
+	const uint8_t sealed[KEYBOX_SEALED_LEN] = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_true(LONG_MANIFEST < TREE_MANIFEST_MAX);
+	d.plan.release.parts[0].content_len = 1;
+	d.plan.release.parts[0].manifest_len = LONG_MANIFEST;
+	put_long_manifest("b/manifest");
+	assert_refused_saying(fill_check(&d.s, SLOT_B, &d.plan.release, &e),
+			      ERR_UNTRUSTED, "not the signed one");
+	/* Of a delta, the old one counts as well as the new one. */
+	d.plan.release.parts[0].manifest_len = 1;
+	fetch();
+	describe_delta();
+	put_long_manifest("a/manifest");
+	assert_ok(fill_begin(&d.s, SLOT_B, &d.plan, &e));
+	assert_refused_saying(fill_write(&d.s, SLOT_B, &d.plan, 0, sealed, &e),
+			      ERR_CONFLICT,
+			      "the manifest of the slot that runs is damaged");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -158,6 +204,7 @@ int main(void)
 		TEST(what_runs_is_never_emptied),
 		TEST(a_component_without_a_slot_is_not_written_anywhere),
 		TEST(what_cannot_be_read_back_is_not_right),
+		TEST(a_long_manifest_is_read_to_its_end),
 	};
 
 	return cmocka_run_group_tests_name("fill", tests, NULL, NULL);

@@ -19,6 +19,7 @@
 #include "updater-client/unwrap.h"
 
 #define PATIENCE_MS 10000
+#define IS_LIMITED  (WORKER_MEMORY_MAX < UINT64_C(1) << 40)
 
 static struct worker start(const int *state_fd)
 {
@@ -140,7 +141,7 @@ static void who_allocates_without_end_dies(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	if (WORKER_MEMORY_MAX == RLIM_INFINITY)
+	if (!IS_LIMITED)
 		skip();
 	assert_ok(worker_start(&task, -1, &worker, &e));
 	assert_refused(ipc_receive(&worker.channel, PATIENCE_MS, &m, &e),
@@ -150,12 +151,37 @@ static void who_allocates_without_end_dies(void **state)
 	free(mem_alloc(2, WORKER_MEMORY_MAX));
 }
 
+static void who_has_more_signed_has_more(void **state)
+{
+	struct worker_task task = { .name = "big",
+				    .run = allocate_without_end,
+				    .more_memory = UINT64_C(520) << 20 };
+	struct worker worker = { 0 };
+	struct message m;
+	struct err e = { 0 };
+
+	(void)state;
+	if (!IS_LIMITED)
+		skip();
+	assert_ok(worker_start(&task, -1, &worker, &e));
+	assert_ok(
+		ipc_expect(&worker.channel, MESSAGE_DONE, PATIENCE_MS, &m, &e));
+	worker_stop(&worker);
+	/* And no more than that. */
+	task.more_memory = UINT64_C(256) << 20;
+	assert_ok(worker_start(&task, -1, &worker, &e));
+	assert_refused(ipc_receive(&worker.channel, PATIENCE_MS, &m, &e),
+		       ERR_SYSTEM);
+	worker_stop(&worker);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			the_room_for_a_key_is_locked_before_it_is_asked),
 		cmocka_unit_test(who_allocates_without_end_dies),
+		cmocka_unit_test(who_has_more_signed_has_more),
 		cmocka_unit_test(its_memory_is_read_by_nobody),
 	};
 
