@@ -58,16 +58,20 @@ int cmdline_slot(struct slice line, enum slot *out, struct err *e)
 	return 0;
 }
 
-bool cmdline_on_trial(struct slice line)
+enum cmdline_left cmdline_left(struct slice line)
 {
 	const struct slice prefix = slice_of(LEFT_WORD);
+	enum cmdline_left left = LEFT_UNSAID;
 	struct slice word;
-	bool found = false;
 
-	while ((word = cmdline_word(&line)).len > 0)
-		found |= word.len > prefix.len &&
-			 slice_equal(slice_sub(word, 0, prefix.len), prefix);
-	return found;
+	while ((word = cmdline_word(&line)).len > 0) {
+		if (!slice_equal(slice_sub(word, 0, prefix.len), prefix))
+			continue;
+		if (word.len > prefix.len)
+			return LEFT_COUNTED;
+		left = LEFT_NOTHING;
+	}
+	return left;
 }
 
 int cmdline_read(const char *path, struct buf *out, struct err *e)

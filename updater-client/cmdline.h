@@ -4,6 +4,7 @@
  *
  *	pawl.slot=b    the slot that this boot started
  *	pawl.left=2    it is on trial; so many starts are left. Optional
+ *	pawl.left=     nothing is counted. Optional
  *
  * docs/boot-control.md
  */
@@ -21,8 +22,14 @@ struct slice cmdline_word(struct slice *rest);
 /* The slot that the line names, exactly once. ERR_CONFIG. */
 int cmdline_slot(struct slice line, enum slot *out, struct err *e) NODISCARD;
 
-/* Does the loader call this boot one on trial? */
-bool cmdline_on_trial(struct slice line);
+/* What the loader says of a trial. */
+enum cmdline_left {
+	LEFT_UNSAID,  /* no word of it */
+	LEFT_NOTHING, /* it counts nothing */
+	LEFT_COUNTED  /* this boot is one on trial */
+};
+
+enum cmdline_left cmdline_left(struct slice line);
 
 /* A file of /proc, up to out's ceiling: it has no length, so it is read as a
  * stream. ERR_SYSTEM, ERR_NOT_FOUND. */

@@ -80,16 +80,18 @@ static bool is_undecided(const struct step *s, enum slot running)
 
 static enum view view(const struct overdue *o, struct slice line)
 {
+	const enum cmdline_left left = cmdline_left(line);
 	enum slot running;
 	struct step last;
 	struct err e = { 0 };
 
-	if (cmdline_slot(line, &running, &e))
+	/* What the loader does not count would be restarted for ever. */
+	if (left == LEFT_NOTHING || cmdline_slot(line, &running, &e))
 		return VIEW_DECIDED;
 	if (last_step(o->state, &last))
 		return is_undecided(&last, running) ? VIEW_UNDECIDED
 						    : VIEW_DECIDED;
-	return cmdline_on_trial(line) ? VIEW_UNDECIDED : VIEW_UNKNOWN;
+	return left == LEFT_COUNTED ? VIEW_UNDECIDED : VIEW_UNKNOWN;
 }
 
 /* So early in a boot /proc may not be there yet. */

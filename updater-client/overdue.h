@@ -9,7 +9,9 @@
  * journal. Its checksum is not asked, which would need a library that a bad
  * release may lack: a torn record tells of one step more or less, and costs at
  * most a restart that the loader counts. Where there is no journal, because the
- * release does not find the disk that it lies on, the loader's word counts.
+ * release does not find the disk that it lies on, the loader's word counts; and
+ * whatever the journal says, where the loader says that it counts nothing (no
+ * way back: the release before is below the floor), nothing is waited for.
  */
 #ifndef UPDATER_CLIENT_OVERDUE_H
 #define UPDATER_CLIENT_OVERDUE_H

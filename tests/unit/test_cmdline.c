@@ -28,16 +28,26 @@ static void the_command_line_names_one_slot_once(void **state)
 			       ERR_CONFIG);
 }
 
+static enum cmdline_left left_by(const char *line)
+{
+	return cmdline_left(slice_of(line));
+}
+
 static void a_boot_on_trial_has_its_own_word(void **state)
 {
 	(void)state;
-	assert_true(cmdline_on_trial(slice_of("ro pawl.slot=b pawl.left=2\n")));
-	assert_true(cmdline_on_trial(slice_of("pawl.left=0 quiet")));
+	assert_int_equal(left_by("ro pawl.slot=b pawl.left=2\n"), LEFT_COUNTED);
+	assert_int_equal(left_by("pawl.left=0 quiet"), LEFT_COUNTED);
 	/* As a loader says it that has nothing to count. */
-	assert_false(cmdline_on_trial(slice_of("pawl.slot=b pawl.left= ro")));
-	assert_false(cmdline_on_trial(slice_of("pawl.slot=b")));
-	assert_false(cmdline_on_trial(slice_of("xpawl.left=2")));
-	assert_false(cmdline_on_trial(slice_of("")));
+	assert_int_equal(left_by("pawl.slot=b pawl.left= ro"), LEFT_NOTHING);
+	assert_int_equal(left_by("pawl.slot=b pawl.left=\n"), LEFT_NOTHING);
+	assert_int_equal(left_by("pawl.slot=b"), LEFT_UNSAID);
+	assert_int_equal(left_by("xpawl.left=2"), LEFT_UNSAID);
+	assert_int_equal(left_by("pawl.left"), LEFT_UNSAID);
+	assert_int_equal(left_by(""), LEFT_UNSAID);
+	/* Who says both counts. */
+	assert_int_equal(left_by("pawl.left= pawl.left=1"), LEFT_COUNTED);
+	assert_int_equal(left_by("pawl.left=1 pawl.left="), LEFT_COUNTED);
 }
 
 int main(void)

@@ -136,6 +136,30 @@ static void another_slot_is_not_on_trial(void **state)
 	assert_true(is_over_at_once(b));
 }
 
+/* The release before is below the floor, and there is no way back. */
+static void what_no_loader_counts_is_not_restarted(void **state)
+{
+	static const enum machine_state undecided[] = {
+		MACHINE_INSTALLED,
+		MACHINE_REBOOT,
+		MACHINE_TRIAL,
+	};
+	const struct box *b = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(undecided); i++) {
+		const struct journal j = journal_of(undecided[i]);
+
+		write_record(b, "state/journal.0", &j, i + 1);
+		says(b, "ro pawl.slot=b pawl.left= quiet\n");
+		assert_true(is_over_at_once(b));
+		/* A loader that says nothing of it may count all the same. */
+		says(b, "ro pawl.slot=b quiet\n");
+		assert_true(waits(b, 20));
+	}
+	says(b, "ro pawl.slot=b pawl.left=\n");
+	assert_true(is_over_at_once(b));
+}
+
 static void a_way_back_waits_for_its_boot_as_it_is_told_to(void **state)
 {
 	struct journal j = journal_of(MACHINE_REBOOT);
@@ -202,6 +226,7 @@ int main(void)
 		WITH_BOX(what_runs_and_is_not_decided_is_overdue),
 		WITH_BOX(the_newer_record_counts),
 		WITH_BOX(another_slot_is_not_on_trial),
+		WITH_BOX(what_no_loader_counts_is_not_restarted),
 		WITH_BOX(a_way_back_waits_for_its_boot_as_it_is_told_to),
 		WITH_BOX(without_a_journal_the_loader_is_believed),
 		WITH_BOX(a_decision_ends_the_wait),
