@@ -80,13 +80,6 @@ static const struct act acts[AUDIT_ACTS] = {
 				      { "bytes", NUMBER },
 				      { "plan", DIGEST },
 				      { "reason", DIGEST } } },
-	/* Of all that the registry knows; payloads: 1, or 0 without them. */
-	[AUDIT_SERVER_BACKUP] = { "server-backup",
-				  true,
-				  { { "payloads", NUMBER } } },
-	[AUDIT_SERVER_DRAIN] = { "server-drain",
-				 true,
-				 { { "within", NUMBER } } },
 	/* The first of two people. */
 	[AUDIT_PAYLOADS_ASK] = { "payloads-ask",
 				 false,

@@ -148,13 +148,6 @@ static int read_end(const char *dir, uint64_t *cut, struct err *e)
 	return rc;
 }
 
-bool beside_runs(const char *dir)
-{
-	struct err taken = { 0 };
-
-	return lock_is_free(dir, &taken) != 0 && taken.code == ERR_BUSY;
-}
-
 int beside_drain(const char *dir, uint64_t within, struct beside_drained *out,
 		 struct err *e)
 {

@@ -31,9 +31,6 @@ struct beside_drained {
 	uint64_t cut; /* requests that took too long */
 };
 
-/* Does a server hold this folder? */
-bool beside_runs(const char *dir);
-
 /*
  * Have the running server drain and end, within so many seconds; come back when
  * it is gone. ERR_BUSY if it does not go, ERR_SYSTEM if it ended in some other

@@ -65,25 +65,6 @@ static void say(const char *what, const struct backup_list *l)
 	       l->count, size, (unsigned long long)l->records);
 }
 
-/* Before it is done: what is cut off then is on record all the same. */
-static int record_act(const char *dir, enum audit_act act, const char *object,
-		      uint64_t value, struct err *e)
-{
-	const struct audit_by by = { .kind = AUDIT_SYSTEM, .now = utc_now() };
-	enum environment environment;
-	struct store *s = NULL;
-	struct audit_record r;
-	int rc;
-
-	if (beside_open_store(dir, &environment, &s, e))
-		return -1;
-	audit_record_init(&r, act, &by);
-	json_set_int(r.objects, object, (int64_t)value);
-	rc = store_log(s, &r, e);
-	store_close(s);
-	return rc;
-}
-
 int command_server_backup(int argc, char **argv, struct err *e)
 {
 	struct backup_list l = { 0 };
@@ -97,9 +78,7 @@ int command_server_backup(int argc, char **argv, struct err *e)
 	char **operands;
 	int rc = -1;
 
-	if (parse(argc, argv, opts, 2, &operands, e) == 0 &&
-	    record_act(operands[0], AUDIT_SERVER_BACKUP, "payloads", !lean,
-		       e) == 0)
+	if (parse(argc, argv, opts, 2, &operands, e) == 0)
 		rc = backup_make(operands[0], operands[1], !lean, &l, e);
 	if (rc == 0 && backup_note(operands[0], utc_now(), e))
 		rc = err_in(e, "the backup is whole, but not noted");
@@ -261,9 +240,6 @@ int command_server_drain(int argc, char **argv, struct err *e)
 	if (within == 0)
 		return err_set(e, ERR_USAGE, "--within: 1 to %d seconds",
 			       DRAIN_MAX);
-	if (beside_runs(operands[0]) &&
-	    record_act(operands[0], AUDIT_SERVER_DRAIN, "within", within, e))
-		return -1;
 	if (beside_drain(operands[0], within, &end, e))
 		return -1;
 	if (json)

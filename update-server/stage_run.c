@@ -162,6 +162,7 @@ static enum stage_event watch_completed(struct stage *s, const struct tally *t,
 	enum gate_verdict v;
 
 	tally_facts(t, TALLY_PHASE_ALL, dark_sec(s), now, &facts);
+	tally_reasons(t, TALLY_PHASE_ALL, &s->policy.stops, &facts);
 	v = gate_trips(&s->policy.gate, &facts);
 	return v >= GATE_TRIP_RATE ? trip(s, v, &facts) : EVENT_NONE;
 }

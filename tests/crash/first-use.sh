@@ -57,12 +57,13 @@ state=$(sed -n 's/^state *= *//p' "$config")
 never_asked=
 [ ! -e "$state/identity.key" ] || [ -e "$state/decrypt.key" ] || never_asked=yes
 is_let_in || use_old_answer || ask_and_be_answered || begin_anew
+# Once at least: what was cut off before it had told how it ended does so.
 for look in 1 2 3; do
+	client update --from "$FIRST_STICK" || exit
 	[ "$(told standing)" != active ] || {
 		echo "standing active" >&2
 		exit 0
 	}
-	client update --from "$FIRST_STICK" || exit
 done
 # While operations fail, the next look is as good as this one.
 [ -n "${PAWL_SHIM_HOW:-}" ]

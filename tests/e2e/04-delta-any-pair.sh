@@ -11,6 +11,7 @@ for need in zstd python3; do
 		exit 77
 	}
 done
+here=$(cd "$(dirname "$0")/.." && pwd)
 cd "$WORK"
 python3 - <<'P'
 import base64, os, random, sqlite3, struct
@@ -136,6 +137,5 @@ mkdir scratch
 # The reader that was written from the documents alone understands new files
 # that refer to each other.
 "$tool" builds/old builds/new scratch lzma app "$WORK/read"
-here=$(cd "$(dirname "$0")/.." && pwd)
 python3 "$here/tools/read_package.py" read/full.pawl read/delta.pawl \
 	read/old.manifest builds/old read/new.manifest builds/new

@@ -63,13 +63,6 @@ grep -q '"ran":true,"cut":0' "$WORK/drained" || die "$(cat "$WORK/drained")"
 wait "$server_pid" || die "the server's end"
 server_pid=
 grep -q "drained sec=[0-9]* left=0" "$WORK/server.log" || die "not in the log"
-python3 - "$WORK/server/store.sqlite" <<'PY' || die "no record of it"
-import sqlite3, sys
-db = sqlite3.connect(sys.argv[1])
-n = db.execute("SELECT count(*) FROM audit WHERE CAST(record AS TEXT) LIKE"
-               " '%server-drain%within%:60%'").fetchone()[0]
-sys.exit(n != 1)
-PY
 
 # In its time, whatever hangs; what was wished of one is no other's.
 start_server

@@ -176,7 +176,7 @@ until("first", lambda r: r["waits_for"] == "person")
 people.act("abort", "first", reason="a test")
 people.create("second", "r3", cohort="again", watch=[0, 0],
               policy=dict(QUICK, evidence_sec=2))
-plan = people.post("/v1/people/rollout-plan", name="second")
+plan = people.get("rollout-plan/second")
 equal((plan["population"], [p["size"] for p in plan["phases"]]),
       (40, [20, 40]), "those that lack it")
 equal([o["devices"] for o in plan["left_out"] if "already" in o["why"]], [20],

@@ -173,8 +173,6 @@ const acts = {
 	"rollout-complete": o => "completed rollout " + o.rollout,
 	"order-stage": o => "signed version " + o.version + " of role " + o.role,
 	"order-discard": o => "discarded version " + o.version + " of role " + o.role,
-	"server-backup": o => "copied the registry" + (o.payloads ? "" : ", without payloads"),
-	"server-drain": () => "had the server end in order",
 	"server-restore": () => "came up from a restored backup",
 	"log-replay": o => "took back " + o.count + " records after a restore",
 };
