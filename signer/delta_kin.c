@@ -289,8 +289,8 @@ void delta_kin_place(struct delta_kin *k, const struct delta_old *old,
 				       fresh->whole[k->elders[i].file].kept_at;
 }
 
-const struct kin_elder *delta_kin_of(const struct delta_kin *k,
-				     const struct view_span *s)
+struct kin_elder *delta_kin_of(const struct delta_kin *k,
+			       const struct view_span *s)
 {
 	if (k->elder_count == 0 || s->source != SPAN_FILE ||
 	    k->of[s->index] == 0)

@@ -15,6 +15,7 @@ struct kin_elder {
 	size_t len;
 	uint32_t file;    /* of the new view's map */
 	uint64_t kept_at; /* in the old view as readers have it */
+	bool cut;         /* the records that make it are ended */
 };
 
 /* Zeroed: there is none. */
@@ -37,8 +38,8 @@ void delta_kin_place(struct delta_kin *k, const struct delta_old *old,
 		     const struct stream_view *fresh);
 
 /* The elder of a span; NULL: it has none. */
-const struct kin_elder *delta_kin_of(const struct delta_kin *k,
-				     const struct view_span *s);
+struct kin_elder *delta_kin_of(const struct delta_kin *k,
+			       const struct view_span *s);
 
 /* The elder that holds a place; NULL: none. */
 const struct kin_elder *delta_kin_at(const struct delta_kin *k, uint64_t at);

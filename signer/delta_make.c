@@ -21,8 +21,8 @@ struct step {
 	uint8_t *bytes; /* heap: a piece; NULL: a copy of the old stream */
 	struct delta_piece piece;
 	struct delta_plan plan;
-	const struct kin_elder *elder; /* it refers to; or NULL */
-	struct delta_old kin;          /* the text of that */
+	struct kin_elder *elder; /* it refers to; or NULL */
+	struct delta_old kin;    /* the text of that */
 	uint64_t old_at, len;
 };
 
@@ -77,6 +77,19 @@ static int advance(struct maker *m, uint64_t len, struct err *e)
 	return tree_watch_tell(m->watch, m->done, e);
 }
 
+/*
+ * Readers read a record's prefix before they make anything of the record: the
+ * first that refers to an elder begins one, so that no prefix holds what its
+ * own record makes.
+ */
+static int cut_behind(struct maker *m, struct kin_elder *elder, struct err *e)
+{
+	if (!elder || elder->cut)
+		return 0;
+	elder->cut = true;
+	return delta_writer_cut(m->writer, e);
+}
+
 static int write_step(struct maker *m, const struct step *step, struct err *e)
 {
 	if (!step->bytes)
@@ -86,7 +99,8 @@ static int write_step(struct maker *m, const struct step *step, struct err *e)
 			       : 0;
 	if (step->piece.within == 0)
 		m->layout = step->plan.layout;
-	if (flush_copy(m, e) || delta_plan_write(&step->plan, m->writer, e))
+	if (flush_copy(m, e) || cut_behind(m, step->elder, e) ||
+	    delta_plan_write(&step->plan, m->writer, e))
 		return -1;
 	return advance(m, step->piece.bytes.len, e);
 }
@@ -165,8 +179,8 @@ static int put_copy(struct maker *m, uint64_t old_at, uint64_t len,
 
 /* The bytes are heap, and given away. */
 static int put_piece(struct maker *m, uint8_t *bytes,
-		     const struct delta_piece *piece,
-		     const struct kin_elder *elder, struct err *e)
+		     const struct delta_piece *piece, struct kin_elder *elder,
+		     struct err *e)
 {
 	const struct step step = { .bytes = bytes,
 				   .piece = *piece,

@@ -20,23 +20,33 @@ static struct delta_piecer pieces;
 static struct delta_kin kin;
 static uint8_t bytes[LONG];
 
-/* Noise of which every `every`th byte is another one. */
-static void put(const char *folder, const char *name, size_t len, uint32_t seed,
-		size_t every)
+static void fill(size_t at, size_t len, uint32_t seed)
+{
+	for (size_t i = at; i < at + len; i++) {
+		seed = seed * 1664525 + 1013904223;
+		bytes[i] = (uint8_t)(seed >> 24);
+	}
+}
+
+static void write_file(const char *folder, const char *name, size_t len)
 {
 	struct err e = { 0 };
 	int dir = -1;
 
-	for (size_t i = 0; i < len; i++) {
-		seed = seed * 1664525 + 1013904223;
-		bytes[i] = (uint8_t)(seed >> 24);
-	}
-	for (size_t i = 0; i < len && every > 0; i += every)
-		bytes[i] ^= 1;
 	assert_ok(fs_open(box.dir, folder, O_RDONLY | O_DIRECTORY, &dir, &e));
 	assert_ok(fs_replace_file(dir, name, (struct slice){ bytes, len }, 0644,
 				  &e));
 	fs_close(&dir);
+}
+
+/* Noise of which every `every`th byte is another one. */
+static void put(const char *folder, const char *name, size_t len, uint32_t seed,
+		size_t every)
+{
+	fill(0, len, seed);
+	for (size_t i = 0; i < len && every > 0; i += every)
+		bytes[i] ^= 1;
+	write_file(folder, name, len);
 }
 
 /* For prefixes: what is in no view is of an elder. */
@@ -179,6 +189,42 @@ static void what_the_old_release_resembles_needs_no_other(void **state)
 	assert_none();
 }
 
+/* The signer's proof reads it as devices do, who have not made that yet. */
+static void no_record_has_for_a_prefix_what_it_makes(void **state)
+{
+	struct err gave_up = { 0 }, e = { 0 };
+	struct pack_job job = { .codec = PACKAGE_ZSTD,
+				.fd = -1,
+				.scratch_dirfd = how.scratch_dirfd,
+				.quiet = true,
+				.gave_up = &gave_up };
+	struct release r = { 0 };
+	size_t len = SHORT / 4;
+
+	(void)state;
+	/* Copies take no room: the others are far apart, yet in one record. */
+	put("old", "m", LONG, 1, 0);
+	put("new", "a", len, 2, 0);
+	put("new", "m", LONG, 1, 0);
+	put("new", "n", LONG, 1, 0);
+	fill(0, len, 2);
+	for (size_t at = 0; at < len; at += 20000, len += 300) {
+		memmove(bytes + at + 300, bytes + at, len - at);
+		fill(at, 300, (uint32_t)at + 3);
+	}
+	write_file("new", "z", len);
+	find();
+	job.content = trees[1];
+	job.base = trees[0];
+	assert_int_equal(kin.elder_count, 1);
+	assert_ok(fs_open_nameless(box.dir, &job.fd, &e));
+	assert_ok(pack_make(&job, &r, &e));
+	assert_int_equal(gave_up.code, ERR_NONE);
+	assert_int_equal(r.library_count, 1);
+	assert_string_equal(r.libraries[0], MEMBER_KIN);
+	fs_close(&job.fd);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -188,6 +234,7 @@ int main(void)
 		TEST(other_files_do_not),
 		TEST(one_record_sees_what_is_near),
 		TEST(what_the_old_release_resembles_needs_no_other),
+		TEST(no_record_has_for_a_prefix_what_it_makes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
