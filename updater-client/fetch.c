@@ -433,14 +433,16 @@ static bool may_try_next(const struct transfer *t, const char *path)
 }
 
 /* A run on which slowness was spent without end leaves the rest to the next
- * one, which hears first what has changed. */
-static void forgive_slow(struct fetch *f, struct err *e)
+ * one, which hears first what has changed. Is this its end? */
+static bool forgive_slow(struct fetch *f, struct err *e)
 {
 	if (!is_too_late(f))
-		return;
+		return false;
 	f->behind_ms = 0;
-	if (++f->slow == SLOW_MAX)
-		e->retry_sec = SLOW_RETRY_SEC;
+	if (++f->slow < SLOW_MAX)
+		return false;
+	e->retry_sec = SLOW_RETRY_SEC;
+	return true;
 }
 
 static int perform_somewhere(struct fetch *f, const struct transfer *start,
@@ -449,18 +451,20 @@ static int perform_somewhere(struct fetch *f, const struct transfer *start,
 	for (size_t i = 0; i < f->setup.url_count; i++) {
 		struct transfer t = *start;
 		char url[URL_LEN];
+		bool ends;
 
 		if (text_format(url, sizeof(url), t.e, "%s%s",
 				f->setup.urls[f->url], path))
 			return -1;
 		if (perform(f, &t, url) == 0)
 			return 0;
-		forgive_slow(f, t.e);
+		ends = forgive_slow(f, t.e);
 		if (!may_try_next(&t, path))
 			return -1;
 		f->url = (f->url + 1) % f->setup.url_count;
-		/* Whoever asks goes on behind the bytes that came. */
-		if (t.started)
+		/* Whoever asks goes on behind the bytes that came; and another
+		 * server's error would be told instead of this end. */
+		if (t.started || ends)
 			return -1;
 	}
 	if (f->setup.url_count == 0)
