@@ -117,7 +117,7 @@ static int check_content(struct verification *v, const char *product,
 			 const char *id, bool *same, struct err *e)
 {
 	char hex[SHA256_HEX_LEN];
-	struct release r;
+	struct release r = { .seq = 0 };
 	int rc = order_trust_release(&v->trust, product, id, &r, e);
 
 	if (rc == 0) {

@@ -714,7 +714,7 @@ static int begin_way_back(struct session *s, struct err *e)
 {
 	const bool proven =
 		machine_has_proven(&s->journal.machine, slot_other(s->current));
-	struct slot_release other;
+	struct slot_release other = { .id = "" };
 	const struct slot_release *about = proven ? &s->running : &other;
 
 	if (check_way_back(s, &other, e))
