@@ -45,17 +45,17 @@ static void close_others(const struct worker_task *task, int own)
 		_exit(EXIT_FAILURE);
 }
 
-/* All that the system leaves us, up to that, and no more for good. */
-static void limit(int what, rlim_t most)
+/* All memory that the system leaves us, up to that, and no more for good. */
+static void limit_memory(rlim_t most)
 {
 	struct rlimit r;
 
-	if (getrlimit(what, &r))
+	if (getrlimit(RLIMIT_DATA, &r))
 		return;
 	if (r.rlim_max > most)
 		r.rlim_max = most;
 	r.rlim_cur = r.rlim_max;
-	(void)setrlimit(what, &r);
+	(void)setrlimit(RLIMIT_DATA, &r);
 }
 
 static NORETURN void child(const struct worker_task *task, int fd, pid_t parent)
@@ -73,7 +73,7 @@ static NORETURN void child(const struct worker_task *task, int fd, pid_t parent)
 	 * for manifests, which are counted. It starts no process: confine.h;
 	 * and who only computes is ended by who waits for a word of it.
 	 */
-	limit(RLIMIT_DATA, WORKER_MEMORY_MAX + task->more_memory);
+	limit_memory(WORKER_MEMORY_MAX + task->more_memory);
 	channel.fd = fd;
 	task->run(task->ctx, &channel);
 	_exit(EXIT_SUCCESS);
@@ -153,12 +153,22 @@ static void scrub_environment(void)
 	}
 }
 
+static void reset_limits(void)
+{
+	struct rlimit size;
+
+	/* A caller's soft file size limit must not cut an update short. */
+	if (getrlimit(RLIMIT_FSIZE, &size) == 0) {
+		size.rlim_cur = size.rlim_max;
+		(void)setrlimit(RLIMIT_FSIZE, &size);
+	}
+}
+
 void worker_harden(void)
 {
 	secret_guard();
 	scrub_environment();
-	/* A caller's soft file size limit must not cut an update short. */
-	limit(RLIMIT_FSIZE, RLIM_INFINITY);
+	reset_limits();
 	umask(022);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN); /* a limit is an error, not a death */
