@@ -98,6 +98,9 @@ seed() { # name, before, command...
 			PAWL_SHIM_AT=0"
 		record "$seeded-$fault" "$from" "$@"
 		PRELOAD=
-		explore "$seeded-$fault" "$from" "${SEEDED:-100}" --expect-bad
+		# Few states lie between a switch and a mark that comes late.
+		of=${SEEDED:-100}
+		[ $fault != late-mark ] || of=$((of * 4))
+		explore "$seeded-$fault" "$from" "$of" --expect-bad
 	done
 }
