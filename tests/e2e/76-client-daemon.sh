@@ -132,7 +132,11 @@ says one attempts_left 3
 start_daemon
 until_says state confirmed
 runs one 2
-# The server has heard of it all.
+# The server has heard of it all; it is told right after it is done.
+for _ in $(seq 100); do
+	! operator device list | grep -q ' 2 .*confirmed' || break
+	sleep 0.2
+done
 until_says reports_waiting 0
 stop_daemon
 says one activation 3
