@@ -112,16 +112,22 @@ static int approve_carried(struct ui *u, const struct carried *c,
 			    "the other one runs this with the same files");
 }
 
-static int decide(int argc, char **argv, bool approve, struct err *e)
+/* The code that the device shows. */
+static int read_code(const struct ui *u, char code[CLAIM_JOIN_LEN + 1],
+		     struct err *e)
+{
+	if (claim_parse_join_code(slice_of(u->operands[0]), code, e) == 0)
+		return 0;
+	return err_set(e, ERR_USAGE, "the device shows it: XXXX-XXXX-XXXX");
+}
+
+int command_device_approve(int argc, char **argv, struct err *e)
 {
 	struct carried c = { .text = BUF_INIT(WIRE_BODY_MAX) };
-	const char *cohort = NULL, *replaces = NULL, *reason = NULL;
+	const char *cohort = NULL, *replaces = NULL;
 	struct ui u = { 0 };
 	const struct opt opts[] = {
 		UI_OPTIONS(&u),
-		/* Only who denies has this. */
-		OPT_TEXT("reason", "TEXT", &reason, "why, for the others"),
-		/* Only who approves has these. */
 		OPT_TEXT("cohort", "C", &cohort, "the cohort it joins"),
 		OPT_TEXT("replaces", "DEVICE", &replaces,
 			 "it takes this device's place"),
@@ -136,63 +142,56 @@ static int decide(int argc, char **argv, bool approve, struct err *e)
 
 	if (ui_start(&u, argc, argv, opts, 1, e))
 		goto out;
-	if (!c.request != !c.out || (!approve && c.request)) {
+	if (!cohort || !c.request != !c.out) {
 		(void)err_set(e, ERR_USAGE,
-			      "--request and --out are for who approves, and "
-			      "go together");
+			      cohort ? "--request and --out go together"
+				     : "--cohort is needed");
 		goto out;
 	}
-	if (approve == !cohort || (!approve && replaces)) {
-		(void)err_set(e, ERR_USAGE,
-			      approve ? "--cohort is needed"
-				      : "--cohort and --replaces are for who "
-					"approves");
-		goto out;
-	}
-	if (claim_parse_join_code(slice_of(u.operands[0]), code, e)) {
-		(void)err_set(e, ERR_USAGE,
-			      "the device shows it: XXXX-XXXX-XXXX");
-		goto out;
-	}
-	if (approve == (reason != NULL)) {
-		(void)err_set(e, ERR_USAGE,
-			      approve ? "--reason is for who denies"
-				      : "--reason TEXT is needed");
-		goto out;
-	}
-	if (c.request && read_request(&c, code, e))
+	if (read_code(&u, code, e) || (c.request && read_request(&c, code, e)))
 		goto out;
 	body = json_new_object();
 	json_set_text(body, "code", code);
-	json_set_text(body, approve ? "cohort" : "reason",
-		      approve ? cohort : reason);
+	json_set_text(body, "cohort", cohort);
 	if (replaces)
 		json_set_text(body, "replaces", replaces);
-	if (c.request) {
-		rc = approve_carried(&u, &c, body, e);
-		goto out;
-	}
-	rc = ui_act(&u,
-		    approve ? "/v1/people/device-approve"
-			    : "/v1/people/device-deny",
-		    body,
-		    approve ? "approved: it is let in when it asks next"
-			    : "denied",
-		    e);
+	rc = c.request ? approve_carried(&u, &c, body, e)
+		       : ui_act(&u, "/v1/people/device-approve", body,
+				"approved: it is let in when it asks next", e);
 out:
 	buf_done(&c.text);
 	ui_done(&u);
 	return rc;
 }
 
-int command_device_approve(int argc, char **argv, struct err *e)
-{
-	return decide(argc, argv, true, e);
-}
-
 int command_device_deny(int argc, char **argv, struct err *e)
 {
-	return decide(argc, argv, false, e);
+	const char *reason = NULL;
+	struct ui u = { 0 };
+	const struct opt opts[] = {
+		UI_OPTIONS(&u),
+		OPT_TEXT("reason", "TEXT", &reason, "why, for the others"),
+		OPT_END,
+	};
+	char code[CLAIM_JOIN_LEN + 1];
+	struct json *body;
+	int rc = -1;
+
+	if (ui_start(&u, argc, argv, opts, 1, e))
+		goto out;
+	if (!reason) {
+		(void)err_set(e, ERR_USAGE, "--reason TEXT is needed");
+		goto out;
+	}
+	if (read_code(&u, code, e))
+		goto out;
+	body = json_new_object();
+	json_set_text(body, "code", code);
+	json_set_text(body, "reason", reason);
+	rc = ui_act(&u, "/v1/people/device-deny", body, "denied", e);
+out:
+	ui_done(&u);
+	return rc;
 }
 
 /* The path that asks for devices: all, or those of which this is true. */
