@@ -29,17 +29,8 @@ nightly() { # id
 }
 
 make_server
-make_keys root1 root2 root3 alice bob carol op1 op2 ci
-"$signer" init "$WORK/repo" --environment production --owner Tests \
-	--product gateway --root-key "$WORK/root1.pub" \
-	--root-key "$WORK/root2.pub" --root-key "$WORK/root3.pub" \
-	--targets-key "$WORK/alice.pub" --targets-key "$WORK/bob.pub" \
-	--targets-key "$WORK/carol.pub" \
-	--online-key "$WORK/server/online.pub" >/dev/null
-"$signer" role add "$WORK/repo" rollout --key "$WORK/op1.pub" \
-	--key "$WORK/op2.pub" >/dev/null
-"$signer" role add "$WORK/repo" rollout-wide --key "$WORK/op1.pub" \
-	--key "$WORK/op2.pub" --threshold 2 >/dev/null
+make_keys ci
+make_production_repo
 "$signer" role add "$WORK/repo" nightly --key "$WORK/ci.pub" >/dev/null
 sign root1 root2 root3 alice bob carol op1 op2 ci
 make_release_1() {

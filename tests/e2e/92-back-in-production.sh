@@ -7,17 +7,7 @@ export environment=production
 command -v python3 >/dev/null || { echo "no python3 here"; exit 77; }
 
 make_server
-make_keys root1 root2 root3 alice bob carol op1 op2
-"$signer" init "$WORK/repo" --environment production --owner Tests \
-	--product gateway --root-key "$WORK/root1.pub" \
-	--root-key "$WORK/root2.pub" --root-key "$WORK/root3.pub" \
-	--targets-key "$WORK/alice.pub" --targets-key "$WORK/bob.pub" \
-	--targets-key "$WORK/carol.pub" \
-	--online-key "$WORK/server/online.pub" >/dev/null
-"$signer" role add "$WORK/repo" rollout --key "$WORK/op1.pub" \
-	--key "$WORK/op2.pub" >/dev/null
-"$signer" role add "$WORK/repo" rollout-wide --key "$WORK/op1.pub" \
-	--key "$WORK/op2.pub" --threshold 2 >/dev/null
+make_production_repo
 sign root1 root2 root3 alice bob carol op1 op2
 release() { # id, options: made, signed, opened to all and imported
 	id=$1

@@ -11,6 +11,14 @@ make_tree() { # id
 	chmod 755 "$WORK/trees/$1/bin/health"
 }
 
+# op1 and op2, of whom two sign for the fleet.
+add_operators() {
+	"$signer" role add "$WORK/repo" rollout --key "$WORK/op1.pub" \
+		--key "$WORK/op2.pub" >/dev/null
+	"$signer" role add "$WORK/repo" rollout-wide --key "$WORK/op1.pub" \
+		--key "$WORK/op2.pub" --threshold 2 >/dev/null
+}
+
 # $WORK/repo: one engineer, two operators of whom two sign for the fleet, and
 # the online keys of the server in $WORK/server. More options go to init.
 make_ordered_repo() {
@@ -20,10 +28,19 @@ make_ordered_repo() {
 	"$signer" init "$WORK/repo" --environment "$environment" --owner Tests \
 		--staging signed --product gateway --key "$WORK/key" \
 		--online-key "$WORK/server/online.pub" "$@" >/dev/null
-	"$signer" role add "$WORK/repo" rollout --key "$WORK/op1.pub" \
-		--key "$WORK/op2.pub" >/dev/null
-	"$signer" role add "$WORK/repo" rollout-wide --key "$WORK/op1.pub" \
-		--key "$WORK/op2.pub" --threshold 2 >/dev/null
+	add_operators
+}
+
+# As a company has it: three people for root, three engineers. Nothing is signed yet.
+make_production_repo() {
+	make_keys root1 root2 root3 alice bob carol op1 op2
+	"$signer" init "$WORK/repo" --environment production --owner Tests \
+		--product gateway --root-key "$WORK/root1.pub" \
+		--root-key "$WORK/root2.pub" --root-key "$WORK/root3.pub" \
+		--targets-key "$WORK/alice.pub" --targets-key "$WORK/bob.pub" \
+		--targets-key "$WORK/carol.pub" \
+		--online-key "$WORK/server/online.pub" >/dev/null
+	add_operators
 }
 
 sign() { # operator...

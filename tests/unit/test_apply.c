@@ -15,6 +15,7 @@
 #include "common/tree_disk.h"
 #include "signer/delta_writer.h"
 #include "tests/unit/box.h"
+#include "tests/unit/ear.h"
 
 #define NOBODY 65534
 
@@ -809,27 +810,11 @@ static void a_damaged_base_is_found_before_the_first_write(void **state)
 	clear(k, old);
 }
 
-/* What was said before the first byte of the new tree was counted. */
-struct ear {
-	unsigned alive, limit;
-	bool begun;
-};
-
-static int hear(void *ctx, uint64_t bytes, struct err *e)
-{
-	struct ear *ear = ctx;
-
-	ear->begun |= bytes > 0;
-	if (!ear->begun && ++ear->alive > ear->limit)
-		return err_set(e, ERR_BUSY, "stop");
-	return 0;
-}
-
 static void who_watches_hears_that_the_base_is_read(void **state)
 {
 	struct kit *k = *state;
 	struct ear ear = { .limit = 2 };
-	const struct tree_watch watch = { &ear, hear };
+	const struct tree_watch watch = { &ear, ear_hear };
 	struct err e = { 0 };
 	int old = make_old(k);
 

@@ -11,6 +11,7 @@
 #include "common/mem.h"
 #include "signer/pack.h"
 #include "tests/unit/box.h"
+#include "tests/unit/ear.h"
 
 #define IMAGE_LEN (40u * IMAGE_BLOCK + 512)
 #define SLOT_LEN  (IMAGE_LEN + 1000)
@@ -269,26 +270,10 @@ static void a_damaged_base_is_found_before_anything_is_written(void **state)
 	end(&a);
 }
 
-/* What was said before the first byte of the new image was counted. */
-struct ear {
-	unsigned alive, limit;
-	bool begun;
-};
-
-static int hear(void *ctx, uint64_t bytes, struct err *e)
-{
-	struct ear *ear = ctx;
-
-	ear->begun |= bytes > 0;
-	if (!ear->begun && ++ear->alive > ear->limit)
-		return err_set(e, ERR_BUSY, "stop");
-	return 0;
-}
-
 static void who_watches_hears_that_the_base_is_read(void **state)
 {
 	struct ear ear = { .limit = 1000 };
-	const struct tree_watch watch = { &ear, hear };
+	const struct tree_watch watch = { &ear, ear_hear };
 	struct attempt a;
 	struct err e = { 0 };
 
