@@ -121,6 +121,30 @@ static void what_a_device_came_back_from_is_not_forgotten(void **state)
 	assert_int_equal(gone.attempts, 1);
 }
 
+static void what_a_device_was_led_back_from_is_not_forgotten(void **state)
+{
+	struct store_device d = fleet_device(*state, 1);
+	struct stage back = fleet_rollout(*state, "back", 2);
+	struct rollout left = { .id = back.what.id + 1, .seq = 3 };
+	struct attempt a = { .device = d.facts.id,
+			     .digest = back.what.digest,
+			     .seq = 2,
+			     .back_from = 3,
+			     .at = { .offered = FLEET_NOW,
+				     .interval_sec = 3600,
+				     .counted = true } };
+	struct store_retained gone;
+	struct rollout_past past;
+	struct err e = { 0 };
+
+	assert_ok(store_attempt_add(*state, &back, &a, 0, &e));
+	fleet_move(*state, &back, &a, STAGE_CONFIRMED, "");
+	(void)retain(*state, FLEET_NOW + 4000 * DAY, &gone);
+	assert_int_equal(gone.attempts, 0);
+	assert_ok(store_past(*state, &d.facts.id, &left, &past, &e));
+	assert_true(past.left);
+}
+
 static void no_step_looks_at_more_than_a_few(void **state)
 {
 	struct store_device d = fleet_device(*state, 1);
@@ -189,6 +213,7 @@ int main(void)
 		TEST(evidence_goes_first_and_then_the_attempt),
 		TEST(an_attempt_that_goes_on_is_kept),
 		TEST(what_a_device_came_back_from_is_not_forgotten),
+		TEST(what_a_device_was_led_back_from_is_not_forgotten),
 		TEST(no_step_looks_at_more_than_a_few),
 		TEST(nothing_is_left_of_a_forgotten_device_but_its_keys),
 	};
