@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "common/mem.h"
-
 #include "update-server/blobs.h"
 
 #define FOLDER "floor/"
@@ -32,39 +31,37 @@ int floor_import_see(struct floor_import *f, int dirfd,
 	return 0;
 }
 
+/* Of several roles the one that is looked at first is believed. */
+static const struct floor *find(const struct floor_import *f,
+				const char *product)
+{
+	for (size_t i = 0; i < f->count; i++)
+		if (strcmp(f->at[i].product, product) == 0)
+			return &f->at[i];
+	return NULL;
+}
+
 static int check_one(void *ctx, const char *product, uint64_t floor,
 		     struct err *e)
 {
 	const struct floor_import *f = ctx;
-	uint64_t next = 0;
-	bool seen = false;
+	const struct floor *next = find(f, product);
+	const uint64_t seq = next ? next->seq : 0;
 
-	/* Of several roles the one that is looked at first is believed. */
-	for (size_t i = f->count; i-- > 0;)
-		if (strcmp(f->at[i].product, product) == 0) {
-			next = f->at[i].seq;
-			seen = true;
-		}
-	if (next >= floor || (!seen && f->partial))
+	if (seq >= floor || (!next && f->partial))
 		return 0;
 	return err_set(e, ERR_ROLLBACK,
 		       "the floor of %s is seq %llu here, and would be %llu: "
 		       "devices keep the higher one; sign from the newest copy "
 		       "of the repository",
 		       product, (unsigned long long)floor,
-		       (unsigned long long)next);
+		       (unsigned long long)seq);
 }
 
-int floor_import_check(const struct floor_import *f, const struct ways *now,
+int floor_import_check(struct floor_import *f, const struct ways *now,
 		       struct err *e)
 {
-	/* The type of ctx is not const; check_one() only reads it. */
-	const union {
-		const struct floor_import *in;
-		void *out;
-	} ctx = { .in = f };
-
-	return ways_each_floor(now, check_one, ctx.out, e);
+	return ways_each_floor(now, check_one, f, e);
 }
 
 void floor_import_done(struct floor_import *f)

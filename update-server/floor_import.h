@@ -26,7 +26,7 @@ int floor_import_see(struct floor_import *f, int dirfd,
 
 /* ERR_ROLLBACK names the product whose floor is higher now. One that is not
  * seen is gone, unless it may be in a role that cannot be used. */
-int floor_import_check(const struct floor_import *f, const struct ways *now,
+int floor_import_check(struct floor_import *f, const struct ways *now,
 		       struct err *e) NODISCARD;
 
 void floor_import_done(struct floor_import *f);
