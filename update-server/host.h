@@ -9,7 +9,7 @@
 
 #include "common/rd.h"
 
-#define HOST_NAMES_MAX 32
+#define HOST_NAMES_MAX 64
 
 /* One of a certificate's, borrowed from it. */
 struct host_name {

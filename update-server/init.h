@@ -9,9 +9,10 @@
 
 #include "common/keyfile.h"
 
+#include "update-server/host.h"
 #include "update-server/keeper_people.h"
 
-#define INIT_NAMES_MAX 64
+#define INIT_NAMES_MAX HOST_NAMES_MAX
 
 struct init_options {
 	const char *dir;

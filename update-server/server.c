@@ -81,9 +81,9 @@ static int open_door(struct server *s, enum listener listener,
 		.authorise = setup->authorise,
 	};
 	if (tls_server_open(setup->certificate, setup->key, clients[listener],
-			    setup->device_ca, &d->port.tls, e))
+			    setup->device_ca, &d->port.tls, e) ||
+	    tls_server_names(d->port.tls, &d->names, e))
 		return -1;
-	tls_server_names(d->port.tls, &d->names);
 	/* Who has to show a certificate has judged ours by its names first. */
 	if (d->names.count > 0 &&
 	    (listener == LISTENER_DEVICE || listener == LISTENER_PEOPLE))

@@ -336,20 +336,28 @@ int tls_server_open(struct slice certificate, struct slice key,
 }
 
 /* RFC 5280, section 4.2.1.6: the tag says which kind of name it is. */
-void tls_server_names(const struct tls_server *s, struct host_names *out)
+int tls_server_names(const struct tls_server *s, struct host_names *out,
+		     struct err *e)
 {
 	const mbedtls_x509_sequence *n = &s->certificate.subject_alt_names;
 
 	out->count = 0;
-	for (; n && out->count < HOST_NAMES_MAX; n = n->next) {
+	for (; n; n = n->next) {
 		int kind = n->buf.tag & SAN_KIND_MASK;
 
-		if (kind == SAN_DNS || kind == SAN_ADDRESS)
-			out->at[out->count++] = (struct host_name){
-				.is_address = kind == SAN_ADDRESS,
-				.bytes = { n->buf.p, n->buf.len },
-			};
+		if (kind != SAN_DNS && kind != SAN_ADDRESS)
+			continue;
+		if (out->count == HOST_NAMES_MAX)
+			return err_set(e, ERR_LIMIT,
+				       "the TLS certificate has more than %d "
+				       "names",
+				       HOST_NAMES_MAX);
+		out->at[out->count++] = (struct host_name){
+			.is_address = kind == SAN_ADDRESS,
+			.bytes = { n->buf.p, n->buf.len },
+		};
 	}
+	return 0;
 }
 
 void tls_server_close(struct tls_server *s)

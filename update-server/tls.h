@@ -41,8 +41,10 @@ int tls_server_open(struct slice certificate, struct slice key,
 		    struct tls_server **out, struct err *e) NODISCARD;
 void tls_server_close(struct tls_server *s);
 
-/* The names of our certificate, borrowed from s. */
-void tls_server_names(const struct tls_server *s, struct host_names *out);
+/* The names of our certificate, borrowed from s. ERR_LIMIT if there are more.
+ */
+int tls_server_names(const struct tls_server *s, struct host_names *out,
+		     struct err *e) NODISCARD;
 
 struct tls;
 

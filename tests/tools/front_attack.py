@@ -24,10 +24,11 @@ QUICK = ["handshake_sec=2", "head_sec=2", "idle_sec=3", "stall_sec=1",
 
 
 class Server:
-    def __init__(self, *limits):
+    def __init__(self, *limits, name="server"):
+        self.certificate = "%s/%s.pem" % (PKI, name)
         self.process = subprocess.Popen(
-            [FRONT, FILES, PKI + "/server.pem", PKI + "/server.key",
-             PKI + "/ca.pem", *limits],
+            [FRONT, FILES, self.certificate,
+             "%s/%s.key" % (PKI, name), PKI + "/ca.pem", *limits],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.at = []
         for _ in range(3):
@@ -54,7 +55,7 @@ class Server:
                                         source_address=source)
 
     def tls(self, listener=ENROLMENT, who=None, receive=None):
-        context = ssl.create_default_context(cafile=PKI + "/server.pem")
+        context = ssl.create_default_context(cafile=self.certificate)
         if who:
             context.load_cert_chain(f"{PKI}/{who}.pem", f"{PKI}/{who}.key")
         sock = socket.socket(socket.AF_INET6 if listener == PEOPLE
@@ -309,6 +310,18 @@ def test_a_host_that_is_not_ours_is_turned_away():
             s.sendall(b"GET /files/blob HTTP/1.1\r\nHost: old.example\r\n"
                       b"\r\n")
             assert read_answer(s)[0] == 200
+
+
+def test_every_name_of_the_certificate_is_ours_or_it_is_refused():
+    with Server(name="names-64") as server, \
+            server.tls(DEVICE, "device") as s:
+        s.sendall(b"GET /files/blob HTTP/1.1\r\nHost: n64.example\r\n\r\n")
+        assert read_answer(s)[0] == 200
+    many = subprocess.run(
+        [FRONT, FILES, PKI + "/names-65.pem", PKI + "/names-65.key",
+         PKI + "/ca.pem"], capture_output=True, text=True, timeout=20)
+    assert many.returncode != 0
+    assert "more than 64 names" in many.stderr, many.stderr
 
 
 def test_paths_are_not_decoded_and_not_echoed():

@@ -43,6 +43,10 @@ pki() {
 		pki_self ca basicConstraints=critical,CA:TRUE
 		pki_self stranger-ca basicConstraints=critical,CA:TRUE
 		pki_self server "subjectAltName=IP:127.0.0.1,IP:::1" $leaf
+		for n in 64 65; do
+			pki_self "names-$n" $leaf "subjectAltName=IP:127.0.0.1$(
+				printf ',DNS:n%s.example' $(seq 2 $n))"
+		done
 		pki_self person $leaf $client
 		pki_leaf device ca 10 $leaf $client
 		pki_leaf device2 ca 10 $leaf $client
