@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/fs.h"
 #include "common/log.h"
 #include "common/progress.h"
 #include "common/steady.h"
@@ -19,11 +20,23 @@ static const struct sha256 *package_of(const struct plan *plan, size_t part)
 	return &plan->packages[part < last ? part : last].package_digest;
 }
 
+static bool has_folder(const struct session *s)
+{
+	struct err missing;
+	int fd = -1;
+	bool has = slot_tree_own(&s->slots, s->checkpoint.slot, &fd,
+				 &missing) == 0;
+
+	fs_close(&fd);
+	return has;
+}
+
 static bool is_of(const struct session *s, const struct plan *plan)
 {
 	const struct checkpoint *c = &s->checkpoint;
 
-	return s->window > 0 && c->slot == s->journal.machine.to &&
+	return s->window > 0 && has_folder(s) &&
+	       c->slot == s->journal.machine.to &&
 	       c->part <= plan->release.part_count &&
 	       sha256_equal(&c->release, &plan->release.digest) &&
 	       sha256_equal(&c->package, package_of(plan, c->part));

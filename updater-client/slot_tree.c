@@ -109,7 +109,7 @@ int slot_tree_empty(const struct slot_tree *t, enum slot s, struct err *e)
 	if (beneath(s, "release.json", name, e) ||
 	    (is_folder && fs_remove_tree(t->dirfd, name, e)) ||
 	    fs_remove_tree(t->dirfd, slot_name(s), e) ||
-	    fs_mkdir(t->dirfd, slot_name(s), 0755, e))
+	    fs_mkdir(t->dirfd, slot_name(s), 0755, e) || fs_sync(t->dirfd, e))
 		return err_in(e, "slot %s", slot_name(s));
 	return 0;
 }

@@ -37,8 +37,9 @@ int slot_tree_release(const struct slot_tree *t, enum slot s,
 		      struct err *e) NODISCARD;
 
 /*
- * Empty a slot that is not current and make its folder anew. What it holds is
- * forgotten first, durably, also what it holds elsewhere (slot_image.h).
+ * Empty a slot that is not current and make its folder anew, durably, before a
+ * checkpoint speaks of it. What it holds is forgotten first, also what it holds
+ * elsewhere (slot_image.h).
  */
 int slot_tree_empty(const struct slot_tree *t, enum slot s,
 		    struct err *e) NODISCARD;

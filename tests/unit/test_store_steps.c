@@ -87,22 +87,22 @@ static const char *const large[] = { "device", "attempt", "audit", "claim",
 /* To read or write all of a table, or to put it into an index. */
 static bool looks_at_all(const char *text, const char *table)
 {
-	static const char *const forms[] = { "UPDATE %s ", "DELETE FROM %s",
-					     " FROM %s",   " JOIN %s",
-					     " ON %s (",   "DROP TABLE %s",
-					     NULL };
-	char form[64];
+	static const char *const before[] = { "UPDATE ", "DELETE FROM ",
+					      " FROM ",  " JOIN ",
+					      " ON ",    "DROP TABLE ",
+					      NULL };
+	size_t length = strlen(table);
 
-	for (size_t i = 0; forms[i]; i++) {
-		const char *at;
+	for (size_t i = 0; before[i]; i++) {
+		const char *at = strstr(text, before[i]);
 
-		(void)snprintf(form, sizeof(form), forms[i], table);
-		at = strstr(text, form);
-		if (at && !strchr("_abcdefghijklmnopqrstuvwxyz",
-				  at[strlen(form)] ? at[strlen(form)] : ' '))
-			return true;
-		if (at && form[strlen(form) - 1] == '(')
-			return true;
+		for (; at; at = strstr(at, before[i])) {
+			at += strlen(before[i]);
+			if (!strncmp(at, table, length) &&
+			    !strchr("_abcdefghijklmnopqrstuvwxyz",
+				    at[length] ? at[length] : ' '))
+				return true;
+		}
 	}
 	return false;
 }
