@@ -178,6 +178,31 @@ cuts=$((($(carried) - before - 50000) / 200000))
 	die "$cuts cuts within $took ms"
 [ $(($(carried) - before)) -lt $((size - 1000000)) ] ||
 	die "what was good was fetched again"
+order
+boot one
+on one update --quiet
+says one state confirmed
+
+# A power cut took the slot's folder along, of which a checkpoint speaks: begun
+# anew, not refused for ever.
+image_release 3
+operator release import "$WORK/publish"
+roll_out 3
+until=$(($(carried) + 2400000))
+order slow=2000000
+"$client" update --quiet --config "$WORK/one/client.conf" 2>>"$WORK/err" &
+pid=$!
+for _ in $(seq 400); do
+	[ "$(carried)" -lt "$until" ] || break
+	sleep 0.02
+done
+kill -KILL $pid 2>/dev/null || die "it ended before it was killed"
+wait $pid 2>/dev/null || :
+[ -s "$WORK/one/state/stream.0" ] || die "no checkpoint"
+rm -r "$WORK/one/slots/a"
+order
+on one update --quiet
+holds one a 3
 stop_all
 trap - EXIT
 
