@@ -2,7 +2,8 @@
 # Run a command on a file system whose every write is recorded.
 #   record-run.sh IMAGE LOG MOUNT COMMAND...
 # IMAGE is mounted at MOUNT meanwhile, and holds afterwards what the run left
-# there. What the command writes to its standard error becomes marks. Needs root
+# there. What the command writes to its standard error becomes marks. With SPOILS=text
+# the disk keeps another byte where that is written (recorder.c). Needs root
 # and a mount namespace of its own (unshare -m). Ends with COMMAND's status.
 set -eu
 image=$1 log=$2 mount=$3
@@ -19,7 +20,7 @@ finish() {
 	rmdir "$view"
 }
 trap 'finish; exit 1' INT TERM
-"$BIN/tests/crash/recorder" "$image" "$log" "$view" &
+"$BIN/tests/crash/recorder" "$image" "$log" "$view" ${SPOILS:+"$SPOILS"} &
 recorder=$!
 tries=0
 until mountpoint -q "$view"; do

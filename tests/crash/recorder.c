@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * recorder IMAGE LOG FOLDER - a file system (FUSE) of two files, for one run.
+ * recorder IMAGE LOG FOLDER [TEXT] - a file system (FUSE) of two files, for one
+ * run.
  *
  * FOLDER/disk is IMAGE, to be put under a loop device: what the kernel's file
  * system on it writes and flushes is done to IMAGE and recorded in LOG, in the
  * order in which it happened. What is written to FOLDER/marks is recorded, too,
  * before write() returns: so a client whose standard error it is marks what it
- * says between the very writes before and after. Ends when it is unmounted.
+ * says between the very writes before and after. With TEXT it is a bad disk:
+ * where a write holds TEXT, another byte is kept than the kernel was told, and
+ * believes. Ends when it is unmounted.
  *
  * One thread, and no cache above it: what follows in LOG followed in time.
  */
@@ -27,6 +30,7 @@
 static struct {
 	int image, log;
 	off_t size;
+	const char *spoils; /* NULL: a good disk */
 } rec;
 
 static void die(const char *what)
@@ -104,6 +108,17 @@ static int read_file(const char *path, char *out, size_t len, off_t offset,
 	return got < 0 ? -errno : (int)got;
 }
 
+/* What was just written does not stay as it was. */
+static void spoil(const char *bytes, size_t len, off_t offset)
+{
+	const char *at =
+		rec.spoils ? memmem(bytes, len, rec.spoils, strlen(rec.spoils))
+			   : NULL;
+
+	if (at && pwrite(rec.image, "#", 1, offset + (at - bytes)) != 1)
+		die("recorder: image");
+}
+
 static int write_file(const char *path, const char *bytes, size_t len,
 		      off_t offset, struct fuse_file_info *file)
 {
@@ -116,6 +131,7 @@ static int write_file(const char *path, const char *bytes, size_t len,
 		return -ENOSPC;
 	if (pwrite(rec.image, bytes, len, offset) != (ssize_t)len)
 		die("recorder: image");
+	spoil(bytes, len, offset);
 	record(RECORD_WRITE, (uint64_t)offset, bytes, len);
 	return (int)len;
 }
@@ -151,10 +167,11 @@ int main(int argc, char **argv)
 	char *args[] = { argv[0], argv[argc > 3 ? 3 : 0], (char[]){ "-s" },
 			 (char[]){ "-f" }, NULL };
 
-	if (argc != 4) {
-		(void)fprintf(stderr, "recorder IMAGE LOG FOLDER\n");
+	if (argc != 4 && argc != 5) {
+		(void)fprintf(stderr, "recorder IMAGE LOG FOLDER [TEXT]\n");
 		return 2;
 	}
+	rec.spoils = argc == 5 ? argv[4] : NULL;
 	rec.image = open(argv[1], O_RDWR | O_CLOEXEC);
 	rec.log = open(argv[2], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (rec.image < 0 || rec.log < 0)
