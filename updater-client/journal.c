@@ -61,6 +61,7 @@ static struct slice format_payload(const struct journal *j,
 	put(&r, (uint64_t)j->handled, 1);
 	put(&r, j->untold, 4);
 	put(&r, j->machine.proven, 1);
+	put(&r, j->stranger, 8);
 	return (struct slice){ out, r.len };
 }
 
@@ -116,6 +117,7 @@ static void parse_fields(struct rd *r, struct journal *j)
 	j->handled = (enum slot)rd_u8(r);
 	j->untold = rd_le32(r);
 	j->machine.proven = rd_u8(r);
+	j->stranger = rd_le64(r);
 }
 
 static int parse_payload(struct slice in, struct journal *j, struct err *e)

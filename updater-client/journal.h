@@ -26,6 +26,7 @@ struct journal {
 	 * the history are written: else the next start writes them. 0: none */
 	uint32_t untold;
 	uint32_t failures;     /* polls in a row that failed */
+	uint64_t stranger;     /* when one was asked last, by the clock */
 	int64_t time_floor;    /* highest signed time ever verified */
 	int64_t trusted_until; /* when the root of trust ends; 0: unknown */
 	struct sha256 digest;  /* the release under way, or tried last */

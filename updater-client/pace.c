@@ -41,20 +41,32 @@ uint64_t pace_until(uint64_t wait, uint64_t opens_sec, uint64_t length_sec,
 	return opens_sec > 0 && within < wait ? within : wait;
 }
 
+static uint64_t backed_off(const struct pace *p, uint32_t failures)
+{
+	uint64_t sec = p->retry_min_sec;
+
+	for (uint32_t i = 1; i < failures && sec < p->retry_max_sec; i++)
+		sec *= 2;
+	return sec < p->retry_max_sec ? sec : p->retry_max_sec;
+}
+
+uint64_t pace_soonest(const struct pace *p, uint32_t failures)
+{
+	uint64_t sec = backed_off(p, failures);
+
+	return sec - sec / 2;
+}
+
 uint64_t pace_retry(const struct pace *p, uint32_t failures, bool answered,
 		    const struct err *e, uint32_t random)
 {
-	uint64_t sec = p->retry_min_sec, server_sec = e->retry_sec;
+	uint64_t sec = pace_soonest(p, failures), server_sec = e->retry_sec;
 
 	if (!answered && e->code == ERR_NETWORK && server_sec == 0 &&
 	    p->usual_sec > 0)
 		return at_least_one(p->usual_sec / 2 +
 				    spread(p->usual_sec, random));
-	for (uint32_t i = 1; i < failures && sec < p->retry_max_sec; i++)
-		sec *= 2;
-	if (sec > p->retry_max_sec)
-		sec = p->retry_max_sec;
-	sec = sec - sec / 2 + spread(sec / 2, random);
+	sec += spread(backed_off(p, failures) / 2, random);
 	if (server_sec > PACE_MAX_SEC)
 		server_sec = PACE_MAX_SEC;
 	return at_least_one(sec > server_sec ? sec : server_sec);

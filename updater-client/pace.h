@@ -36,6 +36,9 @@ uint64_t pace_next(const struct pace *p, uint32_t server_sec, uint32_t random);
 uint64_t pace_until(uint64_t wait, uint64_t opens_sec, uint64_t length_sec,
 		    uint32_t random);
 
+/* After so many failures in a row pace_retry() lets at least this time pass. */
+uint64_t pace_soonest(const struct pace *p, uint32_t failures);
+
 /*
  * After `failures` rounds in a row that failed, `e` is why the last did:
  * doubling, half of it random; not before the seconds that a busy server asked

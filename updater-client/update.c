@@ -7,12 +7,14 @@
 
 #include "common/fs.h"
 #include "common/log.h"
+#include "common/utc.h"
 #include "updater-client/carry.h"
 #include "updater-client/consent.h"
 #include "updater-client/facts.h"
 #include "updater-client/first_use.h"
 #include "updater-client/identity.h"
 #include "updater-client/install.h"
+#include "updater-client/pace.h"
 #include "updater-client/ratchet.h"
 #include "updater-client/reimage.h"
 #include "updater-client/renewal.h"
@@ -253,8 +255,23 @@ static int come_back(struct session *s, struct wire_decision *decision,
 	return -1;
 }
 
+/* Whoever answers is asked at most once in a back-off, however often we are
+ * started. A clock that went back has let it pass. */
+static int may_ask_stranger(struct session *s, struct err *e)
+{
+	const struct pace pace = { .retry_min_sec = s->config->retry_min_sec,
+				   .retry_max_sec = s->config->retry_max_sec };
+	uint64_t now = (uint64_t)utc_now();
+
+	if (now - s->journal.stranger <
+	    pace_soonest(&pace, s->journal.failures))
+		return err_set(e, ERR_BUSY, "asked just now");
+	s->journal.stranger = now;
+	return session_save(s, e);
+}
+
 /*
- * The check-in, and once in a run the way out for who slept through a change of
+ * The check-in, and now and then the way out for who slept through a change of
  * the server's certificates. When there is no news, `e` is why it failed.
  */
 static int reach_server(struct session *s, struct wire_decision *decision,
@@ -270,7 +287,7 @@ static int reach_server(struct session *s, struct wire_decision *decision,
 	if (!is_stranded(e))
 		return -1;
 	log_event(LOG_WARNING, "stranded", "reason=\"%s\"", e->msg);
-	if (session_rescue(s, &changed, &why)) {
+	if (may_ask_stranger(s, &why) || session_rescue(s, &changed, &why)) {
 		log_event(LOG_WARNING, "not-rescued", "reason=\"%s\"", why.msg);
 		return err_in(e, "stranded, and nobody has the signed site");
 	}

@@ -50,11 +50,15 @@ class Evil(http.server.ThreadingHTTPServer):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(path("tls-%s.pem" % certificate),
                                 path("tls-%s.key" % key))
+        # Whoever has a certificate of ours may show it.
+        context.verify_mode = ssl.CERT_OPTIONAL
+        context.load_verify_locations(path("ours.pem"))
         self.socket = context.wrap_socket(self.socket, server_side=True)
         self.url = "https://127.0.0.1:%d" % self.server_address[1]
         self.answers = {}       # path: bytes, status or a function
         self.folder = path("good-2")
         self.asked = []
+        self.told = []          # what came with the question of that place
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def handle_error(self, *_):
@@ -77,6 +81,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def handle_any(self, body):
         self.server.asked.append(self.path)
+        self.server.told.append((self.command, sorted(self.headers.keys()),
+                                 body, self.connection.getpeercert(True)))
         what = self.server.answers.get(self.path)
         if callable(what):
             return what(self, body)
@@ -161,9 +167,10 @@ def configure(device, server, ca="ours"):
             server.url, server.url, path(ca + ".pem")))
 
 
-def client(device, *argv):
+def client(device, *argv, at=None):
     started = time.monotonic()
     done = subprocess.run(
+        (("faketime", "-f", at + "s") if at else ()) +
         (os.path.join(evil_cases.BIN, "updater-client"),) + argv +
         ("--config", os.path.join(device.dir, "client.conf")),
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=150)
@@ -426,6 +433,44 @@ def mirrors(first):
     two.shutdown()
 
 
+def stranded(first):
+    """No server can be verified: a stranger is asked for what proves itself, is
+    told nothing, and not again before the back-off is over."""
+    known, stranger = Evil(), Evil("twin", "twin")
+    known.answers = {"/v1/nonce": as_json(nonce="00" * 32),
+                     "/v1/enrol": identity(),
+                     "/v1/checkin": decision(action="nothing")}
+    device = first.copy("stranded")
+    configure(device, known)
+    enroll(device)
+    done, _ = client(device, "update")
+    check("a server that is known is shown the certificate",
+          done.returncode == 0 and any(t[3] for t in known.told), done.stdout)
+    conf = os.path.join(device.dir, "client.conf")
+    with open(conf) as f:
+        words = f.read().replace(known.url, stranger.url)
+    with open(conf, "w") as f:
+        f.write(words)
+    done, _ = client(device, "update")
+    check("stranded: the stranger is asked for metadata alone",
+          done.returncode == 6 and "/metadata/timestamp.json" in stranger.asked
+          and all(re.fullmatch(r"/metadata/[a-z0-9.]+\.json|"
+                               r"/targets/[0-9a-f]{64}\.site\.json", p)
+                  for p in stranger.asked), (stranger.asked, done.stdout))
+    check("stranded: the stranger is told nothing",
+          all(t == ("GET", ["Accept", "Host", "User-Agent"], b"", None)
+              for t in stranger.told), stranger.told)
+    for when, asks in (("+0", False), ("+50", False), ("+70", True),
+                       ("+100", False), ("-1000", True)):
+        stranger.asked.clear()
+        done, _ = client(device, "update", at=when)
+        check("stranded: %s s after the first question" % when,
+              done.returncode == 6 and bool(stranger.asked) == asks,
+              (stranger.asked, done.stdout))
+    known.shutdown()
+    stranger.shutdown()
+
+
 def main():
     make_tls()
     keys = evil_cases.make_good()
@@ -437,6 +482,7 @@ def main():
     assert first.running() == "r1"
     lies_at_enrolment(first)
     wrong_servers(first)
+    stranded(first)
     mirrors(first)
     lies_at_check_in(first)
     if failed:

@@ -52,6 +52,7 @@ static const struct journal sample = {
 	.report_sequence = 3,
 	.untold = 3,
 	.failures = 1,
+	.stranger = 1790000001,
 	.time_floor = 1790000000,
 	.trusted_until = 1890000000,
 	.digest = { { 1, 2, 3 } },

@@ -40,6 +40,20 @@ static void failures_back_off_to_a_cap(void **state)
 	assert_int_equal(retry(&p, 9, UINT32_MAX, 0), PACE_MAX_SEC);
 }
 
+/* What a person starts in between shall not come sooner than the daemon may. */
+static void the_soonest_is_the_least_of_a_back_off(void **state)
+{
+	const struct pace p = { 1000, 120, 3600, 0 };
+	const struct pace odd = { 1000, 1, 1, 0 };
+
+	(void)state;
+	assert_int_equal(pace_soonest(&p, 0), 60);
+	for (uint32_t n = 1; n < 12; n++)
+		assert_int_equal(pace_soonest(&p, n), retry(&p, n, 0, 0));
+	assert_int_equal(pace_soonest(&p, UINT32_MAX), 1800);
+	assert_int_equal(pace_soonest(&odd, 1), 1);
+}
+
 static void only_who_lost_its_server_waits_for_long(void **state)
 {
 	const struct pace heard = { 1000, 120, 3600, 900 };
@@ -75,6 +89,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(polls_are_spread_and_bounded),
 		cmocka_unit_test(failures_back_off_to_a_cap),
+		cmocka_unit_test(the_soonest_is_the_least_of_a_back_off),
 		cmocka_unit_test(only_who_lost_its_server_waits_for_long),
 		cmocka_unit_test(
 			what_waits_for_its_hours_comes_in_their_first_half),
