@@ -167,6 +167,8 @@ int api_note_restore(struct server_api *api, struct err *e) NODISCARD;
 bool api_four_eyes(const struct server_api *api);
 /* A start in production without the second person is on record. */
 void api_note_four_eyes(struct server_api *api);
+/* Do what is asked of it by a file in run/. */
+void api_look_beside(struct server_api *api);
 
 /* Read anew what operators opened and which ways are signed, and follow the
  * assignments. */

@@ -23,7 +23,6 @@
 #define MOVE_AGAIN_SEC  60
 #define RETRY_SEC       60
 #define DRAIN_RETRY_SEC 30 /* to twice that */
-#define DRAIN_MAX_SEC   3600
 /* Acts of one person: an import of everything that may be listed fits. */
 #define ACTS_BURST          20000
 #define ACTS_PER_MINUTE     600
@@ -523,28 +522,6 @@ static void move_tables(struct server_api *api, int64_t now)
 		api->next_move = INT64_MAX;
 }
 
-/* The file goes away: whoever wrote it sees that it was heard. */
-static void look_for_drain(struct server_api *api)
-{
-	struct buf file = BUF_INIT(256);
-	struct json *j = NULL;
-	struct err e = { 0 };
-	int64_t within;
-
-	if (fs_read_file(api->dirfd, STORE_DRAIN, &file, &e) == 0 &&
-	    json_parse(buf_slice(&file), &j, &e) == 0 &&
-	    json_get_int(j, "within", 1, DRAIN_MAX_SEC, &within, &e) == 0 &&
-	    fs_remove(api->dirfd, STORE_DRAIN, &e) == 0) {
-		atomic_store(&api->drain_sec, (unsigned)within);
-		log_event(LOG_INFO, "draining", "within_sec=%u",
-			  (unsigned)within);
-	} else if (e.code != ERR_NOT_FOUND) {
-		log_event(LOG_ERROR, "not-drained", "why=%s", e.msg);
-	}
-	json_free(j);
-	buf_done(&file);
-}
-
 unsigned api_drains(struct server_api *api)
 {
 	return atomic_load(&api->drain_sec);
@@ -562,8 +539,7 @@ void api_tick(struct server_api *api)
 	retain(api, now);
 	sign_log(api, now);
 	move_tables(api, now);
-	if (atomic_load(&api->drain_sec) == 0)
-		look_for_drain(api);
+	api_look_beside(api);
 	if (now < api->next_flush)
 		return;
 	api->next_flush = now + FLUSH_SEC;

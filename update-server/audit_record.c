@@ -80,6 +80,15 @@ static const struct act acts[AUDIT_ACTS] = {
 				      { "bytes", NUMBER },
 				      { "plan", DIGEST },
 				      { "reason", DIGEST } } },
+	/* Of all that the registry knows; payloads: 1, or 0 without them. */
+	[AUDIT_SERVER_BACKUP] = { "server-backup",
+				  true,
+				  { { "copies", NUMBER },
+				    { "payloads", NUMBER } } },
+	[AUDIT_SERVER_DRAIN] = { "server-drain",
+				 true,
+				 { { "within", NUMBER },
+				   { "reason", REASON } } },
 	/* The first of two people. */
 	[AUDIT_PAYLOADS_ASK] = { "payloads-ask",
 				 false,

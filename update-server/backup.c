@@ -209,7 +209,7 @@ static int save_list(const struct work *w, struct err *e)
 }
 
 int backup_make(const char *dir, const char *to, bool payloads,
-		struct backup_list *l, struct err *e)
+		struct backup_list *l, bool *runs, struct err *e)
 {
 	static const char *const nothing[] = { NULL };
 	struct work w = { .from = -1, .to = -1, .list = l };
@@ -219,8 +219,10 @@ int backup_make(const char *dir, const char *to, bool payloads,
 	/* The database comes before the payloads: what it refers to is there.
 	 */
 	if (fs_open_dir(dir, &w.from, e) || fs_make_dir(to, 0700, &w.to, e) ||
-	    named_only(w.to, nothing, e) || save_store(&w, dir, to, e) ||
-	    save_public(&w, e) || save_tree(&w, "keeper", 0, e) ||
+	    named_only(w.to, nothing, e) ||
+	    beside_record_backup(dir, payloads, runs, e) ||
+	    save_store(&w, dir, to, e) || save_public(&w, e) ||
+	    save_tree(&w, "keeper", 0, e) ||
 	    /* It only grows: the head that was signed of it comes before. */
 	    (exists(w.from, LEDGER) && save_file(&w, LEDGER, e)) ||
 	    (payloads && save_tree(&w, "blobs", 0, e)))

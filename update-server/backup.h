@@ -12,9 +12,10 @@
 
 #include "update-server/backup_list.h"
 
-/* Into a new or empty folder; fills in a zeroed list. ERR_CONFLICT. */
+/* Into a new or empty folder; fills in a zeroed list. ERR_CONFLICT. On record
+ * before it begins: by the server, or if none *runs by the next. */
 int backup_make(const char *dir, const char *to, bool payloads,
-		struct backup_list *l, struct err *e) NODISCARD;
+		struct backup_list *l, bool *runs, struct err *e) NODISCARD;
 
 /*
  * Everything is checked before anything is written: ERR_UNTRUSTED for a file

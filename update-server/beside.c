@@ -12,8 +12,10 @@
 #include "update-server/home.h"
 #include "update-server/store.h"
 
+#define REQUEST_MAX   2048
 #define AWAIT_STEP_MS 50
 #define AWAIT_STEPS   400
+#define COPIES_MAX    1000000
 /* What the server waits at its end besides: [limits] stop_sec is 600 at most,
  * 10 if nobody says else. */
 #define DRAIN_SLACK_SEC 30
@@ -55,7 +57,50 @@ out:
 
 /* ---- acts beside the running server -------------------------------------- */
 
-/* The server takes the file away once it has done it. */
+static int put_request(int dirfd, const char *path, struct json *j,
+		       struct err *e)
+{
+	struct buf text = BUF_INIT(REQUEST_MAX);
+	int rc = json_print(j, true, &text, e);
+
+	if (rc == 0)
+		rc = fs_replace_file(dirfd, path, buf_slice(&text), 0600, e);
+	buf_done(&text);
+	return rc;
+}
+
+/* NULL if there is none that can be read. */
+static struct json *read_request(int dirfd, const char *path)
+{
+	struct buf text = BUF_INIT(REQUEST_MAX);
+	struct json *j = NULL;
+	struct err none;
+
+	if (fs_read_file(dirfd, path, &text, &none) ||
+	    json_parse(buf_slice(&text), &j, &none))
+		j = NULL;
+	buf_done(&text);
+	return j;
+}
+
+/* What the server says instead of doing it is read once. */
+static int check_refused(int dirfd, const char *path, struct err *e)
+{
+	struct json *j = read_request(dirfd, path);
+	const char *why = json_text(json_get(j, BESIDE_REFUSED));
+	struct err none;
+	int rc = 0;
+
+	if (why[0]) {
+		rc = err_set(e, ERR_REFUSED, "%s", why);
+		if (fs_remove(dirfd, path, &none))
+			rc = -1;
+	}
+	json_free(j);
+	return rc;
+}
+
+/* The server takes the file away once it has done it, or says why not. */
 static int await_gone(int dirfd, const char *path, struct err *e)
 {
 	for (int i = 0; i < AWAIT_STEPS; i++) {
@@ -68,12 +113,11 @@ static int await_gone(int dirfd, const char *path, struct err *e)
 			*e = why;
 			return -1;
 		}
+		if (check_refused(dirfd, path, e))
+			return -1;
 		(void)poll(NULL, 0, AWAIT_STEP_MS);
 	}
-	return err_set(e, ERR_BUSY,
-		       "the running server has not signed and exported it "
-		       "(its log says why): it tries again each "
-		       "minute");
+	return err_set(e, ERR_BUSY, "the running server has not done it");
 }
 
 int beside_await_checkpoint(const char *dir, bool *runs, struct err *e)
@@ -92,22 +136,88 @@ int beside_await_checkpoint(const char *dir, bool *runs, struct err *e)
 	if (fs_open_dir(dir, &dirfd, e) == 0 &&
 	    fs_replace_file(dirfd, STORE_WANTED, slice_of(""), 0600, e) == 0)
 		rc = await_gone(dirfd, STORE_WANTED, e);
+	if (rc && e->code == ERR_BUSY)
+		err_in(e, "not signed and exported yet, which is tried again "
+			  "each minute");
 	fs_close(&dirfd);
 	return rc;
 }
 
-static int ask_to_drain(const char *dir, uint64_t within, struct err *e)
+/* How many copies wait to be recorded already, from when no server ran. */
+static int64_t copies_before(int dirfd)
 {
-	struct buf text = BUF_INIT(64);
-	int dirfd = -1, rc = -1;
+	struct json *j = read_request(dirfd, STORE_BACKUP);
+	struct err none;
+	int64_t n = 0;
 
-	if (buf_addf(&text, e, "{\"within\":%llu}\n",
-		     (unsigned long long)within) == 0 &&
-	    fs_open_dir(dir, &dirfd, e) == 0)
-		rc = fs_replace_file(dirfd, STORE_DRAIN, buf_slice(&text), 0600,
-				     e);
+	if (j && json_get_int(j, "copies", 0, COPIES_MAX, &n, &none))
+		n = 0;
+	json_free(j);
+	return n;
+}
+
+static int ask_for_record(int dirfd, bool payloads, bool waits, struct err *e)
+{
+	struct json *j = json_new_object();
+	int rc;
+
+	json_set_int(j, "copies", copies_before(dirfd) + 1);
+	json_set_int(j, "payloads", payloads);
+	if (waits)
+		json_set_int(j, BESIDE_WAITS, 1);
+	rc = put_request(dirfd, STORE_BACKUP, j, e);
+	json_free(j);
+	return rc;
+}
+
+/* An older server does not know of it: no copy is made then, which would bring
+ * its database to a shape that it cannot read. */
+static int await_record(int dirfd, struct err *e)
+{
+	struct err none;
+
+	if (await_gone(dirfd, STORE_BACKUP, e) == 0)
+		return 0;
+	if (fs_remove(dirfd, STORE_BACKUP, &none) == 0 && e->code == ERR_BUSY)
+		err_in(e, "no record of the backup (is it an older server? "
+			  "start it anew)");
+	return -1;
+}
+
+int beside_record_backup(const char *dir, bool payloads, bool *runs,
+			 struct err *e)
+{
+	struct err taken = { 0 };
+	int dirfd = -1, one = -1, lock = -1, rc = -1;
+
+	/* With the server's lock in hand none starts before it is noted. */
+	*runs = beside_lock(dir, &lock, &taken) != 0;
+	if (*runs && taken.code != ERR_BUSY) {
+		*e = taken;
+		return -1;
+	}
+	if (fs_open_dir(dir, &dirfd, e) ||
+	    fs_lock(dirfd, "run/backup.lock", &one, e) ||
+	    ask_for_record(dirfd, payloads, *runs, e))
+		goto out;
+	rc = *runs ? await_record(dirfd, e) : 0;
+out:
+	fs_close(&one);
+	fs_close(&lock);
 	fs_close(&dirfd);
-	buf_done(&text);
+	return rc;
+}
+
+static int ask_to_drain(int dirfd, uint64_t within, const char *reason,
+			struct err *e)
+{
+	struct json *j = json_new_object();
+	int rc;
+
+	json_set_int(j, "within", (int64_t)within);
+	json_set_text(j, "reason", reason);
+	rc = put_request(dirfd, STORE_DRAIN, j, e);
+	json_free(j);
 	return rc;
 }
 
@@ -148,28 +258,45 @@ static int read_end(const char *dir, uint64_t *cut, struct err *e)
 	return rc;
 }
 
-int beside_drain(const char *dir, uint64_t within, struct beside_drained *out,
-		 struct err *e)
+/* Until the lock is free, or the server says that it does not go. */
+static int await_end(const char *dir, int dirfd, uint64_t within, struct err *e)
 {
 	/* Beside that, requests that came last are given their time. */
 	uint64_t steps = (within + DRAIN_SLACK_SEC) * 1000 / AWAIT_STEP_MS;
 	struct err taken = { 0 };
 
+	for (uint64_t i = 0; i < steps; i++) {
+		if (lock_is_free(dir, &taken) == 0)
+			return 0;
+		if (taken.code != ERR_BUSY) {
+			*e = taken;
+			return -1;
+		}
+		if (check_refused(dirfd, STORE_DRAIN, e))
+			return -1;
+		(void)poll(NULL, 0, AWAIT_STEP_MS);
+	}
+	return err_set(e, ERR_BUSY, "the server still runs: its log says why");
+}
+
+int beside_drain(const char *dir, uint64_t within, const char *reason,
+		 struct beside_drained *out, struct err *e)
+{
+	struct err taken = { 0 };
+	int dirfd = -1, rc = -1;
+
 	out->cut = 0;
 	out->ran = lock_is_free(dir, &taken) != 0;
 	if (!out->ran)
 		return 0;
-	if (taken.code == ERR_BUSY && ask_to_drain(dir, within, e))
+	if (taken.code != ERR_BUSY) {
+		*e = taken;
 		return -1;
-	for (uint64_t i = 0; taken.code == ERR_BUSY && i < steps; i++) {
-		taken = (struct err){ 0 };
-		if (lock_is_free(dir, &taken) == 0)
-			return read_end(dir, &out->cut, e);
-		(void)poll(NULL, 0, AWAIT_STEP_MS);
 	}
-	if (taken.code == ERR_BUSY)
-		return err_set(e, ERR_BUSY,
-			       "the server still runs: its log says why");
-	*e = taken;
-	return -1;
+	if (fs_open_dir(dir, &dirfd, e) == 0 &&
+	    ask_to_drain(dirfd, within, reason, e) == 0 &&
+	    await_end(dir, dirfd, within, e) == 0)
+		rc = read_end(dir, &out->cut, e);
+	fs_close(&dirfd);
+	return rc;
 }

@@ -26,6 +26,13 @@ int beside_lock(const char *dir, int *lock, struct err *e) NODISCARD;
 int beside_await_checkpoint(const char *dir, bool *runs,
 			    struct err *e) NODISCARD;
 
+/*
+ * A backup is on record before it is made: by the running server (*runs), or by
+ * the next one, where none runs. ERR_REFUSED with the server's reason.
+ */
+int beside_record_backup(const char *dir, bool payloads, bool *runs,
+			 struct err *e) NODISCARD;
+
 struct beside_drained {
 	bool ran;     /* false: there was no server */
 	uint64_t cut; /* requests that took too long */
@@ -33,10 +40,10 @@ struct beside_drained {
 
 /*
  * Have the running server drain and end, within so many seconds; come back when
- * it is gone. ERR_BUSY if it does not go, ERR_SYSTEM if it ended in some other
- * way.
+ * it is gone. ERR_REFUSED with the server's reason, ERR_BUSY if it does not go,
+ * ERR_SYSTEM if it ended in some other way.
  */
-int beside_drain(const char *dir, uint64_t within, struct beside_drained *out,
-		 struct err *e) NODISCARD;
+int beside_drain(const char *dir, uint64_t within, const char *reason,
+		 struct beside_drained *out, struct err *e) NODISCARD;
 
 #endif

@@ -68,7 +68,7 @@ static void say(const char *what, const struct backup_list *l)
 int command_server_backup(int argc, char **argv, struct err *e)
 {
 	struct backup_list l = { 0 };
-	bool lean = false, json = false;
+	bool lean = false, json = false, runs = false;
 	const struct opt opts[] = {
 		OPT_FLAG("without-payloads", &lean,
 			 "leave out what `release import` brings again"),
@@ -79,7 +79,7 @@ int command_server_backup(int argc, char **argv, struct err *e)
 	int rc = -1;
 
 	if (parse(argc, argv, opts, 2, &operands, e) == 0)
-		rc = backup_make(operands[0], operands[1], !lean, &l, e);
+		rc = backup_make(operands[0], operands[1], !lean, &l, &runs, e);
 	if (rc == 0 && backup_note(operands[0], utc_now(), e))
 		rc = err_in(e, "the backup is whole, but not noted");
 	if (rc == 0 && json) {
@@ -88,6 +88,9 @@ int command_server_backup(int argc, char **argv, struct err *e)
 		say("saved", &l);
 		printf("the keys are not in it: keep %s/keys apart\n",
 		       operands[0]);
+		if (!runs)
+			printf("no server runs: the audit log has it at the "
+			       "next start\n");
 	}
 	backup_list_done(&l);
 	return rc;
@@ -226,10 +229,12 @@ int command_server_drain(int argc, char **argv, struct err *e)
 {
 	uint64_t within = DRAIN_WITHIN;
 	struct beside_drained end = { .ran = false };
+	const char *reason = NULL;
 	bool json = false;
 	const struct opt opts[] = {
 		OPT_NUMBER("within", "SEC", &within, DRAIN_MAX,
 			   "what is under way is cut off then (40)"),
+		OPT_TEXT("reason", "TEXT", &reason, "why, for the log"),
 		OPT_FLAG("json", &json, "print JSON"),
 		OPT_END,
 	};
@@ -240,7 +245,9 @@ int command_server_drain(int argc, char **argv, struct err *e)
 	if (within == 0)
 		return err_set(e, ERR_USAGE, "--within: 1 to %d seconds",
 			       DRAIN_MAX);
-	if (beside_drain(operands[0], within, &end, e))
+	if (!reason || !reason[0])
+		return err_set(e, ERR_USAGE, "--reason TEXT is needed");
+	if (beside_drain(operands[0], within, reason, &end, e))
 		return -1;
 	if (json)
 		printf("{\"ran\":%s,\"cut\":%llu}\n",

@@ -212,7 +212,7 @@ static const struct command commands[] = {
 	  command_server_backup },
 	{ "server restore", "BACKUP DIR", "put a backup back",
 	  command_server_restore },
-	{ "server drain", "DIR [--within SEC]",
+	{ "server drain", "DIR [--within SEC] --reason TEXT",
 	  "have it finish what is under way, and end", command_server_drain },
 	{ "server check", "DIR",
 	  "is everything there, and what it was when it was written?",

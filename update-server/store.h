@@ -48,9 +48,14 @@ void store_close(struct store *s);
 /* A TLS certificate that was made while the server runs, by who cannot tell it
  * otherwise; gone when the server starts. */
 #define STORE_RENEWED "run/tls-renewed.pem"
-/* {"within":SECONDS}, from who wants the server to drain, which takes it away.
- */
+/* {"within":SECONDS,"reason":TEXT}, from who wants the server to drain. */
 #define STORE_DRAIN "run/drain"
+/* {"copies":N,"payloads":1 OR 0}, from who makes backups, to be recorded. */
+#define STORE_BACKUP "run/backup"
+/* A running server takes such a request away once it is on record, or puts
+ * {"refused":WHY} in its place. */
+#define BESIDE_REFUSED "refused"
+#define BESIDE_WAITS   "waits" /* 1: by who wants to know which */
 /* {"cut":REQUESTS}, from a server that ended in order until the next starts. */
 #define STORE_ENDED "run/ended"
 

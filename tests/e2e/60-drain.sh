@@ -11,8 +11,10 @@ make_repo "$WORK/repo"
 make_tree big
 head -c 12000000 /dev/urandom >"$WORK/trees/big/noise"
 make_release "$WORK/repo" big "$WORK/publish"
-want 0 "$server" server drain "$WORK/server"
+want 0 "$server" server drain "$WORK/server" --reason move
 said "no server runs there"
+want 2 "$server" server drain "$WORK/server"
+said "reason"
 start_server
 want 0 op release import "$WORK/publish"
 make_device a default
@@ -40,7 +42,7 @@ begins() { # file, bytes a second: a slow download, in $down
 }
 
 begins "$WORK/got" 3M
-"$server" server drain "$WORK/server" --within 60 --json >"$WORK/drained" &
+"$server" server drain "$WORK/server" --reason move --within 60 --json >"$WORK/drained" &
 drain=$!
 until grep -q "info draining within_sec=60" "$WORK/server.log"; do
 	kill -0 "$drain" 2>/dev/null || die "it is not draining"
@@ -63,11 +65,21 @@ grep -q '"ran":true,"cut":0' "$WORK/drained" || die "$(cat "$WORK/drained")"
 wait "$server_pid" || die "the server's end"
 server_pid=
 grep -q "drained sec=[0-9]* left=0" "$WORK/server.log" || die "not in the log"
+ended() { # how often the log says that somebody ended it
+	python3 - "$WORK/server/store.sqlite" <<'PY'
+import hashlib, json, sqlite3, sys
+acts = [json.loads(r[0]) for r in
+        sqlite3.connect(sys.argv[1]).execute("SELECT record FROM audit")]
+print(sum(a["objects"]["reason"] == hashlib.sha256(b"move").hexdigest()
+          for a in acts if a["act"] == "server-drain"))
+PY
+}
+[ "$(ended)" -eq 1 ] || die "no record of it"
 
 # In its time, whatever hangs; what was wished of one is no other's.
 start_server
 begins "$WORK/slow" 1M
-want 9 "$server" server drain "$WORK/server" --within 1 --json
+want 9 "$server" server drain "$WORK/server" --reason move --within 1 --json
 said '"ran":true,"cut":1'
 said "cut 1 requests off that took longer"
 ! wait "$down" || die "whoever hangs holds it up"
@@ -78,13 +90,14 @@ echo '{"within":60}' >"$WORK/server/run/drain"
 start_server
 [ ! -e "$WORK/server/run/ended" ] || die "the end of the one before"
 sleep 2.5
+[ "$(ended)" -eq 2 ] || die "not one record for each: $(ended)"
 asks /metadata/timestamp.json >"$WORK/said"
 said signatures
-want 2 "$server" server drain "$WORK/server" --within 0
+want 2 "$server" server drain "$WORK/server" --reason move --within 0
 
 # Killed while somebody waits for its end: that is no draining.
 begins "$WORK/killed" 1M
-"$server" server drain "$WORK/server" --within 60 >"$WORK/drained" 2>&1 &
+"$server" server drain "$WORK/server" --reason move --within 60 >"$WORK/drained" 2>&1 &
 drain=$!
 until [ "$(grep -c "info draining within_sec=60" "$WORK/server.log")" -eq 2 ]; do
 	kill -0 "$drain" 2>/dev/null || die "it is not draining"

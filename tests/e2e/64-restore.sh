@@ -83,6 +83,12 @@ said "restored from a backup"
 people cohorts '{"v":1,"name":"more"}' | grep -q "audit replay" ||
 	die "an act was recorded"
 people cohorts | grep -q more && die "it was done"
+# Nor is what is asked of it beside its listeners: it would fork the log.
+want 10 "$server" server backup "$WORK/server" "$WORK/copy"
+said "audit replay"
+want 10 "$server" server drain "$WORK/server" --reason "what now"
+said "audit replay"
+people status | grep -q "audit replay" || die "it ended"
 people rollout-pause '{"v":1,"name":"one","reason":"what now"}' >/dev/null
 # Its claim code would be good again.
 mkdir "$WORK/devices/twin"

@@ -34,6 +34,11 @@ busy=$!
 want 0 "$server" server backup "$WORK/server" "$WORK/backup"
 said "records of the audit log"
 want 14 "$server" server backup "$WORK/server" "$WORK/backup"
+# On record before it is made, so the copy knows of itself; one that was refused
+# is none.
+want 0 op audit list
+[ "$(grep -c "system .*server-backup .*copies=1 payloads=1" "$WORK/said")" -eq 1 ] ||
+	die "no record of it: $(cat "$WORK/said")"
 want 0 "$server" server backup "$WORK/server" "$WORK/again" --json \
 	--without-payloads
 said '"done": "saved"'
@@ -81,6 +86,15 @@ refused 10 "not a file of a backup"
 
 # In the place of a server that is lost; its keys were kept apart.
 stop_server
+copies() { # of which folder's log
+	python3 - "$1/store.sqlite" <<'PY'
+import json, sqlite3, sys
+acts = [json.loads(r[0]) for r in
+        sqlite3.connect(sys.argv[1]).execute("SELECT record FROM audit")]
+print(*(a["objects"]["copies"] for a in acts if a["act"] == "server-backup"))
+PY
+}
+[ "$(copies "$WORK/backup")" = 1 ] || die "it does not know of itself"
 want 14 "$server" server restore "$WORK/backup" "$WORK/server"
 said "holds a database"
 mv "$WORK/server" "$WORK/lost"
@@ -121,6 +135,23 @@ want 6 "$server" server check "$WORK/server"
 said "its file holds something else"
 cp "$WORK/kept" "$blob"
 want 0 "$server" server check "$WORK/server"
+stop_server
+
+# While none runs nobody may append: the next one does, when it starts.
+for n in 1 2; do
+	want 0 "$server" server backup "$WORK/server" "$WORK/cold$n"
+	said "the audit log has it at the next start"
+done
+[ "$(copies "$WORK/server")" = 1 ] || die "somebody else appended"
+start_server
+n=0
+while [ -e "$WORK/server/run/backup" ]; do
+	n=$((n + 1))
+	[ $n -lt 100 ] || die "it was never recorded"
+	sleep 0.1
+done
+want 0 op audit list
+said "server-backup .*copies=2"
 stop_server
 python3 - "$WORK/server/store.sqlite" <<'PY'
 import sqlite3, sys

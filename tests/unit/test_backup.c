@@ -78,7 +78,11 @@ static int teardown(void **state)
 static int save(struct world *w, bool payloads, struct err *e)
 {
 	struct backup_list l = { 0 };
-	int rc = backup_make(w->live, w->saved, payloads, &l, e);
+	bool runs = true;
+	int rc = backup_make(w->live, w->saved, payloads, &l, &runs, e);
+
+	if (rc == 0)
+		assert_false(runs);
 
 	backup_list_done(&l);
 	return rc;
@@ -133,6 +137,22 @@ static void a_backup_holds_everything_but_keys(void **state)
 	assert_false(there(w, "saved/keeper/stray.key"));
 	/* Not into what is there already. */
 	assert_refused(save(w, true, &e), ERR_CONFLICT);
+}
+
+/* Nobody appends to the log of a server that does not run. */
+static void what_is_saved_is_left_for_the_next_server_to_record(void **state)
+{
+	struct world *w = *state;
+	struct err e = { 0 };
+
+	assert_ok(save(w, true, &e));
+	assert_int_equal(version_in(w, "live/" STORE_BACKUP, "copies"), 1);
+	assert_refused(save(w, true, &e), ERR_CONFLICT);
+	assert_int_equal(version_in(w, "live/" STORE_BACKUP, "copies"), 1);
+	folder_of(w, "again", w->saved);
+	assert_ok(save(w, false, &e));
+	assert_int_equal(version_in(w, "live/" STORE_BACKUP, "copies"), 2);
+	assert_false(there(w, "again/" STORE_BACKUP));
 }
 
 static void payloads_may_be_left_out(void **state)
@@ -309,6 +329,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_backup_holds_everything_but_keys),
+		TEST(what_is_saved_is_left_for_the_next_server_to_record),
 		TEST(payloads_may_be_left_out),
 		TEST(what_was_saved_comes_back_marked_and_ahead),
 		TEST(what_is_newer_there_stays),

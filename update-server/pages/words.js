@@ -137,6 +137,9 @@ const acts = {
 	"device-renew": () => "renewed its certificate",
 	"device-ask": () => "approved a device, as the first of two officers",
 	"device-return": () => "came back after a restore, by its renewals",
+	"server-backup": o => "copied the registry" +
+		(o.copies > 1 ? ", " + o.copies + " times" : ""),
+	"server-drain": () => "had the server end",
 	"four-eyes-off": () => "started with one person for what takes two",
 	"readopt-close": () => "ended the return of devices after a restore",
 	"device-quarantine": () => "went to quarantine: two keys claimed to be it",
