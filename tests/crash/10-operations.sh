@@ -62,6 +62,30 @@ cp "$WORK/chip.conf" "$WORK/one/client.conf"
 on one update --quiet --from "$WORK/publish.c1"
 mv "$WORK/one" "$WORK/chip1"
 
+# Cut off in its trial: a person decides. And one who went back stays there.
+make_small_tree 6
+printf '#!/bin/sh\nkill -9 $PPID\n' >"$WORK/trees/6/bin/health"
+make_release 6 --from 2 2>/dev/null
+mv "$WORK/publish" "$WORK/publish.6"
+cp -a "$WORK/fresh2" "$WORK/one"
+! on one update --quiet --from "$WORK/publish.6" 2>/dev/null || die "6 was kept"
+mv "$WORK/one" "$WORK/tries6"
+# Without the lines of how these came there: the way back adds one.
+for before in fresh2 image2; do
+	cp -a "$WORK/$before" "$WORK/back-$before"
+	rm "$WORK/back-$before/state/history.json"
+done
+cat >"$WORK/decide" <<SH
+#!/bin/sh
+# A person says it until it is so; then the device goes on by itself.
+on() { "$client" "\$@" --quiet --config "$WORK/one/client.conf"; }
+on status --json | grep -q "\$DECIDED" || on "\$1" || exit
+[ -z "\${PAWL_SHIM_HOW:-}" ] || exit 0
+on update --from "\$FROM"
+case \$? in 0 | 10 | 15) ;; *) exit 1 ;; esac
+SH
+chmod 755 "$WORK/decide"
+
 # SEED=N takes other operations; LONG=1 all.
 at=${SEED:-333}
 try() { # what happens, every, device before, what runs then, options, command
@@ -72,7 +96,8 @@ try() { # what happens, every, device before, what runs then, options, command
 	# shellcheck disable=SC2086 # a list of options
 	"$crash/operations" --how "$how" --every "$every" --first "$at" \
 		--fresh "$WORK/$before" --device "$WORK/one" $releases \
-		--client "$client" --shim "$crash/shim.so" --runs "$runs" "$@" ||
+		--client "${driver:-$client}" --shim "$crash/shim.so" \
+		--runs "$runs" "$@" ||
 		die "$how: $*"
 }
 
@@ -98,6 +123,24 @@ bad="update --from $WORK/publish.3"
 		try $how 19 keeps1 2 -- $update
 	done
 	try unreadable 40 fresh1 2 -- $update
+
+	# A person keeps what was cut off in its trial, or goes back.
+	released=$releases
+	releases="$releases --release 6=$WORK/trees/6"
+	driver=$WORK/decide
+	export DECIDED='"state": *"confirmed"' FROM="$WORK/publish.6"
+	try stop 3 tries6 6 -- confirm
+	for how in full dead eio; do
+		try $how 9 tries6 6 -- confirm
+	done
+	releases=$released
+	export DECIDED='"boot_next": *"a"' FROM="$WORK/publish.2"
+	try stop 3 back-fresh2 1 -- rollback
+	try stop 7 back-fresh2 1 --again -- rollback
+	for how in full dead eio; do
+		try $how 9 back-fresh2 1 -- rollback
+	done
+	driver=
 
 	# Several components: all of one release, or all of the other.
 	trees=$releases
@@ -129,6 +172,13 @@ bad="update --from $WORK/publish.3"
 	for how in full dead eio short; do
 		try $how 12 image2 i3 -- $update
 	done
+	export DECIDED='"boot_next": *"b"' FROM="$WORK/publish.i2"
+	driver=$WORK/decide
+	try stop 7 back-image2 i1 -- rollback
+	for how in full dead eio; do
+		try $how 15 back-image2 i1 -- rollback
+	done
+	driver=
 
 	# Written as it comes: what was begun is gone on with, or begun anew.
 	update="update --from $WORK/publish.i4"
