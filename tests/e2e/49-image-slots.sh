@@ -3,36 +3,7 @@
 # that a program speaks for. The slots are files here, so that nobody needs to
 # be root; with root also block devices. And images as files that
 # the link switches.
-. "$(dirname "$0")/boot-lib.sh"
-
-record=$WORK/record
-: >"$record"
-cat >"$WORK/program" <<SH
-#!/bin/sh
-set -eu
-verb=\$1
-shift
-case \$verb in
-read) cat $record ;;
-write) printf '%s\n' "\$@" | grep -v '=\$' >$record.new; mv $record.new $record ;;
-*) exit 2 ;;
-esac
-SH
-chmod 755 "$WORK/program"
-env_get() {
-	sed -n "s/^$1=//p" "$record"
-}
-env_set() {
-	for pair; do
-		grep -v "^${pair%%=*}=" "$record" >"$record.new" || :
-		[ -z "${pair#*=}" ] || echo "$pair" >>"$record.new"
-		mv "$record.new" "$record"
-	done
-}
-cat >"$WORK/control" <<INI
-control = command
-command = $WORK/program
-INI
+. "$(dirname "$0")/command-lib.sh"
 
 size=$((3 * 1048576))      # of a slot
 len=$((2 * 1048576 + 512)) # of an image: no whole number of blocks

@@ -1,37 +1,7 @@
 #!/bin/sh
 # A device whose loader is spoken for by a program: the protocol, and what is
 # made of a program that does not keep to it.
-. "$(dirname "$0")/boot-lib.sh"
-
-record=$WORK/record
-: >"$record"
-cat >"$WORK/program" <<SH
-#!/bin/sh
-# The record is a file, replaced by a rename.
-set -eu
-verb=\$1
-shift
-case \$verb in
-read) cat $record ;;
-write) printf '%s\n' "\$@" | grep -v '=\$' >$record.new; mv $record.new $record ;;
-*) exit 2 ;;
-esac
-SH
-chmod 755 "$WORK/program"
-env_get() {
-	sed -n "s/^$1=//p" "$record"
-}
-env_set() {
-	for pair; do
-		grep -v "^${pair%%=*}=" "$record" >"$record.new" || :
-		[ -z "${pair#*=}" ] || echo "$pair" >>"$record.new"
-		mv "$record.new" "$record"
-	done
-}
-cat >"$WORK/control" <<INI
-control = command
-command = $WORK/program
-INI
+. "$(dirname "$0")/command-lib.sh"
 
 live
 

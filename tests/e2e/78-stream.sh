@@ -3,34 +3,11 @@
 # Cut off anywhere it goes on at the last point and fetches at most one chunk
 # again; what was begun is never started, and what is replaced on the way is
 # noticed at the next chunk.
-. "$(dirname "$0")/boot-lib.sh"
+. "$(dirname "$0")/command-lib.sh"
 . "$(dirname "$0")/wire-lib.sh"
 
-record=$WORK/record
-: >"$record"
-cat >"$WORK/program" <<SH
-#!/bin/sh
-set -eu
-verb=\$1
-shift
-case \$verb in
-read) cat $record ;;
-write) printf '%s\n' "\$@" | grep -v '=\$' >$record.new; mv $record.new $record ;;
-*) exit 2 ;;
-esac
-SH
 printf '#!/bin/sh\nexit 0\n' >"$WORK/health"
-chmod 755 "$WORK/program" "$WORK/health"
-env_get() {
-	sed -n "s/^$1=//p" "$record"
-}
-env_set() {
-	for pair; do
-		grep -v "^${pair%%=*}=" "$record" >"$record.new" || :
-		[ -z "${pair#*=}" ] || echo "$pair" >>"$record.new"
-		mv "$record.new" "$record"
-	done
-}
+chmod 755 "$WORK/health"
 
 # Three frames and a little; a megabyte of each does not compress.
 make_image() { # id

@@ -156,30 +156,8 @@ want 3 "$client" status --config "$WORK/half.conf"
 
 # ---- with a boot loader ----------------------------------------------------------
 
-. "$(dirname "$0")/boot-lib.sh"
-record=$WORK/record
-: >"$record"
-cat >"$WORK/program" <<SH
-#!/bin/sh
-case \$1 in
-read) cat $record ;;
-write) shift; printf '%s\n' "\$@" | grep -v '=\$' >$record.new; mv $record.new $record ;;
-esac
-SH
-chmod 755 "$WORK/program"
-env_get() {
-	sed -n "s/^$1=//p" "$record"
-}
-env_set() {
-	for pair; do
-		grep -v "^${pair%%=*}=" "$record" >"$record.new" || :
-		[ -z "${pair#*=}" ] || echo "$pair" >>"$record.new"
-		mv "$record.new" "$record"
-	done
-}
-cat >"$WORK/control" <<INI
-control = command
-command = $WORK/program
+. "$(dirname "$0")/command-lib.sh"
+cat >>"$WORK/control" <<INI
 [data]
 save = $WORK/save
 restore = $WORK/restore

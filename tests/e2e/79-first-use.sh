@@ -2,33 +2,10 @@
 # After enrolment nothing of the factory's content runs any more: both slots are
 # written from signed content, or read back and found to hold it; whatever cuts
 # that off, it comes to its end, and it is done once.
-. "$(dirname "$0")/boot-lib.sh"
+. "$(dirname "$0")/command-lib.sh"
 
-record=$WORK/record
-cat >"$WORK/program" <<SH
-#!/bin/sh
-set -eu
-verb=\$1
-shift
-case \$verb in
-read) cat $record ;;
-write) printf '%s\n' "\$@" | grep -v '=\$' >$record.new; mv $record.new $record ;;
-*) exit 2 ;;
-esac
-SH
 printf '#!/bin/sh\nexit 0\n' >"$WORK/health"
-chmod 755 "$WORK/program" "$WORK/health"
-: >"$record"
-env_get() {
-	sed -n "s/^$1=//p" "$record"
-}
-env_set() {
-	for pair; do
-		grep -v "^${pair%%=*}=" "$record" >"$record.new" || :
-		[ -z "${pair#*=}" ] || echo "$pair" >>"$record.new"
-		mv "$record.new" "$record"
-	done
-}
+chmod 755 "$WORK/health"
 enroll() { # device
 	on "$1" enroll --claim-file "$WORK/$1/claim" >/dev/null
 	says "$1" standing provisioned
