@@ -5,7 +5,8 @@
 
 #include "common/text.h"
 
-#define JOIN_LABEL   "pawl/join/v1"
+#define BACK_LABEL   "pawl/join/v1"
+#define JOIN_LABEL   "pawl/join/v2"
 #define JOIN_GROUP   4
 #define CLAIM_GROUPS 4
 #define CLAIM_GROUP  8 /* hex digits */
@@ -21,16 +22,21 @@ static bool is_dash(size_t i)
 
 void claim_join_code(const struct ec_public *key,
 		     const uint8_t nonce[WIRE_NONCE_LEN],
-		     char out[CLAIM_JOIN_LEN + 1])
+		     const struct sha256 *root, char out[CLAIM_JOIN_LEN + 1])
 {
-	uint8_t in[sizeof(JOIN_LABEL) - 1 + WIRE_NONCE_LEN + EC_SPKI_LEN];
+	uint8_t spki[EC_SPKI_LEN];
 	struct sha256 digest;
+	struct digest d;
 	uint64_t bits = 0;
 
-	memcpy(in, JOIN_LABEL, sizeof(JOIN_LABEL) - 1);
-	memcpy(in + sizeof(JOIN_LABEL) - 1, nonce, WIRE_NONCE_LEN);
-	ec_public_to_spki(key, in + sizeof(JOIN_LABEL) - 1 + WIRE_NONCE_LEN);
-	sha256_of((struct slice){ in, sizeof(in) }, &digest);
+	ec_public_to_spki(key, spki);
+	digest_start(&d);
+	digest_add(&d, slice_of(root ? JOIN_LABEL : BACK_LABEL));
+	digest_add(&d, (struct slice){ nonce, WIRE_NONCE_LEN });
+	if (root)
+		digest_add(&d, (struct slice){ root->bytes, SHA256_LEN });
+	digest_add(&d, (struct slice){ spki, EC_SPKI_LEN });
+	digest_finish(&d, &digest);
 	for (size_t i = 0; i < 8; i++)
 		bits = bits << 8 | digest.bytes[i];
 	for (size_t i = 0; i < CLAIM_JOIN_LEN; i++) {

@@ -40,7 +40,10 @@ int wire_format_enrol(const struct wire_enrol *m, struct buf *out,
 {
 	struct json *j = wire_body_new();
 
-	if (!m->asks)
+	if (m->asks)
+		json_set_hex(j, "root",
+			     (struct slice){ m->root.bytes, SHA256_LEN });
+	else
 		json_set_hex(j, "claim",
 			     (struct slice){ m->claim, WIRE_CLAIM_LEN });
 	json_set_hex(j, "nonce", (struct slice){ m->nonce, WIRE_NONCE_LEN });
@@ -74,7 +77,8 @@ int wire_parse_enrol(struct slice in, struct wire_enrol *m, struct err *e)
 {
 	static const char *const known[] = {
 		"v",   "claim", "nonce",       "product",       "model",
-		"csr", "proof", "decrypt_key", "decrypt_proof", NULL
+		"csr", "proof", "decrypt_key", "decrypt_proof", "root",
+		NULL
 	};
 	struct wire_enrol got = { 0 };
 	struct json *j;
@@ -83,8 +87,9 @@ int wire_parse_enrol(struct slice in, struct wire_enrol *m, struct err *e)
 	if (wire_body_open(in, known, &j, e))
 		return -1;
 	got.asks = !json_get(j, "claim");
-	if ((!got.asks &&
-	     json_get_hex(j, "claim", got.claim, WIRE_CLAIM_LEN, e)) ||
+	if ((got.asks ? json_get_hex(j, "root", got.root.bytes, SHA256_LEN, e)
+		      : json_get_hex(j, "claim", got.claim, WIRE_CLAIM_LEN,
+				     e)) ||
 	    json_get_hex(j, "nonce", got.nonce, WIRE_NONCE_LEN, e) ||
 	    wire_get_text(j, "product", wire_is_name, got.product,
 			  sizeof(got.product), e) ||

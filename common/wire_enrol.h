@@ -27,6 +27,9 @@ struct wire_enrol {
 	char model[NAME_MAX_LEN + 1];
 	char csr[X509_PEM_MAX_LEN];
 	struct decrypt_key decrypt;
+	/* Of the root.json that it goes by, from who asks: a part of the code
+	 * that an officer compares, so nobody has to believe it. */
+	struct sha256 root;
 	/*
 	 * ECDSA by the request's key of "pawl/enrol/v2" || nonce || claim ||
 	 * its SubjectPublicKeyInfo || that of the decryption key

@@ -213,6 +213,21 @@ out:
 
 /* ---- without a claim code ------------------------------------------------ */
 
+/* A root that we never published was put there by somebody else. */
+static int check_root(struct server_api *api, const struct sha256 *root,
+		      struct err *e)
+{
+	bool may;
+
+	if (store_metadata_root(api->store, root, &may, e))
+		return -1;
+	return may ? 0
+		   : err_set(e, ERR_REFUSED,
+			     "this device trusts a root that was not published "
+			     "here: import what is published, or suspect the "
+			     "device");
+}
+
 static int wait_for_officer(struct server_api *api, const struct wire_enrol *m,
 			    const struct store_ask *ask, uint64_t max,
 			    struct store_waiting *w, struct err *e)
@@ -222,14 +237,15 @@ static int wait_for_officer(struct server_api *api, const struct wire_enrol *m,
 	if (max == 0)
 		return err_set(e, ERR_REFUSED,
 			       "a device needs a claim code here");
-	if (wire_enrol_check(m, &key, e))
+	if (check_root(api, &m->root, e) || wire_enrol_check(m, &key, e))
 		return -1;
 	w->spki = ask->spki;
 	w->key = key;
 	memcpy(w->nonce, m->nonce, WIRE_NONCE_LEN);
 	memcpy(w->product, m->product, sizeof(w->product));
 	memcpy(w->model, m->model, sizeof(w->model));
-	claim_join_code(&key, m->nonce, w->code);
+	w->root = m->root;
+	claim_join_code(&key, m->nonce, &m->root, w->code);
 	return store_wait(api->store, w, max, ask->now, e);
 }
 

@@ -27,6 +27,7 @@ static void list_waiting(void *ctx, const struct store_waiting *w)
 	json_set_text(j, "cohort", w->cohort);
 	api_set_digest(j, "key", &w->spki);
 	json_set_hex(j, "point", (struct slice){ w->key.point, EC_POINT_LEN });
+	api_set_digest(j, "root", &w->root);
 	json_set_hex(j, "nonce", (struct slice){ w->nonce, WIRE_NONCE_LEN });
 	api_set_time(j, "since", w->since);
 	api_set_time(j, "expires", w->expires);

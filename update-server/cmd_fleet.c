@@ -53,7 +53,7 @@ static int read_request(struct carried *c, const char *code, struct err *e)
 		(void)named_in(e, c->request);
 		goto out;
 	}
-	claim_join_code(&key, m->nonce, is);
+	claim_join_code(&key, m->nonce, &m->root, is);
 	rc = strcmp(is, code) == 0
 		     ? 0
 		     : err_set(e, ERR_UNTRUSTED,

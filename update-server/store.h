@@ -273,6 +273,7 @@ struct store_waiting {
 	char code[CLAIM_JOIN_LEN + 1];
 	struct ec_public key;
 	uint8_t nonce[WIRE_NONCE_LEN]; /* that the code is made with */
+	struct sha256 root;            /* as well */
 	char product[NAME_MAX_LEN + 1];
 	char model[NAME_MAX_LEN + 1];
 	enum waiting_state {
@@ -608,6 +609,10 @@ int store_metadata_get(struct store *s, const char *name, struct buf *bytes,
 /* Newest "<n>.root.json" and "<n>.targets.json"; 0 if none. */
 int store_metadata_versions(struct store *s, int64_t *root, int64_t *targets,
 			    struct err *e) NODISCARD;
+
+/* Is this the SHA-256 of a root that was published, or nothing is yet? */
+int store_metadata_root(struct store *s, const struct sha256 *digest, bool *may,
+			struct err *e) NODISCARD;
 
 /* Exact match of "<dir>/<sha256>.<name>". ERR_NOT_FOUND. */
 int store_payload_find(struct store *s, const char *url, struct sha256 *digest,

@@ -324,6 +324,9 @@ static const char *const schema[] = {
 
 	/* GATE_SILENT came in between. */
 	"UPDATE rollout SET verdict = verdict + 1 WHERE verdict >= 3;",
+
+	/* What the code of one that waits is made with, too. */
+	"ALTER TABLE waiting ADD COLUMN root BLOB;",
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)

@@ -53,6 +53,20 @@ int store_metadata_versions(struct store *s, int64_t *root, int64_t *targets,
 	return store_unlock(s, sql_end(q, e));
 }
 
+int store_metadata_root(struct store *s, const struct sha256 *digest, bool *may,
+			struct err *e)
+{
+	struct sql_query *q;
+
+	store_lock(s);
+	q = sql_query(s->db,
+		      "SELECT count(*) = 0 OR total(digest = ?) > 0"
+		      " FROM metadata WHERE root > 0",
+		      SQL_BIND(sql_digest(digest)));
+	*may = sql_next(q) && sql_get_int(q, 0) != 0;
+	return store_unlock(s, sql_end(q, e));
+}
+
 int store_roles(struct store *s, struct store_role roles[STORE_ROLES_MAX],
 		size_t *count, struct err *e)
 {

@@ -6,7 +6,8 @@
 
 #define COLUMNS                                                                \
 	"SELECT spki, code, nonce, product, model, state, cohort, since,"      \
-	" expires, coalesce(point, ''), first IS NOT NULL FROM waiting"
+	" expires, coalesce(point, ''), first IS NOT NULL,"                    \
+	" coalesce(root, '') FROM waiting"
 
 #define NOBODY_WAITS                                                           \
 	"no device of this code waits (any more): a code is good for an hour"
@@ -24,6 +25,7 @@ static void read_waiting(struct sql_query *q, struct store_waiting *w)
 	w->expires = sql_get_int(q, 8);
 	sql_get_blob(q, 9, w->key.point, EC_POINT_LEN);
 	w->seconded = sql_get_int(q, 10) != 0;
+	sql_get_blob(q, 11, w->root.bytes, SHA256_LEN);
 }
 
 static int forget_expired(struct store *s, int64_t now, struct err *e)
@@ -100,20 +102,21 @@ static int add(struct store *s, struct store_waiting *w, uint64_t max,
 	w->cohort[0] = 0;
 	w->since = now;
 	w->expires = now + STORE_WAITING_SEC;
-	/* The same key under another model asks anew. */
+	/* The same key under another model or root asks anew. */
 	if (sql_run(s->db, "DELETE FROM waiting WHERE spki = ?",
 		    SQL_BIND(sql_digest(&w->spki)), NULL, e) ||
 	    may_wait(s, w, max, e))
 		return -1;
 	return sql_run(s->db,
 		       "INSERT INTO waiting (spki, code, nonce, product,"
-		       " model, state, cohort, since, expires, point)"
-		       " VALUES (?, ?, ?, ?, ?, 0, '', ?, ?, ?)",
+		       " model, state, cohort, since, expires, point, root)"
+		       " VALUES (?, ?, ?, ?, ?, 0, '', ?, ?, ?, ?)",
 		       SQL_BIND(sql_digest(&w->spki), sql_text(w->code),
 				sql_blob(w->nonce, WIRE_NONCE_LEN),
 				sql_text(w->product), sql_text(w->model),
 				sql_int(w->since), sql_int(w->expires),
-				sql_blob(w->key.point, EC_POINT_LEN)),
+				sql_blob(w->key.point, EC_POINT_LEN),
+				sql_digest(&w->root)),
 		       NULL, e);
 }
 
@@ -129,7 +132,8 @@ static int wait_in(struct store *s, struct store_waiting *w, uint64_t max,
 	if (found && before.state == WAITING_DENIED)
 		return err_set(e, ERR_REFUSED,
 			       "an officer decided against this device");
-	if (!found || !is_of(&before, w->product, w->model))
+	if (!found || !is_of(&before, w->product, w->model) ||
+	    !sha256_equal(&before.root, &w->root))
 		return add(s, w, max, now, e);
 	*w = before;
 	return 0;

@@ -105,7 +105,7 @@ int unknowns_ask(struct unknowns *u, struct slice certificate, int64_t now,
 	*first = rc == 0 && at->code[0] == 0;
 	if (*first) {
 		random_bytes(at->nonce, sizeof(at->nonce));
-		claim_join_code(&info.public_key, at->nonce, at->code);
+		claim_join_code(&info.public_key, at->nonce, NULL, at->code);
 	}
 	if (rc == 0)
 		*out = *at;

@@ -72,12 +72,14 @@ static int check_code(const struct json *one, const char *code,
 	uint8_t nonce[WIRE_NONCE_LEN];
 	char is[CLAIM_JOIN_LEN + 1];
 	struct ec_public key;
+	struct sha256 root;
 
 	if (json_get_hex(one, "point", key.point, EC_POINT_LEN, e) ||
 	    json_get_hex(one, "nonce", nonce, sizeof(nonce), e) ||
+	    json_get_hex(one, "root", root.bytes, SHA256_LEN, e) ||
 	    ec_public_check(&key, e))
 		return err_in(e, "the device has to ask once more");
-	claim_join_code(&key, nonce, is);
+	claim_join_code(&key, nonce, &root, is);
 	if (strcmp(is, code) != 0)
 		return err_set(e, ERR_UNTRUSTED,
 			       "the server names another key than the one "

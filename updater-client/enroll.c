@@ -89,16 +89,17 @@ static int add_proof(struct wire_enrol *m, const struct ec_private *key,
 	return rc;
 }
 
-/* Not yet: what we show is made with our key and the nonce of the first time
- * that we asked, and written down for `status`. */
+/* Not yet: what we show is made with our key, our root and the nonce of the
+ * first time that we asked, and written down for `status`. */
 static int keep_waiting(int state_fd, const struct ec_private *key,
-			const struct wire_joined *joined, struct err *e)
+			const struct wire_enrol *m,
+			const uint8_t nonce[WIRE_NONCE_LEN], struct err *e)
 {
 	char code[CLAIM_JOIN_LEN + 1];
 	struct ec_public own;
 
 	ec_public_of(key, &own);
-	claim_join_code(&own, joined->nonce, code);
+	claim_join_code(&own, nonce, &m->root, code);
 	if (identity_store_code(state_fd, code, e))
 		return -1;
 	return err_set(e, ERR_BUSY,
@@ -126,7 +127,7 @@ static int ask(const struct enroll_setup *setup, struct channel *source,
 		goto out;
 	*out = joined.identity;
 	if (!joined.admitted)
-		rc = keep_waiting(setup->state_fd, key, &joined, e);
+		rc = keep_waiting(setup->state_fd, key, m, joined.nonce, e);
 out:
 	buf_wipe(&body); /* holds the claim code */
 	buf_done(&got);
@@ -159,6 +160,7 @@ static void fill_request(const struct message_enrol *m, struct wire_enrol *to)
 	memcpy(to->claim, m->claim, sizeof(to->claim));
 	memcpy(to->product, m->product, sizeof(to->product));
 	memcpy(to->model, m->model, sizeof(to->model));
+	to->root = m->root;
 }
 
 static int converse(const struct enroll_setup *setup,
@@ -195,14 +197,12 @@ static int write_request(const struct enroll_setup *setup,
 {
 	struct buf body = BUF_INIT(WIRE_BODY_MAX);
 	struct wire_enrol request = { 0 };
-	struct wire_joined waits = { 0 };
 	struct ec_private *key = NULL;
 	struct err shown = { 0 };
 	int rc = -1;
 
 	fill_request(m, &request);
 	letter_draw_nonce(&request);
-	memcpy(waits.nonce, request.nonce, sizeof(waits.nonce));
 	if (identity_key(keys, &key, e) == 0 &&
 	    add_request(&request, key, e) == 0 &&
 	    add_decrypt_key(&request, keys, key, e) == 0 &&
@@ -212,7 +212,9 @@ static int write_request(const struct enroll_setup *setup,
 	    fs_sync(setup->request_fd, e) == 0)
 		rc = 0;
 	/* The code is kept; that it waits is said by who asked. */
-	if (rc == 0 && keep_waiting(setup->state_fd, key, &waits, &shown) &&
+	if (rc == 0 &&
+	    keep_waiting(setup->state_fd, key, &request, request.nonce,
+			 &shown) &&
 	    shown.code != ERR_BUSY) {
 		*e = shown;
 		rc = -1;

@@ -12,6 +12,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/steady.h"
+#include "common/tuf_policy.h"
 #include "common/utc.h"
 #include "updater-client/enroll.h"
 #include "updater-client/identity.h"
@@ -103,8 +104,26 @@ static int start_enroll(struct session *s, int source_fd,
 	return worker_start(&task, s->stop_fd, out, e);
 }
 
-static void describe(const struct session *s, const struct ticket *t,
-		     struct message *ask)
+/* The root that updates are judged by: the newest that was verified, or the
+ * factory's. */
+static int digest_root(const struct session *s, struct sha256 *out,
+		       struct err *e)
+{
+	struct buf root = BUF_INIT(tuf_policy_device.root_max);
+	struct err missing;
+	struct stat st;
+	int rc = fs_stat(s->metadata_fd, "root.json", &st, &missing) == 0
+			 ? fs_read_file(s->metadata_fd, "root.json", &root, e)
+			 : fs_read_path(s->config->root, &root, e);
+
+	if (rc == 0)
+		sha256_of(buf_slice(&root), out);
+	buf_done(&root);
+	return rc ? err_in(e, "the root of trust") : 0;
+}
+
+static int describe(const struct session *s, const struct ticket *t,
+		    struct message *ask, struct err *e)
 {
 	*ask = (struct message){ .kind = MESSAGE_ENROL };
 	ask->enrol.clock = policy_now(utc_now(), s->journal.time_floor);
@@ -115,6 +134,7 @@ static void describe(const struct session *s, const struct ticket *t,
 	if (s->config->model)
 		text_copy(ask->enrol.model, sizeof(ask->enrol.model),
 			  s->config->model);
+	return t->asks ? digest_root(s, &ask->enrol.root, e) : 0;
 }
 
 static int converse(struct session *s, struct worker *enroll,
@@ -125,7 +145,8 @@ static int converse(struct session *s, struct worker *enroll,
 	struct message ask, m;
 	int rc;
 
-	describe(s, t, &ask);
+	if (describe(s, t, &ask, e))
+		return -1;
 	begin.now = ask.enrol.clock;
 	rc = ipc_ask(&s->source.channel, &begin, MESSAGE_DONE, SESSION_ASK_MS,
 		     &m, e);
@@ -210,8 +231,8 @@ static int run_by_file(struct session *s, struct enroll_setup *setup,
 	struct message ask, m;
 	int rc;
 
-	describe(s, t, &ask);
-	if (worker_start(&task, s->stop_fd, &enroll, e))
+	if (describe(s, t, &ask, e) ||
+	    worker_start(&task, s->stop_fd, &enroll, e))
 		return -1;
 	rc = ipc_ask(&enroll.channel, &ask,
 		     asks ? MESSAGE_DONE : MESSAGE_IDENTITY, SESSION_ASK_MS, &m,

@@ -412,6 +412,7 @@ static void walk_enrol(struct walk *w, struct message_enrol *m)
 	walk_bytes(w, m->claim, sizeof(m->claim));
 	walk_text(w, m->product, sizeof(m->product));
 	walk_text(w, m->model, sizeof(m->model));
+	walk_digest(w, &m->root);
 }
 
 static void walk_identity(struct walk *w, struct message_identity *m)

@@ -158,6 +158,7 @@ struct message_enrol {
 	uint8_t claim[WIRE_CLAIM_LEN];
 	char product[NAME_MAX_LEN + 1];
 	char model[NAME_MAX_LEN + 1];
+	struct sha256 root; /* what it trusts, if it asks */
 };
 
 /* One component: what is written, and from what. */

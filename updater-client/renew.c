@@ -185,7 +185,7 @@ static int take_answer(int state_fd, const struct keys *k,
 
 	if (m->known)
 		return identity_drop_code(state_fd, e);
-	claim_join_code(&k->certificate.public_key, m->nonce, code);
+	claim_join_code(&k->certificate.public_key, m->nonce, NULL, code);
 	return identity_store_code(state_fd, code, e);
 }
 

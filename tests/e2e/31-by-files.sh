@@ -44,6 +44,27 @@ grep -q PRIVATE "$WORK/a.request" && die "a key in the file"
 cp "$WORK/b.request" "$WORK/swapped.request"
 want 6 approve swapped --cohort shop
 said 'of another device'
+# A factory that puts another root into the device, and ours into what it asks
+# with: the device's own code is of the root that it goes by.
+root_of() { # name
+	sha256sum "$WORK/devices/$1/root.json" | cut -c1-64
+}
+cp -r "$WORK/devices/b" "$WORK/devices/exchanged"
+sed -i "s|devices/b/|devices/exchanged/|" "$WORK/devices/exchanged/client.conf"
+tr -d '\n' <"$WORK/devices/b/root.json" >"$WORK/devices/exchanged/root.json"
+echo >>"$WORK/devices/exchanged/root.json"
+a_code=$code
+request exchanged
+sed "s/$(root_of exchanged)/$(root_of b)/" "$WORK/exchanged.request" \
+	>"$WORK/covered.request"
+! cmp -s "$WORK/exchanged.request" "$WORK/covered.request" ||
+	die "it does not say which root it trusts"
+want 6 approve covered --cohort shop
+said 'of another device'
+# Without the cover: nothing that was published here.
+want 10 approve exchanged --cohort shop
+said 'trusts a root that was not published here'
+code=$a_code
 # Changed on its way: what it says of itself, and its proof.
 sed 's/"k1"/"k2"/' "$WORK/a.request" >"$WORK/model.request"
 sed 's/"proof":"../"proof":"00/' "$WORK/a.request" >"$WORK/proof.request"

@@ -49,6 +49,18 @@ want 2 op device approve "$code"
 want 13 op device approve "$code" --cohort nowhere
 want 12 ask a
 
+# What the code is made with is said, so that a person can compare it, too.
+op device waiting --json | grep -q "\"root\": \"$(
+	sha256sum "$WORK/devices/a/root.json" | cut -c1-64)\"" || die "which root?"
+
+# A device that the factory gave another root.
+make_device c default
+tr -d '\n' <"$WORK/devices/a/root.json" >"$WORK/devices/c/root.json"
+echo >>"$WORK/devices/c/root.json"
+want 10 ask c
+said "trusts a root that was not published here"
+rm -r "$WORK/devices/c"
+
 # A server that names another key for the code gets no signature for it.
 exchange() {
 	python3 - "$WORK/server/store.sqlite" "$code" "$other" <<'PY'
@@ -89,9 +101,11 @@ want 0 op audit list
 said "device-deny .*reason="
 
 # A stranger's key gets nothing of an approval; no more may wait than may.
-python3 - "$here" "$(listener enrolment)" "$WORK" <<'PY' || die "strangers"
+python3 - "$here" "$(listener enrolment)" "$WORK" \
+	"$(sha256sum "$WORK/devices/b/root.json" | cut -c1-64)" \
+	<<'PY' || die "strangers"
 import json, os, subprocess, sys, ssl, http.client
-here, at, work = sys.argv[1:4]
+here, at, work, root = sys.argv[1:5]
 sys.argv = ["enrol.py"]
 src = open(os.path.join(here, "enrol.py")).read().rsplit("main()", 1)[0]
 ns = {}
@@ -111,7 +125,7 @@ def join(n, change=None, path="/v1/join"):
                       "ec_paramgen_curve:P-256", "-out", decrypt)
     both = ns["spki"](key) + ns["spki"](decrypt)
     body = {"v": 1, "nonce": nonce.hex(), "product": "kiosk", "model": "k1",
-            "csr": csr.decode(),
+            "csr": csr.decode(), "root": root,
             "proof": ns["sign"](key, b"pawl/enrol/v2" + nonce + bytes(16) + both).hex(),
             "decrypt_key": ns["openssl"]("pkey", "-in", decrypt, "-pubout").decode(),
             "decrypt_proof": ns["sign"](key, b"pawl/decrypt-key/v1" + both).hex()}
@@ -123,6 +137,8 @@ s, t = join(2, {"proof": "30" * 8})
 assert s == 403, (s, t)
 s, t = join(2, {"claim": "00" * 16})
 assert s == 403 and "/v1/enrol" in t, (s, t)
+s, t = join(2, {"root": "00" * 32})
+assert s == 403 and "not published here" in t, (s, t)
 s, t = join(2, path="/v1/enrol")
 assert s == 403 and "claim code is needed" in t, (s, t)
 s, t = join(2, {"claim": "00" * 16}, path="/v1/enrol")

@@ -51,7 +51,7 @@ static void a_claim_code_is_read_as_it_is_printed(void **state)
 		assert_refused(claim_parse(text(bad[i]), out, &e), ERR_FORMAT);
 }
 
-static void a_join_code_is_of_key_and_nonce_and_can_be_typed(void **state)
+static void a_join_code_is_of_key_nonce_and_root_and_can_be_typed(void **state)
 {
 	static const char *const bad[] = {
 		"",
@@ -69,6 +69,7 @@ static void a_join_code_is_of_key_and_nonce_and_can_be_typed(void **state)
 		"ABCD-EFGHJKMNPQRSTVWXYZ0123456789"
 	};
 	char first[CLAIM_JOIN_LEN + 1], other[CLAIM_JOIN_LEN + 1];
+	const struct sha256 root = { { 5 } }, exchanged = { { 5, [31] = 1 } };
 	uint8_t nonce[WIRE_NONCE_LEN] = { 1 };
 	struct ec_public key, another;
 	struct err e = { 0 };
@@ -76,12 +77,16 @@ static void a_join_code_is_of_key_and_nonce_and_can_be_typed(void **state)
 	(void)state;
 	a_point(2, &key);
 	a_point(3, &another);
-	claim_join_code(&key, nonce, first);
+	claim_join_code(&key, nonce, &root, first);
 	assert_int_equal(strlen(first), CLAIM_JOIN_LEN);
-	claim_join_code(&another, nonce, other);
+	claim_join_code(&another, nonce, &root, other);
+	assert_string_not_equal(first, other);
+	claim_join_code(&key, nonce, &exchanged, other);
+	assert_string_not_equal(first, other);
+	claim_join_code(&key, nonce, NULL, other);
 	assert_string_not_equal(first, other);
 	nonce[31] = 1;
-	claim_join_code(&key, nonce, other);
+	claim_join_code(&key, nonce, &root, other);
 	assert_string_not_equal(first, other);
 	assert_ok(claim_parse_join_code(slice_of(first), other, &e));
 	assert_string_equal(first, other);
@@ -98,7 +103,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_claim_code_is_read_as_it_is_printed),
 		cmocka_unit_test(
-			a_join_code_is_of_key_and_nonce_and_can_be_typed),
+			a_join_code_is_of_key_nonce_and_root_and_can_be_typed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,6 +57,7 @@ static struct store_waiting a_device(unsigned n)
 				   .model = "k1" };
 
 	w.nonce[0] = (uint8_t)n;
+	w.root.bytes[31] = (uint8_t)n;
 	(void)snprintf(w.code, sizeof(w.code), "ABCD-EFGH-%04u", n);
 	return w;
 }
@@ -182,6 +183,24 @@ static void who_asks_again_has_the_same_code(void **state)
 	strcpy(again.code, "ZZZZ-ZZZZ-ZZZZ");
 	assert_ok(wait_at(w->s, &again, NOW + STORE_WAITING_SEC, &e));
 	assert_string_equal(again.code, "ZZZZ-ZZZZ-ZZZZ");
+}
+
+/* What an officer said of it was said of the device with that root. */
+static void who_trusts_another_root_asks_anew(void **state)
+{
+	struct world *w = *state;
+	struct store_waiting one = a_device(1), other = a_device(1), got;
+	struct err e = { 0 };
+
+	assert_ok(wait_at(w->s, &one, NOW, &e));
+	assert_ok(store_waiting_find(w->s, one.code, NOW, &got, &e));
+	assert_memory_equal(&got.root, &one.root, sizeof(one.root));
+	assert_ok(approve(w->s, one.code, NOW, &e));
+	other.root.bytes[0] ^= 1;
+	strcpy(other.code, "ZZZZ-ZZZZ-ZZZZ");
+	assert_ok(wait_at(w->s, &other, NOW, &e));
+	assert_int_equal(other.state, WAITING_OPEN);
+	assert_refused(enrol(w->s, 1, NOW, &e), ERR_REFUSED);
 }
 
 static void the_approved_one_is_let_in_once(void **state)
@@ -345,6 +364,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(two_officers_say_the_same),
 		TEST(who_asks_again_has_the_same_code),
+		TEST(who_trusts_another_root_asks_anew),
 		TEST(the_approved_one_is_let_in_once),
 		TEST(neither_code_nor_approval_last_for_ever),
 		TEST(who_was_denied_is_told_so_for_a_day),

@@ -121,7 +121,7 @@ static void one_is_taken_once_by_the_code_that_it_shows(void **state)
 
 	(void)state;
 	one = ask(5, NOW);
-	claim_join_code(&public_key, one.nonce, code);
+	claim_join_code(&public_key, one.nonce, NULL, code);
 	assert_string_equal(one.code, code);
 	assert_string_not_equal(one.code, other.code);
 	assert_refused(unknowns_take(list, "0000-0000", &other, &e),

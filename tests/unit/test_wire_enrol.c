@@ -295,11 +295,16 @@ static void who_has_no_claim_code_says_none(void **state)
 	assert_false(out.asks);
 	b.len = 0;
 	in.asks = true;
+	in.root.bytes[30] = 3;
 	memset(in.claim, 0, sizeof(in.claim));
 	assert_ok(wire_format_enrol(&in, &b, &e));
 	assert_null(strstr(buf_text(&b), "claim"));
 	assert_ok(wire_parse_enrol(buf_slice(&b), &out, &e));
 	assert_true(out.asks);
+	assert_memory_equal(&out.root, &in.root, sizeof(in.root));
+	/* It says what it trusts. */
+	memcpy(strstr(buf_text(&b), "\"root\""), "\"xoot\"", 6);
+	assert_refused(wire_parse_enrol(buf_slice(&b), &out, &e), ERR_FORMAT);
 	assert_memory_equal(out.claim, in.claim, sizeof(in.claim));
 	buf_done(&b);
 }
