@@ -284,6 +284,22 @@ static struct json *refused_json(const struct store_batch *b)
 	return j;
 }
 
+/*
+ * Of how many devices that could have come nobody heard. A factory that has its
+ * units enrol elsewhere, with another root and other URLs, is seen by this
+ * alone: so many were built, so few are here.
+ */
+static uint64_t silent(const struct store_batch *b)
+{
+	uint64_t good = b->count - b->revoked;
+
+	if (b->activated == 0)
+		return 0;
+	if (b->quota > 0 && b->quota < good)
+		good = b->quota;
+	return good > b->used ? good - b->used : 0;
+}
+
 static void list_batch(void *ctx, const struct store_batch *b)
 {
 	struct list *l = ctx;
@@ -299,6 +315,7 @@ static void list_batch(void *ctx, const struct store_batch *b)
 	json_set_text(j, "cohort", b->cohort);
 	json_set_int(j, "codes", (int64_t)b->count);
 	json_set_int(j, "used", (int64_t)b->used);
+	json_set_int(j, "silent", (int64_t)silent(b));
 	json_set_int(j, "revoked", (int64_t)b->revoked);
 	if (b->quota > 0)
 		json_set_int(j, "quota", (int64_t)b->quota);

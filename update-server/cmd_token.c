@@ -242,11 +242,11 @@ int command_token_list(int argc, char **argv, struct err *e)
 
 int command_token_batches(int argc, char **argv, struct err *e)
 {
-	static const char *const columns[] = { "batch",    "state",   "product",
-					       "model",    "cohort",  "codes",
-					       "used",     "revoked", "quota",
-					       "per_hour", "expires", "refused",
-					       NULL };
+	static const char *const columns[] = { "batch",   "state",    "product",
+					       "model",   "cohort",   "codes",
+					       "used",    "silent",   "revoked",
+					       "quota",   "per_hour", "expires",
+					       "refused", NULL };
 
 	return ui_list(argc, argv, "/v1/people/token-batches", "batches",
 		       columns, e);

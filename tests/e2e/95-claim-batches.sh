@@ -46,6 +46,13 @@ create() { # file, options...
 # Before the shipment nothing of it is good; then all of it.
 create "$WORK/shipped" --count 3 --inactive --days 7
 said "no good before .token activate"
+silent() { # batch, how many of its devices nobody heard of
+	people token-batches | python3 -c 'import json, sys
+of = {b["batch"]: b["silent"] for b in json.load(sys.stdin)["batches"]}
+sys.exit(of[int(sys.argv[1])] != int(sys.argv[2]))' "$1" "$2" ||
+		die "not $2 silent in batch $1"
+}
+silent "$batch" 0 # not shipped yet
 refused "not activated yet" a "$(code "$WORK/shipped" 1)"
 want 0 op token list
 said " inactive "
@@ -60,7 +67,9 @@ want 13 op token activate 9999 --root "$root"
 want 2 op token activate first --root "$root"
 want 2 op token activate "$batch"
 said "the number is the server's word"
+silent "$batch" 3
 joins a "$(code "$WORK/shipped" 1)"
+silent "$batch" 2
 refused "used already" b "$(code "$WORK/shipped" 1)"
 
 # Withdrawn: one, then what is left.
@@ -68,6 +77,7 @@ want 0 op token revoke --reason test $((batch + 1))
 refused "it was revoked" b "$(code "$WORK/shipped" 2)"
 want 0 op token revoke --reason test --batch "$batch"
 refused "it was revoked" b "$(code "$WORK/shipped" 3)"
+silent "$batch" 0
 want 2 op token revoke --reason test
 want 2 op token revoke --reason test 1 --batch "$batch"
 shipped=$batch
@@ -76,6 +86,7 @@ shipped=$batch
 create "$WORK/few" --count 3 --quota 2
 few=$batch
 want 6 op token revoke --reason test --batch "$shipped" --root "$root"
+silent "$few" 2 # as many as may come
 joins c "$(code "$WORK/few" 1)"
 joins d "$(code "$WORK/few" 2)"
 refused "as many of its batch as may be" e "$(code "$WORK/few" 3)"
