@@ -270,9 +270,14 @@ int api_rollout_make(struct server_api *api, const struct json *j,
  * is. ERR_REFUSED if they have several. */
 int api_cohort_narrow(struct server_api *api, struct json *j,
 		      struct err *e) NODISCARD;
-/* An act on one, and which; of a conflict *a is the answer, 412. */
+struct api_done {
+	char name[NAME_MAX_LEN + 1];
+	bool changed; /* false: this person did it before */
+};
+
+/* An act on one, and what came of it; of a conflict *a is the answer, 412. */
 int api_rollout_do(struct server_api *api, const struct request *q,
-		   enum stage_verb verb, char name[NAME_MAX_LEN + 1],
+		   enum stage_verb verb, struct api_done *done,
 		   struct response *a, struct err *e) NODISCARD;
 /* Member "window", in numbers and words, where there is one. */
 void api_set_window(struct json *j, const struct stage *s, int64_t now);

@@ -484,6 +484,7 @@ struct acting {
 	struct ladder ladder;
 	struct sha256 plan;
 	uint64_t planned;
+	bool changed; /* false: it was done before */
 };
 
 /* The whole fleet is looked at, which takes seconds where it is large. So it is
@@ -573,7 +574,6 @@ static int apply(struct acting *w, struct err *e)
 				 .reason = k->reason,
 				 .revision = k->revision,
 				 .now = w->by.now };
-	bool changed = false;
 	uint64_t revision;
 
 	if (store_rollout_find(w->api->store, k->name, &w->s, e))
@@ -581,13 +581,14 @@ static int apply(struct acting *w, struct err *e)
 	api_order_times(w->api, &w->s, w->by.now);
 	revision = w->s.revision;
 	if (prepare(w, &act, e) ||
-	    stage_act(&w->s, &act, &w->ready, &changed, e))
+	    stage_act(&w->s, &act, &w->ready, &w->changed, e))
 		return -1;
-	return changed ? store_act(w, revision, e) : 0;
+	return w->changed ? store_act(w, revision, e) : 0;
 }
 
 static int act_on(struct server_api *api, const struct request *q,
-		  const struct kind *kind, struct asked *k, struct err *e)
+		  const struct kind *kind, struct asked *k, bool *changed,
+		  struct err *e)
 {
 	struct acting *w = mem_alloc(1, sizeof(*w));
 	int rc = -1;
@@ -602,6 +603,7 @@ static int act_on(struct server_api *api, const struct request *q,
 		rc = apply(w, e);
 		(void)pthread_mutex_unlock(&api->attempts);
 	}
+	*changed = w->changed;
 	free(w);
 	return rc;
 }
@@ -624,25 +626,31 @@ static const struct kind kinds[] = {
 };
 
 int api_rollout_do(struct server_api *api, const struct request *q,
-		   enum stage_verb verb, char name[NAME_MAX_LEN + 1],
+		   enum stage_verb verb, struct api_done *done,
 		   struct response *a, struct err *e)
 {
 	struct asked k = { .revision = 0 };
 
-	if (act_on(api, q, &kinds[verb], &k, e))
+	if (act_on(api, q, &kinds[verb], &k, &done->changed, e))
 		return api_conflict(a, e);
-	memcpy(name, k.name, sizeof(k.name));
+	memcpy(done->name, k.name, sizeof(k.name));
 	return 0;
 }
 
 static int act(struct server_api *api, const struct request *q,
 	       enum stage_verb verb, struct response *a, struct err *e)
 {
-	char name[NAME_MAX_LEN + 1];
+	struct api_done done = { .changed = false };
+	struct json *j = NULL;
 
-	if (api_rollout_do(api, q, verb, name, a, e))
+	if (api_rollout_do(api, q, verb, &done, a, e))
 		return -1;
-	return a->status == 412 ? 0 : api_rollout_answer(api, name, a, e);
+	if (a->status == 412)
+		return 0;
+	if (api_rollout_json(api, done.name, &j, e))
+		return -1;
+	json_set_bool(j, "repeated", !done.changed);
+	return response_json(a, 200, j, e);
 }
 
 #define ACT(handler, verb)                                                     \

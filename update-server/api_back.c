@@ -36,6 +36,7 @@ struct back {
 	bool is_made; /* somebody asked before */
 	/* Of what leads back: as it is, or will be once it is made. */
 	enum stage_status status;
+	uint64_t revision;
 };
 
 /* What the fleet would run then; "" if nothing older is known. */
@@ -156,6 +157,7 @@ static int name_rollout(struct back *b, struct err *e)
 
 	if (b->way == BACK_ASK)
 		return 0;
+	b->revision = 1;
 	there = mem_alloc(1, sizeof(*there));
 	for (unsigned n = 1; rc > 0 && n <= TRIES; n++) {
 		form_name(b, n);
@@ -164,6 +166,7 @@ static int name_rollout(struct back *b, struct err *e)
 		else if (leads_back(b, there)) {
 			b->is_made = true;
 			b->status = there->status;
+			b->revision = there->revision;
 			rc = 0;
 		}
 	}
@@ -261,8 +264,8 @@ static struct json *steps(const struct back *b)
 	if (b->status == STAGE_PENDING)
 		add_step(list,
 			 "another operator: pawl-server rollout approve "
-			 "%s",
-			 b->rollout);
+			 "%s --revision %llu",
+			 b->rollout, (unsigned long long)b->revision);
 	if (b->status > STAGE_SCHEDULED)
 		return list;
 	add_step(list, "pawl-server rollout plan %s", b->rollout);
@@ -452,13 +455,14 @@ int api_rollout_rollback(struct server_api *api, const struct request *q,
 {
 	struct back *b = mem_alloc(1, sizeof(*b));
 	struct json *answer = NULL, *back;
-	char name[NAME_MAX_LEN + 1];
-	int rc = api_rollout_do(api, q, STAGE_ROLLBACK, name, a, e);
+	struct api_done act = { .changed = false };
+	int rc = api_rollout_do(api, q, STAGE_ROLLBACK, &act, a, e);
 
 	if (rc || a->status == 412)
 		goto out;
 	rc = -1;
-	if (look(api, name, b, e) || api_rollout_json(api, name, &answer, e))
+	if (look(api, act.name, b, e) ||
+	    api_rollout_json(api, act.name, &answer, e))
 		goto out;
 	back = back_json(b);
 	if (b->way == BACK_ASK)

@@ -113,15 +113,21 @@ int api_cohort_rule(struct server_api *api, const struct request *q,
 {
 	struct change c = { .rule = "" };
 	struct json *j;
+	struct cohort_rule rule;
+	bool changed;
 
 	if (read_change(api, q, true, &c, e))
 		return -1;
-	if (store_cohort_rule(api->store, c.name, c.revision, c.rule, &c.by, e))
+	rule = (struct cohort_rule){ c.name, c.revision, c.rule };
+	if (store_cohort_rule(api->store, &rule, &c.by, &changed, e))
 		return api_conflict(a, e);
-	log_event(LOG_INFO, "cohort-narrowed", "by=%s name=%s rule=%s why=%s",
-		  q->peer->id, c.name, c.rule, c.reason);
+	if (changed)
+		log_event(LOG_INFO, "cohort-narrowed",
+			  "by=%s name=%s rule=%s why=%s", q->peer->id, c.name,
+			  c.rule, c.reason);
 	j = api_answer();
 	json_set_int(j, "revision", (int64_t)c.revision + 1);
+	json_set_bool(j, "repeated", !changed);
 	return response_json(a, 200, j, e);
 }
 
@@ -129,14 +135,20 @@ int api_cohort_remove(struct server_api *api, const struct request *q,
 		      struct response *a, struct err *e)
 {
 	struct change c = { .rule = "" };
+	struct json *j;
+	bool changed;
 
 	if (read_change(api, q, false, &c, e))
 		return -1;
-	if (store_cohort_remove(api->store, c.name, c.revision, &c.by, e))
+	if (store_cohort_remove(api->store, c.name, c.revision, &c.by, &changed,
+				e))
 		return api_conflict(a, e);
-	log_event(LOG_WARNING, "cohort-removed", "by=%s name=%s why=%s",
-		  q->peer->id, c.name, c.reason);
-	return response_json(a, 200, api_answer(), e);
+	if (changed)
+		log_event(LOG_WARNING, "cohort-removed", "by=%s name=%s why=%s",
+			  q->peer->id, c.name, c.reason);
+	j = api_answer();
+	json_set_bool(j, "repeated", !changed);
+	return response_json(a, 200, j, e);
 }
 
 /* ---- what a rule does ---------------------------------------------------- */

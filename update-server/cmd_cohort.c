@@ -75,25 +75,25 @@ struct change {
 	bool all;
 };
 
-/* Who names no revision acts on what is there now. */
 static int post_change(struct change *c, const char *path, const char *rule,
 		       const char *done, struct err *e)
 {
-	struct json *body, *now = NULL;
+	struct json *body;
 
 	if (!c->reason)
 		return err_set(e, ERR_USAGE, "--reason TEXT is needed");
-	if (find_cohort(&c->ui, &now, e))
+	if (c->revision == 0)
+		return err_set(e, ERR_USAGE,
+			       "--revision N is needed, of the cohort that you "
+			       "looked at: `cohort list` prints it");
+	if (check_name(c->ui.operands[0], e))
 		return -1;
 	body = json_new_object();
 	json_set_text(body, "name", c->ui.operands[0]);
 	json_set_text(body, "reason", c->reason);
-	json_set_int(body, "revision",
-		     c->revision ? (int64_t)c->revision
-				 : json_int(json_get(now, "revision")));
+	json_set_int(body, "revision", (int64_t)c->revision);
 	if (rule)
 		json_set_text(body, "rule", rule);
-	json_free(now);
 	return ui_act(&c->ui, path, body, done, e);
 }
 

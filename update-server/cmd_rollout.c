@@ -227,25 +227,48 @@ int command_rollout_watch(int argc, char **argv, struct err *e)
 
 /* ---- acting -------------------------------------------------------------- */
 
+/* What an act names of the revision that the person saw. */
+enum names {
+	REVISION,
+	PLAN,  /* a start: what was planned says it all */
+	AT_ALL /* to stop offering waits for nobody who looks again */
+};
+
 struct act {
 	const char *path;
 	bool reason; /* must be said */
-	bool plan;
+	enum names names;
 };
 
-/* Who names no revision acts on what is there now, as the answer shows it. */
-static int set_revision(struct ui *u, struct json *body, uint64_t revision,
-			struct err *e)
+static int need_revision(uint64_t revision, struct err *e)
+{
+	return revision > 0 ? 0
+			    : err_set(e, ERR_USAGE,
+				      "--revision N is needed, of the rollout "
+				      "that you looked at: `rollout status "
+				      "NAME` prints it");
+}
+
+static int current_revision(struct ui *u, uint64_t *out, struct err *e)
 {
 	struct json *now = NULL;
 
-	if (revision == 0) {
-		if (fetch(u, &now, e))
-			return -1;
-		revision = (uint64_t)json_int(json_get(now, "revision"));
-		json_free(now);
-	}
-	json_set_int(body, "revision", (int64_t)revision);
+	if (fetch(u, &now, e))
+		return -1;
+	*out = (uint64_t)json_int(json_get(now, "revision"));
+	json_free(now);
+	return 0;
+}
+
+static int set_revision(struct ui *u, struct json *body, uint64_t revision,
+			enum names names, struct err *e)
+{
+	if ((names == REVISION && need_revision(revision, e)) ||
+	    (names == PLAN && revision == 0 &&
+	     current_revision(u, &revision, e)))
+		return -1;
+	if (revision > 0)
+		json_set_int(body, "revision", (int64_t)revision);
 	return 0;
 }
 
@@ -256,6 +279,8 @@ static int post(struct ui *u, const char *path, struct json *body,
 
 	if (people_post(u->client, path, body, &answer, e))
 		return -1;
+	if (!u->json && ui_was_repeated(answer))
+		printf("done before: nothing was changed\n\n");
 	return finish(u, answer, e);
 }
 
@@ -269,9 +294,10 @@ static int run_act(int argc, char **argv, const struct act *act, struct err *e)
 			   "only if it is still this one"),
 		OPT_TEXT("reason", "TEXT", &reason, "why, for the others"),
 		UI_OPTIONS(&u),
-		act->plan ? (struct opt)OPT_TEXT("plan", "SHA256", &plan,
-						 "what `rollout plan` printed")
-			  : (struct opt)OPT_END,
+		act->names == PLAN
+			? (struct opt)OPT_TEXT("plan", "SHA256", &plan,
+					       "what `rollout plan` printed")
+			: (struct opt)OPT_END,
 		OPT_END,
 	};
 	struct json *body;
@@ -289,7 +315,7 @@ static int run_act(int argc, char **argv, const struct act *act, struct err *e)
 		json_set_text(body, "reason", reason);
 	if (plan)
 		json_set_text(body, "plan", plan);
-	if (set_revision(&u, body, revision, e))
+	if (set_revision(&u, body, revision, act->names, e))
 		json_free(body);
 	else
 		rc = post(&u, act->path, body, e);
@@ -302,49 +328,49 @@ out:
 
 int command_rollout_agree(int argc, char **argv, struct err *e)
 {
-	static const struct act act = { P "approve", false, false };
+	static const struct act act = { P "approve", false, REVISION };
 
 	return run_act(argc, argv, &act, e);
 }
 
 int command_rollout_start(int argc, char **argv, struct err *e)
 {
-	static const struct act act = { P "start", false, true };
+	static const struct act act = { P "start", false, PLAN };
 
 	return run_act(argc, argv, &act, e);
 }
 
 int command_rollout_pause(int argc, char **argv, struct err *e)
 {
-	static const struct act act = { P "pause", true, false };
+	static const struct act act = { P "pause", true, AT_ALL };
 
 	return run_act(argc, argv, &act, e);
 }
 
 int command_rollout_resume(int argc, char **argv, struct err *e)
 {
-	static const struct act act = { P "resume", true, false };
+	static const struct act act = { P "resume", true, REVISION };
 
 	return run_act(argc, argv, &act, e);
 }
 
 int command_rollout_advance(int argc, char **argv, struct err *e)
 {
-	static const struct act act = { P "advance", false, false };
+	static const struct act act = { P "advance", false, REVISION };
 
 	return run_act(argc, argv, &act, e);
 }
 
 int command_rollout_abort(int argc, char **argv, struct err *e)
 {
-	static const struct act act = { P "abort", true, false };
+	static const struct act act = { P "abort", true, REVISION };
 
 	return run_act(argc, argv, &act, e);
 }
 
 int command_rollout_supersede(int argc, char **argv, struct err *e)
 {
-	static const struct act act = { P "supersede", true, false };
+	static const struct act act = { P "supersede", true, REVISION };
 
 	return run_act(argc, argv, &act, e);
 }
@@ -374,7 +400,7 @@ int command_rollout_drop(int argc, char **argv, struct err *e)
 	body = json_new_object();
 	json_set_text(body, "name", u.operands[0]);
 	json_set_text(body, "reason", reason);
-	if (set_revision(&u, body, revision, e))
+	if (set_revision(&u, body, revision, REVISION, e))
 		goto out;
 	rc = ui_act(&u, P "discard", body, "discarded: its name is free again",
 		    e);
@@ -466,14 +492,17 @@ static int roll_back(struct ui *u, const char *reason, const char *file,
 		     struct err *e)
 {
 	struct json *body = json_new_object(), *answer = NULL;
+	uint64_t revision;
 	int rc = -1;
 
 	json_set_text(body, "name", u->operands[0]);
 	json_set_text(body, "reason", reason);
-	if (set_revision(u, body, 0, e)) {
+	/* It only stops, as a pause does, and says what may be done. */
+	if (current_revision(u, &revision, e)) {
 		json_free(body);
 		return -1;
 	}
+	json_set_int(body, "revision", (int64_t)revision);
 	if (people_post(u->client, P "rollback", body, &answer, e))
 		return -1;
 	rc = 0;
@@ -510,7 +539,7 @@ int command_rollout_rollback(int argc, char **argv, struct err *e)
 
 int command_gate_ack(int argc, char **argv, struct err *e)
 {
-	static const struct act act = { P "ack", true, false };
+	static const struct act act = { P "ack", true, REVISION };
 
 	return run_act(argc, argv, &act, e);
 }

@@ -100,8 +100,11 @@ struct stage {
 	char reason[STAGE_REASON_MAX];
 	uint16_t epoch;
 	char author[NAME_MAX_LEN + 1];
-	char last_by[NAME_MAX_LEN + 1]; /* who made the last change, ... */
-	int last_verb;                  /* ... and which: see stage_act() */
+	/* What somebody did last, so that who repeats it is told so: who, what,
+	 * and on which revision; stage_act(). */
+	char last_by[NAME_MAX_LEN + 1];
+	int last_verb;
+	uint64_t last_revision;
 	/* Who asked for an act that wants a second person; "" for nobody. */
 	char asked_by[NAME_MAX_LEN + 1];
 	int asked_verb;

@@ -213,8 +213,6 @@ enum stage_event stage_tick(struct stage *s, const struct tally *t, int64_t now)
 	if (event != EVENT_NONE) {
 		s->revision++;
 		s->changed = now;
-		s->last_by[0] = 0;
-		s->last_verb = 0;
 		forget_asking(s);
 	}
 	return event;
@@ -422,11 +420,13 @@ static bool wants_reason(enum stage_verb verb)
 	       verb == STAGE_ACK || verb == STAGE_ROLLBACK;
 }
 
+/* Time may have moved it on since: an answer that was lost is asked for late.
+ */
 static bool is_replay(const struct stage *s, const struct stage_act *a)
 {
 	return (a->verb == STAGE_PAUSE && a->revision == 0 &&
 		s->status == STAGE_PAUSED) ||
-	       (a->revision + 1 == s->revision &&
+	       (a->revision != 0 && a->revision == s->last_revision &&
 		s->last_verb == (int)a->verb && strcmp(s->last_by, a->by) == 0);
 }
 
@@ -466,6 +466,7 @@ int stage_act(struct stage *s, const struct stage_act *act,
 	next.revision++;
 	next.changed = act->now;
 	next.last_verb = (int)act->verb;
+	next.last_revision = s->revision;
 	(void)snprintf(next.last_by, sizeof(next.last_by), "%s", act->by);
 	if (next.status != s->status) {
 		forget_asking(&next);

@@ -145,53 +145,55 @@ int store_cohort_find(struct store *s, const char *name,
 	return store_unlock(s, find(s, name, out, e));
 }
 
-/* As the person saw it. */
-static int find_seen(struct store *s, const char *name, uint64_t revision,
-		     struct store_cohort *out, struct err *e)
+static int check_seen(const struct store_cohort *c, uint64_t revision,
+		      struct err *e)
 {
-	if (find(s, name, out, e))
-		return -1;
-	if (out->revision == revision)
+	if (c->revision == revision)
 		return 0;
 	return err_set(e, ERR_CONFLICT,
 		       "cohort %s was changed meanwhile (revision %llu now): "
 		       "look again",
-		       name, (unsigned long long)out->revision);
+		       c->name, (unsigned long long)c->revision);
 }
 
 /* ---- change -------------------------------------------------------------- */
 
-static int set_rule(struct store *s, const char *name, uint64_t revision,
-		    const char *rule, const struct audit_by *by, struct err *e)
+static int set_rule(struct store *s, const struct cohort_rule *set,
+		    const struct audit_by *by, bool *changed, struct err *e)
 {
 	struct store_cohort c;
 	struct audit_record r;
 
-	if (find_seen(s, name, revision, &c, e) ||
+	if (find(s, set->name, &c, e))
+		return -1;
+	*changed = c.revision != set->revision + 1 ||
+		   strcmp(c.rule, set->rule) != 0;
+	if (!*changed)
+		return 0;
+	if (check_seen(&c, set->revision, e) ||
 	    sql_run(s->db,
 		    "UPDATE cohort SET rule = ?, revision = revision + 1"
 		    " WHERE name = ?",
-		    SQL_BIND(sql_text(rule), sql_text(name)), NULL, e))
+		    SQL_BIND(sql_text(set->rule), sql_text(set->name)), NULL,
+		    e))
 		return -1;
 	audit_record_init(&r, AUDIT_COHORT_RULE, by);
-	json_set_text(r.objects, "cohort", name);
+	json_set_text(r.objects, "cohort", set->name);
 	json_set_int(r.objects, "revision", (int64_t)c.revision + 1);
-	json_set_int(r.objects, "narrows", rule[0] != 0);
-	audit_set_secret(&r, "rule", rule);
+	json_set_int(r.objects, "narrows", set->rule[0] != 0);
+	audit_set_secret(&r, "rule", set->rule);
 	return store_log_locked(s, &r, e);
 }
 
-int store_cohort_rule(struct store *s, const char *name, uint64_t revision,
-		      const char *rule, const struct audit_by *by,
-		      struct err *e)
+int store_cohort_rule(struct store *s, const struct cohort_rule *r,
+		      const struct audit_by *by, bool *changed, struct err *e)
 {
 	int rc;
 
 	store_lock(s);
 	rc = sql_begin(s->db, e);
 	if (rc == 0)
-		rc = sql_finish(s->db, set_rule(s, name, revision, rule, by, e),
-				e);
+		rc = sql_finish(s->db, set_rule(s, r, by, changed, e), e);
 	return store_unlock(s, rc);
 }
 
@@ -254,13 +256,32 @@ static int check_rollouts(struct store *s, const char *name, struct err *e)
 		     : 0;
 }
 
+/* *changed is false if it is gone since the person saw this revision. */
+static int see_removal(struct store *s, const char *name, uint64_t revision,
+		       bool *changed, struct err *e)
+{
+	struct sql_query *q = sql_query(
+		s->db,
+		"SELECT 1 FROM cohort WHERE name = ? AND removed != 0"
+		" AND revision = ?",
+		SQL_BIND(sql_text(name), sql_int((int64_t)revision + 1)));
+
+	*changed = !sql_next(q);
+	return sql_end(q, e);
+}
+
 static int remove_cohort(struct store *s, const char *name, uint64_t revision,
-			 const struct audit_by *by, struct err *e)
+			 const struct audit_by *by, bool *changed,
+			 struct err *e)
 {
 	struct store_cohort c;
 	struct audit_record r;
 
-	if (find_seen(s, name, revision, &c, e))
+	if (see_removal(s, name, revision, changed, e))
+		return -1;
+	if (!*changed)
+		return 0;
+	if (find(s, name, &c, e) || check_seen(&c, revision, e))
 		return -1;
 	if (c.devices > 0)
 		return err_set(e, ERR_REFUSED,
@@ -280,14 +301,15 @@ static int remove_cohort(struct store *s, const char *name, uint64_t revision,
 }
 
 int store_cohort_remove(struct store *s, const char *name, uint64_t revision,
-			const struct audit_by *by, struct err *e)
+			const struct audit_by *by, bool *changed, struct err *e)
 {
 	int rc;
 
 	store_lock(s);
 	rc = sql_begin(s->db, e);
 	if (rc == 0)
-		rc = sql_finish(s->db, remove_cohort(s, name, revision, by, e),
-				e);
+		rc = sql_finish(
+			s->db, remove_cohort(s, name, revision, by, changed, e),
+			e);
 	return store_unlock(s, rc);
 }

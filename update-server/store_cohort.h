@@ -37,18 +37,27 @@ int store_cohort_each(struct store *s,
 int store_cohort_find(struct store *s, const char *name,
 		      struct store_cohort *out, struct err *e) NODISCARD;
 
-/* Rollouts that are made from now on are for those of its devices; "": for
- * all. ERR_CONFLICT: it has another revision. */
-int store_cohort_rule(struct store *s, const char *name, uint64_t revision,
-		      const char *rule, const struct audit_by *by,
+struct cohort_rule {
+	const char *name;
+	uint64_t revision; /* as the person saw it */
+	const char *rule;  /* a selector; "": for all */
+};
+
+/* Rollouts that are made from now on are for those of its devices. *changed is
+ * false where just that was done to this revision before. ERR_CONFLICT: it has
+ * another one. */
+int store_cohort_rule(struct store *s, const struct cohort_rule *r,
+		      const struct audit_by *by, bool *changed,
 		      struct err *e) NODISCARD;
 /*
- * It is gone for people, while what was its devices' stays on record.
+ * It is gone for people, while what was its devices' stays on record; *changed
+ * is false where that was done to this revision before.
  * ERR_CONFLICT: it has another revision. ERR_REFUSED as long as something is of
  * it: devices, codes that may be used, devices that were approved, rollouts
  * that are not over.
  */
 int store_cohort_remove(struct store *s, const char *name, uint64_t revision,
-			const struct audit_by *by, struct err *e) NODISCARD;
+			const struct audit_by *by, bool *changed,
+			struct err *e) NODISCARD;
 
 #endif

@@ -327,6 +327,10 @@ static const char *const schema[] = {
 
 	/* What the code of one that waits is made with, too. */
 	"ALTER TABLE waiting ADD COLUMN root BLOB;",
+
+	/* What the last act was on: who repeats it is told that it is done. */
+	"ALTER TABLE rollout ADD COLUMN last_revision INTEGER NOT NULL"
+	" DEFAULT 0;",
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)

@@ -104,7 +104,7 @@ static void split_ids(const char *text, struct stage *r)
 	" last_verb, asked_by, asked_verb, acked, started, policy, excluded,"  \
 	" size, undo_of, urgent, priority, expires, window_from, window_to,"   \
 	" phase, phase_state, opened, baking, zone, summer, lab_only,"         \
-	" selector, hardware FROM rollout"
+	" selector, hardware, last_revision FROM rollout"
 
 static void read_what(struct sql_query *q, struct rollout *r)
 {
@@ -148,6 +148,7 @@ static void read_state(struct sql_query *q, struct stage *r)
 	sql_get_text(q, 20, r->author, sizeof(r->author));
 	sql_get_text(q, 21, r->last_by, sizeof(r->last_by));
 	r->last_verb = bounded(q, 22, STAGE_VERB_LAST);
+	r->last_revision = (uint64_t)sql_get_int(q, 45);
 	sql_get_text(q, 23, r->asked_by, sizeof(r->asked_by));
 	r->asked_verb = bounded(q, 24, STAGE_VERB_LAST);
 	r->acked = (uint64_t)sql_get_int(q, 25);
@@ -492,7 +493,8 @@ static int write_state(struct store *s, const struct stage *r,
 		" verdict = ?, reason = ?, epoch = ?, author = ?, last_by = ?,"
 		" last_verb = ?, asked_by = ?, asked_verb = ?, acked = ?,"
 		" started = ?, changed = ?, population = ?, expires = ?,"
-		" phase = ?, phase_state = ?, opened = ?, baking = ?"
+		" phase = ?, phase_state = ?, opened = ?, baking = ?,"
+		" last_revision = ?"
 		" WHERE id = ? AND revision = ?",
 		SQL_BIND(sql_int(r->status), sql_int((int64_t)r->revision),
 			 sql_int(r->pause), sql_int(r->verdict),
@@ -504,8 +506,8 @@ static int write_state(struct store *s, const struct stage *r,
 			 sql_int((int64_t)r->ladder.population),
 			 sql_int(r->expires), sql_int((int64_t)r->phase),
 			 sql_int(r->phase_state), sql_int(r->opened),
-			 sql_int(r->baking), sql_int(r->what.id),
-			 sql_int((int64_t)revision)),
+			 sql_int(r->baking), sql_int((int64_t)r->last_revision),
+			 sql_int(r->what.id), sql_int((int64_t)revision)),
 		changed, e);
 }
 

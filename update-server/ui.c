@@ -160,6 +160,15 @@ static void print_root(const struct json *body)
 	printf("the codes' root is %.*s\n", WARRANT_ROOT_MIN, root);
 }
 
+bool ui_was_repeated(const struct json *answer)
+{
+	struct err none;
+	bool repeated = false;
+
+	return json_get_bool(answer, "repeated", &repeated, &none) == 0 &&
+	       repeated;
+}
+
 int ui_act(struct ui *u, const char *path, struct json *body, const char *done,
 	   struct err *e)
 {
@@ -178,6 +187,8 @@ int ui_act(struct ui *u, const char *path, struct json *body, const char *done,
 	rc = 0;
 	if (u->json)
 		rc = ui_print_json(answer, e);
+	else if (ui_was_repeated(answer))
+		printf("done before: nothing was changed\n");
 	else if (json_get(answer, "second_person"))
 		printf("noted: a second person has to say the same\n");
 	else

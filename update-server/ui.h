@@ -51,6 +51,10 @@ int ui_get_pages(struct ui *u, const char *path, const char *list,
 int ui_act(struct ui *u, const char *path, struct json *body, const char *done,
 	   struct err *e) NODISCARD;
 
+/* The server knew this act already: an answer was lost, or somebody did it
+ * twice. */
+bool ui_was_repeated(const struct json *answer);
+
 /* The whole answer as JSON, with a newline. */
 int ui_print_json(const struct json *j, struct err *e) NODISCARD;
 

@@ -61,6 +61,12 @@ mkdir engineers operators trees devices
 
 signer() { run "$BIN/signer" "$@"; }
 operator() { run "$BIN/update-server" "$@" --operator server/admin/operator.conf; }
+# The revision of a rollout, as its status shows it.
+revision() { # rollout
+	"$BIN/update-server" rollout status "$1" --json \
+		--operator server/admin/operator.conf |
+		sed -n 's/.*"revision": *\([0-9]*\).*/\1/p' | head -n 1
+}
 # Start what its plan says, and no other.
 begin() { # rollout
 	operator rollout plan "$1"
@@ -230,7 +236,7 @@ for device in $devices; do
 done
 act "Three devices are too few to prove anything: a person has the last word"
 operator rollout watch first --until-person
-operator rollout advance first
+operator rollout advance first --revision "$(revision first)"
 
 # Somebody copies the server's folder, all keys included, for later.
 cp -a --reflink=auto server server.before
@@ -264,7 +270,7 @@ for device in fleet-1 fleet-2; do
 done
 act "One of two has it and is well: the next phase waits for a person"
 operator rollout watch second --until-person
-operator rollout advance second
+operator rollout advance second --revision "$(revision second)"
 for device in fleet-1 fleet-2; do
 	client "$device" update
 done
@@ -351,7 +357,7 @@ echo "  \$ cheat-server run server &"
 serve "$cheat" server
 
 act "The thief offers the canary's release to everybody"
-operator rollout resume third --reason "so says the thief"
+operator rollout resume third --revision "$(revision third)" --reason "so says the thief"
 for device in fleet-1 fleet-2; do
 	refuses 10 "$device"
 done

@@ -140,7 +140,8 @@ while :; do
 		die "the rollout stopped itself"
 	fi
 	if grep -q 'waiting for you' "$WORK/show"; then
-		person "lets it go on, $n confirmed" op rollout advance urgent
+		person "lets it go on, $n confirmed" op rollout advance urgent \
+			--revision "$(revision urgent)"
 	fi
 	[ "$(since "$start" | cut -d. -f1)" -lt "${LIMIT:-3600}" ] ||
 		die "$n of $total after $(since "$start") s"

@@ -128,7 +128,8 @@ person "somebody publishes it" publish
 person "and imports it" as op1 release import "$WORK/publish"
 person "an operator makes the rollout" as op1 rollout create urgent \
 	--release urgent --cohort fleet --urgent --set four_eyes=0
-person "another one approves it" as op2 rollout approve urgent
+person "another one approves it" as op2 rollout approve urgent \
+	--revision "$(revision urgent)"
 person "an operator signs its order" as op1 rollout sign gateway urgent \
 	--wide --emergency --days 7 --cohort fleet --key "$WORK/op1"
 person "another one reads it, and signs" agrees op2
@@ -144,7 +145,7 @@ while :; do
 	fi
 	if grep -q '"waits_for": "person"' "$WORK/show"; then
 		person "the next phase is let go, ${n:-0} confirmed" as op1 \
-			rollout advance urgent
+			rollout advance urgent --revision "$(revision urgent)"
 	fi
 	[ "$(since "$start" | cut -d. -f1)" -lt "${LIMIT:-900}" ] ||
 		die "${n:-0} of $real after $(since "$start") s"

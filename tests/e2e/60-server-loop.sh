@@ -38,7 +38,15 @@ for n in a b c; do
 	want 0 device "$n" check
 done
 want 0 op rollout watch first --until-person
-want 0 op rollout advance first
+want 2 op rollout advance first
+said "rollout status.* prints it"
+seen=$(revision first)
+want 14 op rollout advance first --revision $((seen - 1))
+want 0 op rollout advance first --revision "$seen"
+# Its answer was lost, and it is done again: what it opened has completed since.
+want 0 op rollout watch first
+want 0 op rollout advance first --revision "$seen"
+said "done before: nothing was changed"
 want 0 op rollout watch first
 want 0 op rollout show first --json
 [ "$(member confirmed <"$WORK/said")" -eq 3 ] || die "three are confirmed"
@@ -64,8 +72,8 @@ for n in b c; do
 	want 0 device "$n" check
 done
 want 14 op rollout start second
-want 2 op rollout resume second
-want 0 op rollout resume second --reason "it is fine"
+want 2 op rollout resume second --revision "$(revision second)"
+want 0 op rollout resume second --revision "$(revision second)" --reason "it is fine"
 want 14 op rollout pause second --revision 1 --reason "seen long ago"
 said "revision"
 # The first phase waits for a person, once its device has confirmed.
@@ -74,7 +82,7 @@ for n in b c; do
 	want 0 device "$n" check
 done
 want 0 op rollout watch second --until-person
-want 0 op rollout advance second
+want 0 op rollout advance second --revision "$(revision second)"
 for n in b c; do
 	while device "$n" check >/dev/null 2>&1 &&
 		! device "$n" status --json | grep -q '"r2"'; do

@@ -269,7 +269,7 @@ want 0 op release import "$WORK/publish"
 old
 want 0 op release gc
 said "^0 files"
-want 0 op rollout discard one --reason test
+want 0 op rollout discard one --reason test --revision "$(revision one)"
 want 0 op release gc
 said "^1 files"
 is_there "$full" "nobody agreed"

@@ -98,23 +98,24 @@ act rollouts '{"v":1,"name":"one","release":"r1","cohorts":["canary"],
 # One that never begins goes again, by who saw what it is now.
 act rollouts '{"v":1,"name":"two","release":"r1","cohorts":["canary"],
 	"share":10000,"watch":[0]}' rollout-create
-want 2 op rollout discard two
+want 2 op rollout discard two --revision 1
+want 2 op rollout discard two --reason "a slip"
 want 14 op rollout discard two --reason "a slip" --revision 7
 said "revision 1 now"
 one_act rollout-discard rollout-discard op rollout discard two \
-	--reason "a slip" --json
+	--reason "a slip" --revision 1 --json
 want 13 op rollout status two
 plan=$(people rollout-plan/one |
 	sed 's/.*"plan":"\([0-9a-f]*\)".*/\1/')
 act rollout-start "{\"v\":1,\"name\":\"one\",\"revision\":1,
 	\"plan\":\"$plan\"}" rollout-start
-want 10 op rollout discard one --reason "too late"
+want 10 op rollout discard one --reason "too late" --revision "$(revision one)"
 said "rollout abort ends it"
 act rollout-pause '{"v":1,"name":"one","reason":"Bob is unsure"}' rollout-pause
-revision() { people rollout/one | sed 's/.*"revision":\([0-9]*\).*/\1/'; }
-act rollout-resume "{\"v\":1,\"name\":\"one\",\"revision\":$(revision),
+now() { people rollout/one | sed 's/.*"revision":\([0-9]*\).*/\1/'; }
+act rollout-resume "{\"v\":1,\"name\":\"one\",\"revision\":$(now),
 	\"reason\":\"she is sure\"}" rollout-resume
-act rollout-ack "{\"v\":1,\"name\":\"one\",\"revision\":$(revision),
+act rollout-ack "{\"v\":1,\"name\":\"one\",\"revision\":$(now),
 	\"reason\":\"nothing there\"}" rollout-ack
 # What devices say is not audit; that the rule saw all confirmed is.
 acts | grep -v '^rollout' >"$WORK/acts"
@@ -129,7 +130,7 @@ for n in $(seq 100); do
 	sleep 0.1
 done
 acts | grep -qx rollout-phase || die "a phase is an act of the gate"
-people rollout-advance "{\"v\":1,\"name\":\"one\",\"revision\":$(revision)}" \
+people rollout-advance "{\"v\":1,\"name\":\"one\",\"revision\":$(now)}" \
 	>/dev/null
 acts | tail -n 2 | tr '\n' ' ' | grep -qx 'rollout-advance rollout-complete ' ||
 	die "completion is an act of the gate"

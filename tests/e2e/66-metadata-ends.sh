@@ -63,7 +63,9 @@ until_says "^state *paused"
 said "the signed metadata has expired: have it extended, import it"
 said "1 of [0-9]* confirmed, none bad"
 ! grep -q "failed" "$WORK/said" || die "a device failed: $(cat "$WORK/said")"
-want 7 op_later 2.05 rollout resume first --reason again
+seen_later() { op_later 2.05 rollout status first --json | member revision; }
+want 7 op_later 2.05 rollout resume first --revision "$(seen_later)" \
+	--reason again
 said "have it extended"
 
 # Whoever looks is told, by whichever way.
@@ -105,7 +107,8 @@ faketime -f +2.05d "$signer" sign "$WORK/repo" --key "$WORK/repo.targets" \
 rm -r "$WORK/publish"
 faketime -f +2.05d "$signer" publish "$WORK/repo" "$WORK/publish" >/dev/null
 want 0 op_later 2.05 release import "$WORK/publish"
-want 0 op_later 2.05 rollout resume first --reason "signed anew"
+want 0 op_later 2.05 rollout resume first --revision "$(seen_later)" \
+	--reason "signed anew"
 for n in offered asks; do
 	want 0 later 2.05 "$n" update
 	runs "$n" || die "$n does not go on"

@@ -42,7 +42,7 @@ ola() {
 open_to_all_of() { # id
 	operator rollout create "r$1" --release "$1" --cohort fleet \
 		--share 100 >/dev/null
-	ola rollout approve "r$1" >/dev/null
+	ola rollout approve "r$1" --revision "$(revision "r$1")" >/dev/null
 	begin "r$1" >/dev/null
 }
 
@@ -73,7 +73,7 @@ steps "$WORK/back" >"$WORK/steps"
 cat >"$WORK/wanted" <<'TXT'
 pawl-server rollout sign gateway 2.undo --cohort fleet --wide --key FILE
 another operator: pawl-server rollout approve, and with what that shows: pawl-server rollout approve --sha256 DIGEST --key FILE
-another operator: pawl-server rollout approve r2.undo
+another operator: pawl-server rollout approve r2.undo --revision 1
 pawl-server rollout plan r2.undo
 pawl-server rollout start r2.undo --plan SHA256
 TXT
@@ -83,7 +83,7 @@ operator rollout sign gateway 2.undo --cohort fleet --wide \
 ola rollout approve --json >"$WORK/said"
 ola rollout approve --sha256 "$(sed -n 's/.*"sha256": "\(.*\)".*/\1/p' \
 	"$WORK/said")" --key "$WORK/op2" >/dev/null
-ola rollout approve r2.undo >/dev/null
+ola rollout approve r2.undo --revision 1 >/dev/null
 # What is done is no step any more.
 operator rollout rollback r2 --reason "screens stay dark" --json >"$WORK/back"
 steps "$WORK/back" | grep -q "approve r2.undo" && die "it was approved" || :

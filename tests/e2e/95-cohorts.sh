@@ -20,7 +20,7 @@ want 0 op rollout create first --release r1 --cohort fleet --phases 100%
 want 0 begin first
 want 0 device a update
 want 0 device a check
-want 0 op rollout abort first --reason test
+want 0 op rollout abort first --revision "$(revision first)" --reason test
 make_release "$WORK/repo" r2 "$WORK/publish"
 want 0 op release import "$WORK/publish"
 
@@ -44,13 +44,26 @@ want 0 op cohort count fleet --where "seq >= 1"
 said "^2 devices, 1 of them match the selector"
 want 13 op cohort count none
 want 4 op cohort count fleet --where "seq >="
-want 2 op cohort rule fleet --where "seq >= 1"
+cohort_revision() {
+	op cohort list --json | python3 -c 'import json, sys
+for c in json.load(sys.stdin)["cohorts"]:
+    if c["name"] == sys.argv[1]:
+        print(c["revision"])' "$1"
+}
+want 2 op cohort rule fleet --where "seq >= 1" --revision 1
 said "reason TEXT is needed"
-want 2 op cohort rule fleet --reason test
-want 4 op cohort rule fleet --where "colour" --reason test
+want 2 op cohort rule fleet --reason test --revision 1
+want 2 op cohort rule fleet --where "seq >= 1" --reason test
+said "cohort list.* prints it"
+want 4 op cohort rule fleet --where "colour" --reason test --revision 1
 want 14 op cohort rule fleet --where "seq >= 1" --reason test --revision 7
 said "revision 1 now"
-want 0 op cohort rule fleet --where "seq >= 1" --reason test
+want 0 op cohort rule fleet --where "seq >= 1" --reason test --revision 1
+# The answer was lost, and it is said again; somebody else's change is no such.
+want 0 op cohort rule fleet --where "seq >= 1" --reason test --revision 1
+said "done before: nothing was changed"
+want 14 op cohort rule fleet --where "seq >= 3" --reason test --revision 1
+said "revision 2 now"
 want 0 op cohort list --json
 said '"rule": "seq >= 1"'
 want 0 op cohort count fleet --json
@@ -73,7 +86,7 @@ want 10 op rollout create mixed --release r2 --cohort fleet --cohort spare \
 	--phases 100%
 said "cohorts fleet and spare have different rules"
 # The cohort itself is a term, and what a restore lost is none.
-want 0 op cohort rule fleet --reason test --where "seq >= 1 and seq >= 2 and \
+want 0 op cohort rule fleet --reason test --revision 2 --where "seq >= 1 and seq >= 2 and \
 seq >= 3 and seq >= 4 and seq >= 5 and seq >= 6 and seq >= 7 and seq >= 8"
 want 5 op cohort count fleet
 said "the cohort, its rule and --where are one selector"
@@ -87,7 +100,8 @@ EOF
 start_server
 want 10 op cohort count fleet
 said "the rule of cohort fleet was lost with a restore"
-want 0 op cohort rule fleet --all --reason test
+want 0 op cohort rule fleet --all --reason test \
+	--revision "$(cohort_revision fleet)"
 want 0 op rollout create wide --release r2 --cohort fleet --phases 100%
 [ "$(population wide)" -eq 2 ] || die "for $(population wide)"
 # What was made is what it was.
@@ -95,22 +109,26 @@ want 0 op rollout create wide --release r2 --cohort fleet --phases 100%
 
 # ---- rm ----------------------------------------------------------------------
 
-want 10 op cohort rm fleet --reason test
+want 10 op cohort rm fleet --reason test \
+	--revision "$(cohort_revision fleet)"
 said "2 devices are in cohort fleet"
-want 2 op cohort rm spare
+want 2 op cohort rm spare --revision 1
+want 2 op cohort rm spare --reason test
 make_device c spare
-want 10 op cohort rm spare --reason test
+want 10 op cohort rm spare --reason test --revision 1
 said "1 claim codes may still be used"
 token=$(op token list --json | python3 -c 'import json, sys
 print([t["id"] for t in json.load(sys.stdin)["tokens"]][-1])')
 want 0 op token revoke "$token" --reason test
 want 0 op rollout create spared --release r2 --cohort spare --phases 100%
-want 10 op cohort rm spare --reason test
+want 10 op cohort rm spare --reason test --revision 1
 said "rollout spared is for cohort spare, and not over"
-want 0 op rollout discard spared --reason test
+want 0 op rollout discard spared --reason test --revision 1
 want 14 op cohort rm spare --reason test --revision 9
-want 0 op cohort rm spare --reason test
-want 13 op cohort rm spare --reason test
+want 0 op cohort rm spare --reason test --revision 1
+want 0 op cohort rm spare --reason test --revision 1
+said "done before: nothing was changed"
+want 13 op cohort rm spare --reason test --revision 2
 want 13 op cohort count spare
 op cohort list >"$WORK/said"
 ! grep -q "^spare" "$WORK/said" || die "it is still listed"

@@ -137,15 +137,15 @@ make_device b shop
 want 0 device b enroll --claim-file "$WORK/devices/b/claim"
 want 0 begin theirs
 want 0 as more rollout pause theirs --reason "three in the night"
-want 10 as more rollout resume theirs --reason "it is mine"
+want 10 as more rollout resume theirs --revision "$(revision theirs)" --reason "it is mine"
 # To end it for good is not.
-want 10 as more rollout abort theirs --reason "four in the night"
+want 10 as more rollout abort theirs --revision "$(revision theirs)" --reason "four in the night"
 said "cohort shop is not yours"
 # What leads back is offered to all: a share is not enough for it, a stop is.
 want 10 as more rollout rollback mine --reason "it is dark"
 said "at most 50.00 %"
 want 0 as more rollout pause mine --reason "it is dark"
-want 0 as more rollout abort mine --reason "it is dark"
+want 0 as more rollout abort mine --revision "$(revision mine)" --reason "it is dark"
 want 0 as more cohort create another
 # To look is everybody's, whatever they may not do.
 person reader

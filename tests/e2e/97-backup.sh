@@ -121,7 +121,7 @@ said "server-restore"
 follow a
 # The keeper's memory came from the backup: what it signs now is new to devices.
 want 0 device a check
-want 0 op rollout resume one --reason "looked at"
+want 0 op rollout resume one --revision "$(revision one)" --reason "looked at"
 want 20 device a check
 want 0 op audit export "$WORK/log2"
 want 0 "$server" audit verify "$WORK/log2" --key "$WORK/server/audit.pub" \

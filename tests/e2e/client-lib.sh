@@ -162,6 +162,12 @@ operator() {
 	"$server" "$@" --operator "$WORK/server/admin/operator.conf"
 }
 
+# What a person saw of a rollout: the revision that an act on it names.
+revision() { # rollout
+	operator rollout status "$1" --json |
+		sed -n 's/.*"revision": *\([0-9]*\).*/\1/p' | head -n 1
+}
+
 make_server() {
 	trap stop_server EXIT
 	for n in 1 2 3 4 5; do

@@ -225,7 +225,8 @@ def act_on_a_rollout(o):
           o.b.run("return !('evil' in window)"), "paused; a reason is text")
     # Somebody else acts while a dialog is open.
     o.press("Resume")
-    op("rollout", "resume", "second", "--reason", "by another", who="bob")
+    op("rollout", "resume", "second", "--revision", revision("second"),
+       "--reason", "by another", who="bob")
     o.b.type("dialog textarea", "by page")
     o.b.click("dialog button[type=submit]")
     o.noted("Somebody changed it meanwhile")
@@ -250,7 +251,8 @@ def approve_and_look(o):
     o.b.click("dialog button[type=submit]")
     o.noted("is approved")
     check(state_of("fourth") == "scheduled", "approved")
-    op("rollout", "abort", "fourth", "--reason", "seen")
+    op("rollout", "abort", "fourth", "--revision", revision("fourth"),
+       "--reason", "seen")
     people = People(WORK)
     op("cohort", "create", "odd")
     device = Fleet(WORK, people, 1, "odd")[0]
@@ -362,6 +364,10 @@ def start_and_advance(o):
 
 def state_of(name):
     return json.loads(op("rollout", "show", name, "--json"))["state"]
+
+
+def revision(name):
+    return str(json.loads(op("rollout", "show", name, "--json"))["revision"])
 
 
 def act_on_devices(o):

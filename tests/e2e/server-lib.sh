@@ -83,6 +83,11 @@ op() {
 	"$server" "$@" --operator "$WORK/server/admin/operator.conf"
 }
 
+# What a person saw of a rollout: the revision that an act on it names.
+revision() { # rollout
+	op rollout status "$1" --json | member revision
+}
+
 # One member of a flat JSON answer on standard input.
 member() {
 	sed -n "s/.*\"$1\": *\"\{0,1\}\([^\",}]*\)\"\{0,1\}.*/\1/p" | head -n 1

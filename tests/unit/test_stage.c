@@ -404,6 +404,9 @@ static void a_rollout_goes_through_its_phases(void **state)
 	go.revision = s.revision;
 	assert_ok(stage_act(&s, &go, NULL, &changed, &e));
 	assert_int_equal(stage_tick(&s, &t, now), EVENT_OPENED);
+	/* An answer that was lost: what it opened is open, and no more. */
+	assert_ok(stage_act(&s, &go, NULL, &changed, &e));
+	assert_false(changed);
 	t.gate[1].confirmed = 2000;
 	assert_int_equal(stage_tick(&s, &t, now), EVENT_BAKING);
 	now += 12 * HOUR;

@@ -24,15 +24,48 @@ static int narrow(struct store *s, uint64_t revision, const char *rule,
 		  struct err *e)
 {
 	struct audit_by by = person();
+	bool changed;
 
-	return store_cohort_rule(s, "canary", revision, rule, &by, e);
+	return store_cohort_rule(
+		s, &(struct cohort_rule){ "canary", revision, rule }, &by,
+		&changed, e);
 }
 
 static int take_away(struct store *s, const char *name, struct err *e)
 {
 	struct audit_by by = person();
+	bool changed;
 
-	return store_cohort_remove(s, name, cohort(s, name).revision, &by, e);
+	return store_cohort_remove(s, name, cohort(s, name).revision, &by,
+				   &changed, e);
+}
+
+/* An answer that was lost is asked for again, and is no second act. */
+static void the_same_change_again_is_no_change(void **state)
+{
+	const struct audit_by by = person();
+	uint64_t before, after;
+	struct err e = { 0 };
+	bool changed;
+
+	assert_ok(store_cohort_rule(
+		*state, &(struct cohort_rule){ "canary", 1, "seq >= 3" }, &by,
+		&changed, &e));
+	assert_true(changed);
+	assert_ok(store_audit_size(*state, &before, &e));
+	assert_ok(store_cohort_rule(
+		*state, &(struct cohort_rule){ "canary", 1, "seq >= 3" }, &by,
+		&changed, &e));
+	assert_false(changed);
+	assert_int_equal(cohort(*state, "canary").revision, 2);
+	assert_ok(store_audit_size(*state, &after, &e));
+	assert_int_equal(before, after);
+	assert_ok(store_cohort_remove(*state, "canary", 2, &by, &changed, &e));
+	assert_true(changed);
+	assert_ok(store_cohort_remove(*state, "canary", 2, &by, &changed, &e));
+	assert_false(changed);
+	assert_ok(store_audit_size(*state, &before, &e));
+	assert_int_equal(before, after + 1);
 }
 
 static int take_record(void *ctx, struct slice record, struct err *e)
@@ -94,6 +127,7 @@ static void a_cohort_that_codes_lead_to_stays(void **state)
 				 .expires = FLEET_NOW + 1 };
 	const struct sha256 code = fleet_hash(9);
 	struct audit_by by = person();
+	bool changed;
 	struct err e = { 0 };
 
 	assert_ok(store_batch_add(*state, &b, &code, &fleet_by, &e));
@@ -101,7 +135,7 @@ static void a_cohort_that_codes_lead_to_stays(void **state)
 	assert_non_null(strstr(e.msg, "1 claim codes"));
 	/* Once it has ended, it leads nowhere. */
 	by.now = b.expires;
-	assert_ok(store_cohort_remove(*state, "canary", 1, &by, &e));
+	assert_ok(store_cohort_remove(*state, "canary", 1, &by, &changed, &e));
 }
 
 static void a_cohort_that_a_rollout_is_for_stays(void **state)
@@ -147,19 +181,22 @@ static void what_is_removed_is_not_there_and_may_come_again(void **state)
 	struct stage r = fleet_stage("one", 2);
 	const struct sha256 code = fleet_hash(9);
 	struct audit_by by = person();
+	bool changed;
 	struct names names = { "" };
 	struct store_cohort c;
 	struct err e = { 0 };
 
 	assert_ok(store_cohort_add(*state, "beta", &fleet_by, &e));
 	assert_ok(narrow(*state, 1, "seq >= 3", &e));
-	assert_refused(store_cohort_remove(*state, "canary", 1, &by, &e),
-		       ERR_CONFLICT);
+	assert_refused(
+		store_cohort_remove(*state, "canary", 1, &by, &changed, &e),
+		ERR_CONFLICT);
 	assert_ok(take_away(*state, "canary", &e));
 	assert_refused(store_cohort_find(*state, "canary", &c, &e),
 		       ERR_NOT_FOUND);
-	assert_refused(store_cohort_remove(*state, "canary", 3, &by, &e),
-		       ERR_NOT_FOUND);
+	assert_refused(
+		store_cohort_remove(*state, "canary", 3, &by, &changed, &e),
+		ERR_NOT_FOUND);
 	assert_refused(narrow(*state, 3, "", &e), ERR_NOT_FOUND);
 	assert_ok(store_cohort_each(*state, add_name, &names, &e));
 	assert_string_equal(names.text, "beta ");
@@ -185,9 +222,12 @@ static void who_is_assigned_to_it_brings_it_back(void **state)
 
 	struct audit_by by = person();
 	uint64_t seen;
+	bool changed;
 
 	assert_ok(store_cohort_add(*state, "beta", &fleet_by, &e));
-	assert_ok(store_cohort_rule(*state, "beta", 1, "seq >= 2", &by, &e));
+	assert_ok(store_cohort_rule(
+		*state, &(struct cohort_rule){ "beta", 1, "seq >= 2" }, &by,
+		&changed, &e));
 	seen = cohort(*state, "beta").revision;
 	assert_ok(take_away(*state, "beta", &e));
 	assert_ok(store_device_assign(*state, &to, FLEET_NOW, &e));
@@ -228,6 +268,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(a_rule_is_kept_by_the_revision_that_was_seen),
+		TEST(the_same_change_again_is_no_change),
 		TEST(a_cohort_with_devices_stays),
 		TEST(a_cohort_that_codes_lead_to_stays),
 		TEST(a_cohort_that_a_rollout_is_for_stays),

@@ -265,17 +265,23 @@ static void a_rule_that_is_lost_is_not_taken_for_none(void **state)
 	struct audit_by why = by;
 	struct store_cohort c;
 	struct err e = { 0 };
+	bool changed;
 
 	why.reason = "test";
 	assert_ok(store_cohort_add(w->live, "free", &by, &e));
 	assert_ok(store_cohort_add(w->live, "gone", &by, &e));
-	assert_ok(
-		store_cohort_rule(w->live, "canary", 1, "seq >= 2", &why, &e));
-	assert_ok(store_cohort_rule(w->live, "free", 1, "seq >= 2", &why, &e));
-	assert_ok(store_cohort_rule(w->live, "free", 2, "", &why, &e));
-	assert_ok(store_cohort_remove(w->live, "gone", 1, &why, &e));
+	assert_ok(store_cohort_rule(
+		w->live, &(struct cohort_rule){ "canary", 1, "seq >= 2" }, &why,
+		&changed, &e));
+	assert_ok(store_cohort_rule(
+		w->live, &(struct cohort_rule){ "free", 1, "seq >= 2" }, &why,
+		&changed, &e));
+	assert_ok(store_cohort_rule(w->live,
+				    &(struct cohort_rule){ "free", 2, "" },
+				    &why, &changed, &e));
+	assert_ok(store_cohort_remove(w->live, "gone", 1, &why, &changed, &e));
 	assert_ok(store_cohort_add(w->live, "again", &by, &e));
-	assert_ok(store_cohort_remove(w->live, "again", 1, &why, &e));
+	assert_ok(store_cohort_remove(w->live, "again", 1, &why, &changed, &e));
 	assert_ok(store_cohort_add(w->live, "again", &by, &e));
 	assert_ok(replay(w, &e));
 	/* A revision that somebody saw names the same content. */

@@ -92,6 +92,7 @@ static void every_state_survives_a_restart(void **state)
 	r.passed_at[0] = 4;
 	memcpy(r.last_by, "ann", 4);
 	r.last_verb = STAGE_RESUME;
+	r.last_revision = 1;
 	memcpy(r.asked_by, "bob", 4);
 	r.asked_verb = STAGE_RESUME;
 	r.acked = 2;
