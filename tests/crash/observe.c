@@ -29,7 +29,7 @@ static int draw_folder(const char *path, bool exact, struct buf *picture,
 	return rc;
 }
 
-/* Further components stand beside the tree, in FOLDER.parts/NAME. */
+/* Further components stand beside the tree or image, in FOLDER.parts/NAME. */
 static int add_parts(struct world *w, size_t release, const char *folder,
 		     struct err *e)
 {
@@ -54,14 +54,12 @@ static int add_release(struct world *w, const char *text, struct err *e)
 			(int)len, text))
 		return -1;
 	w->count++;
-	if (w->settings.slots[0].kind == SLOT_IMAGE) {
-		*picture = (struct buf)BUF_INIT(PICTURE_MAX);
-		return fs_read_path(text + len + 1, picture, e);
-	}
-	return draw_folder(text + len + 1, w->exact, picture, e) ||
-			       add_parts(w, w->count - 1, text + len + 1, e)
-		       ? -1
-		       : 0;
+	*picture = (struct buf)BUF_INIT(PICTURE_MAX);
+	if (w->settings.slots[0].kind == SLOT_IMAGE
+		    ? fs_read_path(text + len + 1, picture, e)
+		    : draw_folder(text + len + 1, w->exact, picture, e))
+		return -1;
+	return add_parts(w, w->count - 1, text + len + 1, e);
 }
 
 int world_load(const char *config, const char *const *releases, size_t count,
@@ -122,10 +120,14 @@ static int compare_tree(const struct world *w, const struct slot_tree *t,
 }
 
 /* All components, each of the release that the record names. */
-static int compare_trees(const struct world *w, const struct slot_tree *t,
-			 enum slot s, size_t release, struct err *e)
+static int compare_all(const struct world *w, const struct slot_tree *t,
+		       enum slot s, size_t release, struct err *e)
 {
-	for (size_t k = 0; k < w->settings.slot_count; k++)
+	const bool is_image = w->settings.slots[0].kind == SLOT_IMAGE;
+
+	if (is_image && compare_image(w, s, w->pictures[release], e))
+		return -1;
+	for (size_t k = is_image; k < w->settings.slot_count; k++)
 		if (compare_tree(w, t, s, k, &w->pictures[release][k], e))
 			return -1;
 	return 0;
@@ -149,10 +151,8 @@ static int compare_slot(const struct world *w, const struct slot_tree *t,
 
 	if (i == w->count)
 		err_set(e, ERR_CONFLICT, "says that it holds \"%s\"", id);
-	else if (w->settings.slots[0].kind == SLOT_IMAGE)
-		rc = compare_image(w, s, w->pictures[i], e);
 	else
-		rc = compare_trees(w, t, s, i, e);
+		rc = compare_all(w, t, s, i, e);
 	return rc ? err_in(e, "slot %s (%s)", slot_name(s), id) : 0;
 }
 
