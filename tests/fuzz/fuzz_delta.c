@@ -8,12 +8,12 @@
  * numbers a number as such, and makes the header fit, so that what lies behind
  * the checks of lengths is reached.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/buf.h"
 #include "common/delta.h"
 #include "common/delta_predict.h"
+#include "tests/fuzz/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t len, size_t max,
@@ -21,12 +21,6 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t len, size_t max,
 /* The fuzzer's own; there is none where inputs are only replayed. */
 __attribute__((weak)) size_t LLVMFuzzerMutate(uint8_t *data, size_t len,
 					      size_t max);
-
-#define MUST(condition)                                                        \
-	do {                                                                   \
-		if (!(condition))                                              \
-			abort();                                               \
-	} while (0)
 
 struct world {
 	struct rd records;

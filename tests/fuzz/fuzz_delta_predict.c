@@ -4,19 +4,13 @@
  * bytes that the predictor sees, old and new. Whatever they are, what the
  * writer computes must lead the reader back to the new bytes.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/delta_predict.h"
 #include "common/rd.h"
+#include "tests/fuzz/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-#define MUST(condition)                                                        \
-	do {                                                                   \
-		if (!(condition))                                              \
-			abort();                                               \
-	} while (0)
 
 #define SPANS 3
 #define VIEW  (DELTA_BEFORE + DELTA_BLOCK + DELTA_AFTER)

@@ -3,19 +3,13 @@
  * What json_parse() accepts keeps to the limits of json.h, and both ways of
  * writing it give the same value again.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/json.h"
 #include "common/text.h"
+#include "tests/fuzz/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-#define MUST(condition)                                                        \
-	do {                                                                   \
-		if (!(condition))                                              \
-			abort();                                               \
-	} while (0)
 
 static void check(const struct json *j, int depth)
 {

@@ -3,18 +3,12 @@
  * An order that is accepted is formatted to the very same bytes, and whatever
  * it says, a decision over it neither crashes nor opens a halted release.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/order.h"
+#include "tests/fuzz/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-#define MUST(condition)                                                        \
-	do {                                                                   \
-		if (!(condition))                                              \
-			abort();                                               \
-	} while (0)
 
 static void check_decision(const struct order *o)
 {

@@ -4,18 +4,12 @@
  * "documents":{"<path>":{}}}. Whatever the files list, what is accepted rises
  * in version, and no accepted order is one that could not be signed next.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/order_step.h"
+#include "tests/fuzz/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-#define MUST(condition)                                                        \
-	do {                                                                   \
-		if (!(condition))                                              \
-			abort();                                               \
-	} while (0)
 
 static int get_document(void *ctx, const char *path, const struct json *entry,
 			struct buf *out, struct err *e)

@@ -5,18 +5,12 @@
  * ends with an error or with exactly the payload that the header announced; an
  * encrypted one, for which there is no key here, always with an error.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/package.h"
+#include "tests/fuzz/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-#define MUST(condition)                                                        \
-	do {                                                                   \
-		if (!(condition))                                              \
-			abort();                                               \
-	} while (0)
 
 static int read_at(void *ctx, uint64_t offset, void *out, size_t len,
 		   struct err *e)

@@ -3,19 +3,13 @@
  * Input: the custom data of a targets entry. A release that is accepted writes
  * itself again as the same value, so no member was ignored or guessed.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/json.h"
 #include "common/release.h"
+#include "tests/fuzz/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-#define MUST(condition)                                                        \
-	do {                                                                   \
-		if (!(condition))                                              \
-			abort();                                               \
-	} while (0)
 
 /* The path under which such a package would have to stand. */
 static int make_path(const struct json *pawl, char path[PATH_MAX_LEN],

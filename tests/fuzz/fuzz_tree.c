@@ -4,18 +4,12 @@
  * that are safe to join to a folder, and writing its entries again gives the
  * same bytes: there is one manifest for each tree.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/tree.h"
+#include "tests/fuzz/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-#define MUST(condition)                                                        \
-	do {                                                                   \
-		if (!(condition))                                              \
-			abort();                                               \
-	} while (0)
 
 static void check_path(struct slice path)
 {
