@@ -21,14 +21,15 @@ static const struct json *entries_of(const struct json *file)
 	return entries;
 }
 
-/* The last `keep` entries of a file, as a new array. */
+/* Of the last `keep` entries of a file those that are some, as a new array. */
 static struct json *last_entries(const struct json *entries, size_t keep)
 {
 	struct json *out = json_new_array();
 	size_t count = json_count(entries);
 
 	for (size_t i = count > keep ? count - keep : 0; i < count; i++)
-		json_add(out, json_clone(json_at(entries, i)));
+		if (json_is_object(json_at(entries, i)))
+			json_add(out, json_clone(json_at(entries, i)));
 	return out;
 }
 

@@ -19,7 +19,7 @@ struct json *trouble_load(int state_fd)
 	struct err none;
 
 	if (fs_read_file(state_fd, FILE_NAME, &file, &none) ||
-	    json_parse(buf_slice(&file), &j, &none) ||
+	    json_parse(buf_slice(&file), &j, &none) || !json_is_object(j) ||
 	    json_only(j, members, &none)) {
 		json_free(j);
 		j = NULL;

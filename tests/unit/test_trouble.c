@@ -82,9 +82,16 @@ static void foreign_bytes_are_escaped(void **state)
 
 static void a_damaged_file_is_none(void **state)
 {
+	static const char *const damaged[] = { "", "{", "[\"stranded\"]",
+					       "{\"v\":1,\"x\":2}" };
+	struct err e = { 0 };
+
 	(void)state;
-	put_file(box.dir, "trouble.json", "{\"v\":1,\"x\":2}", 0644);
-	assert_null(trouble_load(box.dir));
+	for (size_t i = 0; i < ARRAY_LEN(damaged); i++) {
+		assert_ok(fs_replace_file(box.dir, "trouble.json",
+					  slice_of(damaged[i]), 0644, &e));
+		assert_null(trouble_load(box.dir));
+	}
 	keep(ERR_REFUSED, "stranded", 1000);
 	assert_says("message", "stranded");
 }
