@@ -10,12 +10,6 @@
 #include "update-server/home.h"
 #include "update-server/keeper.h"
 
-struct memory {
-	struct slice pem;
-	struct sha256 first, newest;
-	int64_t rotated; /* 0: never */
-};
-
 /* Of each certificate in the file; *found: it is one of them. */
 static int look_for(struct slice pem, const struct sha256 *which, bool *found,
 		    struct err *e)
@@ -32,7 +26,7 @@ static int look_for(struct slice pem, const struct sha256 *which, bool *found,
 	return 0;
 }
 
-static int see_withdrawn(const struct memory *m, const struct sha256 *which,
+static int see_withdrawn(const struct ca_record *m, const struct sha256 *which,
 			 struct err *e)
 {
 	char hex[SHA256_HEX_LEN];
@@ -50,7 +44,7 @@ static int see_withdrawn(const struct memory *m, const struct sha256 *which,
 		     : 0;
 }
 
-static int see(struct memory *m, const struct audit_record *r, struct err *e)
+static int see(struct ca_record *m, const struct audit_record *r, struct err *e)
 {
 	struct sha256 which;
 
@@ -65,40 +59,8 @@ static int see(struct memory *m, const struct audit_record *r, struct err *e)
 	return 0;
 }
 
-/* Few of very many are about a CA: only these are read. */
-static int visit(void *ctx, struct slice text, struct err *e)
+int ca_record_begin(struct ca_record *r, struct slice pem, struct err *e)
 {
-	static const char about[] = "\"act\":\"ca-";
-	struct audit_record r = { 0 };
-	int rc;
-
-	if (!memmem(text.ptr, text.len, about, sizeof(about) - 1))
-		return 0;
-	if (audit_record_parse(text, &r, e))
-		return -1;
-	rc = see(ctx, &r, e);
-	audit_record_done(&r);
-	return rc;
-}
-
-static int compare(const struct memory *m, struct err *e)
-{
-	char when[UTC_TEXT_LEN];
-
-	if (m->rotated == 0 || sha256_equal(&m->first, &m->newest))
-		return 0;
-	utc_format(m->rotated, when);
-	return err_set(e, ERR_ROLLBACK,
-		       HOME_DEVICE_CA_PEM
-		       " is not that of the ca rotate of %s: bring back "
-		       "the keys/ kept after it; if there is none, say "
-		       "ca rotate again",
-		       when);
-}
-
-static int check(struct store *s, struct slice pem, struct err *e)
-{
-	struct memory m = { .pem = pem };
 	struct slice rest = pem, one;
 	struct x509_info info;
 
@@ -107,16 +69,51 @@ static int check(struct store *s, struct slice pem, struct err *e)
 			       HOME_DEVICE_CA_PEM ": no certificate");
 	if (x509_inspect(one, &info, e))
 		return err_in(e, HOME_DEVICE_CA_PEM);
-	m.first = info.fingerprint;
-	return store_audit_each(s, 0, INT64_MAX, visit, &m, e) || compare(&m, e)
-		       ? -1
-		       : 0;
+	*r = (struct ca_record){ .pem = pem, .first = info.fingerprint };
+	return 0;
+}
+
+/* Few of very many are about a CA: only these are read. */
+int ca_record_see(struct ca_record *r, struct slice record, struct err *e)
+{
+	static const char about[] = "\"act\":\"ca-";
+	struct audit_record parsed = { 0 };
+	int rc;
+
+	if (!memmem(record.ptr, record.len, about, sizeof(about) - 1))
+		return 0;
+	if (audit_record_parse(record, &parsed, e))
+		return -1;
+	rc = see(r, &parsed, e);
+	audit_record_done(&parsed);
+	return rc;
+}
+
+int ca_record_end(const struct ca_record *r, struct err *e)
+{
+	char when[UTC_TEXT_LEN];
+
+	if (r->rotated == 0 || sha256_equal(&r->first, &r->newest))
+		return 0;
+	utc_format(r->rotated, when);
+	return err_set(e, ERR_ROLLBACK,
+		       HOME_DEVICE_CA_PEM
+		       " is not that of the ca rotate of %s: bring back "
+		       "the keys/ kept after it; if there is none, say "
+		       "ca rotate again",
+		       when);
+}
+
+static int visit(void *ctx, struct slice record, struct err *e)
+{
+	return ca_record_see(ctx, record, e);
 }
 
 int ca_record_check(const struct config *c, struct store *s, struct err *e)
 {
 	struct buf pem = BUF_INIT(KEEPER_CA_PEM_MAX);
 	char path[PATH_MAX_LEN];
+	struct ca_record r;
 	int rc = -1;
 
 	if (text_format(path, sizeof(path), e, "%s/" HOME_DEVICE_CA_PEM,
@@ -124,8 +121,10 @@ int ca_record_check(const struct config *c, struct store *s, struct err *e)
 		return -1;
 	if (strcmp(path, c->device_ca) != 0)
 		return 0;
-	if (fs_read_path(path, &pem, e) == 0)
-		rc = check(s, buf_slice(&pem), e);
+	if (fs_read_path(path, &pem, e) == 0 &&
+	    ca_record_begin(&r, buf_slice(&pem), e) == 0 &&
+	    store_audit_each(s, 0, INT64_MAX, visit, &r, e) == 0)
+		rc = ca_record_end(&r, e);
 	buf_done(&pem);
 	return rc;
 }

@@ -19,4 +19,18 @@
 int ca_record_check(const struct config *c, struct store *s,
 		    struct err *e) NODISCARD;
 
+/* The judgement alone: of this file's text and of the log's records, each as it
+ * stands there, oldest first. */
+struct ca_record {
+	struct slice pem; /* borrowed */
+	struct sha256 first, newest;
+	int64_t rotated; /* 0: never */
+};
+
+int ca_record_begin(struct ca_record *r, struct slice pem,
+		    struct err *e) NODISCARD;
+int ca_record_see(struct ca_record *r, struct slice record,
+		  struct err *e) NODISCARD;
+int ca_record_end(const struct ca_record *r, struct err *e) NODISCARD;
+
 #endif
