@@ -170,14 +170,13 @@ static int read_ledger(struct reading *r, struct err *e)
 
 static int open_file(int dirfd, const char *path, int *fd, struct err *e)
 {
-	struct stat st;
-	struct err missing = { 0 };
+	struct err why = { 0 };
 
-	if (fs_stat(dirfd, path, &st, &missing) == 0)
-		return fs_open(dirfd, path, O_RDWR | O_APPEND | O_CLOEXEC, fd,
-			       e);
-	if (missing.code != ERR_NOT_FOUND) {
-		*e = missing;
+	if (fs_open(dirfd, path, O_RDWR | O_APPEND | O_CLOEXEC, fd, &why) == 0)
+		return 0;
+	/* What is there and cannot be read is never begun anew. */
+	if (why.code != ERR_NOT_FOUND) {
+		*e = why;
 		return -1;
 	}
 	return fs_replace_file(dirfd, path, (struct slice){ 0 }, 0600, e) ||

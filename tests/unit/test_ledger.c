@@ -209,6 +209,45 @@ static void too_long_a_line_is_none(void **state)
 	buf_done(&file);
 }
 
+/* JSON lets spaces stand between members: a line of its own is padded. */
+static void a_line_of_hidden_length_is_none(void **state)
+{
+	struct world *w = *state;
+	struct buf file = BUF_INIT(65536), bad = BUF_INIT(65536);
+	struct err e = { 0 };
+	char spaces[LEDGER_LINE_MAX];
+	size_t at;
+
+	close_it(w);
+	read_file(w, &file);
+	memset(spaces, ' ', sizeof(spaces));
+	at = (size_t)(strchr(buf_text(&file), ',') - buf_text(&file));
+	assert_ok(buf_add(&bad, slice_sub(buf_slice(&file), 0, at), &e));
+	assert_ok(buf_add(
+		&bad, (struct slice){ (uint8_t *)spaces, sizeof(spaces) }, &e));
+	assert_ok(buf_add(&bad, slice_sub(buf_slice(&file), at, file.len), &e));
+	write_file(w, buf_slice(&bad));
+	assert_refused(open_it(w, &e), ERR_UNTRUSTED);
+	buf_done(&file);
+	buf_done(&bad);
+}
+
+/* A keeper that forgot would allow again what it refused. */
+static void what_cannot_be_opened_is_not_begun_anew(void **state)
+{
+	struct world *w = *state;
+	struct err e = { 0 };
+
+	close_it(w);
+	assert_ok(fs_rename(w->box.dir, "ledger", "elsewhere", &e));
+	assert_int_equal(symlinkat("elsewhere", w->box.dir, "ledger"), 0);
+	assert_int_equal(open_it(w, &e), -1);
+	assert_ok(fs_remove(w->box.dir, "ledger", &e));
+	assert_ok(fs_rename(w->box.dir, "elsewhere", "ledger", &e));
+	assert_ok(open_it(w, &e));
+	assert_int_equal(w->count, 5);
+}
+
 static void it_has_grown_from_what_was_signed(void **state)
 {
 	struct world *w = *state;
@@ -291,6 +330,8 @@ int main(void)
 		TEST(no_line_is_changed_moved_or_left_out),
 		TEST(another_keeper_reads_none_of_it),
 		TEST(too_long_a_line_is_none),
+		TEST(a_line_of_hidden_length_is_none),
+		TEST(what_cannot_be_opened_is_not_begun_anew),
 		TEST(it_has_grown_from_what_was_signed),
 		TEST(a_copy_is_read_to_its_end_against_what_was_signed),
 		TEST(a_full_disk_changes_nothing),
