@@ -227,7 +227,7 @@ int text_format(char *out, size_t size, struct err *e, const char *fmt, ...)
 	va_start(ap, fmt);
 	len = vsnprintf(out, size, fmt, ap);
 	va_end(ap);
-	if (len < 0 || (size_t)len >= size)
+	if ((size_t)len >= size) /* a failure, too, which is below 0 */
 		return err_set(e, ERR_LIMIT, "longer than %zu bytes",
 			       size > 0 ? size - 1 : 0);
 	return 0;

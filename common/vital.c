@@ -100,12 +100,12 @@ int vital_parse(char *const *words, size_t count, struct vital *out,
 		struct err *e)
 {
 	struct vital v = { .kind = VITAL_UNIT };
-	size_t kind = 0;
+	size_t kind = count > 0 ? 0 : ARRAY_LEN(kinds);
 
-	while (count > 0 && kind < ARRAY_LEN(kinds) &&
+	while (kind < ARRAY_LEN(kinds) &&
 	       strcmp(kinds[kind].word, words[0]) != 0)
 		kind++;
-	if (count == 0 || kind == ARRAY_LEN(kinds))
+	if (kind == ARRAY_LEN(kinds))
 		return err_set(e, ERR_FORMAT,
 			       "a check is unit, tcp, http, fresh or daemon");
 	if (count != kinds[kind].words)

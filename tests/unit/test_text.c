@@ -31,6 +31,7 @@ static void hex_has_one_spelling_and_one_length(void **state)
 
 	(void)state;
 	assert_refused(hex_parse(slice_of("0011"), out, 1, &e), ERR_FORMAT);
+	assert_refused(hex_parse(slice_of("001"), out, 1, &e), ERR_FORMAT);
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
 		assert_refused(hex_parse(slice_of(wrong[i]), out, 3, &e),
 			       ERR_FORMAT);

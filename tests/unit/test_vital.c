@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/vital.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/unit/check.h"
@@ -75,15 +76,40 @@ static void whatever_else_is_refused(void **state)
 		"unit ../x.service",
 		"unit *.service",
 		"unit a.service b.service",
+		"unit a\tb.service",
+		"unit a\x7f.service",
+		"unit ",
 		"fresh run/alive 30",
 		"fresh /run/alive",
 		"fresh /run/alive 0",
 		"fresh /run/alive 86401",
+		"fresh /run/\x1b[2J 30",
 	};
+
+	struct err e = { 0 };
+	struct vital v;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		refuse(bad[i]);
+	assert_refused(vital_parse(NULL, 0, &v, &e), ERR_FORMAT);
+}
+
+static void no_more_is_asked_for_than_a_message_holds(void **state)
+{
+	char unit[5 + 255 + 2], fresh[6 + 1024 + 1 + 4];
+	struct vital v;
+	struct err e = { 0 };
+
+	(void)state;
+	(void)snprintf(unit, sizeof(unit), "unit %0*d.service", 255 - 8, 0);
+	assert_ok(parse(unit, &v, &e));
+	(void)snprintf(unit, sizeof(unit), "unit %0*d.service", 256 - 8, 0);
+	refuse(unit);
+	(void)snprintf(fresh, sizeof(fresh), "fresh /%0*d 30", 1023, 0);
+	assert_ok(parse(fresh, &v, &e));
+	(void)snprintf(fresh, sizeof(fresh), "fresh /%0*d 30", 1024, 0);
+	refuse(fresh);
 }
 
 int main(void)
@@ -91,6 +117,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_five_kinds_are_known),
 		cmocka_unit_test(whatever_else_is_refused),
+		cmocka_unit_test(no_more_is_asked_for_than_a_message_holds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
