@@ -62,6 +62,9 @@ static void everybody_needs_no_chance_and_nobody_is_no_fleet(void **state)
 	assert_ok(chance_check(0, 1, 5, &e));
 	assert_refused(chance_check(BUCKET_ALL, 9999, 5, &e), ERR_REFUSED);
 	assert_refused(chance_check(1, 100, 0, &e), ERR_USAGE);
+	assert_refused(
+		chance_check(BUCKET_ALL, 9999, CHANCE_DEVICES_MAX + 1, &e),
+		ERR_USAGE);
 }
 
 int main(void)

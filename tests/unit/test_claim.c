@@ -95,6 +95,12 @@ static void a_join_code_is_of_key_nonce_and_root_and_can_be_typed(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		assert_refused(claim_parse_join_code(text(bad[i]), other, &e),
 			       ERR_FORMAT);
+	/* A zero ends no code. */
+	assert_refused(claim_parse_join_code(
+			       (struct slice){
+				       (const uint8_t *)"ABCD-EFGH-JKM\0", 14 },
+			       other, &e),
+		       ERR_FORMAT);
 	assert_string_equal(other, "ABCD-EFGH-JKMN");
 }
 

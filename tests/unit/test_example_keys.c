@@ -87,6 +87,18 @@ static void the_documented_passphrase_opens_them(void **state)
 	buf_done(&file);
 }
 
+static void there_are_three_and_no_more(void **state)
+{
+	uint8_t x[EC_SCALAR_LEN];
+	const char *name;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		assert_true(example_key_at(i, x, &name));
+	assert_false(example_key_at(3, x, &name));
+	assert_false(example_key_at(SIZE_MAX / 64, x, &name));
+}
+
 static void wrapping_one_anew_does_not_hide_it(void **state)
 {
 	struct buf file = BUF_INIT(KEYFILE_MAX_LEN);
@@ -158,6 +170,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_example_key_is_refused_outside_a_demo),
 		cmocka_unit_test(the_documented_passphrase_opens_them),
+		cmocka_unit_test(there_are_three_and_no_more),
 		cmocka_unit_test(wrapping_one_anew_does_not_hide_it),
 		cmocka_unit_test(known_scalars_are_refused_everywhere),
 		cmocka_unit_test(keys_of_ones_own_serve_where_they_are_tagged),

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update-server/keeper_people.h"
 
+#include "common/hkdf.h"
+#include "common/json.h"
 #include "tests/unit/box.h"
 #include "tests/unit/officer.h"
 
@@ -107,6 +109,50 @@ static void nobody_else_writes_the_list(void **state)
 	buf_done(&bad);
 }
 
+/* Who reads one key of the keeper's memory has not the other. */
+static void each_memory_has_a_key_of_its_own(void **state)
+{
+	struct world *w = *state;
+	struct ec_private *key = officer_key(2);
+	struct keeper_seal other = { .ledger = { 0 } };
+	struct err e = { 0 };
+
+	assert_ok(keeper_seal_of(key, &other, &e));
+	assert_memory_not_equal(other.ledger, w->seal.ledger, LEDGER_KEY_LEN);
+	assert_memory_not_equal(other.people, w->seal.people, LEDGER_KEY_LEN);
+	assert_memory_not_equal(other.ledger, other.people, LEDGER_KEY_LEN);
+	ec_free(key);
+}
+
+/* Sealed by who may, and more than there is room for. */
+static void too_many_people_are_refused(void **state)
+{
+	struct world *w = *state;
+	struct json *j = json_new_object(), *list = json_new_object();
+	struct json *all = json_new_array();
+	struct buf bytes = BUF_INIT(1 << 20);
+	struct sha256 mac;
+	struct err e = { 0 };
+
+	for (size_t i = 0; i <= KEEPER_PEOPLE_MAX; i++)
+		json_add(all, json_new_object());
+	json_set_int(list, "version", 1);
+	json_set(list, "people", all);
+	assert_ok(json_canonical(list, &bytes, &e));
+	hkdf_extract((struct slice){ w->seal.people, LEDGER_KEY_LEN },
+		     buf_slice(&bytes), mac.bytes);
+	json_set(j, "list", list);
+	json_set_hex(j, "mac", (struct slice){ mac.bytes, SHA256_LEN });
+	bytes.len = 0;
+	assert_ok(json_canonical(j, &bytes, &e));
+	assert_ok(fs_replace_file(w->box.dir, "keeper/people.json",
+				  buf_slice(&bytes), 0600, &e));
+	assert_refused(load(w, &e), ERR_LIMIT);
+	assert_int_equal(w->people.count, 0);
+	json_free(j);
+	buf_done(&bytes);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -114,6 +160,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(the_word_of_officers_counts),
 		TEST(nobody_else_writes_the_list),
+		TEST(each_memory_has_a_key_of_its_own),
+		TEST(too_many_people_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

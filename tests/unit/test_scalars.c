@@ -244,9 +244,36 @@ static void without_keys_nothing_is_found(void **state)
 	scalars_free(NULL);
 }
 
+/* Of small numbers about every other is the x of a point. */
+static void no_more_keys_are_known_than_there_is_room_for(void **state)
+{
+	struct scalars *s = scalars_new();
+	uint8_t x[EC_SCALAR_LEN] = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	for (unsigned n = 1; scalars_count(s) < SCALARS_MAX; n++) {
+		x[30] = (uint8_t)(n >> 8);
+		x[31] = (uint8_t)n;
+		if (scalars_add(s, x, "one of many", &e))
+			assert_int_equal(e.code, ERR_FORMAT);
+	}
+	/* Known already; and one more. */
+	assert_ok(scalars_add(s, x, "one of many", &e));
+	do {
+		assert_true(++x[29] < 100);
+		e.code = ERR_NONE;
+		assert_int_equal(scalars_add(s, x, "too many", &e), -1);
+	} while (e.code == ERR_FORMAT);
+	assert_int_equal(e.code, ERR_LIMIT);
+	assert_int_equal(scalars_count(s), SCALARS_MAX);
+	scalars_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_more_keys_are_known_than_there_is_room_for),
 		cmocka_unit_test(a_scalar_tells_its_own_key),
 		cmocka_unit_test(the_negative_is_found_too),
 		cmocka_unit_test(each_place_is_tried_and_no_other),
