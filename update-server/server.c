@@ -12,7 +12,7 @@
 #include "common/text.h"
 #include "common/utc.h"
 
-#include "update-server/conn.h"
+#include "update-server/conn_pool.h"
 #include "update-server/listen.h"
 
 #define TICK_MS        1000

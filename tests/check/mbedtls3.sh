@@ -83,7 +83,8 @@ mkdir -p "$front"
 # shellcheck disable=SC2086
 ${CC:-cc} $flags -o "$front/front" tests/tools/front-server.c \
 	update-server/http.c update-server/answer.c update-server/exchange.c \
-	update-server/tls.c update-server/conn.c update-server/server.c \
+	update-server/tls.c update-server/conn.c \
+	update-server/conn_pool.c update-server/server.c \
 	update-server/config.c update-server/scrape.c update-server/listen.c \
 	update-server/meter.c update-server/exposition.c \
 	update-server/host.c update-server/overload.c update-server/whence.c \
