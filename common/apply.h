@@ -7,8 +7,9 @@
  * that was not signed. A full package is a plain pax tar whose first member is
  * the manifest (apply_tar.h); a delta yields manifest and content from the old
  * tree (apply_delta.h). The manifest's digest is compared before any entry is
- * written, each file's as it passes. Nothing is activated here; the caller
- * reads the result back with tree_check().
+ * written, each file's as it passes; where a delta leaves them out they are
+ * found as files pass, and the manifest's is compared at the end. Nothing is
+ * activated here; the caller reads the result back with tree_check().
  */
 #ifndef COMMON_APPLY_H
 #define COMMON_APPLY_H

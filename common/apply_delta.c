@@ -15,6 +15,7 @@ struct work {
 	const struct delta_base *base;
 	const struct tree_sink *sink;
 	const struct tree_watch *watch;
+	struct delta_allowance may;
 	struct buf *manifest;   /* grows until it is whole */
 	struct tree_flow *flow; /* from then on */
 	uint64_t taken;         /* bytes of payload */
@@ -132,8 +133,11 @@ static int emit_manifest(struct work *w, struct slice *bytes, struct err *e)
 	*bytes = slice_sub(*bytes, part.len, bytes->len);
 	if (part.len < missing)
 		return 0;
-	return tree_flow_begin(w->release, buf_slice(w->manifest), w->sink,
-			       w->watch, &w->flow, e);
+	return w->may.blank
+		       ? tree_flow_begin_blank(w->release, w->manifest, w->sink,
+					       w->watch, &w->flow, e)
+		       : tree_flow_begin(w->release, buf_slice(w->manifest),
+					 w->sink, w->watch, &w->flow, e);
 }
 
 static int emit(void *ctx, struct slice bytes, struct err *e)
@@ -287,6 +291,9 @@ int apply_delta(const struct apply_flow *a, struct buf *manifest, struct err *e)
 		.base = a->base,
 		.sink = a->sink,
 		.watch = a->watch,
+		.may = { .scratch_dirfd = a->scratch_dirfd,
+			 .scratch_max = r->scratch_len,
+			 .memory_max = r->apply_memory },
 		.manifest = manifest,
 		.bytes = mem_alloc(COPY_LEN, 1),
 	};
@@ -298,9 +305,6 @@ int apply_delta(const struct apply_flow *a, struct buf *manifest, struct err *e)
 				     .old_at = old_at,
 				     .emit = emit,
 				     .emit_old = emit_old };
-	struct delta_allowance may = { .scratch_dirfd = a->scratch_dirfd,
-				       .scratch_max = r->scratch_len,
-				       .memory_max = r->apply_memory };
 	int rc = 0;
 
 	find_starts(&w);
@@ -310,11 +314,11 @@ int apply_delta(const struct apply_flow *a, struct buf *manifest, struct err *e)
 		rc = delta_payload_apply(package_header(a->package)->codec,
 					 old_len(a->base->tree),
 					 r->manifest_len + r->content_len, &io,
-					 &may, e);
+					 &w.may, e);
 	if (!rc)
 		rc = finish(&w, e);
 	/* Another compressor than the one that the signer had? */
-	if (rc && may.had_members && e->code == ERR_UNTRUSTED) {
+	if (rc && w.may.had_members && e->code == ERR_UNTRUSTED) {
 		e->code = ERR_CONFLICT;
 		err_in(e, "compressing again gives other bytes here: take the "
 			  "full package");

@@ -16,8 +16,8 @@ int delta_parse_head(struct slice in, struct delta_head *out, struct err *e)
 	const uint8_t version = rd_u8(&r);
 	uint64_t raw_len, packed_len = 0;
 
-	if (in.len > 0 && version != DELTA_HEAD_VERSION &&
-	    version != DELTA_HEAD_KIN)
+	if (in.len > 0 &&
+	    (version < DELTA_HEAD_VERSION || version > DELTA_HEAD_BLANK))
 		return err_set(e, ERR_CONFLICT,
 			       "unknown delta format: it is for another "
 			       "updater");
@@ -30,7 +30,8 @@ int delta_parse_head(struct slice in, struct delta_head *out, struct err *e)
 	if (raw_len > DELTA_LIST_MAX)
 		return err_set(e, ERR_LIMIT, "delta has too many members");
 	*out = (struct delta_head){ (uint32_t)raw_len, (uint32_t)packed_len,
-				    version == DELTA_HEAD_KIN };
+				    version == DELTA_HEAD_KIN,
+				    version == DELTA_HEAD_BLANK };
 	return 0;
 }
 
@@ -39,7 +40,9 @@ size_t delta_format_head(const struct delta_head *h,
 {
 	size_t len = 1;
 
-	out[len++] = h->kin ? DELTA_HEAD_KIN : DELTA_HEAD_VERSION;
+	out[len++] = h->blank ? DELTA_HEAD_BLANK
+		     : h->kin ? DELTA_HEAD_KIN
+			      : DELTA_HEAD_VERSION;
 	len += delta_put_varint(h->raw_len, out + len);
 	if (h->raw_len > 0)
 		len += delta_put_varint(h->packed_len, out + len);

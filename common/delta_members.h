@@ -17,6 +17,7 @@
 #define DELTA_HEAD_MAX     12 /* a byte, a version, two numbers of 32 bits */
 #define DELTA_HEAD_VERSION 7
 #define DELTA_HEAD_KIN     8 /* records refer to what was kept, too */
+#define DELTA_HEAD_BLANK   9 /* that too, and digests are left out */
 #define DELTA_RECIPES_MAX  64
 #define DELTA_PARTS_MAX    32768      /* of the old, and steps of the new */
 #define DELTA_LIST_MAX     (1u << 20) /* bytes of the list */
@@ -33,6 +34,7 @@
 struct delta_head {
 	uint32_t raw_len, packed_len; /* of the list; equal: not compressed */
 	bool kin; /* DELTA_HEAD_KIN: told to old readers, this one reads both */
+	bool blank; /* DELTA_HEAD_BLANK: see struct delta_members */
 };
 
 /*
@@ -76,6 +78,11 @@ struct delta_step {
 };
 
 struct delta_members {
+	/*
+	 * What the new manifest says of its files' digests counts for nothing:
+	 * who makes the files puts theirs there, and then compares the whole.
+	 */
+	bool blank;
 	struct member_recipe recipes[DELTA_RECIPES_MAX];
 	size_t recipe_count;
 	struct delta_part *parts; /* heap */

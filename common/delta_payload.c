@@ -111,6 +111,7 @@ int delta_read_members(enum package_codec codec,
 		goto out;
 	*len = head_len + h.packed_len;
 	rc = delta_parse_members(list, from->old_len, new_len, out, e);
+	out->blank = h.blank;
 out:
 	free(packed);
 	free(raw);
@@ -461,12 +462,15 @@ static int more(void *ctx, void *out, size_t len, size_t *got, struct err *e)
 	return r->io->more(r->io->ctx, out, len, got, e);
 }
 
-/* What was unpacked and kept is in scratch space, which a cut takes away. */
+/*
+ * What was unpacked and kept is in scratch space, which a cut takes away; and
+ * with the rest of a file alone nobody finds its digest.
+ */
 static int point(void *ctx, uint64_t done, size_t ahead, struct err *e)
 {
 	const struct rebuild *r = ctx;
 
-	return r->may->had_members || !r->io->point
+	return r->may->had_members || r->may->blank || !r->io->point
 		       ? 0
 		       : r->io->point(r->io->ctx, done, ahead, e);
 }
@@ -500,7 +504,7 @@ int delta_payload_apply(enum package_codec codec, uint64_t old_len,
 	uint64_t list_len;
 	int rc = -1;
 
-	may->had_members = false;
+	may->had_members = may->blank = false;
 	r->io = io;
 	r->may = may;
 	r->old_len = old_len;
@@ -509,6 +513,7 @@ int delta_payload_apply(enum package_codec codec, uint64_t old_len,
 						&r->members, &list_len, e))
 		goto out;
 	may->had_members = !delta_members_is_empty(&r->members);
+	may->blank = r->members.blank;
 	if (may->had_members && (take_room(r, e) || unpack_old(r, e)))
 		goto out;
 	rc = run(r, codec, new_len, e);

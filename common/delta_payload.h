@@ -29,14 +29,15 @@ struct delta_allowance {
 	uint64_t scratch_max; /* 0: members are refused */
 	uint64_t memory_max;  /* of a compressor */
 	bool had_members;     /* told, even on failure: there were any */
+	bool blank; /* told before anything is emitted: delta_members.h */
 };
 
 /*
  * As delta_apply(), with lengths and io as the streams are. When compressing
  * gives other lengths than it did for who made the delta, it fails with
  * ERR_CONFLICT: the full package is the way out. Other bytes are found by
- * digest. io->point() is told nothing where there are members; and io->done
- * says that there are none.
+ * digest. io->point() is told nothing where there are members or digests left
+ * out; and io->done says that there are none.
  */
 int delta_payload_apply(enum package_codec codec, uint64_t old_len,
 			uint64_t new_len, const struct delta_io *io,

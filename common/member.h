@@ -30,6 +30,9 @@ bool member_library_is_here(const char *text);
  */
 #define MEMBER_KIN "delta 8"
 
+/* The same where files' digests are left out; such a device can do both. */
+#define MEMBER_BLANK "delta 9"
+
 /* Bytes of memory that compressing raw_len bytes takes. */
 uint64_t member_memory(const struct member_recipe *r, uint64_t raw_len);
 

@@ -211,6 +211,16 @@ void tree_entry(const struct tree *t, uint32_t index, struct tree_entry *out)
 	read_entry(&r, t->attributes, out);
 }
 
+/* With it a file's entry ends. */
+void tree_put_digest(const struct tree *t, uint32_t index,
+		     const struct sha256 *digest, uint8_t *manifest)
+{
+	const size_t end =
+		index + 1 < t->count ? t->offsets[index + 1] : t->bytes.len;
+
+	memcpy(manifest + end - SHA256_LEN, digest->bytes, SHA256_LEN);
+}
+
 bool tree_xattr_next(struct slice *rest, struct tree_xattr *out)
 {
 	struct rd r = rd_init(*rest);

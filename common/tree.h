@@ -84,6 +84,9 @@ int tree_parse(struct slice bytes, struct tree *t, struct err *e) NODISCARD;
 void tree_done(struct tree *t);
 
 void tree_entry(const struct tree *t, uint32_t index, struct tree_entry *out);
+/* In the manifest's own bytes: that of an entry which is a file. */
+void tree_put_digest(const struct tree *t, uint32_t index,
+		     const struct sha256 *digest, uint8_t *manifest);
 /* Index of a path, or -1. */
 int64_t tree_find(const struct tree *t, struct slice path);
 /* Walk an entry's xattrs: false at the end. Start with *rest = entry->xattrs.

@@ -10,10 +10,12 @@
 #define POINT_PLAIN (4u << 20) /* so much is never written twice */
 
 struct tree_flow {
+	const struct release *release;
 	const struct tree_sink *sink;
 	const struct tree_watch *watch;
 	struct tree tree;
-	uint32_t next;           /* index of the entry that comes next */
+	uint8_t *blank; /* the manifest, digests to be put in; or NULL */
+	uint32_t next;  /* index of the entry that comes next */
 	struct tree_entry entry; /* the one before it */
 	uint64_t left;           /* bytes missing of it */
 	uint64_t done;
@@ -68,31 +70,59 @@ static int go_on(struct tree_flow *f, const struct package_point *from,
 	return 0;
 }
 
-int tree_flow_begin(const struct release *r, struct slice manifest,
-		    const struct tree_sink *sink,
-		    const struct tree_watch *watch, struct tree_flow **out,
-		    struct err *e)
+static bool is_signed(const struct release *r, struct slice manifest)
 {
-	struct tree_flow *f;
 	struct sha256 got;
 
 	sha256_of(manifest, &got);
-	if (manifest.len != r->manifest_len ||
-	    !sha256_equal(&got, &r->content_digest))
-		return err_set(e, ERR_UNTRUSTED,
-			       "manifest is not the signed one");
-	f = mem_alloc(1, sizeof(*f));
-	f->sink = sink;
-	f->watch = watch;
+	return manifest.len == r->manifest_len &&
+	       sha256_equal(&got, &r->content_digest);
+}
+
+static int begin(const struct tree_flow *with, struct slice manifest,
+		 struct tree_flow **out, struct err *e)
+{
+	struct tree_flow *f = mem_alloc(1, sizeof(*f));
+	const struct tree_sink *sink = with->sink;
+
+	*f = *with;
 	if (tree_parse(manifest, &f->tree, e) ||
-	    check_release(r, &f->tree, e) || go_on(f, &sink->from, e) ||
-	    sink->begin(sink->ctx, &f->tree, e) ||
+	    check_release(f->release, &f->tree, e) ||
+	    go_on(f, &sink->from, e) || sink->begin(sink->ctx, &f->tree, e) ||
 	    advance(f, manifest.len, e)) {
 		tree_flow_free(f);
 		return -1;
 	}
 	*out = f;
 	return 0;
+}
+
+int tree_flow_begin(const struct release *r, struct slice manifest,
+		    const struct tree_sink *sink,
+		    const struct tree_watch *watch, struct tree_flow **out,
+		    struct err *e)
+{
+	const struct tree_flow with = { .release = r,
+					.sink = sink,
+					.watch = watch };
+
+	if (!is_signed(r, manifest))
+		return err_set(e, ERR_UNTRUSTED,
+			       "manifest is not the signed one");
+	return begin(&with, manifest, out, e);
+}
+
+int tree_flow_begin_blank(const struct release *r, struct buf *manifest,
+			  const struct tree_sink *sink,
+			  const struct tree_watch *watch,
+			  struct tree_flow **out, struct err *e)
+{
+	const struct tree_flow with = { .release = r,
+					.sink = sink,
+					.watch = watch,
+					.blank = manifest->ptr };
+
+	return begin(&with, buf_slice(manifest), out, e);
 }
 
 void tree_flow_free(struct tree_flow *f)
@@ -103,14 +133,23 @@ void tree_flow_free(struct tree_flow *f)
 	free(f);
 }
 
-static int compare_digest(struct tree_flow *f, struct err *e)
+static bool needs_digest(const struct tree_flow *f)
+{
+	return f->blank || !(f->sink->reads_back || f->unseen);
+}
+
+static int end_digest(struct tree_flow *f, struct err *e)
 {
 	struct sha256 got;
 	char shown[SHOWN_LEN];
 
-	if (f->sink->reads_back || f->unseen)
+	if (!needs_digest(f))
 		return 0;
 	digest_finish(&f->digest, &got);
+	if (f->blank) {
+		tree_put_digest(&f->tree, f->next - 1, &got, f->blank);
+		return 0;
+	}
 	if (sha256_equal(&got, &f->entry.digest))
 		return 0;
 	text_escape(f->entry.path, shown, sizeof(shown));
@@ -144,7 +183,7 @@ int tree_flow_next(struct tree_flow *f, struct err *e)
 		return -1;
 	if (f->entry.type == TREE_FILE) {
 		digest_start(&f->digest);
-		if (f->left == 0 && compare_digest(f, e))
+		if (f->left == 0 && end_digest(f, e))
 			return -1;
 	}
 	return advance(f, 0, e);
@@ -168,12 +207,12 @@ int tree_flow_data(struct tree_flow *f, struct slice bytes, struct err *e)
 	assert(bytes.len <= f->left);
 	if (bytes.len == 0)
 		return 0;
-	if (!f->sink->reads_back)
+	if (needs_digest(f))
 		digest_add(&f->digest, bytes);
 	if (f->sink->data(f->sink->ctx, bytes, e))
 		return -1;
 	f->left -= bytes.len;
-	if (f->left == 0 && compare_digest(f, e))
+	if (f->left == 0 && end_digest(f, e))
 		return -1;
 	return advance(f, bytes.len, e);
 }
@@ -218,5 +257,8 @@ int tree_flow_end(struct tree_flow *f, struct err *e)
 {
 	if (f->left > 0 || f->next != f->tree.count)
 		return err_set(e, ERR_UNTRUSTED, "content is cut off");
+	if (f->blank && !is_signed(f->release, f->tree.bytes))
+		return err_set(e, ERR_UNTRUSTED,
+			       "content is not the signed one");
 	return f->sink->end(f->sink->ctx, e);
 }

@@ -32,7 +32,8 @@ struct tree_sink {
 	int (*end)(void *ctx, struct err *e);
 	/*
 	 * All of it is read back and compared before it counts: then digests
-	 * of files are not compared as they pass as well.
+	 * of files are not compared as they pass as well. Those that are to be
+	 * found are found all the same.
 	 */
 	bool reads_back;
 	/*
@@ -57,6 +58,17 @@ int tree_flow_begin(const struct release *r, struct slice manifest,
 		    const struct tree_sink *sink,
 		    const struct tree_watch *watch, struct tree_flow **out,
 		    struct err *e) NODISCARD;
+
+/*
+ * A manifest whose files' digests are still to be found: each is put in as the
+ * file passes, and at the end, before the sink hears of it, the whole manifest
+ * must be the release's own. Until then all that is known of it is that it came
+ * in a signed package. sink->from must be nothing.
+ */
+int tree_flow_begin_blank(const struct release *r, struct buf *manifest,
+			  const struct tree_sink *sink,
+			  const struct tree_watch *watch,
+			  struct tree_flow **out, struct err *e) NODISCARD;
 
 /* The manifest; and the entry that comes next, false at the end. */
 const struct tree *tree_flow_tree(const struct tree_flow *f);

@@ -7,6 +7,7 @@
 #include "common/delta.h"
 #include "common/mem.h"
 #include "common/release.h"
+#include "signer/delta_blank.h"
 #include "signer/delta_kin.h"
 #include "signer/delta_old.h"
 #include "signer/delta_patch.h"
@@ -31,6 +32,8 @@ struct maker {
 	struct delta_writer_setup setup;
 	struct delta_writer *writer;
 	struct view_pair views;
+	struct delta_blank blank;
+	bool is_blank;
 	size_t search_max;
 	struct delta_old old;
 	struct delta_kin kin;
@@ -399,9 +402,11 @@ static int see(struct maker *m, struct err *e)
 static int open_views(struct maker *m, const struct delta_job *job,
 		      struct err *gave_up, struct err *e)
 {
+	const struct pack_tree *fresh =
+		m->is_blank ? &m->blank.tree : job->fresh;
 	struct view_how how = { .plain = job->plain };
 
-	if (view_pair_open(&m->views, job->old, job->fresh, &how, e))
+	if (view_pair_open(&m->views, job->old, fresh, &how, e))
 		return -1;
 	if (see(m, e) == 0)
 		return 0;
@@ -410,8 +415,7 @@ static int open_views(struct maker *m, const struct delta_job *job,
 	how.plain = true;
 	*gave_up = *e;
 	view_pair_done(&m->views);
-	return view_pair_open(&m->views, job->old, job->fresh, &how, e) ||
-			       see(m, e)
+	return view_pair_open(&m->views, job->old, fresh, &how, e) || see(m, e)
 		       ? -1
 		       : 0;
 }
@@ -430,8 +434,8 @@ static int see_sifted(struct maker *m, struct err *e)
 	return see(m, e);
 }
 
-/* Is there room to name what kin needs? */
-static bool may_have_kin(const struct maker *m)
+/* Is there room to name what kin, or digests that are left out, need? */
+static bool may_name_more(const struct maker *m)
 {
 	const struct delta_members *list = &m->views.members;
 	bool kinds[MEMBER_KINDS] = { false };
@@ -444,12 +448,24 @@ static bool may_have_kin(const struct maker *m)
 	return count < RELEASE_LIBRARIES_MAX;
 }
 
+static int see_all(struct maker *m, const struct delta_job *job,
+		   struct err *gave_up, struct err *e)
+{
+	if (open_views(m, job, gave_up, e) || see_sifted(m, e))
+		return -1;
+	if (!m->is_blank || may_name_more(m))
+		return 0;
+	m->is_blank = false;
+	view_pair_done(&m->views);
+	return open_views(m, job, gave_up, e) || see_sifted(m, e) ? -1 : 0;
+}
+
 /* Seen again, the new view has elders kept; of the old nothing changes. */
 static int see_kin(struct maker *m, struct err *e)
 {
 	struct delta_members *list = &m->views.members;
 
-	if (!may_have_kin(m))
+	if (!may_name_more(m))
 		return 0;
 	if (delta_old_load(&m->old, &m->views.fresh, e) ||
 	    delta_kin_find(&m->pieces, &m->views.fresh, &m->kin, e))
@@ -509,7 +525,7 @@ static int put_head(struct maker *m, const struct encoder_sink *to,
 	list = packed.len < raw.len ? buf_slice(&packed) : buf_slice(&raw);
 	head_len = delta_format_head(
 		&(struct delta_head){ (uint32_t)raw.len, (uint32_t)list.len,
-				      m->kin.elder_count > 0 },
+				      m->kin.elder_count > 0, m->is_blank },
 		head);
 	*len = head_len + list.len;
 	if (to->write(to->ctx, (struct slice){ head, head_len }, e) == 0 &&
@@ -555,6 +571,9 @@ static void describe(const struct maker *m, struct delta_made *out)
 {
 	const struct delta_members *list = &m->views.members;
 
+	out->blank = m->is_blank;
+	out->blank_pays = !m->is_blank && may_name_more(m) &&
+			  delta_blank_would_pay(&m->blank, out->len);
 	if (delta_members_is_empty(list))
 		return;
 	for (size_t i = 0; i < list->recipe_count; i++)
@@ -593,9 +612,11 @@ static int run(struct maker *m, const struct delta_job *job,
 	};
 	m->pieces.old = &m->old;
 	m->pieces.setup = &m->setup;
+	if (!job->plain)
+		delta_blank_make(job->old, job->fresh, &m->blank);
+	m->is_blank = job->blank || delta_blank_pays(&m->blank);
 	if (crew_new(job->jobs, &m->setup.crew, e) ||
-	    open_views(m, job, gave_up, e) || see_sifted(m, e) ||
-	    (!job->plain && see_kin(m, e)) ||
+	    see_all(m, job, gave_up, e) || (!job->plain && see_kin(m, e)) ||
 	    put_head(m, &job->to, &made.len, e))
 		return -1;
 	m->setup.prefix_max = spare_reads(m);
@@ -629,5 +650,6 @@ int delta_make(const struct delta_job *job, struct delta_made *out,
 	delta_old_done(&m.old);
 	delta_kin_done(&m.kin);
 	view_pair_done(&m.views);
+	delta_blank_done(&m.blank);
 	return rc;
 }

@@ -20,8 +20,10 @@ struct delta_job {
 	enum package_codec codec;
 	struct encoder_sink to;
 	const struct tree_watch *watch; /* bytes of the new; may be NULL */
-	bool plain;        /* no members, no files of images: for any device */
-	unsigned jobs;     /* threads, which change nothing else; see crew.h */
+	bool plain;    /* no members, no files of images, all digests: for any
+			  device */
+	bool blank;    /* leave digests out even where files are large */
+	unsigned jobs; /* threads, which change nothing else; see crew.h */
 	size_t search_max; /* see delta_old.h; 0: the usual */
 };
 
@@ -31,7 +33,9 @@ struct delta_made {
 	/* Members that are made again or kept: 0 and none without any. */
 	uint64_t scratch_len, memory;
 	bool kinds[MEMBER_KINDS];
-	bool kin; /* MEMBER_KIN is needed */
+	bool kin;        /* MEMBER_KIN is needed */
+	bool blank;      /* MEMBER_BLANK is, and then not that */
+	bool blank_pays; /* it is not, but another try with .blank is better */
 	/* Why members were left as they are; ERR_NONE if they were not. */
 	struct err gave_up;
 };

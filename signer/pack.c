@@ -329,33 +329,58 @@ static void describe_members(const struct delta_made *made, struct release *r)
 		if (made->kinds[kind])
 			member_library((enum member_kind)kind,
 				       r->libraries[r->library_count++]);
-	if (made->kin)
+	if (made->blank)
+		memcpy(r->libraries[r->library_count++], MEMBER_BLANK,
+		       sizeof(MEMBER_BLANK));
+	else if (made->kin)
 		memcpy(r->libraries[r->library_count++], MEMBER_KIN,
 		       sizeof(MEMBER_KIN));
 }
 
-static int make_delta(const struct pack_job *job, bool plain,
-		      struct package_writer *w, struct package_header *h,
-		      struct release *r, struct err *e)
+static int try_delta(const struct pack_job *job, struct delta_job *delta,
+		     struct delta_made *made, struct err *e)
 {
-	struct delta_made made = { .len = 0 };
 	struct progress bar;
 	const struct tree_watch watch = { &bar, show };
-	const struct delta_job delta = { job->base,  job->content,
-					 job->codec, { w, add_payload },
-					 &watch,     plain,
-					 job->jobs,  job->search_max };
 	int rc;
 
-	h->window_len = DELTA_WINDOW;
+	delta->watch = &watch;
 	progress_start(&bar, "making delta",
 		       job->content->manifest.len +
 			       job->content->tree.content_len,
 		       job->quiet);
-	rc = delta_make(&delta, &made, e);
+	rc = delta_make(delta, made, e);
 	progress_end(&bar, rc == 0);
-	if (rc)
+	return rc;
+}
+
+/* *w is begun anew where another way to make it is better. */
+static int make_delta(const struct pack_job *job, bool plain,
+		      struct package_writer **w, struct package_header *h,
+		      struct release *r, struct err *e)
+{
+	struct delta_made made = { .len = 0 };
+	struct delta_job delta = { .old = job->base,
+				   .fresh = job->content,
+				   .codec = job->codec,
+				   .to = { *w, add_payload },
+				   .plain = plain,
+				   .jobs = job->jobs,
+				   .search_max = job->search_max };
+
+	h->window_len = DELTA_WINDOW;
+	if (try_delta(job, &delta, &made, e))
 		return -1;
+	if (made.blank_pays) {
+		package_writer_free(*w);
+		*w = NULL;
+		if (package_writer_new(job->scratch_dirfd, w, e))
+			return -1;
+		delta.to.ctx = *w;
+		delta.blank = true;
+		if (try_delta(job, &delta, &made, e))
+			return -1;
+	}
 	h->plain_len = made.len;
 	h->codec = made.codec;
 	if (job->gave_up && made.gave_up.code != ERR_NONE)
@@ -379,7 +404,7 @@ static int write_package(const struct pack_job *job, bool plain,
 	r->library_count = 0;
 	if (package_writer_new(job->scratch_dirfd, &w, e))
 		return -1;
-	if (!(job->base ? make_delta(job, plain, w, &h, r, e)
+	if (!(job->base ? make_delta(job, plain, &w, &h, r, e)
 			: make_full(job, w, &h, e)) &&
 	    !package_writer_end(w, &end, r, e))
 		rc = 0;

@@ -68,7 +68,8 @@ int LZ4_compress_HC_extStateHC(void *state, const char *from, char *to, int n,
 			RTLD_NEXT, "LZ4_compress_HC_extStateHC");
 	int len = real(state, from, to, n, max, level);
 
-	if (calls++ > 0)
+	/* Proved twice, for so small a delta is made a second time. */
+	if (calls++ > 1)
 		to[len / 2] ^= 1;
 	return len;
 }

@@ -33,7 +33,8 @@ for device in one two three; do
 done
 make_release 2 --from 1
 targets=$(find "$WORK/publish/metadata" -name '*.targets.json' | sort | tail -1)
-grep -q '"libraries":\["zlib [0-9.]*","lz4 [0-9.]*"\],' "$targets" ||
+grep -Eq '"libraries":\["zlib [0-9.]*","lz4 [0-9.]*"(,"delta 9")?\],' \
+	"$targets" ||
 	die "the libraries are not signed"
 
 on one update --from "$WORK/publish" --json >"$WORK/out"

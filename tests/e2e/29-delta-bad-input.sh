@@ -119,7 +119,7 @@ C
 		die 'the base was not written meanwhile'
 	[ "$status" -eq 6 ] && [ "$(runs device)" = 1 ] &&
 		[ "$(grep -c '^updater-client: ' err)" -eq 1 ] &&
-		grep -q 'share/data: content is not the signed one' err ||
+		grep -q 'content is not the signed one' err ||
 		die "a base written meanwhile: status $status: $(cat err)"
 	recovers 'a base written meanwhile'
 	cmp -s $share/data tree2/share/data ||

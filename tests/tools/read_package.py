@@ -105,6 +105,7 @@ def read_manifest(m):
         if kind == 2:
             entry["len"], entry["digest"] = struct.unpack_from("<Q32s", m, at)
             at += 40
+            entry["end"] = at
         elif kind == 3:
             n, = struct.unpack_from("<H", m, at)
             entry["target"] = m[at + 2:at + 2 + n]
@@ -583,7 +584,7 @@ def block(r, s, old, made, n, at, home):
 def read_list(codec, payload):
     """Recipes, parts of the old, steps of the new; and where records begin."""
     at = 1 + payload[0]
-    assert payload[1] in (7, 8)
+    assert payload[1] in (7, 8, 9)
     raw, *packed = numbers(payload[2:at])
     assert len(packed) == (raw > 0)
     packed = packed[0] if packed else 0
@@ -885,6 +886,17 @@ def read_full(codec, window, payload, plain_len):
     return b"".join(out)
 
 
+def put_digests(stream, length):
+    """Version 9: each file's digest into its place in the manifest."""
+    manifest, at = bytearray(stream[:length]), length
+    for e in read_manifest(bytes(manifest)):
+        if e["kind"] == 2:
+            content = stream[at:at + e["len"]]
+            manifest[e["end"] - 32:e["end"]] = hashlib.sha256(content).digest()
+            at += e["len"]
+    return bytes(manifest) + stream[length:]
+
+
 def main():
     full, delta, old_manifest, old_tree, new_manifest, new_tree = sys.argv[1:]
     want = stream_of(open(new_manifest, "rb").read(), new_tree)
@@ -894,7 +906,10 @@ def main():
     kind, codec, window, payload, plain_len = read_package(delta)
     assert kind == 2 and plain_len == len(payload)
     old = stream_of(open(old_manifest, "rb").read(), old_tree)
-    assert read_payload(codec, payload, old) == want
+    made = read_payload(codec, payload, old)
+    if payload[1] == 9:
+        made = put_digests(made, os.path.getsize(new_manifest))
+    assert made == want
     print("ok - %d bytes rebuilt twice" % len(want))
 
 

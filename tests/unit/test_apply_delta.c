@@ -313,6 +313,61 @@ static void old_tree_without_entries(struct kit *k)
 }
 
 /* There is no file that the copied bytes could belong to. */
+/*
+ * The manifest as a delta may bring it: of the new file another digest, and of
+ * the one that is taken over its own.
+ */
+static void insert_blank(struct kit *k)
+{
+	struct buf blank = BUF_INIT(1 << 16);
+	struct err e = { 0 };
+	struct tree tree;
+
+	assert_ok(buf_add(&blank, buf_slice(&k->manifest), &e));
+	assert_ok(tree_parse(buf_slice(&k->manifest), &tree, &e));
+	tree_put_digest(&tree, 1, &(struct sha256){ { 1 } }, blank.ptr);
+	insert(k, buf_slice(&blank));
+	tree_done(&tree);
+	buf_done(&blank);
+}
+
+static void make_blank(struct kit *k, uint8_t version, const char *content)
+{
+	delta_writer_free(k->writer);
+	k->delta.len = 0;
+	begin(k, NULL);
+	k->delta.ptr[1] = version;
+	insert_blank(k);
+	copy(k, 0, 11);
+	insert(k, slice_of(content));
+	copy(k, 11, 11);
+	end(k);
+}
+
+static void digests_may_be_left_out(void **state)
+{
+	struct kit *k = *state;
+	struct err e = { 0 };
+
+	list(&k->manifest, "a", old_files[0]);
+	list(&k->manifest, "b", "new");
+	list(&k->manifest, "c", old_files[2]);
+	sign(k);
+	make_blank(k, DELTA_HEAD_BLANK, "new");
+	assert_ok(apply(k, &e));
+	assert_string_equal(buf_text(&k->content), "alpha-alphanewgamma-gamma");
+	k->clones = true;
+	assert_ok(apply(k, &e));
+	assert_int_equal(k->cloned, 2);
+	/* Only where the delta says so, and only for what was signed. */
+	make_blank(k, DELTA_HEAD_KIN, "new");
+	assert_refused(apply(k, &e), ERR_UNTRUSTED);
+	assert_int_equal(k->begun, 0);
+	make_blank(k, DELTA_HEAD_BLANK, "neu");
+	assert_refused(apply(k, &e), ERR_UNTRUSTED);
+	assert_int_equal(k->begun, 3);
+}
+
 static void an_empty_old_tree_still_has_its_manifest(void **state)
 {
 	struct kit *k = *state;
@@ -386,6 +441,7 @@ int main(void)
 		TEST(a_new_file_is_made_of_pieces_of_old_ones),
 		TEST(a_copy_may_cross_old_files),
 		TEST(whole_files_are_taken_over),
+		TEST(digests_may_be_left_out),
 		TEST(an_empty_old_tree_still_has_its_manifest),
 		TEST(a_release_of_nothing_is_none),
 		TEST(a_member_that_comes_out_otherwise_asks_for_the_full_package),

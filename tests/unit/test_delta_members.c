@@ -321,7 +321,9 @@ static void there_is_room_for_so_many_recipes(void **state)
 static void check_head(uint32_t raw_len, uint32_t packed_len,
 		       enum err_code code)
 {
-	const struct delta_head h = { raw_len, packed_len, raw_len % 2 != 0 };
+	const bool blank = packed_len % 2 == 0;
+	const struct delta_head h = { raw_len, packed_len,
+				      !blank && raw_len % 2 != 0, blank };
 	struct delta_head out = { .raw_len = 1 };
 	uint8_t bytes[DELTA_HEAD_MAX];
 	const size_t len = delta_format_head(&h, bytes);
@@ -337,6 +339,7 @@ static void check_head(uint32_t raw_len, uint32_t packed_len,
 	assert_int_equal(out.raw_len, raw_len);
 	assert_int_equal(out.packed_len, packed_len);
 	assert_int_equal(out.kin, h.kin);
+	assert_int_equal(out.blank, h.blank);
 }
 
 static void a_head_comes_back_and_wrong_ones_are_refused(void **state)
@@ -344,6 +347,7 @@ static void a_head_comes_back_and_wrong_ones_are_refused(void **state)
 	(void)state;
 	check_head(0, 0, ERR_NONE);
 	check_head(7, 7, ERR_NONE);
+	check_head(8, 7, ERR_NONE);
 	check_head(DELTA_LIST_MAX, 300, ERR_NONE);
 	check_head(7, 8, ERR_FORMAT);
 	check_head(7, 0, ERR_FORMAT);
@@ -356,7 +360,7 @@ static void heads_of_another_version_or_length_are_refused(void **state)
 	struct delta_head out = { 0 };
 	uint8_t bytes[DELTA_HEAD_MAX + 1];
 	const size_t len = delta_format_head(
-		&(struct delta_head){ 700, 300, false }, bytes);
+		&(struct delta_head){ 700, 300, false, false }, bytes);
 
 	(void)state;
 	for (size_t n = 0; n < len - 1; n++)
@@ -371,7 +375,7 @@ static void heads_of_another_version_or_length_are_refused(void **state)
 	assert_refused(delta_parse_head((struct slice){ bytes + 1, len - 1 },
 					&out, &e),
 		       ERR_CONFLICT);
-	bytes[1] = DELTA_HEAD_KIN + 1;
+	bytes[1] = DELTA_HEAD_BLANK + 1;
 	assert_refused(delta_parse_head((struct slice){ bytes + 1, len - 1 },
 					&out, &e),
 		       ERR_CONFLICT);

@@ -168,8 +168,8 @@ static void put_payload(void)
 
 	assert_ok(delta_format_members(&members, &list, &e));
 	len = delta_format_head(&(struct delta_head){ (uint32_t)list.len,
-						      (uint32_t)list.len,
-						      true },
+						      (uint32_t)list.len, true,
+						      false },
 				head);
 	assert_ok(buf_add(&payload, (struct slice){ head, len }, &e));
 	assert_ok(buf_add(&payload, buf_slice(&list), &e));
@@ -372,7 +372,7 @@ static int read_list(enum package_codec codec, struct slice packed,
 	payload_used = 0;
 	head_len = delta_format_head(
 		&(struct delta_head){ raw_len, (uint32_t)(packed.len + at_end),
-				      false },
+				      false, false },
 		head);
 	assert_ok(buf_add(&payload, (struct slice){ head, head_len }, &e));
 	assert_ok(buf_add(&payload, packed, &e));
@@ -519,7 +519,7 @@ static int disk_is_full(void *ctx, uint64_t done, size_t ahead, struct err *err)
 }
 
 /* Where nobody can go on later, because the point was not kept, it ends. With
- * members there is none. */
+ * members, or digests left out, there is none. */
 static void a_point_that_cannot_be_kept_ends_it(void **state)
 {
 	const struct delta_io io = { .more = more,
@@ -548,6 +548,13 @@ static void a_point_that_cannot_be_kept_ends_it(void **state)
 					   &io, &may, &e),
 		       ERR_SPACE);
 	assert_int_equal(out.len, HEAD_LEN + RAW_LEN);
+	assert_false(may.blank);
+	payload.ptr[1] = DELTA_HEAD_BLANK;
+	payload_used = 0;
+	out.len = 0;
+	assert_ok(delta_payload_apply(PACKAGE_RAW, old.len, 2 * old.len, &io,
+				      &may, &e));
+	assert_true(may.blank);
 }
 
 static void what_is_yielded_too_little_is_refused(void **state)
@@ -621,8 +628,8 @@ static int refer_to_kept(bool copy_first, uint64_t at)
 	out.len = 0;
 	assert_ok(delta_format_members(&members, &list, &e));
 	len = delta_format_head(&(struct delta_head){ (uint32_t)list.len,
-						      (uint32_t)list.len,
-						      true },
+						      (uint32_t)list.len, true,
+						      false },
 				head);
 	assert_ok(buf_add(&payload, (struct slice){ head, len }, &e));
 	assert_ok(buf_add(&payload, buf_slice(&list), &e));

@@ -274,7 +274,8 @@ static void a_library_is_known_by_name_and_version(void **state)
 	assert_false(member_library_is_here(text));
 	assert_false(member_library_is_here(""));
 	assert_true(member_library_is_here("delta 8"));
-	assert_false(member_library_is_here("delta 9"));
+	assert_true(member_library_is_here("delta 9"));
+	assert_false(member_library_is_here("delta 10"));
 }
 
 /* One block, whose content is no longer than was said, and all there. */

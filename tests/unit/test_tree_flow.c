@@ -264,6 +264,87 @@ static void a_file_is_cloned_or_comes_as_bytes(void **state)
 	assert_int_equal(tree_flow_left(flow), 0);
 }
 
+/* ---- a manifest whose digests are found -----------------------------------
+ */
+
+static int begin_blank(const struct tree_sink *to)
+{
+	struct tree tree;
+
+	assert_ok(tree_parse(buf_slice(&manifest), &tree, &e));
+	for (uint32_t i = 0; i < 2; i++)
+		tree_put_digest(&tree, i, &(struct sha256){ { 1 } },
+				manifest.ptr);
+	tree_done(&tree);
+	return tree_flow_begin_blank(&r, &manifest, to, NULL, &flow, &e);
+}
+
+static void digests_that_are_left_out_are_found(void **state)
+{
+	const struct tree_sink sinks[] = {
+		sink,
+		{ NULL, hear_begin, hear_entry, hear_data, hear_clone, hear_end,
+		  .reads_back = true },
+	};
+	struct sha256 got;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(sinks); i++) {
+		heard[0] = 0;
+		assert_ok(begin_blank(&sinks[i]));
+		assert_ok(tree_flow_next(flow, &e));
+		assert_ok(data("o"));
+		assert_ok(data("ne"));
+		assert_ok(tree_flow_next(flow, &e));
+		assert_ok(data(TWO));
+		assert_ok(tree_flow_next(flow, &e));
+		assert_ok(tree_flow_end(flow, &e));
+		assert_string_equal(heard, "begin a + + b + c end");
+		sha256_of(buf_slice(&manifest), &got);
+		assert_true(sha256_equal(&got, &r.content_digest));
+		tree_flow_free(flow);
+		flow = NULL;
+	}
+}
+
+static void
+content_whose_digest_was_left_out_must_be_the_signed_one(void **state)
+{
+	(void)state;
+	assert_ok(begin_blank(&sink));
+	assert_ok(tree_flow_next(flow, &e));
+	assert_ok(data("onE"));
+	assert_ok(tree_flow_next(flow, &e));
+	assert_ok(data(TWO));
+	assert_ok(tree_flow_next(flow, &e));
+	assert_refused(tree_flow_end(flow, &e), ERR_UNTRUSTED);
+	assert_null(strstr(heard, "end"));
+}
+
+/* Nothing but digests of files may differ from what was signed. */
+static void all_else_of_such_a_manifest_must_be_the_signed_one(void **state)
+{
+	(void)state;
+	manifest.ptr[manifest.len - 2] ^= 1; /* the folder's mode */
+	assert_ok(begin_blank(&sink));
+	assert_ok(tree_flow_next(flow, &e));
+	assert_ok(data(ONE));
+	assert_ok(tree_flow_next(flow, &e));
+	assert_ok(data(TWO));
+	assert_ok(tree_flow_next(flow, &e));
+	assert_refused(tree_flow_end(flow, &e), ERR_UNTRUSTED);
+	tree_flow_free(flow);
+	flow = NULL;
+	manifest.ptr[manifest.len - 2] ^= 1;
+	heard[0] = 0;
+	r.entries++;
+	assert_refused(begin_blank(&sink), ERR_UNTRUSTED);
+	r.entries--;
+	r.content_len++;
+	assert_refused(begin_blank(&sink), ERR_UNTRUSTED);
+	assert_string_equal(heard, "");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -276,6 +357,9 @@ int main(void)
 		TEST(the_last_file_must_be_whole),
 		TEST(who_watches_hears_of_what_has_no_content),
 		TEST(a_file_is_cloned_or_comes_as_bytes),
+		TEST(digests_that_are_left_out_are_found),
+		TEST(content_whose_digest_was_left_out_must_be_the_signed_one),
+		TEST(all_else_of_such_a_manifest_must_be_the_signed_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
