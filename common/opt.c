@@ -229,14 +229,44 @@ int opt_parse(int argc, char **argv, const struct opt *opts, char ***operands,
 
 /* ---- the program --------------------------------------------------------- */
 
+/* Whoever reads JSON reads that it failed, too; once. */
+static bool owes_json;
+
+void program_print_json(const char *object)
+{
+	(void)printf("%s\n", object);
+	owes_json = false;
+}
+
+/* Escaped for people, so that JSON has two letters of its own left. */
+static void put_json_text(const char *text)
+{
+	for (; *text; text++)
+		(void)printf(*text == '"' || *text == '\\' ? "\\%c" : "%c",
+			     *text);
+}
+
+static void put_json_failure(enum err_code code, const char *line)
+{
+	owes_json = false;
+	(void)printf("{\"v\":1,\"error\":\"%s\",\"message\":\"",
+		     err_name(code));
+	put_json_text(line);
+	(void)printf("\",\"status\":%d}\n", (int)code);
+	(void)fflush(stdout);
+}
+
 /* One line, whatever foreign text found its way into it. */
 static int report(const struct err *e)
 {
+	enum err_code code = e->code == ERR_NONE ? ERR_SYSTEM : e->code;
 	char line[2 * ERR_MSG_LEN];
 
 	text_escape(slice_of(e->msg), line, sizeof(line));
+	if (owes_json)
+		put_json_failure(code, line);
 	(void)fprintf(stderr, "%s: %s\n", program_name(), line);
-	return e->code == ERR_NONE ? ERR_SYSTEM : (int)e->code;
+	return (int)code;
 }
 
 /* Output that nobody could read is a failure, not a success. */
@@ -292,7 +322,7 @@ static int no_command(const struct program *p, const char *word)
 {
 	struct err e;
 
-	if (print_family(p, word, stderr))
+	if (!owes_json && print_family(p, word, stderr))
 		return ERR_USAGE;
 	err_set(&e, ERR_USAGE, "no command \"%.64s\"; see \"%s --help\"", word,
 		program_name());
@@ -347,8 +377,18 @@ static int help(const struct program *p, int argc, char **argv)
 	return finish(0);
 }
 
+/* What stands behind "--" is somebody else's. */
+static bool asks_for_json(char *const *words)
+{
+	while (*words && strcmp(*words, "--") != 0 &&
+	       strcmp(*words, "--json") != 0)
+		words++;
+	return *words && (*words)[2] != '\0';
+}
+
 int program_main(const struct program *p, int argc, char **argv)
 {
+	owes_json = asks_for_json(argv);
 	occupy_standard_descriptors();
 	/* A reader that went away, or a file size limit, is an error to
 	 * report and clean up after, not a sudden death. */

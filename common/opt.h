@@ -101,6 +101,14 @@ struct program {
  */
 int program_main(const struct program *p, int argc, char **argv);
 
+/*
+ * Print what a command has to say with --json: one object, this one. Where none
+ * was printed and it fails, program_main() prints {"v":1,"error":WORD,
+ * "message":...,"status":N}, for a wrong command line, too; the line on
+ * standard error comes as well.
+ */
+void program_print_json(const char *object);
+
 /* The name under which this program was called, without its folder. */
 const char *program_name(void);
 

@@ -262,6 +262,10 @@ static int conclude(struct search *s, struct err *e)
 			    "key may be named with --allow-secret.",
 			    (unsigned long long)s->found,
 			    (unsigned long long)s->files, size);
+		/* Who looks at failures alone sees it as well. */
+		json_set_text(o, "error", err_name(FOUND_STATUS));
+		json_set_text(o, "message", "private keys were found");
+		json_set_int(o, "status", FOUND_STATUS);
 		return 0;
 	}
 	if (s->unread > 0)

@@ -65,7 +65,7 @@ static int print_object(const struct json *object, struct err *e)
 	int rc = json_print(object, true, &text, e);
 
 	if (rc == 0)
-		(void)printf("%s\n", buf_text(&text));
+		program_print_json(buf_text(&text));
 	buf_done(&text);
 	return rc;
 }
@@ -87,6 +87,7 @@ static void tell_failure(struct report *r, const struct err *failure)
 	json_set_text(r->object, "error", err_name(failure->code));
 	json_set_text(r->object, "message", shown);
 	json_set_int(r->object, "status", failure->code);
+	json_set_int(r->object, "v", 1);
 }
 
 int report_end(struct report *r, int rc, struct err *e)

@@ -303,6 +303,20 @@ static int show_plan(struct ui *u, const char *name, struct err *e)
 	return rc;
 }
 
+static int say_no_plan(const struct ui *u, struct err *why)
+{
+	struct json *j;
+
+	if (!u->json) {
+		ui_lines(why->msg);
+		return 0;
+	}
+	j = json_new_object();
+	json_set_text(j, "name", u->operands[0]);
+	json_set_text(j, "no_plan", why->msg);
+	return ui_say_json(j, why);
+}
+
 int command_rollout_create(int argc, char **argv, struct err *e)
 {
 	struct creation c = { .release = NULL };
@@ -358,10 +372,8 @@ int command_rollout_create(int argc, char **argv, struct err *e)
 		goto out;
 	rc = show_plan(&u, u.operands[0], e);
 	/* It is made all the same; when it can start, plan says so. */
-	if (rc && e->code == ERR_REFUSED) {
-		ui_lines(e->msg);
-		rc = 0;
-	}
+	if (rc && e->code == ERR_REFUSED)
+		rc = say_no_plan(&u, e);
 out:
 	json_free(body);
 	ui_done(&u);

@@ -47,7 +47,7 @@ int ui_print_json(const struct json *j, struct err *e)
 	int rc = json_print(j, true, &text, e);
 
 	if (rc == 0)
-		printf("%s\n", buf_text(&text));
+		program_print_json(buf_text(&text));
 	buf_done(&text);
 	return rc;
 }

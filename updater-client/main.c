@@ -96,7 +96,7 @@ static int print_json(struct json *j, struct err *e)
 	int rc = json_print(j, true, &out, e);
 
 	if (rc == 0)
-		(void)printf("%s\n", buf_text(&out));
+		program_print_json(buf_text(&out));
 	buf_done(&out);
 	json_free(j);
 	return rc;
@@ -321,9 +321,11 @@ static int cmd_status(int argc, char **argv, struct err *e)
 	if (rc == 0 && load(&c, &damage))
 		rc = settings_recall(c.config_path, &c.config, &unknown);
 	if (rc == 0)
-		rc = status_print(&c.config, damage.code ? damage.msg : NULL,
+		rc = status_print(&c.config, damage.code ? &damage : NULL,
 				  c.json, &out, e);
-	if (rc == 0)
+	if (rc == 0 && c.json)
+		program_print_json(buf_text(&out));
+	else if (rc == 0)
 		(void)fputs(buf_text(&out), stdout);
 	if (damage.code) {
 		*e = damage;
@@ -337,10 +339,13 @@ static int cmd_status(int argc, char **argv, struct err *e)
 static int diagnosis_to_json(const struct diagnosis *d, struct err *e)
 {
 	struct json *j = json_new_object();
+	struct err verdict;
 
 	json_set_int(j, "v", 1);
 	json_set_text(j, "result", finding_grade_name(diagnosis_worst(d)));
 	json_set(j, "checks", diagnosis_json(d));
+	if (diagnosis_verdict(d, &verdict))
+		status_add_failure(j, &verdict);
 	return print_json(j, e);
 }
 
@@ -392,6 +397,7 @@ static int cmd_daemon(int argc, char **argv, struct err *e)
 	const struct opt opts[] = {
 		OPT_TEXT("config", "FILE", &c.config_path,
 			 "configuration (" SETTINGS_DEFAULT ")"),
+		OPT_FLAG("json", &c.json, "why it failed, as JSON"),
 		OPT_END,
 	};
 	int rc = begin(argc, argv, opts, &c, e);
@@ -459,6 +465,25 @@ static int cmd_enroll(int argc, char **argv, struct err *e)
 	return rc;
 }
 
+static int print_retired(const struct common *c, const char *device,
+			 struct err *e)
+{
+	struct json *j;
+
+	if (!c->json) {
+		(void)printf("its keys are gone; have the server know: "
+			     "pawl-server device retire %s "
+			     "--reason TEXT\n",
+			     device);
+		return 0;
+	}
+	j = json_new_object();
+	json_set_int(j, "v", 1);
+	json_set_text(j, "result", "retired");
+	json_set_text(j, "device", device);
+	return print_json(j, e);
+}
+
 static int cmd_retire(int argc, char **argv, struct err *e)
 {
 	struct common c = COMMON_INIT;
@@ -476,10 +501,7 @@ static int cmd_retire(int argc, char **argv, struct err *e)
 	if (rc == 0)
 		rc = retire_device(&c.config, device, c.stop_fd, e);
 	if (rc == 0)
-		(void)printf("its keys are gone; have the server know: "
-			     "pawl-server device retire %s "
-			     "--reason TEXT\n",
-			     device);
+		rc = print_retired(&c, device, e);
 	end(&c);
 	return rc;
 }

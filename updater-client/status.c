@@ -482,18 +482,35 @@ static int print_people(const struct json *status, const struct session *s,
 	return print_history(status, out, e);
 }
 
-static int print_damage(const char *damage, struct buf *out, struct err *e)
+void status_add_failure(struct json *j, const struct err *failure)
+{
+	char shown[2 * ERR_MSG_LEN];
+
+	text_escape(slice_of(failure->msg), shown, sizeof(shown));
+	json_set_text(j, "error", err_name(failure->code));
+	json_set_text(j, "message", shown);
+	json_set_int(j, "status", failure->code);
+}
+
+static int print_damage(const struct err *damage, struct buf *out,
+			struct err *e)
 {
 	return damage ? buf_addf(out, e,
 				 "configured   %s; what follows is seen with "
 				 "the one before\n",
-				 damage)
+				 damage->msg)
 		      : 0;
 }
 
+static void add_damage(struct json *status, const struct err *damage)
+{
+	json_set_text(status, "configuration", damage->msg);
+	status_add_failure(status, damage);
+}
+
 /* `live`: how far an update is that another process is at. */
-static int print(const struct settings *c, const char *damage, bool as_json,
-		 bool live, struct buf *out, struct err *e)
+static int print(const struct settings *c, const struct err *damage,
+		 bool as_json, bool live, struct buf *out, struct err *e)
 {
 	struct session s;
 	struct json *status;
@@ -505,19 +522,17 @@ static int print(const struct settings *c, const char *damage, bool as_json,
 	if (live)
 		add_progress(status, &s);
 	if (damage)
-		json_set_text(status, "configuration", damage);
+		add_damage(status, damage);
 	rc = as_json ? json_print(status, true, out, e)
 		     : print_damage(damage, out, e) ||
 			       print_people(status, &s, out, e);
-	if (rc == 0 && as_json)
-		rc = buf_addf(out, e, "\n");
 	json_free(status);
 	session_close(&s);
 	return rc;
 }
 
-int status_print(const struct settings *c, const char *damage, bool as_json,
-		 struct buf *out, struct err *e)
+int status_print(const struct settings *c, const struct err *damage,
+		 bool as_json, struct buf *out, struct err *e)
 {
 	return print(c, damage, as_json, true, out, e);
 }
@@ -527,7 +542,10 @@ int status_print(const struct settings *c, const char *damage, bool as_json,
 static int publish(const struct settings *c, struct err *e)
 {
 	struct buf text = BUF_INIT(STATUS_MAX);
-	int rc = print(c, NULL, true, false, &text, e);
+	int rc = print(c, NULL, true, false, &text, e) ||
+				 buf_addf(&text, e, "\n")
+			 ? -1
+			 : 0;
 
 	if (rc == 0)
 		rc = status_file_write(c, buf_slice(&text), e);

@@ -157,7 +157,25 @@ static int run_fail(int argc, char **argv, struct err *e)
 	return err_set(e, ERR_EXPIRED, "bad \x1b[31m\nname");
 }
 
+/* One that says more of its failure than the error does. */
+static int run_tell(int argc, char **argv, struct err *e)
+{
+	(void)argc;
+	(void)argv;
+	program_print_json("{\"mine\":1}");
+	return err_set(e, ERR_EXPIRED, "said already");
+}
+
+static int run_refuse(int argc, char **argv, struct err *e)
+{
+	(void)argc;
+	(void)argv;
+	return err_set(e, ERR_EXPIRED, "\"},\\\n{\"");
+}
+
 static const struct command commands[] = {
+	{ "tell", "", "prints its own object", run_tell },
+	{ "refuse", "", "prints nothing", run_refuse },
 	{ "status", "[NAME]", "show the state", run_status },
 	{ "release create", "REPO", "make a release", run_create },
 	{ "release list", "REPO", "list releases", run_fail },
@@ -211,6 +229,35 @@ static void a_failure_is_said_once_on_one_escaped_line(void **state)
 	(void)snprintf(want, sizeof(want), "%s: bad \\x1b[31m\\x0aname\n",
 		       program_name());
 	assert_string_equal(s.err, want);
+}
+
+static void with_json_a_failure_is_one_object_as_well(void **state)
+{
+	static const char refused[] =
+		"{\"v\":1,\"error\":\"expired\",\"message\":"
+		"\"\\\"},\\\\\\\\x0a{\\\"\",\"status\":7}\n";
+	static struct said s;
+
+	(void)state;
+	RUN(&s, "refuse", "--json");
+	assert_int_equal(s.status, ERR_EXPIRED);
+	assert_string_equal(s.out, refused);
+	assert_non_null(strstr(s.err, ": \"},"));
+	RUN(&s, "tell", "--json");
+	assert_int_equal(s.status, ERR_EXPIRED);
+	assert_string_equal(s.out, "{\"mine\":1}\n");
+	RUN(&s, "status", "--json", "--nonsense");
+	assert_int_equal(s.status, ERR_USAGE);
+	assert_non_null(strstr(s.out, "{\"v\":1,\"error\":\"usage\","));
+	RUN(&s, "nonsense", "--json");
+	assert_int_equal(s.status, ERR_USAGE);
+	assert_non_null(strstr(s.out, "{\"v\":1,\"error\":\"usage\","));
+	RUN(&s, "release", "--json");
+	assert_int_equal(s.status, ERR_USAGE);
+	assert_non_null(strstr(s.out, "{\"v\":1,\"error\":\"usage\","));
+	/* Behind that it is another program's. */
+	RUN(&s, "refuse", "--", "--json");
+	assert_string_equal(s.out, "");
 }
 
 static void a_wrong_command_line_is_status_two(void **state)
@@ -351,6 +398,7 @@ int main(void)
 		cmocka_unit_test(a_list_has_an_end),
 		cmocka_unit_test(commands_of_one_and_two_words_are_found),
 		cmocka_unit_test(a_failure_is_said_once_on_one_escaped_line),
+		cmocka_unit_test(with_json_a_failure_is_one_object_as_well),
 		cmocka_unit_test(a_wrong_command_line_is_status_two),
 		cmocka_unit_test(help_is_made_from_the_tables),
 		cmocka_unit_test(output_that_is_lost_is_a_failure),
