@@ -41,7 +41,7 @@ int signed_json_verify(const struct json *whole, const char *sig,
 	    json_get_object(whole, "signed", &body, e))
 		return -1;
 	len = strlen(hex) / 2;
-	if (len > sizeof(signature))
+	if (len == 0 || len > sizeof(signature))
 		return err_set(e, ERR_FORMAT, "%s: not a signature", sig);
 	if (hex_parse(slice_of(hex), signature, len, e) == 0 &&
 	    json_canonical(body, &message, e) == 0)
