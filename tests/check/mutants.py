@@ -149,7 +149,7 @@ MODULES = [
     ("signer/unwrap_end.c", "unwrap_end"),
     ("signer/sift_archive.c", "sift_archive"),
     ("signer/scan.c", "scan"),
-    ("signer/sift.c", "sift sift_archive"),
+    ("signer/sift.c", "sift_end sift sift_archive"),
     ("signer/sift_judge.c", "sift sift_archive"),
     ("signer/tree_scan.c", "scan"),
     ("signer/bare_keys.c", "scan"),
