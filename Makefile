@@ -38,7 +38,7 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
 	$(if $(CI),-Werror)
 HARD := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fno-strict-overflow \
 	-fno-delete-null-pointer-checks -fPIE
-HARD_LD := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
+HARD_LD := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,-z,separate-code
 
 comma := ,
 try = $(shell echo 'int main(void){return 0;}' | \
@@ -119,7 +119,9 @@ LTO = $(if $(HAS_LTO),$(HAS_LTO) -frandom-seed=$*)
 $(B)/obj/updater-client/%.o: CFLAGS += $(SMALL) $(LTO)
 $(B)/updater-client: LDFLAGS += $(if $(HAS_LTO),-flto=2 $(CFLAGS) $(SMALL) $(NO_PATHS) \
 	-flto-partition=one)
+endif
 # What asks is compiled once and run once; what is asked is as in the programs.
+ifneq ($(filter release asan,$(CONFIG)),)
 $(B)/obj/tests/unit/%.o: CFLAGS += -O0 -U_FORTIFY_SOURCE
 endif
 FAST := $(addprefix common/,delta_arm.c delta_arm64.c delta_map.c delta_predict.c \
@@ -181,8 +183,12 @@ LIBRARIES := $(PROGRAMS:%=$(B)/lib%.a) $(LIBCOMMON)
 ARCHIVES  := $(DIGEST) $(LIBRARIES)
 # Of the client's objects the code as it stands: hundreds of links that each compile
 # it anew cost more than they show.
-link_test = $(Q_LD)mkdir -p $(@D) && $(CC) $(LDFLAGS) $(if $(HAS_LTO),-fno-lto) \
-	$(1) -o $@ \
+# A linker that is quicker at it serves as well, where there is one; it knows less of
+# what makes programs hard.
+TEST_LD := $(filter-out %separate-code %pack-relative-relocs,$(LDFLAGS))
+TEST_LD := $(or $(call try,$(TEST_LD) -fuse-ld=gold),$(LDFLAGS))
+link_test = $(Q_LD)mkdir -p $(@D) && $(CC) $(TEST_LD) \
+	$(if $(HAS_LTO),-fno-lto) $(1) -o $@ \
 	$(filter %.o %.a,$^) -Wl,--as-needed $(or $(2),$(LIBS_tests))
 
 TEST_LIBCRYPTO := $(B)/tests/unit/test_digest_libcrypto
