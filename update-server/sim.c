@@ -90,6 +90,10 @@ struct sim {
 	struct timers timers;
 	uint32_t minutes;
 	int64_t since; /* held or paused */
+	/* What a device is and says, of which little differs: to clear both
+	 * for each visit took a third of the time. */
+	struct rollout_device device;
+	struct wire_checkin says;
 };
 
 /* ---- chance -------------------------------------------------------------- */
@@ -107,7 +111,7 @@ static uint64_t draw(const struct sim *s, uint32_t i, unsigned what)
 static bool is_drawn(const struct sim *s, uint32_t i, unsigned what,
 		     uint64_t rate)
 {
-	return draw(s, i, what) % BUCKET_SHARE_ALL < rate;
+	return rate && draw(s, i, what) % BUCKET_SHARE_ALL < rate;
 }
 
 static bool fails(const struct sim *s, uint32_t i)
@@ -147,12 +151,14 @@ static void come(struct sim *s, uint32_t i, int64_t at)
 /* When a device that is switched off comes on again; `at` if it is not. */
 static int64_t next_on(const struct sim *s, uint32_t i, int64_t at)
 {
-	unsigned local = window_minute(&s->w->zone, at);
-	/* Minutes since the evening began, whichever day it was. */
-	unsigned since = (local + 1440 - NIGHT_FROM) % 1440;
-	unsigned night = (unsigned)((at / 60 - since) / 1440);
-	unsigned off;
+	unsigned local, since, night, off;
 
+	if (s->w->night == 0)
+		return at;
+	local = window_minute(&s->w->zone, at);
+	/* Minutes since the evening began, whichever day it was. */
+	since = (local + 1440 - NIGHT_FROM) % 1440;
+	night = (unsigned)((at / 60 - since) / 1440);
 	if (!is_drawn(s, i, DRAW_NIGHT + night, s->w->night))
 		return at;
 	off = (unsigned)(draw(s, i, DRAW_NIGHT + night) >> 32) % NIGHT_LAST;
@@ -253,35 +259,33 @@ static uint64_t seq_of(const struct sim *s, uint32_t i)
 	return is_drawn(s, i, DRAW_OLD, s->w->old) ? 1 : 2;
 }
 
-static void describe(const struct sim *s, uint32_t i, struct rollout_device *d)
+static void describe(struct sim *s, uint32_t i)
 {
 	const struct rollout *r = &s->out->stage.what;
 	static const struct sha256 undone = UNDONE;
 	const struct unit *u = &s->units[i];
+	struct rollout_device *d = &s->device;
 	bool new = s->w->liars_are_new &&is_drawn(s, i, DRAW_LIAR, s->w->liars);
 
-	*d = (struct rollout_device){
-		.has_release = true,
-		.confirmed = true,
-		.seq = seq_of(s, i),
-		.enrolled = s->w->start - (new ? UTC_DAY : 365 * UTC_DAY),
-	};
+	d->seq = seq_of(s, i);
+	d->enrolled = s->w->start - (new ? UTC_DAY : 365 * UTC_DAY);
 	d->pinned = is_drawn(s, i, DRAW_PIN, s->w->pinned);
-	d->pin = 1;
-	if (is_drawn(s, i, DRAW_UNDO, s->w->undo))
-		d->digest = undone;
-	memcpy(d->product, r->product, sizeof(d->product));
-	memcpy(d->cohort, r->cohorts[0], sizeof(d->cohort));
 	if (u->runs == RUNS_NEW)
 		d->digest = r->digest;
 	else if (u->runs == RUNS_STONE)
 		d->digest = s->w->stone.digest;
+	else if (is_drawn(s, i, DRAW_UNDO, s->w->undo))
+		d->digest = undone;
+	else
+		d->digest = (struct sha256){ 0 };
+	s->says.seq = d->seq;
+	s->says.digest = d->digest;
+	s->says.activation = u->activation;
 }
 
-static void take_offer(struct sim *s, uint32_t i,
-		       const struct rollout_device *d, size_t phase,
-		       int64_t now)
+static void take_offer(struct sim *s, uint32_t i, size_t phase, int64_t now)
 {
+	const struct rollout_device *d = &s->device;
 	struct unit *u = &s->units[i];
 	bool stone = d->seq < s->out->stage.what.requires_seq;
 
@@ -317,32 +321,26 @@ static bool serve(struct sim *s, uint32_t i, int64_t now)
 	struct rollout_past past = { .failed = u->failed,
 				     .last_failed = u->last_failed };
 	const struct rollout_word word = { .ordered = true };
-	struct rollout_device d;
 	struct stage_question ask = {
-		.device = &d,
+		.device = &s->device,
 		.past = &past,
 		.word = &word,
 		.bucket = &u->bucket,
 		.now = now,
 	};
 	struct stage_attempt before = u->a;
-	struct wire_checkin m = { .has_release = true, .confirmed = true };
 	struct stage_goal goal = offered(s, u);
 	size_t phase = 0;
 
-	describe(s, i, &d);
-	m.seq = d.seq;
-	m.digest = d.digest;
-	m.activation = u->activation;
-	m.interval_sec = (uint32_t)s->w->interval_sec;
+	describe(s, i);
 	if (u->has_attempt) {
-		(void)stage_attempt_checkin(&u->a, &goal, &m, now);
+		(void)stage_attempt_checkin(&u->a, &goal, &s->says, now);
 		settle(s, i, &before, now);
 	}
 	past.rolled_back = u->rolled_back;
 	s->out->checkins++;
 	if (stage_decide(&s->out->stage, &ask, &phase) == VERDICT_OFFER) {
-		take_offer(s, i, &d, phase, now);
+		take_offer(s, i, phase, now);
 		u->seen = now;
 		return true;
 	}
@@ -731,32 +729,20 @@ static void sum_up(struct sim *s)
 		s->out->exposed += s->units[i].has_attempt;
 }
 
-void sim_world_init(struct sim_world *w)
+/* What is the same of all devices. */
+static void describe_all(struct sim *s)
 {
-	*w = (struct sim_world){
-		.devices = 10000,
-		.seed = 1,
-		.hours = 96,
-		.start = INT64_C(1767258000), /* 2026-01-01T09:00:00Z */
-		.interval_sec = 3600,
-		.models = 1,
-		.restart_min = 3,
-		.download_min = 10,
-		.delta_coverage = GATE_ALL,
-		.click_hours = 1,
-		.stone = { .digest = { { 3 } }, .seq = 3 },
-		.stage = { .what = { .name = "simulated",
-				     .product = "product",
-				     .cohorts = { "all" },
-				     .cohort_count = 1,
-				     .digest = { { 5 } },
-				     .seq = 5,
-				     .requires_seq = 2 },
-			   .size = 20000000,
-			   .revision = 1,
-			   .status = STAGE_SCHEDULED,
-			   .policy = stage_usual },
-	};
+	const struct rollout *r = &s->w->stage.what;
+	struct rollout_device *d = &s->device;
+
+	d->has_release = true;
+	d->confirmed = true;
+	d->pin = 1;
+	memcpy(d->product, r->product, sizeof(d->product));
+	memcpy(d->cohort, r->cohorts[0], sizeof(d->cohort));
+	s->says.has_release = true;
+	s->says.confirmed = true;
+	s->says.interval_sec = (uint32_t)s->w->interval_sec;
 }
 
 int sim_run(const struct sim_world *w, const struct sim_teller *teller,
@@ -780,6 +766,7 @@ int sim_run(const struct sim_world *w, const struct sim_teller *teller,
 	if (w->order_hours)
 		out->stage.expires = w->start + (int64_t)w->order_hours * 3600;
 	tally_init(&out->tally);
+	describe_all(&s);
 	s.minutes = (uint32_t)w->hours * 60 + 1;
 	s.units = mem_alloc(w->devices, sizeof(*s.units));
 	wheel_init(&s.devices, s.minutes, w->devices);
