@@ -349,7 +349,11 @@ static int check_one(struct test *t, uint64_t n, bool *done, struct err *e)
 	memcpy(what, t->notes->what, sizeof(what));
 	if (!what[0]) {
 		*done = true;
-		return 0;
+		return ended == (int)t->status
+			       ? 0
+			       : err_set(e, ERR_CONFLICT,
+					 "status %d, and nothing disturbed it",
+					 ended);
 	}
 	if (look(t, &o, e) || check_end(t, ended, &o, e) ||
 	    give_number(t, &o, e))
