@@ -39,6 +39,8 @@ on one update --from "$WORK/publish"
 says one state confirmed
 
 clean_stop_gives_the_start_back
+who_cannot_be_told_fetches_nothing "$block"
+slot=$(env_get pawl_slot)
 
 # One that is full of others' variables refuses before anything is fetched.
 {
@@ -51,4 +53,4 @@ cp "$block" "$WORK/before"
 make_release 6 --from 1
 want 11 on one update --from "$WORK/publish"
 cmp "$block" "$WORK/before" || die "a full block was changed"
-says one slot b
+says one slot "$slot"

@@ -38,6 +38,8 @@ live_shortly
 [ "$(env_get bootcmd)" = 'run pawl_choose; run pawl_start_slot' ] ||
 	die "bootcmd is lost"
 
+who_cannot_be_told_fetches_nothing "$WORK/env0" "$WORK/env1"
+
 # A torn write of one copy reads as old or new, and is repaired.
 make_release 5 --from 1
 for copy in env0 env1; do
@@ -45,7 +47,7 @@ for copy in env0 env1; do
 	cp "$WORK/env1" "$WORK/keep1"
 	dd if=/dev/urandom of="$WORK/$copy" bs=512 count=3 seek=1 \
 		conv=notrunc 2>/dev/null
-	says one slot b
+	says one slot "$(env_get pawl_slot)"
 	on one status --json | grep -q boot_error &&
 		die "one torn copy is an error"
 	cp "$WORK/keep0" "$WORK/env0"

@@ -194,3 +194,45 @@ clean_stop_gives_the_start_back() {
 	says one state confirmed
 	told pawl_left ""
 }
+
+# A record that can be read and not written is found before a byte is fetched. Nobody
+# keeps root from writing but a mount.
+who_cannot_be_told_fetches_nothing() { # files of the record...
+	make_release 8 --from 1
+	next=$(env_get pawl_slot)
+	set -- "$client" "$WORK/one/client.conf" "$WORK/publish" "$@"
+	cat >"$WORK/unwritable" <<'SH'
+client=$1 conf=$2 from=$3
+shift 3
+for file; do
+	chmod 444 "$file"
+	[ "$(id -u)" -ne 0 ] || {
+		mount --bind "$file" "$file" &&
+			mount -o remount,bind,ro "$file" || exit 77
+	}
+done
+"$client" update --from "$from" --config "$conf"
+SH
+	alone=
+	[ "$(id -u)" -ne 0 ] || alone='unshare -m'
+	ls "$WORK/one/state/spool" >"$WORK/spool"
+	got=0
+	$alone sh "$WORK/unwritable" "$@" >"$WORK/said" 2>&1 || got=$?
+	shift 3
+	chmod 644 "$@"
+	[ $got -ne 77 ] || {
+		echo "no mounts of our own: a record that cannot be written was not tried"
+		return
+	}
+	[ $got -ne 0 ] || die "it was switched without a record"
+	! grep -q 'package-fetched' "$WORK/said" || die "fetched: $(cat "$WORK/said")"
+	! ls "$WORK/one/state/spool" | grep -vxFf "$WORK/spool" ||
+		die "something was fetched"
+	told pawl_slot "$next"
+	# Mended, it is installed.
+	on one update --from "$WORK/publish"
+	says one state reboot-pending
+	boot one
+	on one update --from "$WORK/publish"
+	says one release 8
+}
