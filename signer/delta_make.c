@@ -12,6 +12,7 @@
 #include "signer/delta_old.h"
 #include "signer/delta_patch.h"
 #include "signer/delta_piece.h"
+#include "signer/delta_whole.h"
 
 /* Steps that are planned together: so many, or pieces of so many bytes. */
 #define STEPS_MAX ((size_t)1024)
@@ -600,12 +601,58 @@ static uint64_t spare_reads(const struct maker *m)
 	       new_len / DELTA_AROUND_SHARE + DELTA_READS_FREE;
 }
 
+static int add_bytes(void *ctx, struct slice bytes, struct err *e)
+{
+	return buf_add(ctx, bytes, e);
+}
+
+/* What is little is made in two ways, of which the smaller one counts. */
+static int make_little(struct maker *m, const struct delta_job *job,
+		       struct delta_made *made, struct err *e)
+{
+	struct buf first = BUF_INIT(SIZE_MAX), second = BUF_INIT(SIZE_MAX);
+	struct delta_writer_setup setup = m->setup;
+	enum package_codec codec;
+	uint64_t len, other_len;
+	int rc = -1;
+
+	m->setup.to = (struct encoder_sink){ &first, add_bytes };
+	setup.to = (struct encoder_sink){ &second, add_bytes };
+	delta_writer_new(&m->setup, &m->writer);
+	if (put_all(m, &len, e) ||
+	    delta_whole_write(&setup, &m->views.fresh, &m->old, &codec,
+			      &other_len, e))
+		goto out;
+	made->codec = len <= other_len ? delta_writer_codec(m->writer) : codec;
+	made->len += len <= other_len ? len : other_len;
+	rc = job->to.write(job->to.ctx,
+			   buf_slice(len <= other_len ? &first : &second), e);
+out:
+	buf_done(&first);
+	buf_done(&second);
+	return rc;
+}
+
+static int make_records(struct maker *m, const struct delta_job *job,
+			struct delta_made *made, struct err *e)
+{
+	uint64_t len;
+
+	if (delta_whole_is_tried(&m->views))
+		return make_little(m, job, made, e);
+	delta_writer_new(&m->setup, &m->writer);
+	if (put_all(m, &len, e))
+		return -1;
+	made->len += len;
+	made->codec = delta_writer_codec(m->writer);
+	return 0;
+}
+
 static int run(struct maker *m, const struct delta_job *job,
 	       struct delta_made *out, struct err *e)
 {
 	struct delta_made made = { .len = 0 };
 	struct err *gave_up = &made.gave_up;
-	uint64_t len;
 
 	m->setup = (struct delta_writer_setup){
 		.codec = job->codec, .to = job->to, .ctx = m, .old_at = read_old
@@ -622,11 +669,8 @@ static int run(struct maker *m, const struct delta_job *job,
 	m->setup.prefix_max = spare_reads(m);
 	/* The list is of the codec that was asked for. */
 	m->setup.any_codec = delta_members_is_empty(&m->views.members);
-	delta_writer_new(&m->setup, &m->writer);
-	if (put_all(m, &len, e))
+	if (make_records(m, job, &made, e))
 		return -1;
-	made.len += len;
-	made.codec = delta_writer_codec(m->writer);
 	describe(m, &made);
 	*out = made;
 	return 0;
