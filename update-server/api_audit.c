@@ -11,6 +11,7 @@
 #include "update-server/api.h"
 
 #define PAGE          500 /* records or checkpoints of one answer */
+#define MARK_MAX      2048
 #define EXPORTED_NAME "checkpoint.json"
 
 /* ---- checkpoints --------------------------------------------------------- */
@@ -243,19 +244,40 @@ int api_check_log(struct server_api *api, struct err *e)
 	return 0;
 }
 
+/* Of a mark that was made by hand nobody knows why. */
+static void read_mark(struct server_api *api, char reason[STAGE_REASON_MAX])
+{
+	struct buf text = BUF_INIT(MARK_MAX);
+	struct json *j = NULL;
+	struct err none;
+
+	reason[0] = 0;
+	if (fs_read_file(api->dirfd, STORE_RESTORED, &text, &none) ||
+	    json_parse(buf_slice(&text), &j, &none) ||
+	    api_get_reason(j, reason, &none))
+		reason[0] = 0;
+	json_free(j);
+	buf_done(&text);
+}
+
 int api_note_restore(struct server_api *api, struct err *e)
 {
-	const struct audit_by by = api_by_system();
+	struct audit_by by = api_by_system();
+	char reason[STAGE_REASON_MAX];
 	struct err none;
 	struct stat st;
 
 	if (api->behind || fs_stat(api->dirfd, STORE_RESTORED, &st, &none))
 		return 0;
+	read_mark(api, reason);
+	by.reason = reason[0] ? reason : NULL;
 	if (store_note_restore(api->store, &by, e) ||
 	    fs_remove(api->dirfd, STORE_RESTORED, e))
 		return err_in(e, "after a restore");
 	log_event(LOG_WARNING, "backup-restored",
-		  "hint=\"every rollout is paused: resume what shall go on\"");
+		  "why=%s hint=\"every rollout is paused: resume what shall "
+		  "go on\"",
+		  reason);
 	return 0;
 }
 

@@ -87,6 +87,7 @@ static bool exists(int dirfd, const char *path)
 struct work {
 	int from, to;
 	struct backup_list *list;
+	const char *reason; /* of a restore */
 };
 
 static int save_file(const struct work *w, const char *path, struct err *e)
@@ -389,23 +390,36 @@ out:
 	return rc ? err_in(e, KEEPER) : 0;
 }
 
+/* For the server's next start, which has the record of it. */
+static int put_mark(const struct work *w, struct err *e)
+{
+	struct json *j = json_new_object();
+	struct buf text = BUF_INIT(KEEPER_MAX);
+	int rc;
+
+	json_set_text(j, "reason", w->reason);
+	rc = json_print(j, true, &text, e);
+	if (rc == 0)
+		rc = fs_replace_file(w->to, STORE_RESTORED, buf_slice(&text),
+				     0600, e);
+	buf_done(&text);
+	json_free(j);
+	return rc;
+}
+
 /* The database comes last: until then nothing takes the folder for a server's,
  * and it can all be done again. */
 static int restore(const struct work *w, struct err *e)
 {
-	char mark[UTC_TEXT_LEN];
-
-	utc_format(w->list->time, mark);
-	if (put_all(w, e) || raise_versions(w, e) ||
-	    fs_replace_file(w->to, STORE_RESTORED, slice_of(mark), 0600, e))
+	if (put_all(w, e) || raise_versions(w, e) || put_mark(w, e))
 		return -1;
 	return put_back(w, find(w->list, HOME_DATABASE), e);
 }
 
-int backup_restore(const char *from, const char *dir, struct backup_list *l,
-		   struct err *e)
+int backup_restore(const char *from, const char *dir, const char *reason,
+		   struct backup_list *l, struct err *e)
 {
-	struct work w = { .from = -1, .to = -1, .list = l };
+	struct work w = { .from = -1, .to = -1, .list = l, .reason = reason };
 	int lock = -1, rc = -1;
 
 	if (fs_open_dir(from, &w.from, e) || read_list(w.from, l, e) ||

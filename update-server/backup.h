@@ -24,8 +24,8 @@ int backup_make(const char *dir, const char *to, bool payloads,
  * memory). Where the keeper's memory comes from the backup, its versions are
  * raised beyond what it may have signed since.
  */
-int backup_restore(const char *from, const char *dir, struct backup_list *l,
-		   struct err *e) NODISCARD;
+int backup_restore(const char *from, const char *dir, const char *reason,
+		   struct backup_list *l, struct err *e) NODISCARD;
 
 /* How many of the files that hold a server's keys are missing; prints them. */
 unsigned backup_missing_keys(const char *dir);

@@ -384,9 +384,12 @@ int command_audit_rotate(int argc, char **argv, struct err *e)
 {
 	struct log_key_change change;
 	bool lost = false, json = false;
+	const char *reason = NULL;
 	const struct opt opts[] = {
 		OPT_FLAG("lost", &lost,
 			 "the key is gone: nobody hands over to the next"),
+		OPT_TEXT("reason", "TEXT", &reason,
+			 "why, for the log; needed where it is lost"),
 		OPT_FLAG("json", &json, "print JSON"),
 		OPT_END,
 	};
@@ -399,7 +402,8 @@ int command_audit_rotate(int argc, char **argv, struct err *e)
 		return err_set(e, ERR_USAGE,
 			       "name the server's folder (the server does not "
 			       "run)");
-	if (log_key_change(operands[0], lost, &change, e))
+	if ((lost && ui_need_reason(reason, e)) ||
+	    log_key_change(operands[0], lost, reason, &change, e))
 		return -1;
 	sha256_format(&change.to, key);
 	if (json)

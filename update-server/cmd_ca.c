@@ -105,11 +105,13 @@ int command_ca_status(int argc, char **argv, struct err *e)
 
 int command_ca_rotate(int argc, char **argv, struct err *e)
 {
+	const char *reason = NULL;
 	uint64_t days = OVERLAP_DAYS;
 	struct ca_command c = { .json = false };
 	const struct opt opts[] = {
 		OPT_NUMBER("overlap", "DAYS", &days, DAYS_MAX,
 			   "so long is the former one trusted (400)"),
+		OPT_TEXT("reason", "TEXT", &reason, "why, for the log"),
 		OPT_FLAG("json", &c.json, "print JSON"),
 		OPT_END,
 	};
@@ -121,7 +123,9 @@ int command_ca_rotate(int argc, char **argv, struct err *e)
 			       "--overlap: 1 to %d; who trusts it no longer "
 			       "says so with ca withdraw",
 			       DAYS_MAX);
-	return device_ca_rotate(c.operands[0], days, &c.cas, e) ||
+	return ui_need_reason(reason, e) ||
+			       device_ca_rotate(c.operands[0], days, reason,
+						&c.cas, e) ||
 			       show(&c,
 				    "restart the server to use it, and keep a "
 				    "copy of keys/ again now\n",
@@ -148,10 +152,9 @@ int command_ca_withdraw(int argc, char **argv, struct err *e)
 		return -1;
 	if (sha256_parse(slice_of(c.operands[1]), &fingerprint, e))
 		return err_in(e, "the fingerprint");
-	if (!reason || !reason[0])
-		return err_set(e, ERR_USAGE, "--reason TEXT is needed");
-	return device_ca_withdraw(c.operands[0], &fingerprint, leave, reason,
-				  &c.cas, e) ||
+	return ui_need_reason(reason, e) ||
+			       device_ca_withdraw(c.operands[0], &fingerprint,
+						  leave, reason, &c.cas, e) ||
 			       show(&c,
 				    "restart the server: it trusts that one "
 				    "until then; keep a copy of keys/ again\n"

@@ -181,19 +181,21 @@ static int say_certificate(const char *dir, const char *file, struct err *e)
 	return ui_say_json(j, e);
 }
 
-static int renew_with(int argc, char **argv,
-		      int (*renew)(const char *dir, const char *const *names,
-				   struct err *e),
-		      const char *what, struct err *e)
+static int renew_with(int argc, char **argv, bool switch_ca, const char *what,
+		      struct err *e)
 {
 	const char *all[INIT_NAMES_MAX + 1] = { NULL };
 	struct opt_list names = { .count = 0 };
+	const char *reason = NULL;
 	bool json = false;
 	const struct opt opts[] = {
 		OPT_LIST("name", "DNS-or-IP", &names,
 			 "a name by which devices reach this server "
 			 "(without: those that it has)"),
 		OPT_FLAG("json", &json, "print JSON"),
+		switch_ca ? (struct opt)OPT_TEXT("reason", "TEXT", &reason,
+						 "why, for the log")
+			  : (struct opt)OPT_END,
 		OPT_END,
 	};
 	struct buf held = BUF_INIT(X509_PEM_MAX_LEN);
@@ -204,9 +206,13 @@ static int renew_with(int argc, char **argv,
 		return -1;
 	if (count != 1)
 		return err_set(e, ERR_USAGE, "name one folder");
+	if (switch_ca && ui_need_reason(reason, e))
+		return -1;
 	if (keep_names(operands[0], &names, &held, e) == 0 &&
 	    collect_names(&names, all, e) == 0)
-		rc = renew(operands[0], all, e);
+		rc = switch_ca
+			     ? server_tls_switch_ca(operands[0], all, reason, e)
+			     : server_tls_renew(operands[0], all, e);
 	buf_done(&held);
 	if (rc == 0 && json)
 		return say_certificate(operands[0], HOME_TLS_PEM, e);
@@ -217,13 +223,12 @@ static int renew_with(int argc, char **argv,
 
 int command_tls_renew(int argc, char **argv, struct err *e)
 {
-	return renew_with(argc, argv, server_tls_renew, "renewed", e);
+	return renew_with(argc, argv, false, "renewed", e);
 }
 
 int command_tls_switch_ca(int argc, char **argv, struct err *e)
 {
-	return renew_with(argc, argv, server_tls_switch_ca,
-			  "ca.pem is the next CA now", e);
+	return renew_with(argc, argv, true, "ca.pem is the next CA now", e);
 }
 
 int command_tls_next_ca(int argc, char **argv, struct err *e)

@@ -99,16 +99,19 @@ int command_server_backup(int argc, char **argv, struct err *e)
 int command_server_restore(int argc, char **argv, struct err *e)
 {
 	struct backup_list l = { 0 };
+	const char *reason = NULL;
 	bool json = false;
 	const struct opt opts[] = {
+		OPT_TEXT("reason", "TEXT", &reason, "why, for the log"),
 		OPT_FLAG("json", &json, "print JSON"),
 		OPT_END,
 	};
 	char **operands;
 	int rc = -1;
 
-	if (parse(argc, argv, opts, 2, &operands, e) == 0)
-		rc = backup_restore(operands[0], operands[1], &l, e);
+	if (parse(argc, argv, opts, 2, &operands, e) == 0 &&
+	    ui_need_reason(reason, e) == 0)
+		rc = backup_restore(operands[0], operands[1], reason, &l, e);
 	if (rc == 0 && json) {
 		rc = say_backup("restored", &l, e);
 	} else if (rc == 0) {
@@ -245,9 +248,8 @@ int command_server_drain(int argc, char **argv, struct err *e)
 	if (within == 0)
 		return err_set(e, ERR_USAGE, "--within: 1 to %d seconds",
 			       DRAIN_MAX);
-	if (!reason || !reason[0])
-		return err_set(e, ERR_USAGE, "--reason TEXT is needed");
-	if (beside_drain(operands[0], within, reason, &end, e))
+	if (ui_need_reason(reason, e) ||
+	    beside_drain(operands[0], within, reason, &end, e))
 		return -1;
 	if (json)
 		printf("{\"ran\":%s,\"cut\":%llu}\n",

@@ -16,7 +16,7 @@
 #define LOCK "keys/device-ca.lock"
 
 struct desk {
-	const char *reason; /* of a withdrawal */
+	const char *reason;
 	struct config config;
 	int dirfd, lock;
 	int64_t now;
@@ -245,7 +245,9 @@ static int join(const struct desk *d, struct rotation *r, struct err *e)
 
 static int log_rotation(struct desk *d, const struct rotation *r, struct err *e)
 {
-	const struct audit_by by = { .kind = AUDIT_SYSTEM, .now = d->now };
+	const struct audit_by by = { .kind = AUDIT_SYSTEM,
+				     .now = d->now,
+				     .reason = d->reason };
 	struct x509_info next, former;
 	struct audit_record record;
 	struct sha256 spki;
@@ -304,14 +306,15 @@ out:
 	return rc;
 }
 
-int device_ca_rotate(const char *dir, uint64_t days, struct device_cas *out,
-		     struct err *e)
+int device_ca_rotate(const char *dir, uint64_t days, const char *reason,
+		     struct device_cas *out, struct err *e)
 {
 	struct desk d;
-	int rc = open_desk(dir, &d, e) || rotate(&d, days, e) || read_all(&d, e)
-			 ? -1
-			 : 0;
+	int rc = open_desk(dir, &d, e);
 
+	d.reason = reason;
+	if (rc == 0)
+		rc = rotate(&d, days, e) || read_all(&d, e) ? -1 : 0;
 	if (rc == 0)
 		*out = d.cas;
 	close_desk(&d);

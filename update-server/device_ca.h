@@ -44,8 +44,8 @@ int device_ca_status(const char *dir, struct device_cas *out,
  * end at most). Recorded. Cut off, it is finished or begun anew by the next
  * call, and by the keeper's start. ERR_LIMIT while all places are taken.
  */
-int device_ca_rotate(const char *dir, uint64_t days, struct device_cas *out,
-		     struct err *e) NODISCARD;
+int device_ca_rotate(const char *dir, uint64_t days, const char *reason,
+		     struct device_cas *out, struct err *e) NODISCARD;
 
 /*
  * Trust that former CA no longer. ERR_CONFLICT while devices are on it, unless

@@ -24,6 +24,7 @@ struct change {
 	struct ec_private *former, *next; /* former: NULL if it was lost */
 	struct ec_public former_public, next_public;
 	struct store *store;
+	const char *reason;
 	struct log_key_change out;
 };
 
@@ -113,7 +114,9 @@ static int put_in_place(struct change *c, struct err *e)
 
 static int record(struct change *c, bool lost, struct err *e)
 {
-	const struct audit_by by = { .kind = AUDIT_SYSTEM, .now = utc_now() };
+	const struct audit_by by = { .kind = AUDIT_SYSTEM,
+				     .now = utc_now(),
+				     .reason = c->reason };
 	struct audit_record r;
 
 	if (store_audit_size(c->store, &c->out.record, e) ||
@@ -209,10 +212,11 @@ static int change(struct change *c, const struct config *config, bool lost,
 	return rc;
 }
 
-int log_key_change(const char *dir, bool lost, struct log_key_change *out,
-		   struct err *e)
+int log_key_change(const char *dir, bool lost, const char *reason,
+		   struct log_key_change *out, struct err *e)
 {
 	struct change c = { .dirfd = -1,
+			    .reason = reason,
 			    .secret = BUF_SECRET(PASSPHRASE_MAX_LEN) };
 	struct config config = { 0 };
 	int lock = -1, rc = -1;

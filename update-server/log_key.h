@@ -17,11 +17,11 @@ struct log_key_change {
 };
 
 /*
- * `lost`: the former key cannot be opened; its public half, audit.pub, is still
- * there. ERR_BUSY while the server runs; ERR_CONFLICT for a log that is not the
- * one that was signed.
+ * `lost`: with a reason (else NULL will do), the former key cannot be opened;
+ * its public half, audit.pub, is still there. ERR_BUSY while the server runs;
+ * ERR_CONFLICT for a log that is not the one that was signed.
  */
-int log_key_change(const char *dir, bool lost, struct log_key_change *out,
-		   struct err *e) NODISCARD;
+int log_key_change(const char *dir, bool lost, const char *reason,
+		   struct log_key_change *out, struct err *e) NODISCARD;
 
 #endif

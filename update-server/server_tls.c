@@ -27,9 +27,11 @@ static int open_key(int dirfd, const char *path, struct slice secret,
 
 /* Before it is put in place: no certificate that the log does not know. */
 static int log_certificate(const struct config *c, enum audit_act act,
-			   struct slice pem, struct err *e)
+			   struct slice pem, const char *reason, struct err *e)
 {
-	const struct audit_by by = { .kind = AUDIT_SYSTEM, .now = utc_now() };
+	const struct audit_by by = { .kind = AUDIT_SYSTEM,
+				     .now = utc_now(),
+				     .reason = reason };
 	char path[PATH_MAX_LEN];
 	struct x509_info info;
 	struct audit_record r;
@@ -65,7 +67,7 @@ static int renew(const struct config *c, const struct x509_template *t,
 	    fs_read_file(dirfd, HOME_TLS_KEY, &key, e) ||
 	    keyfile_inspect(buf_slice(&key), &info, e) ||
 	    x509_issue(t, &info.public_key, buf_slice(&ca), issuer, &pem, e) ||
-	    log_certificate(c, AUDIT_TLS_RENEW, buf_slice(&pem), e) ||
+	    log_certificate(c, AUDIT_TLS_RENEW, buf_slice(&pem), NULL, e) ||
 	    fs_replace_file(dirfd, HOME_TLS_PEM, buf_slice(&pem), 0644, e) ||
 	    fs_mkdirs(dirfd, "run", 0700, e) ||
 	    fs_replace_file(dirfd, STORE_RENEWED, buf_slice(&pem), 0644, e))
@@ -165,7 +167,8 @@ static int make_next(const struct config *c, struct err *e)
 			 e) == 0 &&
 	    x509_issue(&t, &public_key, (struct slice){ NULL, 0 }, key, &pem,
 		       e) == 0 &&
-	    log_certificate(c, AUDIT_TLS_NEXT_CA, buf_slice(&pem), e) == 0)
+	    log_certificate(c, AUDIT_TLS_NEXT_CA, buf_slice(&pem), NULL, e) ==
+		    0)
 		rc = write_next(dirfd, buf_slice(&file), buf_slice(&pem), e);
 out:
 	ec_free(key);
@@ -191,7 +194,7 @@ int server_tls_next_ca(const char *dir, struct err *e)
 
 /* Cut off in between, it is done again, and recorded again: the certificate
  * moves last. */
-static int move_next(const struct config *c, struct err *e)
+static int move_next(const struct config *c, const char *reason, struct err *e)
 {
 	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN);
 	struct err moved = { 0 };
@@ -202,7 +205,7 @@ static int move_next(const struct config *c, struct err *e)
 	if (fs_read_file(dirfd, HOME_NEXT_CA_PEM, &pem, e)) {
 		err_in(e, "no next CA (tls next-ca makes one)");
 	} else if (log_certificate(c, AUDIT_TLS_SWITCH_CA, buf_slice(&pem),
-				   e)) {
+				   reason, e)) {
 		goto out;
 	} else if (fs_rename(dirfd, HOME_NEXT_CA_KEY, HOME_CA_KEY, &moved) &&
 		   moved.code != ERR_NOT_FOUND) {
@@ -217,14 +220,14 @@ out:
 }
 
 int server_tls_switch_ca(const char *dir, const char *const *names,
-			 struct err *e)
+			 const char *reason, struct err *e)
 {
 	struct config c = { 0 };
 	int rc;
 
 	if (config_load(dir, NULL, &c, e))
 		return -1;
-	rc = move_next(&c, e);
+	rc = move_next(&c, reason, e);
 	config_done(&c);
 	return rc ? -1 : server_tls_renew(dir, names, e);
 }

@@ -23,6 +23,6 @@ int server_tls_renew(const char *dir, const char *const *names,
  */
 int server_tls_next_ca(const char *dir, struct err *e) NODISCARD;
 int server_tls_switch_ca(const char *dir, const char *const *names,
-			 struct err *e) NODISCARD;
+			 const char *reason, struct err *e) NODISCARD;
 
 #endif

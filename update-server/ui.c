@@ -160,6 +160,13 @@ static void print_root(const struct json *body)
 	printf("the codes' root is %.*s\n", WARRANT_ROOT_MIN, root);
 }
 
+int ui_need_reason(const char *reason, struct err *e)
+{
+	return reason && reason[0]
+		       ? 0
+		       : err_set(e, ERR_USAGE, "--reason TEXT is needed");
+}
+
 bool ui_was_repeated(const struct json *answer)
 {
 	struct err none;

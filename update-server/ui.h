@@ -55,6 +55,9 @@ int ui_act(struct ui *u, const char *path, struct json *body, const char *done,
  * twice. */
 bool ui_was_repeated(const struct json *answer);
 
+/* ERR_USAGE unless it was said why. */
+int ui_need_reason(const char *reason, struct err *e) NODISCARD;
+
 /* The whole answer as JSON, with a newline. */
 int ui_print_json(const struct json *j, struct err *e) NODISCARD;
 

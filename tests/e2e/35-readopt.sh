@@ -39,7 +39,7 @@ at=$(listener device)
 stop_server
 cp -r "$WORK/server/admin" "$WORK/admin"
 rm -r "$WORK/server"
-want 0 "$server" server restore "$WORK/backup" "$WORK/server"
+want 0 "$server" server restore "$WORK/backup" "$WORK/server" --reason test
 cp -a "$WORK/keys" "$WORK/admin" "$WORK/server"
 want 0 "$server" server check "$WORK/server"
 grep -q "close-readopt" "$WORK/said" && die "open before anything started"

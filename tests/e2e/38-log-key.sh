@@ -74,7 +74,8 @@ mv "$WORK/after" "$WORK/server"
 rm "$WORK/server/keys/audit.key"
 want 13 "$server" audit rotate "$WORK/server"
 said "if it is lost: --lost"
-want 0 "$server" audit rotate "$WORK/server" --lost
+want 2 "$server" audit rotate "$WORK/server" --lost
+want 0 "$server" audit rotate "$WORK/server" --lost --reason test
 said "to the auditors yourself"
 cp "$WORK/server/audit.pub" "$third"
 start_server
@@ -102,7 +103,7 @@ for name in ("audit_kept", "audit_node_kept"):
 d.execute("DELETE FROM audit WHERE n >= 2")
 d.execute("DELETE FROM audit_node WHERE ((at + 1) << level) > 2")
 EOF
-want 8 "$server" audit rotate "$WORK/backup" --lost
+want 8 "$server" audit rotate "$WORK/backup" --lost --reason test
 said "audit log"
 
 # Engineers sign which keys count: an auditor who has their root needs no key of

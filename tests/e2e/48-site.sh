@@ -83,8 +83,9 @@ want 14 "$server" tls next-ca "$WORK/server"
 cp "$WORK/server/ca-next.pem" "$WORK/new-ca.pem"
 site --url "$here" --ca "$WORK/old-ca.pem" --next-ca "$WORK/new-ca.pem"
 try 0 awake
-"$server" tls switch-ca "$WORK/server" --name 127.0.0.1 >/dev/null
-want 13 "$server" tls switch-ca "$WORK/server" --name 127.0.0.1
+want 2 "$server" tls switch-ca "$WORK/server" --name 127.0.0.1
+"$server" tls switch-ca "$WORK/server" --reason test --name 127.0.0.1 >/dev/null
+want 13 "$server" tls switch-ca "$WORK/server" --reason test --name 127.0.0.1
 restart
 try 0 awake
 

@@ -33,9 +33,10 @@ on() { # how many are on the CA of this line of the list
 former() { "$server" ca status "$WORK/server" | awk '/^former/ { print $6 }'; }
 
 # Beside the running server, which goes on with the old one.
-want 2 "$server" ca rotate "$WORK/server" --overlap 0
+want 2 "$server" ca rotate "$WORK/server" --reason test --overlap 0
 cp "$keys/device-ca.pem" "$WORK/older.pem"
-want 0 "$server" ca rotate "$WORK/server" --overlap 100
+want 2 "$server" ca rotate "$WORK/server" --overlap 100
+want 0 "$server" ca rotate "$WORK/server" --reason test --overlap 100
 said "keep a copy of keys/ again"
 said "^issues .* 0 devices"
 said "^former .* 3 devices"

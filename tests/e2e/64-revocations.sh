@@ -106,7 +106,7 @@ openssl x509 -in "$WORK/server/tls.pem" -noout -checkend $((89 * 86400)) >/dev/n
 ! openssl x509 -in "$WORK/server/tls.pem" -noout -checkend $((90 * 86400)) >/dev/null ||
 	die "more than 90 days"
 want 0 "$server" tls next-ca "$WORK/server"
-want 0 "$server" tls switch-ca "$WORK/server"
+want 0 "$server" tls switch-ca "$WORK/server" --reason test
 [ "$(names)" = "$before" ] || die "its names by the next CA: $(names)"
 start_server
 want 0 op audit list

@@ -61,7 +61,7 @@ done
 
 # Damaged, cut short, grown, or naming what it must not: nothing is written.
 refused() { # status, words
-	want "$1" "$server" server restore "$WORK/bad" "$WORK/new"
+	want "$1" "$server" server restore "$WORK/bad" "$WORK/new" --reason test
 	said "$2"
 	[ ! -e "$WORK/new" ] || [ -z "$(ls "$WORK/new" | grep -v run)" ] ||
 		die "something was written"
@@ -95,10 +95,11 @@ print(*(a["objects"]["copies"] for a in acts if a["act"] == "server-backup"))
 PY
 }
 [ "$(copies "$WORK/backup")" = 1 ] || die "it does not know of itself"
-want 14 "$server" server restore "$WORK/backup" "$WORK/server"
+want 14 "$server" server restore "$WORK/backup" "$WORK/server" --reason test
 said "holds a database"
 mv "$WORK/server" "$WORK/lost"
-want 0 "$server" server restore "$WORK/backup" "$WORK/server"
+want 2 "$server" server restore "$WORK/backup" "$WORK/server"
+want 0 "$server" server restore "$WORK/backup" "$WORK/server" --reason test
 said "keys/tls.key is missing"
 said "every rollout paused"
 want 13 "$server" server check "$WORK/server"
@@ -117,7 +118,7 @@ want 0 op rollout show one
 said "paused"
 said "a backup was restored"
 want 0 op audit list
-said "server-restore"
+said "server-restore .*reason="
 follow a
 # The keeper's memory came from the backup: what it signs now is new to devices.
 want 0 device a check

@@ -61,7 +61,7 @@ sed "s|^people = .*|&\nmetrics = 127.0.0.1:0|" "$WORK/conf" >"$conf"
 printf '[log]\njson = true\n' >>"$conf"
 : >"$WORK/server.log"
 # The end of a former device CA is watched, too.
-want 0 "$server" ca rotate "$WORK/server" --overlap 200
+want 0 "$server" ca rotate "$WORK/server" --reason test --overlap 200
 start_server
 
 # Alive at once; ready as soon as there is something to serve.

@@ -63,7 +63,7 @@ restore_aside() { # the folder of the backup
 	cp "$WORK/server/run/listeners.json" "$WORK/listeners.json"
 	stop_later
 	rm -rf "$WORK/server"
-	want 0 "$server" server restore "$1" "$WORK/server"
+	want 0 "$server" server restore "$1" "$WORK/server" --reason test
 	mkdir -p "$WORK/server/keys"
 	cp -a "$WORK/kept.keys/." "$WORK/server/keys"
 	cp -a "$WORK/kept.admin" "$WORK/server/admin"

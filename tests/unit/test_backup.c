@@ -91,7 +91,7 @@ static int save(struct world *w, bool payloads, struct err *e)
 static int put_back(struct world *w, struct err *e)
 {
 	struct backup_list l = { 0 };
-	int rc = backup_restore(w->saved, w->back, &l, e);
+	int rc = backup_restore(w->saved, w->back, "test", &l, e);
 
 	backup_list_done(&l);
 	return rc;

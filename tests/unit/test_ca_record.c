@@ -77,9 +77,9 @@ static void what_was_rotated_is_what_is_in_use(void **state)
 
 	(void)state;
 	assert_ok(check(&e)); /* never rotated */
-	assert_ok(device_ca_rotate(dir, 30, &cas, &e));
+	assert_ok(device_ca_rotate(dir, 30, "test", &cas, &e));
 	assert_ok(check(&e));
-	assert_ok(device_ca_rotate(dir, 30, &cas, &e));
+	assert_ok(device_ca_rotate(dir, 30, "test", &cas, &e));
 	assert_ok(check(&e));
 	assert_ok(device_ca_withdraw(dir, &cas.at[2].fingerprint, 0, "test",
 				     &cas, &e));
@@ -92,15 +92,15 @@ static void a_copy_of_before_a_rotation_is_refused_until_the_next(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	assert_ok(device_ca_rotate(dir, 30, &cas, &e));
+	assert_ok(device_ca_rotate(dir, 30, "test", &cas, &e));
 	put_back(PEM, &pem);
 	assert_refused_saying(check(&e), ERR_ROLLBACK, "ca rotate again");
 	/* The new key does not fit it: that is said, too, with a way out. */
-	assert_refused_saying(device_ca_rotate(dir, 30, &cas, &e), ERR_CONFLICT,
-			      "from one copy of keys/");
+	assert_refused_saying(device_ca_rotate(dir, 30, "test", &cas, &e),
+			      ERR_CONFLICT, "from one copy of keys/");
 	put_back("srv/keys/device-ca.key", &key);
 	assert_refused(check(&e), ERR_ROLLBACK);
-	assert_ok(device_ca_rotate(dir, 30, &cas, &e));
+	assert_ok(device_ca_rotate(dir, 30, "test", &cas, &e));
 	assert_ok(check(&e));
 }
 
@@ -112,7 +112,7 @@ a_copy_of_before_a_withdrawal_is_refused_until_the_next(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	assert_ok(device_ca_rotate(dir, 30, &cas, &e));
+	assert_ok(device_ca_rotate(dir, 30, "test", &cas, &e));
 	former = cas.at[1].fingerprint;
 	pem = copy_of(PEM);
 	assert_ok(device_ca_withdraw(dir, &former, 0, "test", &cas, &e));
@@ -130,7 +130,7 @@ static void a_file_kept_by_others_is_theirs(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	assert_ok(device_ca_rotate(dir, 30, &cas, &e));
+	assert_ok(device_ca_rotate(dir, 30, "test", &cas, &e));
 	at = memmem(conf.ptr, conf.len, ours, strlen(ours));
 	assert_non_null(at);
 	memcpy(at, "device_ca = keys/devices-x.pem", strlen(ours));

@@ -82,7 +82,7 @@ static void the_former_one_gets_an_end_and_loses_its_key(void **state)
 	(void)state;
 	assert_ok(device_ca_status(dir, &cas, &e));
 	assert_int_equal(cas.count, 1);
-	assert_ok(device_ca_rotate(dir, 30, &cas, &e));
+	assert_ok(device_ca_rotate(dir, 30, "test", &cas, &e));
 	assert_int_equal(cas.count, 2);
 	now = ca_in_file(0);
 	former = ca_in_file(1);
@@ -96,7 +96,7 @@ static void the_former_one_gets_an_end_and_loses_its_key(void **state)
 	assert_true(now.not_after > utc_now() + 3000 * UTC_DAY);
 	assert_true(sha256_equal(&cas.at[1].fingerprint, &former.fingerprint));
 	/* It lives no longer for being replaced. */
-	assert_ok(device_ca_rotate(dir, 3650, &cas, &e));
+	assert_ok(device_ca_rotate(dir, 3650, "test", &cas, &e));
 	assert_int_equal(cas.count, 3);
 	assert_int_equal(cas.at[1].not_after, now.not_after);
 	assert_int_equal(cas.at[2].not_after, former.not_after);
@@ -109,12 +109,12 @@ static void there_are_so_many_and_no_more(void **state)
 
 	(void)state;
 	for (int i = 1; i < DEVICE_CA_MAX; i++)
-		assert_ok(device_ca_rotate(dir, 30, &cas, &e));
+		assert_ok(device_ca_rotate(dir, 30, "test", &cas, &e));
 	last = cas.at[1].fingerprint;
-	assert_refused(device_ca_rotate(dir, 30, &cas, &e), ERR_LIMIT);
+	assert_refused(device_ca_rotate(dir, 30, "test", &cas, &e), ERR_LIMIT);
 	assert_ok(device_ca_withdraw(dir, &last, 0, "test", &cas, &e));
 	assert_int_equal(cas.count, DEVICE_CA_MAX - 1);
-	assert_ok(device_ca_rotate(dir, 30, &cas, &e));
+	assert_ok(device_ca_rotate(dir, 30, "test", &cas, &e));
 }
 
 /* Between certificate and key: what was begun is ended. */
@@ -126,13 +126,13 @@ static void one_that_was_cut_off_is_ended_first(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	assert_ok(device_ca_rotate(dir, 30, &cas, &e));
+	assert_ok(device_ca_rotate(dir, 30, "test", &cas, &e));
 	second = ca_in_file(0);
 	assert_ok(fs_rename(box.dir, "srv/keys/device-ca.key",
 			    "srv/keys/device-ca-next.key", &e));
 	assert_ok(fs_replace_file(box.dir, "srv/keys/device-ca.key",
 				  buf_slice(&key), 0600, &e));
-	assert_ok(device_ca_rotate(dir, 30, &cas, &e));
+	assert_ok(device_ca_rotate(dir, 30, "test", &cas, &e));
 	third = ca_in_file(0);
 	own = key_in("srv/keys/device-ca.key");
 	assert_true(ec_public_equal(&own, &third.public_key));
@@ -141,7 +141,8 @@ static void one_that_was_cut_off_is_ended_first(void **state)
 	/* A key of somewhere else is none. */
 	assert_ok(fs_replace_file(box.dir, "srv/keys/device-ca.key",
 				  buf_slice(&key), 0600, &e));
-	assert_refused(device_ca_rotate(dir, 30, &cas, &e), ERR_CONFLICT);
+	assert_refused(device_ca_rotate(dir, 30, "test", &cas, &e),
+		       ERR_CONFLICT);
 	buf_done(&key);
 }
 
@@ -166,7 +167,7 @@ static void it_goes_when_nobody_is_left_on_it(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	assert_ok(device_ca_rotate(dir, 30, &cas, &e));
+	assert_ok(device_ca_rotate(dir, 30, "test", &cas, &e));
 	own = cas.at[0].fingerprint;
 	former = cas.at[1].fingerprint;
 	assert_refused(device_ca_withdraw(dir, &own, 0, "test", &cas, &e),
@@ -196,8 +197,8 @@ static void another_place_is_not_ours_to_write(void **state)
 	memcpy(at, "device_ca = keys/devices-x.pem", strlen(ours));
 	assert_ok(fs_replace_file(box.dir, "srv/server.conf", buf_slice(&conf),
 				  0600, &e));
-	assert_refused_saying(device_ca_rotate(dir, 30, &cas, &e), ERR_CONFIG,
-			      "kept by somebody else");
+	assert_refused_saying(device_ca_rotate(dir, 30, "test", &cas, &e),
+			      ERR_CONFIG, "kept by somebody else");
 	buf_done(&conf);
 }
 
