@@ -36,7 +36,7 @@ static const struct group {
 	{ "confirmed", STAGE_CONFIRMED, STAGE_CONFIRMED },
 	{ "failed", STAGE_FAILED, STAGE_ROLLED_BACK },
 	{ "ended", STAGE_CONFIRMED, STAGE_ROLLED_BACK },
-	{ "skipped", STAGE_SKIPPED, STAGE_EXPIRED },
+	{ "skipped", STAGE_SKIPPED, STAGE_RETIRED },
 };
 
 /* The names of a kind that tell devices apart. */

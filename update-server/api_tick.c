@@ -22,7 +22,7 @@ static void ring(const struct stage *s, struct store_due *d, int64_t now)
 	if (d->interval_sec)
 		a->interval_sec = d->interval_sec;
 	if (stage_attempt_tick(a, &s->policy.timers, s->size, now) && d->is_out)
-		(void)stage_attempt_end(a, STAGE_WITHDRAWN, "RETIRED", now);
+		(void)stage_attempt_end(a, STAGE_RETIRED, "", now);
 }
 
 /* What came of a list of attempts, in one transaction. */

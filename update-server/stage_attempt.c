@@ -18,6 +18,7 @@ static const char *const names[STAGE_STATES] = {
 	[STAGE_WITHDRAWN] = "withdrawn",
 	[STAGE_SUPERSEDED] = "superseded",
 	[STAGE_EXPIRED] = "expired",
+	[STAGE_RETIRED] = "retired",
 };
 
 const char *stage_state_name(enum stage_state state)

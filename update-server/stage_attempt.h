@@ -34,6 +34,7 @@ enum stage_state {
 	STAGE_WITHDRAWN, /* it left the rollout before it installed */
 	STAGE_SUPERSEDED,
 	STAGE_EXPIRED, /* never came for it */
+	STAGE_RETIRED, /* the device left the fleet */
 	STAGE_STATES
 };
 

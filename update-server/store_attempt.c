@@ -405,8 +405,7 @@ int store_attempts_withdraw_locked(struct store *s, const struct device_id *id,
 		if (found)
 			read_attempt(q, &a);
 		if (sql_end(q, e) ||
-		    (found &&
-		     end_attempt(s, &a, STAGE_WITHDRAWN, "RETIRED", now, e)))
+		    (found && end_attempt(s, &a, STAGE_RETIRED, "", now, e)))
 			return -1;
 	} while (found);
 	return 0;

@@ -164,7 +164,7 @@ d = fleet[6]
 d.check_in()
 d.report("downloading")
 admin.command("device", "revoke", d.id, "--reason", "test")
-r = until("named", lambda r: r["counts"]["withdrawn"] == 1)
+r = until("named", lambda r: r["counts"]["retired"] == 1)
 equal(r["gate"]["bad"], 0, "nobody's fault")
 
 # superseded: what has installed finishes, the rest ends, at once or when it

@@ -194,11 +194,10 @@ static void who_leaves_the_fleet_counts_no_more(void **state)
 	assert_ok(store_device_revoke(*state, &installed.facts.id, &fleet_by,
 				      &cut, &e));
 	assert_ok(store_attempt_find(*state, a.id, &d.facts.id, &out, &e));
-	assert_int_equal(out.at.state, STAGE_WITHDRAWN);
-	assert_string_equal(out.at.code, "RETIRED");
+	assert_int_equal(out.at.state, STAGE_RETIRED);
 	assert_ok(store_tally(*state, &r, FLEET_NOW, &t, &e));
 	assert_int_equal(t.gate[0].lost, 0);
-	assert_int_equal(tally_count(&t, STAGE_WITHDRAWN), 2);
+	assert_int_equal(tally_count(&t, STAGE_RETIRED), 2);
 	/* the one that installed is known to be out when its timer rings */
 	assert_ok(store_attempts_due(*state, FLEET_NOW, due, &count, &e));
 	assert_int_equal(count, 1);

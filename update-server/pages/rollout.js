@@ -320,7 +320,8 @@ function failures(r, bad) {
 }
 
 const skipWords = { skipped: "skipped", withdrawn: "the offer was taken back",
-	superseded: "another rollout took its place", expired: "it never came for it" };
+	superseded: "another rollout took its place", expired: "it never came for it",
+	retired: "it left the fleet" };
 
 // Ended without saying anything of the release, by why; phases summed up.
 function leftOut(r) {

@@ -75,7 +75,7 @@ const codes = {
 	BLOCKED: "it is blocked: nothing is given to it",
 	HARDWARE: "for other revisions of the hardware",
 	LEFT: "it is none of those any more that the rollout is for",
-	RETIRED: "it left the fleet",
+	RETIRED: "it left the fleet", // as servers of before wrote it
 };
 export const codeWords = code => codes[code] || "";
 
