@@ -265,7 +265,20 @@ static int add_record(void *ctx, struct slice record, struct err *e)
 	return rc;
 }
 
-/* audit-of/rollout/<name>, audit-of/device/<id> */
+/* "before-<n>", or nothing. */
+static int parse_before(const char *text, uint64_t *out, struct err *e)
+{
+	static const char word[] = "before-";
+
+	if (!text[0])
+		return 0;
+	return strncmp(text, word, sizeof(word) - 1) != 0
+		       ? -1
+		       : num_parse(slice_of(text + sizeof(word) - 1),
+				   JSON_INT_MAX, out, e);
+}
+
+/* audit-of/rollout/<name>, audit-of/device/<id>; both [/before-<n>] */
 int api_acts(struct server_api *api, const struct request *q,
 	     struct response *a, struct err *e)
 {
@@ -275,7 +288,8 @@ int api_acts(struct server_api *api, const struct request *q,
 	struct json *j, *list;
 
 	if (api_path_name(&rest, kind, sizeof(kind)) ||
-	    api_path_name(&rest, name, sizeof(name)) || rest[0])
+	    api_path_name(&rest, name, sizeof(name)) ||
+	    parse_before(rest, &about.before, e))
 		return err_set(e, ERR_NOT_FOUND, "no such records");
 	about.of_device = strcmp(kind, "device") == 0;
 	if (!about.of_device && strcmp(kind, "rollout") != 0)

@@ -243,7 +243,7 @@ int store_overview_cohorts(struct store *s,
 
 #define ACTS(at, in)                                                           \
 	"SELECT record FROM audit WHERE " at " > 0 AND " in                    \
-	" = ? ORDER BY n DESC LIMIT ?"
+	" = ? AND n < ? ORDER BY n DESC LIMIT ?"
 
 int store_overview_acts(struct store *s, const struct overview_acts *about,
 			int (*visit)(void *ctx, struct slice record,
@@ -255,11 +255,13 @@ int store_overview_acts(struct store *s, const struct overview_acts *about,
 	int rc = 0;
 
 	store_lock(s);
-	q = sql_query(
-		s->db,
-		about->of_device ? ACTS(DEVICE_AT, DEVICE_IN)
-				 : ACTS(ROLLOUT_AT, ROLLOUT_IN),
-		SQL_BIND(sql_text(about->name), sql_int((int64_t)about->max)));
+	q = sql_query(s->db,
+		      about->of_device ? ACTS(DEVICE_AT, DEVICE_IN)
+				       : ACTS(ROLLOUT_AT, ROLLOUT_IN),
+		      SQL_BIND(sql_text(about->name),
+			       sql_int(about->before ? (int64_t)about->before
+						     : INT64_MAX),
+			       sql_int((int64_t)about->max)));
 	while (rc == 0 && sql_next(q))
 		rc = visit(ctx, sql_get_bytes(q, 0), e);
 	if (sql_end(q, rc == 0 ? e : &ignored))

@@ -50,6 +50,7 @@ struct overview_acts {
 	bool of_device;
 	const char *name;
 	size_t max;
+	uint64_t before; /* records older than this one; 0: the newest */
 };
 
 int store_overview_acts(struct store *s, const struct overview_acts *about,

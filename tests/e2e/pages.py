@@ -274,6 +274,21 @@ def approve_and_look(o):
     check("release engineers" in o.b.text("#back") and
           people.rollout("odd")["rolled_back"], "the way back is shown")
     people.act("abort", "odd", reason="seen")
+    people.begin("busy", "r3", cohort="odd", watch=[0])
+    for _ in range(52):
+        people.act("pause", "busy", reason="a look")
+        people.act("resume", "busy", reason="on")
+    people.act("abort", "busy", reason="seen")
+    o.go("/rollouts/busy")
+    o.b.wait_text("#acts", "Older acts")
+    check("created" not in o.b.run(
+        "return document.querySelector('#acts').innerText"),
+          "more acts than a page holds")
+    o.press("Older acts")
+    o.b.wait_text("#acts", "created")
+    o.press("Newest acts")
+    o.b.wait_text("#acts", "Older acts")
+    check(True, "acts of long ago are a click away")
     o.quiet("approving")
 
 

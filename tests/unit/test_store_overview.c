@@ -412,6 +412,7 @@ static void acts_are_found_by_what_they_are_about(void **state)
 			   .ladder = { .count = 1 },
 			   .policy = stage_usual };
 	char id[2 * DEVICE_ID_LEN + 1], text[400] = "";
+	uint64_t last;
 	struct sha256 print;
 	struct err e = { 0 };
 
@@ -422,29 +423,36 @@ static void acts_are_found_by_what_they_are_about(void **state)
 	assert_ok(store_device_revoke(s, &a.facts.id, &by, &print, &e));
 	hex_format((struct slice){ a.facts.id.bytes, DEVICE_ID_LEN }, id);
 	assert_ok(store_overview_acts(
-		s, &(const struct overview_acts){ true, id, 10 }, append_act,
+		s, &(const struct overview_acts){ true, id, 10, 0 }, append_act,
 		text, &e));
 	assert_string_equal(text, "device-revoke device-enrol ");
 	text[0] = '\0';
 	assert_ok(store_overview_acts(
-		s, &(const struct overview_acts){ true, id, 1 }, append_act,
+		s, &(const struct overview_acts){ true, id, 1, 0 }, append_act,
 		text, &e));
 	assert_string_equal(text, "device-revoke ");
+	/* and what is older than that */
+	text[0] = '\0';
+	assert_ok(store_audit_size(s, &last, &e));
+	assert_ok(store_overview_acts(
+		s, &(const struct overview_acts){ true, id, 10, last - 1 },
+		append_act, text, &e));
+	assert_string_equal(text, "device-enrol ");
 	text[0] = '\0';
 	assert_ok(store_overview_acts(
-		s, &(const struct overview_acts){ false, "r1", 9 }, append_act,
-		text, &e));
+		s, &(const struct overview_acts){ false, "r1", 9, 0 },
+		append_act, text, &e));
 	assert_string_equal(text, "rollout-create ");
 	text[0] = '\0';
 	assert_ok(store_overview_acts(
-		s, &(const struct overview_acts){ false, "r", 9 }, append_act,
-		text, &e));
+		s, &(const struct overview_acts){ false, "r", 9, 0 },
+		append_act, text, &e));
 	assert_string_equal(text, "");
-	assert_refused(store_overview_acts(
-			       s,
-			       &(const struct overview_acts){ false, "r1", 9 },
-			       stop_at_once, NULL, &e),
-		       ERR_LIMIT);
+	assert_refused(
+		store_overview_acts(
+			s, &(const struct overview_acts){ false, "r1", 9, 0 },
+			stop_at_once, NULL, &e),
+		ERR_LIMIT);
 	assert_string_equal(e.msg, "enough");
 }
 

@@ -459,12 +459,23 @@ function attempts(r) {
 	], (r.attempts || []).slice(0, 10), "Nothing was offered yet."));
 }
 
+const ACTS = 100; // the server's page
+let before = null; // the number of the record that is next; null: the newest
+
 function history(acts, people) {
+	const go = to => () => {
+		before = to;
+		page.again();
+	};
 	return section("acts", "Who did what", table("Acts, newest first", [
 		["When", a => when(a.time)],
 		["Who", a => actorWords(a.actor, people)],
 		["Did what", a => actWords(a.act, a.objects)],
-	], acts, "Nothing yet."));
+	], acts, "Nothing yet."), h("p", { class: "buttons" },
+		acts.length === ACTS && h("button", { type: "button",
+			onclick: go(acts.at(-1).n) }, "Older acts"),
+		before !== null && h("button", { type: "button",
+			onclick: go(null) }, "Newest acts")));
 }
 
 const span = s => s >= 86400 ? +(s / 86400).toFixed(1) + " days"
@@ -495,7 +506,8 @@ function what(r) {
 
 page(async () => {
 	const [r, { records }, { people }] = await Promise.all([
-		ask("rollout/" + name), ask("audit-of/rollout/" + name), ask("names")]);
+		ask("rollout/" + name), ask("audit-of/rollout/" + name +
+			(before === null ? "" : "/before-" + before)), ask("names")]);
 	const days = Math.min(400, 1 + Math.ceil((Date.now() -
 		Date.parse(r.started || r.created)) / 86400e3));
 	const bad = await Promise.all((r.failures || []).length === 0 ? []
