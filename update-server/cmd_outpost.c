@@ -220,6 +220,7 @@ static int upload_words(struct ui *u, DIR *d, struct words *w, struct err *e)
 static int import_words(struct ui *u, int folder, struct err *e)
 {
 	struct words w = { 0 };
+	char text[128];
 	DIR *d = NULL;
 	int fd = -1, rc;
 
@@ -233,10 +234,12 @@ static int import_words(struct ui *u, int folder, struct err *e)
 	}
 	rc = upload_words(u, d, &w, e);
 	(void)closedir(d); /* it was only read */
-	if (u->json)
-		printf("{\"v\": 1, \"devices\": %zu, \"known\": %zu, "
-		       "\"refused\": %zu}\n",
+	(void)snprintf(text, sizeof(text),
+		       "{\"v\": 1, \"devices\": %zu, \"known\": %zu, "
+		       "\"refused\": %zu}",
 		       w.news, w.known, w.refused);
+	if (u->json)
+		program_print_json(text);
 	else
 		printf("%zu device%s said something new, %zu nothing new, %zu "
 		       "refused\n",

@@ -232,6 +232,7 @@ int command_server_drain(int argc, char **argv, struct err *e)
 {
 	uint64_t within = DRAIN_WITHIN;
 	struct beside_drained end = { .ran = false };
+	char text[64];
 	const char *reason = NULL;
 	bool json = false;
 	const struct opt opts[] = {
@@ -251,9 +252,10 @@ int command_server_drain(int argc, char **argv, struct err *e)
 	if (ui_need_reason(reason, e) ||
 	    beside_drain(operands[0], within, reason, &end, e))
 		return -1;
-	if (json)
-		printf("{\"ran\":%s,\"cut\":%llu}\n",
+	(void)snprintf(text, sizeof(text), "{\"ran\":%s,\"cut\":%llu}",
 		       end.ran ? "true" : "false", (unsigned long long)end.cut);
+	if (json)
+		program_print_json(text);
 	else if (end.cut == 0)
 		printf(end.ran ? "drained: the server has ended\n"
 			       : "no server runs there\n");

@@ -80,6 +80,7 @@ PY
 start_server
 begins "$WORK/slow" 1M
 want 9 "$server" server drain "$WORK/server" --reason move --within 1 --json
+[ "$(grep -c '^{' "$WORK/said")" -eq 1 ] || die "not one object"
 said '"ran":true,"cut":1'
 said "cut 1 requests off that took longer"
 ! wait "$down" || die "whoever hangs holds it up"
