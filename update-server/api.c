@@ -292,6 +292,17 @@ void api_set_time(struct json *j, const char *name, int64_t when)
 	json_set_text(j, name, text);
 }
 
+void api_set_day(struct json *j, const char *name, int64_t when)
+{
+	char text[UTC_TEXT_LEN] = "";
+
+	if (when > 0) {
+		utc_format(when, text);
+		text[strcspn(text, "T")] = 0;
+	}
+	json_set_text(j, name, text);
+}
+
 void api_set_digest(struct json *j, const char *name,
 		    const struct sha256 *digest)
 {

@@ -361,6 +361,8 @@ int api_device_id(const struct request *q, struct device_id *out,
 		  struct err *e) NODISCARD;
 
 void api_set_time(struct json *j, const char *name, int64_t when);
+/* The day of it alone, in UTC. */
+void api_set_day(struct json *j, const char *name, int64_t when);
 void api_set_digest(struct json *j, const char *name,
 		    const struct sha256 *digest);
 

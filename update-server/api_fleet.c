@@ -152,7 +152,7 @@ static struct json *device_json(const struct store_device *d)
 			      d->first_use == WIRE_FIRST_USE_DONE ? "done"
 								  : "pending");
 	api_set_time(j, "enrolled", d->enrolled);
-	api_set_time(j, "last_seen", d->last_seen);
+	api_set_day(j, "last_seen", d->last_seen);
 	return j;
 }
 

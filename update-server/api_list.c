@@ -107,7 +107,7 @@ struct json *api_listed(const struct overview_device *d)
 	json_set_text(j, "cohort", d->cohort);
 	json_set_text(j, "release", d->release);
 	json_set_bool(j, "confirmed", d->confirmed);
-	api_set_time(j, "last_seen", d->last_seen);
+	api_set_day(j, "last_seen", d->last_seen);
 	return j;
 }
 

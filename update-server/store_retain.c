@@ -6,6 +6,8 @@
 
 #define EVIDENCE_SEC (30 * UTC_DAY)
 #define ATTEMPTS_SEC (400 * UTC_DAY)
+#define SECONDS_SEC  (30 * UTC_DAY)
+#define DAYS_LATE    30 /* a server that was off so long comes to it yet */
 
 /* ---- by age -------------------------------------------------------------- */
 
@@ -56,10 +58,31 @@ static int drop(struct store *s, int64_t now, int64_t end,
 	return 0;
 }
 
+/*
+ * To the second it is known when a device was there as long as a gate may look
+ * at it: attempts, and the control group of those that are off at night. After
+ * that the day is what is kept.
+ */
+static int forget_seconds(struct store *s, int64_t now, struct err *e)
+{
+	int64_t last = (now - SECONDS_SEC) / UTC_DAY;
+
+	return sql_run(s->db,
+		       "UPDATE device SET last_seen = seen_day * 86400"
+		       " WHERE id IN (SELECT id FROM device WHERE revoked = 0"
+		       " AND seen_day > ? AND seen_day <= ?"
+		       " AND last_seen % 86400 != 0 LIMIT ?)",
+		       SQL_BIND(sql_int(last - DAYS_LATE), sql_int(last),
+				sql_int(ROWS)),
+		       NULL, e);
+}
+
 static int retain(struct store *s, int64_t now, struct store_retained *r,
 		  int64_t *end, struct err *e)
 {
-	if (find_end(s, r->at, end, e))
+	/* That of the days is done with the first step. */
+	if (find_end(s, r->at, end, e) ||
+	    (r->at == 0 && forget_seconds(s, now, e)))
 		return -1;
 	return *end ? drop(s, now, *end, r, e) : 0;
 }

@@ -18,6 +18,7 @@ MAY = {
     "store_forget_locked": "who is forgotten, one at a time",
     "store_certificates_each": "another CA for devices, which an admin asks for",
     "check_codes": "who removes a cohort, one at a time",
+    "forget_seconds": "the tick, once a day, of the days a month ago",
     "store_survey": "the tick, a few devices at a time",
 }
 

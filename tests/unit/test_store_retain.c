@@ -47,6 +47,30 @@ static unsigned retain(struct store *s, int64_t now,
 	return steps;
 }
 
+/* After a month the day is what is kept, and of who comes the second. */
+static void when_a_device_was_there_is_known_by_the_day(void **state)
+{
+	struct store_device a = fleet_device(*state, 1);
+	struct store_device b = fleet_device(*state, 2);
+	const int64_t day = FLEET_NOW - FLEET_NOW % UTC_DAY;
+	const int64_t month = 30 * UTC_DAY;
+	struct wire_checkin m = { .interval_sec = 60 };
+	struct store_retained gone;
+	struct err e = { 0 };
+
+	assert_ok(store_device_seen(*state, &a, &m, day + 77, &e));
+	assert_ok(store_device_seen(*state, &b, &m, day + UTC_DAY + 88, &e));
+	assert_ok(store_flush(*state, &e));
+	(void)retain(*state, day + month - 1, &gone);
+	assert_ok(store_device_find(*state, &a.facts.id, &a, &e));
+	assert_int_equal(a.last_seen, day + 77);
+	(void)retain(*state, day + month, &gone);
+	assert_ok(store_device_find(*state, &a.facts.id, &a, &e));
+	assert_int_equal(a.last_seen, day);
+	assert_ok(store_device_find(*state, &b.facts.id, &b, &e));
+	assert_int_equal(b.last_seen, day + UTC_DAY + 88);
+}
+
 /* An attempt that failed, with its last words. */
 static struct attempt failed(struct store *s, struct stage *r,
 			     const struct store_device *d)
@@ -215,6 +239,7 @@ int main(void)
 		TEST(what_a_device_came_back_from_is_not_forgotten),
 		TEST(what_a_device_was_led_back_from_is_not_forgotten),
 		TEST(no_step_looks_at_more_than_a_few),
+		TEST(when_a_device_was_there_is_known_by_the_day),
 		TEST(nothing_is_left_of_a_forgotten_device_but_its_keys),
 	};
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One device: what it runs, and why it gets what it gets.
-import { act, ask, confirmed, doing, facts, h, link, page, place, section, show,
+import { act, ask, confirmed, day, doing, facts, h, link, page, place, section, show,
 	table, verdict, when } from "./frame.js";
 import { codeWords, groupOf } from "./words.js";
 
@@ -109,7 +109,7 @@ page(() => ask("device/" + id), (d, overview) => {
 				d.release, d.release) : "unknown"],
 			d.pin && ["Pinned to", d.pin],
 			["Said that it is well", d.confirmed ? "yes" : "not yet"],
-			["Last seen", when(d.last_seen)],
+			["Last seen", day(d.last_seen)],
 			["Enrolled", when(d.enrolled)],
 			["Updater", d.updater || "unknown"],
 			["Content (SHA-256)", h("code", {}, d.digest || "unknown")],

@@ -167,6 +167,15 @@ export function when(text, otherwise) {
 		h("span", { class: "exact" }, "(" + clock(date) + ")"));
 }
 
+// A day of the server's calendar, in UTC, and how long ago that is.
+export function day(text) {
+	const days = Math.round((Date.parse(new Date(now()).toISOString()
+		.slice(0, 10)) - Date.parse(text)) / 86400000);
+	return !text ? "never" : h("time", { datetime: text, title: text + ", UTC" },
+		days <= 0 ? "today" : days === 1 ? "yesterday" : days + " days ago",
+		" ", h("span", { class: "exact" }, "(" + text + ")"));
+}
+
 export const secondsTo = text => (new Date(text) - now()) / 1000;
 
 // ---- parts of pages -----------------------------------------------------------

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The devices behind a number, a page at a time.
-import { ask, h, link, page, place, show, table, when } from "./frame.js";
+import { ask, day, h, link, page, place, show, table, when } from "./frame.js";
 import { codeWords, groupOf, groups } from "./words.js";
 
 const groupWords = Object.fromEntries(groups.map(g => [g.id, g]));
@@ -82,7 +82,7 @@ const deviceColumns = [
 	["Cohort", d => link("/list/cohort/" + d.cohort, d.cohort)],
 	["Runs", d => d.release
 		? d.release + (d.confirmed ? "" : " (on trial)") : "unknown"],
-	["Last seen", d => when(d.last_seen)],
+	["Last seen", d => day(d.last_seen)],
 ];
 
 const PAGE = 100, ASKS = 20;
