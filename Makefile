@@ -247,7 +247,7 @@ help:
 #@                    and every torn state of their records (GROUP=boot: what it needs)
 #@ make test-foreign  the decoder's tests for ARCH="arm64 armhf s390x" under qemu-user, and
 #@                    the client installed for an image
-#@ make test-attack-mutants  attacks on a client without the check that stops
+#@ make test-attack-mutants  attacks on a program without the check that stops
 #@                    them must succeed (SECONDS=n: a part, CASES="a04_... ...")
 #@ make test-innocents  the secret scan over a whole Debian root: no false alarm
 #@                    (ROOT=dir: that one; GROUP=long: what it needs)
@@ -338,10 +338,11 @@ run-fuzz: $(FUZZ)
 test-mutants: $(TESTS)
 	@B=$(B) LIBS="$(LIBS_tests)" sh tests/check/mutants.sh $(if $(SECONDS),--seconds $(SECONDS)) $(MUTANTS)
 
-test-attack-mutants: $(BIN)
+test-attack-mutants: $(BIN) $(TOOLS)
 	@sh tests/check/deps.sh check build test
-	@B=$(B) LIBS="$(LIBS_updater-client)" DIGEST=$(DIGEST_updater-client) \
-		COMMON=$(LIBCOMMON_updater-client) python3 \
+	@B=$(B) LIBS_CLIENT="$(LIBS_updater-client)" LIBS_SERVER="$(LIBS_update-server)" \
+		DIGEST_CLIENT=$(DIGEST_updater-client) DIGEST_SERVER=$(DIGEST) \
+		COMMON_CLIENT=$(LIBCOMMON_updater-client) COMMON_SERVER=$(LIBCOMMON) python3 \
 		tests/check/attack_mutants.py $(if $(SECONDS),--seconds $(SECONDS)) $(CASES)
 
 test-innocents: $(BIN)
