@@ -13,6 +13,9 @@ static const unsigned statuses[] = { 200, 206, 304, 400, 403, 404, 405, 408,
 
 #define STATUSES ARRAY_LEN(statuses)
 
+#define MINUTE_NS UINT64_C(60000000000)
+#define RATIO_NS  100000 /* a basis point of a second */
+
 struct counter {
 	_Atomic uint64_t n;
 };
@@ -32,6 +35,8 @@ struct meter {
 	struct counter events[METER_EVENTS];
 	struct histogram latency[LISTENER_COUNT];
 	struct histogram commits;
+	uint64_t minute;           /* of the last turn, for the loop alone */
+	struct counter longest[2]; /* ns, of even and odd minutes */
 };
 
 static void add(struct counter *c, uint64_t n)
@@ -137,6 +142,36 @@ uint64_t meter_busy(const struct meter *m, enum listener listener)
 		     statuses[i] == 503 && row <= m->route_count; row++)
 			n += (uint64_t)get(&m->rows[listener][row].statuses[i]);
 	return n;
+}
+
+static void put(struct counter *c, uint64_t n)
+{
+	atomic_store_explicit(&c->n, n, memory_order_relaxed);
+}
+
+void meter_turned(struct meter *m, uint64_t now_ns, uint64_t ns)
+{
+	uint64_t minute = now_ns / MINUTE_NS;
+	struct counter *longest;
+
+	if (!m)
+		return;
+	longest = &m->longest[minute % 2];
+	if (minute != m->minute)
+		put(longest, 0);
+	if (minute > m->minute + 1)
+		put(&m->longest[(minute + 1) % 2], 0);
+	m->minute = minute;
+	if (ns > (uint64_t)get(longest))
+		put(longest, ns);
+}
+
+uint64_t meter_worst_turn(const struct meter *m)
+{
+	uint64_t a = (uint64_t)get(&m->longest[0]);
+	uint64_t b = (uint64_t)get(&m->longest[1]);
+
+	return a > b ? a : b;
 }
 
 void meter_committed(struct meter *m, uint64_t ns)
@@ -285,6 +320,11 @@ void meter_expose(const struct meter *m, struct exposition *x)
 	expose_requests(m, x);
 	expose_connections(m, x);
 	expose_events(m, x);
+	exposition_family(x, "pawl_loop_lag_seconds", EXPOSE_GAUGE,
+			  "The longest that the event loop heard nobody, in "
+			  "this minute or the one before.");
+	exposition_ratio(x, EXPOSE_PLAIN,
+			 (uint32_t)(meter_worst_turn(m) / RATIO_NS));
 	exposition_family(x, "pawl_store_commit_seconds", EXPOSE_HISTOGRAM,
 			  "Time that a transaction of the database takes to "
 			  "reach the disk.");

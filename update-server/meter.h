@@ -70,6 +70,15 @@ uint64_t meter_total(const struct meter *m, enum meter_event event);
 uint64_t meter_sent_to(const struct meter *m, enum listener listener);
 uint64_t meter_busy(const struct meter *m, enum listener listener);
 
+/*
+ * The event loop went round once, and that took it so long beside waiting: so
+ * long nobody else was heard. For the one thread of that loop alone; now_ns is
+ * of a clock that never goes back.
+ */
+void meter_turned(struct meter *m, uint64_t now_ns, uint64_t ns);
+/* The longest of this minute and the one before. */
+uint64_t meter_worst_turn(const struct meter *m);
+
 /* A transaction was committed. */
 void meter_committed(struct meter *m, uint64_t ns);
 

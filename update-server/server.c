@@ -34,6 +34,10 @@ struct server {
 	struct scrape *scrape; /* NULL: not served */
 	const struct limits *limits;
 	struct server_api *api;
+	struct meter *meter;
+	/* Of the loop's turn: when it began, and how long it had waited, ns */
+	uv_prepare_t turn;
+	uint64_t turn_began, turn_waited;
 	void (*tick)(struct server_api *api);
 	uv_timer_t tick_timer, stop_timer;
 	uv_work_t tick_work;
@@ -133,6 +137,11 @@ int server_open(const struct server_setup *setup, struct server **out,
 		return fail(e, rc, "loop");
 	}
 	tune_memory();
+	/* Only then does it say how long it waited; it never fails for that. */
+	(void)uv_loop_configure(&s->loop, UV_METRICS_IDLE_TIME);
+	(void)uv_prepare_init(&s->loop, &s->turn);
+	s->turn.data = s;
+	s->meter = setup->meter;
 	s->limits = setup->limits;
 	s->tick = setup->tick;
 	s->drains = setup->drains;
@@ -186,6 +195,7 @@ static void on_all_done(void *ctx)
 
 	close_handle((uv_handle_t *)&s->tick_timer, NULL);
 	close_handle((uv_handle_t *)&s->stop_timer, NULL);
+	close_handle((uv_handle_t *)&s->turn, NULL);
 	close_handle((uv_handle_t *)&s->sigterm, NULL);
 	close_handle((uv_handle_t *)&s->sigint, NULL);
 }
@@ -296,6 +306,20 @@ static void on_tick(uv_timer_t *timer)
 				   after_tick) == 0;
 }
 
+/* Before each wait: what was done since the last one. */
+static void on_turn(uv_prepare_t *turn)
+{
+	struct server *s = turn->data;
+	uint64_t now = uv_hrtime();
+	uint64_t waited = uv_metrics_idle_time(&s->loop);
+
+	if (s->turn_began > 0)
+		meter_turned(s->meter, now,
+			     now - s->turn_began - (waited - s->turn_waited));
+	s->turn_began = now;
+	s->turn_waited = waited;
+}
+
 int server_run(struct server *s, struct server_api *api, int upload_dirfd,
 	       struct err *e)
 {
@@ -310,6 +334,8 @@ int server_run(struct server *s, struct server_api *api, int upload_dirfd,
 	}
 	if (rc == 0)
 		rc = uv_signal_start(&s->sigint, on_signal, SIGINT);
+	if (rc == 0)
+		rc = uv_prepare_start(&s->turn, on_turn);
 	if (rc == 0 && s->tick)
 		rc = uv_timer_start(&s->tick_timer, on_tick, TICK_MS, TICK_MS);
 	if (rc)

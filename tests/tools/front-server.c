@@ -27,6 +27,7 @@ struct server_api {
 	int folder;
 	struct sha256 revoked;
 	bool any_revoked;
+	struct meter *meter;
 };
 
 static int get_file(struct server_api *api, const struct request *q,
@@ -96,6 +97,16 @@ static int get_fail(struct server_api *api, const struct request *q,
 	return err_set(e, ERR_SYSTEM, "inner detail");
 }
 
+/* The longest that the loop heard nobody, in microseconds. */
+static int get_lag(struct server_api *api, const struct request *q,
+		   struct response *a, struct err *e)
+{
+	(void)q;
+	return buf_addf(&a->body, e, "%llu",
+			(unsigned long long)meter_worst_turn(api->meter) /
+				1000);
+}
+
 /* The caller revokes its own certificate. */
 static int post_revoke(struct server_api *api, const struct request *q,
 		       struct response *a, struct err *e)
@@ -130,6 +141,7 @@ static const struct route routes[] = {
 	{ EVERYWHERE, METHOD_POST, "/slow", 0, ROUTE_PLAIN, post_slow },
 	{ EVERYWHERE, METHOD_GET, "/big", 0, ROUTE_PLAIN, get_big },
 	{ EVERYWHERE, METHOD_GET, "/fail", 0, ROUTE_PLAIN, get_fail },
+	{ EVERYWHERE, METHOD_GET, "/lag", 0, ROUTE_PLAIN, get_lag },
 	{ 1U << LISTENER_DEVICE, METHOD_POST, "/revoke", 0, ROUTE_PLAIN,
 	  post_revoke },
 };
@@ -167,8 +179,12 @@ static int serve(char **argv, const struct limits *limits, struct err *e)
 {
 	struct buf pem[3] = { BUF_INIT(65536), BUF_INIT(65536),
 			      BUF_INIT(65536) };
-	struct server_api api = { .folder = -1 };
+	struct server_api api = {
+		.folder = -1,
+		.meter = meter_new(routes, ARRAY_LEN(routes)),
+	};
 	struct server_setup setup = { .limits = limits,
+				      .meter = api.meter,
 				      .listen = { "127.0.0.1:0", "127.0.0.1:0",
 						  "[::1]:0" },
 				      .routes = routes,
@@ -194,6 +210,7 @@ static int serve(char **argv, const struct limits *limits, struct err *e)
 	rc = server_run(s, &api, api.folder, e);
 out:
 	server_close(s);
+	meter_free(api.meter);
 	fs_close(&api.folder);
 	for (int i = 0; i < 3; i++)
 		buf_done(&pem[i]);

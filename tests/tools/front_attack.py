@@ -587,7 +587,11 @@ def test_a_revocation_cuts_that_certificate_alone():
             assert read_answer(s)[0] == 403
 
 
-def test_handshakes_and_slow_handlers_do_not_hold_up_others():
+LAG = 50000  # microseconds that the loop may hear nobody
+
+
+def storm_once():
+    """What the longest answer took in a storm, in s, and the loop's lag."""
     stop = threading.Event()
 
     def storm(server):
@@ -615,9 +619,21 @@ def test_handshakes_and_slow_handlers_do_not_hold_up_others():
         stop.set()
         for t in threads:
             t.join()
-        assert worst < 0.7, worst
         for o in slow:
             assert read_answer(o)[0] == 200
+        return worst, int(ask(s, "GET", "/lag")[2])
+
+
+def test_handshakes_and_slow_handlers_do_not_hold_up_others():
+    # A machine that is at other things holds up the loop as well, now and
+    # then; what the loop does itself it does in each of three storms.
+    lags = []
+    while len(lags) < 3 and not (lags and lags[-1] < LAG):
+        worst, lag = storm_once()
+        assert worst < 0.7, worst
+        assert lag > 0, "the loop's lag is not told"
+        lags.append(lag)
+    assert min(lags) < LAG, lags
 
 
 # ---- the end ---------------------------------------------------------------

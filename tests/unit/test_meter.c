@@ -75,6 +75,27 @@ static void requests_are_counted_by_pattern_and_status(void **state)
 	assert_int_equal(meter_busy(NULL, LISTENER_DEVICE), 0);
 }
 
+static void the_loops_lag_is_the_longest_of_two_minutes(void **state)
+{
+	const uint64_t second = 1000000000, minute = 60 * second;
+
+	(void)state;
+	shows("\npawl_loop_lag_seconds 0.0000\n");
+	meter_turned(NULL, minute, second);
+	meter_turned(m, 7 * minute, 40000000);
+	meter_turned(m, 7 * minute + 1, 1000);
+	shows("\npawl_loop_lag_seconds 0.0400\n");
+	meter_turned(m, 8 * minute, 2000000);
+	assert_int_equal(meter_worst_turn(m), 40000000);
+	meter_turned(m, 9 * minute, 1000000);
+	assert_int_equal(meter_worst_turn(m), 2000000);
+	/* Nothing for long, and the old is forgotten. */
+	meter_turned(m, 12 * minute, 5);
+	assert_int_equal(meter_worst_turn(m), 5);
+	meter_turned(m, 15 * minute, 4);
+	assert_int_equal(meter_worst_turn(m), 4);
+}
+
 static void what_never_happened_has_no_row(void **state)
 {
 	(void)state;
@@ -150,6 +171,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			requests_are_counted_by_pattern_and_status, start,
+			stop),
+		cmocka_unit_test_setup_teardown(
+			the_loops_lag_is_the_longest_of_two_minutes, start,
 			stop),
 		cmocka_unit_test_setup_teardown(what_never_happened_has_no_row,
 						start, stop),
