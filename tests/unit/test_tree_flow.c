@@ -180,6 +180,33 @@ static void other_content_is_refused(void **state)
 	assert_refused(data("onE"), ERR_UNTRUSTED);
 }
 
+/* Nothing passes of an empty file, and still it has a digest. */
+static void an_empty_file_has_a_digest_too(void **state)
+{
+	struct sha256 got;
+
+	(void)state;
+	manifest.len = 0;
+	assert_ok(tree_begin(&manifest, TREE_APP, &e));
+	add(TREE_FILE, "a", "");
+	r = (struct release){ .attributes = TREE_APP,
+			      .manifest_len = manifest.len,
+			      .entries = 1 };
+	sha256_of(buf_slice(&manifest), &r.content_digest);
+	manifest.ptr[manifest.len - 1] ^= 1;
+	assert_ok(tree_flow_begin_blank(&r, &manifest, &sink, NULL, &flow, &e));
+	assert_ok(tree_flow_next(flow, &e));
+	assert_ok(tree_flow_end(flow, &e));
+	tree_flow_free(flow);
+	flow = NULL;
+	manifest.ptr[manifest.len - 1] ^= 1;
+	sha256_of(buf_slice(&manifest), &got);
+	assert_false(sha256_equal(&got, &r.content_digest));
+	r.content_digest = got;
+	assert_ok(begin());
+	assert_refused(tree_flow_next(flow, &e), ERR_UNTRUSTED);
+}
+
 static void content_that_is_cut_off_is_refused(void **state)
 {
 	(void)state;
@@ -353,6 +380,7 @@ int main(void)
 		TEST(a_tree_passes_entry_by_entry),
 		TEST(another_manifest_is_refused),
 		TEST(other_content_is_refused),
+		TEST(an_empty_file_has_a_digest_too),
 		TEST(content_that_is_cut_off_is_refused),
 		TEST(the_last_file_must_be_whole),
 		TEST(who_watches_hears_of_what_has_no_content),
