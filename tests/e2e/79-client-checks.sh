@@ -123,10 +123,46 @@ sed -i -e 's/^steady = 3/steady = 1/' -e 's/alive 4$/alive 60/' \
 	"$WORK/one/client.conf"
 touch "$WORK/alive"
 
+# A unit that is active, and one that is not. Where no systemd runs, something that
+# knows of one unit stands in its program's place, in a mount namespace of ours.
+up=up.service
+with_units() { # options
+	if [ -d /run/systemd/system ]; then
+		on one "$@"
+	else
+		unshare -m sh -c 'mount --bind "$0" /usr/bin/systemctl && exec "$@"' \
+			"$WORK/systemctl" "$client" "$@" \
+			--config "$WORK/one/client.conf"
+	fi
+}
+cat >"$WORK/systemctl" <<SH
+#!/bin/sh
+[ "\$#" -eq 3 ] && [ "\$1" = --quiet ] && [ "\$2" = is-active ] && [ "\$3" = $up ] ||
+	exit 3
+SH
+chmod 755 "$WORK/systemctl"
+[ ! -d /run/systemd/system ] || up=systemd-journald.service
+if [ -x /usr/bin/systemctl ] && with_units status >/dev/null 2>&1; then
+	make_service 51 0 600 health
+	release 51 --from 41 --deadline 20 --health "@unit $up"
+	with_units update --quiet --from "$WORK/publish"
+	runs one 51
+	make_service 52 0 600 health
+	release 52 --from 51 --deadline 3 --health "@unit no-such-unit.service"
+	want 15 with_units update --quiet --from "$WORK/publish"
+	runs one 51
+	on one status --json | grep -q 'unit no-such-unit.service: not active' ||
+		die "which unit, it does not say"
+	last=51
+else
+	echo "neither systemd nor a place for what stands in for it: no unit was asked"
+	last=41
+fi
+
 # Who kills the client in its trial leaves it armed: a real one would reset.
 make_service 6 0 600 health
 echo 'kill -9 $PPID' >>"$WORK/trees/6/bin/health"
-release 6 --from 41 --deadline 20
+release 6 --from $last --deadline 20
 want 137 on one update --quiet --from "$WORK/publish"
 [ "$(tail -c 1 "$WORK/watchdog" | tr '\0' 0)" = 0 ] || die "it was disarmed"
 
