@@ -13,7 +13,7 @@
 #include "tests/unit/box.h"
 #include "tests/unit/ear.h"
 
-#define IMAGE_LEN (40u * IMAGE_BLOCK + 512)
+#define IMAGE_LEN (24u * IMAGE_BLOCK + 512)
 #define SLOT_LEN  (IMAGE_LEN + 1000)
 
 static struct box box;
@@ -51,7 +51,7 @@ static void make_images(void)
 	}
 	memset(older + 3 * IMAGE_BLOCK, 0, 5 * IMAGE_BLOCK);
 	memcpy(newer, older, IMAGE_LEN);
-	memmove(newer + 10000, older, 20u * IMAGE_BLOCK);
+	memmove(newer + 10000, older, 12u * IMAGE_BLOCK);
 	for (size_t i = IMAGE_LEN - 9000; i < IMAGE_LEN; i++)
 		newer[i] ^= 0x55;
 }
@@ -516,7 +516,7 @@ static void points_are_as_far_apart_as_is_asked_for(void **state)
 
 	(void)state;
 	begin(&a, NULL, PACKAGE_RAW);
-	assert_ok(run_on(&a, &p, 10u * IMAGE_BLOCK, &e));
+	assert_ok(run_on(&a, &p, 6u * IMAGE_BLOCK, &e));
 	assert_true(p.count >= 2 && p.count <= 4);
 	drop_head();
 	p = (struct points){ .count = 0 };
