@@ -10,7 +10,7 @@ make_server
 make_repo "$WORK/repo"
 make_tree big
 head -c 12000000 /dev/urandom >"$WORK/trees/big/noise"
-make_release "$WORK/repo" big "$WORK/publish"
+make_release "$WORK/repo" big "$WORK/publish" --codec none
 want 0 "$server" server drain "$WORK/server" --reason move
 said "no server runs there"
 want 2 "$server" server drain "$WORK/server"

@@ -86,7 +86,7 @@ want 0 device a update
 # A release of some size that no delta makes small.
 make_tree r2
 head -c 3000000 /dev/urandom >"$WORK/trees/r2/noise"
-make_release "$WORK/repo" r2 "$WORK/publish"
+make_release "$WORK/repo" r2 "$WORK/publish" --codec none
 want 0 op release import "$WORK/publish"
 want 0 op rollout create two --release r2 --cohort fleet
 want 0 begin two

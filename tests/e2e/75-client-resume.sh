@@ -13,7 +13,7 @@ make_served_repo
 # About four megabytes that do not compress.
 make_tree 1
 head -c 4000000 /dev/urandom >"$WORK/trees/1/noise"
-serve_release 1
+serve_release 1 --codec none
 operator cohort create fleet
 make_served_device one
 on one enroll --claim-file "$WORK/one/claim"
@@ -74,7 +74,7 @@ echo "carried $carried bytes for a package of $size, cut every 1000000"
 # Stopped in the middle, taken up by the next run.
 make_tree 2
 head -c 6000000 /dev/urandom >"$WORK/trees/2/noise"
-serve_release 2
+serve_release 2 --codec none
 roll_out 2
 "$client" update --config "$WORK/one/client.conf" 2>"$WORK/err" &
 pid=$!

@@ -10,7 +10,7 @@ use_people
 operator cohort create fleet
 make_tree 1
 head -c 4000000 /dev/urandom >"$WORK/trees/1/lib/noise"
-serve_release 1
+serve_release 1 --codec none
 make_served_device one
 on one enroll --claim-file "$WORK/one/claim" >/dev/null
 open_to_all 1
@@ -143,7 +143,7 @@ stop_daemon
 # asks; not any more once nobody is at it, or it is over.
 make_tree 6
 head -c 15000000 /dev/urandom >"$WORK/trees/6/lib/noise"
-serve_release 6 --from 5
+serve_release 6 --codec none
 open_to_all 6
 [ "$(stat -f -c %T "$told")" = tmpfs ] || die "/dev/shm is not in memory"
 echo "[device]

@@ -13,7 +13,9 @@ capped() {
 
 make_repo
 make_tree 1
-head -c 9000000 /dev/urandom >"$WORK/trees/1/noise"
+# More than the window holds, and quickly packed.
+head -c 900000 /dev/urandom >"$WORK/noise"
+for _ in 1 2 3 4 5 6 7 8 9 10; do cat "$WORK/noise"; done >"$WORK/trees/1/noise"
 mkdir "$WORK/trees/1/many"
 (cd "$WORK/trees/1/many" && seq -f 'a-rather-long-name-of-a-file-of-nothing-%g' 4000 | xargs touch)
 make_release 1
