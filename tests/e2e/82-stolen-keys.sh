@@ -34,6 +34,11 @@ server=$BIN/tests/tools/cheat-server
 make_server
 make_keys stranger
 make_ordered_repo --product camera
+# The key to which content keys of encrypted releases are sealed.
+echo 'the passphrase of the wrap key' >"$WORK/wrap.pass"
+"$signer" key generate "$WORK/wrap" --environment lab --purpose wrap \
+	--passphrase-fd 3 3<"$WORK/wrap.pass" >/dev/null
+"$BIN/tests/tools/open-key" "$WORK/wrap" "$WORK/wrap.pass" >"$WORK/wrap.pem"
 make_tree 2
 # A package for another product, listed beside ours, and one of a repository
 # that is not ours at all.

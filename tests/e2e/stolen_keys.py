@@ -90,8 +90,9 @@ class Thief(http.server.ThreadingHTTPServer):
             ("online", "keeper.secret"), ("device-ca", "keeper.secret"),
             ("audit", "keeper.secret"), ("tls", "tls.secret"))}
         self.url = "https://127.0.0.1:%d" % self.server_address[1]
-        # Not of the server: an operator's, who helps him in some cases.
-        for name in ("op1", "op2"):
+        # Not of the server: an operator's, who helps him in some cases, and
+        # that for which content keys are sealed.
+        for name in ("op1", "op2", "wrap"):
             self.keys[name] = Key(path(name + ".pem"))
         # And an administrator's, of the certificate that people show.
         self.keys["admin"] = Key(open_key(loot, "admin.key", "admin.secret",
@@ -339,7 +340,7 @@ def lists_a_release_with_every_key_but_an_engineers(t):
         for entry in body["targets"].values():
             entry["length"] += 1
     t.offer("2")
-    t.forge("targets", change, "op1", "op2", "admin")
+    t.forge("targets", change, "op1", "op2", "admin", "wrap")
 
 
 @case("many", "loot", (REFUSED, NOT_FOUND), "9")
