@@ -32,4 +32,23 @@ awk '/^## /{ table = 0 } /^\| .*cannot/{ table = 1; next }
 	table && /^\| / && !/`tests\// && !/^\|---/ {
 		print "docs/threat-model.md: without a test: " $0; bad = 1 }
 	END { exit bad }' docs/threat-model.md >&2 || bad=1
+# Each attack of attacks.txt has a row, and each row the ids of such, and a test.
+awk -v doc=docs/attack-tests.md '
+	FNR == NR { if (!/^#/) for (i = 1; i <= NF; i++) wanted[$i] = 1; next }
+	!/^\| / || /^\| id \|/ { next }
+	{
+		split($0, cell, "|")
+		n = split(cell[2], id, " ")
+		for (i = 1; i <= n; i++) {
+			if (!(id[i] in wanted)) { wrong("no such attack: " id[i]) }
+			else if (/`tests\//) { found[id[i]] = 1 }
+		}
+		if (n == 0) { wrong("a row without an id: " $0) }
+		if (!/`tests\// && !/see below/) { wrong("without a test: " $0) }
+	}
+	function wrong(what) { print doc ": " what; bad = 1 }
+	END {
+		for (i in wanted) if (!(i in found)) { wrong("no test of " i) }
+		exit bad
+	}' tests/check/attacks.txt docs/attack-tests.md >&2 || bad=1
 exit $bad
