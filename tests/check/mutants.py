@@ -136,7 +136,7 @@ MODULES = [
     ("update-server/warrant.c", "warrant keeper"),
     ("update-server/ledger.c", "ledger ledger_check"),
     ("update-server/ledger_check.c", "ledger_check"),
-    ("update-server/audit_verify.c", "audit"),
+    ("update-server/audit_verify.c", "audit_verify audit"),
     ("update-server/device_ca.c", "device_ca ca_record"),
     ("update-server/ca_record.c", "ca_record"),
     ("updater-client/hook.c", "hook"),
