@@ -35,6 +35,7 @@ struct world {
 	/* the place of the same bytes, and where copies go */
 	const struct peek_place *place;
 	int scratch_dirfd;
+	uint64_t scratch_max;
 };
 
 static int found(void *ctx, const struct sift_finding *f, struct err *e)
@@ -87,8 +88,10 @@ static int sift(struct world *w, struct err *e)
 {
 	const struct sift_watch watch = { found, unread, w };
 	const struct sift_source source = { read_some, w, w->place };
-	const struct sift_settings settings = { .scratch_dirfd =
-							w->scratch_dirfd };
+	const struct sift_settings settings = {
+		.scratch_dirfd = w->scratch_dirfd,
+		.scratch_max = w->scratch_max,
+	};
 	struct sift *s = sift_new(&watch, &settings);
 	int rc = sift_file(s, slice_of("file"), &source, e);
 
@@ -240,6 +243,28 @@ static void an_image_that_cannot_be_copied_is_no_damage(void **state)
 	buf_done(&ar);
 }
 
+/* As bytes, and to its end. */
+static void an_image_that_is_too_large_is_searched_all_the_same(void **state)
+{
+	struct buf image = BUF_INIT(FILE_MAX);
+	struct err e = { 0 };
+	struct world w;
+
+	(void)state;
+	load(IMAGE, &image);
+	fill(&image);
+	w = of(&image);
+	w.scratch_max = 1;
+	assert_ok(sift(&w, &e));
+	assert_int_equal(w.shut, 1);
+	assert_int_equal(w.found, 2); /* in the image, and behind it */
+	w = of(&image);
+	w.scratch_max = 1;
+	w.good = image.len - 10;
+	assert_refused(sift(&w, &e), ERR_SYSTEM);
+	buf_done(&image);
+}
+
 /* Also one that sounds as damage would. */
 static void every_answer_of_the_watcher_ends_it(void **state)
 {
@@ -363,6 +388,8 @@ int main(void)
 		cmocka_unit_test(a_disk_that_fails_is_no_damage),
 		cmocka_unit_test(a_disk_that_fails_under_an_image_is_no_damage),
 		cmocka_unit_test(an_image_that_cannot_be_copied_is_no_damage),
+		cmocka_unit_test(
+			an_image_that_is_too_large_is_searched_all_the_same),
 		cmocka_unit_test(every_answer_of_the_watcher_ends_it),
 		cmocka_unit_test(damage_is_told_once_wherever_it_is_noticed),
 		cmocka_unit_test(what_is_nested_without_end_is_told),
