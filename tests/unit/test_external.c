@@ -100,9 +100,18 @@ static void refuse_with(const char *member, struct json *value)
 static void malformed_files_are_refused(void **state)
 {
 	struct json *many = json_new_array(), *number = json_new_array();
-	struct json *nameless = json_new_array();
+	struct json *nameless = json_new_array(), *mixed = json_new_array();
+	struct json *endless = json_new_array();
+	char word[1026];
 
 	(void)state;
+	json_add(mixed, json_new_text("token"));
+	json_add(mixed, json_new_int(1));
+	refuse_with("command", mixed);
+	memset(word, 'x', sizeof(word) - 1);
+	word[sizeof(word) - 1] = 0;
+	json_add(endless, json_new_text(word));
+	refuse_with("command", endless);
 	for (size_t i = 0; i <= EXTERNAL_WORDS_MAX; i++)
 		json_add(many, json_new_text("x"));
 	json_add(number, json_new_int(1));
@@ -117,6 +126,29 @@ static void malformed_files_are_refused(void **state)
 	refuse_with("command", number);
 	refuse_with("command", nameless);
 	refuse_with("shell", json_new_bool(true));
+}
+
+/* Spaces behind it are JSON still. */
+static void a_file_that_is_too_long_is_none(void **state)
+{
+	static const char *const words[] = { "token", NULL };
+	struct external x = make(words), again;
+	struct buf text = BUF_INIT(EXTERNAL_MAX_LEN + 1);
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(external_format(&x, &text, &e));
+	while (text.len < EXTERNAL_MAX_LEN)
+		assert_ok(buf_add(&text, slice_of(" "), &e));
+	assert_true(external_is(buf_slice(&text)));
+	assert_ok(external_parse(buf_slice(&text), &again, &e));
+	external_done(&again);
+	assert_ok(buf_add(&text, slice_of(" "), &e));
+	assert_false(external_is(buf_slice(&text)));
+	assert_refused(external_parse(buf_slice(&text), &again, &e), ERR_LIMIT);
+	external_done(&again);
+	external_done(&x);
+	buf_done(&text);
 }
 
 static void make_raw(struct slice der, uint8_t raw[64])
@@ -255,6 +287,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_written_is_read),
+		cmocka_unit_test(a_file_that_is_too_long_is_none),
 		cmocka_unit_test(malformed_files_are_refused),
 		cmocka_unit_test(der_and_raw_answers_are_taken),
 		cmocka_unit_test(other_answers_are_refused),

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
 #include "tests/unit/officer.h"
 
 #define NOW INT64_C(1790000000)
@@ -171,6 +173,22 @@ static void nothing_hides_in_another_spelling(void **state)
 	assert_refused(warrant_parse(slice_of(text), &got, &e), ERR_FORMAT);
 }
 
+/* Everything else is as it is written. */
+static void a_signature_is_a_text(void **state)
+{
+	char text[WARRANT_MAX + 1], other[WARRANT_MAX + 1];
+	struct warrant w = of(WARRANT_END), got;
+	struct err e = { 0 };
+
+	(void)state;
+	sign_with(&w, OFFICER, text);
+	(void)snprintf(other, sizeof(other), "{\"sig\":1%s",
+		       strstr(text, ",\"signed\""));
+	assert_refused(warrant_parse(slice_of(other), &got, &e), ERR_FORMAT);
+	(void)snprintf(other, sizeof(other), "{%s", strstr(text, "\"signed\""));
+	assert_refused(warrant_parse(slice_of(other), &got, &e), ERR_FORMAT);
+}
+
 /* As a ledger from before holds it. */
 static void one_that_names_no_server_is_still_read(void **state)
 {
@@ -215,6 +233,7 @@ int main(void)
 		cmocka_unit_test(by_nobody_else),
 		cmocka_unit_test(bounds_hold_whoever_signs),
 		cmocka_unit_test(nothing_hides_in_another_spelling),
+		cmocka_unit_test(a_signature_is_a_text),
 		cmocka_unit_test(one_that_names_no_server_is_still_read),
 		cmocka_unit_test(another_word_is_another_word),
 	};
