@@ -388,6 +388,7 @@ lint:
 	sh tests/check/layers.sh
 	sh tests/check/words.sh
 	sh tests/check/threat-model.sh
+	sh tests/check/packaging.sh
 	sh tests/check/advisories.sh || [ $$? = 77 ]
 	for s in $(SHELLS); do sh -n $$s || exit 1; done
 	cppcheck --quiet --error-exitcode=1 -j2 --inline-suppr -I. -D_GNU_SOURCE \
