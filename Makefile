@@ -303,7 +303,7 @@ $(RUN_FUZZ): %.run: %
 	@echo "== $<"; ./$< tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $<))/*
 # Programs that fence themselves in cannot look for leaks: unit tests do.
 check-e2e: export ASAN_OPTIONS ?= detect_leaks=0:verify_asan_link_order=0
-check-e2e: $(BIN) $(TOOLS)
+check-e2e: $(BIN) $(TOOLS) $(B)/tests/crash/shim.so
 	@BIN=$(CURDIR)/$(B) sh tests/e2e/run.sh
 
 # What a power cut may do: a sample; all of it is test-crash.

@@ -197,6 +197,7 @@ static enum verdict meet(enum kind kind, const char *what, int fd,
 	}
 
 SIMPLE(fsync, (int fd), (fd), SYNC, fd, NULL)
+SIMPLE(fdatasync, (int fd), (fd), SYNC, fd, NULL)
 SIMPLE(syncfs, (int fd), (fd), SYNC, fd, NULL)
 SIMPLE(ftruncate, (int fd, off_t len), (fd, len), MOVE, fd, NULL)
 SIMPLE(mkdirat, (int fd, const char *path, mode_t mode), (fd, path, mode), ROOM,
