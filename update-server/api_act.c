@@ -482,6 +482,7 @@ struct acting {
 	struct stage_ready ready;
 	/* Of a start: what was planned of which revision; 0: nothing was. */
 	struct ladder ladder;
+	bool everybody;
 	struct sha256 plan;
 	uint64_t planned;
 	bool changed; /* false: it was done before */
@@ -503,6 +504,7 @@ static int plan_start(struct acting *w, struct err *e)
 	    api_ready(w->api, &w->s, w->by.now, &w->ready, e))
 		return -1;
 	w->ladder = w->s.ladder;
+	w->everybody = w->s.everybody;
 	w->planned = w->s.revision;
 	return 0;
 }
@@ -514,6 +516,7 @@ static int prepare_start(struct acting *w, struct err *e)
 			       "rollout %s was changed just now: look again",
 			       w->s.what.name);
 	w->s.ladder = w->ladder;
+	w->s.everybody = w->everybody;
 	/* What is planned is the same when an order's time has come. */
 	memset(w->s.not_before, 0, sizeof(w->s.not_before));
 	if (check_release(w->api, &w->s, e))

@@ -215,9 +215,9 @@ static void see_device(void *ctx, const struct store_device *d)
 	memcpy(o->release, f->release, sizeof(o->release));
 	o->confirmed = f->confirmed;
 	o->last_seen = d->last_seen;
-	w->is_for[w->count++] = w->question > LOSES_POINTS &&
-				stage_has_member(&w->of, f) &&
-				!rollout_is_there(&w->of.what, f);
+	w->is_for[w->count++] =
+		w->question > LOSES_POINTS && stage_has_member(&w->of, f) &&
+		(w->of.everybody || !rollout_is_there(&w->of.what, f));
 }
 
 /* Whom it was offered to is one of them, whatever the device runs now. */

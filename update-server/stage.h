@@ -105,6 +105,9 @@ struct stage {
 	char last_by[NAME_MAX_LEN + 1];
 	int last_verb;
 	uint64_t last_revision;
+	/* All that it is for had it when it was planned: they are its
+	 * population then. */
+	bool everybody;
 	/* Who asked for an act that wants a second person; "" for nobody. */
 	char asked_by[NAME_MAX_LEN + 1];
 	int asked_verb;

@@ -759,11 +759,10 @@ int store_rollout_discard(struct store *s, const char *name, uint64_t revision,
 			  const struct audit_by *by, struct err *e) NODISCARD;
 
 /* The buckets of all devices that it is for and that do not have it yet; of all
- * that it is for where all of them have it. *buckets is heap, freed by the
- * caller also on failure. */
-int store_rollout_buckets(struct store *s, const struct stage *r,
-			  uint64_t **buckets, size_t *count,
-			  struct err *e) NODISCARD;
+ * that it is for where all of them have it, and that is r->everybody. *buckets
+ * is heap, freed by the caller also on failure. */
+int store_rollout_buckets(struct store *s, struct stage *r, uint64_t **buckets,
+			  size_t *count, struct err *e) NODISCARD;
 
 /* What opening a share would mean now. */
 struct store_opening {

@@ -138,15 +138,15 @@ static void take_member(void *ctx, const struct member *of)
 	m->buckets[m->count++] = bucket_of(&m->r->what.digest, &of->d.id);
 }
 
-int store_rollout_buckets(struct store *s, const struct stage *r,
-			  uint64_t **buckets, size_t *count, struct err *e)
+int store_rollout_buckets(struct store *s, struct stage *r, uint64_t **buckets,
+			  size_t *count, struct err *e)
 {
 	struct members m = { .r = r };
 	int rc = each_of_product(s, r, take_member, &m, e);
 
 	/* Where all have it, it is for whoever comes. */
-	m.all = true;
-	if (rc == 0 && m.count == 0)
+	r->everybody = m.all = rc == 0 && m.count == 0;
+	if (m.all)
 		rc = each_of_product(s, r, take_member, &m, e);
 	*buckets = m.buckets;
 	*count = m.count;

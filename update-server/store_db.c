@@ -331,6 +331,9 @@ static const char *const schema[] = {
 	/* What the last act was on: who repeats it is told that it is done. */
 	"ALTER TABLE rollout ADD COLUMN last_revision INTEGER NOT NULL"
 	" DEFAULT 0;",
+
+	/* Whether all that it is for had it when it was planned. */
+	"ALTER TABLE rollout ADD COLUMN everybody INTEGER NOT NULL DEFAULT 0;",
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)

@@ -104,7 +104,7 @@ static void split_ids(const char *text, struct stage *r)
 	" last_verb, asked_by, asked_verb, acked, started, policy, excluded,"  \
 	" size, undo_of, urgent, priority, expires, window_from, window_to,"   \
 	" phase, phase_state, opened, baking, zone, summer, lab_only,"         \
-	" selector, hardware, last_revision FROM rollout"
+	" selector, hardware, last_revision, everybody FROM rollout"
 
 static void read_what(struct sql_query *q, struct rollout *r)
 {
@@ -149,6 +149,7 @@ static void read_state(struct sql_query *q, struct stage *r)
 	sql_get_text(q, 21, r->last_by, sizeof(r->last_by));
 	r->last_verb = bounded(q, 22, STAGE_VERB_LAST);
 	r->last_revision = (uint64_t)sql_get_int(q, 45);
+	r->everybody = sql_get_int(q, 46) != 0;
 	sql_get_text(q, 23, r->asked_by, sizeof(r->asked_by));
 	r->asked_verb = bounded(q, 24, STAGE_VERB_LAST);
 	r->acked = (uint64_t)sql_get_int(q, 25);
@@ -358,8 +359,8 @@ static int insert_rollout(struct store *s, const struct stage *r,
 		" seq, requires_seq, not_before, models, cohorts, population,"
 		" created, changed, step_back, author, policy, excluded, size,"
 		" undo_of, urgent, priority, window_from, window_to, zone,"
-		" summer, lab_only, selector, hardware)"
-		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+		" summer, lab_only, selector, hardware, everybody)"
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
 		" ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		SQL_BIND(sql_text(w->name), sql_int(r->status),
 			 sql_text(w->product), sql_text(w->release),
@@ -378,7 +379,7 @@ static int insert_rollout(struct store *s, const struct stage *r,
 			 r->has_window ? sql_int(r->window_to) : sql_null(),
 			 sql_int(r->zone.offset_min), sql_int(r->zone.summer),
 			 sql_int(w->lab_only), sql_text(r->where),
-			 sql_text(hardware)),
+			 sql_text(hardware), sql_int(r->everybody)),
 		NULL, e);
 }
 
@@ -494,7 +495,7 @@ static int write_state(struct store *s, const struct stage *r,
 		" last_verb = ?, asked_by = ?, asked_verb = ?, acked = ?,"
 		" started = ?, changed = ?, population = ?, expires = ?,"
 		" phase = ?, phase_state = ?, opened = ?, baking = ?,"
-		" last_revision = ?"
+		" last_revision = ?, everybody = ?"
 		" WHERE id = ? AND revision = ?",
 		SQL_BIND(sql_int(r->status), sql_int((int64_t)r->revision),
 			 sql_int(r->pause), sql_int(r->verdict),
@@ -507,7 +508,8 @@ static int write_state(struct store *s, const struct stage *r,
 			 sql_int(r->expires), sql_int((int64_t)r->phase),
 			 sql_int(r->phase_state), sql_int(r->opened),
 			 sql_int(r->baking), sql_int((int64_t)r->last_revision),
-			 sql_int(r->what.id), sql_int((int64_t)revision)),
+			 sql_int(r->everybody), sql_int(r->what.id),
+			 sql_int((int64_t)revision)),
 		changed, e);
 }
 

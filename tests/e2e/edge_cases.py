@@ -353,6 +353,26 @@ equal(r["reason"].partition("), ")[2], "top reason NOT_FOUND (3)",
 equal(state_of(fleet[0], "breaker")["evidence"],
       "GET https://[redacted]@host/x: 404", "no secret is kept")
 
+# a rollout over those that all have it: its population is who it counts; and of
+# those that run it, who still has an older one in the other slot
+admin.command("cohort", "create", "settled")
+settled = Fleet(work, admin, 3, "settled")
+for d in settled[:2]:
+    d.release = releases["r2"]
+    d.check_in()
+for d in settled:
+    d.release = releases["r3"]
+    d.activation += 1
+    d.check_in()
+admin.create("again", "r3", cohort="settled")
+ids = [d["id"] for d in admin.get("list/members/again")["devices"]]
+equal((admin.rollout("again")["population"], sorted(ids)),
+      (3, sorted(d.id for d in settled)), "whom it is for, though they have it")
+held = admin.get("list/holds/again/r2")["devices"]
+equal(sorted(d["id"] for d in held), sorted(d.id for d in settled[:2]),
+      "who could go back by itself")
+equal(admin.get("list/holds/again/r1")["devices"], [], "to that nobody could")
+
 # a device that no network reaches: people carry its word, which it signed
 stick = work + "/stick"
 os.makedirs(stick + "/devices")

@@ -140,9 +140,17 @@ class People(Wire):
 
     def act(self, verb, name, **more):
         """On the rollout as it is now, unless a revision is named."""
-        if "revision" not in more:
-            more["revision"] = self.rollout(name)["revision"]
-        return self.post("/v1/people/rollout-" + verb, name=name, **more)
+        if "revision" in more:
+            return self.post("/v1/people/rollout-" + verb, name=name, **more)
+        while True:
+            now = self.rollout(name)["revision"]
+            try:
+                return self.post("/v1/people/rollout-" + verb, name=name,
+                                 revision=now, **more)
+            except Refused as e:
+                # Time moved it on in between.
+                if "changed meanwhile" not in str(e):
+                    raise
 
     def rollout(self, name):
         return self.get("rollout/" + name)

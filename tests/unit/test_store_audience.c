@@ -285,12 +285,14 @@ static void the_ladder_is_over_those_that_lack_it(void **state)
 	r.what.step_back = true;
 	assert_ok(store_rollout_buckets(*state, &r, &buckets, &count, &e));
 	assert_int_equal(count, 3);
+	assert_false(r.everybody);
 	free(buckets);
 	/* Where all have it, it is for whoever comes. */
 	r.what.step_back = false;
 	run_sql("UPDATE device SET seq = 3");
 	assert_ok(store_rollout_buckets(*state, &r, &buckets, &count, &e));
 	assert_int_equal(count, 4);
+	assert_true(r.everybody);
 	free(buckets);
 }
 

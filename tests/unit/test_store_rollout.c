@@ -93,6 +93,7 @@ static void every_state_survives_a_restart(void **state)
 	memcpy(r.last_by, "ann", 4);
 	r.last_verb = STAGE_RESUME;
 	r.last_revision = 1;
+	r.everybody = true;
 	memcpy(r.asked_by, "bob", 4);
 	r.asked_verb = STAGE_RESUME;
 	r.acked = 2;
