@@ -292,6 +292,17 @@ static int make_room(struct delta_writer *w, size_t len, struct err *e)
 
 /* ---- segments ------------------------------------------------------------ */
 
+#define SEGMENT_ROOM ((size_t)DELTA_RECORD_MAX / 4)
+
+/*
+ * A record that is nearly full ends before a segment, not within: only there
+ * can a device go on that was cut off.
+ */
+static size_t segment_room(size_t needed)
+{
+	return needed > SEGMENT_ROOM ? needed : SEGMENT_ROOM;
+}
+
 static int begin_segment(struct delta_writer *w, enum delta_kind kind,
 			 uint64_t len, uint64_t old_at, struct err *e)
 {
@@ -384,8 +395,9 @@ int delta_writer_patch(struct delta_writer *w, const struct delta_segment *s,
 	struct buf *to;
 
 	if (make_room(w,
-		      SEGMENT_MAX + (size_t)s->cover_count * COVER_MAX +
-			      ROOM_MIN,
+		      segment_room(SEGMENT_MAX +
+				   (size_t)s->cover_count * COVER_MAX +
+				   ROOM_MIN),
 		      e))
 		return -1;
 	to = &w->record->streams[DELTA_SEGMENTS];

@@ -11,6 +11,7 @@ static uint8_t old[LEN];
 static struct buf records;
 static size_t used;
 static uint64_t made; /* bytes of the new, all of which were right */
+static size_t points; /* where a device could go on */
 
 static int setup(void **state)
 {
@@ -20,6 +21,7 @@ static int setup(void **state)
 	records = (struct buf)BUF_INIT(64u << 20);
 	used = 0;
 	made = 0;
+	points = 0;
 	return 0;
 }
 
@@ -65,6 +67,16 @@ static int compare(void *ctx, struct slice bytes, struct err *e)
 	return 0;
 }
 
+static int count_point(void *ctx, uint64_t done, size_t ahead, struct err *e)
+{
+	(void)ctx;
+	(void)done;
+	(void)ahead;
+	(void)e;
+	points++;
+	return 0;
+}
+
 /* One cover, all of it wrong by one. */
 static void put_patch(struct delta_writer *w)
 {
@@ -82,18 +94,40 @@ static void put_patch(struct delta_writer *w)
 				     (struct slice){ wrong, LEN }, &e));
 }
 
-static void put_insert(struct delta_writer *w)
+static void insert(struct delta_writer *w, const struct delta_near *near)
 {
-	const struct delta_segment s = { .kind = DELTA_PATCH, .len = LEN };
-	const struct delta_near near = { 0, 0, LEN };
 	uint8_t bytes[LEN];
 	struct err e = { 0 };
 
 	for (size_t i = 0; i < LEN; i++)
 		bytes[i] = (uint8_t)(old[i] + 1);
+	assert_ok(
+		delta_writer_insert(w, (struct slice){ bytes, LEN }, near, &e));
+}
+
+static void put_insert(struct delta_writer *w)
+{
+	const struct delta_segment s = { .kind = DELTA_PATCH, .len = LEN };
+	const struct delta_near near = { 0, 0, LEN };
+	struct err e = { 0 };
+
 	assert_ok(delta_writer_patch(w, &s, NULL, &e));
-	assert_ok(delta_writer_insert(w, (struct slice){ bytes, LEN }, &near,
-				      &e));
+	insert(w, &near);
+}
+
+/* So many of them are one segment. */
+static unsigned of_one, begun;
+
+static void put_of_one(struct delta_writer *w)
+{
+	const struct delta_segment s = { .kind = DELTA_PATCH,
+					 .len = of_one * LEN };
+	const struct delta_near nothing = { 0 };
+	struct err e = { 0 };
+
+	if (begun++ % of_one == 0)
+		assert_ok(delta_writer_patch(w, &s, NULL, &e));
+	insert(w, &nothing);
 }
 
 static void round_trip(enum package_codec codec,
@@ -108,6 +142,7 @@ static void round_trip(enum package_codec codec,
 	};
 	const struct delta_io io = { .more = more,
 				     .old_at = old_at,
+				     .point = count_point,
 				     .emit = compare };
 	struct delta_writer *w;
 	struct err e = { 0 };
@@ -133,8 +168,21 @@ static void records_end_between_patches(void **state)
 static void records_end_within_inserts(void **state)
 {
 	(void)state;
-	round_trip(PACKAGE_RAW, put_insert);
+	of_one = PATCHES;
+	begun = 0;
+	round_trip(PACKAGE_RAW, put_of_one);
 	assert_true(records.len > DELTA_RECORD_MAX);
+	assert_int_equal(points, 1); /* the end */
+}
+
+/* So that behind each of them a device can go on. */
+static void records_end_before_what_is_short(void **state)
+{
+	(void)state;
+	of_one = 100;
+	begun = 0;
+	round_trip(PACKAGE_RAW, put_of_one);
+	assert_int_equal(points, 3);
 }
 
 /* Of random digits in a record of their own. */
@@ -194,6 +242,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(records_end_between_patches),
 		TEST(records_end_within_inserts),
+		TEST(records_end_before_what_is_short),
 		TEST(inserts_shrink_by_their_prefix),
 		TEST(random_digits_are_packed_by_zstd),
 	};
