@@ -19,6 +19,9 @@
 #include "signer/pack.h"
 #include "signer/pack_tree.h"
 #include "signer/report.h"
+#include "signer/sandbox.h"
+
+#define SCRATCH "." /* where what --input names is unpacked */
 
 struct explain {
 	struct report *out;
@@ -318,7 +321,7 @@ static int load(const char *input, const char *attributes,
 		how.attributes = TREE_SYSTEM;
 	else if (attributes && strcmp(attributes, "app") != 0)
 		return err_set(e, ERR_USAGE, "attributes are app or system");
-	if (fs_open_dir(".", &how.scratch_dirfd, e) == 0)
+	if (fs_open_dir(SCRATCH, &how.scratch_dirfd, e) == 0)
 		rc = pack_load(&how, input, out, e);
 	fs_close(&how.scratch_dirfd);
 	return rc;
@@ -345,7 +348,8 @@ int cmd_delta_explain(int argc, char **argv, struct err *e)
 	x.files = json_new_array();
 	if (count != 1)
 		err_set(e, ERR_USAGE, "one FILE is needed");
-	else if (load(input, attributes, &x.content, e) == 0)
+	else if (sandbox_writes(input ? SCRATCH : NULL, e) == 0 &&
+		 load(input, attributes, &x.content, e) == 0)
 		rc = explain_file(&x, operands[0], e);
 	pack_tree_free(x.content);
 	json_free(x.files);

@@ -18,6 +18,7 @@
 #include "signer/names.h"
 #include "signer/review.h"
 #include "signer/rules.h"
+#include "signer/sandbox.h"
 #include "signer/signing.h"
 #include "signer/standing.h"
 #include "signer/watch.h"
@@ -292,11 +293,13 @@ int cmd_merge(int argc, char **argv, struct err *e)
 
 	if (opt_parse(argc, argv, opts, &operands, &count, e))
 		return -1;
-	if (count >= 2)
-		rc = merge(operands[0], operands + 1, count - 1, &out, e);
-	else
+	if (count < 2)
 		rc = err_set(e, ERR_USAGE,
 			     "REPO and at least one FILE are needed");
+	else if (sandbox_writes(operands[0], e))
+		rc = -1;
+	else
+		rc = merge(operands[0], operands + 1, count - 1, &out, e);
 	return report_end(&out, rc, e);
 }
 

@@ -43,3 +43,24 @@ chmod 755 tree/bin/health
 watched release create repo --product gateway --id r1 --input tree \
 	--health bin/health --quiet
 "$signer" sign repo --key key --passphrase-fd 3 3<pass >/dev/null
+
+# Who reads what others bring writes only where it must: where no layer of Landlock
+# can be added, it fails by that.
+here=$(cd "$(dirname "$0")" && pwd)
+python3 "$here/all_layers.py" /bin/true || exit $?
+python3 "$here/all_layers.py" "$signer" release list repo >/dev/null
+locked() { # command...
+	got=0
+	python3 "$here/all_layers.py" "$signer" "$@" >said 2>&1 || got=$?
+	[ $got -eq 1 ] && grep -qi landlock said || {
+		cat said
+		echo "FAILED: $1: status $got: it does not shut itself in"
+		exit 1
+	}
+	echo "ok $1 shuts itself in"
+}
+cp repo/published/targets.json brought 2>/dev/null || cp repo/staged/targets.json brought
+locked merge repo brought
+locked inspect brought
+locked delta explain brought
+locked scan large
