@@ -3,6 +3,7 @@
 # n (LONG=1) or every few: afterwards no rule is broken, and the same command run
 # again comes to its end. operations.c says what is checked, shim.h what happens.
 # Begun early: many cases.
+# In memory: no power goes here, so nothing is asked of the disk.
 . "$(dirname "$0")/device.sh"
 make_releases 2>/dev/null
 make_device one

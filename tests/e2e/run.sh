@@ -5,6 +5,8 @@
 # E2E_JOBS run at the same time: they mostly wait, and none shares a port, a
 # folder or a clock with another. Those with a line "# Begun early: ..." come
 # first, or all would wait for one of them in the end.
+# Those with "# In memory: ..." have their folder there, where there is a gigabyte: to
+# flush a disk thousands of times costs them more than all that they look at.
 #
 # A test exits 0 (passed), 77 (skipped: it said why) or otherwise (failed). What it
 # cost is said in seconds: by the clock, and of a processor, its children's included
@@ -34,10 +36,19 @@ sweep() {
 	done
 }
 
+# A folder for such tests; nothing where there is no room, or no program may run.
+in_memory() {
+	grep '^[^ ]* /dev/shm tmpfs rw' /proc/mounts | grep -qv noexec &&
+		[ "$(df -k --output=avail /dev/shm | tail -n 1)" -gt 1000000 ] &&
+		echo /dev/shm
+}
+
 one() {
 	sweep
 	name=$(basename "$1" .sh)
-	WORK=$(mktemp -d "${TMPDIR:-/tmp}/pawl-$name.XXXXXX")
+	at=${TMPDIR:-/tmp}
+	! grep -q '^# In memory' "$1" || at=$(in_memory || echo "$at")
+	WORK=$(mktemp -d "$at/pawl-$name.XXXXXX")
 	export WORK
 	start=$(date +%s)
 	case $1 in */crash/*) limit=900 ;; *) limit=300 ;; esac
