@@ -252,13 +252,18 @@ static int walk(struct way *w, const char *path, struct err *e)
 
 static int find_way(int dirfd, const char *path, struct way *w, struct err *e)
 {
+	const bool local = dirfd == AT_FDCWD;
+	char here[PATH_MAX_LEN] = "";
 	struct stat st;
 
 	memset(w, 0, sizeof(*w));
 	w->dirfd = dirfd;
-	w->to[0] = dirfd == AT_FDCWD && path[0] == '/' ? '/' : '.';
-	w->root_len = w->len = w->to[0] == '.';
-	return look(w, &st, e) || walk(w, path, e) ? -1 : 0;
+	w->to[0] = local ? '/' : '.';
+	w->root_len = w->len = !local;
+	/* The way from here begins where the one to here does. */
+	if (local && path[0] != '/' && !getcwd(here, sizeof(here)))
+		return err_sys(e, "the folder that this is");
+	return look(w, &st, e) || walk(w, here, e) || walk(w, path, e) ? -1 : 0;
 }
 
 int hook_check(const char *path, struct err *e)

@@ -282,6 +282,32 @@ static void nor_one_on_a_way_that_others_may_change(void **state)
 	remove_place(&p);
 }
 
+/* A name of its own begins in the folder that this is, wherever it leads. */
+static void from_here_on_the_way_is_the_same(void **state)
+{
+	static const char *const names[] = { "usr/tool", "../bin/tool",
+					     "./tool" };
+	const int before = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct err e = { 0 };
+	struct place p;
+	char bin[96];
+
+	(void)state;
+	make_place(&p);
+	(void)snprintf(bin, sizeof(bin), "%s/bin", p.path);
+	assert_int_equal(symlinkat(bin, p.dirfd, "bin/usr"), 0);
+	assert_int_equal(chdir(bin), 0);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		assert_ok(hook_check(names[i], &e));
+		assert_int_equal(fchmodat(p.dirfd, "bin", 0775, 0), 0);
+		assert_refused(hook_check(names[i], &e), ERR_CONFIG);
+		assert_int_equal(fchmodat(p.dirfd, "bin", 0755, 0), 0);
+	}
+	assert_int_equal(fchdir(before), 0);
+	close(before);
+	remove_place(&p);
+}
+
 static void links_that_lead_in_a_circle_end(void **state)
 {
 	struct hook_output output;
@@ -376,6 +402,7 @@ int main(void)
 		cmocka_unit_test(being_asked_to_stop_ends_it),
 		cmocka_unit_test(a_program_that_others_may_write_is_not_run),
 		cmocka_unit_test(nor_one_on_a_way_that_others_may_change),
+		cmocka_unit_test(from_here_on_the_way_is_the_same),
 		cmocka_unit_test(links_that_lead_in_a_circle_end),
 		cmocka_unit_test(a_release_runs_what_is_in_its_tree),
 		cmocka_unit_test(a_restarted_service_lives_on),
