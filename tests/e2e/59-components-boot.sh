@@ -2,27 +2,7 @@
 # A release of a root image that a boot loader starts, of pages that go along with it
 # and of a chip's firmware that a handler writes: the chip is not touched before the
 # boot, and gets back what it had, whoever takes the release back.
-. "$(dirname "$0")/boot-lib.sh"
-
-record=$WORK/record
-: >"$record"
-cat >"$WORK/program" <<SH
-#!/bin/sh
-case \$1 in
-read) cat $record ;;
-write) shift; printf '%s\n' "\$@" | grep -v '=\$' >$record.new; mv $record.new $record ;;
-esac
-SH
-env_get() {
-	sed -n "s/^$1=//p" "$record"
-}
-env_set() {
-	for pair; do
-		grep -v "^${pair%%=*}=" "$record" >"$record.new" || :
-		[ -z "${pair#*=}" ] || echo "$pair" >>"$record.new"
-		mv "$record.new" "$record"
-	done
-}
+. "$(dirname "$0")/command-lib.sh"
 
 # The chip: "cut" kills the client in the midst of writing it.
 chip=$WORK/chip
@@ -49,10 +29,8 @@ cmp $chip/flash $WORK/mcu.\$PAWL_RELEASE &&
 	diff -r $WORK/web.\$PAWL_RELEASE $WORK/one/slots/\$slot/parts/web/tree &&
 	[ ! -e $WORK/bad.\$PAWL_RELEASE ]
 SH
-chmod 755 "$WORK/program" "$chip/handler" "$WORK/health"
-cat >"$WORK/control" <<INI
-control = command
-command = $WORK/program
+chmod 755 "$chip/handler" "$WORK/health"
+cat >>"$WORK/control" <<INI
 [slot]
 kind = image
 a = $WORK/one/slot-a
