@@ -157,5 +157,5 @@ bool delta_blank_pays(const struct delta_blank *b)
 
 bool delta_blank_would_pay(const struct delta_blank *b, uint64_t delta_len)
 {
-	return b->changed + b->new <= AGAIN_MAX &&pays(b, delta_len);
+	return pays(b, delta_len) && b->changed + b->new <= AGAIN_MAX;
 }

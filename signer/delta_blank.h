@@ -15,8 +15,8 @@
 struct delta_blank {
 	struct pack_tree tree; /* the new one, with the other manifest */
 	uint64_t count;        /* of the files whose digests are left out */
-	uint64_t changed,
-		new; /* bytes of them, had they a file before or not */
+	uint64_t changed;      /* bytes of those that had a file before */
+	uint64_t new;          /* and of those that had none */
 };
 
 /* Both are borrowed; what is known of files is still true. */
