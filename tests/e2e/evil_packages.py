@@ -811,7 +811,7 @@ _f.__name__ = "c05_packing_what_no_content_explains"
 case(LIMIT)(_f)
 for _name, _before in (
         ("c02_no_list_of_members", b""),
-        ("c02_a_list_of_another_version", list_head(version=9)),
+        ("c02_a_list_of_another_version", list_head(version=10)),
         ("c02_a_list_of_the_version_before", list_head(version=6))):
     _f = delta(inserted_whole, _before)
     _f.__name__ = _name
