@@ -161,6 +161,8 @@ stop_server
 printf '#!/bin/sh\nexec %s "%s" "$@"\n' "$later" "$server" >"$WORK/later-server"
 chmod 755 "$WORK/later-server"
 server=$WORK/later-server
+# The server itself is to end, not the faketime around it.
+trap 'kill "$(tr -dc 0-9 <"$WORK/server/run/server.lock")"; stop_server' EXIT
 start_server
 sees "$network
 $trust
