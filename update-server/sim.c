@@ -265,7 +265,8 @@ static void describe(struct sim *s, uint32_t i)
 	static const struct sha256 undone = UNDONE;
 	const struct unit *u = &s->units[i];
 	struct rollout_device *d = &s->device;
-	bool new = s->w->liars_are_new &&is_drawn(s, i, DRAW_LIAR, s->w->liars);
+	bool new =
+		is_drawn(s, i, DRAW_LIAR, s->w->liars) && s->w->liars_are_new;
 
 	d->seq = seq_of(s, i);
 	d->enrolled = s->w->start - (new ? UTC_DAY : 365 * UTC_DAY);
