@@ -347,8 +347,9 @@ static const struct view_span *span_of(const struct delta_old *o, uint64_t at)
 }
 
 /*
- * Ranges of home files. They stand in the text, or did when it was another one;
- * two that touch may come as one, and stand apart.
+ * Ranges of home files, or of all where all has spans. They stand in the text,
+ * or did when it was another one; two that touch may come as one, and stand
+ * apart.
  */
 int delta_old_read(void *ctx, uint64_t at, void *out, size_t len, struct err *e)
 {
@@ -358,10 +359,13 @@ int delta_old_read(void *ctx, uint64_t at, void *out, size_t len, struct err *e)
 	while (len > 0) {
 		const struct delta_stretch *s = stretch_of(o, at);
 		const struct view_span *span = s ? NULL : span_of(o, at);
-		const uint64_t left =
-			s ? s->old_at + s->len - at : span->at + span->len - at;
+		const uint64_t end =
+			s ? s->old_at + s->len : span->at + span->len;
+		const uint64_t left = end > at ? end - at : 0;
 		const size_t some = left < len ? (size_t)left : len;
 
+		if (some == 0)
+			return err_set(e, ERR_FORMAT, "nothing stands there");
 		if (s)
 			memcpy(to, o->text + s->at + (at - s->old_at), some);
 		else if (view_read(o->view, span, at - span->at, to, some, e))

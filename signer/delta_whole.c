@@ -17,10 +17,23 @@ struct work {
 	uint64_t copy_at, copy_len;
 };
 
+/* Of what was unpacked, not all need be content that can be read again. */
+static bool is_all_there(const struct stream_view *v)
+{
+	uint64_t at = 0;
+
+	for (size_t i = 0; i < v->span_count; i++) {
+		if (v->spans[i].at != at)
+			return false;
+		at += v->spans[i].len;
+	}
+	return at == v->len;
+}
+
 bool delta_whole_is_tried(const struct view_pair *views)
 {
 	return views->old.len > 0 && views->old.len <= OLD_MAX &&
-	       views->fresh.len <= NEW_MAX;
+	       views->fresh.len <= NEW_MAX && is_all_there(&views->old);
 }
 
 static int flush_copy(struct work *w, struct err *e)

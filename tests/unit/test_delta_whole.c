@@ -121,17 +121,41 @@ static void what_is_new_costs_what_a_dictionary_makes_of_it(void **state)
 /* More than a record's prefix, or than is soon compressed, is not tried. */
 static void much_content_is_not_made_twice(void **state)
 {
-	struct view_pair v = { .old = { .len = (5u << 19) },
-			       .fresh = { .len = 8u << 20 } };
+	struct view_span all = { .len = 5u << 19 };
+	struct view_pair v = {
+		.old = { .len = (5u << 19), .spans = &all, .span_count = 1 },
+		.fresh = { .len = 8u << 20 }
+	};
 
 	(void)state;
 	assert_true(delta_whole_is_tried(&v));
-	v.old.len++;
+	v.old.len = ++all.len;
 	assert_false(delta_whole_is_tried(&v));
-	v.old.len = 0;
+	v.old.len = all.len = 0;
 	assert_false(delta_whole_is_tried(&v));
-	v.old.len = 1;
+	v.old.len = all.len = 1;
+	assert_true(delta_whole_is_tried(&v));
 	v.fresh.len++;
+	assert_false(delta_whole_is_tried(&v));
+}
+
+/* Where nothing stands nothing can be read: a prefix of all has no gap. */
+static void what_has_gaps_is_no_dictionary(void **state)
+{
+	struct view_span spans[] = { { .at = 0, .len = 10 },
+				     { .at = 10, .len = 5 } };
+	struct view_pair v = {
+		.old = { .len = 15, .spans = spans, .span_count = 2 },
+		.fresh = { .len = 1 }
+	};
+
+	(void)state;
+	assert_true(delta_whole_is_tried(&v));
+	v.old.len = 16;
+	assert_false(delta_whole_is_tried(&v));
+	spans[1].at++;
+	assert_false(delta_whole_is_tried(&v));
+	v.old.span_count = 0;
 	assert_false(delta_whole_is_tried(&v));
 }
 
@@ -142,6 +166,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(what_is_new_costs_what_a_dictionary_makes_of_it),
 		TEST(much_content_is_not_made_twice),
+		TEST(what_has_gaps_is_no_dictionary),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
