@@ -5,6 +5,8 @@
  * Whatever a package holds, tar or delta, ends here: a manifest, compared with
  * the signed release before anything is written, then entry by entry the
  * content, whose digests are compared as it passes (or when it is read back).
+ * Of one whose digests are found (tree_flow_begin_blank) nothing was compared
+ * before the call of end.
  */
 #ifndef COMMON_TREE_FLOW_H
 #define COMMON_TREE_FLOW_H

@@ -270,6 +270,15 @@ static int may_ask_stranger(struct session *s, struct err *e)
 	return session_save(s, e);
 }
 
+/* An updater of before reads no journal that has it: no longer than needed. */
+static int forget_stranger(struct session *s, struct err *e)
+{
+	if (s->journal.stranger == 0)
+		return 0;
+	s->journal.stranger = 0;
+	return session_save(s, e);
+}
+
 /*
  * The check-in, and now and then the way out for who slept through a change of
  * the server's certificates. When there is no news, `e` is why it failed.
@@ -281,7 +290,10 @@ static int reach_server(struct session *s, struct wire_decision *decision,
 	bool changed = false;
 
 	if (check_in(s, decision, e) == 0)
-		return identity_drop_code(s->state_fd, e);
+		return forget_stranger(s, e) ||
+				       identity_drop_code(s->state_fd, e)
+			       ? -1
+			       : 0;
 	if (e->code == ERR_REFUSED)
 		return come_back(s, decision, e);
 	if (!is_stranded(e))
