@@ -98,6 +98,7 @@ struct server_api {
 	int64_t log_key_since;     /* it signs; set at start */
 	int64_t timestamp_expires; /* under publishing; 0: nothing is served */
 	int64_t next_retention;
+	int64_t next_note;              /* of backups that nobody waits for */
 	struct store_retained retained; /* in this round */
 	int64_t next_flush, next_try, next_sample;
 	int64_t next_move; /* of the store's tables; INT64_MAX: all are moved */
@@ -168,7 +169,7 @@ bool api_four_eyes(const struct server_api *api);
 /* A start in production without the second person is on record. */
 void api_note_four_eyes(struct server_api *api);
 /* Do what is asked of it by a file in run/. */
-void api_look_beside(struct server_api *api);
+void api_look_beside(struct server_api *api, int64_t now);
 
 /* Read anew what operators opened and which ways are signed, and follow the
  * assignments. */

@@ -12,6 +12,7 @@
 
 #define REQUEST_MAX   2048
 #define DRAIN_MAX_SEC 3600
+#define RETRY_SEC     60
 
 /* NULL: there is none, or it was refused and nobody has read that yet. */
 static struct json *read_request(struct server_api *api, const char *path)
@@ -119,21 +120,28 @@ static int note_backup(struct server_api *api, const struct json *j,
 }
 
 /* Where nobody waits, copies were made while no server ran: their record waits
- * until the log is whole. */
-static void look_for_backup(struct server_api *api)
+ * until the log is whole, and there is room. */
+static void look_for_backup(struct server_api *api, int64_t now)
 {
 	struct json *j = read_request(api, STORE_BACKUP);
+	bool waits = json_get(j, BESIDE_WAITS) != NULL;
 	struct err e = { 0 };
 
-	if (j && (json_get(j, BESIDE_WAITS) || !api->behind) &&
-	    note_backup(api, j, &e))
-		refuse(api, STORE_BACKUP, &e);
+	if (j && (waits || (!api->behind && now >= api->next_note)) &&
+	    note_backup(api, j, &e)) {
+		api->next_note = now + RETRY_SEC;
+		if (waits)
+			refuse(api, STORE_BACKUP, &e);
+		else
+			log_event(LOG_ERROR, "backup-not-recorded", "why=%s",
+				  e.msg);
+	}
 	json_free(j);
 }
 
-void api_look_beside(struct server_api *api)
+void api_look_beside(struct server_api *api, int64_t now)
 {
-	look_for_backup(api);
+	look_for_backup(api, now);
 	if (atomic_load(&api->drain_sec) == 0)
 		look_for_drain(api);
 }

@@ -539,7 +539,7 @@ void api_tick(struct server_api *api)
 	retain(api, now);
 	sign_log(api, now);
 	move_tables(api, now);
-	api_look_beside(api);
+	api_look_beside(api, now);
 	if (now < api->next_flush)
 		return;
 	api->next_flush = now + FLUSH_SEC;

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include "common/fs.h"
 #include "common/json.h"
@@ -57,6 +58,7 @@ out:
 
 /* ---- acts beside the running server -------------------------------------- */
 
+/* Nothing of it is secret, and the server may be another user than we. */
 static int put_request(int dirfd, const char *path, struct json *j,
 		       struct err *e)
 {
@@ -64,7 +66,7 @@ static int put_request(int dirfd, const char *path, struct json *j,
 	int rc = json_print(j, true, &text, e);
 
 	if (rc == 0)
-		rc = fs_replace_file(dirfd, path, buf_slice(&text), 0600, e);
+		rc = fs_replace_file(dirfd, path, buf_slice(&text), 0644, e);
 	buf_done(&text);
 	return rc;
 }
@@ -143,26 +145,34 @@ int beside_await_checkpoint(const char *dir, bool *runs, struct err *e)
 	return rc;
 }
 
-/* How many copies wait to be recorded already, from when no server ran. */
-static int64_t copies_before(int dirfd)
+/* Copies that wait to be recorded. */
+struct copies {
+	int64_t count;
+	int64_t payloads; /* 1, or 0 without them: of the last */
+};
+
+/* Those from when no server ran. */
+static struct copies copies_before(int dirfd)
 {
 	struct json *j = read_request(dirfd, STORE_BACKUP);
+	struct copies c = { 0 };
 	struct err none;
-	int64_t n = 0;
 
-	if (j && json_get_int(j, "copies", 0, COPIES_MAX, &n, &none))
-		n = 0;
+	if (!j || json_get_int(j, "copies", 0, COPIES_MAX, &c.count, &none) ||
+	    json_get_int(j, "payloads", 0, 1, &c.payloads, &none))
+		c = (struct copies){ 0 };
 	json_free(j);
-	return n;
+	return c;
 }
 
-static int ask_for_record(int dirfd, bool payloads, bool waits, struct err *e)
+static int ask_for_record(int dirfd, const struct copies *c, bool waits,
+			  struct err *e)
 {
 	struct json *j = json_new_object();
 	int rc;
 
-	json_set_int(j, "copies", copies_before(dirfd) + 1);
-	json_set_int(j, "payloads", payloads);
+	json_set_int(j, "copies", c->count);
+	json_set_int(j, "payloads", c->payloads);
 	if (waits)
 		json_set_int(j, BESIDE_WAITS, 1);
 	rc = put_request(dirfd, STORE_BACKUP, j, e);
@@ -170,9 +180,11 @@ static int ask_for_record(int dirfd, bool payloads, bool waits, struct err *e)
 	return rc;
 }
 
-/* An older server does not know of it: no copy is made then, which would bring
- * its database to a shape that it cannot read. */
-static int await_record(int dirfd, struct err *e)
+/*
+ * An older server does not know of it: no copy is made then, which would bring
+ * its database to a shape that it cannot read. Those before wait on.
+ */
+static int await_record(int dirfd, const struct copies *before, struct err *e)
 {
 	struct err none;
 
@@ -180,14 +192,32 @@ static int await_record(int dirfd, struct err *e)
 		return 0;
 	if (fs_remove(dirfd, STORE_BACKUP, &none) == 0 && e->code == ERR_BUSY)
 		err_in(e, "no record of the backup (is it an older server? "
-			  "start it anew)");
+			  "start it anew; or another command beside it: wait "
+			  "for that)");
+	if (before->count > 0 && ask_for_record(dirfd, before, false, &none))
+		err_in(e, "%lld earlier backups stay without a record",
+		       (long long)before->count);
 	return -1;
+}
+
+/* One at a time, whoever makes them: root's file is the folder's owner's. */
+static int lock_backups(int dirfd, int *lock, struct err *e)
+{
+	struct stat st;
+
+	if (fs_lock(dirfd, "run/backup.lock", lock, e))
+		return -1;
+	if (geteuid() == 0 && fs_stat(dirfd, "run", &st, e) == 0 &&
+	    fchown(*lock, st.st_uid, st.st_gid))
+		return err_sys(e, "run/backup.lock");
+	return 0;
 }
 
 int beside_record_backup(const char *dir, bool payloads, bool *runs,
 			 struct err *e)
 {
 	struct err taken = { 0 };
+	struct copies before, now;
 	int dirfd = -1, one = -1, lock = -1, rc = -1;
 
 	/* With the server's lock in hand none starts before it is noted. */
@@ -196,11 +226,12 @@ int beside_record_backup(const char *dir, bool payloads, bool *runs,
 		*e = taken;
 		return -1;
 	}
-	if (fs_open_dir(dir, &dirfd, e) ||
-	    fs_lock(dirfd, "run/backup.lock", &one, e) ||
-	    ask_for_record(dirfd, payloads, *runs, e))
+	if (fs_open_dir(dir, &dirfd, e) || lock_backups(dirfd, &one, e))
 		goto out;
-	rc = *runs ? await_record(dirfd, e) : 0;
+	before = copies_before(dirfd);
+	now = (struct copies){ before.count + 1, payloads };
+	if (ask_for_record(dirfd, &now, *runs, e) == 0)
+		rc = *runs ? await_record(dirfd, &before, e) : 0;
 out:
 	fs_close(&one);
 	fs_close(&lock);
