@@ -348,7 +348,9 @@ static int end_device(struct store *s, const struct device_id *id,
 	if (retire && d->revoked)
 		return err_set(e, ERR_CONFLICT, "it is %s already",
 			       d->retired ? "retired" : "revoked");
-	if (sql_run(s->db, "UPDATE device SET revoked = ? WHERE id = ?",
+	if (sql_run(s->db,
+		    "UPDATE device SET revoked = ?,"
+		    " last_seen = seen_day * 86400 WHERE id = ?",
 		    SQL_BIND(sql_int(retire ? RETIRED : REVOKED),
 			     sql_device(id)),
 		    NULL, e))

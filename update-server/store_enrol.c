@@ -137,8 +137,9 @@ static int succeed(struct store *s, const struct store_device *d,
 	if (!d->successor.replaces)
 		return 0;
 	if (sql_run(s->db,
-		    "UPDATE device SET revoked = ? WHERE id = ?"
-		    " AND revoked = 0",
+		    "UPDATE device SET revoked = ?,"
+		    " last_seen = seen_day * 86400"
+		    " WHERE id = ? AND revoked = 0",
 		    SQL_BIND(sql_int(RETIRED),
 			     sql_device(&d->successor.replaced)),
 		    &changed, e))

@@ -63,7 +63,8 @@ static int drop(struct store *s, int64_t now, int64_t end,
  * at it: attempts, and the control group of those that are off at night. After
  * that the day is what is kept.
  */
-static int forget_seconds(struct store *s, int64_t now, struct err *e)
+static int forget_seconds(struct store *s, int64_t now, int64_t *changed,
+			  struct err *e)
 {
 	int64_t last = (now - SECONDS_SEC) / UTC_DAY;
 
@@ -74,15 +75,13 @@ static int forget_seconds(struct store *s, int64_t now, struct err *e)
 		       " AND last_seen % 86400 != 0 LIMIT ?)",
 		       SQL_BIND(sql_int(last - DAYS_LATE), sql_int(last),
 				sql_int(ROWS)),
-		       NULL, e);
+		       changed, e);
 }
 
 static int retain(struct store *s, int64_t now, struct store_retained *r,
-		  int64_t *end, struct err *e)
+		  int64_t *end, int64_t *rounded, struct err *e)
 {
-	/* That of the days is done with the first step. */
-	if (find_end(s, r->at, end, e) ||
-	    (r->at == 0 && forget_seconds(s, now, e)))
+	if (find_end(s, r->at, end, e) || forget_seconds(s, now, rounded, e))
 		return -1;
 	return *end ? drop(s, now, *end, r, e) : 0;
 }
@@ -91,16 +90,17 @@ int store_retain(struct store *s, int64_t now, struct store_retained *r,
 		 bool *more, struct err *e)
 {
 	struct store_retained next = *r;
-	int64_t end = 0;
+	int64_t end = 0, rounded = 0;
 	int rc;
 
 	store_lock_in_turn(s);
 	rc = sql_begin(s->db, e);
 	if (rc == 0)
-		rc = sql_finish(s->db, retain(s, now, &next, &end, e), e);
+		rc = sql_finish(s->db, retain(s, now, &next, &end, &rounded, e),
+				e);
 	if (store_unlock(s, rc))
 		return -1;
-	*more = end > 0;
+	*more = end > 0 || rounded == ROWS;
 	*r = next;
 	r->at = end;
 	return 0;
