@@ -530,7 +530,8 @@ int command_audit_replay(int argc, char **argv, struct err *e)
 	if (rc == 0 && p.other_key)
 		printf("the log has another key since this backup: bring "
 		       "keys/audit.key and audit.pub back as they were, or "
-		       "make a new one: pawl-server audit rotate %s --lost\n",
+		       "make a new one: pawl-server audit rotate %s --lost "
+		       "--reason TEXT\n",
 		       operands[0]);
 	return rc;
 }

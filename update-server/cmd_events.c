@@ -22,6 +22,20 @@ struct following {
 	struct err failure;
 };
 
+static int print_record(const struct event *event, struct err *e)
+{
+	struct buf line = BUF_INIT(event->record.len + 128);
+	int rc = buf_addf(&line, e, "{\"cursor\":%llu,\"record\":%.*s,\"v\":1}",
+			  (unsigned long long)event->cursor,
+			  (int)event->record.len,
+			  (const char *)event->record.ptr);
+
+	if (rc == 0)
+		program_print_json(buf_text(&line));
+	buf_done(&line);
+	return rc;
+}
+
 static int print_act(const struct following *f, const struct event *event,
 		     struct err *e)
 {
@@ -30,11 +44,9 @@ static int print_act(const struct following *f, const struct event *event,
 	/* Whatever came is a record, and is shown as one, or not at all. */
 	if (audit_words(event->record, words, e))
 		return -1;
-	if (f->json)
-		printf("{\"cursor\":%llu,\"record\":%.*s,\"v\":1}\n",
-		       (unsigned long long)event->cursor,
-		       (int)event->record.len, (const char *)event->record.ptr);
-	else
+	if (f->json && print_record(event, e))
+		return -1;
+	if (!f->json)
 		printf("%s\n", words);
 	return fflush(stdout) ? err_sys(e, "standard output") : 0;
 }

@@ -51,7 +51,8 @@ static int open_former(struct change *c, bool lost, struct err *e)
 	if (fs_read_file(c->dirfd, KEEPER_LOG_KEY, &file, e) ||
 	    keyfile_open(buf_slice(&file), buf_slice(&c->secret), &c->former,
 			 &info, e)) {
-		err_in(e, KEEPER_LOG_KEY " (if it is lost: --lost)");
+		err_in(e,
+		       KEEPER_LOG_KEY " (if it is lost: --lost --reason TEXT)");
 		goto out;
 	}
 	ec_public_of(c->former, &own);

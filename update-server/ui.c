@@ -6,6 +6,7 @@
 
 #include "common/text.h"
 
+#include "update-server/stage.h"
 #include "update-server/warrant_desk.h"
 
 #define CELL_MAX    200
@@ -162,9 +163,12 @@ static void print_root(const struct json *body)
 
 int ui_need_reason(const char *reason, struct err *e)
 {
-	return reason && reason[0]
+	if (!reason || !reason[0])
+		return err_set(e, ERR_USAGE, "--reason TEXT is needed");
+	return strlen(reason) < STAGE_REASON_MAX
 		       ? 0
-		       : err_set(e, ERR_USAGE, "--reason TEXT is needed");
+		       : err_set(e, ERR_USAGE, "--reason: %d bytes at most",
+				 STAGE_REASON_MAX - 1);
 }
 
 bool ui_was_repeated(const struct json *answer)
