@@ -83,9 +83,14 @@ said "restored from a backup"
 people cohorts '{"v":1,"name":"more"}' | grep -q "audit replay" ||
 	die "an act was recorded"
 people cohorts | grep -q more && die "it was done"
-# Nor is what is asked of it beside its listeners: it would fork the log.
+# Nor is what is asked of it beside its listeners: it would fork the log. Copies
+# from when no server ran wait on for their record.
+echo '{"copies":3,"payloads":0}' >"$WORK/server/run/backup"
 want 10 "$server" server backup "$WORK/server" "$WORK/copy"
 said "audit replay"
+[ "$(tr -d ' \n' <"$WORK/server/run/backup")" = '{"copies":3,"payloads":0}' ] ||
+	die "they are forgotten: $(cat "$WORK/server/run/backup")"
+rm "$WORK/server/run/backup"
 want 10 "$server" server drain "$WORK/server" --reason "what now"
 said "audit replay"
 people status | grep -q "audit replay" || die "it ended"

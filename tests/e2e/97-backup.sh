@@ -154,6 +154,35 @@ done
 want 0 op audit list
 said "server-backup .*copies=2"
 stop_server
+
+# By root, as a timer is, of a server that is another user.
+if [ "$(id -u)" -eq 0 ] && setpriv --reuid=65534 --regid=65534 --clear-groups \
+	"$server" --help >/dev/null 2>&1; then
+	chmod 755 "$WORK"
+	chown -R 65534:65534 "$WORK/server" "$WORK/outside"
+	root=$server
+	server=$WORK/as-nobody
+	cat >"$server" <<SH
+#!/bin/sh
+exec setpriv --reuid=65534 --regid=65534 --clear-groups "$root" "\$@"
+SH
+	chmod 755 "$server"
+	start_server
+	want 0 "$root" server backup "$WORK/server" "$WORK/by-root"
+	stop_server
+	want 0 "$root" server backup "$WORK/server" "$WORK/by-root-alone"
+	start_server
+	n=0
+	while [ -e "$WORK/server/run/backup" ]; do
+		n=$((n + 1))
+		[ $n -lt 100 ] || die "root's copy was never recorded"
+		sleep 0.1
+	done
+	mkdir -m 777 "$WORK/all"
+	want 0 "$server" server backup "$WORK/server" "$WORK/all/by-nobody"
+	stop_server
+	server=$root
+fi
 python3 - "$WORK/server/store.sqlite" <<'PY'
 import sqlite3, sys
 d = sqlite3.connect(sys.argv[1])
