@@ -35,7 +35,7 @@ MODULES = [
     ("common/delta*.c", "delta delta_map delta_predict delta_payload"
      " delta_members delta_prefix delta_record apply_delta"),
     ("common/member*.c", "member delta_members"),
-    ("common/tree*.c", "tree tree_disk tree_flow writer apply apply_tar apply_delta"),
+    ("common/tree*.c", "tree tree_disk tree_flow writer apply apply_tar apply_delta apply_resume"),
     ("common/rd.c", "rd"),
     ("common/utc.c", "utc"),
     ("common/der.c", "der ec x509"),
