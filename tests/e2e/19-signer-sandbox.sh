@@ -2,6 +2,7 @@
 # What of the signer reads foreign bytes has given up the network and all other
 # programs before it reads the first: seen from outside while it works.
 set -eu
+here=$(cd "$(dirname "$0")" && pwd)
 cd "$WORK"
 signer=$BIN/signer
 [ -r /proc/self/status ] && grep -q '^Seccomp:' /proc/self/status || {
@@ -46,7 +47,6 @@ watched release create repo --product gateway --id r1 --input tree \
 
 # Who reads what others bring writes only where it must: where no layer of Landlock
 # can be added, it fails by that.
-here=$(cd "$(dirname "$0")" && pwd)
 python3 "$here/all_layers.py" /bin/true || exit $?
 python3 "$here/all_layers.py" "$signer" release list repo >/dev/null
 locked() { # command...
