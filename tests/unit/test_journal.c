@@ -45,7 +45,8 @@ static int remove_folder(void **state)
 }
 
 static const struct journal sample = {
-	.machine = { MACHINE_TRIAL, REASON_HEALTH, SLOT_A, SLOT_B, 2, 1 },
+	.machine = { MACHINE_TRIAL, REASON_HEALTH, SLOT_A, SLOT_B, 2, 1,
+		     1U << SLOT_A },
 	.boot = "3bb6a1b4-5a7a-4d8e-9d5a-3a0d7f0e6c11",
 	.activation = 7,
 	.attempt = UINT64_MAX,
@@ -60,7 +61,6 @@ static const struct journal sample = {
 	.detail = "exit status 3",
 	.refused = { { { 9 } }, { { 8 } } },
 	.refused_count = 2,
-	.machine.proven = 1U << SLOT_A,
 };
 
 static void assert_same(const struct journal *a, const struct journal *b)
