@@ -107,7 +107,7 @@ as_file() { # FOLDER: zstd gets a tree as a tar
 for pair in */; do
 	pair=${pair%/}
 	mkdir scratch
-	line=$("$tool" "$pair/old" "$pair/new" scratch lzma)
+	line=$("$tool" "$pair/old" "$pair/new" scratch lzma app "$WORK/read.$pair")
 	rm -rf scratch
 	# full N delta N ...
 	# shellcheck disable=SC2086 # a list of words
@@ -136,6 +136,6 @@ mkdir scratch
 
 # The reader that was written from the documents alone understands new files
 # that refer to each other.
-"$tool" builds/old builds/new scratch lzma app "$WORK/read"
-python3 "$here/tools/read_package.py" read/full.pawl read/delta.pawl \
-	read/old.manifest builds/old read/new.manifest builds/new
+read=read.builds
+python3 "$here/tools/read_package.py" $read/full.pawl $read/delta.pawl \
+	$read/old.manifest builds/old $read/new.manifest builds/new
