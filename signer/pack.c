@@ -337,19 +337,20 @@ static void describe_members(const struct delta_made *made, struct release *r)
 		       sizeof(MEMBER_KIN));
 }
 
-static int try_delta(const struct pack_job *job, struct delta_job *delta,
+static int try_delta(const struct pack_job *job, const struct delta_job *how,
 		     struct delta_made *made, struct err *e)
 {
 	struct progress bar;
 	const struct tree_watch watch = { &bar, show };
+	struct delta_job delta = *how;
 	int rc;
 
-	delta->watch = &watch;
+	delta.watch = &watch;
 	progress_start(&bar, "making delta",
 		       job->content->manifest.len +
 			       job->content->tree.content_len,
 		       job->quiet);
-	rc = delta_make(delta, made, e);
+	rc = delta_make(&delta, made, e);
 	progress_end(&bar, rc == 0);
 	return rc;
 }
