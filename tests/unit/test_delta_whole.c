@@ -54,7 +54,10 @@ static void put_key(int dir, struct buf *text, unsigned number)
 				      "-----BEGIN CERTIFICATE-----\n");
 
 	for (size_t i = 1; len < sizeof(bytes) - 28; i++)
-		bytes[len++] = i % 65 == 0 ? '\n' : digits[chance(64)];
+		if (i % 65 == 0)
+			bytes[len++] = '\n';
+		else
+			bytes[len++] = digits[chance(64)];
 	memcpy(bytes + len, "\n-----END CERTIFICATE-----\n\n", 28);
 	(void)snprintf(name, sizeof(name), "key-%u.crt", number * 7919 % 1000);
 	assert_ok(fs_replace_file(
