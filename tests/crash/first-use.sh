@@ -49,7 +49,7 @@ ask_and_be_answered() {
 # that was not set back with him knows that half: for it alone he begins anew.
 begin_anew() {
 	[ -n "$never_asked" ] || exit 70
-	rm "$state/identity.key" "$state/decrypt.key"
+	rm "$state/identity.key" "$state/decrypt.key" "$state/join.code"
 	ask_and_be_answered || exit 70
 }
 
