@@ -52,7 +52,7 @@ try() { # architecture
 	done
 	# Warnings are the native compiler's business: others guess differently.
 	make --no-print-directory -j"$(nproc)" CI= CONFIG="$arch" CFLAGS="-O2 -g" \
-		LDFLAGS= CC="$prefix-gcc --sysroot=$root" AR="$prefix-ar" \
+		LDFLAGS= TEST_LD= CC="$prefix-gcc --sysroot=$root" AR="$prefix-ar" \
 		"$@" >"build/$arch.log" 2>&1 || {
 		tail -n 20 "build/$arch.log"
 		return 1

@@ -196,6 +196,41 @@ static void what_cannot_be_looked_into_is_said(void **state)
 	assert_int_equal(seen.count, 0);
 }
 
+static bool ends_in_keys(const char *folder, const char *file, struct blob *out)
+{
+	(void)snprintf(out->name, sizeof(out->name), "%s/%s", folder, file);
+	out->whole = strcmp(file, "one.keys") == 0;
+	return out->whole;
+}
+
+static void another_folder_is_seen_by_names_of_its_own(void **state)
+{
+	struct seen seen = { .count = 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(blobs_each_of(box.dir, "keys", ends_in_keys, see, &seen, &e));
+	assert_int_equal(seen.count, 0);
+	assert_ok(fs_mkdirs(box.dir, "keys", 0700, &e));
+	assert_ok(fs_replace_file(box.dir, "keys/one.keys", slice_of("four"),
+				  0600, &e));
+	assert_ok(fs_replace_file(box.dir, "keys/one.else", slice_of("x"), 0600,
+				  &e));
+	assert_ok(blobs_each_of(box.dir, "keys", ends_in_keys, see, &seen, &e));
+	assert_int_equal(seen.count, 1);
+	assert_string_equal(seen.at[0].name, "keys/one.keys");
+	assert_int_equal(seen.at[0].len, 4);
+	seen.count = ARRAY_LEN(seen.at);
+	assert_refused(
+		blobs_each_of(box.dir, "keys", ends_in_keys, see, &seen, &e),
+		ERR_LIMIT);
+	assert_ok(fs_remove_tree(box.dir, "keys", &e));
+	assert_ok(fs_replace_file(box.dir, "keys", slice_of("x"), 0600, &e));
+	assert_int_equal(
+		blobs_each_of(box.dir, "keys", ends_in_keys, see, &seen, &e),
+		-1);
+}
+
 static void what_is_read_or_came_meanwhile_stays(void **state)
 {
 	struct timespec old[2] = { { .tv_sec = 100 }, { .tv_sec = 100 } };
@@ -245,6 +280,7 @@ int main(void)
 		TEST(what_is_no_file_is_not_served),
 		TEST(each_file_is_seen_and_nothing_else),
 		TEST(what_cannot_be_looked_into_is_said),
+		TEST(another_folder_is_seen_by_names_of_its_own),
 		TEST(what_is_read_or_came_meanwhile_stays),
 	};
 
