@@ -80,8 +80,8 @@ static int post_change(struct change *c, const char *path, const char *rule,
 {
 	struct json *body;
 
-	if (!c->reason)
-		return err_set(e, ERR_USAGE, "--reason TEXT is needed");
+	if (ui_need_reason(c->reason, e))
+		return -1;
 	if (c->revision == 0)
 		return err_set(e, ERR_USAGE,
 			       "--revision N is needed, of the cohort that you "

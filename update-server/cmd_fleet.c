@@ -179,11 +179,7 @@ int command_device_deny(int argc, char **argv, struct err *e)
 
 	if (ui_start(&u, argc, argv, opts, 1, e))
 		goto out;
-	if (!reason) {
-		(void)err_set(e, ERR_USAGE, "--reason TEXT is needed");
-		goto out;
-	}
-	if (read_code(&u, code, e))
+	if (ui_need_reason(reason, e) || read_code(&u, code, e))
 		goto out;
 	body = json_new_object();
 	json_set_text(body, "code", code);
@@ -305,10 +301,10 @@ static int say_of(int argc, char **argv, bool pins, const char *path,
 
 	if (ui_start(&u, argc, argv, opts, 1, e))
 		goto out;
-	if (!reason || !name_is_valid(slice_of(u.operands[0]))) {
-		(void)err_set(e, ERR_USAGE,
-			      reason ? "not a device id"
-				     : "--reason TEXT is needed");
+	if (ui_need_reason(reason, e))
+		goto out;
+	if (!name_is_valid(slice_of(u.operands[0]))) {
+		(void)err_set(e, ERR_USAGE, "not a device id");
 		goto out;
 	}
 	body = json_new_object();
@@ -446,10 +442,8 @@ int command_server_close_readopt(int argc, char **argv, struct err *e)
 
 	if (ui_start(&u, argc, argv, opts, 0, e))
 		goto out;
-	if (!reason) {
-		(void)err_set(e, ERR_USAGE, "--reason TEXT is needed");
+	if (ui_need_reason(reason, e))
 		goto out;
-	}
 	body = json_new_object();
 	json_set_text(body, "reason", reason);
 	rc = ui_act(&u, "/v1/people/readopt-close", body,

@@ -562,9 +562,8 @@ int command_rollout_halt(int argc, char **argv, struct err *e)
 	if (ui_start(&a.ui, argc, argv, opts, 2, e))
 		goto out;
 	/* In a folder nobody is told. */
-	rc = a.reason || a.folder
-		     ? work_on(&a, role_of(&a), put_stop, e)
-		     : err_set(e, ERR_USAGE, "--reason TEXT is needed");
+	if (a.folder || ui_need_reason(a.reason, e) == 0)
+		rc = work_on(&a, role_of(&a), put_stop, e);
 out:
 	ui_done(&a.ui);
 	return rc;

@@ -442,8 +442,8 @@ int command_person_revoke(int argc, char **argv, struct err *e)
 		return err_set(e, ERR_USAGE,
 			       "name the server's folder and a fingerprint "
 			       "(person list shows them)");
-	if (!by.reason || !by.reason[0])
-		return err_set(e, ERR_USAGE, "--reason TEXT is needed");
+	if (ui_need_reason(by.reason, e))
+		return -1;
 	if (sha256_parse(slice_of(operands[1]), &fingerprint, e))
 		return err_in(e, "the fingerprint");
 	if (beside_open_store(operands[0], &ignored, &s, e))

@@ -305,10 +305,8 @@ static int run_act(int argc, char **argv, const struct act *act, struct err *e)
 
 	if (ui_start(&u, argc, argv, opts, 1, e))
 		goto out;
-	if (act->reason && !reason) {
-		(void)err_set(e, ERR_USAGE, "--reason TEXT is needed");
+	if (act->reason && ui_need_reason(reason, e))
 		goto out;
-	}
 	body = json_new_object();
 	json_set_text(body, "name", u.operands[0]);
 	if (reason)
@@ -393,10 +391,8 @@ int command_rollout_drop(int argc, char **argv, struct err *e)
 
 	if (ui_start(&u, argc, argv, opts, 1, e))
 		goto out;
-	if (!reason) {
-		(void)err_set(e, ERR_USAGE, "--reason TEXT is needed");
+	if (ui_need_reason(reason, e))
 		goto out;
-	}
 	body = json_new_object();
 	json_set_text(body, "name", u.operands[0]);
 	json_set_text(body, "reason", reason);
@@ -530,9 +526,9 @@ int command_rollout_rollback(int argc, char **argv, struct err *e)
 	};
 	int rc = -1;
 
-	if (ui_start(&u, argc, argv, opts, 1, e) == 0)
-		rc = reason ? roll_back(&u, reason, file, e)
-			    : err_set(e, ERR_USAGE, "--reason TEXT is needed");
+	if (ui_start(&u, argc, argv, opts, 1, e) == 0 &&
+	    ui_need_reason(reason, e) == 0)
+		rc = roll_back(&u, reason, file, e);
 	ui_done(&u);
 	return rc;
 }

@@ -320,10 +320,8 @@ int command_token_revoke(int argc, char **argv, struct err *e)
 	if (parse_id(batch ? batch : u.operands[0], batch ? "--batch" : "ID",
 		     &id, e))
 		goto out;
-	if (!reason) {
-		(void)err_set(e, ERR_USAGE, "--reason TEXT is needed");
+	if (ui_need_reason(reason, e))
 		goto out;
-	}
 	body = json_new_object();
 	json_set_int(body, batch ? "batch" : "id", (int64_t)id);
 	json_set_text(body, "reason", reason);

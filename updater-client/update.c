@@ -270,13 +270,18 @@ static int may_ask_stranger(struct session *s, struct err *e)
 	return session_save(s, e);
 }
 
-/* An updater of before reads no journal that has it: no longer than needed. */
-static int forget_stranger(struct session *s, struct err *e)
+/*
+ * The server knows us: what was kept until it does is put away. (An older
+ * updater, gone back to, refuses a journal with the time of a stranger.)
+ */
+static int put_away(struct session *s, struct err *e)
 {
-	if (s->journal.stranger == 0)
-		return 0;
-	s->journal.stranger = 0;
-	return session_save(s, e);
+	if (s->journal.stranger != 0) {
+		s->journal.stranger = 0;
+		if (session_save(s, e))
+			return -1;
+	}
+	return identity_drop_code(s->state_fd, e);
 }
 
 /*
@@ -290,10 +295,7 @@ static int reach_server(struct session *s, struct wire_decision *decision,
 	bool changed = false;
 
 	if (check_in(s, decision, e) == 0)
-		return forget_stranger(s, e) ||
-				       identity_drop_code(s->state_fd, e)
-			       ? -1
-			       : 0;
+		return put_away(s, e);
 	if (e->code == ERR_REFUSED)
 		return come_back(s, decision, e);
 	if (!is_stranded(e))

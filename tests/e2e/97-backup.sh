@@ -138,6 +138,14 @@ cp "$WORK/kept" "$blob"
 want 0 "$server" server check "$WORK/server"
 stop_server
 
+await_record() { # of copies that were made while no server ran
+	n=0
+	while [ -e "$WORK/server/run/backup" ]; do
+		n=$((n + 1))
+		[ $n -lt 100 ] || die "it was never recorded"
+		sleep 0.1
+	done
+}
 # While none runs nobody may append: the next one does, when it starts.
 for n in 1 2; do
 	want 0 "$server" server backup "$WORK/server" "$WORK/cold$n"
@@ -145,12 +153,7 @@ for n in 1 2; do
 done
 [ "$(copies "$WORK/server")" = 1 ] || die "somebody else appended"
 start_server
-n=0
-while [ -e "$WORK/server/run/backup" ]; do
-	n=$((n + 1))
-	[ $n -lt 100 ] || die "it was never recorded"
-	sleep 0.1
-done
+await_record
 want 0 op audit list
 said "server-backup .*copies=2"
 stop_server
@@ -172,12 +175,7 @@ SH
 	stop_server
 	want 0 "$root" server backup "$WORK/server" "$WORK/by-root-alone"
 	start_server
-	n=0
-	while [ -e "$WORK/server/run/backup" ]; do
-		n=$((n + 1))
-		[ $n -lt 100 ] || die "root's copy was never recorded"
-		sleep 0.1
-	done
+	await_record
 	mkdir -m 777 "$WORK/all"
 	want 0 "$server" server backup "$WORK/server" "$WORK/all/by-nobody"
 	stop_server
