@@ -163,6 +163,7 @@ if [ "$(id -u)" -eq 0 ] && setpriv --reuid=65534 --regid=65534 --clear-groups \
 	"$server" --help >/dev/null 2>&1; then
 	chmod 755 "$WORK"
 	chown -R 65534:65534 "$WORK/server" "$WORK/outside"
+	rm "$WORK/server/run/backup.lock"
 	root=$server
 	server=$WORK/as-nobody
 	cat >"$server" <<SH
