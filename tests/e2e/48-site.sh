@@ -105,9 +105,12 @@ cp "$WORK/server/tls.pem" "$WORK/new-tls.pem"
 cp "$WORK/old-tls.pem" "$WORK/server/tls.pem"
 stop_server
 start_server
+sed -i 's/^retry_m\(..\) = .*/retry_m\1 = 600/' "$WORK/asleep/client.conf"
 for d in awake asleep; do
 	try 6 $d
 	tell stranded
+	! grep -q "asked just now" "$WORK/said" ||
+		die "$d: that it was stranded before counts still"
 	runs $d 2
 	on $d status | grep -q '^trouble  *since .*: stranded' ||
 		die "the status of $d does not say that it is stranded"

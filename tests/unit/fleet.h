@@ -84,6 +84,7 @@ static inline struct store_device fleet_device(struct store *s, unsigned n)
 	struct err e = { 0 };
 
 	d.decrypt.key.point[0] = (uint8_t)n;
+	d.decrypt.key.point[1] = (uint8_t)(n >> 8);
 	assert_ok(store_batch_add(s, &b, &code, &fleet_by, &e));
 	assert_ok(store_enrol(s, &code, &d, &fleet_by, &e));
 	return d;

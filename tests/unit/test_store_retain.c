@@ -71,6 +71,46 @@ static void when_a_device_was_there_is_known_by_the_day(void **state)
 	assert_int_equal(b.last_seen, day + UTC_DAY + 88);
 }
 
+/* No gate looks at who has left the fleet. */
+static void of_who_leaves_the_day_is_kept_at_once(void **state)
+{
+	struct store_device a = fleet_device(*state, 1);
+	const int64_t day = FLEET_NOW - FLEET_NOW % UTC_DAY;
+	struct wire_checkin m = { .interval_sec = 60 };
+	struct sha256 print;
+	struct err e = { 0 };
+
+	assert_ok(store_device_seen(*state, &a, &m, day + 77, &e));
+	assert_ok(store_flush(*state, &e));
+	assert_ok(store_device_revoke(*state, &a.facts.id, &fleet_by, &print,
+				      &e));
+	assert_ok(store_device_find(*state, &a.facts.id, &a, &e));
+	assert_int_equal(a.last_seen, day);
+}
+
+/* A whole fleet that was silent since one day: more than one step. */
+static void many_days_take_more_steps(void **state)
+{
+	const int64_t day = FLEET_NOW - FLEET_NOW % UTC_DAY;
+	struct wire_checkin m = { .interval_sec = 60 };
+	struct store_retained gone;
+	struct store_device d;
+	struct err e = { 0 };
+
+	for (unsigned n = 1; n <= 2001; n++) {
+		d = fleet_device(*state, n);
+		assert_ok(store_device_seen(*state, &d, &m, day + 77, &e));
+	}
+	assert_ok(store_flush(*state, &e));
+	assert_true(retain(*state, day + 30 * UTC_DAY, &gone) > 1);
+	for (unsigned n = 1; n <= 2001; n += 100) {
+		d.facts.id =
+			(struct device_id){ { (uint8_t)n, (uint8_t)(n >> 8) } };
+		assert_ok(store_device_find(*state, &d.facts.id, &d, &e));
+		assert_int_equal(d.last_seen, day);
+	}
+}
+
 /* An attempt that failed, with its last words. */
 static struct attempt failed(struct store *s, struct stage *r,
 			     const struct store_device *d)
@@ -240,6 +280,8 @@ int main(void)
 		TEST(what_a_device_was_led_back_from_is_not_forgotten),
 		TEST(no_step_looks_at_more_than_a_few),
 		TEST(when_a_device_was_there_is_known_by_the_day),
+		TEST(of_who_leaves_the_day_is_kept_at_once),
+		TEST(many_days_take_more_steps),
 		TEST(nothing_is_left_of_a_forgotten_device_but_its_keys),
 	};
 
