@@ -73,3 +73,27 @@ again lz4
 compare lz4-hc -comp lz4 -Xhc -b 65536
 small
 compare lzo -comp lzo
+
+# So little that all of the old could be a dictionary, and is not: what was not
+# opened of it stands nowhere.
+python3 - "$WORK/old.tree" "$WORK/new.tree" <<'P'
+import os
+import random
+import shutil
+import sys
+
+r = random.Random(3)
+words = [bytes(r.choices(b"abcdefghij ", k=7)) for _ in range(2000)]
+for tree in sys.argv[1:]:
+    shutil.rmtree(tree)
+    os.mkdir(tree)
+for i in range(14):
+    text = b"\n".join(r.choices(words, k=9000))
+    edited = text[:20000] + bytes(r.choices(b"qrstuvwxyz", k=3000)) + text[20100:]
+    for tree, content in zip(sys.argv[1:], (text, edited if i in (3, 9) else text)):
+        with open("%s/%d" % (tree, i), "wb") as f:
+            f.write(content)
+P
+compare little -comp xz
+[ "$len" -lt 10000 ] || exit 1
+again little
