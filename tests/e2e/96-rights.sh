@@ -49,9 +49,10 @@ for line in open(top + "/tests/unit/rights_rows.h"):
     m = re.match(r'(?:GET|ACT)\((?:(\w+), )?"([^"]+)"(?:, (\w+))?\)', line)
     if m:
         rows[(m[1] or "GET", m[2])] = m[3] or "READ"
-routes = re.findall(r'\{ ([A-Z_ |]+), METHOD_(\w+),\s+P "([^"]*)"',
-                    open(top + "/update-server/api_life.c").read())
-routes = {(m, p) for who, m, p in routes if "PEOPLE" in who}
+table = open(top + "/update-server/api_routes.c").read()
+routes = set(re.findall(r'\{ PEOPLE, METHOD_(\w+), P "([^"]*)"', table))
+routes |= {("POST" if kind == "ACT" else "GET", path) for kind, path in
+           re.findall(r'^\t(GET|ACT)\("([^"]*)"', table, re.M)}
 assert len(routes) >= 45, routes
 assert routes == set(rows), routes ^ set(rows)
 people = {"operator": {"OPERATOR"}, "officer": {"OFFICER"}, "auditor": set(),
