@@ -100,7 +100,7 @@ struct server_api {
 	int64_t next_retention;
 	int64_t next_note;              /* of backups that nobody waits for */
 	struct store_retained retained; /* in this round */
-	int64_t next_flush, next_try, next_sample;
+	int64_t next_flush, next_try, next_sample, next_egress;
 	int64_t next_move; /* of the store's tables; INT64_MAX: all are moved */
 	bool moving;
 	int64_t started;
@@ -282,6 +282,8 @@ int api_rollout_do(struct server_api *api, const struct request *q,
 		   struct response *a, struct err *e) NODISCARD;
 /* Member "window", in numbers and words, where there is one. */
 void api_set_window(struct json *j, const struct stage *s, int64_t now);
+/* Keep what went out of each package, and how often one had to wait. */
+void api_keep_egress(struct server_api *api);
 /* Member "groups": by kinds of devices; member "flow": offers and bytes. */
 int api_set_kinds(struct server_api *api, struct json *j, const struct stage *s,
 		  struct err *e) NODISCARD;

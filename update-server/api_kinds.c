@@ -2,10 +2,13 @@
 /* A rollout by kinds of devices, and what flows, as people see them. */
 #include <stdlib.h>
 
+#include "common/log.h"
 #include "common/mem.h"
+#include "common/utc.h"
 
 #include "update-server/api.h"
 #include "update-server/kinds.h"
+#include "update-server/store_egress.h"
 
 /* ---- by kind ------------------------------------------------------------- */
 
@@ -90,6 +93,65 @@ static void take_counter(void *ctx, const struct store_counter *c)
 		o->begun += c->n;
 }
 
+void api_keep_egress(struct server_api *api)
+{
+	struct egress *g = meter_egress(api->meter);
+	struct egress_count *counts = mem_alloc(EGRESS_MAX, sizeof(*counts));
+	size_t count = egress_take(g, counts);
+	struct err e = { 0 };
+
+	if (count > 0 &&
+	    store_egress_add(api->store, counts, count, utc_now(), &e)) {
+		log_event(LOG_ERROR, "egress-not-written", "why=%s", e.msg);
+		egress_return(g, counts, count);
+	}
+	free(counts);
+}
+
+/* Of all packages of the release; since the first of them went out. */
+static int add_egress(struct server_api *api, const struct json *packages,
+		      struct store_egress *sum, struct err *e)
+{
+	for (size_t i = 0; i < json_count(packages); i++) {
+		struct store_egress kept;
+		struct egress_count new;
+		struct sha256 package;
+
+		if (json_get_hex(json_at(packages, i), "sha256", package.bytes,
+				 SHA256_LEN, e) ||
+		    store_egress_get(api->store, &package, &kept, e))
+			return -1;
+		new = egress_waiting(meter_egress(api->meter), &package);
+		sum->sent += kept.sent + new.sent;
+		sum->busy += kept.busy + new.busy;
+		if (kept.since > 0 &&
+		    (sum->since == 0 || kept.since < sum->since))
+			sum->since = kept.since;
+	}
+	return 0;
+}
+
+static int set_egress(struct server_api *api, struct json *flow,
+		      const struct stage *s, struct err *e)
+{
+	struct store_egress sum = { .since = 0 };
+	struct store_release r = { 0 };
+	struct json *detail = NULL, *j = json_new_object();
+	int rc = -1;
+
+	if (store_release_find(api->store, s->what.product, s->what.release, &r,
+			       e) == 0 &&
+	    json_parse(slice_of(r.detail), &detail, e) == 0)
+		rc = add_egress(api, json_get(detail, "packages"), &sum, e);
+	api_set_time(j, "since", sum.since);
+	json_set_int(j, "sent_bytes", (int64_t)sum.sent);
+	json_set_int(j, "busy", (int64_t)sum.busy);
+	json_set(flow, "of_release", j);
+	json_free(detail);
+	store_release_done(&r);
+	return rc;
+}
+
 int api_set_flow(struct server_api *api, struct json *j, const struct stage *s,
 		 struct err *e)
 {
@@ -106,6 +168,8 @@ int api_set_flow(struct server_api *api, struct json *j, const struct stage *s,
 		     (int64_t)meter_sent_to(api->meter, LISTENER_DEVICE));
 	json_set_int(flow, "busy",
 		     (int64_t)meter_busy(api->meter, LISTENER_DEVICE));
+	if (rc == 0)
+		rc = set_egress(api, flow, s, e);
 	json_set(j, "flow", flow);
 	return rc;
 }

@@ -13,7 +13,8 @@
 #include "update-server/publish.h"
 #include "update-server/store_overview.h"
 
-#define FLUSH_SEC 10
+#define FLUSH_SEC  10
+#define EGRESS_SEC 60
 /* Of each second, for tables that are moved; and after a failure. */
 #define MOVE_NS        100000000
 #define MOVE_AGAIN_SEC 60
@@ -128,6 +129,8 @@ void api_close(struct server_api *api)
 {
 	if (!api)
 		return;
+	if (api->store)
+		api_keep_egress(api);
 	store_close(api->store);
 	buf_done(&api->device_cas);
 	fs_close(&api->dirfd);
@@ -274,6 +277,10 @@ void api_tick(struct server_api *api)
 	sign_log(api, now);
 	move_tables(api, now);
 	api_look_beside(api, now);
+	if (now >= api->next_egress) {
+		api->next_egress = now + EGRESS_SEC;
+		api_keep_egress(api);
+	}
 	if (now < api->next_flush)
 		return;
 	api->next_flush = now + FLUSH_SEC;

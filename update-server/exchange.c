@@ -164,6 +164,8 @@ static void put_error(struct exchange *x, unsigned status, unsigned allow,
 							   : 0 };
 	struct err ignored;
 
+	if (status == 503)
+		egress_busy(meter_egress(x->site->meter), x->http.path);
 	if (wire_format_error(failure, &body, &ignored))
 		body.len = 0; /* the status alone says enough */
 	a.body_len = body.len;
@@ -563,6 +565,7 @@ static void fetch(struct exchange *x)
 		x->state = STATE_CLOSED;
 		return;
 	}
+	egress_sent(meter_egress(x->site->meter), x->http.path, len);
 	x->out.len += len;
 	x->file_offset += len;
 	x->file_left -= len;

@@ -35,6 +35,7 @@ struct meter {
 	struct counter events[METER_EVENTS];
 	struct histogram latency[LISTENER_COUNT];
 	struct histogram commits;
+	struct egress *egress;
 	uint64_t minute;           /* of the last turn, for the loop alone */
 	struct counter longest[2]; /* ns, of even and odd minutes */
 };
@@ -55,6 +56,7 @@ struct meter *meter_new(const struct route *routes, size_t count)
 
 	m->routes = routes;
 	m->route_count = count;
+	m->egress = egress_new();
 	for (int i = 0; i < LISTENER_COUNT; i++)
 		m->rows[i] = mem_alloc(count + 1, sizeof(*m->rows[i]));
 	return m;
@@ -66,6 +68,7 @@ void meter_free(struct meter *m)
 		return;
 	for (int i = 0; i < LISTENER_COUNT; i++)
 		free(m->rows[i]);
+	egress_free(m->egress);
 	free(m);
 }
 
@@ -172,6 +175,11 @@ uint64_t meter_worst_turn(const struct meter *m)
 	uint64_t b = (uint64_t)get(&m->longest[1]);
 
 	return a > b ? a : b;
+}
+
+struct egress *meter_egress(struct meter *m)
+{
+	return m ? m->egress : NULL;
 }
 
 void meter_committed(struct meter *m, uint64_t ns)

@@ -9,6 +9,7 @@
 #ifndef UPDATE_SERVER_METER_H
 #define UPDATE_SERVER_METER_H
 
+#include "update-server/egress.h"
 #include "update-server/exposition.h"
 #include "update-server/route.h"
 
@@ -78,6 +79,9 @@ uint64_t meter_busy(const struct meter *m, enum listener listener);
 void meter_turned(struct meter *m, uint64_t now_ns, uint64_t ns);
 /* The longest of this minute and the one before. */
 uint64_t meter_worst_turn(const struct meter *m);
+
+/* Of single packages; lives as long as m. */
+struct egress *meter_egress(struct meter *m);
 
 /* A transaction was committed. */
 void meter_committed(struct meter *m, uint64_t ns);

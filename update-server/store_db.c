@@ -334,6 +334,11 @@ static const char *const schema[] = {
 
 	/* Whether all that it is for had it when it was planned. */
 	"ALTER TABLE rollout ADD COLUMN everybody INTEGER NOT NULL DEFAULT 0;",
+
+	/* Bytes and refusals by package: egress. */
+	"CREATE TABLE egress (package BLOB PRIMARY KEY,"
+	" since INTEGER NOT NULL, sent INTEGER NOT NULL,"
+	" busy INTEGER NOT NULL) WITHOUT ROWID;",
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)

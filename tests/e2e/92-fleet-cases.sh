@@ -16,3 +16,15 @@ done
 # Another import, while somebody is half through a download.
 make_release "$WORK/repo" r2 "$WORK/publish2"
 python3 "$here/fleet_cases.py" "$WORK" "$server" || die "see above"
+# What went out of a release is known after a restart, too.
+flow() {
+	op rollout status sent --json | python3 -c 'import json, sys
+print(json.load(sys.stdin)["flow"]["of_release"])'
+}
+before=$(flow)
+stop_server
+start_server
+[ "$(flow | sed "s/'since': '[^']*'//")" = \
+	"$(echo "$before" | sed "s/'since': '[^']*'//")" ] ||
+	die "before a restart $before, and after it $(flow)"
+flow | grep -q "'since': '2" || die "since when is not known: $(flow)"

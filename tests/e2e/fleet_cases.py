@@ -10,6 +10,7 @@ from fleet import Fleet, People, Refused
 work, server = sys.argv[1:3]
 people = People(work)
 RANGES = 10000
+TURNED_AWAY = 4  # requests for a package
 
 
 def equal(got, wanted, what):
@@ -100,6 +101,20 @@ def a_download_outlives_its_link(fleet):
     equal(first + rest, whole, "what it holds")
 
 
+def what_goes_out_is_known_by_release(fleet):
+    """And of no other release; what was told to come later, too."""
+    people.create("sent", "r1")
+    people.create("unsent", "r2")
+    before = people.rollout("sent")["flow"]["of_release"]
+    fetch(fleet[0], payload(), 0, 999)
+    fetch(fleet[1], payload(), 0, 23)
+    now = people.rollout("sent")["flow"]["of_release"]
+    equal(now["sent_bytes"], before["sent_bytes"] + 1024, "sent")
+    equal(now["busy"], TURNED_AWAY, "turned away")
+    equal(people.rollout("unsent")["flow"]["of_release"],
+          {"since": "", "sent_bytes": 0, "busy": 0}, "of another release")
+
+
 def one_poll_policy_for_every_cohort(fleet, other):
     for d in [*fleet, *other]:
         answer = d.check_in()["next_check"]
@@ -139,14 +154,16 @@ def final_reports_pass_whatever_else_is_asked(fleet, crowd):
     """More ask than the server can answer: the store is held by somebody else,
     and whoever waits for longer than two seconds is told to come again."""
     crowd.check_in()  # they are connected
+    path = payload()
     people.begin("quota", "r1", shares=[10000], watch=[0])
     for d in fleet:
         d.check_in()
         d.install()
     db = sqlite3.connect(work + "/server/store.sqlite", isolation_level=None)
     db.execute("BEGIN IMMEDIATE")
-    asked = [Asks(d.check_in) for d in crowd]
+    asked = [Asks(d.check_in) for d in crowd[TURNED_AWAY:]]
     time.sleep(0.3)
+    asked += [Asks(d.wire.ask, "GET", path) for d in crowd[:TURNED_AWAY]]
     last = [Asks(d.report, "failed", "SPACE") for d in fleet]
     time.sleep(2.7)
     db.execute("ROLLBACK")
@@ -175,3 +192,4 @@ an_offer_that_was_never_seen_is_cancelled(fleet)
 final_reports_pass_whatever_else_is_asked(fleet, Fleet(work, people, 30))
 ten_thousand_range_requests_write_nothing(fleet)
 a_download_outlives_its_link(fleet)
+what_goes_out_is_known_by_release(fleet)

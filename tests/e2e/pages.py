@@ -325,6 +325,7 @@ def which_devices_fail(o):
         " r[1].cells[5].innerText === ''"),
         "the revision that fails stands apart, in words")
     check("14, of which 14 were begun" in o.b.text("#flow"), "what flows")
+    check("Sent of this release\n0 kB" in o.b.text("#flow"), "of it nothing")
     known = numbers(o, "/rollouts/mixed", 20)
     check(known["/list/attempts/mixed/failed/hardware/is-rev-b"] == 4 and
           known["/list/attempts/mixed/ended/hardware/is-rev-a"] == 10,

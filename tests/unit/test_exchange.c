@@ -86,6 +86,17 @@ static int get_fail(struct server_api *api, const struct request *q,
 	return err_set(e, ERR_SYSTEM, "inner detail");
 }
 
+static int get_busy(struct server_api *api, const struct request *q,
+		    struct response *a, struct err *e)
+{
+	(void)q;
+	(void)a;
+	api->handled++;
+	(void)err_set(e, ERR_BUSY, "later");
+	e->retry_sec = 9;
+	return -1;
+}
+
 static int get_conflict(struct server_api *api, const struct request *q,
 			struct response *a, struct err *e)
 {
@@ -139,6 +150,10 @@ static const struct route routes[] = {
 	  put_upload },
 	{ 1U << LISTENER_DEVICE, METHOD_GET, "/file", 0, ROUTE_PLAIN,
 	  get_file },
+	{ 1U << LISTENER_DEVICE, METHOD_GET, "/blob/", 0, ROUTE_PLAIN,
+	  get_file },
+	{ 1U << LISTENER_DEVICE, METHOD_GET, "/busy/", 0, ROUTE_PLAIN,
+	  get_busy },
 	{ 1U << LISTENER_DEVICE, METHOD_GET, "/short", 0, ROUTE_PLAIN,
 	  get_short },
 	{ 1U << LISTENER_DEVICE, METHOD_GET, "/fail", 0, ROUTE_PLAIN,
@@ -666,6 +681,40 @@ static void the_head_of_a_stream_is_an_answer_like_others(void **state)
 	buf_done(&out);
 }
 
+#define BLOB                                                                   \
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.full"
+
+static void each_byte_of_a_package_is_counted_for_it(void **state)
+{
+	static const char all[] =
+		"GET /blob/" BLOB " HTTP/1.1\r\n" H "\r\n"
+		"GET /blob/" BLOB " HTTP/1.1\r\n" H "Range: bytes=10-29\r\n\r\n"
+		"HEAD /blob/" BLOB " HTTP/1.1\r\n" H "\r\n"
+		"GET /blob/" BLOB " HTTP/1.1\r\n" H
+		"If-None-Match: \"tag\"\r\n\r\n"
+		"GET /path/" BLOB " HTTP/1.1\r\n" H "\r\n"
+		"GET /file HTTP/1.1\r\n" H "\r\n"
+		"GET /busy/" BLOB " HTTP/1.1\r\n" H "\r\n";
+	struct egress_count counts[EGRESS_MAX];
+	struct buf out = BUF_INIT(1 << 20);
+	struct meter *m = meter_new(routes, ARRAY_LEN(routes));
+	struct sha256 blob;
+	bool closed;
+
+	(void)state;
+	memset(&blob, 0xaa, sizeof(blob));
+	site.meter = m;
+	answer_to(slice_of(all), SIZE_MAX, &out, &closed);
+	assert_int_equal(api.handled, 7);
+	assert_true(closed);
+	assert_int_equal(egress_take(meter_egress(m), counts), 1);
+	assert_memory_equal(&counts[0].package, &blob, sizeof(blob));
+	assert_int_equal(counts[0].sent, FILE_LEN + 20);
+	assert_int_equal(counts[0].busy, 1);
+	buf_done(&out);
+	meter_free(m);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -681,6 +730,7 @@ int main(void)
 		TEST(after_a_refusal_nothing_more_is_read),
 		TEST(consent_is_given_only_to_who_waits_for_it),
 		TEST(files_go_in_pieces_and_parts),
+		TEST(each_byte_of_a_package_is_counted_for_it),
 		TEST(a_file_that_became_shorter_ends_the_connection),
 		TEST(an_upload_arrives_whole),
 		TEST(what_failed_inside_is_not_told),

@@ -9,6 +9,7 @@
 #include "common/digest.h"
 #include "tests/unit/fleet.h"
 #include "update-server/sql_sqlite.h"
+#include "update-server/store_egress.h"
 
 /* ---- an engine whose disk is full, once ---------------------------------- */
 
@@ -234,6 +235,15 @@ static int add_report(struct world *w, struct err *e)
 	return store_report_add(w->store, 1, "{}", &fleet_by, e);
 }
 
+static int add_egress(struct world *w, struct err *e)
+{
+	const struct egress_count counts[] = { { fleet_hash(700), 5, 0 },
+					       { fleet_hash(701), 6, 1 } };
+
+	return store_egress_add(w->store, counts, ARRAY_LEN(counts), FLEET_NOW,
+				e);
+}
+
 static int retire_device(struct world *w, struct err *e)
 {
 	struct sha256 fingerprint;
@@ -269,6 +279,7 @@ static const struct {
 	{ "an import", import },
 	{ "new online metadata", go_online },
 	{ "a score", put_score },
+	{ "what went out", add_egress },
 	{ "a report over the gap", add_report },
 };
 

@@ -388,9 +388,14 @@ function flow(r) {
 			", of which ", count(f.begun, attemptsOf("begun")),
 			" were begun")],
 		["A whole package is", bytes(f.package_bytes)],
-		["Sent by this server", h("span", {}, bytes(f.sent_bytes) +
-			" to all devices, since ", when(f.since))],
-		["Told to come later", number(f.busy) + " requests (503), in that time"],
+		["Sent of this release", h("span", {}, bytes(f.of_release.sent_bytes),
+			f.of_release.since && h("span", {}, ", since ",
+				when(f.of_release.since)))],
+		["Told to come later", number(f.of_release.busy) +
+			" requests for its packages (503)"],
+		["By the whole server", h("span", {}, bytes(f.sent_bytes) +
+			" to devices and " + number(f.busy) +
+			" times 503, since ", when(f.since))],
 	]));
 }
 
