@@ -42,6 +42,7 @@ static const struct ini_key keys[] = {
 	TEXT("listen", "device", listen[LISTENER_DEVICE]),
 	TEXT("listen", "people", listen[LISTENER_PEOPLE]),
 	TEXT("listen", "origin", listen[LISTENER_ORIGIN]),
+	TEXT("listen", "origin_mode", origin_mode),
 	TEXT("listen", "metrics", metrics),
 	FLAG("log", "json", log_json),
 	TEXT("tls", "certificate", tls_certificate),
@@ -138,6 +139,49 @@ int address_parse(struct slice text, struct address *out, struct err *e)
 	return 0;
 }
 
+bool local_is(const char *text)
+{
+	return text && strncmp(text, "unix:", strlen("unix:")) == 0;
+}
+
+/* To run a socket means nothing. */
+static int parse_mode(const char *text, unsigned *out, struct err *e)
+{
+	static const struct {
+		const char *text;
+		unsigned mode;
+	} modes[] = { { "0600", 0600 }, { "0660", 0660 }, { "0666", 0666 } };
+
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++)
+		if (strcmp(text, modes[i].text) == 0) {
+			*out = modes[i].mode;
+			return 0;
+		}
+	return err_set(e, ERR_CONFIG, "origin_mode is 0600, 0660 or 0666");
+}
+
+int local_parse(const char *text, const char *mode, struct local *out,
+		struct err *e)
+{
+	struct local l = { .mode = 0 };
+	const char *path = text + strlen("unix:");
+	size_t len = strlen(path);
+
+	if (len >= sizeof(l.path))
+		return err_set(e, ERR_CONFIG,
+			       "a socket's path has at most %zu "
+			       "bytes",
+			       sizeof(l.path) - 1);
+	if (path[0] != '/' || path[len - 1] == '/')
+		return err_set(e, ERR_CONFIG,
+			       "unix: and the absolute path of a socket");
+	if (parse_mode(mode, &l.mode, e))
+		return -1;
+	memcpy(l.path, path, len + 1);
+	*out = l;
+	return 0;
+}
+
 /* Monitoring and caches are neither encrypted nor asked who they are: for this
  * machine only. */
 static int check_loopback(const char *text, struct err *e)
@@ -155,22 +199,34 @@ static int check_loopback(const char *text, struct err *e)
 		       "encrypted, and whoever asks is answered");
 }
 
+static int check_listener(const struct config *c, enum listener listener,
+			  struct err *e)
+{
+	struct address address;
+	struct local local;
+
+	if (listener == LISTENER_ORIGIN && local_is(c->listen[listener]))
+		return local_parse(c->listen[listener], c->origin_mode, &local,
+				   e);
+	return address_parse(slice_of(c->listen[listener]), &address, e);
+}
+
 static int check(const struct config *c, const char *file, struct err *e)
 {
-	struct address ignored;
 	unsigned listening = 0;
 
 	for (int i = 0; i < LISTENER_COUNT; i++) {
 		if (!c->listen[i])
 			continue;
 		listening++;
-		if (address_parse(slice_of(c->listen[i]), &ignored, e))
+		if (check_listener(c, (enum listener)i, e))
 			return err_in(e, "%s: [listen] %s", file,
 				      listener_name((enum listener)i));
 	}
 	if (check_loopback(c->metrics, e))
 		return err_in(e, "%s: [listen] metrics", file);
-	if (check_loopback(c->listen[LISTENER_ORIGIN], e))
+	if (!local_is(c->listen[LISTENER_ORIGIN]) &&
+	    check_loopback(c->listen[LISTENER_ORIGIN], e))
 		return err_in(e, "%s: [listen] origin", file);
 	if (listening == 0)
 		return err_set(e, ERR_CONFIG, "%s: no [listen] address", file);
@@ -192,6 +248,7 @@ int config_parse(struct slice text, const char *file, struct config *c,
 		.enrol_rate = 600,
 		.waiting_max = 100,
 		.audit_export = mem_dup_str("audit"),
+		.origin_mode = mem_dup_str("0660"),
 		.reserve_mb = 64,
 		.four_eyes = true,
 		.limits = default_limits,

@@ -17,7 +17,7 @@ enum listener {
 	LISTENER_ENROLMENT, /* TLS, no client certificate */
 	LISTENER_DEVICE,    /* TLS, device certificate required */
 	LISTENER_PEOPLE,    /* TLS, a person's pinned certificate required */
-	LISTENER_ORIGIN,    /* loopback, without TLS: packages alone */
+	LISTENER_ORIGIN,    /* this machine, without TLS: packages alone */
 	LISTENER_COUNT
 };
 
@@ -44,8 +44,10 @@ struct limits {
 struct config {
 	char *dir; /* the server's folder, absolute */
 	char *environment;
-	char *user;                   /* run as; NULL: stay who we are */
-	char *listen[LISTENER_COUNT]; /* "host:port"; NULL: not served */
+	char *user; /* run as; NULL: stay who we are */
+	/* "host:port", or of LISTENER_ORIGIN "unix:/path"; NULL: not served */
+	char *listen[LISTENER_COUNT];
+	char *origin_mode;     /* of that path, octal */
 	char *metrics;         /* loopback "host:port"; NULL: not served */
 	bool log_json;         /* log lines as JSON */
 	char *tls_certificate; /* PEM */
@@ -85,5 +87,19 @@ struct address {
 /* "127.0.0.1:8443" or "[::1]:8443". ERR_CONFIG. */
 int address_parse(struct slice text, struct address *out,
 		  struct err *e) NODISCARD;
+
+#define LOCAL_PATH_MAX 108 /* with its NUL: unix(7) */
+
+/* A listener's place in the file system. */
+struct local {
+	char path[LOCAL_PATH_MAX];
+	unsigned mode;
+};
+
+/* Is this "unix:..." and no address? */
+bool local_is(const char *text);
+/* "unix:/run/pawl/origin.sock", and "0600", "0660" or "0666". ERR_CONFIG. */
+int local_parse(const char *text, const char *mode, struct local *out,
+		struct err *e) NODISCARD;
 
 #endif

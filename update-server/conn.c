@@ -55,7 +55,7 @@ void conn_close(struct conn *c)
 	c->keeper->leaves(c);
 	if (c->working)
 		(void)uv_cancel((uv_req_t *)&c->work); /* if not begun */
-	uv_close((uv_handle_t *)&c->tcp, on_closed);
+	uv_close(&c->socket.handle, on_closed);
 	uv_close((uv_handle_t *)&c->timer, on_closed);
 }
 
@@ -64,14 +64,13 @@ void conn_close(struct conn *c)
 /* Bytes that the client took or gave: the kernel's queue does not count. */
 static uint64_t progress(const struct conn *c)
 {
-	size_t queued =
-		uv_stream_get_write_queue_size((const uv_stream_t *)&c->tcp);
+	size_t queued = uv_stream_get_write_queue_size(&c->socket.stream);
 	int in_kernel = 0;
 	uv_os_fd_t fd;
 
 	if (c->phase != PHASE_ANSWER)
 		return c->got;
-	if (uv_fileno((const uv_handle_t *)&c->tcp, &fd) ||
+	if (uv_fileno(&c->socket.handle, &fd) ||
 	    ioctl(fd, SIOCOUTQ, &in_kernel) || in_kernel < 0)
 		in_kernel = 0;
 	return c->put - queued - (uint64_t)in_kernel;
@@ -211,7 +210,7 @@ static void flush(struct conn *c)
 	if (c->out.len == 0)
 		return;
 	bytes = uv_buf_init((char *)c->out.ptr, (unsigned)c->out.len);
-	sent = uv_try_write((uv_stream_t *)&c->tcp, &bytes, 1);
+	sent = uv_try_write(&c->socket.stream, &bytes, 1);
 	if (sent < 0 && sent != UV_EAGAIN) {
 		conn_close(c);
 		return;
@@ -227,7 +226,7 @@ static void flush(struct conn *c)
 		bytes.len -= (size_t)sent;
 	}
 	c->writing = true;
-	if (uv_write(&c->write, (uv_stream_t *)&c->tcp, &bytes, 1, on_written))
+	if (uv_write(&c->write, &c->socket.stream, &bytes, 1, on_written))
 		conn_close(c);
 }
 
@@ -281,14 +280,14 @@ static void read_start(struct conn *c)
 	if (c->reading || c->closing)
 		return;
 	c->reading = true;
-	if (uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read))
+	if (uv_read_start(&c->socket.stream, on_alloc, on_read))
 		conn_close(c);
 }
 
 static void read_stop(struct conn *c)
 {
 	c->reading = false;
-	(void)uv_read_stop((uv_stream_t *)&c->tcp);
+	(void)uv_read_stop(&c->socket.stream);
 }
 
 /* ---- the handshake ------------------------------------------------------- */
@@ -494,7 +493,7 @@ static void linger(struct conn *c)
 	if (c->phase == PHASE_LINGER)
 		return;
 	enter_phase(c, PHASE_LINGER);
-	if (uv_shutdown(&c->shutdown, (uv_stream_t *)&c->tcp, on_shutdown)) {
+	if (uv_shutdown(&c->shutdown, &c->socket.stream, on_shutdown)) {
 		conn_close(c);
 		return;
 	}
@@ -541,7 +540,9 @@ static void see_whence(struct conn *c)
 	struct sockaddr_storage from = { 0 };
 	int len = sizeof(from);
 
-	if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&from, &len) == 0)
+	if (!c->port->is_local &&
+	    uv_tcp_getpeername(&c->socket.tcp, (struct sockaddr *)&from,
+			       &len) == 0)
 		whence_of(&from, &c->peer.whence);
 }
 
@@ -553,10 +554,14 @@ struct conn *conn_new(struct conn_keeper *k, const struct conn_port *port)
 	c->port = port;
 	c->out = (struct buf)BUF_INIT(TLS_OUT_MAX);
 	c->early = (struct buf)BUF_INIT(CONN_READ_LEN);
-	c->tcp.data = c->timer.data = c->work.data = c->write.data = c;
-	/* Neither fails: no socket is made yet. */
-	(void)uv_tcp_init(k->loop, &c->tcp);
+	/* None fails: no socket is made yet. */
+	if (port->is_local)
+		(void)uv_pipe_init(k->loop, &c->socket.pipe, 0);
+	else
+		(void)uv_tcp_init(k->loop, &c->socket.tcp);
 	(void)uv_timer_init(k->loop, &c->timer);
+	c->socket.handle.data = c->timer.data = c->work.data = c->write.data =
+		c;
 	c->handles = 2;
 	return c;
 }
@@ -565,8 +570,9 @@ int conn_accept(struct conn *c, struct uv_stream_s *listening)
 {
 	struct err e;
 
-	if (uv_accept(listening, (uv_stream_t *)&c->tcp) ||
-	    uv_tcp_nodelay(&c->tcp, 1) || tls_open(c->port->tls, &c->tls, &e))
+	if (uv_accept(listening, &c->socket.stream) ||
+	    (!c->port->is_local && uv_tcp_nodelay(&c->socket.tcp, 1)) ||
+	    tls_open(c->port->tls, &c->tls, &e))
 		return -1;
 	see_whence(c);
 	enter_phase(c, PHASE_HANDSHAKE);

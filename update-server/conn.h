@@ -63,8 +63,17 @@ struct conn_keeper {
 	char read_buf[CONN_READ_LEN]; /* used up before the loop reads again */
 };
 
+/* From another machine, or from this one by a path. */
+union conn_socket {
+	uv_handle_t handle;
+	uv_stream_t stream;
+	uv_tcp_t tcp;
+	uv_pipe_t pipe;
+};
+
 /* What connections to one listener have in common. */
 struct conn_port {
+	bool is_local; /* pipes; else tcp */
 	struct exchange_site site;
 	struct tls_server *tls;
 };
@@ -76,12 +85,12 @@ struct conn {
 	enum list_name list;
 	enum phase phase;
 
-	uv_tcp_t tcp;
+	union conn_socket socket;
 	uv_timer_t timer;
 	uv_write_t write;
 	uv_shutdown_t shutdown;
 	uv_work_t work;
-	unsigned handles; /* tcp and timer, until closed */
+	unsigned handles; /* socket and timer, until closed */
 	bool closing;
 	bool working; /* a worker owns tls, peer and exchange */
 	bool writing;

@@ -5,8 +5,8 @@
 
 #include "common/err.h"
 
-/* Longest "[address]:port" with its NUL. */
-#define LISTEN_ADDRESS_MAX 64
+/* Longest "[address]:port" or "unix:/path" (listen_local.h) with its NUL. */
+#define LISTEN_ADDRESS_MAX 128
 
 struct uv_tcp_s; /* libuv's */
 struct uv_stream_s;

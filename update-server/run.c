@@ -162,10 +162,12 @@ static void print_lines(const struct server *s)
 		const char *at = server_address(s, (enum listener)i);
 
 		if (at)
-			printf("%-9s  %s://%s  for %s\n",
+			printf("%-9s  %s%s  for %s\n",
 			       listener_name((enum listener)i),
-			       i == LISTENER_ORIGIN ? "http" : "https", at,
-			       whom[i]);
+			       local_is(at)           ? ""
+			       : i == LISTENER_ORIGIN ? "http://"
+						      : "https://",
+			       at, whom[i]);
 	}
 	if (server_metrics_address(s))
 		printf("%-9s  http://%s  for monitoring on this machine\n",
@@ -227,6 +229,7 @@ static int open_listeners(const struct config *c, struct meter *m,
 	setup.device_ca = buf_slice(&ca);
 	for (int i = 0; i < LISTENER_COUNT; i++)
 		setup.listen[i] = c->listen[i];
+	setup.origin_mode = c->origin_mode;
 	setup.metrics = c->metrics;
 	rc = server_open(&setup, out, e);
 out:

@@ -14,6 +14,7 @@
 
 #include "update-server/conn_pool.h"
 #include "update-server/listen.h"
+#include "update-server/listen_local.h"
 
 #define TICK_MS        1000
 #define DRAIN_LEAST_MS 2000 /* so long is it said at least */
@@ -21,7 +22,7 @@
 struct door {
 	struct server *server;
 	struct conn_port port;
-	uv_tcp_t tcp;
+	union conn_socket socket;
 	bool open;
 	char address[LISTEN_ADDRESS_MAX];
 	struct host_names names;
@@ -64,6 +65,30 @@ static void on_connection(uv_stream_t *listening, int status)
 		conn_pool_accept(d->server->pool, listening, &d->port);
 }
 
+static int listen_door(struct door *d, const char *text, const char *mode,
+		       struct err *e)
+{
+	struct local local;
+	int rc;
+
+	d->port.is_local = local_is(text);
+	if (d->port.is_local && local_parse(text, mode, &local, e))
+		return -1;
+	rc = d->port.is_local
+		     ? uv_pipe_init(&d->server->loop, &d->socket.pipe, 0)
+		     : uv_tcp_init(&d->server->loop, &d->socket.tcp);
+	if (rc)
+		return fail(e, rc, "socket");
+	d->socket.handle.data = d;
+	d->open = true;
+	if (!d->port.is_local)
+		return listen_at(&d->socket.tcp, text, on_connection,
+				 d->address, e);
+	if (listen_local(&d->socket.pipe, &local, on_connection, e))
+		return -1;
+	return text_format(d->address, sizeof(d->address), e, "%s", text);
+}
+
 static int open_door(struct server *s, enum listener listener,
 		     const struct server_setup *setup, struct err *e)
 {
@@ -74,7 +99,6 @@ static int open_door(struct server *s, enum listener listener,
 		[LISTENER_ORIGIN] = TLS_CLIENTS_PLAIN,
 	};
 	struct door *d = &s->doors[listener];
-	int rc;
 
 	d->server = s;
 	d->port.site = (struct exchange_site){
@@ -92,13 +116,7 @@ static int open_door(struct server *s, enum listener listener,
 	if (d->names.count > 0 &&
 	    (listener == LISTENER_DEVICE || listener == LISTENER_PEOPLE))
 		d->port.site.names = &d->names;
-	rc = uv_tcp_init(&s->loop, &d->tcp);
-	if (rc)
-		return fail(e, rc, "socket");
-	d->tcp.data = d;
-	d->open = true;
-	return listen_at(&d->tcp, setup->listen[listener], on_connection,
-			 d->address, e);
+	return listen_door(d, setup->listen[listener], setup->origin_mode, e);
 }
 
 static int open_doors(struct server *s, const struct server_setup *setup,
@@ -184,7 +202,7 @@ static void close_doors(struct server *s)
 {
 	for (int i = 0; i < LISTENER_COUNT; i++)
 		if (s->doors[i].open)
-			close_handle((uv_handle_t *)&s->doors[i].tcp, NULL);
+			close_handle(&s->doors[i].socket.handle, NULL);
 	scrape_stop(s->scrape);
 }
 

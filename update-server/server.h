@@ -14,12 +14,14 @@
 #include "update-server/scrape.h"
 
 struct server_setup {
-	const struct limits *limits;        /* must outlive the server */
-	const char *listen[LISTENER_COUNT]; /* "host:port"; NULL: none */
-	const char *metrics;                /* likewise */
-	const struct scrape_page *pages;    /* of metrics */
-	struct meter *meter;                /* NULL: nobody counts */
-	struct slice certificate, key;      /* PEM; not needed after opening */
+	const struct limits *limits; /* must outlive the server */
+	/* As config.h has them; NULL: none. */
+	const char *listen[LISTENER_COUNT];
+	const char *origin_mode;
+	const char *metrics;             /* likewise */
+	const struct scrape_page *pages; /* of metrics */
+	struct meter *meter;             /* NULL: nobody counts */
+	struct slice certificate, key;   /* PEM; not needed after opening */
 	struct slice device_ca;
 	const struct route *routes;
 	size_t route_count;
@@ -39,7 +41,8 @@ struct server;
 int server_open(const struct server_setup *setup, struct server **out,
 		struct err *e) NODISCARD;
 
-/* "127.0.0.1:8443", with the real port; NULL for what is not served. */
+/* "127.0.0.1:8443", with the real port, or "unix:/path"; NULL for what is not
+ * served. */
 const char *server_address(const struct server *s, enum listener listener);
 const char *server_metrics_address(const struct server *s);
 

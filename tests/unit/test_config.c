@@ -142,6 +142,42 @@ static void refuses_what_it_does_not_know(void **state)
 	}
 }
 
+static void a_path_is_for_caches_alone(void **state)
+{
+	static const char *const bad[] = {
+		"[listen]\ndevice = unix:/run/a\n",
+		LISTEN "people = unix:/run/a\n",
+		LISTEN "metrics = unix:/run/a\n",
+		LISTEN "origin = unix:\n",
+		LISTEN "origin = unix:a\n",
+		LISTEN "origin = unix:/\n",
+		LISTEN "origin = unix:/run/\n",
+		LISTEN "origin = unix:/run/a\norigin_mode = 0777\n",
+		LISTEN "origin = unix:/run/a\norigin_mode = 0060\n",
+		LISTEN "origin = unix:/run/a\norigin_mode = 660\n",
+	};
+	struct config c = { 0 };
+	struct local l;
+	struct err e = { 0 };
+	char path[LOCAL_PATH_MAX + sizeof("unix:")] = "unix:/";
+
+	(void)state;
+	assert_ok(parse(LISTEN "origin = unix:/run/a\n", &c, &e));
+	assert_ok(
+		local_parse(c.listen[LISTENER_ORIGIN], c.origin_mode, &l, &e));
+	assert_string_equal(l.path, "/run/a");
+	assert_int_equal(l.mode, 0660);
+	config_done(&c);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_refused(parse(bad[i], &c, &e), ERR_CONFIG);
+	/* unix(7): 107 bytes and a NUL. */
+	memset(path + strlen("unix:/"), 'a', LOCAL_PATH_MAX - 2);
+	assert_ok(local_parse(path, "0600", &l, &e));
+	assert_int_equal(strlen(l.path), LOCAL_PATH_MAX - 1);
+	memset(path + strlen("unix:/"), 'a', LOCAL_PATH_MAX - 1);
+	assert_refused(local_parse(path, "0600", &l, &e), ERR_CONFIG);
+}
+
 static void reads_literal_addresses_alone(void **state)
 {
 	static const struct {
@@ -229,6 +265,7 @@ int main(void)
 		cmocka_unit_test(every_limit_is_read_and_bounded),
 		cmocka_unit_test(monitoring_is_for_this_machine_alone),
 		cmocka_unit_test(refuses_what_it_does_not_know),
+		cmocka_unit_test(a_path_is_for_caches_alone),
 		cmocka_unit_test(reads_literal_addresses_alone),
 		cmocka_unit_test(paths_are_meant_from_the_servers_folder),
 	};
