@@ -28,6 +28,22 @@ const char *program_name(void)
 	return program_invocation_short_name;
 }
 
+/* ---- tables ----------------------------------------------------------------
+ */
+
+/* The option that stands here, or first in the table that does; NULL: none. */
+static const struct opt *first(const struct opt *o)
+{
+	while (o->kind == OPT_KIND_AND)
+		o = o->more;
+	return o->kind == OPT_KIND_END ? NULL : o;
+}
+
+static const struct opt *next(const struct opt *o)
+{
+	return first(o + 1);
+}
+
 /* ---- help ---------------------------------------------------------------- */
 
 /* One line of a table; a name too long for its column gets its own line. */
@@ -58,8 +74,8 @@ static void print_command_help(const struct opt *opts)
 			     running->summary);
 	else
 		(void)printf("Usage: %s\n\nOptions:\n", program_name());
-	for (; opts->kind != OPT_KIND_END; opts++)
-		print_option(opts);
+	for (const struct opt *o = first(opts); o; o = next(o))
+		print_option(o);
 	print_row("-h, --help", HELP_COLUMN, "print this help");
 }
 
@@ -140,6 +156,7 @@ static int store(const struct opt *o, const char *value, struct err *e)
 		list->at[list->count++] = value;
 		return 0;
 	case OPT_KIND_END:
+	case OPT_KIND_AND:
 	default:
 		return misused(e, "is no option", name);
 	}
@@ -167,17 +184,18 @@ static bool is_spelled_out(const char *word, const char *name)
 	       (word[2 + len] == 0 || word[2 + len] == '=');
 }
 
-static void to_getopt(const struct opt *opts, struct option to[OPTIONS_MAX + 2])
+static void to_getopt(const struct opt *opts, const struct opt **known,
+		      struct option to[OPTIONS_MAX + 2])
 {
 	size_t n = 0;
 
-	for (; opts[n].kind != OPT_KIND_END; n++) {
+	for (const struct opt *o = first(opts); o; o = next(o)) {
 		assert(n < OPTIONS_MAX);
-		to[n] = (struct option){
-			.name = opts[n].name,
-			.has_arg = opts[n].kind == OPT_KIND_FLAG
-					   ? no_argument
-					   : required_argument,
+		known[n] = o;
+		to[n++] = (struct option){
+			.name = o->name,
+			.has_arg = o->kind == OPT_KIND_FLAG ? no_argument
+							    : required_argument,
 		};
 	}
 	to[n++] = (struct option){ .name = "help", .val = 'h' };
@@ -194,10 +212,11 @@ int opt_parse(int argc, char **argv, const struct opt *opts, char ***operands,
 	      int *operand_count, struct err *e)
 {
 	struct option table[OPTIONS_MAX + 2];
+	const struct opt *known[OPTIONS_MAX];
 	bool seen[OPTIONS_MAX] = { false };
 	int which = 0, found;
 
-	to_getopt(opts, table);
+	to_getopt(opts, known, table);
 	optind = 0; /* starts glibc's getopt afresh */
 	opterr = 0;
 	/* The process has one command line, read before it has threads. */
@@ -214,12 +233,12 @@ int opt_parse(int argc, char **argv, const struct opt *opts, char ***operands,
 			return misused(e, "is no option", word);
 		if (found == 'h')
 			help_and_exit(opts);
-		if (!is_spelled_out(word, opts[which].name))
+		if (!is_spelled_out(word, known[which]->name))
 			return misused(e, "is no option", word);
-		if (seen[which] && opts[which].kind != OPT_KIND_LIST)
+		if (seen[which] && known[which]->kind != OPT_KIND_LIST)
 			return misused(e, "is given twice", word);
 		seen[which] = true;
-		if (store(&opts[which], optarg, e))
+		if (store(known[which], optarg, e))
 			return -1;
 	}
 	*operands = argv + optind;

@@ -33,7 +33,8 @@ enum opt_kind {
 	OPT_KIND_FLAG,
 	OPT_KIND_TEXT,
 	OPT_KIND_NUMBER,
-	OPT_KIND_LIST
+	OPT_KIND_LIST,
+	OPT_KIND_AND
 };
 
 /* The values of an option that may be repeated. Borrowed from argv. */
@@ -48,28 +49,51 @@ struct opt {
 	const char *arg;  /* the value's name in the help; NULL for a flag */
 	void *to;
 	uint64_t max; /* numbers only */
-	const char *help;
+	union {
+		const char *help;
+		const struct opt *more; /* OPT_AND */
+	};
 };
 
 #define OPT_FLAG(name, to, help)                                               \
 	{                                                                      \
-		OPT_KIND_FLAG, (name), NULL, (to), 0, (help)                   \
+		OPT_KIND_FLAG, (name), NULL, (to), 0,                          \
+		{                                                              \
+			(help)                                                 \
+		}                                                              \
 	}
 #define OPT_TEXT(name, arg, to, help)                                          \
 	{                                                                      \
-		OPT_KIND_TEXT, (name), (arg), (to), 0, (help)                  \
+		OPT_KIND_TEXT, (name), (arg), (to), 0,                         \
+		{                                                              \
+			(help)                                                 \
+		}                                                              \
 	}
 #define OPT_NUMBER(name, arg, to, max, help)                                   \
 	{                                                                      \
-		OPT_KIND_NUMBER, (name), (arg), (to), (max), (help)            \
+		OPT_KIND_NUMBER, (name), (arg), (to), (max),                   \
+		{                                                              \
+			(help)                                                 \
+		}                                                              \
 	}
 #define OPT_LIST(name, arg, to, help)                                          \
 	{                                                                      \
-		OPT_KIND_LIST, (name), (arg), (to), 0, (help)                  \
+		OPT_KIND_LIST, (name), (arg), (to), 0,                         \
+		{                                                              \
+			(help)                                                 \
+		}                                                              \
 	}
 #define OPT_END                                                                \
 	{                                                                      \
-		OPT_KIND_END, NULL, NULL, NULL, 0, NULL                        \
+		OPT_KIND_END, NULL, NULL, NULL, 0,                             \
+		{                                                              \
+			NULL                                                   \
+		}                                                              \
+	}
+/* Instead of the end: the options of another table as well. */
+#define OPT_AND(opts)                                                          \
+	{                                                                      \
+		.kind = OPT_KIND_AND, .more = (opts)                           \
 	}
 
 /* bool, const char *, uint64_t and struct opt_list behind `to`. */

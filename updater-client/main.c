@@ -25,23 +25,21 @@
 #define EXIT_UPDATE_AVAILABLE 20
 #define OUTPUT_MAX            (512 * 1024)
 
-/* What every command has. */
-struct common {
+/* What the command line said, and the file that it named. A process runs one
+ * command. */
+static struct {
 	const char *config_path;
 	bool json, quiet, progress;
-	struct settings config;
-	int stop_fd;
-};
+	struct update_options update;
+	struct doctor_options doctor;
+	struct doctor_image image;
+	struct join_how join;
+	bool asks;
+	const char *device;
+} given = { .config_path = SETTINGS_DEFAULT };
 
-#define COMMON_INIT                                                            \
-	{                                                                      \
-		.config_path = SETTINGS_DEFAULT, .stop_fd = -1                 \
-	}
-#define COMMON_OPTS(c)                                                         \
-	OPT_TEXT("config", "FILE", &(c)->config_path,                          \
-		 "configuration (" SETTINGS_DEFAULT ")"),                      \
-		OPT_FLAG("json", &(c)->json, "print JSON"),                    \
-		OPT_FLAG("quiet", &(c)->quiet, "no progress")
+static struct settings config;
+static int stop_fd = -1;
 
 /* SIGTERM and SIGINT become something to wait for, not a sudden end. */
 static int open_stop(int *fd, struct err *e)
@@ -57,6 +55,71 @@ static int open_stop(int *fd, struct err *e)
 	return *fd < 0 ? err_sys(e, "signals") : 0;
 }
 
+/* ---- options ---------------------------------------------------------------
+ */
+
+static const struct opt opts_daemon[] = {
+	OPT_TEXT("config", "FILE", &given.config_path,
+		 "configuration (" SETTINGS_DEFAULT ")"),
+	OPT_FLAG("json", &given.json, "print JSON"),
+	OPT_END,
+};
+
+/* What every command has that a person waits for. */
+static const struct opt opts_common[] = {
+	OPT_FLAG("quiet", &given.quiet, "no progress"),
+	OPT_AND(opts_daemon),
+};
+
+static const struct opt opts_check[] = {
+	OPT_TEXT("from", "PATH", &given.update.from,
+		 "look into a folder or stick"),
+	OPT_AND(opts_common),
+};
+
+static const struct opt opts_update[] = {
+	OPT_TEXT("from", "PATH", &given.update.from,
+		 "install from a folder or stick"),
+	OPT_FLAG("progress-json", &given.progress,
+		 "tell programs how far it is"),
+	OPT_FLAG("retry", &given.update.retry,
+		 "also a release that was rolled back here"),
+	OPT_FLAG("step-back", &given.update.step_back,
+		 "also an older release, if that is authorised"),
+	OPT_FLAG("repair", &given.update.repair,
+		 "write the release that runs to the other slot"),
+	OPT_AND(opts_common),
+};
+
+static const struct opt opts_doctor[] = {
+	OPT_FLAG("offline", &given.doctor.offline, "do not ask the server"),
+	OPT_TEXT("image", "DIR", &given.image.image,
+		 "of an image's file system: is it the same for all?"),
+	OPT_TEXT("factory", "DIR", &given.image.factory,
+		 "with --image: what \"signer factory\" wrote"),
+	OPT_AND(opts_common),
+};
+
+static const struct opt opts_enroll[] = {
+	OPT_TEXT("claim-file", "FILE", &given.join.claim_file,
+		 "the claim code; - is standard input"),
+	OPT_FLAG("ask", &given.asks,
+		 "without one: show a code for an officer to approve"),
+	OPT_NUMBER("wait", "SECONDS", &given.join.wait_sec, 86400,
+		   "so long for the officer (0)"),
+	OPT_TEXT("request", "FILE", &given.join.request,
+		 "without a connection: what an officer is to be brought"),
+	OPT_TEXT("response", "FILE", &given.join.response,
+		 "and what the officer gave back"),
+	OPT_AND(opts_common),
+};
+
+static const struct opt opts_retire[] = {
+	OPT_TEXT("device", "ID", &given.device,
+		 "which device you believe this to be"),
+	OPT_AND(opts_common),
+};
+
 static int parse(int argc, char **argv, const struct opt *opts, struct err *e)
 {
 	char **operands;
@@ -70,24 +133,19 @@ static int parse(int argc, char **argv, const struct opt *opts, struct err *e)
 	return 0;
 }
 
-static int load(struct common *c, struct err *e)
+static int load(struct err *e)
 {
-	return settings_load(c->config_path, &c->config, e) ||
-			       open_stop(&c->stop_fd, e)
+	return settings_load(given.config_path, &config, e) ||
+			       open_stop(&stop_fd, e)
 		       ? -1
 		       : 0;
 }
 
-static int begin(int argc, char **argv, const struct opt *opts,
-		 struct common *c, struct err *e)
+/* A command whose work begins when the configuration was read. */
+static int with_config(int argc, char **argv, const struct opt *opts,
+		       int (*work)(struct err *e), struct err *e)
 {
-	return parse(argc, argv, opts, e) || load(c, e) ? -1 : 0;
-}
-
-static void end(struct common *c)
-{
-	fs_close(&c->stop_fd);
-	settings_done(&c->config);
+	return parse(argc, argv, opts, e) || load(e) ? -1 : work(e);
 }
 
 static int print_json(struct json *j, struct err *e)
@@ -165,25 +223,24 @@ static void print_outcome(const struct session *s,
 	}
 }
 
-static enum progress_kind kind_of(const struct common *c)
+static enum progress_kind progress_kind(void)
 {
-	if (c->progress)
+	if (given.progress)
 		return PROGRESS_JSON;
-	return c->quiet || c->json ? PROGRESS_QUIET : PROGRESS_PEOPLE;
+	return given.quiet || given.json ? PROGRESS_QUIET : PROGRESS_PEOPLE;
 }
 
-static int run_update(struct common *c, const struct update_options *options,
-		      struct err *e)
+static int run_update(struct err *e)
 {
 	struct update_outcome outcome;
 	struct session s;
 	int rc;
 
-	if (session_open(&s, &c->config, c->stop_fd, e))
+	if (session_open(&s, &config, stop_fd, e))
 		return -1;
-	s.progress = kind_of(c);
-	rc = update_run(&s, options, &outcome, e);
-	if (rc == 0 && c->json)
+	s.progress = progress_kind();
+	rc = update_run(&s, &given.update, &outcome, e);
+	if (rc == 0 && given.json)
 		rc = outcome_json(&outcome, e);
 	else if (rc == 0)
 		print_outcome(&s, &outcome);
@@ -193,10 +250,9 @@ static int run_update(struct common *c, const struct update_options *options,
 	return rc;
 }
 
-static int ask(struct common *c, const struct update_options *options,
-	       struct err *e)
+static int update(struct err *e)
 {
-	int rc = run_update(c, options, e);
+	int rc = run_update(e);
 
 	if (rc < 0)
 		advice_add(e);
@@ -205,46 +261,13 @@ static int ask(struct common *c, const struct update_options *options,
 
 static int cmd_check(int argc, char **argv, struct err *e)
 {
-	struct update_options options = { .only_check = true };
-	struct common c = COMMON_INIT;
-	const struct opt opts[] = {
-		COMMON_OPTS(&c),
-		OPT_TEXT("from", "PATH", &options.from,
-			 "look into a folder or stick"),
-		OPT_END,
-	};
-	int rc = begin(argc, argv, opts, &c, e);
-
-	if (rc == 0)
-		rc = ask(&c, &options, e);
-	end(&c);
-	return rc;
+	given.update.only_check = true;
+	return with_config(argc, argv, opts_check, update, e);
 }
 
 static int cmd_update(int argc, char **argv, struct err *e)
 {
-	struct update_options options = { 0 };
-	struct common c = COMMON_INIT;
-	const struct opt opts[] = {
-		COMMON_OPTS(&c),
-		OPT_TEXT("from", "PATH", &options.from,
-			 "install from a folder or stick"),
-		OPT_FLAG("progress-json", &c.progress,
-			 "tell programs how far it is"),
-		OPT_FLAG("retry", &options.retry,
-			 "also a release that was rolled back here"),
-		OPT_FLAG("step-back", &options.step_back,
-			 "also an older release, if that is authorised"),
-		OPT_FLAG("repair", &options.repair,
-			 "write the release that runs to the other slot"),
-		OPT_END,
-	};
-	int rc = begin(argc, argv, opts, &c, e);
-
-	if (rc == 0)
-		rc = ask(&c, &options, e);
-	end(&c);
-	return rc;
+	return with_config(argc, argv, opts_update, update, e);
 }
 
 /* ---- confirm, rollback --------------------------------------------------- */
@@ -273,57 +296,59 @@ static void print_decision(const struct session *s, const char *result)
 			     result, slot_name(s->record.slot), runs);
 }
 
-static int decide(int argc, char **argv,
-		  int (*decision)(struct session *s, struct err *e),
+static int decide(int (*decision)(struct session *s, struct err *e),
 		  const char *result, struct err *e)
 {
-	struct common c = COMMON_INIT;
-	const struct opt opts[] = { COMMON_OPTS(&c), OPT_END };
 	struct session s;
-	int rc = begin(argc, argv, opts, &c, e);
+	int rc;
 
-	if (rc == 0)
-		rc = session_open(&s, &c.config, c.stop_fd, e);
-	if (rc == 0) {
-		s.progress = kind_of(&c);
-		rc = decision(&s, e);
-		if (rc == 0 && c.json)
-			rc = done_json(&s, result, e);
-		else if (rc == 0)
-			print_decision(&s, result);
-		session_close(&s);
-	}
-	end(&c);
+	if (session_open(&s, &config, stop_fd, e))
+		return -1;
+	s.progress = progress_kind();
+	rc = decision(&s, e);
+	if (rc == 0 && given.json)
+		rc = done_json(&s, result, e);
+	else if (rc == 0)
+		print_decision(&s, result);
+	session_close(&s);
 	return rc;
+}
+
+static int confirm(struct err *e)
+{
+	return decide(install_confirm, "confirmed", e);
 }
 
 static int cmd_confirm(int argc, char **argv, struct err *e)
 {
-	return decide(argc, argv, install_confirm, "confirmed", e);
+	return with_config(argc, argv, opts_common, confirm, e);
+}
+
+static int roll_back(struct err *e)
+{
+	return decide(install_rollback, "rolled back", e);
 }
 
 static int cmd_rollback(int argc, char **argv, struct err *e)
 {
-	return decide(argc, argv, install_rollback, "rolled back", e);
+	return with_config(argc, argv, opts_common, roll_back, e);
 }
 
-/* ---- status, daemon, enroll ---------------------------------------------- */
+/* ---- status, doctor ------------------------------------------------------ */
 
 static int cmd_status(int argc, char **argv, struct err *e)
 {
 	struct buf out = BUF_INIT(OUTPUT_MAX);
-	struct common c = COMMON_INIT;
-	const struct opt opts[] = { COMMON_OPTS(&c), OPT_END };
 	struct err damage = { 0 }, unknown = { 0 };
-	int rc = parse(argc, argv, opts, e);
+	int rc = parse(argc, argv, opts_common, e);
 
 	/* The truth is owed also to who has damaged the configuration. */
-	if (rc == 0 && load(&c, &damage))
-		rc = settings_recall(c.config_path, &c.config, &unknown);
+	if (rc == 0 && load(&damage))
+		rc = settings_recall(given.config_path, &config, &unknown);
 	if (rc == 0)
-		rc = status_print(&c.config, damage.code ? &damage : NULL,
-				  c.json, &out, e);
-	if (rc == 0 && c.json)
+		rc = status_print(&config, damage.code ? &damage : NULL,
+				  given.json, &out, e);
+	if (rc == 0 && given.json)
 		program_print_json(buf_text(&out));
 	else if (rc == 0)
 		(void)fputs(buf_text(&out), stdout);
@@ -332,7 +357,6 @@ static int cmd_status(int argc, char **argv, struct err *e)
 		rc = -1;
 	}
 	buf_done(&out);
-	end(&c);
 	return rc;
 }
 
@@ -360,62 +384,51 @@ static int print_diagnosis(const struct diagnosis *d, struct err *e)
 	return rc;
 }
 
+static int doctor(struct diagnosis *d, struct err *e)
+{
+	given.doctor.config_path = given.image.config_path = given.config_path;
+	if (given.image.image)
+		return doctor_image(&given.image, d, e);
+	return load(e) ? -1 : doctor_run(&config, &given.doctor, stop_fd, d, e);
+}
+
 static int cmd_doctor(int argc, char **argv, struct err *e)
 {
-	struct common c = COMMON_INIT;
-	struct doctor_options options = { 0 };
-	struct doctor_image image = { 0 };
 	struct diagnosis *d = mem_alloc(1, sizeof(*d));
-	const struct opt opts[] = {
-		COMMON_OPTS(&c),
-		OPT_FLAG("offline", &options.offline, "do not ask the server"),
-		OPT_TEXT("image", "DIR", &image.image,
-			 "of an image's file system: is it the same for all?"),
-		OPT_TEXT("factory", "DIR", &image.factory,
-			 "with --image: what \"signer factory\" wrote"),
-		OPT_END,
-	};
-	int rc = parse(argc, argv, opts, e);
+	int rc = parse(argc, argv, opts_doctor, e);
 
-	options.config_path = image.config_path = c.config_path;
 	if (rc == 0)
-		rc = image.image ? doctor_image(&image, d, e) : load(&c, e);
-	if (rc == 0 && !image.image)
-		rc = doctor_run(&c.config, &options, c.stop_fd, d, e);
+		rc = doctor(d, e);
 	if (rc == 0)
-		rc = c.json ? diagnosis_to_json(d, e) : print_diagnosis(d, e);
+		rc = given.json ? diagnosis_to_json(d, e)
+				: print_diagnosis(d, e);
 	if (rc == 0)
 		rc = diagnosis_verdict(d, e);
 	free(d);
-	end(&c);
 	return rc;
+}
+
+/* ---- daemon -------------------------------------------------------------- */
+
+static int run_daemon(struct err *e)
+{
+	return daemon_run(&config, stop_fd, e);
 }
 
 static int cmd_daemon(int argc, char **argv, struct err *e)
 {
-	struct common c = COMMON_INIT;
-	const struct opt opts[] = {
-		OPT_TEXT("config", "FILE", &c.config_path,
-			 "configuration (" SETTINGS_DEFAULT ")"),
-		OPT_FLAG("json", &c.json, "why it failed, as JSON"),
-		OPT_END,
-	};
-	int rc = begin(argc, argv, opts, &c, e);
-
-	if (rc == 0)
-		rc = daemon_run(&c.config, c.stop_fd, e);
-	end(&c);
-	return rc;
+	return with_config(argc, argv, opts_daemon, run_daemon, e);
 }
 
-static int print_identity(const struct common *c,
-			  const struct message_identity *id, struct err *e)
+/* ---- enroll, retire ------------------------------------------------------ */
+
+static int print_identity(const struct message_identity *id, struct err *e)
 {
 	char hex[2 * DEVICE_ID_LEN + 1];
 	struct json *j;
 
 	hex_format((struct slice){ id->device.bytes, DEVICE_ID_LEN }, hex);
-	if (!c->json) {
+	if (!given.json) {
 		(void)printf("enrolled: device %s, cohort %s\n", hex,
 			     id->cohort);
 		return 0;
@@ -427,83 +440,58 @@ static int print_identity(const struct common *c,
 	return print_json(j, e);
 }
 
-static int cmd_enroll(int argc, char **argv, struct err *e)
+static int enroll(struct err *e)
 {
-	struct common c = COMMON_INIT;
-	struct join_how how = { 0 };
-	bool asks = false;
+	const struct join_how *how = &given.join;
 	struct message_identity id;
-	const struct opt opts[] = {
-		COMMON_OPTS(&c),
-		OPT_TEXT("claim-file", "FILE", &how.claim_file,
-			 "the claim code; - is standard input"),
-		OPT_FLAG("ask", &asks,
-			 "without one: show a code for an officer to approve"),
-		OPT_NUMBER("wait", "SECONDS", &how.wait_sec, 86400,
-			   "so long for the officer (0)"),
-		OPT_TEXT("request", "FILE", &how.request,
-			 "without a connection: what an officer is to be "
-			 "brought"),
-		OPT_TEXT("response", "FILE", &how.response,
-			 "and what the officer gave back"),
-		OPT_END,
-	};
-	int rc = begin(argc, argv, opts, &c, e);
 
-	if (rc == 0 && asks + (how.claim_file != NULL) + (how.request != NULL) +
-				       (how.response != NULL) !=
-			       1)
-		rc = err_set(e, ERR_USAGE,
-			     "enroll needs one of --claim-file (a claim code "
-			     "is never an argument), --ask, --request and "
-			     "--response");
-	if (rc == 0)
-		rc = join_fleet(&c.config, &how, c.stop_fd, &id, e);
-	if (rc == 0)
-		rc = print_identity(&c, &id, e);
-	end(&c);
-	return rc;
+	if (given.asks + (how->claim_file != NULL) + (how->request != NULL) +
+		    (how->response != NULL) !=
+	    1)
+		return err_set(e, ERR_USAGE,
+			       "enroll needs one of --claim-file (a claim code "
+			       "is never an argument), --ask, --request and "
+			       "--response");
+	if (join_fleet(&config, how, stop_fd, &id, e))
+		return -1;
+	return print_identity(&id, e);
 }
 
-static int print_retired(const struct common *c, const char *device,
-			 struct err *e)
+static int cmd_enroll(int argc, char **argv, struct err *e)
+{
+	return with_config(argc, argv, opts_enroll, enroll, e);
+}
+
+static int print_retired(struct err *e)
 {
 	struct json *j;
 
-	if (!c->json) {
+	if (!given.json) {
 		(void)printf("its keys are gone; have the server know: "
 			     "pawl-server device retire %s "
 			     "--reason TEXT\n",
-			     device);
+			     given.device);
 		return 0;
 	}
 	j = json_new_object();
 	json_set_int(j, "v", 1);
 	json_set_text(j, "result", "retired");
-	json_set_text(j, "device", device);
+	json_set_text(j, "device", given.device);
 	return print_json(j, e);
+}
+
+static int retire(struct err *e)
+{
+	if (!given.device)
+		return err_set(e, ERR_USAGE, "retire needs --device ID");
+	if (retire_device(&config, given.device, stop_fd, e))
+		return -1;
+	return print_retired(e);
 }
 
 static int cmd_retire(int argc, char **argv, struct err *e)
 {
-	struct common c = COMMON_INIT;
-	const char *device = NULL;
-	const struct opt opts[] = {
-		COMMON_OPTS(&c),
-		OPT_TEXT("device", "ID", &device,
-			 "which device you believe this to be"),
-		OPT_END,
-	};
-	int rc = begin(argc, argv, opts, &c, e);
-
-	if (rc == 0 && !device)
-		rc = err_set(e, ERR_USAGE, "retire needs --device ID");
-	if (rc == 0)
-		rc = retire_device(&c.config, device, c.stop_fd, e);
-	if (rc == 0)
-		rc = print_retired(&c, device, e);
-	end(&c);
-	return rc;
+	return with_config(argc, argv, opts_retire, retire, e);
 }
 
 int main(int argc, char **argv)
@@ -536,7 +524,12 @@ int main(int argc, char **argv)
 		.command_count = ARRAY_LEN(commands),
 	};
 
+	int status;
+
 	worker_harden();
 	mem_give_back();
-	return program_main(&program, argc, argv);
+	status = program_main(&program, argc, argv);
+	fs_close(&stop_fd);
+	settings_done(&config);
+	return status;
 }

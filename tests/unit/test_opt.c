@@ -14,12 +14,16 @@ static uint64_t threshold;
 static bool json;
 static struct opt_list models;
 
-static const struct opt opts[] = {
-	OPT_TEXT("product", "NAME", &product, "product to release"),
-	OPT_NUMBER("threshold", "N", &threshold, 16, "signatures needed"),
+static const struct opt others[] = {
 	OPT_FLAG("json", &json, "print JSON"),
 	OPT_LIST("model", "M", &models, "model it is for"),
 	OPT_END,
+};
+
+static const struct opt opts[] = {
+	OPT_TEXT("product", "NAME", &product, "product to release"),
+	OPT_NUMBER("threshold", "N", &threshold, 16, "signatures needed"),
+	OPT_AND(others),
 };
 
 /* Parse words as a command would; operands are joined with commas. */
