@@ -72,62 +72,112 @@ static int limit_files(const struct confine *c, struct err *e)
 /* ---- system calls: seccomp ----------------------------------------------- */
 
 /*
- * By name, since each architecture has others of them. What is
- * not listed is answered with ENOSYS, as by an older kernel: then the C library
- * of tomorrow takes the way that it has for that.
+ * What is not listed is answered with ENOSYS, as by an older kernel: then the C
+ * library of tomorrow takes the way that it has for that. A call that this
+ * architecture does not have is a number below zero, which matches nothing.
  */
-static const char always[] =
+/* clang-format off */
+static const int16_t always[] = {
 	/* descriptors */
-	"read readv pread64 preadv write writev pwrite64 pwritev lseek "
-	"_llseek close close_range dup dup3 fcntl poll ppoll select "
-	"_newselect pselect6 epoll_create1 epoll_ctl epoll_wait epoll_pwait "
-	"eventfd2 pipe2 recvmsg recvfrom recv sendmsg sendto send shutdown "
+	SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(pread64), SCMP_SYS(preadv),
+	SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(pwrite64),
+	SCMP_SYS(pwritev), SCMP_SYS(lseek), SCMP_SYS(_llseek), SCMP_SYS(close),
+	SCMP_SYS(close_range), SCMP_SYS(dup), SCMP_SYS(dup3), SCMP_SYS(fcntl),
+	SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(select), SCMP_SYS(_newselect),
+	SCMP_SYS(pselect6), SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl),
+	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(eventfd2),
+	SCMP_SYS(pipe2), SCMP_SYS(recvmsg), SCMP_SYS(recvfrom), SCMP_SYS(recv),
+	SCMP_SYS(sendmsg), SCMP_SYS(sendto), SCMP_SYS(send), SCMP_SYS(shutdown),
 	/* files */
-	"open openat openat2 access faccessat faccessat2 fstat fstat64 stat "
-	"stat64 lstat lstat64 newfstatat fstatat64 statx statfs statfs64 "
-	"fstatfs fstatfs64 getdents64 readlink readlinkat getcwd umask "
-	"mkdir mkdirat unlink unlinkat rmdir rename renameat renameat2 link "
-	"linkat symlink symlinkat mknod mknodat chmod fchmod fchmodat "
-	"fchmodat2 fchown fchownat lchown ftruncate fallocate fsync "
-	"fdatasync syncfs sync_file_range sync_file_range2 fadvise64 "
-	"copy_file_range sendfile flock utimensat getxattr lgetxattr "
-	"fgetxattr setxattr lsetxattr fsetxattr listxattr llistxattr "
-	"flistxattr removexattr lremovexattr fremovexattr "
-	/* memory */
-	"brk mmap munmap mremap mprotect madvise mlock mlock2 munlock msync "
-	"mincore "
-	/* time, chance, itself */
-	"clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday "
-	"time getrandom getpid gettid getppid getuid geteuid getgid getegid "
-	"getrlimit ugetrlimit prlimit64 getrusage sysinfo uname prctl "
-	"arch_prctl capget sched_yield sched_getaffinity futex "
-	"set_robust_list get_robust_list set_tid_address rseq membarrier "
-	"rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending sigreturn "
-	"sigaltstack tgkill restart_syscall exit exit_group";
-
-/* By which the C library does the same where a long has 32 bits. */
-#if ULONG_MAX == UINT32_MAX
-static const char always_32[] =
-	"fcntl64 ppoll_time64 pselect6_time64 fchown32 lchown32 "
-	"ftruncate64 fadvise64_64 arm_fadvise64_64 sendfile64 "
-	"utimensat_time64 mmap2 clock_gettime64 clock_getres_time64 "
-	"clock_nanosleep_time64 getuid32 geteuid32 getgid32 getegid32 "
-	"futex_time64";
-#else
-static const char always_32[] = "";
+	SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(openat2), SCMP_SYS(access),
+	SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(fstat),
+	SCMP_SYS(fstat64), SCMP_SYS(stat), SCMP_SYS(stat64), SCMP_SYS(lstat),
+	SCMP_SYS(lstat64), SCMP_SYS(newfstatat), SCMP_SYS(fstatat64),
+	SCMP_SYS(statx), SCMP_SYS(statfs), SCMP_SYS(statfs64),
+	SCMP_SYS(fstatfs), SCMP_SYS(fstatfs64), SCMP_SYS(getdents64),
+	SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(getcwd),
+	SCMP_SYS(umask), SCMP_SYS(mkdir), SCMP_SYS(mkdirat), SCMP_SYS(unlink),
+	SCMP_SYS(unlinkat), SCMP_SYS(rmdir), SCMP_SYS(rename),
+	SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(link),
+	SCMP_SYS(linkat), SCMP_SYS(symlink), SCMP_SYS(symlinkat),
+	SCMP_SYS(mknod), SCMP_SYS(mknodat), SCMP_SYS(chmod), SCMP_SYS(fchmod),
+	SCMP_SYS(fchmodat),
+#ifdef __NR_fchmodat2 /* Linux 6.6 */
+	SCMP_SYS(fchmodat2),
 #endif
+	SCMP_SYS(fchown), SCMP_SYS(fchownat), SCMP_SYS(lchown),
+	SCMP_SYS(ftruncate), SCMP_SYS(fallocate), SCMP_SYS(fsync),
+	SCMP_SYS(fdatasync), SCMP_SYS(syncfs), SCMP_SYS(sync_file_range),
+	SCMP_SYS(sync_file_range2), SCMP_SYS(fadvise64),
+	SCMP_SYS(copy_file_range), SCMP_SYS(sendfile), SCMP_SYS(flock),
+	SCMP_SYS(utimensat), SCMP_SYS(getxattr), SCMP_SYS(lgetxattr),
+	SCMP_SYS(fgetxattr), SCMP_SYS(setxattr), SCMP_SYS(lsetxattr),
+	SCMP_SYS(fsetxattr), SCMP_SYS(listxattr), SCMP_SYS(llistxattr),
+	SCMP_SYS(flistxattr), SCMP_SYS(removexattr), SCMP_SYS(lremovexattr),
+	SCMP_SYS(fremovexattr),
+	/* memory */
+	SCMP_SYS(brk), SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mremap),
+	SCMP_SYS(mprotect), SCMP_SYS(madvise), SCMP_SYS(mlock),
+	SCMP_SYS(mlock2), SCMP_SYS(munlock), SCMP_SYS(msync), SCMP_SYS(mincore),
+	/* time, chance, itself */
+	SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres),
+	SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep), SCMP_SYS(gettimeofday),
+	SCMP_SYS(time), SCMP_SYS(getrandom), SCMP_SYS(getpid), SCMP_SYS(gettid),
+	SCMP_SYS(getppid), SCMP_SYS(getuid), SCMP_SYS(geteuid),
+	SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(getrlimit),
+	SCMP_SYS(ugetrlimit), SCMP_SYS(prlimit64), SCMP_SYS(getrusage),
+	SCMP_SYS(sysinfo), SCMP_SYS(uname), SCMP_SYS(prctl),
+	SCMP_SYS(arch_prctl), SCMP_SYS(capget), SCMP_SYS(sched_yield),
+	SCMP_SYS(sched_getaffinity), SCMP_SYS(futex), SCMP_SYS(set_robust_list),
+	SCMP_SYS(get_robust_list), SCMP_SYS(set_tid_address), SCMP_SYS(rseq),
+	SCMP_SYS(membarrier), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigpending), SCMP_SYS(sigreturn),
+	SCMP_SYS(sigaltstack), SCMP_SYS(tgkill), SCMP_SYS(restart_syscall),
+	SCMP_SYS(exit), SCMP_SYS(exit_group),
+#if ULONG_MAX == UINT32_MAX /* the same, where a long has 32 bits */
+	SCMP_SYS(fcntl64), SCMP_SYS(ppoll_time64), SCMP_SYS(pselect6_time64),
+	SCMP_SYS(fchown32), SCMP_SYS(lchown32), SCMP_SYS(ftruncate64),
+	SCMP_SYS(fadvise64_64), SCMP_SYS(arm_fadvise64_64),
+	SCMP_SYS(sendfile64), SCMP_SYS(utimensat_time64), SCMP_SYS(mmap2),
+	SCMP_SYS(clock_gettime64), SCMP_SYS(clock_getres_time64),
+	SCMP_SYS(clock_nanosleep_time64), SCMP_SYS(getuid32),
+	SCMP_SYS(geteuid32), SCMP_SYS(getgid32), SCMP_SYS(getegid32),
+	SCMP_SYS(futex_time64),
+#endif
+};
 
-static const char for_network[] =
-	"connect bind getsockname getpeername getsockopt setsockopt "
-	"socketpair sendmmsg recvmmsg";
+static const int16_t for_network[] = {
+	SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(getsockname),
+	SCMP_SYS(getpeername), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt),
+	SCMP_SYS(socketpair), SCMP_SYS(sendmmsg), SCMP_SYS(recvmmsg),
+};
 
 /* Nothing that these processes do comes near them: whoever calls is not us. */
-static const char never[] =
-	"execve execveat ptrace process_vm_readv process_vm_writev mount "
-	"umount2 pivot_root chroot setns unshare bpf init_module "
-	"finit_module delete_module kexec_load kexec_file_load "
-	"open_by_handle_at reboot swapon userfaultfd add_key keyctl "
-	"request_key";
+static const int16_t never[] = { SCMP_SYS(execve),
+				 SCMP_SYS(execveat),
+				 SCMP_SYS(ptrace),
+				 SCMP_SYS(process_vm_readv),
+				 SCMP_SYS(process_vm_writev),
+				 SCMP_SYS(mount),
+				 SCMP_SYS(umount2),
+				 SCMP_SYS(pivot_root),
+				 SCMP_SYS(chroot),
+				 SCMP_SYS(setns),
+				 SCMP_SYS(unshare),
+				 SCMP_SYS(bpf),
+				 SCMP_SYS(init_module),
+				 SCMP_SYS(finit_module),
+				 SCMP_SYS(delete_module),
+				 SCMP_SYS(kexec_load),
+				 SCMP_SYS(kexec_file_load),
+				 SCMP_SYS(open_by_handle_at),
+				 SCMP_SYS(reboot),
+				 SCMP_SYS(swapon),
+				 SCMP_SYS(userfaultfd),
+				 SCMP_SYS(add_key),
+				 SCMP_SYS(keyctl),
+				 SCMP_SYS(request_key) };
+/* clang-format on */
 
 static const unsigned long requests[] = { FICLONE,   FICLONERANGE, BLKGETSIZE64,
 					  BLKFLSBUF, BLKSSZGET,    TCGETS,
@@ -148,18 +198,12 @@ static int failed(int rc, struct err *e)
 	return err_sys(e, "seccomp");
 }
 
-/* A name that this architecture does not have is no failure. */
-static int rule_each(scmp_filter_ctx f, uint32_t action, const char *names,
-		     struct err *e)
+static int rule_each(scmp_filter_ctx f, uint32_t action, const int16_t *calls,
+		     size_t count, struct err *e)
 {
-	char name[NAME_LEN_MAX + 1];
+	for (size_t i = 0; i < count; i++) {
+		int rc = seccomp_rule_add(f, action, calls[i], 0);
 
-	while (next_name(&names, name)) {
-		int nr = seccomp_syscall_resolve_name(name);
-		int rc = 0;
-
-		if (nr != __NR_SCMP_ERROR)
-			rc = seccomp_rule_add(f, action, nr, 0);
 		if (rc)
 			return failed(rc, e);
 	}
@@ -199,7 +243,8 @@ static int rule_network(scmp_filter_ctx f, struct err *e)
 				      equals(0, (uint32_t)families[i]));
 	if (rc)
 		return failed(rc, e);
-	return rule_each(f, SCMP_ACT_ALLOW, for_network, e);
+	return rule_each(f, SCMP_ACT_ALLOW, for_network, ARRAY_LEN(for_network),
+			 e);
 }
 
 static bool has_seccomp(void)
@@ -221,9 +266,8 @@ static int limit_calls(bool network, struct err *e)
 		return err_set(e, ERR_SYSTEM, "seccomp: no filter");
 	/* Failing is done without it; so the answer says nothing. */
 	(void)seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	if (rule_each(f, SCMP_ACT_ALLOW, always, e) ||
-	    rule_each(f, SCMP_ACT_ALLOW, always_32, e) ||
-	    rule_each(f, SCMP_ACT_KILL_PROCESS, never, e) ||
+	if (rule_each(f, SCMP_ACT_ALLOW, always, ARRAY_LEN(always), e) ||
+	    rule_each(f, SCMP_ACT_KILL_PROCESS, never, ARRAY_LEN(never), e) ||
 	    rule_requests(f, e) || (network && rule_network(f, e)))
 		goto out;
 	rc = seccomp_load(f);
@@ -245,7 +289,8 @@ static int limit_module(struct err *e)
 	f = seccomp_init(SCMP_ACT_ALLOW);
 	if (!f)
 		return err_set(e, ERR_SYSTEM, "seccomp: no filter");
-	if (rule_each(f, SCMP_ACT_ERRNO(EPERM), never, e) == 0) {
+	if (rule_each(f, SCMP_ACT_ERRNO(EPERM), never, ARRAY_LEN(never), e) ==
+	    0) {
 		rc = seccomp_load(f);
 		if (rc)
 			rc = failed(rc, e);
