@@ -19,12 +19,16 @@ for i in 1 2 3; do
 		sha256sum | cut -d' ' -f1)
 	x=$(openssl pkey -pubin -in "$key.pub" -outform DER |
 		tail -c 64 | head -c 32 | od -An -tx1 | tr -d ' \n')
-	# Fingerprint and x stand on the two lines before the file's name.
-	awk -v name="\"$key\"" -v print_="$print" -v x="$x" '
+	# The fingerprint stands on the line before the file's name, the x of
+	# the i-th on the i-th line of the points.
+	awk -v name="\"$key\"" -v print_="$print" -v x="$x" -v i="$i" '
 		{ line[NR] = $0 }
 		index($0, name) {
-			sub(/"[0-9a-f]+"/, "\"" print_ "\"", line[NR - 2])
-			sub(/"[0-9a-f]+"/, "\"" x "\"", line[NR - 1])
+			sub(/"[0-9a-f]+"/, "\"" print_ "\"", line[NR - 1])
+		}
+		/ points\[\]/ { points = NR }
+		points && NR == points + i {
+			sub(/"[0-9a-f]+"/, "\"" x "\"", line[NR])
 		}
 		END { for (i = 1; i <= NR; i++) print line[i] }' "$list" >"$new"
 	cat "$new" >"$list"
