@@ -216,16 +216,15 @@ int apply_tree(const struct apply *a, struct buf *manifest, struct err *e)
 				  .end = new_end };
 	const struct delta_base base = { &f.old, &f, old_read_at };
 	const bool delta = a->release->kind == PACKAGE_DELTA;
-	const struct apply_flow flow = {
-		a->release, a->package, delta ? &base : NULL,
-		&sink,      a->watch,   a->new_dirfd
-	};
+	struct apply_flow flow = { a->release, a->package, delta ? &base : NULL,
+				   &sink,      a->watch,   a->new_dirfd };
 	int rc = -1;
 
 	if (a->resume) {
 		sink.from = a->resume->from;
 		sink.every = a->resume->every;
 		sink.point = new_point;
+		flow.scratch_dirfd = a->resume->dirfd;
 	}
 	for (size_t i = 0; i < OPEN_FILES; i++)
 		f.files[i].fd = -1;

@@ -27,6 +27,7 @@ struct apply_resume {
 	uint64_t every; /* bytes of payload between two points, at least */
 	void *ctx;
 	int (*keep)(void *ctx, const struct package_point *at, struct err *e);
+	int dirfd; /* trees: a folder for what deltas keep (delta_payload.h) */
 };
 
 struct apply {

@@ -18,7 +18,6 @@ struct work {
 	struct delta_allowance may;
 	struct buf *manifest;   /* grows until it is whole */
 	struct tree_flow *flow; /* from then on */
-	uint64_t taken;         /* bytes of payload */
 	uint64_t *starts;       /* by old entry, where its content begins */
 	uint8_t *bytes;         /* COPY_LEN of them */
 };
@@ -242,25 +241,23 @@ static int more(void *ctx, void *out, size_t len, size_t *got, struct err *e)
 {
 	struct work *w = ctx;
 
-	if (package_read(w->package, out, len, got, e))
-		return -1;
-	w->taken += *got;
-	return 0;
+	return package_read(w->package, out, len, got, e);
 }
 
-static int point(void *ctx, uint64_t done, size_t ahead, struct err *e)
+static int point(void *ctx, const struct package_point *at, struct err *e)
 {
 	struct work *w = ctx;
-	const struct package_point at = { .packed = w->taken - ahead,
-					  .plain = done };
+	struct package_point to = *at;
 
-	return w->flow ? tree_flow_point(w->flow, &at, e) : 0;
+	if (!w->flow)
+		return 0;
+	to.plain = tree_flow_done(w->flow);
+	return tree_flow_point(w->flow, &to, e);
 }
 
 static int go_on(struct work *w, const struct package_point *from,
 		 struct err *e)
 {
-	w->taken = from->packed;
 	if (tree_flow_begin(w->release, buf_slice(w->manifest), w->sink,
 			    w->watch, &w->flow, e) ||
 	    package_seek(w->package, from->packed, e))
@@ -299,8 +296,8 @@ int apply_delta(const struct apply_flow *a, struct buf *manifest, struct err *e)
 	};
 	const struct package_point *from = &a->sink->from;
 	const struct delta_io io = { .ctx = &w,
-				     .done = from->plain,
-				     .point = point,
+				     .from = *from,
+				     .point = a->sink->point ? point : NULL,
 				     .more = more,
 				     .old_at = old_at,
 				     .emit = emit,

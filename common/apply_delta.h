@@ -24,7 +24,8 @@ struct apply_flow {
 	const struct delta_base *base; /* deltas: checked already; else NULL */
 	const struct tree_sink *sink;
 	const struct tree_watch *watch; /* may be NULL */
-	int scratch_dirfd; /* deltas: a folder with release->scratch_len room */
+	int scratch_dirfd; /* deltas: a folder with release->scratch_len room,
+			      and where sink has points DELTA_LIST_MAX more */
 };
 
 /*

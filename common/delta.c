@@ -15,6 +15,7 @@
 struct decoder {
 	const struct delta_io *io;
 	uint64_t old_len;
+	uint64_t taken; /* bytes of the payload */
 	uint64_t new_left;
 	uint64_t ops_left, reads_left;
 	struct delta_unpack *unpack;
@@ -62,9 +63,12 @@ static int read_prefix(void *ctx, uint64_t at, void *out, size_t len,
 static int read_records(void *ctx, void *out, size_t len, size_t *got,
 			struct err *e)
 {
-	const struct decoder *d = ctx;
+	struct decoder *d = ctx;
 
-	return d->io->more(d->io->ctx, out, len, got, e);
+	if (d->io->more(d->io->ctx, out, len, got, e))
+		return -1;
+	d->taken += *got;
+	return 0;
 }
 
 /* Bytes of the segment under way, which the caller knows to have room. */
@@ -380,10 +384,14 @@ static int run_record(struct decoder *d, struct err *e)
 /* Nothing of this record is needed any more. */
 static int point(struct decoder *d, uint64_t new_len, struct err *e)
 {
-	if (!d->io->point || d->segment_left > 0)
-		return 0;
-	return d->io->point(d->io->ctx, new_len - d->new_left,
-			    delta_unpack_ahead(d->unpack), e);
+	const struct package_point at = {
+		.packed = d->taken - delta_unpack_ahead(d->unpack),
+		.records = new_len - d->new_left,
+	};
+
+	return d->io->point && d->segment_left == 0
+		       ? d->io->point(d->io->ctx, &at, e)
+		       : 0;
 }
 
 static int run(struct decoder *d, uint64_t new_len, struct err *e)
@@ -411,7 +419,8 @@ int delta_apply(enum package_codec codec, uint64_t old_len, uint64_t new_len,
 
 	d->io = io;
 	d->old_len = old_len;
-	d->new_left = new_len - io->done;
+	d->taken = io->from.packed;
+	d->new_left = new_len - io->from.records;
 	d->ops_left = DELTA_OPS_FREE + new_len / DELTA_OP_LEN;
 	d->reads_left = longer + longer / 2 + DELTA_READS_FREE;
 	rc = delta_unpack_new(codec, &from, &d->unpack, e);

@@ -38,13 +38,12 @@
 struct delta_io {
 	void *ctx;
 	/*
-	 * So much of the new stream was made before, and more() goes on behind
-	 * the records of that: where point() was told, between two records with
-	 * nothing unfinished. There so much is `done`, and `ahead` bytes of
-	 * what more() gave were not used yet. May be NULL.
+	 * From where more() goes on, and what `records` were made before that:
+	 * one of the points that were told, between two records with nothing
+	 * unfinished. point() may be NULL.
 	 */
-	uint64_t done;
-	int (*point)(void *ctx, uint64_t done, size_t ahead, struct err *e);
+	struct package_point from;
+	int (*point)(void *ctx, const struct package_point *at, struct err *e);
 	/* Next bytes of the records; *got 0 at the end. */
 	int (*more)(void *ctx, void *out, size_t len, size_t *got,
 		    struct err *e);
@@ -62,8 +61,8 @@ struct delta_io {
 };
 
 /*
- * Exactly new_len bytes are emitted, less io->done, or it fails: ERR_FORMAT,
- * ERR_LIMIT, or what io said.
+ * Exactly new_len bytes are emitted, less io->from.records, or it fails:
+ * ERR_FORMAT, ERR_LIMIT, or what io said.
  */
 int delta_apply(enum package_codec codec, uint64_t old_len, uint64_t new_len,
 		const struct delta_io *io, struct err *e) NODISCARD;

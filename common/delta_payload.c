@@ -14,7 +14,7 @@
 
 struct rebuild {
 	const struct delta_io *io;
-	const struct delta_allowance *may;
+	struct delta_allowance *may;
 	uint64_t old_len;
 	struct delta_members members;
 	struct scratch scratch;
@@ -29,6 +29,10 @@ struct rebuild {
 	uint64_t inside;   /* steps whose output is still to be packed */
 	uint64_t out_left; /* bytes that packing must still give */
 	struct member_stream *stream;
+	/* going on */
+	struct package_point mark; /* behind the last record that ended whole */
+	bool told;                 /* or something behind it */
+	uint64_t skip; /* bytes of the records that were used before */
 	uint8_t buffer[BUFFER_LEN];
 };
 
@@ -87,35 +91,95 @@ static int read_head(const struct delta_source *from, struct delta_head *out,
 	return delta_parse_head((struct slice){ head, head_len }, out, e);
 }
 
+/* Appended to *list, which is empty and has room for any. */
+static int read_list(enum package_codec codec, const struct delta_source *from,
+		     struct buf *list, uint64_t *len, bool *blank,
+		     struct err *e)
+{
+	struct delta_head h = { 0 };
+	uint8_t *packed, *raw;
+	uint64_t head_len;
+	int rc;
+
+	if (read_head(from, &h, &head_len, e))
+		return -1;
+	raw = buf_reserve(list, h.raw_len, e);
+	if (!raw)
+		return -1;
+	packed = mem_alloc(h.packed_len + (size_t)1, 1);
+	list->len = h.raw_len;
+	rc = read_exactly(from, packed, h.packed_len, e);
+	if (rc == 0 && h.packed_len == h.raw_len)
+		memcpy(raw, packed, h.raw_len);
+	else if (rc == 0)
+		rc = inflate_list(codec, (struct slice){ packed, h.packed_len },
+				  buf_slice(list), raw, e);
+	*len = head_len + h.packed_len;
+	*blank = h.blank;
+	free(packed);
+	return rc;
+}
+
 int delta_read_members(enum package_codec codec,
 		       const struct delta_source *from, uint64_t new_len,
 		       struct delta_members *out, uint64_t *len, struct err *e)
 {
-	struct delta_head h = { 0 };
-	uint8_t *packed = NULL, *raw = NULL;
-	uint64_t head_len;
-	struct slice list;
-	int rc = -1;
+	struct buf list = BUF_INIT(DELTA_LIST_MAX);
+	bool blank = false;
+	int rc = read_list(codec, from, &list, len, &blank, e);
 
-	if (read_head(from, &h, &head_len, e))
-		return -1;
-	packed = mem_alloc(h.packed_len + (size_t)1, 1);
-	raw = mem_alloc(h.raw_len + (size_t)1, 1);
-	list = (struct slice){ raw, h.raw_len };
-	if (read_exactly(from, packed, h.packed_len, e))
-		goto out;
-	if (h.packed_len == h.raw_len)
-		memcpy(raw, packed, h.raw_len);
-	else if (inflate_list(codec, (struct slice){ packed, h.packed_len },
-			      list, raw, e))
-		goto out;
-	*len = head_len + h.packed_len;
-	rc = delta_parse_members(list, from->old_len, new_len, out, e);
-	out->blank = h.blank;
-out:
-	free(packed);
-	free(raw);
+	if (rc == 0)
+		rc = delta_parse_members(buf_slice(&list), from->old_len,
+					 new_len, out, e);
+	if (rc == 0)
+		out->blank = blank;
+	buf_done(&list);
 	return rc;
+}
+
+/* That of a payload whose beginning who goes on does not get again. */
+static int get_list(struct rebuild *r, enum package_codec codec,
+		    const struct delta_source *from, struct buf *list,
+		    struct err *e)
+{
+	const int dirfd = r->may->scratch_dirfd;
+
+	if (r->mark.packed > 0)
+		return fs_read_file(dirfd, DELTA_KEPT_LIST, list, e);
+	if (read_list(codec, from, list, &r->mark.packed, &r->may->blank, e))
+		return -1;
+	if (r->may->blank || !r->io->point)
+		return 0;
+	return fs_replace_file(dirfd, DELTA_KEPT_LIST, buf_slice(list), 0600,
+			       e);
+}
+
+static int get_members(struct rebuild *r, enum package_codec codec,
+		       uint64_t new_len, struct err *e)
+{
+	const struct delta_io *io = r->io;
+	const struct delta_source from = { io->ctx, io->more, io->old_at,
+					   r->old_len, NULL };
+	struct buf list = BUF_INIT(DELTA_LIST_MAX);
+	int rc = get_list(r, codec, &from, &list, e);
+
+	if (rc == 0)
+		rc = delta_parse_members(buf_slice(&list), r->old_len, new_len,
+					 &r->members, e);
+	buf_done(&list);
+	return rc;
+}
+
+/* One that outlasts this run is reserved whole before anybody goes on. */
+static int open_scratch(struct rebuild *r, uint64_t len, struct err *e)
+{
+	const int dirfd = r->may->scratch_dirfd;
+	const char *const name = r->io->point ? DELTA_KEPT_SCRATCH : NULL;
+
+	if (name && r->io->from.packed == 0 &&
+	    fs_replace_file(dirfd, name, slice_of(""), 0600, e))
+		return -1;
+	return scratch_open(dirfd, name, len, &r->scratch, e);
 }
 
 static int take_room(struct rebuild *r, struct err *e)
@@ -127,7 +191,7 @@ static int take_room(struct rebuild *r, struct err *e)
 		return err_set(e, ERR_LIMIT,
 			       "delta takes more scratch space than signed");
 	room_at = delta_members_room(&r->members, &room_len);
-	if (scratch_open(r->may->scratch_dirfd, len, &r->scratch, e))
+	if (open_scratch(r, len, e))
 		return -1;
 	if (room_len > 0 &&
 	    scratch_map(&r->scratch, room_at, (size_t)room_len, &r->room, e))
@@ -358,23 +422,99 @@ static int run_step(struct rebuild *r, const struct delta_step *s,
 	return -1;
 }
 
+/*
+ * Where nothing is being packed somebody could go on, by the records behind the
+ * mark: what was unpacked and kept is on the disk first. But with the rest of a
+ * file alone nobody finds its digest.
+ */
+static int tell(struct rebuild *r, struct err *e)
+{
+	if (r->told || r->stream || r->may->blank || !r->io->point)
+		return 0;
+	r->told = true;
+	if (r->scratch.fd >= 0 && fs_sync(r->scratch.fd, e))
+		return -1;
+	return r->io->point(r->io->ctx, &r->mark, e);
+}
+
+/* Bytes of the records that a step awaits, with those that it packs. */
+static uint64_t awaits(const struct delta_step *s)
+{
+	uint64_t sum = 0;
+
+	if (s->kind == DELTA_PASS || s->kind == DELTA_KEEP)
+		return s->len;
+	for (uint64_t i = 1; s->kind == DELTA_PACK && i <= s->len; i++)
+		sum += awaits(&s[i]);
+	return sum;
+}
+
 /* Go on to what awaits bytes of the records; *last: all that is still to come.
  */
 static int go_on(struct rebuild *r, bool *last, struct err *e)
 {
 	*last = false;
 	while (r->left == 0) {
+		const struct delta_step *s;
+
 		if (r->stream && r->inside == 0 && end_packing(r, e))
 			return -1;
 		if (r->next == r->members.step_count) {
 			r->keeping = false;
 			*last = true;
-			return 0;
+			return tell(r, e);
 		}
-		if (run_step(r, &r->members.steps[r->next++], e))
+		s = &r->members.steps[r->next];
+		if (awaits(s) > 0 && tell(r, e))
+			return -1;
+		r->next++;
+		if (run_step(r, s, e))
 			return -1;
 	}
 	return 0;
+}
+
+/* As if the records up to there had come: what they are for was done. */
+static int seek(struct rebuild *r, struct err *e)
+{
+	const struct package_point *from = &r->io->from;
+	uint64_t ahead = from->records + from->again, out = 0;
+
+	if (ahead < from->again)
+		return err_set(e, ERR_FORMAT, "nothing begins there");
+	while (r->left == 0 && r->next < r->members.step_count) {
+		const struct delta_step *s = &r->members.steps[r->next];
+		const uint64_t all = awaits(s);
+		const uint64_t some = all < ahead ? all : ahead;
+
+		if (some == 0 && all > 0)
+			break;
+		if (some < all && s->recipe != DELTA_STORED)
+			return err_set(e, ERR_FORMAT, "nothing begins there");
+		ahead -= some;
+		r->left = all - some;
+		r->keeping = s->kind == DELTA_KEEP;
+		if (r->keeping)
+			r->kept_len += some < all ? some : s->packed_len;
+		else if (s->kind == DELTA_PACK)
+			out += s->packed_len;
+		else
+			out += s->kind == DELTA_TAKE ? s->len : some;
+		r->next += 1 + (s->kind == DELTA_PACK ? s->len : 0);
+	}
+	if (out + ahead != from->plain)
+		return err_set(e, ERR_FORMAT, "nothing begins there");
+	r->skip = from->again;
+	return 0;
+}
+
+/* How many of len bytes were used by a former run. */
+static uint64_t pass_over(struct rebuild *r, uint64_t len)
+{
+	const uint64_t some = len < r->skip ? len : r->skip;
+
+	r->skip -= some;
+	return some;
 }
 
 /* How many of len bytes have the same way to go. */
@@ -388,6 +528,7 @@ static int together(struct rebuild *r, uint64_t len, uint64_t *out,
 	*out = last || len < r->left ? len : r->left;
 	if (!last)
 		r->left -= *out;
+	r->mark.again += *out;
 	return 0;
 }
 
@@ -395,6 +536,7 @@ static int emit(void *ctx, struct slice bytes, struct err *e)
 {
 	struct rebuild *r = ctx;
 
+	bytes = slice_sub(bytes, (size_t)pass_over(r, bytes.len), bytes.len);
 	while (bytes.len > 0) {
 		struct slice part;
 		uint64_t some;
@@ -430,7 +572,10 @@ static int copy(struct rebuild *r, uint64_t offset, uint64_t len, struct err *e)
 static int emit_old(void *ctx, uint64_t offset, uint64_t len, struct err *e)
 {
 	struct rebuild *r = ctx;
+	const uint64_t used = pass_over(r, len);
 
+	offset += used;
+	len -= used;
 	while (len > 0) {
 		uint64_t some;
 
@@ -462,24 +607,22 @@ static int more(void *ctx, void *out, size_t len, size_t *got, struct err *e)
 	return r->io->more(r->io->ctx, out, len, got, e);
 }
 
-/*
- * What was unpacked and kept is in scratch space, which a cut takes away; and
- * with the rest of a file alone nobody finds its digest.
- */
-static int point(void *ctx, uint64_t done, size_t ahead, struct err *e)
+static int point(void *ctx, const struct package_point *at, struct err *e)
 {
-	const struct rebuild *r = ctx;
+	struct rebuild *r = ctx;
+	bool last;
 
-	return r->may->had_members || r->may->blank || !r->io->point
-		       ? 0
-		       : r->io->point(r->io->ctx, done, ahead, e);
+	r->mark = *at;
+	r->told = false;
+	/* What needs no more bytes is done first, as seek() takes it to be. */
+	return go_on(r, &last, e) || tell(r, e) ? -1 : 0;
 }
 
 static int run(struct rebuild *r, enum package_codec codec, uint64_t new_len,
 	       struct err *e)
 {
 	const struct delta_io io = { .ctx = r,
-				     .done = r->io->done,
+				     .from = r->mark,
 				     .point = point,
 				     .more = more,
 				     .old_at = old_at,
@@ -498,10 +641,8 @@ int delta_payload_apply(enum package_codec codec, uint64_t old_len,
 			uint64_t new_len, const struct delta_io *io,
 			struct delta_allowance *may, struct err *e)
 {
-	const struct delta_source from = { io->ctx, io->more, io->old_at,
-					   old_len, NULL };
+	const bool anew = io->from.packed == 0;
 	struct rebuild *r = mem_alloc(1, sizeof(*r));
-	uint64_t list_len;
 	int rc = -1;
 
 	may->had_members = may->blank = false;
@@ -509,14 +650,15 @@ int delta_payload_apply(enum package_codec codec, uint64_t old_len,
 	r->may = may;
 	r->old_len = old_len;
 	r->scratch.fd = -1;
-	if (io->done == 0 && delta_read_members(codec, &from, new_len,
-						&r->members, &list_len, e))
+	r->mark = io->from;
+	r->told = true;
+	if (get_members(r, codec, new_len, e))
 		goto out;
 	may->had_members = !delta_members_is_empty(&r->members);
-	may->blank = r->members.blank;
-	if (may->had_members && (take_room(r, e) || unpack_old(r, e)))
+	if (may->had_members && (take_room(r, e) || (anew && unpack_old(r, e))))
 		goto out;
-	rc = run(r, codec, new_len, e);
+	if (seek(r, e) == 0)
+		rc = run(r, codec, new_len, e);
 out:
 	member_free(r->stream);
 	scratch_unmap(r->room, r->room_len);

@@ -23,6 +23,9 @@ int delta_read_members(enum package_codec codec,
 		       struct delta_members *out, uint64_t *len,
 		       struct err *e) NODISCARD;
 
+#define DELTA_KEPT_LIST    "list"    /* of the members */
+#define DELTA_KEPT_SCRATCH "scratch" /* where there are any */
+
 /* What the members may take. */
 struct delta_allowance {
 	int scratch_dirfd;    /* a folder on a disk with that much room */
@@ -36,8 +39,14 @@ struct delta_allowance {
  * As delta_apply(), with lengths and io as the streams are. When compressing
  * gives other lengths than it did for who made the delta, it fails with
  * ERR_CONFLICT: the full package is the way out. Other bytes are found by
- * digest. io->point() is told nothing where there are members or digests left
- * out; and io->done says that there are none.
+ * digest.
+ *
+ * Points are told where nothing is being packed, and none where digests are
+ * left out; io->from is one, and its `plain` what came out by then. The records
+ * behind it are read again, and what they yield for the first `again` bytes is
+ * not used a second time. What going on takes beside that is on the disk before
+ * a point is told, in two files whose names are below; they are removed by who
+ * knows that nobody goes on.
  */
 int delta_payload_apply(enum package_codec codec, uint64_t old_len,
 			uint64_t new_len, const struct delta_io *io,

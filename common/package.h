@@ -107,6 +107,9 @@ struct package_point {
 	uint64_t plain;  /* of what it decodes to */
 	uint32_t entry;  /* of the tree: which comes next, or is under way: */
 	uint64_t within; /* so many bytes of its content are there */
+	/* Deltas: what all records before `packed` yield, and how much of what
+	   the next ones do is not needed again (delta_payload.h). */
+	uint64_t records, again;
 };
 
 /*

@@ -8,14 +8,16 @@
 
 #include "common/fs.h"
 
-int scratch_open(int dirfd, uint64_t len, struct scratch *out, struct err *e)
+int scratch_open(int dirfd, const char *name, uint64_t len, struct scratch *out,
+		 struct err *e)
 {
 	int fd = -1;
 	int rc;
 
 	if (len > INT64_MAX)
 		return err_set(e, ERR_SPACE, "no disk has so much space");
-	if (fs_open_nameless(dirfd, &fd, e))
+	if (name ? fs_open(dirfd, name, O_RDWR, &fd, e)
+		 : fs_open_nameless(dirfd, &fd, e))
 		return err_in(e, "scratch space");
 	do
 		rc = len > 0 ? posix_fallocate(fd, 0, (off_t)len) : 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * scratch - disk space that is lent: a file without a name, gone when closed.
+ * scratch - disk space that is lent: a file without a name, gone when closed,
+ * or one that stays.
  *
  * All of it is reserved when it is opened, so that a full disk is found then
  * and not in the midst of the work, nor as a signal in mapped memory.
@@ -26,8 +27,11 @@ struct scratch {
 /* Parts that are mapped begin at multiples of this. */
 #define SCRATCH_ALIGN 65536u
 
-/* In a folder on a disk with room for len bytes; ERR_SPACE when it has none. */
-int scratch_open(int dirfd, uint64_t len, struct scratch *out,
+/*
+ * In a folder on a disk with room for len bytes; ERR_SPACE when it has none.
+ * The file of that name, with what is in it; NULL: a new one that has none.
+ */
+int scratch_open(int dirfd, const char *name, uint64_t len, struct scratch *out,
 		 struct err *e) NODISCARD;
 void scratch_close(struct scratch *s);
 

@@ -7,7 +7,7 @@
 
 #define MAGIC       UINT64_C(0x3150434b4c574150) /* "PAWLKCP1" */
 #define PAYLOAD_LEN (CHECKPOINT_LEN - TWIN_HEAD_LEN - SHA256_LEN)
-#define POINT_LEN   (3 * 8 + 4)
+#define POINT_LEN   (5 * 8 + 4)
 #define USED_LEN    (2 + 2 * SHA256_LEN + POINT_LEN)
 
 static struct slice format_payload(const struct checkpoint *c,
@@ -24,6 +24,8 @@ static struct slice format_payload(const struct checkpoint *c,
 		to[i] = (uint8_t)(c->at.packed >> (8 * i));
 		to[8 + i] = (uint8_t)(c->at.plain >> (8 * i));
 		to[16 + i] = (uint8_t)(c->at.within >> (8 * i));
+		to[28 + i] = (uint8_t)(c->at.records >> (8 * i));
+		to[36 + i] = (uint8_t)(c->at.again >> (8 * i));
 	}
 	for (size_t i = 0; i < 4; i++)
 		to[24 + i] = (uint8_t)(c->at.entry >> (8 * i));
@@ -35,7 +37,8 @@ static bool is_sound(const struct checkpoint *c)
 	static const struct checkpoint none;
 
 	if ((c->at.plain > 0) != (c->at.packed > 0) ||
-	    (c->at.packed == 0 && (c->at.entry > 0 || c->at.within > 0)))
+	    (c->at.packed == 0 &&
+	     (c->at.entry | c->at.within | c->at.records | c->at.again) > 0))
 		return false;
 	if (c->slot == SLOT_NONE)
 		return sha256_equal(&c->release, &none.release) &&
@@ -57,6 +60,8 @@ static int parse_payload(struct slice in, struct checkpoint *c, struct err *e)
 	to.at.plain = rd_le64(&r);
 	to.at.within = rd_le64(&r);
 	to.at.entry = rd_le32(&r);
+	to.at.records = rd_le64(&r);
+	to.at.again = rd_le64(&r);
 	while (r.rest.len > 0)
 		if (rd_u8(&r) != 0)
 			return err_set(e, ERR_FORMAT, "unknown fields");

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "common/apply_image.h"
+#include "common/delta_payload.h"
 #include "common/fs.h"
 #include "common/secret.h"
 #include "updater-client/intake.h"
@@ -57,7 +58,9 @@ static int tree_new(const struct session *s, enum slot to,
 	     slot_tree_clear(&s->slots, to, p->part, e)) ||
 	    slot_tree_make(&s->slots, to, p->part, e) ||
 	    slot_tree_folder(&s->slots, to, p->part, &w->new_fd, e) ||
-	    slot_tree_new_manifest(&s->slots, to, p->part, &w->manifest_fd, e))
+	    slot_tree_new_manifest(&s->slots, to, p->part, &w->manifest_fd,
+				   e) ||
+	    (s->window > 0 && slot_tree_own(&s->slots, to, &w->scratch_fd, e)))
 		return -1;
 	return 0;
 }
@@ -332,14 +335,15 @@ out:
 
 int fill_end(const struct session *s, enum slot to, struct err *e)
 {
+	static const char *const names[] = { APPLY_IMAGE_HEAD, DELTA_KEPT_LIST,
+					     DELTA_KEPT_SCRATCH };
 	int fd = -1;
-	int rc;
+	int rc = 0;
 
-	if (s->window == 0)
-		return 0;
 	if (slot_tree_own(&s->slots, to, &fd, e))
 		return -1;
-	rc = fs_remove(fd, APPLY_IMAGE_HEAD, e);
+	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(names); i++)
+		rc = fs_remove(fd, names[i], e);
 	fs_close(&fd);
 	return rc;
 }

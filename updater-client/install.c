@@ -178,7 +178,7 @@ static int write_part(struct install *in, size_t i, struct err *e)
 	if ((s->checkpoint.slot == SLOT_NONE &&
 	     relay_complete(s, &in->plan, i, e)) ||
 	    fill_write(s, to, &in->plan, i, in->sealed[i], e) ||
-	    relay_complete(s, &in->plan, i + 1, e))
+	    relay_complete(s, &in->plan, i + 1, e) || fill_end(s, to, e))
 		return -1;
 	return intake_clean(s->spool_fd, NULL, 0, INTAKE_WHOLE, e);
 }
@@ -228,7 +228,7 @@ static int fill_and_seal(struct install *in, struct err *e)
 	/* A slot with a record is whole: nothing goes on there any more. */
 	if (fill_slot(in, e) ||
 	    slot_handler_prepare(s, s->journal.machine.to, e) ||
-	    relay_forget(s, e) || fill_end(s, s->journal.machine.to, e) ||
+	    relay_forget(s, e) ||
 	    slot_tree_seal(&s->slots, s->journal.machine.to, &in->plan.release,
 			   e))
 		return -1;

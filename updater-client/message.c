@@ -166,9 +166,13 @@ static void walk_point(struct walk *w, struct package_point *p)
 	walk_u64(w, &p->plain);
 	walk_u64(w, &p->within);
 	walk_u32(w, &p->entry);
+	walk_u64(w, &p->records);
+	walk_u64(w, &p->again);
 	w->bad |= p->packed > (uint64_t)JSON_INT_MAX ||
 		  p->plain > (uint64_t)JSON_INT_MAX ||
 		  p->within > (uint64_t)JSON_INT_MAX ||
+		  p->records > (uint64_t)JSON_INT_MAX ||
+		  p->again > (uint64_t)JSON_INT_MAX ||
 		  p->entry > TREE_ENTRIES_MAX ||
 		  (p->packed > 0) != (p->plain > 0);
 }

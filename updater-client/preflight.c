@@ -125,6 +125,8 @@ static int tidy_slot(struct session *s, const struct plan *plan, struct err *e)
 		return 0;
 	if (s->checkpoint.slot == SLOT_NONE)
 		return slot_tree_sweep(&s->slots, to, e);
+	if (s->checkpoint.at.packed == 0 && fill_end(s, to, e))
+		return -1;
 	for (size_t i = s->checkpoint.part + (s->checkpoint.at.packed > 0);
 	     i < plan->release.part_count; i++)
 		if (fill_clear(s, to, &plan->release.parts[i], e))

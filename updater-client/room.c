@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "updater-client/room.h"
 
+#include "common/delta_members.h"
+
 /* Journal, reports, history and folders beside the package. */
 #define STATE_EXTRA  (1u << 20)
 #define STATE_INODES 80
@@ -44,13 +46,25 @@ static uint64_t part_room(const struct room *r, const struct plan *p, size_t i)
 		    i == r->complete ? r->begun.plain : 0);
 }
 
+/* For deltas; what lasts was there before anything was begun. */
+static uint64_t scratch_room(const struct room *r, const struct plan *p,
+			     size_t i, bool lasts)
+{
+	const uint64_t len = p->packages[i].scratch_len;
+
+	if (len == 0 || (i == r->complete && r->begun.packed > 0))
+		return 0;
+	return len + (lasts ? DELTA_LIST_MAX : 0);
+}
+
 /* Where the slots' records are; trees are there, too. */
-static uint64_t slot_room(const struct room *r, const struct plan *p)
+static uint64_t slot_room(const struct room *r, const struct plan *p,
+			  bool stream)
 {
 	uint64_t room = r->keep_bytes;
 
 	for (size_t i = r->complete; i < p->release.part_count; i++)
-		room += p->packages[i].scratch_len + part_room(r, p, i);
+		room += scratch_room(r, p, i, stream) + part_room(r, p, i);
 	return room;
 }
 
@@ -130,9 +144,9 @@ static uint64_t longest_payload(const struct plan *p)
 uint32_t room_window(const struct room *r, const struct plan *p)
 {
 	const uint64_t free_bytes =
-		r->same_disk
-			? less(r->slot_bytes + r->freed_bytes, slot_room(r, p))
-			: r->state_bytes;
+		r->same_disk ? less(r->slot_bytes + r->freed_bytes,
+				    slot_room(r, p, true))
+			     : r->state_bytes;
 	const uint64_t most = (longest_payload(p) + PACKAGE_CHUNK_LEN - 1) /
 			      PACKAGE_CHUNK_LEN;
 	uint64_t chunks = less(free_bytes + sum_of(r->spooled),
@@ -151,7 +165,7 @@ uint32_t room_window(const struct room *r, const struct plan *p)
 int room_judge(const struct room *r, const struct plan *p, uint32_t window,
 	       struct err *e)
 {
-	uint64_t slot = slot_room(r, p);
+	uint64_t slot = slot_room(r, p, window > 0);
 	uint64_t slot_inodes = slot_inodes_for(r, p);
 	uint64_t state = state_room(r, p, window);
 	uint64_t slot_free = r->slot_bytes + r->freed_bytes;

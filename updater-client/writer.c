@@ -185,7 +185,7 @@ static int open_package(struct arriving *a, const struct message *m,
 }
 
 static struct apply_resume
-resume_for(const struct message_apply *m,
+resume_for(const struct message_apply *m, int scratch_fd,
 	   int (*keep)(void *ctx, const struct package_point *, struct err *e),
 	   void *ctx)
 {
@@ -194,6 +194,7 @@ resume_for(const struct message_apply *m,
 		.every = m->window / 4 * (uint64_t)PACKAGE_CHUNK_LEN,
 		.ctx = ctx,
 		.keep = keep,
+		.dirfd = scratch_fd,
 	};
 }
 
@@ -205,7 +206,7 @@ static int write_image(const struct writer_setup *setup,
 	const struct tree_watch watch = { &telling, tell };
 	struct arriving from = begin_arriving(setup, &m->apply, control);
 	const struct apply_resume resume =
-		resume_for(&m->apply, tell_point, &from);
+		resume_for(&m->apply, setup->scratch_fd, tell_point, &from);
 	struct release release;
 	struct apply_image a = { .release = &release,
 				 .old_fd = setup->old_fd,
@@ -276,7 +277,7 @@ static int write_tree(const struct writer_setup *setup, const struct message *m,
 				 : (size_t)m->apply.part.manifest_len);
 	struct growing growing = { &from, &manifest, setup->manifest_fd, 0 };
 	const struct apply_resume resume =
-		resume_for(&m->apply, keep_tree, &growing);
+		resume_for(&m->apply, setup->scratch_fd, keep_tree, &growing);
 	struct release release;
 	struct apply a = { .release = &release,
 			   .old_dirfd = setup->old_fd,

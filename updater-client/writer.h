@@ -20,8 +20,9 @@ struct writer_setup {
 	int old_manifest_fd; /* deltas of trees: its manifest; else -1 */
 	int new_fd;          /* the emptied tree, or where the image goes */
 	int manifest_fd;     /* what stands in a folder: its file; else -1 */
-	int scratch_fd;      /* images: a folder for what deltas need */
-	uint64_t old_len;    /* images, deltas: of the image that runs */
+	int scratch_fd;   /* images, and where there is a window: a folder for
+			     what deltas need */
+	uint64_t old_len; /* images, deltas: of the image that runs */
 };
 
 #define WRITER_SETUP_INIT                                                      \

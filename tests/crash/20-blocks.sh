@@ -66,6 +66,14 @@ cp "$WORK/client.conf" "$WORK/client.conf.whole"
 echo "$stream_settings" >>"$WORK/client.conf"
 releases=$stream_releases
 prove stream-tree runs1 $((states / 10)) 4 update --from "$WORK/publish.4"
+# The same of a delta with members: what goes on needs what was taken apart.
+make_stream_members_releases 2>/dev/null
+CRASH_SIZE=24M make_image "" roomy
+releases=$stream_members_releases
+make_image roomy members6 update --from "$WORK/publish.6"
+AGAIN=20
+prove stream-members members6 $((states / 20)) 7 update --from "$WORK/publish.7"
+AGAIN=
 mv "$WORK/client.conf.whole" "$WORK/client.conf"
 
 # Releases of several components: each slot holds all of one, or none.

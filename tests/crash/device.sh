@@ -115,6 +115,30 @@ make_stream_tree_release() {
 	make_release 4 --codec none
 	mv "$WORK/publish" "$WORK/publish.4"
 }
+# Releases 6 and 7, whose compressed members are taken apart and made again: in
+# two records, between which there is a point; and files that are alike.
+make_stream_members_releases() {
+	noise() { # bytes of it
+		head -c "$1" /dev/urandom | base64
+	}
+	noise 200000 >"$WORK/shared"
+	for id in 6 7; do
+		make_small_tree $id
+		for bytes in 1300000 1200000 100000; do
+			{
+				cat "$WORK/shared"
+				noise $bytes
+			} | xz -1 -T1 >"$WORK/trees/$id/lib/$bytes.xz"
+		done
+		noise 200000 >"$WORK/trees/$id/lib/kin"
+		sed "s/7A/$id/" "$WORK/trees/$id/lib/kin" >"$WORK/trees/$id/kin"
+		from=
+		[ $id = 6 ] || from="--from 6"
+		# shellcheck disable=SC2086 # an option or nothing
+		make_release $id $from
+		cp -a "$WORK/publish" "$WORK/publish.$id"
+	done
+}
 stream_settings='[fetch]
 spool = never
 window = 262144'
@@ -149,3 +173,4 @@ image_releases="--release i1=$WORK/images/1 --release i2=$WORK/images/2
 # Each release's tree, as options.
 releases="--release 1=$WORK/trees/1 --release 2=$WORK/trees/2 --release 3=$WORK/trees/3"
 stream_releases="$releases --release 4=$WORK/trees/4"
+stream_members_releases="--release 6=$WORK/trees/6 --release 7=$WORK/trees/7"

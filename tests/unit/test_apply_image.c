@@ -461,7 +461,8 @@ static int keep_point(void *ctx, const struct package_point *at, struct err *e)
 static int run_on(struct attempt *a, struct points *p, uint64_t every,
 		  struct err *e)
 {
-	const struct apply_resume resume = { p->last, every, p, keep_point };
+	const struct apply_resume resume = { p->last, every, p, keep_point,
+					     -1 };
 	int rc;
 
 	a->resume = &resume;

@@ -175,7 +175,8 @@ static int keep(void *ctx, const struct package_point *at, struct err *e)
 static int apply(struct kit *k, struct run *run, const char *name,
 		 struct err *e)
 {
-	const struct apply_resume resume = { run->last, 1, run, keep };
+	const struct apply_resume resume = { run->last, 1, run, keep,
+					     how.scratch_dirfd };
 	const struct package_source from = { run, read_file_at };
 	struct package_reader *reader = NULL;
 	struct apply a = { .release = &k->r,

@@ -9,7 +9,7 @@ static struct checkpoint half(void)
 				    .part = 1,
 				    .release = { { 1, 2, 3 } },
 				    .package = { { 4, 5, 6 } },
-				    .at = { 70000, 16777216, 7, 99 } };
+				    .at = { 70000, 16777216, 7, 99, 5, 1000 } };
 }
 
 static bool is_same(const struct checkpoint *a, const struct checkpoint *b)
@@ -18,7 +18,8 @@ static bool is_same(const struct checkpoint *a, const struct checkpoint *b)
 	       sha256_equal(&a->release, &b->release) &&
 	       sha256_equal(&a->package, &b->package) &&
 	       a->at.packed == b->at.packed && a->at.plain == b->at.plain &&
-	       a->at.entry == b->at.entry && a->at.within == b->at.within;
+	       a->at.entry == b->at.entry && a->at.within == b->at.within &&
+	       a->at.records == b->at.records && a->at.again == b->at.again;
 }
 
 static void a_record_is_read_as_it_was_written(void **state)
@@ -50,7 +51,7 @@ static void impossible_values_are_refused(void **state)
 {
 	uint8_t bytes[CHECKPOINT_LEN];
 	const struct slice in = { bytes, sizeof(bytes) };
-	struct checkpoint bad[8], back;
+	struct checkpoint bad[10], back;
 	struct err e = { 0 };
 	uint64_t sequence;
 
@@ -65,6 +66,8 @@ static void impossible_values_are_refused(void **state)
 	bad[5] = (struct checkpoint){ .at = { .packed = 1, .plain = 1 } };
 	bad[6].at = (struct package_point){ .entry = 1 };
 	bad[7].at = (struct package_point){ .within = 1 };
+	bad[8].at = (struct package_point){ .records = 1 };
+	bad[9].at = (struct package_point){ .again = 1 };
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		checkpoint_format(&bad[i], 1, bytes);
 		assert_refused(checkpoint_parse(in, &back, &sequence, &e),

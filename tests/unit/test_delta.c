@@ -976,11 +976,11 @@ static int some_emit(void *ctx, struct slice bytes, struct err *e)
 	return fails(e) ? -1 : emit(ctx, bytes, e);
 }
 
-static int some_point(void *ctx, uint64_t done, size_t ahead, struct err *e)
+static int some_point(void *ctx, const struct package_point *at, struct err *e)
 {
 	(void)ctx;
-	assert_int_equal(done, new_len);
-	assert_true(ahead < records.len);
+	assert_int_equal(at->records, new_len);
+	assert_true(at->packed > 0 && at->packed <= records.len);
 	return fails(e);
 }
 

@@ -9,7 +9,7 @@
 #include "common/fs.h"
 #include "common/le.h"
 #include "signer/encode.h"
-#include "tests/unit/check.h"
+#include "tests/unit/box.h"
 
 #define RAW_LEN  50000
 #define HEAD_LEN 100
@@ -28,6 +28,7 @@ static struct delta_record record;
 static size_t copy_at;     /* of the old view */
 static uint64_t lz4_block; /* compressed so instead, in blocks of that length */
 static struct err e;
+static struct box box;
 
 static struct member_recipe recipe_of(uint64_t level)
 {
@@ -510,16 +511,18 @@ static void what_fails_on_the_way_ends_it(void **state)
 	}
 }
 
-static int disk_is_full(void *ctx, uint64_t done, size_t ahead, struct err *err)
+static int disk_is_full(void *ctx, const struct package_point *at,
+			struct err *err)
 {
 	(void)ctx;
-	assert_int_equal(done, HEAD_LEN + RAW_LEN);
-	assert_true(payload_used - ahead < payload.len);
+	assert_int_equal(at->records, HEAD_LEN + RAW_LEN);
+	assert_int_equal(at->again, 0);
+	assert_true(at->packed < payload.len);
 	return err_set(err, ERR_SPACE, "disk is full");
 }
 
-/* Where nobody can go on later, because the point was not kept, it ends. With
- * members, or digests left out, there is none. */
+/* Where nobody can go on later, because the point was not kept, it ends. Where
+ * digests are left out there is none. */
 static void a_point_that_cannot_be_kept_ends_it(void **state)
 {
 	const struct delta_io io = { .more = more,
@@ -530,14 +533,9 @@ static void a_point_that_cannot_be_kept_ends_it(void **state)
 				       .memory_max = 1u << 20 };
 
 	(void)state;
-	put_payload();
-	assert_ok(fs_open_dir(".", &may.scratch_dirfd, &e));
-	assert_ok(delta_payload_apply(PACKAGE_RAW, old.len, new.len, &io, &may,
-				      &e));
-	fs_close(&may.scratch_dirfd);
+	box_open(&box);
+	may.scratch_dirfd = box.dir;
 	/* The whole old stream twice, in two records. */
-	payload.len = out.len = 0;
-	payload_used = 0;
 	delta_members_done(&members);
 	old.len = HEAD_LEN;
 	assert_ok(buf_add(&old, (struct slice){ raw, RAW_LEN }, &e));
@@ -547,6 +545,7 @@ static void a_point_that_cannot_be_kept_ends_it(void **state)
 	assert_refused(delta_payload_apply(PACKAGE_RAW, old.len, 2 * old.len,
 					   &io, &may, &e),
 		       ERR_SPACE);
+	box_close(&box);
 	assert_int_equal(out.len, HEAD_LEN + RAW_LEN);
 	assert_false(may.blank);
 	payload.ptr[1] = DELTA_HEAD_BLANK;

@@ -67,11 +67,10 @@ static int compare(void *ctx, struct slice bytes, struct err *e)
 	return 0;
 }
 
-static int count_point(void *ctx, uint64_t done, size_t ahead, struct err *e)
+static int count_point(void *ctx, const struct package_point *at, struct err *e)
 {
 	(void)ctx;
-	(void)done;
-	(void)ahead;
+	(void)at;
 	(void)e;
 	points++;
 	return 0;

@@ -153,6 +153,8 @@ static size_t make_samples(struct message *m)
 	m[n++].kind = MESSAGE_READOPT;
 	m[n].kind = MESSAGE_POINT;
 	m[n].point.packed = 5;
+	m[n].point.records = 6;
+	m[n].point.again = 3;
 	m[n++].point.plain = 7;
 	m[n++].kind = MESSAGE_TAKEN;
 	m[n].kind = MESSAGE_TOKEN;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/delta_members.h"
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/member.h"
@@ -1026,6 +1027,33 @@ static void what_has_no_room_whole_passes_through_a_window(void **state)
 	assert_refused(room_judge(&r, &p, 4, &e), ERR_SPACE);
 }
 
+/* It lasts from one run to the next where there is a window, with the list. */
+static void what_was_begun_has_its_scratch_space(void **state)
+{
+	struct plan p = big_plan();
+	const uint64_t slot = slot_part_room(&p.release.parts[0]) + 5000;
+	struct room r = { .slot_bytes = slot,
+			  .slot_inodes = 100,
+			  .state_bytes = 1u << 30,
+			  .state_inodes = 100,
+			  .window_max = 16u << 20 };
+	struct err e = { 0 };
+
+	(void)state;
+	p.packages[0].scratch_len = 5000;
+	assert_ok(room_judge(&r, &p, 0, &e));
+	assert_refused(room_judge(&r, &p, 4, &e), ERR_SPACE);
+	r.slot_bytes += DELTA_LIST_MAX;
+	assert_ok(room_judge(&r, &p, 4, &e));
+	r.slot_bytes--;
+	assert_refused(room_judge(&r, &p, 4, &e), ERR_SPACE);
+	r.begun = (struct package_point){ .packed = 1, .plain = 1 };
+	r.slot_bytes = slot - 5000 - 1;
+	assert_ok(room_judge(&r, &p, 4, &e));
+	r.slot_bytes--;
+	assert_refused(room_judge(&r, &p, 4, &e), ERR_SPACE);
+}
+
 static void one_disk_has_a_window_beside_the_slot(void **state)
 {
 	struct plan p = big_plan();
@@ -1190,6 +1218,7 @@ int main(void)
 		cmocka_unit_test(room_is_for_all_components_together),
 		cmocka_unit_test(
 			what_has_no_room_whole_passes_through_a_window),
+		cmocka_unit_test(what_was_begun_has_its_scratch_space),
 		cmocka_unit_test(one_disk_has_a_window_beside_the_slot),
 		cmocka_unit_test(a_refused_newest_leaves_the_next_one),
 		cmocka_unit_test(up_to_date_is_no_failure),

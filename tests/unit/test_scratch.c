@@ -34,7 +34,7 @@ static void what_is_mapped_is_what_is_in_the_file(void **state)
 	size_t got;
 
 	(void)state;
-	assert_ok(scratch_open(dir, 2 * SCRATCH_ALIGN, &s, &e));
+	assert_ok(scratch_open(dir, NULL, 2 * SCRATCH_ALIGN, &s, &e));
 	assert_ok(scratch_map(&s, SCRATCH_ALIGN, SCRATCH_ALIGN, &mapped, &e));
 	memcpy(mapped, "hello", 5);
 	assert_ok(fs_read_at(s.fd, SCRATCH_ALIGN, back, 5, &got, &e));
@@ -69,7 +69,7 @@ static void what_is_forgotten_leaves_memory_and_stays(void **state)
 	size_t before;
 
 	(void)state;
-	assert_ok(scratch_open(dir, len, &s, &e));
+	assert_ok(scratch_open(dir, NULL, len, &s, &e));
 	assert_ok(scratch_map(&s, 0, len, &mapped, &e));
 	memset(mapped, 7, len);
 	before = resident();
@@ -88,8 +88,8 @@ static void more_than_the_disk_has_is_refused_at_once(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	assert_refused(scratch_open(dir, UINT64_MAX, &s, &e), ERR_SPACE);
-	assert_int_equal(scratch_open(dir, INT64_MAX / 2, &s, &e), -1);
+	assert_refused(scratch_open(dir, NULL, UINT64_MAX, &s, &e), ERR_SPACE);
+	assert_int_equal(scratch_open(dir, NULL, INT64_MAX / 2, &s, &e), -1);
 	assert_int_equal(s.fd, -1);
 	scratch_close(&s);
 }
