@@ -562,19 +562,15 @@ static int read_content(const struct json *j, struct release *r, struct err *e)
 		       : err_set(e, ERR_FORMAT, "an image of no bytes");
 }
 
-/* What a delta with compressed members takes beside the package. */
+/* What makes the compressed members of a delta again. */
 static int read_members(const struct json *j, struct release *r, struct err *e)
 {
 	const struct json *list;
 	const char *text;
 
-	if (!json_get(j, "libraries")) {
-		if (refuse(j, "scratch", e))
-			return -1;
+	if (!json_get(j, "libraries"))
 		return 0;
-	}
-	if (read_number(j, "scratch", 0, JSON_INT_MAX, &r->scratch_len, e) ||
-	    json_get_array(j, "libraries", &list, e))
+	if (json_get_array(j, "libraries", &list, e))
 		return -1;
 	r->library_count = json_count(list);
 	if (r->library_count == 0 || r->library_count > RELEASE_LIBRARIES_MAX)
@@ -593,9 +589,12 @@ static int read_members(const struct json *j, struct release *r, struct err *e)
 
 static int read_base(const struct json *j, struct release *r, struct err *e)
 {
+	if (json_get(j, "scratch") &&
+	    read_number(j, "scratch", 0, JSON_INT_MAX, &r->scratch_len, e))
+		return -1;
 	if (r->kind == PACKAGE_FULL) {
 		if (refuse(j, "base", e) || refuse(j, "base_digest", e) ||
-		    refuse(j, "scratch", e) || refuse(j, "libraries", e))
+		    refuse(j, "libraries", e))
 			return -1;
 		return 0;
 	}

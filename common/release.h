@@ -132,10 +132,12 @@ struct release {
 	uint32_t window_len;          /* signed limit for the decoder */
 	uint64_t apply_memory;        /* bytes a decoder needs at most */
 	/*
-	 * Deltas whose compressed members are made again: disk space that this
-	 * takes meanwhile, and the libraries that give the same bytes.
+	 * Disk space that applying takes beside content, manifest and a block
+	 * for each entry: of a tree that needs more, and meanwhile of a delta
+	 * whose compressed members are made again.
 	 */
 	uint64_t scratch_len;
+	/* Such deltas: the libraries that give the same bytes. */
 	char libraries[RELEASE_LIBRARIES_MAX][MEMBER_LIBRARY_MAX + 1];
 	size_t library_count;
 	bool encrypted; /* and then what its content key must derive: */

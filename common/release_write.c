@@ -167,7 +167,6 @@ static void set_members(struct json *j, const struct release *r)
 	for (size_t i = 0; i < r->library_count; i++)
 		json_add(libraries, json_new_text(r->libraries[i]));
 	json_set(j, "libraries", libraries);
-	set_number(j, "scratch", r->scratch_len);
 }
 
 static void set_package(struct json *j, const struct release *r)
@@ -177,6 +176,8 @@ static void set_package(struct json *j, const struct release *r)
 	set_number(j, "head_length", r->head_len);
 	set_number(j, "window", r->window_len);
 	set_number(j, "apply_memory", r->apply_memory);
+	if (r->scratch_len > 0)
+		set_number(j, "scratch", r->scratch_len);
 	set_encryption(j, r);
 	if (r->kind != PACKAGE_DELTA)
 		return;

@@ -18,6 +18,7 @@
 #include "signer/pack_full.h"
 #include "signer/pack_tree.h"
 #include "signer/package_write.h"
+#include "signer/tree_room.h"
 #include "signer/tree_scan.h"
 #include "signer/tree_tar.h"
 
@@ -526,7 +527,7 @@ static int rewind_file(int fd, struct err *e)
 	return 0;
 }
 
-int pack_make(const struct pack_job *job, struct release *r, struct err *e)
+static int make(const struct pack_job *job, struct release *r, struct err *e)
 {
 	if (job->base &&
 	    (job->base->content != job->content->content ||
@@ -548,4 +549,13 @@ int pack_make(const struct pack_job *job, struct release *r, struct err *e)
 	if (job->gave_up)
 		*job->gave_up = *e;
 	return rewind_file(job->fd, e) || make_proven(job, true, r, e) ? -1 : 0;
+}
+
+int pack_make(const struct pack_job *job, struct release *r, struct err *e)
+{
+	if (make(job, r, e))
+		return -1;
+	if (job->content->content == PACKAGE_TREE)
+		r->scratch_len += tree_room_beyond(&job->content->tree);
+	return 0;
 }
