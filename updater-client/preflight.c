@@ -10,9 +10,10 @@
 #include "updater-client/switch.h"
 
 /* Also: may it be written at all? */
-static int measure_image(const struct session *s, size_t i, struct room *r,
-			 struct err *e)
+static int measure_image(const struct session *s, size_t i, dev_t slots,
+			 struct room *r, struct err *e)
 {
+	struct stat st;
 	int fd = -1;
 	int rc;
 
@@ -21,6 +22,11 @@ static int measure_image(const struct session *s, size_t i, struct room *r,
 		return -1;
 	r->is_image[i] = true;
 	rc = slot_image_room(fd, &r->image_bytes[i], e);
+	/* A file may be sparse, and all are on one disk. */
+	if (fstat(fd, &st) == 0 && st.st_dev == slots &&
+	    st.st_size > st.st_blocks * STAT_BLOCK)
+		r->image_holes[i] =
+			(uint64_t)(st.st_size - st.st_blocks * STAT_BLOCK);
 	fs_close(&fd);
 	return rc;
 }
@@ -75,7 +81,7 @@ static int measure(const struct session *s, const struct plan *plan,
 	r->keep_inodes = kept.inodes;
 	for (size_t i = 0; i < plan->release.part_count; i++) {
 		if (s->config->slots[i].kind == SLOT_IMAGE &&
-		    measure_image(s, i, r, e))
+		    measure_image(s, i, slots.st_dev, r, e))
 			return -1;
 		measure_package(s, plan, i, r);
 	}

@@ -40,9 +40,13 @@ static uint64_t less(uint64_t from, uint64_t what)
 /* What is there of it already is less than that, so it is enough. */
 static uint64_t part_room(const struct room *r, const struct plan *p, size_t i)
 {
+	const struct slot_part *part = &p->release.parts[i];
+
 	if (r->is_image[i])
-		return SLOT_EXTRA;
-	return less(slot_part_room(&p->release.parts[i]),
+		return SLOT_EXTRA + (r->image_holes[i] < part->content_len
+					     ? r->image_holes[i]
+					     : part->content_len);
+	return less(slot_part_room(part),
 		    i == r->complete ? r->begun.plain : 0);
 }
 

@@ -27,6 +27,8 @@ struct room {
 	/* The component's slot has a length, and can take: */
 	bool is_image[RELEASE_COMPONENTS_MAX];
 	uint64_t image_bytes[RELEASE_COMPONENTS_MAX];
+	/* What it has not yet of its length, and takes where the slots are. */
+	uint64_t image_holes[RELEASE_COMPONENTS_MAX];
 };
 
 /*

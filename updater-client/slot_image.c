@@ -8,8 +8,6 @@
 #include "common/fs.h"
 #include "common/image_disk.h"
 
-#define STAT_BLOCK 512 /* what st_blocks counts in */
-
 /* By an ordinary path: links such as /dev/disk/by-partlabel are followed. */
 static const char *path_of(const struct settings_slot *c, enum slot s)
 {

@@ -24,6 +24,8 @@ int slot_image_open(const struct settings_slot *c, enum slot s, int *fd,
 int slot_image_open_new(const struct settings_slot *c, enum slot s, int *fd,
 			struct err *e) NODISCARD;
 
+#define STAT_BLOCK 512 /* what st_blocks counts in */
+
 /* Bytes that an open slot can take: its length, or less on a full disk. */
 int slot_image_room(int fd, uint64_t *out, struct err *e) NODISCARD;
 

@@ -985,6 +985,31 @@ static void room_is_for_all_components_together(void **state)
 	assert_refused(room_judge(&r, &p, 0, &e), ERR_SPACE);
 }
 
+static void the_holes_of_an_image_file_are_room_that_it_takes(void **state)
+{
+	struct plan p = big_plan();
+	struct room r = { .slot_bytes = 1000 + 4 * SLOT_BLOCK,
+			  .slot_inodes = 100,
+			  .state_bytes = 1u << 30,
+			  .state_inodes = 100,
+			  .is_image = { true },
+			  .image_bytes = { 1u << 30 } };
+	struct err e = { 0 };
+
+	(void)state;
+	p.release.parts[0].content_len = 5000;
+	r.image_holes[0] = 1000;
+	assert_ok(room_judge(&r, &p, 0, &e));
+	r.image_holes[0] = 1001;
+	assert_refused(room_judge(&r, &p, 0, &e), ERR_SPACE);
+	/* Those behind the image stay holes. */
+	r.image_holes[0] = 1u << 20;
+	r.slot_bytes = 5000 + 4 * SLOT_BLOCK;
+	assert_ok(room_judge(&r, &p, 0, &e));
+	r.slot_bytes--;
+	assert_refused(room_judge(&r, &p, 0, &e), ERR_SPACE);
+}
+
 static void what_has_no_room_whole_passes_through_a_window(void **state)
 {
 	const uint64_t chunk = PACKAGE_CHUNK_LEN;
@@ -1216,6 +1241,8 @@ int main(void)
 		cmocka_unit_test(two_releases_of_one_number_are_never_mixed),
 		cmocka_unit_test(a_release_has_what_the_device_has_slots_for),
 		cmocka_unit_test(room_is_for_all_components_together),
+		cmocka_unit_test(
+			the_holes_of_an_image_file_are_room_that_it_takes),
 		cmocka_unit_test(
 			what_has_no_room_whole_passes_through_a_window),
 		cmocka_unit_test(what_was_begun_has_its_scratch_space),
