@@ -348,7 +348,7 @@ int cmd_delta_explain(int argc, char **argv, struct err *e)
 	x.files = json_new_array();
 	if (count != 1)
 		err_set(e, ERR_USAGE, "one FILE is needed");
-	else if (sandbox_writes(input ? SCRATCH : NULL, e) == 0 &&
+	else if (sandbox_writes(input ? SCRATCH : NULL, NULL, e) == 0 &&
 		 load(input, attributes, &x.content, e) == 0)
 		rc = explain_file(&x, operands[0], e);
 	pack_tree_free(x.content);

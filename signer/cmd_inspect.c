@@ -157,7 +157,7 @@ int cmd_inspect(int argc, char **argv, struct err *e)
 	i.path = operands[0];
 	if (count != 1)
 		rc = err_set(e, ERR_USAGE, "one REPO or FILE is needed");
-	else if (sandbox_writes(NULL, e))
+	else if (sandbox_writes(NULL, NULL, e))
 		rc = -1;
 	else
 		rc = repo_is_at(i.path) ? inspect_repo(i.path, &out, e)

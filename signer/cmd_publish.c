@@ -18,6 +18,7 @@
 #include "signer/checklist.h"
 #include "signer/commands.h"
 #include "signer/outlet.h"
+#include "signer/sandbox.h"
 #include "signer/signing.h"
 #include "signer/standing.h"
 #include "signer/watch.h"
@@ -198,8 +199,14 @@ static int publish(const struct publish *p, struct report *out, struct err *e)
 	int dirfd = -1;
 	int rc = -1;
 
-	if (watch_open(p->repo, REPO_WRITE, &r, out, e))
+	/* The folder first: no other can be made from here on. */
+	if (fs_make_dir(p->folder, 0755, &dirfd, e))
 		return -1;
+	if (sandbox_writes(p->repo, p->folder, e) ||
+	    watch_open(p->repo, REPO_WRITE, &r, out, e)) {
+		fs_close(&dirfd);
+		return -1;
+	}
 	/* Refuse before anything changes. */
 	if (p->online && online_check(&r, e))
 		goto out;
@@ -207,8 +214,6 @@ static int publish(const struct publish *p, struct report *out, struct err *e)
 		report_note(out, "%s: only devices built for %s accept this",
 			    environment_name(r.environment),
 			    environment_name(r.environment));
-	if (fs_make_dir(p->folder, 0755, &dirfd, e))
-		goto out;
 	rc = publish_to(&r, p, dirfd, out, e);
 	if (rc == 0) {
 		report_line(out, "published to %s", p->folder);

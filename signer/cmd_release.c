@@ -30,7 +30,7 @@ static int create_in(char **operands, int count, struct spec *s, bool quiet,
 		return err_set(e, ERR_USAGE, "one REPO is needed");
 	s->path = operands[0];
 	/* Of what is packed and searched, nobody signed anything yet. */
-	if (sandbox_writes(s->path, e))
+	if (sandbox_writes(s->path, NULL, e))
 		return -1;
 	return release_create(s, quiet, out, e);
 }

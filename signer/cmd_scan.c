@@ -347,7 +347,7 @@ int cmd_scan(int argc, char **argv, struct err *e)
 		rc = fs_open_dir(scratch ? scratch : SCRATCH,
 				 &how.scratch_dirfd, e);
 	if (rc == 0)
-		rc = sandbox_writes(scratch ? scratch : SCRATCH, e);
+		rc = sandbox_writes(scratch ? scratch : SCRATCH, NULL, e);
 	if (rc == 0)
 		rc = search(operands, count, &how, &out, e);
 	scalars_free(how.known);

@@ -296,7 +296,7 @@ int cmd_merge(int argc, char **argv, struct err *e)
 	if (count < 2)
 		rc = err_set(e, ERR_USAGE,
 			     "REPO and at least one FILE are needed");
-	else if (sandbox_writes(operands[0], e))
+	else if (sandbox_writes(operands[0], NULL, e))
 		rc = -1;
 	else
 		rc = merge(operands[0], operands + 1, count - 1, &out, e);

@@ -18,6 +18,7 @@
 #include "signer/recipients.h"
 #include "signer/repo.h"
 #include "signer/report.h"
+#include "signer/sandbox.h"
 #include "signer/watch.h"
 
 #define SHOWN_MAX    20 /* new devices by id; the rest are counted */
@@ -248,7 +249,6 @@ static int wrap_in(struct wrap *w, struct err *e)
 	if (load_recipients(w, e) || check_new(w, e) ||
 	    keyring_open_wrap(w->wrap_key, w->repo.environment,
 			      w->passphrase_fd, &w->key, e) ||
-	    fs_make_dir(w->output, 0755, &w->dirfd, e) ||
 	    repo_each_targets(&w->repo, wrap_listed, w, e))
 		return -1;
 	if (w->done_count == 0)
@@ -265,9 +265,14 @@ static int wrap(struct wrap *w, struct err *e)
 {
 	int rc;
 
-	if (check_asked(w, e) ||
-	    watch_open(w->path, REPO_WRITE, &w->repo, w->out, e))
+	/* The folder first: no other can be made from here on. */
+	if (check_asked(w, e) || fs_make_dir(w->output, 0755, &w->dirfd, e))
 		return -1;
+	if (sandbox_writes(w->path, w->output, e) ||
+	    watch_open(w->path, REPO_WRITE, &w->repo, w->out, e)) {
+		fs_close(&w->dirfd);
+		return -1;
+	}
 	rc = wrap_in(w, e);
 	fs_close(&w->dirfd);
 	ec_free(w->key);

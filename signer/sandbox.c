@@ -100,7 +100,7 @@ int sandbox_enter(struct err *e)
 	return err_sys(e, "seccomp");
 }
 
-int sandbox_writes(const char *folder, struct err *e)
+int sandbox_writes(const char *folder, const char *other, struct err *e)
 {
 	struct landlock l;
 
@@ -112,5 +112,7 @@ int sandbox_writes(const char *folder, struct err *e)
 	landlock_path(&l, "/dev/null", true);
 	if (folder)
 		landlock_path(&l, folder, true);
+	if (other)
+		landlock_path(&l, other, true);
 	return landlock_enter(&l, e);
 }

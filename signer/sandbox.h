@@ -14,8 +14,10 @@
  * threads. ERR_SYSTEM if the kernel has the means and they fail. */
 int sandbox_enter(struct err *e) NODISCARD;
 
-/* Of files, what is beneath this folder may be written, and whatever the user
- * may read be read; NULL: nothing is written. Beside it the terminal. */
-int sandbox_writes(const char *folder, struct err *e) NODISCARD;
+/* Of files, what is beneath these folders, which must be there, may be written,
+ * and whatever the user may read be read; NULL: none. Beside it the terminal.
+ */
+int sandbox_writes(const char *folder, const char *other,
+		   struct err *e) NODISCARD;
 
 #endif

@@ -64,3 +64,7 @@ locked merge repo brought
 locked inspect brought
 locked delta explain brought
 locked scan large
+locked publish repo public
+touch registry officer.pub ca.pem wrap.key
+locked wrap repo --product gateway --id r1 --registry registry --officer officer.pub \
+	--device-ca ca.pem --wrap-key wrap.key --output keys

@@ -106,16 +106,24 @@ static bool writes_inside_alone(void)
 {
 	struct err e;
 
-	return sandbox_writes(inside, &e) == 0 && create(inside) >= 0 &&
+	return sandbox_writes(inside, NULL, &e) == 0 && create(inside) >= 0 &&
 	       denied(create(beside)) && denied(create(dir)) &&
 	       open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0;
+}
+
+static bool writes_in_both_alone(void)
+{
+	struct err e;
+
+	return sandbox_writes(inside, beside, &e) == 0 && create(inside) >= 0 &&
+	       create(beside) >= 0 && denied(create(dir));
 }
 
 static bool writes_nothing(void)
 {
 	struct err e;
 
-	return sandbox_writes(NULL, &e) == 0 && denied(create(inside)) &&
+	return sandbox_writes(NULL, NULL, &e) == 0 && denied(create(inside)) &&
 	       open("/dev/null", O_WRONLY | O_CLOEXEC) >= 0 &&
 	       open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0;
 }
@@ -137,6 +145,7 @@ static void only_its_folder_is_written(void **state)
 	if (!landlock_is_there())
 		skip();
 	succeeds(writes_inside_alone);
+	succeeds(writes_in_both_alone);
 	succeeds(writes_nothing);
 }
 
@@ -157,6 +166,8 @@ static int clear(void **state)
 	(void)state;
 	(void)snprintf(path, sizeof(path), "%s/new", inside);
 	(void)unlink(path); /* not made without Landlock */
+	(void)snprintf(path, sizeof(path), "%s/new", beside);
+	(void)unlink(path);
 	return rmdir(inside) || rmdir(beside) || rmdir(dir) ? -1 : 0;
 }
 
