@@ -35,10 +35,11 @@ static bool element_at(struct slice s, size_t at, struct element *x)
 		return true;
 	}
 	count -= 0x80;
-	if (count == 0 || count > LEN_OF_LEN || s.len - at - 2 < count)
+	if (count > LEN_OF_LEN || s.len - at - 2 < count)
 		return false;
 	for (size_t i = 0; i < count; i++)
 		len = len << 8 | s.ptr[at + 2 + i];
+	/* Without a length it is 0 here. */
 	if (len < 0x80 || len >> 8 * (count - 1) == 0)
 		return false;
 	x->at = at + 2 + count;
@@ -213,7 +214,7 @@ static bool encrypts(struct slice s, const struct element *oid)
 	static const char jks[] = "\x2b\x06\x01\x04\x01\x2a\x02\x11\x01\x01";
 	static const char jceks[] = "\x2b\x06\x01\x04\x01\x2a\x02\x13\x01";
 
-	if (oid->at >= s.len || oid->len > s.len - oid->at)
+	if (oid->len > s.len - oid->at)
 		return false;
 	switch (oid->len) {
 	case 9:
