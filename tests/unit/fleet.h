@@ -61,7 +61,8 @@ static inline struct sha256 fleet_hash(unsigned n)
 	return d;
 }
 
-static inline struct store_device fleet_device(struct store *s, unsigned n)
+static inline struct store_device fleet_device_with(struct store *s, unsigned n,
+						    const char *certificate)
 {
 	struct store_batch b = { .product = "kiosk",
 				 .model = "k1",
@@ -77,17 +78,23 @@ static inline struct store_device fleet_device(struct store *s, unsigned n)
 			   .model = "k1" },
 		.fingerprint = fleet_hash(10000 + n),
 		.spki = fleet_hash(20000 + n),
-		.certificate = "pem",
 		.decrypt = { .proof = { 0x30, (uint8_t)n }, .proof_len = 2 },
 		.interval_sec = 3600,
 	};
 	struct err e = { 0 };
 
+	assert_true(strlen(certificate) < sizeof(d.certificate));
+	strcpy(d.certificate, certificate);
 	d.decrypt.key.point[0] = (uint8_t)n;
 	d.decrypt.key.point[1] = (uint8_t)(n >> 8);
 	assert_ok(store_batch_add(s, &b, &code, &fleet_by, &e));
 	assert_ok(store_enrol(s, &code, &d, &fleet_by, &e));
 	return d;
+}
+
+static inline struct store_device fleet_device(struct store *s, unsigned n)
+{
+	return fleet_device_with(s, n, "pem");
 }
 
 /* Running, of two phases, the first of which is open. */

@@ -102,6 +102,21 @@ static void the_former_one_gets_an_end_and_loses_its_key(void **state)
 	assert_int_equal(cas.at[2].not_after, former.not_after);
 }
 
+/* As a text that other programs read as well. */
+static void each_is_on_lines_of_its_own(int count)
+{
+	struct buf file = read_file("srv/keys/device-ca.pem", 16384);
+	const char *at = buf_text(&file);
+	int others = 0;
+
+	while ((at = strstr(at + 1, "-----BEGIN"))) {
+		assert_int_equal(at[-1], '\n');
+		others++;
+	}
+	assert_int_equal(others, count - 1);
+	buf_done(&file);
+}
+
 static void there_are_so_many_and_no_more(void **state)
 {
 	struct sha256 last;
@@ -110,11 +125,54 @@ static void there_are_so_many_and_no_more(void **state)
 	(void)state;
 	for (int i = 1; i < DEVICE_CA_MAX; i++)
 		assert_ok(device_ca_rotate(dir, 30, "test", &cas, &e));
+	each_is_on_lines_of_its_own(DEVICE_CA_MAX);
 	last = cas.at[1].fingerprint;
 	assert_refused(device_ca_rotate(dir, 30, "test", &cas, &e), ERR_LIMIT);
 	assert_ok(device_ca_withdraw(dir, &last, 0, "test", &cas, &e));
 	assert_int_equal(cas.count, DEVICE_CA_MAX - 1);
 	assert_ok(device_ca_rotate(dir, 30, "test", &cas, &e));
+}
+
+static void a_file_of_more_than_so_many_is_not_read(void **state)
+{
+	struct buf file = read_file("srv/keys/device-ca.pem", 4096);
+	struct buf more = BUF_INIT(65536);
+	struct err e = { 0 };
+
+	(void)state;
+	for (int i = 0; i <= DEVICE_CA_MAX; i++)
+		assert_ok(buf_add(&more, buf_slice(&file), &e));
+	assert_ok(fs_replace_file(box.dir, "srv/keys/device-ca.pem",
+				  buf_slice(&more), 0644, &e));
+	assert_refused(device_ca_status(dir, &cas, &e), ERR_LIMIT);
+	buf_done(&more);
+	buf_done(&file);
+}
+
+static void two_do_not_change_it_at_once(void **state)
+{
+	struct err e = { 0 };
+	int lock = -1;
+
+	(void)state;
+	assert_ok(fs_lock(box.dir, "srv/keys/device-ca.lock", &lock, &e));
+	assert_refused(device_ca_rotate(dir, 30, "test", &cas, &e), ERR_BUSY);
+	fs_close(&lock);
+}
+
+/* What cannot be read is not taken for a key of another certificate. */
+static void a_damaged_key_is_not_replaced_by_another(void **state)
+{
+	struct buf key = read_file("srv/keys/device-ca.key", KEYFILE_MAX_LEN);
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(fs_replace_file(box.dir, "srv/keys/device-ca-next.key",
+				  buf_slice(&key), 0600, &e));
+	assert_ok(fs_replace_file(box.dir, "srv/keys/device-ca.key",
+				  slice_of("no key"), 0600, &e));
+	assert_int_equal(device_ca_rotate(dir, 30, "test", &cas, &e), -1);
+	buf_done(&key);
 }
 
 /* Between certificate and key: what was begun is ended. */
@@ -161,6 +219,30 @@ static void add_unread(void)
 	store_close(s);
 }
 
+/* Whose certificate names that issuer, and whose key no device ever has. */
+static void add_device_of(size_t i)
+{
+	struct buf file = read_file("srv/keys/device-ca.pem", 16384);
+	struct slice rest = buf_slice(&file), one = { NULL, 0 };
+	struct ec_public key = ca_in_file(0).public_key;
+	char pem[X509_PEM_MAX_LEN];
+	enum environment ignored;
+	struct store *s = NULL;
+	struct sha256 spki;
+	struct err e = { 0 };
+
+	for (size_t n = 0; n <= i; n++)
+		assert_true(x509_next(&rest, &one));
+	(void)snprintf(pem, sizeof(pem), "%.*s", (int)one.len,
+		       (const char *)one.ptr);
+	ec_public_fingerprint(&key, &spki);
+	assert_ok(beside_open_store(dir, &ignored, &s, &e));
+	(void)fleet_device_with(s, 2, pem);
+	assert_refused(store_key_take(s, &spki, "a device", &e), ERR_CONFLICT);
+	store_close(s);
+	buf_done(&file);
+}
+
 static void it_goes_when_nobody_is_left_on_it(void **state)
 {
 	struct sha256 own, former, none = { { 1 } };
@@ -179,7 +261,12 @@ static void it_goes_when_nobody_is_left_on_it(void **state)
 	add_unread();
 	assert_ok(device_ca_status(dir, &cas, &e));
 	assert_int_equal(cas.others, 1);
-	assert_ok(device_ca_withdraw(dir, &former, 0, "test", &cas, &e));
+	add_device_of(1);
+	assert_refused(device_ca_withdraw(dir, &former, 0, "test", &cas, &e),
+		       ERR_CONFLICT);
+	assert_refused(device_ca_withdraw(dir, &former, 2, "test", &cas, &e),
+		       ERR_CONFLICT);
+	assert_ok(device_ca_withdraw(dir, &former, 1, "test", &cas, &e));
 	assert_int_equal(cas.count, 1);
 	assert_true(sha256_equal(&cas.at[0].fingerprint, &own));
 }
@@ -209,6 +296,9 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(the_former_one_gets_an_end_and_loses_its_key),
 		TEST(there_are_so_many_and_no_more),
+		TEST(a_file_of_more_than_so_many_is_not_read),
+		TEST(two_do_not_change_it_at_once),
+		TEST(a_damaged_key_is_not_replaced_by_another),
 		TEST(one_that_was_cut_off_is_ended_first),
 		TEST(it_goes_when_nobody_is_left_on_it),
 		TEST(another_place_is_not_ours_to_write),

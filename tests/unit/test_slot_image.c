@@ -79,6 +79,20 @@ static void what_is_no_place_for_an_image_is_refused(void **state)
 	refuse(ERR_REFUSED);
 }
 
+static void only_a_slot_that_is_there_is_opened(void **state)
+{
+	struct err e = { 0 };
+	int fd = -1;
+
+	(void)state;
+	assert_refused(slot_image_open(&config, SLOT_NONE, &fd, &e),
+		       ERR_CONFLICT);
+	assert_ok(fs_remove(box.dir, "a", &e));
+	assert_refused(slot_image_open(&config, SLOT_A, &fd, &e),
+		       ERR_NOT_FOUND);
+	assert_int_equal(fd, -1);
+}
+
 static void a_sparse_file_has_the_room_that_the_disk_has(void **state)
 {
 	const uint64_t huge = (uint64_t)1 << 42;
@@ -105,6 +119,7 @@ int main(void)
 		WITH_FILES(two_files_are_two_slots),
 		WITH_FILES(the_other_slot_under_another_name_is_not_written),
 		WITH_FILES(what_is_no_place_for_an_image_is_refused),
+		WITH_FILES(only_a_slot_that_is_there_is_opened),
 		WITH_FILES(a_sparse_file_has_the_room_that_the_disk_has),
 	};
 

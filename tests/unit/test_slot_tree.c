@@ -89,6 +89,7 @@ static void a_disk_that_cannot_be_read_is_no_empty_slot(void **state)
 	assert_refused(slot_tree_release(&unreadable, SLOT_A, &r, &found, &e),
 		       ERR_SYSTEM);
 	assert_refused(slot_tree_empty(&unreadable, SLOT_A, &e), ERR_SYSTEM);
+	assert_refused(slot_tree_sweep(&unreadable, SLOT_A, &e), ERR_SYSTEM);
 }
 
 static void a_new_place_runs_nothing(void **state)
@@ -220,6 +221,94 @@ static void further_components_go_with_the_slot(void **state)
 		       ERR_NOT_FOUND);
 }
 
+static bool is_there(const struct slot_tree *t, const char *name)
+{
+	struct err e = { 0 };
+	struct stat st;
+
+	return fs_stat(t->dirfd, name, &st, &e) == 0;
+}
+
+static ino_t inode_at(const struct slot_tree *t, const char *name)
+{
+	struct err e = { 0 };
+	struct stat st;
+
+	assert_ok(fs_stat(t->dirfd, name, &st, &e));
+	return st.st_ino;
+}
+
+static ino_t inode_of(int fd)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	return st.st_ino;
+}
+
+/* Each is found under its own name, and what is not there is not. */
+static void trees_and_manifests_are_those_of_their_component(void **state)
+{
+	static const char *const parts[] = { NULL, "modem" };
+	static const char *const trees[] = { "b/tree", "b/parts/modem/tree" };
+	static const char *const manifests[] = { "b/manifest",
+						 "b/parts/modem/manifest" };
+	struct place *p = *state;
+	struct err e = { 0 };
+	int fd = -1;
+
+	assert_ok(slot_tree_empty(&p->slots, SLOT_B, &e));
+	assert_true(is_there(&p->slots, "b"));
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		assert_refused(
+			slot_tree_folder(&p->slots, SLOT_B, parts[i], &fd, &e),
+			ERR_NOT_FOUND);
+		assert_refused(slot_tree_manifest(&p->slots, SLOT_B, parts[i],
+						  &fd, &e),
+			       ERR_NOT_FOUND);
+		assert_ok(slot_tree_make(&p->slots, SLOT_B, parts[i], &e));
+		assert_ok(slot_tree_new_manifest(&p->slots, SLOT_B, parts[i],
+						 &fd, &e));
+		assert_int_equal(inode_of(fd),
+				 inode_at(&p->slots, manifests[i]));
+		fs_close(&fd);
+	}
+	for (size_t i = ARRAY_LEN(parts); i-- > 0;) {
+		assert_ok(
+			slot_tree_folder(&p->slots, SLOT_B, parts[i], &fd, &e));
+		assert_int_equal(inode_of(fd), inode_at(&p->slots, trees[i]));
+		fs_close(&fd);
+		assert_ok(slot_tree_manifest(&p->slots, SLOT_B, parts[i], &fd,
+					     &e));
+		assert_int_equal(inode_of(fd),
+				 inode_at(&p->slots, manifests[i]));
+		fs_close(&fd);
+	}
+	assert_ok(slot_tree_clear(&p->slots, SLOT_B, "modem", &e));
+	assert_false(is_there(&p->slots, trees[1]));
+	assert_false(is_there(&p->slots, manifests[1]));
+	assert_true(is_there(&p->slots, trees[0]));
+	assert_ok(slot_tree_clear(&p->slots, SLOT_B, NULL, &e));
+	assert_false(is_there(&p->slots, trees[0]));
+	assert_false(is_there(&p->slots, manifests[0]));
+}
+
+/* No record says that it is whole. */
+static void what_is_no_folder_of_a_component_is_not_sealed(void **state)
+{
+	struct slot_release both = sample;
+	struct place *p = *state;
+	struct err e = { 0 };
+
+	strcpy(both.parts[1].component, "modem");
+	both.part_count = 2;
+	assert_ok(fs_mkdirs(p->slots.dirfd, "b/parts", 0755, &e));
+	assert_ok(fs_replace_file(p->slots.dirfd, "b/parts/modem",
+				  slice_of("a file"), 0644, &e));
+	assert_int_equal(slot_tree_seal(&p->slots, SLOT_B, &both, &e), -1);
+	assert_false(is_there(&p->slots, "b/release.json"));
+}
+
 static void an_inactive_slot_full_of_rubbish_is_emptied(void **state)
 {
 	struct place *p = *state;
@@ -254,6 +343,8 @@ int main(void)
 		AT_PLACE(a_foreign_link_is_not_touched),
 		AT_PLACE(a_slot_without_its_record_is_unfinished),
 		AT_PLACE(further_components_go_with_the_slot),
+		AT_PLACE(trees_and_manifests_are_those_of_their_component),
+		AT_PLACE(what_is_no_folder_of_a_component_is_not_sealed),
 		AT_PLACE(an_inactive_slot_full_of_rubbish_is_emptied),
 	};
 
