@@ -392,10 +392,10 @@ function flow(r) {
 			f.of_release.since && h("span", {}, ", since ",
 				when(f.of_release.since)))],
 		["Told to come later", number(f.of_release.busy) +
-			" requests for its packages (503)"],
+			" requests (503) for its packages"],
 		["By the whole server", h("span", {}, bytes(f.sent_bytes) +
-			" to devices and " + number(f.busy) +
-			" times 503, since ", when(f.since))],
+			" to devices, and " + number(f.busy) +
+			" requests (503) told so, since ", when(f.since))],
 	]));
 }
 
