@@ -211,7 +211,7 @@ static void retain(struct server_api *api, int64_t now)
 			  (long long)gone->evidence, (long long)gone->attempts);
 	if (more)
 		return;
-	*gone = (struct store_retained){ 0 };
+	*gone = (struct store_retained){ .seen_all = gone->seen_all };
 	api->next_retention = now + UTC_DAY;
 }
 

@@ -521,10 +521,14 @@ int store_device_clear(struct store *s, const struct store_clear *c,
 /* ---- what is kept no longer -----------------------------------------------
  */
 
-/* A round through all attempts, from all zeroes on. */
+/* A round through all attempts, from all zeroes on but for seen_all. */
 struct store_retained {
 	int64_t at;                 /* up to this one they were looked at */
 	int64_t evidence, attempts; /* how many went */
+	/* Up to this device all were looked at, also those of days that no
+	 * round came to; once that is done it stays so. */
+	struct device_id seen;
+	bool seen_all;
 };
 
 /* The next few attempts: evidence goes after 30 days, one that ended after 400,

@@ -7,7 +7,7 @@
 #define EVIDENCE_SEC (30 * UTC_DAY)
 #define ATTEMPTS_SEC (400 * UTC_DAY)
 #define SECONDS_SEC  (30 * UTC_DAY)
-#define DAYS_LATE    30 /* a server that was off so long comes to it yet */
+#define DAYS_LATE    30 /* looked at each day; those before, once */
 
 /* ---- by age -------------------------------------------------------------- */
 
@@ -78,10 +78,57 @@ static int forget_seconds(struct store *s, int64_t now, int64_t *changed,
 		       changed, e);
 }
 
+/* How far this step goes; false: there are no more. */
+static int find_last_seen(struct store *s, const struct device_id *after,
+			  struct device_id *end, bool *found, struct err *e)
+{
+	struct sql_query *q = sql_query(
+		s->db,
+		"SELECT max(id) FROM (SELECT id FROM device WHERE id > ?"
+		" ORDER BY id LIMIT ?)",
+		SQL_BIND(sql_device(after), sql_int(ROWS)));
+
+	*found = sql_next(q) && sql_get_bytes(q, 0).len > 0;
+	if (*found)
+		sql_get_blob(q, 0, end->bytes, DEVICE_ID_LEN);
+	return sql_end(q, e);
+}
+
+/*
+ * A server that was off for longer has days before those that a round looks at:
+ * so after each start all devices are looked at once.
+ */
+static int forget_before(struct store *s, int64_t now, struct store_retained *r,
+			 struct err *e)
+{
+	struct device_id end;
+	bool found;
+
+	if (r->seen_all)
+		return 0;
+	if (find_last_seen(s, &r->seen, &end, &found, e))
+		return -1;
+	if (!found) {
+		r->seen_all = true;
+		return 0;
+	}
+	if (sql_run(s->db,
+		    "UPDATE device SET last_seen = seen_day * 86400"
+		    " WHERE id > ? AND id <= ? AND seen_day <= ?"
+		    " AND last_seen % 86400 != 0",
+		    SQL_BIND(sql_device(&r->seen), sql_device(&end),
+			     sql_int((now - SECONDS_SEC) / UTC_DAY)),
+		    NULL, e))
+		return -1;
+	r->seen = end;
+	return 0;
+}
+
 static int retain(struct store *s, int64_t now, struct store_retained *r,
 		  int64_t *end, int64_t *rounded, struct err *e)
 {
-	if (find_end(s, r->at, end, e) || forget_seconds(s, now, rounded, e))
+	if (find_end(s, r->at, end, e) || forget_seconds(s, now, rounded, e) ||
+	    forget_before(s, now, r, e))
 		return -1;
 	return *end ? drop(s, now, *end, r, e) : 0;
 }
@@ -100,7 +147,7 @@ int store_retain(struct store *s, int64_t now, struct store_retained *r,
 				e);
 	if (store_unlock(s, rc))
 		return -1;
-	*more = end > 0 || rounded == ROWS;
+	*more = end > 0 || rounded == ROWS || !next.seen_all;
 	*r = next;
 	r->at = end;
 	return 0;

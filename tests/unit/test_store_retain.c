@@ -71,6 +71,34 @@ static void when_a_device_was_there_is_known_by_the_day(void **state)
 	assert_int_equal(b.last_seen, day + UTC_DAY + 88);
 }
 
+/* Of a day that no round came to: the server was off for years. */
+static void the_second_is_forgotten_however_late(void **state)
+{
+	struct store_device a = fleet_device(*state, 1);
+	struct store_device b = fleet_device(*state, 2);
+	const int64_t day = FLEET_NOW - FLEET_NOW % UTC_DAY;
+	const int64_t later = day + 2000 * UTC_DAY;
+	struct wire_checkin m = { .interval_sec = 60 };
+	struct store_retained gone = { .seen_all = true };
+	struct err e = { 0 };
+	bool more;
+
+	assert_ok(store_device_seen(*state, &a, &m, day + 77, &e));
+	assert_ok(store_device_seen(*state, &b, &m, later - 88, &e));
+	assert_ok(store_flush(*state, &e));
+	/* All were looked at before: a round is of a month's days. */
+	assert_ok(store_retain(*state, later, &gone, &more, &e));
+	assert_false(more);
+	assert_ok(store_device_find(*state, &a.facts.id, &a, &e));
+	assert_int_equal(a.last_seen, day + 77);
+	assert_true(retain(*state, later, &gone) > 1);
+	assert_true(gone.seen_all);
+	assert_ok(store_device_find(*state, &a.facts.id, &a, &e));
+	assert_int_equal(a.last_seen, day);
+	assert_ok(store_device_find(*state, &b.facts.id, &b, &e));
+	assert_int_equal(b.last_seen, later - 88);
+}
+
 /* No gate looks at who has left the fleet. */
 static void of_who_leaves_the_day_is_kept_at_once(void **state)
 {
@@ -280,6 +308,7 @@ int main(void)
 		TEST(what_a_device_was_led_back_from_is_not_forgotten),
 		TEST(no_step_looks_at_more_than_a_few),
 		TEST(when_a_device_was_there_is_known_by_the_day),
+		TEST(the_second_is_forgotten_however_late),
 		TEST(of_who_leaves_the_day_is_kept_at_once),
 		TEST(many_days_take_more_steps),
 		TEST(nothing_is_left_of_a_forgotten_device_but_its_keys),
