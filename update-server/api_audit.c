@@ -9,6 +9,7 @@
 #include "common/mem.h"
 
 #include "update-server/api.h"
+#include "update-server/log_mark.h"
 
 #define PAGE          500 /* records or checkpoints of one answer */
 #define MARK_MAX      2048
@@ -232,9 +233,11 @@ int api_check_log(struct server_api *api, struct err *e)
 	    compare_with(api, &exported, size, &second, e))
 		return -1;
 	if (first == 0 && second == 0)
-		return 0;
+		return log_mark_drop(api->dirfd, e);
 	if (second > first)
 		first = second;
+	if (log_mark_put(api->dirfd, first, e))
+		return -1;
 	api->behind = true;
 	store_set_behind(api->store, first);
 	log_event(LOG_ERROR, "log-behind",

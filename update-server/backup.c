@@ -15,6 +15,7 @@
 
 #include "update-server/beside.h"
 #include "update-server/home.h"
+#include "update-server/log_mark.h"
 #include "update-server/store.h"
 
 #define LIST   "backup.json"
@@ -411,7 +412,8 @@ static int put_mark(const struct work *w, struct err *e)
  * and it can all be done again. */
 static int restore(const struct work *w, struct err *e)
 {
-	if (put_all(w, e) || raise_versions(w, e) || put_mark(w, e))
+	if (put_all(w, e) || raise_versions(w, e) || put_mark(w, e) ||
+	    log_mark_put(w->to, STORE_BEHIND_UNKNOWN, e))
 		return -1;
 	return put_back(w, find(w->list, HOME_DATABASE), e);
 }

@@ -11,6 +11,7 @@
 
 #include "update-server/config.h"
 #include "update-server/home.h"
+#include "update-server/log_mark.h"
 #include "update-server/store.h"
 
 #define REQUEST_MAX   2048
@@ -27,15 +28,20 @@ int beside_open_store(const char *dir, enum environment *environment,
 	struct config c = { 0 };
 	char path[PATH_MAX_LEN];
 	enum environment env;
-	int rc = -1;
+	int dirfd = -1, rc = -1;
 
 	if (config_load(dir, NULL, &c, e))
 		return -1;
 	if (environment_parse(slice_of(c.environment), &env, e) == 0 &&
-	    text_format(path, sizeof(path), e, "%s/" HOME_DATABASE, c.dir) == 0)
+	    text_format(path, sizeof(path), e, "%s/" HOME_DATABASE, c.dir) ==
+		    0 &&
+	    fs_open_dir(c.dir, &dirfd, e) == 0)
 		rc = store_open(path, out, e);
-	if (rc == 0)
+	if (rc == 0) {
+		store_set_behind(*out, log_mark_read(dirfd));
 		*environment = env;
+	}
+	fs_close(&dirfd);
 	config_done(&c);
 	return rc;
 }

@@ -11,7 +11,8 @@
 
 struct store;
 
-/* The database; beside a server that runs, too. Closed with store_close(). */
+/* The database; beside a server that runs, too. Where its log may lack what was
+ * signed, it takes no acts but urgent ones. Closed with store_close(). */
 int beside_open_store(const char *dir, enum environment *environment,
 		      struct store **out, struct err *e) NODISCARD;
 

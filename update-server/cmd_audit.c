@@ -15,6 +15,7 @@
 #include "update-server/commands.h"
 #include "update-server/ledger_check.h"
 #include "update-server/log_key.h"
+#include "update-server/log_mark.h"
 #include "update-server/signed_keys.h"
 #include "update-server/store.h"
 #include "update-server/ui.h"
@@ -462,6 +463,21 @@ static int replay_all(struct replay *p, const struct audit_check *check,
 				&by, e);
 }
 
+/* Unless more was signed than came back. */
+static int drop_mark(const char *dir, uint64_t records, struct err *e)
+{
+	uint64_t wanted;
+	int dirfd = -1, rc = 0;
+
+	if (fs_open_dir(dir, &dirfd, e))
+		return -1;
+	wanted = log_mark_read(dirfd);
+	if (wanted == STORE_BEHIND_UNKNOWN || wanted <= records)
+		rc = log_mark_drop(dirfd, e);
+	fs_close(&dirfd);
+	return rc;
+}
+
 static int replay(const char *dir, const struct audit_check *asked,
 		  struct replay *p, struct audit_findings *found, struct err *e)
 {
@@ -477,8 +493,12 @@ static int replay(const char *dir, const struct audit_check *asked,
 	ec_public_fingerprint(&key, &p->log_key);
 	check.keys = &key;
 	check.key_count = 1;
-	if (beside_open_store(dir, &ignored, &p->store, e) == 0)
+	if (beside_open_store(dir, &ignored, &p->store, e) == 0) {
+		store_set_behind(p->store, 0); /* this is what makes it whole */
 		rc = replay_all(p, &check, found, e);
+	}
+	if (rc == 0)
+		rc = drop_mark(dir, found->records, e);
 	store_close(p->store);
 	fs_close(&lock);
 	return rc;

@@ -7,6 +7,7 @@
 #include "common/keyfile.h"
 #include "common/text.h"
 
+#include "update-server/beside.h"
 #include "update-server/config.h"
 #include "update-server/home.h"
 #include "update-server/keeper.h"
@@ -93,6 +94,7 @@ static int read_all(struct desk *d, struct err *e)
 static int open_desk(const char *dir, struct desk *d, struct err *e)
 {
 	char path[PATH_MAX_LEN];
+	enum environment ignored;
 
 	*d = (struct desk){ .dirfd = -1,
 			    .lock = -1,
@@ -109,10 +111,9 @@ static int open_desk(const char *dir, struct desk *d, struct err *e)
 			       d->config.device_ca);
 	return fs_open_dir(d->config.dir, &d->dirfd, e) ||
 			       fs_lock(d->dirfd, LOCK, &d->lock, e) ||
-			       text_format(path, sizeof(path), e,
-					   "%s/" HOME_DATABASE,
-					   d->config.dir) ||
-			       store_open(path, &d->store, e) || read_all(d, e)
+			       beside_open_store(d->config.dir, &ignored,
+						 &d->store, e) ||
+			       read_all(d, e)
 		       ? -1
 		       : 0;
 }

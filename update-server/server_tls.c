@@ -7,6 +7,7 @@
 #include "common/x509.h"
 #include "common/x509_names.h"
 
+#include "update-server/beside.h"
 #include "update-server/config.h"
 #include "update-server/home.h"
 #include "update-server/store.h"
@@ -32,15 +33,14 @@ static int log_certificate(const struct config *c, enum audit_act act,
 	const struct audit_by by = { .kind = AUDIT_SYSTEM,
 				     .now = utc_now(),
 				     .reason = reason };
-	char path[PATH_MAX_LEN];
+	enum environment ignored;
 	struct x509_info info;
 	struct audit_record r;
 	struct store *s = NULL;
 	int rc;
 
 	if (x509_inspect(pem, &info, e) ||
-	    text_format(path, sizeof(path), e, "%s/" HOME_DATABASE, c->dir) ||
-	    store_open(path, &s, e))
+	    beside_open_store(c->dir, &ignored, &s, e))
 		return -1;
 	audit_record_init(&r, act, &by);
 	audit_set_digest(&r, "certificate", &info.fingerprint);

@@ -550,8 +550,9 @@ void store_set_reserve(struct store *s, int dirfd, uint64_t bytes);
  * The log is not the one that was signed: a backup was restored. Until its end
  * is back, nothing is added but urgent acts, or the two would fork; so there
  * are no other acts, and no rollout completes. store_check_whole() says so in
- * words, with the way out: ERR_CONFLICT.
+ * words, with the way out: ERR_CONFLICT. 0: it is whole.
  */
+#define STORE_BEHIND_UNKNOWN UINT64_MAX
 void store_set_behind(struct store *s, uint64_t records);
 int store_check_whole(struct store *s, struct err *e) NODISCARD;
 /* ERR_SPACE unless so many bytes more leave the reserve alone. */

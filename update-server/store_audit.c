@@ -33,6 +33,12 @@ static int check_whole(const struct store *s, struct err *e)
 {
 	if (s->behind == 0)
 		return 0;
+	if (s->behind == STORE_BEHIND_UNKNOWN)
+		return err_set(e, ERR_CONFLICT,
+			       "a backup was restored, and what its audit log "
+			       "lacks is not known before the server has "
+			       "started: start it first, or bring back what "
+			       "was exported: pawl-server audit replay");
 	return err_set(e, ERR_CONFLICT,
 		       "the audit log is not the one whose first %llu records "
 		       "were signed; if a backup was restored, bring back what "

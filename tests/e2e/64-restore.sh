@@ -94,6 +94,21 @@ rm "$WORK/server/run/backup"
 want 10 "$server" server drain "$WORK/server" --reason "what now"
 said "audit replay"
 people status | grep -q "audit replay" || die "it ended"
+# Nor do commands that record what they do by themselves, and nothing is done.
+cp "$WORK/server/tls.pem" "$WORK/tls.before"
+want 14 "$server" tls renew "$WORK/server"
+said "audit replay"
+want 14 "$server" tls next-ca "$WORK/server"
+said "audit replay"
+want 14 "$server" ca rotate "$WORK/server" --reason "what now"
+said "audit replay"
+[ ! -e "$WORK/server/ca-next.pem" ] || die "a CA that no log knows"
+cmp "$WORK/server/tls.pem" "$WORK/tls.before" ||
+	die "a certificate that no log knows"
+want 0 "$server" person create "$WORK/eve" --name eve --url https://x --ca \
+	"$WORK/server/ca.pem"
+want 14 "$server" person add "$WORK/server" "$WORK/eve/person.pem" --role auditor
+said "audit replay"
 people rollout-pause '{"v":1,"name":"one","reason":"what now"}' >/dev/null
 # Its claim code would be good again.
 mkdir "$WORK/devices/twin"
@@ -143,3 +158,5 @@ want 0 "$server" audit verify "$WORK/log2" --key "$WORK/server/audit.pub" \
 	--checkpoint "$WORK/kept.json" \
 	--checkpoint "$WORK/outside/checkpoint.json"
 grep -q '"act":"log-replay"' "$WORK/log2/records.jsonl" || die "no record"
+want 0 "$server" tls renew "$WORK/server"
+want 0 "$server" person add "$WORK/server" "$WORK/eve/person.pem" --role auditor

@@ -109,11 +109,16 @@ done
 cp -rp "$WORK/lost/admin" "$WORK/server/"
 want 0 "$server" server check "$WORK/server"
 
+# What it lacks is not known yet: nothing is appended to its log.
+want 14 "$server" tls renew "$WORK/server"
+said "start it first"
+
 # It lacks nothing that was signed (e2e 64 is about what does), and says so.
 start_server
 ! grep -q "log-behind" "$WORK/server.log" || die "nothing is missing"
 grep -q "backup-restored" "$WORK/server.log" || die "not noticed"
 [ ! -e "$WORK/server/restored" ] || die "the mark is still there"
+want 0 "$server" tls renew "$WORK/server"
 want 0 op rollout show one
 said "paused"
 said "a backup was restored"

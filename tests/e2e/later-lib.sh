@@ -33,17 +33,9 @@ trap stop_later EXIT
 start_later() { # days: the server lives then, too, and keeps its ports
 	start_after "$(($1 * 86400))"
 }
-start_after() { # seconds
-	for l in device enrolment people; do
-		! grep -qs "\"$l\"" "$WORK/server/run/listeners.json" ||
-			sed -i "s/^$l = .*/$l = $(listener $l)/" \
-				"$WORK/server/server.conf"
-	done
+run_after() { # seconds
 	stop_later
 	rm -f "$WORK/server/run/listeners.json"
-	# The server's own certificate lives 90 days.
-	[ "$1" -lt 5356800 ] || faketime -f "+$1" "$server" tls renew \
-		"$WORK/server" >/dev/null
 	faketime -f "+$1" "$server" run "$WORK/server" \
 		>>"$WORK/server.log" 2>&1 &
 	tries=0
@@ -52,6 +44,20 @@ start_after() { # seconds
 		[ "$tries" -lt 600 ] || die "the server does not start"
 		sleep 0.1
 	done
+}
+start_after() { # seconds
+	for l in device enrolment people; do
+		! grep -qs "\"$l\"" "$WORK/server/run/listeners.json" ||
+			sed -i "s/^$l = .*/$l = $(listener $l)/" \
+				"$WORK/server/server.conf"
+	done
+	stop_later
+	# One that was restored starts before anything is added to its log.
+	[ ! -e "$WORK/server/log-behind" ] || run_after "$1"
+	# The server's own certificate lives 90 days.
+	[ "$1" -lt 5356800 ] || faketime -f "+$1" "$server" tls renew \
+		"$WORK/server" >/dev/null
+	run_after "$1"
 }
 
 # What is kept apart of a server's folder, and what comes up after its disk died.
