@@ -39,7 +39,7 @@ enum gate_class gate_class_of(const char *code)
 		{ "CONFLICT", GATE_ENV },    { "BY_PERSON", GATE_ENV },
 		{ "NOT_FOUND", GATE_INFRA }, { "EXPIRED", GATE_INFRA },
 		{ "REFUSED", GATE_INFRA },   { "UNTRUSTED", GATE_SEC },
-		{ "ROLLBACK", GATE_SEC },
+		{ "ROLLBACK", GATE_SEC },    { "REPLACED", GATE_ENV },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)

@@ -123,7 +123,9 @@ bool consent_given(struct session *s, const struct plan *plan,
 		  plan->release.id, why);
 	if (since > 0)
 		return false;
-	report_add(s, WIRE_DEFERRED, "", slice_of(why));
+	/* While another waits for its boot, the attempt is still that one's. */
+	if (s->journal.machine.state != MACHINE_REBOOT)
+		report_add(s, WIRE_DEFERRED, "", slice_of(why));
 	/* Not kept, it is only put off for longer. */
 	if (note(s, digest, &e))
 		log_event(LOG_WARNING, "deferral-not-kept", "%s", e.msg);

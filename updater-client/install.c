@@ -2,6 +2,7 @@
 #include "updater-client/install.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -436,6 +437,7 @@ static const char *reason_code(enum machine_reason reason)
 		"BY_PERSON",
 		"SWITCHED_BACK",
 		"NOT_SWITCHED",
+		"REPLACED",
 	};
 
 	return codes[reason];
@@ -494,6 +496,12 @@ static int conclude_confirmed(struct install *in)
 	return 0;
 }
 
+/* Gone back, and nothing was wrong with what it came from. */
+static bool was_wanted(enum machine_reason reason)
+{
+	return reason == REASON_PERSON || reason == REASON_REPLACED;
+}
+
 static int conclude_rolled_back(struct install *in, struct err *e)
 {
 	struct session *s = in->s;
@@ -508,7 +516,7 @@ static int conclude_rolled_back(struct install *in, struct err *e)
 		memcpy(in->from, s->running.id, sizeof(in->from));
 	note(in, "rolled-back", machine_reason_name(reason), s->journal.detail);
 	report_add(s, WIRE_ROLLED_BACK, reason_code(reason), evidence);
-	if (reason == REASON_PERSON)
+	if (was_wanted(reason))
 		return 0;
 	return err_set(e, ERR_HEALTH, "%s was rolled back (%s%s%s), %s runs",
 		       s->journal.release, machine_reason_name(reason),
@@ -521,8 +529,7 @@ static int conclude_reboot(struct install *in, struct err *e)
 {
 	const struct journal *j = &in->s->journal;
 
-	if (j->machine.reason == REASON_NONE ||
-	    j->machine.reason == REASON_PERSON)
+	if (j->machine.reason == REASON_NONE || was_wanted(j->machine.reason))
 		return 0;
 	return err_set(e, ERR_HEALTH,
 		       "%s did not prove itself (%s%s%s), the next boot goes "
@@ -742,11 +749,20 @@ static int check_undo(struct session *s, struct err *e)
 	return found ? ratchet_check_back(s, &release, e) : 0;
 }
 
+static int take_back(struct session *s, enum machine_event why, struct err *e)
+{
+	struct install *in = install_new(s);
+	int rc = drive(in, (struct machine_input){ .event = why }, e);
+
+	if (rc == 0)
+		rc = conclude(in, e);
+	free(in);
+	return rc;
+}
+
 int install_rollback(struct session *s, struct err *e)
 {
 	const enum machine_state state = s->journal.machine.state;
-	struct install *in;
-	int rc;
 
 	if (data_check(s, e))
 		return -1;
@@ -756,10 +772,29 @@ int install_rollback(struct session *s, struct err *e)
 		    : check_undo(s, e))
 		return -1;
 	s->journal.detail[0] = 0;
-	in = install_new(s);
-	rc = drive(in, (struct machine_input){ .event = EVENT_ROLLBACK }, e);
-	if (rc == 0)
-		rc = conclude(in, e);
-	free(in);
-	return rc;
+	return take_back(s, EVENT_ROLLBACK, e);
+}
+
+bool install_replaces(const struct session *s, const struct plan *plan)
+{
+	const struct machine *m = &s->journal.machine;
+	struct slot_release waits;
+	struct err unused;
+	bool found = false;
+
+	/* On the way back the slot that is to be written still runs. */
+	if (m->reason != REASON_NONE || s->current == m->to)
+		return false;
+	/* A damaged one is none to wait for. */
+	return slot_tree_release(&s->slots, m->to, &waits, &found, &unused) ||
+	       !found || plan->release.seq > waits.seq;
+}
+
+int install_replace(struct session *s, const struct plan *plan, struct err *e)
+{
+	if (check_undo(s, e))
+		return -1;
+	(void)snprintf(s->journal.detail, sizeof(s->journal.detail), "by %s",
+		       plan->release.id);
+	return take_back(s, EVENT_REPLACED, e);
 }

@@ -28,4 +28,14 @@ int install_release(struct session *s, struct plan *plan,
 int install_confirm(struct session *s, struct err *e) NODISCARD;
 int install_rollback(struct session *s, struct err *e) NODISCARD;
 
+/*
+ * While a boot into another release is awaited: does this one, which is not
+ * that one, take its place? And do it: what waits is let go, as something that
+ * was never tried and may come again. Then this one is installed as any other.
+ * ERR_ROLLBACK: what runs may not run again, so the boot has to come.
+ */
+bool install_replaces(const struct session *s, const struct plan *plan);
+int install_replace(struct session *s, const struct plan *plan,
+		    struct err *e) NODISCARD;
+
 #endif

@@ -38,7 +38,7 @@ static int impossible(const struct machine *m, enum machine_event event,
 		"a fetched package", "a written slot",   "a switch",
 		"a good health",     "a bad health",     "a failure",
 		"a kept slot",       "a stop",           "a confirmation",
-		"a rollback",
+		"a rollback",        "a replacement",
 	};
 
 	return err_set(e, ERR_CONFLICT, "%s makes no sense in the state %s",
@@ -256,6 +256,17 @@ static int person_back(struct machine *m, const struct machine_input *in,
 	return 0;
 }
 
+/* What was never started goes, for its slot is to be written. */
+static int replaced(struct machine *m, const struct machine_input *in,
+		    enum machine_action *action, struct err *e)
+{
+	if (m->state != MACHINE_REBOOT || m->reason != REASON_NONE ||
+	    in->current == m->to)
+		return impossible(m, in->event, e);
+	*action = go_back(m, REASON_REPLACED);
+	return 0;
+}
+
 /* What a rule's transition does to the fields beside the state. */
 static void carry(struct machine *m, const struct machine_input *in)
 {
@@ -311,6 +322,8 @@ int machine_step(struct machine *m, const struct machine_input *in,
 	}
 	if (in->event == EVENT_ROLLBACK)
 		return person_back(m, in, action, e);
+	if (in->event == EVENT_REPLACED)
+		return replaced(m, in, action, e);
 	if (in->event == EVENT_SWITCHED)
 		return switched(m, in, action, e);
 	/* What does not run cannot be kept. */
@@ -353,8 +366,8 @@ const char *machine_state_name(enum machine_state s)
 const char *machine_reason_name(enum machine_reason r)
 {
 	static const char *const names[REASONS] = {
-		"none",     "health", "deadline", "restart",
-		"attempts", "person", "foreign",  "not-switched",
+		"none",   "health",  "deadline",     "restart",  "attempts",
+		"person", "foreign", "not-switched", "replaced",
 	};
 
 	return names[r];

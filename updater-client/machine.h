@@ -47,6 +47,7 @@ enum machine_reason {
 	REASON_PERSON,   /* somebody asked for it */
 	REASON_FOREIGN,  /* the other slot was made current by somebody else */
 	REASON_NOT_SWITCHED, /* still told to start it, the loader never did */
+	REASON_REPLACED,     /* another release came before its boot did */
 	REASONS
 };
 
@@ -65,6 +66,8 @@ enum machine_event {
 	EVENT_STOPPED,  /* asked to stop; it goes on at the next start */
 	EVENT_CONFIRM,  /* a person confirms */
 	EVENT_ROLLBACK, /* a person wants the other slot back */
+	EVENT_REPLACED, /* REBOOT, on the way there: there is a release that
+			   takes the place of the one that waits */
 	EVENTS
 };
 

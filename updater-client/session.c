@@ -420,7 +420,9 @@ int session_step(struct session *s, const struct machine_input *in,
 	if (*action == ACTION_SWITCH ||
 	    (*action == ACTION_BACK && s->current == j->machine.to))
 		memcpy(j->boot, s->boot_number, sizeof(j->boot));
-	if (j->machine.reason != REASON_NONE)
+	/* What was replaced has never shown what it is worth. */
+	if (j->machine.reason != REASON_NONE &&
+	    j->machine.reason != REASON_REPLACED)
 		policy_refuse(j->refused, &j->refused_count, &j->digest);
 	if (j->machine.state == MACHINE_CONFIRMED)
 		forgive(j);

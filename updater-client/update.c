@@ -174,24 +174,40 @@ static bool is_pending(const struct session *s)
 	return s->journal.machine.state == MACHINE_REBOOT;
 }
 
+/* The release has room: nothing waits for a boot in the slot that it takes. A
+ * pending one's reports are told under its own attempt, and end with it. */
+static int make_way(struct session *s, const struct plan *plan,
+		    uint64_t attempt, struct err *e)
+{
+	if (!is_pending(s))
+		return 0;
+	return install_replace(s, plan, e) || begin_attempt(s, attempt, e) ? -1
+									   : 0;
+}
+
 static int choose_and_install(struct session *s,
 			      const struct update_options *options,
-			      struct message_choose *ask,
+			      struct message_choose *ask, uint64_t attempt,
 			      struct update_outcome *out, struct err *e)
 {
 	struct message m;
 
+	if (!options->only_check && !is_pending(s) &&
+	    begin_attempt(s, attempt, e))
+		return -1;
+
 	ask->refresh = true;
 	describe(s, options, ask);
 	if (choose_and_learn(s, ask, &m, e)) {
-		/* A look is no attempt. */
-		if (!options->only_check)
+		/* A look is no attempt, and what waits for its boot goes on. */
+		if (!options->only_check && !is_pending(s))
 			report_failure(s, e);
 		report_flush(s);
 		return -1;
 	}
 	out->result = UPDATE_NOTHING;
-	if (m.kind == MESSAGE_DONE)
+	if (m.kind == MESSAGE_DONE ||
+	    (is_pending(s) && !install_replaces(s, &m.plan)))
 		return 0;
 	describe_plan(&m.plan, out);
 	out->result = UPDATE_AVAILABLE;
@@ -202,7 +218,8 @@ static int choose_and_install(struct session *s,
 		report_flush(s);
 		return 0;
 	}
-	if (install_release(s, &m.plan, ask, e)) {
+	if (make_way(s, &m.plan, attempt, e) ||
+	    install_release(s, &m.plan, ask, e)) {
 		if (e->code == ERR_HEALTH)
 			tell_what_runs(s, out);
 		return -1;
@@ -330,12 +347,10 @@ static int from_server(struct session *s, const struct update_options *options,
 		look_around(s, options, trouble);
 		return 0;
 	}
-	if (!options->only_check && begin_attempt(s, decision.attempt, e))
-		return -1;
 	ask.device.has_offer = true;
 	memcpy(ask.device.offer, decision.release, sizeof(ask.device.offer));
 	ask.device.offer_digest = decision.digest;
-	return choose_and_install(s, options, &ask, out, e);
+	return choose_and_install(s, options, &ask, decision.attempt, out, e);
 }
 
 static int from_folder(struct session *s, const struct update_options *options,
@@ -344,9 +359,7 @@ static int from_folder(struct session *s, const struct update_options *options,
 	struct message_choose ask = { 0 };
 
 	/* Nobody counts what was carried here by hand. */
-	if (!options->only_check && begin_attempt(s, 0, e))
-		return -1;
-	return choose_and_install(s, options, &ask, out, e);
+	return choose_and_install(s, options, &ask, 0, out, e);
 }
 
 /*
@@ -399,11 +412,58 @@ static void remember(struct session *s, const struct err *trouble)
 		log_event(LOG_WARNING, "trouble-not-kept", "%s", e.msg);
 }
 
+/* What there is to know and to do; and what came of a trial that a former run
+ * began, if it ended badly. */
+static int ask(struct session *s, const struct update_options *options,
+	       const struct err *rolled_back, struct update_outcome *out,
+	       struct err *e)
+{
+	struct err trouble = { 0 };
+	int rc;
+
+	rc = may_update(s, options, e) || ratchet_begin(s, e) ||
+	     connect_to(s, options->from, e);
+	if (rolled_back) {
+		if (rc == 0)
+			tell_rollback(s, out);
+		*e = *rolled_back;
+		return -1;
+	}
+	if (rc)
+		return -1;
+	rc = options->from ? from_folder(s, options, out, e)
+			   : from_server(s, options, out, &trouble, e);
+	if (rc == 0 && !options->only_check)
+		see_to_first_use(s, options, out);
+	remember(s, rc ? e : &trouble);
+	return rc;
+}
+
+/*
+ * A boot may be long in coming. Until then the device is heard of and hears as
+ * ever; but what it waits for is still true when nobody can be reached.
+ */
+static int ask_meanwhile(struct session *s,
+			 const struct update_options *options,
+			 struct update_outcome *out, struct err *e)
+{
+	int rc = ask(s, options, NULL, out, e);
+
+	if (!is_pending(s) || (rc == 0 && out->result == UPDATE_AVAILABLE))
+		return rc;
+	out->result = UPDATE_REBOOT;
+	memcpy(out->release, s->journal.release, sizeof(out->release));
+	if (rc == 0 || e->code != ERR_NETWORK)
+		return rc;
+	log_event(LOG_WARNING, "not-refreshed", "reason=\"%s\"", e->msg);
+	return 0;
+}
+
 static int run(struct session *s, const struct update_options *options,
 	       struct update_outcome *out, struct err *e)
 {
-	struct err before = { 0 }, trouble = { 0 };
-	int recovered, rc;
+	struct err before = { 0 };
+	int recovered;
 
 	memset(out, 0, sizeof(*out));
 	/* First, whatever else is wrong: a bad release must not stay. */
@@ -412,25 +472,9 @@ static int run(struct session *s, const struct update_options *options,
 		*e = before;
 		return -1;
 	}
-	if (!recovered && is_pending(s)) {
-		out->result = UPDATE_REBOOT;
-		memcpy(out->release, s->journal.release, sizeof(out->release));
-		return 0;
-	}
-	if (may_update(s, options, e) || ratchet_begin(s, e) ||
-	    connect_to(s, options->from, e))
-		return -1;
-	if (recovered) {
-		tell_rollback(s, out);
-		*e = before;
-		return -1;
-	}
-	rc = options->from ? from_folder(s, options, out, e)
-			   : from_server(s, options, out, &trouble, e);
-	if (rc == 0 && !options->only_check)
-		see_to_first_use(s, options, out);
-	remember(s, rc ? e : &trouble);
-	return rc;
+	if (!recovered && is_pending(s))
+		return ask_meanwhile(s, options, out, e);
+	return ask(s, options, recovered ? &before : NULL, out, e);
 }
 
 static void tell_how_far(const void *settings, const struct progress *p)

@@ -31,6 +31,11 @@ boot_into one a
 on one update --quiet --from "$WORK/publish.i2"
 mv "$WORK/one" "$WORK/image2" # i2 runs in slot a, i1 is in slot b
 
+# i3 waits for its boot, and i4 comes.
+cp -a "$WORK/image2" "$WORK/one"
+on one update --quiet --from "$WORK/publish.i3"
+mv "$WORK/one" "$WORK/waits3"
+
 make_stream_release 2>/dev/null
 cp -a "$WORK/image2" "$WORK/one"
 echo "$stream_settings" >>"$WORK/one/client.conf"
@@ -172,6 +177,12 @@ bad="update --from $WORK/publish.3"
 	try stop 9 image0 i1 -- $install
 	for how in full dead eio short; do
 		try $how 12 image2 i3 -- $update
+	done
+	update="update --from $WORK/publish.i4"
+	try stop 5 waits3 i4 -- $update
+	try stop 15 waits3 i4 --again -- $update
+	for how in full dead eio; do
+		try $how 20 waits3 i4 -- $update
 	done
 	export DECIDED='"boot_next": *"b"' FROM="$WORK/publish.i2"
 	driver=$WORK/decide

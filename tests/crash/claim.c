@@ -40,9 +40,11 @@ bool claim_read(struct claim *c, const char *line)
 {
 	char slot[8];
 
-	/* A device's first use is an update after the update. */
+	/* A device's first use is an update after the update; and what was
+	 * replaced is followed by what replaces it. */
 	if (strncmp(line, "begin", 5) == 0 ||
-	    strstr(line, "Z info first-use ")) {
+	    strstr(line, "Z info first-use ") ||
+	    strstr(line, " reason=\"replaced: ")) {
 		c->kind = CLAIM_NOTHING;
 		c->slot = SLOT_NONE;
 		c->release[0] = 0;

@@ -394,6 +394,7 @@ static void codes_fall_into_their_classes(void **state)
 	assert_int_equal(gate_class_of("FORMAT"), GATE_REL);
 	assert_int_equal(gate_class_of("SPACE"), GATE_ENV);
 	assert_int_equal(gate_class_of("BY_PERSON"), GATE_ENV);
+	assert_int_equal(gate_class_of("REPLACED"), GATE_ENV);
 	assert_int_equal(gate_class_of("NOT_FOUND"), GATE_INFRA);
 	assert_int_equal(gate_class_of("UNTRUSTED"), GATE_SEC);
 	/* what nobody knows is not forgiven */

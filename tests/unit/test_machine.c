@@ -251,6 +251,44 @@ static void who_ignores_the_record_is_told_from_who_changed_it(void **state)
 	}
 }
 
+static void what_waits_for_its_boot_is_replaced_and_nothing_else(void **state)
+{
+	struct machine m = { .state = MACHINE_REBOOT,
+			     .from = SLOT_A,
+			     .to = SLOT_B };
+	struct machine there = m, back = m;
+	struct machine_input in = { .event = EVENT_REPLACED,
+				    .current = SLOT_A,
+				    .reboots = true,
+				    .next = SLOT_B };
+	enum machine_action action;
+	struct err e = { 0 };
+
+	(void)state;
+	back.reason = REASON_HEALTH;
+	assert_refused(machine_step(&back, &in, &action, &e), ERR_CONFLICT);
+	in.current = SLOT_B;
+	assert_refused(machine_step(&there, &in, &action, &e), ERR_CONFLICT);
+	for (int rest = MACHINE_IDLE; rest < MACHINE_REBOOT; rest++) {
+		there.state = (enum machine_state)rest;
+		assert_refused(machine_step(&there, &in, &action, &e),
+			       ERR_CONFLICT);
+	}
+	in.current = SLOT_A;
+	assert_ok(machine_step(&m, &in, &action, &e));
+	assert_int_equal(action, ACTION_BACK);
+	/* Cut off, it is done again; and no boot comes first. */
+	in.event = EVENT_START;
+	assert_ok(machine_step(&m, &in, &action, &e));
+	assert_int_equal(action, ACTION_BACK);
+	in.event = EVENT_SWITCHED;
+	in.next = SLOT_A;
+	assert_ok(machine_step(&m, &in, &action, &e));
+	assert_int_equal(action, ACTION_REST);
+	assert_int_equal(m.state, MACHINE_ROLLED_BACK);
+	assert_int_equal(m.reason, REASON_REPLACED);
+}
+
 static void a_person_goes_back_from_a_confirmed_release(void **state)
 {
 	struct machine m = { .state = MACHINE_CONFIRMED,
@@ -476,6 +514,8 @@ int main(void)
 		cmocka_unit_test(a_foreign_switch_back_has_a_reason_too),
 		cmocka_unit_test(
 			who_ignores_the_record_is_told_from_who_changed_it),
+		cmocka_unit_test(
+			what_waits_for_its_boot_is_replaced_and_nothing_else),
 		cmocka_unit_test(a_person_goes_back_from_a_confirmed_release),
 		cmocka_unit_test(
 			going_back_to_what_was_never_confirmed_is_a_trial),

@@ -1,0 +1,111 @@
+#!/bin/sh
+# A boot that is awaited for months: meanwhile the device is heard of, follows the
+# root of trust, and takes a newer release in place of the one that waits.
+. "$(dirname "$0")/client-lib.sh"
+
+make_server
+make_served_repo
+use_people
+operator cohort create fleet
+serve_release 1
+
+# A machine with a loader, which is a file here.
+record=$WORK/record
+cat >"$WORK/loader" <<SH
+#!/bin/sh
+set -eu
+verb=\$1
+shift
+case \$verb in
+read) cat $record ;;
+write) printf '%s\n' "\$@" | grep -v '=\$' >$record.new; mv $record.new $record ;;
+esac
+SH
+chmod 755 "$WORK/loader"
+make_served_device one
+on one enroll --claim-file "$WORK/one/claim" >/dev/null
+cat >>"$WORK/one/client.conf" <<INI
+[boot]
+control = command
+command = $WORK/loader
+cmdline = $WORK/one/cmdline
+number = $WORK/one/number
+INI
+boots=0
+boot() { # what the loader does with what it was told
+	boots=$((boots + 1))
+	echo "boot-$boots" >"$WORK/one/number"
+	echo "pawl.slot=$(sed -n 's/^pawl_slot=//p' "$record")" \
+		>"$WORK/one/cmdline"
+}
+echo pawl_slot=a >"$record"
+boot
+waits_for() { # release
+	says one state reboot-pending
+	says one boot_next b
+	grep -q "\"id\": *\"$1\"" "$WORK/one/slots/b/release.json" ||
+		die "it does not wait for $1"
+}
+
+open_to_all 1
+on one update --quiet
+waits_for 1
+
+# Nobody can be reached: it waits for its boot all the same.
+stop_server
+on one update --json >"$WORK/out" 2>"$WORK/err"
+grep -q '"result": *"reboot-pending"' "$WORK/out" || die "it forgot its boot"
+grep -q 'not-refreshed reason=' "$WORK/err" || die "nobody is told why"
+start_server
+
+# A newer root, and nothing else that is new.
+make_keys heir
+"$signer" key import "$WORK/repo" --role root "$WORK/heir.pub" >/dev/null
+"$signer" sign "$WORK/repo" --key "$WORK/heir" >/dev/null
+resign
+operator release import "$WORK/publish" >/dev/null
+on one update --quiet
+waits_for 1
+grep -rqs '"version":2' "$WORK/one/state/metadata/root.json" ||
+	die "the new root did not arrive"
+
+# A newer release is opened. A look finds it; then it takes the place.
+serve_release 2 --from 1 >/dev/null
+open_to_all 2
+want 20 on one check --json >"$WORK/out"
+grep -q '"release": *"2"' "$WORK/out" || die "a look does not find 2"
+waits_for 1
+# Who says no to it has not said no to the one before.
+cp "$WORK/one/client.conf" "$WORK/plain.conf"
+printf '[install]\nconsent = /bin/false\n' >>"$WORK/one/client.conf"
+"$client" daemon --config "$WORK/one/client.conf" 2>"$WORK/log" &
+daemon=$!
+for _ in $(seq 100); do
+	! grep -q 'update-deferred release=2' "$WORK/log" || break
+	sleep 0.1
+done
+kill $daemon
+wait $daemon || :
+grep -q 'update-deferred release=2' "$WORK/log" || die "nobody was asked"
+waits_for 1
+cp "$WORK/plain.conf" "$WORK/one/client.conf"
+
+on one update --json >"$WORK/out"
+grep -q '"result": *"reboot-pending"' "$WORK/out" || die "2 does not wait"
+waits_for 2
+on one status --json | grep -q '"reason": *"replaced"' ||
+	die "1 is not said to be replaced"
+on one update --quiet
+waits_for 2
+
+boot
+on one update --quiet
+says one state confirmed
+says one slot b
+id=$(on one status --json | sed -n 's/.*"device": *"\([0-9a-f]*\)".*/\1/p')
+operator device show "$id" --json >"$WORK/out"
+grep -q '"release": *"2"' "$WORK/out" || die "the server does not know that 2 runs"
+# What was replaced is no failure, and may come again.
+operator rollout status r1 --json >"$WORK/out"
+! grep -q '"state": *"\(halted\|paused\)"' "$WORK/out" ||
+	die "1 was stopped: $(cat "$WORK/out")"
