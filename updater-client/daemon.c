@@ -8,12 +8,12 @@
 #include "common/random.h"
 #include "common/steady.h"
 #include "common/utc.h"
-#include "updater-client/keep.h"
 #include "updater-client/notify.h"
 #include "updater-client/pace.h"
 #include "updater-client/probe.h"
 #include "updater-client/session.h"
 #include "updater-client/status.h"
+#include "updater-client/switch.h"
 #include "updater-client/update.h"
 
 #define WAIT_MAX_MS 3600000
@@ -124,7 +124,7 @@ static void take_along(const struct settings *c, int stop_fd)
 
 	if (session_open(&s, c, stop_fd, &unheard))
 		return; /* somebody else is at work */
-	keep_again(&s);
+	switch_take_along(&s);
 	session_close(&s);
 }
 
@@ -164,7 +164,8 @@ int daemon_run(const struct settings *c, int stop_fd, struct err *e)
 					  hours_length(hours), draw());
 	}
 	notify_manager("STOPPING=1");
-	if (c->keep.count > 0 && is_under_way(state_fd))
+	if ((c->keep.count > 0 || c->data_save.argc > 0) &&
+	    is_under_way(state_fd))
 		take_along(c, stop_fd);
 	log_event(LOG_INFO, "daemon-stopped", "reason=asked");
 	fs_close(&lock_fd);

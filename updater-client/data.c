@@ -10,6 +10,7 @@
 #include "updater-client/trial.h"
 
 #define FOLDER   "data"
+#define NEWER    "data.new" /* being made, while the one above counts */
 #define MARK     "data.kept"
 #define PATH_LEN 4096
 
@@ -40,7 +41,8 @@ static int write_mark(const struct session *s, struct err *e)
 static int forget(const struct session *s, struct err *e)
 {
 	return fs_remove_tree(s->state_fd, MARK, e) ||
-			       fs_remove_tree(s->state_fd, FOLDER, e)
+			       fs_remove_tree(s->state_fd, FOLDER, e) ||
+			       fs_remove_tree(s->state_fd, NEWER, e)
 		       ? -1
 		       : 0;
 }
@@ -48,7 +50,7 @@ static int forget(const struct session *s, struct err *e)
 /* ---- the programs -------------------------------------------------------- */
 
 static int run(const struct session *s, const struct settings_command *program,
-	       struct err *e)
+	       const char *name, struct err *e)
 {
 	char slot[PATH_LEN], folder[PATH_LEN];
 	struct hook h = {
@@ -65,9 +67,18 @@ static int run(const struct session *s, const struct settings_command *program,
 
 	if (session_place(s, slot, sizeof(slot), NULL, e) ||
 	    text_format(folder, sizeof(folder), e, "%s/%s", s->config->state,
-			FOLDER))
+			name))
 		return -1;
 	return hook_run(&h, &unused, e);
+}
+
+/* Whatever the program has written, where and how, is on the disk then. */
+static int save_into(const struct session *s, const char *name, struct err *e)
+{
+	if (fs_mkdirs(s->state_fd, name, 0700, e) ||
+	    run(s, &s->config->data_save, name, e))
+		return -1;
+	return syncfs(s->state_fd) ? err_sys(e, "sync") : 0;
 }
 
 int data_check(const struct session *s, struct err *e)
@@ -89,19 +100,28 @@ int data_save(struct session *s, struct err *e)
 {
 	if (s->config->data_save.argc == 0 || !s->has_running)
 		return 0;
-	if (forget(s, e) || fs_mkdirs(s->state_fd, FOLDER, 0700, e))
-		return err_in(e, "saving the data");
-	if (run(s, &s->config->data_save, e)) {
-		e->code = ERR_SYSTEM; /* of this device, not of the release */
+	if (forget(s, e) || save_into(s, FOLDER, e) || write_mark(s, e)) {
+		if (e->code !=
+		    ERR_SPACE) /* of this device, not of the release */
+			e->code = ERR_SYSTEM;
 		return err_in(e, "saving the data");
 	}
-	/* Whatever the program has written, where and how. */
-	if (syncfs(s->state_fd))
-		return err_sys(e, "saving the data");
-	if (write_mark(s, e))
-		return err_in(e, "saving the data");
 	log_event(LOG_INFO, "data-saved", "release=%s", s->running.id);
 	return 0;
+}
+
+void data_save_again(const struct session *s)
+{
+	struct sha256 digest;
+	struct err e = { 0 };
+
+	if (!read_mark(s, &digest) || s->config->data_save.argc == 0)
+		return;
+	if (fs_remove_tree(s->state_fd, NEWER, &e) || save_into(s, NEWER, &e) ||
+	    fs_exchange(s->state_fd, NEWER, FOLDER, &e) ||
+	    fs_remove_tree(s->state_fd, NEWER, &e))
+		log_event(LOG_WARNING, "data-not-saved-again", "reason=\"%s\"",
+			  e.msg);
 }
 
 void data_restore(struct session *s, bool *restored)
@@ -114,7 +134,7 @@ void data_restore(struct session *s, bool *restored)
 	    !sha256_equal(&digest, &s->journal.digest) || !s->has_running ||
 	    s->config->data_restore.argc == 0)
 		return;
-	if (run(s, &s->config->data_restore, &e)) {
+	if (run(s, &s->config->data_restore, FOLDER, &e)) {
 		log_event(LOG_ERROR, "data-not-restored", "%s", e.msg);
 		return;
 	}

@@ -26,6 +26,13 @@ int data_check(const struct session *s, struct err *e) NODISCARD;
 /* Before the switch. Failing, nothing may be switched. */
 int data_save(struct session *s, struct err *e) NODISCARD;
 
+/*
+ * A boot is about to end the old release, which went on writing since: its data
+ * take the place of those that were saved at the switch, at once. Failing is
+ * logged, and leaves those.
+ */
+void data_save_again(const struct session *s);
+
 /* The release was rolled back, and the old one is current again. Failing is
  * logged, and tried again by data_settle(). *restored: they are back. */
 void data_restore(struct session *s, bool *restored);

@@ -113,12 +113,9 @@ static int carry_again(const struct session *s, struct err *e)
 
 void keep_again(const struct session *s)
 {
-	const struct machine *m = &s->journal.machine;
 	struct err e = { 0 };
 
-	/* Only on the way there, and before it. */
-	if (s->config->keep.count == 0 || m->state != MACHINE_REBOOT ||
-	    m->reason != REASON_NONE || s->current == m->to)
+	if (s->config->keep.count == 0)
 		return;
 	if (carry_again(s, &e))
 		log_event(LOG_WARNING, "not-kept-again", "reason=\"%s\"",

@@ -74,7 +74,9 @@ static int measure(const struct session *s, const struct plan *plan,
 	if (fstat(s->slots.dirfd, &slots) || fstat(s->state_fd, &state))
 		return err_sys(e, "measuring free space");
 	r->same_disk = slots.st_dev == state.st_dev;
-	r->data_bytes = s->config->data_space;
+	/* With a loader the copy is made anew beside itself. */
+	r->data_bytes =
+		s->config->data_space * (s->boot.control->reboots ? 2 : 1);
 	if (keep_measure(s, &kept, e))
 		return -1;
 	r->keep_bytes = kept.bytes;

@@ -124,6 +124,18 @@ int switch_renew(struct session *s, struct err *e)
 	return tell_boot(s, &r, e);
 }
 
+void switch_take_along(const struct session *s)
+{
+	const struct machine *m = &s->journal.machine;
+
+	/* Only on the way there, and before it. */
+	if (m->state != MACHINE_REBOOT || m->reason != REASON_NONE ||
+	    s->current == m->to)
+		return;
+	keep_again(s);
+	data_save_again(s);
+}
+
 /* Who reboots, and when, is configuration; without any it is a person. */
 void switch_reboot(struct session *s)
 {
@@ -143,7 +155,7 @@ void switch_reboot(struct session *s)
 	    !hours_include(&s->config->reboot_hours,
 			   policy_now(utc_now(), s->journal.time_floor)))
 		return;
-	keep_again(s);
+	switch_take_along(s);
 	if (hook_run(&h, &unused, &e))
 		log_event(LOG_ERROR, "reboot-failed", "%s", e.msg);
 }

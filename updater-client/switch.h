@@ -28,6 +28,12 @@ int switch_keep(struct session *s, struct err *e) NODISCARD;
 /* A clean stop ended a start that the loader has counted. */
 int switch_renew(struct session *s, struct err *e) NODISCARD;
 
+/*
+ * A boot is near, of this machine if not ours: what the new slot takes along is
+ * copied once more, if that boot leads there. Failing is logged.
+ */
+void switch_take_along(const struct session *s);
+
 /* Run [reboot] command, within its window. Failing is logged. */
 void switch_reboot(struct session *s);
 

@@ -188,16 +188,23 @@ says two state confirmed
 has "schema 11"
 
 # Back after a boot that started the old one on the other's data: started anew.
+# What that one wrote until the boot is there again, too.
 prepare 12 "exit 9" --from 11
+echo "schema 11, later" >"$db"
+cp "$WORK/two/client.conf" "$WORK/two.conf"
+printf '[reboot]\ncommand = /bin/true\n' >>"$WORK/two/client.conf"
+on two update --quiet --from "$WORK/publish"
+cp "$WORK/two.conf" "$WORK/two/client.conf"
+[ ! -e "$WORK/two/state/data.new" ] || die "a copy is left behind"
 boot two
 want 15 on two update --quiet --from "$WORK/publish"
 has "schema 12"
 boot two
 : >"$WORK/calls"
 want 15 on two update --quiet --from "$WORK/publish"
-has "schema 11"
+has "schema 11, later"
 gone two
-tail -n 1 "$WORK/calls" | grep -qx 'restart 11 with schema 11' ||
+tail -n 1 "$WORK/calls" | grep -qx 'restart 11 with schema 11, later' ||
 	die "it goes on with data that were changed under it"
 
 # A release that never ran changed nothing: what is there is newer.
@@ -227,6 +234,27 @@ says two state rolled-back
 # One that ran, whoever takes it back: the loader and a person, or somebody who
 # starts the old one in the midst of the trial.
 prepare 14 true --from 11
+echo "schema latest" >"$db"
+"$client" daemon --config "$WORK/two/client.conf" 2>"$WORK/log" &
+daemon=$!
+for _ in $(seq 100); do
+	! grep -q 'reboot-pending' "$WORK/log" || break
+	sleep 0.1
+done
+# Copying that fails leaves the copy that was whole.
+mv "$db" "$db.away"
+kill $daemon
+wait $daemon
+grep -q data-not-saved-again "$WORK/log" || die "a lost copy is not told"
+mv "$db.away" "$db"
+"$client" daemon --config "$WORK/two/client.conf" 2>"$WORK/log" &
+daemon=$!
+for _ in $(seq 100); do
+	! grep -q 'reboot-pending' "$WORK/log" || break
+	sleep 0.1
+done
+kill $daemon
+wait $daemon
 boot two
 echo "schema 14" >"$db"
 for n in 1 2 3; do
@@ -234,7 +262,7 @@ for n in 1 2 3; do
 done
 says two slot b
 on two rollback --quiet
-has "schema later"
+has "schema latest"
 gone two
 prepare 15 'kill -9 $PPID' --from 11
 boot two
@@ -243,5 +271,5 @@ has "schema 15"
 restart_into two b
 want 15 on two update --quiet --from "$WORK/publish"
 says two reason foreign
-has "schema later"
+has "schema latest"
 gone two

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is taken along from one slot to the other, and when it is not. */
 #include "updater-client/keep.h"
+#include "updater-client/switch.h"
 
 #include "tests/unit/box.h"
 
@@ -159,22 +160,22 @@ static void it_is_taken_again_before_the_boot_alone(void **state)
 	assert_ok(fs_remove(d.s.slots.dirfd, "a/keep/etc/id", &e));
 	put("a/keep/etc/id", "late");
 	m->state = MACHINE_TRIAL;
-	keep_again(&d.s);
+	switch_take_along(&d.s);
 	m->state = MACHINE_REBOOT;
 	m->reason = REASON_PERSON; /* on the way back */
-	keep_again(&d.s);
+	switch_take_along(&d.s);
 	m->reason = REASON_NONE;
 	d.s.current = SLOT_B;
-	keep_again(&d.s);
+	switch_take_along(&d.s);
 	assert_true(is("b/keep/etc/id", "early"));
 	d.s.current = SLOT_A;
-	keep_again(&d.s);
+	switch_take_along(&d.s);
 	assert_true(is("b/keep/etc/id", "late"));
 	assert_false(exists("b/keep.new"));
 	/* Failing, the former one stays. */
 	assert_ok(fs_remove_tree(d.s.slots.dirfd, "a/keep/etc", &e));
 	assert_int_equal(symlinkat("/etc", d.s.slots.dirfd, "a/keep/etc"), 0);
-	keep_again(&d.s);
+	switch_take_along(&d.s);
 	assert_true(is("b/keep/etc/id", "late"));
 }
 
