@@ -113,6 +113,7 @@ void facts_for_policy(const struct session *s, struct policy_device *d)
 	}
 	memcpy(d->refused, s->journal.refused, sizeof(d->refused));
 	d->refused_count = s->journal.refused_count;
+	d->refused_seq = s->journal.refused_seq;
 	d->floor = ratchet_floor(s);
 }
 

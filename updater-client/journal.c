@@ -62,6 +62,7 @@ static struct slice format_payload(const struct journal *j,
 	put(&r, j->untold, 4);
 	put(&r, j->machine.proven, 1);
 	put(&r, j->stranger, 8);
+	put(&r, j->refused_seq, 8);
 	return (struct slice){ out, r.len };
 }
 
@@ -118,6 +119,7 @@ static void parse_fields(struct rd *r, struct journal *j)
 	j->untold = rd_le32(r);
 	j->machine.proven = rd_u8(r);
 	j->stranger = rd_le64(r);
+	j->refused_seq = rd_le64(r);
 }
 
 static int parse_payload(struct slice in, struct journal *j, struct err *e)

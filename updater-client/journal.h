@@ -34,6 +34,7 @@ struct journal {
 	char detail[JOURNAL_DETAIL_LEN]; /* people's words for the reason */
 	struct sha256 refused[POLICY_REFUSED_MAX];
 	uint32_t refused_count;
+	uint64_t refused_seq;        /* policy.h; older updaters know 0 alone */
 	char boot[JOURNAL_BOOT_LEN]; /* in which the last switch was made */
 	/* Slots, a bit each, of signed content that this identity saw to:
 	 * first_use.h */

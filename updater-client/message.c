@@ -287,6 +287,7 @@ static void walk_device(struct walk *w, struct policy_device *d)
 	d->refused_count = walk_small(w, d->refused_count, POLICY_REFUSED_MAX);
 	for (uint32_t i = 0; i < d->refused_count; i++)
 		walk_digest(w, &d->refused[i]);
+	walk_u64(w, &d->refused_seq);
 	walk_bool(w, &d->retry);
 	walk_bool(w, &d->repair);
 	walk_bool(w, &d->full_only);

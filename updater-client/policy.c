@@ -20,17 +20,20 @@ bool policy_is_refused(const struct sha256 *refused, uint32_t count,
 	return false;
 }
 
-void policy_refuse(struct sha256 *refused, uint32_t *count,
+bool policy_refuse(struct sha256 *refused, uint32_t *count,
 		   const struct sha256 *digest)
 {
+	const bool full = *count == POLICY_REFUSED_MAX;
+
 	if (policy_is_refused(refused, *count, digest))
-		return;
-	if (*count == POLICY_REFUSED_MAX) {
+		return false;
+	if (full) {
 		memmove(refused, refused + 1,
 			(POLICY_REFUSED_MAX - 1) * sizeof(*refused));
 		*count -= 1;
 	}
 	refused[(*count)++] = *digest;
+	return full;
 }
 
 void policy_spent(const struct sha256 *release, uint64_t retry,
@@ -44,12 +47,24 @@ void policy_spent(const struct sha256 *release, uint64_t retry,
 	sha256_of((struct slice){ bytes, sizeof(bytes) }, out);
 }
 
+/*
+ * Which of them were rolled back is no longer known, so none is tried: each
+ * that is raises the bound, and they come to an end. What runs, and what is
+ * older, comes only when somebody wants it.
+ */
+static bool is_one_of_many(const struct policy_device *d,
+			   const struct release *r)
+{
+	return r->seq > d->seq && r->seq <= d->refused_seq;
+}
+
 /* Rolled back here, and nobody who signs has said since to try it again. */
 static bool is_given_up(const struct policy_device *d, const struct release *r)
 {
 	struct sha256 spent;
 
-	if (!policy_is_refused(d->refused, d->refused_count, &r->digest))
+	if (!is_one_of_many(d, r) &&
+	    !policy_is_refused(d->refused, d->refused_count, &r->digest))
 		return false;
 	policy_spent(&r->digest, r->retry, &spent);
 	return r->retry == 0 ||
@@ -254,9 +269,10 @@ int policy_allows(const struct policy_device *d, const struct release *r,
 			       r->id);
 	if (!d->retry && is_given_up(d, r))
 		return err_set(e, ERR_REFUSED,
-			       "%s was rolled back on this device and is not "
+			       "%s%s was rolled back on this device and is not "
 			       "tried again (update --retry does)",
-			       r->id);
+			       r->id,
+			       is_one_of_many(d, r) ? " or one after it" : "");
 	if (r->kind != PACKAGE_DELTA)
 		return 0;
 	if (d->full_only || !d->has_running ||

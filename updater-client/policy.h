@@ -40,6 +40,9 @@ struct policy_device {
 	/* Digests that were rolled back here, oldest first. */
 	struct sha256 refused[POLICY_REFUSED_MAX];
 	uint32_t refused_count;
+	/* More were than are remembered: nothing up to this seq is tried. 0:
+	 * not so */
+	uint64_t refused_seq;
 	bool retry;     /* a person says: try rolled-back ones again */
 	bool repair;    /* what runs may be written again */
 	bool full_only; /* the base was found damaged */
@@ -111,8 +114,9 @@ int policy_verdict(const struct policy_choice *c, const struct policy_device *d,
 /* Time without a clock: the later of the clock and the signed floor. */
 int64_t policy_now(int64_t clock, int64_t floor);
 
-/* Remember a digest that was rolled back; the oldest is forgotten. */
-void policy_refuse(struct sha256 *refused, uint32_t *count,
+/* Remember a digest that was rolled back. True if the oldest was forgotten for
+ * it: then the seq of this one bounds what is tried at all. */
+bool policy_refuse(struct sha256 *refused, uint32_t *count,
 		   const struct sha256 *digest);
 /*
  * What is remembered, besides, of a release that is signed with "retry": which

@@ -366,14 +366,33 @@ int session_save(struct session *s, struct err *e)
 }
 
 /* A release that proved itself after all is no longer refused. */
-static void forgive(struct journal *j)
+static void forgive(struct session *s)
 {
+	struct journal *j = &s->journal;
 	uint32_t kept = 0;
+
+	/* What is older than what runs is not tried for another reason. */
+	if (s->running.seq >= j->refused_seq)
+		j->refused_seq = 0;
 
 	for (uint32_t i = 0; i < j->refused_count; i++)
 		if (!sha256_equal(&j->refused[i], &j->digest))
 			j->refused[kept++] = j->refused[i];
 	j->refused_count = kept;
+}
+
+static void refuse(struct session *s)
+{
+	struct journal *j = &s->journal;
+	struct slot_release r;
+	struct err unreadable;
+	bool found = false;
+
+	if (policy_refuse(j->refused, &j->refused_count, &j->digest) &&
+	    slot_tree_release(&s->slots, j->machine.to, &r, &found,
+			      &unreadable) == 0 &&
+	    found && r.seq > j->refused_seq)
+		j->refused_seq = r.seq;
 }
 
 static void describe_boot(const struct session *s, struct machine_input *in)
@@ -423,9 +442,9 @@ int session_step(struct session *s, const struct machine_input *in,
 	/* What was replaced has never shown what it is worth. */
 	if (j->machine.reason != REASON_NONE &&
 	    j->machine.reason != REASON_REPLACED)
-		policy_refuse(j->refused, &j->refused_count, &j->digest);
+		refuse(s);
 	if (j->machine.state == MACHINE_CONFIRMED)
-		forgive(j);
+		forgive(s);
 	if (is_end(j->machine.state) &&
 	    j->machine.state != before.machine.state)
 		j->untold = ++j->report_sequence;

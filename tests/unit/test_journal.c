@@ -54,6 +54,7 @@ static const struct journal sample = {
 	.untold = 3,
 	.failures = 1,
 	.stranger = 1790000001,
+	.refused_seq = 77,
 	.time_floor = 1790000000,
 	.trusted_until = 1890000000,
 	.digest = { { 1, 2, 3 } },

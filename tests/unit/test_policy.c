@@ -288,6 +288,41 @@ static void who_signs_may_have_it_tried_again(void **state)
 	judged(&d, &r, ERR_REFUSED);
 }
 
+/* Else the one that was forgotten would be tried next, and so on for ever. */
+static void where_too_many_were_rolled_back_none_of_them_is_tried(void **state)
+{
+	struct policy_device d = device();
+	struct release r = release("4", 4);
+	struct sha256 spent;
+
+	(void)state;
+	judged(&d, &r, ERR_NONE);
+	d.refused_seq = 4;
+	r = release("4", 4);
+	judged(&d, &r, ERR_REFUSED);
+	r = release("3", 3);
+	judged(&d, &r, ERR_REFUSED);
+	r = release("5", 5);
+	judged(&d, &r, ERR_NONE);
+	/* A person says so, or who signs, once. */
+	r = release("4", 4);
+	d.retry = true;
+	judged(&d, &r, ERR_NONE);
+	d.retry = false;
+	r = release("4", 4);
+	r.retry = 1;
+	policy_spent(&r.digest, 1, &spent);
+	judged(&d, &r, ERR_NONE);
+	policy_refuse(d.refused, &d.refused_count, &spent);
+	r = release("4", 4);
+	r.retry = 1;
+	judged(&d, &r, ERR_REFUSED);
+	/* What runs may be mended. */
+	d.repair = true;
+	r = release("2", 2);
+	judged(&d, &r, ERR_NONE);
+}
+
 static void only_the_latest_refusals_are_remembered(void **state)
 {
 	struct policy_device d = device();
@@ -296,8 +331,11 @@ static void only_the_latest_refusals_are_remembered(void **state)
 	(void)state;
 	for (uint8_t i = 0; i <= POLICY_REFUSED_MAX; i++) {
 		digest.bytes[0] = i;
-		policy_refuse(d.refused, &d.refused_count, &digest);
-		policy_refuse(d.refused, &d.refused_count, &digest);
+		assert_int_equal(
+			policy_refuse(d.refused, &d.refused_count, &digest),
+			i == POLICY_REFUSED_MAX);
+		assert_false(
+			policy_refuse(d.refused, &d.refused_count, &digest));
 	}
 	assert_int_equal(d.refused_count, POLICY_REFUSED_MAX);
 	assert_int_equal(d.refused[0].bytes[0], 1);
@@ -1229,6 +1267,8 @@ int main(void)
 		cmocka_unit_test(not_before_is_kept),
 		cmocka_unit_test(what_was_rolled_back_is_not_retried),
 		cmocka_unit_test(who_signs_may_have_it_tried_again),
+		cmocka_unit_test(
+			where_too_many_were_rolled_back_none_of_them_is_tried),
 		cmocka_unit_test(only_the_latest_refusals_are_remembered),
 		cmocka_unit_test(a_delta_needs_its_very_base),
 		cmocka_unit_test(a_delta_needs_the_libraries_it_was_made_with),
