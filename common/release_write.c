@@ -157,7 +157,7 @@ static void set_encryption(struct json *j, const struct release *r)
 	json_set(j, "encryption", encryption);
 }
 
-static void set_members(struct json *j, const struct release *r)
+static void set_libraries(struct json *j, const struct release *r)
 {
 	struct json *libraries;
 
@@ -176,14 +176,14 @@ static void set_package(struct json *j, const struct release *r)
 	set_number(j, "head_length", r->head_len);
 	set_number(j, "window", r->window_len);
 	set_number(j, "apply_memory", r->apply_memory);
+	set_encryption(j, r);
+	if (r->kind == PACKAGE_DELTA) {
+		json_set_text(j, "base", r->base_id);
+		set_digest(j, "base_digest", &r->base_digest);
+		set_libraries(j, r);
+	}
 	if (r->scratch_len > 0)
 		set_number(j, "scratch", r->scratch_len);
-	set_encryption(j, r);
-	if (r->kind != PACKAGE_DELTA)
-		return;
-	json_set_text(j, "base", r->base_id);
-	set_digest(j, "base_digest", &r->base_digest);
-	set_members(j, r);
 }
 
 struct json *release_format(const struct release *r)
