@@ -74,7 +74,7 @@ static void running_words(struct server_api *api, const struct stage *s,
 							     : "about to open",
 			       when(s->not_before[s->phase], at));
 	else if (s->phase_state == PHASE_BAKING)
-		(void)snprintf(out, size, "proven good, watching until %s",
+		(void)snprintf(out, size, "good so far, watching until %s",
 			       when(s->baking + bake_of(s), at));
 	else if (s->phase_state == PHASE_HELD)
 		(void)snprintf(out, size,

@@ -580,7 +580,7 @@ static void say_event(struct sim *s, enum stage_event event, int64_t now)
 {
 	static const char *const words[] = {
 		[EVENT_OPENED] = "open",
-		[EVENT_BAKING] = "proven, watched",
+		[EVENT_BAKING] = "good so far, watched",
 		[EVENT_HELD] = "waits for a person",
 		[EVENT_PASSED] = "next",
 		[EVENT_PAUSED] = "PAUSED",

@@ -252,10 +252,9 @@ function phaseLine(p) {
 	if (p.passed)
 		bits.push("; passed ", when(p.passed));
 	else if (p.watch_sec > 0)
-		bits.push(bits.length ? "; " : "", "watched for " +
+		bits.push(bits.length ? "; then " : "", "watched for " +
 			(p.watch_sec >= 3600 ? +(p.watch_sec / 3600).toFixed(1) + " h"
-				: Math.ceil(p.watch_sec / 60) + " min") +
-			" when it is proven good");
+				: Math.ceil(p.watch_sec / 60) + " min"));
 	if (p.manual)
 		bits.push("; then a person decides");
 	return bits;

@@ -102,7 +102,7 @@ export function endWords(what) {
 		"release engineers sign it anew"];
 }
 
-const phaseStates = ["is about to open", "opened", "is proven good and watched",
+const phaseStates = ["is about to open", "opened", "is good so far and watched",
 	"waits for a person", "passed"];
 
 // The acts of the audit log as sentences; o are its objects.
