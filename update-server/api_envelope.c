@@ -51,10 +51,36 @@ int api_envelope_get(struct server_api *api, const struct request *q,
 	return rc;
 }
 
+static int log_envelopes(struct server_api *api, const struct sha256 *package,
+			 uint64_t len, const struct audit_by *by, struct err *e)
+{
+	struct audit_record r;
+
+	audit_record_init(&r, AUDIT_ENVELOPES_UPLOAD, by);
+	audit_set_digest(&r, "package", package);
+	json_set_int(r.objects, "bytes", (int64_t)len);
+	return store_log(api->store, &r, e);
+}
+
+/* On record before they are in place: none that the log does not know. */
+static int put_envelopes(struct server_api *api, const struct request *q,
+			 const struct sha256 *package,
+			 const struct audit_by *by, struct err *e)
+{
+	struct envelopes_copy copy;
+
+	if (envelopes_take(api->dirfd, q->upload_fd, q->upload_len, package,
+			   &copy, e))
+		return -1;
+	if (log_envelopes(api, package, q->upload_len, by, e) == 0)
+		return envelopes_keep(api->dirfd, &copy, e);
+	envelopes_drop(api->dirfd, &copy, e);
+	return -1;
+}
+
 int api_envelopes_put(struct server_api *api, const struct request *q,
 		      struct response *a, struct err *e)
 {
-	struct audit_record r;
 	struct audit_by by;
 	struct sha256 package;
 
@@ -64,12 +90,7 @@ int api_envelopes_put(struct server_api *api, const struct request *q,
 		return err_set(e, ERR_NOT_FOUND,
 			       "no such package: import its release first");
 	if (store_room(api->store, q->upload_len, e) ||
-	    envelopes_put(api->dirfd, q->upload_fd, q->upload_len, &package, e))
-		return -1;
-	audit_record_init(&r, AUDIT_ENVELOPES_UPLOAD, &by);
-	audit_set_digest(&r, "package", &package);
-	json_set_int(r.objects, "bytes", (int64_t)q->upload_len);
-	if (store_log(api->store, &r, e))
+	    put_envelopes(api, q, &package, &by, e))
 		return -1;
 	log_event(LOG_INFO, "envelopes-imported", "by=%s package=%s bytes=%llu",
 		  q->peer->id, api_rest(q, ENVELOPES),

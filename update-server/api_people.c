@@ -149,7 +149,7 @@ int api_payload_put(struct server_api *api, const struct request *q,
 	struct sha256 digest;
 
 	if (path_digest(q, "/v1/people/payload/", &digest, e) ||
-	    api_by(api, q, &by, e) ||
+	    api_by(api, q, &by, e) || store_check_whole(api->store, e) ||
 	    store_room(api->store, q->upload_len, e) ||
 	    blobs_put(api->dirfd, q->upload_fd, q->upload_len, &digest, e))
 		return -1;
@@ -206,7 +206,7 @@ int api_metadata_put(struct server_api *api, const struct request *q,
 			       "only <n>.<role>.json is imported, and neither "
 			       "snapshot nor timestamp");
 	staged_name(q, staged);
-	if (api_by(api, q, &by, e) ||
+	if (api_by(api, q, &by, e) || store_check_whole(api->store, e) ||
 	    text_format(path, sizeof(path), e, "incoming/%s", staged) ||
 	    fs_mkdirs(api->dirfd, path, 0700, e) ||
 	    text_format(path, sizeof(path), e, "incoming/%s/%s", staged,

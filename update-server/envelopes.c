@@ -36,25 +36,40 @@ static int take_in(int dirfd, int fd, uint64_t len, const char *part,
 	return rc;
 }
 
-int envelopes_put(int dirfd, int fd, uint64_t len, const struct sha256 *package,
-		  struct err *e)
+int envelopes_take(int dirfd, int fd, uint64_t len,
+		   const struct sha256 *package, struct envelopes_copy *out,
+		   struct err *e)
 {
-	char name[NAME_LEN], part[NAME_LEN + 20], hex[17];
-	struct err ignored;
+	char hex[17];
 	uint8_t salt[8];
 
 	random_bytes(salt, sizeof(salt));
 	hex_format((struct slice){ salt, sizeof(salt) }, hex);
-	if (name_of(package, name, e) ||
-	    text_format(part, sizeof(part), e, "%s.%s", name, hex) ||
+	if (name_of(package, out->place, e) ||
+	    text_format(out->name, sizeof(out->name), e, "%s.%s", out->place,
+			hex) ||
 	    fs_mkdirs(dirfd, FOLDER, 0700, e))
 		return -1;
-	if (take_in(dirfd, fd, len, part, package, e) == 0 &&
-	    fs_rename(dirfd, part, name, e) == 0)
+	if (take_in(dirfd, fd, len, out->name, package, e) == 0)
 		return 0;
-	if (fs_remove(dirfd, part, &ignored))
-		err_in(e, "%s is left over", part);
+	envelopes_drop(dirfd, out, e);
 	return -1;
+}
+
+int envelopes_keep(int dirfd, const struct envelopes_copy *copy, struct err *e)
+{
+	if (fs_rename(dirfd, copy->name, copy->place, e) == 0)
+		return 0;
+	envelopes_drop(dirfd, copy, e);
+	return -1;
+}
+
+void envelopes_drop(int dirfd, const struct envelopes_copy *copy, struct err *e)
+{
+	struct err ignored;
+
+	if (fs_remove(dirfd, copy->name, &ignored))
+		err_in(e, "%s is left over", copy->name);
 }
 
 int envelopes_open(int dirfd, const struct sha256 *package, int *fd,
@@ -69,7 +84,7 @@ int envelopes_open(int dirfd, const struct sha256 *package, int *fd,
 	return 0;
 }
 
-/* "<sha256>.keys", or that with ".<16 digits>" of envelopes_put(). */
+/* "<sha256>.keys", or that with ".<16 digits>" of envelopes_take(). */
 static bool read_name(const char *folder, const char *name, struct blob *out)
 {
 	const size_t hex = 2 * SHA256_LEN, whole = hex + strlen(".keys");

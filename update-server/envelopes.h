@@ -11,9 +11,19 @@
 
 #include "update-server/blobs.h"
 
-/* Take over len bytes of fd in the place of what was there; checked whole. */
-int envelopes_put(int dirfd, int fd, uint64_t len, const struct sha256 *package,
-		  struct err *e) NODISCARD;
+/* A copy of len bytes of fd, checked whole, that lies beside its place. */
+#define ENVELOPES_NAME_MAX 160
+struct envelopes_copy {
+	char name[ENVELOPES_NAME_MAX], place[ENVELOPES_NAME_MAX];
+};
+int envelopes_take(int dirfd, int fd, uint64_t len,
+		   const struct sha256 *package, struct envelopes_copy *out,
+		   struct err *e) NODISCARD;
+/* Put it in the place of what was there, or away; it is gone either way. */
+int envelopes_keep(int dirfd, const struct envelopes_copy *copy,
+		   struct err *e) NODISCARD;
+void envelopes_drop(int dirfd, const struct envelopes_copy *copy,
+		    struct err *e);
 
 /* Open for reading; ERR_NOT_FOUND. */
 int envelopes_open(int dirfd, const struct sha256 *package, int *fd,

@@ -94,6 +94,21 @@ rm "$WORK/server/run/backup"
 want 10 "$server" server drain "$WORK/server" --reason "what now"
 said "audit replay"
 people status | grep -q "audit replay" || die "it ended"
+# No file is put anywhere that no record tells of.
+upload() { # path, file
+	curl -sS --cacert "$WORK/server/ca.pem" \
+		--cert "$WORK/server/admin/admin.pem" --key "$WORK/alice.key" \
+		-T "$2" "https://$(listener people)/v1/people/$1"
+}
+echo stray >"$WORK/stray"
+digest=$(sha256sum "$WORK/stray" | cut -d ' ' -f 1)
+upload "payload/$digest" "$WORK/stray" | grep -q "audit replay" ||
+	die "a payload was taken"
+find "$WORK/server/blobs" -name "*$digest*" | grep -q . && die "it is there"
+upload metadata/9.targets.json "$WORK/stray" | grep -q "audit replay" ||
+	die "metadata was taken"
+find "$WORK/server/incoming" -name "9.targets.json" 2>/dev/null | grep -q . &&
+	die "it is there, too"
 # Nor do commands that record what they do by themselves, and nothing is done.
 cp "$WORK/server/tls.pem" "$WORK/tls.before"
 want 14 "$server" tls renew "$WORK/server"
