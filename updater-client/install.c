@@ -23,6 +23,7 @@
 #include "updater-client/status.h"
 #include "updater-client/switch.h"
 #include "updater-client/trial.h"
+#include "updater-client/watchdog.h"
 
 /* One drive through the machine. */
 struct install {
@@ -296,6 +297,7 @@ static void do_try(struct install *in, struct machine_input *next)
 	struct session *s = in->s;
 	struct err e = { 0 };
 
+	trial_arm(s->config);
 	/* What goes along is there before what uses it starts. */
 	if (slot_handler_put(s, s->journal.machine.to, false, &e))
 		trial_fail(s, &e, &in->trial);
@@ -403,7 +405,7 @@ static int after_failed_switch(struct install *in, struct machine_input *next)
 	return 0;
 }
 
-static int drive(struct install *in, struct machine_input next, struct err *e)
+static int run(struct install *in, struct machine_input next, struct err *e)
 {
 	enum machine_action action;
 
@@ -422,6 +424,15 @@ static int drive(struct install *in, struct machine_input next, struct err *e)
 			return -1;
 		}
 	}
+}
+
+/* The watchdog of a trial lasts until what was decided is done. */
+static int drive(struct install *in, struct machine_input next, struct err *e)
+{
+	int rc = run(in, next, e);
+
+	watchdog_disarm();
+	return rc;
 }
 
 /* ---- what came of it ----------------------------------------------------- */

@@ -18,6 +18,13 @@ struct trial_outcome {
 	struct hook_output evidence; /* of what failed */
 };
 
+/*
+ * Whatever hangs from now on is reset; until somebody disarms it (watchdog.h).
+ * A release is not bad because the device has lost its watchdog: that is
+ * logged.
+ */
+void trial_arm(const struct settings *c);
+
 /* Ask the release in the current slot. */
 void trial_run(struct session *s, struct trial_outcome *out);
 

@@ -2,10 +2,11 @@
 /*
  * watchdog - a timer of the hardware that resets the device unless it is fed.
  *
- * It is armed through a trial: a release that hangs the system, or kills the
- * client, is taken back by the reset and by whoever counts starts. Once the
- * trial is decided, either way, it is disarmed with the word that the kernel
- * wants for that (the "magic close"); a process that dies says no such word.
+ * It is armed through a trial, from before what goes along is written until
+ * what was decided is done: a release that hangs the system, or kills the
+ * client, is taken back by the reset and by whoever counts starts. Then, either
+ * way, it is disarmed with the word that the kernel wants for that (the "magic
+ * close"); a process that dies says no such word.
  */
 #ifndef UPDATER_CLIENT_WATCHDOG_H
 #define UPDATER_CLIENT_WATCHDOG_H

@@ -9,6 +9,7 @@ chip=$WORK/chip
 mkdir "$chip"
 : >"$chip/flash"
 : >"$chip/log"
+: >"$chip/watchdog"
 cat >"$chip/tool" <<SH
 #!/bin/sh
 cd $chip
@@ -17,6 +18,7 @@ digest) sha256sum <flash ;;
 room) if [ -e small ]; then echo 100; else echo 1000000; fi ;;
 write)
 	echo "write \$PAWL_RELEASE" >>log
+	tail -c 1 watchdog | tr '\0' 0 >armed
 	head -c 1000 >flash
 	if [ -e break ]; then rm break; exit 1; fi
 	if [ -e hang ]; then rm hang; sleep 1000; fi
@@ -55,9 +57,14 @@ cat >>"$WORK/one/client.conf" <<INI
 kind = handler
 program = $chip/handler $chip/tool
 deadline = 3
+[trial]
+watchdog = $chip/watchdog
 INI
 update
 runs_both 1
+# A file stands in for the watchdog: what hangs a machine may hang it here.
+[ "$(cat "$chip/armed")" = 0 ] || die "the watchdog was not armed for it"
+[ "$(tail -c 1 "$chip/watchdog")" = V ] || die "the watchdog was left armed"
 [ "$(cat "$chip/log")" = "write 1
 started" ] || die "told: $(cat "$chip/log")"
 # Nothing new: nothing is told.

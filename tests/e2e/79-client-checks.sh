@@ -29,6 +29,7 @@ cat >"$WORK/restart" <<SH
 #!/bin/sh
 [ ! -s $WORK/pid ] || kill \$(cat $WORK/pid) 2>/dev/null
 cd "\$PAWL_SLOT" || exit 1
+tail -c 1 $WORK/watchdog | tr '\0' 0 >$WORK/armed
 touch $WORK/alive
 setsid bin/serve >/dev/null 2>&1 &
 echo \$! >$WORK/pid
@@ -81,6 +82,7 @@ want 15 on one update --quiet --from "$WORK/publish"
 runs one 1
 says one reason health
 [ "$(tail -c 1 "$WORK/watchdog")" = V ] || die "armed after the way back"
+[ "$(cat "$WORK/armed")" = 0 ] || die "not armed on the way back"
 sed -i 's/^steady = 15/steady = 1/' "$WORK/one/client.conf"
 
 # A file that nobody writes any more.
