@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "updater-client/status.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "common/claim.h"
@@ -364,12 +365,17 @@ static int print_history(const struct json *status, struct buf *out,
 	     i < count; i++) {
 		const struct json *entry = json_at(all, i);
 		const char *reason = member(entry, "reason");
+		const int64_t times = json_int(json_get(entry, "times"));
+		char often[32] = "";
 
-		if (buf_addf(out, e, "%s  %s %s%s%s%s%s\n",
+		if (times > 0)
+			(void)snprintf(often, sizeof(often), " (%lld times)",
+				       (long long)times);
+		if (buf_addf(out, e, "%s  %s %s%s%s%s%s%s\n",
 			     member(entry, "time"), member(entry, "release"),
 			     member(entry, "result"), reason[0] ? ": " : "",
 			     reason, member(entry, "detail")[0] ? ", " : "",
-			     member(entry, "detail")))
+			     member(entry, "detail"), often))
 			return -1;
 	}
 	return 0;

@@ -80,6 +80,11 @@ waits failed_often 2
 [ -z "$(ls "$WORK/disk/state/spool")" ] || die "something was fetched"
 says one release 1
 on one status | grep -q 'no room' || die "status does not say what is wrong"
+on one status --json >"$WORK/status"
+[ "$(grep -c '"result": *"failed"' "$WORK/status")" -eq 1 ] ||
+	die "each try is a line of the history"
+grep -q '"times": *[3-9]' "$WORK/status" || die "how often is not counted"
+on one status | grep -q 'failed: space, .* times)$' || die "nobody is told how often"
 rm "$WORK/disk/fill"
 waits has_release 2
 end_daemon

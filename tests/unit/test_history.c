@@ -86,6 +86,57 @@ static void the_oldest_goes_when_there_are_many(void **state)
 	json_free(j);
 }
 
+static int64_t times_of(size_t index)
+{
+	struct json *j = history_load(box.dir);
+	const struct json *times = json_get(json_at(j, index), "times");
+	const int64_t out = times ? json_int(times) : 1;
+
+	json_free(j);
+	return out;
+}
+
+/* A full disk, say, at each poll. */
+static void what_fails_again_is_counted_where_it_stands(void **state)
+{
+	static const char *const all[] = { "1", "2", "2", "2", "2" };
+	struct history_entry next = entry("2", "failed");
+	struct json *j;
+	struct err e = { 0 };
+
+	(void)state;
+	add("1");
+	add("2");
+	next.time = 2000;
+	next.detail = "no room yet";
+	assert_ok(history_add(box.dir, &next, &e));
+	assert_ok(history_add(box.dir, &next, &e));
+	assert_shown(all, 2);
+	assert_int_equal(times_of(0), 1);
+	assert_int_equal(times_of(1), 3);
+	j = history_load(box.dir);
+	assert_string_equal(json_text(json_get(json_at(j, 1), "time")),
+			    "1970-01-01T00:33:20Z");
+	assert_string_equal(json_text(json_get(json_at(j, 1), "detail")),
+			    "no room yet");
+	json_free(j);
+	/* For another reason, from another one, or to another end. */
+	next.reason = "network";
+	assert_ok(history_add(box.dir, &next, &e));
+	assert_shown(all, 3);
+	next.from = "0";
+	assert_ok(history_add(box.dir, &next, &e));
+	assert_shown(all, 4);
+	next.result = "rolled-back";
+	assert_ok(history_add(box.dir, &next, &e));
+	assert_shown(all, 5);
+	assert_int_equal(times_of(4), 1);
+	assert_ok(history_add(box.dir, &next, &e));
+	j = history_load(box.dir);
+	assert_int_equal(json_count(j), 6);
+	json_free(j);
+}
+
 static void the_last_one_is_known_by_release_and_result(void **state)
 {
 	const struct history_entry same = entry("3", "failed"),
@@ -144,6 +195,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(what_ended_is_told_with_the_newest_last),
 		TEST(the_oldest_goes_when_there_are_many),
+		TEST(what_fails_again_is_counted_where_it_stands),
 		TEST(the_last_one_is_known_by_release_and_result),
 		TEST(foreign_bytes_are_escaped),
 		TEST(a_damaged_file_is_begun_anew),
