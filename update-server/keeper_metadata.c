@@ -423,9 +423,8 @@ static int take_up(struct keeper_metadata *k, int trust,
 	    tuf_client_open(trust, &tuf_policy_device, now, &c, e) ||
 	    tuf_client_import(c, &from, &what, e) || check_site(k, c, e))
 		goto out;
+	/* Kept with the number of what is signed next, before that is. */
 	note_versions(k, c);
-	if (save_versions(k, e))
-		goto out;
 	*out = c;
 	c = NULL;
 	rc = 0;

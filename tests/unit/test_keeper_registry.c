@@ -255,6 +255,64 @@ static void an_approval_is_for_one_key_for_a_day_and_once(void **state)
 	strcpy(w.model, "k2");
 	assert_ok(tell(*state, &w, NOW, &e));
 	assert_refused(come_approved(*state, 3, NOW, &e), ERR_REFUSED);
+	w = approval_of(4);
+	strcpy(w.product, "camera");
+	assert_ok(tell(*state, &w, NOW, &e));
+	assert_refused(come_approved(*state, 4, NOW, &e), ERR_REFUSED);
+}
+
+/* ---- a ledger that does not fit ------------------------------------------ */
+
+static struct json *record_of(const struct warrant *w)
+{
+	char text[WARRANT_MAX + 1];
+	struct json *record = NULL;
+	struct err e = { 0 };
+
+	sign_with(w, OFFICER, text);
+	assert_ok(keeper_registry_warrant(slice_of(text), NOW, &record, &e));
+	return record;
+}
+
+static void refuse_record(struct keeper_registry *r, struct json *record)
+{
+	struct err e = { 0 };
+
+	assert_refused(keeper_registry_take(r, record, &e), ERR_FORMAT);
+	json_free(record);
+}
+
+/* What no judge would have let in is not taken from the ledger, either. */
+static void a_record_of_codes_that_nobody_made_is_refused(void **state)
+{
+	struct warrant w = a_batch_of(hashes, CODES, NOW);
+	struct warrant stop = { .act = WARRANT_WITHDRAW,
+				.by = w.by,
+				.time = NOW,
+				.codes = w.codes,
+				.one = true };
+	struct codes_place place;
+	struct keeper_issue i = { .key = key_of(1),
+				  .place = &place,
+				  .now = NOW };
+	struct json *record;
+	struct err e = { 0 };
+
+	refuse_record(*state, record_of(&stop));
+	assert_ok(tell(*state, &w, NOW, &e));
+	stop.index = CODES;
+	refuse_record(*state, record_of(&stop));
+	assert_ok(codes_prove(hashes, CODES, 0, &place, &e));
+	record = keeper_registry_issue(&i);
+	json_set_int(record, "index", CODES);
+	refuse_record(*state, record);
+	record = keeper_registry_issue(&i);
+	json_remove(record, "certificate");
+	refuse_record(*state, record);
+	record = record_of(&w);
+	json_set_text((struct json *)(uintptr_t)json_get(record, "warrant"),
+		      "act", "none");
+	refuse_record(*state, record);
 }
 
 /* Is there nothing to be written down? */
@@ -449,6 +507,7 @@ int main(void)
 		TEST(a_batch_ends_when_it_was_said),
 		TEST(what_was_withdrawn_opens_nothing),
 		TEST(an_approval_is_for_one_key_for_a_day_and_once),
+		TEST(a_record_of_codes_that_nobody_made_is_refused),
 		TEST(an_approval_that_is_brought_again_is_nothing_new),
 		TEST(where_it_takes_two_officers_one_is_none),
 		TEST(two_words_are_of_one_day),
