@@ -174,6 +174,26 @@ static int unblock(const struct replay *p, struct err *e)
 			     e);
 }
 
+/* To a release that the backup need not know: its number is what holds. */
+static int pin(const struct replay *p, struct err *e)
+{
+	return sql_run(
+		p->s->db,
+		"UPDATE device SET pin = ?, pin_release = ? WHERE id = ?",
+		SQL_BIND(sql_int(json_int(json_get(p->r->objects, "seq"))),
+			 sql_text(name_in(p, "release")),
+			 sql_device(&p->device)),
+		NULL, e);
+}
+
+static int unpin(const struct replay *p, struct err *e)
+{
+	return run_on_device(p,
+			     "UPDATE device SET pin = NULL, pin_release = NULL"
+			     " WHERE id = ?",
+			     e);
+}
+
 static int revoke(const struct replay *p, struct err *e)
 {
 	return run_on_device(p, "UPDATE device SET revoked = 1 WHERE id = ?",
@@ -244,6 +264,8 @@ static replay_act *const acts[AUDIT_ACTS] = {
 	[AUDIT_DEVICE_RELEASE] = release,
 	[AUDIT_DEVICE_BLOCK] = block,
 	[AUDIT_DEVICE_UNBLOCK] = unblock,
+	[AUDIT_DEVICE_PIN] = pin,
+	[AUDIT_DEVICE_UNPIN] = unpin,
 	[AUDIT_DEVICE_REVOKE] = revoke,
 	[AUDIT_DEVICE_RETIRE] = retire,
 	[AUDIT_DEVICE_FORGET] = forget,

@@ -483,6 +483,38 @@ static void count_registered(void *ctx, const struct store_device *d)
 }
 
 /* Until then content cannot be sealed to it: nobody vouches for its key. */
+static void keep_to(struct world *w, const struct store_device *d, uint64_t seq)
+{
+	struct store_pin p = { .device = d->facts.id,
+			       .seq = seq,
+			       .reason = "a demonstration" };
+	struct err e = { 0 };
+
+	if (seq)
+		memcpy(p.release, "r5", 3);
+	assert_ok(store_device_pin(w->live, &p, &by, &e));
+}
+
+static void what_a_device_keeps_to_comes_back(void **state)
+{
+	struct world *w = *state;
+	struct store_device d;
+	struct err e = { 0 };
+
+	keep_to(w, &w->gone, 5);
+	store_close(w->backup);
+	take_backup(w);
+	keep_to(w, &w->gone, 0);
+	keep_to(w, &w->old, 5);
+	assert_ok(replay(w, &e));
+	assert_ok(store_device_find(w->backup, &w->old.facts.id, &d, &e));
+	assert_int_equal(d.facts.pin, 5);
+	assert_string_equal(d.pin_release, "r5");
+	assert_ok(store_device_find(w->backup, &w->gone.facts.id, &d, &e));
+	assert_int_equal(d.facts.pin, 0);
+	assert_string_equal(d.pin_release, "");
+}
+
 static void its_next_renewal_makes_such_a_device_whole(void **state)
 {
 	struct world *w = *state;
@@ -663,6 +695,7 @@ int main(void)
 		TEST(renewals_are_followed_over_two_steps),
 		TEST(a_quarantine_and_its_end_come_back),
 		TEST(a_block_and_its_end_come_back),
+		TEST(what_a_device_keeps_to_comes_back),
 		TEST(its_next_renewal_makes_such_a_device_whole),
 		TEST(a_fork_is_refused_whole),
 		TEST(what_cannot_have_happened_is_refused_whole),
