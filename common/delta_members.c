@@ -10,44 +10,53 @@
 
 /* ---- head ---------------------------------------------------------------- */
 
+size_t delta_head_len(uint8_t flags)
+{
+	return (flags & DELTA_HEAD_LIST) != 0 ? DELTA_HEAD_MAX : 1;
+}
+
+static uint32_t get_length(struct rd *r)
+{
+	const uint32_t low = rd_le16(r);
+
+	return low | (uint32_t)rd_u8(r) << 16;
+}
+
 int delta_parse_head(struct slice in, struct delta_head *out, struct err *e)
 {
 	struct rd r = rd_init(in);
-	const uint8_t version = rd_u8(&r);
-	uint64_t raw_len, packed_len = 0;
+	const uint8_t flags = rd_u8(&r);
+	const bool list = (flags & DELTA_HEAD_LIST) != 0;
+	struct delta_head h = { .blank = (flags & DELTA_HEAD_BLANK) != 0 };
 
-	if (in.len > 0 &&
-	    (version < DELTA_HEAD_VERSION || version > DELTA_HEAD_BLANK))
+	if (flags > (DELTA_HEAD_BLANK | DELTA_HEAD_LIST))
 		return err_set(e, ERR_CONFLICT,
 			       "unknown delta format: it is for another "
 			       "updater");
-	if (delta_get_varint(&r, &raw_len, e) ||
-	    (raw_len > 0 && delta_get_varint(&r, &packed_len, e)) ||
-	    rd_finish(&r, e))
+	if (list) {
+		h.raw_len = get_length(&r);
+		h.packed_len = get_length(&r);
+	}
+	if (rd_finish(&r, e))
 		return err_in(e, "delta head");
-	if (packed_len > raw_len || (packed_len == 0 && raw_len > 0))
+	if (h.packed_len > h.raw_len || (h.packed_len > 0) != list)
 		return err_set(e, ERR_FORMAT, "delta head is impossible");
-	if (raw_len > DELTA_LIST_MAX)
+	if (h.raw_len > DELTA_LIST_MAX)
 		return err_set(e, ERR_LIMIT, "delta has too many members");
-	*out = (struct delta_head){ (uint32_t)raw_len, (uint32_t)packed_len,
-				    version == DELTA_HEAD_KIN,
-				    version == DELTA_HEAD_BLANK };
+	*out = h;
 	return 0;
 }
 
 size_t delta_format_head(const struct delta_head *h,
 			 uint8_t out[DELTA_HEAD_MAX])
 {
-	size_t len = 1;
+	const uint32_t lengths[] = { h->raw_len, h->packed_len };
 
-	out[len++] = h->blank ? DELTA_HEAD_BLANK
-		     : h->kin ? DELTA_HEAD_KIN
-			      : DELTA_HEAD_VERSION;
-	len += delta_put_varint(h->raw_len, out + len);
-	if (h->raw_len > 0)
-		len += delta_put_varint(h->packed_len, out + len);
-	out[0] = (uint8_t)(len - 1);
-	return len;
+	out[0] = (uint8_t)((h->blank ? DELTA_HEAD_BLANK : 0) |
+			   (h->raw_len > 0 ? DELTA_HEAD_LIST : 0));
+	for (size_t i = 0; i < 6; i++)
+		out[1 + i] = (uint8_t)(lengths[i / 3] >> (i % 3 * 8));
+	return delta_head_len(out[0]);
 }
 
 /* ---- reading ------------------------------------------------------------- */

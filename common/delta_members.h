@@ -14,13 +14,12 @@
 #include "common/buf.h"
 #include "common/member.h"
 
-#define DELTA_HEAD_MAX     12 /* a byte, a version, two numbers of 32 bits */
-#define DELTA_HEAD_VERSION 7
-#define DELTA_HEAD_KIN     8 /* records refer to what was kept, too */
-#define DELTA_HEAD_BLANK   9 /* that too, and digests are left out */
-#define DELTA_RECIPES_MAX  64
-#define DELTA_PARTS_MAX    32768      /* of the old, and steps of the new */
-#define DELTA_LIST_MAX     (1u << 20) /* bytes of the list */
+#define DELTA_HEAD_MAX    7 /* flags, two lengths of three bytes */
+#define DELTA_HEAD_BLANK  1 /* flags: digests are left out */
+#define DELTA_HEAD_LIST   2 /* there is a list, and its lengths */
+#define DELTA_RECIPES_MAX 64
+#define DELTA_PARTS_MAX   32768      /* of the old, and steps of the new */
+#define DELTA_LIST_MAX    (1u << 20) /* bytes of the list */
 
 /*
  * What is unpacked, kept, taken and packed has at most so many times the bytes
@@ -30,20 +29,22 @@
 #define DELTA_WORK_TIMES 32
 #define DELTA_WORK_FREE  (UINT64_C(64) << 20)
 
-/* A payload begins with its length (one byte) and it; then the list follows. */
+/* A payload begins with it; then the list follows. */
 struct delta_head {
 	uint32_t raw_len, packed_len; /* of the list; equal: not compressed */
-	bool kin; /* DELTA_HEAD_KIN: told to old readers, this one reads both */
-	bool blank; /* DELTA_HEAD_BLANK: see struct delta_members */
+	bool blank;                   /* see struct delta_members */
 };
 
+/* Bytes of a head that begins with this one. */
+size_t delta_head_len(uint8_t flags);
+
 /*
- * `in` is without the byte before it. ERR_CONFLICT: a delta for another
- * updater, in whose place the full package can be taken.
+ * `in` has that length. ERR_CONFLICT: a delta for another updater, in whose
+ * place the full package can be taken.
  */
 int delta_parse_head(struct slice in, struct delta_head *out,
 		     struct err *e) NODISCARD;
-/* That byte is put before it. Returns the length of both. */
+/* Returns its length. */
 size_t delta_format_head(const struct delta_head *h,
 			 uint8_t out[DELTA_HEAD_MAX]);
 

@@ -81,13 +81,15 @@ static int inflate_list(enum package_codec codec, struct slice in,
 static int read_head(const struct delta_source *from, struct delta_head *out,
 		     uint64_t *len, struct err *e)
 {
-	uint8_t head[UINT8_MAX];
-	uint8_t head_len;
+	uint8_t head[DELTA_HEAD_MAX];
+	size_t head_len;
 
-	if (read_exactly(from, &head_len, 1, e) ||
-	    read_exactly(from, head, head_len, e))
+	if (read_exactly(from, head, 1, e))
 		return -1;
-	*len = (uint64_t)1 + head_len;
+	head_len = delta_head_len(head[0]);
+	if (read_exactly(from, head + 1, head_len - 1, e))
+		return -1;
+	*len = head_len;
 	return delta_parse_head((struct slice){ head, head_len }, out, e);
 }
 

@@ -63,7 +63,7 @@ bool member_library_is_here(const char *text)
 		if (mine[0] && strcmp(mine, text) == 0)
 			return true;
 	}
-	return strcmp(text, MEMBER_KIN) == 0 || strcmp(text, MEMBER_BLANK) == 0;
+	return false;
 }
 
 static bool is_whole(const struct member_recipe *r)

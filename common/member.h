@@ -24,15 +24,6 @@ void member_library(enum member_kind kind, char out[MEMBER_LIBRARY_MAX + 1]);
 /* Is this the text of one that is here? */
 bool member_library_is_here(const char *text);
 
-/*
- * Named beside them where records refer to new files (delta_members.h), so that
- * a device whose updater cannot do that knows it before it fetches anything.
- */
-#define MEMBER_KIN "delta 8"
-
-/* The same where files' digests are left out; such a device can do both. */
-#define MEMBER_BLANK "delta 9"
-
 /* Bytes of memory that compressing raw_len bytes takes. */
 uint64_t member_memory(const struct member_recipe *r, uint64_t raw_len);
 

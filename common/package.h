@@ -2,13 +2,15 @@
 /*
  * package - the file that an update travels in. Layout: docs/package-format.md.
  *
- *	header (64 bytes) | chunk table (32 bytes a chunk) | payload
+ *	header (16 bytes) | chunk table (32 bytes a chunk) | payload
  *
  * The payload is cut into chunks of PACKAGE_CHUNK_LEN bytes as distributed
- * (the last one may be shorter); the table holds the SHA-256 of each. Signed
- * metadata holds the SHA-256 of header and table together, so a reader first
- * checks those, then each chunk before anything else sees a byte of it. The
- * header says how to read the payload, never whether to trust it.
+ * (the last one may be shorter); the table holds the SHA-256 of each. Header
+ * and table are the head. Of a payload of one chunk there is no table: then it
+ * belongs to the head itself. Signed metadata holds length and SHA-256 of the
+ * head, so a reader first checks those, then each chunk before anything else
+ * sees a byte of it. The header says how to read the payload, never whether to
+ * trust it; how long it is and how many chunks it has, signed lengths say.
  *
  * An encrypted package (docs/encryption.md) has STREAM_PLAIN_LEN bytes of
  * payload and their tag in each chunk; digests are of the bytes as distributed.
@@ -20,9 +22,10 @@
 #include "common/stream.h"
 
 #define PACKAGE_VERSION    1
-#define PACKAGE_HEADER_LEN 64
+#define PACKAGE_HEADER_LEN 16
 #define PACKAGE_CHUNK_LEN  STREAM_CHUNK_LEN
 #define PACKAGE_CHUNKS_MAX (1u << 20) /* 64 GiB */
+#define PACKAGE_WINDOW_MIN (4u << 10)
 #define PACKAGE_WINDOW_MAX (8u << 20)
 #define PACKAGE_HEAD_MAX   (PACKAGE_HEADER_LEN + 32u * PACKAGE_CHUNKS_MAX)
 
@@ -44,20 +47,33 @@ enum package_codec {
 	PACKAGE_LZMA = 2
 };
 
-/* All of the header; fields not named here are zero and must be. */
+#define PACKAGE_PLAIN_MAX (UINT64_C(1) << 48) /* less than that */
+
+/* All of the header. */
 struct package_header {
 	enum package_kind kind;
 	enum package_content content;
 	enum package_codec codec; /* of a full payload, or of delta records */
 	enum package_cipher cipher;
-	uint32_t chunk_count;
-	uint32_t window_len;  /* bytes a decoder must keep, <= 8 MiB */
-	uint64_t payload_len; /* bytes as distributed: all chunks together */
-	uint64_t plain_len; /* full: bytes of the tar; delta: of its records */
+	uint32_t window_len; /* bytes a decoder must keep: 0, or a power of two
+			      * from PACKAGE_WINDOW_MIN to _MAX */
+	uint64_t plain_len;  /* full: bytes of the tar or image; delta: of the
+			      * payload */
 };
 
-/* Header and chunk table together. ERR_LIMIT past PACKAGE_CHUNKS_MAX. */
-uint64_t package_head_len(uint32_t chunk_count);
+/*
+ * Of a payload of so many bytes as distributed, at least 1: its chunks, and the
+ * length of the head.
+ */
+uint64_t package_chunks(uint64_t payload_len);
+uint64_t package_head_len(uint64_t payload_len);
+
+/*
+ * For a file whose signed lengths are not at hand: how long its head must be.
+ * ERR_FORMAT for a length that no package has.
+ */
+int package_find_head(uint64_t file_len, uint64_t *head_len,
+		      struct err *e) NODISCARD;
 
 int package_parse_header(struct slice in, struct package_header *h,
 			 struct err *e) NODISCARD;

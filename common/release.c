@@ -633,8 +633,8 @@ static int read_package(const struct json *j, struct release *r, struct err *e)
 
 	if (read_word(j, "kind", release_kinds, &value, e) ||
 	    read_digest(j, "head_digest", &r->head_digest, e) ||
-	    read_number(j, "head_length", PACKAGE_HEADER_LEN, PACKAGE_HEAD_MAX,
-			&r->head_len, e) ||
+	    read_number(j, "head_length", PACKAGE_HEADER_LEN + 1,
+			PACKAGE_HEAD_MAX, &r->head_len, e) ||
 	    read_number(j, "window", 0, PACKAGE_WINDOW_MAX, &window, e) ||
 	    read_number(j, "apply_memory", 0, JSON_INT_MAX, &r->apply_memory,
 			e))
@@ -652,7 +652,7 @@ static int read_target(const struct tuf_target *t, struct release *r,
 
 	if (!t->has_sha256)
 		return err_set(e, ERR_FORMAT, "package has no SHA-256");
-	if (t->length <= r->head_len)
+	if (t->length < r->head_len)
 		return err_set(e, ERR_FORMAT, "package of impossible length");
 	r->package_len = t->length;
 	r->package_digest = t->sha256;

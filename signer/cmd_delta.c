@@ -251,23 +251,21 @@ static int digest_head(int fd, uint64_t len, struct sha256 *out, struct err *e)
 static int open_delta(int *fd, struct package_reader **out, struct err *e)
 {
 	const struct package_source from = { fd, read_file_at };
-	uint8_t bytes[PACKAGE_HEADER_LEN];
-	struct package_header h;
 	struct sha256 digest;
 	struct stat st;
 	uint64_t head;
 
 	if (fstat(*fd, &st))
 		return err_sys(e, "look at the package");
-	if (read_file_at(fd, 0, bytes, sizeof(bytes), e) ||
-	    package_parse_header((struct slice){ bytes, sizeof(bytes) }, &h, e))
+	if (package_find_head((uint64_t)st.st_size, &head, e) ||
+	    digest_head(*fd, head, &digest, e) ||
+	    package_open(&from, (uint64_t)st.st_size, head, &digest, out, e))
 		return -1;
-	if (h.kind != PACKAGE_DELTA)
-		return err_set(e, ERR_USAGE, "this is a full package");
-	head = package_head_len(h.chunk_count);
-	if (digest_head(*fd, head, &digest, e))
-		return -1;
-	return package_open(&from, (uint64_t)st.st_size, head, &digest, out, e);
+	if (package_header(*out)->kind == PACKAGE_DELTA)
+		return 0;
+	package_close(*out);
+	*out = NULL;
+	return err_set(e, ERR_USAGE, "this is a full package");
 }
 
 static int explain_package(struct explain *x, struct package_reader *package,

@@ -25,9 +25,9 @@ void delta_blank_make(const struct pack_tree *old,
 void delta_blank_done(struct delta_blank *b);
 
 /*
- * A device of before takes the full package, and one that was cut off begins
- * anew: so it has to save a 64th. By the files alone; and by what a delta with
- * all digests came to, where making another one takes little.
+ * A device that was cut off begins anew: so it has to save a 64th. By the files
+ * alone; and by what a delta with all digests came to, where making another one
+ * takes little.
  */
 bool delta_blank_pays(const struct delta_blank *b);
 bool delta_blank_would_pay(const struct delta_blank *b, uint64_t delta_len);

@@ -6,7 +6,6 @@
 
 #include "common/delta.h"
 #include "common/mem.h"
-#include "common/release.h"
 #include "signer/delta_blank.h"
 #include "signer/delta_kin.h"
 #include "signer/delta_old.h"
@@ -435,39 +434,11 @@ static int see_sifted(struct maker *m, struct err *e)
 	return see(m, e);
 }
 
-/* Is there room to name what kin, or digests that are left out, need? */
-static bool may_name_more(const struct maker *m)
-{
-	const struct delta_members *list = &m->views.members;
-	bool kinds[MEMBER_KINDS] = { false };
-	size_t count = 0;
-
-	for (size_t i = 0; i < list->recipe_count; i++) {
-		count += !kinds[list->recipes[i].kind];
-		kinds[list->recipes[i].kind] = true;
-	}
-	return count < RELEASE_LIBRARIES_MAX;
-}
-
-static int see_all(struct maker *m, const struct delta_job *job,
-		   struct err *gave_up, struct err *e)
-{
-	if (open_views(m, job, gave_up, e) || see_sifted(m, e))
-		return -1;
-	if (!m->is_blank || may_name_more(m))
-		return 0;
-	m->is_blank = false;
-	view_pair_done(&m->views);
-	return open_views(m, job, gave_up, e) || see_sifted(m, e) ? -1 : 0;
-}
-
 /* Seen again, the new view has elders kept; of the old nothing changes. */
 static int see_kin(struct maker *m, struct err *e)
 {
 	struct delta_members *list = &m->views.members;
 
-	if (!may_name_more(m))
-		return 0;
 	if (delta_old_load(&m->old, &m->views.fresh, e) ||
 	    delta_kin_find(&m->pieces, &m->views.fresh, &m->kin, e))
 		return -1;
@@ -524,10 +495,10 @@ static int put_head(struct maker *m, const struct encoder_sink *to,
 				       DELTA_WINDOW, &packed, e)))
 		goto out;
 	list = packed.len < raw.len ? buf_slice(&packed) : buf_slice(&raw);
-	head_len = delta_format_head(
-		&(struct delta_head){ (uint32_t)raw.len, (uint32_t)list.len,
-				      m->kin.elder_count > 0, m->is_blank },
-		head);
+	head_len = delta_format_head(&(struct delta_head){ (uint32_t)raw.len,
+							   (uint32_t)list.len,
+							   m->is_blank },
+				     head);
 	*len = head_len + list.len;
 	if (to->write(to->ctx, (struct slice){ head, head_len }, e) == 0 &&
 	    (list.len == 0 || to->write(to->ctx, list, e) == 0))
@@ -572,14 +543,12 @@ static void describe(const struct maker *m, struct delta_made *out)
 {
 	const struct delta_members *list = &m->views.members;
 
-	out->blank = m->is_blank;
-	out->blank_pays = !m->is_blank && may_name_more(m) &&
-			  delta_blank_would_pay(&m->blank, out->len);
+	out->blank_pays =
+		!m->is_blank && delta_blank_would_pay(&m->blank, out->len);
 	if (delta_members_is_empty(list))
 		return;
 	for (size_t i = 0; i < list->recipe_count; i++)
 		out->kinds[list->recipes[i].kind] = true;
-	out->kin = m->kin.elder_count > 0;
 	out->memory = memory_of(list) +
 		      list->part_count * sizeof(*list->parts) +
 		      list->step_count * sizeof(*list->steps) +
@@ -663,7 +632,8 @@ static int run(struct maker *m, const struct delta_job *job,
 		delta_blank_make(job->old, job->fresh, &m->blank);
 	m->is_blank = job->blank || delta_blank_pays(&m->blank);
 	if (crew_new(job->jobs, &m->setup.crew, e) ||
-	    see_all(m, job, gave_up, e) || (!job->plain && see_kin(m, e)) ||
+	    open_views(m, job, gave_up, e) || see_sifted(m, e) ||
+	    (!job->plain && see_kin(m, e)) ||
 	    put_head(m, &job->to, &made.len, e))
 		return -1;
 	m->setup.prefix_max = spare_reads(m);

@@ -33,9 +33,8 @@ struct delta_made {
 	/* Members that are made again or kept: 0 and none without any. */
 	uint64_t scratch_len, memory;
 	bool kinds[MEMBER_KINDS];
-	bool kin;        /* MEMBER_KIN is needed */
-	bool blank;      /* MEMBER_BLANK is, and then not that */
-	bool blank_pays; /* it is not, but another try with .blank is better */
+	bool blank_pays; /* digests are all there, but another try with .blank
+			  * is better */
 	/* Why members were left as they are; ERR_NONE if they were not. */
 	struct err gave_up;
 };

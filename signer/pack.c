@@ -281,7 +281,7 @@ void pack_describe(const struct pack_tree *t, struct release *r)
 }
 
 static uint64_t memory_for(const struct pack_job *job,
-			   const struct package_header *h)
+			   const struct package_header *h, uint64_t head_len)
 {
 	const struct pack_tree *t = job->content;
 	uint64_t memory = MEMORY_FIXED + h->window_len + t->manifest.len +
@@ -290,7 +290,7 @@ static uint64_t memory_for(const struct pack_job *job,
 	if (job->base)
 		memory += DELTA_MEMORY + job->base->manifest.len +
 			  MEMORY_ENTRY * (uint64_t)job->base->tree.count;
-	return memory + (uint64_t)SHA256_LEN * h->chunk_count;
+	return memory + head_len;
 }
 
 /* ---- making -------------------------------------------------------------- */
@@ -330,12 +330,6 @@ static void describe_members(const struct delta_made *made, struct release *r)
 		if (made->kinds[kind])
 			member_library((enum member_kind)kind,
 				       r->libraries[r->library_count++]);
-	if (made->blank)
-		memcpy(r->libraries[r->library_count++], MEMBER_BLANK,
-		       sizeof(MEMBER_BLANK));
-	else if (made->kin)
-		memcpy(r->libraries[r->library_count++], MEMBER_KIN,
-		       sizeof(MEMBER_KIN));
 }
 
 static int try_delta(const struct pack_job *job, const struct delta_job *how,
@@ -412,7 +406,7 @@ static int write_package(const struct pack_job *job, bool plain,
 		rc = 0;
 	package_writer_free(w);
 	r->kind = h.kind;
-	r->apply_memory += memory_for(job, &h);
+	r->apply_memory += memory_for(job, &h, r->head_len);
 	return rc;
 }
 

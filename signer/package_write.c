@@ -49,11 +49,13 @@ int package_writer_add(struct package_writer *w, struct slice bytes,
 /* What all chunks of one package need. */
 struct cutting {
 	const struct package_writer *w;
-	const struct package_header *h;
 	const struct stream *stream; /* NULL: not encrypted */
 	size_t piece_len;            /* bytes of the payload in a whole chunk */
+	uint64_t payload_len;        /* as distributed */
+	uint32_t count;              /* of chunks */
 	int fd;
-	struct buf table, piece, sealed;
+	struct buf rest; /* of the head, behind the header */
+	struct buf piece, sealed;
 };
 
 static int read_piece(struct cutting *c, uint32_t index, struct err *e)
@@ -74,27 +76,39 @@ static int read_piece(struct cutting *c, uint32_t index, struct err *e)
 	return 0;
 }
 
-static int put_chunk(struct cutting *c, uint32_t index, struct err *e)
+/* The next chunk, as it is distributed. */
+static int make_chunk(struct cutting *c, uint32_t index, struct slice *out,
+		      struct err *e)
 {
-	const struct stream_place at = {
-		.index = index, .last = index == c->h->chunk_count - 1
-	};
-	uint64_t offset = package_head_len(c->h->chunk_count) +
-			  (uint64_t)index * PACKAGE_CHUNK_LEN;
-	struct slice chunk;
-	struct sha256 digest;
+	const struct stream_place at = { .index = index,
+					 .last = index == c->count - 1 };
 
 	if (read_piece(c, index, e))
 		return -1;
-	chunk = buf_slice(&c->piece);
-	if (c->stream) {
-		c->sealed.len = 0;
-		if (stream_seal(c->stream, at, chunk, &c->sealed, e))
-			return -1;
-		chunk = buf_slice(&c->sealed);
-	}
+	*out = buf_slice(&c->piece);
+	if (!c->stream)
+		return 0;
+	c->sealed.len = 0;
+	if (stream_seal(c->stream, at, *out, &c->sealed, e))
+		return -1;
+	*out = buf_slice(&c->sealed);
+	return 0;
+}
+
+/* A single chunk belongs to the head; else the head has the digest of each. */
+static int put_chunk(struct cutting *c, uint32_t index, struct err *e)
+{
+	const uint64_t offset = package_head_len(c->payload_len) +
+				(uint64_t)index * PACKAGE_CHUNK_LEN;
+	struct slice chunk;
+	struct sha256 digest;
+
+	if (make_chunk(c, index, &chunk, e))
+		return -1;
+	if (c->count == 1)
+		return buf_add(&c->rest, chunk, e);
 	sha256_of(chunk, &digest);
-	if (buf_add(&c->table, (struct slice){ digest.bytes, SHA256_LEN }, e))
+	if (buf_add(&c->rest, (struct slice){ digest.bytes, SHA256_LEN }, e))
 		return -1;
 	return fs_write_at(c->fd, offset, chunk, e);
 }
@@ -106,10 +120,10 @@ static int put_head(const struct cutting *c, struct slice header,
 
 	digest_start(&digest);
 	digest_add(&digest, header);
-	digest_add(&digest, buf_slice(&c->table));
+	digest_add(&digest, buf_slice(&c->rest));
 	digest_finish(&digest, &r->head_digest);
 	if (fs_write_at(c->fd, 0, header, e) ||
-	    fs_write_at(c->fd, header.len, buf_slice(&c->table), e))
+	    fs_write_at(c->fd, header.len, buf_slice(&c->rest), e))
 		return -1;
 	return 0;
 }
@@ -117,23 +131,22 @@ static int put_head(const struct cutting *c, struct slice header,
 static int put_package(struct cutting *c, struct slice header,
 		       struct release *r, struct err *e)
 {
-	for (uint32_t i = 0; i < c->h->chunk_count; i++)
+	for (uint32_t i = 0; i < c->count; i++)
 		if (put_chunk(c, i, e))
 			return -1;
 	return put_head(c, header, r, e);
 }
 
-static int fill_header(const struct package_writer *w, size_t piece_len,
-		       struct package_header *h, struct err *e)
+static int count_chunks(struct cutting *c, struct err *e)
 {
-	uint64_t count = w->payload_len / piece_len +
-			 (w->payload_len % piece_len > 0 ? 1 : 0);
+	const uint64_t len = c->w->payload_len;
+	const uint64_t count =
+		len / c->piece_len + (len % c->piece_len > 0 ? 1 : 0);
 
 	if (count > PACKAGE_CHUNKS_MAX)
 		return err_set(e, ERR_LIMIT, "package is too large");
-	h->chunk_count = (uint32_t)count;
-	h->payload_len =
-		w->payload_len + count * (PACKAGE_CHUNK_LEN - piece_len);
+	c->count = (uint32_t)count;
+	c->payload_len = len + count * (PACKAGE_CHUNK_LEN - c->piece_len);
 	return 0;
 }
 
@@ -149,31 +162,31 @@ int package_writer_end(struct package_writer *w,
 	struct stream *stream = secret_new(sizeof(*stream));
 	struct cutting c = {
 		.w = w,
-		.h = h,
 		.stream = how->content_key ? stream : NULL,
 		.piece_len = piece_len,
 		.fd = how->fd,
-		.table = BUF_INIT((size_t)SHA256_LEN * PACKAGE_CHUNKS_MAX),
+		.rest = BUF_INIT((size_t)SHA256_LEN * PACKAGE_CHUNKS_MAX),
 		.piece = BUF_INIT(PACKAGE_CHUNK_LEN),
 		.sealed = BUF_INIT(PACKAGE_CHUNK_LEN),
 	};
 	int rc = -1;
 
 	h->cipher = how->content_key ? PACKAGE_STREAM : PACKAGE_PLAIN;
-	if (fill_header(w, piece_len, h, e))
+	if (count_chunks(&c, e))
 		goto out;
 	package_format_header(h, header);
 	if (how->content_key)
 		stream_init(how->content_key, bytes, stream);
 	r->encrypted = how->content_key != NULL;
 	memcpy(r->commitment, stream->commitment, STREAM_COMMITMENT_LEN);
-	r->head_len = package_head_len(h->chunk_count);
+	r->head_len = package_head_len(c.payload_len);
 	r->window_len = h->window_len;
-	r->package_len = r->head_len + h->payload_len;
+	r->package_len =
+		c.count == 1 ? r->head_len : r->head_len + c.payload_len;
 	rc = put_package(&c, bytes, r, e);
 out:
 	secret_free(stream, sizeof(*stream));
-	buf_done(&c.table);
+	buf_done(&c.rest);
 	buf_wipe(&c.piece);
 	buf_done(&c.sealed);
 	if (rc)

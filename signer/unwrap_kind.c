@@ -68,7 +68,7 @@ static const struct {
 	{ "a sparse image of Android", 0, "\x3a\xff\x26\xed", 4 },
 	{ "a rar archive", 0, "Rar!\x1a\x07", 6 },
 	{ "a cab archive", 0, "MSCF\0\0\0\0", 8 },
-	{ "a package of Pawl", 0, "PAWLPKG", 8 },
+	{ "a package of Pawl", 0, "PAWL\1", 5 },
 };
 
 const char *unwrap_closed(struct slice head)

@@ -64,10 +64,9 @@ static void make_file(struct file *f, enum package_cipher cipher)
 		.content = PACKAGE_TREE,
 		.codec = PACKAGE_RAW,
 		.cipher = cipher,
-		.chunk_count = CHUNKS,
-		.payload_len = (uint64_t)CHUNKS * PACKAGE_CHUNK_LEN,
 	};
-	size_t head_len = (size_t)package_head_len(CHUNKS);
+	size_t head_len =
+		(size_t)package_head_len((uint64_t)CHUNKS * PACKAGE_CHUNK_LEN);
 	struct stream s;
 	struct sha256 d;
 
@@ -98,7 +97,8 @@ static double read_once(struct file *f, bool decrypts)
 	clock_t start = clock();
 	size_t got = 1;
 
-	if (package_open(&from, f->len, package_head_len(CHUNKS),
+	if (package_open(&from, f->len,
+			 package_head_len((uint64_t)CHUNKS * PACKAGE_CHUNK_LEN),
 			 &f->head_digest, &r, &e))
 		give_up(&e);
 	if (decrypts && package_decrypt(r, content_key, f->commitment, &e))

@@ -116,7 +116,7 @@ refused 6 'chunk 1 of the package: sealed text was changed' changed
 publish foreign
 refused 6 'of the package: sealed text was changed' foreign
 publish cut_off
-refused 6 'the content key is not the signed one' cut_off
+refused 6 'sealed text was changed' cut_off
 publish two_keys
 refused 6 'the content key is not the signed one' two_keys
 

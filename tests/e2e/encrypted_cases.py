@@ -21,15 +21,17 @@ RECORD = 16 + 113
 
 
 def cut(package):
-    count, = struct.unpack("<I", package[16:20])
-    payload = package[64 + 32 * count:]
-    return package[:64], [payload[i:i + CHUNK]
+    count = (len(package) - 16 + CHUNK + 31) // (CHUNK + 32)
+    assert len(package) > 16 + CHUNK
+    payload = package[16 + 32 * count:]
+    return package[:16], [payload[i:i + CHUNK]
                           for i in range(0, len(payload), CHUNK)]
 
 
 def join(header, chunks):
-    return header + b"".join(hashlib.sha256(c).digest()
-                             for c in chunks) + b"".join(chunks)
+    table = [hashlib.sha256(c).digest() for c in chunks]
+    return header + b"".join(table if len(table) > 1 else []) + \
+        b"".join(chunks)
 
 
 # ---- chunks: each is a function of header, chunks and the signed entry ------
@@ -53,8 +55,6 @@ def changed(header, chunks, said):
 
 def cut_off(header, chunks, said):
     chunks = chunks[:-1]
-    header = header[:16] + struct.pack("<I", len(chunks)) + header[20:24] + \
-        struct.pack("<Q", CHUNK * len(chunks)) + header[32:]
     return header, chunks
 
 
@@ -88,7 +88,8 @@ def stage(repo, keep, name, version):
         header, chunks = cut(f.read())
     header, chunks = CASES.get(name, good)(header, chunks, said)
     package = join(header, chunks)
-    said["head_length"] = 64 + 32 * len(chunks)
+    said["head_length"] = 16 + 32 * len(chunks) if len(chunks) > 1 \
+        else len(package)
     said["head_digest"] = hashlib.sha256(
         package[:said["head_length"]]).hexdigest()
     digest = hashlib.sha256(package).hexdigest()

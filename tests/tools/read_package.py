@@ -67,18 +67,20 @@ def prefix_of(ranges, old):
 
 def read_package(path):
     data = open(path, "rb").read()
-    (magic, version, kind, content, codec, zero, chunks, window, payload_len,
-     plain_len) = struct.unpack_from("<8sHBBB3sIIQQ", data)
-    assert magic == b"PAWLPKG\0" and version == 1 and content == 1
-    assert not any(zero) and not any(data[40:64])
-    head = 64 + 32 * chunks
-    payload = data[head:]
-    assert len(payload) == payload_len
-    assert chunks == (payload_len + 65535) // 65536
+    (magic, version, kind, content, codec, cipher, bits, low,
+     high) = struct.unpack_from("<4sBBBBBBIH", data)
+    assert magic == b"PAWL" and version == 1 and content == 1 and cipher == 0
+    window = 1 << bits if bits else 0
+    plain_len = low | high << 32
+    if len(data) <= 16 + 65536:
+        return kind, codec, window, data[16:], plain_len
+    chunks = (len(data) - 16 + 65567) // 65568
+    payload = data[16 + 32 * chunks:]
+    assert chunks == (len(payload) + 65535) // 65536
     for i in range(chunks):
         chunk = payload[i * 65536:(i + 1) * 65536]
         assert (hashlib.sha256(chunk).digest() ==
-                data[64 + 32 * i:96 + 32 * i])
+                data[16 + 32 * i:48 + 32 * i])
     return kind, codec, window, payload, plain_len
 
 
@@ -583,11 +585,13 @@ def block(r, s, old, made, n, at, home):
 
 def read_list(codec, payload):
     """Recipes, parts of the old, steps of the new; and where records begin."""
-    at = 1 + payload[0]
-    assert payload[1] in (7, 8, 9)
-    raw, *packed = numbers(payload[2:at])
-    assert len(packed) == (raw > 0)
-    packed = packed[0] if packed else 0
+    assert payload[0] < 4
+    raw, packed, at = 0, 0, 1
+    if payload[0] & 2:
+        raw = int.from_bytes(payload[1:4], "little")
+        packed = int.from_bytes(payload[4:7], "little")
+        assert 0 < packed <= raw
+        at = 7
     data = payload[at:at + packed]
     if raw != packed:
         data = decode(codec, 4194304, data)
@@ -887,7 +891,7 @@ def read_full(codec, window, payload, plain_len):
 
 
 def put_digests(stream, length):
-    """Version 9: each file's digest into its place in the manifest."""
+    """Each file's digest into its place in the manifest."""
     manifest, at = bytearray(stream[:length]), length
     for e in read_manifest(bytes(manifest)):
         if e["kind"] == 2:
@@ -907,7 +911,7 @@ def main():
     assert kind == 2 and plain_len == len(payload)
     old = stream_of(open(old_manifest, "rb").read(), old_tree)
     made = read_payload(codec, payload, old)
-    if payload[1] == 9:
+    if payload[0] & 1:
         made = put_digests(made, os.path.getsize(new_manifest))
     assert made == want
     print("ok - %d bytes rebuilt twice" % len(want))

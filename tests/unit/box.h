@@ -95,22 +95,22 @@ static inline int raw_read_at(void *ctx, uint64_t offset, void *out, size_t len,
 
 /*
  * Header, right chunk table and payload, and what a release would sign of it:
- * all digests are right, whatever the payload is.
+ * all digests are right, whatever the payload is. One of a single chunk has no
+ * table and belongs to the head.
  */
 static inline void raw_make(struct raw_package *p, struct package_header h,
 			    struct slice payload, struct release *r)
 {
 	struct err e = { 0 };
 	uint8_t head[PACKAGE_HEADER_LEN];
+	const bool whole = payload.len <= PACKAGE_CHUNK_LEN;
 
-	h.payload_len = payload.len;
-	h.chunk_count = (uint32_t)((payload.len + PACKAGE_CHUNK_LEN - 1) /
-				   PACKAGE_CHUNK_LEN);
 	package_format_header(&h, head);
 	buf_done(&p->bytes);
 	p->bytes.max = (size_t)1 << 30;
 	assert_ok(buf_add(&p->bytes, (struct slice){ head, sizeof(head) }, &e));
-	for (size_t at = 0; at < payload.len; at += PACKAGE_CHUNK_LEN) {
+	for (size_t at = 0; at < payload.len && !whole;
+	     at += PACKAGE_CHUNK_LEN) {
 		struct sha256 digest;
 
 		sha256_of(slice_sub(payload, at, PACKAGE_CHUNK_LEN), &digest);
@@ -118,10 +118,11 @@ static inline void raw_make(struct raw_package *p, struct package_header h,
 				  (struct slice){ digest.bytes, SHA256_LEN },
 				  &e));
 	}
-	sha256_of(buf_slice(&p->bytes), &r->head_digest);
-	r->head_len = p->bytes.len;
+	r->head_len = package_head_len(payload.len);
 	assert_ok(buf_add(&p->bytes, payload, &e));
 	r->package_len = p->bytes.len;
+	sha256_of(slice_sub(buf_slice(&p->bytes), 0, (size_t)r->head_len),
+		  &r->head_digest);
 	sha256_of(buf_slice(&p->bytes), &r->package_digest);
 	r->kind = h.kind;
 	r->content = h.content;

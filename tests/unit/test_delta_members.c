@@ -322,14 +322,13 @@ static void check_head(uint32_t raw_len, uint32_t packed_len,
 		       enum err_code code)
 {
 	const bool blank = packed_len % 2 == 0;
-	const struct delta_head h = { raw_len, packed_len,
-				      !blank && raw_len % 2 != 0, blank };
+	const struct delta_head h = { raw_len, packed_len, blank };
 	struct delta_head out = { .raw_len = 1 };
 	uint8_t bytes[DELTA_HEAD_MAX];
 	const size_t len = delta_format_head(&h, bytes);
-	const struct slice in = { bytes + 1, len - 1 };
+	const struct slice in = { bytes, len };
 
-	assert_int_equal(bytes[0], in.len);
+	assert_int_equal(delta_head_len(bytes[0]), len);
 	if (code != ERR_NONE) {
 		assert_refused(delta_parse_head(in, &out, &e), code);
 		assert_int_equal(out.raw_len, 1);
@@ -338,7 +337,6 @@ static void check_head(uint32_t raw_len, uint32_t packed_len,
 	assert_ok(delta_parse_head(in, &out, &e));
 	assert_int_equal(out.raw_len, raw_len);
 	assert_int_equal(out.packed_len, packed_len);
-	assert_int_equal(out.kin, h.kin);
 	assert_int_equal(out.blank, h.blank);
 }
 
@@ -352,33 +350,43 @@ static void a_head_comes_back_and_wrong_ones_are_refused(void **state)
 	check_head(7, 8, ERR_FORMAT);
 	check_head(7, 0, ERR_FORMAT);
 	check_head(DELTA_LIST_MAX + 1, 9, ERR_LIMIT);
-	check_head(UINT32_MAX, UINT32_MAX, ERR_LIMIT);
+	check_head((1u << 24) - 1, (1u << 24) - 1, ERR_LIMIT);
 }
 
-static void heads_of_another_version_or_length_are_refused(void **state)
+static void
+heads_with_other_flags_or_of_another_length_are_refused(void **state)
 {
 	struct delta_head out = { 0 };
-	uint8_t bytes[DELTA_HEAD_MAX + 1];
+	uint8_t bytes[DELTA_HEAD_MAX + 1] = { 0 };
 	const size_t len = delta_format_head(
-		&(struct delta_head){ 700, 300, false, false }, bytes);
+		&(struct delta_head){ 700, 300, false }, bytes);
 
 	(void)state;
-	for (size_t n = 0; n < len - 1; n++)
-		assert_refused(delta_parse_head((struct slice){ bytes + 1, n },
-						&out, &e),
-			       ERR_FORMAT);
-	assert_refused(
-		delta_parse_head((struct slice){ bytes + 1, len }, &out, &e),
-		ERR_FORMAT);
+	assert_int_equal(len, DELTA_HEAD_MAX);
+	for (size_t n = 0; n <= len + 1; n++)
+		if (n != len)
+			assert_refused(
+				delta_parse_head((struct slice){ bytes, n },
+						 &out, &e),
+				ERR_FORMAT);
+	/* No list is said by the flag, and there is one way to say it. */
+	assert_int_equal(
+		delta_format_head(&(struct delta_head){ .blank = true }, bytes),
+		1);
+	memset(bytes, 0, sizeof(bytes));
+	bytes[0] = DELTA_HEAD_LIST;
+	assert_refused(delta_parse_head((struct slice){ bytes, len }, &out, &e),
+		       ERR_FORMAT);
 	/* No fault of the delta's: the full package stands in for it. */
-	bytes[1] = DELTA_HEAD_VERSION - 1;
-	assert_refused(delta_parse_head((struct slice){ bytes + 1, len - 1 },
-					&out, &e),
-		       ERR_CONFLICT);
-	bytes[1] = DELTA_HEAD_BLANK + 1;
-	assert_refused(delta_parse_head((struct slice){ bytes + 1, len - 1 },
-					&out, &e),
-		       ERR_CONFLICT);
+	for (unsigned flags = 4; flags <= UINT8_MAX; flags++) {
+		bytes[0] = (uint8_t)flags;
+		assert_refused(
+			delta_parse_head(
+				(struct slice){ bytes,
+						delta_head_len(bytes[0]) },
+				&out, &e),
+			ERR_CONFLICT);
+	}
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -399,7 +407,7 @@ int main(void)
 		TEST(wrong_recipes_are_refused),
 		TEST(there_is_room_for_so_many_recipes),
 		TEST(a_head_comes_back_and_wrong_ones_are_refused),
-		TEST(heads_of_another_version_or_length_are_refused),
+		TEST(heads_with_other_flags_or_of_another_length_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -169,7 +169,7 @@ static void put_payload(void)
 
 	assert_ok(delta_format_members(&members, &list, &e));
 	len = delta_format_head(&(struct delta_head){ (uint32_t)list.len,
-						      (uint32_t)list.len, true,
+						      (uint32_t)list.len,
 						      false },
 				head);
 	assert_ok(buf_add(&payload, (struct slice){ head, len }, &e));
@@ -373,7 +373,7 @@ static int read_list(enum package_codec codec, struct slice packed,
 	payload_used = 0;
 	head_len = delta_format_head(
 		&(struct delta_head){ raw_len, (uint32_t)(packed.len + at_end),
-				      false, false },
+				      false },
 		head);
 	assert_ok(buf_add(&payload, (struct slice){ head, head_len }, &e));
 	assert_ok(buf_add(&payload, packed, &e));
@@ -548,7 +548,7 @@ static void a_point_that_cannot_be_kept_ends_it(void **state)
 	box_close(&box);
 	assert_int_equal(out.len, HEAD_LEN + RAW_LEN);
 	assert_false(may.blank);
-	payload.ptr[1] = DELTA_HEAD_BLANK;
+	payload.ptr[0] |= DELTA_HEAD_BLANK;
 	payload_used = 0;
 	out.len = 0;
 	assert_ok(delta_payload_apply(PACKAGE_RAW, old.len, 2 * old.len, &io,
@@ -627,7 +627,7 @@ static int refer_to_kept(bool copy_first, uint64_t at)
 	out.len = 0;
 	assert_ok(delta_format_members(&members, &list, &e));
 	len = delta_format_head(&(struct delta_head){ (uint32_t)list.len,
-						      (uint32_t)list.len, true,
+						      (uint32_t)list.len,
 						      false },
 				head);
 	assert_ok(buf_add(&payload, (struct slice){ head, len }, &e));

@@ -188,7 +188,7 @@ static void put_payload(void)
 {
 	struct buf list = BUF_INIT(DELTA_LIST_MAX);
 	uint8_t head[DELTA_HEAD_MAX];
-	struct delta_head h = { .kin = true };
+	struct delta_head h = { .blank = false };
 	size_t len;
 
 	assert_ok(delta_format_members(&members, &list, &e));

@@ -30,8 +30,6 @@ static void make_package(struct place *p)
 		.kind = PACKAGE_FULL,
 		.content = PACKAGE_TREE,
 		.codec = PACKAGE_RAW,
-		.chunk_count = CHUNKS,
-		.payload_len = PAYLOAD,
 		.plain_len = PAYLOAD,
 	};
 

@@ -273,8 +273,6 @@ static void a_library_is_known_by_name_and_version(void **state)
 	text[strlen(text) - 1]++;
 	assert_false(member_library_is_here(text));
 	assert_false(member_library_is_here(""));
-	assert_true(member_library_is_here("delta 8"));
-	assert_true(member_library_is_here("delta 9"));
 	assert_false(member_library_is_here("delta 10"));
 }
 

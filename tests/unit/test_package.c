@@ -20,9 +20,7 @@ static const struct package_header header = {
 	.kind = PACKAGE_FULL,
 	.content = PACKAGE_TREE,
 	.codec = PACKAGE_ZSTD,
-	.chunk_count = CHUNKS,
 	.window_len = 1 << 20,
-	.payload_len = PAYLOAD_LEN,
 	.plain_len = 7777777,
 };
 
@@ -99,9 +97,7 @@ static void a_header_survives_the_round_trip(void **state)
 	assert_int_equal(back.kind, header.kind);
 	assert_int_equal(back.content, header.content);
 	assert_int_equal(back.codec, header.codec);
-	assert_int_equal(back.chunk_count, header.chunk_count);
 	assert_int_equal(back.window_len, header.window_len);
-	assert_int_equal(back.payload_len, header.payload_len);
 	assert_int_equal(back.plain_len, header.plain_len);
 }
 
@@ -143,23 +139,10 @@ static void headers_outside_the_limits_are_refused(void **state)
 	struct package_header h = header;
 
 	(void)state;
-	h.window_len = PACKAGE_WINDOW_MAX + 1;
+	h.window_len = 2 * PACKAGE_WINDOW_MAX;
 	assert_header_refused(h, ERR_LIMIT);
-	h = header;
-	h.chunk_count = PACKAGE_CHUNKS_MAX + 1;
-	h.payload_len = (uint64_t)h.chunk_count * PACKAGE_CHUNK_LEN;
+	h.window_len = PACKAGE_WINDOW_MIN / 2;
 	assert_header_refused(h, ERR_LIMIT);
-	h = header;
-	h.chunk_count = CHUNKS - 1;
-	assert_header_refused(h, ERR_FORMAT);
-	h.chunk_count = CHUNKS + 1;
-	assert_header_refused(h, ERR_FORMAT);
-	h.chunk_count = 0;
-	h.payload_len = 0;
-	assert_header_refused(h, ERR_FORMAT);
-	h = header;
-	h.payload_len = UINT64_MAX;
-	assert_header_refused(h, ERR_FORMAT);
 	h = header;
 	h.codec = 3;
 	assert_header_refused(h, ERR_FORMAT);
@@ -283,16 +266,16 @@ static void a_package_that_was_cut_is_refused(void **state)
 	assert_refused(open_it(&r, &e), ERR_FORMAT);
 }
 
-static void lengths_must_be_those_of_the_header(void **state)
+static void lengths_must_fit_each_other(void **state)
 {
 	struct package_reader *r = NULL;
 	struct err e = { 0 };
 
 	(void)state;
-	assert_refused(package_open(&source, FILE_LEN - 1, HEAD_LEN,
+	assert_refused(package_open(&source, FILE_LEN - LAST_LEN, HEAD_LEN,
 				    &head_digest, &r, &e),
 		       ERR_FORMAT);
-	assert_refused(package_open(&source, FILE_LEN, PACKAGE_HEADER_LEN - 1,
+	assert_refused(package_open(&source, FILE_LEN, PACKAGE_HEADER_LEN,
 				    &head_digest, &r, &e),
 		       ERR_FORMAT);
 	assert_refused_saying(package_open(&source, HEAD_LEN - 1, HEAD_LEN,
@@ -304,23 +287,172 @@ static void lengths_must_be_those_of_the_header(void **state)
 		       ERR_LIMIT);
 	assert_refused(package_open(&source, FILE_LEN, HEAD_LEN + SHA256_LEN,
 				    &head_digest, &r, &e),
-		       ERR_UNTRUSTED);
+		       ERR_FORMAT);
+}
+
+/* Of a file that is signed as shorter the last chunk is not the signed one. */
+static void a_last_chunk_has_its_signed_length(void **state)
+{
+	struct package_reader *r = NULL;
+	struct err e = { 0 };
+	size_t total;
+
+	(void)state;
+	assert_ok(package_open(&source, FILE_LEN - 1, HEAD_LEN, &head_digest,
+			       &r, &e));
+	assert_refused(read_it(r, &total, &e), ERR_UNTRUSTED);
+	assert_int_equal(total, 2 * PACKAGE_CHUNK_LEN);
+	package_close(r);
 }
 
 /* Whoever signs a longer table has no room for a second one behind it. */
-static void a_chunk_table_is_no_longer_than_its_chunks(void **state)
+static void a_chunk_table_is_as_long_as_its_chunks(void **state)
 {
 	struct package_reader *r = NULL;
-	struct package_header h = header;
 	struct err e = { 0 };
 
 	(void)state;
-	h.payload_len = FILE_LEN - HEAD_LEN - SHA256_LEN;
-	package_format_header(&h, file);
 	sha256_of((struct slice){ file, HEAD_LEN + SHA256_LEN }, &head_digest);
 	assert_refused(package_open(&source, FILE_LEN, HEAD_LEN + SHA256_LEN,
 				    &head_digest, &r, &e),
 		       ERR_FORMAT);
+	sha256_of((struct slice){ file, HEAD_LEN - SHA256_LEN }, &head_digest);
+	assert_refused(package_open(&source, FILE_LEN, HEAD_LEN - SHA256_LEN,
+				    &head_digest, &r, &e),
+		       ERR_FORMAT);
+	/* Nor does a head take more payload in than a chunk. */
+	sha256_of((struct slice){ file, FILE_LEN }, &head_digest);
+	assert_refused(
+		package_open(&source, FILE_LEN, FILE_LEN, &head_digest, &r, &e),
+		ERR_FORMAT);
+}
+
+/* ---- of a single chunk --------------------------------------------------- */
+
+/* The head is all of it; returns the payload's length. */
+static size_t make_whole(size_t payload_len)
+{
+	memmove(file + PACKAGE_HEADER_LEN, file + HEAD_LEN, payload_len);
+	file_len = PACKAGE_HEADER_LEN + payload_len;
+	sha256_of((struct slice){ file, (size_t)file_len }, &head_digest);
+	return payload_len;
+}
+
+static int open_whole(struct package_reader **r, struct err *e)
+{
+	return package_open(&source, file_len, file_len, &head_digest, r, e);
+}
+
+static void a_payload_of_one_chunk_belongs_to_the_head(void **state)
+{
+	static const size_t lengths[] = { 1, 1000, PACKAGE_CHUNK_LEN };
+	static uint8_t out[PACKAGE_CHUNK_LEN + 1];
+	struct err e = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
+		struct package_reader *r = NULL;
+		size_t len, got;
+
+		setup(state);
+		len = make_whole(lengths[i]);
+		assert_ok(open_whole(&r, &e));
+		/* It came with the head: nothing else is read any more. */
+		memset(file, 0, sizeof(file));
+		assert_ok(package_read(r, out, sizeof(out), &got, &e));
+		assert_int_equal(got, len);
+		setup(state);
+		assert_memory_equal(out, file + HEAD_LEN, len);
+		assert_ok(package_read(r, out, sizeof(out), &got, &e));
+		assert_int_equal(got, 0);
+		if (len > 500) {
+			assert_ok(package_seek(r, 500, &e));
+			assert_ok(package_read(r, out, sizeof(out), &got, &e));
+			assert_int_equal(got, len - 500);
+			assert_memory_equal(out, file + HEAD_LEN + 500, got);
+		}
+		assert_refused(package_check_chunk(
+				       r, 0, (struct slice){ out, len }, &e),
+			       ERR_UNTRUSTED);
+		package_close(r);
+	}
+}
+
+static void any_changed_byte_of_such_a_package_is_noticed(void **state)
+{
+	struct package_reader *r = NULL;
+	struct err e = { 0 };
+
+	(void)state;
+	make_whole(700);
+	for (size_t i = 0; i < file_len; i++) {
+		file[i] ^= 1;
+		assert_refused(open_whole(&r, &e), ERR_UNTRUSTED);
+		file[i] ^= 1;
+	}
+	file_len--;
+	assert_refused(open_whole(&r, &e), ERR_UNTRUSTED);
+}
+
+/* A table of one digest, a chunk more than the head has room for, nothing. */
+static void there_is_one_way_to_write_a_package(void **state)
+{
+	struct package_reader *r = NULL;
+	struct err e = { 0 };
+
+	(void)state;
+	file_len = PACKAGE_HEADER_LEN + SHA256_LEN + 1000;
+	sha256_of((struct slice){ file, PACKAGE_HEADER_LEN + SHA256_LEN },
+		  &head_digest);
+	assert_refused(package_open(&source, file_len,
+				    PACKAGE_HEADER_LEN + SHA256_LEN,
+				    &head_digest, &r, &e),
+		       ERR_FORMAT);
+	make_whole(PACKAGE_CHUNK_LEN + 1);
+	assert_refused(open_whole(&r, &e), ERR_FORMAT);
+	make_whole(0);
+	assert_refused(open_whole(&r, &e), ERR_FORMAT);
+}
+
+static void the_length_of_a_file_tells_that_of_its_head(void **state)
+{
+	const uint64_t chunk = PACKAGE_CHUNK_LEN;
+	const struct {
+		uint64_t payload, head;
+	} good[] = {
+		{ 1, PACKAGE_HEADER_LEN + 1 },
+		{ chunk, PACKAGE_HEADER_LEN + chunk },
+		{ chunk + 1, PACKAGE_HEADER_LEN + 2 * SHA256_LEN },
+		{ 2 * chunk, PACKAGE_HEADER_LEN + 2 * SHA256_LEN },
+		{ 2 * chunk + 1, PACKAGE_HEADER_LEN + 3 * SHA256_LEN },
+		{ PACKAGE_CHUNKS_MAX * chunk, PACKAGE_HEAD_MAX },
+	};
+	const uint64_t bad[] = { 0, PACKAGE_HEADER_LEN,
+				 PACKAGE_HEADER_LEN + chunk + 1,
+				 PACKAGE_HEADER_LEN + chunk + 2 * SHA256_LEN,
+				 PACKAGE_HEADER_LEN + 2 * SHA256_LEN +
+					 2 * chunk + 1 };
+	struct err e = { 0 };
+	uint64_t head = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		const uint64_t payload = good[i].payload;
+
+		assert_int_equal(package_head_len(payload), good[i].head);
+		assert_ok(package_find_head(payload <= chunk
+						    ? good[i].head
+						    : good[i].head + payload,
+					    &head, &e));
+		assert_int_equal(head, good[i].head);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_refused(package_find_head(bad[i], &head, &e),
+			       ERR_FORMAT);
+	assert_refused(
+		package_find_head(PACKAGE_HEAD_MAX + SHA256_LEN +
+					  (PACKAGE_CHUNKS_MAX + 1) * chunk,
+				  &head, &e),
+		ERR_LIMIT);
 }
 
 static void arriving_chunks_are_checked_one_by_one(void **state)
@@ -531,7 +663,7 @@ static void another_header_opens_no_chunk(void **state)
 	size_t total;
 
 	(void)state;
-	file[10] = PACKAGE_DELTA;
+	file[5] = PACKAGE_DELTA;
 	sign_again();
 	assert_refused(decrypt_it(&total, &e), ERR_UNTRUSTED);
 	assert_int_equal(total, 0);
@@ -539,21 +671,47 @@ static void another_header_opens_no_chunk(void **state)
 
 static void an_encrypted_chunk_holds_more_than_its_tag(void **state)
 {
-	struct package_header h = header;
-	uint8_t bytes[PACKAGE_HEADER_LEN];
-	struct slice in = { bytes, sizeof(bytes) };
-	struct package_header back;
+	struct package_reader *r = NULL;
 	struct err e = { 0 };
+	const uint64_t least = FILE_LEN - LAST_LEN + AEAD_TAG_LEN;
 
 	(void)state;
-	h.cipher = PACKAGE_STREAM;
-	h.payload_len = 2 * PACKAGE_CHUNK_LEN + AEAD_TAG_LEN;
-	package_format_header(&h, bytes);
-	assert_refused(package_parse_header(in, &back, &e), ERR_FORMAT);
-	h.payload_len++;
-	package_format_header(&h, bytes);
-	assert_ok(package_parse_header(in, &back, &e));
-	assert_int_equal(back.cipher, PACKAGE_STREAM);
+	assert_refused(
+		package_open(&source, least, HEAD_LEN, &head_digest, &r, &e),
+		ERR_FORMAT);
+	assert_ok(package_open(&source, least + 1, HEAD_LEN, &head_digest, &r,
+			       &e));
+	assert_int_equal(package_header(r)->cipher, PACKAGE_STREAM);
+	package_close(r);
+}
+
+static void a_single_chunk_is_decrypted_too(void **state)
+{
+	struct slice header_bytes = { file, PACKAGE_HEADER_LEN };
+	struct buf sealed = BUF_INIT(STREAM_CHUNK_LEN);
+	uint8_t plain[100], out[200];
+	struct package_reader *r = NULL;
+	struct stream stream;
+	struct err e = { 0 };
+	size_t got;
+
+	(void)state;
+	memset(plain, 7, sizeof(plain));
+	stream_init(content_key, header_bytes, &stream);
+	assert_ok(stream_seal(&stream, (struct stream_place){ 0, true },
+			      (struct slice){ plain, sizeof(plain) }, &sealed,
+			      &e));
+	memcpy(file + HEAD_LEN, sealed.ptr, sealed.len);
+	make_whole(sealed.len);
+	assert_ok(open_whole(&r, &e));
+	assert_refused(package_read(r, out, sizeof(out), &got, &e),
+		       ERR_REFUSED);
+	assert_ok(package_decrypt(r, content_key, commitment, &e));
+	assert_ok(package_read(r, out, sizeof(out), &got, &e));
+	assert_int_equal(got, sizeof(plain));
+	assert_memory_equal(out, plain, sizeof(plain));
+	package_close(r);
+	buf_done(&sealed);
 }
 
 #define TEST(f)      cmocka_unit_test_setup(f, setup)
@@ -571,8 +729,13 @@ int main(void)
 		TEST(a_changed_byte_never_leaves_the_reader),
 		TEST(chunks_cannot_change_places),
 		TEST(a_package_that_was_cut_is_refused),
-		TEST(lengths_must_be_those_of_the_header),
-		TEST(a_chunk_table_is_no_longer_than_its_chunks),
+		TEST(lengths_must_fit_each_other),
+		TEST(a_last_chunk_has_its_signed_length),
+		TEST(a_chunk_table_is_as_long_as_its_chunks),
+		TEST(a_payload_of_one_chunk_belongs_to_the_head),
+		TEST(any_changed_byte_of_such_a_package_is_noticed),
+		TEST(there_is_one_way_to_write_a_package),
+		TEST(the_length_of_a_file_tells_that_of_its_head),
 		TEST(arriving_chunks_are_checked_one_by_one),
 		ENCRYPTED(an_encrypted_package_is_read_with_its_key),
 		ENCRYPTED(nothing_is_read_without_the_key),
@@ -581,7 +744,8 @@ int main(void)
 		ENCRYPTED(encrypted_chunks_cannot_change_places),
 		ENCRYPTED(nothing_of_a_changed_chunk_comes_out),
 		ENCRYPTED(another_header_opens_no_chunk),
-		TEST(an_encrypted_chunk_holds_more_than_its_tag),
+		ENCRYPTED(an_encrypted_chunk_holds_more_than_its_tag),
+		ENCRYPTED(a_single_chunk_is_decrypted_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

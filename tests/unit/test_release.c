@@ -544,9 +544,9 @@ static void numbers_keep_to_their_ranges(void **state)
 		{ "health_deadline", 0 },
 		{ "health_deadline", 86401 },
 		{ "window", PACKAGE_WINDOW_MAX + 1 },
-		{ "head_length", PACKAGE_HEADER_LEN - 1 },
+		{ "head_length", PACKAGE_HEADER_LEN },
 		{ "head_length", INT64_C(1) << 40 },
-		{ "head_length", 5000 }, /* all of the package */
+		{ "head_length", 5001 }, /* more than the package */
 		{ "entries", TREE_ENTRIES_MAX + 1 },
 		{ "manifest_length", TREE_MANIFEST_MAX + 1 },
 		{ "manifest_length", 0 },

@@ -497,7 +497,7 @@ static void what_cannot_be_opened_is_said(void **state)
 		{ 0, "\x3a\xff\x26\xed", 4, "is a sparse image of Android" },
 		{ 0, "Rar!\x1a\x07", 6, "is a rar archive" },
 		{ 0, "MSCF\0\0\0\0", 8, "is a cab archive" },
-		{ 0, "PAWLPKG", 8, "is a package of Pawl" },
+		{ 0, "PAWL\1", 5, "is a package of Pawl" },
 	};
 	static uint8_t image[70000];
 	const struct slice bytes = { image, sizeof(image) };

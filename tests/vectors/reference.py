@@ -234,14 +234,16 @@ class Stream:
 
 
 def decrypt(package, content_key):
-    header = package[:64]
-    count, = struct.unpack("<I", header[16:20])
-    payload = package[64 + 32 * count:]
+    header = package[:16]
     stream = Stream(content_key, header)
+    if len(package) <= 16 + 65536:
+        return stream.open(0, 1, package[16:])
+    count = (len(package) - 16 + 65567) // 65568
+    payload = package[16 + 32 * count:]
     out = b""
     for i in range(count):
         chunk = payload[65536 * i:65536 * (i + 1)]
-        digest = package[64 + 32 * i:96 + 32 * i]
+        digest = package[16 + 32 * i:48 + 32 * i]
         assert hashlib.sha256(chunk).digest() == digest
         out += stream.open(i, i == count - 1, chunk)
     return out
