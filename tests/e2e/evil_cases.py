@@ -10,6 +10,7 @@ and the next run against the good repository installs the release.
 import copy
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -62,7 +63,10 @@ def tree(name, content):
         f.write("#!/bin/sh\necho %s\n" % content)
     os.chmod(path(name, "program"), 0o755)
     with open(path(name, "data"), "wb") as f:
-        f.write(content.encode() * 40000)
+        # More than a chunk of what is new, and something that is not.
+        f.write(content.encode())
+        for seed in content, "what all have":
+            f.write(random.Random(seed).randbytes(80000).hex().encode())
     return path(name)
 
 
