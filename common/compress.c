@@ -214,6 +214,13 @@ static int run_zstd(struct decompressor *d, struct decompress_step *s,
 	return 0;
 }
 
+int decompress_bare(struct decompressor *d, struct err *e)
+{
+	struct decompress_step s = { .in = { zstd_magic, sizeof(zstd_magic) } };
+
+	return d->codec == PACKAGE_ZSTD ? run_zstd(d, &s, e) : 0;
+}
+
 static int run_lzma(struct decompressor *d, struct decompress_step *s,
 		    struct err *e)
 {

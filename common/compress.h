@@ -53,6 +53,12 @@ int decompress_reset(struct decompressor *d, struct err *e) NODISCARD;
  */
 int decompress_prefix(struct decompressor *d, struct slice bytes,
 		      struct err *e) NODISCARD;
+
+/*
+ * After both: a frame of zstd comes without the four bytes that each begins
+ * with. For other codecs it changes nothing.
+ */
+int decompress_bare(struct decompressor *d, struct err *e) NODISCARD;
 void decompress_free(struct decompressor *d);
 
 #endif

@@ -62,6 +62,8 @@ static int inflate_list(enum package_codec codec, struct slice in,
 	size_t used = 0, got = 0;
 	int rc = decompress_new(codec, DELTA_WINDOW, &d, e);
 
+	if (rc == 0)
+		rc = decompress_bare(d, e);
 	while (rc == 0 && !s.ended) {
 		rc = decompress(d, &s, e);
 		used += s.used;

@@ -200,9 +200,11 @@ static int begin_inserts(struct delta_unpack *u, struct rd *ranges,
 {
 	if (!u->from.old_at)
 		return skip(u, &u->inserts, e);
-	if (decompress_reset(u->decompressor, e))
-		return -1;
-	return read_prefix(u, ranges, u->inserts.raw, e);
+	return decompress_reset(u->decompressor, e) ||
+			       read_prefix(u, ranges, u->inserts.raw, e) ||
+			       decompress_bare(u->decompressor, e)
+		       ? -1
+		       : 0;
 }
 
 static int read_streams(struct delta_unpack *u, const struct delta_record *r,
@@ -215,7 +217,8 @@ static int read_streams(struct delta_unpack *u, const struct delta_record *r,
 		struct frame f = begin_frame(r->packed_len[i], r->raw_len[i]);
 
 		streams[i] = rd_init((struct slice){ out, len });
-		if (!f.stored && decompress_reset(u->decompressor, e))
+		if (!f.stored && (decompress_reset(u->decompressor, e) ||
+				  decompress_bare(u->decompressor, e)))
 			return -1;
 		if (read_some(u, &f, out, len, e))
 			return -1;

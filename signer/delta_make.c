@@ -485,14 +485,16 @@ static int put_head(struct maker *m, const struct encoder_sink *to,
 {
 	struct buf raw = BUF_INIT(DELTA_LIST_MAX);
 	struct buf packed = BUF_INIT(2 * (size_t)DELTA_LIST_MAX);
+	const struct encode_how how = { .codec = m->setup.codec,
+					.window_len = DELTA_WINDOW,
+					.bare = true };
 	struct slice list;
 	uint8_t head[DELTA_HEAD_MAX];
 	size_t head_len;
 	int rc = -1;
 
 	if (delta_format_members(&m->views.members, &raw, e) ||
-	    (raw.len > 0 && encode_all(m->setup.codec, buf_slice(&raw),
-				       DELTA_WINDOW, &packed, e)))
+	    (raw.len > 0 && encode_with(&how, buf_slice(&raw), &packed, e)))
 		goto out;
 	list = packed.len < raw.len ? buf_slice(&packed) : buf_slice(&raw);
 	head_len = delta_format_head(&(struct delta_head){ (uint32_t)raw.len,

@@ -190,7 +190,8 @@ static int guess_prefix(struct delta_packing *p, const struct encode_how *how,
 	const struct slice in = buf_slice(&p->streams[DELTA_INSERTS]);
 	const struct slice nothing = { 0 };
 	const struct encode_how fast = { .codec = how->codec,
-					 .window_len = how->window_len };
+					 .window_len = how->window_len,
+					 .bare = true };
 	size_t plain = 0, behind = 0;
 
 	if (measure(fast, nothing, in, &plain, e) ||
@@ -242,7 +243,8 @@ static int pack_part(void *ctx, size_t index, struct err *e)
 	struct delta_packing *p = job->records[index / DELTA_STREAMS];
 	const struct encode_how how = { .codec = job->codec,
 					.window_len = DELTA_WINDOW,
-					.fast = job->fast };
+					.fast = job->fast,
+					.bare = true };
 
 	if (stream == DELTA_INSERTS)
 		return pack_inserts(p, &how, e);

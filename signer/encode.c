@@ -13,6 +13,7 @@
 #define ZSTD_LEVEL     19
 #define ZSTD_RECORDS   22
 #define ZSTD_FAST      6
+#define MAGIC_LEN      4 /* what each frame of zstd begins with */
 #define LZMA_PRESET    (9 | LZMA_PRESET_EXTREME)
 #define LZMA_FAST      2
 #define SAMPLE_LEN     (256u << 10)
@@ -94,6 +95,10 @@ static int zstd_all(const struct encode_how *how, struct slice in,
 	if (ZSTD_isError(len)) {
 		zstd_error(len, e);
 		goto out;
+	}
+	if (how->bare) {
+		len -= MAGIC_LEN;
+		memmove(to, to + MAGIC_LEN, len);
 	}
 	out->len += len;
 	rc = 0;

@@ -24,6 +24,7 @@ struct encode_how {
 	uint32_t window_len;
 	struct slice prefix;
 	bool fast; /* a fraction of the time: to compare ways with each other */
+	bool bare; /* as decompress_bare() takes it */
 	unsigned model; /* one that encode_model() chose; 0: it is chosen */
 };
 

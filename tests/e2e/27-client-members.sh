@@ -33,7 +33,7 @@ for device in one two three; do
 done
 make_release 2 --from 1
 targets=$(find "$WORK/publish/metadata" -name '*.targets.json' | sort | tail -1)
-grep -Eq '"libraries":\["zlib [0-9.]*","lz4 [0-9.]*"\],' \
+grep -Eq '"libraries":\["zlib [0-9.]*","lz4 [0-9.]*"\]' \
 	"$targets" ||
 	die "the libraries are not signed"
 scratch_of() { # the only delta that is listed

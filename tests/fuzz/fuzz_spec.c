@@ -22,8 +22,7 @@ static void complete(struct release *r)
 	r->issued = ISSUED;
 	r->content_len = 200;
 	r->kind = PACKAGE_FULL;
-	r->head_len = PACKAGE_HEADER_LEN;
-	r->package_len = 1000;
+	r->head_len = r->package_len = 1000;
 	if (r->content == PACKAGE_TREE)
 		r->manifest_len = 100;
 }

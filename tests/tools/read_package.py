@@ -35,7 +35,9 @@ def decode(codec, window, data):
 
 
 def decode_after(codec, prefix, data):
-    """One frame that may refer to a prefix."""
+    """One frame, zstd's without its magic number, that may refer to a prefix."""
+    if codec == 1:
+        data = b"\x28\xb5\x2f\xfd" + data
     if not prefix:
         return decode(codec, 8388608, data)
     if codec == 1:
@@ -594,7 +596,7 @@ def read_list(codec, payload):
         at = 7
     data = payload[at:at + packed]
     if raw != packed:
-        data = decode(codec, 4194304, data)
+        data = decode_after(codec, b"", data)
     assert len(data) == raw
     left = iter(numbers(data))
     records = at + packed

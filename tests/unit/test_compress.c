@@ -162,6 +162,32 @@ static void only_one_frame_is_taken(void **state)
 	}
 }
 
+/* Four bytes less of zstd, as deltas have them; of LZMA2 there is no such. */
+static void a_bare_frame_comes_without_its_first_bytes(void **state)
+{
+	static const uint8_t magic[] = { 0x28, 0xb5, 0x2f, 0xfd };
+	const struct slice text = slice_of("once and once and once again");
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(codecs); i++) {
+		const size_t less =
+			codecs[i] == PACKAGE_ZSTD ? sizeof(magic) : 0;
+		const struct encode_how how = { .codec = codecs[i],
+						.window_len = 4096,
+						.bare = true };
+		struct buf whole = BUF_INIT(1 << 20), bare = BUF_INIT(1 << 20);
+
+		assert_ok(encode_all(codecs[i], text, 4096, &whole, &e));
+		assert_ok(encode_with(&how, text, &bare, &e));
+		assert_int_equal(bare.len + less, whole.len);
+		assert_memory_equal(bare.ptr, whole.ptr + less, bare.len);
+		assert_memory_equal(whole.ptr, magic, less);
+		buf_done(&whole);
+		buf_done(&bare);
+	}
+}
+
 static void skippable_and_other_frames_are_refused(void **state)
 {
 	static const uint8_t skippable[] = { 0x50, 0x2a, 0x4d, 0x18, 1,
@@ -253,8 +279,9 @@ static void a_stream_is_packed_the_same_in_any_pieces(void **state)
 }
 
 /* Decode what stands behind a prefix that comes in pieces. */
-static int decode_behind(enum package_codec codec, struct slice prefix,
-			 struct slice in, struct buf *out, struct err *e)
+static int decode_behind(enum package_codec codec, bool bare,
+			 struct slice prefix, struct slice in, struct buf *out,
+			 struct err *e)
 {
 	struct decompressor *d = NULL;
 	struct decompress_step s = { .in = in };
@@ -272,6 +299,8 @@ static int decode_behind(enum package_codec codec, struct slice prefix,
 			rest = slice_sub(rest, piece.len, rest.len);
 		}
 	}
+	if (!rc && bare)
+		rc = decompress_bare(d, e);
 	if (!rc) {
 		s.out = buf_reserve(out, TEXT_LEN, e);
 		s.out_len = TEXT_LEN;
@@ -302,13 +331,14 @@ static void a_frame_refers_to_what_was_handed_in_before(void **state)
 				.codec = codec,
 				.window_len = PACKAGE_WINDOW_MAX,
 				.prefix = prefix,
+				.bare = model > 1,
 				.model = model
 			};
 
 			packed.len = 0;
 			out.len = 0;
 			assert_ok(encode_with(&how, in, &packed, &e));
-			assert_ok(decode_behind(codec, prefix,
+			assert_ok(decode_behind(codec, how.bare, prefix,
 						buf_slice(&packed), &out, &e));
 			assert_int_equal(out.len, len);
 			assert_memory_equal(out.ptr, in.ptr, len);
@@ -319,8 +349,8 @@ static void a_frame_refers_to_what_was_handed_in_before(void **state)
 
 			assert_true(packed.len < 100);
 			out.len = 0;
-			if (!decode_behind(codec, other, buf_slice(&packed),
-					   &out, &e))
+			if (!decode_behind(codec, true, other,
+					   buf_slice(&packed), &out, &e))
 				assert_memory_not_equal(out.ptr, in.ptr, len);
 		}
 		buf_done(&packed);
@@ -348,6 +378,7 @@ int main(void)
 		cmocka_unit_test(a_window_larger_than_allowed_is_refused),
 		cmocka_unit_test(a_codec_that_is_none_is_refused),
 		cmocka_unit_test(only_one_frame_is_taken),
+		cmocka_unit_test(a_bare_frame_comes_without_its_first_bytes),
 		cmocka_unit_test(skippable_and_other_frames_are_refused),
 		cmocka_unit_test(a_frame_cut_anywhere_never_ends),
 		cmocka_unit_test(a_frame_refers_to_what_was_handed_in_before),

@@ -355,7 +355,8 @@ static void pack_inserts(enum package_codec codec, struct slice prefix)
 {
 	const struct encode_how how = { .codec = codec,
 					.window_len = DELTA_WINDOW,
-					.prefix = prefix };
+					.prefix = prefix,
+					.bare = true };
 	struct buf packed = BUF_INIT(1 << 20);
 	struct err e = { 0 };
 
@@ -406,11 +407,13 @@ static void inserts_may_refer_to_a_prefix_of_old_bytes(void **state)
 /* A frame must fill exactly what its record says, and be filled by it. */
 static void pack(enum delta_stream which, enum package_codec codec)
 {
+	const struct encode_how how = { .codec = codec,
+					.window_len = DELTA_WINDOW,
+					.bare = true };
 	struct buf packed = BUF_INIT(1 << 20);
 	struct err e = { 0 };
 
-	assert_ok(encode_all(codec, buf_slice(&streams[which]), DELTA_WINDOW,
-			     &packed, &e));
+	assert_ok(encode_with(&how, buf_slice(&streams[which]), &packed, &e));
 	raw_lens[which] = streams[which].len;
 	buf_done(&streams[which]);
 	add_bytes(&streams[which], packed.ptr, packed.len);

@@ -403,9 +403,11 @@ static void a_compressed_list_has_its_lengths(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(codecs); i++) {
 		struct buf packed = BUF_INIT(DELTA_LIST_MAX);
 		const uint32_t len = (uint32_t)list.len;
+		const struct encode_how how = { .codec = codecs[i],
+						.window_len = DELTA_WINDOW,
+						.bare = true };
 
-		assert_ok(encode_all(codecs[i], buf_slice(&list), DELTA_WINDOW,
-				     &packed, &e));
+		assert_ok(encode_with(&how, buf_slice(&list), &packed, &e));
 		assert_true(packed.len < list.len);
 		assert_ok(read_list(codecs[i], buf_slice(&packed), len, 0));
 		assert_refused(read_list(codecs[i], buf_slice(&packed), len, 1),

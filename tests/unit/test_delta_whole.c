@@ -10,7 +10,7 @@
 
 #define FILES    24
 #define FILE_LEN 1800
-#define SPARE    300 /* head of the package, manifest, names and places */
+#define SPARE    200 /* head of the package, manifest, names and places */
 
 static struct box box;
 static struct err e;
