@@ -88,6 +88,8 @@ struct server_api {
 	/* The log lacks what was signed once: nothing is offered. Set at start.
 	 */
 	bool behind;
+	/* Of the newest import on record at the start. */
+	int64_t recorded_root, recorded_targets;
 	/* What operators opened and engineers signed; read at start and after
 	 * each import. */
 	pthread_rwlock_t orders_lock;
@@ -160,6 +162,9 @@ int api_checkpoint(struct server_api *api, struct err *e) NODISCARD;
  * offered and nothing recorded but urgent acts: store_set_behind().
  */
 int api_check_log(struct server_api *api, struct err *e) NODISCARD;
+/* Is the metadata that is served older than what the log says was imported? A
+ * backup was restored then, and devices that saw the newer one take nothing. */
+bool api_metadata_is_older(struct server_api *api);
 
 /* The first start after a restore: every rollout is paused, on record; where
  * something is missing, once it came back. After api_check_log(). */

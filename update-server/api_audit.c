@@ -221,6 +221,31 @@ static int ask_head(struct server_api *api, struct merkle_head *out,
 	return rc;
 }
 
+bool api_metadata_is_older(struct server_api *api)
+{
+	int64_t root, targets;
+	struct err ignored; /* who asks looks at the database by himself */
+
+	return store_metadata_versions(api->store, &root, &targets, &ignored) ==
+		       0 &&
+	       (root < api->recorded_root || targets < api->recorded_targets);
+}
+
+static int check_import(struct server_api *api, struct err *e)
+{
+	if (store_import_recorded(api->store, &api->recorded_root,
+				  &api->recorded_targets, e))
+		return -1;
+	if (api_metadata_is_older(api))
+		log_event(LOG_ERROR, "metadata-behind",
+			  "root=%lld targets=%lld hint=\"these were imported "
+			  "before the backup was restored: release import "
+			  "what was published last\"",
+			  (long long)api->recorded_root,
+			  (long long)api->recorded_targets);
+	return 0;
+}
+
 int api_check_log(struct server_api *api, struct err *e)
 {
 	struct merkle_head signed_head, exported;
@@ -233,7 +258,8 @@ int api_check_log(struct server_api *api, struct err *e)
 	    compare_with(api, &exported, size, &second, e))
 		return -1;
 	if (first == 0 && second == 0)
-		return log_mark_drop(api->dirfd, e);
+		return log_mark_drop(api->dirfd, e) || check_import(api, e) ? -1
+									    : 0;
 	if (second > first)
 		first = second;
 	if (log_mark_put(api->dirfd, first, e))

@@ -475,6 +475,11 @@ static void check_metadata(struct server_api *api, struct json *reasons)
 	}
 	if (!served)
 		add_reason(reasons, "no metadata is served");
+	if (api_metadata_is_older(api))
+		add_reason(
+			reasons,
+			"the metadata is older than what was imported before "
+			"a backup was restored: import it again");
 	free(roles);
 }
 

@@ -425,6 +425,7 @@ struct replay {
 	uint64_t size;         /* what the server has */
 	struct sha256 log_key; /* whose it is; then whose the log says it is */
 	bool other_key;
+	uint64_t imports; /* among what came back, which bring no file */
 };
 
 static int replay_record(void *ctx, const struct audit_record *r, struct err *e)
@@ -437,6 +438,7 @@ static int replay_record(void *ctx, const struct audit_record *r, struct err *e)
 			return -1;
 		p->other_key = !sha256_equal(&next, &p->log_key);
 	}
+	p->imports += r->act == AUDIT_IMPORT && r->number >= p->size;
 	return store_replay_take(p->store, r, p->size, e);
 }
 
@@ -504,12 +506,13 @@ static int replay(const char *dir, const struct audit_check *asked,
 	return rc;
 }
 
-static int say_replayed(uint64_t records, bool other_key, struct err *e)
+static int say_replayed(uint64_t records, const struct replay *p, struct err *e)
 {
 	struct json *j = json_new_object();
 
 	json_set_int(j, "records", (int64_t)records);
-	json_set_bool(j, "other_key", other_key);
+	json_set_int(j, "imports", (int64_t)p->imports);
+	json_set_bool(j, "other_key", p->other_key);
 	return ui_say_json(j, e);
 }
 
@@ -542,11 +545,16 @@ int command_audit_replay(int argc, char **argv, struct err *e)
 	rc = replay(operands[0], &check, &p, &found, e);
 	fs_close(&check.dirfd);
 	if (rc == 0 && json)
-		return say_replayed(found.records - p.size, p.other_key, e);
+		return say_replayed(found.records - p.size, &p, e);
 	if (rc == 0)
 		printf("%llu records came back; every rollout is paused: look "
 		       "at them, and resume\n",
 		       (unsigned long long)(found.records - p.size));
+	if (rc == 0 && p.imports > 0)
+		printf("%llu imports of metadata are among them, and the "
+		       "metadata is that of the backup: start the server, and "
+		       "release import what was published last\n",
+		       (unsigned long long)p.imports);
 	if (rc == 0 && p.other_key)
 		printf("the log has another key since this backup: bring "
 		       "keys/audit.key and audit.pub back as they were, or "

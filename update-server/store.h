@@ -614,6 +614,11 @@ int store_metadata_get(struct store *s, const char *name, struct buf *bytes,
 /* Newest "<n>.root.json" and "<n>.targets.json"; 0 if none. */
 int store_metadata_versions(struct store *s, int64_t *root, int64_t *targets,
 			    struct err *e) NODISCARD;
+/* What the newest import that the audit log tells of brought (0: none of it):
+ * higher, if it came back after a restore and what was imported did not.
+ * Zeroes: there is none. */
+int store_import_recorded(struct store *s, int64_t *root, int64_t *targets,
+			  struct err *e) NODISCARD;
 
 /* Is this the SHA-256 of a root that was published, or nothing is yet? */
 int store_metadata_root(struct store *s, const struct sha256 *digest, bool *may,

@@ -53,6 +53,33 @@ int store_metadata_versions(struct store *s, int64_t *root, int64_t *targets,
 	return store_unlock(s, sql_end(q, e));
 }
 
+int store_import_recorded(struct store *s, int64_t *root, int64_t *targets,
+			  struct err *e)
+{
+	const struct json *objects;
+	struct json *record = NULL;
+	struct sql_query *q;
+	int rc = 0;
+
+	*root = 0;
+	*targets = 0;
+	store_lock(s);
+	q = sql_query(s->db,
+		      "SELECT record FROM audit"
+		      " WHERE instr(CAST(record AS TEXT), '\"act\":\"import\"')"
+		      " ORDER BY n DESC LIMIT 1",
+		      SQL_NOTHING);
+	if (sql_next(q))
+		rc = json_parse(sql_get_bytes(q, 0), &record, e);
+	if (sql_end(q, rc ? &(struct err){ 0 } : e))
+		rc = -1;
+	objects = json_get(record, "objects");
+	*root = json_int(json_get(objects, "root"));
+	*targets = json_int(json_get(objects, "targets"));
+	json_free(record);
+	return store_unlock(s, rc);
+}
+
 int store_metadata_root(struct store *s, const struct sha256 *digest, bool *may,
 			struct err *e)
 {

@@ -38,6 +38,7 @@ follow() { # device
 		"$WORK/devices/$1/client.conf"
 }
 
+sed -i 's/^\[listen\]$/[listen]\nmetrics = 127.0.0.1:0/' "$WORK/server/server.conf"
 make_repo "$WORK/repo"
 make_release "$WORK/repo" r1 "$WORK/publish"
 start_server
@@ -66,6 +67,8 @@ id=$("$client" status --json --config "$WORK/devices/stolen/client.conf" |
 	sed -n 's/.*"device": *"\([0-9a-f]*\)".*/\1/p')
 want 0 op device revoke --reason test "$id"
 want 10 device stolen check
+make_release "$WORK/repo" r2 "$WORK/publish2"
+want 0 op release import "$WORK/publish2"
 want 0 op audit export "$WORK/log"
 cp "$WORK/outside/checkpoint.json" "$WORK/kept.json"
 
@@ -154,9 +157,17 @@ want 8 "$server" audit replay "$WORK/server" "$WORK/before" \
 want 0 "$server" audit replay "$WORK/server" "$WORK/log" \
 	--checkpoint "$WORK/kept.json"
 said "records came back"
+said "^1 imports of metadata are among them"
 want 14 "$server" audit replay "$WORK/server" "$WORK/log"
 start_server
 people status | grep -q '"log":"whole"' || die "still behind"
+# What was imported since is not here, and that is said until it is.
+grep -q "metadata-behind root=0 targets=2" "$WORK/server.log" ||
+	die "nobody says that the metadata is older"
+ready() { curl -s "http://$(listener metrics)/ready"; }
+ready | grep -q "the metadata is older" || die "ready: $(ready)"
+want 0 op release import "$WORK/publish2"
+ready | grep -q '"ready":true' || die "ready: $(ready)"
 for name in old new stolen twin; do
 	follow $name
 done
