@@ -80,7 +80,7 @@ static unsigned share(uint64_t n, uint64_t of, unsigned worth)
 		return 0;
 	if (n >= of)
 		return worth;
-	return (unsigned)((double)n / (double)of * worth) + 1U;
+	return (unsigned)((n * worth + of - 1) / of);
 }
 
 static void judge_share(const struct score_facts *f, struct score *s,

@@ -97,6 +97,8 @@ static void a_share_takes_off_its_share(void **state)
 
 	(void)state;
 	f.behind = 500;
+	assert_int_equal(judged(&f).points, 100 - 15);
+	f.behind = 501;
 	assert_int_equal(judged(&f).points, 100 - 16);
 	f.behind = 999;
 	assert_int_equal(judged(&f).points, 100 - 30);
