@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "common/utc.h"
 #include "common/wire_body.h"
 
 #define INTERVAL_MAX  (31 * UTC_DAY)
@@ -308,6 +309,7 @@ static int format_report(const struct wire_report *m, const char *evidence,
 			 struct buf *out, struct err *e)
 {
 	struct json *j = wire_body_new();
+	char until[UTC_TEXT_LEN];
 
 	json_set_int(j, "attempt", (int64_t)m->attempt);
 	json_set_int(j, "sequence", m->sequence);
@@ -315,6 +317,10 @@ static int format_report(const struct wire_report *m, const char *evidence,
 	json_set_text(j, "code", m->code);
 	json_set_int(j, "activation", (int64_t)m->activation);
 	wire_set_digest(j, "running", &m->running);
+	if (m->until > 0) {
+		utc_format(m->until, until);
+		json_set_text(j, "until", until);
+	}
 	json_set_text(j, "evidence", evidence);
 	return wire_body_end(j, out, e);
 }
@@ -343,11 +349,26 @@ int wire_format_report(const struct wire_report *m, struct buf *out,
 	}
 }
 
+/* Only who puts off may say so, and need not. */
+static int get_until(const struct json *j, struct wire_report *m, struct err *e)
+{
+	const char *text;
+
+	if (!json_get(j, "until"))
+		return 0;
+	if (m->state != WIRE_DEFERRED)
+		return err_set(e, ERR_FORMAT, "\"until\" has no place here");
+	return json_get_text(j, "until", &text, e) ||
+			       utc_parse(slice_of(text), &m->until, e)
+		       ? -1
+		       : 0;
+}
+
 int wire_parse_report(struct slice in, struct wire_report *m, struct err *e)
 {
 	static const char *const known[] = {
 		"v",          "attempt", "sequence", "state", "code",
-		"activation", "running", "evidence", NULL
+		"activation", "running", "evidence", "until", NULL
 	};
 	struct wire_report got = { 0 };
 	struct json *j;
@@ -367,6 +388,8 @@ int wire_parse_report(struct slice in, struct wire_report *m, struct err *e)
 			  sizeof(got.evidence), e))
 		goto out;
 	got.state = (enum wire_state)state;
+	if (get_until(j, &got, e))
+		goto out;
 	*m = got;
 	rc = 0;
 out:

@@ -109,6 +109,9 @@ struct wire_report {
 	enum wire_state state;
 	char code[WIRE_CODE_MAX + 1]; /* failed, rolled back: "HEALTH_FAILED" */
 	uint64_t activation;
+	/* deferred: when its window opens next, by its own clock; 0: not said
+	 */
+	int64_t until;
 	struct sha256 running;                /* release digest that runs now */
 	char evidence[WIRE_EVIDENCE_MAX + 1]; /* last lines; valid UTF-8 */
 };

@@ -313,6 +313,8 @@ static bool see(void *ctx, const struct overview_attempt *a)
 	json_set_text(j, "code", a->code);
 	json_set_int(j, "phase", (int64_t)a->phase + 1);
 	api_set_time(j, "changed", a->changed);
+	if (a->until > 0)
+		api_set_time(j, "until", a->until);
 	json_add(p->list, j);
 	p->count++;
 	return !is_full(p);

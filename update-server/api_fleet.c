@@ -249,6 +249,8 @@ static void list_attempt(void *ctx, const struct attempt *a,
 	json_set_text(j, "code", a->at.code);
 	api_set_time(j, "offered", a->at.offered);
 	api_set_time(j, "changed", a->at.changed);
+	if (a->at.until > 0)
+		api_set_time(j, "until", a->at.until);
 	json_set_text(j, "evidence", evidence);
 	json_add(ctx, j);
 }

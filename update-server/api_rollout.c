@@ -596,6 +596,8 @@ static void list_attempt(void *ctx, const struct attempt *a,
 	json_set_bool(j, "counted", t->counted && !t->stone);
 	api_set_time(j, "offered", t->offered);
 	api_set_time(j, "changed", t->changed);
+	if (t->until > 0)
+		api_set_time(j, "until", t->until);
 	json_set_bool(j, "evidence", evidence[0] != 0);
 	json_add(ctx, j);
 }

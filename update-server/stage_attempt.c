@@ -68,6 +68,7 @@ static bool move(struct stage_attempt *a, enum stage_state to, const char *code,
 		a->installed = now;
 	a->state = (uint8_t)to;
 	a->changed = now;
+	a->until = 0;
 	memset(a->code, 0, sizeof(a->code));
 	memcpy(a->code, code, len < WIRE_CODE_MAX ? len : WIRE_CODE_MAX);
 	return true;
@@ -137,8 +138,8 @@ bool stage_attempt_report(struct stage_attempt *a, const struct wire_report *m,
 		take_progress(a, STAGE_VERIFIED, now);
 		break;
 	case WIRE_DEFERRED:
-		if (!has_installed(a))
-			(void)move(a, STAGE_DEFERRED, "", now);
+		if (!has_installed(a) && move(a, STAGE_DEFERRED, "", now))
+			a->until = m->until;
 		break;
 	case WIRE_INSTALLED:
 	case WIRE_CONFIRMED: /* a claim: a check-in must show it */

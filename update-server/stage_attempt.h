@@ -90,9 +90,10 @@ struct stage_attempt {
 	uint64_t activation; /* the device's, when it was offered */
 	int64_t offered;
 	int64_t changed;
-	int64_t heard;         /* last sign of life since the offer */
-	int64_t installed;     /* 0: not yet */
-	uint32_t sequence;     /* of the last report; 0: none yet */
+	int64_t heard;     /* last sign of life since the offer */
+	int64_t installed; /* 0: not yet */
+	int64_t until;     /* deferred: by the device's clock; 0: not said */
+	uint32_t sequence; /* of the last report; 0: none yet */
 	uint32_t interval_sec; /* how often this device means to come */
 	uint16_t epoch;        /* gate epoch of its last change */
 	uint8_t phase;

@@ -11,8 +11,8 @@
 	"SELECT a.id, a.rollout, a.device, a.digest, a.seq, a.state,"          \
 	" a.sequence, a.activation, a.code, a.offered, a.changed, a.evidence," \
 	" a.back_from, a.n, a.phase, a.epoch, a.counted, a.stone,"             \
-	" a.installed, a.heard, a.interval, a.due, a.kind"
-#define AFTER_COLUMNS 23
+	" a.installed, a.heard, a.interval, a.due, a.kind, a.until"
+#define AFTER_COLUMNS 24
 
 static void read_try(struct sql_query *q, struct stage_attempt *t)
 {
@@ -32,6 +32,7 @@ static void read_try(struct sql_query *q, struct stage_attempt *t)
 	t->installed = sql_get_int(q, 18);
 	t->heard = sql_get_int(q, 19);
 	t->interval_sec = (uint32_t)sql_get_int(q, 20);
+	t->until = sql_get_int(q, 23);
 }
 
 static void read_attempt(struct sql_query *q, struct attempt *a)
@@ -171,13 +172,13 @@ static int write_attempt(struct store *s, const struct attempt *a,
 	return sql_run(s->db,
 		       "UPDATE attempt SET state = ?, sequence = ?, code = ?,"
 		       " changed = ?, epoch = ?, installed = ?, heard = ?,"
-		       " interval = ?, due = ?,"
+		       " interval = ?, due = ?, until = ?,"
 		       " evidence = coalesce(?, evidence) WHERE id = ?",
 		       SQL_BIND(sql_int(t->state), sql_int(t->sequence),
 				sql_text(t->code), sql_int(t->changed),
 				sql_int(t->epoch), sql_int(t->installed),
 				sql_int(t->heard), sql_int(t->interval_sec),
-				sql_int(a->due),
+				sql_int(a->due), sql_int(t->until),
 				evidence ? sql_text(evidence) : sql_null(),
 				sql_int(a->id)),
 		       NULL, e);

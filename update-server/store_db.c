@@ -339,6 +339,9 @@ static const char *const schema[] = {
 	"CREATE TABLE egress (package BLOB PRIMARY KEY,"
 	" since INTEGER NOT NULL, sent INTEGER NOT NULL,"
 	" busy INTEGER NOT NULL) WITHOUT ROWID;",
+
+	/* When who put it off can have it, as it says. */
+	"ALTER TABLE attempt ADD COLUMN until INTEGER NOT NULL DEFAULT 0;",
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)

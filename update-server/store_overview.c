@@ -421,6 +421,7 @@ static void read_attempt(struct sql_query *q, struct overview_attempt *a)
 	a->phase = (uint32_t)sql_get_int(q, 5);
 	a->counted = sql_get_int(q, 6) != 0;
 	a->kind = sql_get_int(q, 7);
+	a->until = sql_get_int(q, 8);
 }
 
 int store_overview_attempts(struct store *s, const struct overview_attempts *l,
@@ -436,7 +437,7 @@ int store_overview_attempts(struct store *s, const struct overview_attempts *l,
 	store_lock(s);
 	q = sql_query(s->db,
 		      "SELECT id, device, state, code, changed, phase,"
-		      " counted AND NOT stone, kind"
+		      " counted AND NOT stone, kind, until"
 		      " FROM attempt WHERE rollout = ?"
 		      " AND state BETWEEN ? AND ? AND (state, id) > (?, ?)"
 		      " ORDER BY state, id LIMIT ?",

@@ -130,7 +130,7 @@ struct overview_attempt {
 	struct device_id device;
 	enum stage_state state;
 	char code[WIRE_CODE_MAX + 1];
-	int64_t changed;
+	int64_t changed, until;
 	uint32_t phase; /* from 0 */
 	bool counted;   /* in gates */
 	int64_t kind;   /* of struct store_kind; 0: not known */

@@ -77,6 +77,16 @@ static bool window_is_open(const struct session *s, const struct plan *plan,
 	return false;
 }
 
+/* When the window does, by our clock; 0: it is none that it waits for. */
+static int64_t opens(const struct session *s, const struct plan *plan)
+{
+	const uint64_t wait =
+		plan->urgent ? 0
+			     : hours_wait(&s->config->install_hours, s->now);
+
+	return wait > 0 ? s->now + (int64_t)wait : 0;
+}
+
 /* Exit status 0 is yes; whatever else happens is: not now. */
 static bool program_agrees(const struct session *s, const struct plan *plan,
 			   char why[WIRE_REASON_MAX])
@@ -125,7 +135,7 @@ bool consent_given(struct session *s, const struct plan *plan,
 		return false;
 	/* While another waits for its boot, the attempt is still that one's. */
 	if (s->journal.machine.state != MACHINE_REBOOT)
-		report_add(s, WIRE_DEFERRED, "", slice_of(why));
+		report_deferred(s, why, opens(s, plan));
 	/* Not kept, it is only put off for longer. */
 	if (note(s, digest, &e))
 		log_event(LOG_WARNING, "deferral-not-kept", "%s", e.msg);

@@ -197,14 +197,15 @@ static void gather(enum wire_state state, struct slice said, struct slice boot,
 	(void)add(out, (size_t)(end - out), said);
 }
 
-void report_add(struct session *s, enum wire_state state, const char *code,
-		struct slice evidence)
+static void add_report(struct session *s, enum wire_state state,
+		       const char *code, struct slice evidence, int64_t until)
 {
 	struct wire_report m = {
 		.attempt = s->journal.attempt,
 		.sequence = s->journal.untold,
 		.state = state,
 		.activation = s->journal.activation,
+		.until = until,
 	};
 	struct hook_output left = { .len = 0 };
 	struct slice boot = slice_of("");
@@ -231,6 +232,17 @@ void report_add(struct session *s, enum wire_state state, const char *code,
 	gather(state, evidence, boot, m.evidence);
 	if (keep(s->state_fd, &m, &e))
 		log_event(LOG_WARNING, "boot-log-not-kept", "%s", e.msg);
+}
+
+void report_add(struct session *s, enum wire_state state, const char *code,
+		struct slice evidence)
+{
+	add_report(s, state, code, evidence, 0);
+}
+
+void report_deferred(struct session *s, const char *why, int64_t until)
+{
+	add_report(s, WIRE_DEFERRED, "", slice_of(why), until);
 }
 
 /* "not-found" as reports write it: NOT_FOUND. */

@@ -21,6 +21,9 @@
 void report_add(struct session *s, enum wire_state state, const char *code,
 		struct slice evidence);
 
+/* It is put off, until then if that is known; else 0. */
+void report_deferred(struct session *s, const char *why, int64_t until);
+
 /* The attempt failed, unless a later try may mend it: then it goes on. */
 void report_failure(struct session *s, const struct err *failure);
 bool report_is_passing(enum err_code code);

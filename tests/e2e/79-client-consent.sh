@@ -81,6 +81,15 @@ open_to_all 2
 start_daemon
 until_log 'update-deferred release=2 reason="waits for its window'
 stop_daemon
+# Who looks at the rollout sees when it will come: the window's next minute.
+people attempts/r2/deferred >"$WORK/out"
+until=$(sed -n 's/.*"until":"\([^"]*\)".*/\1/p' "$WORK/out")
+[ "$(date -u -d "$until" +%H:%M)" = "${closed%%-*}" ] ||
+	die "not until $closed: $(cat "$WORK/out")"
+people rollout/r2 | grep -q "\"until\":\"$until\"" || die "the page does not tell"
+people "device/$(on one status --json |
+	sed -n 's/.*"device": *"\([0-9a-f]*\)".*/\1/p')" |
+	grep -q "\"until\":\"$until\"" || die "the device's page does not tell"
 runs one 1
 on one update --quiet
 runs one 2

@@ -195,6 +195,30 @@ static bool has_rest(enum message_kind kind)
 	return kind == MESSAGE_DATA || kind == MESSAGE_POST;
 }
 
+/* One that waits on the disk may be of an updater before or after this. */
+static void a_report_says_until_when_or_looks_as_ever(void **state)
+{
+	static struct message m, got;
+	struct buf b = BUF_INIT(MESSAGE_MAX);
+	struct err e = { 0 };
+	size_t len;
+
+	(void)state;
+	m.kind = MESSAGE_REPORT;
+	m.report.state = WIRE_DEFERRED;
+	assert_ok(message_format(&m, &b, &e));
+	len = b.len;
+	b.len = 0;
+	m.report.until = 1790000000;
+	assert_ok(message_format(&m, &b, &e));
+	assert_int_equal(b.len, len + 8);
+	assert_ok(message_parse(buf_slice(&b), &got, &e));
+	assert_int_equal(got.report.until, 1790000000);
+	assert_ok(message_parse(slice_sub(buf_slice(&b), 0, len), &got, &e));
+	assert_int_equal(got.report.until, 0);
+	buf_done(&b);
+}
+
 static void every_cut_and_every_addition_is_refused(void **state)
 {
 	static struct message samples[SAMPLES_MAX];
@@ -332,6 +356,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_kind_survives_the_way),
+		cmocka_unit_test(a_report_says_until_when_or_looks_as_ever),
 		cmocka_unit_test(every_cut_and_every_addition_is_refused),
 		cmocka_unit_test(unknown_kinds_are_refused),
 		cmocka_unit_test(plans_beyond_the_limits_are_refused),

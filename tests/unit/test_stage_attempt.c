@@ -172,6 +172,20 @@ static void who_puts_it_off_goes_on_later(void **state)
 	assert_int_equal(a.state, STAGE_VERIFIED);
 }
 
+static void until_when_is_known_while_it_is_put_off(void **state)
+{
+	const struct wire_report later = { .sequence = 1,
+					   .state = WIRE_DEFERRED,
+					   .until = T0 + 9000 };
+	struct stage_attempt a = offered();
+
+	(void)state;
+	assert_true(stage_attempt_report(&a, &later, false, T0 + 1));
+	assert_int_equal(a.until, T0 + 9000);
+	assert_true(says(&a, 2, WIRE_DOWNLOADING, ""));
+	assert_int_equal(a.until, 0);
+}
+
 static bool ticks_at(struct stage_attempt *a, uint64_t size, int64_t due)
 {
 	assert_int_equal(stage_attempt_due(a, &timers, size), due);
@@ -344,6 +358,7 @@ int main(void)
 		cmocka_unit_test(a_device_that_had_it_already_is_skipped),
 		cmocka_unit_test(a_device_may_say_why_it_is_not_for_it),
 		cmocka_unit_test(who_puts_it_off_goes_on_later),
+		cmocka_unit_test(until_when_is_known_while_it_is_put_off),
 		cmocka_unit_test(silence_is_judged_by_its_moment),
 		cmocka_unit_test(
 			a_slow_start_is_judged_by_the_devices_own_rhythm),

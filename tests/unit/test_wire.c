@@ -217,6 +217,36 @@ static void a_report_survives_the_wire(void **state)
 	buf_done(&b);
 }
 
+/* Who puts off may say until when; nobody else has anything to say there. */
+static void only_who_puts_off_says_until_when(void **state)
+{
+	struct wire_report in = a_report(), out;
+	struct buf b = BUF_INIT(WIRE_BODY_MAX);
+	struct err e = { 0 };
+
+	(void)state;
+	in.until = 1790000000;
+	assert_ok(wire_format_report(&in, &b, &e));
+	assert_refused_saying(wire_parse_report(buf_slice(&b), &out, &e),
+			      ERR_FORMAT, "no place");
+	b.len = 0;
+	in.state = WIRE_DEFERRED;
+	assert_ok(wire_format_report(&in, &b, &e));
+	assert_ok(wire_parse_report(buf_slice(&b), &out, &e));
+	assert_int_equal(out.until, 1790000000);
+	/* Not said, and said wrongly. */
+	b.len = 0;
+	in.until = 0;
+	assert_ok(wire_format_report(&in, &b, &e));
+	assert_null(strstr(buf_text(&b), "until"));
+	assert_ok(wire_parse_report(buf_slice(&b), &out, &e));
+	assert_int_equal(out.until, 0);
+	b.len--; /* the brace */
+	assert_ok(buf_addf(&b, &e, ",\"until\":\"soon\"}"));
+	assert_refused(wire_parse_report(buf_slice(&b), &out, &e), ERR_FORMAT);
+	buf_done(&b);
+}
+
 static void evidence_of_any_bytes_is_cut_to_a_body_and_made_utf8(void **state)
 {
 	struct wire_report in = a_report(), out;
@@ -289,6 +319,7 @@ int main(void)
 		cmocka_unit_test(a_checkin_with_wrong_types_is_refused),
 		cmocka_unit_test(a_decision_survives_and_its_reason_is_escaped),
 		cmocka_unit_test(a_report_survives_the_wire),
+		cmocka_unit_test(only_who_puts_off_says_until_when),
 		cmocka_unit_test(
 			evidence_of_any_bytes_is_cut_to_a_body_and_made_utf8),
 		cmocka_unit_test(a_report_with_a_foreign_code_is_refused),

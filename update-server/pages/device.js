@@ -2,7 +2,7 @@
 // One device: what it runs, and why it gets what it gets.
 import { act, ask, confirmed, day, doing, facts, h, link, page, place, section, show,
 	table, verdict, when } from "./frame.js";
-import { codeWords, groupOf } from "./words.js";
+import { attemptReason, codeWords, groupOf } from "./words.js";
 
 const id = place()[0];
 
@@ -119,9 +119,7 @@ page(() => ask("device/" + id), (d, overview) => {
 			["Release", a => a.release],
 			["Rollout", a => link("/rollouts/" + a.rollout, a.rollout)],
 			["State", attemptState],
-			["Reason", a => a.code
-				? h("span", {}, h("code", {}, a.code), " ",
-					codeWords(a.code)) : ""],
+			["Reason", attemptReason],
 			["Since", a => when(a.changed)],
 			["Evidence", a => a.evidence ? evidence(a) : ""],
 		], [...d.attempts].reverse(), "Nothing was offered to it yet.")));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The devices behind a number, a page at a time.
 import { ask, day, h, link, page, place, show, table, when } from "./frame.js";
-import { codeWords, groupOf, groups } from "./words.js";
+import { attemptReason, codeWords, groupOf, groups } from "./words.js";
 
 const groupWords = Object.fromEntries(groups.map(g => [g.id, g]));
 Object.assign(groupWords, {
@@ -68,8 +68,7 @@ const attemptColumns = [
 		h("span", { class: "id" }, a.device))],
 	["State", a => (groupOf(a.state) || { sign: "" }).sign + " " +
 		a.state.replace("-", " ")],
-	["Reason", a => a.code ? h("span", {}, h("code", {}, a.code), " ",
-		codeWords(a.code)) : ""],
+	["Reason", attemptReason],
 	["Phase", a => a.phase],
 	["Since", a => when(a.changed)],
 ];

@@ -3,7 +3,7 @@
 import { act, ask, clock, confirmed, count, countOf, doing, facts, h, link, number, page, percent, place,
 	plural, section, show, table, verdict, when } from "./frame.js";
 import { adoption, strip, swatch } from "./chart.js";
-import { actWords, actorWords, codeWords, failureClass, groupOf, groups,
+import { actWords, actorWords, attemptReason, codeWords, failureClass, groupOf, groups,
 	rolloutKind, rolloutState } from "./words.js";
 
 const name = place()[0];
@@ -457,8 +457,7 @@ function attempts(r) {
 			const g = groupOf(a.state);
 			return (g ? g.sign + " " : "") + a.state.replace("-", " ");
 		}],
-		["Reason", a => a.code ? h("span", {}, h("code", {}, a.code), " ",
-			codeWords(a.code)) : ""],
+		["Reason", attemptReason],
 		["Since", a => when(a.changed)],
 	], (r.attempts || []).slice(0, 10), "Nothing was offered yet."));
 }

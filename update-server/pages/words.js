@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What states are called, and what they mean, in words that people use.
 
+import { h, when } from "./frame.js";
+
 // How attempts end up, in the order of the strip. Each group has a sign, so that
 // its colour is never all that tells.
 export const groups = [
@@ -78,6 +80,14 @@ const codes = {
 	RETIRED: "it left the fleet", // as servers of before wrote it
 };
 export const codeWords = code => codes[code] || "";
+
+// Why an attempt is where it is, as far as its device has said.
+export function attemptReason(a) {
+	if (a.until)
+		return h("span", {}, "until its window opens ", when(a.until));
+	return a.code ? h("span", {}, h("code", {}, a.code), " ", codeWords(a.code))
+		: "";
+}
 
 // What the server signs by itself, for a day at a time.
 export const isOnline = what => what === "role timestamp" ||
