@@ -102,7 +102,7 @@ MODULES = [
     ("update-server/unknowns.c", "unknowns"),
     ("updater-client/trouble.c", "trouble"),
     ("updater-client/history.c", "history"),
-    ("updater-client/writer.c", "writer"),
+    ("updater-client/writer.c", "writer writer_apply fill"),
     ("updater-client/slot_image.c", "slot_image"),
     ("updater-client/slot_tree.c", "slot_tree"),
     ("updater-client/intake.c", "intake"),
