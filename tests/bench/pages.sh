@@ -8,11 +8,13 @@ here=$(cd "$(dirname "$0")" && pwd)
 devices=${DEVICES:-1000000}
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/pawl-bench-pages.XXXXXX")
 . "$here/../e2e/server-lib.sh"
+. "$here/../tools/older-releases.sh"
 trap 'stop_server; rm -rf "$WORK"' EXIT
 
 make_server
 start_server
 make_repo "$WORK/repo"
+older_releases "$WORK/repo"
 make_release "$WORK/repo" 2026.8 "$WORK/publish"
 op release import "$WORK/publish" >/dev/null
 for c in beta stable canary; do op cohort create $c >/dev/null; done

@@ -5,10 +5,12 @@
 command -v python3 >/dev/null || { echo "needs python3"; exit 77; }
 . "$(dirname "$0")/server-lib.sh"
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../tools/older-releases.sh"
 
 make_server
 start_server
 make_repo "$WORK/repo"
+older_releases "$WORK/repo"
 make_release "$WORK/repo" 2026.8 "$WORK/publish"
 want 0 op release import "$WORK/publish"
 for c in beta stable canary; do want 0 op cohort create $c; done
@@ -17,6 +19,8 @@ python3 "$here/../tools/fill_fleet.py" "$WORK/server/store.sqlite" 30000
 start_server
 want 0 op rollout create summer --release 2026.8 --cohort beta --cohort stable
 want 0 begin summer
+want 0 op rollout status summer
+said "^population *2[0-9]\{4\}$"
 stop_server
 python3 "$here/../tools/fill_rollout.py" "$WORK/server/store.sqlite" summer good
 admin=$WORK/server/admin

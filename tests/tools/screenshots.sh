@@ -8,6 +8,7 @@ pictures=$(cd "$1" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/pawl-screenshots.XXXXXX")
 . "$here/../e2e/server-lib.sh"
+. "$here/older-releases.sh"
 store=$WORK/server/store.sqlite
 door_pid=
 finish() {
@@ -20,6 +21,7 @@ trap finish EXIT
 make_server
 start_server
 make_repo "$WORK/repo"
+older_releases "$WORK/repo"
 for id in 2026.8 2026.9; do
 	make_release "$WORK/repo" $id "$WORK/publish"
 done
