@@ -3,55 +3,10 @@
 # install, trial, confirmation; a release that never comes up; and the power cut at
 # every turn. In QEMU, from the firmware to the client.
 . "$(dirname "$0")/guest.sh"
-need qemu-system-x86_64 grub-mkimage modprobe depmod sfdisk mke2fs debugfs \
-	cpio grub-editenv
-[ -e /usr/lib/grub/i386-pc/boot.img ] || skip "no GRUB for a PC: make deps GROUP=boot"
-busybox=$(part busybox amd64) || { echo "$busybox" && exit 77; }
-
-machine() {
-	# shellcheck disable=SC2086 # an option or none
-	exec qemu-system-x86_64 -accel tcg -m 192 -display none -serial stdio \
-		-monitor none -net none $once -device virtio-scsi-pci \
-		-drive "file=$WORK/disk,format=raw,if=none,id=disk" \
-		-device scsi-hd,drive=disk,bootindex=1 \
-		-drive "file=$WORK/kit.image,format=raw,if=virtio,readonly=on" \
-		-drive "file=$WORK/script,format=raw,if=virtio,readonly=on"
-}
-
-# GRUB goes where the firmware looks for it: into the first sectors of the disk.
-install_grub() {
-	printf '%s\n' serial 'terminal_output serial' \
-		'set root=hd0,msdos1' >"$WORK/early.cfg"
-	grub-mkimage -O i386-pc -p '(hd0,msdos1)/grub' -c "$WORK/early.cfg" \
-		-o "$WORK/core.img" biosdisk part_msdos ext2 normal loadenv \
-		test true echo linux serial terminal reboot sleep
-	dd if=/usr/lib/grub/i386-pc/boot.img of="$WORK/disk" bs=440 count=1 \
-		conv=notrunc status=none
-	dd if="$WORK/core.img" of="$WORK/disk" bs=512 seek=1 conv=notrunc \
-		status=none
-}
-
-env_get() { # variable, as GRUB reads it
-	loader_file /grub/grubenv >"$WORK/grubenv"
-	grub-editenv "$WORK/grubenv" list | sed -n "s/^$1=//p"
-}
+. "$here/grub-lib.sh"
 . "$here/life.sh"
 
-make_guest amd64 "$busybox/root/bin/busybox" virtio_pci virtio_scsi sd_mod virtio_blk softdog
-mkdir -p "$WORK/loader/grub"
-sed 's|^set pawl_options=.*|set pawl_options="ro panic=1 console=ttyS0 quiet no_timer_check kit=/dev/vda script=/dev/vdb"|' \
-	"$top/packaging/grub/grub.cfg" >"$WORK/loader/grub/grub.cfg"
-grub-editenv "$WORK/loader/grub/grubenv" create
-cat >"$WORK/control" <<INI
-a = /dev/sda2
-b = /dev/sda3
-[boot]
-control = grub
-environment = /loader/grub/grubenv
-INI
+make_grub_guest
 make_releases
-add_native_libraries
-make_kit "$client" "$BIN/pawl-guard"
-make_disk "$WORK/disk"
-install_grub
+make_grub_disk
 live

@@ -4,7 +4,7 @@
 #
 #	make_guest ARCH     the kernel, and what each slot holds beside its number
 #	make_slot ID        $WORK/images/ID: a slot's image; PANICS=1: its init dies;
-#	                    BROKEN=1: its client does
+#	                    BROKEN=1: its client does; HANGS=1: all does, before init
 #	make_disk           $WORK/disk from $WORK/images/1, whatever loader
 #	guest COMMAND...    start the machine; the commands run in the guest
 #
@@ -50,6 +50,10 @@ add_modules() { # kernel, to, names...
 	done <"$WORK/modules"
 }
 
+pack_early() {
+	(cd "$WORK/early" && find . | cpio -o -H newc --quiet -R 0:0 | gzip -1)
+}
+
 # The same for every slot: $WORK/slot, and $WORK/kit, a disk with the client, its
 # libraries, the configuration and the releases.
 make_guest() { # architecture, busybox, modules...
@@ -61,9 +65,8 @@ make_guest() { # architecture, busybox, modules...
 	cp "$busybox" "$WORK/early/bin/busybox"
 	add_modules "$kernel" "$WORK/early" "$@"
 	cp "$here/early-init" "$WORK/early/init"
-	(cd "$WORK/early" && mkdir -p dev proc root &&
-		find . | cpio -o -H newc --quiet -R 0:0 | gzip -1) \
-		>"$WORK/slot/boot/initrd.img"
+	mkdir -p "$WORK/early/dev" "$WORK/early/proc" "$WORK/early/root"
+	pack_early >"$WORK/slot/boot/initrd.img"
 	cp "$kernel/vmlinuz" "$WORK/slot/boot/vmlinuz"
 	cp "$busybox" "$WORK/slot/bin/busybox"
 	for name in sh cat cp dd echo grep kill ls mkdir mktemp mount mv \
@@ -95,9 +98,16 @@ make_slot() { # id
 		printf '#!/bin/sh\nexit 1\n' >"$WORK/slot/broken/pawl-client"
 		chmod 755 "$WORK/slot/broken/pawl-client"
 	}
+	[ -z "${HANGS:-}" ] || {
+		touch "$WORK/early/hangs"
+		mv "$WORK/slot/boot/initrd.img" "$WORK/initrd.img"
+		pack_early >"$WORK/slot/boot/initrd.img"
+		rm "$WORK/early/hangs"
+	}
 	truncate -s "$slot_size" "$WORK/images/$1"
 	filled "$WORK/slot" -b 4096 -O ^has_journal,^resize_inode -m 0 -N 256 \
 		"$WORK/images/$1"
+	[ -z "${HANGS:-}" ] || mv "$WORK/initrd.img" "$WORK/slot/boot/initrd.img"
 }
 
 make_slot_release() { # id, options

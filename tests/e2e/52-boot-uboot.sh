@@ -35,7 +35,7 @@ INI
 
 live_shortly
 [ "$(env_get ethaddr)" = 02:00:00:00:00:01 ] || die "ethaddr is lost"
-[ "$(env_get bootcmd)" = 'run pawl_choose; run pawl_start_slot' ] ||
+[ "$(env_get bootcmd)" = 'run pawl_choose; run pawl_watchdog; run pawl_start_slot' ] ||
 	die "bootcmd is lost"
 
 who_cannot_be_told_fetches_nothing "$WORK/env0" "$WORK/env1"
