@@ -19,6 +19,7 @@
 #include "updater-client/join.h"
 #include "updater-client/retire.h"
 #include "updater-client/status.h"
+#include "updater-client/status_file.h"
 #include "updater-client/update.h"
 #include "updater-client/worker.h"
 
@@ -135,10 +136,11 @@ static int parse(int argc, char **argv, const struct opt *opts, struct err *e)
 
 static int load(struct err *e)
 {
-	return settings_load(given.config_path, &config, e) ||
-			       open_stop(&stop_fd, e)
-		       ? -1
-		       : 0;
+	if (settings_load(given.config_path, &config, e) ||
+	    open_stop(&stop_fd, e))
+		return -1;
+	status_file_default(&config);
+	return 0;
 }
 
 /* A command whose work begins when the configuration was read. */

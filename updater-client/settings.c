@@ -407,7 +407,7 @@ static int check_names(const struct settings *c, struct err *e)
 		return err_set(e, ERR_CONFIG,
 			       "[slot] path and [device] state must be "
 			       "absolute paths");
-	if (c->status &&
+	if (c->status && strcmp(c->status, "none") != 0 &&
 	    (c->status[0] != '/' || c->status[strlen(c->status) - 1] == '/'))
 		return err_set(e, ERR_CONFIG,
 			       "[device] status must be an absolute path of "

@@ -2,19 +2,33 @@
 #include "updater-client/status_file.h"
 
 #include <linux/magic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include "common/fs.h"
 #include "common/log.h"
+#include "common/mem.h"
 #include "common/text.h"
 
+#define FOLDER    "/run/pawl"
 #define MEMORY_MS 3000
 #define DISK_MS   60000
 
 /* What install, fill and relay do that takes long. */
 static const char *const phases[] = { "fetching", "writing",
 				      "fetching and writing", "reading back" };
+
+void status_file_default(struct settings *c)
+{
+	if (!c->status && access(FOLDER, W_OK) == 0) {
+		c->status = mem_dup_str(FOLDER "/status.json");
+	} else if (c->status && strcmp(c->status, "none") == 0) {
+		free(c->status);
+		c->status = NULL;
+	}
+}
 
 /* Its folder, and the name that it has there. */
 static int open_folder(const struct settings *c, int *dirfd, const char **name,

@@ -13,6 +13,10 @@
 
 #define STATUS_MAX (1u << 20)
 
+/* Nothing configured: in /run/pawl, where that can be written. "none": nowhere.
+ */
+void status_file_default(struct settings *c);
+
 int status_file_write(const struct settings *c, struct slice text,
 		      struct err *e) NODISCARD;
 

@@ -1,0 +1,36 @@
+#!/bin/sh
+# The document for programs of the device is where they look for it, wherever the
+# system has made room for it, unless the configuration says otherwise. With a /run
+# of its own; that needs root.
+skip() {
+	echo "$1: no such device here"
+	exit 77
+}
+[ -n "${OWN_RUN:-}" ] || {
+	[ "$(id -u)" -eq 0 ] || skip "not root"
+	unshare -m true 2>/dev/null || skip "no namespaces"
+	OWN_RUN=1 exec unshare -m sh "$0"
+}
+. "$(dirname "$0")/client-lib.sh"
+mount -t tmpfs none /run || skip "no memory file system"
+
+make_repo
+make_release 1
+make_device one
+on one update --quiet --from "$WORK/publish"
+[ ! -e /run/pawl ] || die "it made the folder itself"
+
+mkdir -m 755 /run/pawl
+on one update --quiet --from "$WORK/publish"
+grep -q '"release": *"1"' /run/pawl/status.json || die "nobody is told"
+[ "$(stat -c %a /run/pawl/status.json)" = 644 ] || die "not for everybody"
+
+rm /run/pawl/status.json
+cp "$WORK/one/client.conf" "$WORK/plain.conf"
+for other in none "$WORK/elsewhere"; do
+	sed "/^state/a status = $other" "$WORK/plain.conf" >"$WORK/one/client.conf"
+	on one update --quiet --from "$WORK/publish"
+	[ ! -e /run/pawl/status.json ] || die "$other, and it was told there"
+done
+grep -q '"release": *"1"' "$WORK/elsewhere" || die "not where it should be"
+[ ! -e none ] || die "it is called none"
