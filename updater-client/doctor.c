@@ -342,10 +342,10 @@ static void check_boot(struct visit *v)
 		return;
 	}
 	if (!s->boot.control->reboots && !has_another(s)) {
-		diagnosis_ok(v->d, "boot-control",
-			     "%s: slot %s runs, and its folder can switch; "
-			     "there is no other release to switch to",
-			     name, slot_name(s->current));
+		diagnosis_warn(v->d, "boot-control",
+			       "%s: slot %s runs; the other one holds no "
+			       "release, so it was not switched to",
+			       name, slot_name(s->current));
 		return;
 	}
 	if (dry_switch(s, &e) ||
