@@ -442,6 +442,29 @@ static int print_identity(const struct message_identity *id, struct err *e)
 	return print_json(j, e);
 }
 
+/* For programs: as of any failure, with the code that an officer is told. */
+static void print_waiting(const struct err *e)
+{
+	char code[CLAIM_JOIN_LEN + 1];
+	struct json *j;
+	struct err none;
+	int fd = -1;
+
+	if (fs_open_dir(config.state, &fd, &none))
+		return;
+	identity_load_code(fd, code);
+	fs_close(&fd);
+	if (!code[0])
+		return;
+	j = json_new_object();
+	json_set_int(j, "v", 1);
+	json_set_text(j, "error", err_name(e->code));
+	json_set_text(j, "message", e->msg);
+	json_set_int(j, "status", e->code);
+	json_set_text(j, "join_code", code);
+	(void)print_json(j, &none); /* else it is said without the code */
+}
+
 static int enroll(struct err *e)
 {
 	const struct join_how *how = &given.join;
@@ -454,8 +477,11 @@ static int enroll(struct err *e)
 			       "enroll needs one of --claim-file (a claim code "
 			       "is never an argument), --ask, --request and "
 			       "--response");
-	if (join_fleet(&config, how, stop_fd, &id, e))
+	if (join_fleet(&config, how, stop_fd, &id, e)) {
+		if (given.json && e->code == ERR_BUSY)
+			print_waiting(e);
 		return -1;
+	}
 	return print_identity(&id, e);
 }
 

@@ -36,6 +36,11 @@ grep -q "$code" "$WORK/said" || die "two codes"
 device a status | grep -q "shows  *$code" || die "status for people"
 want 12 ask a
 [ "$(code_of a)" = "$code" ] || die "the code changed"
+# For programs: one object, with the code.
+device a enroll --ask --json 2>/dev/null | python3 -c 'import json, sys
+j = json.load(sys.stdin)
+sys.exit((j["error"], j["status"], j["join_code"]) != ("busy", 12, sys.argv[1]))' \
+	"$code" || die "enroll --json without the code"
 want 0 op device waiting
 said "$code .*waiting .*kiosk .*k1"
 want 12 ask b
