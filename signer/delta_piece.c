@@ -20,6 +20,9 @@
 #define TEXT_SAMPLE   65536
 #define EXACT_MIN     4 /* bytes between two wrong ones that a cover is for */
 #define ALIGNED_SHARE 2 /* how much more of a kind differences must be */
+#define SAMPLED_MIN   ((size_t)16 << 20) /* a piece that samples tell of */
+#define SAMPLE_LEN    ((size_t)2 << 20)
+#define SAMPLES       4
 
 /* What becomes of the covers that were found. */
 enum way_kind {
@@ -393,8 +396,8 @@ static int drop(void *ctx, struct slice bytes, struct err *e)
 }
 
 /* What the parts taken would cost in records of their own. */
-static int measure(const struct search *s, bool fast, uint64_t *len,
-		   struct err *e)
+static int measure_all(const struct search *s, bool fast, uint64_t *len,
+		       struct err *e)
 {
 	struct delta_writer_setup setup = *s->setup;
 	struct delta_writer *writer;
@@ -414,6 +417,73 @@ static int measure(const struct search *s, bool fast, uint64_t *len,
 	delta_plan_done(&plan);
 	delta_writer_free(writer);
 	return rc;
+}
+
+/* The parts between two places of the piece, as parts of what is there. */
+static void clip_parts(const struct search *s, uint64_t from, uint64_t to,
+		       struct cover_list *out)
+{
+	for (size_t i = 0; i < s->parts.count; i++) {
+		struct cover c = s->parts.at[i];
+		const uint64_t skip = c.new_at < from ? from - c.new_at : 0;
+
+		if (c.new_at >= to || skip >= c.len)
+			continue;
+		c.new_at += skip - from;
+		c.old_at += skip;
+		c.len -= skip;
+		if (c.len > to - from - c.new_at)
+			c.len = to - from - c.new_at;
+		cover_list_add(out, &c);
+	}
+}
+
+static int measure_sample(const struct search *s,
+			  const struct delta_segment *layout, uint64_t at,
+			  bool fast, uint64_t *len, struct err *e)
+{
+	struct delta_piece piece = *s->piece;
+	struct search sample = *s;
+	int rc;
+
+	piece.bytes = slice_sub(piece.bytes, (size_t)at, SAMPLE_LEN);
+	piece.within += at;
+	sample.piece = &piece;
+	sample.layout = layout;
+	sample.parts = (struct cover_list){ .count = 0 };
+	clip_parts(s, at, at + piece.bytes.len, &sample.parts);
+	rc = measure_all(&sample, fast, len, e);
+	cover_list_done(&sample.parts);
+	return rc;
+}
+
+/*
+ * Of much, samples tell which way is better as well as all of it does, which
+ * would be compressed seven times or more.
+ */
+static int measure(const struct search *s, bool fast, uint64_t *len,
+		   struct err *e)
+{
+	const uint64_t step = s->piece->bytes.len / SAMPLES;
+	struct delta_patch whole = { .home_at = 0 };
+	struct delta_segment layout = { .kind = DELTA_PATCH };
+	uint64_t sum = 0, one;
+
+	if (s->piece->bytes.len < SAMPLED_MIN)
+		return measure_all(s, fast, len, e);
+	if (s->parts.count > 0) {
+		set_home(s, &whole);
+		set_segment(s, &whole, &layout);
+	}
+	for (unsigned i = 0; i < SAMPLES; i++) {
+		if (measure_sample(s, &layout,
+				   i * step + (step - SAMPLE_LEN) / 2, fast,
+				   &one, e))
+			return -1;
+		sum += one;
+	}
+	*len = sum * s->piece->bytes.len / (SAMPLES * SAMPLE_LEN);
+	return 0;
 }
 
 static int measure_way(struct search *s, size_t way, bool fast, uint64_t *len,

@@ -101,10 +101,10 @@ static void make_plan(size_t len, uint64_t within, uint64_t hint,
 	assert_int_equal(plan.patches[0].segment.len, len);
 }
 
-static uint64_t cost_of(size_t len)
+static uint64_t cost_of(const uint8_t *from, size_t len)
 {
 	const struct delta_piecer w = { &old, &setup_of_writer };
-	const struct delta_piece p = { { piece, len }, 0, 0 };
+	const struct delta_piece p = { { from, len }, 0, 0 };
 	struct err e = { 0 };
 	uint64_t cost = 0;
 
@@ -230,11 +230,33 @@ static void what_resembles_the_old_costs_less(void **state)
 	(void)state;
 	memcpy(piece, bytes, FILE_LEN);
 	piece[100]++;
-	same = cost_of(FILE_LEN);
+	same = cost_of(piece, FILE_LEN);
 	noise(piece, FILE_LEN, 77);
-	other = cost_of(FILE_LEN);
+	other = cost_of(piece, FILE_LEN);
 	assert_true(same > 0 && same < 100);
 	assert_true(other > FILE_LEN * 9 / 10 && other < FILE_LEN + 100);
+}
+
+#define MUCH ((size_t)20 << 20)
+#define STEP ((size_t)5 << 20) /* a sample of 2 MiB in the middle of each */
+
+/* What is much is not compressed again and again to see which way is best: of
+ * what no sample holds nothing is seen, and what one holds stands for all. */
+static void of_much_samples_tell(void **state)
+{
+	static uint8_t much[MUCH];
+	uint64_t cost;
+
+	(void)state;
+	for (size_t at = 0; at < MUCH; at += FILE_LEN)
+		memcpy(much + at, bytes,
+		       MUCH - at < FILE_LEN ? MUCH - at : FILE_LEN);
+	assert_true(cost_of(much, MUCH) < MUCH / 1000);
+	noise(much + STEP, 1 << 20, 77);
+	assert_true(cost_of(much, MUCH) < MUCH / 1000);
+	noise(much + STEP, STEP, 77);
+	cost = cost_of(much, MUCH);
+	assert_true(cost > MUCH / 4 && cost < MUCH / 4 + MUCH / 100);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -249,6 +271,7 @@ int main(void)
 		TEST(a_table_whose_numbers_changed_is_aligned),
 		TEST(later_pieces_have_the_layout_of_the_first),
 		TEST(what_resembles_the_old_costs_less),
+		TEST(of_much_samples_tell),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
