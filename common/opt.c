@@ -250,11 +250,20 @@ int opt_parse(int argc, char **argv, const struct opt *opts, char ***operands,
 
 /* Whoever reads JSON reads that it failed, too; once. */
 static bool owes_json;
+static struct {
+	const char *member, *text;
+} further;
 
 void program_print_json(const char *object)
 {
 	(void)printf("%s\n", object);
 	owes_json = false;
+}
+
+void program_fail_json(const char *member, const char *text)
+{
+	further.member = member;
+	further.text = text;
 }
 
 /* Escaped for people, so that JSON has two letters of its own left. */
@@ -271,7 +280,10 @@ static void put_json_failure(enum err_code code, const char *line)
 	(void)printf("{\"v\":1,\"error\":\"%s\",\"message\":\"",
 		     err_name(code));
 	put_json_text(line);
-	(void)printf("\",\"status\":%d}\n", (int)code);
+	(void)printf("\",\"status\":%d", (int)code);
+	if (further.member)
+		(void)printf(",\"%s\":\"%s\"", further.member, further.text);
+	(void)puts("}");
 	(void)fflush(stdout);
 }
 

@@ -132,6 +132,9 @@ int program_main(const struct program *p, int argc, char **argv);
  * standard error comes as well.
  */
 void program_print_json(const char *object);
+/* What such a failure has to say besides: a member more. Both stay, and need no
+ * escape. */
+void program_fail_json(const char *member, const char *text);
 
 /* The name under which this program was called, without its folder. */
 const char *program_name(void);

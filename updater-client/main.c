@@ -442,11 +442,10 @@ static int print_identity(const struct message_identity *id, struct err *e)
 	return print_json(j, e);
 }
 
-/* For programs: as of any failure, with the code that an officer is told. */
-static void print_waiting(const struct err *e)
+/* For programs: the code that an officer is waited for with. */
+static void tell_code(void)
 {
-	char code[CLAIM_JOIN_LEN + 1];
-	struct json *j;
+	static char code[CLAIM_JOIN_LEN + 1];
 	struct err none;
 	int fd = -1;
 
@@ -454,15 +453,8 @@ static void print_waiting(const struct err *e)
 		return;
 	identity_load_code(fd, code);
 	fs_close(&fd);
-	if (!code[0])
-		return;
-	j = json_new_object();
-	json_set_int(j, "v", 1);
-	json_set_text(j, "error", err_name(e->code));
-	json_set_text(j, "message", e->msg);
-	json_set_int(j, "status", e->code);
-	json_set_text(j, "join_code", code);
-	(void)print_json(j, &none); /* else it is said without the code */
+	if (code[0])
+		program_fail_json("join_code", code);
 }
 
 static int enroll(struct err *e)
@@ -478,8 +470,8 @@ static int enroll(struct err *e)
 			       "is never an argument), --ask, --request and "
 			       "--response");
 	if (join_fleet(&config, how, stop_fd, &id, e)) {
-		if (given.json && e->code == ERR_BUSY)
-			print_waiting(e);
+		if (e->code == ERR_BUSY)
+			tell_code();
 		return -1;
 	}
 	return print_identity(&id, e);
