@@ -28,6 +28,8 @@ env_get() { # variable
 	fw_printenv -c "$WORK/fw_env.config" -n "$1" 2>/dev/null || :
 }
 . "$here/life.sh"
+# Then the kernel's first line, for it has a console from its first instant.
+handed_over='^Starting kernel'
 
 # The client for the board, and the libraries that it needs.
 cross_client() {
@@ -54,7 +56,7 @@ add_libraries() { # file
 	done
 }
 
-sed -e '/^#/d' -e 's|^pawl_options=.*|pawl_options=ro panic=1 console=ttyAMA0 quiet kit=/dev/vda script=/dev/vdb|' \
+sed -e '/^#/d' -e 's|^pawl_options=.*|pawl_options=ro panic=1 console=ttyAMA0 earlycon kit=/dev/vda script=/dev/vdb|' \
 	"$top/packaging/u-boot/pawl.env" >"$WORK/pawl.env"
 sed "s|/dev/mmcblk0|$WORK/disk|" "$top/packaging/u-boot/fw_env.config" \
 	>"$WORK/fw_env.config"

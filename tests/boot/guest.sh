@@ -202,6 +202,19 @@ INI
 
 # ---- the machine -----------------------------------------------------------------
 
+# QEMU may stand still when a loader hands over to the kernel: a test whose loader says so
+# in these words has such a start repeated, with the disk as it was, if for so long not even
+# the kernel's first line came. Twice in a test at most, and it is told. What hangs when
+# the kernel has spoken is a fault.
+handed_over=''
+stand_seconds=300
+stood_still=0
+stands_still() {
+	[ -n "$handed_over" ] &&
+		[ $(($(date +%s) - $(stat -c %Y "$WORK/console"))) -ge $stand_seconds ] &&
+		tr -d '\r' <"$WORK/console" | grep . | tail -n 1 | grep -q "$handed_over"
+}
+
 # Start it, and say what its guest does; what it printed is in $WORK/printed then. It
 # ends when the guest reboots (REBOOTS=1: when it says that it ends), or after
 # the text that CUT names: then the power is cut, that is QEMU is killed. A test
@@ -209,13 +222,28 @@ INI
 guest() { # commands as text
 	printf '%s\n' "$1" >"$WORK/script"
 	truncate -s 64K "$WORK/script"
-	: >"$WORK/console"
 	once=-no-reboot cut=${CUT:-}
 	[ -z "${REBOOTS:-}" ] || once='' cut='guest: ends'
+	[ -z "$handed_over" ] || cp --sparse=always "$WORK/disk" "$WORK/disk.before"
+	until run_machine; do
+		mv "$WORK/disk.before" "$WORK/disk"
+		cp --sparse=always "$WORK/disk" "$WORK/disk.before"
+	done
+	tr -d '\r' <"$WORK/console" >"$WORK/printed"
+	cat "$WORK/printed" >>"$WORK/all-consoles"
+	[ -z "$cut" ] || grep -q "$cut" "$WORK/printed" || {
+		tail -n 40 "$WORK/printed"
+		die "it never came to: $cut"
+	}
+}
+
+# Fails when it stood still, and is to be started again.
+run_machine() {
+	: >"$WORK/console"
 	machine >"$WORK/console" 2>&1 </dev/null &
 	qemu=$!
 	trap 'kill -9 $qemu 2>/dev/null || :' EXIT
-	waited=0
+	waited=0 again=
 	while kill -0 $qemu 2>/dev/null; do
 		if [ -n "$cut" ] && grep -q "$cut" "$WORK/console"; then
 			kill -9 $qemu
@@ -223,6 +251,14 @@ guest() { # commands as text
 		fi
 		sleep 0.1
 		waited=$((waited + 1))
+		if [ $((waited % 100)) -eq 0 ] && [ $stood_still -lt 2 ] && stands_still; then
+			stood_still=$((stood_still + 1)) again=yes
+			echo "figure qemu-stood-still $stood_still, after '$handed_over':" \
+				"$stand_seconds s without a word," \
+				"$(awk '{ print ($14 + $15) / 100 }' /proc/$qemu/stat) s of CPU"
+			kill -9 $qemu
+			break
+		fi
 		[ $waited -lt "${GUEST_DECISECONDS:-18000}" ] || {
 			kill -9 $qemu
 			tail -n 40 "$WORK/console"
@@ -231,12 +267,7 @@ guest() { # commands as text
 	done
 	wait $qemu 2>/dev/null || :
 	trap - EXIT
-	tr -d '\r' <"$WORK/console" >"$WORK/printed"
-	cat "$WORK/printed" >>"$WORK/all-consoles"
-	[ -z "$cut" ] || grep -q "$cut" "$WORK/printed" || {
-		tail -n 40 "$WORK/printed"
-		die "it never came to: $cut"
-	}
+	[ -z "$again" ]
 }
 
 printed() { # pattern of a line
