@@ -265,6 +265,7 @@ rm -rf "$WORK/one" "$WORK/repo" "$WORK/publish" "$WORK"/key* "$WORK/trees"
 mkdir "$WORK/one"
 echo pawl.slot=a >"$WORK/one/cmdline"
 "$sd/control" "$sd/conf" init a
+grep -q ' pawl\.left= ' "$entries/pawl-a.conf" || die "what the factory made is on trial"
 grep -q 'systemd\.mask=systemd-bless-boot' "$entries/pawl-a.conf" ||
 	die "systemd would call its start good before the client does"
 
@@ -288,10 +289,19 @@ live
 cp "$entries/pawl-b+3.conf" "$entries/pawl-b+2-1.conf"
 cp "$entries/pawl-b+3.conf" "$entries/pawl-b.conf"
 told pawl_left 2
+for entry in "$entries"/pawl-b*; do
+	grep -q ' pawl\.left=3 ' "$entry" || die "pawl-guard is not told of the trial"
+done
 restart_into one b
+"$sd/control" "$sd/conf" write pawl_slot=b pawl_back=a pawl_left=3 pawl_failed=
+grep -q ' pawl\.left=3 ' "$entries/pawl-b+3.conf" || die "given back, it is on trial"
+# Cut off right after it was kept, before the entry on trial was gone.
+sed 's/pawl.left=3/pawl.left=/' "$entries/pawl-b+3.conf" >"$entries/pawl-b.conf"
+told pawl_left 3
 "$sd/control" "$sd/conf" write pawl_slot=b pawl_back= pawl_left= pawl_failed=
 told pawl_slot b
 told pawl_left ""
+grep -q ' pawl\.left= ' "$entries/pawl-b.conf" || die "what is kept is on trial"
 [ "$(cd "$entries" && echo pawl-b*)" = pawl-b.conf ] || die "it was not repaired"
 
 # Without an entry there is no record.
