@@ -54,19 +54,15 @@ static int lzma_error(lzma_ret rc, struct err *e)
 
 /* ---- pieces -------------------------------------------------------------- */
 
-static int set_zstd(ZSTD_CCtx *zstd, int level, uint32_t window_len,
-		    struct err *e)
-{
-	const struct {
-		ZSTD_cParameter what;
-		int value;
-	} settings[] = {
-		{ ZSTD_c_compressionLevel, level },
-		{ ZSTD_c_windowLog, log2_of(window_len) },
-		{ ZSTD_c_checksumFlag, 0 },
-	};
+struct setting {
+	ZSTD_cParameter what;
+	int value;
+};
 
-	for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+static int set_all(ZSTD_CCtx *zstd, const struct setting *settings,
+		   size_t count, struct err *e)
+{
+	for (size_t i = 0; i < count; i++) {
 		size_t rc = ZSTD_CCtx_setParameter(zstd, settings[i].what,
 						   settings[i].value);
 
@@ -74,6 +70,32 @@ static int set_zstd(ZSTD_CCtx *zstd, int level, uint32_t window_len,
 			return zstd_error(rc, e);
 	}
 	return 0;
+}
+
+static int set_zstd(ZSTD_CCtx *zstd, int level, uint32_t window_len,
+		    struct err *e)
+{
+	const struct setting settings[] = {
+		{ ZSTD_c_compressionLevel, level },
+		{ ZSTD_c_windowLog, log2_of(window_len) },
+		{ ZSTD_c_checksumFlag, 0 },
+	};
+
+	return set_all(zstd, settings, ARRAY_LEN(settings), e);
+}
+
+/*
+ * Who does not know the length of all has tables for the largest window of the
+ * level. These have the same share of a smaller one.
+ */
+static int fit_tables(ZSTD_CCtx *zstd, uint32_t window_len, struct err *e)
+{
+	const struct setting settings[] = {
+		{ ZSTD_c_hashLog, log2_of(window_len) - 1 },
+		{ ZSTD_c_chainLog, log2_of(window_len) + 1 },
+	};
+
+	return set_all(zstd, settings, ARRAY_LEN(settings), e);
 }
 
 static int zstd_all(const struct encode_how *how, struct slice in,
@@ -262,7 +284,8 @@ static int start_zstd(struct encoder *c, uint32_t window_len, struct err *e)
 	c->zstd = ZSTD_createCCtx();
 	if (!c->zstd)
 		return err_set(e, ERR_SYSTEM, "zstd: out of memory");
-	if (set_zstd(c->zstd, ZSTD_LEVEL, window_len, e))
+	if (set_zstd(c->zstd, ZSTD_LEVEL, window_len, e) ||
+	    fit_tables(c->zstd, window_len, e))
 		return -1;
 	/*
 	 * With workers the input is cut the same way however many there are;

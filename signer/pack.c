@@ -300,6 +300,18 @@ static int add_payload(void *ctx, struct slice bytes, struct err *e)
 	return package_writer_add(ctx, bytes, e);
 }
 
+/* No more than there is to refer to: the device keeps as much of it in memory,
+ * and an encoder's tables are several times as large. */
+static uint32_t window_for(const struct pack_tree *t)
+{
+	const uint64_t plain = t->manifest.len + t->tree.content_len;
+	uint32_t len = PACKAGE_WINDOW_MIN;
+
+	while (len < PACKAGE_WINDOW_MAX && len < plain)
+		len *= 2;
+	return len;
+}
+
 static int make_full(const struct pack_job *job, struct package_writer *w,
 		     struct package_header *h, struct err *e)
 {
@@ -309,7 +321,8 @@ static int make_full(const struct pack_job *job, struct package_writer *w,
 	struct encoder *encoder = NULL;
 	int rc;
 
-	h->window_len = job->codec == PACKAGE_RAW ? 0 : PACKAGE_WINDOW_MAX;
+	h->window_len =
+		job->codec == PACKAGE_RAW ? 0 : window_for(job->content);
 	if (encoder_new(job->codec, h->window_len, &to, &encoder, e))
 		return -1;
 	progress_start(&bar, "compressing",

@@ -407,6 +407,42 @@ static void encryption_that_was_not_signed_is_refused(void **state)
 	fs_close(&dir);
 }
 
+/* A device has as much of it in its memory as was signed. */
+static void the_window_is_no_larger_than_what_is_packed(void **state)
+{
+	static const struct {
+		size_t len;
+		uint32_t window;
+	} cases[] = { { 1, PACKAGE_WINDOW_MIN },
+		      { 3 << 20, 4 << 20 },
+		      { 9 << 20, PACKAGE_WINDOW_MAX } };
+	static const enum package_codec codecs[] = { PACKAGE_ZSTD,
+						     PACKAGE_LZMA };
+	int dir = box_folder(&box, "input");
+	struct err e = { 0 };
+	int fd = -1;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases) * ARRAY_LEN(codecs); i++) {
+		struct release r = { .seq = 1 };
+		struct pack_tree *t;
+
+		assert_ok(fs_create(dir, "file", 0644, &fd, &e));
+		assert_int_equal(ftruncate(fd, (off_t)cases[i / 2].len), 0);
+		fs_close(&fd);
+		t = load("input");
+		fd = make(t, NULL, codecs[i % 2], &r);
+		assert_int_equal(r.window_len, cases[i / 2].window);
+		assert_true(r.apply_memory < r.window_len + (3u << 20));
+		apply_and_check(fd, &r, NULL, (struct slice){ 0 }, "new");
+		assert_ok(fs_remove_tree(box.dir, "new", &e));
+		fs_close(&fd);
+		pack_tree_free(t);
+		assert_ok(fs_remove(dir, "file", &e));
+	}
+	fs_close(&dir);
+}
+
 /* ---- the same again ------------------------------------------------------ */
 
 static void the_same_input_gives_the_same_bytes(void **state)
@@ -1057,6 +1093,7 @@ int main(void)
 		TEST(encryption_that_was_not_signed_is_refused),
 		TEST(an_unchanged_tree_costs_next_to_nothing),
 		TEST(an_empty_tree_is_a_release),
+		TEST(the_window_is_no_larger_than_what_is_packed),
 		TEST(ten_thousand_entries_are_no_trouble),
 		TEST(a_delta_is_not_larger_than_its_content_compressed),
 		TEST(lines_in_another_order_cost_their_places),
