@@ -38,10 +38,10 @@ static struct worker start(const int *state_fd)
 	return worker;
 }
 
-/* What stands behind a word in /proc/PID/NAME, or -1. */
+/* The number that stands behind a word in /proc/PID/NAME, or -1. */
 static long number_in(pid_t pid, const char *name, const char *word)
 {
-	char path[64], line[256];
+	char path[64], line[256], *end;
 	long value = -1;
 	FILE *file;
 
@@ -49,21 +49,36 @@ static long number_in(pid_t pid, const char *name, const char *word)
 	file = fopen(path, "re");
 	assert_non_null(file);
 	while (value < 0 && fgets(line, sizeof(line), file))
-		if (strncmp(line, word, strlen(word)) == 0)
-			value = strtol(line + strlen(word), NULL, 10);
+		if (strncmp(line, word, strlen(word)) == 0) {
+			value = strtol(line + strlen(word), &end, 10);
+			if (end == line + strlen(word))
+				value = -1; /* "unlimited" */
+		}
 	(void)fclose(file);
 	return value;
+}
+
+/* What a worker forbids itself must be allowed first. */
+static void allow_core_files(void)
+{
+	struct rlimit core;
+
+	assert_int_equal(getrlimit(RLIMIT_CORE, &core), 0);
+	core.rlim_cur = core.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_CORE, &core), 0);
 }
 
 static void the_room_for_a_key_is_locked_before_it_is_asked(void **state)
 {
 	int state_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct worker worker = start(&state_fd);
 	const bool locks = LOCKS_MEMORY && secret_can_lock();
 	int64_t end = steady_ms() + PATIENCE_MS;
 	long locked = 0, core = -1;
+	struct worker worker;
 
 	(void)state;
+	allow_core_files();
+	worker = start(&state_fd);
 	while (((locks && locked == 0) || core != 0) && steady_ms() < end) {
 		(void)usleep(1000);
 		locked = number_in(worker.pid, "status", "VmLck:");
