@@ -37,7 +37,7 @@ static struct {
 	struct join_how join;
 	bool asks;
 	const char *device;
-} given = { .config_path = SETTINGS_DEFAULT };
+} given;
 
 static struct settings config;
 static int stop_fd = -1;
@@ -548,6 +548,7 @@ int main(int argc, char **argv)
 
 	worker_harden();
 	mem_give_back();
+	given.config_path = SETTINGS_DEFAULT;
 	status = program_main(&program, argc, argv);
 	fs_close(&stop_fd);
 	settings_done(&config);
