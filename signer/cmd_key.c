@@ -148,6 +148,22 @@ static int generate_all(struct generate *g, char **files, int count,
 	return 0;
 }
 
+/* An example is for everybody to have: keys-example/make.sh. */
+static int check_purpose(const struct generate *g, struct err *e)
+{
+	static const char *const purposes[] = { "release", "online", "wrap" };
+
+	for (size_t i = 0; i < ARRAY_LEN(purposes); i++)
+		if (strcmp(g->purpose, purposes[i]) == 0)
+			return 0;
+	if (strcmp(g->purpose, "example") == 0 &&
+	    strcmp(g->environment, "demo") == 0)
+		return 0;
+	return err_set(e, ERR_USAGE,
+		       "a key's purpose is release, online, wrap or, in "
+		       "demo, example");
+}
+
 int cmd_key_generate(int argc, char **argv, struct err *e)
 {
 	struct generate g = { .purpose = "release",
@@ -157,7 +173,7 @@ int cmd_key_generate(int argc, char **argv, struct err *e)
 		OPT_TEXT("environment", "E", &g.environment,
 			 "demo, lab or production; never changes"),
 		OPT_TEXT("purpose", "P", &g.purpose,
-			 "release (default), online or wrap"),
+			 "release (default), online, wrap; in demo example"),
 		OPT_NUMBER("passphrase-fd", "N", &g.passphrase_fd, 1023,
 			   "read the passphrase from this descriptor"),
 		OPT_FLAG("json", &out.json, "print JSON"),
@@ -170,13 +186,11 @@ int cmd_key_generate(int argc, char **argv, struct err *e)
 		return -1;
 	if (count < 1 || !g.environment)
 		rc = err_set(e, ERR_USAGE, "FILE and --environment are needed");
-	else if (strcmp(g.purpose, "release") != 0 &&
-		 strcmp(g.purpose, "online") != 0 &&
-		 strcmp(g.purpose, "wrap") != 0)
-		rc = err_set(e, ERR_USAGE,
-			     "a key's purpose is release, online or wrap");
 	else
-		rc = generate_all(&g, operands, count, &out, e);
+		rc = check_purpose(&g, e) ||
+				     generate_all(&g, operands, count, &out, e)
+			     ? -1
+			     : 0;
 	return report_end(&out, rc, e);
 }
 

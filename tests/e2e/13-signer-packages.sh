@@ -242,6 +242,22 @@ status=0
 	--root-key "$top/keys-example/example-1.key.pub" >said 2>&1 || status=$?
 [ $status -eq 10 ] && grep -q "example" said && [ ! -e five ]
 
+# They are made anew with their fingerprints, and such are for demos alone.
+mkdir -p anew/common
+cp -r "$top/keys-example" anew/
+cp "$top/common/example_keys.c" anew/common/
+BIN=$BIN sh anew/keys-example/make.sh >made
+while read -r file print; do
+	grep -q "\"$print\"" anew/common/example_keys.c
+	! grep -q "\"$print\"" "$top/common/example_keys.c"
+	grep -q '"purpose": "example"' "anew/$file"
+done <made
+[ "$(wc -l <made)" -eq 3 ]
+status=0
+"$signer" key generate no.key --environment lab --purpose example \
+	--passphrase-fd 3 3<pass 2>said || status=$?
+[ $status -eq 2 ] && grep -q "in demo, example" said && [ ! -e no.key ]
+
 # ---- the factory is given no key -------------------------------------------
 
 factory() {
