@@ -150,7 +150,9 @@ static int set_lengths(struct package_reader *r, uint64_t file_len,
 		return err_set(e, ERR_LIMIT, "chunk table is too large");
 	r->head_len = head_len;
 	r->payload_len = file_len - before;
-	if (package_head_len(r->payload_len) != head_len)
+	/* Only a single chunk is in the head, and it always is. */
+	if (package_head_len(r->payload_len) != head_len ||
+	    is_whole(r) != (head_len == file_len))
 		return err_set(e, ERR_FORMAT,
 			       "chunk table does not fit the payload");
 	/* As many as the table has: not more than PACKAGE_CHUNKS_MAX. */

@@ -131,25 +131,43 @@ static int add_egress(struct server_api *api, const struct json *packages,
 	return 0;
 }
 
+/* Of a release that is not listed any more nothing goes out. */
+static int sum_egress(struct server_api *api, const struct stage *s,
+		      struct store_egress *sum, struct err *e)
+{
+	struct store_release r = { 0 };
+	struct json *detail = NULL;
+	struct err why = { 0 };
+	int rc = -1;
+
+	if (store_release_find(api->store, s->what.product, s->what.release, &r,
+			       &why)) {
+		if (why.code == ERR_NOT_FOUND)
+			return 0;
+		*e = why;
+		return -1;
+	}
+	if (json_parse(slice_of(r.detail), &detail, e) == 0)
+		rc = add_egress(api, json_get(detail, "packages"), sum, e);
+	json_free(detail);
+	store_release_done(&r);
+	return rc;
+}
+
 static int set_egress(struct server_api *api, struct json *flow,
 		      const struct stage *s, struct err *e)
 {
 	struct store_egress sum = { .since = 0 };
-	struct store_release r = { 0 };
-	struct json *detail = NULL, *j = json_new_object();
-	int rc = -1;
+	struct json *j;
 
-	if (store_release_find(api->store, s->what.product, s->what.release, &r,
-			       e) == 0 &&
-	    json_parse(slice_of(r.detail), &detail, e) == 0)
-		rc = add_egress(api, json_get(detail, "packages"), &sum, e);
+	if (sum_egress(api, s, &sum, e))
+		return -1;
+	j = json_new_object();
 	api_set_time(j, "since", sum.since);
 	json_set_int(j, "sent_bytes", (int64_t)sum.sent);
 	json_set_int(j, "busy", (int64_t)sum.busy);
 	json_set(flow, "of_release", j);
-	json_free(detail);
-	store_release_done(&r);
-	return rc;
+	return 0;
 }
 
 int api_set_flow(struct server_api *api, struct json *j, const struct stage *s,

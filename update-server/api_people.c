@@ -141,22 +141,44 @@ int api_payload_head(struct server_api *api, const struct request *q,
 	return response_json(a, 200, j, e);
 }
 
+static int log_payload(struct server_api *api, const struct sha256 *digest,
+		       uint64_t len, const struct audit_by *by, struct err *e)
+{
+	struct audit_record r;
+
+	audit_record_init(&r, AUDIT_PAYLOAD_UPLOAD, by);
+	audit_set_digest(&r, "payload", digest);
+	json_set_int(r.objects, "bytes", (int64_t)len);
+	return store_log(api->store, &r, e);
+}
+
+/* On record before it is in its place: who finds it there does not bring it
+ * again, so there would never be one. */
+static int put_payload(struct server_api *api, const struct request *q,
+		       const struct sha256 *digest, const struct audit_by *by,
+		       struct err *e)
+{
+	struct blobs_copy copy;
+
+	if (blobs_take(api->dirfd, q->upload_fd, q->upload_len, digest, &copy,
+		       e))
+		return -1;
+	if (log_payload(api, digest, q->upload_len, by, e) == 0)
+		return blobs_keep(api->dirfd, &copy, e);
+	blobs_drop(api->dirfd, &copy, e);
+	return -1;
+}
+
 int api_payload_put(struct server_api *api, const struct request *q,
 		    struct response *a, struct err *e)
 {
-	struct audit_record r;
 	struct audit_by by;
 	struct sha256 digest;
 
 	if (path_digest(q, "/v1/people/payload/", &digest, e) ||
-	    api_by(api, q, &by, e) || store_check_whole(api->store, e) ||
+	    api_by(api, q, &by, e) ||
 	    store_room(api->store, q->upload_len, e) ||
-	    blobs_put(api->dirfd, q->upload_fd, q->upload_len, &digest, e))
-		return -1;
-	audit_record_init(&r, AUDIT_PAYLOAD_UPLOAD, &by);
-	audit_set_digest(&r, "payload", &digest);
-	json_set_int(r.objects, "bytes", (int64_t)q->upload_len);
-	if (store_log(api->store, &r, e))
+	    put_payload(api, q, &digest, &by, e))
 		return -1;
 	log_event(LOG_INFO, "payload-uploaded", "by=%s sha256=%s bytes=%llu",
 		  q->peer->id, api_rest(q, "/v1/people/payload/"),

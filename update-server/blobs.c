@@ -28,45 +28,59 @@ static int blob_names(const struct sha256 *digest, char folder[FOLDER_LEN],
 	return text_format(name, NAME_LEN, e, "%s/%s", folder, hex);
 }
 
-/* A copy under another name until it is whole and on the disk. */
 static int copy_in(int dirfd, int from, uint64_t len, const char *name,
 		   struct err *e)
 {
-	char part[NAME_LEN + 20], hex[17];
-	uint8_t salt[8];
-	int fd = -1, rc = -1;
-	struct err ignored;
+	int fd = -1;
+	int rc = -1;
 
-	random_bytes(salt, sizeof(salt));
-	hex_format((struct slice){ salt, sizeof(salt) }, hex);
-	if (text_format(part, sizeof(part), e, "%s.%s", name, hex) ||
-	    fs_create(dirfd, part, 0600, &fd, e))
+	if (fs_create(dirfd, name, 0600, &fd, e))
 		return -1;
-	if (fs_copy_range(from, 0, fd, 0, len, e) || fs_sync(fd, e))
-		goto out;
-	rc = fs_rename(dirfd, part, name, e);
-out:
+	if (fs_copy_range(from, 0, fd, 0, len, e) == 0)
+		rc = fs_sync(fd, e);
 	fs_close(&fd);
-	if (rc && fs_remove(dirfd, part, &ignored))
-		err_in(e, "%s is left over", part);
 	return rc;
 }
 
-int blobs_put(int dirfd, int fd, uint64_t len, const struct sha256 *digest,
-	      struct err *e)
+int blobs_take(int dirfd, int fd, uint64_t len, const struct sha256 *digest,
+	       struct blobs_copy *out, struct err *e)
 {
-	char folder[FOLDER_LEN], name[NAME_LEN];
+	char folder[FOLDER_LEN], hex[17];
 	struct sha256 is;
+	uint8_t salt[8];
 
+	random_bytes(salt, sizeof(salt));
+	hex_format((struct slice){ salt, sizeof(salt) }, hex);
 	if (sha256_of_range(fd, 0, len, &is, e) ||
-	    blob_names(digest, folder, name, e))
+	    blob_names(digest, folder, out->place, e) ||
+	    text_format(out->name, sizeof(out->name), e, "%s.%s", out->place,
+			hex))
 		return -1;
 	if (!sha256_equal(&is, digest))
 		return err_set(e, ERR_UNTRUSTED,
 			       "these bytes have another digest");
 	if (fs_mkdirs(dirfd, folder, 0700, e))
 		return -1;
-	return copy_in(dirfd, fd, len, name, e);
+	if (copy_in(dirfd, fd, len, out->name, e) == 0)
+		return 0;
+	blobs_drop(dirfd, out, e);
+	return -1;
+}
+
+int blobs_keep(int dirfd, const struct blobs_copy *copy, struct err *e)
+{
+	if (fs_rename(dirfd, copy->name, copy->place, e) == 0)
+		return 0;
+	blobs_drop(dirfd, copy, e);
+	return -1;
+}
+
+void blobs_drop(int dirfd, const struct blobs_copy *copy, struct err *e)
+{
+	struct err ignored;
+
+	if (fs_remove(dirfd, copy->name, &ignored))
+		err_in(e, "%s is left over", copy->name);
 }
 
 /* Is what was opened still there by its name? Looked at once it is locked: it

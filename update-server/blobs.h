@@ -10,9 +10,19 @@
 #include "common/buf.h"
 #include "common/digest.h"
 
-/* Take over len bytes of fd; ERR_UNTRUSTED if their digest is another. */
-int blobs_put(int dirfd, int fd, uint64_t len, const struct sha256 *digest,
-	      struct err *e) NODISCARD;
+#define BLOB_NAME_MAX 128
+
+/* A copy of len bytes of fd, whole and on the disk, that lies beside its place.
+ * ERR_UNTRUSTED if their digest is another. */
+struct blobs_copy {
+	char name[BLOB_NAME_MAX], place[BLOB_NAME_MAX];
+};
+int blobs_take(int dirfd, int fd, uint64_t len, const struct sha256 *digest,
+	       struct blobs_copy *out, struct err *e) NODISCARD;
+/* Put it into its place, or away; it is gone either way. */
+int blobs_keep(int dirfd, const struct blobs_copy *copy,
+	       struct err *e) NODISCARD;
+void blobs_drop(int dirfd, const struct blobs_copy *copy, struct err *e);
 
 /* Open for reading; ERR_NOT_FOUND. As long as it is open, blobs_remove() leaves
  * it alone. */
@@ -31,8 +41,6 @@ int blobs_touch(int dirfd, const struct sha256 *digest, uint64_t *len,
 		struct err *e) NODISCARD;
 
 /* ---- all of them --------------------------------------------------------- */
-
-#define BLOB_NAME_MAX 128
 
 struct blob {
 	char name[BLOB_NAME_MAX]; /* "blobs/ab/<sha256>" */

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -15,6 +16,9 @@
 #include "update-server/config.h"
 
 #define BACKLOG 1024
+/* For as long as another start may take here. */
+#define TRIES   50
+#define WAIT_NS 100000000
 
 static int fail(struct err *e, int rc, const char *what)
 {
@@ -70,6 +74,23 @@ static int bind_at(struct uv_pipe_s *pipe, const struct local *at,
 	return rc ? fail(e, rc, at->path) : 0;
 }
 
+/* Of two that start at once one replaces what was left, not both. Whoever may
+ * enter the folder can hold it, and must not keep us waiting for ever. */
+static int hold(int dirfd, const char *folder, struct err *e)
+{
+	const struct timespec wait = { .tv_nsec = WAIT_NS };
+
+	for (int i = 0; i < TRIES; i++) {
+		if (flock(dirfd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return err_sys(e, "%s", folder);
+		(void)nanosleep(&wait, NULL);
+	}
+	return err_set(e, ERR_CONFIG, "%s: somebody holds a lock on it",
+		       folder);
+}
+
 int listen_local(struct uv_pipe_s *pipe, const struct local *at,
 		 void (*on_connection)(struct uv_stream_s *listening,
 				       int status),
@@ -82,14 +103,12 @@ int listen_local(struct uv_pipe_s *pipe, const struct local *at,
 
 	memcpy(folder, at->path, len);
 	folder[len] = 0;
-	if (fs_open_dir(folder, &dirfd, e))
-		return err_set(e, ERR_CONFIG, "%s: no such folder", folder);
-	/* Of two that start at once one replaces what was left, not both. */
-	if (flock(dirfd, LOCK_EX)) {
-		(void)err_sys(e, "%s", folder);
-		goto out;
+	if (fs_open_dir(folder, &dirfd, e)) {
+		e->code = ERR_CONFIG;
+		return -1;
 	}
-	if (clear(dirfd, at->path, name, e) || bind_at(pipe, at, e))
+	if (hold(dirfd, folder, e) || clear(dirfd, at->path, name, e) ||
+	    bind_at(pipe, at, e))
 		goto out;
 	rc = uv_listen((uv_stream_t *)pipe, BACKLOG, on_connection);
 	if (rc)

@@ -116,6 +116,23 @@ static int prepare_process(struct config *c, struct err *e)
 	return 0;
 }
 
+/* What was bound as root is of the user that serves it, and of its group. */
+static int hand_over(const struct config *c, const struct passwd *user,
+		     struct err *e)
+{
+	const char *origin = c->listen[LISTENER_ORIGIN];
+	struct local at;
+
+	if (!local_is(origin))
+		return 0;
+	if (local_parse(origin, c->origin_mode, &at, e))
+		return -1;
+	if (fchownat(AT_FDCWD, at.path, user->pw_uid, user->pw_gid,
+		     AT_SYMLINK_NOFOLLOW))
+		return err_sys(e, "%s", at.path);
+	return 0;
+}
+
 static int drop_privileges(const struct config *c, struct err *e)
 {
 	const struct passwd *user;
@@ -126,6 +143,8 @@ static int drop_privileges(const struct config *c, struct err *e)
 	user = getpwnam(c->user);
 	if (!user && errno == 0)
 		return err_set(e, ERR_CONFIG, "no such user: %s", c->user);
+	if (user && hand_over(c, user, e))
+		return -1;
 	if (!user || initgroups(c->user, user->pw_gid) ||
 	    setgid(user->pw_gid) || setuid(user->pw_uid))
 		return err_sys(e, "becoming %s", c->user);

@@ -614,9 +614,8 @@ int store_metadata_get(struct store *s, const char *name, struct buf *bytes,
 /* Newest "<n>.root.json" and "<n>.targets.json"; 0 if none. */
 int store_metadata_versions(struct store *s, int64_t *root, int64_t *targets,
 			    struct err *e) NODISCARD;
-/* What the newest import that the audit log tells of brought (0: none of it):
- * higher, if it came back after a restore and what was imported did not.
- * Zeroes: there is none. */
+/* What the imports that the audit log tells of have brought: higher, if they
+ * came back after a restore and what was imported did not. Zeroes: none. */
 int store_import_recorded(struct store *s, int64_t *root, int64_t *targets,
 			  struct err *e) NODISCARD;
 

@@ -53,11 +53,31 @@ int store_metadata_versions(struct store *s, int64_t *root, int64_t *targets,
 	return store_unlock(s, sql_end(q, e));
 }
 
+/* With a newer root the targets may begin anew: their keys may have changed. */
+static int add_recorded(struct slice record, int64_t *root, int64_t *targets,
+			struct err *e)
+{
+	const struct json *objects;
+	struct json *j = NULL;
+	int64_t r, t;
+
+	if (json_parse(record, &j, e))
+		return -1;
+	objects = json_get(j, "objects");
+	r = json_int(json_get(objects, "root"));
+	t = json_int(json_get(objects, "targets"));
+	if (t > *targets || (r > *root && t > 0))
+		*targets = t;
+	if (r > *root)
+		*root = r;
+	json_free(j);
+	return 0;
+}
+
 int store_import_recorded(struct store *s, int64_t *root, int64_t *targets,
 			  struct err *e)
 {
-	const struct json *objects;
-	struct json *record = NULL;
+	struct err *why = e, ignored;
 	struct sql_query *q;
 	int rc = 0;
 
@@ -67,16 +87,14 @@ int store_import_recorded(struct store *s, int64_t *root, int64_t *targets,
 	q = sql_query(s->db,
 		      "SELECT record FROM audit"
 		      " WHERE instr(CAST(record AS TEXT), '\"act\":\"import\"')"
-		      " ORDER BY n DESC LIMIT 1",
+		      " ORDER BY n",
 		      SQL_NOTHING);
-	if (sql_next(q))
-		rc = json_parse(sql_get_bytes(q, 0), &record, e);
-	if (sql_end(q, rc ? &(struct err){ 0 } : e))
+	while (rc == 0 && sql_next(q))
+		rc = add_recorded(sql_get_bytes(q, 0), root, targets, e);
+	if (rc)
+		why = &ignored;
+	if (sql_end(q, why))
 		rc = -1;
-	objects = json_get(record, "objects");
-	*root = json_int(json_get(objects, "root"));
-	*targets = json_int(json_get(objects, "targets"));
-	json_free(record);
 	return store_unlock(s, rc);
 }
 

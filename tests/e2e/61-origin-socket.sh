@@ -54,7 +54,7 @@ want 0 "$server" run "$WORK/server" --check-config
 # ---- what stays ----------------------------------------------------------------
 
 want 3 "$server" run "$WORK/server"
-said "no such folder"
+said "No such file or directory"
 mkdir "$WORK/front"
 echo precious >"$socket"
 want 3 "$server" run "$WORK/server"
@@ -100,6 +100,14 @@ said "somebody listens there"
 kill "$holder" "$crowd"
 wait "$holder" "$crowd" 2>/dev/null || :
 rm -f "$socket"
+# Nor does it wait for ever for who only holds the folder.
+flock -o "$WORK/front" sleep 20 &
+holder=$!
+sleep 0.5
+want 3 "$server" run "$WORK/server"
+said "somebody holds a lock on it"
+kill "$holder"
+wait "$holder" 2>/dev/null || :
 
 # ---- what is served ------------------------------------------------------------
 
@@ -174,6 +182,30 @@ listens_at "unix:$socket" "origin_mode = 0666"
 start_server
 [ "$(status "/$url")" = 200 ] || die "nothing after a kill"
 [ "$(stat -c %a "$socket")" = 666 ] || die "mode $(stat -c %a "$socket")"
+
+# Started as root it is of the user that serves, and of that user's group.
+stop_server
+[ ! -S "$socket" ] || rm -f "$socket"
+if [ "$(id -u)" -eq 0 ]; then
+	cp -r "$WORK/server" "$WORK/owned"
+	listens_at "unix:$socket"
+	sed -i "s|^\[server\]\$|[server]\nuser = nobody|" "$conf"
+	chmod 711 "$WORK"
+	chown -R nobody "$WORK/server" "$WORK/front"
+	chown -R root "$WORK/server/keys"
+	chmod 711 "$WORK/server/keys"
+	chmod 644 "$WORK/server/keys/device-ca.pem"
+	start_server
+	[ "$(stat -c %U:%G "$socket")" = "nobody:$(id -gn nobody)" ] ||
+		die "the socket is of $(stat -c %U:%G "$socket")"
+	[ "$(status "/$url")" = 200 ] || die "nothing from another user"
+	stop_server
+	rm -rf "$socket" "$WORK/server"
+	mv "$WORK/owned" "$WORK/server"
+	chown -R root "$WORK/front"
+fi
+listens_at "unix:$socket" "origin_mode = 0666"
+start_server
 
 # ---- as docs/server-conf.md has it ---------------------------------------------
 

@@ -7,6 +7,7 @@
 #include "tests/unit/box.h"
 #include "tests/unit/fleet.h"
 #include "tests/unit/meeting.h"
+#include "tests/unit/put_blob.h"
 
 static int setup(void **state)
 {
@@ -42,7 +43,7 @@ static struct json *next_file(struct meeting *d, uint64_t number)
 	assert_ok(fs_replace_file(d->repo->dirfd, "upload", buf_slice(&text),
 				  0600, &e));
 	assert_ok(fs_open(d->repo->dirfd, "upload", O_RDONLY, &fd, &e));
-	assert_ok(blobs_put(d->repo->dirfd, fd, text.len, &digest, &e));
+	assert_ok(put_blob(d->repo->dirfd, fd, text.len, &digest, &e));
 	fs_close(&fd);
 	next = meeting_next(d, buf_slice(&text));
 	buf_done(&text);

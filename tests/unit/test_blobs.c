@@ -6,6 +6,7 @@
 #include <sys/file.h>
 
 #include "tests/unit/box.h"
+#include "tests/unit/put_blob.h"
 
 static struct box box;
 static struct sha256 digest;
@@ -38,7 +39,7 @@ static int put(const char *content)
 	assert_ok(fs_replace_file(box.dir, "upload", slice_of(content), 0600,
 				  &e));
 	assert_ok(fs_open(box.dir, "upload", O_RDONLY, &fd, &e));
-	rc = blobs_put(box.dir, fd, strlen(content), &digest, &e);
+	rc = put_blob(box.dir, fd, strlen(content), &digest, &e);
 	fs_close(&fd);
 	return rc ? (int)e.code : 0;
 }

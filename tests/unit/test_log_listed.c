@@ -7,6 +7,7 @@
 #include "update-server/blobs.h"
 
 #include "tests/unit/box.h"
+#include "tests/unit/put_blob.h"
 #include "update-server/store_cohort.h"
 
 #define SINCE INT64_C(1795360341)
@@ -130,7 +131,7 @@ static void keep(struct import *m, struct slice bytes)
 	sha256_of(bytes, &digest);
 	assert_ok(fs_replace_file(m->box.dir, "upload", bytes, 0600, &e));
 	assert_ok(fs_open(m->box.dir, "upload", O_RDONLY, &fd, &e));
-	assert_ok(blobs_put(m->box.dir, fd, bytes.len, &digest, &e));
+	assert_ok(put_blob(m->box.dir, fd, bytes.len, &digest, &e));
 	fs_close(&fd);
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/mem.h"
+#include "tests/unit/put_blob.h"
 #include "tests/unit/tuf_repo.h"
 #include "update-server/blobs.h"
 
@@ -78,7 +79,7 @@ static struct json *next_after(struct desk *d, const struct json *now,
 	assert_ok(
 		fs_replace_file(d->repo->dirfd, "upload", put.bytes, 0600, &e));
 	assert_ok(fs_open(d->repo->dirfd, "upload", O_RDONLY, &fd, &e));
-	assert_ok(blobs_put(d->repo->dirfd, fd, text.len, digest, &e));
+	assert_ok(put_blob(d->repo->dirfd, fd, text.len, digest, &e));
 	fs_close(&fd);
 	next = order_step_make(now, NOW, NOW + UTC_DAY, &put, 1);
 	buf_done(&text);

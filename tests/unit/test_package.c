@@ -288,6 +288,13 @@ static void lengths_must_fit_each_other(void **state)
 	assert_refused(package_open(&source, FILE_LEN, HEAD_LEN + SHA256_LEN,
 				    &head_digest, &r, &e),
 		       ERR_FORMAT);
+	/* The head of a single chunk, and as much again behind it. */
+	for (uint64_t len = 1; len <= PACKAGE_CHUNK_LEN; len *= 16)
+		assert_refused_saying(package_open(&source,
+						   PACKAGE_HEADER_LEN + 2 * len,
+						   PACKAGE_HEADER_LEN + len,
+						   &head_digest, &r, &e),
+				      ERR_FORMAT, "does not fit");
 }
 
 /* Of a file that is signed as shorter the last chunk is not the signed one. */

@@ -6,6 +6,7 @@
 
 #include "common/assign.h"
 #include "common/bucket.h"
+#include "tests/unit/put_blob.h"
 #include "tests/unit/tuf_repo.h"
 #include "update-server/blobs.h"
 
@@ -75,7 +76,7 @@ static void keep_blob(struct desk *d, const char *content)
 	sha256_of(in, &digest);
 	assert_ok(fs_replace_file(d->repo->dirfd, "upload", in, 0600, &e));
 	assert_ok(fs_open(d->repo->dirfd, "upload", O_RDONLY, &fd, &e));
-	assert_ok(blobs_put(d->repo->dirfd, fd, in.len, &digest, &e));
+	assert_ok(put_blob(d->repo->dirfd, fd, in.len, &digest, &e));
 	fs_close(&fd);
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "tests/unit/box.h"
+#include "tests/unit/put_blob.h"
 
 #define NOW   INT64_C(2000000000)
 #define MAYBE (NOW - UTC_DAY)
@@ -47,7 +48,7 @@ static struct sha256 file(const char *content, int64_t since)
 	assert_ok(fs_replace_file(box.dir, "upload", slice_of(content), 0600,
 				  &e));
 	assert_ok(fs_open(box.dir, "upload", O_RDONLY, &fd, &e));
-	assert_ok(blobs_put(box.dir, fd, strlen(content), &digest, &e));
+	assert_ok(put_blob(box.dir, fd, strlen(content), &digest, &e));
 	fs_close(&fd);
 	sha256_format(&digest, hex);
 	(void)snprintf(name, sizeof(name), "blobs/%.2s/%s", hex, hex);

@@ -6,6 +6,7 @@
 
 #include "common/floor.h"
 #include "common/stepback.h"
+#include "tests/unit/put_blob.h"
 #include "tests/unit/tuf_repo.h"
 #include "update-server/blobs.h"
 #include "update-server/floor_import.h"
@@ -121,7 +122,7 @@ static void list_document(struct desk *d, const char *role, const char *path,
 	assert_ok(fs_replace_file(d->repo->dirfd, "upload", buf_slice(&bytes),
 				  0600, &e));
 	assert_ok(fs_open(d->repo->dirfd, "upload", O_RDONLY, &fd, &e));
-	assert_ok(blobs_put(d->repo->dirfd, fd, bytes.len, &digest, &e));
+	assert_ok(put_blob(d->repo->dirfd, fd, bytes.len, &digest, &e));
 	fs_close(&fd);
 	buf_done(&bytes);
 	json_free(body);
