@@ -110,6 +110,15 @@ int data_save(struct session *s, struct err *e)
 	return 0;
 }
 
+static int renew(const struct session *s, struct err *e)
+{
+	return fs_remove_tree(s->state_fd, NEWER, e) ||
+			       save_into(s, NEWER, e) ||
+			       fs_exchange(s->state_fd, NEWER, FOLDER, e)
+		       ? -1
+		       : 0;
+}
+
 void data_save_again(const struct session *s)
 {
 	struct sha256 digest;
@@ -117,11 +126,18 @@ void data_save_again(const struct session *s)
 
 	if (!read_mark(s, &digest) || s->config->data_save.argc == 0)
 		return;
-	if (fs_remove_tree(s->state_fd, NEWER, &e) || save_into(s, NEWER, &e) ||
-	    fs_exchange(s->state_fd, NEWER, FOLDER, &e) ||
-	    fs_remove_tree(s->state_fd, NEWER, &e))
+	if (renew(s, &e))
 		log_event(LOG_WARNING, "data-not-saved-again", "reason=\"%s\"",
 			  e.msg);
+	data_clear(s);
+}
+
+void data_clear(const struct session *s)
+{
+	struct err e = { 0 };
+
+	if (fs_remove_tree(s->state_fd, NEWER, &e))
+		log_event(LOG_WARNING, "data-not-forgotten", "%s", e.msg);
 }
 
 void data_restore(struct session *s, bool *restored)

@@ -5,6 +5,7 @@
  * when the release is rolled back.
  *
  *	STATE/data/       what the save program has put there
+ *	STATE/data.new    the same once more, until it takes the place of that
  *	STATE/data.kept   the digest of the release that is tried with them
  *
  * The mark is written when the save is complete and durable, and goes when the
@@ -32,6 +33,12 @@ int data_save(struct session *s, struct err *e) NODISCARD;
  * logged, and leaves those.
  */
 void data_save_again(const struct session *s);
+
+/*
+ * What is left of a copy that was cut off counts for nothing, and takes room
+ * that the release on trial may need: before that is judged, it goes.
+ */
+void data_clear(const struct session *s);
 
 /* The release was rolled back, and the old one is current again. Failing is
  * logged, and tried again by data_settle(). *restored: they are back. */

@@ -648,6 +648,7 @@ int install_recover(struct session *s, struct err *e)
 	struct install *in;
 	int rc;
 
+	data_clear(s);
 	in = install_new(s);
 	in->again = s->journal.untold > 0;
 	recall_from(in);

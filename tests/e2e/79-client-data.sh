@@ -189,15 +189,20 @@ has "schema 11"
 
 # Back after a boot that started the old one on the other's data: started anew.
 # What that one wrote until the boot is there again, too.
-prepare 12 "exit 9" --from 11
+prepare 12 "[ ! -e $WORK/two/state/data.new ] || touch $WORK/less-room
+exit 9" --from 11
 echo "schema 11, later" >"$db"
 cp "$WORK/two/client.conf" "$WORK/two.conf"
 printf '[reboot]\ncommand = /bin/true\n' >>"$WORK/two/client.conf"
 on two update --quiet --from "$WORK/publish"
 cp "$WORK/two.conf" "$WORK/two/client.conf"
 [ ! -e "$WORK/two/state/data.new" ] || die "a copy is left behind"
+# Nor does one that a kill has cut off take room from the one on trial.
+mkdir "$WORK/two/state/data.new"
+echo half >"$WORK/two/state/data.new/db"
 boot two
 want 15 on two update --quiet --from "$WORK/publish"
+[ ! -e "$WORK/less-room" ] || die "half a copy was there through the trial"
 has "schema 12"
 boot two
 : >"$WORK/calls"
@@ -246,6 +251,7 @@ mv "$db" "$db.away"
 kill $daemon
 wait $daemon
 grep -q data-not-saved-again "$WORK/log" || die "a lost copy is not told"
+[ ! -e "$WORK/two/state/data.new" ] || die "half a copy takes up room"
 mv "$db.away" "$db"
 "$client" daemon --config "$WORK/two/client.conf" 2>"$WORK/log" &
 daemon=$!
