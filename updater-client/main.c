@@ -345,8 +345,11 @@ static int cmd_status(int argc, char **argv, struct err *e)
 	int rc = parse(argc, argv, opts_common, e);
 
 	/* The truth is owed also to who has damaged the configuration. */
-	if (rc == 0 && load(&damage))
+	if (rc == 0 && load(&damage)) {
 		rc = settings_recall(given.config_path, &config, &unknown);
+		if (rc == 0)
+			status_file_default(&config);
+	}
 	if (rc == 0)
 		rc = status_print(&config, damage.code ? &damage : NULL,
 				  given.json, &out, e);

@@ -25,12 +25,29 @@ on one update --quiet --from "$WORK/publish"
 grep -q '"release": *"1"' /run/pawl/status.json || die "nobody is told"
 [ "$(stat -c %a /run/pawl/status.json)" = 644 ] || die "not for everybody"
 
-rm /run/pawl/status.json
+# Also for who asks when somebody has damaged the configuration.
 cp "$WORK/one/client.conf" "$WORK/plain.conf"
+while_at_work() { # what is told of the work of another, as the damaged one has it
+	echo damaged >>"$WORK/one/client.conf"
+	rc=0
+	(cd "$WORK" && flock "$WORK/one/state/lock" "$client" status --config \
+		"$WORK/one/client.conf" >"$WORK/out") || rc=$?
+	[ $rc -eq 3 ] || die "status ends with $rc"
+}
+told='{"progress":{"phase":"fetching","done":1,"total":2}}'
+echo "$told" >/run/pawl/status.json
+while_at_work
+grep -q '^progress' "$WORK/out" || die "not where it is by default"
+mkdir "$WORK/none"
+rm /run/pawl/status.json
 for other in none "$WORK/elsewhere"; do
 	sed "/^state/a status = $other" "$WORK/plain.conf" >"$WORK/one/client.conf"
 	on one update --quiet --from "$WORK/publish"
 	[ ! -e /run/pawl/status.json ] || die "$other, and it was told there"
 done
+sed "/^state/a status = none" "$WORK/plain.conf" >"$WORK/one/client.conf"
+on one update --quiet --from "$WORK/publish"
+while_at_work
+! grep '^progress' "$WORK/out" || die "told by nobody"
 grep -q '"release": *"1"' "$WORK/elsewhere" || die "not where it should be"
 [ ! -e none ] || die "it is called none"
