@@ -102,7 +102,8 @@ static const int16_t always[] = {
 	SCMP_SYS(linkat), SCMP_SYS(symlink), SCMP_SYS(symlinkat),
 	SCMP_SYS(mknod), SCMP_SYS(mknodat), SCMP_SYS(chmod), SCMP_SYS(fchmod),
 	SCMP_SYS(fchmodat),
-#ifdef __NR_fchmodat2 /* Linux 6.6 */
+/* Linux 6.6. Either header may be older than that, and the other not. */
+#if defined(__NR_fchmodat2) && defined(__SNR_fchmodat2)
 	SCMP_SYS(fchmodat2),
 #endif
 	SCMP_SYS(fchown), SCMP_SYS(fchownat), SCMP_SYS(lchown),
