@@ -139,7 +139,7 @@ static int load(struct err *e)
 	if (settings_load(given.config_path, &config, e) ||
 	    open_stop(&stop_fd, e))
 		return -1;
-	status_file_default(&config);
+	status_file_default(&config, given.config_path);
 	return 0;
 }
 
@@ -348,7 +348,7 @@ static int cmd_status(int argc, char **argv, struct err *e)
 	if (rc == 0 && load(&damage)) {
 		rc = settings_recall(given.config_path, &config, &unknown);
 		if (rc == 0)
-			status_file_default(&config);
+			status_file_default(&config, given.config_path);
 	}
 	if (rc == 0)
 		rc = status_print(&config, damage.code ? &damage : NULL,

@@ -78,6 +78,7 @@ struct settings_token {
 struct settings {
 	const char *path; /* of the file, as it was named; NULL: none */
 	char *product, *model, *hardware, *state, *status;
+	bool status_unasked; /* it is where it is by default */
 	char *root, *environment_name;
 	struct ini_list urls;
 	char *enrol, *ca, *proxy;

@@ -20,9 +20,11 @@
 static const char *const phases[] = { "fetching", "writing",
 				      "fetching and writing", "reading back" };
 
-void status_file_default(struct settings *c)
+void status_file_default(struct settings *c, const char *config_path)
 {
-	if (!c->status && access(FOLDER, W_OK) == 0) {
+	if (!c->status && strcmp(config_path, SETTINGS_DEFAULT) == 0 &&
+	    access(FOLDER, W_OK) == 0) {
+		c->status_unasked = true;
 		c->status = mem_dup_str(FOLDER "/status.json");
 	} else if (c->status && strcmp(c->status, "none") == 0) {
 		free(c->status);
@@ -71,7 +73,8 @@ int status_file_write(const struct settings *c, struct slice text,
 	int rc = -1;
 
 	if (open_folder(c, &dirfd, &name, e) == 0)
-		rc = fs_replace_file(dirfd, name, text, 0644, e);
+		rc = fs_replace_file(dirfd, name, text,
+				     c->status_unasked ? 0640 : 0644, e);
 	fs_close(&dirfd);
 	return rc;
 }

@@ -13,10 +13,14 @@
 
 #define STATUS_MAX (1u << 20)
 
-/* Nothing configured: in /run/pawl, where that can be written. "none": nowhere.
+/*
+ * Nothing configured: in /run/pawl, where that can be written, and the
+ * configuration is that of the device; two would write over each other there.
+ * "none": nowhere.
  */
-void status_file_default(struct settings *c);
+void status_file_default(struct settings *c, const char *config_path);
 
+/* For everybody, if somebody named the file; else for its owner's group. */
 int status_file_write(const struct settings *c, struct slice text,
 		      struct err *e) NODISCARD;
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/vfs.h>
 
+#include "common/mem.h"
 #include "tests/unit/box.h"
 
 #define TMPFS 0x01021994
@@ -74,11 +75,57 @@ static void progress_is_told_and_taken_away(void **state)
 	box_close(&box);
 }
 
+static unsigned mode_of(const struct box *box)
+{
+	struct err e = { 0 };
+	struct stat st;
+
+	assert_ok(fs_stat(box->dir, "status.json", &st, &e));
+	return st.st_mode & 0777;
+}
+
+/* A code that an officer is waited for with is in it, and what failed checks
+ * have printed. */
+static void who_named_the_file_opened_it_to_everybody(void **state)
+{
+	struct settings c = { 0 };
+	struct err e = { 0 };
+	struct box box;
+	char path[256];
+
+	(void)state;
+	box_open(&box);
+	(void)snprintf(path, sizeof(path), "%s/status.json", box.path);
+	c.status = path;
+	assert_ok(status_file_write(&c, slice_of("{}\n"), &e));
+	assert_int_equal(mode_of(&box), 0644);
+	c.status_unasked = true;
+	assert_ok(status_file_write(&c, slice_of("{}\n"), &e));
+	assert_int_equal(mode_of(&box), 0640);
+	box_close(&box);
+}
+
+/* Two configurations that name none would write over each other there. */
+static void only_the_device_s_own_has_a_default(void **state)
+{
+	struct settings c = { 0 };
+
+	(void)state;
+	status_file_default(&c, "/etc/pawl/other.conf");
+	assert_null(c.status);
+	assert_false(c.status_unasked);
+	c.status = mem_dup_str("none");
+	status_file_default(&c, SETTINGS_DEFAULT);
+	assert_null(c.status);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_disk_is_spared),
 		cmocka_unit_test(progress_is_told_and_taken_away),
+		cmocka_unit_test(who_named_the_file_opened_it_to_everybody),
+		cmocka_unit_test(only_the_device_s_own_has_a_default),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
