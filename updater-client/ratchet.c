@@ -24,8 +24,10 @@ static void gather(const struct session *s, struct floor_facts *f)
 		.counter = s->counter,
 		.slots = { slot_floor(s, SLOT_A), slot_floor(s, SLOT_B) },
 	};
-	f->confirmed =
-		s->has_running && s->journal.machine.state != MACHINE_TRIAL;
+	/* What is to go back lifts nothing, until the boot has come as well. */
+	f->confirmed = s->has_running &&
+		       s->journal.machine.state != MACHINE_TRIAL &&
+		       !session_is_on_trial(s);
 	if (f->confirmed)
 		f->content_seq = s->running.content_seq;
 }

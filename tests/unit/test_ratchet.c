@@ -184,6 +184,30 @@ static void a_release_on_trial_stores_nothing(void **state)
 	assert_int_equal(record_says(d).stored, 5);
 }
 
+static void what_waits_to_go_back_stores_nothing(void **state)
+{
+	struct device *d = *state;
+	struct err e = { 0 };
+
+	use_counter(d, "");
+	d->s.journal.machine = (struct machine){ .state = MACHINE_REBOOT,
+						 .reason = REASON_HEALTH,
+						 .from = SLOT_B,
+						 .to = SLOT_A };
+	assert_ok(ratchet_begin(&d->s, &e));
+	assert_ok(ratchet_learn(&d->s, 5, &e));
+	assert_int_equal(record_says(d).verified, 5);
+	assert_int_equal(record_says(d).stored, 0);
+	assert_int_equal(slot_says(d, SLOT_A), 0);
+	assert_int_equal(read_fuse(d), 0);
+	/* On the way there the old one runs, and has proved itself. */
+	d->s.journal.machine = (struct machine){ .state = MACHINE_REBOOT,
+						 .from = SLOT_A,
+						 .to = SLOT_B };
+	assert_ok(ratchet_settle(&d->s, &e));
+	assert_int_equal(record_says(d).stored, 5);
+}
+
 static void a_device_without_a_release_only_remembers_it(void **state)
 {
 	struct device *d = *state;
@@ -446,6 +470,7 @@ int main(void)
 		TEST(a_floor_that_what_runs_has_reached_is_stored_everywhere),
 		TEST(one_above_what_runs_bars_installing_and_is_not_stored),
 		TEST(a_release_on_trial_stores_nothing),
+		TEST(what_waits_to_go_back_stores_nothing),
 		TEST(a_device_without_a_release_only_remembers_it),
 		TEST(it_never_goes_down),
 		TEST(what_is_there_already_is_not_written_again),
