@@ -292,11 +292,24 @@ static int spend_retry(struct install *in, struct err *e)
 
 /* ---- TRY --------------------------------------------------- */
 
+static void say_overtaken(struct session *s)
+{
+	(void)snprintf(s->journal.detail, sizeof(s->journal.detail),
+		       "the floor rose to seq %llu",
+		       (unsigned long long)s->floor.stored);
+}
+
 static void do_try(struct install *in, struct machine_input *next)
 {
 	struct session *s = in->s;
 	struct err e = { 0 };
 
+	if (ratchet_has_overtaken(s)) {
+		say_overtaken(s);
+		next->event = EVENT_UNHEALTHY;
+		next->reason = REASON_REPLACED;
+		return;
+	}
 	trial_arm(s->config);
 	/* What goes along is there before what uses it starts. */
 	if (slot_handler_put(s, s->journal.machine.to, false, &e))
@@ -336,6 +349,19 @@ static int do_back(struct install *in, struct machine_input *next,
 	e->code = ERR_HEALTH;
 	next->event = EVENT_FAILED;
 	return 0;
+}
+
+static void do_reboot(struct session *s, struct machine_input *next)
+{
+	next->event = EVENT_STOPPED;
+	if (s->journal.machine.reason == REASON_NONE &&
+	    ratchet_has_overtaken(s)) {
+		say_overtaken(s);
+		next->event = EVENT_REPLACED;
+		return;
+	}
+	report_flush(s);
+	switch_reboot(s);
 }
 
 /* Do one action; what came of it is the next input. */
@@ -380,9 +406,7 @@ static int perform(struct install *in, enum machine_action action,
 		next->event = EVENT_KEPT;
 		return rc;
 	case ACTION_REBOOT:
-		report_flush(in->s);
-		switch_reboot(in->s);
-		next->event = EVENT_STOPPED;
+		do_reboot(in->s, next);
 		return 0;
 	default:
 		break;
@@ -808,5 +832,16 @@ int install_replace(struct session *s, const struct plan *plan, struct err *e)
 		return -1;
 	(void)snprintf(s->journal.detail, sizeof(s->journal.detail), "by %s",
 		       plan->release.id);
+	return take_back(s, EVENT_REPLACED, e);
+}
+
+int install_let_go(struct session *s, struct err *e)
+{
+	const struct machine *m = &s->journal.machine;
+
+	if (m->reason != REASON_NONE || s->current == m->to ||
+	    !ratchet_has_overtaken(s))
+		return 0;
+	say_overtaken(s);
 	return take_back(s, EVENT_REPLACED, e);
 }

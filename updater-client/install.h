@@ -38,4 +38,7 @@ bool install_replaces(const struct session *s, const struct plan *plan);
 int install_replace(struct session *s, const struct plan *plan,
 		    struct err *e) NODISCARD;
 
+/* The same for what waits, if the floor has risen over it since. */
+int install_let_go(struct session *s, struct err *e) NODISCARD;
+
 #endif

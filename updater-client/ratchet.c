@@ -115,3 +115,17 @@ int ratchet_check_back(const struct session *s, const struct slot_release *r,
 		       r->id, (unsigned long long)r->content_seq,
 		       (unsigned long long)s->floor.stored);
 }
+
+bool ratchet_has_overtaken(const struct session *s)
+{
+	const struct machine *m = &s->journal.machine;
+	struct slot_release to, from;
+	struct err unused;
+	bool found = false;
+
+	return slot_tree_release(&s->slots, m->to, &to, &found, &unused) == 0 &&
+	       found && ratchet_check_back(s, &to, &unused) &&
+	       slot_tree_release(&s->slots, m->from, &from, &found, &unused) ==
+		       0 &&
+	       found && ratchet_check_back(s, &from, &unused) == 0;
+}

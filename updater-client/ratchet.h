@@ -35,4 +35,11 @@ int ratchet_settle(struct session *s, struct err *e) NODISCARD;
 int ratchet_check_back(const struct session *s, const struct slot_release *r,
 		       struct err *e) NODISCARD;
 
+/*
+ * The floor was stored after `to` was installed, and lies above it but not
+ * above `from`: `to` must not start. (A device that comes up from far below may
+ * have to pass by way of what lies below its floor, and then so does `from`.)
+ */
+bool ratchet_has_overtaken(const struct session *s);
+
 #endif

@@ -449,6 +449,8 @@ static int ask_meanwhile(struct session *s,
 {
 	int rc = ask(s, options, NULL, out, e);
 
+	if (is_pending(s) && install_let_go(s, e))
+		return -1;
 	if (!is_pending(s) || (rc == 0 && out->result == UPDATE_AVAILABLE))
 		return rc;
 	out->result = UPDATE_REBOOT;

@@ -109,3 +109,53 @@ grep -q '"release": *"2"' "$WORK/out" || die "the server does not know that 2 ru
 operator rollout status r1 --json >"$WORK/out"
 ! grep -q '"state": *"\(halted\|paused\)"' "$WORK/out" ||
 	die "1 was stopped: $(cat "$WORK/out")"
+
+# ---- a floor that rises over what waits --------------------------------------
+serve_release 3 --from 2 >/dev/null
+open_to_all 3
+on one update --quiet
+boot
+on one update --quiet
+says one state confirmed
+"$signer" stepback "$WORK/repo" --product gateway --from 3 --to 2 >/dev/null
+resign
+operator release import "$WORK/publish" >/dev/null
+people rollouts '{"v":1,"name":"back","release":"2","cohorts":["fleet"],
+	"share":10000,"step_back":true}' >/dev/null
+people_begin back >/dev/null
+on one update --quiet
+waits_for 2
+mkdir "$WORK/cut"
+cp -p "$WORK/one/state"/journal.? "$WORK/cut"
+cp "$record" "$WORK/cut/record"
+is_let_go() {
+	says one state rolled-back
+	says one boot_next a
+	on one status --json | grep -q '"reason": *"replaced"' ||
+		die "what waited is not said to be replaced"
+}
+"$signer" floor "$WORK/repo" --product gateway --release 3 >/dev/null 2>&1
+resign
+operator release import "$WORK/publish" >/dev/null
+on one update --quiet
+says one floor 3
+is_let_go
+# The power was cut as soon as the floor was stored: no boot is asked for.
+cut() {
+	cp -p "$WORK/cut"/journal.? "$WORK/one/state"
+	cp "$WORK/cut/record" "$record"
+}
+cut
+printf '[reboot]\ncommand = /bin/touch %s\n' "$WORK/rebooted" \
+	>>"$WORK/one/client.conf"
+on one update --quiet
+is_let_go
+! [ -e "$WORK/rebooted" ] || die "it would have started what lies below the floor"
+# Or it came at once: what started is not tried, and goes.
+cut
+boot
+on one update --quiet
+says one boot_next a
+boot
+on one update --quiet
+is_let_go

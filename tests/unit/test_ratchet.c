@@ -208,6 +208,25 @@ static void what_waits_to_go_back_stores_nothing(void **state)
 	assert_int_equal(record_says(d).stored, 5);
 }
 
+static void what_the_floor_rose_over_must_not_start(void **state)
+{
+	struct device *d = *state;
+	struct err e = { 0 };
+
+	d->s.journal.machine = (struct machine){ .state = MACHINE_REBOOT,
+						 .from = SLOT_A,
+						 .to = SLOT_B };
+	assert_false(ratchet_has_overtaken(&d->s));
+	assert_ok(ratchet_learn(&d->s, 4, &e));
+	assert_false(ratchet_has_overtaken(&d->s));
+	assert_ok(ratchet_learn(&d->s, 5, &e));
+	assert_true(ratchet_has_overtaken(&d->s));
+	/* Both lie below what the hardware knows: the way up is open. */
+	d->s.counter = 6;
+	assert_ok(ratchet_settle(&d->s, &e));
+	assert_false(ratchet_has_overtaken(&d->s));
+}
+
 static void a_device_without_a_release_only_remembers_it(void **state)
 {
 	struct device *d = *state;
@@ -471,6 +490,7 @@ int main(void)
 		TEST(one_above_what_runs_bars_installing_and_is_not_stored),
 		TEST(a_release_on_trial_stores_nothing),
 		TEST(what_waits_to_go_back_stores_nothing),
+		TEST(what_the_floor_rose_over_must_not_start),
 		TEST(a_device_without_a_release_only_remembers_it),
 		TEST(it_never_goes_down),
 		TEST(what_is_there_already_is_not_written_again),
