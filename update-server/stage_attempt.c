@@ -177,12 +177,28 @@ static bool runs_it(struct stage_attempt *a, const struct wire_checkin *m,
 	return move(a, STAGE_CONFIRMED, "", now);
 }
 
-static bool runs_older(struct stage_attempt *a, int64_t now)
+/*
+ * It runs what it ran before it installed. Where the count of trials is that of
+ * the offer, the boot that starts the new one may still be to come: where a
+ * loader gave up in between, the device says so itself, for its journal knows.
+ * A lower count is that of a journal that was lost: it waits for nothing.
+ */
+static bool runs_the_old(struct stage_attempt *a, const struct wire_checkin *m,
+			 const char *code, int64_t now)
 {
-	if (a->state == STAGE_CONFIRMED || a->state == STAGE_INSTALLED ||
-	    a->state == STAGE_LOST)
+	if (a->state != STAGE_INSTALLED && a->state != STAGE_LOST)
+		return false;
+	if (m->activation != a->activation)
+		return move(a, STAGE_ROLLED_BACK, code, now);
+	return a->state == STAGE_LOST && move(a, STAGE_INSTALLED, "", now);
+}
+
+static bool runs_older(struct stage_attempt *a, const struct wire_checkin *m,
+		       int64_t now)
+{
+	if (a->state == STAGE_CONFIRMED)
 		return move(a, STAGE_ROLLED_BACK, "RUNS_OLDER", now);
-	return false;
+	return runs_the_old(a, m, "RUNS_OLDER", now);
 }
 
 bool stage_attempt_checkin(struct stage_attempt *a,
@@ -195,13 +211,11 @@ bool stage_attempt_checkin(struct stage_attempt *a,
 		return runs_it(a, m, now);
 	/* What it was to leave runs still, or again. */
 	if (m->has_release && m->seq > what->seq && m->seq <= what->back_from)
-		return (a->state == STAGE_INSTALLED ||
-			a->state == STAGE_LOST) &&
-		       move(a, STAGE_ROLLED_BACK, "RUNS_NEWER", now);
+		return runs_the_old(a, m, "RUNS_NEWER", now);
 	if (m->has_release && m->seq > what->seq)
 		return !stage_has_ended(a->state) &&
 		       move(a, STAGE_SKIPPED, stage_skip_code(SKIP_NEWER), now);
-	return runs_older(a, now);
+	return runs_older(a, m, now);
 }
 
 /* ---- time ---------------------------------------------------------------- */

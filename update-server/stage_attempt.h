@@ -8,7 +8,9 @@
  *
  * Success is seen, not reported: a check-in that runs the release, confirmed,
  * with a higher activation than at the offer. Reports may come twice, late and
- * in any order; what a check-in says runs now is the truth.
+ * in any order; what a check-in says runs now is the truth. What was
+ * left still runs until the boot that is awaited: gone back has only who counts
+ * another activation than at the offer, or says so.
  */
 #ifndef UPDATE_SERVER_STAGE_ATTEMPT_H
 #define UPDATE_SERVER_STAGE_ATTEMPT_H

@@ -51,6 +51,12 @@ open_to_all 1
 on one update --quiet
 waits_for 1
 
+# It was heard since it installed: for the server it waits, and did not go back.
+on one update --quiet
+operator rollout status r1 --json | tr -d ' \n' >"$WORK/out"
+grep -q '"installed":1,' "$WORK/out" && grep -q '"rolled-back":0,' "$WORK/out" ||
+	die "it is not known to wait: $(cat "$WORK/out")"
+
 # Nobody can be reached: it waits for its boot all the same.
 stop_server
 on one update --json >"$WORK/out" 2>"$WORK/err"

@@ -8,7 +8,7 @@ make_repo "$WORK/repo"
 make_release "$WORK/repo" r1 "$WORK/publish"
 start_server
 want 0 op release import "$WORK/publish"
-for cohort in fleet other; do
+for cohort in fleet other waiting; do
 	want 0 op cohort create "$cohort"
 done
 "$BIN/tests/tools/open-key" "$WORK/server/admin/admin.key" \

@@ -135,6 +135,32 @@ def an_offer_that_was_never_seen_is_cancelled(fleet):
     equal(people.rollout("lost")["counts"]["withdrawn"], len(fleet), "still")
 
 
+def who_waits_for_its_boot_stops_nothing(waiting):
+    """And who came back without a word is found among them."""
+    r1 = {k: r[k] for r in people.get("releases")["releases"]
+          if r["id"] == "r1" for k in ("id", "seq", "digest")}
+    people.begin("boots", "r1", cohort="waiting", shares=[10000], watch=[0])
+    for d in waiting:
+        d.check_in()
+        d.install()
+    for d in waiting * 2:
+        d.check_in()
+    for d in waiting[:3]:
+        d.run(r1)
+        d.check_in()
+    r = until("boots", lambda r: r["gate"]["confirmed"] == 3)
+    equal((r["state"], r["counts"]["installed"], r["counts"]["rolled-back"]),
+          ("running", 7, 0), "while they wait")
+    for d in waiting[3:5]:
+        d.activation += 1
+        d.check_in()
+    r = until("boots", lambda r: r["state"] == "paused")
+    equal((r["reason"], r["counts"]["installed"]),
+          ("2 of the first 5 failed, top reason RUNS_OLDER (2)", 5),
+          "who came back")
+    people.act("abort", "boots", reason="seen")
+
+
 class Asks(threading.Thread):
     """One request; what came of it."""
 
@@ -189,6 +215,7 @@ fleet = Fleet(work, people, 6)
 other = Fleet(work, people, 6, "other")
 one_poll_policy_for_every_cohort(fleet, other)
 an_offer_that_was_never_seen_is_cancelled(fleet)
+who_waits_for_its_boot_stops_nothing(Fleet(work, people, 10, "waiting"))
 final_reports_pass_whatever_else_is_asked(fleet, Fleet(work, people, 30))
 ten_thousand_range_requests_write_nothing(fleet)
 a_download_outlives_its_link(fleet)

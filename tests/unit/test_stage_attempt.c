@@ -109,6 +109,51 @@ static void the_old_release_after_installing_is_a_roll_back(void **state)
 	assert_int_equal(b.state, STAGE_ROLLED_BACK);
 }
 
+/* Installed, and the boot that starts it is still to come. */
+static void who_waits_for_its_boot_has_not_gone_back(void **state)
+{
+	struct stage_attempt a = installed(), b;
+	const struct wire_checkin empty = { .activation = 5 };
+
+	(void)state;
+	assert_false(runs(&a, 1, 5, true));
+	/* what ran before may be none of ours */
+	assert_false(stage_attempt_checkin(&a, &what, &empty, T0 + 600));
+	assert_int_equal(a.state, STAGE_INSTALLED);
+	assert_int_equal(a.heard, T0 + 600);
+	/* off for a while: dark, and no more than that */
+	assert_true(stage_attempt_tick(&a, &timers, 0, T0 + UTC_DAY));
+	assert_true(runs(&a, 1, 5, true));
+	assert_int_equal(a.state, STAGE_INSTALLED);
+	assert_string_equal(a.code, "");
+	b = a;
+	assert_true(runs(&a, 2, 6, true));
+	assert_int_equal(a.state, STAGE_CONFIRMED);
+	assert_true(runs(&b, 1, 6, true)); /* tried, and left again */
+	assert_int_equal(b.state, STAGE_ROLLED_BACK);
+	assert_string_equal(b.code, "RUNS_OLDER");
+}
+
+/* No client of the new release came so far as to count a trial. */
+static void what_a_loader_gave_up_the_device_tells(void **state)
+{
+	struct stage_attempt a = installed(), b = installed(), c = installed();
+
+	(void)state;
+	assert_false(runs(&a, 1, 5, true));
+	assert_true(says(&a, 2, WIRE_ROLLED_BACK, "TRIAL_ATTEMPTS"));
+	assert_int_equal(a.state, STAGE_ROLLED_BACK);
+	assert_string_equal(a.code, "TRIAL_ATTEMPTS");
+	/* After it was dark, too, and whether or not it was heard before. */
+	assert_true(stage_attempt_tick(&b, &timers, 0, T0 + UTC_DAY));
+	assert_true(says(&b, 2, WIRE_ROLLED_BACK, "NOT_SWITCHED"));
+	assert_int_equal(b.state, STAGE_ROLLED_BACK);
+	/* Its journal is lost, and with it what it waited for. */
+	assert_true(runs(&c, 1, 4, true));
+	assert_int_equal(c.state, STAGE_ROLLED_BACK);
+	assert_string_equal(c.code, "RUNS_OLDER");
+}
+
 static void a_device_with_something_newer_is_skipped(void **state)
 {
 	struct stage_attempt a = offered();
@@ -267,6 +312,9 @@ static void a_step_back_waits_for_the_older_release(void **state)
 	assert_int_equal(a.state, STAGE_SKIPPED);
 	a = installed();
 	m.seq = 5;
+	/* Its boot is still to come; then it was there, and is no longer. */
+	assert_false(stage_attempt_checkin(&a, &back, &m, T0 + 1));
+	m.activation = 6;
 	assert_true(stage_attempt_checkin(&a, &back, &m, T0 + 1));
 	assert_int_equal(a.state, STAGE_ROLLED_BACK);
 	assert_string_equal(a.code, "RUNS_NEWER");
@@ -354,6 +402,8 @@ int main(void)
 		cmocka_unit_test(duplicates_and_late_reports_change_nothing),
 		cmocka_unit_test(
 			the_old_release_after_installing_is_a_roll_back),
+		cmocka_unit_test(who_waits_for_its_boot_has_not_gone_back),
+		cmocka_unit_test(what_a_loader_gave_up_the_device_tells),
 		cmocka_unit_test(a_device_with_something_newer_is_skipped),
 		cmocka_unit_test(a_device_that_had_it_already_is_skipped),
 		cmocka_unit_test(a_device_may_say_why_it_is_not_for_it),
