@@ -63,6 +63,9 @@ struct stage_goal {
 /* What it reports of metadata that has ended: exit status 7. It waits as well,
  * where the server knows that this is so: then the device is right. */
 #define STAGE_EXPIRED_CODE "EXPIRED"
+/* Rolled back before its boot came, for a newer release took its place there:
+ * it was not tried, so it may be offered again. */
+#define STAGE_REPLACED_CODE "REPLACED"
 
 /* Why an attempt is skipped; each has a code, which a device may report as well
  * as the server infers it. It did not try, so it is no failure. */

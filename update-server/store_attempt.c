@@ -65,10 +65,15 @@ static int find_attempt(struct store *s, int64_t id, struct attempt *out,
 
 /* ---- what came before ---------------------------------------------------- */
 
-static void add_attempt_of(struct rollout_past *past, int64_t state,
-			   int64_t changed)
+static void add_attempt_of(struct rollout_past *past, struct sql_query *q)
 {
-	if (state == STAGE_ROLLED_BACK)
+	int64_t state = sql_get_int(q, 0), changed = sql_get_int(q, 1);
+	char code[WIRE_CODE_MAX + 1];
+
+	sql_get_text(q, 2, code, sizeof(code));
+	/* What was never started is no reason against starting it. */
+	if (state == STAGE_ROLLED_BACK &&
+	    strcmp(code, STAGE_REPLACED_CODE) != 0)
 		past->rolled_back = true;
 	if (state >= STAGE_CONFIRMED) {
 		past->ended++;
@@ -114,11 +119,11 @@ int store_past(struct store *s, const struct device_id *device,
 
 	store_lock(s);
 	q = sql_query(s->db,
-		      "SELECT state, changed FROM attempt"
+		      "SELECT state, changed, code FROM attempt"
 		      " WHERE device = ? AND digest = ? AND cleared = 0",
 		      SQL_BIND(sql_device(device), sql_digest(&r->digest)));
 	while (sql_next(q))
-		add_attempt_of(&past, sql_get_int(q, 0), sql_get_int(q, 1));
+		add_attempt_of(&past, q);
 	rc = sql_end(q, e);
 	if (rc == 0)
 		rc = read_steps(s, device, r, &past, e);

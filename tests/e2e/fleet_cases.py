@@ -158,6 +158,11 @@ def who_waits_for_its_boot_stops_nothing(waiting):
     equal((r["reason"], r["counts"]["installed"]),
           ("2 of the first 5 failed, top reason RUNS_OLDER (2)", 5),
           "who came back")
+    equal(waiting[3].check_in()["action"], "nothing", "it came back")
+    # Another one came before its boot, and was taken back: this one again.
+    people.act("resume", "boots", reason="those two are broken")
+    waiting[5].report("rolled-back", "REPLACED")
+    equal(waiting[5].check_in()["action"], "update", "offered again")
     people.act("abort", "boots", reason="seen")
 
 

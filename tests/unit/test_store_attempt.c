@@ -42,6 +42,29 @@ static void attempts_are_counted_and_superseded(void **state)
 		       ERR_NOT_FOUND);
 }
 
+/* A newer one came before its boot: it was never started. */
+static void what_was_replaced_may_be_offered_again(void **state)
+{
+	struct store_device d = fleet_device(*state, 1);
+	struct stage r = fleet_rollout(*state, "one", 2);
+	struct attempt a = fleet_offer(*state, &r, &d);
+	struct rollout_past past;
+	struct err e = { 0 };
+
+	fleet_move(*state, &r, &a, STAGE_INSTALLED, "");
+	fleet_move(*state, &r, &a, STAGE_ROLLED_BACK, "REPLACED");
+	assert_ok(store_past(*state, &d.facts.id, &r.what, &past, &e));
+	assert_false(past.rolled_back);
+	assert_int_equal(past.ended, 1); /* so it cannot go round for ever */
+	/* Tried then, it came back for good, whatever was replaced after. */
+	a = fleet_offer(*state, &r, &d);
+	fleet_move(*state, &r, &a, STAGE_ROLLED_BACK, "REPLACED_BY_HAND");
+	a = fleet_offer(*state, &r, &d);
+	fleet_move(*state, &r, &a, STAGE_ROLLED_BACK, "REPLACED");
+	assert_ok(store_past(*state, &d.facts.id, &r.what, &past, &e));
+	assert_true(past.rolled_back);
+}
+
 /* A device says it runs something newer, then older: each is another one. */
 static void all_that_ended_is_told(void **state)
 {
@@ -325,6 +348,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(attempts_are_counted_and_superseded),
+		TEST(what_was_replaced_may_be_offered_again),
 		TEST(all_that_ended_is_told),
 		TEST(another_release_of_a_rollout_is_another_attempt),
 		TEST(a_confirmed_step_back_is_remembered),

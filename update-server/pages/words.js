@@ -60,6 +60,7 @@ const codes = {
 	BOOT_TIMEOUT: "did not start in time",
 	HEALTH_FAILED: "its own health check failed",
 	RUNS_OLDER: "came back with the old release",
+	REPLACED: "a newer release came before it was started",
 	VERIFY_FAILED: "what was installed is not what was signed",
 	NETWORK: "the network failed",
 	SPACE: "no room on the device",
