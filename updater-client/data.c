@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "updater-client/data.h"
 
+#include <poll.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/fs.h"
 #include "common/log.h"
+#include "common/steady.h"
 #include "updater-client/hook.h"
+#include "updater-client/notify.h"
 #include "updater-client/trial.h"
 
 #define FOLDER   "data"
 #define NEWER    "data.new" /* being made, while the one above counts */
 #define MARK     "data.kept"
 #define PATH_LEN 4096
+#define POLL_MS  20
 
 /* ---- the mark ------------------------------------------------------------ */
 
@@ -79,6 +84,29 @@ static int save_into(const struct session *s, const char *name, struct err *e)
 	    run(s, &s->config->data_save, name, e))
 		return -1;
 	return syncfs(s->state_fd) ? err_sys(e, "sync") : 0;
+}
+
+/*
+ * The watchdog of a trial is fed meanwhile, for so long as a program may take;
+ * then what still hangs is reset.
+ */
+static void sync_all(int64_t fed_ms)
+{
+	const int64_t end = steady_ms() + fed_ms;
+	const pid_t pid = fork();
+	int status = 0;
+
+	if (pid == 0) {
+		/* It may outlive us: then it must not hold our locks. */
+		(void)close_range(0, ~0U, 0);
+		sync();
+		_exit(0);
+	}
+	while (pid > 0 && waitpid(pid, &status, WNOHANG) == 0)
+		(void)poll(NULL, 0,
+			   steady_ms() < end ? notify_alive(POLL_MS) : POLL_MS);
+	if (pid < 0 || status != 0)
+		sync();
 }
 
 int data_check(const struct session *s, struct err *e)
@@ -155,7 +183,7 @@ void data_restore(struct session *s, bool *restored)
 		return;
 	}
 	/* Wherever they are now: until then the copy is the only one. */
-	sync();
+	sync_all((int64_t)s->config->data_sec * 1000);
 	if (forget(s, &e)) {
 		log_event(LOG_ERROR, "data-not-restored", "%s", e.msg);
 		return;
