@@ -20,9 +20,11 @@
  * 0: this release was not put off yet; or at a time that is still to come: a
  * clock was wrong then, and would put it off for ever.
  */
-static int64_t waits_since(const struct session *s, const struct sha256 *digest)
+static int64_t waits_since(const struct session *s, const struct sha256 *digest,
+			   bool *untold)
 {
-	static const char *const members[] = { "v", "digest", "since", NULL };
+	static const char *const members[] = { "v", "digest", "since", "untold",
+					       NULL };
 	struct buf file = BUF_INIT(FILE_MAX);
 	struct json *j = NULL;
 	struct sha256 of;
@@ -38,23 +40,27 @@ static int64_t waits_since(const struct session *s, const struct sha256 *digest)
 	    json_get_text(j, "since", &text, &none) ||
 	    utc_parse(slice_of(text), &since, &none) || since > s->now)
 		since = 0;
+	*untold = since > 0 && json_get(j, "untold");
 	json_free(j);
 	buf_done(&file);
 	return since;
 }
 
+/* `untold` is there only where it is so: older updaters know of none. */
 static int note(const struct session *s, const struct sha256 *digest,
-		struct err *e)
+		int64_t when, bool untold, struct err *e)
 {
 	struct buf bytes = BUF_INIT(FILE_MAX);
 	struct json *j = json_new_object();
 	char since[UTC_TEXT_LEN];
 	int rc;
 
-	utc_format(s->now, since);
+	utc_format(when, since);
 	json_set_int(j, "v", 1);
 	json_set_hex(j, "digest", (struct slice){ digest->bytes, SHA256_LEN });
 	json_set_text(j, "since", since);
+	if (untold)
+		json_set_bool(j, "untold", true);
 	rc = json_print(j, false, &bytes, e) ||
 			     fs_replace_file(s->state_fd, FILE_NAME,
 					     buf_slice(&bytes), 0600, e)
@@ -122,7 +128,10 @@ bool consent_given(struct session *s, const struct plan *plan,
 		   char why[WIRE_REASON_MAX])
 {
 	const struct sha256 *digest = &plan->release.digest;
-	const int64_t since = waits_since(s, digest);
+	/* While another waits for its boot, the attempt is still that one's. */
+	const bool later = s->journal.machine.state == MACHINE_REBOOT;
+	bool untold;
+	const int64_t since = waits_since(s, digest, &untold);
 	const int64_t most = (int64_t)longest(s, plan);
 	struct err e = { 0 };
 
@@ -131,13 +140,12 @@ bool consent_given(struct session *s, const struct plan *plan,
 		return true;
 	log_event(LOG_INFO, "update-deferred", "release=%s reason=\"%s\"",
 		  plan->release.id, why);
-	if (since > 0)
+	if (since > 0 && (later || !untold))
 		return false;
-	/* While another waits for its boot, the attempt is still that one's. */
-	if (s->journal.machine.state != MACHINE_REBOOT)
+	if (!later)
 		report_deferred(s, why, opens(s, plan));
 	/* Not kept, it is only put off for longer. */
-	if (note(s, digest, &e))
+	if (note(s, digest, since > 0 ? since : s->now, later, &e))
 		log_event(LOG_WARNING, "deferral-not-kept", "%s", e.msg);
 	return false;
 }

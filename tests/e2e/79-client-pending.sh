@@ -165,3 +165,34 @@ says one boot_next a
 boot
 on one update --quiet
 is_let_go
+
+# ---- put off while it waits ----------------------------------------------------
+# Who puts off a release while another waits for its boot says so after that one.
+cp "$WORK/plain.conf" "$WORK/one/client.conf"
+serve_release 4 --from 3 >/dev/null
+open_to_all 4
+on one update --quiet
+says one state reboot-pending
+serve_release 5 --from 4 >/dev/null
+open_to_all 5
+printf '[install]\nconsent = /bin/false\n' >>"$WORK/one/client.conf"
+put_off() {
+	"$client" daemon --config "$WORK/one/client.conf" 2>"$WORK/log" &
+	daemon=$!
+	for _ in $(seq 100); do
+		! grep -q 'update-deferred release=5' "$WORK/log" || break
+		sleep 0.1
+	done
+	kill $daemon
+	wait $daemon || :
+	grep -q 'update-deferred release=5' "$WORK/log" || die "nobody was asked"
+}
+deferred() {
+	people attempts/r5/deferred | grep -q "$id"
+}
+put_off
+! deferred || die "4 still waits for its boot"
+boot
+put_off
+says one state confirmed
+deferred || die "nobody is told that 5 is put off"
