@@ -23,6 +23,7 @@
 #include "updater-client/status.h"
 #include "updater-client/switch.h"
 #include "updater-client/trial.h"
+#include "updater-client/undo.h"
 #include "updater-client/watchdog.h"
 
 /* One drive through the machine. */
@@ -144,8 +145,11 @@ static int do_fetch(struct install *in, struct err *e)
 	for (size_t i = 0; i < count; i++)
 		if (fetch_envelope(in, i, e))
 			return -1;
-	report_add(in->s, WIRE_DOWNLOADING, "", slice_of(""));
-	report_flush(in->s);
+	/* While another waits for its boot, the attempt is still that one's. */
+	if (in->s->journal.machine.state != MACHINE_REBOOT) {
+		report_add(in->s, WIRE_DOWNLOADING, "", slice_of(""));
+		report_flush(in->s);
+	}
 	if (preflight_tidy(in->s, &in->plan,
 			   in->s->window > 0 ? INTAKE_WINDOW : INTAKE_WHOLE, e))
 		return -1;
@@ -373,7 +377,7 @@ static int perform(struct install *in, enum machine_action action,
 
 	switch (action) {
 	case ACTION_ROOM:
-		rc = do_room(in, e);
+		rc = do_room(in, e) || switch_prove(in->s, e) ? -1 : 0;
 		next->event = EVENT_ROOM;
 		break;
 	case ACTION_FETCH:
@@ -731,60 +735,6 @@ int install_confirm(struct session *s, struct err *e)
 	return rc;
 }
 
-/* Going back is to something: a whole slot. */
-static int check_way_back(struct session *s, struct slot_release *release,
-			  struct err *e)
-{
-	enum slot back = slot_other(s->current);
-	bool found;
-
-	if (s->current == SLOT_NONE)
-		return err_set(e, ERR_CONFLICT, "nothing is installed");
-	if (slot_tree_release(&s->slots, back, release, &found, e))
-		return -1;
-	if (!found)
-		return err_set(e, ERR_NOT_FOUND,
-			       "slot %s holds no release to go back to",
-			       slot_name(back));
-	if (ratchet_begin(s, e) || ratchet_check_back(s, release, e))
-		return -1;
-	return fill_check(s, back, release, e);
-}
-
-/* From what runs; or, where it never proved itself here, to what is tried. The
- * server's attempt was another's then. */
-static int begin_way_back(struct session *s, struct err *e)
-{
-	const bool proven =
-		machine_has_proven(&s->journal.machine, slot_other(s->current));
-	struct slot_release other = { .id = "" };
-	const struct slot_release *about = proven ? &s->running : &other;
-
-	if (check_way_back(s, &other, e))
-		return -1;
-	s->journal.digest = about->digest;
-	memcpy(s->journal.release, about->id, sizeof(s->journal.release));
-	if (!proven)
-		s->journal.attempt = 0;
-	return 0;
-}
-
-/*
- * The release under way is taken back to what ran before. If that lies below
- * the floor it never starts again, and nothing is begun that could not end.
- */
-static int check_undo(struct session *s, struct err *e)
-{
-	const enum slot back = s->journal.machine.from;
-	struct slot_release release;
-	bool found = false;
-
-	if (back == SLOT_NONE || ratchet_begin(s, e) ||
-	    slot_tree_release(&s->slots, back, &release, &found, e))
-		return back == SLOT_NONE ? 0 : -1;
-	return found ? ratchet_check_back(s, &release, e) : 0;
-}
-
 static int take_back(struct session *s, enum machine_event why, struct err *e)
 {
 	struct install *in = install_new(s);
@@ -804,8 +754,8 @@ int install_rollback(struct session *s, struct err *e)
 		return -1;
 	/* Else it is the release under way that is taken back. */
 	if (state != MACHINE_TRIAL && state != MACHINE_REBOOT
-		    ? begin_way_back(s, e)
-		    : check_undo(s, e))
+		    ? undo_begin(s, e)
+		    : undo_check(s, e))
 		return -1;
 	s->journal.detail[0] = 0;
 	return take_back(s, EVENT_ROLLBACK, e);
@@ -826,9 +776,22 @@ bool install_replaces(const struct session *s, const struct plan *plan)
 	       !found || plan->release.seq > waits.seq;
 }
 
-int install_replace(struct session *s, const struct plan *plan, struct err *e)
+int install_replace(struct session *s, struct plan *plan,
+		    const struct message_choose *choose, struct err *e)
 {
-	if (check_undo(s, e))
+	struct install *in;
+	int rc;
+
+	if (undo_check(s, e))
+		return -1;
+	/* What can be missing is there before the other has lost its place. */
+	in = install_new(s);
+	in->plan = *plan;
+	in->choose = choose;
+	rc = do_room(in, e) || do_fetch(in, e) ? -1 : 0;
+	*plan = in->plan;
+	free(in);
+	if (rc)
 		return -1;
 	(void)snprintf(s->journal.detail, sizeof(s->journal.detail), "by %s",
 		       plan->release.id);

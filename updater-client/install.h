@@ -30,12 +30,14 @@ int install_rollback(struct session *s, struct err *e) NODISCARD;
 
 /*
  * While a boot into another release is awaited: does this one, which is not
- * that one, take its place? And do it: what waits is let go, as something that
- * was never tried and may come again. Then this one is installed as any other.
- * ERR_ROLLBACK: what runs may not run again, so the boot has to come.
+ * that one, take its place? And do it: once this one has room and is fetched
+ * (as far as it can be before the slot is written), what waits is let go, as
+ * something that was never tried and may come again. Then this one is installed
+ * as any other. Failing before, what waits goes on waiting.
  */
 bool install_replaces(const struct session *s, const struct plan *plan);
-int install_replace(struct session *s, const struct plan *plan,
+int install_replace(struct session *s, struct plan *plan,
+		    const struct message_choose *choose,
 		    struct err *e) NODISCARD;
 
 /* The same for what waits, if the floor has risen over it since. */

@@ -7,7 +7,6 @@
 #include "updater-client/relay.h"
 #include "updater-client/room.h"
 #include "updater-client/slot_image.h"
-#include "updater-client/switch.h"
 
 /* Also: may it be written at all? */
 static int measure_image(const struct session *s, size_t i, dev_t slots,
@@ -162,10 +161,9 @@ static int find_room(struct session *s, const struct plan *plan, struct err *e)
 	s->window = ROOM_WINDOW_MIN;
 	if (relay_open(s, plan, e) || tidy_slot(s, plan, e) ||
 	    preflight_tidy(s, plan, INTAKE_EITHER, e) ||
-	    measure(s, plan, &room, e) || choose_window(s, plan, &room, e) ||
-	    relay_open(s, plan, e))
+	    measure(s, plan, &room, e) || choose_window(s, plan, &room, e))
 		return -1;
-	return switch_prove(s, e);
+	return relay_open(s, plan, e);
 }
 
 int preflight_room(struct session *s, const struct plan *plan, struct err *e)

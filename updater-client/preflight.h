@@ -11,7 +11,8 @@
 #include "updater-client/session.h"
 
 /*
- * Is there room for this plan, and can we switch to it? Sets s->window.
+ * Is there room for this plan? Sets s->window. What waits whole for its boot in
+ * the slot that it would take is not touched.
  * ERR_SPACE says where how much is missing.
  */
 int preflight_room(struct session *s, const struct plan *plan,

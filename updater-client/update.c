@@ -174,15 +174,17 @@ static bool is_pending(const struct session *s)
 	return s->journal.machine.state == MACHINE_REBOOT;
 }
 
-/* The release has room: nothing waits for a boot in the slot that it takes. A
+/* Nothing waits any more for a boot in the slot that the release takes. A
  * pending one's reports are told under its own attempt, and end with it. */
-static int make_way(struct session *s, const struct plan *plan,
-		    uint64_t attempt, struct err *e)
+static int make_way(struct session *s, struct plan *plan,
+		    const struct message_choose *ask, uint64_t attempt,
+		    struct err *e)
 {
 	if (!is_pending(s))
 		return 0;
-	return install_replace(s, plan, e) || begin_attempt(s, attempt, e) ? -1
-									   : 0;
+	return install_replace(s, plan, ask, e) || begin_attempt(s, attempt, e)
+		       ? -1
+		       : 0;
 }
 
 static int choose_and_install(struct session *s,
@@ -218,7 +220,7 @@ static int choose_and_install(struct session *s,
 		report_flush(s);
 		return 0;
 	}
-	if (make_way(s, &m.plan, attempt, e) ||
+	if (make_way(s, &m.plan, ask, attempt, e) ||
 	    install_release(s, &m.plan, ask, e)) {
 		if (e->code == ERR_HEALTH)
 			tell_what_runs(s, out);

@@ -95,6 +95,19 @@ wait $daemon || :
 grep -q 'update-deferred release=2' "$WORK/log" || die "nobody was asked"
 waits_for 1
 cp "$WORK/plain.conf" "$WORK/one/client.conf"
+# It has no room, or cannot be fetched: what waits has not lost its place.
+printf '[data]\nsave = /bin/true\nrestore = /bin/true\nspace = 1000000000000\n' \
+	>>"$WORK/one/client.conf"
+want 11 on one update 2>"$WORK/err"
+grep -q 'no room' "$WORK/err" || die "what it lacks: $(cat "$WORK/err")"
+waits_for 1
+cp "$WORK/plain.conf" "$WORK/one/client.conf"
+mkdir "$WORK/away"
+mv "$WORK/server/blobs"/* "$WORK/away"
+on one update --json >"$WORK/out" 2>"$WORK/err" || :
+mv "$WORK/away"/* "$WORK/server/blobs"
+grep -q 'package main of release 2' "$WORK/err" || die "2 was not asked for"
+waits_for 1
 
 on one update --json >"$WORK/out"
 grep -q '"result": *"reboot-pending"' "$WORK/out" || die "2 does not wait"
