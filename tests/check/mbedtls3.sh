@@ -85,8 +85,9 @@ ${CC:-cc} $flags -o "$front/front" tests/tools/front-server.c \
 	update-server/http.c update-server/answer.c update-server/exchange.c \
 	update-server/tls.c update-server/conn.c \
 	update-server/conn_pool.c update-server/server.c \
-	update-server/config.c update-server/scrape.c update-server/listen.c \
-	update-server/meter.c update-server/exposition.c \
+	update-server/config.c update-server/scrape.c \
+	update-server/listen.c update-server/listen_local.c \
+	update-server/meter.c update-server/egress.c update-server/exposition.c \
 	update-server/host.c update-server/overload.c update-server/whence.c \
 	"$cache/obj/libcommon.a" "-L$lib" -lmbedtls \
 	-lmbedx509 -lmbedcrypto -ljansson -linih -luv
