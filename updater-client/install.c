@@ -771,6 +771,9 @@ bool install_replaces(const struct session *s, const struct plan *plan)
 	/* On the way back the slot that is to be written still runs. */
 	if (m->reason != REASON_NONE || s->current == m->to)
 		return false;
+	/* What runs may not run again: the boot has to come first. */
+	if (s->has_running && ratchet_check_back(s, &s->running, &unused))
+		return false;
 	/* A damaged one is none to wait for. */
 	return slot_tree_release(&s->slots, m->to, &waits, &found, &unused) ||
 	       !found || plan->release.seq > waits.seq;

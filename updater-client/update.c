@@ -449,7 +449,9 @@ static int ask_meanwhile(struct session *s,
 			 const struct update_options *options,
 			 struct update_outcome *out, struct err *e)
 {
-	int rc = ask(s, options, NULL, out, e);
+	/* Not enrolled, it has nobody to ask but a folder. */
+	const bool is_alone = !s->enrolled && !options->from;
+	int rc = is_alone ? 0 : ask(s, options, NULL, out, e);
 
 	if (is_pending(s) && install_let_go(s, e))
 		return -1;

@@ -58,6 +58,9 @@ on one update --from "$WORK/publish" 2>"$WORK/said" || got=$?
 chmod 755 "$WORK/program"
 on one update --from "$WORK/publish"
 says one state reboot-pending
+# It is not enrolled: with nobody to ask, waiting is no failure.
+on one update --json >"$WORK/said"
+grep -q '"result": *"reboot-pending"' "$WORK/said" || die "it forgot its boot"
 # What was never started is not called good.
 on one status >"$WORK/said"
 grep -q '^slot a *installed, ' "$WORK/said" &&

@@ -40,10 +40,10 @@ boot() { # what the loader does with what it was told
 }
 echo pawl_slot=a >"$record"
 boot
-waits_for() { # release
+waits_for() { # release, slot (b)
 	says one state reboot-pending
-	says one boot_next b
-	grep -q "\"id\": *\"$1\"" "$WORK/one/slots/b/release.json" ||
+	says one boot_next "${2:-b}"
+	grep -q "\"id\": *\"$1\"" "$WORK/one/slots/${2:-b}/release.json" ||
 		die "it does not wait for $1"
 }
 
@@ -209,3 +209,23 @@ boot
 put_off
 says one state confirmed
 deferred || die "nobody is told that 5 is put off"
+
+# What runs lies below what the hardware has stored: there is no way but the boot,
+# and waiting for it is no failure, whatever is newer.
+cp "$WORK/plain.conf" "$WORK/one/client.conf"
+serve_release 6 --from 5 >/dev/null
+open_to_all 6
+on one update --quiet
+waits_for 6 a
+cat >"$WORK/counter" <<'EOF'
+#!/bin/sh
+[ "$1" != read ] || echo 6
+EOF
+chmod 755 "$WORK/counter"
+printf '[floor]\ncounter = %s\n' "$WORK/counter" >>"$WORK/one/client.conf"
+serve_release 7 --from 6 >/dev/null
+open_to_all 7
+on one update --json >"$WORK/out"
+grep -q '"result": *"reboot-pending"' "$WORK/out" || die "6 does not wait"
+waits_for 6 a
+says one floor 6
