@@ -276,10 +276,11 @@ def tests_of(source):
 
 
 def run(argv, seconds=RUN_SEC, **more):
+    """In a session of its own: what a mutant kills may be its whole group."""
     try:
         return subprocess.run(argv, stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL, timeout=seconds,
-                              **more).returncode
+                              start_new_session=True, **more).returncode
     except subprocess.TimeoutExpired:
         return -1
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "common/der.h"
 #include "common/external.h"
@@ -233,13 +234,16 @@ static void a_program_that_fails_signs_nothing(void **state)
 	static const struct {
 		const char *words[5];
 		enum err_code code;
+		const char *says;
 	} cases[] = {
-		{ { "/nonexistent/program" }, ERR_SYSTEM },
-		{ { "false" }, ERR_SYSTEM },
-		{ { "true" }, ERR_UNTRUSTED },
-		{ { "cat" }, ERR_UNTRUSTED }, /* the digest itself */
-		{ { "sh", "-c", "kill -9 $$" }, ERR_SYSTEM },
-		{ { "head", "-c", "1000", "/dev/zero" }, ERR_LIMIT },
+		{ { "/nonexistent/program" },
+		  ERR_SYSTEM,
+		  "could not be started" },
+		{ { "false" }, ERR_SYSTEM, "exit status 1" },
+		{ { "true" }, ERR_UNTRUSTED, "" },
+		{ { "cat" }, ERR_UNTRUSTED, "" }, /* the digest itself */
+		{ { "sh", "-c", "kill -9 $$" }, ERR_SYSTEM, "signal 9" },
+		{ { "head", "-c", "1000", "/dev/zero" }, ERR_LIMIT, "" },
 	};
 	struct buf sig = BUF_INIT(EC_SIG_MAX_LEN);
 	struct external x;
@@ -248,8 +252,11 @@ static void a_program_that_fails_signs_nothing(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		x = make(cases[i].words);
-		assert_refused(external_sign(&x, slice_of("m"), &sig, &e),
-			       cases[i].code);
+		assert_refused_saying(
+			external_sign(&x, slice_of("m"), &sig, &e),
+			cases[i].code, cases[i].says);
+		/* None is left behind, dead or alive. */
+		assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 		external_done(&x);
 	}
 	assert_int_equal(sig.len, 0);

@@ -420,26 +420,28 @@ static void it_waits_until_a_chunk_is_there(void **state)
 	end(&u);
 }
 
-/* Chunks before `until`, each in the place of one that was taken. */
-static void bring(struct update *u, int whole, uint64_t until)
+/* Chunks before `until`, each in the place of one that was taken; those before
+ * `from` are there, or were, and may be read at this moment. */
+static void bring(struct update *u, int whole, uint64_t from, uint64_t until)
 {
 	const struct plan_package *p = &u->m.apply.package;
-	struct message m = { .kind = MESSAGE_PROGRESS };
+	struct message m = { .kind = MESSAGE_PROGRESS, .count = p->head_len };
 	struct err e = { 0 };
 
-	for (m.count = 0; m.count < p->package_len && until > 0;) {
-		uint64_t from = m.count, len = PACKAGE_CHUNK_LEN;
+	if (from == 0)
+		assert_ok(fs_copy_range(whole, 0, u->setup.package_fd, 0,
+					p->head_len, &e));
+	for (uint64_t i = 0; i < until && m.count < p->package_len; i++) {
+		const uint64_t place =
+			intake_place(p->head_len, u->m.apply.window, m.count);
+		uint64_t len = PACKAGE_CHUNK_LEN;
 
-		if (from == 0)
-			len = p->head_len;
-		else
-			until--;
-		if (len > p->package_len - from)
-			len = p->package_len - from;
-		assert_ok(fs_copy_range(
-			whole, from, u->setup.package_fd,
-			intake_place(p->head_len, u->m.apply.window, from), len,
-			&e));
+		if (len > p->package_len - m.count)
+			len = p->package_len - m.count;
+		if (i >= from)
+			assert_ok(fs_copy_range(whole, m.count,
+						u->setup.package_fd, place, len,
+						&e));
 		m.count += len;
 	}
 	assert_ok(ipc_send(&u->w.channel, &m, &e));
@@ -449,6 +451,7 @@ static void bring(struct update *u, int whole, uint64_t until)
 static void what_was_read_makes_room_for_more(void **state)
 {
 	struct message m = { .kind = MESSAGE_TAKEN };
+	uint64_t brought = 0;
 	struct update u;
 	struct err e = { 0 };
 	int whole;
@@ -461,8 +464,10 @@ static void what_was_read_makes_room_for_more(void **state)
 	u.m.apply.window = NARROW;
 	start(&u);
 	do {
-		if (m.kind == MESSAGE_TAKEN)
-			bring(&u, whole, m.count + NARROW);
+		if (m.kind == MESSAGE_TAKEN) {
+			bring(&u, whole, brought, m.count + NARROW);
+			brought = m.count + NARROW;
+		}
 		assert_ok(hear(&u.w.channel, &m, &e));
 	} while (m.kind != MESSAGE_DONE);
 	assert_ok(check(&u, &e));
