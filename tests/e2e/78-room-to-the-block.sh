@@ -13,7 +13,7 @@ command -v mke2fs >/dev/null || {
 	echo "no mke2fs: make deps GROUP=test"
 	exit 77
 }
-disk_mib=40
+disk_mib=56
 mkdir -p "$WORK/disk"
 small_disk() { # file
 	truncate -s ${disk_mib}M "$1"
