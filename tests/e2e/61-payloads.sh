@@ -35,8 +35,8 @@ said "1 packages are what was signed"
 want 13 op release verify none
 file=$blobs/$(blob_of r1)
 cp "$file" "$WORK/good"
-# One byte in the midst, the length as it was: neither a device nor a check of
-# lengths sees it before it is fetched.
+# One byte in the midst, the length as it was. Of a package of one chunk an import
+# sees it too, and says so; it does not bring what is there already.
 python3 - "$file" <<'PY'
 import os, sys
 os.chmod(sys.argv[1], 0o600)
@@ -49,7 +49,8 @@ PY
 want 6 op release verify r1 --json
 said '"state": "damaged"'
 said "release import DIR --again"
-want 0 op release import "$WORK/published1"
+want 6 op release import "$WORK/published1"
+said "have another digest"
 want 6 op release verify r1
 want 0 op release import "$WORK/published1" --again
 want 0 op release verify r1 --product kiosk
