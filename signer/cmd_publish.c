@@ -199,15 +199,13 @@ static int publish(const struct publish *p, struct report *out, struct err *e)
 	int dirfd = -1;
 	int rc = -1;
 
-	/* The folder first: no other can be made from here on. */
-	if (fs_make_dir(p->folder, 0755, &dirfd, e))
+	if (sandbox_fills(p->repo, p->folder, &dirfd, e))
 		return -1;
-	if (sandbox_writes(p->repo, p->folder, e) ||
-	    watch_open(p->repo, REPO_WRITE, &r, out, e)) {
+	if (watch_open(p->repo, REPO_WRITE, &r, out, e)) {
 		fs_close(&dirfd);
 		return -1;
 	}
-	/* Refuse before anything changes. */
+	/* Refuse before anything is in it. */
 	if (p->online && online_check(&r, e))
 		goto out;
 	if (r.environment != ENV_PRODUCTION)

@@ -265,11 +265,10 @@ static int wrap(struct wrap *w, struct err *e)
 {
 	int rc;
 
-	/* The folder first: no other can be made from here on. */
-	if (check_asked(w, e) || fs_make_dir(w->output, 0755, &w->dirfd, e))
+	if (check_asked(w, e) ||
+	    sandbox_fills(w->path, w->output, &w->dirfd, e))
 		return -1;
-	if (sandbox_writes(w->path, w->output, e) ||
-	    watch_open(w->path, REPO_WRITE, &w->repo, w->out, e)) {
+	if (watch_open(w->path, REPO_WRITE, &w->repo, w->out, e)) {
 		fs_close(&w->dirfd);
 		return -1;
 	}

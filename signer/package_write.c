@@ -137,13 +137,13 @@ static int put_package(struct cutting *c, struct slice header,
 	return put_head(c, header, r, e);
 }
 
-static int count_chunks(struct cutting *c, struct err *e)
+static int count_chunks(struct cutting *c, uint64_t plain_len, struct err *e)
 {
 	const uint64_t len = c->w->payload_len;
 	const uint64_t count =
 		len / c->piece_len + (len % c->piece_len > 0 ? 1 : 0);
 
-	if (count > PACKAGE_CHUNKS_MAX)
+	if (count > PACKAGE_CHUNKS_MAX || plain_len >= PACKAGE_PLAIN_MAX)
 		return err_set(e, ERR_LIMIT, "package is too large");
 	c->count = (uint32_t)count;
 	c->payload_len = len + count * (PACKAGE_CHUNK_LEN - c->piece_len);
@@ -172,7 +172,7 @@ int package_writer_end(struct package_writer *w,
 	int rc = -1;
 
 	h->cipher = how->content_key ? PACKAGE_STREAM : PACKAGE_PLAIN;
-	if (count_chunks(&c, e))
+	if (count_chunks(&c, h->plain_len, e))
 		goto out;
 	package_format_header(h, header);
 	if (how->content_key)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/base.h"
+#include "common/fs.h"
 #include "common/landlock.h"
 
 /* Answered with EPERM: what a library tries of its own accord it lives without.
@@ -115,4 +116,21 @@ int sandbox_writes(const char *folder, const char *other, struct err *e)
 	if (other)
 		landlock_path(&l, other, true);
 	return landlock_enter(&l, e);
+}
+
+int sandbox_fills(const char *repo, const char *folder, int *dirfd,
+		  struct err *e)
+{
+	int fd = -1;
+
+	if (fs_open_dir(repo, &fd, e))
+		return -1;
+	fs_close(&fd);
+	/* No folder can be made any more once we are shut in. */
+	if (fs_make_dir(folder, 0755, dirfd, e))
+		return -1;
+	if (sandbox_writes(repo, folder, e) == 0)
+		return 0;
+	fs_close(dirfd);
+	return -1;
 }

@@ -20,4 +20,9 @@ int sandbox_enter(struct err *e) NODISCARD;
 int sandbox_writes(const char *folder, const char *other,
 		   struct err *e) NODISCARD;
 
+/* The same for who fills a folder from a repository: it is made, with its
+ * parents, where it is missing, unless the repository is; *dirfd is open. */
+int sandbox_fills(const char *repo, const char *folder, int *dirfd,
+		  struct err *e) NODISCARD;
+
 #endif

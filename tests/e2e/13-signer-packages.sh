@@ -221,6 +221,8 @@ json 0 threshold one --role root --signatures 2
 json 0 key remove one --role root b --threshold 1
 json 0 inspect one
 json 0 inspect one/staged/targets.json --root one/staged/root.json
+json 13 publish nowhere site --with-online
+[ ! -e site ]
 json 6 publish one site
 json 0 sign one --key a.key --passphrase-fd 3
 json 0 merge one one/staged/targets.json
