@@ -391,6 +391,7 @@ lint:
 	sh tests/check/packaging.sh
 	sh tests/check/advisories.sh || [ $$? = 77 ]
 	for s in $(SHELLS); do sh -n $$s || exit 1; done
+	python3 tests/check/can-fail.py $(filter tests/%,$(SHELLS))
 	cppcheck --quiet --error-exitcode=1 -j2 --inline-suppr -I. -D_GNU_SOURCE \
 		--enable=warning,performance,portability \
 		$(filter-out tests/%,$(CSOURCES))

@@ -10,7 +10,8 @@ cd "$WORK"
 awk '/^```sh$/ { inside = 1; next } /^```$/ && inside { exit } inside' \
 	"$doc" >commands
 lines=$(wc -l <commands)
-[ "$lines" -ge 5 ] && [ "$lines" -le 10 ]
+[ "$lines" -ge 5 ]
+[ "$lines" -le 10 ]
 
 # A person would type the passphrase; there is no terminal here.
 echo "correct horse battery" >passphrase
@@ -44,7 +45,8 @@ cmp tree-2/data device/slots/current/data
 # The delta is what travelled, and it is small.
 delta=$(find site/targets -name '*.main-from-1.0.pawl')
 [ "$(wc -c <"$delta")" -lt 2000 ]
-[ ! -e site/1.root.json ] && [ -e site/metadata/1.root.json ]
+[ ! -e site/1.root.json ]
+[ -e site/metadata/1.root.json ]
 grep -q '"medium"' site/metadata/timestamp.json && exit 1
 
 # The device's files hold no key, and the published folder none either.

@@ -45,7 +45,9 @@ echo short >short
 status=0
 "$signer" key generate home/x.key --environment lab --passphrase-fd 3 3<short \
 	2>said || status=$?
-[ $status -eq 10 ] && grep -q "8" said && [ ! -e home/x.key ]
+[ $status -eq 10 ]
+grep -q "8" said
+[ ! -e home/x.key ]
 
 # ---- init: what production does not allow ----------------------------------
 
@@ -207,7 +209,8 @@ sign repo bob
 "$signer" checklist repo | grep -q '^.open. backup'
 "$signer" publish repo site --backup-checked "$day"
 [ "$("$signer" checklist repo | grep -c '^.ok.')" -eq 4 ]
-[ -e site/metadata/1.root.json ] && [ -e site/metadata/1.targets.json ]
+[ -e site/metadata/1.root.json ]
+[ -e site/metadata/1.targets.json ]
 [ ! -e site/metadata/timestamp.json ]
 refused 10 "production" "$signer" publish repo site --with-online
 cp -a site again

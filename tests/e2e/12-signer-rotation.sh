@@ -55,7 +55,8 @@ sign r2
 five | grep -q '^Missing: 1 of r1 (keys of the root before)$'
 status=0
 "$signer" publish repo site 2>said || status=$?
-[ $status -eq 6 ] && grep -q "missing 1 of r1" said
+[ $status -eq 6 ]
+grep -q "missing 1 of r1" said
 sign r1
 five | grep -q '^Missing: nothing$'
 "$signer" publish repo site --with-online
@@ -69,10 +70,12 @@ grep -q "staged again, to be signed with the new keys" said
 sign r2 r3
 status=0
 "$signer" publish repo site 2>said || status=$?
-[ $status -eq 6 ] && grep -q "targets is not signed by enough keys: missing 1 of t2" said
+[ $status -eq 6 ]
+grep -q "targets is not signed by enough keys: missing 1 of t2" said
 status=0
 "$signer" sign repo --key t1.key 2>said || status=$?
-[ $status -eq 10 ] && grep -q "needs no signature of this key" said
+[ $status -eq 10 ]
+grep -q "needs no signature of this key" said
 sign t2
 "$signer" publish repo site --with-online
 
@@ -85,7 +88,8 @@ sign r2 r3
 "$signer" extend repo
 status=0
 "$signer" extend repo 2>said || status=$?
-[ $status -eq 14 ] && grep -q "publish or discard" said
+[ $status -eq 14 ]
+grep -q "publish or discard" said
 "$signer" discard repo --role targets
 
 # ---- a dozen more ----------------------------------------------------------
@@ -112,7 +116,8 @@ status=0
 "$signer" publish repo site --with-online 2>said || status=$?
 [ $status -eq 6 ]
 "$signer" publish repo site --with-online --only targets
-[ -e repo/staged/root.json ] && [ ! -e repo/staged/targets.json ]
+[ -e repo/staged/root.json ]
+[ ! -e repo/staged/targets.json ]
 five | grep -q '^Product: keys and thresholds (lab, ACME)$'
 
 # The device of the first day follows a dozen roots and installs.

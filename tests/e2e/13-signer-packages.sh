@@ -102,7 +102,8 @@ seq_of() {
 	"$signer" release show one --product "$1" --id "$2" |
 		sed -n 's/^seq: *//p'
 }
-[ "$(seq_of gateway 2)" = 2 ] && [ "$(seq_of sensor 1)" = 1 ]
+[ "$(seq_of gateway 2)" = 2 ]
+[ "$(seq_of sensor 1)" = 1 ]
 
 # ---- a description file says the same as options ---------------------------
 
@@ -126,19 +127,22 @@ grep -q '"version": "Third time"' said
 grep -q '"health_deadline": 60' said
 "$signer" release create one --description release.ini --id 4 --model board-c \
 	--quiet --json >said
-grep -q '"release": "4"' said && grep -q board-c said
+grep -q '"release": "4"' said
+grep -q board-c said
 grep -q board-a said && exit 1
 echo "surprise = 1" >>release.ini
 status=0
 "$signer" release create one --description release.ini --id 5 2>said ||
 	status=$?
-[ $status -eq 3 ] && grep -q surprise said
+[ $status -eq 3 ]
+grep -q surprise said
 # What devices could not read is not signed.
 for fix in CVE_2026_1 CVE.1 CVE-2026-111111111111111111111111; do
 	status=0
 	"$signer" release create one --product gateway --id 5 --input tree-2 \
 		--fixes "$fix" 2>said || status=$?
-	[ $status -eq 2 ] && grep -q 'fixes: .*is no id' said
+	[ $status -eq 2 ]
+	grep -q 'fixes: .*is no id' said
 done
 
 # ---- a private key in the content ------------------------------------------
@@ -152,11 +156,13 @@ for secret in secret.pem secret.der secret.b64 a.key; do
 	cp $secret spoilt/usr/share.bin
 	status=0
 	create one --id 5 --input spoilt 2>said || status=$?
-	[ $status -eq 10 ] && grep -q "usr/share.bin holds " said
+	[ $status -eq 10 ]
+	grep -q "usr/share.bin holds " said
 	status=0
 	tar -cf spoilt.tar -C spoilt .
 	create one --id 5 --input spoilt.tar 2>said || status=$?
-	[ $status -eq 10 ] && grep -q "usr/share.bin holds " said
+	[ $status -eq 10 ]
+	grep -q "usr/share.bin holds " said
 	rm -rf spoilt
 done
 cp -a tree spoilt
@@ -189,7 +195,8 @@ status=0
 "$signer" sign one --key a.key --passphrase-fd 3 3<pass 2>said || status=$?
 kill -9 $pid 2>/dev/null || { echo "it was done too soon"; exit 1; }
 wait $pid 2>/dev/null || :
-[ $status -eq 12 ] && grep -q "$pid" said
+[ $status -eq 12 ]
+grep -q "$pid" said
 [ "$before" = "$(state)" ]
 rm tree-2/large
 create one --id 5 --input tree-2 --from 1
@@ -242,7 +249,9 @@ json 0 init four --environment lab --owner X --product p
 status=0
 "$signer" init five --environment lab --owner X --product p \
 	--root-key "$top/keys-example/example-1.key.pub" >said 2>&1 || status=$?
-[ $status -eq 10 ] && grep -q "example" said && [ ! -e five ]
+[ $status -eq 10 ]
+grep -q "example" said
+[ ! -e five ]
 
 # They are made anew with their fingerprints, and such are for demos alone.
 mkdir -p anew/common
@@ -251,14 +260,16 @@ cp "$top/common/example_keys.c" anew/common/
 BIN=$BIN sh anew/keys-example/make.sh >made
 while read -r file print; do
 	grep -q "\"$print\"" anew/common/example_keys.c
-	! grep -q "\"$print\"" "$top/common/example_keys.c"
+	[ "$(grep -c "\"$print\"" "$top/common/example_keys.c")" -eq 0 ]
 	grep -q '"purpose": "example"' "anew/$file"
 done <made
 [ "$(wc -l <made)" -eq 3 ]
 status=0
 "$signer" key generate no.key --environment lab --purpose example \
 	--passphrase-fd 3 3<pass 2>said || status=$?
-[ $status -eq 2 ] && grep -q "in demo, example" said && [ ! -e no.key ]
+[ $status -eq 2 ]
+grep -q "in demo, example" said
+[ ! -e no.key ]
 
 # ---- the factory is given no key -------------------------------------------
 
@@ -284,4 +295,5 @@ cp -a fab fab-2 && factory ca.pem && diff -r fab fab-2
 cp ca.key fab/
 status=0
 factory ca.pem 2>said || status=$?
-[ $status -eq 14 ] && grep -q "ca.key" said
+[ $status -eq 14 ]
+grep -q "ca.key" said

@@ -148,7 +148,8 @@ done
 
 echo more >tree/more
 create --product gateway --id 2 --from 1
-[ -e repo/staged/product-gateway.json ] && [ ! -e repo/staged/targets.json ]
+[ -e repo/staged/product-gateway.json ]
+[ ! -e repo/staged/targets.json ]
 refused 10 "needs no signature of this key" "$signer" sign repo \
 	--key home/alice.key
 sign repo dave erin

@@ -7,7 +7,8 @@ cd "$WORK"
 awk '/^```sh$/ { inside = 1; next } /^```$/ && inside { exit } inside' \
 	"$top/docs/key-ceremony.md" >commands
 lines=$(wc -l <commands)
-[ "$lines" -ge 5 ] && [ "$lines" -le 10 ]
+[ "$lines" -ge 5 ]
+[ "$lines" -le 10 ]
 
 # People would type passphrases; there is no terminal here.
 for i in 1 2; do echo "correct horse battery"; done >passphrases
@@ -31,7 +32,8 @@ chmod 755 tree/bin/self-test
 sh -e -u commands >said
 [ "$(grep -c '^.ok.' said)" -eq 4 ]
 grep -q '^Missing: root: 2 of .*root-s' said
-[ -e site/metadata/1.root.json ] && [ -e site/metadata/1.targets.json ]
+[ -e site/metadata/1.root.json ]
+[ -e site/metadata/1.targets.json ]
 [ -n "$(find site/targets -name '*.main-full.pawl')" ]
 if grep -rl "sealed\|PRIVATE KEY" repo site; then exit 1; fi
 

@@ -92,7 +92,8 @@ cp "$keys/example-1.key" server/keys/online.key
 echo "pawl example key" >server/keys/keeper.secret
 status=0
 timeout 30 "$BIN/update-server" run server >out 2>said || status=$?
-[ "$status" -ne 0 ] && [ "$status" -ne 124 ]
+[ "$status" -ne 0 ]
+[ "$status" -ne 124 ]
 
 # ---- what somebody hands to the signer -------------------------------------
 

@@ -71,4 +71,6 @@ while [ $round -lt "$rounds" ]; do
 	says one state confirmed
 done
 echo "$rounds rounds over $took ms: $old old, $new new, $trials in a trial"
-[ $((old + new)) -eq "$rounds" ] && [ "$old" -gt 0 ] && [ "$new" -gt 0 ]
+[ $((old + new)) -eq "$rounds" ]
+[ "$old" -gt 0 ]
+[ "$new" -gt 0 ]
