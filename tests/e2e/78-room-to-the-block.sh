@@ -103,7 +103,7 @@ is_enough() { # device, blocks
 }
 
 least() { # device
-	few=1 many=$(($(cat "$WORK/$1.blocks") - 64))
+	few=1 many=$(($(cat "$WORK/$1.blocks") / 2))
 	is_enough "$1" $many || die "$1: not even with $many blocks"
 	while [ $((many - few)) -gt 1 ]; do
 		half=$(((few + many) / 2))

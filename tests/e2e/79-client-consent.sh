@@ -80,9 +80,15 @@ serve_release 2 --from 1
 open_to_all 2
 start_daemon
 until_log 'update-deferred release=2 reason="waits for its window'
-stop_daemon
 # Who looks at the rollout sees when it will come: the window's next minute.
-people attempts/r2/deferred >"$WORK/out"
+tries=0
+until people attempts/r2/deferred >"$WORK/out" &&
+	grep -q '"until"' "$WORK/out"; do
+	tries=$((tries + 1))
+	[ $tries -lt 100 ] || die "not until $closed: $(cat "$WORK/out")"
+	sleep 0.1
+done
+stop_daemon
 until=$(sed -n 's/.*"until":"\([^"]*\)".*/\1/p' "$WORK/out")
 [ "$(date -u -d "$until" +%H:%M)" = "${closed%%-*}" ] ||
 	die "not until $closed: $(cat "$WORK/out")"
