@@ -5,6 +5,7 @@
 # Begun early: many states.
 . "$(dirname "$0")/device.sh"
 . "$(dirname "$0")/blocks-lib.sh"
+. "$(dirname "$0")/../own-mounts.sh"
 lacks=$(lacks_blocks)
 [ -z "$lacks" ] || skip_blocks "$lacks"
 own_mounts

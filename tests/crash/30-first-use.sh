@@ -7,6 +7,7 @@
 # Begun early: many states.
 . "$(dirname "$0")/device.sh"
 . "$(dirname "$0")/blocks-lib.sh"
+. "$(dirname "$0")/../own-mounts.sh"
 . "$(dirname "$0")/served-lib.sh"
 lacks=$(lacks_blocks)
 [ -n "$lacks" ] || own_mounts

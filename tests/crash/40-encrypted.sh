@@ -6,6 +6,7 @@
 command -v python3 >/dev/null || { echo "needs python3"; exit 77; }
 . "$(dirname "$0")/device.sh"
 . "$(dirname "$0")/blocks-lib.sh"
+. "$(dirname "$0")/../own-mounts.sh"
 . "$(dirname "$0")/served-lib.sh"
 lacks=$(lacks_blocks)
 [ -n "$lacks" ] || own_mounts

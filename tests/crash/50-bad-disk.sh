@@ -5,6 +5,7 @@
 # file and one on a block device.
 . "$(dirname "$0")/device.sh"
 . "$(dirname "$0")/blocks-lib.sh"
+. "$(dirname "$0")/../own-mounts.sh"
 lacks=$(lacks_blocks)
 [ -z "$lacks" ] || {
 	echo "$lacks: no bad disk"

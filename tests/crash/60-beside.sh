@@ -6,6 +6,7 @@
 # Begun early: many states.
 . "$(dirname "$0")/device.sh"
 . "$(dirname "$0")/blocks-lib.sh"
+. "$(dirname "$0")/../own-mounts.sh"
 lacks=$(lacks_blocks)
 [ -n "$lacks" ] || own_mounts
 states=${STATES:-2200}

@@ -24,10 +24,6 @@ skip_blocks() { # why
 	echo "$1: no crash states of a block device"
 	exit 77
 }
-# Mounts of ours are nobody else's, and gone with us. Call it first.
-own_mounts() {
-	[ -n "${CRASH_OWN:-}" ] || CRASH_OWN=1 exec unshare -m sh "$0"
-}
 
 run_client() {
 	"$client" "$@" --quiet --config "$WORK/client.conf" >/dev/null

@@ -3,10 +3,8 @@
 # trees and images of every kind: with so much it succeeds, and with a block less
 # it is refused before anything is written.
 # Begun early: many updates.
-[ "$(id -u)" -eq 0 ] || {
-	echo "mounting a small disk needs root"
-	exit 77
-}
+. "$(dirname "$0")/../own-mounts.sh"
+own_mounts
 . "$(dirname "$0")/client-lib.sh"
 PATH=$PATH:/sbin:/usr/sbin
 command -v mke2fs >/dev/null || {
@@ -25,7 +23,6 @@ mount -o loop "$WORK/probe" "$WORK/disk" 2>/dev/null || {
 	exit 77
 }
 umount "$WORK/disk"
-trap 'umount "$WORK/disk" 2>/dev/null || :' EXIT
 
 # ---- a device whose slots and state are on a small disk of its own ----------------
 

@@ -2,14 +2,11 @@
 # The document for programs of the device is where they look for it, wherever the
 # system has made room for it, unless the configuration says otherwise. With a /run
 # and /etc of its own; that needs root.
+. "$(dirname "$0")/../own-mounts.sh"
+own_mounts
 skip() {
 	echo "$1: no such device here"
 	exit 77
-}
-[ -n "${OWN_RUN:-}" ] || {
-	[ "$(id -u)" -eq 0 ] || skip "not root"
-	unshare -m true 2>/dev/null || skip "no namespaces"
-	OWN_RUN=1 exec unshare -m sh "$0"
 }
 . "$(dirname "$0")/client-lib.sh"
 mount -t tmpfs none /run || skip "no memory file system"
