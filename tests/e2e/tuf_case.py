@@ -103,14 +103,14 @@ class Case:
         return [found.get(r, 0)
                 for r in ("root", "timestamp", "snapshot", "targets")]
 
+    def by_age(self):
+        """What lies among the targets, the oldest first."""
+        found = glob.glob(os.path.join(self.targets, "**"), recursive=True)
+        return [get(path) for path in sorted(found, key=os.path.getmtime)
+                if os.path.isfile(path)]
+
     def downloaded(self):
-        found = []
-        for path in glob.glob(os.path.join(self.targets, "**"),
-                              recursive=True):
-            if os.path.isfile(path):
-                with open(path, "rb") as f:
-                    found.append(f.read())
-        return sorted(found)
+        return sorted(self.by_age())
 
     def start(self):
         assert self.init(), self.said

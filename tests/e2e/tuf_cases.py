@@ -208,6 +208,36 @@ def wrong_type(c):
         assert c.top()[1] == right
 
 
+def wrong_version_at_first(c):
+    """The same where nothing lies there yet: what came before it is kept."""
+    for role, expected in (("snapshot", [2, 2, 0, 0]),
+                           ("targets", [2, 2, 2, 0])):
+        case = Case("wrong_version_at_first_" + role)
+        repo = case.repo
+        repo.publish("root", "targets", "snapshot", "timestamp")
+        evil = dict(repo.copy_of(role), version=3)
+        repo.put(repo.name(role), repo.envelope(role, signed=evil))
+        case.init()
+        assert not case.refresh()
+        assert case.top() == expected, (role, case.top())
+        assert len(case.trusted()) == 4 - expected.count(0)
+
+
+def no_answer_at_all(c):
+    """A server that closes the connection without a word is no "no newer"."""
+    c.start()
+    c.repo.release()
+    for n, name in enumerate(("metadata/2.root.json", "metadata/timestamp.json",
+                              "metadata/2.snapshot.json",
+                              "metadata/2.targets.json")):
+        c.repo.status[name] = None
+        assert not c.refresh(), name
+        assert c.repo.asked[-1] == name and len(c.repo.asked) == n + 1
+        assert c.top() == [1, 1 + (n > 1), 1 + (n > 2), 1], (name, c.top())
+        c.repo.status.clear()
+    assert c.refresh(), c.said
+
+
 def digests_of_metadata(c):
     c.repo.digests = True
     c.repo.release()
@@ -398,12 +428,17 @@ def fast_forward_of_snapshot(c):
 
 
 def fast_forward_of_targets(c):
+    """With its keys a snapshot's past is void: versions and roles alike."""
     c.init()
+    c.repo.delegate("targets", "unwanted", paths=["unwanted/*"])
+    c.repo.publish("unwanted")
     c.repo.roles["targets"]["version"] = 99
     c.repo.release()
     assert c.refresh()
+    assert c.top()[3] == 100
     c.repo.rotate("snapshot")
     c.repo.roles["targets"]["version"] = 0
+    del c.repo.roles["snapshot"]["meta"]["unwanted.json"]
     c.repo.publish("root", "targets", "snapshot", "timestamp")
     assert c.refresh(), c.said
     assert c.top()[3] == 1
@@ -434,6 +469,21 @@ def expires_while_waiting(c):
         case.repo.roles[role]["expires"] = date(21)
         case.repo.publish("root", "targets", "snapshot", "timestamp")
         assert case.refresh(days=8), case.said
+
+
+def the_clock_of_then(c):
+    """An old repository, read under the clock of its day, and of this one."""
+    for role in ("root", "timestamp", "snapshot", "targets"):
+        c.repo.roles[role]["expires"] = date(-650)
+    c.repo.add_target("targets", "file", b"content")
+    c.repo.publish("root", "targets", "snapshot", "timestamp")
+    assert c.init(c.repo.files["metadata/2.root.json"])
+    assert not c.refresh()
+    assert c.repo.asked == ["metadata/3.root.json"]
+    assert c.refresh(days=-657), c.said
+    assert c.download("file", days=-657), c.said
+    assert not c.download("file", days=-649)
+    assert c.downloaded() == [b"content"]
 
 
 # ---- targets
@@ -495,6 +545,11 @@ def digests_of_targets(c):
         if n == 0:
             c.init()
         assert c.download(name), c.said
+        # One request, by one of the digests that the repository announces.
+        sent = [a for a in c.repo.asked if a.startswith("targets/")]
+        announced = c.repo.roles["targets"]["targets"][name]["hashes"]
+        assert sent in [["targets/%s.%s" % (d, name)]
+                        for d in announced.values()], sent
     entry = c.repo.roles["targets"]["targets"]["file2"]
     entry["hashes"]["sha512"] = "00" * 64
     c.repo.files["targets/%s.file2" % ("00" * 64)] = b"content"

@@ -3,7 +3,7 @@ import hashlib
 import os
 import sys
 
-from tuf_case import get, put, run_cases, status
+from tuf_case import Case, get, put, run_cases, status
 
 FIRST = ["metadata/2.root.json", "metadata/timestamp.json",
          "metadata/1.snapshot.json", "metadata/1.targets.json"]
@@ -41,6 +41,17 @@ def urls_with_and_without_a_slash(c):
                       c.url + "targets" + end, "download") == 0
         assert not [a for a in c.repo.asked if "//" in a], c.repo.asked
     assert c.downloaded() == [b"content"]
+
+
+def addresses_stay_encoded(c):
+    """A base address is taken as it stands: what is %2F in it is no slash."""
+    for name in ("case%5B..%2Fx%5D", "case%20of%20spaces", "case%2525"):
+        case = Case(name)
+        case.repo.add_target("targets", "dir/file", b"content")
+        case.repo.release()
+        case.init()
+        assert case.download("dir/file"), case.said
+        assert case.downloaded() == [b"content"]
 
 
 # ---- what lies in the folder of metadata
@@ -196,20 +207,26 @@ def what_lies_there_right_is_not_fetched_again(c):
 
 
 def many_changes_of_one_target(c):
-    """Each time the new content, under the same name, and never a false one."""
+    """Each time the new content, under the same name, and never a false one;
+    what was fetched last is the youngest file."""
     c.init()
+    others = []
     for n in range(6):
-        data = b"content %d" % n
+        data, other = b"content %d" % n, b"other %d" % n
         c.repo.add_target("targets", "file", data)
+        c.repo.add_target("targets", "other%d" % n, other)
         c.repo.release()
         if n % 2:
             continue        # a version that this client never sees
         assert c.download("file"), c.said
-        assert c.downloaded() == [data]
+        assert c.by_age() == others + [data]
+        assert c.download("other%d" % n), c.said
         digest = hashlib.sha256(data).hexdigest()
         c.repo.files["targets/%s.file" % digest] = b"malice"
+        c.repo.release()
         c.download("file")
-        assert c.downloaded() == [data]
+        assert c.by_age() == others + [data, other]
+        others.append(other)
 
 
 def failing_answers_leave_no_target(c):

@@ -123,7 +123,8 @@ class Repository:
         self.free = list(keys)
         self.roles, self.signers = {}, {}
         self.files = {}     # request path below the repository: bytes
-        self.status = {}    # request path: HTTP status instead of the file
+        # Request path: HTTP status instead of the file; None: no answer.
+        self.status = {}
         self.asked = []
         self.digests = False
         for role in ("root", "timestamp", "snapshot", "targets"):
@@ -256,6 +257,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         repository.asked.append(path)
         data = repository.files.get(path)
         status = repository.status.get(path, 200 if data is not None else 404)
+        self.close_connection = True
+        if status is None:
+            return
         self.send_response(status)
         if status != 200:
             data = b"an error page"
@@ -266,7 +270,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(getattr(data, "part", data))
-        self.close_connection = True
 
     def log_message(self, *_):
         pass
