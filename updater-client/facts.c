@@ -111,9 +111,7 @@ void facts_for_policy(const struct session *s, struct policy_device *d)
 		d->content_seq = s->running.content_seq;
 		d->digest = s->running.digest;
 	}
-	memcpy(d->refused, s->journal.refused, sizeof(d->refused));
-	d->refused_count = s->journal.refused_count;
-	d->refused_seq = s->journal.refused_seq;
+	d->refusals = s->journal.refusals;
 	d->floor = ratchet_floor(s);
 }
 

@@ -284,13 +284,10 @@ static bool falls_back(struct install *in)
 /* Who signed that it may be tried again meant once. */
 static int spend_retry(struct install *in, struct err *e)
 {
-	struct journal *j = &in->s->journal;
-	struct sha256 spent;
-
 	if (in->plan.retry == 0)
 		return 0;
-	policy_spent(&in->plan.release.digest, in->plan.retry, &spent);
-	policy_refuse(j->refused, &j->refused_count, &spent);
+	refusals_spend(&in->s->journal.refusals, &in->plan.release.digest,
+		       in->plan.retry);
 	return session_save(in->s, e);
 }
 
@@ -516,7 +513,7 @@ static int leave_behind(struct session *s, struct err *e)
 		return -1;
 	if (!found || !s->has_running || left.seq <= s->running.seq)
 		return 0;
-	policy_refuse(j->refused, &j->refused_count, &left.digest);
+	refusals_add(&j->refusals, &left.digest, 0);
 	return session_save(s, e);
 }
 

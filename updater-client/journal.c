@@ -51,8 +51,8 @@ static struct slice format_payload(const struct journal *j,
 	put_bytes(&r, j->digest.bytes, SHA256_LEN);
 	put_bytes(&r, j->release, sizeof(j->release));
 	put_bytes(&r, j->detail, sizeof(j->detail));
-	put(&r, j->refused_count, 4);
-	put_bytes(&r, j->refused, sizeof(j->refused));
+	put(&r, j->refusals.count, 4);
+	put_bytes(&r, j->refusals.digests, sizeof(j->refusals.digests));
 	put(&r, (uint64_t)j->trusted_until, 8);
 	put(&r, j->machine.stops, 1);
 	put_bytes(&r, j->boot, sizeof(j->boot));
@@ -62,7 +62,8 @@ static struct slice format_payload(const struct journal *j,
 	put(&r, j->untold, 4);
 	put(&r, j->machine.proven, 1);
 	put(&r, j->stranger, 8);
-	put(&r, j->refused_seq, 8);
+	put(&r, j->refusals.seq, 8);
+	put(&r, j->refusals.retry, 8);
 	return (struct slice){ out, r.len };
 }
 
@@ -85,7 +86,7 @@ static bool is_sound(const struct journal *j)
 	       m->from <= SLOT_B && m->to <= SLOT_B &&
 	       m->attempts_left <= MACHINE_ATTEMPTS &&
 	       m->stops <= MACHINE_STOPS && is_text(j->boot, sizeof(j->boot)) &&
-	       j->refused_count <= POLICY_REFUSED_MAX &&
+	       j->refusals.count <= REFUSALS_MAX &&
 	       j->vouched < 1U << (SLOT_B + 1) &&
 	       m->proven < 1U << (SLOT_B + 1) && j->handled <= SLOT_B &&
 	       is_time(j->time_floor) && is_time(j->trusted_until) &&
@@ -108,8 +109,8 @@ static void parse_fields(struct rd *r, struct journal *j)
 	rd_copy(r, j->digest.bytes, SHA256_LEN);
 	rd_copy(r, j->release, sizeof(j->release));
 	rd_copy(r, j->detail, sizeof(j->detail));
-	j->refused_count = rd_le32(r);
-	rd_copy(r, j->refused, sizeof(j->refused));
+	j->refusals.count = rd_le32(r);
+	rd_copy(r, j->refusals.digests, sizeof(j->refusals.digests));
 	j->trusted_until = (int64_t)rd_le64(r);
 	j->machine.stops = rd_u8(r);
 	rd_copy(r, j->boot, sizeof(j->boot));
@@ -119,7 +120,8 @@ static void parse_fields(struct rd *r, struct journal *j)
 	j->untold = rd_le32(r);
 	j->machine.proven = rd_u8(r);
 	j->stranger = rd_le64(r);
-	j->refused_seq = rd_le64(r);
+	j->refusals.seq = rd_le64(r);
+	j->refusals.retry = rd_le64(r);
 }
 
 static int parse_payload(struct slice in, struct journal *j, struct err *e)

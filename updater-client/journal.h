@@ -10,7 +10,7 @@
 
 #include "common/keybox.h"
 #include "updater-client/machine.h"
-#include "updater-client/policy.h"
+#include "updater-client/refusals.h"
 #include "updater-client/twin.h"
 
 #define JOURNAL_RECORD_LEN 1024
@@ -32,9 +32,7 @@ struct journal {
 	struct sha256 digest;  /* the release under way, or tried last */
 	char release[NAME_MAX_LEN + 1];
 	char detail[JOURNAL_DETAIL_LEN]; /* people's words for the reason */
-	struct sha256 refused[POLICY_REFUSED_MAX];
-	uint32_t refused_count;
-	uint64_t refused_seq;        /* policy.h; older updaters know 0 alone */
+	struct refusals refusals;    /* older updaters know bounds of 0 alone */
 	char boot[JOURNAL_BOOT_LEN]; /* in which the last switch was made */
 	/* Slots, a bit each, of signed content that this identity saw to:
 	 * first_use.h */

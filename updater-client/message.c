@@ -269,6 +269,15 @@ static void walk_slot(struct walk *w, struct policy_slot *s)
 	walk_digest(w, &s->digest);
 }
 
+static void walk_refusals(struct walk *w, struct refusals *r)
+{
+	r->count = walk_small(w, r->count, REFUSALS_MAX);
+	for (uint32_t i = 0; i < r->count; i++)
+		walk_digest(w, &r->digests[i]);
+	walk_u64(w, &r->seq);
+	walk_u64(w, &r->retry);
+}
+
 static void walk_device(struct walk *w, struct policy_device *d)
 {
 	walk_text(w, d->product, sizeof(d->product));
@@ -284,10 +293,7 @@ static void walk_device(struct walk *w, struct policy_device *d)
 	walk_u64(w, &d->seq);
 	walk_u64(w, &d->content_seq);
 	walk_digest(w, &d->digest);
-	d->refused_count = walk_small(w, d->refused_count, POLICY_REFUSED_MAX);
-	for (uint32_t i = 0; i < d->refused_count; i++)
-		walk_digest(w, &d->refused[i]);
-	walk_u64(w, &d->refused_seq);
+	walk_refusals(w, &d->refusals);
 	walk_bool(w, &d->retry);
 	walk_bool(w, &d->repair);
 	walk_bool(w, &d->full_only);

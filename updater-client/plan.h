@@ -30,7 +30,7 @@ struct plan {
 	struct plan_package packages[RELEASE_COMPONENTS_MAX];
 	bool urgent;
 	uint64_t defer_max_sec; /* how long it may be put off; 0: any */
-	uint64_t retry;         /* see policy_spent() */
+	uint64_t retry;         /* see refusals.h */
 };
 
 /*

@@ -11,66 +11,6 @@ int64_t policy_now(int64_t clock, int64_t floor)
 	return clock > floor ? clock : floor;
 }
 
-bool policy_is_refused(const struct sha256 *refused, uint32_t count,
-		       const struct sha256 *digest)
-{
-	for (uint32_t i = 0; i < count; i++)
-		if (sha256_equal(&refused[i], digest))
-			return true;
-	return false;
-}
-
-bool policy_refuse(struct sha256 *refused, uint32_t *count,
-		   const struct sha256 *digest)
-{
-	const bool full = *count == POLICY_REFUSED_MAX;
-
-	if (policy_is_refused(refused, *count, digest))
-		return false;
-	if (full) {
-		memmove(refused, refused + 1,
-			(POLICY_REFUSED_MAX - 1) * sizeof(*refused));
-		*count -= 1;
-	}
-	refused[(*count)++] = *digest;
-	return full;
-}
-
-void policy_spent(const struct sha256 *release, uint64_t retry,
-		  struct sha256 *out)
-{
-	uint8_t bytes[SHA256_LEN + 8];
-
-	memcpy(bytes, release->bytes, SHA256_LEN);
-	for (int i = 0; i < 8; i++)
-		bytes[SHA256_LEN + i] = (uint8_t)(retry >> (56 - 8 * i));
-	sha256_of((struct slice){ bytes, sizeof(bytes) }, out);
-}
-
-/*
- * Which of them were rolled back is no longer known, so none is tried: each
- * that is raises the bound, and they come to an end. What runs, and what is
- * older, comes only when somebody wants it.
- */
-static bool is_one_of_many(const struct policy_device *d,
-			   const struct release *r)
-{
-	return r->seq > d->seq && r->seq <= d->refused_seq;
-}
-
-/* Rolled back here, and nobody who signs has said since to try it again. */
-static bool is_given_up(const struct policy_device *d, const struct release *r)
-{
-	struct sha256 spent;
-
-	if (!is_one_of_many(d, r) &&
-	    !policy_is_refused(d->refused, d->refused_count, &r->digest))
-		return false;
-	policy_spent(&r->digest, r->retry, &spent);
-	return r->retry == 0 ||
-	       policy_is_refused(d->refused, d->refused_count, &spent);
-}
-
 /* No list is for all; what we do not know of ourselves is on none. */
 static bool is_listed(char *const *names, size_t count, const char *own)
 {
@@ -260,6 +200,8 @@ static int judge_step(const struct policy_device *d, const struct release *r,
 int policy_allows(const struct policy_device *d, const struct release *r,
 		  int64_t now, struct err *e)
 {
+	bool bound;
+
 	if (judge_kind(d, r, e) || judge_step(d, r, e))
 		return -1;
 	if (!(is_running(d, r) && d->repair) && judge_undo(d, r, now, e))
@@ -267,12 +209,13 @@ int policy_allows(const struct policy_device *d, const struct release *r,
 	if (r->not_before > now)
 		return err_set(e, ERR_REFUSED, "%s is not to be used yet",
 			       r->id);
-	if (!d->retry && is_given_up(d, r))
+	bound = refusals_bind(&d->refusals, r->seq, d->seq);
+	if (!d->retry &&
+	    refusals_hold(&d->refusals, &r->digest, r->retry, bound))
 		return err_set(e, ERR_REFUSED,
 			       "%s%s was rolled back on this device and is not "
 			       "tried again (update --retry does)",
-			       r->id,
-			       is_one_of_many(d, r) ? " or one after it" : "");
+			       r->id, bound ? " or one after it" : "");
 	if (r->kind != PACKAGE_DELTA)
 		return 0;
 	if (d->full_only || !d->has_running ||

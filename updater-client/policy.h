@@ -14,9 +14,8 @@
 #define UPDATER_CLIENT_POLICY_H
 
 #include "common/way.h"
+#include "updater-client/refusals.h"
 #include "updater-client/slot.h"
-
-#define POLICY_REFUSED_MAX 8
 
 /* Where one component of a release goes. */
 struct policy_slot {
@@ -37,12 +36,7 @@ struct policy_device {
 	char running[NAME_MAX_LEN + 1]; /* the release that runs */
 	uint64_t seq, content_seq;      /* of what runs */
 	struct sha256 digest;
-	/* Digests that were rolled back here, oldest first. */
-	struct sha256 refused[POLICY_REFUSED_MAX];
-	uint32_t refused_count;
-	/* More were than are remembered: nothing up to this seq is tried. 0:
-	 * not so */
-	uint64_t refused_seq;
+	struct refusals refusals; /* of releases that were rolled back here */
 	bool retry;     /* a person says: try rolled-back ones again */
 	bool repair;    /* what runs may be written again */
 	bool full_only; /* the base was found damaged */
@@ -113,19 +107,5 @@ int policy_verdict(const struct policy_choice *c, const struct policy_device *d,
 
 /* Time without a clock: the later of the clock and the signed floor. */
 int64_t policy_now(int64_t clock, int64_t floor);
-
-/* Remember a digest that was rolled back. True if the oldest was forgotten for
- * it: then the seq of this one bounds what is tried at all. */
-bool policy_refuse(struct sha256 *refused, uint32_t *count,
-		   const struct sha256 *digest);
-/*
- * What is remembered, besides, of a release that is signed with "retry": which
- * number of it was used up here, when it was switched to. The next one lets it
- * be tried again, once.
- */
-void policy_spent(const struct sha256 *release, uint64_t retry,
-		  struct sha256 *out);
-bool policy_is_refused(const struct sha256 *refused, uint32_t count,
-		       const struct sha256 *digest);
 
 #endif

@@ -365,34 +365,20 @@ int session_save(struct session *s, struct err *e)
 	return journal_write(&s->file, &s->journal, e);
 }
 
-/* A release that proved itself after all is no longer refused. */
-static void forgive(struct session *s)
-{
-	struct journal *j = &s->journal;
-	uint32_t kept = 0;
-
-	/* What is older than what runs is not tried for another reason. */
-	if (s->running.seq >= j->refused_seq)
-		j->refused_seq = 0;
-
-	for (uint32_t i = 0; i < j->refused_count; i++)
-		if (!sha256_equal(&j->refused[i], &j->digest))
-			j->refused[kept++] = j->refused[i];
-	j->refused_count = kept;
-}
-
 static void refuse(struct session *s)
 {
 	struct journal *j = &s->journal;
-	struct slot_release r;
+	struct slot_release r = { 0 };
 	struct err unreadable;
-	bool found = false;
+	bool found;
 
-	if (policy_refuse(j->refused, &j->refused_count, &j->digest) &&
-	    slot_tree_release(&s->slots, j->machine.to, &r, &found,
-			      &unreadable) == 0 &&
-	    found && r.seq > j->refused_seq)
-		j->refused_seq = r.seq;
+	if (refusals_have(&j->refusals, &j->digest))
+		return;
+	/* What cannot be read makes no bound: nor can it be tried. */
+	if (slot_tree_release(&s->slots, j->machine.to, &r, &found,
+			      &unreadable))
+		r.seq = 0;
+	refusals_add(&j->refusals, &j->digest, r.seq);
 }
 
 static void describe_boot(const struct session *s, struct machine_input *in)
@@ -444,7 +430,7 @@ int session_step(struct session *s, const struct machine_input *in,
 	    j->machine.reason != REASON_REPLACED)
 		refuse(s);
 	if (j->machine.state == MACHINE_CONFIRMED)
-		forgive(s);
+		refusals_forgive(&j->refusals, &j->digest, s->running.seq);
 	if (is_end(j->machine.state) &&
 	    j->machine.state != before.machine.state)
 		j->untold = ++j->report_sequence;

@@ -119,7 +119,7 @@ static const char *slot_state(const struct session *s, enum slot which,
 		return "damaged";
 	if (which == s->current && session_is_on_trial(s))
 		return "trying";
-	if (policy_is_refused(j->refused, j->refused_count, &r->digest) ||
+	if (refusals_have(&j->refusals, &r->digest) ||
 	    r->content_seq < s->floor.stored)
 		return "bad";
 	return is_only_installed(s, which, r) ? "installed" : "good";
@@ -183,10 +183,10 @@ static struct json *refused_json(const struct journal *journal)
 {
 	struct json *all = json_new_array();
 
-	for (uint32_t i = 0; i < journal->refused_count; i++) {
+	for (uint32_t i = 0; i < journal->refusals.count; i++) {
 		char hex[SHA256_HEX_LEN];
 
-		sha256_format(&journal->refused[i], hex);
+		sha256_format(&journal->refusals.digests[i], hex);
 		json_add(all, json_new_text(hex));
 	}
 	return all;

@@ -84,6 +84,7 @@ MODULES = [
     ("updater-client/journal.c", "journal"),
     ("updater-client/orders.c", "client_orders"),
     ("updater-client/policy.c", "policy"),
+    ("updater-client/refusals.c", "refusals"),
     ("updater-client/floor_record.c", "floor_record twin ratchet"),
     ("updater-client/checkpoint.c", "checkpoint twin"),
     ("updater-client/ratchet.c", "ratchet"),

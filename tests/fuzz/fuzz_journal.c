@@ -17,7 +17,7 @@ static void check(struct slice in)
 	if (journal_parse(in, &j, &sequence, &e))
 		return;
 	assert(j.machine.state < MACHINE_STATES);
-	assert(j.refused_count <= POLICY_REFUSED_MAX);
+	assert(j.refusals.count <= REFUSALS_MAX);
 	assert(strlen(j.detail) < sizeof(j.detail));
 	journal_format(&j, sequence, again);
 	assert(memcmp(again, in.ptr, sizeof(again)) == 0);

@@ -54,14 +54,12 @@ static const struct journal sample = {
 	.untold = 3,
 	.failures = 1,
 	.stranger = 1790000001,
-	.refused_seq = 77,
 	.time_floor = 1790000000,
 	.trusted_until = 1890000000,
 	.digest = { { 1, 2, 3 } },
 	.release = "2026.11.1",
 	.detail = "exit status 3",
-	.refused = { { { 9 } }, { { 8 } } },
-	.refused_count = 2,
+	.refusals = { { { { 9 } }, { { 8 } } }, 2, 77, 78 },
 };
 
 static void assert_same(const struct journal *a, const struct journal *b)
@@ -144,7 +142,7 @@ static void a_sound_checksum_over_nonsense_is_refused(void **state)
 				     &sequence, &e),
 		       ERR_FORMAT);
 	bad = sample;
-	bad.refused_count = POLICY_REFUSED_MAX + 1;
+	bad.refusals.count = REFUSALS_MAX + 1;
 	journal_format(&bad, 1, bytes);
 	assert_refused(journal_parse((struct slice){ bytes, sizeof(bytes) }, &j,
 				     &sequence, &e),
@@ -187,7 +185,7 @@ static void a_new_device_has_an_empty_journal(void **state)
 
 	assert_false(reset);
 	assert_int_equal(j.machine.state, MACHINE_IDLE);
-	assert_int_equal(j.refused_count, 0);
+	assert_int_equal(j.refusals.count, 0);
 }
 
 static void the_newest_record_counts(void **state)

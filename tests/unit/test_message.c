@@ -115,8 +115,9 @@ static size_t make_samples(struct message *m)
 	m[n].choose.device.slots[1].digest.bytes[0] = 1;
 	strcpy(m[n].choose.device.slots[0].component, "main");
 	strcpy(m[n].choose.device.slots[1].component, "modem");
-	m[n].choose.device.refused_count = POLICY_REFUSED_MAX;
-	m[n].choose.device.refused_seq = 77;
+	m[n].choose.device.refusals.count = REFUSALS_MAX;
+	m[n].choose.device.refusals.seq = 77;
+	m[n].choose.device.refusals.retry = 78;
 	m[n].choose.enrolled = true;
 	m[n].choose.floor = 7;
 	m[n].choose.cohort_version = 2;

@@ -257,7 +257,7 @@ static void what_was_rolled_back_is_not_retried(void **state)
 	struct release r = release("3", 3);
 
 	(void)state;
-	policy_refuse(d.refused, &d.refused_count, &r.digest);
+	refusals_add(&d.refusals, &r.digest, 0);
 	judged(&d, &r, ERR_REFUSED);
 	d.retry = true;
 	judged(&d, &r, ERR_NONE);
@@ -271,21 +271,15 @@ static void who_signs_may_have_it_tried_again(void **state)
 {
 	struct policy_device d = device();
 	struct release r = release("3", 3);
-	struct sha256 spent;
 
 	(void)state;
-	policy_refuse(d.refused, &d.refused_count, &r.digest);
+	refusals_add(&d.refusals, &r.digest, 0);
 	r.retry = 1;
 	judged(&d, &r, ERR_NONE);
-	policy_spent(&r.digest, 1, &spent);
-	policy_refuse(d.refused, &d.refused_count, &spent);
+	refusals_spend(&d.refusals, &r.digest, 1);
 	judged(&d, &r, ERR_REFUSED);
 	r.retry = 2;
 	judged(&d, &r, ERR_NONE);
-	/* That of another release is of no use. */
-	r = release("4", 4);
-	policy_refuse(d.refused, &d.refused_count, &r.digest);
-	judged(&d, &r, ERR_REFUSED);
 }
 
 /* Else the one that was forgotten would be tried next, and so on for ever. */
@@ -293,53 +287,22 @@ static void where_too_many_were_rolled_back_none_of_them_is_tried(void **state)
 {
 	struct policy_device d = device();
 	struct release r = release("4", 4);
-	struct sha256 spent;
 
 	(void)state;
 	judged(&d, &r, ERR_NONE);
-	d.refused_seq = 4;
-	r = release("4", 4);
+	d.refusals.seq = 4;
 	judged(&d, &r, ERR_REFUSED);
-	r = release("3", 3);
-	judged(&d, &r, ERR_REFUSED);
-	r = release("5", 5);
-	judged(&d, &r, ERR_NONE);
-	/* A person says so, or who signs, once. */
-	r = release("4", 4);
+	/* A person says so, or who signs. */
 	d.retry = true;
 	judged(&d, &r, ERR_NONE);
 	d.retry = false;
-	r = release("4", 4);
 	r.retry = 1;
-	policy_spent(&r.digest, 1, &spent);
 	judged(&d, &r, ERR_NONE);
-	policy_refuse(d.refused, &d.refused_count, &spent);
-	r = release("4", 4);
-	r.retry = 1;
-	judged(&d, &r, ERR_REFUSED);
 	/* What runs may be mended. */
+	d.refusals.seq = 2;
 	d.repair = true;
 	r = release("2", 2);
 	judged(&d, &r, ERR_NONE);
-}
-
-static void only_the_latest_refusals_are_remembered(void **state)
-{
-	struct policy_device d = device();
-	struct sha256 digest = { { 0 } };
-
-	(void)state;
-	for (uint8_t i = 0; i <= POLICY_REFUSED_MAX; i++) {
-		digest.bytes[0] = i;
-		assert_int_equal(
-			policy_refuse(d.refused, &d.refused_count, &digest),
-			i == POLICY_REFUSED_MAX);
-		assert_false(
-			policy_refuse(d.refused, &d.refused_count, &digest));
-	}
-	assert_int_equal(d.refused_count, POLICY_REFUSED_MAX);
-	assert_int_equal(d.refused[0].bytes[0], 1);
-	assert_true(policy_is_refused(d.refused, d.refused_count, &digest));
 }
 
 static void a_delta_needs_its_very_base(void **state)
@@ -516,7 +479,7 @@ static void a_refused_newest_leaves_the_next_one(void **state)
 	struct policy_choice c;
 
 	(void)state;
-	policy_refuse(d.refused, &d.refused_count, &all[1].digest);
+	refusals_add(&d.refusals, &all[1].digest, 0);
 	c = choose(&d, all, ARRAY_LEN(all));
 	assert_true(c.found);
 	assert_string_equal(c.packages[0].id, "3");
@@ -556,7 +519,7 @@ static void a_hindrance_is_said(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	policy_refuse(d.refused, &d.refused_count, &all[1].digest);
+	refusals_add(&d.refusals, &all[1].digest, 0);
 	c = choose(&d, all, ARRAY_LEN(all));
 	assert_false(c.found);
 	assert_refused(policy_verdict(&c, &d, &e), ERR_REFUSED);
@@ -1269,7 +1232,6 @@ int main(void)
 		cmocka_unit_test(who_signs_may_have_it_tried_again),
 		cmocka_unit_test(
 			where_too_many_were_rolled_back_none_of_them_is_tried),
-		cmocka_unit_test(only_the_latest_refusals_are_remembered),
 		cmocka_unit_test(a_delta_needs_its_very_base),
 		cmocka_unit_test(a_delta_needs_the_libraries_it_was_made_with),
 		cmocka_unit_test(a_delta_of_another_base_is_no_hindrance),
