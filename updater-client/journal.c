@@ -11,60 +11,106 @@
 
 /* ---- one record ---------------------------------------------------------- */
 
-/* A payload under construction; its layout never exceeds PAYLOAD_LEN. */
-struct record {
-	uint8_t *out;
+/* One walk over the fields, either writing or reading them. */
+struct walk {
+	uint8_t *out; /* NULL: reading */
 	size_t len;
+	struct rd in;
 };
 
-static void put_bytes(struct record *r, const void *bytes, size_t len)
+static void walk_bytes(struct walk *w, void *bytes, size_t len)
 {
-	assert(len <= PAYLOAD_LEN - r->len);
-	memcpy(r->out + r->len, bytes, len);
-	r->len += len;
+	if (!w->out) {
+		rd_copy(&w->in, bytes, len);
+		return;
+	}
+	/* The layout never exceeds it. */
+	assert(len <= PAYLOAD_LEN - w->len);
+	memcpy(w->out + w->len, bytes, len);
+	w->len += len;
 }
 
-static void put(struct record *r, uint64_t value, size_t len)
+static uint64_t walk_number(struct walk *w, uint64_t value, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
-		uint8_t byte = (uint8_t)(value >> (8 * i));
+	uint8_t bytes[8];
 
-		put_bytes(r, &byte, 1);
-	}
+	for (int i = 0; i < 8; i++)
+		bytes[i] = (uint8_t)(value >> (8 * i));
+	walk_bytes(w, bytes, len);
+	value = 0;
+	while (len > 0)
+		value = value << 8 | bytes[--len];
+	return value;
+}
+
+static void walk_u64(struct walk *w, uint64_t *value)
+{
+	*value = walk_number(w, *value, 8);
+}
+
+static void walk_u32(struct walk *w, uint32_t *value)
+{
+	*value = (uint32_t)walk_number(w, *value, 4);
+}
+
+/* What is small takes a byte: is_sound() looks whether it is. */
+static void walk_small(struct walk *w, uint32_t *value)
+{
+	*value = (uint32_t)walk_number(w, *value, 1);
+}
+
+static void walk_time(struct walk *w, int64_t *value)
+{
+	*value = (int64_t)walk_number(w, (uint64_t)*value, 8);
+}
+
+static void walk_slot(struct walk *w, enum slot *value)
+{
+	*value = (enum slot)walk_number(w, (uint64_t)*value, 1);
+}
+
+/* What came later stands at the end: older records have zeros there. */
+static void walk_fields(struct walk *w, struct journal *j)
+{
+	struct machine *m = &j->machine;
+	struct refusals *r = &j->refusals;
+
+	m->state = (enum machine_state)walk_number(w, (uint64_t)m->state, 1);
+	m->reason = (enum machine_reason)walk_number(w, (uint64_t)m->reason, 1);
+	walk_slot(w, &m->from);
+	walk_slot(w, &m->to);
+	walk_u32(w, &m->attempts_left);
+	walk_u64(w, &j->activation);
+	walk_u64(w, &j->attempt);
+	walk_u32(w, &j->report_sequence);
+	walk_u32(w, &j->failures);
+	walk_time(w, &j->time_floor);
+	walk_bytes(w, j->digest.bytes, SHA256_LEN);
+	walk_bytes(w, j->release, sizeof(j->release));
+	walk_bytes(w, j->detail, sizeof(j->detail));
+	walk_u32(w, &r->count);
+	walk_bytes(w, r->digests, sizeof(r->digests));
+	walk_time(w, &j->trusted_until);
+	walk_small(w, &m->stops);
+	walk_bytes(w, j->boot, sizeof(j->boot));
+	walk_bytes(w, j->vouched_by.bytes, sizeof(j->vouched_by.bytes));
+	walk_small(w, &j->vouched);
+	walk_slot(w, &j->handled);
+	walk_u32(w, &j->untold);
+	walk_small(w, &m->proven);
+	walk_u64(w, &j->stranger);
+	walk_u64(w, &r->seq);
+	walk_u64(w, &r->retry);
 }
 
 static struct slice format_payload(const struct journal *j,
 				   uint8_t out[PAYLOAD_LEN])
 {
-	struct record r = { .out = out };
+	struct journal from = *j;
+	struct walk w = { .out = out };
 
-	put(&r, (uint64_t)j->machine.state, 1);
-	put(&r, (uint64_t)j->machine.reason, 1);
-	put(&r, (uint64_t)j->machine.from, 1);
-	put(&r, (uint64_t)j->machine.to, 1);
-	put(&r, j->machine.attempts_left, 4);
-	put(&r, j->activation, 8);
-	put(&r, j->attempt, 8);
-	put(&r, j->report_sequence, 4);
-	put(&r, j->failures, 4);
-	put(&r, (uint64_t)j->time_floor, 8);
-	put_bytes(&r, j->digest.bytes, SHA256_LEN);
-	put_bytes(&r, j->release, sizeof(j->release));
-	put_bytes(&r, j->detail, sizeof(j->detail));
-	put(&r, j->refusals.count, 4);
-	put_bytes(&r, j->refusals.digests, sizeof(j->refusals.digests));
-	put(&r, (uint64_t)j->trusted_until, 8);
-	put(&r, j->machine.stops, 1);
-	put_bytes(&r, j->boot, sizeof(j->boot));
-	put_bytes(&r, j->vouched_by.bytes, sizeof(j->vouched_by.bytes));
-	put(&r, j->vouched, 1);
-	put(&r, (uint64_t)j->handled, 1);
-	put(&r, j->untold, 4);
-	put(&r, j->machine.proven, 1);
-	put(&r, j->stranger, 8);
-	put(&r, j->refusals.seq, 8);
-	put(&r, j->refusals.retry, 8);
-	return (struct slice){ out, r.len };
+	walk_fields(&w, &from);
+	return (struct slice){ out, w.len };
 }
 
 static bool is_text(const char *text, size_t size)
@@ -94,46 +140,16 @@ static bool is_sound(const struct journal *j)
 	       is_text(j->detail, sizeof(j->detail));
 }
 
-static void parse_fields(struct rd *r, struct journal *j)
-{
-	j->machine.state = (enum machine_state)rd_u8(r);
-	j->machine.reason = (enum machine_reason)rd_u8(r);
-	j->machine.from = (enum slot)rd_u8(r);
-	j->machine.to = (enum slot)rd_u8(r);
-	j->machine.attempts_left = rd_le32(r);
-	j->activation = rd_le64(r);
-	j->attempt = rd_le64(r);
-	j->report_sequence = rd_le32(r);
-	j->failures = rd_le32(r);
-	j->time_floor = (int64_t)rd_le64(r);
-	rd_copy(r, j->digest.bytes, SHA256_LEN);
-	rd_copy(r, j->release, sizeof(j->release));
-	rd_copy(r, j->detail, sizeof(j->detail));
-	j->refusals.count = rd_le32(r);
-	rd_copy(r, j->refusals.digests, sizeof(j->refusals.digests));
-	j->trusted_until = (int64_t)rd_le64(r);
-	j->machine.stops = rd_u8(r);
-	rd_copy(r, j->boot, sizeof(j->boot));
-	rd_copy(r, j->vouched_by.bytes, sizeof(j->vouched_by.bytes));
-	j->vouched = rd_u8(r);
-	j->handled = (enum slot)rd_u8(r);
-	j->untold = rd_le32(r);
-	j->machine.proven = rd_u8(r);
-	j->stranger = rd_le64(r);
-	j->refusals.seq = rd_le64(r);
-	j->refusals.retry = rd_le64(r);
-}
-
 static int parse_payload(struct slice in, struct journal *j, struct err *e)
 {
+	struct walk w = { .in = rd_init(in) };
 	struct journal to = { 0 };
-	struct rd r = rd_init(in);
 
-	parse_fields(&r, &to);
-	while (r.rest.len > 0)
-		if (rd_u8(&r) != 0)
+	walk_fields(&w, &to);
+	while (w.in.rest.len > 0)
+		if (rd_u8(&w.in) != 0)
 			return err_set(e, ERR_FORMAT, "unknown fields");
-	if (rd_finish(&r, e))
+	if (rd_finish(&w.in, e))
 		return -1;
 	if (!is_sound(&to))
 		return err_set(e, ERR_FORMAT, "impossible values");
