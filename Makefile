@@ -285,12 +285,18 @@ demo:
 	@$(SUBMAKE) all $(CHEAT)
 	@BIN=$(CURDIR)/$(B) sh tests/demo/demo.sh "$(OLD)" "$(NEW)"
 
+# End-to-end tests wait half of their time: that of sanitizers, which only compute, is
+# filled in.
 test:
 	@sh tests/check/deps.sh install build test
 	@$(SUBMAKE) check-unit check-fuzz
-	@$(SUBMAKE) CONFIG=asan check-unit check-fuzz
 	@$(SUBMAKE) $(BIN) $(TOOLS) $(CRASH)
+	@$(SUBMAKE) --output-sync=none $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(($$(nproc) + 1))) \
+		test-programs test-sanitized
+test-programs:
 	@BIN=$(CURDIR)/$(B) TESTS="tests/crash tests/e2e" sh tests/e2e/run.sh
+test-sanitized:
+	@nice -n 10 $(SUBMAKE) CONFIG=asan check-unit check-fuzz
 
 # Every test program prints its own cmocka lines; the first failure stops.
 RUN_TESTS := $(TESTS:%=%.run)
@@ -447,8 +453,8 @@ Q_AR = @echo "  AR  $@";
 endif
 
 .PHONY: all signer server client install-signer install-server install-client \
-	help deps demo test test-mutants check-unit check-fuzz check-e2e fuzz run-fuzz \
-	check-advisories test-attack-mutants \
+	help deps demo test test-programs test-sanitized test-mutants \
+	check-unit check-fuzz check-e2e fuzz run-fuzz check-advisories test-attack-mutants \
 	check-crash test-crash test-boot test-foreign test-innocents test-bare \
 	$(RUN_TESTS) $(RUN_FUZZ) \
 	bench bench-delta drill-emergency drill-signed screenshots lint repro install clean
