@@ -243,9 +243,12 @@ enum rollout_verdict api_decide_past(struct server_api *api,
 				     const struct rollout_device *d,
 				     int64_t now, struct api_goal *goal);
 
-/* After whatever changed it: its epoch and timer; the same with its counters,
- * stored and logged. */
+/* After whatever changed it, before it is stored: its epoch and timer. After
+ * that: gates look at it, and it is logged. The next call does both, and stores
+ * it with its counters. */
 void api_attempt_settle(const struct stage *s, struct attempt *a,
+			enum stage_state before);
+void api_attempt_stored(struct server_api *api, const struct attempt *a,
 			enum stage_state before);
 void api_log_attempt(const struct attempt *a);
 int api_attempt_save(struct server_api *api, struct attempt *a,
@@ -309,13 +312,19 @@ int api_plan(struct server_api *api, struct stage *s, struct sha256 *plan,
 int api_ready(struct server_api *api, struct stage *s, int64_t now,
 	      struct stage_ready *out, struct err *e) NODISCARD;
 
+struct api_judged {
+	struct attempt attempt;  /* as it is to be stored, where it changed */
+	enum stage_state before; /* likewise */
+	bool found, changed;
+};
+
+/* Under `attempts`: the newest attempt of a device, which is known as its word
+ * has it already, after what that says. */
+int api_judge_word(struct server_api *api, const struct wire_checkin *m,
+		   const struct rollout_device *facts, int64_t now,
+		   struct api_judged *out, struct err *e) NODISCARD;
 /* Why each rollout of its product is offered to a device or not; takes
  * `attempts`. */
-/* Under the lock: the device's newest attempt, after what it says of itself in
- * a word that was carried here. */
-int api_judge_word(struct server_api *api, const struct wire_checkin *m,
-		   const struct store_device *device, int64_t now,
-		   struct err *e) NODISCARD;
 int api_why_json(struct server_api *api, const struct store_device *d,
 		 struct json **out, struct err *e) NODISCARD;
 

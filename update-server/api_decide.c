@@ -163,6 +163,18 @@ void api_attempt_settle(const struct stage *s, struct attempt *a,
 	a->due = api_attempt_due(s, &a->at);
 }
 
+void api_attempt_stored(struct server_api *api, const struct attempt *a,
+			enum stage_state before)
+{
+	if (a->at.state == before)
+		return;
+	api_gates_due(api, a->rollout);
+	api_log_attempt(a);
+	if (a->at.state == STAGE_FAILED &&
+	    gate_class_of(a->at.code) == GATE_SEC)
+		meter_count(api->meter, METER_SECURITY);
+}
+
 int api_attempt_save(struct server_api *api, struct attempt *a,
 		     enum stage_state before, const char *evidence,
 		     struct err *e)
@@ -182,12 +194,6 @@ int api_attempt_say(struct server_api *api, struct attempt *a,
 	if (word ? store_word_save(api->store, word, s, a, evidence, e)
 		 : store_attempt_save(api->store, s, a, evidence, e))
 		return -1;
-	if (a->at.state == before)
-		return 0;
-	api_gates_due(api, a->rollout);
-	api_log_attempt(a);
-	if (a->at.state == STAGE_FAILED &&
-	    gate_class_of(a->at.code) == GATE_SEC)
-		meter_count(api->meter, METER_SECURITY);
+	api_attempt_stored(api, a, before);
 	return 0;
 }

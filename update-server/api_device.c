@@ -66,46 +66,29 @@ static bool is_out_of_reach(struct server_api *api, const struct stage *s,
 	return !opens && skip(a, SKIP_NO_PAYLOAD, now);
 }
 
-struct heard {
-	const struct wire_checkin *said;
-	const struct store_device *by;
-	int64_t now;
-};
-
-/* The newest attempt, after what the device says of itself. */
-static int judge_attempt(struct server_api *api, const struct heard *h,
-			 struct attempt *a, bool *found, struct err *e)
+int api_judge_word(struct server_api *api, const struct wire_checkin *m,
+		   const struct rollout_device *facts, int64_t now,
+		   struct api_judged *out, struct err *e)
 {
-	const struct rollout_device *facts = &h->by->facts;
+	struct attempt *a = &out->attempt;
 	const struct stage *s;
 	struct stage_goal goal;
-	enum stage_state before;
-	bool changed, ended;
+	bool ended;
 
-	if (store_attempt_latest(api->store, &facts->id, a, found, e))
+	memset(out, 0, sizeof(*out));
+	if (store_attempt_latest(api->store, &facts->id, a, &out->found, e))
 		return -1;
-	s = *found ? api_stage_of(api, a->rollout) : NULL;
+	s = out->found ? api_stage_of(api, a->rollout) : NULL;
 	if (!s)
 		return 0;
 	goal = (struct stage_goal){ a->digest, a->seq, a->back_from };
-	before = (enum stage_state)a->at.state;
-	changed = stage_attempt_checkin(&a->at, &goal, h->said, h->now);
-	if (is_over(s, facts, &a->at, h->now))
-		changed = true;
-	ended = is_out_of_reach(api, s, facts, &a->at, h->now);
-	changed = changed || ended;
-	return changed ? api_attempt_save(api, a, before, NULL, e) : 0;
-}
-
-int api_judge_word(struct server_api *api, const struct wire_checkin *m,
-		   const struct store_device *device, int64_t now,
-		   struct err *e)
-{
-	struct attempt latest;
-	bool found = false;
-
-	return judge_attempt(api, &(struct heard){ m, device, now }, &latest,
-			     &found, e);
+	out->before = (enum stage_state)a->at.state;
+	out->changed = stage_attempt_checkin(&a->at, &goal, m, now);
+	if (is_over(s, facts, &a->at, now))
+		out->changed = true;
+	ended = is_out_of_reach(api, s, facts, &a->at, now);
+	out->changed = out->changed || ended;
+	return 0;
 }
 
 /* ---- what it shall have -------------------------------------------------- */
@@ -286,8 +269,7 @@ static int checkin(struct server_api *api, const struct wire_checkin *m,
 			    .seen = device->last_seen,
 			    .verdict = VERDICT_NOT_FOR };
 	const struct stage *chosen;
-	struct attempt latest;
-	bool found = false;
+	struct api_judged j;
 
 	/* What it is was settled when it enrolled; it cannot become another. */
 	if (strcmp(f->product, m->product) != 0 ||
@@ -296,10 +278,10 @@ static int checkin(struct server_api *api, const struct wire_checkin *m,
 			       "this device is enrolled as %s %s", f->product,
 			       f->model);
 	if (store_device_seen(api->store, device, m, c.now, e) ||
-	    judge_attempt(api, &(struct heard){ m, device, c.now }, &latest,
-			  &found, e))
+	    api_judge_word(api, m, f, c.now, &j, e) ||
+	    (j.changed && api_attempt_save(api, &j.attempt, j.before, NULL, e)))
 		return -1;
-	c.latest = found ? &latest : NULL;
+	c.latest = j.found ? &j.attempt : NULL;
 	d->next_check_sec = interval_for(api, f);
 	return choose(&c, d, &chosen, e) || note_others(&c, chosen, e) ? -1 : 0;
 }

@@ -8,6 +8,7 @@
 
 #include "common/hand.h"
 #include "update-server/api.h"
+#include "update-server/store_hand.h"
 
 /* It belongs to the fleet, and the file is by its key. */
 static int verify(const struct hand *h, const struct store_device *d,
@@ -51,34 +52,42 @@ static int check_news(const struct store_device *d,
 		       (unsigned long long)m->activation);
 }
 
-static int note(struct server_api *api, const struct request *q,
-		const struct hand *h, const struct audit_by *by, struct err *e)
+/* What the word made of its attempt, if anything, and the word, at once: half
+ * of it could not be made up for, as it is taken once. */
+static int keep(struct server_api *api, const struct store_device *d,
+		struct store_hand *word, struct api_judged *j,
+		const struct audit_by *by, struct err *e)
 {
-	struct audit_record r;
-	struct sha256 digest;
+	struct store_change change;
 
-	sha256_of(q->body, &digest);
-	audit_record_init(&r, AUDIT_DEVICE_REPORT, by);
-	audit_set_device(&r, &h->device);
-	audit_set_digest(&r, "sha256", &digest);
-	return store_log(api->store, &r, e);
+	if (j->changed) {
+		change.stage = api_stage_of(api, j->attempt.rollout);
+		api_attempt_settle(change.stage, &j->attempt, j->before);
+		change.attempt = j->attempt;
+		word->change = &change;
+	}
+	if (store_hand_save(api->store, d, word, by, e))
+		return -1;
+	if (j->changed)
+		api_attempt_stored(api, &j->attempt, j->before);
+	return 0;
 }
 
-/* It was not here, so it was not seen: the time of that stays. */
 static int take(struct server_api *api, const struct request *q,
 		const struct hand *h, struct store_device *d, struct err *e)
 {
 	struct wire_checkin m;
+	struct store_hand word = { .said = &m };
+	struct api_judged j;
 	struct audit_by by;
 
 	if (store_device_find(api->store, &h->device, d, e) ||
 	    verify(h, d, &m, e) || check_news(d, &m, e) ||
-	    api_by(api, q, &by, e) || note(api, q, h, &by, e))
+	    api_by(api, q, &by, e) || store_hand_hear(api->store, d, &m, e) ||
+	    api_judge_word(api, &m, &d->facts, by.now, &j, e))
 		return -1;
-	return store_device_seen(api->store, d, &m, d->last_seen, e) ||
-			       api_judge_word(api, &m, d, by.now, e)
-		       ? -1
-		       : 0;
+	sha256_of(q->body, &word.file);
+	return keep(api, d, &word, &j, &by, e);
 }
 
 int api_device_report(struct server_api *api, const struct request *q,

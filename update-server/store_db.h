@@ -69,6 +69,13 @@ struct sql_value sql_device(const struct device_id *id);
 /* Under the lock: */
 int store_device_find_locked(struct store *s, const struct device_id *id,
 			     struct store_device *out, struct err *e) NODISCARD;
+/* What it says of itself, heard at that time: in *d; in its row. */
+int store_device_hear_locked(struct store *s, struct store_device *d,
+			     const struct wire_checkin *m, int64_t when,
+			     struct err *e) NODISCARD;
+int store_device_write_locked(struct store *s, const struct store_device *d,
+			      const struct wire_checkin *m, int64_t when,
+			      struct err *e) NODISCARD;
 /* As store_readopt(), without a record. */
 int store_readopt_locked(struct store *s, const struct store_readopt *d,
 			 int64_t now, struct err *e) NODISCARD;

@@ -412,8 +412,9 @@ static bool same_state(const struct store_device *d,
 	       f->posture.yes == m->posture.yes && d->first_use == m->first_use;
 }
 
-static int write_state(struct store *s, const struct store_device *d,
-		       const struct wire_checkin *m, int64_t now, struct err *e)
+int store_device_write_locked(struct store *s, const struct store_device *d,
+			      const struct wire_checkin *m, int64_t when,
+			      struct err *e)
 {
 	bool has = m->has_release;
 
@@ -424,7 +425,7 @@ static int write_state(struct store *s, const struct store_device *d,
 		" END, digest = ?4, confirmed = ?, activation = ?,"
 		" interval = ?, updater = ?, posture_known = ?,"
 		" posture_yes = ?, first_use = ?, hardware = ? WHERE id = ?",
-		SQL_BIND(sql_int(now), has ? sql_text(m->release) : sql_null(),
+		SQL_BIND(sql_int(when), has ? sql_text(m->release) : sql_null(),
 			 sql_int((int64_t)m->seq),
 			 has ? sql_digest(&m->digest) : sql_null(),
 			 sql_int(m->confirmed), sql_int((int64_t)m->activation),
@@ -470,6 +471,14 @@ static int read_version(struct store *s, struct rollout_device *f,
 	return sql_end(q, e);
 }
 
+int store_device_hear_locked(struct store *s, struct store_device *d,
+			     const struct wire_checkin *m, int64_t when,
+			     struct err *e)
+{
+	take_state(d, m, when);
+	return read_version(s, &d->facts, e);
+}
+
 static int note_life(struct store *s, const struct device_id *id, int64_t now,
 		     struct err *e)
 {
@@ -491,11 +500,11 @@ int store_device_seen(struct store *s, struct store_device *d,
 	if (same)
 		rc = note_life(s, &d->facts.id, now, e);
 	else
-		rc = write_state(s, d, m, now, e);
-	if (rc == 0)
+		rc = store_device_write_locked(s, d, m, now, e);
+	if (rc == 0 && same)
 		take_state(d, m, now);
-	if (rc == 0 && !same)
-		rc = read_version(s, &d->facts, e);
+	else if (rc == 0)
+		rc = store_device_hear_locked(s, d, m, now, e);
 	return store_unlock(s, rc);
 }
 

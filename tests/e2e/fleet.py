@@ -95,7 +95,8 @@ class Wire:
             host, port = at.rsplit(":", 1)
             self.connection = http.client.HTTPSConnection(
                 host, int(port), context=self.context, timeout=20)
-        text = None if body is None else json.dumps(body)
+        text = body if body is None or isinstance(body, str) else \
+            json.dumps(body)
         try:
             self.connection.request(method, path, text,
                                     {"Content-Type": "application/json"})

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from fleet import Fleet, People
+from fleet import Fleet, People, Refused
 
 work, program, shim = sys.argv[1:4]
 NOTES = work + "/shim-notes"
@@ -209,6 +209,52 @@ def has_stopped():
 
 # The gate's own commit is the tick's, within a second of the report.
 at_points("a report that stops it", to_report, has_stopped, (5, 12, 20))
+# ---- a word that a person carried here, which is taken once ------------------
+
+device = fleet[0]
+runs = next({k: r[k] for k in ("id", "seq", "digest")}
+            for r in admin.get("releases")["releases"] if r["id"] == "r1")
+
+
+def brought():
+    return [a["act"] for a in admin.acts()
+            if a["objects"].get("device") == device.id].count("device-report")
+
+
+def to_carry():
+    doing["name"] = "h%d" % doing.get("hands", 0)
+    doing["hands"] = doing.get("hands", 0) + 1
+    patiently(device.check_in)
+    # It ran it, and no longer does: that is not held against it.
+    admin.post("/v1/people/device-clear", id=device.id, reason="once more")
+    admin.begin(doing["name"], "r1", shares=[10000], watch=[0], policy=LAX)
+    patiently(device.check_in)
+    if not device.offer:
+        sys.exit("nothing is offered by " + doing["name"])
+    device.install()
+    device.activation += 1
+    doing["brought"] = brought()
+    word = device.word(runs, device.activation)
+
+    def carry():
+        try:
+            admin.ask("PUT", "/v1/people/device-report", word)
+        except Refused as e:
+            if "is known already" not in str(e):
+                raise
+    return carry
+
+
+def is_carried():
+    d = patiently(lambda: admin.get("device/" + device.id))
+    equal((d["release"], d["attempts"][-1]["state"], brought()),
+          ("r1", "confirmed", doing["brought"] + 1),
+          "the word is on record, and what it says")
+    admin.act("abort", doing["name"], reason="seen")
+    device.activation += 1
+
+
+at_points("a word that was carried", to_carry, is_carried)
 if kills < 12:
     sys.exit("only %d kills" % kills)
 server.process.terminate()

@@ -10,6 +10,7 @@
 #include "tests/unit/fleet.h"
 #include "update-server/sql_sqlite.h"
 #include "update-server/store_egress.h"
+#include "update-server/store_hand.h"
 
 /* ---- an engine whose disk is full, once ---------------------------------- */
 
@@ -244,6 +245,34 @@ static int add_egress(struct world *w, struct err *e)
 				e);
 }
 
+/* The record, what runs there, and what it makes of the attempt. */
+static int carry_word(struct world *w, struct err *e)
+{
+	struct store_change change = { .stage = &w->rollout,
+				       .attempt = w->attempt };
+	const struct wire_checkin said = { .product = "kiosk",
+					   .model = "k1",
+					   .has_release = true,
+					   .release = "2",
+					   .seq = 2,
+					   .digest = w->attempt.digest,
+					   .confirmed = true,
+					   .activation = 9,
+					   .interval_sec = 3600 };
+	const struct store_hand word = { .said = &said,
+					 .file = fleet_hash(800),
+					 .change = &change };
+	struct store_device d = w->device;
+
+	change.attempt.at.state = STAGE_CONFIRMED;
+	change.attempt.at.changed = FLEET_NOW + 5;
+	return store_hand_hear(w->store, &d, &said, e) ||
+			       store_hand_save(w->store, &d, &word, &fleet_by,
+					       e)
+		       ? -1
+		       : 0;
+}
+
 static int retire_device(struct world *w, struct err *e)
 {
 	struct sha256 fingerprint;
@@ -275,6 +304,7 @@ static const struct {
 	{ "a rollout", add_rollout },
 	{ "a pause", pause_rollout },
 	{ "a report of a device", save_attempt },
+	{ "a word carried by hand", carry_word },
 	{ "a staged role", stage_role },
 	{ "an import", import },
 	{ "new online metadata", go_online },
