@@ -88,8 +88,6 @@ struct server_api {
 	/* The log lacks what was signed once: nothing is offered. Set at start.
 	 */
 	bool behind;
-	/* Of the newest import on record at the start. */
-	int64_t recorded_root, recorded_targets;
 	/* What operators opened and engineers signed; read at start and after
 	 * each import. */
 	pthread_rwlock_t orders_lock;

@@ -10,6 +10,7 @@
 
 #include "update-server/api.h"
 #include "update-server/log_mark.h"
+#include "update-server/store_recorded.h"
 
 #define PAGE          500 /* records or checkpoints of one answer */
 #define MARK_MAX      2048
@@ -221,29 +222,38 @@ static int ask_head(struct server_api *api, struct merkle_head *out,
 	return rc;
 }
 
+static void note_missing(void *ctx, const struct store_missing *m)
+{
+	bool *older = ctx;
+
+	(void)m;
+	*older = true;
+}
+
 bool api_metadata_is_older(struct server_api *api)
 {
-	int64_t root, targets;
+	bool older = false;
 	struct err ignored; /* who asks looks at the database by himself */
 
-	return store_metadata_versions(api->store, &root, &targets, &ignored) ==
+	return store_missing_each(api->store, note_missing, &older, &ignored) ==
 		       0 &&
-	       (root < api->recorded_root || targets < api->recorded_targets);
+	       older;
+}
+
+static void log_missing(void *ctx, const struct store_missing *m)
+{
+	(void)ctx;
+	log_event(LOG_ERROR, "metadata-behind",
+		  "role=%s recorded=%lld here=%lld hint=\"it was imported "
+		  "before the backup was restored: release import what was "
+		  "published last; what operators signed, they sign anew, with "
+		  "a higher version\"",
+		  m->role, (long long)m->recorded, (long long)m->here);
 }
 
 static int check_import(struct server_api *api, struct err *e)
 {
-	if (store_import_recorded(api->store, &api->recorded_root,
-				  &api->recorded_targets, e))
-		return -1;
-	if (api_metadata_is_older(api))
-		log_event(LOG_ERROR, "metadata-behind",
-			  "root=%lld targets=%lld hint=\"these were imported "
-			  "before the backup was restored: release import "
-			  "what was published last\"",
-			  (long long)api->recorded_root,
-			  (long long)api->recorded_targets);
-	return 0;
+	return store_missing_each(api->store, log_missing, NULL, e);
 }
 
 int api_check_log(struct server_api *api, struct err *e)

@@ -12,12 +12,13 @@
 enum kind {
 	NUMBER,
 	NAME,
-	NAMES,  /* an array */
-	ID,     /* of a device */
-	LIMIT,  /* 64 bits, as hex */
-	POINT,  /* a public key itself, uncompressed */
-	DIGEST, /* SHA-256, also of keys, certificates and texts */
-	REASON, /* the same; left out where nobody was asked */
+	NAMES,    /* an array */
+	VERSIONS, /* of "roles", one each; left out by older programs */
+	ID,       /* of a device */
+	LIMIT,    /* 64 bits, as hex */
+	POINT,    /* a public key itself, uncompressed */
+	DIGEST,   /* SHA-256, also of keys, certificates and texts */
+	REASON,   /* the same; left out where nobody was asked */
 };
 
 struct object {
@@ -112,6 +113,7 @@ static const struct act acts[AUDIT_ACTS] = {
 			     { "targets", NUMBER },
 			     { "releases", NUMBER },
 			     { "roles", NAMES },
+			     { "versions", VERSIONS },
 			     { "reason", REASON } } },
 	[AUDIT_PUBLISH] = { "publish",
 			    false,
@@ -471,6 +473,24 @@ static int check_names(const struct json *object, const char *name,
 	return 0;
 }
 
+static int check_versions(const struct json *objects, const char *name,
+			  struct err *e)
+{
+	const struct json *list;
+
+	if (!json_get(objects, name))
+		return 0;
+	if (json_get_array(objects, name, &list, e))
+		return -1;
+	if (json_count(list) != json_count(json_get(objects, "roles")))
+		return err_set(e, ERR_FORMAT, "%s: one for each role", name);
+	for (size_t i = 0; i < json_count(list); i++)
+		if (!json_is_integer(json_at(list, i)) ||
+		    json_int(json_at(list, i)) < 0)
+			return err_set(e, ERR_FORMAT, "%s: not numbers", name);
+	return 0;
+}
+
 static int check_object(const struct json *objects, const struct object *o,
 			struct err *e)
 {
@@ -485,6 +505,8 @@ static int check_object(const struct json *objects, const struct object *o,
 		return check_name(json_get(objects, o->name), o->name, e);
 	case NAMES:
 		return check_names(objects, o->name, e);
+	case VERSIONS:
+		return check_versions(objects, o->name, e);
 	case ID:
 		return json_get_hex(objects, o->name, bytes, DEVICE_ID_LEN, e);
 	case LIMIT:

@@ -614,10 +614,6 @@ int store_metadata_get(struct store *s, const char *name, struct buf *bytes,
 /* Newest "<n>.root.json" and "<n>.targets.json"; 0 if none. */
 int store_metadata_versions(struct store *s, int64_t *root, int64_t *targets,
 			    struct err *e) NODISCARD;
-/* What the imports that the audit log tells of have brought: higher, if they
- * came back after a restore and what was imported did not. Zeroes: none. */
-int store_import_recorded(struct store *s, int64_t *root, int64_t *targets,
-			  struct err *e) NODISCARD;
 
 /* Is this the SHA-256 of a root that was published, or nothing is yet? */
 int store_metadata_root(struct store *s, const struct sha256 *digest, bool *may,

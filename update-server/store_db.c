@@ -342,6 +342,10 @@ static const char *const schema[] = {
 
 	/* When who put it off can have it, as it says. */
 	"ALTER TABLE attempt ADD COLUMN until INTEGER NOT NULL DEFAULT 0;",
+
+	/* What imports had brought that a replay of the log tells of. */
+	"CREATE TABLE recorded (role TEXT PRIMARY KEY,"
+	" version INTEGER NOT NULL) WITHOUT ROWID;",
 };
 
 struct sql_value sql_digest(const struct sha256 *digest)

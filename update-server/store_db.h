@@ -170,6 +170,15 @@ int store_prove_locked(struct store *s, uint64_t index, uint64_t from,
 		       uint64_t size, struct report_proofs *out,
 		       struct err *e) NODISCARD;
 
+/* An import that the log tells of came back with it; of one that was made: a
+ * role, before its row is written (it may begin anew, with other keys), and all
+ * of it, after its files are. */
+int store_recorded_replay_locked(struct store *s, const struct json *objects,
+				 struct err *e) NODISCARD;
+int store_recorded_role_locked(struct store *s, const struct store_role *r,
+			       struct err *e) NODISCARD;
+int store_recorded_top_locked(struct store *s, struct err *e) NODISCARD;
+
 void store_lock(struct store *s);
 /* After everybody who waits for it: for who reads the fleet page by page. */
 void store_lock_in_turn(struct store *s);

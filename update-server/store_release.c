@@ -53,51 +53,6 @@ int store_metadata_versions(struct store *s, int64_t *root, int64_t *targets,
 	return store_unlock(s, sql_end(q, e));
 }
 
-/* With a newer root the targets may begin anew: their keys may have changed. */
-static int add_recorded(struct slice record, int64_t *root, int64_t *targets,
-			struct err *e)
-{
-	const struct json *objects;
-	struct json *j = NULL;
-	int64_t r, t;
-
-	if (json_parse(record, &j, e))
-		return -1;
-	objects = json_get(j, "objects");
-	r = json_int(json_get(objects, "root"));
-	t = json_int(json_get(objects, "targets"));
-	if (t > *targets || (r > *root && t > 0))
-		*targets = t;
-	if (r > *root)
-		*root = r;
-	json_free(j);
-	return 0;
-}
-
-int store_import_recorded(struct store *s, int64_t *root, int64_t *targets,
-			  struct err *e)
-{
-	struct err *why = e, ignored;
-	struct sql_query *q;
-	int rc = 0;
-
-	*root = 0;
-	*targets = 0;
-	store_lock(s);
-	q = sql_query(s->db,
-		      "SELECT record FROM audit"
-		      " WHERE instr(CAST(record AS TEXT), '\"act\":\"import\"')"
-		      " ORDER BY n",
-		      SQL_NOTHING);
-	while (rc == 0 && sql_next(q))
-		rc = add_recorded(sql_get_bytes(q, 0), root, targets, e);
-	if (rc)
-		why = &ignored;
-	if (sql_end(q, why))
-		rc = -1;
-	return store_unlock(s, rc);
-}
-
 int store_metadata_root(struct store *s, const struct sha256 *digest, bool *may,
 			struct err *e)
 {
@@ -276,7 +231,8 @@ static int put_roles(struct store *s, const struct store_import *in,
 		    SQL_BIND(sql_text(STORE_ROLE_DROPPED)), NULL, e))
 		return -1;
 	for (size_t i = 0; i < in->role_count; i++)
-		if (sql_run(s->db,
+		if (store_recorded_role_locked(s, &in->roles[i], e) ||
+		    sql_run(s->db,
 			    "INSERT OR REPLACE INTO role"
 			    " (name, version, problem) VALUES (?, ?, ?)",
 			    SQL_BIND(sql_text(in->roles[i].name),
@@ -316,12 +272,14 @@ static int pause_unlisted(struct store *s, int64_t now, struct err *e)
 static int log_import(struct store *s, const struct store_import *in,
 		      const struct audit_by *by, struct err *e)
 {
-	struct json *roles = json_new_array();
+	struct json *roles = json_new_array(), *versions = json_new_array();
 	int64_t root = 0, targets = 0;
 	struct audit_record r;
 
-	for (size_t i = 0; i < in->role_count; i++)
+	for (size_t i = 0; i < in->role_count; i++) {
 		json_add(roles, json_new_text(in->roles[i].name));
+		json_add(versions, json_new_int(in->roles[i].version));
+	}
 	for (size_t i = 0; i < in->file_count; i++) {
 		if (in->files[i].root > root)
 			root = in->files[i].root;
@@ -333,6 +291,7 @@ static int log_import(struct store *s, const struct store_import *in,
 	json_set_int(r.objects, "targets", targets);
 	json_set_int(r.objects, "releases", (int64_t)in->release_count);
 	json_set(r.objects, "roles", roles);
+	json_set(r.objects, "versions", versions);
 	return store_log_locked(s, &r, e);
 }
 
@@ -352,7 +311,8 @@ static int import(struct store *s, const struct store_import *in,
 	for (size_t i = 0; i < in->release_count; i++)
 		if (put_release(s, &in->releases[i], by->now, e))
 			return -1;
-	if (put_roles(s, in, e) || log_import(s, in, by, e))
+	if (put_roles(s, in, e) || store_recorded_top_locked(s, e) ||
+	    log_import(s, in, by, e))
 		return -1;
 	return pause_unlisted(s, by->now, e);
 }

@@ -236,6 +236,11 @@ static int activate_batch(const struct replay *p, struct err *e)
 		e);
 }
 
+static int miss_import(const struct replay *p, struct err *e)
+{
+	return store_recorded_replay_locked(p->s, p->r->objects, e);
+}
+
 static int revoke_person(const struct replay *p, struct err *e)
 {
 	struct sha256 person;
@@ -248,6 +253,7 @@ static int revoke_person(const struct replay *p, struct err *e)
 }
 
 static replay_act *const acts[AUDIT_ACTS] = {
+	[AUDIT_IMPORT] = miss_import,
 	[AUDIT_COHORT_CREATE] = add_cohort,
 	[AUDIT_COHORT_RULE] = lose_rule,
 	[AUDIT_COHORT_REMOVE] = remove_cohort,

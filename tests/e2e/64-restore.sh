@@ -162,7 +162,7 @@ want 14 "$server" audit replay "$WORK/server" "$WORK/log"
 start_server
 people status | grep -q '"log":"whole"' || die "still behind"
 # What was imported since is not here, and that is said until it is.
-grep -q "metadata-behind root=1 targets=2" "$WORK/server.log" ||
+grep -q "metadata-behind role=targets recorded=2 here=1" "$WORK/server.log" ||
 	die "nobody says that the metadata is older"
 ready() { curl -s "http://$(listener metrics)/ready"; }
 ready | grep -q "the metadata is older" || die "ready: $(ready)"

@@ -20,7 +20,6 @@ MAY = {
     "check_codes": "who removes a cohort, one at a time",
     "forget_seconds": "the tick, once a day, of the days a month ago",
     "store_survey": "the tick, a few devices at a time",
-    "store_import_recorded": "the start of the server, once",
 }
 
 STATEMENT = re.compile(

@@ -716,40 +716,6 @@ static void a_renewal_needs_a_new_key_and_a_device_that_belongs(void **state)
 		       ERR_REFUSED);
 }
 
-static void assert_recorded(struct store *s, int64_t root, int64_t targets)
-{
-	int64_t is_root, is_targets;
-	struct err e = { 0 };
-
-	assert_ok(store_import_recorded(s, &is_root, &is_targets, &e));
-	assert_int_equal(is_root, root);
-	assert_int_equal(is_targets, targets);
-}
-
-/* An import brings what is new alone. */
-static void what_imports_brought_is_told_by_their_records(void **state)
-{
-	static const struct {
-		int64_t root, targets, all_root, all_targets;
-	} steps[] = { { 1, 3, 1, 3 }, { 0, 5, 1, 5 }, { 0, 0, 1, 5 },
-		      { 2, 0, 2, 5 }, { 0, 4, 2, 5 }, { 3, 1, 3, 1 } };
-	struct err e = { 0 };
-
-	assert_recorded(*state, 0, 0);
-	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
-		struct audit_record r;
-
-		audit_record_init(&r, AUDIT_IMPORT, &by);
-		json_set_int(r.objects, "root", steps[i].root);
-		json_set_int(r.objects, "targets", steps[i].targets);
-		json_set_int(r.objects, "releases", 1);
-		json_set(r.objects, "roles", json_new_array());
-		assert_ok(store_log(*state, &r, &e));
-		assert_recorded(*state, steps[i].all_root,
-				steps[i].all_targets);
-	}
-}
-
 #define TEST(f) cmocka_unit_test_setup_teardown(f, with_cohort, gone)
 
 int main(void)
@@ -768,7 +734,6 @@ int main(void)
 		TEST(a_retired_device_is_out_of_the_fleet),
 		TEST(signs_of_life_are_batched_and_changes_are_not),
 		TEST(an_import_replaces_what_is_served_whole),
-		TEST(what_imports_brought_is_told_by_their_records),
 		TEST(roles_are_remembered_when_their_delegation_ends),
 		TEST(devices_are_listed_in_pages),
 		TEST(both_certificates_are_good_until_the_new_one_was_shown),
