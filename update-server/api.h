@@ -310,14 +310,22 @@ int api_plan(struct server_api *api, struct stage *s, struct sha256 *plan,
 int api_ready(struct server_api *api, struct stage *s, int64_t now,
 	      struct stage_ready *out, struct err *e) NODISCARD;
 
-struct api_judged {
+struct api_change {
 	struct attempt attempt;  /* as it is to be stored, where it changed */
 	enum stage_state before; /* likewise */
-	bool found, changed;
+	bool changed;
 };
 
-/* Under `attempts`: the newest attempt of a device, which is known as its word
- * has it already, after what that says. */
+/* A device's newest attempt, if it has one, and the one before it that still
+ * waited for its boot. */
+struct api_judged {
+	struct api_change latest, older;
+	bool found;
+};
+
+/* Under `attempts`: the attempts of a device, which is known as its word has it
+ * already, after what that says. The older one is to be stored first: once the
+ * newest has ended, nobody looks for it any more. */
 int api_judge_word(struct server_api *api, const struct wire_checkin *m,
 		   const struct rollout_device *facts, int64_t now,
 		   struct api_judged *out, struct err *e) NODISCARD;

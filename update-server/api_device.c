@@ -66,29 +66,71 @@ static bool is_out_of_reach(struct server_api *api, const struct stage *s,
 	return !opens && skip(a, SKIP_NO_PAYLOAD, now);
 }
 
+/* What had installed before the newest was offered. One that ended installed,
+ * or came to its end before, was judged with what came before it. */
+static int judge_older(struct server_api *api, const struct wire_checkin *m,
+		       const struct attempt *latest, int64_t now,
+		       struct api_change *out, struct err *e)
+{
+	struct attempt *a = &out->attempt;
+	struct stage_goal goal;
+	bool found;
+
+	if (store_attempt_waiting(api->store, latest, a, &found, e))
+		return -1;
+	if (!found || !api_stage_of(api, a->rollout))
+		return 0;
+	goal = (struct stage_goal){ a->digest, a->seq, a->back_from };
+	out->before = (enum stage_state)a->at.state;
+	out->changed =
+		stage_attempt_checkin_older(&a->at, &goal, &latest->at, m, now);
+	return 0;
+}
+
+static void judge_latest(struct server_api *api, const struct wire_checkin *m,
+			 const struct rollout_device *facts, int64_t now,
+			 struct api_change *c)
+{
+	struct attempt *a = &c->attempt;
+	const struct stage *s = api_stage_of(api, a->rollout);
+	const struct stage_goal goal = { a->digest, a->seq, a->back_from };
+	bool ended;
+
+	if (!s)
+		return;
+	c->changed = stage_attempt_checkin(&a->at, &goal, m, now);
+	if (is_over(s, facts, &a->at, now))
+		c->changed = true;
+	ended = is_out_of_reach(api, s, facts, &a->at, now);
+	c->changed = c->changed || ended;
+}
+
 int api_judge_word(struct server_api *api, const struct wire_checkin *m,
 		   const struct rollout_device *facts, int64_t now,
 		   struct api_judged *out, struct err *e)
 {
-	struct attempt *a = &out->attempt;
-	const struct stage *s;
-	struct stage_goal goal;
-	bool ended;
+	struct api_change *c = &out->latest;
+	bool alone;
 
 	memset(out, 0, sizeof(*out));
-	if (store_attempt_latest(api->store, &facts->id, a, &out->found, e))
+	if (store_attempt_latest(api->store, &facts->id, &c->attempt,
+				 &out->found, e))
 		return -1;
-	s = out->found ? api_stage_of(api, a->rollout) : NULL;
-	if (!s)
+	if (!out->found)
 		return 0;
-	goal = (struct stage_goal){ a->digest, a->seq, a->back_from };
-	out->before = (enum stage_state)a->at.state;
-	out->changed = stage_attempt_checkin(&a->at, &goal, m, now);
-	if (is_over(s, facts, &a->at, now))
-		out->changed = true;
-	ended = is_out_of_reach(api, s, facts, &a->at, now);
-	out->changed = out->changed || ended;
-	return 0;
+	c->before = (enum stage_state)c->attempt.at.state;
+	alone = stage_has_ended(c->before) && c->attempt.at.installed != 0;
+	judge_latest(api, m, facts, now, c);
+	return alone ? 0
+		     : judge_older(api, m, &c->attempt, now, &out->older, e);
+}
+
+static int save_change(struct server_api *api, struct api_change *c,
+		       struct err *e)
+{
+	return c->changed
+		       ? api_attempt_save(api, &c->attempt, c->before, NULL, e)
+		       : 0;
 }
 
 /* ---- what it shall have -------------------------------------------------- */
@@ -279,9 +321,9 @@ static int checkin(struct server_api *api, const struct wire_checkin *m,
 			       f->model);
 	if (store_device_seen(api->store, device, m, c.now, e) ||
 	    api_judge_word(api, m, f, c.now, &j, e) ||
-	    (j.changed && api_attempt_save(api, &j.attempt, j.before, NULL, e)))
+	    save_change(api, &j.older, e) || save_change(api, &j.latest, e))
 		return -1;
-	c.latest = j.found ? &j.attempt : NULL;
+	c.latest = j.found ? &j.latest.attempt : NULL;
 	d->next_check_sec = interval_for(api, f);
 	return choose(&c, d, &chosen, e) || note_others(&c, chosen, e) ? -1 : 0;
 }

@@ -52,24 +52,33 @@ static int check_news(const struct store_device *d,
 		       (unsigned long long)m->activation);
 }
 
-/* What the word made of its attempt, if anything, and the word, at once: half
- * of it could not be made up for, as it is taken once. */
+static void add_change(struct server_api *api, struct api_change *c,
+		       struct store_hand *word)
+{
+	struct store_change *to = &word->changes[word->count];
+
+	if (!c->changed)
+		return;
+	to->stage = api_stage_of(api, c->attempt.rollout);
+	api_attempt_settle(to->stage, &c->attempt, c->before);
+	to->attempt = c->attempt;
+	word->count++;
+}
+
+/* The word, and what it made of attempts, at once: half of it could not be made
+ * up for, as it is taken once. */
 static int keep(struct server_api *api, const struct store_device *d,
 		struct store_hand *word, struct api_judged *j,
 		const struct audit_by *by, struct err *e)
 {
-	struct store_change change;
-
-	if (j->changed) {
-		change.stage = api_stage_of(api, j->attempt.rollout);
-		api_attempt_settle(change.stage, &j->attempt, j->before);
-		change.attempt = j->attempt;
-		word->change = &change;
-	}
+	add_change(api, &j->older, word);
+	add_change(api, &j->latest, word);
 	if (store_hand_save(api->store, d, word, by, e))
 		return -1;
-	if (j->changed)
-		api_attempt_stored(api, &j->attempt, j->before);
+	if (j->older.changed)
+		api_attempt_stored(api, &j->older.attempt, j->older.before);
+	if (j->latest.changed)
+		api_attempt_stored(api, &j->latest.attempt, j->latest.before);
 	return 0;
 }
 

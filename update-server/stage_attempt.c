@@ -218,6 +218,25 @@ bool stage_attempt_checkin(struct stage_attempt *a,
 	return runs_older(a, m, now);
 }
 
+static bool was_installed(const struct stage_attempt *a)
+{
+	return a->installed != 0 || a->state == STAGE_CONFIRMED ||
+	       a->state == STAGE_ROLLED_BACK;
+}
+
+bool stage_attempt_checkin_older(struct stage_attempt *a,
+				 const struct stage_goal *what,
+				 const struct stage_attempt *newer,
+				 const struct wire_checkin *m, int64_t now)
+{
+	bool runs = m->has_release && sha256_equal(&m->digest, &what->digest);
+
+	if (runs || !was_installed(newer) || stage_has_ended(a->state))
+		return stage_attempt_checkin(a, what, m, now);
+	a->heard = now;
+	return move(a, STAGE_ROLLED_BACK, STAGE_REPLACED_CODE, now);
+}
+
 /* ---- time ---------------------------------------------------------------- */
 
 static int64_t longer(int64_t a, int64_t b)

@@ -118,6 +118,14 @@ bool stage_attempt_report(struct stage_attempt *a, const struct wire_report *m,
 bool stage_attempt_checkin(struct stage_attempt *a,
 			   const struct stage_goal *what,
 			   const struct wire_checkin *m, int64_t now);
+/*
+ * The same of one that had installed when something newer was offered: it waits
+ * for its boot still, unless that one was installed in its place.
+ */
+bool stage_attempt_checkin_older(struct stage_attempt *a,
+				 const struct stage_goal *what,
+				 const struct stage_attempt *newer,
+				 const struct wire_checkin *m, int64_t now);
 /* Time passed: STALLED, LOST or EXPIRED where it is due. */
 bool stage_attempt_tick(struct stage_attempt *a, const struct stage_timers *t,
 			uint64_t size, int64_t now);

@@ -880,6 +880,11 @@ int store_past(struct store *s, const struct device_id *device,
 int store_attempt_latest(struct store *s, const struct device_id *device,
 			 struct attempt *out, bool *found,
 			 struct err *e) NODISCARD;
+/* The newest of that device's before this one that has installed, and neither
+ * was seen running nor ended. */
+int store_attempt_waiting(struct store *s, const struct attempt *before,
+			  struct attempt *out, bool *found,
+			  struct err *e) NODISCARD;
 /* ERR_NOT_FOUND unless it is this device's. */
 int store_attempt_find(struct store *s, int64_t id,
 		       const struct device_id *device, struct attempt *out,

@@ -149,6 +149,25 @@ int store_attempt_latest(struct store *s, const struct device_id *device,
 	return store_unlock(s, sql_end(q, e));
 }
 
+int store_attempt_waiting(struct store *s, const struct attempt *before,
+			  struct attempt *out, bool *found, struct err *e)
+{
+	struct sql_query *q;
+
+	store_lock(s);
+	/* The plus: by the device's index. */
+	q = sql_query(s->db,
+		      ATTEMPT_COLUMNS
+		      " FROM attempt a WHERE a.device = ? AND a.id < ?"
+		      " AND +a.state IN (?, ?) ORDER BY a.id DESC LIMIT 1",
+		      SQL_BIND(sql_device(&before->device), sql_int(before->id),
+			       sql_int(STAGE_INSTALLED), sql_int(STAGE_LOST)));
+	*found = sql_next(q);
+	if (*found)
+		read_attempt(q, out);
+	return store_unlock(s, sql_end(q, e));
+}
+
 int store_attempt_find(struct store *s, int64_t id,
 		       const struct device_id *device, struct attempt *out,
 		       struct err *e)

@@ -17,11 +17,12 @@ static int save(struct store *s, const struct store_device *d,
 {
 	struct audit_record r;
 
-	if (store_device_write_locked(s, d, h->said, d->last_seen, e) ||
-	    (h->change &&
-	     store_attempt_save_locked(s, h->change->stage, &h->change->attempt,
-				       NULL, e)))
+	if (store_device_write_locked(s, d, h->said, d->last_seen, e))
 		return -1;
+	for (size_t i = 0; i < h->count; i++)
+		if (store_attempt_save_locked(s, h->changes[i].stage,
+					      &h->changes[i].attempt, NULL, e))
+			return -1;
 	audit_record_init(&r, AUDIT_DEVICE_REPORT, by);
 	audit_set_device(&r, &d->facts.id);
 	audit_set_digest(&r, "sha256", &h->file);

@@ -9,11 +9,14 @@
 
 #include "update-server/store.h"
 
+#define STORE_HAND_CHANGES 2
+
 struct store_hand {
 	const struct wire_checkin *said;
 	struct sha256 file;
-	/* What the word made of the newest attempt; NULL: nothing. */
-	const struct store_change *change;
+	/* What the word made of attempts. */
+	struct store_change changes[STORE_HAND_CHANGES];
+	size_t count;
 };
 
 /*

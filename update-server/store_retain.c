@@ -30,7 +30,7 @@ static int find_end(struct store *s, int64_t after, int64_t *end, struct err *e)
 /*
  * What a device came back from, by itself or by a step back, is offered to it
  * no more until a person clears it, however long ago that was: such an attempt
- * is what that is known by.
+ * is what that is known by. What was replaced before it was tried is none.
  */
 static int drop(struct store *s, int64_t now, int64_t end,
 		struct store_retained *r, struct err *e)
@@ -46,11 +46,12 @@ static int drop(struct store *s, int64_t now, int64_t end,
 	    sql_run(s->db,
 		    "DELETE FROM attempt WHERE id > ? AND id <= ?"
 		    " AND changed < ? AND state >= ? AND NOT (cleared = 0"
-		    " AND (state = ? OR back_from > 0))",
+		    " AND (state = ? OR back_from > 0) AND code != ?)",
 		    SQL_BIND(sql_int(r->at), sql_int(end),
 			     sql_int(now - ATTEMPTS_SEC),
 			     sql_int(STAGE_CONFIRMED),
-			     sql_int(STAGE_ROLLED_BACK)),
+			     sql_int(STAGE_ROLLED_BACK),
+			     sql_text(STAGE_REPLACED_CODE)),
 		    &attempts, e))
 		return -1;
 	r->evidence += evidence;

@@ -374,6 +374,52 @@ static void expired_is_put_off_where_the_server_knows_it_too(void **state)
 	assert_int_equal(a.state, STAGE_FAILED);
 }
 
+static bool runs_later(struct stage_attempt *a,
+		       const struct stage_attempt *newer, uint64_t seq,
+		       uint64_t activation)
+{
+	struct wire_checkin m = { .has_release = true,
+				  .seq = seq,
+				  .digest = { { (uint8_t)seq } },
+				  .confirmed = true,
+				  .activation = activation };
+
+	return stage_attempt_checkin_older(a, &what, newer, &m, T0 + 700);
+}
+
+/* It had installed, and something newer was offered before its boot. */
+static void an_older_one_waits_for_its_boot_until_it_is_replaced(void **state)
+{
+	struct stage_attempt a = installed(), newer = offered(), lost;
+
+	(void)state;
+	assert_false(runs_later(&a, &newer, 1, 5));
+	assert_int_equal(a.heard, T0 + 700);
+	/* It is that one that starts. */
+	assert_true(runs_later(&a, &newer, 2, 6));
+	assert_int_equal(a.state, STAGE_CONFIRMED);
+	a = installed();
+	assert_true(runs_later(&a, &newer, 1, 6)); /* tried, and left */
+	assert_string_equal(a.code, "RUNS_OLDER");
+	/* In its place; whether that one waits or runs. */
+	assert_true(says(&newer, 1, WIRE_INSTALLED, ""));
+	a = installed();
+	lost = a;
+	assert_true(runs_later(&a, &newer, 1, 5));
+	assert_int_equal(a.state, STAGE_ROLLED_BACK);
+	assert_string_equal(a.code, STAGE_REPLACED_CODE);
+	assert_true(stage_attempt_tick(&lost, &timers, 0, T0 + UTC_DAY));
+	newer = offered();
+	newer.state = STAGE_CONFIRMED; /* and its reports were lost */
+	assert_true(runs_later(&lost, &newer, 3, 6));
+	assert_string_equal(lost.code, STAGE_REPLACED_CODE);
+	/* It ran before that one was installed. */
+	a = installed();
+	assert_true(runs_later(&a, &newer, 2, 6));
+	assert_int_equal(a.state, STAGE_CONFIRMED);
+	assert_false(runs_later(&a, &newer, 2, 6));
+}
+
 static void states_have_names_that_parse(void **state)
 {
 	enum stage_state s;
@@ -414,6 +460,8 @@ int main(void)
 			a_slow_start_is_judged_by_the_devices_own_rhythm),
 		cmocka_unit_test(a_dark_device_may_come_back),
 		cmocka_unit_test(what_has_installed_finishes_by_itself),
+		cmocka_unit_test(
+			an_older_one_waits_for_its_boot_until_it_is_replaced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

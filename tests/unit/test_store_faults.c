@@ -248,8 +248,6 @@ static int add_egress(struct world *w, struct err *e)
 /* The record, what runs there, and what it makes of the attempt. */
 static int carry_word(struct world *w, struct err *e)
 {
-	struct store_change change = { .stage = &w->rollout,
-				       .attempt = w->attempt };
 	const struct wire_checkin said = { .product = "kiosk",
 					   .model = "k1",
 					   .has_release = true,
@@ -259,13 +257,14 @@ static int carry_word(struct world *w, struct err *e)
 					   .confirmed = true,
 					   .activation = 9,
 					   .interval_sec = 3600 };
-	const struct store_hand word = { .said = &said,
-					 .file = fleet_hash(800),
-					 .change = &change };
+	struct store_hand word = { .said = &said,
+				   .file = fleet_hash(800),
+				   .changes = { { &w->rollout, w->attempt } },
+				   .count = 1 };
 	struct store_device d = w->device;
 
-	change.attempt.at.state = STAGE_CONFIRMED;
-	change.attempt.at.changed = FLEET_NOW + 5;
+	word.changes[0].attempt.at.state = STAGE_CONFIRMED;
+	word.changes[0].attempt.at.changed = FLEET_NOW + 5;
 	return store_hand_hear(w->store, &d, &said, e) ||
 			       store_hand_save(w->store, &d, &word, &fleet_by,
 					       e)

@@ -213,6 +213,22 @@ static void what_a_device_came_back_from_is_not_forgotten(void **state)
 	assert_int_equal(gone.attempts, 1);
 }
 
+/* As it says nothing against offering it again. */
+static void what_was_replaced_before_its_boot_goes_as_others(void **state)
+{
+	struct store_device d = fleet_device(*state, 1);
+	struct stage one = fleet_rollout(*state, "one", 2);
+	struct attempt a = fleet_offer(*state, &one, &d);
+	struct store_retained gone;
+
+	fleet_move(*state, &one, &a, STAGE_ROLLED_BACK, STAGE_REPLACED_CODE);
+	(void)retain(*state, a.at.changed + 400 * DAY, &gone);
+	assert_int_equal(gone.attempts, 0);
+	(void)retain(*state, a.at.changed + 400 * DAY + 1, &gone);
+	assert_int_equal(gone.attempts, 1);
+	assert_int_equal(attempts_of(*state, &d).attempts, 0);
+}
+
 static void what_a_device_was_led_back_from_is_not_forgotten(void **state)
 {
 	struct store_device d = fleet_device(*state, 1);
@@ -305,6 +321,7 @@ int main(void)
 		TEST(evidence_goes_first_and_then_the_attempt),
 		TEST(an_attempt_that_goes_on_is_kept),
 		TEST(what_a_device_came_back_from_is_not_forgotten),
+		TEST(what_was_replaced_before_its_boot_goes_as_others),
 		TEST(what_a_device_was_led_back_from_is_not_forgotten),
 		TEST(no_step_looks_at_more_than_a_few),
 		TEST(when_a_device_was_there_is_known_by_the_day),
