@@ -579,7 +579,7 @@ static int conclude_reboot(struct install *in, struct err *e)
 static int conclude_failed(struct install *in, struct err *e)
 {
 	*e = in->failure;
-	report_failure(in->s, e);
+	report_failure(in->s, in->s->journal.attempt, e);
 	if (report_is_passing(e->code))
 		return -1;
 	note(in, "failed", err_name(e->code), e->msg);
@@ -701,7 +701,7 @@ int install_release(struct session *s, struct plan *plan,
 	int rc;
 
 	if (data_check(s, e)) {
-		report_failure(s, e);
+		report_failure(s, s->journal.attempt, e);
 		report_flush(s);
 		return -1;
 	}

@@ -21,7 +21,7 @@ struct journal {
 	struct machine machine;
 	uint64_t activation;      /* rises at each start of a trial */
 	uint64_t attempt;         /* the server's, for reports; 0: none */
-	uint32_t report_sequence; /* of the last report of that attempt */
+	uint32_t report_sequence; /* of the last report, of any attempt */
 	/* The number kept for the report of how it ended, until that report and
 	 * the history are written: else the next start writes them. 0: none */
 	uint32_t untold;

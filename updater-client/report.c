@@ -197,11 +197,12 @@ static void gather(enum wire_state state, struct slice said, struct slice boot,
 	(void)add(out, (size_t)(end - out), said);
 }
 
-static void add_report(struct session *s, enum wire_state state,
-		       const char *code, struct slice evidence, int64_t until)
+static void add_report(struct session *s, uint64_t attempt,
+		       enum wire_state state, const char *code,
+		       struct slice evidence, int64_t until)
 {
 	struct wire_report m = {
-		.attempt = s->journal.attempt,
+		.attempt = attempt,
 		.sequence = s->journal.untold,
 		.state = state,
 		.activation = s->journal.activation,
@@ -237,12 +238,13 @@ static void add_report(struct session *s, enum wire_state state,
 void report_add(struct session *s, enum wire_state state, const char *code,
 		struct slice evidence)
 {
-	add_report(s, state, code, evidence, 0);
+	add_report(s, s->journal.attempt, state, code, evidence, 0);
 }
 
 void report_deferred(struct session *s, const char *why, int64_t until)
 {
-	add_report(s, WIRE_DEFERRED, "", slice_of(why), until);
+	add_report(s, s->journal.attempt, WIRE_DEFERRED, "", slice_of(why),
+		   until);
 }
 
 /* "not-found" as reports write it: NOT_FOUND. */
@@ -263,7 +265,8 @@ bool report_is_passing(enum err_code code)
 	return code == ERR_NETWORK || code == ERR_BUSY;
 }
 
-void report_failure(struct session *s, const struct err *failure)
+void report_failure(struct session *s, uint64_t attempt,
+		    const struct err *failure)
 {
 	char code[WIRE_CODE_MAX + 1];
 
@@ -274,7 +277,7 @@ void report_failure(struct session *s, const struct err *failure)
 	if (s->unlike && failure->code == ERR_UNTRUSTED)
 		(void)snprintf(code, sizeof(code), "VERIFY_FAILED");
 	s->unlike = false;
-	report_add(s, WIRE_FAILED, code, slice_of(failure->msg));
+	add_report(s, attempt, WIRE_FAILED, code, slice_of(failure->msg), 0);
 }
 
 /* ---- sending ------------------------------------------------------------- */

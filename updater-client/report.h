@@ -24,8 +24,10 @@ void report_add(struct session *s, enum wire_state state, const char *code,
 /* It is put off, until then if that is known; else 0. */
 void report_deferred(struct session *s, const char *why, int64_t until);
 
-/* The attempt failed, unless a later try may mend it: then it goes on. */
-void report_failure(struct session *s, const struct err *failure);
+/* The attempt failed, which need not be the one under way; unless a later try
+ * may mend it: then it goes on. */
+void report_failure(struct session *s, uint64_t attempt,
+		    const struct err *failure);
 bool report_is_passing(enum err_code code);
 
 /* Send what waits, as far as that works now. */

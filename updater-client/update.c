@@ -104,13 +104,11 @@ static void tell_what_runs(struct session *s, struct update_outcome *out)
 		out->next_check_sec = decision.next_check_sec;
 }
 
-/* A new attempt numbers its reports from one. */
 static int begin_attempt(struct session *s, uint64_t attempt, struct err *e)
 {
 	if (s->journal.attempt == attempt)
 		return 0;
 	s->journal.attempt = attempt;
-	s->journal.report_sequence = 0;
 	return session_save(s, e);
 }
 
@@ -174,6 +172,16 @@ static bool is_pending(const struct session *s)
 	return s->journal.machine.state == MACHINE_REBOOT;
 }
 
+/* That there is nothing newer than what waits for its boot, or that it cannot
+ * be seen now, is no failure of that one. */
+static void tell_failure(struct session *s, uint64_t attempt,
+			 const struct err *failure)
+{
+	if (!is_pending(s) || attempt != s->journal.attempt)
+		report_failure(s, attempt, failure);
+	report_flush(s);
+}
+
 /* Nothing waits any more for a boot in the slot that the release takes. A
  * pending one's reports are told under its own attempt, and end with it. */
 static int make_way(struct session *s, struct plan *plan,
@@ -201,10 +209,9 @@ static int choose_and_install(struct session *s,
 	ask->refresh = true;
 	describe(s, options, ask);
 	if (choose_and_learn(s, ask, &m, e)) {
-		/* A look is no attempt, and what waits for its boot goes on. */
-		if (!options->only_check && !is_pending(s))
-			report_failure(s, e);
-		report_flush(s);
+		/* A look is no attempt. */
+		if (!options->only_check)
+			tell_failure(s, attempt, e);
 		return -1;
 	}
 	out->result = UPDATE_NOTHING;
@@ -220,8 +227,11 @@ static int choose_and_install(struct session *s,
 		report_flush(s);
 		return 0;
 	}
-	if (make_way(s, &m.plan, ask, attempt, e) ||
-	    install_release(s, &m.plan, ask, e)) {
+	if (make_way(s, &m.plan, ask, attempt, e)) {
+		tell_failure(s, attempt, e);
+		return -1;
+	}
+	if (install_release(s, &m.plan, ask, e)) {
 		if (e->code == ERR_HEALTH)
 			tell_what_runs(s, out);
 		return -1;

@@ -95,12 +95,21 @@ wait $daemon || :
 grep -q 'update-deferred release=2' "$WORK/log" || die "nobody was asked"
 waits_for 1
 cp "$WORK/plain.conf" "$WORK/one/client.conf"
-# It has no room, or cannot be fetched: what waits has not lost its place.
+# It has no room, or cannot be fetched: what waits has not lost its place, and the
+# server hears of it.
+failed_for() { # error, in capitals: the newer one, and not what waits
+	people attempts/r2/failed | grep -q "\"$1\"" ||
+		die "nobody is told that 2 failed: $(people attempts/r2/failed)"
+	! people attempts/r1/failed | grep -q "$id" || die "1 is said to have failed"
+	people attempts/r1/installed | grep -q "$id" || die "1 does not wait any more"
+}
+id=$(on one status --json | sed -n 's/.*"device": *"\([0-9a-f]*\)".*/\1/p')
 printf '[data]\nsave = /bin/true\nrestore = /bin/true\nspace = 1000000000000\n' \
 	>>"$WORK/one/client.conf"
 want 11 on one update 2>"$WORK/err"
 grep -q 'no room' "$WORK/err" || die "what it lacks: $(cat "$WORK/err")"
 waits_for 1
+failed_for SPACE
 cp "$WORK/plain.conf" "$WORK/one/client.conf"
 mkdir "$WORK/away"
 mv "$WORK/server/blobs"/* "$WORK/away"
@@ -108,6 +117,7 @@ on one update --json >"$WORK/out" 2>"$WORK/err" || :
 mv "$WORK/away"/* "$WORK/server/blobs"
 grep -q 'package main of release 2' "$WORK/err" || die "2 was not asked for"
 waits_for 1
+failed_for NOT_FOUND
 
 on one update --json >"$WORK/out"
 grep -q '"result": *"reboot-pending"' "$WORK/out" || die "2 does not wait"
@@ -121,7 +131,6 @@ boot
 on one update --quiet
 says one state confirmed
 says one slot b
-id=$(on one status --json | sed -n 's/.*"device": *"\([0-9a-f]*\)".*/\1/p')
 operator device show "$id" --json >"$WORK/out"
 grep -q '"release": *"2"' "$WORK/out" || die "the server does not know that 2 runs"
 # What was replaced is no failure, and may come again.
