@@ -36,10 +36,6 @@ int wire_body_open(struct slice in, const char *const *known, struct json **out,
 			       WIRE_BODY_MAX);
 	if (json_parse(in, &j, e))
 		return err_in(e, "message");
-	if (!json_is_object(j)) {
-		json_free(j);
-		return err_set(e, ERR_FORMAT, "message: not an object");
-	}
 	if (json_get_int(j, "v", WIRE_VERSION, WIRE_VERSION, &version, e) ||
 	    (known && json_only(j, known, e))) {
 		json_free(j);

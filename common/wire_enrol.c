@@ -55,7 +55,7 @@ int wire_format_enrol(const struct wire_enrol *m, struct buf *out,
 	return wire_body_end(j, out, e);
 }
 
-/* A signature in hex: any even number of digits up to the longest one. */
+/* A signature in hex, up to the longest one. */
 static int get_proof(const struct json *j, uint8_t proof[EC_SIG_MAX_LEN],
 		     size_t *proof_len, struct err *e)
 {
@@ -65,7 +65,7 @@ static int get_proof(const struct json *j, uint8_t proof[EC_SIG_MAX_LEN],
 	if (json_get_text(j, "proof", &text, e))
 		return -1;
 	len = strlen(text);
-	if (len == 0 || len % 2 != 0 || len / 2 > EC_SIG_MAX_LEN)
+	if (len == 0 || len / 2 > EC_SIG_MAX_LEN)
 		return err_set(e, ERR_FORMAT, "proof: not a signature");
 	*proof_len = len / 2;
 	if (hex_parse(slice_of(text), proof, *proof_len, e))

@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/unit/changed.h"
 #include "tests/unit/check.h"
 
+#define HEX16 "0001020304050607"
 #define HEX32 "000102030405060708090a0b0c0d0e0f"
 #define HEX64 HEX32 HEX32
 
@@ -154,6 +156,42 @@ static void a_checkin_with_wrong_types_is_refused(void **state)
 			       ERR_FORMAT);
 }
 
+static void each_member_of_a_checkin_is_looked_at(void **state)
+{
+	static const char good[] =
+		"{\"v\":1,\"product\":\"p\",\"model\":\"m\",\"release\":"
+		"{\"id\":\"r\",\"seq\":7,\"digest\":\"" HEX64 "\"},"
+		"\"confirmed\":true,\"activation\":0,\"interval\":60,"
+		"\"updater\":\"1\",\"boot\":\"" HEX16 "\"}";
+	static const struct change bad[] = {
+		{ "\"product\":\"p\",", "" },
+		{ "\"p\"", "\"../p\"" },
+		{ "\"model\":\"m\",", "" },
+		{ "\"m\"", "\"m/\"" },
+		{ "\"r\"", "\"\"" },
+		{ "\"seq\":7", "\"seq\":7,\"floor\":1" },
+		{ "f\"},", "\"}," },
+		{ "\"activation\":0,", "" },
+		{ "\"interval\":60,", "" },
+		{ "\"updater\":\"1\",", "" },
+		{ "\"updater\":\"1", "\"updater\":\"\\u001b[2J" },
+		{ "\"boot\":\"00", "\"boot\":\"0" },
+		{ "\"boot\":\"" HEX16 "\"", "\"boot\":1" },
+	};
+	struct wire_checkin out;
+	struct err e = { 0 };
+	char room[1024];
+
+	(void)state;
+	assert_ok(wire_parse_checkin(text(good), &out, &e));
+	assert_true(out.has_boot);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_refused(wire_parse_checkin(changed(good, bad[i], room,
+							  sizeof(room)),
+						  &out, &e),
+			       ERR_FORMAT);
+}
+
 static void a_decision_survives_and_its_reason_is_escaped(void **state)
 {
 	struct wire_decision in = { .action = WIRE_UPDATE,
@@ -185,6 +223,35 @@ static void a_decision_survives_and_its_reason_is_escaped(void **state)
 				    &out, &e),
 		ERR_FORMAT);
 	buf_done(&b);
+}
+
+static void each_member_of_a_decision_is_looked_at(void **state)
+{
+	static const char good[] =
+		"{\"v\":1,\"action\":\"update\",\"release\":{\"id\":\"r\","
+		"\"digest\":\"" HEX64 "\"},\"attempt\":1,"
+		"\"next_check\":9,\"reason\":\"\"}";
+	static const struct change bad[] = {
+		{ "\"update\"", "1" },
+		{ "\"r\"", "\"R/\"" },
+		{ "f\"}", "\"}" },
+		{ ",\"digest\":\"" HEX64 "\"", "" },
+		{ "\"attempt\":1", "\"attempt\":-1" },
+		{ "\"next_check\":9", "\"next_check\":\"9\"" },
+		{ ",\"reason\":\"\"", "" },
+		{ "\"reason\":\"\"", "\"reason\":1" },
+	};
+	struct wire_decision out;
+	struct err e = { 0 };
+	char room[1024];
+
+	(void)state;
+	assert_ok(wire_parse_decision(text(good), &out, &e));
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_refused(wire_parse_decision(changed(good, bad[i], room,
+							   sizeof(room)),
+						   &out, &e),
+			       ERR_FORMAT);
 }
 
 static struct wire_report a_report(void)
@@ -281,6 +348,36 @@ static void a_report_with_a_foreign_code_is_refused(void **state)
 	buf_done(&b);
 }
 
+static void each_member_of_a_report_is_looked_at(void **state)
+{
+	static const char good[] =
+		"{\"v\":1,\"attempt\":3,\"sequence\":9,\"state\":"
+		"\"rolled-back\",\"code\":\"OK\",\"activation\":2,"
+		"\"running\":\"" HEX64 "\",\"evidence\":\"\"}";
+	static const struct change bad[] = {
+		{ "\"attempt\":3", "\"attempt\":-3" },
+		{ "\"sequence\":9,", "" },
+		{ "\"rolled-back\"", "\"lost\"" },
+		{ "\"OK\"", "\"ok\"" },
+		{ "\"activation\":2,", "" },
+		{ "\"activation\":2", "\"activation\":-2" },
+		{ "f\",\"ev", "\",\"ev" },
+		{ "\"running\":\"" HEX64 "\",", "" },
+		{ ",\"evidence\":\"\"", "" },
+	};
+	struct wire_report out;
+	struct err e = { 0 };
+	char room[1024];
+
+	(void)state;
+	assert_ok(wire_parse_report(text(good), &out, &e));
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_refused(wire_parse_report(changed(good, bad[i], room,
+							 sizeof(room)),
+						 &out, &e),
+			       ERR_FORMAT);
+}
+
 static void an_error_survives_the_wire(void **state)
 {
 	struct err in = { .code = ERR_EXPIRED, .msg = "too\nlate" };
@@ -293,6 +390,9 @@ static void an_error_survives_the_wire(void **state)
 	assert_int_equal(out.code, ERR_EXPIRED);
 	assert_null(strchr(out.msg, '\n'));
 	assert_refused(wire_parse_error(text("<html>"), &out, &e), ERR_FORMAT);
+	assert_refused(
+		wire_parse_error(text("{\"v\":1,\"error\":\"x\"}"), &out, &e),
+		ERR_FORMAT);
 	buf_done(&b);
 }
 
@@ -317,12 +417,15 @@ int main(void)
 		cmocka_unit_test(how_far_first_use_is_may_be_said),
 		cmocka_unit_test(the_revision_of_the_hardware_may_be_said),
 		cmocka_unit_test(a_checkin_with_wrong_types_is_refused),
+		cmocka_unit_test(each_member_of_a_checkin_is_looked_at),
 		cmocka_unit_test(a_decision_survives_and_its_reason_is_escaped),
+		cmocka_unit_test(each_member_of_a_decision_is_looked_at),
 		cmocka_unit_test(a_report_survives_the_wire),
 		cmocka_unit_test(only_who_puts_off_says_until_when),
 		cmocka_unit_test(
 			evidence_of_any_bytes_is_cut_to_a_body_and_made_utf8),
 		cmocka_unit_test(a_report_with_a_foreign_code_is_refused),
+		cmocka_unit_test(each_member_of_a_report_is_looked_at),
 		cmocka_unit_test(an_error_survives_the_wire),
 		cmocka_unit_test(every_error_has_an_http_status),
 	};

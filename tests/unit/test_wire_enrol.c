@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/wire_body.h"
+#include "tests/unit/changed.h"
 #include "tests/unit/check.h"
 
 #define HEX32 "000102030405060708090a0b0c0d0e0f"
@@ -187,8 +188,11 @@ static void a_chain_with_bad_members_is_refused(void **state)
 	};
 	static const char *const spoilt[] = { "\"certificate\"", "\"key\"",
 					      "\"proof\"", "\"04" };
+	static const struct change more = { "\"certificate\"",
+					    "\"x\":1,\"certificate\"" };
 	static struct wire_readopt in, out;
 	struct buf b = BUF_INIT(WIRE_BODY_MAX);
+	char room[WIRE_BODY_MAX];
 	struct err e = { 0 };
 
 	(void)state;
@@ -196,6 +200,11 @@ static void a_chain_with_bad_members_is_refused(void **state)
 		assert_refused(wire_parse_readopt(slice_of(bad[i]), &out, &e),
 			       ERR_FORMAT);
 	in = a_chain(1);
+	assert_ok(wire_format_readopt(&in, &b, &e));
+	assert_refused(wire_parse_readopt(
+			       changed(buf_text(&b), more, room, sizeof(room)),
+			       &out, &e),
+		       ERR_FORMAT);
 	for (size_t i = 0; i < ARRAY_LEN(spoilt); i++) {
 		b.len = 0;
 		assert_ok(wire_format_readopt(&in, &b, &e));
@@ -266,6 +275,39 @@ static void an_enrolment_with_bad_members_is_refused(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		assert_refused(wire_parse_enrol(text(bad[i]), &out, &e),
 			       ERR_FORMAT);
+}
+
+static void a_proof_has_the_length_of_a_signature(void **state)
+{
+	static char longest[2 * EC_SIG_MAX_LEN + 12];
+	static char too_long[2 * EC_SIG_MAX_LEN + 14];
+	struct wire_enrol in = an_enrolment(), out;
+	struct change c = { "\"proof\":\"300102\"", longest };
+	struct buf b = BUF_INIT(WIRE_BODY_MAX);
+	const char *const bad[] = { "\"proof\":\"\"", "\"proof\":\"30010\"",
+				    "\"proof\":\"30 102\"", too_long };
+	char room[WIRE_BODY_MAX];
+	struct err e = { 0 };
+
+	(void)state;
+	snprintf(longest, sizeof(longest), "\"proof\":\"%0*d\"",
+		 2 * EC_SIG_MAX_LEN, 7);
+	snprintf(too_long, sizeof(too_long), "\"proof\":\"%0*d\"",
+		 2 * EC_SIG_MAX_LEN + 2, 7);
+	assert_ok(wire_format_enrol(&in, &b, &e));
+	assert_ok(wire_parse_enrol(changed(buf_text(&b), c, room, sizeof(room)),
+				   &out, &e));
+	assert_int_equal(out.proof_len, EC_SIG_MAX_LEN);
+	assert_int_equal(out.proof[EC_SIG_MAX_LEN - 1], 7);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		c.to = bad[i];
+		assert_refused_saying(
+			wire_parse_enrol(
+				changed(buf_text(&b), c, room, sizeof(room)),
+				&out, &e),
+			ERR_FORMAT, "proof");
+	}
+	buf_done(&b);
 }
 
 static void an_identity_survives_and_unknown_members_are_ignored(void **state)
@@ -364,6 +406,99 @@ what_an_enrolling_device_signs_holds_label_nonce_claim_keys(void **state)
 	buf_done(&b);
 }
 
+struct enroller {
+	struct ec_private *key;
+	struct wire_enrol m;
+};
+
+/* Prove the possession of the key, for what the message holds by now. */
+static void prove(struct enroller *d)
+{
+	struct buf message = BUF_INIT(512), sig = BUF_INIT(EC_SIG_MAX_LEN);
+	struct ec_public own;
+	struct err e = { 0 };
+
+	ec_public_of(d->key, &own);
+	assert_ok(wire_enrol_message(&d->m, &own, &message, &e));
+	assert_ok(ec_sign(d->key, buf_slice(&message), &sig, &e));
+	memcpy(d->m.proof, sig.ptr, sig.len);
+	d->m.proof_len = sig.len;
+	buf_done(&message);
+	buf_done(&sig);
+}
+
+static void ask(const struct ec_private *key, struct wire_enrol *m)
+{
+	struct buf pem = BUF_INIT(sizeof(m->csr) - 1);
+	struct err e = { 0 };
+
+	assert_ok(x509_request(key, "device", &pem, &e));
+	memcpy(m->csr, buf_text(&pem), pem.len + 1);
+	buf_done(&pem);
+}
+
+static void set_up(struct enroller *d)
+{
+	struct ec_public decrypt;
+	struct err e = { 0 };
+
+	*d = (struct enroller){ .m = an_enrolment() };
+	assert_ok(ec_generate(&d->key, &e));
+	a_point(5, &decrypt);
+	assert_ok(decrypt_key_prove(d->key, &decrypt, &d->m.decrypt, &e));
+	ask(d->key, &d->m);
+	prove(d);
+}
+
+static void who_enrols_proves_both_keys_for_this_claim_and_nonce(void **state)
+{
+	struct ec_public own, got, foreign_point;
+	struct ec_private *foreign = NULL;
+	struct wire_enrol spoilt;
+	struct enroller d;
+	struct err e = { 0 };
+
+	(void)state;
+	set_up(&d);
+	ec_public_of(d.key, &own);
+	assert_ok(wire_enrol_check(&d.m, &got, &e));
+	assert_true(ec_public_equal(&own, &got));
+	memset(&got, 0x5a, sizeof(got));
+
+	/* What was signed for another connection, or for another code. */
+	spoilt = d.m;
+	spoilt.nonce[WIRE_NONCE_LEN - 1] ^= 1;
+	assert_refused(wire_enrol_check(&spoilt, &got, &e), ERR_UNTRUSTED);
+	spoilt = d.m;
+	spoilt.claim[0] ^= 1;
+	assert_refused(wire_enrol_check(&spoilt, &got, &e), ERR_UNTRUSTED);
+
+	/* A request for a key of somebody else, and one that was changed. */
+	assert_ok(ec_generate(&foreign, &e));
+	spoilt = d.m;
+	ask(foreign, &spoilt);
+	assert_refused_saying(wire_enrol_check(&spoilt, &got, &e),
+			      ERR_UNTRUSTED, "proof of possession");
+	spoilt = d.m;
+	strcpy(spoilt.csr, "-----BEGIN CERTIFICATE REQUEST-----\nAA==\n");
+	assert_refused_saying(wire_enrol_check(&spoilt, &got, &e), ERR_FORMAT,
+			      "certificate request");
+
+	/* Sealed to a key that this device did not sign: the whole message is
+	 * signed again, so that nothing else is wrong. */
+	a_point(7, &foreign_point);
+	assert_ok(decrypt_key_prove(foreign, &foreign_point, &d.m.decrypt, &e));
+	prove(&d);
+	assert_refused(wire_enrol_check(&d.m, &got, &e), ERR_UNTRUSTED);
+	/* One key for both is none. */
+	assert_ok(decrypt_key_prove(foreign, &own, &d.m.decrypt, &e));
+	prove(&d);
+	assert_refused(wire_enrol_check(&d.m, &got, &e), ERR_REFUSED);
+	assert_int_equal(got.point[0], 0x5a);
+	ec_free(foreign);
+	ec_free(d.key);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -376,12 +511,15 @@ int main(void)
 		cmocka_unit_test(a_chain_with_bad_members_is_refused),
 		cmocka_unit_test(the_answer_to_it_survives_the_wire),
 		cmocka_unit_test(an_enrolment_with_bad_members_is_refused),
+		cmocka_unit_test(a_proof_has_the_length_of_a_signature),
 		cmocka_unit_test(
 			an_identity_survives_and_unknown_members_are_ignored),
 		cmocka_unit_test(who_has_no_claim_code_says_none),
 		cmocka_unit_test(who_asks_is_told_to_wait_or_who_it_is),
 		cmocka_unit_test(
 			what_an_enrolling_device_signs_holds_label_nonce_claim_keys),
+		cmocka_unit_test(
+			who_enrols_proves_both_keys_for_this_claim_and_nonce),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
