@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files with compressed content: members.py FOLDER CHANGES
+"""Files with compressed content: members.py FOLDER CHANGES [WORDS]
 
 kernel: an LZ4 frame as Linux reads it, between a head and a tail;
 data.gz: made by zlib; plain: the content of both, which grows in a few places.
@@ -15,11 +15,11 @@ MAGIC = b"\x02\x21\x4c\x18"
 BLOCK = 8 << 20
 
 
-def content(changes):
+def content(changes, count):
     chance = random.Random(7)
     words = ["".join(chance.choice("abcdefghijklmnopqrst") for _ in range(n))
              for n in (chance.randint(2, 9) for _ in range(2500))]
-    text = [chance.choice(words) for _ in range(60000)]
+    text = [chance.choice(words) for _ in range(count)]
     for i in range(changes):
         text.insert(1000 + 20000 * i, "a change that was made here")
     return " ".join(text).encode()
@@ -46,7 +46,7 @@ def lz4(data):
 
 def main():
     folder, changes = sys.argv[1], int(sys.argv[2])
-    data = content(changes)
+    data = content(changes, int(sys.argv[3]) if len(sys.argv) > 3 else 60000)
     os.makedirs(folder, exist_ok=True)
     for name, packed in (("kernel", b"head" * 300 + lz4(data) + b"tail" * 9),
                          ("data.gz", gzip(data)), ("plain", data)):
