@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "updater-client/install.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/fs.h"
 #include "common/log.h"
 #include "common/mem.h"
-#include "common/utc.h"
 #include "updater-client/data.h"
+#include "updater-client/ending.h"
 #include "updater-client/fill.h"
 #include "updater-client/first_use.h"
-#include "updater-client/history.h"
 #include "updater-client/preflight.h"
 #include "updater-client/ratchet.h"
 #include "updater-client/relay.h"
@@ -293,7 +290,7 @@ static int spend_retry(struct install *in, struct err *e)
 
 /* ---- TRY --------------------------------------------------- */
 
-static void say_overtaken(struct session *s)
+void install_say_overtaken(struct session *s)
 {
 	(void)snprintf(s->journal.detail, sizeof(s->journal.detail),
 		       "the floor rose to seq %llu",
@@ -306,7 +303,7 @@ static void do_try(struct install *in, struct machine_input *next)
 	struct err e = { 0 };
 
 	if (ratchet_has_overtaken(s)) {
-		say_overtaken(s);
+		install_say_overtaken(s);
 		next->event = EVENT_UNHEALTHY;
 		next->reason = REASON_REPLACED;
 		return;
@@ -357,7 +354,7 @@ static void do_reboot(struct session *s, struct machine_input *next)
 	next->event = EVENT_STOPPED;
 	if (s->journal.machine.reason == REASON_NONE &&
 	    ratchet_has_overtaken(s)) {
-		say_overtaken(s);
+		install_say_overtaken(s);
 		next->event = EVENT_REPLACED;
 		return;
 	}
@@ -460,174 +457,6 @@ static int drive(struct install *in, struct machine_input next, struct err *e)
 	return rc;
 }
 
-/* ---- what came of it ----------------------------------------------------- */
-
-static const char *reason_code(enum machine_reason reason)
-{
-	static const char *const codes[REASONS] = {
-		"",
-		"HEALTH_FAILED",
-		"HEALTH_DEADLINE",
-		"RESTART_FAILED",
-		"TRIAL_ATTEMPTS",
-		"BY_PERSON",
-		"SWITCHED_BACK",
-		"NOT_SWITCHED",
-		"REPLACED",
-	};
-
-	return codes[reason];
-}
-
-static void note(const struct install *in, const char *result,
-		 const char *reason, const char *detail)
-{
-	const struct session *s = in->s;
-	const struct history_entry entry = {
-		.time = policy_now(utc_now(), s->journal.time_floor),
-		.release = s->journal.release,
-		.from = in->from,
-		.result = result,
-		.reason = reason,
-		.detail = detail,
-	};
-	struct err e = { 0 };
-
-	if (in->again && history_ends_with(s->state_fd, &entry))
-		return;
-	if (history_add(s->state_fd, &entry, &e))
-		log_event(LOG_WARNING, "history-not-kept", "%s", e.msg);
-	log_event(LOG_INFO, result, "release=%s from=%s reason=\"%s%s%s\"",
-		  entry.release, in->from[0] ? in->from : "-", reason,
-		  detail[0] ? ": " : "", detail);
-}
-
-/* Who authorised a step back did not mean it to be undone by the next poll. */
-static int leave_behind(struct session *s, struct err *e)
-{
-	struct journal *j = &s->journal;
-	struct slot_release left;
-	bool found;
-
-	if (slot_tree_release(&s->slots, j->machine.from, &left, &found, e))
-		return -1;
-	if (!found || !s->has_running || left.seq <= s->running.seq)
-		return 0;
-	refusals_add(&j->refusals, &left.digest, 0);
-	return session_save(s, e);
-}
-
-static int conclude_confirmed(struct install *in)
-{
-	struct err unused;
-
-	/* What cannot be kept now is settled at the next start. */
-	if (leave_behind(in->s, &unused) || ratchet_settle(in->s, &unused))
-		log_event(LOG_WARNING, "floor-not-kept", "%s", unused.msg);
-	note(in, "confirmed", "", "");
-	report_add(in->s, WIRE_CONFIRMED, "", slice_of(""));
-	/* The package has done its work; its room is given back. */
-	if (intake_clean(in->s->spool_fd, NULL, 0, INTAKE_WHOLE, &unused))
-		log_event(LOG_WARNING, "spool-not-emptied", "%s", unused.msg);
-	return 0;
-}
-
-/* Gone back, and nothing was wrong with what it came from. */
-static bool was_wanted(enum machine_reason reason)
-{
-	return reason == REASON_PERSON || reason == REASON_REPLACED;
-}
-
-static int conclude_rolled_back(struct install *in, struct err *e)
-{
-	struct session *s = in->s;
-	enum machine_reason reason = s->journal.machine.reason;
-	struct slice evidence = { in->trial.evidence.bytes,
-				  in->trial.evidence.len };
-
-	if (evidence.len == 0)
-		evidence = slice_of(s->journal.detail);
-	memset(in->from, 0, sizeof(in->from));
-	if (s->has_running)
-		memcpy(in->from, s->running.id, sizeof(in->from));
-	note(in, "rolled-back", machine_reason_name(reason), s->journal.detail);
-	report_add(s, WIRE_ROLLED_BACK, reason_code(reason), evidence);
-	if (was_wanted(reason))
-		return 0;
-	return err_set(e, ERR_HEALTH, "%s was rolled back (%s%s%s), %s runs",
-		       s->journal.release, machine_reason_name(reason),
-		       s->journal.detail[0] ? ": " : "", s->journal.detail,
-		       s->has_running ? s->running.id : "nothing");
-}
-
-/* The rest is told when that boot has come. */
-static int conclude_reboot(struct install *in, struct err *e)
-{
-	const struct journal *j = &in->s->journal;
-
-	if (j->machine.reason == REASON_NONE || was_wanted(j->machine.reason))
-		return 0;
-	return err_set(e, ERR_HEALTH,
-		       "%s did not prove itself (%s%s%s), the next boot goes "
-		       "back to slot %s",
-		       j->release, machine_reason_name(j->machine.reason),
-		       j->detail[0] ? ": " : "", j->detail,
-		       slot_name(in->s->record.slot));
-}
-
-/* Nothing was activated. */
-static int conclude_failed(struct install *in, struct err *e)
-{
-	*e = in->failure;
-	report_failure(in->s, in->s->journal.attempt, e);
-	if (report_is_passing(e->code))
-		return -1;
-	note(in, "failed", err_name(e->code), e->msg);
-	return -1;
-}
-
-/* Only now is nothing owed for how it ended. */
-static void told(struct session *s)
-{
-	struct err e = { 0 };
-
-	if (s->journal.untold == 0)
-		return;
-	s->journal.untold = 0;
-	if (session_save(s, &e))
-		log_event(LOG_WARNING, "end-not-noted", "%s", e.msg);
-}
-
-static int conclude(struct install *in, struct err *e)
-{
-	int rc;
-
-	data_settle(in->s);
-	switch (in->s->journal.machine.state) {
-	case MACHINE_CONFIRMED:
-		rc = conclude_confirmed(in);
-		break;
-	case MACHINE_ROLLED_BACK:
-		rc = conclude_rolled_back(in, e);
-		break;
-	case MACHINE_REBOOT:
-		rc = conclude_reboot(in, e);
-		break;
-	case MACHINE_TRIAL:
-		rc = err_set(e, ERR_BUSY,
-			     "asked to stop; the trial of %s goes on at the "
-			     "next start",
-			     in->s->journal.release);
-		break;
-	default:
-		rc = conclude_failed(in, e);
-		break;
-	}
-	told(in->s);
-	report_flush(in->s);
-	return rc;
-}
-
 /* ---- entries ------------------------------------------------------------- */
 
 static struct install *install_new(struct session *s)
@@ -638,6 +467,18 @@ static struct install *install_new(struct session *s)
 	if (s->has_running)
 		memcpy(in->from, s->running.id, sizeof(in->from));
 	return in;
+}
+
+static int conclude(struct install *in, struct err *e)
+{
+	const struct ending end = {
+		.from = in->from,
+		.failure = &in->failure,
+		.said = { in->trial.evidence.bytes, in->trial.evidence.len },
+		.again = in->again,
+	};
+
+	return ending_conclude(in->s, &end, e);
 }
 
 static bool is_same(const struct machine *a, const struct machine *b)
@@ -732,7 +573,7 @@ int install_confirm(struct session *s, struct err *e)
 	return rc;
 }
 
-static int take_back(struct session *s, enum machine_event why, struct err *e)
+int install_take_back(struct session *s, enum machine_event why, struct err *e)
 {
 	struct install *in = install_new(s);
 	int rc = drive(in, (struct machine_input){ .event = why }, e);
@@ -755,56 +596,19 @@ int install_rollback(struct session *s, struct err *e)
 		    : undo_check(s, e))
 		return -1;
 	s->journal.detail[0] = 0;
-	return take_back(s, EVENT_ROLLBACK, e);
+	return install_take_back(s, EVENT_ROLLBACK, e);
 }
 
-bool install_replaces(const struct session *s, const struct plan *plan)
-{
-	const struct machine *m = &s->journal.machine;
-	struct slot_release waits;
-	struct err unused;
-	bool found = false;
-
-	/* On the way back the slot that is to be written still runs. */
-	if (m->reason != REASON_NONE || s->current == m->to)
-		return false;
-	/* What runs may not run again: the boot has to come first. */
-	if (s->has_running && ratchet_check_back(s, &s->running, &unused))
-		return false;
-	/* A damaged one is none to wait for. */
-	return slot_tree_release(&s->slots, m->to, &waits, &found, &unused) ||
-	       !found || plan->release.seq > waits.seq;
-}
-
-int install_replace(struct session *s, struct plan *plan,
+int install_prepare(struct session *s, struct plan *plan,
 		    const struct message_choose *choose, struct err *e)
 {
-	struct install *in;
+	struct install *in = install_new(s);
 	int rc;
 
-	if (undo_check(s, e))
-		return -1;
-	/* What can be missing is there before the other has lost its place. */
-	in = install_new(s);
 	in->plan = *plan;
 	in->choose = choose;
 	rc = do_room(in, e) || do_fetch(in, e) ? -1 : 0;
 	*plan = in->plan;
 	free(in);
-	if (rc)
-		return -1;
-	(void)snprintf(s->journal.detail, sizeof(s->journal.detail), "by %s",
-		       plan->release.id);
-	return take_back(s, EVENT_REPLACED, e);
-}
-
-int install_let_go(struct session *s, struct err *e)
-{
-	const struct machine *m = &s->journal.machine;
-
-	if (m->reason != REASON_NONE || s->current == m->to ||
-	    !ratchet_has_overtaken(s))
-		return 0;
-	say_overtaken(s);
-	return take_back(s, EVENT_REPLACED, e);
+	return rc;
 }

@@ -29,18 +29,17 @@ int install_confirm(struct session *s, struct err *e) NODISCARD;
 int install_rollback(struct session *s, struct err *e) NODISCARD;
 
 /*
- * While a boot into another release is awaited: does this one, which is not
- * that one, take its place? And do it: once this one has room and is fetched
- * (as far as it can be before the slot is written), what waits is let go, as
- * something that was never tried and may come again. Then this one is installed
- * as any other. Failing before, what waits goes on waiting.
+ * What can be missing is there: room, and the packages, as far as they can be
+ * fetched before the slot is written. The plan may become that of the full one.
  */
-bool install_replaces(const struct session *s, const struct plan *plan);
-int install_replace(struct session *s, struct plan *plan,
+int install_prepare(struct session *s, struct plan *plan,
 		    const struct message_choose *choose,
 		    struct err *e) NODISCARD;
 
-/* The same for what waits, if the floor has risen over it since. */
-int install_let_go(struct session *s, struct err *e) NODISCARD;
+/* The release under way goes: EVENT_ROLLBACK, EVENT_REPLACED. */
+int install_take_back(struct session *s, enum machine_event why,
+		      struct err *e) NODISCARD;
+/* Why: the floor has risen over it. For who reads the history. */
+void install_say_overtaken(struct session *s);
 
 #endif

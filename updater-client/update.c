@@ -15,6 +15,7 @@
 #include "updater-client/identity.h"
 #include "updater-client/install.h"
 #include "updater-client/pace.h"
+#include "updater-client/pending.h"
 #include "updater-client/ratchet.h"
 #include "updater-client/reimage.h"
 #include "updater-client/renewal.h"
@@ -167,17 +168,12 @@ static void describe_plan(const struct plan *p, struct update_outcome *out)
 	out->package_len = plan_len(p);
 }
 
-static bool is_pending(const struct session *s)
-{
-	return s->journal.machine.state == MACHINE_REBOOT;
-}
-
 /* That there is nothing newer than what waits for its boot, or that it cannot
  * be seen now, is no failure of that one. */
 static void tell_failure(struct session *s, uint64_t attempt,
 			 const struct err *failure)
 {
-	if (!is_pending(s) || attempt != s->journal.attempt)
+	if (!pending_is(s) || attempt != s->journal.attempt)
 		report_failure(s, attempt, failure);
 	report_flush(s);
 }
@@ -188,9 +184,9 @@ static int make_way(struct session *s, struct plan *plan,
 		    const struct message_choose *ask, uint64_t attempt,
 		    struct err *e)
 {
-	if (!is_pending(s))
+	if (!pending_is(s))
 		return 0;
-	return install_replace(s, plan, ask, e) || begin_attempt(s, attempt, e)
+	return pending_replace(s, plan, ask, e) || begin_attempt(s, attempt, e)
 		       ? -1
 		       : 0;
 }
@@ -202,7 +198,7 @@ static int choose_and_install(struct session *s,
 {
 	struct message m;
 
-	if (!options->only_check && !is_pending(s) &&
+	if (!options->only_check && !pending_is(s) &&
 	    begin_attempt(s, attempt, e))
 		return -1;
 
@@ -216,7 +212,7 @@ static int choose_and_install(struct session *s,
 	}
 	out->result = UPDATE_NOTHING;
 	if (m.kind == MESSAGE_DONE ||
-	    (is_pending(s) && !install_replaces(s, &m.plan)))
+	    (pending_is(s) && !pending_yields(s, &m.plan)))
 		return 0;
 	describe_plan(&m.plan, out);
 	out->result = UPDATE_AVAILABLE;
@@ -238,7 +234,7 @@ static int choose_and_install(struct session *s,
 	}
 	consent_done(s);
 	describe_plan(&m.plan, out); /* it may have become the full one */
-	out->result = is_pending(s) ? UPDATE_REBOOT : UPDATE_DONE;
+	out->result = pending_is(s) ? UPDATE_REBOOT : UPDATE_DONE;
 	tell_what_runs(s, out);
 	return 0;
 }
@@ -389,7 +385,7 @@ static void see_to_first_use(struct session *s,
 		struct err e = { 0 };
 
 		if (!s->enrolled || !s->has_running || first_use_is_done(s) ||
-		    is_pending(s))
+		    pending_is(s))
 			break;
 		describe(s, options, &ask);
 		if (reimage_step(s, &ask, options->unattended, &busy, &e)) {
@@ -401,7 +397,7 @@ static void see_to_first_use(struct session *s,
 		if (busy)
 			tell_what_runs(s, out);
 	}
-	if (is_pending(s))
+	if (pending_is(s))
 		out->result = UPDATE_REBOOT;
 }
 
@@ -463,9 +459,9 @@ static int ask_meanwhile(struct session *s,
 	const bool is_alone = !s->enrolled && !options->from;
 	int rc = is_alone ? 0 : ask(s, options, NULL, out, e);
 
-	if (is_pending(s) && install_let_go(s, e))
+	if (pending_is(s) && pending_let_go(s, e))
 		return -1;
-	if (!is_pending(s) || (rc == 0 && out->result == UPDATE_AVAILABLE))
+	if (!pending_is(s) || (rc == 0 && out->result == UPDATE_AVAILABLE))
 		return rc;
 	out->result = UPDATE_REBOOT;
 	memcpy(out->release, s->journal.release, sizeof(out->release));
@@ -488,7 +484,7 @@ static int run(struct session *s, const struct update_options *options,
 		*e = before;
 		return -1;
 	}
-	if (!recovered && is_pending(s))
+	if (!recovered && pending_is(s))
 		return ask_meanwhile(s, options, out, e);
 	return ask(s, options, recovered ? &before : NULL, out, e);
 }
