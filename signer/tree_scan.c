@@ -34,7 +34,6 @@ struct scan {
 	uint8_t *bytes;
 	struct buf xattrs;
 	struct buf path; /* of what is being looked at */
-	unsigned depth;
 };
 
 /* One name in a folder. */
@@ -261,10 +260,7 @@ static int take_folder(struct scan *s, int fd, struct spot *at, struct err *e)
 	DIR *dir;
 	int rc;
 
-	if (s->depth > TREE_DEPTH_MAX) {
-		err_set(e, ERR_LIMIT, "folders are too deep");
-		return about(e, buf_slice(&s->path));
-	}
+	/* The spool refuses what lies too deep, so this goes no deeper. */
 	if (fill_attributes(s, at, fd, &entry, e) ||
 	    spool_add(s->to, &entry, e))
 		return -1;
@@ -275,9 +271,7 @@ static int take_folder(struct scan *s, int fd, struct spot *at, struct err *e)
 		fs_close(&again);
 		return about(e, buf_slice(&s->path));
 	}
-	s->depth++;
 	rc = take_names(s, fd, dir, e);
-	s->depth--;
 	closedir(dir);
 	return rc;
 }
