@@ -100,7 +100,7 @@ struct server_api {
 	int64_t next_retention;
 	int64_t next_note;              /* of backups that nobody waits for */
 	struct store_retained retained; /* in this round */
-	int64_t next_flush, next_try, next_sample, next_egress;
+	int64_t next_flush, next_try, next_sample;
 	int64_t next_move; /* of the store's tables; INT64_MAX: all are moved */
 	bool moving;
 	int64_t started;

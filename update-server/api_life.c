@@ -13,8 +13,7 @@
 #include "update-server/publish.h"
 #include "update-server/store_overview.h"
 
-#define FLUSH_SEC  10
-#define EGRESS_SEC 60
+#define FLUSH_SEC 10
 /* Of each second, for tables that are moved; and after a failure. */
 #define MOVE_NS        100000000
 #define MOVE_AGAIN_SEC 60
@@ -277,13 +276,11 @@ void api_tick(struct server_api *api)
 	sign_log(api, now);
 	move_tables(api, now);
 	api_look_beside(api, now);
-	if (now >= api->next_egress) {
-		api->next_egress = now + EGRESS_SEC;
-		api_keep_egress(api);
-	}
+	/* A kill loses what was counted and seen since. */
 	if (now < api->next_flush)
 		return;
 	api->next_flush = now + FLUSH_SEC;
+	api_keep_egress(api);
 	if (store_flush(api->store, &e))
 		log_event(LOG_ERROR, "last-seen-not-written", "why=%s", e.msg);
 }

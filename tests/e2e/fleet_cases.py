@@ -113,6 +113,19 @@ def what_goes_out_is_known_by_release(fleet):
     equal(now["busy"], TURNED_AWAY, "turned away")
     equal(people.rollout("unsent")["flow"]["of_release"],
           {"since": "", "sent_bytes": 0, "busy": 0}, "of another release")
+    # A kill loses the last ten seconds of it.
+    end = time.monotonic() + 15
+    while kept() != now["sent_bytes"]:
+        if time.monotonic() > end:
+            sys.exit("of %d bytes %d are kept" % (now["sent_bytes"], kept()))
+        time.sleep(0.2)
+
+
+def kept():
+    db = sqlite3.connect(work + "/server/store.sqlite")
+    sent = db.execute("SELECT sum(sent) FROM egress").fetchone()[0]
+    db.close()
+    return sent
 
 
 def one_poll_policy_for_every_cohort(fleet, other):
@@ -249,3 +262,5 @@ ten_thousand_range_requests_write_nothing(fleet)
 a_download_outlives_its_link(fleet)
 what_goes_out_is_known_by_release(fleet)
 something_newer_is_offered_before_the_boot(*Fleet(work, people, 2, "waiting"))
+# In the last seconds before a stop in order, which loses nothing.
+fetch(fleet[0], payload(), 0, 99)
