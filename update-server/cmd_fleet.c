@@ -262,7 +262,7 @@ static void print_device(const struct json *j)
 					    "first_use",      NULL };
 	static const char *const attempts[] = { "id",      "rollout", "release",
 						"state",   "code",    "offered",
-						"changed", NULL };
+						"changed", "until",   NULL };
 	static const char *const why[] = { "rollout", "release", "why", NULL };
 
 	ui_fields(j, fields);

@@ -58,7 +58,8 @@ static void print_rollout(const struct json *j)
 	static const char *const failures[] = { "class", "code", "state",
 						"phase", "n",    NULL };
 	static const char *const attempts[] = { "device", "n",       "state",
-						"code",   "changed", NULL };
+						"code",   "changed", "until",
+						NULL };
 
 	ui_fields(j, fields);
 	ui_window(j);

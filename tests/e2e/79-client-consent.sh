@@ -93,9 +93,13 @@ until=$(sed -n 's/.*"until":"\([^"]*\)".*/\1/p' "$WORK/out")
 [ "$(date -u -d "$until" +%H:%M)" = "${closed%%-*}" ] ||
 	die "not until $closed: $(cat "$WORK/out")"
 people rollout/r2 | grep -q "\"until\":\"$until\"" || die "the page does not tell"
-people "device/$(on one status --json |
-	sed -n 's/.*"device": *"\([0-9a-f]*\)".*/\1/p')" |
-	grep -q "\"until\":\"$until\"" || die "the device's page does not tell"
+id=$(on one status --json | sed -n 's/.*"device": *"\([0-9a-f]*\)".*/\1/p')
+people "device/$id" | grep -q "\"until\":\"$until\"" ||
+	die "the device's page does not tell"
+operator rollout status r2 | grep -q "deferred .*$until" ||
+	die "the rollout's status does not tell"
+operator device show "$id" | grep -q "deferred .*$until" ||
+	die "the device's does not tell"
 runs one 1
 on one update --quiet
 runs one 2
