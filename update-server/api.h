@@ -434,10 +434,11 @@ api_handler api_release_list, api_release_show, api_token_create,
 	api_device_revoke, api_device_retire, api_device_release,
 	api_cohort_list, api_cohort_create, api_cohort_rule, api_cohort_remove;
 api_handler api_rollout_list, api_rollout_show, api_rollout_create,
-	api_rollout_plan, api_rollout_approve, api_rollout_start,
-	api_rollout_pause, api_rollout_resume, api_rollout_advance,
-	api_rollout_abort, api_rollout_supersede, api_rollout_ack,
-	api_rollout_rollback, api_rollout_discard, api_back_show;
+	api_rollout_plan, api_rollout_submit, api_rollout_approve,
+	api_rollout_start, api_rollout_pause, api_rollout_resume,
+	api_rollout_advance, api_rollout_abort, api_rollout_supersede,
+	api_rollout_ack, api_rollout_rollback, api_rollout_discard,
+	api_back_show;
 api_handler api_device_report;
 api_handler api_device_pin, api_device_unpin, api_device_clear;
 api_handler api_device_block, api_device_unblock;

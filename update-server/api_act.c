@@ -313,15 +313,19 @@ static int sketch(struct server_api *api, struct stage *s, struct err *e)
 	return 0;
 }
 
-/* Every person here is another; a draft would wait for nothing. */
-static int submit(struct stage *s, const char *by, int64_t now, struct err *e)
+/* At once, unless it is to stay a draft until somebody does that. */
+static int submit(struct stage *s, const struct json *j, const char *by,
+		  int64_t now, struct err *e)
 {
 	struct stage_act act = { .verb = STAGE_SUBMIT, .by = by, .now = now };
-	bool changed;
+	bool changed, draft = false;
 
+	if (json_get(j, "draft") && json_get_bool(j, "draft", &draft, e))
+		return -1;
 	s->revision = act.revision = 1;
 	s->created = now;
-	return stage_act(s, &act, NULL, &changed, e);
+	(void)snprintf(s->author, sizeof(s->author), "%s", by);
+	return draft ? 0 : stage_act(s, &act, NULL, &changed, e);
 }
 
 int api_rollout_make(struct server_api *api, const struct json *j,
@@ -332,7 +336,7 @@ int api_rollout_make(struct server_api *api, const struct json *j,
 	int rc = -1;
 
 	if (get_rest(api, j, s, e) || take_detail(api, s, e) ||
-	    sketch(api, s, e) || submit(s, person, by->now, e) ||
+	    sketch(api, s, e) || submit(s, j, person, by->now, e) ||
 	    store_rollout_add(api->store, s, by, e) ||
 	    api_read_rollouts(api, e))
 		goto out;
@@ -353,7 +357,7 @@ int api_rollout_create(struct server_api *api, const struct request *q,
 					     "share",    "shares",    "watch",
 					     "policy",   "window",    "urgent",
 					     "priority", "step_back", "where",
-					     NULL };
+					     "draft",    NULL };
 	char name[NAME_MAX_LEN + 1];
 	struct audit_by by;
 	struct json *j = NULL;
@@ -612,6 +616,8 @@ static int act_on(struct server_api *api, const struct request *q,
 }
 
 static const struct kind kinds[] = {
+	[STAGE_SUBMIT] = { STAGE_SUBMIT, AUDIT_ROLLOUT_SUBMIT,
+			   "rollout-submitted" },
 	[STAGE_APPROVE] = { STAGE_APPROVE, AUDIT_ROLLOUT_APPROVE,
 			    "rollout-approved" },
 	[STAGE_START] = { STAGE_START, AUDIT_ROLLOUT_START, "rollout-started" },
@@ -663,6 +669,7 @@ static int act(struct server_api *api, const struct request *q,
 		return act(api, q, verb, a, e);                                \
 	}
 
+ACT(api_rollout_submit, STAGE_SUBMIT)
 ACT(api_rollout_approve, STAGE_APPROVE)
 ACT(api_rollout_start, STAGE_START)
 ACT(api_rollout_pause, STAGE_PAUSE)

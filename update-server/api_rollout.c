@@ -127,7 +127,10 @@ void api_rollout_words(struct server_api *api, const struct stage *s,
 {
 	switch (s->status) {
 	case STAGE_DRAFT:
-		(void)snprintf(out, size, "a draft");
+		(void)snprintf(out, size,
+			       "a draft of %s: nobody approves or starts it "
+			       "before it is submitted",
+			       s->author);
 		break;
 	case STAGE_PENDING:
 		(void)snprintf(
@@ -166,6 +169,8 @@ static const char *waits_for(struct server_api *api, const struct stage *s,
 {
 	struct orders_reach reach;
 
+	if (s->status == STAGE_DRAFT)
+		return "submission";
 	if (s->status == STAGE_PENDING)
 		return "approval";
 	if (s->status == STAGE_SCHEDULED)

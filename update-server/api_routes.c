@@ -153,6 +153,7 @@ const struct route server_routes[] = {
 	ACT("rollouts", api_rollout_create),
 	GET("rollout/", api_rollout_show),
 	GET("rollout-plan/", api_rollout_plan),
+	ACT("rollout-submit", api_rollout_submit),
 	ACT("rollout-approve", api_rollout_approve),
 	ACT("rollout-start", api_rollout_start),
 	ACT("rollout-pause", api_rollout_pause),

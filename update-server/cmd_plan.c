@@ -19,7 +19,7 @@ struct creation {
 	const char *window, *zone, *summer;
 	const char *policy, *where;
 	struct opt_list cohorts, exclude, set;
-	bool step_back, urgent;
+	bool step_back, urgent, draft;
 	uint64_t priority;
 };
 
@@ -245,6 +245,8 @@ static int describe(const struct creation *c, struct json *body, struct err *e)
 		json_set_int(body, "priority", (int64_t)c->priority);
 	if (c->step_back)
 		json_set_bool(body, "step_back", true);
+	if (c->draft)
+		json_set_bool(body, "draft", true);
 	return 0;
 }
 
@@ -349,6 +351,8 @@ int command_rollout_create(int argc, char **argv, struct err *e)
 		OPT_FLAG("step-back", &c.step_back,
 			 "for devices that run something newer, by a signed "
 			 "authorisation"),
+		OPT_FLAG("draft", &c.draft,
+			 "ask nobody to approve it yet: rollout submit does"),
 		UI_OPTIONS(&u),
 		OPT_END,
 	};

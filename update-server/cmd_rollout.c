@@ -325,6 +325,13 @@ out:
 
 #define P "/v1/people/rollout-"
 
+int command_rollout_submit(int argc, char **argv, struct err *e)
+{
+	static const struct act act = { P "submit", false, REVISION };
+
+	return run_act(argc, argv, &act, e);
+}
+
 int command_rollout_agree(int argc, char **argv, struct err *e)
 {
 	static const struct act act = { P "approve", false, REVISION };

@@ -71,6 +71,7 @@ int command_rollout_create(int argc, char **argv, struct err *e);
 int command_rollout_list(int argc, char **argv, struct err *e);
 int command_rollout_status(int argc, char **argv, struct err *e);
 int command_rollout_watch(int argc, char **argv, struct err *e);
+int command_rollout_submit(int argc, char **argv, struct err *e);
 int command_rollout_agree(int argc, char **argv, struct err *e);
 int command_rollout_advance(int argc, char **argv, struct err *e);
 int command_rollout_abort(int argc, char **argv, struct err *e);

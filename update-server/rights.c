@@ -23,6 +23,7 @@ static const struct right rights[] = {
 	{ P "rollouts", "operator" },
 	{ P "rollout-start", "operator" },
 	{ P "rollout-pause", "operator" },
+	{ P "rollout-submit", "operator" },
 	{ P "rollout-approve", "operator" },
 	{ P "rollout-advance", "operator" },
 	{ P "rollout-abort", "operator" },

@@ -230,10 +230,12 @@ static bool wants_four_eyes(const struct stage *s)
 	return s->policy.four_eyes <= BUCKET_SHARE_ALL;
 }
 
+/* Whoever does: the author stays who made the draft, and approves it not. */
 static int submit(struct stage *s, const struct stage_act *a)
 {
 	s->status = wants_four_eyes(s) ? STAGE_PENDING : STAGE_SCHEDULED;
-	(void)snprintf(s->author, sizeof(s->author), "%s", a->by);
+	if (!is_said(s->author))
+		(void)snprintf(s->author, sizeof(s->author), "%s", a->by);
 	return 0;
 }
 

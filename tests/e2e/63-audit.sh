@@ -50,8 +50,9 @@ covered="$covered readopt-close"
 covered="$covered order-plan order-sign order-discard"
 # What becomes of cohorts is looked for in 95-cohorts.
 covered="$covered cohort-rule cohort-remove"
-# An approval is another person's, where that is asked for.
-covered="$covered rollout-approve rollout-advance"
+# An approval is another person's, where that is asked for; a draft is submitted
+# in 94-staged-edges.
+covered="$covered rollout-approve rollout-advance rollout-submit"
 act() { # route, body, act
 	one_act "$1" "$3" people "$1" "$2"
 }

@@ -81,6 +81,26 @@ equal([p["size"] for p in plan["phases"]], [1], "one phase")
 admin.create("least", "r1", shares=[1])
 equal(admin.rollout("least")["phases"][0]["size"], 1, "a hundredth percent")
 
+# a draft: it is planned, and nobody approves or starts it before it is submitted
+admin.create("sketch", "r1", shares=[10000], watch=[0], draft=True,
+             policy={"four_eyes": 0})
+r = admin.rollout("sketch")
+equal((r["state"], r["waits_for"], r["author"]),
+      ("draft", "submission", "admin"), "a draft")
+equal(admin.get("rollout-plan/sketch")["population"] > 0, True, "its plan")
+refused(412, bob.act, "approve", "sketch")
+refused(412, admin.start, "sketch")
+equal(fleet.check_in(), [], "nothing of a draft")
+equal(bob.act("submit", "sketch")["state"], "pending-approval", "submitted")
+refused(412, bob.act, "submit", "sketch", reason="again")
+refused(403, admin.act, "approve", "sketch")
+admin.act("abort", "sketch", reason="seen")
+admin.create("one-eyed", "r1", shares=[10000], draft=True)
+equal(admin.act("submit", "one-eyed")["state"], "scheduled", "one is enough")
+admin.act("abort", "one-eyed", reason="seen")
+equal([a["act"] for a in admin.acts() if a["objects"].get("rollout") == "sketch"],
+      ["rollout-create", "rollout-submit", "rollout-abort"], "on record")
+
 # a second person: the author does not approve, and nobody waves eyes away
 admin.create("eyes", "r1", shares=[2000, 10000], watch=[0, 0],
              policy={"four_eyes": 0})

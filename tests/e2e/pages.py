@@ -243,8 +243,12 @@ def act_on_a_rollout(o):
 def approve_and_look(o):
     """What another operator made, and what one device's word stirred up."""
     op("rollout", "create", "fourth", "--release", "r3", "--cohort", "fleet",
-       "--set", "four_eyes=0", who="bob")
+       "--set", "four_eyes=0", "--draft", who="bob")
     o.go("/rollouts/fourth")
+    o.b.wait_text(".verdict", "draft of bob")
+    o.press("Submit")
+    o.b.click("dialog button[type=submit]")
+    o.noted("is submitted")
     o.b.wait_text(".verdict", "somebody else than bob")
     o.press("Approve")
     o.b.wait_text("dialog", "bob made it, you approve it")

@@ -563,6 +563,37 @@ static void somebody_else_approves(void **state)
 	assert_int_equal(s.status, STAGE_RUNNING);
 }
 
+/* Nor does its author by having somebody else submit it. */
+static void a_draft_waits_to_be_submitted(void **state)
+{
+	static const enum stage_verb too_early[] = { STAGE_APPROVE, STAGE_START,
+						     STAGE_PAUSE,
+						     STAGE_RESUME };
+	struct stage s = running();
+	struct stage_act a;
+	struct err e = { 0 };
+
+	(void)state;
+	s.status = STAGE_DRAFT;
+	strcpy(s.author, "ann");
+	for (size_t i = 0; i < ARRAY_LEN(too_early); i++) {
+		a = an_act(&s, too_early[i]);
+		a.by = "bob";
+		assert_refused(act(&s, &a, &e), ERR_CONFLICT);
+	}
+	a = an_act(&s, STAGE_SUBMIT);
+	a.by = "bob";
+	assert_ok(act(&s, &a, &e));
+	assert_int_equal(s.status, STAGE_PENDING);
+	assert_string_equal(s.author, "ann");
+	a = an_act(&s, STAGE_APPROVE);
+	a.by = "ann";
+	assert_refused(act(&s, &a, &e), ERR_REFUSED);
+	a.by = "bob";
+	assert_ok(act(&s, &a, &e));
+	assert_int_equal(s.status, STAGE_SCHEDULED);
+}
+
 static void start_refuses_what_could_not_end_well(void **state)
 {
 	struct stage s = running();
@@ -867,6 +898,7 @@ int main(void)
 		cmocka_unit_test(a_phase_that_has_passed_can_still_stop_it),
 		cmocka_unit_test(two_evaluators_make_one_change),
 		cmocka_unit_test(somebody_else_approves),
+		cmocka_unit_test(a_draft_waits_to_be_submitted),
 		cmocka_unit_test(start_refuses_what_could_not_end_well),
 		cmocka_unit_test(an_edit_of_an_old_revision_is_refused),
 		cmocka_unit_test(stopping_never_waits_and_never_counts_twice),

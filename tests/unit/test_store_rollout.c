@@ -150,11 +150,12 @@ static int take_record(void *ctx, struct slice record, struct err *e)
 static void every_change_is_in_the_log(void **state)
 {
 	static const enum audit_act acts[] = {
-		AUDIT_ROLLOUT_APPROVE, AUDIT_ROLLOUT_START,
-		AUDIT_ROLLOUT_PAUSE,   AUDIT_ROLLOUT_ASK,
-		AUDIT_ROLLOUT_RESUME,  AUDIT_ROLLOUT_PHASE,
-		AUDIT_ROLLOUT_ADVANCE, AUDIT_ROLLOUT_ACK,
-		AUDIT_ROLLOUT_ABORT,   AUDIT_ROLLOUT_SUPERSEDE,
+		AUDIT_ROLLOUT_SUBMIT,    AUDIT_ROLLOUT_APPROVE,
+		AUDIT_ROLLOUT_START,     AUDIT_ROLLOUT_PAUSE,
+		AUDIT_ROLLOUT_ASK,       AUDIT_ROLLOUT_RESUME,
+		AUDIT_ROLLOUT_PHASE,     AUDIT_ROLLOUT_ADVANCE,
+		AUDIT_ROLLOUT_ACK,       AUDIT_ROLLOUT_ABORT,
+		AUDIT_ROLLOUT_SUPERSEDE,
 	};
 	struct stage r = fleet_rollout(*state, "one", 2);
 	static struct last l;

@@ -105,6 +105,17 @@ async function rollBack(r) {
 		danger: true });
 }
 
+function submit(r) {
+	return perform(r, "submit", [
+		"It is for " + r.cohorts.join(", ") + ", " +
+			plural(r.population, "device", "devices") + " in " +
+			plural(r.phase_count, "phase", "phases") + ". What it is stays as it is.",
+		"Nobody is offered anything by this: where two people are needed, somebody " +
+			"else approves it, and then it is started.",
+	], false, { title: "Submit " + name + "?", verb: "Submit",
+		done: "is submitted" });
+}
+
 function approve(r) {
 	return perform(r, "approve", [
 		r.author + " made it, you approve it: " + r.product + " " + r.release +
@@ -164,7 +175,9 @@ function actions(r, you) {
 		add("I looked at it\u2026", acknowledge, "main");
 	if (r.state === "pending-approval" && r.author !== you.name)
 		add("Approve\u2026", approve, "main");
-	if (r.state === "draft" || r.state === "scheduled")
+	if (r.state === "draft")
+		add("Submit\u2026", submit, "main");
+	if (r.state === "scheduled")
 		add("Start\u2026", start, "main");
 	if (r.state === "running" && r.waits_for === "person")
 		add("Open the next phase\u2026", advance, "main");
@@ -177,7 +190,7 @@ function actions(r, you) {
 	if (["running", "paused", "completed"].includes(r.state) &&
 		!r.rolled_back && you.share === 10000)
 		add("Take the fleet back\u2026", rollBack, "danger");
-	if (["running", "paused", "scheduled"].includes(r.state))
+	if (["running", "paused", "scheduled", "draft"].includes(r.state))
 		add("Abort\u2026", abort, "danger");
 	if (list.length === 0)
 		return null;

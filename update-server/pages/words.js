@@ -166,6 +166,7 @@ const acts = {
 	"ca-withdraw": () => "withdrew a former CA of devices",
 	"device-export": o => "exported the keys of " + o.devices + " devices",
 	"rollout-create": o => "created rollout " + o.rollout + " of " + o.release,
+	"rollout-submit": o => "submitted the draft of rollout " + o.rollout,
 	"rollout-approve": o => "approved rollout " + o.rollout,
 	"rollout-start": o => "started rollout " + o.rollout,
 	"rollout-pause": o => "paused rollout " + o.rollout,
