@@ -20,10 +20,12 @@
 #define LISTENERS_MAX 4096
 #define CONNECT_SEC   15L
 #define SLOW_BYTES    1L
-#define SLOW_SEC      120L /* an import hashes for a while before it answers */
-#define QUIET_SEC     30L  /* a stream tells more often that it is there */
-#define DEFAULT_FILE  ".config/pawl/operator.conf"
-#define BODY_MAX      1100000 /* the file of a role, at most */
+/* An import hashes, and a plan looks at each device of a fleet, before there is
+ * an answer: minutes, where a machine has other work. */
+#define SLOW_SEC     600L
+#define QUIET_SEC    30L /* a stream tells more often that it is there */
+#define DEFAULT_FILE ".config/pawl/operator.conf"
+#define BODY_MAX     1100000 /* the file of a role, at most */
 
 struct operator_conf {
 	char *url, *listeners, *ca, *certificate, *key, *unlock;
