@@ -7,6 +7,7 @@
 #include "common/mem.h"
 
 #include "update-server/api.h"
+#include "update-server/next_step.h"
 #include "update-server/stage_policy.h"
 
 #define ATTEMPTS_SHOWN 200
@@ -77,8 +78,10 @@ static void running_words(struct server_api *api, const struct stage *s,
 		(void)snprintf(out, size, "good so far, watching until %s",
 			       when(s->baking + bake_of(s), at));
 	else if (s->phase_state == PHASE_HELD)
-		(void)snprintf(out, size,
-			       "waiting for you to open what follows");
+		(void)snprintf(out, size, "waiting for you to %s",
+			       s->phase + 1 < s->ladder.count
+				       ? "open what follows"
+				       : "let it complete");
 	else
 		(void)snprintf(out, size, "open, evidence is gathered");
 }
@@ -618,6 +621,18 @@ static int set_attempts(struct server_api *api, struct json *j,
 	return rc;
 }
 
+static void set_next(struct server_api *api, struct json *j,
+		     const struct stage *s, int64_t now)
+{
+	const struct next_step n = {
+		.stage = s,
+		.wants_order = strcmp(waits_for(api, s, now), "order") == 0,
+		.alert = json_text(json_get(j, "alert"))[0] != 0,
+	};
+
+	json_set(j, "next", next_step_json(&n));
+}
+
 /* ---- answers ------------------------------------------------------------- */
 
 int api_rollout_json(struct server_api *api, const char *name,
@@ -640,6 +655,7 @@ int api_rollout_json(struct server_api *api, const char *name,
 	api_set_window(j, s, now);
 	set_excluded(j, s);
 	set_asked(j, s);
+	set_next(api, j, s, now);
 	*out = j;
 	j = NULL;
 	rc = 0;

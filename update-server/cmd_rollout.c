@@ -30,19 +30,59 @@ static void print_counts(const struct json *counts)
 
 static void print_gate(const struct json *j)
 {
-	static const char *const fields[] = {
-		"verdict", "words", "confirmed", "bad",  "dark",
-		"trouble", "other", "started",   "size", "needed",
-		"lower",   "upper", "max_fail",  NULL
-	};
+	static const char *const fields[] = { "verdict", "words",   "confirmed",
+					      "bad",     "dark",    "trouble",
+					      "other",   "started", "needed",
+					      NULL };
 	static const char *const control[] = { "dark",         "n",
 					       "control_dark", "control_n",
 					       "excess",       NULL };
 	const struct json *gate = json_get(j, "gate");
 
+	int lower = (int)json_int(json_get(gate, "lower"));
+	int upper = (int)json_int(json_get(gate, "upper"));
+	int limit = (int)json_int(json_get(gate, "max_fail"));
+
 	ui_fields(gate, fields);
+	printf("\nso %d.%02d %% to %d.%02d %% of all would fail; the limit is "
+	       "%d.%02d %%\n",
+	       lower / 100, lower % 100, upper / 100, upper % 100, limit / 100,
+	       limit % 100);
 	printf("\ndarkness, against devices that were offered nothing:\n");
 	ui_fields(json_get(gate, "control"), control);
+}
+
+/* What a person does now. */
+static void print_next(const struct json *next)
+{
+	const struct json *commands = json_get(next, "commands");
+
+	printf("\n");
+	ui_lines(json_text(json_get(next, "words")));
+	for (size_t i = 0; i < json_count(commands); i++)
+		printf("      pawl-server %s\n",
+		       json_text(json_at(commands, i)));
+}
+
+#define ATTEMPTS_SHOWN 20 /* what stands above them stays in sight */
+
+static void print_attempts(const struct json *all)
+{
+	static const char *const columns[] = { "device", "n",       "state",
+					       "code",   "changed", "until",
+					       NULL };
+	struct json *newest = json_new_array();
+	size_t count = json_count(all);
+
+	for (size_t i = 0; i < count && i < ATTEMPTS_SHOWN; i++)
+		json_add(newest, json_clone(json_at(all, i)));
+	if (count > 0) {
+		printf("\n");
+		ui_table(newest, columns);
+	}
+	if (count > ATTEMPTS_SHOWN)
+		printf("the newest %d; --json has more\n", ATTEMPTS_SHOWN);
+	json_free(newest);
 }
 
 static void print_rollout(const struct json *j)
@@ -57,12 +97,10 @@ static void print_rollout(const struct json *j)
 					      NULL };
 	static const char *const failures[] = { "class", "code", "state",
 						"phase", "n",    NULL };
-	static const char *const attempts[] = { "device", "n",       "state",
-						"code",   "changed", "until",
-						NULL };
 
 	ui_fields(j, fields);
 	ui_window(j);
+	print_next(json_get(j, "next"));
 	printf("\n");
 	ui_table(json_get(j, "phases"), phases);
 	printf("\n%s\n", json_text(json_get(json_get(j, "order"), "words")));
@@ -72,10 +110,7 @@ static void print_rollout(const struct json *j)
 		printf("\n");
 		ui_table(json_get(j, "failures"), failures);
 	}
-	if (json_count(json_get(j, "attempts")) > 0) {
-		printf("\n");
-		ui_table(json_get(j, "attempts"), attempts);
-	}
+	print_attempts(json_get(j, "attempts"));
 }
 
 static int finish(struct ui *u, struct json *answer, struct err *e)

@@ -220,7 +220,7 @@ const char *rollout_why(enum rollout_verdict verdict)
 		"for other revisions of the hardware than the device says";
 	static const char *const words[] = {
 		[VERDICT_OFFER] = "open for this device",
-		[VERDICT_CLOSED] = "not running",
+		[VERDICT_CLOSED] = "the rollout is not running",
 		[VERDICT_NOT_FOR] = "for another product, model or cohort",
 		[VERDICT_HARDWARE] = hardware,
 		[VERDICT_EXCLUDED] = "this device is left out of it by name",

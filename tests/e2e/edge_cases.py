@@ -114,6 +114,18 @@ equal(len(offered), 3, "a fifth of twelve")
 for d in offered[:2]:
     d.revert()
 until("eyes", lambda r: r["state"] == "paused")
+# what to do next is said, by commands that there are
+said = admin.rollout("eyes")["next"]
+if "take back the devices that run it" not in said["words"]:
+    sys.exit("what to do next: %s" % said)
+equal([c.split()[1] for c in said["commands"]], ["rollback", "resume", "abort"],
+      "by which commands")
+for c in said["commands"]:
+    subprocess.run([os.environ["BIN"] + "/update-server", *c.split()[:2], "--help"],
+                   check=True, capture_output=True)
+shown = admin.command("rollout", "status", "eyes")
+if "pawl-server rollout rollback eyes --reason TEXT" not in shown:
+    sys.exit("status: %s" % shown)
 r = admin.act("resume", "eyes", reason="a cable")
 equal((r["state"], r["waits_for"]), ("paused", "second-person"), "asked")
 equal(r["reason"], "2 of the first 5 failed, top reason HEALTH_FAILED (2)",

@@ -159,6 +159,7 @@ def see_what_is_wrong(o):
     o.b.click(".verdict a[href='/rollouts/second']")
     o.ready()
     o.b.wait_text(".verdict .sentence", "PAUSED by")
+    o.b.wait_text(".verdict", "take back the devices that run it")
     check("2 of the first 5 failed" in o.b.text(".verdict"),
           "a rollout says why it stands")
     check("HEALTH_FAILED" in o.b.text("#failures") and

@@ -74,7 +74,8 @@ function advance(r) {
 function abort(r) {
 	return perform(r, "abort", [
 		"It ends for good and is offered to nobody any more.",
-		"Devices that have updated keep the release; none goes back by this.",
+		"Devices that have updated keep the release; none goes back by this, and none " +
+			"can be taken back by it afterwards: \u201cTake the fleet back\u201d first.",
 		"This cannot be undone: another rollout would have to be made.",
 	], true, { title: "Abort " + name + "?", verb: "Abort", done: "is aborted",
 		danger: true });
@@ -200,23 +201,13 @@ function actions(r, you) {
 	return h("p", { class: "buttons" }, ...list);
 }
 
-// What a person who was woken up should do now, where that is not plain.
-function advice(r) {
-	if (r.state !== "paused" || r.pause === "person")
-		return null;
-	if (r.pause === "gate")
-		return "Nobody gets it now. Look at what went wrong below, and at a device or " +
-			"two. Then abort it, or resume it if the cause is known and harmless.";
-	if (r.pause === "insufficient-evidence")
-		return "Nobody gets it now. Too few devices said how it went: see whether they " +
-			"are switched off, then resume or abort it.";
-	if (r.pause === "order-ended")
-		return "Nobody gets it now. Operators sign another order for it (pawl-server rollout " +
-			"sign); then resume it.";
-	if (r.pause === "metadata-expired")
-		return "Nobody gets it now: devices take nothing that such metadata lists. The release " +
-			"engineers extend it (pawl-signer extend); import that, then resume.";
-	return "Nobody gets it now. Find the cause, then resume or abort it.";
+// What a person who was woken up should do now; a server of before says nothing.
+function advice(next) {
+	return next && h("div", {}, h("p", {}, next.words),
+		next.commands.length > 0 && h("details", {},
+			h("summary", {}, "The same by command"),
+			h("ul", {}, ...next.commands.map(c =>
+				h("li", {}, h("code", {}, "pawl-server " + c))))));
 }
 
 // ---- how it goes ----------------------------------------------------------------
@@ -227,11 +218,9 @@ function headline(r, you) {
 		r.alert && h("p", {}, h("strong", {}, r.alert)),
 		r.reason && r.state !== "running" && !(r.verdict || "").includes(r.reason) &&
 			h("p", {}, "Reason: " + r.reason),
-		gate.words && !(r.verdict || "").includes(gate.words) &&
+		r.started && gate.words && !(r.verdict || "").includes(gate.words) &&
 			h("p", {}, gate.words),
-		advice(r) && h("p", {}, advice(r)),
-		r.asked && r.asked.verb && h("p", {}, r.asked.by + " asked to " +
-			r.asked.verb + ": a second person does the same, or nothing happens."),
+		advice(r.next),
 		actions(r, you));
 }
 
