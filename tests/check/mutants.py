@@ -116,6 +116,8 @@ MODULES = [
     ("signer/rules.c", "rules"),
     ("common/registry.c", "registry"),
     ("common/keyfile.c", "keyfile"),
+    ("common/keyring.c", "keyring"),
+    ("update-server/envelopes.c", "envelopes"),
     ("common/decrypt_key.c", "decrypt_key"),
     ("update-server/http.c", "http"),
     ("update-server/blobs.c", "blobs"),
