@@ -1,35 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "updater-client/checkpoint.h"
 
-#include <string.h>
+#include <assert.h>
 
 #include "common/release.h"
+#include "updater-client/walk.h"
 
 #define MAGIC       UINT64_C(0x3150434b4c574150) /* "PAWLKCP1" */
 #define PAYLOAD_LEN (CHECKPOINT_LEN - TWIN_HEAD_LEN - SHA256_LEN)
-#define POINT_LEN   (5 * 8 + 4)
-#define USED_LEN    (2 + 2 * SHA256_LEN + POINT_LEN)
 
-static struct slice format_payload(const struct checkpoint *c,
-				   uint8_t out[USED_LEN])
+static void walk_fields(struct walk *w, struct checkpoint *c)
 {
-	uint8_t *to = out;
-
-	*to++ = (uint8_t)c->slot;
-	*to++ = (uint8_t)c->part;
-	memcpy(to, c->release.bytes, SHA256_LEN);
-	memcpy(to + SHA256_LEN, c->package.bytes, SHA256_LEN);
-	to += (size_t)2 * SHA256_LEN;
-	for (size_t i = 0; i < 8; i++) {
-		to[i] = (uint8_t)(c->at.packed >> (8 * i));
-		to[8 + i] = (uint8_t)(c->at.plain >> (8 * i));
-		to[16 + i] = (uint8_t)(c->at.within >> (8 * i));
-		to[28 + i] = (uint8_t)(c->at.records >> (8 * i));
-		to[36 + i] = (uint8_t)(c->at.again >> (8 * i));
-	}
-	for (size_t i = 0; i < 4; i++)
-		to[24 + i] = (uint8_t)(c->at.entry >> (8 * i));
-	return (struct slice){ out, USED_LEN };
+	c->slot = (enum slot)walk_small(w, c->slot, SLOT_B);
+	c->part = walk_small(w, c->part, RELEASE_COMPONENTS_MAX);
+	walk_digest(w, &c->release);
+	walk_digest(w, &c->package);
+	walk_u64(w, &c->at.packed);
+	walk_u64(w, &c->at.plain);
+	walk_u64(w, &c->at.within);
+	walk_u32(w, &c->at.entry);
+	walk_u64(w, &c->at.records);
+	walk_u64(w, &c->at.again);
 }
 
 static bool is_sound(const struct checkpoint *c)
@@ -44,31 +35,27 @@ static bool is_sound(const struct checkpoint *c)
 		return sha256_equal(&c->release, &none.release) &&
 		       sha256_equal(&c->package, &none.package) &&
 		       c->part == 0 && c->at.packed == 0;
-	return c->slot <= SLOT_B && c->part <= RELEASE_COMPONENTS_MAX;
+	return true;
+}
+
+static void format_payload(const struct checkpoint *c, struct buf *out)
+{
+	struct checkpoint from = *c;
+	struct walk w = { .writing = true, .out = out };
+
+	walk_fields(&w, &from);
+	assert(!w.bad); /* the layout has room */
 }
 
 static int parse_payload(struct slice in, struct checkpoint *c, struct err *e)
 {
+	struct walk w = { .in = rd_init(in) };
 	struct checkpoint to = { .slot = SLOT_NONE };
-	struct rd r = rd_init(in);
 
-	to.slot = (enum slot)rd_u8(&r);
-	to.part = rd_u8(&r);
-	rd_copy(&r, to.release.bytes, SHA256_LEN);
-	rd_copy(&r, to.package.bytes, SHA256_LEN);
-	to.at.packed = rd_le64(&r);
-	to.at.plain = rd_le64(&r);
-	to.at.within = rd_le64(&r);
-	to.at.entry = rd_le32(&r);
-	to.at.records = rd_le64(&r);
-	to.at.again = rd_le64(&r);
-	while (r.rest.len > 0)
-		if (rd_u8(&r) != 0)
-			return err_set(e, ERR_FORMAT, "unknown fields");
-	if (rd_finish(&r, e))
+	walk_fields(&w, &to);
+	w.bad |= !is_sound(&to);
+	if (walk_end(&w, e))
 		return -1;
-	if (!is_sound(&to))
-		return err_set(e, ERR_FORMAT, "impossible values");
 	*c = to;
 	return 0;
 }
@@ -104,9 +91,11 @@ int checkpoint_parse(struct slice in, struct checkpoint *c, uint64_t *sequence,
 void checkpoint_format(const struct checkpoint *c, uint64_t sequence,
 		       uint8_t out[CHECKPOINT_LEN])
 {
-	uint8_t payload[USED_LEN];
+	struct buf payload = BUF_INIT(PAYLOAD_LEN);
 
-	twin_format(&kind, format_payload(c, payload), sequence, out);
+	format_payload(c, &payload);
+	twin_format(&kind, buf_slice(&payload), sequence, out);
+	buf_done(&payload);
 }
 
 int checkpoint_open(int dirfd, struct twin_file *file, struct checkpoint *c,
@@ -128,7 +117,11 @@ int checkpoint_open(int dirfd, struct twin_file *file, struct checkpoint *c,
 int checkpoint_write(struct twin_file *file, const struct checkpoint *c,
 		     struct err *e)
 {
-	uint8_t payload[USED_LEN];
+	struct buf payload = BUF_INIT(PAYLOAD_LEN);
+	int rc;
 
-	return twin_write(file, format_payload(c, payload), e);
+	format_payload(c, &payload);
+	rc = twin_write(file, buf_slice(&payload), e);
+	buf_done(&payload);
+	return rc;
 }

@@ -5,69 +5,13 @@
 #include <string.h>
 
 #include "common/utc.h"
+#include "updater-client/walk.h"
 
 #define MAGIC       UINT64_C(0x314e524a4c574150) /* "PAWLJRN1" */
 #define PAYLOAD_LEN (JOURNAL_RECORD_LEN - TWIN_HEAD_LEN - SHA256_LEN)
+#define SLOTS_ALL   ((1U << (SLOT_B + 1)) - 1) /* a bit each */
 
 /* ---- one record ---------------------------------------------------------- */
-
-/* One walk over the fields, either writing or reading them. */
-struct walk {
-	uint8_t *out; /* NULL: reading */
-	size_t len;
-	struct rd in;
-};
-
-static void walk_bytes(struct walk *w, void *bytes, size_t len)
-{
-	if (!w->out) {
-		rd_copy(&w->in, bytes, len);
-		return;
-	}
-	/* The layout never exceeds it. */
-	assert(len <= PAYLOAD_LEN - w->len);
-	memcpy(w->out + w->len, bytes, len);
-	w->len += len;
-}
-
-static uint64_t walk_number(struct walk *w, uint64_t value, size_t len)
-{
-	uint8_t bytes[8];
-
-	for (int i = 0; i < 8; i++)
-		bytes[i] = (uint8_t)(value >> (8 * i));
-	walk_bytes(w, bytes, len);
-	value = 0;
-	while (len > 0)
-		value = value << 8 | bytes[--len];
-	return value;
-}
-
-static void walk_u64(struct walk *w, uint64_t *value)
-{
-	*value = walk_number(w, *value, 8);
-}
-
-static void walk_u32(struct walk *w, uint32_t *value)
-{
-	*value = (uint32_t)walk_number(w, *value, 4);
-}
-
-/* What is small takes a byte: is_sound() looks whether it is. */
-static void walk_small(struct walk *w, uint32_t *value)
-{
-	*value = (uint32_t)walk_number(w, *value, 1);
-}
-
-static void walk_time(struct walk *w, int64_t *value)
-{
-	*value = (int64_t)walk_number(w, (uint64_t)*value, 8);
-}
-
-static void walk_slot(struct walk *w, enum slot *value)
-{
-	*value = (enum slot)walk_number(w, (uint64_t)*value, 1);
-}
 
 /* What came later stands at the end: older records have zeros there. */
 static void walk_fields(struct walk *w, struct journal *j)
@@ -75,42 +19,33 @@ static void walk_fields(struct walk *w, struct journal *j)
 	struct machine *m = &j->machine;
 	struct refusals *r = &j->refusals;
 
-	m->state = (enum machine_state)walk_number(w, (uint64_t)m->state, 1);
-	m->reason = (enum machine_reason)walk_number(w, (uint64_t)m->reason, 1);
-	walk_slot(w, &m->from);
-	walk_slot(w, &m->to);
+	m->state =
+		(enum machine_state)walk_small(w, m->state, MACHINE_STATES - 1);
+	m->reason = (enum machine_reason)walk_small(w, m->reason, REASONS - 1);
+	m->from = (enum slot)walk_small(w, m->from, SLOT_B);
+	m->to = (enum slot)walk_small(w, m->to, SLOT_B);
 	walk_u32(w, &m->attempts_left);
 	walk_u64(w, &j->activation);
 	walk_u64(w, &j->attempt);
 	walk_u32(w, &j->report_sequence);
 	walk_u32(w, &j->failures);
 	walk_time(w, &j->time_floor);
-	walk_bytes(w, j->digest.bytes, SHA256_LEN);
+	walk_digest(w, &j->digest);
 	walk_bytes(w, j->release, sizeof(j->release));
 	walk_bytes(w, j->detail, sizeof(j->detail));
 	walk_u32(w, &r->count);
 	walk_bytes(w, r->digests, sizeof(r->digests));
 	walk_time(w, &j->trusted_until);
-	walk_small(w, &m->stops);
+	m->stops = walk_small(w, m->stops, MACHINE_STOPS);
 	walk_bytes(w, j->boot, sizeof(j->boot));
 	walk_bytes(w, j->vouched_by.bytes, sizeof(j->vouched_by.bytes));
-	walk_small(w, &j->vouched);
-	walk_slot(w, &j->handled);
+	j->vouched = walk_small(w, j->vouched, SLOTS_ALL);
+	j->handled = (enum slot)walk_small(w, j->handled, SLOT_B);
 	walk_u32(w, &j->untold);
-	walk_small(w, &m->proven);
+	m->proven = walk_small(w, m->proven, SLOTS_ALL);
 	walk_u64(w, &j->stranger);
 	walk_u64(w, &r->seq);
 	walk_u64(w, &r->retry);
-}
-
-static struct slice format_payload(const struct journal *j,
-				   uint8_t out[PAYLOAD_LEN])
-{
-	struct journal from = *j;
-	struct walk w = { .out = out };
-
-	walk_fields(&w, &from);
-	return (struct slice){ out, w.len };
 }
 
 static bool is_text(const char *text, size_t size)
@@ -118,26 +53,24 @@ static bool is_text(const char *text, size_t size)
 	return memchr(text, 0, size) != NULL;
 }
 
-/* What can be formatted: nobody's checksum makes year 10000 true. */
-static bool is_time(int64_t sec)
-{
-	return sec >= 0 && sec <= UTC_LAST;
-}
-
+/* Of times what can be formatted: nobody's checksum makes year 10000 true. */
 static bool is_sound(const struct journal *j)
 {
-	const struct machine *m = &j->machine;
-
-	return m->state < MACHINE_STATES && m->reason < REASONS &&
-	       m->from <= SLOT_B && m->to <= SLOT_B &&
-	       m->attempts_left <= MACHINE_ATTEMPTS &&
-	       m->stops <= MACHINE_STOPS && is_text(j->boot, sizeof(j->boot)) &&
-	       j->refusals.count <= REFUSALS_MAX &&
-	       j->vouched < 1U << (SLOT_B + 1) &&
-	       m->proven < 1U << (SLOT_B + 1) && j->handled <= SLOT_B &&
-	       is_time(j->time_floor) && is_time(j->trusted_until) &&
+	return j->machine.attempts_left <= MACHINE_ATTEMPTS &&
+	       j->refusals.count <= REFUSALS_MAX && j->time_floor <= UTC_LAST &&
+	       j->trusted_until <= UTC_LAST &&
+	       is_text(j->boot, sizeof(j->boot)) &&
 	       is_text(j->release, sizeof(j->release)) &&
 	       is_text(j->detail, sizeof(j->detail));
+}
+
+static void format_payload(const struct journal *j, struct buf *out)
+{
+	struct journal from = *j;
+	struct walk w = { .writing = true, .out = out };
+
+	walk_fields(&w, &from);
+	assert(!w.bad); /* the layout has room, and what we did is possible */
 }
 
 static int parse_payload(struct slice in, struct journal *j, struct err *e)
@@ -146,13 +79,9 @@ static int parse_payload(struct slice in, struct journal *j, struct err *e)
 	struct journal to = { 0 };
 
 	walk_fields(&w, &to);
-	while (w.in.rest.len > 0)
-		if (rd_u8(&w.in) != 0)
-			return err_set(e, ERR_FORMAT, "unknown fields");
-	if (rd_finish(&w.in, e))
+	w.bad |= !is_sound(&to);
+	if (walk_end(&w, e))
 		return -1;
-	if (!is_sound(&to))
-		return err_set(e, ERR_FORMAT, "impossible values");
 	*j = to;
 	return 0;
 }
@@ -175,9 +104,11 @@ static const struct twin_kind kind = {
 void journal_format(const struct journal *j, uint64_t sequence,
 		    uint8_t out[JOURNAL_RECORD_LEN])
 {
-	uint8_t payload[PAYLOAD_LEN];
+	struct buf payload = BUF_INIT(PAYLOAD_LEN);
 
-	twin_format(&kind, format_payload(j, payload), sequence, out);
+	format_payload(j, &payload);
+	twin_format(&kind, buf_slice(&payload), sequence, out);
+	buf_done(&payload);
 }
 
 int journal_parse(struct slice in, struct journal *j, uint64_t *sequence,
@@ -231,7 +162,11 @@ int journal_open(int dirfd, struct twin_file *f, struct journal *j, bool *reset,
 
 int journal_write(struct twin_file *f, const struct journal *j, struct err *e)
 {
-	uint8_t payload[PAYLOAD_LEN];
+	struct buf payload = BUF_INIT(PAYLOAD_LEN);
+	int rc;
 
-	return twin_write(f, format_payload(j, payload), e);
+	format_payload(j, &payload);
+	rc = twin_write(f, buf_slice(&payload), e);
+	buf_done(&payload);
+	return rc;
 }

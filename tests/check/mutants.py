@@ -81,6 +81,7 @@ MODULES = [
     ("updater-client/posture.c", "posture"),
     ("updater-client/cohort.c", "cohort"),
     ("updater-client/twin.c", "twin floor_record"),
+    ("updater-client/walk.c", "walk"),
     ("updater-client/journal.c", "journal"),
     ("updater-client/orders.c", "client_orders"),
     ("updater-client/policy.c", "policy"),

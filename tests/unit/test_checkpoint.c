@@ -2,6 +2,7 @@
 #include "updater-client/checkpoint.h"
 
 #include "tests/unit/box.h"
+#include "tests/unit/resum.h"
 
 static struct checkpoint half(void)
 {
@@ -51,25 +52,31 @@ static void impossible_values_are_refused(void **state)
 {
 	uint8_t bytes[CHECKPOINT_LEN];
 	const struct slice in = { bytes, sizeof(bytes) };
-	struct checkpoint bad[10], back;
+	struct checkpoint bad[8], back;
 	struct err e = { 0 };
 	uint64_t sequence;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		bad[i] = half();
-	bad[0].slot = (enum slot)3;
-	bad[1].part = 5;
-	bad[2].at.plain = 0;
-	bad[3].at.packed = 0;
-	bad[4].slot = SLOT_NONE;
-	bad[5] = (struct checkpoint){ .at = { .packed = 1, .plain = 1 } };
-	bad[6].at = (struct package_point){ .entry = 1 };
-	bad[7].at = (struct package_point){ .within = 1 };
-	bad[8].at = (struct package_point){ .records = 1 };
-	bad[9].at = (struct package_point){ .again = 1 };
+	bad[0].at.plain = 0;
+	bad[1].at.packed = 0;
+	bad[2].slot = SLOT_NONE;
+	bad[3] = (struct checkpoint){ .at = { .packed = 1, .plain = 1 } };
+	bad[4].at = (struct package_point){ .entry = 1 };
+	bad[5].at = (struct package_point){ .within = 1 };
+	bad[6].at = (struct package_point){ .records = 1 };
+	bad[7].at = (struct package_point){ .again = 1 };
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		checkpoint_format(&bad[i], 1, bytes);
+		assert_refused(checkpoint_parse(in, &back, &sequence, &e),
+			       ERR_FORMAT);
+	}
+	/* Nor a slot or a part that there is none of. */
+	for (size_t i = 0; i < 2; i++) {
+		bad[0] = half();
+		checkpoint_format(&bad[0], 1, bytes);
+		resum(bytes, sizeof(bytes), TWIN_HEAD_LEN + i, i ? 5 : 3);
 		assert_refused(checkpoint_parse(in, &back, &sequence, &e),
 			       ERR_FORMAT);
 	}
@@ -101,12 +108,39 @@ static void it_survives_and_a_damaged_one_is_none(void **state)
 	box_close(&box);
 }
 
+/* The newer record is whole, and cannot be: the one before counts. */
+static void nonsense_costs_one_point_only(void **state)
+{
+	const struct checkpoint c = half();
+	uint8_t bytes[CHECKPOINT_LEN];
+	struct checkpoint back;
+	struct twin_file file;
+	struct err e = { 0 };
+	struct box box;
+
+	(void)state;
+	box_open(&box);
+	assert_ok(checkpoint_open(box.dir, &file, &back, &e));
+	assert_ok(checkpoint_write(&file, &c, &e)); /* to stream.1 */
+	twin_close(&file);
+	checkpoint_format(&c, 99, bytes);
+	resum(bytes, sizeof(bytes), TWIN_HEAD_LEN, 3);
+	assert_ok(fs_replace_file(box.dir, "stream.0",
+				  (struct slice){ bytes, sizeof(bytes) }, 0600,
+				  &e));
+	assert_ok(checkpoint_open(box.dir, &file, &back, &e));
+	assert_true(is_same(&c, &back));
+	twin_close(&file);
+	box_close(&box);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_record_is_read_as_it_was_written),
 		cmocka_unit_test(impossible_values_are_refused),
 		cmocka_unit_test(it_survives_and_a_damaged_one_is_none),
+		cmocka_unit_test(nonsense_costs_one_point_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #include "common/mem.h"
 #include "common/utc.h"
 #include "tests/unit/check.h"
+#include "tests/unit/resum.h"
 
 static int make_folder(void **state)
 {
@@ -126,45 +127,93 @@ static void any_other_length_is_refused(void **state)
 	}
 }
 
+static void refused(const uint8_t bytes[JOURNAL_RECORD_LEN])
+{
+	struct journal j;
+	struct err e = { 0 };
+	uint64_t sequence;
+
+	assert_refused(
+		journal_parse((struct slice){ bytes, JOURNAL_RECORD_LEN }, &j,
+			      &sequence, &e),
+		ERR_FORMAT);
+}
+
 /* Checksums are no secret: values must make sense, too. */
 static void a_sound_checksum_over_nonsense_is_refused(void **state)
 {
 	uint8_t bytes[JOURNAL_RECORD_LEN];
 	struct journal bad = sample;
+
+	(void)state;
+	bad.refusals.count = REFUSALS_MAX + 1;
+	journal_format(&bad, 1, bytes);
+	refused(bytes);
+	bad = sample;
+	bad.machine.attempts_left = MACHINE_ATTEMPTS + 1;
+	journal_format(&bad, 1, bytes);
+	refused(bytes);
+	bad = sample;
+	bad.trusted_until = UTC_LAST + 1;
+	journal_format(&bad, 1, bytes);
+	refused(bytes);
+	bad = sample;
+	bad.time_floor = UTC_LAST + 1;
+	journal_format(&bad, 1, bytes);
+	refused(bytes);
+	bad = sample;
+	memset(bad.detail, 'x', sizeof(bad.detail));
+	journal_format(&bad, 1, bytes);
+	refused(bytes);
+	bad = sample;
+	memset(bad.release, 'x', sizeof(bad.release));
+	journal_format(&bad, 1, bytes);
+	refused(bytes);
+	bad = sample;
+	memset(bad.boot, 'x', sizeof(bad.boot));
+	journal_format(&bad, 1, bytes);
+	refused(bytes);
+}
+
+/* Nor are those that the client itself could never write. */
+static void no_byte_says_what_there_is_none_of(void **state)
+{
+	const size_t stops = TWIN_HEAD_LEN + 40 + SHA256_LEN +
+			     sizeof(sample.release) + sizeof(sample.detail) +
+			     4 + sizeof(sample.refusals.digests) + 8;
+	const size_t vouched =
+		stops + 1 + sizeof(sample.boot) + sizeof(sample.vouched_by);
+	const struct {
+		size_t at;
+		uint8_t most;
+	} fields[] = {
+		{ TWIN_HEAD_LEN, MACHINE_STATES - 1 },
+		{ TWIN_HEAD_LEN + 1, REASONS - 1 },
+		{ TWIN_HEAD_LEN + 2, SLOT_B },
+		{ TWIN_HEAD_LEN + 3, SLOT_B },
+		{ stops, MACHINE_STOPS },
+		{ vouched, (1U << (SLOT_B + 1)) - 1 },
+		{ vouched + 1, SLOT_B },
+		{ vouched + 6, (1U << (SLOT_B + 1)) - 1 }, /* proven */
+	};
+	uint8_t bytes[JOURNAL_RECORD_LEN];
 	struct journal j;
 	struct err e = { 0 };
 	uint64_t sequence;
 
 	(void)state;
-	bad.machine.state = MACHINE_STATES;
-	journal_format(&bad, 1, bytes);
-	assert_refused(journal_parse((struct slice){ bytes, sizeof(bytes) }, &j,
-				     &sequence, &e),
-		       ERR_FORMAT);
-	bad = sample;
-	bad.refusals.count = REFUSALS_MAX + 1;
-	journal_format(&bad, 1, bytes);
-	assert_refused(journal_parse((struct slice){ bytes, sizeof(bytes) }, &j,
-				     &sequence, &e),
-		       ERR_FORMAT);
-	bad = sample;
-	bad.machine.proven = 1U << (SLOT_B + 1);
-	journal_format(&bad, 1, bytes);
-	assert_refused(journal_parse((struct slice){ bytes, sizeof(bytes) }, &j,
-				     &sequence, &e),
-		       ERR_FORMAT);
-	bad = sample;
-	bad.trusted_until = UTC_LAST + 1;
-	journal_format(&bad, 1, bytes);
-	assert_refused(journal_parse((struct slice){ bytes, sizeof(bytes) }, &j,
-				     &sequence, &e),
-		       ERR_FORMAT);
-	bad = sample;
-	memset(bad.detail, 'x', sizeof(bad.detail));
-	journal_format(&bad, 1, bytes);
-	assert_refused(journal_parse((struct slice){ bytes, sizeof(bytes) }, &j,
-				     &sequence, &e),
-		       ERR_FORMAT);
+	journal_format(&sample, 1, bytes);
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+		const uint8_t was = bytes[fields[i].at];
+
+		resum(bytes, sizeof(bytes), fields[i].at, fields[i].most);
+		assert_ok(journal_parse((struct slice){ bytes, sizeof(bytes) },
+					&j, &sequence, &e));
+		resum(bytes, sizeof(bytes), fields[i].at,
+		      (uint8_t)(fields[i].most + 1));
+		refused(bytes);
+		resum(bytes, sizeof(bytes), fields[i].at, was);
+	}
 }
 
 static struct journal reopen(int dirfd, bool *reset)
@@ -239,14 +288,13 @@ static void nonsense_costs_one_step_only(void **state)
 {
 	uint8_t bytes[JOURNAL_RECORD_LEN];
 	int dirfd = *(int *)*state;
-	struct journal bad = sample;
 	struct err e = { 0 };
 	bool reset;
 	int fd = -1;
 
 	write_five(dirfd);
-	bad.machine.state = MACHINE_STATES;
-	journal_format(&bad, 99, bytes);
+	journal_format(&sample, 99, bytes);
+	resum(bytes, sizeof(bytes), TWIN_HEAD_LEN, MACHINE_STATES);
 	assert_ok(fs_open(dirfd, "journal.1", O_RDWR, &fd, &e));
 	assert_ok(
 		fs_write_at(fd, 0, (struct slice){ bytes, sizeof(bytes) }, &e));
@@ -318,6 +366,7 @@ int main(void)
 		cmocka_unit_test(any_flipped_bit_is_noticed),
 		cmocka_unit_test(any_other_length_is_refused),
 		cmocka_unit_test(a_sound_checksum_over_nonsense_is_refused),
+		cmocka_unit_test(no_byte_says_what_there_is_none_of),
 		IN_FOLDER(a_new_device_has_an_empty_journal),
 		IN_FOLDER(the_newest_record_counts),
 		IN_FOLDER(a_torn_write_costs_one_step_only),
