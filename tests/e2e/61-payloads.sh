@@ -6,6 +6,7 @@ for tool in python3 curl flock; do
 	command -v "$tool" >/dev/null || { echo "needs $tool"; exit 77; }
 done
 . "$(dirname "$0")/server-lib.sh"
+. "$(dirname "$0")/nginx-lib.sh"
 
 make_server
 make_repo "$WORK/repo"
@@ -111,53 +112,15 @@ got=$(curl -s -o "$WORK/got" -w '%{http_code}' "http://$(listener device)/$url")
 [ "$got" = 000 ] || die "plain at the device listener: $got"
 # As docs/server-conf.md has it: nginx keeps what it got.
 if command -v nginx >/dev/null; then
-	port=$(python3 -c 'import socket
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-print(s.getsockname()[1])')
-	mkdir -p "$WORK/cache"
-	cat >"$WORK/nginx.conf" <<CONF
-daemon off;
-user $(id -un);
-pid $WORK/nginx.pid;
-error_log $WORK/nginx.log;
-events { }
-http {
-	access_log off;
-	proxy_temp_path $WORK/cache/temp;
-	client_body_temp_path $WORK/cache/body;
-	fastcgi_temp_path $WORK/cache/f;
-	uwsgi_temp_path $WORK/cache/u;
-	scgi_temp_path $WORK/cache/s;
-	proxy_cache_path $WORK/cache/pawl keys_zone=pawl:10m inactive=30d;
-	server {
-		listen 127.0.0.1:$port;
-		location /targets/ {
-			proxy_pass http://$(listener origin);
-			proxy_http_version 1.1;
-			proxy_set_header Connection "";
-			proxy_cache pawl;
-			proxy_cache_lock on;
-		}
-		location / { return 404; }
-	}
-}
-CONF
-	timeout 60 nginx -p "$WORK" -c "$WORK/nginx.conf" >"$WORK/nginx.out" 2>&1 &
-	nginx=$!
-	tries=0
-	until curl -sf -o "$WORK/got" "http://127.0.0.1:$port/$url"; do
-		tries=$((tries + 1))
-		[ "$tries" -lt 100 ] || die "$(cat "$WORK/nginx.out" "$WORK/nginx.log")"
-		sleep 0.1
-	done
+	start_nginx "$(listener origin)" "$url" \
+		"proxy_cache_path $WORK/cache/pawl keys_zone=pawl:10m inactive=30d;" \
+		"proxy_cache pawl; proxy_cache_lock on;"
 	cmp -s "$WORK/got" "$WORK/published1/$url" || die "another file by nginx"
 	stop_server
 	curl -sf -r 0-9 -o "$WORK/got" "http://127.0.0.1:$port/$url" ||
 		die "nginx keeps nothing"
 	[ "$(wc -c <"$WORK/got")" -eq 10 ] || die "another part by nginx"
-	kill "$nginx"
-	wait "$nginx" 2>/dev/null || :
+	stop_nginx
 	start_server
 fi
 
