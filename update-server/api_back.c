@@ -14,6 +14,7 @@
 #include "common/text.h"
 
 #include "update-server/api.h"
+#include "update-server/store_audience.h"
 
 #define SHOWN    8   /* releases that other slots hold */
 #define PRIORITY 100 /* before whatever else is offered */

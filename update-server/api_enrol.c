@@ -12,6 +12,7 @@
 #include "common/x509.h"
 
 #include "update-server/api.h"
+#include "update-server/store_waiting.h"
 
 #define JOIN_RETRY_SEC 10
 

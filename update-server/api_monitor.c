@@ -17,6 +17,8 @@
 #include "update-server/backup_note.h"
 #include "update-server/home.h"
 #include "update-server/scrape.h"
+#include "update-server/store_observe.h"
+#include "update-server/store_return.h"
 
 #define MEGABYTE UINT64_C(1000000)
 

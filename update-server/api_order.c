@@ -14,6 +14,7 @@
 #include "update-server/blobs.h"
 #include "update-server/order_import.h"
 #include "update-server/publish.h"
+#include "update-server/store_audience.h"
 
 #define STAGED "orders" /* beneath incoming/; not a person's fingerprint */
 

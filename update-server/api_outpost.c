@@ -7,6 +7,7 @@
 #include "common/mem.h"
 
 #include "update-server/api.h"
+#include "update-server/store_report.h"
 
 #define REPORTS_LAST 32   /* of our own are handed out: media get lost */
 #define REPORTS_MAX  1000 /* that somebody may ask for */

@@ -8,6 +8,8 @@
 
 #include "update-server/api.h"
 #include "update-server/store_overview.h"
+#include "update-server/store_return.h"
+#include "update-server/store_waiting.h"
 
 #define ACTS_SHOWN     100
 #define HISTORY_VALUES 50000

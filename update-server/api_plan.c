@@ -9,6 +9,7 @@
 #include "update-server/api.h"
 #include "update-server/as_device.h"
 #include "update-server/stage_policy.h"
+#include "update-server/store_audience.h"
 
 #define PLAN_MAX 65536
 

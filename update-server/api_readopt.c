@@ -8,6 +8,7 @@
 #include "common/mem.h"
 
 #include "update-server/api.h"
+#include "update-server/store_return.h"
 
 #define REASON_MAX 200
 

@@ -9,6 +9,7 @@
 #include "common/x509.h"
 
 #include "update-server/api.h"
+#include "update-server/store_renew.h"
 
 /* Devices ask from 2/3 of a life on; their clocks need not be ours. */
 static int check_age(const struct x509_info *now_held, int64_t now,

@@ -13,6 +13,7 @@
 
 #include "update-server/api.h"
 #include "update-server/lineage.h"
+#include "update-server/store_return.h"
 
 /* What the connection showed, and what was sent on it. */
 struct shown {

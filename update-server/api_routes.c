@@ -7,6 +7,7 @@
 #include "common/random.h"
 
 #include "update-server/api.h"
+#include "update-server/outpost.h"
 #include "update-server/publish.h"
 #include "update-server/rights.h"
 

@@ -9,6 +9,7 @@
 
 #include "update-server/api.h"
 #include "update-server/backup_note.h"
+#include "update-server/store_observe.h"
 
 #define ROUND_SEC  600 /* from the end of one round to the next */
 #define BACKUP_SEC (7 * UTC_DAY)

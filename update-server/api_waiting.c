@@ -7,6 +7,7 @@
 #include "common/log.h"
 
 #include "update-server/api.h"
+#include "update-server/store_waiting.h"
 
 static void list_waiting(void *ctx, const struct store_waiting *w)
 {

@@ -15,6 +15,7 @@
 #include "update-server/commands.h"
 #include "update-server/config.h"
 #include "update-server/store.h"
+#include "update-server/store_return.h"
 #include "update-server/ui.h"
 
 #define DRAIN_WITHIN 40

@@ -21,7 +21,6 @@
 #include "update-server/audit_record.h"
 #include "update-server/codes.h"
 #include "update-server/kinds.h"
-#include "update-server/outpost.h"
 #include "update-server/rights.h"
 #include "update-server/stage.h"
 
@@ -267,62 +266,6 @@ int store_enrol(struct store *s, const struct sha256 *claim,
 		struct store_device *d, const struct audit_by *by,
 		struct err *e) NODISCARD;
 
-/* A device without a claim code, until an officer has decided. */
-struct store_waiting {
-	struct sha256 spki;
-	char code[CLAIM_JOIN_LEN + 1];
-	struct ec_public key;
-	uint8_t nonce[WIRE_NONCE_LEN]; /* that the code is made with */
-	struct sha256 root;            /* as well */
-	char product[NAME_MAX_LEN + 1];
-	char model[NAME_MAX_LEN + 1];
-	enum waiting_state {
-		WAITING_OPEN,
-		WAITING_APPROVED,
-		WAITING_DENIED
-	} state;
-	char cohort[NAME_MAX_LEN + 1]; /* once approved */
-	bool seconded;                 /* one officer of two has approved it */
-	int64_t since, expires;
-};
-
-#define STORE_WAITING_SEC  3600  /* for an officer to come */
-#define STORE_APPROVED_SEC 86400 /* for the device to ask again */
-
-/*
- * Put it among those who wait, at most max of them, or fill in how it stands
- * since it first asked. ERR_REFUSED once it was denied; ERR_BUSY if too many
- * wait; ERR_CONFLICT if the key is known.
- */
-int store_wait(struct store *s, struct store_waiting *w, uint64_t max,
-	       int64_t now, struct err *e) NODISCARD;
-/* Who waits under this code, whatever was decided. ERR_NOT_FOUND. */
-int store_waiting_find(struct store *s, const char *code, int64_t now,
-		       struct store_waiting *out, struct err *e) NODISCARD;
-/* By the time since when. */
-int store_waiting_each(struct store *s, int64_t now,
-		       void (*visit)(void *ctx, const struct store_waiting *w),
-		       void *ctx, struct err *e) NODISCARD;
-/* Who compared the code lets it in, or keeps it out. ERR_NOT_FOUND: it does not
- * wait (any more); ERR_CONFLICT: it was decided before. */
-int store_waiting_approve(struct store *s, const char *code, const char *cohort,
-			  const struct store_successor *successor,
-			  const struct audit_by *by, struct err *e) NODISCARD;
-/*
- * Where one officer is not enough, before that: *first is true when this is the
- * first one, and that is noted, on record. Else it is another one who says the
- * same. ERR_CONFLICT for the same officer again, or another cohort.
- * store_waiting_may_second() says the same and notes nothing.
- */
-int store_waiting_may_second(struct store *s, const char *code,
-			     const char *cohort, const struct audit_by *by,
-			     struct err *e) NODISCARD;
-int store_waiting_second(struct store *s, const char *code, const char *cohort,
-			 const struct audit_by *by, bool *first,
-			 struct err *e) NODISCARD;
-int store_waiting_deny(struct store *s, const char *code,
-		       const struct audit_by *by, struct err *e) NODISCARD;
-
 /*
  * ERR_REFUSED for an unknown, revoked or quarantined certificate. While a
  * renewal is under way both certificates are good; the first time that the new
@@ -362,88 +305,6 @@ int store_device_retire(struct store *s, const struct device_id *id,
 			const struct audit_by *by, struct sha256 *fingerprint,
 			struct err *e) NODISCARD;
 
-/* ---- coming back after a restore ------------------------------------------
- */
-
-/* Since when devices may come back; 0: they may not. */
-int store_readopt_since(struct store *s, int64_t *since,
-			struct err *e) NODISCARD;
-/* ERR_CONFLICT if they may not. */
-int store_readopt_close(struct store *s, const struct audit_by *by,
-			struct err *e) NODISCARD;
-
-/*
- * A device that our CA certified comes back, in quarantine
- * (store_device_release() ends that). One whose id the registry has comes back
- * as what it was, or not: ERR_CONFLICT; and so for whoever was revoked, and for
- * a key that is known. ERR_NOT_FOUND for no cohort. The log keeps the reason's
- * digest.
- */
-struct store_readopt {
-	struct device_id id;
-	struct sha256 fingerprint, spki;
-	char product[NAME_MAX_LEN + 1], model[NAME_MAX_LEN + 1];
-	char cohort[NAME_MAX_LEN + 1];
-};
-
-int store_readopt(struct store *s, const struct store_readopt *d,
-		  const struct audit_by *by, const char *reason,
-		  struct err *e) NODISCARD;
-
-/* A device shows renewals that this registry does not know. */
-struct store_return {
-	struct device_id id;
-	const struct wire_readopt *chain;
-	struct sha256 fingerprint, spki; /* of the certificate it shows */
-	const char *certificate;         /* that one, PEM */
-	size_t from;                     /* the link to begin with */
-};
-
-enum store_origin {
-	ORIGIN_UNKNOWN, /* nothing here leads to it */
-	ORIGIN_KNOWN,   /* link `from` renews what the device has here */
-	ORIGIN_FORKED   /* link `from` renews what went on otherwise here */
-};
-
-/*
- * Where the registry's knowledge of it meets the chain; fills in r->from. Each
- * key of the chain is as the registry has it; that they signed is not yet
- * looked at. ERR_REFUSED for who was revoked or is in quarantine.
- */
-int store_return_find(struct store *s, struct store_return *r,
-		      enum store_origin *out, struct err *e) NODISCARD;
-/*
- * Follow a chain that was verified, on record. As at a renewal the old
- * certificate is good as well, until the one shown is seen again.
- */
-int store_return(struct store *s, const struct store_return *r,
-		 const struct audit_by *by, struct err *e) NODISCARD;
-/* Two boards have one identity: neither is heard until a person has decided. */
-int store_return_fork(struct store *s, const struct store_return *r,
-		      const struct audit_by *by, struct err *e) NODISCARD;
-
-/* A device's next certificate, in place of the one that it showed. */
-struct store_renewal {
-	struct device_id device;
-	struct sha256 from; /* the certificate that it showed */
-	struct sha256 spki; /* the new key */
-	struct sha256 fingerprint;
-	char certificate[X509_PEM_MAX_LEN];
-	struct decrypt_key decrypt; /* the same key, with the new key's proof */
-};
-
-/*
- * May this device go on with this key? If the very key was accepted before (the
- * answer was lost), *again is true and r->certificate what it was given then.
- * If another key was, the identity is quarantined, on the disk, and the call is
- * ERR_REFUSED. ERR_CONFLICT for a key that is known, whoever holds it.
- */
-int store_renew_check(struct store *s, struct store_renewal *r,
-		      const struct audit_by *by, bool *again,
-		      struct err *e) NODISCARD;
-/* Take the new key and certificate beside the old. */
-int store_renew(struct store *s, const struct store_renewal *r,
-		const struct audit_by *by, struct err *e) NODISCARD;
 /* Out of quarantine: of its two next keys the one that came first stands. */
 int store_device_release(struct store *s, const struct device_id *id,
 			 const struct audit_by *by, struct err *e) NODISCARD;
@@ -763,63 +624,12 @@ int store_rollout_save(struct store *s, const struct stage *next,
 int store_rollout_discard(struct store *s, const char *name, uint64_t revision,
 			  const struct audit_by *by, struct err *e) NODISCARD;
 
-/* The buckets of all devices that it is for and that do not have it yet; of all
- * that it is for where all of them have it, and that is r->everybody. *buckets
- * is heap, freed by the caller also on failure. */
-int store_rollout_buckets(struct store *s, struct stage *r, uint64_t **buckets,
-			  size_t *count, struct err *e) NODISCARD;
-
-/* What opening a share would mean now. */
-struct store_opening {
-	uint64_t limit, population;
-	uint64_t opened; /* how many of these devices the limit opens */
-};
-
-int store_rollout_plan(struct store *s, const struct rollout *r, uint32_t share,
-		       struct store_opening *out, struct err *e) NODISCARD;
-
-/* Devices of the rollout's product: who is left out, and what runs on the
- * others. */
-struct store_audience {
-	uint64_t devices; /* for which it is */
-	uint64_t other_model, other_hardware, other_cohort, no_lab, excluded;
-	uint64_t unselected; /* in its cohorts, and its selector is against */
-	uint64_t pinned;     /* to another release */
-	uint64_t blocked;    /* from all of them */
-	uint64_t not_undone; /* of an undo: do not run what it undoes */
-	uint64_t there;      /* run it already, or something newer */
-	uint64_t of_seq;     /* in: what some of those it is for run */
-	uint64_t on_seq;     /* how many of them */
-	uint64_t silent;     /* of those it is for: never came */
-	uint64_t
-		clockless; /* of those it is for: say that they have no clock */
-	int64_t enrolled_after; /* in: since when a device is new */
-	uint64_t young; /* of those it is for: too new to count in gates */
-};
-
-int store_rollout_audience(struct store *s, const struct stage *r,
-			   struct store_audience *out, struct err *e) NODISCARD;
-/* What runs on the devices that it is for: a release and on how many. */
-int store_rollout_from(struct store *s, const struct stage *r,
-		       void (*visit)(void *ctx, const char *release,
-				     uint64_t devices),
-		       void *ctx, struct err *e) NODISCARD;
-
 /* Has a rollout of a later release to the same cohorts completed? */
 int store_rollout_later(struct store *s, const struct rollout *r, bool *out,
 			struct err *e) NODISCARD;
 /* How many of its product run its release, in whatever cohort; a counter. */
 int store_rollout_running(struct store *s, const struct rollout *r,
 			  uint64_t *out, struct err *e) NODISCARD;
-/*
- * What their other slot still holds: a release of ours, and in how many, the
- * most first. As far as check-ins and reports tell; devices that never said
- * what they ran before are in none.
- */
-int store_rollout_before(struct store *s, const struct rollout *r,
-			 void (*visit)(void *ctx, const char *release,
-				       uint64_t devices),
-			 void *ctx, struct err *e) NODISCARD;
 
 /* ---- what came of it ----------------------------------------------------- */
 
@@ -952,101 +762,5 @@ struct store_kind {
 int store_kind_each(struct store *s, int64_t rollout,
 		    void (*visit)(void *ctx, const struct store_kind *k),
 		    void *ctx, struct err *e) NODISCARD;
-
-/* ---- for monitoring ------------------------------------------------------ */
-
-/* Tell how long each commit took; called under the lock. */
-void store_watch_commits(struct store *s, void (*seen)(void *ctx, uint64_t ns),
-			 void *ctx);
-/* Can it be written? Commits something that changes nothing. ERR_SPACE... */
-int store_probe(struct store *s, struct err *e) NODISCARD;
-/* How many attempts are in each state, over all rollouts; from counters. */
-int store_attempt_totals(struct store *s, uint64_t counts[STAGE_STATES],
-			 struct err *e) NODISCARD;
-
-/*
- * As store_device_each(), but with what a survey looks at alone: id, product,
- * model, release and seq, times, certificate, posture, and what became of it.
- * What is not yet written of last-seen times is not waited for.
- */
-int store_survey(struct store *s, const struct device_id *after, size_t max,
-		 void (*visit)(void *ctx, const struct store_device *d),
-		 void *ctx, struct err *e) NODISCARD;
-
-struct store_score {
-	int64_t when;
-	unsigned points;
-	const char *detail; /* score_json() */
-};
-
-/* In the place of the same day's; those of long ago are forgotten. */
-int store_score_put(struct store *s, const struct store_score *score,
-		    struct err *e) NODISCARD;
-/* The newest first. */
-int store_score_each(struct store *s,
-		     void (*visit)(void *ctx, const struct store_score *score),
-		     void *ctx, struct err *e) NODISCARD;
-
-/* ---- reports over an air gap --------------------------------------------- */
-
-/* The number and digest of this server's last report; 0: none yet. */
-int store_report_last(struct store *s, uint64_t *number, struct sha256 *digest,
-		      struct err *e) NODISCARD;
-/* The next one, and its act. */
-int store_report_add(struct store *s, uint64_t number, const char *text,
-		     const struct audit_by *by, struct err *e) NODISCARD;
-/* Those that were not signed yet are covered by this checkpoint. */
-int store_report_sign(struct store *s, uint64_t size, const char *checkpoint,
-		      struct err *e) NODISCARD;
-/* The numbers of the newest signed ones, from one on, in order. */
-int store_report_each(struct store *s, uint64_t since, size_t max,
-		      void (*visit)(void *ctx, uint64_t number), void *ctx,
-		      struct err *e) NODISCARD;
-
-struct report_proofs {
-	struct merkle_proof included, grown;
-};
-
-struct store_report {
-	uint64_t number; /* asked for */
-	uint64_t index;  /* of its record */
-	uint64_t size;   /* of the log, as it was signed */
-	uint64_t from;   /* at the report before; 0: there is none */
-	char text[OUTPOST_TEXT_MAX + 1];
-	char record[AUDIT_RECORD_MAX + 1];
-	char checkpoint[AUDIT_CHECKPOINT_MAX + 1];
-	struct report_proofs proofs;
-};
-
-/* ERR_NOT_FOUND. */
-int store_report_get(struct store *s, struct store_report *r,
-		     struct err *e) NODISCARD;
-
-/* A server that no network reaches, and its last report. */
-struct store_outpost {
-	char name[NAME_MAX_LEN + 1];
-	char key[EC_PEM_MAX_LEN + 1]; /* its log's, PEM */
-	struct sha256 fingerprint;
-	struct outpost_known known;
-	char report[OUTPOST_TEXT_MAX + 1];
-	int64_t added, received;
-};
-
-/* ERR_CONFLICT for a name or a key that is known. */
-int store_outpost_add(struct store *s, const struct store_outpost *o,
-		      const struct audit_by *by, struct err *e) NODISCARD;
-/* ERR_NOT_FOUND. */
-int store_outpost_find(struct store *s, const char *name,
-		       struct store_outpost *out, struct err *e) NODISCARD;
-int store_outpost_of_key(struct store *s, const struct sha256 *fingerprint,
-			 struct store_outpost *out, struct err *e) NODISCARD;
-int store_outpost_each(struct store *s,
-		       void (*visit)(void *ctx, const struct store_outpost *o),
-		       void *ctx, struct err *e) NODISCARD;
-/* o->report, verified to be the next after o->known. ERR_CONFLICT if another
- * came meanwhile. */
-int store_outpost_report(struct store *s, const struct store_outpost *o,
-			 const struct outpost_known *next,
-			 const struct audit_by *by, struct err *e) NODISCARD;
 
 #endif

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whom a rollout is for: devices that are members of it, counted and listed. */
+#include "update-server/store_audience.h"
+
 #include <stdlib.h>
 #include <string.h>
 

@@ -13,6 +13,7 @@
 #include "common/mem.h"
 
 #include "update-server/store_db.h"
+#include "update-server/store_report.h"
 
 void store_set_reserve(struct store *s, int dirfd, uint64_t bytes)
 {

@@ -9,6 +9,9 @@
 #include "update-server/stage_tally.h"
 #include "update-server/store.h"
 
+struct report_proofs;
+struct store_readopt;
+
 #define SEEN_MAX 4096
 
 /* The column "revoked": 0 as long as the device belongs to the fleet. */

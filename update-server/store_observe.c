@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What of the store is counted for monitoring; nothing here scans the fleet. */
-#include "update-server/store_db.h"
+#include "update-server/store_observe.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/mem.h"
+
+#include "update-server/store_db.h"
 
 void store_watch_commits(struct store *s, void (*seen)(void *ctx, uint64_t ns),
 			 void *ctx)

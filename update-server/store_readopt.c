@@ -5,6 +5,7 @@
  * out. And whether anybody may.
  */
 #include "update-server/store_db.h"
+#include "update-server/store_return.h"
 
 /* ---- may they come back? ------------------------------------------------- */
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The store's renewals: one device, two certificates for a while. */
+#include "update-server/store_renew.h"
+
 #include <string.h>
 
 #include "common/mem.h"

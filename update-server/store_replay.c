@@ -11,6 +11,7 @@
 
 #include "update-server/store_cohort.h"
 #include "update-server/store_db.h"
+#include "update-server/store_return.h"
 
 struct replay {
 	struct store *s;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reports: those that this server hands out, and those that it was brought. */
+#include "update-server/store_report.h"
+
 #include <stdlib.h>
 #include <string.h>
 

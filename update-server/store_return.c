@@ -3,6 +3,8 @@
  * The store's devices that come back after a restore by themselves: those whose
  * renewals lead from what the registry knows to what they are.
  */
+#include "update-server/store_return.h"
+
 #include "update-server/store_db.h"
 
 /* What the registry has of the device. */

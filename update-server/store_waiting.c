@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The store's waiting devices: no claim code, until an officer has decided. */
+#include "update-server/store_waiting.h"
+
 #include <string.h>
 
 #include "update-server/store_db.h"

@@ -6,6 +6,8 @@
 
 #include "common/mem.h"
 
+#include "update-server/store_observe.h"
+
 struct survey {
 	struct fixes *fixes; /* NULL: between two rounds */
 	struct device_id after;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update-server/store.h"
 #include "update-server/store_cohort.h"
+#include "update-server/store_renew.h"
 
 #include <fcntl.h>
 #include <pthread.h>

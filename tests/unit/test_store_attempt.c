@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/fleet.h"
+#include "update-server/store_audience.h"
 
 #include <signal.h>
 #include <sys/wait.h>

@@ -7,6 +7,7 @@
 #include "tests/unit/fleet.h"
 #include "update-server/sql.h"
 #include "update-server/sql_sqlite.h"
+#include "update-server/store_audience.h"
 
 #define PAGE 256
 

@@ -11,6 +11,8 @@
 #include "update-server/sql_sqlite.h"
 #include "update-server/store_egress.h"
 #include "update-server/store_hand.h"
+#include "update-server/store_observe.h"
+#include "update-server/store_report.h"
 
 /* ---- an engine whose disk is full, once ---------------------------------- */
 

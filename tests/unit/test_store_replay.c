@@ -5,6 +5,8 @@
  */
 #include "update-server/store.h"
 #include "update-server/store_cohort.h"
+#include "update-server/store_renew.h"
+#include "update-server/store_return.h"
 
 #include "tests/unit/box.h"
 

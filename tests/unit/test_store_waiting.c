@@ -2,6 +2,7 @@
 /* Devices that wait for an officer: who may, how long, and what comes of it. */
 #include "update-server/store.h"
 #include "update-server/store_cohort.h"
+#include "update-server/store_waiting.h"
 
 #include "tests/unit/box.h"
 

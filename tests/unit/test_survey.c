@@ -8,6 +8,7 @@
 
 #include "update-server/sql.h"
 #include "update-server/sql_sqlite.h"
+#include "update-server/store_observe.h"
 
 #include "tests/unit/check.h"
 
