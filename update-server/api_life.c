@@ -10,7 +10,7 @@
 
 #include "update-server/api.h"
 #include "update-server/ca_record.h"
-#include "update-server/publish.h"
+#include "update-server/publish_online.h"
 #include "update-server/store_observe.h"
 #include "update-server/store_overview.h"
 

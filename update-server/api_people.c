@@ -12,6 +12,7 @@
 #include "update-server/api.h"
 #include "update-server/blobs.h"
 #include "update-server/publish.h"
+#include "update-server/publish_online.h"
 #include "update-server/store_return.h"
 
 #define STAGED_LEN (16 + SHA256_HEX_LEN)

@@ -38,15 +38,4 @@ struct publish_order {
 int publish_staged(struct server_api *api, const struct publish_order *order,
 		   struct publish_summary *out, struct err *e) NODISCARD;
 
-/* Have the keeper sign what is stored, if it was not yet. */
-int publish_finish(struct server_api *api, struct err *e) NODISCARD;
-
-/* A new timestamp. */
-int publish_refresh(struct server_api *api, struct err *e) NODISCARD;
-
-/* Snapshot and timestamp for a medium; the network's move past them. */
-int publish_bundle(struct server_api *api, uint32_t days,
-		   const struct audit_by *by, struct keeper_answer *out,
-		   struct err *e) NODISCARD;
-
 #endif
