@@ -264,6 +264,12 @@ int64_t api_attempt_due(const struct stage *s, const struct stage_attempt *a);
 /* One line: how it stands, and what it waits for. */
 void api_rollout_words(struct server_api *api, const struct stage *s,
 		       int64_t now, char *out, size_t size);
+/* The same of its order alone, where that opens less than the phase. */
+void api_order_words(const struct stage *s, const struct orders_reach *r,
+		     char *out, size_t size);
+/* "approval", "order", "person" ...; "" for nobody. */
+const char *api_waits_for(struct server_api *api, const struct stage *s,
+			  int64_t now);
 /* The whole of docs/protocol.md; the answer of every act on one, too. */
 int api_rollout_json(struct server_api *api, const char *name,
 		     struct json **out, struct err *e) NODISCARD;
