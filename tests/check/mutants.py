@@ -118,6 +118,7 @@ MODULES = [
     ("common/registry.c", "registry"),
     ("common/keyfile.c", "keyfile"),
     ("common/keyring.c", "keyring"),
+    ("updater-client/source_folder.c", "source_folder"),
     ("update-server/envelopes.c", "envelopes"),
     ("common/decrypt_key.c", "decrypt_key"),
     ("update-server/http.c", "http"),
