@@ -13,6 +13,8 @@
 
 #include "update-server/folder_source.h"
 
+#define MEANWHILE "/tmp"
+
 /* The published folder, and one of our own for what is trusted meanwhile. */
 struct reading {
 	int folder, metadata, trust;
@@ -122,20 +124,25 @@ static int load(struct reading *r, const char *folder, const char *root,
 int signed_keys_load(const char *folder, const char *root, int64_t now,
 		     struct log_keys *out, struct err *e)
 {
-	char path[] = "/tmp/pawl-audit-XXXXXX";
+	char path[] = MEANWHILE "/pawl-audit-XXXXXX";
 	struct reading r = { .folder = -1, .metadata = -1, .trust = -1 };
 	struct err left;
-	int rc = -1;
+	int parent = -1, rc = -1;
 
-	if (!mkdtemp(path))
+	if (fs_open_dir(MEANWHILE, &parent, e))
+		return -1;
+	if (!mkdtemp(path)) {
+		fs_close(&parent);
 		return err_sys(e, "a folder for what is trusted meanwhile");
+	}
 	if (fs_open_dir(path, &r.trust, e) == 0)
 		rc = load(&r, folder, root, now, out, e);
 	tuf_client_close(r.client);
 	fs_close(&r.trust);
 	fs_close(&r.metadata);
 	fs_close(&r.folder);
-	if (fs_remove_tree(AT_FDCWD, path, &left))
+	if (fs_remove_tree(parent, path + sizeof(MEANWHILE), &left))
 		(void)fprintf(stderr, "%s is left: %s\n", path, left.msg);
+	fs_close(&parent);
 	return rc ? err_in(e, "%s", folder) : 0;
 }

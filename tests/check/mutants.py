@@ -118,6 +118,7 @@ MODULES = [
     ("common/registry.c", "registry"),
     ("common/keyfile.c", "keyfile"),
     ("common/keyring.c", "keyring"),
+    ("update-server/signed_keys.c", "signed_keys"),
     ("updater-client/source_folder.c", "source_folder"),
     ("update-server/envelopes.c", "envelopes"),
     ("common/decrypt_key.c", "decrypt_key"),
