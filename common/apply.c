@@ -42,25 +42,15 @@ static int apply_image_package(const struct apply_flow *a, struct buf *manifest,
 	const struct release *r = a->release;
 	struct release as_tree;
 	struct apply_flow flow = *a;
-	struct buf bytes = BUF_INIT(IMAGE_MANIFEST_MAX);
-	int rc = -1;
 
-	if (image_manifest(r->content_len, &r->content_digest, &bytes, e))
-		goto out;
-	image_as_tree(r, buf_slice(&bytes), &as_tree);
+	if (image_manifest(r->content_len, &r->content_digest, manifest, e))
+		return -1;
+	image_as_tree(r, buf_slice(manifest), &as_tree);
 	flow.release = &as_tree;
-	/* Who goes on has it, and a delta brings it else. */
-	if ((r->kind == PACKAGE_FULL || a->sink->from.packed > 0) &&
-	    buf_add(manifest, buf_slice(&bytes), e))
-		goto out;
 	if (r->kind == PACKAGE_DELTA)
-		rc = apply_delta(&flow, manifest, e);
-	else
-		rc = apply_plain(&as_tree, a->package, a->sink, a->watch,
-				 buf_slice(manifest), e);
-out:
-	buf_done(&bytes);
-	return rc;
+		return apply_delta(&flow, manifest, e);
+	return apply_plain(&as_tree, a->package, a->sink, a->watch,
+			   buf_slice(manifest), e);
 }
 
 int apply_package(const struct apply_flow *a, struct buf *manifest,

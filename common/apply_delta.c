@@ -18,21 +18,17 @@ struct work {
 	struct delta_allowance may;
 	struct buf *manifest;   /* grows until it is whole */
 	struct tree_flow *flow; /* from then on */
+	size_t old_head;        /* of the old stream: its manifest */
 	uint64_t *starts;       /* by old entry, where its content begins */
 	uint8_t *bytes;         /* COPY_LEN of them */
 };
 
 /* ---- the old stream ------------------------------------------------------ */
 
-static uint64_t old_len(const struct tree *t)
-{
-	return t->bytes.len + t->content_len;
-}
-
 static void find_starts(struct work *w)
 {
 	const struct tree *t = w->base->tree;
-	uint64_t at = t->bytes.len;
+	uint64_t at = w->old_head;
 
 	w->starts = mem_alloc(t->count, sizeof(*w->starts));
 	for (uint32_t i = 0; i < t->count; i++) {
@@ -70,7 +66,7 @@ static int read_some(struct work *w, uint64_t offset, void *out, size_t len,
 	uint32_t index;
 	uint64_t within;
 
-	if (offset < t->bytes.len) {
+	if (offset < w->old_head) {
 		struct slice s = slice_sub(t->bytes, (size_t)offset, len);
 		struct rd r = rd_init(s);
 
@@ -172,7 +168,7 @@ static bool same_file(const struct work *w, uint64_t offset,
 {
 	struct tree_entry old;
 
-	if (offset < w->base->tree->bytes.len)
+	if (offset < w->old_head)
 		return false;
 	*index = file_at(w, offset);
 	tree_entry(w->base->tree, *index, &old);
@@ -282,6 +278,8 @@ static int finish(struct work *w, struct err *e)
 int apply_delta(const struct apply_flow *a, struct buf *manifest, struct err *e)
 {
 	const struct release *r = a->release;
+	const struct tree *old = a->base->tree;
+	const bool image = r->content == PACKAGE_IMAGE;
 	struct work w = {
 		.release = r,
 		.package = a->package,
@@ -292,6 +290,8 @@ int apply_delta(const struct apply_flow *a, struct buf *manifest, struct err *e)
 			 .scratch_max = r->scratch_len,
 			 .memory_max = r->apply_memory },
 		.manifest = manifest,
+		/* Both sides know an image's. */
+		.old_head = image ? 0 : old->bytes.len,
 		.bytes = mem_alloc(COPY_LEN, 1),
 	};
 	const struct package_point *from = &a->sink->from;
@@ -309,9 +309,10 @@ int apply_delta(const struct apply_flow *a, struct buf *manifest, struct err *e)
 		rc = go_on(&w, from, e);
 	if (!rc)
 		rc = delta_payload_apply(package_header(a->package)->codec,
-					 old_len(a->base->tree),
-					 r->manifest_len + r->content_len, &io,
-					 &w.may, e);
+					 w.old_head + old->content_len,
+					 (image ? 0 : r->manifest_len) +
+						 r->content_len,
+					 &io, &w.may, e);
 	if (!rc)
 		rc = finish(&w, e);
 	/* Another compressor than the one that the signer had? */

@@ -30,7 +30,7 @@ struct apply_flow {
 
 /*
  * Appends the new manifest to *manifest, which must be empty; or it is whole,
- * when sink->from is a point at which a former run was.
+ * when sink->from is a point at which a former run was, and of an image.
  */
 int apply_delta(const struct apply_flow *a, struct buf *manifest,
 		struct err *e) NODISCARD;

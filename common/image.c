@@ -53,7 +53,6 @@ void image_as_tree(const struct release *image, struct slice manifest,
 		   struct release *out)
 {
 	*out = *image;
-	out->content = PACKAGE_TREE;
 	out->attributes = TREE_APP;
 	out->manifest_len = manifest.len;
 	out->entries = 1;

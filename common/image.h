@@ -28,8 +28,8 @@ bool image_or_tree_is(enum package_content content, struct slice manifest,
 		      const struct sha256 *digest);
 
 /*
- * The release of an image as one of that tree, whose manifest is given.
- * Borrows everything from *image.
+ * The release of an image as one of that tree, whose manifest is given; its
+ * `content` still says that nobody sends that. Borrows everything from *image.
  */
 void image_as_tree(const struct release *image, struct slice manifest,
 		   struct release *out);

@@ -23,11 +23,10 @@ int pack_tree_read(const struct pack_tree *t, uint32_t index, uint64_t offset,
 		   void *out, size_t len, struct err *e) NODISCARD;
 
 /*
- * The whole stream of a tree, manifest and contents in manifest order, as a
- * heap buffer that the caller frees. ERR_LIMIT beyond max bytes.
+ * What its stream begins with, before the files' contents: the manifest. An
+ * image's is known to both sides.
  */
-int pack_tree_stream(const struct pack_tree *t, size_t max, uint8_t **out,
-		     size_t *len, struct err *e) NODISCARD;
+struct slice pack_tree_head(const struct pack_tree *t);
 
 void pack_tree_free(struct pack_tree *t);
 

@@ -190,7 +190,6 @@ static int read_image(struct image *m, const struct peek_place *at,
 	if (make_tree(m, at, e))
 		return -1;
 	stream_map_init(&m->map, &m->tree);
-	map_add_whole(&m->map, (struct map_name){ 0, 0 }, m->tree.manifest.len);
 	if (cut_squashfs(&c, &done, e))
 		return -1;
 	if (!done)

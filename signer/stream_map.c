@@ -20,7 +20,7 @@
 
 void stream_map_init(struct stream_map *m, const struct pack_tree *tree)
 {
-	uint64_t at = tree->manifest.len;
+	uint64_t at = pack_tree_head(tree).len;
 
 	*m = (struct stream_map){ .tree = tree, .cached = NOTHING };
 	m->starts = mem_alloc(tree->tree.count + (size_t)1, sizeof(*m->starts));
@@ -251,13 +251,13 @@ static uint32_t entry_at(const struct stream_map *m, uint64_t at)
 int map_read_stream(const struct stream_map *m, uint64_t at, void *out,
 		    size_t len, struct err *e)
 {
-	const struct slice manifest = buf_slice(&m->tree->manifest);
+	const struct slice head = pack_tree_head(m->tree);
 	uint8_t *to = out;
 
 	while (len > 0) {
-		struct slice part =
-			at < manifest.len ? slice_sub(manifest, (size_t)at, len)
-					  : (struct slice){ NULL, 0 };
+		struct slice part = at < head.len
+					    ? slice_sub(head, (size_t)at, len)
+					    : (struct slice){ NULL, 0 };
 		size_t some = part.len;
 
 		if (some > 0) {

@@ -83,13 +83,15 @@ int stream_scan(struct stream_map *m, const struct pack_tree *tree,
 {
 	size_t count;
 	struct sha256 *others = list_digests(&other->tree, &count);
+	const size_t head_len = pack_tree_head(tree).len;
 	int rc;
 
 	stream_map_init(m, tree);
-	map_add_whole(m,
-		      map_name_below((struct map_name){ 0, 0 },
-				     slice_of("/manifest")),
-		      tree->manifest.len);
+	if (head_len > 0)
+		map_add_whole(m,
+			      map_name_below((struct map_name){ 0, 0 },
+					     slice_of("/manifest")),
+			      head_len);
 	rc = add_files(m, others, count, cut, e);
 	if (!rc)
 		map_finish(m);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A pack_tree that holds an image of given bytes, for tests of what looks at
- * streams. */
+/* A pack_tree with an image of given bytes as its one file, for tests of what
+ * looks at streams. */
 #ifndef TESTS_UNIT_IMAGE_TREE_H
 #define TESTS_UNIT_IMAGE_TREE_H
 
@@ -19,7 +19,7 @@ static inline void image_tree_init(struct pack_tree *t, struct slice bytes)
 	struct err e = { 0 };
 
 	sha256_of(bytes, &digest);
-	*t = (struct pack_tree){ .content = PACKAGE_IMAGE,
+	*t = (struct pack_tree){ .content = PACKAGE_TREE,
 				 .manifest = BUF_INIT(IMAGE_MANIFEST_MAX),
 				 .fd = memfd_create("image", MFD_CLOEXEC) };
 	assert_true(t->fd >= 0);

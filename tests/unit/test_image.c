@@ -29,7 +29,7 @@ static void the_manifest_follows_from_length_and_digest(void **state)
 
 	image_as_tree(&image, buf_slice(&manifest), &as_tree);
 	sha256_of(buf_slice(&manifest), &digest);
-	assert_int_equal(as_tree.content, PACKAGE_TREE);
+	assert_int_equal(as_tree.content, PACKAGE_IMAGE);
 	assert_int_equal(as_tree.attributes, TREE_APP);
 	assert_int_equal(as_tree.entries, 1);
 	assert_int_equal(as_tree.content_len, 5);

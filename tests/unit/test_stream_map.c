@@ -166,6 +166,21 @@ static void the_stream_is_manifest_and_content(void **state)
 	assert_memory_equal(got + 50, bytes, 150);
 }
 
+static void that_of_an_image_is_the_image(void **state)
+{
+	struct pack_tree image = tree;
+	struct stream_map its;
+	uint8_t got[200];
+	struct err e = { 0 };
+
+	(void)state;
+	image.content = PACKAGE_IMAGE;
+	stream_map_init(&its, &image);
+	assert_ok(map_read_stream(&its, 0, got, sizeof(got), &e));
+	assert_memory_equal(got, bytes, sizeof(got));
+	stream_map_done(&its);
+}
+
 static void a_unit_has_the_digest_of_its_bytes(void **state)
 {
 	struct sha256 digest;
@@ -194,6 +209,7 @@ int main(void)
 		TEST(what_is_filtered_is_of_no_file),
 		TEST(zeroes_are_told_apart),
 		TEST(the_stream_is_manifest_and_content),
+		TEST(that_of_an_image_is_the_image),
 		TEST(a_unit_has_the_digest_of_its_bytes),
 	};
 
