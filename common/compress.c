@@ -8,12 +8,15 @@
 #include <zstd_errors.h>
 
 #include "common/buf.h"
+#include "common/le.h"
 #include "common/mem.h"
 
 #define CHUNK_LEN   65536u /* of bytes that LZMA2 has as they are, at most */
 #define CHUNK_FIRST 1      /* it begins a dictionary */
 #define CHUNK_NEXT  2
 #define DROP_LEN    8192
+#define HEADER_LEN  9    /* of a zstd frame: with a length of 32 bits */
+#define ONE_SEGMENT 0xa0 /* which is the window, too */
 
 static const uint8_t zstd_magic[4] = { 0x28, 0xb5, 0x2f, 0xfd };
 
@@ -214,10 +217,14 @@ static int run_zstd(struct decompressor *d, struct decompress_step *s,
 	return 0;
 }
 
-int decompress_bare(struct decompressor *d, struct err *e)
+int decompress_bare(struct decompressor *d, uint32_t len, struct err *e)
 {
-	struct decompress_step s = { .in = { zstd_magic, sizeof(zstd_magic) } };
+	uint8_t header[HEADER_LEN] = { 0 };
+	struct decompress_step s = { .in = { header, sizeof(header) } };
 
+	memcpy(header, zstd_magic, sizeof(zstd_magic));
+	header[sizeof(zstd_magic)] = ONE_SEGMENT;
+	le32_put(header + sizeof(zstd_magic) + 1, len);
 	return d->codec == PACKAGE_ZSTD ? run_zstd(d, &s, e) : 0;
 }
 

@@ -55,10 +55,12 @@ int decompress_prefix(struct decompressor *d, struct slice bytes,
 		      struct err *e) NODISCARD;
 
 /*
- * After both: a frame of zstd comes without the four bytes that each begins
- * with. For other codecs it changes nothing.
+ * After both: a frame of zstd comes without its header, which says that it
+ * yields so many bytes, and that they are its window. For other codecs it
+ * changes nothing.
  */
-int decompress_bare(struct decompressor *d, struct err *e) NODISCARD;
+int decompress_bare(struct decompressor *d, uint32_t len,
+		    struct err *e) NODISCARD;
 void decompress_free(struct decompressor *d);
 
 #endif

@@ -413,8 +413,10 @@ int delta_apply(enum package_codec codec, uint64_t old_len, uint64_t new_len,
 {
 	const uint64_t longer = old_len > new_len ? old_len : new_len;
 	struct decoder *d = mem_alloc(1, sizeof(*d));
-	const struct delta_source from = { d, read_records, read_prefix,
-					   old_len, &d->ops_left };
+	const struct delta_source from = {
+		d,       read_records, read_prefix,
+		old_len, &d->ops_left, io->whole ? new_len : 0
+	};
 	int rc;
 
 	d->io = io;
@@ -423,6 +425,9 @@ int delta_apply(enum package_codec codec, uint64_t old_len, uint64_t new_len,
 	d->new_left = new_len - io->from.records;
 	d->ops_left = DELTA_OPS_FREE + new_len / DELTA_OP_LEN;
 	d->reads_left = longer + longer / 2 + DELTA_READS_FREE;
+	/* Without records there is one segment, which inserts all. */
+	d->segment.kind = DELTA_PATCH;
+	d->segment_left = from.whole;
 	rc = delta_unpack_new(codec, &from, &d->unpack, e);
 	if (!rc)
 		rc = run(d, new_len, e);

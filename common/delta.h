@@ -44,6 +44,7 @@ struct delta_io {
 	 */
 	struct package_point from;
 	int (*point)(void *ctx, const struct package_point *at, struct err *e);
+	bool whole; /* there are no records: struct delta_source */
 	/* Next bytes of the records; *got 0 at the end. */
 	int (*more)(void *ctx, void *out, size_t len, size_t *got,
 		    struct err *e);

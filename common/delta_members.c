@@ -27,9 +27,10 @@ int delta_parse_head(struct slice in, struct delta_head *out, struct err *e)
 	struct rd r = rd_init(in);
 	const uint8_t flags = rd_u8(&r);
 	const bool list = (flags & DELTA_HEAD_LIST) != 0;
-	struct delta_head h = { .blank = (flags & DELTA_HEAD_BLANK) != 0 };
+	struct delta_head h = { .blank = (flags & DELTA_HEAD_BLANK) != 0,
+				.whole = (flags & DELTA_HEAD_WHOLE) != 0 };
 
-	if (flags > (DELTA_HEAD_BLANK | DELTA_HEAD_LIST))
+	if (flags > (DELTA_HEAD_BLANK | DELTA_HEAD_LIST | DELTA_HEAD_WHOLE))
 		return err_set(e, ERR_CONFLICT,
 			       "unknown delta format: it is for another "
 			       "updater");
@@ -53,7 +54,8 @@ size_t delta_format_head(const struct delta_head *h,
 	const uint32_t lengths[] = { h->raw_len, h->packed_len };
 
 	out[0] = (uint8_t)((h->blank ? DELTA_HEAD_BLANK : 0) |
-			   (h->raw_len > 0 ? DELTA_HEAD_LIST : 0));
+			   (h->raw_len > 0 ? DELTA_HEAD_LIST : 0) |
+			   (h->whole ? DELTA_HEAD_WHOLE : 0));
 	for (size_t i = 0; i < 6; i++)
 		out[1 + i] = (uint8_t)(lengths[i / 3] >> (i % 3 * 8));
 	return delta_head_len(out[0]);

@@ -17,6 +17,7 @@
 #define DELTA_HEAD_MAX    7 /* flags, two lengths of three bytes */
 #define DELTA_HEAD_BLANK  1 /* flags: digests are left out */
 #define DELTA_HEAD_LIST   2 /* there is a list, and its lengths */
+#define DELTA_HEAD_WHOLE  4 /* there are no records: struct delta_source */
 #define DELTA_RECIPES_MAX 64
 #define DELTA_PARTS_MAX   32768      /* of the old, and steps of the new */
 #define DELTA_LIST_MAX    (1u << 20) /* bytes of the list */
@@ -32,7 +33,7 @@
 /* A payload begins with it; then the list follows. */
 struct delta_head {
 	uint32_t raw_len, packed_len; /* of the list; equal: not compressed */
-	bool blank;                   /* see struct delta_members */
+	bool blank, whole;            /* see struct delta_members */
 };
 
 /* Bytes of a head that begins with this one. */
@@ -84,6 +85,7 @@ struct delta_members {
 	 * who makes the files puts theirs there, and then compares the whole.
 	 */
 	bool blank;
+	bool whole; /* what follows is no records: struct delta_source */
 	struct member_recipe recipes[DELTA_RECIPES_MAX];
 	size_t recipe_count;
 	struct delta_part *parts; /* heap */

@@ -17,6 +17,7 @@ struct rebuild {
 	struct delta_allowance *may;
 	uint64_t old_len;
 	struct delta_members members;
+	struct delta_head head; /* empty for who goes on */
 	struct scratch scratch;
 	uint64_t unpacked; /* bytes of the parts' contents so far */
 	uint8_t *room;     /* mapped */
@@ -54,28 +55,25 @@ static int read_exactly(const struct delta_source *from, uint8_t *out,
 	return 0;
 }
 
-static int inflate_list(enum package_codec codec, struct slice in,
-			struct slice out, uint8_t *to, struct err *e)
+static int inflate_list(enum package_codec codec, struct slice in, uint8_t *to,
+			uint32_t out_len, struct err *e)
 {
-	struct decompress_step s = { .in = in, .out = to, .out_len = out.len };
+	struct decompress_step s = { .in = in, .out = to, .out_len = out_len };
 	struct decompressor *d = NULL;
-	size_t used = 0, got = 0;
 	int rc = decompress_new(codec, DELTA_WINDOW, &d, e);
 
 	if (rc == 0)
-		rc = decompress_bare(d, e);
+		rc = decompress_bare(d, out_len, e);
 	while (rc == 0 && !s.ended) {
 		rc = decompress(d, &s, e);
-		used += s.used;
-		got += s.got;
 		if (rc == 0 && !s.ended && s.used == 0 && s.got == 0)
 			break;
-		s.in = slice_sub(in, used, in.len);
-		s.out = to + got;
-		s.out_len = out.len - got;
+		s.in = slice_sub(s.in, s.used, s.in.len);
+		s.out = (uint8_t *)s.out + s.got;
+		s.out_len -= s.got;
 	}
 	decompress_free(d);
-	if (rc == 0 && (!s.ended || used != in.len || got != out.len))
+	if (rc == 0 && (!s.ended || s.in.len > 0 || s.out_len > 0))
 		rc = err_set(e, ERR_FORMAT, "delta has a wrong list");
 	return rc;
 }
@@ -97,29 +95,28 @@ static int read_head(const struct delta_source *from, struct delta_head *out,
 
 /* Appended to *list, which is empty and has room for any. */
 static int read_list(enum package_codec codec, const struct delta_source *from,
-		     struct buf *list, uint64_t *len, bool *blank,
+		     struct buf *list, uint64_t *len, struct delta_head *h,
 		     struct err *e)
 {
-	struct delta_head h = { 0 };
 	uint8_t *packed, *raw;
 	uint64_t head_len;
 	int rc;
 
-	if (read_head(from, &h, &head_len, e))
+	if (read_head(from, h, &head_len, e))
 		return -1;
-	raw = buf_reserve(list, h.raw_len, e);
+	raw = buf_reserve(list, h->raw_len, e);
 	if (!raw)
 		return -1;
-	packed = mem_alloc(h.packed_len + (size_t)1, 1);
-	list->len = h.raw_len;
-	rc = read_exactly(from, packed, h.packed_len, e);
-	if (rc == 0 && h.packed_len == h.raw_len)
-		memcpy(raw, packed, h.raw_len);
+	packed = mem_alloc(h->packed_len + (size_t)1, 1);
+	list->len = h->raw_len;
+	rc = read_exactly(from, packed, h->packed_len, e);
+	if (rc == 0 && h->packed_len == h->raw_len)
+		memcpy(raw, packed, h->raw_len);
 	else if (rc == 0)
-		rc = inflate_list(codec, (struct slice){ packed, h.packed_len },
-				  buf_slice(list), raw, e);
-	*len = head_len + h.packed_len;
-	*blank = h.blank;
+		rc = inflate_list(codec,
+				  (struct slice){ packed, h->packed_len }, raw,
+				  h->raw_len, e);
+	*len = head_len + h->packed_len;
 	free(packed);
 	return rc;
 }
@@ -129,14 +126,16 @@ int delta_read_members(enum package_codec codec,
 		       struct delta_members *out, uint64_t *len, struct err *e)
 {
 	struct buf list = BUF_INIT(DELTA_LIST_MAX);
-	bool blank = false;
-	int rc = read_list(codec, from, &list, len, &blank, e);
+	struct delta_head head = { 0 };
+	int rc = read_list(codec, from, &list, len, &head, e);
 
 	if (rc == 0)
 		rc = delta_parse_members(buf_slice(&list), from->old_len,
 					 new_len, out, e);
-	if (rc == 0)
-		out->blank = blank;
+	if (rc == 0) {
+		out->blank = head.blank;
+		out->whole = head.whole;
+	}
 	buf_done(&list);
 	return rc;
 }
@@ -150,8 +149,9 @@ static int get_list(struct rebuild *r, enum package_codec codec,
 
 	if (r->mark.packed > 0)
 		return fs_read_file(dirfd, DELTA_KEPT_LIST, list, e);
-	if (read_list(codec, from, list, &r->mark.packed, &r->may->blank, e))
+	if (read_list(codec, from, list, &r->mark.packed, &r->head, e))
 		return -1;
+	r->may->blank = r->head.blank;
 	if (r->may->blank || !r->io->point)
 		return 0;
 	return fs_replace_file(dirfd, DELTA_KEPT_LIST, buf_slice(list), 0600,
@@ -162,8 +162,7 @@ static int get_members(struct rebuild *r, enum package_codec codec,
 		       uint64_t new_len, struct err *e)
 {
 	const struct delta_io *io = r->io;
-	const struct delta_source from = { io->ctx, io->more, io->old_at,
-					   r->old_len, NULL };
+	const struct delta_source from = { .ctx = io->ctx, .more = io->more };
 	struct buf list = BUF_INIT(DELTA_LIST_MAX);
 	int rc = get_list(r, codec, &from, &list, e);
 
@@ -628,6 +627,7 @@ static int run(struct rebuild *r, enum package_codec codec, uint64_t new_len,
 	const struct delta_io io = { .ctx = r,
 				     .from = r->mark,
 				     .point = point,
+				     .whole = r->head.whole,
 				     .more = more,
 				     .old_at = old_at,
 				     .emit = emit,

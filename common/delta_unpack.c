@@ -13,6 +13,7 @@
 struct frame {
 	size_t packed, raw;
 	bool stored, ended;
+	bool open; /* how long it is its end tells */
 };
 
 struct delta_unpack {
@@ -94,7 +95,7 @@ static int add_range(struct delta_unpack *u, uint64_t at, uint64_t len,
 {
 	if (len == 0 || len > u->from.old_len - at)
 		return err_set(e, ERR_FORMAT, "delta reads beside the old");
-	if (u->from.ranges_left && (*u->from.ranges_left)-- == 0)
+	if ((*u->from.ranges_left)-- == 0)
 		return err_set(e, ERR_LIMIT, "delta has too many operations");
 	if (len > u->prefix_left)
 		return err_set(e, ERR_LIMIT, "delta has too long a prefix");
@@ -113,18 +114,24 @@ static int add_range(struct delta_unpack *u, uint64_t at, uint64_t len,
 	return 0;
 }
 
+/* Where there are no records it is all of the old stream. */
 static int read_prefix(struct delta_unpack *u, struct rd *ranges,
 		       size_t inserts_len, struct err *e)
 {
-	uint64_t at = 0, len = 0;
+	uint64_t at = 0, len = u->from.old_len;
+	bool all = u->inserts.open;
 
-	u->prefix_left = DELTA_PREFIX_MAX - inserts_len;
-	while (ranges->rest.len > 0) {
-		if (delta_get_place(ranges, at, u->from.old_len, &at, e) ||
-		    delta_get_varint(ranges, &len, e) ||
+	u->prefix_left = inserts_len < DELTA_PREFIX_MAX
+				 ? DELTA_PREFIX_MAX - inserts_len
+				 : 0;
+	while (all || ranges->rest.len > 0) {
+		if ((!all &&
+		     (delta_get_place(ranges, at, u->from.old_len, &at, e) ||
+		      delta_get_varint(ranges, &len, e))) ||
 		    add_range(u, at, len, e))
 			return -1;
 		at += len;
+		all = false;
 	}
 	return 0;
 }
@@ -133,7 +140,7 @@ static int read_prefix(struct delta_unpack *u, struct rd *ranges,
 
 static struct frame begin_frame(uint32_t packed, uint32_t raw)
 {
-	return (struct frame){ packed, raw, packed == raw, false };
+	return (struct frame){ packed, raw, packed == raw, false, false };
 }
 
 static int wrong_length(struct err *e)
@@ -165,7 +172,7 @@ static int inflate(struct delta_unpack *u, struct frame *f, uint8_t *out,
 		out += s.got;
 		len -= s.got;
 	}
-	return f->ended && f->packed > 0 ? wrong_length(e) : 0;
+	return f->ended && f->packed > 0 && !f->open ? wrong_length(e) : 0;
 }
 
 static int read_some(struct delta_unpack *u, struct frame *f, uint8_t *out,
@@ -178,31 +185,13 @@ static int read_some(struct delta_unpack *u, struct frame *f, uint8_t *out,
 	return read_exactly(u, out, len, e);
 }
 
-/* Pass over what is left of a packed stream. */
-static int skip(struct delta_unpack *u, struct frame *f, struct err *e)
-{
-	while (f->packed > 0) {
-		struct slice got;
-
-		if (peek(u, f->packed, &got, e))
-			return -1;
-		if (got.len == 0)
-			return err_set(e, ERR_FORMAT, "delta is cut off");
-		u->in_used += got.len;
-		f->packed -= got.len;
-	}
-	f->raw = 0;
-	return 0;
-}
-
 static int begin_inserts(struct delta_unpack *u, struct rd *ranges,
 			 struct err *e)
 {
-	if (!u->from.old_at)
-		return skip(u, &u->inserts, e);
 	return decompress_reset(u->decompressor, e) ||
 			       read_prefix(u, ranges, u->inserts.raw, e) ||
-			       decompress_bare(u->decompressor, e)
+			       decompress_bare(u->decompressor,
+					       (uint32_t)u->inserts.raw, e)
 		       ? -1
 		       : 0;
 }
@@ -217,8 +206,9 @@ static int read_streams(struct delta_unpack *u, const struct delta_record *r,
 		struct frame f = begin_frame(r->packed_len[i], r->raw_len[i]);
 
 		streams[i] = rd_init((struct slice){ out, len });
-		if (!f.stored && (decompress_reset(u->decompressor, e) ||
-				  decompress_bare(u->decompressor, e)))
+		if (!f.stored &&
+		    (decompress_reset(u->decompressor, e) ||
+		     decompress_bare(u->decompressor, r->raw_len[i], e)))
 			return -1;
 		if (read_some(u, &f, out, len, e))
 			return -1;
@@ -228,7 +218,7 @@ static int read_streams(struct delta_unpack *u, const struct delta_record *r,
 	}
 	u->inserts = begin_frame(r->packed_len[DELTA_INSERTS],
 				 r->raw_len[DELTA_INSERTS]);
-	return begin_inserts(u, &streams[DELTA_PREFIX], e);
+	return 0;
 }
 
 int delta_unpack_inserts(struct delta_unpack *u, uint8_t *out, size_t len,
@@ -244,8 +234,8 @@ bool delta_unpack_is_done(const struct delta_unpack *u)
 	return u->inserts.raw == 0;
 }
 
-int delta_unpack_next(struct delta_unpack *u, struct delta_record *record,
-		      struct rd streams[DELTA_INSERTS], struct err *e)
+static int read_record(struct delta_unpack *u, struct delta_record *record,
+		       struct rd streams[DELTA_INSERTS], struct err *e)
 {
 	uint8_t header[UINT8_MAX];
 	uint8_t len = 0;
@@ -265,6 +255,47 @@ int delta_unpack_next(struct delta_unpack *u, struct delta_record *record,
 	}
 	*record = r;
 	return read_streams(u, &r, streams, e);
+}
+
+int delta_unpack_next(struct delta_unpack *u, struct delta_record *record,
+		      struct rd streams[DELTA_INSERTS], struct err *e)
+{
+	const uint64_t len = u->from.whole;
+
+	if (len > 0) {
+		record->new_len = len;
+		u->inserts = (struct frame){ .packed = SIZE_MAX,
+					     .raw = (size_t)len,
+					     .open = true };
+	} else if (read_record(u, record, streams, e)) {
+		return -1;
+	}
+	return begin_inserts(u, &streams[DELTA_PREFIX], e);
+}
+
+/* Pass over what is left of a packed stream. */
+static int skip(struct delta_unpack *u, struct frame *f, struct err *e)
+{
+	while (f->packed > 0) {
+		struct slice got;
+
+		if (peek(u, f->packed, &got, e))
+			return -1;
+		if (got.len == 0)
+			return err_set(e, ERR_FORMAT, "delta is cut off");
+		u->in_used += got.len;
+		f->packed -= got.len;
+	}
+	f->raw = 0;
+	return 0;
+}
+
+int delta_unpack_pass(struct delta_unpack *u, struct delta_record *record,
+		      struct rd streams[DELTA_INSERTS], struct err *e)
+{
+	return read_record(u, record, streams, e) || skip(u, &u->inserts, e)
+		       ? -1
+		       : 0;
 }
 
 size_t delta_unpack_ahead(const struct delta_unpack *u)

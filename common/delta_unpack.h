@@ -22,14 +22,18 @@ struct delta_source {
 	/* Next bytes; *got 0 at the end. */
 	int (*more)(void *ctx, void *out, size_t len, size_t *got,
 		    struct err *e);
-	/*
-	 * A part of the prefix, which lies within the old stream. NULL: there
-	 * is no old stream; inserts are passed over.
-	 */
+	/* A part of the prefix, which lies within the old stream. */
 	int (*old_at)(void *ctx, uint64_t at, void *out, size_t len,
 		      struct err *e);
 	uint64_t old_len;
-	uint64_t *ranges_left; /* that prefixes may still have; NULL: any */
+	uint64_t *ranges_left; /* that prefixes may still have */
+	/*
+	 * Not 0: there are no records. What there is is one compressed stream
+	 * of so many inserts, which ends where its frame does; its prefix is
+	 * all of the old stream. Of it comes a record with no other streams
+	 * than these inserts, which the caller has emptied.
+	 */
+	uint64_t whole;
 };
 
 struct delta_unpack;
@@ -43,6 +47,11 @@ void delta_unpack_free(struct delta_unpack *u);
  * the next call.
  */
 int delta_unpack_next(struct delta_unpack *u, struct delta_record *record,
+		      struct rd streams[DELTA_INSERTS],
+		      struct err *e) NODISCARD;
+
+/* The same for who has no old stream: its inserts are passed over. */
+int delta_unpack_pass(struct delta_unpack *u, struct delta_record *record,
 		      struct rd streams[DELTA_INSERTS],
 		      struct err *e) NODISCARD;
 

@@ -268,18 +268,47 @@ static int open_delta(int *fd, struct package_reader **out, struct err *e)
 	return err_set(e, ERR_USAGE, "this is a full package");
 }
 
+/* What is left of the payload: the list came before it. */
+static int tell_whole(struct explain *x, struct package_reader *package,
+		      struct err *e)
+{
+	uint64_t len = 0;
+	uint8_t bytes[4096];
+	size_t got;
+
+	do {
+		if (package_read(package, bytes, sizeof(bytes), &got, e))
+			return -1;
+		len += got;
+	} while (got > 0);
+	if (x->list_len + len != package_header(package)->plain_len)
+		return err_set(e, ERR_FORMAT, "delta is cut off");
+	report_line(x->out,
+		    "%10llu bytes of all content, compressed behind all of the "
+		    "old",
+		    (unsigned long long)len);
+	json_set_int(report_object(x->out), "whole", (int64_t)len);
+	return 0;
+}
+
 static int explain_package(struct explain *x, struct package_reader *package,
 			   struct err *e)
 {
-	const struct delta_source from = { package, more, NULL, INT64_MAX,
-					   NULL };
+	const struct delta_source from = { .ctx = package,
+					   .more = more,
+					   .old_len = INT64_MAX };
 	const struct delta_visit visit = { x, tell_segment };
 	const enum package_codec codec = package_header(package)->codec;
 	struct delta_totals totals;
 
 	if (delta_read_members(codec, &from, INT64_MAX, &x->members,
-			       &x->list_len, e) ||
-	    delta_explain(codec, &from, &visit, &totals, e))
+			       &x->list_len, e))
+		return -1;
+	if (x->members.whole) {
+		tell_members(x);
+		return tell_whole(x, package, e);
+	}
+	if (delta_explain(codec, &from, &visit, &totals, e))
 		return -1;
 	tell_members(x);
 	tell_totals(x, &totals);

@@ -268,7 +268,7 @@ int delta_explain(enum package_codec codec, const struct delta_source *from,
 	if (delta_unpack_new(codec, &w.from, &unpack, e))
 		return -1;
 	while (!ended) {
-		if (delta_unpack_next(unpack, &w.record, w.streams, e) ||
+		if (delta_unpack_pass(unpack, &w.record, w.streams, e) ||
 		    walk_record(&w, e))
 			goto out;
 		ended = delta_unpack_at_end(unpack, e);

@@ -480,7 +480,8 @@ static int read_old(void *ctx, uint64_t at, void *out, size_t len,
 	return 0;
 }
 
-static int put_head(struct maker *m, const struct encoder_sink *to,
+/* What the payload begins with. */
+static int put_head(struct maker *m, const struct encoder_sink *to, bool whole,
 		    uint64_t *len, struct err *e)
 {
 	struct buf raw = BUF_INIT(DELTA_LIST_MAX);
@@ -499,7 +500,7 @@ static int put_head(struct maker *m, const struct encoder_sink *to,
 	list = packed.len < raw.len ? buf_slice(&packed) : buf_slice(&raw);
 	head_len = delta_format_head(&(struct delta_head){ (uint32_t)raw.len,
 							   (uint32_t)list.len,
-							   m->is_blank },
+							   m->is_blank, whole },
 				     head);
 	*len = head_len + list.len;
 	if (to->write(to->ctx, (struct slice){ head, head_len }, e) == 0 &&
@@ -581,26 +582,26 @@ static int add_bytes(void *ctx, struct slice bytes, struct err *e)
 static int make_little(struct maker *m, const struct delta_job *job,
 		       struct delta_made *made, struct err *e)
 {
-	struct buf first = BUF_INIT(SIZE_MAX), second = BUF_INIT(SIZE_MAX);
-	struct delta_writer_setup setup = m->setup;
+	struct buf records = BUF_INIT(SIZE_MAX), whole = BUF_INIT(SIZE_MAX);
+	const struct encoder_sink *to = &job->to;
 	enum package_codec codec;
-	uint64_t len, other_len;
+	const struct buf *best;
+	uint64_t len;
 	int rc = -1;
 
-	m->setup.to = (struct encoder_sink){ &first, add_bytes };
-	setup.to = (struct encoder_sink){ &second, add_bytes };
+	m->setup.to = (struct encoder_sink){ &records, add_bytes };
 	delta_writer_new(&m->setup, &m->writer);
 	if (put_all(m, &len, e) ||
-	    delta_whole_write(&setup, &m->views.fresh, &m->old, &codec,
-			      &other_len, e))
+	    delta_whole_make(&m->setup, &m->views, &whole, &codec, e))
 		goto out;
-	made->codec = len <= other_len ? delta_writer_codec(m->writer) : codec;
-	made->len += len <= other_len ? len : other_len;
-	rc = job->to.write(job->to.ctx,
-			   buf_slice(len <= other_len ? &first : &second), e);
+	best = whole.len < records.len ? &whole : &records;
+	made->codec = best == &whole ? codec : delta_writer_codec(m->writer);
+	if (put_head(m, to, best == &whole, &made->len, e) == 0)
+		rc = to->write(to->ctx, buf_slice(best), e);
+	made->len += best->len;
 out:
-	buf_done(&first);
-	buf_done(&second);
+	buf_done(&records);
+	buf_done(&whole);
 	return rc;
 }
 
@@ -609,10 +610,10 @@ static int make_records(struct maker *m, const struct delta_job *job,
 {
 	uint64_t len;
 
-	if (delta_whole_is_tried(&m->views))
+	if (delta_whole_is_tried(&m->views, &m->setup))
 		return make_little(m, job, made, e);
 	delta_writer_new(&m->setup, &m->writer);
-	if (put_all(m, &len, e))
+	if (put_head(m, &job->to, false, &made->len, e) || put_all(m, &len, e))
 		return -1;
 	made->len += len;
 	made->codec = delta_writer_codec(m->writer);
@@ -630,13 +631,12 @@ static int run(struct maker *m, const struct delta_job *job,
 	};
 	m->pieces.old = &m->old;
 	m->pieces.setup = &m->setup;
-	if (!job->plain)
+	if (!job->plain && job->fresh->content != PACKAGE_IMAGE)
 		delta_blank_make(job->old, job->fresh, &m->blank);
 	m->is_blank = job->blank || delta_blank_pays(&m->blank);
 	if (crew_new(job->jobs, &m->setup.crew, e) ||
 	    open_views(m, job, gave_up, e) || see_sifted(m, e) ||
-	    (!job->plain && see_kin(m, e)) ||
-	    put_head(m, &job->to, &made.len, e))
+	    (!job->plain && see_kin(m, e)))
 		return -1;
 	m->setup.prefix_max = spare_reads(m);
 	/* The list is of the codec that was asked for. */

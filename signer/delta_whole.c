@@ -2,25 +2,15 @@
 #include "signer/delta_whole.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/mem.h"
 
-/* With as much inserted, a record has room for all of the prefix. */
-#define OLD_MAX ((uint64_t)5 << 19)
-#define NEW_MAX ((uint64_t)8 << 20)
-
-/*
- * What is told at once: spans that follow one another in the old stream, too,
- * are one copy, and those between two copies one patch. Of one of them there is
- * something.
- */
-struct work {
-	struct delta_writer *writer;
-	struct stream_view *fresh;
-	const struct delta_old *old;
-	uint64_t copy_at, copy_len;
-	struct buf bytes; /* of the patch */
-};
+/* As readers see it: what will be kept stands behind the old view. */
+static uint64_t old_len(const struct view_pair *views)
+{
+	return views->old.len + views->members.kept_len;
+}
 
 /* Of what was unpacked, not all need be content that can be read again. */
 static bool is_all_there(const struct stream_view *v)
@@ -35,83 +25,90 @@ static bool is_all_there(const struct stream_view *v)
 	return at == v->len;
 }
 
-bool delta_whole_is_tried(const struct view_pair *views)
+bool delta_whole_is_tried(const struct view_pair *views,
+			  const struct delta_writer_setup *setup)
 {
-	return views->old.len > 0 && views->old.len <= OLD_MAX &&
-	       views->fresh.len <= NEW_MAX && is_all_there(&views->old);
+	return setup->codec != PACKAGE_RAW &&
+	       views->fresh.len <= DELTA_PREFIX_MAX &&
+	       old_len(views) <= DELTA_PREFIX_MAX - views->fresh.len &&
+	       is_all_there(&views->old);
 }
 
-static int flush_copy(struct work *w, struct err *e)
+/* All of a view, and zeroes up to len bytes. */
+static int read_all(struct stream_view *v, uint64_t len, struct buf *out,
+		    struct err *e)
 {
-	const uint64_t len = w->copy_len;
-
-	w->copy_len = 0;
-	return delta_writer_copy(w->writer, w->copy_at, len, e);
-}
-
-static int put_copy(struct work *w, uint64_t at, uint64_t len, struct err *e)
-{
-	if (w->copy_len > 0 && w->copy_at + w->copy_len != at &&
-	    flush_copy(w, e))
+	*out = (struct buf)BUF_INIT((size_t)len + 1);
+	if (!buf_reserve(out, (size_t)len + 1, e))
 		return -1;
-	if (w->copy_len == 0)
-		w->copy_at = at;
-	w->copy_len += len;
+	for (size_t i = 0; i < v->span_count; i++) {
+		const struct view_span *s = &v->spans[i];
+		uint8_t *to = buf_reserve(out, (size_t)s->len, e);
+
+		if (!to || view_read(v, s, 0, to, (size_t)s->len, e))
+			return -1;
+		out->len += (size_t)s->len;
+	}
+	memset(out->ptr + out->len, 0, (size_t)len - out->len);
+	out->len = (size_t)len;
 	return 0;
 }
 
-static int flush_bytes(struct work *w, struct err *e)
+/* What was made so, if it is less than *best. */
+static int try_one(const struct encode_how *how, struct slice in,
+		   struct buf *best, enum package_codec *codec, struct err *e)
 {
-	const struct delta_segment all = { .kind = DELTA_PATCH,
-					   .len = w->bytes.len };
-	const struct delta_near near = { .to = w->old->view->len };
+	struct buf out = BUF_INIT(SIZE_MAX);
+	int rc = encode_with(how, in, &out, e);
 
-	if (w->bytes.len == 0)
-		return 0;
-	if (delta_writer_patch(w->writer, &all, NULL, e) ||
-	    delta_writer_insert(w->writer, buf_slice(&w->bytes), &near, e))
+	if (!rc && (best->len == 0 || out.len < best->len)) {
+		struct buf larger = *best;
+
+		*best = out;
+		out = larger;
+		*codec = how->codec;
+	}
+	buf_done(&out);
+	return rc;
+}
+
+/*
+ * Readers have the prefix, but nobody must refer to it: one of which little
+ * comes again only misleads.
+ */
+static int try_codec(enum package_codec codec, struct slice prefix,
+		     struct slice in, struct buf *best,
+		     enum package_codec *best_codec, struct err *e)
+{
+	struct encode_how how = { .codec = codec,
+				  .window_len = DELTA_WINDOW,
+				  .prefix = prefix,
+				  .bare = true };
+
+	if (try_one(&how, in, best, best_codec, e))
 		return -1;
-	w->bytes.len = 0;
-	return 0;
+	how.prefix = (struct slice){ 0 };
+	return best->len > in.len / 2 ? try_one(&how, in, best, best_codec, e)
+				      : 0;
 }
 
-static int put_bytes(struct work *w, const struct view_span *s, struct err *e)
+int delta_whole_make(const struct delta_writer_setup *setup,
+		     struct view_pair *views, struct buf *out,
+		     enum package_codec *codec, struct err *e)
 {
-	uint8_t *to = buf_reserve(&w->bytes, (size_t)s->len, e);
+	struct buf old = { 0 }, fresh = { 0 };
+	int rc = -1;
 
-	if (!to || view_read(w->fresh, s, 0, to, (size_t)s->len, e))
-		return -1;
-	w->bytes.len += (size_t)s->len;
-	return 0;
-}
-
-static int put_span(struct work *w, const struct view_span *s, struct err *e)
-{
-	const uint64_t at = delta_old_find(w->old, s);
-
-	if (at == DELTA_NOWHERE)
-		return flush_copy(w, e) || put_bytes(w, s, e) ? -1 : 0;
-	return flush_bytes(w, e) || put_copy(w, at, s->len, e) ? -1 : 0;
-}
-
-int delta_whole_write(const struct delta_writer_setup *setup,
-		      struct stream_view *fresh, const struct delta_old *old,
-		      enum package_codec *codec, uint64_t *len, struct err *e)
-{
-	struct work w = { .fresh = fresh,
-			  .old = old,
-			  .bytes = BUF_INIT((size_t)NEW_MAX) };
-	int rc = 0;
-
-	delta_writer_new(setup, &w.writer);
-	for (size_t i = 0; i < fresh->span_count && !rc; i++)
-		rc = put_span(&w, &fresh->spans[i], e);
-	if (!rc)
-		rc = flush_copy(&w, e) || flush_bytes(&w, e) ? -1 : 0;
-	if (!rc)
-		rc = delta_writer_end(w.writer, len, e);
-	*codec = delta_writer_codec(w.writer);
-	delta_writer_free(w.writer);
-	buf_done(&w.bytes);
+	if (read_all(&views->old, old_len(views), &old, e) ||
+	    read_all(&views->fresh, views->fresh.len, &fresh, e))
+		goto out;
+	rc = try_codec(setup->codec, buf_slice(&old), buf_slice(&fresh), out,
+		       codec, e);
+	if (!rc && setup->any_codec && setup->codec != PACKAGE_ZSTD)
+		rc = try_codec(PACKAGE_ZSTD, buf_slice(&old), buf_slice(&fresh),
+			       out, codec, e);
+out:
+	buf_done(&old);
+	buf_done(&fresh);
 	return rc;
 }

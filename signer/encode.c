@@ -14,6 +14,7 @@
 #define ZSTD_RECORDS   22
 #define ZSTD_FAST      6
 #define MAGIC_LEN      4 /* what each frame of zstd begins with */
+#define ONE_SEGMENT    0x20
 #define LZMA_PRESET    (9 | LZMA_PRESET_EXTREME)
 #define LZMA_FAST      2
 #define SAMPLE_LEN     (256u << 10)
@@ -98,6 +99,20 @@ static int fit_tables(ZSTD_CCtx *zstd, uint32_t window_len, struct err *e)
 	return set_all(zstd, settings, ARRAY_LEN(settings), e);
 }
 
+/* The header of a frame that is one segment, which its length alone fixes. */
+static int drop_header(uint8_t *frame, size_t *len, struct err *e)
+{
+	static const size_t lengths[] = { 1, 2, 4, 8 };
+	const uint8_t what = frame[MAGIC_LEN];
+	const size_t header_len = MAGIC_LEN + 1 + lengths[what >> 6];
+
+	if ((what & 0x3f) != ONE_SEGMENT)
+		return err_set(e, ERR_SYSTEM, "zstd: an unexpected frame");
+	*len -= header_len;
+	memmove(frame, frame + header_len, *len);
+	return 0;
+}
+
 static int zstd_all(const struct encode_how *how, struct slice in,
 		    struct buf *out, struct err *e)
 {
@@ -118,10 +133,8 @@ static int zstd_all(const struct encode_how *how, struct slice in,
 		zstd_error(len, e);
 		goto out;
 	}
-	if (how->bare) {
-		len -= MAGIC_LEN;
-		memmove(to, to + MAGIC_LEN, len);
-	}
+	if (how->bare && drop_header(to, &len, e))
+		goto out;
 	out->len += len;
 	rc = 0;
 out:

@@ -9,7 +9,8 @@
 #
 # and beside them, where there are any, images of the same trees, measured as
 # files of their own: old.ext4 and new.ext4, old.squashfs and new.squashfs.
-# Trees are handed to peers as tars. A pair of real life is a Debian package as
+# Two files are images, of which nothing but the bytes is told; trees are handed to
+# peers as tars. A pair of real life is a Debian package as
 # released and with its security fixes, or a whole system made of them.
 #
 # Lines, where our value is the complete package:
@@ -52,17 +53,8 @@ figure() { # NAME VALUE UNIT PEER VALUE
 }
 
 content_of() { # FOLDER: bytes of its files
-	find "$1" -type f -printf '%i %s\n' | sort -u |
+	find -H "$1" -type f -printf '%i %s\n' | sort -u |
 		awk '{ n += $2 } END { printf "%d\n", n }'
-}
-
-as_tree() { # INPUT FOLDER: a file becomes a tree of one file
-	if [ -d "$1" ]; then
-		ln -s "$1" "$2"
-	else
-		mkdir "$2"
-		cp "$1" "$2/file"
-	fi
 }
 
 as_file() { # INPUT FILE
@@ -139,13 +131,14 @@ compare() { # PAIR OLD NEW
 	rm -rf "$work/old" "$work/new" "$work/old.file" "$work/new.file" \
 		"$work/scratch"
 	mkdir "$work/scratch"
-	as_tree "$2" "$work/old"
-	as_tree "$3" "$work/new"
+	ln -s "$2" "$work/old"
+	ln -s "$3" "$work/new"
 	as_file "$2" "$work/old.file"
 	as_file "$3" "$work/new.file"
-	attributes=app
+	attributes=image
+	[ -f "$2" ] || attributes=app
 	[ -d "$2" ] && [ "$(id -u)" = 0 ] && attributes=system
-	line=$("$tool" "$work/old/" "$work/new/" "$work/scratch" \
+	line=$("$tool" "$work/old" "$work/new" "$work/scratch" \
 		"${CODEC:-lzma}" "$attributes") || {
 		echo "not ok $pair: no delta was made"
 		failed=1
@@ -168,7 +161,7 @@ compare() { # PAIR OLD NEW
 	echo "figure delta-apply-memory-$pair $apply_kb kB-resident"
 	echo "figure delta-apply-own-$pair $own_kb kB-heap-and-stack"
 	figure "delta-apply-read-$pair" "$old_read" bytes old-content \
-		"$(content_of "$work/old/")"
+		"$(content_of "$work/old")"
 	echo "figure delta-apply-cpu-$pair $bare_ms ms-cpu"
 	figure "delta-bytes-$pair" "$delta" bytes full-package "$full"
 	peers || return 0

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Input: codec (1 byte), length of the old and of the new stream (2 bytes
- * each), then records. The decoder never reads beside the old stream and
+ * Input: codec, and 3 more if there are no records but all in one stream (1
+ * byte), length of the old and of the new stream (2 bytes each), then records.
+ * The decoder never reads beside the old stream and
  * emits the whole new one or fails.
  *
  * The mutator knows records: mostly it changes one stream of one record, of
@@ -69,11 +70,14 @@ static int emit_old(void *ctx, uint64_t offset, uint64_t len, struct err *e)
 	return 0;
 }
 
-static void run(enum package_codec codec, struct world w, bool clones)
+static void run(unsigned how, struct world w, bool clones)
 {
-	struct delta_io io = {
-		.ctx = &w, .more = more, .old_at = old_at, .emit = emit
-	};
+	const enum package_codec codec = how % 3;
+	struct delta_io io = { .ctx = &w,
+			       .whole = how / 3 % 2 == 1,
+			       .more = more,
+			       .old_at = old_at,
+			       .emit = emit };
 	struct err e;
 
 	if (clones)
@@ -85,14 +89,14 @@ static void run(enum package_codec codec, struct world w, bool clones)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct world w = { .records = rd_init((struct slice){ data, len }) };
-	enum package_codec codec = rd_u8(&w.records) % 3;
+	const unsigned how = rd_u8(&w.records);
 
 	w.old_len = rd_le16(&w.records);
 	w.new_len = rd_le16(&w.records);
 	if (w.records.bad)
 		return 0;
-	run(codec, w, false);
-	run(codec, w, true);
+	run(how, w, false);
+	run(how, w, true);
 	return 0;
 }
 

@@ -22,9 +22,11 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-#include "common/apply.h"
+#include "common/apply_image.h"
 #include "common/fs.h"
+#include "common/image.h"
 #include "common/mem.h"
 #include "common/text.h"
 
@@ -106,6 +108,35 @@ static int watch_memory(void *ctx, uint64_t bytes, struct err *e)
 	return 0;
 }
 
+static int apply_image_whole(struct job *j, struct package_reader *package,
+			     struct err *e)
+{
+	const struct tree_watch watch = { j, watch_memory };
+	struct apply_image a = { .release = &j->release,
+				 .package = package,
+				 .old_fd = -1,
+				 .new_fd = -1,
+				 .scratch_dirfd = j->dir,
+				 .watch = &watch };
+	struct stat st;
+	int rc = -1;
+
+	if (!fs_mkdir(j->dir, "new", 0755, e) &&
+	    !fs_open(j->dir, "old/" IMAGE_NAME, O_RDONLY, &a.old_fd, e) &&
+	    !fs_create(j->dir, "new/" IMAGE_NAME, 0644, &a.new_fd, e)) {
+		if (fstat(a.old_fd, &st) ||
+		    ftruncate(a.new_fd, (off_t)j->release.content_len))
+			rc = err_sys(e, "look at the images");
+		else
+			a.old_len = (uint64_t)st.st_size;
+		if (a.old_len > 0)
+			rc = apply_image(&a, e);
+	}
+	fs_close(&a.old_fd);
+	fs_close(&a.new_fd);
+	return rc;
+}
+
 static int apply_whole(struct job *j, struct package_reader *package,
 		       struct buf *manifest, struct err *e)
 {
@@ -118,6 +149,8 @@ static int apply_whole(struct job *j, struct package_reader *package,
 			   .watch = &watch };
 	int rc = -1;
 
+	if (j->release.content == PACKAGE_IMAGE)
+		return apply_image_whole(j, package, e);
 	if (!fs_mkdir(j->dir, "new", 0755, e) &&
 	    !fs_open(j->dir, "new", O_RDONLY | O_DIRECTORY, &a.new_dirfd, e))
 		rc = apply_tree(&a, manifest, e);

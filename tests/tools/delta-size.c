@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * delta-size OLD NEW SCRATCH [zstd|lzma] [app|system] [OUT]
+ * delta-size OLD NEW SCRATCH [zstd|lzma] [app|system|image] [OUT]
  *
- * Make a full package of NEW and a delta from OLD (folders or tars), as the
+ * Make a full package of NEW and a delta from OLD (folders or tars; with
+ * "image" any two files, as the tree of one that an image is to deltas), as the
  * signer does, apply the delta as a device does, and print what that takes:
  *
  *	full BYTES delta BYTES content BYTES make_ms N make_kb N apply_ms N
@@ -24,8 +25,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/apply.h"
+#include "common/apply_image.h"
 #include "common/fs.h"
+#include "common/image.h"
 #include "common/mem.h"
 #include "common/text.h"
 #include "signer/crew.h"
@@ -105,6 +107,24 @@ static int read_file_at(void *ctx, uint64_t offset, void *out, size_t len,
 	return got == len ? 0 : err_set(e, ERR_FORMAT, "package is cut off");
 }
 
+static int put_old_image(int dir, const struct release *r,
+			 struct package_reader *package, struct err *e)
+{
+	struct apply_image a = { .release = r,
+				 .package = package,
+				 .old_fd = -1,
+				 .new_fd = -1,
+				 .scratch_dirfd = dir };
+	int rc = -1;
+
+	if (!fs_create(dir, IMAGE_NAME, 0644, &a.new_fd, e))
+		rc = ftruncate(a.new_fd, (off_t)r->content_len)
+			     ? err_sys(e, "make room for the old image")
+			     : apply_image(&a, e);
+	fs_close(&a.new_fd);
+	return rc;
+}
+
 /* The old tree, from its full package. */
 static int put_old(const struct job *j, struct err *e)
 {
@@ -125,7 +145,9 @@ static int put_old(const struct job *j, struct err *e)
 					 .old_dirfd = -1,
 					 .new_dirfd = dir };
 
-		rc = apply_tree(&a, &manifest, e);
+		rc = r->content == PACKAGE_IMAGE
+			     ? put_old_image(dir, r, reader, e)
+			     : apply_tree(&a, &manifest, e);
 	}
 	package_close(reader);
 	buf_done(&manifest);
@@ -234,7 +256,8 @@ static int run(struct job *j, struct err *e)
 
 int main(int argc, char **argv)
 {
-	struct job j = { .how = { .attributes = TREE_APP,
+	struct job j = { .how = { .content = PACKAGE_TREE,
+				  .attributes = TREE_APP,
 				  .scratch_dirfd = -1,
 				  .quiet = true },
 			 .codec = PACKAGE_LZMA,
@@ -245,7 +268,7 @@ int main(int argc, char **argv)
 
 	if (argc < 4) {
 		fputs("usage: delta-size OLD NEW SCRATCH [zstd|lzma] "
-		      "[app|system] [OUT]\n",
+		      "[app|system|image] [OUT]\n",
 		      stderr);
 		return ERR_USAGE;
 	}
@@ -255,6 +278,8 @@ int main(int argc, char **argv)
 		j.codec = PACKAGE_ZSTD;
 	if (argc > 5 && strcmp(argv[5], "system") == 0)
 		j.how.attributes = TREE_SYSTEM;
+	if (argc > 5 && strcmp(argv[5], "image") == 0)
+		j.how.content = PACKAGE_IMAGE;
 	j.keep = argc > 6;
 	if (!read_number("JOBS", CREW_MAX, &j.jobs, &e) &&
 	    !read_number("SEARCH", UINT32_MAX, &j.search_max, &e) &&

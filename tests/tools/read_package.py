@@ -34,10 +34,11 @@ def decode(codec, window, data):
     return out
 
 
-def decode_after(codec, prefix, data):
-    """One frame, zstd's without its magic number, that may refer to a prefix."""
+def decode_after(codec, prefix, data, n):
+    """A frame of n bytes, zstd's without its header, that may refer to a
+    prefix."""
     if codec == 1:
-        data = b"\x28\xb5\x2f\xfd" + data
+        data = struct.pack("<IBI", 0xfd2fb528, 0xa0, n) + data
     if not prefix:
         return decode(codec, 8388608, data)
     if codec == 1:
@@ -71,11 +72,11 @@ def read_package(path):
     data = open(path, "rb").read()
     (magic, version, kind, content, codec, cipher, bits, low,
      high) = struct.unpack_from("<4sBBBBBBIH", data)
-    assert magic == b"PAWL" and version == 1 and content == 1 and cipher == 0
+    assert magic == b"PAWL" and version == 1 and content < 3 and cipher == 0
     window = 1 << bits if bits else 0
     plain_len = low | high << 32
     if len(data) <= 16 + 65536:
-        return kind, codec, window, data[16:], plain_len
+        return kind, content, codec, window, data[16:], plain_len
     chunks = (len(data) - 16 + 65567) // 65568
     payload = data[16 + 32 * chunks:]
     assert chunks == (len(payload) + 65535) // 65536
@@ -83,7 +84,7 @@ def read_package(path):
         chunk = payload[i * 65536:(i + 1) * 65536]
         assert (hashlib.sha256(chunk).digest() ==
                 data[16 + 32 * i:48 + 32 * i])
-    return kind, codec, window, payload, plain_len
+    return kind, content, codec, window, payload, plain_len
 
 
 def read_manifest(m):
@@ -478,7 +479,7 @@ class Record:
             prefix = (prefix_of(streams[7], old) if len(streams) == 8
                       else b"")
             if raw != packed:
-                data = decode_after(codec, prefix, data)
+                data = decode_after(codec, prefix, data, raw)
             assert len(data) == raw
             streams.append(data)
         self.has_words = bool(there & 512)
@@ -587,7 +588,7 @@ def block(r, s, old, made, n, at, home):
 
 def read_list(codec, payload):
     """Recipes, parts of the old, steps of the new; and where records begin."""
-    assert payload[0] < 4
+    assert payload[0] < 8
     raw, packed, at = 0, 0, 1
     if payload[0] & 2:
         raw = int.from_bytes(payload[1:4], "little")
@@ -596,7 +597,7 @@ def read_list(codec, payload):
         at = 7
     data = payload[at:at + packed]
     if raw != packed:
-        data = decode_after(codec, b"", data)
+        data = decode_after(codec, b"", data, raw)
     assert len(data) == raw
     left = iter(numbers(data))
     records = at + packed
@@ -768,7 +769,22 @@ def stream_zstd(library, c, room, data, size):
     return out.pos
 
 
-def read_payload(codec, payload, old):
+def view_len(steps, new_len):
+    """How many bytes records yield for so many of the new stream."""
+    n, steps = new_len, iter(steps)
+    for one in steps:
+        if one[0] == 1:
+            n += one[3]
+        elif one[0] == 2:
+            n -= one[2]
+        elif one[0] == 3:
+            n -= one[2]
+            inside = [next(steps) for _ in range(one[3])]
+            n += sum(i[1] for i in inside if i[0] == 0)
+    return n
+
+
+def read_payload(codec, payload, old, new_len):
     recipes, parts, steps, at = read_list(codec, payload)
     for place, n, recipe, content in parts:
         data = old[place:place + n]
@@ -778,7 +794,12 @@ def read_payload(codec, payload, old):
         old += data
     kept = list(places_kept(steps, len(old)))
     old = bytearray(old) + bytes(sum(n for _, n, _ in kept))
-    new = read_delta(codec, payload[at:], old, kept)
+    if payload[0] & 4:
+        n = view_len(steps, new_len)
+        new = decode_after(codec, bytes(old), payload[at:], n)
+        assert len(new) == n
+    else:
+        new = read_delta(codec, payload[at:], old, kept)
     return lay_out(recipes, steps, new)
 
 
@@ -905,15 +926,21 @@ def put_digests(stream, length):
 
 def main():
     full, delta, old_manifest, old_tree, new_manifest, new_tree = sys.argv[1:]
-    want = stream_of(open(new_manifest, "rb").read(), new_tree)
-    kind, codec, window, payload, plain_len = read_package(full)
-    assert kind == 1
-    assert read_full(codec, window, payload, plain_len) == want
-    kind, codec, window, payload, plain_len = read_package(delta)
-    assert kind == 2 and plain_len == len(payload)
     old = stream_of(open(old_manifest, "rb").read(), old_tree)
-    made = read_payload(codec, payload, old)
-    if payload[0] & 1:
+    want = stream_of(open(new_manifest, "rb").read(), new_tree)
+    kind, content, codec, window, payload, plain_len = read_package(full)
+    assert kind == 1
+    if content == 2:  # an image: its manifest is in no stream
+        old = old[os.path.getsize(old_manifest):]
+        want = want[os.path.getsize(new_manifest):]
+        assert plain_len == len(want)
+        assert decode(codec, window, payload) == want
+    else:
+        assert read_full(codec, window, payload, plain_len) == want
+    kind, content, codec, window, payload, plain_len = read_package(delta)
+    assert kind == 2 and plain_len == len(payload)
+    made = read_payload(codec, payload, old, len(want))
+    if content == 1 and payload[0] & 1:
         made = put_digests(made, os.path.getsize(new_manifest))
     assert made == want
     print("ok - %d bytes rebuilt twice" % len(want))

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/delta.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/buf.h"
 #include "common/delta_predict.h"
 #include "common/delta_unpack.h"
 #include "common/le.h"
+#include "common/mem.h"
 #include "signer/encode.h"
 #include "tests/unit/check.h"
 
@@ -32,7 +34,7 @@ static int setup(void **state)
 	(void)state;
 	for (size_t i = 0; i < OLD_LEN; i++)
 		old[i] = (uint8_t)(i * 13 + i / 241);
-	records = (struct buf)BUF_INIT(1 << 22);
+	records = (struct buf)BUF_INIT(1 << 23);
 	for (size_t i = 0; i < DELTA_STREAMS; i++)
 		streams[i] = (struct buf)BUF_INIT(1 << 22);
 	record = (struct delta_record){ 0 };
@@ -176,10 +178,14 @@ static int old_at(void *ctx, uint64_t offset, void *out, size_t len,
 	return 0;
 }
 
+static bool emit_nothing; /* what comes out is too much to look at */
+
 static int emit(void *ctx, struct slice bytes, struct err *e)
 {
 	(void)ctx;
 	(void)e;
+	if (emit_nothing)
+		return 0;
 	assert_true(bytes.len <= NEW_MAX - new_len);
 	memcpy(new + new_len, bytes.ptr, bytes.len);
 	new_len += bytes.len;
@@ -447,6 +453,99 @@ static void each_stream_is_a_frame_of_its_own(void **state)
 	packed_by = PACKAGE_RAW;
 }
 
+/* ---- without records ----------------------------------------------------- */
+
+/* len bytes behind all of the old stream. */
+static void put_whole(size_t len)
+{
+	const struct encode_how how = { .codec = packed_by,
+					.window_len = DELTA_WINDOW,
+					.prefix = { old, OLD_LEN },
+					.bare = true };
+	uint8_t *bytes = mem_alloc(len, 1);
+	struct err e = { 0 };
+
+	for (size_t i = 0; i < len; i++)
+		bytes[i] = old[(i + 501) % (OLD_LEN - 600)];
+	buf_done(&records);
+	assert_ok(
+		encode_with(&how, (struct slice){ bytes, len }, &records, &e));
+	free(bytes);
+}
+
+static void all_may_come_as_one_stream_behind_the_old(void **state)
+{
+	static const enum package_codec codecs[] = { PACKAGE_LZMA,
+						     PACKAGE_ZSTD };
+	struct err e = { 0 };
+
+	(void)state;
+	io.whole = true;
+	for (size_t i = 0; i < ARRAY_LEN(codecs); i++) {
+		packed_by = codecs[i];
+		put_whole(150000);
+		assert_true(records.len < 200);
+		assert_ok(apply(150000, &e));
+		assert_memory_equal(new, old + 501, 150000);
+		/* Without the prefix it is none of these bytes. */
+		for (size_t at = 0; at < OLD_LEN; at++)
+			old[at]++;
+		assert_ok(apply(150000, &e));
+		for (size_t at = 0; at < OLD_LEN; at++)
+			old[at]--;
+		assert_memory_not_equal(new, old + 501, 150000);
+	}
+	io.whole = false;
+	packed_by = PACKAGE_RAW;
+}
+
+static void one_stream_of_another_length_is_refused(void **state)
+{
+	static const enum package_codec codecs[] = { PACKAGE_LZMA,
+						     PACKAGE_ZSTD };
+
+	(void)state;
+	io.whole = true;
+	for (size_t i = 0; i < ARRAY_LEN(codecs); i++) {
+		packed_by = codecs[i];
+		put_whole(1000);
+		assert_apply_refused(999, ERR_FORMAT);
+		assert_apply_refused(1001, ERR_FORMAT);
+		records.len--;
+		assert_apply_refused(1000, ERR_FORMAT);
+		records.len++;
+		add_bytes(&records, "", 1);
+		assert_apply_refused_saying(1000, ERR_FORMAT, "too long");
+	}
+	/* Nothing tells where bytes end that are not compressed. */
+	packed_by = PACKAGE_RAW;
+	buf_done(&records);
+	add_bytes(&records, "abc", 3);
+	assert_apply_refused(3, ERR_FORMAT);
+	io.whole = false;
+}
+
+static void one_stream_has_no_more_than_the_window(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	io.whole = true;
+	packed_by = PACKAGE_ZSTD;
+	put_whole(DELTA_PREFIX_MAX - OLD_LEN);
+	emit_nothing = true;
+	assert_ok(apply(DELTA_PREFIX_MAX - OLD_LEN, &e));
+	put_whole(DELTA_PREFIX_MAX - OLD_LEN + 1);
+	assert_refused_saying(apply(DELTA_PREFIX_MAX - OLD_LEN + 1, &e),
+			      ERR_LIMIT, "too long a prefix");
+	assert_refused_saying(apply(DELTA_PREFIX_MAX, &e), ERR_LIMIT,
+			      "too long a prefix");
+	assert_refused_saying(apply(DELTA_PREFIX_MAX + 1, &e), ERR_LIMIT,
+			      "too long a prefix");
+	emit_nothing = io.whole = false;
+	packed_by = PACKAGE_RAW;
+}
+
 static void frames_of_another_length_are_refused(void **state)
 {
 	static const enum package_codec codecs[] = { PACKAGE_LZMA,
@@ -521,8 +620,9 @@ static int passing_more(void *ctx, void *out, size_t len, size_t *got,
 static void passing_over_inserts_ends_with_the_input(void **state)
 {
 	size_t fails = SIZE_MAX;
-	const struct delta_source from = { &fails, passing_more, NULL, OLD_LEN,
-					   NULL };
+	const struct delta_source from = { .ctx = &fails,
+					   .more = passing_more,
+					   .old_len = OLD_LEN };
 	struct rd got[DELTA_INSERTS];
 	struct delta_record r;
 	struct delta_unpack *u = NULL;
@@ -536,9 +636,9 @@ static void passing_over_inserts_ends_with_the_input(void **state)
 		records_used = 0;
 		assert_ok(delta_unpack_new(PACKAGE_RAW, &from, &u, &e));
 		if (i == 0)
-			assert_ok(delta_unpack_next(u, &r, got, &e));
+			assert_ok(delta_unpack_pass(u, &r, got, &e));
 		else
-			assert_refused(delta_unpack_next(u, &r, got, &e),
+			assert_refused(delta_unpack_pass(u, &r, got, &e),
 				       i == 1 ? ERR_NETWORK : ERR_FORMAT);
 		delta_unpack_free(u);
 		records.len -= i; /* one byte is cut off for the last */
@@ -1032,6 +1132,9 @@ int main(void)
 		TEST(predictors_that_are_not_told_are_as_is),
 		TEST(inserts_may_refer_to_a_prefix_of_old_bytes),
 		TEST(each_stream_is_a_frame_of_its_own),
+		TEST(all_may_come_as_one_stream_behind_the_old),
+		TEST(one_stream_of_another_length_is_refused),
+		TEST(one_stream_has_no_more_than_the_window),
 		TEST(frames_of_another_length_are_refused),
 		TEST(no_record_hides_behind_a_frame),
 		TEST(passing_over_inserts_ends_with_the_input),

@@ -106,7 +106,7 @@ static void write_records(enum package_codec codec)
 
 static int explain(enum package_codec codec, struct err *e)
 {
-	const struct delta_source from = { NULL, more, NULL, OLD_LEN, NULL };
+	const struct delta_source from = { .more = more, .old_len = OLD_LEN };
 	const struct delta_visit visit = { NULL, tell };
 
 	return delta_explain(codec, &from, &visit, &totals, e);

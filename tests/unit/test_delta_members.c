@@ -321,8 +321,8 @@ static void there_is_room_for_so_many_recipes(void **state)
 static void check_head(uint32_t raw_len, uint32_t packed_len,
 		       enum err_code code)
 {
-	const bool blank = packed_len % 2 == 0;
-	const struct delta_head h = { raw_len, packed_len, blank };
+	const bool blank = packed_len % 2 == 0, whole = packed_len % 3 == 0;
+	const struct delta_head h = { raw_len, packed_len, blank, whole };
 	struct delta_head out = { .raw_len = 1 };
 	uint8_t bytes[DELTA_HEAD_MAX];
 	const size_t len = delta_format_head(&h, bytes);
@@ -338,6 +338,7 @@ static void check_head(uint32_t raw_len, uint32_t packed_len,
 	assert_int_equal(out.raw_len, raw_len);
 	assert_int_equal(out.packed_len, packed_len);
 	assert_int_equal(out.blank, h.blank);
+	assert_int_equal(out.whole, h.whole);
 }
 
 static void a_head_comes_back_and_wrong_ones_are_refused(void **state)
@@ -359,7 +360,8 @@ heads_with_other_flags_or_of_another_length_are_refused(void **state)
 	struct delta_head out = { 0 };
 	uint8_t bytes[DELTA_HEAD_MAX + 1] = { 0 };
 	const size_t len = delta_format_head(
-		&(struct delta_head){ 700, 300, false }, bytes);
+		&(struct delta_head){ .raw_len = 700, .packed_len = 300 },
+		bytes);
 
 	(void)state;
 	assert_int_equal(len, DELTA_HEAD_MAX);
@@ -378,7 +380,7 @@ heads_with_other_flags_or_of_another_length_are_refused(void **state)
 	assert_refused(delta_parse_head((struct slice){ bytes, len }, &out, &e),
 		       ERR_FORMAT);
 	/* No fault of the delta's: the full package stands in for it. */
-	for (unsigned flags = 4; flags <= UINT8_MAX; flags++) {
+	for (unsigned flags = 8; flags <= UINT8_MAX; flags++) {
 		bytes[0] = (uint8_t)flags;
 		assert_refused(
 			delta_parse_head(

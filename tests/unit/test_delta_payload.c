@@ -169,7 +169,7 @@ static void put_payload(void)
 
 	assert_ok(delta_format_members(&members, &list, &e));
 	len = delta_format_head(&(struct delta_head){ (uint32_t)list.len,
-						      (uint32_t)list.len,
+						      (uint32_t)list.len, false,
 						      false },
 				head);
 	assert_ok(buf_add(&payload, (struct slice){ head, len }, &e));
@@ -362,7 +362,9 @@ static void too_few_compressed_bytes_end_it_there(void **state)
 static int read_list(enum package_codec codec, struct slice packed,
 		     uint32_t raw_len, size_t at_end)
 {
-	const struct delta_source from = { NULL, more, old_at, old.len, NULL };
+	const struct delta_source from = { .more = more,
+					   .old_at = old_at,
+					   .old_len = old.len };
 	struct delta_members got = { 0 };
 	uint8_t head[DELTA_HEAD_MAX];
 	size_t head_len;
@@ -373,7 +375,7 @@ static int read_list(enum package_codec codec, struct slice packed,
 	payload_used = 0;
 	head_len = delta_format_head(
 		&(struct delta_head){ raw_len, (uint32_t)(packed.len + at_end),
-				      false },
+				      false, false },
 		head);
 	assert_ok(buf_add(&payload, (struct slice){ head, head_len }, &e));
 	assert_ok(buf_add(&payload, packed, &e));
@@ -629,7 +631,7 @@ static int refer_to_kept(bool copy_first, uint64_t at)
 	out.len = 0;
 	assert_ok(delta_format_members(&members, &list, &e));
 	len = delta_format_head(&(struct delta_head){ (uint32_t)list.len,
-						      (uint32_t)list.len,
+						      (uint32_t)list.len, false,
 						      false },
 				head);
 	assert_ok(buf_add(&payload, (struct slice){ head, len }, &e));

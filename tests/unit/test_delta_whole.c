@@ -10,11 +10,12 @@
 
 #define FILES    24
 #define FILE_LEN 1800
-#define SPARE    200 /* head of the package, manifest, names and places */
+#define SPARE    600
 
 static struct box box;
 static struct err e;
 static uint32_t seed;
+static const struct delta_writer_setup lzma = { .codec = PACKAGE_LZMA };
 static struct buf texts[2]; /* of all files, old and new */
 
 /* It begins anew soon: what is in one file comes again in others. */
@@ -121,25 +122,43 @@ static void what_is_new_costs_what_a_dictionary_makes_of_it(void **state)
 	buf_done(&packed);
 }
 
-/* More than a record's prefix, or than is soon compressed, is not tried. */
+/* More than readers take is not tried. */
 static void much_content_is_not_made_twice(void **state)
 {
-	struct view_span all = { .len = 5u << 19 };
+	struct view_span all = { .len = 5u << 20 };
 	struct view_pair v = {
-		.old = { .len = (5u << 19), .spans = &all, .span_count = 1 },
-		.fresh = { .len = 8u << 20 }
+		.old = { .len = (5u << 20), .spans = &all, .span_count = 1 },
+		.fresh = { .len = 1u << 20 }
 	};
 
 	(void)state;
-	assert_true(delta_whole_is_tried(&v));
+	assert_true(delta_whole_is_tried(&v, &lzma));
+	v.members.kept_len = 1;
+	assert_false(delta_whole_is_tried(&v, &lzma));
+	v.members.kept_len = 0;
 	v.old.len = ++all.len;
-	assert_false(delta_whole_is_tried(&v));
-	v.old.len = all.len = 0;
-	assert_false(delta_whole_is_tried(&v));
+	assert_false(delta_whole_is_tried(&v, &lzma));
 	v.old.len = all.len = 1;
-	assert_true(delta_whole_is_tried(&v));
+	v.fresh.len = (6u << 20) - 1;
+	assert_true(delta_whole_is_tried(&v, &lzma));
 	v.fresh.len++;
-	assert_false(delta_whole_is_tried(&v));
+	assert_false(delta_whole_is_tried(&v, &lzma));
+	v.fresh.len++;
+	assert_false(delta_whole_is_tried(&v, &lzma));
+}
+
+static void without_a_codec_nothing_is_gained(void **state)
+{
+	const struct delta_writer_setup none = { .codec = PACKAGE_RAW };
+	struct view_span all = { .len = 1 };
+	const struct view_pair v = {
+		.old = { .len = 1, .spans = &all, .span_count = 1 },
+		.fresh = { .len = 1 }
+	};
+
+	(void)state;
+	assert_true(delta_whole_is_tried(&v, &lzma));
+	assert_false(delta_whole_is_tried(&v, &none));
 }
 
 /* Where nothing stands nothing can be read: a prefix of all has no gap. */
@@ -153,13 +172,13 @@ static void what_has_gaps_is_no_dictionary(void **state)
 	};
 
 	(void)state;
-	assert_true(delta_whole_is_tried(&v));
+	assert_true(delta_whole_is_tried(&v, &lzma));
 	v.old.len = 16;
-	assert_false(delta_whole_is_tried(&v));
+	assert_false(delta_whole_is_tried(&v, &lzma));
 	spans[1].at++;
-	assert_false(delta_whole_is_tried(&v));
+	assert_false(delta_whole_is_tried(&v, &lzma));
 	v.old.span_count = 0;
-	assert_false(delta_whole_is_tried(&v));
+	assert_false(delta_whole_is_tried(&v, &lzma));
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -169,6 +188,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(what_is_new_costs_what_a_dictionary_makes_of_it),
 		TEST(much_content_is_not_made_twice),
+		TEST(without_a_codec_nothing_is_gained),
 		TEST(what_has_gaps_is_no_dictionary),
 	};
 
