@@ -27,6 +27,20 @@ static int get(struct store *s, const char *role, int64_t *version,
 	return sql_end(q, e);
 }
 
+/* On record, or here: an import that brought none was under this one. */
+static int newest_root(struct store *s, int64_t *root, struct err *e)
+{
+	struct sql_query *q = sql_query(
+		s->db,
+		"SELECT coalesce(max(v), 0) FROM (SELECT max(root) AS v"
+		" FROM metadata UNION ALL SELECT version FROM recorded"
+		" WHERE role = 'root')",
+		SQL_NOTHING);
+
+	*root = sql_next(q) ? sql_get_int(q, 0) : 0;
+	return sql_end(q, e);
+}
+
 /* Of these an import brings what is new alone. With a newer root the targets
  * may begin anew: their keys may have changed. */
 static int put_top(struct store *s, const struct json *objects, struct err *e)
@@ -35,13 +49,13 @@ static int put_top(struct store *s, const struct json *objects, struct err *e)
 	int64_t targets = json_int(json_get(objects, "targets"));
 	int64_t known_root, known_targets;
 
-	if (get(s, "root", &known_root, e) ||
+	if (newest_root(s, &known_root, e) ||
 	    get(s, "targets", &known_targets, e))
 		return -1;
 	if (targets > 0 && (targets > known_targets || root > known_root) &&
 	    put(s, "targets", targets, e))
 		return -1;
-	return root > known_root ? put(s, "root", root, e) : 0;
+	return put(s, "root", root > known_root ? root : known_root, e);
 }
 
 /* Of roles it tells all; what was recorded before they had versions, none. */

@@ -159,6 +159,20 @@ static void what_began_anew_or_ended_is_not_missed_for_ever(void **state)
 	assert_missing(*state, "");
 }
 
+/* An import that brings no new root is no beginning. */
+static void older_targets_do_not_make_up_for_newer_ones(void **state)
+{
+	import(*state, &first);
+	replay(*state, &(struct brought){ 0, 9, { { "kiosk", 2 } }, false });
+	assert_missing(*state, "targets 9>3 ");
+	import(*state, &(struct brought){ 0, 0, { { "kiosk", 3 } }, false });
+	assert_missing(*state, "targets 9>3 ");
+	import(*state, &(struct brought){ 0, 4, { { "kiosk", 3 } }, false });
+	assert_missing(*state, "targets 9>4 ");
+	import(*state, &(struct brought){ 0, 9, { { "kiosk", 3 } }, false });
+	assert_missing(*state, "");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fleet_fresh, fleet_gone)
 
 int main(void)
@@ -166,6 +180,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(a_role_that_rose_since_the_backup_is_missing),
 		TEST(several_imports_that_came_back_add_up),
+		TEST(older_targets_do_not_make_up_for_newer_ones),
 		TEST(what_began_anew_or_ended_is_not_missed_for_ever),
 	};
 
