@@ -100,10 +100,10 @@ cp "$WORK/plain.conf" "$WORK/one/client.conf"
 failed_for() { # error, in capitals: the newer one, and not what waits
 	people attempts/r2/failed | grep -q "\"$1\"" ||
 		die "nobody is told that 2 failed: $(people attempts/r2/failed)"
-	! people attempts/r1/failed | grep -q "$id" || die "1 is said to have failed"
-	people attempts/r1/installed | grep -q "$id" || die "1 does not wait any more"
+	! people attempts/r1/failed | grep -q "$itself" || die "1 is said to have failed"
+	people attempts/r1/installed | grep -q "$itself" || die "1 does not wait any more"
 }
-id=$(on one status --json | sed -n 's/.*"device": *"\([0-9a-f]*\)".*/\1/p')
+itself=$(on one status --json | sed -n 's/.*"device": *"\([0-9a-f]*\)".*/\1/p')
 printf '[data]\nsave = /bin/true\nrestore = /bin/true\nspace = 1000000000000\n' \
 	>>"$WORK/one/client.conf"
 want 11 on one update 2>"$WORK/err"
@@ -131,7 +131,7 @@ boot
 on one update --quiet
 says one state confirmed
 says one slot b
-operator device show "$id" --json >"$WORK/out"
+operator device show "$itself" --json >"$WORK/out"
 grep -q '"release": *"2"' "$WORK/out" || die "the server does not know that 2 runs"
 # What was replaced is no failure, and may come again.
 operator rollout status r1 --json >"$WORK/out"
@@ -198,24 +198,25 @@ says one state reboot-pending
 serve_release 5 --from 4 >/dev/null
 open_to_all 5
 printf '[install]\nconsent = /bin/false\n' >>"$WORK/one/client.conf"
-put_off() {
+deferred() {
+	people attempts/r5/deferred | grep -q "$itself"
+}
+put_off() { # what is awaited, besides
 	"$client" daemon --config "$WORK/one/client.conf" 2>"$WORK/log" &
 	daemon=$!
 	for _ in $(seq 100); do
-		! grep -q 'update-deferred release=5' "$WORK/log" || break
+		! grep -q 'update-deferred release=5' "$WORK/log" || ! "$@" ||
+			break
 		sleep 0.1
 	done
 	kill $daemon
 	wait $daemon || :
 	grep -q 'update-deferred release=5' "$WORK/log" || die "nobody was asked"
 }
-deferred() {
-	people attempts/r5/deferred | grep -q "$id"
-}
-put_off
+put_off true
 ! deferred || die "4 still waits for its boot"
 boot
-put_off
+put_off deferred
 says one state confirmed
 deferred || die "nobody is told that 5 is put off"
 
