@@ -33,7 +33,7 @@ static void note(const struct session *s, const struct ending *end,
 {
 	const struct history_entry entry = {
 		.time = policy_now(utc_now(), s->journal.time_floor),
-		.release = s->journal.release,
+		.release = end->release,
 		.from = end->from,
 		.result = result,
 		.reason = reason,
@@ -90,7 +90,8 @@ static int conclude_rolled_back(struct session *s, const struct ending *end,
 				struct err *e)
 {
 	const enum machine_reason reason = s->journal.machine.reason;
-	const struct ending back = { .from = s->has_running ? s->running.id
+	const struct ending back = { .release = end->release,
+				     .from = s->has_running ? s->running.id
 							    : "",
 				     .again = end->again };
 	struct slice evidence = end->said;
@@ -124,15 +125,32 @@ static int conclude_reboot(const struct session *s, struct err *e)
 }
 
 /* Nothing was activated. */
+static void note_failure(const struct session *s, const struct ending *end,
+			 const struct err *failure)
+{
+	if (!report_is_passing(failure->code))
+		note(s, end, "failed", err_name(failure->code), failure->msg);
+}
+
 static int conclude_failed(struct session *s, const struct ending *end,
 			   struct err *e)
 {
 	*e = *end->failure;
 	report_failure(s, s->journal.attempt, e);
-	if (report_is_passing(e->code))
-		return -1;
-	note(s, end, "failed", err_name(e->code), e->msg);
+	note_failure(s, end, e);
 	return -1;
+}
+
+void ending_failed(struct session *s, const char *release, uint64_t attempt,
+		   const struct err *failure)
+{
+	const struct ending end = { .release = release,
+				    .from = s->has_running ? s->running.id
+							   : "" };
+
+	report_failure(s, attempt, failure);
+	note_failure(s, &end, failure);
+	report_flush(s);
 }
 
 /* Only now is nothing owed for how it ended. */

@@ -9,6 +9,7 @@
 #include "updater-client/session.h"
 
 struct ending {
+	const char *release;
 	const char *from;          /* the release before; "": none */
 	const struct err *failure; /* where nothing was activated */
 	struct slice said;         /* in the trial; empty: the journal tells */
@@ -21,5 +22,9 @@ struct ending {
  */
 int ending_conclude(struct session *s, const struct ending *end,
 		    struct err *e) NODISCARD;
+
+/* One that the machine has not begun with failed: history and report of it. */
+void ending_failed(struct session *s, const char *release, uint64_t attempt,
+		   const struct err *failure);
 
 #endif

@@ -472,6 +472,7 @@ static struct install *install_new(struct session *s)
 static int conclude(struct install *in, struct err *e)
 {
 	const struct ending end = {
+		.release = in->s->journal.release,
 		.from = in->from,
 		.failure = &in->failure,
 		.said = { in->trial.evidence.bytes, in->trial.evidence.len },
@@ -542,8 +543,7 @@ int install_release(struct session *s, struct plan *plan,
 	int rc;
 
 	if (data_check(s, e)) {
-		report_failure(s, s->journal.attempt, e);
-		report_flush(s);
+		ending_failed(s, plan->release.id, s->journal.attempt, e);
 		return -1;
 	}
 	in = install_new(s);

@@ -10,6 +10,7 @@
 #include "common/utc.h"
 #include "updater-client/carry.h"
 #include "updater-client/consent.h"
+#include "updater-client/ending.h"
 #include "updater-client/facts.h"
 #include "updater-client/first_use.h"
 #include "updater-client/identity.h"
@@ -224,7 +225,7 @@ static int choose_and_install(struct session *s,
 		return 0;
 	}
 	if (make_way(s, &m.plan, ask, attempt, e)) {
-		tell_failure(s, attempt, e);
+		ending_failed(s, m.plan.release.id, attempt, e);
 		return -1;
 	}
 	if (install_release(s, &m.plan, ask, e)) {

@@ -97,11 +97,15 @@ waits_for 1
 cp "$WORK/plain.conf" "$WORK/one/client.conf"
 # It has no room, or cannot be fetched: what waits has not lost its place, and the
 # server hears of it.
-failed_for() { # error, in capitals: the newer one, and not what waits
+failed_for() { # error, in capitals and as it is: the newer one, and not what waits
 	people attempts/r2/failed | grep -q "\"$1\"" ||
 		die "nobody is told that 2 failed: $(people attempts/r2/failed)"
 	! people attempts/r1/failed | grep -q "$itself" || die "1 is said to have failed"
 	people attempts/r1/installed | grep -q "$itself" || die "1 does not wait any more"
+	on one status --json | tr -d ' \n' >"$WORK/status"
+	grep -q '"release":"2","from":"","result":"failed","reason":"'"$2"'"' \
+		"$WORK/status" || die "the history has no failure of 2: $(
+			cat "$WORK/status")"
 }
 itself=$(on one status --json | sed -n 's/.*"device": *"\([0-9a-f]*\)".*/\1/p')
 printf '[data]\nsave = /bin/true\nrestore = /bin/true\nspace = 1000000000000\n' \
@@ -109,7 +113,7 @@ printf '[data]\nsave = /bin/true\nrestore = /bin/true\nspace = 1000000000000\n' 
 want 11 on one update 2>"$WORK/err"
 grep -q 'no room' "$WORK/err" || die "what it lacks: $(cat "$WORK/err")"
 waits_for 1
-failed_for SPACE
+failed_for SPACE space
 cp "$WORK/plain.conf" "$WORK/one/client.conf"
 mkdir "$WORK/away"
 mv "$WORK/server/blobs"/* "$WORK/away"
@@ -117,7 +121,7 @@ on one update --json >"$WORK/out" 2>"$WORK/err" || :
 mv "$WORK/away"/* "$WORK/server/blobs"
 grep -q 'package main of release 2' "$WORK/err" || die "2 was not asked for"
 waits_for 1
-failed_for NOT_FOUND
+failed_for NOT_FOUND not-found
 
 on one update --json >"$WORK/out"
 grep -q '"result": *"reboot-pending"' "$WORK/out" || die "2 does not wait"
