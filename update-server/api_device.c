@@ -66,8 +66,9 @@ static bool is_out_of_reach(struct server_api *api, const struct stage *s,
 	return !opens && skip(a, SKIP_NO_PAYLOAD, now);
 }
 
-/* What had installed before the newest was offered. One that ended installed,
- * or came to its end before, was judged with what came before it. */
+/* What had installed before the newest was offered. One that is confirmed was
+ * so by a check-in, which judged what came before it; other ends may have been
+ * told by reports. */
 static int judge_older(struct server_api *api, const struct wire_checkin *m,
 		       const struct attempt *latest, int64_t now,
 		       struct api_change *out, struct err *e)
@@ -119,7 +120,7 @@ int api_judge_word(struct server_api *api, const struct wire_checkin *m,
 	if (!out->found)
 		return 0;
 	c->before = (enum stage_state)c->attempt.at.state;
-	alone = stage_has_ended(c->before) && c->attempt.at.installed != 0;
+	alone = c->before == STAGE_CONFIRMED;
 	judge_latest(api, m, facts, now, c);
 	return alone ? 0
 		     : judge_older(api, m, &c->attempt, now, &out->older, e);

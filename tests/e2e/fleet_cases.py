@@ -179,26 +179,30 @@ def who_waits_for_its_boot_stops_nothing(waiting):
     people.act("abort", "boots", reason="seen")
 
 
-def something_newer_is_offered_before_the_boot(booted, replaced):
-    """That one starts all the same; or the newer one does, in its place."""
+def something_newer_is_offered_before_the_boot(booted, replaced, back):
+    """That one starts all the same; or the newer one does, in its place, and
+    may have come back before anybody asks again."""
     r1 = {k: r[k] for r in people.get("releases")["releases"]
           if r["id"] == "r1" for k in ("id", "seq", "digest")}
     people.begin("older", "r1", cohort="waiting", shares=[10000], watch=[0])
-    for d in (booted, replaced):
+    for d in (booted, replaced, back):
         d.check_in()
         d.install()
     people.begin("newer", "r2", cohort="waiting", shares=[10000], watch=[0])
-    for d in (booted, replaced):
+    for d in (booted, replaced, back):
         d.check_in()
     booted.run(r1)
     booted.check_in()
     replaced.install()
     replaced.check_in()
+    back.revert()
     equal([[(a["state"], a["code"]) for a in
             people.get("device/" + d.id)["attempts"]]
-           for d in (booted, replaced)],
+           for d in (booted, replaced, back)],
           [[("confirmed", ""), ("offered", "")],
-           [("rolled-back", "REPLACED"), ("installed", "")]],
+           [("rolled-back", "REPLACED"), ("installed", "")],
+           [("rolled-back", "REPLACED"), ("rolled-back", "HEALTH_FAILED"),
+            ("offered", "")]],
           "what had installed before")
 
 
@@ -261,6 +265,6 @@ final_reports_pass_whatever_else_is_asked(fleet, Fleet(work, people, 30))
 ten_thousand_range_requests_write_nothing(fleet)
 a_download_outlives_its_link(fleet)
 what_goes_out_is_known_by_release(fleet)
-something_newer_is_offered_before_the_boot(*Fleet(work, people, 2, "waiting"))
+something_newer_is_offered_before_the_boot(*Fleet(work, people, 3, "waiting"))
 # In the last seconds before a stop in order, which loses nothing.
 fetch(fleet[0], payload(), 0, 99)
