@@ -115,6 +115,7 @@ MODULES = [
     ("signer/envelope.c", "envelope"),
     ("signer/recipients.c", "recipients"),
     ("signer/rules.c", "rules"),
+    ("signer/signing.c", "signing"),
     ("common/registry.c", "registry"),
     ("common/keyfile.c", "keyfile"),
     ("common/keyring.c", "keyring"),
