@@ -92,10 +92,12 @@ static const char *words_of(const struct next_step *n)
 		return "Devices that come late get it. If it turns out to be "
 		       "bad, pause it, or take the fleet back.";
 	case STAGE_ABORTED:
+		return "It is over; what has updated stays so. To lead that "
+		       "back, make a rollout of the release that undoes it, or "
+		       "have the engineers sign the old content anew.";
 	case STAGE_REPLACED:
 	default:
-		return "It is over. What has updated stays so; another rollout "
-		       "leads further.";
+		return "It is over: another rollout is for its devices now.";
 	}
 }
 

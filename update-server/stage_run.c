@@ -432,6 +432,21 @@ static bool is_replay(const struct stage *s, const struct stage_act *a)
 		s->last_verb == (int)a->verb && strcmp(s->last_by, a->by) == 0);
 }
 
+/* Whoever ended it and wants the fleet back is told how, late as it is. */
+static int refuse(const struct stage *s, enum stage_verb verb, struct err *e)
+{
+	if (verb == STAGE_ROLLBACK && s->status >= STAGE_ABORTED)
+		return err_set(e, ERR_CONFLICT,
+			       "rollout %s is %s: no device is taken back by "
+			       "it any more. Make a rollout of the release "
+			       "that undoes it, or have the engineers sign the "
+			       "old content anew",
+			       s->what.name, stage_status_name(s->status));
+	return err_set(e, ERR_CONFLICT, "rollout %s is %s, phase %zu %s",
+		       s->what.name, stage_status_name(s->status), s->phase + 1,
+		       stage_phase_name(s->phase_state));
+}
+
 static int check_act(const struct stage *s, const struct stage_act *a,
 		     struct err *e)
 {
@@ -445,10 +460,7 @@ static int check_act(const struct stage *s, const struct stage_act *a,
 			       "%llu now): look again",
 			       s->what.name, (unsigned long long)s->revision);
 	if (!is_possible(s, a->verb))
-		return err_set(e, ERR_CONFLICT,
-			       "rollout %s is %s, phase %zu %s", s->what.name,
-			       stage_status_name(s->status), s->phase + 1,
-			       stage_phase_name(s->phase_state));
+		return refuse(s, a->verb, e);
 	if (wants_reason(a->verb) && !is_said(a->reason))
 		return err_set(e, ERR_USAGE, "--reason TEXT is needed");
 	return 0;

@@ -130,9 +130,9 @@ static void of_what_is_over_only_the_way_back_is_left(void **state)
 	(void)state;
 	assert_next(&n, "come late", BACK);
 	s.status = STAGE_ABORTED;
-	assert_next(&n, "It is over", "");
+	assert_next(&n, "a rollout of the release that undoes it", "");
 	s.status = STAGE_REPLACED;
-	assert_next(&n, "It is over", "");
+	assert_next(&n, "another rollout is for its devices", "");
 }
 
 int main(void)

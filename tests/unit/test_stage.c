@@ -800,6 +800,22 @@ static void an_act_has_its_time(void **state)
 	}
 }
 
+static void who_wants_the_fleet_back_too_late_is_told_how(void **state)
+{
+	struct stage s = running();
+	struct stage_act a;
+	struct err e = { 0 };
+
+	(void)state;
+	s.status = STAGE_ABORTED;
+	a = an_act(&s, STAGE_ROLLBACK);
+	assert_refused(act(&s, &a, &e), ERR_CONFLICT);
+	assert_non_null(strstr(e.msg, "the release that undoes it"));
+	a = an_act(&s, STAGE_PAUSE);
+	assert_refused(act(&s, &a, &e), ERR_CONFLICT);
+	assert_null(strstr(e.msg, "the release that undoes it"));
+}
+
 static void a_fleet_comes_back_by_what_is_signed(void **state)
 {
 	struct stage_back_facts f = { true, T0 + 1, 5, 5, false };
@@ -906,6 +922,7 @@ int main(void)
 		cmocka_unit_test(resuming_after_a_stop_wants_a_second_person),
 		cmocka_unit_test(resuming_after_a_person_keeps_the_epoch),
 		cmocka_unit_test(an_act_has_its_time),
+		cmocka_unit_test(who_wants_the_fleet_back_too_late_is_told_how),
 		cmocka_unit_test(a_fleet_comes_back_by_what_is_signed),
 		cmocka_unit_test(a_selector_narrows_and_nothing_else),
 		cmocka_unit_test(metadata_that_expires_in_its_midst_pauses_it),
