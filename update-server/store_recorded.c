@@ -16,28 +16,23 @@ static int put(struct store *s, const char *role, int64_t version,
 		       SQL_BIND(sql_text(role), sql_int(version)), NULL, e);
 }
 
-static int get(struct store *s, const char *role, int64_t *version,
-	       struct err *e)
-{
-	struct sql_query *q =
-		sql_query(s->db, "SELECT version FROM recorded WHERE role = ?",
-			  SQL_BIND(sql_text(role)));
-
-	*version = sql_next(q) ? sql_get_int(q, 0) : 0;
-	return sql_end(q, e);
-}
-
-/* On record, or here: an import that brought none was under this one. */
-static int newest_root(struct store *s, int64_t *root, struct err *e)
+/* On record, else here: an import that brought none was under these. */
+static int get_top(struct store *s, int64_t *root, int64_t *targets,
+		   struct err *e)
 {
 	struct sql_query *q = sql_query(
 		s->db,
-		"SELECT coalesce(max(v), 0) FROM (SELECT max(root) AS v"
-		" FROM metadata UNION ALL SELECT version FROM recorded"
-		" WHERE role = 'root')",
+		"WITH top AS (SELECT coalesce(max(root), 0) AS root,"
+		" coalesce(max(targets), 0) AS targets FROM metadata)"
+		" SELECT max(root, coalesce((SELECT version FROM recorded"
+		" WHERE role = 'root'), 0)), coalesce((SELECT version"
+		" FROM recorded WHERE role = 'targets'), targets) FROM top",
 		SQL_NOTHING);
 
-	*root = sql_next(q) ? sql_get_int(q, 0) : 0;
+	if (sql_next(q)) {
+		*root = sql_get_int(q, 0);
+		*targets = sql_get_int(q, 1);
+	}
 	return sql_end(q, e);
 }
 
@@ -47,15 +42,18 @@ static int put_top(struct store *s, const struct json *objects, struct err *e)
 {
 	int64_t root = json_int(json_get(objects, "root"));
 	int64_t targets = json_int(json_get(objects, "targets"));
-	int64_t known_root, known_targets;
+	int64_t known_root = 0, known_targets = 0;
 
-	if (newest_root(s, &known_root, e) ||
-	    get(s, "targets", &known_targets, e))
+	if (get_top(s, &known_root, &known_targets, e))
 		return -1;
-	if (targets > 0 && (targets > known_targets || root > known_root) &&
-	    put(s, "targets", targets, e))
-		return -1;
-	return put(s, "root", root > known_root ? root : known_root, e);
+	if (targets > 0 && (targets > known_targets || root > known_root))
+		known_targets = targets;
+	if (root > known_root)
+		known_root = root;
+	return put(s, "root", known_root, e) ||
+			       put(s, "targets", known_targets, e)
+		       ? -1
+		       : 0;
 }
 
 /* Of roles it tells all; what was recorded before they had versions, none. */
@@ -90,14 +88,11 @@ int store_recorded_role_locked(struct store *s, const struct store_role *r,
 
 int store_recorded_top_locked(struct store *s, struct err *e)
 {
-	int64_t root;
-
-	if (get(s, "root", &root, e))
-		return -1;
 	return sql_run(s->db,
 		       "DELETE FROM recorded WHERE role = 'targets'"
-		       " AND (SELECT max(root) FROM metadata) > ?",
-		       SQL_BIND(sql_int(root)), NULL, e);
+		       " AND (SELECT max(root) FROM metadata) >"
+		       " (SELECT version FROM recorded WHERE role = 'root')",
+		       SQL_NOTHING, NULL, e);
 }
 
 /* ---- what is missing ----------------------------------------------------- */
