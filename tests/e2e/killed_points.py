@@ -4,6 +4,7 @@ An act is done while the server is killed before one of the changes of its disk
 that the act makes (tests/crash/shim.c): before the first and in the midst of what
 is written, before the last, when all is written and nothing is answered, and in
 what the tick makes of it. Then it is said again, as who got no answer does."""
+import atexit
 import http.client
 import os
 import sqlite3
@@ -61,6 +62,8 @@ class Server:
 
 server = Server()
 server.start()
+# Also where something is not as it should be.
+atexit.register(lambda: server.process.kill())
 admin = People(work)
 
 
