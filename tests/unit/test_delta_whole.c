@@ -10,7 +10,7 @@
 
 #define FILES    24
 #define FILE_LEN 1800
-#define SPARE    600
+#define SPARE    90 /* head of the package, manifest, names */
 
 static struct box box;
 static struct err e;
