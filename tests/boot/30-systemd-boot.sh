@@ -29,11 +29,19 @@ env_get() { # variable
 		tail -n 1 >"$WORK/cmdline"
 	record | sed -n "s/^$1=//p"
 }
+# One by one: where the firmware has to lengthen the folder for a name, a cut may leave
+# an end of it that was not written yet. What is before that counts, and is there.
 read_entries() { # image of the boot partition, as mtools names it
 	rm -rf "$WORK/seen"
-	mkdir "$WORK/seen"
-	mcopy -s -n -i "$1" ::/loader "$WORK/seen/" ||
-		die "the boot partition cannot be read"
+	mkdir -p "$WORK/seen/loader/entries"
+	mdir -b -i "$1" ::/loader/entries 2>/dev/null |
+		sed -n 's|^::/loader/entries/\(pawl-[ab+0-9-]*\.conf\)$|\1|p' \
+			>"$WORK/names"
+	while read -r name; do
+		mcopy -n -i "$1" "::/loader/entries/$name" \
+			"$WORK/seen/loader/entries/$name" 2>/dev/null ||
+			die "the boot partition has $name, and it cannot be read"
+	done <"$WORK/names"
 }
 record() {
 	printf 'esp=%s\ncmdline=%s\n' "$WORK/seen" "$WORK/cmdline" \
@@ -104,6 +112,8 @@ make_kit "$client" "$BIN/pawl-guard"
 
 # The factory: systemd-boot where UEFI looks for it, and the adapter's first entry.
 boot_mib=64
+# As docs/boot-control.md has it: the firmware need not lengthen the folder.
+fat='-F 16 -s 16'
 mkdir -p "$WORK/loader/EFI/BOOT" "$WORK/loader/loader"
 cp $efi "$WORK/loader/EFI/BOOT/BOOTX64.EFI"
 echo 'timeout 0' >"$WORK/loader/loader/loader.conf"

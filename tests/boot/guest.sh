@@ -151,7 +151,8 @@ make_disk() { # file
 		filled "$WORK/loader" -b 4096 -m 0 \
 			-E offset=$((first_mib << 20)) "$1" ${boot_mib}M
 	else
-		mkfs.vfat -F 32 --offset $((first_mib * 2048)) "$1" \
+		# shellcheck disable=SC2086 # options
+		mkfs.vfat ${fat:--F 32} --offset $((first_mib * 2048)) "$1" \
 			$((boot_mib * 1024)) >"$WORK/mkfs.log"
 		mcopy -s -i "$1@@${first_mib}M" "$WORK"/loader/* ::/
 	fi
