@@ -450,9 +450,11 @@ static int set_attempts(struct server_api *api, struct json *j,
 static void set_next(struct server_api *api, struct json *j,
 		     const struct stage *s, int64_t now)
 {
+	const char *waits_for = api_waits_for(api, s, now);
 	const struct next_step n = {
 		.stage = s,
-		.wants_order = strcmp(api_waits_for(api, s, now), "order") == 0,
+		.wants_order = strcmp(waits_for, "order") == 0,
+		.wants_baseline = strcmp(waits_for, "baseline") == 0,
 		.alert = json_text(json_get(j, "alert"))[0] != 0,
 	};
 

@@ -89,6 +89,11 @@ static const char *words_of(const struct next_step *n)
 	case STAGE_PAUSED:
 		return paused_words(n->stage);
 	case STAGE_COMPLETED:
+		if (n->wants_baseline)
+			return "Two operators sign the baseline, or devices "
+			       "that come when its order has ended get "
+			       "nothing. If it turns out to be bad, pause it, "
+			       "or take the fleet back.";
 		return "Devices that come late get it. If it turns out to be "
 		       "bad, pause it, or take the fleet back.";
 	case STAGE_ABORTED:
@@ -129,12 +134,13 @@ static void add_named(struct json *list, const char *command, const char *name,
 	add(list, text);
 }
 
-static void add_order(struct json *list, const struct stage *s)
+/* Of an order, or of the baseline: others may have begun it. */
+static void add_signing(struct json *list, const char *what,
+			const struct rollout *w)
 {
-	const struct rollout *w = &s->what;
 	char text[COMMAND_MAX];
-	size_t used = (size_t)snprintf(text, sizeof(text), "rollout sign %s %s",
-				       w->product, w->release);
+	size_t used = (size_t)snprintf(text, sizeof(text), "rollout %s %s %s",
+				       what, w->product, w->release);
 
 	for (size_t i = 0; i < w->cohort_count && used < sizeof(text); i++)
 		used += (size_t)snprintf(text + used, sizeof(text) - used,
@@ -162,7 +168,7 @@ static void add_paused(struct json *list, const struct stage *s)
 	if (s->pause == PAUSE_TROUBLE)
 		add_verify(list, &s->what);
 	if (s->pause == PAUSE_ORDER)
-		add_order(list, s);
+		add_signing(list, "sign", &s->what);
 	add_act(list, s, "rollout resume", true);
 	add_act(list, s, "rollout abort", true);
 }
@@ -172,7 +178,7 @@ static void add_running(struct json *list, const struct next_step *n)
 	const struct stage *s = n->stage;
 
 	if (n->wants_order)
-		add_order(list, s);
+		add_signing(list, "sign", &s->what);
 	else if (s->phase_state == PHASE_HELD)
 		add_act(list, s, "rollout advance", false);
 	add_named(list, "rollout pause", s->what.name, " --reason TEXT");
@@ -200,6 +206,8 @@ static struct json *commands_of(const struct next_step *n)
 		add_running(list, n);
 	if (s->status == STAGE_PAUSED)
 		add_paused(list, s);
+	if (n->wants_baseline)
+		add_signing(list, "baseline", &s->what);
 	if (s->status == STAGE_COMPLETED)
 		add_named(list, "rollout rollback", name, " --reason TEXT");
 	return list;

@@ -13,8 +13,9 @@
 
 struct next_step {
 	const struct stage *stage;
-	bool wants_order; /* the signed order opens less than the phase */
-	bool alert;       /* nobody has looked at a security failure yet */
+	bool wants_order;    /* the signed order opens less than the phase */
+	bool wants_baseline; /* completed, and no baseline has it yet */
+	bool alert;          /* nobody has looked at a security failure yet */
 };
 
 /* {"words": TEXT, "commands": [TEXT...]}: without "pawl-server". */

@@ -59,6 +59,8 @@ until_says '"waits_for":"baseline"'
 grep -q "waiting for you: two operators sign the baseline" "$WORK/said"
 grep -q "rollout baseline gateway 1 --cohort canary --cohort fleet --key FILE" \
 	"$WORK/said" || die "no command"
+grep -q '"rollout baseline gateway 1 --cohort canary --cohort fleet --key FILE"' \
+	"$WORK/said" || die "it is not what a person does next"
 operator rollout list | grep -q "waiting for you: two operators" ||
 	die "the list does not say it"
 order_for 1 baseline --cohort canary --cohort fleet >/dev/null
