@@ -11,7 +11,8 @@
 #include "update-server/stage_policy.h"
 
 #define ATTEMPTS_SHOWN 200
-#define WORDS_MAX      640
+/* With a command that names a product, a release and all cohorts. */
+#define WORDS_MAX (512 + (ROLLOUT_COHORTS_MAX + 2) * (NAME_MAX_LEN + 10))
 
 /* ---- one rollout --------------------------------------------------------- */
 

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Of the names of a release, a product and all cohorts. */
-#define COMMAND_MAX 1024
+/* Also of a product, a release and all cohorts, and of what is said. */
+#define COMMAND_MAX (512 + (ROLLOUT_COHORTS_MAX + 2) * (NAME_MAX_LEN + 10))
 
 static const char nothing[] =
 	"Nothing to do: it goes on by itself as far as its evidence does, and "

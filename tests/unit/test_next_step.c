@@ -24,7 +24,7 @@ static void assert_next(const struct next_step *n, const char *words,
 {
 	struct json *j = next_step_json(n);
 	const struct json *list = json_get(j, "commands");
-	char all[1024] = "";
+	char all[4096] = "";
 
 	if (!strstr(json_text(json_get(j, "words")), words))
 		fail_msg("%s: not in: %s", words,
@@ -140,6 +140,28 @@ static void of_what_is_over_only_the_way_back_is_left(void **state)
 	assert_next(&n, "another rollout is for its devices", "");
 }
 
+/* A cohort whose name is cut off is another one. */
+static void the_longest_command_is_whole(void **state)
+{
+	struct stage s = rollout(STAGE_COMPLETED);
+	const struct next_step n = { .stage = &s, .wants_baseline = true };
+	char commands[4096] = "rollout staged, rollout baseline ";
+	struct rollout *w = &s.what;
+
+	(void)state;
+	memset(w->product, 'p', NAME_MAX_LEN);
+	memset(w->release, 'r', NAME_MAX_LEN);
+	strcat(strcat(commands, w->product), " ");
+	strcat(commands, w->release);
+	w->cohort_count = ROLLOUT_COHORTS_MAX;
+	for (size_t i = 0; i < ROLLOUT_COHORTS_MAX; i++) {
+		memset(w->cohorts[i], 'a' + (int)i, NAME_MAX_LEN);
+		strcat(strcat(commands, " --cohort "), w->cohorts[i]);
+	}
+	strcat(commands, " --key FILE, " BACK);
+	assert_next(&n, "sign the baseline", commands);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -148,6 +170,7 @@ int main(void)
 			while_it_runs_a_person_is_told_what_waits_for_one),
 		cmocka_unit_test(each_way_to_stop_has_its_way_on),
 		cmocka_unit_test(of_what_is_over_only_the_way_back_is_left),
+		cmocka_unit_test(the_longest_command_is_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
