@@ -240,6 +240,7 @@ static int plan_json(struct server_api *api, struct stage *s, struct json *j,
 	json_set_text(j, "release", s->what.release);
 	json_set_text(j, "where", s->where);
 	api_set_window(j, s, now);
+	json_set_text(j, "state", stage_status_name(s->status));
 	json_set_int(j, "revision", (int64_t)s->revision);
 	api_set_digest(j, "plan", &plan);
 	json_set_int(j, "population", (int64_t)s->ladder.population);

@@ -252,6 +252,21 @@ static int describe(const struct creation *c, struct json *body, struct err *e)
 
 /* ---- plans --------------------------------------------------------------- */
 
+/* A draft cannot start: it is submitted first. */
+static void say_next(const struct json *j)
+{
+	const char *name = json_text(json_get(j, "name"));
+
+	if (strcmp(json_text(json_get(j, "state")), "draft") == 0)
+		printf("\nsubmit it with: pawl-server rollout submit %s "
+		       "--revision %lld\n",
+		       name, (long long)json_int(json_get(j, "revision")));
+	else
+		printf("\nstart it with: pawl-server rollout start %s --plan "
+		       "%s\n",
+		       name, json_text(json_get(j, "plan")));
+}
+
 static void print_plan(const struct json *j)
 {
 	static const char *const fields[] = {
@@ -284,8 +299,7 @@ static void print_plan(const struct json *j)
 		printf("\nby packages:\n");
 		ui_table(json_get(delta, "from"), from);
 	}
-	printf("\nstart it with: pawl-server rollout start %s --plan %s\n",
-	       json_text(json_get(j, "name")), json_text(json_get(j, "plan")));
+	say_next(j);
 }
 
 static int show_plan(struct ui *u, const char *name, struct err *e)

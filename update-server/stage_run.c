@@ -442,9 +442,11 @@ static int refuse(const struct stage *s, enum stage_verb verb, struct err *e)
 			       "that undoes it, or have the engineers sign the "
 			       "old content anew",
 			       s->what.name, stage_status_name(s->status));
-	return err_set(e, ERR_CONFLICT, "rollout %s is %s, phase %zu %s",
+	return err_set(e, ERR_CONFLICT,
+		       "rollout %s is %s, phase %zu %s: `rollout status %s` "
+		       "says what can be done",
 		       s->what.name, stage_status_name(s->status), s->phase + 1,
-		       stage_phase_name(s->phase_state));
+		       stage_phase_name(s->phase_state), s->what.name);
 }
 
 static int check_act(const struct stage *s, const struct stage_act *a,

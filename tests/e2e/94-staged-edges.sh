@@ -40,6 +40,16 @@ want 2 op rollout create x --release r1 --cohort fleet --window 22:00-06:00 \
 want 2 op rollout create x --release r1 --cohort fleet --set new_device_sec
 want 4 op rollout create x --release r1 --cohort fleet --set no_such=1
 want 4 op rollout create x --release r1 --cohort fleet --where "model or"
+# What the plan of a draft says comes next is what goes next.
+want 0 op rollout create drafted --release r1 --cohort fleet --draft
+said 'submit it with: pawl-server rollout submit drafted --revision 1'
+want 14 op rollout start drafted --plan "$(printf '%064d' 0)"
+said '`rollout status drafted` says what can be done'
+want 0 op rollout submit drafted --revision 1
+want 0 op rollout plan drafted
+said 'start it with: pawl-server rollout start drafted --plan '
+want 0 op rollout discard drafted --revision "$(revision drafted)" \
+	--reason "seen"
 printf '[policy]\nmax-fail = 300\nstop-code = SMOKE\n' >"$WORK/policy"
 want 0 op rollout create x --release r1 --cohort fleet --policy "$WORK/policy" \
 	--set attempts=5 --where "model = k1" --window 22:00-06:00 \

@@ -579,7 +579,8 @@ static void a_draft_waits_to_be_submitted(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(too_early); i++) {
 		a = an_act(&s, too_early[i]);
 		a.by = "bob";
-		assert_refused(act(&s, &a, &e), ERR_CONFLICT);
+		assert_refused_saying(act(&s, &a, &e), ERR_CONFLICT,
+				      "` says what can be done");
 	}
 	a = an_act(&s, STAGE_SUBMIT);
 	a.by = "bob";
