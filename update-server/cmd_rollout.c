@@ -2,6 +2,7 @@
 /* `rollout
  * list|status|watch|approve|start|pause|resume|advance|abort|supersede|rollback`
  * and `gate show|ack`. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -496,6 +497,12 @@ static int write_file(const char *path, struct slice text, struct err *e)
 	FILE *f = fopen(path, "wxe");
 	int rc;
 
+	if (!f && errno == EEXIST)
+		return err_set(e, ERR_CONFLICT,
+			       "%s is there already, perhaps the request of an "
+			       "earlier try, and stays as it is: move it away, "
+			       "or name another file (--request)",
+			       path);
 	if (!f)
 		return err_sys(e, "%s", path);
 	rc = fwrite(text.ptr, 1, text.len, f) == text.len ? 0 : -1;

@@ -165,8 +165,8 @@ grep -q '"way-back-request"' r3-way-back.json
 grep -q 'stepback REPO --product gateway --from 3 --to 1"' r3-way-back.json
 grep -q '"reason": "too hot"' r3-way-back.json
 # What is there is not written over.
-does 1 operator rollout rollback r3 --reason "too hot"
-said "r3-way-back.json"
+does 14 operator rollout rollback r3 --reason "too hot"
+said "r3-way-back.json is there already.*: move it away, or name another file (--request)"
 "$signer" stepback "$WORK/repo" --product gateway --from 3 --to 1 >/dev/null
 sign key
 opened "op1 op2" 1 open --wide --cohort fleet
