@@ -27,7 +27,9 @@ static int check_successor(const struct tuf_client *c,
 	if (old && new->version == old->version &&
 	    !slice_equal(buf_slice(&old->bytes), buf_slice(&new->bytes)))
 		return err_set(e, ERR_CONFLICT,
-			       "version %lld is already another file",
+			       "version %lld is already another file: this "
+			       "folder is another repository's, or that "
+			       "number was signed twice",
 			       (long long)new->version);
 	return tuf_trust_fresh(c, new, e);
 }

@@ -195,6 +195,7 @@ int api_registry_more(struct server_api *api, const struct request *q,
 
 	if (hex_parse(slice_of(api_rest(q, "/v1/people/registry/")),
 		      after.bytes, DEVICE_ID_LEN, e))
-		return err_set(e, ERR_NOT_FOUND, "not a device id");
+		return err_set(e, ERR_NOT_FOUND,
+			       "not a device id: see `device list`");
 	return list_page(api, &after, a, e);
 }

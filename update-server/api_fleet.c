@@ -230,7 +230,8 @@ int api_device_more(struct server_api *api, const struct request *q,
 
 	if (hex_parse(slice_of(api_rest(q, "/v1/people/devices/")), after.bytes,
 		      DEVICE_ID_LEN, e))
-		return err_set(e, ERR_NOT_FOUND, "not a device id");
+		return err_set(e, ERR_NOT_FOUND,
+			       "not a device id: see `device list`");
 	return list_page(api, &after, a, e);
 }
 
@@ -286,7 +287,8 @@ int api_device_show(struct server_api *api, const struct request *q,
 
 	if (hex_parse(slice_of(api_rest(q, "/v1/people/device/")), id.bytes,
 		      DEVICE_ID_LEN, e)) {
-		(void)err_set(e, ERR_NOT_FOUND, "not a device id");
+		(void)err_set(e, ERR_NOT_FOUND,
+			      "not a device id: see `device list`");
 		goto out;
 	}
 	if (store_flush(api->store, e) == 0 &&

@@ -197,7 +197,8 @@ int api_device_why(struct server_api *api, const struct request *q,
 
 	if (hex_parse(slice_of(api_rest(q, "/v1/people/device-why/")), id.bytes,
 		      DEVICE_ID_LEN, e)) {
-		(void)err_set(e, ERR_NOT_FOUND, "not a device id");
+		(void)err_set(e, ERR_NOT_FOUND,
+			      "not a device id: see `device list`");
 		goto out;
 	}
 	if (store_device_find(api->store, &id, d, e) ||

@@ -304,7 +304,8 @@ static int say_of(int argc, char **argv, bool pins, const char *path,
 	if (ui_need_reason(reason, e))
 		goto out;
 	if (!name_is_valid(slice_of(u.operands[0]))) {
-		(void)err_set(e, ERR_USAGE, "not a device id");
+		(void)err_set(e, ERR_USAGE,
+			      "not a device id: see `device list`");
 		goto out;
 	}
 	body = json_new_object();
