@@ -16,8 +16,9 @@
 #include "signer/report.h"
 #include "signer/watch.h"
 
-#define CONF_MAX_LEN 16384
-#define CA_MAX_LEN   (8 * X509_PEM_MAX_LEN)
+#define CONF_MAX_LEN       16384
+#define CONF_THERE_MAX_LEN (1 << 20)
+#define CA_MAX_LEN         (8 * X509_PEM_MAX_LEN)
 
 struct factory {
 	const char *repo, *folder;
@@ -235,17 +236,30 @@ static int add_rest(const struct factory *f, struct buf *out, struct err *e)
 			f->slot, f->attributes);
 }
 
-static int write_conf(const struct factory *f, enum environment env, int dirfd,
-		      struct err *e)
+static int make_conf(const struct factory *f, enum environment env,
+		     struct buf *text, struct err *e)
 {
-	struct buf text = BUF_INIT(CONF_MAX_LEN);
-	int rc;
+	return add_device(f, text, e) || add_trust(f, env, text, e) ||
+			       add_server(f, text, e) || add_rest(f, text, e)
+		       ? -1
+		       : 0;
+}
 
-	rc = add_device(f, &text, e) || add_trust(f, env, &text, e) ||
-	     add_server(f, &text, e) || add_rest(f, &text, e) ||
-	     fs_replace_file(dirfd, "client.conf", buf_slice(&text), 0644, e);
-	buf_done(&text);
-	return rc ? -1 : 0;
+/* It is made to be edited: what somebody did there is not written over. */
+static int check_unedited(int dirfd, struct slice text, struct err *e)
+{
+	struct buf there = BUF_INIT(CONF_THERE_MAX_LEN);
+	int rc = 0;
+
+	if (fs_read_file(dirfd, "client.conf", &there, e))
+		rc = e->code == ERR_NOT_FOUND ? 0 : -1;
+	else if (!slice_equal(buf_slice(&there), text))
+		rc = err_set(e, ERR_CONFLICT,
+			     "client.conf is there with other content, and "
+			     "stays as it is: move it away, or name another "
+			     "folder");
+	buf_done(&there);
+	return rc;
 }
 
 static int write_ca(const char *path, int dirfd, struct err *e)
@@ -291,16 +305,18 @@ static int check_only_ours(int dirfd, struct err *e)
 static int make(const struct factory *f, const struct repo *r,
 		struct report *out, struct err *e)
 {
+	struct buf conf = BUF_INIT(CONF_MAX_LEN);
 	int dirfd = -1;
 	int rc = -1;
 
-	if (check_repo(f, r, e))
-		return -1;
-	if (fs_make_dir(f->folder, 0755, &dirfd, e))
-		return -1;
+	if (check_repo(f, r, e) || make_conf(f, r->environment, &conf, e) ||
+	    fs_make_dir(f->folder, 0755, &dirfd, e))
+		goto out;
 	if (check_only_ours(dirfd, e) ||
+	    check_unedited(dirfd, buf_slice(&conf), e) ||
 	    (f->server_ca && write_ca(f->server_ca, dirfd, e)) ||
-	    write_root(r, dirfd, e) || write_conf(f, r->environment, dirfd, e))
+	    write_root(r, dirfd, e) ||
+	    fs_replace_file(dirfd, "client.conf", buf_slice(&conf), 0644, e))
 		goto out;
 	report_line(out,
 		    "%s: root.json (version %lld)%s and client.conf, the "
@@ -315,6 +331,7 @@ static int make(const struct factory *f, const struct repo *r,
 	rc = 0;
 out:
 	fs_close(&dirfd);
+	buf_done(&conf);
 	return rc;
 }
 

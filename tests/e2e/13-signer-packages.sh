@@ -292,6 +292,15 @@ factory ca.pem
 [ "$(find fab -type f | sort | tr '\n' ' ')" = \
 	"fab/client.conf fab/root.json fab/server-ca.pem " ]
 cp -a fab fab-2 && factory ca.pem && diff -r fab fab-2
+# What somebody wrote into client.conf is not written over.
+echo "# ours" >>fab/client.conf
+cp -a fab/client.conf edited
+status=0
+factory ca.pem 2>said || status=$?
+[ $status -eq 14 ]
+grep -q "client.conf is there with other content.*: move it away" said
+cmp edited fab/client.conf
+cp fab-2/client.conf fab/client.conf
 cp ca.key fab/
 status=0
 factory ca.pem 2>said || status=$?
