@@ -2,6 +2,7 @@
 #include "common/keyring.h"
 #include "common/named.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,6 +13,15 @@
 #include "common/text.h"
 
 #define PROMPT_MAX_LEN 512
+
+static bool has_terminal(void)
+{
+	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+	if (tty >= 0)
+		close(tty);
+	return tty >= 0;
+}
 
 int keyring_passphrase(uint64_t passphrase_fd, const char *what, bool confirm,
 		       struct buf *out, struct err *e)
@@ -26,6 +36,11 @@ int keyring_passphrase(uint64_t passphrase_fd, const char *what, bool confirm,
 	}
 	if (text_format(prompt, sizeof(prompt), e, "Passphrase for %s: ", what))
 		return -1;
+	if (fd < 0 && !has_terminal())
+		return err_set(e, ERR_USAGE,
+			       "no terminal to ask for the passphrase: hand it "
+			       "over with --passphrase-fd N N<FILE, a line for "
+			       "each key");
 	return passphrase_read(fd, prompt, confirm, out, e);
 }
 
@@ -103,6 +118,15 @@ static int open_external(struct keyring_key *key, struct slice file,
 	return 0;
 }
 
+/* FILE.pub lies beside FILE, and is easily named in its place. */
+static bool is_public_half(struct slice file)
+{
+	static const char begin[] = "-----BEGIN PUBLIC KEY-----";
+
+	return file.len >= sizeof(begin) - 1 &&
+	       memcmp(file.ptr, begin, sizeof(begin) - 1) == 0;
+}
+
 static int open_key(struct keyring_key *key, enum environment env,
 		    uint64_t passphrase_fd, struct err *e)
 {
@@ -112,7 +136,11 @@ static int open_key(struct keyring_key *key, enum environment env,
 
 	if (fs_read_path(key->path, &file, e))
 		goto out;
-	if (external_is(buf_slice(&file)))
+	if (is_public_half(buf_slice(&file)))
+		rc = err_set(e, ERR_USAGE,
+			     "this is the public half of a key: name the "
+			     "file without .pub");
+	else if (external_is(buf_slice(&file)))
 		rc = open_external(key, buf_slice(&file), env, e);
 	else
 		rc = open_file(key, buf_slice(&file), &w, passphrase_fd, e);

@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/fs.h"
 #include "common/named.h"
@@ -159,8 +160,16 @@ static int sign_file(const struct sign *s, struct report *out, struct err *e)
 	struct json *envelope = NULL;
 	struct keyring keys = { 0 };
 	enum environment env;
+	struct stat st;
 	int rc = -1;
 
+	if (stat(s->path, &st) == 0 && S_ISDIR(st.st_mode)) {
+		(void)err_set(e, ERR_NOT_FOUND,
+			      "%s is not a repository (no pawl.ini); name one, "
+			      "or a staged file",
+			      s->path);
+		goto out;
+	}
 	if (fs_read_path(s->path, &bytes, e) ||
 	    envelope_parse(buf_slice(&bytes), &envelope, e) ||
 	    judge_alone(envelope, buf_slice(&bytes), out, e) ||

@@ -242,6 +242,12 @@ static struct json *findings_json(const struct findings *found)
 	return list;
 }
 
+/* Where nothing is staged it stands for itself, and follows nothing. */
+static bool is_published(const struct review_file *f)
+{
+	return f->before == envelope_signed(f->envelope);
+}
+
 static int file_json(const struct review *v, const struct review_file *f,
 		     struct json *object, struct err *e)
 {
@@ -260,7 +266,7 @@ static int file_json(const struct review *v, const struct review_file *f,
 	json_set(object, "signatures", standing_json(&s, v->names));
 	rules_judge(signed_part, v->now, &found);
 	if (strcmp(envelope_role(f->envelope), "root") == 0 &&
-	    (f->before || f->by))
+	    !is_published(f) && (f->before || f->by))
 		rules_root_after(f->before, signed_part, &found);
 	json_set(object, "findings", findings_json(&found));
 	return 0;
@@ -325,11 +331,17 @@ static int say_file(const struct review *v, const struct review_file *f,
 	struct err unused;
 
 	report_line(out, "%s", "");
-	report_line(out,
-		    "%s version %lld, against %s:", envelope_role(f->envelope),
-		    (long long)envelope_version(f->envelope),
-		    f->before ? "what was signed before" : "nothing before");
-	if (f->before && only_dates_changed(changes))
+	if (is_published(f))
+		report_line(out, "%s version %lld, as it is published:",
+			    envelope_role(f->envelope),
+			    (long long)envelope_version(f->envelope));
+	else
+		report_line(out, "%s version %lld, against %s:",
+			    envelope_role(f->envelope),
+			    (long long)envelope_version(f->envelope),
+			    f->before ? "what was signed before"
+				      : "nothing before");
+	if (f->before && !is_published(f) && only_dates_changed(changes))
 		report_line(out, "  only version and dates change");
 	for (size_t i = 0; i < json_count(found); i++) {
 		text = json_text(json_get(json_at(found, i), "text"));

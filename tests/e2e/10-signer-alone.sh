@@ -53,3 +53,17 @@ grep -q '"medium"' site/metadata/timestamp.json && exit 1
 if grep -rl "PRIVATE KEY" device/etc site; then exit 1; fi
 [ "$(ls device/etc)" = "client.conf
 root.json" ]
+
+# What is published is shown as such, and not judged as its own successor.
+pawl-signer inspect repo >said
+grep -q '^root version 1, as it is published:$' said
+if grep REFUSED said; then exit 1; fi
+# A folder that is none of ours, and nobody to type: the line says the way out.
+status=0
+pawl-signer sign tree-1 --key alice.key 2>said || status=$?
+[ $status -eq 13 ]
+grep -q 'tree-1 is not a repository (no pawl.ini)' said
+status=0
+setsid -w "$BIN/signer" key generate bob.key --environment lab 2>said || status=$?
+[ $status -eq 2 ]
+grep -q -e '--passphrase-fd N' said

@@ -175,6 +175,20 @@ a_key_of_another_kind_is_refused_before_it_is_asked_for(void **state)
 	close(fd);
 }
 
+static void the_public_half_is_known_for_what_it_is(void **state)
+{
+	struct keyring k;
+	char path[96];
+	struct err e;
+
+	(void)state;
+	put_file(box.dir, "first.key.pub", "-----BEGIN PUBLIC KEY-----\n",
+		 0644);
+	path_of("first.key.pub", path);
+	assert_refused_saying(open_both(&k, path, NULL, SECRET "\n", &e),
+			      ERR_USAGE, "name the file without .pub");
+}
+
 static void one_key_counts_once(void **state)
 {
 	struct keyring k;
@@ -372,6 +386,7 @@ int main(void)
 			a_key_elsewhere_needs_no_passphrase_and_signs_there),
 		cmocka_unit_test(
 			a_key_of_another_kind_is_refused_before_it_is_asked_for),
+		cmocka_unit_test(the_public_half_is_known_for_what_it_is),
 		cmocka_unit_test(one_key_counts_once),
 		cmocka_unit_test(
 			a_wrong_passphrase_and_a_missing_one_open_nothing),
