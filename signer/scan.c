@@ -102,9 +102,9 @@ static int refuse_unread(const struct reading *r, const char *path,
 
 	text_escape(r->entry.path, shown, sizeof(shown));
 	return err_set(e, ERR_REFUSED,
-		       "%.200s %.160s: so it cannot be searched for private "
+		       "%.120s %.80s: so it cannot be searched for private "
 		       "keys. Search what it is made of with `scan`, then say "
-		       "--allow-secret '%s%s%.96s'",
+		       "--allow-secret '%s%s%s'",
 		       path, why, further ? s->components[s->component] : "",
 		       further ? ":" : "", shown);
 }

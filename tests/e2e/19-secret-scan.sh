@@ -547,6 +547,12 @@ cp root.erofs two/share/backup
 create 10 3 two --from 1
 said 'share/backup is an erofs image, which is not opened here: so it cannot'
 said "say --allow-secret 'share/backup'"
+# A long name is said whole: it is there to be copied.
+long=share/$(printf '%0120d' 0)
+mv two/share/backup "two/$long"
+create 10 3 two --from 1
+said "say --allow-secret '$long'"
+mv "two/$long" two/share/backup
 "$signer" release list repo | grep -q ' 3 ' && die "a refused release is staged"
 create 0 3 two --from 1 --allow-secret share/backup
 "$signer" inspect repo | grep -q 'secrets_allowed.*"share/backup"' ||
