@@ -246,10 +246,17 @@ static struct json *steps(const struct back *b)
 	char cohorts[COHORTS_LEN];
 
 	if (b->way == BACK_ASK) {
+		if (b->runs == 0 && b->s.status < STAGE_ABORTED)
+			add_step(list,
+				 "no device is known to run it, so unless one "
+				 "has yet to report, end it instead: "
+				 "pawl-server rollout abort %s --revision %llu "
+				 "--reason TEXT",
+				 r->name, (unsigned long long)b->s.revision);
 		add_step(list,
 			 "give the request to the release engineers; "
 			 "when what they signed is imported: "
-			 "pawl-server rollout rollback %s",
+			 "pawl-server rollout rollback %s --reason TEXT",
 			 r->name);
 		return list;
 	}

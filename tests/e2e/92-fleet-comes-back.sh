@@ -161,6 +161,7 @@ does 0 operator rollout rollback r3 --reason "too hot"
 said "no undo release was signed"
 said "^runs  *1"
 said "for the release engineers: r3-way-back.json"
+said "is imported: pawl-server rollout rollback r3 --reason TEXT"
 grep -q '"way-back-request"' r3-way-back.json
 grep -q 'stepback REPO --product gateway --from 3 --to 1"' r3-way-back.json
 grep -q '"reason": "too hot"' r3-way-back.json
