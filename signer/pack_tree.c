@@ -17,8 +17,9 @@ int pack_tree_read(const struct pack_tree *t, uint32_t index, uint64_t offset,
 
 struct slice pack_tree_head(const struct pack_tree *t)
 {
-	return t->content == PACKAGE_IMAGE ? (struct slice){ 0 }
-					   : buf_slice(&t->manifest);
+	const struct slice none = { 0 };
+
+	return t->content == PACKAGE_IMAGE ? none : buf_slice(&t->manifest);
 }
 
 void pack_tree_free(struct pack_tree *t)
