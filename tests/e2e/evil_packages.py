@@ -814,11 +814,39 @@ _f.__name__ = "c05_packing_what_no_content_explains"
 case(LIMIT)(_f)
 for _name, _before in (
         ("c02_no_list_of_members", b""),
-        ("c02_a_list_of_another_version", list_head(flags=4)),
+        ("c02_a_list_of_another_version", list_head(flags=8)),
         ("c02_a_list_of_every_version", list_head(flags=255))):
     _f = delta(inserted_whole, _before)
     _f.__name__ = _name
     case(CONFLICT)(_f)
+
+
+def block(content, last=True):
+    """Of a frame of zstd, as it is."""
+    return (len(content) << 3 | last).to_bytes(3, "little") + content
+
+
+def one_stream(make, codec=1):
+    def f(r):
+        entries = good_entries()
+        sign(r, manifest(entries), list_head(flags=4) + make(stream(entries)),
+             kind=2, codec=codec, window=(1 << 20 if codec else 0))
+    return f
+
+
+for _name, _make in {
+        "c02_records_where_there_are_none": inserted_whole,
+        "c02_one_stream_too_short": lambda new: block(new[:-1]),
+        "c02_one_stream_too_long": lambda new: block(new + b"x"),
+        "c02_one_stream_without_an_end": lambda new: block(new, last=False),
+        "c02_bytes_behind_one_stream": lambda new: block(new) + b"x",
+        "c02_nothing_where_one_stream_is_due": lambda new: b""}.items():
+    _f = one_stream(_make)
+    _f.__name__ = _name
+    case(FORMAT, LIMIT, UNTRUSTED)(_f)
+_f = one_stream(block, codec=0)
+_f.__name__ = "c02_one_stream_of_no_codec"
+case(FORMAT, LIMIT, UNTRUSTED)(_f)
 for _name, _before in MEMBERS.items():
     _f = delta(inserted_whole, _before)
     _f.__name__ = _name
