@@ -332,12 +332,23 @@ def allowed():
                 if line.strip() and not line.startswith("#")}
 
 
+def insist_on_mutants(known):
+    """What is listed and no longer there would hide what comes in its place."""
+    there = {s: {m[2] for m in mutants(s)} if os.path.exists(s) else ()
+             for s, _ in known}
+    for source, what in sorted(known):
+        if what not in there[source]:
+            sys.exit("tests/check/mutants.txt: no such mutant: %s: %s" %
+                     (source, what))
+
+
 def main():
     args, seconds = sys.argv[1:], None
     if args[:1] == ["--seconds"]:
         seconds, args = int(args[1]), args[2:]
     sources = args or sorted({s for p, _ in MODULES for s in glob.glob(p)})
     known = allowed()
+    insist_on_mutants(known)
     todo = [m for s, _, line in (a.partition(":") for a in sources)
             for m in mutants(s)
             if (s, m[2]) not in known and line in ("", str(m[1]))]
@@ -364,4 +375,5 @@ def main():
     sys.exit(1 if bad or not done else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()
