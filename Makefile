@@ -238,7 +238,7 @@ help:
 
 #@ make               build the three programs into build/release/
 #@ make demo          the whole job on real input (OLD=dir NEW=dir: on yours)
-#@ make test          unit, fuzz-corpus and end-to-end tests
+#@ make test          unit and fuzz-corpus tests under sanitizers, end-to-end tests
 #@ make lint          format, layers, static analysis, advisories
 #@ make check-advisories  is a library here older than what mended a known flaw?
 #@ make fuzz          libFuzzer on every parser (FUZZ_SECONDS=60 each)
@@ -285,11 +285,11 @@ demo:
 	@$(SUBMAKE) all $(CHEAT)
 	@BIN=$(CURDIR)/$(B) sh tests/demo/demo.sh "$(OLD)" "$(NEW)"
 
-# End-to-end tests wait half of their time: that of sanitizers, which only compute, is
-# filled in.
+# Of the programs as they are released end-to-end tests look; unit tests, whose answers
+# are the same, run once, where sanitizers look, too (.ci/run has them both ways). End-to-end
+# tests wait half of their time: that of sanitizers, which only compute, is filled in.
 test:
 	@sh tests/check/deps.sh install build test
-	@$(SUBMAKE) check-unit check-fuzz
 	@$(SUBMAKE) $(BIN) $(TOOLS) $(CRASH)
 	@$(SUBMAKE) --output-sync=none $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(($$(nproc) + 1))) \
 		test-programs test-sanitized
