@@ -290,10 +290,9 @@ demo:
 # tests wait half of their time: that of sanitizers, which only compute, is filled in.
 test:
 	@sh tests/check/deps.sh install build test
-	@$(SUBMAKE) $(BIN) $(TOOLS) $(CRASH)
-	@$(SUBMAKE) --output-sync=none $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(($$(nproc) + 1))) \
+	@$(SUBMAKE) --output-sync=none $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(($$(nproc) + 2))) \
 		test-programs test-sanitized
-test-programs:
+test-programs: $(BIN) $(TOOLS) $(CRASH)
 	@BIN=$(CURDIR)/$(B) TESTS="tests/crash tests/e2e" sh tests/e2e/run.sh
 test-sanitized:
 	@nice -n 10 $(SUBMAKE) CONFIG=asan check-unit check-fuzz
