@@ -110,7 +110,8 @@ total=$((devices + real))
 # ---- the emergency -----------------------------------------------------------
 
 for i in $(seq "$real"); do
-	device "real$i" daemon >"$WORK/real$i.log" 2>&1 &
+	"$client" daemon --config "$WORK/devices/real$i/client.conf" \
+		>"$WORK/real$i.log" 2>&1 &
 	real_pids="$real_pids $!"
 done
 make_tree urgent
