@@ -1,6 +1,7 @@
 #!/bin/sh
 # Another TUF client reads what signer and server made: tuf-js refreshes and
 # downloads, first as it is, then through root rotations and a delegated role.
+# In the common network: npm fetches what is not here yet.
 here=$(cd "$(dirname "$0")" && pwd)
 modules=$here/../../build/npm
 sh "$here/../check/npm.sh" "$modules" || exit $?

@@ -38,10 +38,12 @@ run_after() { # seconds
 	rm -f "$WORK/server/run/listeners.json"
 	faketime -f "+$1" "$server" run "$WORK/server" \
 		>>"$WORK/server.log" 2>&1 &
+	faked=$!
 	tries=0
 	while [ ! -s "$WORK/server/run/listeners.json" ]; do
 		tries=$((tries + 1))
 		[ "$tries" -lt 600 ] || die "the server does not start"
+		kill -0 "$faked" 2>/dev/null || die "the server ended"
 		sleep 0.1
 	done
 }

@@ -2,11 +2,14 @@
 # Run every end-to-end test, tests/e2e/[0-9]*.sh, or those of the folders TESTS:
 # each on the real programs in $BIN, in a fresh folder of its own, with a time
 # limit. E2E=pattern picks some.
-# E2E_JOBS run at the same time: they mostly wait, and none shares a port, a
-# folder or a clock with another. Those with a line "# Begun early: ..." come
-# first, or all would wait for one of them in the end.
+# E2E_JOBS run at the same time: they mostly wait, and none shares a folder or a clock
+# with another. Those with a line "# Begun early: ..." come first, or all would wait
+# for one of them in the end.
 # Those with "# In memory: ..." have their folder there, where there is a gigabyte: to
 # flush a disk thousands of times costs them more than all that they look at.
+# Where there may be networks, each has one of its own that is nothing but its loopback,
+# but those with "# In the common network: ...": a server that starts again has kept its
+# ports, and in a common one somebody else may have got one of them meanwhile.
 #
 # A test exits 0 (passed), 77 (skipped: it said why) or otherwise (failed). What it
 # cost is said in seconds: by the clock, and of a processor, its children's included
@@ -47,6 +50,14 @@ in_memory() {
 		echo /dev/shm
 }
 
+begin() { # file of the test
+	! grep -q '^# In the common network' "$1" || OWN_NETWORK=
+	if [ -n "$OWN_NETWORK" ]; then
+		exec unshare -n sh -c 'ip link set lo up && exec sh "$0"' "$1"
+	fi
+	exec sh "$1"
+}
+
 one() {
 	sweep
 	name=$(basename "$1" .sh)
@@ -56,7 +67,7 @@ one() {
 	export WORK
 	start=$(date +%s)
 	case $1 in */crash/*) limit=900 ;; *) limit=300 ;; esac
-	timeout -k 10 "${E2E_SECONDS:-$limit}" sh "$1" >"$WORK/.log" 2>&1
+	timeout -k 10 "${E2E_SECONDS:-$limit}" sh "$0" --begin "$1" >"$WORK/.log" 2>&1
 	status=$?
 	# Its second line is of the children: minutes and seconds, user and system.
 	times >"$WORK/.times"
@@ -82,16 +93,22 @@ one() {
 	esac
 }
 
-if [ "${1:-}" = --one ]; then
+case ${1:-} in
+--one)
 	results=$3
 	one "$2"
 	exit 0
-fi
+	;;
+--begin) begin "$2" ;;
+esac
 
 # ---- all of them -------------------------------------------------------------
 
 results=$(mktemp "${TMPDIR:-/tmp}/pawl-e2e.XXXXXX")
 trap 'rm -f "$results"' EXIT
+OWN_NETWORK=
+[ "$(id -u)" -ne 0 ] || ! unshare -n ip link set lo up 2>/dev/null || OWN_NETWORK=yes
+export OWN_NETWORK
 jobs=${E2E_JOBS:-$(($(nproc) + 2))}
 for folder in ${TESTS:-"$here"}; do
 	for t in "$folder"/[0-9]*.sh; do
