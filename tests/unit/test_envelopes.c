@@ -4,26 +4,11 @@
 
 #include <sys/mman.h>
 
-#include "tests/unit/box.h"
+#include "tests/unit/own_box.h"
 
 #define DEVICES 3
 
-static struct box box;
 static const struct sha256 package = { { 7, 7 } }, other = { { 9 } };
-
-static int setup(void **state)
-{
-	(void)state;
-	box_open(&box);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	box_close(&box);
-	return 0;
-}
 
 /* As it was uploaded: records of `mark` for so many devices. */
 static int upload(uint8_t mark, uint64_t *len)
@@ -228,7 +213,8 @@ static void each_file_and_each_part_is_seen_and_nothing_else(void **state)
 	assert_int_equal(seen.whole + seen.parts, 1);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, own_box_open, own_box_close)
 
 int main(void)
 {

@@ -5,23 +5,7 @@
 #include <sys/file.h>
 #include <sys/time.h>
 
-#include "tests/unit/box.h"
-
-static struct box box;
-
-static int setup(void **state)
-{
-	(void)state;
-	box_open(&box);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	box_close(&box);
-	return 0;
-}
+#include "tests/unit/own_box.h"
 
 static void a_lock_is_held_by_one_and_names_its_holder(void **state)
 {
@@ -83,7 +67,7 @@ static void who_asks_in_the_same_instant_makes_nobody_give_up(void **state)
 	fs_close(&fd);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, own_box_open, own_box_close)
 
 int main(void)
 {

@@ -1,23 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "updater-client/history.h"
 
-#include "tests/unit/box.h"
-
-static struct box box;
-
-static int setup(void **state)
-{
-	(void)state;
-	box_open(&box);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	box_close(&box);
-	return 0;
-}
+#include "tests/unit/own_box.h"
 
 static struct history_entry entry(const char *release, const char *result)
 {
@@ -188,7 +172,7 @@ static void a_damaged_file_is_begun_anew(void **state)
 	}
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, own_box_open, own_box_close)
 
 int main(void)
 {

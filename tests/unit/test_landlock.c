@@ -7,9 +7,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#include "tests/unit/box.h"
-
-static struct box box;
+#include "tests/unit/own_box.h"
 
 static int in_folder(const char *path, int flags)
 {
@@ -109,20 +107,6 @@ static void what_cannot_be_said_is_not_entered(void **state)
 	assert_int_equal(landlock_enter(&l, &e), -1);
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	box_open(&box);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	box_close(&box);
-	return 0;
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -130,5 +114,5 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_said_is_not_entered),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, own_box_open, own_box_close);
 }

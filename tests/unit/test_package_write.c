@@ -3,23 +3,7 @@
 
 #include "common/fs.h"
 
-#include "tests/unit/box.h"
-
-static struct box box;
-
-static int setup(void **state)
-{
-	(void)state;
-	box_open(&box);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	box_close(&box);
-	return 0;
-}
+#include "tests/unit/own_box.h"
 
 /* A package of so many bytes that tell no more than that. */
 static int write_package(size_t len, uint64_t plain_len, struct release *r,
@@ -68,7 +52,7 @@ static void what_the_header_cannot_say_is_no_package(void **state)
 	assert_refused(write_package(1, PACKAGE_PLAIN_MAX, &r, &e), ERR_LIMIT);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, own_box_open, own_box_close)
 
 int main(void)
 {

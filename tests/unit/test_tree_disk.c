@@ -8,7 +8,7 @@
 #include <sys/xattr.h>
 
 #include "common/tree_write.h"
-#include "tests/unit/box.h"
+#include "tests/unit/own_box.h"
 
 #define NOBODY 65534
 
@@ -16,22 +16,6 @@ struct made {
 	struct buf manifest;
 	struct tree tree;
 };
-
-static struct box box;
-
-static int setup(void **state)
-{
-	(void)state;
-	box_open(&box);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	box_close(&box);
-	return 0;
-}
 
 static void add(struct buf *b, struct tree_entry entry, const char *path,
 		const char *content)
@@ -725,34 +709,41 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(what_was_written_is_found_again,
-						setup, teardown),
+						own_box_open, own_box_close),
 		cmocka_unit_test_setup_teardown(
-			an_empty_tree_is_an_empty_folder, setup, teardown),
+			an_empty_tree_is_an_empty_folder, own_box_open,
+			own_box_close),
 		cmocka_unit_test_setup_teardown(every_difference_is_found,
-						setup, teardown),
+						own_box_open, own_box_close),
 		cmocka_unit_test_setup_teardown(
-			what_exists_is_never_written_through, setup, teardown),
+			what_exists_is_never_written_through, own_box_open,
+			own_box_close),
 		cmocka_unit_test_setup_teardown(zeros_of_a_file_take_no_room,
-						setup, teardown),
+						own_box_open, own_box_close),
 		cmocka_unit_test_setup_teardown(
-			a_watcher_hears_of_the_end_and_of_going_on, setup,
-			teardown),
+			a_watcher_hears_of_the_end_and_of_going_on,
+			own_box_open, own_box_close),
 		cmocka_unit_test_setup_teardown(a_watcher_hears_of_folders_too,
-						setup, teardown),
+						own_box_open, own_box_close),
 		cmocka_unit_test_setup_teardown(a_watcher_can_stop_the_check,
-						setup, teardown),
+						own_box_open, own_box_close),
 		cmocka_unit_test_setup_teardown(a_system_keeps_every_attribute,
-						setup, teardown),
+						own_box_open, own_box_close),
 		cmocka_unit_test_setup_teardown(
-			every_attribute_of_a_system_counts, setup, teardown),
+			every_attribute_of_a_system_counts, own_box_open,
+			own_box_close),
 		cmocka_unit_test_setup_teardown(
-			what_is_in_the_way_is_not_linked_over, setup, teardown),
+			what_is_in_the_way_is_not_linked_over, own_box_open,
+			own_box_close),
 		cmocka_unit_test_setup_teardown(
-			too_few_descriptors_are_no_crash, setup, teardown),
+			too_few_descriptors_are_no_crash, own_box_open,
+			own_box_close),
 		cmocka_unit_test_setup_teardown(
-			an_entry_of_no_type_is_not_written, setup, teardown),
+			an_entry_of_no_type_is_not_written, own_box_open,
+			own_box_close),
 		cmocka_unit_test_setup_teardown(
-			a_system_needs_root_before_it_writes, setup, teardown),
+			a_system_needs_root_before_it_writes, own_box_open,
+			own_box_close),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,23 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "updater-client/trouble.h"
 
-#include "tests/unit/box.h"
-
-static struct box box;
-
-static int setup(void **state)
-{
-	(void)state;
-	box_open(&box);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	box_close(&box);
-	return 0;
-}
+#include "tests/unit/own_box.h"
 
 static void assert_says(const char *member, const char *wanted)
 {
@@ -96,7 +80,8 @@ static void a_damaged_file_is_none(void **state)
 	assert_says("message", "stranded");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, own_box_open, own_box_close)
 
 int main(void)
 {
