@@ -21,6 +21,9 @@ ENROLMENT, DEVICE, PEOPLE = range(3)
 BLOB = open(FILES + "/blob", "rb").read()
 QUICK = ["handshake_sec=2", "head_sec=2", "idle_sec=3", "stall_sec=1",
          "body_rate=20000", "stop_sec=3"]
+# Seconds within which what is quick has come on a slow machine, too, and nothing that
+# goes by the ordinary limits, of which ten seconds are the shortest.
+LATE = 9
 
 
 class Server:
@@ -53,6 +56,16 @@ class Server:
     def tcp(self, listener=ENROLMENT, source=None):
         return socket.create_connection(self.at[listener], timeout=10,
                                         source_address=source)
+
+    def takes_no_more(self):
+        end = time.monotonic() + LATE
+        try:
+            while time.monotonic() < end:
+                self.tcp().close()
+                time.sleep(0.05)
+        except ConnectionError:
+            return
+        raise AssertionError("still accepting")
 
     def tls(self, listener=ENROLMENT, who=None, receive=None):
         context = ssl.create_default_context(cafile=self.certificate)
@@ -454,28 +467,28 @@ def test_inner_failures_are_not_told_to_strangers():
 def test_a_handshake_has_a_deadline():
     with Server(*QUICK) as server:
         with server.tcp() as s:
-            closes_within(s, 1.5, 5)
+            closes_within(s, 1.5, LATE)
         with server.tcp() as s:  # a ClientHello that drips
             s.sendall(b"\x16\x03\x01\x01\x00")
-            closes_within(s, 1.0, 5, send=b"\x01", every=0.2)
+            closes_within(s, 1.0, LATE, send=b"\x01", every=0.2)
 
 
 def test_a_head_has_a_deadline_and_idling_another():
     with Server(*QUICK) as server:
         with server.tls() as s:
             s.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n")
-            s.settimeout(6)
+            s.settimeout(LATE)
             start = time.monotonic()
             assert read_answer(s)[0] == 408
-            assert 1.5 < time.monotonic() - start < 5
+            assert time.monotonic() - start > 1.5
         with server.tls() as s:
             s.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n")
-            closes_within(s, 1.0, 6, send=b"X: y\r\n", every=0.2)
+            closes_within(s, 1.0, LATE, send=b"X: y\r\n", every=0.2)
         with server.tls() as s:
-            closes_within(s, 2.5, 6)
+            closes_within(s, 2.5, LATE)
         with server.tls() as s:
             ask(s, "POST", "/echo", b"x")
-            closes_within(s, 2.5, 6)
+            closes_within(s, 2.5, LATE)
 
 
 def test_a_body_must_come_and_go_at_some_speed():
@@ -483,12 +496,12 @@ def test_a_body_must_come_and_go_at_some_speed():
         with server.tls() as s:
             s.sendall(b"PUT /upload HTTP/1.1\r\nHost: h\r\n"
                       b"Content-Length: 1000000\r\n\r\n")
-            closes_within(s, 0.5, 6, send=b"x" * 100, every=0.1)
+            closes_within(s, 0.5, LATE, send=b"x" * 100, every=0.1)
         with server.tls() as s:  # fast enough
             s.sendall(b"PUT /upload HTTP/1.1\r\nHost: h\r\n"
-                      b"Content-Length: 150000\r\n\r\n")
+                      b"Content-Length: 1500000\r\n\r\n")
             for _ in range(30):
-                s.sendall(b"x" * 5000)
+                s.sendall(b"x" * 50000)
                 time.sleep(0.1)
             assert read_answer(s)[0] == 200
         with server.tls(receive=4096) as s:  # reads nothing
@@ -507,7 +520,7 @@ def test_a_body_must_come_and_go_at_some_speed():
 
 
 def test_half_open_connections_keep_nobody_out():
-    with Server("connections=300") as server:
+    with Server("connections=300", "handshake_sec=60") as server:
         held = [server.tcp() for _ in range(500)]
         for s in held[::7]:
             try:
@@ -517,7 +530,7 @@ def test_half_open_connections_keep_nobody_out():
         start = time.monotonic()
         answers(server)
         answers(server, DEVICE, "device")
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < LATE
         for s in held:
             s.close()
 
@@ -541,8 +554,8 @@ def test_one_address_holds_a_share_and_a_fleet_behind_it_is_let_in():
         other = server.tcp(source=("127.0.0.2", 0))
         for listener in (ENROLMENT, PEOPLE):
             held = [server.tcp(listener) for _ in range(5)]
-            time.sleep(0.2)
             held.append(server.tcp(listener))
+            assert select.select(held[:1], [], [], LATE)[0], listener
             closed = [s for s in held if select.select([s], [], [], 0.3)[0]]
             assert closed == held[:1], (listener, len(closed))
         assert not select.select([other], [], [], 0)[0]
@@ -624,22 +637,48 @@ def storm_once():
         return worst, int(ask(s, "GET", "/lag")[2])
 
 
+class Bystander:
+    """A process that only computes: how long is it kept from it, at most?"""
+    CODE = """
+import select, sys, time
+worst, before = 0, time.monotonic()
+while not select.select([sys.stdin], [], [], 0)[0]:
+    now = time.monotonic()
+    worst, before = max(worst, now - before), now
+print(int(worst * 1e6))
+"""
+
+    def __enter__(self):
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", self.CODE], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True)
+        return self
+
+    def __exit__(self, *_):
+        self.worst = int(self.process.communicate()[0])
+
+
+def fits(longest, lag, others):
+    return longest < 0.7 and lag < LAG + others
+
+
 def test_handshakes_and_slow_handlers_do_not_hold_up_others():
-    # A machine that is at other things holds up the loop as well, now and
-    # then; what the loop does itself it does in each of three storms.
-    lags = []
-    while len(lags) < 3 and not (lags and lags[-1] < LAG):
-        worst, lag = storm_once()
-        assert worst < 0.7, worst
-        assert lag > 0, "the loop's lag is not told"
-        lags.append(lag)
-    assert min(lags) < LAG, lags
+    # A machine that is at other things holds up the loop as well; what the loop
+    # does itself it does in each storm, and whoever else computes then is not
+    # held up by it.
+    storms = [(*storm_once(), 0)]
+    while len(storms) < 6 and not fits(*storms[-1]):
+        with Bystander() as other:
+            storm = storm_once()
+        storms.append((*storm, other.worst))
+    assert all(lag > 0 for _, lag, _ in storms), "the loop's lag is not told"
+    assert fits(*storms[-1]), storms
 
 
 # ---- the end ---------------------------------------------------------------
 
 def test_what_is_under_way_is_finished_before_the_end():
-    with Server("stop_sec=8") as server:
+    with Server("stop_sec=30") as server:
         idle = server.tls()
         s = server.tls(receive=65536)
         s.sendall(b"GET /files/blob HTTP/1.1\r\nHost: h\r\n\r\n")
@@ -647,39 +686,35 @@ def test_what_is_under_way_is_finished_before_the_end():
         slow = server.tls()
         slow.sendall(b"POST /slow HTTP/1.1\r\nHost: h\r\n"
                      b"Content-Length: 0\r\n\r\n")
-        time.sleep(0.3)
+        answers(server)  # so it has read what came before
         server.process.send_signal(signal.SIGTERM)
-        time.sleep(0.5)
-        try:
-            server.tcp().close()
-            raise AssertionError("still accepting")
-        except ConnectionError:
-            pass
+        server.takes_no_more()
+        assert server.process.poll() is None
         assert read_all(idle) == b""
         data += read_all(s)
         assert data.endswith(BLOB[-1000:])
         assert read_answer(slow)[0] == 200
-        assert server.process.wait(5) == 0
+        assert server.process.wait(LATE) == 0
 
 
 def test_a_client_that_does_not_finish_does_not_hold_up_the_end():
     with Server("stop_sec=1") as server:
         s = server.tls(receive=4096)
         s.sendall(b"GET /files/blob HTTP/1.1\r\nHost: h\r\n\r\n")
-        time.sleep(0.3)
+        answers(server)
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(5) == 0
+        assert server.process.wait(LATE) == 0
 
 
 def test_a_second_signal_ends_at_once():
-    server = Server("stop_sec=20")
+    server = Server("stop_sec=60")
     s = server.tls(receive=4096)
     s.sendall(b"GET /files/blob HTTP/1.1\r\nHost: h\r\n\r\n")
-    time.sleep(0.3)
+    answers(server)
     server.process.send_signal(signal.SIGTERM)
-    time.sleep(0.3)
+    server.takes_no_more()  # so the first one was heard
     server.process.send_signal(signal.SIGTERM)
-    assert server.process.wait(3) == -signal.SIGTERM
+    assert server.process.wait(LATE) == -signal.SIGTERM
     s.close()
 
 
