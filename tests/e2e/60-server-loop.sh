@@ -73,7 +73,7 @@ for n in b c; do
 done
 want 14 op rollout start second
 want 2 op rollout resume second --revision "$(revision second)"
-want 0 op rollout resume second --revision "$(revision second)" --reason "it is fine"
+want 0 act_now resume second --reason "it is fine"
 want 14 op rollout pause second --revision 1 --reason "seen long ago"
 said "revision"
 # The first phase waits for a person, once its device has confirmed.
@@ -82,7 +82,7 @@ for n in b c; do
 	want 0 device "$n" check
 done
 want 0 op rollout watch second --until-person
-want 0 op rollout advance second --revision "$(revision second)"
+want 0 act_now advance second
 for n in b c; do
 	while device "$n" check >/dev/null 2>&1 &&
 		! device "$n" status --json | grep -q '"r2"'; do

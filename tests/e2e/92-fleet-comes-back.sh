@@ -81,12 +81,12 @@ said '"population": 2,'
 does 0 operator rollout rollback r2 --reason "screens stay dark"
 said "rollout plan r2.undo$"
 # One that was ended leads nowhere, whoever it is called after.
-operator rollout abort r2.undo --revision "$(revision r2.undo)" --reason "not this way" >/dev/null
+act_now abort r2.undo --reason "not this way" >/dev/null
 does 0 operator rollout rollback r2 --reason "screens stay dark"
 said "rollout plan r2.undo.2$"
 people rollout/r2.undo.2 >"$WORK/said"
 said '"release":"2.undo"'
-operator rollout abort r2.undo.2 --revision "$(revision r2.undo.2)" --reason "nor this" >/dev/null
+act_now abort r2.undo.2 --reason "nor this" >/dev/null
 # Whom it did not mean, by what an update leaves as it was, or left out by name,
 # its way back leaves alone as well.
 id_of() { # name
@@ -111,9 +111,9 @@ people rollout/narrow.undo.3 >"$WORK/said"
 said '"where":"model!=other"'
 said "\"excluded\":\[\"$left\"\]"
 for n in narrow.undo narrow.undo.2 narrow.undo.3; do
-	operator rollout abort "$n" --revision "$(revision "$n")" --reason "seen" >/dev/null
+	act_now abort "$n" --reason "seen" >/dev/null
 done
-operator rollout abort narrow --revision "$(revision narrow)" --reason "seen" >/dev/null
+act_now abort narrow --reason "seen" >/dev/null
 # Nor one of something else; and the longest names have a way back, too.
 long=r2.$(printf '%061d' 0)
 cohorts=

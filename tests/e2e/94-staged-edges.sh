@@ -56,7 +56,7 @@ plan=$(op rollout plan unrun --json | sed -n 's/.*"plan": "\(.*\)".*/\1/p')
 want 0 op rollout start unrun --plan "$plan"
 (cd "$WORK" && want 0 op rollout rollback unrun --reason "dark")
 said "end it instead: pawl-server rollout abort unrun --revision $(revision unrun) --reason TEXT"
-want 0 op rollout abort unrun --revision "$(revision unrun)" --reason "dark"
+want 0 act_now abort unrun --reason "dark"
 printf '[policy]\nmax-fail = 300\nstop-code = SMOKE\n' >"$WORK/policy"
 want 0 op rollout create x --release r1 --cohort fleet --policy "$WORK/policy" \
 	--set attempts=5 --where "model = k1" --window 22:00-06:00 \

@@ -20,7 +20,7 @@ want 0 op rollout create first --release r1 --cohort fleet --phases 100%
 want 0 begin first
 want 0 device a update
 want 0 device a check
-want 0 op rollout abort first --revision "$(revision first)" --reason test
+want 0 act_now abort first --reason test
 make_release "$WORK/repo" r2 "$WORK/publish"
 want 0 op release import "$WORK/publish"
 

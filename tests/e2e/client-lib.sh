@@ -168,6 +168,21 @@ revision() { # rollout
 		sed -n 's/.*"revision": *\([0-9]*\).*/\1/p' | head -n 1
 }
 
+# An act on a rollout as it is now, whatever time does to it in between.
+act_now() { # verb, rollout, options...
+	verb=$1 rollout=$2
+	shift 2
+	while :; do
+		acted=0
+		operator rollout "$verb" "$rollout" \
+			--revision "$(revision "$rollout")" "$@" >"$WORK/acted" 2>&1 ||
+			acted=$?
+		[ "$acted" -eq 14 ] && grep -q "was changed meanwhile" "$WORK/acted" || break
+	done
+	cat "$WORK/acted"
+	return "$acted"
+}
+
 make_server() {
 	trap stop_server EXIT
 	for n in 1 2 3 4 5; do
@@ -232,10 +247,17 @@ people_begin() { # name
 			sed 's/.*"revision":\([0-9]*\).*/\1/' "$WORK/plan"
 		),\"plan\":\"$(sed 's/.*"plan":"\([0-9a-f]*\)".*/\1/' "$WORK/plan")\"}"
 }
-# An act on a rollout as it is now.
+# The same by the wire.
 people_act() { # verb, name, more members
-	now=$(people "rollout/$2" | sed 's/.*"revision":\([0-9]*\).*/\1/')
-	people "rollout-$1" "{\"v\":1,\"name\":\"$2\",\"revision\":$now${3:-}}"
+	while :; do
+		acted=0
+		now=$(people "rollout/$2" | sed 's/.*"revision":\([0-9]*\).*/\1/')
+		people "rollout-$1" "{\"v\":1,\"name\":\"$2\",\"revision\":$now${3:-}}" \
+			>"$WORK/acted" || acted=$?
+		[ "$acted" -ne 0 ] && grep -q "changed meanwhile" "$WORK/acted" || break
+	done
+	cat "$WORK/acted"
+	return "$acted"
 }
 # As roll_out: id, and what else the rollout shall be.
 open_to_all() {

@@ -88,6 +88,20 @@ revision() { # rollout
 	op rollout status "$1" --json | member revision
 }
 
+# An act on a rollout as it is now, whatever time does to it in between.
+act_now() { # verb, rollout, options...
+	verb=$1 rollout=$2
+	shift 2
+	while :; do
+		acted=0
+		op rollout "$verb" "$rollout" --revision "$(revision "$rollout")" \
+			"$@" >"$WORK/acted" 2>&1 || acted=$?
+		[ "$acted" -eq 14 ] && grep -q "was changed meanwhile" "$WORK/acted" || break
+	done
+	cat "$WORK/acted"
+	return "$acted"
+}
+
 # One member of a flat JSON answer on standard input.
 member() {
 	sed -n "s/.*\"$1\": *\"\{0,1\}\([^\",}]*\)\"\{0,1\}.*/\1/p" | head -n 1
