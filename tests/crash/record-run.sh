@@ -25,7 +25,7 @@ recorder=$!
 tries=0
 until mountpoint -q "$view"; do
 	tries=$((tries + 1))
-	[ $tries -lt 200 ] && kill -0 $recorder || exit 1
+	[ $tries -lt 1200 ] && kill -0 $recorder || exit 1
 	sleep 0.05
 done
 loop=$(losetup --find --show --sector-size "${CRASH_SECTOR:-4096}" "$view/disk")

@@ -186,7 +186,7 @@ before=$(state)
 	--from-all --codec lzma --quiet >/dev/null 2>&1 &
 pid=$!
 tries=0
-while [ ! -d one/.work ] && [ $tries -lt 100 ]; do
+while [ ! -d one/.work ] && [ $tries -lt 600 ]; do
 	sleep 0.1
 	tries=$((tries + 1))
 done

@@ -28,12 +28,12 @@ start() {
 	rm -f srv/run/listeners.json
 	"$server" run srv "$@" >start.out 2>start.err &
 	pid=$!
-	for _ in $(seq 300); do
+	for _ in $(seq 600); do
 		[ ! -e srv/run/listeners.json ] || return 0
 		kill -0 "$pid" 2>/dev/null || fail "did not start: $(cat start.err)"
 		sleep 0.1
 	done
-	fail "not ready in 30 s"
+	fail "not ready in a minute"
 }
 stop() {
 	kill -TERM "$pid"
@@ -135,7 +135,7 @@ echo "-- killed, it takes its keeper along and starts again"
 keeper=$(ps -o pid= --ppid "$pid" | tr -d ' ')
 kill -9 "$pid"
 wait "$pid" 2>/dev/null || :
-for _ in $(seq 50); do
+for _ in $(seq 600); do
 	kill -0 "$keeper" 2>/dev/null || break
 	sleep 0.1
 done

@@ -29,13 +29,13 @@ kept=$(stat -c %s "$WORK"/one/state/spool/*)
 # The daemon fails as well, and comes back by itself once the line does.
 "$client" daemon --config "$WORK/one/client.conf" 2>"$WORK/err" &
 pid=$!
-for _ in $(seq 200); do
+for _ in $(seq 600); do
 	! grep -q 'error=network' "$WORK/err" || break
 	sleep 0.1
 done
 grep -q 'error=network' "$WORK/err" || die "the daemon did not notice"
 order
-for _ in $(seq 300); do
+for _ in $(seq 600); do
 	! grep -q 'confirmed release=2' "$WORK/err" || break
 	sleep 0.1
 done

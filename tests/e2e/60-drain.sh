@@ -36,12 +36,13 @@ begins() { # file, bytes a second: a slow download, in $down
 	tries=0
 	until [ -s "$1" ]; do
 		tries=$((tries + 1))
-		[ "$tries" -lt 200 ] || die "the download does not begin"
+		[ "$tries" -lt 1200 ] || die "the download does not begin"
 		sleep 0.05
 	done
 }
 
-begins "$WORK/got" 3M
+# Long enough for a slow machine to ask meanwhile.
+begins "$WORK/got" 700K
 "$server" server drain "$WORK/server" --reason move --within 60 --json >"$WORK/drained" &
 drain=$!
 until grep -q "info draining within_sec=60" "$WORK/server.log"; do
@@ -78,7 +79,7 @@ PY
 
 # In its time, whatever hangs; what was wished of one is no other's.
 start_server
-begins "$WORK/slow" 1M
+begins "$WORK/slow" 300K
 want 9 "$server" server drain "$WORK/server" --reason move --within 1 --json
 [ "$(grep -c '^{' "$WORK/said")" -eq 1 ] || die "not one object"
 said '"ran":true,"cut":1'
@@ -97,7 +98,7 @@ said signatures
 want 2 "$server" server drain "$WORK/server" --reason move --within 0
 
 # Killed while somebody waits for its end: that is no draining.
-begins "$WORK/killed" 1M
+begins "$WORK/killed" 300K
 "$server" server drain "$WORK/server" --reason move --within 60 >"$WORK/drained" 2>&1 &
 drain=$!
 until [ "$(grep -c "info draining within_sec=60" "$WORK/server.log")" -eq 2 ]; do

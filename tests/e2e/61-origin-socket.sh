@@ -27,7 +27,7 @@ s.bind(sys.argv[1])
 if sys.argv[2] == "listen":
     s.listen(0)
     print("ready", flush=True)
-    time.sleep(60)
+    time.sleep(300)
 PY
 }
 
@@ -73,14 +73,14 @@ holder=$!
 tries=0
 until grep -q ready "$WORK/occupied"; do
 	tries=$((tries + 1))
-	[ "$tries" -lt 100 ] || die "nobody listens"
+	[ "$tries" -lt 600 ] || die "nobody listens"
 	sleep 0.1
 done
 inode=$(stat -c %i "$socket")
 want 3 "$server" run "$WORK/server"
 said "somebody listens there"
 # Also once nobody else fits into their queue.
-python3 - "$socket" <<'PY' &
+python3 - "$socket" "$WORK/crowded" <<'PY' &
 import socket, sys, time
 held = []
 for _ in range(3):
@@ -91,10 +91,11 @@ for _ in range(3):
     except BlockingIOError:
         pass
     held.append(s)
-time.sleep(60)
+open(sys.argv[2], "w").close()
+time.sleep(300)
 PY
 crowd=$!
-sleep 0.5
+until [ -e "$WORK/crowded" ]; do sleep 0.1; done
 want 3 "$server" run "$WORK/server"
 said "somebody listens there"
 [ "$(stat -c %i "$socket")" = "$inode" ] || die "theirs was replaced"
@@ -102,9 +103,9 @@ kill "$holder" "$crowd"
 wait "$holder" "$crowd" 2>/dev/null || :
 rm -f "$socket"
 # Nor does it wait for ever for who only holds the folder.
-flock -o "$WORK/front" sleep 20 &
+flock -o "$WORK/front" sleep 300 &
 holder=$!
-sleep 0.5
+until ! flock -n "$WORK/front" true; do sleep 0.1; done
 want 3 "$server" run "$WORK/server"
 said "somebody holds a lock on it"
 kill "$holder"
@@ -175,7 +176,7 @@ wait "$server_pid" 2>/dev/null || :
 tries=0
 while ! flock -n "$WORK/server/run/server.lock" true; do
 	tries=$((tries + 1))
-	[ "$tries" -lt 100 ] || die "its keeper does not end"
+	[ "$tries" -lt 600 ] || die "its keeper does not end"
 	sleep 0.1
 done
 [ -S "$socket" ] || die "it did not stay"

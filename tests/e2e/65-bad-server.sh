@@ -30,7 +30,7 @@ start_bad() { # mode, arguments...
 	tries=0
 	while [ ! -s "$WORK/port" ]; do
 		tries=$((tries + 1))
-		[ "$tries" -lt 100 ] || die "bad_server.py does not start"
+		[ "$tries" -lt 600 ] || die "bad_server.py does not start"
 		kill -0 "$bad_pid" 2>/dev/null || die "bad_server.py ended"
 		sleep 0.1
 	done

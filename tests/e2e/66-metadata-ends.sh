@@ -44,7 +44,7 @@ until_says() { # words of the rollout's status
 	until op_later 2.05 rollout status first >"$WORK/said" 2>&1 &&
 		grep -q "$1" "$WORK/said"; do
 		tries=$((tries + 1))
-		[ "$tries" -lt 100 ] || die "no $1: $(cat "$WORK/said")"
+		[ "$tries" -lt 300 ] || die "no $1: $(cat "$WORK/said")"
 		sleep 0.1
 	done
 }

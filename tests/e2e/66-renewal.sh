@@ -42,7 +42,7 @@ tells() { # days, what the score says then
 	until op_later "$1" score >"$WORK/said" 2>&1 &&
 		grep -q "$2" "$WORK/said"; do
 		tries=$((tries + 1))
-		[ "$tries" -lt 100 ] || {
+		[ "$tries" -lt 300 ] || {
 			cat "$WORK/said"
 			die "day $1: nobody tells: $2"
 		}

@@ -80,7 +80,7 @@ hears one "updated to 2"
 runs one 2
 hears two "runs there"
 runs two 3
-for n in $(seq 100); do
+for n in $(seq 600); do
 	people rollout/back | grep -q '"waits_for":"person"' && break
 	sleep 0.1
 done

@@ -79,18 +79,20 @@ runs one 7
 
 # A second client: busy, with the pid of the first.
 make_tree 8
-printf '%s\n' '#!/bin/sh' 'sleep 3' >"$WORK/trees/8/bin/health"
+printf '%s\n' '#!/bin/sh' ": >$WORK/on-trial" \
+	"until [ -e $WORK/healthy ]; do sleep 0.1; done" >"$WORK/trees/8/bin/health"
 make_release 8 --from 7
 on one update --from "$WORK/publish" &
 first=$!
-for _ in 1 2 3 4 5 6 7 8 9 10; do
-	sleep 0.2
-	[ -s "$WORK/one/state/lock" ] && on one status --json |
-		grep -q '"state": "trial"' && break
+until [ -e "$WORK/on-trial" ]; do
+	kill -0 "$first" || die "the first client does not come to its trial"
+	sleep 0.1
 done
+on one status --json | grep -q '"state": "trial"' || die "it is not on trial"
 want 12 on one update --from "$WORK/publish" 2>"$WORK/busy"
 cat "$WORK/busy"
 grep -q "[0-9]" "$WORK/busy" || die "the message names nobody"
+: >"$WORK/healthy"
 wait "$first" || die "the first client failed"
 runs one 8
 

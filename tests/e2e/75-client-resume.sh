@@ -55,7 +55,7 @@ PY
 python3 "$WORK/cutter.py" $((base + 1)) 1000000 "$WORK/count" >"$WORK/port" &
 cutter=$!
 trap 'kill $cutter 2>/dev/null; stop_server' EXIT
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+for _ in $(seq 600); do
 	[ -s "$WORK/port" ] && break
 	sleep 0.1
 done
@@ -78,7 +78,7 @@ serve_release 2 --codec none
 roll_out 2
 "$client" update --config "$WORK/one/client.conf" 2>"$WORK/err" &
 pid=$!
-for _ in $(seq 200); do
+for _ in $(seq 3000); do
 	sleep 0.02
 	part=$(stat -c %s "$WORK"/one/state/spool/* 2>/dev/null || echo 0)
 	[ "$part" -lt 500000 ] || break

@@ -32,7 +32,7 @@ stop_daemon() {
 }
 # Wait until the status says so.
 until_says() { # member, value
-	for _ in $(seq 150); do
+	for _ in $(seq 300); do
 		on one status --json 2>/dev/null |
 			grep -q "^  *\"$1\": *\"*$2\"*,*$" && return
 		sleep 0.2
@@ -42,7 +42,10 @@ until_says() { # member, value
 }
 
 start_daemon
-sleep 1
+until grep -q daemon-started "$WORK/daemon.log"; do
+	kill -0 "$daemon_pid" || die "the daemon does not start"
+	sleep 0.1
+done
 want 12 "$client" daemon --config "$WORK/one/client.conf"
 roll_out 1
 # Nobody can talk to a device: none of its processes has a socket that listens,
@@ -111,15 +114,20 @@ until_says state confirmed
 
 # The server goes away, and comes back with something new.
 stop_server
-sleep 3
-grep -q 'update-failed error=network' "$WORK/daemon.log" || {
-	cat "$WORK/daemon.log"
-	die "the outage was not told"
-}
+tries=0
+until grep -q 'update-failed error=network' "$WORK/daemon.log"; do
+	tries=$((tries + 1))
+	[ $tries -lt 300 ] || {
+		cat "$WORK/daemon.log"
+		die "the outage was not told"
+	}
+	sleep 0.2
+done
 kill -0 "$daemon_pid" || die "the daemon died of it"
 start_server
 make_tree 2
-printf '%s\n' '#!/bin/sh' 'sleep 4' >"$WORK/trees/2/bin/health"
+printf '%s\n' '#!/bin/sh' "until [ -e $WORK/healthy ]; do sleep 0.1; done" \
+	>"$WORK/trees/2/bin/health"
 serve_release 2 --from 1
 roll_out 2
 
@@ -129,11 +137,12 @@ stop_daemon
 says one state trial
 says one attempts_left 3
 [ "$(readlink "$WORK/one/slots/current")" = b/tree ] || die "went back"
+: >"$WORK/healthy"
 start_daemon
 until_says state confirmed
 runs one 2
 # The server has heard of it all; it is told right after it is done.
-for _ in $(seq 100); do
+for _ in $(seq 300); do
 	! operator device list | grep -q ' 2 .*confirmed' || break
 	sleep 0.2
 done

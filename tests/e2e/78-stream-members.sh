@@ -62,7 +62,7 @@ for n in 1 2 3; do
 	"$client" update --quiet --config "$WORK/one/client.conf" \
 		2>>"$WORK/err" &
 	pid=$!
-	for _ in $(seq 400); do
+	for _ in $(seq 3000); do
 		[ "$(carried)" -lt "$until" ] || break
 		sleep 0.02
 	done

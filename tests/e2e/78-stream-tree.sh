@@ -52,7 +52,7 @@ kill_after() { # slot, payload, bytes...
 		"$client" update --quiet --config "$WORK/one/client.conf" \
 			2>>"$WORK/err" &
 		pid=$!
-		for _ in $(seq 1000); do
+		for _ in $(seq 3000); do
 			if [ "$bytes" -gt 0 ]; then
 				[ "$(carried)" -lt "$until" ] || break
 			else

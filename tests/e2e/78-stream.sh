@@ -86,7 +86,7 @@ for bytes in 450000 330000 500000 380000 410000; do
 	"$client" update --quiet --config "$WORK/one/client.conf" \
 		2>>"$WORK/err" &
 	pid=$!
-	for _ in $(seq 400); do
+	for _ in $(seq 3000); do
 		[ "$(carried)" -lt "$until" ] || break
 		sleep 0.02
 	done
@@ -171,7 +171,7 @@ until=$(($(carried) + 2400000))
 order slow=2000000
 "$client" update --quiet --config "$WORK/one/client.conf" 2>>"$WORK/err" &
 pid=$!
-for _ in $(seq 400); do
+for _ in $(seq 3000); do
 	[ "$(carried)" -lt "$until" ] || break
 	sleep 0.02
 done

@@ -68,14 +68,22 @@ says one state confirmed
 
 # It listens, and its page is not what it should be.
 make_service 2 0 600 elsewhere
-release 2 --from 1 --deadline 4
+release 2 --from 1 --deadline 10
 want 15 on one update --quiet --from "$WORK/publish"
 runs one 1
 says one reason deadline
 on one status --json | grep -q 'status 404' || die "the detail is lost"
 
-# It starts well and does not last.
-make_service 3 0 3 health
+# It starts well and does not last: no longer than until everything was asked.
+make_service 3 0 600 health
+echo "touch $WORK/asked" >>"$WORK/trees/3/bin/health"
+cat >"$WORK/trees/3/bin/serve" <<SH
+#!/bin/sh
+timeout 600 python3 -m http.server $port --bind 127.0.0.1 -d www &
+trap 'kill \$!' EXIT
+trap exit TERM
+until [ -e $WORK/asked ]; do sleep 0.1; done
+SH
 sed -i 's/^steady = 1/steady = 15/' "$WORK/one/client.conf"
 release 3 --from 1 --deadline 30
 want 15 on one update --quiet --from "$WORK/publish"
@@ -89,7 +97,7 @@ sed -i 's/^steady = 15/steady = 1/' "$WORK/one/client.conf"
 touch -d '2 minutes ago' "$WORK/alive"
 sed -i '/^touch/d' "$WORK/restart"
 make_service 4 0 600 health
-release 4 --from 1 --deadline 3
+release 4 --from 1 --deadline 10
 want 15 on one update --quiet --from "$WORK/publish"
 runs one 1
 on one status --json | grep -q 'alive: written' || die "which file, it does not say"
@@ -101,18 +109,22 @@ runs one 4
 # then it counts whether it is written again.
 holds() { # id, from, time of the file, again (true, false)
 	make_service "$1" 0 600 health
-	echo "touch $WORK/holds" >>"$WORK/trees/$1/bin/health"
+	cat >>"$WORK/trees/$1/bin/health" <<SH
+touch $WORK/holds
+until [ -e $WORK/set ]; do sleep 0.1; done
+SH
 	release "$1" --from "$2" --deadline 20
-	rm -f "$WORK/holds"
+	rm -f "$WORK/holds" "$WORK/set"
 	touch "$WORK/alive"
 	(
 		while [ ! -e "$WORK/holds" ]; do sleep 0.1; done
 		touch -d "$3" "$WORK/alive"
+		touch "$WORK/set"
 		sleep 2
 		! $4 || touch "$WORK/alive"
 	) &
 }
-sed -i -e 's/^steady = 1/steady = 3/' -e 's/alive 60$/alive 4/' \
+sed -i -e 's/^steady = 1/steady = 3/' -e 's/alive 60$/alive 10/' \
 	"$WORK/one/client.conf"
 holds 41 4 '1 hour ago' true
 on one update --quiet --from "$WORK/publish"
@@ -121,7 +133,7 @@ holds 42 41 '1 hour' false
 want 15 on one update --quiet --from "$WORK/publish"
 runs one 41
 on one status --json | grep -q 'seconds ahead of now' || die "not found out"
-sed -i -e 's/^steady = 3/steady = 1/' -e 's/alive 4$/alive 60/' \
+sed -i -e 's/^steady = 3/steady = 1/' -e 's/alive 10$/alive 60/' \
 	"$WORK/one/client.conf"
 touch "$WORK/alive"
 
@@ -150,7 +162,7 @@ if [ -x /usr/bin/systemctl ] && with_units status >/dev/null 2>&1; then
 	with_units update --quiet --from "$WORK/publish"
 	runs one 51
 	make_service 52 0 600 health
-	release 52 --from 51 --deadline 3 --health "@unit no-such-unit.service"
+	release 52 --from 51 --deadline 10 --health "@unit no-such-unit.service"
 	want 15 with_units update --quiet --from "$WORK/publish"
 	runs one 51
 	on one status --json | grep -q 'unit no-such-unit.service: not active' ||
@@ -180,7 +192,7 @@ want 3 "$client" status --config "$WORK/bad.conf"
 # A release that leaves no daemon for the next one is not kept.
 make_tree 7
 "$signer" release create "$WORK/repo" --product gateway --id 7 --input \
-	"$WORK/trees/7" --health @daemon --deadline 2 --quiet >/dev/null
+	"$WORK/trees/7" --health @daemon --deadline 10 --quiet >/dev/null
 resign
 make_device two
 want 15 on two update --quiet --from "$WORK/publish" 2>"$WORK/err"

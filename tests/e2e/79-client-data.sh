@@ -256,7 +256,7 @@ prepare 14 true --from 11
 echo "schema latest" >"$db"
 "$client" daemon --config "$WORK/two/client.conf" 2>"$WORK/log" &
 daemon=$!
-for _ in $(seq 100); do
+for _ in $(seq 600); do
 	! grep -q 'reboot-pending' "$WORK/log" || break
 	sleep 0.1
 done
@@ -269,7 +269,7 @@ grep -q data-not-saved-again "$WORK/log" || die "a lost copy is not told"
 mv "$db.away" "$db"
 "$client" daemon --config "$WORK/two/client.conf" 2>"$WORK/log" &
 daemon=$!
-for _ in $(seq 100); do
+for _ in $(seq 600); do
 	! grep -q 'reboot-pending' "$WORK/log" || break
 	sleep 0.1
 done

@@ -50,7 +50,7 @@ echo 0 >"$WORK/orders"
 python3 "$WORK/resolver.py" "$WORK/asked" "$WORK/orders" &
 resolver=$!
 trap 'kill $resolver 2>/dev/null; stop_server' EXIT
-for _ in $(seq 100); do
+for _ in $(seq 600); do
 	[ -e "$WORK/asked" ] && break
 	sleep 0.1
 done

@@ -86,7 +86,7 @@ cp "$WORK/one/client.conf" "$WORK/plain.conf"
 printf '[install]\nconsent = /bin/false\n' >>"$WORK/one/client.conf"
 "$client" daemon --config "$WORK/one/client.conf" 2>"$WORK/log" &
 daemon=$!
-for _ in $(seq 100); do
+for _ in $(seq 600); do
 	! grep -q 'update-deferred release=2' "$WORK/log" || break
 	sleep 0.1
 done
@@ -208,7 +208,7 @@ deferred() {
 put_off() { # what is awaited, besides
 	"$client" daemon --config "$WORK/one/client.conf" 2>"$WORK/log" &
 	daemon=$!
-	for _ in $(seq 100); do
+	for _ in $(seq 600); do
 		! grep -q 'update-deferred release=5' "$WORK/log" || ! "$@" ||
 			break
 		sleep 0.1

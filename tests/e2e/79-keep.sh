@@ -198,7 +198,7 @@ daemon=$!
 tries=0
 while ! grep -q daemon-started "$WORK/two/log"; do
 	tries=$((tries + 1))
-	[ $tries -lt 100 ] || die "no daemon"
+	[ $tries -lt 600 ] || die "no daemon"
 	sleep 0.1
 done
 kill "$daemon"

@@ -104,7 +104,7 @@ all_done() {
 		grep -q 'confirmed release=2' /mnt/log/streamed &&
 		grep -q 'slot-switched slot=b' /mnt/log/image
 }
-for _ in $(seq 60); do
+for _ in $(seq 200); do
 	all_done && break
 	sleep 1
 done

@@ -96,15 +96,14 @@ closed 10 few "a signed order halts 1"
 # ---- a baseline --------------------------------------------------------------
 
 want 10 order_for 1 baseline --cohort fleet
-over=$(date -u -d '+6 seconds' +%Y-%m-%dT%H:%M:%SZ)
+over=$(date -u -d '+10 minutes' +%Y-%m-%dT%H:%M:%SZ)
 signed "op1 op2" 1 open --wide --cohort fleet --not-after "$over"
 opens many
-sleep 6
-closed 10 many "closed this phase at $over"
+closed 10 many "closed this phase at $over" "+20 minutes"
 signed "op1 op2" 1 baseline --cohort fleet
-opens many
+opens many "+20 minutes"
 closed 10 few "1"
-on many update
+at "+20 minutes" "$client" update --config "$WORK/many/client.conf"
 runs many 1
 says many order "baseline order 7, phase 1: 100.0000 % of fleet"
 

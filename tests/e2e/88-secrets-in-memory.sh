@@ -46,9 +46,9 @@ peek() { "$WORK/plainly" python3 "$WORK/peek.py" "$1" "$words"; }
 import sys, time
 held = sys.argv[1]
 print('', flush=True)
-time.sleep(60)" "$words" >"$WORK/ready" &
+time.sleep(300)" "$words" >"$WORK/ready" &
 careless=$!
-for _ in $(seq 100); do
+for _ in $(seq 1200); do
 	[ ! -s "$WORK/ready" ] || break
 	sleep 0.05
 done
@@ -82,7 +82,7 @@ mkfifo "$WORK/slow"
 waiting=$!
 exec 9>"$WORK/slow"
 printf '%s' "$words" >&9
-for _ in $(seq 200); do
+for _ in $(seq 1200); do
 	[ "$(kilobytes $waiting)" = 0 ] || break
 	sleep 0.05
 done

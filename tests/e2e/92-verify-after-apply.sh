@@ -11,7 +11,7 @@ change() { # device
 	python3 - "$WORK/$1/slots" "$WORK/waits" <<'PY' &
 import glob, os, sys, time
 open(sys.argv[2], "w").close()
-end = time.time() + 20
+end = time.time() + 200
 while time.time() < end:
     for path in glob.glob(sys.argv[1] + "/*/tree/bin/health"):
         try:
@@ -54,7 +54,7 @@ people rollout/r1 >"$WORK/said"
 grep -q '"code":"VERIFY_FAILED"' "$WORK/said" || die "not said: $(cat "$WORK/said")"
 grep -q '"class":"release"' "$WORK/said" || die "not of the release"
 grep -q '"alert":""' "$WORK/said" || die "no signature is wrong"
-for n in $(seq 50); do
+for n in $(seq 600); do
 	people rollout/r1 | grep -q '"pause":"gate"' && break
 	sleep 0.1
 done

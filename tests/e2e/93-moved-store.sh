@@ -71,7 +71,7 @@ start_server
 serves 3
 until_is "done"
 # How far it is is said if it takes a while; that it is done, always.
-for _ in $(seq 50); do
+for _ in $(seq 600); do
 	! grep -q 'store-moved' "$WORK/server.log" || break
 	sleep 0.1
 done

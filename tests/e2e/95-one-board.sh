@@ -96,16 +96,16 @@ h, idle = connect(), connect()
 assert check_in(h, "09", 9)[0] == 200
 assert check_in(idle, "09", 9)[0] == 200
 print("held", flush=True)
-idle.sock.settimeout(20)
+idle.sock.settimeout(60)
 began = time.time()
 assert idle.sock.recv(1) == b"", "open after the revocation"
-assert time.time() - began < 15
+assert time.time() - began < 60
 PY
 holder=$!
 tries=0
 until grep -q held "$WORK/held"; do
 	tries=$((tries + 1))
-	[ $tries -lt 100 ] || die "$(cat "$WORK/held")"
+	[ $tries -lt 600 ] || die "$(cat "$WORK/held")"
 	sleep 0.1
 done
 want 0 op device revoke --reason test "$a"

@@ -23,7 +23,7 @@ come_in() { # file that it writes its address to
 	tries=0
 	until grep -qs '#key=' "$1"; do
 		tries=$((tries + 1))
-		[ "$tries" -lt 300 ] || die "no door: $(cat "$WORK/ui.log")"
+		[ "$tries" -lt 600 ] || die "no door: $(cat "$WORK/ui.log")"
 		sleep 0.1
 	done
 	url=$(member url <"$1")
@@ -158,14 +158,14 @@ listening=$!
 tries=0
 until grep -q '^event: start' "$WORK/events"; do
 	tries=$((tries + 1))
-	[ "$tries" -lt 100 ] || die "no events"
+	[ "$tries" -lt 600 ] || die "no events"
 	sleep 0.1
 done
 want 0 op cohort create later
 tries=0
 until grep -q '"cohort":"later"' "$WORK/events"; do
 	tries=$((tries + 1))
-	[ "$tries" -lt 100 ] || die "the event did not come"
+	[ "$tries" -lt 600 ] || die "the event did not come"
 	sleep 0.1
 done
 kill "$listening"

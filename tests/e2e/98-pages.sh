@@ -26,7 +26,7 @@ open_door() {
 	tries=0
 	until grep -qs '#key=' "$WORK/$1.json"; do
 		tries=$((tries + 1))
-		[ "$tries" -lt 300 ] || die "no door: $(cat "$WORK/$1.log")"
+		[ "$tries" -lt 600 ] || die "no door: $(cat "$WORK/$1.log")"
 		sleep 0.1
 	done
 }

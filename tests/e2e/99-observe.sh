@@ -149,7 +149,7 @@ done
 tries=0
 until get /metrics && grep -q '^pawl_security_score ' "$WORK/page"; do
 	tries=$((tries + 1))
-	[ "$tries" -lt 50 ] || die "no score"
+	[ "$tries" -lt 600 ] || die "no score"
 	sleep 0.1
 done
 shows 'pawl_devices{state="all"} [0-9]*'
@@ -162,7 +162,7 @@ shows 'pawl_backup_timestamp_seconds 1[0-9]*'
 
 # What cannot shake hands is counted with its reason.
 curl -sk -o /dev/null "https://$(listener device)/" || :
-printf 'GET / HTTP/1.0\r\n\r\n' | timeout 5 curl -s -o /dev/null -m 2 \
+printf 'GET / HTTP/1.0\r\n\r\n' | timeout 60 curl -s -o /dev/null -m 30 \
 	"telnet://$(listener device)" || :
 answers 200 /metrics
 shows 'pawl_tls_failures_total{listener="device",reason="certificate"} [1-9]'
@@ -193,7 +193,7 @@ start_server
 tries=0
 until op score --json >"$WORK/said" && grep -q '"behind": 1' "$WORK/said"; do
 	tries=$((tries + 1))
-	[ "$tries" -lt 50 ] || { cat "$WORK/said"; die "one device is behind"; }
+	[ "$tries" -lt 600 ] || { cat "$WORK/said"; die "one device is behind"; }
 	sleep 0.1
 done
 # 30 for that, and at least 2 for a key in a file.
@@ -254,7 +254,7 @@ prometheus --config.file="$WORK/prometheus.yml" --log.level=warn \
 	--storage.tsdb.path="$WORK/tsdb" \
 	--web.listen-address="127.0.0.1:$port" >"$WORK/prometheus.log" 2>&1 &
 prometheus_pid=$!
-for _ in $(seq 100); do
+for _ in $(seq 300); do
 	curl -s "http://127.0.0.1:$port/api/v1/query?query=pawl_build_info" \
 		>"$WORK/page" 2>/dev/null && grep -q environment "$WORK/page" &&
 		break

@@ -178,7 +178,7 @@ clean_stop_gives_the_start_back() {
 	told pawl_left 2
 	"$client" daemon --config "$WORK/one/client.conf" 2>"$WORK/daemon.log" &
 	daemon=$!
-	for _ in $(seq 200); do
+	for _ in $(seq 600); do
 		! on one status --json | grep -q '"state": *"trial"' || break
 		sleep 0.1
 	done

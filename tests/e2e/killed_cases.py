@@ -126,7 +126,7 @@ def step(d):
     acknowledged[attempt] = "failed"
 
 
-end = time.time() + 60
+end = time.time() + 240
 while server.kills < KILLS and time.time() < end:
     for d in fleet:
         step(d)

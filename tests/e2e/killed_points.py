@@ -36,7 +36,7 @@ class Server:
             env=dict(os.environ, LD_PRELOAD=shim, PAWL_SHIM_HOW="stop",
                      PAWL_SHIM_UNDER=work + "/server", PAWL_SHIM_NOTES=NOTES,
                      PAWL_SHIM_AT=str(AT)))
-        for _ in range(500):
+        for _ in range(3000):
             if os.path.exists(listeners):
                 return
             if self.process.poll() is not None:
@@ -53,11 +53,15 @@ class Server:
             f.write(struct.pack("<Q", AT - k if k else 0))
 
     def died(self):
-        for _ in range(150):
+        """Or else nothing that kills it is left to come."""
+        for _ in range(250):
             if self.process.poll() is not None:
                 return True
             time.sleep(0.02)
-        return False
+        self.arm(0)
+        # It may have come to that point a moment before.
+        time.sleep(0.1)
+        return self.process.poll() is not None
 
 
 server = Server()
@@ -90,7 +94,7 @@ def records(name):
 
 
 def patiently(act):
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while True:
         try:
             return act()
@@ -121,8 +125,6 @@ def at_points(what, prepare, seen, later=()):
         if server.died():
             kills += 1
             server.start()
-        else:
-            server.arm(0)
         patiently(act)
         seen()
         check_counters("%s, killed before change %d of %d" % (what, k, n))
@@ -197,7 +199,7 @@ def to_report():
 
 
 def has_stopped():
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     patiently(lambda: admin.rollout(doing["name"]))
     while admin.rollout(doing["name"])["state"] != "paused":
         if time.monotonic() > end:

@@ -35,12 +35,12 @@ http {
 	}
 }
 CONF
-	timeout 60 nginx -p "$WORK" -c "$WORK/nginx.conf" >"$WORK/nginx.out" 2>&1 &
+	timeout 600 nginx -p "$WORK" -c "$WORK/nginx.conf" >"$WORK/nginx.out" 2>&1 &
 	nginx=$!
 	tries=0
 	until curl -sf -o "$WORK/got" "http://127.0.0.1:$port/$2"; do
 		tries=$((tries + 1))
-		[ "$tries" -lt 100 ] || die "$(cat "$WORK/nginx.out" "$WORK/nginx.log")"
+		[ "$tries" -lt 600 ] || die "$(cat "$WORK/nginx.out" "$WORK/nginx.log")"
 		sleep 0.1
 	done
 }

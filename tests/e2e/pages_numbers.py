@@ -82,7 +82,7 @@ def of_each_phase(o, check, work):
         d.install()
         d.run(runs)
         d.check_in()
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while people.rollout("parts")["waits_for"] != "person":
         if time.monotonic() > end:
             raise SystemExit("FAILED: " + str(people.rollout("parts")))

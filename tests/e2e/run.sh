@@ -66,7 +66,7 @@ one() {
 	WORK=$(mktemp -d "$at/pawl-$name.XXXXXX")
 	export WORK
 	start=$(date +%s)
-	case $1 in */crash/*) limit=900 ;; *) limit=300 ;; esac
+	case $1 in */crash/*) limit=1800 ;; *) limit=900 ;; esac
 	timeout -k 10 "${E2E_SECONDS:-$limit}" sh "$0" --begin "$1" >"$WORK/.log" 2>&1
 	status=$?
 	# Its second line is of the children: minutes and seconds, user and system.

@@ -11,7 +11,7 @@ releases = {r["id"]: {k: r[k] for k in ("id", "seq", "digest")}
 QUICK = {"dark_sec": 2, "dark_polls": 0, "poll_sec": 1}
 
 
-def until(name, what, seconds=15):
+def until(name, what, seconds=60):
     """The rollout, once this is true of it."""
     end = time.time() + seconds
     while time.time() < end:

@@ -109,18 +109,22 @@ whole_life() { # hardware
 	"$client" daemon --config "$WORK/one/client.conf" \
 		>"$WORK/one.log" 2>&1 &
 	daemon=$!
-	sleep 3
+	tries=0
+	until grep -q "$missing" "$WORK/one.log"; do
+		tries=$((tries + 1))
+		[ "$tries" -lt 300 ] || {
+			cat "$WORK/one.log"
+			die "the daemon does not say what is missing"
+		}
+		sleep 0.2
+	done
 	kill -0 "$daemon" || die "the daemon ended"
-	grep -q "$missing" "$WORK/one.log" || {
-		cat "$WORK/one.log"
-		die "the daemon does not say what is missing"
-	}
 	# And with it all is well, without a restart.
 	token_back
 	tries=0
 	while [ "$(last_seen "$own")" = "$seen" ]; do
 		tries=$((tries + 1))
-		[ "$tries" -lt 100 ] || die "it is not heard again"
+		[ "$tries" -lt 300 ] || die "it is not heard again"
 		sleep 0.2
 	done
 	kill "$daemon"

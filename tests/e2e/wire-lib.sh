@@ -30,7 +30,7 @@ start_wire() {
 		"$WORK/count" $((base + 1)) &
 	wire_pid=$!
 	trap stop_all EXIT
-	for _ in $(seq 100); do
+	for _ in $(seq 600); do
 		[ -s "$WORK/port" ] && break
 		sleep 0.1
 	done
@@ -62,7 +62,7 @@ make_wired_device() { # bytes of release 1
 
 # Wait until the device has kept so many bytes of the package.
 until_kept() { # bytes, device (one)
-	for _ in $(seq 400); do
+	for _ in $(seq 3000); do
 		kept=$(stat -c %s "$WORK/${2:-one}"/state/spool/* 2>/dev/null || echo 0)
 		[ "$kept" -lt "$1" ] || return 0
 		sleep 0.02

@@ -126,7 +126,7 @@ class Browser:
         return self.run("const e = document.querySelector(arguments[0]);"
                         "return e ? e.innerText : ''", css)
 
-    def wait(self, what, script, *args, seconds=15):
+    def wait(self, what, script, *args, seconds=60):
         """Until the script returns something true."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -136,7 +136,7 @@ class Browser:
             time.sleep(0.1)
         raise Trouble("waited in vain: %s\n%s" % (what, self.text("body")))
 
-    def wait_text(self, css, part, seconds=15):
+    def wait_text(self, css, part, seconds=60):
         self.wait("%r in %s" % (part, css),
                   "const e = document.querySelector(arguments[0]);"
                   "return e && e.innerText.includes(arguments[1])",
