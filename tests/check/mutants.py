@@ -91,6 +91,7 @@ MODULES = [
     ("updater-client/ratchet.c", "ratchet"),
     ("updater-client/counter.c", "counter ratchet"),
     ("updater-client/survey.c", "client_survey"),
+    ("updater-client/trust.c", "trust"),
     ("common/way.c", "way policy ways"),
     ("update-server/ways.c", "ways"),
     ("update-server/floor_import.c", "ways"),
