@@ -512,8 +512,8 @@ int fetch_post(struct fetch *f, const char *path, struct slice body,
 		.e = e,
 	};
 
-	if (SET(CURLOPT_POST, 1L) != CURLE_OK ||
-	    SET(CURLOPT_POSTFIELDS, (const char *)body.ptr) != CURLE_OK ||
+	/* To have a body makes it a POST. */
+	if (SET(CURLOPT_POSTFIELDS, (const char *)body.ptr) != CURLE_OK ||
 	    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len) !=
 		    CURLE_OK ||
 	    SET(CURLOPT_HTTPHEADER, f->json_headers) != CURLE_OK ||

@@ -92,6 +92,7 @@ MODULES = [
     ("updater-client/counter.c", "counter ratchet"),
     ("updater-client/survey.c", "client_survey"),
     ("updater-client/trust.c", "trust"),
+    ("updater-client/fetch.c", "fetch"),
     ("common/way.c", "way policy ways"),
     ("update-server/ways.c", "ways"),
     ("update-server/floor_import.c", "ways"),
