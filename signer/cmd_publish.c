@@ -206,6 +206,10 @@ static int publish(const struct publish *p, struct report *out, struct err *e)
 		return -1;
 	}
 	/* Refuse before anything is in it. */
+	if (outlet_check_folder(&r, dirfd, e)) {
+		(void)err_in(e, "%s", p->folder);
+		goto out;
+	}
 	if (p->online && online_check(&r, e))
 		goto out;
 	if (r.environment != ENV_PRODUCTION)

@@ -3,13 +3,72 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/fs.h"
+#include "common/named.h"
 #include "common/release.h"
 #include "common/text.h"
 #include "common/tuf_walk.h"
 
 #define TRUST_FOLDER REPO_WORK "/trust"
+
+#define FIRST_ROOT "metadata/1.root.json"
+
+/* ---- whose folder it is -------------------------------------------------- */
+
+/* The file as it is, or empty; false if it cannot be read. */
+static bool read_root(int dirfd, struct buf *out, struct err *e)
+{
+	struct err why = { 0 };
+
+	if (fs_read_file(dirfd, FIRST_ROOT, out, &why) == 0 ||
+	    why.code == ERR_NOT_FOUND)
+		return true;
+	*e = why;
+	return false;
+}
+
+static int check_first_root(const struct repo *r, int dirfd, bool *published,
+			    struct err *e)
+{
+	struct buf there = BUF_INIT(ENVELOPE_MAX_LEN);
+	struct buf ours = BUF_INIT(ENVELOPE_MAX_LEN);
+	int rc = -1;
+
+	if (read_root(dirfd, &there, e) && read_root(r->dirfd, &ours, e))
+		rc = 0;
+	*published = there.len > 0;
+	if (rc == 0 && *published &&
+	    !slice_equal(buf_slice(&there), buf_slice(&ours)))
+		rc = err_set(e, ERR_CONFLICT,
+			     "what another repository published lies there: "
+			     "name another folder");
+	buf_done(&there);
+	buf_done(&ours);
+	return rc;
+}
+
+int outlet_check_folder(const struct repo *r, int dirfd, struct err *e)
+{
+	/* Ours of a first run that was cut off, and what a fresh stick has. */
+	static const char *const may_be[] = { "metadata", "targets",
+					      "lost+found",
+					      "System Volume Information",
+					      NULL };
+	struct stat here, repo;
+	bool published;
+
+	if (fstat(dirfd, &here) || fstat(r->dirfd, &repo))
+		return err_sys(e, "looking at a folder");
+	if (here.st_dev == repo.st_dev && here.st_ino == repo.st_ino)
+		return err_set(e, ERR_USAGE,
+			       "that is the repository itself: name another "
+			       "folder");
+	if (check_first_root(r, dirfd, &published, e))
+		return -1;
+	return published ? 0 : named_only(dirfd, may_be, e);
+}
 
 /* ---- verifying ----------------------------------------------------------- */
 

@@ -23,6 +23,15 @@ struct outlet_count {
 };
 
 /*
+ * May this repository be published into that folder? It is empty, or what the
+ * same repository published before lies in it, whatever else a web server or a
+ * person keeps there. ERR_CONFLICT names what is in the way; ERR_USAGE if it is
+ * the repository.
+ */
+int outlet_check_folder(const struct repo *r, int dirfd,
+			struct err *e) NODISCARD;
+
+/*
  * Verify what a device would be given, exactly as it would: from the first
  * root on, in a fresh folder of trust. Staged files count as published.
  */

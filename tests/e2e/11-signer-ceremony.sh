@@ -217,6 +217,30 @@ cp -a site again
 "$signer" publish repo again
 diff -r site again
 
+# Into a folder that is somebody else's nothing is written; into what this
+# repository published before, with whatever a web server keeps there, it is,
+# and where a first run was cut off before any metadata.
+mkdir theirs
+echo mine >theirs/notes
+refused 14 'theirs: "notes" lies there already: name an empty folder' \
+	"$signer" publish repo theirs
+[ "$(ls -A theirs)" = notes ]
+mkdir -p foreign/metadata
+sed 's/1/2/' site/metadata/1.root.json >foreign/metadata/1.root.json
+refused 14 "foreign: what another repository published lies there: name another" \
+	"$signer" publish repo foreign
+[ ! -e foreign/targets ]
+refused 2 "repo: that is the repository itself: name another folder" \
+	"$signer" publish repo repo
+cp -a site cut-off
+rm -r cut-off/metadata
+mkdir cut-off/lost+found
+"$signer" publish repo cut-off
+rmdir cut-off/lost+found
+diff -r site cut-off
+echo hello >again/index.html
+"$signer" publish repo again
+
 # ---- a change drops signatures ---------------------------------------------
 
 create --id 2 --health bin/check
