@@ -7,6 +7,7 @@
 #include "common/mem.h"
 
 #include "update-server/api.h"
+#include "update-server/store_product.h"
 
 #define TOKENS_PAGE 2000 /* of one answer */
 
@@ -74,6 +75,19 @@ static int read_hashes(const struct json *j, uint64_t count, struct sha256 *out,
 	return 0;
 }
 
+/* A device says at its first word what product it is: mistyped here, it is
+ * turned away there. */
+static int check_product(struct server_api *api, const struct json *j,
+			 const char *product, struct err *e)
+{
+	bool is_new = false;
+
+	if (json_get(j, "new_product") &&
+	    json_get_bool(j, "new_product", &is_new, e))
+		return -1;
+	return is_new ? 0 : store_product_check(api->store, product, e);
+}
+
 static int make_batch(struct server_api *api, const struct request *q,
 		      const struct json *j, struct store_batch *b,
 		      struct err *e)
@@ -83,7 +97,8 @@ static int make_batch(struct server_api *api, const struct request *q,
 	struct audit_by by;
 	int rc = -1;
 
-	if (read_hashes(j, b->count, hashes, e) || api_by(api, q, &by, e))
+	if (read_hashes(j, b->count, hashes, e) || api_by(api, q, &by, e) ||
+	    check_product(api, j, b->product, e))
 		goto out;
 	codes_root(hashes, b->count, &b->codes);
 	w = warrant_for(b);
@@ -159,11 +174,11 @@ static int read_batch(const struct json *j, struct store_batch *b,
 int api_token_create(struct server_api *api, const struct request *q,
 		     struct response *a, struct err *e)
 {
-	static const char *const known[] = { "v",        "product",  "model",
-					     "cohort",   "count",    "days",
-					     "until",    "quota",    "per_hour",
-					     "inactive", "replaces", "hashes",
-					     "warrant",  NULL };
+	static const char *const known[] = {
+		"v",        "product",     "model",  "cohort",   "count",
+		"days",     "until",       "quota",  "per_hour", "inactive",
+		"replaces", "new_product", "hashes", "warrant",  NULL
+	};
 	struct store_batch b = { .created = utc_now() };
 	struct json *j;
 	int rc = -1;

@@ -22,7 +22,7 @@
 struct order {
 	const char *product, *model, *cohort, *until, *format, *replaces;
 	uint64_t count, days, quota, per_hour;
-	bool inactive, plain;
+	bool inactive, plain, new_product;
 };
 
 /* The code is all that a device needs; the rest is for whoever sticks it on. */
@@ -128,6 +128,8 @@ static int order_json(const struct order *o, struct json *body, struct err *e)
 		json_set_bool(body, "inactive", true);
 	if (o->replaces)
 		json_set_text(body, "replaces", o->replaces);
+	if (o->new_product)
+		json_set_bool(body, "new_product", true);
 	if (o->until)
 		return set_until(body, o->until, e);
 	json_set_int(body, "days", (int64_t)(o->days ? o->days : TOKEN_DAYS));
@@ -201,6 +203,8 @@ int command_token_create(int argc, char **argv, struct err *e)
 	struct ui u = { 0 };
 	const struct opt opts[] = {
 		OPT_TEXT("product", "P", &o.product, "what the device is"),
+		OPT_FLAG("new-product", &o.new_product,
+			 "the first codes of a product that has no release"),
 		OPT_TEXT("model", "M", &o.model, "which model"),
 		OPT_TEXT("cohort", "C", &o.cohort, "the cohort it joins"),
 		OPT_NUMBER("count", "N", &o.count, TOKENS_MAX, "how many (1)"),
