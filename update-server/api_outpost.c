@@ -112,7 +112,7 @@ static int sign_reports(struct server_api *api, struct err *e)
 }
 
 static int make_report(struct server_api *api, const struct audit_by *by,
-		       uint64_t *number, struct err *e)
+		       uint64_t since, uint64_t *number, struct err *e)
 {
 	struct buf text = BUF_INIT(OUTPOST_TEXT_MAX);
 	struct sha256 before;
@@ -121,6 +121,11 @@ static int make_report(struct server_api *api, const struct audit_by *by,
 	if (store_report_last(api->store, number, &before, e))
 		return -1;
 	++*number;
+	if (since > *number)
+		return err_set(e, ERR_NOT_FOUND,
+			       "since: no report has this number, the next is "
+			       "%llu",
+			       (unsigned long long)*number);
 	if (format_report(api, *number, &before, &text, e) == 0 &&
 	    store_report_add(api->store, *number, buf_text(&text), by, e) == 0)
 		rc = sign_reports(api, e);
@@ -152,7 +157,7 @@ int api_report_export(struct server_api *api, const struct request *q,
 	if (rc || api_by(api, q, &by, e))
 		return -1;
 	(void)pthread_mutex_lock(&api->reporting);
-	rc = make_report(api, &by, &number, e);
+	rc = make_report(api, &by, (uint64_t)since, &number, e);
 	(void)pthread_mutex_unlock(&api->reporting);
 	if (rc)
 		return -1;

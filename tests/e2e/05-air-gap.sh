@@ -126,6 +126,8 @@ said '"report": 3'
 # Where more got lost than every medium holds, all are written again.
 at inner
 want 0 op bundle export "$top/out4" --reports --since 3
+want 13 op bundle export "$top/out5" --reports --since 99
+said "the next is 5"
 [ "$(cd "$top/out4/reports" && echo *)" = "3.json 4.json" ] || die "not 3 and 4"
 cmp "$top/out3/reports/3.json" "$top/out4/reports/3.json" || die "another 3"
 at outer
