@@ -151,7 +151,9 @@ int command_ca_withdraw(int argc, char **argv, struct err *e)
 	if (parse(argc, argv, opts, 2, &c, e))
 		return -1;
 	if (sha256_parse(slice_of(c.operands[1]), &fingerprint, e))
-		return err_in(e, "the fingerprint");
+		return err_set(e, ERR_USAGE,
+			       "not a CA's fingerprint, 64 hex digits (ca "
+			       "status shows them)");
 	return ui_need_reason(reason, e) ||
 			       device_ca_withdraw(c.operands[0], &fingerprint,
 						  leave, reason, &c.cas, e) ||

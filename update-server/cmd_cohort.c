@@ -63,7 +63,9 @@ static int find_cohort(struct ui *u, struct json **out, struct err *e)
 			*out = json_clone(json_at(list, i));
 	json_free(all);
 	return *out ? 0
-		    : err_set(e, ERR_NOT_FOUND, "no cohort %s", u->operands[0]);
+		    : err_set(e, ERR_NOT_FOUND,
+			      "no cohort %s (cohort list shows them)",
+			      u->operands[0]);
 }
 
 /* ---- rule, rm ------------------------------------------------------------ */

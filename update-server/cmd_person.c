@@ -445,7 +445,9 @@ int command_person_revoke(int argc, char **argv, struct err *e)
 	if (ui_need_reason(by.reason, e))
 		return -1;
 	if (sha256_parse(slice_of(operands[1]), &fingerprint, e))
-		return err_in(e, "the fingerprint");
+		return err_set(e, ERR_USAGE,
+			       "not a person's fingerprint, 64 hex digits "
+			       "(person list shows them)");
 	if (beside_open_store(operands[0], &ignored, &s, e))
 		return -1;
 	/* The keeper's list first: what was signed before is no good then. */

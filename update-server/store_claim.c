@@ -60,11 +60,12 @@ static int add_claim(struct store *s, const struct store_batch *b, int64_t id,
 			     sql_text(b->cohort)),
 		    &changed, e))
 		return -1;
-	return changed == 1 ? 0
-			    : err_set(e, ERR_NOT_FOUND,
-				      "no cohort %s: create it with "
-				      "`cohort create %s`",
-				      b->cohort, b->cohort);
+	return changed == 1
+		       ? 0
+		       : err_set(e, ERR_NOT_FOUND,
+				 "no cohort %s (cohort list shows them): create it with "
+				 "`cohort create %s`",
+				 b->cohort, b->cohort);
 }
 
 static int next_id(struct store *s, int64_t *id, struct err *e)
@@ -255,10 +256,11 @@ static int revoke_claim(struct store *s, int64_t id, const struct audit_by *by,
 	if (changed == 0 && claim_exists(s, id, &exists, e))
 		return -1;
 	if (changed == 0)
-		return err_set(e, exists ? ERR_CONFLICT : ERR_NOT_FOUND,
-			       exists ? "this token was used already; revoke "
-					"its device instead"
-				      : "no such token");
+		return err_set(
+			e, exists ? ERR_CONFLICT : ERR_NOT_FOUND,
+			exists ? "this token was used already; revoke "
+				 "its device instead"
+			       : "no such token (token list shows them)");
 	audit_record_init(&r, AUDIT_TOKEN_REVOKE, by);
 	json_set_int(r.objects, "token", id);
 	return store_log_locked(s, &r, e);

@@ -34,8 +34,8 @@ int store_cohort_need_locked(struct store *s, const char *name, struct err *e)
 		return -1;
 	return found ? 0
 		     : err_set(e, ERR_NOT_FOUND,
-			       "no cohort %s: create it with "
-			       "`cohort create %s`",
+			       "no cohort %s (cohort list shows them): create "
+			       "it with `cohort create %s`",
 			       name, name);
 }
 
@@ -135,7 +135,9 @@ static int find(struct store *s, const char *name, struct store_cohort *out,
 		read_cohort(q, out);
 	if (sql_end(q, e))
 		return -1;
-	return found ? 0 : err_set(e, ERR_NOT_FOUND, "no cohort %s", name);
+	return found ? 0
+		     : err_set(e, ERR_NOT_FOUND,
+			       "no cohort %s (cohort list shows them)", name);
 }
 
 int store_cohort_find(struct store *s, const char *name,

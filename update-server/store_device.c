@@ -188,7 +188,9 @@ int store_device_find_locked(struct store *s, const struct device_id *id,
 				 SQL_BIND(sql_device(id))),
 		       &found, out, e))
 		return -1;
-	return found ? 0 : err_set(e, ERR_NOT_FOUND, "no such device");
+	return found ? 0
+		     : err_set(e, ERR_NOT_FOUND,
+			       "no such device (device list shows them)");
 }
 
 int store_device_find(struct store *s, const struct device_id *id,

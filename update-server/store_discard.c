@@ -22,7 +22,9 @@ static int find_planned(struct store *s, const char *name, struct planned *out,
 	}
 	if (sql_end(q, e))
 		return -1;
-	return found ? 0 : err_set(e, ERR_NOT_FOUND, "no rollout %s", name);
+	return found ? 0
+		     : err_set(e, ERR_NOT_FOUND,
+			       "no rollout %s (rollout list shows them)", name);
 }
 
 static int may_go(const struct planned *p, const char *name, uint64_t revision,

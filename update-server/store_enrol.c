@@ -105,8 +105,9 @@ int store_successor_check_locked(struct store *s,
 	if (sql_end(q, e))
 		return -1;
 	if (!found)
-		return err_set(e, ERR_NOT_FOUND,
-			       "no device to be replaced has this id");
+		return err_set(
+			e, ERR_NOT_FOUND,
+			"no device to be replaced has this id (device list shows them)");
 	return same ? 0
 		    : err_set(e, ERR_CONFLICT,
 			      "the device to be replaced is of another product "

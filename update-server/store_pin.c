@@ -68,10 +68,12 @@ static int read_fingerprint(struct store *s, const struct device_id *id,
 static int block(struct store *s, const struct device_id *id, bool on,
 		 const struct audit_by *by, struct err *e)
 {
+	struct store_device known;
 	struct audit_record r;
 	int64_t changed;
 
-	if (sql_run(s->db,
+	if (store_device_find_locked(s, id, &known, e) ||
+	    sql_run(s->db,
 		    "UPDATE device SET blocked = ?1 WHERE id = ?2"
 		    " AND revoked = 0 AND blocked != ?1",
 		    SQL_BIND(sql_int(on), sql_device(id)), &changed, e))

@@ -450,7 +450,8 @@ int store_release_find(struct store *s, const char *product, const char *id,
 	more = found && sql_next(q);
 	rc = store_unlock(s, sql_end(q, e));
 	if (rc == 0 && !found)
-		rc = err_set(e, ERR_NOT_FOUND, "no release %s", id);
+		rc = err_set(e, ERR_NOT_FOUND,
+			     "no release %s (release list shows them)", id);
 	if (rc == 0 && more)
 		rc = err_set(e, ERR_CONFLICT,
 			     "several products have a release %s: name one "

@@ -164,18 +164,19 @@ int store_renew(struct store *s, const struct store_renewal *r,
 static int release(struct store *s, const struct device_id *id,
 		   const struct audit_by *by, struct err *e)
 {
+	struct store_device known;
 	struct audit_record a;
 	int64_t changed;
 
-	if (sql_run(s->db,
+	if (store_device_find_locked(s, id, &known, e) ||
+	    sql_run(s->db,
 		    "UPDATE device SET quarantined = 0, boots = NULL,"
 		    " returns = 0, drops = 0 WHERE id = ?"
 		    " AND quarantined = 1 AND revoked = 0",
 		    SQL_BIND(sql_device(id)), &changed, e))
 		return -1;
 	if (changed != 1)
-		return err_set(e, ERR_CONFLICT,
-			       "no device of this id is in quarantine");
+		return err_set(e, ERR_CONFLICT, "it is not in quarantine");
 	audit_record_init(&a, AUDIT_DEVICE_RELEASE, by);
 	audit_set_device(&a, id);
 	return store_log_locked(s, &a, e);

@@ -197,7 +197,9 @@ static int one_outpost(struct store *s, struct sql_query *q,
 		read_outpost(q, out);
 	if (store_unlock(s, sql_end(q, e)))
 		return -1;
-	return found ? 0 : err_set(e, ERR_NOT_FOUND, "no such outpost");
+	return found ? 0
+		     : err_set(e, ERR_NOT_FOUND,
+			       "no such outpost (outpost list shows them)");
 }
 
 int store_outpost_find(struct store *s, const char *name,

@@ -168,7 +168,8 @@ static int may_be_forgotten(struct store *s, const struct device_id *id,
 	if (sql_end(q, e))
 		return -1;
 	if (!found)
-		return err_set(e, ERR_NOT_FOUND, "no such device");
+		return err_set(e, ERR_NOT_FOUND,
+			       "no such device (device list shows them)");
 	return ended ? 0
 		     : err_set(e, ERR_CONFLICT,
 			       "it belongs to the fleet: device retire or "

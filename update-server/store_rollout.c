@@ -235,7 +235,8 @@ static int find_rollout(struct store *s, const char *name, struct stage *out,
 	if (sql_end(q, rc ? &ended : e) || rc)
 		return -1;
 	if (!found)
-		return err_set(e, ERR_NOT_FOUND, "no rollout %s", name);
+		return err_set(e, ERR_NOT_FOUND,
+			       "no rollout %s (rollout list shows them)", name);
 	return read_phases(s, out, e);
 }
 

@@ -111,6 +111,22 @@ for what in "release show r9" "device show $(printf %032d 0)" \
 	# shellcheck disable=SC2086
 	run 13 op $what
 done
+# Who names what is not there is told which list has it.
+nobody=$(printf %032d 0)
+for what in "release show r9" "delta coverage r9" "rollout status none" \
+	"rollout pause none --reason none" "rollout create x --release r1 --cohort none" \
+	"rollout abort none --revision 1 --reason none" "gate show none" \
+	"rollout discard none --revision 1 --reason none" "cohort count none" \
+	"rollout create x --release r9 --cohort shop" "device show $nobody" \
+	"cohort rm none --revision 1 --reason none" "outpost show none" \
+	"device block $nobody --reason none" "device unblock $nobody --reason none" \
+	"device release $nobody --reason none" "device pin $nobody --reason none" \
+	"device forget $nobody --reason none" "token revoke 9999 --reason none" \
+	"token create --product kiosk --model k1 --cohort none"; do
+	# shellcheck disable=SC2086
+	want 13 op $what
+	said "([a-z]* list [a-z]* them)"
+done
 good op audit export "$WORK/log"
 good "$server" audit verify "$WORK/log" --key "$WORK/server/audit.pub"
 sed -i 's/cohort-create/cohort-remove/' "$WORK/log/records.jsonl"
