@@ -6,6 +6,7 @@
 
 #include "common/mem.h"
 #include "signer/delta_layout.h"
+#include "signer/delta_noise.h"
 
 #define GAIN_COARSE 11
 #define GAIN_FINE   8
@@ -19,6 +20,7 @@
 #define DATA_MAX      ((size_t)4 << 20)
 #define TEXT_SAMPLE   65536
 #define EXACT_MIN     4 /* bytes between two wrong ones that a cover is for */
+#define FEW_COVERED   4 /* one byte in so many: of noise, no more than that */
 #define ALIGNED_SHARE 2 /* how much more of a kind differences must be */
 #define SAMPLED_MIN   ((size_t)16 << 20) /* a piece that samples tell of */
 #define SAMPLE_LEN    ((size_t)2 << 20)
@@ -193,21 +195,26 @@ static void add_aligned(struct search *s)
 	cover_list_add(&s->parts, &c);
 }
 
+/* Only when they are asked for. */
+static const struct cover_list *find_fine(struct search *s)
+{
+	if (!s->has_fine)
+		find_covers(s, GAIN_FINE, &s->fine);
+	s->has_fine = true;
+	return &s->fine;
+}
+
 static void take_way(struct search *s, const struct way *way)
 {
-	struct cover_list *from = &s->coarse;
+	const struct cover_list *from = &s->coarse;
 
 	s->parts.count = 0;
 	if (way->kind == WAY_ALIGNED)
 		add_aligned(s);
 	if (way->kind == WAY_ALIGNED || way->kind == WAY_NONE)
 		return;
-	if (way->gain == GAIN_FINE) {
-		from = &s->fine;
-		if (!s->has_fine)
-			find_covers(s, GAIN_FINE, &s->fine);
-		s->has_fine = true;
-	}
+	if (way->gain == GAIN_FINE)
+		from = find_fine(s);
 	for (size_t i = 0; i < from->count; i++) {
 		const struct cover *c = &from->at[i];
 
@@ -509,6 +516,36 @@ static int prefer_plain(struct search *s, size_t *best, struct err *e)
 	return 0;
 }
 
+static uint64_t count_inserted(const struct search *s,
+			       const struct cover_list *covers)
+{
+	uint64_t left = s->piece->bytes.len;
+
+	for (size_t i = 0; i < covers->count; i++)
+		left -= covers->at[i].len;
+	return left;
+}
+
+/*
+ * Nearly all is inserted, finer covers hardly change that, and what is inserted
+ * costs its length: then no way is better than another by as much as counts.
+ */
+static int is_settled(struct search *s, bool *out, struct err *e)
+{
+	const uint64_t len = s->piece->bytes.len;
+	const uint64_t coarse = count_inserted(s, &s->coarse);
+
+	*out = false;
+	if (s->aligned || coarse < len - len / FEW_COVERED)
+		return 0;
+	if (delta_noise_is(s->piece->bytes, out, e))
+		return -1;
+	if (*out)
+		*out = count_inserted(s, find_fine(s)) >=
+		       coarse - coarse / WAY_SHARE;
+	return 0;
+}
+
 /* Some would be the same as none. */
 static bool is_way(const struct search *s, const struct way *way)
 {
@@ -576,11 +613,14 @@ int delta_piece_plan(const struct delta_piecer *w,
 {
 	struct search s;
 	size_t way = 0;
+	bool settled = true;
 	int rc = 0;
 
 	begin(&s, w, piece);
 	s.layout = piece->within > 0 ? layout : NULL;
 	if (is_costly(&s))
+		rc = is_settled(&s, &settled, e);
+	if (!rc && !settled)
 		rc = choose_way(&s, &way, e);
 	if (!rc) {
 		take_way(&s, &ways[way]);
