@@ -491,6 +491,14 @@ struct json *json_new_object(void)
 	return made(json_object());
 }
 
+struct json *json_new_document(void)
+{
+	struct json *j = json_new_object();
+
+	json_set_int(j, "v", 1);
+	return j;
+}
+
 struct json *json_new_array(void)
 {
 	return made(json_array());

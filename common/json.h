@@ -93,6 +93,8 @@ bool json_same(const struct json *a, const struct json *b);
 /* ---- writing ------------------------------------------------------------- */
 
 struct json *json_new_object(void);
+/* {"v":1}: what is kept or handed out as a whole says which form it has. */
+struct json *json_new_document(void);
 struct json *json_new_array(void);
 struct json *json_new_text(const char *text);
 struct json *json_new_int(int64_t value);

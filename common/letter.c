@@ -64,7 +64,7 @@ int letter_seal(const struct wire_identity *id, const struct ec_private *key,
 	struct buf message = BUF_INIT(LETTER_MAX);
 	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN);
 	struct buf signature = BUF_INIT(EC_SIG_MAX_LEN);
-	struct json *j = json_new_object();
+	struct json *j = json_new_document();
 	int rc = -1;
 
 	if (wire_format_identity(id, &identity, e) ||
@@ -72,7 +72,6 @@ int letter_seal(const struct wire_identity *id, const struct ec_private *key,
 	    buf_add(&pem, certificate, e) ||
 	    ec_sign(key, buf_slice(&message), &signature, e))
 		goto out;
-	json_set_int(j, "v", 1);
 	json_set_text(j, "certificate", buf_text(&pem));
 	json_set_text(j, "identity", buf_text(&identity));
 	json_set_hex(j, "signature", buf_slice(&signature));

@@ -10,11 +10,10 @@
 
 struct json *registry_new(int64_t made)
 {
-	struct json *j = json_new_object();
+	struct json *j = json_new_document();
 	char text[UTC_TEXT_LEN];
 
 	utc_format(made, text);
-	json_set_int(j, "v", 1);
 	json_set_text(j, "type", TYPE);
 	json_set_text(j, "made", text);
 	json_set(j, "devices", json_new_array());

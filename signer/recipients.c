@@ -154,7 +154,7 @@ int recipients_accept(int repo_dirfd, const char *product,
 		      const struct recipients *r, struct err *e)
 {
 	char id[2 * DEVICE_ID_LEN + 1], digest[SHA256_HEX_LEN];
-	struct json *j = json_new_object(), *devices = json_new_object();
+	struct json *j = json_new_document(), *devices = json_new_object();
 	struct buf bytes = BUF_INIT(FILE_MAX);
 	char path[PATH_MAX_LEN], made[UTC_TEXT_LEN];
 	int rc = -1;
@@ -164,7 +164,6 @@ int recipients_accept(int repo_dirfd, const char *product,
 		key_name(&r->at[i], id, digest);
 		json_set_text(devices, id, digest);
 	}
-	json_set_int(j, "v", 1);
 	json_set_text(j, "made", made);
 	json_set(j, "devices", devices);
 	if (path_of(product, path, e) == 0 &&

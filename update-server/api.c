@@ -272,9 +272,8 @@ int api_get_successor(const struct json *j, struct store_successor *out,
 
 struct json *api_answer(void)
 {
-	struct json *j = json_new_object();
+	struct json *j = json_new_document();
 
-	json_set_int(j, "v", 1);
 	return j;
 }
 

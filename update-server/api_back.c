@@ -319,9 +319,8 @@ static struct json *request_json(const struct back *b, const char *reason,
 				 const char *by)
 {
 	const struct rollout *r = &b->s.what;
-	struct json *j = json_new_object();
+	struct json *j = json_new_document();
 
-	json_set_int(j, "v", 1);
 	json_set_text(j, "type", "way-back-request");
 	json_set_text(j, "rollout", r->name);
 	json_set_text(j, "product", r->product);

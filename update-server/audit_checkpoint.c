@@ -14,13 +14,12 @@
 static struct json *body_json(const struct audit_checkpoint *c,
 			      const struct ec_public *key)
 {
-	struct json *j = json_new_object();
+	struct json *j = json_new_document();
 	char time[UTC_TEXT_LEN];
 	struct sha256 log;
 
 	ec_public_fingerprint(key, &log);
 	utc_format(c->time, time);
-	json_set_int(j, "v", 1);
 	json_set_text(j, "type", TYPE);
 	json_set_hex(j, "log", (struct slice){ log.bytes, SHA256_LEN });
 	json_set_hex(j, "root",

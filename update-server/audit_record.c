@@ -568,8 +568,7 @@ int audit_record_format(const struct audit_record *r, struct buf *out,
 	if (check_objects(r->act, r->objects, e))
 		return err_in(e, "audit record");
 	utc_format(r->time, time);
-	j = json_new_object();
-	json_set_int(j, "v", 1);
+	j = json_new_document();
 	json_set_int(j, "n", (int64_t)r->number);
 	json_set_text(j, "time", time);
 	if (r->clock_back > 0)

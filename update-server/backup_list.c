@@ -95,12 +95,11 @@ int backup_list_add(struct backup_list *l, const struct backup_file *file,
 int backup_list_format(const struct backup_list *l, struct buf *out,
 		       struct err *e)
 {
-	struct json *j = json_new_object(), *files = json_new_array();
+	struct json *j = json_new_document(), *files = json_new_array();
 	char time[UTC_TEXT_LEN];
 	int rc;
 
 	utc_format(l->time, time);
-	json_set_int(j, "v", 1);
 	json_set_text(j, "type", TYPE);
 	json_set_text(j, "time", time);
 	json_set_int(j, "records", (int64_t)l->records);

@@ -143,8 +143,7 @@ static int say(struct verification *v, bool same, struct err *e)
 			printf("its content or number is not the signed one\n");
 		return 0;
 	}
-	j = json_new_object();
-	json_set_int(j, "v", 1);
+	j = json_new_document();
 	json_set_bool(j, "content", same);
 	json_set_int(j, "unsigned", (int64_t)unsigned_count(v));
 	json_set(j, "packages", json_clone(v->list));

@@ -143,14 +143,13 @@ static void set_next(const struct coverage *c, struct json *j)
 
 static struct json *coverage_json(const struct coverage *c)
 {
-	struct json *j = json_new_object(), *from = json_new_array();
+	struct json *j = json_new_document(), *from = json_new_array();
 	uint64_t saved = 0;
 
 	for (size_t i = 0; i < c->count; i++) {
 		json_add(from, base_json(c, &c->at[i]));
 		saved += c->at[i].stone ? 0 : spared(c, &c->at[i]);
 	}
-	json_set_int(j, "v", 1);
 	json_set_int(j, "devices", (int64_t)c->devices);
 	json_set_int(j, "covered", (int64_t)c->covered);
 	json_set_int(j, "share",

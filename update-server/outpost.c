@@ -26,10 +26,9 @@ static struct json *proof_json(const struct merkle_proof *p)
 int outpost_format(const struct outpost_parts *p, struct buf *out,
 		   struct err *e)
 {
-	struct json *j = json_new_object();
+	struct json *j = json_new_document();
 	int rc;
 
-	json_set_int(j, "v", 1);
 	json_set_text(j, "report", p->report);
 	json_set_text(j, "record", p->record);
 	json_set_text(j, "checkpoint", p->checkpoint);

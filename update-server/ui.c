@@ -340,8 +340,7 @@ int ui_question_path(const struct ui_question *q, char out[PATH_MAX_LEN],
 	if (!utf8_is_valid(slice_of(q->where ? q->where : "")) ||
 	    !utf8_is_valid(slice_of(q->lacks ? q->lacks : "")))
 		return err_set(e, ERR_USAGE, "that is no text");
-	j = json_new_object();
-	json_set_int(j, "v", 1);
+	j = json_new_document();
 	if (q->where)
 		json_set_text(j, "where", q->where);
 	if (q->lacks)

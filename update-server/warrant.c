@@ -74,9 +74,8 @@ static void set_batch(struct json *j, const struct warrant *w)
 
 static struct json *body_json(const struct warrant *w)
 {
-	struct json *j = json_new_object();
+	struct json *j = json_new_document();
 
-	json_set_int(j, "v", 1);
 	json_set_text(j, "type", TYPE);
 	json_set_text(j, "act", names[w->act]);
 	set_digest(j, "by", &w->by);

@@ -51,12 +51,11 @@ static int note(const struct session *s, const struct sha256 *digest,
 		int64_t when, bool untold, struct err *e)
 {
 	struct buf bytes = BUF_INIT(FILE_MAX);
-	struct json *j = json_new_object();
+	struct json *j = json_new_document();
 	char since[UTC_TEXT_LEN];
 	int rc;
 
 	utc_format(when, since);
-	json_set_int(j, "v", 1);
 	json_set_hex(j, "digest", (struct slice){ digest->bytes, SHA256_LEN });
 	json_set_text(j, "since", since);
 	if (untold)

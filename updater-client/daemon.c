@@ -14,7 +14,6 @@
 #include "updater-client/session.h"
 #include "updater-client/status.h"
 #include "updater-client/switch.h"
-#include "updater-client/update.h"
 
 #define WAIT_MAX_MS 3600000
 
@@ -128,7 +127,8 @@ static void take_along(const struct settings *c, int stop_fd)
 	session_close(&s);
 }
 
-int daemon_run(const struct settings *c, int stop_fd, struct err *e)
+int daemon_run(const struct settings *c, int stop_fd, daemon_heard *heard,
+	       struct err *e)
 {
 	struct pace pace = { c->interval_sec, c->retry_min_sec,
 			     c->retry_max_sec, 0 };
@@ -157,6 +157,8 @@ int daemon_run(const struct settings *c, int stop_fd, struct err *e)
 		failures++; /* if not even the journal can be opened */
 		rc = one_round(c, stop_fd, &outcome, &failures, &failure);
 		tell(rc, &outcome, &failure);
+		if (heard)
+			heard(&outcome, rc ? &failure : NULL);
 		wait = next_wait(&pace, rc, &outcome, failures, &failure);
 		hours = awaited(c, &outcome);
 		if (hours)

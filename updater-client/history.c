@@ -133,11 +133,10 @@ static struct json *with_entry(const struct json *before,
 int history_add(int state_fd, const struct history_entry *entry, struct err *e)
 {
 	struct buf text = BUF_INIT(FILE_MAX);
-	struct json *file = json_new_object();
+	struct json *file = json_new_document();
 	struct json *before = load(state_fd, HISTORY_MAX);
 	int rc;
 
-	json_set_int(file, "v", 1);
 	json_set(file, "entries", with_entry(before, entry));
 	rc = json_print(file, true, &text, e);
 	if (rc == 0)

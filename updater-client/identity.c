@@ -83,10 +83,9 @@ int identity_open_decrypt_key(const struct device_keys *keys,
 static int store_record(int state_fd, const struct record *r, struct err *e)
 {
 	struct buf text = BUF_INIT(RECORD_MAX);
-	struct json *j = json_new_object();
+	struct json *j = json_new_document();
 	int rc = -1;
 
-	json_set_int(j, "v", 1);
 	json_set_hex(j, "device",
 		     (struct slice){ r->id.device.bytes, DEVICE_ID_LEN });
 	json_set_text(j, "cohort", r->id.cohort);

@@ -150,16 +150,21 @@ static int with_config(int argc, char **argv, const struct opt *opts,
 	return parse(argc, argv, opts, e) || load(e) ? -1 : work(e);
 }
 
-static int print_json(struct json *j, struct err *e)
+static int print_as_json(struct json *j, bool indented, struct err *e)
 {
 	struct buf out = BUF_INIT(OUTPUT_MAX);
-	int rc = json_print(j, true, &out, e);
+	int rc = json_print(j, indented, &out, e);
 
 	if (rc == 0)
 		program_print_json(buf_text(&out));
 	buf_done(&out);
 	json_free(j);
 	return rc;
+}
+
+static int print_json(struct json *j, struct err *e)
+{
+	return print_as_json(j, true, e);
 }
 
 /* ---- check, update ------------------------------------------------------- */
@@ -172,11 +177,10 @@ static const char *result_name(enum update_result r)
 	return names[r];
 }
 
-static int outcome_json(const struct update_outcome *o, struct err *e)
+static struct json *outcome_json(const struct update_outcome *o)
 {
-	struct json *j = json_new_object();
+	struct json *j = json_new_document();
 
-	json_set_int(j, "v", 1);
 	json_set_text(j, "result", result_name(o->result));
 	json_set_text(j, "reason", o->reason);
 	if (o->release[0]) {
@@ -187,7 +191,7 @@ static int outcome_json(const struct update_outcome *o, struct err *e)
 	}
 	if (o->next_check_sec > 0)
 		json_set_int(j, "next_check_sec", o->next_check_sec);
-	return print_json(j, e);
+	return j;
 }
 
 static void print_outcome(const struct session *s,
@@ -243,7 +247,7 @@ static int run_update(struct err *e)
 	s.progress = progress_kind();
 	rc = update_run(&s, &given.update, &outcome, e);
 	if (rc == 0 && given.json)
-		rc = outcome_json(&outcome, e);
+		rc = print_json(outcome_json(&outcome), e);
 	else if (rc == 0)
 		print_outcome(&s, &outcome);
 	if (rc == 0 && outcome.result == UPDATE_AVAILABLE)
@@ -276,9 +280,8 @@ static int cmd_update(int argc, char **argv, struct err *e)
 
 static int done_json(const struct session *s, const char *result, struct err *e)
 {
-	struct json *j = json_new_object();
+	struct json *j = json_new_document();
 
-	json_set_int(j, "v", 1);
 	json_set_text(j, "result", result);
 	json_set_text(j, "slot", slot_name(s->current));
 	json_set_text(j, "release", s->has_running ? s->running.id : "");
@@ -367,10 +370,9 @@ static int cmd_status(int argc, char **argv, struct err *e)
 
 static int diagnosis_to_json(const struct diagnosis *d, struct err *e)
 {
-	struct json *j = json_new_object();
+	struct json *j = json_new_document();
 	struct err verdict;
 
-	json_set_int(j, "v", 1);
 	json_set_text(j, "result", finding_grade_name(diagnosis_worst(d)));
 	json_set(j, "checks", diagnosis_json(d));
 	if (diagnosis_verdict(d, &verdict))
@@ -415,9 +417,30 @@ static int cmd_doctor(int argc, char **argv, struct err *e)
 
 /* ---- daemon -------------------------------------------------------------- */
 
+static struct json *failure_json(const struct err *e)
+{
+	struct json *j = json_new_document();
+
+	json_set_text(j, "error", err_name(e->code));
+	json_set_text(j, "message", e->msg);
+	json_set_int(j, "status", (int64_t)e->code);
+	return j;
+}
+
+/* A line each; nobody who does not read it keeps the daemon from its work. */
+static void print_round(const struct update_outcome *o,
+			const struct err *failure)
+{
+	struct err unheard;
+
+	(void)print_as_json(failure ? failure_json(failure) : outcome_json(o),
+			    false, &unheard);
+	(void)fflush(stdout);
+}
+
 static int run_daemon(struct err *e)
 {
-	return daemon_run(&config, stop_fd, e);
+	return daemon_run(&config, stop_fd, given.json ? print_round : NULL, e);
 }
 
 static int cmd_daemon(int argc, char **argv, struct err *e)
@@ -438,8 +461,7 @@ static int print_identity(const struct message_identity *id, struct err *e)
 			     id->cohort);
 		return 0;
 	}
-	j = json_new_object();
-	json_set_int(j, "v", 1);
+	j = json_new_document();
 	json_set_text(j, "device", hex);
 	json_set_text(j, "cohort", id->cohort);
 	return print_json(j, e);
@@ -496,8 +518,7 @@ static int print_retired(struct err *e)
 			     given.device);
 		return 0;
 	}
-	j = json_new_object();
-	json_set_int(j, "v", 1);
+	j = json_new_document();
 	json_set_text(j, "result", "retired");
 	json_set_text(j, "device", given.device);
 	return print_json(j, e);

@@ -184,10 +184,9 @@ static struct json *health_json(const struct slot_release *r)
 int slot_release_format(const struct slot_release *r, struct buf *out,
 			struct err *e)
 {
-	struct json *j = json_new_object();
+	struct json *j = json_new_document();
 	int rc;
 
-	json_set_int(j, "v", 1);
 	json_set_text(j, "id", r->id);
 	json_set_text(j, "version", r->version);
 	json_set_text(j, "product", r->product);

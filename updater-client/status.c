@@ -299,12 +299,11 @@ static void add_progress(struct json *j, const struct session *s)
 static struct json *status_json(const struct session *s)
 {
 	const struct settings *c = s->config;
-	struct json *j = json_new_object();
+	struct json *j = json_new_document();
 	struct json *slots = json_new_array();
 	char confined[CONFINE_TEXT_MAX];
 	struct json *trouble;
 
-	json_set_int(j, "v", 1);
 	json_set_text(j, "updater", VERSION);
 	confine_describe(confined);
 	json_set_text(j, "confined", confined);

@@ -51,8 +51,7 @@ int trouble_keep(int state_fd, const struct err *why, int64_t now,
 	    is_kept(state_fd, words))
 		return 0;
 	utc_format(now, since);
-	j = json_new_object();
-	json_set_int(j, "v", 1);
+	j = json_new_document();
 	json_set_text(j, "error", err_name(why->code));
 	json_set_text(j, "message", words);
 	json_set_text(j, "since", since);

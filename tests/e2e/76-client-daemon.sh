@@ -21,8 +21,8 @@ stop_all() {
 }
 trap stop_all EXIT
 start_daemon() {
-	"$client" daemon --config "$WORK/one/client.conf" \
-		2>>"$WORK/daemon.log" &
+	"$client" daemon --json --config "$WORK/one/client.conf" \
+		>>"$WORK/rounds" 2>>"$WORK/daemon.log" &
 	daemon_pid=$!
 }
 stop_daemon() {
@@ -154,3 +154,17 @@ operator device list | grep -q ' 2 .*confirmed' || {
 	operator device list
 	die "the server has not heard of it"
 }
+
+# Who reads what it prints has a line for each round: what came of it.
+python3 - "$WORK/rounds" <<'PY' || die "its rounds: $(cat "$WORK/rounds")"
+import json, sys
+rounds = [json.loads(line) for line in open(sys.argv[1])]
+assert all(r["v"] == 1 for r in rounds)
+results = [r.get("result") or (r["error"], r["status"]) for r in rounds]
+assert "nothing" in results and ("network", 9) in results, results
+done = [r for r in rounds if r.get("result") == "updated"]
+assert [r["release"] for r in done] == ["1"], done
+assert done[0]["package"] == "full" and done[0]["package_len"] > 0, done
+lost = [r["message"] for r in rounds if r.get("error") == "network"]
+assert all(lost), rounds
+PY
