@@ -128,9 +128,13 @@ payload=$(find "$WORK/server/blobs" -name "$(basename "$package" .main-full.pawl
 cp "$payload" "$WORK/good"
 chmod u+w "$payload"
 order slow=1000000
+until=$(($(carried) + 600000))
 "$client" update --quiet --config "$WORK/one/client.conf" 2>"$WORK/said" &
 pid=$!
-sleep 0.7
+for _ in $(seq 3000); do
+	[ "$(carried)" -lt "$until" ] || break
+	sleep 0.02
+done
 head -c $((size - 2600000)) /dev/zero | dd of="$payload" bs=65536 \
 	oflag=seek_bytes seek=2600000 conv=notrunc iflag=fullblock 2>/dev/null
 order away

@@ -145,7 +145,10 @@ for secret in "$id" "$(cat "$WORK/devices/a/claim")" admin fleet; do
 	! grep -v "^#" "$WORK/metrics" | grep -q -- "$secret" || die "metrics name $secret"
 done
 
-# The fleet is surveyed at the start, and what was found is kept by the day.
+# The fleet is surveyed at the start, and what was found is kept by the day: at the
+# first one there may have been nothing to see.
+stop_server
+start_server
 tries=0
 until get /metrics && grep -q '^pawl_security_score ' "$WORK/page"; do
 	tries=$((tries + 1))
