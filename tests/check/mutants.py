@@ -118,6 +118,8 @@ MODULES = [
     ("signer/recipients.c", "recipients"),
     ("signer/rules.c", "rules"),
     ("signer/signing.c", "signing"),
+    ("signer/cmd_publish.c", "cmd_publish"),
+    ("signer/outlet.c", "outlet"),
     ("common/registry.c", "registry"),
     ("common/keyfile.c", "keyfile"),
     ("common/keyring.c", "keyring"),
