@@ -436,6 +436,58 @@ static void where_the_server_stages_only_an_undo_needs_an_order(void **state)
 			      "no signed order opens 3");
 }
 
+/* An order that nobody asks for narrows nothing, and nobody misses it. */
+static void where_the_server_stages_orders_are_not_looked_at(void **state)
+{
+	struct order_phase half = everybody;
+	struct order o = an_order(ORDER_STAGED, 1);
+	struct rollout r = { .product = "kiosk",
+			     .release = "2",
+			     .cohorts = { "canary" },
+			     .cohort_count = 1 };
+	struct desk *d = *state;
+	struct orders_reach reach;
+
+	memset(r.digest.bytes, 5, SHA256_LEN);
+	half.limit = 1000;
+	o.phases = &half;
+	list_order(d, ORDER_WIDE, &o);
+	json_set_text(member(repo_body(d->repo, "root"), "pawl"), "staging",
+		      "server");
+	repo_publish(d->repo, "root");
+	take_in(d);
+	orders_reach(d->orders, &r, NOW, &reach);
+	assert_true(!reach.needed && reach.any);
+	assert_true(reach.limit == BUCKET_ALL);
+	assert_string_equal(reach.why, "");
+	assert_false(orders_lack_baseline(d->orders, &r));
+}
+
+static void a_baseline_is_for_what_stays(void **state)
+{
+	struct release undo = a_release("3", 3, 7);
+	struct rollout r = { .product = "kiosk",
+			     .release = "2",
+			     .cohorts = { "canary" },
+			     .cohort_count = 1 };
+	struct desk *d = *state;
+
+	undo.content_seq = 1;
+	strcpy(undo.undo_of, "2");
+	undo.undo_until = NOW + UTC_DAY;
+	list_release(d, "targets", &undo);
+	memset(r.digest.bytes, 5, SHA256_LEN);
+	assert_false(orders_lack_baseline(NULL, &r));
+	take_in(d);
+	assert_true(orders_lack_baseline(d->orders, &r));
+	/* Neither of what is not listed, nor of an undo. */
+	r.digest.bytes[0] = 6;
+	assert_false(orders_lack_baseline(d->orders, &r));
+	strcpy(r.release, "3");
+	memset(r.digest.bytes, 7, SHA256_LEN);
+	assert_false(orders_lack_baseline(d->orders, &r));
+}
+
 /* Whichever of root, targets and its role is first. */
 static void what_lists_it_ends_with_the_first_of_them(void **state)
 {
@@ -806,6 +858,8 @@ int main(void)
 		TEST(each_place_opens_and_a_halt_closes),
 		TEST(the_reach_is_the_least_of_the_cohorts),
 		TEST(where_the_server_stages_only_an_undo_needs_an_order),
+		TEST(where_the_server_stages_orders_are_not_looked_at),
+		TEST(a_baseline_is_for_what_stays),
 		TEST(what_lists_it_ends_with_the_first_of_them),
 		TEST(deltas_and_other_targets_are_no_releases),
 		TEST(a_products_own_role_lists_releases),

@@ -94,6 +94,20 @@ static void each_right_is_for_one_thing(void **state)
 	}
 }
 
+static void what_is_destroyed_is_gone(void **state)
+{
+	struct token_box *b = box_of(state);
+	struct err e = { 0 };
+
+	make_both(b);
+	token_use(b, TOKEN_KEEP);
+	assert_ok(request(b, TOKEN_ACT_FIND, "identity", &e));
+	assert_ok(request(b, TOKEN_ACT_DESTROY, "identity", &e));
+	assert_refused(request(b, TOKEN_ACT_FIND, "identity", &e),
+		       ERR_NOT_FOUND);
+	assert_ok(request(b, TOKEN_ACT_FIND, "decrypt", &e));
+}
+
 static void one_that_signs_never_agrees(void **state)
 {
 	struct token_box *b = box_of(state);
@@ -306,6 +320,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(each_right_is_for_one_thing),
+		TEST(what_is_destroyed_is_gone),
 		TEST(one_that_signs_never_agrees),
 		TEST(any_other_message_is_refused),
 		TEST(half_a_key_is_none_and_makes_room),
