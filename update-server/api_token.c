@@ -26,8 +26,8 @@ static struct json *ids_json(const struct store_batch *b)
 	return list;
 }
 
-static int answer_batch(const struct store_batch *b, struct response *a,
-			struct err *e)
+static int answer_batch(const struct store_batch *b, const char *note,
+			struct response *a, struct err *e)
 {
 	struct json *j = api_answer();
 
@@ -35,6 +35,8 @@ static int answer_batch(const struct store_batch *b, struct response *a,
 	json_set_bool(j, "active", b->activated > 0);
 	api_set_time(j, "expires", b->expires);
 	json_set(j, "tokens", ids_json(b));
+	if (note[0])
+		json_set_text(j, "note", note);
 	return response_json(a, 200, j, e);
 }
 
@@ -75,19 +77,6 @@ static int read_hashes(const struct json *j, uint64_t count, struct sha256 *out,
 	return 0;
 }
 
-/* A device says at its first word what product it is: mistyped here, it is
- * turned away there. */
-static int check_product(struct server_api *api, const struct json *j,
-			 const char *product, struct err *e)
-{
-	bool is_new = false;
-
-	if (json_get(j, "new_product") &&
-	    json_get_bool(j, "new_product", &is_new, e))
-		return -1;
-	return is_new ? 0 : store_product_check(api->store, product, e);
-}
-
 static int make_batch(struct server_api *api, const struct request *q,
 		      const struct json *j, struct store_batch *b,
 		      struct err *e)
@@ -97,8 +86,7 @@ static int make_batch(struct server_api *api, const struct request *q,
 	struct audit_by by;
 	int rc = -1;
 
-	if (read_hashes(j, b->count, hashes, e) || api_by(api, q, &by, e) ||
-	    check_product(api, j, b->product, e))
+	if (read_hashes(j, b->count, hashes, e) || api_by(api, q, &by, e))
 		goto out;
 	codes_root(hashes, b->count, &b->codes);
 	w = warrant_for(b);
@@ -174,18 +162,20 @@ static int read_batch(const struct json *j, struct store_batch *b,
 int api_token_create(struct server_api *api, const struct request *q,
 		     struct response *a, struct err *e)
 {
-	static const char *const known[] = {
-		"v",        "product",     "model",  "cohort",   "count",
-		"days",     "until",       "quota",  "per_hour", "inactive",
-		"replaces", "new_product", "hashes", "warrant",  NULL
-	};
+	static const char *const known[] = { "v",        "product",  "model",
+					     "cohort",   "count",    "days",
+					     "until",    "quota",    "per_hour",
+					     "inactive", "replaces", "hashes",
+					     "warrant",  NULL };
 	struct store_batch b = { .created = utc_now() };
+	char note[STORE_PRODUCT_NOTE_LEN];
 	struct json *j;
 	int rc = -1;
 
 	if (api_body(q, known, &j, e))
 		return -1;
-	if (read_batch(j, &b, e) == 0)
+	if (read_batch(j, &b, e) == 0 &&
+	    store_product_note(api->store, b.product, note, e) == 0)
 		rc = make_batch(api, q, j, &b, e);
 	json_free(j);
 	if (rc)
@@ -194,7 +184,7 @@ int api_token_create(struct server_api *api, const struct request *q,
 		  "by=%s batch=%lld count=%llu product=%s model=%s cohort=%s",
 		  q->peer->id, (long long)b.id, (unsigned long long)b.count,
 		  b.product, b.model, b.cohort);
-	return answer_batch(&b, a, e);
+	return answer_batch(&b, note, a, e);
 }
 
 /* ---- lists --------------------------------------------------------------- */

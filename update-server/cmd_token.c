@@ -16,13 +16,14 @@
 #define TOKEN_DAYS 30
 #define TOKENS_MAX CODES_MAX
 #define DAYS_MAX   400
+#define NOTE_MAX   800 /* bytes of what the server notes, escaped */
 
 /* ---- create -------------------------------------------------------------- */
 
 struct order {
 	const char *product, *model, *cohort, *until, *format, *replaces;
 	uint64_t count, days, quota, per_hour;
-	bool inactive, plain, new_product;
+	bool inactive, plain;
 };
 
 /* The code is all that a device needs; the rest is for whoever sticks it on. */
@@ -64,6 +65,7 @@ static void print_codes(const struct order *o, const struct json *answer)
 static void print_batch(const struct order *o, const struct json *answer)
 {
 	const char *expires = json_text(json_get(answer, "expires"));
+	char note[NOTE_MAX];
 
 	print_codes(o, answer);
 	if (o->plain)
@@ -76,6 +78,10 @@ static void print_batch(const struct order *o, const struct json *answer)
 		o->inactive ? "no good before `token activate`" : "good until ",
 		o->inactive ? "" : expires, WARRANT_ROOT_MIN,
 		json_text(json_get(answer, "codes_root")));
+	text_escape(slice_of(json_text(json_get(answer, "note"))), note,
+		    sizeof(note));
+	if (note[0])
+		fprintf(stderr, "note: %s\n", note);
 }
 
 static int check_order(const struct order *o, struct err *e)
@@ -128,8 +134,6 @@ static int order_json(const struct order *o, struct json *body, struct err *e)
 		json_set_bool(body, "inactive", true);
 	if (o->replaces)
 		json_set_text(body, "replaces", o->replaces);
-	if (o->new_product)
-		json_set_bool(body, "new_product", true);
 	if (o->until)
 		return set_until(body, o->until, e);
 	json_set_int(body, "days", (int64_t)(o->days ? o->days : TOKEN_DAYS));
@@ -203,8 +207,6 @@ int command_token_create(int argc, char **argv, struct err *e)
 	struct ui u = { 0 };
 	const struct opt opts[] = {
 		OPT_TEXT("product", "P", &o.product, "what the device is"),
-		OPT_FLAG("new-product", &o.new_product,
-			 "the first codes of a product that has no release"),
 		OPT_TEXT("model", "M", &o.model, "which model"),
 		OPT_TEXT("cohort", "C", &o.cohort, "the cohort it joins"),
 		OPT_NUMBER("count", "N", &o.count, TOKENS_MAX, "how many (1)"),

@@ -5,7 +5,7 @@
 
 #include "update-server/store_db.h"
 
-#define NAMED_MAX 200 /* bytes of names in what is refused */
+#define NAMED_MAX 200 /* bytes of names in what is said */
 
 struct known {
 	char names[NAMED_MAX]; /* the first of them, for people */
@@ -53,16 +53,18 @@ static int read_names(struct store *s, const char *wanted, struct known *k,
 	return store_unlock(s, sql_end(q, e));
 }
 
-int store_product_check(struct store *s, const char *product, struct err *e)
+int store_product_note(struct store *s, const char *product,
+		       char out[STORE_PRODUCT_NOTE_LEN], struct err *e)
 {
 	struct known k = { 0 };
 
+	out[0] = '\0';
 	if (read_names(s, product, &k, e))
 		return -1;
 	if (k.is_one || k.count == 0)
 		return 0;
-	return err_set(e, ERR_NOT_FOUND,
-		       "no product %s is known here; known: %s%s; if a new one "
-		       "is meant: --new-product",
-		       product, k.names, k.more ? " ..." : "");
+	return text_format(out, STORE_PRODUCT_NOTE_LEN, e,
+			   "no release, device or code was of product %s "
+			   "before; known: %s%s",
+			   product, k.names, k.more ? " ..." : "");
 }

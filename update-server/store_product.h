@@ -9,11 +9,13 @@
 #include "update-server/store.h"
 
 /*
- * Is it one of them? Where nothing is known yet, the first may have any name.
- * Else ERR_NOT_FOUND, with the names that are known: a mistyped product has
- * codes that let no device in, which shows only where the devices are.
+ * What a person should hear who makes codes of this product: that it is none of
+ * them, and which are; "" if it is one, or nothing is known yet. Mistyped, its
+ * codes let no device in, which shows only where the devices are.
  */
-int store_product_check(struct store *s, const char *product,
-			struct err *e) NODISCARD;
+#define STORE_PRODUCT_NOTE_LEN 400
+int store_product_note(struct store *s, const char *product,
+		       char out[STORE_PRODUCT_NOTE_LEN],
+		       struct err *e) NODISCARD;
 
 #endif

@@ -107,12 +107,13 @@ want 2 op token create --product kiosk --model k1 --cohort default \
 	--until 2030-01-01 --days 3
 want 13 op token create --product kiosk --model k1 --cohort nobody
 
-# Codes of a mistyped product would let no device in.
-want 13 op token create --product kiosc --model k1 --cohort default
-said "no product kiosc is known here; known: kiosk; "
-said "--new-product"
-want 0 op token create --product lamp --model k1 --cohort default --new-product
-want 0 op token create --product lamp --model k1 --cohort default
+# Codes of a mistyped product let no device in: who makes them hears of it.
+want 0 op token create --product kiosc --model k1 --cohort default
+said "was of product kiosc before; known: kiosk"
+wrong=$(sed -n 's/^batch \([0-9]*\):.*/\1/p' "$WORK/said")
+want 0 op token create --product kiosk --model k1 --cohort default
+! grep -q "was of product" "$WORK/said" || die "kiosk is known"
+want 0 op token revoke --batch "$wrong" --reason mistyped
 
 # What was refused stands with the batch.
 people token-batches >"$WORK/batches"
