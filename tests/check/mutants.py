@@ -93,6 +93,7 @@ MODULES = [
     ("updater-client/survey.c", "client_survey"),
     ("updater-client/trust.c", "trust"),
     ("updater-client/fetch.c", "fetch"),
+    ("updater-client/reimage.c", "reimage"),
     ("common/way.c", "way policy ways"),
     ("update-server/ways.c", "ways"),
     ("update-server/floor_import.c", "ways"),

@@ -1,75 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The process that decides what is true, as the client starts it: forked and
- * confined, with the real source process over a folder (or a real server)
- * behind it. The test is the controlling process.
- */
+/* The process that decides what is true, from its first root to its answers. */
 #include "updater-client/trust.h"
 
 #include "common/assign.h"
 #include "common/floor.h"
 #include "common/order.h"
 #include "common/site.h"
-#include "tests/unit/box.h"
-#include "tests/unit/tls_server.h"
-#include "tests/unit/tuf_listed.h"
+#include "tests/unit/trust_box.h"
 #include "updater-client/confine.h"
-#include "updater-client/source.h"
-#include "updater-client/worker.h"
-
-#define PATIENCE_MS 20000
-
-struct world {
-	struct repo *repo;
-	struct box box;
-	int folder_fd, metadata_fd, site_fd;
-	char root_path[96], ca_path[96];
-	struct trust_setup setup;
-	struct worker source, trust;
-	struct tls_server server;
-	struct message question, answer;
-};
 
 /* ---- the repository ------------------------------------------------------ */
 
-/* All that it serves, as a folder of files. */
-static void pour(struct world *w)
-{
-	for (const struct repo_file *f = w->repo->files; f; f = f->next) {
-		char path[TUF_SOURCE_NAME_MAX + 16];
-		struct err e = { 0 };
-		char *slash;
-
-		if (!f->name[0] || repo_file(w->repo, f->name) != f)
-			continue;
-		(void)snprintf(path, sizeof(path), "%s%s",
-			       strncmp(f->name, TUF_TARGETS_DIR,
-				       strlen(TUF_TARGETS_DIR)) == 0
-				       ? ""
-				       : "metadata/",
-			       f->name);
-		slash = strrchr(path, '/');
-		*slash = 0;
-		assert_ok(fs_mkdirs(w->folder_fd, path, 0755, &e));
-		*slash = '/';
-		assert_ok(fs_replace_file(w->folder_fd, path,
-					  buf_slice(&f->bytes), 0644, &e));
-	}
-}
-
 /* A root that says something else from now on. */
-static void say_in_root(struct world *w, const char *name, const char *value)
+static void say_in_root(struct trust_box *w, const char *name,
+			const char *value)
 {
 	json_set_text(member(repo_body(w->repo, "root"), "pawl"), name, value);
 	repo_publish(w->repo, "root");
 }
 
-static void list_site(struct world *w, const char *content)
+static void list_site(struct trust_box *w, const char *content)
 {
 	repo_document(w->repo, "targets", SITE_PATH, content);
 }
 
-static void list_good_site(struct world *w, int64_t issued)
+static void list_good_site(struct trust_box *w, int64_t issued)
 {
 	struct site s = { .ca_count = 1,
 			  .url_count = 1,
@@ -88,146 +43,19 @@ static void list_good_site(struct world *w, int64_t issued)
 	buf_done(&bytes);
 }
 
-static void release_and_pour(struct world *w)
-{
-	repo_release(w->repo);
-	pour(w);
-}
-
-/* ---- the processes ------------------------------------------------------- */
-
-static void start_source(struct world *w, int peer_fd)
-{
-	static char *urls[1];
-	struct source_setup setup = {
-		.folder_fd = w->server.pid > 0 ? -1 : w->folder_fd,
-		.urls = urls,
-		.url_count = 1,
-		.ca_path = w->ca_path,
-		.state_fd = -1,
-		.token_fd = -1,
-		.site_fd = -1,
-		.spool_fd = -1,
-		.peer_fd = peer_fd,
-	};
-	const struct worker_task task = { .name = "source",
-					  .run = source_run,
-					  .ctx = &setup,
-					  .keep = { peer_fd, w->folder_fd },
-					  .keep_count = 2 };
-	struct message begin = { .kind = MESSAGE_BEGIN, .now = NOW }, m;
-	struct err e = { 0 };
-
-	urls[0] = w->server.url;
-	assert_ok(worker_start(&task, -1, &w->source, &e));
-	assert_ok(ipc_ask(&w->source.channel, &begin, MESSAGE_DONE, PATIENCE_MS,
-			  &m, &e));
-}
-
-static void start(struct world *w)
-{
-	const struct worker_task task = { .name = "trust",
-					  .run = trust_run,
-					  .ctx = &w->setup,
-					  .keep = { 0, w->metadata_fd,
-						    w->site_fd },
-					  .keep_count = 3 };
-	struct worker_task own = task;
-	int link[2];
-	struct err e = { 0 };
-
-	worker_stop(&w->trust);
-	worker_stop(&w->source);
-	assert_ok(ipc_pair(link, &e));
-	start_source(w, link[0]);
-	w->setup.source_fd = own.keep[0] = link[1];
-	assert_ok(worker_start(&own, -1, &w->trust, &e));
-	fs_close(&link[0]);
-	fs_close(&link[1]);
-}
-
-static int ask(struct world *w, enum message_kind kind, struct err *e)
-{
-	return ipc_ask(&w->trust.channel, &w->question, kind, PATIENCE_MS,
-		       &w->answer, e);
-}
-
-static int open_at(struct world *w, int64_t now, struct err *e)
-{
-	w->question = (struct message){ .kind = MESSAGE_OPEN, .now = now };
-	return ask(w, MESSAGE_SITE, e);
-}
-
-/* A device of the product gateway, where release 9 runs. */
-static void prepare(struct world *w)
-{
-	struct message_choose *m = &w->question.choose;
-
-	w->question = (struct message){ .kind = MESSAGE_CHOOSE };
-	m->clock = m->floor = NOW;
-	m->refresh = m->enrolled = true;
-	m->id.bytes[0] = 9;
-	strcpy(m->cohort, "canary");
-	strcpy(m->device.product, "gateway");
-	m->device.slot_count = 1;
-	m->device.slots[0].content = PACKAGE_TREE;
-	m->device.slots[0].attributes = TREE_APP;
-	m->device.slots[0].digest.bytes[0] = 9;
-	m->device.digest.bytes[0] = 9;
-	m->device.has_running = true;
-	strcpy(m->device.running, "9");
-	m->device.seq = m->device.content_seq = 9;
-}
-
-static void begin(struct world *w)
-{
-	struct err e = { 0 };
-
-	start(w);
-	assert_ok(open_at(w, NOW, &e));
-	prepare(w);
-}
-
 static int setup(void **state)
 {
-	struct world *w = mem_alloc(1, sizeof(*w));
-	struct err e = { 0 };
+	struct trust_box *w = mem_alloc(1, sizeof(*w));
 
-	w->repo = repo_new();
-	box_open(&w->box);
-	w->folder_fd = box_folder(&w->box, "server");
-	w->metadata_fd = box_folder(&w->box, "metadata");
-	w->site_fd = box_folder(&w->box, "site");
-	(void)snprintf(w->root_path, sizeof(w->root_path), "%s/root.json",
-		       w->box.path);
-	(void)snprintf(w->ca_path, sizeof(w->ca_path), "%s/ca.pem",
-		       w->box.path);
-	assert_ok(fs_replace_file(
-		w->box.dir, "root.json",
-		buf_slice(&repo_file(w->repo, "1.root.json")->bytes), 0644,
-		&e));
-	w->setup = (struct trust_setup){ .metadata_fd = w->metadata_fd,
-					 .root_path = w->root_path,
-					 .environment = ENV_LAB,
-					 .site_fd = w->site_fd };
-	pour(w);
+	trust_box_open(w);
 	*state = w;
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	struct world *w = *state;
-
-	worker_stop(&w->trust);
-	worker_stop(&w->source);
-	tls_server_stop(&w->server);
-	fs_close(&w->folder_fd);
-	fs_close(&w->metadata_fd);
-	fs_close(&w->site_fd);
-	box_close(&w->box);
-	repo_free(w->repo);
-	free(w);
+	trust_box_close(*state);
+	free(*state);
 	return 0;
 }
 
@@ -243,7 +71,7 @@ static bool exists(int dirfd, const char *name)
 
 static void the_factorys_root_is_taken_over_at_first(void **state)
 {
-	struct world *w = *state;
+	struct trust_box *w = *state;
 	struct err e = { 0 };
 
 	start(w);
@@ -262,7 +90,7 @@ static void the_factorys_root_is_taken_over_at_first(void **state)
 
 static void without_a_root_nothing_is_opened(void **state)
 {
-	struct world *w = *state;
+	struct trust_box *w = *state;
 	struct err e = { 0 };
 
 	put_file(w->box.dir, "nonsense.json", "{}", 0644);
@@ -278,7 +106,7 @@ static void without_a_root_nothing_is_opened(void **state)
 
 static void what_is_trusted_and_damaged_is_not_opened(void **state)
 {
-	struct world *w = *state;
+	struct trust_box *w = *state;
 	struct err e = { 0 };
 
 	put_file(w->metadata_fd, "root.json", "{}", 0644);
@@ -292,7 +120,7 @@ static void what_is_trusted_and_damaged_is_not_opened(void **state)
 /* Who put the wrong file there puts the right one there next. */
 static void a_root_for_elsewhere_does_not_stay(void **state)
 {
-	struct world *w = *state;
+	struct trust_box *w = *state;
 	struct err e = { 0 };
 
 	w->setup.environment = ENV_PRODUCTION;
@@ -315,7 +143,7 @@ static void a_root_for_elsewhere_does_not_stay(void **state)
  * what has expired by then has. */
 static void a_clock_that_stands_is_no_way_back_in_time(void **state)
 {
-	struct world *w = *state;
+	struct trust_box *w = *state;
 	struct json *root = repo_body(w->repo, "root");
 	struct err e = { 0 };
 
@@ -357,7 +185,7 @@ static bool is_locked_up(pid_t pid)
 static void it_locks_itself_up_before_it_reads_anything(void **state)
 {
 	char words[CONFINE_TEXT_MAX];
-	struct world *w = *state;
+	struct trust_box *w = *state;
 	struct err e = { 0 };
 
 	confine_describe(words);
@@ -372,7 +200,7 @@ static void it_locks_itself_up_before_it_reads_anything(void **state)
 
 static void before_it_is_opened_nothing_is_answered(void **state)
 {
-	struct world *w = *state;
+	struct trust_box *w = *state;
 	struct err e = { 0 };
 
 	start(w);
@@ -389,7 +217,7 @@ static void before_it_is_opened_nothing_is_answered(void **state)
 
 static void nothing_newer_is_nothing_to_do(void **state)
 {
-	struct world *w = *state;
+	struct trust_box *w = *state;
 	struct err e = { 0 };
 
 	list_release(w->repo, "targets", "gateway", 9, "", false);
@@ -405,7 +233,7 @@ static void nothing_newer_is_nothing_to_do(void **state)
 
 static void the_newest_release_is_the_plan(void **state)
 {
-	struct world *w = *state;
+	struct trust_box *w = *state;
 	struct err e = { 0 };
 
 	list_release(w->repo, "targets", "gateway", 10, "", false);
@@ -431,7 +259,7 @@ static void the_newest_release_is_the_plan(void **state)
 
 static void a_nightly_is_for_the_lab_alone(void **state)
 {
-	struct world *w = *state;
+	struct trust_box *w = *state;
 	struct err e = { 0 };
 
 	list_release(w->repo, "targets", "gateway", 10, "", true);
@@ -453,7 +281,7 @@ static void a_nightly_is_for_the_lab_alone(void **state)
 
 static void what_hinders_is_said(void **state)
 {
-	struct world *w = *state;
+	struct trust_box *w = *state;
 	struct err e = { 0 };
 
 	list_release(w->repo, "targets", "gateway", 10, "", false);
@@ -468,7 +296,7 @@ static void what_hinders_is_said(void **state)
 static void a_release_that_cannot_be_read_ends_the_choice(void **state)
 {
 	static const char path[] = "gateway/10/main-full.pkg";
-	struct world *w = *state;
+	struct trust_box *w = *state;
 	struct json *custom = json_new_object(), *pawl = json_new_object();
 	struct err e = { 0 };
 
@@ -488,7 +316,7 @@ static void a_release_that_cannot_be_read_ends_the_choice(void **state)
 
 static void who_only_looks_is_told_when_it_is_stranded(void **state)
 {
-	struct world *w = *state;
+	struct trust_box *w = *state;
 	struct err e = { 0 };
 
 	list_release(w->repo, "targets", "gateway", 11, "10", false);
@@ -506,7 +334,7 @@ static void who_only_looks_is_told_when_it_is_stranded(void **state)
 	assert_int_equal(w->answer.count, 0);
 }
 
-static void list_floor(struct world *w, uint64_t seq)
+static void list_floor(struct trust_box *w, uint64_t seq)
 {
 	struct floor f = { .seq = seq, .issued = NOW - UTC_DAY };
 
@@ -517,7 +345,7 @@ static void list_floor(struct world *w, uint64_t seq)
 
 static void the_floor_counts_at_once_and_is_told(void **state)
 {
-	struct world *w = *state;
+	struct trust_box *w = *state;
 	struct err e = { 0 };
 
 	list_release(w->repo, "targets", "gateway", 10, "", false);
@@ -537,7 +365,7 @@ static void the_floor_counts_at_once_and_is_told(void **state)
 
 static void a_floor_that_is_withheld_ends_the_choice(void **state)
 {
-	struct world *w = *state;
+	struct trust_box *w = *state;
 	struct err e = { 0 };
 
 	list_release(w->repo, "targets", "gateway", 10, "", false);
@@ -557,7 +385,7 @@ static void by_a_root_for_elsewhere_nothing_is_chosen(void **state)
 {
 	static const enum message_kind kinds[] = { MESSAGE_CHOOSE,
 						   MESSAGE_RESCUE };
-	struct world *w = *state;
+	struct trust_box *w = *state;
 	struct err e = { 0 };
 
 	list_release(w->repo, "targets", "gateway", 10, "", false);
@@ -578,7 +406,7 @@ static void by_a_root_for_elsewhere_nothing_is_chosen(void **state)
 /* Nor does a later root of the same chain move a device elsewhere. */
 static void a_chain_that_moves_elsewhere_ends_it(void **state)
 {
-	struct world *w = *state;
+	struct trust_box *w = *state;
 	struct err e = { 0 };
 
 	list_release(w->repo, "targets", "gateway", 10, "", false);
@@ -591,7 +419,7 @@ static void a_chain_that_moves_elsewhere_ends_it(void **state)
 
 static void what_was_made_for_a_medium_is_for_a_medium(void **state)
 {
-	struct world *w = *state;
+	struct trust_box *w = *state;
 	struct err e = { 0 };
 
 	list_release(w->repo, "targets", "gateway", 10, "", false);
@@ -608,7 +436,7 @@ static void what_was_made_for_a_medium_is_for_a_medium(void **state)
 
 /* ---- orders -------------------------------------------------------------- */
 
-static void want_orders(struct world *w)
+static void want_orders(struct trust_box *w)
 {
 	struct json *wide;
 
@@ -622,7 +450,7 @@ static void want_orders(struct world *w)
 	list_release(w->repo, "targets", "gateway", 10, "", false);
 }
 
-static void publish_orders(struct world *w)
+static void publish_orders(struct trust_box *w)
 {
 	repo_publish(w->repo, "rollout");
 	repo_publish(w->repo, "rollout-wide");
@@ -630,7 +458,7 @@ static void publish_orders(struct world *w)
 }
 
 /* By two operators, for the whole of a cohort, from that time on. */
-static void open_to(struct world *w, const char *cohort, int64_t not_before)
+static void open_to(struct trust_box *w, const char *cohort, int64_t not_before)
 {
 	struct order_phase all = { .cohort_count = 1,
 				   .limit = UINT64_MAX,
@@ -657,7 +485,7 @@ static void open_to(struct world *w, const char *cohort, int64_t not_before)
 
 static void what_an_order_opens_is_the_plan(void **state)
 {
-	struct world *w = *state;
+	struct trust_box *w = *state;
 	struct err e = { 0 };
 
 	want_orders(w);
@@ -682,7 +510,7 @@ static void what_an_order_opens_is_the_plan(void **state)
  * and one that goes does not. */
 static void without_a_clock_a_phase_begins_when_the_timestamp_says(void **state)
 {
-	struct world *w = *state;
+	struct trust_box *w = *state;
 	struct err e = { 0 };
 
 	want_orders(w);
@@ -704,7 +532,7 @@ static void without_a_clock_a_phase_begins_when_the_timestamp_says(void **state)
 	assert_int_equal(e.code, ERR_REFUSED);
 }
 
-static void assign(struct world *w, const char *cohort, uint64_t version)
+static void assign(struct trust_box *w, const char *cohort, uint64_t version)
 {
 	struct assign a = { .device.bytes = { 9 }, .version = version };
 	struct buf text = BUF_INIT(ASSIGN_BYTES_MAX);
@@ -720,7 +548,7 @@ static void assign(struct world *w, const char *cohort, uint64_t version)
 
 static void an_assignment_is_followed_and_told(void **state)
 {
-	struct world *w = *state;
+	struct trust_box *w = *state;
 	struct err e = { 0 };
 
 	want_orders(w);
@@ -745,7 +573,7 @@ static void an_assignment_is_followed_and_told(void **state)
 
 static void a_listed_site_is_kept(void **state)
 {
-	struct world *w = *state;
+	struct trust_box *w = *state;
 	struct err e = { 0 };
 
 	list_good_site(w, NOW - UTC_DAY);
@@ -759,7 +587,7 @@ static void a_site_that_cannot_be_had_or_read_is_no_silence(void **state)
 {
 	static const enum message_kind kinds[] = { MESSAGE_CHOOSE,
 						   MESSAGE_RESCUE };
-	struct world *w = *state;
+	struct trust_box *w = *state;
 	struct err e = { 0 };
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
@@ -782,7 +610,7 @@ static void a_site_that_cannot_be_had_or_read_is_no_silence(void **state)
 /* Nothing but metadata and the site, and whether that is another one. */
 static void a_rescue_brings_the_site_alone(void **state)
 {
-	struct world *w = *state;
+	struct trust_box *w = *state;
 	struct err e = { 0 };
 
 	begin(w);
@@ -823,7 +651,7 @@ static void answer_device(struct tls_talk *t)
 	buf_done(&out);
 }
 
-static void serve(struct world *w, void *ctx)
+static void serve(struct trust_box *w, void *ctx)
 {
 	struct err e = { 0 };
 
@@ -838,7 +666,7 @@ static void serve(struct world *w, void *ctx)
 	assert_ok(open_at(w, NOW, &e));
 }
 
-static void ask_for_orders(struct world *w)
+static void ask_for_orders(struct trust_box *w)
 {
 	w->question = (struct message){ .kind = MESSAGE_CHECKIN };
 	strcpy(w->question.checkin.product, "gateway");
@@ -846,7 +674,7 @@ static void ask_for_orders(struct world *w)
 	w->question.checkin.interval_sec = 60;
 }
 
-static void tell(struct world *w)
+static void tell(struct trust_box *w)
 {
 	w->question = (struct message){ .kind = MESSAGE_REPORT };
 	w->question.report.attempt = 7;
@@ -856,7 +684,7 @@ static void tell(struct world *w)
 
 static void what_the_server_decides_is_passed_on(void **state)
 {
-	struct world *w = *state;
+	struct trust_box *w = *state;
 	struct err e = { 0 };
 
 	serve(w, NULL);
@@ -875,7 +703,7 @@ static void what_the_server_decides_is_passed_on(void **state)
 
 static void what_it_refuses_or_garbles_is_a_failure(void **state)
 {
-	struct world *w = *state;
+	struct trust_box *w = *state;
 	struct err e = { 0 };
 
 	serve(w, w);

@@ -7,15 +7,14 @@
 #include "common/statement.h"
 #include "tests/unit/tuf_repo.h"
 
-static inline void list_release(struct repo *repo, const char *role,
-				const char *product, uint64_t seq,
-				const char *stone, bool nightly)
+/* A full package of a small tree, as engineers sign it; what they say of that
+ * is the caller's to change. */
+static inline struct release a_listed_release(const char *product, uint64_t seq)
 {
 	static char health[] = "bin/health";
 	struct release r = { .version = "any",
 			     .seq = seq,
 			     .content_seq = seq,
-			     .requires_seq = stone[0] ? seq - 1 : 0,
 			     .issued = NOW - UTC_DAY,
 			     .component = "main",
 			     .content = PACKAGE_TREE,
@@ -30,19 +29,36 @@ static inline void list_release(struct repo *repo, const char *role,
 			     .kind = PACKAGE_FULL,
 			     .content_len = 100,
 			     .apply_memory = 4 << 20,
-			     .window_len = 1 << 20,
-			     .nightly = nightly };
-	char path[PATH_MAX_LEN];
-	struct err e;
+			     .window_len = 1 << 20 };
 
 	strcpy(r.product, product);
-	strcpy(r.stepping_stone, stone);
 	(void)snprintf(r.id, sizeof(r.id), "%u", (unsigned)seq);
 	r.health[0].argv[0] = health;
 	r.health[0].argc = 1;
-	assert_ok(release_path(&r, path, &e));
+	return r;
+}
+
+static inline void list_this(struct repo *repo, const char *role,
+			     const struct release *r)
+{
+	char path[PATH_MAX_LEN];
+	struct err e;
+
+	assert_ok(release_path(r, path, &e));
 	json_set(member(repo_body(repo, role), "targets"), path,
-		 release_format(&r));
+		 release_format(r));
+}
+
+static inline void list_release(struct repo *repo, const char *role,
+				const char *product, uint64_t seq,
+				const char *stone, bool nightly)
+{
+	struct release r = a_listed_release(product, seq);
+
+	r.requires_seq = stone[0] ? seq - 1 : 0;
+	r.nightly = nightly;
+	strcpy(r.stepping_stone, stone);
+	list_this(repo, role, &r);
 }
 
 /* A small document, said to be of a type, at a path that may be a wrong one. */
