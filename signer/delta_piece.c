@@ -414,6 +414,9 @@ static int measure_all(const struct search *s, bool fast, uint64_t *len,
 	setup.to.write = drop;
 	setup.prefix_max = s->piece->bytes.len;
 	setup.fast = fast;
+	/* Where costs are only compared, the fast codec tells as well. */
+	if (fast && setup.codec == PACKAGE_LZMA)
+		setup.codec = PACKAGE_ZSTD;
 	setup.any_codec = false;
 	setup.crew = NULL;
 	delta_writer_new(&setup, &writer);
@@ -634,15 +637,10 @@ int delta_piece_cost(const struct delta_piecer *w,
 		     const struct delta_piece *piece, uint64_t *len,
 		     struct err *e)
 {
-	struct delta_writer_setup setup = *w->setup;
 	struct search s;
 	int rc;
 
 	begin(&s, w, piece);
-	/* Costs are only compared: the codec that is fast tells as well. */
-	if (setup.codec == PACKAGE_LZMA)
-		setup.codec = PACKAGE_ZSTD;
-	s.setup = &setup;
 	rc = measure_way(&s, 0, true, len, e);
 	end(&s);
 	return rc;
