@@ -372,13 +372,14 @@ static bool is_data(const struct search *s)
 }
 
 /*
- * Text and data have short repetitions that covers are too dear for, and no
- * predictor puts their wrong bytes right.
+ * Text and data have short repetitions that covers are too dear for; and of
+ * what is no program no predictor puts the wrong bytes right.
  */
 static bool is_costly(const struct search *s)
 {
 	const struct slice piece = s->piece->bytes;
-	const bool text = is_text(piece), data = is_data(s);
+	const bool text = is_text(piece), data = is_data(s),
+		   program = is_program(piece);
 	const unsigned share = data   ? COSTLY_DATA
 			       : text ? COSTLY_TEXT
 				      : COSTLY_OTHER;
@@ -388,7 +389,7 @@ static bool is_costly(const struct search *s)
 		const struct cover *c = &s->coarse.at[i];
 
 		cost += COVER_COST - c->len;
-		if (text || data)
+		if (!program)
 			cost += count_wrong(s, c);
 	}
 	return (s->coarse.count > 0 || s->aligned) && cost > piece.len / share;

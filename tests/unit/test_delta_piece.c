@@ -6,8 +6,11 @@
 #include "tests/unit/image_tree.h"
 
 #define FILE_LEN 60000
-#define FILES    3 /* of the old release: noise, noise, a table of numbers */
+#define FILES    4 /* of the old release: noise, noise, a table of numbers, */
 #define TABLE    2
+#define WORN     3 /* and what repeats itself, but for many wrong bytes */
+#define BLOCK    64
+#define WORN_AT  40
 
 static uint8_t bytes[FILES * FILE_LEN], fresh_bytes[1], piece[2 * FILE_LEN];
 static struct view_span spans[FILES], fresh_spans[1];
@@ -38,6 +41,26 @@ static void numbers(uint8_t *to, size_t len, unsigned more)
 	}
 }
 
+/* The same block again and again. */
+static void repeat(uint8_t *to, size_t len)
+{
+	noise(to, BLOCK, 3);
+	to[0] = 0;
+	for (size_t i = BLOCK; i < len; i++)
+		to[i] = to[i - BLOCK];
+}
+
+static void wear(uint8_t *to, size_t len)
+{
+	uint32_t seed = 9;
+
+	for (size_t i = 0; i < len; i++) {
+		seed = seed * 1664525 + 1013904223;
+		if (i % BLOCK >= WORN_AT)
+			to[i] ^= (uint8_t)(seed >> 24);
+	}
+}
+
 static void see(struct stream_view *v, struct pack_tree *t, struct slice all,
 		struct view_span *list, size_t count)
 {
@@ -63,6 +86,8 @@ static int setup(void **state)
 	(void)state;
 	noise(bytes, TABLE * FILE_LEN, 1);
 	numbers(bytes + TABLE * FILE_LEN, FILE_LEN, 0);
+	repeat(bytes + WORN * FILE_LEN, FILE_LEN);
+	wear(bytes + WORN * FILE_LEN, FILE_LEN);
 	see(&view, &tree, (struct slice){ bytes, sizeof(bytes) }, spans, FILES);
 	see(&fresh, &fresh_tree, (struct slice){ fresh_bytes, 1 }, fresh_spans,
 	    1);
@@ -201,6 +226,16 @@ static void a_table_whose_numbers_changed_is_aligned(void **state)
 	assert_cover(0, TABLE, 0, FILE_LEN);
 }
 
+/* Covers that leave few bytes over, of which many are wrong, are dearer than
+ * none where what is new repeats itself. */
+static void wrong_bytes_of_covers_cost_too(void **state)
+{
+	(void)state;
+	repeat(piece, FILE_LEN / 3);
+	make_plan(FILE_LEN / 3, 0, WORN * FILE_LEN, NULL);
+	assert_int_equal(cover_count(), 0);
+}
+
 /* ---- layouts and costs --------------------------------------------------- */
 
 static void later_pieces_have_the_layout_of_the_first(void **state)
@@ -269,6 +304,7 @@ int main(void)
 		TEST(no_cover_goes_on_in_the_next_file),
 		TEST(what_is_new_has_no_covers),
 		TEST(a_table_whose_numbers_changed_is_aligned),
+		TEST(wrong_bytes_of_covers_cost_too),
 		TEST(later_pieces_have_the_layout_of_the_first),
 		TEST(what_resembles_the_old_costs_less),
 		TEST(of_much_samples_tell),
