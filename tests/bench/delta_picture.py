@@ -1,24 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lines `figure delta-bytes-PAIR N bytes peer PEER N ratio R` on standard
-input become a picture of sizes by pair and peer, as SVG."""
+input, or without a peer, become a picture of sizes by pair and peer, as SVG."""
 import math
 import sys
 
 OURS = "Pawl, complete package"
 COLOURS = {OURS: "#1a6b4a", "bsdiff": "#8c9bb0", "xdelta3": "#b8a27a",
            "zstd-22-patch-from": "#a58ab5", "full-package": "#cfcfcf"}
-LEFT, BAR, GAP, WIDTH, TOP = 220, 16, 22, 460, 56
+LEFT, BAR, GAP, WIDTH, TOP = 270, 16, 22, 460, 56
 
 
 def read(lines):
     pairs = {}
     for line in lines:
         w = line.split()
-        if len(w) < 7 or not w[1].startswith("delta-bytes-"):
+        if len(w) < 4 or not w[1].startswith("delta-bytes-"):
             continue
         sizes = pairs.setdefault(w[1][len("delta-bytes-"):], {})
         sizes[OURS] = int(w[2])
-        sizes[w[5]] = int(w[6])
+        if len(w) > 6:
+            sizes[w[5]] = int(w[6])
     return pairs
 
 
