@@ -436,8 +436,8 @@ static struct json *describe(const struct back *b)
 	return j;
 }
 
-/* The fleet has stopped, whatever becomes of this. */
-static void make_way(const struct back *b, const struct request *q,
+/* The fleet has stopped, whatever becomes of this. Was anything changed? */
+static bool make_way(const struct back *b, const struct request *q,
 		     struct json *back)
 {
 	struct json *j;
@@ -445,16 +445,19 @@ static void make_way(const struct back *b, const struct request *q,
 			       .person = q->peer->fingerprint,
 			       .now = utc_now() };
 	struct err why;
+	bool made;
 
 	if (b->is_made)
-		return;
+		return false;
 	j = describe(b);
-	if (api_rollout_make(b->api, j, q->peer->id, &by, &why)) {
+	made = api_rollout_make(b->api, j, q->peer->id, &by, &why) == 0;
+	if (!made) {
 		json_set_text(back, "failed", why.msg);
 		log_event(LOG_ERROR, "way-back-not-made", "name=%s why=%s",
 			  b->rollout, why.msg);
 	}
 	json_free(j);
+	return made;
 }
 
 int api_rollout_rollback(struct server_api *api, const struct request *q,
@@ -476,7 +479,8 @@ int api_rollout_rollback(struct server_api *api, const struct request *q,
 		json_set(answer, "request",
 			 request_json(b, b->s.reason, q->peer->id));
 	else
-		make_way(b, q, back);
+		act.changed |= make_way(b, q, back);
+	json_set_bool(answer, "repeated", !act.changed);
 	json_set(answer, "back", back);
 	if (set_selected(b, back, e))
 		goto out;

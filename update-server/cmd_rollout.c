@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/fs.h"
+
 #include "update-server/commands.h"
 #include "update-server/ui.h"
 
@@ -476,6 +478,8 @@ static void print_back(const struct json *j)
 	static const char *const before[] = { "release", "devices", NULL };
 	const struct json *back = json_get(j, "back");
 
+	if (ui_was_repeated(j))
+		printf("stopped by you before: nothing was changed\n\n");
 	ui_fields(j, head);
 	printf("\n");
 	ui_fields(back, fields);
@@ -491,6 +495,30 @@ static void print_back(const struct json *j)
 	ui_table(json_get(back, "next"), steps);
 }
 
+/* Does the file ask for just that, whoever asked, when and why? */
+static bool is_same_request(const char *path, const struct json *request)
+{
+	static const char *const of_a_try[] = { "reason", "devices", "asked_by",
+						"asked" };
+	struct buf text = BUF_INIT(REQUEST_MAX);
+	struct json *there = NULL, *wanted = json_clone(request);
+	struct err unused;
+	bool same = false;
+
+	if (fs_read_path(path, &text, &unused) == 0 &&
+	    json_parse(buf_slice(&text), &there, &unused) == 0) {
+		for (size_t i = 0; i < ARRAY_LEN(of_a_try); i++) {
+			json_remove(there, of_a_try[i]);
+			json_remove(wanted, of_a_try[i]);
+		}
+		same = json_same(there, wanted);
+	}
+	json_free(there);
+	json_free(wanted);
+	buf_done(&text);
+	return same;
+}
+
 /* A file of this name that is there already stays as it is. */
 static int write_file(const char *path, struct slice text, struct err *e)
 {
@@ -499,9 +527,9 @@ static int write_file(const char *path, struct slice text, struct err *e)
 
 	if (!f && errno == EEXIST)
 		return err_set(e, ERR_CONFLICT,
-			       "%s is there already, perhaps the request of an "
-			       "earlier try, and stays as it is: move it away, "
-			       "or name another file (--request)",
+			       "%s is there already, and not this request: it "
+			       "stays as it is; move it away, or name another "
+			       "file (--request)",
 			       path);
 	if (!f)
 		return err_sys(e, "%s", path);
@@ -523,8 +551,14 @@ static int write_request(const struct ui *u, const struct json *request,
 			       u->operands[0]);
 		path = usual;
 	}
-	if (json_print(request, true, &text, e) == 0 &&
-	    write_file(path, buf_slice(&text), e) == 0) {
+	if (is_same_request(path, request)) {
+		if (!u->json)
+			printf("\nthe request, for the release engineers, is "
+			       "there already: %s\n",
+			       path);
+		rc = 0;
+	} else if (json_print(request, true, &text, e) == 0 &&
+		   write_file(path, buf_slice(&text), e) == 0) {
 		if (!u->json)
 			printf("\nthe request, for the release engineers: %s\n",
 			       path);

@@ -423,13 +423,18 @@ static bool wants_reason(enum stage_verb verb)
 }
 
 /* Time may have moved it on since: an answer that was lost is asked for late.
- */
+ * What stops it may be said of what has stopped: the way back is asked for
+ * again whenever somebody wants to know how far it is. */
 static bool is_replay(const struct stage *s, const struct stage_act *a)
 {
-	return (a->verb == STAGE_PAUSE && a->revision == 0 &&
-		s->status == STAGE_PAUSED) ||
-	       (a->revision != 0 && a->revision == s->last_revision &&
-		s->last_verb == (int)a->verb && strcmp(s->last_by, a->by) == 0);
+	bool same =
+		s->last_verb == (int)a->verb && strcmp(s->last_by, a->by) == 0;
+
+	if (s->status == STAGE_PAUSED &&
+	    ((a->verb == STAGE_PAUSE && a->revision == 0) ||
+	     (a->verb == STAGE_ROLLBACK && same && a->revision == s->revision)))
+		return true;
+	return same && a->revision != 0 && a->revision == s->last_revision;
 }
 
 /* Whoever ended it and wants the fleet back is told how, late as it is. */

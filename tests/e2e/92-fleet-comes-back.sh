@@ -77,9 +77,15 @@ on c update
 runs c 1
 operator rollout plan r2.undo --json >"$WORK/said"
 said '"population": 2,'
-# Asked again it is the same.
+# Asked again it is the same: no revision and no record are made of it.
+acts=$(operator audit list --json | wc -l)
+then=$(people rollout/r2 | grep -o '"revision":[0-9]*')
 does 0 operator rollout rollback r2 --reason "screens stay dark"
 said "rollout plan r2.undo$"
+said "stopped by you before: nothing was changed"
+[ "$(people rollout/r2 | grep -o '"revision":[0-9]*')" = "$then" ] ||
+	die "another revision"
+[ "$(operator audit list --json | wc -l)" -eq "$acts" ] || die "another record"
 # One that was ended leads nowhere, whoever it is called after.
 act_now abort r2.undo --reason "not this way" >/dev/null
 does 0 operator rollout rollback r2 --reason "screens stay dark"
@@ -165,9 +171,16 @@ said "is imported: pawl-server rollout rollback r3 --reason TEXT"
 grep -q '"way-back-request"' r3-way-back.json
 grep -q 'stepback REPO --product gateway --from 3 --to 1"' r3-way-back.json
 grep -q '"reason": "too hot"' r3-way-back.json
-# What is there is not written over.
+# Asked again, for whatever reason, that is the request; anything else that lies
+# there is not written over.
+cp r3-way-back.json asked.json
+does 0 operator rollout rollback r3 --reason "far too hot"
+said "stopped by you before: nothing was changed"
+said "is there already: r3-way-back.json"
+cmp r3-way-back.json asked.json || die "another request"
+sed -i 's/"from": "3"/"from": "4"/' r3-way-back.json
 does 14 operator rollout rollback r3 --reason "too hot"
-said "r3-way-back.json is there already.*: move it away, or name another file (--request)"
+said "r3-way-back.json is there already.*; move it away, or name another file (--request)"
 "$signer" stepback "$WORK/repo" --product gateway --from 3 --to 1 >/dev/null
 sign key
 opened "op1 op2" 1 open --wide --cohort fleet

@@ -722,6 +722,35 @@ static void the_same_act_again_is_no_act(void **state)
 	assert_refused(act(&s, &a, &e), ERR_CONFLICT);
 }
 
+/* The way back is asked for again, to see how far it is. */
+static void to_want_the_fleet_back_again_is_no_act(void **state)
+{
+	struct stage s = running();
+	struct stage_act a = an_act(&s, STAGE_ROLLBACK);
+	struct err e = { 0 };
+	bool changed;
+
+	(void)state;
+	assert_ok(act(&s, &a, &e));
+	a.revision = s.revision;
+	assert_ok(stage_act(&s, &a, NULL, &changed, &e));
+	assert_false(changed);
+	assert_int_equal(s.revision, 2);
+	/* Another one's word is; and so is it after somebody went on. */
+	a.by = "bob";
+	assert_ok(stage_act(&s, &a, NULL, &changed, &e));
+	assert_true(changed);
+	a = an_act(&s, STAGE_RESUME);
+	assert_ok(act(&s, &a, &e));
+	assert_int_equal(s.status, STAGE_RUNNING);
+	a = an_act(&s, STAGE_ROLLBACK);
+	assert_ok(stage_act(&s, &a, NULL, &changed, &e));
+	assert_true(changed);
+	assert_int_equal(s.status, STAGE_PAUSED);
+	a.revision = s.revision - 2;
+	assert_refused(act(&s, &a, &e), ERR_CONFLICT);
+}
+
 static void resuming_after_a_stop_wants_a_second_person(void **state)
 {
 	struct stage s = running();
@@ -920,6 +949,7 @@ int main(void)
 		cmocka_unit_test(an_edit_of_an_old_revision_is_refused),
 		cmocka_unit_test(stopping_never_waits_and_never_counts_twice),
 		cmocka_unit_test(the_same_act_again_is_no_act),
+		cmocka_unit_test(to_want_the_fleet_back_again_is_no_act),
 		cmocka_unit_test(resuming_after_a_stop_wants_a_second_person),
 		cmocka_unit_test(resuming_after_a_person_keeps_the_epoch),
 		cmocka_unit_test(an_act_has_its_time),
