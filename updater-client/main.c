@@ -78,18 +78,22 @@ static const struct opt opts_check[] = {
 	OPT_AND(opts_common),
 };
 
+static const struct opt opts_rollback[] = {
+	OPT_FLAG("retry", &given.update.retry,
+		 "also a release that was rolled back here"),
+	OPT_AND(opts_common),
+};
+
 static const struct opt opts_update[] = {
 	OPT_TEXT("from", "PATH", &given.update.from,
 		 "install from a folder or stick"),
 	OPT_FLAG("progress-json", &given.progress,
 		 "tell programs how far it is"),
-	OPT_FLAG("retry", &given.update.retry,
-		 "also a release that was rolled back here"),
 	OPT_FLAG("step-back", &given.update.step_back,
 		 "also an older release, if that is authorised"),
 	OPT_FLAG("repair", &given.update.repair,
 		 "write the release that runs to the other slot"),
-	OPT_AND(opts_common),
+	OPT_AND(opts_rollback),
 };
 
 static const struct opt opts_doctor[] = {
@@ -310,6 +314,7 @@ static int decide(int (*decision)(struct session *s, struct err *e),
 	if (session_open(&s, &config, stop_fd, e))
 		return -1;
 	s.progress = progress_kind();
+	s.retry = given.update.retry;
 	rc = decision(&s, e);
 	if (rc == 0 && given.json)
 		rc = done_json(&s, result, e);
@@ -336,7 +341,7 @@ static int roll_back(struct err *e)
 
 static int cmd_rollback(int argc, char **argv, struct err *e)
 {
-	return with_config(argc, argv, opts_common, roll_back, e);
+	return with_config(argc, argv, opts_rollback, roll_back, e);
 }
 
 /* ---- status, doctor ------------------------------------------------------ */
@@ -551,7 +556,7 @@ int main(int argc, char **argv)
 		  cmd_update },
 		{ "confirm", "", "keep the release that is on trial",
 		  cmd_confirm },
-		{ "rollback", "", "make the other slot current again",
+		{ "rollback", "[--retry]", "make the other slot current again",
 		  cmd_rollback },
 		{ "status", "", "what runs, why, and what happened before",
 		  cmd_status },

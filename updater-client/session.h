@@ -28,6 +28,7 @@ struct session {
 	int stop_fd; /* readable once we are asked to stop; borrowed */
 	enum progress_kind progress;
 	struct progress_listener listener;
+	bool retry; /* a person goes back to what was rolled back, too */
 
 	struct twin_file file;
 	struct journal journal;

@@ -37,6 +37,12 @@ int undo_begin(struct session *s, struct err *e)
 
 	if (check_way_back(s, &other, e))
 		return -1;
+	/* Said twice, it would go to what the first one left. */
+	if (!s->retry && refusals_have(&s->journal.refusals, &other.digest))
+		return err_set(e, ERR_REFUSED,
+			       "%s was rolled back on this device (rollback "
+			       "--retry goes there all the same)",
+			       other.id);
 	s->journal.digest = about->digest;
 	memcpy(s->journal.release, about->id, sizeof(s->journal.release));
 	if (!proven)

@@ -22,7 +22,7 @@ on one status | grep -q 'slot b *bad' || die "slot b is not called bad"
 want 10 on one update --from "$WORK/publish"
 runs one 1
 # Nor does a person's word prove it: it is tried again, and may fail again.
-want 15 on one rollback
+want 15 on one rollback --retry
 runs one 1
 says one reason health
 on one status | grep -q 'slot b *bad' || die "slot b is no longer bad"
@@ -91,9 +91,20 @@ touch "$WORK/red"
 make_release 51 --from 5
 want 15 on one update --from "$WORK/publish"
 rm "$WORK/red"
-on one rollback
+want 10 on one rollback 2>"$WORK/err"
+grep -q "51 was rolled back on this device (rollback --retry goes there" "$WORK/err" ||
+	die "it says: $(cat "$WORK/err")"
+runs one 5
+on one rollback --retry
 runs one 51
 says one state confirmed
+# Said twice, it does not go to and fro.
+on one rollback
+runs one 5
+want 10 on one rollback
+runs one 5
+on one rollback --retry
+runs one 51
 
 # First use: with nothing to go back to, nothing runs.
 make_tree 6
