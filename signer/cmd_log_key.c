@@ -5,6 +5,7 @@
 #include "common/example_keys.h"
 #include "common/fs.h"
 #include "common/log_keys.h"
+#include "common/named.h"
 #include "common/opt.h"
 #include "common/utc.h"
 #include "signer/commands.h"
@@ -22,7 +23,7 @@ static int read_public(const char *file, struct ec_public *out, struct err *e)
 			 : 0;
 
 	buf_done(&pem);
-	return rc ? err_in(e, "%s", file) : 0;
+	return rc ? named_in(e, file) : 0;
 }
 
 /* What is listed now; none is an empty list. */

@@ -199,7 +199,8 @@ static int publish(const struct publish *p, struct report *out, struct err *e)
 	int dirfd = -1;
 	int rc = -1;
 
-	if (sandbox_fills(p->repo, p->folder, &dirfd, e))
+	if (repo_need_at(p->repo, e) ||
+	    sandbox_fills(p->repo, p->folder, &dirfd, e))
 		return -1;
 	if (watch_open(p->repo, REPO_WRITE, &r, out, e)) {
 		fs_close(&dirfd);

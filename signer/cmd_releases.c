@@ -228,8 +228,9 @@ static bool show_if_wanted(void *ctx, const struct listed *l)
 
 static int err_unknown(const struct asked *a, struct err *e)
 {
-	return err_set(e, ERR_NOT_FOUND, "%s has no release %s", a->product,
-		       a->id);
+	return err_set(e, ERR_NOT_FOUND,
+		       "%s has no release %s (release list shows them)",
+		       a->product, a->id);
 }
 
 static int show(const struct asked *a, struct report *out, struct err *e)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/fs.h"
+#include "common/named.h"
 #include "common/opt.h"
 #include "common/pem.h"
 #include "common/site.h"
@@ -61,7 +62,7 @@ static int add_ca(struct site *s, const char *file, enum site_state state,
 out:
 	buf_done(&pem);
 	buf_done(&der);
-	return rc ? err_in(e, "%s", file) : 0;
+	return rc ? named_in(e, file) : 0;
 }
 
 static int check_url(const char *url, struct err *e)

@@ -265,7 +265,7 @@ static int wrap(struct wrap *w, struct err *e)
 {
 	int rc;
 
-	if (check_asked(w, e) ||
+	if (check_asked(w, e) || repo_need_at(w->path, e) ||
 	    sandbox_fills(w->path, w->output, &w->dirfd, e))
 		return -1;
 	if (watch_open(w->path, REPO_WRITE, &w->repo, w->out, e)) {

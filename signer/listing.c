@@ -189,7 +189,9 @@ static int find_full(const struct json *targets, const char *product,
 			       ? -1
 			       : 0;
 	}
-	return err_set(e, ERR_NOT_FOUND, "%s has no release %s", product, id);
+	return err_set(e, ERR_NOT_FOUND,
+		       "%s has no release %s (release list shows them)",
+		       product, id);
 }
 
 int listing_full(const struct json *targets, const char *product,

@@ -25,6 +25,16 @@ bool repo_has_product(const struct repo *r, const char *product)
 	return false;
 }
 
+int repo_need_at(const char *path, struct err *e)
+{
+	return repo_is_at(path)
+		       ? 0
+		       : err_set(e, ERR_NOT_FOUND,
+				 "%s is not a repository (no pawl.ini): make "
+				 "one with init",
+				 path);
+}
+
 bool repo_is_at(const char *path)
 {
 	struct err unused;
@@ -324,11 +334,8 @@ int repo_open(const char *path, enum repo_access access, struct repo *r,
 {
 	repo_init(r, path);
 	repo_settings_default(&r->settings);
-	if (!repo_is_at(path))
-		return err_set(e, ERR_NOT_FOUND,
-			       "%s is not a repository (no pawl.ini): make one "
-			       "with init",
-			       path);
+	if (repo_need_at(path, e))
+		return -1;
 	if (fs_open_dir(path, &r->dirfd, e) ||
 	    (access == REPO_WRITE && take_lock(r, e)) || load(r, e)) {
 		repo_close(r);
@@ -484,7 +491,11 @@ int repo_begin(const struct repo *r, const char *role, int64_t now,
 	if (!from && roles_is_delegated(role) && repo_is_listed(r, role))
 		return repo_begin_first(r, role, now, envelope, e);
 	if (!from)
-		return err_set(e, ERR_NOT_FOUND, "there is no %s to change",
+		return err_set(e, ERR_NOT_FOUND,
+			       roles_is_delegated(role)
+				       ? "targets delegate to no role %s: role "
+					 "add does, for those who sign it"
+				       : "there is no %s to change",
 			       role);
 	if (check_version(r, role, e))
 		return -1;

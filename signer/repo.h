@@ -61,6 +61,8 @@ void repo_close(struct repo *r);
 
 /* Is there a repository (a folder with pawl.ini) at this path? */
 bool repo_is_at(const char *path);
+/* ERR_NOT_FOUND if there is none. */
+int repo_need_at(const char *path, struct err *e) NODISCARD;
 
 bool repo_has_product(const struct repo *r, const char *product);
 

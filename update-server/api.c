@@ -84,6 +84,14 @@ int api_get_name(const struct json *j, const char *member,
 	return 0;
 }
 
+int api_get_device(const struct json *j, struct device_id *out, struct err *e)
+{
+	return json_get_hex(j, "id", out->bytes, DEVICE_ID_LEN, e)
+		       ? err_set(e, ERR_USAGE,
+				 "not a device id: see `device list`")
+		       : 0;
+}
+
 int api_by(struct server_api *api, const struct request *q, struct audit_by *by,
 	   struct err *e)
 {

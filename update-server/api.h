@@ -124,6 +124,9 @@ int api_get_reason(const struct json *j, char out[STAGE_REASON_MAX],
 		   struct err *e) NODISCARD;
 int api_get_name(const struct json *j, const char *member,
 		 char out[NAME_MAX_LEN + 1], struct err *e) NODISCARD;
+/* The member "id", which is a device's. */
+int api_get_device(const struct json *j, struct device_id *out,
+		   struct err *e) NODISCARD;
 
 /*
  * The person of a request about to act: for the record of it. ERR_BUSY if there

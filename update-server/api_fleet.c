@@ -330,8 +330,7 @@ static int end_device(struct server_api *api, const struct request *q,
 
 	if (api_body(q, known, &j, e))
 		return -1;
-	rc = json_get_hex(j, "id", id.bytes, DEVICE_ID_LEN, e) ||
-			     api_get_reason(j, reason, e) ||
+	rc = api_get_device(j, &id, e) || api_get_reason(j, reason, e) ||
 			     api_by(api, q, &by, e) ||
 			     tell_keeper(api, q, j, &id, e)
 		     ? -1
@@ -377,8 +376,7 @@ static int read_act(struct server_api *api, const struct request *q,
 
 	if (api_body(q, known, &j, e))
 		return -1;
-	rc = json_get_hex(j, "id", id->bytes, DEVICE_ID_LEN, e) ||
-			     api_get_reason(j, reason, e) ||
+	rc = api_get_device(j, id, e) || api_get_reason(j, reason, e) ||
 			     api_by(api, q, by, e)
 		     ? -1
 		     : 0;

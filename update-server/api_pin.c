@@ -27,7 +27,7 @@ static int read_asked(const struct request *q, bool with_release,
 
 	if (api_body(q, with_release ? pin : other, &j, e))
 		return -1;
-	if (json_get_hex(j, "id", out->id.bytes, DEVICE_ID_LEN, e) == 0 &&
+	if (api_get_device(j, &out->id, e) == 0 &&
 	    api_get_reason(j, out->reason, e) == 0 &&
 	    (!json_get(j, "release") ||
 	     api_get_name(j, "release", out->release, e) == 0))

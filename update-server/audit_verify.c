@@ -76,8 +76,10 @@ static int each_line(struct run *run, const char *name, take_line *take,
 
 	l->fd = -1;
 	l->line = (struct buf)BUF_INIT(LINE_MAX_LEN);
-	if (fs_open(run->check->dirfd, name, O_RDONLY | O_CLOEXEC, &l->fd, e))
+	if (fs_open(run->check->dirfd, name, O_RDONLY | O_CLOEXEC, &l->fd, e)) {
+		(void)err_in(e, "is this what `audit export` wrote?");
 		goto out;
+	}
 	for (;; number++) {
 		if (next_line(l, &more, e) ||
 		    (more && take(run, buf_slice(&l->line), e))) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/fs.h"
+#include "common/named.h"
 #include "common/text.h"
 #include "common/utc.h"
 
@@ -242,7 +243,7 @@ static int read_key(const char *file, struct ec_public *out, struct err *e)
 	struct buf pem = BUF_INIT(EC_PEM_MAX_LEN);
 	int rc = fs_read_path(file, &pem, e) ||
 				 ec_public_from_pem(buf_slice(&pem), out, e)
-			 ? err_in(e, "%s", file)
+			 ? named_in(e, file)
 			 : 0;
 
 	buf_done(&pem);

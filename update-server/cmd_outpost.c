@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/fs.h"
+#include "common/named.h"
 #include "common/text.h"
 
 #include "update-server/bundle_file.h"
@@ -334,7 +335,7 @@ int command_outpost_add(int argc, char **argv, struct err *e)
 	}
 	if (fs_read_path(u.operands[1], &pem, e) ||
 	    ec_public_from_pem(buf_slice(&pem), &key, e)) {
-		(void)err_in(e, "%s", u.operands[1]);
+		(void)named_in(e, u.operands[1]);
 		goto out;
 	}
 	body = json_new_object();

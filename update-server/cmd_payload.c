@@ -258,10 +258,13 @@ static int show_unused(struct ui *u, struct err *e)
 static int remove_unused(struct ui *u, const char *plan, const char *reason,
 			 struct err *e)
 {
-	struct json *body = json_new_object(), *j = NULL;
+	struct json *body, *j = NULL;
 	char size[16];
 	int rc = 0;
 
+	if (ui_check_plan(plan, "release gc", e))
+		return -1;
+	body = json_new_object();
 	json_set_text(body, "plan", plan);
 	json_set_text(body, "reason", reason);
 	if (people_post(u->client, "/v1/people/payloads-remove", body, &j, e))

@@ -10,6 +10,7 @@
 #include "common/example_keys.h"
 #include "common/fs.h"
 #include "common/mem.h"
+#include "common/named.h"
 #include "common/opt.h"
 #include "common/random.h"
 #include "common/utc.h"
@@ -20,6 +21,7 @@
 #include "update-server/home.h"
 #include "update-server/init.h"
 #include "update-server/people_roll.h"
+#include "update-server/people_words.h"
 #include "update-server/rights.h"
 #include "update-server/store.h"
 #include "update-server/ui.h"
@@ -200,6 +202,7 @@ static int read_person(const char *path, enum environment environment,
 	int rc = -1;
 
 	if (fs_read_path(path, &pem, e) ||
+	    people_words_certificate(buf_slice(&pem), path, e) ||
 	    x509_verify(buf_slice(&pem), buf_slice(&pem), X509_PERSON,
 			utc_now(), false, e) ||
 	    x509_inspect(buf_slice(&pem), &info, e) ||
@@ -215,7 +218,7 @@ static int read_person(const char *path, enum environment environment,
 	rc = init_keeper_person(buf_slice(&pem), p->roles, k, e);
 out:
 	buf_done(&pem);
-	return rc ? err_in(e, "%s", path) : 0;
+	return rc ? named_in(e, path) : 0;
 }
 
 /* Whom the server knows as just this person. */

@@ -46,7 +46,8 @@ static bool next_word(const char **at, char out[64])
 }
 
 /* "canary,5,25,100" */
-static int set_shares(struct json *body, const char *text, struct err *e)
+static int set_shares(struct json *body, const char *option, const char *text,
+		      struct err *e)
 {
 	struct json *list = json_new_array();
 	char word[64];
@@ -60,7 +61,7 @@ static int set_shares(struct json *body, const char *text, struct err *e)
 		share = 0;
 		if (strcmp(word, "canary") != 0 &&
 		    bucket_parse_share(word, &share, e))
-			return err_in(e, "--phases");
+			return err_in(e, "%s", option);
 		json_add(list, json_new_int(share));
 	}
 	return 0;
@@ -232,8 +233,8 @@ static int describe(const struct creation *c, struct json *body, struct err *e)
 		return -1;
 	if (c->set.count > 0 && set_values(body, &c->set, e))
 		return -1;
-	if ((c->phases && set_shares(body, c->phases, e)) ||
-	    (c->share && set_shares(body, c->share, e)) ||
+	if ((c->phases && set_shares(body, "--phases", c->phases, e)) ||
+	    (c->share && set_shares(body, "--share", c->share, e)) ||
 	    (c->watch && set_watch(body, c->watch, e)) ||
 	    set_window(body, c, e))
 		return -1;

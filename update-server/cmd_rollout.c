@@ -344,7 +344,8 @@ static int run_act(int argc, char **argv, const struct act *act, struct err *e)
 
 	if (ui_start(&u, argc, argv, opts, 1, e))
 		goto out;
-	if (act->reason && ui_need_reason(reason, e))
+	if ((act->reason && ui_need_reason(reason, e)) ||
+	    (plan && ui_check_plan(plan, "rollout plan NAME", e)))
 		goto out;
 	body = json_new_object();
 	json_set_text(body, "name", u.operands[0]);

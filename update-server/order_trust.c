@@ -188,8 +188,9 @@ int order_trust_release(struct order_trust *t, const char *product,
 	if (w.found)
 		return 0;
 	return err_set(e, ERR_NOT_FOUND,
-		       "release %s of %s is not in the signed metadata", id,
-		       product);
+		       "release %s of %s is not in the signed metadata "
+		       "(release list shows what is)",
+		       id, product);
 }
 
 int order_trust_packages(struct order_trust *t, const char *product,

@@ -14,6 +14,7 @@
 #include "common/wire.h"
 #include "common/x509.h"
 
+#include "update-server/people_words.h"
 #include "update-server/unlock.h"
 
 #define ANSWER_MAX    (8u << 20)
@@ -192,6 +193,8 @@ static int load(struct people_client *c, const char *file, struct err *e)
 	if (take_url(c, folder, &conf, e) || take_trust(c, folder, &conf, e) ||
 	    read_beneath(folder, conf.ca, &c->ca, e) ||
 	    read_beneath(folder, conf.certificate, &c->certificate, e) ||
+	    people_words_certificate(buf_slice(&c->certificate),
+				     conf.certificate, e) ||
 	    open_key(folder, &conf, c, e)) {
 		err_in(e, "%s", file);
 		goto out;
@@ -370,13 +373,8 @@ static int judge(struct people_client *c, CURLcode code, struct slice answer,
 	struct err told, ignored;
 	long status = 0;
 
-	if (code == CURLE_SSL_CERTPROBLEM ||
-	    code == CURLE_PEER_FAILED_VERIFICATION)
-		return err_set(e, ERR_UNTRUSTED, "%s: %s", c->url, c->message);
 	if (code != CURLE_OK)
-		return err_set(e, ERR_NETWORK, "%s: %s", c->url,
-			       c->message[0] ? c->message
-					     : curl_easy_strerror(code));
+		return people_words_failed(code, c->url, c->message, e);
 	(void)curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (status >= 200 && status < 300)
 		return 0;

@@ -623,7 +623,9 @@ int store_person_find(struct store *s, const struct sha256 *fingerprint,
 	if (rc)
 		return -1;
 	if (!found)
-		return err_set(e, ERR_REFUSED, "nobody's certificate");
+		return err_set(
+			e, ERR_REFUSED,
+			"nobody's certificate: person add, on the server, lets one in");
 	*out = p;
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/digest.h"
 #include "common/text.h"
 
 #include "update-server/stage.h"
@@ -169,6 +170,17 @@ int ui_need_reason(const char *reason, struct err *e)
 		       ? 0
 		       : err_set(e, ERR_USAGE, "--reason: %d bytes at most",
 				 STAGE_REASON_MAX - 1);
+}
+
+int ui_check_plan(const char *plan, const char *from, struct err *e)
+{
+	struct sha256 unused;
+
+	if (sha256_parse(slice_of(plan), &unused, e))
+		return err_set(e, ERR_USAGE,
+			       "--plan: not the 64 hex digits that `%s` prints",
+			       from);
+	return 0;
 }
 
 bool ui_was_repeated(const struct json *answer)

@@ -58,6 +58,9 @@ bool ui_was_repeated(const struct json *answer);
 /* ERR_USAGE unless it was said why. */
 int ui_need_reason(const char *reason, struct err *e) NODISCARD;
 
+/* ERR_USAGE unless it is a digest; `from` is the command that prints it. */
+int ui_check_plan(const char *plan, const char *from, struct err *e) NODISCARD;
+
 /* The whole answer as JSON, with a newline. */
 int ui_print_json(const struct json *j, struct err *e) NODISCARD;
 

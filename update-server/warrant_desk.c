@@ -51,7 +51,8 @@ static int get_replaced(const struct json *body, struct warrant *w,
 	if (!w->replaces)
 		return 0;
 	return json_get_hex(body, "replaces", w->device.bytes, DEVICE_ID_LEN, e)
-		       ? err_set(e, ERR_USAGE, "not a device id")
+		       ? err_set(e, ERR_USAGE,
+				 "not a device id: see `device list`")
 		       : 0;
 }
 
@@ -60,7 +61,8 @@ static int get_replaced(const struct json *body, struct warrant *w,
 static int for_end(const struct json *body, struct warrant *w, struct err *e)
 {
 	return json_get_hex(body, "id", w->device.bytes, DEVICE_ID_LEN, e)
-		       ? err_set(e, ERR_USAGE, "not a device id")
+		       ? err_set(e, ERR_USAGE,
+				 "not a device id: see `device list`")
 		       : 0;
 }
 
