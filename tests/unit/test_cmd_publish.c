@@ -259,8 +259,37 @@ static void a_folder_of_another_repository_is_not_added_to(void **state)
 	put_file(lab.folder_fd, "metadata/1.root.json", "{}", 0644);
 	lab_sign_all(&lab);
 	publish(NULL, NULL);
-	assert_said(ERR_CONFLICT, "this folder belongs to another repository");
+	assert_said(ERR_CONFLICT,
+		    "what another repository published lies there: "
+		    "name another folder");
+	assert_false(lab_has(lab.folder_fd, "targets"));
 	assert_false(lab_has(lab.folder_fd, "metadata/1.targets.json"));
+}
+
+/* Its root is ours, and what one of ours wrote there is not what we signed. */
+static void what_was_published_is_never_written_over(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	lab_sign_all(&lab);
+	publish(NULL, NULL);
+	assert_int_equal(said.status, 0);
+	assert_ok(fs_replace_file(lab.folder_fd, "metadata/1.targets.json",
+				  slice_of("{}"), 0644, &e));
+	publish(NULL, NULL);
+	assert_said(ERR_CONFLICT, "this folder belongs to another repository");
+}
+
+static void a_folder_of_somebody_else_is_left_alone(void **state)
+{
+	(void)state;
+	put_file(lab.folder_fd, "notes", "mine", 0644);
+	lab_sign_all(&lab);
+	publish(NULL, NULL);
+	assert_said(ERR_CONFLICT, "\"notes\" lies there already");
+	assert_false(lab_has(lab.folder_fd, "metadata"));
+	assert_false(lab_has(lab.folder_fd, "targets"));
 }
 
 /* As where the repository came back from an old copy: devices read on. */
@@ -425,6 +454,8 @@ int main(void)
 		IN_LAB(a_root_without_the_online_key_signs_nothing_online),
 		IN_LAB(a_damaged_passphrase_is_told_of),
 		IN_LAB(a_folder_of_another_repository_is_not_added_to),
+		IN_LAB(what_was_published_is_never_written_over),
+		IN_LAB(a_folder_of_somebody_else_is_left_alone),
 		IN_LAB(what_lies_in_the_folder_is_read_as_a_device_does),
 		IN_PRODUCTION(production_goes_through_the_checklist),
 		IN_PRODUCTION(a_checklist_that_cannot_be_read_is_open),
