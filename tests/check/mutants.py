@@ -121,6 +121,7 @@ MODULES = [
     ("signer/signing.c", "signing"),
     ("signer/cmd_publish.c", "cmd_publish"),
     ("signer/outlet.c", "outlet"),
+    ("signer/online.c", "online"),
     ("common/registry.c", "registry"),
     ("common/keyfile.c", "keyfile"),
     ("common/keyring.c", "keyring"),
