@@ -525,8 +525,7 @@ static void where_nobody_listens_no_proxy_is_blamed(void **state)
 
 	(void)state;
 	begin();
-	(void)kill(w.at[0].pid, SIGKILL);
-	(void)waitpid(w.at[0].pid, NULL, 0);
+	tls_server_end(&w.at[0]);
 	assert_refused_saying(get("/whole", 0, WHOLE, &e), ERR_NETWORK,
 			      w.at[0].url);
 	assert_null(strstr(e.msg, "proxy"));

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -219,8 +220,21 @@ static inline int tls_listen(uint16_t *port)
 	return fd;
 }
 
+/* A test that dies takes it along. */
+static inline void tls_serve(const struct tls_server *s, int fd, pid_t parent)
+{
+	SSL_CTX *ctx = s->plain ? NULL : tls_context(s);
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
+		_exit(4);
+	for (;;)
+		tls_serve_one(s, ctx, accept(fd, NULL, NULL));
+}
+
 static inline void tls_server_start(struct tls_server *s)
 {
+	const pid_t parent = getpid();
 	uint16_t port;
 	int fd = tls_listen(&port);
 
@@ -232,28 +246,33 @@ static inline void tls_server_start(struct tls_server *s)
 	(void)snprintf(s->url, sizeof(s->url), "http%s://127.0.0.1:%u",
 		       s->plain ? "" : "s", port);
 	s->pid = fork();
-	if (s->pid == 0) {
-		SSL_CTX *ctx = s->plain ? NULL : tls_context(s);
-
-		(void)signal(SIGPIPE, SIG_IGN);
-		for (;;)
-			tls_serve_one(s, ctx, accept(fd, NULL, NULL));
-	}
+	if (s->pid == 0)
+		tls_serve(s, fd, parent);
 	assert_true(s->pid > 0);
 	close(fd);
 }
 
-static inline void tls_server_stop(struct tls_server *s)
+/* Nobody listens there any more; what it was asked can still be read. */
+static inline void tls_server_end(struct tls_server *s)
 {
 	if (s->pid <= 0)
 		return;
 	(void)kill(s->pid, SIGKILL);
 	(void)waitpid(s->pid, NULL, 0);
 	s->pid = 0;
+}
+
+/* A zeroed one is fine. */
+static inline void tls_server_stop(struct tls_server *s)
+{
+	tls_server_end(s);
+	if (!s->asked)
+		return;
 	buf_done(&s->ca);
 	buf_done(&s->certificate);
 	buf_wipe(&s->key);
 	(void)munmap(s->asked, TLS_ASKED_LEN);
+	s->asked = NULL;
 }
 
 #endif
