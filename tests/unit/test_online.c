@@ -162,13 +162,14 @@ static void a_version_is_remembered_before_it_is_shown(void **state)
 
 static void what_cannot_be_read_of_the_last_time_is_not_begun_anew(void **state)
 {
-	static const char *const bad[] = {
-		"{",
-		"{\"signed\":1}",
-		"{\"signed\":{\"version\":1}}",
-		"{\"signed\":{\"meta\":{\"snapshot.json\":{\"version\":1}}}}",
+	static const char no_snapshot[] = "{\"signed\":{\"version\":1}}";
+	static const char no_version[] =
+		"{\"signed\":{\"meta\":{\"snapshot.json\":{\"version\":1}}}}";
+	static const char none_yet[] =
 		"{\"signed\":{\"meta\":{\"snapshot.json\":{\"version\":0}},"
-		"\"version\":1}}",
+		"\"version\":1}}";
+	static const char *const bad[] = {
+		"{", "{\"signed\":1}", no_snapshot, no_version, none_yet,
 	};
 	struct err e = { 0 };
 
