@@ -103,16 +103,17 @@ $(B)/obj/%.o: %.c Makefile | $(B)/.deps
 ifeq ($(CONFIG),release)
 # Linux tracks no indirect branches of programs: marks for that are dead bytes, and
 # so is a jump between a call and its library when all is bound at the start.
-# What is taken out of a loop costs more instructions than it had inside, and so
-# does what is saved around calls, or decided twice to spare a jump; and registers
-# are given out for a whole function more briefly than loop by loop. What is called
-# from one place stands there, also where that has much on its stack, and where the
-# whole gets long.
+# What is taken out of a loop, or before a branch, costs more instructions than it had
+# inside, and so does what is saved around calls, or decided twice to spare a jump; and
+# registers are given out for a whole function more briefly than loop by loop. What is
+# called from one place stands there, also where that has much on its stack, and where
+# the whole gets long.
 SMALL   := $(or $(call try,-Oz),-Os) $(call try,-fcf-protection=return) -fno-plt \
 	   $(call try,-fno-move-loop-invariants) $(call try,-fno-tree-loop-im) \
 	   $(call try,-fipa-pta) $(call try,-fno-tree-dominator-opts) \
 	   $(call try,-fno-expensive-optimizations) $(call try,-fno-caller-saves) \
 	   $(call try,-malign-data=abi) $(call try,-fno-ipa-sra) \
+	   $(call try,-fno-code-hoisting) \
 	   $(call try,-fira-region=all) \
 	   $(call try,--param=large-stack-frame=1024) \
 	   $(call try,--param=large-stack-frame-growth=10000) \
