@@ -87,7 +87,7 @@ int api_get_name(const struct json *j, const char *member,
 int api_get_device(const struct json *j, struct device_id *out, struct err *e)
 {
 	return json_get_hex(j, "id", out->bytes, DEVICE_ID_LEN, e)
-		       ? err_set(e, ERR_USAGE,
+		       ? err_set(e, ERR_FORMAT,
 				 "not a device id: see `device list`")
 		       : 0;
 }

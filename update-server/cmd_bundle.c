@@ -294,9 +294,12 @@ static int copy_all(struct export *b, const struct json *answer, struct err *e)
 
 static int export(struct export *b, uint64_t days, struct err *e)
 {
-	struct json *body = json_new_object(), *answer = NULL;
+	struct json *body, *answer = NULL;
 	int rc = -1;
 
+	if (days == 0)
+		return err_set(e, ERR_USAGE, "--valid: at least a day");
+	body = json_new_object();
 	json_set_int(body, "days", (int64_t)days);
 	if (people_post(b->ui->client, "/v1/people/bundle", body, &answer, e))
 		return -1;

@@ -151,7 +151,7 @@ int command_ca_withdraw(int argc, char **argv, struct err *e)
 	if (parse(argc, argv, opts, 2, &c, e))
 		return -1;
 	if (sha256_parse(slice_of(c.operands[1]), &fingerprint, e))
-		return err_set(e, ERR_USAGE,
+		return err_set(e, ERR_FORMAT,
 			       "not a CA's fingerprint, 64 hex digits (ca "
 			       "status shows them)");
 	return ui_need_reason(reason, e) ||

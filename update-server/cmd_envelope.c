@@ -3,6 +3,7 @@
 #include "update-server/cmd_envelope.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -71,6 +72,11 @@ static int write_file(const char *path, const struct buf *bytes, struct err *e)
 	FILE *f = fopen(path, "wxe");
 	bool wrong;
 
+	if (!f && errno == EEXIST)
+		return err_set(e, ERR_CONFLICT,
+			       "%s is there already, and stays as it is: name "
+			       "another file",
+			       path);
 	if (!f)
 		return err_sys(e, "%s", path);
 	wrong = fwrite(bytes->ptr, 1, bytes->len, f) != bytes->len;

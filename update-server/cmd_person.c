@@ -199,13 +199,19 @@ static int read_person(const char *path, enum environment environment,
 {
 	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN);
 	struct x509_info info;
+	struct err ended;
 	int rc = -1;
 
-	if (fs_read_path(path, &pem, e) ||
-	    people_words_certificate(buf_slice(&pem), path, e) ||
-	    x509_verify(buf_slice(&pem), buf_slice(&pem), X509_PERSON,
-			utc_now(), false, e) ||
-	    x509_inspect(buf_slice(&pem), &info, e) ||
+	if (fs_read_path(path, &pem, e))
+		goto out;
+	if (x509_verify(buf_slice(&pem), buf_slice(&pem), X509_PERSON,
+			utc_now(), false, e)) {
+		if (e->code == ERR_EXPIRED &&
+		    people_words_certificate(buf_slice(&pem), path, &ended))
+			*e = ended;
+		goto out;
+	}
+	if (x509_inspect(buf_slice(&pem), &info, e) ||
 	    key_check_allowed(&info.public_key, environment, e))
 		goto out;
 	if (!name_is_valid(slice_of(info.common_name))) {
@@ -448,7 +454,7 @@ int command_person_revoke(int argc, char **argv, struct err *e)
 	if (ui_need_reason(by.reason, e))
 		return -1;
 	if (sha256_parse(slice_of(operands[1]), &fingerprint, e))
-		return err_set(e, ERR_USAGE,
+		return err_set(e, ERR_FORMAT,
 			       "not a person's fingerprint, 64 hex digits "
 			       "(person list shows them)");
 	if (beside_open_store(operands[0], &ignored, &s, e))
