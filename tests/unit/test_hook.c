@@ -78,7 +78,7 @@ static void assert_dies(struct hook_output *output)
 						    : HOOK_OUTPUT_MAX - 1] = 0;
 	pid = (pid_t)strtol((char *)output->bytes, NULL, 10);
 	assert_true(pid > 1);
-	for (int i = 0; i < 100 && kill(pid, 0) == 0; i++)
+	for (int i = 0; i < 3000 && kill(pid, 0) == 0; i++)
 		(void)poll(NULL, 0, 20);
 	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	f = fopen(path, "r");
@@ -97,8 +97,9 @@ static void the_deadline_kills_the_whole_group(void **state)
 	int64_t start = steady_ms();
 
 	(void)state;
-	assert_refused(run(argv, 300, &output, &e), ERR_NETWORK);
-	assert_in_range(steady_ms() - start, 250, 5000);
+	/* Time enough for the number to be said on a machine that is busy. */
+	assert_refused(run(argv, 3000, &output, &e), ERR_NETWORK);
+	assert_in_range(steady_ms() - start, 2900, 30000);
 	assert_dies(&output);
 }
 

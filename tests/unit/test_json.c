@@ -257,11 +257,12 @@ static void limits_hold_exactly(void **state)
 	buf_done(&b);
 }
 
+/* Of the processor: what else a machine does is not ours. */
 static double seconds(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 

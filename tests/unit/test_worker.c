@@ -18,7 +18,7 @@
 #include "tests/unit/check.h"
 #include "updater-client/unwrap.h"
 
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 60000
 #define IS_LIMITED  (WORKER_MEMORY_MAX < UINT64_C(1) << 40)
 
 static struct worker start(const int *state_fd)

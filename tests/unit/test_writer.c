@@ -353,7 +353,7 @@ static void a_worker_dies_with_its_parent(void **state)
 	close(fds[1]);
 	assert_int_equal(waitpid(parent, NULL, 0), parent);
 	/* The pipe's end comes when the worker is gone, else never. */
-	(void)alarm(20);
+	(void)alarm(120);
 	assert_int_equal(read(fds[0], &byte, 1), 0);
 	(void)alarm(0);
 	close(fds[0]);
