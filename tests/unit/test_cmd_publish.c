@@ -394,8 +394,11 @@ static void what_is_no_repository_is_named(void **state)
 	(void)state;
 	lab_sign_all(&lab);
 	assert_ok(fs_remove(lab.r.dirfd, "pawl.ini", &e));
+	/* Not even the folder is made. */
+	(void)snprintf(lab.folder, sizeof(lab.folder), "%s/new", lab.box.path);
 	publish(NULL, NULL);
 	assert_unseen(ERR_NOT_FOUND, "is not a repository");
+	assert_false(lab_has(lab.box.dir, "new"));
 }
 
 static void a_folder_that_cannot_be_made_comes_first(void **state)

@@ -89,6 +89,64 @@ static int write_metadata(bool online, struct err *e)
 	return rc;
 }
 
+/* ---- whose folder it is -------------------------------------------------- */
+
+static int check_folder(struct err *e)
+{
+	return outlet_check_folder(&lab.r, lab.folder_fd, e);
+}
+
+static void an_empty_folder_or_our_own_is_filled(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(check_folder(&e));
+	assert_ok(fs_mkdir(lab.folder_fd, "lost+found", 0755, &e));
+	assert_ok(fs_mkdir(lab.folder_fd, "metadata", 0755, &e));
+	assert_ok(check_folder(&e));
+	/* What lies beside what we published is its owner's business. */
+	commit_all();
+	assert_ok(write_metadata(false, &e));
+	put_file(lab.folder_fd, "index.html", "welcome", 0644);
+	assert_ok(check_folder(&e));
+}
+
+static void a_folder_of_somebody_else_is_not_filled(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	put_file(lab.folder_fd, "index.html", "welcome", 0644);
+	assert_int_equal(check_folder(&e), -1);
+	assert_non_null(strstr(e.msg, "index.html"));
+	assert_ok(fs_mkdir(lab.folder_fd, "metadata", 0755, &e));
+	replace(lab.folder_fd, "metadata/1.root.json", "{}");
+	assert_refused_saying(check_folder(&e), ERR_CONFLICT,
+			      "what another repository published lies there");
+	/* Nor one of which nobody can tell whose it is. */
+	assert_ok(fs_remove(lab.folder_fd, "metadata/1.root.json", &e));
+	assert_ok(fs_remove(lab.folder_fd, "index.html", &e));
+	assert_ok(fs_mkdir(lab.folder_fd, "metadata/1.root.json", 0755, &e));
+	assert_int_equal(check_folder(&e), -1);
+	assert_null(strstr(e.msg, "another repository"));
+}
+
+static void the_repository_is_not_published_into_itself(void **state)
+{
+	struct repo nowhere = lab.r;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_refused_saying(outlet_check_folder(&lab.r, lab.r.dirfd, &e),
+			      ERR_USAGE, "that is the repository itself");
+	assert_refused_saying(outlet_check_folder(&lab.r, -1, &e), ERR_SYSTEM,
+			      "looking at a folder");
+	nowhere.dirfd = -1;
+	assert_refused_saying(outlet_check_folder(&nowhere, lab.folder_fd, &e),
+			      ERR_SYSTEM, "looking at a folder");
+}
+
 /* ---- what a device would make of it -------------------------------------- */
 
 static void what_is_staged_counts_as_published(void **state)
@@ -453,6 +511,9 @@ static void a_timestamp_that_cannot_be_written_is_told_of(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		TEST(an_empty_folder_or_our_own_is_filled),
+		TEST(a_folder_of_somebody_else_is_not_filled),
+		TEST(the_repository_is_not_published_into_itself),
 		TEST(what_is_staged_counts_as_published),
 		TEST(too_few_signatures_are_found_in_every_file),
 		TEST(without_its_first_root_nothing_is_checked),
