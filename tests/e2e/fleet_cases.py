@@ -80,7 +80,7 @@ def ten_thousand_range_requests_write_nothing(fleet):
     took = time.time() - start
     commits.stopped = True
     commits.join()
-    if commits.seen > 5:  # what a tick may write meanwhile
+    if commits.seen > 5 + took / 5:  # what ticks may write meanwhile
         sys.exit("%d commits during %d requests" % (commits.seen, RANGES))
     print("figure range-requests %.0f /s, %d commits of others" % (
         RANGES / took, commits.seen))
