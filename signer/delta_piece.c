@@ -25,6 +25,8 @@
 #define SAMPLED_MIN   ((size_t)16 << 20) /* a piece that samples tell of */
 #define SAMPLE_LEN    ((size_t)2 << 20)
 #define SAMPLES       4
+#define NEAR_SHARE    8  /* by which the fast setting misjudges a large file, */
+#define SMALL_SHARE   32 /* and samples do */
 
 /* What becomes of the covers that were found. */
 enum way_kind {
@@ -371,6 +373,14 @@ static bool is_data(const struct search *s)
 	       piece.len >= s->old->view->len / DATA_SHARE;
 }
 
+/* An archive of stored files, a file system, a table: samples tell of it what
+ * all of it would, and so cost little. */
+static bool is_large(const struct search *s)
+{
+	return s->piece->bytes.len >= SAMPLED_MIN &&
+	       !is_program(s->piece->bytes);
+}
+
 /*
  * Text and data have short repetitions that covers are too dear for; and of
  * what is no program no predictor puts the wrong bytes right.
@@ -380,9 +390,9 @@ static bool is_costly(const struct search *s)
 	const struct slice piece = s->piece->bytes;
 	const bool text = is_text(piece), data = is_data(s),
 		   program = is_program(piece);
-	const unsigned share = data   ? COSTLY_DATA
-			       : text ? COSTLY_TEXT
-				      : COSTLY_OTHER;
+	const unsigned share = data                  ? COSTLY_DATA
+			       : text || is_large(s) ? COSTLY_TEXT
+						     : COSTLY_OTHER;
 	uint64_t cost = piece.len;
 
 	for (size_t i = 0; i < s->coarse.count; i++) {
@@ -520,6 +530,27 @@ static int prefer_plain(struct search *s, size_t *best, struct err *e)
 	return 0;
 }
 
+/* Likewise of a large file: which of the ways that are near the best one is it
+ * really? */
+static int prefer_small(struct search *s, const uint64_t *lens, size_t *best,
+			struct err *e)
+{
+	const uint64_t most = lens[*best] + lens[*best] / NEAR_SHARE;
+	uint64_t best_len = UINT64_MAX / 2, len;
+
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		if (lens[i] > most)
+			continue;
+		if (measure_way(s, i, false, &len, e))
+			return -1;
+		if (len + len / SMALL_SHARE < best_len) {
+			best_len = len;
+			*best = i;
+		}
+	}
+	return 0;
+}
+
 static uint64_t count_inserted(const struct search *s,
 			       const struct cover_list *covers)
 {
@@ -583,6 +614,8 @@ static int choose_way(struct search *s, size_t *out, struct err *e)
 			best = i;
 		}
 	}
+	if (is_large(s) && prefer_small(s, lens, &best, e))
+		return -1;
 	if (best != WAY_PLAIN && lens[WAY_PLAIN] / 2 < best_len &&
 	    prefer_plain(s, &best, e))
 		return -1;
