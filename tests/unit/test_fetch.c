@@ -62,6 +62,13 @@ static void say_endlessly(struct tls_talk *t)
 		;
 }
 
+static bool ends_with(const char *path, const char *end)
+{
+	const size_t len = strlen(path), end_len = strlen(end);
+
+	return len >= end_len && strcmp(path + len - end_len, end) == 0;
+}
+
 /* What is asked for says what the server does. */
 static void answer(struct tls_talk *t)
 {
@@ -93,6 +100,8 @@ static void answer(struct tls_talk *t)
 	} else if (strcmp(t->path, "/hangs") == 0) {
 		(void)tls_say(t, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n"
 				 "\r\n0");
+		hang(t);
+	} else if (ends_with(t->path, "/silent")) {
 		hang(t);
 	} else if (strcmp(t->path, "/endless") == 0) {
 		say_endlessly(t);
@@ -435,11 +444,11 @@ static void behind_the_last_slow_one_nobody_is_asked(void **state)
 	w.setup.patience_sec = 1;
 	begin();
 	for (unsigned i = 0; i < 2; i++) {
-		assert_refused_saying(get("/hangs", 0, WHOLE, &e), ERR_NETWORK,
+		assert_refused_saying(get("/silent", 0, WHOLE, &e), ERR_NETWORK,
 				      of[2]);
 		assert_int_equal(e.retry_sec, 0);
 	}
-	assert_refused_saying(get("/hangs", 0, WHOLE, &e), ERR_NETWORK, of[1]);
+	assert_refused_saying(get("/silent", 0, WHOLE, &e), ERR_NETWORK, of[1]);
 	assert_int_equal(e.retry_sec, 60);
 }
 
@@ -449,7 +458,7 @@ static void who_hangs_is_left_after_its_time(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	w.setup.patience_sec = 2;
+	w.setup.patience_sec = 5; /* a slow machine has its byte first */
 	begin();
 	assert_refused_saying(get("/hangs", 0, WHOLE, &e), ERR_NETWORK,
 			      "slower than");
