@@ -302,8 +302,10 @@ static void walk_report(struct walk *w, struct wire_report *m)
 	walk_text(w, m->evidence, sizeof(m->evidence));
 	/* Reports wait on the disk, and an updater before or after this one
 	 * finds them: those that do not say it look as ever. */
-	if (w->writing ? m->until > 0 : w->in.rest.len > 0)
+	if (w->writing ? m->until > 0 : w->in.rest.len > 0) {
 		walk_time(w, &m->until);
+		w->bad |= m->until == 0;
+	}
 }
 
 static void walk_enrol(struct walk *w, struct message_enrol *m)
