@@ -432,7 +432,7 @@ static struct json *failure_json(const struct err *e)
 	return j;
 }
 
-/* A line each; nobody who does not read it keeps the daemon from its work. */
+/* A line each. That nobody reads it any more is no matter of the device's. */
 static void print_round(const struct update_outcome *o,
 			const struct err *failure)
 {

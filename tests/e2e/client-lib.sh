@@ -2,6 +2,7 @@
 # server. Source it; BIN and WORK are set by run.sh.
 set -eu
 : "${BIN:?}" "${WORK:?}"
+. "$(dirname "$0")/again-lib.sh"
 signer=$BIN/signer
 client=$BIN/updater-client
 # Of repository, server and devices.
@@ -168,19 +169,14 @@ revision() { # rollout
 		sed -n 's/.*"revision": *\([0-9]*\).*/\1/p' | head -n 1
 }
 
-# An act on a rollout as it is now, whatever time does to it in between.
+# An act on a rollout as it is now.
 act_now() { # verb, rollout, options...
+	again act_once "$@"
+}
+act_once() {
 	verb=$1 rollout=$2
 	shift 2
-	while :; do
-		acted=0
-		operator rollout "$verb" "$rollout" \
-			--revision "$(revision "$rollout")" "$@" >"$WORK/acted" 2>&1 ||
-			acted=$?
-		[ "$acted" -eq 14 ] && grep -q "was changed meanwhile" "$WORK/acted" || break
-	done
-	cat "$WORK/acted"
-	return "$acted"
+	operator rollout "$verb" "$rollout" --revision "$(revision "$rollout")" "$@"
 }
 
 make_server() {
@@ -246,18 +242,6 @@ people_begin() { # name
 		people rollout-start "{\"v\":1,\"name\":\"$1\",\"revision\":$(
 			sed 's/.*"revision":\([0-9]*\).*/\1/' "$WORK/plan"
 		),\"plan\":\"$(sed 's/.*"plan":"\([0-9a-f]*\)".*/\1/' "$WORK/plan")\"}"
-}
-# The same by the wire.
-people_act() { # verb, name, more members
-	while :; do
-		acted=0
-		now=$(people "rollout/$2" | sed 's/.*"revision":\([0-9]*\).*/\1/')
-		people "rollout-$1" "{\"v\":1,\"name\":\"$2\",\"revision\":$now${3:-}}" \
-			>"$WORK/acted" || acted=$?
-		[ "$acted" -ne 0 ] && grep -q "changed meanwhile" "$WORK/acted" || break
-	done
-	cat "$WORK/acted"
-	return "$acted"
 }
 # As roll_out: id, and what else the rollout shall be.
 open_to_all() {

@@ -1,5 +1,6 @@
 # For tests in which months pass, after server-lib.sh: server and devices live on
 # another day. Source it; libfaketime does it, without the programs' knowledge.
+. "$(dirname "$0")/faked-lib.sh"
 
 state() { echo "$WORK/devices/$1/state"; }
 generation() {
@@ -19,33 +20,10 @@ op_later() { # days, command...
 		--operator "$WORK/server/admin/operator.conf"
 }
 
-# The server itself, not the faketime around it.
-stop_later() {
-	[ -s "$WORK/server/run/server.lock" ] || return 0
-	pid=$(tr -dc 0-9 <"$WORK/server/run/server.lock")
-	kill "$pid" 2>/dev/null || return 0
-	while kill -0 "$pid" 2>/dev/null; do
-		sleep 0.1
-	done
-}
 trap stop_later EXIT
 
 start_later() { # days: the server lives then, too, and keeps its ports
 	start_after "$(($1 * 86400))"
-}
-run_after() { # seconds
-	stop_later
-	rm -f "$WORK/server/run/listeners.json"
-	faketime -f "+$1" "$server" run "$WORK/server" \
-		>>"$WORK/server.log" 2>&1 &
-	faked=$!
-	tries=0
-	while [ ! -s "$WORK/server/run/listeners.json" ]; do
-		tries=$((tries + 1))
-		[ "$tries" -lt 600 ] || die "the server does not start"
-		kill -0 "$faked" 2>/dev/null || die "the server ended"
-		sleep 0.1
-	done
 }
 start_after() { # seconds
 	for l in device enrolment people; do

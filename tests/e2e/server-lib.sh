@@ -2,6 +2,7 @@
 # and devices. Source it; BIN and WORK are set by run.sh.
 set -eu
 : "${BIN:?}" "${WORK:?}"
+. "$(dirname "$0")/again-lib.sh"
 signer=$BIN/signer
 server=$BIN/update-server
 client=$BIN/updater-client
@@ -88,18 +89,14 @@ revision() { # rollout
 	op rollout status "$1" --json | member revision
 }
 
-# An act on a rollout as it is now, whatever time does to it in between.
+# An act on a rollout as it is now.
 act_now() { # verb, rollout, options...
+	again act_once "$@"
+}
+act_once() {
 	verb=$1 rollout=$2
 	shift 2
-	while :; do
-		acted=0
-		op rollout "$verb" "$rollout" --revision "$(revision "$rollout")" \
-			"$@" >"$WORK/acted" 2>&1 || acted=$?
-		[ "$acted" -eq 14 ] && grep -q "was changed meanwhile" "$WORK/acted" || break
-	done
-	cat "$WORK/acted"
-	return "$acted"
+	op rollout "$verb" "$rollout" --revision "$(revision "$rollout")" "$@"
 }
 
 # One member of a flat JSON answer on standard input.

@@ -6,6 +6,7 @@
 #	no_key_in FOLDER  fail if a private key could be there
 # and call whole_life HARDWARE, yes or no.
 . "$(dirname "$0")/client-lib.sh"
+. "$(dirname "$0")/faked-lib.sh"
 
 said() {
 	grep -q -- "$1" "$WORK/said" || {
@@ -30,28 +31,8 @@ later() { # days, command of the device...
 	shift
 	faketime -f "+${days}d" "$client" "$@" --config "$WORK/one/client.conf"
 }
-# The server itself, not the faketime around it.
-stop_later() {
-	[ -s "$WORK/server/run/server.lock" ] || return 0
-	pid=$(tr -dc 0-9 <"$WORK/server/run/server.lock")
-	kill "$pid" 2>/dev/null || return 0
-	while kill -0 "$pid" 2>/dev/null; do
-		sleep 0.1
-	done
-}
 start_later() { # days
-	stop_later
-	rm -f "$WORK/server/run/listeners.json"
-	faketime -f "+${1}d" "$server" run "$WORK/server" \
-		>>"$WORK/server.log" 2>&1 &
-	faked=$!
-	tries=0
-	while [ ! -s "$WORK/server/run/listeners.json" ]; do
-		tries=$((tries + 1))
-		[ "$tries" -lt 600 ] || die "the server does not start"
-		kill -0 "$faked" 2>/dev/null || die "the server ended"
-		sleep 0.1
-	done
+	run_after "$(($1 * 86400))"
 }
 
 # Sealed to the device, and offered.

@@ -13,6 +13,7 @@
 #include "common/keyfile.h"
 #include "common/x509.h"
 #include "tests/unit/box.h"
+#include "tests/unit/server_certificate.h"
 #include "update-server/people_client.h"
 #include "update-server/server.h"
 
@@ -26,75 +27,46 @@ struct people_server {
 	struct sha256 person; /* the fingerprint of who reaches it */
 };
 
-static inline void people_server_issue(const struct x509_template *from,
-				       const struct ec_private *key,
-				       struct slice issuer,
-				       const struct ec_private *issuer_key,
-				       struct buf *pem)
-{
-	struct x509_template t = *from;
-	struct ec_public public_key;
-	struct err e = { 0 };
-
-	t.not_before = utc_now() - UTC_DAY;
-	t.not_after = utc_now() + UTC_DAY;
-	ec_public_of(key, &public_key);
-	assert_ok(x509_issue(&t, &public_key, issuer, issuer_key, pem, &e));
-}
-
 /* Its CA goes to the person's ca.pem. */
 static inline void people_server_listen(struct people_server *s)
 {
-	static const char *const names[] = { "127.0.0.1", NULL };
-	const struct x509_template ca = { .kind = X509_CA,
-					  .common_name = "CA" };
-	const struct x509_template leaf = { .kind = X509_SERVER,
-					    .common_name = "server",
-					    .names = names };
-	struct buf ca_pem = BUF_INIT(X509_PEM_MAX_LEN);
-	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN);
-	struct buf key_pem = BUF_INIT(X509_PEM_MAX_LEN);
-	struct ec_private *ca_key = NULL, *key = NULL;
 	struct server_setup setup = { .limits = &s->limits,
 				      .routes = server_routes,
 				      .route_count = server_route_count,
 				      .authorise = server_authorise };
+	struct server_certificate own;
 	struct err e = { 0 };
 
-	assert_ok(ec_generate(&ca_key, &e));
-	assert_ok(ec_generate(&key, &e));
-	people_server_issue(&ca, ca_key, (struct slice){ 0 }, ca_key, &ca_pem);
-	people_server_issue(&leaf, key, buf_slice(&ca_pem), ca_key, &pem);
-	assert_ok(x509_private_pem(key, &key_pem, &e));
-	put_file(s->box.dir, "ca.pem", buf_text(&ca_pem), 0600);
+	server_certificate_make(&own, utc_now() - UTC_DAY, utc_now() + UTC_DAY);
+	put_file(s->box.dir, "ca.pem", buf_text(&own.ca), 0600);
 	setup.listen[LISTENER_PEOPLE] = "127.0.0.1:0";
-	setup.certificate = buf_slice(&pem);
-	setup.key = buf_slice(&key_pem);
-	setup.device_ca = buf_slice(&ca_pem);
+	setup.certificate = buf_slice(&own.certificate);
+	setup.key = buf_slice(&own.key);
+	setup.device_ca = buf_slice(&own.ca);
 	assert_ok(server_open(&setup, &s->server, &e));
-	ec_free(ca_key);
-	ec_free(key);
-	buf_done(&ca_pem);
-	buf_done(&pem);
-	buf_wipe(&key_pem);
+	server_certificate_done(&own);
 }
 
 static inline void people_server_person(struct people_server *s)
 {
 	const struct x509_template t = { .kind = X509_PERSON,
-					 .common_name = "ann" };
+					 .common_name = "ann",
+					 .not_before = utc_now() - UTC_DAY,
+					 .not_after = utc_now() + UTC_DAY };
 	const char *address = server_address(s->server, LISTENER_PEOPLE);
 	struct buf pem = BUF_INIT(X509_PEM_MAX_LEN);
 	struct buf sealed = BUF_INIT(KEYFILE_MAX_LEN);
 	char secret[2 * KEYFILE_SECRET_LEN + 1], conf[400];
 	struct ec_private *key = NULL;
+	struct ec_public own;
 	struct x509_info info;
 	struct err e = { 0 };
 
 	memset(secret, 'a', sizeof(secret) - 1);
 	secret[sizeof(secret) - 1] = 0;
 	assert_ok(ec_generate(&key, &e));
-	people_server_issue(&t, key, (struct slice){ 0 }, key, &pem);
+	ec_public_of(key, &own);
+	assert_ok(x509_issue(&t, &own, (struct slice){ 0 }, key, &pem, &e));
 	assert_ok(x509_inspect(buf_slice(&pem), &info, &e));
 	s->person = info.fingerprint;
 	assert_ok(keyfile_seal_made(key, ENV_PRODUCTION, "person",

@@ -176,7 +176,7 @@ static int setup(void **state)
 	w.urls[0] = w.at[0].url;
 	w.setup = (struct fetch_setup){ .urls = w.urls,
 					.url_count = 1,
-					.ca = buf_slice(&w.at[0].ca),
+					.ca = buf_slice(&w.at[0].own.ca),
 					.now = NOW };
 	begin();
 	return 0;
@@ -202,8 +202,8 @@ static void add_second(void)
 	start(&w.at[1], answer);
 	w.urls[1] = w.at[1].url;
 	both.len = 0;
-	assert_ok(buf_add(&both, buf_slice(&w.at[0].ca), &e));
-	assert_ok(buf_add(&both, buf_slice(&w.at[1].ca), &e));
+	assert_ok(buf_add(&both, buf_slice(&w.at[0].own.ca), &e));
+	assert_ok(buf_add(&both, buf_slice(&w.at[1].own.ca), &e));
 	w.setup.ca = buf_slice(&both);
 	w.setup.url_count = 2;
 	begin();
@@ -588,7 +588,7 @@ certificates_that_are_none_are_a_matter_of_configuration(void **state)
 	begin();
 	assert_refused_saying(get("/whole", 0, WHOLE, &e), ERR_CONFIG,
 			      "the server's CA: ");
-	w.setup.ca = buf_slice(&w.at[0].ca);
+	w.setup.ca = buf_slice(&w.at[0].own.ca);
 	w.setup.certificate = w.setup.key = slice_of(nonsense);
 	begin();
 	assert_refused_saying(get("/whole", 0, WHOLE, &e), ERR_CONFIG,
@@ -626,7 +626,7 @@ static void want_certificates(void)
 	tls_server_stop(&w.at[0]);
 	w.at[0].asks_who = true;
 	start(&w.at[0], answer);
-	w.setup.ca = buf_slice(&w.at[0].ca);
+	w.setup.ca = buf_slice(&w.at[0].own.ca);
 }
 
 static void a_server_is_shown_our_certificate(void **state)

@@ -661,7 +661,7 @@ static void serve(struct trust_box *w, void *ctx)
 					 .not_after = NOW + UTC_DAY };
 	tls_server_start(&w->server);
 	assert_ok(fs_replace_file(w->box.dir, "ca.pem",
-				  buf_slice(&w->server.ca), 0644, &e));
+				  buf_slice(&w->server.own.ca), 0644, &e));
 	start(w);
 	assert_ok(open_at(w, NOW, &e));
 }

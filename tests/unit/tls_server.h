@@ -20,8 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/x509.h"
-#include "tests/unit/check.h"
+#include "tests/unit/server_certificate.h"
 
 #define TLS_ASKED_LEN 65536
 
@@ -47,49 +46,12 @@ struct tls_server {
 	/* What comes of it: */
 	pid_t pid;
 	char url[64];
-	struct buf ca, certificate, key;
+	struct server_certificate own;
 	char *asked; /* all requests, one behind the other */
 };
 
-/* ---- its certificate ----------------------------------------------------- */
-
-static inline void tls_issue(const struct x509_template *from,
-			     const struct tls_server *s,
-			     const struct ec_private *key, struct slice issuer,
-			     const struct ec_private *issuer_key,
-			     struct buf *pem)
-{
-	struct x509_template t = *from;
-	struct ec_public own;
-	struct err e = { 0 };
-
-	t.not_before = s->not_before;
-	t.not_after = t.kind == X509_CA ? INT64_C(4000000000) : s->not_after;
-	ec_public_of(key, &own);
-	assert_ok(x509_issue(&t, &own, issuer, issuer_key, pem, &e));
-}
-
-static inline void tls_make_certificate(struct tls_server *s)
-{
-	static const char *const names[] = { "127.0.0.1", NULL };
-	const struct x509_template ca = { .kind = X509_CA,
-					  .common_name = "CA" };
-	const struct x509_template leaf = { .kind = X509_SERVER,
-					    .common_name = "server",
-					    .names = names };
-	struct ec_private *ca_key = NULL, *key = NULL;
-	struct err e = { 0 };
-
-	s->ca = s->certificate = s->key =
-		(struct buf)BUF_INIT(X509_PEM_MAX_LEN);
-	assert_ok(ec_generate(&ca_key, &e));
-	assert_ok(ec_generate(&key, &e));
-	tls_issue(&ca, s, ca_key, (struct slice){ 0 }, ca_key, &s->ca);
-	tls_issue(&leaf, s, key, buf_slice(&s->ca), ca_key, &s->certificate);
-	assert_ok(x509_private_pem(key, &s->key, &e));
-	ec_free(ca_key);
-	ec_free(key);
-}
+/* ---- what it shows --------------------------------------------------------
+ */
 
 static inline int tls_take_any(int good, X509_STORE_CTX *chain)
 {
@@ -101,8 +63,9 @@ static inline int tls_take_any(int good, X509_STORE_CTX *chain)
 static inline SSL_CTX *tls_context(const struct tls_server *s)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
-	BIO *pem = BIO_new_mem_buf(s->certificate.ptr, (int)s->certificate.len);
-	BIO *key_pem = BIO_new_mem_buf(s->key.ptr, (int)s->key.len);
+	BIO *pem = BIO_new_mem_buf(s->own.certificate.ptr,
+				   (int)s->own.certificate.len);
+	BIO *key_pem = BIO_new_mem_buf(s->own.key.ptr, (int)s->own.key.len);
 	X509 *certificate = PEM_read_bio_X509(pem, NULL, NULL, NULL);
 	EVP_PKEY *key = PEM_read_bio_PrivateKey(key_pem, NULL, NULL, NULL);
 
@@ -238,7 +201,7 @@ static inline void tls_server_start(struct tls_server *s)
 	uint16_t port;
 	int fd = tls_listen(&port);
 
-	tls_make_certificate(s);
+	server_certificate_make(&s->own, s->not_before, s->not_after);
 	s->asked = mmap(NULL, TLS_ASKED_LEN, PROT_READ | PROT_WRITE,
 			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(s->asked, MAP_FAILED);
@@ -268,9 +231,7 @@ static inline void tls_server_stop(struct tls_server *s)
 	tls_server_end(s);
 	if (!s->asked)
 		return;
-	buf_done(&s->ca);
-	buf_done(&s->certificate);
-	buf_wipe(&s->key);
+	server_certificate_done(&s->own);
 	(void)munmap(s->asked, TLS_ASKED_LEN);
 	s->asked = NULL;
 }
