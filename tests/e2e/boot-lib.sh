@@ -6,7 +6,7 @@
 #	env_set NAME=VALUE...
 #
 # and what of client.conf chooses the control, in $WORK/control.
-command -v make_repo >/dev/null || . "$(dirname "$0")/client-lib.sh"
+command -v make_repo >/dev/null || . "$(dirname "$0")/../e2e/client-lib.sh"
 
 # Small ones: here it is boots that matter.
 make_tree() { # id

@@ -1,7 +1,7 @@
 # For the tests of a loader that a program speaks for (control = command): what
 # it has to keep is a file, $record, replaced by a rename. What is said to it is
 # in $WORK/program; a test may write its own there.
-. "$(dirname "$0")/boot-lib.sh"
+. "$(dirname "$0")/../e2e/boot-lib.sh"
 
 record=$WORK/record
 : >"$record"

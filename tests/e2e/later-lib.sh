@@ -1,6 +1,6 @@
 # For tests in which months pass, after server-lib.sh: server and devices live on
 # another day. Source it; libfaketime does it, without the programs' knowledge.
-. "$(dirname "$0")/faked-lib.sh"
+. "$(dirname "$0")/../e2e/faked-lib.sh"
 
 state() { echo "$WORK/devices/$1/state"; }
 generation() {

@@ -2,7 +2,7 @@
 # and devices. Source it; BIN and WORK are set by run.sh.
 set -eu
 : "${BIN:?}" "${WORK:?}"
-. "$(dirname "$0")/again-lib.sh"
+. "$(dirname "$0")/../e2e/again-lib.sh"
 signer=$BIN/signer
 server=$BIN/update-server
 client=$BIN/updater-client

@@ -5,8 +5,8 @@
 #	token_gone, token_back
 #	no_key_in FOLDER  fail if a private key could be there
 # and call whole_life HARDWARE, yes or no.
-. "$(dirname "$0")/client-lib.sh"
-. "$(dirname "$0")/faked-lib.sh"
+. "$(dirname "$0")/../e2e/client-lib.sh"
+. "$(dirname "$0")/../e2e/faked-lib.sh"
 
 said() {
 	grep -q -- "$1" "$WORK/said" || {
