@@ -34,21 +34,40 @@ static bool is_loopback(const char *text)
 	       ntohl(four.s_addr) >> 24 == 127;
 }
 
-static void check(const struct config *c)
+/* Of this machine alone, too: a socket that has a path. */
+static bool is_local(const char *text, const char *mode)
 {
-	const struct limits *l = &c->limits;
+	struct local l;
+	struct err e;
+
+	return local_is(text) && local_parse(text, mode, &l, &e) == 0 &&
+	       l.path[0] == '/';
+}
+
+static void check_listeners(const struct config *c)
+{
 	struct address a;
 	unsigned count = 0;
 
-	for (int i = 0; i < LISTENER_COUNT; i++)
-		if (c->listen[i]) {
+	for (int i = 0; i < LISTENER_COUNT; i++) {
+		if (!c->listen[i])
+			continue;
+		if (i == LISTENER_ORIGIN)
+			MUST(is_local(c->listen[i], c->origin_mode) ||
+			     is_loopback(c->listen[i]));
+		else
 			MUST(parses(c->listen[i], &a));
-			count++;
-		}
+		count++;
+	}
 	MUST(count > 0);
 	MUST(!c->metrics || is_loopback(c->metrics));
-	MUST(!c->listen[LISTENER_ORIGIN] ||
-	     is_loopback(c->listen[LISTENER_ORIGIN]));
+}
+
+static void check(const struct config *c)
+{
+	const struct limits *l = &c->limits;
+
+	check_listeners(c);
 	MUST(c->environment && c->tls_certificate && c->tls_key &&
 	     c->device_ca && c->keeper_unlock && c->audit_export);
 	MUST(c->poll_sec && c->checkin_rate && c->device_days && c->enrol_rate);
