@@ -296,7 +296,7 @@ test:
 test-programs: $(BIN) $(TOOLS) $(CRASH)
 	@BIN=$(CURDIR)/$(B) TESTS="tests/crash tests/e2e" sh tests/e2e/run.sh
 test-sanitized:
-	@nice -n 10 $(SUBMAKE) CONFIG=asan check-unit check-fuzz
+	+@nice -n 10 $(SUBMAKE) CONFIG=asan check-unit check-fuzz
 
 # Every test program prints its own cmocka lines; the first failure stops.
 RUN_TESTS := $(TESTS:%=%.run)
