@@ -277,13 +277,14 @@ deps:
 	@DEPS=yes sh tests/check/deps.sh install $(GROUP)
 
 # Verbs that a person types use every core, unless -j said otherwise; what runs at
-# the same time prints whole blocks.
+# the same time prints whole blocks. A recipe of it begins with +, as make sees no
+# $(MAKE) there and would keep the jobs to itself.
 SUBMAKE = $(MAKE) --no-print-directory --output-sync=target \
 	$(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 demo:
 	@sh tests/check/deps.sh install build demo
-	@$(SUBMAKE) all $(CHEAT)
+	+@$(SUBMAKE) all $(CHEAT)
 	@BIN=$(CURDIR)/$(B) sh tests/demo/demo.sh "$(OLD)" "$(NEW)"
 
 # Of the programs as they are released end-to-end tests look; unit tests, whose answers
@@ -291,7 +292,7 @@ demo:
 # tests wait half of their time: that of sanitizers, which only compute, is filled in.
 test:
 	@sh tests/check/deps.sh install build test
-	@$(SUBMAKE) --output-sync=none $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(($$(nproc) + 2))) \
+	+@$(SUBMAKE) --output-sync=none $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(($$(nproc) + 2))) \
 		test-programs test-sanitized
 test-programs: $(BIN) $(TOOLS) $(CRASH)
 	@BIN=$(CURDIR)/$(B) TESTS="tests/crash tests/e2e" sh tests/e2e/run.sh
@@ -317,7 +318,7 @@ check-crash: $(BIN) $(CRASH)
 	@BIN=$(CURDIR)/$(B) TESTS=tests/crash sh tests/e2e/run.sh
 test-crash:
 	@sh tests/check/deps.sh check build test
-	@LONG=1 V=1 E2E_SECONDS=$(CRASH_SECONDS) $(SUBMAKE) check-crash
+	+@LONG=1 V=1 E2E_SECONDS=$(CRASH_SECONDS) $(SUBMAKE) check-crash
 CRASH_SECONDS ?= 28800
 
 # Real boot loaders in QEMU, and every torn state of their records. What a machine
@@ -336,7 +337,7 @@ test-foreign:
 FUZZ_SECONDS ?= 60
 fuzz:
 	@sh tests/check/deps.sh check build test long
-	@$(SUBMAKE) CONFIG=fuzz CC=clang $(FUZZ:$(B)/%=build/fuzz/%)
+	+@$(SUBMAKE) CONFIG=fuzz CC=clang $(FUZZ:$(B)/%=build/fuzz/%)
 	@$(MAKE) --no-print-directory CONFIG=fuzz CC=clang run-fuzz
 run-fuzz: $(FUZZ)
 	@for f in $(FUZZ); do n=$${f##*/fuzz_}; mkdir -p $(B)/corpus/$$n; \
