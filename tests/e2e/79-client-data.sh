@@ -250,16 +250,22 @@ not_restored
 want 10 on two update --quiet --from "$WORK/publish"
 says two state rolled-back
 
+start_pending() { # a daemon of two, until it waits for the boot
+	# What one before said is no sign of this one.
+	: >"$WORK/log"
+	"$client" daemon --config "$WORK/two/client.conf" 2>"$WORK/log" &
+	daemon=$!
+	for _ in $(seq 600); do
+		! grep -q 'reboot-pending' "$WORK/log" || break
+		sleep 0.1
+	done
+}
+
 # One that ran, whoever takes it back: the loader and a person, or somebody who
 # starts the old one in the midst of the trial.
 prepare 14 true --from 11
 echo "schema latest" >"$db"
-"$client" daemon --config "$WORK/two/client.conf" 2>"$WORK/log" &
-daemon=$!
-for _ in $(seq 600); do
-	! grep -q 'reboot-pending' "$WORK/log" || break
-	sleep 0.1
-done
+start_pending
 # Copying that fails leaves the copy that was whole.
 mv "$db" "$db.away"
 kill $daemon
@@ -267,12 +273,7 @@ wait $daemon
 grep -q data-not-saved-again "$WORK/log" || die "a lost copy is not told"
 [ ! -e "$WORK/two/state/data.new" ] || die "half a copy takes up room"
 mv "$db.away" "$db"
-"$client" daemon --config "$WORK/two/client.conf" 2>"$WORK/log" &
-daemon=$!
-for _ in $(seq 600); do
-	! grep -q 'reboot-pending' "$WORK/log" || break
-	sleep 0.1
-done
+start_pending
 kill $daemon
 wait $daemon
 boot two
