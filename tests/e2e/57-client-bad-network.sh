@@ -27,6 +27,7 @@ wait $pid || got=$?
 [ $got -eq 9 ] || die "status $got for an outage: $(cat "$WORK/err")"
 kept=$(stat -c %s "$WORK"/one/state/spool/*)
 # The daemon fails as well, and comes back by itself once the line does.
+: >"$WORK/err"
 "$client" daemon --config "$WORK/one/client.conf" 2>"$WORK/err" &
 pid=$!
 for _ in $(seq 600); do

@@ -56,6 +56,7 @@ waits() { # command that must come true
 	die "it never came to: $*"
 }
 start_daemon() {
+	: >"$WORK/daemon.log"
 	"$client" daemon --config "$WORK/one/client.conf" >"$WORK/daemon.out" \
 		2>"$WORK/daemon.log" &
 	daemon=$!

@@ -206,6 +206,7 @@ deferred() {
 	people attempts/r5/deferred | grep -q "$itself"
 }
 put_off() { # what is awaited, besides
+	: >"$WORK/log"
 	"$client" daemon --config "$WORK/one/client.conf" 2>"$WORK/log" &
 	daemon=$!
 	for _ in $(seq 600); do
