@@ -7,6 +7,7 @@ for tool in faketime openssl; do
 	command -v "$tool" >/dev/null || { echo "needs $tool"; exit 77; }
 done
 . "$(dirname "$0")/server-lib.sh"
+. "$(dirname "$0")/faked-lib.sh"
 cd "$WORK"
 
 day=0
@@ -20,32 +21,16 @@ device() { # name, command...
 	later "$client" "$@" --config "$WORK/devices/$name/client.conf"
 }
 
-# The server itself, not the faketime around it.
-stop_now() {
-	[ -s "$WORK/server/run/server.lock" ] || return 0
-	pid=$(tr -dc 0-9 <"$WORK/server/run/server.lock")
-	kill "$pid" 2>/dev/null || return 0
-	while kill -0 "$pid" 2>/dev/null; do
-		sleep 0.1
-	done
-}
-trap stop_now EXIT
+trap stop_later EXIT
 start_now() { # the server lives on this day, and keeps its ports
 	for l in device enrolment people; do
 		sed -i "s/^$l = .*/$l = $(listener $l)/" server/server.conf
 	done
 	people=$(listener people)
-	stop_now
-	rm -f server/run/listeners.json
+	stop_later
 	# Its certificate lives 90 days, and a person's a year.
 	later "$server" tls renew server >/dev/null
-	later "$server" run server >>"$WORK/server.log" 2>&1 &
-	tries=0
-	while [ ! -s server/run/listeners.json ]; do
-		tries=$((tries + 1))
-		[ "$tries" -lt 600 ] || die "no server on day $day"
-		sleep 0.1
-	done
+	run_after "${day}d"
 	later "$server" person create "boss$day" --name "boss$day" \
 		--url "https://$people" --ca server/ca.pem \
 		--environment demo >/dev/null

@@ -11,7 +11,7 @@ stop_later() {
 	done
 }
 
-run_after() { # seconds: it lives so much later
+run_after() { # seconds, or days as 90d: it lives so much later
 	stop_later
 	rm -f "$WORK/server/run/listeners.json"
 	faketime -f "+$1" "$server" run "$WORK/server" \

@@ -50,8 +50,7 @@ struct tls_server {
 	char *asked; /* all requests, one behind the other */
 };
 
-/* ---- what it shows --------------------------------------------------------
- */
+/* ---- what it shows ------------------------------------------------------- */
 
 static inline int tls_take_any(int good, X509_STORE_CTX *chain)
 {
